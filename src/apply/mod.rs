@@ -1,0 +1,197 @@
+//! Carries a plan out: sends, records, delivers secrets, looks what became of it. Decides nothing.
+
+mod deliver;
+mod execute;
+mod settle;
+mod writer;
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use jiff::Timestamp;
+
+pub use deliver::{Deliveries, Prepared};
+
+use crate::graphql::{Backoff, Reader, Redactor, Transport};
+use crate::ledger::{Event, Ledger, LedgerError, Record};
+use crate::model::{Action, Address, Change, Desired, Live, Mutation, OrganizationPlan, Outcome, RemoteId};
+use crate::plan::{PlanInput, plan};
+use crate::provider::Provider;
+
+/// Everything that an apply works with.
+pub struct Apply<'a> {
+    pub provider: &'a dyn Provider,
+    pub desired: &'a Desired,
+    /// The platform's host, as in the plan.
+    pub host: &'a str,
+    pub reader: &'a Reader,
+    pub transport: Arc<dyn Transport>,
+    pub redactor: &'a Redactor,
+    pub backoff: Backoff,
+    pub deliveries: &'a Deliveries,
+    /// Tells this run from others in the ledger.
+    pub run: &'a str,
+    pub generator: &'a str,
+    pub clock: &'a (dyn Fn() -> Timestamp + Sync),
+    /// Set from outside: stop after what is in flight.
+    pub interrupted: &'a AtomicBool,
+}
+
+/// What became of one mutation.
+#[derive(Clone, Debug)]
+pub struct Step {
+    pub mutation: String,
+    pub operation: String,
+    pub address: Address,
+    pub action: Action,
+    pub outcome: Outcome,
+    /// What was and wasn't done, and what to do next.
+    pub message: Option<String>,
+    /// Of the entity that was made.
+    pub id: Option<RemoteId>,
+}
+
+/// How live stands to the wish after an apply.
+#[derive(Clone, Debug)]
+pub enum Standing {
+    Converged {
+        /// Changes that a later plan makes, by design: keys whose successor has just been delivered.
+        later: usize,
+    },
+    /// The last read shows that these are still to do.
+    Diverged(Vec<Address>),
+    /// The last read failed.
+    Unknown(String),
+}
+
+/// What an apply did.
+#[derive(Clone, Debug)]
+pub struct Report {
+    pub steps: Vec<Step>,
+    pub standing: Standing,
+    /// Why the run ended before its end, if it did.
+    pub stopped: Option<Stop>,
+}
+
+/// Why a run ended early.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Stop {
+    Interrupted,
+    /// The platform, or the way to it.
+    Unreachable(String),
+    /// The ledger can't be written.
+    Unrecorded(String),
+    /// An update lost something that it should have kept.
+    Lost,
+}
+
+impl fmt::Display for Stop {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Interrupted => f.write_str("interrupted before it was sent"),
+            Self::Unreachable(why) => write!(f, "the platform could not be used any more: {why}"),
+            Self::Unrecorded(why) => write!(f, "{why}; nothing is sent that can't be recorded"),
+            Self::Lost => f.write_str("an earlier update lost something that it should have kept"),
+        }
+    }
+}
+
+impl Report {
+    pub fn all_done(&self) -> bool {
+        self.steps.iter().all(|step| step.outcome == Outcome::Done)
+    }
+
+    pub fn anything_sent(&self) -> bool {
+        self.steps.iter().any(|step| matches!(step.outcome, Outcome::Done | Outcome::Unsure | Outcome::NotTaken))
+    }
+}
+
+impl Apply<'_> {
+    /// Sends a plan's mutations in order and reports each. `told` hears of each as it happens.
+    ///
+    /// An error means that nothing was sent.
+    pub async fn run(
+        &self,
+        organization: &OrganizationPlan,
+        live: &Live,
+        ledger: &mut Ledger,
+        told: &mut (dyn FnMut(&Step) + Send),
+    ) -> Result<Report, LedgerError> {
+        self.note_earlier(live, ledger)?;
+        self.append(
+            ledger,
+            Event::RunStarted {
+                format_version: crate::ledger::LEDGER_VERSION.to_owned(),
+                generator: self.generator.to_owned(),
+                identity: organization.sealed.identity.clone(),
+                seal: organization.seal.clone(),
+            },
+        )?;
+        let mut execution = execute::Execution::new(self, organization, live, ledger, told);
+        execution.send_all().await;
+        let (mut steps, stopped) = execution.finish();
+        let standing = settle::settle(self, organization, ledger, &mut steps).await;
+        let converged = match &standing {
+            Standing::Converged { .. } => Some(true),
+            Standing::Diverged(_) => Some(false),
+            Standing::Unknown(_) => None,
+        };
+        // What was sent is on disk already; the closing line is only a convenience.
+        let _ = self.append(ledger, Event::RunFinished { converged });
+        Ok(Report { steps, standing, stopped })
+    }
+
+    fn append(&self, ledger: &mut Ledger, event: Event) -> Result<(), LedgerError> {
+        ledger.append(Record { at: (self.clock)(), run: self.run.to_owned(), event })
+    }
+
+    /// What this read shows of what earlier runs left open: people invited, changes that waited for approval.
+    fn note_earlier(&self, live: &Live, ledger: &mut Ledger) -> Result<(), LedgerError> {
+        let facts = ledger.facts();
+        let unseen = facts.invitations.iter().filter(|(_, invitation)| !invitation.seen);
+        for (email, _) in unseen {
+            if live.users.items.iter().any(|user| user.email == *email) {
+                self.append(ledger, Event::Sighting { address: Address::user(email), seen: true })?;
+            }
+        }
+        for earlier in &facts.not_taken {
+            if crate::plan::in_effect(&earlier.change, None, live) == crate::plan::Effectiveness::InEffect {
+                self.append(ledger, Event::Settled { address: earlier.change.address.clone() })?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The changes that are still to do, given what live shows and the ledger knows now.
+    fn plan_again(&self, live: &Live, ledger: &Ledger) -> Result<Vec<Change>, String> {
+        let input = PlanInput {
+            desired: self.desired,
+            live,
+            facts: &ledger.facts(),
+            rules: self.provider.rules(),
+            host: self.host,
+            asserted: &BTreeSet::new(),
+            only: None,
+            now: (self.clock)(),
+        };
+        match plan(&input) {
+            Ok(planned) => Ok(planned.plan.sealed.changes),
+            Err(findings) => Err(findings.first().map_or_else(String::new, |finding| finding.message.clone())),
+        }
+    }
+}
+
+/// The step that a mutation begins as.
+fn step(mutation: &Mutation, change: &Change, outcome: Outcome, message: Option<String>) -> Step {
+    Step {
+        mutation: mutation.id.clone(),
+        operation: mutation.operation.clone(),
+        address: change.address.clone(),
+        action: change.action,
+        outcome,
+        message,
+        id: None,
+    }
+}

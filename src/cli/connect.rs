@@ -1,0 +1,113 @@
+//! From a file to a connection with what it describes.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use secrecy::SecretString;
+
+use super::Connection;
+use super::credential;
+use super::exit::{Exit, Failure};
+use crate::apply::Deliveries;
+use crate::graphql::{Backoff, HttpSettings, HttpTransport, Reader, Redactor, Transport};
+use crate::model::{Desired, RemoteId};
+use crate::provider::{self, Provider};
+
+/// What we call ourselves, to platforms and in plans.
+pub(super) const GENERATOR: &str = concat!("rolecall/", env!("CARGO_PKG_VERSION"));
+
+/// A way to one organisation.
+pub(super) struct Connected {
+    pub provider: &'static dyn Provider,
+    pub transport: Arc<dyn Transport>,
+    pub reader: Reader,
+    pub redactor: Redactor,
+    pub backoff: Backoff,
+    /// The platform's host without its port, or `sandbox`.
+    pub host: String,
+    pub ledger: PathBuf,
+    pub deliveries: Deliveries,
+}
+
+/// Opens the way that the file describes, or the one to the sandbox.
+pub(super) async fn connect(desired: &Desired, connection: &Connection) -> Result<Connected, Failure> {
+    let provider = provider::of(desired.provider);
+    if connection.sandbox {
+        return sandbox(desired, connection, provider).await;
+    }
+    let endpoint = credential::endpoint(desired, provider.rules());
+    let secret = match &endpoint {
+        // A credential is not even looked up for a host that may not see it.
+        Ok(_) => credential::credential(desired, connection.allow_commands).await,
+        Err(_) => Ok(SecretString::default()),
+    };
+    let (endpoint, secret) = match (endpoint, secret) {
+        (Ok(endpoint), Ok(secret)) => (endpoint, secret),
+        (endpoint, secret) => {
+            let findings = endpoint.err().into_iter().chain(secret.err()).collect();
+            return Err(Failure { exit: Exit::Error, ..Failure::findings(findings) });
+        }
+    };
+    let host = endpoint.host_str().unwrap_or_default().to_lowercase();
+    let settings = HttpSettings {
+        endpoint,
+        secret_headers: vec![(provider.credential_header(), secret.clone())],
+        user_agent: GENERATOR.to_owned(),
+        timeout: connection.timeout(),
+        extra_ca: extra_ca(connection)?,
+    };
+    let transport: Arc<dyn Transport> = Arc::new(HttpTransport::new(settings).map_err(Failure::error)?);
+    let ledger = connection.ledger.clone().unwrap_or_else(|| ledger_path(Path::new(".rolecall"), desired));
+    let deliveries = Deliveries { allow_commands: connection.allow_commands, below: None };
+    Ok(connected(provider, transport, Redactor::new([secret]), host, ledger, deliveries))
+}
+
+pub(super) fn connected(
+    provider: &'static dyn Provider,
+    transport: Arc<dyn Transport>,
+    redactor: Redactor,
+    host: String,
+    ledger: PathBuf,
+    deliveries: Deliveries,
+) -> Connected {
+    let backoff = Backoff::with_seed(seed());
+    let reader = Reader::new(transport.clone(), redactor.clone(), backoff);
+    Connected { provider, transport, reader, redactor, backoff, host, ledger, deliveries }
+}
+
+#[cfg(feature = "sandbox")]
+async fn sandbox(
+    desired: &Desired,
+    connection: &Connection,
+    provider: &'static dyn Provider,
+) -> Result<Connected, Failure> {
+    super::embedded::connect(desired, connection, provider).await
+}
+
+#[cfg(not(feature = "sandbox"))]
+async fn sandbox(_: &Desired, _: &Connection, _: &'static dyn Provider) -> Result<Connected, Failure> {
+    Err(Failure::error("this rolecall was built without the sandbox").hint("build it with the default features"))
+}
+
+fn extra_ca(connection: &Connection) -> Result<Option<Vec<u8>>, Failure> {
+    let Some(path) = &connection.ca_file else { return Ok(None) };
+    std::fs::read(path).map(Some).map_err(|why| Failure::error(format!("{} can't be read: {why}", path.display())))
+}
+
+/// Where an organisation's ledger is kept below a folder.
+pub(super) fn ledger_path(folder: &Path, desired: &Desired) -> PathBuf {
+    folder.join("ledger").join(format!("{}-{}.jsonl", desired.provider, file_name(&desired.organization)))
+}
+
+/// An organisation's id as a part of a file's name.
+pub(super) fn file_name(organization: &RemoteId) -> String {
+    let safe = |c: char| if c.is_ascii_alphanumeric() || matches!(c, '-' | '_') { c } else { '_' };
+    organization.as_str().chars().map(safe).collect()
+}
+
+/// Different from run to run, for jitter only.
+fn seed() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::from(std::process::id()) ^ u64::from(since.subsec_nanos())
+}

@@ -1,0 +1,118 @@
+//! Endpoints that may see a credential, and the credential itself.
+
+use std::io::Read;
+use std::process::Stdio;
+use std::time::Duration;
+
+use secrecy::SecretString;
+use tokio::process::Command;
+use url::Url;
+
+use crate::desired::{check_url, is_loopback};
+use crate::model::{Code, Credential, Desired, Endpoint, Finding, Rules};
+
+/// Hosts beside the vendors', separated by commas.
+const ALLOWED_HOSTS: &str = "ROLECALL_ALLOWED_HOSTS";
+
+/// A credential is never larger, in bytes.
+const MAX_CREDENTIAL: u64 = 64 * 1024;
+
+const COMMAND_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// The endpoint, if it may be trusted with the credential. Whoever opens a pull request can change the file, not
+/// the environment of the job.
+pub(super) fn endpoint(desired: &Desired, rules: &dyn Rules) -> Result<Url, Finding> {
+    let place = desired.endpoint_place.clone();
+    let text = match &desired.endpoint {
+        Endpoint::Url(text) => text.clone(),
+        Endpoint::Env(name) => variable(name).ok_or_else(|| {
+            Finding::error(
+                Code::CredentialUnavailable,
+                place.clone(),
+                format!("the environment variable {name} isn't set, or isn't text"),
+            )
+            .hint("set it to the URL of the GraphQL endpoint")
+        })?,
+    };
+    let url = check_url(text.trim())
+        .map_err(|(code, message, hint)| Finding::error(code, place.clone(), message).hint(hint))?;
+    let host = url.host_str().unwrap_or_default().to_lowercase();
+    let allowed = variable(ALLOWED_HOSTS).unwrap_or_default().to_lowercase();
+    let trusted =
+        rules.vendor_hosts().contains(&host.as_str()) || allowed.split(',').any(|name| name.trim() == host);
+    if trusted {
+        return Ok(url);
+    }
+    let hint = if is_loopback(&host) {
+        format!("for a server of your own, such as `rolecall sandbox`: {ALLOWED_HOSTS}={host}")
+    } else {
+        format!(
+            "{} hosts are {}; add another with {ALLOWED_HOSTS}={host} in the job's environment, not in the file",
+            rules.provider(),
+            rules.vendor_hosts().join(", ")
+        )
+    };
+    Err(Finding::error(Code::UntrustedHost, place, format!("the host {host} may not see the credential"))
+        .hint(hint))
+}
+
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.trim().is_empty())
+}
+
+/// The credential that the file points to. Nothing of it, or of what a command printed, is in the finding.
+pub(super) async fn credential(desired: &Desired, allow_commands: bool) -> Result<SecretString, Finding> {
+    let unavailable = |message: String, hint: &str| {
+        Finding::error(Code::CredentialUnavailable, desired.credential_place.clone(), message).hint(hint)
+    };
+    let text = match &desired.credential {
+        Credential::Env(name) => variable(name).ok_or_else(|| {
+            unavailable(
+                format!("the environment variable {name} isn't set, or isn't text"),
+                "set it to the credential",
+            )
+        })?,
+        Credential::File(path) => {
+            let shown = path.display();
+            let mut text = String::new();
+            let read =
+                std::fs::File::open(path).and_then(|file| file.take(MAX_CREDENTIAL).read_to_string(&mut text));
+            read.map_err(|why| {
+                unavailable(format!("{shown} can't be read: {why}"), "check the path and its permissions")
+            })?;
+            text
+        }
+        Credential::Command(words) => {
+            let program = words.first().map_or("", String::as_str);
+            if !allow_commands {
+                return Err(Finding::error(
+                    Code::CommandNotAllowed,
+                    desired.credential_place.clone(),
+                    format!("`{program}` isn't run without --allow-commands"),
+                )
+                .hint("give --allow-commands only where the file has been reviewed"));
+            }
+            run(words).await.map_err(|why| unavailable(why, "run it by hand to see what it says"))?
+        }
+    };
+    let text = text.trim();
+    if text.is_empty() {
+        return Err(unavailable("the credential is empty".to_owned(), "check where `credentials` points"));
+    }
+    Ok(SecretString::from(text))
+}
+
+async fn run(words: &[String]) -> Result<String, String> {
+    let (program, arguments) = words.split_first().ok_or("the command is empty")?;
+    let path = which::which(program).map_err(|why| format!("`{program}` can't be run: {why}"))?;
+    let output =
+        Command::new(path).args(arguments).stdin(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true).output();
+    let output = tokio::time::timeout(COMMAND_TIMEOUT, output)
+        .await
+        .map_err(|_| format!("`{program}` took longer than {} s", COMMAND_TIMEOUT.as_secs()))?
+        .map_err(|why| format!("`{program}` can't be run: {why}"))?;
+    if !output.status.success() {
+        return Err(format!("`{program}` failed ({})", output.status));
+    }
+    String::from_utf8(output.stdout).map_err(|_| format!("`{program}` printed something that isn't text"))
+}

@@ -1,0 +1,79 @@
+//! Runs with `--sandbox`: the embedded server over real HTTP, on a free port of the loopback.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::Path;
+use std::sync::Arc;
+
+use secrecy::SecretString;
+use tokio::net::TcpListener;
+use url::Url;
+
+use super::Connection;
+use super::connect::{Connected, GENERATOR, connected, file_name, ledger_path};
+use super::exit::Failure;
+use crate::apply::Deliveries;
+use crate::graphql::{HttpSettings, HttpTransport, Redactor, Transport};
+use crate::model::{Desired, ProviderName, RemoteId};
+use crate::provider::Provider;
+use crate::sandbox::bitpanda::{Bitpanda, OWN_KEY_SECRET, World};
+use crate::sandbox::{Sandbox, Store, serve, system_clock};
+
+/// Everything of the sandbox is below this folder.
+pub(super) const FOLDER: &str = ".rolecall/sandbox";
+
+/// The host that plans made here carry: they never apply elsewhere, nor the reverse.
+const HOST: &str = "sandbox";
+
+/// The world of an organisation, with what is kept of it.
+pub(super) fn open(
+    provider: ProviderName,
+    organization: &RemoteId,
+    reset: bool,
+) -> Result<Sandbox<Bitpanda>, Failure> {
+    let store = Store::in_folder(Path::new(FOLDER), provider, organization)
+        .map_err(|why| Failure::error(why.to_string()).hint("write one of these as `organization`"))?;
+    if reset {
+        store.reset().map_err(|why| Failure::error(why.to_string()))?;
+    }
+    match provider {
+        ProviderName::Bitpanda => {
+            let world = World::seed(organization.as_str())
+                .ok_or_else(|| Failure::error("the sandbox's seed can't be read"))?;
+            Ok(Sandbox::new(Bitpanda::new(world, system_clock()), store))
+        }
+    }
+}
+
+pub(super) async fn connect(
+    desired: &Desired,
+    connection: &Connection,
+    provider: &'static dyn Provider,
+) -> Result<Connected, Failure> {
+    let folder = Path::new(FOLDER);
+    let own_ledger = ledger_path(folder, desired);
+    let delivered = folder.join("delivered").join(file_name(&desired.organization));
+    let sandbox = open(desired.provider, &desired.organization, connection.reset)?;
+    if connection.reset {
+        // Both speak of the world that is gone.
+        let _ = std::fs::remove_file(&own_ledger);
+        let _ = std::fs::remove_dir_all(&delivered);
+    }
+    let failed = |why: std::io::Error| Failure::error(format!("the sandbox can't listen: {why}"));
+    let listener = TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).await.map_err(failed)?;
+    let address = listener.local_addr().map_err(failed)?;
+    tokio::spawn(serve(Arc::new(sandbox), listener, provider.credential_header()));
+    let endpoint =
+        Url::parse(&format!("http://{address}/graphql")).map_err(|why| Failure::error(why.to_string()))?;
+    let secret = SecretString::from(OWN_KEY_SECRET);
+    let settings = HttpSettings {
+        endpoint,
+        secret_headers: vec![(provider.credential_header(), secret.clone())],
+        user_agent: GENERATOR.to_owned(),
+        timeout: connection.timeout(),
+        extra_ca: None,
+    };
+    let transport: Arc<dyn Transport> = Arc::new(HttpTransport::new(settings).map_err(Failure::error)?);
+    let ledger = connection.ledger.clone().unwrap_or(own_ledger);
+    let deliveries = Deliveries { allow_commands: false, below: Some(delivered) };
+    Ok(connected(provider, transport, Redactor::new([secret]), HOST.to_owned(), ledger, deliveries))
+}

@@ -1,0 +1,83 @@
+//! How a run ends.
+
+use std::process::ExitCode;
+
+use crate::model::Finding;
+use crate::provider::ReadError;
+
+/// The exit codes, documented in `--help` and the README.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    Done = 0,
+    Error = 1,
+    Differences = 2,
+    Refused = 3,
+    Stale = 4,
+    Partial = 5,
+    Unreachable = 6,
+    Interrupted = 130,
+}
+
+impl Exit {
+    /// Which of several organisations' endings a run reports: the one that most needs a person.
+    fn rank(self) -> u8 {
+        match self {
+            Self::Partial => 0,
+            Self::Stale => 1,
+            Self::Refused => 2,
+            Self::Unreachable => 3,
+            Self::Error => 4,
+            Self::Interrupted => 5,
+            Self::Differences => 6,
+            Self::Done => 7,
+        }
+    }
+
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        if other.rank() < self.rank() { other } else { self }
+    }
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit as u8)
+    }
+}
+
+/// Why a run, or one organisation's part of it, could not go on.
+#[derive(Debug)]
+pub struct Failure {
+    pub exit: Exit,
+    /// None where the findings say it all.
+    pub message: Option<String>,
+    pub hint: Option<String>,
+    pub findings: Vec<Finding>,
+}
+
+impl Failure {
+    pub fn error(message: impl Into<String>) -> Self {
+        Self { exit: Exit::Error, message: Some(message.into()), hint: None, findings: Vec::new() }
+    }
+
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    pub fn findings(findings: Vec<Finding>) -> Self {
+        Self { exit: Exit::Error, message: None, hint: None, findings }
+    }
+
+    /// An organisation that couldn't be read.
+    pub fn unread(organization: &str, error: &ReadError) -> Self {
+        let away = matches!(error, ReadError::Call { error, .. } if error.is_unreachable_or_refused());
+        Self {
+            exit: if away { Exit::Unreachable } else { Exit::Error },
+            message: Some(format!("{organization} could not be read: {error}. Nothing was changed")),
+            hint: Some(error.next_step().to_owned()),
+            findings: Vec::new(),
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! The one place that writes to stdout and stderr: results to the one, talk to the other.
+
+use std::io::{self, BufRead, IsTerminal, Write};
+
+use super::exit::{Exit, Failure};
+use crate::desired::Source;
+use crate::model::Finding;
+use crate::report;
+
+/// Where a run's words go.
+#[derive(Debug, Default)]
+pub(crate) struct Out {
+    /// The first failure to write a result.
+    broken: Option<io::Error>,
+}
+
+impl Out {
+    /// A part of the result.
+    pub fn result(&mut self, text: &str) {
+        if self.broken.is_some() {
+            return;
+        }
+        let mut stdout = anstream::stdout().lock();
+        if let Err(why) = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+            self.broken = Some(why);
+        }
+    }
+
+    /// Progress, warnings, hints. Nobody listening is no error.
+    #[expect(clippy::unused_self, reason = "whoever may talk was handed an Out")]
+    pub fn talk(&self, text: &str) {
+        let mut stderr = anstream::stderr().lock();
+        let _ = stderr.write_all(text.as_bytes()).and_then(|()| stderr.flush());
+    }
+
+    pub fn findings(&self, findings: &[Finding], sources: &[&Source]) {
+        if !findings.is_empty() {
+            self.talk(&report::findings(findings, sources));
+        }
+    }
+
+    pub fn failure(&self, failure: &Failure) {
+        if let Some(message) = &failure.message {
+            self.talk(&format!("error: {}\n", report::clean(message)));
+        }
+        if let Some(hint) = &failure.hint {
+            self.talk(&format!("hint: {}\n", report::clean(hint)));
+        }
+    }
+
+    /// Asks on a terminal. None: there is none.
+    pub fn ask(&self, question: &str) -> Option<bool> {
+        if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
+            return None;
+        }
+        self.talk(question);
+        let mut answer = String::new();
+        io::stdin().lock().read_line(&mut answer).ok()?;
+        Some(answer.trim() == "yes")
+    }
+
+    /// A result that nobody could read in full is no success. A reader that went away has seen what it wanted.
+    pub fn finish(&mut self, exit: Exit) -> Exit {
+        match self.broken.take() {
+            Some(why) if why.kind() != io::ErrorKind::BrokenPipe => {
+                self.talk(&format!("error: the result could not be written: {why}\n"));
+                exit.and(Exit::Error)
+            }
+            Some(_) | None => exit,
+        }
+    }
+}

@@ -1,0 +1,62 @@
+//! `rolecall plan`
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::exit::{Exit, Failure};
+use super::out::Out;
+use super::session::Session;
+use super::{Connection, Format, Paths, planfile};
+use crate::report;
+
+/// Read what is live and show what an apply would do. Changes nothing.
+#[derive(Clone, Debug, Args)]
+#[command(after_help = "Examples:
+  rolecall plan --sandbox examples/bitpanda.yaml     no account needed
+  rolecall plan access/ --out plan.json              for review, then `rolecall apply --plan plan.json access/`
+  rolecall plan --detailed-exitcode                  2 where there is something to do
+  rolecall plan --format json | jq '.organizations[].sealed.changes[].address'")]
+pub(super) struct PlanArgs {
+    #[command(flatten)]
+    paths: Paths,
+    #[command(flatten)]
+    connection: Connection,
+    /// Save the plan, for review and for `apply --plan`.
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+    #[arg(long, value_enum, default_value = "text")]
+    format: Format,
+    /// Exit with 2 where there are mutations.
+    #[arg(long)]
+    detailed_exitcode: bool,
+    /// Show the exact mutations too.
+    #[arg(long)]
+    show_mutations: bool,
+}
+
+pub(super) async fn plan(args: &PlanArgs, out: &mut Out) -> Result<Exit, Failure> {
+    let session = Session::open(&args.paths, &args.connection, out)?;
+    let (plan, mut exit) = session.plan_all(out).await;
+    for organization in &plan.organizations {
+        if !organization.refusals.is_empty() {
+            exit = exit.and(Exit::Refused);
+        } else if args.detailed_exitcode && !organization.sealed.mutations.is_empty() {
+            exit = exit.and(Exit::Differences);
+        }
+    }
+    match args.format {
+        Format::Json => out.result(&report::plan_json(&plan)),
+        Format::Text => {
+            out.result(&report::plan_text(&plan));
+            if args.show_mutations {
+                out.result(&format!("\n{}", report::mutations(&plan)));
+            }
+        }
+    }
+    if let Some(path) = &args.out {
+        planfile::write(path, &plan)?;
+        out.talk(&format!("saved as {}; `rolecall apply --plan {0}` sends it\n", path.display()));
+    }
+    Ok(exit)
+}

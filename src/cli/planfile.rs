@@ -1,0 +1,60 @@
+//! Plans on disk.
+
+use std::io::{Read, Write};
+use std::path::Path;
+
+use serde_json::Value;
+use tempfile::NamedTempFile;
+
+use super::exit::Failure;
+use crate::desired::MAX_BYTES;
+use crate::model::{FORMAT_VERSION, Plan};
+use crate::plan::verify;
+use crate::report;
+
+/// Writes a plan so that it is there whole or not at all.
+pub(super) fn write(path: &Path, plan: &Plan) -> Result<(), Failure> {
+    let failed = |why: std::io::Error| Failure::error(format!("{} can't be written: {why}", path.display()));
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut new = NamedTempFile::new_in(folder).map_err(failed)?;
+    new.write_all(report::plan_json(plan).as_bytes()).map_err(failed)?;
+    new.as_file().sync_all().map_err(failed)?;
+    new.persist(path).map_err(|why| failed(why.error))?;
+    Ok(())
+}
+
+/// A file's text, never more than `MAX_BYTES`.
+pub(super) fn read_text(path: &Path) -> Result<String, Failure> {
+    let shown = path.display();
+    let mut text = String::new();
+    let read = std::fs::File::open(path).and_then(|file| file.take(MAX_BYTES + 1).read_to_string(&mut text));
+    read.map_err(|why| Failure::error(format!("{shown} can't be read: {why}")))?;
+    if text.len() as u64 > MAX_BYTES {
+        return Err(Failure::error(format!("{shown} is larger than {} MiB", MAX_BYTES / 1024 / 1024)));
+    }
+    Ok(text)
+}
+
+/// A plan as it was saved: of a version that we know, whole, and with its seals intact.
+pub(super) fn parse(path: &Path, text: &str) -> Result<Plan, Failure> {
+    let shown = path.display();
+    let value: Value = serde_json::from_str(text).map_err(|why| {
+        Failure::error(format!("{shown} is no plan: {why}")).hint("`rolecall plan --out FILE` writes one")
+    })?;
+    let version = value.get("format_version").and_then(Value::as_str).unwrap_or_default();
+    let major = |version: &str| version.split('.').next().unwrap_or_default().to_owned();
+    if major(version) != major(FORMAT_VERSION) {
+        return Err(Failure::error(format!(
+            "{shown} has the plan format `{}`, and this rolecall reads {FORMAT_VERSION}",
+            report::clean(version)
+        ))
+        .hint("plan again with this version"));
+    }
+    let plan: Plan =
+        serde_json::from_value(value).map_err(|why| Failure::error(format!("{shown} is no plan: {why}")))?;
+    for organization in &plan.organizations {
+        verify(organization)
+            .map_err(|why| Failure::error(format!("{shown}: {why}")).hint("plan again and have it reviewed"))?;
+    }
+    Ok(plan)
+}

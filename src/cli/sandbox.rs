@@ -1,0 +1,91 @@
+//! `rolecall sandbox`
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use clap::Args;
+use tokio::net::TcpListener;
+
+use super::embedded;
+use super::exit::{Exit, Failure};
+use super::out::Out;
+use crate::model::{ProviderName, RemoteId};
+use crate::provider;
+use crate::sandbox::bitpanda::OWN_KEY_SECRET;
+use crate::sandbox::{Fault, seed_names, serve, set};
+
+/// Serve the embedded GraphQL server of a provider, on loopback, for any client.
+///
+/// The world is the one that `--sandbox` runs use, kept in .rolecall/sandbox. What the vendor leaves undocumented is
+/// a switch, set with --set and kept with the world; faults come on demand with --fault.
+#[derive(Clone, Debug, Args)]
+#[command(after_help = "Examples:
+  rolecall sandbox --provider bitpanda --listen 127.0.0.1:4100
+  rolecall sandbox --set page-size=2 --set quorum=true
+  rolecall sandbox --fault status=503@listUsers*2 --fault drop-after@createOrgApiKey
+
+Switches of bitpanda: page-size, introspection, invitees (hidden, shown), expiry-millis, quorum, clears-unsent,
+duplicate-key-names, duplicate-invite (refused, resent), count-off-by, refusal (http401, http403, errors)
+Faults: KIND[@FIELD][*TIMES]; latency=MS, status=CODE, rate-limit=SECONDS, drop-before, drop-after, errors, partial,
+html, truncate")]
+pub(super) struct SandboxArgs {
+    #[arg(long, default_value = "bitpanda", value_parser = provider_name)]
+    provider: ProviderName,
+    /// Where to listen; loopback only.
+    #[arg(long, default_value = "127.0.0.1:4100", value_name = "ADDRESS")]
+    listen: SocketAddr,
+    /// Which seed. The first, where it is left out.
+    #[arg(long, value_name = "ID")]
+    organization: Option<String>,
+    /// Start the world anew.
+    #[arg(long)]
+    reset: bool,
+    /// Set a switch.
+    #[arg(long = "set", value_name = "SWITCH=VALUE")]
+    switches: Vec<String>,
+    /// Have something go wrong.
+    #[arg(long = "fault", value_name = "FAULT")]
+    faults: Vec<Fault>,
+}
+
+fn provider_name(word: &str) -> Result<ProviderName, String> {
+    ProviderName::parse(word).ok_or_else(|| {
+        let known: Vec<&str> = ProviderName::ALL.iter().map(|provider| provider.as_str()).collect();
+        format!("there are {}", known.join(", "))
+    })
+}
+
+pub(super) async fn sandbox(args: &SandboxArgs, out: &mut Out) -> Result<Exit, Failure> {
+    if !args.listen.ip().is_loopback() {
+        return Err(Failure::error(format!("{} isn't loopback", args.listen))
+            .hint("the sandbox's key is known to everybody: listen on 127.0.0.1 or [::1]"));
+    }
+    let organization = args.organization.as_deref().or_else(|| seed_names(args.provider).first().copied());
+    let organization = RemoteId::seen(organization.unwrap_or_default());
+    let sandbox = embedded::open(args.provider, &organization, args.reset)?;
+    sandbox
+        .change(|engine| {
+            let mut world = engine.world();
+            args.switches.iter().try_for_each(|assignment| set(&mut world.switches, assignment))
+        })
+        .map_err(Failure::error)?;
+    for fault in &args.faults {
+        sandbox.add_fault(fault.clone());
+    }
+    let failed = |why: std::io::Error| {
+        Failure::error(format!("{} can't be listened on: {why}", args.listen)).hint("choose another with --listen")
+    };
+    let listener = TcpListener::bind(args.listen).await.map_err(failed)?;
+    let address = listener.local_addr().map_err(failed)?;
+    let header = provider::of(args.provider).credential_header();
+    out.result(&format!("http://{address}/graphql\n{header}: {OWN_KEY_SECRET}\n"));
+    out.talk(&format!(
+        "The sandbox of {} serves {organization}. Stop it with Ctrl-C. For example:\n\n  curl -s http://{address}/graphql -H 'content-type: application/json' -H '{header}: {OWN_KEY_SECRET}' \\\n    -d '{{\"query\":\"{{ organisationManagement {{ id listUsers {{ total items {{ userTrustId email roles }} }} }} }}\"}}'\n\nFor rolecall itself, as `endpoint` of a file: ROLECALL_ALLOWED_HOSTS={}\n",
+        args.provider,
+        address.ip()
+    ));
+    tokio::select! {
+        served = serve(Arc::new(sandbox), listener, header) => served.map(|()| Exit::Done).map_err(failed),
+        _ = tokio::signal::ctrl_c() => Ok(Exit::Done),
+    }
+}

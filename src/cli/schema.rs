@@ -1,0 +1,55 @@
+//! `rolecall schema`
+
+use clap::{Args, ValueEnum};
+use schemars::{Schema, SchemaGenerator};
+
+use super::exit::Exit;
+use super::out::Out;
+use crate::desired;
+use crate::ledger::Record;
+use crate::model::Plan;
+
+/// Print the JSON Schema of a format.
+#[derive(Clone, Debug, Args)]
+#[command(after_help = "Examples:
+  rolecall schema > rolecall.schema.json
+  rolecall schema plan")]
+pub(super) struct SchemaArgs {
+    #[arg(value_enum, default_value = "file")]
+    of: SchemaName,
+}
+
+/// The formats that have a schema.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum SchemaName {
+    /// The YAML files, for editors.
+    File,
+    /// Plans, as `plan --out` and `--format json` write them.
+    Plan,
+    /// One line of a ledger.
+    Ledger,
+}
+
+/// Every schema, and the file in `schemas/` that holds it.
+pub const SCHEMAS: &[(SchemaName, &str)] = &[
+    (SchemaName::File, "rolecall.schema.json"),
+    (SchemaName::Plan, "plan.schema.json"),
+    (SchemaName::Ledger, "ledger.schema.json"),
+];
+
+/// A schema as it is committed.
+pub fn schema_text(name: SchemaName) -> String {
+    let schema: Schema = match name {
+        SchemaName::File => desired::schema(),
+        SchemaName::Plan => SchemaGenerator::default().into_root_schema_for::<Plan>(),
+        SchemaName::Ledger => SchemaGenerator::default().into_root_schema_for::<Record>(),
+    };
+    let mut text = serde_json::to_string_pretty(&schema).unwrap_or_default();
+    text.push('\n');
+    text
+}
+
+pub(super) fn schema(args: &SchemaArgs, out: &mut Out) -> Exit {
+    out.result(&schema_text(args.of));
+    Exit::Done
+}

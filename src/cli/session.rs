@@ -1,0 +1,139 @@
+//! Files in, one connection and one plan for each organisation out: what plan, apply and drift share.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+
+use super::connect::{Connected, connect};
+use super::exit::{Exit, Failure};
+use super::out::Out;
+use super::{Connection, Paths};
+use crate::desired::{Loaded, Source, load};
+use crate::ledger::{Ledger, facts};
+use crate::model::{Address, Desired, FORMAT_VERSION, Facts, HoldReason, Live, OrganizationPlan, Plan};
+use crate::plan::{PlanInput, Planned, plan};
+use crate::provider;
+
+/// Everything that was asked for, checked.
+pub(super) struct Session<'a> {
+    pub connection: &'a Connection,
+    loaded: Loaded,
+}
+
+/// One organisation: the wish, and the way to it.
+pub(super) struct Organization<'a> {
+    pub desired: &'a Desired,
+    pub connected: Connected,
+    asserted: BTreeSet<Address>,
+}
+
+impl<'a> Session<'a> {
+    /// Loads and checks the files. Every finding is told; one error ends the run.
+    pub fn open(paths: &Paths, connection: &'a Connection, out: &Out) -> Result<Self, Failure> {
+        let loaded = load(&paths.paths, provider::rules);
+        let session = Self { connection, loaded };
+        out.findings(&session.loaded.findings, &session.sources());
+        if session.loaded.has_errors() {
+            return Err(Failure::findings(Vec::new()));
+        }
+        let wishes = session.wishes();
+        if connection.ledger.is_some() && wishes.len() > 1 {
+            return Err(Failure::error("--ledger names one file, and there are several organisations")
+                .hint("leave it out, or run each organisation by itself"));
+        }
+        for asserted in &connection.asserted {
+            let listed = wishes
+                .iter()
+                .any(|wish| wish.users.iter().any(|user| asserted.covers(&Address::user(&user.email))));
+            if !listed {
+                return Err(Failure::error(format!("--assert {asserted}: no file lists this user"))
+                    .hint("only what a file declares can be sent"));
+            }
+        }
+        Ok(session)
+    }
+
+    pub fn sources(&self) -> Vec<&Source> {
+        self.loaded.files.iter().map(|file| &file.source).collect()
+    }
+
+    pub fn wishes(&self) -> Vec<&Desired> {
+        self.loaded.files.iter().filter_map(|file| file.desired.as_ref()).collect()
+    }
+
+    pub async fn connect<'b>(&'b self, desired: &'b Desired) -> Result<Organization<'b>, Failure> {
+        let connected = connect(desired, self.connection).await?;
+        Ok(Organization { desired, connected, asserted: self.connection.asserted.iter().cloned().collect() })
+    }
+
+    /// Tells why one organisation could not be dealt with, and what that means for the run.
+    pub fn told(&self, failure: &Failure, out: &Out) -> Exit {
+        out.findings(&failure.findings, &self.sources());
+        out.failure(failure);
+        failure.exit
+    }
+
+    /// Reads and plans every organisation. One's failure doesn't keep the others from being planned.
+    pub async fn plan_all(&self, out: &Out) -> (Plan, Exit) {
+        let mut plan = Plan {
+            format_version: FORMAT_VERSION.to_owned(),
+            generator: super::connect::GENERATOR.to_owned(),
+            organizations: Vec::new(),
+        };
+        let mut exit = Exit::Done;
+        for desired in self.wishes() {
+            match self.plan_one(desired, out).await {
+                Ok(organization) => {
+                    if is_broken(&organization) {
+                        exit = exit.and(Exit::Error);
+                    }
+                    plan.organizations.push(organization);
+                }
+                Err(failure) => exit = exit.and(self.told(&failure, out)),
+            }
+        }
+        plan.organizations.sort_by(|a, b| a.sealed.identity.cmp(&b.sealed.identity));
+        (plan, exit)
+    }
+
+    async fn plan_one(&self, desired: &Desired, out: &Out) -> Result<OrganizationPlan, Failure> {
+        let organization = self.connect(desired).await?;
+        let records =
+            Ledger::read(&organization.connected.ledger).map_err(|why| Failure::error(why.to_string()))?;
+        let known = facts(records.as_deref().unwrap_or_default(), records.is_some());
+        let live = organization.read().await?;
+        let planned = organization.plan(&live, &known, None)?;
+        out.findings(&planned.warnings, &self.sources());
+        Ok(planned.plan)
+    }
+}
+
+impl Organization<'_> {
+    pub fn name(&self) -> String {
+        format!("{} {}", self.desired.provider, self.desired.organization)
+    }
+
+    pub async fn read(&self) -> Result<Live, Failure> {
+        let Connected { provider, reader, .. } = &self.connected;
+        provider.read(reader).await.map_err(|error| Failure::unread(&self.name(), &error))
+    }
+
+    pub fn plan(&self, live: &Live, facts: &Facts, only: Option<&BTreeSet<Address>>) -> Result<Planned, Failure> {
+        let input = PlanInput {
+            desired: self.desired,
+            live,
+            facts,
+            rules: self.connected.provider.rules(),
+            host: &self.connected.host,
+            asserted: &self.asserted,
+            only,
+            now: Timestamp::now(),
+        };
+        plan(&input).map_err(Failure::findings)
+    }
+}
+
+/// Did an incomplete list keep anything from being planned?
+pub(super) fn is_broken(plan: &OrganizationPlan) -> bool {
+    plan.sealed.holds.iter().any(|hold| matches!(hold.reason, HoldReason::Unreadable { .. }))
+}

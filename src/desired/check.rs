@@ -1,0 +1,313 @@
+//! Step two of reading a file: what is true. Everything that is alike for all providers.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+
+use url::Url;
+
+use super::decode::Field;
+use super::raw::{
+    AddressText, EmailText, InstantText, NameText, PathText, RawCredential, RawDelivery, RawEndpoint,
+    RawGuardrails, RawScope, VariableText,
+};
+use super::source::{Mark, Source};
+use super::words::{list_of, nearest};
+use crate::model::{
+    Address, Code, Credential, Delivery, Email, Endpoint, Expiry, Finding, Guardrails, KeyName, NameError, Place,
+    RemoteId, RoleName, Rules, Scope,
+};
+
+/// Checks values one by one and keeps the findings.
+pub(super) struct Checker<'a> {
+    pub source: &'a Source,
+    pub rules: &'a dyn Rules,
+    pub findings: Vec<Finding>,
+    /// Unknown roles that were warned of: once each is enough.
+    warned: BTreeSet<String>,
+}
+
+/// A name that a person typed.
+pub(super) trait Typed: Sized {
+    fn typed(text: String) -> Result<Self, NameError>;
+}
+
+impl Typed for RoleName {
+    fn typed(text: String) -> Result<Self, NameError> {
+        Self::parse(text)
+    }
+}
+
+impl Typed for KeyName {
+    fn typed(text: String) -> Result<Self, NameError> {
+        Self::parse(text)
+    }
+}
+
+impl Typed for RemoteId {
+    fn typed(text: String) -> Result<Self, NameError> {
+        Self::parse(text)
+    }
+}
+
+impl<'a> Checker<'a> {
+    pub fn new(source: &'a Source, rules: &'a dyn Rules) -> Self {
+        Self { source, rules, findings: Vec::new(), warned: BTreeSet::new() }
+    }
+
+    pub fn push(&mut self, finding: Finding) {
+        self.findings.push(finding);
+    }
+
+    pub fn place(&self, mark: Mark) -> Place {
+        self.source.place(mark)
+    }
+
+    fn invalid(&mut self, mark: Mark, message: String, hint: &str) {
+        let place = self.place(mark);
+        self.push(Finding::error(Code::InvalidValue, place, message).hint(hint));
+    }
+
+    pub fn name<T: Typed>(&mut self, field: Field<NameText>) -> Option<T> {
+        let NameText(text) = field.value?;
+        match T::typed(text.clone()) {
+            Ok(name) => Some(name),
+            Err(why) => {
+                self.invalid(field.mark, format!("{text:?} {why}"), "write the name as the platform shows it");
+                None
+            }
+        }
+    }
+
+    pub fn text(&mut self, field: Field<NameText>) -> Option<String> {
+        self.name::<RoleName>(field).map(|name| name.as_str().to_owned())
+    }
+
+    pub fn email(&mut self, field: Field<EmailText>) -> Option<Email> {
+        let EmailText(text) = field.value?;
+        match Email::parse(&text) {
+            Ok(email) => Some(email),
+            Err(why) => {
+                let place = self.place(field.mark);
+                self.push(
+                    Finding::error(Code::InvalidEmail, place, format!("{text:?} is no email address: it {why}"))
+                        .hint("write it like jane@acme.example"),
+                );
+                None
+            }
+        }
+    }
+
+    pub fn instant(&mut self, field: Field<InstantText>) -> Option<Expiry> {
+        let InstantText(text) = field.value?;
+        let expiry = Expiry::parse(&text);
+        if expiry.is_none() {
+            self.invalid(
+                field.mark,
+                format!("{text:?} is no instant"),
+                "write it with its zone, like 2027-04-30T20:59:59Z",
+            );
+        }
+        expiry
+    }
+
+    /// The exact set. `None` where any of them was wrong: a set with a hole would take a role away.
+    pub fn roles(&mut self, field: Field<Vec<Field<NameText>>>) -> Option<BTreeSet<RoleName>> {
+        let mut roles = BTreeSet::new();
+        let mut whole = true;
+        for item in field.value? {
+            let mark = item.mark;
+            match self.name::<RoleName>(item) {
+                Some(role) => {
+                    self.known_role(&role, mark);
+                    roles.insert(role);
+                }
+                None => whole = false,
+            }
+        }
+        whole.then_some(roles)
+    }
+
+    fn known_role(&mut self, role: &RoleName, mark: Mark) {
+        let known = self.rules.known_roles();
+        if known.contains(&role.as_str()) || !self.warned.insert(role.as_str().to_owned()) {
+            return;
+        }
+        let place = self.place(mark);
+        let provider = self.rules.provider();
+        let hint = match nearest(role.as_str(), known.iter().copied()) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => format!("known are {}", list_of(known, "and")),
+        };
+        self.push(
+            Finding::warning(
+                Code::UnknownRole,
+                place,
+                format!("`{role}` is no role that {provider} is known to have"),
+            )
+            .hint(hint),
+        );
+    }
+
+    pub fn guardrails(&mut self, field: Option<Field<RawGuardrails>>) -> Guardrails {
+        let mut guardrails = Guardrails::default();
+        let Some(RawGuardrails { min_admins, protected }) = field.and_then(|field| field.value) else {
+            return guardrails;
+        };
+        if let Some(number) = min_admins.and_then(|field| field.value) {
+            guardrails.min_admins = number as usize;
+        }
+        for item in protected.and_then(|field| field.value).unwrap_or_default() {
+            let Some(AddressText(text)) = item.value else { continue };
+            match text.parse::<Address>() {
+                Ok(address) => {
+                    guardrails.protected.insert(address);
+                }
+                Err(why) => self.invalid(item.mark, format!("{text:?} is no address"), &why),
+            }
+        }
+        guardrails
+    }
+
+    pub fn endpoint(&mut self, field: Field<RawEndpoint>) -> Option<Endpoint> {
+        let mark = field.mark;
+        match field.value? {
+            RawEndpoint::Env(name) => self.variable(name).map(Endpoint::Env),
+            RawEndpoint::Url(text) => {
+                let place = self.place(mark);
+                match check_url(&text) {
+                    Ok(_) => Some(Endpoint::Url(text)),
+                    Err((code, message, hint)) => {
+                        self.push(Finding::error(code, place, message).hint(hint));
+                        None
+                    }
+                }
+            }
+        }
+    }
+
+    fn variable(&mut self, field: Field<VariableText>) -> Option<String> {
+        let VariableText(name) = field.value?;
+        let mut letters = name.chars();
+        let starts = letters.next().is_some_and(|c| c.is_ascii_alphabetic() || c == '_');
+        if starts && letters.all(|c| c.is_ascii_alphanumeric() || c == '_') {
+            return Some(name);
+        }
+        // Not quoted: somebody may have put the value where its name belongs.
+        let place = self.place(field.mark);
+        self.push(
+            Finding::error(Code::InvalidValue, place, "this is no name of an environment variable")
+                .hint("letters, digits and underscores; the name, never the value")
+                .without_source(),
+        );
+        None
+    }
+
+    fn path(&mut self, field: Field<PathText>) -> Option<String> {
+        let PathText(path) = field.value?;
+        if path.is_empty() || path.contains('\0') {
+            let place = self.place(field.mark);
+            self.push(
+                Finding::error(Code::InvalidValue, place, "this is no path").hint("name a file").without_source(),
+            );
+            return None;
+        }
+        Some(path)
+    }
+
+    fn command(&mut self, mark: Mark, words: Vec<Field<PathText>>) -> Option<Vec<String>> {
+        if words.is_empty() {
+            self.invalid(mark, "the command is empty".to_owned(), "name a program: [PROGRAM, ARGUMENT]");
+            return None;
+        }
+        words.into_iter().map(|word| word.value.map(|PathText(word)| word)).collect()
+    }
+
+    pub fn credential(&mut self, field: Field<RawCredential>) -> Option<Credential> {
+        match field.value? {
+            RawCredential::Env(name) => self.variable(name).map(Credential::Env),
+            RawCredential::File(path) => self.path(path).map(|path| Credential::File(PathBuf::from(path))),
+            RawCredential::Command(words) => self.command(field.mark, words).map(Credential::Command),
+        }
+    }
+
+    pub fn delivery(&mut self, field: Field<RawDelivery>) -> Option<Delivery> {
+        match field.value? {
+            RawDelivery::File(path) => self.path(path).map(|path| Delivery::File(PathBuf::from(path))),
+            RawDelivery::Command(words) => self.command(field.mark, words).map(Delivery::Command),
+        }
+    }
+
+    /// `absent: true` beside what only a present entity can have.
+    pub fn contradiction<const N: usize>(&mut self, absent: bool, values: [Option<(Mark, &str)>; N]) {
+        for (mark, field) in values.into_iter().flatten().filter(|_| absent) {
+            let place = self.place(mark);
+            self.push(
+                Finding::error(Code::AbsentWithValues, place, format!("`{field}` contradicts `absent: true`"))
+                    .hint(format!("remove `{field}`, or `absent: true`")),
+            );
+        }
+    }
+}
+
+/// `listed` where nothing is written.
+pub(super) fn scope(field: Option<Field<RawScope>>) -> Scope {
+    match field.and_then(|field| field.value) {
+        Some(RawScope::All) => Scope::All,
+        Some(RawScope::Listed) | None => Scope::Listed,
+    }
+}
+
+/// Lets each key pass once and reports the second.
+pub(super) struct Unique {
+    code: Code,
+    seen: BTreeMap<String, usize>,
+}
+
+impl Unique {
+    pub fn new(code: Code) -> Self {
+        Self { code, seen: BTreeMap::new() }
+    }
+
+    pub fn admit(&mut self, check: &mut Checker<'_>, key: String, mark: Mark, address: &str) -> bool {
+        if let Some(first) = self.seen.get(&key) {
+            let hint = format!("the first is on line {first}; merge the two entries");
+            let place = check.place(mark);
+            check.push(Finding::error(self.code, place, format!("`{address}` is listed twice")).hint(hint));
+            return false;
+        }
+        self.seen.insert(key, mark.line);
+        true
+    }
+}
+
+/// What an endpoint has to be, wherever its URL came from: HTTPS, or loopback; no credential inside.
+pub fn check_url(text: &str) -> Result<Url, (Code, String, &'static str)> {
+    let invalid = |why: &str| {
+        (Code::InvalidValue, format!("this endpoint {why}"), "write it like https://api.example/graphql")
+    };
+    let url = Url::parse(text).map_err(|why| invalid(&format!("is no URL: {why}")))?;
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err((
+            Code::LiteralCredential,
+            "the endpoint holds a credential".to_owned(),
+            "put it under `credentials`, as a place and not as a value",
+        ));
+    }
+    let host = url.host_str().ok_or_else(|| invalid("has no host"))?;
+    match url.scheme() {
+        "https" => Ok(url),
+        "http" if is_loopback(host) => Ok(url),
+        "http" => Err((
+            Code::InsecureEndpoint,
+            format!("the credential would travel to {host} in the clear"),
+            "use https; plain http is for loopback only",
+        )),
+        scheme => Err(invalid(&format!("has the scheme {scheme}"))),
+    }
+}
+
+/// Is this host the machine itself?
+pub fn is_loopback(host: &str) -> bool {
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    host == "localhost" || bare.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
+}

@@ -1,0 +1,479 @@
+//! From the tree to what may be typed, with every finding on the way.
+//!
+//! serde stops at the first error. Here each field of a `Field` type may fail alone: the finding is recorded with
+//! its place, the field is empty, and decoding goes on.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::marker::PhantomData;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde::de::value::SeqDeserializer;
+use serde::de::{
+    self, DeserializeSeed, Deserializer, EnumAccess, Error as _, IntoDeserializer, MapAccess, SeqAccess,
+    Unexpected, VariantAccess, Visitor,
+};
+use serde::{Deserialize, forward_to_deserialize_any};
+
+use super::node::{Located, Node};
+use super::source::{Mark, Source};
+use super::words::{list_of, nearest};
+use crate::model::{Code, Finding, Span};
+
+/// Below this key nothing is ever quoted: a credential may have been typed where only its place belongs.
+const SECRET_KEY: &str = "credentials";
+
+/// Tells `decode` that a place is wanted with the value.
+const FIELD: &str = "$rolecall::Field";
+
+/// A value with its place. Empty where it was wrong, which was then reported.
+#[derive(Clone, Debug)]
+pub struct Field<T> {
+    pub mark: Mark,
+    pub value: Option<T>,
+}
+
+/// Decodes as much as can be, recording what can't. `None`: not even the outermost shape was right.
+pub fn decode<T: de::DeserializeOwned>(source: &Source, root: &Located, findings: &mut Vec<Finding>) -> Option<T> {
+    let sink = RefCell::new(Vec::new());
+    let decoded = T::deserialize(Decoder { source, sink: &sink, at: root, secret: false });
+    findings.append(&mut sink.into_inner());
+    decoded.ok()
+}
+
+/// Why a value was refused. `Recorded`: the finding exists already.
+#[derive(Debug)]
+enum Refused {
+    Recorded,
+    Missing(&'static str),
+    Variant(&'static [&'static str]),
+    Other(String),
+}
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self:?}")
+    }
+}
+
+impl std::error::Error for Refused {}
+
+impl de::Error for Refused {
+    fn custom<T: fmt::Display>(message: T) -> Self {
+        Self::Other(message.to_string())
+    }
+
+    fn missing_field(field: &'static str) -> Self {
+        Self::Missing(field)
+    }
+
+    fn unknown_variant(_: &str, expected: &'static [&'static str]) -> Self {
+        Self::Variant(expected)
+    }
+
+    fn invalid_type(_: Unexpected<'_>, expected: &dyn de::Expected) -> Self {
+        Self::Other(format!("expected {expected}"))
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Decoder<'a> {
+    source: &'a Source,
+    sink: &'a RefCell<Vec<Finding>>,
+    at: &'a Located,
+    /// Inside `credentials`.
+    secret: bool,
+}
+
+impl<'a> Decoder<'a> {
+    fn below(self, at: &'a Located) -> Self {
+        Self { at, ..self }
+    }
+
+    fn report(self, finding: Finding) -> Refused {
+        let finding = if self.secret { finding.without_source() } else { finding };
+        self.sink.borrow_mut().push(finding);
+        Refused::Recorded
+    }
+
+    fn finding(self, code: Code, message: String) -> Finding {
+        Finding::error(code, self.source.place(self.at.mark), message)
+    }
+
+    /// The value as it was typed, for a message.
+    fn shown(self) -> String {
+        let typed = self.source.slice(self.at.mark.span);
+        match &self.at.node {
+            _ if self.secret => "a value that isn't shown".to_owned(),
+            Node::Null => "nothing".to_owned(),
+            Node::List(_) => "a list".to_owned(),
+            Node::Map(_) => "a mapping".to_owned(),
+            Node::Bool(value) if typed.is_empty() => format!("`{value}`"),
+            Node::Text(text) => format!("`{text}`"),
+            Node::Bool(_) | Node::Number => format!("`{typed}`"),
+        }
+    }
+
+    fn wrong_type(self, expected: &str) -> Refused {
+        let shown = self.shown();
+        let found = match &self.at.node {
+            Node::Bool(_) => format!("{shown}, which YAML reads as a truth value"),
+            Node::Number => format!("the number {shown}"),
+            Node::Text(_) => format!("the text {shown}"),
+            Node::Null | Node::List(_) | Node::Map(_) => shown,
+        };
+        let finding = self.finding(Code::WrongType, format!("expected {expected}, found {found}"));
+        let typed = self.source.slice(self.at.mark.span);
+        let hint = match (&self.at.node, expected) {
+            (Node::Bool(_) | Node::Number, "text") if !self.secret => Some(format!("quote it: \"{typed}\"")),
+            (Node::Bool(_) | Node::Text(_), "true or false") => Some("write true or false, unquoted".to_owned()),
+            (Node::Null, "a list") => {
+                Some("write [] for none, or leave the field out to keep what is live".to_owned())
+            }
+            (Node::Null, _) => Some("write a value, or leave the field out".to_owned()),
+            (Node::Text(_) | Node::Number, "a list") => Some("put it in brackets: [ … ]".to_owned()),
+            _ => None,
+        };
+        self.report(match hint {
+            Some(hint) => finding.hint(hint),
+            None => finding,
+        })
+    }
+
+    /// Records what a visitor said, unless it is recorded already.
+    fn record(self, refused: Refused) -> Refused {
+        match refused {
+            Refused::Recorded => Refused::Recorded,
+            Refused::Missing(field) => self.report(
+                self.finding(Code::MissingField, format!("`{field}` is missing"))
+                    .hint(format!("add `{field}: …` here")),
+            ),
+            Refused::Variant(expected) => {
+                let finding = self.finding(
+                    Code::InvalidValue,
+                    format!("{} is not one of {}", self.shown(), list_of(expected, "or")),
+                );
+                let near = match &self.at.node {
+                    Node::Text(text) if !self.secret => nearest(text, expected.iter().copied()),
+                    _ => None,
+                };
+                self.report(match near {
+                    Some(near) => finding.hint(format!("did you mean `{near}`?")),
+                    None => finding,
+                })
+            }
+            Refused::Other(message) => self.report(self.finding(Code::InvalidValue, message)),
+        }
+    }
+
+    /// The entries whose keys are known and stand there once. The rest is reported.
+    fn known_entries(
+        self,
+        known: Option<&'static [&'static str]>,
+    ) -> Result<Vec<(&'a str, Decoder<'a>)>, Refused> {
+        let Node::Map(entries) = &self.at.node else {
+            return Err(self.wrong_type("a mapping"));
+        };
+        let mut seen: BTreeMap<&str, Mark> = BTreeMap::new();
+        let mut kept = Vec::with_capacity(entries.len());
+        for (key, value) in entries {
+            let here = self.below(key);
+            let Node::Text(name) = &key.node else {
+                here.wrong_type("text");
+                continue;
+            };
+            if let Some(first) = seen.get(name.as_str()) {
+                here.report(
+                    here.finding(Code::DuplicateField, format!("`{name}` is here twice"))
+                        .hint(format!("the first is on line {}; keep one", first.line)),
+                );
+                continue;
+            }
+            seen.insert(name, key.mark);
+            if let Some(known) = known
+                && !known.contains(&name.as_str())
+            {
+                let finding = here.finding(Code::UnknownField, format!("there is no field `{name}` here"));
+                let hint = match nearest(name, known.iter().copied()) {
+                    Some(near) => format!("did you mean `{near}`?"),
+                    None => format!("there are {}", list_of(known, "and")),
+                };
+                here.report(finding.hint(hint));
+                continue;
+            }
+            let secret = self.secret || name == SECRET_KEY;
+            kept.push((name.as_str(), Self { at: value, secret, ..self }));
+        }
+        Ok(kept)
+    }
+}
+
+impl<'de> Deserializer<'de> for Decoder<'_> {
+    type Error = Refused;
+
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Refused> {
+        match &self.at.node {
+            Node::Text(text) => visitor.visit_str(text).map_err(|error| self.record(error)),
+            Node::Map(_) => self.deserialize_map(visitor),
+            Node::List(_) => self.deserialize_seq(visitor),
+            Node::Null | Node::Bool(_) | Node::Number => {
+                let expected = Refused::invalid_type(Unexpected::Unit, &visitor);
+                Err(match expected {
+                    Refused::Other(words) => self.wrong_type(words.trim_start_matches("expected ")),
+                    other => self.record(other),
+                })
+            }
+        }
+    }
+
+    fn deserialize_str<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Refused> {
+        match &self.at.node {
+            Node::Text(text) => visitor.visit_str(text).map_err(|error| self.record(error)),
+            _ => Err(self.wrong_type("text")),
+        }
+    }
+
+    fn deserialize_string<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Refused> {
+        self.deserialize_str(visitor)
+    }
+
+    fn deserialize_bool<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Refused> {
+        let typed = self.source.slice(self.at.mark.span);
+        match &self.at.node {
+            // `yes` and `on` are truth values to some tools and text to others: neither is accepted.
+            Node::Bool(value)
+                if typed.eq_ignore_ascii_case("true")
+                    || typed.eq_ignore_ascii_case("false")
+                    || typed.starts_with('*') =>
+            {
+                visitor.visit_bool(*value).map_err(|error| self.record(error))
+            }
+            _ => Err(self.wrong_type("true or false")),
+        }
+    }
+
+    fn deserialize_u64<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Refused> {
+        let typed = self.source.slice(self.at.mark.span);
+        match (&self.at.node, typed.parse()) {
+            (Node::Number, Ok(number)) => visitor.visit_u64(number).map_err(|error| self.record(error)),
+            _ => Err(self.wrong_type("a whole number")),
+        }
+    }
+
+    fn deserialize_u32<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Refused> {
+        self.deserialize_u64(visitor)
+    }
+
+    /// A field that is there and empty is no absent field: the inner type judges it.
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Refused> {
+        visitor.visit_some(self)
+    }
+
+    fn deserialize_newtype_struct<V: Visitor<'de>>(
+        self,
+        name: &'static str,
+        visitor: V,
+    ) -> Result<V::Value, Refused> {
+        if name == FIELD {
+            visitor.visit_seq(FieldAccess { decoder: self, given: 0 })
+        } else {
+            visitor.visit_newtype_struct(self)
+        }
+    }
+
+    fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Refused> {
+        let Node::List(items) = &self.at.node else {
+            return Err(self.wrong_type("a list"));
+        };
+        let items = items.iter().map(|item| self.below(item));
+        visitor.visit_seq(SeqDeserializer::new(items)).map_err(|error| self.record(error))
+    }
+
+    fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Refused> {
+        let entries = self.known_entries(None)?;
+        visitor.visit_map(Entries { rest: entries.into_iter(), next: None }).map_err(|error| self.record(error))
+    }
+
+    fn deserialize_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        fields: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Refused> {
+        let entries = self.known_entries(Some(fields))?;
+        visitor.visit_map(Entries { rest: entries.into_iter(), next: None }).map_err(|error| self.record(error))
+    }
+
+    fn deserialize_enum<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        variants: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Refused> {
+        match &self.at.node {
+            Node::Text(_) if self.secret => Err(self.report(
+                self.finding(Code::LiteralCredential, "a credential never stands in the file".to_owned())
+                    .hint("say where it is: { env: NAME }, { file: PATH } or { command: [PROGRAM, ARGUMENT] }; and replace this one, since it was written down"),
+            )),
+            Node::Text(text) => {
+                visitor.visit_enum(text.as_str().into_deserializer()).map_err(|error| self.record(error))
+            }
+            Node::Map(_) => {
+                let entries = self.known_entries(Some(variants))?;
+                let [(name, value)] = entries[..] else {
+                    let message = format!("expected exactly one of {}", list_of(variants, "or"));
+                    return Err(self.report(self.finding(Code::InvalidValue, message)));
+                };
+                visitor.visit_enum(Tagged { name, value }).map_err(|error| self.record(error))
+            }
+            Node::Null | Node::Bool(_) | Node::Number | Node::List(_) => {
+                Err(self.wrong_type(&list_of(variants, "or")))
+            }
+        }
+    }
+
+    fn deserialize_identifier<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Refused> {
+        self.deserialize_str(visitor)
+    }
+
+    forward_to_deserialize_any! {
+        i8 i16 i32 i64 i128 u8 u16 u128 f32 f64 char bytes byte_buf unit unit_struct tuple tuple_struct ignored_any
+    }
+}
+
+impl IntoDeserializer<'_, Refused> for Decoder<'_> {
+    type Deserializer = Self;
+
+    fn into_deserializer(self) -> Self {
+        self
+    }
+}
+
+struct Entries<'a> {
+    rest: std::vec::IntoIter<(&'a str, Decoder<'a>)>,
+    next: Option<Decoder<'a>>,
+}
+
+impl<'de> MapAccess<'de> for Entries<'_> {
+    type Error = Refused;
+
+    fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, Refused> {
+        let Some((name, value)) = self.rest.next() else {
+            return Ok(None);
+        };
+        self.next = Some(value);
+        seed.deserialize(name.into_deserializer()).map(Some)
+    }
+
+    fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Refused> {
+        match self.next.take() {
+            Some(value) => seed.deserialize(value),
+            None => Err(Refused::custom("a value was asked for before its key")),
+        }
+    }
+}
+
+struct Tagged<'a> {
+    name: &'a str,
+    value: Decoder<'a>,
+}
+
+impl<'de, 'a> EnumAccess<'de> for Tagged<'a> {
+    type Error = Refused;
+    type Variant = Decoder<'a>;
+
+    fn variant_seed<V: DeserializeSeed<'de>>(self, seed: V) -> Result<(V::Value, Decoder<'a>), Refused> {
+        Ok((seed.deserialize(self.name.into_deserializer())?, self.value))
+    }
+}
+
+impl<'de> VariantAccess<'de> for Decoder<'_> {
+    type Error = Refused;
+
+    fn unit_variant(self) -> Result<(), Refused> {
+        Err(self.wrong_type("a single word"))
+    }
+
+    fn newtype_variant_seed<T: DeserializeSeed<'de>>(self, seed: T) -> Result<T::Value, Refused> {
+        seed.deserialize(self)
+    }
+
+    fn tuple_variant<V: Visitor<'de>>(self, _: usize, visitor: V) -> Result<V::Value, Refused> {
+        self.deserialize_seq(visitor)
+    }
+
+    fn struct_variant<V: Visitor<'de>>(
+        self,
+        fields: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Refused> {
+        self.deserialize_struct("", fields, visitor)
+    }
+}
+
+/// Gives a `Field` first its place, then its value.
+struct FieldAccess<'a> {
+    decoder: Decoder<'a>,
+    given: u8,
+}
+
+impl<'de> SeqAccess<'de> for FieldAccess<'_> {
+    type Error = Refused;
+
+    fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>, Refused> {
+        self.given += 1;
+        match self.given {
+            1 => {
+                let Mark { line, column, span: Span { start, end } } = self.decoder.at.mark;
+                let numbers = [line, column, start, end].into_iter().map(|number| number as u64);
+                seed.deserialize(SeqDeserializer::<_, Refused>::new(numbers)).map(Some)
+            }
+            2 => seed.deserialize(self.decoder).map(Some),
+            _ => Ok(None),
+        }
+    }
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Field<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct FieldVisitor<T>(PhantomData<T>);
+
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for FieldVisitor<T> {
+            type Value = Field<T>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a value with its place")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut access: A) -> Result<Field<T>, A::Error> {
+                let numbers: [usize; 4] = access.next_element()?.unwrap_or_default();
+                let [line, column, start, end] = numbers;
+                let mark = Mark { line, column, span: Span { start, end } };
+                // An error was recorded where it arose; the field stays empty and its siblings are read.
+                let value = access.next_element().ok().flatten();
+                Ok(Field { mark, value })
+            }
+        }
+
+        deserializer.deserialize_newtype_struct(FIELD, FieldVisitor(PhantomData))
+    }
+}
+
+impl<T: JsonSchema> JsonSchema for Field<T> {
+    fn inline_schema() -> bool {
+        T::inline_schema()
+    }
+
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        T::schema_name()
+    }
+
+    fn schema_id() -> std::borrow::Cow<'static, str> {
+        T::schema_id()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        T::json_schema(generator)
+    }
+}

@@ -1,0 +1,103 @@
+//! From YAML to a checked wish: what may be typed, what of it is true, and every finding on the way.
+
+mod bitpanda;
+mod check;
+mod decode;
+mod files;
+mod node;
+mod raw;
+mod schema;
+mod source;
+mod words;
+
+pub use check::{check_url, is_loopback};
+pub use files::{Loaded, LoadedFile, load};
+pub use schema::schema;
+pub use source::{MAX_BYTES, Source};
+
+use crate::model::{Code, Desired, Finding, ProviderName, Rules};
+use node::{Located, Node};
+use words::nearest;
+
+/// Checks the text of one file. The wish is there only if no finding is an error.
+pub fn check_source(
+    source: &Source,
+    rules: impl Fn(ProviderName) -> &'static dyn Rules,
+) -> (Option<Desired>, Vec<Finding>) {
+    let mut findings = Vec::new();
+    let desired = check_tree(source, rules, &mut findings);
+    let failed = findings.iter().any(Finding::is_error);
+    (desired.filter(|_| !failed), findings)
+}
+
+fn check_tree(
+    source: &Source,
+    rules: impl Fn(ProviderName) -> &'static dyn Rules,
+    findings: &mut Vec<Finding>,
+) -> Option<Desired> {
+    let root = match node::parse(source) {
+        Ok(root) => root,
+        Err(finding) => {
+            findings.push(finding);
+            return None;
+        }
+    };
+    let provider = provider_of(source, &root, findings)?;
+    match provider {
+        ProviderName::Bitpanda => {
+            let raw = decode::decode(source, &root, findings)?;
+            let mut checker = check::Checker::new(source, rules(provider));
+            let desired = bitpanda::check(raw, &mut checker);
+            findings.append(&mut checker.findings);
+            desired
+        }
+    }
+}
+
+/// The provider decides which fields exist, so it is read first.
+fn provider_of(source: &Source, root: &Located, findings: &mut Vec<Finding>) -> Option<ProviderName> {
+    let known: Vec<&str> = ProviderName::ALL.iter().map(|provider| provider.as_str()).collect();
+    let known_list = words::list_of(&known, "or");
+    let entries = match &root.node {
+        Node::Map(entries) => entries,
+        Node::Null => {
+            findings.push(
+                Finding::error(Code::EmptyFile, source.start(), "the file is empty")
+                    .hint(format!("start with `provider: …`, which is {known_list}")),
+            );
+            return None;
+        }
+        Node::Bool(_) | Node::Number | Node::Text(_) | Node::List(_) => {
+            findings.push(
+                Finding::error(Code::WrongType, source.place(root.mark), "the file isn't a mapping of fields")
+                    .hint(format!("start with `provider: …`, which is {known_list}")),
+            );
+            return None;
+        }
+    };
+    let Some((_, value)) =
+        entries.iter().find(|(key, _)| matches!(&key.node, Node::Text(name) if name == "provider"))
+    else {
+        findings.push(
+            Finding::error(Code::MissingField, source.place(root.mark), "`provider` is missing")
+                .hint(format!("add `provider: …`, which is {known_list}")),
+        );
+        return None;
+    };
+    let typed = match &value.node {
+        Node::Text(text) => text.as_str(),
+        _ => source.slice(value.mark.span),
+    };
+    let provider = ProviderName::parse(typed);
+    if provider.is_none() {
+        let hint = match nearest(typed, known.iter().copied()) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => format!("it is {known_list}"),
+        };
+        findings.push(
+            Finding::error(Code::UnknownProvider, source.place(value.mark), format!("`{typed}` is no provider"))
+                .hint(hint),
+        );
+    }
+    provider
+}

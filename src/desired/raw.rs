@@ -1,0 +1,169 @@
+//! What may be typed, whatever the provider. Promises nothing about truth.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::Deserialize;
+use serde::de::{Deserializer, IntoDeserializer, MapAccess, Visitor, value::MapAccessDeserializer};
+
+use super::decode::Field;
+
+/// Text with a form of its own. The form is in the schema for editors; the check says what is wrong.
+macro_rules! text {
+    ($(#[$doc:meta])* $name:ident: $schema:tt) => {
+        $(#[$doc])*
+        #[derive(Clone, Debug, Deserialize)]
+        #[serde(transparent)]
+        pub struct $name(pub String);
+
+        impl JsonSchema for $name {
+            fn schema_name() -> Cow<'static, str> {
+                stringify!($name).trim_end_matches("Text").into()
+            }
+
+            fn json_schema(_: &mut SchemaGenerator) -> Schema {
+                json_schema!($schema)
+            }
+        }
+    };
+}
+
+text! {
+    /// An email address, compared without letter case.
+    EmailText: {
+        "description": "An email address. Sent as written, compared without letter case.",
+        "type": "string", "maxLength": 254, "pattern": r"^\s*[^@\s]+@[^@\s]*[^@\s.][^@\s]*\s*$",
+    }
+}
+
+text! {
+    /// The name of a role, a key or a person, or an id.
+    NameText: {
+        "type": "string", "minLength": 1, "maxLength": 256,
+        "pattern": r"^[^\s\u0000-\u001f\u007f-\u009f]([^\u0000-\u001f\u007f-\u009f]*[^\s\u0000-\u001f\u007f-\u009f])?$",
+    }
+}
+
+text! {
+    /// An instant.
+    InstantText: {
+        "description": "An instant, compared to the second: 2027-04-30T20:59:59Z.",
+        "type": "string", "pattern": r"^\d{4}-\d{2}-\d{2}[Tt ]\d{2}:?\d{2}.*([Zz]|[+-]\d{2}(:?\d{2})?(:?\d{2})?)(\[.*\])?$",
+    }
+}
+
+text! {
+    /// The name of an environment variable.
+    VariableText: {
+        "description": "The name of an environment variable.",
+        "type": "string", "pattern": "^[A-Za-z_][A-Za-z0-9_]*$",
+    }
+}
+
+text! {
+    /// The path of a file.
+    PathText: { "description": "A path, from the folder that rolecall runs in.", "type": "string", "minLength": 1 }
+}
+
+text! {
+    /// An entity's address.
+    AddressText: {
+        "description": "The address of an entity, such as user/jane@acme.example.",
+        "type": "string", "pattern": "^(user|key)/[^#]+(#.*)?$",
+    }
+}
+
+/// Where a credential is. Never the credential itself.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(rename = "Credential", rename_all = "lowercase")]
+pub enum RawCredential {
+    /// In this environment variable.
+    Env(Field<VariableText>),
+    /// In this file: its content without white space around it.
+    File(Field<PathText>),
+    /// What this program prints. Runs only with --allow-commands.
+    Command(#[schemars(length(min = 1))] Vec<Field<PathText>>),
+}
+
+/// Where a minted key's secret goes, once and nowhere else.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(rename = "Delivery", rename_all = "lowercase")]
+pub enum RawDelivery {
+    /// Into this file, readable by its owner only.
+    File(Field<PathText>),
+    /// To the standard input of this program. Runs only with --allow-commands.
+    Command(#[schemars(length(min = 1))] Vec<Field<PathText>>),
+}
+
+/// Whom the file speaks for.
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
+#[serde(rename = "Scope", rename_all = "lowercase")]
+pub enum RawScope {
+    /// Whoever is not listed has to go.
+    All,
+    /// Only those listed are touched. The default.
+    Listed,
+}
+
+/// Limits that hold whatever the rest of the file wishes.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(rename = "Guardrails", deny_unknown_fields)]
+pub struct RawGuardrails {
+    /// Never leave fewer users who can administrate. 1 where it is not written.
+    pub min_admins: Option<Field<u32>>,
+    /// Entities that are never changed.
+    pub protected: Option<Field<Vec<Field<AddressText>>>>,
+}
+
+/// Where the platform is.
+#[derive(Clone, Debug)]
+pub enum RawEndpoint {
+    Url(String),
+    Env(Field<VariableText>),
+}
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct EndpointFrom {
+    /// The environment variable that holds the URL.
+    env: Field<VariableText>,
+}
+
+impl<'de> Deserialize<'de> for RawEndpoint {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct EndpointVisitor;
+
+        impl<'de> Visitor<'de> for EndpointVisitor {
+            type Value = RawEndpoint;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a URL, or { env: NAME }")
+            }
+
+            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<RawEndpoint, E> {
+                String::deserialize(text.into_deserializer()).map(RawEndpoint::Url)
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<RawEndpoint, A::Error> {
+                EndpointFrom::deserialize(MapAccessDeserializer::new(map)).map(|from| RawEndpoint::Env(from.env))
+            }
+        }
+
+        deserializer.deserialize_any(EndpointVisitor)
+    }
+}
+
+impl JsonSchema for RawEndpoint {
+    fn schema_name() -> Cow<'static, str> {
+        "Endpoint".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let from = generator.subschema_for::<EndpointFrom>();
+        json_schema!({
+            "description": "The URL of the GraphQL endpoint, or where it is.",
+            "anyOf": [{ "type": "string", "pattern": r"^[Hh][Tt][Tt][Pp][Ss]?://[^\s/]+" }, from],
+        })
+    }
+}

@@ -1,0 +1,143 @@
+//! A file's text, and where in it something stands.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::model::{Code, Finding, Place, Span};
+
+/// The largest file that is read, in bytes. 100,000 users take about 20 MiB.
+pub const MAX_BYTES: u64 = 64 * 1024 * 1024;
+
+/// The text of one file.
+#[derive(Clone, Debug)]
+pub struct Source {
+    pub name: Arc<str>,
+    pub text: String,
+}
+
+/// Line and column count from one; the span counts bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Mark {
+    pub line: usize,
+    pub column: usize,
+    pub span: Span,
+}
+
+impl Source {
+    /// Reads a file whole, or says why it can't be: never more than `MAX_BYTES`, whatever kind of file it is.
+    pub fn read(path: &Path, findings: &mut Vec<Finding>) -> Option<Self> {
+        let name: Arc<str> = path.display().to_string().into();
+        let at = Place::start_of(name.clone());
+        let bytes = match read_bounded(path) {
+            Ok(bytes) => bytes,
+            Err(why) => {
+                findings.push(
+                    Finding::error(Code::UnreadableFile, at, format!("`{name}` can't be read: {why}"))
+                        .hint("check the path and its permissions"),
+                );
+                return None;
+            }
+        };
+        let Some(bytes) = bytes else {
+            findings.push(
+                Finding::error(
+                    Code::FileTooLarge,
+                    at,
+                    format!("`{name}` is larger than {} MiB", MAX_BYTES / 1024 / 1024),
+                )
+                .hint("one file describes one organisation; is this one meant?"),
+            );
+            return None;
+        };
+        let text = decode(bytes, &at, findings)?;
+        Some(Self { name, text })
+    }
+
+    /// A text that is no file's.
+    pub fn inline(name: &str, text: impl Into<String>) -> Self {
+        Self { name: name.into(), text: text.into() }
+    }
+
+    pub fn start(&self) -> Place {
+        Place::start_of(self.name.clone())
+    }
+
+    pub fn place(&self, mark: Mark) -> Place {
+        let Mark { line, column, span } = mark;
+        Place { file: self.name.clone(), line, column, span }
+    }
+
+    /// The place of a line and column that came without bytes.
+    pub fn place_at(&self, line: usize, column: usize) -> Place {
+        let (line, column) = (line.max(1), column.max(1));
+        let before: usize = self.text.split_inclusive('\n').take(line - 1).map(str::len).sum();
+        let rest = &self.text[before..];
+        let within = rest.char_indices().nth(column - 1).map_or(rest.len(), |(at, _)| at);
+        let start = before + within;
+        self.place(Mark { line, column, span: Span { start, end: start } })
+    }
+
+    /// Could a credential stand on this line? Such a line is never shown, even when it is wrong YAML.
+    pub fn may_hold_secret(&self, line: usize) -> bool {
+        const WORDS: &[&str] = &["credential", "secret", "token", "password", "api_key", "apikey", "api-key"];
+        let lines = self.text.lines().take(line);
+        let block = lines
+            .clone()
+            .filter(|text| text.starts_with(|c: char| !c.is_whitespace() && c != '#' && c != '}'))
+            .last();
+        let own = lines.last().unwrap_or_default().to_lowercase();
+        WORDS.iter().any(|word| own.contains(word)) || block.is_some_and(|text| text.starts_with("credentials"))
+    }
+
+    pub fn slice(&self, span: Span) -> &str {
+        self.text.get(span.start..span.end).unwrap_or_default()
+    }
+}
+
+fn read_bounded(path: &Path) -> std::io::Result<Option<Vec<u8>>> {
+    let file = File::open(path)?;
+    let meta = file.metadata()?;
+    if meta.is_dir() {
+        return Err(std::io::Error::other("it is a folder"));
+    }
+    if meta.len() > MAX_BYTES {
+        return Ok(None);
+    }
+    let mut bytes = Vec::with_capacity(usize::try_from(meta.len()).unwrap_or(0));
+    file.take(MAX_BYTES + 1).read_to_end(&mut bytes)?;
+    Ok((bytes.len() as u64 <= MAX_BYTES).then_some(bytes))
+}
+
+fn decode(mut bytes: Vec<u8>, at: &Place, findings: &mut Vec<Finding>) -> Option<String> {
+    let name = &at.file;
+    if bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) {
+        findings.push(
+            Finding::error(Code::NotUtf8, at.clone(), format!("`{name}` is UTF-16"))
+                .hint("save it as UTF-8 without a byte order mark"),
+        );
+        return None;
+    }
+    if bytes.starts_with(&[0xef, 0xbb, 0xbf]) {
+        bytes.drain(..3);
+        findings.push(
+            Finding::warning(Code::ByteOrderMark, at.clone(), format!("`{name}` starts with a byte order mark"))
+                .hint("save it as UTF-8 without one; some tools take the mark for a part of the first key"),
+        );
+    }
+    match String::from_utf8(bytes) {
+        Ok(text) => Some(text),
+        Err(error) => {
+            let good = error.utf8_error().valid_up_to();
+            let byte = error.as_bytes().get(good).copied().unwrap_or_default();
+            let before = String::from_utf8_lossy(&error.as_bytes()[..good]);
+            let line = before.matches('\n').count() + 1;
+            let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+            let place = Place { line, column, ..at.clone() };
+            let message = format!("`{name}` isn't UTF-8: the byte 0x{byte:02x} can't stand here");
+            findings.push(Finding::error(Code::NotUtf8, place, message).hint("save the file as UTF-8"));
+            None
+        }
+    }
+}

@@ -1,0 +1,263 @@
+//! What an answer means. Each way to fail is told apart, and says whether the platform may have acted.
+
+use std::fmt;
+use std::time::Duration;
+
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use serde_json::value::RawValue;
+use thiserror::Error;
+
+use super::{Redactor, Response, TransportError};
+
+/// Why a call gave nothing that can be used. Holds no secret and no body.
+#[derive(Clone, Debug, PartialEq, Error)]
+pub enum CallError {
+    #[error(transparent)]
+    Transport(#[from] TransportError),
+    /// HTTP 401 or 403, or the same said in GraphQL.
+    #[error("the credential was refused ({0})")]
+    CredentialRefused(String),
+    #[error("too many requests (HTTP 429)")]
+    RateLimited { retry_after: Option<Duration> },
+    #[error("HTTP status {status}")]
+    Status { status: u16, retry_after: Option<Duration> },
+    #[error("the answer isn't JSON but {0}")]
+    NotJson(String),
+    /// Top-level `errors` and no data.
+    #[error("the platform answered with {}", list(.0))]
+    GraphQl(Vec<GraphQlError>),
+    /// Top-level `errors` beside data, which can't be relied on then.
+    #[error("the platform answered in part, with {}", list(.0))]
+    Partial(Vec<GraphQlError>),
+    #[error("the answer has neither data nor errors")]
+    NoData,
+    #[error("the answer has another form than expected, at {path}: {expected}")]
+    Shape { path: String, expected: String },
+}
+
+/// Whether the platform may have acted on a call that failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// It said no, or never saw the request.
+    None,
+    /// Only a read can tell.
+    Unknown,
+}
+
+/// One entry of `errors`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GraphQlError {
+    pub message: String,
+    /// From `errorType`, `extensions.code`, or the word before the first colon of the message.
+    pub code: Option<String>,
+    /// Such as `organisationManagement.listUsers`.
+    pub path: Option<String>,
+}
+
+impl fmt::Display for GraphQlError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { message, code, path } = self;
+        write!(f, "\"{message}\"")?;
+        match (code, path) {
+            (Some(code), Some(path)) => write!(f, " ({code}, at {path})"),
+            (Some(code), None) => write!(f, " ({code})"),
+            (None, Some(path)) => write!(f, " (at {path})"),
+            (None, None) => Ok(()),
+        }
+    }
+}
+
+fn list(errors: &[GraphQlError]) -> String {
+    match errors {
+        [one] => format!("the error {one}"),
+        several => {
+            let texts: Vec<String> = several.iter().map(ToString::to_string).collect();
+            format!("{} errors: {}", several.len(), texts.join("; "))
+        }
+    }
+}
+
+impl CallError {
+    /// May the platform have acted?
+    pub fn effect(&self) -> Effect {
+        match self {
+            Self::Transport(TransportError::NotSent(_) | TransportError::Redirected(_))
+            | Self::CredentialRefused(_)
+            | Self::RateLimited { .. }
+            | Self::GraphQl(_) => Effect::None,
+            Self::Status { status, .. } if *status < 500 => Effect::None,
+            Self::Transport(TransportError::NoAnswer(_) | TransportError::TooLarge(_))
+            | Self::Status { .. }
+            | Self::NotJson(_)
+            | Self::Partial(_)
+            | Self::NoData
+            | Self::Shape { .. } => Effect::Unknown,
+        }
+    }
+
+    /// Is a repetition of the same read likely to help?
+    pub fn is_passing(&self) -> bool {
+        match self {
+            Self::Transport(TransportError::NotSent(_) | TransportError::NoAnswer(_))
+            | Self::RateLimited { .. } => true,
+            Self::Status { status, .. } => matches!(status, 502..=504),
+            Self::Transport(TransportError::TooLarge(_) | TransportError::Redirected(_))
+            | Self::CredentialRefused(_)
+            | Self::NotJson(_)
+            | Self::GraphQl(_)
+            | Self::Partial(_)
+            | Self::NoData
+            | Self::Shape { .. } => false,
+        }
+    }
+
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::RateLimited { retry_after } | Self::Status { retry_after, .. } => *retry_after,
+            Self::Transport(_)
+            | Self::CredentialRefused(_)
+            | Self::NotJson(_)
+            | Self::GraphQl(_)
+            | Self::Partial(_)
+            | Self::NoData
+            | Self::Shape { .. } => None,
+        }
+    }
+
+    /// Is it the platform, or the way to it, rather than what we asked?
+    pub fn is_unreachable_or_refused(&self) -> bool {
+        matches!(self, Self::CredentialRefused(_) | Self::RateLimited { .. } | Self::Status { status: 500.., .. })
+            || matches!(self, Self::Transport(TransportError::NotSent(_) | TransportError::NoAnswer(_)))
+    }
+
+    /// What whoever reads this may do next.
+    pub fn next_step(&self) -> &'static str {
+        match self {
+            Self::Transport(TransportError::NotSent(_)) => "check the endpoint, the network and the proxy",
+            Self::Transport(TransportError::NoAnswer(_)) => "try again; the network or the platform failed",
+            Self::Transport(TransportError::Redirected(_)) => {
+                "write the endpoint as it is after the redirect, if you trust it"
+            }
+            Self::CredentialRefused(_) => {
+                "check that the credential is live and may administrate the organisation"
+            }
+            Self::RateLimited { .. } => "wait, then try again; the vendor can raise the limit",
+            Self::Status { status: 500.., .. } => "try again later; the platform failed",
+            Self::Transport(TransportError::TooLarge(_)) | Self::Status { .. } | Self::NotJson(_) => {
+                "check that the endpoint is the GraphQL endpoint, path included"
+            }
+            Self::GraphQl(_) | Self::Partial(_) | Self::NoData | Self::Shape { .. } => {
+                "the API may have changed; run again with -v and report it with the versions of both"
+            }
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct Envelope<'a> {
+    #[serde(borrow)]
+    data: Option<&'a RawValue>,
+    #[serde(default)]
+    errors: Option<Vec<Value>>,
+}
+
+/// Codes by which platforms say "not you" under HTTP 200.
+const REFUSALS: &[&str] =
+    &["UNAUTHENTICATED", "UNAUTHORIZED", "FORBIDDEN", "INVALID_SESSION_TOKEN", "INVALID_API_KEY"];
+
+/// Reads an answer: whole, or not at all.
+pub fn parse<T: DeserializeOwned>(response: &Response, redactor: &Redactor) -> Result<T, CallError> {
+    let Response { status, content_type, retry_after, body } = response;
+    match status {
+        401 | 403 => return Err(CallError::CredentialRefused(format!("HTTP {status}"))),
+        429 => return Err(CallError::RateLimited { retry_after: *retry_after }),
+        _ => {}
+    }
+    let envelope: Envelope<'_> = match serde_json::from_slice(body) {
+        Ok(envelope) => envelope,
+        Err(_) if !(200..300).contains(status) => {
+            return Err(CallError::Status { status: *status, retry_after: *retry_after });
+        }
+        Err(_) => return Err(CallError::NotJson(describe(content_type.as_deref(), body, redactor))),
+    };
+    let errors: Vec<GraphQlError> =
+        envelope.errors.unwrap_or_default().iter().map(|error| graphql_error(error, redactor)).collect();
+    let data = envelope.data.filter(|data| data.get() != "null");
+    if !errors.is_empty() {
+        let refused = errors.iter().find(|error| {
+            error.code.as_deref().is_some_and(|code| REFUSALS.iter().any(|refusal| code.contains(refusal)))
+        });
+        // Data whose every field is null says nothing that the errors don't.
+        let hollow = data.is_none_or(|data| is_hollow(data.get()));
+        return Err(match (refused, hollow) {
+            (Some(error), true) => CallError::CredentialRefused(error.to_string()),
+            (None, true) if *status < 500 => CallError::GraphQl(errors),
+            (None, true) => CallError::Status { status: *status, retry_after: *retry_after },
+            (_, false) => CallError::Partial(errors),
+        });
+    }
+    if !(200..300).contains(status) {
+        return Err(CallError::Status { status: *status, retry_after: *retry_after });
+    }
+    let data = data.ok_or(CallError::NoData)?;
+    let deserializer = &mut serde_json::Deserializer::from_str(data.get());
+    serde_path_to_error::deserialize(deserializer).map_err(|error| CallError::Shape {
+        path: format!("data.{}", error.path()),
+        expected: without_value(&error.inner().to_string()),
+    })
+}
+
+/// Is every value at the top null?
+fn is_hollow(data: &str) -> bool {
+    match serde_json::from_str::<Value>(data) {
+        Ok(Value::Object(fields)) => fields.values().all(Value::is_null),
+        Ok(Value::Null) => true,
+        _ => false,
+    }
+}
+
+/// serde quotes what it found, which may be a secret. Only what it wanted is kept.
+fn without_value(message: &str) -> String {
+    let message = message.split(" at line ").next().unwrap_or(message);
+    match message.rsplit_once("expected ") {
+        Some((_, expected)) => format!("expected {expected}"),
+        None if message.starts_with("missing field") => message.to_owned(),
+        None => "a value that can't be read".to_owned(),
+    }
+}
+
+fn describe(content_type: Option<&str>, body: &[u8], redactor: &Redactor) -> String {
+    let start = String::from_utf8_lossy(&body[..body.len().min(64)]).trim_start().to_lowercase();
+    if body.is_empty() {
+        "empty".to_owned()
+    } else if start.starts_with("<!doctype html") || start.starts_with("<html") {
+        "an HTML page".to_owned()
+    } else {
+        match content_type {
+            Some(kind) => format!("{} ({} bytes)", redactor.clean(kind), body.len()),
+            None => format!("{} bytes of something else", body.len()),
+        }
+    }
+}
+
+fn graphql_error(error: &Value, redactor: &Redactor) -> GraphQlError {
+    let text = |value: Option<&Value>| value.and_then(Value::as_str).map(|text| redactor.clean(text));
+    let message = text(error.get("message")).unwrap_or_else(|| "no message".to_owned());
+    let prefix = || {
+        let (word, _) = message.split_once(':')?;
+        let is_code =
+            !word.is_empty() && word.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_');
+        is_code.then(|| word.to_owned())
+    };
+    let code = text(error.get("errorType")).or_else(|| text(error.pointer("/extensions/code"))).or_else(prefix);
+    let path = error.get("path").and_then(Value::as_array).map(|steps| {
+        let steps: Vec<String> = steps
+            .iter()
+            .map(|step| step.as_str().map_or_else(|| step.to_string(), |name| redactor.clean(name)))
+            .collect();
+        steps.join(".")
+    });
+    GraphQlError { message, code, path }
+}

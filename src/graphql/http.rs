@@ -1,0 +1,126 @@
+//! HTTP by reqwest: TLS, proxies, limits. Nothing is followed and nothing repeated here.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::time::Duration;
+
+use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LOCATION, RETRY_AFTER};
+use reqwest::redirect::Policy;
+use reqwest::{Certificate, Client};
+use secrecy::{ExposeSecret, SecretString};
+use url::Url;
+
+use super::{Request, Response, Transport, TransportError};
+
+/// How to reach an endpoint.
+pub struct HttpSettings {
+    pub endpoint: Url,
+    /// Headers that carry the credential.
+    pub secret_headers: Vec<(&'static str, SecretString)>,
+    pub user_agent: String,
+    /// For one request, from connecting to the last byte.
+    pub timeout: Duration,
+    /// Certificate authorities beside the operating system's, as PEM.
+    pub extra_ca: Option<Vec<u8>>,
+}
+
+/// The largest answer that is read, in MiB. 10,000 users take about 3.
+const MAX_BODY_MIB: usize = 64;
+
+pub struct HttpTransport {
+    client: Client,
+    endpoint: Url,
+}
+
+impl HttpTransport {
+    pub fn new(settings: HttpSettings) -> Result<Self, String> {
+        let HttpSettings { endpoint, secret_headers, user_agent, timeout, extra_ca } = settings;
+        // Several in one process are fine: only the first is taken, and all are the same.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let mut headers = HeaderMap::new();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        for (name, secret) in secret_headers {
+            let mut value = HeaderValue::from_str(secret.expose_secret())
+                .map_err(|_| "the credential holds a character that no HTTP header can carry".to_owned())?;
+            value.set_sensitive(true);
+            headers.insert(HeaderName::from_static(name), value);
+        }
+        let mut builder = Client::builder()
+            .default_headers(headers)
+            .user_agent(user_agent)
+            .redirect(Policy::none())
+            .connect_timeout(timeout.min(Duration::from_secs(10)))
+            .timeout(timeout);
+        if let Some(pem) = extra_ca {
+            let certificates = Certificate::from_pem_bundle(&pem)
+                .map_err(|why| format!("the extra certificate authorities can't be read: {why}"))?;
+            builder = builder.tls_certs_merge(certificates);
+        }
+        let client = builder.build().map_err(|why| format!("HTTP can't be set up: {}", chain(&why)))?;
+        Ok(Self { client, endpoint })
+    }
+
+    async fn exchange(&self, request: &Request) -> Result<Response, TransportError> {
+        let body = serde_json::to_vec(request).map_err(|why| TransportError::NotSent(why.to_string()))?;
+        let sent = self.client.post(self.endpoint.clone()).body(body).send().await;
+        let mut answer = sent.map_err(|why| transport_error(&why))?;
+        let status = answer.status();
+        let header = |name| answer.headers().get(name).and_then(|value: &HeaderValue| value.to_str().ok());
+        if status.is_redirection() {
+            let target = header(LOCATION).and_then(|text| self.endpoint.join(text).ok());
+            let host = target.as_ref().and_then(Url::host_str).unwrap_or("an unnamed place");
+            return Err(TransportError::Redirected(host.to_owned()));
+        }
+        let content_type = header(CONTENT_TYPE).map(ToOwned::to_owned);
+        let retry_after = header(RETRY_AFTER).and_then(retry_after);
+        let mut body = Vec::new();
+        while let Some(chunk) = answer.chunk().await.map_err(|why| TransportError::NoAnswer(chain(&why)))? {
+            if body.len() + chunk.len() > MAX_BODY_MIB * 1024 * 1024 {
+                return Err(TransportError::TooLarge(MAX_BODY_MIB));
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(Response { status: status.as_u16(), content_type, retry_after, body })
+    }
+}
+
+impl Transport for HttpTransport {
+    fn send<'a>(
+        &'a self,
+        request: &'a Request,
+    ) -> Pin<Box<dyn Future<Output = Result<Response, TransportError>> + Send + 'a>> {
+        Box::pin(self.exchange(request))
+    }
+}
+
+/// Seconds, or a date.
+fn retry_after(text: &str) -> Option<Duration> {
+    if let Ok(seconds) = text.trim().parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let date = jiff::fmt::rfc2822::parse(text).ok()?.timestamp();
+    let seconds = date.as_second() - jiff::Timestamp::now().as_second();
+    Some(Duration::from_secs(u64::try_from(seconds).unwrap_or(0)))
+}
+
+fn transport_error(why: &reqwest::Error) -> TransportError {
+    if why.is_connect() || why.is_builder() {
+        TransportError::NotSent(chain(why))
+    } else {
+        TransportError::NoAnswer(chain(why))
+    }
+}
+
+/// The innermost cause: the outer ones repeat the URL, which may hold a token.
+fn chain(why: &dyn std::error::Error) -> String {
+    let mut cause = why;
+    while let Some(inner) = cause.source() {
+        cause = inner;
+    }
+    let text = cause.to_string();
+    if std::ptr::addr_eq(std::ptr::from_ref(cause), std::ptr::from_ref(why)) {
+        "the request failed".to_owned()
+    } else {
+        text
+    }
+}

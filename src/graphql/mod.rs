@@ -1,0 +1,17 @@
+//! GraphQL over HTTP: documents, transport, answers, retries. Knows no provider.
+
+mod answer;
+mod document;
+mod http;
+mod reader;
+mod redact;
+mod retry;
+mod transport;
+
+pub use answer::{CallError, Effect, GraphQlError, parse};
+pub use document::{Mutation, Query};
+pub use http::{HttpSettings, HttpTransport};
+pub use reader::Reader;
+pub use redact::Redactor;
+pub use retry::Backoff;
+pub use transport::{Request, Response, Transport, TransportError};

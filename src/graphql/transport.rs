@@ -1,0 +1,66 @@
+//! How a request gets to a platform and an answer back.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::time::Duration;
+
+use serde::Serialize;
+use serde_json::Value;
+use thiserror::Error;
+
+use super::{Mutation, Query};
+
+/// One GraphQL request.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Request {
+    pub operation_name: &'static str,
+    pub query: &'static str,
+    pub variables: Value,
+}
+
+impl Request {
+    pub fn query(query: &Query, variables: Value) -> Self {
+        Self { operation_name: query.name, query: query.text, variables }
+    }
+
+    /// For `apply`, which alone may write.
+    pub(crate) fn mutation(mutation: &Mutation, variables: Value) -> Self {
+        Self { operation_name: mutation.name, query: mutation.text, variables }
+    }
+}
+
+/// What came back, whatever it is.
+#[derive(Clone, Debug)]
+pub struct Response {
+    pub status: u16,
+    pub content_type: Option<String>,
+    /// From `Retry-After`.
+    pub retry_after: Option<Duration>,
+    pub body: Vec<u8>,
+}
+
+/// No answer, or none that may be read.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum TransportError {
+    /// The platform never saw the request.
+    #[error("not reached: {0}")]
+    NotSent(String),
+    /// The request may have arrived.
+    #[error("no answer: {0}")]
+    NoAnswer(String),
+    /// The answer is larger than anything we asked for.
+    #[error("the answer is larger than {0} MiB")]
+    TooLarge(usize),
+    /// Credentials in custom headers would travel along.
+    #[error("redirected to {0}, which is never followed")]
+    Redirected(String),
+}
+
+/// Carries requests. HTTP in earnest, in process for tests.
+pub trait Transport: Send + Sync {
+    fn send<'a>(
+        &'a self,
+        request: &'a Request,
+    ) -> Pin<Box<dyn Future<Output = Result<Response, TransportError>> + Send + 'a>>;
+}

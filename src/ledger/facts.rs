@@ -1,0 +1,172 @@
+//! What the planner may take from a ledger.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+
+use super::{Event, Record};
+use crate::model::{
+    Action, Address, Change, Entity, Facts, Invitation, InvitationState, Key, Kind, LostMint, MintedKey, NotTaken,
+    Outcome, RemoteId, Seen, User,
+};
+
+/// A mutation, from its intent to the last that was heard of it.
+struct Sent<'a> {
+    run: &'a str,
+    at: Timestamp,
+    change: &'a Change,
+    known: &'a BTreeSet<RemoteId>,
+    /// None: the process died before it knew.
+    outcome: Option<Outcome>,
+    id: Option<&'a RemoteId>,
+    arrived: bool,
+}
+
+/// Folds the records, oldest first.
+pub fn facts(records: &[Record], ledger_found: bool) -> Facts {
+    let mut facts = Facts { ledger_found, ..Facts::default() };
+    let mut invited_in: BTreeMap<&Address, &str> = BTreeMap::new();
+    let sent = gather(records);
+    for (index, record) in records.iter().enumerate() {
+        match &record.event {
+            Event::Intent { .. } => {
+                if let Some(sent) = sent.get(&index) {
+                    if sent.change.action == Action::Invite {
+                        invited_in.insert(&sent.change.address, sent.run);
+                    }
+                    learn(sent, &mut facts);
+                }
+            }
+            Event::Sighting { address, seen } => {
+                let same_run = invited_in.get(address) == Some(&record.run.as_str());
+                sighted(address, *seen, same_run, &mut facts);
+            }
+            Event::Settled { address } => settle(address, &mut facts),
+            Event::RunStarted { .. }
+            | Event::Outcome { .. }
+            | Event::Delivery { .. }
+            | Event::RunFinished { .. }
+            | Event::Recovered { .. } => {}
+        }
+    }
+    facts
+}
+
+/// Every intent by its position, with what later lines say of it.
+fn gather(records: &[Record]) -> BTreeMap<usize, Sent<'_>> {
+    let mut sent: BTreeMap<usize, Sent<'_>> = BTreeMap::new();
+    let mut open: BTreeMap<(&str, &str), usize> = BTreeMap::new();
+    for (index, Record { at, run, event }) in records.iter().enumerate() {
+        match event {
+            Event::Intent { mutation, operation: _, change, known } => {
+                open.insert((run, mutation), index);
+                sent.insert(index, Sent { run, at: *at, change, known, outcome: None, id: None, arrived: false });
+            }
+            Event::Outcome { mutation, address: _, outcome, id, message: _ } => {
+                let found = open.get(&(run.as_str(), mutation.as_str())).and_then(|index| sent.get_mut(index));
+                if let Some(sent) = found {
+                    sent.outcome = Some(*outcome);
+                    sent.id = id.as_ref().or(sent.id);
+                }
+            }
+            Event::Delivery { mutation, address: _, id, arrived } => {
+                let found = open.get(&(run.as_str(), mutation.as_str())).and_then(|index| sent.get_mut(index));
+                if let Some(sent) = found {
+                    sent.id = Some(id);
+                    sent.arrived = *arrived;
+                }
+            }
+            Event::RunStarted { .. }
+            | Event::Sighting { .. }
+            | Event::Settled { .. }
+            | Event::RunFinished { .. }
+            | Event::Recovered { .. } => {}
+        }
+    }
+    sent
+}
+
+fn learn(sent: &Sent<'_>, facts: &mut Facts) {
+    let outcome = sent.outcome.unwrap_or(Outcome::Unsure);
+    if matches!(outcome, Outcome::Failed | Outcome::Skipped) {
+        return;
+    }
+    facts.not_taken.retain(|earlier| earlier.change.address != sent.change.address);
+    if outcome == Outcome::NotTaken {
+        facts.not_taken.push(NotTaken { at: sent.at, change: sent.change.clone() });
+        return;
+    }
+    match (&sent.change.after, sent.change.action) {
+        (Entity::User(user), Action::Invite) => {
+            let state = match outcome {
+                Outcome::Done => InvitationState::Sent,
+                Outcome::Unsure | Outcome::Failed | Outcome::Skipped | Outcome::NotTaken => {
+                    InvitationState::Unsure
+                }
+            };
+            let invitation = Invitation { at: sent.at, state, seen: false, hidden_at_first: false };
+            facts.invitations.insert(user.email.clone(), invitation);
+        }
+        (Entity::User(user), _) => learn_enabled(user, outcome, facts),
+        (Entity::Key(key), Action::Create) => learn_mint(sent, key, facts),
+        (Entity::Key(_), _) => {}
+    }
+}
+
+fn learn_enabled(user: &User, outcome: Outcome, facts: &mut Facts) {
+    let (Some(id), Seen::Known(enabled)) = (&user.id, user.enabled) else {
+        return;
+    };
+    if outcome == Outcome::Done {
+        facts.enabled_sent.insert(id.clone(), enabled);
+    } else if facts.enabled_sent.get(id).is_some_and(|earlier| *earlier != enabled) {
+        // The other value may or may not have arrived: nothing is known any more.
+        facts.enabled_sent.remove(id);
+    }
+}
+
+fn learn_mint(sent: &Sent<'_>, key: &Key, facts: &mut Facts) {
+    let Some(id) = sent.id else {
+        facts.lost_mints.push(LostMint {
+            name: key.name.clone(),
+            roles: key.roles.clone(),
+            expires: key.expires,
+            known: sent.known.clone(),
+        });
+        return;
+    };
+    let mut supersedes = BTreeSet::new();
+    if let Some(Entity::Key(Key { id: Some(old), .. })) = &sent.change.before {
+        if let Some(older) = facts.minted.get(old) {
+            supersedes.extend(older.supersedes.iter().cloned());
+        }
+        supersedes.insert(old.clone());
+    }
+    facts.minted.insert(id.clone(), MintedKey { delivered: sent.arrived, supersedes });
+}
+
+fn sighted(address: &Address, seen: bool, same_run: bool, facts: &mut Facts) {
+    if address.kind != Kind::User {
+        return;
+    }
+    let found = facts.invitations.iter_mut().find(|(email, _)| email.key() == address.name);
+    if let Some((_, invitation)) = found {
+        if seen {
+            invitation.seen = true;
+            // A lost answer is settled by seeing the person.
+            invitation.state = InvitationState::Sent;
+        } else if same_run {
+            invitation.hidden_at_first = true;
+        }
+    }
+}
+
+fn settle(address: &Address, facts: &mut Facts) {
+    let Some(index) = facts.not_taken.iter().position(|earlier| earlier.change.address == *address) else {
+        return;
+    };
+    let settled = facts.not_taken.remove(index);
+    if let Entity::User(user) = &settled.change.after {
+        learn_enabled(user, Outcome::Done, facts);
+    }
+}

@@ -1,0 +1,125 @@
+//! How an entity is called everywhere: in plans, ledgers, messages and on the command line.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::str::FromStr;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+
+use super::{Email, KeyName, RemoteId};
+
+/// What kind of entity an address names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Kind {
+    User,
+    Key,
+}
+
+impl Kind {
+    /// Every kind, in the order in which plans list them.
+    pub const ALL: &[Self] = &[Self::User, Self::Key];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::User => "user",
+            Self::Key => "key",
+        }
+    }
+}
+
+/// `kind/name`, with `#id` only where the name alone is ambiguous.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Address {
+    pub kind: Kind,
+    pub name: String,
+    pub id: Option<RemoteId>,
+}
+
+impl Address {
+    pub fn user(email: &Email) -> Self {
+        Self { kind: Kind::User, name: email.key().to_owned(), id: None }
+    }
+
+    pub fn key(name: &KeyName) -> Self {
+        Self { kind: Kind::Key, name: name.as_str().to_owned(), id: None }
+    }
+
+    /// The same, told apart from its namesakes.
+    #[must_use]
+    pub fn with_id(mut self, id: &RemoteId) -> Self {
+        self.id = Some(id.clone());
+        self
+    }
+
+    /// Does `self`, as a person wrote it, mean `other`? Without an id it means every namesake.
+    pub fn covers(&self, other: &Self) -> bool {
+        self.kind == other.kind && self.name == other.name && (self.id.is_none() || self.id == other.id)
+    }
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { kind, name, id } = self;
+        // A `#` separates the id, so one inside a name is escaped; `%` with it, so that it can be read back.
+        let name = name.replace('%', "%25").replace('#', "%23");
+        let text = match id {
+            Some(id) => format!("{}/{name}#{id}", kind.as_str()),
+            None => format!("{}/{name}", kind.as_str()),
+        };
+        f.pad(&text)
+    }
+}
+
+impl FromStr for Address {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let (kind, name) = text
+            .split_once('/')
+            .ok_or_else(|| "an address is `kind/name`, such as `user/jane@acme.example`".to_owned())?;
+        let kind = Kind::ALL.iter().copied().find(|known| known.as_str() == kind).ok_or_else(|| {
+            let known: Vec<_> = Kind::ALL.iter().map(|kind| kind.as_str()).collect();
+            format!("`{kind}` is no kind of entity; there are {}", known.join(", "))
+        })?;
+        let (name, id) = match name.split_once('#') {
+            Some((name, id)) => (name, Some(RemoteId::seen(id))),
+            None => (name, None),
+        };
+        let name = name.replace("%23", "#").replace("%25", "%");
+        if name.is_empty() {
+            return Err("an address needs a name after the slash".to_owned());
+        }
+        let name = match kind {
+            Kind::User => name.to_lowercase(),
+            Kind::Key => name,
+        };
+        Ok(Self { kind, name, id })
+    }
+}
+
+impl Serialize for Address {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Address {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
+    }
+}
+
+impl JsonSchema for Address {
+    fn schema_name() -> Cow<'static, str> {
+        "Address".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "type": "string",
+            "description": "kind/name, with #id where the name alone is ambiguous",
+            "pattern": "^(user|key)/.+",
+        })
+    }
+}

@@ -1,0 +1,197 @@
+//! One entity's difference, and the mutations that close it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::{Address, Email, Expiry, KeyName, RemoteId, RoleName};
+
+/// One entity's difference: what was, what will be, and why.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Change {
+    pub address: Address,
+    pub action: Action,
+    /// As read. Absent where the entity isn't there yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before: Option<Entity>,
+    /// The entity's full new value, never a patch.
+    pub after: Entity,
+    pub cause: Cause,
+    /// What happens besides: mail, secrets, access that may come back.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub effects: Vec<Effect>,
+}
+
+/// What is done to the entity.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Action {
+    /// A person gets an invitation.
+    Invite,
+    /// A user's whole record is written anew.
+    Replace,
+    /// A user or a key stays and can no longer be used.
+    Disable,
+    /// A key is minted.
+    Create,
+    /// A disabled key works again.
+    Enable,
+}
+
+/// Why a change is planned.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "is", rename_all = "kebab-case")]
+pub enum Cause {
+    /// The file says so.
+    Declared,
+    /// The file says `absent: true`.
+    DeclaredAbsent,
+    /// The file manages all of these and doesn't list this one.
+    NotListed,
+    /// `--assert` asked for it by address.
+    Asserted,
+    /// A successor was minted and delivered.
+    Superseded { by: RemoteId },
+    /// It was minted and its secret never arrived anywhere.
+    SecretLost,
+    /// The invitation that the ledger knows has vanished, and the file allows another.
+    InvitationVanished,
+}
+
+/// What a change does besides changing the entity.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "is", rename_all = "kebab-case")]
+pub enum Effect {
+    SendsMail,
+    /// `enabled: true` goes out with the record, and whether the user is disabled today can't be read.
+    MayReEnable,
+    /// Whoever was switched off by this tool is switched on again.
+    ReEnables,
+    /// A secret is minted and goes there.
+    SecretTo {
+        target: String,
+    },
+}
+
+/// The full value of an entity.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum Entity {
+    User(User),
+    Key(Key),
+}
+
+/// A value that the API may not show.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Seen<T> {
+    Known(T),
+    Unreadable,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct User {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<RemoteId>,
+    pub email: Email,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_name: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_name: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub phone: Option<String>,
+    pub roles: BTreeSet<RoleName>,
+    /// `"unreadable"` where the API doesn't show it.
+    pub enabled: Seen<bool>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Key {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<RemoteId>,
+    pub name: KeyName,
+    pub roles: BTreeSet<RoleName>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires: Option<Expiry>,
+    pub enabled: bool,
+}
+
+impl fmt::Display for Action {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Invite => "invite",
+            Self::Replace => "replace",
+            Self::Disable => "disable",
+            Self::Create => "create",
+            Self::Enable => "enable",
+        })
+    }
+}
+
+/// When a mutation may run. Declaration order is execution order: widen first, so that nobody is locked out if
+/// a run dies halfway. The price, access that lives a little longer than wished, is the smaller harm.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Stage {
+    /// What must vanish so that its successor can come.
+    Clear,
+    Create,
+    Widen,
+    Narrow,
+    Remove,
+}
+
+/// What a provider makes of a change: an operation and its variables.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Call {
+    pub operation: &'static str,
+    pub variables: BTreeMap<String, Value>,
+}
+
+/// One GraphQL mutation.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Mutation {
+    /// Its place in the order: `m1`, `m2`, …
+    pub id: String,
+    /// The change that it closes.
+    pub change: Address,
+    pub stage: Stage,
+    pub operation: String,
+    pub variables: BTreeMap<String, Value>,
+    /// Mutations that must be seen in effect before this one may be sent.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub after: Vec<String>,
+}
+
+const UNREADABLE: &str = "unreadable";
+
+impl Serialize for Seen<bool> {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Known(value) => serializer.serialize_bool(*value),
+            Self::Unreadable => serializer.serialize_str(UNREADABLE),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Seen<bool> {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match Value::deserialize(deserializer)? {
+            Value::Bool(value) => Ok(Self::Known(value)),
+            Value::String(word) if word == UNREADABLE => Ok(Self::Unreadable),
+            _ => Err(serde::de::Error::custom("expected true, false or \"unreadable\"")),
+        }
+    }
+}
+
+impl JsonSchema for Seen<bool> {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Seen".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({ "enum": [true, false, UNREADABLE] })
+    }
+}

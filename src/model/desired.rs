@@ -1,0 +1,121 @@
+//! What the file says, checked and resolved.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+use super::{Address, Email, Expiry, KeyName, Place, ProviderName, RemoteId, RoleName};
+
+/// The wish for one organisation.
+#[derive(Clone, Debug)]
+pub struct Desired {
+    pub provider: ProviderName,
+    /// The whole file, for what concerns it as such.
+    pub place: Place,
+    /// The organisation's id at the platform: a different live one stops the run.
+    pub organization: RemoteId,
+    pub organization_place: Place,
+    pub endpoint: Endpoint,
+    pub endpoint_place: Place,
+    /// What we call the platform with.
+    pub credential: Credential,
+    pub credential_place: Place,
+    pub own: Own,
+    pub manage: Manage,
+    pub guardrails: Guardrails,
+    /// May an invitation that expired or vanished be sent again?
+    pub reinvite_expired: bool,
+    /// Sorted by email, each once.
+    pub users: Vec<DesiredUser>,
+    /// Sorted by name and id, each once.
+    pub keys: Vec<DesiredKey>,
+}
+
+/// A user, as wished. What is `None` keeps what is live.
+#[derive(Clone, Debug)]
+pub struct DesiredUser {
+    pub place: Place,
+    pub email: Email,
+    pub first_name: Option<String>,
+    pub last_name: Option<String>,
+    pub phone: Option<String>,
+    /// The exact set: what isn't listed goes.
+    pub roles: Option<BTreeSet<RoleName>>,
+    /// `None` only where the user is to be absent.
+    pub enabled: Option<bool>,
+    pub absent: bool,
+}
+
+/// A key, as wished. What is `None` keeps what is live.
+#[derive(Clone, Debug)]
+pub struct DesiredKey {
+    pub place: Place,
+    pub name: KeyName,
+    /// Pins one of several namesakes.
+    pub id: Option<RemoteId>,
+    pub roles: Option<BTreeSet<RoleName>>,
+    pub expires: Option<Expiry>,
+    pub expires_place: Option<Place>,
+    pub absent: bool,
+    pub deliver: Option<Delivery>,
+}
+
+/// Where a minted key's secret goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Delivery {
+    File(PathBuf),
+    /// Gets the secret on standard input.
+    Command(Vec<String>),
+}
+
+/// Where the platform is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Endpoint {
+    Url(String),
+    /// The name of the environment variable that holds the URL.
+    Env(String),
+}
+
+/// Where a credential is. Never the credential.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Credential {
+    Env(String),
+    File(PathBuf),
+    Command(Vec<String>),
+}
+
+/// What we call with, where the API can't tell.
+#[derive(Clone, Debug, Default)]
+pub struct Own {
+    pub key: Option<RemoteId>,
+    pub place: Option<Place>,
+}
+
+/// What is ours, per collection.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Manage {
+    pub users: Scope,
+    pub keys: Scope,
+}
+
+/// Whom the file speaks for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Scope {
+    /// Whoever isn't listed has to go.
+    All,
+    /// Only those listed are touched.
+    #[default]
+    Listed,
+}
+
+/// Limits that hold whatever the file wishes.
+#[derive(Clone, Debug)]
+pub struct Guardrails {
+    pub min_admins: usize,
+    pub protected: BTreeSet<Address>,
+}
+
+impl Default for Guardrails {
+    fn default() -> Self {
+        Self { min_admins: 1, protected: BTreeSet::new() }
+    }
+}

@@ -1,0 +1,73 @@
+//! What the ledger knows and live can't show, as a value for the planner.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+
+use super::{Change, Email, Expiry, KeyName, RemoteId, RoleName};
+
+/// Everything that the planner may take from the ledger.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Facts {
+    /// Was there a ledger at all? Without one, the plan says what it can't know.
+    pub ledger_found: bool,
+    /// The latest invitation of each person.
+    pub invitations: BTreeMap<Email, Invitation>,
+    /// What we last sent as a user's `enabled`, where the platform took it.
+    pub enabled_sent: BTreeMap<RemoteId, bool>,
+    /// Changes that were answered and then not seen, the latest of each entity.
+    pub not_taken: Vec<NotTaken>,
+    /// Keys that we minted and know the id of.
+    pub minted: BTreeMap<RemoteId, MintedKey>,
+    /// Mints whose answer never came.
+    pub lost_mints: Vec<LostMint>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Invitation {
+    pub at: Timestamp,
+    pub state: InvitationState,
+    /// Has a read shown the person since?
+    pub seen: bool,
+    /// Did the read right after the invitation not show them? Then the platform hides invitees, and whoever it
+    /// shows later has accepted.
+    pub hidden_at_first: bool,
+}
+
+impl Invitation {
+    /// Is somebody whom the list shows known to have accepted?
+    pub fn accepted_if_live(&self) -> bool {
+        self.hidden_at_first
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum InvitationState {
+    Sent,
+    /// The answer was lost, or the process died before it came.
+    Unsure,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct NotTaken {
+    pub at: Timestamp,
+    pub change: Change,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MintedKey {
+    /// Did the secret arrive where the file wants it?
+    pub delivered: bool,
+    /// The keys that it takes the place of.
+    pub supersedes: BTreeSet<RemoteId>,
+}
+
+/// A key that we asked for and may or may not exist.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LostMint {
+    pub name: KeyName,
+    pub roles: BTreeSet<RoleName>,
+    pub expires: Option<Expiry>,
+    /// Ids of the namesakes that were there before we asked.
+    pub known: BTreeSet<RemoteId>,
+}

@@ -1,0 +1,230 @@
+//! Names and ids as types, so that one can't be passed for another.
+
+use std::borrow::Cow;
+use std::cmp::Ordering;
+use std::fmt;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use thiserror::Error;
+
+/// One of the platforms that rolecall can reconcile.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum ProviderName {
+    /// Bitpanda Enterprise Custody.
+    Bitpanda,
+}
+
+impl ProviderName {
+    /// Every provider, in the order in which they are listed to people.
+    pub const ALL: &[Self] = &[Self::Bitpanda];
+
+    /// The word that the file's `provider` field takes.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Bitpanda => "bitpanda",
+        }
+    }
+
+    /// The provider of that name.
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|provider| provider.as_str() == word)
+    }
+}
+
+impl fmt::Display for ProviderName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// Why a name is not one.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum NameError {
+    #[error("is empty")]
+    Empty,
+    #[error("starts or ends with white space")]
+    Padded,
+    #[error("has a control character")]
+    Control,
+    #[error("is longer than {0} characters")]
+    Long(usize),
+}
+
+/// The longest name, in characters, that the file may ask for.
+pub const MAX_NAME: usize = 256;
+
+fn check_name(text: &str) -> Result<(), NameError> {
+    if text.is_empty() {
+        return Err(NameError::Empty);
+    }
+    if text.trim() != text {
+        return Err(NameError::Padded);
+    }
+    if text.chars().any(char::is_control) {
+        return Err(NameError::Control);
+    }
+    if text.chars().count() > MAX_NAME {
+        return Err(NameError::Long(MAX_NAME));
+    }
+    Ok(())
+}
+
+/// Text of one meaning. `parse` guards what people type; `seen` takes what a platform answered as it is.
+macro_rules! name {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+        #[serde(transparent)]
+        pub struct $name(String);
+
+        impl $name {
+            /// Checks what a person typed.
+            pub fn parse(text: impl Into<String>) -> Result<Self, NameError> {
+                let text = text.into();
+                check_name(&text)?;
+                Ok(Self(text))
+            }
+
+            /// Takes what a platform or a saved plan says, without judging it.
+            pub fn seen(text: impl Into<String>) -> Self {
+                Self(text.into())
+            }
+
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.pad(&self.0)
+            }
+        }
+    };
+}
+
+name! {
+    /// A role, as the platform spells it. An open set: one that we never heard of is kept as it is.
+    RoleName
+}
+name! {
+    /// The name of an API key or access token. Not unique on every platform.
+    KeyName
+}
+name! {
+    /// An id that a platform gave. Opaque: nothing is read out of its shape.
+    RemoteId
+}
+
+/// Why a text is no email address.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum EmailError {
+    #[error("has no `@`")]
+    NoAt,
+    #[error("has more than one `@`")]
+    TwoAts,
+    #[error("has nothing before the `@`")]
+    NoLocal,
+    #[error("has no domain after the `@`")]
+    NoDomain,
+    #[error("has white space or a control character")]
+    Space,
+    #[error("is longer than 254 characters")]
+    Long,
+}
+
+/// An email address: sent as written, compared without letter case.
+#[derive(Clone, Debug)]
+pub struct Email {
+    written: String,
+    key: String,
+}
+
+impl Email {
+    /// Checks what a person typed.
+    pub fn parse(text: &str) -> Result<Self, EmailError> {
+        let text = text.trim();
+        if text.chars().any(|c| c.is_whitespace() || c.is_control()) {
+            return Err(EmailError::Space);
+        }
+        let (local, domain) = text.split_once('@').ok_or(EmailError::NoAt)?;
+        if domain.contains('@') {
+            return Err(EmailError::TwoAts);
+        }
+        if local.is_empty() {
+            return Err(EmailError::NoLocal);
+        }
+        if domain.trim_matches('.').is_empty() {
+            return Err(EmailError::NoDomain);
+        }
+        if text.chars().count() > 254 {
+            return Err(EmailError::Long);
+        }
+        Ok(Self::seen(text))
+    }
+
+    /// Takes what a platform or a saved plan says, without judging it.
+    pub fn seen(text: &str) -> Self {
+        Self { written: text.to_owned(), key: text.trim().to_lowercase() }
+    }
+
+    /// As written, for the wire.
+    pub fn as_str(&self) -> &str {
+        &self.written
+    }
+
+    /// In lower case, for comparing and for addresses.
+    pub fn key(&self) -> &str {
+        &self.key
+    }
+}
+
+impl PartialEq for Email {
+    fn eq(&self, other: &Self) -> bool {
+        self.key == other.key
+    }
+}
+
+impl Eq for Email {}
+
+impl PartialOrd for Email {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Email {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.key.cmp(&other.key)
+    }
+}
+
+impl fmt::Display for Email {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.written)
+    }
+}
+
+impl Serialize for Email {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.written)
+    }
+}
+
+impl<'de> Deserialize<'de> for Email {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Ok(Self::seen(&String::deserialize(deserializer)?))
+    }
+}
+
+impl JsonSchema for Email {
+    fn schema_name() -> Cow<'static, str> {
+        "Email".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "string", "description": "An email address, as written." })
+    }
+}

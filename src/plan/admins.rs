@@ -1,0 +1,59 @@
+//! Who can administrate, before and after. An organisation without anybody can only be rescued by the vendor.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::PlanInput;
+use crate::model::{Address, Change, DesiredUser, Email, Entity, Invitation, Seen, User};
+
+/// Usable admins, and which changes move their number.
+pub(super) struct Admins {
+    /// Counted generously: every live admin who isn't known to be off. This is what must not be lost.
+    pub before: usize,
+    /// Counted strictly: listed, declared enabled, an admin, not waiting on an invitation. Whether anybody else
+    /// could sign in can't be read, so nobody else is relied on.
+    pub after: usize,
+    pub gained: BTreeSet<Address>,
+    pub lost: BTreeSet<Address>,
+    /// The fewest that may be left.
+    pub floor: usize,
+}
+
+pub(super) fn count(input: &PlanInput<'_>, changes: &[Change]) -> Admins {
+    let wishes: BTreeMap<&Email, &DesiredUser> =
+        input.desired.users.iter().map(|wish| (&wish.email, wish)).collect();
+    let declared_on =
+        |email: &Email| wishes.get(email).is_some_and(|wish| wish.enabled == Some(true) && !wish.absent);
+    let accepted = |email: &Email| input.facts.invitations.get(email).is_none_or(Invitation::accepted_if_live);
+    let changed: BTreeMap<_, _> = changes
+        .iter()
+        .filter_map(|change| match &change.after {
+            Entity::User(after) => after.id.as_ref().map(|id| (id, (&change.address, after))),
+            Entity::Key(_) => None,
+        })
+        .collect();
+    let mut admins = Admins { before: 0, after: 0, gained: BTreeSet::new(), lost: BTreeSet::new(), floor: 0 };
+    for user in &input.live.users.items {
+        let off = match user.enabled {
+            Seen::Known(enabled) => !enabled,
+            Seen::Unreadable => input.facts.enabled_sent.get(&user.id) == Some(&false),
+        };
+        let reliable = declared_on(&user.email) && accepted(&user.email);
+        let usable = !off && input.rules.is_admin(&user.roles);
+        admins.before += usize::from(usable);
+        let Some((address, after)) = changed.get(&user.id) else {
+            admins.after += usize::from(usable && reliable);
+            continue;
+        };
+        let User { roles, enabled, .. } = after;
+        let usable_after = *enabled == Seen::Known(true) && input.rules.is_admin(roles);
+        admins.after += usize::from(usable_after && reliable);
+        if usable_after && reliable && !usable {
+            admins.gained.insert((*address).clone());
+        }
+        if usable && !usable_after {
+            admins.lost.insert((*address).clone());
+        }
+    }
+    admins.floor = input.desired.guardrails.min_admins.min(admins.before);
+    admins
+}

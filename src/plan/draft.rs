@@ -1,0 +1,66 @@
+//! A plan in the making. What must never be changed is turned away at this one door.
+
+use std::collections::BTreeMap;
+
+use super::PlanInput;
+use crate::model::{Action, Address, Change, Entity, Finding, Hold, HoldReason, Place};
+
+pub(super) struct Draft<'a> {
+    input: &'a PlanInput<'a>,
+    pub changes: Vec<Change>,
+    pub holds: Vec<Hold>,
+    pub findings: Vec<Finding>,
+    pub places: BTreeMap<String, String>,
+}
+
+impl<'a> Draft<'a> {
+    pub fn new(input: &'a PlanInput<'a>) -> Self {
+        Self { input, changes: Vec::new(), holds: Vec::new(), findings: Vec::new(), places: BTreeMap::new() }
+    }
+
+    pub fn hold(&mut self, address: Address, reason: HoldReason) {
+        self.holds.push(Hold::new(address, reason));
+    }
+
+    /// Takes a change, or holds it where it must not be made.
+    pub fn change(&mut self, change: Change, place: Option<&Place>) {
+        if let Some(reason) = self.obstacle(&change) {
+            self.hold(change.address, reason);
+            return;
+        }
+        if let Some(place) = place {
+            self.places.insert(change.address.to_string(), place.to_string());
+        }
+        self.changes.push(change);
+    }
+
+    pub fn is_asserted(&self, address: &Address) -> bool {
+        self.input.asserted.iter().any(|asserted| asserted.covers(address))
+    }
+
+    fn obstacle(&self, change: &Change) -> Option<HoldReason> {
+        let protected = &self.input.desired.guardrails.protected;
+        if protected.iter().any(|address| address.covers(&change.address)) {
+            return Some(HoldReason::Protected);
+        }
+        if let Some(reason) = self.own_access(change) {
+            return Some(reason);
+        }
+        let same = |then: &Change| {
+            then.address == change.address && then.before == change.before && then.after == change.after
+        };
+        let not_taken = self.input.facts.not_taken.iter().find(|earlier| same(&earlier.change))?;
+        (!self.is_asserted(&change.address)).then_some(HoldReason::AwaitingApproval { since: not_taken.at })
+    }
+
+    /// A key that rolecall calls with, or may be calling with, is never switched off.
+    fn own_access(&self, change: &Change) -> Option<HoldReason> {
+        let (Action::Disable, Entity::Key(key)) = (change.action, &change.after) else {
+            return None;
+        };
+        match &self.input.desired.own.key {
+            Some(own) => (key.id.as_ref() == Some(own)).then_some(HoldReason::OwnAccess),
+            None => self.input.rules.is_admin(&key.roles).then_some(HoldReason::PerhapsOwnAccess),
+        }
+    }
+}

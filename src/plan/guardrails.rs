@@ -1,0 +1,68 @@
+//! Limits that hold whatever the file wishes. A plan that breaks one is shown and never sent.
+
+use super::PlanInput;
+use super::admins::Admins;
+use crate::model::{Action, Address, Cause, Change, Kind, Refusal, Scope};
+
+pub(super) fn judge(input: &PlanInput<'_>, changes: &[Change], admins: &Admins) -> Vec<Refusal> {
+    let mut refusals = Vec::new();
+    refusals.extend(min_admins(input, admins));
+    refusals.extend(wrong_credential(input, changes, Kind::User));
+    refusals.extend(wrong_credential(input, changes, Kind::Key));
+    refusals.sort();
+    refusals
+}
+
+fn min_admins(input: &PlanInput<'_>, admins: &Admins) -> Option<Refusal> {
+    if admins.after >= admins.floor || admins.lost.is_empty() {
+        return None;
+    }
+    let wanted = input.desired.guardrails.min_admins;
+    Some(Refusal {
+        rail: "min_admins".to_owned(),
+        message: format!(
+            "{} usable {} would be left, and the file wants at least {wanted}. Usable is who is listed, declared enabled, an admin, and not waiting on an invitation",
+            admins.after,
+            if admins.after == 1 { "admin" } else { "admins" },
+        ),
+        addresses: admins.lost.iter().cloned().collect(),
+    })
+}
+
+/// `manage: all` with nobody listed, or nobody of those listed there, looks like the wrong organisation.
+fn wrong_credential(input: &PlanInput<'_>, changes: &[Change], kind: Kind) -> Option<Refusal> {
+    let desired = input.desired;
+    let live = input.live;
+    let (scope, listed, found) = match kind {
+        Kind::User => {
+            let listed = desired.users.iter().filter(|wish| !wish.absent);
+            let found = listed.clone().filter(|wish| live.users.items.iter().any(|user| user.email == wish.email));
+            (desired.manage.users, listed.count(), found.count())
+        }
+        Kind::Key => {
+            let listed = desired.keys.iter().filter(|wish| !wish.absent);
+            let found = listed.clone().filter(|wish| live.keys.items.iter().any(|key| key.name == wish.name));
+            (desired.manage.keys, listed.count(), found.count())
+        }
+    };
+    let removed: Vec<Address> = changes
+        .iter()
+        .filter(|change| {
+            change.address.kind == kind && change.cause == Cause::NotListed && change.action == Action::Disable
+        })
+        .map(|change| change.address.clone())
+        .collect();
+    if scope != Scope::All || found > 0 || removed.is_empty() {
+        return None;
+    }
+    let what = match kind {
+        Kind::User => "users",
+        Kind::Key => "keys",
+    };
+    let message = if listed == 0 {
+        format!("`manage: {{ {what}: all }}` with no {what} listed would disable every one of them")
+    } else {
+        format!("none of the {listed} {what} listed is there, which looks like a wrong credential or file")
+    };
+    Some(Refusal { rail: "manage".to_owned(), message, addresses: removed })
+}

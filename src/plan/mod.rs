@@ -1,0 +1,128 @@
+//! Decides everything that apply will do, and does none of it.
+//!
+//! Pure: no async, no clock, no environment, no files. Whatever it needs to know is in `PlanInput`.
+
+mod admins;
+mod approve;
+mod draft;
+mod effect;
+mod guardrails;
+mod keys;
+mod order;
+mod seal;
+mod users;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+
+pub use approve::{Approval, Stale, compare};
+pub use effect::{Effectiveness, in_effect};
+pub use seal::{SealError, seal, verify};
+
+use crate::model::{
+    Address, Code, Completeness, Desired, Facts, Finding, Gap, Identity, Live, OrganizationPlan, Rules, Sealed,
+};
+use draft::Draft;
+
+/// All that planning may know. Same input, same plan.
+#[derive(Clone, Copy)]
+pub struct PlanInput<'a> {
+    pub desired: &'a Desired,
+    pub live: &'a Live,
+    pub facts: &'a Facts,
+    pub rules: &'a dyn Rules,
+    /// The platform's host without its port, or `sandbox`.
+    pub host: &'a str,
+    /// Entities to write even where nothing is seen to differ.
+    pub asserted: &'a BTreeSet<Address>,
+    /// Plan only these changes. Guardrails are judged on what is left.
+    pub only: Option<&'a BTreeSet<Address>>,
+    /// For expiries: a key can't be minted into the past.
+    pub now: Timestamp,
+}
+
+/// A plan, and what its reader should be warned of.
+#[derive(Debug)]
+pub struct Planned {
+    pub plan: OrganizationPlan,
+    pub warnings: Vec<Finding>,
+}
+
+/// Plans one organisation. The findings that make it impossible come back all at once.
+pub fn plan(input: &PlanInput<'_>) -> Result<Planned, Vec<Finding>> {
+    let mut draft = Draft::new(input);
+    let PlanInput { desired, live, .. } = *input;
+    if desired.organization != live.organization {
+        return Err(vec![wrong_organization(input)]);
+    }
+    keys::check_own(input, &mut draft);
+    users::plan_users(input, &mut draft);
+    keys::plan_keys(input, &mut draft);
+    if let Some(only) = input.only {
+        draft.changes.retain(|change| only.contains(&change.address));
+    }
+    let (errors, mut warnings): (Vec<_>, Vec<_>) = draft.findings.drain(..).partition(Finding::is_error);
+    if !errors.is_empty() {
+        return Err(errors.into_iter().chain(warnings).collect());
+    }
+    warnings.sort_by(|a, b| (&a.place, a.code).cmp(&(&b.place, b.code)));
+    let admins = admins::count(input, &draft.changes);
+    let refusals = guardrails::judge(input, &draft.changes, &admins);
+    draft.changes.sort_by(|a, b| a.address.cmp(&b.address));
+    draft.holds.sort_by(|a, b| (a.class, &a.address).cmp(&(b.class, &b.address)));
+    let mutations = order::mutations(input, &draft.changes, &admins);
+    let sealed = Sealed {
+        identity: Identity {
+            provider: desired.provider,
+            organization: live.organization.clone(),
+            host: input.host.to_owned(),
+        },
+        changes: draft.changes,
+        mutations,
+        holds: draft.holds,
+    };
+    let plan = OrganizationPlan {
+        seal: seal(&sealed),
+        sealed,
+        completeness: completeness(live),
+        gaps: gaps(input),
+        refusals,
+        places: draft.places,
+        usable_admins_after: admins.after,
+        requests: live.requests,
+    };
+    Ok(Planned { plan, warnings })
+}
+
+fn wrong_organization(input: &PlanInput<'_>) -> Finding {
+    let PlanInput { desired, live, .. } = *input;
+    Finding::error(
+        Code::WrongOrganization,
+        desired.organization_place.clone(),
+        format!(
+            "the credential reaches the organisation {}, the file is for {}",
+            live.organization, desired.organization
+        ),
+    )
+    .hint("nothing was sent; check the endpoint and the credential")
+}
+
+fn completeness(live: &Live) -> BTreeMap<String, Completeness> {
+    let Live { organization: _, users, keys, gaps: _, requests: _ } = live;
+    BTreeMap::from([
+        ("users".to_owned(), users.completeness.clone()),
+        ("keys".to_owned(), keys.completeness.clone()),
+    ])
+}
+
+fn gaps(input: &PlanInput<'_>) -> Vec<Gap> {
+    let mut gaps = input.live.gaps.clone();
+    if !input.facts.ledger_found {
+        gaps.push(Gap {
+            what: "the ledger".to_owned(),
+            why: "there is none, so what was sent before and can't be seen is unknown: invitations, disabled people, keys not yet delivered".to_owned(),
+        });
+    }
+    gaps
+}

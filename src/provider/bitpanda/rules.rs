@@ -1,0 +1,120 @@
+//! What Bitpanda Custody can and can't do.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Map, Value, json};
+
+use super::Bitpanda;
+use crate::model::{
+    Action, Call, Change, Entity, Gap, InviteField, Key, ProviderName, RoleName, Rules, Seen, User,
+};
+
+/// Administrates users and keys. Every call needs it, reading included.
+const ADMIN: &str = "ADMIN";
+
+/// The set is open. `SIGNER` is a role of the support site's permission matrix whose spelling here is inferred.
+const KNOWN_ROLES: &[&str] = &[ADMIN, "CLUSTER_MANAGER", "CLUSTER_OPS", "SIGNER"];
+
+/// From the vendor's client (trustvault-nodejs-sdk 3.1.1): production, sandbox, pre-production.
+const VENDOR_HOSTS: &[&str] = &[
+    "tapi-production.trustology-prod.com",
+    "tapi-sandbox.trustology-test.com",
+    "tapi-preprod.trustology-test.com",
+];
+
+impl Rules for Bitpanda {
+    fn provider(&self) -> ProviderName {
+        ProviderName::Bitpanda
+    }
+
+    fn vendor_hosts(&self) -> &'static [&'static str] {
+        VENDOR_HOSTS
+    }
+
+    fn known_roles(&self) -> &'static [&'static str] {
+        KNOWN_ROLES
+    }
+
+    fn is_admin(&self, roles: &BTreeSet<RoleName>) -> bool {
+        roles.iter().any(|role| role.as_str() == ADMIN)
+    }
+
+    fn invite_needs(&self) -> &'static [InviteField] {
+        // The sample variables of `inviteUser` carry all of them; which are required isn't said.
+        &[InviteField::FirstName, InviteField::LastName, InviteField::Roles]
+    }
+
+    fn gaps(&self) -> Vec<Gap> {
+        vec![Gap {
+            what: "`enabled` of users".to_owned(),
+            why: "the API takes it and never shows it: whoever was disabled or enabled by another hand looks unchanged"
+                .to_owned(),
+        }]
+    }
+
+    fn by_hand(&self) -> &'static str {
+        "the API can't change it; the person or the vendor's support does, or write it here as it is"
+    }
+
+    fn lower(&self, change: &Change) -> Vec<Call> {
+        match (change.action, &change.after) {
+            (Action::Invite, Entity::User(user)) => vec![invite_user(user)],
+            (Action::Replace | Action::Disable, Entity::User(user)) => update_user(user).into_iter().collect(),
+            (Action::Create, Entity::Key(key)) => vec![create_key(key)],
+            (Action::Disable | Action::Enable, Entity::Key(key)) => update_key(key).into_iter().collect(),
+            // Users are never created or enabled apart, keys never replaced: there is no such call.
+            (Action::Create | Action::Enable, Entity::User(_))
+            | (Action::Invite | Action::Replace, Entity::Key(_)) => Vec::new(),
+        }
+    }
+}
+
+fn call(operation: &'static str, argument: &str, input: Map<String, Value>) -> Call {
+    Call { operation, variables: BTreeMap::from([(argument.to_owned(), Value::Object(input))]) }
+}
+
+fn object(value: Value) -> Map<String, Value> {
+    match value {
+        Value::Object(map) => map,
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => Map::new(),
+    }
+}
+
+fn invite_user(user: &User) -> Call {
+    let User { id: _, email, first_name, last_name, phone, roles, enabled } = user;
+    let mut input = object(json!({ "email": email, "roles": roles, "enabled": *enabled == Seen::Known(true) }));
+    let optional = [("firstName", first_name), ("lastName", last_name), ("phoneNumber", phone)];
+    for (name, value) in optional {
+        if let Some(value) = value {
+            input.insert(name.to_owned(), json!(value));
+        }
+    }
+    call("inviteUser", "inviteUserInput", input)
+}
+
+/// `updateUser` replaces the record: the whole role set and `enabled` go out whatever changed. Without either, or
+/// without an id, there is nothing that could be sent safely.
+fn update_user(user: &User) -> Option<Call> {
+    let User { id, email: _, first_name: _, last_name: _, phone: _, roles, enabled } = user;
+    let (Some(id), Seen::Known(enabled)) = (id, enabled) else {
+        return None;
+    };
+    let input = object(json!({ "userTrustId": id, "roles": roles, "enabled": enabled }));
+    Some(call("updateUser", "updateUserInput", input))
+}
+
+fn create_key(key: &Key) -> Call {
+    let Key { id: _, name, roles, expires, enabled: _ } = key;
+    let mut input = object(json!({ "name": name, "roles": roles }));
+    if let Some(expires) = expires {
+        input.insert("apiKeyExpiryDate".to_owned(), json!(expires));
+    }
+    call("createOrgApiKey", "createOrgApiKeyInput", input)
+}
+
+/// Nothing of a key but `enabled` can be changed.
+fn update_key(key: &Key) -> Option<Call> {
+    let Key { id, name: _, roles: _, expires: _, enabled } = key;
+    let input = object(json!({ "apiKeyId": id.as_ref()?, "enabled": enabled }));
+    Some(call("updateOrgApiKey", "updateOrgApiKeyInput", input))
+}

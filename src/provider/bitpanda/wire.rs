@@ -1,0 +1,124 @@
+//! Answers as they come: every field may be null until it has crossed into the model.
+
+use secrecy::SecretString;
+use serde::Deserialize;
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct ListUsers {
+    pub organisation_management: Option<OrganisationManagement>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct OrganisationManagement {
+    pub id: Option<String>,
+    pub list_users: Option<UserList>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct UserList {
+    pub total: Option<u64>,
+    pub items: Option<Vec<WireUser>>,
+    /// Only where it was asked for.
+    pub next_token: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct WireUser {
+    pub user_trust_id: Option<String>,
+    pub email: Option<String>,
+    pub first_name: Option<String>,
+    pub last_name: Option<String>,
+    pub phone_number: Option<String>,
+    pub roles: Option<Vec<String>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct ListApiKeys {
+    pub list_api_keys: Option<KeyList>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct KeyList {
+    pub org_api_keys_list: Option<Vec<WireKey>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct WireKey {
+    pub api_key_id: Option<String>,
+    pub name: Option<String>,
+    pub roles: Option<Vec<String>>,
+    pub api_key_expiry_date: Option<String>,
+    pub enabled: Option<bool>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Introspection {
+    #[serde(rename = "__schema")]
+    pub schema: IntrospectedSchema,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct IntrospectedSchema {
+    pub types: Vec<IntrospectedType>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct IntrospectedType {
+    pub fields: Option<Vec<IntrospectedField>>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct IntrospectedField {
+    pub name: String,
+    pub args: Vec<IntrospectedArgument>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct IntrospectedArgument {
+    pub name: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct UpdateUser {
+    pub update_user: WireUser,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct InviteUser {
+    pub invite_user: WireUser,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct UpdateOrgApiKey {
+    pub update_org_api_key: UpdatedKey,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct UpdatedKey {
+    pub api_key_id: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct CreateOrgApiKey {
+    pub create_org_api_key: CreatedKey,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct CreatedKey {
+    /// Straight into a type that neither prints nor serialises.
+    pub org_api_key: SecretString,
+    pub org_api_key_details: UpdatedKey,
+}

@@ -1,0 +1,89 @@
+//! What each platform can do, how it is read, and what its answers mean. One folder a provider; none knows another.
+
+pub mod bitpanda;
+
+use std::future::Future;
+use std::pin::Pin;
+
+use secrecy::SecretString;
+use thiserror::Error;
+
+use crate::graphql::{CallError, Mutation, Reader, Redactor, Response};
+use crate::model::{self, Change, Live, ProviderName, RemoteId, Rules};
+
+/// A platform. The pure half, `Rules`, is all that planning sees.
+pub trait Provider: Rules {
+    fn rules(&self) -> &'static dyn Rules;
+
+    /// The header that carries the credential.
+    fn credential_header(&self) -> &'static str;
+
+    /// Reads one organisation whole, gaps declared.
+    fn read<'a>(
+        &'a self,
+        reader: &'a Reader,
+    ) -> Pin<Box<dyn Future<Output = Result<Live, ReadError>> + Send + 'a>>;
+
+    /// The document of an operation that `lower` named.
+    fn document(&self, operation: &str) -> Option<&'static Mutation>;
+
+    /// What the answer to a mutation says became of it.
+    fn receipt(
+        &self,
+        change: &Change,
+        mutation: &model::Mutation,
+        response: &Response,
+        redactor: &Redactor,
+    ) -> Result<Receipt, CallError>;
+}
+
+/// A platform's answer to a mutation, understood.
+#[derive(Debug)]
+pub struct Receipt {
+    /// Of the entity that was made.
+    pub id: Option<RemoteId>,
+    /// A key's secret, which no other call will ever give.
+    pub secret: Option<SecretString>,
+    pub verdict: Verdict,
+}
+
+/// What the platform's answer shows of the wish.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    Taken,
+    /// Answered without an error, and with another value than was sent.
+    NotTaken(String),
+    /// Something was lost that the call should have kept: nothing more may be sent.
+    Lost(String),
+}
+
+/// Why an organisation couldn't be read.
+#[derive(Clone, Debug, PartialEq, Error)]
+pub enum ReadError {
+    #[error("{operation}: {error}")]
+    Call { operation: &'static str, error: CallError },
+    /// The platform left out what can't be done without.
+    #[error("{operation}: the answer lacks `{field}`")]
+    Missing { operation: &'static str, field: String },
+}
+
+impl ReadError {
+    pub fn next_step(&self) -> &'static str {
+        match self {
+            Self::Call { error, .. } => error.next_step(),
+            Self::Missing { .. } => "the API may have changed; report it with the versions of both",
+        }
+    }
+}
+
+/// The provider of that name.
+pub fn of(name: ProviderName) -> &'static dyn Provider {
+    match name {
+        ProviderName::Bitpanda => &bitpanda::Bitpanda,
+    }
+}
+
+/// Its rules alone.
+pub fn rules(name: ProviderName) -> &'static dyn Rules {
+    of(name).rules()
+}

@@ -1,0 +1,68 @@
+//! Findings with their source line, as rustc draws them.
+
+use annotate_snippets::{AnnotationKind, Level, Origin, Renderer, Snippet};
+
+use super::clean;
+use crate::desired::Source;
+use crate::model::{Finding, Place, Severity};
+
+/// A line longer than this is named and not shown, in bytes.
+const LONGEST_LINE: usize = 400;
+
+/// All findings, each with its place, its source line where that may be shown, and its hint.
+pub fn findings(findings: &[Finding], sources: &[&Source]) -> String {
+    let renderer = Renderer::styled();
+    let mut text = String::new();
+    for finding in findings {
+        text.push_str(&one(finding, sources, &renderer));
+        text.push_str("\n\n");
+    }
+    text
+}
+
+fn one(finding: &Finding, sources: &[&Source], renderer: &Renderer) -> String {
+    let Finding { code, severity, place, message, hint, show_source } = finding;
+    let level = match severity {
+        Severity::Error => Level::ERROR,
+        Severity::Warning => Level::WARNING,
+    };
+    let title = level.primary_title(clean(message)).id(code.as_str());
+    let source = sources.iter().find(|source| source.name == place.file);
+    let hidden = source.is_some_and(|source| source.may_hold_secret(place.line));
+    let line = source.filter(|_| *show_source && !hidden).and_then(|source| source_line(source, place));
+    let mut group = if let Some((start, line)) = line {
+        let from = place.span.start.saturating_sub(start).min(line.len());
+        let to = place.span.end.saturating_sub(start).clamp(from, line.len());
+        let snippet = Snippet::source(line)
+            .line_start(place.line)
+            .path(place.file.to_string())
+            .annotation(AnnotationKind::Primary.span(from..to));
+        title.element(snippet)
+    } else {
+        let origin = Origin::path(place.file.to_string()).line(place.line).char_column(place.column);
+        title.element(origin)
+    };
+    if source.is_some() && (!show_source || hidden) {
+        group = group.element(Level::NOTE.message("the line isn't shown, since a credential may stand on it"));
+    }
+    if let Some(hint) = hint {
+        group = group.element(Level::HELP.with_name("hint").message(clean(hint)));
+    }
+    renderer.render(&[group])
+}
+
+/// The line that a place is on, and where it starts.
+fn source_line<'a>(source: &'a Source, place: &Place) -> Option<(usize, &'a str)> {
+    let before = source.text.get(..place.span.start)?;
+    let start = before.rfind('\n').map_or(0, |at| at + 1);
+    let rest = source.text.get(start..)?;
+    let line = rest.split('\n').next()?.trim_end_matches('\r');
+    (line.len() <= LONGEST_LINE).then_some((start, line))
+}
+
+/// All findings for programs.
+pub fn findings_json(findings: &[Finding]) -> String {
+    let mut text = serde_json::to_string_pretty(&serde_json::json!({ "findings": findings })).unwrap_or_default();
+    text.push('\n');
+    text
+}

@@ -1,0 +1,50 @@
+//! A ledger for people: who was given what, when, and what became of it.
+
+use std::fmt::Write as _;
+
+use super::style::{ADD, BOLD, DIM, REMOVE, clean, paint};
+use crate::ledger::{Event, Record};
+use crate::model::Outcome;
+
+/// Every record, in order.
+pub fn ledger(records: &[Record]) -> String {
+    let mut text = String::new();
+    for Record { at, run, event } in records {
+        let at = paint(DIM, at.strftime("%Y-%m-%d %H:%M:%S"));
+        let line = match event {
+            Event::RunStarted { format_version: _, generator, identity, seal } => format!(
+                "{} {} {} on {}, {}, {}",
+                paint(BOLD, format!("run {}", clean(run))),
+                identity.provider,
+                clean(&identity.organization),
+                clean(&identity.host),
+                clean(generator),
+                clean(seal),
+            ),
+            Event::Intent { mutation, operation, change, known: _ } => {
+                format!("{mutation:<4} {operation}: {} {}", change.action, clean(&change.address))
+            }
+            Event::Outcome { mutation, address, outcome, id, message } => {
+                let style = if *outcome == Outcome::Done { ADD } else { REMOVE };
+                let id = id.as_ref().map(|id| format!(" {}", clean(id))).unwrap_or_default();
+                let message = message.as_ref().map(|text| format!(": {}", clean(text))).unwrap_or_default();
+                format!("{mutation:<4} {} {}{id}{message}", paint(style, outcome), clean(address))
+            }
+            Event::Delivery { mutation, address, id, arrived } => {
+                let what = if *arrived { paint(ADD, "delivered") } else { paint(REMOVE, "not delivered") };
+                format!("{mutation:<4} secret of {} {}: {what}", clean(address), clean(id))
+            }
+            Event::Sighting { address, seen: true } => format!("     {} is in the list", clean(address)),
+            Event::Sighting { address, seen: false } => format!("     {} isn't in the list yet", clean(address)),
+            Event::Settled { address } => format!("     {} is in effect after all", clean(address)),
+            Event::RunFinished { converged } => match converged {
+                Some(true) => "     finished, converged".to_owned(),
+                Some(false) => "     finished, not converged".to_owned(),
+                None => "     finished, the last read failed".to_owned(),
+            },
+            Event::Recovered { torn_bytes } => format!("     the line before broke off after {torn_bytes} bytes"),
+        };
+        let _ = writeln!(text, "{at}  {line}");
+    }
+    text
+}

@@ -1,0 +1,29 @@
+//! Plans, findings, outcomes and ledgers, as people and programs read them. Values in, text out.
+
+mod applied;
+mod drift;
+mod fields;
+mod findings;
+mod ledger;
+mod mutations;
+mod stale;
+mod style;
+mod text;
+
+pub use applied::{step_line, summary};
+pub use drift::drift;
+pub use findings::{findings, findings_json};
+pub use ledger::ledger;
+pub use mutations::mutations;
+pub use stale::stale;
+pub use style::{clean, plural};
+pub use text::plan_text;
+
+use crate::model::Plan;
+
+/// A plan as JSON, in the form that `--plan` takes.
+pub fn plan_json(plan: &Plan) -> String {
+    let mut text = serde_json::to_string_pretty(plan).unwrap_or_default();
+    text.push('\n');
+    text
+}

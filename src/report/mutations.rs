@@ -1,0 +1,23 @@
+//! The exact mutations of a plan, for `--show-mutations`.
+
+use std::fmt::Write as _;
+
+use super::style::{BOLD, DIM, clean, paint};
+use crate::model::Plan;
+
+/// Operation, variables and order of everything that would be sent.
+pub fn mutations(plan: &Plan) -> String {
+    let mut text = String::new();
+    for organization in &plan.organizations {
+        let _ = writeln!(text, "{} {}", paint(BOLD, "mutations"), paint(DIM, &organization.seal));
+        for mutation in &organization.sealed.mutations {
+            let variables = serde_json::to_string(&mutation.variables).unwrap_or_default();
+            let _ = write!(text, "  {:<4} {} {}", mutation.id, mutation.operation, clean(variables));
+            if !mutation.after.is_empty() {
+                let _ = write!(text, "  once {} is seen in effect", mutation.after.join(", "));
+            }
+            text.push('\n');
+        }
+    }
+    text
+}

@@ -1,0 +1,70 @@
+//! An approved plan that no longer stands: approved, then, now.
+
+use std::fmt::Write as _;
+
+use similar::TextDiff;
+
+use super::fields::fields;
+use super::style::{ADD, BOLD, REMOVE, clean, paint};
+use crate::model::{Change, Entity};
+use crate::plan::Stale;
+
+/// Each stale change: what was approved, what live was then, and what has become of it.
+pub fn stale(stale: &[Stale]) -> String {
+    let mut text = String::new();
+    for Stale { approved, now, held } in stale {
+        let _ = writeln!(text, "  {}", paint(BOLD, clean(&approved.address)));
+        let _ = writeln!(text, "    approved   {}", outline(approved));
+        let Some(now) = now else {
+            let why = match held {
+                Some(hold) => format!("{}: {}", hold.class.as_str(), clean(&hold.reason)),
+                None => "live is as the file wishes, or the file no longer wishes it".to_owned(),
+            };
+            let _ = writeln!(text, "    now        nothing to do; {why}");
+            continue;
+        };
+        let _ = writeln!(text, "    now        {}", outline(now));
+        let (then, today) = (lines(approved), lines(now));
+        for change in TextDiff::from_lines(&then, &today).iter_all_changes() {
+            let line = change.value().trim_end();
+            match change.tag() {
+                similar::ChangeTag::Delete => {
+                    let _ = writeln!(text, "      {} {line}", paint(REMOVE, "then"));
+                }
+                similar::ChangeTag::Insert => {
+                    let _ = writeln!(text, "      {}  {line}", paint(ADD, "now"));
+                }
+                similar::ChangeTag::Equal => {}
+            }
+        }
+    }
+    text
+}
+
+fn outline(change: &Change) -> String {
+    let fields: Vec<String> = fields(change)
+        .into_iter()
+        .map(|field| {
+            let before = field.before.map(|value| format!("{} -> ", clean(value))).unwrap_or_default();
+            format!("{} {before}{}", field.name, field.after.map(clean).unwrap_or_default())
+        })
+        .collect();
+    format!("{} ({})", change.action, fields.join("; "))
+}
+
+/// A change as lines, so that what moved can be told from what didn't.
+fn lines(change: &Change) -> String {
+    let mut text = String::new();
+    let mut push = |when: &str, entity: Option<&Entity>| {
+        let value = serde_json::to_value(entity).unwrap_or_default();
+        for (name, value) in value.as_object().into_iter().flatten() {
+            let _ = writeln!(text, "{when} {name}: {}", clean(value));
+        }
+    };
+    push("live", change.before.as_ref());
+    push("wish", Some(&change.after));
+    for effect in &change.effects {
+        let _ = writeln!(text, "effect {}", clean(serde_json::to_value(effect).unwrap_or_default()));
+    }
+    text
+}

@@ -1,0 +1,37 @@
+//! Colours as values; the printer drops them where they don't belong. And foreign text made harmless.
+
+use std::fmt::Display;
+
+use anstyle::{AnsiColor, Style};
+
+pub(super) const ADD: Style = AnsiColor::Green.on_default();
+pub(super) const CHANGE: Style = AnsiColor::Yellow.on_default();
+pub(super) const REMOVE: Style = AnsiColor::Red.on_default();
+pub(super) const BOLD: Style = Style::new().bold();
+pub(super) const DIM: Style = Style::new().dimmed();
+pub(super) const WARN: Style = AnsiColor::Magenta.on_default();
+
+pub(super) fn paint(style: Style, text: impl Display) -> String {
+    format!("{style}{text}{style:#}")
+}
+
+/// Text from a file or a platform, as it may stand on a terminal: on one line, and moving nothing.
+pub fn clean(text: impl Display) -> String {
+    let mut safe = String::new();
+    for c in text.to_string().chars() {
+        // Controls move the cursor, the others turn the reading direction: both can make a line say something else.
+        let moves = c.is_control()
+            || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+        if moves {
+            safe.extend(c.escape_unicode());
+        } else {
+            safe.push(c);
+        }
+    }
+    safe
+}
+
+/// `1 mail`, `2 mails`.
+pub fn plural(count: usize, one: &str) -> String {
+    if count == 1 { format!("1 {one}") } else { format!("{count} {one}s") }
+}

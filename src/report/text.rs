@@ -1,0 +1,238 @@
+//! A plan for people.
+
+use std::fmt::Write as _;
+
+use anstyle::Style;
+
+use super::fields::{FieldChange, fields};
+use super::style::{ADD, BOLD, CHANGE, DIM, REMOVE, WARN, clean, paint, plural};
+use crate::model::{
+    Action, Cause, Change, Completeness, Effect, Entity, Hold, HoldClass, HoldReason, OrganizationPlan, Plan,
+};
+
+/// Unmanaged entities that a plan lists by name; `drift` lists all.
+const UNMANAGED_SHOWN: usize = 20;
+
+/// The whole plan.
+pub fn plan_text(plan: &Plan) -> String {
+    let parts: Vec<String> = plan.organizations.iter().map(organization).collect();
+    parts.join("\n")
+}
+
+fn organization(plan: &OrganizationPlan) -> String {
+    let mut text = header(plan);
+    for change in &plan.sealed.changes {
+        push_change(&mut text, change, plan);
+    }
+    if !plan.sealed.changes.is_empty() {
+        text.push('\n');
+    }
+    push_holds(&mut text, plan, Some(UNMANAGED_SHOWN));
+    push_gaps(&mut text, plan);
+    push_refusals(&mut text, plan);
+    let _ = writeln!(text, "{}", verdict(plan));
+    text
+}
+
+pub(super) fn header(plan: &OrganizationPlan) -> String {
+    let identity = &plan.sealed.identity;
+    let name = format!("{} {}", identity.provider, clean(&identity.organization));
+    let mut lists = Vec::new();
+    for (list, completeness) in plan.completeness.iter().rev() {
+        lists.push(match completeness {
+            Completeness::Proven => format!("{list} proven complete"),
+            Completeness::Assumed { .. } => format!("{list} assumed complete"),
+            Completeness::Broken { .. } => format!("{list} INCOMPLETE"),
+        });
+    }
+    let read = format!("{}; {}", plural(plan.requests, "request"), lists.join(", "));
+    format!("{}   {}\n\n", paint(BOLD, name), paint(DIM, format!("on {}: {read}", clean(&identity.host))))
+}
+
+fn sign(action: Action) -> (&'static str, Style) {
+    match action {
+        Action::Invite | Action::Create | Action::Enable => ("+", ADD),
+        Action::Replace => ("~", CHANGE),
+        Action::Disable => ("-", REMOVE),
+    }
+}
+
+fn verb(change: &Change) -> String {
+    match (change.action, &change.before) {
+        (Action::Invite, _) => "invite".to_owned(),
+        (Action::Replace, _) => "replace the full record".to_owned(),
+        (Action::Disable, _) => "disable".to_owned(),
+        (Action::Create, Some(Entity::Key(old))) => match &old.id {
+            Some(id) => format!("create a successor of {}", clean(id)),
+            None => "create a successor".to_owned(),
+        },
+        (Action::Create, _) => "create".to_owned(),
+        (Action::Enable, _) => "enable again".to_owned(),
+    }
+}
+
+fn cause(cause: &Cause) -> Option<String> {
+    match cause {
+        Cause::Declared => None,
+        Cause::DeclaredAbsent => Some("absent: true".to_owned()),
+        Cause::NotListed => Some("not in the file, which manages all".to_owned()),
+        Cause::Asserted => Some("asked for with --assert".to_owned()),
+        Cause::Superseded { by } => Some(format!("its successor {} is delivered", clean(by))),
+        Cause::SecretLost => Some("its secret never arrived anywhere".to_owned()),
+        Cause::InvitationVanished => Some("the earlier invitation has vanished".to_owned()),
+    }
+}
+
+fn effect(effect: &Effect) -> String {
+    match effect {
+        Effect::SendsMail => paint(WARN, "sends mail"),
+        Effect::MayReEnable => paint(WARN, "may re-enable"),
+        Effect::ReEnables => paint(WARN, "re-enables"),
+        Effect::SecretTo { target } => format!("secret to {}", clean(target)),
+    }
+}
+
+pub(super) fn push_change(text: &mut String, change: &Change, plan: &OrganizationPlan) {
+    let (sign, style) = sign(change.action);
+    let mut notes: Vec<String> = change.effects.iter().map(effect).collect();
+    notes.extend(cause(&change.cause));
+    let address = clean(&change.address);
+    let place = plan.places.get(&change.address.to_string());
+    let line = format!("  {} {address:<44} {:<26} {}", paint(style, sign), verb(change), notes.join("; "));
+    let _ = writeln!(text, "{}", line.trim_end());
+    for field in fields(change) {
+        push_field(text, &field);
+    }
+    if let Some(place) = place {
+        let _ = writeln!(text, "        {}", paint(DIM, clean(place)));
+    }
+}
+
+fn push_field(text: &mut String, field: &FieldChange) {
+    let FieldChange { name, before, after, gained, lost } = field;
+    let shown = |value: &Option<String>| value.as_ref().map_or_else(|| "(empty)".to_owned(), clean);
+    let _ = write!(text, "        {name:<11}");
+    if before.is_some() {
+        let _ = write!(text, "{}  ->  ", shown(before));
+    }
+    let _ = write!(text, "{}", shown(after));
+    for role in gained {
+        let _ = write!(text, "   {}", paint(ADD, format!("+{}", clean(role))));
+    }
+    for role in lost {
+        let _ = write!(text, "   {}", paint(REMOVE, format!("-{}", clean(role))));
+    }
+    text.push('\n');
+}
+
+/// Holds, the most pressing first. Beyond `unmanaged` of them, people and keys that are none of our business are
+/// only counted.
+pub(super) fn push_holds(text: &mut String, plan: &OrganizationPlan, unmanaged: Option<usize>) {
+    if plan.sealed.holds.is_empty() {
+        return;
+    }
+    let privileged = |hold: &&Hold| matches!(hold.reason, HoldReason::Unmanaged { privileged: true });
+    let plain = |hold: &&Hold| matches!(hold.reason, HoldReason::Unmanaged { privileged: false });
+    let others = plan.sealed.holds.iter().filter(|hold| !privileged(hold) && !plain(hold));
+    let foreign: Vec<&Hold> =
+        plan.sealed.holds.iter().filter(privileged).chain(plan.sealed.holds.iter().filter(plain)).collect();
+    let shown = unmanaged.unwrap_or(foreign.len()).min(foreign.len());
+    let _ = writeln!(text, "  {}", paint(BOLD, "held"));
+    for hold in others.chain(foreign[..shown].iter().copied()) {
+        let class = match hold.class {
+            HoldClass::Blocked => paint(REMOVE, "blocked"),
+            HoldClass::Waiting => paint(CHANGE, "waiting"),
+            HoldClass::Ignored => paint(DIM, "ignored"),
+        };
+        let _ = writeln!(text, "    {:<44} {class}: {}", clean(&hold.address), clean(&hold.reason));
+    }
+    let rest = foreign.len() - shown;
+    if rest > 0 {
+        let _ = writeln!(text, "    and {rest} more that are not in the file; `rolecall drift` lists them");
+    }
+    text.push('\n');
+}
+
+pub(super) fn push_gaps(text: &mut String, plan: &OrganizationPlan) {
+    for gap in &plan.gaps {
+        let _ = writeln!(text, "  {} {}: {}", paint(BOLD, "not visible"), clean(&gap.what), clean(&gap.why));
+    }
+    for (list, completeness) in &plan.completeness {
+        match completeness {
+            Completeness::Proven => {}
+            Completeness::Assumed { why } => {
+                let _ = writeln!(text, "  {} {list}: {}", paint(BOLD, "assumed complete"), clean(why));
+            }
+            Completeness::Broken { why } => {
+                let _ = writeln!(
+                    text,
+                    "  {} {list}: {}. Nothing that rests on absence is planned",
+                    paint(REMOVE, "incomplete"),
+                    clean(why)
+                );
+            }
+        }
+    }
+    if !plan.gaps.is_empty() {
+        text.push('\n');
+    }
+}
+
+pub(super) fn push_refusals(text: &mut String, plan: &OrganizationPlan) {
+    for refusal in &plan.refusals {
+        let _ = writeln!(text, "  {} {}: {}", paint(REMOVE, "refused by"), refusal.rail, clean(&refusal.message));
+        for address in &refusal.addresses {
+            let _ = writeln!(text, "    {}", clean(address));
+        }
+    }
+    if !plan.refusals.is_empty() {
+        text.push('\n');
+    }
+}
+
+/// The one line that sums a plan up.
+pub(super) fn verdict(plan: &OrganizationPlan) -> String {
+    let held = plan.sealed.holds.len();
+    let blocked = plan.sealed.holds.iter().filter(|hold| hold.class == HoldClass::Blocked).count();
+    let holds = match (held, blocked) {
+        (0, _) => String::new(),
+        (_, 0) => format!(", {held} held"),
+        _ => format!(", {held} held ({blocked} blocked)"),
+    };
+    let admins = format!("Usable admins after: {}.", plan.usable_admins_after);
+    let count = |user: bool, action: Action| {
+        let of_kind =
+            |change: &&Change| matches!(change.after, Entity::User(_)) == user && change.action == action;
+        plan.sealed.changes.iter().filter(of_kind).count()
+    };
+    let parts = [
+        (count(true, Action::Invite), "to invite"),
+        (count(true, Action::Replace), "to replace"),
+        (count(true, Action::Disable), "to disable"),
+        (count(false, Action::Create), "to create"),
+        (count(false, Action::Enable), "to enable"),
+        (count(false, Action::Disable), "to disable"),
+    ];
+    let noun = |index: usize, count: usize| match (index < 3, count) {
+        (true, 1) => "user",
+        (true, _) => "users",
+        (false, 1) => "key",
+        (false, _) => "keys",
+    };
+    let counted: Vec<String> = parts
+        .iter()
+        .enumerate()
+        .filter(|(_, (count, _))| *count > 0)
+        .map(|(index, (count, what))| format!("{count} {} {what}", noun(index, *count)))
+        .collect();
+    if counted.is_empty() {
+        return format!("{}{holds}. {admins}", paint(BOLD, "Nothing to do"));
+    }
+    let mails = plan.sealed.changes.iter().flat_map(|change| &change.effects).filter(|e| **e == Effect::SendsMail);
+    format!(
+        "{}{holds}. {}, {}. {admins}",
+        paint(BOLD, counted.join(", ")),
+        plural(plan.sealed.mutations.len(), "mutation"),
+        plural(mails.count(), "mail"),
+    )
+}

@@ -1,0 +1,88 @@
+//! Bitpanda Custody's organisation management, as its page documents it.
+
+mod schema;
+mod world;
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use async_graphql::{EmptySubscription, Request, Schema};
+use serde_json::{Value, json};
+
+use super::{Clock, Engine, answer};
+use crate::graphql::Response;
+use schema::{Mutation, Query};
+pub use world::{
+    DuplicateInvite, Invitees, OWN_KEY_SECRET, PendingUpdate, Refusal, SEEDS, Switches, World, WorldKey, WorldUser,
+};
+
+/// The world behind the schema.
+#[derive(Clone)]
+pub struct Shared {
+    world: Arc<Mutex<World>>,
+    clock: Clock,
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, World> {
+        self.world.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The engine of this provider.
+pub struct Bitpanda {
+    schema: Schema<Query, Mutation, EmptySubscription>,
+    shared: Shared,
+}
+
+impl Bitpanda {
+    pub fn new(world: World, clock: Clock) -> Self {
+        let shared = Shared { world: Arc::new(Mutex::new(world)), clock };
+        let schema = Schema::build(Query, Mutation, EmptySubscription).data(shared.clone()).finish();
+        Self { schema, shared }
+    }
+
+    /// The world as it stands, to look at or to change by another hand.
+    pub fn world(&self) -> MutexGuard<'_, World> {
+        self.shared.lock()
+    }
+
+    /// The schema as SDL.
+    pub fn sdl() -> String {
+        Schema::build(Query, Mutation, EmptySubscription).finish().sdl()
+    }
+}
+
+impl Engine for Bitpanda {
+    fn admit(&self, credential: Option<&str>) -> Result<(), Response> {
+        let now = (self.shared.clock)();
+        let world = self.world();
+        if credential.is_some_and(|secret| world.admits(secret, now)) {
+            return Ok(());
+        }
+        // Which of these the platform gives isn't documented.
+        let message = "the key is unknown, disabled, expired or no ADMIN";
+        Err(match world.switches.refusal {
+            Refusal::Http401 => answer(401, &json!({ "message": message })),
+            Refusal::Http403 => answer(403, &json!({ "message": message })),
+            Refusal::Errors => {
+                let errors = json!([{ "message": message, "errorType": "UNAUTHORIZED" }]);
+                answer(200, &json!({ "data": null, "errors": errors }))
+            }
+        })
+    }
+
+    async fn execute(&self, request: Request) -> async_graphql::Response {
+        let request = if self.world().switches.introspection { request } else { request.disable_introspection() };
+        self.schema.execute(request).await
+    }
+
+    fn save(&self) -> Value {
+        serde_json::to_value(&*self.world()).unwrap_or(Value::Null)
+    }
+
+    fn load(&self, saved: &Value) -> Result<(), String> {
+        let world = World::deserialize_saved(saved)?;
+        *self.world() = world;
+        Ok(())
+    }
+}

@@ -1,0 +1,243 @@
+//! The platforms' APIs as real GraphQL servers over an in-memory world, traps included.
+//!
+//! What a platform does is documented on the vendor's pages; where it isn't, there is a switch, and rolecall has to
+//! be right under each setting. Loopback only.
+
+pub mod bitpanda;
+mod fault;
+mod in_process;
+mod server;
+mod store;
+
+use std::fmt::Write as _;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use async_graphql::{Request as GraphQlRequest, Variables};
+use jiff::Timestamp;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+
+pub use fault::{Fault, FaultKind};
+pub use in_process::InProcess;
+pub use server::serve;
+pub use store::{Store, StoreError, seed_names};
+
+use crate::graphql::Response;
+
+/// What a provider's sandbox has to be able to do.
+pub trait Engine: Send + Sync {
+    /// May whoever shows this credential call? Otherwise the answer that they get.
+    fn admit(&self, credential: Option<&str>) -> Result<(), Response>;
+
+    /// Runs one request against the world.
+    fn execute(&self, request: GraphQlRequest) -> impl Future<Output = async_graphql::Response> + Send;
+
+    /// The world as it is kept on disk.
+    fn save(&self) -> Value;
+
+    /// The world as it was kept on disk.
+    fn load(&self, saved: &Value) -> Result<(), String>;
+}
+
+/// A served world with its faults.
+pub struct Sandbox<E> {
+    pub engine: E,
+    store: Store,
+    faults: Mutex<Vec<Fault>>,
+    /// One request after the other: the world on disk is read before and written after each.
+    turn: tokio::sync::Mutex<()>,
+}
+
+/// What becomes of a request.
+pub enum Reply {
+    Answer(Response),
+    /// The connection ends here.
+    Dropped,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct WireRequest {
+    query: String,
+    #[serde(default)]
+    operation_name: Option<String>,
+    #[serde(default)]
+    variables: Value,
+}
+
+impl<E: Engine> Sandbox<E> {
+    pub fn new(engine: E, store: Store) -> Self {
+        Self { engine, store, faults: Mutex::new(Vec::new()), turn: tokio::sync::Mutex::new(()) }
+    }
+
+    pub fn add_fault(&self, fault: Fault) {
+        self.faults.lock().unwrap_or_else(PoisonError::into_inner).push(fault);
+    }
+
+    /// Changes the world by another hand, and keeps it.
+    pub fn change<T>(&self, change: impl FnOnce(&E) -> Result<T, String>) -> Result<T, String> {
+        let _lock = self.store.lock().map_err(|why| why.to_string())?;
+        if let Some(saved) = self.store.read().map_err(|why| why.to_string())? {
+            self.engine.load(&saved)?;
+        }
+        let done = change(&self.engine)?;
+        self.store.write(&self.engine.save()).map_err(|why| why.to_string())?;
+        Ok(done)
+    }
+
+    /// Answers one HTTP request.
+    pub async fn handle(&self, credential: Option<&str>, body: &[u8]) -> Reply {
+        let Ok(wire) = serde_json::from_slice::<WireRequest>(body) else {
+            return Reply::Answer(answer(
+                400,
+                &json!({ "errors": [{ "message": "the body is no GraphQL request" }] }),
+            ));
+        };
+        let faults = self.due(&wire.query);
+        for fault in &faults {
+            match fault {
+                FaultKind::Latency(wait) => tokio::time::sleep(*wait).await,
+                FaultKind::Status(status) => {
+                    return Reply::Answer(answer(*status, &json!({ "message": "fault" })));
+                }
+                FaultKind::RateLimit(after) => {
+                    let mut limited = answer(429, &json!({ "message": "Too Many Requests" }));
+                    limited.retry_after = Some(*after);
+                    return Reply::Answer(limited);
+                }
+                FaultKind::DropBefore => return Reply::Dropped,
+                FaultKind::Errors => {
+                    let errors = json!([{ "message": "INTERNAL: fault on demand", "errorType": "INTERNAL" }]);
+                    return Reply::Answer(answer(200, &json!({ "data": null, "errors": errors })));
+                }
+                FaultKind::Html => {
+                    let page = b"<!doctype html><title>Sign in</title>".to_vec();
+                    let content_type = Some("text/html".to_owned());
+                    return Reply::Answer(Response { status: 200, content_type, retry_after: None, body: page });
+                }
+                FaultKind::DropAfter | FaultKind::Partial | FaultKind::Truncate => {}
+            }
+        }
+        let mut response = match self.act(credential, wire).await {
+            Ok(response) => response,
+            Err(why) => return Reply::Answer(answer(500, &json!({ "message": why }))),
+        };
+        for fault in &faults {
+            match fault {
+                FaultKind::DropAfter => return Reply::Dropped,
+                FaultKind::Partial => add_error(&mut response),
+                FaultKind::Truncate => response.body.truncate(response.body.len() / 2),
+                FaultKind::Latency(_)
+                | FaultKind::Status(_)
+                | FaultKind::RateLimit(_)
+                | FaultKind::DropBefore
+                | FaultKind::Errors
+                | FaultKind::Html => {}
+            }
+        }
+        Reply::Answer(response)
+    }
+
+    async fn act(&self, credential: Option<&str>, wire: WireRequest) -> Result<Response, String> {
+        let _turn = self.turn.lock().await;
+        let lock = self.store.lock().map_err(|why| why.to_string())?;
+        if let Some(saved) = self.store.read().map_err(|why| why.to_string())? {
+            self.engine.load(&saved)?;
+        }
+        if let Err(refusal) = self.engine.admit(credential) {
+            return Ok(refusal);
+        }
+        let mut request = GraphQlRequest::new(wire.query).variables(Variables::from_json(wire.variables));
+        if let Some(name) = wire.operation_name {
+            request = request.operation_name(name);
+        }
+        let before = self.engine.save();
+        let answered = self.engine.execute(request).await;
+        let after = self.engine.save();
+        if before != after {
+            self.store.write(&after).map_err(|why| why.to_string())?;
+        }
+        drop(lock);
+        Ok(graphql_answer(&answered))
+    }
+
+    /// The faults that meet this request, each used up by one.
+    fn due(&self, query: &str) -> Vec<FaultKind> {
+        let mut faults = self.faults.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut due = Vec::new();
+        for fault in faults.iter_mut().filter(|fault| fault.meets(query)) {
+            fault.times = fault.times.saturating_sub(1);
+            due.push(fault.kind.clone());
+        }
+        faults.retain(|fault| fault.times > 0);
+        due
+    }
+}
+
+/// A JSON answer.
+pub fn answer(status: u16, body: &Value) -> Response {
+    Response {
+        status,
+        content_type: Some("application/json".to_owned()),
+        retry_after: None,
+        body: body.to_string().into_bytes(),
+    }
+}
+
+/// Errors carry their code as `errorType`, beside the message, as the vendor's client reads it.
+fn graphql_answer(answered: &async_graphql::Response) -> Response {
+    let mut body = serde_json::to_value(answered).unwrap_or(Value::Null);
+    for error in body.get_mut("errors").and_then(Value::as_array_mut).into_iter().flatten() {
+        let code = error.pointer_mut("/extensions/errorType").map(Value::take);
+        if let (Some(code), Some(fields)) = (code, error.as_object_mut()) {
+            fields.remove("extensions");
+            fields.insert("errorType".to_owned(), code);
+        }
+    }
+    answer(200, &body)
+}
+
+fn add_error(response: &mut Response) {
+    if let Ok(mut body) = serde_json::from_slice::<Value>(&response.body) {
+        body["errors"] = json!([{ "message": "a part could not be had", "path": ["organisationManagement"] }]);
+        response.body = body.to_string().into_bytes();
+    }
+}
+
+/// A credential as the world keeps it.
+pub fn digest(secret: &str) -> String {
+    let mut text = String::new();
+    for byte in Sha256::digest(secret.as_bytes()) {
+        let _ = write!(text, "{byte:02x}");
+    }
+    text
+}
+
+/// Sets `name=value` in a settings struct, through its JSON.
+pub fn set<T: serde::Serialize + DeserializeOwned>(settings: &mut T, assignment: &str) -> Result<(), String> {
+    let (name, text) = assignment.split_once('=').ok_or_else(|| format!("`{assignment}` is no NAME=VALUE"))?;
+    let mut value = serde_json::to_value(&*settings).map_err(|why| why.to_string())?;
+    let fields = value.as_object_mut().ok_or("these settings have no names")?;
+    if !fields.contains_key(name) {
+        let known: Vec<&str> = fields.keys().map(String::as_str).collect();
+        return Err(format!("there is no switch `{name}`; there are {}", known.join(", ")));
+    }
+    let parsed = serde_json::from_str(text).unwrap_or_else(|_| Value::String(text.to_owned()));
+    fields.insert(name.to_owned(), parsed);
+    *settings = serde_json::from_value(value).map_err(|why| format!("`{name}` can't be `{text}`: {why}"))?;
+    Ok(())
+}
+
+/// The time, so that tests can choose it.
+pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
+
+/// The time as it is.
+pub fn system_clock() -> Clock {
+    Arc::new(Timestamp::now)
+}
+
+/// The longest wait that a fault may ask for.
+const LONGEST_WAIT: Duration = Duration::from_secs(600);

@@ -1,0 +1,60 @@
+//! A sandbox over HTTP, on loopback.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::{Body, Bytes};
+use axum::extract::State;
+use axum::http::{HeaderMap, Response as HttpResponse};
+use axum::routing::post;
+use tokio::net::TcpListener;
+
+use super::{Engine, Reply, Sandbox};
+
+/// The largest request that is read, in bytes.
+const MAX_REQUEST: usize = 4 * 1024 * 1024;
+
+/// Serves until the future is dropped. The credential is looked for in `header`.
+pub async fn serve<E: Engine + 'static>(
+    sandbox: Arc<Sandbox<E>>,
+    listener: TcpListener,
+    header: &'static str,
+) -> std::io::Result<()> {
+    let address = listener.local_addr()?;
+    if !address.ip().is_loopback() {
+        return Err(std::io::Error::other("the sandbox listens on loopback only"));
+    }
+    let router = Router::new()
+        .route("/graphql", post(graphql::<E>))
+        .layer(axum::extract::DefaultBodyLimit::max(MAX_REQUEST))
+        .with_state((sandbox, header));
+    axum::serve(listener, router.into_make_service_with_connect_info::<SocketAddr>()).await
+}
+
+async fn graphql<E: Engine>(
+    State((sandbox, header)): State<(Arc<Sandbox<E>>, &'static str)>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> HttpResponse<Body> {
+    let credential = headers.get(header).and_then(|value| value.to_str().ok());
+    match sandbox.handle(credential, &body).await {
+        Reply::Answer(response) => {
+            let mut builder = HttpResponse::builder().status(response.status);
+            if let Some(kind) = response.content_type {
+                builder = builder.header("content-type", kind);
+            }
+            if let Some(after) = response.retry_after {
+                builder = builder.header("retry-after", after.as_secs());
+            }
+            builder.body(Body::from(response.body)).unwrap_or_default()
+        }
+        // A body that breaks off is what a client sees of a connection that died.
+        Reply::Dropped => {
+            let broken = futures_util::stream::once(async {
+                Err::<Bytes, _>(std::io::Error::from(std::io::ErrorKind::ConnectionReset))
+            });
+            HttpResponse::new(Body::from_stream(broken))
+        }
+    }
+}
