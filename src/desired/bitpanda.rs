@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::check::{Checker, Unique, scope};
-use super::decode::Field;
+use super::field::Field;
 use super::raw::{
     EmailText, InstantText, NameText, RawCredential, RawDelivery, RawEndpoint, RawGuardrails, RawScope,
 };

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use url::Url;
 
-use super::decode::Field;
+use super::field::Field;
 use super::raw::{
     AddressText, EmailText, InstantText, NameText, PathText, RawCredential, RawDelivery, RawEndpoint,
     RawGuardrails, RawScope, VariableText,

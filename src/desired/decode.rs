@@ -6,33 +6,20 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::fmt;
-use std::marker::PhantomData;
 
-use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::de::value::SeqDeserializer;
-use serde::de::{
-    self, DeserializeSeed, Deserializer, EnumAccess, Error as _, IntoDeserializer, MapAccess, SeqAccess,
-    Unexpected, VariantAccess, Visitor,
-};
-use serde::{Deserialize, forward_to_deserialize_any};
+use serde::de::{self, Deserializer, Error as _, IntoDeserializer, Unexpected, Visitor};
+use serde::forward_to_deserialize_any;
 
+use super::access::{Entries, FieldAccess, Tagged};
+use super::field::FIELD;
 use super::node::{Located, Node};
 use super::source::{Mark, Source};
 use super::words::{list_of, nearest};
-use crate::model::{Code, Finding, Span};
+use crate::model::{Code, Finding};
 
 /// Below this key nothing is ever quoted: a credential may have been typed where only its place belongs.
 const SECRET_KEY: &str = "credentials";
-
-/// Tells `decode` that a place is wanted with the value.
-const FIELD: &str = "$rolecall::Field";
-
-/// A value with its place. Empty where it was wrong, which was then reported.
-#[derive(Clone, Debug)]
-pub struct Field<T> {
-    pub mark: Mark,
-    pub value: Option<T>,
-}
 
 /// Decodes as much as can be, recording what can't. `None`: not even the outermost shape was right.
 pub fn decode<T: de::DeserializeOwned>(source: &Source, root: &Located, findings: &mut Vec<Finding>) -> Option<T> {
@@ -44,7 +31,7 @@ pub fn decode<T: de::DeserializeOwned>(source: &Source, root: &Located, findings
 
 /// Why a value was refused. `Recorded`: the finding exists already.
 #[derive(Debug)]
-enum Refused {
+pub(super) enum Refused {
     Recorded,
     Missing(&'static str),
     Variant(&'static [&'static str]),
@@ -78,10 +65,10 @@ impl de::Error for Refused {
 }
 
 #[derive(Clone, Copy)]
-struct Decoder<'a> {
+pub(super) struct Decoder<'a> {
     source: &'a Source,
     sink: &'a RefCell<Vec<Finding>>,
-    at: &'a Located,
+    pub(super) at: &'a Located,
     /// Inside `credentials`.
     secret: bool,
 }
@@ -115,7 +102,7 @@ impl<'a> Decoder<'a> {
         }
     }
 
-    fn wrong_type(self, expected: &str) -> Refused {
+    pub(super) fn wrong_type(self, expected: &str) -> Refused {
         let shown = self.shown();
         let found = match &self.at.node {
             Node::Bool(_) => format!("{shown}, which YAML reads as a truth value"),
@@ -347,133 +334,5 @@ impl IntoDeserializer<'_, Refused> for Decoder<'_> {
 
     fn into_deserializer(self) -> Self {
         self
-    }
-}
-
-struct Entries<'a> {
-    rest: std::vec::IntoIter<(&'a str, Decoder<'a>)>,
-    next: Option<Decoder<'a>>,
-}
-
-impl<'de> MapAccess<'de> for Entries<'_> {
-    type Error = Refused;
-
-    fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, Refused> {
-        let Some((name, value)) = self.rest.next() else {
-            return Ok(None);
-        };
-        self.next = Some(value);
-        seed.deserialize(name.into_deserializer()).map(Some)
-    }
-
-    fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Refused> {
-        match self.next.take() {
-            Some(value) => seed.deserialize(value),
-            None => Err(Refused::custom("a value was asked for before its key")),
-        }
-    }
-}
-
-struct Tagged<'a> {
-    name: &'a str,
-    value: Decoder<'a>,
-}
-
-impl<'de, 'a> EnumAccess<'de> for Tagged<'a> {
-    type Error = Refused;
-    type Variant = Decoder<'a>;
-
-    fn variant_seed<V: DeserializeSeed<'de>>(self, seed: V) -> Result<(V::Value, Decoder<'a>), Refused> {
-        Ok((seed.deserialize(self.name.into_deserializer())?, self.value))
-    }
-}
-
-impl<'de> VariantAccess<'de> for Decoder<'_> {
-    type Error = Refused;
-
-    fn unit_variant(self) -> Result<(), Refused> {
-        Err(self.wrong_type("a single word"))
-    }
-
-    fn newtype_variant_seed<T: DeserializeSeed<'de>>(self, seed: T) -> Result<T::Value, Refused> {
-        seed.deserialize(self)
-    }
-
-    fn tuple_variant<V: Visitor<'de>>(self, _: usize, visitor: V) -> Result<V::Value, Refused> {
-        self.deserialize_seq(visitor)
-    }
-
-    fn struct_variant<V: Visitor<'de>>(
-        self,
-        fields: &'static [&'static str],
-        visitor: V,
-    ) -> Result<V::Value, Refused> {
-        self.deserialize_struct("", fields, visitor)
-    }
-}
-
-/// Gives a `Field` first its place, then its value.
-struct FieldAccess<'a> {
-    decoder: Decoder<'a>,
-    given: u8,
-}
-
-impl<'de> SeqAccess<'de> for FieldAccess<'_> {
-    type Error = Refused;
-
-    fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>, Refused> {
-        self.given += 1;
-        match self.given {
-            1 => {
-                let Mark { line, column, span: Span { start, end } } = self.decoder.at.mark;
-                let numbers = [line, column, start, end].into_iter().map(|number| number as u64);
-                seed.deserialize(SeqDeserializer::<_, Refused>::new(numbers)).map(Some)
-            }
-            2 => seed.deserialize(self.decoder).map(Some),
-            _ => Ok(None),
-        }
-    }
-}
-
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for Field<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct FieldVisitor<T>(PhantomData<T>);
-
-        impl<'de, T: Deserialize<'de>> Visitor<'de> for FieldVisitor<T> {
-            type Value = Field<T>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a value with its place")
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, mut access: A) -> Result<Field<T>, A::Error> {
-                let numbers: [usize; 4] = access.next_element()?.unwrap_or_default();
-                let [line, column, start, end] = numbers;
-                let mark = Mark { line, column, span: Span { start, end } };
-                // An error was recorded where it arose; the field stays empty and its siblings are read.
-                let value = access.next_element().ok().flatten();
-                Ok(Field { mark, value })
-            }
-        }
-
-        deserializer.deserialize_newtype_struct(FIELD, FieldVisitor(PhantomData))
-    }
-}
-
-impl<T: JsonSchema> JsonSchema for Field<T> {
-    fn inline_schema() -> bool {
-        T::inline_schema()
-    }
-
-    fn schema_name() -> std::borrow::Cow<'static, str> {
-        T::schema_name()
-    }
-
-    fn schema_id() -> std::borrow::Cow<'static, str> {
-        T::schema_id()
-    }
-
-    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        T::json_schema(generator)
     }
 }

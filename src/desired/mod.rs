@@ -1,8 +1,10 @@
 //! From YAML to a checked wish: what may be typed, what of it is true, and every finding on the way.
 
+mod access;
 mod bitpanda;
 mod check;
 mod decode;
+mod field;
 mod files;
 mod node;
 mod raw;

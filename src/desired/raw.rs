@@ -7,7 +7,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 use serde::de::{Deserializer, IntoDeserializer, MapAccess, Visitor, value::MapAccessDeserializer};
 
-use super::decode::Field;
+use super::field::Field;
 
 /// Text with a form of its own. The form is in the schema for editors; the check says what is wrong.
 macro_rules! text {

@@ -20,15 +20,16 @@ fn shared<'a>(context: &'a Context<'_>) -> Result<&'a Shared> {
 
 pub struct Query;
 
+#[expect(clippy::unused_async, reason = "the macro wants resolvers to be async")]
 #[Object]
 impl Query {
-    fn list_api_keys(&self, context: &Context<'_>) -> Result<ListApiKeysResponse> {
+    async fn list_api_keys(&self, context: &Context<'_>) -> Result<ListApiKeysResponse> {
         let world = shared(context)?.lock();
         let org_api_keys_list = world.keys.iter().map(|key| key_details(&world, key)).collect();
         Ok(ListApiKeysResponse { org_api_keys_list })
     }
 
-    fn organisation_management(&self, context: &Context<'_>) -> Result<OrganisationManagement> {
+    async fn organisation_management(&self, context: &Context<'_>) -> Result<OrganisationManagement> {
         Ok(OrganisationManagement { id: shared(context)?.lock().organization.clone().into() })
     }
 }
@@ -51,14 +52,15 @@ struct OrganisationManagement {
     id: ID,
 }
 
+#[expect(clippy::unused_async, reason = "the macro wants resolvers to be async")]
 #[Object]
 impl OrganisationManagement {
-    fn id(&self) -> &ID {
+    async fn id(&self) -> &ID {
         &self.id
     }
 
     /// Pages like the older API of the same service: `limit` defaults to the page, `nextToken` says where to go on.
-    fn list_users(
+    async fn list_users(
         &self,
         context: &Context<'_>,
         limit: Option<i32>,
@@ -193,9 +195,10 @@ fn role_set(roles: Vec<String>) -> Result<BTreeSet<String>> {
     Ok(roles.into_iter().collect())
 }
 
+#[expect(clippy::unused_async, reason = "the macro wants resolvers to be async")]
 #[Object]
 impl Mutation {
-    fn create_org_api_key(
+    async fn create_org_api_key(
         &self,
         context: &Context<'_>,
         create_org_api_key_input: CreateOrgApiKeyInput,
@@ -220,7 +223,7 @@ impl Mutation {
         Ok(CreateOrgApiKeyResponse { org_api_key, org_api_key_details })
     }
 
-    fn update_org_api_key(
+    async fn update_org_api_key(
         &self,
         context: &Context<'_>,
         update_org_api_key_input: UpdateOrgApiKeyInput,
@@ -234,7 +237,11 @@ impl Mutation {
     }
 
     /// Replaces the record: the roles that are sent are the roles that are left.
-    fn update_user(&self, context: &Context<'_>, update_user_input: UpdateUserInput) -> Result<OrganisationUser> {
+    async fn update_user(
+        &self,
+        context: &Context<'_>,
+        update_user_input: UpdateUserInput,
+    ) -> Result<OrganisationUser> {
         let UpdateUserInput { user_trust_id, roles, enabled } = update_user_input;
         let roles = role_set(roles)?;
         let mut world = shared(context)?.lock();
@@ -256,7 +263,11 @@ impl Mutation {
         Ok(user_answer(user))
     }
 
-    fn invite_user(&self, context: &Context<'_>, invite_user_input: InviteUserInput) -> Result<OrganisationUser> {
+    async fn invite_user(
+        &self,
+        context: &Context<'_>,
+        invite_user_input: InviteUserInput,
+    ) -> Result<OrganisationUser> {
         let shared = shared(context)?;
         let InviteUserInput { email, first_name, last_name, phone_number, roles, enabled } = invite_user_input;
         let roles = role_set(roles.unwrap_or_default())?;
