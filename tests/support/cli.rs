@@ -1,0 +1,152 @@
+//! Runs the built program as a user would, in a folder of its own.
+
+use std::fmt::Write as _;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+
+use tempfile::TempDir;
+
+/// An empty folder, and an environment with nothing of this machine in it.
+pub struct Env {
+    folder: TempDir,
+    variables: Vec<(String, String)>,
+}
+
+/// What a run said: stdout, stderr and status.
+pub struct Said {
+    pub stdout: String,
+    pub stderr: String,
+    pub code: i32,
+}
+
+impl Said {
+    /// All of it as one text, so that a snapshot catches everything.
+    pub fn all(&self) -> String {
+        let mut text = String::new();
+        let _ = writeln!(text, "{}[exit {}]", self.stdout, self.code);
+        if !self.stderr.is_empty() {
+            let _ = writeln!(text, "--- stderr\n{}", self.stderr);
+        }
+        text
+    }
+}
+
+impl Env {
+    pub fn new() -> Self {
+        Self { folder: TempDir::new().unwrap(), variables: Vec::new() }
+    }
+
+    /// With the example in it.
+    pub fn with_example() -> Self {
+        let env = Self::new();
+        env.write("bitpanda.yaml", &example());
+        env
+    }
+
+    pub fn set(&mut self, name: &str, value: &str) {
+        self.variables.push((name.to_owned(), value.to_owned()));
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    pub fn write(&self, name: &str, content: impl AsRef<[u8]>) {
+        let path = self.path(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, content).unwrap();
+    }
+
+    pub fn read(&self, name: &str) -> String {
+        std::fs::read_to_string(self.path(name)).unwrap()
+    }
+
+    pub fn command(&self) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_rolecall"));
+        command.current_dir(self.folder.path()).env_clear().stdin(Stdio::null());
+        // The programs that deliveries name.
+        command.env("PATH", std::env::var_os("PATH").unwrap_or_default());
+        for (name, value) in &self.variables {
+            command.env(name, value);
+        }
+        command
+    }
+
+    pub fn run(&self, args: &[&str]) -> Said {
+        self.said(&self.command().args(args).output().unwrap())
+    }
+
+    pub fn said(&self, output: &Output) -> Said {
+        let clean = |bytes: &[u8]| {
+            let text = String::from_utf8(bytes.to_vec()).unwrap();
+            text.replace(&self.folder.path().display().to_string(), "$DIR")
+        };
+        Said {
+            stdout: clean(&output.stdout),
+            stderr: clean(&output.stderr),
+            code: output.status.code().unwrap_or(-1),
+        }
+    }
+
+    /// Serves this folder's sandbox until the result is dropped.
+    pub fn serve(&self, args: &[&str]) -> Server {
+        let mut child = self
+            .command()
+            .args(["sandbox", "--listen", "127.0.0.1:0"])
+            .args(args)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut url = String::new();
+        BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut url).unwrap();
+        Server { child, url: url.trim().to_owned() }
+    }
+}
+
+/// The example as it is in the repository.
+pub fn example() -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/bitpanda.yaml");
+    std::fs::read_to_string(path).unwrap()
+}
+
+/// A running `rolecall sandbox`.
+pub struct Server {
+    child: Child,
+    pub url: String,
+}
+
+impl Server {
+    /// The example, pointed at this server.
+    pub fn example(&self) -> String {
+        example().replace("https://tapi-sandbox.trustology-test.com/graphql", &self.url)
+    }
+
+    /// Asks as any client would. Gives the status and the body.
+    pub fn post(&self, key: Option<&str>, query: &str) -> (u16, String) {
+        let body = serde_json::json!({ "query": query }).to_string();
+        let address = self.url.trim_start_matches("http://").trim_end_matches("/graphql");
+        let mut stream = TcpStream::connect(address).unwrap();
+        let key = key.map(|key| format!("x-api-key: {key}\r\n")).unwrap_or_default();
+        write!(
+            stream,
+            "POST /graphql HTTP/1.1\r\nhost: {address}\r\ncontent-type: application/json\r\n{key}content-length: {}\r\nconnection: close\r\n\r\n{body}",
+            body.len()
+        )
+        .unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+        (status, body.to_owned())
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

@@ -1,0 +1,5 @@
+//! What the tests share.
+#![allow(dead_code, reason = "each test binary uses a part")]
+
+pub mod cli;
+pub mod rig;

@@ -1,0 +1,287 @@
+//! An organisation in memory with everything around it: sandbox, connection, ledger, deliveries. No network, and
+//! time stands still.
+
+use std::collections::BTreeSet;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use rolecall::apply::{Apply, Deliveries, Report};
+use rolecall::desired::{Source, check_source};
+use rolecall::graphql::{Backoff, Reader, Redactor, Request, Response, Transport, TransportError};
+use rolecall::ledger::Ledger;
+use rolecall::model::{Address, Desired, Finding, Live, OrganizationPlan, ProviderName};
+use rolecall::plan::{PlanInput, plan};
+use rolecall::provider::{self, ReadError};
+use rolecall::sandbox::bitpanda::{Bitpanda, World, WorldKey, WorldUser};
+use rolecall::sandbox::{InProcess, Sandbox, Store, digest};
+use tempfile::TempDir;
+
+pub const ORGANIZATION: &str = "org-1";
+pub const OWN_SECRET: &str = "own-secret";
+
+/// The present of every test.
+pub fn now() -> Timestamp {
+    "2026-11-21T12:00:00Z".parse().unwrap()
+}
+
+/// Looks at the world after each request.
+pub type Watch = Arc<dyn Fn(&World) + Send + Sync>;
+
+/// What happens to the n-th mutation that is sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fate {
+    Fine,
+    /// The connection ends before it had an effect.
+    DropBefore,
+    /// The connection ends after it had its effect.
+    DropAfter,
+    /// HTTP 200 and an error.
+    Refuse,
+    /// The process dies before the request leaves.
+    KillBefore,
+    /// The process dies before the answer arrives.
+    KillAfter,
+}
+
+pub struct Rig {
+    pub sandbox: Arc<Sandbox<Bitpanda>>,
+    pub wire: Arc<Wire>,
+    pub desired: Desired,
+    pub ledger: Ledger,
+    pub deliveries: Deliveries,
+    runs: usize,
+    folder: TempDir,
+}
+
+/// A transport that meets fates and is watched.
+pub struct Wire {
+    inner: InProcess<Bitpanda>,
+    sandbox: Arc<Sandbox<Bitpanda>>,
+    fates: Mutex<Vec<Fate>>,
+    watch: Mutex<Option<Watch>>,
+}
+
+impl Wire {
+    pub fn sent(&self) -> Vec<Request> {
+        self.inner.sent()
+    }
+
+    pub fn mutations(&self) -> Vec<Request> {
+        self.sent().into_iter().filter(|request| request.query.trim_start().starts_with("mutation")).collect()
+    }
+
+    pub fn doom(&self, fates: &[Fate]) {
+        *self.fates.lock().unwrap() = fates.to_vec();
+    }
+
+    pub fn watch(&self, watch: Watch) {
+        *self.watch.lock().unwrap() = Some(watch);
+    }
+
+    fn fate(&self, request: &Request) -> Fate {
+        let mut fates = self.fates.lock().unwrap();
+        if !request.query.trim_start().starts_with("mutation") || fates.is_empty() {
+            return Fate::Fine;
+        }
+        fates.remove(0)
+    }
+}
+
+impl Transport for Wire {
+    fn send<'a>(
+        &'a self,
+        request: &'a Request,
+    ) -> Pin<Box<dyn Future<Output = Result<Response, TransportError>> + Send + 'a>> {
+        Box::pin(async move {
+            let lost = || Err(TransportError::NoAnswer("connection reset".to_owned()));
+            let fate = self.fate(request);
+            let answer = match fate {
+                Fate::DropBefore => return lost(),
+                Fate::KillBefore => std::future::pending().await,
+                Fate::Refuse => {
+                    let body = serde_json::json!({ "data": null, "errors": [{ "message": "no", "errorType": "INTERNAL" }] });
+                    return Ok(rolecall::sandbox::answer(200, &body));
+                }
+                Fate::Fine | Fate::DropAfter | Fate::KillAfter => self.inner.send(request).await,
+            };
+            if let Some(watch) = self.watch.lock().unwrap().clone() {
+                watch(&self.sandbox.engine.world());
+            }
+            match fate {
+                Fate::DropAfter => lost(),
+                Fate::KillAfter => std::future::pending().await,
+                Fate::Fine | Fate::DropBefore | Fate::KillBefore | Fate::Refuse => answer,
+            }
+        })
+    }
+}
+
+/// A world with rolecall's own key in it.
+pub fn world() -> World {
+    let mut world = World::empty(ORGANIZATION);
+    world.keys.push(key("own", "rolecall", &["ADMIN"], OWN_SECRET));
+    world
+}
+
+pub fn user(email: &str, roles: &[&str]) -> WorldUser {
+    WorldUser {
+        id: format!("id-{email}"),
+        email: email.to_owned(),
+        first_name: Some("First".to_owned()),
+        last_name: Some("Last".to_owned()),
+        phone: Some("+43".to_owned()),
+        roles: roles.iter().map(ToString::to_string).collect(),
+        enabled: true,
+        accepted: true,
+        created_at: "2025-01-01T00:00:00Z".parse().unwrap(),
+    }
+}
+
+pub fn key(id: &str, name: &str, roles: &[&str], secret: &str) -> WorldKey {
+    WorldKey {
+        id: id.to_owned(),
+        name: name.to_owned(),
+        roles: roles.iter().map(ToString::to_string).collect(),
+        expires: "2030-01-01T00:00:00Z".parse().unwrap(),
+        enabled: true,
+        digest: digest(secret),
+    }
+}
+
+/// The part of a file that every test has.
+pub const HEAD: &str = "provider: bitpanda
+organization: org-1
+endpoint: https://tapi-sandbox.trustology-test.com/graphql
+credentials: { api_key: { env: KEY } }
+own: { key: own }
+";
+
+/// Checks a file's text that has to be right.
+pub fn desired(yaml: &str) -> Desired {
+    let (desired, findings) = check_source(&Source::inline("test.yaml", yaml), provider::rules);
+    desired.unwrap_or_else(|| panic!("{yaml}\n{findings:#?}"))
+}
+
+impl Rig {
+    pub fn new(world: World, body: &str) -> Self {
+        let sandbox = Arc::new(Sandbox::new(Bitpanda::new(world, Arc::new(now)), Store::Memory));
+        let wire = Arc::new(Wire {
+            inner: InProcess::new(Arc::clone(&sandbox), OWN_SECRET),
+            sandbox: Arc::clone(&sandbox),
+            fates: Mutex::new(Vec::new()),
+            watch: Mutex::new(None),
+        });
+        let folder = TempDir::new().unwrap();
+        let deliveries = Deliveries { allow_commands: false, below: Some(folder.path().to_owned()) };
+        let desired = desired(&format!("{HEAD}{body}"));
+        Self { sandbox, wire, desired, ledger: Ledger::in_memory(), deliveries, runs: 0, folder }
+    }
+
+    /// Another wish for the same organisation.
+    pub fn wish(&mut self, body: &str) {
+        self.desired = desired(&format!("{HEAD}{body}"));
+    }
+
+    pub fn delivered(&self, file: &str) -> Option<String> {
+        std::fs::read_to_string(self.folder.path().join(file)).ok()
+    }
+
+    pub fn world(&self) -> std::sync::MutexGuard<'_, World> {
+        self.sandbox.engine.world()
+    }
+
+    fn reader(&self) -> Reader {
+        Reader::new(self.wire.clone(), Redactor::default(), Backoff::with_seed(1))
+    }
+
+    pub fn read(&self) -> Result<Live, ReadError> {
+        paused(async { provider::of(ProviderName::Bitpanda).read(&self.reader()).await })
+    }
+
+    pub fn try_plan(&self) -> Result<OrganizationPlan, Vec<Finding>> {
+        let live = self.read().unwrap();
+        self.plan_from(&live, &BTreeSet::new(), None)
+    }
+
+    pub fn plan_from(
+        &self,
+        live: &Live,
+        asserted: &BTreeSet<Address>,
+        only: Option<&BTreeSet<Address>>,
+    ) -> Result<OrganizationPlan, Vec<Finding>> {
+        let input = PlanInput {
+            desired: &self.desired,
+            live,
+            facts: &self.ledger.facts(),
+            rules: provider::rules(ProviderName::Bitpanda),
+            host: "sandbox",
+            asserted,
+            only,
+            now: now(),
+        };
+        plan(&input).map(|planned| planned.plan)
+    }
+
+    pub fn plan(&self) -> OrganizationPlan {
+        self.try_plan().unwrap()
+    }
+
+    /// Sends a plan. None: the process died on the way.
+    pub fn apply_plan(&mut self, plan: &OrganizationPlan) -> Option<Report> {
+        // A request that never ends stands for a process that died: paused time runs out at once.
+        let limit = Duration::from_secs(100_000);
+        paused(async { tokio::time::timeout(limit, self.run(plan)).await.ok() })
+    }
+
+    /// For what waits for another process.
+    pub fn apply_plan_in_real_time(&mut self, plan: &OrganizationPlan) -> Report {
+        tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(self.run(plan))
+    }
+
+    async fn run(&mut self, plan: &OrganizationPlan) -> Report {
+        self.runs += 1;
+        let reader = self.reader();
+        let provider = provider::of(ProviderName::Bitpanda);
+        let live = provider.read(&reader).await.unwrap();
+        let apply = Apply {
+            provider,
+            desired: &self.desired,
+            host: "sandbox",
+            reader: &reader,
+            transport: self.wire.clone(),
+            redactor: &Redactor::default(),
+            backoff: Backoff::with_seed(1),
+            deliveries: &self.deliveries,
+            run: &format!("run-{}", self.runs),
+            generator: "test",
+            clock: &now,
+            interrupted: &AtomicBool::new(false),
+        };
+        apply.run(plan, &live, &mut self.ledger, &mut |_| {}).await.unwrap()
+    }
+
+    pub fn apply(&mut self) -> Report {
+        let plan = self.plan();
+        assert!(plan.refusals.is_empty(), "{:?}", plan.refusals);
+        self.apply_plan(&plan).unwrap()
+    }
+}
+
+/// Runs to the end without waiting for any clock.
+pub fn paused<T>(future: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap().block_on(future)
+}
+
+/// The addresses of a plan's changes.
+pub fn addresses(plan: &OrganizationPlan) -> Vec<String> {
+    plan.sealed.changes.iter().map(|change| change.address.to_string()).collect()
+}
+
+/// The holds of a plan, as address and reason.
+pub fn holds(plan: &OrganizationPlan) -> Vec<String> {
+    plan.sealed.holds.iter().map(|hold| format!("{} {}: {}", hold.address, hold.class.as_str(), hold.reason)).collect()
+}
