@@ -29,7 +29,7 @@ use crate::model::Address;
 pub use exit::Exit;
 use exit::Failure;
 use out::Out;
-pub use schema::{SCHEMAS, schema_text};
+pub use schema::{SCHEMAS, SchemaName, schema_text};
 
 const EXIT_CODES: &str = "\
 Exit codes:

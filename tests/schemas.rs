@@ -1,0 +1,115 @@
+//! The committed schemas are what the program prints, and they reject what `validate` rejects where a schema can.
+
+mod support;
+
+use rolecall::cli::{SCHEMAS, schema_text};
+use rolecall::desired::{Source, check_source};
+use rolecall::model::Finding;
+use rolecall::provider;
+use serde_json::Value;
+use support::cli::example;
+use support::rig::HEAD;
+
+#[test]
+fn the_committed_schemas_are_current() {
+    for (name, file) in SCHEMAS {
+        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("schemas").join(file);
+        let fresh = schema_text(*name);
+        if std::env::var_os("BLESS").is_some() {
+            std::fs::write(&path, &fresh).unwrap();
+        }
+        let committed = std::fs::read_to_string(&path).unwrap_or_default();
+        assert!(committed == fresh, "{file} is out of date; BLESS=1 cargo test --test schemas");
+    }
+}
+
+fn file_schema() -> jsonschema::Validator {
+    let schema: Value = serde_json::from_str(&schema_text(rolecall::cli::SchemaName::File)).unwrap();
+    jsonschema::validator_for(&schema).unwrap()
+}
+
+/// As an editor sees the file: YAML as JSON. Words like `yes` are text to it, as they are in YAML 1.2.
+fn as_json(yaml: &str) -> Value {
+    serde_yaml::from_str_with_options(yaml, serde_yaml::options! { strict_booleans: true }).unwrap()
+}
+
+fn validates(yaml: &str) -> bool {
+    let (_, findings) = check_source(&Source::inline("x.yaml", yaml), provider::rules);
+    !findings.iter().any(Finding::is_error)
+}
+
+#[test]
+fn what_validate_accepts_the_schema_accepts() {
+    let schema = file_schema();
+    let accepted = [
+        example(),
+        HEAD.to_owned(),
+        format!("{HEAD}users: []\nkeys: []\n"),
+        format!("{HEAD}users: [{{ email: a@x.example, absent: true }}]"),
+        format!("{HEAD}users: [{{ email: a@x.example, enabled: false }}]"),
+        format!("{HEAD}users: [{{ email: a@x.example, enabled: true, roles: [], phone: \"+43\" }}]"),
+        format!("{HEAD}keys: [{{ name: \"a / b\", id: x, absent: true }}]"),
+        format!("{HEAD}keys: [{{ name: a, roles: [A], expires: 2030-01-01T00:00:00+02:00, deliver: {{ command: [vault, put] }} }}]"),
+        format!("{HEAD}manage: {{ users: all }}\nguardrails: {{ min_admins: 3, protected: [key/a, user/b@x.example] }}"),
+        HEAD.replace("https://tapi-sandbox.trustology-test.com/graphql", "{ env: ENDPOINT }"),
+        HEAD.replace("{ env: KEY }", "{ command: [pass, show, key] }"),
+        HEAD.replace("{ env: KEY }", "{ file: /run/secrets/key }"),
+    ];
+    for yaml in accepted {
+        assert!(validates(&yaml), "validate refuses\n{yaml}");
+        let errors: Vec<String> = schema.iter_errors(&as_json(&yaml)).map(|error| error.to_string()).collect();
+        assert!(errors.is_empty(), "the schema refuses\n{yaml}\n{errors:#?}");
+    }
+}
+
+#[test]
+fn what_the_schema_can_refuse_it_refuses_as_validate_does() {
+    let schema = file_schema();
+    let user = |fields: &str| format!("{HEAD}users: [{{ email: a@x.example, {fields} }}]");
+    let refused = [
+        format!("{HEAD}user: []"),
+        HEAD.replace("provider: bitpanda", "provider: bitpnda"),
+        HEAD.replace("provider: bitpanda\n", ""),
+        HEAD.replace("organization: org-1\n", ""),
+        HEAD.replace("credentials: { api_key: { env: KEY } }\n", ""),
+        HEAD.replace("{ env: KEY }", "literal"),
+        HEAD.replace("{ env: KEY }", "{ env: KEY, file: x }"),
+        HEAD.replace("{ env: KEY }", "{ env: 'not a name' }"),
+        HEAD.replace("{ env: KEY }", "{ command: [] }"),
+        HEAD.replace("{ env: KEY }", "{ vault: x }"),
+        HEAD.replace("https://tapi-sandbox.trustology-test.com/graphql", "ftp://x.example"),
+        user("roles: [A]"),
+        user("enabled: \"true\""),
+        user("enabled: true, roles: A"),
+        user("enabled: true, roles: [7]"),
+        user("enabled: true, roles:"),
+        user("enabled: true, first_name: 7"),
+        user("enabled: true, first_name: ''"),
+        user("enabled: true, first_name: ' x'"),
+        user("enabled: true, firstname: x"),
+        user("absent: true, enabled: true"),
+        user("absent: true, roles: [A]"),
+        format!("{HEAD}users: [{{ enabled: true }}]"),
+        format!("{HEAD}users: [{{ email: nobody, enabled: true }}]"),
+        format!("{HEAD}users: [{{ email: a@b@c, enabled: true }}]"),
+        format!("{HEAD}users: {{ a@x.example: {{ enabled: true }} }}"),
+        format!("{HEAD}users: [a@x.example]"),
+        format!("{HEAD}users:"),
+        format!("{HEAD}keys: [{{ name: a, expires: tomorrow }}]"),
+        format!("{HEAD}keys: [{{ name: a, expires: 2030-01-01 }}]"),
+        format!("{HEAD}keys: [{{ name: a, absent: true, expires: 2030-01-01T00:00:00Z }}]"),
+        format!("{HEAD}keys: [{{ name: a, deliver: x }}]"),
+        format!("{HEAD}keys: [{{ name: a, deliver: {{ file: a, command: [b] }} }}]"),
+        format!("{HEAD}keys: [{{ id: a }}]"),
+        format!("{HEAD}manage: {{ users: some }}"),
+        format!("{HEAD}manage: {{ roles: all }}"),
+        format!("{HEAD}guardrails: {{ min_admins: -1 }}"),
+        format!("{HEAD}guardrails: {{ min_admins: 1.5 }}"),
+        format!("{HEAD}guardrails: {{ protected: [jane] }}"),
+        format!("{HEAD}reinvite_expired: maybe"),
+    ];
+    for yaml in refused {
+        assert!(!validates(&yaml), "validate accepts\n{yaml}");
+        assert!(!schema.is_valid(&as_json(&yaml)), "the schema accepts\n{yaml}");
+    }
+}
