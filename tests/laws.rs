@@ -10,7 +10,9 @@ use jiff::Timestamp;
 use proptest::prelude::*;
 use proptest::sample::subsequence;
 use rolecall::apply::Standing;
-use rolecall::model::{Action, Cause, Change, Effect, Entity, HoldReason, OrganizationPlan, Outcome, ProviderName};
+use rolecall::model::{
+    Action, Cause, Change, Effect, Entity, HoldReason, OrganizationPlan, Outcome, ProviderName,
+};
 use rolecall::plan::{PlanInput, plan};
 use rolecall::provider;
 use rolecall::sandbox::bitpanda::{DuplicateInvite, Invitees, World};
@@ -30,12 +32,8 @@ fn roles() -> impl Strategy<Value = Vec<&'static str>> {
 fn worlds(shadows: bool) -> impl Strategy<Value = World> {
     let person = (any::<bool>(), roles(), any::<bool>(), any::<bool>());
     let keys = proptest::collection::vec((0..KEY_NAMES.len(), roles(), 0..EXPIRIES.len(), any::<bool>()), 0..4);
-    let switches = (
-        prop_oneof![Just(None), (1..4_usize).prop_map(Some)],
-        any::<bool>(),
-        any::<bool>(),
-        any::<bool>(),
-    );
+    let switches =
+        (prop_oneof![Just(None), (1..4_usize).prop_map(Some)], any::<bool>(), any::<bool>(), any::<bool>());
     (proptest::collection::vec(person, PEOPLE), keys, switches).prop_map(move |(people, keys, switches)| {
         let mut world = world();
         for (index, (there, roles, enabled, accepted)) in people.into_iter().enumerate() {
@@ -56,8 +54,7 @@ fn worlds(shadows: bool) -> impl Strategy<Value = World> {
         world.switches.page_size = page_size;
         world.switches.invitees = if shown { Invitees::Shown } else { Invitees::Hidden };
         world.switches.expiry_millis = millis;
-        world.switches.duplicate_invite =
-            if resent { DuplicateInvite::Resent } else { DuplicateInvite::Refused };
+        world.switches.duplicate_invite = if resent { DuplicateInvite::Resent } else { DuplicateInvite::Refused };
         world
     })
 }
@@ -457,7 +454,17 @@ fn the_generated_worlds_have_something_to_do() {
             Err(_) => *seen.entry("findings".to_owned()).or_default() += 1,
         }
     }
-    for what in ["plans", "refused", "findings", "relies", "user invite", "user replace", "user disable", "key create", "key disable"] {
+    for what in [
+        "plans",
+        "refused",
+        "findings",
+        "relies",
+        "user invite",
+        "user replace",
+        "user disable",
+        "key create",
+        "key disable",
+    ] {
         assert!(seen.get(what).is_some_and(|count| *count >= 3), "{what}: {seen:#?}");
     }
     assert!(seen["plans"] >= 60, "{seen:#?}");

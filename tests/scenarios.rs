@@ -157,7 +157,9 @@ fn a_key_that_changes_gets_a_successor_and_a_later_plan_retires_the_old_one() {
 #[test]
 fn a_disabled_namesake_does_not_satisfy_an_entry_and_is_enabled_only_by_id() {
     let mut world = world();
-    world.keys.push(rolecall::sandbox::bitpanda::WorldKey { enabled: false, ..key("dormant", "backend", &["A"], "s") });
+    world
+        .keys
+        .push(rolecall::sandbox::bitpanda::WorldKey { enabled: false, ..key("dormant", "backend", &["A"], "s") });
     let mut rig = Rig::new(
         world,
         "keys: [{ name: backend, roles: [A], expires: 2031-01-01T00:00:00Z, deliver: { file: k } }]",
@@ -165,7 +167,10 @@ fn a_disabled_namesake_does_not_satisfy_an_entry_and_is_enabled_only_by_id() {
     assert_eq!(addresses(&rig.plan()), ["key/backend"]);
     rig.wish("keys: [{ name: backend, id: dormant }]");
     let plan = rig.plan();
-    assert_eq!(plan.sealed.mutations[0].variables["updateOrgApiKeyInput"], json!({ "apiKeyId": "dormant", "enabled": true }));
+    assert_eq!(
+        plan.sealed.mutations[0].variables["updateOrgApiKeyInput"],
+        json!({ "apiKeyId": "dormant", "enabled": true })
+    );
 }
 
 #[test]
@@ -181,7 +186,8 @@ fn two_live_namesakes_are_an_error_that_names_both_ids() {
 
 #[test]
 fn what_minting_needs_is_asked_for_all_at_once() {
-    let rig = Rig::new(world(), "keys: [{ name: new, roles: [A], expires: 2020-01-01T00:00:00Z }, { name: other }]");
+    let rig =
+        Rig::new(world(), "keys: [{ name: new, roles: [A], expires: 2020-01-01T00:00:00Z }, { name: other }]");
     let codes: Vec<Code> = rig.try_plan().unwrap_err().iter().map(|finding| finding.code).collect();
     assert_eq!(codes, [Code::ExpiryInPast, Code::NoDelivery, Code::IncompleteKey, Code::NoDelivery]);
 }
@@ -220,7 +226,8 @@ fn an_own_key_that_can_not_be_the_one_is_an_error() {
 #[test]
 fn the_last_usable_admin_is_protected() {
     let world = world_with(&[("ann@x.example", &["ADMIN"]), ("bob@x.example", &["ADMIN"])]);
-    let body = "users: [{ email: ann@x.example, roles: [A], enabled: true }, { email: bob@x.example, enabled: false }]";
+    let body =
+        "users: [{ email: ann@x.example, roles: [A], enabled: true }, { email: bob@x.example, enabled: false }]";
     let plan = Rig::new(world, body).plan();
     assert_eq!(plan.refusals[0].rail, "min_admins");
     assert_eq!(plan.refusals[0].addresses.len(), 2);
@@ -319,8 +326,12 @@ fn an_incomplete_list_supports_neither_invitation_nor_removal() {
     let plan = rig.plan();
     assert_eq!(addresses(&plan), ["user/ann@x.example"], "only somebody who was seen");
     let held = holds(&plan);
-    assert!(held.iter().any(|hold| hold.starts_with("user/bob@x.example blocked: the list of users is incomplete")));
-    assert!(held.iter().any(|hold| hold.starts_with("user/new@x.example blocked: the list of users is incomplete")));
+    assert!(
+        held.iter().any(|hold| hold.starts_with("user/bob@x.example blocked: the list of users is incomplete"))
+    );
+    assert!(
+        held.iter().any(|hold| hold.starts_with("user/new@x.example blocked: the list of users is incomplete"))
+    );
 }
 
 #[test]
@@ -383,8 +394,10 @@ fn an_invitation_whose_answer_was_lost_is_not_sent_again() {
 
 #[test]
 fn a_lost_invitation_can_be_asked_for_again_by_address() {
-    let mut rig =
-        Rig::new(world(), "users: [{ email: new@x.example, first_name: Nina, last_name: W, roles: [A], enabled: true }]");
+    let mut rig = Rig::new(
+        world(),
+        "users: [{ email: new@x.example, first_name: Nina, last_name: W, roles: [A], enabled: true }]",
+    );
     rig.wire.doom(&[Fate::DropBefore]);
     rig.apply();
     let live = rig.read().unwrap();
@@ -411,8 +424,10 @@ fn a_vanished_invitation_is_sent_again_only_where_the_file_allows_it() {
 
 #[test]
 fn somebody_invited_and_then_unwanted_is_a_blocked_hold() {
-    let mut rig =
-        Rig::new(world(), "users: [{ email: new@x.example, first_name: Nina, last_name: W, roles: [A], enabled: true }]");
+    let mut rig = Rig::new(
+        world(),
+        "users: [{ email: new@x.example, first_name: Nina, last_name: W, roles: [A], enabled: true }]",
+    );
     rig.apply();
     rig.wish("users: [{ email: new@x.example, absent: true }]");
     assert!(holds(&rig.plan())[0].contains("blocked: invited on 2026-11-21 and not in the list"));
@@ -433,9 +448,18 @@ fn a_minted_key_whose_answer_was_lost_is_retired_and_minted_anew() {
     let plan = rig.plan();
     assert_eq!(addresses(&plan).len(), 2);
     assert!(converged(&rig.apply().standing));
-    let live: Vec<String> =
-        rig.world().keys.iter().filter(|key| key.name == "ci" && key.enabled).map(|key| key.digest.clone()).collect();
-    assert_eq!(live, [rolecall::sandbox::digest(&rig.delivered("ci.key").unwrap())], "one key, and we have its secret");
+    let live: Vec<String> = rig
+        .world()
+        .keys
+        .iter()
+        .filter(|key| key.name == "ci" && key.enabled)
+        .map(|key| key.digest.clone())
+        .collect();
+    assert_eq!(
+        live,
+        [rolecall::sandbox::digest(&rig.delivered("ci.key").unwrap())],
+        "one key, and we have its secret"
+    );
 }
 
 #[test]
@@ -506,7 +530,9 @@ fn what_the_api_can_not_change_is_by_hand() {
         world_with(&[("ann@x.example", &["A"])]),
         "users: [{ email: ann@x.example, last_name: Other, enabled: true }]",
     );
-    assert!(holds(&rig.plan())[0].contains("blocked: last_name is `Last`, wished `Other`: the API can't change it"));
+    assert!(
+        holds(&rig.plan())[0].contains("blocked: last_name is `Last`, wished `Other`: the API can't change it")
+    );
 }
 
 #[test]

@@ -49,8 +49,12 @@ fn what_validate_accepts_the_schema_accepts() {
         format!("{HEAD}users: [{{ email: a@x.example, enabled: false }}]"),
         format!("{HEAD}users: [{{ email: a@x.example, enabled: true, roles: [], phone: \"+43\" }}]"),
         format!("{HEAD}keys: [{{ name: \"a / b\", id: x, absent: true }}]"),
-        format!("{HEAD}keys: [{{ name: a, roles: [A], expires: 2030-01-01T00:00:00+02:00, deliver: {{ command: [vault, put] }} }}]"),
-        format!("{HEAD}manage: {{ users: all }}\nguardrails: {{ min_admins: 3, protected: [key/a, user/b@x.example] }}"),
+        format!(
+            "{HEAD}keys: [{{ name: a, roles: [A], expires: 2030-01-01T00:00:00+02:00, deliver: {{ command: [vault, put] }} }}]"
+        ),
+        format!(
+            "{HEAD}manage: {{ users: all }}\nguardrails: {{ min_admins: 3, protected: [key/a, user/b@x.example] }}"
+        ),
         HEAD.replace("https://tapi-sandbox.trustology-test.com/graphql", "{ env: ENDPOINT }"),
         HEAD.replace("{ env: KEY }", "{ command: [pass, show, key] }"),
         HEAD.replace("{ env: KEY }", "{ file: /run/secrets/key }"),

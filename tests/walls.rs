@@ -44,7 +44,11 @@ fn imported(text: &str) -> Vec<&str> {
             let rest = &line[at + "crate::".len()..];
             let end = rest.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(rest.len());
             if rest.starts_with('{') {
-                rooms.extend(rest.trim_matches(['{', '}', ';']).split(',').map(|part| part.trim().split("::").next().unwrap()));
+                rooms.extend(
+                    rest.trim_matches(['{', '}', ';'])
+                        .split(',')
+                        .map(|part| part.trim().split("::").next().unwrap()),
+                );
             } else {
                 rooms.push(&rest[..end]);
             }
@@ -58,7 +62,8 @@ fn imports_point_one_way() {
     let mut broken = Vec::new();
     for (file, text) in sources() {
         let Some((room, _)) = file.split_once('/') else { continue };
-        let (_, allowed) = ROOMS.iter().find(|(name, _)| *name == room).unwrap_or_else(|| panic!("a new room: {room}"));
+        let (_, allowed) =
+            ROOMS.iter().find(|(name, _)| *name == room).unwrap_or_else(|| panic!("a new room: {room}"));
         for import in imported(&text) {
             if import != room && !allowed.contains(&import) {
                 broken.push(format!("{file} imports {import}"));
@@ -76,7 +81,9 @@ fn a_provider_never_imports_another() {
         .filter_map(|(file, _)| file.strip_prefix("provider/")?.split_once('/').map(|(folder, _)| folder))
         .collect();
     for (file, text) in &sources {
-        let Some((own, _)) = file.strip_prefix("provider/").and_then(|rest| rest.split_once('/')) else { continue };
+        let Some((own, _)) = file.strip_prefix("provider/").and_then(|rest| rest.split_once('/')) else {
+            continue;
+        };
         for other in folders.iter().filter(|other| **other != own) {
             assert!(!text.contains(&format!("provider::{other}")), "{file} imports {other}");
         }
@@ -86,16 +93,30 @@ fn a_provider_never_imports_another() {
 #[test]
 fn only_apply_can_make_a_request_that_writes() {
     for (file, text) in sources() {
-        let writes = text.lines().any(|line| !line.trim_start().starts_with("///") && line.contains("Request::mutation("));
+        let writes =
+            text.lines().any(|line| !line.trim_start().starts_with("///") && line.contains("Request::mutation("));
         assert!(!writes || file.starts_with("apply/"), "{file} builds a mutation's request");
     }
 }
 
 #[test]
 fn planning_is_pure() {
-    const IMPURE: &[&str] =
-        &["async ", "std::fs", "std::env", "std::net", "Timestamp::now", "Instant::now", "SystemTime", "HashMap", "HashSet", "tokio", "rand"];
-    for (file, text) in sources().iter().filter(|(file, _)| file.starts_with("plan/") || file.starts_with("model/")) {
+    const IMPURE: &[&str] = &[
+        "async ",
+        "std::fs",
+        "std::env",
+        "std::net",
+        "Timestamp::now",
+        "Instant::now",
+        "SystemTime",
+        "HashMap",
+        "HashSet",
+        "tokio",
+        "rand",
+    ];
+    for (file, text) in
+        sources().iter().filter(|(file, _)| file.starts_with("plan/") || file.starts_with("model/"))
+    {
         let code: Vec<&str> = text.lines().filter(|line| !line.trim_start().starts_with("//")).collect();
         for word in IMPURE {
             assert!(!code.iter().any(|line| line.contains(word)), "{file} uses {word}");
@@ -105,7 +126,8 @@ fn planning_is_pure() {
 
 #[test]
 fn nothing_prints_or_reads_the_environment_but_the_command_line() {
-    const WORDS: &[&str] = &["println!", "eprintln!", "print!(", "eprint!(", "std::env::var", "stdout()", "stderr()"];
+    const WORDS: &[&str] =
+        &["println!", "eprintln!", "print!(", "eprint!(", "std::env::var", "stdout()", "stderr()"];
     for (file, text) in sources().iter().filter(|(file, _)| !file.starts_with("cli/")) {
         for word in WORDS {
             assert!(!text.contains(word), "{file} uses {word}");

@@ -89,7 +89,7 @@ impl<'de> SeqAccess<'de> for FieldAccess<'_> {
                 let numbers = [line, column, start, end].into_iter().map(|number| number as u64);
                 seed.deserialize(SeqDeserializer::<_, Refused>::new(numbers)).map(Some)
             }
-            2 => seed.deserialize(self.decoder).map(Some),
+            2 if self.decoder.absent.is_none() => seed.deserialize(self.decoder).map(Some),
             _ => Ok(None),
         }
     }

@@ -24,7 +24,7 @@ const SECRET_KEY: &str = "credentials";
 /// Decodes as much as can be, recording what can't. `None`: not even the outermost shape was right.
 pub fn decode<T: de::DeserializeOwned>(source: &Source, root: &Located, findings: &mut Vec<Finding>) -> Option<T> {
     let sink = RefCell::new(Vec::new());
-    let decoded = T::deserialize(Decoder { source, sink: &sink, at: root, secret: false });
+    let decoded = T::deserialize(Decoder { source, sink: &sink, at: root, secret: false, absent: None });
     findings.append(&mut sink.into_inner());
     decoded.ok()
 }
@@ -71,11 +71,13 @@ pub(super) struct Decoder<'a> {
     pub(super) at: &'a Located,
     /// Inside `credentials`.
     secret: bool,
+    /// The field isn't there, and `at` is where it would be.
+    pub(super) absent: Option<&'static str>,
 }
 
 impl<'a> Decoder<'a> {
     fn below(self, at: &'a Located) -> Self {
-        Self { at, ..self }
+        Self { at, absent: None, ..self }
     }
 
     fn report(self, finding: Finding) -> Refused {
@@ -105,6 +107,7 @@ impl<'a> Decoder<'a> {
     pub(super) fn wrong_type(self, expected: &str) -> Refused {
         let shown = self.shown();
         let found = match &self.at.node {
+            _ if self.secret => shown,
             Node::Bool(_) => format!("{shown}, which YAML reads as a truth value"),
             Node::Number => format!("the number {shown}"),
             Node::Text(_) => format!("the text {shown}"),
@@ -190,7 +193,7 @@ impl<'a> Decoder<'a> {
                 continue;
             }
             let secret = self.secret || name == SECRET_KEY;
-            kept.push((name.as_str(), Self { at: value, secret, ..self }));
+            kept.push((name.as_str(), Self { at: value, secret, absent: None, ..self }));
         }
         Ok(kept)
     }
@@ -254,7 +257,10 @@ impl<'de> Deserializer<'de> for Decoder<'_> {
 
     /// A field that is there and empty is no absent field: the inner type judges it.
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Refused> {
-        visitor.visit_some(self)
+        match self.absent {
+            Some(_) => visitor.visit_none(),
+            None => visitor.visit_some(self),
+        }
     }
 
     fn deserialize_newtype_struct<V: Visitor<'de>>(
@@ -262,6 +268,9 @@ impl<'de> Deserializer<'de> for Decoder<'_> {
         name: &'static str,
         visitor: V,
     ) -> Result<V::Value, Refused> {
+        if let Some(field) = self.absent {
+            self.record(Refused::Missing(field));
+        }
         if name == FIELD {
             visitor.visit_seq(FieldAccess { decoder: self, given: 0 })
         } else {
@@ -288,7 +297,13 @@ impl<'de> Deserializer<'de> for Decoder<'_> {
         fields: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Refused> {
-        let entries = self.known_entries(Some(fields))?;
+        let mut entries = self.known_entries(Some(fields))?;
+        // Every field is asked for, so that each one that is missing is found, not only the first.
+        for field in fields {
+            if !entries.iter().any(|(name, _)| name == field) {
+                entries.push((field, Self { absent: Some(field), ..self }));
+            }
+        }
         visitor.visit_map(Entries { rest: entries.into_iter(), next: None }).map_err(|error| self.record(error))
     }
 

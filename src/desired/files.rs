@@ -35,10 +35,11 @@ pub fn load(paths: &[PathBuf], rules: impl Fn(ProviderName) -> &'static dyn Rule
             loaded.findings.append(&mut findings);
             continue;
         };
-        if !named && !mentions_provider(&source.text) {
+        if source.is_whole && !named && !mentions_provider(&source.text) {
             continue;
         }
-        let (desired, mut found) = check_source(&source, &rules);
+        let (desired, mut found) =
+            if source.is_whole { check_source(&source, &rules) } else { (None, Vec::new()) };
         findings.append(&mut found);
         findings.sort_by(|a, b| (&a.place, a.code).cmp(&(&b.place, b.code)));
         loaded.findings.append(&mut findings);

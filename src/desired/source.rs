@@ -15,6 +15,8 @@ pub const MAX_BYTES: u64 = 64 * 1024 * 1024;
 pub struct Source {
     pub name: Arc<str>,
     pub text: String,
+    /// False where the text stands only for being shown: the file isn't UTF-8.
+    pub is_whole: bool,
 }
 
 /// Line and column count from one; the span counts bytes.
@@ -51,13 +53,15 @@ impl Source {
             );
             return None;
         };
-        let text = decode(bytes, &at, findings)?;
-        Some(Self { name, text })
+        match decode(bytes, &at, findings) {
+            Ok(text) => Some(Self { name, text, is_whole: true }),
+            Err(text) => Some(Self { name, text, is_whole: false }),
+        }
     }
 
     /// A text that is no file's.
     pub fn inline(name: &str, text: impl Into<String>) -> Self {
-        Self { name: name.into(), text: text.into() }
+        Self { name: name.into(), text: text.into(), is_whole: true }
     }
 
     pub fn start(&self) -> Place {
@@ -88,7 +92,10 @@ impl Source {
             .filter(|text| text.starts_with(|c: char| !c.is_whitespace() && c != '#' && c != '}'))
             .last();
         let own = lines.last().unwrap_or_default().to_lowercase();
-        WORDS.iter().any(|word| own.contains(word)) || block.is_some_and(|text| text.starts_with("credentials"))
+        let in_url = own.split_once("://").is_some_and(|(_, rest)| rest.contains('@'));
+        in_url
+            || WORDS.iter().any(|word| own.contains(word))
+            || block.is_some_and(|text| text.starts_with("credentials"))
     }
 
     pub fn slice(&self, span: Span) -> &str {
@@ -110,14 +117,15 @@ fn read_bounded(path: &Path) -> std::io::Result<Option<Vec<u8>>> {
     Ok((bytes.len() as u64 <= MAX_BYTES).then_some(bytes))
 }
 
-fn decode(mut bytes: Vec<u8>, at: &Place, findings: &mut Vec<Finding>) -> Option<String> {
+/// The text, or what can be shown of it.
+fn decode(mut bytes: Vec<u8>, at: &Place, findings: &mut Vec<Finding>) -> Result<String, String> {
     let name = &at.file;
     if bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) {
         findings.push(
             Finding::error(Code::NotUtf8, at.clone(), format!("`{name}` is UTF-16"))
                 .hint("save it as UTF-8 without a byte order mark"),
         );
-        return None;
+        return Err(String::new());
     }
     if bytes.starts_with(&[0xef, 0xbb, 0xbf]) {
         bytes.drain(..3);
@@ -127,17 +135,18 @@ fn decode(mut bytes: Vec<u8>, at: &Place, findings: &mut Vec<Finding>) -> Option
         );
     }
     match String::from_utf8(bytes) {
-        Ok(text) => Some(text),
+        Ok(text) => Ok(text),
         Err(error) => {
             let good = error.utf8_error().valid_up_to();
             let byte = error.as_bytes().get(good).copied().unwrap_or_default();
             let before = String::from_utf8_lossy(&error.as_bytes()[..good]);
             let line = before.matches('\n').count() + 1;
             let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
-            let place = Place { line, column, ..at.clone() };
+            let span = Span { start: good, end: good };
+            let place = Place { line, column, span, ..at.clone() };
             let message = format!("`{name}` isn't UTF-8: the byte 0x{byte:02x} can't stand here");
             findings.push(Finding::error(Code::NotUtf8, place, message).hint("save the file as UTF-8"));
-            None
+            Err(String::from_utf8_lossy(error.as_bytes()).into_owned())
         }
     }
 }

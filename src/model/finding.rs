@@ -110,8 +110,6 @@ codes! {
     WrongOwnKey => "wrong-own-key",
     /// A key that stops working soon.
     KeyExpires => "key-expires",
-    /// An address that matches nothing.
-    UnmatchedAddress => "unmatched-address",
 }
 
 impl fmt::Display for Code {

@@ -46,7 +46,7 @@ pub enum NameError {
     Empty,
     #[error("starts or ends with white space")]
     Padded,
-    #[error("has a control character")]
+    #[error("has a control character, or one that turns the reading direction")]
     Control,
     #[error("is longer than {0} characters")]
     Long(usize),
@@ -55,6 +55,11 @@ pub enum NameError {
 /// The longest name, in characters, that the file may ask for.
 pub const MAX_NAME: usize = 256;
 
+/// Does this character move the cursor or turn the reading direction? Either can make a line say something else.
+pub fn moves_text(c: char) -> bool {
+    c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
 fn check_name(text: &str) -> Result<(), NameError> {
     if text.is_empty() {
         return Err(NameError::Empty);
@@ -62,7 +67,7 @@ fn check_name(text: &str) -> Result<(), NameError> {
     if text.trim() != text {
         return Err(NameError::Padded);
     }
-    if text.chars().any(char::is_control) {
+    if text.chars().any(moves_text) {
         return Err(NameError::Control);
     }
     if text.chars().count() > MAX_NAME {

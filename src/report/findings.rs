@@ -28,8 +28,9 @@ fn one(finding: &Finding, sources: &[&Source], renderer: &Renderer) -> String {
     };
     let title = level.primary_title(clean(message)).id(code.as_str());
     let source = sources.iter().find(|source| source.name == place.file);
-    let hidden = source.is_some_and(|source| source.may_hold_secret(place.line));
-    let line = source.filter(|_| *show_source && !hidden).and_then(|source| source_line(source, place));
+    let hidden = source.is_some_and(|source| !show_source || source.may_hold_secret(place.line));
+    let readable = |source: &&&Source| !hidden && (source.is_whole || !source.text.is_empty());
+    let line = source.filter(readable).and_then(|source| source_line(source, place));
     let mut group = if let Some((start, line)) = line {
         let from = place.span.start.saturating_sub(start).min(line.len());
         let to = place.span.end.saturating_sub(start).clamp(from, line.len());
@@ -42,7 +43,7 @@ fn one(finding: &Finding, sources: &[&Source], renderer: &Renderer) -> String {
         let origin = Origin::path(place.file.to_string()).line(place.line).char_column(place.column);
         title.element(origin)
     };
-    if source.is_some() && (!show_source || hidden) {
+    if hidden {
         group = group.element(Level::NOTE.message("the line isn't shown, since a credential may stand on it"));
     }
     if let Some(hint) = hint {

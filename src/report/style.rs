@@ -4,6 +4,8 @@ use std::fmt::Display;
 
 use anstyle::{AnsiColor, Style};
 
+use crate::model::moves_text;
+
 pub(super) const ADD: Style = AnsiColor::Green.on_default();
 pub(super) const CHANGE: Style = AnsiColor::Yellow.on_default();
 pub(super) const REMOVE: Style = AnsiColor::Red.on_default();
@@ -19,10 +21,7 @@ pub(super) fn paint(style: Style, text: impl Display) -> String {
 pub fn clean(text: impl Display) -> String {
     let mut safe = String::new();
     for c in text.to_string().chars() {
-        // Controls move the cursor, the others turn the reading direction: both can make a line say something else.
-        let moves = c.is_control()
-            || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-        if moves {
+        if moves_text(c) {
             safe.extend(c.escape_unicode());
         } else {
             safe.push(c);

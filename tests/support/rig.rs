@@ -273,7 +273,12 @@ impl Rig {
 
 /// Runs to the end without waiting for any clock.
 pub fn paused<T>(future: impl Future<Output = T>) -> T {
-    tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap().block_on(future)
+    tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .start_paused(true)
+        .build()
+        .unwrap()
+        .block_on(future)
 }
 
 /// The addresses of a plan's changes.
@@ -283,5 +288,9 @@ pub fn addresses(plan: &OrganizationPlan) -> Vec<String> {
 
 /// The holds of a plan, as address and reason.
 pub fn holds(plan: &OrganizationPlan) -> Vec<String> {
-    plan.sealed.holds.iter().map(|hold| format!("{} {}: {}", hold.address, hold.class.as_str(), hold.reason)).collect()
+    plan.sealed
+        .holds
+        .iter()
+        .map(|hold| format!("{} {}: {}", hold.address, hold.class.as_str(), hold.reason))
+        .collect()
 }
