@@ -45,7 +45,13 @@ fn cases() -> Vec<(&'static str, Vec<u8>)> {
         ("credential_literal_number", text(HEAD.replace("{ env: KEY }", "12345678"))),
         ("credential_literal_list", text(HEAD.replace("{ env: KEY }", "[hunter2]"))),
         ("credential_of_unknown_kind", text(HEAD.replace("env: KEY", "vault: hunter2"))),
+        ("credential_as_a_key", text(HEAD.replace("{ env: KEY }", "{hunter2}"))),
+        ("credential_as_a_key_beside", text(HEAD.replace("{ env: KEY }", "{ env: KEY, hunter2: x }"))),
+        ("credential_by_alias", text(format!("{}users: [{{ email: a@x.example, enabled: *k, roles: *k }}]\n", HEAD.replace("{ env: KEY }", "&k hunter2")))),
+        ("credential_by_anchor", text(format!("x: &k hunter2\n{}", HEAD.replace("{ env: KEY }", "*k")))),
+        ("credential_in_the_query", text(HEAD.replace("/graphql", "/graphql?key=hunter2"))),
         ("credential_unclosed", text(HEAD.replace("{ env: KEY } }", "\"hunter2 }"))),
+        ("duplicate_delivery", text(format!("{HEAD}keys: [{{ name: a, deliver: {{ file: keys/k }} }}, {{ name: b, deliver: {{ file: ./keys/../keys/k }} }}]\n"))),
         ("duplicate_field", text(format!("{HEAD}users: []\nusers: []\n"))),
         (
             "duplicate_key",
@@ -64,6 +70,8 @@ fn cases() -> Vec<(&'static str, Vec<u8>)> {
         ("expiry_without_zone", text(format!("{HEAD}keys: [{{ name: ci, expires: 2030-01-01T00:00:00 }}]\n"))),
         ("http_endpoint", text(HEAD.replace("https:", "http:"))),
         ("list_at_the_top", text("- a\n".to_owned())),
+        ("invisible_characters", text(format!("{HEAD}users: [{{ email: \"a@x.example\\u200b\", enabled: true }}]\nkeys: [{{ name: \"ci\\u202e\", absent: true }}]\n"))),
+        ("long_values", text(user(&format!("enabled: \"{}\"", "x".repeat(300))))),
         ("merge_keys", text(format!("{HEAD}users: [{{ <<: {{ email: a@x.example }}, enabled: true }}]\n"))),
         ("missing_fields", text("provider: bitpanda\nusers: [{ enabled: true }]\nkeys: [{ id: x }]\n".to_owned())),
         ("names_with_controls", text(user("enabled: true, first_name: \"a\\u001b[2J\", last_name: \"b\\u202e\""))),
@@ -192,6 +200,8 @@ fn a_folder_means_its_own_yaml_files_with_a_provider() {
     env.write("b.yml", HEAD.replace("org-1", "org-2"));
     env.write("compose.yaml", "services: {}\n");
     env.write("broken.yaml", "a: [\n");
+    env.write("nested.yaml", "services:\n  db:\n    provider: aws\n");
+    env.write("latin1.yaml", b"name: \xe9\n");
     env.write("deeper/c.yaml", HEAD);
     let said = env.run(&["validate"]);
     assert_eq!((said.code, said.stdout.as_str()), (0, "2 files checked: no findings\n"));

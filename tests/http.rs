@@ -48,7 +48,8 @@ fn request(stream: &mut TcpStream) -> String {
     loop {
         let text = String::from_utf8_lossy(&bytes).into_owned();
         if let Some((head, body)) = text.split_once("\r\n\r\n") {
-            let length = head.lines().find_map(|line| line.to_lowercase().strip_prefix("content-length: ")?.parse().ok());
+            let length =
+                head.lines().find_map(|line| line.to_lowercase().strip_prefix("content-length: ")?.parse().ok());
             if body.len() >= length.unwrap_or(0) {
                 return text;
             }
@@ -61,7 +62,8 @@ fn request(stream: &mut TcpStream) -> String {
 }
 
 fn answer(status: &str, headers: &str, body: &str) -> Vec<u8> {
-    format!("HTTP/1.1 {status}\r\n{headers}content-length: {}\r\nconnection: close\r\n\r\n{body}", body.len()).into_bytes()
+    format!("HTTP/1.1 {status}\r\n{headers}content-length: {}\r\nconnection: close\r\n\r\n{body}", body.len())
+        .into_bytes()
 }
 
 fn ok(body: &Value) -> Vec<u8> {
@@ -72,12 +74,14 @@ fn ask_with(url: &str, timeout: Duration) -> (Result<Value, CallError>, usize) {
     let settings = HttpSettings {
         endpoint: url.parse().unwrap(),
         secret_headers: vec![("x-api-key", SecretString::from(SECRET))],
+        direct: true,
         user_agent: "rolecall/test".to_owned(),
         timeout,
         extra_ca: None,
     };
     let transport = Arc::new(HttpTransport::new(settings).unwrap());
-    let backoff = Backoff { first: Duration::from_millis(1), longest: Duration::from_millis(5), ..Backoff::with_seed(7) };
+    let backoff =
+        Backoff { first: Duration::from_millis(1), longest: Duration::from_millis(5), ..Backoff::with_seed(7) };
     let reader = Reader::new(transport, Redactor::new([SecretString::from(SECRET)]), backoff);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let answer = runtime.block_on(reader.query(&QUERY, json!({})));
@@ -99,7 +103,12 @@ fn a_request_carries_operation_credential_and_user_agent() {
     let (answer, _) = ask_with(&server.url, Duration::from_secs(10));
     assert_eq!(answer.unwrap(), json!({ "a": 1 }));
     let asked = server.asked().remove(0);
-    for part in ["POST /graphql", "x-api-key: canary-credential", "user-agent: rolecall/test", "\"operationName\":\"Test\""] {
+    for part in [
+        "POST /graphql",
+        "x-api-key: canary-credential",
+        "user-agent: rolecall/test",
+        "\"operationName\":\"Test\"",
+    ] {
         assert!(asked.contains(part), "{part} in {asked}");
     }
 }
@@ -177,7 +186,10 @@ fn other_answers_are_told_apart() {
     assert_eq!(error(vec![answer("200 OK", "", "")]), CallError::NotJson("empty".to_owned()));
     assert_eq!(error(vec![ok(&json!({}))]), CallError::NoData);
     assert_eq!(error(vec![ok(&json!({ "data": null }))]), CallError::NoData);
-    assert_eq!(error(vec![answer("404 Not Found", "", "nope")]), CallError::Status { status: 404, retry_after: None });
+    assert_eq!(
+        error(vec![answer("404 Not Found", "", "nope")]),
+        CallError::Status { status: 404, retry_after: None }
+    );
     assert_eq!(error(vec![answer("500 Oops", "", "nope")]), CallError::Status { status: 500, retry_after: None });
 
     let errors = error(vec![ok(&json!({ "data": { "a": null }, "errors": [
@@ -188,9 +200,10 @@ fn other_answers_are_told_apart() {
         errors.to_string(),
         "the platform answered with 2 errors: \"no such thing\" (NOT_FOUND, at a.0.b); \"second\""
     );
-    assert_eq!(errors.effect(), Effect::None);
+    assert_eq!(errors.effect(), Effect::Unknown, "a field below the mutation failed, so the mutation ran");
 
-    let partial = error(vec![ok(&json!({ "data": { "a": 1, "b": null }, "errors": [{ "message": "b failed" }] }))]);
+    let partial =
+        error(vec![ok(&json!({ "data": { "a": 1, "b": null }, "errors": [{ "message": "b failed" }] }))]);
     assert!(matches!(partial, CallError::Partial(_)));
     assert_eq!(partial.effect(), Effect::Unknown);
 }
@@ -199,7 +212,10 @@ fn other_answers_are_told_apart() {
 fn errors_under_a_bad_status_are_still_read() {
     let body = json!({ "errors": [{ "message": "Unknown type \"X\"", "extensions": { "code": "GRAPHQL_VALIDATION_FAILED" } }] });
     let error = error(vec![answer("400 Bad Request", "content-type: application/json\r\n", &body.to_string())]);
-    assert!(matches!(&error, CallError::GraphQl(errors) if errors[0].code.as_deref() == Some("GRAPHQL_VALIDATION_FAILED")), "{error}");
+    assert!(
+        matches!(&error, CallError::GraphQl(errors) if errors[0].code.as_deref() == Some("GRAPHQL_VALIDATION_FAILED")),
+        "{error}"
+    );
 }
 
 #[test]
@@ -217,7 +233,10 @@ fn a_wrong_form_names_its_place_and_quotes_no_value() {
     let body = json!({ "data": { "list": [{ "number": 1 }, { "number": "canary-value" }] } });
     let response = rolecall::sandbox::answer(200, &body);
     let error = rolecall::graphql::parse::<Form>(&response, &Redactor::default()).unwrap_err();
-    assert_eq!(error, CallError::Shape { path: "data.list[1].number".to_owned(), expected: "expected u32".to_owned() });
+    assert_eq!(
+        error,
+        CallError::Shape { path: "data.list[1].number".to_owned(), expected: "expected u32".to_owned() }
+    );
 }
 
 #[test]

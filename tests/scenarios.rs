@@ -560,3 +560,105 @@ fn milliseconds_do_not_make_an_expiry_differ() {
     let rig = Rig::new(world, "keys: [{ name: backend, roles: [A], expires: 2030-01-01T00:00:00Z }]");
     assert!(addresses(&rig.plan()).is_empty());
 }
+
+#[test]
+fn a_key_that_could_neither_be_delivered_nor_retired_is_retired_by_the_next_run() {
+    let mut rig = Rig::new(
+        world(),
+        "keys: [{ name: ci, roles: [B], expires: 2031-01-01T00:00:00Z, deliver: { command: [\"false\"] } }]",
+    );
+    rig.deliveries = rolecall::apply::Deliveries { allow_commands: true, below: None };
+    rig.wire.doom(&[Fate::Fine, Fate::DropBefore]);
+    let plan = rig.plan();
+    let report = rig.apply_plan_in_real_time(&plan);
+    assert!(report.steps[0].message.as_ref().unwrap().contains("the next run retires it"));
+    assert!(!converged(&report.standing));
+    let next = rig.plan();
+    assert!(next.sealed.changes.iter().any(|change| change.cause == rolecall::model::Cause::SecretLost));
+}
+
+#[test]
+fn an_orphan_is_retired_even_when_its_entry_has_left_the_file() {
+    let mut rig = Rig::new(
+        world(),
+        "keys: [{ name: ci, roles: [A], expires: 2031-01-01T00:00:00Z, deliver: { file: ci.key } }]",
+    );
+    rig.wire.doom(&[Fate::DropAfter]);
+    rig.apply();
+    rig.wish("");
+    assert_eq!(rig.plan().sealed.changes[0].cause, rolecall::model::Cause::SecretLost);
+    assert!(converged(&rig.apply().standing));
+    assert!(addresses(&rig.plan()).is_empty());
+}
+
+#[test]
+fn a_lost_mint_is_over_once_another_has_arrived() {
+    let mut rig = Rig::new(
+        world(),
+        "keys: [{ name: ci, roles: [A], expires: 2031-01-01T00:00:00Z, deliver: { file: ci.key } }]",
+    );
+    rig.wire.doom(&[Fate::DropBefore]);
+    rig.apply();
+    rig.apply();
+    let mut theirs = key("theirs", "ci", &["A"], "x");
+    theirs.expires = "2031-01-01T00:00:00Z".parse().unwrap();
+    rig.world().keys.push(theirs);
+    let findings = rig.try_plan().unwrap_err();
+    assert_eq!(findings[0].code, Code::AmbiguousKey, "a person decides, nothing is disabled");
+}
+
+#[test]
+fn an_answer_with_errors_below_the_mutation_may_have_had_its_effect() {
+    use rolecall::graphql::{CallError, Effect, Redactor, parse};
+    let effect = |error: serde_json::Value| {
+        let body = json!({ "data": null, "errors": [error] });
+        let response = rolecall::sandbox::answer(200, &body);
+        parse::<serde_json::Value>(&response, &Redactor::default()).map_err(|error: CallError| error.effect()).unwrap_err()
+    };
+    assert_eq!(effect(json!({ "message": "x", "path": ["inviteUser", "roles", 0] })), Effect::Unknown);
+    assert_eq!(effect(json!({ "message": "INTERNAL_ERROR: x", "path": ["inviteUser"] })), Effect::Unknown);
+    assert_eq!(effect(json!({ "message": "CONFLICT: x", "path": ["inviteUser"] })), Effect::None);
+    assert_eq!(effect(json!({ "message": "Unknown type" })), Effect::None);
+}
+
+#[test]
+fn nobody_is_demoted_in_favour_of_somebody_whose_return_can_not_be_seen() {
+    let world = world_with(&[("ann@x.example", &["ADMIN"]), ("jane@x.example", &["ADMIN"])]);
+    let mut rig = Rig::new(
+        world,
+        "users: [{ email: ann@x.example, roles: [ADMIN], enabled: true }, { email: jane@x.example, enabled: false }]",
+    );
+    rig.apply();
+    rig.wish("users: [{ email: ann@x.example, roles: [], enabled: true }, { email: jane@x.example, enabled: true }]");
+    assert_eq!(rig.plan().refusals[0].rail, "min_admins");
+}
+
+#[test]
+fn an_expired_key_does_not_satisfy_an_entry_nor_stand_in_anybodys_way() {
+    let mut world = world();
+    let mut old = key("old", "ci", &["A"], "x");
+    old.expires = "2026-01-01T00:00:00Z".parse().unwrap();
+    world.keys.push(old);
+    let mut rig = Rig::new(
+        world,
+        "keys: [{ name: ci, roles: [A], expires: 2031-01-01T00:00:00Z, deliver: { file: ci.key } }]",
+    );
+    assert!(converged(&rig.apply().standing));
+    assert!(addresses(&rig.plan()).is_empty(), "the expired namesake is no rival");
+    rig.wish("keys: [{ name: ci, id: old }]");
+    assert_eq!(rig.try_plan().unwrap_err()[0].code, Code::ExpiryInPast);
+}
+
+#[test]
+fn what_updates_are_known_to_lose_is_not_lost_twice() {
+    let mut world = world_with(&[("ann@x.example", &["A"]), ("bob@x.example", &["A"])]);
+    world.switches.clears_unsent = true;
+    let mut rig = Rig::new(
+        world,
+        "users: [{ email: ann@x.example, roles: [A, B], enabled: true }, { email: bob@x.example, roles: [A, B], enabled: true }]",
+    );
+    rig.apply();
+    let plan = rig.plan();
+    assert!(addresses(&plan).is_empty());
+    assert!(holds(&plan)[0].contains("user/bob@x.example blocked: an earlier update cleared what it doesn't carry"));
+}

@@ -72,9 +72,16 @@ fn prepare_file(target: &Path) -> Result<Prepared, String> {
     }
     let folder = target.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     fs::create_dir_all(folder).map_err(|why| format!("{} can't be made: {why}", folder.display()))?;
-    // Made with mode 0600, in the same folder so that putting it in its place can't fail halfway.
-    let new =
-        NamedTempFile::new_in(folder).map_err(|why| format!("{} can't be written: {why}", folder.display()))?;
+    let name = target.file_name().ok_or_else(|| format!("{shown} is no file's name"))?.to_string_lossy();
+    // Always the same name: what a killed run left there, perhaps with the secret of a key that is retired since, goes
+    // with the next. Made with mode 0600, in the same folder so that putting it in its place can't fail halfway.
+    let beside = format!(".{name}.rolecall-new");
+    let failed = |why: std::io::Error| format!("{} can't be written: {why}", folder.display());
+    match fs::remove_file(folder.join(&beside)) {
+        Err(why) if why.kind() != std::io::ErrorKind::NotFound => return Err(failed(why)),
+        Ok(()) | Err(_) => {}
+    }
+    let new = tempfile::Builder::new().prefix(&beside).rand_bytes(0).tempfile_in(folder).map_err(failed)?;
     Ok(Prepared::File { new, target: target.to_owned() })
 }
 

@@ -80,7 +80,7 @@ impl<'a> Execution<'a> {
         let relied = self.plan.sealed.mutations.iter().filter(|other| mutation.after.contains(&other.id));
         for other in relied {
             let change = self.plan.change(&other.change)?;
-            if in_effect(change, None, &live) == Effectiveness::NotInEffect {
+            if in_effect(change, None, &live) != Effectiveness::InEffect {
                 return Some(format!("it relies on {}, which isn't in effect yet", other.change));
             }
         }
@@ -110,8 +110,12 @@ impl<'a> Execution<'a> {
             Ok(receipt) => judged(mutation, change, receipt),
             Err(error) => refused(mutation, change, error),
         };
-        if let Ok(Receipt { verdict: Verdict::Lost(_), .. }) = &answer {
+        if let Ok(Receipt { verdict: Verdict::Lost(what), .. }) = &answer {
             self.stopped = Some(Stop::Lost);
+            let event = Event::Lost { address: change.address.clone(), what: what.clone() };
+            if let Err(error) = self.append(event) {
+                self.stopped = Some(Stop::Unrecorded(error.to_string()));
+            }
         }
         if let Err(error) = &answer
             && error.is_unreachable_or_refused()

@@ -11,12 +11,15 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use jiff::Timestamp;
+use serde::Serialize;
 
 pub use deliver::{Deliveries, Prepared};
 
 use crate::graphql::{Backoff, Reader, Redactor, Transport};
 use crate::ledger::{Event, Ledger, LedgerError, Record};
-use crate::model::{Action, Address, Change, Desired, Live, Mutation, OrganizationPlan, Outcome, RemoteId};
+use crate::model::{
+    Action, Address, Change, Desired, Live, Mutation, OrganizationPlan, Outcome, RemoteId, Sealed,
+};
 use crate::plan::{PlanInput, plan};
 use crate::provider::Provider;
 
@@ -40,7 +43,7 @@ pub struct Apply<'a> {
 }
 
 /// What became of one mutation.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize)]
 pub struct Step {
     pub mutation: String,
     pub operation: String,
@@ -54,12 +57,15 @@ pub struct Step {
 }
 
 /// How live stands to the wish after an apply.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Standing {
     Converged {
         /// Changes that a later plan makes, by design: keys whose successor has just been delivered.
         later: usize,
     },
+    /// Nothing more would be sent, and these are not as wished: approval is awaited, or somebody has to act.
+    Held(Vec<Address>),
     /// The last read shows that these are still to do.
     Diverged(Vec<Address>),
     /// The last read failed.
@@ -67,7 +73,7 @@ pub enum Standing {
 }
 
 /// What an apply did.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize)]
 pub struct Report {
     pub steps: Vec<Step>,
     pub standing: Standing,
@@ -76,7 +82,8 @@ pub struct Report {
 }
 
 /// Why a run ended early.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Stop {
     Interrupted,
     /// The platform, or the way to it.
@@ -104,7 +111,9 @@ impl Report {
     }
 
     pub fn anything_sent(&self) -> bool {
-        self.steps.iter().any(|step| matches!(step.outcome, Outcome::Done | Outcome::Unsure | Outcome::NotTaken))
+        let sent = |step: &Step| matches!(step.outcome, Outcome::Done | Outcome::Unsure | Outcome::NotTaken);
+        // A key was made even where its delivery failed.
+        self.steps.iter().any(|step| sent(step) || step.id.is_some())
     }
 }
 
@@ -135,7 +144,7 @@ impl Apply<'_> {
         let standing = settle::settle(self, organization, ledger, &mut steps).await;
         let converged = match &standing {
             Standing::Converged { .. } => Some(true),
-            Standing::Diverged(_) => Some(false),
+            Standing::Held(_) | Standing::Diverged(_) => Some(false),
             Standing::Unknown(_) => None,
         };
         // What was sent is on disk already; the closing line is only a convenience.
@@ -164,8 +173,8 @@ impl Apply<'_> {
         Ok(())
     }
 
-    /// The changes that are still to do, given what live shows and the ledger knows now.
-    fn plan_again(&self, live: &Live, ledger: &Ledger) -> Result<Vec<Change>, String> {
+    /// What is still to do, and held, given what live shows and the ledger knows now.
+    fn plan_again(&self, live: &Live, ledger: &Ledger) -> Result<Sealed, String> {
         let input = PlanInput {
             desired: self.desired,
             live,
@@ -177,7 +186,7 @@ impl Apply<'_> {
             now: (self.clock)(),
         };
         match plan(&input) {
-            Ok(planned) => Ok(planned.plan.sealed.changes),
+            Ok(planned) => Ok(planned.plan.sealed),
             Err(findings) => Err(findings.first().map_or_else(String::new, |finding| finding.message.clone())),
         }
     }

@@ -2,7 +2,9 @@
 
 use super::{Apply, Standing, Step};
 use crate::ledger::{Event, Ledger};
-use crate::model::{Action, Address, Cause, Entity, OrganizationPlan, Outcome};
+use crate::model::{
+    Action, Address, Cause, Entity, Hold, HoldClass, HoldReason, OrganizationPlan, Outcome, Sealed,
+};
 use crate::plan::{Effectiveness, in_effect};
 
 /// Reads once more, corrects the outcomes by what is seen, and says how live stands to the wish.
@@ -56,15 +58,20 @@ pub(super) async fn settle(
         }
     }
     match apply.plan_again(&live, ledger) {
-        Ok(changes) => {
-            let (later, left): (Vec<_>, Vec<_>) =
-                changes.into_iter().partition(|change| matches!(change.cause, Cause::Superseded { .. }));
-            if left.is_empty() {
-                Standing::Converged { later: later.len() }
-            } else {
-                Standing::Diverged(left.into_iter().map(|change| change.address).collect())
-            }
-        }
+        Ok(sealed) => standing(sealed),
         Err(why) => Standing::Unknown(why),
     }
+}
+
+fn standing(sealed: Sealed) -> Standing {
+    let (later, left): (Vec<_>, Vec<_>) =
+        sealed.changes.into_iter().partition(|change| matches!(change.cause, Cause::Superseded { .. }));
+    if !left.is_empty() {
+        return Standing::Diverged(left.into_iter().map(|change| change.address).collect());
+    }
+    let open = |hold: &Hold| {
+        hold.class == HoldClass::Blocked || matches!(hold.reason, HoldReason::AwaitingApproval { .. })
+    };
+    let held: Vec<Address> = sealed.holds.into_iter().filter(open).map(|hold| hold.address).collect();
+    if held.is_empty() { Standing::Converged { later: later.len() } } else { Standing::Held(held) }
 }

@@ -99,24 +99,13 @@ async fn apply_one(
     let mut ledger = Ledger::open(path, &run, started).map_err(|why| {
         Failure::error(format!("{why}. Nothing was sent")).hint("without a ledger nothing is sent; see --ledger")
     })?;
+    organization.owns(ledger.records())?;
     let (mut plan, mut live) = plan_fresh(organization, &ledger, session, out).await?;
     if let Some(approved) = approved {
         plan = approval::restrict(approved, organization, &live, &ledger.facts(), &plan, out)?;
     }
-    let shown = Plan {
-        format_version: FORMAT_VERSION.to_owned(),
-        generator: GENERATOR.to_owned(),
-        organizations: vec![plan.clone()],
-    };
-    out.result(&report::plan_text(&shown));
-    if is_broken(&plan) {
-        return Err(Failure::error("a list is incomplete, so that nothing may rest on it; nothing was sent")
-            .hint("try again; if it stays so, the platform or its paging has changed"));
-    }
-    if !plan.refusals.is_empty() {
-        let failure = Failure::error("refused by a guardrail; nothing was sent");
-        return Err(Failure { exit: Exit::Refused, ..failure });
-    }
+    out.result(&report::plan_text(&document(&plan)));
+    may_be_sent(&plan)?;
     if plan.sealed.mutations.is_empty() {
         return Ok(Exit::Done);
     }
@@ -126,8 +115,31 @@ async fn apply_one(
         let (fresh, read) = plan_fresh(organization, &ledger, session, out).await?;
         plan = approval::restrict(&plan.sealed, organization, &read, &ledger.facts(), &fresh, out)?;
         live = read;
+        may_be_sent(&plan).inspect_err(|_| out.result(&report::plan_text(&document(&plan))))?;
     }
     execute(organization, &plan, &live, &mut ledger, &run, interrupts, out).await
+}
+
+/// Guardrails and lists, judged on exactly what would be sent.
+fn may_be_sent(plan: &OrganizationPlan) -> Result<(), Failure> {
+    if is_broken(plan) {
+        return Err(Failure::error("a list is incomplete, so that nothing may rest on it; nothing was sent")
+            .hint("try again; if it stays so, the platform or its paging has changed"));
+    }
+    if !plan.refusals.is_empty() {
+        let rails: Vec<&str> = plan.refusals.iter().map(|refusal| refusal.rail.as_str()).collect();
+        let failure = Failure::error(format!("refused by the guardrail {}; nothing was sent", rails.join(", ")));
+        return Err(Failure { exit: Exit::Refused, ..failure });
+    }
+    Ok(())
+}
+
+fn document(plan: &OrganizationPlan) -> Plan {
+    Plan {
+        format_version: FORMAT_VERSION.to_owned(),
+        generator: GENERATOR.to_owned(),
+        organizations: vec![plan.clone()],
+    }
 }
 
 async fn plan_fresh(
@@ -197,10 +209,16 @@ fn ending(report: &Report) -> Exit {
         (Some(Stop::Unreachable(_)), false) => Exit::Unreachable,
         (Some(Stop::Unrecorded(_)), false) => Exit::Error,
         (Some(_), _) => Exit::Partial,
+        // Everything was refused before it had an effect.
+        (None, false) if !report.steps.is_empty() => Exit::Error,
         (None, _) => match &report.standing {
             // What was approved is done; that the file wishes more is another plan's business.
-            Standing::Converged { .. } | Standing::Diverged(_) if report.all_done() => Exit::Done,
-            Standing::Converged { .. } | Standing::Diverged(_) | Standing::Unknown(_) => Exit::Partial,
+            Standing::Converged { .. } | Standing::Held(_) | Standing::Diverged(_) if report.all_done() => {
+                Exit::Done
+            }
+            Standing::Converged { .. } | Standing::Held(_) | Standing::Diverged(_) | Standing::Unknown(_) => {
+                Exit::Partial
+            }
         },
     }
 }

@@ -9,7 +9,9 @@ use secrecy::SecretString;
 use super::Connection;
 use super::credential;
 use super::exit::{Exit, Failure};
+use super::planfile;
 use crate::apply::Deliveries;
+use crate::desired::is_loopback;
 use crate::graphql::{Backoff, HttpSettings, HttpTransport, Reader, Redactor, Transport};
 use crate::model::{Desired, RemoteId};
 use crate::provider::{self, Provider};
@@ -53,6 +55,8 @@ pub(super) async fn connect(desired: &Desired, connection: &Connection) -> Resul
     let settings = HttpSettings {
         endpoint,
         secret_headers: vec![(provider.credential_header(), secret.clone())],
+        // Plain HTTP is allowed there because it doesn't leave the machine; through a proxy it would.
+        direct: is_loopback(&host),
         user_agent: GENERATOR.to_owned(),
         timeout: connection.timeout(),
         extra_ca: extra_ca(connection)?,
@@ -92,7 +96,7 @@ async fn sandbox(_: &Desired, _: &Connection, _: &'static dyn Provider) -> Resul
 
 fn extra_ca(connection: &Connection) -> Result<Option<Vec<u8>>, Failure> {
     let Some(path) = &connection.ca_file else { return Ok(None) };
-    std::fs::read(path).map(Some).map_err(|why| Failure::error(format!("{} can't be read: {why}", path.display())))
+    planfile::read_text(path).map(|text| Some(text.into_bytes()))
 }
 
 /// Where an organisation's ledger is kept below a folder.

@@ -38,8 +38,8 @@ pub(super) fn endpoint(desired: &Desired, rules: &dyn Rules) -> Result<Url, Find
         .map_err(|(code, message, hint)| Finding::error(code, place.clone(), message).hint(hint))?;
     let host = url.host_str().unwrap_or_default().to_lowercase();
     let allowed = variable(ALLOWED_HOSTS).unwrap_or_default().to_lowercase();
-    let trusted =
-        rules.vendor_hosts().contains(&host.as_str()) || allowed.split(',').any(|name| name.trim() == host);
+    let trusted = rules.vendor_hosts().contains(&host.as_str())
+        || allowed.split(',').any(|name| bare(name.trim()) == bare(&host));
     if trusted {
         return Ok(url);
     }
@@ -56,6 +56,11 @@ pub(super) fn endpoint(desired: &Desired, rules: &dyn Rules) -> Result<Url, Find
         .hint(hint))
 }
 
+/// An IPv6 address is written with brackets in a URL and without elsewhere.
+fn bare(host: &str) -> &str {
+    host.trim_start_matches('[').trim_end_matches(']')
+}
+
 fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.trim().is_empty())
 }
@@ -67,9 +72,12 @@ pub(super) async fn credential(desired: &Desired, allow_commands: bool) -> Resul
     };
     let text = match &desired.credential {
         Credential::Env(name) => variable(name).ok_or_else(|| {
+            // In small letters it may be the value that was put where its name belongs.
+            let usual = name.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_');
+            let shown = if usual { name.as_str() } else { "that is named here" };
             unavailable(
-                format!("the environment variable {name} isn't set, or isn't text"),
-                "set it to the credential",
+                format!("the environment variable {shown} isn't set, or isn't text"),
+                "set it to the credential; the file holds its name, never the value",
             )
         })?,
         Credential::File(path) => {

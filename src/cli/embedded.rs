@@ -68,6 +68,7 @@ pub(super) async fn connect(
     let settings = HttpSettings {
         endpoint,
         secret_headers: vec![(provider.credential_header(), secret.clone())],
+        direct: true,
         user_agent: GENERATOR.to_owned(),
         timeout: connection.timeout(),
         extra_ca: None,

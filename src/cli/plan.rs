@@ -55,6 +55,10 @@ pub(super) async fn plan(args: &PlanArgs, out: &mut Out) -> Result<Exit, Failure
         }
     }
     if let Some(path) = &args.out {
+        if plan.organizations.len() < session.wishes().len() {
+            out.talk(&format!("not saved as {}: not every organisation could be planned\n", path.display()));
+            return Ok(exit);
+        }
         planfile::write(path, &plan)?;
         out.talk(&format!("saved as {}; `rolecall apply --plan {0}` sends it\n", path.display()));
     }

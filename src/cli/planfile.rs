@@ -12,14 +12,24 @@ use crate::model::{FORMAT_VERSION, Plan};
 use crate::plan::verify;
 use crate::report;
 
-/// Writes a plan so that it is there whole or not at all.
+/// Writes a plan so that it is there whole or not at all. A pipe or a device is written to as it is, and a link is
+/// followed.
 pub(super) fn write(path: &Path, plan: &Plan) -> Result<(), Failure> {
     let failed = |why: std::io::Error| Failure::error(format!("{} can't be written: {why}", path.display()));
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let text = report::plan_json(plan);
+    let target = match std::fs::metadata(path) {
+        Ok(meta) if !meta.is_file() => {
+            let mut special = std::fs::OpenOptions::new().write(true).open(path).map_err(failed)?;
+            return special.write_all(text.as_bytes()).map_err(failed);
+        }
+        Ok(_) => path.canonicalize().map_err(failed)?,
+        Err(_) => path.to_owned(),
+    };
+    let folder = target.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut new = NamedTempFile::new_in(folder).map_err(failed)?;
-    new.write_all(report::plan_json(plan).as_bytes()).map_err(failed)?;
+    new.write_all(text.as_bytes()).map_err(failed)?;
     new.as_file().sync_all().map_err(failed)?;
-    new.persist(path).map_err(|why| failed(why.error))?;
+    new.persist(&target).map_err(|why| failed(why.error))?;
     Ok(())
 }
 
@@ -50,11 +60,9 @@ pub(super) fn parse(path: &Path, text: &str) -> Result<Plan, Failure> {
         ))
         .hint("plan again with this version"));
     }
-    let plan: Plan =
-        serde_json::from_value(value).map_err(|why| Failure::error(format!("{shown} is no plan: {why}")))?;
-    for organization in &plan.organizations {
+    for organization in value.get("organizations").and_then(Value::as_array).into_iter().flatten() {
         verify(organization)
             .map_err(|why| Failure::error(format!("{shown}: {why}")).hint("plan again and have it reviewed"))?;
     }
-    Ok(plan)
+    serde_json::from_value(value).map_err(|why| Failure::error(format!("{shown} is no plan: {why}")))
 }

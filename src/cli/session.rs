@@ -9,8 +9,10 @@ use super::exit::{Exit, Failure};
 use super::out::Out;
 use super::{Connection, Paths};
 use crate::desired::{Loaded, Source, load};
-use crate::ledger::{Ledger, facts};
-use crate::model::{Address, Desired, FORMAT_VERSION, Facts, HoldReason, Live, OrganizationPlan, Plan};
+use crate::ledger::{Ledger, Record, facts};
+use crate::model::{
+    Address, Desired, FORMAT_VERSION, Facts, HoldReason, Identity, Kind, Live, OrganizationPlan, Plan, Scope,
+};
 use crate::plan::{PlanInput, Planned, plan};
 use crate::provider;
 
@@ -42,11 +44,8 @@ impl<'a> Session<'a> {
                 .hint("leave it out, or run each organisation by itself"));
         }
         for asserted in &connection.asserted {
-            let listed = wishes
-                .iter()
-                .any(|wish| wish.users.iter().any(|user| asserted.covers(&Address::user(&user.email))));
-            if !listed {
-                return Err(Failure::error(format!("--assert {asserted}: no file lists this user"))
+            if !wishes.iter().any(|wish| speaks_for(wish, asserted)) {
+                return Err(Failure::error(format!("--assert {asserted}: no file speaks for this entity"))
                     .hint("only what a file declares can be sent"));
             }
         }
@@ -100,7 +99,9 @@ impl<'a> Session<'a> {
         let organization = self.connect(desired).await?;
         let records =
             Ledger::read(&organization.connected.ledger).map_err(|why| Failure::error(why.to_string()))?;
-        let known = facts(records.as_deref().unwrap_or_default(), records.is_some());
+        let records = records.unwrap_or_default();
+        organization.owns(&records)?;
+        let known = facts(&records);
         let live = organization.read().await?;
         let planned = organization.plan(&live, &known, None)?;
         out.findings(&planned.warnings, &self.sources());
@@ -111,6 +112,28 @@ impl<'a> Session<'a> {
 impl Organization<'_> {
     pub fn name(&self) -> String {
         format!("{} {}", self.desired.provider, self.desired.organization)
+    }
+
+    /// A ledger of another organisation knows things that aren't so here.
+    pub fn owns(&self, records: &[Record]) -> Result<(), Failure> {
+        let identity = Identity {
+            provider: self.desired.provider,
+            organization: self.desired.organization.clone(),
+            host: self.connected.host.clone(),
+        };
+        match Ledger::foreign(records, &identity) {
+            None => Ok(()),
+            Some(other) => Err(Failure::error(format!(
+                "the ledger {} is of {} {} on {}, and this is {} on {}",
+                self.connected.ledger.display(),
+                other.provider,
+                other.organization,
+                other.host,
+                self.name(),
+                identity.host,
+            ))
+            .hint("name another with --ledger, or move this one away if the organisation has moved")),
+        }
     }
 
     pub async fn read(&self) -> Result<Live, Failure> {
@@ -130,6 +153,19 @@ impl Organization<'_> {
             now: Timestamp::now(),
         };
         plan(&input).map_err(Failure::findings)
+    }
+}
+
+/// Does the file say anything of this entity, by listing it or by managing all of its kind?
+fn speaks_for(wish: &Desired, address: &Address) -> bool {
+    let id_free = Address { id: None, ..address.clone() };
+    match address.kind {
+        Kind::User => {
+            wish.manage.users == Scope::All || wish.users.iter().any(|user| Address::user(&user.email) == id_free)
+        }
+        Kind::Key => {
+            wish.manage.keys == Scope::All || wish.keys.iter().any(|key| Address::key(&key.name) == id_free)
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::check::{Checker, Unique, scope};
+use super::check::{Checker, Targets, Unique, scope};
 use super::field::Field;
 use super::raw::{
     EmailText, InstantText, NameText, RawCredential, RawDelivery, RawEndpoint, RawGuardrails, RawScope,
@@ -197,6 +197,7 @@ fn check_users(raw: Option<Field<Vec<Field<RawUser>>>>, check: &mut Checker<'_>)
 fn check_keys(raw: Option<Field<Vec<Field<RawKey>>>>, check: &mut Checker<'_>) -> Vec<DesiredKey> {
     let mut keys = Vec::new();
     let mut unique = Unique::new(Code::DuplicateKey);
+    let mut targets = Targets::default();
     for Field { mark: _, value } in raw.and_then(|field| field.value).unwrap_or_default() {
         let Some(RawKey { name, id, roles, expires, deliver, absent }) = value else {
             continue;
@@ -216,7 +217,12 @@ fn check_keys(raw: Option<Field<Vec<Field<RawKey>>>>, check: &mut Checker<'_>) -
         let roles = roles.and_then(|field| check.roles(field));
         let expires_place = expires.as_ref().map(|field| check.place(field.mark));
         let expires = expires.and_then(|field| check.instant(field));
-        let deliver = deliver.and_then(|field| check.delivery(field));
+        let deliver = deliver.and_then(|field| {
+            let mark = field.mark;
+            let delivery = check.delivery(field)?;
+            targets.admit(check, &delivery, mark);
+            Some(delivery)
+        });
         let Some(name) = name else { continue };
         let address = match &id {
             Some(id) => Address::key(&name).with_id(id),

@@ -1,7 +1,8 @@
 //! Step two of reading a file: what is true. Everything that is alike for all providers.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::path::{Component, Path, PathBuf};
 
 use url::Url;
 
@@ -11,7 +12,7 @@ use super::raw::{
     RawGuardrails, RawScope, VariableText,
 };
 use super::source::{Mark, Source};
-use super::words::{list_of, nearest};
+use super::words::{list_of, nearest, quote};
 use crate::model::{
     Address, Code, Credential, Delivery, Email, Endpoint, Expiry, Finding, Guardrails, KeyName, NameError, Place,
     RemoteId, RoleName, Rules, Scope,
@@ -72,7 +73,11 @@ impl<'a> Checker<'a> {
         match T::typed(text.clone()) {
             Ok(name) => Some(name),
             Err(why) => {
-                self.invalid(field.mark, format!("{text:?} {why}"), "write the name as the platform shows it");
+                self.invalid(
+                    field.mark,
+                    format!("{} {why}", quote(&text)),
+                    "write the name as the platform shows it",
+                );
                 None
             }
         }
@@ -89,8 +94,12 @@ impl<'a> Checker<'a> {
             Err(why) => {
                 let place = self.place(field.mark);
                 self.push(
-                    Finding::error(Code::InvalidEmail, place, format!("{text:?} is no email address: it {why}"))
-                        .hint("write it like jane@acme.example"),
+                    Finding::error(
+                        Code::InvalidEmail,
+                        place,
+                        format!("{} is no email address: it {why}", quote(&text)),
+                    )
+                    .hint("write it like jane@acme.example"),
                 );
                 None
             }
@@ -103,7 +112,7 @@ impl<'a> Checker<'a> {
         if expiry.is_none() {
             self.invalid(
                 field.mark,
-                format!("{text:?} is no instant"),
+                format!("{} is no instant", quote(&text)),
                 "write it with its zone, like 2027-04-30T20:59:59Z",
             );
         }
@@ -142,7 +151,7 @@ impl<'a> Checker<'a> {
             Finding::warning(
                 Code::UnknownRole,
                 place,
-                format!("`{role}` is no role that {provider} is known to have"),
+                format!("{} is no role that {provider} is known to have", quote(role.as_str())),
             )
             .hint(hint),
         );
@@ -160,9 +169,10 @@ impl<'a> Checker<'a> {
             let Some(AddressText(text)) = item.value else { continue };
             match text.parse::<Address>() {
                 Ok(address) => {
-                    guardrails.protected.insert(address);
+                    let place = self.place(item.mark);
+                    guardrails.protected.insert(address, place);
                 }
-                Err(why) => self.invalid(item.mark, format!("{text:?} is no address"), &why),
+                Err(why) => self.invalid(item.mark, format!("{} is no address", quote(&text)), &why),
             }
         }
         guardrails
@@ -177,7 +187,9 @@ impl<'a> Checker<'a> {
                 match check_url(&text) {
                     Ok(_) => Some(Endpoint::Url(text)),
                     Err((code, message, hint)) => {
-                        self.push(Finding::error(code, place, message).hint(hint));
+                        let finding = Finding::error(code, place, message).hint(hint);
+                        let literal = code == Code::LiteralCredential;
+                        self.push(if literal { finding.without_source() } else { finding });
                         None
                     }
                 }
@@ -272,12 +284,50 @@ impl Unique {
         if let Some(first) = self.seen.get(&key) {
             let hint = format!("the first is on line {first}; merge the two entries");
             let place = check.place(mark);
-            check.push(Finding::error(self.code, place, format!("`{address}` is listed twice")).hint(hint));
+            check.push(Finding::error(self.code, place, format!("{} is listed twice", quote(address))).hint(hint));
             return false;
         }
         self.seen.insert(key, mark.line);
         true
     }
+}
+
+/// Sees to it that no two secrets go to one file: the second would be all that is left.
+#[derive(Default)]
+pub(super) struct Targets {
+    seen: BTreeMap<PathBuf, usize>,
+}
+
+impl Targets {
+    pub fn admit(&mut self, check: &mut Checker<'_>, delivery: &Delivery, mark: Mark) {
+        let Delivery::File(path) = delivery else { return };
+        match self.seen.entry(normal(path)) {
+            Entry::Vacant(entry) => {
+                entry.insert(mark.line);
+            }
+            Entry::Occupied(first) => {
+                let hint = format!("the first is on line {}; give each key a file of its own", first.get());
+                let message = format!("another key's secret goes to {} too", quote(&path.display().to_string()));
+                let place = check.place(mark);
+                check.push(Finding::error(Code::DuplicateDelivery, place, message).hint(hint));
+            }
+        }
+    }
+}
+
+/// The same file under one name, as far as the names alone tell.
+fn normal(path: &Path) -> PathBuf {
+    let mut parts = PathBuf::new();
+    for part in path.components() {
+        match part {
+            Component::CurDir => {}
+            Component::ParentDir if parts.file_name().is_some() => {
+                parts.pop();
+            }
+            _ => parts.push(part),
+        }
+    }
+    parts
 }
 
 /// What an endpoint has to be, wherever its URL came from: HTTPS, or loopback; no credential inside.
@@ -291,6 +341,13 @@ pub fn check_url(text: &str) -> Result<Url, (Code, String, &'static str)> {
             Code::LiteralCredential,
             "the endpoint holds a credential".to_owned(),
             "put it under `credentials`, as a place and not as a value",
+        ));
+    }
+    if url.query().is_some() || url.fragment().is_some() {
+        return Err((
+            Code::LiteralCredential,
+            "the endpoint has a query, in which a credential could stand".to_owned(),
+            "write the URL up to the path; a credential goes under `credentials`, as a place and not as a value",
         ));
     }
     let host = url.host_str().ok_or_else(|| invalid("has no host"))?;

@@ -15,7 +15,7 @@ use super::access::{Entries, FieldAccess, Tagged};
 use super::field::FIELD;
 use super::node::{Located, Node};
 use super::source::{Mark, Source};
-use super::words::{list_of, nearest};
+use super::words::{list_of, nearest, quote};
 use crate::model::{Code, Finding};
 
 /// Below this key nothing is ever quoted: a credential may have been typed where only its place belongs.
@@ -94,13 +94,13 @@ impl<'a> Decoder<'a> {
     fn shown(self) -> String {
         let typed = self.source.slice(self.at.mark.span);
         match &self.at.node {
-            _ if self.secret => "a value that isn't shown".to_owned(),
+            _ if self.secret => "something that isn't shown".to_owned(),
             Node::Null => "nothing".to_owned(),
             Node::List(_) => "a list".to_owned(),
             Node::Map(_) => "a mapping".to_owned(),
             Node::Bool(value) if typed.is_empty() => format!("`{value}`"),
-            Node::Text(text) => format!("`{text}`"),
-            Node::Bool(_) | Node::Number => format!("`{typed}`"),
+            Node::Text(text) => quote(text),
+            Node::Bool(_) | Node::Number => quote(typed),
         }
     }
 
@@ -116,7 +116,9 @@ impl<'a> Decoder<'a> {
         let finding = self.finding(Code::WrongType, format!("expected {expected}, found {found}"));
         let typed = self.source.slice(self.at.mark.span);
         let hint = match (&self.at.node, expected) {
-            (Node::Bool(_) | Node::Number, "text") if !self.secret => Some(format!("quote it: \"{typed}\"")),
+            (Node::Bool(_) | Node::Number, "text") if !self.secret => {
+                Some(format!("put it in quotes: \"{}\"", typed.chars().take(80).collect::<String>()))
+            }
             (Node::Bool(_) | Node::Text(_), "true or false") => Some("write true or false, unquoted".to_owned()),
             (Node::Null, "a list") => {
                 Some("write [] for none, or leave the field out to keep what is live".to_owned())
@@ -175,7 +177,7 @@ impl<'a> Decoder<'a> {
             };
             if let Some(first) = seen.get(name.as_str()) {
                 here.report(
-                    here.finding(Code::DuplicateField, format!("`{name}` is here twice"))
+                    here.finding(Code::DuplicateField, format!("{} is here twice", here.shown()))
                         .hint(format!("the first is on line {}; keep one", first.line)),
                 );
                 continue;
@@ -184,7 +186,7 @@ impl<'a> Decoder<'a> {
             if let Some(known) = known
                 && !known.contains(&name.as_str())
             {
-                let finding = here.finding(Code::UnknownField, format!("there is no field `{name}` here"));
+                let finding = here.finding(Code::UnknownField, format!("there is no field {} here", here.shown()));
                 let hint = match nearest(name, known.iter().copied()) {
                     Some(near) => format!("did you mean `{near}`?"),
                     None => format!("there are {}", list_of(known, "and")),

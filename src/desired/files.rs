@@ -35,7 +35,8 @@ pub fn load(paths: &[PathBuf], rules: impl Fn(ProviderName) -> &'static dyn Rule
             loaded.findings.append(&mut findings);
             continue;
         };
-        if source.is_whole && !named && !mentions_provider(&source.text) {
+        if !named && !mentions_provider(&source.text) {
+            // Somebody else's YAML, broken or not.
             continue;
         }
         let (desired, mut found) =
@@ -105,7 +106,8 @@ fn yaml_files(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
 /// A quick look, so that a folder may hold other YAML, broken or not.
 fn mentions_provider(text: &str) -> bool {
     text.lines().any(|line| {
-        let key = line.trim_start_matches(['"', '\'', '{', ' ']);
+        // Of the document itself: not indented, unless in braces.
+        let key = line.strip_prefix('{').map_or(line, str::trim_start).trim_start_matches(['"', '\'']);
         key.strip_prefix("provider").is_some_and(|rest| rest.trim_start_matches(['"', '\'', ' ']).starts_with(':'))
     })
 }
@@ -115,7 +117,11 @@ fn refuse_twins(loaded: &mut Loaded) {
     let wishes: Vec<&Desired> = loaded.files.iter().filter_map(|file| file.desired.as_ref()).collect();
     let mut twins = Vec::new();
     for (index, one) in wishes.iter().enumerate() {
-        let same = |other: &&&Desired| other.provider == one.provider && other.organization == one.organization;
+        // Some file systems don't tell case apart, and ledgers are files.
+        let name = one.organization.as_str();
+        let same = |other: &&&Desired| {
+            other.provider == one.provider && other.organization.as_str().eq_ignore_ascii_case(name)
+        };
         if let Some(first) = wishes[..index].iter().find(same) {
             twins.push(
                 Finding::error(

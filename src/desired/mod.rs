@@ -9,6 +9,7 @@ mod files;
 mod node;
 mod raw;
 mod schema;
+mod scrub;
 mod source;
 mod words;
 
@@ -27,7 +28,10 @@ pub fn check_source(
     rules: impl Fn(ProviderName) -> &'static dyn Rules,
 ) -> (Option<Desired>, Vec<Finding>) {
     let mut findings = Vec::new();
-    let desired = check_tree(source, rules, &mut findings);
+    let mut secrets = Vec::new();
+    let desired = check_tree(source, rules, &mut findings, &mut secrets);
+    let findings: Vec<Finding> =
+        findings.into_iter().map(|finding| scrub::scrub(finding, &secrets, source)).collect();
     let failed = findings.iter().any(Finding::is_error);
     (desired.filter(|_| !failed), findings)
 }
@@ -36,6 +40,7 @@ fn check_tree(
     source: &Source,
     rules: impl Fn(ProviderName) -> &'static dyn Rules,
     findings: &mut Vec<Finding>,
+    secrets: &mut Vec<String>,
 ) -> Option<Desired> {
     let root = match node::parse(source) {
         Ok(root) => root,
@@ -44,6 +49,7 @@ fn check_tree(
             return None;
         }
     };
+    *secrets = scrub::candidates(&root);
     let provider = provider_of(source, &root, findings)?;
     match provider {
         ProviderName::Bitpanda => {

@@ -32,6 +32,9 @@ pub enum Node {
 /// Deeper than the format ever is, and shallow enough for a small stack.
 const MAX_DEPTH: usize = 24;
 
+/// Enough for 300,000 users, and little enough to be read within seconds.
+const MAX_NODES: usize = 5_000_000;
+
 /// Reads the one document of a file.
 pub fn parse(source: &Source) -> Result<Located, Finding> {
     match serde_yaml::from_str_with_options::<Spanned<Node>>(&source.text, options(source.text.len())) {
@@ -43,7 +46,7 @@ pub fn parse(source: &Source) -> Result<Located, Finding> {
 /// A node takes at least two bytes of text, so a budget in proportion to the file refuses what aliases blow up
 /// and nothing that was typed out.
 fn options(bytes: usize) -> serde_yaml::Options {
-    let nodes = bytes.saturating_add(1_000);
+    let nodes = bytes.saturating_add(1_000).min(MAX_NODES);
     serde_yaml::options! {
         budget: serde_yaml::budget! {
             max_depth: MAX_DEPTH,

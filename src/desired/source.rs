@@ -1,5 +1,6 @@
 //! A file's text, and where in it something stands.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
@@ -83,19 +84,23 @@ impl Source {
         self.place(Mark { line, column, span: Span { start, end: start } })
     }
 
-    /// Could a credential stand on this line? Such a line is never shown, even when it is wrong YAML.
-    pub fn may_hold_secret(&self, line: usize) -> bool {
+    /// The lines on which a credential could stand. They are never shown, even when they are wrong YAML.
+    pub fn lines_with_secrets(&self) -> BTreeSet<usize> {
         const WORDS: &[&str] = &["credential", "secret", "token", "password", "api_key", "apikey", "api-key"];
-        let lines = self.text.lines().take(line);
-        let block = lines
-            .clone()
-            .filter(|text| text.starts_with(|c: char| !c.is_whitespace() && c != '#' && c != '}'))
-            .last();
-        let own = lines.last().unwrap_or_default().to_lowercase();
-        let in_url = own.split_once("://").is_some_and(|(_, rest)| rest.contains('@'));
-        in_url
-            || WORDS.iter().any(|word| own.contains(word))
-            || block.is_some_and(|text| text.starts_with("credentials"))
+        let mut within = false;
+        let mut lines = BTreeSet::new();
+        for (index, line) in self.text.lines().enumerate() {
+            let starts_block = line.starts_with(|c: char| !c.is_whitespace() && !matches!(c, '#' | '}' | ']'));
+            if starts_block {
+                within = line.trim_start_matches(['"', '\'', '{']).starts_with("credentials");
+            }
+            let lower = line.to_lowercase();
+            let in_url = lower.split_once("://").is_some_and(|(_, rest)| rest.contains('@'));
+            if within || in_url || WORDS.iter().any(|word| lower.contains(word)) {
+                lines.insert(index + 1);
+            }
+        }
+        lines
     }
 
     pub fn slice(&self, span: Span) -> &str {
@@ -117,6 +122,17 @@ fn read_bounded(path: &Path) -> std::io::Result<Option<Vec<u8>>> {
     Ok((bytes.len() as u64 <= MAX_BYTES).then_some(bytes))
 }
 
+fn utf16_lossy(bytes: &[u8]) -> String {
+    let little = bytes.starts_with(&[0xff, 0xfe]);
+    let unit = |pair: &[u8]| match pair {
+        [a, b] if little => u16::from_le_bytes([*a, *b]),
+        [a, b] => u16::from_be_bytes([*a, *b]),
+        _ => 0xfffd,
+    };
+    let units: Vec<u16> = bytes[2..].chunks(2).map(unit).collect();
+    String::from_utf16_lossy(&units)
+}
+
 /// The text, or what can be shown of it.
 fn decode(mut bytes: Vec<u8>, at: &Place, findings: &mut Vec<Finding>) -> Result<String, String> {
     let name = &at.file;
@@ -125,7 +141,7 @@ fn decode(mut bytes: Vec<u8>, at: &Place, findings: &mut Vec<Finding>) -> Result
             Finding::error(Code::NotUtf8, at.clone(), format!("`{name}` is UTF-16"))
                 .hint("save it as UTF-8 without a byte order mark"),
         );
-        return Err(String::new());
+        return Err(utf16_lossy(&bytes));
     }
     if bytes.starts_with(&[0xef, 0xbb, 0xbf]) {
         bytes.drain(..3);

@@ -52,20 +52,32 @@ pub struct GraphQlError {
     pub message: String,
     /// From `errorType`, `extensions.code`, or the word before the first colon of the message.
     pub code: Option<String>,
-    /// Such as `organisationManagement.listUsers`.
-    pub path: Option<String>,
+    /// Such as `organisationManagement`, `listUsers`. Empty where the request as such was refused.
+    pub path: Vec<String>,
 }
 
 impl fmt::Display for GraphQlError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { message, code, path } = self;
         write!(f, "\"{message}\"")?;
-        match (code, path) {
-            (Some(code), Some(path)) => write!(f, " ({code}, at {path})"),
-            (Some(code), None) => write!(f, " ({code})"),
-            (None, Some(path)) => write!(f, " (at {path})"),
-            (None, None) => Ok(()),
+        let path = path.join(".");
+        match (code, path.is_empty()) {
+            (Some(code), false) => write!(f, " ({code}, at {path})"),
+            (Some(code), true) => write!(f, " ({code})"),
+            (None, false) => write!(f, " (at {path})"),
+            (None, true) => Ok(()),
         }
+    }
+}
+
+impl GraphQlError {
+    /// Did the field itself refuse, before it had an effect? An error below it, or one of the platform's own, says
+    /// that it ran.
+    fn is_refusal(&self) -> bool {
+        const OWN: &[&str] = &["INTERNAL", "TIMEOUT", "UNAVAILABLE", "DOWNSTREAM"];
+        let own =
+            self.code.as_deref().is_some_and(|code| OWN.iter().any(|word| code.to_uppercase().contains(word)));
+        self.path.len() <= 1 && !own
     }
 }
 
@@ -85,12 +97,13 @@ impl CallError {
         match self {
             Self::Transport(TransportError::NotSent(_) | TransportError::Redirected(_))
             | Self::CredentialRefused(_)
-            | Self::RateLimited { .. }
-            | Self::GraphQl(_) => Effect::None,
+            | Self::RateLimited { .. } => Effect::None,
+            Self::GraphQl(errors) if errors.iter().all(GraphQlError::is_refusal) => Effect::None,
             Self::Status { status, .. } if *status < 500 => Effect::None,
             Self::Transport(TransportError::NoAnswer(_) | TransportError::TooLarge(_))
             | Self::Status { .. }
             | Self::NotJson(_)
+            | Self::GraphQl(_)
             | Self::Partial(_)
             | Self::NoData
             | Self::Shape { .. } => Effect::Unknown,
@@ -148,7 +161,8 @@ impl CallError {
             Self::Transport(TransportError::TooLarge(_)) | Self::Status { .. } | Self::NotJson(_) => {
                 "check that the endpoint is the GraphQL endpoint, path included"
             }
-            Self::GraphQl(_) | Self::Partial(_) | Self::NoData | Self::Shape { .. } => {
+            Self::GraphQl(_) => "the platform's words say why; `rolecall drift` shows how things stand",
+            Self::Partial(_) | Self::NoData | Self::Shape { .. } => {
                 "the API may have changed; run again with -v and report it with the versions of both"
             }
         }
@@ -252,12 +266,8 @@ fn graphql_error(error: &Value, redactor: &Redactor) -> GraphQlError {
         is_code.then(|| word.to_owned())
     };
     let code = text(error.get("errorType")).or_else(|| text(error.pointer("/extensions/code"))).or_else(prefix);
-    let path = error.get("path").and_then(Value::as_array).map(|steps| {
-        let steps: Vec<String> = steps
-            .iter()
-            .map(|step| step.as_str().map_or_else(|| step.to_string(), |name| redactor.clean(name)))
-            .collect();
-        steps.join(".")
-    });
+    let steps = error.get("path").and_then(Value::as_array).into_iter().flatten();
+    let path =
+        steps.map(|step| step.as_str().map_or_else(|| step.to_string(), |name| redactor.clean(name))).collect();
     GraphQlError { message, code, path }
 }

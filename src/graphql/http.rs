@@ -17,6 +17,8 @@ pub struct HttpSettings {
     pub endpoint: Url,
     /// Headers that carry the credential.
     pub secret_headers: Vec<(&'static str, SecretString)>,
+    /// Go there directly, whatever proxy the environment names.
+    pub direct: bool,
     pub user_agent: String,
     /// For one request, from connecting to the last byte.
     pub timeout: Duration,
@@ -34,7 +36,7 @@ pub struct HttpTransport {
 
 impl HttpTransport {
     pub fn new(settings: HttpSettings) -> Result<Self, String> {
-        let HttpSettings { endpoint, secret_headers, user_agent, timeout, extra_ca } = settings;
+        let HttpSettings { endpoint, secret_headers, direct, user_agent, timeout, extra_ca } = settings;
         // Several in one process are fine: only the first is taken, and all are the same.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let mut headers = HeaderMap::new();
@@ -51,6 +53,9 @@ impl HttpTransport {
             .redirect(Policy::none())
             .connect_timeout(timeout.min(Duration::from_secs(10)))
             .timeout(timeout);
+        if direct {
+            builder = builder.no_proxy();
+        }
         if let Some(pem) = extra_ca {
             let certificates = Certificate::from_pem_bundle(&pem)
                 .map_err(|why| format!("the extra certificate authorities can't be read: {why}"))?;

@@ -23,8 +23,8 @@ struct Sent<'a> {
 }
 
 /// Folds the records, oldest first.
-pub fn facts(records: &[Record], ledger_found: bool) -> Facts {
-    let mut facts = Facts { ledger_found, ..Facts::default() };
+pub fn facts(records: &[Record]) -> Facts {
+    let mut facts = Facts { ledger_found: !records.is_empty(), ..Facts::default() };
     let mut invited_in: BTreeMap<&Address, &str> = BTreeMap::new();
     let sent = gather(records);
     for (index, record) in records.iter().enumerate() {
@@ -42,6 +42,7 @@ pub fn facts(records: &[Record], ledger_found: bool) -> Facts {
                 sighted(address, *seen, same_run, &mut facts);
             }
             Event::Settled { address } => settle(address, &mut facts),
+            Event::Lost { .. } => facts.updates_lose = true,
             Event::RunStarted { .. }
             | Event::Outcome { .. }
             | Event::Delivery { .. }
@@ -79,6 +80,7 @@ fn gather(records: &[Record]) -> BTreeMap<usize, Sent<'_>> {
             Event::RunStarted { .. }
             | Event::Sighting { .. }
             | Event::Settled { .. }
+            | Event::Lost { .. }
             | Event::RunFinished { .. }
             | Event::Recovered { .. } => {}
         }
@@ -89,6 +91,10 @@ fn gather(records: &[Record]) -> BTreeMap<usize, Sent<'_>> {
 fn learn(sent: &Sent<'_>, facts: &mut Facts) {
     let outcome = sent.outcome.unwrap_or(Outcome::Unsure);
     if matches!(outcome, Outcome::Failed | Outcome::Skipped) {
+        // A key whose delivery failed was made all the same, and may still be live.
+        if let (Entity::Key(key), Action::Create, Some(_)) = (&sent.change.after, sent.change.action, sent.id) {
+            learn_mint(sent, key, facts);
+        }
         return;
     }
     facts.not_taken.retain(|earlier| earlier.change.address != sent.change.address);
@@ -132,9 +138,16 @@ fn learn_mint(sent: &Sent<'_>, key: &Key, facts: &mut Facts) {
             roles: key.roles.clone(),
             expires: key.expires,
             known: sent.known.clone(),
+            among: None,
         });
         return;
     };
+    if sent.arrived {
+        // From here on a new namesake may be anybody's. What was there when this one was asked for may be ours.
+        for lost in facts.lost_mints.iter_mut().filter(|lost| lost.name == key.name && lost.among.is_none()) {
+            lost.among = Some(sent.known.clone());
+        }
+    }
     let mut supersedes = BTreeSet::new();
     if let Some(Entity::Key(Key { id: Some(old), .. })) = &sent.change.before {
         if let Some(older) = facts.minted.get(old) {

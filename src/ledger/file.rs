@@ -20,6 +20,16 @@ pub enum LedgerError {
     Damaged { path: String, line: usize, why: String },
 }
 
+/// How a ledger's text ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ending {
+    Whole,
+    /// Only the newline is missing.
+    NoNewline,
+    /// The writer died within a line, or before it had marked one as broken: so many bytes can't be read.
+    Torn(usize),
+}
+
 #[derive(Debug)]
 pub(super) struct LedgerFile {
     path: PathBuf,
@@ -27,12 +37,13 @@ pub(super) struct LedgerFile {
 }
 
 impl LedgerFile {
-    /// The file, its records, and how many bytes its last line broke off with.
-    pub fn open(path: &Path) -> Result<(Self, Vec<Record>, Option<usize>), LedgerError> {
+    /// The file, its records, and how it ends.
+    pub fn open(path: &Path) -> Result<(Self, Vec<Record>, Ending), LedgerError> {
         let failed = |why| LedgerError::Io { path: path.display().to_string(), why };
         if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
             std::fs::create_dir_all(folder).map_err(failed)?;
         }
+        refuse_special(path).map_err(failed)?;
         let mut options = OpenOptions::new();
         options.create(true).read(true).append(true);
         #[cfg(unix)]
@@ -49,8 +60,8 @@ impl LedgerFile {
         }
         let mut bytes = Vec::new();
         file.read_to_end(&mut bytes).map_err(failed)?;
-        let (records, torn) = parse(path, &bytes)?;
-        Ok((Self { path: path.to_owned(), file }, records, torn))
+        let (records, ending) = parse(path, &bytes)?;
+        Ok((Self { path: path.to_owned(), file }, records, ending))
     }
 
     pub fn append(&mut self, record: &Record) -> Result<(), LedgerError> {
@@ -73,44 +84,54 @@ impl LedgerFile {
     }
 }
 
+/// A device may be written to for ever and read without end.
+fn refuse_special(path: &Path) -> io::Result<()> {
+    match std::fs::metadata(path) {
+        Ok(meta) if !meta.is_file() => Err(io::Error::other("it is no regular file")),
+        Err(why) if why.kind() != io::ErrorKind::NotFound => Err(why),
+        Ok(_) | Err(_) => Ok(()),
+    }
+}
+
 pub(super) fn read(path: &Path) -> Result<Option<Vec<Record>>, LedgerError> {
-    match std::fs::read(path) {
+    match refuse_special(path).and_then(|()| std::fs::read(path)) {
         Ok(bytes) => parse(path, &bytes).map(|(records, _)| Some(records)),
         Err(why) if why.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(why) => Err(LedgerError::Io { path: path.display().to_string(), why }),
     }
 }
 
-/// A line that can't be read is a torn one only if it is the last, or if the next says that it recovered.
-fn parse(path: &Path, bytes: &[u8]) -> Result<(Vec<Record>, Option<usize>), LedgerError> {
+/// Lines that can't be read are what a dying writer left only at the end, or before a line that says so.
+fn parse(path: &Path, bytes: &[u8]) -> Result<(Vec<Record>, Ending), LedgerError> {
     let mut records: Vec<Record> = Vec::new();
+    // The first of the unreadable lines that nothing has accounted for yet.
     let mut bad: Option<(usize, String)> = None;
-    let whole = bytes.is_empty() || bytes.ends_with(b"\n");
-    let lines: Vec<&[u8]> = bytes.split(|byte| *byte == b'\n').collect();
-    for (index, line) in lines.iter().enumerate() {
-        let last = index + 1 == lines.len();
-        if line.is_empty() || (last && !whole) {
+    let mut bad_bytes = 0;
+    for (index, line) in bytes.split(|byte| *byte == b'\n').enumerate() {
+        if line.is_empty() {
             continue;
         }
-        match serde_json::from_slice::<Record>(line) {
-            Ok(record) => {
-                match (&bad, &record.event) {
-                    (Some(_), Event::Recovered { .. }) | (None, _) => bad = None,
-                    (Some((line, why)), _) => return Err(damaged(path, *line, why.clone())),
-                }
+        match (serde_json::from_slice::<Record>(line), &bad) {
+            (Ok(record), Some((line, why))) if !matches!(record.event, Event::Recovered { .. }) => {
+                return Err(damaged(path, *line, why.clone()));
+            }
+            (Ok(record), _) => {
+                bad = None;
+                bad_bytes = 0;
                 records.push(record);
             }
-            Err(why) => match &bad {
-                Some((line, why)) => return Err(damaged(path, *line, why.clone())),
-                None => bad = Some((index + 1, why.to_string())),
-            },
+            (Err(why), _) => {
+                bad_bytes += line.len();
+                bad.get_or_insert((index + 1, why.to_string()));
+            }
         }
     }
-    if let Some((line, why)) = bad {
-        return Err(damaged(path, line, why));
-    }
-    let torn = (!whole).then(|| lines.last().map_or(0, |line| line.len()));
-    Ok((records, torn))
+    let ending = match bad {
+        Some(_) => Ending::Torn(bad_bytes),
+        None if bytes.is_empty() || bytes.ends_with(b"\n") => Ending::Whole,
+        None => Ending::NoNewline,
+    };
+    Ok((records, ending))
 }
 
 /// serde_json quotes nothing of the line but its kind of error and the column.

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 pub use facts::facts;
 pub use file::LedgerError;
-use file::LedgerFile;
+use file::{Ending, LedgerFile};
 
 use crate::model::{Address, Change, Facts, Identity, Outcome, RemoteId};
 
@@ -61,6 +61,8 @@ pub enum Event {
     Delivery { mutation: String, address: Address, id: RemoteId, arrived: bool },
     /// A read did or didn't show somebody who was invited.
     Sighting { address: Address, seen: bool },
+    /// An update cleared something that it doesn't carry.
+    Lost { address: Address, what: String },
     /// What had not been taken is in effect after all.
     Settled { address: Address },
     /// The apply is over. `converged` is absent where the last read failed.
@@ -78,7 +80,6 @@ pub struct Ledger {
     /// None: in memory only.
     file: Option<LedgerFile>,
     records: Vec<Record>,
-    found: bool,
 }
 
 impl Ledger {
@@ -89,17 +90,21 @@ impl Ledger {
 
     /// Opens, or makes, the ledger and keeps other applies out until it is dropped.
     pub fn open(path: &Path, run: &str, at: Timestamp) -> Result<Self, LedgerError> {
-        let (mut file, records, torn) = LedgerFile::open(path)?;
-        let found = !records.is_empty();
-        let mut ledger = Self { file: None, records, found };
-        if let Some(torn_bytes) = torn {
-            file.end_line()?;
-            ledger.file = Some(file);
-            ledger.append(Record { at, run: run.to_owned(), event: Event::Recovered { torn_bytes } })?;
-        } else {
-            ledger.file = Some(file);
+        let (file, records, ending) = LedgerFile::open(path)?;
+        let mut ledger = Self { file: Some(file), records };
+        match ending {
+            Ending::Whole => {}
+            Ending::NoNewline => ledger.end_line()?,
+            Ending::Torn(torn_bytes) => {
+                ledger.end_line()?;
+                ledger.append(Record { at, run: run.to_owned(), event: Event::Recovered { torn_bytes } })?;
+            }
         }
         Ok(ledger)
+    }
+
+    fn end_line(&mut self) -> Result<(), LedgerError> {
+        self.file.as_mut().map_or(Ok(()), LedgerFile::end_line)
     }
 
     /// Reads a ledger without locking it. None: there is none.
@@ -116,12 +121,20 @@ impl Ledger {
         Ok(())
     }
 
+    /// The first organisation in it that isn't this one.
+    pub fn foreign<'a>(records: &'a [Record], identity: &Identity) -> Option<&'a Identity> {
+        records.iter().find_map(|record| match &record.event {
+            Event::RunStarted { identity: written, .. } => (written != identity).then_some(written),
+            _ => None,
+        })
+    }
+
     pub fn records(&self) -> &[Record] {
         &self.records
     }
 
     /// What the planner may take from it.
     pub fn facts(&self) -> Facts {
-        facts(&self.records, self.found || !self.records.is_empty())
+        facts(&self.records)
     }
 }

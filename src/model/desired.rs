@@ -1,6 +1,6 @@
 //! What the file says, checked and resolved.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use super::{Address, Email, Expiry, KeyName, Place, ProviderName, RemoteId, RoleName};
@@ -111,11 +111,12 @@ pub enum Scope {
 #[derive(Clone, Debug)]
 pub struct Guardrails {
     pub min_admins: usize,
-    pub protected: BTreeSet<Address>,
+    /// And where the file says so.
+    pub protected: BTreeMap<Address, Place>,
 }
 
 impl Default for Guardrails {
     fn default() -> Self {
-        Self { min_admins: 1, protected: BTreeSet::new() }
+        Self { min_admins: 1, protected: BTreeMap::new() }
     }
 }

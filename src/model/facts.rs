@@ -21,6 +21,8 @@ pub struct Facts {
     pub minted: BTreeMap<RemoteId, MintedKey>,
     /// Mints whose answer never came.
     pub lost_mints: Vec<LostMint>,
+    /// Has an update of a user been seen to clear what it doesn't carry?
+    pub updates_lose: bool,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -70,4 +72,6 @@ pub struct LostMint {
     pub expires: Option<Expiry>,
     /// Ids of the namesakes that were there before we asked.
     pub known: BTreeSet<RemoteId>,
+    /// Where a later mint of the name has arrived: the namesakes that were there before that one.
+    pub among: Option<BTreeSet<RemoteId>>,
 }

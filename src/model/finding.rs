@@ -110,6 +110,10 @@ codes! {
     WrongOwnKey => "wrong-own-key",
     /// A key that stops working soon.
     KeyExpires => "key-expires",
+    /// A protected address that nobody has.
+    UnmatchedAddress => "unmatched-address",
+    /// Two secrets that would go to one file.
+    DuplicateDelivery => "duplicate-delivery",
 }
 
 impl fmt::Display for Code {

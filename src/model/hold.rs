@@ -48,6 +48,8 @@ pub enum HoldReason {
     AwaitingApproval { since: Timestamp },
     /// An old key that works until its successor is delivered and a later plan retires it.
     Superseded,
+    /// An earlier update cleared what it doesn't carry, so another would too.
+    WouldLose { fields: String },
     /// It is what we call the platform with.
     OwnAccess,
     /// It may be what we call the platform with.
@@ -70,6 +72,7 @@ impl HoldReason {
             Self::InvitationVanished { .. }
             | Self::InvitationUnsure { .. }
             | Self::InvitationCannotBeCancelled { .. }
+            | Self::WouldLose { .. }
             | Self::OwnAccess
             | Self::PerhapsOwnAccess
             | Self::Protected
@@ -123,6 +126,10 @@ impl fmt::Display for HoldReason {
             Self::Superseded => {
                 f.write_str("keeps working until its successor is delivered; a later plan retires it")
             }
+            Self::WouldLose { fields } => write!(
+                f,
+                "an earlier update cleared what it doesn't carry, so this one would clear the {fields}; change it by hand, or accept that with `--assert`"
+            ),
             Self::OwnAccess => f.write_str("rolecall itself calls with this key, and would lock itself out"),
             Self::PerhapsOwnAccess => f.write_str(
                 "rolecall may itself be calling with this key; name the one it uses as `own: { key: … }`",

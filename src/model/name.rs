@@ -46,7 +46,7 @@ pub enum NameError {
     Empty,
     #[error("starts or ends with white space")]
     Padded,
-    #[error("has a control character, or one that turns the reading direction")]
+    #[error("has a control or an invisible character")]
     Control,
     #[error("is longer than {0} characters")]
     Long(usize),
@@ -55,9 +55,14 @@ pub enum NameError {
 /// The longest name, in characters, that the file may ask for.
 pub const MAX_NAME: usize = 256;
 
-/// Does this character move the cursor or turn the reading direction? Either can make a line say something else.
-pub fn moves_text(c: char) -> bool {
-    c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+/// Does this character move the cursor, turn the reading direction, or not show at all? Each can make a line say
+/// something else than it seems to.
+pub fn is_deceptive(c: char) -> bool {
+    c.is_control()
+        || matches!(
+            c,
+            '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}'
+        )
 }
 
 fn check_name(text: &str) -> Result<(), NameError> {
@@ -67,7 +72,7 @@ fn check_name(text: &str) -> Result<(), NameError> {
     if text.trim() != text {
         return Err(NameError::Padded);
     }
-    if text.chars().any(moves_text) {
+    if text.chars().any(is_deceptive) {
         return Err(NameError::Control);
     }
     if text.chars().count() > MAX_NAME {
@@ -134,7 +139,7 @@ pub enum EmailError {
     NoLocal,
     #[error("has no domain after the `@`")]
     NoDomain,
-    #[error("has white space or a control character")]
+    #[error("has white space, or a control or invisible character")]
     Space,
     #[error("is longer than 254 characters")]
     Long,
@@ -151,7 +156,7 @@ impl Email {
     /// Checks what a person typed.
     pub fn parse(text: &str) -> Result<Self, EmailError> {
         let text = text.trim();
-        if text.chars().any(|c| c.is_whitespace() || c.is_control()) {
+        if text.chars().any(|c| c.is_whitespace() || is_deceptive(c)) {
             return Err(EmailError::Space);
         }
         let (local, domain) = text.split_once('@').ok_or(EmailError::NoAt)?;

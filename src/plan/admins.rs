@@ -46,8 +46,10 @@ pub(super) fn count(input: &PlanInput<'_>, changes: &[Change]) -> Admins {
         };
         let User { roles, enabled, .. } = after;
         let usable_after = *enabled == Seen::Known(true) && input.rules.is_admin(roles);
-        admins.after += usize::from(usable_after && reliable);
-        if usable_after && reliable && !usable {
+        // Whoever only gets `enabled` back can't be seen to have it, so nobody is demoted in their favour.
+        let visible = usable || *roles != user.roles;
+        admins.after += usize::from(usable_after && reliable && visible);
+        if usable_after && reliable && visible && !usable {
             admins.gained.insert((*address).clone());
         }
         if usable && !usable_after {

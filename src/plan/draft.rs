@@ -40,7 +40,7 @@ impl<'a> Draft<'a> {
 
     fn obstacle(&self, change: &Change) -> Option<HoldReason> {
         let protected = &self.input.desired.guardrails.protected;
-        if protected.iter().any(|address| address.covers(&change.address)) {
+        if protected.keys().any(|address| address.covers(&change.address)) {
             return Some(HoldReason::Protected);
         }
         if let Some(reason) = self.own_access(change) {

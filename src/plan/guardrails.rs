@@ -2,7 +2,28 @@
 
 use super::PlanInput;
 use super::admins::Admins;
-use crate::model::{Action, Address, Cause, Change, Kind, Refusal, Scope};
+use crate::model::{Action, Address, Cause, Change, Code, Finding, Kind, Refusal, Scope};
+
+/// A protected address that nobody has protects nobody: probably a typo.
+pub(super) fn unmatched(input: &PlanInput<'_>) -> Vec<Finding> {
+    let PlanInput { desired, live, .. } = *input;
+    let users = live.users.items.iter().map(|user| Address::user(&user.email).with_id(&user.id));
+    let keys = live.keys.items.iter().map(|key| Address::key(&key.name).with_id(&key.id));
+    let wished = desired.users.iter().map(|wish| Address::user(&wish.email));
+    let known: Vec<Address> = users.chain(keys).chain(wished).collect();
+    let unknown =
+        desired.guardrails.protected.iter().filter(|(address, _)| !known.iter().any(|k| address.covers(k)));
+    unknown
+        .map(|(address, place)| {
+            Finding::warning(
+                Code::UnmatchedAddress,
+                place.clone(),
+                format!("`{address}` is protected and nobody has that address"),
+            )
+            .hint("check its spelling; `rolecall drift` shows every address")
+        })
+        .collect()
+}
 
 pub(super) fn judge(input: &PlanInput<'_>, changes: &[Change], admins: &Admins) -> Vec<Refusal> {
     let mut refusals = Vec::new();

@@ -26,6 +26,7 @@ pub(super) fn check_own(input: &PlanInput<'_>, draft: &mut Draft<'_>) {
     match found {
         None => draft.findings.push(wrong(format!("no live key has the id {id}"))),
         Some(key) if !key.enabled => draft.findings.push(wrong(format!("the key {id} is disabled"))),
+        Some(key) if has_expired(input, key) => draft.findings.push(wrong(format!("the key {id} has expired"))),
         Some(key) if !input.rules.is_admin(&key.roles) => {
             draft.findings.push(wrong(format!("the key {id} may not read this organisation")));
         }
@@ -48,7 +49,9 @@ pub(super) fn check_own(input: &PlanInput<'_>, draft: &mut Draft<'_>) {
 pub(super) fn plan_keys(input: &PlanInput<'_>, draft: &mut Draft<'_>) {
     let pinned: BTreeSet<&RemoteId> = input.desired.keys.iter().filter_map(|wish| wish.id.as_ref()).collect();
     let mut named: BTreeMap<&KeyName, Vec<&LiveKey>> = BTreeMap::new();
-    for key in input.live.keys.items.iter().filter(|key| key.enabled && !pinned.contains(&key.id)) {
+    // An expired key works no more than a disabled one, and the API may go on calling it enabled.
+    let works = |key: &&LiveKey| key.enabled && !has_expired(input, key);
+    for key in input.live.keys.items.iter().filter(works).filter(|key| !pinned.contains(&key.id)) {
         named.entry(&key.name).or_default().push(key);
     }
     let mut listed: BTreeSet<&KeyName> = BTreeSet::new();
@@ -68,6 +71,10 @@ pub(super) fn plan_keys(input: &PlanInput<'_>, draft: &mut Draft<'_>) {
             }
         }
     }
+}
+
+fn has_expired(input: &PlanInput<'_>, key: &LiveKey) -> bool {
+    key.expires.is_some_and(|expires| expires.is_past(input.now))
 }
 
 fn as_read(key: &LiveKey) -> Key {
@@ -126,6 +133,13 @@ fn plan_pinned(input: &PlanInput<'_>, wish: &DesiredKey, id: &RemoteId, draft: &
         );
         return;
     }
+    if has_expired(input, key) {
+        draft.findings.push(
+            Finding::error(Code::ExpiryInPast, wish.place.clone(), format!("the key {id} has expired"))
+                .hint("remove `id` and choose a later `expires` to have a successor minted"),
+        );
+        return;
+    }
     if !key.enabled {
         let before = as_read(key);
         let after = Key { enabled: true, ..before.clone() };
@@ -156,6 +170,7 @@ fn secret_lost(input: &PlanInput<'_>, key: &LiveKey) -> bool {
                 && lost.roles == key.roles
                 && lost.expires == key.expires
                 && !lost.known.contains(&key.id)
+                && lost.among.as_ref().is_none_or(|among| among.contains(&key.id))
         }),
     }
 }
@@ -283,6 +298,11 @@ fn mint(input: &PlanInput<'_>, wish: &DesiredKey, old: Option<&LiveKey>, draft: 
 
 fn plan_unlisted(input: &PlanInput<'_>, key: &LiveKey, namesakes: bool, draft: &mut Draft<'_>) {
     let address = address_of(key, namesakes);
+    if secret_lost(input, key) {
+        // We made it and nobody can use it, whatever the file says of it today.
+        draft.change(retire(key, address, Cause::SecretLost), None);
+        return;
+    }
     if input.desired.manage.keys == Scope::Listed {
         let privileged = input.rules.is_admin(&key.roles);
         draft.hold(address, HoldReason::Unmanaged { privileged });

@@ -59,6 +59,7 @@ pub fn plan(input: &PlanInput<'_>) -> Result<Planned, Vec<Finding>> {
     keys::check_own(input, &mut draft);
     users::plan_users(input, &mut draft);
     keys::plan_keys(input, &mut draft);
+    draft.findings.extend(guardrails::unmatched(input));
     if let Some(only) = input.only {
         draft.changes.retain(|change| only.contains(&change.address));
     }

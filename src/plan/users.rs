@@ -84,6 +84,12 @@ fn plan_present(input: &PlanInput<'_>, wish: &DesiredUser, user: &LiveUser, draf
     if !roles_differ && !enabled_differs && !asserted {
         return;
     }
+    if input.facts.updates_lose && !asserted {
+        if let Some(fields) = unsent_values(&before) {
+            draft.hold(address, HoldReason::WouldLose { fields });
+            return;
+        }
+    }
     let effects = match (wanted, before.enabled) {
         (true, Seen::Unreadable) => vec![Effect::MayReEnable],
         (true, Seen::Known(false)) => vec![Effect::ReEnables],
@@ -98,6 +104,14 @@ fn plan_present(input: &PlanInput<'_>, wish: &DesiredUser, user: &LiveUser, draf
     let change =
         Change { address, action, before: Some(Entity::User(before)), after: Entity::User(after), cause, effects };
     draft.change(change, Some(&wish.place));
+}
+
+/// What a user has that an update doesn't carry.
+fn unsent_values(user: &User) -> Option<String> {
+    let fields = [("first name", &user.first_name), ("last name", &user.last_name), ("phone", &user.phone)];
+    let kept = fields.iter().filter(|(_, value)| value.as_ref().is_some_and(|value| !value.is_empty()));
+    let names: Vec<&str> = kept.map(|(name, _)| *name).collect();
+    (!names.is_empty()).then(|| names.join(", "))
 }
 
 /// Names and phone are taken at the invitation only; no call changes them later.

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::style::{ADD, BOLD, CHANGE, REMOVE, clean, paint, plural};
 use crate::apply::{Report, Standing, Step};
-use crate::model::Outcome;
+use crate::model::{Address, Outcome};
 
 /// One mutation's outcome, in a line or two.
 pub fn step_line(step: &Step) -> String {
@@ -46,11 +46,11 @@ pub fn summary(report: &Report) -> String {
                 plural(*later, "old key")
             );
         }
+        Standing::Held(addresses) => {
+            let _ = write!(text, "Read again: nothing more to send, and held are {}.", some(addresses));
+        }
         Standing::Diverged(addresses) => {
-            let list: Vec<String> = addresses.iter().take(10).map(clean).collect();
-            let more = addresses.len().saturating_sub(list.len());
-            let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-            let _ = write!(text, "Read again: not converged, still to do are {}{more}.", list.join(", "));
+            let _ = write!(text, "Read again: not converged, still to do are {}.", some(addresses));
         }
         Standing::Unknown(why) => {
             let _ = write!(text, "Whether live is as wished is unknown: {}.", clean(why));
@@ -61,4 +61,12 @@ pub fn summary(report: &Report) -> String {
     }
     text.push('\n');
     text
+}
+
+/// The first of them, and how many more.
+fn some(addresses: &[Address]) -> String {
+    let list: Vec<String> = addresses.iter().take(10).map(clean).collect();
+    let more = addresses.len().saturating_sub(list.len());
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    format!("{}{more}", list.join(", "))
 }

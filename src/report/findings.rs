@@ -1,5 +1,7 @@
 //! Findings with their source line, as rustc draws them.
 
+use std::collections::BTreeSet;
+
 use annotate_snippets::{AnnotationKind, Level, Origin, Renderer, Snippet};
 
 use super::clean;
@@ -13,34 +15,42 @@ const LONGEST_LINE: usize = 400;
 pub fn findings(findings: &[Finding], sources: &[&Source]) -> String {
     let renderer = Renderer::styled();
     let mut text = String::new();
+    let sources: Vec<Shown<'_>> =
+        sources.iter().map(|source| Shown { source, hidden: source.lines_with_secrets() }).collect();
     for finding in findings {
-        text.push_str(&one(finding, sources, &renderer));
+        text.push_str(&one(finding, &sources, &renderer));
         text.push_str("\n\n");
     }
     text
 }
 
-fn one(finding: &Finding, sources: &[&Source], renderer: &Renderer) -> String {
+/// A source, and the lines of it that stay hidden.
+struct Shown<'a> {
+    source: &'a Source,
+    hidden: BTreeSet<usize>,
+}
+
+fn one(finding: &Finding, sources: &[Shown<'_>], renderer: &Renderer) -> String {
     let Finding { code, severity, place, message, hint, show_source } = finding;
     let level = match severity {
         Severity::Error => Level::ERROR,
         Severity::Warning => Level::WARNING,
     };
     let title = level.primary_title(clean(message)).id(code.as_str());
-    let source = sources.iter().find(|source| source.name == place.file);
-    let hidden = source.is_some_and(|source| !show_source || source.may_hold_secret(place.line));
-    let readable = |source: &&&Source| !hidden && (source.is_whole || !source.text.is_empty());
-    let line = source.filter(readable).and_then(|source| source_line(source, place));
+    let file = clean(&place.file);
+    let shown = sources.iter().find(|shown| shown.source.name == place.file);
+    let hidden = shown.is_some_and(|shown| !show_source || shown.hidden.contains(&place.line));
+    let line = shown.filter(|_| !hidden).and_then(|shown| source_line(shown.source, place));
     let mut group = if let Some((start, line)) = line {
         let from = place.span.start.saturating_sub(start).min(line.len());
         let to = place.span.end.saturating_sub(start).clamp(from, line.len());
         let snippet = Snippet::source(line)
             .line_start(place.line)
-            .path(place.file.to_string())
+            .path(file)
             .annotation(AnnotationKind::Primary.span(from..to));
         title.element(snippet)
     } else {
-        let origin = Origin::path(place.file.to_string()).line(place.line).char_column(place.column);
+        let origin = Origin::path(file).line(place.line).char_column(place.column);
         title.element(origin)
     };
     if hidden {

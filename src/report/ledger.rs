@@ -36,6 +36,9 @@ pub fn ledger(records: &[Record]) -> String {
             }
             Event::Sighting { address, seen: true } => format!("     {} is in the list", clean(address)),
             Event::Sighting { address, seen: false } => format!("     {} isn't in the list yet", clean(address)),
+            Event::Lost { address, what } => {
+                format!("     {} {}: {}", paint(REMOVE, "lost"), clean(address), clean(what))
+            }
             Event::Settled { address } => format!("     {} is in effect after all", clean(address)),
             Event::RunFinished { converged } => match converged {
                 Some(true) => "     finished, converged".to_owned(),

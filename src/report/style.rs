@@ -4,7 +4,7 @@ use std::fmt::Display;
 
 use anstyle::{AnsiColor, Style};
 
-use crate::model::moves_text;
+use crate::model::is_deceptive;
 
 pub(super) const ADD: Style = AnsiColor::Green.on_default();
 pub(super) const CHANGE: Style = AnsiColor::Yellow.on_default();
@@ -21,7 +21,7 @@ pub(super) fn paint(style: Style, text: impl Display) -> String {
 pub fn clean(text: impl Display) -> String {
     let mut safe = String::new();
     for c in text.to_string().chars() {
-        if moves_text(c) {
+        if is_deceptive(c) {
             safe.extend(c.escape_unicode());
         } else {
             safe.push(c);

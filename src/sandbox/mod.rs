@@ -110,7 +110,7 @@ impl<E: Engine> Sandbox<E> {
                 }
                 FaultKind::DropBefore => return Reply::Dropped,
                 FaultKind::Errors => {
-                    let errors = json!([{ "message": "INTERNAL: fault on demand", "errorType": "INTERNAL" }]);
+                    let errors = json!([{ "message": "REFUSED: fault on demand", "errorType": "REFUSED" }]);
                     return Reply::Answer(answer(200, &json!({ "data": null, "errors": errors })));
                 }
                 FaultKind::Html => {

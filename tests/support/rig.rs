@@ -103,7 +103,7 @@ impl Transport for Wire {
                 Fate::DropBefore => return lost(),
                 Fate::KillBefore => std::future::pending().await,
                 Fate::Refuse => {
-                    let body = serde_json::json!({ "data": null, "errors": [{ "message": "no", "errorType": "INTERNAL" }] });
+                    let body = serde_json::json!({ "data": null, "errors": [{ "message": "no", "errorType": "REFUSED" }] });
                     return Ok(rolecall::sandbox::answer(200, &body));
                 }
                 Fate::Fine | Fate::DropAfter | Fate::KillAfter => self.inner.send(request).await,

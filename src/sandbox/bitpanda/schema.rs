@@ -79,7 +79,7 @@ impl OrganisationManagement {
             (None, None) => listed.len(),
         }
         .max(1);
-        let end = (start + page).min(listed.len());
+        let end = start.saturating_add(page).min(listed.len());
         let counted = i64::try_from(listed.len()).unwrap_or(i64::MAX) + world.switches.count_off_by;
         Ok(OrganisationUserList {
             total: i32::try_from(counted.max(0)).unwrap_or(i32::MAX),

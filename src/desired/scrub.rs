@@ -1,0 +1,56 @@
+//! Keeps what may be a credential out of findings, wherever in the file it was repeated.
+
+use super::node::{Located, Node};
+use super::source::Source;
+use crate::model::Finding;
+
+/// Words of the format that stand below `credentials` and are no secret.
+const WORDS: &[&str] = &["env", "file", "command", "api_key"];
+
+/// Shorter texts would blank out ordinary words.
+const SHORTEST: usize = 4;
+
+/// Every text below `credentials`, keys included: any of them may be a secret that was typed where its place belongs.
+pub fn candidates(root: &Located) -> Vec<String> {
+    let mut found = Vec::new();
+    if let Node::Map(entries) = &root.node {
+        for (key, value) in entries {
+            if matches!(&key.node, Node::Text(name) if name == "credentials") {
+                collect(value, &mut found);
+            }
+        }
+    }
+    found.retain(|text| text.len() >= SHORTEST && !WORDS.contains(&text.as_str()));
+    found
+}
+
+fn collect(located: &Located, found: &mut Vec<String>) {
+    match &located.node {
+        Node::Text(text) => found.push(text.clone()),
+        Node::List(items) => items.iter().for_each(|item| collect(item, found)),
+        Node::Map(entries) => entries.iter().for_each(|(key, value)| {
+            collect(key, found);
+            collect(value, found);
+        }),
+        Node::Null | Node::Bool(_) | Node::Number => {}
+    }
+}
+
+/// A finding without any of these texts, in its words or on its source line.
+pub fn scrub(mut finding: Finding, secrets: &[String], source: &Source) -> Finding {
+    for secret in secrets {
+        finding.message = finding.message.replace(secret, "[redacted]");
+        finding.hint = finding.hint.map(|hint| hint.replace(secret, "[redacted]"));
+    }
+    let start = finding.place.span.start.min(source.text.len());
+    let line = match (source.text.get(..start), source.text.get(start..)) {
+        (Some(before), Some(after)) => {
+            let from = before.rfind('\n').map_or(0, |at| at + 1);
+            let to = start + after.find('\n').unwrap_or(after.len());
+            source.text.get(from..to).unwrap_or_default()
+        }
+        _ => "",
+    };
+    let shows = secrets.iter().any(|secret| line.contains(secret.as_str()));
+    if shows { finding.without_source() } else { finding }
+}
