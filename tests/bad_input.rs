@@ -1,4 +1,5 @@
 //! Everything that can be wrong with a file gives a clear finding: never a panic, a hang or a swollen process.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::expect_used, reason = "a test fails by panicking")]
 
 mod support;
 
@@ -47,11 +48,22 @@ fn cases() -> Vec<(&'static str, Vec<u8>)> {
         ("credential_of_unknown_kind", text(HEAD.replace("env: KEY", "vault: hunter2"))),
         ("credential_as_a_key", text(HEAD.replace("{ env: KEY }", "{hunter2}"))),
         ("credential_as_a_key_beside", text(HEAD.replace("{ env: KEY }", "{ env: KEY, hunter2: x }"))),
-        ("credential_by_alias", text(format!("{}users: [{{ email: a@x.example, enabled: *k, roles: *k }}]\n", HEAD.replace("{ env: KEY }", "&k hunter2")))),
+        (
+            "credential_by_alias",
+            text(format!(
+                "{}users: [{{ email: a@x.example, enabled: *k, roles: *k }}]\n",
+                HEAD.replace("{ env: KEY }", "&k hunter2")
+            )),
+        ),
         ("credential_by_anchor", text(format!("x: &k hunter2\n{}", HEAD.replace("{ env: KEY }", "*k")))),
         ("credential_in_the_query", text(HEAD.replace("/graphql", "/graphql?key=hunter2"))),
         ("credential_unclosed", text(HEAD.replace("{ env: KEY } }", "\"hunter2 }"))),
-        ("duplicate_delivery", text(format!("{HEAD}keys: [{{ name: a, deliver: {{ file: keys/k }} }}, {{ name: b, deliver: {{ file: ./keys/../keys/k }} }}]\n"))),
+        (
+            "duplicate_delivery",
+            text(format!(
+                "{HEAD}keys: [{{ name: a, deliver: {{ file: keys/k }} }}, {{ name: b, deliver: {{ file: ./keys/../keys/k }} }}]\n"
+            )),
+        ),
         ("duplicate_field", text(format!("{HEAD}users: []\nusers: []\n"))),
         (
             "duplicate_key",
@@ -70,7 +82,12 @@ fn cases() -> Vec<(&'static str, Vec<u8>)> {
         ("expiry_without_zone", text(format!("{HEAD}keys: [{{ name: ci, expires: 2030-01-01T00:00:00 }}]\n"))),
         ("http_endpoint", text(HEAD.replace("https:", "http:"))),
         ("list_at_the_top", text("- a\n".to_owned())),
-        ("invisible_characters", text(format!("{HEAD}users: [{{ email: \"a@x.example\\u200b\", enabled: true }}]\nkeys: [{{ name: \"ci\\u202e\", absent: true }}]\n"))),
+        (
+            "invisible_characters",
+            text(format!(
+                "{HEAD}users: [{{ email: \"a@x.example\\u200b\", enabled: true }}]\nkeys: [{{ name: \"ci\\u202e\", absent: true }}]\n"
+            )),
+        ),
         ("long_values", text(user(&format!("enabled: \"{}\"", "x".repeat(300))))),
         ("merge_keys", text(format!("{HEAD}users: [{{ <<: {{ email: a@x.example }}, enabled: true }}]\n"))),
         ("missing_fields", text("provider: bitpanda\nusers: [{ enabled: true }]\nkeys: [{ id: x }]\n".to_owned())),
@@ -151,7 +168,10 @@ fn an_alias_bomb_is_refused() {
 #[test]
 fn ten_thousand_levels_are_refused() {
     let env = Env::new();
-    let block: String = (0..10_000).map(|level| format!("{}a:\n", " ".repeat(level))).collect();
+    let mut block = String::new();
+    for level in 0..10_000 {
+        let _ = writeln!(block, "{}a:", " ".repeat(level));
+    }
     let (open, close) = ("[".repeat(10_000), "]".repeat(10_000));
     for (name, text) in [("flow.yaml", format!("a: {open}{close}\n")), ("open.yaml", open), ("block.yaml", block)]
     {

@@ -1,4 +1,5 @@
 //! The program as its users run it: stdout, stderr and status as one text.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::expect_used, reason = "a test fails by panicking")]
 
 mod support;
 
@@ -455,4 +456,89 @@ fn ctrl_c_ends_an_apply_after_what_is_in_flight() {
     assert_eq!(child.wait().unwrap().code(), Some(5), "{told}{rest}");
     assert!(rest.contains("interrupted before it was sent") && rest.contains("Stopped early"), "{rest}");
     assert_eq!(env.run(&["apply", "--auto-approve", "org.yaml"]).code, 0, "the next run goes on");
+}
+
+#[test]
+fn a_proxy_never_sees_what_goes_to_this_machine() {
+    let (mut env, _server) = served(&[]);
+    for variable in ["http_proxy", "HTTP_PROXY", "https_proxy", "all_proxy", "ALL_PROXY"] {
+        env.set(variable, "http://127.0.0.1:1");
+    }
+    assert_eq!(env.run(&["plan", "org.yaml"]).code, 0);
+    assert_eq!(env.run(&["plan", "--sandbox", "org.yaml"]).code, 0);
+}
+
+#[test]
+fn a_ledger_of_another_organisation_is_refused() {
+    let (env, _server) = served(&[]);
+    assert_eq!(env.run(&["apply", "--sandbox", "--auto-approve", "--ledger", "l.jsonl", "org.yaml"]).code, 0);
+    for verb in [&["plan"][..], &["apply", "--auto-approve"]] {
+        let said = env.run(&[verb, &["--ledger", "l.jsonl", "org.yaml"]].concat());
+        assert_eq!(said.code, 1);
+        assert!(said.stderr.contains("the ledger l.jsonl is of bitpanda"), "{}", said.stderr);
+    }
+}
+
+#[test]
+fn a_plan_that_could_not_be_made_is_not_saved_over_one_that_could() {
+    let (mut env, _server) = served(&[]);
+    assert_eq!(env.run(&["plan", "--out", "plan.json", "org.yaml"]).code, 0);
+    let good = env.read("plan.json");
+    env.set("BITPANDA_API_KEY", "not-a-key");
+    let said = env.run(&["plan", "--out", "plan.json", "org.yaml"]);
+    assert_eq!(said.code, 6);
+    assert!(said.stderr.contains("not saved as plan.json"), "{}", said.stderr);
+    assert_eq!(env.read("plan.json"), good);
+}
+
+#[test]
+fn a_plan_is_saved_through_links_and_into_pipes() {
+    let env = Env::with_example();
+    std::fs::create_dir(env.path("deep")).unwrap();
+    env.write("deep/real.json", "old");
+    std::os::unix::fs::symlink("deep/real.json", env.path("plan.json")).unwrap();
+    let said = env.run(&["plan", "--sandbox", "--out", "plan.json", "--format", "json", "bitpanda.yaml"]);
+    assert_eq!(env.read("deep/real.json"), said.stdout);
+    assert!(env.path("plan.json").symlink_metadata().unwrap().is_symlink());
+    assert_eq!(env.run(&["plan", "--sandbox", "--out", "/dev/null", "bitpanda.yaml"]).code, 0);
+    assert!(!std::fs::metadata("/dev/null").unwrap().is_file());
+}
+
+#[test]
+fn a_plan_of_a_later_minor_version_is_read() {
+    let env = Env::with_example();
+    env.run(&["plan", "--sandbox", "--out", "plan.json", "bitpanda.yaml"]);
+    let mut plan: Value = serde_json::from_str(&env.read("plan.json")).unwrap();
+    plan["format_version"] = json!("1.7");
+    plan["organizations"][0]["later"] = json!(true);
+    env.write("later.json", plan.to_string());
+    assert_eq!(env.run(&["show", "later.json"]).code, 0);
+    plan["organizations"][0]["sealed"]["later"] = json!(true);
+    env.write("smuggled.json", plan.to_string());
+    assert_eq!(env.run(&["show", "smuggled.json"]).code, 1, "nothing enters the sealed part unseen");
+}
+
+#[test]
+fn what_became_of_an_apply_is_json_for_programs() {
+    let env = Env::with_example();
+    let said = env.run(&["apply", "--sandbox", "--auto-approve", "--format", "json", "bitpanda.yaml"]);
+    let json = plan_of(&said);
+    let organization = &json["organizations"][0];
+    assert_eq!(organization["exit"], 0);
+    assert_eq!(organization["steps"].as_array().unwrap().len(), 5);
+    assert_eq!(organization["steps"][0]["outcome"], "done");
+    assert_eq!(organization["standing"]["converged"]["later"], 0);
+}
+
+#[test]
+fn nothing_that_took_effect_is_no_partial_apply() {
+    let (env, _server) = served(&[]);
+    let only_key = env.read("org.yaml").replace("{ file: keys/ci-pipeline.key }", "{ file: /dev/null }");
+    let users = only_key.find("\nusers:").unwrap();
+    let keys = only_key.find("\nkeys:").unwrap();
+    let without_users = format!("{}{}", &only_key[..users], &only_key[keys..]);
+    env.write("org.yaml", without_users.replace("  - name: Reporting / 2024\n    absent: true\n", ""));
+    let said = env.run(&["apply", "--auto-approve", "org.yaml"]);
+    assert_eq!(said.code, 1, "{}", said.all());
+    assert!(said.stdout.contains("/dev/null is no regular file"), "{}", said.stdout);
 }

@@ -1,4 +1,5 @@
 //! What comes over a real socket, and what each of it is told apart as.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::expect_used, reason = "a test fails by panicking")]
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};

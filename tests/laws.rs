@@ -1,4 +1,5 @@
 //! The laws, over generated worlds and wishes. `PROPTEST_CASES=5000 cargo test --test laws` looks harder.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::expect_used, reason = "a test fails by panicking")]
 
 mod support;
 

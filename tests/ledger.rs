@@ -1,4 +1,5 @@
 //! The ledger survives what happens to files.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::expect_used, reason = "a test fails by panicking")]
 
 mod support;
 
@@ -71,4 +72,43 @@ fn a_ledger_is_its_owners_alone() {
     let (_folder, path) = folder();
     Ledger::open(&path, "one", now()).unwrap();
     assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+}
+
+#[test]
+fn dying_while_a_torn_line_is_being_mended_does_no_harm() {
+    let line = serde_json::to_string(&record("one")).unwrap();
+    let mended = serde_json::to_string(&Record {
+        at: now(),
+        run: "two".to_owned(),
+        event: Event::Recovered { torn_bytes: 3 },
+    })
+    .unwrap();
+    let endings = [
+        format!("{line}\n{{\"a\n"),
+        format!("{line}\n{{\"a\n{}", &mended[..20]),
+        format!("{line}\n{{\"a\n{}\n", &mended[..20]),
+    ];
+    for text in endings {
+        let (_folder, path) = folder();
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, &text).unwrap();
+        assert_eq!(Ledger::read(&path).unwrap().unwrap(), [record("one")], "{text}");
+        Ledger::open(&path, "three", now()).unwrap().append(record("three")).unwrap();
+        assert_eq!(Ledger::read(&path).unwrap().unwrap().len(), 3, "{text}");
+    }
+}
+
+#[test]
+fn a_last_line_that_lacks_only_its_newline_counts() {
+    let (_folder, path) = folder();
+    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+    std::fs::write(&path, serde_json::to_string(&record("one")).unwrap()).unwrap();
+    Ledger::open(&path, "two", now()).unwrap().append(record("two")).unwrap();
+    assert_eq!(Ledger::read(&path).unwrap().unwrap(), [record("one"), record("two")]);
+}
+
+#[test]
+fn a_device_is_no_ledger() {
+    assert!(Ledger::read(std::path::Path::new("/dev/zero")).is_err());
+    assert!(Ledger::open(std::path::Path::new("/dev/zero"), "one", now()).is_err());
 }

@@ -1,4 +1,5 @@
 //! Stories of one organisation, each a thing that users rely on.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::expect_used, reason = "a test fails by panicking")]
 
 mod support;
 
@@ -613,7 +614,9 @@ fn an_answer_with_errors_below_the_mutation_may_have_had_its_effect() {
     let effect = |error: serde_json::Value| {
         let body = json!({ "data": null, "errors": [error] });
         let response = rolecall::sandbox::answer(200, &body);
-        parse::<serde_json::Value>(&response, &Redactor::default()).map_err(|error: CallError| error.effect()).unwrap_err()
+        parse::<serde_json::Value>(&response, &Redactor::default())
+            .map_err(|error: CallError| error.effect())
+            .unwrap_err()
     };
     assert_eq!(effect(json!({ "message": "x", "path": ["inviteUser", "roles", 0] })), Effect::Unknown);
     assert_eq!(effect(json!({ "message": "INTERNAL_ERROR: x", "path": ["inviteUser"] })), Effect::Unknown);
@@ -629,7 +632,9 @@ fn nobody_is_demoted_in_favour_of_somebody_whose_return_can_not_be_seen() {
         "users: [{ email: ann@x.example, roles: [ADMIN], enabled: true }, { email: jane@x.example, enabled: false }]",
     );
     rig.apply();
-    rig.wish("users: [{ email: ann@x.example, roles: [], enabled: true }, { email: jane@x.example, enabled: true }]");
+    rig.wish(
+        "users: [{ email: ann@x.example, roles: [], enabled: true }, { email: jane@x.example, enabled: true }]",
+    );
     assert_eq!(rig.plan().refusals[0].rail, "min_admins");
 }
 
@@ -660,5 +665,7 @@ fn what_updates_are_known_to_lose_is_not_lost_twice() {
     rig.apply();
     let plan = rig.plan();
     assert!(addresses(&plan).is_empty());
-    assert!(holds(&plan)[0].contains("user/bob@x.example blocked: an earlier update cleared what it doesn't carry"));
+    assert!(
+        holds(&plan)[0].contains("user/bob@x.example blocked: an earlier update cleared what it doesn't carry")
+    );
 }

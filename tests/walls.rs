@@ -1,4 +1,5 @@
 //! Imports point one way. Read from the `use` lines, so that a shortcut is seen when it is taken.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::expect_used, reason = "a test fails by panicking")]
 
 use std::path::{Path, PathBuf};
 

@@ -6,16 +6,19 @@ use std::sync::atomic::Ordering;
 
 use clap::Args;
 use jiff::Timestamp;
+use serde::Serialize;
+use serde_json::json;
 
 use super::connect::GENERATOR;
 use super::exit::{Exit, Failure};
 use super::interrupt::Interrupts;
 use super::out::Out;
 use super::session::{Organization, Session, is_broken};
-use super::{Connection, Paths, approval};
+use super::{Connection, Format, Paths, approval};
 use crate::apply::{Apply, Report, Standing, Stop};
 use crate::ledger::Ledger;
-use crate::model::{FORMAT_VERSION, Live, OrganizationPlan, Plan};
+use crate::model::{FORMAT_VERSION, Identity, Live, OrganizationPlan, Plan, Sealed};
+use crate::plan::{Approval, compare};
 use crate::report;
 
 /// Send what was reviewed, and look what became of it.
@@ -38,6 +41,28 @@ pub(super) struct ApplyArgs {
     /// Don't ask. Needed where there is no terminal and no --plan.
     #[arg(long)]
     auto_approve: bool,
+    /// With json, what is told on the way goes to stderr, and what became of it to stdout at the end.
+    #[arg(long, value_enum, default_value = "text")]
+    format: Format,
+}
+
+/// One run over one or more organisations.
+struct Run<'a> {
+    args: &'a ApplyArgs,
+    session: &'a Session<'a>,
+    interrupts: &'a Interrupts,
+    out: &'a mut Out,
+    applied: Vec<Applied>,
+}
+
+/// What became of one organisation, for programs.
+#[derive(Serialize)]
+struct Applied {
+    identity: Identity,
+    seal: String,
+    exit: u8,
+    #[serde(flatten)]
+    report: Report,
 }
 
 pub(super) async fn apply(args: &ApplyArgs, out: &mut Out) -> Result<Exit, Failure> {
@@ -57,67 +82,149 @@ pub(super) async fn apply(args: &ApplyArgs, out: &mut Out) -> Result<Exit, Failu
         None => None,
     };
     let interrupts = Interrupts::watch();
+    let mut run = Run { args, session: &session, interrupts: &interrupts, out, applied: Vec::new() };
     for organization in &organizations {
-        let ended = match apply_one(args, organization, approved.as_ref(), &session, &interrupts, out).await {
+        let ended = match run.organization(organization, approved.as_ref()).await {
             Ok(ended) => ended,
-            Err(failure) => session.told(&failure, out),
+            Err(failure) => session.told(&failure, run.out),
         };
         exit = exit.and(ended);
         if interrupts.interrupted.load(Ordering::Relaxed) {
             break;
         }
     }
+    if args.format == Format::Json {
+        let document =
+            json!({ "format_version": FORMAT_VERSION, "generator": GENERATOR, "organizations": run.applied });
+        let text = serde_json::to_string_pretty(&document).unwrap_or_default();
+        run.out.result(&format!("{text}\n"));
+    }
     Ok(exit)
 }
 
-async fn apply_one(
-    args: &ApplyArgs,
-    organization: &Organization<'_>,
-    approved: Option<&Plan>,
-    session: &Session<'_>,
-    interrupts: &Interrupts,
-    out: &mut Out,
-) -> Result<Exit, Failure> {
-    let approved = match approved {
-        Some(plan) => {
-            let desired = organization.desired;
-            let found = plan.organizations.iter().find(|approved| {
-                let identity = &approved.sealed.identity;
-                identity.provider == desired.provider && identity.organization == desired.organization
-            });
-            let Some(found) = found else {
-                out.talk(&format!("{} is not in the plan, so nothing is sent there\n", organization.name()));
-                return Ok(Exit::Done);
-            };
-            Some(&found.sealed)
+impl Run<'_> {
+    /// What people follow while it happens.
+    fn tell(&mut self, text: &str) {
+        match self.args.format {
+            Format::Text => self.out.result(text),
+            Format::Json => self.out.talk(text),
         }
-        None => None,
-    };
-    let started = Timestamp::now();
-    let run = format!("{}-{}", started.strftime("%Y%m%dT%H%M%SZ"), std::process::id());
-    let path = &organization.connected.ledger;
-    let mut ledger = Ledger::open(path, &run, started).map_err(|why| {
-        Failure::error(format!("{why}. Nothing was sent")).hint("without a ledger nothing is sent; see --ledger")
-    })?;
-    organization.owns(ledger.records())?;
-    let (mut plan, mut live) = plan_fresh(organization, &ledger, session, out).await?;
-    if let Some(approved) = approved {
-        plan = approval::restrict(approved, organization, &live, &ledger.facts(), &plan, out)?;
     }
-    out.result(&report::plan_text(&document(&plan)));
-    may_be_sent(&plan)?;
-    if plan.sealed.mutations.is_empty() {
-        return Ok(Exit::Done);
+
+    async fn organization(
+        &mut self,
+        organization: &Organization<'_>,
+        approved: Option<&Plan>,
+    ) -> Result<Exit, Failure> {
+        let approved = match approved {
+            Some(plan) => {
+                let Some(sealed) = approval::part(plan, organization) else {
+                    self.out
+                        .talk(&format!("{} is not in the plan, so nothing is sent there\n", organization.name()));
+                    return Ok(Exit::Done);
+                };
+                Some(sealed)
+            }
+            None => None,
+        };
+        let started = Timestamp::now();
+        let run = format!("{}-{}", started.strftime("%Y%m%dT%H%M%SZ"), std::process::id());
+        let path = &organization.connected.ledger;
+        let mut ledger = Ledger::open(path, &run, started).map_err(|why| {
+            Failure::error(format!("{why}. Nothing was sent"))
+                .hint("without a ledger nothing is sent; see --ledger")
+        })?;
+        organization.owns(ledger.records())?;
+        let (mut plan, mut live) = self.plan_fresh(organization, &ledger).await?;
+        if let Some(approved) = approved {
+            plan = self.restrict(approved, organization, &live, &ledger, &plan)?;
+        }
+        self.tell(&report::plan_text(&document(&plan)));
+        may_be_sent(&plan)?;
+        if plan.sealed.mutations.is_empty() {
+            return Ok(Exit::Done);
+        }
+        if approved.is_none() && !self.args.auto_approve {
+            confirm(&plan, self.out)?;
+            // Time has passed at the prompt: what was shown has to stand still, and to be safe still.
+            let (fresh, read) = self.plan_fresh(organization, &ledger).await?;
+            plan = self.restrict(&plan.sealed, organization, &read, &ledger, &fresh)?;
+            live = read;
+            if let Err(failure) = may_be_sent(&plan) {
+                self.tell(&report::plan_text(&document(&plan)));
+                return Err(failure);
+            }
+        }
+        self.execute(organization, &plan, &live, &mut ledger, &run).await
     }
-    if approved.is_none() && !args.auto_approve {
-        confirm(&plan, out)?;
-        // Time has passed at the prompt: what was shown has to stand still.
-        let (fresh, read) = plan_fresh(organization, &ledger, session, out).await?;
-        plan = approval::restrict(&plan.sealed, organization, &read, &ledger.facts(), &fresh, out)?;
-        live = read;
-        may_be_sent(&plan).inspect_err(|_| out.result(&report::plan_text(&document(&plan))))?;
+
+    async fn plan_fresh(
+        &self,
+        organization: &Organization<'_>,
+        ledger: &Ledger,
+    ) -> Result<(OrganizationPlan, Live), Failure> {
+        let live = organization.read().await?;
+        let planned = organization.plan(&live, &ledger.facts(), None)?;
+        self.out.findings(&planned.warnings, &self.session.sources());
+        Ok((planned.plan, live))
     }
-    execute(organization, &plan, &live, &mut ledger, &run, interrupts, out).await
+
+    fn restrict(
+        &mut self,
+        approved: &Sealed,
+        organization: &Organization<'_>,
+        live: &Live,
+        ledger: &Ledger,
+        fresh: &OrganizationPlan,
+    ) -> Result<OrganizationPlan, Failure> {
+        let Approval { standing, stale, unapproved } = compare(approved, &fresh.sealed);
+        if !stale.is_empty() {
+            self.tell(&report::stale(&stale));
+            return Err(approval::stale(&stale, organization));
+        }
+        if !unapproved.is_empty() {
+            let list: Vec<String> = unapproved.iter().map(|change| report::clean(&change.address)).collect();
+            self.out.talk(&format!("not approved, so not sent: {}\n", list.join(", ")));
+        }
+        Ok(organization.plan(live, &ledger.facts(), Some(&standing))?.plan)
+    }
+
+    async fn execute(
+        &mut self,
+        organization: &Organization<'_>,
+        plan: &OrganizationPlan,
+        live: &Live,
+        ledger: &mut Ledger,
+        run: &str,
+    ) -> Result<Exit, Failure> {
+        let connected = &organization.connected;
+        let apply = Apply {
+            provider: connected.provider,
+            desired: organization.desired,
+            host: &connected.host,
+            reader: &connected.reader,
+            transport: Arc::clone(&connected.transport),
+            redactor: &connected.redactor,
+            backoff: connected.backoff,
+            deliveries: &connected.deliveries,
+            run,
+            generator: GENERATOR,
+            clock: &Timestamp::now,
+            interrupted: &self.interrupts.interrupted,
+        };
+        self.tell("\n");
+        self.interrupts.begin_sending();
+        let report =
+            apply.run(plan, live, ledger, &mut |step| self.tell(&format!("{}\n", report::step_line(step)))).await;
+        self.interrupts.end_sending();
+        let report = report.map_err(|why| Failure::error(format!("{why}. Nothing was sent")))?;
+        self.tell(&format!("\n{}", report::summary(&report)));
+        self.out.talk(&format!("recorded in {}\n", connected.ledger.display()));
+        let exit = ending(&report);
+        let identity = plan.sealed.identity.clone();
+        self.applied.push(Applied { identity, seal: plan.seal.clone(), exit: exit as u8, report });
+        Ok(exit)
+    }
 }
 
 /// Guardrails and lists, judged on exactly what would be sent.
@@ -142,18 +249,6 @@ fn document(plan: &OrganizationPlan) -> Plan {
     }
 }
 
-async fn plan_fresh(
-    organization: &Organization<'_>,
-    ledger: &Ledger,
-    session: &Session<'_>,
-    out: &Out,
-) -> Result<(OrganizationPlan, Live), Failure> {
-    let live = organization.read().await?;
-    let planned = organization.plan(&live, &ledger.facts(), None)?;
-    out.findings(&planned.warnings, &session.sources());
-    Ok((planned.plan, live))
-}
-
 fn confirm(plan: &OrganizationPlan, out: &Out) -> Result<(), Failure> {
     let question = format!(
         "\nSend {} to {}? Only `yes` will do: ",
@@ -166,41 +261,6 @@ fn confirm(plan: &OrganizationPlan, out: &Out) -> Result<(), Failure> {
         None => Err(Failure::error("there is no terminal to ask on; nothing was sent")
             .hint("review a saved plan and give it with --plan, or give --auto-approve")),
     }
-}
-
-async fn execute(
-    organization: &Organization<'_>,
-    plan: &OrganizationPlan,
-    live: &Live,
-    ledger: &mut Ledger,
-    run: &str,
-    interrupts: &Interrupts,
-    out: &mut Out,
-) -> Result<Exit, Failure> {
-    let connected = &organization.connected;
-    let apply = Apply {
-        provider: connected.provider,
-        desired: organization.desired,
-        host: &connected.host,
-        reader: &connected.reader,
-        transport: Arc::clone(&connected.transport),
-        redactor: &connected.redactor,
-        backoff: connected.backoff,
-        deliveries: &connected.deliveries,
-        run,
-        generator: GENERATOR,
-        clock: &Timestamp::now,
-        interrupted: &interrupts.interrupted,
-    };
-    out.result("\n");
-    interrupts.begin_sending();
-    let report =
-        apply.run(plan, live, ledger, &mut |step| out.result(&format!("{}\n", report::step_line(step)))).await;
-    interrupts.end_sending();
-    let report = report.map_err(|why| Failure::error(format!("{why}. Nothing was sent")))?;
-    out.result(&format!("\n{}", report::summary(&report)));
-    out.talk(&format!("recorded in {}\n", connected.ledger.display()));
-    Ok(ending(&report))
 }
 
 fn ending(report: &Report) -> Exit {

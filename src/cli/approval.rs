@@ -1,14 +1,12 @@
 //! What was reviewed against what is planned now.
 
-use std::collections::BTreeSet;
 use std::path::Path;
 
 use super::exit::{Exit, Failure};
-use super::out::Out;
 use super::planfile;
 use super::session::Organization;
-use crate::model::{Address, Facts, Live, OrganizationPlan, Plan, Sealed};
-use crate::plan::{Approval, compare};
+use crate::model::{Plan, Sealed};
+use crate::plan::Stale;
 use crate::report;
 
 /// Reads an approved plan and checks that it is for the organisations that the files name.
@@ -40,30 +38,23 @@ pub(super) fn load(path: &Path, organizations: &[Organization<'_>]) -> Result<Pl
     Ok(plan)
 }
 
-/// The fresh plan, cut down to what was approved. Anything approved that no longer stands ends it.
-pub(super) fn restrict(
-    approved: &Sealed,
-    organization: &Organization<'_>,
-    live: &Live,
-    facts: &Facts,
-    fresh: &OrganizationPlan,
-    out: &mut Out,
-) -> Result<OrganizationPlan, Failure> {
-    let Approval { standing, stale, unapproved } = compare(approved, &fresh.sealed);
-    if !stale.is_empty() {
-        out.result(&report::stale(&stale));
-        let failure = Failure::error(format!(
-            "{} of {} no longer {}; nothing was sent",
-            report::plural(stale.len(), "approved change"),
-            organization.name(),
-            if stale.len() == 1 { "stands" } else { "stand" },
-        ));
-        return Err(Failure { exit: Exit::Stale, ..failure.hint("plan again and have it reviewed") });
-    }
-    if !unapproved.is_empty() {
-        let list: Vec<String> = unapproved.iter().map(|change| report::clean(&change.address)).collect();
-        out.talk(&format!("not approved, so not sent: {}\n", list.join(", ")));
-    }
-    let only: BTreeSet<Address> = standing;
-    Ok(organization.plan(live, facts, Some(&only))?.plan)
+/// The part of an approved plan that is for this organisation.
+pub(super) fn part<'a>(plan: &'a Plan, organization: &Organization<'_>) -> Option<&'a Sealed> {
+    let desired = organization.desired;
+    let found = plan.organizations.iter().find(|approved| {
+        let identity = &approved.sealed.identity;
+        identity.provider == desired.provider && identity.organization == desired.organization
+    });
+    found.map(|approved| &approved.sealed)
+}
+
+/// Something approved no longer stands: nothing is sent.
+pub(super) fn stale(stale: &[Stale], organization: &Organization<'_>) -> Failure {
+    let failure = Failure::error(format!(
+        "{} of {} no longer {}; nothing was sent",
+        report::plural(stale.len(), "approved change"),
+        organization.name(),
+        if stale.len() == 1 { "stands" } else { "stand" },
+    ));
+    Failure { exit: Exit::Stale, ..failure.hint("plan again and have it reviewed") }
 }

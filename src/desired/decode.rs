@@ -186,7 +186,14 @@ impl<'a> Decoder<'a> {
             if let Some(known) = known
                 && !known.contains(&name.as_str())
             {
-                let finding = here.finding(Code::UnknownField, format!("there is no field {} here", here.shown()));
+                let finding = here.finding(
+                    Code::UnknownField,
+                    if here.secret {
+                        "there is no such field here".to_owned()
+                    } else {
+                        format!("there is no field {} here", here.shown())
+                    },
+                );
                 let hint = match nearest(name, known.iter().copied()) {
                     Some(near) => format!("did you mean `{near}`?"),
                     None => format!("there are {}", list_of(known, "and")),

@@ -84,11 +84,12 @@ fn plan_present(input: &PlanInput<'_>, wish: &DesiredUser, user: &LiveUser, draf
     if !roles_differ && !enabled_differs && !asserted {
         return;
     }
-    if input.facts.updates_lose && !asserted {
-        if let Some(fields) = unsent_values(&before) {
-            draft.hold(address, HoldReason::WouldLose { fields });
-            return;
-        }
+    if input.facts.updates_lose
+        && !asserted
+        && let Some(fields) = unsent_values(&before)
+    {
+        draft.hold(address, HoldReason::WouldLose { fields });
+        return;
     }
     let effects = match (wanted, before.enabled) {
         (true, Seen::Unreadable) => vec![Effect::MayReEnable],

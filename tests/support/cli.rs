@@ -41,7 +41,7 @@ impl Env {
     /// With the example in it.
     pub fn with_example() -> Self {
         let env = Self::new();
-        env.write("bitpanda.yaml", &example());
+        env.write("bitpanda.yaml", example());
         env
     }
 
