@@ -69,7 +69,9 @@ pub struct Refusal {
 }
 
 impl OrganizationPlan {
+    /// The change of an entity. Changes are in the order of their addresses.
     pub fn change(&self, address: &Address) -> Option<&Change> {
-        self.sealed.changes.iter().find(|change| change.address == *address)
+        let changes = &self.sealed.changes;
+        changes.binary_search_by(|change| change.address.cmp(address)).ok().map(|index| &changes[index])
     }
 }

@@ -1,8 +1,10 @@
 //! What was approved against what a fresh plan says.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use crate::model::{Address, Change, Hold, Mutation, Sealed};
+use serde_json::Value;
+
+use crate::model::{Address, Change, Hold, Sealed};
 
 /// How much of an approved plan still stands.
 #[derive(Clone, Debug, Default)]
@@ -28,31 +30,34 @@ pub struct Stale {
 /// Compares whole changes and the mutations that they lower to.
 pub fn compare(approved: &Sealed, fresh: &Sealed) -> Approval {
     let mut approval = Approval::default();
+    let now: BTreeMap<&Address, &Change> = by_address(&fresh.changes, |change| &change.address);
+    let held: BTreeMap<&Address, &Hold> = by_address(&fresh.holds, |hold| &hold.address);
+    let (then_sent, now_sent) = (calls(approved), calls(fresh));
     for change in &approved.changes {
-        let now = fresh.changes.iter().find(|now| now.address == change.address);
-        let same = now == Some(change) && calls(approved, change) == calls(fresh, change);
-        if same {
-            approval.standing.insert(change.address.clone());
+        let address = &change.address;
+        let fresh = now.get(address).copied();
+        if fresh == Some(change) && then_sent.get(address) == now_sent.get(address) {
+            approval.standing.insert(address.clone());
         } else {
-            let held = fresh.holds.iter().find(|hold| hold.address == change.address);
-            approval.stale.push(Stale { approved: change.clone(), now: now.cloned(), held: held.cloned() });
+            let held = held.get(address).map(|hold| (*hold).clone());
+            approval.stale.push(Stale { approved: change.clone(), now: fresh.cloned(), held });
         }
     }
-    let known: BTreeSet<&Address> = approved.changes.iter().map(|change| &change.address).collect();
+    let known = by_address(&approved.changes, |change| &change.address);
     approval.unapproved =
-        fresh.changes.iter().filter(|change| !known.contains(&change.address)).cloned().collect();
+        fresh.changes.iter().filter(|change| !known.contains_key(&change.address)).cloned().collect();
     approval
 }
 
-fn calls<'a>(
-    sealed: &'a Sealed,
-    change: &Change,
-) -> Vec<(&'a str, &'a std::collections::BTreeMap<String, serde_json::Value>)> {
-    let of_change = |mutation: &&Mutation| mutation.change == change.address;
-    sealed
-        .mutations
-        .iter()
-        .filter(of_change)
-        .map(|mutation| (mutation.operation.as_str(), &mutation.variables))
-        .collect()
+fn by_address<T>(items: &[T], address: impl Fn(&T) -> &Address) -> BTreeMap<&Address, &T> {
+    items.iter().map(|item| (address(item), item)).collect()
+}
+
+/// What would be sent for each entity.
+fn calls(sealed: &Sealed) -> BTreeMap<&Address, Vec<(&str, &BTreeMap<String, Value>)>> {
+    let mut calls: BTreeMap<_, Vec<_>> = BTreeMap::new();
+    for mutation in &sealed.mutations {
+        calls.entry(&mutation.change).or_default().push((mutation.operation.as_str(), &mutation.variables));
+    }
+    calls
 }

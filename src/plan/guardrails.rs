@@ -1,12 +1,17 @@
 //! Limits that hold whatever the file wishes. A plan that breaks one is shown and never sent.
 
+use std::collections::BTreeSet;
+
 use super::PlanInput;
 use super::admins::Admins;
-use crate::model::{Action, Address, Cause, Change, Code, Finding, Kind, Refusal, Scope};
+use crate::model::{Action, Address, Cause, Change, Code, Email, Finding, KeyName, Kind, Refusal, Scope};
 
 /// A protected address that nobody has protects nobody: probably a typo.
 pub(super) fn unmatched(input: &PlanInput<'_>) -> Vec<Finding> {
     let PlanInput { desired, live, .. } = *input;
+    if desired.guardrails.protected.is_empty() {
+        return Vec::new();
+    }
     let users = live.users.items.iter().map(|user| Address::user(&user.email).with_id(&user.id));
     let keys = live.keys.items.iter().map(|key| Address::key(&key.name).with_id(&key.id));
     let wished = desired.users.iter().map(|wish| Address::user(&wish.email));
@@ -52,28 +57,31 @@ fn min_admins(input: &PlanInput<'_>, admins: &Admins) -> Option<Refusal> {
 
 /// `manage: all` with nobody listed, or nobody of those listed there, looks like the wrong organisation.
 fn wrong_credential(input: &PlanInput<'_>, changes: &[Change], kind: Kind) -> Option<Refusal> {
-    let desired = input.desired;
-    let live = input.live;
-    let (scope, listed, found) = match kind {
+    let PlanInput { desired, live, .. } = *input;
+    let scope = match kind {
+        Kind::User => desired.manage.users,
+        Kind::Key => desired.manage.keys,
+    };
+    let is_removal = |change: &&Change| {
+        change.address.kind == kind && change.cause == Cause::NotListed && change.action == Action::Disable
+    };
+    let removed: Vec<Address> = changes.iter().filter(is_removal).map(|change| change.address.clone()).collect();
+    if scope != Scope::All || removed.is_empty() {
+        return None;
+    }
+    let (listed, found) = match kind {
         Kind::User => {
+            let there: BTreeSet<&Email> = live.users.items.iter().map(|user| &user.email).collect();
             let listed = desired.users.iter().filter(|wish| !wish.absent);
-            let found = listed.clone().filter(|wish| live.users.items.iter().any(|user| user.email == wish.email));
-            (desired.manage.users, listed.count(), found.count())
+            (listed.clone().count(), listed.filter(|wish| there.contains(&wish.email)).count())
         }
         Kind::Key => {
+            let there: BTreeSet<&KeyName> = live.keys.items.iter().map(|key| &key.name).collect();
             let listed = desired.keys.iter().filter(|wish| !wish.absent);
-            let found = listed.clone().filter(|wish| live.keys.items.iter().any(|key| key.name == wish.name));
-            (desired.manage.keys, listed.count(), found.count())
+            (listed.clone().count(), listed.filter(|wish| there.contains(&wish.name)).count())
         }
     };
-    let removed: Vec<Address> = changes
-        .iter()
-        .filter(|change| {
-            change.address.kind == kind && change.cause == Cause::NotListed && change.action == Action::Disable
-        })
-        .map(|change| change.address.clone())
-        .collect();
-    if scope != Scope::All || found > 0 || removed.is_empty() {
+    if found > 0 {
         return None;
     }
     let what = match kind {

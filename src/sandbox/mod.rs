@@ -154,6 +154,9 @@ impl<E: Engine> Sandbox<E> {
         if let Some(name) = wire.operation_name {
             request = request.operation_name(name);
         }
+        if self.store.is_memory() {
+            return Ok(graphql_answer(&self.engine.execute(request).await));
+        }
         let before = self.engine.save();
         let answered = self.engine.execute(request).await;
         let after = self.engine.save();

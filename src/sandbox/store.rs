@@ -42,6 +42,10 @@ impl Store {
         Ok(Self::File(folder.join(format!("{provider}-{organization}.json"))))
     }
 
+    pub fn is_memory(&self) -> bool {
+        matches!(self, Self::Memory)
+    }
+
     fn unusable(path: &Path, why: &io::Error) -> StoreError {
         StoreError::Unusable { path: path.display().to_string(), why: why.to_string() }
     }

@@ -1,0 +1,259 @@
+//! What planning costs: CPU and memory by size, parsing beside the same data as JSON, and a whole plan over HTTP
+//! beside fetching the same pages and doing nothing.
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a benchmark talks, and fails by panicking")]
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+use std::process::Command;
+use std::sync::Arc;
+use std::time::Duration;
+
+use criterion::{BenchmarkId, Criterion, Throughput};
+use jiff::Timestamp;
+use rolecall::desired::{Source, check_source};
+use rolecall::graphql::{Backoff, HttpSettings, HttpTransport, Query, Reader, Redactor};
+use rolecall::model::{
+    Completeness, Desired, Email, Facts, Listing, Live, LiveKey, LiveUser, OrganizationPlan, ProviderName,
+    RemoteId, RoleName, Seen,
+};
+use rolecall::plan::{PlanInput, plan};
+use rolecall::provider;
+use rolecall::sandbox::bitpanda::{Bitpanda, World, WorldKey, WorldUser};
+use rolecall::sandbox::{Sandbox, Store, digest, serve, system_clock};
+use secrecy::SecretString;
+use serde::de::IgnoredAny;
+use serde_json::{Value, json};
+
+const SIZES: &[usize] = &[1_000, 10_000, 100_000];
+const ROLES: &[&str] = &["CLUSTER_MANAGER", "CLUSTER_OPS", "SIGNER"];
+const SECRET: &str = "bench";
+
+fn email(index: usize) -> String {
+    format!("person.number.{index:06}@acme.example")
+}
+
+/// The roles that the file wishes. One user in ten has others live.
+fn roles(index: usize) -> Vec<&'static str> {
+    ROLES.iter().enumerate().filter(|(bit, _)| (index >> bit) & 1 == 1).map(|(_, role)| *role).collect()
+}
+
+fn live_roles(index: usize) -> Vec<&'static str> {
+    if index.is_multiple_of(10) { vec!["SIGNER", "OLD_ROLE"] } else { roles(index) }
+}
+
+fn yaml(users: usize) -> String {
+    let mut text = "provider: bitpanda\norganization: bench\nendpoint: https://tapi-sandbox.trustology-test.com/graphql\ncredentials: { api_key: { env: KEY } }\nown: { key: own }\nusers:\n".to_owned();
+    for index in 0..users {
+        let _ = write!(
+            text,
+            "  - email: {}\n    first_name: Person\n    last_name: Number {index}\n    roles: [{}]\n    enabled: true\n",
+            email(index),
+            roles(index).join(", ")
+        );
+    }
+    text
+}
+
+/// The same wish as JSON, for the floor that any parser stands on.
+fn as_json(users: usize) -> String {
+    let user = |index| json!({ "email": email(index), "first_name": "Person", "last_name": format!("Number {index}"), "roles": roles(index), "enabled": true });
+    json!({ "users": (0..users).map(user).collect::<Vec<_>>() }).to_string()
+}
+
+fn desired(text: &str) -> Desired {
+    check_source(&Source::inline("bench.yaml", text), provider::rules).0.unwrap()
+}
+
+fn live(users: usize) -> Live {
+    let user = |index: usize| LiveUser {
+        id: RemoteId::seen(format!("id-{index:06}")),
+        email: Email::seen(&email(index)),
+        first_name: Some("Person".to_owned()),
+        last_name: Some(format!("Number {index}")),
+        phone: None,
+        roles: live_roles(index).into_iter().map(RoleName::seen).collect(),
+        enabled: Seen::Unreadable,
+    };
+    let own = LiveKey {
+        id: RemoteId::seen("own"),
+        name: rolecall::model::KeyName::seen("own"),
+        roles: BTreeSet::from([RoleName::seen("ADMIN")]),
+        expires: None,
+        enabled: true,
+    };
+    Live {
+        organization: RemoteId::seen("bench"),
+        users: Listing { items: (0..users).map(user).collect(), completeness: Completeness::Proven },
+        keys: Listing { items: vec![own], completeness: Completeness::Proven },
+        gaps: Vec::new(),
+        requests: 0,
+    }
+}
+
+fn planned(desired: &Desired, live: &Live) -> OrganizationPlan {
+    let input = PlanInput {
+        desired,
+        live,
+        facts: &Facts::default(),
+        rules: provider::rules(ProviderName::Bitpanda),
+        host: "bench",
+        asserted: &BTreeSet::new(),
+        only: None,
+        now: Timestamp::UNIX_EPOCH,
+    };
+    plan(&input).unwrap().plan
+}
+
+fn parsing(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("parse");
+    group.sample_size(10);
+    for &users in SIZES {
+        let (yaml, json) = (yaml(users), as_json(users));
+        group.throughput(Throughput::Elements(users as u64));
+        group.bench_with_input(BenchmarkId::new("yaml, checked", users), &yaml, |bench, text| {
+            bench.iter(|| desired(text));
+        });
+        group.bench_with_input(BenchmarkId::new("baseline: the same as JSON", users), &json, |bench, text| {
+            bench.iter(|| serde_json::from_str::<Value>(text).unwrap());
+        });
+    }
+    group.finish();
+}
+
+fn planning(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("plan");
+    group.sample_size(10);
+    for &users in SIZES {
+        let (desired, live) = (desired(&yaml(users)), live(users));
+        assert_eq!(planned(&desired, &live).sealed.changes.len(), users / 10);
+        group.throughput(Throughput::Elements(users as u64));
+        group.bench_with_input(BenchmarkId::new("difference, order, seal", users), &users, |bench, _| {
+            bench.iter(|| planned(&desired, &live));
+        });
+        group.bench_with_input(BenchmarkId::new("baseline: copy live", users), &users, |bench, _| {
+            bench.iter(|| live.clone());
+        });
+    }
+    group.finish();
+}
+
+fn world(users: usize) -> World {
+    let mut world = World::empty("bench");
+    let at: Timestamp = "2025-01-01T00:00:00Z".parse().unwrap();
+    world.users.extend((0..users).map(|index| WorldUser {
+        id: format!("id-{index:06}"),
+        email: email(index),
+        first_name: Some("Person".to_owned()),
+        last_name: Some(format!("Number {index}")),
+        phone: None,
+        roles: live_roles(index).into_iter().map(str::to_owned).collect(),
+        enabled: true,
+        accepted: true,
+        created_at: at,
+    }));
+    world.keys.push(WorldKey {
+        id: "own".to_owned(),
+        name: "own".to_owned(),
+        roles: BTreeSet::from(["ADMIN".to_owned()]),
+        expires: "2099-01-01T00:00:00Z".parse().unwrap(),
+        enabled: true,
+        digest: digest(SECRET),
+    });
+    world.switches.page_size = Some(100);
+    world
+}
+
+const PAGE: Query = Query {
+    name: "ListUsersPage",
+    text: include_str!("../src/provider/bitpanda/graphql/list_users_page.graphql"),
+};
+const KEYS: Query =
+    Query { name: "ListApiKeys", text: include_str!("../src/provider/bitpanda/graphql/list_api_keys.graphql") };
+
+/// Fetches every page and the keys, and looks at nothing.
+async fn fetch(reader: &Reader, pages: usize) {
+    for page in 0..pages {
+        let token = (page > 0).then(|| (page * 100).to_string());
+        let _: IgnoredAny = reader.query(&PAGE, json!({ "limit": 100, "nextToken": token })).await.unwrap();
+    }
+    let _: IgnoredAny = reader.query(&KEYS, json!({})).await.unwrap();
+}
+
+fn over_http(criterion: &mut Criterion) {
+    const USERS: usize = 10_000;
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    let reader = runtime.block_on(async {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let endpoint = format!("http://{}/graphql", listener.local_addr().unwrap()).parse().unwrap();
+        let sandbox = Arc::new(Sandbox::new(Bitpanda::new(world(USERS), system_clock()), Store::Memory));
+        tokio::spawn(serve(sandbox, listener, "x-api-key"));
+        let settings = HttpSettings {
+            endpoint,
+            secret_headers: vec![("x-api-key", SecretString::from(SECRET))],
+            direct: true,
+            user_agent: "bench".to_owned(),
+            timeout: Duration::from_secs(60),
+            extra_ca: None,
+        };
+        Reader::new(Arc::new(HttpTransport::new(settings).unwrap()), Redactor::default(), Backoff::with_seed(1))
+    });
+    let text = yaml(USERS);
+    let mut group = criterion.benchmark_group("over HTTP");
+    group.sample_size(10);
+    group.bench_function("a whole plan of 10,000 users in 100 pages", |bench| {
+        bench.iter(|| {
+            let live = runtime.block_on(provider::of(ProviderName::Bitpanda).read(&reader)).unwrap();
+            planned(&desired(&text), &live)
+        });
+    });
+    group.bench_function("baseline: fetch the same pages, do nothing", |bench| {
+        bench.iter(|| runtime.block_on(fetch(&reader, USERS / 100)));
+    });
+    group.finish();
+}
+
+const PEAK: &str = "ROLECALL_BENCH_PEAK";
+
+/// The most memory that this process ever held, in MiB. Linux only.
+fn peak() -> Option<usize> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
+    line.split_whitespace().nth(1)?.parse::<usize>().ok().map(|kib| kib / 1024)
+}
+
+/// Memory has to be measured in a process of its own, since its peak never falls.
+fn memory() {
+    for &users in SIZES {
+        let peaks: Vec<String> = ["live", "plan"]
+            .iter()
+            .map(|what| {
+                let mut child = Command::new(std::env::current_exe().unwrap());
+                let output = child.env(PEAK, format!("{what} {users}")).output().unwrap();
+                String::from_utf8(output.stdout).unwrap().trim().to_owned()
+            })
+            .collect();
+        println!(
+            "peak memory, {users} users: parse and plan {} MiB; baseline, live alone {} MiB",
+            peaks[1], peaks[0]
+        );
+    }
+}
+
+fn main() {
+    if let Ok(what) = std::env::var(PEAK) {
+        let (what, users) = what.split_once(' ').unwrap();
+        let users = users.parse().unwrap();
+        let live = live(users);
+        if what == "plan" {
+            assert!(!planned(&desired(&yaml(users)), &live).sealed.changes.is_empty());
+        }
+        println!("{}", peak().unwrap_or_default());
+        return;
+    }
+    let mut criterion = Criterion::default().configure_from_args();
+    parsing(&mut criterion);
+    planning(&mut criterion);
+    over_http(&mut criterion);
+    criterion.final_summary();
+    memory();
+}
