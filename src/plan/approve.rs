@@ -53,8 +53,11 @@ fn by_address<T>(items: &[T], address: impl Fn(&T) -> &Address) -> BTreeMap<&Add
     items.iter().map(|item| (address(item), item)).collect()
 }
 
+/// An operation and its variables.
+type Sent<'a> = (&'a str, &'a BTreeMap<String, Value>);
+
 /// What would be sent for each entity.
-fn calls(sealed: &Sealed) -> BTreeMap<&Address, Vec<(&str, &BTreeMap<String, Value>)>> {
+fn calls(sealed: &Sealed) -> BTreeMap<&Address, Vec<Sent<'_>>> {
     let mut calls: BTreeMap<_, Vec<_>> = BTreeMap::new();
     for mutation in &sealed.mutations {
         calls.entry(&mutation.change).or_default().push((mutation.operation.as_str(), &mutation.variables));
