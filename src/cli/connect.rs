@@ -32,12 +32,9 @@ pub(super) struct Connected {
     pub deliveries: Deliveries,
 }
 
-/// Opens the way that the file describes, or the one to the sandbox.
+/// Opens the way that the file describes.
 pub(super) async fn connect(desired: &Desired, connection: &Connection) -> Result<Connected, Failure> {
     let provider = provider::of(desired.provider);
-    if connection.sandbox {
-        return sandbox(desired, connection, provider).await;
-    }
     let endpoint = credential::endpoint(desired, provider.rules());
     let secret = match &endpoint {
         // A credential is not even looked up for a host that may not see it.
@@ -78,20 +75,6 @@ pub(super) fn connected(
     let backoff = Backoff::with_seed(seed());
     let reader = Reader::new(transport.clone(), redactor.clone(), backoff);
     Connected { provider, transport, reader, redactor, backoff, host, ledger, deliveries }
-}
-
-#[cfg(feature = "sandbox")]
-async fn sandbox(
-    desired: &Desired,
-    connection: &Connection,
-    provider: &'static dyn Provider,
-) -> Result<Connected, Failure> {
-    super::embedded::connect(desired, connection, provider).await
-}
-
-#[cfg(not(feature = "sandbox"))]
-async fn sandbox(_: &Desired, _: &Connection, _: &'static dyn Provider) -> Result<Connected, Failure> {
-    Err(Failure::error("this rolecall was built without the sandbox").hint("build it with the default features"))
 }
 
 fn extra_ca(connection: &Connection) -> Result<Option<Vec<u8>>, Failure> {

@@ -14,7 +14,7 @@ use super::exit::Failure;
 use crate::apply::Deliveries;
 use crate::graphql::{HttpSettings, HttpTransport, Redactor, Transport};
 use crate::model::{Desired, ProviderName, RemoteId};
-use crate::provider::Provider;
+use crate::provider;
 use crate::sandbox::bitpanda::{Bitpanda, OWN_KEY_SECRET, World};
 use crate::sandbox::{Sandbox, Store, serve, system_clock};
 
@@ -44,11 +44,8 @@ pub(super) fn open(
     }
 }
 
-pub(super) async fn connect(
-    desired: &Desired,
-    connection: &Connection,
-    provider: &'static dyn Provider,
-) -> Result<Connected, Failure> {
+pub(super) async fn connect(desired: &Desired, connection: &Connection) -> Result<Connected, Failure> {
+    let provider = provider::of(desired.provider);
     let folder = Path::new(FOLDER);
     let own_ledger = ledger_path(folder, desired);
     let delivered = folder.join("delivered").join(file_name(&desired.organization));

@@ -61,7 +61,11 @@ impl<'a> Session<'a> {
     }
 
     pub async fn connect<'b>(&'b self, desired: &'b Desired) -> Result<Organization<'b>, Failure> {
-        let connected = connect(desired, self.connection).await?;
+        let connected = if self.connection.sandbox {
+            sandbox(desired, self.connection).await?
+        } else {
+            connect(desired, self.connection).await?
+        };
         Ok(Organization { desired, connected, asserted: self.connection.asserted.iter().cloned().collect() })
     }
 
@@ -107,6 +111,17 @@ impl<'a> Session<'a> {
         out.findings(&planned.warnings, &self.sources());
         Ok(planned.plan)
     }
+}
+
+#[cfg(feature = "sandbox")]
+async fn sandbox(desired: &Desired, connection: &Connection) -> Result<Connected, Failure> {
+    super::embedded::connect(desired, connection).await
+}
+
+#[cfg(not(feature = "sandbox"))]
+#[expect(clippy::unused_async, reason = "as with the sandbox")]
+async fn sandbox(_: &Desired, _: &Connection) -> Result<Connected, Failure> {
+    Err(Failure::error("this rolecall was built without the sandbox").hint("build it with the default features"))
 }
 
 impl Organization<'_> {

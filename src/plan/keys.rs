@@ -298,6 +298,10 @@ fn mint(input: &PlanInput<'_>, wish: &DesiredKey, old: Option<&LiveKey>, draft: 
 
 fn plan_unlisted(input: &PlanInput<'_>, key: &LiveKey, namesakes: bool, draft: &mut Draft<'_>) {
     let address = address_of(key, namesakes);
+    if input.desired.own.key.as_ref() == Some(&key.id) {
+        // Named in the file as our own, so it is neither foreign nor to go.
+        return;
+    }
     if secret_lost(input, key) {
         // We made it and nobody can use it, whatever the file says of it today.
         draft.change(retire(key, address, Cause::SecretLost), None);
