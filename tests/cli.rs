@@ -433,7 +433,7 @@ fn what_can_not_be_recorded_is_not_sent() {
 
 #[test]
 fn ctrl_c_ends_an_apply_after_what_is_in_flight() {
-    let (env, _server) = served(&["--fault", "latency=400@updateUser"]);
+    let (env, _server) = served(&["--fault", "latency=2000@updateUser"]);
     let mut child = env
         .command()
         .args(["apply", "--auto-approve", "org.yaml"])
@@ -541,4 +541,16 @@ fn nothing_that_took_effect_is_no_partial_apply() {
     let said = env.run(&["apply", "--auto-approve", "org.yaml"]);
     assert_eq!(said.code, 1, "{}", said.all());
     assert!(said.stdout.contains("/dev/null is no regular file"), "{}", said.stdout);
+}
+
+#[test]
+fn extra_certificate_authorities_have_to_be_some() {
+    let (env, _server) = served(&[]);
+    env.write("ca.pem", "-----BEGIN CERTIFICATE-----\nnonsense\n-----END CERTIFICATE-----\n");
+    let said = env.run(&["plan", "--ca-file", "ca.pem", "org.yaml"]);
+    assert_eq!(said.code, 1, "{}", said.all());
+    env.write("none.pem", "no certificate in here\n");
+    let said = env.run(&["plan", "--ca-file", "none.pem", "org.yaml"]);
+    assert_eq!(said.code, 1, "{}", said.all());
+    assert!(said.stderr.contains("holds no certificate"), "{}", said.stderr);
 }

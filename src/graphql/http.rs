@@ -59,6 +59,9 @@ impl HttpTransport {
         if let Some(pem) = extra_ca {
             let certificates = Certificate::from_pem_bundle(&pem)
                 .map_err(|why| format!("the extra certificate authorities can't be read: {why}"))?;
+            if certificates.is_empty() {
+                return Err("the file of extra certificate authorities holds no certificate".to_owned());
+            }
             builder = builder.tls_certs_merge(certificates);
         }
         let client = builder.build().map_err(|why| format!("HTTP can't be set up: {}", chain(&why)))?;
