@@ -64,6 +64,12 @@ fn cases() -> Vec<(&'static str, Vec<u8>)> {
                 "{HEAD}keys: [{{ name: a, deliver: {{ file: keys/k }} }}, {{ name: b, deliver: {{ file: ./keys/../keys/k }} }}]\n"
             )),
         ),
+        (
+            "delivery_over_our_own_files",
+            text(format!(
+                "{HEAD}keys: [{{ name: a, deliver: {{ file: ./org.yaml }} }}, {{ name: b, deliver: {{ file: .rolecall/ledger/x }} }}]\n"
+            )),
+        ),
         ("duplicate_field", text(format!("{HEAD}users: []\nusers: []\n"))),
         (
             "duplicate_key",

@@ -347,8 +347,13 @@ fn a_command_gets_the_secret_on_its_standard_input() {
     let command = "{ command: [sh, -c, 'cat > got; echo canary; echo canary >&2'] }";
     env.write("org.yaml", env.read("org.yaml").replace("{ file: keys/ci-pipeline.key }", command));
     let refused = env.run(&["apply", "--auto-approve", "org.yaml"]);
-    assert_eq!(refused.code, 5, "{}", refused.all());
-    assert!(refused.stdout.contains("isn't run without --allow-commands"), "{}", refused.stdout);
+    assert_eq!(refused.code, 1, "{}", refused.all());
+    assert!(
+        refused.stderr.contains("nothing was sent")
+            && refused.stderr.contains("isn't run without --allow-commands"),
+        "{}",
+        refused.stderr
+    );
     let said = env.run(&["apply", "--auto-approve", "--allow-commands", "org.yaml"]);
     assert_eq!(said.code, 0, "{}", said.all());
     assert!(env.read("got").starts_with("sandbox-secret-"));
@@ -445,9 +450,7 @@ fn ctrl_c_ends_an_apply_after_what_is_in_flight() {
     let mut stdout = child.stdout.take().unwrap();
     let mut told = String::new();
     let mut byte = [0];
-    while !told.contains("key/ci-pipeline                              create  ")
-        && stdout.read(&mut byte).unwrap() > 0
-    {
+    while !told.contains("done      key/ci-pipeline") && stdout.read(&mut byte).unwrap() > 0 {
         told.push(char::from(byte[0]));
     }
     std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
@@ -525,9 +528,20 @@ fn what_became_of_an_apply_is_json_for_programs() {
     let json = plan_of(&said);
     let organization = &json["organizations"][0];
     assert_eq!(organization["exit"], 0);
-    assert_eq!(organization["steps"].as_array().unwrap().len(), 5);
-    assert_eq!(organization["steps"][0]["outcome"], "done");
-    assert_eq!(organization["standing"]["converged"]["later"], 0);
+    assert_eq!(organization["report"]["steps"].as_array().unwrap().len(), 5);
+    assert_eq!(organization["report"]["steps"][0]["outcome"], "done");
+    assert_eq!(organization["report"]["standing"]["converged"]["later"], 0);
+    let in_sync =
+        plan_of(&env.run(&["apply", "--sandbox", "--auto-approve", "--format", "json", "bitpanda.yaml"]));
+    assert_eq!(in_sync["organizations"][0]["exit"], 0);
+    assert!(in_sync["organizations"][0]["report"].is_null());
+    env.write(
+        "bad.yaml",
+        env.read("bitpanda.yaml").replace("expires: 2098", "expires: 2020").replace("ci-pipeline", "other"),
+    );
+    let failed = plan_of(&env.run(&["apply", "--sandbox", "--auto-approve", "--format", "json", "bad.yaml"]));
+    assert_eq!(failed["organizations"][0]["exit"], 1);
+    assert!(failed["organizations"][0]["error"].as_str().unwrap().contains("expiry-in-past"), "{failed}");
 }
 
 #[test]
@@ -540,7 +554,7 @@ fn nothing_that_took_effect_is_no_partial_apply() {
     env.write("org.yaml", without_users.replace("  - name: Reporting / 2024\n    absent: true\n", ""));
     let said = env.run(&["apply", "--auto-approve", "org.yaml"]);
     assert_eq!(said.code, 1, "{}", said.all());
-    assert!(said.stdout.contains("/dev/null is no regular file"), "{}", said.stdout);
+    assert!(said.stderr.contains("/dev/null is no regular file"), "{}", said.stderr);
 }
 
 #[test]
@@ -553,4 +567,19 @@ fn extra_certificate_authorities_have_to_be_some() {
     let said = env.run(&["plan", "--ca-file", "none.pem", "org.yaml"]);
     assert_eq!(said.code, 1, "{}", said.all());
     assert!(said.stderr.contains("holds no certificate"), "{}", said.stderr);
+}
+
+#[test]
+fn a_reset_starts_the_world_anew_for_everybody() {
+    let (env, server) = served(&[]);
+    assert_eq!(env.run(&["apply", "--sandbox", "--auto-approve", "org.yaml"]).code, 0);
+    assert!(env.run(&["plan", "--sandbox", "--reset", "org.yaml"]).stdout.contains("5 mutations"));
+    let total = server.post(Some(OWN_KEY), "{ listApiKeys { orgApiKeysList { name } } }").1;
+    assert!(!total.contains("ci-pipeline"), "a running server serves the new world too: {total}");
+    assert_eq!(env.run(&["apply", "--sandbox", "--auto-approve", "org.yaml"]).code, 0);
+    drop(env.serve(&["--reset"]));
+    assert!(
+        env.run(&["plan", "--sandbox", "org.yaml"]).stdout.contains("5 mutations"),
+        "the ledger went with its world"
+    );
 }

@@ -669,3 +669,96 @@ fn what_updates_are_known_to_lose_is_not_lost_twice() {
         holds(&plan)[0].contains("user/bob@x.example blocked: an earlier update cleared what it doesn't carry")
     );
 }
+
+#[test]
+fn a_key_that_is_replaced_by_another_entry_works_until_that_one_has_arrived() {
+    for fate in [Fate::Refuse, Fate::DropBefore, Fate::DropAfter] {
+        let mut world = world();
+        world.keys.push(key("old", "ci", &["A"], "x"));
+        let body = "keys: [{ name: ci, id: old, absent: true }, { name: ci, roles: [B], expires: 2031-01-01T00:00:00Z, deliver: { file: k } }]";
+        let mut rig = Rig::new(world, body);
+        rig.wire.doom(&[fate]);
+        let report = rig.apply();
+        assert_eq!(report.steps[1].outcome, Outcome::Skipped, "{fate:?}");
+        assert!(rig.world().keys.iter().any(|key| key.id == "old" && key.enabled));
+        assert!(converged(&rig.apply().standing), "the next run makes it good");
+        assert!(rig.world().keys.iter().all(|key| key.id != "old" || !key.enabled));
+    }
+}
+
+#[test]
+fn under_manage_all_a_renamed_key_works_until_its_new_name_has_arrived() {
+    let mut world = world();
+    world.keys.push(key("old", "before", &["A"], "x"));
+    world.keys.push(key("kept", "kept", &["A"], "y"));
+    let mut rig = Rig::new(
+        world,
+        "manage: { keys: all }\nkeys: [{ name: kept }, { name: after, roles: [A], expires: 2031-01-01T00:00:00Z, deliver: { file: k } }]",
+    );
+    rig.wire.doom(&[Fate::Refuse]);
+    rig.apply();
+    assert!(rig.world().keys.iter().any(|key| key.id == "old" && key.enabled));
+}
+
+#[test]
+fn what_was_approved_meanwhile_is_settled_by_the_next_plan() {
+    let mut world = world_with(&[("max@x.example", &["A", "B"])]);
+    world.switches.quorum = true;
+    let mut rig = Rig::new(world, "users: [{ email: max@x.example, roles: [A], enabled: false }]");
+    rig.apply();
+    rig.world().approve_pending();
+    assert!(addresses(&rig.plan()).is_empty(), "no second approval is asked for");
+}
+
+#[test]
+fn a_disabled_person_whose_invitation_is_open_is_no_quiet_matter() {
+    let mut rig = Rig::new(
+        world(),
+        "users: [{ email: new@x.example, first_name: Nina, last_name: W, roles: [A], enabled: true }]",
+    );
+    rig.apply();
+    rig.wish("users: [{ email: new@x.example, enabled: false }]");
+    assert!(holds(&rig.plan())[0].contains("blocked: invited on 2026-11-21"));
+}
+
+#[test]
+fn a_protected_key_is_not_promised_a_successor() {
+    let mut world = world();
+    world.keys.push(key("old", "ci", &["A"], "x"));
+    let rig = Rig::new(
+        world,
+        "guardrails: { protected: [key/ci] }\nkeys: [{ name: ci, roles: [B], deliver: { file: k } }]",
+    );
+    assert_eq!(holds(&rig.plan()), ["key/ci blocked: protected by the file's guardrails"]);
+}
+
+#[test]
+fn an_id_that_nobody_has_is_a_warning_even_where_nobody_should() {
+    let rig = Rig::new(world(), "keys: [{ name: ci, id: typo, absent: true }]");
+    let live = rig.read().unwrap();
+    let input = rolecall::plan::PlanInput {
+        desired: &rig.desired,
+        live: &live,
+        facts: &rig.ledger.facts(),
+        rules: rolecall::provider::rules(rolecall::model::ProviderName::Bitpanda),
+        host: "sandbox",
+        asserted: &BTreeSet::new(),
+        only: None,
+        now: support::rig::now(),
+    };
+    let warnings = rolecall::plan::plan(&input).unwrap().warnings;
+    assert_eq!(warnings[0].code, Code::UnknownId);
+}
+
+#[test]
+fn a_pending_invitation_is_sent_again_only_when_asked_by_address() {
+    let mut rig = Rig::new(
+        world(),
+        "users: [{ email: new@x.example, first_name: Nina, last_name: W, roles: [A], enabled: true }]",
+    );
+    rig.apply();
+    assert!(addresses(&rig.plan()).is_empty());
+    let asserted = BTreeSet::from(["user/new@x.example".parse::<Address>().unwrap()]);
+    let live = rig.read().unwrap();
+    assert_eq!(addresses(&rig.plan_from(&live, &asserted, None).unwrap()), ["user/new@x.example"]);
+}

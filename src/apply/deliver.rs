@@ -11,7 +11,7 @@ use tempfile::NamedTempFile;
 use tokio::io::AsyncWriteExt;
 use tokio::process::Command;
 
-use crate::model::{Delivery, KeyName};
+use crate::model::{Action, Change, Delivery, Desired, DesiredKey, Entity, KeyName};
 
 /// How deliveries are made in this run.
 #[derive(Clone, Debug, Default)]
@@ -52,6 +52,16 @@ impl Deliveries {
         }
     }
 
+    /// Can every secret that a plan mints be delivered? Asked before anything is sent; nothing is left behind.
+    pub fn check(&self, desired: &Desired, changes: &[Change]) -> Result<(), String> {
+        for change in changes {
+            if let Some((delivery, key)) = delivery_of(desired, change)? {
+                self.prepare(delivery, key).map_err(|why| format!("{}: {why}", change.address))?;
+            }
+        }
+        Ok(())
+    }
+
     fn prepare_command(&self, words: &[String]) -> Result<Prepared, String> {
         let (program, arguments) = words.split_first().ok_or("the command is empty")?;
         if !self.allow_commands {
@@ -60,6 +70,21 @@ impl Deliveries {
         let program = which::which(program).map_err(|why| format!("`{program}` can't be run: {why}"))?;
         Ok(Prepared::Command { program, arguments: arguments.to_vec() })
     }
+}
+
+/// Where the file wants the secret of a change, if it mints one.
+pub(super) fn delivery_of<'a>(
+    desired: &'a Desired,
+    change: &'a Change,
+) -> Result<Option<(&'a Delivery, &'a KeyName)>, String> {
+    let (Action::Create, Entity::Key(key)) = (change.action, &change.after) else {
+        return Ok(None);
+    };
+    let is_meant = |wish: &&DesiredKey| wish.name == key.name && wish.id.is_none();
+    let delivery = desired.keys.iter().find(is_meant).and_then(|wish| wish.deliver.as_ref());
+    let delivery =
+        delivery.ok_or_else(|| format!("{}: the file doesn't say where its secret goes", change.address))?;
+    Ok(Some((delivery, &key.name)))
 }
 
 fn prepare_file(target: &Path) -> Result<Prepared, String> {

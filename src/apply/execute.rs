@@ -3,13 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::Ordering;
 
+use super::deliver::delivery_of;
 use super::writer::Writer;
 use super::{Apply, Prepared, Step, Stop, step};
 use crate::graphql::{CallError, Effect};
 use crate::ledger::{Event, Ledger, LedgerError};
 use crate::model::{
-    Action, Address, Cause, Change, DesiredKey, Entity, Key, Live, Mutation, OrganizationPlan, Outcome, RemoteId,
-    Stage,
+    Action, Address, Cause, Change, Entity, Key, Live, Mutation, OrganizationPlan, Outcome, RemoteId, Stage,
 };
 use crate::plan::{Effectiveness, in_effect};
 use crate::provider::{Receipt, Verdict};
@@ -80,7 +80,8 @@ impl<'a> Execution<'a> {
         let relied = self.plan.sealed.mutations.iter().filter(|other| mutation.after.contains(&other.id));
         for other in relied {
             let change = self.plan.change(&other.change)?;
-            if in_effect(change, None, &live) != Effectiveness::InEffect {
+            let made = self.steps.iter().find(|step| step.mutation == other.id).and_then(|step| step.id.as_ref());
+            if in_effect(change, made, &live) != Effectiveness::InEffect {
                 return Some(format!("it relies on {}, which isn't in effect yet", other.change));
             }
         }
@@ -130,13 +131,10 @@ impl<'a> Execution<'a> {
     }
 
     fn prepare(&self, change: &Change) -> Result<Option<Prepared>, String> {
-        let (Action::Create, Entity::Key(key)) = (change.action, &change.after) else {
-            return Ok(None);
-        };
-        let is_meant = |wish: &&DesiredKey| wish.name == key.name && wish.id.is_none();
-        let delivery = self.apply.desired.keys.iter().find(is_meant).and_then(|wish| wish.deliver.as_ref());
-        let delivery = delivery.ok_or("the file doesn't say where to")?;
-        self.apply.deliveries.prepare(delivery, &key.name).map(Some)
+        match delivery_of(self.apply.desired, change)? {
+            Some((delivery, key)) => self.apply.deliveries.prepare(delivery, key).map(Some),
+            None => Ok(None),
+        }
     }
 
     fn intend(&mut self, mutation: &Mutation, change: &Change) -> Result<(), LedgerError> {

@@ -20,7 +20,7 @@ use crate::ledger::{Event, Ledger, LedgerError, Record};
 use crate::model::{
     Action, Address, Change, Desired, Live, Mutation, OrganizationPlan, Outcome, RemoteId, Sealed,
 };
-use crate::plan::{PlanInput, plan};
+use crate::plan::{Observed, PlanInput, observe, plan};
 use crate::provider::Provider;
 
 /// Everything that an apply works with.
@@ -128,7 +128,6 @@ impl Apply<'_> {
         ledger: &mut Ledger,
         told: &mut (dyn FnMut(&Step) + Send),
     ) -> Result<Report, LedgerError> {
-        self.note_earlier(live, ledger)?;
         self.append(
             ledger,
             Event::RunStarted {
@@ -141,7 +140,7 @@ impl Apply<'_> {
         let mut execution = execute::Execution::new(self, organization, live, ledger, told);
         execution.send_all().await;
         let (mut steps, stopped) = execution.finish();
-        let standing = settle::settle(self, organization, ledger, &mut steps).await;
+        let standing = settle::settle(self, organization, ledger, &mut steps, told).await;
         let converged = match &standing {
             Standing::Converged { .. } => Some(true),
             Standing::Held(_) | Standing::Diverged(_) => Some(false),
@@ -154,23 +153,6 @@ impl Apply<'_> {
 
     fn append(&self, ledger: &mut Ledger, event: Event) -> Result<(), LedgerError> {
         ledger.append(Record { at: (self.clock)(), run: self.run.to_owned(), event })
-    }
-
-    /// What this read shows of what earlier runs left open: people invited, changes that waited for approval.
-    fn note_earlier(&self, live: &Live, ledger: &mut Ledger) -> Result<(), LedgerError> {
-        let facts = ledger.facts();
-        let unseen = facts.invitations.iter().filter(|(_, invitation)| !invitation.seen);
-        for (email, _) in unseen {
-            if live.users.items.iter().any(|user| user.email == *email) {
-                self.append(ledger, Event::Sighting { address: Address::user(email), seen: true })?;
-            }
-        }
-        for earlier in &facts.not_taken {
-            if crate::plan::in_effect(&earlier.change, None, live) == crate::plan::Effectiveness::InEffect {
-                self.append(ledger, Event::Settled { address: earlier.change.address.clone() })?;
-            }
-        }
-        Ok(())
     }
 
     /// What is still to do, and held, given what live shows and the ledger knows now.
@@ -190,6 +172,17 @@ impl Apply<'_> {
             Err(findings) => Err(findings.first().map_or_else(String::new, |finding| finding.message.clone())),
         }
     }
+}
+
+/// Writes down what a read shows of what earlier runs left open, whether or not anything is to be sent.
+pub fn note_observed(live: &Live, ledger: &mut Ledger, run: &str, at: Timestamp) -> Result<(), LedgerError> {
+    let Observed { seen, settled } = observe(&ledger.facts(), live);
+    let sightings = seen.iter().map(|email| Event::Sighting { address: Address::user(email), seen: true });
+    let settled = settled.into_iter().map(|address| Event::Settled { address });
+    for event in sightings.chain(settled) {
+        ledger.append(Record { at, run: run.to_owned(), event })?;
+    }
+    Ok(())
 }
 
 /// The step that a mutation begins as.

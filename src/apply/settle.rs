@@ -13,6 +13,7 @@ pub(super) async fn settle(
     plan: &OrganizationPlan,
     ledger: &mut Ledger,
     steps: &mut [Step],
+    told: &mut (dyn FnMut(&Step) + Send),
 ) -> Standing {
     let live = match apply.provider.read(apply.reader).await {
         Ok(live) => live,
@@ -37,6 +38,7 @@ pub(super) async fn settle(
         if let Some((outcome, message)) = settled {
             step.outcome = outcome;
             step.message = Some(message.clone());
+            told(step);
             let event = Event::Outcome {
                 mutation: step.mutation.clone(),
                 address: step.address.clone(),

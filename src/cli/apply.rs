@@ -15,9 +15,9 @@ use super::interrupt::Interrupts;
 use super::out::Out;
 use super::session::{Organization, Session, is_broken};
 use super::{Connection, Format, Paths, approval};
-use crate::apply::{Apply, Report, Standing, Stop};
+use crate::apply::{Apply, Report, Standing, Stop, note_observed};
 use crate::ledger::Ledger;
-use crate::model::{FORMAT_VERSION, Identity, Live, OrganizationPlan, Plan, Sealed};
+use crate::model::{FORMAT_VERSION, Live, OrganizationPlan, Plan, ProviderName, RemoteId, Sealed};
 use crate::plan::{Approval, compare};
 use crate::report;
 
@@ -58,11 +58,15 @@ struct Run<'a> {
 /// What became of one organisation, for programs.
 #[derive(Serialize)]
 struct Applied {
-    identity: Identity,
-    seal: String,
+    provider: ProviderName,
+    organization: RemoteId,
     exit: u8,
-    #[serde(flatten)]
-    report: Report,
+    /// Why nothing was sent, or nothing more.
+    error: Option<String>,
+    /// What there was to send. None where it could not be planned.
+    plan: Option<OrganizationPlan>,
+    /// What became of it. None where nothing was sent.
+    report: Option<Report>,
 }
 
 pub(super) async fn apply(args: &ApplyArgs, out: &mut Out) -> Result<Exit, Failure> {
@@ -84,10 +88,19 @@ pub(super) async fn apply(args: &ApplyArgs, out: &mut Out) -> Result<Exit, Failu
     let interrupts = Interrupts::watch();
     let mut run = Run { args, session: &session, interrupts: &interrupts, out, applied: Vec::new() };
     for organization in &organizations {
-        let ended = match run.organization(organization, approved.as_ref()).await {
-            Ok(ended) => ended,
-            Err(failure) => session.told(&failure, run.out),
+        run.applied.push(Applied {
+            provider: organization.desired.provider,
+            organization: organization.desired.organization.clone(),
+            exit: 0,
+            error: None,
+            plan: None,
+            report: None,
+        });
+        let (ended, error) = match run.organization(organization, approved.as_ref()).await {
+            Ok(ended) => (ended, None),
+            Err(failure) => (session.told(&failure, run.out), Some(failure.to_string())),
         };
+        run.note(|applied| (applied.exit, applied.error) = (ended as u8, error));
         exit = exit.and(ended);
         if interrupts.interrupted.load(Ordering::Relaxed) {
             break;
@@ -103,6 +116,13 @@ pub(super) async fn apply(args: &ApplyArgs, out: &mut Out) -> Result<Exit, Failu
 }
 
 impl Run<'_> {
+    /// Completes what programs are told of the organisation that is being dealt with.
+    fn note(&mut self, note: impl FnOnce(&mut Applied)) {
+        if let Some(applied) = self.applied.last_mut() {
+            note(applied);
+        }
+    }
+
     /// What people follow while it happens.
     fn tell(&mut self, text: &str) {
         match self.args.format {
@@ -135,11 +155,12 @@ impl Run<'_> {
                 .hint("without a ledger nothing is sent; see --ledger")
         })?;
         organization.owns(ledger.records())?;
-        let (mut plan, mut live) = self.plan_fresh(organization, &ledger).await?;
+        let (mut plan, mut live) = self.plan_fresh(organization, &mut ledger, &run).await?;
         if let Some(approved) = approved {
             plan = self.restrict(approved, organization, &live, &ledger, &plan)?;
         }
         self.tell(&report::plan_text(&document(&plan)));
+        self.note(|applied| applied.plan = Some(plan.clone()));
         may_be_sent(&plan)?;
         if plan.sealed.mutations.is_empty() {
             return Ok(Exit::Done);
@@ -147,7 +168,7 @@ impl Run<'_> {
         if approved.is_none() && !self.args.auto_approve {
             confirm(&plan, self.out)?;
             // Time has passed at the prompt: what was shown has to stand still, and to be safe still.
-            let (fresh, read) = self.plan_fresh(organization, &ledger).await?;
+            let (fresh, read) = self.plan_fresh(organization, &mut ledger, &run).await?;
             plan = self.restrict(&plan.sealed, organization, &read, &ledger, &fresh)?;
             live = read;
             if let Err(failure) = may_be_sent(&plan) {
@@ -155,15 +176,24 @@ impl Run<'_> {
                 return Err(failure);
             }
         }
+        organization.connected.deliveries.check(organization.desired, &plan.sealed.changes).map_err(|why| {
+            Failure::error(format!("a secret could not be delivered, so nothing was sent: {why}"))
+                .hint("secrets are shown once, so the way has to be ready before one is made")
+        })?;
         self.execute(organization, &plan, &live, &mut ledger, &run).await
     }
 
     async fn plan_fresh(
         &self,
         organization: &Organization<'_>,
-        ledger: &Ledger,
+        ledger: &mut Ledger,
+        run: &str,
     ) -> Result<(OrganizationPlan, Live), Failure> {
         let live = organization.read().await?;
+        if live.organization == organization.desired.organization {
+            note_observed(&live, ledger, run, Timestamp::now())
+                .map_err(|why| Failure::error(format!("{why}. Nothing was sent")))?;
+        }
         let planned = organization.plan(&live, &ledger.facts(), None)?;
         self.out.findings(&planned.warnings, &self.session.sources());
         Ok((planned.plan, live))
@@ -221,8 +251,7 @@ impl Run<'_> {
         self.tell(&format!("\n{}", report::summary(&report)));
         self.out.talk(&format!("recorded in {}\n", connected.ledger.display()));
         let exit = ending(&report);
-        let identity = plan.sealed.identity.clone();
-        self.applied.push(Applied { identity, seal: plan.seal.clone(), exit: exit as u8, report });
+        self.note(|applied| (applied.plan, applied.report) = (Some(plan.clone()), Some(report)));
         Ok(exit)
     }
 }

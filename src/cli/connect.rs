@@ -13,7 +13,7 @@ use super::planfile;
 use crate::apply::Deliveries;
 use crate::desired::is_loopback;
 use crate::graphql::{Backoff, HttpSettings, HttpTransport, Reader, Redactor, Transport};
-use crate::model::{Desired, RemoteId};
+use crate::model::{Desired, ProviderName, RemoteId};
 use crate::provider::{self, Provider};
 
 /// What we call ourselves, to platforms and in plans.
@@ -59,7 +59,10 @@ pub(super) async fn connect(desired: &Desired, connection: &Connection) -> Resul
         extra_ca: extra_ca(connection)?,
     };
     let transport: Arc<dyn Transport> = Arc::new(HttpTransport::new(settings).map_err(Failure::error)?);
-    let ledger = connection.ledger.clone().unwrap_or_else(|| ledger_path(Path::new(".rolecall"), desired));
+    let ledger = connection
+        .ledger
+        .clone()
+        .unwrap_or_else(|| ledger_path(Path::new(".rolecall"), desired.provider, &desired.organization));
     let deliveries = Deliveries { allow_commands: connection.allow_commands, below: None };
     Ok(connected(provider, transport, Redactor::new([secret]), host, ledger, deliveries))
 }
@@ -83,8 +86,8 @@ fn extra_ca(connection: &Connection) -> Result<Option<Vec<u8>>, Failure> {
 }
 
 /// Where an organisation's ledger is kept below a folder.
-pub(super) fn ledger_path(folder: &Path, desired: &Desired) -> PathBuf {
-    folder.join("ledger").join(format!("{}-{}.jsonl", desired.provider, file_name(&desired.organization)))
+pub(super) fn ledger_path(folder: &Path, provider: ProviderName, organization: &RemoteId) -> PathBuf {
+    folder.join("ledger").join(format!("{provider}-{}.jsonl", file_name(organization)))
 }
 
 /// An organisation's id as a part of a file's name.

@@ -1,7 +1,7 @@
 //! Runs with `--sandbox`: the embedded server over real HTTP, on a free port of the loopback.
 
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use secrecy::SecretString;
@@ -32,29 +32,29 @@ pub(super) fn open(
 ) -> Result<Sandbox<Bitpanda>, Failure> {
     let store = Store::in_folder(Path::new(FOLDER), provider, organization)
         .map_err(|why| Failure::error(why.to_string()).hint("write one of these as `organization`"))?;
+    let world =
+        World::seed(organization.as_str()).ok_or_else(|| Failure::error("the sandbox's seed can't be read"))?;
+    let sandbox = Sandbox::new(Bitpanda::new(world, system_clock()), store);
     if reset {
-        store.reset().map_err(|why| Failure::error(why.to_string()))?;
+        // Ledger and deliveries speak of the world that is gone.
+        let folder = Path::new(FOLDER);
+        let _ = std::fs::remove_file(ledger_path(folder, provider, organization));
+        let _ = std::fs::remove_dir_all(delivered(organization));
+        sandbox.reset().map_err(Failure::error)?;
     }
-    match provider {
-        ProviderName::Bitpanda => {
-            let world = World::seed(organization.as_str())
-                .ok_or_else(|| Failure::error("the sandbox's seed can't be read"))?;
-            Ok(Sandbox::new(Bitpanda::new(world, system_clock()), store))
-        }
-    }
+    Ok(sandbox)
+}
+
+/// Where secrets that were minted in the sandbox go.
+fn delivered(organization: &RemoteId) -> PathBuf {
+    Path::new(FOLDER).join("delivered").join(file_name(organization))
 }
 
 pub(super) async fn connect(desired: &Desired, connection: &Connection) -> Result<Connected, Failure> {
     let provider = provider::of(desired.provider);
-    let folder = Path::new(FOLDER);
-    let own_ledger = ledger_path(folder, desired);
-    let delivered = folder.join("delivered").join(file_name(&desired.organization));
+    let own_ledger = ledger_path(Path::new(FOLDER), desired.provider, &desired.organization);
+    let delivered = delivered(&desired.organization);
     let sandbox = open(desired.provider, &desired.organization, connection.reset)?;
-    if connection.reset {
-        // Both speak of the world that is gone.
-        let _ = std::fs::remove_file(&own_ledger);
-        let _ = std::fs::remove_dir_all(&delivered);
-    }
     let failed = |why: std::io::Error| Failure::error(format!("the sandbox can't listen: {why}"));
     let listener = TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).await.map_err(failed)?;
     let address = listener.local_addr().map_err(failed)?;

@@ -1,5 +1,6 @@
 //! How a run ends.
 
+use std::fmt;
 use std::process::ExitCode;
 
 use crate::model::Finding;
@@ -53,6 +54,18 @@ pub struct Failure {
     pub message: Option<String>,
     pub hint: Option<String>,
     pub findings: Vec<Finding>,
+}
+
+/// All that went wrong, in one line.
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let findings = self
+            .findings
+            .iter()
+            .map(|finding| format!("{}: {}: {}", finding.place, finding.code, finding.message));
+        let lines: Vec<String> = self.message.iter().cloned().chain(findings).collect();
+        f.write_str(&lines.join("; "))
+    }
 }
 
 impl Failure {

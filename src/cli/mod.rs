@@ -83,7 +83,7 @@ enum Verb {
 pub(crate) enum Format {
     /// For people.
     Text,
-    /// For programs; its schema is `rolecall schema plan`.
+    /// For programs.
     Json,
 }
 
@@ -116,8 +116,8 @@ pub(crate) struct Connection {
     /// How long one request may take, in seconds.
     #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = clap::value_parser!(u64).range(1..=3600))]
     timeout: u64,
-    /// Send what the file says of this entity even if nothing is seen to differ, such as
-    /// `user/jane@acme.example`. May be repeated.
+    /// Send what the file says of this user even if nothing is seen to differ, invite them again, or send again
+    /// what awaits approval; such as `user/jane@acme.example`. May be repeated.
     #[arg(long = "assert", value_name = "ADDRESS")]
     asserted: Vec<Address>,
 }

@@ -60,7 +60,13 @@ pub(super) async fn plan(args: &PlanArgs, out: &mut Out) -> Result<Exit, Failure
             return Ok(exit);
         }
         planfile::write(path, &plan)?;
-        out.talk(&format!("saved as {}; `rolecall apply --plan {0}` sends it\n", path.display()));
+        let sandbox = if args.connection.sandbox { " --sandbox" } else { "" };
+        let paths: Vec<String> = args.paths.paths.iter().map(|path| path.display().to_string()).collect();
+        out.talk(&format!(
+            "saved as {}; `rolecall apply{sandbox} --plan {0} {}` sends it\n",
+            path.display(),
+            paths.join(" ")
+        ));
     }
     Ok(exit)
 }

@@ -95,6 +95,14 @@ impl<'a> Session<'a> {
                 Err(failure) => exit = exit.and(self.told(&failure, out)),
             }
         }
+        for asserted in &self.connection.asserted {
+            let changes = plan.organizations.iter().flat_map(|organization| &organization.sealed.changes);
+            if !changes.into_iter().any(|change| asserted.covers(&change.address)) {
+                out.talk(&format!(
+                    "--assert {asserted}: there is nothing to send for it; the plan says why, if it is held\n"
+                ));
+            }
+        }
         plan.organizations.sort_by(|a, b| a.sealed.identity.cmp(&b.sealed.identity));
         (plan, exit)
     }

@@ -108,7 +108,10 @@ impl<'a> Checker<'a> {
 
     pub fn instant(&mut self, field: Field<InstantText>) -> Option<Expiry> {
         let InstantText(text) = field.value?;
-        let expiry = Expiry::parse(&text);
+        // One way to write it, of the many that a parser takes.
+        let bytes = text.as_bytes();
+        let usual = [(4, b'-'), (7, b'-'), (13, b':')].iter().all(|(at, byte)| bytes.get(*at) == Some(byte));
+        let expiry = Expiry::parse(&text).filter(|_| usual && !text.contains('['));
         if expiry.is_none() {
             self.invalid(
                 field.mark,
@@ -227,7 +230,8 @@ impl<'a> Checker<'a> {
     }
 
     fn command(&mut self, mark: Mark, words: Vec<Field<PathText>>) -> Option<Vec<String>> {
-        if words.is_empty() {
+        let program = words.first().and_then(|word| word.value.as_ref());
+        if words.is_empty() || program.is_some_and(|PathText(program)| program.is_empty()) {
             self.invalid(mark, "the command is empty".to_owned(), "name a program: [PROGRAM, ARGUMENT]");
             return None;
         }
@@ -301,7 +305,18 @@ pub(super) struct Targets {
 impl Targets {
     pub fn admit(&mut self, check: &mut Checker<'_>, delivery: &Delivery, mark: Mark) {
         let Delivery::File(path) = delivery else { return };
-        match self.seen.entry(normal(path)) {
+        let target = normal(path);
+        if target == normal(Path::new(&*check.source.name)) || target.starts_with(".rolecall") {
+            let place = check.place(mark);
+            let message = format!(
+                "{} is rolecall's own, and the secret would overwrite it",
+                quote(&path.display().to_string())
+            );
+            check.push(
+                Finding::error(Code::InvalidValue, place, message).hint("name a file that holds nothing else"),
+            );
+        }
+        match self.seen.entry(target) {
             Entry::Vacant(entry) => {
                 entry.insert(mark.line);
             }

@@ -41,7 +41,7 @@ text! {
     /// The name of a role, a key or a person, or an id.
     NameText: {
         "type": "string", "minLength": 1, "maxLength": 256,
-        "pattern": r"^[^\s\u0000-\u001f\u007f-\u009f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]([^\u0000-\u001f\u007f-\u009f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]*[^\s\u0000-\u001f\u007f-\u009f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff])?$",
+        "pattern": r"^[^\s\u0000-\u001f\u007f-\u009f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]([^\u0000-\u001f\u007f-\u009f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]*[^\s\u0000-\u001f\u007f-\u009f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb])?$",
     }
 }
 
@@ -49,7 +49,7 @@ text! {
     /// An instant.
     InstantText: {
         "description": "An instant, compared to the second: 2027-04-30T20:59:59Z.",
-        "type": "string", "pattern": r"^\d{4}-\d{2}-\d{2}[Tt ]\d{2}:?\d{2}.*([Zz]|[+-]\d{2}(:?\d{2})?(:?\d{2})?)(\[.*\])?$",
+        "type": "string", "pattern": r"^\d{4}-(0\d|1[0-2])-([0-2]\d|3[01])[Tt ]([01]\d|2[0-4]):[0-5]\d(:\d{2}([.,]\d+)?)?([Zz]|[+-]\d{2}(:?\d{2}){0,2})$",
     }
 }
 
@@ -163,7 +163,7 @@ impl JsonSchema for RawEndpoint {
         let from = generator.subschema_for::<EndpointFrom>();
         json_schema!({
             "description": "The URL of the GraphQL endpoint, or where it is.",
-            "anyOf": [{ "type": "string", "pattern": r"^[Hh][Tt][Tt][Pp][Ss]?://[^\s/]+" }, from],
+            "anyOf": [{ "type": "string", "pattern": r"^[Hh][Tt][Tt][Pp][Ss]?://[^\s/@?#]+(/[^\s?#]*)?$" }, from],
         })
     }
 }

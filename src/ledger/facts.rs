@@ -90,11 +90,11 @@ fn gather(records: &[Record]) -> BTreeMap<usize, Sent<'_>> {
 
 fn learn(sent: &Sent<'_>, facts: &mut Facts) {
     let outcome = sent.outcome.unwrap_or(Outcome::Unsure);
+    // An id means that a key was made, whether its delivery failed or a read doesn't show it yet.
+    if let (Entity::Key(key), Action::Create, Some(_)) = (&sent.change.after, sent.change.action, sent.id) {
+        learn_mint(sent, key, facts);
+    }
     if matches!(outcome, Outcome::Failed | Outcome::Skipped) {
-        // A key whose delivery failed was made all the same, and may still be live.
-        if let (Entity::Key(key), Action::Create, Some(_)) = (&sent.change.after, sent.change.action, sent.id) {
-            learn_mint(sent, key, facts);
-        }
         return;
     }
     facts.not_taken.retain(|earlier| earlier.change.address != sent.change.address);
@@ -114,7 +114,7 @@ fn learn(sent: &Sent<'_>, facts: &mut Facts) {
             facts.invitations.insert(user.email.clone(), invitation);
         }
         (Entity::User(user), _) => learn_enabled(user, outcome, facts),
-        (Entity::Key(key), Action::Create) => learn_mint(sent, key, facts),
+        (Entity::Key(key), Action::Create) if sent.id.is_none() => learn_mint(sent, key, facts),
         (Entity::Key(_), _) => {}
     }
 }

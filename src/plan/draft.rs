@@ -22,16 +22,17 @@ impl<'a> Draft<'a> {
         self.holds.push(Hold::new(address, reason));
     }
 
-    /// Takes a change, or holds it where it must not be made.
-    pub fn change(&mut self, change: Change, place: Option<&Place>) {
+    /// Takes a change, or holds it where it must not be made. Says whether it was taken.
+    pub fn change(&mut self, change: Change, place: Option<&Place>) -> bool {
         if let Some(reason) = self.obstacle(&change) {
             self.hold(change.address, reason);
-            return;
+            return false;
         }
         if let Some(place) = place {
             self.places.insert(change.address.to_string(), place.to_string());
         }
         self.changes.push(change);
+        true
     }
 
     pub fn is_asserted(&self, address: &Address) -> bool {

@@ -47,7 +47,7 @@ fn min_admins(input: &PlanInput<'_>, admins: &Admins) -> Option<Refusal> {
     Some(Refusal {
         rail: "min_admins".to_owned(),
         message: format!(
-            "{} usable {} would be left, and the file wants at least {wanted}. Usable is who is listed, declared enabled, an admin, and not waiting on an invitation",
+            "{} usable {} would be left, and the file wants at least {wanted}. Usable is who is listed, declared enabled, an admin, and not waiting on an invitation that rolecall sent. If somebody who counts as waiting is known to have accepted, lower `min_admins` for this change",
             admins.after,
             if admins.after == 1 { "admin" } else { "admins" },
         ),

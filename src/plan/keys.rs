@@ -6,7 +6,7 @@ use super::PlanInput;
 use super::draft::Draft;
 use crate::model::{
     Action, Address, Cause, Change, Code, Completeness, Delivery, DesiredKey, Effect, Entity, Finding, HoldReason,
-    Key, KeyName, LiveKey, RemoteId, Scope,
+    Key, KeyName, LiveKey, RemoteId, Scope, Severity,
 };
 
 /// An own key that lives less than this is worth a warning, in days.
@@ -37,7 +37,7 @@ pub(super) fn check_own(input: &PlanInput<'_>, draft: &mut Draft<'_>) {
                     Finding::warning(
                         Code::KeyExpires,
                         place.clone(),
-                        format!("rolecall's own key expires in {days} days"),
+                        format!("rolecall's own key expires in {days} {}", if days == 1 { "day" } else { "days" }),
                     )
                     .hint("mint another, store it where `credentials` points, and name it in `own`"),
                 );
@@ -106,9 +106,13 @@ fn plan_pinned(input: &PlanInput<'_>, wish: &DesiredKey, id: &RemoteId, draft: &
     };
     let found = input.live.keys.items.iter().find(|key| key.id == *id);
     let Some(key) = found else {
-        if !wish.absent {
-            draft.findings.push(unknown(format!("no live key has the id {id}")));
-        }
+        let finding = unknown(format!("no live key has the id {id}"));
+        // For one that must not exist that is as it should be, or a typo.
+        draft.findings.push(if wish.absent {
+            Finding { severity: Severity::Warning, ..finding }
+        } else {
+            finding
+        });
         return;
     };
     if key.name != wish.name {
@@ -204,10 +208,13 @@ fn plan_named(input: &PlanInput<'_>, wish: &DesiredKey, namesakes: &[&LiveKey], 
         return;
     }
     match current.as_slice() {
-        [] => mint(input, wish, None, draft),
+        [] => {
+            mint(input, wish, None, draft);
+        }
         [key] if differs(wish, key) => {
-            mint(input, wish, Some(key), draft);
-            draft.hold(address_of(key, true), HoldReason::Superseded);
+            if mint(input, wish, Some(key), draft) {
+                draft.hold(address_of(key, true), HoldReason::Superseded);
+            }
         }
         [_] => {}
         several => {
@@ -224,12 +231,12 @@ fn plan_named(input: &PlanInput<'_>, wish: &DesiredKey, namesakes: &[&LiveKey], 
     }
 }
 
-/// A key can't be changed, so another value means another key of the same name.
-fn mint(input: &PlanInput<'_>, wish: &DesiredKey, old: Option<&LiveKey>, draft: &mut Draft<'_>) {
+/// A key can't be changed, so another value means another key of the same name. Says whether one is planned.
+fn mint(input: &PlanInput<'_>, wish: &DesiredKey, old: Option<&LiveKey>, draft: &mut Draft<'_>) -> bool {
     let address = Address::key(&wish.name);
     if let Completeness::Broken { why } = &input.live.keys.completeness {
         draft.hold(address, HoldReason::Unreadable { list: "keys".to_owned(), why: why.clone() });
-        return;
+        return false;
     }
     let roles = wish.roles.clone().or_else(|| old.map(|key| key.roles.clone()));
     let expires = wish.expires.or_else(|| old.and_then(|key| key.expires));
@@ -270,10 +277,10 @@ fn mint(input: &PlanInput<'_>, wish: &DesiredKey, old: Option<&LiveKey>, draft: 
             )
             .hint("add `deliver: { file: PATH }` or `deliver: { command: [PROGRAM] }`: it is shown once and never again"),
         );
-        return;
+        return false;
     };
     let (Some(roles), Some(expires)) = (roles, expires) else {
-        return;
+        return false;
     };
     let target = match deliver {
         Delivery::File(path) => path.display().to_string(),
@@ -293,7 +300,7 @@ fn mint(input: &PlanInput<'_>, wish: &DesiredKey, old: Option<&LiveKey>, draft: 
         cause: Cause::Declared,
         effects: vec![Effect::SecretTo { target }],
     };
-    draft.change(change, Some(&wish.place));
+    draft.change(change, Some(&wish.place))
 }
 
 fn plan_unlisted(input: &PlanInput<'_>, key: &LiveKey, namesakes: bool, draft: &mut Draft<'_>) {

@@ -8,6 +8,7 @@ mod draft;
 mod effect;
 mod guardrails;
 mod keys;
+mod observe;
 mod order;
 mod seal;
 mod users;
@@ -18,6 +19,7 @@ use jiff::Timestamp;
 
 pub use approve::{Approval, Stale, compare};
 pub use effect::{Effectiveness, in_effect};
+pub use observe::{Observed, observe};
 pub use seal::{SealError, seal, verify};
 
 use crate::model::{
@@ -51,6 +53,8 @@ pub struct Planned {
 
 /// Plans one organisation. The findings that make it impossible come back all at once.
 pub fn plan(input: &PlanInput<'_>) -> Result<Planned, Vec<Finding>> {
+    let facts = observe::updated(input.facts, input.live);
+    let input = &PlanInput { facts: &facts, ..*input };
     let mut draft = Draft::new(input);
     let PlanInput { desired, live, .. } = *input;
     if desired.organization != live.organization {

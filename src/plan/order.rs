@@ -2,7 +2,9 @@
 
 use super::PlanInput;
 use super::admins::Admins;
-use crate::model::{Action, Change, Entity, Mutation, Seen, Stage};
+use std::collections::BTreeMap;
+
+use crate::model::{Action, Address, Cause, Change, Entity, Mutation, Seen, Stage};
 
 /// When a change may run. A record can't be written in two halves, so one that gives and takes is narrow,
 /// unless it makes an admin, whom others may rely on.
@@ -36,7 +38,31 @@ pub(super) fn mutations(input: &PlanInput<'_>, changes: &[Change], admins: &Admi
         }
     }
     rely_on_promotions(admins, &mut mutations);
+    rely_on_mints(changes, &mut mutations);
     mutations
+}
+
+/// A key that is retired by the same plan that mints another in its place works until that one has arrived. Without
+/// an entry of its own, any key that is minted may be what takes its place.
+fn rely_on_mints(changes: &[Change], mutations: &mut [Mutation]) {
+    let mints: Vec<(String, Address)> = mutations
+        .iter()
+        .filter(|mutation| mutation.stage == Stage::Create)
+        .map(|mutation| (mutation.id.clone(), mutation.change.clone()))
+        .collect();
+    let causes: BTreeMap<&Address, &Cause> =
+        changes.iter().map(|change| (&change.address, &change.cause)).collect();
+    for mutation in mutations.iter_mut().filter(|mutation| mutation.stage == Stage::Remove) {
+        let relied = |minted: &Address| match causes.get(&mutation.change) {
+            Some(Cause::DeclaredAbsent) => minted.name == mutation.change.name,
+            Some(Cause::NotListed) => true,
+            // Nobody has the secret of a lost one, and the successor of a superseded one has arrived.
+            _ => false,
+        };
+        let relies: Vec<String> =
+            mints.iter().filter(|(_, minted)| relied(minted)).map(|(id, _)| id.clone()).collect();
+        mutation.after.extend(relies);
+    }
 }
 
 /// Where too few admins would be left without those who are being made, nobody loses it before all of them are

@@ -144,34 +144,29 @@ fn plan_missing(input: &PlanInput<'_>, wish: &DesiredUser, draft: &mut Draft<'_>
         return;
     }
     let invitation = input.facts.invitations.get(&wish.email);
-    if wish.absent {
+    if wish.absent || wish.enabled == Some(false) {
         if let Some(invitation) = invitation.filter(|invitation| !invitation.seen) {
             draft.hold(address, HoldReason::InvitationCannotBeCancelled { since: invitation.at });
+        } else if !wish.absent {
+            draft.hold(address, HoldReason::DisabledAndAbsent);
         }
-        return;
-    }
-    if wish.enabled == Some(false) {
-        draft.hold(address, HoldReason::DisabledAndAbsent);
         return;
     }
     let mut cause = Cause::Declared;
     if let Some(invitation) = invitation {
         let since = invitation.at;
         let hold = match (invitation.state, invitation.seen) {
+            _ if draft.is_asserted(&address) => None,
             (InvitationState::Sent, true) if input.desired.reinvite_expired => None,
             (InvitationState::Sent, true) => Some(HoldReason::InvitationVanished { since }),
             (InvitationState::Sent, false) => Some(HoldReason::InvitationPending { since }),
-            (InvitationState::Unsure, _) if draft.is_asserted(&address) => None,
             (InvitationState::Unsure, _) => Some(HoldReason::InvitationUnsure { since }),
         };
         if let Some(reason) = hold {
             draft.hold(address, reason);
             return;
         }
-        cause = match invitation.state {
-            InvitationState::Sent => Cause::InvitationVanished,
-            InvitationState::Unsure => Cause::Asserted,
-        };
+        cause = if draft.is_asserted(&address) { Cause::Asserted } else { Cause::InvitationVanished };
     }
     let missing = missing_fields(input, wish);
     if !missing.is_empty() {

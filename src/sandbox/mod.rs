@@ -77,6 +77,12 @@ impl<E: Engine> Sandbox<E> {
         self.faults.lock().unwrap_or_else(PoisonError::into_inner).push(fault);
     }
 
+    /// Starts the world anew, for every process that shares it.
+    pub fn reset(&self) -> Result<(), String> {
+        let _lock = self.store.lock().map_err(|why| why.to_string())?;
+        self.store.write(&self.engine.save()).map_err(|why| why.to_string())
+    }
+
     /// Changes the world by another hand, and keeps it.
     pub fn change<T>(&self, change: impl FnOnce(&E) -> Result<T, String>) -> Result<T, String> {
         let _lock = self.store.lock().map_err(|why| why.to_string())?;

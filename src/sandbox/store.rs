@@ -88,13 +88,4 @@ impl Store {
         std::fs::write(&new, text).map_err(failed)?;
         std::fs::rename(&new, path).map_err(failed)
     }
-
-    /// Forgets what became of the world.
-    pub fn reset(&self) -> Result<(), StoreError> {
-        let Self::File(path) = self else { return Ok(()) };
-        match std::fs::remove_file(path) {
-            Err(why) if why.kind() != io::ErrorKind::NotFound => Err(Self::unusable(path, &why)),
-            Ok(()) | Err(_) => Ok(()),
-        }
-    }
 }

@@ -80,7 +80,7 @@ impl OrganisationManagement {
         }
         .max(1);
         let end = start.saturating_add(page).min(listed.len());
-        let counted = i64::try_from(listed.len()).unwrap_or(i64::MAX) + world.switches.count_off_by;
+        let counted = i64::try_from(listed.len()).unwrap_or(i64::MAX).saturating_add(world.switches.count_off_by);
         Ok(OrganisationUserList {
             total: i32::try_from(counted.max(0)).unwrap_or(i32::MAX),
             items: listed.get(start..end).unwrap_or_default().iter().map(|user| user_answer(user)).collect(),
