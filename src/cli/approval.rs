@@ -3,15 +3,15 @@
 use std::path::Path;
 
 use super::exit::{Exit, Failure};
-use super::planfile;
 use super::session::Organization;
+use super::{input, planfile};
 use crate::model::{Plan, Sealed};
 use crate::plan::Stale;
 use crate::report;
 
 /// Reads an approved plan and checks that it is for the organisations that the files name.
 pub(super) fn load(path: &Path, organizations: &[Organization<'_>]) -> Result<Plan, Failure> {
-    let plan = planfile::parse(path, &planfile::read_text(path)?)?;
+    let plan = planfile::parse(path, &input::read_text(path)?)?;
     for approved in &plan.organizations {
         let identity = &approved.sealed.identity;
         let found = organizations.iter().find(|organization| {
@@ -51,7 +51,7 @@ pub(super) fn part<'a>(plan: &'a Plan, organization: &Organization<'_>) -> Optio
 /// Something approved no longer stands: nothing is sent.
 pub(super) fn stale(stale: &[Stale], organization: &Organization<'_>) -> Failure {
     let failure = Failure::error(format!(
-        "{} of {} no longer {}; nothing was sent",
+        "{} of {} no longer {}; nothing was sent to it",
         report::plural(stale.len(), "approved change"),
         organization.name(),
         if stale.len() == 1 { "stands" } else { "stand" },

@@ -9,7 +9,7 @@ use secrecy::SecretString;
 use super::Connection;
 use super::credential;
 use super::exit::{Exit, Failure};
-use super::planfile;
+use super::input;
 use crate::apply::Deliveries;
 use crate::desired::is_loopback;
 use crate::graphql::{Backoff, HttpSettings, HttpTransport, Reader, Redactor, Transport};
@@ -82,7 +82,7 @@ pub(super) fn connected(
 
 fn extra_ca(connection: &Connection) -> Result<Option<Vec<u8>>, Failure> {
     let Some(path) = &connection.ca_file else { return Ok(None) };
-    planfile::read_text(path).map(|text| Some(text.into_bytes()))
+    input::read_text(path).map(|text| Some(text.into_bytes()))
 }
 
 /// Where an organisation's ledger is kept below a folder.

@@ -8,6 +8,7 @@ mod drift;
 #[cfg(feature = "sandbox")]
 mod embedded;
 mod exit;
+mod input;
 mod interrupt;
 mod out;
 mod plan;

@@ -1,13 +1,12 @@
 //! Plans on disk.
 
-use std::io::{Read, Write};
+use std::io::Write;
 use std::path::Path;
 
 use serde_json::Value;
 use tempfile::NamedTempFile;
 
 use super::exit::Failure;
-use crate::desired::MAX_BYTES;
 use crate::model::{FORMAT_VERSION, Plan};
 use crate::plan::verify;
 use crate::report;
@@ -31,18 +30,6 @@ pub(super) fn write(path: &Path, plan: &Plan) -> Result<(), Failure> {
     new.as_file().sync_all().map_err(failed)?;
     new.persist(&target).map_err(|why| failed(why.error))?;
     Ok(())
-}
-
-/// A file's text, never more than `MAX_BYTES`.
-pub(super) fn read_text(path: &Path) -> Result<String, Failure> {
-    let shown = path.display();
-    let mut text = String::new();
-    let read = std::fs::File::open(path).and_then(|file| file.take(MAX_BYTES + 1).read_to_string(&mut text));
-    read.map_err(|why| Failure::error(format!("{shown} can't be read: {why}")))?;
-    if text.len() as u64 > MAX_BYTES {
-        return Err(Failure::error(format!("{shown} is larger than {} MiB", MAX_BYTES / 1024 / 1024)));
-    }
-    Ok(text)
 }
 
 /// A plan as it was saved: of a version that we know, whole, and with its seals intact.

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::exit::{Exit, Failure};
 use super::out::Out;
-use super::{Format, planfile};
+use super::{Format, input, planfile};
 use crate::ledger::Ledger;
 use crate::report;
 
@@ -28,7 +28,7 @@ pub(super) struct ShowArgs {
 }
 
 pub(super) fn show(args: &ShowArgs, out: &mut Out) -> Result<Exit, Failure> {
-    let text = planfile::read_text(&args.file)?;
+    let text = input::read_text(&args.file)?;
     // A ledger is many JSON values, one a line; a plan is one over many lines.
     let first = text.lines().next().unwrap_or_default();
     let is_ledger = serde_json::from_str::<Value>(first).is_ok_and(|value| value.get("event").is_some());

@@ -15,7 +15,7 @@ use super::source::{Mark, Source};
 use super::words::{list_of, nearest, quote};
 use crate::model::{
     Address, Code, Credential, Delivery, Email, Endpoint, Expiry, Finding, Guardrails, KeyName, NameError, Place,
-    RemoteId, RoleName, Rules, Scope,
+    RemoteId, RoleName, Rules, Scope, check_name,
 };
 
 /// Checks values one by one and keeps the findings.
@@ -47,6 +47,12 @@ impl Typed for KeyName {
 impl Typed for RemoteId {
     fn typed(text: String) -> Result<Self, NameError> {
         Self::parse(text)
+    }
+}
+
+impl Typed for String {
+    fn typed(text: String) -> Result<Self, NameError> {
+        check_name(&text).map(|()| text)
     }
 }
 
@@ -84,7 +90,7 @@ impl<'a> Checker<'a> {
     }
 
     pub fn text(&mut self, field: Field<NameText>) -> Option<String> {
-        self.name::<RoleName>(field).map(|name| name.as_str().to_owned())
+        self.name(field)
     }
 
     pub fn email(&mut self, field: Field<EmailText>) -> Option<Email> {

@@ -23,7 +23,9 @@ pub use facts::{Facts, Invitation, InvitationState, LostMint, MintedKey, NotTake
 pub use finding::{Code, Finding, Severity};
 pub use hold::{Hold, HoldClass, HoldReason};
 pub use live::{Completeness, Gap, Listing, Live, LiveKey, LiveUser};
-pub use name::{Email, EmailError, KeyName, NameError, ProviderName, RemoteId, RoleName, is_deceptive};
+pub use name::{
+    Email, EmailError, KeyName, NameError, ProviderName, RemoteId, RoleName, check_name, is_deceptive,
+};
 pub use outcome::Outcome;
 pub use place::{Place, Span};
 pub use plan::{FORMAT_VERSION, Identity, OrganizationPlan, Plan, Refusal, Sealed};

@@ -65,7 +65,8 @@ pub fn is_deceptive(c: char) -> bool {
         )
 }
 
-fn check_name(text: &str) -> Result<(), NameError> {
+/// Is this a name as a person may type one?
+pub fn check_name(text: &str) -> Result<(), NameError> {
     if text.is_empty() {
         return Err(NameError::Empty);
     }
