@@ -17,7 +17,7 @@ use super::session::{Organization, Session, is_broken};
 use super::{Connection, Format, Paths, approval};
 use crate::apply::{Apply, Report, Standing, Stop, note_observed};
 use crate::ledger::Ledger;
-use crate::model::{FORMAT_VERSION, Live, OrganizationPlan, Plan, ProviderName, RemoteId, Sealed};
+use crate::model::{Action, FORMAT_VERSION, Live, OrganizationPlan, Plan, ProviderName, RemoteId, Sealed};
 use crate::plan::{Approval, compare};
 use crate::report;
 
@@ -250,6 +250,10 @@ impl Run<'_> {
         let report = report.map_err(|why| Failure::error(format!("{why}. Nothing was sent")))?;
         self.tell(&format!("\n{}", report::summary(&report)));
         self.out.talk(&format!("recorded in {}\n", connected.ledger.display()));
+        let mints = plan.sealed.changes.iter().any(|change| change.action == Action::Create);
+        if let (true, Some(folder)) = (mints, &connected.deliveries.below) {
+            self.out.talk(&format!("in the sandbox, secrets go below {}\n", folder.display()));
+        }
         let exit = ending(&report);
         self.note(|applied| (applied.plan, applied.report) = (Some(plan.clone()), Some(report)));
         Ok(exit)
