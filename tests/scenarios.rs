@@ -762,3 +762,26 @@ fn a_pending_invitation_is_sent_again_only_when_asked_by_address() {
     let live = rig.read().unwrap();
     assert_eq!(addresses(&rig.plan_from(&live, &asserted, None).unwrap()), ["user/new@x.example"]);
 }
+
+#[test]
+fn all_that_rely_on_a_promotion_wait_for_one_read() {
+    let world = world_with(&[
+        ("a@x.example", &["ADMIN"]),
+        ("b@x.example", &["ADMIN"]),
+        ("c@x.example", &["ADMIN"]),
+        ("z@x.example", &["A"]),
+    ]);
+    let demoted = |name: &str| format!("{{ email: {name}@x.example, roles: [A], enabled: true }}");
+    let body = format!(
+        "users: [{}, {}, {}, {{ email: z@x.example, roles: [ADMIN], enabled: true }}]",
+        demoted("a"),
+        demoted("b"),
+        demoted("c")
+    );
+    let mut rig = Rig::new(world, &body);
+    let plan = rig.plan();
+    let before = rig.wire.sent().len();
+    assert!(converged(&rig.apply_plan(&plan).unwrap().standing));
+    // A read before, the promotion, the read that shows it, three demotions, a read after.
+    assert_eq!(rig.wire.sent().len() - before, 2 + 1 + 2 + 3 + 2);
+}

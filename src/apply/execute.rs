@@ -12,7 +12,7 @@ use crate::model::{
     Action, Address, Cause, Change, Entity, Key, Live, Mutation, OrganizationPlan, Outcome, RemoteId, Stage,
 };
 use crate::plan::{Effectiveness, in_effect};
-use crate::provider::{Receipt, Verdict};
+use crate::provider::{ReadError, Receipt, Verdict};
 
 pub(super) struct Execution<'a> {
     apply: &'a Apply<'a>,
@@ -21,6 +21,8 @@ pub(super) struct Execution<'a> {
     ledger: &'a mut Ledger,
     told: &'a mut (dyn FnMut(&Step) + Send),
     steps: Vec<Step>,
+    /// What a read has shown of mutations that others rely on.
+    in_effect: BTreeMap<String, bool>,
     /// Why nothing more is sent.
     stopped: Option<Stop>,
 }
@@ -33,7 +35,7 @@ impl<'a> Execution<'a> {
         ledger: &'a mut Ledger,
         told: &'a mut (dyn FnMut(&Step) + Send),
     ) -> Self {
-        Self { apply, plan, live, ledger, told, steps: Vec::new(), stopped: None }
+        Self { apply, plan, live, ledger, told, steps: Vec::new(), in_effect: BTreeMap::new(), stopped: None }
     }
 
     pub fn finish(self) -> (Vec<Step>, Option<Stop>) {
@@ -58,7 +60,7 @@ impl<'a> Execution<'a> {
     }
 
     /// Why a mutation must not be sent, if it must not.
-    async fn obstacle(&self, mutation: &Mutation) -> Option<String> {
+    async fn obstacle(&mut self, mutation: &Mutation) -> Option<String> {
         if let Some(reason) = &self.stopped {
             return Some(reason.to_string());
         }
@@ -73,19 +75,27 @@ impl<'a> Execution<'a> {
             return Some(format!("it relies on {}, which is {}", step.address, step.outcome));
         }
         // An answer isn't enough: the promotion has to be seen before anybody is demoted in its favour.
-        let live = match self.apply.provider.read(self.apply.reader).await {
-            Ok(live) => live,
-            Err(error) => return Some(format!("what it relies on can't be seen: {error}")),
-        };
-        let relied = self.plan.sealed.mutations.iter().filter(|other| mutation.after.contains(&other.id));
-        for other in relied {
-            let change = self.plan.change(&other.change)?;
-            let made = self.steps.iter().find(|step| step.mutation == other.id).and_then(|step| step.id.as_ref());
-            if in_effect(change, made, &live) != Effectiveness::InEffect {
-                return Some(format!("it relies on {}, which isn't in effect yet", other.change));
-            }
+        if let Err(error) = self.look_at(&mutation.after).await {
+            return Some(format!("what it relies on can't be seen: {error}"));
         }
-        None
+        let unseen = mutation.after.iter().find(|id| self.in_effect.get(*id) != Some(&true))?;
+        let relied = self.steps.iter().find(|step| step.mutation == *unseen);
+        let what = relied.map_or_else(|| unseen.clone(), |step| step.address.to_string());
+        Some(format!("it relies on {what}, which isn't in effect yet"))
+    }
+
+    /// Reads whether these are in effect, once for all that rely on them.
+    async fn look_at(&mut self, ids: &[String]) -> Result<(), ReadError> {
+        if ids.iter().all(|id| self.in_effect.contains_key(id)) {
+            return Ok(());
+        }
+        let live = self.apply.provider.read(self.apply.reader).await?;
+        for step in self.steps.iter().filter(|step| step.outcome == Outcome::Done) {
+            let Some(change) = self.plan.change(&step.address) else { continue };
+            let seen = in_effect(change, step.id.as_ref(), &live) == Effectiveness::InEffect;
+            self.in_effect.insert(step.mutation.clone(), seen);
+        }
+        Ok(())
     }
 
     fn append(&mut self, event: Event) -> Result<(), LedgerError> {
