@@ -9,7 +9,7 @@ use super::{Apply, Prepared, Step, Stop, step};
 use crate::graphql::{CallError, Effect};
 use crate::ledger::{Event, Ledger, LedgerError};
 use crate::model::{
-    Action, Address, Cause, Change, Entity, Key, Live, Mutation, OrganizationPlan, Outcome, RemoteId, Stage,
+    Action, Cause, Change, Entity, Key, Live, Mutation, OrganizationPlan, Outcome, RemoteId, Stage,
 };
 use crate::plan::{Effectiveness, in_effect};
 use crate::provider::{ReadError, Receipt, Verdict};
@@ -43,10 +43,9 @@ impl<'a> Execution<'a> {
     }
 
     pub async fn send_all(&mut self) {
-        let changes: BTreeMap<&Address, &Change> =
-            self.plan.sealed.changes.iter().map(|change| (&change.address, change)).collect();
-        for mutation in &self.plan.sealed.mutations {
-            let Some(change) = changes.get(&mutation.change) else { continue };
+        let plan = self.plan;
+        for mutation in &plan.sealed.mutations {
+            let Some(change) = plan.change(&mutation.change) else { continue };
             if self.apply.interrupted.load(Ordering::Relaxed) && self.stopped.is_none() {
                 self.stopped = Some(Stop::Interrupted);
             }
@@ -133,7 +132,7 @@ impl<'a> Execution<'a> {
         {
             self.stopped = Some(Stop::Unreachable(error.to_string()));
         }
-        self.record(&mut done);
+        self.record(&done);
         if let (Ok(receipt), Some(prepared)) = (answer, prepared) {
             self.deliver(receipt, prepared, mutation, change, &mut done).await;
         }
@@ -170,15 +169,8 @@ impl<'a> Execution<'a> {
     }
 
     /// Writes down what became of it. Where that fails nothing more is sent.
-    fn record(&mut self, step: &mut Step) {
-        let event = Event::Outcome {
-            mutation: step.mutation.clone(),
-            address: step.address.clone(),
-            outcome: step.outcome,
-            id: step.id.clone(),
-            message: step.message.clone(),
-        };
-        if let Err(error) = self.append(event) {
+    fn record(&mut self, step: &Step) {
+        if let Err(error) = self.append(step.event()) {
             self.stopped = Some(Stop::Unrecorded(error.to_string()));
         }
     }
@@ -238,11 +230,11 @@ impl<'a> Execution<'a> {
             if self.intend(&cleanup, &retirement).is_err() {
                 return again;
             }
-            let mut step = match self.write(&cleanup, &retirement).await {
+            let step = match self.write(&cleanup, &retirement).await {
                 Ok(receipt) => judged(&cleanup, &retirement, &receipt),
                 Err(error) => refused(&cleanup, &retirement, &error),
             };
-            self.record(&mut step);
+            self.record(&step);
             if step.outcome != Outcome::Done {
                 return again;
             }

@@ -56,6 +56,14 @@ pub struct Step {
     pub id: Option<RemoteId>,
 }
 
+impl Step {
+    /// As the ledger keeps it.
+    fn event(&self) -> Event {
+        let Self { mutation, operation: _, address, action: _, outcome, message, id } = self.clone();
+        Event::Outcome { mutation, address, outcome, id, message }
+    }
+}
+
 /// How live stands to the wish after an apply.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "kebab-case")]

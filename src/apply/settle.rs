@@ -37,16 +37,9 @@ pub(super) async fn settle(
         };
         if let Some((outcome, message)) = settled {
             step.outcome = outcome;
-            step.message = Some(message.clone());
+            step.message = Some(message);
             told(step);
-            let event = Event::Outcome {
-                mutation: step.mutation.clone(),
-                address: step.address.clone(),
-                outcome,
-                id: step.id.clone(),
-                message: Some(message),
-            };
-            if let Err(error) = apply.append(ledger, event) {
+            if let Err(error) = apply.append(ledger, step.event()) {
                 return Standing::Unknown(error.to_string());
             }
         }

@@ -14,11 +14,7 @@ pub(super) fn load(path: &Path, organizations: &[Organization<'_>]) -> Result<Pl
     let plan = planfile::parse(path, &input::read_text(path)?)?;
     for approved in &plan.organizations {
         let identity = &approved.sealed.identity;
-        let found = organizations.iter().find(|organization| {
-            organization.desired.provider == identity.provider
-                && organization.desired.organization == identity.organization
-        });
-        let Some(organization) = found else {
+        let Some(organization) = organizations.iter().find(|organization| organization.is(identity)) else {
             return Err(Failure::error(format!(
                 "the plan is also for {} {}, which no file here describes",
                 identity.provider,
@@ -40,12 +36,7 @@ pub(super) fn load(path: &Path, organizations: &[Organization<'_>]) -> Result<Pl
 
 /// The part of an approved plan that is for this organisation.
 pub(super) fn part<'a>(plan: &'a Plan, organization: &Organization<'_>) -> Option<&'a Sealed> {
-    let desired = organization.desired;
-    let found = plan.organizations.iter().find(|approved| {
-        let identity = &approved.sealed.identity;
-        identity.provider == desired.provider && identity.organization == desired.organization
-    });
-    found.map(|approved| &approved.sealed)
+    plan.organizations.iter().map(|approved| &approved.sealed).find(|sealed| organization.is(&sealed.identity))
 }
 
 /// Something approved no longer stands: nothing is sent.

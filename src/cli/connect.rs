@@ -5,10 +5,11 @@ use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use secrecy::SecretString;
+use url::Url;
 
 use super::Connection;
 use super::credential;
-use super::exit::{Exit, Failure};
+use super::exit::Failure;
 use super::input;
 use crate::apply::Deliveries;
 use crate::desired::is_loopback;
@@ -45,39 +46,52 @@ pub(super) async fn connect(desired: &Desired, connection: &Connection) -> Resul
         (Ok(endpoint), Ok(secret)) => (endpoint, secret),
         (endpoint, secret) => {
             let findings = endpoint.err().into_iter().chain(secret.err()).collect();
-            return Err(Failure { exit: Exit::Error, ..Failure::findings(findings) });
+            return Err(Failure::findings(findings));
         }
     };
-    let host = endpoint.host_str().unwrap_or_default().to_lowercase();
-    let settings = HttpSettings {
+    let way = Way {
+        host: endpoint.host_str().unwrap_or_default().to_lowercase(),
         endpoint,
-        secret_headers: vec![(provider.credential_header(), secret.clone())],
-        // Plain HTTP is allowed there because it doesn't leave the machine; through a proxy it would.
-        direct: is_loopback(&host),
-        user_agent: GENERATOR.to_owned(),
-        timeout: connection.timeout(),
+        secret,
         extra_ca: extra_ca(connection)?,
+        folder: Path::new(".rolecall"),
+        deliveries: Deliveries { allow_commands: connection.allow_commands, below: None },
     };
-    let transport: Arc<dyn Transport> = Arc::new(HttpTransport::new(settings).map_err(Failure::error)?);
-    let ledger = connection
-        .ledger
-        .clone()
-        .unwrap_or_else(|| ledger_path(Path::new(".rolecall"), desired.provider, &desired.organization));
-    let deliveries = Deliveries { allow_commands: connection.allow_commands, below: None };
-    Ok(connected(provider, transport, Redactor::new([secret]), host, ledger, deliveries))
+    way.open(desired, connection)
 }
 
-pub(super) fn connected(
-    provider: &'static dyn Provider,
-    transport: Arc<dyn Transport>,
-    redactor: Redactor,
-    host: String,
-    ledger: PathBuf,
-    deliveries: Deliveries,
-) -> Connected {
-    let backoff = Backoff::with_seed(seed());
-    let reader = Reader::new(transport.clone(), redactor.clone(), backoff);
-    Connected { provider, transport, reader, redactor, backoff, host, ledger, deliveries }
+/// What a connection is made of, be it to a vendor or to the sandbox.
+pub(super) struct Way<'a> {
+    pub endpoint: Url,
+    pub secret: SecretString,
+    pub host: String,
+    pub extra_ca: Option<Vec<u8>>,
+    /// Where ledgers are kept.
+    pub folder: &'a Path,
+    pub deliveries: Deliveries,
+}
+
+impl Way<'_> {
+    pub fn open(self, desired: &Desired, connection: &Connection) -> Result<Connected, Failure> {
+        let Self { endpoint, secret, host, extra_ca, folder, deliveries } = self;
+        let provider = provider::of(desired.provider);
+        let settings = HttpSettings {
+            // Plain HTTP is allowed there because it doesn't leave the machine; through a proxy it would.
+            direct: endpoint.host_str().is_some_and(is_loopback),
+            endpoint,
+            secret_headers: vec![(provider.credential_header(), secret.clone())],
+            user_agent: GENERATOR.to_owned(),
+            timeout: connection.timeout(),
+            extra_ca,
+        };
+        let transport: Arc<dyn Transport> = Arc::new(HttpTransport::new(settings).map_err(Failure::error)?);
+        let redactor = Redactor::new([secret]);
+        let backoff = Backoff::with_seed(seed());
+        let reader = Reader::new(transport.clone(), redactor.clone(), backoff);
+        let own_ledger = || ledger_path(folder, desired.provider, &desired.organization);
+        let ledger = connection.ledger.clone().unwrap_or_else(own_ledger);
+        Ok(Connected { provider, transport, reader, redactor, backoff, host, ledger, deliveries })
+    }
 }
 
 fn extra_ca(connection: &Connection) -> Result<Option<Vec<u8>>, Failure> {

@@ -9,10 +9,9 @@ use tokio::net::TcpListener;
 use url::Url;
 
 use super::Connection;
-use super::connect::{Connected, GENERATOR, connected, file_name, ledger_path};
+use super::connect::{Connected, Way, file_name, ledger_path};
 use super::exit::Failure;
 use crate::apply::Deliveries;
-use crate::graphql::{HttpSettings, HttpTransport, Redactor, Transport};
 use crate::model::{Desired, ProviderName, RemoteId};
 use crate::provider;
 use crate::sandbox::bitpanda::{Bitpanda, OWN_KEY_SECRET, World};
@@ -51,27 +50,21 @@ fn delivered(organization: &RemoteId) -> PathBuf {
 }
 
 pub(super) async fn connect(desired: &Desired, connection: &Connection) -> Result<Connected, Failure> {
-    let provider = provider::of(desired.provider);
-    let own_ledger = ledger_path(Path::new(FOLDER), desired.provider, &desired.organization);
-    let delivered = delivered(&desired.organization);
     let sandbox = open(desired.provider, &desired.organization, connection.reset)?;
     let failed = |why: std::io::Error| Failure::error(format!("the sandbox can't listen: {why}"));
     let listener = TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).await.map_err(failed)?;
     let address = listener.local_addr().map_err(failed)?;
-    tokio::spawn(serve(Arc::new(sandbox), listener, provider.credential_header()));
+    let header = provider::of(desired.provider).credential_header();
+    tokio::spawn(serve(Arc::new(sandbox), listener, header));
     let endpoint =
         Url::parse(&format!("http://{address}/graphql")).map_err(|why| Failure::error(why.to_string()))?;
-    let secret = SecretString::from(OWN_KEY_SECRET);
-    let settings = HttpSettings {
+    let way = Way {
         endpoint,
-        secret_headers: vec![(provider.credential_header(), secret.clone())],
-        direct: true,
-        user_agent: GENERATOR.to_owned(),
-        timeout: connection.timeout(),
+        secret: SecretString::from(OWN_KEY_SECRET),
+        host: HOST.to_owned(),
         extra_ca: None,
+        folder: Path::new(FOLDER),
+        deliveries: Deliveries { allow_commands: false, below: Some(delivered(&desired.organization)) },
     };
-    let transport: Arc<dyn Transport> = Arc::new(HttpTransport::new(settings).map_err(Failure::error)?);
-    let ledger = connection.ledger.clone().unwrap_or(own_ledger);
-    let deliveries = Deliveries { allow_commands: false, below: Some(delivered) };
-    Ok(connected(provider, transport, Redactor::new([secret]), HOST.to_owned(), ledger, deliveries))
+    way.open(desired, connection)
 }

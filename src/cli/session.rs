@@ -137,6 +137,11 @@ impl Organization<'_> {
         format!("{} {}", self.desired.provider, self.desired.organization)
     }
 
+    /// Is this the organisation that a plan speaks of, on whatever host?
+    pub fn is(&self, identity: &Identity) -> bool {
+        self.desired.provider == identity.provider && self.desired.organization == identity.organization
+    }
+
     /// A ledger of another organisation knows things that aren't so here.
     pub fn owns(&self, records: &[Record]) -> Result<(), Failure> {
         let identity = Identity {

@@ -42,15 +42,7 @@ pub fn scrub(mut finding: Finding, secrets: &[String], source: &Source) -> Findi
         finding.message = finding.message.replace(secret, "[redacted]");
         finding.hint = finding.hint.map(|hint| hint.replace(secret, "[redacted]"));
     }
-    let start = finding.place.span.start.min(source.text.len());
-    let line = match (source.text.get(..start), source.text.get(start..)) {
-        (Some(before), Some(after)) => {
-            let from = before.rfind('\n').map_or(0, |at| at + 1);
-            let to = start + after.find('\n').unwrap_or(after.len());
-            source.text.get(from..to).unwrap_or_default()
-        }
-        _ => "",
-    };
+    let line = source.line_of(finding.place.span).map_or("", |(_, line)| line);
     let shows = secrets.iter().any(|secret| line.contains(secret.as_str()));
     if shows { finding.without_source() } else { finding }
 }

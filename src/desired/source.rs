@@ -103,6 +103,13 @@ impl Source {
         lines
     }
 
+    /// The line that a span starts on, without its end, and the byte where it begins.
+    pub fn line_of(&self, span: Span) -> Option<(usize, &str)> {
+        let start = self.text.get(..span.start)?.rfind('\n').map_or(0, |at| at + 1);
+        let line = self.text[start..].split('\n').next()?;
+        Some((start, line.trim_end_matches('\r')))
+    }
+
     pub fn slice(&self, span: Span) -> &str {
         self.text.get(span.start..span.end).unwrap_or_default()
     }

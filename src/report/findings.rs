@@ -6,7 +6,7 @@ use annotate_snippets::{AnnotationKind, Level, Origin, Renderer, Snippet};
 
 use super::clean;
 use crate::desired::Source;
-use crate::model::{Finding, Place, Severity};
+use crate::model::{Finding, Severity};
 
 /// A line longer than this is named and not shown, in bytes.
 const LONGEST_LINE: usize = 400;
@@ -40,7 +40,10 @@ fn one(finding: &Finding, sources: &[Shown<'_>], renderer: &Renderer) -> String 
     let file = clean(&place.file);
     let shown = sources.iter().find(|shown| shown.source.name == place.file);
     let hidden = shown.is_some_and(|shown| !show_source || shown.hidden.contains(&place.line));
-    let line = shown.filter(|_| !hidden).and_then(|shown| source_line(shown.source, place));
+    let line = shown
+        .filter(|_| !hidden)
+        .and_then(|shown| shown.source.line_of(place.span))
+        .filter(|(_, line)| line.len() <= LONGEST_LINE);
     let mut group = if let Some((start, line)) = line {
         let from = place.span.start.saturating_sub(start).min(line.len());
         let to = place.span.end.saturating_sub(start).clamp(from, line.len());
@@ -60,15 +63,6 @@ fn one(finding: &Finding, sources: &[Shown<'_>], renderer: &Renderer) -> String 
         group = group.element(Level::HELP.with_name("hint").message(clean(hint)));
     }
     renderer.render(&[group])
-}
-
-/// The line that a place is on, and where it starts.
-fn source_line<'a>(source: &'a Source, place: &Place) -> Option<(usize, &'a str)> {
-    let before = source.text.get(..place.span.start)?;
-    let start = before.rfind('\n').map_or(0, |at| at + 1);
-    let rest = source.text.get(start..)?;
-    let line = rest.split('\n').next()?.trim_end_matches('\r');
-    (line.len() <= LONGEST_LINE).then_some((start, line))
 }
 
 /// All findings for programs.
