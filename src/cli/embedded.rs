@@ -14,8 +14,7 @@ use super::exit::Failure;
 use crate::apply::Deliveries;
 use crate::model::{Desired, ProviderName, RemoteId};
 use crate::provider;
-use crate::sandbox::bitpanda::{Bitpanda, OWN_KEY_SECRET, World};
-use crate::sandbox::{Sandbox, Store, serve, system_clock};
+use crate::sandbox::{self, Served, Store, own_credential, serve};
 
 /// Everything of the sandbox is below this folder.
 pub(super) const FOLDER: &str = ".rolecall/sandbox";
@@ -28,12 +27,10 @@ pub(super) fn open(
     provider: ProviderName,
     organization: &RemoteId,
     reset: bool,
-) -> Result<Sandbox<Bitpanda>, Failure> {
+) -> Result<Arc<dyn Served>, Failure> {
     let store = Store::in_folder(Path::new(FOLDER), provider, organization)
         .map_err(|why| Failure::error(why.to_string()).hint("write one of these as `organization`"))?;
-    let world =
-        World::seed(organization.as_str()).ok_or_else(|| Failure::error("the sandbox's seed can't be read"))?;
-    let sandbox = Sandbox::new(Bitpanda::new(world, system_clock()), store);
+    let sandbox = sandbox::open(provider, organization, store).map_err(Failure::error)?;
     if reset {
         // Ledger and deliveries speak of the world that is gone.
         let folder = Path::new(FOLDER);
@@ -41,7 +38,7 @@ pub(super) fn open(
         let _ = std::fs::remove_dir_all(delivered(organization));
         sandbox.reset().map_err(Failure::error)?;
     }
-    Ok(sandbox)
+    Ok(Arc::from(sandbox))
 }
 
 /// Where secrets that were minted in the sandbox go.
@@ -55,12 +52,12 @@ pub(super) async fn connect(desired: &Desired, connection: &Connection) -> Resul
     let listener = TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).await.map_err(failed)?;
     let address = listener.local_addr().map_err(failed)?;
     let header = provider::of(desired.provider).credential_header();
-    tokio::spawn(serve(Arc::new(sandbox), listener, header));
+    tokio::spawn(serve(sandbox, listener, header));
     let endpoint =
         Url::parse(&format!("http://{address}/graphql")).map_err(|why| Failure::error(why.to_string()))?;
     let way = Way {
         endpoint,
-        secret: SecretString::from(OWN_KEY_SECRET),
+        secret: SecretString::from(own_credential(desired.provider)),
         host: HOST.to_owned(),
         extra_ca: None,
         folder: Path::new(FOLDER),

@@ -1,7 +1,6 @@
 //! `rolecall sandbox`
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 
 use clap::Args;
 use tokio::net::TcpListener;
@@ -11,8 +10,7 @@ use super::exit::{Exit, Failure};
 use super::out::Out;
 use crate::model::{ProviderName, RemoteId};
 use crate::provider;
-use crate::sandbox::bitpanda::OWN_KEY_SECRET;
-use crate::sandbox::{Fault, seed_names, serve, set};
+use crate::sandbox::{Fault, own_credential, seed_names, serve};
 
 /// Serve the embedded GraphQL server of a provider, on loopback, for any client.
 ///
@@ -63,12 +61,7 @@ pub(super) async fn sandbox(args: &SandboxArgs, out: &mut Out) -> Result<Exit, F
     let organization = args.organization.as_deref().or_else(|| seed_names(args.provider).first().copied());
     let organization = RemoteId::seen(organization.unwrap_or_default());
     let sandbox = embedded::open(args.provider, &organization, args.reset)?;
-    sandbox
-        .change(|engine| {
-            let mut world = engine.world();
-            args.switches.iter().try_for_each(|assignment| set(&mut world.switches, assignment))
-        })
-        .map_err(Failure::error)?;
+    sandbox.set(&args.switches).map_err(Failure::error)?;
     for fault in &args.faults {
         sandbox.add_fault(fault.clone());
     }
@@ -78,14 +71,15 @@ pub(super) async fn sandbox(args: &SandboxArgs, out: &mut Out) -> Result<Exit, F
     let listener = TcpListener::bind(args.listen).await.map_err(failed)?;
     let address = listener.local_addr().map_err(failed)?;
     let header = provider::of(args.provider).credential_header();
-    out.result(&format!("http://{address}/graphql\n{header}: {OWN_KEY_SECRET}\n"));
+    let credential = own_credential(args.provider);
+    out.result(&format!("http://{address}/graphql\n{header}: {credential}\n"));
     out.talk(&format!(
-        "The sandbox of {} serves {organization}. Stop it with Ctrl-C. For example:\n\n  curl -s http://{address}/graphql -H 'content-type: application/json' -H '{header}: {OWN_KEY_SECRET}' \\\n    -d '{{\"query\":\"{{ organisationManagement {{ id listUsers {{ total items {{ userTrustId email roles }} }} }} }}\"}}'\n\nFor rolecall itself, as `endpoint` of a file: ROLECALL_ALLOWED_HOSTS={}\n",
+        "The sandbox of {} serves {organization}. Stop it with Ctrl-C. For example:\n\n  curl -s http://{address}/graphql -H 'content-type: application/json' -H '{header}: {credential}' \\\n    -d '{{\"query\":\"{{ organisationManagement {{ id listUsers {{ total items {{ userTrustId email roles }} }} }} }}\"}}'\n\nFor rolecall itself, as `endpoint` of a file: ROLECALL_ALLOWED_HOSTS={}\n",
         args.provider,
         address.ip()
     ));
     tokio::select! {
-        served = serve(Arc::new(sandbox), listener, header) => served.map(|()| Exit::Done).map_err(failed),
+        served = serve(sandbox, listener, header) => served.map(|()| Exit::Done).map_err(failed),
         _ = tokio::signal::ctrl_c() => Ok(Exit::Done),
     }
 }

@@ -4,7 +4,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::{Engine, Reply, Sandbox};
+use super::{Engine, Reply, Sandbox, Served};
 use crate::graphql::{Request, Response, Transport, TransportError};
 
 /// Carries requests to a sandbox in the same process, and remembers them.

@@ -10,6 +10,7 @@ mod server;
 mod store;
 
 use std::fmt::Write as _;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -26,20 +27,39 @@ pub use server::serve;
 pub use store::{Store, StoreError, seed_names};
 
 use crate::graphql::Response;
+use crate::model::{ProviderName, RemoteId};
 
 /// What a provider's sandbox has to be able to do.
 pub trait Engine: Send + Sync {
-    /// May whoever shows this credential call? Otherwise the answer that they get.
-    fn admit(&self, credential: Option<&str>) -> Result<(), Response>;
+    /// Answers one request against the world, for whoever shows this value of the credential's header.
+    fn respond(&self, credential: Option<&str>, request: GraphQlRequest) -> impl Future<Output = Response> + Send;
 
-    /// Runs one request against the world.
-    fn execute(&self, request: GraphQlRequest) -> impl Future<Output = async_graphql::Response> + Send;
+    /// Sets `name=value` among the world's switches.
+    fn set(&self, assignment: &str) -> Result<(), String>;
 
     /// The world as it is kept on disk.
     fn save(&self) -> Value;
 
     /// The world as it was kept on disk.
     fn load(&self, saved: &Value) -> Result<(), String>;
+}
+
+/// The header's value by which rolecall calls a provider's seeds.
+pub fn own_credential(provider: ProviderName) -> &'static str {
+    match provider {
+        ProviderName::Bitpanda => bitpanda::OWN_KEY_SECRET,
+    }
+}
+
+/// The sandbox of an organisation that a seed has.
+pub fn open(provider: ProviderName, organization: &RemoteId, store: Store) -> Result<Box<dyn Served>, String> {
+    let unreadable = || "the sandbox's seed can't be read".to_owned();
+    match provider {
+        ProviderName::Bitpanda => {
+            let world = bitpanda::World::seed(organization.as_str()).ok_or_else(unreadable)?;
+            Ok(Box::new(Sandbox::new(bitpanda::Bitpanda::new(world, system_clock()), store)))
+        }
+    }
 }
 
 /// A served world with its faults.
@@ -49,6 +69,47 @@ pub struct Sandbox<E> {
     faults: Mutex<Vec<Fault>>,
     /// One request after the other: the world on disk is read before and written after each.
     turn: tokio::sync::Mutex<()>,
+}
+
+/// A sandbox, whatever its provider.
+pub trait Served: Send + Sync {
+    /// Answers one HTTP request.
+    fn handle<'a>(
+        &'a self,
+        credential: Option<&'a str>,
+        body: &'a [u8],
+    ) -> Pin<Box<dyn Future<Output = Reply> + Send + 'a>>;
+
+    /// Starts the world anew, for every process that shares it.
+    fn reset(&self) -> Result<(), String>;
+
+    /// Sets switches, each as `name=value`, and keeps them.
+    fn set(&self, assignments: &[String]) -> Result<(), String>;
+
+    fn add_fault(&self, fault: Fault);
+}
+
+impl<E: Engine> Served for Sandbox<E> {
+    fn handle<'a>(
+        &'a self,
+        credential: Option<&'a str>,
+        body: &'a [u8],
+    ) -> Pin<Box<dyn Future<Output = Reply> + Send + 'a>> {
+        Box::pin(self.answer(credential, body))
+    }
+
+    fn reset(&self) -> Result<(), String> {
+        let _lock = self.store.lock().map_err(|why| why.to_string())?;
+        self.store.write(&self.engine.save()).map_err(|why| why.to_string())
+    }
+
+    fn set(&self, assignments: &[String]) -> Result<(), String> {
+        self.change(|engine| assignments.iter().try_for_each(|assignment| engine.set(assignment)))
+    }
+
+    fn add_fault(&self, fault: Fault) {
+        self.faults.lock().unwrap_or_else(PoisonError::into_inner).push(fault);
+    }
 }
 
 /// What becomes of a request.
@@ -73,16 +134,6 @@ impl<E: Engine> Sandbox<E> {
         Self { engine, store, faults: Mutex::new(Vec::new()), turn: tokio::sync::Mutex::new(()) }
     }
 
-    pub fn add_fault(&self, fault: Fault) {
-        self.faults.lock().unwrap_or_else(PoisonError::into_inner).push(fault);
-    }
-
-    /// Starts the world anew, for every process that shares it.
-    pub fn reset(&self) -> Result<(), String> {
-        let _lock = self.store.lock().map_err(|why| why.to_string())?;
-        self.store.write(&self.engine.save()).map_err(|why| why.to_string())
-    }
-
     /// Changes the world by another hand, and keeps it.
     pub fn change<T>(&self, change: impl FnOnce(&E) -> Result<T, String>) -> Result<T, String> {
         let _lock = self.store.lock().map_err(|why| why.to_string())?;
@@ -94,8 +145,7 @@ impl<E: Engine> Sandbox<E> {
         Ok(done)
     }
 
-    /// Answers one HTTP request.
-    pub async fn handle(&self, credential: Option<&str>, body: &[u8]) -> Reply {
+    async fn answer(&self, credential: Option<&str>, body: &[u8]) -> Reply {
         let Ok(wire) = serde_json::from_slice::<WireRequest>(body) else {
             return Reply::Answer(answer(
                 400,
@@ -153,24 +203,21 @@ impl<E: Engine> Sandbox<E> {
         if let Some(saved) = self.store.read().map_err(|why| why.to_string())? {
             self.engine.load(&saved)?;
         }
-        if let Err(refusal) = self.engine.admit(credential) {
-            return Ok(refusal);
-        }
         let mut request = GraphQlRequest::new(wire.query).variables(Variables::from_json(wire.variables));
         if let Some(name) = wire.operation_name {
             request = request.operation_name(name);
         }
         if self.store.is_memory() {
-            return Ok(graphql_answer(&self.engine.execute(request).await));
+            return Ok(self.engine.respond(credential, request).await);
         }
         let before = self.engine.save();
-        let answered = self.engine.execute(request).await;
+        let answered = self.engine.respond(credential, request).await;
         let after = self.engine.save();
         if before != after {
             self.store.write(&after).map_err(|why| why.to_string())?;
         }
         drop(lock);
-        Ok(graphql_answer(&answered))
+        Ok(answered)
     }
 
     /// The faults that meet this request, each used up by one.
@@ -194,19 +241,6 @@ pub fn answer(status: u16, body: &Value) -> Response {
         retry_after: None,
         body: body.to_string().into_bytes(),
     }
-}
-
-/// Errors carry their code as `errorType`, beside the message, as the vendor's client reads it.
-fn graphql_answer(answered: &async_graphql::Response) -> Response {
-    let mut body = serde_json::to_value(answered).unwrap_or(Value::Null);
-    for error in body.get_mut("errors").and_then(Value::as_array_mut).into_iter().flatten() {
-        let code = error.pointer_mut("/extensions/errorType").map(Value::take);
-        if let (Some(code), Some(fields)) = (code, error.as_object_mut()) {
-            fields.remove("extensions");
-            fields.insert("errorType".to_owned(), code);
-        }
-    }
-    answer(200, &body)
 }
 
 fn add_error(response: &mut Response) {

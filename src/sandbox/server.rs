@@ -10,30 +10,26 @@ use axum::http::{HeaderMap, Response as HttpResponse};
 use axum::routing::post;
 use tokio::net::TcpListener;
 
-use super::{Engine, Reply, Sandbox};
+use super::{Reply, Served};
 
 /// The largest request that is read, in bytes.
 const MAX_REQUEST: usize = 4 * 1024 * 1024;
 
 /// Serves until the future is dropped. The credential is looked for in `header`.
-pub async fn serve<E: Engine + 'static>(
-    sandbox: Arc<Sandbox<E>>,
-    listener: TcpListener,
-    header: &'static str,
-) -> std::io::Result<()> {
+pub async fn serve(sandbox: Arc<dyn Served>, listener: TcpListener, header: &'static str) -> std::io::Result<()> {
     let address = listener.local_addr()?;
     if !address.ip().is_loopback() {
         return Err(std::io::Error::other("the sandbox listens on loopback only"));
     }
     let router = Router::new()
-        .route("/graphql", post(graphql::<E>))
+        .route("/graphql", post(graphql))
         .layer(axum::extract::DefaultBodyLimit::max(MAX_REQUEST))
         .with_state((sandbox, header));
     axum::serve(listener, router.into_make_service_with_connect_info::<SocketAddr>()).await
 }
 
-async fn graphql<E: Engine>(
-    State((sandbox, header)): State<(Arc<Sandbox<E>>, &'static str)>,
+async fn graphql(
+    State((sandbox, header)): State<(Arc<dyn Served>, &'static str)>,
     headers: HeaderMap,
     body: Bytes,
 ) -> HttpResponse<Body> {

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use async_graphql::{EmptySubscription, Request, Schema};
 use serde_json::{Value, json};
 
-use super::{Clock, Engine, answer};
+use super::{Clock, Engine, answer, set};
 use crate::graphql::Response;
 use schema::{Mutation, Query};
 pub use world::{
@@ -53,6 +53,30 @@ impl Bitpanda {
 }
 
 impl Engine for Bitpanda {
+    async fn respond(&self, credential: Option<&str>, request: Request) -> Response {
+        if let Err(refusal) = self.admit(credential) {
+            return refusal;
+        }
+        let request = if self.world().switches.introspection { request } else { request.disable_introspection() };
+        graphql_answer(&self.schema.execute(request).await)
+    }
+
+    fn set(&self, assignment: &str) -> Result<(), String> {
+        set(&mut self.world().switches, assignment)
+    }
+    fn save(&self) -> Value {
+        serde_json::to_value(&*self.world()).unwrap_or(Value::Null)
+    }
+
+    fn load(&self, saved: &Value) -> Result<(), String> {
+        let world = World::deserialize_saved(saved)?;
+        *self.world() = world;
+        Ok(())
+    }
+}
+
+impl Bitpanda {
+    /// May whoever shows this credential call? Otherwise the answer that they get.
     fn admit(&self, credential: Option<&str>) -> Result<(), Response> {
         let now = (self.shared.clock)();
         let world = self.world();
@@ -70,19 +94,17 @@ impl Engine for Bitpanda {
             }
         })
     }
+}
 
-    async fn execute(&self, request: Request) -> async_graphql::Response {
-        let request = if self.world().switches.introspection { request } else { request.disable_introspection() };
-        self.schema.execute(request).await
+/// Errors carry their code as `errorType`, beside the message, as the vendor's client reads it.
+fn graphql_answer(answered: &async_graphql::Response) -> Response {
+    let mut body = serde_json::to_value(answered).unwrap_or(Value::Null);
+    for error in body.get_mut("errors").and_then(Value::as_array_mut).into_iter().flatten() {
+        let code = error.pointer_mut("/extensions/errorType").map(Value::take);
+        if let (Some(code), Some(fields)) = (code, error.as_object_mut()) {
+            fields.remove("extensions");
+            fields.insert("errorType".to_owned(), code);
+        }
     }
-
-    fn save(&self) -> Value {
-        serde_json::to_value(&*self.world()).unwrap_or(Value::Null)
-    }
-
-    fn load(&self, saved: &Value) -> Result<(), String> {
-        let world = World::deserialize_saved(saved)?;
-        *self.world() = world;
-        Ok(())
-    }
+    answer(200, &body)
 }
