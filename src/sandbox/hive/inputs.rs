@@ -1,0 +1,172 @@
+//! What mutations take, and the rules that the platform holds it to.
+
+use async_graphql::{ID, InputObject, OneofObject, Result};
+
+use super::access::unexpected;
+use super::assignment::ResourceAssignmentInput;
+use super::query::OrganizationReferenceInput;
+
+macro_rules! by_id {
+    ($reference:ident) => {
+        #[derive(OneofObject)]
+        pub enum $reference {
+            ById(ID),
+        }
+
+        impl $reference {
+            pub fn id(&self) -> &str {
+                let Self::ById(id) = self;
+                id
+            }
+        }
+    };
+}
+
+by_id!(MemberRoleReferenceInput);
+by_id!(MemberReferenceInput);
+by_id!(AccessTokenReference);
+by_id!(OrganizationAccessTokenReference);
+
+/// Measured on Hive 8.1.2: ids of another shape fail in the database.
+pub fn uuid(id: &str) -> Result<&str> {
+    let fits = |(at, letter): (usize, u8)| match at {
+        8 | 13 | 18 | 23 => letter == b'-',
+        _ => letter.is_ascii_hexdigit(),
+    };
+    if id.len() == 36 && id.bytes().enumerate().all(fits) { Ok(id) } else { Err(unexpected()) }
+}
+
+#[derive(InputObject)]
+pub struct CreateMemberRoleInput {
+    pub organization: OrganizationReferenceInput,
+    pub name: String,
+    pub description: String,
+    pub selected_permissions: Vec<String>,
+}
+
+#[derive(InputObject)]
+pub struct UpdateMemberRoleInput {
+    pub member_role: MemberRoleReferenceInput,
+    pub name: String,
+    pub description: String,
+    pub selected_permissions: Vec<String>,
+}
+
+#[derive(InputObject)]
+pub struct DeleteMemberRoleInput {
+    pub member_role: MemberRoleReferenceInput,
+}
+
+#[derive(InputObject)]
+pub struct AssignMemberRoleInput {
+    pub organization: OrganizationReferenceInput,
+    pub member_role: MemberRoleReferenceInput,
+    pub member: MemberReferenceInput,
+    pub resources: ResourceAssignmentInput,
+}
+
+#[derive(InputObject)]
+pub struct InviteToOrganizationByEmailInput {
+    pub organization: OrganizationReferenceInput,
+    pub email: String,
+    pub member_role_id: Option<ID>,
+    #[graphql(visible = "super::shape::only_newest")]
+    pub resources: Option<ResourceAssignmentInput>,
+}
+
+#[derive(InputObject)]
+pub struct DeleteOrganizationInvitationInput {
+    pub organization: OrganizationReferenceInput,
+    pub email: String,
+}
+
+#[derive(InputObject)]
+pub struct CreateOrganizationAccessTokenInput {
+    pub organization: OrganizationReferenceInput,
+    pub title: String,
+    pub description: Option<String>,
+    pub permissions: Vec<String>,
+    pub resources: ResourceAssignmentInput,
+}
+
+#[derive(InputObject)]
+pub struct DeleteAccessTokenInput {
+    pub access_token: AccessTokenReference,
+}
+
+#[derive(InputObject)]
+pub struct DeleteOrganizationAccessTokenInput {
+    pub organization_access_token: OrganizationAccessTokenReference,
+}
+
+/// The first thing that is wrong with each of a pair of texts.
+pub type Wrong = (Option<String>, Option<String>);
+
+pub fn trimmed(text: &str) -> &str {
+    // JavaScript trims U+FEFF and leaves U+0085.
+    text.trim_matches(|letter: char| letter == '\u{feff}' || (letter.is_whitespace() && letter != '\u{85}'))
+}
+
+/// As JavaScript counts.
+fn length(text: &str) -> usize {
+    text.encode_utf16().count()
+}
+
+fn first_of(rules: &[(bool, &str)]) -> Option<String> {
+    rules.iter().find(|(broken, _)| *broken).map(|(_, message)| (*message).to_owned())
+}
+
+/// What is wrong with a role's name and description.
+pub fn wrong_with_role(name: &str, description: &str) -> Wrong {
+    let (name, description) = (trimmed(name), length(trimmed(description)));
+    // Half of a surrogate pair, which JavaScript takes for the first character, is its own upper case.
+    let lower = name.chars().next().is_some_and(|c| c.len_utf16() == 1 && !c.to_uppercase().eq([c]));
+    let name = first_of(&[
+        (length(name) < 2, "Role name must be at least 2 characters long"),
+        (length(name) > 64, "Role name must be at most 64 characters long"),
+        (lower, "Must start with a capital letter"),
+        (matches!(name, "Viewer" | "Admin"), "Viewer and Admin are reserved"),
+    ]);
+    let description = first_of(&[
+        (description < 2, "Role description must be at least 2 characters long"),
+        (description > 256, "Role description must be at most 256 characters long"),
+    ]);
+    (name, description)
+}
+
+/// What is wrong with a token's title and description.
+pub fn wrong_with_token(title: &str, description: Option<&str>) -> Wrong {
+    let title = trimmed(title);
+    let allowed = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, ' ' | '_' | '-');
+    let strange = title.is_empty() || !title.chars().all(allowed);
+    let title = first_of(&[
+        (strange, r#"Can only contain letters, numbers, " ", "_", and "-"."#),
+        (length(title) < 2, "Minimum length is 2 characters."),
+        (length(title) > 100, "Maximum length is 100 characters."),
+    ]);
+    let long = description.is_some_and(|description| length(trimmed(description)) > 248);
+    (title, first_of(&[(long, "Maximum length is 248 characters.")]))
+}
+
+/// What is wrong with an address.
+pub fn wrong_with_email(email: &str) -> Option<String> {
+    first_of(&[
+        (!is_email(email), "Invalid email"),
+        (length(email) > 128, "Email must be at most 128 characters long"),
+    ])
+}
+
+fn is_email(email: &str) -> bool {
+    let Some((user, domain)) = email.rsplit_once('@') else { return false };
+    let end = |letter: char| letter.is_ascii_alphanumeric() || "_+-".contains(letter);
+    let user_fits = user.chars().all(|letter| end(letter) || "'.".contains(letter))
+        && user.ends_with(end)
+        && !user.starts_with('.');
+    let label_fits = |label: &str| {
+        label.starts_with(|letter: char| letter.is_ascii_alphanumeric())
+            && label.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '-')
+    };
+    let Some((names, top)) = domain.rsplit_once('.') else { return false };
+    let top_fits = top.len() >= 2 && top.chars().all(|letter| letter.is_ascii_alphabetic());
+    user_fits && top_fits && !email.contains("..") && names.split('.').all(label_fits)
+}
