@@ -72,19 +72,30 @@ fn live(users: usize) -> Live {
         last_name: Some(format!("Number {index}")),
         phone: None,
         roles: live_roles(index).into_iter().map(RoleName::seen).collect(),
+        resources: None,
         enabled: Seen::Unreadable,
+        owner: false,
     };
     let own = LiveKey {
         id: RemoteId::seen("own"),
         name: rolecall::model::KeyName::seen("own"),
-        roles: BTreeSet::from([RoleName::seen("ADMIN")]),
+        description: None,
+        roles: Some(BTreeSet::from([RoleName::seen("ADMIN")])),
+        permissions: None,
+        resources: None,
         expires: None,
         enabled: true,
     };
     Live {
         organization: RemoteId::seen("bench"),
+        organization_id: None,
+        features: BTreeSet::new(),
+        roles: None,
+        invitations: None,
+        projects: None,
+        catalogue: None,
         users: Listing { items: (0..users).map(user).collect(), completeness: Completeness::Proven },
-        keys: Listing { items: vec![own], completeness: Completeness::Proven },
+        keys: Some(Listing { items: vec![own], completeness: Completeness::Proven }),
         gaps: Vec::new(),
         requests: 0,
     }
@@ -99,6 +110,7 @@ fn planned(desired: &Desired, live: &Live) -> OrganizationPlan {
         host: "bench",
         asserted: &BTreeSet::new(),
         only: None,
+        caller: None,
         now: Timestamp::UNIX_EPOCH,
     };
     plan(&input).unwrap().plan
@@ -202,8 +214,9 @@ fn over_http(criterion: &mut Criterion) {
     group.sample_size(10);
     group.bench_function("a whole plan of 10,000 users in 100 pages", |bench| {
         bench.iter(|| {
-            let live = runtime.block_on(provider::of(ProviderName::Bitpanda).read(&reader)).unwrap();
-            planned(&desired(&text), &live)
+            let desired = desired(&text);
+            let live = runtime.block_on(provider::of(ProviderName::Bitpanda).read(&reader, &desired)).unwrap();
+            planned(&desired, &live)
         });
     });
     group.bench_function("baseline: fetch the same pages, do nothing", |bench| {

@@ -5,8 +5,8 @@ mod support;
 
 use std::fmt::Write as _;
 
+use support::bitpanda::HEAD;
 use support::cli::Env;
-use support::rig::HEAD;
 
 fn user(fields: &str) -> String {
     format!("{HEAD}users:\n  - {{ email: a@x.example, {fields} }}\n")

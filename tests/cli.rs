@@ -195,7 +195,7 @@ fn a_plan_whose_seal_was_forged_still_sends_only_what_the_file_wishes() {
     let mut plan: rolecall::model::Plan = serde_json::from_str(&env.read("plan.json")).unwrap();
     let organization = &mut plan.organizations[0];
     for change in &mut organization.sealed.changes {
-        if let rolecall::model::Entity::User(user) = &mut change.after {
+        if let Some(rolecall::model::Entity::User(user)) = &mut change.after {
             user.roles.insert(rolecall::model::RoleName::seen("ADMIN"));
         }
     }
@@ -369,7 +369,7 @@ fn a_delivery_that_fails_keeps_the_old_content_and_retires_the_new_key() {
     );
     let said = env.run(&["apply", "--auto-approve", "--allow-commands", "org.yaml"]);
     assert_eq!(said.code, 5, "{}", said.all());
-    assert!(said.stdout.contains("was disabled again"), "{}", said.stdout);
+    assert!(said.stdout.contains("was retired at once"), "{}", said.stdout);
     let keys: Value =
         serde_json::from_str(&server.post(Some(OWN_KEY), "{ listApiKeys { orgApiKeysList { name enabled } } }").1)
             .unwrap();

@@ -9,7 +9,8 @@ use rolecall::apply::{Standing, Stop};
 use rolecall::model::{Address, Code, Outcome};
 use rolecall::sandbox::bitpanda::{Invitees, World};
 use serde_json::json;
-use support::rig::{Fate, Rig, addresses, holds, key, user, world};
+use support::bitpanda::{Rig, key, user, world};
+use support::rig::{Fate, addresses, holds};
 
 fn world_with(users: &[(&str, &[&str])]) -> World {
     let mut world = world();
@@ -209,7 +210,7 @@ fn without_own_no_admin_key_is_ever_disabled() {
     rig.desired.own = rolecall::model::Own::default();
     rig.desired.keys = support::rig::desired(&format!(
         "{}keys: [{{ name: rolecall, absent: true }}, {{ name: plain, absent: true }}]",
-        support::rig::HEAD
+        support::bitpanda::HEAD
     ))
     .keys;
     let plan = rig.plan();
@@ -744,6 +745,7 @@ fn an_id_that_nobody_has_is_a_warning_even_where_nobody_should() {
         host: "sandbox",
         asserted: &BTreeSet::new(),
         only: None,
+        caller: None,
         now: support::rig::now(),
     };
     let warnings = rolecall::plan::plan(&input).unwrap().warnings;

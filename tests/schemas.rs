@@ -8,8 +8,8 @@ use rolecall::desired::{Source, check_source};
 use rolecall::model::Finding;
 use rolecall::provider;
 use serde_json::Value;
+use support::bitpanda::HEAD;
 use support::cli::example;
-use support::rig::HEAD;
 
 #[test]
 fn the_committed_schemas_are_current() {
@@ -43,7 +43,7 @@ fn validates(yaml: &str) -> bool {
 fn what_validate_accepts_the_schema_accepts() {
     let schema = file_schema();
     let accepted = [
-        example(),
+        example("bitpanda.yaml"),
         HEAD.to_owned(),
         format!("{HEAD}users: []\nkeys: []\n"),
         format!("{HEAD}users: [{{ email: a@x.example, absent: true }}]"),

@@ -77,7 +77,7 @@ pub(super) fn delivery_of<'a>(
     desired: &'a Desired,
     change: &'a Change,
 ) -> Result<Option<(&'a Delivery, &'a KeyName)>, String> {
-    let (Action::Create, Entity::Key(key)) = (change.action, &change.after) else {
+    let (Action::Create, Some(Entity::Key(key))) = (change.action, &change.after) else {
         return Ok(None);
     };
     let is_meant = |wish: &&DesiredKey| wish.name == key.name && wish.id.is_none();

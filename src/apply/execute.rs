@@ -3,15 +3,18 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::Ordering;
 
+use serde_json::Value;
+
 use super::deliver::delivery_of;
 use super::writer::Writer;
 use super::{Apply, Prepared, Step, Stop, step};
 use crate::graphql::{CallError, Effect};
 use crate::ledger::{Event, Ledger, LedgerError};
 use crate::model::{
-    Action, Cause, Change, Entity, Key, Live, Mutation, OrganizationPlan, Outcome, RemoteId, Stage,
+    Action, Address, Cause, Change, Entity, Key, Live, Mutation, OrganizationPlan, Outcome, RemoteId, Stage,
+    reference,
 };
-use crate::plan::{Effectiveness, in_effect};
+use crate::plan::{Effectiveness, mutation_in_effect, retirement};
 use crate::provider::{ReadError, Receipt, Verdict};
 
 pub(super) struct Execution<'a> {
@@ -63,15 +66,17 @@ impl<'a> Execution<'a> {
         if let Some(reason) = &self.stopped {
             return Some(reason.to_string());
         }
-        if mutation.after.is_empty() {
-            return None;
-        }
-        let undone = self
-            .steps
-            .iter()
-            .find(|step| mutation.after.contains(&step.mutation) && step.outcome != Outcome::Done);
+        let relied =
+            |step: &&Step| mutation.after.contains(&step.mutation) || mutation.needs.contains(&step.mutation);
+        let undone = self.steps.iter().filter(relied).find(|step| step.outcome != Outcome::Done);
         if let Some(step) = undone {
             return Some(format!("it relies on {}, which is {}", step.address, step.outcome));
+        }
+        if let Some(address) = mutation.references().into_iter().find(|address| self.id_of(address).is_none()) {
+            return Some(format!("the id of {address} isn't known"));
+        }
+        if mutation.after.is_empty() {
+            return None;
         }
         // An answer isn't enough: the promotion has to be seen before anybody is demoted in its favour.
         if let Err(error) = self.look_at(&mutation.after).await {
@@ -88,10 +93,11 @@ impl<'a> Execution<'a> {
         if ids.iter().all(|id| self.in_effect.contains_key(id)) {
             return Ok(());
         }
-        let live = self.apply.provider.read(self.apply.reader).await?;
+        let live = self.apply.provider.read(self.apply.reader, self.apply.desired).await?;
         for step in self.steps.iter().filter(|step| step.outcome == Outcome::Done) {
-            let Some(change) = self.plan.change(&step.address) else { continue };
-            let seen = in_effect(change, step.id.as_ref(), &live) == Effectiveness::InEffect;
+            let mutation = self.plan.mutation(&step.mutation);
+            let (Some(change), Some(mutation)) = (self.plan.change(&step.address), mutation) else { continue };
+            let seen = mutation_in_effect(mutation, change, step.id.as_ref(), &live) == Effectiveness::InEffect;
             self.in_effect.insert(step.mutation.clone(), seen);
         }
         Ok(())
@@ -101,7 +107,15 @@ impl<'a> Execution<'a> {
         self.apply.append(self.ledger, event)
     }
 
+    /// Of an entity that an earlier mutation of this run made.
+    fn id_of(&self, address: &Address) -> Option<&RemoteId> {
+        let made = |step: &&Step| step.address == *address && step.outcome == Outcome::Done;
+        self.steps.iter().filter(made).find_map(|step| step.id.as_ref())
+    }
+
     async fn send(&mut self, mutation: &Mutation, change: &Change) -> Step {
+        let filled = self.fill(mutation);
+        let mutation = &filled;
         let prepared = match self.prepare(change) {
             Ok(prepared) => prepared,
             Err(why) => {
@@ -127,6 +141,12 @@ impl<'a> Execution<'a> {
                 self.stopped = Some(Stop::Unrecorded(error.to_string()));
             }
         }
+        if let Some(reason) = &done.held
+            && let Err(error) =
+                self.append(Event::Held { address: change.address.clone(), reason: reason.clone() })
+        {
+            self.stopped = Some(Stop::Unrecorded(error.to_string()));
+        }
         if let Err(error) = &answer
             && error.is_unreachable_or_refused()
         {
@@ -139,6 +159,27 @@ impl<'a> Execution<'a> {
         done
     }
 
+    /// The mutation with the ids that weren't known when it was planned.
+    fn fill(&self, mutation: &Mutation) -> Mutation {
+        let mut filled = mutation.clone();
+        for value in filled.variables.values_mut() {
+            self.fill_value(value);
+        }
+        filled
+    }
+
+    fn fill_value(&self, value: &mut Value) {
+        if let Some(id) = reference(value).and_then(|address| self.id_of(&address)) {
+            *value = Value::String(id.to_string());
+            return;
+        }
+        match value {
+            Value::Object(fields) => fields.values_mut().for_each(|value| self.fill_value(value)),
+            Value::Array(items) => items.iter_mut().for_each(|value| self.fill_value(value)),
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+        }
+    }
+
     fn prepare(&self, change: &Change) -> Result<Option<Prepared>, String> {
         match delivery_of(self.apply.desired, change)? {
             Some((delivery, key)) => self.apply.deliveries.prepare(delivery, key).map(Some),
@@ -148,23 +189,25 @@ impl<'a> Execution<'a> {
 
     fn intend(&mut self, mutation: &Mutation, change: &Change) -> Result<(), LedgerError> {
         let known: BTreeSet<RemoteId> = match (&change.after, change.action) {
-            (Entity::Key(key), Action::Create) => {
-                let namesakes = self.live.keys.items.iter().filter(|live| live.name == key.name);
+            (Some(Entity::Key(key)), Action::Create) => {
+                let namesakes = self.live.keys().iter().filter(|live| live.name == key.name);
                 namesakes.map(|live| live.id.clone()).collect()
             }
-            (Entity::Key(_) | Entity::User(_), _) => BTreeSet::new(),
+            _ => BTreeSet::new(),
         };
         self.append(Event::Intent {
             mutation: mutation.id.clone(),
             operation: mutation.operation.clone(),
             change: Box::new(change.clone()),
             known,
+            interim: mutation.interim,
         })
     }
 
     async fn write(&self, mutation: &Mutation, change: &Change) -> Result<Receipt, CallError> {
-        let Apply { provider, transport, redactor, backoff, .. } = self.apply;
-        let writer = Writer { provider: *provider, transport: transport.clone(), redactor, backoff: *backoff };
+        let Apply { provider, transport, redactor, backoff, pacer, .. } = self.apply;
+        let transport = transport.clone();
+        let writer = Writer { provider: *provider, transport, redactor, backoff: *backoff, pacer };
         writer.send(change, mutation).await
     }
 
@@ -207,25 +250,22 @@ impl<'a> Execution<'a> {
 
     /// A key whose secret nobody has must not live.
     async fn retire(&mut self, mutation: &Mutation, change: &Change, id: &RemoteId) -> String {
-        let Entity::Key(key) = &change.after else { return String::new() };
+        let Some(Entity::Key(key)) = &change.after else { return String::new() };
         let born = Key { id: Some(id.clone()), ..key.clone() };
-        let retirement = Change {
-            address: change.address.clone().with_id(id),
-            action: Action::Disable,
-            before: Some(Entity::Key(born.clone())),
-            after: Entity::Key(Key { enabled: false, ..born }),
-            cause: Cause::SecretLost,
-            effects: Vec::new(),
-        };
+        let provider = self.apply.provider;
+        let address = change.address.clone().with_id(id);
+        let retirement = retirement(provider.retirement(), born, address, Cause::SecretLost);
         let again = format!("The key {id} is live and nobody has its secret: the next run retires it");
-        for call in self.apply.provider.lower(&retirement) {
+        for call in provider.lower(&retirement, self.live) {
             let cleanup = Mutation {
                 id: format!("{}-undo", mutation.id),
                 change: retirement.address.clone(),
                 stage: Stage::Remove,
                 operation: call.operation.to_owned(),
                 variables: call.variables,
+                needs: Vec::new(),
                 after: Vec::new(),
+                interim: false,
             };
             if self.intend(&cleanup, &retirement).is_err() {
                 return again;
@@ -240,8 +280,8 @@ impl<'a> Execution<'a> {
             }
         }
         match &change.before {
-            Some(_) => format!("The key {id} was disabled again; the old one works as before"),
-            None => format!("The key {id} was disabled again"),
+            Some(_) => format!("The key {id} was retired at once; the old one works as before"),
+            None => format!("The key {id} was retired at once"),
         }
     }
 }
@@ -250,12 +290,17 @@ fn judged(mutation: &Mutation, change: &Change, receipt: &Receipt) -> Step {
     let (outcome, message) = match &receipt.verdict {
         Verdict::Taken => (Outcome::Done, None),
         Verdict::NotTaken(why) => (Outcome::NotTaken, Some(why.clone())),
+        Verdict::Held(reason) => (Outcome::Skipped, Some(reason.to_string())),
         Verdict::Lost(what) => (
             Outcome::Done,
             Some(format!("{what}, which it should have kept; nothing more is sent. Restore it by hand")),
         ),
     };
-    Step { id: receipt.id.clone(), ..step(mutation, change, outcome, message) }
+    let held = match &receipt.verdict {
+        Verdict::Held(reason) => Some(reason.clone()),
+        Verdict::Taken | Verdict::NotTaken(_) | Verdict::Lost(_) => None,
+    };
+    Step { id: receipt.id.clone(), held, ..step(mutation, change, outcome, message) }
 }
 
 fn refused(mutation: &Mutation, change: &Change, error: &CallError) -> Step {

@@ -15,10 +15,10 @@ use serde::Serialize;
 
 pub use deliver::{Deliveries, Prepared};
 
-use crate::graphql::{Backoff, Reader, Redactor, Transport};
+use crate::graphql::{Backoff, Pacer, Reader, Redactor, Transport};
 use crate::ledger::{Event, Ledger, LedgerError, Record};
 use crate::model::{
-    Action, Address, Change, Desired, Live, Mutation, OrganizationPlan, Outcome, RemoteId, Sealed,
+    Action, Address, Change, Desired, HoldReason, Live, Mutation, OrganizationPlan, Outcome, RemoteId, Sealed,
 };
 use crate::plan::{Observed, PlanInput, observe, plan};
 use crate::provider::Provider;
@@ -33,6 +33,10 @@ pub struct Apply<'a> {
     pub transport: Arc<dyn Transport>,
     pub redactor: &'a Redactor,
     pub backoff: Backoff,
+    /// Keeps ahead of the platform's limits.
+    pub pacer: &'a Pacer,
+    /// The key that we call with, where the credential tells.
+    pub caller: Option<&'a RemoteId>,
     pub deliveries: &'a Deliveries,
     /// Tells this run from others in the ledger.
     pub run: &'a str,
@@ -54,12 +58,14 @@ pub struct Step {
     pub message: Option<String>,
     /// Of the entity that was made.
     pub id: Option<RemoteId>,
+    /// Why the platform won't, where that is nobody's failure.
+    pub held: Option<HoldReason>,
 }
 
 impl Step {
     /// As the ledger keeps it.
     fn event(&self) -> Event {
-        let Self { mutation, operation: _, address, action: _, outcome, message, id } = self.clone();
+        let Self { mutation, operation: _, address, action: _, outcome, message, id, held: _ } = self.clone();
         Event::Outcome { mutation, address, outcome, id, message }
     }
 }
@@ -115,7 +121,7 @@ impl fmt::Display for Stop {
 
 impl Report {
     pub fn all_done(&self) -> bool {
-        self.steps.iter().all(|step| step.outcome == Outcome::Done)
+        self.steps.iter().all(|step| step.outcome == Outcome::Done || step.held.is_some())
     }
 
     pub fn anything_sent(&self) -> bool {
@@ -173,6 +179,7 @@ impl Apply<'_> {
             host: self.host,
             asserted: &BTreeSet::new(),
             only: None,
+            caller: self.caller,
             now: (self.clock)(),
         };
         match plan(&input) {
@@ -203,5 +210,6 @@ fn step(mutation: &Mutation, change: &Change, outcome: Outcome, message: Option<
         outcome,
         message,
         id: None,
+        held: None,
     }
 }

@@ -5,7 +5,7 @@ use crate::ledger::{Event, Ledger};
 use crate::model::{
     Action, Address, Cause, Entity, Hold, HoldClass, HoldReason, OrganizationPlan, Outcome, Sealed,
 };
-use crate::plan::{Effectiveness, in_effect};
+use crate::plan::{Effectiveness, mutation_in_effect};
 
 /// Reads once more, corrects the outcomes by what is seen, and says how live stands to the wish.
 pub(super) async fn settle(
@@ -15,22 +15,33 @@ pub(super) async fn settle(
     steps: &mut [Step],
     told: &mut (dyn FnMut(&Step) + Send),
 ) -> Standing {
-    let live = match apply.provider.read(apply.reader).await {
+    let live = match apply.provider.read(apply.reader, apply.desired).await {
         Ok(live) => live,
         Err(error) => return Standing::Unknown(error.to_string()),
     };
     for step in steps.iter_mut() {
-        let Some(change) = plan.change(&step.address) else { continue };
-        let seen = in_effect(change, step.id.as_ref(), &live);
+        let mutation = plan.mutation(&step.mutation);
+        let (Some(change), Some(mutation)) = (plan.change(&step.address), mutation) else { continue };
+        let seen = mutation_in_effect(mutation, change, step.id.as_ref(), &live);
+        let is_key = matches!(change.after, Some(Entity::Key(_)));
         let settled = match (step.outcome, seen) {
             (Outcome::Done, Effectiveness::NotInEffect) => Some((
                 Outcome::NotTaken,
-                "answered without an error, and a read doesn't show it; perhaps it awaits approval. It isn't sent again"
-                    .to_owned(),
+                format!(
+                    "answered without an error, and a read doesn't show it; {}. It isn't sent again",
+                    if apply.provider.has_approvals() {
+                        "perhaps it awaits approval"
+                    } else {
+                        "the platform drops a part of it, or somebody has changed it back"
+                    }
+                ),
             )),
             (Outcome::NotTaken, Effectiveness::InEffect) => Some((Outcome::Done, "seen in effect".to_owned())),
             // A mint can't be settled so: without its answer the secret is lost, whatever the list shows.
-            (Outcome::Unsure, Effectiveness::InEffect) if change.action != Action::Create => {
+            (Outcome::Unsure, Effectiveness::InEffect) if change.action == Action::Invite => {
+                Some((Outcome::Done, "the invitation is there; whether its mail went out isn't proven".to_owned()))
+            }
+            (Outcome::Unsure, Effectiveness::InEffect) if change.action != Action::Create || !is_key => {
                 Some((Outcome::Done, "the answer was lost, and a read shows it in effect".to_owned()))
             }
             _ => None,
@@ -44,8 +55,9 @@ pub(super) async fn settle(
             }
         }
         let invited = change.action == Action::Invite && matches!(step.outcome, Outcome::Done | Outcome::Unsure);
-        if let (true, Entity::User(user)) = (invited, &change.after) {
-            let seen = live.users.items.iter().any(|live| live.email == user.email);
+        if let (true, false, Some(Entity::User(user))) = (invited, mutation.interim, &change.after) {
+            let listed = live.invitations().iter().any(|open| open.email == user.email);
+            let seen = listed || live.users.items.iter().any(|live| live.email == user.email);
             if let Err(error) = apply.append(ledger, Event::Sighting { address: Address::user(&user.email), seen })
             {
                 return Standing::Unknown(error.to_string());

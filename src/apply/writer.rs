@@ -5,7 +5,7 @@ use std::sync::Arc;
 use secrecy::zeroize::Zeroize;
 use serde_json::Value;
 
-use crate::graphql::{Backoff, CallError, Redactor, Request, Transport, TransportError};
+use crate::graphql::{Backoff, CallError, Pacer, Redactor, Request, Transport, TransportError};
 use crate::model::{Change, Mutation};
 use crate::provider::{Provider, Receipt};
 
@@ -14,6 +14,7 @@ pub(super) struct Writer<'a> {
     pub transport: Arc<dyn Transport>,
     pub redactor: &'a Redactor,
     pub backoff: Backoff,
+    pub pacer: &'a Pacer,
 }
 
 impl Writer<'_> {
@@ -31,7 +32,16 @@ impl Writer<'_> {
         };
         self.backoff
             .run(document.name, never_ran, || async {
-                let mut response = self.transport.send(&request).await?;
+                let operation = mutation.operation.as_str();
+                let pace = self.provider.pace(operation);
+                if let Some(pace) = pace {
+                    self.pacer.wait(operation, pace).await;
+                }
+                let answer = self.transport.send(&request).await;
+                if pace.is_some() {
+                    self.pacer.count(operation).await;
+                }
+                let mut response = answer?;
                 tracing::debug!(operation = document.name, status = response.status, "wrote");
                 let receipt = self.provider.receipt(change, mutation, &response, self.redactor);
                 // It may hold a secret.

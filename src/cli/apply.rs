@@ -236,6 +236,8 @@ impl Run<'_> {
             transport: Arc::clone(&connected.transport),
             redactor: &connected.redactor,
             backoff: connected.backoff,
+            pacer: &connected.pacer,
+            caller: connected.caller.as_ref(),
             deliveries: &connected.deliveries,
             run,
             generator: GENERATOR,

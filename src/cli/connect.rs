@@ -13,7 +13,7 @@ use super::exit::Failure;
 use super::input;
 use crate::apply::Deliveries;
 use crate::desired::is_loopback;
-use crate::graphql::{Backoff, HttpSettings, HttpTransport, Reader, Redactor, Transport};
+use crate::graphql::{Backoff, HttpSettings, HttpTransport, Pacer, Reader, Redactor, Transport};
 use crate::model::{Desired, ProviderName, RemoteId};
 use crate::provider::{self, Provider};
 
@@ -27,6 +27,9 @@ pub(super) struct Connected {
     pub reader: Reader,
     pub redactor: Redactor,
     pub backoff: Backoff,
+    pub pacer: Pacer,
+    /// The key that we call with, where the credential tells.
+    pub caller: Option<RemoteId>,
     /// The platform's host without its port, or `sandbox`.
     pub host: String,
     pub ledger: PathBuf,
@@ -79,18 +82,20 @@ impl Way<'_> {
             // Plain HTTP is allowed there because it doesn't leave the machine; through a proxy it would.
             direct: endpoint.host_str().is_some_and(is_loopback),
             endpoint,
-            secret_headers: vec![(provider.credential_header(), secret.clone())],
+            secret_headers: vec![(provider.credential_header(), provider.credential_value(&secret))],
             user_agent: GENERATOR.to_owned(),
             timeout: connection.timeout(),
             extra_ca,
         };
         let transport: Arc<dyn Transport> = Arc::new(HttpTransport::new(settings).map_err(Failure::error)?);
+        let caller = provider.own_key(&secret);
         let redactor = Redactor::new([secret]);
         let backoff = Backoff::with_seed(seed());
         let reader = Reader::new(transport.clone(), redactor.clone(), backoff);
         let own_ledger = || ledger_path(folder, desired.provider, &desired.organization);
         let ledger = connection.ledger.clone().unwrap_or_else(own_ledger);
-        Ok(Connected { provider, transport, reader, redactor, backoff, host, ledger, deliveries })
+        let pacer = Pacer::default();
+        Ok(Connected { provider, transport, reader, redactor, backoff, pacer, caller, host, ledger, deliveries })
     }
 }
 

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 
 use clap::Args;
+use secrecy::{ExposeSecret, SecretString};
 use tokio::net::TcpListener;
 
 use super::embedded;
@@ -71,7 +72,9 @@ pub(super) async fn sandbox(args: &SandboxArgs, out: &mut Out) -> Result<Exit, F
     let listener = TcpListener::bind(args.listen).await.map_err(failed)?;
     let address = listener.local_addr().map_err(failed)?;
     let header = provider::of(args.provider).credential_header();
-    let credential = own_credential(args.provider);
+    let credential =
+        provider::of(args.provider).credential_value(&SecretString::from(own_credential(args.provider)));
+    let credential = credential.expose_secret();
     out.result(&format!("http://{address}/graphql\n{header}: {credential}\n"));
     out.talk(&format!(
         "The sandbox of {} serves {organization}. Stop it with Ctrl-C. For example:\n\n  curl -s http://{address}/graphql -H 'content-type: application/json' -H '{header}: {credential}' \\\n    -d '{{\"query\":\"{{ organisationManagement {{ id listUsers {{ total items {{ userTrustId email roles }} }} }} }}\"}}'\n\nFor rolecall itself, as `endpoint` of a file: ROLECALL_ALLOWED_HOSTS={}\n",

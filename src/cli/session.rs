@@ -166,7 +166,7 @@ impl Organization<'_> {
 
     pub async fn read(&self) -> Result<Live, Failure> {
         let Connected { provider, reader, .. } = &self.connected;
-        provider.read(reader).await.map_err(|error| Failure::unread(&self.name(), &error))
+        provider.read(reader, self.desired).await.map_err(|error| Failure::unread(&self.name(), &error))
     }
 
     pub fn plan(&self, live: &Live, facts: &Facts, only: Option<&BTreeSet<Address>>) -> Result<Planned, Failure> {
@@ -178,6 +178,7 @@ impl Organization<'_> {
             host: &self.connected.host,
             asserted: &self.asserted,
             only,
+            caller: self.connected.caller.as_ref(),
             now: Timestamp::now(),
         };
         plan(&input).map_err(Failure::findings)
@@ -188,6 +189,9 @@ impl Organization<'_> {
 fn speaks_for(wish: &Desired, address: &Address) -> bool {
     let id_free = Address { id: None, ..address.clone() };
     match address.kind {
+        Kind::Role => {
+            wish.manage.roles == Scope::All || wish.roles.iter().any(|role| Address::role(&role.name) == id_free)
+        }
         Kind::User => {
             wish.manage.users == Scope::All || wish.users.iter().any(|user| Address::user(&user.email) == id_free)
         }

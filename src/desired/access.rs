@@ -10,8 +10,16 @@ use super::decode::{Decoder, Refused};
 use super::source::Mark;
 use crate::model::Span;
 
+/// An entry of a mapping: its name, where that stands, and its value.
+pub(super) struct Entry<'a> {
+    pub(super) name: &'a str,
+    /// None: the entry isn't there.
+    pub(super) key: Option<Decoder<'a>>,
+    pub(super) value: Decoder<'a>,
+}
+
 pub(super) struct Entries<'a> {
-    pub(super) rest: std::vec::IntoIter<(&'a str, Decoder<'a>)>,
+    pub(super) rest: std::vec::IntoIter<Entry<'a>>,
     pub(super) next: Option<Decoder<'a>>,
 }
 
@@ -19,11 +27,14 @@ impl<'de> MapAccess<'de> for Entries<'_> {
     type Error = Refused;
 
     fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, Refused> {
-        let Some((name, value)) = self.rest.next() else {
+        let Some(Entry { name, key, value }) = self.rest.next() else {
             return Ok(None);
         };
         self.next = Some(value);
-        seed.deserialize(name.into_deserializer()).map(Some)
+        match key {
+            Some(key) => seed.deserialize(key).map(Some),
+            None => seed.deserialize(name.into_deserializer()).map(Some),
+        }
     }
 
     fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Refused> {

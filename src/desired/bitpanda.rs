@@ -134,7 +134,7 @@ pub(super) fn check(raw: RawBitpanda, check: &mut Checker<'_>) -> Option<Desired
         None => Own::default(),
     };
     let manage = match manage.and_then(|manage| manage.value) {
-        Some(RawManage { users, keys }) => Manage { users: scope(users), keys: scope(keys) },
+        Some(RawManage { users, keys }) => Manage { users: scope(users), keys: scope(keys), ..Manage::default() },
         None => Manage::default(),
     };
     let guardrails = check.guardrails(guardrails);
@@ -153,6 +153,8 @@ pub(super) fn check(raw: RawBitpanda, check: &mut Checker<'_>) -> Option<Desired
         manage,
         guardrails,
         reinvite_expired: reinvite_expired.and_then(|field| field.value).unwrap_or(false),
+        containment_role: None,
+        roles: Vec::new(),
         users,
         keys,
     })
@@ -188,7 +190,18 @@ fn check_users(raw: Option<Field<Vec<Field<RawUser>>>>, check: &mut Checker<'_>)
             continue;
         }
         let enabled = enabled.and_then(|field| field.value);
-        users.push(DesiredUser { place, email, first_name, last_name, phone, roles, enabled, absent });
+        users.push(DesiredUser {
+            place,
+            email,
+            id: None,
+            first_name,
+            last_name,
+            phone,
+            roles,
+            resources: None,
+            enabled,
+            absent,
+        });
     }
     users.sort_by(|a, b| a.email.cmp(&b.email));
     users
@@ -232,7 +245,19 @@ fn check_keys(raw: Option<Field<Vec<Field<RawKey>>>>, check: &mut Checker<'_>) -
             continue;
         }
         let place = check.place(name_mark);
-        keys.push(DesiredKey { place, name, id, roles, expires, expires_place, absent, deliver });
+        keys.push(DesiredKey {
+            place,
+            name,
+            id,
+            description: None,
+            roles,
+            permissions: None,
+            resources: None,
+            expires,
+            expires_place,
+            absent,
+            deliver,
+        });
     }
     keys.sort_by(|a, b| (&a.name, &a.id).cmp(&(&b.name, &b.id)));
     keys

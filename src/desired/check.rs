@@ -4,18 +4,16 @@ use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Component, Path, PathBuf};
 
-use url::Url;
-
+use super::endpoint::check_url;
 use super::field::Field;
 use super::raw::{
     AddressText, EmailText, InstantText, NameText, PathText, RawCredential, RawDelivery, RawEndpoint,
     RawGuardrails, RawScope, VariableText,
 };
 use super::source::{Mark, Source};
-use super::words::{list_of, nearest, quote};
 use crate::model::{
-    Address, Code, Credential, Delivery, Email, Endpoint, Expiry, Finding, Guardrails, KeyName, NameError, Place,
-    RemoteId, RoleName, Rules, Scope, check_name,
+    Address, Code, Credential, Delivery, Email, Endpoint, Expiry, Finding, Guardrails, KeyName, NameError,
+    Permission, Place, RemoteId, RoleName, Rules, Scope, Slug, check_name, list_of, nearest, quote,
 };
 
 /// Checks values one by one and keeps the findings.
@@ -50,6 +48,18 @@ impl Typed for RemoteId {
     }
 }
 
+impl Typed for Permission {
+    fn typed(text: String) -> Result<Self, NameError> {
+        Self::parse(text)
+    }
+}
+
+impl Typed for Slug {
+    fn typed(text: String) -> Result<Self, NameError> {
+        Self::parse(text)
+    }
+}
+
 impl Typed for String {
     fn typed(text: String) -> Result<Self, NameError> {
         check_name(&text).map(|()| text)
@@ -69,7 +79,7 @@ impl<'a> Checker<'a> {
         self.source.place(mark)
     }
 
-    fn invalid(&mut self, mark: Mark, message: String, hint: &str) {
+    pub fn invalid(&mut self, mark: Mark, message: String, hint: &str) {
         let place = self.place(mark);
         self.push(Finding::error(Code::InvalidValue, place, message).hint(hint));
     }
@@ -177,6 +187,11 @@ impl<'a> Checker<'a> {
         for item in protected.and_then(|field| field.value).unwrap_or_default() {
             let Some(AddressText(text)) = item.value else { continue };
             match text.parse::<Address>() {
+                Ok(address) if !self.rules.kinds().contains(&address.kind) => {
+                    let known: Vec<&str> = self.rules.kinds().iter().map(|kind| kind.as_str()).collect();
+                    let why = format!("{} has {}", self.rules.provider(), list_of(&known, "and"));
+                    self.invalid(item.mark, format!("{} is no address here", quote(&text)), &why);
+                }
                 Ok(address) => {
                     let place = self.place(item.mark);
                     guardrails.protected.insert(address, place);
@@ -349,43 +364,4 @@ fn normal(path: &Path) -> PathBuf {
         }
     }
     parts
-}
-
-/// What an endpoint has to be, wherever its URL came from: HTTPS, or loopback; no credential inside.
-pub fn check_url(text: &str) -> Result<Url, (Code, String, &'static str)> {
-    let invalid = |why: &str| {
-        (Code::InvalidValue, format!("this endpoint {why}"), "write it like https://api.example/graphql")
-    };
-    let url = Url::parse(text).map_err(|why| invalid(&format!("is no URL: {why}")))?;
-    if !url.username().is_empty() || url.password().is_some() {
-        return Err((
-            Code::LiteralCredential,
-            "the endpoint holds a credential".to_owned(),
-            "put it under `credentials`, as a place and not as a value",
-        ));
-    }
-    if url.query().is_some() || url.fragment().is_some() {
-        return Err((
-            Code::LiteralCredential,
-            "the endpoint has a query, in which a credential could stand".to_owned(),
-            "write the URL up to the path; a credential goes under `credentials`, as a place and not as a value",
-        ));
-    }
-    let host = url.host_str().ok_or_else(|| invalid("has no host"))?;
-    match url.scheme() {
-        "https" => Ok(url),
-        "http" if is_loopback(host) => Ok(url),
-        "http" => Err((
-            Code::InsecureEndpoint,
-            format!("the credential would travel to {host} in the clear"),
-            "use https; plain http is for loopback only",
-        )),
-        scheme => Err(invalid(&format!("has the scheme {scheme}"))),
-    }
-}
-
-/// Is this host the machine itself?
-pub fn is_loopback(host: &str) -> bool {
-    let bare = host.trim_start_matches('[').trim_end_matches(']');
-    host == "localhost" || bare.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
 }

@@ -11,12 +11,11 @@ use serde::de::value::SeqDeserializer;
 use serde::de::{self, Deserializer, Error as _, IntoDeserializer, Unexpected, Visitor};
 use serde::forward_to_deserialize_any;
 
-use super::access::{Entries, FieldAccess, Tagged};
+use super::access::{Entries, Entry, FieldAccess, Tagged};
 use super::field::FIELD;
 use super::node::{Located, Node};
 use super::source::{Mark, Source};
-use super::words::{list_of, nearest, quote};
-use crate::model::{Code, Finding};
+use crate::model::{Code, Finding, list_of, nearest, quote};
 
 /// Below this key nothing is ever quoted: a credential may have been typed where only its place belongs.
 const SECRET_KEY: &str = "credentials";
@@ -160,10 +159,7 @@ impl<'a> Decoder<'a> {
     }
 
     /// The entries whose keys are known and stand there once. The rest is reported.
-    fn known_entries(
-        self,
-        known: Option<&'static [&'static str]>,
-    ) -> Result<Vec<(&'a str, Decoder<'a>)>, Refused> {
+    fn known_entries(self, known: Option<&'static [&'static str]>) -> Result<Vec<Entry<'a>>, Refused> {
         let Node::Map(entries) = &self.at.node else {
             return Err(self.wrong_type("a mapping"));
         };
@@ -202,7 +198,8 @@ impl<'a> Decoder<'a> {
                 continue;
             }
             let secret = self.secret || name == SECRET_KEY;
-            kept.push((name.as_str(), Self { at: value, secret, absent: None, ..self }));
+            let value = Self { at: value, secret, absent: None, ..self };
+            kept.push(Entry { name, key: Some(here), value });
         }
         Ok(kept)
     }
@@ -309,8 +306,8 @@ impl<'de> Deserializer<'de> for Decoder<'_> {
         let mut entries = self.known_entries(Some(fields))?;
         // Every field is asked for, so that each one that is missing is found, not only the first.
         for field in fields {
-            if !entries.iter().any(|(name, _)| name == field) {
-                entries.push((field, Self { absent: Some(field), ..self }));
+            if !entries.iter().any(|entry| entry.name == *field) {
+                entries.push(Entry { name: field, key: None, value: Self { absent: Some(field), ..self } });
             }
         }
         visitor.visit_map(Entries { rest: entries.into_iter(), next: None }).map_err(|error| self.record(error))
@@ -332,7 +329,7 @@ impl<'de> Deserializer<'de> for Decoder<'_> {
             }
             Node::Map(_) => {
                 let entries = self.known_entries(Some(variants))?;
-                let [(name, value)] = entries[..] else {
+                let [Entry { name, key: _, value }] = entries[..] else {
                     let message = format!("expected exactly one of {}", list_of(variants, "or"));
                     return Err(self.report(self.finding(Code::InvalidValue, message)));
                 };

@@ -4,23 +4,24 @@ mod access;
 mod bitpanda;
 mod check;
 mod decode;
+mod endpoint;
 mod field;
 mod files;
+mod hive;
 mod node;
 mod raw;
+mod resources;
 mod schema;
 mod scrub;
 mod source;
-mod words;
 
-pub use check::{check_url, is_loopback};
+pub use endpoint::{check_url, is_loopback};
 pub use files::{Loaded, LoadedFile, load};
 pub use schema::schema;
 pub use source::{MAX_BYTES, Source};
 
-use crate::model::{Code, Desired, Finding, ProviderName, Rules};
+use crate::model::{Code, Desired, Finding, ProviderName, Rules, list_of, nearest};
 use node::{Located, Node};
-use words::nearest;
 
 /// Checks the text of one file. The wish is there only if no finding is an error.
 pub fn check_source(
@@ -51,21 +52,19 @@ fn check_tree(
     };
     *secrets = scrub::candidates(&root);
     let provider = provider_of(source, &root, findings)?;
-    match provider {
-        ProviderName::Bitpanda => {
-            let raw = decode::decode(source, &root, findings)?;
-            let mut checker = check::Checker::new(source, rules(provider));
-            let desired = bitpanda::check(raw, &mut checker);
-            findings.append(&mut checker.findings);
-            desired
-        }
-    }
+    let mut checker = check::Checker::new(source, rules(provider));
+    let desired = match provider {
+        ProviderName::Bitpanda => bitpanda::check(decode::decode(source, &root, findings)?, &mut checker),
+        ProviderName::Hive => hive::check(decode::decode(source, &root, findings)?, &mut checker),
+    };
+    findings.append(&mut checker.findings);
+    desired
 }
 
 /// The provider decides which fields exist, so it is read first.
 fn provider_of(source: &Source, root: &Located, findings: &mut Vec<Finding>) -> Option<ProviderName> {
     let known: Vec<&str> = ProviderName::ALL.iter().map(|provider| provider.as_str()).collect();
-    let known_list = words::list_of(&known, "or");
+    let known_list = list_of(&known, "or");
     let entries = match &root.node {
         Node::Map(entries) => entries,
         Node::Null => {

@@ -46,6 +46,14 @@ text! {
 }
 
 text! {
+    /// What is said of something: text that may have several lines.
+    DescriptionText: {
+        "type": "string",
+        "pattern": r"^[^\u0000-\u0009\u000b-\u001f\u007f-\u009f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]*$",
+    }
+}
+
+text! {
     /// An instant.
     InstantText: {
         "description": "An instant, compared to the second: 2027-04-30T20:59:59Z.",
@@ -70,7 +78,7 @@ text! {
     /// An entity's address.
     AddressText: {
         "description": "The address of an entity, such as user/jane@acme.example.",
-        "type": "string", "pattern": "^(user|key)/[^#]+(#.*)?$",
+        "type": "string", "pattern": "^(role|user|key)/[^#]+(#.*)?$",
     }
 }
 

@@ -6,11 +6,12 @@ use schemars::transform::{RecursiveTransform, Transform};
 use serde_json::Value;
 
 use super::bitpanda::RawBitpanda;
+use super::hive::RawHive;
 
 /// The schema of what `validate` accepts: a union, told apart by `provider`.
 pub fn schema() -> Schema {
     let mut generator = SchemaSettings::draft2020_12().into_generator();
-    let variants = [generator.subschema_for::<RawBitpanda>()];
+    let variants = [generator.subschema_for::<RawBitpanda>(), generator.subschema_for::<RawHive>()];
     let mut schema = schemars::json_schema!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "rolecall",

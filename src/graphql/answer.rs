@@ -31,6 +31,9 @@ pub enum CallError {
     /// Top-level `errors` beside data, which can't be relied on then.
     #[error("the platform answered in part, with {}", list(.0))]
     Partial(Vec<GraphQlError>),
+    /// The platform's own way of saying no, inside of data.
+    #[error("the platform refused: \"{0}\"")]
+    Refused(String),
     #[error("the answer has neither data nor errors")]
     NoData,
     #[error("the answer has another form than expected, at {path}: {expected}")]
@@ -97,6 +100,7 @@ impl CallError {
         match self {
             Self::Transport(TransportError::NotSent(_) | TransportError::Redirected(_))
             | Self::CredentialRefused(_)
+            | Self::Refused(_)
             | Self::RateLimited { .. } => Effect::None,
             Self::GraphQl(errors) if errors.iter().all(GraphQlError::is_refusal) => Effect::None,
             Self::Status { status, .. } if *status < 500 => Effect::None,
@@ -118,6 +122,7 @@ impl CallError {
             Self::Status { status, .. } => matches!(status, 502..=504),
             Self::Transport(TransportError::TooLarge(_) | TransportError::Redirected(_))
             | Self::CredentialRefused(_)
+            | Self::Refused(_)
             | Self::NotJson(_)
             | Self::GraphQl(_)
             | Self::Partial(_)
@@ -131,6 +136,7 @@ impl CallError {
             Self::RateLimited { retry_after } | Self::Status { retry_after, .. } => *retry_after,
             Self::Transport(_)
             | Self::CredentialRefused(_)
+            | Self::Refused(_)
             | Self::NotJson(_)
             | Self::GraphQl(_)
             | Self::Partial(_)
@@ -161,7 +167,9 @@ impl CallError {
             Self::Transport(TransportError::TooLarge(_)) | Self::Status { .. } | Self::NotJson(_) => {
                 "check that the endpoint is the GraphQL endpoint, path included"
             }
-            Self::GraphQl(_) => "the platform's words say why; `rolecall drift` shows how things stand",
+            Self::Refused(_) | Self::GraphQl(_) => {
+                "the platform's words say why; `rolecall drift` shows how things stand"
+            }
             Self::Partial(_) | Self::NoData | Self::Shape { .. } => {
                 "the API may have changed; run again with -v and report it with the versions of both"
             }
@@ -179,7 +187,7 @@ struct Envelope<'a> {
 
 /// Codes by which platforms say "not you" under HTTP 200.
 const REFUSALS: &[&str] =
-    &["UNAUTHENTICATED", "UNAUTHORIZED", "FORBIDDEN", "INVALID_SESSION_TOKEN", "INVALID_API_KEY"];
+    &["UNAUTHENTICATED", "UNAUTHORIZED", "UNAUTHORISED", "FORBIDDEN", "INVALID_SESSION_TOKEN", "INVALID_API_KEY"];
 
 /// Reads an answer: whole, or not at all.
 pub fn parse<T: DeserializeOwned>(response: &Response, redactor: &Redactor) -> Result<T, CallError> {

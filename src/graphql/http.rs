@@ -4,7 +4,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::time::Duration;
 
-use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LOCATION, RETRY_AFTER};
+use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LOCATION, RETRY_AFTER};
 use reqwest::redirect::Policy;
 use reqwest::{Certificate, Client};
 use secrecy::{ExposeSecret, SecretString};
@@ -41,6 +41,8 @@ impl HttpTransport {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let mut headers = HeaderMap::new();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        headers
+            .insert(ACCEPT, HeaderValue::from_static("application/graphql-response+json, application/json;q=0.9"));
         for (name, secret) in secret_headers {
             let mut value = HeaderValue::from_str(secret.expose_secret())
                 .map_err(|_| "the credential holds a character that no HTTP header can carry".to_owned())?;

@@ -3,6 +3,7 @@
 mod answer;
 mod document;
 mod http;
+mod pace;
 mod reader;
 mod redact;
 mod retry;
@@ -11,6 +12,7 @@ mod transport;
 pub use answer::{CallError, Effect, GraphQlError, parse};
 pub use document::{Mutation, Query};
 pub use http::{HttpSettings, HttpTransport};
+pub use pace::{Pace, Pacer};
 pub use reader::Reader;
 pub use redact::Redactor;
 pub use retry::Backoff;

@@ -1,7 +1,8 @@
 //! The client that can only read.
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -41,16 +42,37 @@ pub struct Reader {
     redactor: Redactor,
     backoff: Backoff,
     requests: AtomicUsize,
+    /// Answers that don't change within a run.
+    kept: Mutex<BTreeMap<&'static str, Result<Value, CallError>>>,
 }
 
 impl Reader {
     pub fn new(transport: Arc<dyn Transport>, redactor: Redactor, backoff: Backoff) -> Self {
-        Self { transport, redactor, backoff, requests: AtomicUsize::new(0) }
+        Self { transport, redactor, backoff, requests: AtomicUsize::new(0), kept: Mutex::default() }
     }
 
     /// Requests sent so far, repetitions included.
     pub fn requests(&self) -> usize {
         self.requests.load(Ordering::Relaxed)
+    }
+
+    /// Asks once a run for what can't change meanwhile: what the server is able to do. That it won't say is kept too.
+    pub async fn query_once<T: DeserializeOwned>(&self, query: &Query) -> Result<T, CallError> {
+        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner).get(query.name).cloned();
+        let answer = match kept {
+            Some(answer) => answer,
+            None => {
+                let answer = self.query::<Value>(query, Value::Object(serde_json::Map::new())).await;
+                let lasting = answer.as_ref().err().is_none_or(|error| !error.is_unreachable_or_refused());
+                if lasting {
+                    let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+                    kept.insert(query.name, answer.clone());
+                }
+                answer
+            }
+        };
+        serde_json::from_value(answer?)
+            .map_err(|why| CallError::Shape { path: "data".to_owned(), expected: why.to_string() })
     }
 
     /// Asks until there is an answer that is whole, or a reason why there is none.

@@ -16,6 +16,7 @@ struct Sent<'a> {
     at: Timestamp,
     change: &'a Change,
     known: &'a BTreeSet<RemoteId>,
+    interim: bool,
     /// None: the process died before it knew.
     outcome: Option<Outcome>,
     id: Option<&'a RemoteId>,
@@ -30,7 +31,7 @@ pub fn facts(records: &[Record]) -> Facts {
     for (index, record) in records.iter().enumerate() {
         match &record.event {
             Event::Intent { .. } => {
-                if let Some(sent) = sent.get(&index) {
+                if let Some(sent) = sent.get(&index).filter(|sent| !sent.interim) {
                     if sent.change.action == Action::Invite {
                         invited_in.insert(&sent.change.address, sent.run);
                     }
@@ -43,6 +44,9 @@ pub fn facts(records: &[Record]) -> Facts {
             }
             Event::Settled { address } => settle(address, &mut facts),
             Event::Lost { .. } => facts.updates_lose = true,
+            Event::Held { address, reason } => {
+                facts.held.insert(address.clone(), reason.clone());
+            }
             Event::RunStarted { .. }
             | Event::Outcome { .. }
             | Event::Delivery { .. }
@@ -59,9 +63,12 @@ fn gather(records: &[Record]) -> BTreeMap<usize, Sent<'_>> {
     let mut open: BTreeMap<(&str, &str), usize> = BTreeMap::new();
     for (index, Record { at, run, event }) in records.iter().enumerate() {
         match event {
-            Event::Intent { mutation, operation: _, change, known } => {
+            Event::Intent { mutation, operation: _, change, known, interim } => {
                 open.insert((run, mutation), index);
-                sent.insert(index, Sent { run, at: *at, change, known, outcome: None, id: None, arrived: false });
+                let interim = *interim;
+                let sending =
+                    Sent { run, at: *at, change, known, interim, outcome: None, id: None, arrived: false };
+                sent.insert(index, sending);
             }
             Event::Outcome { mutation, address: _, outcome, id, message: _ } => {
                 let found = open.get(&(run.as_str(), mutation.as_str())).and_then(|index| sent.get_mut(index));
@@ -81,6 +88,7 @@ fn gather(records: &[Record]) -> BTreeMap<usize, Sent<'_>> {
             | Event::Sighting { .. }
             | Event::Settled { .. }
             | Event::Lost { .. }
+            | Event::Held { .. }
             | Event::RunFinished { .. }
             | Event::Recovered { .. } => {}
         }
@@ -91,19 +99,21 @@ fn gather(records: &[Record]) -> BTreeMap<usize, Sent<'_>> {
 fn learn(sent: &Sent<'_>, facts: &mut Facts) {
     let outcome = sent.outcome.unwrap_or(Outcome::Unsure);
     // An id means that a key was made, whether its delivery failed or a read doesn't show it yet.
-    if let (Entity::Key(key), Action::Create, Some(_)) = (&sent.change.after, sent.change.action, sent.id) {
+    if let (Some(Entity::Key(key)), Action::Create, Some(_)) = (&sent.change.after, sent.change.action, sent.id) {
         learn_mint(sent, key, facts);
     }
     if matches!(outcome, Outcome::Failed | Outcome::Skipped) {
         return;
     }
+    // It was asked for again, and the platform had it.
+    facts.held.remove(&sent.change.address);
     facts.not_taken.retain(|earlier| earlier.change.address != sent.change.address);
     if outcome == Outcome::NotTaken {
         facts.not_taken.push(NotTaken { at: sent.at, change: sent.change.clone() });
         return;
     }
     match (&sent.change.after, sent.change.action) {
-        (Entity::User(user), Action::Invite) => {
+        (Some(Entity::User(user)), Action::Invite) => {
             let state = match outcome {
                 Outcome::Done => InvitationState::Sent,
                 Outcome::Unsure | Outcome::Failed | Outcome::Skipped | Outcome::NotTaken => {
@@ -113,9 +123,14 @@ fn learn(sent: &Sent<'_>, facts: &mut Facts) {
             let invitation = Invitation { at: sent.at, state, seen: false, hidden_at_first: false };
             facts.invitations.insert(user.email.clone(), invitation);
         }
-        (Entity::User(user), _) => learn_enabled(user, outcome, facts),
-        (Entity::Key(key), Action::Create) if sent.id.is_none() => learn_mint(sent, key, facts),
-        (Entity::Key(_), _) => {}
+        (Some(Entity::User(user)), _) => learn_enabled(user, outcome, facts),
+        (Some(Entity::Key(key)), Action::Create) if sent.id.is_none() => learn_mint(sent, key, facts),
+        (None, Action::Withdraw) => {
+            if let Some(Entity::User(user)) = &sent.change.before {
+                facts.invitations.remove(&user.email);
+            }
+        }
+        (Some(Entity::Key(_) | Entity::Role(_)) | None, _) => {}
     }
 }
 
@@ -133,18 +148,13 @@ fn learn_enabled(user: &User, outcome: Outcome, facts: &mut Facts) {
 
 fn learn_mint(sent: &Sent<'_>, key: &Key, facts: &mut Facts) {
     let Some(id) = sent.id else {
-        facts.lost_mints.push(LostMint {
-            name: key.name.clone(),
-            roles: key.roles.clone(),
-            expires: key.expires,
-            known: sent.known.clone(),
-            among: None,
-        });
+        facts.lost_mints.push(LostMint { asked: key.clone(), known: sent.known.clone(), among: None });
         return;
     };
     if sent.arrived {
         // From here on a new namesake may be anybody's. What was there when this one was asked for may be ours.
-        for lost in facts.lost_mints.iter_mut().filter(|lost| lost.name == key.name && lost.among.is_none()) {
+        for lost in facts.lost_mints.iter_mut().filter(|lost| lost.asked.name == key.name && lost.among.is_none())
+        {
             lost.among = Some(sent.known.clone());
         }
     }
@@ -155,7 +165,8 @@ fn learn_mint(sent: &Sent<'_>, key: &Key, facts: &mut Facts) {
         }
         supersedes.insert(old.clone());
     }
-    facts.minted.insert(id.clone(), MintedKey { delivered: sent.arrived, supersedes });
+    let minted = MintedKey { delivered: sent.arrived, asked: key.clone(), at: sent.at, supersedes };
+    facts.minted.insert(id.clone(), minted);
 }
 
 fn sighted(address: &Address, seen: bool, same_run: bool, facts: &mut Facts) {
@@ -179,7 +190,7 @@ fn settle(address: &Address, facts: &mut Facts) {
         return;
     };
     let settled = facts.not_taken.remove(index);
-    if let Entity::User(user) = &settled.change.after {
+    if let Some(Entity::User(user)) = &settled.change.after {
         learn_enabled(user, Outcome::Done, facts);
     }
 }

@@ -16,7 +16,7 @@ pub use facts::facts;
 pub use file::LedgerError;
 use file::{Ending, LedgerFile};
 
-use crate::model::{Address, Change, Facts, Identity, Outcome, RemoteId};
+use crate::model::{Address, Change, Facts, HoldReason, Identity, Outcome, RemoteId};
 
 /// The version of the ledger's lines. A minor step only adds.
 pub const LEDGER_VERSION: &str = "1.0";
@@ -45,6 +45,9 @@ pub enum Event {
         /// Keys of the same name that were there before a mint, so that one whose answer was lost can be found.
         #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
         known: BTreeSet<RemoteId>,
+        /// A first step, which doesn't close the change.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        interim: bool,
     },
     /// What became of it. A later line for the same mutation of the same run replaces an earlier one.
     Outcome {
@@ -63,6 +66,8 @@ pub enum Event {
     Sighting { address: Address, seen: bool },
     /// An update cleared something that it doesn't carry.
     Lost { address: Address, what: String },
+    /// The platform won't have an entity changed, for a reason that no read shows.
+    Held { address: Address, reason: HoldReason },
     /// What had not been taken is in effect after all.
     Settled { address: Address },
     /// The apply is over. `converged` is absent where the last read failed.

@@ -7,21 +7,23 @@ use std::str::FromStr;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-use super::{Email, KeyName, RemoteId};
+use super::{Email, KeyName, RemoteId, RoleName};
 
 /// What kind of entity an address names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Kind {
+    Role,
     User,
     Key,
 }
 
 impl Kind {
     /// Every kind, in the order in which plans list them.
-    pub const ALL: &[Self] = &[Self::User, Self::Key];
+    pub const ALL: &[Self] = &[Self::Role, Self::User, Self::Key];
 
     pub fn as_str(self) -> &'static str {
         match self {
+            Self::Role => "role",
             Self::User => "user",
             Self::Key => "key",
         }
@@ -39,6 +41,10 @@ pub struct Address {
 impl Address {
     pub fn user(email: &Email) -> Self {
         Self { kind: Kind::User, name: email.key().to_owned(), id: None }
+    }
+
+    pub fn role(name: &RoleName) -> Self {
+        Self { kind: Kind::Role, name: name.as_str().to_owned(), id: None }
     }
 
     pub fn key(name: &KeyName) -> Self {
@@ -92,7 +98,7 @@ impl FromStr for Address {
         }
         let name = match kind {
             Kind::User => name.to_lowercase(),
-            Kind::Key => name,
+            Kind::Role | Kind::Key => name,
         };
         Ok(Self { kind, name, id })
     }
@@ -119,7 +125,7 @@ impl JsonSchema for Address {
         json_schema!({
             "type": "string",
             "description": "kind/name, with #id where the name alone is ambiguous",
-            "pattern": "^(user|key)/.+",
+            "pattern": "^(role|user|key)/.+",
         })
     }
 }

@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Address, Email, Expiry, KeyName, RemoteId, RoleName};
+use super::{Address, Email, Expiry, KeyName, Permission, RemoteId, Resources, RoleName};
 
 /// One entity's difference: what was, what will be, and why.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -17,8 +17,9 @@ pub struct Change {
     /// As read. Absent where the entity isn't there yet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub before: Option<Entity>,
-    /// The entity's full new value, never a patch.
-    pub after: Entity,
+    /// The entity's full new value, never a patch. Absent where the entity goes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<Entity>,
     pub cause: Cause,
     /// What happens besides: mail, secrets, access that may come back.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -35,10 +36,16 @@ pub enum Action {
     Replace,
     /// A user or a key stays and can no longer be used.
     Disable,
-    /// A key is minted.
+    /// A role is made, or a key minted.
     Create,
     /// A disabled key works again.
     Enable,
+    /// Whoever can't be removed keeps nothing: a role without permissions, and no resources.
+    Contain,
+    /// A pending invitation is cancelled.
+    Withdraw,
+    /// The entity goes.
+    Delete,
 }
 
 /// Why a change is planned.
@@ -59,6 +66,8 @@ pub enum Cause {
     SecretLost,
     /// The invitation that the ledger knows has vanished, and the file allows another.
     InvitationVanished,
+    /// Another change of this plan can't do without it.
+    Needed,
 }
 
 /// What a change does besides changing the entity.
@@ -66,6 +75,8 @@ pub enum Cause {
 #[serde(tag = "is", rename_all = "kebab-case")]
 pub enum Effect {
     SendsMail,
+    /// The link in the earlier mail stops working.
+    ReplacesInvitation,
     /// `enabled: true` goes out with the record, and whether the user is disabled today can't be read.
     MayReEnable,
     /// Whoever was switched off by this tool is switched on again.
@@ -80,8 +91,20 @@ pub enum Effect {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum Entity {
+    Role(Role),
     User(User),
     Key(Key),
+}
+
+/// A role of the organisation's own making.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Role {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<RemoteId>,
+    pub name: RoleName,
+    pub description: String,
+    /// Without those that the platform gives to every role.
+    pub permissions: BTreeSet<Permission>,
 }
 
 /// A value that the API may not show.
@@ -103,8 +126,14 @@ pub struct User {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub phone: Option<String>,
     pub roles: BTreeSet<RoleName>,
+    /// Where the platform has them, and shows them of this person.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resources: Option<Resources>,
     /// `"unreadable"` where the API doesn't show it.
     pub enabled: Seen<bool>,
+    /// Invited, and not a member yet.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub invited: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -112,10 +141,54 @@ pub struct Key {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id: Option<RemoteId>,
     pub name: KeyName,
-    pub roles: BTreeSet<RoleName>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// Where keys have roles.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub roles: Option<BTreeSet<RoleName>>,
+    /// Where keys have permissions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub permissions: Option<BTreeSet<Permission>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resources: Option<Resources>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires: Option<Expiry>,
     pub enabled: bool,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands out a reference")]
+fn is_false(value: &bool) -> bool {
+    !value
+}
+
+impl Change {
+    /// The entity as it will be, or as it was where it goes.
+    pub fn entity(&self) -> Option<&Entity> {
+        self.after.as_ref().or(self.before.as_ref())
+    }
+}
+
+impl Entity {
+    pub fn role(&self) -> Option<&Role> {
+        match self {
+            Self::Role(role) => Some(role),
+            Self::User(_) | Self::Key(_) => None,
+        }
+    }
+
+    pub fn user(&self) -> Option<&User> {
+        match self {
+            Self::User(user) => Some(user),
+            Self::Role(_) | Self::Key(_) => None,
+        }
+    }
+
+    pub fn key(&self) -> Option<&Key> {
+        match self {
+            Self::Key(key) => Some(key),
+            Self::Role(_) | Self::User(_) => None,
+        }
+    }
 }
 
 impl fmt::Display for Action {
@@ -126,6 +199,9 @@ impl fmt::Display for Action {
             Self::Disable => "disable",
             Self::Create => "create",
             Self::Enable => "enable",
+            Self::Contain => "contain",
+            Self::Withdraw => "withdraw",
+            Self::Delete => "delete",
         })
     }
 }
@@ -148,6 +224,16 @@ pub enum Stage {
 pub struct Call {
     pub operation: &'static str,
     pub variables: BTreeMap<String, Value>,
+    /// Makes room for the call that closes the change, and closes nothing itself.
+    pub clears: bool,
+}
+
+/// Stands in variables for the id of an entity that an earlier mutation makes.
+pub const ID_OF: &str = "$id";
+
+/// The id of an entity that isn't there yet, as a variable.
+pub fn id_of(address: &Address) -> Value {
+    serde_json::json!({ ID_OF: address })
 }
 
 /// One GraphQL mutation.
@@ -159,10 +245,47 @@ pub struct Mutation {
     pub change: Address,
     pub stage: Stage,
     pub operation: String,
+    /// `{"$id": ADDRESS}` stands for the id of an entity that a mutation in `needs` makes.
     pub variables: BTreeMap<String, Value>,
+    /// Mutations that must be done before this one may be sent.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub needs: Vec<String>,
     /// Mutations that must be seen in effect before this one may be sent.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub after: Vec<String>,
+    /// A first step, after which another mutation closes the change.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub interim: bool,
+}
+
+impl Mutation {
+    /// The addresses whose ids its variables wait for.
+    pub fn references(&self) -> BTreeSet<Address> {
+        let mut found = BTreeSet::new();
+        for value in self.variables.values() {
+            find_references(value, &mut found);
+        }
+        found
+    }
+}
+
+fn find_references(value: &Value, found: &mut BTreeSet<Address>) {
+    match value {
+        Value::Object(fields) => {
+            if let Some(address) = reference(value) {
+                found.insert(address);
+            }
+            fields.values().for_each(|value| find_references(value, found));
+        }
+        Value::Array(items) => items.iter().for_each(|value| find_references(value, found)),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
+
+/// The address that a value stands for the id of.
+pub fn reference(value: &Value) -> Option<Address> {
+    let fields = value.as_object().filter(|fields| fields.len() == 1)?;
+    fields.get(ID_OF)?.as_str()?.parse().ok()
 }
 
 const UNREADABLE: &str = "unreadable";

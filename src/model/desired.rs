@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
-use super::{Address, Email, Expiry, KeyName, Place, ProviderName, RemoteId, RoleName};
+use super::{Address, Email, Expiry, KeyName, Permission, Place, ProviderName, Reach, RemoteId, RoleName, Slug};
 
 /// The wish for one organisation.
 #[derive(Clone, Debug)]
@@ -24,10 +24,41 @@ pub struct Desired {
     pub guardrails: Guardrails,
     /// May an invitation that expired or vanished be sent again?
     pub reinvite_expired: bool,
-    /// Sorted by email, each once.
+    /// The role that holds whoever must go and can't be removed.
+    pub containment_role: Option<RoleName>,
+    /// Sorted by name, each once.
+    pub roles: Vec<DesiredRole>,
+    /// Sorted by email and id, each once.
     pub users: Vec<DesiredUser>,
     /// Sorted by name and id, each once.
     pub keys: Vec<DesiredKey>,
+}
+
+/// A role, as wished. What is `None` keeps what is live.
+#[derive(Clone, Debug)]
+pub struct DesiredRole {
+    pub place: Place,
+    pub name: RoleName,
+    pub description: Option<String>,
+    /// The exact set, and where each stands.
+    pub permissions: Option<BTreeMap<Permission, Place>>,
+    pub absent: bool,
+}
+
+/// What of the organisation, by slugs.
+pub type DesiredResources = Reach<BTreeMap<Slug, DesiredProject>>;
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DesiredProject {
+    pub place: Place,
+    pub targets: Reach<BTreeMap<Slug, DesiredTarget>>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DesiredTarget {
+    pub place: Place,
+    pub services: Reach<BTreeSet<String>>,
+    pub app_deployments: Reach<BTreeSet<String>>,
 }
 
 /// A user, as wished. What is `None` keeps what is live.
@@ -35,11 +66,14 @@ pub struct Desired {
 pub struct DesiredUser {
     pub place: Place,
     pub email: Email,
+    /// Pins one of several namesakes.
+    pub id: Option<RemoteId>,
     pub first_name: Option<String>,
     pub last_name: Option<String>,
     pub phone: Option<String>,
     /// The exact set: what isn't listed goes.
     pub roles: Option<BTreeSet<RoleName>>,
+    pub resources: Option<DesiredResources>,
     /// `None` only where the user is to be absent.
     pub enabled: Option<bool>,
     pub absent: bool,
@@ -52,7 +86,11 @@ pub struct DesiredKey {
     pub name: KeyName,
     /// Pins one of several namesakes.
     pub id: Option<RemoteId>,
+    pub description: Option<String>,
     pub roles: Option<BTreeSet<RoleName>>,
+    /// The exact set, and where each stands.
+    pub permissions: Option<BTreeMap<Permission, Place>>,
+    pub resources: Option<DesiredResources>,
     pub expires: Option<Expiry>,
     pub expires_place: Option<Place>,
     pub absent: bool,
@@ -93,6 +131,7 @@ pub struct Own {
 /// What is ours, per collection.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Manage {
+    pub roles: Scope,
     pub users: Scope,
     pub keys: Scope,
 }
@@ -113,6 +152,13 @@ pub struct Guardrails {
     pub min_admins: usize,
     /// And where the file says so.
     pub protected: BTreeMap<Address, Place>,
+}
+
+impl Desired {
+    /// Does the file say anything of keys, by listing or by managing them?
+    pub fn speaks_of_keys(&self) -> bool {
+        !self.keys.is_empty() || self.manage.keys == Scope::All
+    }
 }
 
 impl Default for Guardrails {

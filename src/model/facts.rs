@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
-use super::{Change, Email, Expiry, KeyName, RemoteId, RoleName};
+use super::{Address, Change, Email, HoldReason, Key, RemoteId};
 
 /// Everything that the planner may take from the ledger.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -21,6 +21,8 @@ pub struct Facts {
     pub minted: BTreeMap<RemoteId, MintedKey>,
     /// Mints whose answer never came.
     pub lost_mints: Vec<LostMint>,
+    /// Entities that the platform won't have changed, for a reason that no read shows.
+    pub held: BTreeMap<Address, HoldReason>,
     /// Has an update of a user been seen to clear what it doesn't carry?
     pub updates_lose: bool,
 }
@@ -60,6 +62,9 @@ pub struct NotTaken {
 pub struct MintedKey {
     /// Did the secret arrive where the file wants it?
     pub delivered: bool,
+    /// What was asked for, and when.
+    pub asked: Key,
+    pub at: Timestamp,
     /// The keys that it takes the place of.
     pub supersedes: BTreeSet<RemoteId>,
 }
@@ -67,9 +72,7 @@ pub struct MintedKey {
 /// A key that we asked for and may or may not exist.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LostMint {
-    pub name: KeyName,
-    pub roles: BTreeSet<RoleName>,
-    pub expires: Option<Expiry>,
+    pub asked: Key,
     /// Ids of the namesakes that were there before we asked.
     pub known: BTreeSet<RemoteId>,
     /// Where a later mint of the name has arrived: the namesakes that were there before that one.

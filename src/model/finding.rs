@@ -112,6 +112,28 @@ codes! {
     KeyExpires => "key-expires",
     /// A protected address that nobody has.
     UnmatchedAddress => "unmatched-address",
+    /// The same role twice.
+    DuplicateRole => "duplicate-role",
+    /// A role that is built in, or has the name of one.
+    ReservedRole => "reserved-role",
+    /// A role that has to be made lacks what that needs.
+    IncompleteRole => "incomplete-role",
+    /// A user is to have a role that the file deletes.
+    RoleIsAbsent => "role-is-absent",
+    /// Not the number of roles that a user can have.
+    RoleCount => "role-count",
+    /// A permission that the platform doesn't have.
+    UnknownPermission => "unknown-permission",
+    /// A permission that is of no use without another.
+    PermissionNeedsAnother => "permission-needs-another",
+    /// A project that isn't there, or that the credential may not see.
+    UnknownProject => "unknown-project",
+    /// A target that its project doesn't have.
+    UnknownTarget => "unknown-target",
+    /// Services of a project that has none.
+    ServicesOfSingleProject => "services-of-single-project",
+    /// The role that is to hold people without access allows something.
+    ContainmentRoleHolds => "containment-role-holds",
     /// Two secrets that would go to one file.
     DuplicateDelivery => "duplicate-delivery",
 }

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::Address;
+use super::{Address, RoleName};
 
 /// A difference that no mutation closes, and why.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -60,15 +60,38 @@ pub enum HoldReason {
     ByHand { field: String, live: Option<String>, desired: String, step: String },
     /// The list is incomplete, so that absence proves nothing.
     Unreadable { list: String, why: String },
+    /// Built into the platform.
+    Locked,
+    /// May do everything whatever their role, and can't be removed.
+    Owner { must_go: bool },
+    /// Another system provisions this user, and the platform refuses to have them changed.
+    ExternallyManaged,
+    /// Has to go, and somebody has it whom the file doesn't move.
+    RoleInUse { by: Vec<Address> },
+    /// It can't be given: it isn't among those that the platform lists.
+    RoleOutOfSight { role: RoleName },
+    /// The platform has one of that name and doesn't list it.
+    RoleExistsUnlisted,
+    /// Sent, answered, and not to be seen: the platform drops a part of it.
+    NotTaken { since: Timestamp },
+    /// Invited without access, since invitations can't carry it.
+    InvitedWithoutAccess { since: Timestamp },
+    /// Has to go and keeps nothing; only a person can remove them.
+    Contained { step: String },
 }
 
 impl HoldReason {
     pub fn class(&self) -> HoldClass {
         match self {
-            Self::Unmanaged { .. } | Self::DisabledAndAbsent => HoldClass::Ignored,
-            Self::InvitationPending { .. } | Self::AwaitingApproval { .. } | Self::Superseded => {
-                HoldClass::Waiting
-            }
+            Self::Unmanaged { .. }
+            | Self::DisabledAndAbsent
+            | Self::Locked
+            | Self::Owner { must_go: false }
+            | Self::ExternallyManaged => HoldClass::Ignored,
+            Self::InvitationPending { .. }
+            | Self::InvitedWithoutAccess { .. }
+            | Self::AwaitingApproval { .. }
+            | Self::Superseded => HoldClass::Waiting,
             Self::InvitationVanished { .. }
             | Self::InvitationUnsure { .. }
             | Self::InvitationCannotBeCancelled { .. }
@@ -77,7 +100,13 @@ impl HoldReason {
             | Self::PerhapsOwnAccess
             | Self::Protected
             | Self::ByHand { .. }
-            | Self::Unreadable { .. } => HoldClass::Blocked,
+            | Self::Unreadable { .. }
+            | Self::Owner { must_go: true }
+            | Self::RoleInUse { .. }
+            | Self::RoleOutOfSight { .. }
+            | Self::RoleExistsUnlisted
+            | Self::NotTaken { .. }
+            | Self::Contained { .. } => HoldClass::Blocked,
         }
     }
 }
@@ -101,11 +130,11 @@ impl fmt::Display for HoldReason {
             Self::Unmanaged { privileged: true } => f.write_str("not in the file, and an admin"),
             Self::DisabledAndAbsent => f.write_str("declared disabled and not there; nobody is invited for that"),
             Self::InvitationPending { since } => {
-                write!(f, "invited on {}, not in the list yet; accepting it is up to them", day(since))
+                write!(f, "invited on {} and not a member yet; accepting it is up to them", day(since))
             }
             Self::InvitationVanished { since } => write!(
                 f,
-                "the invitation of {} was seen once and is gone; `reinvite_expired: true` in the file sends another",
+                "the invitation of {} is gone and wasn't accepted; `reinvite_expired: true` in the file sends another",
                 day(since)
             ),
             Self::InvitationUnsure { since } => write!(
@@ -140,6 +169,39 @@ impl fmt::Display for HoldReason {
                 None => write!(f, "{field} is empty, wished `{desired}`: {step}"),
             },
             Self::Unreadable { list, why } => write!(f, "the list of {list} is incomplete: {why}"),
+            Self::Locked => f.write_str("built in, and never touched"),
+            Self::Owner { must_go: false } => {
+                f.write_str("the owner, who may do everything whatever their role; never touched")
+            }
+            Self::Owner { must_go: true } => {
+                f.write_str("the owner, whom no call can remove: transfer the ownership in the web app first")
+            }
+            Self::ExternallyManaged => f.write_str(
+                "provisioned by another system (SCIM), which alone may change them; `--assert` asks again",
+            ),
+            Self::RoleInUse { by } => {
+                let names: Vec<String> = by.iter().take(5).map(ToString::to_string).collect();
+                let more = if by.len() > 5 { format!(" and {} more", by.len() - 5) } else { String::new() };
+                write!(f, "still held by {}{more}, whom the file gives no other role", names.join(", "))
+            }
+            Self::RoleOutOfSight { role } => write!(
+                f,
+                "the role `{role}` isn't among those that the platform lists, which are not all; give it in the web app, or delete roles that nobody needs"
+            ),
+            Self::RoleExistsUnlisted => f.write_str(
+                "the platform has a role of this name and doesn't list it: it lists only the first 50; delete roles that nobody needs, or manage this one in the web app",
+            ),
+            Self::NotTaken { since } => write!(
+                f,
+                "sent on {}, answered, and not seen in effect since: the platform drops a part of it. It isn't sent again unless asked with `--assert`",
+                day(since)
+            ),
+            Self::InvitedWithoutAccess { since } => write!(
+                f,
+                "invited on {} without access, which this server's invitations can't limit; role and resources follow once it is accepted",
+                day(since)
+            ),
+            Self::Contained { step } => write!(f, "has to go, and no call removes them: {step}"),
         }
     }
 }

@@ -11,23 +11,34 @@ mod name;
 mod outcome;
 mod place;
 mod plan;
+mod resources;
 mod rules;
 mod time;
+mod words;
 
 pub use address::{Address, Kind};
-pub use change::{Action, Call, Cause, Change, Effect, Entity, Key, Mutation, Seen, Stage, User};
+pub use change::{
+    Action, Call, Cause, Change, Effect, Entity, ID_OF, Key, Mutation, Role, Seen, Stage, User, id_of, reference,
+};
 pub use desired::{
-    Credential, Delivery, Desired, DesiredKey, DesiredUser, Endpoint, Guardrails, Manage, Own, Scope,
+    Credential, Delivery, Desired, DesiredKey, DesiredProject, DesiredResources, DesiredRole, DesiredTarget,
+    DesiredUser, Endpoint, Guardrails, Manage, Own, Scope,
 };
 pub use facts::{Facts, Invitation, InvitationState, LostMint, MintedKey, NotTaken};
 pub use finding::{Code, Finding, Severity};
 pub use hold::{Hold, HoldClass, HoldReason};
-pub use live::{Completeness, Gap, Listing, Live, LiveKey, LiveUser};
+pub use live::{
+    Catalogue, Completeness, Feature, Gap, Listing, Live, LiveInvitation, LiveKey, LiveRole, LiveUser, Project,
+    Projects,
+};
 pub use name::{
-    Email, EmailError, KeyName, NameError, ProviderName, RemoteId, RoleName, check_name, is_deceptive,
+    Email, EmailError, KeyName, NameError, Permission, ProviderName, RemoteId, RoleName, Slug, check_name,
+    is_deceptive,
 };
 pub use outcome::Outcome;
 pub use place::{Place, Span};
 pub use plan::{FORMAT_VERSION, Identity, OrganizationPlan, Plan, Refusal, Sealed};
-pub use rules::{InviteField, Rules};
+pub use resources::{ProjectReach, Reach, Resources, TargetReach};
+pub use rules::{Chore, Departure, InviteField, KeyField, Retirement, Rules};
 pub use time::Expiry;
+pub use words::{list_of, nearest, quote};

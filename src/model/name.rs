@@ -14,16 +14,19 @@ use thiserror::Error;
 pub enum ProviderName {
     /// Bitpanda Enterprise Custody.
     Bitpanda,
+    /// GraphQL Hive's console, in the cloud or self-hosted.
+    Hive,
 }
 
 impl ProviderName {
     /// Every provider, in the order in which they are listed to people.
-    pub const ALL: &[Self] = &[Self::Bitpanda];
+    pub const ALL: &[Self] = &[Self::Bitpanda, Self::Hive];
 
     /// The word that the file's `provider` field takes.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Bitpanda => "bitpanda",
+            Self::Hive => "hive",
         }
     }
 
@@ -123,6 +126,14 @@ name! {
 name! {
     /// The name of an API key or access token. Not unique on every platform.
     KeyName
+}
+name! {
+    /// What a role or a key allows, as the platform spells it: `member:modify`. An open set.
+    Permission
+}
+name! {
+    /// The short name of a project, or of a target in it.
+    Slug
 }
 name! {
     /// An id that a platform gave. Opaque: nothing is read out of its shape.

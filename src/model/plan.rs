@@ -69,6 +69,12 @@ pub struct Refusal {
 }
 
 impl OrganizationPlan {
+    /// A mutation by its id, which says its place.
+    pub fn mutation(&self, id: &str) -> Option<&Mutation> {
+        let place = id.strip_prefix('m')?.parse::<usize>().ok()?.checked_sub(1)?;
+        self.sealed.mutations.get(place).filter(|mutation| mutation.id == id)
+    }
+
     /// The change of an entity. Changes are in the order of their addresses.
     pub fn change(&self, address: &Address) -> Option<&Change> {
         let changes = &self.sealed.changes;

@@ -9,8 +9,8 @@ use crate::model::{Address, Change, DesiredUser, Email, Entity, Invitation, Seen
 pub(super) struct Admins {
     /// Counted generously: every live admin who isn't known to be off. This is what must not be lost.
     pub before: usize,
-    /// Counted strictly: listed, declared enabled, an admin, not waiting on an invitation. Whether anybody else
-    /// could sign in can't be read, so nobody else is relied on.
+    /// Counted strictly. Where it can't be read who can sign in, that is who is listed, declared enabled, and not
+    /// waiting on an invitation: nobody else is relied on.
     pub after: usize,
     pub gained: BTreeSet<Address>,
     pub lost: BTreeSet<Address>,
@@ -26,9 +26,9 @@ pub(super) fn count(input: &PlanInput<'_>, changes: &[Change]) -> Admins {
     let accepted = |email: &Email| input.facts.invitations.get(email).is_none_or(Invitation::accepted_if_live);
     let changed: BTreeMap<_, _> = changes
         .iter()
-        .filter_map(|change| match &change.after {
-            Entity::User(after) => after.id.as_ref().map(|id| (id, (&change.address, after))),
-            Entity::Key(_) => None,
+        .filter_map(|change| {
+            let after = change.after.as_ref().and_then(Entity::user)?;
+            after.id.as_ref().map(|id| (id, (&change.address, after)))
         })
         .collect();
     let mut admins = Admins { before: 0, after: 0, gained: BTreeSet::new(), lost: BTreeSet::new(), floor: 0 };
@@ -37,17 +37,18 @@ pub(super) fn count(input: &PlanInput<'_>, changes: &[Change]) -> Admins {
             Seen::Known(enabled) => !enabled,
             Seen::Unreadable => input.facts.enabled_sent.get(&user.id) == Some(&false),
         };
-        let reliable = declared_on(&user.email) && accepted(&user.email);
-        let usable = !off && input.rules.is_admin(&user.roles);
+        let readable = matches!(user.enabled, Seen::Known(_));
+        let reliable = readable || (declared_on(&user.email) && accepted(&user.email));
+        let usable = !off && (user.owner || input.rules.is_admin(&user.roles));
         admins.before += usize::from(usable);
         let Some((address, after)) = changed.get(&user.id) else {
             admins.after += usize::from(usable && reliable);
             continue;
         };
         let User { roles, enabled, .. } = after;
-        let usable_after = *enabled == Seen::Known(true) && input.rules.is_admin(roles);
+        let usable_after = *enabled == Seen::Known(true) && (user.owner || input.rules.is_admin(roles));
         // Whoever only gets `enabled` back can't be seen to have it, so nobody is demoted in their favour.
-        let visible = usable || *roles != user.roles;
+        let visible = readable || usable || *roles != user.roles;
         admins.after += usize::from(usable_after && reliable && visible);
         if usable_after && reliable && visible && !usable {
             admins.gained.insert((*address).clone());

@@ -2,8 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
+
 use super::PlanInput;
-use crate::model::{Action, Address, Change, Entity, Finding, Hold, HoldReason, Place};
+use super::keys::is_privileged;
+use crate::model::{Action, Address, Change, Finding, Hold, HoldReason, Place};
 
 pub(super) struct Draft<'a> {
     input: &'a PlanInput<'a>,
@@ -50,18 +53,33 @@ impl<'a> Draft<'a> {
         let same = |then: &Change| {
             then.address == change.address && then.before == change.before && then.after == change.after
         };
-        let not_taken = self.input.facts.not_taken.iter().find(|earlier| same(&earlier.change))?;
-        (!self.is_asserted(&change.address)).then_some(HoldReason::AwaitingApproval { since: not_taken.at })
+        if self.is_asserted(&change.address) {
+            return None;
+        }
+        if let Some(reason) = self.input.facts.held.get(&change.address) {
+            return Some(reason.clone());
+        }
+        let since = self.input.facts.not_taken.iter().find(|earlier| same(&earlier.change))?.at;
+        Some(self.not_taken(since))
+    }
+
+    /// What it means that a change was answered and isn't in effect.
+    pub fn not_taken(&self, since: Timestamp) -> HoldReason {
+        if self.input.rules.has_approvals() {
+            HoldReason::AwaitingApproval { since }
+        } else {
+            HoldReason::NotTaken { since }
+        }
     }
 
     /// A key that rolecall calls with, or may be calling with, is never switched off.
     fn own_access(&self, change: &Change) -> Option<HoldReason> {
-        let (Action::Disable, Entity::Key(key)) = (change.action, &change.after) else {
+        let (Action::Disable | Action::Delete, Some(key)) = (change.action, change.entity()?.key()) else {
             return None;
         };
-        match &self.input.desired.own.key {
+        match self.input.own_key() {
             Some(own) => (key.id.as_ref() == Some(own)).then_some(HoldReason::OwnAccess),
-            None => self.input.rules.is_admin(&key.roles).then_some(HoldReason::PerhapsOwnAccess),
+            None => is_privileged(self.input, key).then_some(HoldReason::PerhapsOwnAccess),
         }
     }
 }

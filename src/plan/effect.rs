@@ -1,6 +1,6 @@
 //! Does live show that a change took?
 
-use crate::model::{Action, Change, Entity, Live, RemoteId, Seen};
+use crate::model::{Action, Change, Entity, Key, Live, LiveKey, LiveRole, Mutation, RemoteId, Role, Seen, User};
 
 /// What a read says of a change that was sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -11,44 +11,92 @@ pub enum Effectiveness {
     CannotTell,
 }
 
-/// Compares what can be seen. `id` is what the platform answered for an entity that was made.
+impl From<bool> for Effectiveness {
+    fn from(shown: bool) -> Self {
+        if shown { Self::InEffect } else { Self::NotInEffect }
+    }
+}
+
+/// Compares what can be seen of a whole change. `id` is what the platform answered for an entity that was made.
 pub fn in_effect(change: &Change, id: Option<&RemoteId>, live: &Live) -> Effectiveness {
-    match &change.after {
-        Entity::User(after) => {
-            let found = live.users.items.iter().find(|user| match &after.id {
-                Some(id) => user.id == *id,
-                None => user.email == after.email,
-            });
-            let Some(user) = found else {
-                // The list may hide who has not accepted yet.
-                return if change.action == Action::Invite {
-                    Effectiveness::CannotTell
-                } else {
-                    Effectiveness::NotInEffect
-                };
-            };
-            if change.action == Action::Invite {
-                return Effectiveness::InEffect;
-            }
-            if user.roles != after.roles {
-                return Effectiveness::NotInEffect;
-            }
-            let roles_moved = matches!(&change.before, Some(Entity::User(before)) if before.roles != after.roles);
-            match (user.enabled, after.enabled) {
-                (Seen::Known(live), Seen::Known(wanted)) if live != wanted => Effectiveness::NotInEffect,
-                (Seen::Known(_), _) => Effectiveness::InEffect,
-                (Seen::Unreadable, _) if roles_moved => Effectiveness::InEffect,
-                (Seen::Unreadable, _) => Effectiveness::CannotTell,
-            }
+    match (&change.after, &change.before) {
+        (Some(Entity::Role(after)), _) => live.role(&after.name).is_some_and(|role| is_so(role, after)).into(),
+        (Some(Entity::User(after)), _) if after.invited => invited(after, live),
+        (Some(Entity::User(after)), before) => user(after, before.as_ref().and_then(Entity::user), live),
+        (Some(Entity::Key(after)), _) => key(change.action, after, id, live),
+        (None, Some(Entity::Role(before))) => live.role(&before.name).is_none().into(),
+        (None, Some(Entity::User(before))) => {
+            // Spelling tells invitations apart.
+            let open = |email: &str| live.invitations().iter().any(|other| other.email.as_str() == email);
+            (!open(before.email.as_str())).into()
         }
-        Entity::Key(after) => {
-            let found = live.keys.items.iter().find(|key| Some(&key.id) == after.id.as_ref().or(id));
-            match found {
-                Some(key) if key.enabled == after.enabled => Effectiveness::InEffect,
-                Some(_) => Effectiveness::NotInEffect,
-                None if after.enabled => Effectiveness::NotInEffect,
-                None => Effectiveness::InEffect,
-            }
+        (None, Some(Entity::Key(before))) => {
+            (!live.keys().iter().any(|key| Some(&key.id) == before.id.as_ref())).into()
         }
+        (None, None) => Effectiveness::CannotTell,
+    }
+}
+
+/// The same for one mutation. A first step leaves more than the wish, or closes nothing itself.
+pub fn mutation_in_effect(
+    mutation: &Mutation,
+    change: &Change,
+    id: Option<&RemoteId>,
+    live: &Live,
+) -> Effectiveness {
+    match (&change.after, mutation.interim) {
+        (_, false) => in_effect(change, id, live),
+        (Some(Entity::Role(after)), true) => {
+            let gained = |role: &LiveRole| after.permissions.is_subset(&role.permissions);
+            live.role(&after.name).is_some_and(gained).into()
+        }
+        (Some(Entity::User(_) | Entity::Key(_)) | None, true) => Effectiveness::CannotTell,
+    }
+}
+
+fn is_so(live: &LiveRole, wanted: &Role) -> bool {
+    let Role { id: _, name, description, permissions } = wanted;
+    live.name == *name && live.description == *description && live.permissions == *permissions
+}
+
+fn invited(after: &User, live: &Live) -> Effectiveness {
+    let member = live.users.items.iter().any(|user| user.email == after.email);
+    match &live.invitations {
+        _ if member => Effectiveness::InEffect,
+        // The list may hide who has not accepted yet.
+        None => Effectiveness::CannotTell,
+        Some(list) if list.completeness.is_broken() => Effectiveness::CannotTell,
+        Some(list) => {
+            let fits = |role| after.roles.is_empty() || after.roles.contains(role);
+            list.items.iter().any(|open| open.email == after.email && fits(&open.role)).into()
+        }
+    }
+}
+
+fn user(after: &User, before: Option<&User>, live: &Live) -> Effectiveness {
+    let found = live.users.items.iter().find(|user| match &after.id {
+        Some(id) => user.id == *id,
+        None => user.email == after.email,
+    });
+    let Some(user) = found else { return Effectiveness::NotInEffect };
+    if user.roles != after.roles || user.resources != after.resources {
+        return Effectiveness::NotInEffect;
+    }
+    let moved = before.is_some_and(|before| before.roles != after.roles || before.resources != after.resources);
+    match (user.enabled, after.enabled) {
+        (Seen::Known(live), Seen::Known(wanted)) if live != wanted => Effectiveness::NotInEffect,
+        (Seen::Known(_), _) => Effectiveness::InEffect,
+        (Seen::Unreadable, _) if moved => Effectiveness::InEffect,
+        (Seen::Unreadable, _) => Effectiveness::CannotTell,
+    }
+}
+
+fn key(action: Action, after: &Key, id: Option<&RemoteId>, live: &Live) -> Effectiveness {
+    let as_asked = |key: &LiveKey| {
+        key.roles == after.roles && key.permissions == after.permissions && key.resources == after.resources
+    };
+    match live.keys().iter().find(|key| Some(&key.id) == after.id.as_ref().or(id)) {
+        Some(key) => (key.enabled == after.enabled && (action != Action::Create || as_asked(key))).into(),
+        None => (!after.enabled).into(),
     }
 }

@@ -4,7 +4,9 @@ use std::collections::BTreeSet;
 
 use super::PlanInput;
 use super::admins::Admins;
-use crate::model::{Action, Address, Cause, Change, Code, Email, Finding, KeyName, Kind, Refusal, Scope};
+use crate::model::{
+    Action, Address, Cause, Change, Code, Email, Finding, KeyName, Kind, Refusal, RoleName, Scope,
+};
 
 /// A protected address that nobody has protects nobody: probably a typo.
 pub(super) fn unmatched(input: &PlanInput<'_>) -> Vec<Finding> {
@@ -13,11 +15,17 @@ pub(super) fn unmatched(input: &PlanInput<'_>) -> Vec<Finding> {
         return Vec::new();
     }
     let users = live.users.items.iter().map(|user| Address::user(&user.email).with_id(&user.id));
-    let keys = live.keys.items.iter().map(|key| Address::key(&key.name).with_id(&key.id));
+    let keys = live.keys().iter().map(|key| Address::key(&key.name).with_id(&key.id));
+    let roles = live.roles().iter().map(|role| Address::role(&role.name));
+    let invited = live.invitations().iter().map(|invitation| Address::user(&invitation.email));
     let wished = desired.users.iter().map(|wish| Address::user(&wish.email));
-    let known: Vec<Address> = users.chain(keys).chain(wished).collect();
-    let unknown =
-        desired.guardrails.protected.iter().filter(|(address, _)| !known.iter().any(|k| address.covers(k)));
+    let known: Vec<Address> = users.chain(keys).chain(roles).chain(invited).chain(wished).collect();
+    let read = |address: &Address| address.kind != Kind::Key || live.keys.is_some();
+    let unknown = desired
+        .guardrails
+        .protected
+        .iter()
+        .filter(|(address, _)| read(address) && !known.iter().any(|known| address.covers(known)));
     unknown
         .map(|(address, place)| {
             Finding::warning(
@@ -33,8 +41,7 @@ pub(super) fn unmatched(input: &PlanInput<'_>) -> Vec<Finding> {
 pub(super) fn judge(input: &PlanInput<'_>, changes: &[Change], admins: &Admins) -> Vec<Refusal> {
     let mut refusals = Vec::new();
     refusals.extend(min_admins(input, admins));
-    refusals.extend(wrong_credential(input, changes, Kind::User));
-    refusals.extend(wrong_credential(input, changes, Kind::Key));
+    refusals.extend(Kind::ALL.iter().filter_map(|kind| wrong_credential(input, changes, *kind)));
     refusals.sort();
     refusals
 }
@@ -47,9 +54,14 @@ fn min_admins(input: &PlanInput<'_>, admins: &Admins) -> Option<Refusal> {
     Some(Refusal {
         rail: "min_admins".to_owned(),
         message: format!(
-            "{} usable {} would be left, and the file wants at least {wanted}. Usable is who is listed, declared enabled, an admin, and not waiting on an invitation that rolecall sent. If somebody who counts as waiting is known to have accepted, lower `min_admins` for this change",
+            "{} usable {} would be left, and the file wants at least {wanted}. {}",
             admins.after,
             if admins.after == 1 { "admin" } else { "admins" },
+            if input.live.invitations.is_some() {
+                "Whoever is invited counts once they have accepted"
+            } else {
+                "Usable is who is listed, declared enabled, an admin, and not waiting on an invitation that rolecall sent. If somebody who counts as waiting is known to have accepted, lower `min_admins` for this change"
+            },
         ),
         addresses: admins.lost.iter().cloned().collect(),
     })
@@ -59,24 +71,31 @@ fn min_admins(input: &PlanInput<'_>, admins: &Admins) -> Option<Refusal> {
 fn wrong_credential(input: &PlanInput<'_>, changes: &[Change], kind: Kind) -> Option<Refusal> {
     let PlanInput { desired, live, .. } = *input;
     let scope = match kind {
+        Kind::Role => desired.manage.roles,
         Kind::User => desired.manage.users,
         Kind::Key => desired.manage.keys,
     };
     let is_removal = |change: &&Change| {
-        change.address.kind == kind && change.cause == Cause::NotListed && change.action == Action::Disable
+        let takes = matches!(change.action, Action::Disable | Action::Contain | Action::Delete);
+        change.address.kind == kind && change.cause == Cause::NotListed && takes
     };
     let removed: Vec<Address> = changes.iter().filter(is_removal).map(|change| change.address.clone()).collect();
     if scope != Scope::All || removed.is_empty() {
         return None;
     }
     let (listed, found) = match kind {
+        Kind::Role => {
+            let there: BTreeSet<&RoleName> = live.roles().iter().map(|role| &role.name).collect();
+            let listed = desired.roles.iter().filter(|wish| !wish.absent);
+            (listed.clone().count(), listed.filter(|wish| there.contains(&wish.name)).count())
+        }
         Kind::User => {
             let there: BTreeSet<&Email> = live.users.items.iter().map(|user| &user.email).collect();
             let listed = desired.users.iter().filter(|wish| !wish.absent);
             (listed.clone().count(), listed.filter(|wish| there.contains(&wish.email)).count())
         }
         Kind::Key => {
-            let there: BTreeSet<&KeyName> = live.keys.items.iter().map(|key| &key.name).collect();
+            let there: BTreeSet<&KeyName> = live.keys().iter().map(|key| &key.name).collect();
             let listed = desired.keys.iter().filter(|wish| !wish.absent);
             (listed.clone().count(), listed.filter(|wish| there.contains(&wish.name)).count())
         }
@@ -85,11 +104,12 @@ fn wrong_credential(input: &PlanInput<'_>, changes: &[Change], kind: Kind) -> Op
         return None;
     }
     let what = match kind {
+        Kind::Role => "roles",
         Kind::User => "users",
         Kind::Key => "keys",
     };
     let message = if listed == 0 {
-        format!("`manage: {{ {what}: all }}` with no {what} listed would disable every one of them")
+        format!("`manage: {{ {what}: all }}` with no {what} listed would take every one of them away")
     } else {
         format!("none of the {listed} {what} listed is there, which looks like a wrong credential or file")
     };

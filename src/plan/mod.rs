@@ -10,6 +10,9 @@ mod guardrails;
 mod keys;
 mod observe;
 mod order;
+mod relies;
+mod resolve;
+mod roles;
 mod seal;
 mod users;
 
@@ -18,12 +21,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 
 pub use approve::{Approval, Stale, compare};
-pub use effect::{Effectiveness, in_effect};
+pub use effect::{Effectiveness, in_effect, mutation_in_effect};
+pub use keys::retirement;
 pub use observe::{Observed, observe};
 pub use seal::{SealError, seal, verify};
 
 use crate::model::{
-    Address, Code, Completeness, Desired, Facts, Finding, Gap, Identity, Live, OrganizationPlan, Rules, Sealed,
+    Address, Code, Completeness, Desired, Facts, Finding, Gap, Identity, Live, OrganizationPlan, RemoteId, Rules,
+    Sealed,
 };
 use draft::Draft;
 
@@ -40,8 +45,17 @@ pub struct PlanInput<'a> {
     pub asserted: &'a BTreeSet<Address>,
     /// Plan only these changes. Guardrails are judged on what is left.
     pub only: Option<&'a BTreeSet<Address>>,
+    /// The key that we call with, where the credential tells.
+    pub caller: Option<&'a RemoteId>,
     /// For expiries: a key can't be minted into the past.
     pub now: Timestamp,
+}
+
+impl PlanInput<'_> {
+    /// The key that we call with, as far as it is known.
+    fn own_key(&self) -> Option<&RemoteId> {
+        self.caller.or(self.desired.own.key.as_ref())
+    }
 }
 
 /// A plan, and what its reader should be warned of.
@@ -61,7 +75,9 @@ pub fn plan(input: &PlanInput<'_>) -> Result<Planned, Vec<Finding>> {
         return Err(vec![wrong_organization(input)]);
     }
     keys::check_own(input, &mut draft);
-    users::plan_users(input, &mut draft);
+    let mut book = roles::plan_roles(input, &mut draft);
+    users::plan_users(input, &mut book, &mut draft);
+    roles::plan_removals(input, &book, &mut draft);
     keys::plan_keys(input, &mut draft);
     draft.findings.extend(guardrails::unmatched(input));
     if let Some(only) = input.only {
@@ -76,7 +92,8 @@ pub fn plan(input: &PlanInput<'_>) -> Result<Planned, Vec<Finding>> {
     let refusals = guardrails::judge(input, &draft.changes, &admins);
     draft.changes.sort_by(|a, b| a.address.cmp(&b.address));
     draft.holds.sort_by(|a, b| (a.class, &a.address).cmp(&(b.class, &b.address)));
-    let mutations = order::mutations(input, &draft.changes, &admins);
+    draft.holds.dedup();
+    let mutations = order::mutations(input, &draft.changes, &admins, &book);
     let sealed = Sealed {
         identity: Identity {
             provider: desired.provider,
@@ -114,11 +131,14 @@ fn wrong_organization(input: &PlanInput<'_>) -> Finding {
 }
 
 fn completeness(live: &Live) -> BTreeMap<String, Completeness> {
-    let Live { organization: _, users, keys, gaps: _, requests: _ } = live;
-    BTreeMap::from([
-        ("users".to_owned(), users.completeness.clone()),
-        ("keys".to_owned(), keys.completeness.clone()),
-    ])
+    let Live { roles, users, invitations, keys, .. } = live;
+    let lists = [
+        ("roles", roles.as_ref().map(|list| &list.completeness)),
+        ("users", Some(&users.completeness)),
+        ("invitations", invitations.as_ref().map(|list| &list.completeness)),
+        ("keys", keys.as_ref().map(|list| &list.completeness)),
+    ];
+    lists.into_iter().filter_map(|(list, completeness)| Some((list.to_owned(), completeness?.clone()))).collect()
 }
 
 fn gaps(input: &PlanInput<'_>) -> Vec<Gap> {

@@ -17,7 +17,8 @@ pub struct Observed {
 
 /// Compares what is open in the ledger with what is live. Live wins.
 pub fn observe(facts: &Facts, live: &Live) -> Observed {
-    let there: BTreeSet<&Email> = live.users.items.iter().map(|user| &user.email).collect();
+    let members = live.users.items.iter().map(|user| &user.email);
+    let there: BTreeSet<&Email> = members.chain(live.invitations().iter().map(|open| &open.email)).collect();
     let unseen = facts.invitations.iter().filter(|(_, invitation)| !invitation.seen);
     let seen = unseen.map(|(email, _)| email).filter(|email| there.contains(email)).cloned().collect();
     let in_effect =
@@ -40,7 +41,8 @@ pub(super) fn updated(facts: &Facts, live: &Live) -> Facts {
             continue;
         };
         let earlier = facts.not_taken.remove(index);
-        if let Entity::User(User { id: Some(id), enabled: Seen::Known(enabled), .. }) = earlier.change.after {
+        if let Some(Entity::User(User { id: Some(id), enabled: Seen::Known(enabled), .. })) = earlier.change.after
+        {
             facts.enabled_sent.insert(id, enabled);
         }
     }

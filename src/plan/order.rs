@@ -1,82 +1,145 @@
 //! From changes to mutations, in the one order in which they may run.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use super::PlanInput;
 use super::admins::Admins;
-use std::collections::BTreeMap;
+use super::relies;
+use super::roles::RoleBook;
+use crate::model::{Action, Change, Entity, Mutation, Seen, Stage, User};
 
-use crate::model::{Action, Address, Cause, Change, Entity, Mutation, Seen, Stage};
+/// A mutation that has no place yet.
+pub(super) struct Node<'a> {
+    pub change: &'a Change,
+    pub mutation: Mutation,
+    /// Others that must be done first, by their index.
+    pub needs: BTreeSet<usize>,
+    /// Others that must be seen in effect first, by their index.
+    pub after: BTreeSet<usize>,
+}
 
-/// When a change may run. A record can't be written in two halves, so one that gives and takes is narrow,
-/// unless it makes an admin, whom others may rely on.
-fn stage(change: &Change, admins: &Admins) -> Stage {
+pub(super) fn mutations(
+    input: &PlanInput<'_>,
+    changes: &[Change],
+    admins: &Admins,
+    book: &RoleBook,
+) -> Vec<Mutation> {
+    let mut nodes = Vec::new();
+    let movers = relies::movers(changes, book);
+    for change in changes {
+        let lean = relies::lean(change, &movers);
+        let closing = lower(input, change, change, stage(change, admins, book, &lean), &mut nodes);
+        if let (Some(widened), Some(closing)) = (relies::widened(change, &lean), closing)
+            && let Some(opening) = lower(input, change, &widened, Stage::Widen, &mut nodes)
+        {
+            // Two steps: first all that either end allows, later only what the file wishes.
+            nodes[opening].mutation.interim = true;
+            nodes[closing].after.insert(opening);
+        }
+    }
+    relies::on_ids(&mut nodes);
+    relies::on_promotions(admins, &mut nodes);
+    relies::on_mints(&mut nodes);
+    relies::on_roles(&movers, &mut nodes);
+    sorted(nodes)
+}
+
+/// Adds the mutations that a value of a change lowers to. Says which of them closes it.
+fn lower<'a>(
+    input: &PlanInput<'_>,
+    change: &'a Change,
+    value: &Change,
+    stage: Stage,
+    nodes: &mut Vec<Node<'a>>,
+) -> Option<usize> {
+    let first = nodes.len();
+    for call in input.rules.lower(value, input.live) {
+        let mutation = Mutation {
+            id: String::new(),
+            change: change.address.clone(),
+            stage: if call.clears { Stage::Clear } else { stage },
+            operation: call.operation.to_owned(),
+            variables: call.variables,
+            needs: Vec::new(),
+            after: Vec::new(),
+            interim: call.clears,
+        };
+        nodes.push(Node { change, mutation, needs: (first..nodes.len()).collect(), after: BTreeSet::new() });
+    }
+    (nodes.len() > first).then(|| nodes.len() - 1)
+}
+
+/// When a change may run. A record can't be written in two halves, so one that gives and takes is narrow, unless it
+/// makes an admin, whom others may rely on.
+fn stage(change: &Change, admins: &Admins, book: &RoleBook, lean: &relies::Lean) -> Stage {
     match (change.action, &change.before, &change.after) {
         (Action::Create, _, _) => Stage::Create,
         (Action::Invite | Action::Enable, _, _) => Stage::Widen,
-        (Action::Disable, _, Entity::Key(_)) => Stage::Remove,
-        (Action::Replace, Some(Entity::User(before)), Entity::User(after)) => {
-            let narrows = !before.roles.is_subset(&after.roles) || after.enabled == Seen::Known(false);
+        (Action::Disable, _, Some(Entity::Key(_))) | (Action::Delete, _, _) => Stage::Remove,
+        (Action::Replace, Some(Entity::User(before)), Some(Entity::User(after))) => {
+            let narrows = narrows(before, after, book);
             if narrows && !admins.gained.contains(&change.address) { Stage::Narrow } else { Stage::Widen }
         }
-        (Action::Disable, _, Entity::User(_)) | (Action::Replace, _, _) => Stage::Narrow,
+        (Action::Replace, Some(Entity::Role(_)), Some(Entity::Role(_))) => {
+            if lean.loses.is_empty() || (lean.gain_is_relied_on && !lean.loss_is_relied_on) {
+                Stage::Widen
+            } else {
+                Stage::Narrow
+            }
+        }
+        (Action::Disable | Action::Contain | Action::Withdraw | Action::Replace, _, _) => Stage::Narrow,
     }
 }
 
-pub(super) fn mutations(input: &PlanInput<'_>, changes: &[Change], admins: &Admins) -> Vec<Mutation> {
-    let mut staged: Vec<(Stage, &Change)> = changes.iter().map(|change| (stage(change, admins), change)).collect();
-    staged.sort_by(|(a, left), (b, right)| (a, &left.address).cmp(&(b, &right.address)));
-    let mut mutations: Vec<Mutation> = Vec::new();
-    for (stage, change) in staged {
-        for call in input.rules.lower(change) {
-            mutations.push(Mutation {
-                id: format!("m{}", mutations.len() + 1),
-                change: change.address.clone(),
-                stage,
-                operation: call.operation.to_owned(),
-                variables: call.variables,
-                after: Vec::new(),
-            });
+/// Does a user lose anything?
+fn narrows(before: &User, after: &User, book: &RoleBook) -> bool {
+    let off = after.enabled == Seen::Known(false);
+    let roles = match (book.allowed_before(&before.roles), book.allowed_after(&after.roles)) {
+        (Some(before), Some(after)) => !before.is_subset(&after),
+        _ => !before.roles.is_subset(&after.roles),
+    };
+    let resources = match (&before.resources, &after.resources) {
+        (Some(before), Some(after)) => !after.covers(before),
+        (_, None) | (None, Some(_)) => false,
+    };
+    off || roles || resources
+}
+
+/// The total order: what something waits for comes before it, and otherwise stage and address decide.
+fn sorted(nodes: Vec<Node<'_>>) -> Vec<Mutation> {
+    let key = |index: usize| (nodes[index].mutation.stage, &nodes[index].change.address, index);
+    let mut waits: Vec<BTreeSet<usize>> =
+        nodes.iter().map(|node| node.needs.union(&node.after).copied().collect()).collect();
+    let mut waiters: Vec<Vec<usize>> = vec![Vec::new(); nodes.len()];
+    for (index, others) in waits.iter().enumerate() {
+        for other in others {
+            waiters[*other].push(index);
         }
     }
-    rely_on_promotions(admins, &mut mutations);
-    rely_on_mints(changes, &mut mutations);
-    mutations
-}
-
-/// A key that is retired by the same plan that mints another in its place works until that one has arrived. Without
-/// an entry of its own, any key that is minted may be what takes its place.
-fn rely_on_mints(changes: &[Change], mutations: &mut [Mutation]) {
-    let mints: Vec<(String, Address)> = mutations
-        .iter()
-        .filter(|mutation| mutation.stage == Stage::Create)
-        .map(|mutation| (mutation.id.clone(), mutation.change.clone()))
-        .collect();
-    let causes: BTreeMap<&Address, &Cause> =
-        changes.iter().map(|change| (&change.address, &change.cause)).collect();
-    for mutation in mutations.iter_mut().filter(|mutation| mutation.stage == Stage::Remove) {
-        let relied = |minted: &Address| match causes.get(&mutation.change) {
-            Some(Cause::DeclaredAbsent) => minted.name == mutation.change.name,
-            Some(Cause::NotListed) => true,
-            // Nobody has the secret of a lost one, and the successor of a superseded one has arrived.
-            _ => false,
-        };
-        let relies: Vec<String> =
-            mints.iter().filter(|(_, minted)| relied(minted)).map(|(id, _)| id.clone()).collect();
-        mutation.after.extend(relies);
+    let mut ready: BTreeSet<_> =
+        waits.iter().enumerate().filter(|(_, others)| others.is_empty()).map(|(index, _)| key(index)).collect();
+    let mut places: BTreeMap<usize, usize> = BTreeMap::new();
+    while let Some((_, _, index)) = ready.pop_first() {
+        places.insert(index, places.len());
+        for waiter in &waiters[index] {
+            waits[*waiter].remove(&index);
+            if waits[*waiter].is_empty() {
+                ready.insert(key(*waiter));
+            }
+        }
     }
-}
-
-/// Where too few admins would be left without those who are being made, nobody loses it before all of them are
-/// seen to have it.
-fn rely_on_promotions(admins: &Admins, mutations: &mut [Mutation]) {
-    if admins.after.saturating_sub(admins.gained.len()) >= admins.floor {
-        return;
+    let id = |place: &usize| format!("m{}", place + 1);
+    let ids = |others: &BTreeSet<usize>| {
+        let found: BTreeSet<&usize> = others.iter().filter_map(|other| places.get(other)).collect();
+        found.into_iter().map(id).collect()
+    };
+    let mut mutations: Vec<(usize, Mutation)> = Vec::with_capacity(nodes.len());
+    for (index, node) in nodes.iter().enumerate() {
+        let Some(place) = places.get(&index) else { continue };
+        let needs = ids(&node.needs.difference(&node.after).copied().collect());
+        let mutation = Mutation { id: id(place), needs, after: ids(&node.after), ..node.mutation.clone() };
+        mutations.push((*place, mutation));
     }
-    let promotions: Vec<String> = mutations
-        .iter()
-        .filter(|mutation| admins.gained.contains(&mutation.change))
-        .map(|mutation| mutation.id.clone())
-        .collect();
-    for mutation in mutations.iter_mut().filter(|mutation| admins.lost.contains(&mutation.change)) {
-        mutation.after.clone_from(&promotions);
-    }
+    mutations.sort_by_key(|(place, _)| *place);
+    mutations.into_iter().map(|(_, mutation)| mutation).collect()
 }

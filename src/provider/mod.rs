@@ -1,15 +1,16 @@
 //! What each platform can do, how it is read, and what its answers mean. One folder a provider; none knows another.
 
 pub mod bitpanda;
+pub mod hive;
 
 use std::future::Future;
 use std::pin::Pin;
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use thiserror::Error;
 
-use crate::graphql::{CallError, Mutation, Reader, Redactor, Response};
-use crate::model::{self, Change, Live, ProviderName, RemoteId, Rules};
+use crate::graphql::{CallError, Mutation, Pace, Reader, Redactor, Response};
+use crate::model::{self, Change, Desired, HoldReason, Live, ProviderName, RemoteId, Rules};
 
 /// A platform. The pure half, `Rules`, is all that planning sees.
 pub trait Provider: Rules {
@@ -18,10 +19,26 @@ pub trait Provider: Rules {
     /// The header that carries the credential.
     fn credential_header(&self) -> &'static str;
 
-    /// Reads one organisation whole, gaps declared.
+    /// That header's value.
+    fn credential_value(&self, credential: &SecretString) -> SecretString {
+        SecretString::from(credential.expose_secret())
+    }
+
+    /// The id of the key that a credential is, where it tells.
+    fn own_key(&self, _credential: &SecretString) -> Option<RemoteId> {
+        None
+    }
+
+    /// How often an operation may be called, where the platform limits it.
+    fn pace(&self, _operation: &str) -> Option<Pace> {
+        None
+    }
+
+    /// Reads the organisation that the file names, gaps declared; and of it only what the file can speak of.
     fn read<'a>(
         &'a self,
         reader: &'a Reader,
+        desired: &'a Desired,
     ) -> Pin<Box<dyn Future<Output = Result<Live, ReadError>> + Send + 'a>>;
 
     /// The document of an operation that `lower` named.
@@ -53,6 +70,8 @@ pub enum Verdict {
     Taken,
     /// Answered without an error, and with another value than was sent.
     NotTaken(String),
+    /// The platform won't, for a reason that no read shows and no repetition changes.
+    Held(HoldReason),
     /// Something was lost that the call should have kept: nothing more may be sent.
     Lost(String),
 }
@@ -80,6 +99,7 @@ impl ReadError {
 pub fn of(name: ProviderName) -> &'static dyn Provider {
     match name {
         ProviderName::Bitpanda => &bitpanda::Bitpanda,
+        ProviderName::Hive => &hive::Hive,
     }
 }
 

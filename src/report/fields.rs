@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::model::{Change, Entity, Key, RoleName, Seen, User};
+use crate::model::{Change, Entity, Key, Reach, Resources, Role, Seen, User};
 
 /// One field's difference. `None`: the entity, or the value, wasn't there.
 pub(super) struct FieldChange {
@@ -14,23 +14,29 @@ pub(super) struct FieldChange {
     pub lost: Vec<String>,
 }
 
+/// A set with more parts than this is counted; what comes and goes is listed all the same.
+const LISTED: usize = 6;
+
 fn plain(name: &'static str, before: Option<String>, after: Option<String>) -> FieldChange {
     FieldChange { name, before, after, gained: Vec::new(), lost: Vec::new() }
 }
 
-fn set(name: &'static str, before: Option<&BTreeSet<RoleName>>, after: &BTreeSet<RoleName>) -> FieldChange {
-    let join = |roles: &BTreeSet<RoleName>| {
-        let names: Vec<&str> = roles.iter().map(RoleName::as_str).collect();
-        if names.is_empty() { "(none)".to_owned() } else { names.join(", ") }
+fn set<T: ToString>(name: &'static str, before: Option<&BTreeSet<T>>, after: Option<&BTreeSet<T>>) -> FieldChange {
+    let texts = |set: &BTreeSet<T>| set.iter().map(ToString::to_string).collect::<BTreeSet<String>>();
+    let (before, after) = (before.map(texts), after.map(texts));
+    let join = |set: &BTreeSet<String>| match set.len() {
+        0 => "(none)".to_owned(),
+        1..=LISTED => set.iter().cloned().collect::<Vec<_>>().join(", "),
+        count => format!("{count} of them"),
     };
-    let minus = |one: &BTreeSet<RoleName>, other: &BTreeSet<RoleName>| {
-        one.difference(other).map(ToString::to_string).collect::<Vec<_>>()
+    let (gained, lost) = match (&before, &after) {
+        (Some(before), Some(after)) => {
+            (after.difference(before).cloned().collect(), before.difference(after).cloned().collect())
+        }
+        (None, Some(after)) if after.len() > LISTED => (after.iter().cloned().collect(), Vec::new()),
+        _ => (Vec::new(), Vec::new()),
     };
-    let (gained, lost) = match before {
-        Some(before) => (minus(after, before), minus(before, after)),
-        None => (Vec::new(), Vec::new()),
-    };
-    FieldChange { name, before: before.map(join), after: Some(join(after)), gained, lost }
+    FieldChange { name, before: before.as_ref().map(join), after: after.as_ref().map(join), gained, lost }
 }
 
 fn truth(value: Seen<bool>) -> String {
@@ -42,22 +48,34 @@ fn truth(value: Seen<bool>) -> String {
 
 /// The fields that a change touches.
 pub(super) fn fields(change: &Change) -> Vec<FieldChange> {
-    let all = match (&change.before, &change.after) {
-        (Some(Entity::User(before)), Entity::User(after)) => user(Some(before), after),
-        (_, Entity::User(after)) => user(None, after),
-        (Some(Entity::Key(before)), Entity::Key(after)) => key(Some(before), after),
-        (_, Entity::Key(after)) => key(None, after),
+    let before = change.before.as_ref();
+    let all = match &change.after {
+        Some(Entity::Role(after)) => role(before.and_then(Entity::role), after),
+        Some(Entity::User(after)) => user(before.and_then(Entity::user), after),
+        Some(Entity::Key(after)) => key(before.and_then(Entity::key), after),
+        None => Vec::new(),
     };
-    all.into_iter().filter(|field| field.before != field.after).collect()
+    let differs =
+        |field: &FieldChange| field.before != field.after || !field.gained.is_empty() || !field.lost.is_empty();
+    all.into_iter().filter(differs).collect()
+}
+
+fn role(before: Option<&Role>, after: &Role) -> Vec<FieldChange> {
+    let Role { id: _, name: _, description, permissions } = after;
+    vec![
+        plain("description", before.map(|role| role.description.clone()), Some(description.clone())),
+        set("permissions", before.map(|role| &role.permissions), Some(permissions)),
+    ]
 }
 
 fn user(before: Option<&User>, after: &User) -> Vec<FieldChange> {
-    let User { id: _, email: _, first_name, last_name, phone, roles, enabled } = after;
+    let User { id: _, email: _, first_name, last_name, phone, roles, resources, enabled, invited: _ } = after;
     let mut fields = vec![
         plain("first name", before.and_then(|user| user.first_name.clone()), first_name.clone()),
         plain("last name", before.and_then(|user| user.last_name.clone()), last_name.clone()),
         plain("phone", before.and_then(|user| user.phone.clone()), phone.clone()),
-        set("roles", before.map(|user| &user.roles), roles),
+        set("roles", before.map(|user| &user.roles), Some(roles)),
+        reach("resources", before.and_then(|user| user.resources.as_ref()), resources.as_ref()),
     ];
     if let Some(before) = before {
         fields.push(plain("enabled", Some(truth(before.enabled)), Some(truth(*enabled))));
@@ -66,9 +84,12 @@ fn user(before: Option<&User>, after: &User) -> Vec<FieldChange> {
 }
 
 fn key(before: Option<&Key>, after: &Key) -> Vec<FieldChange> {
-    let Key { id: _, name: _, roles, expires, enabled } = after;
+    let Key { id: _, name: _, description, roles, permissions, resources, expires, enabled } = after;
     let mut fields = vec![
-        set("roles", before.map(|key| &key.roles), roles),
+        plain("description", before.and_then(|key| key.description.clone()), description.clone()),
+        set("roles", before.and_then(|key| key.roles.as_ref()), roles.as_ref()),
+        set("permissions", before.and_then(|key| key.permissions.as_ref()), permissions.as_ref()),
+        reach("resources", before.and_then(|key| key.resources.as_ref()), resources.as_ref()),
         plain(
             "expires",
             before.and_then(|key| key.expires.as_ref().map(ToString::to_string)),
@@ -79,4 +100,48 @@ fn key(before: Option<&Key>, after: &Key) -> Vec<FieldChange> {
         fields.push(plain("enabled", Some(before.enabled.to_string()), Some(enabled.to_string())));
     }
     fields
+}
+
+fn reach(name: &'static str, before: Option<&Resources>, after: Option<&Resources>) -> FieldChange {
+    set(name, before.map(parts).as_ref(), after.map(parts).as_ref())
+}
+
+/// Resources as paths: `shop/production/services/users`. A star stands for all there is and will be.
+fn parts(resources: &Resources) -> BTreeSet<String> {
+    let Reach::Only(projects) = resources else { return BTreeSet::from(["everything".to_owned()]) };
+    let mut paths = BTreeSet::new();
+    for (project, reach) in projects {
+        let Reach::Only(targets) = &reach.targets else {
+            paths.insert(format!("{project}/*"));
+            continue;
+        };
+        if targets.is_empty() {
+            paths.insert(project.to_string());
+        }
+        for (target, reach) in targets {
+            let target = format!("{project}/{target}");
+            match (&reach.services, &reach.app_deployments) {
+                (Reach::All, Reach::All) => {
+                    paths.insert(format!("{target}/*"));
+                }
+                (services, apps) => {
+                    let names = names(&target, "services", services).chain(names(&target, "apps", apps));
+                    let before = paths.len();
+                    paths.extend(names);
+                    if paths.len() == before {
+                        paths.insert(target);
+                    }
+                }
+            }
+        }
+    }
+    paths
+}
+
+fn names(target: &str, kind: &str, reach: &Reach<BTreeSet<String>>) -> impl Iterator<Item = String> {
+    let names: Vec<String> = match reach {
+        Reach::All => vec![format!("{target}/{kind}/*")],
+        Reach::Only(names) => names.iter().map(|name| format!("{target}/{kind}/{name}")).collect(),
+    };
+    names.into_iter()
 }

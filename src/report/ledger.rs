@@ -21,7 +21,7 @@ pub fn ledger(records: &[Record]) -> String {
                 clean(generator),
                 clean(seal),
             ),
-            Event::Intent { mutation, operation, change, known: _ } => {
+            Event::Intent { mutation, operation, change, known: _, interim: _ } => {
                 format!("{mutation:<4} {operation}: {} {}", change.action, clean(&change.address))
             }
             Event::Outcome { mutation, address, outcome, id, message } => {
@@ -39,6 +39,7 @@ pub fn ledger(records: &[Record]) -> String {
             Event::Lost { address, what } => {
                 format!("     {} {}: {}", paint(REMOVE, "lost"), clean(address), clean(what))
             }
+            Event::Held { address, reason } => format!("     {} held: {}", clean(address), clean(reason)),
             Event::Settled { address } => format!("     {} is in effect after all", clean(address)),
             Event::RunFinished { converged } => match converged {
                 Some(true) => "     finished, converged".to_owned(),

@@ -62,7 +62,7 @@ fn lines(change: &Change) -> String {
         }
     };
     push("live", change.before.as_ref());
-    push("wish", Some(&change.after));
+    push("wish", change.after.as_ref());
     for effect in &change.effects {
         let _ = writeln!(text, "effect {}", clean(serde_json::to_value(effect).unwrap_or_default()));
     }

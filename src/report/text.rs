@@ -7,7 +7,7 @@ use anstyle::Style;
 use super::fields::{FieldChange, fields};
 use super::style::{ADD, BOLD, CHANGE, DIM, REMOVE, WARN, clean, paint, plural};
 use crate::model::{
-    Action, Cause, Change, Completeness, Effect, Entity, Hold, HoldClass, HoldReason, OrganizationPlan, Plan,
+    Action, Cause, Change, Completeness, Effect, Entity, Hold, HoldClass, HoldReason, Kind, OrganizationPlan, Plan,
 };
 
 /// Unmanaged entities that a plan lists by name; `drift` lists all.
@@ -53,15 +53,19 @@ fn sign(action: Action) -> (&'static str, Style) {
     match action {
         Action::Invite | Action::Create | Action::Enable => ("+", ADD),
         Action::Replace => ("~", CHANGE),
-        Action::Disable => ("-", REMOVE),
+        Action::Disable | Action::Contain | Action::Withdraw | Action::Delete => ("-", REMOVE),
     }
 }
 
 fn verb(change: &Change) -> String {
     match (change.action, &change.before) {
-        (Action::Invite, _) => "invite".to_owned(),
+        (Action::Invite, Some(_)) => "invite anew".to_owned(),
+        (Action::Invite, None) => "invite".to_owned(),
         (Action::Replace, _) => "replace the full record".to_owned(),
         (Action::Disable, _) => "disable".to_owned(),
+        (Action::Contain, _) => "take all access".to_owned(),
+        (Action::Withdraw, _) => "cancel the invitation".to_owned(),
+        (Action::Delete, _) => "delete".to_owned(),
         (Action::Create, Some(Entity::Key(old))) => match &old.id {
             Some(id) => format!("create a successor of {}", clean(id)),
             None => "create a successor".to_owned(),
@@ -79,6 +83,7 @@ fn cause(cause: &Cause) -> Option<String> {
         Cause::Asserted => Some("asked for with --assert".to_owned()),
         Cause::Superseded { by } => Some(format!("its successor {} is delivered", clean(by))),
         Cause::SecretLost => Some("its secret never arrived anywhere".to_owned()),
+        Cause::Needed => Some("needed by another change".to_owned()),
         Cause::InvitationVanished => Some("the earlier invitation has vanished".to_owned()),
     }
 }
@@ -86,6 +91,7 @@ fn cause(cause: &Cause) -> Option<String> {
 fn effect(effect: &Effect) -> String {
     match effect {
         Effect::SendsMail => paint(WARN, "sends mail"),
+        Effect::ReplacesInvitation => paint(WARN, "the earlier link stops working"),
         Effect::MayReEnable => paint(WARN, "may re-enable"),
         Effect::ReEnables => paint(WARN, "re-enables"),
         Effect::SecretTo { target } => format!("secret to {}", clean(target)),
@@ -111,7 +117,7 @@ pub(super) fn push_change(text: &mut String, change: &Change, plan: &Organizatio
 fn push_field(text: &mut String, field: &FieldChange) {
     let FieldChange { name, before, after, gained, lost } = field;
     let shown = |value: &Option<String>| value.as_ref().map_or_else(|| "(empty)".to_owned(), clean);
-    let _ = write!(text, "        {name:<11}");
+    let _ = write!(text, "        {name:<12} ");
     if before.is_some() {
         let _ = write!(text, "{}  ->  ", shown(before));
     }
@@ -164,12 +170,9 @@ pub(super) fn push_gaps(text: &mut String, plan: &OrganizationPlan) {
                 let _ = writeln!(text, "  {} {list}: {}", paint(BOLD, "assumed complete"), clean(why));
             }
             Completeness::Broken { why } => {
-                let _ = writeln!(
-                    text,
-                    "  {} {list}: {}. Nothing that rests on absence is planned",
-                    paint(REMOVE, "incomplete"),
-                    clean(why)
-                );
+                // A role that is there already is refused by the platform itself.
+                let rests = if list == "roles" { "" } else { ". Nothing that rests on absence is planned" };
+                let _ = writeln!(text, "  {} {list}: {}{rests}", paint(REMOVE, "incomplete"), clean(why));
             }
         }
     }
@@ -190,6 +193,18 @@ pub(super) fn push_refusals(text: &mut String, plan: &OrganizationPlan) {
     }
 }
 
+/// What the last line counts, in its order.
+const COUNTED: &[Action] = &[
+    Action::Invite,
+    Action::Create,
+    Action::Enable,
+    Action::Replace,
+    Action::Disable,
+    Action::Contain,
+    Action::Withdraw,
+    Action::Delete,
+];
+
 /// The one line that sums a plan up.
 pub(super) fn verdict(plan: &OrganizationPlan) -> String {
     let held = plan.sealed.holds.len();
@@ -200,31 +215,20 @@ pub(super) fn verdict(plan: &OrganizationPlan) -> String {
         _ => format!(", {held} held ({blocked} blocked)"),
     };
     let admins = format!("Usable admins after: {}.", plan.usable_admins_after);
-    let count = |user: bool, action: Action| {
-        let of_kind =
-            |change: &&Change| matches!(change.after, Entity::User(_)) == user && change.action == action;
+    let count = |kind: Kind, action: Action| {
+        let of_kind = |change: &&Change| change.address.kind == kind && change.action == action;
         plan.sealed.changes.iter().filter(of_kind).count()
     };
-    let parts = [
-        (count(true, Action::Invite), "to invite"),
-        (count(true, Action::Replace), "to replace"),
-        (count(true, Action::Disable), "to disable"),
-        (count(false, Action::Create), "to create"),
-        (count(false, Action::Enable), "to enable"),
-        (count(false, Action::Disable), "to disable"),
-    ];
-    let noun = |index: usize, count: usize| match (index < 3, count) {
-        (true, 1) => "user",
-        (true, _) => "users",
-        (false, 1) => "key",
-        (false, _) => "keys",
-    };
-    let counted: Vec<String> = parts
-        .iter()
-        .enumerate()
-        .filter(|(_, (count, _))| *count > 0)
-        .map(|(index, (count, what))| format!("{count} {} {what}", noun(index, *count)))
-        .collect();
+    let mut counted = Vec::new();
+    for kind in Kind::ALL {
+        for action in COUNTED {
+            let noun = if *action == Action::Withdraw { "invitation" } else { kind.as_str() };
+            match count(*kind, *action) {
+                0 => {}
+                some => counted.push(format!("{} to {action}", plural(some, noun))),
+            }
+        }
+    }
     if counted.is_empty() {
         return format!("{}{holds}. {admins}", paint(BOLD, "Nothing to do"));
     }

@@ -5,6 +5,7 @@
 
 pub mod bitpanda;
 mod fault;
+pub mod hive;
 mod in_process;
 mod server;
 mod store;
@@ -44,10 +45,11 @@ pub trait Engine: Send + Sync {
     fn load(&self, saved: &Value) -> Result<(), String>;
 }
 
-/// The header's value by which rolecall calls a provider's seeds.
+/// The credential with which rolecall calls a provider's seeds.
 pub fn own_credential(provider: ProviderName) -> &'static str {
     match provider {
         ProviderName::Bitpanda => bitpanda::OWN_KEY_SECRET,
+        ProviderName::Hive => hive::OWN_CREDENTIAL.trim_start_matches("Bearer "),
     }
 }
 
@@ -58,6 +60,10 @@ pub fn open(provider: ProviderName, organization: &RemoteId, store: Store) -> Re
         ProviderName::Bitpanda => {
             let world = bitpanda::World::seed(organization.as_str()).ok_or_else(unreadable)?;
             Ok(Box::new(Sandbox::new(bitpanda::Bitpanda::new(world, system_clock()), store)))
+        }
+        ProviderName::Hive => {
+            let world = hive::World::seed(organization.as_str()).ok_or_else(unreadable)?;
+            Ok(Box::new(Sandbox::new(hive::Hive::new(world, system_clock()), store)))
         }
     }
 }

@@ -28,6 +28,7 @@ pub enum StoreError {
 pub fn seed_names(provider: ProviderName) -> &'static [&'static str] {
     match provider {
         ProviderName::Bitpanda => super::bitpanda::SEEDS,
+        ProviderName::Hive => super::hive::SEEDS,
     }
 }
 

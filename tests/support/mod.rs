@@ -1,5 +1,7 @@
 //! What the tests share.
 #![allow(dead_code, reason = "each test binary uses a part")]
 
+pub mod bitpanda;
 pub mod cli;
+pub mod hive;
 pub mod rig;

@@ -5,31 +5,41 @@ use std::collections::BTreeSet;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use jiff::Timestamp;
 use rolecall::apply::{Apply, Deliveries, Report};
 use rolecall::desired::{Source, check_source};
-use rolecall::graphql::{Backoff, Reader, Redactor, Request, Response, Transport, TransportError};
+use rolecall::graphql::{Backoff, Pacer, Reader, Redactor, Request, Response, Transport, TransportError};
 use rolecall::ledger::Ledger;
 use rolecall::model::{Address, Desired, Finding, Live, OrganizationPlan, ProviderName};
 use rolecall::plan::{PlanInput, plan};
 use rolecall::provider::{self, ReadError};
-use rolecall::sandbox::bitpanda::{Bitpanda, World, WorldKey, WorldUser};
-use rolecall::sandbox::{InProcess, Sandbox, Store, digest};
+use rolecall::sandbox::{Engine, InProcess, Sandbox, Store};
+use secrecy::{ExposeSecret, SecretString};
 use tempfile::TempDir;
-
-pub const ORGANIZATION: &str = "org-1";
-pub const OWN_SECRET: &str = "own-secret";
 
 /// The present of every test.
 pub fn now() -> Timestamp {
     "2026-11-21T12:00:00Z".parse().unwrap()
 }
 
+/// What tests have to know of a provider and its sandbox.
+pub trait Platform: 'static {
+    type World: Clone + std::fmt::Debug + PartialEq + Send + 'static;
+    type Engine: Engine + 'static;
+    const NAME: ProviderName;
+    /// The part of a file that every test has.
+    const HEAD: &'static str;
+    /// What rolecall calls with.
+    fn credential() -> SecretString;
+    fn engine(world: Self::World) -> Self::Engine;
+    fn world(engine: &Self::Engine) -> MutexGuard<'_, Self::World>;
+}
+
 /// Looks at the world after each request.
-pub type Watch = Arc<dyn Fn(&World) + Send + Sync>;
+pub type Watch<W> = Arc<dyn Fn(&W) + Send + Sync>;
 
 /// What happens to the n-th mutation that is sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,9 +57,9 @@ pub enum Fate {
     KillAfter,
 }
 
-pub struct Rig {
-    pub sandbox: Arc<Sandbox<Bitpanda>>,
-    pub wire: Arc<Wire>,
+pub struct Rig<P: Platform> {
+    pub sandbox: Arc<Sandbox<P::Engine>>,
+    pub wire: Arc<Wire<P>>,
     pub desired: Desired,
     pub ledger: Ledger,
     pub deliveries: Deliveries,
@@ -58,14 +68,14 @@ pub struct Rig {
 }
 
 /// A transport that meets fates and is watched.
-pub struct Wire {
-    inner: InProcess<Bitpanda>,
-    sandbox: Arc<Sandbox<Bitpanda>>,
+pub struct Wire<P: Platform> {
+    inner: InProcess<P::Engine>,
+    sandbox: Arc<Sandbox<P::Engine>>,
     fates: Mutex<Vec<Fate>>,
-    watch: Mutex<Option<Watch>>,
+    watch: Mutex<Option<Watch<P::World>>>,
 }
 
-impl Wire {
+impl<P: Platform> Wire<P> {
     pub fn sent(&self) -> Vec<Request> {
         self.inner.sent()
     }
@@ -78,7 +88,7 @@ impl Wire {
         *self.fates.lock().unwrap() = fates.to_vec();
     }
 
-    pub fn watch(&self, watch: Watch) {
+    pub fn watch(&self, watch: Watch<P::World>) {
         *self.watch.lock().unwrap() = Some(watch);
     }
 
@@ -91,7 +101,7 @@ impl Wire {
     }
 }
 
-impl Transport for Wire {
+impl<P: Platform> Transport for Wire<P> {
     fn send<'a>(
         &'a self,
         request: &'a Request,
@@ -109,7 +119,7 @@ impl Transport for Wire {
                 Fate::Fine | Fate::DropAfter | Fate::KillAfter => self.inner.send(request).await,
             };
             if let Some(watch) = self.watch.lock().unwrap().clone() {
-                watch(&self.sandbox.engine.world());
+                watch(&P::world(&self.sandbox.engine));
             }
             match fate {
                 Fate::DropAfter => lost(),
@@ -120,78 +130,40 @@ impl Transport for Wire {
     }
 }
 
-/// A world with rolecall's own key in it.
-pub fn world() -> World {
-    let mut world = World::empty(ORGANIZATION);
-    world.keys.push(key("own", "rolecall", &["ADMIN"], OWN_SECRET));
-    world
-}
-
-pub fn user(email: &str, roles: &[&str]) -> WorldUser {
-    WorldUser {
-        id: format!("id-{email}"),
-        email: email.to_owned(),
-        first_name: Some("First".to_owned()),
-        last_name: Some("Last".to_owned()),
-        phone: Some("+43".to_owned()),
-        roles: roles.iter().map(ToString::to_string).collect(),
-        enabled: true,
-        accepted: true,
-        created_at: "2025-01-01T00:00:00Z".parse().unwrap(),
-    }
-}
-
-pub fn key(id: &str, name: &str, roles: &[&str], secret: &str) -> WorldKey {
-    WorldKey {
-        id: id.to_owned(),
-        name: name.to_owned(),
-        roles: roles.iter().map(ToString::to_string).collect(),
-        expires: "2030-01-01T00:00:00Z".parse().unwrap(),
-        enabled: true,
-        digest: digest(secret),
-    }
-}
-
-/// The part of a file that every test has.
-pub const HEAD: &str = "provider: bitpanda
-organization: org-1
-endpoint: https://tapi-sandbox.trustology-test.com/graphql
-credentials: { api_key: { env: KEY } }
-own: { key: own }
-";
-
 /// Checks a file's text that has to be right.
 pub fn desired(yaml: &str) -> Desired {
     let (desired, findings) = check_source(&Source::inline("test.yaml", yaml), provider::rules);
     desired.unwrap_or_else(|| panic!("{yaml}\n{findings:#?}"))
 }
 
-impl Rig {
-    pub fn new(world: World, body: &str) -> Self {
-        let sandbox = Arc::new(Sandbox::new(Bitpanda::new(world, Arc::new(now)), Store::Memory));
+impl<P: Platform> Rig<P> {
+    pub fn new(world: P::World, body: &str) -> Self {
+        let sandbox = Arc::new(Sandbox::new(P::engine(world), Store::Memory));
+        let provider = provider::of(P::NAME);
+        let header = provider.credential_value(&P::credential());
         let wire = Arc::new(Wire {
-            inner: InProcess::new(Arc::clone(&sandbox), OWN_SECRET),
+            inner: InProcess::new(Arc::clone(&sandbox), header.expose_secret()),
             sandbox: Arc::clone(&sandbox),
             fates: Mutex::new(Vec::new()),
             watch: Mutex::new(None),
         });
         let folder = TempDir::new().unwrap();
         let deliveries = Deliveries { allow_commands: false, below: Some(folder.path().to_owned()) };
-        let desired = desired(&format!("{HEAD}{body}"));
+        let desired = desired(&format!("{}{body}", P::HEAD));
         Self { sandbox, wire, desired, ledger: Ledger::in_memory(), deliveries, runs: 0, folder }
     }
 
     /// Another wish for the same organisation.
     pub fn wish(&mut self, body: &str) {
-        self.desired = desired(&format!("{HEAD}{body}"));
+        self.desired = desired(&format!("{}{body}", P::HEAD));
     }
 
     pub fn delivered(&self, file: &str) -> Option<String> {
         std::fs::read_to_string(self.folder.path().join(file)).ok()
     }
 
-    pub fn world(&self) -> std::sync::MutexGuard<'_, World> {
-        self.sandbox.engine.world()
+    pub fn world(&self) -> MutexGuard<'_, P::World> {
+        P::world(&self.sandbox.engine)
     }
 
     fn reader(&self) -> Reader {
@@ -199,7 +171,7 @@ impl Rig {
     }
 
     pub fn read(&self) -> Result<Live, ReadError> {
-        paused(async { provider::of(ProviderName::Bitpanda).read(&self.reader()).await })
+        paused(async { provider::of(P::NAME).read(&self.reader(), &self.desired).await })
     }
 
     pub fn try_plan(&self) -> Result<OrganizationPlan, Vec<Finding>> {
@@ -213,14 +185,16 @@ impl Rig {
         asserted: &BTreeSet<Address>,
         only: Option<&BTreeSet<Address>>,
     ) -> Result<OrganizationPlan, Vec<Finding>> {
+        let caller = provider::of(P::NAME).own_key(&P::credential());
         let input = PlanInput {
             desired: &self.desired,
             live,
             facts: &self.ledger.facts(),
-            rules: provider::rules(ProviderName::Bitpanda),
+            rules: provider::rules(P::NAME),
             host: "sandbox",
             asserted,
             only,
+            caller: caller.as_ref(),
             now: now(),
         };
         plan(&input).map(|planned| planned.plan)
@@ -245,8 +219,9 @@ impl Rig {
     async fn run(&mut self, plan: &OrganizationPlan) -> Report {
         self.runs += 1;
         let reader = self.reader();
-        let provider = provider::of(ProviderName::Bitpanda);
-        let live = provider.read(&reader).await.unwrap();
+        let provider = provider::of(P::NAME);
+        let live = provider.read(&reader, &self.desired).await.unwrap();
+        let caller = provider.own_key(&P::credential());
         let apply = Apply {
             provider,
             desired: &self.desired,
@@ -255,6 +230,8 @@ impl Rig {
             transport: self.wire.clone(),
             redactor: &Redactor::default(),
             backoff: Backoff::with_seed(1),
+            pacer: &Pacer::default(),
+            caller: caller.as_ref(),
             deliveries: &self.deliveries,
             run: &format!("run-{}", self.runs),
             generator: "test",

@@ -16,7 +16,7 @@ pub use documents::{DOCUMENTED_QUERIES, GUESSED_TYPES, MUTATIONS};
 
 use super::{Provider, ReadError, Receipt};
 use crate::graphql::{CallError, Mutation, Reader, Redactor, Response};
-use crate::model::{self, Change, Live, Rules};
+use crate::model::{self, Change, Desired, Live, Rules};
 
 /// The provider.
 #[derive(Clone, Copy, Debug)]
@@ -34,6 +34,7 @@ impl Provider for Bitpanda {
     fn read<'a>(
         &'a self,
         reader: &'a Reader,
+        _: &'a Desired,
     ) -> Pin<Box<dyn Future<Output = Result<Live, ReadError>> + Send + 'a>> {
         Box::pin(read::read(reader))
     }

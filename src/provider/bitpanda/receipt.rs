@@ -49,7 +49,7 @@ pub(super) fn receipt(
 /// The input type isn't documented: if it has names and a phone, leaving them out may clear them. The sample
 /// answers can't settle it, so each answer is compared with what was read.
 fn judge_update(change: &Change, answer: &WireUser) -> Verdict {
-    let (Some(Entity::User(before)), Entity::User(after)) = (&change.before, &change.after) else {
+    let (Some(Entity::User(before)), Some(Entity::User(after))) = (&change.before, &change.after) else {
         return Verdict::Taken;
     };
     let User { first_name, last_name, phone, .. } = before;

@@ -2,11 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use jiff::SignedDuration;
 use serde_json::{Map, Value, json};
 
 use super::Bitpanda;
 use crate::model::{
-    Action, Call, Change, Entity, Gap, InviteField, Key, ProviderName, RoleName, Rules, Seen, User,
+    Action, Call, Change, Chore, Departure, Entity, InviteField, Key, KeyField, Kind, Live, Permission,
+    ProviderName, Retirement, RoleName, Rules, Seen, User,
 };
 
 /// Administrates users and keys. Every call needs it, reading included.
@@ -27,6 +29,10 @@ impl Rules for Bitpanda {
         ProviderName::Bitpanda
     }
 
+    fn kinds(&self) -> &'static [Kind] {
+        &[Kind::User, Kind::Key]
+    }
+
     fn vendor_hosts(&self) -> &'static [&'static str] {
         VENDOR_HOSTS
     }
@@ -39,38 +45,59 @@ impl Rules for Bitpanda {
         roles.iter().any(|role| role.as_str() == ADMIN)
     }
 
+    fn is_privileged(&self, _: &BTreeSet<Permission>) -> bool {
+        false
+    }
+
     fn invite_needs(&self) -> &'static [InviteField] {
         // The sample variables of `inviteUser` carry all of them; which are required isn't said.
         &[InviteField::FirstName, InviteField::LastName, InviteField::Roles]
     }
 
-    fn gaps(&self) -> Vec<Gap> {
-        vec![Gap {
-            what: "`enabled` of users".to_owned(),
-            why: "the API takes it and never shows it: whoever was disabled or enabled by another hand looks unchanged"
-                .to_owned(),
-        }]
+    fn key_needs(&self) -> &'static [KeyField] {
+        &[KeyField::Roles, KeyField::Expires]
     }
 
-    fn by_hand(&self) -> &'static str {
+    fn departure(&self) -> Departure {
+        Departure::Disable
+    }
+
+    fn retirement(&self) -> Retirement {
+        Retirement::Disable
+    }
+
+    fn invitation_lifetime(&self) -> Option<SignedDuration> {
+        None
+    }
+
+    fn has_approvals(&self) -> bool {
+        true
+    }
+
+    fn implied_permissions(&self) -> &'static [&'static str] {
+        &[]
+    }
+
+    fn by_hand(&self, _: Chore) -> &'static str {
         "the API can't change it; the person or the vendor's support does, or write it here as it is"
     }
 
-    fn lower(&self, change: &Change) -> Vec<Call> {
+    fn lower(&self, change: &Change, _: &Live) -> Vec<Call> {
         match (change.action, &change.after) {
-            (Action::Invite, Entity::User(user)) => vec![invite_user(user)],
-            (Action::Replace | Action::Disable, Entity::User(user)) => update_user(user).into_iter().collect(),
-            (Action::Create, Entity::Key(key)) => vec![create_key(key)],
-            (Action::Disable | Action::Enable, Entity::Key(key)) => update_key(key).into_iter().collect(),
-            // Users are never created or enabled apart, keys never replaced: there is no such call.
-            (Action::Create | Action::Enable, Entity::User(_))
-            | (Action::Invite | Action::Replace, Entity::Key(_)) => Vec::new(),
+            (Action::Invite, Some(Entity::User(user))) => vec![invite_user(user)],
+            (Action::Replace | Action::Disable, Some(Entity::User(user))) => {
+                update_user(user).into_iter().collect()
+            }
+            (Action::Create, Some(Entity::Key(key))) => vec![create_key(key)],
+            (Action::Disable | Action::Enable, Some(Entity::Key(key))) => update_key(key).into_iter().collect(),
+            // There is no other call.
+            _ => Vec::new(),
         }
     }
 }
 
 fn call(operation: &'static str, argument: &str, input: Map<String, Value>) -> Call {
-    Call { operation, variables: BTreeMap::from([(argument.to_owned(), Value::Object(input))]) }
+    Call { operation, variables: BTreeMap::from([(argument.to_owned(), Value::Object(input))]), clears: false }
 }
 
 fn object(value: Value) -> Map<String, Value> {
@@ -81,7 +108,7 @@ fn object(value: Value) -> Map<String, Value> {
 }
 
 fn invite_user(user: &User) -> Call {
-    let User { id: _, email, first_name, last_name, phone, roles, enabled } = user;
+    let User { id: _, email, first_name, last_name, phone, roles, enabled, resources: _, invited: _ } = user;
     let mut input = object(json!({ "email": email, "roles": roles, "enabled": *enabled == Seen::Known(true) }));
     let optional = [("firstName", first_name), ("lastName", last_name), ("phoneNumber", phone)];
     for (name, value) in optional {
@@ -95,7 +122,7 @@ fn invite_user(user: &User) -> Call {
 /// `updateUser` replaces the record: the whole role set and `enabled` go out whatever changed. Without either, or
 /// without an id, there is nothing that could be sent safely.
 fn update_user(user: &User) -> Option<Call> {
-    let User { id, email: _, first_name: _, last_name: _, phone: _, roles, enabled } = user;
+    let User { id, roles, enabled, .. } = user;
     let (Some(id), Seen::Known(enabled)) = (id, enabled) else {
         return None;
     };
@@ -104,7 +131,7 @@ fn update_user(user: &User) -> Option<Call> {
 }
 
 fn create_key(key: &Key) -> Call {
-    let Key { id: _, name, roles, expires, enabled: _ } = key;
+    let Key { name, roles, expires, .. } = key;
     let mut input = object(json!({ "name": name, "roles": roles }));
     if let Some(expires) = expires {
         input.insert("apiKeyExpiryDate".to_owned(), json!(expires));
@@ -114,7 +141,7 @@ fn create_key(key: &Key) -> Call {
 
 /// Nothing of a key but `enabled` can be changed.
 fn update_key(key: &Key) -> Option<Call> {
-    let Key { id, name: _, roles: _, expires: _, enabled } = key;
+    let Key { id, enabled, .. } = key;
     let input = object(json!({ "apiKeyId": id.as_ref()?, "enabled": enabled }));
     Some(call("updateOrgApiKey", "updateOrgApiKeyInput", input))
 }

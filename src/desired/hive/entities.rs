@@ -1,0 +1,282 @@
+//! Roles, people and access tokens: what of them is true.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::super::check::{Checker, Targets, Unique};
+use super::super::field::Field;
+use super::super::raw::{DescriptionText, NameText};
+use super::super::source::Mark;
+use super::{RawKey, RawRole, RawUser};
+use crate::model::{
+    Address, Code, DesiredKey, DesiredRole, DesiredUser, Finding, KeyName, Place, RoleName, is_deceptive, quote,
+};
+
+/// Built in, under names that no other role can have.
+const BUILT_IN: &[&str] = &["Admin", "Viewer"];
+
+/// The longest address that can be invited, in characters.
+const LONGEST_EMAIL: usize = 128;
+
+/// As JavaScript counts, since that is what the platform is written in.
+fn units(text: &str) -> usize {
+    text.encode_utf16().count()
+}
+
+/// The rules of the server (measured on Hive 8.1.2).
+pub(super) fn check_role_name(name: &RoleName, mark: Mark, check: &mut Checker<'_>) -> bool {
+    let text = name.as_str();
+    if BUILT_IN.contains(&text) {
+        let place = check.place(mark);
+        check.push(
+            Finding::error(Code::ReservedRole, place, format!("the role `{text}` is built in"))
+                .hint("remove it here; it can be given to users all the same"),
+        );
+        return false;
+    }
+    let first_is_small = text.chars().next().is_some_and(|first| !first.to_uppercase().eq([first]));
+    let why = if !(2..=64).contains(&units(text)) {
+        "a role's name has 2 to 64 characters"
+    } else if first_is_small {
+        "a role's name doesn't start with a small letter"
+    } else {
+        return true;
+    };
+    check.invalid(mark, format!("{} can't be the name of a role: {why}", quote(text)), "choose another name");
+    false
+}
+
+fn check_description(
+    field: Field<DescriptionText>,
+    lengths: std::ops::RangeInclusive<usize>,
+    check: &mut Checker<'_>,
+) -> Option<String> {
+    let DescriptionText(text) = field.value?;
+    let length = units(text.trim());
+    if !lengths.contains(&length) {
+        let (least, most) = (lengths.start(), lengths.end());
+        let message = format!("this description has {length} characters, and {least} to {most} are possible");
+        check.invalid(field.mark, message, "shorten or lengthen it");
+        return None;
+    }
+    if text.chars().any(|c| c != '\n' && is_deceptive(c)) {
+        let message = "this description has a control or an invisible character".to_owned();
+        check.invalid(field.mark, message, "type it anew");
+        return None;
+    }
+    Some(text)
+}
+
+pub(super) fn check_roles(raw: Option<Field<Vec<Field<RawRole>>>>, check: &mut Checker<'_>) -> Vec<DesiredRole> {
+    let mut roles = Vec::new();
+    let mut unique = Unique::new(Code::DuplicateRole);
+    for Field { mark: _, value } in raw.and_then(|field| field.value).unwrap_or_default() {
+        let Some(RawRole { name, description, permissions, absent }) = value else { continue };
+        let mark = name.mark;
+        let absent = absent.and_then(|field| field.value).unwrap_or(false);
+        check.contradiction(
+            absent,
+            [
+                description.as_ref().map(|f| (f.mark, "description")),
+                permissions.as_ref().map(|f| (f.mark, "permissions")),
+            ],
+        );
+        let description = description.and_then(|field| check_description(field, 2..=256, check));
+        let permissions = permissions.and_then(|field| check.permissions(field));
+        let Some(name) = check.name(name).filter(|name| check_role_name(name, mark, check)) else { continue };
+        let address = Address::role(&name).to_string();
+        if unique.admit(check, address.clone(), mark, &address) {
+            roles.push(DesiredRole { place: check.place(mark), name, description, permissions, absent });
+        }
+    }
+    roles.sort_by(|a, b| a.name.cmp(&b.name));
+    roles
+}
+
+/// Where the role that holds whoever must go is listed itself, it has to allow nothing.
+pub(super) fn check_containment(name: &RoleName, place: &Place, roles: &[DesiredRole], check: &mut Checker<'_>) {
+    let Some(role) = roles.iter().find(|role| role.name == *name) else { return };
+    let allows = role.permissions.as_ref().is_some_and(|permissions| !permissions.is_empty());
+    let finding = if role.absent {
+        Finding::error(
+            Code::RoleIsAbsent,
+            place.clone(),
+            format!("`{name}` holds people who must go, and is absent"),
+        )
+        .hint("name another with `containment_role`, or remove `absent: true` there")
+    } else if allows {
+        Finding::error(
+            Code::ContainmentRoleHolds,
+            place.clone(),
+            format!("`{name}` holds people who must have no access, and allows something"),
+        )
+        .hint("name another with `containment_role`, or write `permissions: []` there")
+    } else {
+        return;
+    };
+    check.push(finding);
+}
+
+pub(super) fn check_users(
+    raw: Option<Field<Vec<Field<RawUser>>>>,
+    roles: &[DesiredRole],
+    check: &mut Checker<'_>,
+) -> Vec<DesiredUser> {
+    let gone: BTreeSet<&RoleName> = roles.iter().filter(|role| role.absent).map(|role| &role.name).collect();
+    let mut users = Vec::new();
+    let mut unique = Unique::new(Code::DuplicateUser);
+    for Field { mark: _, value } in raw.and_then(|field| field.value).unwrap_or_default() {
+        let Some(RawUser { email, id, roles, resources, absent }) = value else { continue };
+        let mark = email.mark;
+        let absent = absent.and_then(|field| field.value).unwrap_or(false);
+        check.contradiction(
+            absent,
+            [roles.as_ref().map(|f| (f.mark, "roles")), resources.as_ref().map(|f| (f.mark, "resources"))],
+        );
+        let roles = roles.and_then(|field| check_role(field, &gone, check));
+        let resources = resources.and_then(|field| check.resources(field));
+        let id = id.and_then(|field| check.name(field));
+        let Some(email) = check.email(email) else { continue };
+        if email.key().chars().count() > LONGEST_EMAIL {
+            let message = format!("{} is longer than {LONGEST_EMAIL} characters", quote(email.as_str()));
+            let place = check.place(mark);
+            check
+                .push(Finding::error(Code::InvalidEmail, place, message).hint("the platform takes no longer one"));
+            continue;
+        }
+        let address = match &id {
+            Some(id) => Address::user(&email).with_id(id),
+            None => Address::user(&email),
+        };
+        if !unique.admit(check, address.to_string(), mark, &address.to_string()) {
+            continue;
+        }
+        users.push(DesiredUser {
+            place: check.place(mark),
+            email,
+            id,
+            first_name: None,
+            last_name: None,
+            phone: None,
+            roles,
+            resources,
+            // Whoever is a member can sign in.
+            enabled: None,
+            absent,
+        });
+    }
+    users.sort_by(|a, b| (&a.email, &a.id).cmp(&(&b.email, &b.id)));
+    users
+}
+
+/// A member has one role, never none and never two.
+fn check_role(
+    field: Field<Vec<Field<NameText>>>,
+    gone: &BTreeSet<&RoleName>,
+    check: &mut Checker<'_>,
+) -> Option<BTreeSet<RoleName>> {
+    let list_mark = field.mark;
+    let items = field.value?;
+    let count = items.len();
+    let mut roles: BTreeMap<RoleName, Mark> = BTreeMap::new();
+    let mut whole = true;
+    for item in items {
+        let mark = item.mark;
+        match check.name(item) {
+            Some(role) => {
+                roles.insert(role, mark);
+            }
+            None => whole = false,
+        }
+    }
+    if count != 1 {
+        let place = check.place(list_mark);
+        let (message, hint) = if count == 0 {
+            ("a member has one role, and none is listed", "to take all access away, write `absent: true`")
+        } else {
+            (
+                "a member has one role, and several are listed",
+                "keep one; a role that allows what both do can be listed under `roles`",
+            )
+        };
+        check.push(Finding::error(Code::RoleCount, place, message).hint(hint));
+        return None;
+    }
+    for (role, mark) in &roles {
+        if gone.contains(role) {
+            let place = check.place(*mark);
+            check.push(
+                Finding::error(Code::RoleIsAbsent, place, format!("the role `{role}` is `absent: true` above"))
+                    .hint("give another role, or let this one be"),
+            );
+            whole = false;
+        }
+    }
+    whole.then(|| roles.into_keys().collect())
+}
+
+pub(super) fn check_keys(raw: Option<Field<Vec<Field<RawKey>>>>, check: &mut Checker<'_>) -> Vec<DesiredKey> {
+    let mut keys = Vec::new();
+    let mut unique = Unique::new(Code::DuplicateKey);
+    let mut targets = Targets::default();
+    for Field { mark: _, value } in raw.and_then(|field| field.value).unwrap_or_default() {
+        let Some(RawKey { name, id, description, permissions, resources, deliver, absent }) = value else {
+            continue;
+        };
+        let mark = name.mark;
+        let absent = absent.and_then(|field| field.value).unwrap_or(false);
+        check.contradiction(
+            absent,
+            [
+                description.as_ref().map(|f| (f.mark, "description")),
+                permissions.as_ref().map(|f| (f.mark, "permissions")),
+                resources.as_ref().map(|f| (f.mark, "resources")),
+                deliver.as_ref().map(|f| (f.mark, "deliver")),
+            ],
+        );
+        let description = description.and_then(|field| check_description(field, 0..=248, check));
+        let permissions = permissions.and_then(|field| check.permissions(field));
+        let resources = resources.and_then(|field| check.resources(field));
+        let id = id.and_then(|field| check.name(field));
+        let deliver = deliver.and_then(|field| {
+            let mark = field.mark;
+            let delivery = check.delivery(field)?;
+            targets.admit(check, &delivery, mark);
+            Some(delivery)
+        });
+        let Some(name) = check.name(name).filter(|name| check_title(name, mark, check)) else { continue };
+        let address = match &id {
+            Some(id) => Address::key(&name).with_id(id),
+            None => Address::key(&name),
+        };
+        if !unique.admit(check, address.to_string(), mark, &address.to_string()) {
+            continue;
+        }
+        keys.push(DesiredKey {
+            place: check.place(mark),
+            name,
+            id,
+            description,
+            roles: None,
+            permissions,
+            resources,
+            expires: None,
+            expires_place: None,
+            absent,
+            deliver,
+        });
+    }
+    keys.sort_by(|a, b| (&a.name, &a.id).cmp(&(&b.name, &b.id)));
+    keys
+}
+
+/// The rules of the server (measured on Hive 8.1.2).
+fn check_title(name: &KeyName, mark: Mark, check: &mut Checker<'_>) -> bool {
+    let text = name.as_str();
+    let fits = (2..=100).contains(&text.len())
+        && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, ' ' | '_' | '-'));
+    if !fits {
+        let message = format!("{} can't be the title of an access token", quote(text));
+        check.invalid(mark, message, "2 to 100 letters, digits, blanks, `_` and `-`");
+    }
+    fits
+}

@@ -1,0 +1,176 @@
+//! Which parts of an organisation a user or a key may touch: projects, targets, services, app deployments.
+
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use super::{RemoteId, Slug};
+
+/// Everything there is and will be, or only what is named.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reach<T> {
+    All,
+    Only(T),
+}
+
+/// A whole assignment, by the slugs of projects.
+pub type Resources = Reach<BTreeMap<Slug, ProjectReach>>;
+
+/// What of a project.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ProjectReach {
+    pub id: RemoteId,
+    /// By the slugs of targets.
+    pub targets: Reach<BTreeMap<Slug, TargetReach>>,
+}
+
+/// What of a target. Services and app deployments are named, and need not exist yet.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct TargetReach {
+    pub id: RemoteId,
+    pub services: Reach<BTreeSet<String>>,
+    pub app_deployments: Reach<BTreeSet<String>>,
+}
+
+/// A value that may be compared with and joined to another of its kind.
+pub trait Extent {
+    /// Is nothing of `other` outside of this?
+    fn covers(&self, other: &Self) -> bool;
+    /// Takes what `other` has besides.
+    fn join(&mut self, other: Self);
+}
+
+impl<T: Extent> Extent for Reach<T> {
+    fn covers(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::All, _) => true,
+            (Self::Only(_), Self::All) => false,
+            (Self::Only(one), Self::Only(other)) => one.covers(other),
+        }
+    }
+
+    fn join(&mut self, other: Self) {
+        match (&mut *self, other) {
+            (Self::All, _) => {}
+            (Self::Only(_), Self::All) => *self = Self::All,
+            (Self::Only(one), Self::Only(other)) => one.join(other),
+        }
+    }
+}
+
+impl Extent for BTreeSet<String> {
+    fn covers(&self, other: &Self) -> bool {
+        other.is_subset(self)
+    }
+
+    fn join(&mut self, other: Self) {
+        self.extend(other);
+    }
+}
+
+impl<V: Extent> Extent for BTreeMap<Slug, V> {
+    fn covers(&self, other: &Self) -> bool {
+        other.iter().all(|(slug, theirs)| self.get(slug).is_some_and(|ours| ours.covers(theirs)))
+    }
+
+    fn join(&mut self, other: Self) {
+        for (slug, theirs) in other {
+            match self.get_mut(&slug) {
+                Some(ours) => ours.join(theirs),
+                None => {
+                    self.insert(slug, theirs);
+                }
+            }
+        }
+    }
+}
+
+impl Extent for ProjectReach {
+    fn covers(&self, other: &Self) -> bool {
+        self.id == other.id && self.targets.covers(&other.targets)
+    }
+
+    fn join(&mut self, other: Self) {
+        self.targets.join(other.targets);
+    }
+}
+
+impl Extent for TargetReach {
+    fn covers(&self, other: &Self) -> bool {
+        self.id == other.id
+            && self.services.covers(&other.services)
+            && self.app_deployments.covers(&other.app_deployments)
+    }
+
+    fn join(&mut self, other: Self) {
+        self.services.join(other.services);
+        self.app_deployments.join(other.app_deployments);
+    }
+}
+
+impl Reach<BTreeMap<Slug, ProjectReach>> {
+    /// Nothing at all.
+    pub fn none() -> Self {
+        Self::Only(BTreeMap::new())
+    }
+
+    /// Is nothing of `other` outside of this?
+    pub fn covers(&self, other: &Self) -> bool {
+        Extent::covers(self, other)
+    }
+}
+
+impl<V: Extent> Reach<BTreeMap<Slug, V>> {
+    /// Adds a part. One that is there already is joined with it: that is what two entries for one mean.
+    pub fn add(&mut self, slug: Slug, part: V) {
+        self.join(Self::Only(BTreeMap::from([(slug, part)])));
+    }
+}
+
+/// The word for everything.
+const ALL: &str = "all";
+
+impl<T: Serialize> Serialize for Reach<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::All => serializer.serialize_str(ALL),
+            Self::Only(what) => what.serialize(serializer),
+        }
+    }
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Reach<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        enum Word {
+            #[serde(rename = "all")]
+            All,
+        }
+        #[derive(Deserialize)]
+        #[serde(untagged)]
+        enum Either<T> {
+            All(Word),
+            Only(T),
+        }
+        Ok(match Either::deserialize(deserializer)? {
+            Either::All(Word::All) => Self::All,
+            Either::Only(what) => Self::Only(what),
+        })
+    }
+}
+
+impl<T: JsonSchema> JsonSchema for Reach<T> {
+    fn schema_name() -> Cow<'static, str> {
+        format!("Reach_of_{}", T::schema_name()).into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let only = generator.subschema_for::<T>();
+        json_schema!({
+            "description": "Everything, or only what is named.",
+            "anyOf": [{ "const": ALL }, only],
+        })
+    }
+}

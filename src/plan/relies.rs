@@ -1,0 +1,189 @@
+//! Which mutations rely on others. Nobody's access is interrupted that the file keeps: what takes waits for what
+//! gives.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::admins::Admins;
+use super::order::Node;
+use super::roles::RoleBook;
+use crate::model::{Action, Address, Cause, Change, Entity, Permission, Role, RoleName, Stage};
+
+/// Somebody who is given another role.
+pub(super) struct Mover {
+    address: Address,
+    from: BTreeSet<RoleName>,
+    to: BTreeSet<RoleName>,
+    /// What they may do before the plan and after it.
+    keeps: BTreeSet<Permission>,
+}
+
+/// Everybody whose role changes, members and invited.
+pub(super) fn movers(changes: &[Change], book: &RoleBook) -> Vec<Mover> {
+    let mut movers = Vec::new();
+    for change in changes {
+        let (Some(Entity::User(before)), after) = (&change.before, &change.after) else { continue };
+        let to = after.as_ref().and_then(Entity::user).map(|user| user.roles.clone()).unwrap_or_default();
+        if before.roles == to {
+            continue;
+        }
+        let keeps = match (book.allowed_before(&before.roles), book.allowed_after(&to)) {
+            (Some(before), Some(after)) => before.intersection(&after).cloned().collect(),
+            _ => BTreeSet::new(),
+        };
+        movers.push(Mover { address: change.address.clone(), from: before.roles.clone(), to, keeps });
+    }
+    movers
+}
+
+/// What an update of a role takes, and whether somebody who moves relies on either.
+#[derive(Default)]
+pub(super) struct Lean {
+    pub loses: BTreeSet<Permission>,
+    /// On what it gives.
+    pub gain_is_relied_on: bool,
+    pub loss_is_relied_on: bool,
+}
+
+fn roles(change: &Change) -> Option<(&Role, &Role)> {
+    Some((change.before.as_ref()?.role()?, change.after.as_ref()?.role()?))
+}
+
+pub(super) fn lean(change: &Change, movers: &[Mover]) -> Lean {
+    let Some((before, after)) = roles(change) else { return Lean::default() };
+    let gains: BTreeSet<Permission> = after.permissions.difference(&before.permissions).cloned().collect();
+    let loses: BTreeSet<Permission> = before.permissions.difference(&after.permissions).cloned().collect();
+    let comes = |mover: &&Mover| mover.to.contains(&after.name);
+    let leaves = |mover: &&Mover| mover.from.contains(&after.name);
+    Lean {
+        gain_is_relied_on: movers.iter().filter(comes).any(|mover| !mover.keeps.is_disjoint(&gains)),
+        loss_is_relied_on: movers.iter().filter(leaves).any(|mover| !mover.keeps.is_disjoint(&loses)),
+        loses,
+    }
+}
+
+/// The first of two steps, where some rely on what a role gains and others on what it loses.
+pub(super) fn widened(change: &Change, lean: &Lean) -> Option<Change> {
+    let (before, after) = roles(change)?;
+    if !(lean.gain_is_relied_on && lean.loss_is_relied_on) {
+        return None;
+    }
+    let permissions = before.permissions.union(&after.permissions).cloned().collect();
+    Some(Change { after: Some(Entity::Role(Role { permissions, ..after.clone() })), ..change.clone() })
+}
+
+/// What needs the id of an entity that isn't there yet needs its making.
+pub(super) fn on_ids(nodes: &mut [Node<'_>]) {
+    let makers: Vec<(usize, Address)> = nodes
+        .iter()
+        .enumerate()
+        .filter(|(_, node)| node.change.action == Action::Create)
+        .map(|(index, node)| (index, node.change.address.clone()))
+        .collect();
+    for node in nodes.iter_mut() {
+        let wanted = node.mutation.references();
+        node.needs.extend(makers.iter().filter(|(_, address)| wanted.contains(address)).map(|(index, _)| *index));
+    }
+}
+
+/// Where too few admins would be left without those who are being made, nobody loses it before all of them are seen
+/// to have it.
+pub(super) fn on_promotions(admins: &Admins, nodes: &mut [Node<'_>]) {
+    if admins.after.saturating_sub(admins.gained.len()) >= admins.floor {
+        return;
+    }
+    let promotions = indices(nodes, |node| admins.gained.contains(&node.change.address));
+    for node in nodes.iter_mut().filter(|node| admins.lost.contains(&node.change.address)) {
+        node.after.extend(&promotions);
+    }
+}
+
+/// A key that is retired by the same plan that mints another in its place works until that one has arrived. Without
+/// an entry of its own, any key that is minted may be what takes its place.
+pub(super) fn on_mints(nodes: &mut [Node<'_>]) {
+    let is_key = |node: &Node<'_>| node.change.entity().is_some_and(|entity| entity.key().is_some());
+    let mints: Vec<(usize, String)> = nodes
+        .iter()
+        .enumerate()
+        .filter(|(_, node)| node.change.action == Action::Create && is_key(node))
+        .map(|(index, node)| (index, node.change.address.name.clone()))
+        .collect();
+    for node in nodes.iter_mut().filter(|node| node.mutation.stage == Stage::Remove && is_key(node)) {
+        let relied = |name: &str| match node.change.cause {
+            Cause::DeclaredAbsent => *name == node.change.address.name,
+            Cause::NotListed => true,
+            // Nobody has the secret of a lost one, and the successor of a superseded one has arrived.
+            _ => false,
+        };
+        let relies: Vec<usize> = mints.iter().filter(|(_, name)| relied(name)).map(|(index, _)| *index).collect();
+        node.after.extend(relies);
+    }
+}
+
+/// Whoever moves waits for what their new role gains; a role that loses something, or goes, waits for those who
+/// leave it.
+pub(super) fn on_roles(movers: &[Mover], nodes: &mut [Node<'_>]) {
+    let mut moves: BTreeMap<&Address, usize> = BTreeMap::new();
+    let mut changed: BTreeMap<&RoleName, Vec<usize>> = BTreeMap::new();
+    for (index, node) in nodes.iter().enumerate() {
+        match node.change.entity() {
+            Some(Entity::Role(role)) => changed.entry(&role.name).or_default().push(index),
+            Some(Entity::User(_)) if !node.mutation.interim => {
+                moves.insert(&node.change.address, index);
+            }
+            _ => {}
+        }
+    }
+    let mut edges = Vec::new();
+    for mover in movers {
+        let Some(moving) = moves.get(&mover.address) else { continue };
+        for index in mover.to.iter().filter_map(|role| changed.get(role)).flatten() {
+            if gives(&nodes[*index], &mover.keeps) {
+                edges.push((*moving, *index, Bond::Seen));
+            }
+        }
+        for index in mover.from.iter().filter_map(|role| changed.get(role)).flatten() {
+            if nodes[*index].change.after.is_none() {
+                edges.push((*index, *moving, Bond::Done));
+            } else if takes(&nodes[*index], &mover.keeps) {
+                edges.push((*index, *moving, Bond::Seen));
+            }
+        }
+    }
+    for (waiter, awaited, bond) in edges {
+        match bond {
+            Bond::Done => nodes[waiter].needs.insert(awaited),
+            Bond::Seen => nodes[waiter].after.insert(awaited),
+        };
+    }
+}
+
+/// How sure one has to be of another.
+enum Bond {
+    Done,
+    Seen,
+}
+
+/// Does a mutation of a role give what somebody keeps?
+fn gives(node: &Node<'_>, keeps: &BTreeSet<Permission>) -> bool {
+    let widens = matches!(node.mutation.stage, Stage::Create | Stage::Widen);
+    let (before, after) = permissions(node.change);
+    widens && after.difference(&before).any(|permission| keeps.contains(permission))
+}
+
+/// Does a mutation of a role take what somebody keeps?
+fn takes(node: &Node<'_>, keeps: &BTreeSet<Permission>) -> bool {
+    let narrows = !matches!(node.mutation.stage, Stage::Create | Stage::Widen);
+    let (before, after) = permissions(node.change);
+    narrows && before.difference(&after).any(|permission| keeps.contains(permission))
+}
+
+fn permissions(change: &Change) -> (BTreeSet<Permission>, BTreeSet<Permission>) {
+    let of = |entity: &Option<Entity>| {
+        entity.as_ref().and_then(Entity::role).map(|role| role.permissions.clone()).unwrap_or_default()
+    };
+    (of(&change.before), of(&change.after))
+}
+
+fn indices(nodes: &[Node<'_>], wanted: impl Fn(&Node<'_>) -> bool) -> Vec<usize> {
+    nodes.iter().enumerate().filter(|(_, node)| wanted(node)).map(|(index, _)| index).collect()
+}

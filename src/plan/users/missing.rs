@@ -1,0 +1,218 @@
+//! Who is listed and not there: invited, waiting, or to be invited.
+
+use std::collections::BTreeSet;
+
+use super::super::PlanInput;
+use super::super::draft::Draft;
+use super::super::roles::{self, RoleBook};
+use super::{invited, obstacle};
+use crate::model::{
+    Action, Address, Cause, Change, Code, Completeness, DesiredUser, Effect, Entity, Feature, Finding, HoldReason,
+    Invitation, InvitationState, InviteField, LiveInvitation, Reach, Resources, Seen, User,
+};
+use crate::plan::resolve;
+
+pub(super) fn plan_missing(
+    input: &PlanInput<'_>,
+    wish: &DesiredUser,
+    open: &[&LiveInvitation],
+    book: &mut RoleBook,
+    draft: &mut Draft<'_>,
+) {
+    let address = Address::user(&wish.email);
+    let unreadable = |list: &str, completeness: &Completeness| match completeness {
+        Completeness::Broken { why } => Some(HoldReason::Unreadable { list: list.to_owned(), why: why.clone() }),
+        Completeness::Proven | Completeness::Assumed { .. } => None,
+    };
+    let invitations = input.live.invitations.as_ref();
+    let broken = unreadable("users", &input.live.users.completeness)
+        .or_else(|| invitations.and_then(|list| unreadable("invitations", &list.completeness)));
+    if wish.absent || wish.enabled == Some(false) {
+        must_not_come(input, wish, open, broken, draft);
+        return;
+    }
+    if let Some(reason) = broken {
+        draft.hold(address, reason);
+        return;
+    }
+    if !open.is_empty() {
+        plan_invited(input, wish, open, book, draft);
+        return;
+    }
+    let mut cause = Cause::Declared;
+    if let Some(invitation) = input.facts.invitations.get(&wish.email) {
+        if let Some(reason) = waits(input, invitation).filter(|_| !draft.is_asserted(&address)) {
+            draft.hold(address, reason);
+            return;
+        }
+        cause = if draft.is_asserted(&address) { Cause::Asserted } else { Cause::InvitationVanished };
+    }
+    let Some((after, _)) = invitation(input, wish, book, draft) else { return };
+    let effects = vec![Effect::SendsMail];
+    let change =
+        Change { address, action: Action::Invite, before: None, after: Some(Entity::User(after)), cause, effects };
+    draft.change(change, Some(&wish.place));
+}
+
+/// Whoever isn't there needs nothing taken away, but an invitation would let them in.
+fn must_not_come(
+    input: &PlanInput<'_>,
+    wish: &DesiredUser,
+    open: &[&LiveInvitation],
+    broken: Option<HoldReason>,
+    draft: &mut Draft<'_>,
+) {
+    let address = Address::user(&wish.email);
+    for invitation in open {
+        invited::withdraw(invitation, open.len() > 1, Cause::DeclaredAbsent, Some(&wish.place), draft);
+    }
+    if !open.is_empty() {
+        return;
+    }
+    let remembered = input.facts.invitations.get(&wish.email).filter(|invitation| !invitation.seen);
+    if let Some(reason) = broken {
+        draft.hold(address, reason);
+    } else if let Some(invitation) = remembered.filter(|_| input.live.invitations.is_none()) {
+        draft.hold(address, HoldReason::InvitationCannotBeCancelled { since: invitation.at });
+    } else if !wish.absent {
+        draft.hold(address, HoldReason::DisabledAndAbsent);
+    }
+}
+
+/// Why an invitation that only the ledger knows isn't sent again.
+fn waits(input: &PlanInput<'_>, invitation: &Invitation) -> Option<HoldReason> {
+    let since = invitation.at;
+    let again = input.desired.reinvite_expired;
+    // A list that shows every open invitation proves that one is over, or, while it couldn't have run out, that it
+    // was never made.
+    let listed = input.live.invitations.is_some();
+    let fresh = input.rules.invitation_lifetime().is_some_and(|lifetime| since + lifetime > input.now);
+    match (invitation.state, invitation.seen) {
+        (InvitationState::Unsure, _) if listed && fresh => None,
+        (InvitationState::Unsure, _) => (!listed || !again).then_some(HoldReason::InvitationUnsure { since }),
+        (InvitationState::Sent, true) => (!again).then_some(HoldReason::InvitationVanished { since }),
+        (InvitationState::Sent, false) if listed => (!again).then_some(HoldReason::InvitationVanished { since }),
+        (InvitationState::Sent, false) => Some(HoldReason::InvitationPending { since }),
+    }
+}
+
+/// Somebody with an open invitation: it is left alone while its role is the one that it should carry.
+fn plan_invited(
+    input: &PlanInput<'_>,
+    wish: &DesiredUser,
+    open: &[&LiveInvitation],
+    book: &mut RoleBook,
+    draft: &mut Draft<'_>,
+) {
+    let address = Address::user(&wish.email);
+    let [first, others @ ..] = open else { return };
+    let asserted = draft.is_asserted(&address);
+    let keeps_role = wish.roles.is_none();
+    let planned = if keeps_role && !asserted { None } else { invitation(input, wish, book, draft) };
+    let (after, limited) = match planned {
+        Some(planned) => planned,
+        None if keeps_role && !asserted => (first.entity(), false),
+        None => return,
+    };
+    let fits = |invitation: &LiveInvitation| after.roles.contains(&invitation.role);
+    let kept = open.iter().find(|invitation| fits(invitation)).filter(|_| !asserted);
+    let current = kept.unwrap_or(first);
+    if others.is_empty() && kept.is_some() {
+        let since = current.created;
+        draft.hold(
+            address,
+            if limited {
+                HoldReason::InvitedWithoutAccess { since }
+            } else {
+                HoldReason::InvitationPending { since }
+            },
+        );
+        return;
+    }
+    // Two spellings of one address are two invitations to the platform, and either lets its holder in.
+    for other in open.iter().filter(|other| other.email.as_str() != current.email.as_str()) {
+        invited::withdraw(other, true, Cause::Declared, Some(&wish.place), draft);
+    }
+    if kept.is_some() {
+        draft.hold(address, HoldReason::InvitationPending { since: current.created });
+        return;
+    }
+    let change = Change {
+        address,
+        action: Action::Invite,
+        before: Some(Entity::User(current.entity())),
+        after: Some(Entity::User(after)),
+        cause: if asserted { Cause::Asserted } else { Cause::Declared },
+        effects: vec![Effect::SendsMail, Effect::ReplacesInvitation],
+    };
+    draft.change(change, Some(&wish.place));
+}
+
+/// What an invitation of this person says, and whether it says less than the file. None: it can't be made, which was
+/// said.
+fn invitation(
+    input: &PlanInput<'_>,
+    wish: &DesiredUser,
+    book: &mut RoleBook,
+    draft: &mut Draft<'_>,
+) -> Option<(User, bool)> {
+    let missing = missing_fields(input, wish);
+    if !missing.is_empty() {
+        draft.findings.push(
+            Finding::error(
+                Code::IncompleteInvitation,
+                wish.place.clone(),
+                format!("{} isn't there yet, and an invitation needs {}", wish.email, missing.join(", ")),
+            )
+            .hint(format!("add {}", missing.join(", "))),
+        );
+        return None;
+    }
+    let address = Address::user(&wish.email);
+    let mut roles = wish.roles.clone().unwrap_or_default();
+    if let Some(obstacle) = obstacle(wish, &roles, book) {
+        obstacle.report(&address, draft);
+        return None;
+    }
+    let mut resources = match &wish.resources {
+        Some(wished) => Some(resolve::resources(input, wished, &mut draft.findings)?),
+        None => None,
+    };
+    let carries = input.live.features.contains(&Feature::InvitationResources);
+    let limited = !carries && resources.as_ref().is_some_and(|resources| *resources != Reach::All);
+    if limited {
+        // Whoever accepts gets the role on everything, so it has to be a role that allows nothing.
+        let Some(empty) = roles::containment(input, book, draft) else {
+            let role = input.desired.containment_role.clone();
+            if let Some(role) = role {
+                draft.hold(address, HoldReason::RoleOutOfSight { role });
+            }
+            return None;
+        };
+        roles = BTreeSet::from([empty]);
+        resources = Some(Resources::All);
+    }
+    let DesiredUser { email, first_name, last_name, phone, .. } = wish;
+    let user = User {
+        id: None,
+        email: email.clone(),
+        first_name: first_name.clone(),
+        last_name: last_name.clone(),
+        phone: phone.clone(),
+        roles,
+        resources,
+        enabled: Seen::Known(true),
+        invited: true,
+    };
+    Some((user, limited))
+}
+
+fn missing_fields(input: &PlanInput<'_>, wish: &DesiredUser) -> Vec<&'static str> {
+    let lacks = |field: &InviteField| match field {
+        InviteField::FirstName => wish.first_name.is_none().then_some("`first_name`"),
+        InviteField::LastName => wish.last_name.is_none().then_some("`last_name`"),
+        InviteField::Roles => wish.roles.is_none().then_some("`roles`"),
+        InviteField::Resources => wish.resources.is_none().then_some("`resources` (`all`, or a tree)"),
+    };
+    input.rules.invite_needs().iter().filter_map(lacks).collect()
+}

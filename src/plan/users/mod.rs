@@ -1,0 +1,143 @@
+//! Who is invited, changed, taken out, or left alone.
+
+mod invited;
+mod missing;
+mod present;
+mod unlisted;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::PlanInput;
+use super::draft::Draft;
+use super::roles::{Availability, RoleBook};
+use crate::model::{
+    Address, Code, DesiredUser, Email, Finding, HoldReason, LiveInvitation, LiveUser, RemoteId, RoleName, Scope,
+    Severity, list_of, nearest, quote,
+};
+
+/// Everybody, with the roles that there are to give.
+pub(super) fn plan_users(input: &PlanInput<'_>, book: &mut RoleBook, draft: &mut Draft<'_>) {
+    let mut live: BTreeMap<&Email, Vec<&LiveUser>> = BTreeMap::new();
+    for user in &input.live.users.items {
+        live.entry(&user.email).or_default().push(user);
+    }
+    let mut open: BTreeMap<&Email, Vec<&LiveInvitation>> = BTreeMap::new();
+    for invitation in input.live.invitations() {
+        open.entry(&invitation.email).or_default().push(invitation);
+    }
+    let pinned: BTreeSet<&RemoteId> = input.desired.users.iter().filter_map(|wish| wish.id.as_ref()).collect();
+    for wish in &input.desired.users {
+        let namesakes = live.get(&wish.email).map(Vec::as_slice).unwrap_or_default();
+        match (&wish.id, namesakes) {
+            (Some(id), _) => plan_pinned(input, wish, id, namesakes, book, draft),
+            (None, []) => {
+                let open = open.get(&wish.email).map(Vec::as_slice).unwrap_or_default();
+                missing::plan_missing(input, wish, open, book, draft);
+            }
+            (None, [user]) if !pinned.contains(&user.id) => {
+                present::plan_present(input, wish, user, false, book, draft);
+            }
+            (None, several) => draft.findings.push(ambiguous(wish, several)),
+        }
+    }
+    let listed: BTreeSet<&Email> =
+        input.desired.users.iter().filter(|wish| wish.id.is_none()).map(|wish| &wish.email).collect();
+    for (email, users) in &live {
+        if !listed.contains(email) {
+            for user in users.iter().filter(|user| !pinned.contains(&user.id)) {
+                unlisted::plan_unlisted(input, user, users.len() > 1, book, draft);
+            }
+        }
+    }
+    invited::plan_unlisted_invitations(input, &open, draft);
+    if input.desired.manage.users == Scope::All {
+        invited::hold_unreachable(input, draft);
+    }
+}
+
+fn ambiguous(wish: &DesiredUser, several: &[&LiveUser]) -> Finding {
+    let ids: Vec<_> = several.iter().map(|user| user.id.as_str()).collect();
+    Finding::error(
+        Code::AmbiguousUser,
+        wish.place.clone(),
+        format!("{} live users have the address {}: {}", several.len(), wish.email, ids.join(", ")),
+    )
+    .hint("pin the one that is meant with `id` where the format has it, or have the platform merge or remove one")
+}
+
+fn plan_pinned(
+    input: &PlanInput<'_>,
+    wish: &DesiredUser,
+    id: &RemoteId,
+    namesakes: &[&LiveUser],
+    book: &mut RoleBook,
+    draft: &mut Draft<'_>,
+) {
+    if let Some(user) = namesakes.iter().find(|user| user.id == *id) {
+        present::plan_present(input, wish, user, namesakes.len() > 1, book, draft);
+        return;
+    }
+    let elsewhere = input.live.users.items.iter().find(|user| user.id == *id);
+    let message = match elsewhere {
+        Some(user) => format!("the user {id} has the address {}, not {}", user.email, wish.email),
+        None => format!("no live user has the id {id}"),
+    };
+    let finding = Finding::error(Code::UnknownId, wish.place.clone(), message).hint(
+        "`rolecall drift` shows ids where addresses are ambiguous; without `id` the person is found by address",
+    );
+    // For one that must not exist that is as it should be, or a typo.
+    let harmless = wish.absent && elsewhere.is_none();
+    draft.findings.push(if harmless { Finding { severity: Severity::Warning, ..finding } } else { finding });
+}
+
+/// Where an address stands for several, the id tells which.
+fn address_of(user: &LiveUser, namesakes: bool) -> Address {
+    let address = Address::user(&user.email);
+    if namesakes { address.with_id(&user.id) } else { address }
+}
+
+/// The first of these roles that can't be given, as a finding or a hold. None: all can.
+fn obstacle(wish: &DesiredUser, roles: &BTreeSet<RoleName>, book: &RoleBook) -> Option<Obstacle> {
+    roles.iter().find_map(|role| match book.availability(role) {
+        Availability::Yes => None,
+        Availability::OutOfSight => Some(Obstacle::Hold(HoldReason::RoleOutOfSight { role: role.clone() })),
+        Availability::Goes => Some(Obstacle::Finding(
+            Finding::error(
+                Code::RoleIsAbsent,
+                wish.place.clone(),
+                format!("{} is to have the role `{role}`, which the file has deleted", wish.email),
+            )
+            .hint("list the role, or give another"),
+        )),
+        Availability::No => {
+            let known: Vec<&str> = book.names().collect();
+            let hint = match nearest(role.as_str(), known.iter().copied()) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => format!("there are {}; a new one is listed under `roles`", list_of(&known, "and")),
+            };
+            Some(Obstacle::Finding(
+                Finding::error(
+                    Code::UnknownRole,
+                    wish.place.clone(),
+                    format!("{} is to have the role {}, which isn't there", wish.email, quote(role.as_str())),
+                )
+                .hint(hint),
+            ))
+        }
+    })
+}
+
+/// What keeps a user from being given a role.
+enum Obstacle {
+    Finding(Finding),
+    Hold(HoldReason),
+}
+
+impl Obstacle {
+    fn report(self, address: &Address, draft: &mut Draft<'_>) {
+        match self {
+            Self::Finding(finding) => draft.findings.push(finding),
+            Self::Hold(reason) => draft.hold(address.clone(), reason),
+        }
+    }
+}

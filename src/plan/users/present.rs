@@ -1,0 +1,189 @@
+//! Who is listed and there.
+
+use std::collections::BTreeSet;
+
+use super::super::PlanInput;
+use super::super::draft::Draft;
+use super::super::roles::{self, RoleBook};
+use super::{address_of, obstacle};
+use crate::model::{
+    Action, Address, Cause, Change, Chore, Departure, DesiredUser, Effect, Entity, HoldReason, LiveUser, Reach,
+    Resources, Seen, User,
+};
+use crate::plan::resolve;
+
+/// As read, with what only the ledger knows: off, where we switched it off and nothing shows it.
+pub(super) fn as_read(input: &PlanInput<'_>, user: &LiveUser) -> User {
+    let switched_off = input.facts.enabled_sent.get(&user.id) == Some(&false);
+    let enabled = match user.enabled {
+        Seen::Unreadable if switched_off => Seen::Known(false),
+        seen => seen,
+    };
+    User { enabled, ..user.entity() }
+}
+
+pub(super) fn plan_present(
+    input: &PlanInput<'_>,
+    wish: &DesiredUser,
+    user: &LiveUser,
+    namesakes: bool,
+    book: &mut RoleBook,
+    draft: &mut Draft<'_>,
+) {
+    let address = address_of(user, namesakes);
+    if wish.absent {
+        take_out(input, user, address, &Leave { cause: Cause::DeclaredAbsent, wish: Some(wish) }, book, draft);
+        return;
+    }
+    hold_unchangeable(input, wish, user, draft);
+    let before = as_read(input, user);
+    let resources = match &wish.resources {
+        Some(wished) => match resolve::resources(input, wished, &mut draft.findings) {
+            Some(resolved) => Some(resolved),
+            None => return,
+        },
+        None => before.resources.clone(),
+    };
+    let after = User {
+        // The whole set, whatever part of it changes: an update replaces the record.
+        roles: wish.roles.clone().unwrap_or_else(|| before.roles.clone()),
+        resources,
+        enabled: wish.enabled.map_or(before.enabled, Seen::Known),
+        ..before.clone()
+    };
+    let differs = differs(&before, &after);
+    if !differs && !draft.is_asserted(&address) {
+        return;
+    }
+    if user.owner {
+        draft.hold(address, HoldReason::Owner { must_go: false });
+        return;
+    }
+    if let Some(obstacle) = obstacle(wish, &after.roles, book) {
+        obstacle.report(&address, draft);
+        return;
+    }
+    let cause = if differs { Cause::Declared } else { Cause::Asserted };
+    let same_access = before.roles == after.roles && before.resources == after.resources;
+    let action =
+        if after.enabled == Seen::Known(false) && same_access { Action::Disable } else { Action::Replace };
+    write(input, address, before, after, (action, cause), Some(wish), draft);
+}
+
+/// Does the wish differ from what was read? Whether somebody is switched on can't be read everywhere.
+fn differs(before: &User, after: &User) -> bool {
+    let enabled = match (before.enabled, after.enabled) {
+        (Seen::Known(is), Seen::Known(shall)) => is != shall,
+        // Switching off is worth repeating until the ledger shows that we did it. Switching on isn't: it would
+        // bring back whoever an administrator disabled by hand.
+        (Seen::Unreadable, Seen::Known(shall)) => !shall,
+        (_, Seen::Unreadable) => false,
+    };
+    before.roles != after.roles || before.resources != after.resources || enabled
+}
+
+/// Plans to write a user's record.
+fn write(
+    input: &PlanInput<'_>,
+    address: Address,
+    before: User,
+    after: User,
+    (action, cause): (Action, Cause),
+    wish: Option<&DesiredUser>,
+    draft: &mut Draft<'_>,
+) {
+    if input.facts.updates_lose
+        && action != Action::Contain
+        && !draft.is_asserted(&address)
+        && wish.is_some()
+        && let Some(fields) = unsent_values(&before)
+    {
+        draft.hold(address, HoldReason::WouldLose { fields });
+        return;
+    }
+    let effects = match (after.enabled, before.enabled) {
+        (Seen::Known(true), Seen::Unreadable) => vec![Effect::MayReEnable],
+        (Seen::Known(true), Seen::Known(false)) => vec![Effect::ReEnables],
+        (Seen::Known(_) | Seen::Unreadable, _) => Vec::new(),
+    };
+    let before = Some(Entity::User(before));
+    let change = Change { address, action, before, after: Some(Entity::User(after)), cause, effects };
+    draft.change(change, wish.map(|wish| &wish.place));
+}
+
+/// What a user has that an update doesn't carry.
+fn unsent_values(user: &User) -> Option<String> {
+    let fields = [("first name", &user.first_name), ("last name", &user.last_name), ("phone", &user.phone)];
+    let kept = fields.iter().filter(|(_, value)| value.as_ref().is_some_and(|value| !value.is_empty()));
+    let names: Vec<&str> = kept.map(|(name, _)| *name).collect();
+    (!names.is_empty()).then(|| names.join(", "))
+}
+
+/// Names and phone are taken at the invitation only; no call changes them later.
+fn hold_unchangeable(input: &PlanInput<'_>, wish: &DesiredUser, user: &LiveUser, draft: &mut Draft<'_>) {
+    let fields = [
+        ("first_name", &wish.first_name, &user.first_name),
+        ("last_name", &wish.last_name, &user.last_name),
+        ("phone", &wish.phone, &user.phone),
+    ];
+    for (field, desired, live) in fields {
+        if let Some(desired) = desired
+            && live.as_ref() != Some(desired)
+        {
+            let reason = HoldReason::ByHand {
+                field: field.to_owned(),
+                live: live.clone(),
+                desired: desired.clone(),
+                step: input.rules.by_hand(Chore::ChangeRecord).to_owned(),
+            };
+            draft.hold(Address::user(&user.email), reason);
+        }
+    }
+}
+
+/// Why somebody has to go, and where the file says so, if it does.
+pub(super) struct Leave<'a> {
+    pub cause: Cause,
+    pub wish: Option<&'a DesiredUser>,
+}
+
+/// Takes all access from somebody who must go, as far as the platform lets us.
+pub(super) fn take_out(
+    input: &PlanInput<'_>,
+    user: &LiveUser,
+    address: Address,
+    leave: &Leave<'_>,
+    book: &mut RoleBook,
+    draft: &mut Draft<'_>,
+) {
+    if user.owner {
+        draft.hold(address, HoldReason::Owner { must_go: true });
+        return;
+    }
+    let before = as_read(input, user);
+    let cause = leave.cause.clone();
+    match input.rules.departure() {
+        Departure::Disable => {
+            let after = User { enabled: Seen::Known(false), ..before.clone() };
+            if differs(&before, &after) || draft.is_asserted(&address) {
+                write(input, address, before, after, (Action::Disable, cause), leave.wish, draft);
+            }
+        }
+        Departure::Contain => {
+            let step = input.rules.by_hand(Chore::RemoveUser).to_owned();
+            let Some(role) = roles::containment(input, book, draft) else {
+                let role = input.desired.containment_role.clone();
+                let reason =
+                    role.map_or(HoldReason::Contained { step }, |role| HoldReason::RoleOutOfSight { role });
+                draft.hold(address, reason);
+                return;
+            };
+            let resources: Option<Resources> = Some(Reach::none());
+            let after = User { roles: BTreeSet::from([role]), resources, ..before.clone() };
+            if before != after || draft.is_asserted(&address) {
+                write(input, address.clone(), before, after, (Action::Contain, cause), leave.wish, draft);
+            }
+            draft.hold(address, HoldReason::Contained { step });
+        }
+    }
+}

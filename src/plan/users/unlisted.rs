@@ -1,0 +1,32 @@
+//! Who is there and not listed.
+
+use super::super::PlanInput;
+use super::super::draft::Draft;
+use super::super::roles::RoleBook;
+use super::address_of;
+use super::present::{Leave, take_out};
+use crate::model::{Cause, Completeness, HoldReason, LiveUser, Scope};
+
+pub(super) fn plan_unlisted(
+    input: &PlanInput<'_>,
+    user: &LiveUser,
+    namesakes: bool,
+    book: &mut RoleBook,
+    draft: &mut Draft<'_>,
+) {
+    let address = address_of(user, namesakes);
+    if user.owner {
+        draft.hold(address, HoldReason::Owner { must_go: false });
+        return;
+    }
+    if input.desired.manage.users == Scope::Listed {
+        let privileged = input.rules.is_admin(&user.roles);
+        draft.hold(address, HoldReason::Unmanaged { privileged });
+        return;
+    }
+    if let Completeness::Broken { why } = &input.live.users.completeness {
+        draft.hold(address, HoldReason::Unreadable { list: "users".to_owned(), why: why.clone() });
+        return;
+    }
+    take_out(input, user, address, &Leave { cause: Cause::NotListed, wish: None }, book, draft);
+}

@@ -1,0 +1,17 @@
+//! Organisation access tokens: `hvo1/` and the base64 of `<token id>:<secret>` (measured on Hive 8.1.2).
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use secrecy::zeroize::Zeroize;
+
+use crate::model::RemoteId;
+
+const PREFIX: &str = "hvo1/";
+
+/// The id inside of a token. None: it is of another kind.
+pub(super) fn id_of(token: &str) -> Option<RemoteId> {
+    let mut decoded = STANDARD.decode(token.strip_prefix(PREFIX)?).ok()?;
+    let id = std::str::from_utf8(&decoded).ok().and_then(|text| text.split_once(':')).map(|(id, _)| id.to_owned());
+    decoded.zeroize();
+    id.filter(|id| !id.is_empty()).map(RemoteId::seen)
+}

@@ -1,0 +1,291 @@
+//! Answers as they come.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use secrecy::SecretString;
+use serde::Deserialize;
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Features {
+    pub invitation: Option<Introspected>,
+    pub mutation: Option<Introspected>,
+    pub project: Option<Introspected>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Introspected {
+    pub fields: Option<Vec<Named>>,
+    pub input_fields: Option<Vec<Named>>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Named {
+    pub name: String,
+}
+
+/// What every query answers with.
+#[derive(Debug, Deserialize)]
+pub(super) struct Found<T> {
+    pub organization: Option<T>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Organization {
+    pub id: String,
+    pub slug: String,
+    pub owner: Owner,
+    pub member_roles: Option<List<WireRole>>,
+    pub members: Page<WireMember>,
+    /// Null where the credential may not see them.
+    pub invitations: Option<Page<WireInvitation>>,
+    pub projects: List<WireProject>,
+    pub available_member_permission_groups: Vec<PermissionGroup>,
+    pub available_organization_access_token_permission_groups: Vec<PermissionGroup>,
+    /// Only where it was asked for.
+    pub access_tokens: Option<Page<WireToken>>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct MembersPage {
+    pub members: Page<WireMember>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct InvitationsPage {
+    pub invitations: Option<Page<WireInvitation>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct AccessTokensPage {
+    pub access_tokens: Page<WireToken>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct List<T> {
+    pub edges: Vec<Edge<T>>,
+}
+
+impl<T> List<T> {
+    pub fn into_nodes(self) -> impl Iterator<Item = T> {
+        self.edges.into_iter().map(|edge| edge.node)
+    }
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Page<T> {
+    pub edges: Vec<Edge<T>>,
+    pub page_info: PageInfo,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Edge<T> {
+    pub node: T,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct PageInfo {
+    pub has_next_page: bool,
+    pub end_cursor: String,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Owner {
+    pub user: Identified,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Identified {
+    pub id: String,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct WireRole {
+    pub id: String,
+    pub name: String,
+    pub description: String,
+    pub is_locked: bool,
+    pub permissions: Vec<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct WireMember {
+    pub is_owner: bool,
+    pub user: WireUser,
+    pub role: WireRole,
+    pub resource_assignment: WireResources,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct WireUser {
+    pub id: String,
+    pub email: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct WireInvitation {
+    pub email: String,
+    pub created_at: Timestamp,
+    pub role: WireRole,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct WireToken {
+    pub id: String,
+    pub title: String,
+    pub description: Option<String>,
+    pub permissions: Vec<String>,
+    pub resources: WireResources,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct PermissionGroup {
+    pub permissions: Vec<WirePermission>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct WirePermission {
+    pub id: String,
+    pub depends_on_id: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct WireProject {
+    pub id: String,
+    pub slug: String,
+    #[serde(rename = "type")]
+    pub kind: Option<String>,
+    pub targets: List<WireTarget>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct WireTarget {
+    pub id: String,
+    pub slug: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub(super) enum Mode {
+    All,
+    Granular,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct WireResources {
+    pub mode: Mode,
+    pub projects: Option<Vec<AssignedProject>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct AssignedProject {
+    pub project_id: String,
+    pub project: Slugged,
+    pub targets: AssignedTargets,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Slugged {
+    pub slug: String,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct AssignedTargets {
+    pub mode: Mode,
+    pub targets: Option<Vec<AssignedTarget>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct AssignedTarget {
+    pub target_id: String,
+    pub target: Slugged,
+    pub services: AssignedServices,
+    pub app_deployments: AssignedAppDeployments,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct AssignedServices {
+    pub mode: Mode,
+    pub services: Option<Vec<String>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct AssignedAppDeployments {
+    pub mode: Mode,
+    pub app_deployments: Option<Vec<String>>,
+}
+
+/// What every mutation answers with: one of the two.
+#[derive(Debug, Deserialize)]
+pub(super) struct Payload<T> {
+    pub ok: Option<T>,
+    pub error: Option<PayloadError>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct PayloadError {
+    pub message: String,
+    pub input_errors: Option<BTreeMap<String, Option<String>>>,
+    pub details: Option<BTreeMap<String, Option<String>>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct CreatedRole {
+    pub created_member_role: WireRole,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct UpdatedRole {
+    pub updated_role: WireRole,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Assigned {
+    pub updated_member: AssignedMember,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct AssignedMember {
+    pub role: Identified,
+    pub resource_assignment: WireResources,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Invited {
+    pub created_organization_invitation: CreatedInvitation,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct CreatedInvitation {
+    pub email: String,
+    pub role: Identified,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct CreatedToken {
+    /// Straight into a type that neither prints nor serialises.
+    pub private_access_key: SecretString,
+}
+
+/// What a deletion says beyond that it happened is of no interest; of an invitation it would be a secret.
+#[derive(Debug, Deserialize)]
+pub(super) struct Deleted {}

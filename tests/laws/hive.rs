@@ -1,0 +1,358 @@
+//! GraphQL Hive for the laws.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use proptest::prelude::*;
+use proptest::sample::subsequence;
+use rolecall::graphql::Request;
+use rolecall::sandbox::digest;
+use rolecall::sandbox::hive::{
+    AssignedProject, AssignedTarget, Assignment, OWN_CREDENTIAL, Paging, Release, Scope, World, WorldToken,
+};
+use serde_json::Value;
+
+use crate::lawful::{Lawful, LiveSecret, Wish, turn};
+use crate::support::hive::{Console, invitation, member, role, uuid, world};
+
+const CUSTOM: &[&str] = &["Developer", "Release", "Ops"];
+const PERMISSIONS: &[&str] =
+    &["laboratory:describe", "member:describe", "member:modify", "project:describe", "schemaCheck:approve"];
+const TOKEN_PERMISSIONS: &[&str] = &["project:describe", "schemaVersion:publish", "usage:report"];
+const PEOPLE: usize = 6;
+const TITLES: &[&str] = &["backend", "ci pipeline"];
+const PROJECTS: &[&str] = &["shop", "blog", "mobile"];
+const TARGETS: &[&str] = &["production", "staging"];
+
+fn permissions() -> impl Strategy<Value = Vec<&'static str>> {
+    subsequence(PERMISSIONS, 0..=PERMISSIONS.len())
+}
+
+fn role_name() -> impl Strategy<Value = &'static str> {
+    prop_oneof![2 => Just("Admin"), 2 => Just("Viewer"), 2 => Just("Developer"), 1 => Just("Release"), 1 => Just("Ops")]
+}
+
+/// Names, or all of them.
+fn names(known: &'static [&'static str]) -> BoxedStrategy<Option<Vec<&'static str>>> {
+    prop_oneof![1 => Just(None), 2 => subsequence(known, 0..=known.len()).prop_map(Some)].boxed()
+}
+
+/// What of a target: services and app deployments.
+type Grant = Option<(Option<Vec<&'static str>>, Option<Vec<&'static str>>)>;
+/// A tree of grants: projects, in them targets. None stands for all.
+type Tree = Option<Vec<(&'static str, Option<Vec<(&'static str, Grant)>>)>>;
+
+fn tree() -> impl Strategy<Value = Tree> {
+    let grant = || proptest::option::of((names(&["cart", "users"]), names(&["ios-app", "web"])));
+    let target = move |name: &'static str| grant().prop_map(move |grant| (name, grant));
+    let targets = move || {
+        let each: Vec<_> = TARGETS.iter().map(|name| proptest::option::of(target(name))).collect();
+        proptest::option::of(each.prop_map(|targets| targets.into_iter().flatten().collect::<Vec<_>>()))
+    };
+    let projects: Vec<_> = PROJECTS
+        .iter()
+        .map(|slug| proptest::option::of(targets().prop_map(move |targets| (*slug, targets))))
+        .collect();
+    proptest::option::of(projects.prop_map(|projects| projects.into_iter().flatten().collect()))
+}
+
+/// A tree as the platform stores it: a single schema has no services to choose from. Repetition, as another hand may
+/// leave it, means nothing.
+fn stored(tree: &Tree, repeat: bool) -> Assignment {
+    let Some(projects) = tree else { return Scope::All };
+    let words = |names: &Option<Vec<&'static str>>| match names {
+        Some(names) => Scope::Granular(names.iter().rev().map(ToString::to_string).collect()),
+        None => Scope::All,
+    };
+    let mut stored = Vec::new();
+    for (slug, targets) in projects.iter().rev() {
+        let targets = match targets {
+            None => Scope::All,
+            Some(targets) => Scope::Granular(
+                targets
+                    .iter()
+                    .map(|(name, grant)| {
+                        let (services, apps) = match grant {
+                            Some((services, apps)) => (words(services), words(apps)),
+                            None => (Scope::All, Scope::All),
+                        };
+                        let services = if *slug == "blog" { Scope::All } else { services };
+                        AssignedTarget { id: uuid(&format!("{slug}/{name}")), services, app_deployments: apps }
+                    })
+                    .collect(),
+            ),
+        };
+        let project = AssignedProject { id: uuid(slug), targets };
+        if repeat {
+            stored.push(project.clone());
+        }
+        stored.push(project);
+    }
+    Scope::Granular(stored)
+}
+
+/// A tree as it is written in a file.
+fn written(tree: &Tree) -> String {
+    let Some(projects) = tree else { return "all".to_owned() };
+    let words = |field: &str, names: &Option<Vec<&'static str>>| match names {
+        Some(names) if names.is_empty() => String::new(),
+        Some(names) => format!("{field}: [{}], ", names.join(", ")),
+        None => format!("{field}: all, "),
+    };
+    let project = |(slug, targets): &(&str, Option<Vec<(&str, Grant)>>)| {
+        let Some(targets) = targets else { return format!("{slug}: all") };
+        let target = |(name, grant): &(&str, Grant)| match grant {
+            None => format!("{name}: all"),
+            Some((_, apps)) if *slug == "blog" => {
+                format!("{name}: {{ services: all, {} }}", words("app_deployments", apps))
+            }
+            Some((services, apps)) => {
+                format!("{name}: {{ {}{} }}", words("services", services), words("app_deployments", apps))
+            }
+        };
+        format!("{slug}: {{ {} }}", targets.iter().map(target).collect::<Vec<_>>().join(", "))
+    };
+    format!("{{ {} }}", projects.iter().map(project).collect::<Vec<_>>().join(", "))
+}
+
+fn token(index: usize, title: &str, permissions: &[&str], resources: Assignment) -> WorldToken {
+    WorldToken {
+        id: uuid(&format!("token/{index}")),
+        title: title.to_owned(),
+        description: String::new(),
+        permissions: permissions.iter().map(ToString::to_string).collect(),
+        resources,
+        digest: digest(&format!("live-{index}")),
+        first_characters: "hvo1/xxxxx".to_owned(),
+        created_at: "2025-01-01T00:00:00Z".parse().unwrap(),
+    }
+}
+
+fn organisations() -> impl Strategy<Value = World> {
+    let roles: Vec<_> = CUSTOM.iter().map(|_| proptest::option::of(permissions())).collect();
+    let person = (any::<bool>(), role_name(), tree(), any::<bool>());
+    let invited = (any::<bool>(), role_name(), any::<bool>());
+    let keys = proptest::collection::vec(
+        (0..TITLES.len(), subsequence(TOKEN_PERMISSIONS, 0..=TOKEN_PERMISSIONS.len()), tree()),
+        0..3,
+    );
+    let switches = (any::<bool>(), any::<bool>());
+    (roles, proptest::collection::vec(person, PEOPLE), proptest::collection::vec(invited, 2), keys, switches)
+        .prop_map(|(roles, people, invited, keys, (old, gateway))| {
+            let mut world = world();
+            for (name, permissions) in CUSTOM.iter().zip(roles) {
+                if let Some(permissions) = permissions {
+                    role(&mut world, name, &permissions);
+                }
+            }
+            let known =
+                |world: &World, name: &'static str| if world.role(name).is_some() { name } else { "Viewer" };
+            for (index, (there, name, tree, repeat)) in people.into_iter().enumerate() {
+                let name = known(&world, name);
+                if there {
+                    member(&mut world, &format!("u{index}@x.example"), name, stored(&tree, repeat));
+                }
+            }
+            for (index, (there, name, shouted)) in invited.into_iter().enumerate() {
+                // One who may be a member and one who never is.
+                let email = format!("u{}@x.example", PEOPLE - 1 + index);
+                let name = known(&world, name);
+                if there && world.member(&email).is_none() {
+                    invitation(&mut world, &if shouted { email.to_uppercase() } else { email }, name);
+                }
+            }
+            for (index, (title, permissions, tree)) in keys.into_iter().enumerate() {
+                world.tokens.push(token(index, TITLES[title], &permissions, stored(&tree, false)));
+            }
+            world.switches.release = if old { Release::V8_1_2 } else { Release::Newest };
+            world.switches.app_deployments_kept = Some(true);
+            world.switches.gateway = gateway;
+            world
+        })
+}
+
+fn user_wish(index: usize) -> impl Strategy<Value = Option<String>> {
+    let listed = (proptest::option::weighted(0.8, role_name()), proptest::option::weighted(0.8, tree())).prop_map(
+        move |(role, tree)| {
+            let role = role.map(|role| format!(", roles: [{role}]")).unwrap_or_default();
+            let resources = tree.map(|tree| format!(", resources: {}", written(&tree))).unwrap_or_default();
+            Some(format!("{{ email: U{index}@x.example{role}{resources} }}"))
+        },
+    );
+    prop_oneof![
+        2 => Just(None),
+        1 => Just(Some(format!("{{ email: u{index}@x.example, absent: true }}"))),
+        4 => listed,
+    ]
+}
+
+fn role_wish(name: &'static str) -> impl Strategy<Value = Option<String>> {
+    let listed = permissions().prop_map(move |permissions| {
+        let permissions = permissions.join(", ");
+        Some(format!("{{ name: {name}, description: About {name}, permissions: [{permissions}] }}"))
+    });
+    prop_oneof![2 => Just(None), 5 => listed]
+}
+
+fn key_wish(title: &'static str) -> impl Strategy<Value = Option<String>> {
+    let permissions = subsequence(TOKEN_PERMISSIONS, 0..=TOKEN_PERMISSIONS.len());
+    let listed = (permissions, tree()).prop_map(move |(permissions, tree)| {
+        let (permissions, resources) = (permissions.join(", "), written(&tree));
+        let file = title.replace(' ', "-");
+        Some(format!(
+            "{{ name: {title}, permissions: [{permissions}], resources: {resources}, deliver: {{ file: {file} }} }}"
+        ))
+    });
+    prop_oneof![2 => Just(None), 1 => Just(Some(format!("{{ name: {title}, absent: true }}"))), 3 => listed]
+}
+
+impl Lawful for Console {
+    const GAPS: &'static [&'static str] = &["resources of invitations", "provisioned", "access tokens"];
+    const BUSY: &'static [&'static str] = &[
+        "role create",
+        "role replace",
+        "user invite",
+        "user replace",
+        "user contain",
+        "user withdraw",
+        "key create",
+        "key delete",
+    ];
+
+    fn worlds(_: bool) -> BoxedStrategy<World> {
+        organisations().boxed()
+    }
+
+    fn wishes() -> BoxedStrategy<Wish> {
+        let roles: Vec<_> = CUSTOM.iter().map(|name| role_wish(name).boxed()).collect();
+        let users: Vec<_> = (0..=PEOPLE).map(|index| user_wish(index).boxed()).collect();
+        let keys: Vec<_> = TITLES.iter().map(|title| key_wish(title).boxed()).collect();
+        let scope = || prop_oneof![3 => Just("listed"), 1 => Just("all")];
+        (roles, users, keys, (scope(), scope()), any::<bool>(), 0..4_usize)
+            .prop_map(|(roles, users, keys, (all_roles, all_users), reinvite, min_admins)| Wish {
+                head: format!(
+                    "manage: {{ roles: {all_roles}, users: {all_users} }}\nreinvite_expired: {reinvite}"
+                ),
+                lists: vec![
+                    ("roles", roles.into_iter().flatten().collect()),
+                    ("users", users.into_iter().flatten().collect()),
+                    ("keys", keys.into_iter().flatten().collect()),
+                ],
+                min_admins,
+            })
+            .boxed()
+    }
+
+    /// Roles change under their holders while these change roles, and admins change places.
+    fn swaps() -> BoxedStrategy<(World, Wish)> {
+        let names = ["Developer", "Release", "Admin"];
+        let sets = || proptest::collection::vec(permissions(), 2);
+        let moves = proptest::collection::vec((0..names.len(), 0..names.len(), tree()), 2..5);
+        (sets(), sets(), moves, 1..4_usize)
+            .prop_map(move |(before, after, moves, min_admins)| {
+                let mut world = world();
+                let mut roles = Vec::new();
+                for (index, name) in names[..2].iter().enumerate() {
+                    role(&mut world, name, &before[index]);
+                    roles.push(format!("{{ name: {name}, permissions: [{}] }}", after[index].join(", ")));
+                }
+                let mut users = Vec::new();
+                for (index, (from, to, tree)) in moves.into_iter().enumerate() {
+                    let email = format!("u{index}@x.example");
+                    member(&mut world, &email, names[from], stored(&tree, false));
+                    users.push(format!("{{ email: {email}, roles: [{}] }}", names[to]));
+                }
+                (world, Wish { head: String::new(), lists: vec![("roles", roles), ("users", users)], min_admins })
+            })
+            .boxed()
+    }
+
+    fn turned(world: &World, seed: u64) -> World {
+        let mut turned = world.clone();
+        turn(&mut turned.roles, seed);
+        turn(&mut turned.members, seed);
+        turn(&mut turned.invitations, seed);
+        turn(&mut turned.projects, seed);
+        turn(&mut turned.tokens, seed);
+        for member in &mut turned.members {
+            if let Scope::Granular(projects) = &mut member.resources {
+                turn(projects, seed);
+            }
+        }
+        turned
+    }
+
+    fn usable_admins(world: &World) -> usize {
+        world.usable_admins()
+    }
+
+    fn lets_us_in(world: &World) -> bool {
+        let own = world.tokens.iter().find(|token| token.title == "rolecall");
+        OWN_CREDENTIAL.starts_with("Bearer ")
+            && own.is_some_and(|token| token.permissions.iter().any(|permission| permission == "member:modify"))
+    }
+
+    fn access(world: &World) -> BTreeMap<String, BTreeSet<String>> {
+        let members = world.members.iter();
+        let members = members.map(|member| (format!("member {}", member.email), world.access_of(member)));
+        let tokens = world.tokens.iter();
+        let tokens = tokens.map(|token| (format!("token {}", token.id), BTreeSet::from(["works".to_owned()])));
+        members.chain(tokens).collect()
+    }
+
+    fn mails(world: &World) -> Vec<String> {
+        world.mails.iter().map(|mail| mail.to_lowercase()).collect()
+    }
+
+    fn live_secrets(world: &World) -> Vec<LiveSecret> {
+        world
+            .tokens
+            .iter()
+            .map(|token| LiveSecret {
+                id: token.id.clone(),
+                file: token.title.replace(' ', "-"),
+                digest: token.digest.clone(),
+            })
+            .collect()
+    }
+
+    fn break_users(world: &mut World, how: u8) {
+        world.switches.paging = if how.is_multiple_of(5) { Paging::Fixed } else { Paging::Broken };
+        world.switches.member_page_limit = Some(usize::from(how / 5) % 4 + 1);
+    }
+
+    fn emails(world: &World) -> BTreeSet<String> {
+        world.members.iter().map(|member| member.email.to_lowercase()).collect()
+    }
+
+    fn carries_whole_value(request: &Request) -> Result<(), String> {
+        let input = &request.variables["input"];
+        let fields: BTreeSet<&str> = input.as_object().unwrap().keys().map(String::as_str).collect();
+        let expected: BTreeSet<&str> = match request.operation_name {
+            "AssignMemberRole" => ["organization", "memberRole", "member", "resources"].into(),
+            "UpdateMemberRole" => ["memberRole", "name", "description", "selectedPermissions"].into(),
+            "CreateMemberRole" => ["organization", "name", "description", "selectedPermissions"].into(),
+            "CreateOrganizationAccessToken" => {
+                ["organization", "title", "description", "permissions", "resources"].into()
+            }
+            _ => return Ok(()),
+        };
+        if fields != expected {
+            return Err(format!("{} carries {fields:?}", request.operation_name));
+        }
+        lists_are_explicit(&input["resources"])
+    }
+}
+
+/// Where only some are meant, they are listed, even where there are none: a list that is left out means everything.
+fn lists_are_explicit(value: &Value) -> Result<(), String> {
+    match value {
+        Value::Object(fields) => {
+            if value["mode"] == "GRANULAR" && !fields.values().any(Value::is_array) {
+                return Err(format!("no list in {value}"));
+            }
+            fields.values().try_for_each(lists_are_explicit)
+        }
+        Value::Array(items) => items.iter().try_for_each(lists_are_explicit),
+        _ => Ok(()),
+    }
+}

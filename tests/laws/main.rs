@@ -1,0 +1,474 @@
+//! The laws, over generated worlds and wishes, for every provider. `PROPTEST_CASES=5000 cargo test --test laws` looks
+//! harder.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::expect_used, reason = "a test fails by panicking")]
+
+mod bitpanda;
+mod hive;
+mod lawful;
+#[path = "../support/mod.rs"]
+mod support;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex};
+
+use jiff::Timestamp;
+use lawful::{Lawful, LiveSecret, Wish};
+use proptest::prelude::*;
+use proptest::test_runner::{TestCaseError, TestRunner};
+use rolecall::apply::Standing;
+use rolecall::model::{
+    Action, Address, Cause, Change, Completeness, Effect, Entity, HoldReason, OrganizationPlan, Outcome, Seen,
+};
+use rolecall::plan::{PlanInput, plan};
+use rolecall::provider;
+use rolecall::sandbox::digest;
+use support::rig::{Fate, Rig, desired, now};
+
+type Law = Result<(), TestCaseError>;
+
+fn fates() -> impl Strategy<Value = Vec<Fate>> {
+    let fate = prop_oneof![
+        3 => Just(Fate::Fine),
+        1 => Just(Fate::DropBefore),
+        1 => Just(Fate::DropAfter),
+        1 => Just(Fate::Refuse),
+    ];
+    proptest::collection::vec(fate, 0..8)
+}
+
+/// The plan, where there is one: ambiguous keys and the like are findings, and refusals send nothing.
+fn planned<P: Lawful>(rig: &Rig<P>) -> Option<OrganizationPlan> {
+    rig.try_plan().ok().filter(|plan| plan.refusals.is_empty())
+}
+
+/// Cases are few by default, so that the suite stays quick.
+fn config() -> ProptestConfig {
+    let cases = std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(64);
+    ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() }
+}
+
+/// Law 1: planning changes nothing, and asks for nothing that could. That it can't is a compile-fail test.
+fn reading_can_not_write<P: Lawful>(world: P::World, wish: &Wish) -> Law {
+    let rig = P::rig(world, wish);
+    let before = rig.world().clone();
+    let _ = rig.try_plan();
+    prop_assert_eq!(&*rig.world(), &before);
+    prop_assert!(rig.wire.mutations().is_empty());
+    Ok(())
+}
+
+/// Law 2: apply, read, plan again: nothing, but for old keys whose successor has just been delivered, and after those
+/// nothing at all.
+fn applying_converges<P: Lawful>(mut world: P::World, wish: &Wish) -> Law {
+    P::make_knowable(&mut world);
+    let mut rig = P::rig(world, wish);
+    let Some(first) = planned(&rig) else { return Ok(()) };
+    let report = rig.apply_plan(&first).unwrap();
+    prop_assert!(report.all_done(), "{:#?}", report);
+    prop_assert!(
+        !matches!(report.standing, Standing::Diverged(_) | Standing::Unknown(_)),
+        "{:?}",
+        report.standing
+    );
+    let second = rig.try_plan().unwrap();
+    let only_superseded = |change: &Change| matches!(change.cause, Cause::Superseded { .. });
+    prop_assert!(second.sealed.changes.iter().all(only_superseded), "{:#?}", second.sealed);
+    rig.apply_plan(&second).unwrap();
+    let third = rig.try_plan().unwrap();
+    prop_assert!(third.sealed.mutations.is_empty(), "{:#?}", third.sealed);
+    Ok(())
+}
+
+/// Law 3: the sealed part doesn't depend on the order of lists and pages, nor on the time of day.
+fn the_same_world_and_wish_give_the_same_seal<P: Lawful>(world: P::World, wish: &Wish, seed: u64) -> Law {
+    let other = P::rig(P::turned(&world, seed), &wish.turned(seed));
+    let one = P::rig(world, wish);
+    let later: Timestamp = "2026-11-21T23:04:05Z".parse().unwrap();
+    let caller = provider::of(P::NAME).own_key(&P::credential());
+    let seal = |rig: &Rig<P>, now: Timestamp| {
+        let input = PlanInput {
+            desired: &rig.desired,
+            live: &rig.read().unwrap(),
+            facts: &rig.ledger.facts(),
+            rules: provider::rules(P::NAME),
+            host: "sandbox",
+            asserted: &BTreeSet::new(),
+            only: None,
+            caller: caller.as_ref(),
+            now,
+        };
+        plan(&input).map(|planned| planned.plan.seal).map_err(|findings| findings.len())
+    };
+    prop_assert_eq!(seal(&one, now()), seal(&other, later));
+    Ok(())
+}
+
+/// Law 4: every update carries the whole value; what the file says is so afterwards, and what it doesn't say is as it
+/// was.
+fn updates_carry_whole_values<P: Lawful>(world: P::World, wish: &Wish) -> Law {
+    let mut rig = P::rig(world, wish);
+    let Some(plan) = planned(&rig) else { return Ok(()) };
+    let before = rig.read().unwrap();
+    rig.apply_plan(&plan).unwrap();
+    let after = rig.read().unwrap();
+    for request in rig.wire.mutations() {
+        if let Err(why) = P::carries_whole_value(&request) {
+            return Err(TestCaseError::fail(why));
+        }
+    }
+    let changed: BTreeSet<&Address> = plan.sealed.changes.iter().map(|change| &change.address).collect();
+    let held: BTreeSet<&Address> = plan.sealed.holds.iter().map(|hold| &hold.address).collect();
+    for was in &before.users.items {
+        let is = after.users.items.iter().find(|user| user.id == was.id).unwrap();
+        prop_assert_eq!((&is.first_name, &is.last_name, &is.phone), (&was.first_name, &was.last_name, &was.phone));
+        let address = Address::user(&was.email);
+        if !changed.contains(&address) {
+            prop_assert_eq!(is, was);
+            continue;
+        }
+        let wished = rig.desired.users.iter().find(|wish| wish.email == was.email && !wish.absent);
+        let Some(wished) = wished.filter(|_| !held.contains(&address)) else { continue };
+        prop_assert_eq!(&is.roles, wished.roles.as_ref().unwrap_or(&was.roles));
+        if wished.resources.is_none() {
+            prop_assert_eq!(&is.resources, &was.resources);
+        }
+    }
+    for was in before.roles() {
+        let address = Address::role(&was.name);
+        let is = after.role(&was.name);
+        let wished = rig.desired.roles.iter().find(|wish| wish.name == was.name && !wish.absent);
+        match wished {
+            _ if !changed.contains(&address) => prop_assert_eq!(is, Some(was)),
+            Some(wished) => {
+                let is = is.unwrap();
+                prop_assert_eq!(&is.description, wished.description.as_ref().unwrap_or(&was.description));
+                if wished.permissions.is_none() {
+                    prop_assert_eq!(&is.permissions, &was.permissions);
+                }
+            }
+            None => prop_assert!(is.is_none()),
+        }
+    }
+    Ok(())
+}
+
+/// Law 5: after every request, whatever becomes of it: enough admins, our own access, and no access interrupted that
+/// live had and the finished plan gives.
+fn every_step_is_safe<P: Lawful>(world: P::World, wish: &Wish, fates: &[Fate]) -> Law {
+    let mut rig = P::rig(world.clone(), wish);
+    let Some(plan) = planned(&rig) else { return Ok(()) };
+    let floor = wish.min_admins.min(P::usable_admins(&world));
+    let mut undisturbed = P::rig(world.clone(), wish);
+    undisturbed.apply_plan(&plan).unwrap();
+    let (start, end) = (P::access(&world), P::access(&undisturbed.world()));
+    let nothing = BTreeSet::new();
+    let kept: BTreeMap<String, BTreeSet<String>> = start
+        .iter()
+        .map(|(who, had)| (who.clone(), had.intersection(end.get(who).unwrap_or(&nothing)).cloned().collect()))
+        .collect();
+    let broken = Arc::new(Mutex::new(None));
+    let found = Arc::clone(&broken);
+    rig.wire.watch(Arc::new(move |world: &P::World| {
+        let mut problem = None;
+        if P::usable_admins(world) < floor {
+            problem = Some(format!("{} admins of {floor}", P::usable_admins(world)));
+        }
+        if !P::lets_us_in(world) {
+            problem = Some("locked out".to_owned());
+        }
+        let now = P::access(world);
+        for (who, kept) in &kept {
+            let has = now.get(who).unwrap_or(&nothing);
+            if let Some(lost) = kept.difference(has).next() {
+                problem = Some(format!("{who} lost {lost}, which was to stay"));
+            }
+        }
+        if let Some(problem) = problem {
+            found.lock().unwrap().get_or_insert(problem);
+        }
+    }));
+    rig.wire.doom(fates);
+    rig.apply_plan(&plan).unwrap();
+    let problem = broken.lock().unwrap().clone();
+    prop_assert!(problem.is_none(), "{:?}\n{:#?}", problem, plan.sealed.mutations);
+    Ok(())
+}
+
+/// Whether everybody was mailed once at most, and no key lives whose secret is lost.
+fn nothing_doubled_or_lost<P: Lawful>(rig: &Rig<P>, before: &P::World) -> Law {
+    let mails = P::mails(&rig.world());
+    let once: BTreeSet<&String> = mails.iter().collect();
+    prop_assert_eq!(mails.len(), once.len(), "{:?}", &mails);
+    let old: BTreeSet<String> = P::live_secrets(before).into_iter().map(|key| key.id).collect();
+    for LiveSecret { id, file, digest: kept } in P::live_secrets(&rig.world()) {
+        if !old.contains(&id) {
+            let secret = rig.delivered(&file).unwrap_or_default();
+            let secret = secret_part(&secret);
+            prop_assert_eq!(&digest(&secret), &kept, "{} is live and its secret is lost", id);
+        }
+    }
+    Ok(())
+}
+
+/// Of a key that carries its id, the part that the platform keeps a digest of.
+fn secret_part(key: &str) -> String {
+    use base64::Engine as _;
+    let inner =
+        key.strip_prefix("hvo1/").and_then(|text| base64::engine::general_purpose::STANDARD.decode(text).ok());
+    let inner = inner.and_then(|bytes| String::from_utf8(bytes).ok());
+    inner
+        .and_then(|text| text.split_once(':').map(|(_, secret)| secret.to_owned()))
+        .unwrap_or_else(|| key.to_owned())
+}
+
+/// Law 6: die anywhere, and the next runs converge with one mail a person and no live key whose secret is lost.
+fn dying_anywhere_loses_nothing<P: Lawful>(world: P::World, wish: &Wish, at: usize, after: bool) -> Law {
+    let mut rig = P::rig(world.clone(), wish);
+    let Some(plan) = planned(&rig) else { return Ok(()) };
+    let mut fates = vec![Fate::Fine; at];
+    fates.push(if after { Fate::KillAfter } else { Fate::KillBefore });
+    rig.wire.doom(&fates);
+    let _ = rig.apply_plan(&plan);
+    rig.wire.doom(&[]);
+    for _ in 0..3 {
+        let Some(plan) = planned(&rig) else { return Ok(()) };
+        rig.apply_plan(&plan).unwrap();
+    }
+    let last = rig.try_plan().unwrap();
+    prop_assert!(last.sealed.mutations.is_empty(), "{:#?}", last.sealed);
+    nothing_doubled_or_lost(&rig, &world)
+}
+
+/// Laws 5 and 6 for answers that are lost or refused: the next runs converge all the same.
+fn failures_are_made_good_by_later_runs<P: Lawful>(world: P::World, wish: &Wish, fates: &[Fate]) -> Law {
+    let mut rig = P::rig(world.clone(), wish);
+    rig.wire.doom(fates);
+    for _ in 0..5 {
+        let Some(plan) = planned(&rig) else { return Ok(()) };
+        let report = rig.apply_plan(&plan).unwrap();
+        let honest = report.all_done()
+            || !matches!(report.standing, Standing::Converged { .. })
+            || report.steps.iter().any(|step| step.outcome != Outcome::Done);
+        prop_assert!(honest);
+        rig.wire.doom(&[]);
+    }
+    let last = rig.try_plan().unwrap();
+    prop_assert!(last.sealed.mutations.is_empty(), "{:#?}", last.sealed);
+    nothing_doubled_or_lost(&rig, &world)
+}
+
+/// Law 7: a list that isn't whole is never taken for one; nothing rests on a broken one, and everybody whom that keeps
+/// from being planned is named.
+fn a_broken_list_proves_nothing<P: Lawful>(mut world: P::World, wish: &Wish, how: u8) -> Law {
+    P::break_users(&mut world, how);
+    let there = P::emails(&world);
+    let rig = P::rig(world, wish);
+    let live = rig.read().unwrap();
+    let listed: BTreeSet<String> = live.users.items.iter().map(|user| user.email.key().to_owned()).collect();
+    if live.users.completeness == Completeness::Proven {
+        prop_assert!(there.is_subset(&listed), "proven complete, and lacks {:?}", there.difference(&listed));
+    }
+    if !live.users.completeness.is_broken() {
+        return Ok(());
+    }
+    let Ok(plan) = rig.try_plan() else { return Ok(()) };
+    for change in &plan.sealed.changes {
+        let is_user = matches!(change.entity(), Some(Entity::User(_)));
+        let removal = change.cause == Cause::NotListed && change.action != Action::Withdraw;
+        let rests = change.action == Action::Invite || (is_user && removal);
+        prop_assert!(!rests, "{:#?}", change);
+    }
+    for wish in &rig.desired.users {
+        let seen = listed.contains(wish.email.key());
+        let held = plan.sealed.holds.iter().any(|hold| {
+            hold.address.name == wish.email.key() && matches!(hold.reason, HoldReason::Unreadable { .. })
+        });
+        let withdrawn = plan
+            .sealed
+            .changes
+            .iter()
+            .any(|change| change.action == Action::Withdraw && change.address.name == wish.email.key());
+        prop_assert!(seen || held || withdrawn, "{} is silently absent", wish.email);
+    }
+    Ok(())
+}
+
+/// Law 7: what the API doesn't show is said, and never taken for equal.
+fn what_can_not_be_read_is_said<P: Lawful>(world: P::World, wish: &Wish) -> Law {
+    let rig = P::rig(world, wish);
+    let Ok(plan) = rig.try_plan() else { return Ok(()) };
+    for gap in P::GAPS.iter().chain(&["ledger"]) {
+        prop_assert!(plan.gaps.iter().any(|said| said.what.contains(gap)), "{} isn't said", gap);
+    }
+    for change in &plan.sealed.changes {
+        let (Some(Entity::User(before)), Some(Entity::User(after))) = (&change.before, &change.after) else {
+            continue;
+        };
+        let back = before.enabled == Seen::Unreadable && after.enabled == Seen::Known(true);
+        prop_assert_eq!(back, change.effects.contains(&Effect::MayReEnable));
+    }
+    Ok(())
+}
+
+/// Law 9: every change has its calls, and none that the provider doesn't know; an order that can be run; keys are never
+/// changed in place.
+fn only_what_the_provider_can_do_is_planned<P: Lawful>(world: P::World, wish: &Wish) -> Law {
+    let rig = P::rig(world, wish);
+    let Ok(plan) = rig.try_plan() else { return Ok(()) };
+    for change in &plan.sealed.changes {
+        let calls: Vec<_> = plan.sealed.mutations.iter().filter(|m| m.change == change.address).collect();
+        prop_assert_eq!(calls.iter().filter(|call| !call.interim).count(), 1, "{:#?}", change);
+        for call in calls {
+            prop_assert!(provider::of(P::NAME).document(&call.operation).is_some());
+        }
+        if let (Some(Entity::Key(after)), Some(Entity::Key(before))) = (&change.after, &change.before)
+            && change.action != Action::Create
+        {
+            prop_assert_eq!((&before.roles, before.expires), (&after.roles, after.expires));
+        }
+    }
+    for (index, mutation) in plan.sealed.mutations.iter().enumerate() {
+        prop_assert_eq!(plan.mutation(&mutation.id), Some(mutation));
+        let earlier: BTreeSet<&String> = plan.sealed.mutations[..index].iter().map(|m| &m.id).collect();
+        let waits = mutation.after.iter().chain(&mutation.needs);
+        prop_assert!(waits.into_iter().all(|id| earlier.contains(id)), "an order that can't be run");
+        let made: BTreeSet<&Address> = plan.sealed.mutations[..index].iter().map(|m| &m.change).collect();
+        prop_assert!(mutation.references().iter().all(|address| made.contains(address)), "an id from nowhere");
+    }
+    Ok(())
+}
+
+/// A saved plan is read back as it was.
+fn a_plan_survives_being_saved<P: Lawful>(world: P::World, wish: &Wish) -> Law {
+    let rig = P::rig(world, wish);
+    let Ok(plan) = rig.try_plan() else { return Ok(()) };
+    let saved: serde_json::Value = serde_json::from_str(&serde_json::to_string(&plan).unwrap()).unwrap();
+    prop_assert!(rolecall::plan::verify(&saved).is_ok());
+    let back: OrganizationPlan = serde_json::from_value(saved).unwrap();
+    prop_assert_eq!(&back, &plan);
+    Ok(())
+}
+
+/// The generators reach what the laws are about. A law over worlds in which nothing happens says nothing.
+fn the_generated_worlds_have_something_to_do<P: Lawful>() {
+    use proptest::strategy::ValueTree;
+    let mut runner = TestRunner::deterministic();
+    let mut seen: BTreeMap<String, usize> = BTreeMap::new();
+    for _ in 0..200 {
+        let world = P::worlds(false).new_tree(&mut runner).unwrap().current();
+        let wish = P::wishes().new_tree(&mut runner).unwrap().current();
+        let _ = desired(&format!("{}{}", P::HEAD, wish.body()));
+        match P::rig(world, &wish).try_plan() {
+            Ok(plan) if plan.refusals.is_empty() => {
+                *seen.entry("plans".to_owned()).or_default() += 1;
+                for change in &plan.sealed.changes {
+                    *seen.entry(format!("{} {}", change.address.kind.as_str(), change.action)).or_default() += 1;
+                }
+                let relies = plan.sealed.mutations.iter().any(|mutation| !mutation.after.is_empty());
+                *seen.entry("relies".to_owned()).or_default() += usize::from(relies);
+            }
+            Ok(_) => *seen.entry("refused".to_owned()).or_default() += 1,
+            Err(findings) => {
+                *seen.entry("findings".to_owned()).or_default() += 1;
+                *seen.entry(format!("finding {}", findings[0].code)).or_default() += 1;
+            }
+        }
+    }
+    for what in ["plans", "refused", "findings", "relies"].iter().chain(P::BUSY) {
+        assert!(seen.get(*what).is_some_and(|count| *count >= 3), "{what}: {seen:#?}");
+    }
+    assert!(seen["plans"] >= 60, "{seen:#?}");
+}
+
+macro_rules! laws {
+    ($module:ident, $platform:ty) => {
+        mod $module {
+            use super::*;
+            type P = $platform;
+
+            proptest! {
+                #![proptest_config(config())]
+
+                #[test]
+                fn reading_can_not_write(world in P::worlds(true), wish in P::wishes()) {
+                    super::reading_can_not_write::<P>(world, &wish)?;
+                }
+
+                #[test]
+                fn applying_converges(world in P::worlds(true), wish in P::wishes()) {
+                    super::applying_converges::<P>(world, &wish)?;
+                }
+
+                #[test]
+                fn the_same_world_and_wish_give_the_same_seal(world in P::worlds(true), wish in P::wishes(), seed in any::<u64>()) {
+                    super::the_same_world_and_wish_give_the_same_seal::<P>(world, &wish, seed)?;
+                }
+
+                #[test]
+                fn updates_carry_whole_values(world in P::worlds(true), wish in P::wishes()) {
+                    super::updates_carry_whole_values::<P>(world, &wish)?;
+                }
+
+                #[test]
+                fn every_step_is_safe((world, wish) in P::turbulent(), fates in fates()) {
+                    super::every_step_is_safe::<P>(world, &wish, &fates)?;
+                }
+
+                #[test]
+                fn dying_anywhere_loses_nothing(world in P::worlds(false), wish in P::wishes(), at in 0..8_usize, after in any::<bool>()) {
+                    super::dying_anywhere_loses_nothing::<P>(world, &wish, at, after)?;
+                }
+
+                #[test]
+                fn failures_are_made_good_by_later_runs(world in P::worlds(false), wish in P::wishes(), fates in fates()) {
+                    super::failures_are_made_good_by_later_runs::<P>(world, &wish, &fates)?;
+                }
+
+                #[test]
+                fn a_broken_list_proves_nothing(world in P::worlds(true), wish in P::wishes(), how in any::<u8>()) {
+                    super::a_broken_list_proves_nothing::<P>(world, &wish, how)?;
+                }
+
+                #[test]
+                fn what_can_not_be_read_is_said(world in P::worlds(true), wish in P::wishes()) {
+                    super::what_can_not_be_read_is_said::<P>(world, &wish)?;
+                }
+
+                #[test]
+                fn only_what_the_provider_can_do_is_planned(world in P::worlds(true), wish in P::wishes()) {
+                    super::only_what_the_provider_can_do_is_planned::<P>(world, &wish)?;
+                }
+
+                #[test]
+                fn a_plan_survives_being_saved(world in P::worlds(true), wish in P::wishes()) {
+                    super::a_plan_survives_being_saved::<P>(world, &wish)?;
+                }
+            }
+
+            #[test]
+            fn the_generated_worlds_have_something_to_do() {
+                super::the_generated_worlds_have_something_to_do::<P>();
+            }
+        }
+    };
+}
+
+laws!(bitpanda_laws, support::bitpanda::Custody);
+laws!(hive_laws, support::hive::Console);
+
+proptest! {
+    #![proptest_config(config())]
+
+    /// No text makes reading a file panic, and none is accepted without being understood.
+    #[test]
+    fn any_text_gives_findings_or_a_wish(text in "(?s).{0,400}", cut in 0..400_usize, hive in any::<bool>()) {
+        use rolecall::desired::{Source, check_source};
+        let (wish, findings) = check_source(&Source::inline("x.yaml", text.clone()), provider::rules);
+        prop_assert!(wish.is_some() || !findings.is_empty());
+        let example = support::cli::example(if hive { "hive.yaml" } else { "bitpanda.yaml" });
+        let at = (0..=cut.min(example.len())).rev().find(|at| example.is_char_boundary(*at)).unwrap_or(0);
+        let spliced = format!("{}{text}{}", &example[..at], &example[at..]);
+        let (wish, findings) = check_source(&Source::inline("x.yaml", spliced), provider::rules);
+        prop_assert!(wish.is_some() || !findings.is_empty());
+    }
+}
