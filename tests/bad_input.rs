@@ -24,10 +24,83 @@ fn utf16(text: &str) -> Vec<u8> {
     units.flat_map(u16::to_le_bytes).collect()
 }
 
+/// Cases of Hive's own fields.
+fn hive_cases() -> Vec<(&'static str, Vec<u8>)> {
+    use support::hive::HEAD;
+    let text = |body: &str| format!("{HEAD}{body}\n").into_bytes();
+    vec![
+        (
+            "hive_roles",
+            text(
+                "containment_role: viewer
+roles:
+  - { name: Admin, permissions: [] }
+  - { name: developer, permissions: [] }
+  - { name: X, permissions: [] }
+  - { name: Good, description: x, permissions: [] }
+  - { name: Twice, permissions: [] }
+  - { name: Twice, description: About }
+  - { name: Gone, absent: true, permissions: [a] }
+  - { name: Words, permissions: project:describe }",
+            ),
+        ),
+        (
+            "hive_users",
+            text(
+                "roles: [{ name: Gone, absent: true }]
+users:
+  - { email: two@x.example, roles: [Admin, Viewer] }
+  - { email: none@x.example, roles: [] }
+  - { email: gone@x.example, roles: [Gone] }
+  - { email: absent@x.example, absent: true, roles: [Viewer], resources: all }
+  - { email: enabled@x.example, enabled: true }
+  - { email: Twice@x.example }
+  - { email: twice@x.example }
+  - { email: pinned@x.example, id: a }
+  - { email: pinned@x.example, id: b }",
+            ),
+        ),
+        (
+            "hive_resources",
+            text(
+                "users:
+  - { email: a@x.example, resources: everything }
+  - { email: b@x.example, resources: [shop] }
+  - { email: c@x.example, resources: { shop: production } }
+  - { email: d@x.example, resources: { shop: { production: { service: all } } } }
+  - { email: e@x.example, resources: { shop: { production: { services: users } } } }
+  - { email: f@x.example, resources: { shop: { production: { app_deployments: [web app, ok, 7] } } } }
+  - { email: g@x.example, resources: { shop: all, shop: all } }
+  - { email: h@x.example, resources: { shop: } }
+  - { email: i@x.example, resources: { 7: all } }
+  - email: j@x.example
+    resources:",
+            ),
+        ),
+        (
+            "hive_keys",
+            text(
+                "keys:
+  - { name: x }
+  - { name: ci/publish }
+  - { name: twice, deliver: { file: a } }
+  - { name: twice, deliver: { file: a } }
+  - { name: gone, absent: true, permissions: [a], resources: all, deliver: { file: b } }
+  - { name: roles, roles: [Admin] }
+  - { name: expires, expires: 2030-01-01T00:00:00Z }",
+            ),
+        ),
+        ("hive_containment", text("containment_role: Parked\nroles: [{ name: Parked, permissions: [a] }]")),
+        ("hive_fields_of_another_provider", text("own: { key: x }\nguardrails: { protected: [team/x, role/y] }")),
+    ]
+}
+
 /// Small cases, in one snapshot each: a name, and the file.
 fn cases() -> Vec<(&'static str, Vec<u8>)> {
     let text = |text: String| text.into_bytes();
-    vec![
+    let mut cases = hive_cases();
+    cases.extend([
+        ("bad_protected_kind", text(format!("{HEAD}guardrails: {{ protected: [team/x] }}\n"))),
         ("absent_with_values", text(user("absent: true, roles: [ADMIN], enabled: true"))),
         (
             "bad_email",
@@ -121,7 +194,8 @@ fn cases() -> Vec<(&'static str, Vec<u8>)> {
             )),
         ),
         ("yes_for_true", text(user("enabled: yes"))),
-    ]
+    ]);
+    cases
 }
 
 #[test]

@@ -35,6 +35,48 @@ fn the_help_of_every_verb() {
 }
 
 #[test]
+fn the_hive_example_is_planned_applied_and_in_sync() {
+    let env = Env::new();
+    env.write("hive.yaml", support::cli::example("hive.yaml"));
+    let planned = env.run(&["plan", "--sandbox", "--out", "plan.json", "--show-mutations", "hive.yaml"]);
+    insta::assert_snapshot!("hive_plan", planned.all());
+    insta::assert_snapshot!("hive_drift", env.run(&["drift", "--sandbox", "hive.yaml"]).all());
+    let applied = env.run(&["apply", "--sandbox", "--plan", "plan.json", "hive.yaml"]);
+    let secret = env.read(".rolecall/sandbox/delivered/acme/keys/ci-publisher.key");
+    assert!(secret.starts_with("hvo1/"), "{}", secret.len());
+    assert!(!applied.all().contains(&secret));
+    insta::assert_snapshot!("hive_apply", applied.all().replace(&minted_id(&applied.stdout), "$MINTED"));
+    let again = env.run(&["plan", "--sandbox", "--detailed-exitcode", "hive.yaml"]);
+    assert_eq!(again.code, 0, "{}", again.all());
+    let ledger = env.read(".rolecall/sandbox/ledger/hive-acme.jsonl");
+    assert!(!ledger.contains(&secret) && !ledger.contains(secret.trim_start_matches("hvo1/")));
+}
+
+/// The id of the one token that was minted.
+fn minted_id(said: &str) -> String {
+    let line = said.lines().find(|line| line.contains("key/ci-publisher") && line.contains("done")).unwrap();
+    line.split_whitespace().last().unwrap().to_owned()
+}
+
+#[test]
+fn a_hive_of_ones_own_is_named_with_its_path() {
+    let mut env = Env::new();
+    let server = env.serve(&["--provider", "hive", "--set", "release=8.1.2"]);
+    let file = support::cli::example("hive.yaml").replace("https://api.graphql-hive.com/graphql", &server.url);
+    env.write("hive.yaml", &file);
+    let key = rolecall::sandbox::own_credential(rolecall::model::ProviderName::Hive);
+    env.set("HIVE_TOKEN", key);
+    env.set("ROLECALL_ALLOWED_HOSTS", "127.0.0.1");
+    let said = env.run(&["plan", "hive.yaml"]);
+    assert_eq!(said.code, 0, "{}", said.all());
+    assert!(!said.all().contains(key));
+    env.set("HIVE_TOKEN", "hvo1/bm9uZTpub25l");
+    let said = env.run(&["plan", "hive.yaml"]);
+    assert_eq!(said.code, 6, "{}", said.all());
+    assert!(said.stderr.contains("organization:describe"), "{}", said.stderr);
+}
+
+#[test]
 fn the_example_plans_against_the_sandbox() {
     let env = Env::with_example();
     insta::assert_snapshot!(

@@ -183,7 +183,9 @@ fn hive_has_one_query_with_the_type_of_projects_and_one_without() {
 /// An invitation's id contains the code that redeems it, and its deletion answers with the id.
 #[test]
 fn hive_documents_never_ask_for_the_id_of_an_invitation() {
-    for (release, schema) in [("newest", committed("hive-newest.graphql")), ("8.1.2", committed("hive-8.1.2.graphql"))] {
+    for (release, schema) in
+        [("newest", committed("hive-newest.graphql")), ("8.1.2", committed("hive-8.1.2.graphql"))]
+    {
         let queries = hive::QUERIES.iter().map(|query| (query.name, query.text));
         let mutations = hive::MUTATIONS.iter().map(|(_, mutation)| (mutation.name, mutation.text));
         for (name, text) in queries.chain(mutations).filter(|(name, _)| *name != "DeleteAccessToken") {

@@ -24,6 +24,11 @@ fn the_committed_schemas_are_current() {
     }
 }
 
+/// A Hive file with this in it.
+fn hive(body: &str) -> String {
+    format!("{}{body}", support::hive::HEAD)
+}
+
 fn file_schema() -> jsonschema::Validator {
     let schema: Value = serde_json::from_str(&schema_text(rolecall::cli::SchemaName::File)).unwrap();
     jsonschema::validator_for(&schema).unwrap()
@@ -59,6 +64,17 @@ fn what_validate_accepts_the_schema_accepts() {
         HEAD.replace("https://tapi-sandbox.trustology-test.com/graphql", "{ env: ENDPOINT }"),
         HEAD.replace("{ env: KEY }", "{ command: [pass, show, key] }"),
         HEAD.replace("{ env: KEY }", "{ file: /run/secrets/key }"),
+        example("hive.yaml"),
+        hive(""),
+        hive("users: [{ email: a@x.example, resources: {} }, { email: b@x.example, resources: { shop: {} } }]"),
+        hive(
+            "users: [{ email: a@x.example, id: x, roles: [Admin], resources: { shop: { p: { services: [] } } } }]",
+        ),
+        hive(
+            "roles: [{ name: One, description: \"two\\nlines\", permissions: [] }, { name: Gone, absent: true }]",
+        ),
+        hive("keys: [{ name: a b, id: x, absent: true }]\nmanage: { roles: all }\ncontainment_role: Parked"),
+        hive("guardrails: { protected: [role/Developer, user/a@x.example] }"),
     ];
     for yaml in accepted {
         assert!(validates(&yaml), "validate refuses\n{yaml}");
@@ -112,6 +128,26 @@ fn what_the_schema_can_refuse_it_refuses_as_validate_does() {
         format!("{HEAD}guardrails: {{ min_admins: 1.5 }}"),
         format!("{HEAD}guardrails: {{ protected: [jane] }}"),
         format!("{HEAD}reinvite_expired: maybe"),
+        format!("{HEAD}roles: []"),
+        hive("own: { key: x }"),
+        hive("users: [{ email: a@x.example, enabled: true }]"),
+        hive("users: [{ email: a@x.example, roles: [] }]"),
+        hive("users: [{ email: a@x.example, roles: [A, B] }]"),
+        hive("users: [{ email: a@x.example, absent: true, resources: all }]"),
+        hive("users: [{ email: a@x.example, resources: everything }]"),
+        hive("users: [{ email: a@x.example, resources: [shop] }]"),
+        hive("users: [{ email: a@x.example, resources: { shop: production } }]"),
+        hive("users: [{ email: a@x.example, resources: { shop: { p: { service: all } } } }]"),
+        hive("users: [{ email: a@x.example, resources: { shop: { p: { services: users } } } }]"),
+        hive("users: [{ email: a@x.example, resources: { shop: { p: { app_deployments: [a b] } } } }]"),
+        hive("roles: [{ permissions: [] }]"),
+        hive("roles: [{ name: Gone, absent: true, permissions: [] }]"),
+        hive("roles: [{ name: x }]"),
+        hive("roles: [{ name: small }]"),
+        hive("roles: [{ name: Admin }]"),
+        hive("keys: [{ name: a/b }]"),
+        hive("keys: [{ name: ci, expires: 2030-01-01T00:00:00Z }]"),
+        hive("containment_role: Viewer"),
     ];
     for yaml in refused {
         assert!(!validates(&yaml), "validate accepts\n{yaml}");

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 
 use clap::Args;
 use secrecy::{ExposeSecret, SecretString};
+use serde_json::json;
 use tokio::net::TcpListener;
 
 use super::embedded;
@@ -20,11 +21,14 @@ use crate::sandbox::{Fault, own_credential, seed_names, serve};
 #[derive(Clone, Debug, Args)]
 #[command(after_help = "Examples:
   rolecall sandbox --provider bitpanda --listen 127.0.0.1:4100
+  rolecall sandbox --provider hive --set release=8.1.2 --set paging=broken
   rolecall sandbox --set page-size=2 --set quorum=true
   rolecall sandbox --fault status=503@listUsers*2 --fault drop-after@createOrgApiKey
 
 Switches of bitpanda: page-size, introspection, invitees (hidden, shown), expiry-millis, quorum, clears-unsent,
 duplicate-key-names, duplicate-invite (refused, resent), count-off-by, refusal (http401, http403, errors)
+Switches of hive: release (8.1.2, newest), paging (fixed, broken), member-page-limit, gateway, mail, introspection,
+app-deployments-kept, invitation-window
 Faults: KIND[@FIELD][*TIMES]; latency=MS, status=CODE, rate-limit=SECONDS, drop-before, drop-after, errors, partial,
 html, truncate")]
 pub(super) struct SandboxArgs {
@@ -54,6 +58,18 @@ fn provider_name(word: &str) -> Result<ProviderName, String> {
     })
 }
 
+/// Something to ask a seed for.
+fn sample_query(provider: ProviderName) -> &'static str {
+    match provider {
+        ProviderName::Bitpanda => {
+            "{ organisationManagement { id listUsers { total items { userTrustId email roles } } } }"
+        }
+        ProviderName::Hive => {
+            "{ organization(reference: {bySelector: {organizationSlug: \"acme\"}}) { members { edges { node { user { email } role { name } } } } } }"
+        }
+    }
+}
+
 pub(super) async fn sandbox(args: &SandboxArgs, out: &mut Out) -> Result<Exit, Failure> {
     if !args.listen.ip().is_loopback() {
         return Err(Failure::error(format!("{} isn't loopback", args.listen))
@@ -76,8 +92,9 @@ pub(super) async fn sandbox(args: &SandboxArgs, out: &mut Out) -> Result<Exit, F
         provider::of(args.provider).credential_value(&SecretString::from(own_credential(args.provider)));
     let credential = credential.expose_secret();
     out.result(&format!("http://{address}/graphql\n{header}: {credential}\n"));
+    let query = json!({ "query": sample_query(args.provider) });
     out.talk(&format!(
-        "The sandbox of {} serves {organization}. Stop it with Ctrl-C. For example:\n\n  curl -s http://{address}/graphql -H 'content-type: application/json' -H '{header}: {credential}' \\\n    -d '{{\"query\":\"{{ organisationManagement {{ id listUsers {{ total items {{ userTrustId email roles }} }} }} }}\"}}'\n\nFor rolecall itself, as `endpoint` of a file: ROLECALL_ALLOWED_HOSTS={}\n",
+        "The sandbox of {} serves {organization}. Stop it with Ctrl-C. For example:\n\n  curl -s http://{address}/graphql -H 'content-type: application/json' -H '{header}: {credential}' \\\n    -d '{query}'\n\nFor rolecall itself, as `endpoint` of a file: ROLECALL_ALLOWED_HOSTS={}\n",
         args.provider,
         address.ip()
     ));

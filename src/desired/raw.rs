@@ -9,14 +9,16 @@ use serde::de::{Deserializer, IntoDeserializer, MapAccess, Visitor, value::MapAc
 
 use super::field::Field;
 
-/// Text with a form of its own. The form is in the schema for editors; the check says what is wrong.
-macro_rules! text {
+/// A form that text has, for editors.
+macro_rules! schema {
     ($(#[$doc:meta])* $name:ident: $schema:tt) => {
         $(#[$doc])*
-        #[derive(Clone, Debug, Deserialize)]
-        #[serde(transparent)]
-        pub struct $name(pub String);
+        #[derive(Clone, Copy, Debug)]
+        pub struct $name;
 
+        schema!(impl $name: $schema);
+    };
+    (impl $name:ident: $schema:tt) => {
         impl JsonSchema for $name {
             fn schema_name() -> Cow<'static, str> {
                 stringify!($name).trim_end_matches("Text").into()
@@ -26,6 +28,18 @@ macro_rules! text {
                 json_schema!($schema)
             }
         }
+    };
+}
+
+/// Text with a form of its own. The form is in the schema for editors; the check says what is wrong.
+macro_rules! text {
+    ($(#[$doc:meta])* $name:ident: $schema:tt) => {
+        $(#[$doc])*
+        #[derive(Clone, Debug, Deserialize)]
+        #[serde(transparent)]
+        pub struct $name(pub String);
+
+        schema!(impl $name: $schema);
     };
 }
 
@@ -51,6 +65,27 @@ text! {
         "type": "string",
         "pattern": r"^[^\u0000-\u0009\u000b-\u001f\u007f-\u009f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]*$",
     }
+}
+
+schema! {
+    /// The name of a Hive role, by its server's rules.
+    RoleNameText: {
+        "type": "string", "minLength": 2, "maxLength": 64, "not": { "enum": ["Admin", "Viewer"] },
+        "pattern": r"^[^a-z\s]",
+    }
+}
+
+schema! {
+    /// The title of a Hive access token, by its server's rules.
+    TitleText: {
+        "type": "string", "minLength": 2, "maxLength": 100,
+        "pattern": "^[a-zA-Z0-9_-][ a-zA-Z0-9_-]*[a-zA-Z0-9_-]$",
+    }
+}
+
+schema! {
+    /// The name of a Hive app deployment, by its server's rules.
+    AppDeploymentText: { "type": "string", "pattern": "^[a-zA-Z0-9_-]{1,64}$" }
 }
 
 text! {

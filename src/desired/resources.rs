@@ -12,7 +12,7 @@ use serde::de::{Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 
 use super::check::Checker;
 use super::field::Field;
-use super::raw::NameText;
+use super::raw::{AppDeploymentText, NameText};
 use crate::model::{
     Code, DesiredProject, DesiredResources, DesiredTarget, Finding, Permission, Place, Reach, Slug, quote,
 };
@@ -38,6 +38,7 @@ pub struct RawTarget {
     /// Services by name. They need not exist yet. A project with a single schema takes `all` only.
     services: Option<Field<RawReach<Vec<Field<NameText>>>>>,
     /// App deployments by name: letters, digits, `_` and `-`.
+    #[schemars(with = "Option<RawReach<Vec<AppDeploymentText>>>")]
     app_deployments: Option<Field<RawReach<Vec<Field<NameText>>>>>,
 }
 

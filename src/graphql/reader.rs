@@ -59,17 +59,15 @@ impl Reader {
     /// Asks once a run for what can't change meanwhile: what the server is able to do. That it won't say is kept too.
     pub async fn query_once<T: DeserializeOwned>(&self, query: &Query) -> Result<T, CallError> {
         let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner).get(query.name).cloned();
-        let answer = match kept {
-            Some(answer) => answer,
-            None => {
-                let answer = self.query::<Value>(query, Value::Object(serde_json::Map::new())).await;
-                let lasting = answer.as_ref().err().is_none_or(|error| !error.is_unreachable_or_refused());
-                if lasting {
-                    let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-                    kept.insert(query.name, answer.clone());
-                }
-                answer
+        let answer = if let Some(answer) = kept {
+            answer
+        } else {
+            let answer = self.query::<Value>(query, Value::Object(serde_json::Map::new())).await;
+            let lasting = answer.as_ref().err().is_none_or(|error| !error.is_unreachable_or_refused());
+            if lasting {
+                self.kept.lock().unwrap_or_else(PoisonError::into_inner).insert(query.name, answer.clone());
             }
+            answer
         };
         serde_json::from_value(answer?)
             .map_err(|why| CallError::Shape { path: "data".to_owned(), expected: why.to_string() })

@@ -41,7 +41,7 @@ pub(super) fn mutations(
     relies::on_promotions(admins, &mut nodes);
     relies::on_mints(&mut nodes);
     relies::on_roles(&movers, &mut nodes);
-    sorted(nodes)
+    sorted(&nodes)
 }
 
 /// Adds the mutations that a value of a change lowers to. Says which of them closes it.
@@ -106,7 +106,7 @@ fn narrows(before: &User, after: &User, book: &RoleBook) -> bool {
 }
 
 /// The total order: what something waits for comes before it, and otherwise stage and address decide.
-fn sorted(nodes: Vec<Node<'_>>) -> Vec<Mutation> {
+fn sorted(nodes: &[Node<'_>]) -> Vec<Mutation> {
     let key = |index: usize| (nodes[index].mutation.stage, &nodes[index].change.address, index);
     let mut waits: Vec<BTreeSet<usize>> =
         nodes.iter().map(|node| node.needs.union(&node.after).copied().collect()).collect();

@@ -20,15 +20,14 @@ pub(super) fn resources(
     let mut resolved = Resources::none();
     let mut whole = true;
     for (slug, wish) in wished {
-        match projects.by_slug.get(slug) {
-            Some(project) => match targets(slug, project, wish, findings) {
-                Some(targets) => resolved.add(slug.clone(), ProjectReach { id: project.id.clone(), targets }),
-                None => whole = false,
-            },
-            None => {
-                findings.push(unknown_project(slug, wish, projects));
-                whole = false;
-            }
+        let Some(project) = projects.by_slug.get(slug) else {
+            findings.push(unknown_project(slug, wish, projects));
+            whole = false;
+            continue;
+        };
+        match targets(slug, project, wish, findings) {
+            Some(targets) => resolved.add(slug.clone(), ProjectReach { id: project.id.clone(), targets }),
+            None => whole = false,
         }
     }
     whole.then_some(resolved)
@@ -148,13 +147,11 @@ fn unknown_permission(
         Holder::Role => "roles",
         Holder::Key => "keys",
     };
-    let hint = match nearest(permission.as_str(), known.keys().map(Permission::as_str)) {
-        Some(near) => format!("did you mean `{near}`?"),
-        None => {
-            let known: Vec<&str> = known.keys().map(Permission::as_str).collect();
-            format!("there are {}", list_of(&known, "and"))
-        }
-    };
+    let near = nearest(permission.as_str(), known.keys().map(Permission::as_str));
+    let hint = near.map_or_else(
+        || format!("there are {}", list_of(&known.keys().map(Permission::as_str).collect::<Vec<_>>(), "and")),
+        |near| format!("did you mean `{near}`?"),
+    );
     let message = format!("there is no permission {} for {what} here", quote(permission.as_str()));
     Finding::error(Code::UnknownPermission, place.clone(), message).hint(hint)
 }

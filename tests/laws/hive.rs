@@ -205,6 +205,49 @@ fn key_wish(title: &'static str) -> impl Strategy<Value = Option<String>> {
     prop_oneof![2 => Just(None), 1 => Just(Some(format!("{{ name: {title}, absent: true }}"))), 3 => listed]
 }
 
+/// Roles change under their holders while these change roles.
+fn role_swaps() -> BoxedStrategy<(World, Wish)> {
+    let names = ["Developer", "Release", "Admin"];
+    let sets = || proptest::collection::vec(permissions(), 2);
+    let moves = proptest::collection::vec((0..names.len(), 0..names.len(), tree()), 2..5);
+    (sets(), sets(), moves, 1..4_usize)
+        .prop_map(move |(before, after, moves, min_admins)| {
+            let mut world = world();
+            let mut roles = Vec::new();
+            for (index, name) in names[..2].iter().enumerate() {
+                role(&mut world, name, &before[index]);
+                roles.push(format!("{{ name: {name}, permissions: [{}] }}", after[index].join(", ")));
+            }
+            let mut users = Vec::new();
+            for (index, (from, to, tree)) in moves.into_iter().enumerate() {
+                let email = format!("u{index}@x.example");
+                member(&mut world, &email, names[from], stored(&tree, false));
+                users.push(format!("{{ email: {email}, roles: [{}] }}", names[to]));
+            }
+            (world, Wish { head: String::new(), lists: vec![("roles", roles), ("users", users)], min_admins })
+        })
+        .boxed()
+}
+
+/// Admins change places.
+fn admin_swaps() -> BoxedStrategy<(World, Wish)> {
+    let person = (any::<bool>(), any::<bool>());
+    (proptest::collection::vec(person, 0..3), 2..4_usize)
+        .prop_map(|(others, min_admins)| {
+            let people: Vec<(bool, bool)> = [(true, false), (false, true)].into_iter().chain(others).collect();
+            let mut world = world();
+            let mut users = Vec::new();
+            for (index, (is_admin, shall_be)) in people.into_iter().enumerate() {
+                let email = format!("u{index}@x.example");
+                member(&mut world, &email, if is_admin { "Admin" } else { "Viewer" }, Assignment::All);
+                let role = if shall_be { "Admin" } else { "Viewer" };
+                users.push(format!("{{ email: {email}, roles: [{role}] }}"));
+            }
+            (world, Wish { head: String::new(), lists: vec![("users", users)], min_admins })
+        })
+        .boxed()
+}
+
 impl Lawful for Console {
     const GAPS: &'static [&'static str] = &["resources of invitations", "provisioned", "access tokens"];
     const BUSY: &'static [&'static str] = &[
@@ -242,28 +285,8 @@ impl Lawful for Console {
             .boxed()
     }
 
-    /// Roles change under their holders while these change roles, and admins change places.
     fn swaps() -> BoxedStrategy<(World, Wish)> {
-        let names = ["Developer", "Release", "Admin"];
-        let sets = || proptest::collection::vec(permissions(), 2);
-        let moves = proptest::collection::vec((0..names.len(), 0..names.len(), tree()), 2..5);
-        (sets(), sets(), moves, 1..4_usize)
-            .prop_map(move |(before, after, moves, min_admins)| {
-                let mut world = world();
-                let mut roles = Vec::new();
-                for (index, name) in names[..2].iter().enumerate() {
-                    role(&mut world, name, &before[index]);
-                    roles.push(format!("{{ name: {name}, permissions: [{}] }}", after[index].join(", ")));
-                }
-                let mut users = Vec::new();
-                for (index, (from, to, tree)) in moves.into_iter().enumerate() {
-                    let email = format!("u{index}@x.example");
-                    member(&mut world, &email, names[from], stored(&tree, false));
-                    users.push(format!("{{ email: {email}, roles: [{}] }}", names[to]));
-                }
-                (world, Wish { head: String::new(), lists: vec![("roles", roles), ("users", users)], min_admins })
-            })
-            .boxed()
+        prop_oneof![role_swaps(), admin_swaps()].boxed()
     }
 
     fn turned(world: &World, seed: u64) -> World {

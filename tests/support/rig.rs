@@ -14,7 +14,7 @@ use rolecall::desired::{Source, check_source};
 use rolecall::graphql::{Backoff, Pacer, Reader, Redactor, Request, Response, Transport, TransportError};
 use rolecall::ledger::Ledger;
 use rolecall::model::{Address, Desired, Finding, Live, OrganizationPlan, ProviderName};
-use rolecall::plan::{PlanInput, plan};
+use rolecall::plan::{PlanInput, Planned, plan};
 use rolecall::provider::{self, ReadError};
 use rolecall::sandbox::{Engine, InProcess, Sandbox, Store};
 use secrecy::{ExposeSecret, SecretString};
@@ -51,6 +51,8 @@ pub enum Fate {
     DropAfter,
     /// HTTP 200 and an error.
     Refuse,
+    /// As Hive refuses invitations that come too fast.
+    TooManyInvitations,
     /// The process dies before the request leaves.
     KillBefore,
     /// The process dies before the answer arrives.
@@ -116,6 +118,15 @@ impl<P: Platform> Transport for Wire<P> {
                     let body = serde_json::json!({ "data": null, "errors": [{ "message": "no", "errorType": "REFUSED" }] });
                     return Ok(rolecall::sandbox::answer(200, &body));
                 }
+                Fate::TooManyInvitations => {
+                    let message = "Exceeded rate limit for inviting to organization by email.";
+                    let extensions = serde_json::json!({ "code": "DOWNSTREAM_SERVICE_ERROR" });
+                    let error = serde_json::json!({ "message": message, "path": ["inviteToOrganizationByEmail"], "extensions": extensions });
+                    return Ok(rolecall::sandbox::answer(
+                        200,
+                        &serde_json::json!({ "data": null, "errors": [error] }),
+                    ));
+                }
                 Fate::Fine | Fate::DropAfter | Fate::KillAfter => self.inner.send(request).await,
             };
             if let Some(watch) = self.watch.lock().unwrap().clone() {
@@ -124,7 +135,9 @@ impl<P: Platform> Transport for Wire<P> {
             match fate {
                 Fate::DropAfter => lost(),
                 Fate::KillAfter => std::future::pending().await,
-                Fate::Fine | Fate::DropBefore | Fate::KillBefore | Fate::Refuse => answer,
+                Fate::Fine | Fate::DropBefore | Fate::KillBefore | Fate::Refuse | Fate::TooManyInvitations => {
+                    answer
+                }
             }
         })
     }
@@ -185,6 +198,15 @@ impl<P: Platform> Rig<P> {
         asserted: &BTreeSet<Address>,
         only: Option<&BTreeSet<Address>>,
     ) -> Result<OrganizationPlan, Vec<Finding>> {
+        self.planned(live, asserted, only).map(|planned| planned.plan)
+    }
+
+    fn planned(
+        &self,
+        live: &Live,
+        asserted: &BTreeSet<Address>,
+        only: Option<&BTreeSet<Address>>,
+    ) -> Result<Planned, Vec<Finding>> {
         let caller = provider::of(P::NAME).own_key(&P::credential());
         let input = PlanInput {
             desired: &self.desired,
@@ -197,7 +219,12 @@ impl<P: Platform> Rig<P> {
             caller: caller.as_ref(),
             now: now(),
         };
-        plan(&input).map(|planned| planned.plan)
+        plan(&input)
+    }
+
+    /// What the reader of the plan is warned of.
+    pub fn warnings(&self) -> Vec<Finding> {
+        self.planned(&self.read().unwrap(), &BTreeSet::new(), None).unwrap().warnings
     }
 
     pub fn plan(&self) -> OrganizationPlan {

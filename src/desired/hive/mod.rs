@@ -9,6 +9,7 @@ use super::check::{Checker, scope};
 use super::field::Field;
 use super::raw::{
     DescriptionText, EmailText, NameText, RawCredential, RawDelivery, RawEndpoint, RawGuardrails, RawScope,
+    RoleNameText, TitleText,
 };
 use super::resources::RawResources;
 use crate::model::{Desired, Manage, Own, ProviderName, RoleName};
@@ -35,6 +36,7 @@ pub struct RawHive {
     reinvite_expired: Option<Field<bool>>,
     /// The role that is given to whoever must go, since no call removes a member. It allows nothing, and is made where
     /// it is needed. Default "No access".
+    #[schemars(with = "Option<RoleNameText>")]
     containment_role: Option<Field<NameText>>,
     /// The organisation's own roles. Absent and empty mean the same: none is listed.
     roles: Option<Field<Vec<Field<RawRole>>>>,
@@ -76,6 +78,7 @@ struct RawManage {
 ))]
 struct RawRole {
     /// 2 to 64 characters, the first no small letter.
+    #[schemars(with = "RoleNameText")]
     name: Field<NameText>,
     /// 2 to 256 characters. Needed to make the role; absent keeps what is live.
     description: Option<Field<DescriptionText>>,
@@ -114,6 +117,7 @@ struct RawUser {
 ))]
 struct RawKey {
     /// The title: 2 to 100 letters, digits, blanks, `_` and `-`.
+    #[schemars(with = "TitleText")]
     name: Field<NameText>,
     /// The token's id, to tell namesakes apart.
     id: Option<Field<NameText>>,

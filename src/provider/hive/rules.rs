@@ -85,19 +85,19 @@ impl Rules for Hive {
     fn lower(&self, change: &Change, live: &Live) -> Vec<Call> {
         let organization = json!({ "byId": live.organization_id });
         match (change.action, &change.before, &change.after) {
-            (Action::Create, _, Some(Entity::Role(role))) => vec![create_role(role, organization)],
+            (Action::Create, _, Some(Entity::Role(role))) => vec![create_role(role, &organization)],
             (Action::Replace, _, Some(Entity::Role(role))) => vec![update_role(role)],
             (Action::Delete, Some(Entity::Role(role)), _) => {
                 vec![call("deleteMemberRole", json!({ "memberRole": { "byId": role.id } }))]
             }
             (Action::Replace | Action::Contain, _, Some(Entity::User(user))) => {
-                assign(user, organization, live).into_iter().collect()
+                assign(user, &organization, live).into_iter().collect()
             }
             (Action::Invite, before, Some(Entity::User(user))) => {
-                invite(before.as_ref().and_then(Entity::user), user, organization, live)
+                invite(before.as_ref().and_then(Entity::user), user, &organization, live)
             }
-            (Action::Withdraw, Some(Entity::User(user)), _) => vec![withdraw(user, organization)],
-            (Action::Create, _, Some(Entity::Key(key))) => vec![create_token(key, organization)],
+            (Action::Withdraw, Some(Entity::User(user)), _) => vec![withdraw(user, &organization)],
+            (Action::Create, _, Some(Entity::Key(key))) => vec![create_token(key, &organization)],
             (Action::Delete, Some(Entity::Key(key)), _) => delete_token(key, live).into_iter().collect(),
             // There is no other call.
             _ => Vec::new(),
@@ -109,7 +109,7 @@ fn call(operation: &'static str, input: Value) -> Call {
     Call { operation, variables: BTreeMap::from([("input".to_owned(), input)]), clears: false }
 }
 
-fn create_role(role: &Role, organization: Value) -> Call {
+fn create_role(role: &Role, organization: &Value) -> Call {
     let Role { id: _, name, description, permissions } = role;
     let input = json!({
         "organization": organization,
@@ -142,7 +142,7 @@ fn role_id(user: &User, live: &Live) -> Option<Value> {
 }
 
 /// Role and resources are replaced together.
-fn assign(user: &User, organization: Value, live: &Live) -> Option<Call> {
+fn assign(user: &User, organization: &Value, live: &Live) -> Option<Call> {
     let (id, resources) = (user.id.as_ref()?, user.resources.as_ref()?);
     let input = json!({
         "organization": organization,
@@ -155,12 +155,12 @@ fn assign(user: &User, organization: Value, live: &Live) -> Option<Call> {
 
 /// Another invitation of the same spelling takes the place of the one before it. Of another spelling it would be a
 /// second one, so that the first has to go; small letters are what accounts are most likely to have.
-fn invite(before: Option<&User>, user: &User, organization: Value, live: &Live) -> Vec<Call> {
+fn invite(before: Option<&User>, user: &User, organization: &Value, live: &Live) -> Vec<Call> {
     let Some(role) = role_id(user, live) else { return Vec::new() };
     let email = user.email.key();
     let mut calls = Vec::new();
     if let Some(before) = before.filter(|before| before.email.as_str() != email) {
-        calls.push(Call { clears: true, ..withdraw(before, organization.clone()) });
+        calls.push(Call { clears: true, ..withdraw(before, organization) });
     }
     let mut input = json!({ "organization": organization, "email": email, "memberRoleId": role });
     // Without them, whoever accepts gets everything, which is why the planner then gives a role that allows nothing.
@@ -174,11 +174,11 @@ fn invite(before: Option<&User>, user: &User, organization: Value, live: &Live) 
 }
 
 /// Spelling matters among invitations (measured on Hive 8.1.2).
-fn withdraw(user: &User, organization: Value) -> Call {
+fn withdraw(user: &User, organization: &Value) -> Call {
     call("deleteOrganizationInvitation", json!({ "organization": organization, "email": user.email.as_str() }))
 }
 
-fn create_token(key: &Key, organization: Value) -> Call {
+fn create_token(key: &Key, organization: &Value) -> Call {
     let input = json!({
         "organization": organization,
         "title": key.name,
