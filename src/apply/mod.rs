@@ -60,12 +60,15 @@ pub struct Step {
     pub id: Option<RemoteId>,
     /// Why the platform won't, where that is nobody's failure.
     pub held: Option<HoldReason>,
+    /// A first step, which doesn't close the change.
+    pub interim: bool,
 }
 
 impl Step {
     /// As the ledger keeps it.
     fn event(&self) -> Event {
-        let Self { mutation, operation: _, address, action: _, outcome, message, id, held: _ } = self.clone();
+        let Self { mutation, operation: _, address, action: _, outcome, message, id, held: _, interim: _ } =
+            self.clone();
         Event::Outcome { mutation, address, outcome, id, message }
     }
 }
@@ -192,7 +195,11 @@ impl Apply<'_> {
 /// Writes down what a read shows of what earlier runs left open, whether or not anything is to be sent.
 pub fn note_observed(live: &Live, ledger: &mut Ledger, run: &str, at: Timestamp) -> Result<(), LedgerError> {
     let Observed { seen, settled } = observe(&ledger.facts(), live);
-    let sightings = seen.iter().map(|email| Event::Sighting { address: Address::user(email), seen: true });
+    let sightings = seen.iter().map(|(email, accepted)| Event::Sighting {
+        address: Address::user(email),
+        seen: true,
+        accepted: *accepted,
+    });
     let settled = settled.into_iter().map(|address| Event::Settled { address });
     for event in sightings.chain(settled) {
         ledger.append(Record { at, run: run.to_owned(), event })?;
@@ -211,5 +218,6 @@ fn step(mutation: &Mutation, change: &Change, outcome: Outcome, message: Option<
         message,
         id: None,
         held: None,
+        interim: mutation.interim,
     }
 }

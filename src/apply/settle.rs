@@ -57,8 +57,10 @@ pub(super) async fn settle(
         let invited = change.action == Action::Invite && matches!(step.outcome, Outcome::Done | Outcome::Unsure);
         if let (true, false, Some(Entity::User(user))) = (invited, mutation.interim, &change.after) {
             let listed = live.invitations().iter().any(|open| open.email == user.email);
-            let seen = listed || live.users.items.iter().any(|live| live.email == user.email);
-            if let Err(error) = apply.append(ledger, Event::Sighting { address: Address::user(&user.email), seen })
+            let member = live.users.items.iter().any(|live| live.email == user.email);
+            let (seen, accepted) = (listed || member, member && live.invitations.is_some());
+            if let Err(error) =
+                apply.append(ledger, Event::Sighting { address: Address::user(&user.email), seen, accepted })
             {
                 return Standing::Unknown(error.to_string());
             }
@@ -77,7 +79,9 @@ fn standing(sealed: Sealed) -> Standing {
         return Standing::Diverged(left.into_iter().map(|change| change.address).collect());
     }
     let open = |hold: &Hold| {
-        hold.class == HoldClass::Blocked || matches!(hold.reason, HoldReason::AwaitingApproval { .. })
+        let waits =
+            matches!(hold.reason, HoldReason::AwaitingApproval { .. } | HoldReason::ExternallyManaged { .. });
+        hold.class == HoldClass::Blocked || waits
     };
     let held: Vec<Address> = sealed.holds.into_iter().filter(open).map(|hold| hold.address).collect();
     if held.is_empty() { Standing::Converged { later: later.len() } } else { Standing::Held(held) }

@@ -305,7 +305,7 @@ fn ending(report: &Report) -> Exit {
         (Some(Stop::Unrecorded(_)), false) => Exit::Error,
         (Some(_), _) => Exit::Partial,
         // Everything was refused before it had an effect.
-        (None, false) if !report.steps.is_empty() => Exit::Error,
+        (None, false) if !report.all_done() => Exit::Error,
         (None, _) => match &report.standing {
             // What was approved is done; that the file wishes more is another plan's business.
             Standing::Converged { .. } | Standing::Held(_) | Standing::Diverged(_) if report.all_done() => {

@@ -12,7 +12,7 @@ use serde::de::{self, Deserializer, Error as _, IntoDeserializer, Unexpected, Vi
 use serde::forward_to_deserialize_any;
 
 use super::access::{Entries, Entry, FieldAccess, Tagged};
-use super::field::FIELD;
+use super::field::{FIELD, WORD_OR};
 use super::node::{Located, Node};
 use super::source::{Mark, Source};
 use crate::model::{Code, Finding, list_of, nearest, quote};
@@ -277,7 +277,9 @@ impl<'de> Deserializer<'de> for Decoder<'_> {
         if let Some(field) = self.absent {
             self.record(Refused::Missing(field));
         }
-        if name == FIELD {
+        if name == WORD_OR && matches!(self.at.node, Node::Text(_)) {
+            self.deserialize_str(visitor)
+        } else if name == FIELD {
             visitor.visit_seq(FieldAccess { decoder: self, given: 0 })
         } else {
             visitor.visit_newtype_struct(self)

@@ -14,6 +14,9 @@ use crate::model::Span;
 /// Tells `decode` that a place is wanted with the value.
 pub(super) const FIELD: &str = "$rolecall::Field";
 
+/// Tells `decode` that one word may stand for a whole value.
+pub(super) const WORD_OR: &str = "$rolecall::WordOr";
+
 /// A value with its place. Empty where it was wrong, which was then reported.
 #[derive(Clone, Debug)]
 pub struct Field<T> {

@@ -7,11 +7,10 @@ use std::marker::PhantomData;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
-use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
-use serde::de::{Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
+use serde::de::{Deserializer, MapAccess, Visitor};
 
 use super::check::Checker;
-use super::field::Field;
+use super::field::{Field, WORD_OR};
 use super::raw::{AppDeploymentText, NameText};
 use crate::model::{
     Code, DesiredProject, DesiredResources, DesiredTarget, Finding, Permission, Place, Reach, Slug, quote,
@@ -42,7 +41,7 @@ pub struct RawTarget {
     app_deployments: Option<Field<RawReach<Vec<Field<NameText>>>>>,
 }
 
-const ALL: &[&str] = &["all"];
+const ALL: &str = "all";
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for RawReach<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -56,19 +55,21 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for RawReach<T> {
             }
 
             fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<RawReach<T>, E> {
-                if text == ALL[0] { Ok(RawReach::All) } else { Err(E::unknown_variant(text, ALL)) }
+                if text == ALL {
+                    return Ok(RawReach::All);
+                }
+                Err(E::custom(format!(
+                    "{} isn't understood here; write `all`, or name what is meant",
+                    quote(text)
+                )))
             }
 
-            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<RawReach<T>, A::Error> {
-                T::deserialize(MapAccessDeserializer::new(map)).map(RawReach::Only)
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<RawReach<T>, A::Error> {
-                T::deserialize(SeqAccessDeserializer::new(seq)).map(RawReach::Only)
+            fn visit_newtype_struct<D: Deserializer<'de>>(self, named: D) -> Result<RawReach<T>, D::Error> {
+                T::deserialize(named).map(RawReach::Only)
             }
         }
 
-        deserializer.deserialize_any(ReachVisitor(PhantomData))
+        deserializer.deserialize_newtype_struct(WORD_OR, ReachVisitor(PhantomData))
     }
 }
 
@@ -104,10 +105,6 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for RawMap<T> {
                     entries.push(entry);
                 }
                 Ok(RawMap(entries))
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, _: A) -> Result<RawMap<T>, A::Error> {
-                Err(A::Error::custom("expected a mapping of names, found a list; write `NAME: all`"))
             }
         }
 

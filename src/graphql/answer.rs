@@ -160,12 +160,15 @@ impl CallError {
                 "write the endpoint as it is after the redirect, if you trust it"
             }
             Self::CredentialRefused(_) => {
-                "check that the credential is live and may administrate the organisation"
+                "check that the credential is live and may do what is asked, and that the organisation is named rightly"
             }
             Self::RateLimited { .. } => "wait, then try again; the vendor can raise the limit",
             Self::Status { status: 500.., .. } => "try again later; the platform failed",
             Self::Transport(TransportError::TooLarge(_)) | Self::Status { .. } | Self::NotJson(_) => {
                 "check that the endpoint is the GraphQL endpoint, path included"
+            }
+            Self::GraphQl(errors) if !errors.iter().all(GraphQlError::is_refusal) => {
+                "the platform failed on its own side; a read tells what became of it"
             }
             Self::Refused(_) | Self::GraphQl(_) => {
                 "the platform's words say why; `rolecall drift` shows how things stand"

@@ -6,8 +6,8 @@ use jiff::Timestamp;
 
 use super::{Event, Record};
 use crate::model::{
-    Action, Address, Change, Entity, Facts, Invitation, InvitationState, Key, Kind, LostMint, MintedKey, NotTaken,
-    Outcome, RemoteId, Seen, User,
+    Action, Address, Change, Entity, Facts, HeldChange, Invitation, InvitationState, Key, Kind, LostMint,
+    MintedKey, NotTaken, Outcome, RemoteId, Seen, User,
 };
 
 /// A mutation, from its intent to the last that was heard of it.
@@ -38,14 +38,18 @@ pub fn facts(records: &[Record]) -> Facts {
                     learn(sent, &mut facts);
                 }
             }
-            Event::Sighting { address, seen } => {
+            Event::Sighting { address, seen, accepted } => {
                 let same_run = invited_in.get(address) == Some(&record.run.as_str());
-                sighted(address, *seen, same_run, &mut facts);
+                sighted(address, *seen, *accepted, same_run, &mut facts);
             }
             Event::Settled { address } => settle(address, &mut facts),
             Event::Lost { .. } => facts.updates_lose = true,
             Event::Held { address, reason } => {
-                facts.held.insert(address.clone(), reason.clone());
+                let refused = sent.range(..index).rev().find(|(_, sent)| sent.change.address == *address);
+                if let Some((_, Sent { change, .. })) = refused {
+                    let held = HeldChange { change: (*change).clone(), reason: reason.clone() };
+                    facts.held.insert(address.clone(), held);
+                }
             }
             Event::RunStarted { .. }
             | Event::Outcome { .. }
@@ -120,7 +124,8 @@ fn learn(sent: &Sent<'_>, facts: &mut Facts) {
                     InvitationState::Unsure
                 }
             };
-            let invitation = Invitation { at: sent.at, state, seen: false, hidden_at_first: false };
+            let invitation =
+                Invitation { at: sent.at, state, seen: false, accepted: false, hidden_at_first: false };
             facts.invitations.insert(user.email.clone(), invitation);
         }
         (Some(Entity::User(user)), _) => learn_enabled(user, outcome, facts),
@@ -169,7 +174,7 @@ fn learn_mint(sent: &Sent<'_>, key: &Key, facts: &mut Facts) {
     facts.minted.insert(id.clone(), minted);
 }
 
-fn sighted(address: &Address, seen: bool, same_run: bool, facts: &mut Facts) {
+fn sighted(address: &Address, seen: bool, accepted: bool, same_run: bool, facts: &mut Facts) {
     if address.kind != Kind::User {
         return;
     }
@@ -177,6 +182,7 @@ fn sighted(address: &Address, seen: bool, same_run: bool, facts: &mut Facts) {
     if let Some((_, invitation)) = found {
         if seen {
             invitation.seen = true;
+            invitation.accepted |= accepted;
             // A lost answer is settled by seeing the person.
             invitation.state = InvitationState::Sent;
         } else if same_run {

@@ -63,7 +63,13 @@ pub enum Event {
     /// A minted secret arrived, or didn't.
     Delivery { mutation: String, address: Address, id: RemoteId, arrived: bool },
     /// A read did or didn't show somebody who was invited.
-    Sighting { address: Address, seen: bool },
+    Sighting {
+        address: Address,
+        seen: bool,
+        /// As a member, where the platform lists the invited apart.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        accepted: bool,
+    },
     /// An update cleared something that it doesn't carry.
     Lost { address: Address, what: String },
     /// The platform won't have an entity changed, for a reason that no read shows.

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
+use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -68,6 +69,8 @@ pub enum Cause {
     InvitationVanished,
     /// Another change of this plan can't do without it.
     Needed,
+    /// An invitation of somebody who is a member already.
+    AlreadyMember,
 }
 
 /// What a change does besides changing the entity.
@@ -77,6 +80,12 @@ pub enum Effect {
     SendsMail,
     /// The link in the earlier mail stops working.
     ReplacesInvitation,
+    /// The invitation gives no access yet; role and resources follow once it is accepted.
+    AccessFollows,
+    /// What the new role allows by the end of the plan.
+    Allows {
+        permissions: BTreeSet<Permission>,
+    },
     /// `enabled: true` goes out with the record, and whether the user is disabled today can't be read.
     MayReEnable,
     /// Whoever was switched off by this tool is switched on again.
@@ -134,6 +143,9 @@ pub struct User {
     /// Invited, and not a member yet.
     #[serde(default, skip_serializing_if = "is_false")]
     pub invited: bool,
+    /// When the invitation that is open was made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub invited_at: Option<Timestamp>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

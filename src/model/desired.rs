@@ -26,6 +26,7 @@ pub struct Desired {
     pub reinvite_expired: bool,
     /// The role that holds whoever must go and can't be removed.
     pub containment_role: Option<RoleName>,
+    pub containment_place: Place,
     /// Sorted by name, each once.
     pub roles: Vec<DesiredRole>,
     /// Sorted by email and id, each once.
@@ -73,6 +74,7 @@ pub struct DesiredUser {
     pub phone: Option<String>,
     /// The exact set: what isn't listed goes.
     pub roles: Option<BTreeSet<RoleName>>,
+    pub roles_place: Option<Place>,
     pub resources: Option<DesiredResources>,
     /// `None` only where the user is to be absent.
     pub enabled: Option<bool>,

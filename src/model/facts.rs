@@ -22,7 +22,7 @@ pub struct Facts {
     /// Mints whose answer never came.
     pub lost_mints: Vec<LostMint>,
     /// Entities that the platform won't have changed, for a reason that no read shows.
-    pub held: BTreeMap<Address, HoldReason>,
+    pub held: BTreeMap<Address, HeldChange>,
     /// Has an update of a user been seen to clear what it doesn't carry?
     pub updates_lose: bool,
 }
@@ -33,6 +33,8 @@ pub struct Invitation {
     pub state: InvitationState,
     /// Has a read shown the person since?
     pub seen: bool,
+    /// Has a read shown them as a member, where that can be told from being invited?
+    pub accepted: bool,
     /// Did the read right after the invitation not show them? Then the platform hides invitees, and whoever it
     /// shows later has accepted.
     pub hidden_at_first: bool,
@@ -50,6 +52,13 @@ pub enum InvitationState {
     Sent,
     /// The answer was lost, or the process died before it came.
     Unsure,
+}
+
+/// A change that the platform won't make.
+#[derive(Clone, Debug, PartialEq)]
+pub struct HeldChange {
+    pub change: Change,
+    pub reason: HoldReason,
 }
 
 #[derive(Clone, Debug, PartialEq)]

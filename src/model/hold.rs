@@ -65,7 +65,15 @@ pub enum HoldReason {
     /// May do everything whatever their role, and can't be removed.
     Owner { must_go: bool },
     /// Another system provisions this user, and the platform refuses to have them changed.
-    ExternallyManaged,
+    ExternallyManaged { must_go: bool },
+    /// What rolecall itself calls with, and the file doesn't speak of.
+    OwnKey,
+    /// Accepted an invitation of ours once, and is no member any more.
+    LeftAgain { since: Timestamp },
+    /// The role is held itself, and live allows more than the file says.
+    RoleHeld { role: RoleName },
+    /// Has to go, and the role that would take all access can't be had.
+    NotContained { role: RoleName, step: String },
     /// Has to go, and somebody has it whom the file doesn't move.
     RoleInUse { by: Vec<Address> },
     /// It can't be given: it isn't among those that the platform lists.
@@ -87,7 +95,8 @@ impl HoldReason {
             | Self::DisabledAndAbsent
             | Self::Locked
             | Self::Owner { must_go: false }
-            | Self::ExternallyManaged => HoldClass::Ignored,
+            | Self::OwnKey
+            | Self::ExternallyManaged { must_go: false } => HoldClass::Ignored,
             Self::InvitationPending { .. }
             | Self::InvitedWithoutAccess { .. }
             | Self::AwaitingApproval { .. }
@@ -102,6 +111,10 @@ impl HoldReason {
             | Self::ByHand { .. }
             | Self::Unreadable { .. }
             | Self::Owner { must_go: true }
+            | Self::ExternallyManaged { must_go: true }
+            | Self::LeftAgain { .. }
+            | Self::RoleHeld { .. }
+            | Self::NotContained { .. }
             | Self::RoleInUse { .. }
             | Self::RoleOutOfSight { .. }
             | Self::RoleExistsUnlisted
@@ -127,7 +140,7 @@ impl fmt::Display for HoldReason {
         let day = |since: &Timestamp| since.strftime("%Y-%m-%d").to_string();
         match self {
             Self::Unmanaged { privileged: false } => f.write_str("not in the file"),
-            Self::Unmanaged { privileged: true } => f.write_str("not in the file, and an admin"),
+            Self::Unmanaged { privileged: true } => f.write_str("not in the file, and privileged"),
             Self::DisabledAndAbsent => f.write_str("declared disabled and not there; nobody is invited for that"),
             Self::InvitationPending { since } => {
                 write!(f, "invited on {} and not a member yet; accepting it is up to them", day(since))
@@ -161,7 +174,7 @@ impl fmt::Display for HoldReason {
             ),
             Self::OwnAccess => f.write_str("rolecall itself calls with this key, and would lock itself out"),
             Self::PerhapsOwnAccess => f.write_str(
-                "rolecall may itself be calling with this key; name the one it uses as `own: { key: … }`",
+                "rolecall may itself be calling with this key, since its credential doesn't tell; where the file has `own`, name the one it uses there",
             ),
             Self::Protected => f.write_str("protected by the file's guardrails"),
             Self::ByHand { field, live, desired, step } => match live {
@@ -176,8 +189,25 @@ impl fmt::Display for HoldReason {
             Self::Owner { must_go: true } => {
                 f.write_str("the owner, whom no call can remove: transfer the ownership in the web app first")
             }
-            Self::ExternallyManaged => f.write_str(
+            Self::ExternallyManaged { must_go: false } => f.write_str(
                 "provisioned by another system (SCIM), which alone may change them; `--assert` asks again",
+            ),
+            Self::ExternallyManaged { must_go: true } => f.write_str(
+                "has to go, and is provisioned by another system (SCIM), which alone may change them: deactivate them in the identity provider",
+            ),
+            Self::OwnKey => f.write_str("what rolecall itself calls with"),
+            Self::LeftAgain { since } => write!(
+                f,
+                "accepted the invitation of {} and is no member any more; whoever took them out may have had a reason, so another is sent only with `--assert`",
+                day(since)
+            ),
+            Self::RoleHeld { role } => write!(
+                f,
+                "the role `{role}` is held itself, and allows more than the file says of it"
+            ),
+            Self::NotContained { role, step } => write!(
+                f,
+                "has to go and keeps everything, since the role `{role}` can't be had as it has to be; {step}"
             ),
             Self::RoleInUse { by } => {
                 let names: Vec<String> = by.iter().take(5).map(ToString::to_string).collect();
@@ -189,7 +219,7 @@ impl fmt::Display for HoldReason {
                 "the role `{role}` isn't among those that the platform lists, which are not all; give it in the web app, or delete roles that nobody needs"
             ),
             Self::RoleExistsUnlisted => f.write_str(
-                "the platform has a role of this name and doesn't list it: it lists only the first 50; delete roles that nobody needs, or manage this one in the web app",
+                "the platform has a role of this name and doesn't list it, as it lists 50 at most; delete roles that nobody needs, or manage this one in the web app",
             ),
             Self::NotTaken { since } => write!(
                 f,

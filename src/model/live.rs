@@ -176,7 +176,18 @@ impl LiveUser {
     /// As read.
     pub fn entity(&self) -> User {
         let Self { id, email, first_name, last_name, phone, roles, resources, enabled, owner: _ } = self.clone();
-        User { id: Some(id), email, first_name, last_name, phone, roles, resources, enabled, invited: false }
+        User {
+            id: Some(id),
+            email,
+            first_name,
+            last_name,
+            phone,
+            roles,
+            resources,
+            enabled,
+            invited: false,
+            invited_at: None,
+        }
     }
 }
 
@@ -193,6 +204,7 @@ impl LiveInvitation {
             resources: None,
             enabled: Seen::Known(true),
             invited: true,
+            invited_at: Some(self.created),
         }
     }
 }

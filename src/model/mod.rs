@@ -24,7 +24,7 @@ pub use desired::{
     Credential, Delivery, Desired, DesiredKey, DesiredProject, DesiredResources, DesiredRole, DesiredTarget,
     DesiredUser, Endpoint, Guardrails, Manage, Own, Scope,
 };
-pub use facts::{Facts, Invitation, InvitationState, LostMint, MintedKey, NotTaken};
+pub use facts::{Facts, HeldChange, Invitation, InvitationState, LostMint, MintedKey, NotTaken};
 pub use finding::{Code, Finding, Severity};
 pub use hold::{Hold, HoldClass, HoldReason};
 pub use live::{

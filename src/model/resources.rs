@@ -120,6 +120,25 @@ impl Reach<BTreeMap<Slug, ProjectReach>> {
     pub fn covers(&self, other: &Self) -> bool {
         Extent::covers(self, other)
     }
+
+    /// As paths: `shop/production/services/users`. A star stands for all there is and will be.
+    pub fn paths(&self) -> BTreeSet<String> {
+        let Self::Only(projects) = self else { return BTreeSet::from(["everything".to_owned()]) };
+        let mut paths = BTreeSet::new();
+        for (project, reach) in projects {
+            let Reach::Only(targets) = &reach.targets else {
+                paths.insert(format!("{project}/*"));
+                continue;
+            };
+            if targets.is_empty() {
+                paths.insert(project.to_string());
+            }
+            for (target, reach) in targets {
+                paths.extend(target_paths(&format!("{project}/{target}"), reach));
+            }
+        }
+        paths
+    }
 }
 
 impl<V: Extent> Reach<BTreeMap<Slug, V>> {
@@ -127,6 +146,23 @@ impl<V: Extent> Reach<BTreeMap<Slug, V>> {
     pub fn add(&mut self, slug: Slug, part: V) {
         self.join(Self::Only(BTreeMap::from([(slug, part)])));
     }
+}
+
+fn target_paths(target: &str, reach: &TargetReach) -> BTreeSet<String> {
+    let TargetReach { id: _, services, app_deployments } = reach;
+    if (services, app_deployments) == (&Reach::All, &Reach::All) {
+        return BTreeSet::from([format!("{target}/*")]);
+    }
+    let mut paths = BTreeSet::new();
+    for (kind, reach) in [("services", services), ("apps", app_deployments)] {
+        match reach {
+            Reach::All => {
+                paths.insert(format!("{target}/{kind}/*"));
+            }
+            Reach::Only(names) => paths.extend(names.iter().map(|name| format!("{target}/{kind}/{name}"))),
+        }
+    }
+    if paths.is_empty() { BTreeSet::from([target.to_owned()]) } else { paths }
 }
 
 /// The word for everything.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use crate::model::{Address, Change, Hold, Sealed};
+use crate::model::{Address, Change, Hold, Role, Sealed};
 
 /// How much of an approved plan still stands.
 #[derive(Clone, Debug, Default)]
@@ -25,6 +25,8 @@ pub struct Stale {
     pub now: Option<Change>,
     /// What holds it today, if something does.
     pub held: Option<Hold>,
+    /// A role that it gives would change as well, and that was not approved.
+    pub role: Option<Address>,
 }
 
 /// Compares whole changes and the mutations that they lower to.
@@ -33,20 +35,31 @@ pub fn compare(approved: &Sealed, fresh: &Sealed) -> Approval {
     let now: BTreeMap<&Address, &Change> = by_address(&fresh.changes, |change| &change.address);
     let held: BTreeMap<&Address, &Hold> = by_address(&fresh.holds, |hold| &hold.address);
     let (then_sent, now_sent) = (calls(approved), calls(fresh));
+    let known = by_address(&approved.changes, |change| &change.address);
+    let unapproved_roles = fresh.changes.iter().filter(|change| known.get(&change.address) != Some(change));
+    let fresh_roles: Vec<&Role> =
+        unapproved_roles.filter_map(|change| change.after.as_ref().or(change.before.as_ref())?.role()).collect();
     for change in &approved.changes {
         let address = &change.address;
         let fresh = now.get(address).copied();
-        if fresh == Some(change) && then_sent.get(address) == now_sent.get(address) {
+        let same = fresh == Some(change) && then_sent.get(address) == now_sent.get(address);
+        let role = changed_role(change, &fresh_roles);
+        if same && role.is_none() {
             approval.standing.insert(address.clone());
         } else {
             let held = held.get(address).map(|hold| (*hold).clone());
-            approval.stale.push(Stale { approved: change.clone(), now: fresh.cloned(), held });
+            approval.stale.push(Stale { approved: change.clone(), now: fresh.cloned(), held, role });
         }
     }
-    let known = by_address(&approved.changes, |change| &change.address);
     approval.unapproved =
         fresh.changes.iter().filter(|change| !known.contains_key(&change.address)).cloned().collect();
     approval
+}
+
+/// The first role that a user's change gives and that would change in another way than was approved.
+fn changed_role(change: &Change, roles: &[&Role]) -> Option<Address> {
+    let user = change.after.as_ref()?.user()?;
+    roles.iter().find(|role| user.roles.contains(&role.name)).map(|role| Address::role(&role.name))
 }
 
 fn by_address<T>(items: &[T], address: impl Fn(&T) -> &Address) -> BTreeMap<&Address, &T> {

@@ -42,7 +42,8 @@ impl<'a> Draft<'a> {
         self.input.asserted.iter().any(|asserted| asserted.covers(address))
     }
 
-    fn obstacle(&self, change: &Change) -> Option<HoldReason> {
+    /// Why a change would be held, if it would.
+    pub fn obstacle(&self, change: &Change) -> Option<HoldReason> {
         let protected = &self.input.desired.guardrails.protected;
         if protected.keys().any(|address| address.covers(&change.address)) {
             return Some(HoldReason::Protected);
@@ -50,16 +51,18 @@ impl<'a> Draft<'a> {
         if let Some(reason) = self.own_access(change) {
             return Some(reason);
         }
-        let same = |then: &Change| {
-            then.address == change.address && then.before == change.before && then.after == change.after
-        };
         if self.is_asserted(&change.address) {
             return None;
         }
-        if let Some(reason) = self.input.facts.held.get(&change.address) {
-            return Some(reason.clone());
+        let same = |then: &Change| then.before == change.before && then.after == change.after;
+        if let Some(held) = self.input.facts.held.get(&change.address).filter(|held| same(&held.change)) {
+            return Some(held.reason.clone());
         }
-        let since = self.input.facts.not_taken.iter().find(|earlier| same(&earlier.change))?.at;
+        // Where an answer isn't in effect because a part was dropped, the rest was stored, so that live has moved.
+        let approvals = self.input.rules.has_approvals();
+        let wished_before = |then: &Change| then.after == change.after && (!approvals || same(then));
+        let earlier = self.input.facts.not_taken.iter().filter(|earlier| earlier.change.address == change.address);
+        let since = earlier.into_iter().find(|earlier| wished_before(&earlier.change))?.at;
         Some(self.not_taken(since))
     }
 

@@ -1,6 +1,8 @@
 //! Does live show that a change took?
 
-use crate::model::{Action, Change, Entity, Key, Live, LiveKey, LiveRole, Mutation, RemoteId, Role, Seen, User};
+use crate::model::{
+    Action, Change, Entity, Key, Live, LiveInvitation, LiveKey, LiveRole, Mutation, RemoteId, Role, Seen, User,
+};
 
 /// What a read says of a change that was sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,7 +23,9 @@ impl From<bool> for Effectiveness {
 pub fn in_effect(change: &Change, id: Option<&RemoteId>, live: &Live) -> Effectiveness {
     match (&change.after, &change.before) {
         (Some(Entity::Role(after)), _) => live.role(&after.name).is_some_and(|role| is_so(role, after)).into(),
-        (Some(Entity::User(after)), _) if after.invited => invited(after, live),
+        (Some(Entity::User(after)), before) if after.invited => {
+            invited(after, before.as_ref().and_then(Entity::user), live)
+        }
         (Some(Entity::User(after)), before) => user(after, before.as_ref().and_then(Entity::user), live),
         (Some(Entity::Key(after)), _) => key(change.action, after, id, live),
         (None, Some(Entity::Role(before))) => live.role(&before.name).is_none().into(),
@@ -59,7 +63,8 @@ fn is_so(live: &LiveRole, wanted: &Role) -> bool {
     live.name == *name && live.description == *description && live.permissions == *permissions
 }
 
-fn invited(after: &User, live: &Live) -> Effectiveness {
+/// One that takes the place of another has been made after it.
+fn invited(after: &User, before: Option<&User>, live: &Live) -> Effectiveness {
     let member = live.users.items.iter().any(|user| user.email == after.email);
     match &live.invitations {
         _ if member => Effectiveness::InEffect,
@@ -68,7 +73,9 @@ fn invited(after: &User, live: &Live) -> Effectiveness {
         Some(list) if list.completeness.is_broken() => Effectiveness::CannotTell,
         Some(list) => {
             let fits = |role| after.roles.is_empty() || after.roles.contains(role);
-            list.items.iter().any(|open| open.email == after.email && fits(&open.role)).into()
+            let earlier = before.and_then(|before| before.invited_at);
+            let made = |open: &&LiveInvitation| open.email == after.email && Some(open.created) != earlier;
+            list.items.iter().filter(made).any(|open| fits(&open.role)).into()
         }
     }
 }

@@ -77,8 +77,10 @@ pub fn plan(input: &PlanInput<'_>) -> Result<Planned, Vec<Finding>> {
     keys::check_own(input, &mut draft);
     let mut book = roles::plan_roles(input, &mut draft);
     users::plan_users(input, &mut book, &mut draft);
+    roles::plan_containment(input, &mut draft);
     roles::plan_removals(input, &book, &mut draft);
     keys::plan_keys(input, &mut draft);
+    roles::say_what_is_allowed(&book, &mut draft);
     draft.findings.extend(guardrails::unmatched(input));
     if let Some(only) = input.only {
         draft.changes.retain(|change| only.contains(&change.address));

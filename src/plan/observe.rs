@@ -1,38 +1,48 @@
 //! What this read adds to what the ledger knows: people who were invited and are there now, changes that were not
 //! taken at first and are in effect.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::effect::{Effectiveness, in_effect};
-use crate::model::{Address, Email, Entity, Facts, InvitationState, Live, Seen, User};
+use crate::model::{
+    Address, Email, Entity, Facts, HeldChange, HoldReason, InvitationState, Live, RoleName, Seen, User,
+};
 
 /// Whom and what a read shows for the first time.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Observed {
-    /// Invited people who are in the list.
-    pub seen: Vec<Email>,
+    /// Invited people who are there, and whether as members.
+    pub seen: BTreeMap<Email, bool>,
     /// Entities whose change has been approved meanwhile.
     pub settled: Vec<Address>,
 }
 
 /// Compares what is open in the ledger with what is live. Live wins.
 pub fn observe(facts: &Facts, live: &Live) -> Observed {
-    let members = live.users.items.iter().map(|user| &user.email);
-    let there: BTreeSet<&Email> = members.chain(live.invitations().iter().map(|open| &open.email)).collect();
-    let unseen = facts.invitations.iter().filter(|(_, invitation)| !invitation.seen);
-    let seen = unseen.map(|(email, _)| email).filter(|email| there.contains(email)).cloned().collect();
+    // Where the invited aren't listed apart, nobody knows who of those listed has accepted.
+    let apart = live.invitations.is_some();
+    let invited = live.invitations().iter().map(|open| (&open.email, false));
+    let members = live.users.items.iter().map(|user| (&user.email, apart));
+    let there: BTreeMap<&Email, bool> = invited.chain(members).collect();
+    let news = facts.invitations.iter().filter_map(|(email, invitation)| {
+        let accepted = *there.get(email)?;
+        let new = !invitation.seen || (accepted && !invitation.accepted);
+        new.then(|| (email.clone(), accepted))
+    });
     let in_effect =
         facts.not_taken.iter().filter(|earlier| in_effect(&earlier.change, None, live) == Effectiveness::InEffect);
-    Observed { seen, settled: in_effect.map(|earlier| earlier.change.address.clone()).collect() }
+    let settled = in_effect.map(|earlier| earlier.change.address.clone()).collect();
+    Observed { seen: news.collect(), settled }
 }
 
 /// The facts with what this read shows.
 pub(super) fn updated(facts: &Facts, live: &Live) -> Facts {
     let Observed { seen, settled } = observe(facts, live);
     let mut facts = facts.clone();
-    for email in seen {
+    for (email, accepted) in seen {
         if let Some(invitation) = facts.invitations.get_mut(&email) {
             invitation.seen = true;
+            invitation.accepted |= accepted;
             invitation.state = InvitationState::Sent;
         }
     }
@@ -46,5 +56,13 @@ pub(super) fn updated(facts: &Facts, live: &Live) -> Facts {
             facts.enabled_sent.insert(id, enabled);
         }
     }
+    // What was out of sight shows, or the list is whole again and it isn't there.
+    let whole = live.roles.as_ref().is_none_or(|list| !list.completeness.is_broken());
+    let listed: BTreeSet<&RoleName> = live.roles().iter().map(|role| &role.name).collect();
+    let hidden = |held: &HeldChange| match (&held.reason, held.change.entity()) {
+        (HoldReason::RoleExistsUnlisted, Some(Entity::Role(role))) => !whole && !listed.contains(&role.name),
+        _ => true,
+    };
+    facts.held.retain(|_, held| hidden(held));
     facts
 }

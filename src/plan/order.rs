@@ -41,6 +41,7 @@ pub(super) fn mutations(
     relies::on_promotions(admins, &mut nodes);
     relies::on_mints(&mut nodes);
     relies::on_roles(&movers, &mut nodes);
+    relies::without_excess(&movers, &mut nodes);
     sorted(&nodes)
 }
 

@@ -19,18 +19,20 @@ pub(super) struct Mover {
 
 /// Everybody whose role changes, members and invited.
 pub(super) fn movers(changes: &[Change], book: &RoleBook) -> Vec<Mover> {
+    let roles = |entity: &Option<Entity>| {
+        entity.as_ref().and_then(Entity::user).map(|user| user.roles.clone()).unwrap_or_default()
+    };
     let mut movers = Vec::new();
-    for change in changes {
-        let (Some(Entity::User(before)), after) = (&change.before, &change.after) else { continue };
-        let to = after.as_ref().and_then(Entity::user).map(|user| user.roles.clone()).unwrap_or_default();
-        if before.roles == to {
+    for change in changes.iter().filter(|change| matches!(change.entity(), Some(Entity::User(_)))) {
+        let (from, to) = (roles(&change.before), roles(&change.after));
+        if from == to {
             continue;
         }
-        let keeps = match (book.allowed_before(&before.roles), book.allowed_after(&to)) {
+        let keeps = match (book.allowed_before(&from), book.allowed_after(&to)) {
             (Some(before), Some(after)) => before.intersection(&after).cloned().collect(),
             _ => BTreeSet::new(),
         };
-        movers.push(Mover { address: change.address.clone(), from: before.roles.clone(), to, keeps });
+        movers.push(Mover { address: change.address.clone(), from, to, keeps });
     }
     movers
 }
@@ -155,6 +157,60 @@ pub(super) fn on_roles(movers: &[Mover], nodes: &mut [Node<'_>]) {
             Bond::Seen => nodes[waiter].after.insert(awaited),
         };
     }
+}
+
+/// Nobody gets more on the way than the file gives them in the end: whoever comes waits until their role has lost what
+/// it loses, and a role gains only once those have left who leave. Where that would be a circle, not interrupting
+/// access goes first.
+pub(super) fn without_excess(movers: &[Mover], nodes: &mut [Node<'_>]) {
+    let moves: BTreeMap<Address, usize> = nodes
+        .iter()
+        .enumerate()
+        .filter(|(_, node)| !node.mutation.interim && matches!(node.change.entity(), Some(Entity::User(_))))
+        .map(|(index, node)| (node.change.address.clone(), index))
+        .collect();
+    let roles: Vec<(usize, RoleName)> = nodes
+        .iter()
+        .enumerate()
+        .filter_map(|(index, node)| Some((index, node.change.after.as_ref()?.role()?.name.clone())))
+        .filter(|(index, _)| nodes[*index].change.before.is_some())
+        .collect();
+    for (index, role) in roles {
+        let (before, after) = permissions(nodes[index].change);
+        // Of an update in two steps, the first gives and the second takes.
+        let narrows = !nodes[index].mutation.interim && !before.is_subset(&after);
+        let split = nodes.iter().filter(|node| node.change.address == nodes[index].change.address).count() > 1;
+        let widens = if split { nodes[index].mutation.interim } else { !after.is_subset(&before) };
+        let moving = |mover: &Mover| moves.get(&mover.address).copied();
+        if narrows {
+            let awaited = awaited(nodes, index);
+            let comes = movers.iter().filter(|mover| mover.to.contains(&role)).filter_map(moving);
+            for mover in comes.filter(|mover| !awaited.contains(mover)) {
+                nodes[mover].needs.insert(index);
+            }
+        }
+        if widens {
+            for mover in movers.iter().filter(|mover| mover.from.contains(&role)).filter_map(moving) {
+                if !awaited(nodes, mover).contains(&index) {
+                    nodes[index].needs.insert(mover);
+                }
+            }
+        }
+    }
+}
+
+/// All that a mutation waits for, near and far.
+fn awaited(nodes: &[Node<'_>], index: usize) -> BTreeSet<usize> {
+    let mut found = BTreeSet::new();
+    let mut open = vec![index];
+    while let Some(next) = open.pop() {
+        for other in nodes[next].needs.union(&nodes[next].after) {
+            if found.insert(*other) {
+                open.push(*other);
+            }
+        }
+    }
+    found
 }
 
 /// How sure one has to be of another.

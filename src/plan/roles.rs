@@ -6,8 +6,8 @@ use super::PlanInput;
 use super::draft::Draft;
 use super::resolve::{self, Holder};
 use crate::model::{
-    Action, Address, Cause, Change, Code, Completeness, DesiredRole, Entity, Finding, HoldReason, LiveRole,
-    Permission, Role, RoleName, Scope, User,
+    Action, Address, Cause, Change, Code, Completeness, DesiredRole, Effect, Entity, Finding, HoldReason,
+    LiveRole, Permission, RemoteId, Role, RoleName, Rules, Scope, User,
 };
 
 /// The roles that there are and will be, by name. Empty where the platform's roles are fixed.
@@ -20,11 +20,21 @@ pub(super) struct RoleBook {
     kept: bool,
 }
 
-/// A role before and after the plan.
-#[derive(Clone, Debug, Default)]
-pub(super) struct RoleState {
-    pub before: Option<BTreeSet<Permission>>,
-    pub after: Option<BTreeSet<Permission>>,
+/// A role before the plan and after it.
+#[derive(Clone, Debug)]
+struct RoleState {
+    before: Option<BTreeSet<Permission>>,
+    future: Future,
+}
+
+#[derive(Clone, Debug)]
+enum Future {
+    /// It will be there and allow this.
+    Stays(BTreeSet<Permission>),
+    /// The plan deletes it.
+    Goes,
+    /// What the file wishes of it is held, and as it is it allows more, or isn't there.
+    Held,
 }
 
 /// Can a role be given?
@@ -33,18 +43,19 @@ pub(super) enum Availability {
     No,
     /// It is there, and this plan deletes it.
     Goes,
+    /// It can't be had as the file wishes it.
+    Held,
     /// It isn't listed, and the list isn't all.
     OutOfSight,
 }
 
 impl RoleBook {
     pub fn availability(&self, name: &RoleName) -> Availability {
-        match self.roles.get(name) {
+        match self.roles.get(name).map(|state| &state.future) {
             _ if !self.kept => Availability::Yes,
-            Some(RoleState { after: Some(_), .. }) => Availability::Yes,
-            Some(RoleState { before: Some(_), after: None }) => Availability::Goes,
-            // Its creation is held, or nobody knows whether it is there.
-            Some(RoleState { before: None, after: None }) => Availability::OutOfSight,
+            Some(Future::Stays(_)) => Availability::Yes,
+            Some(Future::Goes) => Availability::Goes,
+            Some(Future::Held) => Availability::Held,
             None if self.truncated => Availability::OutOfSight,
             None => Availability::No,
         }
@@ -57,7 +68,11 @@ impl RoleBook {
 
     /// What these roles allow after the plan. None where that isn't known.
     pub fn allowed_after(&self, names: &BTreeSet<RoleName>) -> Option<BTreeSet<Permission>> {
-        self.allowed(names, |state| state.after.as_ref())
+        self.allowed(names, |state| match &state.future {
+            Future::Stays(permissions) => Some(permissions),
+            Future::Held => state.before.as_ref(),
+            Future::Goes => None,
+        })
     }
 
     fn allowed(
@@ -72,8 +87,24 @@ impl RoleBook {
         self.kept.then_some(allowed)
     }
 
+    /// May whoever has these roles give access?
+    pub fn is_privileged(&self, rules: &dyn Rules, names: &BTreeSet<RoleName>) -> bool {
+        rules.is_admin(names) || self.allowed_before(names).is_some_and(|allowed| rules.is_privileged(&allowed))
+    }
+
+    /// Those that can be given.
     pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.roles.iter().filter(|(_, state)| state.after.is_some()).map(|(name, _)| name.as_str())
+        let stays = |state: &RoleState| matches!(state.future, Future::Stays(_));
+        self.roles.iter().filter(move |(_, state)| stays(state)).map(|(name, _)| name.as_str())
+    }
+
+    fn set(&mut self, name: &RoleName, future: Future) {
+        let before = self.roles.get(name).and_then(|state| state.before.clone());
+        self.roles.insert(name.clone(), RoleState { before, future });
+    }
+
+    fn goes(&self, name: &RoleName) -> bool {
+        matches!(self.roles.get(name), Some(RoleState { future: Future::Goes, .. }))
     }
 }
 
@@ -82,8 +113,9 @@ pub(super) fn plan_roles(input: &PlanInput<'_>, draft: &mut Draft<'_>) -> RoleBo
     let Some(list) = &input.live.roles else { return RoleBook::default() };
     let mut book = RoleBook { roles: BTreeMap::new(), truncated: list.completeness.is_broken(), kept: true };
     for role in &list.items {
-        let held = Some(role.permissions.clone());
-        book.roles.insert(role.name.clone(), RoleState { before: held.clone(), after: held });
+        let allows = role.permissions.clone();
+        let state = RoleState { before: Some(allows.clone()), future: Future::Stays(allows) };
+        book.roles.insert(role.name.clone(), state);
     }
     for wish in &input.desired.roles {
         match (input.live.role(&wish.name), wish.absent) {
@@ -93,11 +125,7 @@ pub(super) fn plan_roles(input: &PlanInput<'_>, draft: &mut Draft<'_>) -> RoleBo
                     draft.hold(Address::role(&wish.name), HoldReason::RoleOutOfSight { role: wish.name.clone() });
                 }
             }
-            (Some(_), true) => {
-                if let Some(state) = book.roles.get_mut(&wish.name) {
-                    state.after = None;
-                }
-            }
+            (Some(_), true) => book.set(&wish.name, Future::Goes),
             (None, false) => create(input, wish, &mut book, draft),
             (Some(role), false) => update(input, wish, role, &mut book, draft),
         }
@@ -112,8 +140,8 @@ pub(super) fn plan_roles(input: &PlanInput<'_>, draft: &mut Draft<'_>) -> RoleBo
         } else if input.desired.manage.roles == Scope::Listed {
             let privileged = input.rules.is_privileged(&role.permissions);
             draft.hold(address, HoldReason::Unmanaged { privileged });
-        } else if let Some(state) = book.roles.get_mut(&role.name) {
-            state.after = None;
+        } else {
+            book.set(&role.name, Future::Goes);
         }
     }
     book
@@ -145,12 +173,12 @@ fn create(input: &PlanInput<'_>, wish: &DesiredRole, book: &mut RoleBook, draft:
         wished.and_then(|wished| resolve::permissions(input, Holder::Role, wished, &mut draft.findings));
     let (Some(description), Some(permissions)) = (wish.description.clone(), permissions) else {
         // Whoever is given it is no second finding.
-        book.roles.insert(wish.name.clone(), RoleState { before: None, after: Some(BTreeSet::new()) });
+        book.set(&wish.name, Future::Stays(BTreeSet::new()));
         return;
     };
     let change = creation(&wish.name, description, permissions.clone(), Cause::Declared);
     let taken = draft.change(change, Some(&wish.place));
-    book.roles.insert(wish.name.clone(), RoleState { before: None, after: taken.then_some(permissions) });
+    book.set(&wish.name, if taken { Future::Stays(permissions) } else { Future::Held });
 }
 
 fn creation(name: &RoleName, description: String, permissions: BTreeSet<Permission>, cause: Cause) -> Change {
@@ -186,68 +214,92 @@ fn update(input: &PlanInput<'_>, wish: &DesiredRole, role: &LiveRole, book: &mut
         cause: Cause::Declared,
         effects: Vec::new(),
     };
-    if draft.change(change, Some(&wish.place))
-        && let Some(state) = book.roles.get_mut(&role.name)
-    {
-        state.after = Some(granted);
+    if draft.change(change, Some(&wish.place)) {
+        book.set(&role.name, Future::Stays(granted));
+    } else if !role.permissions.is_subset(&granted) {
+        book.set(&role.name, Future::Held);
     }
 }
 
 /// What is said of the role that holds whoever must go.
 const CONTAINMENT: &str = "Holds people who must have no access and can't be removed. Kept by rolecall.";
 
-/// The role that allows nothing, made where it isn't there yet. None: it can't be had, which was said.
+/// The role that allows nothing, whether it is there or has to be made. None: it can't be had as it has to be.
 pub(super) fn containment(input: &PlanInput<'_>, book: &mut RoleBook, draft: &mut Draft<'_>) -> Option<RoleName> {
     let name = input.desired.containment_role.clone()?;
-    let state = book.roles.get(&name);
-    match state.and_then(|state| state.after.as_ref()) {
-        Some(permissions) if permissions.is_empty() => Some(name),
-        Some(permissions) => {
+    match book.roles.get(&name).map(|state| &state.future) {
+        Some(Future::Stays(permissions)) if permissions.is_empty() => Some(name),
+        Some(Future::Stays(permissions)) => {
             let held: Vec<&str> = permissions.iter().map(Permission::as_str).collect();
-            let finding = Finding::error(
-                Code::ContainmentRoleHolds,
-                input.desired.place.clone(),
-                format!(
-                    "the role `{name}` is to hold people who must have no access, and allows {}",
-                    held.join(", ")
-                ),
-            )
-            .hint("take its permissions away, or name another with `containment_role`");
+            let message = format!(
+                "the role `{name}` is to hold people who must have no access, and allows {}",
+                held.join(", ")
+            );
+            let place = input.desired.containment_place.clone();
+            let finding = Finding::error(Code::ContainmentRoleHolds, place, message)
+                .hint("take its permissions away, or name another with `containment_role`");
             if !draft.findings.contains(&finding) {
                 draft.findings.push(finding);
             }
             None
         }
-        None if state.is_some() => None,
+        Some(Future::Goes | Future::Held) => None,
         None => {
-            let change = creation(&name, CONTAINMENT.to_owned(), BTreeSet::new(), Cause::Needed);
-            let taken = draft.change(change, None);
-            let after = taken.then(BTreeSet::new);
-            book.roles.insert(name.clone(), RoleState { before: None, after });
-            taken.then_some(name)
+            let held = draft.obstacle(&empty_role(&name)).is_some();
+            book.set(&name, if held { Future::Held } else { Future::Stays(BTreeSet::new()) });
+            (!held).then_some(name)
+        }
+    }
+}
+
+fn empty_role(name: &RoleName) -> Change {
+    creation(name, CONTAINMENT.to_owned(), BTreeSet::new(), Cause::Needed)
+}
+
+/// Makes the role that allows nothing, if somebody is given it and it isn't there.
+pub(super) fn plan_containment(input: &PlanInput<'_>, draft: &mut Draft<'_>) {
+    let Some(name) = &input.desired.containment_role else { return };
+    let address = Address::role(name);
+    let there = input.live.role(name).is_some() || draft.changes.iter().any(|change| change.address == address);
+    let given = |change: &Change| {
+        change.after.as_ref().and_then(Entity::user).is_some_and(|user| user.roles.contains(name))
+    };
+    if !there && draft.changes.iter().any(given) {
+        draft.change(empty_role(name), None);
+    }
+}
+
+/// What a new role lets somebody do is part of what is reviewed.
+pub(super) fn say_what_is_allowed(book: &RoleBook, draft: &mut Draft<'_>) {
+    for change in &mut draft.changes {
+        let Some(after) = change.after.as_ref().and_then(Entity::user) else { continue };
+        let before = change.before.as_ref().and_then(Entity::user);
+        let moves = before.is_none_or(|before| before.roles != after.roles || before.invited);
+        if let Some(permissions) = book.allowed_after(&after.roles).filter(|_| moves) {
+            change.effects.push(Effect::Allows { permissions });
         }
     }
 }
 
 /// Deletions: only of roles that nobody holds once the plan is done.
 pub(super) fn plan_removals(input: &PlanInput<'_>, book: &RoleBook, draft: &mut Draft<'_>) {
-    let changed: BTreeMap<Address, Option<User>> = draft
-        .changes
-        .iter()
-        .map(|change| (change.address.clone(), change.after.as_ref().and_then(Entity::user).cloned()))
-        .collect();
     for role in input.live.roles() {
-        let goes = book.roles.get(&role.name).is_some_and(|state| state.after.is_none());
-        if role.locked || !goes {
+        if role.locked || !book.goes(&role.name) {
             continue;
         }
         let wish = input.desired.roles.iter().find(|wish| wish.name == role.name);
         let address = Address::role(&role.name);
-        if let Completeness::Broken { why } = &input.live.users.completeness {
-            draft.hold(address, HoldReason::Unreadable { list: "users".to_owned(), why: why.clone() });
+        let invitations = input.live.invitations.as_ref().map(|list| &list.completeness);
+        let lists = [("users", Some(&input.live.users.completeness)), ("invitations", invitations)];
+        let broken = lists.into_iter().find_map(|(list, completeness)| match completeness {
+            Some(Completeness::Broken { why }) => Some((list, why.clone())),
+            _ => None,
+        });
+        if let Some((list, why)) = broken {
+            draft.hold(address, HoldReason::Unreadable { list: list.to_owned(), why });
             continue;
         }
-        let by = holders(input, role, &changed);
+        let by = holders(input, role, &draft.changes);
         if !by.is_empty() {
             draft.hold(address, HoldReason::RoleInUse { by });
             continue;
@@ -265,25 +317,25 @@ pub(super) fn plan_removals(input: &PlanInput<'_>, book: &RoleBook, draft: &mut 
 }
 
 /// Who has a role and isn't moved off it. A pending invitation that carries it would silently become another.
-fn holders(input: &PlanInput<'_>, role: &LiveRole, changed: &BTreeMap<Address, Option<User>>) -> Vec<Address> {
-    let keeps = |address: &Address| {
-        let after = changed.get(address).map(Option::as_ref);
-        after.is_none_or(|user| user.is_some_and(|user| user.roles.contains(&role.name)))
-    };
-    let mut by = BTreeSet::new();
-    for user in input.live.users.items.iter().filter(|user| user.roles.contains(&role.name)) {
-        let address = Address::user(&user.email);
-        let pinned = address.clone().with_id(&user.id);
-        let moved = !keeps(&pinned) || (!keeps(&address) && !changed.contains_key(&pinned));
-        if !moved {
-            by.insert(address);
+fn holders(input: &PlanInput<'_>, role: &LiveRole, changes: &[Change]) -> Vec<Address> {
+    let mut left: BTreeSet<&RemoteId> = BTreeSet::new();
+    let mut replaced: BTreeSet<&str> = BTreeSet::new();
+    for change in changes {
+        let after = change.after.as_ref().and_then(Entity::user);
+        let keeps = after.is_some_and(|user| user.roles.contains(&role.name));
+        match change.before.as_ref().and_then(Entity::user) {
+            Some(User { id: Some(id), .. }) if !keeps => {
+                left.insert(id);
+            }
+            Some(User { email, invited: true, .. }) if !keeps => {
+                replaced.insert(email.as_str());
+            }
+            _ => {}
         }
     }
-    for invitation in input.live.invitations().iter().filter(|invitation| invitation.role == role.name) {
-        let address = Address::user(&invitation.email);
-        if keeps(&address) {
-            by.insert(address);
-        }
-    }
-    by.into_iter().collect()
+    let members = input.live.users.items.iter().filter(|user| user.roles.contains(&role.name));
+    let members = members.filter(|user| !left.contains(&user.id)).map(|user| Address::user(&user.email));
+    let invited = input.live.invitations().iter().filter(|open| open.role == role.name);
+    let invited = invited.filter(|open| !replaced.contains(open.email.as_str()));
+    members.chain(invited.map(|open| Address::user(&open.email))).collect::<BTreeSet<_>>().into_iter().collect()
 }

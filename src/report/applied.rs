@@ -14,7 +14,11 @@ pub fn step_line(step: &Step) -> String {
         Outcome::Failed | Outcome::Unsure | Outcome::NotTaken => REMOVE,
     };
     let address = clean(&step.address);
-    let mut text = format!("  {} {address:<44} {}", paint(style, format!("{:<9}", step.outcome)), step.action);
+    let mut text = format!(
+        "  {} {address:<44} {}",
+        paint(style, format!("{:<9}", step.outcome)),
+        if step.interim { format!("{} (first step)", step.operation) } else { step.action.to_string() }
+    );
     if let Some(id) = &step.id {
         let _ = write!(text, "  {}", clean(id));
     }

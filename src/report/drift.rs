@@ -34,12 +34,12 @@ fn organization(plan: &OrganizationPlan) -> String {
     let verdict = if changes == 0 && blocked == 0 { "No drift" } else { "Drift" };
     let _ = writeln!(
         text,
-        "{}: {} to close, {} blocked. Not in the file: {}, {} among them.",
+        "{}: {} to close, {} blocked. Not in the file: {}, {} of them privileged.",
         paint(BOLD, verdict),
         plural(changes, "difference"),
         blocked,
         unmanaged(true) + unmanaged(false),
-        plural(unmanaged(true), "admin"),
+        unmanaged(true),
     );
     text
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::model::{Change, Entity, Key, Reach, Resources, Role, Seen, User};
+use crate::model::{Change, Effect, Entity, Key, Resources, Role, Seen, User};
 
 /// One field's difference. `None`: the entity, or the value, wasn't there.
 pub(super) struct FieldChange {
@@ -57,7 +57,12 @@ pub(super) fn fields(change: &Change) -> Vec<FieldChange> {
     };
     let differs =
         |field: &FieldChange| field.before != field.after || !field.gained.is_empty() || !field.lost.is_empty();
-    all.into_iter().filter(differs).collect()
+    let allows = change.effects.iter().find_map(|effect| match effect {
+        Effect::Allows { permissions } => Some(permissions),
+        _ => None,
+    });
+    let allows = allows.map(|permissions| set("allows", None, Some(permissions)));
+    all.into_iter().chain(allows).filter(differs).collect()
 }
 
 fn role(before: Option<&Role>, after: &Role) -> Vec<FieldChange> {
@@ -69,7 +74,18 @@ fn role(before: Option<&Role>, after: &Role) -> Vec<FieldChange> {
 }
 
 fn user(before: Option<&User>, after: &User) -> Vec<FieldChange> {
-    let User { id: _, email: _, first_name, last_name, phone, roles, resources, enabled, invited: _ } = after;
+    let User {
+        id: _,
+        email: _,
+        first_name,
+        last_name,
+        phone,
+        roles,
+        resources,
+        enabled,
+        invited: _,
+        invited_at: _,
+    } = after;
     let mut fields = vec![
         plain("first name", before.and_then(|user| user.first_name.clone()), first_name.clone()),
         plain("last name", before.and_then(|user| user.last_name.clone()), last_name.clone()),
@@ -103,45 +119,5 @@ fn key(before: Option<&Key>, after: &Key) -> Vec<FieldChange> {
 }
 
 fn reach(name: &'static str, before: Option<&Resources>, after: Option<&Resources>) -> FieldChange {
-    set(name, before.map(parts).as_ref(), after.map(parts).as_ref())
-}
-
-/// Resources as paths: `shop/production/services/users`. A star stands for all there is and will be.
-fn parts(resources: &Resources) -> BTreeSet<String> {
-    let Reach::Only(projects) = resources else { return BTreeSet::from(["everything".to_owned()]) };
-    let mut paths = BTreeSet::new();
-    for (project, reach) in projects {
-        let Reach::Only(targets) = &reach.targets else {
-            paths.insert(format!("{project}/*"));
-            continue;
-        };
-        if targets.is_empty() {
-            paths.insert(project.to_string());
-        }
-        for (target, reach) in targets {
-            let target = format!("{project}/{target}");
-            match (&reach.services, &reach.app_deployments) {
-                (Reach::All, Reach::All) => {
-                    paths.insert(format!("{target}/*"));
-                }
-                (services, apps) => {
-                    let names = names(&target, "services", services).chain(names(&target, "apps", apps));
-                    let before = paths.len();
-                    paths.extend(names);
-                    if paths.len() == before {
-                        paths.insert(target);
-                    }
-                }
-            }
-        }
-    }
-    paths
-}
-
-fn names(target: &str, kind: &str, reach: &Reach<BTreeSet<String>>) -> impl Iterator<Item = String> {
-    let names: Vec<String> = match reach {
-        Reach::All => vec![format!("{target}/{kind}/*")],
-        Reach::Only(names) => names.iter().map(|name| format!("{target}/{kind}/{name}")).collect(),
-    };
-    names.into_iter()
+    set(name, before.map(Resources::paths).as_ref(), after.map(Resources::paths).as_ref())
 }

@@ -34,8 +34,15 @@ pub fn ledger(records: &[Record]) -> String {
                 let what = if *arrived { paint(ADD, "delivered") } else { paint(REMOVE, "not delivered") };
                 format!("{mutation:<4} secret of {} {}: {what}", clean(address), clean(id))
             }
-            Event::Sighting { address, seen: true } => format!("     {} is in the list", clean(address)),
-            Event::Sighting { address, seen: false } => format!("     {} isn't in the list yet", clean(address)),
+            Event::Sighting { address, seen: true, accepted: true } => {
+                format!("     {} has joined", clean(address))
+            }
+            Event::Sighting { address, seen: true, accepted: false } => {
+                format!("     {} is in the list", clean(address))
+            }
+            Event::Sighting { address, seen: false, accepted: _ } => {
+                format!("     {} isn't in the list yet", clean(address))
+            }
             Event::Lost { address, what } => {
                 format!("     {} {}: {}", paint(REMOVE, "lost"), clean(address), clean(what))
             }

@@ -38,7 +38,8 @@ pub(super) fn header(plan: &OrganizationPlan) -> String {
     let identity = &plan.sealed.identity;
     let name = format!("{} {}", identity.provider, clean(&identity.organization));
     let mut lists = Vec::new();
-    for (list, completeness) in plan.completeness.iter().rev() {
+    for list in ["roles", "users", "invitations", "keys"] {
+        let Some(completeness) = plan.completeness.get(list) else { continue };
         lists.push(match completeness {
             Completeness::Proven => format!("{list} proven complete"),
             Completeness::Assumed { .. } => format!("{list} assumed complete"),
@@ -83,24 +84,28 @@ fn cause(cause: &Cause) -> Option<String> {
         Cause::Asserted => Some("asked for with --assert".to_owned()),
         Cause::Superseded { by } => Some(format!("its successor {} is delivered", clean(by))),
         Cause::SecretLost => Some("its secret never arrived anywhere".to_owned()),
+        Cause::AlreadyMember => Some("they are a member already".to_owned()),
         Cause::Needed => Some("needed by another change".to_owned()),
         Cause::InvitationVanished => Some("the earlier invitation has vanished".to_owned()),
     }
 }
 
-fn effect(effect: &Effect) -> String {
-    match effect {
+/// What an effect is called. None: it is shown as a field.
+fn effect(effect: &Effect) -> Option<String> {
+    Some(match effect {
         Effect::SendsMail => paint(WARN, "sends mail"),
         Effect::ReplacesInvitation => paint(WARN, "the earlier link stops working"),
+        Effect::AccessFollows => "no access yet; role and resources follow once accepted".to_owned(),
+        Effect::Allows { .. } => return None,
         Effect::MayReEnable => paint(WARN, "may re-enable"),
         Effect::ReEnables => paint(WARN, "re-enables"),
         Effect::SecretTo { target } => format!("secret to {}", clean(target)),
-    }
+    })
 }
 
 pub(super) fn push_change(text: &mut String, change: &Change, plan: &OrganizationPlan) {
     let (sign, style) = sign(change.action);
-    let mut notes: Vec<String> = change.effects.iter().map(effect).collect();
+    let mut notes: Vec<String> = change.effects.iter().filter_map(effect).collect();
     notes.extend(cause(&change.cause));
     let address = clean(&change.address);
     let place = plan.places.get(&change.address.to_string());

@@ -222,7 +222,7 @@ fn secret_part(key: &str) -> String {
 }
 
 /// Law 6: die anywhere, and the next runs converge with one mail a person and no live key whose secret is lost.
-fn dying_anywhere_loses_nothing<P: Lawful>(world: P::World, wish: &Wish, at: usize, after: bool) -> Law {
+fn dying_anywhere_loses_nothing<P: Lawful>(world: &P::World, wish: &Wish, at: usize, after: bool) -> Law {
     let mut rig = P::rig(world.clone(), wish);
     let Some(plan) = planned(&rig) else { return Ok(()) };
     let mut fates = vec![Fate::Fine; at];
@@ -236,11 +236,11 @@ fn dying_anywhere_loses_nothing<P: Lawful>(world: P::World, wish: &Wish, at: usi
     }
     let last = rig.try_plan().unwrap();
     prop_assert!(last.sealed.mutations.is_empty(), "{:#?}", last.sealed);
-    nothing_doubled_or_lost(&rig, &world)
+    nothing_doubled_or_lost(&rig, world)
 }
 
 /// Laws 5 and 6 for answers that are lost or refused: the next runs converge all the same.
-fn failures_are_made_good_by_later_runs<P: Lawful>(world: P::World, wish: &Wish, fates: &[Fate]) -> Law {
+fn failures_are_made_good_by_later_runs<P: Lawful>(world: &P::World, wish: &Wish, fates: &[Fate]) -> Law {
     let mut rig = P::rig(world.clone(), wish);
     rig.wire.doom(fates);
     for _ in 0..5 {
@@ -254,7 +254,7 @@ fn failures_are_made_good_by_later_runs<P: Lawful>(world: P::World, wish: &Wish,
     }
     let last = rig.try_plan().unwrap();
     prop_assert!(last.sealed.mutations.is_empty(), "{:#?}", last.sealed);
-    nothing_doubled_or_lost(&rig, &world)
+    nothing_doubled_or_lost(&rig, world)
 }
 
 /// Law 7: a list that isn't whole is never taken for one; nothing rests on a broken one, and everybody whom that keeps
@@ -422,12 +422,12 @@ macro_rules! laws {
 
                 #[test]
                 fn dying_anywhere_loses_nothing(world in P::worlds(false), wish in P::wishes(), at in 0..8_usize, after in any::<bool>()) {
-                    super::dying_anywhere_loses_nothing::<P>(world, &wish, at, after)?;
+                    super::dying_anywhere_loses_nothing::<P>(&world, &wish, at, after)?;
                 }
 
                 #[test]
                 fn failures_are_made_good_by_later_runs(world in P::worlds(false), wish in P::wishes(), fates in fates()) {
-                    super::failures_are_made_good_by_later_runs::<P>(world, &wish, &fates)?;
+                    super::failures_are_made_good_by_later_runs::<P>(&world, &wish, &fates)?;
                 }
 
                 #[test]

@@ -41,6 +41,9 @@ pub trait Platform: 'static {
 /// Looks at the world after each request.
 pub type Watch<W> = Arc<dyn Fn(&W) + Send + Sync>;
 
+/// Changes the data of every answer: what a sandbox of one organisation can't be made to say.
+pub type Forgery = Arc<dyn Fn(&mut serde_json::Value) + Send + Sync>;
+
 /// What happens to the n-th mutation that is sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fate {
@@ -75,6 +78,7 @@ pub struct Wire<P: Platform> {
     sandbox: Arc<Sandbox<P::Engine>>,
     fates: Mutex<Vec<Fate>>,
     watch: Mutex<Option<Watch<P::World>>>,
+    forgery: Mutex<Option<Forgery>>,
 }
 
 impl<P: Platform> Wire<P> {
@@ -92,6 +96,10 @@ impl<P: Platform> Wire<P> {
 
     pub fn watch(&self, watch: Watch<P::World>) {
         *self.watch.lock().unwrap() = Some(watch);
+    }
+
+    pub fn forge(&self, forgery: impl Fn(&mut serde_json::Value) + Send + Sync + 'static) {
+        *self.forgery.lock().unwrap() = Some(Arc::new(forgery));
     }
 
     fn fate(&self, request: &Request) -> Fate {
@@ -132,6 +140,14 @@ impl<P: Platform> Transport for Wire<P> {
             if let Some(watch) = self.watch.lock().unwrap().clone() {
                 watch(&P::world(&self.sandbox.engine));
             }
+            let answer = answer.map(|mut response| {
+                if let Some(forgery) = self.forgery.lock().unwrap().clone() {
+                    let mut body: serde_json::Value = serde_json::from_slice(&response.body).unwrap();
+                    forgery(&mut body["data"]);
+                    response.body = body.to_string().into_bytes();
+                }
+                response
+            });
             match fate {
                 Fate::DropAfter => lost(),
                 Fate::KillAfter => std::future::pending().await,
@@ -159,6 +175,7 @@ impl<P: Platform> Rig<P> {
             sandbox: Arc::clone(&sandbox),
             fates: Mutex::new(Vec::new()),
             watch: Mutex::new(None),
+            forgery: Mutex::new(None),
         });
         let folder = TempDir::new().unwrap();
         let deliveries = Deliveries { allow_commands: false, below: Some(folder.path().to_owned()) };

@@ -8,7 +8,8 @@ use super::super::raw::{DescriptionText, NameText};
 use super::super::source::Mark;
 use super::{RawKey, RawRole, RawUser};
 use crate::model::{
-    Address, Code, DesiredKey, DesiredRole, DesiredUser, Finding, KeyName, Place, RoleName, is_deceptive, quote,
+    Address, Code, DesiredKey, DesiredRole, DesiredUser, Finding, KeyName, Permission, RoleName, is_deceptive,
+    quote,
 };
 
 /// Built in, under names that no other role can have.
@@ -54,8 +55,8 @@ fn check_description(
     let length = units(text.trim());
     if !lengths.contains(&length) {
         let (least, most) = (lengths.start(), lengths.end());
-        let message = format!("this description has {length} characters, and {least} to {most} are possible");
-        check.invalid(field.mark, message, "shorten or lengthen it");
+        let message = format!("a description has {least} to {most} characters, and this one has {length}");
+        check.invalid(field.mark, message, if length < *least { "say a little more" } else { "shorten it" });
         return None;
     }
     if text.chars().any(|c| c != '\n' && is_deceptive(c)) {
@@ -93,9 +94,12 @@ pub(super) fn check_roles(raw: Option<Field<Vec<Field<RawRole>>>>, check: &mut C
 }
 
 /// Where the role that holds whoever must go is listed itself, it has to allow nothing.
-pub(super) fn check_containment(name: &RoleName, place: &Place, roles: &[DesiredRole], check: &mut Checker<'_>) {
+pub(super) fn check_containment(name: &RoleName, roles: &[DesiredRole], check: &mut Checker<'_>) {
     let Some(role) = roles.iter().find(|role| role.name == *name) else { return };
-    let allows = role.permissions.as_ref().is_some_and(|permissions| !permissions.is_empty());
+    let place = &role.place;
+    let implied = check.rules.implied_permissions();
+    let something = |permission: &Permission| !implied.contains(&permission.as_str());
+    let allows = role.permissions.as_ref().is_some_and(|permissions| permissions.keys().any(something));
     let finding = if role.absent {
         Finding::error(
             Code::RoleIsAbsent,
@@ -132,6 +136,7 @@ pub(super) fn check_users(
             absent,
             [roles.as_ref().map(|f| (f.mark, "roles")), resources.as_ref().map(|f| (f.mark, "resources"))],
         );
+        let roles_place = roles.as_ref().map(|field| check.place(field.mark));
         let roles = roles.and_then(|field| check_role(field, &gone, check));
         let resources = resources.and_then(|field| check.resources(field));
         let id = id.and_then(|field| check.name(field));
@@ -158,6 +163,7 @@ pub(super) fn check_users(
             last_name: None,
             phone: None,
             roles,
+            roles_place,
             resources,
             // Whoever is a member can sign in.
             enabled: None,

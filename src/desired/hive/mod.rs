@@ -173,9 +173,9 @@ pub(super) fn check(raw: RawHive, check: &mut Checker<'_>) -> Option<Desired> {
         None => Some(RoleName::seen(CONTAINMENT_ROLE)),
     };
     let roles = check_roles(roles, check);
+    let containment_place = containment_mark.map_or_else(|| check.source.start(), |mark| check.place(mark));
     if let Some(name) = &containment_role {
-        let place = containment_mark.map_or_else(|| check.source.start(), |mark| check.place(mark));
-        check_containment(name, &place, &roles, check);
+        check_containment(name, &roles, check);
     }
     let users = check_users(users, &roles, check);
     let keys = check_keys(keys, check);
@@ -193,6 +193,7 @@ pub(super) fn check(raw: RawHive, check: &mut Checker<'_>) -> Option<Desired> {
         guardrails,
         reinvite_expired: reinvite_expired.and_then(|field| field.value).unwrap_or(false),
         containment_role,
+        containment_place,
         roles,
         users,
         keys,

@@ -267,7 +267,10 @@ fn plan_named(input: &PlanInput<'_>, wish: &DesiredKey, namesakes: &[&LiveKey], 
 fn plan_unlisted(input: &PlanInput<'_>, key: &LiveKey, namesakes: bool, draft: &mut Draft<'_>) {
     let address = address_of(key, namesakes);
     if input.own_key() == Some(&key.id) {
-        // Known to be our own, so it is neither foreign nor to go.
+        // Where the file names it as its own, nothing has to be said.
+        if input.desired.own.key.is_none() {
+            draft.hold(address, HoldReason::OwnKey);
+        }
         return;
     }
     if secret_lost(input, key) {

@@ -4,20 +4,36 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::PlanInput;
 use super::super::draft::Draft;
+use super::super::roles::RoleBook;
 use crate::model::{
     Action, Address, Cause, Change, Email, Entity, HoldReason, LiveInvitation, Place, RemoteId, Scope,
 };
 
-/// Plans to cancel an invitation. One of several spellings of an address is told apart by its spelling.
+/// How an invitation is told from its person's other entities.
+#[derive(Clone, Copy)]
+pub(super) enum Named {
+    /// The invitation is all that there is of them.
+    ByAddress,
+    /// There is a member of that address, too.
+    BesideMember,
+    /// There is another invitation, in another spelling.
+    BySpelling,
+}
+
+/// Plans to cancel an invitation.
 pub(super) fn withdraw(
     invitation: &LiveInvitation,
-    several: bool,
+    named: Named,
     cause: Cause,
     place: Option<&Place>,
     draft: &mut Draft<'_>,
 ) {
     let address = Address::user(&invitation.email);
-    let address = if several { address.with_id(&RemoteId::seen(invitation.email.as_str())) } else { address };
+    let address = match named {
+        Named::ByAddress => address,
+        Named::BesideMember => address.with_id(&RemoteId::seen("invitation")),
+        Named::BySpelling => address.with_id(&RemoteId::seen(format!("invitation:{}", invitation.email))),
+    };
     let change = Change {
         address,
         action: Action::Withdraw,
@@ -33,25 +49,32 @@ pub(super) fn withdraw(
 pub(super) fn plan_unlisted_invitations(
     input: &PlanInput<'_>,
     open: &BTreeMap<&Email, Vec<&LiveInvitation>>,
+    book: &RoleBook,
     draft: &mut Draft<'_>,
 ) {
     let listed: BTreeSet<&Email> = input.desired.users.iter().map(|wish| &wish.email).collect();
     let members: BTreeSet<&Email> = input.live.users.items.iter().map(|user| &user.email).collect();
     for (email, invitations) in open {
         let email = *email;
-        let several = invitations.len() > 1;
+        let alone = invitations.len() == 1;
         for invitation in invitations {
-            let privileged = input.rules.is_admin(&BTreeSet::from([invitation.role.clone()]));
-            if members.contains(email) {
+            let ours = listed.contains(email) || input.desired.manage.users == Scope::All;
+            match (members.contains(email), ours) {
                 // A member has no use for it, and whoever finds the mail has: the link isn't bound to the address.
-                if listed.contains(email) || input.desired.manage.users == Scope::All {
-                    withdraw(invitation, true, Cause::NotListed, None, draft);
+                (true, true) => {
+                    let named = if alone { Named::BesideMember } else { Named::BySpelling };
+                    withdraw(invitation, named, Cause::AlreadyMember, None, draft);
                 }
-            } else if listed.contains(email) {
-            } else if input.desired.manage.users == Scope::All {
-                withdraw(invitation, several, Cause::NotListed, None, draft);
-            } else {
-                draft.hold(Address::user(email), HoldReason::Unmanaged { privileged });
+                (false, true) if !listed.contains(email) => {
+                    let named = if alone { Named::ByAddress } else { Named::BySpelling };
+                    withdraw(invitation, named, Cause::NotListed, None, draft);
+                }
+                (false, false) => {
+                    let privileged = book.is_privileged(input.rules, &BTreeSet::from([invitation.role.clone()]));
+                    draft.hold(Address::user(email), HoldReason::Unmanaged { privileged });
+                }
+                // The member is spoken of already, or the entry speaks of the invitation.
+                (true, false) | (false, true) => {}
             }
         }
     }

@@ -5,10 +5,11 @@ use std::collections::BTreeSet;
 use super::super::PlanInput;
 use super::super::draft::Draft;
 use super::super::roles::{self, RoleBook};
-use super::{invited, obstacle};
+use super::invited::{self, Named};
+use super::obstacle;
 use crate::model::{
     Action, Address, Cause, Change, Code, Completeness, DesiredUser, Effect, Entity, Feature, Finding, HoldReason,
-    Invitation, InvitationState, InviteField, LiveInvitation, Reach, Resources, Seen, User,
+    Invitation, InvitationState, InviteField, LiveInvitation, Reach, Seen, User,
 };
 use crate::plan::resolve;
 
@@ -45,10 +46,16 @@ pub(super) fn plan_missing(
             draft.hold(address, reason);
             return;
         }
-        cause = if draft.is_asserted(&address) { Cause::Asserted } else { Cause::InvitationVanished };
+        cause = match invitation.state {
+            _ if draft.is_asserted(&address) => Cause::Asserted,
+            InvitationState::Sent => Cause::InvitationVanished,
+            // It was never made.
+            InvitationState::Unsure => Cause::Declared,
+        };
     }
-    let Some((after, _)) = invitation(input, wish, book, draft) else { return };
-    let effects = vec![Effect::SendsMail];
+    let Some(Offer { after, limited }) = offer(input, wish, book, draft) else { return };
+    let mut effects = vec![Effect::SendsMail];
+    effects.extend(limited.then_some(Effect::AccessFollows));
     let change =
         Change { address, action: Action::Invite, before: None, after: Some(Entity::User(after)), cause, effects };
     draft.change(change, Some(&wish.place));
@@ -64,7 +71,8 @@ fn must_not_come(
 ) {
     let address = Address::user(&wish.email);
     for invitation in open {
-        invited::withdraw(invitation, open.len() > 1, Cause::DeclaredAbsent, Some(&wish.place), draft);
+        let named = if open.len() > 1 { Named::BySpelling } else { Named::ByAddress };
+        invited::withdraw(invitation, named, Cause::DeclaredAbsent, Some(&wish.place), draft);
     }
     if !open.is_empty() {
         return;
@@ -87,6 +95,9 @@ fn waits(input: &PlanInput<'_>, invitation: &Invitation) -> Option<HoldReason> {
     // was never made.
     let listed = input.live.invitations.is_some();
     let fresh = input.rules.invitation_lifetime().is_some_and(|lifetime| since + lifetime > input.now);
+    if invitation.accepted {
+        return Some(HoldReason::LeftAgain { since });
+    }
     match (invitation.state, invitation.seen) {
         (InvitationState::Unsure, _) if listed && fresh => None,
         (InvitationState::Unsure, _) => (!listed || !again).then_some(HoldReason::InvitationUnsure { since }),
@@ -105,57 +116,54 @@ fn plan_invited(
     draft: &mut Draft<'_>,
 ) {
     let address = Address::user(&wish.email);
-    let [first, others @ ..] = open else { return };
+    let Some(first) = open.first() else { return };
     let asserted = draft.is_asserted(&address);
-    let keeps_role = wish.roles.is_none();
-    let planned = if keeps_role && !asserted { None } else { invitation(input, wish, book, draft) };
-    let (after, limited) = match planned {
-        Some(planned) => planned,
-        None if keeps_role && !asserted => (first.entity(), false),
-        None => return,
+    // Without a role in the file, the one that the invitation carries is kept.
+    let offered = if wish.roles.is_none() && !asserted {
+        Offer { after: first.entity(), limited: false }
+    } else {
+        let Some(offered) = offer(input, wish, book, draft) else { return };
+        offered
     };
-    let fits = |invitation: &LiveInvitation| after.roles.contains(&invitation.role);
-    let kept = open.iter().find(|invitation| fits(invitation)).filter(|_| !asserted);
+    let fits = |invitation: &&&LiveInvitation| offered.after.roles.contains(&invitation.role);
+    let kept = open.iter().find(fits).filter(|_| !asserted);
     let current = kept.unwrap_or(first);
-    if others.is_empty() && kept.is_some() {
-        let since = current.created;
-        draft.hold(
-            address,
-            if limited {
-                HoldReason::InvitedWithoutAccess { since }
-            } else {
-                HoldReason::InvitationPending { since }
-            },
-        );
-        return;
-    }
     // Two spellings of one address are two invitations to the platform, and either lets its holder in.
     for other in open.iter().filter(|other| other.email.as_str() != current.email.as_str()) {
-        invited::withdraw(other, true, Cause::Declared, Some(&wish.place), draft);
+        invited::withdraw(other, Named::BySpelling, Cause::Declared, Some(&wish.place), draft);
     }
     if kept.is_some() {
-        draft.hold(address, HoldReason::InvitationPending { since: current.created });
+        let since = current.created;
+        let reason = if offered.limited {
+            HoldReason::InvitedWithoutAccess { since }
+        } else {
+            HoldReason::InvitationPending { since }
+        };
+        draft.hold(address, reason);
         return;
     }
+    let mut effects = vec![Effect::SendsMail, Effect::ReplacesInvitation];
+    effects.extend(offered.limited.then_some(Effect::AccessFollows));
     let change = Change {
         address,
         action: Action::Invite,
         before: Some(Entity::User(current.entity())),
-        after: Some(Entity::User(after)),
+        after: Some(Entity::User(offered.after)),
         cause: if asserted { Cause::Asserted } else { Cause::Declared },
-        effects: vec![Effect::SendsMail, Effect::ReplacesInvitation],
+        effects,
     };
     draft.change(change, Some(&wish.place));
 }
 
-/// What an invitation of this person says, and whether it says less than the file. None: it can't be made, which was
-/// said.
-fn invitation(
-    input: &PlanInput<'_>,
-    wish: &DesiredUser,
-    book: &mut RoleBook,
-    draft: &mut Draft<'_>,
-) -> Option<(User, bool)> {
+/// What an invitation says.
+struct Offer {
+    after: User,
+    /// It says less than the file: no access yet.
+    limited: bool,
+}
+
+/// What an invitation of this person has to say. None: it can't be made, which was said.
+fn offer(input: &PlanInput<'_>, wish: &DesiredUser, book: &mut RoleBook, draft: &mut Draft<'_>) -> Option<Offer> {
     let missing = missing_fields(input, wish);
     if !missing.is_empty() {
         draft.findings.push(
@@ -183,17 +191,16 @@ fn invitation(
     if limited {
         // Whoever accepts gets the role on everything, so it has to be a role that allows nothing.
         let Some(empty) = roles::containment(input, book, draft) else {
-            let role = input.desired.containment_role.clone();
-            if let Some(role) = role {
-                draft.hold(address, HoldReason::RoleOutOfSight { role });
+            if let Some(role) = input.desired.containment_role.clone() {
+                draft.hold(address, HoldReason::RoleHeld { role });
             }
             return None;
         };
         roles = BTreeSet::from([empty]);
-        resources = Some(Resources::All);
+        resources = None;
     }
     let DesiredUser { email, first_name, last_name, phone, .. } = wish;
-    let user = User {
+    let after = User {
         id: None,
         email: email.clone(),
         first_name: first_name.clone(),
@@ -203,8 +210,9 @@ fn invitation(
         resources,
         enabled: Seen::Known(true),
         invited: true,
+        invited_at: None,
     };
-    Some((user, limited))
+    Some(Offer { after, limited })
 }
 
 fn missing_fields(input: &PlanInput<'_>, wish: &DesiredUser) -> Vec<&'static str> {

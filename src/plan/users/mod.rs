@@ -49,7 +49,7 @@ pub(super) fn plan_users(input: &PlanInput<'_>, book: &mut RoleBook, draft: &mut
             }
         }
     }
-    invited::plan_unlisted_invitations(input, &open, draft);
+    invited::plan_unlisted_invitations(input, &open, book, draft);
     if input.desired.manage.users == Scope::All {
         invited::hold_unreachable(input, draft);
     }
@@ -98,13 +98,15 @@ fn address_of(user: &LiveUser, namesakes: bool) -> Address {
 
 /// The first of these roles that can't be given, as a finding or a hold. None: all can.
 fn obstacle(wish: &DesiredUser, roles: &BTreeSet<RoleName>, book: &RoleBook) -> Option<Obstacle> {
+    let place = wish.roles_place.as_ref().unwrap_or(&wish.place);
     roles.iter().find_map(|role| match book.availability(role) {
         Availability::Yes => None,
+        Availability::Held => Some(Obstacle::Hold(HoldReason::RoleHeld { role: role.clone() })),
         Availability::OutOfSight => Some(Obstacle::Hold(HoldReason::RoleOutOfSight { role: role.clone() })),
         Availability::Goes => Some(Obstacle::Finding(
             Finding::error(
                 Code::RoleIsAbsent,
-                wish.place.clone(),
+                place.clone(),
                 format!("{} is to have the role `{role}`, which the file has deleted", wish.email),
             )
             .hint("list the role, or give another"),
@@ -118,7 +120,7 @@ fn obstacle(wish: &DesiredUser, roles: &BTreeSet<RoleName>, book: &RoleBook) -> 
             Some(Obstacle::Finding(
                 Finding::error(
                     Code::UnknownRole,
-                    wish.place.clone(),
+                    place.clone(),
                     format!("{} is to have the role {}, which isn't there", wish.email, quote(role.as_str())),
                 )
                 .hint(hint),

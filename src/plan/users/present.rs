@@ -59,7 +59,9 @@ pub(super) fn plan_present(
         draft.hold(address, HoldReason::Owner { must_go: false });
         return;
     }
-    if let Some(obstacle) = obstacle(wish, &after.roles, book) {
+    if before.roles != after.roles
+        && let Some(obstacle) = obstacle(wish, &after.roles, book)
+    {
         obstacle.report(&address, draft);
         return;
     }
@@ -82,7 +84,7 @@ fn differs(before: &User, after: &User) -> bool {
     before.roles != after.roles || before.resources != after.resources || enabled
 }
 
-/// Plans to write a user's record.
+/// Plans to write a user's record. Says whether it will be written.
 fn write(
     input: &PlanInput<'_>,
     address: Address,
@@ -91,7 +93,7 @@ fn write(
     (action, cause): (Action, Cause),
     wish: Option<&DesiredUser>,
     draft: &mut Draft<'_>,
-) {
+) -> bool {
     if input.facts.updates_lose
         && action != Action::Contain
         && !draft.is_asserted(&address)
@@ -99,7 +101,7 @@ fn write(
         && let Some(fields) = unsent_values(&before)
     {
         draft.hold(address, HoldReason::WouldLose { fields });
-        return;
+        return false;
     }
     let effects = match (after.enabled, before.enabled) {
         (Seen::Known(true), Seen::Unreadable) => vec![Effect::MayReEnable],
@@ -108,7 +110,7 @@ fn write(
     };
     let before = Some(Entity::User(before));
     let change = Change { address, action, before, after: Some(Entity::User(after)), cause, effects };
-    draft.change(change, wish.map(|wish| &wish.place));
+    draft.change(change, wish.map(|wish| &wish.place))
 }
 
 /// What a user has that an update doesn't carry.
@@ -172,18 +174,19 @@ pub(super) fn take_out(
         Departure::Contain => {
             let step = input.rules.by_hand(Chore::RemoveUser).to_owned();
             let Some(role) = roles::containment(input, book, draft) else {
-                let role = input.desired.containment_role.clone();
-                let reason =
-                    role.map_or(HoldReason::Contained { step }, |role| HoldReason::RoleOutOfSight { role });
-                draft.hold(address, reason);
+                if let Some(role) = input.desired.containment_role.clone() {
+                    draft.hold(address, HoldReason::NotContained { role, step });
+                }
                 return;
             };
             let resources: Option<Resources> = Some(Reach::none());
             let after = User { roles: BTreeSet::from([role]), resources, ..before.clone() };
-            if before != after || draft.is_asserted(&address) {
-                write(input, address.clone(), before, after, (Action::Contain, cause), leave.wish, draft);
+            let differs = before != after || draft.is_asserted(&address);
+            if !differs
+                || write(input, address.clone(), before, after, (Action::Contain, cause), leave.wish, draft)
+            {
+                draft.hold(address, HoldReason::Contained { step });
             }
-            draft.hold(address, HoldReason::Contained { step });
         }
     }
 }

@@ -20,7 +20,7 @@ pub(super) fn plan_unlisted(
         return;
     }
     if input.desired.manage.users == Scope::Listed {
-        let privileged = input.rules.is_admin(&user.roles);
+        let privileged = book.is_privileged(input.rules, &user.roles);
         draft.hold(address, HoldReason::Unmanaged { privileged });
         return;
     }

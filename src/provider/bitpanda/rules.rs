@@ -108,7 +108,7 @@ fn object(value: Value) -> Map<String, Value> {
 }
 
 fn invite_user(user: &User) -> Call {
-    let User { id: _, email, first_name, last_name, phone, roles, enabled, resources: _, invited: _ } = user;
+    let User { email, first_name, last_name, phone, roles, enabled, .. } = user;
     let mut input = object(json!({ "email": email, "roles": roles, "enabled": *enabled == Seen::Known(true) }));
     let optional = [("firstName", first_name), ("lastName", last_name), ("phoneNumber", phone)];
     for (name, value) in optional {

@@ -60,13 +60,20 @@ pub(super) fn gap_in_members(collected: &Collected<WireMember>, owner: &str) -> 
     if !distinct.contains(owner) {
         return Some("the owner isn't among the members".to_owned());
     }
-    let mut rest = ids.as_slice();
-    let each_in_order = collected.pages.iter().all(|rows| {
-        let (page, others) = rest.split_at((*rows).min(rest.len()));
-        rest = others;
-        page.is_sorted()
-    });
-    (each_in_order && !ids.is_sorted())
+    // Up or down: nobody documents the direction.
+    let orders: [fn(&[&str]) -> bool; 2] = [|ids| ids.is_sorted(), |ids| ids.iter().rev().is_sorted()];
+    let cut_by_another = |in_order: fn(&[&str]) -> bool| {
+        let mut rest = ids.as_slice();
+        let each = collected.pages.iter().all(|rows| {
+            let (page, others) = rest.split_at((*rows).min(rest.len()));
+            rest = others;
+            in_order(page)
+        });
+        each && !in_order(&ids)
+    };
+    orders
+        .into_iter()
+        .any(cut_by_another)
         .then(|| "its pages are each in another order than the whole, so they skip members".to_owned())
 }
 

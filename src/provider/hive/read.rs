@@ -16,7 +16,7 @@ use super::wire::{
     AccessTokensPage, Features, Found, Introspected, InvitationsPage, List, MembersPage, Organization, Page,
     PermissionGroup, WireInvitation, WireMember, WireProject, WireRole, WireToken,
 };
-use crate::graphql::{CallError, Query, Reader};
+use crate::graphql::{CallError, GraphQlError, Query, Reader, TransportError};
 use crate::model::{
     Catalogue, Completeness, Desired, Email, Feature, Gap, KeyName, Listing, Live, LiveInvitation, LiveKey,
     LiveRole, LiveUser, Permission, Project, Projects, Reach, RemoteId, Resources, RoleName, Seen, Slug,
@@ -25,7 +25,7 @@ use crate::model::{
 /// Members asked for in one page.
 const MEMBERS: usize = 1_000;
 
-/// Where pages can't be trusted: more members than any organisation has.
+/// More members than any organisation has.
 const ALL_MEMBERS: usize = 1_000_000;
 
 /// The most roles that a list shows. It has no pages.
@@ -41,35 +41,37 @@ pub(super) async fn read(reader: &Reader, desired: &Desired) -> Result<Live, Rea
         "organization": { "bySelector": { "organizationSlug": desired.organization } },
         "members": MEMBERS,
         "keys": keys,
+        "invitations": true,
     });
-    let found: Organization = ask(reader, query, variables).await?;
+    let (found, unreadable) = ask_organization(reader, query, variables).await?;
     let reference = json!({ "byId": found.id });
     let known = features.clone().unwrap_or_default();
-    let (members, completeness) =
-        read_members(reader, &reference, found.members, &found.owner.user.id, &known).await?;
-    let invitations = read_invitations(reader, &reference, found.invitations).await?;
+    let (members, completeness) = read_members(reader, &reference, found.members, &found.owner.user.id).await?;
+    let invitations = match unreadable {
+        Some(why) => Listing { items: Vec::new(), completeness: Completeness::Broken { why } },
+        None => read_invitations(reader, &reference, found.invitations).await?,
+    };
     let tokens = match found.access_tokens {
         Some(first) => Some(read_tokens(reader, &reference, first).await?),
         None => None,
     };
-    let roles = roles(found.member_roles, &members, &invitations.items);
-    let users: BTreeMap<RemoteId, LiveUser> =
-        members.into_iter().map(into_user).map(|user| (user.id.clone(), user)).collect();
+    let roles = Roles::of(found.member_roles, &members, &invitations.items);
+    let users = members.into_iter().map(|member| into_user(member, &roles));
+    let users: BTreeMap<RemoteId, LiveUser> = users.map(|user| (user.id.clone(), user)).collect();
     let users = Listing { items: users.into_values().collect(), completeness };
+    let open = invitations.items.into_iter().map(|invitation| into_invitation(invitation, &roles)).collect();
     let assigned = users.items.iter().filter_map(|user| user.resources.as_ref());
     let granted = tokens.iter().flat_map(|list| &list.items).filter_map(|key| key.resources.as_ref());
     let projects = projects(found.projects, assigned.chain(granted));
-    let gaps = gaps(features.is_none(), keys, &projects);
+    let mut gaps = gaps(features.is_none(), keys, &projects);
+    gaps.extend(roles.gap());
     Ok(Live {
         organization: RemoteId::seen(found.slug),
         organization_id: Some(RemoteId::seen(found.id)),
         features: known,
-        roles: Some(roles),
+        roles: Some(roles.listing),
         users,
-        invitations: Some(Listing {
-            items: invitations.items.into_iter().map(into_invitation).collect(),
-            completeness: invitations.completeness,
-        }),
+        invitations: Some(Listing { items: open, completeness: invitations.completeness }),
         keys: tokens,
         projects: Some(projects),
         catalogue: Some(Catalogue {
@@ -87,6 +89,24 @@ async fn ask<T: DeserializeOwned>(reader: &Reader, query: &Query, variables: Val
     let found: Found<T> =
         reader.query(query, variables).await.map_err(|error| ReadError::Call { operation, error })?;
     found.organization.ok_or_else(|| ReadError::Missing { operation, field: "organization".to_owned() })
+}
+
+/// Everything, or everything but the invitations, and why those can't be had.
+async fn ask_organization(
+    reader: &Reader,
+    query: &Query,
+    mut variables: Value,
+) -> Result<(Organization, Option<String>), ReadError> {
+    let of_invitations = |error: &GraphQlError| error.path.get(1).is_some_and(|field| field == "invitations");
+    match ask(reader, query, variables.clone()).await {
+        // One invitation with a role of another organisation makes all of them fail (measured on Hive 8.1.2).
+        Err(ReadError::Call { error: CallError::Partial(errors), .. }) if errors.iter().all(of_invitations) => {
+            variables["invitations"] = Value::Bool(false);
+            let why = "the platform fails on them, as it does where one carries a role of another organisation; cancel that one in the web app";
+            Ok((ask(reader, query, variables).await?, Some(why.to_owned())))
+        }
+        found => found.map(|found| (found, None)),
+    }
 }
 
 /// What this server has of what not every release has. None: it doesn't say.
@@ -119,26 +139,22 @@ async fn read_members(
     organization: &Value,
     first: Page<WireMember>,
     owner: &str,
-    features: &BTreeSet<Feature>,
 ) -> Result<(Vec<WireMember>, Completeness), ReadError> {
-    let page = |first: usize, after: Option<String>| async move {
+    let ask_page = |first: usize, after: Option<String>| async move {
         let variables = json!({ "organization": organization, "first": first, "after": after });
         ask::<MembersPage>(reader, &MEMBERS_PAGE, variables).await.map(|found| found.members)
     };
-    // Releases before 8.7.0 don't have this, and none of them pages rightly.
-    let pages_rightly = features.contains(&Feature::DeleteAccessToken);
-    let mut collected = if first.page_info.has_next_page && !pages_rightly {
-        follow(page(ALL_MEMBERS, None).await?, |after| page(ALL_MEMBERS, Some(after))).await?
-    } else {
-        follow(first, |after| page(MEMBERS, Some(after))).await?
+    // Cursors can't be trusted on every release, so all are asked for at once, unless the server gives no more on a
+    // page than it likes, or they would be too many for one answer.
+    let unlimited = first.page_info.has_next_page && first.edges.len() >= MEMBERS;
+    let all = if unlimited { Some(ask_page(ALL_MEMBERS, None).await) } else { None };
+    let collected = match all {
+        Some(Err(ReadError::Call { error: CallError::Transport(TransportError::TooLarge(_)), .. })) | None => {
+            follow(first, |after| ask_page(MEMBERS, Some(after))).await?
+        }
+        Some(all) => follow(all?, |after| ask_page(ALL_MEMBERS, Some(after))).await?,
     };
-    let mut gap = gap_in_members(&collected, owner);
-    if gap.is_some() && collected.pages.len() > 1 && pages_rightly {
-        // Perhaps it gives all of them at once.
-        let again = follow(page(ALL_MEMBERS, None).await?, |after| page(ALL_MEMBERS, Some(after))).await?;
-        gap = gap_in_members(&again, owner);
-        collected = again;
-    }
+    let gap = gap_in_members(&collected, owner);
     let completeness = match gap {
         Some(why) => Completeness::Broken { why },
         None => whole(collected.pages.len()),
@@ -197,28 +213,59 @@ fn listing<T>(collected: Collected<T>, key: impl Fn(&T) -> String, what: &str) -
     Listing { items: items.into_values().collect(), completeness }
 }
 
-/// Those that are listed, and those that are seen through their holders.
-fn roles(
-    listed: Option<List<WireRole>>,
-    members: &[WireMember],
-    invitations: &[WireInvitation],
-) -> Listing<LiveRole> {
-    let listed: Vec<WireRole> = listed.map(|list| list.into_nodes().collect()).unwrap_or_default();
-    let completeness = if listed.len() < ROLES {
-        Completeness::Proven
-    } else {
+/// The roles of the organisation, and how each that somebody has is to be called.
+struct Roles {
+    listing: Listing<LiveRole>,
+    /// Of another organisation, by id. The server lets them be given (measured on Hive 8.1.2), and their names may be
+    /// those of our own.
+    foreign: BTreeSet<String>,
+}
+
+impl Roles {
+    /// Those that are listed. One that only its holders show is ours where the list isn't all and no other has its
+    /// name.
+    fn of(listed: Option<List<WireRole>>, members: &[WireMember], invitations: &[WireInvitation]) -> Self {
+        let listed: Vec<WireRole> = listed.map(|list| list.into_nodes().collect()).unwrap_or_default();
+        let truncated = listed.len() >= ROLES;
+        let mut names: BTreeSet<String> = listed.iter().map(|role| role.name.clone()).collect();
+        let mut items: BTreeMap<String, LiveRole> =
+            listed.into_iter().map(|role| (role.id.clone(), into_role(role))).collect();
+        let mut foreign = BTreeSet::new();
+        let held = members.iter().map(|member| &member.role);
+        for role in held.chain(invitations.iter().map(|invitation| &invitation.role)) {
+            if items.contains_key(&role.id) || foreign.contains(&role.id) {
+                continue;
+            }
+            if truncated && names.insert(role.name.clone()) {
+                items.insert(role.id.clone(), into_role(role.clone()));
+            } else {
+                foreign.insert(role.id.clone());
+            }
+        }
         let why = format!("the platform lists {ROLES} roles and no more; one that isn't shown may be there");
-        Completeness::Broken { why }
-    };
-    let held = members.iter().map(|member| &member.role);
-    let promised = invitations.iter().map(|invitation| &invitation.role);
-    let mut items: BTreeMap<String, LiveRole> = BTreeMap::new();
-    for role in listed.iter().chain(held).chain(promised) {
-        if !items.contains_key(&role.id) {
-            items.insert(role.id.clone(), into_role(role.clone()));
+        let completeness = if truncated { Completeness::Broken { why } } else { Completeness::Proven };
+        Self { listing: Listing { items: items.into_values().collect(), completeness }, foreign }
+    }
+
+    /// Somebody has a role that can't be told what it allows from here.
+    fn gap(&self) -> Option<Gap> {
+        let count = self.foreign.len();
+        (count > 0).then(|| Gap {
+            what: "roles of another organisation".to_owned(),
+            why: format!(
+                "{count} of them given here; whoever has one is shown with it, and it is never given again"
+            ),
+        })
+    }
+
+    /// What a role is called. No role that can be listed has the name of a foreign one.
+    fn name(&self, role: &WireRole) -> RoleName {
+        if self.foreign.contains(&role.id) {
+            RoleName::seen(format!("{} (of another organisation, {})", role.name, role.id))
+        } else {
+            RoleName::seen(&*role.name)
         }
     }
-    Listing { items: items.into_values().collect(), completeness }
 }
 
 fn into_role(wire: WireRole) -> LiveRole {
@@ -237,7 +284,7 @@ pub(super) fn allowed(permissions: Vec<String>) -> BTreeSet<Permission> {
     permissions.into_iter().filter(|permission| permission != DESCRIBE).map(Permission::seen).collect()
 }
 
-fn into_user(wire: WireMember) -> LiveUser {
+fn into_user(wire: WireMember, roles: &Roles) -> LiveUser {
     let WireMember { is_owner, user, role, resource_assignment } = wire;
     LiveUser {
         id: RemoteId::seen(user.id),
@@ -245,16 +292,16 @@ fn into_user(wire: WireMember) -> LiveUser {
         first_name: None,
         last_name: None,
         phone: None,
-        roles: BTreeSet::from([RoleName::seen(role.name)]),
+        roles: BTreeSet::from([roles.name(&role)]),
         resources: Some(from_wire(resource_assignment)),
         enabled: Seen::Known(true),
         owner: is_owner,
     }
 }
 
-fn into_invitation(wire: WireInvitation) -> LiveInvitation {
+fn into_invitation(wire: WireInvitation, roles: &Roles) -> LiveInvitation {
     let WireInvitation { email, created_at, role } = wire;
-    LiveInvitation { email: Email::seen(&email), role: RoleName::seen(role.name), created: created_at }
+    LiveInvitation { email: Email::seen(&email), role: roles.name(&role), created: created_at }
 }
 
 fn into_key(wire: WireToken) -> LiveKey {

@@ -15,7 +15,7 @@ use super::wire::{
 };
 use super::{Receipt, Verdict, token};
 use crate::graphql::{CallError, Redactor, Response, parse};
-use crate::model::{self, Change, Entity, HoldReason, Permission, RemoteId};
+use crate::model::{self, Action, Change, Entity, HoldReason, Permission, RemoteId, Resources};
 
 pub(super) fn receipt(
     change: &Change,
@@ -40,7 +40,8 @@ pub(super) fn receipt(
         "assignMemberRole" => match payload::<Assigned>(response, redactor)? {
             Ok(assigned) => Ok(taken(judge_assignment(change, input, assigned))),
             Err(error) if error.says("Provisioned users") => {
-                Ok(taken(Verdict::Held(HoldReason::ExternallyManaged)))
+                let must_go = change.action == Action::Contain;
+                Ok(taken(Verdict::Held(HoldReason::ExternallyManaged { must_go })))
             }
             Err(error) => Err(error.into_refusal(redactor)),
         },
@@ -81,7 +82,7 @@ fn payload<T: DeserializeOwned>(
     let data: BTreeMap<String, Payload<T>> = parse(response, redactor).map_err(|error| match error {
         // Said of a missing permission and of an id that is gone, alike; neither is the way to the platform.
         CallError::CredentialRefused(why) => {
-            CallError::Refused(format!("{why}: a permission is missing, or what was named is gone"))
+            CallError::Refused(format!("{why}, so a permission is missing, or what was named is gone"))
         }
         other => other,
     })?;
@@ -105,7 +106,7 @@ impl PayloadError {
                 words.push(format!("{field}: {why}"));
             }
         }
-        CallError::Refused(redactor.clean(&words.join(" ")))
+        CallError::Refused(format!("\"{}\"", redactor.clean(&words.join(" "))))
     }
 }
 
@@ -144,8 +145,15 @@ fn judge_assignment(change: &Change, input: &Value, assigned: Assigned) -> Verdi
         return Verdict::NotTaken("the platform answered with another role".to_owned());
     }
     let wanted = change.after.as_ref().and_then(Entity::user).and_then(|user| user.resources.as_ref());
-    if wanted != Some(&from_wire(member.resource_assignment)) {
-        return Verdict::NotTaken("the platform stored other resources than were sent".to_owned());
+    let (stored, none) = (from_wire(member.resource_assignment), Resources::none());
+    let wanted = wanted.unwrap_or(&none);
+    if *wanted == stored {
+        return Verdict::Taken;
     }
-    Verdict::Taken
+    let (wanted, stored) = (wanted.paths(), stored.paths());
+    let dropped: Vec<&str> = wanted.difference(&stored).map(String::as_str).collect();
+    let added: Vec<&str> = stored.difference(&wanted).map(String::as_str).collect();
+    let parts = [("dropped", dropped), ("added", added)].into_iter().filter(|(_, parts)| !parts.is_empty());
+    let parts: Vec<String> = parts.map(|(what, parts)| format!("{what} {}", parts.join(", "))).collect();
+    Verdict::NotTaken(format!("of the resources the platform {}", parts.join(" and ")))
 }
