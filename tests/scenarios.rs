@@ -207,7 +207,7 @@ fn without_own_no_admin_key_is_ever_disabled() {
     let mut world = world();
     world.keys.push(key("plain", "plain", &["A"], "1"));
     let mut rig = Rig::new(world, "");
-    rig.desired.own = rolecall::model::Own::default();
+    rig.desired.own_key = None;
     rig.desired.keys = support::rig::desired(&format!(
         "{}keys: [{{ name: rolecall, absent: true }}, {{ name: plain, absent: true }}]",
         support::bitpanda::HEAD
@@ -221,7 +221,7 @@ fn without_own_no_admin_key_is_ever_disabled() {
 #[test]
 fn an_own_key_that_can_not_be_the_one_is_an_error() {
     let mut rig = Rig::new(world(), "");
-    rig.desired.own.key = Some(rolecall::model::RemoteId::seen("elsewhere"));
+    rig.desired.own_key.as_mut().unwrap().value = rolecall::model::RemoteId::seen("elsewhere");
     assert_eq!(rig.try_plan().unwrap_err()[0].code, Code::WrongOwnKey);
 }
 
@@ -550,7 +550,7 @@ fn an_invitation_says_what_it_lacks() {
 #[test]
 fn another_organisation_than_the_pinned_one_stops_the_run() {
     let mut rig = Rig::new(world(), "");
-    rig.desired.organization = rolecall::model::RemoteId::seen("org-2");
+    rig.desired.organization.value = rolecall::model::RemoteId::seen("org-2");
     assert_eq!(rig.try_plan().unwrap_err()[0].code, Code::WrongOrganization);
 }
 

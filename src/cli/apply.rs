@@ -90,7 +90,7 @@ pub(super) async fn apply(args: &ApplyArgs, out: &mut Out) -> Result<Exit, Failu
     for organization in &organizations {
         run.applied.push(Applied {
             provider: organization.desired.provider,
-            organization: organization.desired.organization.clone(),
+            organization: organization.desired.organization.value.clone(),
             exit: 0,
             error: None,
             plan: None,
@@ -190,7 +190,7 @@ impl Run<'_> {
         run: &str,
     ) -> Result<(OrganizationPlan, Live), Failure> {
         let live = organization.read().await?;
-        if live.organization == organization.desired.organization {
+        if live.organization == *organization.desired.organization {
             note_observed(&live, ledger, run, Timestamp::now())
                 .map_err(|why| Failure::error(format!("{why}. Nothing was sent")))?;
         }

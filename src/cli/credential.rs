@@ -22,8 +22,8 @@ const COMMAND_TIMEOUT: Duration = Duration::from_secs(60);
 /// The endpoint, if it may be trusted with the credential. Whoever opens a pull request can change the file, not
 /// the environment of the job.
 pub(super) fn endpoint(desired: &Desired, rules: &dyn Rules) -> Result<Url, Finding> {
-    let place = desired.endpoint_place.clone();
-    let text = match &desired.endpoint {
+    let place = desired.endpoint.place.clone();
+    let text = match &*desired.endpoint {
         Endpoint::Url(text) => text.clone(),
         Endpoint::Env(name) => variable(name).ok_or_else(|| {
             Finding::error(
@@ -68,9 +68,9 @@ fn variable(name: &str) -> Option<String> {
 /// The credential that the file points to. Nothing of it, or of what a command printed, is in the finding.
 pub(super) async fn credential(desired: &Desired, allow_commands: bool) -> Result<SecretString, Finding> {
     let unavailable = |message: String, hint: &str| {
-        Finding::error(Code::CredentialUnavailable, desired.credential_place.clone(), message).hint(hint)
+        Finding::error(Code::CredentialUnavailable, desired.credential.place.clone(), message).hint(hint)
     };
-    let text = match &desired.credential {
+    let text = match &*desired.credential {
         Credential::Env(name) => variable(name).ok_or_else(|| {
             // In small letters it may be the value that was put where its name belongs.
             let usual = name.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_');
@@ -95,7 +95,7 @@ pub(super) async fn credential(desired: &Desired, allow_commands: bool) -> Resul
             if !allow_commands {
                 return Err(Finding::error(
                     Code::CommandNotAllowed,
-                    desired.credential_place.clone(),
+                    desired.credential.place.clone(),
                     format!("`{program}` isn't run without --allow-commands"),
                 )
                 .hint("give --allow-commands only where the file has been reviewed"));

@@ -134,19 +134,19 @@ async fn sandbox(_: &Desired, _: &Connection) -> Result<Connected, Failure> {
 
 impl Organization<'_> {
     pub fn name(&self) -> String {
-        format!("{} {}", self.desired.provider, self.desired.organization)
+        format!("{} {}", self.desired.provider, *self.desired.organization)
     }
 
     /// Is this the organisation that a plan speaks of, on whatever host?
     pub fn is(&self, identity: &Identity) -> bool {
-        self.desired.provider == identity.provider && self.desired.organization == identity.organization
+        self.desired.provider == identity.provider && *self.desired.organization == identity.organization
     }
 
     /// A ledger of another organisation knows things that aren't so here.
     pub fn owns(&self, records: &[Record]) -> Result<(), Failure> {
         let identity = Identity {
             provider: self.desired.provider,
-            organization: self.desired.organization.clone(),
+            organization: self.desired.organization.value.clone(),
             host: self.connected.host.clone(),
         };
         match Ledger::foreign(records, &identity) {

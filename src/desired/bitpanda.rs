@@ -8,7 +8,7 @@ use super::field::Field;
 use super::raw::{
     EmailText, InstantText, NameText, RawCredential, RawDelivery, RawEndpoint, RawGuardrails, RawScope,
 };
-use crate::model::{Address, Code, Desired, DesiredKey, DesiredUser, Finding, Manage, Own, ProviderName};
+use crate::model::{Address, Code, Desired, DesiredKey, DesiredUser, Finding, Manage, ProviderName};
 
 /// Access to one organisation at Bitpanda Enterprise Custody.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -123,16 +123,13 @@ pub(super) fn check(raw: RawBitpanda, check: &mut Checker<'_>) -> Option<Desired
         users,
         keys,
     } = raw;
-    let organization_place = check.place(organization.mark);
-    let endpoint_place = check.place(endpoint.mark);
-    let credential_place = check.place(credentials.mark);
-    let organization = check.name(organization);
+    let organization = check.organization(organization);
     let endpoint = check.endpoint(endpoint);
     let credential = credentials.value.and_then(|credentials| check.credential(credentials.api_key));
-    let own = match own.and_then(|own| own.value) {
-        Some(RawOwn { key }) => Own { place: Some(check.place(key.mark)), key: check.name(key) },
-        None => Own::default(),
-    };
+    let own_key = own.and_then(|own| own.value).and_then(|RawOwn { key }| {
+        let mark = key.mark;
+        check.name(key).map(|key| check.placed(mark, key))
+    });
     let manage = match manage.and_then(|manage| manage.value) {
         Some(RawManage { users, keys }) => Manage { users: scope(users), keys: scope(keys), ..Manage::default() },
         None => Manage::default(),
@@ -144,17 +141,13 @@ pub(super) fn check(raw: RawBitpanda, check: &mut Checker<'_>) -> Option<Desired
         provider: ProviderName::Bitpanda,
         place: check.source.start(),
         organization: organization?,
-        organization_place,
         endpoint: endpoint?,
-        endpoint_place,
         credential: credential?,
-        credential_place,
-        own,
+        own_key,
         manage,
         guardrails,
         reinvite_expired: reinvite_expired.and_then(|field| field.value).unwrap_or(false),
         containment_role: None,
-        containment_place: check.source.start(),
         roles: Vec::new(),
         users,
         keys,
@@ -185,7 +178,10 @@ fn check_users(raw: Option<Field<Vec<Field<RawUser>>>>, check: &mut Checker<'_>)
         let first_name = first_name.and_then(|field| check.text(field));
         let last_name = last_name.and_then(|field| check.text(field));
         let phone = phone.and_then(|field| check.text(field));
-        let roles = roles.and_then(|field| check.roles(field));
+        let roles = roles.and_then(|field| {
+            let mark = field.mark;
+            check.roles(field).map(|roles| check.placed(mark, roles))
+        });
         let Some(email) = email else { continue };
         if !unique.admit(check, email.key().to_owned(), email_mark, &Address::user(&email).to_string()) {
             continue;
@@ -199,7 +195,6 @@ fn check_users(raw: Option<Field<Vec<Field<RawUser>>>>, check: &mut Checker<'_>)
             last_name,
             phone,
             roles,
-            roles_place: None,
             resources: None,
             enabled,
             absent,
@@ -230,8 +225,10 @@ fn check_keys(raw: Option<Field<Vec<Field<RawKey>>>>, check: &mut Checker<'_>) -
         let name = check.name(name);
         let id = id.and_then(|field| check.name(field));
         let roles = roles.and_then(|field| check.roles(field));
-        let expires_place = expires.as_ref().map(|field| check.place(field.mark));
-        let expires = expires.and_then(|field| check.instant(field));
+        let expires = expires.and_then(|field| {
+            let mark = field.mark;
+            check.instant(field).map(|expires| check.placed(mark, expires))
+        });
         let deliver = deliver.and_then(|field| {
             let mark = field.mark;
             let delivery = check.delivery(field)?;
@@ -256,7 +253,6 @@ fn check_keys(raw: Option<Field<Vec<Field<RawKey>>>>, check: &mut Checker<'_>) -
             permissions: None,
             resources: None,
             expires,
-            expires_place,
             absent,
             deliver,
         });

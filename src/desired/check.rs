@@ -13,7 +13,7 @@ use super::raw::{
 use super::source::{Mark, Source};
 use crate::model::{
     Address, Code, Credential, Delivery, Email, Endpoint, Expiry, Finding, Guardrails, KeyName, NameError,
-    Permission, Place, RemoteId, RoleName, Rules, Scope, Slug, check_name, list_of, nearest, quote,
+    Permission, Place, Placed, RemoteId, RoleName, Rules, Scope, Slug, check_name, list_of, nearest, quote,
 };
 
 /// Checks values one by one and keeps the findings.
@@ -73,6 +73,11 @@ impl<'a> Checker<'a> {
 
     pub fn push(&mut self, finding: Finding) {
         self.findings.push(finding);
+    }
+
+    /// A checked value with its place.
+    pub fn placed<T>(&self, mark: Mark, value: T) -> Placed<T> {
+        Placed { value, place: self.place(mark) }
     }
 
     pub fn place(&self, mark: Mark) -> Place {
@@ -202,14 +207,19 @@ impl<'a> Checker<'a> {
         guardrails
     }
 
-    pub fn endpoint(&mut self, field: Field<RawEndpoint>) -> Option<Endpoint> {
+    pub fn organization(&mut self, field: Field<NameText>) -> Option<Placed<RemoteId>> {
+        let mark = field.mark;
+        self.name(field).map(|name| self.placed(mark, name))
+    }
+
+    pub fn endpoint(&mut self, field: Field<RawEndpoint>) -> Option<Placed<Endpoint>> {
         let mark = field.mark;
         match field.value? {
-            RawEndpoint::Env(name) => self.variable(name).map(Endpoint::Env),
+            RawEndpoint::Env(name) => self.variable(name).map(|name| self.placed(mark, Endpoint::Env(name))),
             RawEndpoint::Url(text) => {
                 let place = self.place(mark);
                 match check_url(&text) {
-                    Ok(_) => Some(Endpoint::Url(text)),
+                    Ok(_) => Some(Placed { value: Endpoint::Url(text), place }),
                     Err((code, message, hint)) => {
                         let finding = Finding::error(code, place, message).hint(hint);
                         let literal = code == Code::LiteralCredential;
@@ -259,12 +269,13 @@ impl<'a> Checker<'a> {
         words.into_iter().map(|word| word.value.map(|PathText(word)| word)).collect()
     }
 
-    pub fn credential(&mut self, field: Field<RawCredential>) -> Option<Credential> {
-        match field.value? {
+    pub fn credential(&mut self, field: Field<RawCredential>) -> Option<Placed<Credential>> {
+        let credential = match field.value? {
             RawCredential::Env(name) => self.variable(name).map(Credential::Env),
             RawCredential::File(path) => self.path(path).map(|path| Credential::File(PathBuf::from(path))),
             RawCredential::Command(words) => self.command(field.mark, words).map(Credential::Command),
-        }
+        };
+        credential.map(|credential| self.placed(field.mark, credential))
     }
 
     pub fn delivery(&mut self, field: Field<RawDelivery>) -> Option<Delivery> {

@@ -126,8 +126,8 @@ fn refuse_twins(loaded: &mut Loaded) {
             twins.push(
                 Finding::error(
                     Code::DuplicateOrganization,
-                    one.organization_place.clone(),
-                    format!("{} is already described by {}", one.organization, first.place.file),
+                    one.organization.place.clone(),
+                    format!("{} is already described by {}", *one.organization, first.place.file),
                 )
                 .hint("merge the two files, or run them apart if they are for different environments"),
             );

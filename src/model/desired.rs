@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
-use super::{Address, Email, Expiry, KeyName, Permission, Place, ProviderName, Reach, RemoteId, RoleName, Slug};
+use super::{
+    Address, Email, Expiry, KeyName, Permission, Place, Placed, ProviderName, Reach, RemoteId, RoleName, Slug,
+};
 
 /// The wish for one organisation.
 #[derive(Clone, Debug)]
@@ -12,21 +14,18 @@ pub struct Desired {
     /// The whole file, for what concerns it as such.
     pub place: Place,
     /// The organisation's id at the platform: a different live one stops the run.
-    pub organization: RemoteId,
-    pub organization_place: Place,
-    pub endpoint: Endpoint,
-    pub endpoint_place: Place,
+    pub organization: Placed<RemoteId>,
+    pub endpoint: Placed<Endpoint>,
     /// What we call the platform with.
-    pub credential: Credential,
-    pub credential_place: Place,
-    pub own: Own,
+    pub credential: Placed<Credential>,
+    /// The id of the key that we call with, where the API can't tell.
+    pub own_key: Option<Placed<RemoteId>>,
     pub manage: Manage,
     pub guardrails: Guardrails,
     /// May an invitation that expired or vanished be sent again?
     pub reinvite_expired: bool,
     /// The role that holds whoever must go and can't be removed.
-    pub containment_role: Option<RoleName>,
-    pub containment_place: Place,
+    pub containment_role: Option<Placed<RoleName>>,
     /// Sorted by name, each once.
     pub roles: Vec<DesiredRole>,
     /// Sorted by email and id, each once.
@@ -73,8 +72,7 @@ pub struct DesiredUser {
     pub last_name: Option<String>,
     pub phone: Option<String>,
     /// The exact set: what isn't listed goes.
-    pub roles: Option<BTreeSet<RoleName>>,
-    pub roles_place: Option<Place>,
+    pub roles: Option<Placed<BTreeSet<RoleName>>>,
     pub resources: Option<DesiredResources>,
     /// `None` only where the user is to be absent.
     pub enabled: Option<bool>,
@@ -93,8 +91,7 @@ pub struct DesiredKey {
     /// The exact set, and where each stands.
     pub permissions: Option<BTreeMap<Permission, Place>>,
     pub resources: Option<DesiredResources>,
-    pub expires: Option<Expiry>,
-    pub expires_place: Option<Place>,
+    pub expires: Option<Placed<Expiry>>,
     pub absent: bool,
     pub deliver: Option<Delivery>,
 }
@@ -121,13 +118,6 @@ pub enum Credential {
     Env(String),
     File(PathBuf),
     Command(Vec<String>),
-}
-
-/// What we call with, where the API can't tell.
-#[derive(Clone, Debug, Default)]
-pub struct Own {
-    pub key: Option<RemoteId>,
-    pub place: Option<Place>,
 }
 
 /// What is ours, per collection.

@@ -22,7 +22,7 @@ pub use change::{
 };
 pub use desired::{
     Credential, Delivery, Desired, DesiredKey, DesiredProject, DesiredResources, DesiredRole, DesiredTarget,
-    DesiredUser, Endpoint, Guardrails, Manage, Own, Scope,
+    DesiredUser, Endpoint, Guardrails, Manage, Scope,
 };
 pub use facts::{Facts, HeldChange, Invitation, InvitationState, LostMint, MintedKey, NotTaken};
 pub use finding::{Code, Finding, Severity};
@@ -36,7 +36,7 @@ pub use name::{
     is_deceptive,
 };
 pub use outcome::Outcome;
-pub use place::{Place, Span};
+pub use place::{Place, Placed, Span};
 pub use plan::{FORMAT_VERSION, Identity, OrganizationPlan, Plan, Refusal, Sealed};
 pub use resources::{ProjectReach, Reach, Resources, TargetReach};
 pub use rules::{Chore, Departure, InviteField, KeyField, Retirement, Rules};

@@ -19,7 +19,8 @@ pub(super) fn unmatched(input: &PlanInput<'_>) -> Vec<Finding> {
     let roles = live.roles().iter().map(|role| Address::role(&role.name));
     let invited = live.invitations().iter().map(|invitation| Address::user(&invitation.email));
     let wished = desired.users.iter().map(|wish| Address::user(&wish.email));
-    let made = desired.roles.iter().map(|wish| &wish.name).chain(&desired.containment_role).map(Address::role);
+    let made =
+        desired.roles.iter().map(|wish| &wish.name).chain(desired.containment_role.as_deref()).map(Address::role);
     let wished = wished.chain(made);
     let known: Vec<Address> = users.chain(keys).chain(roles).chain(invited).chain(wished).collect();
     let read = |address: &Address| address.kind != Kind::Key || live.keys.is_some();

@@ -54,7 +54,7 @@ pub struct PlanInput<'a> {
 impl PlanInput<'_> {
     /// The key that we call with, as far as it is known.
     fn own_key(&self) -> Option<&RemoteId> {
-        self.caller.or(self.desired.own.key.as_ref())
+        self.caller.or(self.desired.own_key.as_deref())
     }
 }
 
@@ -71,7 +71,7 @@ pub fn plan(input: &PlanInput<'_>) -> Result<Planned, Vec<Finding>> {
     let input = &PlanInput { facts: &facts, ..*input };
     let mut draft = Draft::new(input);
     let PlanInput { desired, live, .. } = *input;
-    if desired.organization != live.organization {
+    if *desired.organization != live.organization {
         return Err(vec![wrong_organization(input)]);
     }
     keys::check_own(input, &mut draft);
@@ -123,10 +123,10 @@ fn wrong_organization(input: &PlanInput<'_>) -> Finding {
     let PlanInput { desired, live, .. } = *input;
     Finding::error(
         Code::WrongOrganization,
-        desired.organization_place.clone(),
+        desired.organization.place.clone(),
         format!(
             "the credential reaches the organisation {}, the file is for {}",
-            live.organization, desired.organization
+            live.organization, *desired.organization
         ),
     )
     .hint("nothing was sent; check the endpoint and the credential")

@@ -7,7 +7,7 @@ use super::draft::Draft;
 use super::resolve::{self, Holder};
 use crate::model::{
     Action, Address, Cause, Change, Code, Completeness, DesiredRole, Effect, Entity, Finding, HoldReason,
-    LiveRole, Permission, RemoteId, Role, RoleName, Rules, Scope, User,
+    LiveRole, Permission, Placed, RemoteId, Role, RoleName, Rules, Scope, User,
 };
 
 /// The roles that there are and will be, by name. Empty where the platform's roles are fixed.
@@ -135,7 +135,7 @@ pub(super) fn plan_roles(input: &PlanInput<'_>, draft: &mut Draft<'_>) -> RoleBo
         let address = Address::role(&role.name);
         if role.locked {
             draft.hold(address, HoldReason::Locked);
-        } else if input.desired.containment_role.as_ref() == Some(&role.name) {
+        } else if input.desired.containment_role.as_deref() == Some(&role.name) {
             // The file's own, wherever it is named.
         } else if input.desired.manage.roles == Scope::Listed {
             let privileged = input.rules.is_privileged(&role.permissions);
@@ -226,7 +226,7 @@ const CONTAINMENT: &str = "Holds people who must have no access and can't be rem
 
 /// The role that allows nothing, whether it is there or has to be made. None: it can't be had as it has to be.
 pub(super) fn containment(input: &PlanInput<'_>, book: &mut RoleBook, draft: &mut Draft<'_>) -> Option<RoleName> {
-    let name = input.desired.containment_role.clone()?;
+    let Placed { value: name, place } = input.desired.containment_role.clone()?;
     match book.roles.get(&name).map(|state| &state.future) {
         Some(Future::Stays(permissions)) if permissions.is_empty() => Some(name),
         Some(Future::Stays(permissions)) => {
@@ -235,7 +235,6 @@ pub(super) fn containment(input: &PlanInput<'_>, book: &mut RoleBook, draft: &mu
                 "the role `{name}` is to hold people who must have no access, and allows {}",
                 held.join(", ")
             );
-            let place = input.desired.containment_place.clone();
             let finding = Finding::error(Code::ContainmentRoleHolds, place, message)
                 .hint("take its permissions away, or name another with `containment_role`");
             if !draft.findings.contains(&finding) {
@@ -258,7 +257,7 @@ fn empty_role(name: &RoleName) -> Change {
 
 /// Makes the role that allows nothing, if somebody is given it and it isn't there.
 pub(super) fn plan_containment(input: &PlanInput<'_>, draft: &mut Draft<'_>) {
-    let Some(name) = &input.desired.containment_role else { return };
+    let Some(name) = input.desired.containment_role.as_deref() else { return };
     let address = Address::role(name);
     let there = input.live.role(name).is_some() || draft.changes.iter().any(|change| change.address == address);
     let given = |change: &Change| {
@@ -269,12 +268,14 @@ pub(super) fn plan_containment(input: &PlanInput<'_>, draft: &mut Draft<'_>) {
     }
 }
 
-/// What a new role lets somebody do is part of what is reviewed.
+/// What somebody may do with a new role, or on new resources, is part of what is reviewed.
 pub(super) fn say_what_is_allowed(book: &RoleBook, draft: &mut Draft<'_>) {
     for change in &mut draft.changes {
         let Some(after) = change.after.as_ref().and_then(Entity::user) else { continue };
         let before = change.before.as_ref().and_then(Entity::user);
-        let moves = before.is_none_or(|before| before.roles != after.roles || before.invited);
+        let same =
+            |before: &User| before.roles == after.roles && before.resources == after.resources && !before.invited;
+        let moves = !before.is_some_and(same);
         if let Some(permissions) = book.allowed_after(&after.roles).filter(|_| moves) {
             change.effects.push(Effect::Allows { permissions });
         }

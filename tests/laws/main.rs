@@ -128,7 +128,7 @@ fn updates_carry_whole_values<P: Lawful>(world: P::World, wish: &Wish) -> Law {
         }
         let wished = rig.desired.users.iter().find(|wish| wish.email == was.email && !wish.absent);
         let Some(wished) = wished.filter(|_| !held.contains(&address)) else { continue };
-        prop_assert_eq!(&is.roles, wished.roles.as_ref().unwrap_or(&was.roles));
+        prop_assert_eq!(&is.roles, wished.roles.as_deref().unwrap_or(&was.roles));
         if wished.resources.is_none() {
             prop_assert_eq!(&is.resources, &was.resources);
         }

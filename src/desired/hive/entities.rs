@@ -136,8 +136,10 @@ pub(super) fn check_users(
             absent,
             [roles.as_ref().map(|f| (f.mark, "roles")), resources.as_ref().map(|f| (f.mark, "resources"))],
         );
-        let roles_place = roles.as_ref().map(|field| check.place(field.mark));
-        let roles = roles.and_then(|field| check_role(field, &gone, check));
+        let roles = roles.and_then(|field| {
+            let mark = field.mark;
+            check_role(field, &gone, check).map(|roles| check.placed(mark, roles))
+        });
         let resources = resources.and_then(|field| check.resources(field));
         let id = id.and_then(|field| check.name(field));
         let Some(email) = check.email(email) else { continue };
@@ -163,7 +165,6 @@ pub(super) fn check_users(
             last_name: None,
             phone: None,
             roles,
-            roles_place,
             resources,
             // Whoever is a member can sign in.
             enabled: None,
@@ -266,7 +267,6 @@ pub(super) fn check_keys(raw: Option<Field<Vec<Field<RawKey>>>>, check: &mut Che
             permissions,
             resources,
             expires: None,
-            expires_place: None,
             absent,
             deliver,
         });

@@ -12,7 +12,7 @@ use super::raw::{
     RoleNameText, TitleText,
 };
 use super::resources::RawResources;
-use crate::model::{Desired, Manage, Own, ProviderName, RoleName};
+use crate::model::{Desired, Manage, Placed, ProviderName, RoleName};
 use entities::{check_containment, check_keys, check_role_name, check_roles, check_users};
 
 /// Access to one organisation on GraphQL Hive, in the cloud or self-hosted.
@@ -151,10 +151,7 @@ pub(super) fn check(raw: RawHive, check: &mut Checker<'_>) -> Option<Desired> {
         users,
         keys,
     } = raw;
-    let organization_place = check.place(organization.mark);
-    let endpoint_place = check.place(endpoint.mark);
-    let credential_place = check.place(credentials.mark);
-    let organization = check.name(organization);
+    let organization = check.organization(organization);
     let endpoint = check.endpoint(endpoint);
     let credential = credentials.value.and_then(|credentials| check.credential(credentials.token));
     let manage = match manage.and_then(|manage| manage.value) {
@@ -164,16 +161,15 @@ pub(super) fn check(raw: RawHive, check: &mut Checker<'_>) -> Option<Desired> {
         None => Manage::default(),
     };
     let guardrails = check.guardrails(guardrails);
-    let containment_mark = containment_role.as_ref().map(|field| field.mark);
     let containment_role = match containment_role {
         Some(field) => {
             let mark = field.mark;
-            check.name(field).filter(|name| check_role_name(name, mark, check))
+            let name = check.name(field).filter(|name| check_role_name(name, mark, check));
+            name.map(|name| check.placed(mark, name))
         }
-        None => Some(RoleName::seen(CONTAINMENT_ROLE)),
+        None => Some(Placed { value: RoleName::seen(CONTAINMENT_ROLE), place: check.source.start() }),
     };
     let roles = check_roles(roles, check);
-    let containment_place = containment_mark.map_or_else(|| check.source.start(), |mark| check.place(mark));
     if let Some(name) = &containment_role {
         check_containment(name, &roles, check);
     }
@@ -183,17 +179,13 @@ pub(super) fn check(raw: RawHive, check: &mut Checker<'_>) -> Option<Desired> {
         provider: ProviderName::Hive,
         place: check.source.start(),
         organization: organization?,
-        organization_place,
         endpoint: endpoint?,
-        endpoint_place,
         credential: credential?,
-        credential_place,
-        own: Own::default(),
+        own_key: None,
         manage,
         guardrails,
         reinvite_expired: reinvite_expired.and_then(|field| field.value).unwrap_or(false),
         containment_role,
-        containment_place,
         roles,
         users,
         keys,

@@ -40,7 +40,7 @@ pub(super) fn asked(input: &PlanInput<'_>, wish: &DesiredKey, draft: &mut Draft<
         (Some(None), _) | (_, Some(None)) => return None,
         (permissions, resources) => (permissions.flatten(), resources.flatten()),
     };
-    Some(Asked { roles: wish.roles.clone(), permissions, resources, expires: wish.expires })
+    Some(Asked { roles: wish.roles.clone(), permissions, resources, expires: wish.expires.as_deref().copied() })
 }
 
 /// A key can't be changed, so another value means another key of the same name. Says whether one is planned.
@@ -68,7 +68,7 @@ pub(super) fn mint(
     };
     let complete = is_complete(input, wish, &after, draft);
     if let Some(expires) = after.expires.filter(|expires| expires.is_past(input.now)) {
-        let place = wish.expires_place.as_ref().unwrap_or(&wish.place);
+        let place = wish.expires.as_ref().map_or(&wish.place, |expires| &expires.place);
         draft.findings.push(
             Finding::error(
                 Code::ExpiryInPast,

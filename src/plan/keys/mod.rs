@@ -8,7 +8,7 @@ use super::PlanInput;
 use super::draft::Draft;
 use crate::model::{
     Action, Address, Cause, Change, Chore, Code, Completeness, DesiredKey, Entity, Finding, HoldReason, Key,
-    KeyName, LiveKey, RemoteId, Retirement, Scope, Severity,
+    KeyName, LiveKey, Placed, RemoteId, Retirement, Scope, Severity,
 };
 use mint::{Asked, asked, mint};
 
@@ -17,10 +17,7 @@ const EXPIRES_SOON: i64 = 30;
 
 /// The key that the file calls our own has to be one that can have made this very read.
 pub(super) fn check_own(input: &PlanInput<'_>, draft: &mut Draft<'_>) {
-    let own = &input.desired.own;
-    let (Some(id), Some(place)) = (&own.key, &own.place) else {
-        return;
-    };
+    let Some(Placed { value: id, place }) = &input.desired.own_key else { return };
     let wrong = |why: String| {
         Finding::error(Code::WrongOwnKey, place.clone(), why)
             .hint("`own.key` is the id of the key that rolecall calls with; it guards against locking itself out")
@@ -268,7 +265,7 @@ fn plan_unlisted(input: &PlanInput<'_>, key: &LiveKey, namesakes: bool, draft: &
     let address = address_of(key, namesakes);
     if input.own_key() == Some(&key.id) {
         // Where the file names it as its own, nothing has to be said.
-        if input.desired.own.key.is_none() {
+        if input.desired.own_key.is_none() {
             draft.hold(address, HoldReason::OwnKey);
         }
         return;

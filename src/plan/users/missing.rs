@@ -177,7 +177,7 @@ fn offer(input: &PlanInput<'_>, wish: &DesiredUser, book: &mut RoleBook, draft: 
         return None;
     }
     let address = Address::user(&wish.email);
-    let mut roles = wish.roles.clone().unwrap_or_default();
+    let mut roles = wish.roles.as_ref().map(|roles| roles.value.clone()).unwrap_or_default();
     if let Some(obstacle) = obstacle(wish, &roles, book) {
         obstacle.report(&address, draft);
         return None;
@@ -191,7 +191,8 @@ fn offer(input: &PlanInput<'_>, wish: &DesiredUser, book: &mut RoleBook, draft: 
     if limited {
         // Whoever accepts gets the role on everything, so it has to be a role that allows nothing.
         let Some(empty) = roles::containment(input, book, draft) else {
-            if let Some(role) = input.desired.containment_role.clone() {
+            if let Some(role) = &input.desired.containment_role {
+                let role = role.value.clone();
                 draft.hold(address, HoldReason::RoleHeld { role });
             }
             return None;

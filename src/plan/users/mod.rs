@@ -98,7 +98,7 @@ fn address_of(user: &LiveUser, namesakes: bool) -> Address {
 
 /// The first of these roles that can't be given, as a finding or a hold. None: all can.
 fn obstacle(wish: &DesiredUser, roles: &BTreeSet<RoleName>, book: &RoleBook) -> Option<Obstacle> {
-    let place = wish.roles_place.as_ref().unwrap_or(&wish.place);
+    let place = wish.roles.as_ref().map_or(&wish.place, |roles| &roles.place);
     roles.iter().find_map(|role| match book.availability(role) {
         Availability::Yes => None,
         Availability::Held => Some(Obstacle::Hold(HoldReason::RoleHeld { role: role.clone() })),

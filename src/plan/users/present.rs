@@ -46,7 +46,7 @@ pub(super) fn plan_present(
     };
     let after = User {
         // The whole set, whatever part of it changes: an update replaces the record.
-        roles: wish.roles.clone().unwrap_or_else(|| before.roles.clone()),
+        roles: wish.roles.as_ref().map_or_else(|| before.roles.clone(), |roles| roles.value.clone()),
         resources,
         enabled: wish.enabled.map_or(before.enabled, Seen::Known),
         ..before.clone()
@@ -174,7 +174,8 @@ pub(super) fn take_out(
         Departure::Contain => {
             let step = input.rules.by_hand(Chore::RemoveUser).to_owned();
             let Some(role) = roles::containment(input, book, draft) else {
-                if let Some(role) = input.desired.containment_role.clone() {
+                if let Some(role) = &input.desired.containment_role {
+                    let role = role.value.clone();
                     draft.hold(address, HoldReason::NotContained { role, step });
                 }
                 return;

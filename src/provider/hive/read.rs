@@ -38,7 +38,7 @@ pub(super) async fn read(reader: &Reader, desired: &Desired) -> Result<Live, Rea
     let query = if typed { &ORGANIZATION } else { &ORGANIZATION_WITHOUT_TYPE };
     let keys = desired.speaks_of_keys();
     let variables = json!({
-        "organization": { "bySelector": { "organizationSlug": desired.organization } },
+        "organization": { "bySelector": { "organizationSlug": *desired.organization } },
         "members": MEMBERS,
         "keys": keys,
         "invitations": true,
