@@ -198,7 +198,7 @@ fn over_http(criterion: &mut Criterion) {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let endpoint = format!("http://{}/graphql", listener.local_addr().unwrap()).parse().unwrap();
         let sandbox = Arc::new(Sandbox::new(Bitpanda::new(world(USERS), system_clock()), Store::Memory));
-        tokio::spawn(serve(sandbox, listener, "x-api-key"));
+        tokio::spawn(serve(sandbox, listener));
         let settings = HttpSettings {
             endpoint,
             secret_headers: vec![("x-api-key", SecretString::from(SECRET))],

@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use rolecall::sandbox::hive::{
     Assignment, AuthProvider, Hive, OWN_CREDENTIAL, Scope, World, WorldMember, WorldRole, WorldToken,
 };
-use rolecall::sandbox::{Engine, digest};
+use rolecall::sandbox::{Engine, Headers, digest};
 use serde_json::{Value, json};
 
 fn now() -> Timestamp {
@@ -37,7 +37,8 @@ fn acme_with(switches: &[&str]) -> Hive {
 
 async fn send(hive: &Hive, credential: Option<&str>, query: &str, variables: Value) -> (u16, Value) {
     let request = Request::new(query).variables(Variables::from_json(variables));
-    let response = hive.respond(credential, request).await;
+    let headers = Headers::new(credential.map(|credential| ("authorization", credential)));
+    let response = hive.respond(&headers, request).await;
     (response.status, serde_json::from_slice(&response.body).unwrap())
 }
 

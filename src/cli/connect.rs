@@ -82,7 +82,7 @@ impl Way<'_> {
             // Plain HTTP is allowed there because it doesn't leave the machine; through a proxy it would.
             direct: endpoint.host_str().is_some_and(is_loopback),
             endpoint,
-            secret_headers: vec![(provider.credential_header(), provider.credential_value(&secret))],
+            secret_headers: provider.headers(&secret),
             user_agent: GENERATOR.to_owned(),
             timeout: connection.timeout(),
             extra_ca,

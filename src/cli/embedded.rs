@@ -13,7 +13,6 @@ use super::connect::{Connected, Way, file_name, ledger_path};
 use super::exit::Failure;
 use crate::apply::Deliveries;
 use crate::model::{Desired, ProviderName, RemoteId};
-use crate::provider;
 use crate::sandbox::{self, Served, Store, own_credential, serve};
 
 /// Everything of the sandbox is below this folder.
@@ -51,8 +50,7 @@ pub(super) async fn connect(desired: &Desired, connection: &Connection) -> Resul
     let failed = |why: std::io::Error| Failure::error(format!("the sandbox can't listen: {why}"));
     let listener = TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).await.map_err(failed)?;
     let address = listener.local_addr().map_err(failed)?;
-    let header = provider::of(desired.provider).credential_header();
-    tokio::spawn(serve(sandbox, listener, header));
+    tokio::spawn(serve(sandbox, listener));
     let endpoint =
         Url::parse(&format!("http://{address}/graphql")).map_err(|why| Failure::error(why.to_string()))?;
     let way = Way {

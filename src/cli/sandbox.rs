@@ -87,19 +87,20 @@ pub(super) async fn sandbox(args: &SandboxArgs, out: &mut Out) -> Result<Exit, F
     };
     let listener = TcpListener::bind(args.listen).await.map_err(failed)?;
     let address = listener.local_addr().map_err(failed)?;
-    let header = provider::of(args.provider).credential_header();
-    let credential =
-        provider::of(args.provider).credential_value(&SecretString::from(own_credential(args.provider)));
-    let credential = credential.expose_secret();
-    out.result(&format!("http://{address}/graphql\n{header}: {credential}\n"));
+    let headers = provider::of(args.provider).headers(&SecretString::from(own_credential(args.provider)));
+    let headers: Vec<String> =
+        headers.iter().map(|(name, value)| format!("{name}: {}", value.expose_secret())).collect();
+    out.result(&format!("http://{address}/graphql\n{}\n", headers.join("\n")));
     let query = json!({ "query": sample_query(args.provider) });
+    let shown: Vec<String> = headers.iter().map(|header| format!(" -H '{header}'")).collect();
     out.talk(&format!(
-        "The sandbox of {} serves {organization}. Stop it with Ctrl-C. For example:\n\n  curl -s http://{address}/graphql -H 'content-type: application/json' -H '{header}: {credential}' \\\n    -d '{query}'\n\nFor rolecall itself, as `endpoint` of a file: ROLECALL_ALLOWED_HOSTS={}\n",
+        "The sandbox of {} serves {organization}. Stop it with Ctrl-C. For example:\n\n  curl -s http://{address}/graphql -H 'content-type: application/json'{} \\\n    -d '{query}'\n\nFor rolecall itself, as `endpoint` of a file: ROLECALL_ALLOWED_HOSTS={}\n",
         args.provider,
+        shown.concat(),
         address.ip()
     ));
     tokio::select! {
-        served = serve(sandbox, listener, header) => served.map(|()| Exit::Done).map_err(failed),
+        served = serve(sandbox, listener) => served.map(|()| Exit::Done).map_err(failed),
         _ = tokio::signal::ctrl_c() => Ok(Exit::Done),
     }
 }

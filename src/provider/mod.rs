@@ -6,7 +6,7 @@ pub mod hive;
 use std::future::Future;
 use std::pin::Pin;
 
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
 use thiserror::Error;
 
 use crate::graphql::{CallError, Mutation, Pace, Reader, Redactor, Response};
@@ -16,13 +16,8 @@ use crate::model::{self, Change, Desired, HoldReason, Live, ProviderName, Remote
 pub trait Provider: Rules {
     fn rules(&self) -> &'static dyn Rules;
 
-    /// The header that carries the credential.
-    fn credential_header(&self) -> &'static str;
-
-    /// That header's value.
-    fn credential_value(&self, credential: &SecretString) -> SecretString {
-        SecretString::from(credential.expose_secret())
-    }
+    /// The headers that carry the credential.
+    fn headers(&self, credential: &SecretString) -> Vec<(&'static str, SecretString)>;
 
     /// The id of the key that a credential is, where it tells.
     fn own_key(&self, _credential: &SecretString) -> Option<RemoteId> {

@@ -4,19 +4,19 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::{Engine, Reply, Sandbox, Served};
+use super::{Engine, Headers, Reply, Sandbox, Served};
 use crate::graphql::{Request, Response, Transport, TransportError};
 
 /// Carries requests to a sandbox in the same process, and remembers them.
 pub struct InProcess<E> {
     sandbox: Arc<Sandbox<E>>,
-    credential: String,
+    headers: Headers,
     sent: Mutex<Vec<Request>>,
 }
 
 impl<E: Engine> InProcess<E> {
-    pub fn new(sandbox: Arc<Sandbox<E>>, credential: impl Into<String>) -> Self {
-        Self { sandbox, credential: credential.into(), sent: Mutex::new(Vec::new()) }
+    pub fn new(sandbox: Arc<Sandbox<E>>, headers: Headers) -> Self {
+        Self { sandbox, headers, sent: Mutex::new(Vec::new()) }
     }
 
     /// What was sent so far, in order.
@@ -33,7 +33,7 @@ impl<E: Engine> Transport for InProcess<E> {
         Box::pin(async move {
             self.sent.lock().unwrap_or_else(PoisonError::into_inner).push(request.clone());
             let body = serde_json::to_vec(request).map_err(|why| TransportError::NotSent(why.to_string()))?;
-            match self.sandbox.handle(Some(&self.credential), &body).await {
+            match self.sandbox.handle(&self.headers, &body).await {
                 Reply::Answer(response) => Ok(response),
                 Reply::Dropped => Err(TransportError::NoAnswer("connection closed".to_owned())),
             }

@@ -10,6 +10,7 @@ mod in_process;
 mod server;
 mod store;
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -32,8 +33,8 @@ use crate::model::{ProviderName, RemoteId};
 
 /// What a provider's sandbox has to be able to do.
 pub trait Engine: Send + Sync {
-    /// Answers one request against the world, for whoever shows this value of the credential's header.
-    fn respond(&self, credential: Option<&str>, request: GraphQlRequest) -> impl Future<Output = Response> + Send;
+    /// Answers one request against the world, for whoever sends these headers.
+    fn respond(&self, headers: &Headers, request: GraphQlRequest) -> impl Future<Output = Response> + Send;
 
     /// Sets `name=value` among the world's switches.
     fn set(&self, assignment: &str) -> Result<(), String>;
@@ -77,12 +78,27 @@ pub struct Sandbox<E> {
     turn: tokio::sync::Mutex<()>,
 }
 
+/// What a request says beside its body, by names in small letters.
+#[derive(Clone, Debug, Default)]
+pub struct Headers(BTreeMap<String, String>);
+
+impl Headers {
+    pub fn new<N: Into<String>, V: Into<String>>(headers: impl IntoIterator<Item = (N, V)>) -> Self {
+        let lower = |name: N| Into::<String>::into(name).to_lowercase();
+        Self(headers.into_iter().map(|(name, value)| (lower(name), value.into())).collect())
+    }
+
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.0.get(name).map(String::as_str)
+    }
+}
+
 /// A sandbox, whatever its provider.
 pub trait Served: Send + Sync {
     /// Answers one HTTP request.
     fn handle<'a>(
         &'a self,
-        credential: Option<&'a str>,
+        headers: &'a Headers,
         body: &'a [u8],
     ) -> Pin<Box<dyn Future<Output = Reply> + Send + 'a>>;
 
@@ -98,10 +114,10 @@ pub trait Served: Send + Sync {
 impl<E: Engine> Served for Sandbox<E> {
     fn handle<'a>(
         &'a self,
-        credential: Option<&'a str>,
+        headers: &'a Headers,
         body: &'a [u8],
     ) -> Pin<Box<dyn Future<Output = Reply> + Send + 'a>> {
-        Box::pin(self.answer(credential, body))
+        Box::pin(self.answer(headers, body))
     }
 
     fn reset(&self) -> Result<(), String> {
@@ -151,7 +167,7 @@ impl<E: Engine> Sandbox<E> {
         Ok(done)
     }
 
-    async fn answer(&self, credential: Option<&str>, body: &[u8]) -> Reply {
+    async fn answer(&self, headers: &Headers, body: &[u8]) -> Reply {
         let Ok(wire) = serde_json::from_slice::<WireRequest>(body) else {
             return Reply::Answer(answer(
                 400,
@@ -183,7 +199,7 @@ impl<E: Engine> Sandbox<E> {
                 FaultKind::DropAfter | FaultKind::Partial | FaultKind::Truncate => {}
             }
         }
-        let mut response = match self.act(credential, wire).await {
+        let mut response = match self.act(headers, wire).await {
             Ok(response) => response,
             Err(why) => return Reply::Answer(answer(500, &json!({ "message": why }))),
         };
@@ -203,7 +219,7 @@ impl<E: Engine> Sandbox<E> {
         Reply::Answer(response)
     }
 
-    async fn act(&self, credential: Option<&str>, wire: WireRequest) -> Result<Response, String> {
+    async fn act(&self, headers: &Headers, wire: WireRequest) -> Result<Response, String> {
         let _turn = self.turn.lock().await;
         let lock = self.store.lock().map_err(|why| why.to_string())?;
         if let Some(saved) = self.store.read().map_err(|why| why.to_string())? {
@@ -214,10 +230,10 @@ impl<E: Engine> Sandbox<E> {
             request = request.operation_name(name);
         }
         if self.store.is_memory() {
-            return Ok(self.engine.respond(credential, request).await);
+            return Ok(self.engine.respond(headers, request).await);
         }
         let before = self.engine.save();
-        let answered = self.engine.respond(credential, request).await;
+        let answered = self.engine.respond(headers, request).await;
         let after = self.engine.save();
         if before != after {
             self.store.write(&after).map_err(|why| why.to_string())?;

@@ -16,7 +16,7 @@ use rolecall::ledger::Ledger;
 use rolecall::model::{Address, Desired, Finding, Live, OrganizationPlan, ProviderName};
 use rolecall::plan::{PlanInput, Planned, plan};
 use rolecall::provider::{self, ReadError};
-use rolecall::sandbox::{Engine, InProcess, Sandbox, Store};
+use rolecall::sandbox::{Engine, Headers, InProcess, Sandbox, Store};
 use secrecy::{ExposeSecret, SecretString};
 use tempfile::TempDir;
 
@@ -169,9 +169,10 @@ impl<P: Platform> Rig<P> {
     pub fn new(world: P::World, body: &str) -> Self {
         let sandbox = Arc::new(Sandbox::new(P::engine(world), Store::Memory));
         let provider = provider::of(P::NAME);
-        let header = provider.credential_value(&P::credential());
+        let headers = provider.headers(&P::credential());
+        let headers = headers.iter().map(|(name, value)| (*name, value.expose_secret()));
         let wire = Arc::new(Wire {
-            inner: InProcess::new(Arc::clone(&sandbox), header.expose_secret()),
+            inner: InProcess::new(Arc::clone(&sandbox), Headers::new(headers)),
             sandbox: Arc::clone(&sandbox),
             fates: Mutex::new(Vec::new()),
             watch: Mutex::new(None),

@@ -62,7 +62,9 @@ fn ambiguous(wish: &DesiredUser, several: &[&LiveUser]) -> Finding {
         wish.place.clone(),
         format!("{} live users have the address {}: {}", several.len(), wish.email, ids.join(", ")),
     )
-    .hint("pin the one that is meant with `id` where the format has it, or have the platform merge or remove one")
+    .hint(
+        "list each with its `id`, if users have that field here; otherwise have the platform merge or remove one",
+    )
 }
 
 fn plan_pinned(

@@ -12,6 +12,8 @@ mod wire;
 use std::future::Future;
 use std::pin::Pin;
 
+use secrecy::SecretString;
+
 pub use documents::{DOCUMENTED_QUERIES, GUESSED_TYPES, MUTATIONS};
 
 use super::{Provider, ReadError, Receipt};
@@ -27,8 +29,8 @@ impl Provider for Bitpanda {
         &Self
     }
 
-    fn credential_header(&self) -> &'static str {
-        "x-api-key"
+    fn headers(&self, credential: &SecretString) -> Vec<(&'static str, SecretString)> {
+        vec![("x-api-key", credential.clone())]
     }
 
     fn read<'a>(

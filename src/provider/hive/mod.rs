@@ -36,13 +36,9 @@ impl Provider for Hive {
         &Self
     }
 
-    fn credential_header(&self) -> &'static str {
-        "authorization"
-    }
-
-    fn credential_value(&self, credential: &SecretString) -> SecretString {
+    fn headers(&self, credential: &SecretString) -> Vec<(&'static str, SecretString)> {
         // Exactly this case: `bearer` counts as no token (measured on Hive 8.1.2).
-        SecretString::from(format!("Bearer {}", credential.expose_secret()))
+        vec![("authorization", SecretString::from(format!("Bearer {}", credential.expose_secret())))]
     }
 
     fn own_key(&self, credential: &SecretString) -> Option<RemoteId> {

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use async_graphql::{EmptySubscription, Request, Schema};
 use serde_json::{Value, json};
 
-use super::{Clock, Engine, answer, set};
+use super::{Clock, Engine, Headers, answer, set};
 use crate::graphql::Response;
 use schema::{Mutation, Query};
 pub use world::{
@@ -53,8 +53,8 @@ impl Bitpanda {
 }
 
 impl Engine for Bitpanda {
-    async fn respond(&self, credential: Option<&str>, request: Request) -> Response {
-        if let Err(refusal) = self.admit(credential) {
+    async fn respond(&self, headers: &Headers, request: Request) -> Response {
+        if let Err(refusal) = self.admit(headers.get("x-api-key")) {
             return refusal;
         }
         let request = if self.world().switches.introspection { request } else { request.disable_introspection() };

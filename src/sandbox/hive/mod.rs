@@ -27,7 +27,7 @@ use async_graphql::parser::types::{DocumentOperations, ExecutableDocument, Opera
 use async_graphql::{EmptySubscription, Request, Schema};
 use serde_json::{Value, json};
 
-use super::{Clock, Engine, answer, set};
+use super::{Clock, Engine, Headers, answer, set};
 use crate::graphql::Response;
 use access::Caller;
 pub use assignment::{AssignedProject, AssignedTarget, Assignment, Scope};
@@ -100,7 +100,8 @@ impl Hive {
 }
 
 impl Engine for Hive {
-    async fn respond(&self, credential: Option<&str>, request: Request) -> Response {
+    async fn respond(&self, headers: &Headers, request: Request) -> Response {
+        let credential = headers.get("authorization");
         let switches = self.world().switches.clone();
         let caller = Arc::new(Caller::of(&self.world(), credential));
         let priced = if switches.gateway { parse_query(&request.query).ok() } else { None };
