@@ -877,6 +877,18 @@ fn one_invitation_that_the_platform_fails_on_makes_all_of_them_unreadable_and_no
 }
 
 #[test]
+fn whom_we_uninvited_is_invited_again_when_the_file_lists_them_again() {
+    let body = "users: [{ email: new@x.example, roles: [Viewer], resources: all }]";
+    let mut rig = Rig::new(world(), body);
+    rig.apply();
+    rig.wish("users: [{ email: new@x.example, absent: true }]");
+    assert!(converged(&rig.apply()));
+    rig.wish(body);
+    assert!(converged(&rig.apply()));
+    assert_eq!(rig.world().mails.len(), 2);
+}
+
+#[test]
 fn an_open_invitation_of_somebody_who_is_in_already_is_cancelled() {
     let mut world = with_members(1);
     invitation(&mut world, "U0@x.example", "Admin");
