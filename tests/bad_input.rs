@@ -340,3 +340,16 @@ fn every_finding_is_documented() {
     let codes: Vec<&str> = rolecall::model::Code::ALL.iter().map(|code| code.as_str()).collect();
     assert_eq!(explained, codes);
 }
+
+#[test]
+fn a_tree_that_many_share_by_an_alias_is_no_bomb() {
+    let mut text = format!("{}users:\n  - email: first@x.example\n    resources: &tree\n", support::hive::HEAD);
+    for index in 0..40 {
+        let _ = writeln!(text, "      project-{index}: {{ production: all, staging: all }}");
+    }
+    for index in 0..400 {
+        let _ = writeln!(text, "  - {{ email: u{index}@x.example, resources: *tree }}");
+    }
+    let said = validate(&text);
+    assert!(said.contains("no findings"), "{said}");
+}

@@ -591,6 +591,9 @@ fn what_the_server_drops_is_not_taken_and_not_sent_again() {
     let second = rig.plan();
     assert!(second.sealed.mutations.is_empty());
     assert!(holds(&second).iter().any(|hold| hold.contains("user/u0@x.example blocked: sent on")));
+    // Only while live stands as the platform left it.
+    rig.world().members[1].resources = Assignment::All;
+    assert_eq!(addresses(&rig.plan()), ["user/u0@x.example"]);
 }
 
 #[test]
@@ -669,6 +672,125 @@ users: [{ email: left@x.example, absent: true }]",
 }
 
 #[test]
+fn resources_shrink_before_a_role_gains_and_grow_after_it_has_lost() {
+    let mut world = world();
+    role(&mut world, "Gains", &["project:describe"]);
+    role(&mut world, "Loses", &["project:describe", "target:delete"]);
+    member(&mut world, "less@x.example", "Gains", Assignment::All);
+    member(&mut world, "more@x.example", "Loses", Scope::Granular(Vec::new()));
+    let rig = Rig::new(
+        world,
+        "roles:
+  - { name: Gains, permissions: [project:describe, target:delete] }
+  - { name: Loses, permissions: [project:describe] }
+users:
+  - { email: less@x.example, resources: { shop: all } }
+  - { email: more@x.example, resources: all }",
+    );
+    let plan = rig.plan();
+    let place =
+        |address: &str| plan.sealed.mutations.iter().position(|m| m.change.to_string() == address).unwrap();
+    assert!(place("user/less@x.example") < place("role/Gains"));
+    assert!(place("role/Loses") < place("user/more@x.example"));
+    assert!(plan.sealed.mutations.iter().all(|mutation| !mutation.interim));
+}
+
+#[test]
+fn what_an_approved_change_relies_on_has_to_be_approved_as_well() {
+    let mut world = world();
+    role(&mut world, "Old", &["project:describe"]);
+    let body = "roles: [{ name: Old, absent: true }]
+users: [{ email: new@x.example, roles: [Viewer], resources: all }]";
+    let mut rig = Rig::new(world, body);
+    rig.wish(body);
+    let approved = rig.plan();
+    // Somebody has been invited with the role meanwhile; to replace that invitation is nothing that was reviewed.
+    invitation(&mut rig.world(), "new@x.example", "Old");
+    let approval = rolecall::plan::compare(&approved.sealed, &rig.plan().sealed);
+    assert!(approval.standing.is_empty(), "{approval:#?}");
+    let role = approval.stale.iter().find(|stale| stale.approved.address.to_string() == "role/Old").unwrap();
+    assert_eq!(role.relies_on.as_ref().unwrap().to_string(), "user/new@x.example");
+}
+
+#[test]
+fn a_change_of_a_role_says_who_has_it_and_spares_whom_the_file_protects() {
+    let mut world = world();
+    role(&mut world, "Release", &["project:describe"]);
+    member(&mut world, "ghost@x.example", "Release", Assignment::All);
+    let roles = "roles: [{ name: Release, permissions: [project:describe, member:modify, member:describe] }]";
+    let rig = Rig::new(world.clone(), roles);
+    let approved = rig.plan();
+    let shown = rolecall::report::plan_text(&rolecall::model::Plan {
+        format_version: "1.0".to_owned(),
+        generator: "test".to_owned(),
+        organizations: vec![approved.clone()],
+    });
+    assert!(shown.contains("held by") && shown.contains("user/ghost@x.example"), "{shown}");
+    assert!(
+        holds(&approved)
+            .iter()
+            .any(|hold| hold == "user/ghost@x.example ignored: not in the file, and privileged")
+    );
+    // Whoever has been given it since was not in what was approved.
+    member(&mut rig.world(), "late@x.example", "Release", Assignment::All);
+    assert!(rolecall::plan::compare(&approved.sealed, &rig.plan().sealed).standing.is_empty());
+    let rig = Rig::new(world, &format!("guardrails: {{ protected: [user/ghost@x.example] }}\n{roles}"));
+    assert!(rig.plan().sealed.changes.is_empty());
+    assert!(
+        holds(&rig.plan())
+            .iter()
+            .any(|hold| hold.starts_with("role/Release blocked: would change what user/ghost@x.example"))
+    );
+}
+
+#[test]
+fn every_account_of_somebody_who_must_go_is_contained() {
+    let mut world = with_members(0);
+    member(&mut world, "twin@x.example", "Viewer", Assignment::All);
+    member(&mut world, "twin@x.example", "Admin", Assignment::All);
+    let mut rig = Rig::new(world, "users: [{ email: twin@x.example, absent: true }]");
+    rig.apply();
+    let contained = rig.world().role("No access").unwrap().id.clone();
+    assert!(rig.world().members[1..].iter().all(|member| member.role_id == contained));
+}
+
+#[test]
+fn an_account_that_is_gone_does_not_hide_an_invitation() {
+    let mut world = world();
+    invitation(&mut world, "left@x.example", "Admin");
+    let mut rig = Rig::new(world, "users: [{ email: left@x.example, id: gone, absent: true }]");
+    rig.apply();
+    assert!(rig.world().invitations.is_empty());
+}
+
+#[test]
+fn whoever_must_go_goes_though_invitations_can_not_be_read() {
+    let mut world = with_members(1);
+    invitation(&mut world, "foreign@x.example", "Viewer");
+    world.invitations[0].role_id = uuid("of another organisation");
+    let body = "manage: { users: all }
+users: [{ email: owner@acme.example }, { email: new@x.example, roles: [Viewer], resources: all }]";
+    let mut rig = Rig::new(world, body);
+    let plan = rig.plan();
+    assert_eq!(addresses(&plan), ["role/No access", "user/u0@x.example"]);
+    assert!(holds(&plan).iter().any(|hold| hold.starts_with("user/* blocked: the list of invitations")));
+    assert!(rig.apply_plan(&plan).unwrap().all_done());
+}
+
+#[test]
+fn what_relies_on_somebody_whom_another_system_provisions_is_no_failure_either() {
+    let mut world = world();
+    role(&mut world, "Old", &[]);
+    member(&mut world, "u0@x.example", "Old", Assignment::All);
+    world.members[1].provisioned = true;
+    let mut rig =
+        Rig::new(world, "roles: [{ name: Old, absent: true }]\nusers: [{ email: u0@x.example, roles: [Viewer] }]");
+    let report = rig.apply();
+    assert!(report.all_done(), "{report:#?}");
+    assert!(rig.plan().sealed.mutations.is_empty());
+}
+
+#[test]
 fn nobody_is_given_a_role_whose_own_change_is_held() {
     let mut world = with_members(1);
     role(&mut world, "Release", &["project:describe", "member:modify"]);
@@ -683,7 +805,9 @@ users:
     let plan = rig.plan();
     assert!(plan.sealed.changes.is_empty(), "{:#?}", plan.sealed.changes);
     assert!(
-        holds(&plan).iter().any(|hold| hold.starts_with("user/u0@x.example blocked: the role `Release` is held"))
+        holds(&plan)
+            .iter()
+            .any(|hold| hold.starts_with("user/u0@x.example blocked: the role `Release` can't be given"))
     );
 }
 

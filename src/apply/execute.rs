@@ -11,8 +11,8 @@ use super::{Apply, Prepared, Step, Stop, step};
 use crate::graphql::{CallError, Effect};
 use crate::ledger::{Event, Ledger, LedgerError};
 use crate::model::{
-    Action, Address, Cause, Change, Entity, Key, Live, Mutation, OrganizationPlan, Outcome, RemoteId, Stage,
-    reference,
+    Action, Address, Cause, Change, Entity, HoldReason, Key, Live, Mutation, OrganizationPlan, Outcome, RemoteId,
+    Stage, reference,
 };
 use crate::plan::{Effectiveness, mutation_in_effect, retirement};
 use crate::provider::{ReadError, Receipt, Verdict};
@@ -28,6 +28,19 @@ pub(super) struct Execution<'a> {
     in_effect: BTreeMap<String, bool>,
     /// Why nothing more is sent.
     stopped: Option<Stop>,
+}
+
+/// Why a mutation isn't sent.
+struct Obstacle {
+    why: String,
+    /// What it relies on is held by the platform, which is nobody's failure.
+    held: Option<HoldReason>,
+}
+
+impl From<String> for Obstacle {
+    fn from(why: String) -> Self {
+        Self { why, held: None }
+    }
 }
 
 impl<'a> Execution<'a> {
@@ -53,7 +66,9 @@ impl<'a> Execution<'a> {
                 self.stopped = Some(Stop::Interrupted);
             }
             let step = match self.obstacle(mutation).await {
-                Some(reason) => step(mutation, change, Outcome::Skipped, Some(reason)),
+                Some(Obstacle { why, held }) => {
+                    Step { held, ..step(mutation, change, Outcome::Skipped, Some(why)) }
+                }
                 None => self.send(mutation, change).await,
             };
             (self.told)(&step);
@@ -62,30 +77,31 @@ impl<'a> Execution<'a> {
     }
 
     /// Why a mutation must not be sent, if it must not.
-    async fn obstacle(&mut self, mutation: &Mutation) -> Option<String> {
+    async fn obstacle(&mut self, mutation: &Mutation) -> Option<Obstacle> {
         if let Some(reason) = &self.stopped {
-            return Some(reason.to_string());
+            return Some(reason.to_string().into());
         }
         let relied =
             |step: &&Step| mutation.after.contains(&step.mutation) || mutation.needs.contains(&step.mutation);
         let undone = self.steps.iter().filter(relied).find(|step| step.outcome != Outcome::Done);
         if let Some(step) = undone {
-            return Some(format!("it relies on {}, which is {}", step.address, step.outcome));
+            let why = format!("it relies on {}, which is {}", step.address, step.outcome);
+            return Some(Obstacle { why, held: step.held.clone() });
         }
         if let Some(address) = mutation.references().into_iter().find(|address| self.id_of(address).is_none()) {
-            return Some(format!("the id of {address} isn't known"));
+            return Some(format!("the id of {address} isn't known").into());
         }
         if mutation.after.is_empty() {
             return None;
         }
         // An answer isn't enough: the promotion has to be seen before anybody is demoted in its favour.
         if let Err(error) = self.look_at(&mutation.after).await {
-            return Some(format!("what it relies on can't be seen: {error}"));
+            return Some(format!("what it relies on can't be seen: {error}").into());
         }
         let unseen = mutation.after.iter().find(|id| self.in_effect.get(*id) != Some(&true))?;
         let relied = self.steps.iter().find(|step| step.mutation == *unseen);
         let what = relied.map_or_else(|| unseen.clone(), |step| step.address.to_string());
-        Some(format!("it relies on {what}, which isn't in effect yet"))
+        Some(format!("it relies on {what}, which isn't in effect yet").into())
     }
 
     /// Reads whether these are in effect, once for all that rely on them.
@@ -149,6 +165,8 @@ impl<'a> Execution<'a> {
         }
         if let Err(error) = &answer
             && error.is_unreachable_or_refused()
+            // A limit of this one operation says nothing of the others.
+            && (self.apply.provider.pace(&mutation.operation).is_none() || !matches!(error, CallError::RateLimited { .. }))
         {
             self.stopped = Some(Stop::Unreachable(error.to_string()));
         }

@@ -5,7 +5,7 @@ use crate::ledger::{Event, Ledger};
 use crate::model::{
     Action, Address, Cause, Entity, Hold, HoldClass, HoldReason, OrganizationPlan, Outcome, Sealed,
 };
-use crate::plan::{Effectiveness, mutation_in_effect};
+use crate::plan::{Effectiveness, mutation_in_effect, stands_as};
 
 /// Reads once more, corrects the outcomes by what is seen, and says how live stands to the wish.
 pub(super) async fn settle(
@@ -51,6 +51,14 @@ pub(super) async fn settle(
             step.message = Some(message);
             told(step);
             if let Err(error) = apply.append(ledger, step.event()) {
+                return Standing::Unknown(error.to_string());
+            }
+        }
+        if step.outcome == Outcome::NotTaken
+            && let Some(entity) = stands_as(change, step.id.as_ref(), &live)
+        {
+            let event = Event::LeftAs { address: change.address.clone(), entity: Box::new(entity) };
+            if let Err(error) = apply.append(ledger, event) {
                 return Standing::Unknown(error.to_string());
             }
         }

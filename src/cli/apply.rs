@@ -162,8 +162,10 @@ impl Run<'_> {
         self.tell(&report::plan_text(&document(&plan)));
         self.note(|applied| applied.plan = Some(plan.clone()));
         may_be_sent(&plan)?;
+        // What rests on an incomplete list was left out, and that is no success.
+        let left_out = if is_broken(&plan) { Exit::Error } else { Exit::Done };
         if plan.sealed.mutations.is_empty() {
-            return Ok(Exit::Done);
+            return Ok(left_out);
         }
         if approved.is_none() && !self.args.auto_approve {
             confirm(&plan, self.out)?;
@@ -180,7 +182,8 @@ impl Run<'_> {
             Failure::error(format!("a secret could not be delivered, so nothing was sent: {why}"))
                 .hint("secrets are shown once, so the way has to be ready before one is made")
         })?;
-        self.execute(organization, &plan, &live, &mut ledger, &run).await
+        let ended = self.execute(organization, &plan, &live, &mut ledger, &run).await?;
+        Ok(ended.and(left_out))
     }
 
     async fn plan_fresh(
@@ -264,10 +267,6 @@ impl Run<'_> {
 
 /// Guardrails and lists, judged on exactly what would be sent.
 fn may_be_sent(plan: &OrganizationPlan) -> Result<(), Failure> {
-    if is_broken(plan) {
-        return Err(Failure::error("a list is incomplete, so that nothing may rest on it; nothing was sent")
-            .hint("try again; if it stays so, the platform or its paging has changed"));
-    }
     if !plan.refusals.is_empty() {
         let rails: Vec<&str> = plan.refusals.iter().map(|refusal| refusal.rail.as_str()).collect();
         let failure = Failure::error(format!("refused by the guardrail {}; nothing was sent", rails.join(", ")));

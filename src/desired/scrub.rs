@@ -5,7 +5,7 @@ use super::source::Source;
 use crate::model::Finding;
 
 /// Words of the format that stand below `credentials` and are no secret.
-const WORDS: &[&str] = &["env", "file", "command", "api_key"];
+const WORDS: &[&str] = &["env", "file", "command", "api_key", "token"];
 
 /// Shorter texts would blank out ordinary words.
 const SHORTEST: usize = 4;

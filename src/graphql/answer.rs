@@ -32,7 +32,7 @@ pub enum CallError {
     #[error("the platform answered in part, with {}", list(.0))]
     Partial(Vec<GraphQlError>),
     /// The platform's own way of saying no, inside of data.
-    #[error("the platform refused: \"{0}\"")]
+    #[error("the platform refused: {0}")]
     Refused(String),
     #[error("the answer has neither data nor errors")]
     NoData,

@@ -42,6 +42,12 @@ pub fn facts(records: &[Record]) -> Facts {
                 let same_run = invited_in.get(address) == Some(&record.run.as_str());
                 sighted(address, *seen, *accepted, same_run, &mut facts);
             }
+            Event::LeftAs { address, entity } => {
+                let found = facts.not_taken.iter_mut().find(|earlier| earlier.change.address == *address);
+                if let Some(earlier) = found {
+                    earlier.left_as = Some((**entity).clone());
+                }
+            }
             Event::Settled { address } => settle(address, &mut facts),
             Event::Lost { .. } => facts.updates_lose = true,
             Event::Held { address, reason } => {
@@ -93,6 +99,7 @@ fn gather(records: &[Record]) -> BTreeMap<usize, Sent<'_>> {
             | Event::Settled { .. }
             | Event::Lost { .. }
             | Event::Held { .. }
+            | Event::LeftAs { .. }
             | Event::RunFinished { .. }
             | Event::Recovered { .. } => {}
         }
@@ -113,7 +120,7 @@ fn learn(sent: &Sent<'_>, facts: &mut Facts) {
     facts.held.remove(&sent.change.address);
     facts.not_taken.retain(|earlier| earlier.change.address != sent.change.address);
     if outcome == Outcome::NotTaken {
-        facts.not_taken.push(NotTaken { at: sent.at, change: sent.change.clone() });
+        facts.not_taken.push(NotTaken { at: sent.at, change: sent.change.clone(), left_as: None });
         return;
     }
     match (&sent.change.after, sent.change.action) {

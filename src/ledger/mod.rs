@@ -16,7 +16,7 @@ pub use facts::facts;
 pub use file::LedgerError;
 use file::{Ending, LedgerFile};
 
-use crate::model::{Address, Change, Facts, HoldReason, Identity, Outcome, RemoteId};
+use crate::model::{Address, Change, Entity, Facts, HoldReason, Identity, Outcome, RemoteId};
 
 /// The version of the ledger's lines. A minor step only adds.
 pub const LEDGER_VERSION: &str = "1.0";
@@ -74,6 +74,8 @@ pub enum Event {
     Lost { address: Address, what: String },
     /// The platform won't have an entity changed, for a reason that no read shows.
     Held { address: Address, reason: HoldReason },
+    /// How an entity stood after a change that was not taken, or not in full.
+    LeftAs { address: Address, entity: Box<Entity> },
     /// What had not been taken is in effect after all.
     Settled { address: Address },
     /// The apply is over. `converged` is absent where the last read failed.

@@ -51,6 +51,11 @@ impl Address {
         Self { kind: Kind::Key, name: name.as_str().to_owned(), id: None }
     }
 
+    /// Everybody and everything of a kind, where nobody knows who that is.
+    pub fn every(kind: Kind) -> Self {
+        Self { kind, name: "*".to_owned(), id: None }
+    }
+
     /// The same, told apart from its namesakes.
     #[must_use]
     pub fn with_id(mut self, id: &RemoteId) -> Self {

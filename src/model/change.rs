@@ -82,6 +82,14 @@ pub enum Effect {
     ReplacesInvitation,
     /// The invitation gives no access yet; role and resources follow once it is accepted.
     AccessFollows,
+    /// Whoever has the role and keeps it is changed with it.
+    Touches {
+        holders: Vec<Address>,
+    },
+    /// In two steps, of which the first allows all of this, so that nobody's access is interrupted.
+    FirstAllows {
+        permissions: BTreeSet<Permission>,
+    },
     /// What the new role allows by the end of the plan.
     Allows {
         permissions: BTreeSet<Permission>,

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
-use super::{Address, Change, Email, HoldReason, Key, RemoteId};
+use super::{Address, Change, Email, Entity, HoldReason, Key, RemoteId};
 
 /// Everything that the planner may take from the ledger.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -65,6 +65,8 @@ pub struct HeldChange {
 pub struct NotTaken {
     pub at: Timestamp,
     pub change: Change,
+    /// How the entity stood after it.
+    pub left_as: Option<Entity>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -70,8 +70,10 @@ pub enum HoldReason {
     OwnKey,
     /// Accepted an invitation of ours once, and is no member any more.
     LeftAgain { since: Timestamp },
-    /// The role is held itself, and live allows more than the file says.
+    /// What the file wishes of the role is held itself.
     RoleHeld { role: RoleName },
+    /// Whoever has the role is protected, and would be changed with it.
+    ProtectsHolders { holders: Vec<Address> },
     /// Has to go, and the role that would take all access can't be had.
     NotContained { role: RoleName, step: String },
     /// Has to go, and somebody has it whom the file doesn't move.
@@ -114,6 +116,7 @@ impl HoldReason {
             | Self::ExternallyManaged { must_go: true }
             | Self::LeftAgain { .. }
             | Self::RoleHeld { .. }
+            | Self::ProtectsHolders { .. }
             | Self::NotContained { .. }
             | Self::RoleInUse { .. }
             | Self::RoleOutOfSight { .. }
@@ -201,18 +204,18 @@ impl fmt::Display for HoldReason {
                 "accepted the invitation of {} and is no member any more; whoever took them out may have had a reason, so another is sent only with `--assert`",
                 day(since)
             ),
-            Self::RoleHeld { role } => write!(
-                f,
-                "the role `{role}` is held itself, and allows more than the file says of it"
-            ),
+            Self::RoleHeld { role } => {
+                write!(f, "the role `{role}` can't be given, since what the file wishes of it is held itself")
+            }
+            Self::ProtectsHolders { holders } => {
+                write!(f, "would change what {} may do, whom the file's guardrails protect", names(holders))
+            }
             Self::NotContained { role, step } => write!(
                 f,
                 "has to go and keeps everything, since the role `{role}` can't be had as it has to be; {step}"
             ),
             Self::RoleInUse { by } => {
-                let names: Vec<String> = by.iter().take(5).map(ToString::to_string).collect();
-                let more = if by.len() > 5 { format!(" and {} more", by.len() - 5) } else { String::new() };
-                write!(f, "still held by {}{more}, whom the file gives no other role", names.join(", "))
+                write!(f, "still held by {}, whom this plan gives no other role", names(by))
             }
             Self::RoleOutOfSight { role } => write!(
                 f,
@@ -234,6 +237,14 @@ impl fmt::Display for HoldReason {
             Self::Contained { step } => write!(f, "has to go, and no call removes them: {step}"),
         }
     }
+}
+
+/// The first few, and how many more.
+fn names(addresses: &[Address]) -> String {
+    const SHOWN: usize = 5;
+    let names: Vec<String> = addresses.iter().take(SHOWN).map(ToString::to_string).collect();
+    let more = addresses.len().saturating_sub(SHOWN);
+    if more > 0 { format!("{} and {more} more", names.join(", ")) } else { names.join(", ") }
 }
 
 impl Hold {

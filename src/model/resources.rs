@@ -159,7 +159,11 @@ fn target_paths(target: &str, reach: &TargetReach) -> BTreeSet<String> {
             Reach::All => {
                 paths.insert(format!("{target}/{kind}/*"));
             }
-            Reach::Only(names) => paths.extend(names.iter().map(|name| format!("{target}/{kind}/{name}"))),
+            Reach::Only(names) => {
+                // A name that is a star isn't all of them.
+                let quoted = |name: &String| if name == "*" { "\"*\"".to_owned() } else { name.clone() };
+                paths.extend(names.iter().map(|name| format!("{target}/{kind}/{}", quoted(name))));
+            }
         }
     }
     if paths.is_empty() { BTreeSet::from([target.to_owned()]) } else { paths }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use crate::model::{Address, Change, Hold, Role, Sealed};
+use crate::model::{Address, Change, Hold, Mutation, Role, Sealed};
 
 /// How much of an approved plan still stands.
 #[derive(Clone, Debug, Default)]
@@ -25,8 +25,8 @@ pub struct Stale {
     pub now: Option<Change>,
     /// What holds it today, if something does.
     pub held: Option<Hold>,
-    /// A role that it gives would change as well, and that was not approved.
-    pub role: Option<Address>,
+    /// It relies on a change of this one, which was not approved or no longer stands.
+    pub relies_on: Option<Address>,
 }
 
 /// Compares whole changes and the mutations that they lower to.
@@ -39,16 +39,46 @@ pub fn compare(approved: &Sealed, fresh: &Sealed) -> Approval {
     let unapproved_roles = fresh.changes.iter().filter(|change| known.get(&change.address) != Some(change));
     let fresh_roles: Vec<&Role> =
         unapproved_roles.filter_map(|change| change.after.as_ref().or(change.before.as_ref())?.role()).collect();
+    let mut relies_on: BTreeMap<&Address, Address> = BTreeMap::new();
     for change in &approved.changes {
         let address = &change.address;
-        let fresh = now.get(address).copied();
-        let same = fresh == Some(change) && then_sent.get(address) == now_sent.get(address);
-        let role = changed_role(change, &fresh_roles);
-        if same && role.is_none() {
-            approval.standing.insert(address.clone());
-        } else {
-            let held = held.get(address).map(|hold| (*hold).clone());
-            approval.stale.push(Stale { approved: change.clone(), now: fresh.cloned(), held, role });
+        let same = now.get(address).copied() == Some(change) && then_sent.get(address) == now_sent.get(address);
+        match changed_role(change, &fresh_roles) {
+            Some(role) if same => {
+                relies_on.insert(address, role);
+            }
+            None if same => {
+                approval.standing.insert(address.clone());
+            }
+            _ => {}
+        }
+    }
+    // What waits for a change that isn't sent was approved together with it, or not at all.
+    let by_id: BTreeMap<&str, &Address> =
+        fresh.mutations.iter().map(|mutation| (mutation.id.as_str(), &mutation.change)).collect();
+    loop {
+        let lacks = |mutation: &Mutation| {
+            let waits = mutation.needs.iter().chain(&mutation.after).filter_map(|id| by_id.get(id.as_str()));
+            waits.into_iter().find(|other| !approval.standing.contains(**other)).map(|other| (*other).clone())
+        };
+        let standing = fresh.mutations.iter().filter(|mutation| approval.standing.contains(&mutation.change));
+        let Some((address, lacking)) =
+            standing.into_iter().find_map(|mutation| Some((&mutation.change, lacks(mutation)?)))
+        else {
+            break;
+        };
+        approval.standing.remove(address);
+        relies_on.insert(address, lacking);
+    }
+    for change in &approved.changes {
+        let address = &change.address;
+        if !approval.standing.contains(address) {
+            approval.stale.push(Stale {
+                approved: change.clone(),
+                now: now.get(address).map(|change| (*change).clone()),
+                held: held.get(address).map(|hold| (*hold).clone()),
+                relies_on: relies_on.get(address).cloned(),
+            });
         }
     }
     approval.unapproved =

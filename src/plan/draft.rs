@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use super::PlanInput;
 use super::keys::is_privileged;
-use crate::model::{Action, Address, Change, Finding, Hold, HoldReason, Place};
+use crate::model::{Action, Address, Change, Finding, Hold, HoldReason, NotTaken, Place};
 
 pub(super) struct Draft<'a> {
     input: &'a PlanInput<'a>,
@@ -59,10 +59,20 @@ impl<'a> Draft<'a> {
             return Some(held.reason.clone());
         }
         // Where an answer isn't in effect because a part was dropped, the rest was stored, so that live has moved.
-        let approvals = self.input.rules.has_approvals();
-        let wished_before = |then: &Change| then.after == change.after && (!approvals || same(then));
-        let earlier = self.input.facts.not_taken.iter().filter(|earlier| earlier.change.address == change.address);
-        let since = earlier.into_iter().find(|earlier| wished_before(&earlier.change))?.at;
+        if change.action == Action::Contain {
+            // Whoever must go is never left alone for a reason like this.
+            return None;
+        }
+        // Where a part was dropped, the rest was stored, so that live has moved from where it was.
+        let again = |earlier: &&NotTaken| {
+            let then = &earlier.change;
+            let stands = match &earlier.left_as {
+                Some(left) if !self.input.rules.has_approvals() => change.before.as_ref() == Some(left),
+                _ => change.before == then.before,
+            };
+            then.address == change.address && then.after == change.after && stands
+        };
+        let since = self.input.facts.not_taken.iter().find(again)?.at;
         Some(self.not_taken(since))
     }
 

@@ -41,6 +41,21 @@ pub fn in_effect(change: &Change, id: Option<&RemoteId>, live: &Live) -> Effecti
     }
 }
 
+/// How the entity of a change stands.
+pub fn stands_as(change: &Change, id: Option<&RemoteId>, live: &Live) -> Option<Entity> {
+    match change.entity()? {
+        Entity::Role(role) => live.role(&role.name).map(LiveRole::entity),
+        Entity::User(user) => {
+            let found = live.users.items.iter().find(|other| Some(&other.id) == user.id.as_ref())?;
+            Some(Entity::User(found.entity()))
+        }
+        Entity::Key(key) => {
+            let found = live.keys().iter().find(|other| Some(&other.id) == key.id.as_ref().or(id))?;
+            Some(Entity::Key(found.entity()))
+        }
+    }
+}
+
 /// The same for one mutation. A first step leaves more than the wish, or closes nothing itself.
 pub fn mutation_in_effect(
     mutation: &Mutation,

@@ -21,7 +21,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 
 pub use approve::{Approval, Stale, compare};
-pub use effect::{Effectiveness, in_effect, mutation_in_effect};
+pub use effect::{Effectiveness, in_effect, mutation_in_effect, stands_as};
 pub use keys::retirement;
 pub use observe::{Observed, observe};
 pub use seal::{SealError, seal, verify};
@@ -76,6 +76,7 @@ pub fn plan(input: &PlanInput<'_>) -> Result<Planned, Vec<Finding>> {
     }
     keys::check_own(input, &mut draft);
     let mut book = roles::plan_roles(input, &mut draft);
+    roles::plan_holders(input, &mut book, &mut draft);
     users::plan_users(input, &mut book, &mut draft);
     roles::plan_containment(input, &mut draft);
     roles::plan_removals(input, &book, &mut draft);
@@ -95,6 +96,7 @@ pub fn plan(input: &PlanInput<'_>) -> Result<Planned, Vec<Finding>> {
     draft.changes.sort_by(|a, b| a.address.cmp(&b.address));
     draft.holds.sort_by(|a, b| (a.class, &a.address).cmp(&(b.class, &b.address)));
     draft.holds.dedup();
+    relies::say_first_steps(&mut draft.changes, &book);
     let mutations = order::mutations(input, &draft.changes, &admins, &book);
     let sealed = Sealed {
         identity: Identity {

@@ -6,18 +6,33 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::admins::Admins;
 use super::order::Node;
 use super::roles::RoleBook;
-use crate::model::{Action, Address, Cause, Change, Entity, Permission, Role, RoleName, Stage};
+use crate::model::{Action, Address, Cause, Change, Effect, Entity, Permission, Role, RoleName, Stage};
 
-/// Somebody who is given another role.
+/// Somebody whose role changes, or what it reaches.
 pub(super) struct Mover {
     address: Address,
     from: BTreeSet<RoleName>,
     to: BTreeSet<RoleName>,
+    /// What their role reaches grows, or shrinks.
+    grows: bool,
+    shrinks: bool,
     /// What they may do before the plan and after it.
     keeps: BTreeSet<Permission>,
 }
 
-/// Everybody whose role changes, members and invited.
+impl Mover {
+    /// Does a role reach them, or more of what is theirs, by this move?
+    fn comes_to(&self, role: &RoleName) -> bool {
+        self.to.contains(role) && (self.grows || !self.from.contains(role))
+    }
+
+    /// Does a role no longer reach them, or less of what is theirs, by this move?
+    fn leaves(&self, role: &RoleName) -> bool {
+        self.from.contains(role) && (self.shrinks || !self.to.contains(role))
+    }
+}
+
+/// Everybody whose role or resources change, members and invited.
 pub(super) fn movers(changes: &[Change], book: &RoleBook) -> Vec<Mover> {
     let roles = |entity: &Option<Entity>| {
         entity.as_ref().and_then(Entity::user).map(|user| user.roles.clone()).unwrap_or_default()
@@ -25,14 +40,19 @@ pub(super) fn movers(changes: &[Change], book: &RoleBook) -> Vec<Mover> {
     let mut movers = Vec::new();
     for change in changes.iter().filter(|change| matches!(change.entity(), Some(Entity::User(_)))) {
         let (from, to) = (roles(&change.before), roles(&change.after));
-        if from == to {
+        let reach = |entity: &Option<Entity>| entity.as_ref().and_then(Entity::user)?.resources.clone();
+        let (grows, shrinks) = match (reach(&change.before), reach(&change.after)) {
+            (Some(before), Some(after)) => (!before.covers(&after), !after.covers(&before)),
+            _ => (false, false),
+        };
+        if from == to && !grows && !shrinks {
             continue;
         }
         let keeps = match (book.allowed_before(&from), book.allowed_after(&to)) {
             (Some(before), Some(after)) => before.intersection(&after).cloned().collect(),
             _ => BTreeSet::new(),
         };
-        movers.push(Mover { address: change.address.clone(), from, to, keeps });
+        movers.push(Mover { address: change.address.clone(), from, to, grows, shrinks, keeps });
     }
     movers
 }
@@ -60,6 +80,17 @@ pub(super) fn lean(change: &Change, movers: &[Mover]) -> Lean {
         gain_is_relied_on: movers.iter().filter(comes).any(|mover| !mover.keeps.is_disjoint(&gains)),
         loss_is_relied_on: movers.iter().filter(leaves).any(|mover| !mover.keeps.is_disjoint(&loses)),
         loses,
+    }
+}
+
+/// Says of every role that is updated in two steps what the first one allows.
+pub(super) fn say_first_steps(changes: &mut [Change], book: &RoleBook) {
+    let movers = movers(changes, book);
+    for change in changes {
+        let widened = widened(change, &lean(change, &movers)).and_then(|widened| widened.after);
+        if let Some(Entity::Role(Role { permissions, .. })) = widened {
+            change.effects.push(Effect::FirstAllows { permissions });
+        }
     }
 }
 
@@ -184,13 +215,13 @@ pub(super) fn without_excess(movers: &[Mover], nodes: &mut [Node<'_>]) {
         let moving = |mover: &Mover| moves.get(&mover.address).copied();
         if narrows {
             let awaited = awaited(nodes, index);
-            let comes = movers.iter().filter(|mover| mover.to.contains(&role)).filter_map(moving);
+            let comes = movers.iter().filter(|mover| mover.comes_to(&role)).filter_map(moving);
             for mover in comes.filter(|mover| !awaited.contains(mover)) {
                 nodes[mover].needs.insert(index);
             }
         }
         if widens {
-            for mover in movers.iter().filter(|mover| mover.from.contains(&role)).filter_map(moving) {
+            for mover in movers.iter().filter(|mover| mover.leaves(&role)).filter_map(moving) {
                 if !awaited(nodes, mover).contains(&index) {
                     nodes[index].needs.insert(mover);
                 }

@@ -6,7 +6,7 @@ use super::PlanInput;
 use super::draft::Draft;
 use super::resolve::{self, Holder};
 use crate::model::{
-    Action, Address, Cause, Change, Code, Completeness, DesiredRole, Effect, Entity, Finding, HoldReason,
+    Action, Address, Cause, Change, Code, Completeness, DesiredRole, Effect, Entity, Finding, HoldReason, Kind,
     LiveRole, Permission, Placed, RemoteId, Role, RoleName, Rules, Scope, User,
 };
 
@@ -89,7 +89,12 @@ impl RoleBook {
 
     /// May whoever has these roles give access?
     pub fn is_privileged(&self, rules: &dyn Rules, names: &BTreeSet<RoleName>) -> bool {
-        rules.is_admin(names) || self.allowed_before(names).is_some_and(|allowed| rules.is_privileged(&allowed))
+        let may = |allowed: Option<BTreeSet<Permission>>| match allowed {
+            Some(allowed) => rules.is_privileged(&allowed),
+            // Of another organisation, or out of sight: nobody knows.
+            None => self.kept,
+        };
+        rules.is_admin(names) || may(self.allowed_before(names)) || may(self.allowed_after(names))
     }
 
     /// Those that can be given.
@@ -129,6 +134,12 @@ pub(super) fn plan_roles(input: &PlanInput<'_>, draft: &mut Draft<'_>) -> RoleBo
             (None, false) => create(input, wish, &mut book, draft),
             (Some(role), false) => update(input, wish, role, &mut book, draft),
         }
+    }
+    if let Completeness::Broken { why } = &list.completeness
+        && input.desired.manage.roles == Scope::All
+    {
+        let reason = HoldReason::Unreadable { list: "roles".to_owned(), why: why.clone() };
+        draft.hold(Address::every(Kind::Role), reason);
     }
     let listed: BTreeSet<&RoleName> = input.desired.roles.iter().map(|wish| &wish.name).collect();
     for role in list.items.iter().filter(|role| !listed.contains(&role.name)) {
@@ -265,6 +276,35 @@ pub(super) fn plan_containment(input: &PlanInput<'_>, draft: &mut Draft<'_>) {
     };
     if !there && draft.changes.iter().any(given) {
         draft.change(empty_role(name), None);
+    }
+}
+
+/// Whoever keeps a role is changed with it: that is said, and where one of them is protected, it isn't done.
+pub(super) fn plan_holders(input: &PlanInput<'_>, book: &mut RoleBook, draft: &mut Draft<'_>) {
+    let updates: Vec<(Address, RoleName)> = draft
+        .changes
+        .iter()
+        .filter(|change| change.action == Action::Replace)
+        .filter_map(|change| Some((change.address.clone(), change.after.as_ref()?.role()?.name.clone())))
+        .collect();
+    let protected = &input.desired.guardrails.protected;
+    for (address, name) in updates {
+        let held = input.live.users.items.iter().filter(|user| user.roles.contains(&name));
+        let holders: BTreeSet<Address> = held.map(|user| Address::user(&user.email)).collect();
+        let shielded = |holder: &&Address| protected.keys().any(|address| address.covers(holder));
+        let shielded: Vec<Address> = holders.iter().filter(shielded).cloned().collect();
+        let Some(place) = draft.changes.iter().position(|change| change.address == address) else { continue };
+        if shielded.is_empty() {
+            let holders = holders.into_iter().collect();
+            draft.changes[place].effects.push(Effect::Touches { holders });
+        } else {
+            let live = input.live.role(&name).map(|role| role.permissions.clone()).unwrap_or_default();
+            let narrower =
+                book.allowed_after(&BTreeSet::from([name.clone()])).is_some_and(|after| live.is_subset(&after));
+            draft.changes.remove(place);
+            draft.hold(address, HoldReason::ProtectsHolders { holders: shielded });
+            book.set(&name, if narrower { Future::Stays(live) } else { Future::Held });
+        }
     }
 }
 

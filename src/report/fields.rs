@@ -57,12 +57,13 @@ pub(super) fn fields(change: &Change) -> Vec<FieldChange> {
     };
     let differs =
         |field: &FieldChange| field.before != field.after || !field.gained.is_empty() || !field.lost.is_empty();
-    let allows = change.effects.iter().find_map(|effect| match effect {
-        Effect::Allows { permissions } => Some(permissions),
+    let shown = change.effects.iter().filter_map(|effect| match effect {
+        Effect::Allows { permissions } => Some(set("allows", None, Some(permissions))),
+        Effect::FirstAllows { permissions } => Some(set("at first", None, Some(permissions))),
+        Effect::Touches { holders } => Some(set("held by", None, Some(&holders.iter().collect()))),
         _ => None,
     });
-    let allows = allows.map(|permissions| set("allows", None, Some(permissions)));
-    all.into_iter().chain(allows).filter(differs).collect()
+    all.into_iter().chain(shown).filter(differs).collect()
 }
 
 fn role(before: Option<&Role>, after: &Role) -> Vec<FieldChange> {

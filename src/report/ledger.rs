@@ -47,6 +47,9 @@ pub fn ledger(records: &[Record]) -> String {
                 format!("     {} {}: {}", paint(REMOVE, "lost"), clean(address), clean(what))
             }
             Event::Held { address, reason } => format!("     {} held: {}", clean(address), clean(reason)),
+            Event::LeftAs { address, entity: _ } => {
+                format!("     {} stands otherwise than was sent", clean(address))
+            }
             Event::Settled { address } => format!("     {} is in effect after all", clean(address)),
             Event::RunFinished { converged } => match converged {
                 Some(true) => "     finished, converged".to_owned(),

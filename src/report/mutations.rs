@@ -13,6 +13,9 @@ pub fn mutations(plan: &Plan) -> String {
         for mutation in &organization.sealed.mutations {
             let variables = serde_json::to_string(&mutation.variables).unwrap_or_default();
             let _ = write!(text, "  {:<4} {} {}", mutation.id, mutation.operation, clean(variables));
+            if mutation.interim {
+                text.push_str("  as a first step");
+            }
             if !mutation.needs.is_empty() {
                 let _ = write!(text, "  once {} is done", mutation.needs.join(", "));
             }

@@ -12,7 +12,7 @@ use crate::plan::Stale;
 /// Each stale change: what was approved, what live was then, and what has become of it.
 pub fn stale(stale: &[Stale]) -> String {
     let mut text = String::new();
-    for Stale { approved, now, held, role } in stale {
+    for Stale { approved, now, held, relies_on } in stale {
         let _ = writeln!(text, "  {}", paint(BOLD, clean(&approved.address)));
         let _ = writeln!(text, "    approved   {}", outline(approved));
         let Some(now) = now else {
@@ -24,8 +24,9 @@ pub fn stale(stale: &[Stale]) -> String {
             continue;
         };
         let _ = writeln!(text, "    now        {}", outline(now));
-        if let Some(role) = role {
-            let _ = writeln!(text, "    and {} would change as well, which was not approved", clean(role));
+        if let Some(other) = relies_on {
+            let _ =
+                writeln!(text, "    it relies on a change of {}, which was not approved just so", clean(other));
         }
         let (then, today) = (lines(approved), lines(now));
         for change in TextDiff::from_lines(&then, &today).iter_all_changes() {

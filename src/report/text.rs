@@ -13,6 +13,9 @@ use crate::model::{
 /// Unmanaged entities that a plan lists by name; `drift` lists all.
 const UNMANAGED_SHOWN: usize = 20;
 
+/// Parts of a set that are listed where it changes; `--format json` has all.
+const PARTS_SHOWN: usize = 30;
+
 /// The whole plan.
 pub fn plan_text(plan: &Plan) -> String {
     let parts: Vec<String> = plan.organizations.iter().map(organization).collect();
@@ -96,7 +99,8 @@ fn effect(effect: &Effect) -> Option<String> {
         Effect::SendsMail => paint(WARN, "sends mail"),
         Effect::ReplacesInvitation => paint(WARN, "the earlier link stops working"),
         Effect::AccessFollows => "no access yet; role and resources follow once accepted".to_owned(),
-        Effect::Allows { .. } => return None,
+        Effect::Allows { .. } | Effect::Touches { .. } => return None,
+        Effect::FirstAllows { .. } => "in two steps".to_owned(),
         Effect::MayReEnable => paint(WARN, "may re-enable"),
         Effect::ReEnables => paint(WARN, "re-enables"),
         Effect::SecretTo { target } => format!("secret to {}", clean(target)),
@@ -127,11 +131,14 @@ fn push_field(text: &mut String, field: &FieldChange) {
         let _ = write!(text, "{}  ->  ", shown(before));
     }
     let _ = write!(text, "{}", shown(after));
-    for role in gained {
-        let _ = write!(text, "   {}", paint(ADD, format!("+{}", clean(role))));
-    }
-    for role in lost {
-        let _ = write!(text, "   {}", paint(REMOVE, format!("-{}", clean(role))));
+    for (sign, style, parts) in [("+", ADD, gained), ("-", REMOVE, lost)] {
+        for part in parts.iter().take(PARTS_SHOWN) {
+            let _ = write!(text, "   {}", paint(style, format!("{sign}{}", clean(part))));
+        }
+        let more = parts.len().saturating_sub(PARTS_SHOWN);
+        if more > 0 {
+            let _ = write!(text, "   {}", paint(style, format!("{sign}{more} more")));
+        }
     }
     text.push('\n');
 }

@@ -6,7 +6,8 @@ use super::super::PlanInput;
 use super::super::draft::Draft;
 use super::super::roles::RoleBook;
 use crate::model::{
-    Action, Address, Cause, Change, Email, Entity, HoldReason, LiveInvitation, Place, RemoteId, Scope,
+    Action, Address, Cause, Change, Completeness, Email, Entity, HoldReason, Kind, LiveInvitation, Place,
+    RemoteId, Scope,
 };
 
 /// How an invitation is told from its person's other entities.
@@ -52,6 +53,13 @@ pub(super) fn plan_unlisted_invitations(
     book: &RoleBook,
     draft: &mut Draft<'_>,
 ) {
+    if let Some(Completeness::Broken { why }) = input.live.invitations.as_ref().map(|list| &list.completeness)
+        && input.desired.manage.users == Scope::All
+    {
+        // Who is invited and isn't listed has to go, and nobody knows who that is.
+        let reason = HoldReason::Unreadable { list: "invitations".to_owned(), why: why.clone() };
+        draft.hold(Address::every(Kind::User), reason);
+    }
     let listed: BTreeSet<&Email> = input.desired.users.iter().map(|wish| &wish.email).collect();
     let members: BTreeSet<&Email> = input.live.users.items.iter().map(|user| &user.email).collect();
     for (email, invitations) in open {

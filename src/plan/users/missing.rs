@@ -62,7 +62,7 @@ pub(super) fn plan_missing(
 }
 
 /// Whoever isn't there needs nothing taken away, but an invitation would let them in.
-fn must_not_come(
+pub(super) fn must_not_come(
     input: &PlanInput<'_>,
     wish: &DesiredUser,
     open: &[&LiveInvitation],

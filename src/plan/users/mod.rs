@@ -11,8 +11,8 @@ use super::PlanInput;
 use super::draft::Draft;
 use super::roles::{Availability, RoleBook};
 use crate::model::{
-    Address, Code, DesiredUser, Email, Finding, HoldReason, LiveInvitation, LiveUser, RemoteId, RoleName, Scope,
-    Severity, list_of, nearest, quote,
+    Address, Code, Completeness, DesiredUser, Email, Finding, HoldReason, Kind, LiveInvitation, LiveUser,
+    RemoteId, RoleName, Scope, Severity, list_of, nearest, quote,
 };
 
 /// Everybody, with the roles that there are to give.
@@ -29,13 +29,25 @@ pub(super) fn plan_users(input: &PlanInput<'_>, book: &mut RoleBook, draft: &mut
     for wish in &input.desired.users {
         let namesakes = live.get(&wish.email).map(Vec::as_slice).unwrap_or_default();
         match (&wish.id, namesakes) {
-            (Some(id), _) => plan_pinned(input, wish, id, namesakes, book, draft),
+            (Some(id), _) => {
+                plan_pinned(input, wish, id, namesakes, book, draft);
+                let open = open.get(&wish.email).map(Vec::as_slice).unwrap_or_default();
+                if wish.absent && namesakes.is_empty() && !open.is_empty() {
+                    missing::must_not_come(input, wish, open, None, draft);
+                }
+            }
             (None, []) => {
                 let open = open.get(&wish.email).map(Vec::as_slice).unwrap_or_default();
                 missing::plan_missing(input, wish, open, book, draft);
             }
             (None, [user]) if !pinned.contains(&user.id) => {
                 present::plan_present(input, wish, user, false, book, draft);
+            }
+            // Whoever must not get in must not by any of their accounts.
+            (None, several) if wish.absent => {
+                for user in several.iter().filter(|user| !pinned.contains(&user.id)) {
+                    present::plan_present(input, wish, user, true, book, draft);
+                }
             }
             (None, several) => draft.findings.push(ambiguous(wish, several)),
         }
@@ -48,6 +60,12 @@ pub(super) fn plan_users(input: &PlanInput<'_>, book: &mut RoleBook, draft: &mut
                 unlisted::plan_unlisted(input, user, users.len() > 1, book, draft);
             }
         }
+    }
+    if let Completeness::Broken { why } = &input.live.users.completeness
+        && input.desired.manage.users == Scope::All
+    {
+        let reason = HoldReason::Unreadable { list: "users".to_owned(), why: why.clone() };
+        draft.hold(Address::every(Kind::User), reason);
     }
     invited::plan_unlisted_invitations(input, &open, book, draft);
     if input.desired.manage.users == Scope::All {

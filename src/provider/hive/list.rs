@@ -69,7 +69,8 @@ pub(super) fn gap_in_members(collected: &Collected<WireMember>, owner: &str) -> 
             rest = others;
             in_order(page)
         });
-        each && !in_order(&ids)
+        // Pages of one row are in any order.
+        each && !in_order(&ids) && collected.pages.iter().any(|rows| *rows > 1)
     };
     orders
         .into_iter()

@@ -225,8 +225,9 @@ impl Roles {
     /// Those that are listed. One that only its holders show is ours where the list isn't all and no other has its
     /// name.
     fn of(listed: Option<List<WireRole>>, members: &[WireMember], invitations: &[WireInvitation]) -> Self {
+        let answered = listed.is_some();
         let listed: Vec<WireRole> = listed.map(|list| list.into_nodes().collect()).unwrap_or_default();
-        let truncated = listed.len() >= ROLES;
+        let truncated = !answered || listed.len() >= ROLES;
         let mut names: BTreeSet<String> = listed.iter().map(|role| role.name.clone()).collect();
         let mut items: BTreeMap<String, LiveRole> =
             listed.into_iter().map(|role| (role.id.clone(), into_role(role))).collect();
@@ -242,7 +243,11 @@ impl Roles {
                 foreign.insert(role.id.clone());
             }
         }
-        let why = format!("the platform lists {ROLES} roles and no more; one that isn't shown may be there");
+        let why = if answered {
+            format!("the platform lists {ROLES} roles and no more; one that isn't shown may be there")
+        } else {
+            "the platform listed none, and at least two are built in".to_owned()
+        };
         let completeness = if truncated { Completeness::Broken { why } } else { Completeness::Proven };
         Self { listing: Listing { items: items.into_values().collect(), completeness }, foreign }
     }
