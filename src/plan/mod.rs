@@ -8,6 +8,7 @@ mod draft;
 mod effect;
 mod guardrails;
 mod keys;
+mod movers;
 mod observe;
 mod order;
 mod relies;
@@ -96,7 +97,7 @@ pub fn plan(input: &PlanInput<'_>) -> Result<Planned, Vec<Finding>> {
     draft.changes.sort_by(|a, b| a.address.cmp(&b.address));
     draft.holds.sort_by(|a, b| (a.class, &a.address).cmp(&(b.class, &b.address)));
     draft.holds.dedup();
-    relies::say_first_steps(&mut draft.changes, &book);
+    movers::say_first_steps(&mut draft.changes, &book);
     let mutations = order::mutations(input, &draft.changes, &admins, &book);
     let sealed = Sealed {
         identity: Identity {

@@ -4,14 +4,18 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::PlanInput;
 use super::admins::Admins;
+use super::movers;
 use super::relies;
 use super::roles::RoleBook;
-use crate::model::{Action, Change, Entity, Mutation, Seen, Stage, User};
+use crate::model::{Action, Change, Entity, Mutation, Permission, Seen, Stage, User};
 
 /// A mutation that has no place yet.
 pub(super) struct Node<'a> {
     pub change: &'a Change,
     pub mutation: Mutation,
+    /// What it adds to a role, and takes from one.
+    pub gives: BTreeSet<Permission>,
+    pub takes: BTreeSet<Permission>,
     /// Others that must be done first, by their index.
     pub needs: BTreeSet<usize>,
     /// Others that must be seen in effect first, by their index.
@@ -25,15 +29,20 @@ pub(super) fn mutations(
     book: &RoleBook,
 ) -> Vec<Mutation> {
     let mut nodes = Vec::new();
-    let movers = relies::movers(changes, book);
+    let movers = movers::movers(changes, book);
+    let split = movers::in_two_steps(changes, &movers);
     for change in changes {
-        let lean = relies::lean(change, &movers);
-        let closing = lower(input, change, change, stage(change, admins, book, &lean), &mut nodes);
-        if let (Some(widened), Some(closing)) = (relies::widened(change, &lean), closing)
-            && let Some(opening) = lower(input, change, &widened, Stage::Widen, &mut nodes)
+        let role = change.after.as_ref().and_then(Entity::role);
+        let first = role.filter(|role| split.contains(&role.name)).and_then(|_| movers::first_step(change));
+        let Some(closing) = lower(input, change, change, stage(change, admins, book), &mut nodes) else {
+            continue;
+        };
+        (nodes[closing].gives, nodes[closing].takes) = shift(change);
+        if let Some(first) = first
+            && let Some(opening) = lower(input, change, &first, Stage::Widen, &mut nodes)
         {
-            // Two steps: first all that either end allows, later only what the file wishes.
             nodes[opening].mutation.interim = true;
+            nodes[opening].gives = std::mem::take(&mut nodes[closing].gives);
             nodes[closing].after.insert(opening);
         }
     }
@@ -65,14 +74,15 @@ fn lower<'a>(
             after: Vec::new(),
             interim: call.clears,
         };
-        nodes.push(Node { change, mutation, needs: (first..nodes.len()).collect(), after: BTreeSet::new() });
+        let (gives, takes, after) = Default::default();
+        nodes.push(Node { change, mutation, gives, takes, needs: (first..nodes.len()).collect(), after });
     }
     (nodes.len() > first).then(|| nodes.len() - 1)
 }
 
 /// When a change may run. A record can't be written in two halves, so one that gives and takes is narrow, unless it
 /// makes an admin, whom others may rely on.
-fn stage(change: &Change, admins: &Admins, book: &RoleBook, lean: &relies::Lean) -> Stage {
+fn stage(change: &Change, admins: &Admins, book: &RoleBook) -> Stage {
     match (change.action, &change.before, &change.after) {
         (Action::Create, _, _) => Stage::Create,
         (Action::Invite | Action::Enable, _, _) => Stage::Widen,
@@ -82,7 +92,7 @@ fn stage(change: &Change, admins: &Admins, book: &RoleBook, lean: &relies::Lean)
             if narrows && !admins.gained.contains(&change.address) { Stage::Narrow } else { Stage::Widen }
         }
         (Action::Replace, Some(Entity::Role(_)), Some(Entity::Role(_))) => {
-            if lean.loses.is_empty() || (lean.gain_is_relied_on && !lean.loss_is_relied_on) {
+            if shift(change).1.is_empty() {
                 Stage::Widen
             } else {
                 Stage::Narrow
@@ -90,6 +100,13 @@ fn stage(change: &Change, admins: &Admins, book: &RoleBook, lean: &relies::Lean)
         }
         (Action::Disable | Action::Contain | Action::Withdraw | Action::Replace, _, _) => Stage::Narrow,
     }
+}
+
+/// What a change adds to a role, and what it takes from it.
+fn shift(change: &Change) -> (BTreeSet<Permission>, BTreeSet<Permission>) {
+    let of = |entity: &Option<Entity>| entity.as_ref().and_then(Entity::role).map(|role| role.permissions.clone());
+    let (before, after) = (of(&change.before).unwrap_or_default(), of(&change.after).unwrap_or_default());
+    (after.difference(&before).cloned().collect(), before.difference(&after).cloned().collect())
 }
 
 /// Does a user lose anything?
