@@ -81,6 +81,7 @@ struct RawRole {
     #[schemars(with = "RoleNameText")]
     name: Field<NameText>,
     /// 2 to 256 characters. Needed to make the role; absent keeps what is live.
+    #[schemars(extend("minLength" = 2, "maxLength" = 256))]
     description: Option<Field<DescriptionText>>,
     /// The exact set, such as [project:describe]. Needed to make the role; absent keeps what is live; [] allows nothing.
     permissions: Option<Field<Vec<Field<NameText>>>>,
@@ -96,6 +97,7 @@ struct RawRole {
     "then" = { "properties": { "roles": false, "resources": false } },
 ))]
 struct RawUser {
+    #[schemars(extend("maxLength" = 128))]
     email: Field<EmailText>,
     /// The user's id, where two members have one address.
     id: Option<Field<NameText>>,
@@ -122,6 +124,7 @@ struct RawKey {
     /// The token's id, to tell namesakes apart.
     id: Option<Field<NameText>>,
     /// At most 248 characters. It can't be changed later, and another one here mints no successor.
+    #[schemars(extend("maxLength" = 248))]
     description: Option<Field<DescriptionText>>,
     /// The exact set. Needed to mint. A live token with another set is replaced by a successor.
     permissions: Option<Field<Vec<Field<NameText>>>>,
