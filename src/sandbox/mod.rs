@@ -7,6 +7,7 @@ pub mod bitpanda;
 mod fault;
 pub mod hive;
 mod in_process;
+pub mod paradime;
 mod server;
 mod store;
 

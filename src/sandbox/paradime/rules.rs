@@ -1,0 +1,126 @@
+//! What the mutations do, and what they refuse. The words of refusals aren't documented: they are ours.
+
+use jiff::Timestamp;
+use serde_json::json;
+
+use super::switches::{InviteActive, InviteDisabled, InviteExpired, InvitePending};
+use super::world::{EXPIRED, UserStatus, World, WorldEvent, WorldInvitation, WorldUser};
+
+/// Why a mutation did nothing.
+pub type Refused = &'static str;
+
+/// What needs no Security pack.
+const BASIC: &[&str] = &["ADMIN", "DEVELOPER", "BUSINESS"];
+
+impl World {
+    pub(super) fn invite(&mut self, now: Timestamp, email: &str, account_type: &str) -> Result<(), Refused> {
+        self.check_pack(account_type)?;
+        if !email.contains('@') {
+            return Err("this is no email address");
+        }
+        let user = self.users.iter().position(|user| self.is_same_person(&user.email, email));
+        let status = user.map(|at| self.users[at].status);
+        let invitation = self.invitations.iter().position(|it| self.is_same_person(&it.email, email));
+        match (user, status, invitation) {
+            (_, Some(UserStatus::Active), _) => match self.switches.invite_active {
+                InviteActive::Refused => return Err("there is a user with this email address"),
+                InviteActive::OkIgnored => return Ok(()),
+                InviteActive::Resent => {}
+            },
+            (_, _, Some(at)) => {
+                if !self.invite_again(at, account_type)? {
+                    return Ok(());
+                }
+            }
+            (Some(at), _, None) => match self.switches.invite_disabled {
+                InviteDisabled::Refused => return Err("the user with this email address is disabled"),
+                InviteDisabled::Readmits => {
+                    let user = &mut self.users[at];
+                    (user.account_type, user.status) = (account_type.to_owned(), UserStatus::Active);
+                    self.log(now, "user_enabled", email);
+                    return Ok(());
+                }
+                InviteDisabled::Invited => self.add_invitation(email, account_type),
+            },
+            (None, _, None) => self.add_invitation(email, account_type),
+        }
+        self.mails.push(email.to_owned());
+        self.log(now, "user_invited", email);
+        Ok(())
+    }
+
+    /// False: nothing happens, and that is fine.
+    fn invite_again(&mut self, at: usize, account_type: &str) -> Result<bool, Refused> {
+        let pending_status = self.switches.pending_status.clone();
+        let invitation = &mut self.invitations[at];
+        if invitation.status == EXPIRED {
+            if self.switches.invite_expired == InviteExpired::Refused {
+                return Err("this email address was invited, and the invitation has expired");
+            }
+            (invitation.account_type, invitation.status) = (account_type.to_owned(), pending_status);
+            return Ok(true);
+        }
+        match self.switches.invite_pending {
+            InvitePending::Refused => Err("this email address is invited already"),
+            InvitePending::OkIgnored => Ok(false),
+            InvitePending::Resent => Ok(true),
+            InvitePending::Replaced => {
+                account_type.clone_into(&mut invitation.account_type);
+                Ok(true)
+            }
+        }
+    }
+
+    fn add_invitation(&mut self, email: &str, account_type: &str) {
+        let status = self.switches.pending_status.clone();
+        let (email, account_type) = (email.to_owned(), account_type.to_owned());
+        self.invitations.push(WorldInvitation { email, account_type, status });
+    }
+
+    pub(super) fn update_account_type(
+        &mut self,
+        now: Timestamp,
+        uid: &str,
+        account_type: &str,
+    ) -> Result<(), Refused> {
+        self.check_pack(account_type)?;
+        let at = self.active_at(uid)?;
+        account_type.clone_into(&mut self.users[at].account_type);
+        let email = self.users[at].email.clone();
+        self.log(now, "user_account_type_updated", &email);
+        Ok(())
+    }
+
+    /// No page knows of a guard: also the last admin can be disabled.
+    pub(super) fn disable(&mut self, now: Timestamp, uid: &str) -> Result<(), Refused> {
+        let at = self.active_at(uid)?;
+        self.users[at].status = UserStatus::Disabled;
+        let email = self.users[at].email.clone();
+        self.log(now, "user_disabled", &email);
+        Ok(())
+    }
+
+    fn active_at(&self, uid: &str) -> Result<usize, Refused> {
+        let active = |user: &WorldUser| user.uid == uid && user.status == UserStatus::Active;
+        self.users.iter().position(active).ok_or("no active user has this uid")
+    }
+
+    fn check_pack(&self, account_type: &str) -> Result<(), Refused> {
+        let allowed = self.switches.security_pack || BASIC.contains(&account_type);
+        if allowed { Ok(()) } else { Err("this account type needs the Security pack") }
+    }
+
+    /// How the log names what happens to users, and a key that acts, isn't documented: the names are ours.
+    fn log(&mut self, at: Timestamp, event: &str, email: &str) {
+        self.audit_log.push(WorldEvent {
+            id: self.audit_log.iter().map(|event| event.id).max().unwrap_or_default().saturating_add(1),
+            at,
+            workspace: self.workspace.name.clone(),
+            actor_type: "api_key".to_owned(),
+            actor_email: None,
+            source: "user_management".to_owned(),
+            event: event.to_owned(),
+            metadata: Some(json!({ "email": email }).to_string()),
+        });
+    }
+}
