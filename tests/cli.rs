@@ -64,7 +64,7 @@ fn a_hive_of_ones_own_is_named_with_its_path() {
     let server = env.serve(&["--provider", "hive", "--set", "release=8.1.2"]);
     let file = support::cli::example("hive.yaml").replace("https://api.graphql-hive.com/graphql", &server.url);
     env.write("hive.yaml", &file);
-    let key = rolecall::sandbox::own_credential(rolecall::model::ProviderName::Hive);
+    let key = rolecall::sandbox::own_credentials(rolecall::model::ProviderName::Hive)[0].1;
     env.set("HIVE_TOKEN", key);
     env.set("ROLECALL_ALLOWED_HOSTS", "127.0.0.1");
     let said = env.run(&["plan", "hive.yaml"]);

@@ -4,7 +4,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use secrecy::SecretString;
 use url::Url;
 
 use super::Connection;
@@ -15,7 +14,7 @@ use crate::apply::Deliveries;
 use crate::desired::is_loopback;
 use crate::graphql::{Backoff, HttpSettings, HttpTransport, Pacer, Reader, Redactor, Transport};
 use crate::model::{Desired, ProviderName, RemoteId};
-use crate::provider::{self, Provider};
+use crate::provider::{self, Provider, Secrets};
 
 /// What we call ourselves, to platforms and in plans.
 pub(super) const GENERATOR: &str = concat!("rolecall/", env!("CARGO_PKG_VERSION"));
@@ -40,22 +39,22 @@ pub(super) struct Connected {
 pub(super) async fn connect(desired: &Desired, connection: &Connection) -> Result<Connected, Failure> {
     let provider = provider::of(desired.provider);
     let endpoint = credential::endpoint(desired, provider.rules());
-    let secret = match &endpoint {
+    let secrets = match &endpoint {
         // A credential is not even looked up for a host that may not see it.
-        Ok(_) => credential::credential(desired, connection.allow_commands).await,
-        Err(_) => Ok(SecretString::default()),
+        Ok(_) => credential::credentials(desired, connection.allow_commands).await,
+        Err(_) => Ok(Secrets::default()),
     };
-    let (endpoint, secret) = match (endpoint, secret) {
-        (Ok(endpoint), Ok(secret)) => (endpoint, secret),
-        (endpoint, secret) => {
-            let findings = endpoint.err().into_iter().chain(secret.err()).collect();
+    let (endpoint, secrets) = match (endpoint, secrets) {
+        (Ok(endpoint), Ok(secrets)) => (endpoint, secrets),
+        (endpoint, secrets) => {
+            let findings = endpoint.err().into_iter().chain(secrets.err().into_iter().flatten()).collect();
             return Err(Failure::findings(findings));
         }
     };
     let way = Way {
         host: endpoint.host_str().unwrap_or_default().to_lowercase(),
         endpoint,
-        secret,
+        secrets,
         extra_ca: extra_ca(connection)?,
         folder: Path::new(".rolecall"),
         deliveries: Deliveries { allow_commands: connection.allow_commands, below: None },
@@ -66,7 +65,7 @@ pub(super) async fn connect(desired: &Desired, connection: &Connection) -> Resul
 /// What a connection is made of, be it to a vendor or to the sandbox.
 pub(super) struct Way<'a> {
     pub endpoint: Url,
-    pub secret: SecretString,
+    pub secrets: Secrets,
     pub host: String,
     pub extra_ca: Option<Vec<u8>>,
     /// Where ledgers are kept.
@@ -76,20 +75,20 @@ pub(super) struct Way<'a> {
 
 impl Way<'_> {
     pub fn open(self, desired: &Desired, connection: &Connection) -> Result<Connected, Failure> {
-        let Self { endpoint, secret, host, extra_ca, folder, deliveries } = self;
+        let Self { endpoint, secrets, host, extra_ca, folder, deliveries } = self;
         let provider = provider::of(desired.provider);
         let settings = HttpSettings {
             // Plain HTTP is allowed there because it doesn't leave the machine; through a proxy it would.
             direct: endpoint.host_str().is_some_and(is_loopback),
             endpoint,
-            secret_headers: provider.headers(&secret),
+            secret_headers: provider.headers(&secrets),
             user_agent: GENERATOR.to_owned(),
             timeout: connection.timeout(),
             extra_ca,
         };
         let transport: Arc<dyn Transport> = Arc::new(HttpTransport::new(settings).map_err(Failure::error)?);
-        let caller = provider.own_key(&secret);
-        let redactor = Redactor::new([secret]);
+        let caller = provider.own_key(&secrets);
+        let redactor = Redactor::new(secrets.all());
         let backoff = Backoff::with_seed(seed());
         let reader = Reader::new(transport.clone(), redactor.clone(), backoff);
         let own_ledger = || ledger_path(folder, desired.provider, &desired.organization);

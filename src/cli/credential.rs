@@ -9,7 +9,8 @@ use tokio::process::Command;
 use url::Url;
 
 use crate::desired::{check_url, is_loopback};
-use crate::model::{Code, Credential, Desired, Endpoint, Finding, Rules};
+use crate::model::{Code, Credential, Desired, Endpoint, Finding, Placed, Rules};
+use crate::provider::Secrets;
 
 /// Hosts beside the vendors', separated by commas.
 const ALLOWED_HOSTS: &str = "ROLECALL_ALLOWED_HOSTS";
@@ -65,12 +66,24 @@ fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.trim().is_empty())
 }
 
-/// The credential that the file points to. Nothing of it, or of what a command printed, is in the finding.
-pub(super) async fn credential(desired: &Desired, allow_commands: bool) -> Result<SecretString, Finding> {
+/// The credentials that the file points to, or every reason why one can't be had.
+pub(super) async fn credentials(desired: &Desired, allow_commands: bool) -> Result<Secrets, Vec<Finding>> {
+    let (mut secrets, mut findings) = (Vec::new(), Vec::new());
+    for (name, credential) in &desired.credentials {
+        match resolve(credential, allow_commands).await {
+            Ok(secret) => secrets.push((*name, secret)),
+            Err(finding) => findings.push(finding),
+        }
+    }
+    if findings.is_empty() { Ok(Secrets::new(secrets)) } else { Err(findings) }
+}
+
+/// One of them. Nothing of it, or of what a command printed, is in the finding.
+async fn resolve(credential: &Placed<Credential>, allow_commands: bool) -> Result<SecretString, Finding> {
     let unavailable = |message: String, hint: &str| {
-        Finding::error(Code::CredentialUnavailable, desired.credential.place.clone(), message).hint(hint)
+        Finding::error(Code::CredentialUnavailable, credential.place.clone(), message).hint(hint)
     };
-    let text = match &*desired.credential {
+    let text = match &credential.value {
         Credential::Env(name) => variable(name).ok_or_else(|| {
             // In small letters it may be the value that was put where its name belongs.
             let usual = name.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_');
@@ -95,7 +108,7 @@ pub(super) async fn credential(desired: &Desired, allow_commands: bool) -> Resul
             if !allow_commands {
                 return Err(Finding::error(
                     Code::CommandNotAllowed,
-                    desired.credential.place.clone(),
+                    credential.place.clone(),
                     format!("`{program}` isn't run without --allow-commands"),
                 )
                 .hint("give --allow-commands only where the file has been reviewed"));

@@ -13,7 +13,8 @@ use super::connect::{Connected, Way, file_name, ledger_path};
 use super::exit::Failure;
 use crate::apply::Deliveries;
 use crate::model::{Desired, ProviderName, RemoteId};
-use crate::sandbox::{self, Served, Store, own_credential, serve};
+use crate::provider::Secrets;
+use crate::sandbox::{self, Served, Store, own_credentials, serve};
 
 /// Everything of the sandbox is below this folder.
 pub(super) const FOLDER: &str = ".rolecall/sandbox";
@@ -40,6 +41,11 @@ pub(super) fn open(
     Ok(Arc::from(sandbox))
 }
 
+/// What opens a provider's seeds.
+pub(super) fn own_secrets(provider: ProviderName) -> Secrets {
+    Secrets::new(own_credentials(provider).into_iter().map(|(name, secret)| (name, SecretString::from(secret))))
+}
+
 /// Where secrets that were minted in the sandbox go.
 fn delivered(organization: &RemoteId) -> PathBuf {
     Path::new(FOLDER).join("delivered").join(file_name(organization))
@@ -55,7 +61,7 @@ pub(super) async fn connect(desired: &Desired, connection: &Connection) -> Resul
         Url::parse(&format!("http://{address}/graphql")).map_err(|why| Failure::error(why.to_string()))?;
     let way = Way {
         endpoint,
-        secret: SecretString::from(own_credential(desired.provider)),
+        secrets: own_secrets(desired.provider),
         host: HOST.to_owned(),
         extra_ca: None,
         folder: Path::new(FOLDER),

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use clap::Args;
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::ExposeSecret;
 use serde_json::json;
 use tokio::net::TcpListener;
 
@@ -12,7 +12,7 @@ use super::exit::{Exit, Failure};
 use super::out::Out;
 use crate::model::{ProviderName, RemoteId};
 use crate::provider;
-use crate::sandbox::{Fault, own_credential, seed_names, serve};
+use crate::sandbox::{Fault, seed_names, serve};
 
 /// Serve the embedded GraphQL server of a provider, on loopback, for any client.
 ///
@@ -87,7 +87,7 @@ pub(super) async fn sandbox(args: &SandboxArgs, out: &mut Out) -> Result<Exit, F
     };
     let listener = TcpListener::bind(args.listen).await.map_err(failed)?;
     let address = listener.local_addr().map_err(failed)?;
-    let headers = provider::of(args.provider).headers(&SecretString::from(own_credential(args.provider)));
+    let headers = provider::of(args.provider).headers(&embedded::own_secrets(args.provider));
     let headers: Vec<String> =
         headers.iter().map(|(name, value)| format!("{name}: {}", value.expose_secret())).collect();
     out.result(&format!("http://{address}/graphql\n{}\n", headers.join("\n")));

@@ -1,5 +1,7 @@
 //! A Bitpanda Custody file: what may be typed, and what of it is true.
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -125,7 +127,8 @@ pub(super) fn check(raw: RawBitpanda, check: &mut Checker<'_>) -> Option<Desired
     } = raw;
     let organization = check.organization(organization);
     let endpoint = check.endpoint(endpoint);
-    let credential = credentials.value.and_then(|credentials| check.credential(credentials.api_key));
+    let api_key = credentials.value.and_then(|credentials| check.credential(credentials.api_key));
+    let credentials = api_key.map(|api_key| BTreeMap::from([("api_key", api_key)]));
     let own_key = own.and_then(|own| own.value).and_then(|RawOwn { key }| {
         let mark = key.mark;
         check.name(key).map(|key| check.placed(mark, key))
@@ -142,7 +145,7 @@ pub(super) fn check(raw: RawBitpanda, check: &mut Checker<'_>) -> Option<Desired
         place: check.source.start(),
         organization: organization?,
         endpoint: endpoint?,
-        credential: credential?,
+        credentials: credentials?,
         own_key,
         manage,
         guardrails,

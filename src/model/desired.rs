@@ -16,8 +16,8 @@ pub struct Desired {
     /// The organisation's id at the platform: a different live one stops the run.
     pub organization: Placed<RemoteId>,
     pub endpoint: Placed<Endpoint>,
-    /// What we call the platform with.
-    pub credential: Placed<Credential>,
+    /// What we call the platform with, by the names that the file has for them.
+    pub credentials: BTreeMap<&'static str, Placed<Credential>>,
     /// The id of the key that we call with, where the API can't tell.
     pub own_key: Option<Placed<RemoteId>>,
     pub manage: Manage,

@@ -3,6 +3,7 @@
 pub mod bitpanda;
 pub mod hive;
 
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::Pin;
 
@@ -12,15 +13,35 @@ use thiserror::Error;
 use crate::graphql::{CallError, Mutation, Pace, Reader, Redactor, Response};
 use crate::model::{self, Change, Desired, HoldReason, Live, ProviderName, RemoteId, Rules};
 
+/// The credentials themselves, by the names that the file has for them.
+#[derive(Clone, Debug, Default)]
+pub struct Secrets(BTreeMap<&'static str, SecretString>);
+
+impl Secrets {
+    pub fn new(secrets: impl IntoIterator<Item = (&'static str, SecretString)>) -> Self {
+        Self(secrets.into_iter().collect())
+    }
+
+    /// One that the file has to name, so that it is there.
+    pub fn get(&self, name: &str) -> SecretString {
+        self.0.get(name).cloned().unwrap_or_default()
+    }
+
+    /// All of them, to be kept out of every output.
+    pub fn all(&self) -> impl Iterator<Item = SecretString> {
+        self.0.values().cloned()
+    }
+}
+
 /// A platform. The pure half, `Rules`, is all that planning sees.
 pub trait Provider: Rules {
     fn rules(&self) -> &'static dyn Rules;
 
-    /// The headers that carry the credential.
-    fn headers(&self, credential: &SecretString) -> Vec<(&'static str, SecretString)>;
+    /// The headers that carry the credentials.
+    fn headers(&self, secrets: &Secrets) -> Vec<(&'static str, SecretString)>;
 
-    /// The id of the key that a credential is, where it tells.
-    fn own_key(&self, _credential: &SecretString) -> Option<RemoteId> {
+    /// The id of the key that we call with, where its credential tells.
+    fn own_key(&self, _: &Secrets) -> Option<RemoteId> {
         None
     }
 

@@ -47,11 +47,11 @@ pub trait Engine: Send + Sync {
     fn load(&self, saved: &Value) -> Result<(), String>;
 }
 
-/// The credential with which rolecall calls a provider's seeds.
-pub fn own_credential(provider: ProviderName) -> &'static str {
+/// The credentials with which rolecall calls a provider's seeds, by the names that the file has for them.
+pub fn own_credentials(provider: ProviderName) -> Vec<(&'static str, &'static str)> {
     match provider {
-        ProviderName::Bitpanda => bitpanda::OWN_KEY_SECRET,
-        ProviderName::Hive => hive::OWN_CREDENTIAL.trim_start_matches("Bearer "),
+        ProviderName::Bitpanda => vec![("api_key", bitpanda::OWN_KEY_SECRET)],
+        ProviderName::Hive => vec![("token", hive::OWN_CREDENTIAL.trim_start_matches("Bearer "))],
     }
 }
 

@@ -84,7 +84,7 @@ fn the_same_world_and_wish_give_the_same_seal<P: Lawful>(world: P::World, wish: 
     let other = P::rig(P::turned(&world, seed), &wish.turned(seed));
     let one = P::rig(world, wish);
     let later: Timestamp = "2026-11-21T23:04:05Z".parse().unwrap();
-    let caller = provider::of(P::NAME).own_key(&P::credential());
+    let caller = provider::of(P::NAME).own_key(&P::secrets());
     let seal = |rig: &Rig<P>, now: Timestamp| {
         let input = PlanInput {
             desired: &rig.desired,

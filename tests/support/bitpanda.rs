@@ -3,6 +3,7 @@
 use std::sync::{Arc, MutexGuard};
 
 use rolecall::model::ProviderName;
+use rolecall::provider::Secrets;
 use rolecall::sandbox::bitpanda::{Bitpanda, World, WorldKey, WorldUser};
 use rolecall::sandbox::digest;
 use secrecy::SecretString;
@@ -22,8 +23,8 @@ impl rig::Platform for Custody {
     const NAME: ProviderName = ProviderName::Bitpanda;
     const HEAD: &'static str = HEAD;
 
-    fn credential() -> SecretString {
-        SecretString::from(OWN_SECRET)
+    fn secrets() -> Secrets {
+        Secrets::new([("api_key", SecretString::from(OWN_SECRET))])
     }
 
     fn engine(world: World) -> Bitpanda {

@@ -4,6 +4,7 @@ use std::sync::{Arc, MutexGuard};
 
 use jiff::Timestamp;
 use rolecall::model::ProviderName;
+use rolecall::provider::Secrets;
 use rolecall::sandbox::hive::{
     Assignment, AuthProvider, Hive, OWN_CREDENTIAL, ProjectKind, World, WorldInvitation, WorldMember,
     WorldProject, WorldRole, WorldTarget,
@@ -28,8 +29,8 @@ impl rig::Platform for Console {
     const NAME: ProviderName = ProviderName::Hive;
     const HEAD: &'static str = HEAD;
 
-    fn credential() -> SecretString {
-        SecretString::from(OWN_CREDENTIAL.trim_start_matches("Bearer "))
+    fn secrets() -> Secrets {
+        Secrets::new([("token", SecretString::from(OWN_CREDENTIAL.trim_start_matches("Bearer ")))])
     }
 
     fn engine(world: World) -> Hive {

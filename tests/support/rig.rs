@@ -15,9 +15,9 @@ use rolecall::graphql::{Backoff, Pacer, Reader, Redactor, Request, Response, Tra
 use rolecall::ledger::Ledger;
 use rolecall::model::{Address, Desired, Finding, Live, OrganizationPlan, ProviderName};
 use rolecall::plan::{PlanInput, Planned, plan};
-use rolecall::provider::{self, ReadError};
+use rolecall::provider::{self, ReadError, Secrets};
 use rolecall::sandbox::{Engine, Headers, InProcess, Sandbox, Store};
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::ExposeSecret;
 use tempfile::TempDir;
 
 /// The present of every test.
@@ -33,7 +33,7 @@ pub trait Platform: 'static {
     /// The part of a file that every test has.
     const HEAD: &'static str;
     /// What rolecall calls with.
-    fn credential() -> SecretString;
+    fn secrets() -> Secrets;
     fn engine(world: Self::World) -> Self::Engine;
     fn world(engine: &Self::Engine) -> MutexGuard<'_, Self::World>;
 }
@@ -169,7 +169,7 @@ impl<P: Platform> Rig<P> {
     pub fn new(world: P::World, body: &str) -> Self {
         let sandbox = Arc::new(Sandbox::new(P::engine(world), Store::Memory));
         let provider = provider::of(P::NAME);
-        let headers = provider.headers(&P::credential());
+        let headers = provider.headers(&P::secrets());
         let headers = headers.iter().map(|(name, value)| (*name, value.expose_secret()));
         let wire = Arc::new(Wire {
             inner: InProcess::new(Arc::clone(&sandbox), Headers::new(headers)),
@@ -225,7 +225,7 @@ impl<P: Platform> Rig<P> {
         asserted: &BTreeSet<Address>,
         only: Option<&BTreeSet<Address>>,
     ) -> Result<Planned, Vec<Finding>> {
-        let caller = provider::of(P::NAME).own_key(&P::credential());
+        let caller = provider::of(P::NAME).own_key(&P::secrets());
         let input = PlanInput {
             desired: &self.desired,
             live,
@@ -266,7 +266,7 @@ impl<P: Platform> Rig<P> {
         let reader = self.reader();
         let provider = provider::of(P::NAME);
         let live = provider.read(&reader, &self.desired).await.unwrap();
-        let caller = provider.own_key(&P::credential());
+        let caller = provider.own_key(&P::secrets());
         let apply = Apply {
             provider,
             desired: &self.desired,

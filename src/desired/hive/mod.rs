@@ -2,6 +2,8 @@
 
 mod entities;
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -156,7 +158,8 @@ pub(super) fn check(raw: RawHive, check: &mut Checker<'_>) -> Option<Desired> {
     } = raw;
     let organization = check.organization(organization);
     let endpoint = check.endpoint(endpoint);
-    let credential = credentials.value.and_then(|credentials| check.credential(credentials.token));
+    let token = credentials.value.and_then(|credentials| check.credential(credentials.token));
+    let credentials = token.map(|token| BTreeMap::from([("token", token)]));
     let manage = match manage.and_then(|manage| manage.value) {
         Some(RawManage { roles, users, keys }) => {
             Manage { roles: scope(roles), users: scope(users), keys: scope(keys) }
@@ -183,7 +186,7 @@ pub(super) fn check(raw: RawHive, check: &mut Checker<'_>) -> Option<Desired> {
         place: check.source.start(),
         organization: organization?,
         endpoint: endpoint?,
-        credential: credential?,
+        credentials: credentials?,
         own_key: None,
         manage,
         guardrails,

@@ -16,7 +16,7 @@ use secrecy::SecretString;
 
 pub use documents::{DOCUMENTED_QUERIES, GUESSED_TYPES, MUTATIONS};
 
-use super::{Provider, ReadError, Receipt};
+use super::{Provider, ReadError, Receipt, Secrets};
 use crate::graphql::{CallError, Mutation, Reader, Redactor, Response};
 use crate::model::{self, Change, Desired, Live, Rules};
 
@@ -29,8 +29,8 @@ impl Provider for Bitpanda {
         &Self
     }
 
-    fn headers(&self, credential: &SecretString) -> Vec<(&'static str, SecretString)> {
-        vec![("x-api-key", credential.clone())]
+    fn headers(&self, secrets: &Secrets) -> Vec<(&'static str, SecretString)> {
+        vec![("x-api-key", secrets.get("api_key"))]
     }
 
     fn read<'a>(

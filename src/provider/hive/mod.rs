@@ -20,7 +20,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 pub use documents::{MUTATIONS, QUERIES};
 
-use super::{Provider, ReadError, Receipt, Verdict};
+use super::{Provider, ReadError, Receipt, Secrets, Verdict};
 use crate::graphql::{CallError, Mutation, Pace, Reader, Redactor, Response};
 use crate::model::{self, Change, Desired, Live, RemoteId, Rules};
 
@@ -36,13 +36,13 @@ impl Provider for Hive {
         &Self
     }
 
-    fn headers(&self, credential: &SecretString) -> Vec<(&'static str, SecretString)> {
+    fn headers(&self, secrets: &Secrets) -> Vec<(&'static str, SecretString)> {
         // Exactly this case: `bearer` counts as no token (measured on Hive 8.1.2).
-        vec![("authorization", SecretString::from(format!("Bearer {}", credential.expose_secret())))]
+        vec![("authorization", SecretString::from(format!("Bearer {}", secrets.get("token").expose_secret())))]
     }
 
-    fn own_key(&self, credential: &SecretString) -> Option<RemoteId> {
-        token::id_of(credential.expose_secret())
+    fn own_key(&self, secrets: &Secrets) -> Option<RemoteId> {
+        token::id_of(secrets.get("token").expose_secret())
     }
 
     fn pace(&self, operation: &str) -> Option<Pace> {
