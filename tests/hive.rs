@@ -147,6 +147,24 @@ fn pages_that_repeat_or_skip_are_a_broken_list_from_which_nothing_follows() {
 }
 
 #[test]
+fn somebody_whom_the_pages_left_out_is_held_and_not_invited_again_and_again() {
+    let mut rig = Rig::new(with_members(1), "users: [{ email: u0@x.example, roles: [Viewer], resources: all }]");
+    // Not even the platform's own words show that somebody is missing.
+    rig.wire.forge(|data| {
+        let edges = data.pointer_mut("/organization/members/edges").and_then(Value::as_array_mut);
+        if let Some(edges) = edges {
+            edges.retain(|edge| edge["node"]["user"]["email"] != "u0@x.example");
+        }
+    });
+    let report = rig.apply();
+    assert_eq!(report.steps[0].held, Some(HoldReason::MemberUnlisted));
+    assert!(rig.plan().sealed.mutations.is_empty());
+    assert!(
+        holds(&rig.plan()).iter().any(|hold| hold.starts_with("user/u0@x.example blocked: the platform says"))
+    );
+}
+
+#[test]
 fn a_clamped_page_is_followed_and_read_whole() {
     let mut world = with_members(250);
     world.switches.member_page_limit = Some(100);

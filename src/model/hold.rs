@@ -82,6 +82,8 @@ pub enum HoldReason {
     RoleOutOfSight { role: RoleName },
     /// The platform has one of that name and doesn't list it.
     RoleExistsUnlisted,
+    /// The platform says that they are a member, and doesn't list them.
+    MemberUnlisted,
     /// Sent, answered, and not to be seen: the platform drops a part of it.
     NotTaken { since: Timestamp },
     /// Invited without access, since invitations can't carry it.
@@ -121,6 +123,7 @@ impl HoldReason {
             | Self::RoleInUse { .. }
             | Self::RoleOutOfSight { .. }
             | Self::RoleExistsUnlisted
+            | Self::MemberUnlisted
             | Self::NotTaken { .. }
             | Self::Contained { .. } => HoldClass::Blocked,
         }
@@ -223,6 +226,9 @@ impl fmt::Display for HoldReason {
             ),
             Self::RoleExistsUnlisted => f.write_str(
                 "the platform has a role of this name and doesn't list it, as it lists 50 at most; delete roles that nobody needs, or manage this one in the web app",
+            ),
+            Self::MemberUnlisted => f.write_str(
+                "the platform says that they are a member already, and its list of members doesn't show them; look in the web app, and report the platform's paging",
             ),
             Self::NotTaken { since } => write!(
                 f,

@@ -52,6 +52,10 @@ pub(super) fn receipt(
                 let other = || Verdict::NotTaken("the platform answered with another role or address".to_owned());
                 Ok(taken(if as_sent { Verdict::Taken } else { other() }))
             }
+            // A list that comes in pages can leave people out without a trace.
+            Ok(Err(error)) if error.says("already a member") => {
+                Ok(taken(Verdict::Held(HoldReason::MemberUnlisted)))
+            }
             Ok(Err(error)) => Err(error.into_refusal(redactor)),
             Err(error) => Err(limited(error)),
         },
@@ -63,10 +67,16 @@ pub(super) fn receipt(
             }),
             Err(error) => Err(error.into_refusal(redactor)),
         },
-        _ => match payload::<Deleted>(response, redactor)? {
+        "deleteMemberRole"
+        | "deleteOrganizationInvitation"
+        | "deleteAccessToken"
+        | "deleteOrganizationAccessToken" => match payload::<Deleted>(response, redactor)? {
             Ok(Deleted {}) => Ok(taken(Verdict::Taken)),
             Err(error) => Err(error.into_refusal(redactor)),
         },
+        other => {
+            Err(CallError::Shape { path: other.to_owned(), expected: "an operation that is known".to_owned() })
+        }
     }
 }
 
