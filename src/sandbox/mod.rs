@@ -14,13 +14,14 @@ mod store;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use async_graphql::parser::types::{DocumentOperations, ExecutableDocument, OperationDefinition};
 use async_graphql::{Request as GraphQlRequest, Variables};
 use jiff::Timestamp;
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
@@ -34,6 +35,11 @@ use crate::model::{ProviderName, RemoteId};
 
 /// What a provider's sandbox has to be able to do.
 pub trait Engine: Send + Sync {
+    /// What the platform knows, switches included.
+    type World: Serialize + DeserializeOwned;
+
+    fn shared(&self) -> &Shared<Self::World>;
+
     /// Answers one request against the world, for whoever sends these headers.
     fn respond(&self, headers: &Headers, request: GraphQlRequest) -> impl Future<Output = Response> + Send;
 
@@ -41,10 +47,39 @@ pub trait Engine: Send + Sync {
     fn set(&self, assignment: &str) -> Result<(), String>;
 
     /// The world as it is kept on disk.
-    fn save(&self) -> Value;
+    fn save(&self) -> Value {
+        serde_json::to_value(&*self.shared().lock()).unwrap_or(Value::Null)
+    }
 
     /// The world as it was kept on disk.
-    fn load(&self, saved: &Value) -> Result<(), String>;
+    fn load(&self, saved: &Value) -> Result<(), String> {
+        let world = Self::World::deserialize(saved)
+            .map_err(|why| format!("the saved world can't be read: {why}; start it anew with --reset"))?;
+        *self.shared().lock() = world;
+        Ok(())
+    }
+}
+
+/// A world that its engine and its schema share.
+pub struct Shared<W> {
+    world: Arc<Mutex<W>>,
+    clock: Clock,
+}
+
+impl<W> Shared<W> {
+    fn new(world: W, clock: Clock) -> Self {
+        Self { world: Arc::new(Mutex::new(world)), clock }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, W> {
+        self.world.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<W> Clone for Shared<W> {
+    fn clone(&self) -> Self {
+        Self { world: Arc::clone(&self.world), clock: Arc::clone(&self.clock) }
+    }
 }
 
 /// The credentials with which rolecall calls a provider's seeds, by the names that the file has for them.
@@ -256,6 +291,17 @@ impl<E: Engine> Sandbox<E> {
     }
 }
 
+/// The operation that is asked for.
+fn chosen<'a>(document: &'a ExecutableDocument, name: Option<&str>) -> Option<&'a OperationDefinition> {
+    match (&document.operations, name) {
+        (DocumentOperations::Single(operation), _) => Some(&operation.node),
+        (DocumentOperations::Multiple(operations), Some(name)) => operations.get(name).map(|it| &it.node),
+        (DocumentOperations::Multiple(operations), None) => {
+            operations.values().next().filter(|_| operations.len() == 1).map(|it| &it.node)
+        }
+    }
+}
+
 /// A JSON answer.
 pub fn answer(status: u16, body: &Value) -> Response {
     Response {
@@ -283,7 +329,7 @@ pub fn digest(secret: &str) -> String {
 }
 
 /// Sets `name=value` in a settings struct, through its JSON.
-pub fn set<T: serde::Serialize + DeserializeOwned>(settings: &mut T, assignment: &str) -> Result<(), String> {
+pub fn set<T: Serialize + DeserializeOwned>(settings: &mut T, assignment: &str) -> Result<(), String> {
     let (name, text) = assignment.split_once('=').ok_or_else(|| format!("`{assignment}` is no NAME=VALUE"))?;
     let mut value = serde_json::to_value(&*settings).map_err(|why| why.to_string())?;
     let fields = value.as_object_mut().ok_or("these settings have no names")?;

@@ -3,7 +3,7 @@
 mod schema;
 mod world;
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::MutexGuard;
 
 use async_graphql::{EmptySubscription, Request, Schema};
 use serde_json::{Value, json};
@@ -16,17 +16,7 @@ pub use world::{
 };
 
 /// The world behind the schema.
-#[derive(Clone)]
-pub struct Shared {
-    world: Arc<Mutex<World>>,
-    clock: Clock,
-}
-
-impl Shared {
-    fn lock(&self) -> MutexGuard<'_, World> {
-        self.world.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
+type Shared = super::Shared<World>;
 
 /// The engine of this provider.
 pub struct Bitpanda {
@@ -36,7 +26,7 @@ pub struct Bitpanda {
 
 impl Bitpanda {
     pub fn new(world: World, clock: Clock) -> Self {
-        let shared = Shared { world: Arc::new(Mutex::new(world)), clock };
+        let shared = Shared::new(world, clock);
         let schema = Schema::build(Query, Mutation, EmptySubscription).data(shared.clone()).finish();
         Self { schema, shared }
     }
@@ -53,6 +43,12 @@ impl Bitpanda {
 }
 
 impl Engine for Bitpanda {
+    type World = World;
+
+    fn shared(&self) -> &Shared {
+        &self.shared
+    }
+
     async fn respond(&self, headers: &Headers, request: Request) -> Response {
         if let Err(refusal) = self.admit(headers.get("x-api-key")) {
             return refusal;
@@ -63,15 +59,6 @@ impl Engine for Bitpanda {
 
     fn set(&self, assignment: &str) -> Result<(), String> {
         set(&mut self.world().switches, assignment)
-    }
-    fn save(&self) -> Value {
-        serde_json::to_value(&*self.world()).unwrap_or(Value::Null)
-    }
-
-    fn load(&self, saved: &Value) -> Result<(), String> {
-        let world = World::deserialize_saved(saved)?;
-        *self.world() = world;
-        Ok(())
     }
 }
 

@@ -20,14 +20,14 @@ mod tokens;
 mod window;
 mod world;
 
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, MutexGuard, OnceLock};
 
 use async_graphql::parser::parse_query;
-use async_graphql::parser::types::{DocumentOperations, ExecutableDocument, OperationDefinition, OperationType};
+use async_graphql::parser::types::{ExecutableDocument, OperationType};
 use async_graphql::{EmptySubscription, Request, Schema};
 use serde_json::{Value, json};
 
-use super::{Clock, Engine, Headers, answer, set};
+use super::{Clock, Engine, Headers, answer, chosen, set};
 use crate::graphql::Response;
 use access::Caller;
 pub use assignment::{AssignedProject, AssignedTarget, Assignment, Scope};
@@ -44,18 +44,7 @@ pub use world::{
 };
 
 /// The world behind the schema.
-#[derive(Clone)]
-pub struct Shared {
-    world: Arc<Mutex<World>>,
-    window: Arc<InvitationWindow>,
-    clock: Clock,
-}
-
-impl Shared {
-    fn lock(&self) -> MutexGuard<'_, World> {
-        self.world.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
+type Shared = super::Shared<World>;
 
 /// The engine of this provider.
 pub struct Hive {
@@ -83,8 +72,8 @@ fn shape_of(release: Release) -> &'static Shape {
 
 impl Hive {
     pub fn new(world: World, clock: Clock) -> Self {
-        let shared = Shared { world: Arc::new(Mutex::new(world)), window: Arc::default(), clock };
-        let schema = full_schema().data(shared.clone()).finish();
+        let shared = Shared::new(world, clock);
+        let schema = full_schema().data(shared.clone()).data(InvitationWindow::default()).finish();
         Self { schema, shared }
     }
 
@@ -100,6 +89,12 @@ impl Hive {
 }
 
 impl Engine for Hive {
+    type World = World;
+
+    fn shared(&self) -> &Shared {
+        &self.shared
+    }
+
     async fn respond(&self, headers: &Headers, request: Request) -> Response {
         let credential = headers.get("authorization");
         let switches = self.world().switches.clone();
@@ -120,16 +115,6 @@ impl Engine for Hive {
 
     fn set(&self, assignment: &str) -> Result<(), String> {
         set(&mut self.world().switches, assignment)
-    }
-
-    fn save(&self) -> Value {
-        serde_json::to_value(&*self.world()).unwrap_or(Value::Null)
-    }
-
-    fn load(&self, saved: &Value) -> Result<(), String> {
-        let world = World::deserialize_saved(saved)?;
-        *self.world() = world;
-        Ok(())
     }
 }
 
@@ -200,17 +185,6 @@ fn root_of(kind: OperationType) -> &'static str {
         OperationType::Query => "Query",
         OperationType::Mutation => "Mutation",
         OperationType::Subscription => "Subscription",
-    }
-}
-
-/// The operation that is asked for.
-fn chosen<'a>(document: &'a ExecutableDocument, name: Option<&str>) -> Option<&'a OperationDefinition> {
-    match (&document.operations, name) {
-        (DocumentOperations::Single(operation), _) => Some(&operation.node),
-        (DocumentOperations::Multiple(operations), Some(name)) => operations.get(name).map(|it| &it.node),
-        (DocumentOperations::Multiple(operations), None) => {
-            operations.values().next().filter(|_| operations.len() == 1).map(|it| &it.node)
-        }
     }
 }
 

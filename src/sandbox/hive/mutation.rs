@@ -23,6 +23,7 @@ use super::inputs::{
 use super::nodes::{Member, MemberRole, OrganizationInvitation, invitation_id};
 use super::query::{Organization, shared};
 use super::tokens::TokenMutation;
+use super::window::InvitationWindow;
 use super::world::{Release, World, WorldInvitation, WorldRole};
 
 /// All that can be changed.
@@ -180,7 +181,7 @@ impl MemberMutation {
         context: &Context<'_>,
         input: InviteToOrganizationByEmailInput,
     ) -> Result<InviteToOrganizationByEmailResult> {
-        let window = &shared(context)?.window;
+        let window = context.data::<InvitationWindow>()?;
         act(context, |Act { world, caller, now }| {
             if !caller.presented {
                 return Err(coded(r#"No access (reason: "Authorization token is missing")"#, "UNAUTHENTICATED"));

@@ -2,7 +2,6 @@
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use super::super::digest;
 use super::assignment::Assignment;
@@ -180,11 +179,6 @@ impl World {
     /// The world of a seed.
     pub fn seed(name: &str) -> Option<Self> {
         (name == SEEDS[0]).then(|| serde_json::from_str(include_str!("seed.json")).ok()).flatten()
-    }
-
-    pub(super) fn deserialize_saved(saved: &Value) -> Result<Self, String> {
-        serde_json::from_value(saved.clone())
-            .map_err(|why| format!("the saved world can't be read: {why}; start it anew with --reset"))
     }
 
     pub fn member(&self, email: &str) -> Option<&WorldMember> {

@@ -7,13 +7,13 @@ mod schema;
 mod switches;
 mod world;
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, MutexGuard};
 
 use async_graphql::parser::types::OperationType;
 use async_graphql::{EmptySubscription, PathSegment, Request, Response as Answered, Schema, ServerError};
 use serde_json::{Value, json};
 
-use super::{Clock, Engine, Headers, answer, set};
+use super::{Clock, Engine, Headers, answer, chosen, set};
 use crate::graphql::Response;
 use access::{Caller, LACKS};
 pub use access::{
@@ -28,17 +28,7 @@ pub use switches::{
 pub use world::{SEEDS, UserStatus, World, WorldEvent, WorldInvitation, WorldUser, WorldWorkspace};
 
 /// The world behind the schema.
-#[derive(Clone)]
-pub struct Shared {
-    world: Arc<Mutex<World>>,
-    clock: Clock,
-}
-
-impl Shared {
-    fn lock(&self) -> MutexGuard<'_, World> {
-        self.world.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
+type Shared = super::Shared<World>;
 
 /// The engine of this provider.
 pub struct Paradime {
@@ -48,7 +38,7 @@ pub struct Paradime {
 
 impl Paradime {
     pub fn new(world: World, clock: Clock) -> Self {
-        let shared = Shared { world: Arc::new(Mutex::new(world)), clock };
+        let shared = Shared::new(world, clock);
         let schema = Schema::build(Query, Mutation, EmptySubscription).data(shared.clone()).finish();
         Self { schema, shared }
     }
@@ -65,6 +55,12 @@ impl Paradime {
 }
 
 impl Engine for Paradime {
+    type World = World;
+
+    fn shared(&self) -> &Shared {
+        &self.shared
+    }
+
     async fn respond(&self, headers: &Headers, request: Request) -> Response {
         let switches = self.world().switches.clone();
         let caller = Caller::of(&self.world(), headers);
@@ -90,16 +86,6 @@ impl Engine for Paradime {
     fn set(&self, assignment: &str) -> Result<(), String> {
         set(&mut self.world().switches, assignment)
     }
-
-    fn save(&self) -> Value {
-        serde_json::to_value(&*self.world()).unwrap_or(Value::Null)
-    }
-
-    fn load(&self, saved: &Value) -> Result<(), String> {
-        let world = World::deserialize_saved(saved)?;
-        *self.world() = world;
-        Ok(())
-    }
 }
 
 /// Which of these the platform gives isn't documented. Paradime's own GitHub Action expects 401 and 403.
@@ -114,7 +100,7 @@ fn refuse(how: AuthRefusal, message: &str) -> Response {
 /// Reads a request and looks whether it may be executed.
 fn prepare(mut request: Request, introspection: bool) -> Result<(OperationType, Request), Vec<ServerError>> {
     let document = request.parsed_query().map_err(|why| vec![why])?.clone();
-    let operation = check::chosen(&document, request.operation_name.as_deref());
+    let operation = chosen(&document, request.operation_name.as_deref());
     let faults = check::faults(&document, operation, &request.variables, introspection);
     if !faults.is_empty() {
         return Err(faults);

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use super::super::digest;
 use super::access::{WorldCredential, own_credentials};
@@ -104,11 +103,6 @@ impl World {
     pub fn seed(uid: &str) -> Option<Self> {
         let mut worlds: BTreeMap<String, Self> = serde_json::from_str(include_str!("seed.json")).ok()?;
         worlds.remove(uid)
-    }
-
-    pub(super) fn deserialize_saved(saved: &Value) -> Result<Self, String> {
-        serde_json::from_value(saved.clone())
-            .map_err(|why| format!("the saved world can't be read: {why}; start it anew with --reset"))
     }
 
     /// Whoever has this address, spelled like this rather than in another case.
