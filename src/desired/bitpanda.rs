@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::check::{Checker, Targets, Unique, scope};
+use super::check::{Checker, Targets, Unique, flag, scope};
 use super::field::Field;
 use super::raw::{
     EmailText, InstantText, NameText, RawCredential, RawDelivery, RawEndpoint, RawGuardrails, RawScope,
@@ -149,7 +149,7 @@ pub(super) fn check(raw: RawBitpanda, check: &mut Checker<'_>) -> Option<Desired
         own_key,
         manage,
         guardrails,
-        reinvite_expired: reinvite_expired.and_then(|field| field.value).unwrap_or(false),
+        reinvite_expired: flag(reinvite_expired),
         containment_role: None,
         roles: Vec::new(),
         users,
@@ -166,7 +166,7 @@ fn check_users(raw: Option<Field<Vec<Field<RawUser>>>>, check: &mut Checker<'_>)
         };
         let place = check.place(email.mark);
         let email_mark = email.mark;
-        let absent = absent.and_then(|field| field.value).unwrap_or(false);
+        let absent = flag(absent);
         let email = check.email(email);
         check.contradiction(
             absent,
@@ -216,7 +216,7 @@ fn check_keys(raw: Option<Field<Vec<Field<RawKey>>>>, check: &mut Checker<'_>) -
             continue;
         };
         let name_mark = name.mark;
-        let absent = absent.and_then(|field| field.value).unwrap_or(false);
+        let absent = flag(absent);
         check.contradiction(
             absent,
             [
@@ -232,17 +232,9 @@ fn check_keys(raw: Option<Field<Vec<Field<RawKey>>>>, check: &mut Checker<'_>) -
             let mark = field.mark;
             check.instant(field).map(|expires| check.placed(mark, expires))
         });
-        let deliver = deliver.and_then(|field| {
-            let mark = field.mark;
-            let delivery = check.delivery(field)?;
-            targets.admit(check, &delivery, mark);
-            Some(delivery)
-        });
+        let deliver = deliver.and_then(|field| targets.delivery(field, check));
         let Some(name) = name else { continue };
-        let address = match &id {
-            Some(id) => Address::key(&name).with_id(id),
-            None => Address::key(&name),
-        };
+        let address = Address::key(&name).with_id(id.as_ref());
         if !unique.admit(check, address.to_string(), name_mark, &address.to_string()) {
             continue;
         }

@@ -278,7 +278,7 @@ impl<'a> Checker<'a> {
         credential.map(|credential| self.placed(field.mark, credential))
     }
 
-    pub fn delivery(&mut self, field: Field<RawDelivery>) -> Option<Delivery> {
+    fn delivery(&mut self, field: Field<RawDelivery>) -> Option<Delivery> {
         match field.value? {
             RawDelivery::File(path) => self.path(path).map(|path| Delivery::File(PathBuf::from(path))),
             RawDelivery::Command(words) => self.command(field.mark, words).map(Delivery::Command),
@@ -295,6 +295,11 @@ impl<'a> Checker<'a> {
             );
         }
     }
+}
+
+/// False where nothing is written.
+pub(super) fn flag(field: Option<Field<bool>>) -> bool {
+    field.and_then(|field| field.value).unwrap_or(false)
 }
 
 /// `listed` where nothing is written.
@@ -335,7 +340,15 @@ pub(super) struct Targets {
 }
 
 impl Targets {
-    pub fn admit(&mut self, check: &mut Checker<'_>, delivery: &Delivery, mark: Mark) {
+    /// Where a key's secret goes.
+    pub fn delivery(&mut self, field: Field<RawDelivery>, check: &mut Checker<'_>) -> Option<Delivery> {
+        let mark = field.mark;
+        let delivery = check.delivery(field)?;
+        self.admit(check, &delivery, mark);
+        Some(delivery)
+    }
+
+    fn admit(&mut self, check: &mut Checker<'_>, delivery: &Delivery, mark: Mark) {
         let Delivery::File(path) = delivery else { return };
         let target = normal(path);
         if target == normal(Path::new(&*check.source.name)) || target.starts_with(".rolecall") {

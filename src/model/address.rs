@@ -56,10 +56,10 @@ impl Address {
         Self { kind, name: "*".to_owned(), id: None }
     }
 
-    /// The same, told apart from its namesakes.
+    /// The same, told apart from its namesakes by its id, where it is known.
     #[must_use]
-    pub fn with_id(mut self, id: &RemoteId) -> Self {
-        self.id = Some(id.clone());
+    pub fn with_id<'a>(mut self, id: impl Into<Option<&'a RemoteId>>) -> Self {
+        self.id = id.into().cloned();
         self
     }
 

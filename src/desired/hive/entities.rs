@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::super::check::{Checker, Targets, Unique};
+use super::super::check::{Checker, Targets, Unique, flag};
 use super::super::field::Field;
 use super::super::raw::{DescriptionText, NameText};
 use super::super::source::Mark;
@@ -73,7 +73,7 @@ pub(super) fn check_roles(raw: Option<Field<Vec<Field<RawRole>>>>, check: &mut C
     for Field { mark: _, value } in raw.and_then(|field| field.value).unwrap_or_default() {
         let Some(RawRole { name, description, permissions, absent }) = value else { continue };
         let mark = name.mark;
-        let absent = absent.and_then(|field| field.value).unwrap_or(false);
+        let absent = flag(absent);
         check.contradiction(
             absent,
             [
@@ -131,7 +131,7 @@ pub(super) fn check_users(
     for Field { mark: _, value } in raw.and_then(|field| field.value).unwrap_or_default() {
         let Some(RawUser { email, id, roles, resources, absent }) = value else { continue };
         let mark = email.mark;
-        let absent = absent.and_then(|field| field.value).unwrap_or(false);
+        let absent = flag(absent);
         check.contradiction(
             absent,
             [roles.as_ref().map(|f| (f.mark, "roles")), resources.as_ref().map(|f| (f.mark, "resources"))],
@@ -150,10 +150,7 @@ pub(super) fn check_users(
                 .push(Finding::error(Code::InvalidEmail, place, message).hint("the platform takes no longer one"));
             continue;
         }
-        let address = match &id {
-            Some(id) => Address::user(&email).with_id(id),
-            None => Address::user(&email),
-        };
+        let address = Address::user(&email).with_id(id.as_ref());
         if !unique.admit(check, address.to_string(), mark, &address.to_string()) {
             continue;
         }
@@ -230,7 +227,7 @@ pub(super) fn check_keys(raw: Option<Field<Vec<Field<RawKey>>>>, check: &mut Che
             continue;
         };
         let mark = name.mark;
-        let absent = absent.and_then(|field| field.value).unwrap_or(false);
+        let absent = flag(absent);
         check.contradiction(
             absent,
             [
@@ -244,17 +241,9 @@ pub(super) fn check_keys(raw: Option<Field<Vec<Field<RawKey>>>>, check: &mut Che
         let permissions = permissions.and_then(|field| check.permissions(field));
         let resources = resources.and_then(|field| check.resources(field));
         let id = id.and_then(|field| check.name(field));
-        let deliver = deliver.and_then(|field| {
-            let mark = field.mark;
-            let delivery = check.delivery(field)?;
-            targets.admit(check, &delivery, mark);
-            Some(delivery)
-        });
+        let deliver = deliver.and_then(|field| targets.delivery(field, check));
         let Some(name) = check.name(name).filter(|name| check_title(name, mark, check)) else { continue };
-        let address = match &id {
-            Some(id) => Address::key(&name).with_id(id),
-            None => Address::key(&name),
-        };
+        let address = Address::key(&name).with_id(id.as_ref());
         if !unique.admit(check, address.to_string(), mark, &address.to_string()) {
             continue;
         }

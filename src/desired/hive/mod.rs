@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::check::{Checker, scope};
+use super::check::{Checker, flag, scope};
 use super::field::Field;
 use super::raw::{
     DescriptionText, EmailText, NameText, RawCredential, RawDelivery, RawEndpoint, RawGuardrails, RawScope,
@@ -190,7 +190,7 @@ pub(super) fn check(raw: RawHive, check: &mut Checker<'_>) -> Option<Desired> {
         own_key: None,
         manage,
         guardrails,
-        reinvite_expired: reinvite_expired.and_then(|field| field.value).unwrap_or(false),
+        reinvite_expired: flag(reinvite_expired),
         containment_role,
         roles,
         users,
