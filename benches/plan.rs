@@ -14,7 +14,7 @@ use rolecall::desired::{Source, check_source};
 use rolecall::graphql::{Backoff, HttpSettings, HttpTransport, Query, Reader, Redactor};
 use rolecall::model::{
     Completeness, Desired, Email, Facts, Listing, Live, LiveKey, LiveUser, OrganizationPlan, ProviderName,
-    RemoteId, RoleName, Seen,
+    RemoteId, RoleName, Seen, Site,
 };
 use rolecall::plan::{PlanInput, plan};
 use rolecall::provider;
@@ -107,7 +107,7 @@ fn planned(desired: &Desired, live: &Live) -> OrganizationPlan {
         live,
         facts: &Facts::default(),
         rules: provider::rules(ProviderName::Bitpanda),
-        host: "bench",
+        site: &Site::host("bench"),
         asserted: &BTreeSet::new(),
         only: None,
         caller: None,

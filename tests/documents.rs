@@ -8,7 +8,7 @@ use apollo_compiler::executable::{Selection, SelectionSet};
 use apollo_compiler::validation::Valid;
 use apollo_compiler::{ExecutableDocument, Schema};
 use rolecall::graphql::{Mutation, Query};
-use rolecall::provider::{bitpanda, hive};
+use rolecall::provider::{bitpanda, hive, paradime};
 use rolecall::sandbox;
 
 /// A provider's documents, and the schemas that each has to be valid against.
@@ -46,6 +46,14 @@ fn apis() -> Vec<Api> {
             ],
             queries: hive::QUERIES,
             mutations: hive::MUTATIONS,
+        },
+        Api {
+            schemas: vec![
+                ("documented", committed("paradime.graphql")),
+                ("sandbox", served(sandbox::paradime::Paradime::sdl())),
+            ],
+            queries: paradime::QUERIES,
+            mutations: paradime::MUTATIONS,
         },
     ]
 }

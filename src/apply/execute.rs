@@ -148,7 +148,7 @@ impl<'a> Execution<'a> {
         let answer = self.write(mutation, change).await;
         let mut done = match &answer {
             Ok(receipt) => judged(mutation, change, receipt),
-            Err(error) => refused(mutation, change, error),
+            Err(error) => self.refused(mutation, change, error),
         };
         if let Ok(Receipt { verdict: Verdict::Lost(what), .. }) = &answer {
             self.stopped = Some(Stop::Lost);
@@ -229,6 +229,16 @@ impl<'a> Execution<'a> {
         writer.send(change, mutation).await
     }
 
+    fn refused(&self, mutation: &Mutation, change: &Change, error: &CallError) -> Step {
+        let (outcome, effect) = match error.effect() {
+            Effect::None => (Outcome::Failed, "nothing was changed"),
+            Effect::Unknown => (Outcome::Unsure, "it may have taken effect"),
+        };
+        let next = self.apply.provider.next_step(change, error).unwrap_or_else(|| error.next_step().to_owned());
+        let message = format!("{} failed: {error}; {effect}. Next: {next}", mutation.operation);
+        step(mutation, change, outcome, Some(message))
+    }
+
     /// Writes down what became of it. Where that fails nothing more is sent.
     fn record(&mut self, step: &Step) {
         if let Err(error) = self.append(step.event()) {
@@ -290,7 +300,7 @@ impl<'a> Execution<'a> {
             }
             let step = match self.write(&cleanup, &retirement).await {
                 Ok(receipt) => judged(&cleanup, &retirement, &receipt),
-                Err(error) => refused(&cleanup, &retirement, &error),
+                Err(error) => self.refused(&cleanup, &retirement, &error),
             };
             self.record(&step);
             if step.outcome != Outcome::Done {
@@ -319,13 +329,4 @@ fn judged(mutation: &Mutation, change: &Change, receipt: &Receipt) -> Step {
         Verdict::Taken | Verdict::NotTaken(_) | Verdict::Lost(_) => None,
     };
     Step { id: receipt.id.clone(), held, ..step(mutation, change, outcome, message) }
-}
-
-fn refused(mutation: &Mutation, change: &Change, error: &CallError) -> Step {
-    let (outcome, effect) = match error.effect() {
-        Effect::None => (Outcome::Failed, "nothing was changed"),
-        Effect::Unknown => (Outcome::Unsure, "it may have taken effect"),
-    };
-    let message = format!("{} failed: {error}; {effect}. Next: {}", mutation.operation, error.next_step());
-    step(mutation, change, outcome, Some(message))
 }

@@ -19,6 +19,7 @@ use crate::graphql::{Backoff, Pacer, Reader, Redactor, Transport};
 use crate::ledger::{Event, Ledger, LedgerError, Record};
 use crate::model::{
     Action, Address, Change, Desired, HoldReason, Live, Mutation, OrganizationPlan, Outcome, RemoteId, Sealed,
+    Site,
 };
 use crate::plan::{Observed, PlanInput, observe, plan};
 use crate::provider::Provider;
@@ -27,8 +28,8 @@ use crate::provider::Provider;
 pub struct Apply<'a> {
     pub provider: &'a dyn Provider,
     pub desired: &'a Desired,
-    /// The platform's host, as in the plan.
-    pub host: &'a str,
+    /// As in the plan.
+    pub site: &'a Site,
     pub reader: &'a Reader,
     pub transport: Arc<dyn Transport>,
     pub redactor: &'a Redactor,
@@ -179,7 +180,7 @@ impl Apply<'_> {
             live,
             facts: &ledger.facts(),
             rules: self.provider.rules(),
-            host: self.host,
+            site: self.site,
             asserted: &BTreeSet::new(),
             only: None,
             caller: self.caller,
@@ -194,12 +195,10 @@ impl Apply<'_> {
 
 /// Writes down what a read shows of what earlier runs left open, whether or not anything is to be sent.
 pub fn note_observed(live: &Live, ledger: &mut Ledger, run: &str, at: Timestamp) -> Result<(), LedgerError> {
-    let Observed { seen, settled } = observe(&ledger.facts(), live);
-    let sightings = seen.iter().map(|(email, accepted)| Event::Sighting {
-        address: Address::user(email),
-        seen: true,
-        accepted: *accepted,
-    });
+    let Observed { seen, gone, settled } = observe(&ledger.facts(), live);
+    let seen = seen.into_iter().map(|(address, accepted)| Event::Sighting { address, seen: true, accepted });
+    let gone = gone.into_iter().map(|address| Event::Sighting { address, seen: false, accepted: false });
+    let sightings = seen.chain(gone);
     let settled = settled.into_iter().map(|address| Event::Settled { address });
     for event in sightings.chain(settled) {
         ledger.append(Record { at, run: run.to_owned(), event })?;

@@ -42,7 +42,7 @@ pub(super) async fn settle(
                 Some((Outcome::Done, "the invitation is there; whether its mail went out isn't proven".to_owned()))
             }
             (Outcome::Unsure, Effectiveness::InEffect) if change.action != Action::Create || !is_key => {
-                Some((Outcome::Done, "the answer was lost, and a read shows it in effect".to_owned()))
+                Some((Outcome::Done, "the answer left it open, and a read shows it in effect".to_owned()))
             }
             _ => None,
         };
@@ -64,12 +64,21 @@ pub(super) async fn settle(
         }
         let invited = change.action == Action::Invite && matches!(step.outcome, Outcome::Done | Outcome::Unsure);
         if let (true, false, Some(Entity::User(user))) = (invited, mutation.interim, &change.after) {
-            let listed = live.invitations().iter().any(|open| open.email == user.email);
+            let listed = live.open_invitations().any(|open| open.email == user.email);
             let member = live.users.items.iter().any(|live| live.email == user.email);
             let (seen, accepted) = (listed || member, member && live.invitations.is_some());
             if let Err(error) =
                 apply.append(ledger, Event::Sighting { address: Address::user(&user.email), seen, accepted })
             {
+                return Standing::Unknown(error.to_string());
+            }
+        }
+        // Whoever is listed after this was let in again by another hand.
+        let off = change.action == Action::Disable && step.outcome == Outcome::Done;
+        let vanished = off && apply.provider.hides_disabled() && seen == Effectiveness::InEffect;
+        if let (true, Some(Entity::User(user))) = (vanished, &change.after) {
+            let address = Address::user(&user.email).with_id(user.id.as_ref());
+            if let Err(error) = apply.append(ledger, Event::Sighting { address, seen: false, accepted: false }) {
                 return Standing::Unknown(error.to_string());
             }
         }

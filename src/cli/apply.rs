@@ -234,7 +234,7 @@ impl Run<'_> {
         let apply = Apply {
             provider: connected.provider,
             desired: organization.desired,
-            host: &connected.host,
+            site: &connected.site,
             reader: &connected.reader,
             transport: Arc::clone(&connected.transport),
             redactor: &connected.redactor,
@@ -287,7 +287,7 @@ fn confirm(plan: &OrganizationPlan, out: &Out) -> Result<(), Failure> {
     let question = format!(
         "\nSend {} to {}? Only `yes` will do: ",
         report::plural(plan.sealed.mutations.len(), "mutation"),
-        report::clean(&plan.sealed.identity.host)
+        report::clean(&plan.sealed.identity.site)
     );
     match out.ask(&question) {
         Some(true) => Ok(()),

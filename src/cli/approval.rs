@@ -22,11 +22,11 @@ pub(super) fn load(path: &Path, organizations: &[Organization<'_>]) -> Result<Pl
             ))
             .hint("apply it with the files that it was made from"));
         };
-        let host = &organization.connected.host;
-        if *host != identity.host {
+        let site = &organization.connected.site;
+        if *site != identity.site {
             return Err(Failure::error(format!(
-                "the plan was made on {} and would be applied to {host}",
-                report::clean(&identity.host)
+                "the plan was made on {} and would be applied to {site}",
+                report::clean(&identity.site)
             ))
             .hint("a plan made in the sandbox never applies elsewhere, nor the reverse"));
         }

@@ -4,6 +4,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use secrecy::SecretString;
+use sha2::{Digest, Sha256};
 use url::Url;
 
 use super::Connection;
@@ -13,7 +15,7 @@ use super::input;
 use crate::apply::Deliveries;
 use crate::desired::is_loopback;
 use crate::graphql::{Backoff, HttpSettings, HttpTransport, Pacer, Reader, Redactor, Transport};
-use crate::model::{Desired, ProviderName, RemoteId};
+use crate::model::{Code, Desired, Finding, ProviderName, RemoteId, Rules, Site};
 use crate::provider::{self, Provider, Secrets};
 
 /// What we call ourselves, to platforms and in plans.
@@ -29,8 +31,7 @@ pub(super) struct Connected {
     pub pacer: Pacer,
     /// The key that we call with, where the credential tells.
     pub caller: Option<RemoteId>,
-    /// The platform's host without its port, or `sandbox`.
-    pub host: String,
+    pub site: Site,
     pub ledger: PathBuf,
     pub deliveries: Deliveries,
 }
@@ -51,8 +52,9 @@ pub(super) async fn connect(desired: &Desired, connection: &Connection) -> Resul
             return Err(Failure::findings(findings));
         }
     };
+    let host = endpoint.host_str().unwrap_or_default().to_lowercase();
     let way = Way {
-        host: endpoint.host_str().unwrap_or_default().to_lowercase(),
+        site: site(&host, &endpoint, provider.rules()),
         endpoint,
         secrets,
         extra_ca: extra_ca(connection)?,
@@ -66,7 +68,7 @@ pub(super) async fn connect(desired: &Desired, connection: &Connection) -> Resul
 pub(super) struct Way<'a> {
     pub endpoint: Url,
     pub secrets: Secrets,
-    pub host: String,
+    pub site: Site,
     pub extra_ca: Option<Vec<u8>>,
     /// Where ledgers are kept.
     pub folder: &'a Path,
@@ -75,32 +77,57 @@ pub(super) struct Way<'a> {
 
 impl Way<'_> {
     pub fn open(self, desired: &Desired, connection: &Connection) -> Result<Connected, Failure> {
-        let Self { endpoint, secrets, host, extra_ca, folder, deliveries } = self;
+        let Self { endpoint, secrets, site, extra_ca, folder, deliveries } = self;
         let provider = provider::of(desired.provider);
+        let secret_headers = provider.headers(&secrets, &desired.organization).map_err(|unfit| {
+            let place = desired.credentials.get(unfit.name).map_or(&desired.place, |credential| &credential.place);
+            let finding = Finding::error(Code::UnfitCredential, place.clone(), unfit.why).hint(unfit.hint);
+            Failure::findings(vec![finding])
+        })?;
+        let hidden = if provider.has_secret_path() { secret_parts(&endpoint) } else { Vec::new() };
         let settings = HttpSettings {
             // Plain HTTP is allowed there because it doesn't leave the machine; through a proxy it would.
             direct: endpoint.host_str().is_some_and(is_loopback),
             endpoint,
-            secret_headers: provider.headers(&secrets),
+            secret_headers,
             user_agent: GENERATOR.to_owned(),
             timeout: connection.timeout(),
             extra_ca,
         };
         let transport: Arc<dyn Transport> = Arc::new(HttpTransport::new(settings).map_err(Failure::error)?);
         let caller = provider.own_key(&secrets);
-        let redactor = Redactor::new(secrets.all());
+        let redactor = Redactor::new(secrets.all().chain(hidden));
         let backoff = Backoff::with_seed(seed());
         let reader = Reader::new(transport.clone(), redactor.clone(), backoff);
         let own_ledger = || ledger_path(folder, desired.provider, &desired.organization);
         let ledger = connection.ledger.clone().unwrap_or_else(own_ledger);
         let pacer = Pacer::default();
-        Ok(Connected { provider, transport, reader, redactor, backoff, pacer, caller, host, ledger, deliveries })
+        Ok(Connected { provider, transport, reader, redactor, backoff, pacer, caller, site, ledger, deliveries })
     }
+}
+
+/// What of a secret path must not be shown, as a whole and in its parts. Words that many paths have are none.
+fn secret_parts(endpoint: &Url) -> Vec<SecretString> {
+    let path = endpoint.path();
+    let common = |part: &&str| matches!(*part, "api" | "graphql") || (part.len() <= 3 && part.starts_with('v'));
+    let parts = path.split('/').filter(|part| !common(part));
+    std::iter::once(path).chain(parts).map(SecretString::from).collect()
 }
 
 fn extra_ca(connection: &Connection) -> Result<Option<Vec<u8>>, Failure> {
     let Some(path) = &connection.ca_file else { return Ok(None) };
     input::read_text(path).map(|text| Some(text.into_bytes()))
+}
+
+/// What may be shown of an endpoint. Of a digest so much that another path is seen to be another, and too little to find
+/// one by trying.
+pub(super) fn site(host: &str, endpoint: &Url, rules: &dyn Rules) -> Site {
+    let path_digest = rules.has_secret_path().then(|| {
+        let digest = Sha256::digest(endpoint.path().as_bytes());
+        let shown = digest.first_chunk().copied().unwrap_or_default();
+        format!("{:08x}", u32::from_be_bytes(shown))
+    });
+    Site { host: host.to_owned(), path_digest }
 }
 
 /// Where an organisation's ledger is kept below a folder.

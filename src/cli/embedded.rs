@@ -9,11 +9,11 @@ use tokio::net::TcpListener;
 use url::Url;
 
 use super::Connection;
-use super::connect::{Connected, Way, file_name, ledger_path};
+use super::connect::{Connected, Way, file_name, ledger_path, site};
 use super::exit::Failure;
 use crate::apply::Deliveries;
 use crate::model::{Desired, ProviderName, RemoteId};
-use crate::provider::Secrets;
+use crate::provider::{self, Secrets};
 use crate::sandbox::{self, Served, Store, own_credentials, serve};
 
 /// Everything of the sandbox is below this folder.
@@ -57,12 +57,12 @@ pub(super) async fn connect(desired: &Desired, connection: &Connection) -> Resul
     let listener = TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).await.map_err(failed)?;
     let address = listener.local_addr().map_err(failed)?;
     tokio::spawn(serve(sandbox, listener));
-    let endpoint =
-        Url::parse(&format!("http://{address}/graphql")).map_err(|why| Failure::error(why.to_string()))?;
+    let endpoint = Url::parse(&format!("http://{address}{}", sandbox::path(desired.provider)))
+        .map_err(|why| Failure::error(why.to_string()))?;
     let way = Way {
-        endpoint,
         secrets: own_secrets(desired.provider),
-        host: HOST.to_owned(),
+        site: site(HOST, &endpoint, provider::rules(desired.provider)),
+        endpoint,
         extra_ca: None,
         folder: Path::new(FOLDER),
         deliveries: Deliveries { allow_commands: false, below: Some(delivered(&desired.organization)) },

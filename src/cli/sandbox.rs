@@ -12,7 +12,7 @@ use super::exit::{Exit, Failure};
 use super::out::Out;
 use crate::model::{ProviderName, RemoteId};
 use crate::provider;
-use crate::sandbox::{Fault, seed_names, serve};
+use crate::sandbox::{Fault, path, seed_names, serve};
 
 /// Serve the embedded GraphQL server of a provider, on loopback, for any client.
 ///
@@ -22,6 +22,7 @@ use crate::sandbox::{Fault, seed_names, serve};
 #[command(after_help = "Examples:
   rolecall sandbox --provider bitpanda --listen 127.0.0.1:4100
   rolecall sandbox --provider hive --set release=8.1.2 --set paging=broken
+  rolecall sandbox --provider paradime --set disabled-users=listed-active
   rolecall sandbox --set page-size=2 --set quorum=true
   rolecall sandbox --fault status=503@listUsers*2 --fault drop-after@createOrgApiKey
 
@@ -29,6 +30,10 @@ Switches of bitpanda: page-size, introspection, invitees (hidden, shown), expiry
 duplicate-key-names, duplicate-invite (refused, resent), count-off-by, refusal (http401, http403, errors)
 Switches of hive: release (8.1.2, newest), paging (fixed, broken), member-page-limit, gateway, mail, introspection,
 app-deployments-kept, invitation-window
+Switches of paradime: invite-active (refused, ok-ignored, resent), invite-pending (refused, ok-ignored, resent,
+replaced), invite-expired (refused, resent), invite-disabled (refused, readmits, invited), disabled-users (hidden,
+listed-active), refusal (errors, ok-false), auth-refusal (http401, http403, errors), email-case (insensitive,
+sensitive), empty-errors, null-payload, introspection, security-pack, pending-status
 Faults: KIND[@FIELD][*TIMES]; latency=MS, status=CODE, rate-limit=SECONDS, drop-before, drop-after, errors, partial,
 html, truncate")]
 pub(super) struct SandboxArgs {
@@ -67,6 +72,9 @@ fn sample_query(provider: ProviderName) -> &'static str {
         ProviderName::Hive => {
             "{ organization(reference: {bySelector: {organizationSlug: \"acme\"}}) { members { edges { node { user { email } role { name } } } } } }"
         }
+        ProviderName::Paradime => {
+            "{ listUsers { activeUsers { uid email name accountType } invitedUsers { email accountType inviteStatus } } }"
+        }
     }
 }
 
@@ -87,14 +95,17 @@ pub(super) async fn sandbox(args: &SandboxArgs, out: &mut Out) -> Result<Exit, F
     };
     let listener = TcpListener::bind(args.listen).await.map_err(failed)?;
     let address = listener.local_addr().map_err(failed)?;
-    let headers = provider::of(args.provider).headers(&embedded::own_secrets(args.provider));
+    let headers = provider::of(args.provider)
+        .headers(&embedded::own_secrets(args.provider), &organization)
+        .map_err(|unfit| Failure::error(unfit.to_string()))?;
     let headers: Vec<String> =
         headers.iter().map(|(name, value)| format!("{name}: {}", value.expose_secret())).collect();
-    out.result(&format!("http://{address}/graphql\n{}\n", headers.join("\n")));
+    let url = format!("http://{address}{}", path(args.provider));
+    out.result(&format!("{url}\n{}\n", headers.join("\n")));
     let query = json!({ "query": sample_query(args.provider) });
     let shown: Vec<String> = headers.iter().map(|header| format!(" -H '{header}'")).collect();
     out.talk(&format!(
-        "The sandbox of {} serves {organization}. Stop it with Ctrl-C. For example:\n\n  curl -s http://{address}/graphql -H 'content-type: application/json'{} \\\n    -d '{query}'\n\nFor rolecall itself, as `endpoint` of a file: ROLECALL_ALLOWED_HOSTS={}\n",
+        "The sandbox of {} serves {organization}. Stop it with Ctrl-C. For example:\n\n  curl -s {url} -H 'content-type: application/json'{} \\\n    -d '{query}'\n\nFor rolecall itself, as `endpoint` of a file: ROLECALL_ALLOWED_HOSTS={}\n",
         args.provider,
         shown.concat(),
         address.ip()

@@ -147,7 +147,7 @@ impl Organization<'_> {
         let identity = Identity {
             provider: self.desired.provider,
             organization: self.desired.organization.value.clone(),
-            host: self.connected.host.clone(),
+            site: self.connected.site.clone(),
         };
         match Ledger::foreign(records, &identity) {
             None => Ok(()),
@@ -156,9 +156,9 @@ impl Organization<'_> {
                 self.connected.ledger.display(),
                 other.provider,
                 other.organization,
-                other.host,
+                other.site,
                 self.name(),
-                identity.host,
+                identity.site,
             ))
             .hint("name another with --ledger, or move this one away if the organisation has moved")),
         }
@@ -175,7 +175,7 @@ impl Organization<'_> {
             live,
             facts,
             rules: self.connected.provider.rules(),
-            host: &self.connected.host,
+            site: &self.connected.site,
             asserted: &self.asserted,
             only,
             caller: self.connected.caller.as_ref(),

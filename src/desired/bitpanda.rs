@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::check::{Checker, Targets, Unique, flag, scope};
+use super::check::{Checker, Unique, flag, scope};
+use super::delivery::Targets;
 use super::field::Field;
 use super::raw::{
     EmailText, InstantText, NameText, RawCredential, RawDelivery, RawEndpoint, RawGuardrails, RawScope,
@@ -147,6 +148,7 @@ pub(super) fn check(raw: RawBitpanda, check: &mut Checker<'_>) -> Option<Desired
         endpoint: endpoint?,
         credentials: credentials?,
         own_key,
+        own_user: None,
         manage,
         guardrails,
         reinvite_expired: flag(reinvite_expired),

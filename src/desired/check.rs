@@ -1,19 +1,13 @@
 //! Step two of reading a file: what is true. Everything that is alike for all providers.
 
-use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Component, Path, PathBuf};
 
-use super::endpoint::check_url;
 use super::field::Field;
-use super::raw::{
-    AddressText, EmailText, InstantText, NameText, PathText, RawCredential, RawDelivery, RawEndpoint,
-    RawGuardrails, RawScope, VariableText,
-};
+use super::raw::{AddressText, EmailText, InstantText, NameText, RawGuardrails, RawScope};
 use super::source::{Mark, Source};
 use crate::model::{
-    Address, Code, Credential, Delivery, Email, Endpoint, Expiry, Finding, Guardrails, KeyName, NameError,
-    Permission, Place, Placed, RemoteId, RoleName, Rules, Scope, Slug, check_name, list_of, nearest, quote,
+    Address, Code, Email, Expiry, Finding, Guardrails, KeyName, NameError, Permission, Place, Placed, RemoteId,
+    RoleName, Rules, Scope, Slug, check_name, list_of, nearest, quote,
 };
 
 /// Checks values one by one and keeps the findings.
@@ -160,25 +154,42 @@ impl<'a> Checker<'a> {
         whole.then_some(roles)
     }
 
-    fn known_role(&mut self, role: &RoleName, mark: Mark) {
+    /// The role of whoever can have one alone, and where it stands.
+    pub fn one_role(&mut self, field: Field<Vec<Field<NameText>>>, several: &str) -> Option<(RoleName, Mark)> {
+        let list = self.place(field.mark);
+        let items = field.value?;
+        let count = items.len();
+        let mut roles = Vec::new();
+        for item in items {
+            let mark = item.mark;
+            roles.extend(self.name(item).map(|role| (role, mark)));
+        }
+        let (message, hint) = match count {
+            1 => return roles.pop(),
+            0 => ("a user has one role, and none is listed", "to take all access away, write `absent: true`"),
+            _ => ("a user has one role, and several are listed", several),
+        };
+        self.push(Finding::error(Code::RoleCount, list, message).hint(hint));
+        None
+    }
+
+    /// Where there are no others, another is an error; where the set is open it may be a new one.
+    pub fn known_role(&mut self, role: &RoleName, mark: Mark) {
         let known = self.rules.known_roles();
-        if known.contains(&role.as_str()) || !self.warned.insert(role.as_str().to_owned()) {
+        if known.contains(&role.as_str()) {
             return;
         }
-        let place = self.place(mark);
-        let provider = self.rules.provider();
-        let hint = match nearest(role.as_str(), known.iter().copied()) {
-            Some(near) => format!("did you mean `{near}`?"),
-            None => format!("known are {}", list_of(known, "and")),
-        };
-        self.push(
-            Finding::warning(
-                Code::UnknownRole,
-                place,
-                format!("{} is no role that {provider} is known to have", quote(role.as_str())),
-            )
-            .hint(hint),
-        );
+        let near = nearest(role.as_str(), known.iter().copied()).map(|near| format!("did you mean `{near}`?"));
+        let (place, provider, shown) = (self.place(mark), self.rules.provider(), quote(role.as_str()));
+        if let Some(roles) = self.rules.roles_hint() {
+            let hint = near.map_or_else(|| roles.to_owned(), |near| format!("{near} {roles}"));
+            let message = format!("{provider} has no role {shown} that can be given");
+            self.push(Finding::error(Code::UnknownRole, place, message).hint(hint));
+        } else if self.warned.insert(role.as_str().to_owned()) {
+            let hint = near.unwrap_or_else(|| format!("known are {}", list_of(known, "and")));
+            let message = format!("{shown} is no role that {provider} is known to have");
+            self.push(Finding::warning(Code::UnknownRole, place, message).hint(hint));
+        }
     }
 
     pub fn guardrails(&mut self, field: Option<Field<RawGuardrails>>) -> Guardrails {
@@ -210,79 +221,6 @@ impl<'a> Checker<'a> {
     pub fn organization(&mut self, field: Field<NameText>) -> Option<Placed<RemoteId>> {
         let mark = field.mark;
         self.name(field).map(|name| self.placed(mark, name))
-    }
-
-    pub fn endpoint(&mut self, field: Field<RawEndpoint>) -> Option<Placed<Endpoint>> {
-        let mark = field.mark;
-        match field.value? {
-            RawEndpoint::Env(name) => self.variable(name).map(|name| self.placed(mark, Endpoint::Env(name))),
-            RawEndpoint::Url(text) => {
-                let place = self.place(mark);
-                match check_url(&text) {
-                    Ok(_) => Some(Placed { value: Endpoint::Url(text), place }),
-                    Err((code, message, hint)) => {
-                        let finding = Finding::error(code, place, message).hint(hint);
-                        let literal = code == Code::LiteralCredential;
-                        self.push(if literal { finding.without_source() } else { finding });
-                        None
-                    }
-                }
-            }
-        }
-    }
-
-    fn variable(&mut self, field: Field<VariableText>) -> Option<String> {
-        let VariableText(name) = field.value?;
-        let mut letters = name.chars();
-        let starts = letters.next().is_some_and(|c| c.is_ascii_alphabetic() || c == '_');
-        if starts && letters.all(|c| c.is_ascii_alphanumeric() || c == '_') {
-            return Some(name);
-        }
-        // Not quoted: somebody may have put the value where its name belongs.
-        let place = self.place(field.mark);
-        self.push(
-            Finding::error(Code::InvalidValue, place, "this is no name of an environment variable")
-                .hint("letters, digits and underscores; the name, never the value")
-                .without_source(),
-        );
-        None
-    }
-
-    fn path(&mut self, field: Field<PathText>) -> Option<String> {
-        let PathText(path) = field.value?;
-        if path.is_empty() || path.contains('\0') {
-            let place = self.place(field.mark);
-            self.push(
-                Finding::error(Code::InvalidValue, place, "this is no path").hint("name a file").without_source(),
-            );
-            return None;
-        }
-        Some(path)
-    }
-
-    fn command(&mut self, mark: Mark, words: Vec<Field<PathText>>) -> Option<Vec<String>> {
-        let program = words.first().and_then(|word| word.value.as_ref());
-        if words.is_empty() || program.is_some_and(|PathText(program)| program.is_empty()) {
-            self.invalid(mark, "the command is empty".to_owned(), "name a program: [PROGRAM, ARGUMENT]");
-            return None;
-        }
-        words.into_iter().map(|word| word.value.map(|PathText(word)| word)).collect()
-    }
-
-    pub fn credential(&mut self, field: Field<RawCredential>) -> Option<Placed<Credential>> {
-        let credential = match field.value? {
-            RawCredential::Env(name) => self.variable(name).map(Credential::Env),
-            RawCredential::File(path) => self.path(path).map(|path| Credential::File(PathBuf::from(path))),
-            RawCredential::Command(words) => self.command(field.mark, words).map(Credential::Command),
-        };
-        credential.map(|credential| self.placed(field.mark, credential))
-    }
-
-    fn delivery(&mut self, field: Field<RawDelivery>) -> Option<Delivery> {
-        match field.value? {
-            RawDelivery::File(path) => self.path(path).map(|path| Delivery::File(PathBuf::from(path))),
-            RawDelivery::Command(words) => self.command(field.mark, words).map(Delivery::Command),
-        }
     }
 
     /// `absent: true` beside what only a present entity can have.
@@ -331,61 +269,4 @@ impl Unique {
         self.seen.insert(key, mark.line);
         true
     }
-}
-
-/// Sees to it that no two secrets go to one file: the second would be all that is left.
-#[derive(Default)]
-pub(super) struct Targets {
-    seen: BTreeMap<PathBuf, usize>,
-}
-
-impl Targets {
-    /// Where a key's secret goes.
-    pub fn delivery(&mut self, field: Field<RawDelivery>, check: &mut Checker<'_>) -> Option<Delivery> {
-        let mark = field.mark;
-        let delivery = check.delivery(field)?;
-        self.admit(check, &delivery, mark);
-        Some(delivery)
-    }
-
-    fn admit(&mut self, check: &mut Checker<'_>, delivery: &Delivery, mark: Mark) {
-        let Delivery::File(path) = delivery else { return };
-        let target = normal(path);
-        if target == normal(Path::new(&*check.source.name)) || target.starts_with(".rolecall") {
-            let place = check.place(mark);
-            let message = format!(
-                "{} is rolecall's own, and the secret would overwrite it",
-                quote(&path.display().to_string())
-            );
-            check.push(
-                Finding::error(Code::InvalidValue, place, message).hint("name a file that holds nothing else"),
-            );
-        }
-        match self.seen.entry(target) {
-            Entry::Vacant(entry) => {
-                entry.insert(mark.line);
-            }
-            Entry::Occupied(first) => {
-                let hint = format!("the first is on line {}; give each key a file of its own", first.get());
-                let message = format!("another key's secret goes to {} too", quote(&path.display().to_string()));
-                let place = check.place(mark);
-                check.push(Finding::error(Code::DuplicateDelivery, place, message).hint(hint));
-            }
-        }
-    }
-}
-
-/// The same file under one name, as far as the names alone tell.
-fn normal(path: &Path) -> PathBuf {
-    let mut parts = PathBuf::new();
-    for part in path.components() {
-        match part {
-            Component::CurDir => {}
-            Component::ParentDir if parts.file_name().is_some() => {
-                parts.pop();
-            }
-            _ => parts.push(part),
-        }
-    }
-    parts
 }

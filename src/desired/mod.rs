@@ -3,12 +3,15 @@
 mod access;
 mod bitpanda;
 mod check;
+mod connection;
 mod decode;
+mod delivery;
 mod endpoint;
 mod field;
 mod files;
 mod hive;
 mod node;
+mod paradime;
 mod raw;
 mod resources;
 mod schema;
@@ -50,12 +53,15 @@ fn check_tree(
             return None;
         }
     };
-    *secrets = scrub::candidates(&root);
+    // Whose file it is isn't known yet.
+    *secrets = scrub::candidates(&root, true);
     let provider = provider_of(source, &root, findings)?;
+    *secrets = scrub::candidates(&root, rules(provider).has_secret_path());
     let mut checker = check::Checker::new(source, rules(provider));
     let desired = match provider {
         ProviderName::Bitpanda => bitpanda::check(decode::decode(source, &root, findings)?, &mut checker),
         ProviderName::Hive => hive::check(decode::decode(source, &root, findings)?, &mut checker),
+        ProviderName::Paradime => paradime::check(decode::decode(source, &root, findings)?, &mut checker),
     };
     findings.append(&mut checker.findings);
     desired

@@ -88,6 +88,17 @@ schema! {
     AppDeploymentText: { "type": "string", "pattern": "^[a-zA-Z0-9_-]{1,64}$" }
 }
 
+schema! {
+    /// The role of a Paradime user.
+    AccountTypeText: {
+        "description": "ADMIN, DEVELOPER and BUSINESS are part of every plan. ANALYST, WORKSPACE_ADMIN, WORKSPACE_SETTINGS_ADMIN, SECURITY_ADMIN and BILLING_ADMIN need the Security pack. Of SANDBOX_USER no page says.",
+        "enum": [
+            "ADMIN", "DEVELOPER", "BUSINESS", "ANALYST", "WORKSPACE_ADMIN", "WORKSPACE_SETTINGS_ADMIN",
+            "SECURITY_ADMIN", "BILLING_ADMIN", "SANDBOX_USER",
+        ],
+    }
+}
+
 text! {
     /// An instant.
     InstantText: {
@@ -194,6 +205,22 @@ impl<'de> Deserialize<'de> for RawEndpoint {
         }
 
         deserializer.deserialize_any(EndpointVisitor)
+    }
+}
+
+/// Where the platform is, where that may not be written into the file. It is read like any other, so that one that is
+/// written is told from what isn't an endpoint at all.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(transparent)]
+pub struct RawSecretEndpoint(pub RawEndpoint);
+
+impl JsonSchema for RawSecretEndpoint {
+    fn schema_name() -> Cow<'static, str> {
+        "SecretEndpoint".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        EndpointFrom::json_schema(generator)
     }
 }
 

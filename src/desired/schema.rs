@@ -7,11 +7,16 @@ use serde_json::Value;
 
 use super::bitpanda::RawBitpanda;
 use super::hive::RawHive;
+use super::paradime::RawParadime;
 
 /// The schema of what `validate` accepts: a union, told apart by `provider`.
 pub fn schema() -> Schema {
     let mut generator = SchemaSettings::draft2020_12().into_generator();
-    let variants = [generator.subschema_for::<RawBitpanda>(), generator.subschema_for::<RawHive>()];
+    let variants = [
+        generator.subschema_for::<RawBitpanda>(),
+        generator.subschema_for::<RawHive>(),
+        generator.subschema_for::<RawParadime>(),
+    ];
     let mut schema = schemars::json_schema!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "rolecall",

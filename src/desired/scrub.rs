@@ -5,17 +5,19 @@ use super::source::Source;
 use crate::model::Finding;
 
 /// Words of the format that stand below `credentials` and are no secret.
-const WORDS: &[&str] = &["env", "file", "command", "api_key", "token"];
+const WORDS: &[&str] = &["env", "file", "command", "api_key", "api_secret", "token"];
 
 /// Shorter texts would blank out ordinary words.
 const SHORTEST: usize = 4;
 
 /// Every text below `credentials`, keys included: any of them may be a secret that was typed where its place belongs.
-pub fn candidates(root: &Located) -> Vec<String> {
+/// The same of `endpoint`, where that is one.
+pub fn candidates(root: &Located, endpoint: bool) -> Vec<String> {
+    let secret = |name: &str| name == "credentials" || (endpoint && name == "endpoint");
     let mut found = Vec::new();
     if let Node::Map(entries) = &root.node {
         for (key, value) in entries {
-            if matches!(&key.node, Node::Text(name) if name == "credentials") {
+            if matches!(&key.node, Node::Text(name) if secret(name)) {
                 collect(value, &mut found);
             }
         }

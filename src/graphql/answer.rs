@@ -36,6 +36,11 @@ pub enum CallError {
     Refused(String),
     #[error("the answer has neither data nor errors")]
     NoData,
+    #[error("the answer has no data, and an empty list of errors")]
+    EmptyErrors,
+    /// Neither done nor refused.
+    #[error("the answer says neither yes nor no: `{0}` is null, without an error")]
+    NullPayload(String),
     #[error("the answer has another form than expected, at {path}: {expected}")]
     Shape { path: String, expected: String },
 }
@@ -110,6 +115,8 @@ impl CallError {
             | Self::GraphQl(_)
             | Self::Partial(_)
             | Self::NoData
+            | Self::EmptyErrors
+            | Self::NullPayload(_)
             | Self::Shape { .. } => Effect::Unknown,
         }
     }
@@ -127,6 +134,8 @@ impl CallError {
             | Self::GraphQl(_)
             | Self::Partial(_)
             | Self::NoData
+            | Self::EmptyErrors
+            | Self::NullPayload(_)
             | Self::Shape { .. } => false,
         }
     }
@@ -141,6 +150,8 @@ impl CallError {
             | Self::GraphQl(_)
             | Self::Partial(_)
             | Self::NoData
+            | Self::EmptyErrors
+            | Self::NullPayload(_)
             | Self::Shape { .. } => None,
         }
     }
@@ -173,7 +184,7 @@ impl CallError {
             Self::Refused(_) | Self::GraphQl(_) => {
                 "the platform's words say why; `rolecall drift` shows how things stand"
             }
-            Self::Partial(_) | Self::NoData | Self::Shape { .. } => {
+            Self::Partial(_) | Self::NoData | Self::EmptyErrors | Self::NullPayload(_) | Self::Shape { .. } => {
                 "the API may have changed; run again with -v and report it with the versions of both"
             }
         }
@@ -185,53 +196,93 @@ struct Envelope<'a> {
     #[serde(borrow)]
     data: Option<&'a RawValue>,
     #[serde(default)]
-    errors: Option<Vec<Value>>,
+    errors: Option<Value>,
 }
 
 /// Codes by which platforms say "not you" under HTTP 200.
 const REFUSALS: &[&str] =
     &["UNAUTHENTICATED", "UNAUTHORIZED", "UNAUTHORISED", "FORBIDDEN", "INVALID_SESSION_TOKEN", "INVALID_API_KEY"];
 
-/// Reads an answer: whole, or not at all.
-pub fn parse<T: DeserializeOwned>(response: &Response, redactor: &Redactor) -> Result<T, CallError> {
-    let Response { status, content_type, retry_after, body } = response;
-    match status {
-        401 | 403 => return Err(CallError::CredentialRefused(format!("HTTP {status}"))),
-        429 => return Err(CallError::RateLimited { retry_after: *retry_after }),
-        _ => {}
-    }
-    let envelope: Envelope<'_> = match serde_json::from_slice(body) {
-        Ok(envelope) => envelope,
-        Err(_) if !(200..300).contains(status) => {
-            return Err(CallError::Status { status: *status, retry_after: *retry_after });
+/// An answer, as far as all platforms mean the same by it.
+#[derive(Debug)]
+pub struct Answer<'a> {
+    status: u16,
+    retry_after: Option<Duration>,
+    data: Option<&'a RawValue>,
+    /// Empty is another thing than absent.
+    pub errors: Option<Vec<GraphQlError>>,
+}
+
+impl<'a> Answer<'a> {
+    /// Opens what HTTP brought: a GraphQL answer, or the reason why it is none.
+    pub fn open(response: &'a Response, redactor: &Redactor) -> Result<Self, CallError> {
+        let Response { status, content_type, retry_after, body } = response;
+        match status {
+            401 | 403 => return Err(CallError::CredentialRefused(format!("HTTP {status}"))),
+            429 => return Err(CallError::RateLimited { retry_after: *retry_after }),
+            _ => {}
         }
-        Err(_) => return Err(CallError::NotJson(describe(content_type.as_deref(), body, redactor))),
-    };
-    let errors: Vec<GraphQlError> =
-        envelope.errors.unwrap_or_default().iter().map(|error| graphql_error(error, redactor)).collect();
-    let data = envelope.data.filter(|data| data.get() != "null");
-    if !errors.is_empty() {
+        let is_success = (200..300).contains(status);
+        let envelope: Envelope<'_> = match serde_json::from_slice(body) {
+            Ok(envelope) => envelope,
+            Err(_) if !is_success => {
+                return Err(CallError::Status { status: *status, retry_after: *retry_after });
+            }
+            Err(_) => return Err(CallError::NotJson(describe(content_type.as_deref(), body, redactor))),
+        };
+        let errors = envelope.errors.map(|errors| match errors {
+            Value::Array(errors) => errors.iter().map(|error| graphql_error(error, redactor)).collect(),
+            one => vec![graphql_error(&one, redactor)],
+        });
+        let data = envelope.data.filter(|data| data.get() != "null");
+        let answer = Self { status: *status, retry_after: *retry_after, data, errors };
+        // Whatever stands in it, it was no success.
+        if is_success || answer.has_errors() { Ok(answer) } else { Err(answer.status()) }
+    }
+
+    fn has_errors(&self) -> bool {
+        self.errors.as_ref().is_some_and(|errors| !errors.is_empty())
+    }
+
+    fn status(&self) -> CallError {
+        CallError::Status { status: self.status, retry_after: self.retry_after }
+    }
+
+    /// What its errors mean.
+    pub fn failure(&self) -> CallError {
+        let errors = self.errors.clone().unwrap_or_default();
         let refused = errors.iter().find(|error| {
             error.code.as_deref().is_some_and(|code| REFUSALS.iter().any(|refusal| code.contains(refusal)))
         });
         // Data whose every field is null says nothing that the errors don't.
-        let hollow = data.is_none_or(|data| is_hollow(data.get()));
-        return Err(match (refused, hollow) {
+        let hollow = self.data.is_none_or(|data| is_hollow(data.get()));
+        match (refused, hollow) {
             (Some(error), true) => CallError::CredentialRefused(error.to_string()),
-            (None, true) if *status < 500 => CallError::GraphQl(errors),
-            (None, true) => CallError::Status { status: *status, retry_after: *retry_after },
+            (None, true) if self.status < 500 => CallError::GraphQl(errors),
+            (None, true) => self.status(),
             (_, false) => CallError::Partial(errors),
-        });
+        }
     }
-    if !(200..300).contains(status) {
-        return Err(CallError::Status { status: *status, retry_after: *retry_after });
+
+    /// Its data, whatever stands beside it. None: there is none.
+    pub fn data<T: DeserializeOwned>(&self) -> Result<Option<T>, CallError> {
+        let Some(data) = self.data else { return Ok(None) };
+        let deserializer = &mut serde_json::Deserializer::from_str(data.get());
+        serde_path_to_error::deserialize(deserializer).map(Some).map_err(|error| CallError::Shape {
+            path: format!("data.{}", error.path()),
+            expected: without_value(&error.inner().to_string()),
+        })
     }
-    let data = data.ok_or(CallError::NoData)?;
-    let deserializer = &mut serde_json::Deserializer::from_str(data.get());
-    serde_path_to_error::deserialize(deserializer).map_err(|error| CallError::Shape {
-        path: format!("data.{}", error.path()),
-        expected: without_value(&error.inner().to_string()),
-    })
+}
+
+/// Reads an answer: whole, or not at all.
+pub fn parse<T: DeserializeOwned>(response: &Response, redactor: &Redactor) -> Result<T, CallError> {
+    let answer = Answer::open(response, redactor)?;
+    if answer.has_errors() {
+        return Err(answer.failure());
+    }
+    let empty = if answer.errors.is_some() { CallError::EmptyErrors } else { CallError::NoData };
+    answer.data()?.ok_or(empty)
 }
 
 /// Is every value at the top null?

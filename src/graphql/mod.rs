@@ -9,7 +9,7 @@ mod redact;
 mod retry;
 mod transport;
 
-pub use answer::{CallError, Effect, GraphQlError, parse};
+pub use answer::{Answer, CallError, Effect, GraphQlError, parse};
 pub use document::{Mutation, Query};
 pub use http::{HttpSettings, HttpTransport};
 pub use pace::{Pace, Pacer};

@@ -6,8 +6,8 @@ use jiff::Timestamp;
 
 use super::{Event, Record};
 use crate::model::{
-    Action, Address, Change, Entity, Facts, HeldChange, Invitation, InvitationState, Key, Kind, LostMint,
-    MintedKey, NotTaken, Outcome, RemoteId, Seen, User,
+    Action, Address, Change, DisableAnswer, Entity, Facts, HeldChange, Invitation, InvitationState, Key, Kind,
+    LostMint, MintedKey, NotTaken, Outcome, RemoteId, Seen, SentDisable, User,
 };
 
 /// A mutation, from its intent to the last that was heard of it.
@@ -109,6 +109,9 @@ fn gather(records: &[Record]) -> BTreeMap<usize, Sent<'_>> {
 
 fn learn(sent: &Sent<'_>, facts: &mut Facts) {
     let outcome = sent.outcome.unwrap_or(Outcome::Unsure);
+    if let Some(Entity::User(user)) = &sent.change.after {
+        learn_disable(sent, user, outcome, facts);
+    }
     // An id means that a key was made, whether its delivery failed or a read doesn't show it yet.
     if let (Some(Entity::Key(key)), Action::Create, Some(_)) = (&sent.change.after, sent.change.action, sent.id) {
         learn_mint(sent, key, facts);
@@ -143,6 +146,34 @@ fn learn(sent: &Sent<'_>, facts: &mut Facts) {
             }
         }
         (Some(Entity::Key(_) | Entity::Role(_)) | None, _) => {}
+    }
+}
+
+/// Whoever may be disabled, until another update is seen to have taken, which is only for those who are in.
+fn learn_disable(sent: &Sent<'_>, user: &User, outcome: Outcome, facts: &mut Facts) {
+    let earlier = user.id.as_ref().and_then(|id| facts.disables.get_mut(id));
+    let answer = match (outcome, user.enabled) {
+        (Outcome::Done, Seen::Known(false)) => DisableAnswer::Done,
+        (Outcome::Unsure, Seen::Known(false)) => DisableAnswer::Lost,
+        (Outcome::NotTaken, Seen::Known(false)) => DisableAnswer::NotSeen,
+        (Outcome::Failed, Seen::Known(false)) => {
+            // Refused perhaps because it was done before.
+            if let Some(earlier) = earlier {
+                earlier.answer = DisableAnswer::Refused;
+            }
+            return;
+        }
+        (Outcome::Done, Seen::Known(true) | Seen::Unreadable) => {
+            facts.disables.retain(|id, sent| {
+                user.id.as_ref() != Some(id) && (user.id.is_some() || sent.email != user.email)
+            });
+            return;
+        }
+        (Outcome::Skipped | Outcome::Failed | Outcome::Unsure | Outcome::NotTaken, _) => return,
+    };
+    if let Some(id) = &user.id {
+        let disable = SentDisable { at: sent.at, email: user.email.clone(), answer, gone: false };
+        facts.disables.insert(id.clone(), disable);
     }
 }
 
@@ -185,16 +216,13 @@ fn sighted(address: &Address, seen: bool, accepted: bool, same_run: bool, facts:
     if address.kind != Kind::User {
         return;
     }
-    let found = facts.invitations.iter_mut().find(|(email, _)| email.key() == address.name);
-    if let Some((_, invitation)) = found {
-        if seen {
-            invitation.seen = true;
-            invitation.accepted |= accepted;
-            // A lost answer is settled by seeing the person.
-            invitation.state = InvitationState::Sent;
-        } else if same_run {
-            invitation.hidden_at_first = true;
-        }
+    if seen {
+        facts.see(address, accepted);
+        return;
+    }
+    facts.miss(address);
+    if let Some(invitation) = facts.invitation_of(address).filter(|_| same_run) {
+        invitation.hidden_at_first = true;
     }
 }
 

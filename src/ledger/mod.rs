@@ -137,7 +137,9 @@ impl Ledger {
     /// The first organisation in it that isn't this one.
     pub fn foreign<'a>(records: &'a [Record], identity: &Identity) -> Option<&'a Identity> {
         records.iter().find_map(|record| match &record.event {
-            Event::RunStarted { identity: written, .. } => (written != identity).then_some(written),
+            Event::RunStarted { identity: written, .. } => {
+                (!written.is_same_organization(identity)).then_some(written)
+            }
             _ => None,
         })
     }

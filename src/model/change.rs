@@ -69,6 +69,8 @@ pub enum Cause {
     InvitationVanished,
     /// Another change of this plan can't do without it.
     Needed,
+    /// The invitation has run out, and the file allows another.
+    InvitationExpired,
     /// An invitation of somebody who is a member already.
     AlreadyMember,
 }
@@ -98,10 +100,32 @@ pub enum Effect {
     MayReEnable,
     /// Whoever was switched off by this tool is switched on again.
     ReEnables,
+    /// Whoever was disabled by another hand looks as if they had never been there, and may get in again.
+    MayReadmit,
+    /// The role has another kind of seat, and so another price.
+    Seat {
+        change: SeatChange,
+    },
+    /// The role is part of a plan of the platform's that not every customer has.
+    NeedsPlan {
+        plan: String,
+    },
     /// A secret is minted and goes there.
     SecretTo {
         target: String,
     },
+}
+
+/// What becomes of a seat.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum SeatChange {
+    /// One more is billed.
+    Billed,
+    /// One less is billed.
+    Unbilled,
+    /// Of one of the roles nobody says.
+    Unknown,
 }
 
 /// The full value of an entity.

@@ -20,6 +20,8 @@ pub struct Desired {
     pub credentials: BTreeMap<&'static str, Placed<Credential>>,
     /// The id of the key that we call with, where the API can't tell.
     pub own_key: Option<Placed<RemoteId>>,
+    /// Whose credential it is, where it may go with the person.
+    pub own_user: Option<Placed<Email>>,
     pub manage: Manage,
     pub guardrails: Guardrails,
     /// May an invitation that expired or vanished be sent again?

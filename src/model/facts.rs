@@ -15,6 +15,10 @@ pub struct Facts {
     pub invitations: BTreeMap<Email, Invitation>,
     /// What we last sent as a user's `enabled`, where the platform took it.
     pub enabled_sent: BTreeMap<RemoteId, bool>,
+    /// The latest disabling of each user that may have had an effect, until they are seen to be in again.
+    pub disables: BTreeMap<RemoteId, SentDisable>,
+    /// Has anybody been seen to be gone after we disabled them? Then whoever is listed is in.
+    pub disabled_vanish: bool,
     /// Changes that were answered and then not seen, the latest of each entity.
     pub not_taken: Vec<NotTaken>,
     /// Keys that we minted and know the id of.
@@ -25,6 +29,41 @@ pub struct Facts {
     pub held: BTreeMap<Address, HeldChange>,
     /// Has an update of a user been seen to clear what it doesn't carry?
     pub updates_lose: bool,
+}
+
+impl Facts {
+    /// A read shows somebody, perhaps as a member.
+    pub fn see(&mut self, address: &Address, accepted: bool) {
+        if accepted {
+            self.disables.retain(|id, sent| !(sent.gone && sent.is_of(id, address)));
+        }
+        // The id of whom we disabled says nothing of an invitation.
+        if let Some(invitation) = self.invitation_of(address).filter(|_| address.id.is_none()) {
+            invitation.seen = true;
+            invitation.accepted |= accepted;
+            // A lost answer is settled by seeing the person.
+            invitation.state = InvitationState::Sent;
+        }
+    }
+
+    /// A read doesn't show somebody whom we disabled.
+    pub fn miss(&mut self, address: &Address) {
+        for (_, sent) in self.disables.iter_mut().filter(|(id, sent)| sent.is_of(id, address)) {
+            sent.gone = true;
+            self.disabled_vanish = true;
+        }
+    }
+
+    pub fn invitation_of(&mut self, address: &Address) -> Option<&mut Invitation> {
+        let found = self.invitations.iter_mut().find(|(email, _)| email.key() == address.name);
+        found.map(|(_, invitation)| invitation)
+    }
+}
+
+impl SentDisable {
+    fn is_of(&self, id: &RemoteId, address: &Address) -> bool {
+        address.covers(&Address::user(&self.email).with_id(id))
+    }
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -45,6 +84,27 @@ impl Invitation {
     pub fn accepted_if_live(&self) -> bool {
         self.hidden_at_first
     }
+}
+
+/// Somebody whom we disabled, or may have.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SentDisable {
+    pub at: Timestamp,
+    pub email: Email,
+    pub answer: DisableAnswer,
+    /// Has a read shown that they are no longer listed? Whoever is listed after that was let in by another hand.
+    pub gone: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DisableAnswer {
+    Done,
+    /// Whether it had an effect is unknown.
+    Lost,
+    /// Done, and a read listed them as before.
+    NotSeen,
+    /// Refused when it was sent once more.
+    Refused,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

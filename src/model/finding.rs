@@ -76,6 +76,8 @@ codes! {
     UntrustedHost => "untrusted-host",
     /// A credential that can't be had.
     CredentialUnavailable => "credential-unavailable",
+    /// A credential of another kind than the file calls it.
+    UnfitCredential => "unfit-credential",
     /// A command that may not be run.
     CommandNotAllowed => "command-not-allowed",
     /// The same user twice.
@@ -108,6 +110,8 @@ codes! {
     UnknownId => "unknown-id",
     /// The key that `own` names isn't what rolecall can be calling with.
     WrongOwnKey => "wrong-own-key",
+    /// The person whom `own` names isn't a user.
+    WrongOwnUser => "wrong-own-user",
     /// A key that stops working soon.
     KeyExpires => "key-expires",
     /// A protected address that nobody has.

@@ -1,7 +1,5 @@
 //! A difference seen and deliberately not acted on.
 
-use std::fmt;
-
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -36,8 +34,27 @@ pub enum HoldReason {
     Unmanaged { privileged: bool },
     /// The file declares somebody disabled who isn't there: nobody is invited for that.
     DisabledAndAbsent,
-    /// Invited, and not seen in the list yet.
-    InvitationPending { since: Timestamp },
+    /// Invited, and not a member yet. Not every platform says since when.
+    InvitationPending {
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        since: Option<Timestamp>,
+    },
+    /// The invitation has run out. One that isn't wanted is listed all the same.
+    InvitationExpired { wanted: bool, step: String },
+    /// Has to go, and no call cancels the invitation.
+    InvitationStands {
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        since: Option<Timestamp>,
+        step: String,
+    },
+    /// We disabled them, and no call enables.
+    Disabled { since: Timestamp, step: String },
+    /// Has to go; we disabled them, and the list shows them as before.
+    StillListed { since: Timestamp, step: String },
+    /// Is to stay; we disabled them, or may have, and the list shows them as before.
+    PerhapsDisabled { since: Timestamp, step: String },
+    /// No call knows of keys.
+    KeysByHand { step: String },
     /// The invitation was seen once and is gone.
     InvitationVanished { since: Timestamp },
     /// An invitation whose answer was lost: whether the mail went out is unknown.
@@ -87,7 +104,10 @@ pub enum HoldReason {
     /// Sent, answered, and not to be seen: the platform drops a part of it.
     NotTaken { since: Timestamp },
     /// Invited without access, since invitations can't carry it.
-    InvitedWithoutAccess { since: Timestamp },
+    InvitedWithoutAccess {
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        since: Option<Timestamp>,
+    },
     /// Has to go and keeps nothing; only a person can remove them.
     Contained { step: String },
 }
@@ -100,6 +120,8 @@ impl HoldReason {
             | Self::Locked
             | Self::Owner { must_go: false }
             | Self::OwnKey
+            | Self::KeysByHand { .. }
+            | Self::InvitationExpired { wanted: false, .. }
             | Self::ExternallyManaged { must_go: false } => HoldClass::Ignored,
             Self::InvitationPending { .. }
             | Self::InvitedWithoutAccess { .. }
@@ -108,6 +130,11 @@ impl HoldReason {
             Self::InvitationVanished { .. }
             | Self::InvitationUnsure { .. }
             | Self::InvitationCannotBeCancelled { .. }
+            | Self::InvitationExpired { wanted: true, .. }
+            | Self::InvitationStands { .. }
+            | Self::Disabled { .. }
+            | Self::StillListed { .. }
+            | Self::PerhapsDisabled { .. }
             | Self::WouldLose { .. }
             | Self::OwnAccess
             | Self::PerhapsOwnAccess
@@ -138,119 +165,6 @@ impl HoldClass {
             Self::Ignored => "ignored",
         }
     }
-}
-
-/// The sentence that people read.
-impl fmt::Display for HoldReason {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let day = |since: &Timestamp| since.strftime("%Y-%m-%d").to_string();
-        match self {
-            Self::Unmanaged { privileged: false } => f.write_str("not in the file"),
-            Self::Unmanaged { privileged: true } => f.write_str("not in the file, and privileged"),
-            Self::DisabledAndAbsent => f.write_str("declared disabled and not there; nobody is invited for that"),
-            Self::InvitationPending { since } => {
-                write!(f, "invited on {} and not a member yet; accepting it is up to them", day(since))
-            }
-            Self::InvitationVanished { since } => write!(
-                f,
-                "the invitation of {} is gone and wasn't accepted; `reinvite_expired: true` in the file sends another",
-                day(since)
-            ),
-            Self::InvitationUnsure { since } => write!(
-                f,
-                "the answer to the invitation of {} was lost, so the mail may be out; ask them, or send another with `--assert`",
-                day(since)
-            ),
-            Self::InvitationCannotBeCancelled { since } => write!(
-                f,
-                "invited on {} and not in the list, so out of reach; cancel the invitation in the web app",
-                day(since)
-            ),
-            Self::AwaitingApproval { since } => write!(
-                f,
-                "sent on {} and not seen in effect; perhaps it awaits approval. It isn't sent again unless asked with `--assert`",
-                day(since)
-            ),
-            Self::Superseded => {
-                f.write_str("keeps working until its successor is delivered; a later plan retires it")
-            }
-            Self::WouldLose { fields } => write!(
-                f,
-                "an earlier update cleared what it doesn't carry, so this one would clear the {fields}; change it by hand, or accept that with `--assert`"
-            ),
-            Self::OwnAccess => f.write_str("rolecall itself calls with this key, and would lock itself out"),
-            Self::PerhapsOwnAccess => f.write_str(
-                "rolecall may itself be calling with this key, since its credential doesn't tell; where the file has `own`, name the one it uses there",
-            ),
-            Self::Protected => f.write_str("protected by the file's guardrails"),
-            Self::ByHand { field, live, desired, step } => match live {
-                Some(live) => write!(f, "{field} is `{live}`, wished `{desired}`: {step}"),
-                None => write!(f, "{field} is empty, wished `{desired}`: {step}"),
-            },
-            Self::Unreadable { list, why } => write!(f, "the list of {list} is incomplete: {why}"),
-            Self::Locked => f.write_str("built in, and never touched"),
-            Self::Owner { must_go: false } => {
-                f.write_str("the owner, who may do everything whatever their role; never touched")
-            }
-            Self::Owner { must_go: true } => {
-                f.write_str("the owner, whom no call can remove: transfer the ownership in the web app first")
-            }
-            Self::ExternallyManaged { must_go: false } => f.write_str(
-                "provisioned by another system (SCIM), which alone may change them; `--assert` asks again",
-            ),
-            Self::ExternallyManaged { must_go: true } => f.write_str(
-                "has to go, and is provisioned by another system (SCIM), which alone may change them: deactivate them in the identity provider",
-            ),
-            Self::OwnKey => f.write_str("what rolecall itself calls with"),
-            Self::LeftAgain { since } => write!(
-                f,
-                "accepted the invitation of {} and is no member any more; whoever took them out may have had a reason, so another is sent only with `--assert`",
-                day(since)
-            ),
-            Self::RoleHeld { role } => {
-                write!(f, "the role `{role}` can't be given, since what the file wishes of it is held itself")
-            }
-            Self::ProtectsHolders { holders } => {
-                write!(f, "would change what {} may do, whom the file's guardrails protect", names(holders))
-            }
-            Self::NotContained { role, step } => write!(
-                f,
-                "has to go and keeps everything, since the role `{role}` can't be had as it has to be; {step}"
-            ),
-            Self::RoleInUse { by } => {
-                write!(f, "still held by {}, whom this plan gives no other role", names(by))
-            }
-            Self::RoleOutOfSight { role } => write!(
-                f,
-                "the role `{role}` isn't among those that the platform lists, which are not all; give it in the web app, or delete roles that nobody needs"
-            ),
-            Self::RoleExistsUnlisted => f.write_str(
-                "the platform has a role of this name and doesn't list it, as it lists 50 at most; delete roles that nobody needs, or manage this one in the web app",
-            ),
-            Self::MemberUnlisted => f.write_str(
-                "the platform says that they are a member already, and its list of members doesn't show them; look in the web app, and report the platform's paging",
-            ),
-            Self::NotTaken { since } => write!(
-                f,
-                "sent on {}, answered, and not seen in effect since: the platform drops a part of it. It isn't sent again unless asked with `--assert`",
-                day(since)
-            ),
-            Self::InvitedWithoutAccess { since } => write!(
-                f,
-                "invited on {} without access, which this server's invitations can't limit; role and resources follow once it is accepted",
-                day(since)
-            ),
-            Self::Contained { step } => write!(f, "has to go, and no call removes them: {step}"),
-        }
-    }
-}
-
-/// The first few, and how many more.
-fn names(addresses: &[Address]) -> String {
-    const SHOWN: usize = 5;
-    let names: Vec<String> = addresses.iter().take(SHOWN).map(ToString::to_string).collect();
-    let more = addresses.len().saturating_sub(SHOWN);
-    if more > 0 { format!("{} and {more} more", names.join(", ")) } else { names.join(", ") }
 }
 
 impl Hold {

@@ -132,12 +132,15 @@ pub struct LiveRole {
     pub locked: bool,
 }
 
-/// An invitation that is still open. Its id isn't kept: on Hive it contains the code that redeems it.
+/// An invitation that nobody has accepted. Its id isn't kept: on Hive it contains the code that redeems it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LiveInvitation {
     pub email: Email,
     pub role: RoleName,
-    pub created: Timestamp,
+    /// Where the platform says so.
+    pub created: Option<Timestamp>,
+    /// It can't be accepted any more, and is listed all the same.
+    pub expired: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -165,6 +168,11 @@ impl Live {
 
     pub fn invitations(&self) -> &[LiveInvitation] {
         self.invitations.as_ref().map(|list| list.items.as_slice()).unwrap_or_default()
+    }
+
+    /// Those that can be accepted.
+    pub fn open_invitations(&self) -> impl Iterator<Item = &LiveInvitation> {
+        self.invitations().iter().filter(|invitation| !invitation.expired)
     }
 
     pub fn role(&self, name: &RoleName) -> Option<&LiveRole> {
@@ -204,7 +212,7 @@ impl LiveInvitation {
             resources: None,
             enabled: Seen::Known(true),
             invited: true,
-            invited_at: Some(self.created),
+            invited_at: self.created,
         }
     }
 }

@@ -6,6 +6,7 @@ mod desired;
 mod facts;
 mod finding;
 mod hold;
+mod hold_text;
 mod live;
 mod name;
 mod outcome;
@@ -18,13 +19,16 @@ mod words;
 
 pub use address::{Address, Kind};
 pub use change::{
-    Action, Call, Cause, Change, Effect, Entity, ID_OF, Key, Mutation, Role, Seen, Stage, User, id_of, reference,
+    Action, Call, Cause, Change, Effect, Entity, ID_OF, Key, Mutation, Role, SeatChange, Seen, Stage, User, id_of,
+    reference,
 };
 pub use desired::{
     Credential, Delivery, Desired, DesiredKey, DesiredProject, DesiredResources, DesiredRole, DesiredTarget,
     DesiredUser, Endpoint, Guardrails, Manage, Scope,
 };
-pub use facts::{Facts, HeldChange, Invitation, InvitationState, LostMint, MintedKey, NotTaken};
+pub use facts::{
+    DisableAnswer, Facts, HeldChange, Invitation, InvitationState, LostMint, MintedKey, NotTaken, SentDisable,
+};
 pub use finding::{Code, Finding, Severity};
 pub use hold::{Hold, HoldClass, HoldReason};
 pub use live::{
@@ -37,8 +41,8 @@ pub use name::{
 };
 pub use outcome::Outcome;
 pub use place::{Place, Placed, Span};
-pub use plan::{FORMAT_VERSION, Identity, OrganizationPlan, Plan, Refusal, Sealed};
+pub use plan::{FORMAT_VERSION, Identity, OrganizationPlan, Plan, Refusal, Sealed, Site};
 pub use resources::{ProjectReach, Reach, Resources, TargetReach};
-pub use rules::{Chore, Departure, InviteField, KeyField, Retirement, Rules};
+pub use rules::{Chore, Departure, InviteField, KeyField, ListedInvitations, Retirement, Rules};
 pub use time::Expiry;
 pub use words::{list_of, nearest, quote};

@@ -16,17 +16,20 @@ pub enum ProviderName {
     Bitpanda,
     /// GraphQL Hive's console, in the cloud or self-hosted.
     Hive,
+    /// Paradime, a workspace of it.
+    Paradime,
 }
 
 impl ProviderName {
     /// Every provider, in the order in which they are listed to people.
-    pub const ALL: &[Self] = &[Self::Bitpanda, Self::Hive];
+    pub const ALL: &[Self] = &[Self::Bitpanda, Self::Hive, Self::Paradime];
 
     /// The word that the file's `provider` field takes.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Bitpanda => "bitpanda",
             Self::Hive => "hive",
+            Self::Paradime => "paradime",
         }
     }
 

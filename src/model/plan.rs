@@ -1,6 +1,7 @@
 //! What would be done, to be read, saved, approved and applied.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -54,8 +55,18 @@ pub struct Sealed {
 pub struct Identity {
     pub provider: ProviderName,
     pub organization: RemoteId,
+    #[serde(flatten)]
+    pub site: Site,
+}
+
+/// Where an organisation is reached, as it may be shown.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+pub struct Site {
     /// The platform's host without its port, or `sandbox`.
     pub host: String,
+    /// Where the endpoint's path is a secret: the first digits of its SHA-256, which tell one from another.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path_digest: Option<String>,
 }
 
 /// A guardrail that a plan would break.
@@ -66,6 +77,32 @@ pub struct Refusal {
     pub message: String,
     /// The changes that break it.
     pub addresses: Vec<Address>,
+}
+
+impl Site {
+    /// A site whose path is no secret.
+    pub fn host(host: impl Into<String>) -> Self {
+        Self { host: host.into(), path_digest: None }
+    }
+}
+
+impl fmt::Display for Site {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { host, path_digest } = self;
+        match path_digest {
+            Some(digest) => write!(f, "{host} (path {digest})"),
+            None => f.write_str(host),
+        }
+    }
+}
+
+impl Identity {
+    /// Are these the same organisation? A secret path may have been exchanged since.
+    pub fn is_same_organization(&self, other: &Self) -> bool {
+        self.provider == other.provider
+            && self.organization == other.organization
+            && self.site.host == other.site.host
+    }
 }
 
 impl OrganizationPlan {

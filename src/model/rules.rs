@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use jiff::SignedDuration;
 
-use super::{Call, Change, Kind, Live, Permission, ProviderName, RoleName};
+use super::{Call, Change, Effect, Kind, Live, Permission, ProviderName, RoleName, User};
 
 /// What an invitation has to say about the person.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,12 +39,29 @@ pub enum Retirement {
     Delete,
 }
 
+/// Which invitations that nobody has accepted the platform lists.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ListedInvitations {
+    /// None, or nobody knows which.
+    Unknown,
+    /// Those that can be accepted, which is for so long.
+    Open(SignedDuration),
+    /// Those that ran out, too.
+    All,
+}
+
 /// What the API can't do and a person can.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Chore {
     /// A user's names and phone.
     ChangeRecord,
     RemoveUser,
+    /// Whoever was disabled.
+    EnableUser,
+    /// To send it again, or to take it back.
+    HandleInvitation,
+    /// Where no call knows of keys.
+    HandleKeys,
     /// What is said of a key that is minted.
     DescribeKey,
 }
@@ -62,11 +79,36 @@ pub trait Rules: Sync {
     /// Roles that the provider is known to have. The set is open: another name is a warning, no error.
     fn known_roles(&self) -> &'static [&'static str];
 
+    /// Where there are no other roles: what to know when choosing one. Another name is an error then.
+    fn roles_hint(&self) -> Option<&'static str> {
+        None
+    }
+
+    /// Is the endpoint's path a secret?
+    fn has_secret_path(&self) -> bool {
+        false
+    }
+
     /// Can whoever holds these administrate the organisation?
     fn is_admin(&self, roles: &BTreeSet<RoleName>) -> bool;
 
-    /// May whoever holds these give access to themselves or to others?
+    /// May whoever holds these roles give access to themselves or to others?
+    fn gives_access(&self, roles: &BTreeSet<RoleName>) -> bool {
+        self.is_admin(roles)
+    }
+
+    /// May whoever holds these permissions give access to themselves or to others?
     fn is_privileged(&self, permissions: &BTreeSet<Permission>) -> bool;
+
+    /// Where roles are fixed: do these allow all that those do?
+    fn covers(&self, these: &BTreeSet<RoleName>, those: &BTreeSet<RoleName>) -> bool {
+        those.is_subset(these)
+    }
+
+    /// What giving a user their roles does besides.
+    fn effects(&self, _before: Option<&User>, _after: &User) -> Vec<Effect> {
+        Vec::new()
+    }
 
     fn invite_needs(&self) -> &'static [InviteField];
 
@@ -74,10 +116,17 @@ pub trait Rules: Sync {
 
     fn departure(&self) -> Departure;
 
+    /// Does whoever is disabled vanish from the list, so that they look as if they had never been there?
+    fn hides_disabled(&self) -> bool {
+        false
+    }
+
     fn retirement(&self) -> Retirement;
 
-    /// How long an invitation can be accepted, where the platform lists those that can.
-    fn invitation_lifetime(&self) -> Option<SignedDuration>;
+    fn listed_invitations(&self) -> ListedInvitations;
+
+    /// Can an open invitation be replaced, or cancelled?
+    fn changes_invitations(&self) -> bool;
 
     /// Does the platform hold changes back until a second person approves?
     fn has_approvals(&self) -> bool;

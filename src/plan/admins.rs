@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::PlanInput;
+use super::users::in_doubt;
 use crate::model::{Address, Change, DesiredUser, Email, Entity, Invitation, Seen, User};
 
 /// Usable admins, and which changes move their number.
@@ -38,7 +39,8 @@ pub(super) fn count(input: &PlanInput<'_>, changes: &[Change]) -> Admins {
             Seen::Unreadable => input.facts.enabled_sent.get(&user.id) == Some(&false),
         };
         let readable = matches!(user.enabled, Seen::Known(_));
-        let reliable = readable || (declared_on(&user.email) && accepted(&user.email));
+        let known_on = readable && in_doubt(input, user).is_none();
+        let reliable = known_on || (!readable && declared_on(&user.email) && accepted(&user.email));
         let usable = !off && (user.owner || input.rules.is_admin(&user.roles));
         admins.before += usize::from(usable);
         let Some((address, after)) = changed.get(&user.id) else {

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use super::PlanInput;
 use super::keys::is_privileged;
-use crate::model::{Action, Address, Change, Finding, Hold, HoldReason, NotTaken, Place};
+use crate::model::{Action, Address, Change, Entity, Finding, Hold, HoldReason, NotTaken, Place, Seen, User};
 
 pub(super) struct Draft<'a> {
     input: &'a PlanInput<'a>,
@@ -85,8 +85,11 @@ impl<'a> Draft<'a> {
         }
     }
 
-    /// A key that rolecall calls with, or may be calling with, is never switched off.
+    /// A key that rolecall calls with, or may be calling with, is never switched off, nor is its owner.
     fn own_access(&self, change: &Change) -> Option<HoldReason> {
+        if let Some(user) = change.before.as_ref().and_then(Entity::user) {
+            return self.is_own_user(change, user).then_some(HoldReason::OwnAccess);
+        }
         let (Action::Disable | Action::Delete, Some(key)) = (change.action, change.entity()?.key()) else {
             return None;
         };
@@ -94,5 +97,15 @@ impl<'a> Draft<'a> {
             Some(own) => (key.id.as_ref() == Some(own)).then_some(HoldReason::OwnAccess),
             None => is_privileged(self.input, key).then_some(HoldReason::PerhapsOwnAccess),
         }
+    }
+
+    /// Would the person whose credential we use lose what it may need of them?
+    fn is_own_user(&self, change: &Change, before: &User) -> bool {
+        let own = self.input.desired.own_user.as_ref().is_some_and(|own| own.value == before.email);
+        let after = change.after.as_ref().and_then(Entity::user);
+        let keeps = |after: &User| {
+            after.enabled != Seen::Known(false) && self.input.rules.covers(&after.roles, &before.roles)
+        };
+        own && !before.invited && !after.is_some_and(keeps)
     }
 }

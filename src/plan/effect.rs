@@ -86,11 +86,13 @@ fn invited(after: &User, before: Option<&User>, live: &Live) -> Effectiveness {
         // The list may hide who has not accepted yet.
         None => Effectiveness::CannotTell,
         Some(list) if list.completeness.is_broken() => Effectiveness::CannotTell,
-        Some(list) => {
+        Some(_) => {
             let fits = |role| after.roles.is_empty() || after.roles.contains(role);
             let earlier = before.and_then(|before| before.invited_at);
-            let made = |open: &&LiveInvitation| open.email == after.email && Some(open.created) != earlier;
-            list.items.iter().filter(made).any(|open| fits(&open.role)).into()
+            let made = |open: &&LiveInvitation| {
+                open.email == after.email && (open.created.is_none() || open.created != earlier)
+            };
+            live.open_invitations().filter(made).any(|open| fits(&open.role)).into()
         }
     }
 }
@@ -100,7 +102,14 @@ fn user(after: &User, before: Option<&User>, live: &Live) -> Effectiveness {
         Some(id) => user.id == *id,
         None => user.email == after.email,
     });
-    let Some(user) = found else { return Effectiveness::NotInEffect };
+    let Some(user) = found else {
+        return match after.enabled {
+            // Whoever isn't there has no access, however the platform lists those who are disabled.
+            Seen::Known(false) if live.users.completeness.is_broken() => Effectiveness::CannotTell,
+            Seen::Known(false) => Effectiveness::InEffect,
+            Seen::Known(true) | Seen::Unreadable => Effectiveness::NotInEffect,
+        };
+    };
     if user.roles != after.roles || user.resources != after.resources {
         return Effectiveness::NotInEffect;
     }

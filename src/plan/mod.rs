@@ -29,7 +29,7 @@ pub use seal::{SealError, seal, verify};
 
 use crate::model::{
     Address, Code, Completeness, Desired, Facts, Finding, Gap, Identity, Live, OrganizationPlan, RemoteId, Rules,
-    Sealed,
+    Sealed, Site,
 };
 use draft::Draft;
 
@@ -40,8 +40,7 @@ pub struct PlanInput<'a> {
     pub live: &'a Live,
     pub facts: &'a Facts,
     pub rules: &'a dyn Rules,
-    /// The platform's host without its port, or `sandbox`.
-    pub host: &'a str,
+    pub site: &'a Site,
     /// Entities to write even where nothing is seen to differ.
     pub asserted: &'a BTreeSet<Address>,
     /// Plan only these changes. Guardrails are judged on what is left.
@@ -76,6 +75,7 @@ pub fn plan(input: &PlanInput<'_>) -> Result<Planned, Vec<Finding>> {
         return Err(vec![wrong_organization(input)]);
     }
     keys::check_own(input, &mut draft);
+    users::check_own(input, &mut draft);
     let mut book = roles::plan_roles(input, &mut draft);
     roles::plan_holders(input, &mut book, &mut draft);
     users::plan_users(input, &mut book, &mut draft);
@@ -103,7 +103,7 @@ pub fn plan(input: &PlanInput<'_>) -> Result<Planned, Vec<Finding>> {
         identity: Identity {
             provider: desired.provider,
             organization: live.organization.clone(),
-            host: input.host.to_owned(),
+            site: input.site.clone(),
         },
         changes: draft.changes,
         mutations,

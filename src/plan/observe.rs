@@ -5,14 +5,16 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::effect::{Effectiveness, in_effect};
 use crate::model::{
-    Address, Email, Entity, Facts, HeldChange, HoldReason, InvitationState, Live, RoleName, Seen, User,
+    Address, Email, Entity, Facts, HeldChange, HoldReason, Live, RemoteId, RoleName, Seen, SentDisable, User,
 };
 
 /// Whom and what a read shows for the first time.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Observed {
-    /// Invited people who are there, and whether as members.
-    pub seen: BTreeMap<Email, bool>,
+    /// Invited people who are there, and whether as members; and whom we disabled and another hand has let in again.
+    pub seen: BTreeMap<Address, bool>,
+    /// Whom we disabled, and who is no longer listed.
+    pub gone: BTreeSet<Address>,
     /// Entities whose change has been approved meanwhile.
     pub settled: Vec<Address>,
 }
@@ -21,30 +23,45 @@ pub struct Observed {
 pub fn observe(facts: &Facts, live: &Live) -> Observed {
     // Where the invited aren't listed apart, nobody knows who of those listed has accepted.
     let apart = live.invitations.is_some();
-    let invited = live.invitations().iter().map(|open| (&open.email, false));
+    let invited = live.open_invitations().map(|open| (&open.email, false));
     let members = live.users.items.iter().map(|user| (&user.email, apart));
     let there: BTreeMap<&Email, bool> = invited.chain(members).collect();
     let news = facts.invitations.iter().filter_map(|(email, invitation)| {
         let accepted = *there.get(email)?;
         let new = !invitation.seen || (accepted && !invitation.accepted);
-        new.then(|| (email.clone(), accepted))
+        new.then(|| (Address::user(email), accepted))
     });
+    let mut seen: BTreeMap<Address, bool> = news.collect();
+    let mut gone = BTreeSet::new();
+    let listed: BTreeMap<&RemoteId, Seen<bool>> =
+        live.users.items.iter().map(|user| (&user.id, user.enabled)).collect();
+    for (id, SentDisable { email, gone: was_gone, .. }) in &facts.disables {
+        let address = Address::user(email).with_id(id);
+        match listed.get(id) {
+            Some(Seen::Known(true)) if *was_gone => {
+                seen.insert(address, true);
+            }
+            None if !was_gone && !live.users.completeness.is_broken() => {
+                gone.insert(address);
+            }
+            Some(_) | None => {}
+        }
+    }
     let in_effect =
         facts.not_taken.iter().filter(|earlier| in_effect(&earlier.change, None, live) == Effectiveness::InEffect);
     let settled = in_effect.map(|earlier| earlier.change.address.clone()).collect();
-    Observed { seen: news.collect(), settled }
+    Observed { seen, gone, settled }
 }
 
 /// The facts with what this read shows.
 pub(super) fn updated(facts: &Facts, live: &Live) -> Facts {
-    let Observed { seen, settled } = observe(facts, live);
+    let Observed { seen, gone, settled } = observe(facts, live);
     let mut facts = facts.clone();
-    for (email, accepted) in seen {
-        if let Some(invitation) = facts.invitations.get_mut(&email) {
-            invitation.seen = true;
-            invitation.accepted |= accepted;
-            invitation.state = InvitationState::Sent;
-        }
+    for (address, accepted) in seen {
+        facts.see(&address, accepted);
+    }
+    for address in gone {
+        facts.miss(&address);
     }
     for address in settled {
         let Some(index) = facts.not_taken.iter().position(|earlier| earlier.change.address == address) else {

@@ -7,7 +7,7 @@ use super::admins::Admins;
 use super::movers;
 use super::relies;
 use super::roles::RoleBook;
-use crate::model::{Action, Change, Entity, Mutation, Permission, Seen, Stage, User};
+use crate::model::{Action, Change, Entity, Mutation, Permission, Rules, Seen, Stage, User};
 
 /// A mutation that has no place yet.
 pub(super) struct Node<'a> {
@@ -34,7 +34,7 @@ pub(super) fn mutations(
     for change in changes {
         let role = change.after.as_ref().and_then(Entity::role);
         let first = role.filter(|role| split.contains(&role.name)).and_then(|_| movers::first_step(change));
-        let Some(closing) = lower(input, change, change, stage(change, admins, book), &mut nodes) else {
+        let Some(closing) = lower(input, change, change, stage(input, change, admins, book), &mut nodes) else {
             continue;
         };
         (nodes[closing].gives, nodes[closing].takes) = shift(change);
@@ -82,13 +82,13 @@ fn lower<'a>(
 
 /// When a change may run. A record can't be written in two halves, so one that gives and takes is narrow, unless it
 /// makes an admin, whom others may rely on.
-fn stage(change: &Change, admins: &Admins, book: &RoleBook) -> Stage {
+fn stage(input: &PlanInput<'_>, change: &Change, admins: &Admins, book: &RoleBook) -> Stage {
     match (change.action, &change.before, &change.after) {
         (Action::Create, _, _) => Stage::Create,
         (Action::Invite | Action::Enable, _, _) => Stage::Widen,
         (Action::Disable, _, Some(Entity::Key(_))) | (Action::Delete, _, _) => Stage::Remove,
         (Action::Replace, Some(Entity::User(before)), Some(Entity::User(after))) => {
-            let narrows = narrows(before, after, book);
+            let narrows = narrows(input.rules, before, after, book);
             if narrows && !admins.gained.contains(&change.address) { Stage::Narrow } else { Stage::Widen }
         }
         (Action::Replace, Some(Entity::Role(_)), Some(Entity::Role(_))) => {
@@ -110,11 +110,11 @@ fn shift(change: &Change) -> (BTreeSet<Permission>, BTreeSet<Permission>) {
 }
 
 /// Does a user lose anything?
-fn narrows(before: &User, after: &User, book: &RoleBook) -> bool {
+fn narrows(rules: &dyn Rules, before: &User, after: &User, book: &RoleBook) -> bool {
     let off = after.enabled == Seen::Known(false);
     let roles = match (book.allowed_before(&before.roles), book.allowed_after(&after.roles)) {
         (Some(before), Some(after)) => !before.is_subset(&after),
-        _ => !before.roles.is_subset(&after.roles),
+        _ => !rules.covers(&after.roles, &before.roles),
     };
     let resources = match (&before.resources, &after.resources) {
         (Some(before), Some(after)) => !after.covers(before),

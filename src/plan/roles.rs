@@ -94,7 +94,7 @@ impl RoleBook {
             // Of another organisation, or out of sight: nobody knows.
             None => self.kept,
         };
-        rules.is_admin(names) || may(self.allowed_before(names)) || may(self.allowed_after(names))
+        rules.gives_access(names) || may(self.allowed_before(names)) || may(self.allowed_after(names))
     }
 
     /// Those that can be given.

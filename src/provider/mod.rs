@@ -2,6 +2,7 @@
 
 pub mod bitpanda;
 pub mod hive;
+pub mod paradime;
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -24,7 +25,12 @@ impl Secrets {
 
     /// One that the file has to name, so that it is there.
     pub fn get(&self, name: &str) -> SecretString {
-        self.0.get(name).cloned().unwrap_or_default()
+        self.find(name).cloned().unwrap_or_default()
+    }
+
+    /// One that the file may name.
+    pub fn find(&self, name: &str) -> Option<&SecretString> {
+        self.0.get(name)
     }
 
     /// All of them, to be kept out of every output.
@@ -33,12 +39,27 @@ impl Secrets {
     }
 }
 
+/// A credential that isn't what the file calls it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error("{why}")]
+pub struct UnfitCredential {
+    /// As the file has it.
+    pub name: &'static str,
+    pub why: &'static str,
+    /// What to do about it.
+    pub hint: &'static str,
+}
+
 /// A platform. The pure half, `Rules`, is all that planning sees.
 pub trait Provider: Rules {
     fn rules(&self) -> &'static dyn Rules;
 
-    /// The headers that carry the credentials.
-    fn headers(&self, secrets: &Secrets) -> Vec<(&'static str, SecretString)>;
+    /// The headers that carry the credentials, and choose the organisation where they don't.
+    fn headers(
+        &self,
+        secrets: &Secrets,
+        organization: &RemoteId,
+    ) -> Result<Vec<(&'static str, SecretString)>, UnfitCredential>;
 
     /// The id of the key that we call with, where its credential tells.
     fn own_key(&self, _: &Secrets) -> Option<RemoteId> {
@@ -68,6 +89,11 @@ pub trait Provider: Rules {
         response: &Response,
         redactor: &Redactor,
     ) -> Result<Receipt, CallError>;
+
+    /// What to do about a mutation that failed, where more can be said than of any platform.
+    fn next_step(&self, _: &Change, _: &CallError) -> Option<String> {
+        None
+    }
 }
 
 /// A platform's answer to a mutation, understood.
@@ -116,6 +142,7 @@ pub fn of(name: ProviderName) -> &'static dyn Provider {
     match name {
         ProviderName::Bitpanda => &bitpanda::Bitpanda,
         ProviderName::Hive => &hive::Hive,
+        ProviderName::Paradime => &paradime::Paradime,
     }
 }
 

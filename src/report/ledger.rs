@@ -17,7 +17,7 @@ pub fn ledger(records: &[Record]) -> String {
                 paint(BOLD, format!("run {}", clean(run))),
                 identity.provider,
                 clean(&identity.organization),
-                clean(&identity.host),
+                clean(&identity.site),
                 clean(generator),
                 clean(seal),
             ),
@@ -41,7 +41,7 @@ pub fn ledger(records: &[Record]) -> String {
                 format!("     {} is in the list", clean(address))
             }
             Event::Sighting { address, seen: false, accepted: _ } => {
-                format!("     {} isn't in the list yet", clean(address))
+                format!("     {} isn't in the list", clean(address))
             }
             Event::Lost { address, what } => {
                 format!("     {} {}: {}", paint(REMOVE, "lost"), clean(address), clean(what))

@@ -7,7 +7,8 @@ use anstyle::Style;
 use super::fields::{FieldChange, fields};
 use super::style::{ADD, BOLD, CHANGE, DIM, REMOVE, WARN, clean, paint, plural};
 use crate::model::{
-    Action, Cause, Change, Completeness, Effect, Entity, Hold, HoldClass, HoldReason, Kind, OrganizationPlan, Plan,
+    Action, Cause, Change, Completeness, Effect, Entity, Hold, HoldClass, HoldReason, Kind, OrganizationPlan,
+    Plan, SeatChange,
 };
 
 /// Unmanaged entities that a plan lists by name; `drift` lists all.
@@ -50,7 +51,7 @@ pub(super) fn header(plan: &OrganizationPlan) -> String {
         });
     }
     let read = format!("{}; {}", plural(plan.requests, "request"), lists.join(", "));
-    format!("{}   {}\n\n", paint(BOLD, name), paint(DIM, format!("on {}: {read}", clean(&identity.host))))
+    format!("{}   {}\n\n", paint(BOLD, name), paint(DIM, format!("on {}: {read}", clean(&identity.site))))
 }
 
 fn sign(action: Action) -> (&'static str, Style) {
@@ -89,6 +90,7 @@ fn cause(cause: &Cause) -> Option<String> {
         Cause::SecretLost => Some("its secret never arrived anywhere".to_owned()),
         Cause::AlreadyMember => Some("they are a member already".to_owned()),
         Cause::Needed => Some("needed by another change".to_owned()),
+        Cause::InvitationExpired => Some("the earlier invitation has run out".to_owned()),
         Cause::InvitationVanished => Some("the earlier invitation has vanished".to_owned()),
     }
 }
@@ -103,6 +105,13 @@ fn effect(effect: &Effect) -> Option<String> {
         Effect::FirstAllows { .. } => "in two steps".to_owned(),
         Effect::MayReEnable => paint(WARN, "may re-enable"),
         Effect::ReEnables => paint(WARN, "re-enables"),
+        Effect::MayReadmit => paint(WARN, "may readmit a disabled person"),
+        Effect::Seat { change } => match change {
+            SeatChange::Billed => paint(WARN, "takes a billed seat"),
+            SeatChange::Unbilled => paint(WARN, "frees a billed seat"),
+            SeatChange::Unknown => "perhaps another kind of seat".to_owned(),
+        },
+        Effect::NeedsPlan { plan } => format!("needs the {}", clean(plan)),
         Effect::SecretTo { target } => format!("secret to {}", clean(target)),
     })
 }

@@ -87,6 +87,17 @@ pub fn own_credentials(provider: ProviderName) -> Vec<(&'static str, &'static st
     match provider {
         ProviderName::Bitpanda => vec![("api_key", bitpanda::OWN_KEY_SECRET)],
         ProviderName::Hive => vec![("token", hive::OWN_CREDENTIAL.trim_start_matches("Bearer "))],
+        ProviderName::Paradime => {
+            vec![("api_key", paradime::OWN_API_KEY), ("api_secret", paradime::OWN_API_SECRET)]
+        }
+    }
+}
+
+/// Where a provider has its endpoint.
+pub fn path(provider: ProviderName) -> &'static str {
+    match provider {
+        ProviderName::Bitpanda | ProviderName::Hive => "/graphql",
+        ProviderName::Paradime => paradime::PATH,
     }
 }
 
@@ -101,6 +112,10 @@ pub fn open(provider: ProviderName, organization: &RemoteId, store: Store) -> Re
         ProviderName::Hive => {
             let world = hive::World::seed(organization.as_str()).ok_or_else(unreadable)?;
             Ok(Box::new(Sandbox::new(hive::Hive::new(world, system_clock()), store)))
+        }
+        ProviderName::Paradime => {
+            let world = paradime::World::seed(organization.as_str()).ok_or_else(unreadable)?;
+            Ok(Box::new(Sandbox::new(paradime::Paradime::new(world, system_clock()), store)))
         }
     }
 }

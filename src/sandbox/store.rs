@@ -29,6 +29,7 @@ pub fn seed_names(provider: ProviderName) -> &'static [&'static str] {
     match provider {
         ProviderName::Bitpanda => super::bitpanda::SEEDS,
         ProviderName::Hive => super::hive::SEEDS,
+        ProviderName::Paradime => super::paradime::SEEDS,
     }
 }
 

@@ -4,4 +4,5 @@
 pub mod bitpanda;
 pub mod cli;
 pub mod hive;
+pub mod paradime;
 pub mod rig;

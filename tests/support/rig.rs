@@ -13,7 +13,7 @@ use rolecall::apply::{Apply, Deliveries, Report};
 use rolecall::desired::{Source, check_source};
 use rolecall::graphql::{Backoff, Pacer, Reader, Redactor, Request, Response, Transport, TransportError};
 use rolecall::ledger::Ledger;
-use rolecall::model::{Address, Desired, Finding, Live, OrganizationPlan, ProviderName};
+use rolecall::model::{Address, Desired, Finding, Live, OrganizationPlan, ProviderName, Site};
 use rolecall::plan::{PlanInput, Planned, plan};
 use rolecall::provider::{self, ReadError, Secrets};
 use rolecall::sandbox::{Engine, Headers, InProcess, Sandbox, Store};
@@ -169,7 +169,8 @@ impl<P: Platform> Rig<P> {
     pub fn new(world: P::World, body: &str) -> Self {
         let sandbox = Arc::new(Sandbox::new(P::engine(world), Store::Memory));
         let provider = provider::of(P::NAME);
-        let headers = provider.headers(&P::secrets());
+        let organization = desired(&format!("{}{body}", P::HEAD)).organization.value;
+        let headers = provider.headers(&P::secrets(), &organization).unwrap();
         let headers = headers.iter().map(|(name, value)| (*name, value.expose_secret()));
         let wire = Arc::new(Wire {
             inner: InProcess::new(Arc::clone(&sandbox), Headers::new(headers)),
@@ -231,7 +232,7 @@ impl<P: Platform> Rig<P> {
             live,
             facts: &self.ledger.facts(),
             rules: provider::rules(P::NAME),
-            host: "sandbox",
+            site: &Site::host("sandbox"),
             asserted,
             only,
             caller: caller.as_ref(),
@@ -270,7 +271,7 @@ impl<P: Platform> Rig<P> {
         let apply = Apply {
             provider,
             desired: &self.desired,
-            host: "sandbox",
+            site: &Site::host("sandbox"),
             reader: &reader,
             transport: self.wire.clone(),
             redactor: &Redactor::default(),

@@ -1,8 +1,9 @@
 //! Roles, people and access tokens: what of them is true.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
-use super::super::check::{Checker, Targets, Unique, flag};
+use super::super::check::{Checker, Unique, flag};
+use super::super::delivery::Targets;
 use super::super::field::Field;
 use super::super::raw::{DescriptionText, NameText};
 use super::super::source::Mark;
@@ -172,50 +173,22 @@ pub(super) fn check_users(
     users
 }
 
-/// A member has one role, never none and never two.
 fn check_role(
     field: Field<Vec<Field<NameText>>>,
     gone: &BTreeSet<&RoleName>,
     check: &mut Checker<'_>,
 ) -> Option<BTreeSet<RoleName>> {
-    let list_mark = field.mark;
-    let items = field.value?;
-    let count = items.len();
-    let mut roles: BTreeMap<RoleName, Mark> = BTreeMap::new();
-    let mut whole = true;
-    for item in items {
-        let mark = item.mark;
-        match check.name(item) {
-            Some(role) => {
-                roles.insert(role, mark);
-            }
-            None => whole = false,
-        }
-    }
-    if count != 1 {
-        let place = check.place(list_mark);
-        let (message, hint) = if count == 0 {
-            ("a member has one role, and none is listed", "to take all access away, write `absent: true`")
-        } else {
-            (
-                "a member has one role, and several are listed",
-                "keep one; a role that allows what both do can be listed under `roles`",
-            )
-        };
-        check.push(Finding::error(Code::RoleCount, place, message).hint(hint));
+    let several = "keep one; a role that allows what both do can be listed under `roles`";
+    let (role, mark) = check.one_role(field, several)?;
+    if gone.contains(&role) {
+        let place = check.place(mark);
+        check.push(
+            Finding::error(Code::RoleIsAbsent, place, format!("the role `{role}` is `absent: true` above"))
+                .hint("give another role, or let this one be"),
+        );
         return None;
     }
-    for (role, mark) in &roles {
-        if gone.contains(role) {
-            let place = check.place(*mark);
-            check.push(
-                Finding::error(Code::RoleIsAbsent, place, format!("the role `{role}` is `absent: true` above"))
-                    .hint("give another role, or let this one be"),
-            );
-            whole = false;
-        }
-    }
-    whole.then(|| roles.into_keys().collect())
+    Some(BTreeSet::from([role]))
 }
 
 pub(super) fn check_keys(raw: Option<Field<Vec<Field<RawKey>>>>, check: &mut Checker<'_>) -> Vec<DesiredKey> {

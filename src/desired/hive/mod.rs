@@ -188,6 +188,7 @@ pub(super) fn check(raw: RawHive, check: &mut Checker<'_>) -> Option<Desired> {
         endpoint: endpoint?,
         credentials: credentials?,
         own_key: None,
+        own_user: None,
         manage,
         guardrails,
         reinvite_expired: flag(reinvite_expired),

@@ -8,7 +8,7 @@ use super::PlanInput;
 use super::draft::Draft;
 use crate::model::{
     Action, Address, Cause, Change, Chore, Code, Completeness, DesiredKey, Entity, Finding, HoldReason, Key,
-    KeyName, LiveKey, Placed, RemoteId, Retirement, Scope, Severity,
+    KeyName, Kind, LiveKey, Placed, RemoteId, Retirement, Scope, Severity,
 };
 use mint::{Asked, asked, mint};
 
@@ -53,6 +53,11 @@ pub(super) fn is_privileged(input: &PlanInput<'_>, key: &Key) -> bool {
 }
 
 pub(super) fn plan_keys(input: &PlanInput<'_>, draft: &mut Draft<'_>) {
+    if !input.rules.kinds().contains(&Kind::Key) {
+        let step = input.rules.by_hand(Chore::HandleKeys).to_owned();
+        draft.hold(Address::every(Kind::Key), HoldReason::KeysByHand { step });
+        return;
+    }
     let pinned: BTreeSet<&RemoteId> = input.desired.keys.iter().filter_map(|wish| wish.id.as_ref()).collect();
     let mut named: BTreeMap<&KeyName, Vec<&LiveKey>> = BTreeMap::new();
     // An expired key works no more than a disabled one, and the API may go on calling it enabled.

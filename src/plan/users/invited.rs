@@ -1,12 +1,15 @@
 //! Open invitations that the file doesn't want.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
 
 use super::super::PlanInput;
 use super::super::draft::Draft;
 use super::super::roles::RoleBook;
+use super::Invitations;
 use crate::model::{
-    Action, Address, Cause, Change, Completeness, Email, Entity, HoldReason, Kind, LiveInvitation, Place,
+    Action, Address, Cause, Change, Chore, Completeness, Email, Entity, HoldReason, Kind, LiveInvitation, Place,
     RemoteId, Scope,
 };
 
@@ -21,20 +24,44 @@ pub(super) enum Named {
     BySpelling,
 }
 
-/// Plans to cancel an invitation.
+impl Named {
+    /// How each of these is named.
+    pub fn among(invitations: &[&LiveInvitation]) -> Self {
+        if invitations.len() > 1 { Self::BySpelling } else { Self::ByAddress }
+    }
+}
+
+/// What an invitation is called.
+pub(super) fn address(invitation: &LiveInvitation, named: Named) -> Address {
+    let address = Address::user(&invitation.email);
+    match named {
+        Named::ByAddress => address,
+        Named::BesideMember => address.with_id(&RemoteId::seen("invitation")),
+        Named::BySpelling => address.with_id(&RemoteId::seen(format!("invitation:{}", invitation.email))),
+    }
+}
+
+/// When an invitation was made, by the platform or else by the ledger.
+pub(super) fn since(input: &PlanInput<'_>, invitation: &LiveInvitation) -> Option<Timestamp> {
+    let ours = input.facts.invitations.get(&invitation.email);
+    invitation.created.or(ours.map(|ours| ours.at))
+}
+
+/// Plans to cancel an invitation, where that can be done.
 pub(super) fn withdraw(
+    input: &PlanInput<'_>,
     invitation: &LiveInvitation,
     named: Named,
     cause: Cause,
     place: Option<&Place>,
     draft: &mut Draft<'_>,
 ) {
-    let address = Address::user(&invitation.email);
-    let address = match named {
-        Named::ByAddress => address,
-        Named::BesideMember => address.with_id(&RemoteId::seen("invitation")),
-        Named::BySpelling => address.with_id(&RemoteId::seen(format!("invitation:{}", invitation.email))),
-    };
+    let address = address(invitation, named);
+    if !input.rules.changes_invitations() {
+        let step = input.rules.by_hand(Chore::HandleInvitation).to_owned();
+        draft.hold(address, HoldReason::InvitationStands { since: since(input, invitation), step });
+        return;
+    }
     let change = Change {
         address,
         action: Action::Withdraw,
@@ -49,7 +76,7 @@ pub(super) fn withdraw(
 /// Invitations of people whom the file doesn't list.
 pub(super) fn plan_unlisted_invitations(
     input: &PlanInput<'_>,
-    open: &BTreeMap<&Email, Vec<&LiveInvitation>>,
+    invitations: &Invitations<'_>,
     book: &RoleBook,
     draft: &mut Draft<'_>,
 ) {
@@ -62,7 +89,17 @@ pub(super) fn plan_unlisted_invitations(
     }
     let listed: BTreeSet<&Email> = input.desired.users.iter().map(|wish| &wish.email).collect();
     let members: BTreeSet<&Email> = input.live.users.items.iter().map(|user| &user.email).collect();
-    for (email, invitations) in open {
+    for email in invitations.expired.keys().copied().filter(|email| !invitations.open.contains_key(email)) {
+        let ours = input.desired.manage.users == Scope::All;
+        if members.contains(email) || listed.contains(email) {
+            continue;
+        }
+        let step = input.rules.by_hand(Chore::HandleInvitation).to_owned();
+        let expired = HoldReason::InvitationExpired { wanted: false, step };
+        let foreign = HoldReason::Unmanaged { privileged: false };
+        draft.hold(Address::user(email), if ours { expired } else { foreign });
+    }
+    for (email, invitations) in &invitations.open {
         let email = *email;
         let alone = invitations.len() == 1;
         for invitation in invitations {
@@ -71,11 +108,11 @@ pub(super) fn plan_unlisted_invitations(
                 // A member has no use for it, and whoever finds the mail has: the link isn't bound to the address.
                 (true, true) => {
                     let named = if alone { Named::BesideMember } else { Named::BySpelling };
-                    withdraw(invitation, named, Cause::AlreadyMember, None, draft);
+                    withdraw(input, invitation, named, Cause::AlreadyMember, None, draft);
                 }
                 (false, true) if !listed.contains(email) => {
                     let named = if alone { Named::ByAddress } else { Named::BySpelling };
-                    withdraw(invitation, named, Cause::NotListed, None, draft);
+                    withdraw(input, invitation, named, Cause::NotListed, None, draft);
                 }
                 (false, false) => {
                     let privileged = book.is_privileged(input.rules, &BTreeSet::from([invitation.role.clone()]));

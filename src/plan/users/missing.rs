@@ -6,17 +6,18 @@ use super::super::PlanInput;
 use super::super::draft::Draft;
 use super::super::roles::{self, RoleBook};
 use super::invited::{self, Named};
-use super::obstacle;
+use super::{Sent, disabled, obstacle};
 use crate::model::{
-    Action, Address, Cause, Change, Code, Completeness, DesiredUser, Effect, Entity, Feature, Finding, HoldReason,
-    Invitation, InvitationState, InviteField, LiveInvitation, Reach, Seen, User,
+    Action, Address, Cause, Change, Chore, Code, Completeness, DesiredUser, Effect, Entity, Feature, Finding,
+    HoldReason, Invitation, InvitationState, InviteField, ListedInvitations, LiveInvitation, Reach, RoleName,
+    Seen, User,
 };
 use crate::plan::resolve;
 
 pub(super) fn plan_missing(
     input: &PlanInput<'_>,
     wish: &DesiredUser,
-    open: &[&LiveInvitation],
+    sent: Sent<'_>,
     book: &mut RoleBook,
     draft: &mut Draft<'_>,
 ) {
@@ -29,57 +30,92 @@ pub(super) fn plan_missing(
     let broken = unreadable("users", &input.live.users.completeness)
         .or_else(|| invitations.and_then(|list| unreadable("invitations", &list.completeness)));
     if wish.absent || wish.enabled == Some(false) {
-        must_not_come(input, wish, open, broken, draft);
+        must_not_come(input, wish, sent, broken, draft);
         return;
     }
     if let Some(reason) = broken {
         draft.hold(address, reason);
         return;
     }
-    if !open.is_empty() {
-        plan_invited(input, wish, open, book, draft);
+    if !sent.open.is_empty() {
+        if input.rules.changes_invitations() {
+            plan_invited(input, wish, sent.open, book, draft);
+        } else {
+            hold_invited(input, wish, sent.open, draft);
+        }
         return;
     }
-    let mut cause = Cause::Declared;
-    if let Some(invitation) = input.facts.invitations.get(&wish.email) {
-        if let Some(reason) = waits(input, invitation).filter(|_| !draft.is_asserted(&address)) {
-            draft.hold(address, reason);
-            return;
-        }
-        cause = match invitation.state {
-            _ if draft.is_asserted(&address) => Cause::Asserted,
-            InvitationState::Sent => Cause::InvitationVanished,
-            // It was never made.
-            InvitationState::Unsure => Cause::Declared,
-        };
+    let asserted = draft.is_asserted(&address);
+    if let Some(reason) = waits(input, wish, sent).filter(|_| !asserted) {
+        draft.hold(address, reason);
+        return;
     }
+    let earlier = input.facts.invitations.get(&wish.email).map(|invitation| invitation.state);
+    let cause = match (sent.expired.is_empty(), earlier) {
+        _ if asserted => Cause::Asserted,
+        (false, _) => Cause::InvitationExpired,
+        (true, Some(InvitationState::Sent)) => Cause::InvitationVanished,
+        // It was never made.
+        (true, Some(InvitationState::Unsure) | None) => Cause::Declared,
+    };
     let Some(Offer { after, limited }) = offer(input, wish, book, draft) else { return };
     let mut effects = vec![Effect::SendsMail];
     effects.extend(limited.then_some(Effect::AccessFollows));
-    let change =
-        Change { address, action: Action::Invite, before: None, after: Some(Entity::User(after)), cause, effects };
+    effects.extend(input.rules.hides_disabled().then_some(Effect::MayReadmit));
+    effects.extend(input.rules.effects(None, &after));
+    let change = Change {
+        address,
+        action: Action::Invite,
+        before: sent.expired.first().map(|expired| Entity::User(expired.entity())),
+        after: Some(Entity::User(after)),
+        cause,
+        effects,
+    };
     draft.change(change, Some(&wish.place));
+}
+
+/// Who is invited where no call changes an invitation.
+fn hold_invited(input: &PlanInput<'_>, wish: &DesiredUser, open: &[&LiveInvitation], draft: &mut Draft<'_>) {
+    let step = input.rules.by_hand(Chore::HandleInvitation);
+    for invitation in open {
+        let wished = wish.roles.as_deref().filter(|roles| !roles.contains(&invitation.role));
+        let reason = match wished {
+            None => HoldReason::InvitationPending { since: invited::since(input, invitation) },
+            Some(roles) => HoldReason::ByHand {
+                field: "the role of the invitation".to_owned(),
+                live: Some(invitation.role.to_string()),
+                desired: roles.iter().map(RoleName::as_str).collect::<Vec<_>>().join(", "),
+                step: format!(
+                    "no call changes an invitation; look {step}, or the next apply changes it once they have signed up"
+                ),
+            },
+        };
+        draft.hold(invited::address(invitation, Named::among(open)), reason);
+    }
 }
 
 /// Whoever isn't there needs nothing taken away, but an invitation would let them in.
 pub(super) fn must_not_come(
     input: &PlanInput<'_>,
     wish: &DesiredUser,
-    open: &[&LiveInvitation],
+    sent: Sent<'_>,
     broken: Option<HoldReason>,
     draft: &mut Draft<'_>,
 ) {
     let address = Address::user(&wish.email);
-    for invitation in open {
-        let named = if open.len() > 1 { Named::BySpelling } else { Named::ByAddress };
-        invited::withdraw(invitation, named, Cause::DeclaredAbsent, Some(&wish.place), draft);
+    for invitation in sent.open {
+        let named = Named::among(sent.open);
+        invited::withdraw(input, invitation, named, Cause::DeclaredAbsent, Some(&wish.place), draft);
     }
-    if !open.is_empty() {
+    if !sent.open.is_empty() {
         return;
     }
     let remembered = input.facts.invitations.get(&wish.email).filter(|invitation| !invitation.seen);
     if let Some(reason) = broken {
         draft.hold(address, reason);
+    } else if !sent.expired.is_empty() {
+        let step = input.rules.by_hand(Chore::HandleInvitation).to_owned();
+        draft.hold(address, HoldReason::InvitationExpired { wanted: false, step });
     } else if let Some(invitation) = remembered.filter(|_| input.live.invitations.is_none()) {
         draft.hold(address, HoldReason::InvitationCannotBeCancelled { since: invitation.at });
     } else if !wish.absent {
@@ -87,14 +123,32 @@ pub(super) fn must_not_come(
     }
 }
 
+/// Why somebody who isn't there, and can't come by themselves, isn't invited.
+fn waits(input: &PlanInput<'_>, wish: &DesiredUser, sent: Sent<'_>) -> Option<HoldReason> {
+    if let Some(disabled) = disabled::out_of_sight(input, &wish.email) {
+        let step = input.rules.by_hand(Chore::EnableUser).to_owned();
+        return Some(HoldReason::Disabled { since: disabled.at, step });
+    }
+    if !sent.expired.is_empty() {
+        let step = input.rules.by_hand(Chore::HandleInvitation).to_owned();
+        let again = input.desired.reinvite_expired;
+        return (!again).then_some(HoldReason::InvitationExpired { wanted: true, step });
+    }
+    waits_unseen(input, input.facts.invitations.get(&wish.email)?)
+}
+
 /// Why an invitation that only the ledger knows isn't sent again.
-fn waits(input: &PlanInput<'_>, invitation: &Invitation) -> Option<HoldReason> {
+fn waits_unseen(input: &PlanInput<'_>, invitation: &Invitation) -> Option<HoldReason> {
     let since = invitation.at;
     let again = input.desired.reinvite_expired;
     // A list that shows every open invitation proves that one is over, or, while it couldn't have run out, that it
     // was never made.
     let listed = input.live.invitations.is_some();
-    let fresh = input.rules.invitation_lifetime().is_some_and(|lifetime| since + lifetime > input.now);
+    let fresh = match input.rules.listed_invitations() {
+        ListedInvitations::Unknown => false,
+        ListedInvitations::Open(lifetime) => since + lifetime > input.now,
+        ListedInvitations::All => true,
+    };
     if invitation.accepted {
         return Some(HoldReason::LeftAgain { since });
     }
@@ -103,7 +157,7 @@ fn waits(input: &PlanInput<'_>, invitation: &Invitation) -> Option<HoldReason> {
         (InvitationState::Unsure, _) => (!listed || !again).then_some(HoldReason::InvitationUnsure { since }),
         (InvitationState::Sent, true) => (!again).then_some(HoldReason::InvitationVanished { since }),
         (InvitationState::Sent, false) if listed => (!again).then_some(HoldReason::InvitationVanished { since }),
-        (InvitationState::Sent, false) => Some(HoldReason::InvitationPending { since }),
+        (InvitationState::Sent, false) => Some(HoldReason::InvitationPending { since: Some(since) }),
     }
 }
 
@@ -130,7 +184,7 @@ fn plan_invited(
     let current = kept.unwrap_or(first);
     // Two spellings of one address are two invitations to the platform, and either lets its holder in.
     for other in open.iter().filter(|other| other.email.as_str() != current.email.as_str()) {
-        invited::withdraw(other, Named::BySpelling, Cause::Declared, Some(&wish.place), draft);
+        invited::withdraw(input, other, Named::BySpelling, Cause::Declared, Some(&wish.place), draft);
     }
     if kept.is_some() {
         let since = current.created;

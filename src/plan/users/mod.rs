@@ -1,9 +1,12 @@
 //! Who is invited, changed, taken out, or left alone.
 
+mod disabled;
 mod invited;
 mod missing;
 mod present;
 mod unlisted;
+
+pub(super) use disabled::in_doubt;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,30 +18,37 @@ use crate::model::{
     RemoteId, RoleName, Scope, Severity, list_of, nearest, quote,
 };
 
+/// The person whom the file calls the credential's owner has to be somebody.
+pub(super) fn check_own(input: &PlanInput<'_>, draft: &mut Draft<'_>) {
+    let Some(own) = &input.desired.own_user else { return };
+    if !input.live.users.items.iter().any(|user| user.email == own.value) {
+        let message = format!("{} is no live user", own.value);
+        draft.findings.push(Finding::error(Code::WrongOwnUser, own.place.clone(), message).hint(
+            "`own.user` is the person whose credential rolecall uses; it guards against locking itself out",
+        ));
+    }
+}
+
 /// Everybody, with the roles that there are to give.
 pub(super) fn plan_users(input: &PlanInput<'_>, book: &mut RoleBook, draft: &mut Draft<'_>) {
     let mut live: BTreeMap<&Email, Vec<&LiveUser>> = BTreeMap::new();
     for user in &input.live.users.items {
         live.entry(&user.email).or_default().push(user);
     }
-    let mut open: BTreeMap<&Email, Vec<&LiveInvitation>> = BTreeMap::new();
-    for invitation in input.live.invitations() {
-        open.entry(&invitation.email).or_default().push(invitation);
-    }
+    let invitations = Invitations::of(input);
     let pinned: BTreeSet<&RemoteId> = input.desired.users.iter().filter_map(|wish| wish.id.as_ref()).collect();
     for wish in &input.desired.users {
         let namesakes = live.get(&wish.email).map(Vec::as_slice).unwrap_or_default();
         match (&wish.id, namesakes) {
             (Some(id), _) => {
                 plan_pinned(input, wish, id, namesakes, book, draft);
-                let open = open.get(&wish.email).map(Vec::as_slice).unwrap_or_default();
-                if wish.absent && namesakes.is_empty() && !open.is_empty() {
-                    missing::must_not_come(input, wish, open, None, draft);
+                let sent = invitations.to(&wish.email);
+                if wish.absent && namesakes.is_empty() && !sent.open.is_empty() {
+                    missing::must_not_come(input, wish, sent, None, draft);
                 }
             }
             (None, []) => {
-                let open = open.get(&wish.email).map(Vec::as_slice).unwrap_or_default();
-                missing::plan_missing(input, wish, open, book, draft);
+                missing::plan_missing(input, wish, invitations.to(&wish.email), book, draft);
             }
             (None, [user]) if !pinned.contains(&user.id) => {
                 present::plan_present(input, wish, user, false, book, draft);
@@ -67,9 +77,43 @@ pub(super) fn plan_users(input: &PlanInput<'_>, book: &mut RoleBook, draft: &mut
         let reason = HoldReason::Unreadable { list: "users".to_owned(), why: why.clone() };
         draft.hold(Address::every(Kind::User), reason);
     }
-    invited::plan_unlisted_invitations(input, &open, book, draft);
+    invited::plan_unlisted_invitations(input, &invitations, book, draft);
     if input.desired.manage.users == Scope::All {
         invited::hold_unreachable(input, draft);
+    }
+}
+
+/// The invitations of each address.
+#[derive(Default)]
+struct Invitations<'a> {
+    /// Those that can be accepted.
+    open: BTreeMap<&'a Email, Vec<&'a LiveInvitation>>,
+    /// Those that ran out, where the platform lists them.
+    expired: BTreeMap<&'a Email, Vec<&'a LiveInvitation>>,
+}
+
+/// The invitations of one address.
+#[derive(Clone, Copy)]
+struct Sent<'a> {
+    open: &'a [&'a LiveInvitation],
+    expired: &'a [&'a LiveInvitation],
+}
+
+impl<'a> Invitations<'a> {
+    fn of(input: &PlanInput<'a>) -> Self {
+        let mut invitations = Self::default();
+        for invitation in input.live.invitations() {
+            let list = if invitation.expired { &mut invitations.expired } else { &mut invitations.open };
+            list.entry(&invitation.email).or_default().push(invitation);
+        }
+        invitations
+    }
+
+    fn to(&self, email: &Email) -> Sent<'_> {
+        Sent {
+            open: self.open.get(email).map(Vec::as_slice).unwrap_or_default(),
+            expired: self.expired.get(email).map(Vec::as_slice).unwrap_or_default(),
+        }
     }
 }
 

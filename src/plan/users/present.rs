@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::super::PlanInput;
 use super::super::draft::Draft;
 use super::super::roles::{self, RoleBook};
-use super::{address_of, obstacle};
+use super::{address_of, disabled, obstacle};
 use crate::model::{
     Action, Address, Cause, Change, Chore, Departure, DesiredUser, Effect, Entity, HoldReason, LiveUser, Reach,
     Resources, Seen, User,
@@ -33,6 +33,10 @@ pub(super) fn plan_present(
     let address = address_of(user, namesakes);
     if wish.absent {
         take_out(input, user, address, &Leave { cause: Cause::DeclaredAbsent, wish: Some(wish) }, book, draft);
+        return;
+    }
+    if let Some(reason) = disabled::is_perhaps_off(input, user).filter(|_| !draft.is_asserted(&address)) {
+        draft.hold(address, reason);
         return;
     }
     hold_unchangeable(input, wish, user, draft);
@@ -103,11 +107,12 @@ fn write(
         draft.hold(address, HoldReason::WouldLose { fields });
         return false;
     }
-    let effects = match (after.enabled, before.enabled) {
+    let mut effects = match (after.enabled, before.enabled) {
         (Seen::Known(true), Seen::Unreadable) => vec![Effect::MayReEnable],
         (Seen::Known(true), Seen::Known(false)) => vec![Effect::ReEnables],
         (Seen::Known(_) | Seen::Unreadable, _) => Vec::new(),
     };
+    effects.extend(input.rules.effects(Some(&before), &after));
     let before = Some(Entity::User(before));
     let change = Change { address, action, before, after: Some(Entity::User(after)), cause, effects };
     draft.change(change, wish.map(|wish| &wish.place))
@@ -166,6 +171,10 @@ pub(super) fn take_out(
     let cause = leave.cause.clone();
     match input.rules.departure() {
         Departure::Disable => {
+            if let Some(reason) = disabled::is_enough(input, user).filter(|_| !draft.is_asserted(&address)) {
+                draft.hold(address, reason);
+                return;
+            }
             let after = User { enabled: Seen::Known(false), ..before.clone() };
             if differs(&before, &after) || draft.is_asserted(&address) {
                 write(input, address, before, after, (Action::Disable, cause), leave.wish, draft);

@@ -16,9 +16,9 @@ use secrecy::SecretString;
 
 pub use documents::{DOCUMENTED_QUERIES, GUESSED_TYPES, MUTATIONS};
 
-use super::{Provider, ReadError, Receipt, Secrets};
+use super::{Provider, ReadError, Receipt, Secrets, UnfitCredential};
 use crate::graphql::{CallError, Mutation, Reader, Redactor, Response};
-use crate::model::{self, Change, Desired, Live, Rules};
+use crate::model::{self, Change, Desired, Live, RemoteId, Rules};
 
 /// The provider.
 #[derive(Clone, Copy, Debug)]
@@ -29,8 +29,12 @@ impl Provider for Bitpanda {
         &Self
     }
 
-    fn headers(&self, secrets: &Secrets) -> Vec<(&'static str, SecretString)> {
-        vec![("x-api-key", secrets.get("api_key"))]
+    fn headers(
+        &self,
+        secrets: &Secrets,
+        _: &RemoteId,
+    ) -> Result<Vec<(&'static str, SecretString)>, UnfitCredential> {
+        Ok(vec![("x-api-key", secrets.get("api_key"))])
     }
 
     fn read<'a>(

@@ -2,13 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use jiff::SignedDuration;
 use serde_json::{Map, Value, json};
 
 use super::Bitpanda;
 use crate::model::{
-    Action, Call, Change, Chore, Departure, Entity, InviteField, Key, KeyField, Kind, Live, Permission,
-    ProviderName, Retirement, RoleName, Rules, Seen, User,
+    Action, Call, Change, Chore, Departure, Entity, InviteField, Key, KeyField, Kind, ListedInvitations, Live,
+    Permission, ProviderName, Retirement, RoleName, Rules, Seen, User,
 };
 
 /// Administrates users and keys. Every call needs it, reading included.
@@ -66,8 +65,12 @@ impl Rules for Bitpanda {
         Retirement::Disable
     }
 
-    fn invitation_lifetime(&self) -> Option<SignedDuration> {
-        None
+    fn listed_invitations(&self) -> ListedInvitations {
+        ListedInvitations::Unknown
+    }
+
+    fn changes_invitations(&self) -> bool {
+        false
     }
 
     fn has_approvals(&self) -> bool {

@@ -20,7 +20,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 pub use documents::{MUTATIONS, QUERIES};
 
-use super::{Provider, ReadError, Receipt, Secrets, Verdict};
+use super::{Provider, ReadError, Receipt, Secrets, UnfitCredential, Verdict};
 use crate::graphql::{CallError, Mutation, Pace, Reader, Redactor, Response};
 use crate::model::{self, Change, Desired, Live, RemoteId, Rules};
 
@@ -36,9 +36,14 @@ impl Provider for Hive {
         &Self
     }
 
-    fn headers(&self, secrets: &Secrets) -> Vec<(&'static str, SecretString)> {
+    fn headers(
+        &self,
+        secrets: &Secrets,
+        _: &RemoteId,
+    ) -> Result<Vec<(&'static str, SecretString)>, UnfitCredential> {
         // Exactly this case: `bearer` counts as no token (measured on Hive 8.1.2).
-        vec![("authorization", SecretString::from(format!("Bearer {}", secrets.get("token").expose_secret())))]
+        let bearer = format!("Bearer {}", secrets.get("token").expose_secret());
+        Ok(vec![("authorization", SecretString::from(bearer))])
     }
 
     fn own_key(&self, secrets: &Secrets) -> Option<RemoteId> {

@@ -306,7 +306,12 @@ fn into_user(wire: WireMember, roles: &Roles) -> LiveUser {
 
 fn into_invitation(wire: WireInvitation, roles: &Roles) -> LiveInvitation {
     let WireInvitation { email, created_at, role } = wire;
-    LiveInvitation { email: Email::seen(&email), role: roles.name(&role), created: created_at }
+    LiveInvitation {
+        email: Email::seen(&email),
+        role: roles.name(&role),
+        created: Some(created_at),
+        expired: false,
+    }
 }
 
 fn into_key(wire: WireToken) -> LiveKey {

@@ -8,8 +8,9 @@ use serde_json::{Value, json};
 use super::Hive;
 use super::resources::to_wire;
 use crate::model::{
-    Action, Address, Call, Change, Chore, Departure, Entity, Feature, InviteField, Key, KeyField, Kind, Live,
-    Permission, ProviderName, Reach, RemoteId, Retirement, Role, RoleName, Rules, User, id_of,
+    Action, Address, Call, Change, Chore, Departure, Entity, Feature, InviteField, Key, KeyField, Kind,
+    ListedInvitations, Live, Permission, ProviderName, Reach, RemoteId, Retirement, Role, RoleName, Rules, User,
+    id_of,
 };
 
 /// The built-in role that may do everything. Its permissions hang on its name (measured on Hive 8.1.2).
@@ -60,8 +61,12 @@ impl Rules for Hive {
         Retirement::Delete
     }
 
-    fn invitation_lifetime(&self) -> Option<SignedDuration> {
-        Some(SignedDuration::from_hours(7 * 24))
+    fn listed_invitations(&self) -> ListedInvitations {
+        ListedInvitations::Open(SignedDuration::from_hours(7 * 24))
+    }
+
+    fn changes_invitations(&self) -> bool {
+        true
     }
 
     fn has_approvals(&self) -> bool {
@@ -79,6 +84,7 @@ impl Rules for Hive {
                 "a token's description can't be changed; write it as it is, or give the new token another name"
             }
             Chore::ChangeRecord => "the person changes it in their own account",
+            Chore::EnableUser | Chore::HandleInvitation | Chore::HandleKeys => "in the web app",
         }
     }
 

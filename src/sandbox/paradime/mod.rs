@@ -27,6 +27,9 @@ pub use switches::{
 };
 pub use world::{SEEDS, UserStatus, World, WorldEvent, WorldInvitation, WorldUser, WorldWorkspace};
 
+/// Where the endpoint is, below a token of the company. Any token will do.
+pub const PATH: &str = "/api/v1/sandbox-company-token/graphql";
+
 /// The world behind the schema.
 type Shared = super::Shared<World>;
 

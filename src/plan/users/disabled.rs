@@ -1,0 +1,43 @@
+//! Whom we disabled, where the platform's list doesn't say who is.
+//!
+//! It is documented to leave them out. Where it shows them all the same, only the ledger knows that they may not be
+//! able to sign in: they are no admin to rely on, and no wish for them is fulfilled.
+
+use super::super::PlanInput;
+use crate::model::{Chore, DisableAnswer, Email, HoldReason, LiveUser, Seen, SentDisable};
+
+/// Somebody who isn't listed, by our doing.
+pub(super) fn out_of_sight<'a>(input: &PlanInput<'a>, email: &Email) -> Option<&'a SentDisable> {
+    if !input.rules.hides_disabled() {
+        return None;
+    }
+    input.facts.disables.values().filter(|sent| sent.email == *email).max_by_key(|sent| sent.at)
+}
+
+/// A disabling after which the user was never seen to be gone.
+pub(in crate::plan) fn in_doubt<'a>(input: &PlanInput<'a>, user: &LiveUser) -> Option<&'a SentDisable> {
+    if user.enabled != Seen::Known(true) || !input.rules.hides_disabled() {
+        return None;
+    }
+    // Where others are known to have vanished, only an answer of `done` speaks against the list.
+    let doubtful = |sent: &&SentDisable| !input.facts.disabled_vanish || sent.answer == DisableAnswer::NotSeen;
+    input.facts.disables.get(&user.id).filter(doubtful)
+}
+
+/// Why somebody who has to go isn't disabled once more. An answer that was lost is no reason.
+pub(super) fn is_enough(input: &PlanInput<'_>, user: &LiveUser) -> Option<HoldReason> {
+    let sent = in_doubt(input, user)?;
+    match sent.answer {
+        DisableAnswer::Done | DisableAnswer::Lost => None,
+        DisableAnswer::NotSeen | DisableAnswer::Refused => {
+            let step = input.rules.by_hand(Chore::EnableUser).to_owned();
+            Some(HoldReason::StillListed { since: sent.at, step })
+        }
+    }
+}
+
+/// Why somebody who is to stay isn't taken to be as wished.
+pub(super) fn is_perhaps_off(input: &PlanInput<'_>, user: &LiveUser) -> Option<HoldReason> {
+    let step = input.rules.by_hand(Chore::EnableUser).to_owned();
+    in_doubt(input, user).map(|sent| HoldReason::PerhapsDisabled { since: sent.at, step })
+}
