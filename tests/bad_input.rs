@@ -95,10 +95,62 @@ users:
     ]
 }
 
+/// Cases of Paradime's own fields.
+fn paradime_cases() -> Vec<(&'static str, Vec<u8>)> {
+    use support::paradime::HEAD;
+    let text = |body: &str| format!("{HEAD}{body}\n").into_bytes();
+    let credentials =
+        |typed: &str| HEAD.replace("{ api_key: { env: KEY }, api_secret: { env: SECRET } }", typed).into_bytes();
+    let endpoint = |typed: &str| HEAD.replace("{ env: ENDPOINT }", typed).into_bytes();
+    vec![
+        (
+            "paradime_users",
+            text(
+                "users:
+  - { email: two@x.example, roles: [ADMIN, BUSINESS] }
+  - { email: none@x.example, roles: [] }
+  - { email: small@x.example, roles: [admin] }
+  - { email: other@x.example, roles: [Schema reviewer] }
+  - { email: again@x.example, roles: [Schema reviewer] }
+  - { email: absent@x.example, absent: true, roles: [ADMIN] }
+  - { email: enabled@x.example, enabled: true }
+  - { email: Twice@x.example }
+  - { email: twice@x.example }
+  - { email: pinned@x.example, id: a }
+  - { email: pinned@x.example, id: b }",
+            ),
+        ),
+        (
+            "paradime_fields_of_another_provider",
+            text(
+                "keys: [{ name: ci }]
+roles: []
+containment_role: x
+manage: { keys: all }
+guardrails: { protected: [key/x, role/y] }",
+            ),
+        ),
+        ("paradime_no_credential", credentials("{}")),
+        ("paradime_half_a_pair", credentials("{ api_key: { env: KEY } }")),
+        ("paradime_the_other_half", credentials("{ api_secret: { env: KEY } }")),
+        ("paradime_two_credentials", credentials("{ token: { env: TOKEN }, api_key: { env: KEY } }")),
+        ("paradime_token_literal", credentials("{ token: prdm_cmp_hunter2 }")),
+        ("paradime_endpoint_literal", endpoint("https://api.paradime.io/api/v1/hunter2/graphql")),
+        ("paradime_endpoint_in_a_list", endpoint("[https://api.paradime.io/api/v1/hunter2/graphql]")),
+        ("paradime_endpoint_as_variable", endpoint("{ env: https://api.paradime.io/api/v1/hunter2/graphql }")),
+        ("paradime_endpoint_of_unknown_kind", endpoint("{ url: https://api.paradime.io/api/v1/hunter2/graphql }")),
+        (
+            "paradime_workspace_by_name",
+            HEAD.replace("analytics0000000", "Análisis y más").replace("own@x.example", "nobody").into_bytes(),
+        ),
+    ]
+}
+
 /// Small cases, in one snapshot each: a name, and the file.
 fn cases() -> Vec<(&'static str, Vec<u8>)> {
     let text = |text: String| text.into_bytes();
     let mut cases = hive_cases();
+    cases.extend(paradime_cases());
     cases.extend([
         ("bad_protected_kind", text(format!("{HEAD}guardrails: {{ protected: [team/x] }}\n"))),
         ("absent_with_values", text(user("absent: true, roles: [ADMIN], enabled: true"))),

@@ -23,7 +23,7 @@ pub use files::{Loaded, LoadedFile, load};
 pub use schema::schema;
 pub use source::{MAX_BYTES, Source};
 
-use crate::model::{Code, Desired, Finding, ProviderName, Rules, list_of, nearest};
+use crate::model::{Chore, Code, Desired, Finding, Kind, ProviderName, Rules, list_of, nearest};
 use node::{Located, Node};
 
 /// Checks the text of one file. The wish is there only if no finding is an error.
@@ -46,7 +46,7 @@ fn check_tree(
     findings: &mut Vec<Finding>,
     secrets: &mut Vec<String>,
 ) -> Option<Desired> {
-    let root = match node::parse(source) {
+    let mut root = match node::parse(source) {
         Ok(root) => root,
         Err(finding) => {
             findings.push(finding);
@@ -57,6 +57,7 @@ fn check_tree(
     *secrets = scrub::candidates(&root, true);
     let provider = provider_of(source, &root, findings)?;
     *secrets = scrub::candidates(&root, rules(provider).has_secret_path());
+    refuse_keys(source, &mut root, rules(provider), findings);
     let mut checker = check::Checker::new(source, rules(provider));
     let desired = match provider {
         ProviderName::Bitpanda => bitpanda::check(decode::decode(source, &root, findings)?, &mut checker),
@@ -65,6 +66,23 @@ fn check_tree(
     };
     findings.append(&mut checker.findings);
     desired
+}
+
+/// Where no call knows of keys, a list of them says where they are handled instead.
+fn refuse_keys(source: &Source, root: &mut Located, rules: &dyn Rules, findings: &mut Vec<Finding>) {
+    let Node::Map(entries) = &mut root.node else { return };
+    if rules.kinds().contains(&Kind::Key) {
+        return;
+    }
+    entries.retain(|(key, _)| {
+        let is_keys = matches!(&key.node, Node::Text(name) if name == "keys");
+        if is_keys {
+            let hint = format!("remove it, and see to them {}", rules.by_hand(Chore::HandleKeys));
+            let message = "there is no field `keys` here, since no call knows of them";
+            findings.push(Finding::error(Code::UnknownField, source.place(key.mark), message).hint(hint));
+        }
+        !is_keys
+    });
 }
 
 /// The provider decides which fields exist, so it is read first.

@@ -54,6 +54,10 @@ pub enum Fate {
     DropAfter,
     /// HTTP 200 and an error.
     Refuse,
+    /// It has its effect and is answered with this status and text.
+    Acted(u16, &'static str),
+    /// It has no effect and is answered with this status and text.
+    Ignored(u16, &'static str),
     /// As Hive refuses invitations that come too fast.
     TooManyInvitations,
     /// The process dies before the request leaves.
@@ -135,7 +139,8 @@ impl<P: Platform> Transport for Wire<P> {
                         &serde_json::json!({ "data": null, "errors": [error] }),
                     ));
                 }
-                Fate::Fine | Fate::DropAfter | Fate::KillAfter => self.inner.send(request).await,
+                Fate::Ignored(status, text) => return Ok(said(status, text)),
+                Fate::Fine | Fate::DropAfter | Fate::KillAfter | Fate::Acted(..) => self.inner.send(request).await,
             };
             if let Some(watch) = self.watch.lock().unwrap().clone() {
                 watch(&P::world(&self.sandbox.engine));
@@ -151,12 +156,20 @@ impl<P: Platform> Transport for Wire<P> {
             match fate {
                 Fate::DropAfter => lost(),
                 Fate::KillAfter => std::future::pending().await,
-                Fate::Fine | Fate::DropBefore | Fate::KillBefore | Fate::Refuse | Fate::TooManyInvitations => {
-                    answer
-                }
+                Fate::Acted(status, text) => Ok(said(status, text)),
+                Fate::Fine
+                | Fate::DropBefore
+                | Fate::KillBefore
+                | Fate::Refuse
+                | Fate::Ignored(..)
+                | Fate::TooManyInvitations => answer,
             }
         })
     }
+}
+
+fn said(status: u16, text: &str) -> Response {
+    Response { status, content_type: None, retry_after: None, body: text.as_bytes().to_vec() }
 }
 
 /// Checks a file's text that has to be right.

@@ -1,0 +1,880 @@
+//! Stories of one Paradime workspace, each a thing that users rely on.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::expect_used, reason = "a test fails by panicking")]
+
+mod support;
+
+use std::collections::BTreeSet;
+
+use rolecall::apply::{Report, Standing, note_observed};
+use rolecall::graphql::CallError;
+use rolecall::model::{
+    Address, Code, Completeness, Effect, Finding, HoldClass, OrganizationPlan, Outcome, ProviderName, RemoteId,
+    SeatChange,
+};
+use rolecall::provider::{self, ReadError, Secrets};
+use rolecall::sandbox::paradime::{
+    DisabledUsers, EmailCase, InviteDisabled, InviteExpired, Refusal, UserStatus, World,
+};
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::{Value, json};
+use support::cli::{Env, Server, example};
+use support::paradime::{OWNER, Rig, disabled, invitation, uid, user, world};
+use support::rig::{Fate, addresses, holds, now};
+
+const ENABLE: &str =
+    "in the web app, Account Settings > Team, the Disabled tab: Edit, the menu beside them, Enable user, Save";
+
+/// The operations that went out, with their variables.
+fn sent(rig: &Rig) -> Vec<(&'static str, Value)> {
+    rig.wire.mutations().into_iter().map(|request| (request.operation_name, request.variables)).collect()
+}
+
+fn asserted(rig: &Rig, address: &str) -> OrganizationPlan {
+    let asserted: BTreeSet<Address> = BTreeSet::from([address.parse().unwrap()]);
+    rig.plan_from(&rig.read().unwrap(), &asserted, None).unwrap()
+}
+
+/// What an apply does before it plans.
+fn observe(rig: &mut Rig) {
+    let live = rig.read().unwrap();
+    note_observed(&live, &mut rig.ledger, "run-x", now()).unwrap();
+}
+
+fn with(people: &[(&str, &str)]) -> World {
+    let mut world = world();
+    for (email, account_type) in people {
+        user(&mut world, email, account_type);
+    }
+    world
+}
+
+fn effects(plan: &OrganizationPlan) -> Vec<Effect> {
+    plan.sealed.changes.iter().flat_map(|change| change.effects.clone()).collect()
+}
+
+fn only_step(report: &Report) -> (Outcome, String) {
+    let [step] = &report.steps[..] else { panic!("{report:#?}") };
+    (step.outcome, step.message.clone().unwrap_or_default())
+}
+
+fn findings(world: World, body: &str) -> Vec<Finding> {
+    Rig::new(world, body).try_plan().err().unwrap_or_default()
+}
+
+// ---- reading
+
+#[test]
+fn a_read_is_one_request_whatever_the_size_and_an_apply_one_for_each_mutation() {
+    let mut world = world();
+    for index in 0..2_000 {
+        user(&mut world, &format!("u{index}@x.example"), "DEVELOPER");
+        invitation(&mut world, &format!("i{index}@x.example"), "BUSINESS", "SENT");
+    }
+    let mut rig = Rig::new(
+        world,
+        "users: [{ email: u1@x.example, absent: true }, { email: u2@x.example, roles: [BUSINESS] }, { email: new@x.example, roles: [BUSINESS] }]",
+    );
+    let live = rig.read().unwrap();
+    assert_eq!((live.users.items.len(), live.invitations().len(), live.requests), (2_001, 2_000, 1));
+    assert_eq!(rig.wire.sent().len(), 1);
+    let plan = rig.plan();
+    let before = rig.wire.sent().len();
+    rig.apply_plan(&plan).unwrap();
+    let operations: Vec<_> = rig.wire.sent()[before..].iter().map(|request| request.operation_name).collect();
+    // The first read is the rig's, as the program reads before it plans.
+    assert_eq!(operations, ["ListUsers", "InviteUser", "DisableUser", "UpdateUserAccountType", "ListUsers"]);
+}
+
+#[test]
+fn every_status_but_one_is_an_invitation_that_can_be_accepted() {
+    let mut world = world();
+    for (index, status) in ["SENT", "ACTIVE", "EXPIRED", "expired", "NEVER_HEARD_OF"].iter().enumerate() {
+        invitation(&mut world, &format!("i{index}@x.example"), "BUSINESS", status);
+    }
+    let live = Rig::new(world, "").read().unwrap();
+    let open: Vec<_> = live.open_invitations().map(|invitation| invitation.email.to_string()).collect();
+    assert_eq!(open, ["i0@x.example", "i1@x.example", "i3@x.example", "i4@x.example"]);
+}
+
+#[test]
+fn completeness_is_assumed_and_a_list_that_can_not_be_right_is_broken() {
+    let completeness = |world: World| Rig::new(world, "").read().unwrap().users.completeness;
+    assert!(matches!(completeness(world()), Completeness::Assumed { .. }));
+    let mut twice = world();
+    user(&mut twice, OWNER, "BUSINESS");
+    assert!(completeness(twice).is_broken());
+    let mut nobody = world();
+    nobody.users.clear();
+    assert!(completeness(nobody.clone()).is_broken());
+    let rig = Rig::new(nobody, "users: [{ email: new@x.example, roles: [ADMIN] }]");
+    // The owner isn't there either, which is said first.
+    assert_eq!(rig.try_plan().unwrap_err()[0].code, Code::WrongOwnUser);
+}
+
+/// Half an answer is no answer: nobody is taken for gone, and nobody invited, because of one.
+#[test]
+fn half_answers_are_errors() {
+    let cases: Vec<(fn(&mut Value), &str)> = vec![
+        (|data| data["listUsers"] = Value::Null, "`listUsers`"),
+        (|data| data["listUsers"]["ok"] = json!(false), "`ok` isn't true"),
+        (|data| data["listUsers"]["ok"] = Value::Null, "`ok` isn't true"),
+        (|data| data["listUsers"]["activeUsers"] = Value::Null, "`listUsers.activeUsers`"),
+        (|data| data["listUsers"]["invitedUsers"] = Value::Null, "`listUsers.invitedUsers`"),
+        (|data| data["listUsers"]["activeUsers"][0]["uid"] = Value::Null, "`listUsers.activeUsers[0].uid`"),
+        (
+            |data| data["listUsers"]["activeUsers"][0]["accountType"] = Value::Null,
+            "`listUsers.activeUsers[0].accountType`",
+        ),
+        (
+            |data| data["listUsers"]["invitedUsers"][0]["inviteStatus"] = Value::Null,
+            "`listUsers.invitedUsers[0].inviteStatus`",
+        ),
+        (|data| data["listUsers"]["activeUsers"] = json!({}), "data.listUsers.activeUsers"),
+        (|data| *data = Value::Null, "neither data nor errors"),
+    ];
+    for (forgery, said) in cases {
+        let mut world = world();
+        invitation(&mut world, "new@x.example", "BUSINESS", "SENT");
+        let rig = Rig::new(world, "");
+        rig.wire.forge(forgery);
+        let error = rig.read().unwrap_err().to_string();
+        assert!(error.contains(said), "{error}");
+    }
+}
+
+#[test]
+fn a_credential_that_is_refused_is_told_from_a_platform_that_fails() {
+    for how in ["http401", "http403"] {
+        let mut world = world();
+        world.credentials.clear();
+        let rig = Rig::new(world, "");
+        rolecall::sandbox::Served::set(&*rig.sandbox, &[format!("auth-refusal={how}")]).unwrap();
+        let error = rig.read().unwrap_err();
+        assert!(matches!(error, ReadError::Call { error: CallError::CredentialRefused(_), .. }), "{error}");
+    }
+}
+
+/// Only what is written is checked: roles were added before.
+#[test]
+fn an_account_type_that_came_later_is_kept_and_counts_as_privileged() {
+    let world = with(&[("a@x.example", "OVERLORD"), ("b@x.example", "OVERLORD"), ("c@x.example", "OVERLORD")]);
+    let rig = Rig::new(world, "users: [{ email: a@x.example }, { email: b@x.example, roles: [BUSINESS] }]");
+    let plan = rig.plan();
+    assert_eq!(addresses(&plan), ["user/b@x.example"]);
+    assert_eq!(effects(&plan), [Effect::Seat { change: SeatChange::Unknown }]);
+    assert!(holds(&plan).contains(&"user/c@x.example ignored: not in the file, and privileged".to_owned()));
+}
+
+// ---- who is invited
+
+#[test]
+fn whoever_is_not_there_is_invited_with_all_that_this_may_mean() {
+    let rig = Rig::new(world(), "users: [{ email: New@x.example, roles: [ANALYST] }]");
+    let plan = rig.plan();
+    assert_eq!(
+        effects(&plan),
+        [
+            Effect::SendsMail,
+            Effect::MayReadmit,
+            Effect::Seat { change: SeatChange::Billed },
+            Effect::NeedsPlan { plan: "Security pack".to_owned() },
+        ]
+    );
+    let variables = serde_json::to_value(&plan.sealed.mutations[0].variables).unwrap();
+    assert_eq!(variables, json!({ "email": "New@x.example", "accountType": "ANALYST" }));
+}
+
+#[test]
+fn an_invitation_needs_an_account_type() {
+    let found = findings(world(), "users: [{ email: new@x.example }]");
+    assert_eq!(found[0].code, Code::IncompleteInvitation);
+    assert!(found[0].message.contains("`roles`"), "{}", found[0].message);
+}
+
+#[test]
+fn an_invited_person_with_the_right_account_type_is_in_sync() {
+    let mut rig = Rig::new(world(), "users: [{ email: New@x.example, roles: [BUSINESS] }]");
+    let report = rig.apply();
+    assert!(matches!(report.standing, Standing::Converged { .. }), "{report:#?}");
+    let plan = rig.plan();
+    assert_eq!(addresses(&plan), Vec::<String>::new());
+    assert_eq!(
+        holds(&plan)[0],
+        "user/new@x.example waiting: invited on 2026-11-21 and not a member yet; accepting it is up to them"
+    );
+    assert!(rig.world().accept("new@x.example"));
+    assert!(holds(&rig.plan()).iter().all(|hold| !hold.starts_with("user/new@")));
+    // Invited by another hand: nobody says when.
+    let mut world = world();
+    invitation(&mut world, "NEW@x.example", "BUSINESS", "ACTIVE");
+    let plan = Rig::new(world, "users: [{ email: new@x.example, roles: [BUSINESS] }]").plan();
+    assert_eq!(
+        holds(&plan)[0],
+        "user/new@x.example waiting: invited and not a member yet; accepting it is up to them"
+    );
+}
+
+/// No call changes an invitation, so none is sent to somebody who has one, even on demand.
+#[test]
+fn an_invitation_with_another_account_type_waits_for_a_person() {
+    let mut world = world();
+    invitation(&mut world, "new@x.example", "ADMIN", "SENT");
+    let mut rig = Rig::new(world, "users: [{ email: new@x.example, roles: [BUSINESS] }]");
+    for plan in [rig.plan(), asserted(&rig, "user/new@x.example")] {
+        assert_eq!(addresses(&plan), Vec::<String>::new());
+        assert_eq!(
+            holds(&plan)[0],
+            "user/new@x.example blocked: the role of the invitation is `ADMIN`, wished `BUSINESS`: no call changes an invitation; look in the web app, Account Settings > Team, among the pending users, or the next apply changes it once they have signed up"
+        );
+    }
+    rig.world().accept("new@x.example");
+    rig.apply();
+    assert_eq!(rig.world().user("new@x.example").unwrap().account_type, "BUSINESS");
+}
+
+#[test]
+fn an_invitation_that_ran_out_is_sent_again_only_where_the_file_says_so() {
+    let mut world = world();
+    world.switches.invite_expired = InviteExpired::Resent;
+    invitation(&mut world, "old@x.example", "ADMIN", "EXPIRED");
+    let body = "users: [{ email: old@x.example, roles: [BUSINESS] }]";
+    let mut rig = Rig::new(world, body);
+    assert_eq!(
+        holds(&rig.plan())[0],
+        "user/old@x.example blocked: invited, and the invitation has run out; `reinvite_expired: true` in the file sends another, or do it in the web app, Account Settings > Team, among the pending users"
+    );
+    rig.wish(&format!("reinvite_expired: true\n{body}"));
+    let report = rig.apply();
+    assert_eq!(only_step(&report).0, Outcome::Done);
+    assert_eq!(rig.world().mails, ["old@x.example"]);
+    assert_eq!(rig.world().invitation("old@x.example").unwrap().account_type, "BUSINESS");
+    assert_eq!(addresses(&rig.plan()), Vec::<String>::new());
+}
+
+#[test]
+fn an_invitation_that_can_not_be_sent_again_says_where_a_person_can() {
+    let mut world = world();
+    invitation(&mut world, "old@x.example", "BUSINESS", "EXPIRED");
+    let body = "reinvite_expired: true\nusers: [{ email: old@x.example, roles: [ANALYST] }]";
+    let (outcome, message) = only_step(&Rig::new(world, body).apply());
+    assert_eq!(outcome, Outcome::Failed);
+    assert!(message.contains("the invitation has expired"), "{message}");
+    assert!(
+        message.ends_with(
+            "nothing was changed. Next: send the invitation again in the web app, Account Settings > Team, among the pending users; `ANALYST` needs the Security pack"
+        ),
+        "{message}"
+    );
+}
+
+/// The platform may go on listing the one that ran out beside the one that was sent instead.
+#[test]
+fn an_open_invitation_counts_and_not_the_one_that_ran_out_beside_it() {
+    let mut world = world();
+    invitation(&mut world, "old@x.example", "ADMIN", "EXPIRED");
+    invitation(&mut world, "old@x.example", "BUSINESS", "SENT");
+    let rig = Rig::new(world, "reinvite_expired: true\nusers: [{ email: old@x.example, roles: [BUSINESS] }]");
+    assert_eq!(addresses(&rig.plan()), Vec::<String>::new());
+    assert!(holds(&rig.plan())[0].contains("waiting: invited and not a member yet"));
+}
+
+#[test]
+fn an_invitation_that_is_not_wanted_is_left_to_a_person_and_undone_once_accepted() {
+    let mut world = world();
+    invitation(&mut world, "a@x.example", "ADMIN", "SENT");
+    invitation(&mut world, "b@x.example", "ADMIN", "SENT");
+    invitation(&mut world, "c@x.example", "ADMIN", "EXPIRED");
+    let head = "manage: { users: all }\nguardrails: { min_admins: 0 }";
+    let mut rig =
+        Rig::new(world, &format!("{head}\nusers: [{{ email: {OWNER} }}, {{ email: a@x.example, absent: true }}]"));
+    let plan = rig.plan();
+    assert_eq!(addresses(&plan), Vec::<String>::new());
+    for email in ["a@x.example", "b@x.example"] {
+        assert!(
+            holds(&plan).contains(&format!("user/{email} blocked: has to go, and is invited, which no call takes back; look in the web app, Account Settings > Team, among the pending users. Whoever accepts is taken out by the next apply")),
+            "{:?}",
+            holds(&plan)
+        );
+    }
+    assert!(holds(&plan).contains(
+        &"user/c@x.example ignored: not wanted; the invitation has run out, so that it lets nobody in".to_owned()
+    ));
+    for email in ["a@x.example", "b@x.example"] {
+        assert!(rig.world().accept(email));
+    }
+    rig.apply();
+    let active: Vec<String> = rig
+        .world()
+        .users
+        .iter()
+        .filter(|user| user.status == UserStatus::Active)
+        .map(|user| user.email.clone())
+        .collect();
+    assert_eq!(active, [OWNER]);
+}
+
+#[test]
+fn where_only_the_listed_are_managed_other_invitations_are_left_alone() {
+    let mut world = world();
+    invitation(&mut world, "a@x.example", "ADMIN", "SENT");
+    invitation(&mut world, "b@x.example", "BUSINESS", "EXPIRED");
+    let plan = Rig::new(world, "").plan();
+    assert!(holds(&plan).contains(&"user/a@x.example ignored: not in the file, and privileged".to_owned()));
+    assert!(holds(&plan).contains(&"user/b@x.example ignored: not in the file".to_owned()));
+}
+
+/// Whoever follows it would have its account type.
+#[test]
+fn an_invitation_of_somebody_who_is_in_already_waits_for_a_person() {
+    let mut world = with(&[("a@x.example", "BUSINESS")]);
+    invitation(&mut world, "A@x.example", "ADMIN", "SENT");
+    let plan = Rig::new(world, "users: [{ email: a@x.example, roles: [BUSINESS] }]").plan();
+    assert_eq!(addresses(&plan), Vec::<String>::new());
+    assert!(
+        holds(&plan)[0].starts_with("user/a@x.example#invitation blocked: has to go, and is invited"),
+        "{:?}",
+        holds(&plan)
+    );
+}
+
+// ---- addresses
+
+#[test]
+fn addresses_are_compared_without_case_and_nobody_is_invited_for_a_capital() {
+    for case in [EmailCase::Sensitive, EmailCase::Insensitive] {
+        let mut world = with(&[("Jane.Doe@X.example", "BUSINESS")]);
+        world.switches.email_case = case;
+        let mut rig = Rig::new(world, "users: [{ email: jane.doe@x.EXAMPLE, roles: [DEVELOPER] }]");
+        rig.apply();
+        assert_eq!(
+            sent(&rig),
+            [("UpdateUserAccountType", json!({ "uid": uid("Jane.Doe@X.example"), "accountType": "DEVELOPER" }))]
+        );
+        assert_eq!(addresses(&rig.plan()), Vec::<String>::new());
+    }
+}
+
+#[test]
+fn two_users_whose_addresses_differ_in_case_alone_are_told_apart_by_uid() {
+    let namesakes = || with(&[("jane@x.example", "BUSINESS"), ("Jane@x.example", "ADMIN")]);
+    let found = findings(namesakes(), "users: [{ email: jane@x.example, roles: [BUSINESS] }]");
+    assert_eq!(found[0].code, Code::AmbiguousUser);
+    let id = uid("Jane@x.example");
+    let rig = Rig::new(
+        namesakes(),
+        &format!(
+            "users: [{{ email: jane@x.example, id: {id}, roles: [DEVELOPER] }}, {{ email: jane@x.example, id: {} }}]",
+            uid("jane@x.example")
+        ),
+    );
+    assert_eq!(addresses(&rig.plan()), [format!("user/jane@x.example#{id}")]);
+    // Whoever must not get in must not by any of their accounts.
+    let mut rig = Rig::new(namesakes(), "users: [{ email: jane@x.example, absent: true }]");
+    rig.apply();
+    assert_eq!(rig.world().usable_admins(), 1);
+    assert_eq!(sent(&rig).len(), 2);
+    assert_eq!(addresses(&rig.plan()), Vec::<String>::new());
+    rig.wish("users: [{ email: jane@x.example, roles: [BUSINESS] }]");
+    assert!(holds(&rig.plan())[0].contains("disabled by rolecall on 2026-11-21"));
+}
+
+// ---- account types
+
+#[test]
+fn a_change_between_billed_and_unbilled_seats_is_marked() {
+    let change = |from: &str, to: &str| {
+        let rig =
+            Rig::new(with(&[("a@x.example", from)]), &format!("users: [{{ email: a@x.example, roles: [{to}] }}]"));
+        effects(&rig.plan())
+    };
+    let seat = |change| Effect::Seat { change };
+    let pack = || Effect::NeedsPlan { plan: "Security pack".to_owned() };
+    assert_eq!(change("BUSINESS", "DEVELOPER"), [seat(SeatChange::Billed)]);
+    assert_eq!(change("DEVELOPER", "BUSINESS"), [seat(SeatChange::Unbilled)]);
+    assert_eq!(change("ADMIN", "DEVELOPER"), []);
+    assert_eq!(change("ADMIN", "BILLING_ADMIN"), [seat(SeatChange::Unbilled), pack()]);
+    assert_eq!(change("BUSINESS", "SECURITY_ADMIN"), [pack()]);
+    assert_eq!(change("SECURITY_ADMIN", "WORKSPACE_ADMIN"), [seat(SeatChange::Billed), pack()]);
+    assert_eq!(change("BUSINESS", "SANDBOX_USER"), [seat(SeatChange::Unknown)]);
+}
+
+#[test]
+fn widening_goes_out_before_narrowing() {
+    let people = [
+        ("a@x.example", "DEVELOPER"),
+        ("b@x.example", "BUSINESS"),
+        ("c@x.example", "ANALYST"),
+        ("d@x.example", "WORKSPACE_ADMIN"),
+    ];
+    let mut rig = Rig::new(
+        with(&people),
+        "users: [{ email: a@x.example, roles: [BUSINESS] }, { email: b@x.example, roles: [ANALYST] }, { email: c@x.example, roles: [DEVELOPER] }, { email: d@x.example, roles: [SECURITY_ADMIN] }]",
+    );
+    rig.apply();
+    let order: Vec<Value> = sent(&rig).into_iter().map(|(_, variables)| variables["uid"].clone()).collect();
+    assert_eq!(order, ["b@x.example", "c@x.example", "a@x.example", "d@x.example"].map(|email| json!(uid(email))));
+}
+
+#[test]
+fn nobody_loses_admin_before_their_successor_is_seen_to_have_it() {
+    let mut rig = Rig::new(
+        with(&[("old@x.example", "ADMIN"), ("next@x.example", "DEVELOPER")]),
+        "guardrails: { min_admins: 2 }\nusers: [{ email: next@x.example, roles: [ADMIN] }, { email: old@x.example, absent: true }]",
+    );
+    rig.wire.doom(&[Fate::Ignored(200, r#"{"data":{"updateUserAccountType":{"ok":true}}}"#)]);
+    let report = rig.apply();
+    assert_eq!(
+        report.steps.iter().map(|step| step.outcome).collect::<Vec<_>>(),
+        [Outcome::NotTaken, Outcome::Skipped],
+        "{report:#?}"
+    );
+    assert_eq!(rig.world().usable_admins(), 2);
+}
+
+#[test]
+fn a_plan_that_leaves_too_few_admins_is_refused() {
+    let rig = Rig::new(
+        with(&[("a@x.example", "ADMIN")]),
+        "guardrails: { min_admins: 2 }\nusers: [{ email: a@x.example, roles: [WORKSPACE_ADMIN] }]",
+    );
+    assert_eq!(rig.plan().refusals[0].rail, "min_admins");
+}
+
+// ---- whoever was disabled
+
+#[test]
+fn whoever_we_disabled_is_not_invited_but_enabled_by_a_person() {
+    let absent = "users: [{ email: left@x.example, absent: true }]";
+    let back = "users: [{ email: left@x.example, roles: [BUSINESS] }]";
+    let mut rig = Rig::new(with(&[("left@x.example", "BUSINESS")]), absent);
+    let report = rig.apply();
+    assert!(matches!(report.standing, Standing::Converged { .. }), "{report:#?}");
+    assert_eq!(addresses(&rig.plan()), Vec::<String>::new());
+    rig.wish(back);
+    let plan = rig.plan();
+    assert_eq!(addresses(&plan), Vec::<String>::new());
+    assert_eq!(
+        holds(&plan)[0],
+        format!(
+            "user/left@x.example blocked: disabled by rolecall on 2026-11-21, and no call enables; do it {ENABLE}"
+        )
+    );
+    // On demand they are invited all the same.
+    let plan = asserted(&rig, "user/left@x.example");
+    assert_eq!(addresses(&plan), ["user/left@x.example"]);
+    assert!(effects(&plan).contains(&Effect::MayReadmit));
+    // A person lets them in. Live shows it, so that the ledger has nothing to say any more.
+    rig.world().user_mut("left@x.example").unwrap().status = UserStatus::Active;
+    assert!(holds(&rig.plan()).iter().all(|hold| !hold.starts_with("user/left@")));
+    observe(&mut rig);
+    // Another hand disables them: that nobody can see.
+    rig.world().user_mut("left@x.example").unwrap().status = UserStatus::Disabled;
+    assert!(effects(&rig.plan()).contains(&Effect::MayReadmit));
+    rig.world().user_mut("left@x.example").unwrap().status = UserStatus::Active;
+    rig.wish(absent);
+    rig.apply();
+    assert_eq!(rig.world().user("left@x.example").unwrap().status, UserStatus::Disabled);
+    assert_eq!(sent(&rig).len(), 2);
+}
+
+#[test]
+fn a_stranger_may_be_a_disabled_person_and_a_refusal_says_where_to_let_them_in() {
+    let body = "users: [{ email: gone@x.example, roles: [BUSINESS] }]";
+    for (switch, outcome) in [
+        (InviteDisabled::Refused, Outcome::Failed),
+        (InviteDisabled::Readmits, Outcome::Done),
+        (InviteDisabled::Invited, Outcome::Done),
+    ] {
+        for how in [Refusal::Errors, Refusal::OkFalse] {
+            let mut world = world();
+            disabled(&mut world, "gone@x.example", "ADMIN");
+            (world.switches.invite_disabled, world.switches.refusal) = (switch, how);
+            let mut rig = Rig::new(world, body);
+            let (became, message) = only_step(&rig.apply());
+            assert_eq!(became, outcome, "{switch:?} {how:?}");
+            if outcome == Outcome::Failed {
+                assert!(message.ends_with(&format!("Next: if they were disabled, let them in again {ENABLE}")));
+            } else {
+                assert_eq!(addresses(&rig.plan()), Vec::<String>::new());
+            }
+        }
+    }
+}
+
+/// Somebody who accepted an invitation of ours and is gone was taken out by another hand.
+#[test]
+fn whoever_accepted_and_is_gone_is_invited_only_on_demand() {
+    let mut rig = Rig::new(world(), "users: [{ email: new@x.example, roles: [BUSINESS] }]");
+    rig.apply();
+    rig.world().accept("new@x.example");
+    observe(&mut rig);
+    rig.world().user_mut("new@x.example").unwrap().status = UserStatus::Disabled;
+    assert!(holds(&rig.plan())[0].contains("accepted the invitation of 2026-11-21 and is no member any more"));
+    assert_eq!(addresses(&asserted(&rig, "user/new@x.example")), ["user/new@x.example"]);
+}
+
+// ---- where the list shows the disabled, too
+
+fn listed_although_disabled(people: &[(&str, &str)], body: &str) -> Rig {
+    let mut world = with(people);
+    world.switches.disabled_users = DisabledUsers::ListedActive;
+    Rig::new(world, body)
+}
+
+#[test]
+fn a_disabling_that_does_not_show_is_not_sent_again_and_not_passed_over() {
+    let absent = "users: [{ email: left@x.example, absent: true }]";
+    let mut rig = listed_although_disabled(&[("left@x.example", "ADMIN")], absent);
+    assert_eq!(only_step(&rig.apply()).0, Outcome::NotTaken);
+    let plan = rig.plan();
+    assert_eq!(addresses(&plan), Vec::<String>::new());
+    assert_eq!(
+        holds(&plan)[0],
+        format!(
+            "user/left@x.example blocked: has to go; disabling was sent on 2026-11-21, and the platform lists them as before. Look {ENABLE}; `--assert` sends it again"
+        )
+    );
+    assert_eq!(addresses(&asserted(&rig, "user/left@x.example")), ["user/left@x.example"]);
+    // Nor do they pass for well when the file wants them back, or for an admin to rely on.
+    rig.wish("users: [{ email: left@x.example, roles: [ADMIN] }]");
+    assert_eq!(
+        holds(&rig.plan())[0],
+        format!(
+            "user/left@x.example blocked: disabling was sent on 2026-11-21 and may have had an effect, although the platform lists them. Look {ENABLE}; `--assert` has their role written anew, which settles it"
+        )
+    );
+    assert_eq!(rig.plan().usable_admins_after, 1);
+    rig.world().user_mut("left@x.example").unwrap().status = UserStatus::Active;
+    let plan = asserted(&rig, "user/left@x.example");
+    let report = rig.apply_plan(&plan).unwrap();
+    assert_eq!(only_step(&report).0, Outcome::Done);
+    assert!(holds(&rig.plan()).iter().all(|hold| !hold.starts_with("user/left@")));
+    assert_eq!(rig.plan().usable_admins_after, 2);
+}
+
+#[test]
+fn a_refusal_after_a_lost_answer_may_mean_that_it_was_done() {
+    let absent = "users: [{ email: left@x.example, absent: true }]";
+    let mut rig = listed_although_disabled(&[("left@x.example", "ADMIN")], absent);
+    rig.wire.doom(&[Fate::DropAfter]);
+    assert_eq!(only_step(&rig.apply()).0, Outcome::Unsure);
+    let (outcome, message) = only_step(&rig.apply());
+    assert_eq!(outcome, Outcome::Failed);
+    assert!(message.ends_with(&format!("Next: they may be disabled already: look {ENABLE}")), "{message}");
+    assert_eq!(addresses(&rig.plan()), Vec::<String>::new());
+    assert!(holds(&rig.plan())[0].contains("has to go; disabling was sent on 2026-11-21"));
+}
+
+/// Where others have vanished, whoever is listed is in: a refusal is a refusal, and somebody who must go is tried again.
+#[test]
+fn where_the_disabled_are_known_to_vanish_a_refusal_is_no_reason_to_give_up() {
+    let absent = "users: [{ email: a@x.example, absent: true }, { email: b@x.example, absent: true }]";
+    let mut rig = Rig::new(with(&[("a@x.example", "BUSINESS"), ("b@x.example", "BUSINESS")]), absent);
+    rig.wire.doom(&[Fate::Fine, Fate::DropBefore]);
+    rig.apply();
+    rig.wire.doom(&[Fate::Refuse]);
+    assert_eq!(only_step(&rig.apply()).0, Outcome::Failed);
+    assert_eq!(addresses(&rig.plan()), ["user/b@x.example"]);
+    rig.apply();
+    assert_eq!(addresses(&rig.plan()), Vec::<String>::new());
+}
+
+#[test]
+fn an_admin_who_may_be_disabled_is_not_relied_on() {
+    let people = [("a@x.example", "ADMIN"), ("b@x.example", "ADMIN")];
+    let head = "guardrails: { min_admins: 2 }";
+    let mut rig =
+        listed_although_disabled(&people, &format!("{head}\nusers: [{{ email: a@x.example, absent: true }}]"));
+    rig.wire.doom(&[Fate::DropAfter]);
+    rig.apply();
+    assert_eq!(rig.world().usable_admins(), 2);
+    rig.wish(&format!("{head}\nusers: [{{ email: b@x.example, roles: [BUSINESS] }}]"));
+    assert_eq!(rig.plan().refusals[0].rail, "min_admins");
+}
+
+// ---- our own access
+
+#[test]
+fn the_owner_of_the_credential_keeps_what_they_have() {
+    let head = "guardrails: { min_admins: 0 }";
+    for body in [
+        format!("{head}\nusers: [{{ email: {OWNER}, absent: true }}]"),
+        format!("{head}\nusers: [{{ email: {OWNER}, roles: [WORKSPACE_ADMIN] }}]"),
+        format!("{head}\nmanage: {{ users: all }}\nusers: [{{ email: a@x.example }}]"),
+    ] {
+        let plan = Rig::new(with(&[("a@x.example", "ADMIN")]), &body).plan();
+        assert_eq!(addresses(&plan), Vec::<String>::new());
+        assert!(holds(&plan)[0].contains("rolecall itself calls with this, and would lock itself out"));
+    }
+    let mut world = world();
+    world.user_mut(OWNER).unwrap().account_type = "DEVELOPER".to_owned();
+    let plan = Rig::new(world, &format!("users: [{{ email: {OWNER}, roles: [ADMIN] }}]")).plan();
+    assert_eq!(addresses(&plan), [format!("user/{OWNER}")]);
+}
+
+#[test]
+fn an_owner_who_is_nobody_guards_nobody() {
+    let mut world = with(&[("a@x.example", "ADMIN")]);
+    world.users.remove(0);
+    let found = findings(world, "");
+    assert_eq!(found[0].code, Code::WrongOwnUser);
+}
+
+// ---- answers
+
+/// What is said of an answer to a mutation, with and without its effect.
+#[test]
+fn every_kind_of_answer_is_told_apart() {
+    const HTML: &str = "<!DOCTYPE html><title>Sign in</title>";
+    let cases: &[(u16, &str, bool, Outcome, &str)] = &[
+        (200, r#"{"data":{"disableUser":{"ok":true}}}"#, true, Outcome::Done, ""),
+        (200, r#"{"data":{"disableUser":{"ok":true}},"errors":[]}"#, true, Outcome::Done, ""),
+        // `ok` and nothing else is answered, so the read decides.
+        (200, r#"{"data":{"disableUser":{"ok":true}}}"#, false, Outcome::NotTaken, "a read doesn't show it"),
+        (200, r#"{"data":{"disableUser":{"ok":true}},"errors":[]}"#, false, Outcome::NotTaken, "a read doesn't"),
+        (200, r#"{"data":{"disableUser":{"ok":false}}}"#, false, Outcome::Failed, "`ok` is false"),
+        (200, r#"{"data":{"disableUser":{"ok":false}},"errors":[]}"#, false, Outcome::Failed, "`ok` is false"),
+        (
+            200,
+            r#"{"data":{"disableUser":{"ok":false}},"errors":[{"message":"LastAdminException"}]}"#,
+            false,
+            Outcome::Failed,
+            "LastAdminException",
+        ),
+        (
+            200,
+            r#"{"data":{"disableUser":null},"errors":[{"message":"LastAdminException"}]}"#,
+            false,
+            Outcome::Failed,
+            "answered with the error \"LastAdminException\"",
+        ),
+        (200, r#"{"errors":[{"message":"no"}]}"#, false, Outcome::Failed, "answered with the error \"no\""),
+        (200, r#"{"errors":{"message":"no list"}}"#, false, Outcome::Failed, "\"no list\""),
+        (400, r#"{"errors":[{"message":"bad"}]}"#, false, Outcome::Failed, "\"bad\""),
+        (
+            200,
+            r#"{"data":{"disableUser":{"ok":true}},"errors":[{"message":"mail"}]}"#,
+            true,
+            Outcome::Done,
+            "the answer left it open, and a read shows it",
+        ),
+        (
+            200,
+            r#"{"data":{"disableUser":{"ok":true}},"errors":[{"message":"mail"}]}"#,
+            false,
+            Outcome::Unsure,
+            "answered in part, with the error \"mail\"",
+        ),
+        (
+            200,
+            r#"{"data":{"disableUser":null}}"#,
+            false,
+            Outcome::Unsure,
+            "`disableUser` is null, without an error",
+        ),
+        (200, r#"{"data":{"disableUser":{}}}"#, false, Outcome::Unsure, "`disableUser` is null, without an error"),
+        (200, r#"{"data":null,"errors":[]}"#, false, Outcome::Unsure, "an empty list of errors"),
+        (200, r#"{"data":null}"#, false, Outcome::Unsure, "neither data nor errors"),
+        (200, r#"{"data":{"disableUser":{"ok":"yes"}}}"#, false, Outcome::Unsure, "data.disableUser.ok"),
+        (200, HTML, false, Outcome::Unsure, "isn't JSON but an HTML page"),
+        (200, HTML, true, Outcome::Done, "a read shows it in effect"),
+        (200, r#"{"data":{"disab"#, false, Outcome::Unsure, "isn't JSON but"),
+        (401, "", false, Outcome::Failed, "the credential was refused (HTTP 401); nothing was changed"),
+        (403, HTML, false, Outcome::Failed, "has the capability User management admin"),
+        (404, HTML, false, Outcome::Failed, "HTTP status 404"),
+        (500, r#"{"data":{"disableUser":{"ok":true}}}"#, false, Outcome::Unsure, "HTTP status 500"),
+    ];
+    for (status, text, acted, outcome, said) in cases {
+        let mut rig =
+            Rig::new(with(&[("left@x.example", "BUSINESS")]), "users: [{ email: left@x.example, absent: true }]");
+        rig.wire.doom(&[if *acted { Fate::Acted(*status, text) } else { Fate::Ignored(*status, text) }]);
+        let (became, message) = only_step(&rig.apply());
+        assert_eq!(became, *outcome, "{status} {text}: {message}");
+        assert!(message.contains(said), "{status} {text}: {message}");
+    }
+}
+
+#[test]
+fn a_success_with_an_empty_list_of_errors_converges_in_one_run() {
+    let mut world = with(&[("a@x.example", "DEVELOPER"), ("b@x.example", "ADMIN")]);
+    world.switches.empty_errors = true;
+    let body = "guardrails: { min_admins: 2 }\nusers: [{ email: a@x.example, roles: [ADMIN] }, { email: b@x.example, absent: true }, { email: c@x.example, roles: [BUSINESS] }]";
+    let report = Rig::new(world, body).apply();
+    assert!(report.all_done() && matches!(report.standing, Standing::Converged { .. }), "{report:#?}");
+}
+
+#[test]
+fn a_lost_answer_is_looked_up_and_no_second_mail_goes_out() {
+    let mut rig = Rig::new(world(), "users: [{ email: new@x.example, roles: [BUSINESS] }]");
+    rig.wire.doom(&[Fate::DropAfter]);
+    let (outcome, message) = only_step(&rig.apply());
+    assert_eq!(outcome, Outcome::Done);
+    assert!(message.contains("whether its mail went out isn't proven"), "{message}");
+    assert_eq!(addresses(&rig.plan()), Vec::<String>::new());
+    // One that never arrived is known not to be there, since also those that ran out are listed.
+    let mut rig = Rig::new(world(), "users: [{ email: new@x.example, roles: [BUSINESS] }]");
+    rig.wire.doom(&[Fate::DropBefore]);
+    assert_eq!(only_step(&rig.apply()).0, Outcome::Unsure);
+    assert_eq!(only_step(&rig.apply()).0, Outcome::Done);
+    assert_eq!(rig.world().mails.len(), 1);
+}
+
+// ---- what isn't there to be managed
+
+#[test]
+fn keys_are_left_to_a_person_and_that_is_said() {
+    let plan = Rig::new(world(), "").plan();
+    let hold = plan.sealed.holds.iter().find(|hold| hold.address.to_string() == "key/*").unwrap();
+    assert_eq!(hold.class, HoldClass::Ignored);
+    assert_eq!(
+        hold.reason.to_string(),
+        "no call knows of keys; see to them in the web app, Account Settings > Workspace Settings, at the bottom"
+    );
+}
+
+// ---- credentials
+
+#[test]
+fn each_kind_of_credential_travels_in_its_own_headers() {
+    let paradime = provider::of(ProviderName::Paradime);
+    let workspace = RemoteId::seen("acme0analytics00");
+    let headers = |secrets: &[(&'static str, &str)]| {
+        let secrets = Secrets::new(secrets.iter().map(|(name, secret)| (*name, SecretString::from(*secret))));
+        let headers = paradime.headers(&secrets, &workspace);
+        headers.map(|headers| {
+            headers.iter().map(|(name, value)| format!("{name}: {}", value.expose_secret())).collect::<Vec<_>>()
+        })
+    };
+    assert_eq!(
+        headers(&[("api_key", "key"), ("api_secret", "secret")]).unwrap(),
+        ["x-api-key: key", "x-api-secret: secret"]
+    );
+    assert_eq!(headers(&[("token", "prdm_wsp_x")]).unwrap(), ["authorization: Bearer prdm_wsp_x"]);
+    assert_eq!(
+        headers(&[("token", "prdm_cmp_x")]).unwrap(),
+        ["authorization: Bearer prdm_cmp_x", "x-paradime-workspace: acme0analytics00"]
+    );
+    assert_eq!(headers(&[("token", "some secret")]).unwrap_err().name, "token");
+    assert_eq!(headers(&[("api_key", "key"), ("api_secret", "prdm_wsp_x")]).unwrap_err().name, "api_secret");
+    assert_eq!(headers(&[("api_key", "prdm_cmp_x"), ("api_secret", "x")]).unwrap_err().name, "api_key");
+}
+
+// ---- the program
+
+/// A file for a running sandbox, with a token of the company in the endpoint's path.
+fn served(seed: &str, file: &str, env: &mut Env) -> Server {
+    let server = env.serve(&["--provider", "paradime", "--organization", seed]);
+    let endpoint = server.url.replace("sandbox-company-token", CANARY_PATH);
+    let variable = format!("ENDPOINT_{}", file.to_uppercase());
+    env.set(&variable, &endpoint);
+    env.write(
+        &format!("{file}.yaml"),
+        format!("provider: paradime\norganization: {seed}\nendpoint: {{ env: {variable} }}\ncredentials: {{ token: {{ env: TOKEN }} }}\nguardrails: {{ min_admins: 0 }}\nusers: [{{ email: kim@acme.example, absent: true }}, {{ email: stranger@acme.example, roles: [BUSINESS] }}]\n"),
+    );
+    server
+}
+
+const CANARY_PATH: &str = "canary-company-token-2f6b";
+
+fn digest_of(path: &str) -> String {
+    rolecall::sandbox::digest(path)[..8].to_owned()
+}
+
+#[test]
+fn the_example_is_planned_applied_and_in_sync() {
+    let env = Env::new();
+    env.write("paradime.yaml", example("paradime.yaml"));
+    let run = |args: &[&str]| env.run(&[args, &["--sandbox", "paradime.yaml"]].concat());
+    insta::assert_snapshot!("paradime_plan", run(&["plan", "--out", "plan.json", "--show-mutations"]).all());
+    insta::assert_snapshot!("paradime_apply", run(&["apply", "--plan", "plan.json"]).all());
+    let again = run(&["plan", "--detailed-exitcode"]);
+    assert_eq!(again.code, 0, "{}", again.all());
+    insta::assert_snapshot!("paradime_drift", run(&["drift"]).all());
+}
+
+#[test]
+fn one_company_token_serves_several_workspaces_and_the_header_chooses() {
+    let mut env = Env::new();
+    let _analytics = served("acme0analytics00", "analytics", &mut env);
+    let _marketing = served("acme0marketing00", "marketing", &mut env);
+    env.set("ROLECALL_ALLOWED_HOSTS", "127.0.0.1");
+    env.set("TOKEN", "prdm_cmp_sandbox-own-token");
+    let said = env.run(&["apply", "--auto-approve", "analytics.yaml", "marketing.yaml"]);
+    assert_eq!(said.code, 0, "{}", said.all());
+    assert!(said.stdout.contains("done      user/kim@acme.example"), "{}", said.stdout);
+    // The header names another workspace than the one that is served there.
+    env.write("wrong.yaml", env.read("marketing.yaml").replace("acme0marketing00", "acme0nobody00000"));
+    let said = env.run(&["plan", "wrong.yaml"]);
+    assert_eq!(said.code, 6, "{}", said.all());
+    // A token of another kind, and a key's secret in its place.
+    env.set("TOKEN", "just-some-secret-77");
+    let said = env.run(&["plan", "marketing.yaml"]);
+    assert_eq!(said.code, 1, "{}", said.all());
+    assert!(said.stderr.contains("error[unfit-credential]"), "{}", said.stderr);
+    assert!(!said.all().contains("just-some-secret"), "{}", said.all());
+}
+
+/// The endpoint's path contains a token of the company: no output shows it, at any verbosity, whatever goes wrong.
+#[test]
+fn outputs_show_the_endpoints_host_and_a_digest_of_its_path_alone() {
+    let mut env = Env::new();
+    let server = served("acme0marketing00", "marketing", &mut env);
+    env.set("ROLECALL_ALLOWED_HOSTS", "127.0.0.1");
+    env.set("TOKEN", "prdm_cmp_sandbox-own-token");
+    let digest = digest_of(&format!("/api/v1/{CANARY_PATH}/graphql"));
+    let mut all = String::new();
+    let mut codes = Vec::new();
+    for args in [
+        &["plan", "-vv", "--out", "plan.json", "marketing.yaml"][..],
+        &["plan", "--format", "json", "marketing.yaml"],
+        &["drift", "-vv", "marketing.yaml"],
+        &["apply", "-vv", "--plan", "plan.json", "marketing.yaml"],
+        &["show", "plan.json"],
+        &["show", ".rolecall/ledger/paradime-acme0marketing00.jsonl"],
+    ] {
+        let said = env.run(args);
+        codes.push(said.code);
+        assert!(said.all().contains(&digest), "{args:?}\n{}", said.all());
+        all += &said.all();
+    }
+    assert_eq!(codes, [0, 0, 2, 0, 0, 0], "{all}");
+    for file in ["plan.json", ".rolecall/ledger/paradime-acme0marketing00.jsonl"] {
+        all += &env.read(file);
+    }
+    // Something else answers there, or nobody.
+    let root = server.url.split("/api/").next().unwrap().to_owned();
+    drop(server);
+    for endpoint in [
+        format!("{root}/api/v1/{CANARY_PATH}/graphql"),
+        format!("https://elsewhere.example/api/v1/{CANARY_PATH}/graphql"),
+        format!("https://user:{CANARY_PATH}@api.paradime.io/graphql"),
+        format!("https://api.paradime.io/graphql?token={CANARY_PATH}"),
+        format!("http://api.paradime.io/api/v1/{CANARY_PATH}/graphql"),
+        format!("/api/v1/{CANARY_PATH}/graphql"),
+        CANARY_PATH.to_owned(),
+    ] {
+        env.set("ENDPOINT_MARKETING", &endpoint);
+        let said = env.run(&["plan", "-vv", "marketing.yaml"]);
+        assert_ne!(said.code, 0, "{}", said.all());
+        all += &said.all();
+    }
+    assert!(!all.contains(CANARY_PATH), "{all}");
+}
+
+/// What was reviewed for one endpoint isn't sent to another. The ledger goes on, as the workspace is the same.
+#[test]
+fn a_plan_is_for_one_path_and_a_ledger_for_the_workspace() {
+    let mut env = Env::new();
+    let server = served("acme0marketing00", "marketing", &mut env);
+    env.set("ROLECALL_ALLOWED_HOSTS", "127.0.0.1");
+    env.set("TOKEN", "prdm_cmp_sandbox-own-token");
+    assert_eq!(env.run(&["plan", "--out", "plan.json", "marketing.yaml"]).code, 0);
+    let other = server.url.replace("sandbox-company-token", "another-token");
+    env.set("ENDPOINT_MARKETING", &other);
+    let said = env.run(&["apply", "--plan", "plan.json", "marketing.yaml"]);
+    assert_eq!(said.code, 1, "{}", said.all());
+    assert!(said.stderr.contains("and would be applied to 127.0.0.1 (path "), "{}", said.stderr);
+    assert_eq!(env.run(&["apply", "--auto-approve", "marketing.yaml"]).code, 0);
+    env.set("ENDPOINT_MARKETING", &server.url);
+    assert_eq!(env.run(&["apply", "--auto-approve", "marketing.yaml"]).code, 0);
+}
