@@ -552,6 +552,19 @@ fn a_disabling_that_does_not_show_is_not_sent_again_and_not_passed_over() {
     assert_eq!(rig.plan().usable_admins_after, 2);
 }
 
+/// That they once accepted an invitation says nothing of what was sent since.
+#[test]
+fn a_disabling_stays_in_doubt_when_an_old_invitation_is_seen_to_be_accepted() {
+    let mut rig = listed_although_disabled(&[], "users: [{ email: left@x.example, roles: [BUSINESS] }]");
+    rig.apply();
+    assert!(rig.world().accept("left@x.example"));
+    rig.wish("users: [{ email: left@x.example, absent: true }]");
+    assert_eq!(only_step(&rig.apply()).0, Outcome::NotTaken);
+    observe(&mut rig);
+    assert_eq!(addresses(&rig.plan()), Vec::<String>::new());
+    assert!(holds(&rig.plan())[0].contains("has to go; disabling was sent on 2026-11-21"));
+}
+
 #[test]
 fn a_refusal_after_a_lost_answer_may_mean_that_it_was_done() {
     let absent = "users: [{ email: left@x.example, absent: true }]";
