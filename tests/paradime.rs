@@ -552,6 +552,21 @@ fn a_disabling_that_does_not_show_is_not_sent_again_and_not_passed_over() {
     assert_eq!(rig.plan().usable_admins_after, 2);
 }
 
+/// The process died before it could look; the next one does.
+#[test]
+fn whoever_is_found_gone_later_and_listed_after_that_was_let_in_by_a_person() {
+    let mut rig =
+        Rig::new(with(&[("left@x.example", "BUSINESS")]), "users: [{ email: left@x.example, absent: true }]");
+    rig.wire.doom(&[Fate::KillAfter]);
+    let plan = rig.plan();
+    assert!(rig.apply_plan(&plan).is_none());
+    observe(&mut rig);
+    rig.wish("users: [{ email: left@x.example, roles: [BUSINESS] }]");
+    assert!(holds(&rig.plan())[0].contains("disabled by rolecall on 2026-11-21"));
+    rig.world().user_mut("left@x.example").unwrap().status = UserStatus::Active;
+    assert!(holds(&rig.plan()).iter().all(|hold| !hold.starts_with("user/left@")));
+}
+
 /// That they once accepted an invitation says nothing of what was sent since.
 #[test]
 fn a_disabling_stays_in_doubt_when_an_old_invitation_is_seen_to_be_accepted() {
