@@ -996,7 +996,8 @@ fn whoever_accepted_and_left_is_invited_again_only_when_asked() {
     rig.apply();
     rig.world().accept("new@x.example");
     let live = rig.read().unwrap();
-    rolecall::apply::note_observed(&live, &mut rig.ledger, "r", support::rig::now()).unwrap();
+    let rules = rolecall::provider::rules(rolecall::model::ProviderName::Hive);
+    rolecall::apply::note_observed(&live, rules, &mut rig.ledger, "r", support::rig::now()).unwrap();
     rig.world().members.pop();
     assert!(rig.plan().sealed.mutations.is_empty());
     assert!(holds(&rig.plan()).iter().any(|hold| hold.contains("is no member any more")));

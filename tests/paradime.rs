@@ -18,11 +18,15 @@ use rolecall::sandbox::paradime::{
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 use support::cli::{Env, Server, example};
-use support::paradime::{OWNER, Rig, disabled, invitation, uid, user, world};
-use support::rig::{Fate, addresses, holds, now};
+use support::paradime::{HEAD, OWNER, Rig, disabled, invitation, uid, user, world};
+use support::rig::{self, Fate, addresses, holds, now};
 
 const ENABLE: &str =
     "in the web app, Account Settings > Team, the Disabled tab: Edit, the menu beside them, Enable user, Save";
+
+const LOOK: &str = "in the web app, Account Settings > Team, the Disabled tab";
+
+const CAPABILITY: &str = "see that the credential has the capability User management admin";
 
 /// The operations that went out, with their variables.
 fn sent(rig: &Rig) -> Vec<(&'static str, Value)> {
@@ -37,7 +41,7 @@ fn asserted(rig: &Rig, address: &str) -> OrganizationPlan {
 /// What an apply does before it plans.
 fn observe(rig: &mut Rig) {
     let live = rig.read().unwrap();
-    note_observed(&live, &mut rig.ledger, "run-x", now()).unwrap();
+    note_observed(&live, provider::rules(ProviderName::Paradime), &mut rig.ledger, "run-x", now()).unwrap();
 }
 
 fn with(people: &[(&str, &str)]) -> World {
@@ -107,14 +111,33 @@ fn completeness_is_assumed_and_a_list_that_can_not_be_right_is_broken() {
     nobody.users.clear();
     assert!(completeness(nobody.clone()).is_broken());
     let rig = Rig::new(nobody, "users: [{ email: new@x.example, roles: [ADMIN] }]");
-    // The owner isn't there either, which is said first.
-    assert_eq!(rig.try_plan().unwrap_err()[0].code, Code::WrongOwnUser);
+    // That the owner isn't there proves nothing either.
+    assert_eq!(addresses(&rig.plan()), Vec::<String>::new());
+    assert!(holds(&rig.plan())[0].contains("the list of users is incomplete: the platform lists nobody"));
 }
 
 /// Half an answer is no answer: nobody is taken for gone, and nobody invited, because of one.
 #[test]
+fn somebody_who_is_listed_in_two_ways_is_left_alone_in_any_order() {
+    let plan = |one: &str, other: &str| {
+        let mut world = with(&[("a@x.example", one), ("a@x.example", other), ("b@x.example", "BUSINESS")]);
+        world.users.rotate_left(1);
+        Rig::new(
+            world,
+            "users: [{ email: a@x.example, roles: [DEVELOPER] }, { email: b@x.example, roles: [DEVELOPER] }]",
+        )
+        .plan()
+    };
+    let (there, back) = (plan("ADMIN", "BUSINESS"), plan("BUSINESS", "ADMIN"));
+    assert_eq!(there.seal, back.seal);
+    assert_eq!(addresses(&there), ["user/b@x.example"]);
+    assert!(holds(&there)[0].starts_with("user/a@x.example blocked: the list of users is incomplete"));
+}
+
+#[test]
 fn half_answers_are_errors() {
-    let cases: Vec<(fn(&mut Value), &str)> = vec![
+    type Forgery = fn(&mut Value);
+    let cases: Vec<(Forgery, &str)> = vec![
         (|data| data["listUsers"] = Value::Null, "`listUsers`"),
         (|data| data["listUsers"]["ok"] = json!(false), "`ok` isn't true"),
         (|data| data["listUsers"]["ok"] = Value::Null, "`ok` isn't true"),
@@ -129,6 +152,8 @@ fn half_answers_are_errors() {
             |data| data["listUsers"]["invitedUsers"][0]["inviteStatus"] = Value::Null,
             "`listUsers.invitedUsers[0].inviteStatus`",
         ),
+        (|data| data["listUsers"]["activeUsers"][0]["email"] = json!(" "), "`listUsers.activeUsers[0].email`"),
+        (|data| data["listUsers"]["activeUsers"][0]["uid"] = json!(""), "`listUsers.activeUsers[0].uid`"),
         (|data| data["listUsers"]["activeUsers"] = json!({}), "data.listUsers.activeUsers"),
         (|data| *data = Value::Null, "neither data nor errors"),
     ];
@@ -144,13 +169,15 @@ fn half_answers_are_errors() {
 
 #[test]
 fn a_credential_that_is_refused_is_told_from_a_platform_that_fails() {
-    for how in ["http401", "http403"] {
+    for how in ["http401", "http403", "errors"] {
         let mut world = world();
         world.credentials.clear();
         let rig = Rig::new(world, "");
         rolecall::sandbox::Served::set(&*rig.sandbox, &[format!("auth-refusal={how}")]).unwrap();
-        let error = rig.read().unwrap_err();
-        assert!(matches!(error, ReadError::Call { error: CallError::CredentialRefused(_), .. }), "{error}");
+        let ReadError::Call { error, .. } = rig.read().unwrap_err() else { panic!("{how}") };
+        // By words alone nobody can tell it from another refusal.
+        assert_eq!(matches!(error, CallError::CredentialRefused(_)), how != "errors", "{error}");
+        assert_eq!(matches!(error, CallError::GraphQl(_)), how == "errors", "{error}");
     }
 }
 
@@ -184,11 +211,44 @@ fn whoever_is_not_there_is_invited_with_all_that_this_may_mean() {
     assert_eq!(variables, json!({ "email": "New@x.example", "accountType": "ANALYST" }));
 }
 
+/// Whoever was disabled by hand must not keep everybody else from being planned.
 #[test]
-fn an_invitation_needs_an_account_type() {
-    let found = findings(world(), "users: [{ email: new@x.example }]");
-    assert_eq!(found[0].code, Code::IncompleteInvitation);
-    assert!(found[0].message.contains("`roles`"), "{}", found[0].message);
+fn whoever_can_not_be_invited_for_want_of_an_account_type_is_held() {
+    let mut world = with(&[("a@x.example", "ADMIN")]);
+    disabled(&mut world, "new@x.example", "BUSINESS");
+    let rig = Rig::new(world, "users: [{ email: new@x.example }, { email: a@x.example, absent: true }]");
+    assert_eq!(addresses(&rig.plan()), ["user/a@x.example"]);
+    assert_eq!(
+        holds(&rig.plan())[0],
+        format!(
+            "user/new@x.example blocked: isn't there, and can't be invited without `roles`; if they were disabled, let them in {ENABLE}"
+        )
+    );
+}
+
+#[test]
+fn an_invitation_that_is_sent_again_says_what_it_said_where_the_file_says_nothing() {
+    let mut world = world();
+    world.switches.invite_expired = InviteExpired::Replaced;
+    invitation(&mut world, "old@x.example", "ANALYST", "EXPIRED");
+    let mut rig = Rig::new(world, "reinvite_expired: true\nusers: [{ email: old@x.example }]");
+    rig.apply();
+    assert_eq!(sent(&rig), [("InviteUser", json!({ "email": "old@x.example", "accountType": "ANALYST" }))]);
+    assert_eq!(addresses(&rig.plan()), Vec::<String>::new());
+}
+
+/// One that is sent again for the account type of the first time isn't what was asked for.
+#[test]
+fn an_invitation_that_is_sent_again_as_it_was_waits_for_a_person() {
+    for how in [InviteExpired::Resent, InviteExpired::OkIgnored] {
+        let mut world = world();
+        world.switches.invite_expired = how;
+        invitation(&mut world, "old@x.example", "ADMIN", "EXPIRED");
+        let mut rig =
+            Rig::new(world, "reinvite_expired: true\nusers: [{ email: old@x.example, roles: [BUSINESS] }]");
+        assert_eq!(only_step(&rig.apply()).0, Outcome::NotTaken);
+        assert_eq!(addresses(&rig.plan()), Vec::<String>::new(), "{how:?}");
+    }
 }
 
 #[test]
@@ -235,7 +295,7 @@ fn an_invitation_with_another_account_type_waits_for_a_person() {
 #[test]
 fn an_invitation_that_ran_out_is_sent_again_only_where_the_file_says_so() {
     let mut world = world();
-    world.switches.invite_expired = InviteExpired::Resent;
+    world.switches.invite_expired = InviteExpired::Replaced;
     invitation(&mut world, "old@x.example", "ADMIN", "EXPIRED");
     let body = "users: [{ email: old@x.example, roles: [BUSINESS] }]";
     let mut rig = Rig::new(world, body);
@@ -261,7 +321,7 @@ fn an_invitation_that_can_not_be_sent_again_says_where_a_person_can() {
     assert!(message.contains("the invitation has expired"), "{message}");
     assert!(
         message.ends_with(
-            "nothing was changed. Next: send the invitation again in the web app, Account Settings > Team, among the pending users; `ANALYST` needs the Security pack"
+            "nothing was changed. Next: send the invitation again in the web app, Account Settings > Team, among the pending users; `ANALYST` needs the Security pack; see that the credential has the capability User management admin"
         ),
         "{message}"
     );
@@ -326,18 +386,34 @@ fn where_only_the_listed_are_managed_other_invitations_are_left_alone() {
 /// Whoever follows it would have its account type.
 #[test]
 fn an_invitation_of_somebody_who_is_in_already_waits_for_a_person() {
-    let mut world = with(&[("a@x.example", "BUSINESS")]);
-    invitation(&mut world, "A@x.example", "ADMIN", "SENT");
-    let plan = Rig::new(world, "users: [{ email: a@x.example, roles: [BUSINESS] }]").plan();
-    assert_eq!(addresses(&plan), Vec::<String>::new());
-    assert!(
-        holds(&plan)[0].starts_with("user/a@x.example#invitation blocked: has to go, and is invited"),
-        "{:?}",
-        holds(&plan)
-    );
+    let beside = |role: &str, wish: &str| {
+        let mut world = with(&[("a@x.example", "DEVELOPER")]);
+        invitation(&mut world, "A@x.example", role, "SENT");
+        let plan = Rig::new(world, &format!("users: [{{ email: a@x.example, {wish} }}]")).plan();
+        let hold = plan.sealed.holds.iter().find(|hold| hold.address.to_string() == "user/a@x.example#invitation");
+        let hold = hold.unwrap_or_else(|| panic!("{:?}", holds(&plan)));
+        (hold.class, hold.reason.to_string())
+    };
+    let (class, said) = beside("ADMIN", "roles: [DEVELOPER]");
+    assert_eq!(class, HoldClass::Blocked);
+    assert!(said.starts_with("is in already, and an invitation as `ADMIN` is open besides"), "{said}");
+    // One that gives nothing more is no reason to block anybody.
+    assert_eq!(beside("BUSINESS", "roles: [DEVELOPER]").0, HoldClass::Ignored);
+    let (class, said) = beside("BUSINESS", "absent: true");
+    assert_eq!(class, HoldClass::Blocked);
+    assert!(said.starts_with("has to go, and is invited"), "{said}");
 }
 
 // ---- addresses
+
+/// The sign of Kelvin becomes a k in small letters.
+#[test]
+fn what_only_looks_like_an_address_is_another() {
+    let mut world = world();
+    user(&mut world, "mar\u{212a}@x.example", "BUSINESS");
+    let plan = Rig::new(world, "users: [{ email: mark@x.example, roles: [ADMIN] }]").plan();
+    assert_eq!(plan.sealed.mutations[0].operation, "inviteUser");
+}
 
 #[test]
 fn addresses_are_compared_without_case_and_nobody_is_invited_for_a_capital() {
@@ -493,7 +569,11 @@ fn a_stranger_may_be_a_disabled_person_and_a_refusal_says_where_to_let_them_in()
             let (became, message) = only_step(&rig.apply());
             assert_eq!(became, outcome, "{switch:?} {how:?}");
             if outcome == Outcome::Failed {
-                assert!(message.ends_with(&format!("Next: if they were disabled, let them in again {ENABLE}")));
+                assert!(
+                    message.ends_with(&format!(
+                        "Next: if they were disabled, let them in again {ENABLE}; {CAPABILITY}"
+                    ))
+                );
             } else {
                 assert_eq!(addresses(&rig.plan()), Vec::<String>::new());
             }
@@ -511,6 +591,95 @@ fn whoever_accepted_and_is_gone_is_invited_only_on_demand() {
     rig.world().user_mut("new@x.example").unwrap().status = UserStatus::Disabled;
     assert!(holds(&rig.plan())[0].contains("accepted the invitation of 2026-11-21 and is no member any more"));
     assert_eq!(addresses(&asserted(&rig, "user/new@x.example")), ["user/new@x.example"]);
+}
+
+/// An old one that ran out and is still listed says nothing of what came after it.
+#[test]
+fn whoever_accepted_and_is_gone_is_not_invited_for_an_old_invitation() {
+    let mut rig =
+        Rig::new(world(), "reinvite_expired: true\nusers: [{ email: new@x.example, roles: [BUSINESS] }]");
+    rig.apply();
+    rig.world().accept("new@x.example");
+    observe(&mut rig);
+    rig.world().user_mut("new@x.example").unwrap().status = UserStatus::Disabled;
+    invitation(&mut rig.world(), "new@x.example", "BUSINESS", "EXPIRED");
+    assert_eq!(addresses(&rig.plan()), Vec::<String>::new());
+    assert!(holds(&rig.plan())[0].contains("accepted the invitation of 2026-11-21"));
+    assert!(holds(&rig.plan())[0].ends_with(&format!("or let them in {ENABLE}")));
+}
+
+/// Those that ran out stay listed, so somebody has decided on one that isn't.
+#[test]
+fn an_invitation_that_is_no_longer_listed_is_sent_again_only_on_demand() {
+    let mut rig =
+        Rig::new(world(), "reinvite_expired: true\nusers: [{ email: new@x.example, roles: [BUSINESS] }]");
+    rig.apply();
+    rig.world().invitations.clear();
+    assert_eq!(addresses(&rig.plan()), Vec::<String>::new());
+    assert!(
+        holds(&rig.plan())[0].contains("no longer listed: taken back, or accepted and the person disabled since")
+    );
+    assert_eq!(addresses(&asserted(&rig, "user/new@x.example")), ["user/new@x.example"]);
+}
+
+/// To be asked to invite somebody doesn't make them one who is in.
+#[test]
+fn whoever_we_disabled_and_invited_on_demand_is_still_disabled() {
+    let mut rig =
+        Rig::new(with(&[("left@x.example", "BUSINESS")]), "users: [{ email: left@x.example, absent: true }]");
+    rig.apply();
+    rig.world().switches.invite_disabled = InviteDisabled::Invited;
+    rig.wish("reinvite_expired: true\nusers: [{ email: left@x.example, roles: [BUSINESS] }]");
+    let plan = asserted(&rig, "user/left@x.example");
+    rig.apply_plan(&plan).unwrap();
+    assert!(holds(&rig.plan())[0].contains("waiting: invited on 2026-11-21"));
+    rig.world().invitations.clear();
+    assert!(holds(&rig.plan())[0].contains("disabled by rolecall on 2026-11-21"));
+}
+
+#[test]
+fn whoever_is_told_by_an_id_and_disabled_keeps_nobody_from_being_planned() {
+    let id = uid("left@x.example");
+    let mut rig = Rig::new(
+        with(&[("left@x.example", "BUSINESS"), ("a@x.example", "BUSINESS")]),
+        &format!("users: [{{ email: left@x.example, id: {id}, absent: true }}]"),
+    );
+    rig.apply();
+    assert_eq!(rig.warnings(), []);
+    rig.wish(&format!(
+        "users: [{{ email: left@x.example, id: {id}, roles: [ADMIN] }}, {{ email: a@x.example, id: {}, absent: true }}, {{ email: b@x.example, id: nobody, roles: [ADMIN] }}]",
+        uid("a@x.example")
+    ));
+    let plan = rig.plan();
+    assert_eq!(addresses(&plan), ["user/a@x.example"]);
+    assert!(
+        holds(&plan)[1].contains("disabled by rolecall on 2026-11-21, and no call enables"),
+        "{:?}",
+        holds(&plan)
+    );
+    assert!(holds(&plan)[0].contains("nobody who is listed has this id"), "{:?}", holds(&plan));
+}
+
+/// What is asked for on demand and would be sent anyway is the same change, so that the same plan approves it.
+#[test]
+fn asking_for_an_ordinary_invitation_changes_nothing_of_it() {
+    let rig = Rig::new(world(), "users: [{ email: new@x.example, roles: [BUSINESS] }]");
+    assert_eq!(asserted(&rig, "user/new@x.example").seal, rig.plan().seal);
+}
+
+/// It is tried again, and whoever wonders is told.
+#[test]
+fn what_was_refused_before_is_said_when_it_is_planned_again() {
+    let mut world = world();
+    disabled(&mut world, "gone@x.example", "ADMIN");
+    let mut rig = Rig::new(world, "users: [{ email: gone@x.example, roles: [BUSINESS] }]");
+    assert_eq!(rig.warnings(), []);
+    let seal = rig.plan().seal;
+    rig.apply();
+    let warned = rig.warnings();
+    assert_eq!((warned.len(), warned[0].code), (1, Code::RefusedBefore));
+    // An approved plan still stands.
+    assert_eq!(rig.plan().seal, seal);
 }
 
 // ---- where the list shows the disabled, too
@@ -531,7 +700,7 @@ fn a_disabling_that_does_not_show_is_not_sent_again_and_not_passed_over() {
     assert_eq!(
         holds(&plan)[0],
         format!(
-            "user/left@x.example blocked: has to go; disabling was sent on 2026-11-21, and the platform lists them as before. Look {ENABLE}; `--assert` sends it again"
+            "user/left@x.example blocked: has to go; disabling was sent on 2026-11-21, and the platform lists them as before. Look {LOOK}; `--assert` sends it again"
         )
     );
     assert_eq!(addresses(&asserted(&rig, "user/left@x.example")), ["user/left@x.example"]);
@@ -540,7 +709,7 @@ fn a_disabling_that_does_not_show_is_not_sent_again_and_not_passed_over() {
     assert_eq!(
         holds(&rig.plan())[0],
         format!(
-            "user/left@x.example blocked: disabling was sent on 2026-11-21 and may have had an effect, although the platform lists them. Look {ENABLE}; `--assert` has their role written anew, which settles it"
+            "user/left@x.example blocked: disabling was sent on 2026-11-21 and may have had an effect, although the platform lists them. Look {LOOK}; `--assert` has their role written anew, which settles it"
         )
     );
     assert_eq!(rig.plan().usable_admins_after, 1);
@@ -588,9 +757,29 @@ fn a_refusal_after_a_lost_answer_may_mean_that_it_was_done() {
     assert_eq!(only_step(&rig.apply()).0, Outcome::Unsure);
     let (outcome, message) = only_step(&rig.apply());
     assert_eq!(outcome, Outcome::Failed);
-    assert!(message.ends_with(&format!("Next: they may be disabled already: look {ENABLE}")), "{message}");
+    assert!(
+        message.ends_with(&format!("Next: they may be disabled already: look {LOOK}; {CAPABILITY}")),
+        "{message}"
+    );
     assert_eq!(addresses(&rig.plan()), Vec::<String>::new());
     assert!(holds(&rig.plan())[0].contains("has to go; disabling was sent on 2026-11-21"));
+}
+
+/// Only the platform's own no may mean that it was done before: that a credential is refused, or comes too fast, says
+/// nothing of the person.
+#[test]
+fn a_failure_that_is_no_refusal_is_no_reason_to_give_up() {
+    for (status, text) in [(401, ""), (403, ""), (429, ""), (404, "<html>")] {
+        let mut rig =
+            Rig::new(with(&[("left@x.example", "ADMIN")]), "users: [{ email: left@x.example, absent: true }]");
+        rig.wire.doom(&[Fate::DropBefore]);
+        rig.apply();
+        rig.wire.doom(&[Fate::Ignored(status, text)]);
+        assert_eq!(only_step(&rig.apply()).0, Outcome::Failed, "{status}");
+        assert_eq!(addresses(&rig.plan()), ["user/left@x.example"], "{status}");
+        rig.apply();
+        assert_eq!(rig.world().usable_admins(), 1);
+    }
 }
 
 /// Where others have vanished, whoever is listed is in: a refusal is a refusal, and somebody who must go is tried again.
@@ -617,7 +806,13 @@ fn an_admin_who_may_be_disabled_is_not_relied_on() {
     rig.apply();
     assert_eq!(rig.world().usable_admins(), 2);
     rig.wish(&format!("{head}\nusers: [{{ email: b@x.example, roles: [BUSINESS] }}]"));
-    assert_eq!(rig.plan().refusals[0].rail, "min_admins");
+    let refusal = &rig.plan().refusals[0];
+    assert_eq!(refusal.rail, "min_admins");
+    assert!(
+        refusal.message.ends_with("Not counted, since rolecall may have disabled them: user/a@x.example"),
+        "{}",
+        refusal.message
+    );
 }
 
 // ---- our own access
@@ -626,18 +821,32 @@ fn an_admin_who_may_be_disabled_is_not_relied_on() {
 fn the_owner_of_the_credential_keeps_what_they_have() {
     let head = "guardrails: { min_admins: 0 }";
     for body in [
-        format!("{head}\nusers: [{{ email: {OWNER}, absent: true }}]"),
         format!("{head}\nusers: [{{ email: {OWNER}, roles: [WORKSPACE_ADMIN] }}]"),
         format!("{head}\nmanage: {{ users: all }}\nusers: [{{ email: a@x.example }}]"),
     ] {
         let plan = Rig::new(with(&[("a@x.example", "ADMIN")]), &body).plan();
         assert_eq!(addresses(&plan), Vec::<String>::new());
-        assert!(holds(&plan)[0].contains("rolecall itself calls with this, and would lock itself out"));
+        assert!(holds(&plan)[0].contains("what rolecall calls with is theirs"), "{:?}", holds(&plan));
     }
     let mut world = world();
     world.user_mut(OWNER).unwrap().account_type = "DEVELOPER".to_owned();
     let plan = Rig::new(world, &format!("users: [{{ email: {OWNER}, roles: [ADMIN] }}]")).plan();
     assert_eq!(addresses(&plan), [format!("user/{OWNER}")]);
+}
+
+/// No answer names the workspace: whoever is listed and active shows that it is the right one, or the owner does.
+#[test]
+fn nobody_is_invited_to_what_may_be_another_workspace() {
+    let head = HEAD.replace("own: { user: own@x.example }\n", "");
+    let mut rig = Rig::new(world(), "");
+    rig.desired = rig::desired(&format!("{head}users: [{{ email: new@x.example, roles: [ADMIN] }}]"));
+    assert_eq!(rig.plan().refusals[0].rail, "organization");
+    rig.desired =
+        rig::desired(&format!("{head}users: [{{ email: new@x.example, roles: [ADMIN] }}, {{ email: {OWNER} }}]"));
+    assert_eq!(rig.plan().refusals, []);
+    let gap = "whose credential this is";
+    assert!(rig.plan().gaps.iter().any(|said| said.what == gap));
+    assert!(Rig::new(world(), "").plan().gaps.iter().all(|said| said.what != gap));
 }
 
 #[test]
@@ -677,7 +886,10 @@ fn every_kind_of_answer_is_told_apart() {
             "answered with the error \"LastAdminException\"",
         ),
         (200, r#"{"errors":[{"message":"no"}]}"#, false, Outcome::Failed, "answered with the error \"no\""),
-        (200, r#"{"errors":{"message":"no list"}}"#, false, Outcome::Failed, "\"no list\""),
+        (200, r#"{"errors":["words"]}"#, false, Outcome::Failed, "answered with the error \"words\""),
+        // What this means can't be known.
+        (200, r#"{"errors":{"message":"no list"}}"#, false, Outcome::Unsure, "at errors: expected a list"),
+        (200, r#"{"errors":"upstream timeout"}"#, false, Outcome::Unsure, "at errors: expected a list"),
         (400, r#"{"errors":[{"message":"bad"}]}"#, false, Outcome::Failed, "\"bad\""),
         (
             200,
@@ -700,13 +912,38 @@ fn every_kind_of_answer_is_told_apart() {
             Outcome::Unsure,
             "`disableUser` is null, without an error",
         ),
-        (200, r#"{"data":{"disableUser":{}}}"#, false, Outcome::Unsure, "`disableUser` is null, without an error"),
+        (200, r#"{"data":{"disableUser":{}}}"#, false, Outcome::Unsure, "`ok` is null, without an error"),
+        (200, r#"{"data":{"inviteUser":{"ok":true}}}"#, false, Outcome::Unsure, "neither data nor errors"),
+        // A refusal that had its effect all the same.
+        (
+            200,
+            r#"{"data":{"disableUser":{"ok":false}}}"#,
+            true,
+            Outcome::Done,
+            "the platform said no, and a read shows it in effect",
+        ),
+        (
+            200,
+            r#"{"data":{"disableUser":{"ok":false}},"errors":[{"message":"x","extensions":{"code":"INTERNAL_SERVER_ERROR"}}]}"#,
+            false,
+            Outcome::Unsure,
+            "it may have taken effect",
+        ),
+        (
+            500,
+            r#"{"data":{"disableUser":{"ok":false}},"errors":[{"message":"x"}]}"#,
+            false,
+            Outcome::Unsure,
+            "HTTP status 500",
+        ),
+        (429, "", true, Outcome::Done, "a read shows it in effect"),
+        (429, "", false, Outcome::Failed, "too many requests"),
         (200, r#"{"data":null,"errors":[]}"#, false, Outcome::Unsure, "an empty list of errors"),
         (200, r#"{"data":null}"#, false, Outcome::Unsure, "neither data nor errors"),
         (200, r#"{"data":{"disableUser":{"ok":"yes"}}}"#, false, Outcome::Unsure, "data.disableUser.ok"),
         (200, HTML, false, Outcome::Unsure, "isn't JSON but an HTML page"),
         (200, HTML, true, Outcome::Done, "a read shows it in effect"),
-        (200, r#"{"data":{"disab"#, false, Outcome::Unsure, "isn't JSON but"),
+        (200, r#"{"data":{"disab"#, false, Outcome::Unsure, "isn't JSON but damaged, or breaks off (15 bytes)"),
         (401, "", false, Outcome::Failed, "the credential was refused (HTTP 401); nothing was changed"),
         (403, HTML, false, Outcome::Failed, "has the capability User management admin"),
         (404, HTML, false, Outcome::Failed, "HTTP status 404"),
@@ -717,6 +954,7 @@ fn every_kind_of_answer_is_told_apart() {
             Rig::new(with(&[("left@x.example", "BUSINESS")]), "users: [{ email: left@x.example, absent: true }]");
         rig.wire.doom(&[if *acted { Fate::Acted(*status, text) } else { Fate::Ignored(*status, text) }]);
         let (became, message) = only_step(&rig.apply());
+        assert!(rig.wire.mutations().len() <= 1, "sent twice: {status} {text}");
         assert_eq!(became, *outcome, "{status} {text}: {message}");
         assert!(message.contains(said), "{status} {text}: {message}");
     }
@@ -797,7 +1035,7 @@ fn served(seed: &str, file: &str, env: &mut Env) -> Server {
     env.set(&variable, &endpoint);
     env.write(
         &format!("{file}.yaml"),
-        format!("provider: paradime\norganization: {seed}\nendpoint: {{ env: {variable} }}\ncredentials: {{ token: {{ env: TOKEN }} }}\nguardrails: {{ min_admins: 0 }}\nusers: [{{ email: kim@acme.example, absent: true }}, {{ email: stranger@acme.example, roles: [BUSINESS] }}]\n"),
+        format!("provider: paradime\norganization: {seed}\nendpoint: {{ env: {variable} }}\ncredentials: {{ token: {{ env: TOKEN }} }}\nguardrails: {{ min_admins: 0 }}\nusers: [{{ email: alexandra@acme.example }}, {{ email: kim@acme.example, absent: true }}, {{ email: stranger@acme.example, roles: [BUSINESS] }}]\n"),
     );
     server
 }
@@ -905,4 +1143,73 @@ fn a_plan_is_for_one_path_and_a_ledger_for_the_workspace() {
     assert_eq!(env.run(&["apply", "--auto-approve", "marketing.yaml"]).code, 0);
     env.set("ENDPOINT_MARKETING", &server.url);
     assert_eq!(env.run(&["apply", "--auto-approve", "marketing.yaml"]).code, 0);
+}
+
+/// A server that says this to everything.
+fn parrot(answer: &'static str) -> String {
+    use std::io::{Read as _, Write as _};
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let mut asked = [0; 4096];
+            let _ = stream.read(&mut asked);
+            let _ = stream.write_all(answer.as_bytes());
+        }
+    });
+    format!("http://{address}/api/v1/{CANARY_PATH}/graphql")
+}
+
+/// What a platform says back may hold what it was sent.
+#[test]
+fn what_the_platform_echoes_is_redacted() {
+    let token = "prdm_wsp_canary-token-91ab";
+    let mut env = Env::new();
+    env.set("ROLECALL_ALLOWED_HOSTS", "127.0.0.1");
+    env.set("TOKEN", token);
+    env.write(
+        "p.yaml",
+        HEAD.replace("{ api_key: { env: KEY }, api_secret: { env: SECRET } }", "{ token: { env: TOKEN } }"),
+    );
+    let head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nconnection: close\r\n\r\n";
+    let bodies = [
+        format!(r#"{{"data":null,"errors":[{{"message":"bad /api/v1/{CANARY_PATH}/graphql for {token}"}}]}}"#),
+        format!(
+            r#"{{"data":{{"listUsers":{{"ok":true,"activeUsers":[{{"uid":{{"{token}":1}}}}],"{CANARY_PATH}":3}}}}}}"#
+        ),
+        format!(r#"{{"data":{{"listUsers":{{"activeUsers":{{"{CANARY_PATH}":"{token}"}}}}}}}}"#),
+        format!(r#"{{"errors":"{CANARY_PATH} {token}"}}"#),
+    ];
+    let mut answers: Vec<String> = bodies.iter().map(|body| format!("{head}{body}")).collect();
+    answers.push(format!(
+        "HTTP/1.1 302 Found\r\nlocation: https://{CANARY_PATH}.example/{token}\r\nconnection: close\r\n\r\n"
+    ));
+    for answer in answers {
+        env.set("ENDPOINT", &parrot(answer.clone().leak()));
+        let said = env.run(&["plan", "-vv", "p.yaml"]);
+        assert_eq!(said.code, 1, "{}", said.all());
+        assert!(!said.all().contains(CANARY_PATH) && !said.all().contains(token), "{answer}\n{}", said.all());
+    }
+}
+
+/// A workspace token reaches its own workspace, whatever the file says.
+#[test]
+fn two_files_that_can_only_be_one_workspace_are_refused() {
+    let mut env = Env::new();
+    let server = served("acme0marketing00", "marketing", &mut env);
+    env.set("ROLECALL_ALLOWED_HOSTS", "127.0.0.1");
+    env.set("TOKEN", "prdm_wsp_sandbox-own-token");
+    env.write("other.yaml", env.read("marketing.yaml").replace("acme0marketing00", "acme0analytics00"));
+    let before = env.run(&["plan", "marketing.yaml"]);
+    assert_eq!(before.code, 0, "{}", before.all());
+    let said = env.run(&["apply", "--auto-approve", "marketing.yaml", "other.yaml"]);
+    assert_eq!(said.code, 1, "{}", said.all());
+    assert_eq!(said.stderr.matches("error[duplicate-organization]").count(), 2, "{}", said.stderr);
+    assert_eq!(env.run(&["plan", "marketing.yaml"]).stdout, before.stdout, "something was sent");
+    // A token of the company reaches both.
+    env.set("TOKEN", "prdm_cmp_sandbox-own-token");
+    let said = env.run(&["plan", "marketing.yaml", "other.yaml"]);
+    assert!(!said.stderr.contains("duplicate-organization"), "{}", said.stderr);
+    drop(server);
 }

@@ -405,8 +405,11 @@ async fn inviting_again_does_what_the_switch_says() {
         case("invite-pending=resent", "NEW1@acme.example", false, 1, pending),
         case("invite-pending=replaced", "new1@acme.example", false, 1, anew),
         case("invite-expired=refused", "old1@acme.example", true, 0, expired),
-        case("invite-expired=resent", "old1@acme.example", false, 1, anew),
+        case("invite-expired=ok-ignored", "old1@acme.example", false, 0, expired),
+        case("invite-expired=resent", "old1@acme.example", false, 1, Some(("BUSINESS", "SENT"))),
+        case("invite-expired=replaced", "old1@acme.example", false, 1, anew),
         case("invite-disabled=refused", "max@acme.example", true, 0, None),
+        case("invite-disabled=ok-ignored", "max@acme.example", false, 0, None),
         case("invite-disabled=readmits", "max@acme.example", false, 0, None),
         case("invite-disabled=invited", "max@acme.example", false, 1, anew),
     ] {

@@ -250,7 +250,7 @@ fn nobody_loses_admin_before_those_relied_on_are_seen_to_have_it() {
     refused.wire.doom(&[Fate::Refuse]);
     let report = refused.apply();
     assert_eq!(report.steps[1].outcome, Outcome::Skipped);
-    assert!(report.steps[1].message.as_ref().unwrap().contains("relies on user/bob@x.example, which is failed"));
+    assert!(report.steps[1].message.as_ref().unwrap().contains("relies on user/bob@x.example, which failed"));
 
     let mut waiting = Rig::new(world(), body);
     waiting.world().switches.quorum = true;

@@ -3,9 +3,11 @@
 
 mod support;
 
+use std::collections::BTreeSet;
+
 use rolecall::cli::{SCHEMAS, schema_text};
 use rolecall::desired::{Source, check_source};
-use rolecall::model::Finding;
+use rolecall::model::{Finding, KnownRoles, ProviderName};
 use rolecall::provider;
 use serde_json::Value;
 use support::bitpanda::HEAD;
@@ -27,6 +29,11 @@ fn the_committed_schemas_are_current() {
 /// A Hive file with this in it.
 fn hive(body: &str) -> String {
     format!("{}{body}", support::hive::HEAD)
+}
+
+/// A Paradime file with this in it.
+fn paradime(body: &str) -> String {
+    format!("{}{body}", support::paradime::HEAD)
 }
 
 fn file_schema() -> jsonschema::Validator {
@@ -75,6 +82,11 @@ fn what_validate_accepts_the_schema_accepts() {
         ),
         hive("keys: [{ name: a b, id: x, absent: true }]\nmanage: { roles: all }\ncontainment_role: Parked"),
         hive("guardrails: { protected: [role/Developer, user/a@x.example] }"),
+        example("paradime.yaml"),
+        paradime(""),
+        paradime("users: [{ email: a@x.example }, { email: b@x.example, id: x, roles: [SANDBOX_USER] }]"),
+        paradime("users: [{ email: a@x.example, absent: true }]\nreinvite_expired: true\nmanage: { users: all }"),
+        paradime("").replace("{ api_key: { env: KEY }, api_secret: { env: SECRET } }", "{ token: { file: t } }"),
     ];
     for yaml in accepted {
         assert!(validates(&yaml), "validate refuses\n{yaml}");
@@ -130,6 +142,19 @@ fn what_the_schema_can_refuse_it_refuses_as_validate_does() {
         format!("{HEAD}reinvite_expired: maybe"),
         format!("{HEAD}roles: []"),
         hive("own: { key: x }"),
+        paradime("keys: []"),
+        paradime("").replace("own: { user: own@x.example }", "own: { key: x }"),
+        paradime("manage: { keys: all }"),
+        paradime("users: [{ email: a@x.example, roles: [] }]"),
+        paradime("users: [{ email: a@x.example, roles: [admin] }]"),
+        paradime("users: [{ email: a@x.example, roles: [ADMIN, BUSINESS] }]"),
+        paradime("users: [{ email: a@x.example, absent: true, roles: [ADMIN] }]"),
+        paradime("users: [{ email: a@x.example, enabled: true }]"),
+        paradime("").replace("{ env: ENDPOINT }", "https://api.paradime.io/api/v1/x/graphql"),
+        paradime("").replace("analytics0000000", "My workspace"),
+        paradime("").replace("{ api_key: { env: KEY }, api_secret: { env: SECRET } }", "{}"),
+        paradime("").replace(", api_secret: { env: SECRET }", ""),
+        paradime("").replace("{ api_key: { env: KEY }", "{ token: { env: T }, api_key: { env: KEY }"),
         hive("users: [{ email: a@x.example, enabled: true }]"),
         hive("users: [{ email: a@x.example, roles: [] }]"),
         hive("users: [{ email: a@x.example, roles: [A, B] }]"),
@@ -157,4 +182,21 @@ fn what_the_schema_can_refuse_it_refuses_as_validate_does() {
         assert!(!validates(&yaml), "validate accepts\n{yaml}");
         assert!(!schema.is_valid(&as_json(&yaml)), "the schema accepts\n{yaml}");
     }
+}
+
+/// The schema's list is written out for editors, and the provider's is what counts.
+#[test]
+fn the_schema_knows_the_roles_that_the_provider_knows() {
+    let schema: Value = serde_json::from_str(&schema_text(rolecall::cli::SchemaName::File)).unwrap();
+    let listed: BTreeSet<&str> = schema["$defs"]["AccountType"]["enum"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|name| name.as_str().unwrap())
+        .collect();
+    let KnownRoles::Closed { names, hint } = provider::rules(ProviderName::Paradime).known_roles() else {
+        panic!()
+    };
+    assert_eq!(listed, names.iter().copied().collect());
+    assert!(names.iter().all(|name| hint.contains(&format!("`{name}`"))), "{hint}");
 }

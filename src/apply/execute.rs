@@ -85,7 +85,13 @@ impl<'a> Execution<'a> {
             |step: &&Step| mutation.after.contains(&step.mutation) || mutation.needs.contains(&step.mutation);
         let undone = self.steps.iter().filter(relied).find(|step| step.outcome != Outcome::Done);
         if let Some(step) = undone {
-            let why = format!("it relies on {}, which is {}", step.address, step.outcome);
+            let became = match step.outcome {
+                Outcome::Failed => "failed",
+                Outcome::Skipped => "was skipped",
+                Outcome::NotTaken => "was not taken",
+                Outcome::Unsure | Outcome::Done => "is unsure",
+            };
+            let why = format!("it relies on {}, which {became}", step.address);
             return Some(Obstacle { why, held: step.held.clone() });
         }
         if let Some(address) = mutation.references().into_iter().find(|address| self.id_of(address).is_none()) {
@@ -236,7 +242,8 @@ impl<'a> Execution<'a> {
         };
         let next = self.apply.provider.next_step(change, error).unwrap_or_else(|| error.next_step().to_owned());
         let message = format!("{} failed: {error}; {effect}. Next: {next}", mutation.operation);
-        step(mutation, change, outcome, Some(message))
+        let refused = matches!(error, CallError::Refused(_) | CallError::GraphQl(_)) && outcome == Outcome::Failed;
+        Step { refused, sent: true, ..step(mutation, change, outcome, Some(message)) }
     }
 
     /// Writes down what became of it. Where that fails nothing more is sent.

@@ -18,8 +18,8 @@ pub use deliver::{Deliveries, Prepared};
 use crate::graphql::{Backoff, Pacer, Reader, Redactor, Transport};
 use crate::ledger::{Event, Ledger, LedgerError, Record};
 use crate::model::{
-    Action, Address, Change, Desired, HoldReason, Live, Mutation, OrganizationPlan, Outcome, RemoteId, Sealed,
-    Site,
+    Action, Address, Change, Desired, HoldReason, Live, Mutation, OrganizationPlan, Outcome, RemoteId, Rules,
+    Sealed, Site,
 };
 use crate::plan::{Observed, PlanInput, observe, plan};
 use crate::provider::Provider;
@@ -55,6 +55,11 @@ pub struct Step {
     pub address: Address,
     pub action: Action,
     pub outcome: Outcome,
+    /// The platform itself said no.
+    pub refused: bool,
+    /// It left for the platform.
+    #[serde(skip)]
+    pub sent: bool,
     /// What was and wasn't done, and what to do next.
     pub message: Option<String>,
     /// Of the entity that was made.
@@ -68,9 +73,20 @@ pub struct Step {
 impl Step {
     /// As the ledger keeps it.
     fn event(&self) -> Event {
-        let Self { mutation, operation: _, address, action: _, outcome, message, id, held: _, interim: _ } =
-            self.clone();
-        Event::Outcome { mutation, address, outcome, id, message }
+        let Self {
+            mutation,
+            operation: _,
+            address,
+            action: _,
+            outcome,
+            refused,
+            sent: _,
+            message,
+            id,
+            held: _,
+            interim: _,
+        } = self.clone();
+        Event::Outcome { mutation, address, outcome, refused, id, message }
     }
 }
 
@@ -159,6 +175,10 @@ impl Apply<'_> {
         execution.send_all().await;
         let (mut steps, stopped) = execution.finish();
         let standing = settle::settle(self, organization, ledger, &mut steps, told).await;
+        // Where all was sent and seen, it doesn't matter how the last answer was lost.
+        let stopped = stopped.filter(|stop| {
+            !matches!(stop, Stop::Unreachable(_)) || steps.iter().any(|step| step.outcome != Outcome::Done)
+        });
         let converged = match &standing {
             Standing::Converged { .. } => Some(true),
             Standing::Held(_) | Standing::Diverged(_) => Some(false),
@@ -194,13 +214,23 @@ impl Apply<'_> {
 }
 
 /// Writes down what a read shows of what earlier runs left open, whether or not anything is to be sent.
-pub fn note_observed(live: &Live, ledger: &mut Ledger, run: &str, at: Timestamp) -> Result<(), LedgerError> {
-    let Observed { seen, gone, settled } = observe(&ledger.facts(), live);
-    let seen = seen.into_iter().map(|(address, accepted)| Event::Sighting { address, seen: true, accepted });
-    let gone = gone.into_iter().map(|address| Event::Sighting { address, seen: false, accepted: false });
-    let sightings = seen.chain(gone);
+pub fn note_observed(
+    live: &Live,
+    rules: &dyn Rules,
+    ledger: &mut Ledger,
+    run: &str,
+    at: Timestamp,
+) -> Result<(), LedgerError> {
+    let Observed { seen, vanished, readmitted, settled } = observe(&ledger.facts(), live, rules);
+    let sightings = seen.iter().map(|(email, accepted)| Event::Sighting {
+        address: Address::user(email),
+        seen: true,
+        accepted: *accepted,
+    });
+    let vanished = vanished.into_values().map(|address| Event::Vanished { address });
+    let readmitted = readmitted.into_values().map(|address| Event::Readmitted { address });
     let settled = settled.into_iter().map(|address| Event::Settled { address });
-    for event in sightings.chain(settled) {
+    for event in sightings.chain(vanished).chain(readmitted).chain(settled) {
         ledger.append(Record { at, run: run.to_owned(), event })?;
     }
     Ok(())
@@ -214,6 +244,8 @@ fn step(mutation: &Mutation, change: &Change, outcome: Outcome, message: Option<
         address: change.address.clone(),
         action: change.action,
         outcome,
+        refused: false,
+        sent: false,
         message,
         id: None,
         held: None,

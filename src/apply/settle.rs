@@ -5,7 +5,7 @@ use crate::ledger::{Event, Ledger};
 use crate::model::{
     Action, Address, Cause, Entity, Hold, HoldClass, HoldReason, OrganizationPlan, Outcome, Sealed,
 };
-use crate::plan::{Effectiveness, mutation_in_effect, stands_as};
+use crate::plan::{Effectiveness, Observed, mutation_in_effect, observe, stands_as};
 
 /// Reads once more, corrects the outcomes by what is seen, and says how live stands to the wish.
 pub(super) async fn settle(
@@ -30,13 +30,18 @@ pub(super) async fn settle(
                 format!(
                     "answered without an error, and a read doesn't show it; {}. It isn't sent again",
                     if apply.provider.has_approvals() {
-                        "perhaps it awaits approval"
+                        "perhaps it awaits approval".to_owned()
                     } else {
-                        "the platform drops a part of it, or somebody has changed it back"
+                        let usual = "the platform drops a part of it, or somebody has changed it back";
+                        apply.provider.why_not_taken(change).unwrap_or_else(|| usual.to_owned())
                     }
                 ),
             )),
             (Outcome::NotTaken, Effectiveness::InEffect) => Some((Outcome::Done, "seen in effect".to_owned())),
+            // However it was refused: what is there is there.
+            (Outcome::Failed, Effectiveness::InEffect) if step.sent && !is_key => {
+                Some((Outcome::Done, "the platform said no, and a read shows it in effect".to_owned()))
+            }
             // A mint can't be settled so: without its answer the secret is lost, whatever the list shows.
             (Outcome::Unsure, Effectiveness::InEffect) if change.action == Action::Invite => {
                 Some((Outcome::Done, "the invitation is there; whether its mail went out isn't proven".to_owned()))
@@ -73,14 +78,12 @@ pub(super) async fn settle(
                 return Standing::Unknown(error.to_string());
             }
         }
-        // Whoever is listed after this was let in again by another hand.
-        let off = change.action == Action::Disable && step.outcome == Outcome::Done;
-        let vanished = off && apply.provider.hides_disabled() && seen == Effectiveness::InEffect;
-        if let (true, Some(Entity::User(user))) = (vanished, &change.after) {
-            let address = Address::user(&user.email).with_id(user.id.as_ref());
-            if let Err(error) = apply.append(ledger, Event::Sighting { address, seen: false, accepted: false }) {
-                return Standing::Unknown(error.to_string());
-            }
+    }
+    // Whoever is listed after this was let in again by another hand.
+    let Observed { vanished, .. } = observe(&ledger.facts(), &live, apply.provider.rules());
+    for address in vanished.into_values() {
+        if let Err(error) = apply.append(ledger, Event::Vanished { address }) {
+            return Standing::Unknown(error.to_string());
         }
     }
     match apply.plan_again(&live, ledger) {

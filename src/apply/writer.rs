@@ -27,8 +27,10 @@ impl Writer<'_> {
         };
         let variables = Value::Object(mutation.variables.clone().into_iter().collect());
         let request = Request::mutation(document, variables);
-        let never_ran = |error: &CallError| {
-            matches!(error, CallError::RateLimited { .. } | CallError::Transport(TransportError::NotSent(_)))
+        let never_ran = |error: &CallError| match error {
+            CallError::RateLimited { .. } => self.provider.repeats_limited(),
+            CallError::Transport(TransportError::NotSent(_)) => true,
+            _ => false,
         };
         self.backoff
             .run(document.name, never_ran, || async {
@@ -41,7 +43,7 @@ impl Writer<'_> {
                 if pace.is_some() {
                     self.pacer.count(operation).await;
                 }
-                let mut response = answer?;
+                let mut response = answer.map_err(|error| self.redactor.clean_error(error))?;
                 tracing::debug!(operation = document.name, status = response.status, "wrote");
                 let receipt = self.provider.receipt(change, mutation, &response, self.redactor);
                 // It may hold a secret.

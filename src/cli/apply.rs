@@ -71,14 +71,7 @@ struct Applied {
 
 pub(super) async fn apply(args: &ApplyArgs, out: &mut Out) -> Result<Exit, Failure> {
     let session = Session::open(&args.paths, &args.connection, out)?;
-    let mut exit = Exit::Done;
-    let mut organizations = Vec::new();
-    for desired in session.wishes() {
-        match session.connect(desired).await {
-            Ok(organization) => organizations.push(organization),
-            Err(failure) => exit = exit.and(session.told(&failure, out)),
-        }
-    }
+    let (organizations, mut exit) = session.connect_all(out).await;
     let approved = match &args.plan {
         // An organisation that can't be reached would look like one that no file describes.
         Some(_) if exit != Exit::Done => return Ok(exit),
@@ -194,7 +187,7 @@ impl Run<'_> {
     ) -> Result<(OrganizationPlan, Live), Failure> {
         let live = organization.read().await?;
         if live.organization == *organization.desired.organization {
-            note_observed(&live, ledger, run, Timestamp::now())
+            note_observed(&live, organization.connected.provider.rules(), ledger, run, Timestamp::now())
                 .map_err(|why| Failure::error(format!("{why}. Nothing was sent")))?;
         }
         let planned = organization.plan(&live, &ledger.facts(), None)?;

@@ -28,7 +28,11 @@ pub(super) fn load(path: &Path, organizations: &[Organization<'_>]) -> Result<Pl
                 "the plan was made on {} and would be applied to {site}",
                 report::clean(&identity.site)
             ))
-            .hint("a plan made in the sandbox never applies elsewhere, nor the reverse"));
+            .hint(if site.host == identity.site.host {
+                "the endpoint has another path since; plan again and have it reviewed"
+            } else {
+                "a plan made in the sandbox never applies elsewhere, nor the reverse"
+            }));
         }
     }
     Ok(plan)

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
 use url::Url;
 
@@ -34,6 +34,9 @@ pub(super) struct Connected {
     pub site: Site,
     pub ledger: PathBuf,
     pub deliveries: Deliveries,
+    /// Of the endpoint and all that is sent with each request: what is the same there reaches the same organisation,
+    /// where nothing else names it.
+    pub reach: [u8; 32],
 }
 
 /// Opens the way that the file describes.
@@ -84,6 +87,7 @@ impl Way<'_> {
             let finding = Finding::error(Code::UnfitCredential, place.clone(), unfit.why).hint(unfit.hint);
             Failure::findings(vec![finding])
         })?;
+        let reach = reach(&endpoint, &secret_headers);
         let hidden = if provider.has_secret_path() { secret_parts(&endpoint) } else { Vec::new() };
         let settings = HttpSettings {
             // Plain HTTP is allowed there because it doesn't leave the machine; through a proxy it would.
@@ -102,15 +106,41 @@ impl Way<'_> {
         let own_ledger = || ledger_path(folder, desired.provider, &desired.organization);
         let ledger = connection.ledger.clone().unwrap_or_else(own_ledger);
         let pacer = Pacer::default();
-        Ok(Connected { provider, transport, reader, redactor, backoff, pacer, caller, site, ledger, deliveries })
+        Ok(Connected {
+            provider,
+            transport,
+            reader,
+            redactor,
+            backoff,
+            pacer,
+            caller,
+            site,
+            ledger,
+            deliveries,
+            reach,
+        })
     }
 }
 
-/// What of a secret path must not be shown, as a whole and in its parts. Words that many paths have are none.
+fn reach(endpoint: &Url, headers: &[(&'static str, SecretString)]) -> [u8; 32] {
+    let mut digest = Sha256::new();
+    digest.update(endpoint.as_str());
+    for (name, value) in headers {
+        digest.update([0]);
+        digest.update(name);
+        digest.update([0]);
+        digest.update(value.expose_secret());
+    }
+    digest.finalize().into()
+}
+
+/// Parts of a secret path that are shorter are words, and would blank out others.
+const SHORTEST_PART: usize = 8;
+
+/// What of a secret path must not be shown, as a whole and in its parts.
 fn secret_parts(endpoint: &Url) -> Vec<SecretString> {
     let path = endpoint.path();
-    let common = |part: &&str| matches!(*part, "api" | "graphql") || (part.len() <= 3 && part.starts_with('v'));
-    let parts = path.split('/').filter(|part| !common(part));
+    let parts = path.split('/').filter(|part| part.len() >= SHORTEST_PART);
     std::iter::once(path).chain(parts).map(SecretString::from).collect()
 }
 
@@ -119,8 +149,8 @@ fn extra_ca(connection: &Connection) -> Result<Option<Vec<u8>>, Failure> {
     input::read_text(path).map(|text| Some(text.into_bytes()))
 }
 
-/// What may be shown of an endpoint. Of a digest so much that another path is seen to be another, and too little to find
-/// one by trying.
+/// What may be shown of an endpoint. Of a digest so much that another path is seen to be another; a token can't be found
+/// from it, if it is one that can't be guessed.
 pub(super) fn site(host: &str, endpoint: &Url, rules: &dyn Rules) -> Site {
     let path_digest = rules.has_secret_path().then(|| {
         let digest = Sha256::digest(endpoint.path().as_bytes());

@@ -30,7 +30,12 @@ pub(super) fn endpoint(desired: &Desired, rules: &dyn Rules) -> Result<Url, Find
             Finding::error(
                 Code::CredentialUnavailable,
                 place.clone(),
-                format!("the environment variable {name} isn't set, or isn't text"),
+                if rules.has_secret_path() {
+                    // Somebody may have put the token where the name belongs.
+                    "the environment variable that `endpoint` names isn't set, or isn't text".to_owned()
+                } else {
+                    format!("the environment variable {name} isn't set, or isn't text")
+                },
             )
             .hint("set it to the URL of the GraphQL endpoint")
         })?,

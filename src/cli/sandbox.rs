@@ -30,8 +30,8 @@ Switches of bitpanda: page-size, introspection, invitees (hidden, shown), expiry
 duplicate-key-names, duplicate-invite (refused, resent), count-off-by, refusal (http401, http403, errors)
 Switches of hive: release (8.1.2, newest), paging (fixed, broken), member-page-limit, gateway, mail, introspection,
 app-deployments-kept, invitation-window
-Switches of paradime: invite-active (refused, ok-ignored, resent), invite-pending (refused, ok-ignored, resent,
-replaced), invite-expired (refused, resent), invite-disabled (refused, readmits, invited), disabled-users (hidden,
+Switches of paradime: invite-active (refused, ok-ignored, resent), invite-pending and invite-expired (refused,
+ok-ignored, resent, replaced), invite-disabled (refused, ok-ignored, readmits, invited), disabled-users (hidden,
 listed-active), refusal (errors, ok-false), auth-refusal (http401, http403, errors), email-case (insensitive,
 sensitive), empty-errors, null-payload, introspection, security-pack, pending-status
 Faults: KIND[@FIELD][*TIMES]; latency=MS, status=CODE, rate-limit=SECONDS, drop-before, drop-after, errors, partial,
@@ -78,6 +78,19 @@ fn sample_query(provider: ProviderName) -> &'static str {
     }
 }
 
+/// What else opens a seed.
+fn other_credentials(provider: ProviderName) -> String {
+    match provider {
+        ProviderName::Bitpanda | ProviderName::Hive => String::new(),
+        ProviderName::Paradime => {
+            use crate::sandbox::paradime::{OWN_COMPANY_TOKEN, OWN_WORKSPACE_TOKEN};
+            format!(
+                "\nInstead of the key and its secret: authorization: Bearer {OWN_WORKSPACE_TOKEN}, or Bearer {OWN_COMPANY_TOKEN} with x-paradime-workspace\n"
+            )
+        }
+    }
+}
+
 pub(super) async fn sandbox(args: &SandboxArgs, out: &mut Out) -> Result<Exit, Failure> {
     if !args.listen.ip().is_loopback() {
         return Err(Failure::error(format!("{} isn't loopback", args.listen))
@@ -105,9 +118,10 @@ pub(super) async fn sandbox(args: &SandboxArgs, out: &mut Out) -> Result<Exit, F
     let query = json!({ "query": sample_query(args.provider) });
     let shown: Vec<String> = headers.iter().map(|header| format!(" -H '{header}'")).collect();
     out.talk(&format!(
-        "The sandbox of {} serves {organization}. Stop it with Ctrl-C. For example:\n\n  curl -s {url} -H 'content-type: application/json'{} \\\n    -d '{query}'\n\nFor rolecall itself, as `endpoint` of a file: ROLECALL_ALLOWED_HOSTS={}\n",
+        "The sandbox of {} serves {organization}. Stop it with Ctrl-C. For example:\n\n  curl -s {url} -H 'content-type: application/json'{} \\\n    -d '{query}'\n{}\nFor rolecall itself, as the endpoint that a file names: ROLECALL_ALLOWED_HOSTS={}\n",
         args.provider,
         shown.concat(),
+        other_credentials(args.provider),
         address.ip()
     ));
     tokio::select! {

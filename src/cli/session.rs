@@ -1,6 +1,6 @@
 //! Files in, one connection and one plan for each organisation out: what plan, apply and drift share.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
@@ -11,7 +11,8 @@ use super::{Connection, Paths};
 use crate::desired::{Loaded, Source, load};
 use crate::ledger::{Ledger, Record, facts};
 use crate::model::{
-    Address, Desired, FORMAT_VERSION, Facts, HoldReason, Identity, Kind, Live, OrganizationPlan, Plan, Scope,
+    Address, Code, Desired, FORMAT_VERSION, Facts, Finding, HoldReason, Identity, Kind, Live, OrganizationPlan,
+    Plan, Scope, list_of,
 };
 use crate::plan::{PlanInput, Planned, plan};
 use crate::provider;
@@ -60,13 +61,37 @@ impl<'a> Session<'a> {
         self.loaded.files.iter().filter_map(|file| file.desired.as_ref()).collect()
     }
 
-    pub async fn connect<'b>(&'b self, desired: &'b Desired) -> Result<Organization<'b>, Failure> {
+    async fn connect<'b>(&'b self, desired: &'b Desired) -> Result<Organization<'b>, Failure> {
         let connected = if self.connection.sandbox {
             sandbox(desired, self.connection).await?
         } else {
             connect(desired, self.connection).await?
         };
         Ok(Organization { desired, connected, asserted: self.connection.asserted.iter().cloned().collect() })
+    }
+
+    /// Connects with every organisation. One that can't be reached doesn't stand in the way of the others.
+    pub async fn connect_all(&self, out: &Out) -> (Vec<Organization<'_>>, Exit) {
+        let mut exit = Exit::Done;
+        let mut organizations = Vec::new();
+        for desired in self.wishes() {
+            match self.connect(desired).await {
+                Ok(organization) => organizations.push(organization),
+                Err(failure) => exit = exit.and(self.told(&failure, out)),
+            }
+        }
+        // Two files that reach one organisation would undo each other's work: neither is dealt with.
+        let mut by_reach: BTreeMap<[u8; 32], Vec<&Desired>> = BTreeMap::new();
+        for organization in organizations.iter().filter(|one| !one.connected.provider.names_organization()) {
+            by_reach.entry(organization.connected.reach).or_default().push(organization.desired);
+        }
+        let twins: BTreeSet<[u8; 32]> =
+            by_reach.iter().filter(|(_, files)| files.len() > 1).map(|(reach, _)| *reach).collect();
+        for files in by_reach.into_values().filter(|files| files.len() > 1) {
+            exit = exit.and(self.told(&twins_of(&files), out));
+        }
+        organizations.retain(|organization| !twins.contains(&organization.connected.reach));
+        (organizations, exit)
     }
 
     /// Tells why one organisation could not be dealt with, and what that means for the run.
@@ -83,9 +108,9 @@ impl<'a> Session<'a> {
             generator: super::connect::GENERATOR.to_owned(),
             organizations: Vec::new(),
         };
-        let mut exit = Exit::Done;
-        for desired in self.wishes() {
-            match self.plan_one(desired, out).await {
+        let (organizations, mut exit) = self.connect_all(out).await;
+        for organization in &organizations {
+            match self.plan_one(organization, out).await {
                 Ok(organization) => {
                     if is_broken(&organization) {
                         exit = exit.and(Exit::Error);
@@ -107,8 +132,7 @@ impl<'a> Session<'a> {
         (plan, exit)
     }
 
-    async fn plan_one(&self, desired: &Desired, out: &Out) -> Result<OrganizationPlan, Failure> {
-        let organization = self.connect(desired).await?;
+    async fn plan_one(&self, organization: &Organization<'_>, out: &Out) -> Result<OrganizationPlan, Failure> {
         let records =
             Ledger::read(&organization.connected.ledger).map_err(|why| Failure::error(why.to_string()))?;
         let records = records.unwrap_or_default();
@@ -119,6 +143,19 @@ impl<'a> Session<'a> {
         out.findings(&planned.warnings, &self.sources());
         Ok(planned.plan)
     }
+}
+
+fn twins_of(files: &[&Desired]) -> Failure {
+    let names: Vec<&str> = files.iter().map(|file| &*file.place.file).collect();
+    let finding = |file: &&Desired| {
+        Finding::error(
+            Code::DuplicateOrganization,
+            file.organization.place.clone(),
+            format!("{} reach the same organisation: endpoint and credential are the same", list_of(&names, "and")),
+        )
+        .hint("a workspace token, or a key, reaches the workspace that it was made in, whatever the file says; nothing was sent to it")
+    };
+    Failure::findings(files.iter().map(finding).collect())
 }
 
 #[cfg(feature = "sandbox")]

@@ -6,8 +6,8 @@ use super::field::Field;
 use super::raw::{AddressText, EmailText, InstantText, NameText, RawGuardrails, RawScope};
 use super::source::{Mark, Source};
 use crate::model::{
-    Address, Code, Email, Expiry, Finding, Guardrails, KeyName, NameError, Permission, Place, Placed, RemoteId,
-    RoleName, Rules, Scope, Slug, check_name, list_of, nearest, quote,
+    Address, Code, Email, Expiry, Finding, Guardrails, KeyName, KnownRoles, NameError, Permission, Place, Placed,
+    RemoteId, RoleName, Rules, Scope, Slug, check_name, list_of, nearest, quote,
 };
 
 /// Checks values one by one and keeps the findings.
@@ -175,13 +175,16 @@ impl<'a> Checker<'a> {
 
     /// Where there are no others, another is an error; where the set is open it may be a new one.
     pub fn known_role(&mut self, role: &RoleName, mark: Mark) {
-        let known = self.rules.known_roles();
+        let (known, closed) = match self.rules.known_roles() {
+            KnownRoles::Open(names) => (names, None),
+            KnownRoles::Closed { names, hint } => (names, Some(hint)),
+        };
         if known.contains(&role.as_str()) {
             return;
         }
         let near = nearest(role.as_str(), known.iter().copied()).map(|near| format!("did you mean `{near}`?"));
         let (place, provider, shown) = (self.place(mark), self.rules.provider(), quote(role.as_str()));
-        if let Some(roles) = self.rules.roles_hint() {
+        if let Some(roles) = closed {
             let hint = near.map_or_else(|| roles.to_owned(), |near| format!("{near} {roles}"));
             let message = format!("{provider} has no role {shown} that can be given");
             self.push(Finding::error(Code::UnknownRole, place, message).hint(hint));

@@ -50,8 +50,8 @@ enum Provider {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename = "ParadimeCredentials", deny_unknown_fields)]
 #[schemars(extend("oneOf" = [
-    { "required": ["token"] },
-    { "required": ["api_key", "api_secret"] },
+    { "required": ["token"], "properties": { "api_key": false, "api_secret": false } },
+    { "required": ["api_key", "api_secret"], "properties": { "token": false } },
 ]))]
 struct RawCredentials {
     /// A workspace token (prdm_wsp_…), or a company token (prdm_cmp_…), which several files can share.
@@ -87,7 +87,7 @@ struct RawUser {
     /// The user's uid, where the addresses of two differ in the case of their letters alone.
     id: Option<Field<NameText>>,
     /// The one account type that a user has. Absent keeps what is live; needed to invite.
-    #[schemars(with = "Vec<AccountTypeText>", length(min = 1, max = 1))]
+    #[schemars(with = "Option<Vec<AccountTypeText>>", length(min = 1, max = 1))]
     roles: Option<Field<Vec<Field<NameText>>>>,
     /// The person must have no access: they are disabled, as the API can't delete. Default false.
     absent: Option<Field<bool>>,
@@ -119,6 +119,18 @@ pub(super) fn check(raw: RawParadime, check: &mut Checker<'_>) -> Option<Desired
     };
     let guardrails = check.guardrails(guardrails);
     let users = check_users(users, check);
+    if let Some(own) = &own_user
+        && let Some(gone) = users.iter().find(|user| user.absent && user.email == own.value)
+    {
+        check.push(
+            Finding::error(
+                Code::AbsentWithValues,
+                gone.place.clone(),
+                format!("{} is absent, and what rolecall calls with is theirs", own.value),
+            )
+            .hint("use somebody else's credential first, and name them in `own`"),
+        );
+    }
     Some(Desired {
         provider: ProviderName::Paradime,
         place: check.source.start(),
@@ -223,7 +235,7 @@ fn check_account_type(
     check: &mut Checker<'_>,
 ) -> Option<Placed<BTreeSet<RoleName>>> {
     let list = field.mark;
-    let several = "keep one: each includes what it needs";
+    let several = "keep one: the platform takes no more";
     let (role, mark) = check.one_role(field, several)?;
     check.known_role(&role, mark);
     Some(check.placed(list, BTreeSet::from([role])))

@@ -184,15 +184,15 @@ struct EndpointFrom {
     env: Field<VariableText>,
 }
 
-impl<'de> Deserialize<'de> for RawEndpoint {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct EndpointVisitor;
+impl RawEndpoint {
+    fn read<'de, D: Deserializer<'de>>(deserializer: D, expecting: &'static str) -> Result<Self, D::Error> {
+        struct EndpointVisitor(&'static str);
 
         impl<'de> Visitor<'de> for EndpointVisitor {
             type Value = RawEndpoint;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a URL, or { env: NAME }")
+                f.write_str(self.0)
             }
 
             fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<RawEndpoint, E> {
@@ -204,14 +204,25 @@ impl<'de> Deserialize<'de> for RawEndpoint {
             }
         }
 
-        deserializer.deserialize_any(EndpointVisitor)
+        deserializer.deserialize_any(EndpointVisitor(expecting))
+    }
+}
+
+impl<'de> Deserialize<'de> for RawEndpoint {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Self::read(deserializer, "a URL, or { env: NAME }")
+    }
+}
+
+impl<'de> Deserialize<'de> for RawSecretEndpoint {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        RawEndpoint::read(deserializer, "{ env: NAME }").map(Self)
     }
 }
 
 /// Where the platform is, where that may not be written into the file. It is read like any other, so that one that is
 /// written is told from what isn't an endpoint at all.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(transparent)]
+#[derive(Clone, Debug)]
 pub struct RawSecretEndpoint(pub RawEndpoint);
 
 impl JsonSchema for RawSecretEndpoint {

@@ -40,7 +40,7 @@ pub enum CallError {
     EmptyErrors,
     /// Neither done nor refused.
     #[error("the answer says neither yes nor no: `{0}` is null, without an error")]
-    NullPayload(String),
+    NullPayload(&'static str),
     #[error("the answer has another form than expected, at {path}: {expected}")]
     Shape { path: String, expected: String },
 }
@@ -209,13 +209,14 @@ pub struct Answer<'a> {
     status: u16,
     retry_after: Option<Duration>,
     data: Option<&'a RawValue>,
+    redactor: &'a Redactor,
     /// Empty is another thing than absent.
     pub errors: Option<Vec<GraphQlError>>,
 }
 
 impl<'a> Answer<'a> {
     /// Opens what HTTP brought: a GraphQL answer, or the reason why it is none.
-    pub fn open(response: &'a Response, redactor: &Redactor) -> Result<Self, CallError> {
+    pub fn open(response: &'a Response, redactor: &'a Redactor) -> Result<Self, CallError> {
         let Response { status, content_type, retry_after, body } = response;
         match status {
             401 | 403 => return Err(CallError::CredentialRefused(format!("HTTP {status}"))),
@@ -230,12 +231,21 @@ impl<'a> Answer<'a> {
             }
             Err(_) => return Err(CallError::NotJson(describe(content_type.as_deref(), body, redactor))),
         };
-        let errors = envelope.errors.map(|errors| match errors {
-            Value::Array(errors) => errors.iter().map(|error| graphql_error(error, redactor)).collect(),
-            one => vec![graphql_error(&one, redactor)],
-        });
+        let errors = match envelope.errors {
+            Some(Value::Array(errors)) => {
+                Some(errors.iter().map(|error| graphql_error(error, redactor)).collect())
+            }
+            // What it means can't be known.
+            Some(_) if is_success => {
+                return Err(CallError::Shape {
+                    path: "errors".to_owned(),
+                    expected: "expected a list".to_owned(),
+                });
+            }
+            Some(_) | None => None,
+        };
         let data = envelope.data.filter(|data| data.get() != "null");
-        let answer = Self { status: *status, retry_after: *retry_after, data, errors };
+        let answer = Self { status: *status, retry_after: *retry_after, data, redactor, errors };
         // Whatever stands in it, it was no success.
         if is_success || answer.has_errors() { Ok(answer) } else { Err(answer.status()) }
     }
@@ -250,12 +260,20 @@ impl<'a> Answer<'a> {
 
     /// What its errors mean.
     pub fn failure(&self) -> CallError {
+        // Data whose every field is null says nothing that the errors don't.
+        self.meaning(self.data.is_none_or(|data| is_hollow(data.get())))
+    }
+
+    /// What its errors mean where the data says that nothing was done.
+    pub fn refusal(&self) -> CallError {
+        self.meaning(true)
+    }
+
+    fn meaning(&self, hollow: bool) -> CallError {
         let errors = self.errors.clone().unwrap_or_default();
         let refused = errors.iter().find(|error| {
             error.code.as_deref().is_some_and(|code| REFUSALS.iter().any(|refusal| code.contains(refusal)))
         });
-        // Data whose every field is null says nothing that the errors don't.
-        let hollow = self.data.is_none_or(|data| is_hollow(data.get()));
         match (refused, hollow) {
             (Some(error), true) => CallError::CredentialRefused(error.to_string()),
             (None, true) if self.status < 500 => CallError::GraphQl(errors),
@@ -269,7 +287,8 @@ impl<'a> Answer<'a> {
         let Some(data) = self.data else { return Ok(None) };
         let deserializer = &mut serde_json::Deserializer::from_str(data.get());
         serde_path_to_error::deserialize(deserializer).map(Some).map_err(|error| CallError::Shape {
-            path: format!("data.{}", error.path()),
+            // Names of fields may be anything that the platform says.
+            path: self.redactor.clean(&format!("data.{}", error.path())),
             expected: without_value(&error.inner().to_string()),
         })
     }
@@ -312,6 +331,7 @@ fn describe(content_type: Option<&str>, body: &[u8], redactor: &Redactor) -> Str
         "an HTML page".to_owned()
     } else {
         match content_type {
+            _ if start.starts_with('{') => format!("damaged, or breaks off ({} bytes)", body.len()),
             Some(kind) => format!("{} ({} bytes)", redactor.clean(kind), body.len()),
             None => format!("{} bytes of something else", body.len()),
         }
@@ -320,7 +340,8 @@ fn describe(content_type: Option<&str>, body: &[u8], redactor: &Redactor) -> Str
 
 fn graphql_error(error: &Value, redactor: &Redactor) -> GraphQlError {
     let text = |value: Option<&Value>| value.and_then(Value::as_str).map(|text| redactor.clean(text));
-    let message = text(error.get("message")).unwrap_or_else(|| "no message".to_owned());
+    let message = text(error.get("message")).or_else(|| text(Some(error)));
+    let message = message.unwrap_or_else(|| "no message".to_owned());
     let prefix = || {
         let (word, _) = message.split_once(':')?;
         let is_code =

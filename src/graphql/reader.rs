@@ -79,7 +79,8 @@ impl Reader {
         self.backoff
             .run(query.name, CallError::is_passing, || async {
                 self.requests.fetch_add(1, Ordering::Relaxed);
-                let response = self.transport.send(&request).await?;
+                let answer = self.transport.send(&request).await;
+                let response = answer.map_err(|error| self.redactor.clean_error(error))?;
                 tracing::debug!(
                     operation = query.name,
                     status = response.status,

@@ -2,6 +2,8 @@
 
 use secrecy::{ExposeSecret, SecretString};
 
+use super::TransportError;
+
 /// Knows the secrets of a run and takes them out of foreign text.
 #[derive(Clone, Debug, Default)]
 pub struct Redactor {
@@ -16,8 +18,19 @@ const LONGEST: usize = 500;
 
 impl Redactor {
     pub fn new(secrets: impl IntoIterator<Item = SecretString>) -> Self {
-        let secrets = secrets.into_iter().filter(|secret| secret.expose_secret().len() >= SHORTEST).collect();
+        let long = |secret: &SecretString| secret.expose_secret().len() >= SHORTEST;
+        let mut secrets: Vec<SecretString> = secrets.into_iter().filter(long).collect();
+        // One may begin with another.
+        secrets.sort_by_key(|secret| std::cmp::Reverse(secret.expose_secret().len()));
         Self { secrets }
+    }
+
+    /// The same of a host to which an answer would have us go.
+    pub fn clean_error(&self, error: TransportError) -> TransportError {
+        match error {
+            TransportError::Redirected(host) => TransportError::Redirected(self.clean(&host)),
+            TransportError::NotSent(_) | TransportError::NoAnswer(_) | TransportError::TooLarge(_) => error,
+        }
     }
 
     /// Foreign text as it may be shown: no secret of ours, no control characters, not endless.

@@ -6,8 +6,8 @@ use jiff::Timestamp;
 
 use super::{Event, Record};
 use crate::model::{
-    Action, Address, Change, DisableAnswer, Entity, Facts, HeldChange, Invitation, InvitationState, Key, Kind,
-    LostMint, MintedKey, NotTaken, Outcome, RemoteId, Seen, SentDisable, User,
+    Action, Address, Change, DisableAnswer, Email, Entity, Facts, HeldChange, Invitation, InvitationState, Key,
+    Kind, LostMint, MintedKey, NotTaken, Outcome, RemoteId, Seen, SentDisable, User,
 };
 
 /// A mutation, from its intent to the last that was heard of it.
@@ -19,6 +19,8 @@ struct Sent<'a> {
     interim: bool,
     /// None: the process died before it knew.
     outcome: Option<Outcome>,
+    /// The platform itself said no.
+    refused: bool,
     id: Option<&'a RemoteId>,
     arrived: bool,
 }
@@ -42,6 +44,8 @@ pub fn facts(records: &[Record]) -> Facts {
                 let same_run = invited_in.get(address) == Some(&record.run.as_str());
                 sighted(address, *seen, *accepted, same_run, &mut facts);
             }
+            Event::Vanished { address } => address.id.iter().for_each(|id| facts.miss_disabled(id)),
+            Event::Readmitted { address } => address.id.iter().for_each(|id| facts.see_readmitted(id)),
             Event::LeftAs { address, entity } => {
                 let found = facts.not_taken.iter_mut().find(|earlier| earlier.change.address == *address);
                 if let Some(earlier) = found {
@@ -76,14 +80,24 @@ fn gather(records: &[Record]) -> BTreeMap<usize, Sent<'_>> {
             Event::Intent { mutation, operation: _, change, known, interim } => {
                 open.insert((run, mutation), index);
                 let interim = *interim;
-                let sending =
-                    Sent { run, at: *at, change, known, interim, outcome: None, id: None, arrived: false };
+                let sending = Sent {
+                    run,
+                    at: *at,
+                    change,
+                    known,
+                    interim,
+                    outcome: None,
+                    refused: false,
+                    id: None,
+                    arrived: false,
+                };
                 sent.insert(index, sending);
             }
-            Event::Outcome { mutation, address: _, outcome, id, message: _ } => {
+            Event::Outcome { mutation, address: _, outcome, refused, id, message: _ } => {
                 let found = open.get(&(run.as_str(), mutation.as_str())).and_then(|index| sent.get_mut(index));
                 if let Some(sent) = found {
                     sent.outcome = Some(*outcome);
+                    sent.refused = *refused;
                     sent.id = id.as_ref().or(sent.id);
                 }
             }
@@ -96,6 +110,8 @@ fn gather(records: &[Record]) -> BTreeMap<usize, Sent<'_>> {
             }
             Event::RunStarted { .. }
             | Event::Sighting { .. }
+            | Event::Vanished { .. }
+            | Event::Readmitted { .. }
             | Event::Settled { .. }
             | Event::Lost { .. }
             | Event::Held { .. }
@@ -116,9 +132,13 @@ fn learn(sent: &Sent<'_>, facts: &mut Facts) {
     if let (Some(Entity::Key(key)), Action::Create, Some(_)) = (&sent.change.after, sent.change.action, sent.id) {
         learn_mint(sent, key, facts);
     }
+    if sent.refused {
+        facts.refused.insert(sent.change.address.clone(), sent.at);
+    }
     if matches!(outcome, Outcome::Failed | Outcome::Skipped) {
         return;
     }
+    facts.refused.remove(&sent.change.address);
     // It was asked for again, and the platform had it.
     facts.held.remove(&sent.change.address);
     facts.not_taken.retain(|earlier| earlier.change.address != sent.change.address);
@@ -151,30 +171,28 @@ fn learn(sent: &Sent<'_>, facts: &mut Facts) {
 
 /// Whoever may be disabled, until another update is seen to have taken, which is only for those who are in.
 fn learn_disable(sent: &Sent<'_>, user: &User, outcome: Outcome, facts: &mut Facts) {
-    let earlier = user.id.as_ref().and_then(|id| facts.disables.get_mut(id));
+    let Some(id) = &user.id else { return };
     let answer = match (outcome, user.enabled) {
         (Outcome::Done, Seen::Known(false)) => DisableAnswer::Done,
         (Outcome::Unsure, Seen::Known(false)) => DisableAnswer::Lost,
         (Outcome::NotTaken, Seen::Known(false)) => DisableAnswer::NotSeen,
         (Outcome::Failed, Seen::Known(false)) => {
-            // Refused perhaps because it was done before.
-            if let Some(earlier) = earlier {
+            // The platform said no, perhaps because it was done before. Any other failure says nothing.
+            if let Some(earlier) = facts.disables.get_mut(id).filter(|_| sent.refused)
+                && matches!(earlier.answer, DisableAnswer::Lost | DisableAnswer::Done)
+            {
                 earlier.answer = DisableAnswer::Refused;
             }
             return;
         }
         (Outcome::Done, Seen::Known(true) | Seen::Unreadable) => {
-            facts.disables.retain(|id, sent| {
-                user.id.as_ref() != Some(id) && (user.id.is_some() || sent.email != user.email)
-            });
+            facts.disables.remove(id);
             return;
         }
         (Outcome::Skipped | Outcome::Failed | Outcome::Unsure | Outcome::NotTaken, _) => return,
     };
-    if let Some(id) = &user.id {
-        let disable = SentDisable { at: sent.at, email: user.email.clone(), answer, gone: false };
-        facts.disables.insert(id.clone(), disable);
-    }
+    let disable = SentDisable { at: sent.at, email: user.email.clone(), answer, gone: false };
+    facts.disables.insert(id.clone(), disable);
 }
 
 fn learn_enabled(user: &User, outcome: Outcome, facts: &mut Facts) {
@@ -216,12 +234,10 @@ fn sighted(address: &Address, seen: bool, accepted: bool, same_run: bool, facts:
     if address.kind != Kind::User {
         return;
     }
+    let email = Email::seen(&address.name);
     if seen {
-        facts.see(address, accepted);
-        return;
-    }
-    facts.miss(address);
-    if let Some(invitation) = facts.invitation_of(address).filter(|_| same_run) {
+        facts.see_invited(&email, accepted);
+    } else if let Some(invitation) = facts.invitations.get_mut(&email).filter(|_| same_run) {
         invitation.hidden_at_first = true;
     }
 }

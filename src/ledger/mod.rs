@@ -54,6 +54,9 @@ pub enum Event {
         mutation: String,
         address: Address,
         outcome: Outcome,
+        /// The platform itself said no.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        refused: bool,
         /// Of the entity that was made.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         id: Option<RemoteId>,
@@ -70,6 +73,10 @@ pub enum Event {
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         accepted: bool,
     },
+    /// A read no longer shows somebody whom we disabled.
+    Vanished { address: Address },
+    /// A read shows them again, so that another hand has let them in.
+    Readmitted { address: Address },
     /// An update cleared something that it doesn't carry.
     Lost { address: Address, what: String },
     /// The platform won't have an entity changed, for a reason that no read shows.

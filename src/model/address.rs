@@ -7,6 +7,7 @@ use std::str::FromStr;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
+use super::name::fold_case;
 use super::{Email, KeyName, RemoteId, RoleName};
 
 /// What kind of entity an address names.
@@ -85,7 +86,19 @@ impl fmt::Display for Address {
 impl FromStr for Address {
     type Err = String;
 
+    /// As a person typed it.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let address = Self::seen(text)?;
+        if address.name.is_empty() {
+            return Err("an address needs a name after the slash".to_owned());
+        }
+        Ok(address)
+    }
+}
+
+impl Address {
+    /// As a plan or a ledger has it. Platforms have had people without an address.
+    fn seen(text: &str) -> Result<Self, String> {
         let (kind, name) = text
             .split_once('/')
             .ok_or_else(|| "an address is `kind/name`, such as `user/jane@acme.example`".to_owned())?;
@@ -98,11 +111,8 @@ impl FromStr for Address {
             None => (name, None),
         };
         let name = name.replace("%23", "#").replace("%25", "%");
-        if name.is_empty() {
-            return Err("an address needs a name after the slash".to_owned());
-        }
         let name = match kind {
-            Kind::User => name.to_lowercase(),
+            Kind::User => fold_case(&name),
             Kind::Role | Kind::Key => name,
         };
         Ok(Self { kind, name, id })
@@ -117,7 +127,7 @@ impl Serialize for Address {
 
 impl<'de> Deserialize<'de> for Address {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
+        Self::seen(&String::deserialize(deserializer)?).map_err(de::Error::custom)
     }
 }
 

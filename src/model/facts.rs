@@ -17,8 +17,10 @@ pub struct Facts {
     pub enabled_sent: BTreeMap<RemoteId, bool>,
     /// The latest disabling of each user that may have had an effect, until they are seen to be in again.
     pub disables: BTreeMap<RemoteId, SentDisable>,
-    /// Has anybody been seen to be gone after we disabled them? Then whoever is listed is in.
+    /// Has anybody been seen to be gone after the platform had disabled them for us? Then whoever is listed is in.
     pub disabled_vanish: bool,
+    /// What the platform itself refused, the latest of each entity, and when.
+    pub refused: BTreeMap<Address, Timestamp>,
     /// Changes that were answered and then not seen, the latest of each entity.
     pub not_taken: Vec<NotTaken>,
     /// Keys that we minted and know the id of.
@@ -32,13 +34,9 @@ pub struct Facts {
 }
 
 impl Facts {
-    /// A read shows somebody, perhaps as a member.
-    pub fn see(&mut self, address: &Address, accepted: bool) {
-        if accepted {
-            self.disables.retain(|id, sent| !(sent.gone && sent.is_of(id, address)));
-        }
-        // The id of whom we disabled says nothing of an invitation.
-        if let Some(invitation) = self.invitation_of(address).filter(|_| address.id.is_none()) {
+    /// A read shows somebody whom we invited, perhaps as a member.
+    pub fn see_invited(&mut self, email: &Email, accepted: bool) {
+        if let Some(invitation) = self.invitations.get_mut(email) {
             invitation.seen = true;
             invitation.accepted |= accepted;
             // A lost answer is settled by seeing the person.
@@ -47,22 +45,18 @@ impl Facts {
     }
 
     /// A read doesn't show somebody whom we disabled.
-    pub fn miss(&mut self, address: &Address) {
-        for (_, sent) in self.disables.iter_mut().filter(|(id, sent)| sent.is_of(id, address)) {
+    pub fn miss_disabled(&mut self, id: &RemoteId) {
+        if let Some(sent) = self.disables.get_mut(id) {
             sent.gone = true;
-            self.disabled_vanish = true;
+            self.disabled_vanish |= sent.answer == DisableAnswer::Done;
         }
     }
 
-    pub fn invitation_of(&mut self, address: &Address) -> Option<&mut Invitation> {
-        let found = self.invitations.iter_mut().find(|(email, _)| email.key() == address.name);
-        found.map(|(_, invitation)| invitation)
-    }
-}
-
-impl SentDisable {
-    fn is_of(&self, id: &RemoteId, address: &Address) -> bool {
-        address.covers(&Address::user(&self.email).with_id(id))
+    /// A read shows somebody whom we disabled, after one that didn't: another hand has let them in.
+    pub fn see_readmitted(&mut self, id: &RemoteId) {
+        if self.disables.get(id).is_some_and(|sent| sent.gone) {
+            self.disables.remove(id);
+        }
     }
 }
 

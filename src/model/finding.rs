@@ -112,6 +112,8 @@ codes! {
     WrongOwnKey => "wrong-own-key",
     /// The person whom `own` names isn't a user.
     WrongOwnUser => "wrong-own-user",
+    /// What the platform refused before, and is sent again.
+    RefusedBefore => "refused-before",
     /// A key that stops working soon.
     KeyExpires => "key-expires",
     /// A protected address that nobody has.

@@ -47,6 +47,12 @@ pub enum HoldReason {
         since: Option<Timestamp>,
         step: String,
     },
+    /// The invitation is no longer listed, as it would be if it had run out.
+    InvitationGone { since: Timestamp, step: String },
+    /// Somebody who is in has an open invitation besides, and no call cancels it.
+    InvitationBesideMember { role: RoleName, harmless: bool, step: String },
+    /// Is told by their id, which nobody has who is listed.
+    NotListed { step: String },
     /// We disabled them, and no call enables.
     Disabled { since: Timestamp, step: String },
     /// Has to go; we disabled them, and the list shows them as before.
@@ -69,6 +75,10 @@ pub enum HoldReason {
     WouldLose { fields: String },
     /// It is what we call the platform with.
     OwnAccess,
+    /// What we call the platform with is theirs.
+    OwnUser,
+    /// Isn't there, and the file doesn't say enough to invite them.
+    Incomplete { missing: String, step: String },
     /// It may be what we call the platform with.
     PerhapsOwnAccess,
     /// The file's guardrails name it.
@@ -86,7 +96,11 @@ pub enum HoldReason {
     /// What rolecall itself calls with, and the file doesn't speak of.
     OwnKey,
     /// Accepted an invitation of ours once, and is no member any more.
-    LeftAgain { since: Timestamp },
+    LeftAgain {
+        since: Timestamp,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        step: Option<String>,
+    },
     /// What the file wishes of the role is held itself.
     RoleHeld { role: RoleName },
     /// Whoever has the role is protected, and would be changed with it.
@@ -101,8 +115,12 @@ pub enum HoldReason {
     RoleExistsUnlisted,
     /// The platform says that they are a member, and doesn't list them.
     MemberUnlisted,
-    /// Sent, answered, and not to be seen: the platform drops a part of it.
-    NotTaken { since: Timestamp },
+    /// Sent, answered, and not to be seen: the platform drops a part of it, or has another reason.
+    NotTaken {
+        since: Timestamp,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        why: Option<String>,
+    },
     /// Invited without access, since invitations can't carry it.
     InvitedWithoutAccess {
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -122,6 +140,7 @@ impl HoldReason {
             | Self::OwnKey
             | Self::KeysByHand { .. }
             | Self::InvitationExpired { wanted: false, .. }
+            | Self::InvitationBesideMember { harmless: true, .. }
             | Self::ExternallyManaged { must_go: false } => HoldClass::Ignored,
             Self::InvitationPending { .. }
             | Self::InvitedWithoutAccess { .. }
@@ -132,6 +151,11 @@ impl HoldReason {
             | Self::InvitationCannotBeCancelled { .. }
             | Self::InvitationExpired { wanted: true, .. }
             | Self::InvitationStands { .. }
+            | Self::InvitationGone { .. }
+            | Self::InvitationBesideMember { harmless: false, .. }
+            | Self::Incomplete { .. }
+            | Self::OwnUser
+            | Self::NotListed { .. }
             | Self::Disabled { .. }
             | Self::StillListed { .. }
             | Self::PerhapsDisabled { .. }

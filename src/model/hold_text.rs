@@ -32,6 +32,28 @@ impl fmt::Display for HoldReason {
                 "has to go, and is invited{}, which no call takes back; look {step}. Whoever accepts is taken out by the next apply",
                 on(since)
             ),
+            Self::InvitationGone { since, step } => write!(
+                f,
+                "the invitation of {} is no longer listed: taken back, or accepted and the person disabled since, whom you let in {step}; another is sent only with `--assert`",
+                day(since)
+            ),
+            Self::Incomplete { missing, step } => write!(
+                f,
+                "isn't there, and can't be invited without {missing}; if they were disabled, let them in {step}"
+            ),
+            Self::OwnUser => {
+                f.write_str("what rolecall calls with is theirs, and may end with what they may do")
+            }
+            Self::InvitationBesideMember { role, harmless: true, .. } => {
+                write!(f, "is in already, and an invitation as `{role}` is listed besides, which gives nothing more")
+            }
+            Self::InvitationBesideMember { role, harmless: false, step } => write!(
+                f,
+                "is in already, and an invitation as `{role}` is open besides, which no call takes back; whoever follows it may get that role. Look {step}"
+            ),
+            Self::NotListed { step } => {
+                write!(f, "nobody who is listed has this id; perhaps they were disabled. Let them in {step}")
+            }
             Self::Disabled { since, step } => {
                 write!(f, "disabled by rolecall on {}, and no call enables; do it {step}", day(since))
             }
@@ -97,11 +119,14 @@ impl fmt::Display for HoldReason {
                 "has to go, and is provisioned by another system (SCIM), which alone may change them: deactivate them in the identity provider",
             ),
             Self::OwnKey => f.write_str("what rolecall itself calls with"),
-            Self::LeftAgain { since } => write!(
-                f,
-                "accepted the invitation of {} and is no member any more; whoever took them out may have had a reason, so another is sent only with `--assert`",
-                day(since)
-            ),
+            Self::LeftAgain { since, step } => {
+                write!(
+                    f,
+                    "accepted the invitation of {} and is no member any more; whoever took them out may have had a reason, so another is sent only with `--assert`",
+                    day(since)
+                )?;
+                step.as_ref().map_or(Ok(()), |step| write!(f, "; or let them in {step}"))
+            }
             Self::RoleHeld { role } => {
                 write!(f, "the role `{role}` can't be given, since what the file wishes of it is held itself")
             }
@@ -125,10 +150,11 @@ impl fmt::Display for HoldReason {
             Self::MemberUnlisted => f.write_str(
                 "the platform says that they are a member already, and its list of members doesn't show them; look in the web app, and report the platform's paging",
             ),
-            Self::NotTaken { since } => write!(
+            Self::NotTaken { since, why } => write!(
                 f,
-                "sent on {}, answered, and not seen in effect since: the platform drops a part of it. It isn't sent again unless asked with `--assert`",
-                day(since)
+                "sent on {}, answered, and not seen in effect since: {}. It isn't sent again unless asked with `--assert`",
+                day(since),
+                why.as_deref().unwrap_or("the platform drops a part of it")
             ),
             Self::InvitedWithoutAccess { since } => write!(
                 f,

@@ -160,6 +160,16 @@ pub enum EmailError {
     Long,
 }
 
+/// In small letters. What only looks like a letter of the English alphabet, and would become one, stays as it is.
+pub(super) fn fold_case(text: &str) -> String {
+    let fold = |c: char| {
+        let becomes_ascii = !c.is_ascii() && c.to_lowercase().any(|small| small.is_ascii());
+        let folded = c.to_lowercase().filter(move |_| !becomes_ascii);
+        folded.chain(becomes_ascii.then_some(c))
+    };
+    text.chars().flat_map(fold).collect()
+}
+
 /// An email address: sent as written, compared without letter case.
 #[derive(Clone, Debug)]
 pub struct Email {
@@ -192,7 +202,7 @@ impl Email {
 
     /// Takes what a platform or a saved plan says, without judging it.
     pub fn seen(text: &str) -> Self {
-        Self { written: text.to_owned(), key: text.trim().to_lowercase() }
+        Self { written: text.to_owned(), key: fold_case(text.trim()) }
     }
 
     /// As written, for the wire.

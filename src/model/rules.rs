@@ -56,6 +56,8 @@ pub enum Chore {
     /// A user's names and phone.
     ChangeRecord,
     RemoveUser,
+    /// To see who is disabled.
+    LookUpDisabled,
     /// Whoever was disabled.
     EnableUser,
     /// To send it again, or to take it back.
@@ -64,6 +66,29 @@ pub enum Chore {
     HandleKeys,
     /// What is said of a key that is minted.
     DescribeKey,
+}
+
+/// Roles that the provider is known to have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KnownRoles {
+    /// Another name is a warning: it may be a new one. Empty where organisations make their own.
+    Open(&'static [&'static str]),
+    /// Another can't be given, which is an error.
+    Closed {
+        names: &'static [&'static str],
+        /// What to know when choosing one.
+        hint: &'static str,
+    },
+}
+
+impl KnownRoles {
+    /// Can a role of this name be given, as far as anybody knows?
+    pub fn can_be_given(self, role: &RoleName) -> bool {
+        match self {
+            Self::Open(_) => true,
+            Self::Closed { names, .. } => names.contains(&role.as_str()),
+        }
+    }
 }
 
 /// A provider's capabilities. Pure: no network, no clock.
@@ -76,13 +101,7 @@ pub trait Rules: Sync {
     /// Hosts that may see the credential.
     fn vendor_hosts(&self) -> &'static [&'static str];
 
-    /// Roles that the provider is known to have. The set is open: another name is a warning, no error.
-    fn known_roles(&self) -> &'static [&'static str];
-
-    /// Where there are no other roles: what to know when choosing one. Another name is an error then.
-    fn roles_hint(&self) -> Option<&'static str> {
-        None
-    }
+    fn known_roles(&self) -> KnownRoles;
 
     /// Is the endpoint's path a secret?
     fn has_secret_path(&self) -> bool {
@@ -136,6 +155,17 @@ pub trait Rules: Sync {
 
     /// Where a person does what the API can't: one sentence.
     fn by_hand(&self, chore: Chore) -> &'static str;
+
+    /// Why the platform may have answered that a change is made, and not have made it, where more can be said than of any
+    /// platform.
+    fn why_not_taken(&self, _change: &Change) -> Option<String> {
+        None
+    }
+
+    /// Do answers tell which organisation they are of?
+    fn names_organization(&self) -> bool {
+        true
+    }
 
     /// The calls that close a change, in order.
     fn lower(&self, change: &Change, live: &Live) -> Vec<Call>;

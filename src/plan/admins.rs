@@ -15,6 +15,8 @@ pub(super) struct Admins {
     pub after: usize,
     pub gained: BTreeSet<Address>,
     pub lost: BTreeSet<Address>,
+    /// Listed, and perhaps disabled by us: not counted.
+    pub doubted: BTreeSet<Address>,
     /// The fewest that may be left.
     pub floor: usize,
 }
@@ -32,17 +34,28 @@ pub(super) fn count(input: &PlanInput<'_>, changes: &[Change]) -> Admins {
             after.id.as_ref().map(|id| (id, (&change.address, after)))
         })
         .collect();
-    let mut admins = Admins { before: 0, after: 0, gained: BTreeSet::new(), lost: BTreeSet::new(), floor: 0 };
+    let mut admins = Admins {
+        before: 0,
+        after: 0,
+        gained: BTreeSet::new(),
+        lost: BTreeSet::new(),
+        doubted: BTreeSet::new(),
+        floor: 0,
+    };
     for user in &input.live.users.items {
         let off = match user.enabled {
             Seen::Known(enabled) => !enabled,
             Seen::Unreadable => input.facts.enabled_sent.get(&user.id) == Some(&false),
         };
         let readable = matches!(user.enabled, Seen::Known(_));
-        let known_on = readable && in_doubt(input, user).is_none();
+        let doubted = in_doubt(input, user).is_some();
+        let known_on = readable && !doubted;
         let reliable = known_on || (!readable && declared_on(&user.email) && accepted(&user.email));
         let usable = !off && (user.owner || input.rules.is_admin(&user.roles));
         admins.before += usize::from(usable);
+        if usable && doubted {
+            admins.doubted.insert(Address::user(&user.email));
+        }
         let Some((address, after)) = changed.get(&user.id) else {
             admins.after += usize::from(usable && reliable);
             continue;

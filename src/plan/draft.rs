@@ -6,7 +6,9 @@ use jiff::Timestamp;
 
 use super::PlanInput;
 use super::keys::is_privileged;
-use crate::model::{Action, Address, Change, Entity, Finding, Hold, HoldReason, NotTaken, Place, Seen, User};
+use crate::model::{
+    Action, Address, Change, Code, Entity, Finding, Hold, HoldReason, NotTaken, Place, Seen, User,
+};
 
 pub(super) struct Draft<'a> {
     input: &'a PlanInput<'a>,
@@ -32,10 +34,22 @@ impl<'a> Draft<'a> {
             return false;
         }
         if let Some(place) = place {
+            self.warn_of_refusal(&change.address, place);
             self.places.insert(change.address.to_string(), place.to_string());
         }
         self.changes.push(change);
         true
+    }
+
+    /// What was refused is tried again, and nobody should wonder why it doesn't end.
+    fn warn_of_refusal(&mut self, address: &Address, place: &Place) {
+        if let Some(since) = self.input.facts.refused.get(address) {
+            let message = format!("the platform refused this for {address} on {}", since.strftime("%Y-%m-%d"));
+            self.findings.push(
+                Finding::warning(Code::RefusedBefore, place.clone(), message)
+                    .hint("it is sent again by every apply; `rolecall show LEDGER` has the platform's words"),
+            );
+        }
     }
 
     pub fn is_asserted(&self, address: &Address) -> bool {
@@ -73,22 +87,22 @@ impl<'a> Draft<'a> {
             then.address == change.address && then.after == change.after && stands
         };
         let since = self.input.facts.not_taken.iter().find(again)?.at;
-        Some(self.not_taken(since))
+        Some(self.not_taken(since, Some(change)))
     }
 
     /// What it means that a change was answered and isn't in effect.
-    pub fn not_taken(&self, since: Timestamp) -> HoldReason {
+    pub fn not_taken(&self, since: Timestamp, change: Option<&Change>) -> HoldReason {
         if self.input.rules.has_approvals() {
             HoldReason::AwaitingApproval { since }
         } else {
-            HoldReason::NotTaken { since }
+            HoldReason::NotTaken { since, why: change.and_then(|change| self.input.rules.why_not_taken(change)) }
         }
     }
 
     /// A key that rolecall calls with, or may be calling with, is never switched off, nor is its owner.
     fn own_access(&self, change: &Change) -> Option<HoldReason> {
         if let Some(user) = change.before.as_ref().and_then(Entity::user) {
-            return self.is_own_user(change, user).then_some(HoldReason::OwnAccess);
+            return self.costs_our_own(change, user).then_some(HoldReason::OwnUser);
         }
         let (Action::Disable | Action::Delete, Some(key)) = (change.action, change.entity()?.key()) else {
             return None;
@@ -100,7 +114,7 @@ impl<'a> Draft<'a> {
     }
 
     /// Would the person whose credential we use lose what it may need of them?
-    fn is_own_user(&self, change: &Change, before: &User) -> bool {
+    fn costs_our_own(&self, change: &Change, before: &User) -> bool {
         let own = self.input.desired.own_user.as_ref().is_some_and(|own| own.value == before.email);
         let after = change.after.as_ref().and_then(Entity::user);
         let keeps = |after: &User| {

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::PlanInput;
 use super::admins::Admins;
 use crate::model::{
-    Action, Address, Cause, Change, Code, Email, Finding, KeyName, Kind, Refusal, RoleName, Scope,
+    Action, Address, Cause, Change, Code, DesiredUser, Email, Finding, KeyName, Kind, Refusal, RoleName, Scope,
 };
 
 /// A protected address that nobody has protects nobody: probably a typo.
@@ -45,8 +45,31 @@ pub(super) fn judge(input: &PlanInput<'_>, changes: &[Change], admins: &Admins) 
     let mut refusals = Vec::new();
     refusals.extend(min_admins(input, admins));
     refusals.extend(Kind::ALL.iter().filter_map(|kind| wrong_credential(input, changes, *kind)));
+    refusals.extend(unproven_organization(input, changes));
     refusals.sort();
     refusals
+}
+
+/// Where no answer names the organisation, somebody who is listed has to be there before others are invited: it may be
+/// another one.
+fn unproven_organization(input: &PlanInput<'_>, changes: &[Change]) -> Option<Refusal> {
+    let PlanInput { desired, live, rules, .. } = *input;
+    // Whoever `own` names is there, or this isn't reached.
+    if rules.names_organization() || desired.own_user.is_some() {
+        return None;
+    }
+    let there: BTreeSet<&Email> = live.users.items.iter().map(|user| &user.email).collect();
+    let is_there = |wish: &DesiredUser| !wish.absent && there.contains(&wish.email);
+    let invites = changes.iter().filter(|change| change.action == Action::Invite);
+    let invites: Vec<Address> = invites.map(|change| change.address.clone()).collect();
+    if invites.is_empty() || desired.users.iter().any(is_there) {
+        return None;
+    }
+    Some(Refusal {
+        rail: "organization".to_owned(),
+        message: "nobody who is listed is active there, and no answer names the organisation, so that this may be another one. List somebody who is there, or name the credential's owner as `own: { user: … }`".to_owned(),
+        addresses: invites,
+    })
 }
 
 fn min_admins(input: &PlanInput<'_>, admins: &Admins) -> Option<Refusal> {
@@ -54,10 +77,15 @@ fn min_admins(input: &PlanInput<'_>, admins: &Admins) -> Option<Refusal> {
         return None;
     }
     let wanted = input.desired.guardrails.min_admins;
+    let doubted: Vec<String> = admins.doubted.iter().map(ToString::to_string).collect();
+    let doubted = match &doubted[..] {
+        [] => String::new(),
+        names => format!(". Not counted, since rolecall may have disabled them: {}", names.join(", ")),
+    };
     Some(Refusal {
         rail: "min_admins".to_owned(),
         message: format!(
-            "{} usable {} would be left, and the file wants at least {wanted}. {}",
+            "{} usable {} would be left, and the file wants at least {wanted}. {}{doubted}",
             admins.after,
             if admins.after == 1 { "admin" } else { "admins" },
             if input.live.invitations.is_some() {

@@ -67,7 +67,7 @@ pub struct Planned {
 
 /// Plans one organisation. The findings that make it impossible come back all at once.
 pub fn plan(input: &PlanInput<'_>) -> Result<Planned, Vec<Finding>> {
-    let facts = observe::updated(input.facts, input.live);
+    let facts = observe::updated(input.facts, input.live, input.rules);
     let input = &PlanInput { facts: &facts, ..*input };
     let mut draft = Draft::new(input);
     let PlanInput { desired, live, .. } = *input;

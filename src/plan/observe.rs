@@ -5,22 +5,25 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::effect::{Effectiveness, in_effect};
 use crate::model::{
-    Address, Email, Entity, Facts, HeldChange, HoldReason, Live, RemoteId, RoleName, Seen, SentDisable, User,
+    Address, Email, Entity, Facts, HeldChange, HoldReason, Live, RemoteId, RoleName, Rules, Seen, SentDisable,
+    User,
 };
 
 /// Whom and what a read shows for the first time.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Observed {
-    /// Invited people who are there, and whether as members; and whom we disabled and another hand has let in again.
-    pub seen: BTreeMap<Address, bool>,
+    /// Invited people who are there, and whether as members.
+    pub seen: BTreeMap<Email, bool>,
     /// Whom we disabled, and who is no longer listed.
-    pub gone: BTreeSet<Address>,
+    pub vanished: BTreeMap<RemoteId, Address>,
+    /// Whom we disabled, who was gone, and is listed again.
+    pub readmitted: BTreeMap<RemoteId, Address>,
     /// Entities whose change has been approved meanwhile.
     pub settled: Vec<Address>,
 }
 
 /// Compares what is open in the ledger with what is live. Live wins.
-pub fn observe(facts: &Facts, live: &Live) -> Observed {
+pub fn observe(facts: &Facts, live: &Live, rules: &dyn Rules) -> Observed {
     // Where the invited aren't listed apart, nobody knows who of those listed has accepted.
     let apart = live.invitations.is_some();
     let invited = live.open_invitations().map(|open| (&open.email, false));
@@ -29,39 +32,41 @@ pub fn observe(facts: &Facts, live: &Live) -> Observed {
     let news = facts.invitations.iter().filter_map(|(email, invitation)| {
         let accepted = *there.get(email)?;
         let new = !invitation.seen || (accepted && !invitation.accepted);
-        new.then(|| (Address::user(email), accepted))
+        new.then(|| (email.clone(), accepted))
     });
-    let mut seen: BTreeMap<Address, bool> = news.collect();
-    let mut gone = BTreeSet::new();
-    let listed: BTreeMap<&RemoteId, Seen<bool>> =
-        live.users.items.iter().map(|user| (&user.id, user.enabled)).collect();
-    for (id, SentDisable { email, gone: was_gone, .. }) in &facts.disables {
+    let seen = news.collect();
+    let listed: BTreeSet<&RemoteId> = live.users.items.iter().map(|user| &user.id).collect();
+    let (mut vanished, mut readmitted) = (BTreeMap::new(), BTreeMap::new());
+    for (id, SentDisable { email, gone, .. }) in facts.disables.iter().filter(|_| rules.hides_disabled()) {
         let address = Address::user(email).with_id(id);
-        match listed.get(id) {
-            Some(Seen::Known(true)) if *was_gone => {
-                seen.insert(address, true);
+        match (listed.contains(id), *gone) {
+            (true, true) => {
+                readmitted.insert(id.clone(), address);
             }
-            None if !was_gone && !live.users.completeness.is_broken() => {
-                gone.insert(address);
+            (false, false) if !live.users.completeness.is_broken() => {
+                vanished.insert(id.clone(), address);
             }
-            Some(_) | None => {}
+            (true | false, _) => {}
         }
     }
     let in_effect =
         facts.not_taken.iter().filter(|earlier| in_effect(&earlier.change, None, live) == Effectiveness::InEffect);
     let settled = in_effect.map(|earlier| earlier.change.address.clone()).collect();
-    Observed { seen, gone, settled }
+    Observed { seen, vanished, readmitted, settled }
 }
 
 /// The facts with what this read shows.
-pub(super) fn updated(facts: &Facts, live: &Live) -> Facts {
-    let Observed { seen, gone, settled } = observe(facts, live);
+pub(super) fn updated(facts: &Facts, live: &Live, rules: &dyn Rules) -> Facts {
+    let Observed { seen, vanished, readmitted, settled } = observe(facts, live, rules);
     let mut facts = facts.clone();
-    for (address, accepted) in seen {
-        facts.see(&address, accepted);
+    for (email, accepted) in seen {
+        facts.see_invited(&email, accepted);
     }
-    for address in gone {
-        facts.miss(&address);
+    for id in vanished.keys() {
+        facts.miss_disabled(id);
+    }
+    for id in readmitted.keys() {
+        facts.see_readmitted(id);
     }
     for address in settled {
         let Some(index) = facts.not_taken.iter().position(|earlier| earlier.change.address == address) else {

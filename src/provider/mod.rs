@@ -1,6 +1,7 @@
 //! What each platform can do, how it is read, and what its answers mean. One folder a provider; none knows another.
 
 pub mod bitpanda;
+mod distinct;
 pub mod hive;
 pub mod paradime;
 
@@ -89,6 +90,11 @@ pub trait Provider: Rules {
         response: &Response,
         redactor: &Redactor,
     ) -> Result<Receipt, CallError>;
+
+    /// Is a mutation that was refused for coming too fast known not to have run, so that it may be sent again at once?
+    fn repeats_limited(&self) -> bool {
+        true
+    }
 
     /// What to do about a mutation that failed, where more can be said than of any platform.
     fn next_step(&self, _: &Change, _: &CallError) -> Option<String> {

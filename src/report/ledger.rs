@@ -24,7 +24,7 @@ pub fn ledger(records: &[Record]) -> String {
             Event::Intent { mutation, operation, change, known: _, interim: _ } => {
                 format!("{mutation:<4} {operation}: {} {}", change.action, clean(&change.address))
             }
-            Event::Outcome { mutation, address, outcome, id, message } => {
+            Event::Outcome { mutation, address, outcome, refused: _, id, message } => {
                 let style = if *outcome == Outcome::Done { ADD } else { REMOVE };
                 let id = id.as_ref().map(|id| format!(" {}", clean(id))).unwrap_or_default();
                 let message = message.as_ref().map(|text| format!(": {}", clean(text))).unwrap_or_default();
@@ -41,8 +41,10 @@ pub fn ledger(records: &[Record]) -> String {
                 format!("     {} is in the list", clean(address))
             }
             Event::Sighting { address, seen: false, accepted: _ } => {
-                format!("     {} isn't in the list", clean(address))
+                format!("     {} isn't in the list yet", clean(address))
             }
+            Event::Vanished { address } => format!("     {} is no longer listed", clean(address)),
+            Event::Readmitted { address } => format!("     {} is listed again", clean(address)),
             Event::Lost { address, what } => {
                 format!("     {} {}: {}", paint(REMOVE, "lost"), clean(address), clean(what))
             }

@@ -239,7 +239,7 @@ impl<E: Engine> Sandbox<E> {
                 }
                 FaultKind::DropBefore => return Reply::Dropped,
                 FaultKind::Errors => {
-                    let errors = json!([{ "message": "REFUSED: fault on demand", "errorType": "REFUSED" }]);
+                    let errors = json!([{ "message": "REFUSED: fault on demand" }]);
                     return Reply::Answer(answer(200, &json!({ "data": null, "errors": errors })));
                 }
                 FaultKind::Html => {
@@ -329,7 +329,7 @@ pub fn answer(status: u16, body: &Value) -> Response {
 
 fn add_error(response: &mut Response) {
     if let Ok(mut body) = serde_json::from_slice::<Value>(&response.body) {
-        body["errors"] = json!([{ "message": "a part could not be had", "path": ["organisationManagement"] }]);
+        body["errors"] = json!([{ "message": "a part could not be had" }]);
         response.body = body.to_string().into_bytes();
     }
 }

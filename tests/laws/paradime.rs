@@ -30,6 +30,8 @@ enum There {
     Expired,
     /// A member, and an invitation is open besides.
     Both,
+    /// Two, whose addresses differ in the case of their letters alone.
+    Namesakes,
 }
 
 fn switches(shadows: bool) -> impl Strategy<Value = Switches> {
@@ -41,16 +43,25 @@ fn switches(shadows: bool) -> impl Strategy<Value = Switches> {
             InvitePending::Resent,
             InvitePending::Replaced,
         ]),
-        any::<bool>(),
-        select(vec![InviteDisabled::Refused, InviteDisabled::Readmits, InviteDisabled::Invited]),
+        select(if shadows {
+            vec![InviteExpired::Refused, InviteExpired::OkIgnored, InviteExpired::Resent, InviteExpired::Replaced]
+        } else {
+            // One that is always refused can't converge, and nobody can know that it will be.
+            vec![InviteExpired::Resent, InviteExpired::Replaced]
+        }),
+        select(vec![
+            InviteDisabled::Refused,
+            InviteDisabled::OkIgnored,
+            InviteDisabled::Readmits,
+            InviteDisabled::Invited,
+        ]),
     );
     let answers = (any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>());
     (invites, answers, select(vec!["SENT", "ACTIVE", "NEVER_HEARD_OF"])).prop_map(
         move |((active, pending, expired, disabled), (listed, ok, sensitive, empty, null), status)| Switches {
             invite_active: active,
             invite_pending: pending,
-            // One that is always refused can't converge, and nobody can know that it will be.
-            invite_expired: if expired || !shadows { InviteExpired::Resent } else { InviteExpired::Refused },
+            invite_expired: expired,
             invite_disabled: disabled,
             disabled_users: if listed { DisabledUsers::ListedActive } else { DisabledUsers::Hidden },
             refusal: if ok { Refusal::OkFalse } else { Refusal::Errors },
@@ -66,12 +77,13 @@ fn switches(shadows: bool) -> impl Strategy<Value = Switches> {
 /// People as another hand left them. Nobody is disabled unless `shadows` is set.
 fn workspaces(shadows: bool) -> impl Strategy<Value = World> {
     let there = prop_oneof![
-        2 => Just(There::No),
-        5 => Just(There::Active),
+        3 => Just(There::No),
+        8 => Just(There::Active),
         1 => Just(if shadows { There::Disabled } else { There::Active }),
         1 => Just(There::Invited),
         1 => Just(There::Expired),
         1 => Just(There::Both),
+        1 => Just(There::Namesakes),
     ];
     (proptest::collection::vec((there, select(TYPES)), PEOPLE), switches(shadows)).prop_map(
         |(people, switches)| {
@@ -88,6 +100,10 @@ fn workspaces(shadows: bool) -> impl Strategy<Value = World> {
                         user(&mut world, &email, account_type);
                         invitation(&mut world, &email, "ADMIN", &switches.pending_status);
                     }
+                    There::Namesakes => {
+                        user(&mut world, &email, account_type);
+                        user(&mut world, &email.to_uppercase(), "DEVELOPER");
+                    }
                 }
             }
             world.switches = switches;
@@ -98,15 +114,18 @@ fn workspaces(shadows: bool) -> impl Strategy<Value = World> {
 
 fn user_wish(email: &str) -> impl Strategy<Value = Option<String>> + use<> {
     let kind = select(vec!["ADMIN", "DEVELOPER", "BUSINESS", "WORKSPACE_ADMIN"]);
+    let owner = email == OWNER;
     let absent = format!("{{ email: {email}, absent: true }}");
     let email = email.to_owned();
     let listed = proptest::option::weighted(0.8, kind).prop_map(move |kind| {
         let roles = kind.map(|kind| format!(", roles: [{kind}]")).unwrap_or_default();
         Some(format!("{{ email: {email}{roles} }}"))
     });
+    // Of the owner of the credential that is a finding.
+    let absent = Some(absent).filter(|_| !owner);
     prop_oneof![
         1 => Just(None),
-        1 => Just(Some(absent)),
+        1 => Just(absent),
         4 => listed,
     ]
 }
@@ -167,8 +186,9 @@ impl Lawful for Workspace {
     /// Whoever another hand disabled can't be told from a stranger, or from somebody active: what is sent for them may be
     /// refused. And where the disabled are listed, disabling isn't seen.
     fn make_knowable(world: &mut World) {
-        world.users.retain(|user| user.status == UserStatus::Active);
-        world.switches.invite_expired = InviteExpired::Resent;
+        let mut seen = BTreeSet::new();
+        world.users.retain(|user| user.status == UserStatus::Active && seen.insert(user.uid.clone()));
+        world.switches.invite_expired = InviteExpired::Replaced;
         world.switches.disabled_users = DisabledUsers::Hidden;
     }
 
@@ -202,13 +222,16 @@ impl Lawful for Workspace {
         Vec::new()
     }
 
-    /// Nobody at all, or one of them twice.
+    /// Nobody at all, one of them twice, or in two ways.
     fn break_users(world: &mut World, how: u8) {
         world.switches.disabled_users = DisabledUsers::Hidden;
         if how.is_multiple_of(2) {
             world.users.iter_mut().for_each(|user| user.status = UserStatus::Disabled);
         } else {
-            let twin = world.users[0].clone();
+            let mut twin = world.users[0].clone();
+            if how % 4 == 1 {
+                "BUSINESS".clone_into(&mut twin.account_type);
+            }
             world.users.push(twin);
         }
     }

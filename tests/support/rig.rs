@@ -13,7 +13,7 @@ use rolecall::apply::{Apply, Deliveries, Report};
 use rolecall::desired::{Source, check_source};
 use rolecall::graphql::{Backoff, Pacer, Reader, Redactor, Request, Response, Transport, TransportError};
 use rolecall::ledger::Ledger;
-use rolecall::model::{Address, Desired, Finding, Live, OrganizationPlan, ProviderName, Site};
+use rolecall::model::{Address, Desired, Finding, Live, OrganizationPlan, ProviderName, Rules, Site};
 use rolecall::plan::{PlanInput, Planned, plan};
 use rolecall::provider::{self, ReadError, Secrets};
 use rolecall::sandbox::{Engine, Headers, InProcess, Sandbox, Store};
@@ -196,6 +196,10 @@ impl<P: Platform> Rig<P> {
         let deliveries = Deliveries { allow_commands: false, below: Some(folder.path().to_owned()) };
         let desired = desired(&format!("{}{body}", P::HEAD));
         Self { sandbox, wire, desired, ledger: Ledger::in_memory(), deliveries, runs: 0, folder }
+    }
+
+    pub fn rules() -> &'static dyn Rules {
+        provider::rules(P::NAME)
     }
 
     /// Another wish for the same organisation.

@@ -242,7 +242,7 @@ fn plan_named(input: &PlanInput<'_>, wish: &DesiredKey, namesakes: &[&LiveKey], 
         [key] if differs(&asked, key) => match input.facts.minted.get(&key.id) {
             // Asking again would be answered alike, and leave one more key each time.
             Some(minted) if !asked.changes(&minted.asked) => {
-                let reason = draft.not_taken(minted.at);
+                let reason = draft.not_taken(minted.at, None);
                 draft.hold(address_of(key, false), reason);
             }
             Some(_) | None => {

@@ -4,7 +4,7 @@
 //! able to sign in: they are no admin to rely on, and no wish for them is fulfilled.
 
 use super::super::PlanInput;
-use crate::model::{Chore, DisableAnswer, Email, HoldReason, LiveUser, Seen, SentDisable};
+use crate::model::{Chore, Completeness, DisableAnswer, Email, HoldReason, LiveUser, RemoteId, Seen, SentDisable};
 
 /// Somebody who isn't listed, by our doing.
 pub(super) fn out_of_sight<'a>(input: &PlanInput<'a>, email: &Email) -> Option<&'a SentDisable> {
@@ -19,7 +19,7 @@ pub(in crate::plan) fn in_doubt<'a>(input: &PlanInput<'a>, user: &LiveUser) -> O
     if user.enabled != Seen::Known(true) || !input.rules.hides_disabled() {
         return None;
     }
-    // Where others are known to have vanished, only an answer of `done` speaks against the list.
+    // Where others are known to have vanished, the list is believed, unless the platform had said that it was done.
     let doubtful = |sent: &&SentDisable| !input.facts.disabled_vanish || sent.answer == DisableAnswer::NotSeen;
     input.facts.disables.get(&user.id).filter(doubtful)
 }
@@ -30,7 +30,7 @@ pub(super) fn is_enough(input: &PlanInput<'_>, user: &LiveUser) -> Option<HoldRe
     match sent.answer {
         DisableAnswer::Done | DisableAnswer::Lost => None,
         DisableAnswer::NotSeen | DisableAnswer::Refused => {
-            let step = input.rules.by_hand(Chore::EnableUser).to_owned();
+            let step = input.rules.by_hand(Chore::LookUpDisabled).to_owned();
             Some(HoldReason::StillListed { since: sent.at, step })
         }
     }
@@ -38,6 +38,18 @@ pub(super) fn is_enough(input: &PlanInput<'_>, user: &LiveUser) -> Option<HoldRe
 
 /// Why somebody who is to stay isn't taken to be as wished.
 pub(super) fn is_perhaps_off(input: &PlanInput<'_>, user: &LiveUser) -> Option<HoldReason> {
-    let step = input.rules.by_hand(Chore::EnableUser).to_owned();
+    let step = input.rules.by_hand(Chore::LookUpDisabled).to_owned();
     in_doubt(input, user).map(|sent| HoldReason::PerhapsDisabled { since: sent.at, step })
+}
+
+/// Why nobody who is listed has this id.
+pub(super) fn why_not_listed(input: &PlanInput<'_>, id: &RemoteId) -> HoldReason {
+    if let Completeness::Broken { why } = &input.live.users.completeness {
+        return HoldReason::Unreadable { list: "users".to_owned(), why: why.clone() };
+    }
+    let step = input.rules.by_hand(Chore::EnableUser).to_owned();
+    match input.facts.disables.get(id) {
+        Some(sent) => HoldReason::Disabled { since: sent.at, step },
+        None => HoldReason::NotListed { step },
+    }
 }

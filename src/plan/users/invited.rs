@@ -9,8 +9,8 @@ use super::super::draft::Draft;
 use super::super::roles::RoleBook;
 use super::Invitations;
 use crate::model::{
-    Action, Address, Cause, Change, Chore, Completeness, Email, Entity, HoldReason, Kind, LiveInvitation, Place,
-    RemoteId, Scope,
+    Action, Address, Cause, Change, Chore, Completeness, DesiredUser, Email, Entity, HoldReason, Kind,
+    LiveInvitation, Place, RemoteId, Scope,
 };
 
 /// How an invitation is told from its person's other entities.
@@ -59,7 +59,16 @@ pub(super) fn withdraw(
     let address = address(invitation, named);
     if !input.rules.changes_invitations() {
         let step = input.rules.by_hand(Chore::HandleInvitation).to_owned();
-        draft.hold(address, HoldReason::InvitationStands { since: since(input, invitation), step });
+        let stays = |wish: &DesiredUser| wish.email == invitation.email && !wish.absent;
+        let reason = if cause == Cause::AlreadyMember && input.desired.users.iter().any(stays) {
+            let role = BTreeSet::from([invitation.role.clone()]);
+            let mut members = input.live.users.items.iter().filter(|user| user.email == invitation.email);
+            let harmless = members.all(|user| input.rules.covers(&user.roles, &role));
+            HoldReason::InvitationBesideMember { role: invitation.role.clone(), harmless, step }
+        } else {
+            HoldReason::InvitationStands { since: since(input, invitation), step }
+        };
+        draft.hold(address, reason);
         return;
     }
     let change = Change {
@@ -101,17 +110,19 @@ pub(super) fn plan_unlisted_invitations(
     }
     for (email, invitations) in &invitations.open {
         let email = *email;
-        let alone = invitations.len() == 1;
         for invitation in invitations {
             let ours = listed.contains(email) || input.desired.manage.users == Scope::All;
             match (members.contains(email), ours) {
                 // A member has no use for it, and whoever finds the mail has: the link isn't bound to the address.
                 (true, true) => {
-                    let named = if alone { Named::BesideMember } else { Named::BySpelling };
+                    let named = match Named::among(invitations) {
+                        Named::ByAddress => Named::BesideMember,
+                        several => several,
+                    };
                     withdraw(input, invitation, named, Cause::AlreadyMember, None, draft);
                 }
                 (false, true) if !listed.contains(email) => {
-                    let named = if alone { Named::ByAddress } else { Named::BySpelling };
+                    let named = Named::among(invitations);
                     withdraw(input, invitation, named, Cause::NotListed, None, draft);
                 }
                 (false, false) => {

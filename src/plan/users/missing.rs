@@ -45,20 +45,34 @@ pub(super) fn plan_missing(
         }
         return;
     }
-    let asserted = draft.is_asserted(&address);
-    if let Some(reason) = waits(input, wish, sent).filter(|_| !asserted) {
+    let waits = waits(input, wish, sent);
+    let overruled = waits.is_some();
+    if let Some(reason) = waits.filter(|_| !draft.is_asserted(&address)) {
         draft.hold(address, reason);
         return;
     }
     let earlier = input.facts.invitations.get(&wish.email).map(|invitation| invitation.state);
     let cause = match (sent.expired.is_empty(), earlier) {
-        _ if asserted => Cause::Asserted,
+        _ if overruled => Cause::Asserted,
         (false, _) => Cause::InvitationExpired,
         (true, Some(InvitationState::Sent)) => Cause::InvitationVanished,
         // It was never made.
         (true, Some(InvitationState::Unsure) | None) => Cause::Declared,
     };
-    let Some(Offer { after, limited }) = offer(input, wish, book, draft) else { return };
+    // What the earlier invitation said is known.
+    let can_be_given = |expired: &&&LiveInvitation| input.rules.known_roles().can_be_given(&expired.role);
+    let kept = sent.expired.first().filter(|_| wish.roles.is_none()).filter(can_be_given);
+    let missing = missing_fields(input, wish);
+    if kept.is_none() && !missing.is_empty() && input.rules.hides_disabled() {
+        let step = input.rules.by_hand(Chore::EnableUser).to_owned();
+        draft.hold(address, HoldReason::Incomplete { missing: missing.join(", "), step });
+        return;
+    }
+    let offered = match kept {
+        Some(expired) => Some(Offer { after: User { invited_at: None, ..expired.entity() }, limited: false }),
+        None => offer(input, wish, book, draft),
+    };
+    let Some(Offer { after, limited }) = offered else { return };
     let mut effects = vec![Effect::SendsMail];
     effects.extend(limited.then_some(Effect::AccessFollows));
     effects.extend(input.rules.hides_disabled().then_some(Effect::MayReadmit));
@@ -129,12 +143,18 @@ fn waits(input: &PlanInput<'_>, wish: &DesiredUser, sent: Sent<'_>) -> Option<Ho
         let step = input.rules.by_hand(Chore::EnableUser).to_owned();
         return Some(HoldReason::Disabled { since: disabled.at, step });
     }
+    let ours = input.facts.invitations.get(&wish.email);
+    if let Some(accepted) = ours.filter(|invitation| invitation.accepted) {
+        let enable = input.rules.by_hand(Chore::EnableUser);
+        let step = input.rules.hides_disabled().then(|| enable.to_owned());
+        return Some(HoldReason::LeftAgain { since: accepted.at, step });
+    }
     if !sent.expired.is_empty() {
         let step = input.rules.by_hand(Chore::HandleInvitation).to_owned();
         let again = input.desired.reinvite_expired;
         return (!again).then_some(HoldReason::InvitationExpired { wanted: true, step });
     }
-    waits_unseen(input, input.facts.invitations.get(&wish.email)?)
+    waits_unseen(input, ours?)
 }
 
 /// Why an invitation that only the ledger knows isn't sent again.
@@ -147,11 +167,13 @@ fn waits_unseen(input: &PlanInput<'_>, invitation: &Invitation) -> Option<HoldRe
     let fresh = match input.rules.listed_invitations() {
         ListedInvitations::Unknown => false,
         ListedInvitations::Open(lifetime) => since + lifetime > input.now,
+        ListedInvitations::All if invitation.state == InvitationState::Sent => {
+            // It hasn't run out, so that somebody has decided on it.
+            let step = input.rules.by_hand(Chore::EnableUser).to_owned();
+            return Some(HoldReason::InvitationGone { since, step });
+        }
         ListedInvitations::All => true,
     };
-    if invitation.accepted {
-        return Some(HoldReason::LeftAgain { since });
-    }
     match (invitation.state, invitation.seen) {
         (InvitationState::Unsure, _) if listed && fresh => None,
         (InvitationState::Unsure, _) => (!listed || !again).then_some(HoldReason::InvitationUnsure { since }),

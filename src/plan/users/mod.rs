@@ -21,7 +21,8 @@ use crate::model::{
 /// The person whom the file calls the credential's owner has to be somebody.
 pub(super) fn check_own(input: &PlanInput<'_>, draft: &mut Draft<'_>) {
     let Some(own) = &input.desired.own_user else { return };
-    if !input.live.users.items.iter().any(|user| user.email == own.value) {
+    let list = &input.live.users;
+    if !list.completeness.is_broken() && !list.items.iter().any(|user| user.email == own.value) {
         let message = format!("{} is no live user", own.value);
         draft.findings.push(Finding::error(Code::WrongOwnUser, own.place.clone(), message).hint(
             "`own.user` is the person whose credential rolecall uses; it guards against locking itself out",
@@ -43,7 +44,7 @@ pub(super) fn plan_users(input: &PlanInput<'_>, book: &mut RoleBook, draft: &mut
             (Some(id), _) => {
                 plan_pinned(input, wish, id, namesakes, book, draft);
                 let sent = invitations.to(&wish.email);
-                if wish.absent && namesakes.is_empty() && !sent.open.is_empty() {
+                if wish.absent && namesakes.is_empty() && !sent.is_empty() {
                     missing::must_not_come(input, wish, sent, None, draft);
                 }
             }
@@ -99,6 +100,12 @@ struct Sent<'a> {
     expired: &'a [&'a LiveInvitation],
 }
 
+impl Sent<'_> {
+    fn is_empty(self) -> bool {
+        self.open.is_empty() && self.expired.is_empty()
+    }
+}
+
 impl<'a> Invitations<'a> {
     fn of(input: &PlanInput<'a>) -> Self {
         let mut invitations = Self::default();
@@ -124,9 +131,7 @@ fn ambiguous(wish: &DesiredUser, several: &[&LiveUser]) -> Finding {
         wish.place.clone(),
         format!("{} live users have the address {}: {}", several.len(), wish.email, ids.join(", ")),
     )
-    .hint(
-        "list each with its `id`, if users have that field here; otherwise have the platform merge or remove one",
-    )
+    .hint("list each with its `id` where users have that field; otherwise have the platform merge or remove one")
 }
 
 fn plan_pinned(
@@ -142,6 +147,13 @@ fn plan_pinned(
         return;
     }
     let elsewhere = input.live.users.items.iter().find(|user| user.id == *id);
+    if elsewhere.is_none() && input.rules.hides_disabled() {
+        // Whoever is disabled is told by nothing else any more.
+        if !wish.absent {
+            draft.hold(Address::user(&wish.email).with_id(id), disabled::why_not_listed(input, id));
+        }
+        return;
+    }
     let message = match elsewhere {
         Some(user) => format!("the user {id} has the address {}, not {}", user.email, wish.email),
         None => format!("no live user has the id {id}"),

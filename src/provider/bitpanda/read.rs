@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::json;
 
+use super::super::distinct::distinct;
 use super::ReadError;
 use super::documents::{LIST_API_KEYS, LIST_USERS, LIST_USERS_ARGUMENTS, LIST_USERS_PAGE};
 use super::wire::{Introspection, KeyList, ListApiKeys, ListUsers, UserList, WireKey, WireUser};
@@ -56,11 +57,12 @@ fn missing(query: &Query, field: impl Into<String>) -> ReadError {
 async fn read_users(reader: &Reader) -> Result<(RemoteId, Listing<LiveUser>), ReadError> {
     let answer: ListUsers = reader.query(&LIST_USERS, json!({})).await.map_err(failed(&LIST_USERS))?;
     let (organization, list) = unwrap_users(answer, &LIST_USERS)?;
-    let mut found = BTreeMap::new();
+    let mut rows = Vec::new();
     let total = list.total;
-    collect(list, &LIST_USERS, &mut found)?;
+    collect(list, &LIST_USERS, &mut rows)?;
+    let mut found = distinct(rows);
     if total.is_some_and(|total| total > found.len() as u64) && is_paged(reader).await? {
-        found = read_pages(reader, &organization).await?;
+        found = distinct(read_pages(reader, &organization).await?);
     }
     let completeness = match total {
         Some(total) if total == found.len() as u64 => Completeness::Proven,
@@ -79,12 +81,12 @@ fn unwrap_users(answer: ListUsers, query: &Query) -> Result<(RemoteId, UserList)
     Ok((RemoteId::seen(id), list))
 }
 
-fn collect(list: UserList, query: &Query, found: &mut BTreeMap<RemoteId, LiveUser>) -> Result<(), ReadError> {
+fn collect(list: UserList, query: &Query, rows: &mut Vec<(RemoteId, LiveUser)>) -> Result<(), ReadError> {
     let items = list.items.ok_or_else(|| missing(query, "organisationManagement.listUsers.items"))?;
     for (index, item) in items.into_iter().enumerate() {
         let user = into_user(item)
             .map_err(|field| missing(query, format!("organisationManagement.listUsers.items[{index}].{field}")))?;
-        found.insert(user.id.clone(), user);
+        rows.push((user.id.clone(), user));
     }
     Ok(())
 }
@@ -112,9 +114,9 @@ async fn is_paged(reader: &Reader) -> Result<bool, ReadError> {
     Ok(takes("limit") && takes("nextToken") && fields.iter().any(|field| field.name == "nextToken"))
 }
 
-async fn read_pages(reader: &Reader, organization: &RemoteId) -> Result<BTreeMap<RemoteId, LiveUser>, ReadError> {
+async fn read_pages(reader: &Reader, organization: &RemoteId) -> Result<Vec<(RemoteId, LiveUser)>, ReadError> {
     let query = &LIST_USERS_PAGE;
-    let mut found = BTreeMap::new();
+    let mut rows = Vec::new();
     let mut seen_tokens = BTreeSet::new();
     let mut token: Option<String> = None;
     loop {
@@ -125,11 +127,11 @@ async fn read_pages(reader: &Reader, organization: &RemoteId) -> Result<BTreeMap
             return Err(missing(query, "the same organisation on every page"));
         }
         token = list.next_token.take();
-        collect(list, query, &mut found)?;
+        collect(list, query, &mut rows)?;
         match &token {
             // A token that comes again would go on for ever; the count then says that the list is broken.
             Some(next) if seen_tokens.insert(next.clone()) => {}
-            Some(_) | None => return Ok(found),
+            Some(_) | None => return Ok(rows),
         }
     }
 }

@@ -6,8 +6,8 @@ use serde_json::{Map, Value, json};
 
 use super::Bitpanda;
 use crate::model::{
-    Action, Call, Change, Chore, Departure, Entity, InviteField, Key, KeyField, Kind, ListedInvitations, Live,
-    Permission, ProviderName, Retirement, RoleName, Rules, Seen, User,
+    Action, Call, Change, Chore, Departure, Entity, InviteField, Key, KeyField, Kind, KnownRoles,
+    ListedInvitations, Live, Permission, ProviderName, Retirement, RoleName, Rules, Seen, User,
 };
 
 /// Administrates users and keys. Every call needs it, reading included.
@@ -36,8 +36,8 @@ impl Rules for Bitpanda {
         VENDOR_HOSTS
     }
 
-    fn known_roles(&self) -> &'static [&'static str] {
-        KNOWN_ROLES
+    fn known_roles(&self) -> KnownRoles {
+        KnownRoles::Open(KNOWN_ROLES)
     }
 
     fn is_admin(&self, roles: &BTreeSet<RoleName>) -> bool {

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
+use super::super::distinct::distinct;
 use super::ReadError;
 use super::documents::{
     ACCESS_TOKENS_PAGE, FEATURES, INVITATIONS_PAGE, MEMBERS_PAGE, ORGANIZATION, ORGANIZATION_WITHOUT_TYPE,
@@ -57,7 +58,7 @@ pub(super) async fn read(reader: &Reader, desired: &Desired) -> Result<Live, Rea
     };
     let roles = Roles::of(found.member_roles, &members, &invitations.items);
     let users = members.into_iter().map(|member| into_user(member, &roles));
-    let users: BTreeMap<RemoteId, LiveUser> = users.map(|user| (user.id.clone(), user)).collect();
+    let users = distinct(users.map(|user| (user.id.clone(), user)));
     let users = Listing { items: users.into_values().collect(), completeness };
     let open = invitations.items.into_iter().map(|invitation| into_invitation(invitation, &roles)).collect();
     let assigned = users.items.iter().filter_map(|user| user.resources.as_ref());

@@ -9,8 +9,8 @@ use super::Hive;
 use super::resources::to_wire;
 use crate::model::{
     Action, Address, Call, Change, Chore, Departure, Entity, Feature, InviteField, Key, KeyField, Kind,
-    ListedInvitations, Live, Permission, ProviderName, Reach, RemoteId, Retirement, Role, RoleName, Rules, User,
-    id_of,
+    KnownRoles, ListedInvitations, Live, Permission, ProviderName, Reach, RemoteId, Retirement, Role, RoleName,
+    Rules, User, id_of,
 };
 
 /// The built-in role that may do everything. Its permissions hang on its name (measured on Hive 8.1.2).
@@ -32,8 +32,8 @@ impl Rules for Hive {
         &["api.graphql-hive.com"]
     }
 
-    fn known_roles(&self) -> &'static [&'static str] {
-        &[]
+    fn known_roles(&self) -> KnownRoles {
+        KnownRoles::Open(&[])
     }
 
     fn is_admin(&self, roles: &BTreeSet<RoleName>) -> bool {
@@ -84,7 +84,9 @@ impl Rules for Hive {
                 "a token's description can't be changed; write it as it is, or give the new token another name"
             }
             Chore::ChangeRecord => "the person changes it in their own account",
-            Chore::EnableUser | Chore::HandleInvitation | Chore::HandleKeys => "in the web app",
+            Chore::LookUpDisabled | Chore::EnableUser | Chore::HandleInvitation | Chore::HandleKeys => {
+                "in the web app"
+            }
         }
     }
 

@@ -21,7 +21,7 @@ pub(super) struct AccountType {
     pub plan: Option<&'static str>,
     /// What whoever has it can do as well, by the vendor's page on roles.
     pub covers: &'static [&'static str],
-    /// May grant roles to others, or change how people sign in.
+    /// May give more than they have, or change how people sign in. In the web app everybody may give what they have.
     pub gives_access: bool,
 }
 

@@ -47,8 +47,8 @@ impl Provider for Paradime {
         let bearer = SecretString::from(format!("Bearer {}", token.expose_secret()));
         let mut headers = vec![("authorization", bearer)];
         match token.expose_secret() {
-            text if text.starts_with(WORKSPACE_TOKEN) => {}
-            text if text.starts_with(COMPANY_TOKEN) => {
+            text if is_token(text, WORKSPACE_TOKEN) => {}
+            text if is_token(text, COMPANY_TOKEN) => {
                 headers.push(("x-paradime-workspace", SecretString::from(organization.as_str())));
             }
             _ => {
@@ -77,16 +77,25 @@ impl Provider for Paradime {
     fn receipt(
         &self,
         _: &Change,
-        _: &model::Mutation,
+        mutation: &model::Mutation,
         response: &Response,
         redactor: &Redactor,
     ) -> Result<Receipt, CallError> {
-        receipt::receipt(response, redactor)
+        receipt::receipt(mutation, response, redactor)
+    }
+
+    fn repeats_limited(&self) -> bool {
+        // No limit is documented, and so nothing of what one would mean.
+        false
     }
 
     fn next_step(&self, change: &Change, error: &CallError) -> Option<String> {
         receipt::next_step(self.rules(), change, error)
     }
+}
+
+fn is_token(text: &str, kind: &str) -> bool {
+    text.strip_prefix(kind).is_some_and(|rest| !rest.is_empty())
 }
 
 /// What the vendor calls legacy by now. It was made in a workspace, and reaches no other.

@@ -1,9 +1,10 @@
 //! Reading a workspace: one request, whatever its size.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use serde_json::json;
 
+use super::super::distinct::distinct;
 use super::ReadError;
 use super::documents::LIST_USERS;
 use super::wire::{ListUsers, UserLists, WireInvitation, WireUser};
@@ -50,30 +51,33 @@ fn missing(field: impl Into<String>) -> ReadError {
 
 fn users(wire: Vec<WireUser>) -> Result<Listing<LiveUser>, ReadError> {
     let rows = wire.len();
-    let mut found = BTreeMap::new();
+    let mut listed = Vec::new();
     for (index, WireUser { uid, email, account_type }) in wire.into_iter().enumerate() {
         let lacks = |field: &str| missing(format!("listUsers.activeUsers[{index}].{field}"));
-        let id = RemoteId::seen(uid.ok_or_else(|| lacks("uid"))?);
+        let id = RemoteId::seen(some(uid).ok_or_else(|| lacks("uid"))?);
         let user = LiveUser {
             id: id.clone(),
-            email: Email::seen(&email.ok_or_else(|| lacks("email"))?),
+            email: Email::seen(&some(email).ok_or_else(|| lacks("email"))?),
             first_name: None,
             last_name: None,
             phone: None,
-            roles: BTreeSet::from([RoleName::seen(account_type.ok_or_else(|| lacks("accountType"))?)]),
+            roles: BTreeSet::from([RoleName::seen(some(account_type).ok_or_else(|| lacks("accountType"))?)]),
             resources: None,
             enabled: Seen::Known(true),
             owner: false,
         };
-        found.insert(id, user);
+        listed.push((id, user));
     }
-    let completeness = if found.is_empty() {
+    let different: BTreeSet<&RemoteId> = listed.iter().map(|(id, _)| id).collect();
+    let different = different.len();
+    let found = distinct(listed);
+    let completeness = if different == 0 {
         Completeness::Broken {
             why: "the platform lists nobody, and somebody must have made the credential".to_owned(),
         }
-    } else if found.len() < rows {
+    } else if different < rows {
         Completeness::Broken {
-            why: format!("the platform lists {rows} users and only {} different ones", found.len()),
+            why: format!("the platform lists {rows} users and only {different} different ones"),
         }
     } else {
         assumed()
@@ -86,8 +90,8 @@ fn invitations(wire: Vec<WireInvitation>) -> Result<Listing<LiveInvitation>, Rea
     for (index, WireInvitation { email, account_type, invite_status }) in wire.into_iter().enumerate() {
         let lacks = |field: &str| missing(format!("listUsers.invitedUsers[{index}].{field}"));
         items.push(LiveInvitation {
-            email: Email::seen(&email.ok_or_else(|| lacks("email"))?),
-            role: RoleName::seen(account_type.ok_or_else(|| lacks("accountType"))?),
+            email: Email::seen(&some(email).ok_or_else(|| lacks("email"))?),
+            role: RoleName::seen(some(account_type).ok_or_else(|| lacks("accountType"))?),
             created: None,
             expired: invite_status.ok_or_else(|| lacks("inviteStatus"))? == EXPIRED,
         });
@@ -95,6 +99,11 @@ fn invitations(wire: Vec<WireInvitation>) -> Result<Listing<LiveInvitation>, Rea
     // There is no id, and the order of the list isn't documented.
     items.sort_by(|a, b| (a.email.as_str(), &a.role, a.expired).cmp(&(b.email.as_str(), &b.role, b.expired)));
     Ok(Listing { items, completeness: assumed() })
+}
+
+/// An empty text says no more than none.
+fn some(text: Option<String>) -> Option<String> {
+    text.filter(|text| !text.trim().is_empty())
 }
 
 fn assumed() -> Completeness {

@@ -4,58 +4,78 @@ use std::collections::BTreeMap;
 
 use super::super::{Receipt, Verdict};
 use super::account_type::find;
+use super::documents::MUTATIONS;
 use super::wire::Acknowledgement;
-use crate::graphql::{Answer, CallError, Redactor, Response};
-use crate::model::{Action, Change, Chore, Entity, Rules};
+use crate::graphql::{Answer, CallError, Effect, Redactor, Response};
+use crate::model::{self, Action, Change, Chore, Entity, Rules};
 
 /// How the vendor says no isn't documented: by errors, by `ok: false`, or by both. An empty list of errors beside
 /// `ok: true` says nothing, although the vendor's Python SDK 6.9.0 takes it for a failure.
-pub(super) fn receipt(response: &Response, redactor: &Redactor) -> Result<Receipt, CallError> {
+pub(super) fn receipt(
+    mutation: &model::Mutation,
+    response: &Response,
+    redactor: &Redactor,
+) -> Result<Receipt, CallError> {
     let answer = Answer::open(response, redactor)?;
-    let payload: BTreeMap<String, Option<Acknowledgement>> = answer.data()?.unwrap_or_default();
-    let field = payload.keys().next().cloned();
-    let ok = payload.into_values().flatten().find_map(|acknowledged| acknowledged.ok);
-    let errors = answer.errors.as_deref().unwrap_or_default();
-    match (ok, errors) {
-        (Some(true), []) => Ok(Receipt { id: None, secret: None, verdict: Verdict::Taken }),
-        (Some(true), [_, ..]) => Err(CallError::Partial(errors.to_vec())),
-        (Some(false), []) => Err(CallError::Refused("`ok` is false, and no reason is given".to_owned())),
-        (Some(false), [_, ..]) => {
-            let words: Vec<String> = errors.iter().map(ToString::to_string).collect();
-            Err(CallError::Refused(words.join("; ")))
+    // By its own name alone: an answer to something else is none.
+    let field = MUTATIONS.iter().map(|(field, _)| *field).find(|field| *field == mutation.operation);
+    let mut payload: BTreeMap<String, Option<Acknowledgement>> = answer.data()?.unwrap_or_default();
+    let payload = field.and_then(|field| payload.remove(field));
+    let ok = payload.as_ref().and_then(Option::as_ref).and_then(|acknowledged| acknowledged.ok);
+    match (ok, answer.errors.as_deref()) {
+        (Some(true), None | Some([])) => Ok(Receipt { id: None, secret: None, verdict: Verdict::Taken }),
+        (Some(false), None | Some([])) => {
+            Err(CallError::Refused("`ok` is false, and no reason is given".to_owned()))
         }
-        (None, [_, ..]) => Err(answer.failure()),
-        (None, []) => match (field, &answer.errors) {
-            (Some(field), _) => Err(CallError::NullPayload(field)),
-            (None, Some(_)) => Err(CallError::EmptyErrors),
-            (None, None) => Err(CallError::NoData),
-        },
+        (Some(false), Some(_)) => Err(answer.refusal()),
+        (Some(true) | None, Some([_, ..])) => Err(answer.failure()),
+        (None, errors) => Err(match (payload, field, errors) {
+            (Some(None), Some(field), _) => CallError::NullPayload(field),
+            (Some(Some(_)), _, _) => CallError::NullPayload("ok"),
+            (_, _, Some(_)) => CallError::EmptyErrors,
+            (_, _, None) => CallError::NoData,
+        }),
     }
 }
 
 /// What to do about a refusal.
 pub(super) fn next_step(rules: &dyn Rules, change: &Change, error: &CallError) -> Option<String> {
-    if let CallError::CredentialRefused(_) = error {
-        return Some("check that the credential is live and has the capability User management admin".to_owned());
+    const CAPABILITY: &str = "the credential has the capability User management admin";
+    match error {
+        CallError::CredentialRefused(_) => {
+            return Some(format!(
+                "check that it is live, that {CAPABILITY}, and that the account has the Enterprise pack, which this API is part of"
+            ));
+        }
+        CallError::Refused(_) | CallError::GraphQl(_) if error.effect() == Effect::None => {}
+        _ => return None,
     }
-    if !matches!(error, CallError::Refused(_) | CallError::GraphQl(_)) {
-        return None;
-    }
-    let enable = rules.by_hand(Chore::EnableUser);
     let mut steps = match change.action {
         Action::Invite if change.before.is_some() => {
             vec![format!("send the invitation again {}", rules.by_hand(Chore::HandleInvitation))]
         }
-        Action::Invite => vec![format!("if they were disabled, let them in again {enable}")],
-        Action::Disable => vec![format!("they may be disabled already: look {enable}")],
+        Action::Disable => {
+            vec![format!("they may be disabled already: look {}", rules.by_hand(Chore::LookUpDisabled))]
+        }
         _ => Vec::new(),
     };
+    steps.extend(why_not(rules, change));
+    steps.push(format!("see that {CAPABILITY}"));
+    Some(steps.join("; "))
+}
+
+/// Why the platform may not do what it was asked for.
+pub(super) fn why_not(rules: &dyn Rules, change: &Change) -> Vec<String> {
+    let mut reasons = Vec::new();
+    if change.action == Action::Invite && change.before.is_none() {
+        reasons.push(format!("if they were disabled, let them in again {}", rules.by_hand(Chore::EnableUser)));
+    }
     let roles = change.after.as_ref().and_then(Entity::user).map(|user| &user.roles);
     if let Some(known) = roles.into_iter().flatten().find_map(find)
         && let Some(plan) = known.plan
         && change.action != Action::Disable
     {
-        steps.push(format!("`{}` needs the {plan}", known.name));
+        reasons.push(format!("`{}` needs the {plan}", known.name));
     }
-    (!steps.is_empty()).then(|| steps.join("; "))
+    reasons
 }

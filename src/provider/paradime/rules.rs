@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
-use super::Paradime;
 use super::account_type::{ADMIN, AccountType, NAMES, Seat, find};
+use super::{Paradime, receipt};
 use crate::model::{
-    Action, Call, Change, Chore, Departure, Effect, Entity, InviteField, KeyField, Kind, ListedInvitations, Live,
-    Permission, ProviderName, Retirement, RoleName, Rules, SeatChange, User,
+    Action, Call, Change, Chore, Departure, Effect, Entity, InviteField, KeyField, Kind, KnownRoles,
+    ListedInvitations, Live, Permission, ProviderName, Retirement, RoleName, Rules, SeatChange, User,
 };
 
 impl Rules for Paradime {
@@ -26,14 +26,11 @@ impl Rules for Paradime {
         &["api.paradime.io", "api.us.paradime.io"]
     }
 
-    fn known_roles(&self) -> &'static [&'static str] {
-        &NAMES
-    }
-
-    fn roles_hint(&self) -> Option<&'static str> {
-        Some(
-            "`ADMIN`, `DEVELOPER` and `BUSINESS` are part of every plan; `ANALYST`, `WORKSPACE_ADMIN`, `WORKSPACE_SETTINGS_ADMIN`, `SECURITY_ADMIN` and `BILLING_ADMIN` need the Security pack; of `SANDBOX_USER` no page says. Without `roles` a user keeps what is live",
-        )
+    fn known_roles(&self) -> KnownRoles {
+        KnownRoles::Closed {
+            names: &NAMES,
+            hint: "`ADMIN`, `DEVELOPER` and `BUSINESS` are part of every plan; `ANALYST`, `WORKSPACE_ADMIN`, `WORKSPACE_SETTINGS_ADMIN`, `SECURITY_ADMIN` and `BILLING_ADMIN` need the Security pack; of `SANDBOX_USER` no page says. Without `roles` a user keeps what is live",
+        }
     }
 
     fn has_secret_path(&self) -> bool {
@@ -112,6 +109,7 @@ impl Rules for Paradime {
 
     fn by_hand(&self, chore: Chore) -> &'static str {
         match chore {
+            Chore::LookUpDisabled => "in the web app, Account Settings > Team, the Disabled tab",
             Chore::EnableUser => {
                 "in the web app, Account Settings > Team, the Disabled tab: Edit, the menu beside them, Enable user, Save"
             }
@@ -121,6 +119,15 @@ impl Rules for Paradime {
             }
             Chore::ChangeRecord | Chore::RemoveUser => "in the web app, Account Settings > Team",
         }
+    }
+
+    fn why_not_taken(&self, change: &Change) -> Option<String> {
+        let reasons = receipt::why_not(self, change);
+        (!reasons.is_empty()).then(|| reasons.join("; "))
+    }
+
+    fn names_organization(&self) -> bool {
+        false
     }
 
     fn lower(&self, change: &Change, _: &Live) -> Vec<Call> {

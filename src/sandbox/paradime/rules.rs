@@ -34,6 +34,7 @@ impl World {
             }
             (Some(at), _, None) => match self.switches.invite_disabled {
                 InviteDisabled::Refused => return Err("the user with this email address is disabled"),
+                InviteDisabled::OkIgnored => return Ok(()),
                 InviteDisabled::Readmits => {
                     let user = &mut self.users[at];
                     (user.account_type, user.status) = (account_type.to_owned(), UserStatus::Active);
@@ -54,10 +55,15 @@ impl World {
         let pending_status = self.switches.pending_status.clone();
         let invitation = &mut self.invitations[at];
         if invitation.status == EXPIRED {
-            if self.switches.invite_expired == InviteExpired::Refused {
-                return Err("this email address was invited, and the invitation has expired");
+            match self.switches.invite_expired {
+                InviteExpired::Refused => {
+                    return Err("this email address was invited, and the invitation has expired");
+                }
+                InviteExpired::OkIgnored => return Ok(false),
+                InviteExpired::Resent => {}
+                InviteExpired::Replaced => account_type.clone_into(&mut invitation.account_type),
             }
-            (invitation.account_type, invitation.status) = (account_type.to_owned(), pending_status);
+            invitation.status = pending_status;
             return Ok(true);
         }
         match self.switches.invite_pending {

@@ -61,8 +61,11 @@ pub enum InvitePending {
 pub enum InviteExpired {
     #[default]
     Refused,
-    /// It can be followed again, for the role that is asked for now.
+    OkIgnored,
+    /// It can be followed again, for the role of the first time.
     Resent,
+    /// It can be followed again, for the role that is asked for now.
+    Replaced,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -70,6 +73,7 @@ pub enum InviteExpired {
 pub enum InviteDisabled {
     #[default]
     Refused,
+    OkIgnored,
     /// They are a user again at once, without a mail.
     Readmits,
     /// They are a user again once they followed the invitation.

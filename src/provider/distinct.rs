@@ -1,0 +1,22 @@
+//! Lists whose rows should each be another entity.
+
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+
+/// Entities by their ids. One that is listed in two ways is left out, since nobody knows which is true.
+pub(super) fn distinct<K: Ord + Clone, T: PartialEq>(rows: impl IntoIterator<Item = (K, T)>) -> BTreeMap<K, T> {
+    let mut found: BTreeMap<K, Option<T>> = BTreeMap::new();
+    for (id, row) in rows {
+        match found.entry(id) {
+            Entry::Vacant(entry) => {
+                entry.insert(Some(row));
+            }
+            Entry::Occupied(mut entry) => {
+                if entry.get().as_ref() != Some(&row) {
+                    entry.insert(None);
+                }
+            }
+        }
+    }
+    found.into_iter().filter_map(|(id, row)| Some((id, row?))).collect()
+}
