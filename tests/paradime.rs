@@ -1061,15 +1061,24 @@ fn the_example_is_planned_applied_and_in_sync() {
 #[test]
 fn one_company_token_serves_several_workspaces_and_the_header_chooses() {
     let mut env = Env::new();
-    let _analytics = served("acme0analytics00", "analytics", &mut env);
-    let _marketing = served("acme0marketing00", "marketing", &mut env);
+    let server = env.serve(&["--provider", "paradime"]);
+    env.set("ENDPOINT", &server.url);
     env.set("ROLECALL_ALLOWED_HOSTS", "127.0.0.1");
     env.set("TOKEN", "prdm_cmp_sandbox-own-token");
+    let file = |uid: &str| {
+        format!(
+            "provider: paradime\norganization: {uid}\nendpoint: {{ env: ENDPOINT }}\ncredentials: {{ token: {{ env: TOKEN }} }}\nown: {{ user: alexandra@acme.example }}\nguardrails: {{ min_admins: 0 }}\nusers: [{{ email: kim@acme.example, absent: true }}]\n"
+        )
+    };
+    env.write("analytics.yaml", file("acme0analytics00"));
+    env.write("marketing.yaml", file("acme0marketing00"));
+    // Kim is in one of them.
     let said = env.run(&["apply", "--auto-approve", "analytics.yaml", "marketing.yaml"]);
     assert_eq!(said.code, 0, "{}", said.all());
-    assert!(said.stdout.contains("done      user/kim@acme.example"), "{}", said.stdout);
-    // The header names another workspace than the one that is served there.
-    env.write("wrong.yaml", env.read("marketing.yaml").replace("acme0marketing00", "acme0nobody00000"));
+    assert_eq!(said.stdout.matches("done      user/kim@acme.example").count(), 1, "{}", said.stdout);
+    assert!(said.stderr.contains("paradime-acme0marketing00.jsonl"), "{}", said.stderr);
+    // The header names a workspace that isn't the company's.
+    env.write("wrong.yaml", file("acme0nobody00000"));
     let said = env.run(&["plan", "wrong.yaml"]);
     assert_eq!(said.code, 6, "{}", said.all());
     // A token of another kind, and a key's secret in its place.

@@ -14,7 +14,8 @@ use super::exit::Failure;
 use crate::apply::Deliveries;
 use crate::model::{Desired, ProviderName, RemoteId};
 use crate::provider::{self, Secrets};
-use crate::sandbox::{self, Served, Store, own_credentials, serve};
+use crate::sandbox::paradime::Company;
+use crate::sandbox::{self, Served, Store, own_credentials, seed_names, serve};
 
 /// Everything of the sandbox is below this folder.
 pub(super) const FOLDER: &str = ".rolecall/sandbox";
@@ -39,6 +40,25 @@ pub(super) fn open(
         sandbox.reset().map_err(Failure::error)?;
     }
     Ok(Arc::from(sandbox))
+}
+
+/// What one server has: the organisation, or the provider's first and whatever else is reached at the same endpoint.
+pub(super) fn open_all(
+    provider: ProviderName,
+    organization: Option<&str>,
+    reset: bool,
+) -> Result<(RemoteId, Arc<dyn Served>), Failure> {
+    let seeds = seed_names(provider);
+    let first = RemoteId::seen(organization.or(seeds.first().copied()).unwrap_or_default());
+    let served = open(provider, &first, reset)?;
+    if provider != ProviderName::Paradime || organization.is_some() {
+        return Ok((first, served));
+    }
+    let mut others = Vec::new();
+    for seed in seeds.iter().filter(|seed| **seed != first.as_str()) {
+        others.push(((*seed).to_owned(), open(provider, &RemoteId::seen(*seed), reset)?));
+    }
+    Ok((first, Arc::new(Company::new(served, others))))
 }
 
 /// What opens a provider's seeds.

@@ -10,9 +10,9 @@ use tokio::net::TcpListener;
 use super::embedded;
 use super::exit::{Exit, Failure};
 use super::out::Out;
-use crate::model::{ProviderName, RemoteId};
+use crate::model::ProviderName;
 use crate::provider;
-use crate::sandbox::{Fault, path, seed_names, serve};
+use crate::sandbox::{Fault, path, serve};
 
 /// Serve the embedded GraphQL server of a provider, on loopback, for any client.
 ///
@@ -42,7 +42,7 @@ pub(super) struct SandboxArgs {
     /// Where to listen; loopback only.
     #[arg(long, default_value = "127.0.0.1:4100", value_name = "ADDRESS")]
     listen: SocketAddr,
-    /// Which seed. The first, where it is left out.
+    /// Which seed. The first, where it is left out; at Paradime a token of the company then reaches the others too.
     #[arg(long, value_name = "ID")]
     organization: Option<String>,
     /// Start the world anew.
@@ -96,9 +96,7 @@ pub(super) async fn sandbox(args: &SandboxArgs, out: &mut Out) -> Result<Exit, F
         return Err(Failure::error(format!("{} isn't loopback", args.listen))
             .hint("the sandbox's key is known to everybody: listen on 127.0.0.1 or [::1]"));
     }
-    let organization = args.organization.as_deref().or_else(|| seed_names(args.provider).first().copied());
-    let organization = RemoteId::seen(organization.unwrap_or_default());
-    let sandbox = embedded::open(args.provider, &organization, args.reset)?;
+    let (organization, sandbox) = embedded::open_all(args.provider, args.organization.as_deref(), args.reset)?;
     sandbox.set(&args.switches).map_err(Failure::error)?;
     for fault in &args.faults {
         sandbox.add_fault(fault.clone());

@@ -133,6 +133,12 @@ fn by_token<'a>(world: &'a World, shown: &str, workspace: Option<&str>) -> Optio
     world.credentials.iter().find(fits).filter(|_| scheme.eq_ignore_ascii_case("bearer"))
 }
 
+/// Is this the token of a company, which reaches more than one workspace?
+pub(super) fn is_of_company(headers: &Headers) -> bool {
+    let shown = headers.get("authorization").and_then(|shown| shown.split_once(' '));
+    shown.is_some_and(|(_, token)| token.starts_with(OF_COMPANY))
+}
+
 fn by_pair<'a>(world: &'a World, key: &str, secret: &str) -> Option<&'a WorldCredential> {
     let (kind, digest) = (CredentialKind::Pair { key: key.to_owned() }, digest(secret));
     world.credentials.iter().find(|it| it.kind == kind && it.digest == digest)

@@ -2,6 +2,7 @@
 
 mod access;
 mod check;
+mod company;
 mod rules;
 mod schema;
 mod switches;
@@ -20,6 +21,7 @@ pub use access::{
     Capability, CredentialKind, OWN_API_KEY, OWN_API_SECRET, OWN_COMPANY_TOKEN, OWN_WORKSPACE_TOKEN,
     WorldCredential,
 };
+pub use company::Company;
 use schema::{Mutation, Query};
 pub use switches::{
     AuthRefusal, DisabledUsers, EmailCase, InviteActive, InviteDisabled, InviteExpired, InvitePending, Refusal,
