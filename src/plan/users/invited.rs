@@ -10,7 +10,7 @@ use super::super::roles::RoleBook;
 use super::Invitations;
 use crate::model::{
     Action, Address, Cause, Change, Chore, Completeness, DesiredUser, Email, Entity, HoldReason, Kind,
-    LiveInvitation, Place, RemoteId, Scope,
+    LiveInvitation, Place, RemoteId, RoleName, Scope,
 };
 
 /// How an invitation is told from its person's other entities.
@@ -45,6 +45,31 @@ pub(super) fn address(invitation: &LiveInvitation, named: Named) -> Address {
 pub(super) fn since(input: &PlanInput<'_>, invitation: &LiveInvitation) -> Option<Timestamp> {
     let ours = input.facts.invitations.get(&invitation.email);
     invitation.created.or(ours.map(|ours| ours.at))
+}
+
+/// Who is invited where no call changes an invitation.
+pub(super) fn hold_open(
+    input: &PlanInput<'_>,
+    wish: &DesiredUser,
+    open: &[&LiveInvitation],
+    draft: &mut Draft<'_>,
+) {
+    let step = input.rules.by_hand(Chore::HandleInvitation);
+    for invitation in open {
+        let wished = wish.roles.as_deref().filter(|roles| !roles.contains(&invitation.role));
+        let reason = match wished {
+            None => HoldReason::InvitationPending { since: since(input, invitation) },
+            Some(roles) => HoldReason::ByHand {
+                field: "the role of the invitation".to_owned(),
+                live: Some(invitation.role.to_string()),
+                desired: roles.iter().map(RoleName::as_str).collect::<Vec<_>>().join(", "),
+                step: format!(
+                    "no call changes an invitation; look {step}, or the next apply changes it once they have signed up"
+                ),
+            },
+        };
+        draft.hold(address(invitation, Named::among(open)), reason);
+    }
 }
 
 /// Plans to cancel an invitation, where that can be done.

@@ -6,11 +6,10 @@ use super::super::PlanInput;
 use super::super::draft::Draft;
 use super::super::roles::{self, RoleBook};
 use super::invited::{self, Named};
-use super::{Sent, disabled, obstacle};
+use super::{Sent, obstacle, waits};
 use crate::model::{
     Action, Address, Cause, Change, Chore, Code, Completeness, DesiredUser, Effect, Entity, Feature, Finding,
-    HoldReason, Invitation, InvitationState, InviteField, ListedInvitations, LiveInvitation, Reach, RoleName,
-    Seen, User,
+    HoldReason, InvitationState, InviteField, LiveInvitation, Reach, Seen, User,
 };
 use crate::plan::resolve;
 
@@ -41,16 +40,29 @@ pub(super) fn plan_missing(
         if input.rules.changes_invitations() {
             plan_invited(input, wish, sent.open, book, draft);
         } else {
-            hold_invited(input, wish, sent.open, draft);
+            invited::hold_open(input, wish, sent.open, draft);
         }
         return;
     }
-    let waits = waits(input, wish, sent);
+    let waits = waits::reason(input, wish, sent);
     let overruled = waits.is_some();
     if let Some(reason) = waits.filter(|_| !draft.is_asserted(&address)) {
         draft.hold(address, reason);
         return;
     }
+    invite(input, wish, sent, overruled, book, draft);
+}
+
+/// `overruled`: there was a reason to wait, and this was asked for all the same.
+fn invite(
+    input: &PlanInput<'_>,
+    wish: &DesiredUser,
+    sent: Sent<'_>,
+    overruled: bool,
+    book: &mut RoleBook,
+    draft: &mut Draft<'_>,
+) {
+    let address = Address::user(&wish.email);
     let earlier = input.facts.invitations.get(&wish.email).map(|invitation| invitation.state);
     let cause = match (sent.expired.is_empty(), earlier) {
         _ if overruled => Cause::Asserted,
@@ -59,17 +71,15 @@ pub(super) fn plan_missing(
         // It was never made.
         (true, Some(InvitationState::Unsure) | None) => Cause::Declared,
     };
-    // What the earlier invitation said is known.
-    let can_be_given = |expired: &&&LiveInvitation| input.rules.known_roles().can_be_given(&expired.role);
-    let kept = sent.expired.first().filter(|_| wish.roles.is_none()).filter(can_be_given);
     let missing = missing_fields(input, wish);
-    if kept.is_none() && !missing.is_empty() && input.rules.hides_disabled() {
-        let step = input.rules.by_hand(Chore::EnableUser).to_owned();
-        draft.hold(address, HoldReason::Incomplete { missing: missing.join(", "), step });
-        return;
-    }
-    let offered = match kept {
-        Some(expired) => Some(Offer { after: User { invited_at: None, ..expired.entity() }, limited: false }),
+    let offered = match as_before(input, wish, sent) {
+        Some(offer) => Some(offer),
+        // Whoever was disabled by hand must not keep everybody else from being planned.
+        None if !missing.is_empty() && input.rules.hides_disabled() => {
+            let step = input.rules.by_hand(Chore::EnableUser).to_owned();
+            draft.hold(address, HoldReason::Incomplete { missing: missing.join(", "), step });
+            return;
+        }
         None => offer(input, wish, book, draft),
     };
     let Some(Offer { after, limited }) = offered else { return };
@@ -88,24 +98,11 @@ pub(super) fn plan_missing(
     draft.change(change, Some(&wish.place));
 }
 
-/// Who is invited where no call changes an invitation.
-fn hold_invited(input: &PlanInput<'_>, wish: &DesiredUser, open: &[&LiveInvitation], draft: &mut Draft<'_>) {
-    let step = input.rules.by_hand(Chore::HandleInvitation);
-    for invitation in open {
-        let wished = wish.roles.as_deref().filter(|roles| !roles.contains(&invitation.role));
-        let reason = match wished {
-            None => HoldReason::InvitationPending { since: invited::since(input, invitation) },
-            Some(roles) => HoldReason::ByHand {
-                field: "the role of the invitation".to_owned(),
-                live: Some(invitation.role.to_string()),
-                desired: roles.iter().map(RoleName::as_str).collect::<Vec<_>>().join(", "),
-                step: format!(
-                    "no call changes an invitation; look {step}, or the next apply changes it once they have signed up"
-                ),
-            },
-        };
-        draft.hold(invited::address(invitation, Named::among(open)), reason);
-    }
+/// What an invitation that ran out said, where the file says nothing of it and it can be said again.
+fn as_before(input: &PlanInput<'_>, wish: &DesiredUser, sent: Sent<'_>) -> Option<Offer> {
+    let expired = sent.expired.first().filter(|_| wish.roles.is_none())?;
+    let can_be_given = input.rules.known_roles().can_be_given(&expired.role);
+    can_be_given.then(|| Offer { after: User { invited_at: None, ..expired.entity() }, limited: false })
 }
 
 /// Whoever isn't there needs nothing taken away, but an invitation would let them in.
@@ -134,52 +131,6 @@ pub(super) fn must_not_come(
         draft.hold(address, HoldReason::InvitationCannotBeCancelled { since: invitation.at });
     } else if !wish.absent {
         draft.hold(address, HoldReason::DisabledAndAbsent);
-    }
-}
-
-/// Why somebody who isn't there, and can't come by themselves, isn't invited.
-fn waits(input: &PlanInput<'_>, wish: &DesiredUser, sent: Sent<'_>) -> Option<HoldReason> {
-    if let Some(disabled) = disabled::out_of_sight(input, &wish.email) {
-        let step = input.rules.by_hand(Chore::EnableUser).to_owned();
-        return Some(HoldReason::Disabled { since: disabled.at, step });
-    }
-    let ours = input.facts.invitations.get(&wish.email);
-    if let Some(accepted) = ours.filter(|invitation| invitation.accepted) {
-        let enable = input.rules.by_hand(Chore::EnableUser);
-        let step = input.rules.hides_disabled().then(|| enable.to_owned());
-        return Some(HoldReason::LeftAgain { since: accepted.at, step });
-    }
-    if !sent.expired.is_empty() {
-        let step = input.rules.by_hand(Chore::HandleInvitation).to_owned();
-        let again = input.desired.reinvite_expired;
-        return (!again).then_some(HoldReason::InvitationExpired { wanted: true, step });
-    }
-    waits_unseen(input, ours?)
-}
-
-/// Why an invitation that only the ledger knows isn't sent again.
-fn waits_unseen(input: &PlanInput<'_>, invitation: &Invitation) -> Option<HoldReason> {
-    let since = invitation.at;
-    let again = input.desired.reinvite_expired;
-    // A list that shows every open invitation proves that one is over, or, while it couldn't have run out, that it
-    // was never made.
-    let listed = input.live.invitations.is_some();
-    let fresh = match input.rules.listed_invitations() {
-        ListedInvitations::Unknown => false,
-        ListedInvitations::Open(lifetime) => since + lifetime > input.now,
-        ListedInvitations::All if invitation.state == InvitationState::Sent => {
-            // It hasn't run out, so that somebody has decided on it.
-            let step = input.rules.by_hand(Chore::EnableUser).to_owned();
-            return Some(HoldReason::InvitationGone { since, step });
-        }
-        ListedInvitations::All => true,
-    };
-    match (invitation.state, invitation.seen) {
-        (InvitationState::Unsure, _) if listed && fresh => None,
-        (InvitationState::Unsure, _) => (!listed || !again).then_some(HoldReason::InvitationUnsure { since }),
-        (InvitationState::Sent, true) => (!again).then_some(HoldReason::InvitationVanished { since }),
-        (InvitationState::Sent, false) if listed => (!again).then_some(HoldReason::InvitationVanished { since }),
-        (InvitationState::Sent, false) => Some(HoldReason::InvitationPending { since: Some(since) }),
     }
 }
 

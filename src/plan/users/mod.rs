@@ -5,6 +5,7 @@ mod invited;
 mod missing;
 mod present;
 mod unlisted;
+mod waits;
 
 pub(super) use disabled::in_doubt;
 
