@@ -1250,3 +1250,33 @@ fn grants_are_compared_by_meaning() {
     let live = rig.read().unwrap();
     assert!(live.users.items.iter().any(|user| matches!(user.resources, Some(Reach::Only(_)))));
 }
+
+/// A list that can't be read doesn't show that something is gone from it.
+#[test]
+fn what_was_to_go_is_not_gone_because_its_list_can_not_be_read() {
+    let mut world = world();
+    invitation(&mut world, "left@x.example", "Viewer");
+    let mut rig = Rig::new(world, "users: [{ email: left@x.example, absent: true }]");
+    let plan = rig.plan();
+    rig.wire.forge(|data| {
+        if data["organization"]["members"].is_object() {
+            data["organization"]["invitations"] = Value::Null;
+        }
+    });
+    rig.wire.doom(&[Fate::DropBefore]);
+    let report = rig.apply_plan(&plan).unwrap();
+    assert_eq!(report.steps[0].outcome, Outcome::Unsure);
+    assert_eq!(rig.world().invitations.len(), 1);
+}
+
+/// The platform's no stands, however things are.
+#[test]
+fn a_refusal_is_no_success_because_another_hand_did_it() {
+    let mut world = world();
+    invitation(&mut world, "left@x.example", "Viewer");
+    let mut rig = Rig::new(world, "users: [{ email: left@x.example, absent: true }]");
+    let plan = rig.plan();
+    rig.world().invitations.clear();
+    rig.wire.doom(&[Fate::Refuse]);
+    assert_eq!(rig.apply_plan(&plan).unwrap().steps[0].outcome, Outcome::Failed);
+}

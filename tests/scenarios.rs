@@ -787,3 +787,27 @@ fn all_that_rely_on_a_promotion_wait_for_one_read() {
     // A read before, the promotion, the read that shows it, three demotions, a read after.
     assert_eq!(rig.wire.sent().len() - before, 2 + 1 + 2 + 3 + 2);
 }
+
+/// Nobody knows which of two rows is true, and without a count nothing else tells that one is missing.
+#[test]
+fn somebody_who_is_listed_in_two_ways_is_nobody_who_is_absent() {
+    let mut world = world();
+    world.users.push(user("max@x.example", &["SIGNER"]));
+    world.users.push(user("sam@x.example", &["SIGNER"]));
+    let rig = Rig::new(
+        world,
+        "users: [{ email: max@x.example, first_name: M, last_name: M, roles: [SIGNER], enabled: true }]",
+    );
+    rig.wire.forge(|data| {
+        let list = &mut data["organisationManagement"]["listUsers"];
+        if list.is_object() {
+            list["total"] = serde_json::Value::Null;
+            let mut twin = list["items"][0].clone();
+            twin["phoneNumber"] = "+1".into();
+            list["items"].as_array_mut().unwrap().push(twin);
+        }
+    });
+    let plan = rig.plan();
+    assert!(addresses(&plan).is_empty());
+    assert!(holds(&plan)[0].starts_with("user/max@x.example blocked: the list of users is incomplete"));
+}

@@ -243,7 +243,8 @@ impl<'a> Execution<'a> {
         let next = self.apply.provider.next_step(change, error).unwrap_or_else(|| error.next_step().to_owned());
         let message = format!("{} failed: {error}; {effect}. Next: {next}", mutation.operation);
         let refused = matches!(error, CallError::Refused(_) | CallError::GraphQl(_)) && outcome == Outcome::Failed;
-        Step { refused, sent: true, ..step(mutation, change, outcome, Some(message)) }
+        let answered = !matches!(error, CallError::CredentialRefused(_) | CallError::Transport(_));
+        Step { refused, answered, ..step(mutation, change, outcome, Some(message)) }
     }
 
     /// Writes down what became of it. Where that fails nothing more is sent.

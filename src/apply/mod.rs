@@ -57,9 +57,9 @@ pub struct Step {
     pub outcome: Outcome,
     /// The platform itself said no.
     pub refused: bool,
-    /// It left for the platform.
+    /// The platform dealt with it, and failed it. A credential that it refuses keeps it from that.
     #[serde(skip)]
-    pub sent: bool,
+    pub answered: bool,
     /// What was and wasn't done, and what to do next.
     pub message: Option<String>,
     /// Of the entity that was made.
@@ -80,7 +80,7 @@ impl Step {
             action: _,
             outcome,
             refused,
-            sent: _,
+            answered: _,
             message,
             id,
             held: _,
@@ -245,7 +245,7 @@ fn step(mutation: &Mutation, change: &Change, outcome: Outcome, message: Option<
         action: change.action,
         outcome,
         refused: false,
-        sent: false,
+        answered: false,
         message,
         id: None,
         held: None,

@@ -28,7 +28,7 @@ pub(super) async fn settle(
             (Outcome::Done, Effectiveness::NotInEffect) => Some((
                 Outcome::NotTaken,
                 format!(
-                    "answered without an error, and a read doesn't show it; {}. It isn't sent again",
+                    "answered without an error, and a read doesn't show it; {}. It isn't sent again unless asked with `--assert`",
                     if apply.provider.has_approvals() {
                         "perhaps it awaits approval".to_owned()
                     } else {
@@ -38,9 +38,9 @@ pub(super) async fn settle(
                 ),
             )),
             (Outcome::NotTaken, Effectiveness::InEffect) => Some((Outcome::Done, "seen in effect".to_owned())),
-            // However it was refused: what is there is there.
-            (Outcome::Failed, Effectiveness::InEffect) if step.sent && !is_key => {
-                Some((Outcome::Done, "the platform said no, and a read shows it in effect".to_owned()))
+            // Where answers say little, what is there is there.
+            (Outcome::Failed, Effectiveness::InEffect) if step.answered && apply.provider.reads_decide() => {
+                Some((Outcome::Done, "the platform said no, and a read shows it in effect after all".to_owned()))
             }
             // A mint can't be settled so: without its answer the secret is lost, whatever the list shows.
             (Outcome::Unsure, Effectiveness::InEffect) if change.action == Action::Invite => {

@@ -62,9 +62,12 @@ pub(super) async fn plan(args: &PlanArgs, out: &mut Out) -> Result<Exit, Failure
         planfile::write(path, &plan)?;
         let sandbox = if args.connection.sandbox { " --sandbox" } else { "" };
         let paths: Vec<String> = args.paths.paths.iter().map(|path| path.display().to_string()).collect();
+        let asserted: Vec<String> =
+            args.connection.asserted.iter().map(|address| format!(" --assert '{address}'")).collect();
         out.talk(&format!(
-            "saved as {}; `rolecall apply{sandbox} --plan {0} {}` sends it\n",
+            "saved as {}; `rolecall apply{sandbox}{} --plan {0} {}` sends it\n",
             path.display(),
+            asserted.concat(),
             paths.join(" ")
         ));
     }

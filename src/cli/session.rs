@@ -123,8 +123,9 @@ impl<'a> Session<'a> {
         for asserted in &self.connection.asserted {
             let changes = plan.organizations.iter().flat_map(|organization| &organization.sealed.changes);
             if !changes.into_iter().any(|change| asserted.covers(&change.address)) {
+                let id = if asserted.id.is_some() { "; leave its `#id` off where the plan does" } else { "" };
                 out.talk(&format!(
-                    "--assert {asserted}: there is nothing to send for it; the plan says why, if it is held\n"
+                    "--assert {asserted}: there is nothing to send for it; the plan says why, if it is held{id}\n"
                 ));
             }
         }

@@ -289,7 +289,7 @@ impl<'a> Answer<'a> {
         serde_path_to_error::deserialize(deserializer).map(Some).map_err(|error| CallError::Shape {
             // Names of fields may be anything that the platform says.
             path: self.redactor.clean(&format!("data.{}", error.path())),
-            expected: without_value(&error.inner().to_string()),
+            expected: self.redactor.clean(&without_value(&error.inner().to_string())),
         })
     }
 }
@@ -350,7 +350,8 @@ fn graphql_error(error: &Value, redactor: &Redactor) -> GraphQlError {
     };
     let code = text(error.get("errorType")).or_else(|| text(error.pointer("/extensions/code"))).or_else(prefix);
     let steps = error.get("path").and_then(Value::as_array).into_iter().flatten();
-    let path =
-        steps.map(|step| step.as_str().map_or_else(|| step.to_string(), |name| redactor.clean(name))).collect();
+    let path = steps
+        .map(|step| step.as_str().map_or_else(|| redactor.clean(&step.to_string()), |name| redactor.clean(name)))
+        .collect();
     GraphQlError { message, code, path }
 }

@@ -10,6 +10,21 @@ pub struct Redactor {
     secrets: Vec<SecretString>,
 }
 
+/// Whatever the case of its letters: hosts come in small ones.
+fn without(text: &str, secret: &str) -> String {
+    // Of ASCII alone, so that both have the same places.
+    let (folded, wanted) = (text.to_ascii_lowercase(), secret.to_ascii_lowercase());
+    let mut clean = String::new();
+    let mut end = 0;
+    for (start, found) in folded.match_indices(&wanted) {
+        clean.push_str(&text[end..start]);
+        clean.push_str("[redacted]");
+        end = start + found.len();
+    }
+    clean.push_str(&text[end..]);
+    clean
+}
+
 /// A credential shorter than this would blank out ordinary words.
 const SHORTEST: usize = 4;
 
@@ -37,7 +52,7 @@ impl Redactor {
     pub fn clean(&self, text: &str) -> String {
         let mut clean = text.to_owned();
         for secret in &self.secrets {
-            clean = clean.replace(secret.expose_secret(), "[redacted]");
+            clean = without(&clean, secret.expose_secret());
         }
         let mut shown: String =
             clean.chars().map(|c| if c.is_control() { ' ' } else { c }).take(LONGEST).collect();

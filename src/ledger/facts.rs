@@ -133,7 +133,7 @@ fn learn(sent: &Sent<'_>, facts: &mut Facts) {
         learn_mint(sent, key, facts);
     }
     if sent.refused {
-        facts.refused.insert(sent.change.address.clone(), sent.at);
+        facts.refused.insert(sent.change.address.clone(), (sent.at, sent.change.clone()));
     }
     if matches!(outcome, Outcome::Failed | Outcome::Skipped) {
         return;
@@ -143,6 +143,10 @@ fn learn(sent: &Sent<'_>, facts: &mut Facts) {
     facts.held.remove(&sent.change.address);
     facts.not_taken.retain(|earlier| earlier.change.address != sent.change.address);
     if outcome == Outcome::NotTaken {
+        if let (Some(Entity::User(user)), Action::Invite) = (&sent.change.after, sent.change.action) {
+            // Its mail may be out.
+            facts.invitations.insert(user.email.clone(), invitation(sent.at, InvitationState::Unsure));
+        }
         facts.not_taken.push(NotTaken { at: sent.at, change: sent.change.clone(), left_as: None });
         return;
     }
@@ -154,9 +158,7 @@ fn learn(sent: &Sent<'_>, facts: &mut Facts) {
                     InvitationState::Unsure
                 }
             };
-            let invitation =
-                Invitation { at: sent.at, state, seen: false, accepted: false, hidden_at_first: false };
-            facts.invitations.insert(user.email.clone(), invitation);
+            facts.invitations.insert(user.email.clone(), invitation(sent.at, state));
         }
         (Some(Entity::User(user)), _) => learn_enabled(user, outcome, facts),
         (Some(Entity::Key(key)), Action::Create) if sent.id.is_none() => learn_mint(sent, key, facts),
@@ -167,6 +169,10 @@ fn learn(sent: &Sent<'_>, facts: &mut Facts) {
         }
         (Some(Entity::Key(_) | Entity::Role(_)) | None, _) => {}
     }
+}
+
+fn invitation(at: Timestamp, state: InvitationState) -> Invitation {
+    Invitation { at, state, seen: false, accepted: false, hidden_at_first: false }
 }
 
 /// Whoever may be disabled, until another update is seen to have taken, which is only for those who are in.

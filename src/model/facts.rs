@@ -20,7 +20,7 @@ pub struct Facts {
     /// Has anybody been seen to be gone after the platform had disabled them for us? Then whoever is listed is in.
     pub disabled_vanish: bool,
     /// What the platform itself refused, the latest of each entity, and when.
-    pub refused: BTreeMap<Address, Timestamp>,
+    pub refused: BTreeMap<Address, (Timestamp, Change)>,
     /// Changes that were answered and then not seen, the latest of each entity.
     pub not_taken: Vec<NotTaken>,
     /// Keys that we minted and know the id of.

@@ -56,7 +56,7 @@ pub enum HoldReason {
     /// We disabled them, and no call enables.
     Disabled { since: Timestamp, step: String },
     /// Has to go; we disabled them, and the list shows them as before.
-    StillListed { since: Timestamp, step: String },
+    StillListed { since: Timestamp, refused: bool, step: String },
     /// Is to stay; we disabled them, or may have, and the list shows them as before.
     PerhapsDisabled { since: Timestamp, step: String },
     /// No call knows of keys.

@@ -34,12 +34,12 @@ impl fmt::Display for HoldReason {
             ),
             Self::InvitationGone { since, step } => write!(
                 f,
-                "the invitation of {} is no longer listed: taken back, or accepted and the person disabled since, whom you let in {step}; another is sent only with `--assert`",
+                "the invitation of {} is no longer listed: taken back, or accepted and the person disabled since, whom a person can enable {step}; another is sent only with `--assert`",
                 day(since)
             ),
             Self::Incomplete { missing, step } => write!(
                 f,
-                "isn't there, and can't be invited without {missing}; if they were disabled, let them in {step}"
+                "isn't there, and can't be invited without {missing}; if they were disabled, enable them {step}"
             ),
             Self::OwnUser => {
                 f.write_str("what rolecall calls with is theirs, and may end with what they may do")
@@ -52,15 +52,20 @@ impl fmt::Display for HoldReason {
                 "is in already, and an invitation as `{role}` is open besides, which no call takes back; whoever follows it may get that role. Look {step}"
             ),
             Self::NotListed { step } => {
-                write!(f, "nobody who is listed has this id; perhaps they were disabled. Let them in {step}")
+                write!(f, "nobody who is listed has this id; perhaps they were disabled. Enable them {step}")
             }
             Self::Disabled { since, step } => {
                 write!(f, "disabled by rolecall on {}, and no call enables; do it {step}", day(since))
             }
-            Self::StillListed { since, step } => write!(
+            Self::StillListed { since, refused, step } => write!(
                 f,
-                "has to go; disabling was sent on {}, and the platform lists them as before. Look {step}; `--assert` sends it again",
-                day(since)
+                "has to go; disabling was sent on {}, {}. Look {step}: whoever isn't there is still in, and `--assert` sends it again",
+                day(since),
+                if *refused {
+                    "its answer was lost, and the platform refused it when it was sent again"
+                } else {
+                    "and the platform lists them as before"
+                }
             ),
             Self::PerhapsDisabled { since, step } => write!(
                 f,
@@ -125,7 +130,7 @@ impl fmt::Display for HoldReason {
                     "accepted the invitation of {} and is no member any more; whoever took them out may have had a reason, so another is sent only with `--assert`",
                     day(since)
                 )?;
-                step.as_ref().map_or(Ok(()), |step| write!(f, "; or let them in {step}"))
+                step.as_ref().map_or(Ok(()), |step| write!(f, "; or enable them {step}"))
             }
             Self::RoleHeld { role } => {
                 write!(f, "the role `{role}` can't be given, since what the file wishes of it is held itself")

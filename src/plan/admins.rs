@@ -54,7 +54,9 @@ pub(super) fn count(input: &PlanInput<'_>, changes: &[Change]) -> Admins {
         let usable = !off && (user.owner || input.rules.is_admin(&user.roles));
         admins.before += usize::from(usable);
         if usable && doubted {
-            admins.doubted.insert(Address::user(&user.email));
+            let namesakes = input.live.users.items.iter().filter(|other| other.email == user.email).count() > 1;
+            let id = Some(&user.id).filter(|_| namesakes);
+            admins.doubted.insert(Address::user(&user.email).with_id(id));
         }
         let Some((address, after)) = changed.get(&user.id) else {
             admins.after += usize::from(usable && reliable);

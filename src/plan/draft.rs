@@ -33,8 +33,8 @@ impl<'a> Draft<'a> {
             self.hold(change.address, reason);
             return false;
         }
+        self.warn_of_refusal(&change, place);
         if let Some(place) = place {
-            self.warn_of_refusal(&change.address, place);
             self.places.insert(change.address.to_string(), place.to_string());
         }
         self.changes.push(change);
@@ -42,9 +42,14 @@ impl<'a> Draft<'a> {
     }
 
     /// What was refused is tried again, and nobody should wonder why it doesn't end.
-    fn warn_of_refusal(&mut self, address: &Address, place: &Place) {
-        if let Some(since) = self.input.facts.refused.get(address) {
-            let message = format!("the platform refused this for {address} on {}", since.strftime("%Y-%m-%d"));
+    fn warn_of_refusal(&mut self, change: &Change, place: Option<&Place>) {
+        let Change { address, action, after, .. } = change;
+        let place = place.unwrap_or(&self.input.desired.place);
+        if let Some((since, refused)) = self.input.facts.refused.get(address)
+            && (refused.action, &refused.after) == (*action, after)
+        {
+            let day = since.strftime("%Y-%m-%d");
+            let message = format!("the platform refused to {action} {address} on {day}");
             self.findings.push(
                 Finding::warning(Code::RefusedBefore, place.clone(), message)
                     .hint("it is sent again by every apply; `rolecall show LEDGER` has the platform's words"),

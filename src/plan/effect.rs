@@ -1,7 +1,8 @@
 //! Does live show that a change took?
 
 use crate::model::{
-    Action, Change, Entity, Key, Live, LiveInvitation, LiveKey, LiveRole, Mutation, RemoteId, Role, Seen, User,
+    Action, Change, Entity, Key, Listing, Live, LiveInvitation, LiveKey, LiveRole, Mutation, RemoteId, Role, Seen,
+    User,
 };
 
 /// What a read says of a change that was sent.
@@ -28,16 +29,22 @@ pub fn in_effect(change: &Change, id: Option<&RemoteId>, live: &Live) -> Effecti
         }
         (Some(Entity::User(after)), before) => user(after, before.as_ref().and_then(Entity::user), live),
         (Some(Entity::Key(after)), _) => key(change.action, after, id, live),
-        (None, Some(Entity::Role(before))) => live.role(&before.name).is_none().into(),
+        (None, Some(Entity::Role(before))) => gone(live.roles.as_ref(), |role| role.name == before.name),
+        // Spelling tells invitations apart.
         (None, Some(Entity::User(before))) => {
-            // Spelling tells invitations apart.
-            let open = |email: &str| live.invitations().iter().any(|other| other.email.as_str() == email);
-            (!open(before.email.as_str())).into()
+            gone(live.invitations.as_ref(), |other| other.email.as_str() == before.email.as_str())
         }
-        (None, Some(Entity::Key(before))) => {
-            (!live.keys().iter().any(|key| Some(&key.id) == before.id.as_ref())).into()
-        }
+        (None, Some(Entity::Key(before))) => gone(live.keys.as_ref(), |key| Some(&key.id) == before.id.as_ref()),
         (None, None) => Effectiveness::CannotTell,
+    }
+}
+
+/// Is nothing of that kind listed any more? A list that isn't whole can't say so.
+fn gone<T>(list: Option<&Listing<T>>, is_it: impl Fn(&T) -> bool) -> Effectiveness {
+    match list {
+        Some(list) if list.items.iter().any(is_it) => Effectiveness::NotInEffect,
+        Some(list) if !list.completeness.is_broken() => Effectiveness::InEffect,
+        Some(_) | None => Effectiveness::CannotTell,
     }
 }
 
@@ -113,6 +120,13 @@ fn user(after: &User, before: Option<&User>, live: &Live) -> Effectiveness {
     if user.roles != after.roles || user.resources != after.resources {
         return Effectiveness::NotInEffect;
     }
+    let same = before.is_some_and(|before| {
+        before.roles == after.roles && before.resources == after.resources && before.enabled == after.enabled
+    });
+    if same {
+        // It was so before, which proves nothing.
+        return Effectiveness::CannotTell;
+    }
     let moved = before.is_some_and(|before| before.roles != after.roles || before.resources != after.resources);
     match (user.enabled, after.enabled) {
         (Seen::Known(live), Seen::Known(wanted)) if live != wanted => Effectiveness::NotInEffect,
@@ -128,6 +142,7 @@ fn key(action: Action, after: &Key, id: Option<&RemoteId>, live: &Live) -> Effec
     };
     match live.keys().iter().find(|key| Some(&key.id) == after.id.as_ref().or(id)) {
         Some(key) => (key.enabled == after.enabled && (action != Action::Create || as_asked(key))).into(),
-        None => (!after.enabled).into(),
+        None if after.enabled => Effectiveness::NotInEffect,
+        None => gone(live.keys.as_ref(), |_| false),
     }
 }

@@ -91,6 +91,11 @@ pub trait Provider: Rules {
         redactor: &Redactor,
     ) -> Result<Receipt, CallError>;
 
+    /// Do answers say so little that the next read decides, even of what the platform said no to?
+    fn reads_decide(&self) -> bool {
+        false
+    }
+
     /// Is a mutation that was refused for coming too fast known not to have run, so that it may be sent again at once?
     fn repeats_limited(&self) -> bool {
         true

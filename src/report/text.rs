@@ -8,7 +8,7 @@ use super::fields::{FieldChange, fields};
 use super::style::{ADD, BOLD, CHANGE, DIM, REMOVE, WARN, clean, paint, plural};
 use crate::model::{
     Action, Cause, Change, Completeness, Effect, Entity, Hold, HoldClass, HoldReason, Kind, OrganizationPlan,
-    Plan, SeatChange,
+    Plan, SeatChange, Seen, User,
 };
 
 /// Unmanaged entities that a plan lists by name; `drift` lists all.
@@ -66,6 +66,7 @@ fn verb(change: &Change) -> String {
     match (change.action, &change.before) {
         (Action::Invite, Some(_)) => "invite anew".to_owned(),
         (Action::Invite, None) => "invite".to_owned(),
+        (Action::Replace, Some(Entity::User(user))) if has_role_alone(user) => "change the role".to_owned(),
         (Action::Replace, _) => "replace the full record".to_owned(),
         (Action::Disable, _) => "disable".to_owned(),
         (Action::Contain, _) => "take all access".to_owned(),
@@ -78,6 +79,13 @@ fn verb(change: &Change) -> String {
         (Action::Create, _) => "create".to_owned(),
         (Action::Enable, _) => "enable again".to_owned(),
     }
+}
+
+/// Is there nothing else of a user that an update could write?
+fn has_role_alone(user: &User) -> bool {
+    let User { first_name, last_name, phone, resources, enabled, .. } = user;
+    let named = first_name.is_some() || last_name.is_some() || phone.is_some();
+    !named && resources.is_none() && *enabled == Seen::Known(true)
 }
 
 fn cause(cause: &Cause) -> Option<String> {

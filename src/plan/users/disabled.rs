@@ -31,7 +31,8 @@ pub(super) fn is_enough(input: &PlanInput<'_>, user: &LiveUser) -> Option<HoldRe
         DisableAnswer::Done | DisableAnswer::Lost => None,
         DisableAnswer::NotSeen | DisableAnswer::Refused => {
             let step = input.rules.by_hand(Chore::LookUpDisabled).to_owned();
-            Some(HoldReason::StillListed { since: sent.at, step })
+            let refused = sent.answer == DisableAnswer::Refused;
+            Some(HoldReason::StillListed { since: sent.at, refused, step })
         }
     }
 }

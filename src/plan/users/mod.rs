@@ -126,6 +126,10 @@ impl<'a> Invitations<'a> {
 }
 
 fn ambiguous(wish: &DesiredUser, several: &[&LiveUser]) -> Finding {
+    if let [only] = several {
+        let message = format!("the one user with the address {} is told by `id` in another entry", only.email);
+        return Finding::error(Code::DuplicateUser, wish.place.clone(), message).hint("merge the two entries");
+    }
     let ids: Vec<_> = several.iter().map(|user| user.id.as_str()).collect();
     Finding::error(
         Code::AmbiguousUser,

@@ -60,14 +60,20 @@ async fn read_users(reader: &Reader) -> Result<(RemoteId, Listing<LiveUser>), Re
     let mut rows = Vec::new();
     let total = list.total;
     collect(list, &LIST_USERS, &mut rows)?;
+    let mut count = rows.len();
     let mut found = distinct(rows);
     if total.is_some_and(|total| total > found.len() as u64) && is_paged(reader).await? {
-        found = distinct(read_pages(reader, &organization).await?);
+        let rows = read_pages(reader, &organization).await?;
+        count = rows.len();
+        found = distinct(rows);
     }
     let completeness = match total {
         Some(total) if total == found.len() as u64 => Completeness::Proven,
         Some(total) => {
             Completeness::Broken { why: format!("the platform counts {total} users and lists {}", found.len()) }
+        }
+        None if found.len() < count => {
+            Completeness::Broken { why: format!("the platform lists {count} users, and some of them twice") }
         }
         None => Completeness::Assumed { why: "the platform gave no count".to_owned() },
     };

@@ -84,6 +84,10 @@ impl Provider for Paradime {
         receipt::receipt(mutation, response, redactor)
     }
 
+    fn reads_decide(&self) -> bool {
+        true
+    }
+
     fn repeats_limited(&self) -> bool {
         // No limit is documented, and so nothing of what one would mean.
         false

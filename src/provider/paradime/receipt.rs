@@ -57,9 +57,11 @@ pub(super) fn next_step(rules: &dyn Rules, change: &Change, error: &CallError) -
         Action::Disable => {
             vec![format!("they may be disabled already: look {}", rules.by_hand(Chore::LookUpDisabled))]
         }
-        _ => Vec::new(),
+        _ => why_not(rules, change),
     };
-    steps.extend(why_not(rules, change));
+    if change.before.is_some() && change.action == Action::Invite {
+        steps.extend(why_not(rules, change));
+    }
     steps.push(format!("see that {CAPABILITY}"));
     Some(steps.join("; "))
 }
@@ -67,8 +69,12 @@ pub(super) fn next_step(rules: &dyn Rules, change: &Change, error: &CallError) -
 /// Why the platform may not do what it was asked for.
 pub(super) fn why_not(rules: &dyn Rules, change: &Change) -> Vec<String> {
     let mut reasons = Vec::new();
+    if change.action == Action::Disable {
+        let look = rules.by_hand(Chore::LookUpDisabled);
+        reasons.push(format!("the list may show whoever is disabled, too: look {look}"));
+    }
     if change.action == Action::Invite && change.before.is_none() {
-        reasons.push(format!("if they were disabled, let them in again {}", rules.by_hand(Chore::EnableUser)));
+        reasons.push(format!("if they were disabled, enable them {}", rules.by_hand(Chore::EnableUser)));
     }
     let roles = change.after.as_ref().and_then(Entity::user).map(|user| &user.roles);
     if let Some(known) = roles.into_iter().flatten().find_map(find)
