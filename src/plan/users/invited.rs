@@ -1,6 +1,6 @@
-//! Open invitations that the file doesn't want.
+//! Open invitations: who waits, and which of them the file doesn't want.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
@@ -10,7 +10,7 @@ use super::super::roles::RoleBook;
 use super::Invitations;
 use crate::model::{
     Action, Address, Cause, Change, Chore, Completeness, DesiredUser, Email, Entity, HoldReason, Kind,
-    LiveInvitation, Place, RemoteId, RoleName, Scope,
+    LiveInvitation, LiveUser, Place, RemoteId, RoleName, Scope,
 };
 
 /// How an invitation is told from its person's other entities.
@@ -84,16 +84,7 @@ pub(super) fn withdraw(
     let address = address(invitation, named);
     if !input.rules.changes_invitations() {
         let step = input.rules.by_hand(Chore::HandleInvitation).to_owned();
-        let stays = |wish: &DesiredUser| wish.email == invitation.email && !wish.absent;
-        let reason = if cause == Cause::AlreadyMember && input.desired.users.iter().any(stays) {
-            let role = BTreeSet::from([invitation.role.clone()]);
-            let mut members = input.live.users.items.iter().filter(|user| user.email == invitation.email);
-            let harmless = members.all(|user| input.rules.covers(&user.roles, &role));
-            HoldReason::InvitationBesideMember { role: invitation.role.clone(), harmless, step }
-        } else {
-            HoldReason::InvitationStands { since: since(input, invitation), step }
-        };
-        draft.hold(address, reason);
+        draft.hold(address, HoldReason::InvitationStands { since: since(input, invitation), step });
         return;
     }
     let change = Change {
@@ -105,6 +96,14 @@ pub(super) fn withdraw(
         effects: Vec::new(),
     };
     draft.change(change, place);
+}
+
+/// Somebody stays who is in, and has an invitation that no call takes back.
+fn beside_member(input: &PlanInput<'_>, invitation: &LiveInvitation, member: &[&LiveUser]) -> HoldReason {
+    let role = BTreeSet::from([invitation.role.clone()]);
+    let harmless = member.iter().all(|user| input.rules.covers(&user.roles, &role));
+    let step = input.rules.by_hand(Chore::HandleInvitation).to_owned();
+    HoldReason::InvitationBesideMember { role: invitation.role.clone(), harmless, step }
 }
 
 /// Invitations of people whom the file doesn't list.
@@ -122,10 +121,15 @@ pub(super) fn plan_unlisted_invitations(
         draft.hold(Address::every(Kind::User), reason);
     }
     let listed: BTreeSet<&Email> = input.desired.users.iter().map(|wish| &wish.email).collect();
-    let members: BTreeSet<&Email> = input.live.users.items.iter().map(|user| &user.email).collect();
+    let stays: BTreeSet<&Email> =
+        input.desired.users.iter().filter(|wish| !wish.absent).map(|wish| &wish.email).collect();
+    let mut members: BTreeMap<&Email, Vec<&LiveUser>> = BTreeMap::new();
+    for user in &input.live.users.items {
+        members.entry(&user.email).or_default().push(user);
+    }
     for email in invitations.expired.keys().copied().filter(|email| !invitations.open.contains_key(email)) {
         let ours = input.desired.manage.users == Scope::All;
-        if members.contains(email) || listed.contains(email) {
+        if members.contains_key(email) || listed.contains(email) {
             continue;
         }
         let step = input.rules.by_hand(Chore::HandleInvitation).to_owned();
@@ -137,13 +141,20 @@ pub(super) fn plan_unlisted_invitations(
         let email = *email;
         for invitation in invitations {
             let ours = listed.contains(email) || input.desired.manage.users == Scope::All;
-            match (members.contains(email), ours) {
+            let member = members.get(email);
+            match (member.is_some(), ours) {
                 // A member has no use for it, and whoever finds the mail has: the link isn't bound to the address.
                 (true, true) => {
                     let named = match Named::among(invitations) {
                         Named::ByAddress => Named::BesideMember,
                         several => several,
                     };
+                    if let Some(member) =
+                        member.filter(|_| stays.contains(email) && !input.rules.changes_invitations())
+                    {
+                        draft.hold(address(invitation, named), beside_member(input, invitation, member));
+                        continue;
+                    }
                     withdraw(input, invitation, named, Cause::AlreadyMember, None, draft);
                 }
                 (false, true) if !listed.contains(email) => {
