@@ -50,16 +50,13 @@ pub(super) fn next_step(rules: &dyn Rules, change: &Change, error: &CallError) -
         CallError::Refused(_) | CallError::GraphQl(_) if error.effect() == Effect::None => {}
         _ => return None,
     }
-    let mut steps = match change.action {
-        Action::Invite if change.before.is_some() => {
-            vec![format!("send the invitation again {}", rules.by_hand(Chore::HandleInvitation))]
+    let mut steps = Vec::new();
+    if change.action == Action::Disable {
+        steps.push(format!("they may be disabled already: look {}", rules.by_hand(Chore::LookUpDisabled)));
+    } else {
+        if change.action == Action::Invite && change.before.is_some() {
+            steps.push(format!("send the invitation again {}", rules.by_hand(Chore::HandleInvitation)));
         }
-        Action::Disable => {
-            vec![format!("they may be disabled already: look {}", rules.by_hand(Chore::LookUpDisabled))]
-        }
-        _ => why_not(rules, change),
-    };
-    if change.before.is_some() && change.action == Action::Invite {
         steps.extend(why_not(rules, change));
     }
     steps.push(format!("see that {CAPABILITY}"));
@@ -68,18 +65,17 @@ pub(super) fn next_step(rules: &dyn Rules, change: &Change, error: &CallError) -
 
 /// Why the platform may not do what it was asked for.
 pub(super) fn why_not(rules: &dyn Rules, change: &Change) -> Vec<String> {
-    let mut reasons = Vec::new();
     if change.action == Action::Disable {
         let look = rules.by_hand(Chore::LookUpDisabled);
-        reasons.push(format!("the list may show whoever is disabled, too: look {look}"));
+        return vec![format!("the list may show whoever is disabled, too: look {look}")];
     }
+    let mut reasons = Vec::new();
     if change.action == Action::Invite && change.before.is_none() {
         reasons.push(format!("if they were disabled, enable them {}", rules.by_hand(Chore::EnableUser)));
     }
     let roles = change.after.as_ref().and_then(Entity::user).map(|user| &user.roles);
     if let Some(known) = roles.into_iter().flatten().find_map(find)
         && let Some(plan) = known.plan
-        && change.action != Action::Disable
     {
         reasons.push(format!("`{}` needs the {plan}", known.name));
     }
