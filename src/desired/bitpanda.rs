@@ -192,18 +192,8 @@ fn check_users(raw: Option<Field<Vec<Field<RawUser>>>>, check: &mut Checker<'_>)
             continue;
         }
         let enabled = enabled.and_then(|field| field.value);
-        users.push(DesiredUser {
-            place,
-            email,
-            id: None,
-            first_name,
-            last_name,
-            phone,
-            roles,
-            resources: None,
-            enabled,
-            absent,
-        });
+        let user = DesiredUser::named(place, email);
+        users.push(DesiredUser { first_name, last_name, phone, roles, enabled, absent, ..user });
     }
     users.sort_by(|a, b| a.email.cmp(&b.email));
     users

@@ -212,19 +212,8 @@ fn check_users(raw: Option<Field<Vec<Field<RawUser>>>>, check: &mut Checker<'_>)
         if !unique.admit(check, address.to_string(), mark, &address.to_string()) {
             continue;
         }
-        users.push(DesiredUser {
-            place: check.place(mark),
-            email,
-            id,
-            first_name: None,
-            last_name: None,
-            phone: None,
-            roles,
-            resources: None,
-            // Whoever is listed is active.
-            enabled: None,
-            absent,
-        });
+        let user = DesiredUser::named(check.place(mark), email);
+        users.push(DesiredUser { id, roles, absent, ..user });
     }
     users.sort_by(|a, b| (&a.email, &a.id).cmp(&(&b.email, &b.id)));
     users

@@ -76,7 +76,7 @@ pub struct DesiredUser {
     /// The exact set: what isn't listed goes.
     pub roles: Option<Placed<BTreeSet<RoleName>>>,
     pub resources: Option<DesiredResources>,
-    /// `None` only where the user is to be absent.
+    /// May they sign in? `None` where the user is to be absent, and where whoever is listed can.
     pub enabled: Option<bool>,
     pub absent: bool,
 }
@@ -146,6 +146,24 @@ pub struct Guardrails {
     pub min_admins: usize,
     /// And where the file says so.
     pub protected: BTreeMap<Address, Place>,
+}
+
+impl DesiredUser {
+    /// Somebody of whom nothing is said yet.
+    pub fn named(place: Place, email: Email) -> Self {
+        Self {
+            place,
+            email,
+            id: None,
+            first_name: None,
+            last_name: None,
+            phone: None,
+            roles: None,
+            resources: None,
+            enabled: None,
+            absent: false,
+        }
+    }
 }
 
 impl Desired {

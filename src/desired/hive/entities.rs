@@ -155,19 +155,8 @@ pub(super) fn check_users(
         if !unique.admit(check, address.to_string(), mark, &address.to_string()) {
             continue;
         }
-        users.push(DesiredUser {
-            place: check.place(mark),
-            email,
-            id,
-            first_name: None,
-            last_name: None,
-            phone: None,
-            roles,
-            resources,
-            // Whoever is a member can sign in.
-            enabled: None,
-            absent,
-        });
+        let user = DesiredUser::named(check.place(mark), email);
+        users.push(DesiredUser { id, roles, resources, absent, ..user });
     }
     users.sort_by(|a, b| (&a.email, &a.id).cmp(&(&b.email, &b.id)));
     users
