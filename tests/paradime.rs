@@ -13,7 +13,7 @@ use rolecall::model::{
 };
 use rolecall::provider::{self, ReadError, Secrets};
 use rolecall::sandbox::paradime::{
-    DisabledUsers, EmailCase, InviteDisabled, InviteExpired, Refusal, UserStatus, World,
+    DisabledUsers, EmailCase, InviteAgain, InviteDisabled, Refusal, UserStatus, World,
 };
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
@@ -229,7 +229,7 @@ fn whoever_can_not_be_invited_for_want_of_an_account_type_is_held() {
 #[test]
 fn an_invitation_that_is_sent_again_says_what_it_said_where_the_file_says_nothing() {
     let mut world = world();
-    world.switches.invite_expired = InviteExpired::Replaced;
+    world.switches.invite_expired = InviteAgain::Replaced;
     invitation(&mut world, "old@x.example", "ANALYST", "EXPIRED");
     let mut rig = Rig::new(world, "reinvite_expired: true\nusers: [{ email: old@x.example }]");
     rig.apply();
@@ -240,7 +240,7 @@ fn an_invitation_that_is_sent_again_says_what_it_said_where_the_file_says_nothin
 /// One that is sent again for the account type of the first time isn't what was asked for.
 #[test]
 fn an_invitation_that_is_sent_again_as_it_was_waits_for_a_person() {
-    for how in [InviteExpired::Resent, InviteExpired::OkIgnored] {
+    for how in [InviteAgain::Resent, InviteAgain::OkIgnored] {
         let mut world = world();
         world.switches.invite_expired = how;
         invitation(&mut world, "old@x.example", "ADMIN", "EXPIRED");
@@ -251,7 +251,7 @@ fn an_invitation_that_is_sent_again_as_it_was_waits_for_a_person() {
         // Its mail may be out, so that it isn't made anew when somebody takes it back.
         observe(&mut rig);
         rig.world().invitations.clear();
-        if how == InviteExpired::Resent {
+        if how == InviteAgain::Resent {
             assert_eq!(addresses(&rig.plan()), Vec::<String>::new());
         }
     }
@@ -301,7 +301,7 @@ fn an_invitation_with_another_account_type_waits_for_a_person() {
 #[test]
 fn an_invitation_that_ran_out_is_sent_again_only_where_the_file_says_so() {
     let mut world = world();
-    world.switches.invite_expired = InviteExpired::Replaced;
+    world.switches.invite_expired = InviteAgain::Replaced;
     invitation(&mut world, "old@x.example", "ADMIN", "EXPIRED");
     let body = "users: [{ email: old@x.example, roles: [BUSINESS] }]";
     let mut rig = Rig::new(world, body);

@@ -85,12 +85,11 @@ impl<'a> Session<'a> {
         for organization in organizations.iter().filter(|one| !one.connected.provider.names_organization()) {
             by_reach.entry(organization.connected.reach).or_default().push(organization.desired);
         }
-        let twins: BTreeSet<[u8; 32]> =
-            by_reach.iter().filter(|(_, files)| files.len() > 1).map(|(reach, _)| *reach).collect();
-        for files in by_reach.into_values().filter(|files| files.len() > 1) {
-            exit = exit.and(self.told(&twins_of(&files), out));
+        by_reach.retain(|_, files| files.len() > 1);
+        for files in by_reach.values() {
+            exit = exit.and(self.told(&twins_of(files), out));
         }
-        organizations.retain(|organization| !twins.contains(&organization.connected.reach));
+        organizations.retain(|organization| !by_reach.contains_key(&organization.connected.reach));
         (organizations, exit)
     }
 

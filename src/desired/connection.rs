@@ -31,9 +31,9 @@ impl Checker<'_> {
 
     /// One that is a secret, so that it isn't written into the file.
     pub fn secret_endpoint(&mut self, field: Field<RawSecretEndpoint>) -> Option<Placed<Endpoint>> {
-        let mark = field.mark;
-        match field.value?.0 {
-            RawEndpoint::Env(name) => self.variable(name).map(|name| self.placed(mark, Endpoint::Env(name))),
+        let Field { mark, value } = field;
+        match value?.0 {
+            named @ RawEndpoint::Env(_) => self.endpoint(Field { mark, value: Some(named) }),
             RawEndpoint::Url(_) => {
                 let place = self.place(mark);
                 let message = "the endpoint is written here, and its path contains a token of the company";

@@ -40,7 +40,7 @@ pub enum CallError {
     EmptyErrors,
     /// Neither done nor refused.
     #[error("the answer says neither yes nor no: `{0}` is null, without an error")]
-    NullPayload(&'static str),
+    NullPayload(String),
     #[error("the answer has another form than expected, at {path}: {expected}")]
     Shape { path: String, expected: String },
 }

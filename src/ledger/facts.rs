@@ -52,7 +52,7 @@ pub fn facts(records: &[Record]) -> Facts {
                     earlier.left_as = Some((**entity).clone());
                 }
             }
-            Event::Settled { address } => settle(address, &mut facts),
+            Event::Settled { address } => facts.settle(address),
             Event::Lost { .. } => facts.updates_lose = true,
             Event::Held { address, reason } => {
                 let refused = sent.range(..index).rev().find(|(_, sent)| sent.change.address == *address);
@@ -245,15 +245,5 @@ fn sighted(address: &Address, seen: bool, accepted: bool, same_run: bool, facts:
         facts.see_invited(&email, accepted);
     } else if let Some(invitation) = facts.invitations.get_mut(&email).filter(|_| same_run) {
         invitation.hidden_at_first = true;
-    }
-}
-
-fn settle(address: &Address, facts: &mut Facts) {
-    let Some(index) = facts.not_taken.iter().position(|earlier| earlier.change.address == *address) else {
-        return;
-    };
-    let settled = facts.not_taken.remove(index);
-    if let Some(Entity::User(user)) = &settled.change.after {
-        learn_enabled(user, Outcome::Done, facts);
     }
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
-use super::{Address, Change, Email, Entity, HoldReason, Key, RemoteId};
+use super::{Address, Change, Email, Entity, HoldReason, Key, RemoteId, Seen, User};
 
 /// Everything that the planner may take from the ledger.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -41,6 +41,18 @@ impl Facts {
             invitation.accepted |= accepted;
             // A lost answer is settled by seeing the person.
             invitation.state = InvitationState::Sent;
+        }
+    }
+
+    /// What had not been taken is in effect after all.
+    pub fn settle(&mut self, address: &Address) {
+        let Some(index) = self.not_taken.iter().position(|earlier| earlier.change.address == *address) else {
+            return;
+        };
+        let settled = self.not_taken.remove(index);
+        if let Some(Entity::User(User { id: Some(id), enabled: Seen::Known(enabled), .. })) = settled.change.after
+        {
+            self.enabled_sent.insert(id, enabled);
         }
     }
 

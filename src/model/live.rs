@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 use jiff::Timestamp;
 
 use super::{
-    Email, Entity, Expiry, Key, KeyName, Permission, RemoteId, Resources, Role, RoleName, Seen, Slug, User,
+    Email, Entity, Expiry, HoldReason, Key, KeyName, Permission, RemoteId, Resources, Role, RoleName, Seen, Slug,
+    User,
 };
 
 /// One organisation, as read.
@@ -93,6 +94,14 @@ pub enum Completeness {
 }
 
 impl Completeness {
+    /// Why nothing may rest on absence from this list, if nothing may.
+    pub fn unreadable(&self, list: &str) -> Option<HoldReason> {
+        match self {
+            Self::Broken { why } => Some(HoldReason::Unreadable { list: list.to_owned(), why: why.clone() }),
+            Self::Proven | Self::Assumed { .. } => None,
+        }
+    }
+
     pub fn is_broken(&self) -> bool {
         matches!(self, Self::Broken { .. })
     }
@@ -168,6 +177,13 @@ impl Live {
 
     pub fn invitations(&self) -> &[LiveInvitation] {
         self.invitations.as_ref().map(|list| list.items.as_slice()).unwrap_or_default()
+    }
+
+    /// Why it proves nothing that somebody is neither a member nor invited, if it proves nothing.
+    pub fn people_unreadable(&self) -> Option<HoldReason> {
+        let invitations = self.invitations.as_ref();
+        let users = self.users.completeness.unreadable("users");
+        users.or_else(|| invitations.and_then(|list| list.completeness.unreadable("invitations")))
     }
 
     /// Those that can be accepted.

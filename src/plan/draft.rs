@@ -77,7 +77,6 @@ impl<'a> Draft<'a> {
         if let Some(held) = self.input.facts.held.get(&change.address).filter(|held| same(&held.change)) {
             return Some(held.reason.clone());
         }
-        // Where an answer isn't in effect because a part was dropped, the rest was stored, so that live has moved.
         if change.action == Action::Contain {
             // Whoever must go is never left alone for a reason like this.
             return None;

@@ -120,14 +120,11 @@ fn user(after: &User, before: Option<&User>, live: &Live) -> Effectiveness {
     if user.roles != after.roles || user.resources != after.resources {
         return Effectiveness::NotInEffect;
     }
-    let same = before.is_some_and(|before| {
-        before.roles == after.roles && before.resources == after.resources && before.enabled == after.enabled
-    });
-    if same {
+    let moved = before.is_some_and(|before| before.roles != after.roles || before.resources != after.resources);
+    if !moved && before.is_some_and(|before| before.enabled == after.enabled) {
         // It was so before, which proves nothing.
         return Effectiveness::CannotTell;
     }
-    let moved = before.is_some_and(|before| before.roles != after.roles || before.resources != after.resources);
     match (user.enabled, after.enabled) {
         (Seen::Known(live), Seen::Known(wanted)) if live != wanted => Effectiveness::NotInEffect,
         (Seen::Known(_), _) => Effectiveness::InEffect,

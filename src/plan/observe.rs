@@ -5,8 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::effect::{Effectiveness, in_effect};
 use crate::model::{
-    Address, Email, Entity, Facts, HeldChange, HoldReason, Live, RemoteId, RoleName, Rules, Seen, SentDisable,
-    User,
+    Address, Email, Entity, Facts, HeldChange, HoldReason, Live, RemoteId, RoleName, Rules, SentDisable,
 };
 
 /// Whom and what a read shows for the first time.
@@ -69,14 +68,7 @@ pub(super) fn updated(facts: &Facts, live: &Live, rules: &dyn Rules) -> Facts {
         facts.see_readmitted(id);
     }
     for address in settled {
-        let Some(index) = facts.not_taken.iter().position(|earlier| earlier.change.address == address) else {
-            continue;
-        };
-        let earlier = facts.not_taken.remove(index);
-        if let Some(Entity::User(User { id: Some(id), enabled: Seen::Known(enabled), .. })) = earlier.change.after
-        {
-            facts.enabled_sent.insert(id, enabled);
-        }
+        facts.settle(&address);
     }
     // What was out of sight shows, or the list is whole again and it isn't there.
     let whole = live.roles.as_ref().is_none_or(|list| !list.completeness.is_broken());

@@ -6,8 +6,8 @@ use super::PlanInput;
 use super::draft::Draft;
 use super::resolve::{self, Holder};
 use crate::model::{
-    Action, Address, Cause, Change, Code, Completeness, DesiredRole, Effect, Entity, Finding, HoldReason, Kind,
-    LiveRole, Permission, Placed, RemoteId, Role, RoleName, Rules, Scope, User,
+    Action, Address, Cause, Change, Code, DesiredRole, Effect, Entity, Finding, HoldReason, Kind, LiveRole,
+    Permission, Placed, RemoteId, Role, RoleName, Rules, Scope, User,
 };
 
 /// The roles that there are and will be, by name. Empty where the platform's roles are fixed.
@@ -135,10 +135,9 @@ pub(super) fn plan_roles(input: &PlanInput<'_>, draft: &mut Draft<'_>) -> RoleBo
             (Some(role), false) => update(input, wish, role, &mut book, draft),
         }
     }
-    if let Completeness::Broken { why } = &list.completeness
+    if let Some(reason) = list.completeness.unreadable("roles")
         && input.desired.manage.roles == Scope::All
     {
-        let reason = HoldReason::Unreadable { list: "roles".to_owned(), why: why.clone() };
         draft.hold(Address::every(Kind::Role), reason);
     }
     let listed: BTreeSet<&RoleName> = input.desired.roles.iter().map(|wish| &wish.name).collect();
@@ -330,14 +329,8 @@ pub(super) fn plan_removals(input: &PlanInput<'_>, book: &RoleBook, draft: &mut 
         }
         let wish = input.desired.roles.iter().find(|wish| wish.name == role.name);
         let address = Address::role(&role.name);
-        let invitations = input.live.invitations.as_ref().map(|list| &list.completeness);
-        let lists = [("users", Some(&input.live.users.completeness)), ("invitations", invitations)];
-        let broken = lists.into_iter().find_map(|(list, completeness)| match completeness {
-            Some(Completeness::Broken { why }) => Some((list, why.clone())),
-            _ => None,
-        });
-        if let Some((list, why)) = broken {
-            draft.hold(address, HoldReason::Unreadable { list: list.to_owned(), why });
+        if let Some(reason) = input.live.people_unreadable() {
+            draft.hold(address, reason);
             continue;
         }
         let by = holders(input, role, &draft.changes);

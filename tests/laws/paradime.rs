@@ -7,8 +7,7 @@ use proptest::sample::select;
 use rolecall::graphql::Request;
 use rolecall::model::{Action, Address, HoldReason};
 use rolecall::sandbox::paradime::{
-    DisabledUsers, EmailCase, InviteActive, InviteDisabled, InviteExpired, InvitePending, Refusal, Switches,
-    UserStatus, World,
+    DisabledUsers, EmailCase, InviteActive, InviteAgain, InviteDisabled, Refusal, Switches, UserStatus, World,
 };
 
 use crate::lawful::{Lawful, LiveSecret, Wish, turn};
@@ -37,17 +36,12 @@ enum There {
 fn switches(shadows: bool) -> impl Strategy<Value = Switches> {
     let invites = (
         select(vec![InviteActive::Refused, InviteActive::OkIgnored, InviteActive::Resent]),
-        select(vec![
-            InvitePending::Refused,
-            InvitePending::OkIgnored,
-            InvitePending::Resent,
-            InvitePending::Replaced,
-        ]),
+        select(vec![InviteAgain::Refused, InviteAgain::OkIgnored, InviteAgain::Resent, InviteAgain::Replaced]),
         select(if shadows {
-            vec![InviteExpired::Refused, InviteExpired::OkIgnored, InviteExpired::Resent, InviteExpired::Replaced]
+            vec![InviteAgain::Refused, InviteAgain::OkIgnored, InviteAgain::Resent, InviteAgain::Replaced]
         } else {
             // One that is always refused can't converge, and nobody can know that it will be.
-            vec![InviteExpired::Resent, InviteExpired::Replaced]
+            vec![InviteAgain::Resent, InviteAgain::Replaced]
         }),
         select(vec![
             InviteDisabled::Refused,
@@ -188,7 +182,7 @@ impl Lawful for Workspace {
     fn make_knowable(world: &mut World) {
         let mut seen = BTreeSet::new();
         world.users.retain(|user| user.status == UserStatus::Active && seen.insert(user.uid.clone()));
-        world.switches.invite_expired = InviteExpired::Replaced;
+        world.switches.invite_expired = InviteAgain::Replaced;
         world.switches.disabled_users = DisabledUsers::Hidden;
     }
 

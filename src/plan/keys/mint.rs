@@ -6,8 +6,8 @@ use super::super::PlanInput;
 use super::super::draft::Draft;
 use super::super::resolve::{self, Holder};
 use crate::model::{
-    Action, Address, Cause, Change, Code, Completeness, Delivery, DesiredKey, Effect, Entity, Expiry, Finding,
-    HoldReason, Key, KeyField, LiveKey, Permission, Resources, RoleName,
+    Action, Address, Cause, Change, Code, Delivery, DesiredKey, Effect, Entity, Expiry, Finding, Key, KeyField,
+    LiveKey, Permission, Resources, RoleName,
 };
 
 /// What the file asks of a key, with ids. What is `None` keeps what is live.
@@ -52,8 +52,8 @@ pub(super) fn mint(
     draft: &mut Draft<'_>,
 ) -> bool {
     let address = Address::key(&wish.name);
-    if let Some(Completeness::Broken { why }) = input.live.keys.as_ref().map(|list| &list.completeness) {
-        draft.hold(address, HoldReason::Unreadable { list: "keys".to_owned(), why: why.clone() });
+    if let Some(reason) = input.live.keys.as_ref().and_then(|list| list.completeness.unreadable("keys")) {
+        draft.hold(address, reason);
         return false;
     }
     let after = Key {

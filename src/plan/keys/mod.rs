@@ -7,8 +7,8 @@ mod mint;
 use super::PlanInput;
 use super::draft::Draft;
 use crate::model::{
-    Action, Address, Cause, Change, Chore, Code, Completeness, DesiredKey, Entity, Finding, HoldReason, Key,
-    KeyName, Kind, LiveKey, Placed, RemoteId, Retirement, Scope, Severity,
+    Action, Address, Cause, Change, Chore, Code, DesiredKey, Entity, Finding, HoldReason, Key, KeyName, Kind,
+    LiveKey, Placed, RemoteId, Retirement, Scope, Severity,
 };
 use mint::{Asked, asked, mint};
 
@@ -285,8 +285,8 @@ fn plan_unlisted(input: &PlanInput<'_>, key: &LiveKey, namesakes: bool, draft: &
         draft.hold(address, HoldReason::Unmanaged { privileged });
         return;
     }
-    if let Some(Completeness::Broken { why }) = input.live.keys.as_ref().map(|list| &list.completeness) {
-        draft.hold(address, HoldReason::Unreadable { list: "keys".to_owned(), why: why.clone() });
+    if let Some(reason) = input.live.keys.as_ref().and_then(|list| list.completeness.unreadable("keys")) {
+        draft.hold(address, reason);
         return;
     }
     draft.change(retire(input, key, address, Cause::NotListed), None);

@@ -4,7 +4,7 @@
 //! able to sign in: they are no admin to rely on, and no wish for them is fulfilled.
 
 use super::super::PlanInput;
-use crate::model::{Chore, Completeness, DisableAnswer, Email, HoldReason, LiveUser, RemoteId, Seen, SentDisable};
+use crate::model::{Chore, DisableAnswer, Email, HoldReason, LiveUser, RemoteId, Seen, SentDisable};
 
 /// Somebody who isn't listed, by our doing.
 pub(super) fn out_of_sight<'a>(input: &PlanInput<'a>, email: &Email) -> Option<&'a SentDisable> {
@@ -39,14 +39,15 @@ pub(super) fn is_enough(input: &PlanInput<'_>, user: &LiveUser) -> Option<HoldRe
 
 /// Why somebody who is to stay isn't taken to be as wished.
 pub(super) fn is_perhaps_off(input: &PlanInput<'_>, user: &LiveUser) -> Option<HoldReason> {
+    let sent = in_doubt(input, user)?;
     let step = input.rules.by_hand(Chore::LookUpDisabled).to_owned();
-    in_doubt(input, user).map(|sent| HoldReason::PerhapsDisabled { since: sent.at, step })
+    Some(HoldReason::PerhapsDisabled { since: sent.at, step })
 }
 
 /// Why nobody who is listed has this id.
 pub(super) fn why_not_listed(input: &PlanInput<'_>, id: &RemoteId) -> HoldReason {
-    if let Completeness::Broken { why } = &input.live.users.completeness {
-        return HoldReason::Unreadable { list: "users".to_owned(), why: why.clone() };
+    if let Some(reason) = input.live.users.completeness.unreadable("users") {
+        return reason;
     }
     let step = input.rules.by_hand(Chore::EnableUser).to_owned();
     match input.facts.disables.get(id) {

@@ -9,8 +9,8 @@ use super::super::draft::Draft;
 use super::super::roles::RoleBook;
 use super::Invitations;
 use crate::model::{
-    Action, Address, Cause, Change, Chore, Completeness, DesiredUser, Email, Entity, HoldReason, Kind,
-    LiveInvitation, LiveUser, Place, RemoteId, RoleName, Scope,
+    Action, Address, Cause, Change, Chore, DesiredUser, Email, Entity, HoldReason, Kind, LiveInvitation, LiveUser,
+    Place, RemoteId, RoleName, Scope,
 };
 
 /// How an invitation is told from its person's other entities.
@@ -113,11 +113,11 @@ pub(super) fn plan_unlisted_invitations(
     book: &RoleBook,
     draft: &mut Draft<'_>,
 ) {
-    if let Some(Completeness::Broken { why }) = input.live.invitations.as_ref().map(|list| &list.completeness)
+    let list = input.live.invitations.as_ref();
+    if let Some(reason) = list.and_then(|list| list.completeness.unreadable("invitations"))
         && input.desired.manage.users == Scope::All
     {
         // Who is invited and isn't listed has to go, and nobody knows who that is.
-        let reason = HoldReason::Unreadable { list: "invitations".to_owned(), why: why.clone() };
         draft.hold(Address::every(Kind::User), reason);
     }
     let listed: BTreeSet<&Email> = input.desired.users.iter().map(|wish| &wish.email).collect();

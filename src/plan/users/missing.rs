@@ -8,8 +8,8 @@ use super::super::roles::{self, RoleBook};
 use super::invited::{self, Named};
 use super::{Sent, obstacle, waits};
 use crate::model::{
-    Action, Address, Cause, Change, Chore, Code, Completeness, DesiredUser, Effect, Entity, Feature, Finding,
-    HoldReason, InvitationState, InviteField, LiveInvitation, Reach, Seen, User,
+    Action, Address, Cause, Change, Chore, Code, DesiredUser, Effect, Entity, Feature, Finding, HoldReason,
+    InvitationState, InviteField, LiveInvitation, Reach, Seen, User,
 };
 use crate::plan::resolve;
 
@@ -21,13 +21,7 @@ pub(super) fn plan_missing(
     draft: &mut Draft<'_>,
 ) {
     let address = Address::user(&wish.email);
-    let unreadable = |list: &str, completeness: &Completeness| match completeness {
-        Completeness::Broken { why } => Some(HoldReason::Unreadable { list: list.to_owned(), why: why.clone() }),
-        Completeness::Proven | Completeness::Assumed { .. } => None,
-    };
-    let invitations = input.live.invitations.as_ref();
-    let broken = unreadable("users", &input.live.users.completeness)
-        .or_else(|| invitations.and_then(|list| unreadable("invitations", &list.completeness)));
+    let broken = input.live.people_unreadable();
     if wish.absent || wish.enabled == Some(false) {
         must_not_come(input, wish, sent, broken, draft);
         return;

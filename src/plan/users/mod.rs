@@ -15,8 +15,8 @@ use super::PlanInput;
 use super::draft::Draft;
 use super::roles::{Availability, RoleBook};
 use crate::model::{
-    Address, Code, Completeness, DesiredUser, Email, Finding, HoldReason, Kind, LiveInvitation, LiveUser,
-    RemoteId, RoleName, Scope, Severity, list_of, nearest, quote,
+    Address, Code, DesiredUser, Email, Finding, HoldReason, Kind, LiveInvitation, LiveUser, RemoteId, RoleName,
+    Scope, Severity, list_of, nearest, quote,
 };
 
 /// The person whom the file calls the credential's owner has to be somebody.
@@ -73,10 +73,9 @@ pub(super) fn plan_users(input: &PlanInput<'_>, book: &mut RoleBook, draft: &mut
             }
         }
     }
-    if let Completeness::Broken { why } = &input.live.users.completeness
+    if let Some(reason) = input.live.users.completeness.unreadable("users")
         && input.desired.manage.users == Scope::All
     {
-        let reason = HoldReason::Unreadable { list: "users".to_owned(), why: why.clone() };
         draft.hold(Address::every(Kind::User), reason);
     }
     invited::plan_unlisted_invitations(input, &invitations, book, draft);

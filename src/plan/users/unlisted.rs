@@ -5,7 +5,7 @@ use super::super::draft::Draft;
 use super::super::roles::RoleBook;
 use super::address_of;
 use super::present::{Leave, take_out};
-use crate::model::{Cause, Completeness, HoldReason, LiveUser, Scope};
+use crate::model::{Cause, HoldReason, LiveUser, Scope};
 
 pub(super) fn plan_unlisted(
     input: &PlanInput<'_>,
@@ -24,8 +24,8 @@ pub(super) fn plan_unlisted(
         draft.hold(address, HoldReason::Unmanaged { privileged });
         return;
     }
-    if let Completeness::Broken { why } = &input.live.users.completeness {
-        draft.hold(address, HoldReason::Unreadable { list: "users".to_owned(), why: why.clone() });
+    if let Some(reason) = input.live.users.completeness.unreadable("users") {
+        draft.hold(address, reason);
         return;
     }
     take_out(input, user, address, &Leave { cause: Cause::NotListed, wish: None }, book, draft);

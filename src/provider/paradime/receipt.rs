@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use super::super::{Receipt, Verdict};
 use super::account_type::find;
-use super::documents::MUTATIONS;
 use super::wire::Acknowledgement;
 use crate::graphql::{Answer, CallError, Effect, Redactor, Response};
 use crate::model::{self, Action, Change, Chore, Entity, Rules};
@@ -18,9 +17,8 @@ pub(super) fn receipt(
 ) -> Result<Receipt, CallError> {
     let answer = Answer::open(response, redactor)?;
     // By its own name alone: an answer to something else is none.
-    let field = MUTATIONS.iter().map(|(field, _)| *field).find(|field| *field == mutation.operation);
-    let mut payload: BTreeMap<String, Option<Acknowledgement>> = answer.data()?.unwrap_or_default();
-    let payload = field.and_then(|field| payload.remove(field));
+    let mut data: BTreeMap<String, Option<Acknowledgement>> = answer.data()?.unwrap_or_default();
+    let payload = data.remove(&mutation.operation);
     let ok = payload.as_ref().and_then(Option::as_ref).and_then(|acknowledged| acknowledged.ok);
     match (ok, answer.errors.as_deref()) {
         (Some(true), None | Some([])) => Ok(Receipt { id: None, secret: None, verdict: Verdict::Taken }),
@@ -29,11 +27,11 @@ pub(super) fn receipt(
         }
         (Some(false), Some(_)) => Err(answer.refusal()),
         (Some(true) | None, Some([_, ..])) => Err(answer.failure()),
-        (None, errors) => Err(match (payload, field, errors) {
-            (Some(None), Some(field), _) => CallError::NullPayload(field),
-            (Some(Some(_)), _, _) => CallError::NullPayload("ok"),
-            (_, _, Some(_)) => CallError::EmptyErrors,
-            (_, _, None) => CallError::NoData,
+        (None, errors) => Err(match (payload, errors) {
+            (Some(None), _) => CallError::NullPayload(mutation.operation.clone()),
+            (Some(Some(_)), _) => CallError::NullPayload("ok".to_owned()),
+            (None, Some(_)) => CallError::EmptyErrors,
+            (None, None) => CallError::NoData,
         }),
     }
 }

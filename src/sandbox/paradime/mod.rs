@@ -24,8 +24,7 @@ pub use access::{
 pub use company::Company;
 use schema::{Mutation, Query};
 pub use switches::{
-    AuthRefusal, DisabledUsers, EmailCase, InviteActive, InviteDisabled, InviteExpired, InvitePending, Refusal,
-    Switches,
+    AuthRefusal, DisabledUsers, EmailCase, InviteActive, InviteAgain, InviteDisabled, Refusal, Switches,
 };
 pub use world::{SEEDS, UserStatus, World, WorldEvent, WorldInvitation, WorldUser, WorldWorkspace};
 

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde_json::json;
 
-use super::switches::{InviteActive, InviteDisabled, InviteExpired, InvitePending};
+use super::switches::{InviteActive, InviteAgain, InviteDisabled};
 use super::world::{EXPIRED, UserStatus, World, WorldEvent, WorldInvitation, WorldUser};
 
 /// Why a mutation did nothing.
@@ -52,29 +52,22 @@ impl World {
 
     /// False: nothing happens, and that is fine.
     fn invite_again(&mut self, at: usize, account_type: &str) -> Result<bool, Refused> {
-        let pending_status = self.switches.pending_status.clone();
         let invitation = &mut self.invitations[at];
+        let (how, refused) = if invitation.status == EXPIRED {
+            (self.switches.invite_expired, "this email address was invited, and the invitation has expired")
+        } else {
+            (self.switches.invite_pending, "this email address is invited already")
+        };
+        match how {
+            InviteAgain::Refused => return Err(refused),
+            InviteAgain::OkIgnored => return Ok(false),
+            InviteAgain::Resent => {}
+            InviteAgain::Replaced => account_type.clone_into(&mut invitation.account_type),
+        }
         if invitation.status == EXPIRED {
-            match self.switches.invite_expired {
-                InviteExpired::Refused => {
-                    return Err("this email address was invited, and the invitation has expired");
-                }
-                InviteExpired::OkIgnored => return Ok(false),
-                InviteExpired::Resent => {}
-                InviteExpired::Replaced => account_type.clone_into(&mut invitation.account_type),
-            }
-            invitation.status = pending_status;
-            return Ok(true);
+            invitation.status.clone_from(&self.switches.pending_status);
         }
-        match self.switches.invite_pending {
-            InvitePending::Refused => Err("this email address is invited already"),
-            InvitePending::OkIgnored => Ok(false),
-            InvitePending::Resent => Ok(true),
-            InvitePending::Replaced => {
-                account_type.clone_into(&mut invitation.account_type);
-                Ok(true)
-            }
-        }
+        Ok(true)
     }
 
     fn add_invitation(&mut self, email: &str, account_type: &str) {

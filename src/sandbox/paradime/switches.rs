@@ -9,9 +9,9 @@ pub struct Switches {
     /// What an invitation of a user does.
     pub invite_active: InviteActive,
     /// What a second invitation does.
-    pub invite_pending: InvitePending,
+    pub invite_pending: InviteAgain,
     /// What an invitation does after one that ran out.
-    pub invite_expired: InviteExpired,
+    pub invite_expired: InviteAgain,
     /// What an invitation of a disabled user does.
     pub invite_disabled: InviteDisabled,
     /// Where the lists show disabled users.
@@ -46,25 +46,13 @@ pub enum InviteActive {
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum InvitePending {
+pub enum InviteAgain {
     #[default]
     Refused,
     OkIgnored,
-    /// The mail goes out again, for the role of the first time.
+    /// The mail goes out again, for the role of the first time, and can be followed.
     Resent,
-    /// The mail goes out again, for the role that is asked for now.
-    Replaced,
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum InviteExpired {
-    #[default]
-    Refused,
-    OkIgnored,
-    /// It can be followed again, for the role of the first time.
-    Resent,
-    /// It can be followed again, for the role that is asked for now.
+    /// The same for the role that is asked for now.
     Replaced,
 }
 
@@ -118,8 +106,8 @@ impl Default for Switches {
     fn default() -> Self {
         Self {
             invite_active: InviteActive::default(),
-            invite_pending: InvitePending::default(),
-            invite_expired: InviteExpired::default(),
+            invite_pending: InviteAgain::default(),
+            invite_expired: InviteAgain::default(),
             invite_disabled: InviteDisabled::default(),
             disabled_users: DisabledUsers::default(),
             refusal: Refusal::default(),
