@@ -11,7 +11,7 @@ use std::time::Duration;
 use criterion::{BenchmarkId, Criterion, Throughput};
 use jiff::Timestamp;
 use rolecall::desired::{Source, check_source};
-use rolecall::graphql::{Backoff, HttpSettings, HttpTransport, Query, Reader, Redactor};
+use rolecall::graphql::{Backoff, Context, Contexts, HttpSettings, HttpTransport, Query, Reader, Redactor};
 use rolecall::model::{
     Completeness, Desired, Email, Facts, Listing, Live, LiveKey, LiveUser, OrganizationPlan, ProviderName,
     RemoteId, RoleName, Seen, Site,
@@ -65,16 +65,14 @@ fn desired(text: &str) -> Desired {
 }
 
 fn live(users: usize) -> Live {
-    let user = |index: usize| LiveUser {
-        id: RemoteId::seen(format!("id-{index:06}")),
-        email: Email::seen(&email(index)),
-        first_name: Some("Person".to_owned()),
-        last_name: Some(format!("Number {index}")),
-        phone: None,
-        roles: live_roles(index).into_iter().map(RoleName::seen).collect(),
-        resources: None,
-        enabled: Seen::Unreadable,
-        owner: false,
+    let user = |index: usize| {
+        let (id, email) = (RemoteId::seen(format!("id-{index:06}")), Email::seen(&email(index)));
+        LiveUser {
+            first_name: Some("Person".to_owned()),
+            last_name: Some(format!("Number {index}")),
+            enabled: Seen::Unreadable,
+            ..LiveUser::of(id, email, live_roles(index).into_iter().map(RoleName::seen).collect())
+        }
     };
     let own = LiveKey {
         id: RemoteId::seen("own"),
@@ -86,19 +84,9 @@ fn live(users: usize) -> Live {
         expires: None,
         enabled: true,
     };
-    Live {
-        organization: RemoteId::seen("bench"),
-        organization_id: None,
-        features: BTreeSet::new(),
-        roles: None,
-        invitations: None,
-        projects: None,
-        catalogue: None,
-        users: Listing { items: (0..users).map(user).collect(), completeness: Completeness::Proven },
-        keys: Some(Listing { items: vec![own], completeness: Completeness::Proven }),
-        gaps: Vec::new(),
-        requests: 0,
-    }
+    let users = Listing { items: (0..users).map(user).collect(), completeness: Completeness::Proven };
+    let keys = Listing { items: vec![own], completeness: Completeness::Proven };
+    Live { keys: Some(keys), ..Live::of(RemoteId::seen("bench"), users) }
 }
 
 fn planned(desired: &Desired, live: &Live) -> OrganizationPlan {
@@ -175,12 +163,10 @@ fn world(users: usize) -> World {
     world
 }
 
-const PAGE: Query = Query {
-    name: "ListUsersPage",
-    text: include_str!("../src/provider/bitpanda/graphql/list_users_page.graphql"),
-};
+const PAGE: Query =
+    Query::new("ListUsersPage", include_str!("../src/provider/bitpanda/graphql/list_users_page.graphql"));
 const KEYS: Query =
-    Query { name: "ListApiKeys", text: include_str!("../src/provider/bitpanda/graphql/list_api_keys.graphql") };
+    Query::new("ListApiKeys", include_str!("../src/provider/bitpanda/graphql/list_api_keys.graphql"));
 
 /// Fetches every page and the keys, and looks at nothing.
 async fn fetch(reader: &Reader, pages: usize) {
@@ -201,7 +187,7 @@ fn over_http(criterion: &mut Criterion) {
         tokio::spawn(serve(sandbox, listener));
         let settings = HttpSettings {
             endpoint,
-            secret_headers: vec![("x-api-key", SecretString::from(SECRET))],
+            contexts: Contexts::from([(Context::ONLY, vec![("x-api-key", SecretString::from(SECRET))])]),
             direct: true,
             user_agent: "bench".to_owned(),
             timeout: Duration::from_secs(60),

@@ -7,12 +7,13 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use rolecall::graphql::{
-    Backoff, CallError, Effect, HttpSettings, HttpTransport, Query, Reader, Redactor, TransportError,
+    Backoff, CallError, Context, Contexts, Effect, HttpSettings, HttpTransport, Query, Reader, Redactor,
+    TransportError,
 };
 use secrecy::SecretString;
 use serde_json::{Value, json};
 
-const QUERY: Query = Query { name: "Test", text: "query Test { a }" };
+const QUERY: Query = Query::new("Test", "query Test { a }");
 const SECRET: &str = "canary-credential";
 
 /// Answers connections one after the other with these bytes, and keeps what was asked.
@@ -74,7 +75,7 @@ fn ok(body: &Value) -> Vec<u8> {
 fn ask_with(url: &str, timeout: Duration) -> (Result<Value, CallError>, usize) {
     let settings = HttpSettings {
         endpoint: url.parse().unwrap(),
-        secret_headers: vec![("x-api-key", SecretString::from(SECRET))],
+        contexts: Contexts::from([(Context::ONLY, vec![("x-api-key", SecretString::from(SECRET))])]),
         direct: true,
         user_agent: "rolecall/test".to_owned(),
         timeout,

@@ -6,10 +6,9 @@ mod support;
 use std::collections::BTreeSet;
 
 use rolecall::apply::{Report, Standing, note_observed};
-use rolecall::graphql::CallError;
+use rolecall::graphql::{CallError, Context};
 use rolecall::model::{
-    Address, Code, Completeness, Effect, Finding, HoldClass, OrganizationPlan, Outcome, ProviderName, RemoteId,
-    SeatChange,
+    Address, Code, Completeness, Effect, Finding, HoldClass, OrganizationPlan, Outcome, ProviderName, SeatChange,
 };
 use rolecall::provider::{self, ReadError, Secrets};
 use rolecall::sandbox::paradime::{
@@ -19,7 +18,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 use support::cli::{Env, Server, example};
 use support::paradime::{HEAD, OWNER, Rig, disabled, invitation, uid, user, world};
-use support::rig::{self, Fate, addresses, holds, now};
+use support::rig::{self, Fate, addresses, desired, holds, now};
 
 const ENABLE: &str =
     "in the web app, Account Settings > Team, the Disabled tab: Edit, the menu beside them, Enable user, Save";
@@ -867,10 +866,10 @@ fn the_owner_of_the_credential_keeps_what_they_have() {
 fn nobody_is_invited_to_what_may_be_another_workspace() {
     let head = HEAD.replace("own: { user: own@x.example }\n", "");
     let mut rig = Rig::new(world(), "");
-    rig.desired = rig::desired(&format!("{head}users: [{{ email: new@x.example, roles: [ADMIN] }}]"));
+    rig.desired = desired(&format!("{head}users: [{{ email: new@x.example, roles: [ADMIN] }}]"));
     assert_eq!(rig.plan().refusals[0].rail, "organization");
     rig.desired =
-        rig::desired(&format!("{head}users: [{{ email: new@x.example, roles: [ADMIN] }}, {{ email: {OWNER} }}]"));
+        desired(&format!("{head}users: [{{ email: new@x.example, roles: [ADMIN] }}, {{ email: {OWNER} }}]"));
     assert_eq!(rig.plan().refusals, []);
     let gap = "whose credential this is";
     assert!(rig.plan().gaps.iter().any(|said| said.what == gap));
@@ -1031,12 +1030,13 @@ fn keys_are_left_to_a_person_and_that_is_said() {
 #[test]
 fn each_kind_of_credential_travels_in_its_own_headers() {
     let paradime = provider::of(ProviderName::Paradime);
-    let workspace = RemoteId::seen("acme0analytics00");
+    let wish = desired(&HEAD.replace("analytics0000000", "acme0analytics00"));
     let headers = |secrets: &[(&'static str, &str)]| {
         let secrets = Secrets::new(secrets.iter().map(|(name, secret)| (*name, SecretString::from(*secret))));
-        let headers = paradime.headers(&secrets, &workspace);
-        headers.map(|headers| {
-            headers.iter().map(|(name, value)| format!("{name}: {}", value.expose_secret())).collect::<Vec<_>>()
+        let contexts = paradime.headers(&secrets, &wish);
+        contexts.map(|contexts| {
+            let headers = contexts[&Context::ONLY].iter();
+            headers.map(|(name, value)| format!("{name}: {}", value.expose_secret())).collect::<Vec<_>>()
         })
     };
     assert_eq!(

@@ -11,8 +11,8 @@ use super::{Apply, Prepared, Step, Stop, step};
 use crate::graphql::{CallError, Effect};
 use crate::ledger::{Event, Ledger, LedgerError};
 use crate::model::{
-    Action, Address, Cause, Change, Entity, HoldReason, Key, Live, Mutation, OrganizationPlan, Outcome, RemoteId,
-    Stage, reference,
+    Action, Address, Cause, Change, Entity, HoldReason, Key, Live, Mutation, OrganizationPlan, Outcome, Reference,
+    RemoteId, Stage, reference,
 };
 use crate::plan::{Effectiveness, mutation_in_effect, retirement};
 use crate::provider::{ReadError, Receipt, Verdict};
@@ -119,7 +119,9 @@ impl<'a> Execution<'a> {
         for step in self.steps.iter().filter(|step| step.outcome == Outcome::Done) {
             let mutation = self.plan.mutation(&step.mutation);
             let (Some(change), Some(mutation)) = (self.plan.change(&step.address), mutation) else { continue };
-            let seen = mutation_in_effect(mutation, change, step.id.as_ref(), &live) == Effectiveness::InEffect;
+            let rules = self.apply.provider.rules();
+            let seen = mutation_in_effect(mutation, change, step.id.as_ref(), &live, rules);
+            let seen = seen == Effectiveness::InEffect;
             self.in_effect.insert(step.mutation.clone(), seen);
         }
         Ok(())
@@ -193,8 +195,11 @@ impl<'a> Execution<'a> {
     }
 
     fn fill_value(&self, value: &mut Value) {
-        if let Some(id) = reference(value).and_then(|address| self.id_of(&address)) {
-            *value = Value::String(id.to_string());
+        if let Some(Reference { to, as_number }) = reference(value)
+            && let Some(id) = self.id_of(&to)
+        {
+            let number = id.as_str().parse::<i64>().ok().filter(|_| as_number);
+            *value = number.map_or_else(|| Value::String(id.to_string()), Value::from);
             return;
         }
         match value {

@@ -22,7 +22,7 @@ pub(super) async fn settle(
     for step in steps.iter_mut() {
         let mutation = plan.mutation(&step.mutation);
         let (Some(change), Some(mutation)) = (plan.change(&step.address), mutation) else { continue };
-        let seen = mutation_in_effect(mutation, change, step.id.as_ref(), &live);
+        let seen = mutation_in_effect(mutation, change, step.id.as_ref(), &live, apply.provider.rules());
         let is_key = matches!(change.after, Some(Entity::Key(_)));
         let settled = match (step.outcome, seen) {
             (Outcome::Done, Effectiveness::NotInEffect) => Some((

@@ -14,7 +14,9 @@ use super::exit::Failure;
 use super::input;
 use crate::apply::Deliveries;
 use crate::desired::is_loopback;
-use crate::graphql::{Backoff, HttpSettings, HttpTransport, Pacer, Reader, Redactor, Transport};
+use crate::graphql::{
+    Backoff, Context, Contexts, HttpSettings, HttpTransport, Pacer, Reader, Redactor, Transport,
+};
 use crate::model::{Code, Desired, Finding, ProviderName, RemoteId, Rules, Site};
 use crate::provider::{self, Provider, Secrets};
 
@@ -82,18 +84,18 @@ impl Way<'_> {
     pub fn open(self, desired: &Desired, connection: &Connection) -> Result<Connected, Failure> {
         let Self { endpoint, secrets, site, extra_ca, folder, deliveries } = self;
         let provider = provider::of(desired.provider);
-        let secret_headers = provider.headers(&secrets, &desired.organization).map_err(|unfit| {
+        let contexts = provider.headers(&secrets, desired).map_err(|unfit| {
             let place = desired.credentials.get(unfit.name).map_or(&desired.place, |credential| &credential.place);
             let finding = Finding::error(Code::UnfitCredential, place.clone(), unfit.why).hint(unfit.hint);
             Failure::findings(vec![finding])
         })?;
-        let reach = reach(&endpoint, &secret_headers);
+        let reach = reach(&endpoint, &contexts);
         let hidden = if provider.has_secret_path() { secret_parts(&endpoint) } else { Vec::new() };
         let settings = HttpSettings {
             // Plain HTTP is allowed there because it doesn't leave the machine; through a proxy it would.
             direct: endpoint.host_str().is_some_and(is_loopback),
             endpoint,
-            secret_headers,
+            contexts,
             user_agent: GENERATOR.to_owned(),
             timeout: connection.timeout(),
             extra_ca,
@@ -122,14 +124,18 @@ impl Way<'_> {
     }
 }
 
-fn reach(endpoint: &Url, headers: &[(&'static str, SecretString)]) -> [u8; 32] {
+fn reach(endpoint: &Url, contexts: &Contexts) -> [u8; 32] {
     let mut digest = Sha256::new();
     digest.update(endpoint.as_str());
-    for (name, value) in headers {
-        digest.update([0]);
-        digest.update(name);
-        digest.update([0]);
-        digest.update(value.expose_secret());
+    for (Context(context), headers) in contexts {
+        digest.update([1]);
+        digest.update(context);
+        for (name, value) in headers {
+            digest.update([0]);
+            digest.update(name);
+            digest.update([0]);
+            digest.update(value.expose_secret());
+        }
     }
     digest.finalize().into()
 }

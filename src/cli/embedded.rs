@@ -1,5 +1,6 @@
 //! Runs with `--sandbox`: the embedded server over real HTTP, on a free port of the loopback.
 
+use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -12,7 +13,7 @@ use super::Connection;
 use super::connect::{Connected, Way, file_name, ledger_path, site};
 use super::exit::Failure;
 use crate::apply::Deliveries;
-use crate::model::{Desired, ProviderName, RemoteId};
+use crate::model::{Desired, Endpoint, Place, Placed, ProviderName, RemoteId};
 use crate::provider::{self, Secrets};
 use crate::sandbox::paradime::Company;
 use crate::sandbox::{self, Served, Store, own_credentials, seed_names, serve};
@@ -64,6 +65,14 @@ pub(super) fn open_all(
 /// What opens a provider's seeds.
 pub(super) fn own_secrets(provider: ProviderName) -> Secrets {
     Secrets::new(own_credentials(provider).into_iter().map(|(name, secret)| (name, SecretString::from(secret))))
+}
+
+/// The least that can be said of a provider's seed.
+pub(super) fn own_wish(provider: ProviderName, organization: &RemoteId) -> Desired {
+    let place = Place::start_of("the sandbox");
+    let organization = Placed { value: organization.clone(), place: place.clone() };
+    let endpoint = Placed { value: Endpoint::Url(String::new()), place: place.clone() };
+    Desired::of(provider, place, organization, endpoint, BTreeMap::new())
 }
 
 /// Where secrets that were minted in the sandbox go.

@@ -106,11 +106,11 @@ pub(super) async fn sandbox(args: &SandboxArgs, out: &mut Out) -> Result<Exit, F
     };
     let listener = TcpListener::bind(args.listen).await.map_err(failed)?;
     let address = listener.local_addr().map_err(failed)?;
-    let headers = provider::of(args.provider)
-        .headers(&embedded::own_secrets(args.provider), &organization)
+    let contexts = provider::of(args.provider)
+        .headers(&embedded::own_secrets(args.provider), &embedded::own_wish(args.provider, &organization))
         .map_err(|unfit| Failure::error(unfit.to_string()))?;
-    let headers: Vec<String> =
-        headers.iter().map(|(name, value)| format!("{name}: {}", value.expose_secret())).collect();
+    let headers = contexts.values().next().into_iter().flatten();
+    let headers: Vec<String> = headers.map(|(name, value)| format!("{name}: {}", value.expose_secret())).collect();
     let url = format!("http://{address}{}", path(args.provider));
     out.result(&format!("{url}\n{}\n", headers.join("\n")));
     let query = json!({ "query": sample_query(args.provider) });

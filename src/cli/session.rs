@@ -226,6 +226,10 @@ impl Organization<'_> {
 fn speaks_for(wish: &Desired, address: &Address) -> bool {
     let id_free = Address { id: None, ..address.clone() };
     match address.kind {
+        Kind::Organization => true,
+        Kind::Team => {
+            wish.manage.teams == Scope::All || wish.teams.iter().any(|team| Address::team(&team.name) == id_free)
+        }
         Kind::Role => {
             wish.manage.roles == Scope::All || wish.roles.iter().any(|role| Address::role(&role.name) == id_free)
         }

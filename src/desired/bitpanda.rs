@@ -141,21 +141,15 @@ pub(super) fn check(raw: RawBitpanda, check: &mut Checker<'_>) -> Option<Desired
     let guardrails = check.guardrails(guardrails);
     let users = check_users(users, check);
     let keys = check_keys(keys, check);
+    let place = check.source.start();
     Some(Desired {
-        provider: ProviderName::Bitpanda,
-        place: check.source.start(),
-        organization: organization?,
-        endpoint: endpoint?,
-        credentials: credentials?,
         own_key,
-        own_user: None,
         manage,
         guardrails,
         reinvite_expired: flag(reinvite_expired),
-        containment_role: None,
-        roles: Vec::new(),
         users,
         keys,
+        ..Desired::of(ProviderName::Bitpanda, place, organization?, endpoint?, credentials?)
     })
 }
 

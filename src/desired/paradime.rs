@@ -131,21 +131,14 @@ pub(super) fn check(raw: RawParadime, check: &mut Checker<'_>) -> Option<Desired
             .hint("use somebody else's credential first, and name them in `own`"),
         );
     }
+    let place = check.source.start();
     Some(Desired {
-        provider: ProviderName::Paradime,
-        place: check.source.start(),
-        organization: organization?,
-        endpoint: endpoint?,
-        credentials: credentials?,
-        own_key: None,
         own_user,
         manage,
         guardrails,
         reinvite_expired: flag(reinvite_expired),
-        containment_role: None,
-        roles: Vec::new(),
         users,
-        keys: Vec::new(),
+        ..Desired::of(ProviderName::Paradime, place, organization?, endpoint?, credentials?)
     })
 }
 

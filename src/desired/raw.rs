@@ -124,7 +124,7 @@ text! {
     /// An entity's address.
     AddressText: {
         "description": "The address of an entity, such as user/jane@acme.example.",
-        "type": "string", "pattern": "^(role|user|key)/[^#]+(#.*)?$",
+        "type": "string", "pattern": "^(organization|(team|role|user|key)/[^#]+(#.*)?)$",
     }
 }
 

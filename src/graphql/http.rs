@@ -1,5 +1,6 @@
 //! HTTP by reqwest: TLS, proxies, limits. Nothing is followed and nothing repeated here.
 
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::Pin;
 use std::time::Duration;
@@ -10,13 +11,15 @@ use reqwest::{Certificate, Client};
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
-use super::{Request, Response, Transport, TransportError};
+use super::{Context, Request, Response, Transport, TransportError};
+
+/// Headers that carry a credential, for each of those that an operation may be sent with.
+pub type Contexts = BTreeMap<Context, Vec<(&'static str, SecretString)>>;
 
 /// How to reach an endpoint.
 pub struct HttpSettings {
     pub endpoint: Url,
-    /// Headers that carry the credential.
-    pub secret_headers: Vec<(&'static str, SecretString)>,
+    pub contexts: Contexts,
     /// Go there directly, whatever proxy the environment names.
     pub direct: bool,
     pub user_agent: String,
@@ -32,23 +35,20 @@ const MAX_BODY_MIB: usize = 64;
 pub struct HttpTransport {
     client: Client,
     endpoint: Url,
+    contexts: BTreeMap<Context, HeaderMap>,
 }
 
 impl HttpTransport {
     pub fn new(settings: HttpSettings) -> Result<Self, String> {
-        let HttpSettings { endpoint, secret_headers, direct, user_agent, timeout, extra_ca } = settings;
+        let HttpSettings { endpoint, contexts, direct, user_agent, timeout, extra_ca } = settings;
         // Several in one process are fine: only the first is taken, and all are the same.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let mut headers = HeaderMap::new();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         headers
             .insert(ACCEPT, HeaderValue::from_static("application/graphql-response+json, application/json;q=0.9"));
-        for (name, secret) in secret_headers {
-            let mut value = HeaderValue::from_str(secret.expose_secret())
-                .map_err(|_| "the credential holds a character that no HTTP header can carry".to_owned())?;
-            value.set_sensitive(true);
-            headers.insert(HeaderName::from_static(name), value);
-        }
+        let contexts = contexts.into_iter().map(|(context, headers)| Ok((context, secret_headers(headers)?)));
+        let contexts = contexts.collect::<Result<_, String>>()?;
         let mut builder = Client::builder()
             .default_headers(headers)
             .user_agent(user_agent)
@@ -67,12 +67,16 @@ impl HttpTransport {
             builder = builder.tls_certs_merge(certificates);
         }
         let client = builder.build().map_err(|why| format!("HTTP can't be set up: {}", chain(&why)))?;
-        Ok(Self { client, endpoint })
+        Ok(Self { client, endpoint, contexts })
     }
 
     async fn exchange(&self, request: &Request) -> Result<Response, TransportError> {
         let body = serde_json::to_vec(request).map_err(|why| TransportError::NotSent(why.to_string()))?;
-        let sent = self.client.post(self.endpoint.clone()).body(body).send().await;
+        let Some(headers) = self.contexts.get(&request.context) else {
+            let Context(name) = request.context;
+            return Err(TransportError::NotSent(format!("there is no {name} credential to send it with")));
+        };
+        let sent = self.client.post(self.endpoint.clone()).headers(headers.clone()).body(body).send().await;
         let mut answer = sent.map_err(|why| transport_error(&why))?;
         let status = answer.status();
         let header = |name| answer.headers().get(name).and_then(|value: &HeaderValue| value.to_str().ok());
@@ -92,6 +96,17 @@ impl HttpTransport {
         }
         Ok(Response { status: status.as_u16(), content_type, retry_after, body })
     }
+}
+
+fn secret_headers(headers: Vec<(&'static str, SecretString)>) -> Result<HeaderMap, String> {
+    let mut sensitive = HeaderMap::new();
+    for (name, secret) in headers {
+        let mut value = HeaderValue::from_str(secret.expose_secret())
+            .map_err(|_| "the credential holds a character that no HTTP header can carry".to_owned())?;
+        value.set_sensitive(true);
+        sensitive.insert(HeaderName::from_static(name), value);
+    }
+    Ok(sensitive)
 }
 
 impl Transport for HttpTransport {

@@ -10,8 +10,8 @@ mod retry;
 mod transport;
 
 pub use answer::{Answer, CallError, Effect, GraphQlError, parse};
-pub use document::{Mutation, Query};
-pub use http::{HttpSettings, HttpTransport};
+pub use document::{Context, Mutation, Query};
+pub use http::{Contexts, HttpSettings, HttpTransport};
 pub use pace::{Pace, Pacer};
 pub use reader::Reader;
 pub use redact::Redactor;

@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde_json::Value;
 use thiserror::Error;
 
-use super::{Mutation, Query};
+use super::{Context, Mutation, Query};
 
 /// One GraphQL request.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -17,16 +17,19 @@ pub struct Request {
     pub operation_name: &'static str,
     pub query: &'static str,
     pub variables: Value,
+    /// The credential that it is sent with.
+    #[serde(skip)]
+    pub context: Context,
 }
 
 impl Request {
     pub fn query(query: &Query, variables: Value) -> Self {
-        Self { operation_name: query.name, query: query.text, variables }
+        Self { operation_name: query.name, query: query.text, variables, context: query.context }
     }
 
     /// For `apply`, which alone may write.
     pub(crate) fn mutation(mutation: &Mutation, variables: Value) -> Self {
-        Self { operation_name: mutation.name, query: mutation.text, variables }
+        Self { operation_name: mutation.name, query: mutation.text, variables, context: mutation.context }
     }
 }
 

@@ -33,12 +33,15 @@ pub fn facts(records: &[Record]) -> Facts {
     for (index, record) in records.iter().enumerate() {
         match &record.event {
             Event::Intent { .. } => {
-                if let Some(sent) = sent.get(&index).filter(|sent| !sent.interim) {
-                    if sent.change.action == Action::Invite {
-                        invited_in.insert(&sent.change.address, sent.run);
-                    }
-                    learn(sent, &mut facts);
+                let Some(sent) = sent.get(&index) else { continue };
+                if sent.interim {
+                    learn_step(sent, &mut facts);
+                    continue;
                 }
+                if sent.change.action == Action::Invite {
+                    invited_in.insert(&sent.change.address, sent.run);
+                }
+                learn(sent, &mut facts);
             }
             Event::Sighting { address, seen, accepted } => {
                 let same_run = invited_in.get(address) == Some(&record.run.as_str());
@@ -123,6 +126,22 @@ fn gather(records: &[Record]) -> BTreeMap<usize, Sent<'_>> {
     sent
 }
 
+/// What a mutation says that doesn't close its change.
+fn learn_step(sent: &Sent<'_>, facts: &mut Facts) {
+    let outcome = sent.outcome.unwrap_or(Outcome::Unsure);
+    match (sent.change.action, &sent.change.after) {
+        // The earlier invitation is taken back, and its successor not made yet.
+        (Action::Invite, Some(Entity::User(user))) if matches!(outcome, Outcome::Done | Outcome::Unsure) => {
+            facts.invitations.remove(&user.email);
+        }
+        (_, _) if outcome == Outcome::NotTaken => {
+            facts.not_taken.retain(|earlier| earlier.change.address != sent.change.address);
+            facts.not_taken.push(NotTaken { at: sent.at, change: sent.change.clone(), left_as: None });
+        }
+        (_, _) => {}
+    }
+}
+
 fn learn(sent: &Sent<'_>, facts: &mut Facts) {
     let outcome = sent.outcome.unwrap_or(Outcome::Unsure);
     if let Some(Entity::User(user)) = &sent.change.after {
@@ -160,6 +179,10 @@ fn learn(sent: &Sent<'_>, facts: &mut Facts) {
             };
             facts.invitations.insert(user.email.clone(), invitation(sent.at, state));
         }
+        // Whoever left by our doing may be invited again.
+        (Some(Entity::User(user)), Action::Remove) => {
+            facts.invitations.remove(&user.email);
+        }
         (Some(Entity::User(user)), _) => learn_enabled(user, outcome, facts),
         (Some(Entity::Key(key)), Action::Create) if sent.id.is_none() => learn_mint(sent, key, facts),
         (None, Action::Withdraw) => {
@@ -167,7 +190,7 @@ fn learn(sent: &Sent<'_>, facts: &mut Facts) {
                 facts.invitations.remove(&user.email);
             }
         }
-        (Some(Entity::Key(_) | Entity::Role(_)) | None, _) => {}
+        (Some(Entity::Organization(_) | Entity::Team(_) | Entity::Key(_) | Entity::Role(_)) | None, _) => {}
     }
 }
 

@@ -8,11 +8,14 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use super::name::fold_case;
-use super::{Email, KeyName, RemoteId, RoleName};
+use super::{Email, KeyName, RemoteId, RoleName, TeamName};
 
 /// What kind of entity an address names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Kind {
+    /// There is one, so that it has no name.
+    Organization,
+    Team,
     Role,
     User,
     Key,
@@ -20,10 +23,12 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind, in the order in which plans list them.
-    pub const ALL: &[Self] = &[Self::Role, Self::User, Self::Key];
+    pub const ALL: &[Self] = &[Self::Organization, Self::Team, Self::Role, Self::User, Self::Key];
 
     pub fn as_str(self) -> &'static str {
         match self {
+            Self::Organization => "organization",
+            Self::Team => "team",
             Self::Role => "role",
             Self::User => "user",
             Self::Key => "key",
@@ -31,7 +36,7 @@ impl Kind {
     }
 }
 
-/// `kind/name`, with `#id` only where the name alone is ambiguous.
+/// `kind/name`, with `#id` only where the name alone is ambiguous; and `organization`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Address {
     pub kind: Kind,
@@ -40,6 +45,14 @@ pub struct Address {
 }
 
 impl Address {
+    pub fn organization() -> Self {
+        Self { kind: Kind::Organization, name: String::new(), id: None }
+    }
+
+    pub fn team(name: &TeamName) -> Self {
+        Self { kind: Kind::Team, name: name.as_str().to_owned(), id: None }
+    }
+
     pub fn user(email: &Email) -> Self {
         Self { kind: Kind::User, name: email.key().to_owned(), id: None }
     }
@@ -73,6 +86,9 @@ impl Address {
 impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { kind, name, id } = self;
+        if *kind == Kind::Organization {
+            return f.pad(kind.as_str());
+        }
         // A `#` separates the id, so one inside a name is escaped; `%` with it, so that it can be read back.
         let name = name.replace('%', "%25").replace('#', "%23");
         let text = match id {
@@ -89,7 +105,7 @@ impl FromStr for Address {
     /// As a person typed it.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let address = Self::seen(text)?;
-        if address.name.is_empty() {
+        if address.name.is_empty() && address.kind != Kind::Organization {
             return Err("an address needs a name after the slash".to_owned());
         }
         Ok(address)
@@ -99,11 +115,15 @@ impl FromStr for Address {
 impl Address {
     /// As a plan or a ledger has it. Platforms have had people without an address.
     fn seen(text: &str) -> Result<Self, String> {
+        if text == Kind::Organization.as_str() {
+            return Ok(Self::organization());
+        }
         let (kind, name) = text
             .split_once('/')
             .ok_or_else(|| "an address is `kind/name`, such as `user/jane@acme.example`".to_owned())?;
-        let kind = Kind::ALL.iter().copied().find(|known| known.as_str() == kind).ok_or_else(|| {
-            let known: Vec<_> = Kind::ALL.iter().map(|kind| kind.as_str()).collect();
+        let named = || Kind::ALL.iter().copied().filter(|known| *known != Kind::Organization);
+        let kind = named().find(|known| known.as_str() == kind).ok_or_else(|| {
+            let known: Vec<_> = named().map(Kind::as_str).collect();
             format!("`{kind}` is no kind of entity; there are {}", known.join(", "))
         })?;
         let (name, id) = match name.split_once('#') {
@@ -113,7 +133,7 @@ impl Address {
         let name = name.replace("%23", "#").replace("%25", "%");
         let name = match kind {
             Kind::User => fold_case(&name),
-            Kind::Role | Kind::Key => name,
+            Kind::Organization | Kind::Team | Kind::Role | Kind::Key => name,
         };
         Ok(Self { kind, name, id })
     }
@@ -139,8 +159,8 @@ impl JsonSchema for Address {
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({
             "type": "string",
-            "description": "kind/name, with #id where the name alone is ambiguous",
-            "pattern": "^(role|user|key)/.+",
+            "description": "kind/name, with #id where the name alone is ambiguous; or organization",
+            "pattern": "^(organization|(team|role|user|key)/.+)$",
         })
     }
 }

@@ -3,12 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Address, Email, Expiry, KeyName, Permission, RemoteId, Resources, RoleName};
+use super::{Address, Entity, Permission, RemoteId, RoleName};
 
 /// One entity's difference: what was, what will be, and why.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -45,6 +44,8 @@ pub enum Action {
     Contain,
     /// A pending invitation is cancelled.
     Withdraw,
+    /// A user leaves the organisation, and stays what they are elsewhere.
+    Remove,
     /// The entity goes.
     Delete,
 }
@@ -84,6 +85,8 @@ pub enum Effect {
     ReplacesInvitation,
     /// The invitation gives no access yet; role and resources follow once it is accepted.
     AccessFollows,
+    /// The invitation gives no more than it can say; the rest of the roles follows.
+    RolesFollow,
     /// Whoever has the role and keeps it is changed with it.
     Touches {
         holders: Vec<Address>,
@@ -110,6 +113,22 @@ pub enum Effect {
     NeedsPlan {
         plan: String,
     },
+    /// It concerns the person's account, and so every organisation that they are in.
+    HubWide,
+    /// Nothing brings it back.
+    Irreversible,
+    /// What goes with it.
+    TakesAlong {
+        what: String,
+    },
+    /// Whoever administrates the organisation is in every team of it, with all that a team's role allows.
+    JoinsEveryTeam,
+    /// No call takes a role away: it is overwritten with the one that everybody has by default.
+    DefaultRole {
+        role: RoleName,
+    },
+    /// Another number of seats may cost another price.
+    MayBill,
     /// A secret is minted and goes there.
     SecretTo {
         target: String,
@@ -128,80 +147,8 @@ pub enum SeatChange {
     Unknown,
 }
 
-/// The full value of an entity.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(tag = "kind", rename_all = "kebab-case")]
-pub enum Entity {
-    Role(Role),
-    User(User),
-    Key(Key),
-}
-
-/// A role of the organisation's own making.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Role {
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub id: Option<RemoteId>,
-    pub name: RoleName,
-    pub description: String,
-    /// Without those that the platform gives to every role.
-    pub permissions: BTreeSet<Permission>,
-}
-
-/// A value that the API may not show.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Seen<T> {
-    Known(T),
-    Unreadable,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct User {
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub id: Option<RemoteId>,
-    pub email: Email,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub first_name: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub last_name: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub phone: Option<String>,
-    pub roles: BTreeSet<RoleName>,
-    /// Where the platform has them, and shows them of this person.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub resources: Option<Resources>,
-    /// `"unreadable"` where the API doesn't show it.
-    pub enabled: Seen<bool>,
-    /// Invited, and not a member yet.
-    #[serde(default, skip_serializing_if = "is_false")]
-    pub invited: bool,
-    /// When the invitation that is open was made.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub invited_at: Option<Timestamp>,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Key {
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub id: Option<RemoteId>,
-    pub name: KeyName,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub description: Option<String>,
-    /// Where keys have roles.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub roles: Option<BTreeSet<RoleName>>,
-    /// Where keys have permissions.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub permissions: Option<BTreeSet<Permission>>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub resources: Option<Resources>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub expires: Option<Expiry>,
-    pub enabled: bool,
-}
-
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands out a reference")]
-fn is_false(value: &bool) -> bool {
+pub(super) fn is_false(value: &bool) -> bool {
     !value
 }
 
@@ -209,29 +156,6 @@ impl Change {
     /// The entity as it will be, or as it was where it goes.
     pub fn entity(&self) -> Option<&Entity> {
         self.after.as_ref().or(self.before.as_ref())
-    }
-}
-
-impl Entity {
-    pub fn role(&self) -> Option<&Role> {
-        match self {
-            Self::Role(role) => Some(role),
-            Self::User(_) | Self::Key(_) => None,
-        }
-    }
-
-    pub fn user(&self) -> Option<&User> {
-        match self {
-            Self::User(user) => Some(user),
-            Self::Role(_) | Self::Key(_) => None,
-        }
-    }
-
-    pub fn key(&self) -> Option<&Key> {
-        match self {
-            Self::Key(key) => Some(key),
-            Self::Role(_) | Self::User(_) => None,
-        }
     }
 }
 
@@ -245,6 +169,7 @@ impl fmt::Display for Action {
             Self::Enable => "enable",
             Self::Contain => "contain",
             Self::Withdraw => "withdraw",
+            Self::Remove => "remove",
             Self::Delete => "delete",
         })
     }
@@ -268,16 +193,45 @@ pub enum Stage {
 pub struct Call {
     pub operation: &'static str,
     pub variables: BTreeMap<String, Value>,
-    /// Makes room for the call that closes the change, and closes nothing itself.
-    pub clears: bool,
+    /// When it may run, where it is one of several that close the change together. None: as the change as a whole.
+    pub stage: Option<Stage>,
+    /// It waits for no other call of the change: none makes up for what it takes.
+    pub alone: bool,
+}
+
+impl Call {
+    /// The one call that closes a change.
+    pub fn closing(operation: &'static str, variables: BTreeMap<String, Value>) -> Self {
+        Self { operation, variables, stage: None, alone: false }
+    }
+
+    /// One of several.
+    #[must_use]
+    pub fn at(self, stage: Stage) -> Self {
+        Self { stage: Some(stage), ..self }
+    }
+
+    /// One that none of the others has to come before.
+    #[must_use]
+    pub fn alone(self) -> Self {
+        Self { alone: true, ..self }
+    }
 }
 
 /// Stands in variables for the id of an entity that an earlier mutation makes.
 pub const ID_OF: &str = "$id";
 
+/// The same where the platform wants a number.
+pub const NUMBER_OF: &str = "$number";
+
 /// The id of an entity that isn't there yet, as a variable.
 pub fn id_of(address: &Address) -> Value {
     serde_json::json!({ ID_OF: address })
+}
+
+/// The same as a number.
+pub fn number_of(address: &Address) -> Value {
+    serde_json::json!({ NUMBER_OF: address })
 }
 
 /// One GraphQL mutation.
@@ -289,7 +243,8 @@ pub struct Mutation {
     pub change: Address,
     pub stage: Stage,
     pub operation: String,
-    /// `{"$id": ADDRESS}` stands for the id of an entity that a mutation in `needs` makes.
+    /// `{"$id": ADDRESS}` stands for the id of an entity that a mutation in `needs` makes, `{"$number": ADDRESS}` for
+    /// the same as a number.
     pub variables: BTreeMap<String, Value>,
     /// Mutations that must be done before this one may be sent.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -316,8 +271,8 @@ impl Mutation {
 fn find_references(value: &Value, found: &mut BTreeSet<Address>) {
     match value {
         Value::Object(fields) => {
-            if let Some(address) = reference(value) {
-                found.insert(address);
+            if let Some(Reference { to, .. }) = reference(value) {
+                found.insert(to);
             }
             fields.values().for_each(|value| find_references(value, found));
         }
@@ -326,39 +281,18 @@ fn find_references(value: &Value, found: &mut BTreeSet<Address>) {
     }
 }
 
-/// The address that a value stands for the id of.
-pub fn reference(value: &Value) -> Option<Address> {
+/// What stands for the id of an entity that isn't there yet.
+pub struct Reference {
+    pub to: Address,
+    pub as_number: bool,
+}
+
+/// The reference that a value is, if it is one.
+pub fn reference(value: &Value) -> Option<Reference> {
     let fields = value.as_object().filter(|fields| fields.len() == 1)?;
-    fields.get(ID_OF)?.as_str()?.parse().ok()
-}
-
-const UNREADABLE: &str = "unreadable";
-
-impl Serialize for Seen<bool> {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self {
-            Self::Known(value) => serializer.serialize_bool(*value),
-            Self::Unreadable => serializer.serialize_str(UNREADABLE),
-        }
-    }
-}
-
-impl<'de> Deserialize<'de> for Seen<bool> {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        match Value::deserialize(deserializer)? {
-            Value::Bool(value) => Ok(Self::Known(value)),
-            Value::String(word) if word == UNREADABLE => Ok(Self::Unreadable),
-            _ => Err(serde::de::Error::custom("expected true, false or \"unreadable\"")),
-        }
-    }
-}
-
-impl JsonSchema for Seen<bool> {
-    fn schema_name() -> std::borrow::Cow<'static, str> {
-        "Seen".into()
-    }
-
-    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        schemars::json_schema!({ "enum": [true, false, UNREADABLE] })
-    }
+    let (address, as_number) = match (fields.get(ID_OF), fields.get(NUMBER_OF)) {
+        (Some(address), _) => (address, false),
+        (None, address) => (address?, true),
+    };
+    Some(Reference { to: address.as_str()?.parse().ok()?, as_number })
 }

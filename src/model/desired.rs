@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use super::{
     Address, Email, Expiry, KeyName, Permission, Place, Placed, ProviderName, Reach, RemoteId, RoleName, Slug,
+    TeamName,
 };
 
 /// The wish for one organisation.
@@ -28,12 +29,43 @@ pub struct Desired {
     pub reinvite_expired: bool,
     /// The role that holds whoever must go and can't be removed.
     pub containment_role: Option<Placed<RoleName>>,
+    /// What the platform's gateway calls this API, where it asks for that.
+    pub host: Option<Placed<String>>,
+    /// How many requests a minute may be sent, where the platform limits them.
+    pub requests_per_minute: Option<u32>,
+    /// The credential that changes are sent with, of several.
+    pub changes_with: Option<&'static str>,
+    /// The role that makes an admin, where it has to be told from the others.
+    pub admin_role: Option<Placed<RoleName>>,
+    /// What isn't done unless the file says so.
+    pub allowed: BTreeSet<Allowance>,
+    /// Sorted by name, each once.
+    pub teams: Vec<DesiredTeam>,
     /// Sorted by name, each once.
     pub roles: Vec<DesiredRole>,
     /// Sorted by email and id, each once.
     pub users: Vec<DesiredUser>,
     /// Sorted by name and id, each once.
     pub keys: Vec<DesiredKey>,
+}
+
+/// Something that can't be undone, and that has to be allowed by name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Allowance {
+    /// To delete somebody's account, everywhere.
+    UserDeletion,
+    /// To delete the team that came with the organisation, or its last one.
+    DefaultTeamDeletion,
+}
+
+/// A team, as wished. What is `None` keeps what is live.
+#[derive(Clone, Debug)]
+pub struct DesiredTeam {
+    pub place: Place,
+    pub name: TeamName,
+    pub description: Option<String>,
+    pub thumbnail: Option<String>,
+    pub absent: bool,
 }
 
 /// A role, as wished. What is `None` keeps what is live.
@@ -76,9 +108,14 @@ pub struct DesiredUser {
     /// The exact set: what isn't listed goes.
     pub roles: Option<Placed<BTreeSet<RoleName>>>,
     pub resources: Option<DesiredResources>,
-    /// May they sign in? `None` where the user is to be absent, and where whoever is listed can.
+    /// The exact set of their teams, each with where it stands. A role that is `None` keeps what is live, or is the one
+    /// that everybody has.
+    pub teams: Option<BTreeMap<TeamName, Placed<Option<RoleName>>>>,
+    /// May they sign in? `None` keeps what is live.
     pub enabled: Option<bool>,
     pub absent: bool,
+    /// Their account has to go, everywhere.
+    pub deleted: bool,
 }
 
 /// A key, as wished. What is `None` keeps what is live.
@@ -125,6 +162,7 @@ pub enum Credential {
 /// What is ours, per collection.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Manage {
+    pub teams: Scope,
     pub roles: Scope,
     pub users: Scope,
     pub keys: Scope,
@@ -160,13 +198,47 @@ impl DesiredUser {
             phone: None,
             roles: None,
             resources: None,
+            teams: None,
             enabled: None,
             absent: false,
+            deleted: false,
         }
     }
 }
 
 impl Desired {
+    /// The wish for an organisation of which nothing is wished yet.
+    pub fn of(
+        provider: ProviderName,
+        place: Place,
+        organization: Placed<RemoteId>,
+        endpoint: Placed<Endpoint>,
+        credentials: BTreeMap<&'static str, Placed<Credential>>,
+    ) -> Self {
+        Self {
+            provider,
+            place,
+            organization,
+            endpoint,
+            credentials,
+            own_key: None,
+            own_user: None,
+            manage: Manage::default(),
+            guardrails: Guardrails::default(),
+            reinvite_expired: false,
+            containment_role: None,
+            host: None,
+            requests_per_minute: None,
+            changes_with: None,
+            admin_role: None,
+            allowed: BTreeSet::new(),
+            teams: Vec::new(),
+            roles: Vec::new(),
+            users: Vec::new(),
+            keys: Vec::new(),
+        }
+    }
+
     /// Does the file say anything of keys, by listing or by managing them?
     pub fn speaks_of_keys(&self) -> bool {
         !self.keys.is_empty() || self.manage.keys == Scope::All

@@ -140,6 +140,18 @@ codes! {
     ServicesOfSingleProject => "services-of-single-project",
     /// The role that is to hold people without access allows something.
     ContainmentRoleHolds => "containment-role-holds",
+    /// The same team twice.
+    DuplicateTeam => "duplicate-team",
+    /// A team that isn't there.
+    UnknownTeam => "unknown-team",
+    /// A user is to be in a team that the file deletes.
+    TeamIsAbsent => "team-is-absent",
+    /// Two live teams with one name.
+    AmbiguousTeam => "ambiguous-team",
+    /// A role name that several roles have.
+    AmbiguousRole => "ambiguous-role",
+    /// Calls that the file needs, and no credential for them.
+    MissingCredential => "missing-credential",
     /// Two secrets that would go to one file.
     DuplicateDelivery => "duplicate-delivery",
 }

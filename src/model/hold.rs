@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Address, RoleName};
+use super::{Address, RemoteId, RoleName, TeamName};
 
 /// A difference that no mutation closes, and why.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -126,6 +126,23 @@ pub enum HoldReason {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         since: Option<Timestamp>,
     },
+    /// Invited as far as an invitation can say; the rest of the roles follows once it is accepted.
+    RolesFollow {
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        since: Option<Timestamp>,
+    },
+    /// Nobody else administrates these, and the platform lets nobody go who does.
+    OnlyAdminElsewhere { organizations: Vec<RemoteId> },
+    /// The team that came with the organisation, or the only one that is left.
+    LastTeam { default: bool },
+    /// What the file wishes of the team is held itself.
+    TeamHeld { team: TeamName },
+    /// Waits until an administrator of the platform lets them in.
+    Unapproved { step: String },
+    /// Switched off in this organisation by another hand.
+    Suspended { step: String },
+    /// The platform says that this account isn't to be touched.
+    Shielded,
     /// Has to go and keeps nothing; only a person can remove them.
     Contained { step: String },
 }
@@ -144,6 +161,8 @@ impl HoldReason {
             | Self::ExternallyManaged { must_go: false } => HoldClass::Ignored,
             Self::InvitationPending { .. }
             | Self::InvitedWithoutAccess { .. }
+            | Self::RolesFollow { .. }
+            | Self::Unapproved { .. }
             | Self::AwaitingApproval { .. }
             | Self::Superseded => HoldClass::Waiting,
             Self::InvitationVanished { .. }
@@ -176,6 +195,11 @@ impl HoldReason {
             | Self::RoleExistsUnlisted
             | Self::MemberUnlisted
             | Self::NotTaken { .. }
+            | Self::OnlyAdminElsewhere { .. }
+            | Self::LastTeam { .. }
+            | Self::TeamHeld { .. }
+            | Self::Suspended { .. }
+            | Self::Shielded
             | Self::Contained { .. } => HoldClass::Blocked,
         }
     }

@@ -166,6 +166,32 @@ impl fmt::Display for HoldReason {
                 "invited{} without access, which this server's invitations can't limit; role and resources follow once it is accepted",
                 on(since)
             ),
+            Self::RolesFollow { since } => write!(
+                f,
+                "invited{}; the roles that an invitation can't carry follow once it is accepted",
+                on(since)
+            ),
+            Self::OnlyAdminElsewhere { organizations } => write!(
+                f,
+                "nobody else administrates the organisation {}; make somebody else an admin there first",
+                organizations.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+            ),
+            Self::LastTeam { default: true } => f.write_str(
+                "the team that came with the organisation; `allow: [default-team-deletion]` in the file lets it be deleted",
+            ),
+            Self::LastTeam { default: false } => f.write_str(
+                "the last team of the organisation; `allow: [default-team-deletion]` in the file lets it be deleted",
+            ),
+            Self::TeamHeld { team } => {
+                write!(f, "nobody can be put into the team `{team}`, since what the file wishes of it is held itself")
+            }
+            Self::Unapproved { step } => {
+                write!(f, "waits until an administrator of the platform lets them in: {step}")
+            }
+            Self::Suspended { step } => {
+                write!(f, "deactivated in this organisation by another hand, and no call of rolecall's undoes it: {step}")
+            }
+            Self::Shielded => f.write_str("the platform says that this account isn't to be touched"),
             Self::Contained { step } => write!(f, "has to go, and no call removes them: {step}"),
         }
     }

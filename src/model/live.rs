@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use jiff::Timestamp;
 
 use super::{
-    Email, Entity, Expiry, HoldReason, Key, KeyName, Permission, RemoteId, Resources, Role, RoleName, Seen, Slug,
-    User,
+    Email, Entity, Expiry, HoldReason, Key, KeyName, Memberships, Organization, Permission, RemoteId, Resources,
+    Role, RoleName, Seen, Slug, Team, TeamName, User,
 };
 
 /// One organisation, as read.
@@ -21,10 +21,20 @@ pub struct Live {
     pub organization_id: Option<RemoteId>,
     /// What this server takes and others of its kind don't.
     pub features: BTreeSet<Feature>,
+    /// Itself, where the platform has it changed. None: it isn't there, or not read.
+    pub itself: Option<Organization>,
+    /// Where the organisation has teams.
+    pub teams: Option<Listing<LiveTeam>>,
+    /// Where roles are made by others than the organisation: those that can be given here.
+    pub assignable: Option<AssignableRoles>,
+    /// Who calls, where the platform tells.
+    pub caller: Option<Caller>,
     /// Where roles are made by the organisation.
     pub roles: Option<Listing<LiveRole>>,
     /// Members, and on some platforms the invited among them.
     pub users: Listing<LiveUser>,
+    /// People of whom the file says what isn't the organisation's business alone, and who aren't in it.
+    pub outsiders: Vec<LiveUser>,
     /// Where the platform lists the invited apart. A person may be there twice, in two spellings.
     pub invitations: Option<Listing<LiveInvitation>>,
     /// None: not read, since the file speaks of none.
@@ -125,9 +135,82 @@ pub struct LiveUser {
     pub phone: Option<String>,
     pub roles: BTreeSet<RoleName>,
     pub resources: Option<Resources>,
+    /// The teams that they are in, where the platform has them.
+    pub teams: Option<Memberships>,
+    /// Roles in teams that they aren't in: whoever adds them gives them these.
+    pub lingering: BTreeMap<TeamName, RoleName>,
     pub enabled: Seen<bool>,
+    pub standing: Standing,
+    /// The organisations that nobody else administrates, where the platform tells.
+    pub only_admin_of: BTreeSet<RemoteId>,
+}
+
+/// What decides on a user beside the file.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Standing {
+    #[default]
+    Ordinary,
     /// May do everything, whatever their role, and is never touched.
-    pub owner: bool,
+    Owner,
+    /// The platform says that they are not to be touched.
+    Shielded,
+    /// Waits until an administrator of the platform lets them in.
+    Unapproved,
+    /// Is switched off in this organisation, by another hand.
+    Suspended,
+}
+
+impl Standing {
+    /// Is somebody of this standing able to use what they have?
+    pub fn is_active(self) -> bool {
+        match self {
+            Self::Ordinary | Self::Owner | Self::Shielded => true,
+            Self::Unapproved | Self::Suspended => false,
+        }
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LiveTeam {
+    pub id: RemoteId,
+    /// Told apart from its namesakes by its id, where it has some.
+    pub name: TeamName,
+    /// As the platform has it.
+    pub spelled: TeamName,
+    pub description: Option<String>,
+    pub thumbnail: Option<String>,
+    /// The platform made it together with the organisation.
+    pub default: bool,
+}
+
+/// Roles that can be given, by where.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AssignableRoles {
+    pub organization: Vec<AssignableRole>,
+    pub team: Vec<AssignableRole>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AssignableRole {
+    pub id: RemoteId,
+    /// What it is called here: its name, or its key where others have the same name.
+    pub name: RoleName,
+    /// As the platform has it.
+    pub spelled: RoleName,
+    /// The other way to say it.
+    pub key: String,
+    /// Whoever has been given no other has it.
+    pub default: bool,
+    /// Whoever has it administrates the organisation.
+    pub admin: bool,
+}
+
+/// Who calls the platform, and for whom.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Caller {
+    pub user: RemoteId,
+    /// The team whose key it is.
+    pub team: Option<RemoteId>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -148,6 +231,8 @@ pub struct LiveInvitation {
     pub role: RoleName,
     /// Where the platform says so.
     pub created: Option<Timestamp>,
+    /// The teams that it lets into, where the platform has them.
+    pub teams: Option<BTreeSet<TeamName>>,
     /// It can't be accepted any more, and is listed all the same.
     pub expired: bool,
 }
@@ -167,6 +252,36 @@ pub struct LiveKey {
 }
 
 impl Live {
+    /// An organisation of which this much is known.
+    pub fn of(organization: RemoteId, users: Listing<LiveUser>) -> Self {
+        Self {
+            organization,
+            organization_id: None,
+            features: BTreeSet::new(),
+            itself: None,
+            teams: None,
+            assignable: None,
+            caller: None,
+            roles: None,
+            users,
+            outsiders: Vec::new(),
+            invitations: None,
+            keys: None,
+            projects: None,
+            catalogue: None,
+            gaps: Vec::new(),
+            requests: 0,
+        }
+    }
+
+    pub fn teams(&self) -> &[LiveTeam] {
+        self.teams.as_ref().map(|list| list.items.as_slice()).unwrap_or_default()
+    }
+
+    pub fn team(&self, name: &TeamName) -> Option<&LiveTeam> {
+        self.teams().iter().find(|team| team.name == *name)
+    }
+
     pub fn keys(&self) -> &[LiveKey] {
         self.keys.as_ref().map(|list| list.items.as_slice()).unwrap_or_default()
     }
@@ -197,39 +312,60 @@ impl Live {
 }
 
 impl LiveUser {
+    /// Somebody who may sign in, and of whom nothing else is known.
+    pub fn of(id: RemoteId, email: Email, roles: BTreeSet<RoleName>) -> Self {
+        Self {
+            id,
+            email,
+            first_name: None,
+            last_name: None,
+            phone: None,
+            roles,
+            resources: None,
+            teams: None,
+            lingering: BTreeMap::new(),
+            enabled: Seen::Known(true),
+            standing: Standing::default(),
+            only_admin_of: BTreeSet::new(),
+        }
+    }
+
     /// As read.
     pub fn entity(&self) -> User {
-        let Self { id, email, first_name, last_name, phone, roles, resources, enabled, owner: _ } = self.clone();
-        User {
-            id: Some(id),
+        let Self {
+            id,
             email,
             first_name,
             last_name,
             phone,
             roles,
             resources,
+            teams,
+            lingering: _,
             enabled,
-            invited: false,
-            invited_at: None,
-        }
+            standing: _,
+            only_admin_of: _,
+        } = self.clone();
+        let read = User::named(email);
+        User { id: Some(id), first_name, last_name, phone, roles, resources, teams, enabled, ..read }
     }
 }
 
 impl LiveInvitation {
     /// As read. What else the invitation promises isn't shown.
     pub fn entity(&self) -> User {
-        User {
-            id: None,
-            email: self.email.clone(),
-            first_name: None,
-            last_name: None,
-            phone: None,
-            roles: BTreeSet::from([self.role.clone()]),
-            resources: None,
-            enabled: Seen::Known(true),
-            invited: true,
-            invited_at: self.created,
-        }
+        let Self { email, role, created, teams, expired: _ } = self.clone();
+        let teams = teams.map(|teams| teams.into_iter().map(|team| (team, None)).collect());
+        let roles = BTreeSet::from([role]);
+        User { roles, teams, invited: true, invited_at: created, ..User::named(email) }
+    }
+}
+
+impl LiveTeam {
+    /// As read.
+    pub fn entity(&self) -> Entity {
+        let Self { id, name, spelled: _, description, thumbnail, default: _ } = self.clone();
+        Entity::Team(Team { id: Some(id), name, description, thumbnail })
     }
 }
 

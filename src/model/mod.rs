@@ -3,6 +3,7 @@
 mod address;
 mod change;
 mod desired;
+mod entity;
 mod facts;
 mod finding;
 mod hold;
@@ -19,25 +20,26 @@ mod words;
 
 pub use address::{Address, Kind};
 pub use change::{
-    Action, Call, Cause, Change, Effect, Entity, ID_OF, Key, Mutation, Role, SeatChange, Seen, Stage, User, id_of,
-    reference,
+    Action, Call, Cause, Change, Effect, ID_OF, Mutation, NUMBER_OF, Reference, SeatChange, Stage, id_of,
+    number_of, reference,
 };
 pub use desired::{
-    Credential, Delivery, Desired, DesiredKey, DesiredProject, DesiredResources, DesiredRole, DesiredTarget,
-    DesiredUser, Endpoint, Guardrails, Manage, Scope,
+    Allowance, Credential, Delivery, Desired, DesiredKey, DesiredProject, DesiredResources, DesiredRole,
+    DesiredTarget, DesiredTeam, DesiredUser, Endpoint, Guardrails, Manage, Scope,
 };
+pub use entity::{Entity, FirstInvitation, Key, Memberships, Organization, Role, Seen, Team, User};
 pub use facts::{
     DisableAnswer, Facts, HeldChange, Invitation, InvitationState, LostMint, MintedKey, NotTaken, SentDisable,
 };
 pub use finding::{Code, Finding, Severity};
 pub use hold::{Hold, HoldClass, HoldReason};
 pub use live::{
-    Catalogue, Completeness, Feature, Gap, Listing, Live, LiveInvitation, LiveKey, LiveRole, LiveUser, Project,
-    Projects,
+    AssignableRole, AssignableRoles, Caller, Catalogue, Completeness, Feature, Gap, Listing, Live, LiveInvitation,
+    LiveKey, LiveRole, LiveTeam, LiveUser, Project, Projects, Standing,
 };
 pub use name::{
-    Email, EmailError, KeyName, NameError, Permission, ProviderName, RemoteId, RoleName, Slug, check_name,
-    is_deceptive,
+    Email, EmailError, KeyName, NameError, Permission, ProviderName, RemoteId, RoleName, Slug, TeamName,
+    check_name, is_deceptive,
 };
 pub use outcome::Outcome;
 pub use place::{Place, Placed, Span};

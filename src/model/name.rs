@@ -135,6 +135,10 @@ name! {
     Permission
 }
 name! {
+    /// A team's name.
+    TeamName
+}
+name! {
     /// The short name of a project, or of a target in it.
     Slug
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use jiff::SignedDuration;
 
-use super::{Call, Change, Effect, Kind, Live, Permission, ProviderName, RoleName, User};
+use super::{Call, Change, Effect, Entity, Kind, Live, Mutation, Permission, ProviderName, RoleName, User};
 
 /// What an invitation has to say about the person.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,6 +13,7 @@ pub enum InviteField {
     LastName,
     Roles,
     Resources,
+    Teams,
 }
 
 /// What has to be said of a key before it can be minted.
@@ -30,6 +31,8 @@ pub enum Departure {
     Disable,
     /// There is no call that removes: all access is taken, and the rest is left to a person.
     Contain,
+    /// They leave this organisation, and stay what they are elsewhere.
+    Leave,
 }
 
 /// What becomes of a key that must go.
@@ -60,6 +63,12 @@ pub enum Chore {
     LookUpDisabled,
     /// Whoever was disabled.
     EnableUser,
+    /// Somebody who waits until an administrator of the platform lets them in.
+    ApproveUser,
+    /// Somebody who is switched off in the organisation.
+    ReinstateUser,
+    /// To give the organisation's own record or a team's what no call gives it.
+    ChangeOrganization,
     /// To send it again, or to take it back.
     HandleInvitation,
     /// Where no call knows of keys.
@@ -109,24 +118,44 @@ pub trait Rules: Sync {
     }
 
     /// Can whoever holds these administrate the organisation?
-    fn is_admin(&self, roles: &BTreeSet<RoleName>) -> bool;
+    fn is_admin(&self, live: &Live, roles: &BTreeSet<RoleName>) -> bool;
 
     /// May whoever holds these roles give access to themselves or to others?
-    fn gives_access(&self, roles: &BTreeSet<RoleName>) -> bool {
-        self.is_admin(roles)
+    fn gives_access(&self, live: &Live, roles: &BTreeSet<RoleName>) -> bool {
+        self.is_admin(live, roles)
+    }
+
+    /// Is whoever administrates the organisation in every team of it, whatever the file says of teams?
+    fn admins_are_in_every_team(&self) -> bool {
+        false
+    }
+
+    /// The fewest admins that may ever be left, whatever the file says.
+    fn fewest_admins(&self) -> usize {
+        0
     }
 
     /// May whoever holds these permissions give access to themselves or to others?
     fn is_privileged(&self, permissions: &BTreeSet<Permission>) -> bool;
 
     /// Where roles are fixed: do these allow all that those do?
-    fn covers(&self, these: &BTreeSet<RoleName>, those: &BTreeSet<RoleName>) -> bool {
+    fn covers(&self, _: &Live, these: &BTreeSet<RoleName>, those: &BTreeSet<RoleName>) -> bool {
         those.is_subset(these)
     }
 
+    /// What an invitation says of the roles that somebody is to have.
+    fn offered(&self, _: &Live, roles: &BTreeSet<RoleName>) -> BTreeSet<RoleName> {
+        roles.clone()
+    }
+
     /// What giving a user their roles does besides.
-    fn effects(&self, _before: Option<&User>, _after: &User) -> Vec<Effect> {
+    fn effects(&self, _: &Live, _before: Option<&User>, _after: &User) -> Vec<Effect> {
         Vec::new()
+    }
+
+    /// What goes with an entity that is deleted, and is no entity of ours.
+    fn takes_along(&self, _: &Entity) -> Option<&'static str> {
+        None
     }
 
     fn invite_needs(&self) -> &'static [InviteField];
@@ -165,6 +194,11 @@ pub trait Rules: Sync {
     /// Do answers tell which organisation they are of?
     fn names_organization(&self) -> bool {
         true
+    }
+
+    /// Does live show what one of several mutations of a change was for? None: the change as a whole has to tell.
+    fn shows(&self, _: &Mutation, _: &Live) -> Option<bool> {
+        None
     }
 
     /// The calls that close a change, in order.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::PlanInput;
 use super::users::in_doubt;
-use crate::model::{Address, Change, DesiredUser, Email, Entity, Invitation, Seen, User};
+use crate::model::{Address, Change, DesiredUser, Email, Entity, Invitation, Seen, Standing, User};
 
 /// Usable admins, and which changes move their number.
 pub(super) struct Admins {
@@ -30,8 +30,9 @@ pub(super) fn count(input: &PlanInput<'_>, changes: &[Change]) -> Admins {
     let changed: BTreeMap<_, _> = changes
         .iter()
         .filter_map(|change| {
-            let after = change.after.as_ref().and_then(Entity::user)?;
-            after.id.as_ref().map(|id| (id, (&change.address, after)))
+            let after = change.after.as_ref().and_then(Entity::user);
+            let id = change.entity().and_then(Entity::user)?.id.as_ref()?;
+            Some((id, (&change.address, after)))
         })
         .collect();
     let mut admins = Admins {
@@ -51,7 +52,9 @@ pub(super) fn count(input: &PlanInput<'_>, changes: &[Change]) -> Admins {
         let doubted = in_doubt(input, user).is_some();
         let known_on = readable && !doubted;
         let reliable = known_on || (!readable && declared_on(&user.email) && accepted(&user.email));
-        let usable = !off && (user.owner || input.rules.is_admin(&user.roles));
+        let owner = user.standing == Standing::Owner;
+        let active = user.standing.is_active();
+        let usable = !off && active && (owner || input.is_admin(&user.roles));
         admins.before += usize::from(usable);
         if usable && doubted {
             let namesakes = input.live.users.items.iter().filter(|other| other.email == user.email).count() > 1;
@@ -62,8 +65,12 @@ pub(super) fn count(input: &PlanInput<'_>, changes: &[Change]) -> Admins {
             admins.after += usize::from(usable && reliable);
             continue;
         };
+        // Whoever is deleted is nobody any more.
+        let nobody = User { outside: true, ..User::named(user.email.clone()) };
+        let after = after.unwrap_or(&nobody);
         let User { roles, enabled, .. } = after;
-        let usable_after = *enabled == Seen::Known(true) && (user.owner || input.rules.is_admin(roles));
+        let on = *enabled == Seen::Known(true) && active && !after.outside;
+        let usable_after = on && (owner || input.is_admin(roles));
         // Whoever only gets `enabled` back can't be seen to have it, so nobody is demoted in their favour.
         let visible = readable || usable || *roles != user.roles;
         admins.after += usize::from(usable_after && reliable && visible);
@@ -74,6 +81,11 @@ pub(super) fn count(input: &PlanInput<'_>, changes: &[Change]) -> Admins {
             admins.lost.insert((*address).clone());
         }
     }
-    admins.floor = input.desired.guardrails.min_admins.min(admins.before);
+    admins.floor = wanted(input).min(admins.before);
     admins
+}
+
+/// The fewest admins that the file, or the platform, wants.
+pub(super) fn wanted(input: &PlanInput<'_>) -> usize {
+    input.desired.guardrails.min_admins.max(input.rules.fewest_admins())
 }

@@ -6,9 +6,17 @@ use jiff::Timestamp;
 
 use super::PlanInput;
 use super::keys::is_privileged;
+use super::teams::TeamBook;
 use crate::model::{
-    Action, Address, Change, Code, Entity, Finding, Hold, HoldReason, NotTaken, Place, Seen, User,
+    Action, Address, Cause, Change, Code, Effect, Entity, Finding, Hold, HoldReason, NotTaken, Place, Seen, User,
 };
+
+/// What can't be undone, and what goes with it.
+pub(super) fn deletion(input: &PlanInput<'_>, address: Address, entity: Entity, cause: Cause) -> Change {
+    let mut effects = vec![Effect::Irreversible];
+    effects.extend(input.rules.takes_along(&entity).map(|what| Effect::TakesAlong { what: what.to_owned() }));
+    Change { address, action: Action::Delete, before: Some(entity), after: None, cause, effects }
+}
 
 pub(super) struct Draft<'a> {
     input: &'a PlanInput<'a>,
@@ -16,11 +24,19 @@ pub(super) struct Draft<'a> {
     pub holds: Vec<Hold>,
     pub findings: Vec<Finding>,
     pub places: BTreeMap<String, String>,
+    pub teams: TeamBook,
 }
 
 impl<'a> Draft<'a> {
     pub fn new(input: &'a PlanInput<'a>) -> Self {
-        Self { input, changes: Vec::new(), holds: Vec::new(), findings: Vec::new(), places: BTreeMap::new() }
+        Self {
+            input,
+            changes: Vec::new(),
+            holds: Vec::new(),
+            findings: Vec::new(),
+            places: BTreeMap::new(),
+            teams: TeamBook::default(),
+        }
     }
 
     pub fn hold(&mut self, address: Address, reason: HoldReason) {
@@ -121,9 +137,8 @@ impl<'a> Draft<'a> {
     fn costs_our_own(&self, change: &Change, before: &User) -> bool {
         let own = self.input.desired.own_user.as_ref().is_some_and(|own| own.value == before.email);
         let after = change.after.as_ref().and_then(Entity::user);
-        let keeps = |after: &User| {
-            after.enabled != Seen::Known(false) && self.input.rules.covers(&after.roles, &before.roles)
-        };
+        let keeps =
+            |after: &User| after.enabled != Seen::Known(false) && self.input.covers(&after.roles, &before.roles);
         own && !before.invited && !after.is_some_and(keeps)
     }
 }

@@ -1,8 +1,8 @@
 //! Does live show that a change took?
 
 use crate::model::{
-    Action, Change, Entity, Key, Listing, Live, LiveInvitation, LiveKey, LiveRole, Mutation, RemoteId, Role, Seen,
-    User,
+    Action, Change, Entity, Key, Listing, Live, LiveInvitation, LiveKey, LiveRole, LiveTeam, LiveUser,
+    Memberships, Mutation, Organization, RemoteId, Role, Rules, Seen, Team, User,
 };
 
 /// What a read says of a change that was sent.
@@ -23,13 +23,24 @@ impl From<bool> for Effectiveness {
 /// Compares what can be seen of a whole change. `id` is what the platform answered for an entity that was made.
 pub fn in_effect(change: &Change, id: Option<&RemoteId>, live: &Live) -> Effectiveness {
     match (&change.after, &change.before) {
+        (Some(Entity::Organization(after)), _) => organization(after, live).into(),
+        (Some(Entity::Team(after)), _) => live.team(&after.name).is_some_and(|team| is_team(team, after)).into(),
         (Some(Entity::Role(after)), _) => live.role(&after.name).is_some_and(|role| is_so(role, after)).into(),
         (Some(Entity::User(after)), before) if after.invited => {
             invited(after, before.as_ref().and_then(Entity::user), live)
         }
         (Some(Entity::User(after)), before) => user(after, before.as_ref().and_then(Entity::user), live),
         (Some(Entity::Key(after)), _) => key(change.action, after, id, live),
+        (None, Some(Entity::Organization(_))) => live.itself.is_none().into(),
+        (None, Some(Entity::Team(before))) => {
+            gone(live.teams.as_ref(), |team| Some(&team.id) == before.id.as_ref())
+        }
         (None, Some(Entity::Role(before))) => gone(live.roles.as_ref(), |role| role.name == before.name),
+        (None, Some(Entity::User(before))) if !before.invited => {
+            let there =
+                live.users.items.iter().chain(&live.outsiders).any(|user| Some(&user.id) == before.id.as_ref());
+            if there { Effectiveness::NotInEffect } else { gone(Some(&live.users), |_| false) }
+        }
         // Spelling tells invitations apart.
         (None, Some(Entity::User(before))) => {
             gone(live.invitations.as_ref(), |other| other.email.as_str() == before.email.as_str())
@@ -51,6 +62,8 @@ fn gone<T>(list: Option<&Listing<T>>, is_it: impl Fn(&T) -> bool) -> Effectivene
 /// How the entity of a change stands.
 pub fn stands_as(change: &Change, id: Option<&RemoteId>, live: &Live) -> Option<Entity> {
     match change.entity()? {
+        Entity::Organization(_) => live.itself.clone().map(Entity::Organization),
+        Entity::Team(team) => live.team(&team.name).map(LiveTeam::entity),
         Entity::Role(role) => live.role(&role.name).map(LiveRole::entity),
         Entity::User(user) => {
             let found = live.users.items.iter().find(|other| Some(&other.id) == user.id.as_ref())?;
@@ -69,15 +82,40 @@ pub fn mutation_in_effect(
     change: &Change,
     id: Option<&RemoteId>,
     live: &Live,
+    rules: &dyn Rules,
 ) -> Effectiveness {
+    if let Some(shown) = rules.shows(mutation, live) {
+        return shown.into();
+    }
     match (&change.after, mutation.interim) {
         (_, false) => in_effect(change, id, live),
         (Some(Entity::Role(after)), true) => {
             let gained = |role: &LiveRole| after.permissions.is_subset(&role.permissions);
             live.role(&after.name).is_some_and(gained).into()
         }
-        (Some(Entity::User(_) | Entity::Key(_)) | None, true) => Effectiveness::CannotTell,
+        (Some(Entity::Organization(_) | Entity::Team(_) | Entity::User(_) | Entity::Key(_)) | None, true) => {
+            Effectiveness::CannotTell
+        }
     }
+}
+
+/// What isn't said is what the platform derives.
+fn organization(wanted: &Organization, live: &Live) -> bool {
+    let Organization { id: _, slug: _, name, email, seats, description, thumbnail, invites: _ } = wanted;
+    let said = |wanted: &Option<String>, live: &Option<String>| wanted.is_none() || wanted == live;
+    live.itself.as_ref().is_some_and(|live| {
+        live.name == *name
+            && said(email, &live.email)
+            && (seats.is_none() || *seats == live.seats)
+            && said(description, &live.description)
+            && said(thumbnail, &live.thumbnail)
+    })
+}
+
+fn is_team(live: &LiveTeam, wanted: &Team) -> bool {
+    let Team { id: _, name, description, thumbnail } = wanted;
+    let said = |wanted: &Option<String>, live: &Option<String>| wanted.is_none() || wanted == live;
+    live.name == *name && said(description, &live.description) && said(thumbnail, &live.thumbnail)
 }
 
 fn is_so(live: &LiveRole, wanted: &Role) -> bool {
@@ -99,7 +137,11 @@ fn invited(after: &User, before: Option<&User>, live: &Live) -> Effectiveness {
             let made = |open: &&LiveInvitation| {
                 open.email == after.email && (open.created.is_none() || open.created != earlier)
             };
-            live.open_invitations().filter(made).any(|open| fits(&open.role)).into()
+            let lets_into = |open: &LiveInvitation| match (&open.teams, &after.teams) {
+                (Some(teams), Some(wanted)) => teams.iter().eq(wanted.keys()),
+                (None, _) | (_, None) => true,
+            };
+            live.open_invitations().filter(made).any(|open| fits(&open.role) && lets_into(open)).into()
         }
     }
 }
@@ -109,6 +151,14 @@ fn user(after: &User, before: Option<&User>, live: &Live) -> Effectiveness {
         Some(id) => user.id == *id,
         None => user.email == after.email,
     });
+    if after.outside {
+        let outside = live.outsiders.iter().find(|user| Some(&user.id) == after.id.as_ref());
+        return match (found, outside) {
+            (Some(_), _) => Effectiveness::NotInEffect,
+            (None, Some(user)) => (user.enabled == after.enabled).into(),
+            (None, None) => gone(Some(&live.users), |_| false),
+        };
+    }
     let Some(user) = found else {
         return match after.enabled {
             // Whoever isn't there has no access, however the platform lists those who are disabled.
@@ -117,10 +167,12 @@ fn user(after: &User, before: Option<&User>, live: &Live) -> Effectiveness {
             Seen::Known(true) | Seen::Unreadable => Effectiveness::NotInEffect,
         };
     };
-    if user.roles != after.roles || user.resources != after.resources {
+    if user.roles != after.roles || user.resources != after.resources || !is_in(user, after.teams.as_ref()) {
         return Effectiveness::NotInEffect;
     }
-    let moved = before.is_some_and(|before| before.roles != after.roles || before.resources != after.resources);
+    let moved = before.is_some_and(|before| {
+        before.roles != after.roles || before.resources != after.resources || before.teams != after.teams
+    });
     if !moved && before.is_some_and(|before| before.enabled == after.enabled) {
         // It was so before, which proves nothing.
         return Effectiveness::CannotTell;
@@ -131,6 +183,15 @@ fn user(after: &User, before: Option<&User>, live: &Live) -> Effectiveness {
         (Seen::Unreadable, _) if moved => Effectiveness::InEffect,
         (Seen::Unreadable, _) => Effectiveness::CannotTell,
     }
+}
+
+/// Just these teams, with the roles that are told.
+fn is_in(user: &LiveUser, wanted: Option<&Memberships>) -> bool {
+    let (Some(wanted), Some(teams)) = (wanted, &user.teams) else { return wanted.is_none() };
+    let fits = |((team, role), (wanted, wanted_role)): ((_, &Option<_>), (_, &Option<_>))| {
+        team == wanted && (wanted_role.is_none() || role == wanted_role)
+    };
+    teams.len() == wanted.len() && teams.iter().zip(wanted).all(fits)
 }
 
 fn key(action: Action, after: &Key, id: Option<&RemoteId>, live: &Live) -> Effectiveness {

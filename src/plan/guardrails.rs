@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::PlanInput;
-use super::admins::Admins;
+use super::admins::{self, Admins};
 use crate::model::{
     Action, Address, Cause, Change, Code, DesiredUser, Email, Finding, KeyName, Kind, Refusal, RoleName, Scope,
 };
@@ -17,12 +17,16 @@ pub(super) fn unmatched(input: &PlanInput<'_>) -> Vec<Finding> {
     let users = live.users.items.iter().map(|user| Address::user(&user.email).with_id(&user.id));
     let keys = live.keys().iter().map(|key| Address::key(&key.name).with_id(&key.id));
     let roles = live.roles().iter().map(|role| Address::role(&role.name));
+    let teams = live.teams().iter().map(|team| Address::team(&team.name));
+    let wished_teams = desired.teams.iter().map(|wish| Address::team(&wish.name));
+    let itself = live.itself.iter().map(|_| Address::organization());
+    let teams = teams.chain(wished_teams).chain(itself);
     let invited = live.invitations().iter().map(|invitation| Address::user(&invitation.email));
     let wished = desired.users.iter().map(|wish| Address::user(&wish.email));
     let made =
         desired.roles.iter().map(|wish| &wish.name).chain(desired.containment_role.as_deref()).map(Address::role);
     let wished = wished.chain(made);
-    let known: Vec<Address> = users.chain(keys).chain(roles).chain(invited).chain(wished).collect();
+    let known: Vec<Address> = users.chain(keys).chain(roles).chain(teams).chain(invited).chain(wished).collect();
     let read = |address: &Address| address.kind != Kind::Key || live.keys.is_some();
     let unknown = desired
         .guardrails
@@ -76,7 +80,7 @@ fn min_admins(input: &PlanInput<'_>, admins: &Admins) -> Option<Refusal> {
     if admins.after >= admins.floor || admins.lost.is_empty() {
         return None;
     }
-    let wanted = input.desired.guardrails.min_admins;
+    let wanted = admins::wanted(input);
     let doubted: Vec<String> = admins.doubted.iter().map(ToString::to_string).collect();
     let doubted = match &doubted[..] {
         [] => String::new(),
@@ -102,12 +106,15 @@ fn min_admins(input: &PlanInput<'_>, admins: &Admins) -> Option<Refusal> {
 fn wrong_credential(input: &PlanInput<'_>, changes: &[Change], kind: Kind) -> Option<Refusal> {
     let PlanInput { desired, live, .. } = *input;
     let scope = match kind {
+        // It is one, and never goes for not being listed.
+        Kind::Organization => return None,
+        Kind::Team => desired.manage.teams,
         Kind::Role => desired.manage.roles,
         Kind::User => desired.manage.users,
         Kind::Key => desired.manage.keys,
     };
     let is_removal = |change: &&Change| {
-        let takes = matches!(change.action, Action::Disable | Action::Contain | Action::Delete);
+        let takes = matches!(change.action, Action::Disable | Action::Contain | Action::Remove | Action::Delete);
         change.address.kind == kind && change.cause == Cause::NotListed && takes
     };
     let removed: Vec<Address> = changes.iter().filter(is_removal).map(|change| change.address.clone()).collect();
@@ -115,6 +122,11 @@ fn wrong_credential(input: &PlanInput<'_>, changes: &[Change], kind: Kind) -> Op
         return None;
     }
     let (listed, found) = match kind {
+        Kind::Organization => return None,
+        Kind::Team => {
+            let listed = desired.teams.iter().filter(|wish| !wish.absent);
+            (listed.clone().count(), listed.filter(|wish| live.team(&wish.name).is_some()).count())
+        }
         Kind::Role => {
             let there: BTreeSet<&RoleName> = live.roles().iter().map(|role| &role.name).collect();
             let listed = desired.roles.iter().filter(|wish| !wish.absent);
@@ -134,11 +146,7 @@ fn wrong_credential(input: &PlanInput<'_>, changes: &[Change], kind: Kind) -> Op
     if found > 0 {
         return None;
     }
-    let what = match kind {
-        Kind::Role => "roles",
-        Kind::User => "users",
-        Kind::Key => "keys",
-    };
+    let what = format!("{}s", kind.as_str());
     let message = if listed == 0 {
         format!("`manage: {{ {what}: all }}` with no {what} listed would take every one of them away")
     } else {

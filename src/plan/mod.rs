@@ -4,6 +4,7 @@
 
 mod admins;
 mod approve;
+mod assignable;
 mod draft;
 mod effect;
 mod guardrails;
@@ -15,6 +16,7 @@ mod relies;
 mod resolve;
 mod roles;
 mod seal;
+mod teams;
 mod users;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -28,8 +30,8 @@ pub use observe::{Observed, observe};
 pub use seal::{SealError, seal, verify};
 
 use crate::model::{
-    Address, Code, Completeness, Desired, Facts, Finding, Gap, Identity, Live, OrganizationPlan, RemoteId, Rules,
-    Sealed, Site,
+    Address, Code, Completeness, Desired, Facts, Finding, Gap, Identity, Live, OrganizationPlan, RemoteId,
+    RoleName, Rules, Sealed, Site,
 };
 use draft::Draft;
 
@@ -56,6 +58,21 @@ impl PlanInput<'_> {
     fn own_key(&self) -> Option<&RemoteId> {
         self.caller.or(self.desired.own_key.as_deref())
     }
+
+    /// Can whoever has these roles administrate the organisation?
+    fn is_admin(&self, roles: &BTreeSet<RoleName>) -> bool {
+        self.rules.is_admin(self.live, roles)
+    }
+
+    /// Is whoever has these roles in every team, whatever is said of teams?
+    fn is_everywhere(&self, roles: &BTreeSet<RoleName>) -> bool {
+        self.rules.admins_are_in_every_team() && self.is_admin(roles)
+    }
+
+    /// Do these roles allow all that those do?
+    fn covers(&self, these: &BTreeSet<RoleName>, those: &BTreeSet<RoleName>) -> bool {
+        self.rules.covers(self.live, these, those)
+    }
 }
 
 /// A plan, and what its reader should be warned of.
@@ -68,14 +85,18 @@ pub struct Planned {
 /// Plans one organisation. The findings that make it impossible come back all at once.
 pub fn plan(input: &PlanInput<'_>) -> Result<Planned, Vec<Finding>> {
     let facts = observe::updated(input.facts, input.live, input.rules);
-    let input = &PlanInput { facts: &facts, ..*input };
+    let mut unknown = Vec::new();
+    let desired = assignable::resolved(input.desired, input.live, &mut unknown);
+    let input = &PlanInput { facts: &facts, desired: &desired, ..*input };
     let mut draft = Draft::new(input);
+    draft.findings = unknown;
     let PlanInput { desired, live, .. } = *input;
     if *desired.organization != live.organization {
         return Err(vec![wrong_organization(input)]);
     }
     keys::check_own(input, &mut draft);
     users::check_own(input, &mut draft);
+    teams::plan_teams(input, &mut draft);
     let mut book = roles::plan_roles(input, &mut draft);
     roles::plan_holders(input, &mut book, &mut draft);
     users::plan_users(input, &mut book, &mut draft);
@@ -136,8 +157,9 @@ fn wrong_organization(input: &PlanInput<'_>) -> Finding {
 }
 
 fn completeness(live: &Live) -> BTreeMap<String, Completeness> {
-    let Live { roles, users, invitations, keys, .. } = live;
+    let Live { teams, roles, users, invitations, keys, .. } = live;
     let lists = [
+        ("teams", teams.as_ref().map(|list| &list.completeness)),
         ("roles", roles.as_ref().map(|list| &list.completeness)),
         ("users", Some(&users.completeness)),
         ("invitations", invitations.as_ref().map(|list| &list.completeness)),

@@ -7,7 +7,7 @@ use super::admins::Admins;
 use super::movers;
 use super::relies;
 use super::roles::RoleBook;
-use crate::model::{Action, Change, Entity, Mutation, Permission, Rules, Seen, Stage, User};
+use crate::model::{Action, Change, Entity, Mutation, Permission, Seen, Stage, User};
 
 /// A mutation that has no place yet.
 pub(super) struct Node<'a> {
@@ -63,19 +63,22 @@ fn lower<'a>(
     nodes: &mut Vec<Node<'a>>,
 ) -> Option<usize> {
     let first = nodes.len();
-    for call in input.rules.lower(value, input.live) {
+    let calls = input.rules.lower(value, input.live);
+    let last = calls.len();
+    for (index, call) in calls.into_iter().enumerate() {
         let mutation = Mutation {
             id: String::new(),
             change: change.address.clone(),
-            stage: if call.clears { Stage::Clear } else { stage },
+            stage: call.stage.unwrap_or(stage),
             operation: call.operation.to_owned(),
             variables: call.variables,
             needs: Vec::new(),
             after: Vec::new(),
-            interim: call.clears,
+            interim: index + 1 < last,
         };
         let (gives, takes, after) = Default::default();
-        nodes.push(Node { change, mutation, gives, takes, needs: (first..nodes.len()).collect(), after });
+        let needs = if call.alone { BTreeSet::new() } else { (first..nodes.len()).collect() };
+        nodes.push(Node { change, mutation, gives, takes, needs, after });
     }
     (nodes.len() > first).then(|| nodes.len() - 1)
 }
@@ -88,7 +91,7 @@ fn stage(input: &PlanInput<'_>, change: &Change, admins: &Admins, book: &RoleBoo
         (Action::Invite | Action::Enable, _, _) => Stage::Widen,
         (Action::Disable, _, Some(Entity::Key(_))) | (Action::Delete, _, _) => Stage::Remove,
         (Action::Replace, Some(Entity::User(before)), Some(Entity::User(after))) => {
-            let narrows = narrows(input.rules, before, after, book);
+            let narrows = narrows(input, before, after, book);
             if narrows && !admins.gained.contains(&change.address) { Stage::Narrow } else { Stage::Widen }
         }
         (Action::Replace, Some(Entity::Role(_)), Some(Entity::Role(_))) => {
@@ -98,7 +101,9 @@ fn stage(input: &PlanInput<'_>, change: &Change, admins: &Admins, book: &RoleBoo
                 Stage::Narrow
             }
         }
-        (Action::Disable | Action::Contain | Action::Withdraw | Action::Replace, _, _) => Stage::Narrow,
+        (Action::Disable | Action::Contain | Action::Withdraw | Action::Remove | Action::Replace, _, _) => {
+            Stage::Narrow
+        }
     }
 }
 
@@ -110,17 +115,21 @@ fn shift(change: &Change) -> (BTreeSet<Permission>, BTreeSet<Permission>) {
 }
 
 /// Does a user lose anything?
-fn narrows(rules: &dyn Rules, before: &User, after: &User, book: &RoleBook) -> bool {
+fn narrows(input: &PlanInput<'_>, before: &User, after: &User, book: &RoleBook) -> bool {
     let off = after.enabled == Seen::Known(false);
     let roles = match (book.allowed_before(&before.roles), book.allowed_after(&after.roles)) {
         (Some(before), Some(after)) => !before.is_subset(&after),
-        _ => !rules.covers(&after.roles, &before.roles),
+        _ => !input.covers(&after.roles, &before.roles),
     };
     let resources = match (&before.resources, &after.resources) {
         (Some(before), Some(after)) => !after.covers(before),
         (_, None) | (None, Some(_)) => false,
     };
-    off || roles || resources
+    let teams = match (&before.teams, &after.teams) {
+        (Some(before), Some(after)) => before.iter().any(|(team, role)| after.get(team) != Some(role)),
+        (_, None) | (None, Some(_)) => false,
+    };
+    off || roles || resources || teams
 }
 
 /// The total order: what something waits for comes before it, and otherwise stage and address decide.

@@ -28,8 +28,9 @@ pub(super) fn on_promotions(admins: &Admins, nodes: &mut [Node<'_>]) {
     if admins.after.saturating_sub(admins.gained.len()) >= admins.floor {
         return;
     }
-    let promotions = indices(nodes, |node| admins.gained.contains(&node.change.address));
-    for node in nodes.iter_mut().filter(|node| admins.lost.contains(&node.change.address)) {
+    let takes = |node: &Node<'_>| node.mutation.stage >= Stage::Narrow;
+    let promotions = indices(nodes, |node| admins.gained.contains(&node.change.address) && !takes(node));
+    for node in nodes.iter_mut().filter(|node| takes(node) && admins.lost.contains(&node.change.address)) {
         node.after.extend(&promotions);
     }
 }

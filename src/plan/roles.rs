@@ -7,7 +7,7 @@ use super::draft::Draft;
 use super::resolve::{self, Holder};
 use crate::model::{
     Action, Address, Cause, Change, Code, DesiredRole, Effect, Entity, Finding, HoldReason, Kind, LiveRole,
-    Permission, Placed, RemoteId, Role, RoleName, Rules, Scope, User,
+    Permission, Placed, RemoteId, Role, RoleName, Scope, User,
 };
 
 /// The roles that there are and will be, by name. Empty where the platform's roles are fixed.
@@ -88,13 +88,15 @@ impl RoleBook {
     }
 
     /// May whoever has these roles give access?
-    pub fn is_privileged(&self, rules: &dyn Rules, names: &BTreeSet<RoleName>) -> bool {
+    pub fn is_privileged(&self, input: &PlanInput<'_>, names: &BTreeSet<RoleName>) -> bool {
         let may = |allowed: Option<BTreeSet<Permission>>| match allowed {
-            Some(allowed) => rules.is_privileged(&allowed),
+            Some(allowed) => input.rules.is_privileged(&allowed),
             // Of another organisation, or out of sight: nobody knows.
             None => self.kept,
         };
-        rules.gives_access(names) || may(self.allowed_before(names)) || may(self.allowed_after(names))
+        input.rules.gives_access(input.live, names)
+            || may(self.allowed_before(names))
+            || may(self.allowed_after(names))
     }
 
     /// Those that can be given.

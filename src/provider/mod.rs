@@ -12,7 +12,7 @@ use std::pin::Pin;
 use secrecy::SecretString;
 use thiserror::Error;
 
-use crate::graphql::{CallError, Mutation, Pace, Reader, Redactor, Response};
+use crate::graphql::{CallError, Contexts, Mutation, Pace, Reader, Redactor, Response};
 use crate::model::{self, Change, Desired, HoldReason, Live, ProviderName, RemoteId, Rules};
 
 /// The credentials themselves, by the names that the file has for them.
@@ -56,11 +56,7 @@ pub trait Provider: Rules {
     fn rules(&self) -> &'static dyn Rules;
 
     /// The headers that carry the credentials, and choose the organisation where they don't.
-    fn headers(
-        &self,
-        secrets: &Secrets,
-        organization: &RemoteId,
-    ) -> Result<Vec<(&'static str, SecretString)>, UnfitCredential>;
+    fn headers(&self, secrets: &Secrets, desired: &Desired) -> Result<Contexts, UnfitCredential>;
 
     /// The id of the key that we call with, where its credential tells.
     fn own_key(&self, _: &Secrets) -> Option<RemoteId> {

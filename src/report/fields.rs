@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use crate::model::{Change, Effect, Entity, Key, Resources, Role, Seen, User};
+use crate::model::{
+    Change, Effect, Entity, Key, Memberships, Organization, Resources, Role, RoleName, Seen, Team, TeamName, User,
+};
 
 /// One field's difference. `None`: the entity, or the value, wasn't there.
 pub(super) struct FieldChange {
@@ -50,6 +52,8 @@ fn truth(value: Seen<bool>) -> String {
 pub(super) fn fields(change: &Change) -> Vec<FieldChange> {
     let before = change.before.as_ref();
     let all = match &change.after {
+        Some(Entity::Organization(after)) => organization(before.and_then(Entity::organization), after),
+        Some(Entity::Team(after)) => team(before.and_then(Entity::team), after),
         Some(Entity::Role(after)) => role(before.and_then(Entity::role), after),
         Some(Entity::User(after)) => user(before.and_then(Entity::user), after),
         Some(Entity::Key(after)) => key(before.and_then(Entity::key), after),
@@ -64,6 +68,30 @@ pub(super) fn fields(change: &Change) -> Vec<FieldChange> {
         _ => None,
     });
     all.into_iter().chain(shown).filter(differs).collect()
+}
+
+fn organization(before: Option<&Organization>, after: &Organization) -> Vec<FieldChange> {
+    let Organization { id: _, slug: _, name, email, seats, description, thumbnail, invites } = after;
+    let was = |field: fn(&Organization) -> Option<String>| before.and_then(field);
+    let seats_of = |organization: &Organization| organization.seats.map(|seats| seats.to_string());
+    let invited: BTreeSet<String> =
+        invites.iter().map(|first| format!("{} as {}", first.email, first.role)).collect();
+    vec![
+        plain("name", was(|it| Some(it.name.clone())), Some(name.clone())),
+        plain("email", was(|it| it.email.clone()), email.clone()),
+        plain("seats", before.and_then(seats_of), seats.map(|seats| seats.to_string())),
+        plain("description", was(|it| it.description.clone()), description.clone()),
+        plain("thumbnail", was(|it| it.thumbnail.clone()), thumbnail.clone()),
+        set("invites", None, Some(&invited).filter(|invited| !invited.is_empty())),
+    ]
+}
+
+fn team(before: Option<&Team>, after: &Team) -> Vec<FieldChange> {
+    let Team { id: _, name: _, description, thumbnail } = after;
+    vec![
+        plain("description", before.and_then(|team| team.description.clone()), description.clone()),
+        plain("thumbnail", before.and_then(|team| team.thumbnail.clone()), thumbnail.clone()),
+    ]
 }
 
 fn role(before: Option<&Role>, after: &Role) -> Vec<FieldChange> {
@@ -83,9 +111,11 @@ fn user(before: Option<&User>, after: &User) -> Vec<FieldChange> {
         phone,
         roles,
         resources,
+        teams,
         enabled,
         invited: _,
         invited_at: _,
+        outside: _,
     } = after;
     let mut fields = vec![
         plain("first name", before.and_then(|user| user.first_name.clone()), first_name.clone()),
@@ -93,6 +123,11 @@ fn user(before: Option<&User>, after: &User) -> Vec<FieldChange> {
         plain("phone", before.and_then(|user| user.phone.clone()), phone.clone()),
         set("roles", before.map(|user| &user.roles), Some(roles)),
         reach("resources", before.and_then(|user| user.resources.as_ref()), resources.as_ref()),
+        set(
+            "teams",
+            before.and_then(|user| user.teams.as_ref()).map(in_teams).as_ref(),
+            teams.as_ref().map(in_teams).as_ref(),
+        ),
     ];
     if let Some(before) = before {
         fields.push(plain("enabled", Some(truth(before.enabled)), Some(truth(*enabled))));
@@ -117,6 +152,15 @@ fn key(before: Option<&Key>, after: &Key) -> Vec<FieldChange> {
         fields.push(plain("enabled", Some(before.enabled.to_string()), Some(enabled.to_string())));
     }
     fields
+}
+
+/// Each team with the role there, where that is known.
+fn in_teams(teams: &Memberships) -> BTreeSet<String> {
+    let shown = |(team, role): (&TeamName, &Option<RoleName>)| match role {
+        Some(role) => format!("{team} as {role}"),
+        None => team.to_string(),
+    };
+    teams.iter().map(shown).collect()
 }
 
 fn reach(name: &'static str, before: Option<&Resources>, after: Option<&Resources>) -> FieldChange {

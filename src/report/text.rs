@@ -42,7 +42,7 @@ pub(super) fn header(plan: &OrganizationPlan) -> String {
     let identity = &plan.sealed.identity;
     let name = format!("{} {}", identity.provider, clean(&identity.organization));
     let mut lists = Vec::new();
-    for list in ["roles", "users", "invitations", "keys"] {
+    for list in ["teams", "roles", "users", "invitations", "keys"] {
         let Some(completeness) = plan.completeness.get(list) else { continue };
         lists.push(match completeness {
             Completeness::Proven => format!("{list} proven complete"),
@@ -58,19 +58,22 @@ fn sign(action: Action) -> (&'static str, Style) {
     match action {
         Action::Invite | Action::Create | Action::Enable => ("+", ADD),
         Action::Replace => ("~", CHANGE),
-        Action::Disable | Action::Contain | Action::Withdraw | Action::Delete => ("-", REMOVE),
+        Action::Disable | Action::Contain | Action::Withdraw | Action::Remove | Action::Delete => ("-", REMOVE),
     }
 }
 
 fn verb(change: &Change) -> String {
     match (change.action, &change.before) {
-        (Action::Invite, Some(_)) => "invite anew".to_owned(),
-        (Action::Invite, None) => "invite".to_owned(),
+        (Action::Invite, Some(Entity::User(before))) if before.invited => "invite anew".to_owned(),
+        (Action::Invite, _) => "invite".to_owned(),
         (Action::Replace, Some(Entity::User(user))) if has_role_alone(user) => "change the role".to_owned(),
+        (Action::Replace, Some(Entity::Organization(_) | Entity::Team(_))) => "change".to_owned(),
         (Action::Replace, _) => "replace the full record".to_owned(),
         (Action::Disable, _) => "disable".to_owned(),
         (Action::Contain, _) => "take all access".to_owned(),
         (Action::Withdraw, _) => "cancel the invitation".to_owned(),
+        (Action::Remove, _) => "leaves the organisation".to_owned(),
+        (Action::Delete, Some(Entity::User(_))) => "delete the account".to_owned(),
         (Action::Delete, _) => "delete".to_owned(),
         (Action::Create, Some(Entity::Key(old))) => match &old.id {
             Some(id) => format!("create a successor of {}", clean(id)),
@@ -83,9 +86,9 @@ fn verb(change: &Change) -> String {
 
 /// Is there nothing else of a user that an update could write?
 fn has_role_alone(user: &User) -> bool {
-    let User { first_name, last_name, phone, resources, enabled, .. } = user;
+    let User { first_name, last_name, phone, resources, teams, enabled, .. } = user;
     let named = first_name.is_some() || last_name.is_some() || phone.is_some();
-    !named && resources.is_none() && *enabled == Seen::Known(true)
+    !named && resources.is_none() && teams.is_none() && *enabled == Seen::Known(true)
 }
 
 fn cause(cause: &Cause) -> Option<String> {
@@ -109,6 +112,15 @@ fn effect(effect: &Effect) -> Option<String> {
         Effect::SendsMail => paint(WARN, "sends mail"),
         Effect::ReplacesInvitation => paint(WARN, "the earlier link stops working"),
         Effect::AccessFollows => "no access yet; role and resources follow once accepted".to_owned(),
+        Effect::RolesFollow => "the rest of the roles follows once accepted".to_owned(),
+        Effect::HubWide => paint(WARN, "for every organisation of the platform"),
+        Effect::Irreversible => paint(WARN, "can't be undone"),
+        Effect::TakesAlong { what } => paint(WARN, format!("with {}", clean(what))),
+        Effect::JoinsEveryTeam => "joins every team".to_owned(),
+        Effect::DefaultRole { role } => {
+            format!("no call takes a role away: overwritten with the default `{}`", clean(role))
+        }
+        Effect::MayBill => paint(WARN, "another price"),
         Effect::Allows { .. } | Effect::Touches { .. } => return None,
         Effect::FirstAllows { .. } => "in two steps".to_owned(),
         Effect::MayReEnable => paint(WARN, "may re-enable"),
@@ -231,6 +243,7 @@ const COUNTED: &[Action] = &[
     Action::Disable,
     Action::Contain,
     Action::Withdraw,
+    Action::Remove,
     Action::Delete,
 ];
 

@@ -182,11 +182,13 @@ impl<P: Platform> Rig<P> {
     pub fn new(world: P::World, body: &str) -> Self {
         let sandbox = Arc::new(Sandbox::new(P::engine(world), Store::Memory));
         let provider = provider::of(P::NAME);
-        let organization = desired(&format!("{}{body}", P::HEAD)).organization.value;
-        let headers = provider.headers(&P::secrets(), &organization).unwrap();
-        let headers = headers.iter().map(|(name, value)| (*name, value.expose_secret()));
+        let wish = desired(&format!("{}{body}", P::HEAD));
+        let contexts = provider.headers(&P::secrets(), &wish).unwrap().into_iter().map(|(context, headers)| {
+            let headers = headers.iter().map(|(name, value)| (*name, value.expose_secret()));
+            (context, Headers::new(headers))
+        });
         let wire = Arc::new(Wire {
-            inner: InProcess::new(Arc::clone(&sandbox), Headers::new(headers)),
+            inner: InProcess::new(Arc::clone(&sandbox), contexts.collect()),
             sandbox: Arc::clone(&sandbox),
             fates: Mutex::new(Vec::new()),
             watch: Mutex::new(None),
@@ -194,8 +196,7 @@ impl<P: Platform> Rig<P> {
         });
         let folder = TempDir::new().unwrap();
         let deliveries = Deliveries { allow_commands: false, below: Some(folder.path().to_owned()) };
-        let desired = desired(&format!("{}{body}", P::HEAD));
-        Self { sandbox, wire, desired, ledger: Ledger::in_memory(), deliveries, runs: 0, folder }
+        Self { sandbox, wire, desired: wish, ledger: Ledger::in_memory(), deliveries, runs: 0, folder }
     }
 
     pub fn rules() -> &'static dyn Rules {

@@ -162,7 +162,7 @@ pub(super) fn check(raw: RawHive, check: &mut Checker<'_>) -> Option<Desired> {
     let credentials = token.map(|token| BTreeMap::from([("token", token)]));
     let manage = match manage.and_then(|manage| manage.value) {
         Some(RawManage { roles, users, keys }) => {
-            Manage { roles: scope(roles), users: scope(users), keys: scope(keys) }
+            Manage { roles: scope(roles), users: scope(users), keys: scope(keys), ..Manage::default() }
         }
         None => Manage::default(),
     };
@@ -181,14 +181,8 @@ pub(super) fn check(raw: RawHive, check: &mut Checker<'_>) -> Option<Desired> {
     }
     let users = check_users(users, &roles, check);
     let keys = check_keys(keys, check);
+    let place = check.source.start();
     Some(Desired {
-        provider: ProviderName::Hive,
-        place: check.source.start(),
-        organization: organization?,
-        endpoint: endpoint?,
-        credentials: credentials?,
-        own_key: None,
-        own_user: None,
         manage,
         guardrails,
         reinvite_expired: flag(reinvite_expired),
@@ -196,5 +190,6 @@ pub(super) fn check(raw: RawHive, check: &mut Checker<'_>) -> Option<Desired> {
         roles,
         users,
         keys,
+        ..Desired::of(ProviderName::Hive, place, organization?, endpoint?, credentials?)
     })
 }

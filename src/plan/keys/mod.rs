@@ -48,7 +48,7 @@ pub(super) fn check_own(input: &PlanInput<'_>, draft: &mut Draft<'_>) {
 
 /// May whoever holds this key give access?
 pub(super) fn is_privileged(input: &PlanInput<'_>, key: &Key) -> bool {
-    key.roles.as_ref().is_some_and(|roles| input.rules.is_admin(roles))
+    key.roles.as_ref().is_some_and(|roles| input.is_admin(roles))
         || key.permissions.as_ref().is_some_and(|permissions| input.rules.is_privileged(permissions))
 }
 

@@ -101,7 +101,7 @@ pub(super) fn withdraw(
 /// Somebody stays who is in, and has an invitation that no call takes back.
 fn beside_member(input: &PlanInput<'_>, invitation: &LiveInvitation, member: &[&LiveUser]) -> HoldReason {
     let role = BTreeSet::from([invitation.role.clone()]);
-    let harmless = member.iter().all(|user| input.rules.covers(&user.roles, &role));
+    let harmless = member.iter().all(|user| input.covers(&user.roles, &role));
     let step = input.rules.by_hand(Chore::HandleInvitation).to_owned();
     HoldReason::InvitationBesideMember { role: invitation.role.clone(), harmless, step }
 }
@@ -162,7 +162,7 @@ pub(super) fn plan_unlisted_invitations(
                     withdraw(input, invitation, named, Cause::NotListed, None, draft);
                 }
                 (false, false) => {
-                    let privileged = book.is_privileged(input.rules, &BTreeSet::from([invitation.role.clone()]));
+                    let privileged = book.is_privileged(input, &BTreeSet::from([invitation.role.clone()]));
                     draft.hold(Address::user(email), HoldReason::Unmanaged { privileged });
                 }
                 // The member is spoken of already, or the entry speaks of the invitation.

@@ -6,12 +6,12 @@ use super::super::PlanInput;
 use super::super::draft::Draft;
 use super::super::roles::{self, RoleBook};
 use super::invited::{self, Named};
-use super::{Sent, obstacle, waits};
+use super::{Sent, obstacle, outside, waits};
 use crate::model::{
     Action, Address, Cause, Change, Chore, Code, DesiredUser, Effect, Entity, Feature, Finding, HoldReason,
-    InvitationState, InviteField, LiveInvitation, Reach, Seen, User,
+    InvitationState, InviteField, LiveInvitation, Reach, User,
 };
-use crate::plan::resolve;
+use crate::plan::{resolve, teams};
 
 pub(super) fn plan_missing(
     input: &PlanInput<'_>,
@@ -76,19 +76,18 @@ fn invite(
         }
         None => offer(input, wish, book, draft),
     };
-    let Some(Offer { after, limited }) = offered else { return };
+    let Some(Offer { after, limited, follows }) = offered else { return };
     let mut effects = vec![Effect::SendsMail];
     effects.extend(limited.then_some(Effect::AccessFollows));
+    effects.extend(follows.then_some(Effect::RolesFollow));
     effects.extend(input.rules.hides_disabled().then_some(Effect::MayReadmit));
-    effects.extend(input.rules.effects(None, &after));
-    let change = Change {
-        address,
-        action: Action::Invite,
-        before: sent.expired.first().map(|expired| Entity::User(expired.entity())),
-        after: Some(Entity::User(after)),
-        cause,
-        effects,
-    };
+    effects.extend(input.rules.effects(input.live, None, &after));
+    let account = outside::switched_off(input, wish);
+    effects.extend(account.is_some().then_some(Effect::ReEnables));
+    effects.extend(account.is_some().then_some(Effect::HubWide));
+    let before = sent.expired.first().map(|expired| expired.entity()).or(account).map(Entity::User);
+    let after = Some(Entity::User(after));
+    let change = Change { address, action: Action::Invite, before, after, cause, effects };
     draft.change(change, Some(&wish.place));
 }
 
@@ -96,7 +95,8 @@ fn invite(
 fn as_before(input: &PlanInput<'_>, wish: &DesiredUser, sent: Sent<'_>) -> Option<Offer> {
     let expired = sent.expired.first().filter(|_| wish.roles.is_none())?;
     let can_be_given = input.rules.known_roles().can_be_given(&expired.role);
-    can_be_given.then(|| Offer { after: User { invited_at: None, ..expired.entity() }, limited: false })
+    let after = User { invited_at: None, ..expired.entity() };
+    can_be_given.then_some(Offer { after, limited: false, follows: false })
 }
 
 /// Whoever isn't there needs nothing taken away, but an invitation would let them in.
@@ -141,12 +141,18 @@ fn plan_invited(
     let asserted = draft.is_asserted(&address);
     // Without a role in the file, the one that the invitation carries is kept.
     let offered = if wish.roles.is_none() && !asserted {
-        Offer { after: first.entity(), limited: false }
+        Offer { after: first.entity(), limited: false, follows: false }
     } else {
         let Some(offered) = offer(input, wish, book, draft) else { return };
         offered
     };
-    let fits = |invitation: &&&LiveInvitation| offered.after.roles.contains(&invitation.role);
+    let fits = |invitation: &&&LiveInvitation| {
+        let teams = match (&invitation.teams, &offered.after.teams) {
+            (Some(teams), Some(wanted)) => teams.iter().eq(wanted.keys()),
+            (None, _) | (_, None) => true,
+        };
+        teams && offered.after.roles.contains(&invitation.role)
+    };
     let kept = open.iter().find(fits).filter(|_| !asserted);
     let current = kept.unwrap_or(first);
     // Two spellings of one address are two invitations to the platform, and either lets its holder in.
@@ -157,6 +163,8 @@ fn plan_invited(
         let since = current.created;
         let reason = if offered.limited {
             HoldReason::InvitedWithoutAccess { since }
+        } else if offered.follows {
+            HoldReason::RolesFollow { since }
         } else {
             HoldReason::InvitationPending { since }
         };
@@ -165,6 +173,7 @@ fn plan_invited(
     }
     let mut effects = vec![Effect::SendsMail, Effect::ReplacesInvitation];
     effects.extend(offered.limited.then_some(Effect::AccessFollows));
+    effects.extend(offered.follows.then_some(Effect::RolesFollow));
     let change = Change {
         address,
         action: Action::Invite,
@@ -181,6 +190,8 @@ struct Offer {
     after: User,
     /// It says less than the file: no access yet.
     limited: bool,
+    /// It says less than the file: some roles can't be said.
+    follows: bool,
 }
 
 /// What an invitation of this person has to say. None: it can't be made, which was said.
@@ -221,20 +232,23 @@ fn offer(input: &PlanInput<'_>, wish: &DesiredUser, book: &mut RoleBook, draft: 
         roles = BTreeSet::from([empty]);
         resources = None;
     }
+    let teams = teams::memberships(input, wish, None, draft).ok()?;
+    let team_roles = wish.teams.iter().flat_map(|teams| teams.values()).any(|role| role.value.is_some());
+    let offered = input.rules.offered(input.live, &roles);
+    let follows = team_roles || offered != roles;
     let DesiredUser { email, first_name, last_name, phone, .. } = wish;
     let after = User {
-        id: None,
-        email: email.clone(),
         first_name: first_name.clone(),
         last_name: last_name.clone(),
         phone: phone.clone(),
-        roles,
+        roles: offered,
         resources,
-        enabled: Seen::Known(true),
+        // The roles in them can't be given before there is somebody to give them to.
+        teams: teams.map(|teams| teams.into_keys().map(|team| (team, None)).collect()),
         invited: true,
-        invited_at: None,
+        ..User::named(email.clone())
     };
-    Some(Offer { after, limited })
+    Some(Offer { after, limited, follows })
 }
 
 fn missing_fields(input: &PlanInput<'_>, wish: &DesiredUser) -> Vec<&'static str> {
@@ -242,6 +256,10 @@ fn missing_fields(input: &PlanInput<'_>, wish: &DesiredUser) -> Vec<&'static str
         InviteField::FirstName => wish.first_name.is_none().then_some("`first_name`"),
         InviteField::LastName => wish.last_name.is_none().then_some("`last_name`"),
         InviteField::Roles => wish.roles.is_none().then_some("`roles`"),
+        InviteField::Teams => {
+            let some = wish.teams.as_ref().is_some_and(|teams| !teams.is_empty());
+            (!some).then_some("`teams` (one at least)")
+        }
         InviteField::Resources => wish.resources.is_none().then_some("`resources` (`all`, or a tree)"),
     };
     input.rules.invite_needs().iter().filter_map(lacks).collect()

@@ -3,7 +3,9 @@
 mod disabled;
 mod invited;
 mod missing;
+mod outside;
 mod present;
+mod standing;
 mod unlisted;
 mod waits;
 
@@ -50,7 +52,9 @@ pub(super) fn plan_users(input: &PlanInput<'_>, book: &mut RoleBook, draft: &mut
                 }
             }
             (None, []) => {
-                missing::plan_missing(input, wish, invitations.to(&wish.email), book, draft);
+                let sent = invitations.to(&wish.email);
+                outside::plan_account(input, wish, sent, draft);
+                missing::plan_missing(input, wish, sent, book, draft);
             }
             (None, [user]) if !pinned.contains(&user.id) => {
                 present::plan_present(input, wish, user, false, book, draft);

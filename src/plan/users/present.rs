@@ -5,12 +5,13 @@ use std::collections::BTreeSet;
 use super::super::PlanInput;
 use super::super::draft::Draft;
 use super::super::roles::{self, RoleBook};
-use super::{address_of, disabled, obstacle};
+use super::{address_of, disabled, obstacle, standing};
 use crate::model::{
     Action, Address, Cause, Change, Chore, Departure, DesiredUser, Effect, Entity, HoldReason, LiveUser, Reach,
-    Resources, Seen, User,
+    Resources, RoleName, Seen, Standing, User,
 };
-use crate::plan::resolve;
+use crate::plan::draft::deletion;
+use crate::plan::{resolve, teams};
 
 /// As read, with what only the ledger knows: off, where we switched it off and nothing shows it.
 pub(super) fn as_read(input: &PlanInput<'_>, user: &LiveUser) -> User {
@@ -40,7 +41,7 @@ pub(super) fn plan_present(
         return;
     }
     hold_unchangeable(input, wish, user, draft);
-    let before = as_read(input, user);
+    let mut before = as_read(input, user);
     let resources = match &wish.resources {
         Some(wished) => match resolve::resources(input, wished, &mut draft.findings) {
             Some(resolved) => Some(resolved),
@@ -48,19 +49,34 @@ pub(super) fn plan_present(
         },
         None => before.resources.clone(),
     };
+    // The whole set, whatever part of it changes: an update replaces the record.
+    let wished = wish.roles.as_ref();
+    let roles = wished.map_or_else(|| before.roles.clone(), |roles| roles_of(input, &roles.value));
+    before.teams = before.teams.map(|teams| draft.teams.that_stay(teams));
+    let Ok(wanted) = teams::memberships(input, wish, before.teams.as_ref(), draft) else { return };
+    // Whoever is in every team anyhow isn't looked at team by team.
+    let everywhere = input.is_everywhere(&roles) || (wish.teams.is_none() && input.is_everywhere(&before.roles));
+    let teams = wanted.filter(|_| !everywhere);
+    if everywhere {
+        before.teams = None;
+    }
     let after = User {
-        // The whole set, whatever part of it changes: an update replaces the record.
-        roles: wish.roles.as_ref().map_or_else(|| before.roles.clone(), |roles| roles.value.clone()),
+        roles,
         resources,
+        teams,
         enabled: wish.enabled.map_or(before.enabled, Seen::Known),
         ..before.clone()
     };
     let differs = differs(&before, &after);
+    if let Some(reason) = standing::why_unusable(input, wish, user) {
+        draft.hold(address, reason);
+        return;
+    }
     if !differs && !draft.is_asserted(&address) {
         return;
     }
-    if user.owner {
-        draft.hold(address, HoldReason::Owner { must_go: false });
+    if let Some(reason) = standing::why_untouched(input, user, &after) {
+        draft.hold(address, reason);
         return;
     }
     if before.roles != after.roles
@@ -70,7 +86,8 @@ pub(super) fn plan_present(
         return;
     }
     let cause = if differs { Cause::Declared } else { Cause::Asserted };
-    let same_access = before.roles == after.roles && before.resources == after.resources;
+    let same_access =
+        (&before.roles, &before.resources, &before.teams) == (&after.roles, &after.resources, &after.teams);
     let action =
         if after.enabled == Seen::Known(false) && same_access { Action::Disable } else { Action::Replace };
     write(input, address, before, after, (action, cause), Some(wish), draft);
@@ -85,7 +102,16 @@ fn differs(before: &User, after: &User) -> bool {
         (Seen::Unreadable, Seen::Known(shall)) => !shall,
         (_, Seen::Unreadable) => false,
     };
-    before.roles != after.roles || before.resources != after.resources || enabled
+    before.roles != after.roles || before.resources != after.resources || before.teams != after.teams || enabled
+}
+
+/// Nobody is without a role where everybody has one by default.
+fn roles_of(input: &PlanInput<'_>, wished: &BTreeSet<RoleName>) -> BTreeSet<RoleName> {
+    let by_default = input.live.assignable.iter().flat_map(|roles| &roles.organization).find(|role| role.default);
+    match by_default {
+        Some(role) if wished.is_empty() => BTreeSet::from([role.name.clone()]),
+        Some(_) | None => wished.clone(),
+    }
 }
 
 /// Plans to write a user's record. Says whether it will be written.
@@ -112,7 +138,7 @@ fn write(
         (Seen::Known(true), Seen::Known(false)) => vec![Effect::ReEnables],
         (Seen::Known(_) | Seen::Unreadable, _) => Vec::new(),
     };
-    effects.extend(input.rules.effects(Some(&before), &after));
+    effects.extend(input.rules.effects(input.live, Some(&before), &after));
     let before = Some(Entity::User(before));
     let change = Change { address, action, before, after: Some(Entity::User(after)), cause, effects };
     draft.change(change, wish.map(|wish| &wish.place))
@@ -163,8 +189,12 @@ pub(super) fn take_out(
     book: &mut RoleBook,
     draft: &mut Draft<'_>,
 ) {
-    if user.owner {
+    if user.standing == Standing::Owner {
         draft.hold(address, HoldReason::Owner { must_go: true });
+        return;
+    }
+    if user.standing == Standing::Shielded {
+        draft.hold(address, HoldReason::Shielded);
         return;
     }
     let before = as_read(input, user);
@@ -180,6 +210,7 @@ pub(super) fn take_out(
                 write(input, address, before, after, (Action::Disable, cause), leave.wish, draft);
             }
         }
+        Departure::Leave => leave_organization(input, user, before, address, leave, draft),
         Departure::Contain => {
             let step = input.rules.by_hand(Chore::RemoveUser).to_owned();
             let Some(role) = roles::containment(input, book, draft) else {
@@ -199,4 +230,36 @@ pub(super) fn take_out(
             }
         }
     }
+}
+
+/// Takes somebody out of this organisation, and does besides what the file says of their account.
+fn leave_organization(
+    input: &PlanInput<'_>,
+    user: &LiveUser,
+    before: User,
+    address: Address,
+    leave: &Leave<'_>,
+    draft: &mut Draft<'_>,
+) {
+    let (cause, place) = (leave.cause.clone(), leave.wish.map(|wish| &wish.place));
+    let before = User { teams: None, ..before };
+    let after = User {
+        roles: BTreeSet::new(),
+        outside: true,
+        enabled: leave.wish.and_then(|wish| wish.enabled).map_or(before.enabled, Seen::Known),
+        ..before.clone()
+    };
+    if let Some(reason) = standing::why_untouched(input, user, &after) {
+        draft.hold(address, reason);
+        return;
+    }
+    let deleted = leave.wish.is_some_and(|wish| wish.deleted);
+    let change = if deleted {
+        deletion(input, address, Entity::User(before), cause)
+    } else {
+        let effects = input.rules.effects(input.live, Some(&before), &after);
+        let (before, after) = (Some(Entity::User(before)), Some(Entity::User(after)));
+        Change { address, action: Action::Remove, before, after, cause, effects }
+    };
+    draft.change(change, place);
 }

@@ -5,7 +5,7 @@ use super::super::draft::Draft;
 use super::super::roles::RoleBook;
 use super::address_of;
 use super::present::{Leave, take_out};
-use crate::model::{Cause, HoldReason, LiveUser, Scope};
+use crate::model::{Cause, HoldReason, LiveUser, Scope, Standing};
 
 pub(super) fn plan_unlisted(
     input: &PlanInput<'_>,
@@ -15,12 +15,12 @@ pub(super) fn plan_unlisted(
     draft: &mut Draft<'_>,
 ) {
     let address = address_of(user, namesakes);
-    if user.owner {
+    if user.standing == Standing::Owner {
         draft.hold(address, HoldReason::Owner { must_go: false });
         return;
     }
     if input.desired.manage.users == Scope::Listed {
-        let privileged = book.is_privileged(input.rules, &user.roles);
+        let privileged = book.is_privileged(input, &user.roles);
         draft.hold(address, HoldReason::Unmanaged { privileged });
         return;
     }

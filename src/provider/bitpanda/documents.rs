@@ -2,16 +2,15 @@
 
 use crate::graphql::{Mutation, Query};
 
-pub(super) const LIST_USERS: Query = Query { name: "ListUsers", text: include_str!("graphql/list_users.graphql") };
+pub(super) const LIST_USERS: Query = Query::new("ListUsers", include_str!("graphql/list_users.graphql"));
 
 pub(super) const LIST_USERS_PAGE: Query =
-    Query { name: "ListUsersPage", text: include_str!("graphql/list_users_page.graphql") };
+    Query::new("ListUsersPage", include_str!("graphql/list_users_page.graphql"));
 
 pub(super) const LIST_USERS_ARGUMENTS: Query =
-    Query { name: "ListUsersArguments", text: include_str!("graphql/list_users_arguments.graphql") };
+    Query::new("ListUsersArguments", include_str!("graphql/list_users_arguments.graphql"));
 
-pub(super) const LIST_API_KEYS: Query =
-    Query { name: "ListApiKeys", text: include_str!("graphql/list_api_keys.graphql") };
+pub(super) const LIST_API_KEYS: Query = Query::new("ListApiKeys", include_str!("graphql/list_api_keys.graphql"));
 
 /// Every query whose fields the vendor's page shows. `ListUsersPage` isn't among them: its arguments are sent only
 /// to a server whose introspection has them.
@@ -19,16 +18,10 @@ pub const DOCUMENTED_QUERIES: &[Query] = &[LIST_USERS, LIST_USERS_ARGUMENTS, LIS
 
 /// Every mutation, under the name of its field.
 pub const MUTATIONS: &[(&str, Mutation)] = &[
-    (
-        "createOrgApiKey",
-        Mutation { name: "CreateOrgApiKey", text: include_str!("graphql/create_org_api_key.graphql") },
-    ),
-    ("inviteUser", Mutation { name: "InviteUser", text: include_str!("graphql/invite_user.graphql") }),
-    (
-        "updateOrgApiKey",
-        Mutation { name: "UpdateOrgApiKey", text: include_str!("graphql/update_org_api_key.graphql") },
-    ),
-    ("updateUser", Mutation { name: "UpdateUser", text: include_str!("graphql/update_user.graphql") }),
+    ("createOrgApiKey", Mutation::new("CreateOrgApiKey", include_str!("graphql/create_org_api_key.graphql"))),
+    ("inviteUser", Mutation::new("InviteUser", include_str!("graphql/invite_user.graphql"))),
+    ("updateOrgApiKey", Mutation::new("UpdateOrgApiKey", include_str!("graphql/update_org_api_key.graphql"))),
+    ("updateUser", Mutation::new("UpdateUser", include_str!("graphql/update_user.graphql"))),
 ];
 
 /// Type names that stand in the documents and in no page of the vendor: the convention of its older operations,

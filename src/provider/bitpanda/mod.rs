@@ -12,13 +12,11 @@ mod wire;
 use std::future::Future;
 use std::pin::Pin;
 
-use secrecy::SecretString;
-
 pub use documents::{DOCUMENTED_QUERIES, GUESSED_TYPES, MUTATIONS};
 
 use super::{Provider, ReadError, Receipt, Secrets, UnfitCredential};
-use crate::graphql::{CallError, Mutation, Reader, Redactor, Response};
-use crate::model::{self, Change, Desired, Live, RemoteId, Rules};
+use crate::graphql::{CallError, Context, Contexts, Mutation, Reader, Redactor, Response};
+use crate::model::{self, Change, Desired, Live, Rules};
 
 /// The provider.
 #[derive(Clone, Copy, Debug)]
@@ -29,12 +27,8 @@ impl Provider for Bitpanda {
         &Self
     }
 
-    fn headers(
-        &self,
-        secrets: &Secrets,
-        _: &RemoteId,
-    ) -> Result<Vec<(&'static str, SecretString)>, UnfitCredential> {
-        Ok(vec![("x-api-key", secrets.get("api_key"))])
+    fn headers(&self, secrets: &Secrets, _: &Desired) -> Result<Contexts, UnfitCredential> {
+        Ok(Contexts::from([(Context::ONLY, vec![("x-api-key", secrets.get("api_key"))])]))
     }
 
     fn read<'a>(

@@ -20,19 +20,8 @@ pub(super) async fn read(reader: &Reader) -> Result<Live, ReadError> {
     let already = reader.requests();
     let (users, keys) = tokio::join!(read_users(reader), read_keys(reader));
     let ((organization, users), keys) = (users?, keys?);
-    Ok(Live {
-        organization,
-        organization_id: None,
-        features: BTreeSet::new(),
-        roles: None,
-        users,
-        invitations: None,
-        keys: Some(keys),
-        projects: None,
-        catalogue: None,
-        gaps: gaps(),
-        requests: reader.requests() - already,
-    })
+    let requests = reader.requests() - already;
+    Ok(Live { keys: Some(keys), gaps: gaps(), requests, ..Live::of(organization, users) })
 }
 
 /// What the API keeps from every reader.
@@ -144,18 +133,12 @@ async fn read_pages(reader: &Reader, organization: &RemoteId) -> Result<Vec<(Rem
 
 fn into_user(wire: WireUser) -> Result<LiveUser, &'static str> {
     let WireUser { user_trust_id, email, first_name, last_name, phone_number, roles } = wire;
-    Ok(LiveUser {
-        id: RemoteId::seen(user_trust_id.ok_or("userTrustId")?),
-        email: Email::seen(&email.ok_or("email")?),
-        first_name,
-        last_name,
-        phone: phone_number,
-        // Without the set there is nothing to send back in full.
-        roles: roles.ok_or("roles")?.into_iter().map(RoleName::seen).collect(),
-        resources: None,
-        enabled: Seen::Unreadable,
-        owner: false,
-    })
+    let id = RemoteId::seen(user_trust_id.ok_or("userTrustId")?);
+    let email = Email::seen(&email.ok_or("email")?);
+    // Without the set there is nothing to send back in full.
+    let roles = roles.ok_or("roles")?.into_iter().map(RoleName::seen).collect();
+    let user = LiveUser::of(id, email, roles);
+    Ok(LiveUser { first_name, last_name, phone: phone_number, enabled: Seen::Unreadable, ..user })
 }
 
 async fn read_keys(reader: &Reader) -> Result<Listing<LiveKey>, ReadError> {

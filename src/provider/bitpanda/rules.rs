@@ -40,7 +40,7 @@ impl Rules for Bitpanda {
         KnownRoles::Open(KNOWN_ROLES)
     }
 
-    fn is_admin(&self, roles: &BTreeSet<RoleName>) -> bool {
+    fn is_admin(&self, _: &Live, roles: &BTreeSet<RoleName>) -> bool {
         roles.iter().any(|role| role.as_str() == ADMIN)
     }
 
@@ -100,7 +100,7 @@ impl Rules for Bitpanda {
 }
 
 fn call(operation: &'static str, argument: &str, input: Map<String, Value>) -> Call {
-    Call { operation, variables: BTreeMap::from([(argument.to_owned(), Value::Object(input))]), clears: false }
+    Call::closing(operation, BTreeMap::from([(argument.to_owned(), Value::Object(input))]))
 }
 
 fn object(value: Value) -> Map<String, Value> {

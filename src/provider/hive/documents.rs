@@ -10,11 +10,11 @@ macro_rules! document {
 }
 
 /// What this server has of what not every release has.
-pub(super) const FEATURES: Query = Query { name: "Features", text: document!("features.graphql") };
+pub(super) const FEATURES: Query = Query::new("Features", document!("features.graphql"));
 
-pub(super) const ORGANIZATION: Query = Query {
-    name: "Organization",
-    text: document!(
+pub(super) const ORGANIZATION: Query = Query::new(
+    "Organization",
+    document!(
         "organization.graphql",
         "role.graphql",
         "member.graphql",
@@ -23,12 +23,12 @@ pub(super) const ORGANIZATION: Query = Query {
         "access_token.graphql",
         "resources.graphql"
     ),
-};
+);
 
 /// The same for a server whose projects don't tell their type.
-pub(super) const ORGANIZATION_WITHOUT_TYPE: Query = Query {
-    name: "Organization",
-    text: document!(
+pub(super) const ORGANIZATION_WITHOUT_TYPE: Query = Query::new(
+    "Organization",
+    document!(
         "organization.graphql",
         "role.graphql",
         "member.graphql",
@@ -37,22 +37,20 @@ pub(super) const ORGANIZATION_WITHOUT_TYPE: Query = Query {
         "access_token.graphql",
         "resources.graphql"
     ),
-};
+);
 
-pub(super) const MEMBERS_PAGE: Query = Query {
-    name: "MembersPage",
-    text: document!("members_page.graphql", "role.graphql", "member.graphql", "resources.graphql"),
-};
+pub(super) const MEMBERS_PAGE: Query = Query::new(
+    "MembersPage",
+    document!("members_page.graphql", "role.graphql", "member.graphql", "resources.graphql"),
+);
 
-pub(super) const INVITATIONS_PAGE: Query = Query {
-    name: "InvitationsPage",
-    text: document!("invitations_page.graphql", "role.graphql", "invitation.graphql"),
-};
+pub(super) const INVITATIONS_PAGE: Query =
+    Query::new("InvitationsPage", document!("invitations_page.graphql", "role.graphql", "invitation.graphql"));
 
-pub(super) const ACCESS_TOKENS_PAGE: Query = Query {
-    name: "AccessTokensPage",
-    text: document!("access_tokens_page.graphql", "access_token.graphql", "resources.graphql"),
-};
+pub(super) const ACCESS_TOKENS_PAGE: Query = Query::new(
+    "AccessTokensPage",
+    document!("access_tokens_page.graphql", "access_token.graphql", "resources.graphql"),
+);
 
 /// Every query.
 pub const QUERIES: &[Query] =
@@ -62,45 +60,33 @@ pub const QUERIES: &[Query] =
 pub const MUTATIONS: &[(&str, Mutation)] = &[
     (
         "assignMemberRole",
-        Mutation { name: "AssignMemberRole", text: document!("assign_member_role.graphql", "resources.graphql") },
+        Mutation::new("AssignMemberRole", document!("assign_member_role.graphql", "resources.graphql")),
     ),
     (
         "createMemberRole",
-        Mutation { name: "CreateMemberRole", text: document!("create_member_role.graphql", "role.graphql") },
+        Mutation::new("CreateMemberRole", document!("create_member_role.graphql", "role.graphql")),
     ),
     (
         "createOrganizationAccessToken",
-        Mutation {
-            name: "CreateOrganizationAccessToken",
-            text: document!("create_organization_access_token.graphql"),
-        },
+        Mutation::new("CreateOrganizationAccessToken", document!("create_organization_access_token.graphql")),
     ),
-    ("deleteAccessToken", Mutation { name: "DeleteAccessToken", text: document!("delete_access_token.graphql") }),
-    ("deleteMemberRole", Mutation { name: "DeleteMemberRole", text: document!("delete_member_role.graphql") }),
+    ("deleteAccessToken", Mutation::new("DeleteAccessToken", document!("delete_access_token.graphql"))),
+    ("deleteMemberRole", Mutation::new("DeleteMemberRole", document!("delete_member_role.graphql"))),
     (
         "deleteOrganizationAccessToken",
-        Mutation {
-            name: "DeleteOrganizationAccessToken",
-            text: document!("delete_organization_access_token.graphql"),
-        },
+        Mutation::new("DeleteOrganizationAccessToken", document!("delete_organization_access_token.graphql")),
     ),
     (
         "deleteOrganizationInvitation",
-        Mutation {
-            name: "DeleteOrganizationInvitation",
-            text: document!("delete_organization_invitation.graphql"),
-        },
+        Mutation::new("DeleteOrganizationInvitation", document!("delete_organization_invitation.graphql")),
     ),
     (
         "inviteToOrganizationByEmail",
-        Mutation {
-            name: "InviteToOrganizationByEmail",
-            text: document!("invite_to_organization_by_email.graphql"),
-        },
+        Mutation::new("InviteToOrganizationByEmail", document!("invite_to_organization_by_email.graphql")),
     ),
     (
         "updateMemberRole",
-        Mutation { name: "UpdateMemberRole", text: document!("update_member_role.graphql", "role.graphql") },
+        Mutation::new("UpdateMemberRole", document!("update_member_role.graphql", "role.graphql")),
     ),
 ];
 

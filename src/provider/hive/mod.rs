@@ -21,7 +21,7 @@ use secrecy::{ExposeSecret, SecretString};
 pub use documents::{MUTATIONS, QUERIES};
 
 use super::{Provider, ReadError, Receipt, Secrets, UnfitCredential, Verdict};
-use crate::graphql::{CallError, Mutation, Pace, Reader, Redactor, Response};
+use crate::graphql::{CallError, Context, Contexts, Mutation, Pace, Reader, Redactor, Response};
 use crate::model::{self, Change, Desired, Live, RemoteId, Rules};
 
 /// The provider.
@@ -36,14 +36,10 @@ impl Provider for Hive {
         &Self
     }
 
-    fn headers(
-        &self,
-        secrets: &Secrets,
-        _: &RemoteId,
-    ) -> Result<Vec<(&'static str, SecretString)>, UnfitCredential> {
+    fn headers(&self, secrets: &Secrets, _: &Desired) -> Result<Contexts, UnfitCredential> {
         // Exactly this case: `bearer` counts as no token (measured on Hive 8.1.2).
         let bearer = format!("Bearer {}", secrets.get("token").expose_secret());
-        Ok(vec![("authorization", SecretString::from(bearer))])
+        Ok(Contexts::from([(Context::ONLY, vec![("authorization", SecretString::from(bearer))])]))
     }
 
     fn own_key(&self, secrets: &Secrets) -> Option<RemoteId> {

@@ -20,7 +20,7 @@ use super::wire::{
 use crate::graphql::{CallError, GraphQlError, Query, Reader, TransportError};
 use crate::model::{
     Catalogue, Completeness, Desired, Email, Feature, Gap, KeyName, Listing, Live, LiveInvitation, LiveKey,
-    LiveRole, LiveUser, Permission, Project, Projects, Reach, RemoteId, Resources, RoleName, Seen, Slug,
+    LiveRole, LiveUser, Permission, Project, Projects, Reach, RemoteId, Resources, RoleName, Slug, Standing,
 };
 
 /// Members asked for in one page.
@@ -67,11 +67,9 @@ pub(super) async fn read(reader: &Reader, desired: &Desired) -> Result<Live, Rea
     let mut gaps = gaps(features.is_none(), keys, &projects);
     gaps.extend(roles.gap());
     Ok(Live {
-        organization: RemoteId::seen(found.slug),
         organization_id: Some(RemoteId::seen(found.id)),
         features: known,
         roles: Some(roles.listing),
-        users,
         invitations: Some(Listing { items: open, completeness: invitations.completeness }),
         keys: tokens,
         projects: Some(projects),
@@ -81,6 +79,7 @@ pub(super) async fn read(reader: &Reader, desired: &Desired) -> Result<Live, Rea
         }),
         gaps,
         requests: reader.requests() - already,
+        ..Live::of(RemoteId::seen(found.slug), users)
     })
 }
 
@@ -292,16 +291,11 @@ pub(super) fn allowed(permissions: Vec<String>) -> BTreeSet<Permission> {
 
 fn into_user(wire: WireMember, roles: &Roles) -> LiveUser {
     let WireMember { is_owner, user, role, resource_assignment } = wire;
+    let role = BTreeSet::from([roles.name(&role)]);
     LiveUser {
-        id: RemoteId::seen(user.id),
-        email: Email::seen(&user.email),
-        first_name: None,
-        last_name: None,
-        phone: None,
-        roles: BTreeSet::from([roles.name(&role)]),
         resources: Some(from_wire(resource_assignment)),
-        enabled: Seen::Known(true),
-        owner: is_owner,
+        standing: if is_owner { Standing::Owner } else { Standing::Ordinary },
+        ..LiveUser::of(RemoteId::seen(user.id), Email::seen(&user.email), role)
     }
 }
 
@@ -311,6 +305,7 @@ fn into_invitation(wire: WireInvitation, roles: &Roles) -> LiveInvitation {
         email: Email::seen(&email),
         role: roles.name(&role),
         created: Some(created_at),
+        teams: None,
         expired: false,
     }
 }

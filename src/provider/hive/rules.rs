@@ -10,7 +10,7 @@ use super::resources::to_wire;
 use crate::model::{
     Action, Address, Call, Change, Chore, Departure, Entity, Feature, InviteField, Key, KeyField, Kind,
     KnownRoles, ListedInvitations, Live, Permission, ProviderName, Reach, RemoteId, Retirement, Role, RoleName,
-    Rules, User, id_of,
+    Rules, Stage, User, id_of,
 };
 
 /// The built-in role that may do everything. Its permissions hang on its name (measured on Hive 8.1.2).
@@ -36,7 +36,7 @@ impl Rules for Hive {
         KnownRoles::Open(&[])
     }
 
-    fn is_admin(&self, roles: &BTreeSet<RoleName>) -> bool {
+    fn is_admin(&self, _: &Live, roles: &BTreeSet<RoleName>) -> bool {
         roles.iter().any(|role| role.as_str() == ADMIN)
     }
 
@@ -84,9 +84,13 @@ impl Rules for Hive {
                 "a token's description can't be changed; write it as it is, or give the new token another name"
             }
             Chore::ChangeRecord => "the person changes it in their own account",
-            Chore::LookUpDisabled | Chore::EnableUser | Chore::HandleInvitation | Chore::HandleKeys => {
-                "in the web app"
-            }
+            Chore::LookUpDisabled
+            | Chore::EnableUser
+            | Chore::ApproveUser
+            | Chore::ReinstateUser
+            | Chore::ChangeOrganization
+            | Chore::HandleInvitation
+            | Chore::HandleKeys => "in the web app",
         }
     }
 
@@ -114,7 +118,7 @@ impl Rules for Hive {
 }
 
 fn call(operation: &'static str, input: Value) -> Call {
-    Call { operation, variables: BTreeMap::from([("input".to_owned(), input)]), clears: false }
+    Call::closing(operation, BTreeMap::from([("input".to_owned(), input)]))
 }
 
 fn create_role(role: &Role, organization: &Value) -> Call {
@@ -168,7 +172,7 @@ fn invite(before: Option<&User>, user: &User, organization: &Value, live: &Live)
     let email = user.email.key();
     let mut calls = Vec::new();
     if let Some(before) = before.filter(|before| before.email.as_str() != email) {
-        calls.push(Call { clears: true, ..withdraw(before, organization) });
+        calls.push(withdraw(before, organization).at(Stage::Clear));
     }
     let mut input = json!({ "organization": organization, "email": email, "memberRoleId": role });
     // Without them, whoever accepts gets everything, which is why the planner then gives a role that allows nothing.

@@ -2,18 +2,18 @@
 
 use crate::graphql::{Mutation, Query};
 
-pub(super) const LIST_USERS: Query = Query { name: "ListUsers", text: include_str!("graphql/list_users.graphql") };
+pub(super) const LIST_USERS: Query = Query::new("ListUsers", include_str!("graphql/list_users.graphql"));
 
 /// Every query.
 pub const QUERIES: &[Query] = &[LIST_USERS];
 
 /// Every mutation, under the name of its field.
 pub const MUTATIONS: &[(&str, Mutation)] = &[
-    ("disableUser", Mutation { name: "DisableUser", text: include_str!("graphql/disable_user.graphql") }),
-    ("inviteUser", Mutation { name: "InviteUser", text: include_str!("graphql/invite_user.graphql") }),
+    ("disableUser", Mutation::new("DisableUser", include_str!("graphql/disable_user.graphql"))),
+    ("inviteUser", Mutation::new("InviteUser", include_str!("graphql/invite_user.graphql"))),
     (
         "updateUserAccountType",
-        Mutation { name: "UpdateUserAccountType", text: include_str!("graphql/update_user_account_type.graphql") },
+        Mutation::new("UpdateUserAccountType", include_str!("graphql/update_user_account_type.graphql")),
     ),
 ];
 

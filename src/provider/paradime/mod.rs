@@ -19,8 +19,8 @@ use secrecy::{ExposeSecret, SecretString};
 pub use documents::{MUTATIONS, QUERIES};
 
 use super::{Provider, ReadError, Receipt, Secrets, UnfitCredential};
-use crate::graphql::{CallError, Mutation, Reader, Redactor, Response};
-use crate::model::{self, Change, Desired, Live, RemoteId, Rules};
+use crate::graphql::{CallError, Context, Contexts, Mutation, Reader, Redactor, Response};
+use crate::model::{self, Change, Desired, Live, Rules};
 
 /// The provider.
 #[derive(Clone, Copy, Debug)]
@@ -36,20 +36,16 @@ impl Provider for Paradime {
         &Self
     }
 
-    fn headers(
-        &self,
-        secrets: &Secrets,
-        organization: &RemoteId,
-    ) -> Result<Vec<(&'static str, SecretString)>, UnfitCredential> {
+    fn headers(&self, secrets: &Secrets, desired: &Desired) -> Result<Contexts, UnfitCredential> {
         let Some(token) = secrets.find("token") else {
-            return pair(secrets);
+            return pair(secrets).map(only);
         };
         let bearer = SecretString::from(format!("Bearer {}", token.expose_secret()));
         let mut headers = vec![("authorization", bearer)];
         match token.expose_secret() {
             text if is_token(text, WORKSPACE_TOKEN) => {}
             text if is_token(text, COMPANY_TOKEN) => {
-                headers.push(("x-paradime-workspace", SecretString::from(organization.as_str())));
+                headers.push(("x-paradime-workspace", SecretString::from(desired.organization.as_str())));
             }
             _ => {
                 return Err(UnfitCredential {
@@ -59,7 +55,7 @@ impl Provider for Paradime {
                 });
             }
         }
-        Ok(headers)
+        Ok(only(headers))
     }
 
     fn read<'a>(
@@ -96,6 +92,10 @@ impl Provider for Paradime {
     fn next_step(&self, change: &Change, error: &CallError) -> Option<String> {
         receipt::next_step(self.rules(), change, error)
     }
+}
+
+fn only(headers: Vec<(&'static str, SecretString)>) -> Contexts {
+    Contexts::from([(Context::ONLY, headers)])
 }
 
 fn is_token(text: &str, kind: &str) -> bool {

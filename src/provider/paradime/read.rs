@@ -10,7 +10,7 @@ use super::documents::LIST_USERS;
 use super::wire::{ListUsers, UserLists, WireInvitation, WireUser};
 use crate::graphql::{CallError, Reader};
 use crate::model::{
-    Completeness, Desired, Email, Gap, Listing, Live, LiveInvitation, LiveUser, RemoteId, RoleName, Seen,
+    Completeness, Desired, Email, Gap, Listing, Live, LiveInvitation, LiveUser, RemoteId, RoleName,
 };
 
 /// The one status that all of the vendor's pages and clients have. Any other means that it can be accepted.
@@ -25,19 +25,13 @@ pub(super) async fn read(reader: &Reader, desired: &Desired) -> Result<Live, Rea
     }
     let users = users(active_users.ok_or_else(|| missing("listUsers.activeUsers"))?)?;
     let invitations = invitations(invited_users.ok_or_else(|| missing("listUsers.invitedUsers"))?)?;
+    // No answer names the workspace, so that what the file says has to be believed.
+    let organization = desired.organization.value.clone();
     Ok(Live {
-        // No answer names the workspace, so that what the file says has to be believed.
-        organization: desired.organization.value.clone(),
-        organization_id: None,
-        features: BTreeSet::new(),
-        roles: None,
-        users,
         invitations: Some(invitations),
-        keys: None,
-        projects: None,
-        catalogue: None,
         gaps: gaps(desired),
         requests: reader.requests() - already,
+        ..Live::of(organization, users)
     })
 }
 
@@ -55,18 +49,9 @@ fn users(wire: Vec<WireUser>) -> Result<Listing<LiveUser>, ReadError> {
     for (index, WireUser { uid, email, account_type }) in wire.into_iter().enumerate() {
         let lacks = |field: &str| missing(format!("listUsers.activeUsers[{index}].{field}"));
         let id = RemoteId::seen(some(uid).ok_or_else(|| lacks("uid"))?);
-        let user = LiveUser {
-            id: id.clone(),
-            email: Email::seen(&some(email).ok_or_else(|| lacks("email"))?),
-            first_name: None,
-            last_name: None,
-            phone: None,
-            roles: BTreeSet::from([RoleName::seen(some(account_type).ok_or_else(|| lacks("accountType"))?)]),
-            resources: None,
-            enabled: Seen::Known(true),
-            owner: false,
-        };
-        listed.push((id, user));
+        let email = Email::seen(&some(email).ok_or_else(|| lacks("email"))?);
+        let role = RoleName::seen(some(account_type).ok_or_else(|| lacks("accountType"))?);
+        listed.push((id.clone(), LiveUser::of(id, email, BTreeSet::from([role]))));
     }
     let different: BTreeSet<&RemoteId> = listed.iter().map(|(id, _)| id).collect();
     let different = different.len();
@@ -93,6 +78,7 @@ fn invitations(wire: Vec<WireInvitation>) -> Result<Listing<LiveInvitation>, Rea
             email: Email::seen(&some(email).ok_or_else(|| lacks("email"))?),
             role: RoleName::seen(some(account_type).ok_or_else(|| lacks("accountType"))?),
             created: None,
+            teams: None,
             expired: invite_status.ok_or_else(|| lacks("inviteStatus"))? == EXPIRED,
         });
     }

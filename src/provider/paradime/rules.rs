@@ -38,11 +38,11 @@ impl Rules for Paradime {
         true
     }
 
-    fn is_admin(&self, roles: &BTreeSet<RoleName>) -> bool {
+    fn is_admin(&self, _: &Live, roles: &BTreeSet<RoleName>) -> bool {
         roles.iter().any(|role| role.as_str() == ADMIN)
     }
 
-    fn gives_access(&self, roles: &BTreeSet<RoleName>) -> bool {
+    fn gives_access(&self, _: &Live, roles: &BTreeSet<RoleName>) -> bool {
         // Of one that came later nobody knows.
         roles.iter().any(|role| find(role).is_none_or(|known| known.gives_access))
     }
@@ -51,7 +51,7 @@ impl Rules for Paradime {
         false
     }
 
-    fn covers(&self, these: &BTreeSet<RoleName>, those: &BTreeSet<RoleName>) -> bool {
+    fn covers(&self, _: &Live, these: &BTreeSet<RoleName>, those: &BTreeSet<RoleName>) -> bool {
         let allowed = |that: &RoleName| {
             these.contains(that)
                 || these.iter().filter_map(find).any(|known| known.covers.contains(&that.as_str()))
@@ -59,7 +59,7 @@ impl Rules for Paradime {
         those.iter().all(allowed)
     }
 
-    fn effects(&self, before: Option<&User>, after: &User) -> Vec<Effect> {
+    fn effects(&self, _: &Live, before: Option<&User>, after: &User) -> Vec<Effect> {
         if before.is_some_and(|before| before.roles == after.roles) {
             return Vec::new();
         }
@@ -117,7 +117,11 @@ impl Rules for Paradime {
             Chore::HandleKeys | Chore::DescribeKey => {
                 "in the web app, Account Settings > Workspace Settings, at the bottom"
             }
-            Chore::ChangeRecord | Chore::RemoveUser => "in the web app, Account Settings > Team",
+            Chore::ChangeRecord
+            | Chore::RemoveUser
+            | Chore::ApproveUser
+            | Chore::ReinstateUser
+            | Chore::ChangeOrganization => "in the web app, Account Settings > Team",
         }
     }
 
@@ -143,7 +147,12 @@ impl Rules for Paradime {
                 .map(|(id, role)| call("updateUserAccountType", [("uid", json!(id)), ("accountType", role)])),
             Action::Disable => user.id.as_ref().map(|id| call("disableUser", [("uid", json!(id))])),
             // There is no other call.
-            Action::Create | Action::Enable | Action::Contain | Action::Withdraw | Action::Delete => None,
+            Action::Create
+            | Action::Enable
+            | Action::Contain
+            | Action::Withdraw
+            | Action::Remove
+            | Action::Delete => None,
         };
         call.into_iter().collect()
     }
@@ -156,7 +165,7 @@ fn role(user: &User) -> Option<Value> {
 
 fn call<const N: usize>(operation: &'static str, variables: [(&str, Value); N]) -> Call {
     let variables = variables.map(|(name, value)| (name.to_owned(), value));
-    Call { operation, variables: BTreeMap::from(variables), clears: false }
+    Call::closing(operation, BTreeMap::from(variables))
 }
 
 fn seat(roles: &BTreeSet<RoleName>) -> Seat {

@@ -1,0 +1,224 @@
+//! The full values of entities: what plans, ledgers and reads speak of.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::change::is_false;
+use super::{Email, Expiry, KeyName, Permission, RemoteId, Resources, RoleName, TeamName};
+
+/// The full value of an entity.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum Entity {
+    Organization(Organization),
+    Team(Team),
+    Role(Role),
+    User(User),
+    Key(Key),
+}
+
+/// The organisation itself, where the platform has it changed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Organization {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<RemoteId>,
+    /// What its addresses in the web app are made of, which the platform derives.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub slug: Option<String>,
+    pub name: String,
+    /// Where invoices and notices go.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub email: Option<String>,
+    /// How many people there may be.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seats: Option<u32>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub thumbnail: Option<String>,
+    /// Whom the making of it invites.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub invites: Vec<FirstInvitation>,
+}
+
+/// Somebody who is invited together with the making of their organisation.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+pub struct FirstInvitation {
+    pub email: Email,
+    pub role: RoleName,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Team {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<RemoteId>,
+    pub name: TeamName,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub thumbnail: Option<String>,
+}
+
+/// The teams that somebody is in, each with their role there. None: it wasn't read, or follows later.
+pub type Memberships = BTreeMap<TeamName, Option<RoleName>>;
+
+/// A role of the organisation's own making.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Role {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<RemoteId>,
+    pub name: RoleName,
+    pub description: String,
+    /// Without those that the platform gives to every role.
+    pub permissions: BTreeSet<Permission>,
+}
+
+/// A value that the API may not show.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Seen<T> {
+    Known(T),
+    Unreadable,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct User {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<RemoteId>,
+    pub email: Email,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_name: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_name: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub phone: Option<String>,
+    pub roles: BTreeSet<RoleName>,
+    /// Where the platform has them, and shows them of this person.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resources: Option<Resources>,
+    /// Where the platform has them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub teams: Option<Memberships>,
+    /// `"unreadable"` where the API doesn't show it.
+    pub enabled: Seen<bool>,
+    /// Invited, and not a member yet.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub invited: bool,
+    /// When the invitation that is open was made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub invited_at: Option<Timestamp>,
+    /// Known to the platform, and not of this organisation.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub outside: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Key {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<RemoteId>,
+    pub name: KeyName,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// Where keys have roles.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub roles: Option<BTreeSet<RoleName>>,
+    /// Where keys have permissions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub permissions: Option<BTreeSet<Permission>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resources: Option<Resources>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires: Option<Expiry>,
+    pub enabled: bool,
+}
+
+impl User {
+    /// Somebody who is in and may sign in, and of whom nothing else is known yet.
+    pub fn named(email: Email) -> Self {
+        Self {
+            id: None,
+            email,
+            first_name: None,
+            last_name: None,
+            phone: None,
+            roles: BTreeSet::new(),
+            resources: None,
+            teams: None,
+            enabled: Seen::Known(true),
+            invited: false,
+            invited_at: None,
+            outside: false,
+        }
+    }
+}
+
+impl Entity {
+    pub fn organization(&self) -> Option<&Organization> {
+        match self {
+            Self::Organization(organization) => Some(organization),
+            Self::Team(_) | Self::Role(_) | Self::User(_) | Self::Key(_) => None,
+        }
+    }
+
+    pub fn team(&self) -> Option<&Team> {
+        match self {
+            Self::Team(team) => Some(team),
+            Self::Organization(_) | Self::Role(_) | Self::User(_) | Self::Key(_) => None,
+        }
+    }
+
+    pub fn role(&self) -> Option<&Role> {
+        match self {
+            Self::Role(role) => Some(role),
+            Self::Organization(_) | Self::Team(_) | Self::User(_) | Self::Key(_) => None,
+        }
+    }
+
+    pub fn user(&self) -> Option<&User> {
+        match self {
+            Self::User(user) => Some(user),
+            Self::Organization(_) | Self::Team(_) | Self::Role(_) | Self::Key(_) => None,
+        }
+    }
+
+    pub fn key(&self) -> Option<&Key> {
+        match self {
+            Self::Key(key) => Some(key),
+            Self::Organization(_) | Self::Team(_) | Self::Role(_) | Self::User(_) => None,
+        }
+    }
+}
+
+const UNREADABLE: &str = "unreadable";
+
+impl Serialize for Seen<bool> {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Known(value) => serializer.serialize_bool(*value),
+            Self::Unreadable => serializer.serialize_str(UNREADABLE),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Seen<bool> {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match Value::deserialize(deserializer)? {
+            Value::Bool(value) => Ok(Self::Known(value)),
+            Value::String(word) if word == UNREADABLE => Ok(Self::Unreadable),
+            _ => Err(serde::de::Error::custom("expected true, false or \"unreadable\"")),
+        }
+    }
+}
+
+impl JsonSchema for Seen<bool> {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Seen".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({ "enum": [true, false, UNREADABLE] })
+    }
+}

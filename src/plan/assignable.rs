@@ -1,0 +1,68 @@
+//! Roles that others than the organisation make: from what people write, a name or a key, to the one that is meant.
+
+use std::collections::BTreeSet;
+
+use crate::model::{
+    AssignableRole, Code, Desired, Finding, Live, Place, Placed, RoleName, list_of, nearest, quote,
+};
+
+/// The wish with every role by the one name that reads and plans have for it.
+pub(super) fn resolved(desired: &Desired, live: &Live, findings: &mut Vec<Finding>) -> Desired {
+    let mut resolved = desired.clone();
+    let Some(roles) = &live.assignable else { return resolved };
+    let mut found = |wanted: &RoleName, place: &Place, among: &[AssignableRole], whose: &str| {
+        find(wanted, among).map_or_else(
+            |other| {
+                findings.push(not_found(wanted, place, among, whose, &other));
+                wanted.clone()
+            },
+            Clone::clone,
+        )
+    };
+    for user in &mut resolved.users {
+        if let Some(Placed { value, place }) = &mut user.roles {
+            let names = value.iter().map(|role| found(role, place, &roles.organization, "in the organisation"));
+            *value = names.collect::<BTreeSet<RoleName>>();
+        }
+        for Placed { value, place } in user.teams.iter_mut().flat_map(|teams| teams.values_mut()) {
+            if let Some(role) = value {
+                *role = found(role, place, &roles.team, "in teams");
+            }
+        }
+    }
+    resolved
+}
+
+/// The one role that is meant, or the several that may be.
+fn find<'a>(wanted: &RoleName, among: &'a [AssignableRole]) -> Result<&'a RoleName, Vec<&'a RoleName>> {
+    if let Some(role) = among.iter().find(|role| role.name == *wanted) {
+        return Ok(&role.name);
+    }
+    let named = among.iter().filter(|role| role.spelled == *wanted || role.key == wanted.as_str());
+    match named.map(|role| &role.name).collect::<Vec<_>>()[..] {
+        [role] => Ok(role),
+        ref several => Err(several.to_vec()),
+    }
+}
+
+fn not_found(
+    wanted: &RoleName,
+    place: &Place,
+    among: &[AssignableRole],
+    whose: &str,
+    several: &[&RoleName],
+) -> Finding {
+    let shown = quote(wanted.as_str());
+    if !several.is_empty() {
+        let names: Vec<&str> = several.iter().map(|role| role.as_str()).collect();
+        let message = format!("{} roles {whose} are called {shown}", several.len());
+        return Finding::error(Code::AmbiguousRole, place.clone(), message)
+            .hint(format!("write {}", list_of(&names, "or")));
+    }
+    let known: Vec<&str> = among.iter().map(|role| role.name.as_str()).collect();
+    let hint = match nearest(wanted.as_str(), known.iter().copied()) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => format!("there are {}", list_of(&known, "and")),
+    };
+    Finding::error(Code::UnknownRole, place.clone(), format!("there is no role {shown} {whose}")).hint(hint)
+}

@@ -1,0 +1,47 @@
+//! Whoever is listed, isn't of the organisation, and has an account at the platform all the same.
+
+use super::super::PlanInput;
+use super::super::draft::{Draft, deletion};
+use super::{Sent, standing};
+use crate::model::{Action, Address, Cause, Change, DesiredUser, Entity, LiveUser, Seen, User};
+
+/// As read, where there is such an account.
+fn account<'a>(input: &PlanInput<'a>, wish: &DesiredUser) -> Option<(&'a LiveUser, User)> {
+    let user = input.live.outsiders.iter().find(|user| user.email == wish.email)?;
+    Some((user, User { outside: true, ..user.entity() }))
+}
+
+/// The account of somebody who is to be invited, where it has to be switched on first.
+pub(super) fn switched_off(input: &PlanInput<'_>, wish: &DesiredUser) -> Option<User> {
+    let (_, before) = account(input, wish).filter(|_| wish.enabled == Some(true))?;
+    (before.enabled == Seen::Known(false)).then_some(before)
+}
+
+/// Plans what the file says of somebody's account, unless it goes together with an invitation.
+pub(super) fn plan_account(input: &PlanInput<'_>, wish: &DesiredUser, sent: Sent<'_>, draft: &mut Draft<'_>) {
+    let Some((user, before)) = account(input, wish) else { return };
+    let enabled = wish.enabled.map_or(before.enabled, Seen::Known);
+    let is_invited = !sent.open.is_empty();
+    if !wish.deleted && (enabled == before.enabled || (enabled == Seen::Known(true) && !is_invited)) {
+        return;
+    }
+    // Their invitation goes by the address alone.
+    let address = Address::user(&wish.email).with_id(Some(&user.id).filter(|_| is_invited));
+    let after = User { enabled, ..before.clone() };
+    if let Some(reason) =
+        standing::why_unusable(input, wish, user).or_else(|| standing::why_untouched(input, user, &after))
+    {
+        draft.hold(address, reason);
+        return;
+    }
+    let cause = if wish.absent { Cause::DeclaredAbsent } else { Cause::Declared };
+    let change = if wish.deleted {
+        deletion(input, address, Entity::User(before), cause)
+    } else {
+        let action = if enabled == Seen::Known(false) { Action::Disable } else { Action::Enable };
+        let effects = input.rules.effects(input.live, Some(&before), &after);
+        let (before, after) = (Some(Entity::User(before)), Some(Entity::User(after)));
+        Change { address, action, before, after, cause, effects }
+    };
+    draft.change(change, Some(&wish.place));
+}

@@ -1,0 +1,37 @@
+//! What decides on a user beside the file: their standing at the platform, and what hangs on their account.
+
+use std::collections::BTreeSet;
+
+use super::super::PlanInput;
+use crate::model::{Chore, DesiredUser, HoldReason, LiveUser, RemoteId, Seen, Standing, User};
+
+/// Why somebody who is to stay can't be used as they are, whatever is sent.
+pub(super) fn why_unusable(input: &PlanInput<'_>, wish: &DesiredUser, user: &LiveUser) -> Option<HoldReason> {
+    let step = |chore| input.rules.by_hand(chore).to_owned();
+    match user.standing {
+        Standing::Suspended => Some(HoldReason::Suspended { step: step(Chore::ReinstateUser) }),
+        Standing::Unapproved if wish.enabled == Some(true) => {
+            Some(HoldReason::Unapproved { step: step(Chore::ApproveUser) })
+        }
+        Standing::Ordinary | Standing::Owner | Standing::Shielded | Standing::Unapproved => None,
+    }
+}
+
+/// Why a change of this user isn't made.
+pub(super) fn why_untouched(input: &PlanInput<'_>, user: &LiveUser, after: &User) -> Option<HoldReason> {
+    match user.standing {
+        Standing::Owner => return Some(HoldReason::Owner { must_go: false }),
+        Standing::Shielded => return Some(HoldReason::Shielded),
+        Standing::Ordinary | Standing::Unapproved | Standing::Suspended => {}
+    }
+    let off = after.enabled == Seen::Known(false) && user.enabled != Seen::Known(false);
+    off.then(|| only_admin_elsewhere(input, user)).flatten()
+}
+
+/// The organisations that would be left without an admin. Of this one the guardrail takes care.
+pub(super) fn only_admin_elsewhere(input: &PlanInput<'_>, user: &LiveUser) -> Option<HoldReason> {
+    let here = input.live.organization_id.as_ref().unwrap_or(&input.live.organization);
+    let others: BTreeSet<&RemoteId> = user.only_admin_of.iter().filter(|other| *other != here).collect();
+    let organizations: Vec<RemoteId> = others.into_iter().cloned().collect();
+    (!organizations.is_empty()).then_some(HoldReason::OnlyAdminElsewhere { organizations })
+}
