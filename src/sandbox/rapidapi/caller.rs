@@ -1,10 +1,8 @@
 //! Who calls, and what they may do.
 
-use async_graphql::Context;
 use serde::{Deserialize, Serialize};
 
 use super::super::{Headers, digest};
-use super::refusal::Refused;
 use super::switches::MutationContext;
 use super::world::{ACTIVE, World};
 
@@ -37,6 +35,28 @@ impl WorldCredential {
     }
 }
 
+/// Why nothing was done, or nothing is shown.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refused {
+    pub code: &'static str,
+    pub message: String,
+}
+
+/// The codes as the same graph has them behind the public site, but for the last. The words are ours.
+impl Refused {
+    pub fn bad_input(message: impl Into<String>) -> Self {
+        Self { code: "BAD_USER_INPUT", message: message.into() }
+    }
+
+    pub fn unprocessable(message: impl Into<String>) -> Self {
+        Self { code: "UNPROCESSABLE_ENTITY", message: message.into() }
+    }
+
+    pub fn forbidden(message: impl Into<String>) -> Self {
+        Self { code: "FORBIDDEN", message: message.into() }
+    }
+}
+
 /// Whoever sent a request: a user, in person or for a team.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Caller {
@@ -54,12 +74,11 @@ impl Caller {
         };
         let key =
             found("x-rapidapi-key").ok_or("Invalid API key. Go to the hub's documentation for more info.")?;
-        let user = match key.team {
-            None => key.user,
-            Some(_) => {
-                let identity = found("x-rapidapi-identity-key").filter(|identity| identity.team.is_none());
-                identity.ok_or("Invalid identity key: a team's key needs one of a personal account.")?.user
-            }
+        let user = if key.team.is_some() {
+            let identity = found("x-rapidapi-identity-key").filter(|identity| identity.team.is_none());
+            identity.ok_or("Invalid identity key: a team's key needs one of a personal account.")?.user
+        } else {
+            key.user
         };
         let active = world.user_by_id(user).is_some_and(|user| user.status == ACTIVE);
         if active { Ok(Self { user, team: key.team }) } else { Err("Invalid API key: the account isn't active.") }
@@ -79,13 +98,19 @@ impl Caller {
         self.team.map(|_| ()).ok_or(Refused::forbidden("this needs a team's key, and an identity key"))
     }
 
-    /// May they see an organisation?
+    /// Are they in an organisation?
     pub fn require_member(self, world: &World, organization: u64) -> Result<(), Refused> {
         let may = world.is_member(organization, self.user);
         may.then_some(()).ok_or(Refused::forbidden("this needs a member of the organization"))
     }
 
-    /// May they see all of an organisation?
+    /// May they see an organisation?
+    pub fn require_sight(self, world: &World, organization: u64) -> Result<(), Refused> {
+        let may = world.is_member(organization, self.user) || self.is_environment_admin(world);
+        may.then_some(()).ok_or(Refused::forbidden("this needs a member of the organization"))
+    }
+
+    /// May they see what its admins see?
     pub fn require_reader(self, world: &World, organization: u64) -> Result<(), Refused> {
         let may = world.is_org_admin(organization, self.user) || self.is_environment_admin(world);
         may.then_some(()).ok_or(Refused::forbidden("this needs an admin of the organization"))
@@ -108,8 +133,4 @@ impl Caller {
             }
         }
     }
-}
-
-pub fn caller(context: &Context<'_>) -> async_graphql::Result<Caller> {
-    context.data::<Caller>().copied()
 }
