@@ -8,6 +8,7 @@ mod fault;
 pub mod hive;
 mod in_process;
 pub mod paradime;
+pub mod rapidapi;
 mod server;
 mod store;
 

@@ -1,0 +1,131 @@
+//! What mutations take.
+
+use async_graphql::{ID, InputObject};
+
+#[derive(InputObject)]
+pub struct OrganizationCreateInput {
+    pub name: String,
+    pub email: String,
+    pub seats: i32,
+    pub thumbnail: Option<String>,
+    pub description: Option<String>,
+    card_token: Option<String>,
+    #[graphql(visible = "super::generation::since_middle")]
+    payment_method_id: Option<String>,
+    #[graphql(visible = "super::generation::since_middle")]
+    setup_intent_id: Option<String>,
+    recaptcha: Option<String>,
+    /// They are invited, not added. docs.rapidapi.com, Organizations.
+    pub users: Option<Vec<Option<UsersInvitation>>>,
+    #[graphql(name = "purchasing_power")]
+    purchasing_power: Option<String>,
+    #[graphql(name = "numofdevs")]
+    number_of_developers: Option<String>,
+    apis: Option<Vec<Option<ID>>>,
+}
+
+/// By id or by address.
+#[derive(InputObject)]
+pub struct UsersInvitation {
+    pub id: Option<String>,
+    pub email: Option<String>,
+    pub role: Option<String>,
+}
+
+#[derive(InputObject)]
+pub struct OrganizationUpdateInput {
+    pub organization_id: i32,
+    pub name: Option<String>,
+    pub email: Option<String>,
+    pub seats: Option<i32>,
+    pub thumbnail: Option<String>,
+    pub description: Option<String>,
+}
+
+#[derive(InputObject)]
+pub struct TeamCreateInput {
+    pub organization_id: i32,
+    pub name: String,
+    pub thumbnail: Option<String>,
+    pub description: Option<String>,
+}
+
+#[derive(InputObject)]
+pub struct TeamUpdateInput {
+    pub id: i32,
+    pub name: Option<String>,
+    pub thumbnail: Option<String>,
+    pub description: Option<String>,
+}
+
+/// At most one team to join, one to leave, and a role by its legacy name.
+#[derive(InputObject)]
+pub struct TeamUserUpdateInput {
+    pub org_id: i32,
+    pub team_user_id: i32,
+    pub team_to_remove: Option<i32>,
+    pub team_to_add: Option<i32>,
+    pub new_role: Option<String>,
+}
+
+/// One person, by address or by id.
+#[derive(InputObject)]
+pub struct UserInvitesInput {
+    pub email: Option<String>,
+    pub id: Option<i32>,
+    pub team_ids: Vec<Option<i32>>,
+    pub organization_id: i32,
+    pub role: Option<String>,
+    inviter_id: Option<i32>,
+}
+
+#[derive(InputObject)]
+pub struct UserInvitesDeleteInput {
+    pub emails: Vec<Option<String>>,
+    pub org_id: i32,
+}
+
+#[derive(InputObject)]
+pub struct UserInvitesReactivateInput {
+    pub emails: Vec<Option<String>>,
+    pub org_id: i32,
+}
+
+#[derive(InputObject)]
+#[expect(clippy::struct_field_names, reason = "the platform names them so")]
+pub struct UserRolesUpdateInput {
+    pub entity_id: i32,
+    pub role_id: i32,
+    pub org_id: i32,
+}
+
+#[derive(InputObject)]
+pub struct EntityRoleInput {
+    pub id: Option<ID>,
+    pub entity_id: Option<i32>,
+    pub role_id: Option<i32>,
+    pub parent_id: Option<i32>,
+    pub org_id: Option<i32>,
+}
+
+#[derive(InputObject)]
+pub struct EntityRoleCreateInput {
+    pub entities_roles: Option<Vec<Option<EntityRoleInput>>>,
+}
+
+#[derive(InputObject)]
+pub struct UserUpdateInput {
+    #[graphql(visible = "super::generation::since_middle")]
+    pub id: Option<String>,
+    #[graphql(visible = "super::generation::since_middle")]
+    pub status: Option<String>,
+    pub name: Option<String>,
+    pub email: Option<String>,
+    company: Option<String>,
+    position: Option<String>,
+    location: Option<String>,
+    bio: Option<String>,
+    image_file: Option<String>,
+    current_password: Option<String>,
+    new_password: Option<String>,
+}

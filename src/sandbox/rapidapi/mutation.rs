@@ -1,0 +1,182 @@
+//! What can be changed. Nearly all of it answers with a Boolean that can be null, and with no object.
+
+use async_graphql::{Context, ID, Object, Result, SimpleObject};
+use serde_json::json;
+
+use super::caller::Refused;
+use super::context::{act, act_for_sure, settle};
+use super::inputs::{
+    EntityRoleCreateInput, EntityRoleInput, OrganizationCreateInput, OrganizationUpdateInput, TeamCreateInput,
+    TeamUpdateInput, TeamUserUpdateInput, UserInvitesDeleteInput, UserInvitesInput, UserInvitesReactivateInput,
+    UserRolesUpdateInput, UserUpdateInput,
+};
+use super::organization::Organization;
+use super::scalars::Any;
+use super::team::Team;
+use super::user::User;
+
+#[derive(Default)]
+pub struct CommonMutation;
+
+#[expect(clippy::unused_async, reason = "the macro wants resolvers to be async")]
+#[Object]
+impl CommonMutation {
+    async fn create_organization(
+        &self,
+        context: &Context<'_>,
+        input: OrganizationCreateInput,
+    ) -> Result<Organization> {
+        act_for_sure(context, |world, caller| world.create_organization(caller, input).map(Organization))
+    }
+
+    async fn update_organization(
+        &self,
+        context: &Context<'_>,
+        input: OrganizationUpdateInput,
+    ) -> Result<Option<Organization>> {
+        act(context, |world, caller| world.update_organization(caller, input).map(Organization))
+    }
+
+    async fn delete_organization(&self, context: &Context<'_>, id: ID) -> Result<bool> {
+        act_for_sure(context, |world, caller| {
+            world.delete_organization(caller, &id)?;
+            // Can't be null.
+            Ok(world.switches.booleans.unwrap_or(true))
+        })
+    }
+
+    async fn create_team(&self, context: &Context<'_>, input: TeamCreateInput) -> Result<Option<Team>> {
+        act(context, |world, caller| world.create_team(caller, input).map(Team))
+    }
+
+    async fn update_team(&self, context: &Context<'_>, input: TeamUpdateInput) -> Result<Option<Team>> {
+        act(context, |world, caller| world.update_team(caller, input).map(Team))
+    }
+
+    async fn delete_team(&self, context: &Context<'_>, id: ID) -> Result<Option<bool>> {
+        settle(context, |world, caller| world.delete_team(caller, &id))
+    }
+
+    async fn add_user_to_teams(
+        &self,
+        context: &Context<'_>,
+        user_id: i32,
+        team_ids: Vec<Option<i32>>,
+    ) -> Result<Option<bool>> {
+        settle(context, |world, caller| world.add_user_to_teams(caller, user_id, team_ids))
+    }
+
+    async fn update_team_user(
+        &self,
+        context: &Context<'_>,
+        input: Option<TeamUserUpdateInput>,
+    ) -> Result<Option<bool>> {
+        settle(context, |world, caller| world.update_team_user(caller, input.ok_or_else(no_input)?))
+    }
+
+    async fn remove_team_user_from_all_org_teams(
+        &self,
+        context: &Context<'_>,
+        org_id: i32,
+        email: String,
+    ) -> Result<Option<bool>> {
+        settle(context, |world, caller| world.remove_from_organization(caller, org_id, &email))
+    }
+
+    async fn create_user_invites(
+        &self,
+        context: &Context<'_>,
+        input: Option<UserInvitesInput>,
+    ) -> Result<Option<bool>> {
+        settle(context, |world, caller| world.create_user_invites(caller, input.ok_or_else(no_input)?))
+    }
+
+    /// What it answers isn't documented.
+    async fn delete_user_invites(
+        &self,
+        context: &Context<'_>,
+        input: UserInvitesDeleteInput,
+    ) -> Result<Option<Any>> {
+        let done = settle(context, |world, caller| world.delete_user_invites(caller, input))?;
+        Ok(done.map(|done| Any(json!(done))))
+    }
+
+    async fn reactivate_user_invites(
+        &self,
+        context: &Context<'_>,
+        input: UserInvitesReactivateInput,
+    ) -> Result<Option<bool>> {
+        settle(context, |world, caller| world.reactivate_user_invites(caller, input))
+    }
+
+    async fn update_user_roles(
+        &self,
+        context: &Context<'_>,
+        input: Option<UserRolesUpdateInput>,
+    ) -> Result<Option<bool>> {
+        settle(context, |world, caller| world.update_user_roles(caller, &input.ok_or_else(no_input)?))
+    }
+
+    async fn upsert_entity_role(
+        &self,
+        context: &Context<'_>,
+        input: Option<EntityRoleInput>,
+    ) -> Result<Option<bool>> {
+        settle(context, |world, caller| world.upsert_entity_role(caller, &input.ok_or_else(no_input)?))
+    }
+
+    /// Whether it adds to what there is or replaces it isn't documented: here it is refused.
+    async fn create_entities_roles(
+        &self,
+        context: &Context<'_>,
+        input: Option<EntityRoleCreateInput>,
+    ) -> Result<Option<bool>> {
+        let asked = input.and_then(|input| input.entities_roles).map_or(0, |rows| rows.len());
+        settle(context, |_, _| Err(Refused::unprocessable(format!("{asked} roles can't be given at once"))))
+    }
+
+    /// Beside `updateUser` with a status, the other way to delete an account.
+    #[graphql(visible = "super::generation::since_middle")]
+    async fn delete_user(&self, context: &Context<'_>, id: ID, mashape_id: String) -> Result<Option<bool>> {
+        settle(context, |world, caller| world.delete_user(caller, &id, &mashape_id))
+    }
+}
+
+fn no_input() -> Refused {
+    Refused::bad_input("`input` is needed")
+}
+
+/// `updateUser` as it was: for one's own record only.
+#[derive(Default)]
+pub struct EarlyUpdateUser;
+
+#[expect(clippy::unused_async, reason = "the macro wants resolvers to be async")]
+#[Object]
+impl EarlyUpdateUser {
+    async fn update_user(&self, context: &Context<'_>, input: UserUpdateInput) -> Result<Option<User>> {
+        act(context, |world, caller| world.update_user(caller, input).map(|user| User::of(&user)))
+    }
+}
+
+/// `updateUser` since August 2023.
+#[derive(Default)]
+pub struct UpdateUser;
+
+#[derive(SimpleObject)]
+struct UpdateUserResult {
+    status: Option<String>,
+}
+
+#[expect(clippy::unused_async, reason = "the macro wants resolvers to be async")]
+#[Object]
+impl UpdateUser {
+    async fn update_user(
+        &self,
+        context: &Context<'_>,
+        input: UserUpdateInput,
+    ) -> Result<Option<UpdateUserResult>> {
+        act(context, |world, caller| {
+            world.update_user(caller, input).map(|user| UpdateUserResult { status: Some(user.status) })
+        })
+    }
+}

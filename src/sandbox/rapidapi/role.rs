@@ -1,0 +1,119 @@
+//! Roles, and who has them.
+
+use async_graphql::{Context, Enum, ID, Object, Result, SimpleObject};
+
+use super::context::look;
+use super::scalars::int;
+use super::world::{
+    Assignment, ORGANIZATION, TEAM_ENVIRONMENT, USER_ENVIRONMENT, USER_ORGANIZATION, USER_TEAM, WorldRole,
+};
+
+/// An enum where it goes in. Where it comes out, it is a string.
+#[derive(Clone, Copy, PartialEq, Eq, Enum)]
+pub enum RoleLevel {
+    Organization,
+    UserEnvironment,
+    UserOrganization,
+    UserTeam,
+    TeamEnvironment,
+}
+
+impl RoleLevel {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Organization => ORGANIZATION,
+            Self::UserEnvironment => USER_ENVIRONMENT,
+            Self::UserOrganization => USER_ORGANIZATION,
+            Self::UserTeam => USER_TEAM,
+            Self::TeamEnvironment => TEAM_ENVIRONMENT,
+        }
+    }
+}
+
+#[derive(Clone)]
+pub struct Role(pub WorldRole);
+
+#[Object]
+impl Role {
+    async fn id(&self) -> ID {
+        self.0.id.into()
+    }
+
+    async fn key(&self) -> &str {
+        &self.0.key
+    }
+
+    async fn name(&self) -> &str {
+        &self.0.name
+    }
+
+    async fn description(&self) -> Option<&str> {
+        None
+    }
+
+    async fn role_level(&self) -> &str {
+        &self.0.level
+    }
+
+    async fn is_basic_role(&self) -> bool {
+        self.0.is_basic
+    }
+
+    async fn is_default(&self) -> bool {
+        self.0.is_default
+    }
+
+    /// What a role is called is all that it is here.
+    async fn permissions(&self) -> Vec<Option<VirtualPermission>> {
+        Vec::new()
+    }
+}
+
+#[derive(SimpleObject)]
+struct VirtualPermission {
+    id: ID,
+    key: String,
+    display_name: String,
+    permission_level: String,
+    description: String,
+    depends_on: Option<i32>,
+    role_permission: RolePermission,
+}
+
+#[derive(SimpleObject)]
+struct RolePermission {
+    granted: Option<bool>,
+    read_only: Option<bool>,
+}
+
+/// Its own id is an `ID`, and the others are numbers.
+#[derive(Clone)]
+pub struct EntityRole(pub Assignment);
+
+#[expect(clippy::unused_async, reason = "the macro wants resolvers to be async")]
+#[Object]
+impl EntityRole {
+    async fn id(&self) -> ID {
+        self.0.id.into()
+    }
+
+    async fn entity_id(&self) -> i32 {
+        int(self.0.entity)
+    }
+
+    async fn role_id(&self) -> i32 {
+        int(self.0.role)
+    }
+
+    async fn parent_id(&self) -> Option<i32> {
+        self.0.parent.map(int)
+    }
+
+    async fn org_id(&self) -> Option<i32> {
+        self.0.org.map(int)
+    }
+
+    async fn role(&self, context: &Context<'_>) -> Result<Option<Role>> {
+        look(context, |world, _| world.role_by_id(self.0.role).cloned().map(Role))
+    }
+}

@@ -1,0 +1,193 @@
+//! A user of the hub, seen from the hub or from an organisation.
+
+use async_graphql::{Context, ID, Object, Result};
+use serde_json::json;
+
+use super::app::{ProjectAcl, ProjectInfo};
+use super::caller::Refused;
+use super::context::{look, show};
+use super::organization::Organization;
+use super::role::EntityRole;
+use super::scalars::{Any, DateTime};
+use super::team::Team;
+use super::world::{DELETED, USER_ENVIRONMENT, USER_ORGANIZATION, WorldUser};
+
+#[derive(Clone)]
+pub struct User {
+    user: WorldUser,
+    /// The organisation that it was asked in for the role there.
+    role_in: Option<u64>,
+}
+
+impl User {
+    pub fn of(user: &WorldUser) -> Self {
+        Self { user: user.clone(), role_in: None }
+    }
+
+    pub fn in_organization(user: &WorldUser, organization: u64) -> Self {
+        Self { user: user.clone(), role_in: Some(organization) }
+    }
+}
+
+#[expect(clippy::unused_async, reason = "the macro wants resolvers to be async")]
+#[Object]
+impl User {
+    async fn id(&self) -> Option<String> {
+        Some(self.user.id.to_string())
+    }
+
+    async fn mashape_id(&self) -> Option<&str> {
+        Some(&self.user.mashape_id)
+    }
+
+    async fn email(&self) -> Option<&str> {
+        Some(&self.user.email)
+    }
+
+    async fn username(&self) -> Option<&str> {
+        Some(&self.user.username)
+    }
+
+    async fn name(&self) -> Option<&str> {
+        Some(&self.user.name)
+    }
+
+    async fn thumbnail(&self) -> Option<&str> {
+        None
+    }
+
+    async fn bio(&self) -> Option<&str> {
+        None
+    }
+
+    async fn company(&self) -> Option<&str> {
+        None
+    }
+
+    async fn position(&self) -> Option<&str> {
+        None
+    }
+
+    async fn location(&self) -> Option<&str> {
+        None
+    }
+
+    async fn status(&self) -> Option<&str> {
+        Some(&self.user.status)
+    }
+
+    async fn created_at(&self, context: &Context<'_>) -> Result<Option<DateTime>> {
+        look(context, |world, _| Some(DateTime::only(world)))
+    }
+
+    async fn updated_at(&self, context: &Context<'_>) -> Result<Option<DateTime>> {
+        look(context, |world, _| Some(DateTime::only(world)))
+    }
+
+    async fn deleted_at(&self, context: &Context<'_>) -> Result<Option<DateTime>> {
+        look(context, |world, _| (self.user.status == DELETED).then(|| DateTime::only(world)))
+    }
+
+    async fn last_active(&self) -> Option<DateTime> {
+        None
+    }
+
+    async fn apis_count(&self) -> Option<i32> {
+        Some(0)
+    }
+
+    async fn num_of_projects(&self, context: &Context<'_>) -> Result<Option<i32>> {
+        look(context, |world, _| i32::try_from(world.apps_of(self.user.id).count()).ok())
+    }
+
+    async fn is_current_user(&self, context: &Context<'_>) -> Result<Option<bool>> {
+        look(context, |_, caller| Some(caller.user == self.user.id))
+    }
+
+    #[graphql(name = "isUserCreatedBySSO")]
+    async fn is_user_created_by_sso(&self) -> Option<bool> {
+        Some(false)
+    }
+
+    /// Those in every organisation, not only in the one that is being read.
+    #[graphql(name = "Teams")]
+    async fn teams(&self, context: &Context<'_>) -> Result<Option<Vec<Option<Team>>>> {
+        look(context, |world, _| {
+            let teams = world.organizations.iter().flat_map(|organization| &organization.teams);
+            Some(teams.filter(|team| team.members.contains(&self.user.id)).map(|it| Some(Team(it.id))).collect())
+        })
+    }
+
+    async fn organizations(&self, context: &Context<'_>) -> Result<Option<Vec<Option<Organization>>>> {
+        look(context, |world, _| {
+            let of = world.organizations.iter().filter(|it| it.member(self.user.id).is_some());
+            Some(of.map(|organization| Some(Organization(organization.id))).collect())
+        })
+    }
+
+    /// Also those of others, for admins.
+    #[graphql(name = "ProjectAcls")]
+    async fn project_acls(&self, context: &Context<'_>) -> Result<Option<Vec<Option<ProjectAcl>>>> {
+        show(context, |world, caller| {
+            if caller.user != self.user.id {
+                caller.require_hub(world)?;
+            }
+            Ok(world.apps_of(self.user.id).map(|app| Some(ProjectAcl::of(world, app))).collect())
+        })
+    }
+
+    /// The caller's own, and nobody else's.
+    #[graphql(name = "ProjectACLs")]
+    async fn own_project_acls(&self, context: &Context<'_>) -> Result<Option<Vec<Option<ProjectInfo>>>> {
+        show(context, |world, caller| {
+            if caller.user != self.user.id {
+                return Err(Refused::forbidden("these are for their user only"));
+            }
+            Ok(world.apps_of(self.user.id).map(|app| Some(ProjectInfo(app.clone()))).collect())
+        })
+    }
+
+    async fn entity(&self) -> Option<Any> {
+        Some(Any(json!({ "id": self.user.id, "type": "User" })))
+    }
+
+    #[graphql(visible = "super::generation::since_middle")]
+    async fn protected(&self) -> Option<bool> {
+        Some(self.user.protected)
+    }
+
+    /// Null where nobody was given one, whatever the default is.
+    #[graphql(visible = "super::generation::since_middle")]
+    async fn role(&self, context: &Context<'_>) -> Result<Option<EntityRole>> {
+        let found = show(context, |world, caller| {
+            let (id, org) = (self.user.id, self.role_in);
+            let level = match org {
+                Some(organization) => {
+                    caller.require_reader(world, organization)?;
+                    USER_ORGANIZATION
+                }
+                None if caller.user == id || caller.is_environment_admin(world) => USER_ENVIRONMENT,
+                None => return Err(Refused::forbidden("this needs an environment admin")),
+            };
+            Ok(world.assignment(level, id, org, None).cloned().map(EntityRole))
+        })?;
+        Ok(found.flatten())
+    }
+
+    #[graphql(visible = "super::generation::since_middle")]
+    async fn active_organization_role(&self) -> Option<&str> {
+        None
+    }
+
+    #[graphql(visible = "super::generation::since_middle")]
+    async fn verified(&self) -> Option<bool> {
+        Some(true)
+    }
+
+    #[graphql(visible = "super::generation::since_middle")]
+    async fn single_admin_orgs(&self, context: &Context<'_>) -> Result<Option<Vec<Option<ID>>>> {
+        look(context, |world, _| {
+            Some(world.single_admin_orgs(self.user.id).into_iter().map(|id| Some(id.into())).collect())
+        })
+    }
+}

@@ -1,0 +1,26 @@
+//! How many requests a user has in a minute. docs.rapidapi.com, GraphQL Platform API Release Notes: ten.
+
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::world::World;
+
+impl World {
+    /// Counts a request, whichever key it came with. Refused: how long until the next has a place. What is refused
+    /// doesn't count.
+    pub(super) fn admit(&mut self, user: u64, now: Timestamp) -> Result<(), Duration> {
+        let minute = SignedDuration::from_millis(self.switches.minute_millis);
+        let limit = self.switches.rate_limit;
+        let requests = self.requests.entry(user).or_default();
+        requests.retain(|at| now.duration_since(*at) < minute);
+        if limit > 0 && requests.len() >= limit {
+            let oldest = requests.iter().min().map_or(SignedDuration::ZERO, |at| now.duration_since(*at));
+            return Err(Duration::try_from(minute - oldest).unwrap_or_default());
+        }
+        if limit > 0 {
+            requests.push(now);
+        }
+        Ok(())
+    }
+}
