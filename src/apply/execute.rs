@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering;
 use serde_json::Value;
 
 use super::deliver::delivery_of;
+use super::look::LookError;
 use super::writer::Writer;
 use super::{Apply, Prepared, Step, Stop, step};
 use crate::graphql::{CallError, Effect};
@@ -14,18 +15,20 @@ use crate::model::{
     Action, Address, Cause, Change, Entity, HoldReason, Key, Live, Mutation, OrganizationPlan, Outcome, Reference,
     RemoteId, Stage, reference,
 };
-use crate::plan::{Effectiveness, mutation_in_effect, retirement};
-use crate::provider::{ReadError, Receipt, Verdict};
+use crate::plan::retirement;
+use crate::provider::{Receipt, Verdict};
 
 pub(super) struct Execution<'a> {
-    apply: &'a Apply<'a>,
-    plan: &'a OrganizationPlan,
+    pub(super) apply: &'a Apply<'a>,
+    pub(super) plan: &'a OrganizationPlan,
     live: &'a Live,
     ledger: &'a mut Ledger,
-    told: &'a mut (dyn FnMut(&Step) + Send),
-    steps: Vec<Step>,
+    pub(super) told: &'a mut (dyn FnMut(&Step) + Send),
+    pub(super) steps: Vec<Step>,
     /// What a read has shown of mutations that others rely on.
-    in_effect: BTreeMap<String, bool>,
+    pub(super) in_effect: BTreeMap<String, bool>,
+    /// Those of which a read was to decide whether they had an effect.
+    pub(super) decided: BTreeSet<String>,
     /// Why nothing more is sent.
     stopped: Option<Stop>,
 }
@@ -51,7 +54,17 @@ impl<'a> Execution<'a> {
         ledger: &'a mut Ledger,
         told: &'a mut (dyn FnMut(&Step) + Send),
     ) -> Self {
-        Self { apply, plan, live, ledger, told, steps: Vec::new(), in_effect: BTreeMap::new(), stopped: None }
+        Self {
+            apply,
+            plan,
+            live,
+            ledger,
+            told,
+            steps: Vec::new(),
+            in_effect: BTreeMap::new(),
+            decided: BTreeSet::new(),
+            stopped: None,
+        }
     }
 
     pub fn finish(self) -> (Vec<Step>, Option<Stop>) {
@@ -81,8 +94,19 @@ impl<'a> Execution<'a> {
         if let Some(reason) = &self.stopped {
             return Some(reason.to_string().into());
         }
-        let relied =
-            |step: &&Step| mutation.after.contains(&step.mutation) || mutation.needs.contains(&step.mutation);
+        match self.decide_on(mutation).await {
+            Ok(()) => {}
+            Err(LookError::Unread(error)) => {
+                return Some(format!("what it relies on can't be seen: {error}").into());
+            }
+            Err(LookError::Unrecorded(error)) => {
+                let stop = Stop::Unrecorded(error.to_string());
+                let why = stop.to_string();
+                self.stopped = Some(stop);
+                return Some(why.into());
+            }
+        }
+        let relied = |step: &&Step| mutation.relies_on(&step.mutation);
         let undone = self.steps.iter().filter(relied).find(|step| step.outcome != Outcome::Done);
         if let Some(step) = undone {
             let became = match step.outcome {
@@ -110,24 +134,7 @@ impl<'a> Execution<'a> {
         Some(format!("it relies on {what}, which isn't in effect yet").into())
     }
 
-    /// Reads whether these are in effect, once for all that rely on them.
-    async fn look_at(&mut self, ids: &[String]) -> Result<(), ReadError> {
-        if ids.iter().all(|id| self.in_effect.contains_key(id)) {
-            return Ok(());
-        }
-        let live = self.apply.provider.read(self.apply.reader, self.apply.desired).await?;
-        for step in self.steps.iter().filter(|step| step.outcome == Outcome::Done) {
-            let mutation = self.plan.mutation(&step.mutation);
-            let (Some(change), Some(mutation)) = (self.plan.change(&step.address), mutation) else { continue };
-            let rules = self.apply.provider.rules();
-            let seen = mutation_in_effect(mutation, change, step.id.as_ref(), &live, rules);
-            let seen = seen == Effectiveness::InEffect;
-            self.in_effect.insert(step.mutation.clone(), seen);
-        }
-        Ok(())
-    }
-
-    fn append(&mut self, event: Event) -> Result<(), LedgerError> {
+    pub(super) fn append(&mut self, event: Event) -> Result<(), LedgerError> {
         self.apply.append(self.ledger, event)
     }
 

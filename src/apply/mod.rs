@@ -2,6 +2,7 @@
 
 mod deliver;
 mod execute;
+mod look;
 mod settle;
 mod writer;
 

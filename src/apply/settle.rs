@@ -3,7 +3,7 @@
 use super::{Apply, Standing, Step};
 use crate::ledger::{Event, Ledger};
 use crate::model::{
-    Action, Address, Cause, Entity, Hold, HoldClass, HoldReason, OrganizationPlan, Outcome, Sealed,
+    Action, Address, Cause, Entity, Hold, HoldClass, HoldReason, OrganizationPlan, Outcome, Sealed, Stage,
 };
 use crate::plan::{Effectiveness, Observed, mutation_in_effect, observe, stands_as};
 
@@ -22,7 +22,11 @@ pub(super) async fn settle(
     for step in steps.iter_mut() {
         let mutation = plan.mutation(&step.mutation);
         let (Some(change), Some(mutation)) = (plan.change(&step.address), mutation) else { continue };
-        let seen = mutation_in_effect(mutation, change, step.id.as_ref(), &live, apply.provider.rules());
+        let mut seen = mutation_in_effect(mutation, change, step.id.as_ref(), &live, apply.provider.rules());
+        if mutation.stage == Stage::Clear && step.outcome == Outcome::Done {
+            // What it made room for may be there by now, and look the same.
+            seen = Effectiveness::CannotTell;
+        }
         let is_key = matches!(change.after, Some(Entity::Key(_)));
         let settled = match (step.outcome, seen) {
             (Outcome::Done, Effectiveness::NotInEffect) => Some((

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
@@ -12,11 +12,10 @@ use super::Connection;
 use super::credential;
 use super::exit::Failure;
 use super::input;
+use super::lines::{Line, Lines};
 use crate::apply::Deliveries;
 use crate::desired::is_loopback;
-use crate::graphql::{
-    Backoff, Context, Contexts, HttpSettings, HttpTransport, Pacer, Reader, Redactor, Transport,
-};
+use crate::graphql::{Backoff, Context, Contexts, HttpSettings, Pace, Pacer, Reader, Redactor, Transport};
 use crate::model::{Code, Desired, Finding, ProviderName, RemoteId, Rules, Site};
 use crate::provider::{self, Provider, Secrets};
 
@@ -42,9 +41,17 @@ pub(super) struct Connected {
 }
 
 /// Opens the way that the file describes.
-pub(super) async fn connect(desired: &Desired, connection: &Connection) -> Result<Connected, Failure> {
+pub(super) async fn connect(
+    desired: &Desired,
+    connection: &Connection,
+    lines: &Lines,
+) -> Result<Connected, Failure> {
     let provider = provider::of(desired.provider);
     let endpoint = credential::endpoint(desired, provider.rules());
+    let endpoint = match credential::host(desired, provider.rules()) {
+        Ok(()) => endpoint.map_err(|finding| vec![finding]),
+        Err(untrusted) => Err(endpoint.err().into_iter().chain([untrusted]).collect()),
+    };
     let secrets = match &endpoint {
         // A credential is not even looked up for a host that may not see it.
         Ok(_) => credential::credentials(desired, connection.allow_commands).await,
@@ -53,7 +60,7 @@ pub(super) async fn connect(desired: &Desired, connection: &Connection) -> Resul
     let (endpoint, secrets) = match (endpoint, secrets) {
         (Ok(endpoint), Ok(secrets)) => (endpoint, secrets),
         (endpoint, secrets) => {
-            let findings = endpoint.err().into_iter().chain(secrets.err().into_iter().flatten()).collect();
+            let findings = endpoint.err().into_iter().chain(secrets.err()).flatten().collect();
             return Err(Failure::findings(findings));
         }
     };
@@ -65,8 +72,9 @@ pub(super) async fn connect(desired: &Desired, connection: &Connection) -> Resul
         extra_ca: extra_ca(connection)?,
         folder: Path::new(".rolecall"),
         deliveries: Deliveries { allow_commands: connection.allow_commands, below: None },
+        minute: Duration::from_secs(60),
     };
-    way.open(desired, connection)
+    way.open(desired, connection, lines)
 }
 
 /// What a connection is made of, be it to a vendor or to the sandbox.
@@ -78,11 +86,13 @@ pub(super) struct Way<'a> {
     /// Where ledgers are kept.
     pub folder: &'a Path,
     pub deliveries: Deliveries,
+    /// How long a minute is: the sandbox's is shorter.
+    pub minute: Duration,
 }
 
 impl Way<'_> {
-    pub fn open(self, desired: &Desired, connection: &Connection) -> Result<Connected, Failure> {
-        let Self { endpoint, secrets, site, extra_ca, folder, deliveries } = self;
+    pub fn open(self, desired: &Desired, connection: &Connection, lines: &Lines) -> Result<Connected, Failure> {
+        let Self { endpoint, secrets, site, extra_ca, folder, deliveries, minute } = self;
         let provider = provider::of(desired.provider);
         let contexts = provider.headers(&secrets, desired).map_err(|unfit| {
             let place = desired.credentials.get(unfit.name).map_or(&desired.place, |credential| &credential.place);
@@ -100,11 +110,15 @@ impl Way<'_> {
             timeout: connection.timeout(),
             extra_ca,
         };
-        let transport: Arc<dyn Transport> = Arc::new(HttpTransport::new(settings).map_err(Failure::error)?);
+        let pace = provider.budget(desired).map(|pace| {
+            let scale = minute.as_secs_f64() / 60.0;
+            Pace { window: pace.window.mul_f64(scale), ..pace }
+        });
+        let Line { transport, kept } = lines.open(reach, settings, pace).map_err(Failure::error)?;
         let caller = provider.own_key(&secrets);
         let redactor = Redactor::new(secrets.all().chain(hidden));
         let backoff = Backoff::with_seed(seed());
-        let reader = Reader::new(transport.clone(), redactor.clone(), backoff);
+        let reader = Reader::new(transport.clone(), redactor.clone(), backoff).sharing(kept);
         let own_ledger = || ledger_path(folder, desired.provider, &desired.organization);
         let ledger = connection.ledger.clone().unwrap_or_else(own_ledger);
         let pacer = Pacer::default();

@@ -9,7 +9,7 @@ use tokio::process::Command;
 use url::Url;
 
 use crate::desired::{check_url, is_loopback};
-use crate::model::{Code, Credential, Desired, Endpoint, Finding, Placed, Rules};
+use crate::model::{Code, Credential, Desired, Endpoint, Finding, Place, Placed, Rules};
 use crate::provider::Secrets;
 
 /// Hosts beside the vendors', separated by commas.
@@ -43,13 +43,23 @@ pub(super) fn endpoint(desired: &Desired, rules: &dyn Rules) -> Result<Url, Find
     let url = check_url(text.trim())
         .map_err(|(code, message, hint)| Finding::error(code, place.clone(), message).hint(hint))?;
     let host = url.host_str().unwrap_or_default().to_lowercase();
+    trust(&host, place, rules).map(|()| url)
+}
+
+/// What a gateway is told to hand the credential on to: as good as where it is sent.
+pub(super) fn host(desired: &Desired, rules: &dyn Rules) -> Result<(), Finding> {
+    let Some(Placed { value, place }) = &desired.host else { return Ok(()) };
+    trust(&value.to_lowercase(), place.clone(), rules)
+}
+
+fn trust(host: &str, place: Place, rules: &dyn Rules) -> Result<(), Finding> {
     let allowed = variable(ALLOWED_HOSTS).unwrap_or_default().to_lowercase();
-    let trusted = rules.vendor_hosts().contains(&host.as_str())
-        || allowed.split(',').any(|name| bare(name.trim()) == bare(&host));
+    let trusted =
+        rules.vendor_hosts().contains(&host) || allowed.split(',').any(|name| bare(name.trim()) == bare(host));
     if trusted {
-        return Ok(url);
+        return Ok(());
     }
-    let hint = if is_loopback(&host) {
+    let hint = if is_loopback(host) {
         format!("for a server of your own, such as `rolecall sandbox`: {ALLOWED_HOSTS}={host}")
     } else {
         format!(

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use secrecy::SecretString;
 use tokio::net::TcpListener;
@@ -12,6 +13,7 @@ use url::Url;
 use super::Connection;
 use super::connect::{Connected, Way, file_name, ledger_path, site};
 use super::exit::Failure;
+use super::lines::Lines;
 use crate::apply::Deliveries;
 use crate::model::{Desired, Endpoint, Place, Placed, ProviderName, RemoteId};
 use crate::provider::{self, Secrets};
@@ -34,13 +36,21 @@ pub(super) fn open(
         .map_err(|why| Failure::error(why.to_string()).hint("write one of these as `organization`"))?;
     let sandbox = sandbox::open(provider, organization, store).map_err(Failure::error)?;
     if reset {
-        // Ledger and deliveries speak of the world that is gone.
-        let folder = Path::new(FOLDER);
-        let _ = std::fs::remove_file(ledger_path(folder, provider, organization));
-        let _ = std::fs::remove_dir_all(delivered(organization));
+        let world = sandbox::world_of(provider, organization);
+        let seeds = seed_names(provider).iter().map(|seed| RemoteId::seen(*seed));
+        for neighbour in seeds.filter(|seed| sandbox::world_of(provider, seed) == world) {
+            forget(provider, &neighbour);
+        }
+        forget(provider, organization);
         sandbox.reset().map_err(Failure::error)?;
     }
     Ok(Arc::from(sandbox))
+}
+
+/// Ledger and deliveries speak of a world that is gone.
+fn forget(provider: ProviderName, organization: &RemoteId) {
+    let _ = std::fs::remove_file(ledger_path(Path::new(FOLDER), provider, organization));
+    let _ = std::fs::remove_dir_all(delivered(organization));
 }
 
 /// What one server has: the organisation, or the provider's first and whatever else is reached at the same endpoint.
@@ -72,7 +82,14 @@ pub(super) fn own_wish(provider: ProviderName, organization: &RemoteId) -> Desir
     let place = Place::start_of("the sandbox");
     let organization = Placed { value: organization.clone(), place: place.clone() };
     let endpoint = Placed { value: Endpoint::Url(String::new()), place: place.clone() };
-    Desired::of(provider, place, organization, endpoint, BTreeMap::new())
+    within(Desired::of(provider, place, organization, endpoint, BTreeMap::new()))
+}
+
+/// The wish as it is sent to the sandbox, which has a name of its own.
+fn within(desired: Desired) -> Desired {
+    let host = sandbox::host(desired.provider)
+        .map(|host| Placed { value: host.to_owned(), place: desired.place.clone() });
+    Desired { host, ..desired }
 }
 
 /// Where secrets that were minted in the sandbox go.
@@ -80,14 +97,30 @@ fn delivered(organization: &RemoteId) -> PathBuf {
     Path::new(FOLDER).join("delivered").join(file_name(organization))
 }
 
-pub(super) async fn connect(desired: &Desired, connection: &Connection) -> Result<Connected, Failure> {
-    let sandbox = open(desired.provider, &desired.organization, connection.reset)?;
-    let failed = |why: std::io::Error| Failure::error(format!("the sandbox can't listen: {why}"));
-    let listener = TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).await.map_err(failed)?;
-    let address = listener.local_addr().map_err(failed)?;
-    tokio::spawn(serve(sandbox, listener));
-    let endpoint = Url::parse(&format!("http://{address}{}", sandbox::path(desired.provider)))
-        .map_err(|why| Failure::error(why.to_string()))?;
+/// How long a minute of the sandbox's is, where something is limited in one: nobody wants to wait for a demonstration.
+const MINUTE: Duration = Duration::from_secs(1);
+
+pub(super) async fn connect(
+    desired: &Desired,
+    connection: &Connection,
+    lines: &Lines,
+) -> Result<Connected, Failure> {
+    let provider = desired.provider;
+    let world = sandbox::world_of(provider, &desired.organization).unwrap_or(desired.organization.as_str());
+    let start = async || {
+        let sandbox = open(provider, &desired.organization, connection.reset)?;
+        let switches = sandbox::minute(provider, MINUTE);
+        if !switches.is_empty() {
+            sandbox.set(&switches).map_err(Failure::error)?;
+        }
+        let failed = |why: std::io::Error| Failure::error(format!("the sandbox can't listen: {why}"));
+        let listener = TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).await.map_err(failed)?;
+        let address = listener.local_addr().map_err(failed)?;
+        tokio::spawn(serve(sandbox, listener));
+        Url::parse(&format!("http://{address}{}", sandbox::path(provider)))
+            .map_err(|why| Failure::error(why.to_string()))
+    };
+    let endpoint = lines.sandbox(&format!("{provider}-{world}"), start).await?;
     let way = Way {
         secrets: own_secrets(desired.provider),
         site: site(HOST, &endpoint, provider::rules(desired.provider)),
@@ -95,6 +128,7 @@ pub(super) async fn connect(desired: &Desired, connection: &Connection) -> Resul
         extra_ca: None,
         folder: Path::new(FOLDER),
         deliveries: Deliveries { allow_commands: false, below: Some(delivered(&desired.organization)) },
+        minute: MINUTE,
     };
-    way.open(desired, connection)
+    way.open(&within(desired.clone()), connection, lines)
 }

@@ -10,6 +10,7 @@ mod embedded;
 mod exit;
 mod input;
 mod interrupt;
+mod lines;
 mod out;
 mod plan;
 mod planfile;

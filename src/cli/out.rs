@@ -7,6 +7,12 @@ use crate::desired::Source;
 use crate::model::Finding;
 use crate::report;
 
+/// For what happens while nobody with an `Out` is at hand.
+pub(super) fn talk(text: &str) {
+    let mut stderr = anstream::stderr().lock();
+    let _ = stderr.write_all(text.as_bytes()).and_then(|()| stderr.flush());
+}
+
 /// Where a run's words go.
 #[derive(Debug, Default)]
 pub(crate) struct Out {
@@ -29,8 +35,7 @@ impl Out {
     /// Progress, warnings, hints. Nobody listening is no error.
     #[expect(clippy::unused_self, reason = "whoever may talk was handed an Out")]
     pub fn talk(&self, text: &str) {
-        let mut stderr = anstream::stderr().lock();
-        let _ = stderr.write_all(text.as_bytes()).and_then(|()| stderr.flush());
+        talk(text);
     }
 
     pub fn findings(&self, findings: &[Finding], sources: &[&Source]) {

@@ -72,6 +72,7 @@ fn sample_query(provider: ProviderName) -> &'static str {
         ProviderName::Hive => {
             "{ organization(reference: {bySelector: {organizationSlug: \"acme\"}}) { members { edges { node { user { email } role { name } } } } } }"
         }
+        ProviderName::Rapidapi => "{ activeUser { id email Teams { id name } } }",
         ProviderName::Paradime => {
             "{ listUsers { activeUsers { uid email name accountType } invitedUsers { email accountType inviteStatus } } }"
         }
@@ -81,7 +82,7 @@ fn sample_query(provider: ProviderName) -> &'static str {
 /// What else opens a seed.
 fn other_credentials(provider: ProviderName) -> String {
     match provider {
-        ProviderName::Bitpanda | ProviderName::Hive => String::new(),
+        ProviderName::Bitpanda | ProviderName::Hive | ProviderName::Rapidapi => String::new(),
         ProviderName::Paradime => {
             use crate::sandbox::paradime::{OWN_COMPANY_TOKEN, OWN_WORKSPACE_TOKEN};
             format!(

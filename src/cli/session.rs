@@ -6,21 +6,24 @@ use jiff::Timestamp;
 
 use super::connect::{Connected, connect};
 use super::exit::{Exit, Failure};
+use super::lines::Lines;
 use super::out::Out;
 use super::{Connection, Paths};
 use crate::desired::{Loaded, Source, load};
+use crate::graphql::Pace;
 use crate::ledger::{Ledger, Record, facts};
 use crate::model::{
     Address, Code, Desired, FORMAT_VERSION, Facts, Finding, HoldReason, Identity, Kind, Live, OrganizationPlan,
     Plan, Scope, list_of,
 };
 use crate::plan::{PlanInput, Planned, plan};
-use crate::provider;
+use crate::{provider, report};
 
 /// Everything that was asked for, checked.
 pub(super) struct Session<'a> {
     pub connection: &'a Connection,
     loaded: Loaded,
+    lines: Lines,
 }
 
 /// One organisation: the wish, and the way to it.
@@ -34,7 +37,7 @@ impl<'a> Session<'a> {
     /// Loads and checks the files. Every finding is told; one error ends the run.
     pub fn open(paths: &Paths, connection: &'a Connection, out: &Out) -> Result<Self, Failure> {
         let loaded = load(&paths.paths, provider::rules);
-        let session = Self { connection, loaded };
+        let session = Self { connection, loaded, lines: Lines::default() };
         out.findings(&session.loaded.findings, &session.sources());
         if session.loaded.has_errors() {
             return Err(Failure::findings(Vec::new()));
@@ -63,9 +66,9 @@ impl<'a> Session<'a> {
 
     async fn connect<'b>(&'b self, desired: &'b Desired) -> Result<Organization<'b>, Failure> {
         let connected = if self.connection.sandbox {
-            sandbox(desired, self.connection).await?
+            sandbox(desired, self.connection, &self.lines).await?
         } else {
-            connect(desired, self.connection).await?
+            connect(desired, self.connection, &self.lines).await?
         };
         Ok(Organization { desired, connected, asserted: self.connection.asserted.iter().cloned().collect() })
     }
@@ -90,7 +93,32 @@ impl<'a> Session<'a> {
             exit = exit.and(self.told(&twins_of(files), out));
         }
         organizations.retain(|organization| !by_reach.contains_key(&organization.connected.reach));
+        self.estimate(&organizations, out);
         (organizations, exit)
+    }
+
+    /// Says how long reading will take, where a limit decides on that.
+    fn estimate(&self, organizations: &[Organization<'_>], out: &Out) {
+        let mut by_reach: BTreeMap<[u8; 32], (usize, usize, Pace)> = BTreeMap::new();
+        for organization in organizations {
+            let Connected { provider, reach, .. } = &organization.connected;
+            let Some(pace) = provider.budget(organization.desired) else { continue };
+            let Some((once, each)) = provider.requests_to_read(organization.desired) else { continue };
+            let (requests, read, _) = by_reach.entry(*reach).or_insert((0, 0, pace));
+            *requests = (*requests).max(once) + each;
+            *read += 1;
+        }
+        for (requests, read, pace) in by_reach.into_values() {
+            let minutes = requests.saturating_sub(1) / pace.calls.max(1);
+            let time =
+                if minutes == 0 { "less than a minute".to_owned() } else { format!("about {} min", minutes + 1) };
+            out.talk(&format!(
+                "reading {}: about {}, {time} at {} a minute\n",
+                report::plural(read, "organisation"),
+                report::plural(requests, "request"),
+                pace.calls
+            ));
+        }
     }
 
     /// Tells why one organisation could not be dealt with, and what that means for the run.
@@ -159,13 +187,13 @@ fn twins_of(files: &[&Desired]) -> Failure {
 }
 
 #[cfg(feature = "sandbox")]
-async fn sandbox(desired: &Desired, connection: &Connection) -> Result<Connected, Failure> {
-    super::embedded::connect(desired, connection).await
+async fn sandbox(desired: &Desired, connection: &Connection, lines: &Lines) -> Result<Connected, Failure> {
+    super::embedded::connect(desired, connection, lines).await
 }
 
 #[cfg(not(feature = "sandbox"))]
 #[expect(clippy::unused_async, reason = "as with the sandbox")]
-async fn sandbox(_: &Desired, _: &Connection) -> Result<Connected, Failure> {
+async fn sandbox(_: &Desired, _: &Connection, _: &Lines) -> Result<Connected, Failure> {
     Err(Failure::error("this rolecall was built without the sandbox").hint("build it with the default features"))
 }
 

@@ -7,7 +7,7 @@ use super::raw::{AddressText, EmailText, InstantText, NameText, RawGuardrails, R
 use super::source::{Mark, Source};
 use crate::model::{
     Address, Code, Email, Expiry, Finding, Guardrails, KeyName, KnownRoles, NameError, Permission, Place, Placed,
-    RemoteId, RoleName, Rules, Scope, Slug, check_name, list_of, nearest, quote,
+    RemoteId, RoleName, Rules, Scope, Slug, TeamName, check_name, list_of, nearest, quote,
 };
 
 /// Checks values one by one and keeps the findings.
@@ -43,6 +43,12 @@ impl Typed for RemoteId {
 }
 
 impl Typed for Permission {
+    fn typed(text: String) -> Result<Self, NameError> {
+        Self::parse(text)
+    }
+}
+
+impl Typed for TeamName {
     fn typed(text: String) -> Result<Self, NameError> {
         Self::parse(text)
     }

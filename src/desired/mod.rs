@@ -12,6 +12,7 @@ mod files;
 mod hive;
 mod node;
 mod paradime;
+mod rapidapi;
 mod raw;
 mod resources;
 mod schema;
@@ -63,6 +64,7 @@ fn check_tree(
         ProviderName::Bitpanda => bitpanda::check(decode::decode(source, &root, findings)?, &mut checker),
         ProviderName::Hive => hive::check(decode::decode(source, &root, findings)?, &mut checker),
         ProviderName::Paradime => paradime::check(decode::decode(source, &root, findings)?, &mut checker),
+        ProviderName::Rapidapi => rapidapi::check(decode::decode(source, &root, findings)?, &mut checker),
     };
     findings.append(&mut checker.findings);
     desired

@@ -108,6 +108,11 @@ text! {
 }
 
 text! {
+    /// The name of a host, without a scheme.
+    HostText: { "type": "string", "pattern": "^[A-Za-z0-9-][A-Za-z0-9.-]*$" }
+}
+
+text! {
     /// The name of an environment variable.
     VariableText: {
         "description": "The name of an environment variable.",

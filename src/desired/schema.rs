@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::bitpanda::RawBitpanda;
 use super::hive::RawHive;
 use super::paradime::RawParadime;
+use super::rapidapi::RawRapidapi;
 
 /// The schema of what `validate` accepts: a union, told apart by `provider`.
 pub fn schema() -> Schema {
@@ -16,6 +17,7 @@ pub fn schema() -> Schema {
         generator.subschema_for::<RawBitpanda>(),
         generator.subschema_for::<RawHive>(),
         generator.subschema_for::<RawParadime>(),
+        generator.subschema_for::<RawRapidapi>(),
     ];
     let mut schema = schemars::json_schema!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",

@@ -42,13 +42,32 @@ pub struct Reader {
     redactor: Redactor,
     backoff: Backoff,
     requests: AtomicUsize,
-    /// Answers that don't change within a run.
-    kept: Mutex<BTreeMap<&'static str, Result<Value, CallError>>>,
+    kept: Kept,
+}
+
+/// Answers that don't change within a run, by what was asked. Readers of one platform may share them.
+#[derive(Clone, Default)]
+pub struct Kept(Arc<Mutex<BTreeMap<String, Result<Value, CallError>>>>);
+
+impl Kept {
+    fn get(&self, asked: &str) -> Option<Result<Value, CallError>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(asked).cloned()
+    }
+
+    fn insert(&self, asked: String, answer: Result<Value, CallError>) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(asked, answer);
+    }
 }
 
 impl Reader {
     pub fn new(transport: Arc<dyn Transport>, redactor: Redactor, backoff: Backoff) -> Self {
-        Self { transport, redactor, backoff, requests: AtomicUsize::new(0), kept: Mutex::default() }
+        Self { transport, redactor, backoff, requests: AtomicUsize::new(0), kept: Kept::default() }
+    }
+
+    /// One that knows what others have been told.
+    #[must_use]
+    pub fn sharing(self, kept: Kept) -> Self {
+        Self { kept, ..self }
     }
 
     /// Requests sent so far, repetitions included.
@@ -58,14 +77,19 @@ impl Reader {
 
     /// Asks once a run for what can't change meanwhile: what the server is able to do. That it won't say is kept too.
     pub async fn query_once<T: DeserializeOwned>(&self, query: &Query) -> Result<T, CallError> {
-        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner).get(query.name).cloned();
-        let answer = if let Some(answer) = kept {
+        self.query_kept(query, Value::Object(serde_json::Map::new())).await
+    }
+
+    /// The same with variables.
+    pub async fn query_kept<T: DeserializeOwned>(&self, query: &Query, variables: Value) -> Result<T, CallError> {
+        let asked = format!("{} {} {variables}", query.context.0, query.name);
+        let answer = if let Some(answer) = self.kept.get(&asked) {
             answer
         } else {
-            let answer = self.query::<Value>(query, Value::Object(serde_json::Map::new())).await;
+            let answer = self.query::<Value>(query, variables).await;
             let lasting = answer.as_ref().err().is_none_or(|error| !error.is_unreachable_or_refused());
             if lasting {
-                self.kept.lock().unwrap_or_else(PoisonError::into_inner).insert(query.name, answer.clone());
+                self.kept.insert(asked, answer.clone());
             }
             answer
         };

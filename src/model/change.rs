@@ -258,6 +258,12 @@ pub struct Mutation {
 }
 
 impl Mutation {
+    /// Must another mutation be done before this one?
+    pub fn relies_on(&self, other: &str) -> bool {
+        let is_it = |id: &String| id == other;
+        self.needs.iter().any(is_it) || self.after.iter().any(is_it)
+    }
+
     /// The addresses whose ids its variables wait for.
     pub fn references(&self) -> BTreeSet<Address> {
         let mut found = BTreeSet::new();

@@ -156,6 +156,16 @@ impl User {
 }
 
 impl Entity {
+    pub fn id(&self) -> Option<&RemoteId> {
+        match self {
+            Self::Organization(organization) => organization.id.as_ref(),
+            Self::Team(team) => team.id.as_ref(),
+            Self::Role(role) => role.id.as_ref(),
+            Self::User(user) => user.id.as_ref(),
+            Self::Key(key) => key.id.as_ref(),
+        }
+    }
+
     pub fn organization(&self) -> Option<&Organization> {
         match self {
             Self::Organization(organization) => Some(organization),

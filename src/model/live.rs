@@ -58,6 +58,8 @@ pub enum Feature {
     DeleteAccessToken,
     /// Projects tell their type.
     ProjectType,
+    /// The status of somebody's account can be changed.
+    ChangesStatus,
 }
 
 /// The projects that the credential may see.
@@ -208,7 +210,8 @@ pub struct AssignableRole {
 /// Who calls the platform, and for whom.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Caller {
-    pub user: RemoteId,
+    /// One, or two where two credentials are of different people.
+    pub users: BTreeSet<RemoteId>,
     /// The team whose key it is.
     pub team: Option<RemoteId>,
 }

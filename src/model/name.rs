@@ -18,11 +18,13 @@ pub enum ProviderName {
     Hive,
     /// Paradime, a workspace of it.
     Paradime,
+    /// RapidAPI Enterprise Hub, an organisation on it.
+    Rapidapi,
 }
 
 impl ProviderName {
     /// Every provider, in the order in which they are listed to people.
-    pub const ALL: &[Self] = &[Self::Bitpanda, Self::Hive, Self::Paradime];
+    pub const ALL: &[Self] = &[Self::Bitpanda, Self::Hive, Self::Paradime, Self::Rapidapi];
 
     /// The word that the file's `provider` field takes.
     pub fn as_str(self) -> &'static str {
@@ -30,6 +32,7 @@ impl ProviderName {
             Self::Bitpanda => "bitpanda",
             Self::Hive => "hive",
             Self::Paradime => "paradime",
+            Self::Rapidapi => "rapidapi",
         }
     }
 

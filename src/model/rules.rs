@@ -4,7 +4,9 @@ use std::collections::BTreeSet;
 
 use jiff::SignedDuration;
 
-use super::{Call, Change, Effect, Entity, Kind, Live, Mutation, Permission, ProviderName, RoleName, User};
+use super::{
+    Call, Change, Desired, Effect, Entity, Kind, Live, Mutation, Permission, ProviderName, RoleName, User,
+};
 
 /// What an invitation has to say about the person.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -160,6 +162,11 @@ pub trait Rules: Sync {
 
     fn invite_needs(&self) -> &'static [InviteField];
 
+    /// Are there keys that are shown, and that nothing is done about?
+    fn shows_keys(&self) -> bool {
+        false
+    }
+
     fn key_needs(&self) -> &'static [KeyField];
 
     fn departure(&self) -> Departure;
@@ -194,6 +201,16 @@ pub trait Rules: Sync {
     /// Do answers tell which organisation they are of?
     fn names_organization(&self) -> bool {
         true
+    }
+
+    /// Can the status of somebody's account be changed there?
+    fn can_switch_accounts(&self, _: &Live) -> bool {
+        true
+    }
+
+    /// The operations that a file asks for, and that none of its credentials can make.
+    fn uncallable(&self, _credentials: &BTreeSet<&str>, _: &Desired) -> Vec<&'static str> {
+        Vec::new()
     }
 
     /// Does live show what one of several mutations of a change was for? None: the change as a whole has to tell.

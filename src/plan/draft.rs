@@ -8,7 +8,8 @@ use super::PlanInput;
 use super::keys::is_privileged;
 use super::teams::TeamBook;
 use crate::model::{
-    Action, Address, Cause, Change, Code, Effect, Entity, Finding, Hold, HoldReason, NotTaken, Place, Seen, User,
+    Action, Address, Cause, Change, Code, Effect, Entity, Finding, Hold, HoldReason, NotTaken, Place, RemoteId,
+    Seen, User,
 };
 
 /// What can't be undone, and what goes with it.
@@ -135,10 +136,18 @@ impl<'a> Draft<'a> {
 
     /// Would the person whose credential we use lose what it may need of them?
     fn costs_our_own(&self, change: &Change, before: &User) -> bool {
-        let own = self.input.desired.own_user.as_ref().is_some_and(|own| own.value == before.email);
+        let named = self.input.desired.own_user.as_ref().is_some_and(|own| own.value == before.email);
+        let calls = |id: &RemoteId| self.input.live.caller.iter().any(|caller| caller.users.contains(id));
+        let own = named || before.id.as_ref().is_some_and(calls);
         let after = change.after.as_ref().and_then(Entity::user);
-        let keeps =
-            |after: &User| after.enabled != Seen::Known(false) && self.input.covers(&after.roles, &before.roles);
+        let keeps = |after: &User| {
+            let teams = match (&before.teams, &after.teams) {
+                (Some(before), Some(after)) => before.keys().all(|team| after.contains_key(team)),
+                (None, _) | (_, None) => true,
+            };
+            let stays = !after.outside && after.enabled != Seen::Known(false);
+            stays && teams && self.input.covers(&after.roles, &before.roles)
+        };
         own && !before.invited && !after.is_some_and(keeps)
     }
 }

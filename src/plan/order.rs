@@ -94,6 +94,11 @@ fn stage(input: &PlanInput<'_>, change: &Change, admins: &Admins, book: &RoleBoo
             let narrows = narrows(input, before, after, book);
             if narrows && !admins.gained.contains(&change.address) { Stage::Narrow } else { Stage::Widen }
         }
+        (Action::Replace, Some(Entity::Organization(before)), Some(Entity::Organization(after))) => {
+            // Whoever comes needs a seat, and whoever goes leaves one.
+            if after.seats < before.seats { Stage::Remove } else { Stage::Create }
+        }
+        (Action::Replace, _, Some(Entity::Team(_))) => Stage::Widen,
         (Action::Replace, Some(Entity::Role(_)), Some(Entity::Role(_))) => {
             if shift(change).1.is_empty() {
                 Stage::Widen

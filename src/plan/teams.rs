@@ -29,9 +29,17 @@ impl TeamBook {
         self.0.iter().filter(|(_, future)| **future == Future::Stays).map(|(name, _)| name.as_str())
     }
 
-    /// Without the teams that the plan deletes: who was in them is in them no more, and needs no call for it.
-    pub fn that_stay(&self, teams: Memberships) -> Memberships {
-        teams.into_iter().filter(|(name, _)| self.0.get(name) != Some(&Future::Goes)).collect()
+    /// The teams that somebody is in by the time that they are taken out of any: those that the plan deletes are gone
+    /// with everybody in them, and whoever is in every team is in those that it makes.
+    pub fn that_stay(&self, mut teams: Memberships, everywhere: bool) -> Memberships {
+        teams.retain(|name, _| self.0.get(name) != Some(&Future::Goes));
+        if everywhere {
+            let there = self.0.iter().filter(|(_, future)| **future == Future::Stays);
+            for (name, _) in there {
+                teams.entry(name.clone()).or_insert(None);
+            }
+        }
+        teams
     }
 }
 

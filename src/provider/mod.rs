@@ -4,6 +4,7 @@ pub mod bitpanda;
 mod distinct;
 pub mod hive;
 pub mod paradime;
+pub mod rapidapi;
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -65,6 +66,16 @@ pub trait Provider: Rules {
 
     /// How often an operation may be called, where the platform limits it.
     fn pace(&self, _operation: &str) -> Option<Pace> {
+        None
+    }
+
+    /// How often anything at all may be called, where the platform limits that.
+    fn budget(&self, _: &Desired) -> Option<Pace> {
+        None
+    }
+
+    /// About how many requests reading takes, where they are few: once for all organisations, and for this one.
+    fn requests_to_read(&self, _: &Desired) -> Option<(usize, usize)> {
         None
     }
 
@@ -130,6 +141,9 @@ pub enum Verdict {
 pub enum ReadError {
     #[error("{operation}: {error}")]
     Call { operation: &'static str, error: CallError },
+    /// There is none of that id or slug, or not for whoever calls.
+    #[error("there is no organisation {organization} that the credential reaches{}", shown(.others))]
+    NoOrganization { organization: String, others: Vec<String> },
     /// The platform left out what can't be done without.
     #[error("{operation}: the answer lacks `{field}`")]
     Missing { operation: &'static str, field: String },
@@ -139,9 +153,22 @@ impl ReadError {
     pub fn next_step(&self) -> &'static str {
         match self {
             Self::Call { error, .. } => error.next_step(),
+            Self::NoOrganization { .. } => {
+                "check `organization`, its id or its slug, and that the credential's owner administrates it"
+            }
             Self::Missing { .. } => "the API may have changed; report it with the versions of both",
         }
     }
+}
+
+fn shown(others: &[String]) -> String {
+    const SHOWN: usize = 10;
+    if others.is_empty() {
+        return String::new();
+    }
+    let more = others.len().saturating_sub(SHOWN);
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    format!("; it reaches {}{more}", others.iter().take(SHOWN).cloned().collect::<Vec<_>>().join(", "))
 }
 
 /// The provider of that name.
@@ -150,6 +177,7 @@ pub fn of(name: ProviderName) -> &'static dyn Provider {
         ProviderName::Bitpanda => &bitpanda::Bitpanda,
         ProviderName::Hive => &hive::Hive,
         ProviderName::Paradime => &paradime::Paradime,
+        ProviderName::Rapidapi => &rapidapi::RapidApi,
     }
 }
 

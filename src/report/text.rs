@@ -68,6 +68,7 @@ fn verb(change: &Change) -> String {
         (Action::Invite, _) => "invite".to_owned(),
         (Action::Replace, Some(Entity::User(user))) if has_role_alone(user) => "change the role".to_owned(),
         (Action::Replace, Some(Entity::Organization(_) | Entity::Team(_))) => "change".to_owned(),
+        (Action::Replace, Some(Entity::User(user))) if user.teams.is_some() => "change".to_owned(),
         (Action::Replace, _) => "replace the full record".to_owned(),
         (Action::Disable, _) => "disable".to_owned(),
         (Action::Contain, _) => "take all access".to_owned(),

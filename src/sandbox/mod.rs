@@ -29,7 +29,7 @@ use sha2::{Digest, Sha256};
 pub use fault::{Fault, FaultKind};
 pub use in_process::InProcess;
 pub use server::serve;
-pub use store::{Store, StoreError, seed_names};
+pub use store::{Store, StoreError, seed_names, world_of};
 
 use crate::graphql::Response;
 use crate::model::{ProviderName, RemoteId};
@@ -91,6 +91,9 @@ pub fn own_credentials(provider: ProviderName) -> Vec<(&'static str, &'static st
         ProviderName::Paradime => {
             vec![("api_key", paradime::OWN_API_KEY), ("api_secret", paradime::OWN_API_SECRET)]
         }
+        ProviderName::Rapidapi => {
+            vec![("personal_key", rapidapi::OWN_PERSONAL_KEY), ("team_key", rapidapi::OWN_TEAM_KEY)]
+        }
     }
 }
 
@@ -99,6 +102,23 @@ pub fn path(provider: ProviderName) -> &'static str {
     match provider {
         ProviderName::Bitpanda | ProviderName::Hive => "/graphql",
         ProviderName::Paradime => paradime::PATH,
+        ProviderName::Rapidapi => "/",
+    }
+}
+
+/// What a provider's gateway calls its API, where it asks for that.
+pub fn host(provider: ProviderName) -> Option<&'static str> {
+    match provider {
+        ProviderName::Bitpanda | ProviderName::Hive | ProviderName::Paradime => None,
+        ProviderName::Rapidapi => Some(rapidapi::HOST),
+    }
+}
+
+/// The switches that make a minute so long, where something is limited in one.
+pub fn minute(provider: ProviderName, length: Duration) -> Vec<String> {
+    match provider {
+        ProviderName::Bitpanda | ProviderName::Hive | ProviderName::Paradime => Vec::new(),
+        ProviderName::Rapidapi => vec![format!("minute-millis={}", length.as_millis())],
     }
 }
 
@@ -117,6 +137,10 @@ pub fn open(provider: ProviderName, organization: &RemoteId, store: Store) -> Re
         ProviderName::Paradime => {
             let world = paradime::World::seed(organization.as_str()).ok_or_else(unreadable)?;
             Ok(Box::new(Sandbox::new(paradime::Paradime::new(world, system_clock()), store)))
+        }
+        ProviderName::Rapidapi => {
+            let world = rapidapi::World::seed().ok_or_else(unreadable)?;
+            Ok(Box::new(Sandbox::new(rapidapi::RapidApi::new(world, system_clock()), store)))
         }
     }
 }

@@ -27,6 +27,8 @@ pub async fn serve(sandbox: Arc<dyn Served>, listener: TcpListener) -> std::io::
         .route("/graphql-public", post(graphql))
         // Where Paradime has it, below a token of the company.
         .route("/api/v1/{company}/graphql", post(graphql))
+        // Where RapidAPI's gateway has it.
+        .route("/", post(graphql))
         .layer(axum::extract::DefaultBodyLimit::max(MAX_REQUEST))
         .with_state(sandbox);
     axum::serve(listener, router.into_make_service_with_connect_info::<SocketAddr>()).await

@@ -30,18 +30,32 @@ pub fn seed_names(provider: ProviderName) -> &'static [&'static str] {
         ProviderName::Bitpanda => super::bitpanda::SEEDS,
         ProviderName::Hive => super::hive::SEEDS,
         ProviderName::Paradime => super::paradime::SEEDS,
+        ProviderName::Rapidapi => super::rapidapi::SEEDS,
+    }
+}
+
+/// What the world is called that an organisation is in. None: no seed has it.
+pub fn world_of(provider: ProviderName, organization: &RemoteId) -> Option<&str> {
+    match provider {
+        ProviderName::Bitpanda | ProviderName::Hive | ProviderName::Paradime => {
+            seed_names(provider).contains(&organization.as_str()).then_some(organization.as_str())
+        }
+        // One for all: its organisations have their users in common, and the limit of requests.
+        ProviderName::Rapidapi => {
+            let hub = super::rapidapi::World::seed()?;
+            hub.organization(organization.as_str()).map(|_| "hub")
+        }
     }
 }
 
 impl Store {
     /// The file of an organisation below a folder, which has to be one that a seed has.
     pub fn in_folder(folder: &Path, provider: ProviderName, organization: &RemoteId) -> Result<Self, StoreError> {
-        let known = seed_names(provider);
-        if !known.contains(&organization.as_str()) {
-            let name = organization.to_string();
-            return Err(StoreError::NoSeed { provider, name, known: known.join(", ") });
-        }
-        Ok(Self::File(folder.join(format!("{provider}-{organization}.json"))))
+        let Some(world) = world_of(provider, organization) else {
+            let (name, known) = (organization.to_string(), seed_names(provider).join(", "));
+            return Err(StoreError::NoSeed { provider, name, known });
+        };
+        Ok(Self::File(folder.join(format!("{provider}-{world}.json"))))
     }
 
     pub fn is_memory(&self) -> bool {

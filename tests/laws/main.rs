@@ -6,6 +6,7 @@ mod bitpanda;
 mod hive;
 mod lawful;
 mod paradime;
+mod rapidapi;
 #[path = "../support/mod.rs"]
 mod support;
 
@@ -18,8 +19,8 @@ use proptest::prelude::*;
 use proptest::test_runner::{TestCaseError, TestRunner};
 use rolecall::apply::Standing;
 use rolecall::model::{
-    Action, Address, Cause, Change, Completeness, Effect, Entity, HoldReason, OrganizationPlan, Outcome, Seen,
-    Site,
+    Action, Address, Cause, Change, Completeness, DesiredUser, Effect, Entity, HoldReason, Live, OrganizationPlan,
+    Outcome, RoleName, Seen, Site, TeamName, User,
 };
 use rolecall::plan::{PlanInput, plan};
 use rolecall::provider;
@@ -125,9 +126,12 @@ fn updates_carry_whole_values<P: Lawful>(world: P::World, wish: &Wish) -> Law {
     let held: BTreeSet<&Address> = plan.sealed.holds.iter().map(|hold| &hold.address).collect();
     for was in &before.users.items {
         let Some(is) = after.users.items.iter().find(|user| user.id == was.id) else {
-            prop_assert!(Rig::<P>::rules().hides_disabled(), "{} is gone", was.email);
+            let gone = |action: Action| match action {
+                Action::Disable => Rig::<P>::rules().hides_disabled(),
+                action => matches!(action, Action::Remove | Action::Delete),
+            };
             let disabled = |change: &Change| {
-                change.action == Action::Disable
+                gone(change.action)
                     && change
                         .before
                         .as_ref()
@@ -140,12 +144,23 @@ fn updates_carry_whole_values<P: Lawful>(world: P::World, wish: &Wish) -> Law {
         prop_assert_eq!((&is.first_name, &is.last_name, &is.phone), (&was.first_name, &was.last_name, &was.phone));
         let address = Address::user(&was.email);
         if !changed.contains(&address) || undone.contains(&address) {
-            prop_assert_eq!(is, was);
+            // But for teams that go with everybody in them, and for what others change about them.
+            let mut was = was.entity();
+            was.teams = was.teams.map(|teams| {
+                let stays = |team: &TeamName| after.team(team).is_some();
+                teams.into_iter().filter(|(team, _)| stays(team)).collect()
+            });
+            let everywhere = Rig::<P>::rules().is_admin(&after, &is.roles);
+            let teams = if everywhere { None } else { is.teams.clone() };
+            was.teams = was.teams.filter(|_| !everywhere);
+            if !undone.contains(&address) {
+                prop_assert_eq!(User { teams, ..is.entity() }, was);
+            }
             continue;
         }
         let wished = rig.desired.users.iter().find(|wish| wish.email == was.email && !wish.absent);
         let Some(wished) = wished.filter(|_| !held.contains(&address)) else { continue };
-        prop_assert_eq!(&is.roles, wished.roles.as_deref().unwrap_or(&was.roles));
+        prop_assert_eq!(&is.roles, &roles_meant(wished, &after).unwrap_or_else(|| was.roles.clone()));
         if wished.resources.is_none() {
             prop_assert_eq!(&is.resources, &was.resources);
         }
@@ -167,6 +182,18 @@ fn updates_carry_whole_values<P: Lawful>(world: P::World, wish: &Wish) -> Law {
         }
     }
     Ok(())
+}
+
+/// The roles that a wish is for, by the names that reads have for them.
+fn roles_meant(wish: &DesiredUser, live: &Live) -> Option<BTreeSet<RoleName>> {
+    let wished = wish.roles.as_deref()?;
+    let Some(assignable) = &live.assignable else { return Some(wished.clone()) };
+    let roles = &assignable.organization;
+    let meant = roles.iter().filter(|role| match wished.first() {
+        Some(name) => role.name == *name || role.key == name.as_str(),
+        None => role.default,
+    });
+    Some(meant.map(|role| role.name.clone()).collect())
 }
 
 /// Law 5: after every request, whatever becomes of it: enough admins, our own access, and no access interrupted that
@@ -487,17 +514,18 @@ macro_rules! laws {
 laws!(bitpanda_laws, support::bitpanda::Custody);
 laws!(hive_laws, support::hive::Console);
 laws!(paradime_laws, support::paradime::Workspace);
+laws!(rapidapi_laws, support::rapidapi::Hub);
 
 proptest! {
     #![proptest_config(config())]
 
     /// No text makes reading a file panic, and none is accepted without being understood.
     #[test]
-    fn any_text_gives_findings_or_a_wish(text in "(?s).{0,400}", cut in 0..400_usize, which in 0..3_usize) {
+    fn any_text_gives_findings_or_a_wish(text in "(?s).{0,400}", cut in 0..400_usize, which in 0..4_usize) {
         use rolecall::desired::{Source, check_source};
         let (wish, findings) = check_source(&Source::inline("x.yaml", text.clone()), provider::rules);
         prop_assert!(wish.is_some() || !findings.is_empty());
-        let example = support::cli::example(["bitpanda.yaml", "hive.yaml", "paradime.yaml"][which]);
+        let example = support::cli::example(["bitpanda.yaml", "hive.yaml", "paradime.yaml", "rapidapi.yaml"][which]);
         let at = (0..=cut.min(example.len())).rev().find(|at| example.is_char_boundary(*at)).unwrap_or(0);
         let spliced = format!("{}{text}{}", &example[..at], &example[at..]);
         let (wish, findings) = check_source(&Source::inline("x.yaml", spliced), provider::rules);

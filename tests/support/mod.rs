@@ -5,4 +5,5 @@ pub mod bitpanda;
 pub mod cli;
 pub mod hive;
 pub mod paradime;
+pub mod rapidapi;
 pub mod rig;

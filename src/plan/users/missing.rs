@@ -82,7 +82,13 @@ fn invite(
     effects.extend(follows.then_some(Effect::RolesFollow));
     effects.extend(input.rules.hides_disabled().then_some(Effect::MayReadmit));
     effects.extend(input.rules.effects(input.live, None, &after));
-    let account = outside::switched_off(input, wish);
+    let account = match outside::switched_off(input, wish) {
+        Ok(account) => account,
+        Err(reason) => {
+            draft.hold(address, reason);
+            return;
+        }
+    };
     effects.extend(account.is_some().then_some(Effect::ReEnables));
     effects.extend(account.is_some().then_some(Effect::HubWide));
     let before = sent.expired.first().map(|expired| expired.entity()).or(account).map(Entity::User);

@@ -3,7 +3,9 @@
 use super::super::PlanInput;
 use super::super::draft::{Draft, deletion};
 use super::{Sent, standing};
-use crate::model::{Action, Address, Cause, Change, DesiredUser, Entity, LiveUser, Seen, User};
+use crate::model::{
+    Action, Address, Cause, Change, DesiredUser, Entity, HoldReason, LiveUser, Seen, Standing, User,
+};
 
 /// As read, where there is such an account.
 fn account<'a>(input: &PlanInput<'a>, wish: &DesiredUser) -> Option<(&'a LiveUser, User)> {
@@ -11,10 +13,16 @@ fn account<'a>(input: &PlanInput<'a>, wish: &DesiredUser) -> Option<(&'a LiveUse
     Some((user, User { outside: true, ..user.entity() }))
 }
 
-/// The account of somebody who is to be invited, where it has to be switched on first.
-pub(super) fn switched_off(input: &PlanInput<'_>, wish: &DesiredUser) -> Option<User> {
-    let (_, before) = account(input, wish).filter(|_| wish.enabled == Some(true))?;
-    (before.enabled == Seen::Known(false)).then_some(before)
+/// The account of somebody who is to be invited, where it has to be switched on first; or why that can't be done.
+pub(super) fn switched_off(input: &PlanInput<'_>, wish: &DesiredUser) -> Result<Option<User>, HoldReason> {
+    let off = |(_, before): &(&LiveUser, User)| before.enabled == Seen::Known(false);
+    let Some((user, before)) = account(input, wish).filter(off).filter(|_| wish.enabled == Some(true)) else {
+        return Ok(None);
+    };
+    let after = User { enabled: Seen::Known(true), ..before.clone() };
+    let reason =
+        standing::why_unusable(input, wish, user).or_else(|| standing::why_untouched(input, user, &after));
+    reason.map_or(Ok(Some(before)), Err)
 }
 
 /// Plans what the file says of somebody's account, unless it goes together with an invitation.
@@ -22,15 +30,16 @@ pub(super) fn plan_account(input: &PlanInput<'_>, wish: &DesiredUser, sent: Sent
     let Some((user, before)) = account(input, wish) else { return };
     let enabled = wish.enabled.map_or(before.enabled, Seen::Known);
     let is_invited = !sent.open.is_empty();
-    if !wish.deleted && (enabled == before.enabled || (enabled == Seen::Known(true) && !is_invited)) {
+    let goes_with_invitation = enabled == Seen::Known(true) && !is_invited && !wish.absent;
+    if !wish.deleted && (enabled == before.enabled || goes_with_invitation) {
         return;
     }
     // Their invitation goes by the address alone.
     let address = Address::user(&wish.email).with_id(Some(&user.id).filter(|_| is_invited));
     let after = User { enabled, ..before.clone() };
-    if let Some(reason) =
-        standing::why_unusable(input, wish, user).or_else(|| standing::why_untouched(input, user, &after))
-    {
+    let shielded = (user.standing == Standing::Shielded).then_some(HoldReason::Shielded);
+    let kept = || standing::why_kept(input, user, enabled, wish.deleted);
+    if let Some(reason) = standing::why_unusable(input, wish, user).or(shielded).or_else(kept) {
         draft.hold(address, reason);
         return;
     }

@@ -52,7 +52,7 @@ pub(super) fn plan_present(
     // The whole set, whatever part of it changes: an update replaces the record.
     let wished = wish.roles.as_ref();
     let roles = wished.map_or_else(|| before.roles.clone(), |roles| roles_of(input, &roles.value));
-    before.teams = before.teams.map(|teams| draft.teams.that_stay(teams));
+    before.teams = before.teams.map(|teams| draft.teams.that_stay(teams, input.is_everywhere(&before.roles)));
     let Ok(wanted) = teams::memberships(input, wish, before.teams.as_ref(), draft) else { return };
     // Whoever is in every team anyhow isn't looked at team by team.
     let everywhere = input.is_everywhere(&roles) || (wish.teams.is_none() && input.is_everywhere(&before.roles));
@@ -243,17 +243,15 @@ fn leave_organization(
 ) {
     let (cause, place) = (leave.cause.clone(), leave.wish.map(|wish| &wish.place));
     let before = User { teams: None, ..before };
-    let after = User {
-        roles: BTreeSet::new(),
-        outside: true,
-        enabled: leave.wish.and_then(|wish| wish.enabled).map_or(before.enabled, Seen::Known),
-        ..before.clone()
-    };
-    if let Some(reason) = standing::why_untouched(input, user, &after) {
-        draft.hold(address, reason);
-        return;
+    let mut deleted = leave.wish.is_some_and(|wish| wish.deleted);
+    let mut enabled = leave.wish.and_then(|wish| wish.enabled).map_or(before.enabled, Seen::Known);
+    let off = deleted || enabled != before.enabled;
+    if let Some(reason) = standing::why_kept(input, user, enabled, deleted).filter(|_| off) {
+        // What becomes of their account is another matter: they leave all the same.
+        draft.hold(address.clone(), reason);
+        (deleted, enabled) = (false, before.enabled);
     }
-    let deleted = leave.wish.is_some_and(|wish| wish.deleted);
+    let after = User { roles: BTreeSet::new(), outside: true, enabled, ..before.clone() };
     let change = if deleted {
         deletion(input, address, Entity::User(before), cause)
     } else {

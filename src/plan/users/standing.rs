@@ -24,12 +24,38 @@ pub(super) fn why_untouched(input: &PlanInput<'_>, user: &LiveUser, after: &User
         Standing::Shielded => return Some(HoldReason::Shielded),
         Standing::Ordinary | Standing::Unapproved | Standing::Suspended => {}
     }
-    let off = after.enabled == Seen::Known(false) && user.enabled != Seen::Known(false);
-    off.then(|| only_admin_elsewhere(input, user)).flatten()
+    if after.enabled == user.enabled { None } else { why_kept(input, user, after.enabled, false) }
+}
+
+/// Why somebody's account is left as it is.
+pub(super) fn why_kept(
+    input: &PlanInput<'_>,
+    user: &LiveUser,
+    enabled: Seen<bool>,
+    deleted: bool,
+) -> Option<HoldReason> {
+    if !input.rules.can_switch_accounts(input.live) {
+        return Some(HoldReason::ByHand {
+            field: "the status of the account".to_owned(),
+            live: Some(status(user.enabled).to_owned()),
+            desired: if deleted { "deleted" } else { status(enabled) }.to_owned(),
+            step: input.rules.by_hand(Chore::ApproveUser).to_owned(),
+        });
+    }
+    let off = enabled == Seen::Known(false) && user.enabled != Seen::Known(false);
+    (off || deleted).then(|| only_admin_elsewhere(input, user)).flatten()
+}
+
+fn status(enabled: Seen<bool>) -> &'static str {
+    match enabled {
+        Seen::Known(true) => "active",
+        Seen::Known(false) => "deactivated",
+        Seen::Unreadable => "unreadable",
+    }
 }
 
 /// The organisations that would be left without an admin. Of this one the guardrail takes care.
-pub(super) fn only_admin_elsewhere(input: &PlanInput<'_>, user: &LiveUser) -> Option<HoldReason> {
+fn only_admin_elsewhere(input: &PlanInput<'_>, user: &LiveUser) -> Option<HoldReason> {
     let here = input.live.organization_id.as_ref().unwrap_or(&input.live.organization);
     let others: BTreeSet<&RemoteId> = user.only_admin_of.iter().filter(|other| *other != here).collect();
     let organizations: Vec<RemoteId> = others.into_iter().cloned().collect();

@@ -1,0 +1,68 @@
+//! What several organisations of one run have in common: one platform, one credential, and so one limit.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use url::Url;
+
+use super::out::talk;
+use crate::graphql::{HttpSettings, HttpTransport, Kept, Pace, PacedTransport, Told, Transport, Waiting};
+
+/// The way to one platform with one credential.
+#[derive(Clone)]
+pub(super) struct Line {
+    pub transport: Arc<dyn Transport>,
+    /// What the platform said that doesn't change within a run.
+    pub kept: Kept,
+}
+
+/// Those that this run has opened, by what reaches them.
+#[derive(Default)]
+pub(super) struct Lines {
+    open: Mutex<BTreeMap<[u8; 32], Line>>,
+    /// Where the sandbox of a world listens.
+    sandboxes: tokio::sync::Mutex<BTreeMap<String, Url>>,
+}
+
+impl Lines {
+    /// The line that reaches there, opened if it isn't.
+    pub fn open(&self, reach: [u8; 32], settings: HttpSettings, pace: Option<Pace>) -> Result<Line, String> {
+        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(line) = open.get(&reach) {
+            return Ok(line.clone());
+        }
+        let mut transport: Arc<dyn Transport> = Arc::new(HttpTransport::new(settings)?);
+        if let Some(pace) = pace {
+            transport = Arc::new(PacedTransport::new(transport, pace, tell_waits()));
+        }
+        let line = Line { transport, kept: Kept::default() };
+        open.insert(reach, line.clone());
+        Ok(line)
+    }
+
+    /// Where the sandbox of a world listens, which is started if it isn't.
+    pub async fn sandbox<E>(&self, world: &str, start: impl AsyncFnOnce() -> Result<Url, E>) -> Result<Url, E> {
+        let mut sandboxes = self.sandboxes.lock().await;
+        if let Some(url) = sandboxes.get(world) {
+            return Ok(url.clone());
+        }
+        let url = start().await?;
+        sandboxes.insert(world.to_owned(), url.clone());
+        Ok(url)
+    }
+}
+
+/// Says how long a wait is, where somebody would wonder.
+fn tell_waits() -> Told {
+    Arc::new(|waiting: &Waiting| {
+        let Waiting { pace, sent, wait } = waiting;
+        if wait.as_secs() >= 2 {
+            talk(&format!(
+                "{sent} requests sent; waiting {} s, as the limit is {} in {} s\n",
+                wait.as_secs(),
+                pace.calls,
+                pace.window.as_secs()
+            ));
+        }
+    })
+}

@@ -1,0 +1,91 @@
+//! The operations, as documents. Each asks for one field, as the vendor's release notes allow no more.
+
+use super::context::{CHANGES, EITHER, PERSONAL, TEAM};
+use crate::graphql::{Mutation, Query};
+
+macro_rules! document {
+    ($file:literal) => {
+        include_str!(concat!("graphql/", $file))
+    };
+}
+
+/// What this hub has of what not every generation of the schema has.
+pub(super) const SCHEMA: Query = Query::new("Schema", document!("schema.graphql")).within(EITHER);
+
+pub(super) const ACTIVE_USER: Query = Query::new("ActiveUser", document!("active_user.graphql")).within(EITHER);
+
+/// Who calls beside a team's key.
+pub(super) const IDENTITY: Query = ACTIVE_USER.within(TEAM);
+
+pub(super) const ACTIVE_ENTITY: Query =
+    Query::new("ActiveEntity", document!("active_entity.graphql")).within(TEAM);
+
+pub(super) const ROLES: Query = Query::new("Roles", document!("roles.graphql")).within(EITHER);
+
+/// Those that whoever calls administrates.
+pub(super) const ORGANIZATIONS: Query =
+    Query::new("Organizations", document!("organizations.graphql")).within(TEAM);
+
+pub(super) const ORGANIZATION: Query =
+    Query::new("Organization", document!("organization.graphql")).within(EITHER);
+
+/// The same for a hub that has less.
+pub(super) const ORGANIZATION_EARLY: Query =
+    Query::new("Organization", document!("organization_early.graphql")).within(EITHER);
+
+/// The only list of invitations.
+pub(super) const TEAM_USERS: Query = Query::new("TeamUsers", document!("team_users.graphql")).within(TEAM);
+
+pub(super) const ENTITIES_ROLES: Query =
+    Query::new("EntitiesRoles", document!("entities_roles.graphql")).within(EITHER);
+
+pub(super) const USERS: Query = Query::new("Users", document!("users.graphql")).within(EITHER);
+
+/// The same for a hub that answers with a list.
+pub(super) const USERS_LISTED: Query = Query::new("Users", document!("users_listed.graphql")).within(EITHER);
+
+/// The same for a hub that has less.
+pub(super) const USERS_EARLY: Query = Query::new("Users", document!("users_early.graphql")).within(EITHER);
+
+/// Every query, and the earliest generation of the schema that has it.
+pub const QUERIES: &[Query] = &[
+    SCHEMA,
+    ACTIVE_USER,
+    ACTIVE_ENTITY,
+    ROLES,
+    ORGANIZATIONS,
+    ORGANIZATION,
+    ORGANIZATION_EARLY,
+    TEAM_USERS,
+    ENTITIES_ROLES,
+    USERS,
+    USERS_LISTED,
+    USERS_EARLY,
+];
+
+/// Every mutation, under the name of its field.
+pub const MUTATIONS: &[(&str, Mutation)] = &[
+    ("addUserToTeams", changing("AddUserToTeams", document!("add_user_to_teams.graphql"))),
+    ("createTeam", changing("CreateTeam", document!("create_team.graphql"))),
+    ("createUserInvites", changing("CreateUserInvites", document!("create_user_invites.graphql"))),
+    ("deleteTeam", changing("DeleteTeam", document!("delete_team.graphql"))),
+    ("deleteUserInvites", changing("DeleteUserInvites", document!("delete_user_invites.graphql"))),
+    (
+        "removeTeamUserFromAllOrgTeams",
+        changing("RemoveTeamUserFromAllOrgTeams", document!("remove_team_user_from_all_org_teams.graphql")),
+    ),
+    ("updateOrganization", changing("UpdateOrganization", document!("update_organization.graphql"))),
+    ("updateTeam", changing("UpdateTeam", document!("update_team.graphql"))),
+    ("updateTeamUser", changing("UpdateTeamUser", document!("update_team_user.graphql"))),
+    ("updateUser", Mutation::new("UpdateUser", document!("update_user.graphql")).within(PERSONAL)),
+    ("updateUserRoles", changing("UpdateUserRoles", document!("update_user_roles.graphql"))),
+    ("upsertEntityRole", changing("UpsertEntityRole", document!("upsert_entity_role.graphql"))),
+];
+
+const fn changing(name: &'static str, text: &'static str) -> Mutation {
+    Mutation::new(name, text).within(CHANGES)
+}
+
+pub(super) fn mutation(operation: &str) -> Option<&'static Mutation> {
+    MUTATIONS.iter().find(|(name, _)| *name == operation).map(|(_, document)| document)
+}

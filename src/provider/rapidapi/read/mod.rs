@@ -1,0 +1,296 @@
+//! Reading an organisation: about three requests for all of them and three for each, as ten a minute are all there is.
+
+mod people;
+mod roles;
+mod teams;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::json;
+
+use super::ReadError;
+use super::context::{IDENTITY_KEY, PERSONAL_KEY};
+use super::documents::{ACTIVE_ENTITY, ACTIVE_USER, IDENTITY, ORGANIZATION, ORGANIZATIONS};
+use super::generation::{self, Generation};
+use super::wire::{self, WireOrganization, WireUser};
+use crate::graphql::{CallError, Query, Reader};
+use crate::model::{
+    AssignableRoles, Caller, Completeness, Desired, Feature, Gap, Listing, Live, LiveUser, Organization, RemoteId,
+    RoleName, Scope,
+};
+use people::{Members, People};
+use roles::Assignments;
+use teams::Teams;
+
+pub(super) async fn read(reader: &Reader, desired: &Desired) -> Result<Live, ReadError> {
+    let already = reader.requests();
+    let generation = generation::read(reader).await?;
+    let caller = read_caller(reader, desired).await?;
+    let roles = roles::read_roles(reader, desired).await?;
+    let id = find(reader, desired).await?;
+    let found = read_organization(reader, &id, generation).await?;
+    let WireOrganization { num_of_teams, num_of_users, .. } = found;
+    let itself = itself(&found, &id);
+    let teams = found.teams.ok_or_else(|| missing(&ORGANIZATION, "organization.teams"))?;
+    let teams = teams::teams(teams, &itself.name)?;
+    let members = people::members(found.users.ok_or_else(|| missing(&ORGANIZATION, "organization.users"))?)?;
+    let rows = people::read_rows(reader, &id).await?;
+    let assigned = read_assignments(reader, desired, &id, &members, &teams, &roles, generation).await?;
+    let held = held(&members, &assigned, generation);
+    let People { mut users, invitations, unsure_of_teams } = people::people(members, rows, &teams, num_of_users);
+    let doubt = give_roles(&mut users.items, &held, &assigned, &teams, &roles);
+    if let (Some(why), false) = (doubt, users.completeness.is_broken()) {
+        users.completeness = Completeness::Broken { why };
+    }
+    let of_teams = teams_whole(&teams, num_of_teams, unsure_of_teams);
+    let outsiders = read_outsiders(reader, desired, &users.items, generation).await?;
+    let features = generation.changes_status.then_some(Feature::ChangesStatus).into_iter().collect();
+    let organization = desired.organization.value.clone();
+    Ok(Live {
+        organization_id: Some(id),
+        features,
+        itself: Some(itself),
+        teams: Some(Listing { items: teams.by_id.into_values().collect(), completeness: of_teams }),
+        assignable: Some(roles),
+        caller: Some(caller),
+        outsiders,
+        invitations: Some(invitations),
+        gaps: gaps(generation),
+        requests: reader.requests() - already,
+        ..Live::of(organization, users)
+    })
+}
+
+/// About how many requests a read takes: once for all organisations, and for this one.
+pub(super) fn requests(desired: &Desired) -> (usize, usize) {
+    let deletes = desired.manage.teams == Scope::All || desired.teams.iter().any(|team| team.absent);
+    // The schema, who calls, the roles, the organisations, and whose team's key it is.
+    let once = 4 + usize::from(deletes);
+    let accounts = desired.users.iter().filter(|user| user.deleted || (user.absent && user.enabled.is_some()));
+    (once, 3 + accounts.count())
+}
+
+fn failed(query: &Query) -> impl Fn(CallError) -> ReadError {
+    let operation = query.name;
+    move |error| ReadError::Call { operation, error }
+}
+
+fn missing(query: &Query, field: impl Into<String>) -> ReadError {
+    ReadError::Missing { operation: query.name, field: field.into() }
+}
+
+/// An empty text says no more than none.
+fn some(text: Option<String>) -> Option<String> {
+    text.filter(|text| !text.trim().is_empty())
+}
+
+/// Who calls: by the personal key, and by the one that goes beside the team's, where that is another.
+async fn read_caller(reader: &Reader, desired: &Desired) -> Result<Caller, ReadError> {
+    let named = |name: &str| desired.credentials.contains_key(name);
+    let mut queries = vec![&ACTIVE_USER];
+    if named(IDENTITY_KEY) && named(PERSONAL_KEY) {
+        queries.push(&IDENTITY);
+    }
+    let mut users = BTreeSet::new();
+    for query in queries {
+        let answer: wire::ActiveUser = reader.query_kept(query, json!({})).await.map_err(failed(query))?;
+        let id = answer.active_user.and_then(|user| user.id).ok_or_else(|| missing(query, "activeUser.id"))?;
+        users.insert(RemoteId::from(id));
+    }
+    let deletes = desired.manage.teams == Scope::All || desired.teams.iter().any(|team| team.absent);
+    let team = if deletes {
+        let answer: wire::ActiveEntity =
+            reader.query_kept(&ACTIVE_ENTITY, json!({})).await.map_err(failed(&ACTIVE_ENTITY))?;
+        let entity = answer.active_entity.ok_or_else(|| missing(&ACTIVE_ENTITY, "activeEntity"))?;
+        entity.id.map(RemoteId::from)
+    } else {
+        None
+    };
+    Ok(Caller { users, team })
+}
+
+/// The id of the organisation that the file names, by its id or its slug.
+async fn find(reader: &Reader, desired: &Desired) -> Result<RemoteId, ReadError> {
+    let named = desired.organization.as_str();
+    if !named.is_empty() && named.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Ok(RemoteId::seen(named));
+    }
+    let query = &ORGANIZATIONS;
+    let answer: wire::Organizations = reader.query_kept(query, json!({})).await.map_err(failed(query))?;
+    let listed = answer.organizations.ok_or_else(|| missing(query, "organizations"))?;
+    let listed: Vec<_> = listed.into_iter().flatten().collect();
+    let found = listed.iter().find(|organization| organization.slugified_name.as_deref() == Some(named));
+    found.map(|organization| RemoteId::seen(&*organization.id.0)).ok_or_else(|| ReadError::NoOrganization {
+        organization: named.to_owned(),
+        others: listed.into_iter().filter_map(|organization| organization.slugified_name).collect(),
+    })
+}
+
+async fn read_organization(
+    reader: &Reader,
+    id: &RemoteId,
+    generation: Generation,
+) -> Result<WireOrganization, ReadError> {
+    let query = generation.organization();
+    let answer: wire::Organization = reader.query(query, json!({ "id": id })).await.map_err(failed(query))?;
+    answer
+        .organization
+        .filter(|organization| organization.id.0 == id.as_str())
+        .ok_or_else(|| ReadError::NoOrganization { organization: id.to_string(), others: Vec::new() })
+}
+
+fn itself(found: &WireOrganization, id: &RemoteId) -> Organization {
+    Organization {
+        id: Some(id.clone()),
+        slug: some(found.slugified_name.clone()),
+        name: found.name.clone().unwrap_or_default(),
+        email: some(found.email.clone()),
+        seats: found.billing_additional_values.as_ref().and_then(|billing| billing.total),
+        description: some(found.description.clone()),
+        thumbnail: some(found.thumbnail.clone()),
+        invites: Vec::new(),
+    }
+}
+
+/// Roles in teams are read only where the file speaks of teams; those in the organisation where users don't tell them.
+async fn read_assignments(
+    reader: &Reader,
+    desired: &Desired,
+    id: &RemoteId,
+    members: &Members,
+    teams: &Teams,
+    roles: &AssignableRoles,
+    generation: Generation,
+) -> Result<Assignments, ReadError> {
+    let people: BTreeSet<RemoteId> = members.users.iter().map(|user| user.id.clone()).collect();
+    let mut found = Assignments::default();
+    if desired.users.iter().any(|user| user.teams.is_some()) {
+        let all: BTreeSet<RemoteId> = teams.by_id.keys().cloned().collect();
+        found = roles::read_assignments(reader, id, &people, Some(&all), roles).await?;
+        found.read_teams = true;
+    }
+    if !generation.later_organization {
+        let of_organization = roles::read_assignments(reader, id, &people, None, roles).await?;
+        found.ambiguous = found.ambiguous.or(of_organization.ambiguous);
+        found.organization = of_organization.organization;
+    }
+    Ok(found)
+}
+
+/// The role that each user has in the organisation, with the name that came along.
+type Held = BTreeMap<RemoteId, (RemoteId, Option<String>)>;
+
+fn held(members: &Members, assigned: &Assignments, generation: Generation) -> Held {
+    if generation.later_organization {
+        return members.roles.clone();
+    }
+    assigned.organization.iter().map(|(user, role)| (user.clone(), (role.clone(), None))).collect()
+}
+
+/// Says of everybody which roles they have. Whoever has been given none has the one that is the default (inferred:
+/// nothing says so but its name). Returns why that can't be relied on, if it can't.
+fn give_roles(
+    users: &mut [LiveUser],
+    held: &Held,
+    assigned: &Assignments,
+    teams: &Teams,
+    roles: &AssignableRoles,
+) -> Option<String> {
+    let mut doubt = assigned.ambiguous.as_ref().map(|user| format!("the user {user} has two roles at one place"));
+    let named = |among: &[crate::model::AssignableRole], id: &RemoteId| {
+        among.iter().find(|role| role.id == *id).map(|role| role.name.clone())
+    };
+    let default = |among: &[crate::model::AssignableRole]| {
+        among.iter().find(|role| role.default).map(|role| role.name.clone())
+    };
+    for user in users {
+        let role = match held.get(&user.id) {
+            Some((id, name)) => {
+                let known = named(&roles.organization, id);
+                if known.is_none() {
+                    let shown = name.as_deref().unwrap_or(id.as_str());
+                    doubt.get_or_insert_with(|| {
+                        format!("{} has the role {shown}, which is none of those in organisations", user.email)
+                    });
+                }
+                Some(known.unwrap_or_else(|| RoleName::seen(name.clone().unwrap_or_else(|| format!("#{id}")))))
+            }
+            None => default(&roles.organization),
+        };
+        user.roles = role.into_iter().collect();
+        if !assigned.read_teams {
+            continue;
+        }
+        for (id, team) in &teams.by_id {
+            let given = assigned.team.get(&(user.id.clone(), id.clone()));
+            let given =
+                given.map(|role| named(&roles.team, role).unwrap_or_else(|| RoleName::seen(format!("#{role}"))));
+            match user.teams.as_mut().and_then(|teams| teams.get_mut(&team.name)) {
+                Some(role) => *role = given.or_else(|| default(&roles.team)),
+                None => user.lingering.extend(given.map(|role| (team.name.clone(), role))),
+            }
+        }
+    }
+    doubt
+}
+
+/// `count`: how many teams there are by the organisation's own word. Whether it counts deleted ones isn't documented.
+fn teams_whole(teams: &Teams, count: Option<wire::Count>, unsure: Option<String>) -> Completeness {
+    let number = |teams: usize| wire::Count::try_from(teams).unwrap_or(wire::Count::MAX);
+    let live = number(teams.by_id.len());
+    let count = count.filter(|count| !(live..=live + number(teams.deleted.len())).contains(count));
+    let why = count.map(|count| format!("the organisation says that it has {count} teams, and lists {live}"));
+    match why.or(unsure) {
+        Some(why) => Completeness::Broken { why },
+        None => Completeness::Proven,
+    }
+}
+
+/// The accounts of those who aren't in the organisation, and of whose account the file speaks: one request for each.
+async fn read_outsiders(
+    reader: &Reader,
+    desired: &Desired,
+    users: &[LiveUser],
+    generation: Generation,
+) -> Result<Vec<LiveUser>, ReadError> {
+    let here: BTreeSet<_> = users.iter().map(|user| &user.email).collect();
+    let asked = desired.users.iter().filter(|wish| wish.enabled.is_some() || wish.deleted);
+    let mut outsiders = Vec::new();
+    for wish in asked.filter(|wish| !here.contains(&wish.email)) {
+        let query = generation.users();
+        let variables = json!({ "where": { "email": wish.email } });
+        let answer: wire::Users = reader.query(query, variables).await.map_err(failed(query))?;
+        let listed = match answer.users.ok_or_else(|| missing(query, "users"))? {
+            wire::UserList::List(users) => users,
+            wire::UserList::Connection { nodes } => nodes.ok_or_else(|| missing(query, "users.nodes"))?,
+        };
+        let listed: Vec<WireUser> = listed.into_iter().flatten().collect();
+        for (index, user) in listed.iter().enumerate() {
+            let account = people::account(user, index)?;
+            outsiders.extend(account.filter(|account| account.email == wish.email));
+        }
+    }
+    Ok(outsiders)
+}
+
+/// What the API keeps from every reader.
+fn gaps(generation: Generation) -> Vec<Gap> {
+    let gap = |what: &str, why: &str| Gap { what: what.to_owned(), why: why.to_owned() };
+    let mut gaps = vec![
+        gap(
+            "who has been given a default role",
+            "whoever has been given no role is taken to have the one that is the default, as no page says otherwise; no call takes a role away",
+        ),
+        gap("when an invitation was made, and when it runs out", "the API tells neither"),
+    ];
+    if !generation.told {
+        gaps.push(gap(
+            "which generation of the schema the hub has",
+            "it doesn't introspect, so it is taken to be as the documentation has it",
+        ));
+    }
+    if !generation.changes_status {
+        gaps.push(gap("accounts", "this hub's API can't change the status of somebody else's account"));
+    }
+    gaps
+}

@@ -1,0 +1,154 @@
+//! What a RapidAPI hub can and can't do.
+
+use std::collections::BTreeSet;
+
+use super::{RapidApi, context, lower, shows};
+use crate::model::{
+    Call, Change, Chore, Departure, Desired, Effect, Entity, Feature, InviteField, KeyField, Kind, KnownRoles,
+    ListedInvitations, Live, Mutation, Permission, ProviderName, Retirement, RoleName, Rules, Seen, User,
+};
+
+/// What invitations say of roles: names of an older system, of which the vendor's pages show these two.
+const ADMIN: &str = "ADMIN";
+const DEVELOPER: &str = "DEVELOPER";
+
+impl Rules for RapidApi {
+    fn provider(&self) -> ProviderName {
+        ProviderName::Rapidapi
+    }
+
+    fn kinds(&self) -> &'static [Kind] {
+        &[Kind::Organization, Kind::Team, Kind::User]
+    }
+
+    fn vendor_hosts(&self) -> &'static [&'static str] {
+        // As vendor tools and examples name them. Others of p.rapidapi.com are anybody's APIs.
+        &["graphql-platform.p.rapidapi.com", "platform-graphql.p.rapidapi.com"]
+    }
+
+    fn known_roles(&self) -> KnownRoles {
+        KnownRoles::Open(&[])
+    }
+
+    fn is_admin(&self, live: &Live, roles: &BTreeSet<RoleName>) -> bool {
+        is_admin(live, roles)
+    }
+
+    fn admins_are_in_every_team(&self) -> bool {
+        true
+    }
+
+    fn fewest_admins(&self) -> usize {
+        1
+    }
+
+    fn is_privileged(&self, _: &BTreeSet<Permission>) -> bool {
+        false
+    }
+
+    fn covers(&self, live: &Live, these: &BTreeSet<RoleName>, those: &BTreeSet<RoleName>) -> bool {
+        is_admin(live, these) || those.is_subset(these)
+    }
+
+    fn offered(&self, live: &Live, roles: &BTreeSet<RoleName>) -> BTreeSet<RoleName> {
+        BTreeSet::from([RoleName::seen(if is_admin(live, roles) { ADMIN } else { DEVELOPER })])
+    }
+
+    fn effects(&self, live: &Live, before: Option<&User>, after: &User) -> Vec<Effect> {
+        let mut effects = Vec::new();
+        let Some(before) = before else { return effects };
+        if before.enabled != after.enabled {
+            effects.push(Effect::HubWide);
+        }
+        if before.enabled != after.enabled && after.enabled == Seen::Known(false) {
+            // "Personal subscriptions are deleted", by the vendor's page on user management.
+            effects.push(Effect::TakesAlong { what: "their personal subscriptions".to_owned() });
+        }
+        if is_admin(live, &after.roles) && !is_admin(live, &before.roles) {
+            effects.push(Effect::JoinsEveryTeam);
+        }
+        effects
+    }
+
+    fn takes_along(&self, entity: &Entity) -> Option<&'static str> {
+        match entity {
+            Entity::Organization(_) => Some("all of its teams, their apps with their keys, and their APIs"),
+            Entity::Team(_) => Some("its apps with their keys, and its APIs"),
+            Entity::User(_) => Some("their personal apps and APIs"),
+            Entity::Role(_) | Entity::Key(_) => None,
+        }
+    }
+
+    fn invite_needs(&self) -> &'static [InviteField] {
+        &[InviteField::Roles, InviteField::Teams]
+    }
+
+    fn shows_keys(&self) -> bool {
+        true
+    }
+
+    fn key_needs(&self) -> &'static [KeyField] {
+        &[]
+    }
+
+    fn departure(&self) -> Departure {
+        Departure::Leave
+    }
+
+    fn retirement(&self) -> Retirement {
+        Retirement::Delete
+    }
+
+    fn listed_invitations(&self) -> ListedInvitations {
+        // When they run out isn't documented, nor whether they are listed then.
+        ListedInvitations::Unknown
+    }
+
+    fn changes_invitations(&self) -> bool {
+        true
+    }
+
+    fn has_approvals(&self) -> bool {
+        false
+    }
+
+    fn implied_permissions(&self) -> &'static [&'static str] {
+        &[]
+    }
+
+    fn by_hand(&self, chore: Chore) -> &'static str {
+        match chore {
+            Chore::HandleKeys | Chore::DescribeKey => "in the app's own page, Authorization",
+            Chore::ApproveUser => "in the Admin Panel, Users",
+            Chore::ReinstateUser
+            | Chore::ChangeRecord
+            | Chore::RemoveUser
+            | Chore::LookUpDisabled
+            | Chore::EnableUser
+            | Chore::HandleInvitation => "in the organisation's dashboard, Users",
+            Chore::ChangeOrganization => "in the organisation's dashboard, Settings",
+        }
+    }
+
+    fn can_switch_accounts(&self, live: &Live) -> bool {
+        live.features.contains(&Feature::ChangesStatus)
+    }
+
+    fn uncallable(&self, credentials: &BTreeSet<&str>, desired: &Desired) -> Vec<&'static str> {
+        context::uncallable(credentials, desired)
+    }
+
+    fn shows(&self, mutation: &Mutation, live: &Live) -> Option<bool> {
+        shows::shows(mutation, live)
+    }
+
+    fn lower(&self, change: &Change, live: &Live) -> Vec<Call> {
+        lower::lower(change, live)
+    }
+}
+
+/// By the role that the hub, or the file, has for it.
+pub(super) fn is_admin(live: &Live, roles: &BTreeSet<RoleName>) -> bool {
+    let known = live.assignable.iter().flat_map(|assignable| &assignable.organization);
+    known.into_iter().any(|role| role.admin && roles.contains(&role.name))
+}

@@ -1,0 +1,368 @@
+//! RapidAPI for the laws.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use proptest::prelude::*;
+use proptest::sample::select;
+use rolecall::graphql::Request;
+use rolecall::sandbox::rapidapi::{
+    DeletedTeams, Demotion, Generation, InvitePending, OWN_EMAIL, Refusal, StaleRows, Switches, World,
+};
+
+use crate::lawful::{Lawful, LiveSecret, Wish, turn};
+use crate::support::rapidapi::{Hub, acme, invitation, member, world};
+
+const PEOPLE: usize = 5;
+const TEAMS: &[&str] = &["T0", "T1", "T2"];
+const TEAM_ROLES: &[&str] = &["team-admin", "team-developer", "team-viewer"];
+
+/// How somebody is known to the hub.
+#[derive(Clone, Copy, Debug)]
+enum There {
+    No,
+    Admin,
+    Member,
+    Deactivated,
+    /// Switched off in the organisation.
+    Suspended,
+    Invited,
+    InvitedAdmin,
+    /// Has an account, and isn't in the organisation.
+    Account,
+    DeactivatedAccount,
+    /// Both of the last and an invitation.
+    InvitedAccount,
+}
+
+fn switches() -> impl Strategy<Value = Switches> {
+    let generation = select(vec![Generation::Early, Generation::Middle, Generation::Late, Generation::Late]);
+    let answers = (select(vec![Some(true), Some(true), None, Some(false)]), any::<bool>(), any::<bool>());
+    let unknown = (any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>());
+    let pages = (select(vec![2_usize, 3, 1000]), select(vec!["PENDING", "INVITED", "pending"]));
+    (generation, answers, unknown, pages).prop_map(
+        |(generation, (booleans, silent, duplicated), (drops, kept, listed, outsiders), (page_max, status))| {
+            Switches {
+                generation,
+                rate_limit: 0,
+                booleans,
+                refusal: if silent { Refusal::Null } else { Refusal::Errors },
+                invite_pending: if duplicated { InvitePending::Duplicated } else { InvitePending::Refused },
+                demotion: if drops { Demotion::DropsTeams } else { Demotion::KeepsTeams },
+                stale_rows: if kept { StaleRows::Kept } else { StaleRows::Dropped },
+                deleted_teams: if listed { DeletedTeams::Listed } else { DeletedTeams::Hidden },
+                add_outsiders: outsiders,
+                page_max,
+                invite_status: status.to_owned(),
+                ..Switches::default()
+            }
+        },
+    )
+}
+
+/// Teams by number, each with a role.
+fn memberships() -> impl Strategy<Value = Vec<(&'static str, &'static str)>> {
+    let team = proptest::option::of(select(TEAM_ROLES));
+    proptest::collection::vec(team, TEAMS.len())
+        .prop_map(|roles| TEAMS.iter().zip(roles).filter_map(|(team, role)| Some((*team, role?))).collect())
+}
+
+fn hubs() -> impl Strategy<Value = World> {
+    let there = prop_oneof![
+        3 => Just(There::No),
+        3 => Just(There::Admin),
+        6 => Just(There::Member),
+        1 => Just(There::Deactivated),
+        1 => Just(There::Suspended),
+        2 => Just(There::Invited),
+        1 => Just(There::InvitedAdmin),
+        1 => Just(There::Account),
+        1 => Just(There::DeactivatedAccount),
+        1 => Just(There::InvitedAccount),
+    ];
+    let person = (there, memberships());
+    let people = proptest::collection::vec(person, PEOPLE);
+    (people, proptest::collection::vec(any::<bool>(), TEAMS.len()), switches()).prop_map(
+        |(people, descriptions, switches)| {
+            let mut world = world();
+            let organization = acme(&world);
+            for (name, described) in TEAMS.iter().zip(descriptions) {
+                let id = world.add_team(organization, name);
+                world.team_mut(id).unwrap().description = described.then(|| "as it was".to_owned());
+            }
+            for (index, (there, teams)) in people.into_iter().enumerate() {
+                let email = format!("u{index}@x.example");
+                let names: Vec<&str> = teams.iter().map(|(team, _)| *team).collect();
+                match there {
+                    There::No => {}
+                    There::Admin => {
+                        member(&mut world, &email, true, &teams);
+                    }
+                    There::Member => {
+                        member(&mut world, &email, false, &teams);
+                    }
+                    There::Deactivated => {
+                        let id = member(&mut world, &email, false, &teams);
+                        "DEACTIVATED".clone_into(&mut world.user_mut(id).unwrap().status);
+                    }
+                    There::Suspended => {
+                        let id = member(&mut world, &email, false, &teams);
+                        let found = world.organization_mut(organization).unwrap();
+                        found.member_mut(id).unwrap().deactivated = true;
+                    }
+                    There::Invited => invitation(&mut world, &email, "DEVELOPER", &names),
+                    There::InvitedAdmin => invitation(&mut world, &email, "ADMIN", &names),
+                    There::Account => {
+                        world.add_user(&email);
+                    }
+                    There::DeactivatedAccount | There::InvitedAccount => {
+                        let id = world.add_user(&email);
+                        "DEACTIVATED".clone_into(&mut world.user_mut(id).unwrap().status);
+                        if matches!(there, There::InvitedAccount) {
+                            invitation(&mut world, &email, "DEVELOPER", &names);
+                        }
+                    }
+                }
+            }
+            world.mails.clear();
+            world.switches = switches;
+            world
+        },
+    )
+}
+
+/// The teams that somebody is to be in: with roles, or by their names alone.
+#[derive(Clone, Debug)]
+struct TeamsWish {
+    roles: Vec<Option<&'static str>>,
+    bare: bool,
+}
+
+impl TeamsWish {
+    fn text(&self, gone: &BTreeSet<&str>) -> String {
+        let named = TEAMS.iter().zip(&self.roles).filter_map(|(team, role)| Some((*team, (*role)?)));
+        let named = named.filter(|(team, _)| !gone.contains(team));
+        if self.bare {
+            let names: Vec<&str> = named.map(|(team, _)| team).collect();
+            return format!("[{}]", names.join(", "));
+        }
+        let entries: Vec<String> = named.map(|(team, role)| format!("{team}: {role}")).collect();
+        format!("{{ {} }}", entries.join(", "))
+    }
+}
+
+fn teams_wish() -> impl Strategy<Value = TeamsWish> {
+    let role = select(vec!["Team Admin", "team-developer", "Team Viewer"]);
+    let roles = proptest::collection::vec(proptest::option::of(role), TEAMS.len());
+    (roles, proptest::bool::weighted(0.3)).prop_map(|(roles, bare)| TeamsWish { roles, bare })
+}
+
+/// What is wished of somebody.
+#[derive(Clone, Debug)]
+struct UserWish {
+    email: String,
+    /// The rest of the entry, but for the teams.
+    rest: String,
+    teams: Option<TeamsWish>,
+}
+
+impl UserWish {
+    fn text(&self, gone: &BTreeSet<&str>) -> String {
+        let teams = self.teams.as_ref().map(|teams| format!(", teams: {}", teams.text(gone))).unwrap_or_default();
+        format!("{{ email: {}{}{teams} }}", self.email, self.rest)
+    }
+}
+
+fn user_wish(email: &str) -> impl Strategy<Value = Option<UserWish>> + use<> {
+    let roles = select(vec![
+        "",
+        "",
+        ", roles: [Organization Admin]",
+        ", roles: [Organization Admin]",
+        ", roles: [Developer]",
+        ", roles: [Developer]",
+        ", roles: [Developer]",
+        ", roles: [organization-developer]",
+        ", roles: []",
+    ]);
+    let status = |words: &'static [&'static str]| {
+        let status = proptest::option::weighted(0.25, select(words));
+        status.prop_map(|status| status.map(|status| format!(", status: {status}")).unwrap_or_default())
+    };
+    let (one, other) = (email.to_owned(), email.to_owned());
+    let listed = (roles, status(&["active", "deactivated"]), proptest::option::weighted(0.7, teams_wish()))
+        .prop_map(move |(roles, status, teams)| {
+            Some(UserWish { email: one.clone(), rest: format!("{roles}{status}"), teams })
+        });
+    let absent = status(&["active", "deactivated", "deleted"]).prop_map(move |status| {
+        Some(UserWish { email: other.clone(), rest: format!(", absent: true{status}"), teams: None })
+    });
+    prop_oneof![
+        1 => Just(None),
+        2 => absent,
+        5 => listed,
+    ]
+}
+
+/// What is said of a team, and whether that is that it has to go.
+fn team_wish() -> impl Strategy<Value = Option<(&'static str, bool)>> {
+    prop_oneof![
+        3 => Just(None),
+        3 => Just(Some(("", false))),
+        2 => Just(Some((", description: as wished", false))),
+        1 => Just(Some((", absent: true", true))),
+    ]
+}
+
+impl Lawful for Hub {
+    const GAPS: &'static [&'static str] = &["default role", "when an invitation"];
+    const BUSY: &'static [&'static str] = &[
+        "team create",
+        "team replace",
+        "team delete",
+        "user invite",
+        "user replace",
+        "user remove",
+        "user withdraw",
+    ];
+
+    fn worlds(_: bool) -> BoxedStrategy<World> {
+        hubs().boxed()
+    }
+
+    fn wishes() -> BoxedStrategy<Wish> {
+        let users: Vec<_> = (0..PEOPLE).map(|index| user_wish(&format!("U{index}@x.example")).boxed()).collect();
+        let new = prop_oneof![2 => Just(None), 1 => Just(Some("{ name: T3, description: new }".to_owned()))];
+        let teams = (proptest::collection::vec(team_wish(), TEAMS.len()), new);
+        let scopes = (
+            prop_oneof![2 => Just("listed"), 1 => Just("all")],
+            prop_oneof![4 => Just("listed"), 1 => Just("all")],
+        );
+        (users, teams, scopes, any::<bool>(), 0..4_usize)
+            .prop_map(|(users, (teams, new), (of_users, of_teams), reinvite, min_admins)| {
+                let listed = TEAMS.iter().zip(teams).filter_map(|(name, team)| Some((*name, team?)));
+                let listed: Vec<_> = listed.collect();
+                // Of everybody whom the file puts there that is a finding.
+                let goes = |name: &&str| match listed.iter().find(|(team, _)| team == name) {
+                    Some((_, (_, absent))) => *absent,
+                    None => of_teams == "all",
+                };
+                let gone: BTreeSet<&str> = TEAMS.iter().copied().filter(goes).collect();
+                let users = users.iter().flatten().map(|user| user.text(&gone));
+                let teams = listed.iter().map(|(name, (rest, _))| format!("{{ name: {name}{rest} }}")).chain(new);
+                Wish {
+                head: format!(
+                    "manage: {{ users: {of_users}, teams: {of_teams} }}\nallow: [user-deletion, default-team-deletion]\nreinvite_expired: {reinvite}"
+                ),
+                lists: vec![
+                    ("users", users.chain([format!("{{ email: {OWN_EMAIL} }}")]).collect()),
+                    ("teams", teams.collect()),
+                ],
+                min_admins,
+            }})
+            .boxed()
+    }
+
+    /// Admins change places, and people change teams.
+    fn swaps() -> BoxedStrategy<(World, Wish)> {
+        let person = (any::<bool>(), any::<bool>(), memberships(), teams_wish());
+        (proptest::collection::vec(person, 2..4), 1..4_usize, switches())
+            .prop_map(|(people, min_admins, switches)| {
+                let mut world = world();
+                let organization = acme(&world);
+                for name in TEAMS {
+                    world.add_team(organization, name);
+                }
+                let mut users = vec![format!("{{ email: {OWN_EMAIL} }}")];
+                for (index, (is_admin, shall_be, teams, wished)) in people.into_iter().enumerate() {
+                    let email = format!("u{index}@x.example");
+                    member(&mut world, &email, is_admin, &teams);
+                    let role = if shall_be { "Organization Admin" } else { "Developer" };
+                    users.push(format!(
+                        "{{ email: {email}, roles: [{role}], teams: {} }}",
+                        wished.text(&BTreeSet::new())
+                    ));
+                }
+                world.switches = switches;
+                (world, Wish { head: String::new(), lists: vec![("users", users)], min_admins })
+            })
+            .boxed()
+    }
+
+    fn turned(world: &World, seed: u64) -> World {
+        let mut turned = world.clone();
+        turn(&mut turned.users, seed);
+        turn(&mut turned.assignments, seed);
+        turn(&mut turned.roles, seed);
+        for organization in &mut turned.organizations {
+            turn(&mut organization.teams, seed);
+            turn(&mut organization.members, seed);
+            turn(&mut organization.invitations, seed);
+        }
+        turned
+    }
+
+    fn usable_admins(world: &World) -> usize {
+        world.usable_admins(acme(world))
+    }
+
+    /// The credentials are the owner's, and a team's that they are in.
+    fn lets_us_in(world: &World) -> bool {
+        let own = world.user(OWN_EMAIL).unwrap();
+        let key = world.credentials.iter().find_map(|credential| credential.team).unwrap();
+        own.status == "ACTIVE" && world.is_org_admin(acme(world), own.id) && world.is_in_team(key, own.id)
+    }
+
+    /// What the role in the organisation allows, and being in a team. Which role there isn't part of it: that of one
+    /// team isn't more or less than that of another.
+    fn access(world: &World) -> BTreeMap<String, BTreeSet<String>> {
+        let found = world.organization("acme").unwrap();
+        let mut access = BTreeMap::new();
+        for (user, held) in world.team_access(found.id) {
+            let mut words: BTreeSet<String> =
+                held.iter().filter_map(|held| held.split(" @ ").nth(1)).map(ToOwned::to_owned).collect();
+            words.insert("member".to_owned());
+            if world.is_org_admin(found.id, user.parse().unwrap()) {
+                words.insert("administrate".to_owned());
+            }
+            access.insert(user, words);
+        }
+        access
+    }
+
+    fn mails(world: &World) -> Vec<String> {
+        world.mails.iter().map(|mail| mail.to_lowercase()).collect()
+    }
+
+    fn live_secrets(_: &World) -> Vec<LiveSecret> {
+        Vec::new()
+    }
+
+    /// A count that disagrees, or a list that doesn't end where it says.
+    fn break_users(world: &mut World, how: u8) {
+        let off = if how.is_multiple_of(2) { 50 } else { -50 };
+        match how % 4 {
+            0 | 1 => world.switches.total_off_by = off,
+            _ => world.switches.users_count_off_by = off,
+        }
+    }
+
+    fn emails(world: &World) -> BTreeSet<String> {
+        let found = world.organization("acme").unwrap();
+        let members = found.members.iter().filter_map(|member| world.user_by_id(member.user));
+        members.map(|user| user.email.to_lowercase()).collect()
+    }
+
+    fn carries_whole_value(request: &Request) -> Result<(), String> {
+        let variables = &request.variables;
+        let wanted: &[&str] = match request.operation_name {
+            "CreateUserInvites" => &["email", "organizationId", "role", "teamIds"],
+            "UpdateUserRoles" => &["entityId", "orgId", "roleId"],
+            "UpsertEntityRole" => &["entityId", "orgId", "parentId", "roleId"],
+            "UpdateTeamUser" => &["orgId", "teamToRemove", "teamUserId"],
+            "UpdateUser" => &["id", "status"],
+            _ => return Ok(()),
+        };
+        let fields: Vec<&String> = variables["input"].as_object().unwrap().keys().collect();
+        if fields == wanted { Ok(()) } else { Err(format!("{variables}")) }
+    }
+}
