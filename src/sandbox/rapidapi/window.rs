@@ -12,15 +12,16 @@ impl World {
     pub(super) fn admit(&mut self, user: u64, now: Timestamp) -> Result<(), Duration> {
         let minute = SignedDuration::from_millis(self.switches.minute_millis);
         let limit = self.switches.rate_limit;
+        if limit == 0 {
+            return Ok(());
+        }
         let requests = self.requests.entry(user).or_default();
         requests.retain(|at| now.duration_since(*at) < minute);
-        if limit > 0 && requests.len() >= limit {
+        if requests.len() >= limit {
             let oldest = requests.iter().min().map_or(SignedDuration::ZERO, |at| now.duration_since(*at));
             return Err(Duration::try_from(minute - oldest).unwrap_or_default());
         }
-        if limit > 0 {
-            requests.push(now);
-        }
+        requests.push(now);
         Ok(())
     }
 }
