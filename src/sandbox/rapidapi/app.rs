@@ -274,6 +274,7 @@ enum AppAuthorizationStatus {
 #[derive(Clone, Copy, PartialEq, Eq, Enum)]
 enum AppAuthorizationType {
     Rapidapi,
+    #[graphql(name = "OAUTH2")]
     Oauth2,
     #[graphql(visible = "super::generation::since_middle")]
     Header,

@@ -75,7 +75,7 @@ struct VirtualPermission {
     key: String,
     display_name: String,
     permission_level: String,
-    description: String,
+    description: Option<String>,
     depends_on: Option<i32>,
     role_permission: RolePermission,
 }

@@ -105,13 +105,32 @@ pub enum DuplicateNames {
     Allowed,
 }
 
+/// `errors`, or `null`, which is JSON's.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[serde(from = "Option<Told>", into = "Option<Told>")]
 pub enum Refusal {
     #[default]
     Errors,
     /// Nothing is said, and what can be null is.
     Null,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Told {
+    Errors,
+}
+
+impl From<Option<Told>> for Refusal {
+    fn from(told: Option<Told>) -> Self {
+        told.map_or(Self::Null, |Told::Errors| Self::Errors)
+    }
+}
+
+impl From<Refusal> for Option<Told> {
+    fn from(refusal: Refusal) -> Self {
+        (refusal == Refusal::Errors).then_some(Told::Errors)
+    }
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
