@@ -18,7 +18,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 use support::cli::{Env, Server, example};
 use support::paradime::{HEAD, OWNER, Rig, disabled, invitation, uid, user, world};
-use support::rig::{self, Fate, addresses, desired, holds, now};
+use support::rig::{Fate, addresses, desired, holds, now};
 
 const ENABLE: &str =
     "in the web app, Account Settings > Team, the Disabled tab: Edit, the menu beside them, Enable user, Save";

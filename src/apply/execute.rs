@@ -172,6 +172,9 @@ impl<'a> Execution<'a> {
                 self.stopped = Some(Stop::Unrecorded(error.to_string()));
             }
         }
+        if let Ok(Receipt { verdict: Verdict::Otherwise(_), .. }) = &answer {
+            self.stopped = Some(Stop::Otherwise);
+        }
         if let Some(reason) = &done.held
             && let Err(error) =
                 self.append(Event::Held { address: change.address.clone(), reason: reason.clone() })
@@ -339,6 +342,7 @@ fn judged(mutation: &Mutation, change: &Change, receipt: &Receipt) -> Step {
         Verdict::Taken => (Outcome::Done, None),
         Verdict::NotTaken(why) => (Outcome::NotTaken, Some(why.clone())),
         Verdict::Held(reason) => (Outcome::Skipped, Some(reason.to_string())),
+        Verdict::Otherwise(how) => (Outcome::Done, Some(format!("{how}. Nothing more is sent"))),
         Verdict::Lost(what) => (
             Outcome::Done,
             Some(format!("{what}, which it should have kept; nothing more is sent. Restore it by hand")),
@@ -346,7 +350,7 @@ fn judged(mutation: &Mutation, change: &Change, receipt: &Receipt) -> Step {
     };
     let held = match &receipt.verdict {
         Verdict::Held(reason) => Some(reason.clone()),
-        Verdict::Taken | Verdict::NotTaken(_) | Verdict::Lost(_) => None,
+        Verdict::Taken | Verdict::NotTaken(_) | Verdict::Otherwise(_) | Verdict::Lost(_) => None,
     };
     Step { id: receipt.id.clone(), held, ..step(mutation, change, outcome, message) }
 }

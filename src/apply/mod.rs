@@ -125,6 +125,8 @@ pub enum Stop {
     Unreachable(String),
     /// The ledger can't be written.
     Unrecorded(String),
+    /// Something was done in another way than was meant.
+    Otherwise,
     /// An update lost something that it should have kept.
     Lost,
 }
@@ -135,6 +137,7 @@ impl fmt::Display for Stop {
             Self::Interrupted => f.write_str("interrupted before it was sent"),
             Self::Unreachable(why) => write!(f, "the platform could not be used any more: {why}"),
             Self::Unrecorded(why) => write!(f, "{why}; nothing is sent that can't be recorded"),
+            Self::Otherwise => f.write_str("an earlier mutation was done in another way than was meant"),
             Self::Lost => f.write_str("an earlier update lost something that it should have kept"),
         }
     }

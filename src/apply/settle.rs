@@ -3,7 +3,8 @@
 use super::{Apply, Standing, Step};
 use crate::ledger::{Event, Ledger};
 use crate::model::{
-    Action, Address, Cause, Entity, Hold, HoldClass, HoldReason, OrganizationPlan, Outcome, Sealed, Stage,
+    Action, Address, Cause, Change, Entity, Hold, HoldClass, HoldReason, Kind, OrganizationPlan, Outcome, Sealed,
+    Stage,
 };
 use crate::plan::{Effectiveness, Observed, mutation_in_effect, observe, stands_as};
 
@@ -91,14 +92,19 @@ pub(super) async fn settle(
         }
     }
     match apply.plan_again(&live, ledger) {
-        Ok(sealed) => standing(sealed),
+        Ok(sealed) => standing(sealed, plan),
         Err(why) => Standing::Unknown(why),
     }
 }
 
-fn standing(sealed: Sealed) -> Standing {
-    let (later, left): (Vec<_>, Vec<_>) =
-        sealed.changes.into_iter().partition(|change| matches!(change.cause, Cause::Superseded { .. }));
+fn standing(sealed: Sealed, done: &OrganizationPlan) -> Standing {
+    // What comes with an organisation is known once it is there.
+    let founds = |change: &Change| change.action == Action::Create && change.address.kind == Kind::Organization;
+    let founded = done.sealed.changes.iter().any(founds);
+    let (later, left): (Vec<_>, Vec<_>) = sealed
+        .changes
+        .into_iter()
+        .partition(|change| founded && !founds(change) || matches!(change.cause, Cause::Superseded { .. }));
     if !left.is_empty() {
         return Standing::Diverged(left.into_iter().map(|change| change.address).collect());
     }

@@ -17,7 +17,9 @@ use super::session::{Organization, Session, is_broken};
 use super::{Connection, Format, Paths, approval};
 use crate::apply::{Apply, Report, Standing, Stop, note_observed};
 use crate::ledger::Ledger;
-use crate::model::{Action, FORMAT_VERSION, Live, OrganizationPlan, Plan, ProviderName, RemoteId, Sealed};
+use crate::model::{
+    Action, Change, FORMAT_VERSION, Kind, Live, OrganizationPlan, Plan, ProviderName, RemoteId, Sealed,
+};
 use crate::plan::{Approval, compare};
 use crate::report;
 
@@ -41,6 +43,10 @@ pub(super) struct ApplyArgs {
     /// Don't ask. Needed where there is no terminal and no --plan.
     #[arg(long)]
     auto_approve: bool,
+    /// Delete this organisation, which the file says is to be absent: its `organization`, once more. Asked for on a
+    /// terminal where it isn't given.
+    #[arg(long, value_name = "ORGANIZATION")]
+    confirm_deletion: Option<String>,
     /// With json, what is told on the way goes to stderr, and what became of it to stdout at the end.
     #[arg(long, value_enum, default_value = "text")]
     format: Format,
@@ -160,7 +166,12 @@ impl Run<'_> {
         if plan.sealed.mutations.is_empty() {
             return Ok(left_out);
         }
-        if approved.is_none() && !self.args.auto_approve {
+        let asked = approved.is_none() && !self.args.auto_approve;
+        if deletes_itself(&plan) {
+            let name = organization.desired.organization.as_str();
+            confirm_deletion(name, self.args.confirm_deletion.as_deref(), asked, self.out)?;
+        }
+        if asked {
             confirm(&plan, self.out)?;
             // Time has passed at the prompt: what was shown has to stand still, and to be safe still.
             let (fresh, read) = self.plan_fresh(organization, &mut ledger, &run).await?;
@@ -274,6 +285,28 @@ fn document(plan: &OrganizationPlan) -> Plan {
         generator: GENERATOR.to_owned(),
         organizations: vec![plan.clone()],
     }
+}
+
+fn deletes_itself(plan: &OrganizationPlan) -> bool {
+    let itself = |change: &Change| change.action == Action::Delete && change.address.kind == Kind::Organization;
+    plan.sealed.changes.iter().any(itself)
+}
+
+/// Whoever deletes an organisation says which, beside the file that says so.
+fn confirm_deletion(name: &str, typed: Option<&str>, ask: bool, out: &Out) -> Result<(), Failure> {
+    let wanted = format!("to delete the organisation {name}, with all that is in it, type its name: ");
+    let typed = match typed {
+        Some(typed) => Some(typed.to_owned()),
+        None if ask => out.ask_for(&format!("\n{}", report::clean(&wanted))),
+        None => None,
+    };
+    if typed.as_deref() == Some(name) {
+        return Ok(());
+    }
+    let failure =
+        Failure::error(format!("the deletion of the organisation {name} wasn't confirmed; nothing was sent"))
+            .hint(format!("give --confirm-deletion {name}"));
+    Err(Failure { exit: Exit::Refused, ..failure })
 }
 
 fn confirm(plan: &OrganizationPlan, out: &Out) -> Result<(), Failure> {

@@ -55,13 +55,18 @@ impl Out {
 
     /// Asks on a terminal. None: there is none.
     pub fn ask(&self, question: &str) -> Option<bool> {
+        self.ask_for(question).map(|answer| answer == "yes")
+    }
+
+    /// Asks for a word on a terminal. None: there is none.
+    pub fn ask_for(&self, question: &str) -> Option<String> {
         if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
             return None;
         }
         self.talk(question);
         let mut answer = String::new();
         io::stdin().lock().read_line(&mut answer).ok()?;
-        Some(answer.trim() == "yes")
+        Some(answer.trim().to_owned())
     }
 
     /// A result that nobody could read in full is no success. A reader that went away has seen what it wanted.

@@ -93,32 +93,8 @@ impl<'a> Session<'a> {
             exit = exit.and(self.told(&twins_of(files), out));
         }
         organizations.retain(|organization| !by_reach.contains_key(&organization.connected.reach));
-        self.estimate(&organizations, out);
+        estimate(&organizations, out);
         (organizations, exit)
-    }
-
-    /// Says how long reading will take, where a limit decides on that.
-    fn estimate(&self, organizations: &[Organization<'_>], out: &Out) {
-        let mut by_reach: BTreeMap<[u8; 32], (usize, usize, Pace)> = BTreeMap::new();
-        for organization in organizations {
-            let Connected { provider, reach, .. } = &organization.connected;
-            let Some(pace) = provider.budget(organization.desired) else { continue };
-            let Some((once, each)) = provider.requests_to_read(organization.desired) else { continue };
-            let (requests, read, _) = by_reach.entry(*reach).or_insert((0, 0, pace));
-            *requests = (*requests).max(once) + each;
-            *read += 1;
-        }
-        for (requests, read, pace) in by_reach.into_values() {
-            let minutes = requests.saturating_sub(1) / pace.calls.max(1);
-            let time =
-                if minutes == 0 { "less than a minute".to_owned() } else { format!("about {} min", minutes + 1) };
-            out.talk(&format!(
-                "reading {}: about {}, {time} at {} a minute\n",
-                report::plural(read, "organisation"),
-                report::plural(requests, "request"),
-                pace.calls
-            ));
-        }
     }
 
     /// Tells why one organisation could not be dealt with, and what that means for the run.
@@ -170,6 +146,30 @@ impl<'a> Session<'a> {
         let planned = organization.plan(&live, &known, None)?;
         out.findings(&planned.warnings, &self.sources());
         Ok(planned.plan)
+    }
+}
+
+/// Says how long reading will take, where a limit decides on that.
+fn estimate(organizations: &[Organization<'_>], out: &Out) {
+    let mut by_reach: BTreeMap<[u8; 32], (usize, usize, Pace)> = BTreeMap::new();
+    for organization in organizations {
+        let Connected { provider, reach, .. } = &organization.connected;
+        let Some(pace) = provider.budget(organization.desired) else { continue };
+        let Some((once, each)) = provider.requests_to_read(organization.desired) else { continue };
+        let (requests, read, _) = by_reach.entry(*reach).or_insert((0, 0, pace));
+        *requests = (*requests).max(once) + each;
+        *read += 1;
+    }
+    for (requests, read, pace) in by_reach.into_values() {
+        let minutes = requests.saturating_sub(1) / pace.calls.max(1);
+        let time =
+            if minutes == 0 { "less than a minute".to_owned() } else { format!("about {} min", minutes + 1) };
+        out.talk(&format!(
+            "reading {}: about {}, {time} at {} a minute\n",
+            report::plural(read, "organisation"),
+            report::plural(requests, "request"),
+            pace.calls
+        ));
     }
 }
 

@@ -190,6 +190,8 @@ fn learn(sent: &Sent<'_>, facts: &mut Facts) {
                 facts.invitations.remove(&user.email);
             }
         }
+        (Some(Entity::Organization(_)), Action::Create) => facts.organization_made = Some(sent.at),
+        (None, Action::Delete) if sent.change.address.kind == Kind::Organization => facts.organization_made = None,
         (Some(Entity::Organization(_) | Entity::Team(_) | Entity::Key(_) | Entity::Role(_)) | None, _) => {}
     }
 }

@@ -121,6 +121,10 @@ pub enum Effect {
     TakesAlong {
         what: String,
     },
+    /// What the platform makes together with it.
+    ComesWith {
+        what: String,
+    },
     /// Whoever administrates the organisation is in every team of it, with all that a team's role allows.
     JoinsEveryTeam,
     /// No call takes a role away: it is overwritten with the one that everybody has by default.

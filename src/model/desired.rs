@@ -39,6 +39,8 @@ pub struct Desired {
     pub admin_role: Option<Placed<RoleName>>,
     /// What isn't done unless the file says so.
     pub allowed: BTreeSet<Allowance>,
+    /// The organisation itself, where the file speaks of it.
+    pub itself: Option<DesiredOrganization>,
     /// Sorted by name, each once.
     pub teams: Vec<DesiredTeam>,
     /// Sorted by name, each once.
@@ -56,6 +58,20 @@ pub enum Allowance {
     UserDeletion,
     /// To delete the team that came with the organisation, or its last one.
     DefaultTeamDeletion,
+}
+
+/// The organisation itself, as wished. What is `None` keeps what is live.
+#[derive(Clone, Debug)]
+pub struct DesiredOrganization {
+    pub place: Place,
+    pub name: Option<String>,
+    pub email: Option<String>,
+    pub seats: Option<u32>,
+    pub description: Option<String>,
+    pub thumbnail: Option<String>,
+    /// May it be made, where it isn't there?
+    pub create: bool,
+    pub absent: bool,
 }
 
 /// A team, as wished. What is `None` keeps what is live.
@@ -232,6 +248,7 @@ impl Desired {
             changes_with: None,
             admin_role: None,
             allowed: BTreeSet::new(),
+            itself: None,
             teams: Vec::new(),
             roles: Vec::new(),
             users: Vec::new(),

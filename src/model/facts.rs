@@ -29,6 +29,8 @@ pub struct Facts {
     pub lost_mints: Vec<LostMint>,
     /// Entities that the platform won't have changed, for a reason that no read shows.
     pub held: BTreeMap<Address, HeldChange>,
+    /// When the making of the organisation was sent, and perhaps had an effect.
+    pub organization_made: Option<Timestamp>,
     /// Has an update of a user been seen to clear what it doesn't carry?
     pub updates_lose: bool,
 }

@@ -140,6 +140,8 @@ codes! {
     ServicesOfSingleProject => "services-of-single-project",
     /// The role that is to hold people without access allows something.
     ContainmentRoleHolds => "containment-role-holds",
+    /// An organisation that has to be made lacks what that needs.
+    IncompleteOrganization => "incomplete-organization",
     /// The same team twice.
     DuplicateTeam => "duplicate-team",
     /// A team that isn't there.

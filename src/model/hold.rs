@@ -133,6 +133,10 @@ pub enum HoldReason {
     },
     /// Nobody else administrates these, and the platform lets nobody go who does.
     OnlyAdminElsewhere { organizations: Vec<RemoteId> },
+    /// The organisation has to be there first.
+    AwaitsOrganization,
+    /// Making the organisation was sent, and it isn't listed. Another would cost once more.
+    OrganizationUnsure { since: Timestamp },
     /// The team that came with the organisation, or the only one that is left.
     LastTeam { default: bool },
     /// What the file wishes of the team is held itself.
@@ -162,6 +166,7 @@ impl HoldReason {
             Self::InvitationPending { .. }
             | Self::InvitedWithoutAccess { .. }
             | Self::RolesFollow { .. }
+            | Self::AwaitsOrganization
             | Self::Unapproved { .. }
             | Self::AwaitingApproval { .. }
             | Self::Superseded => HoldClass::Waiting,
@@ -197,6 +202,7 @@ impl HoldReason {
             | Self::NotTaken { .. }
             | Self::OnlyAdminElsewhere { .. }
             | Self::LastTeam { .. }
+            | Self::OrganizationUnsure { .. }
             | Self::TeamHeld { .. }
             | Self::Suspended { .. }
             | Self::Shielded

@@ -176,6 +176,12 @@ impl fmt::Display for HoldReason {
                 "nobody else administrates the organisation {}; make somebody else an admin there first",
                 organizations.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
             ),
+            Self::AwaitsOrganization => f.write_str("follows once the organisation is there"),
+            Self::OrganizationUnsure { since } => write!(
+                f,
+                "its making was sent on {}, and it isn't listed; look whether it is there under another slug. `--assert` has it made once more, which may cost once more",
+                day(since)
+            ),
             Self::LastTeam { default: true } => f.write_str(
                 "the team that came with the organisation; `allow: [default-team-deletion]` in the file lets it be deleted",
             ),

@@ -212,6 +212,7 @@ pub struct AssignableRole {
 pub struct Caller {
     /// One, or two where two credentials are of different people.
     pub users: BTreeSet<RemoteId>,
+    pub emails: BTreeSet<Email>,
     /// The team whose key it is.
     pub team: Option<RemoteId>,
 }

@@ -24,8 +24,8 @@ pub use change::{
     number_of, reference,
 };
 pub use desired::{
-    Allowance, Credential, Delivery, Desired, DesiredKey, DesiredProject, DesiredResources, DesiredRole,
-    DesiredTarget, DesiredTeam, DesiredUser, Endpoint, Guardrails, Manage, Scope,
+    Allowance, Credential, Delivery, Desired, DesiredKey, DesiredOrganization, DesiredProject, DesiredResources,
+    DesiredRole, DesiredTarget, DesiredTeam, DesiredUser, Endpoint, Guardrails, Manage, Scope,
 };
 pub use entity::{Entity, FirstInvitation, Key, Memberships, Organization, Role, Seen, Team, User};
 pub use facts::{

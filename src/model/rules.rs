@@ -160,6 +160,11 @@ pub trait Rules: Sync {
         None
     }
 
+    /// What the platform makes together with an organisation.
+    fn comes_with_organization(&self) -> Option<&'static str> {
+        None
+    }
+
     fn invite_needs(&self) -> &'static [InviteField];
 
     /// Are there keys that are shown, and that nothing is done about?

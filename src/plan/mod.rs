@@ -12,6 +12,7 @@ mod keys;
 mod movers;
 mod observe;
 mod order;
+mod organization;
 mod relies;
 mod resolve;
 mod roles;
@@ -34,6 +35,7 @@ use crate::model::{
     RoleName, Rules, Sealed, Site,
 };
 use draft::Draft;
+use roles::RoleBook;
 
 /// All that planning may know. Same input, same plan.
 #[derive(Clone, Copy)]
@@ -96,14 +98,17 @@ pub fn plan(input: &PlanInput<'_>) -> Result<Planned, Vec<Finding>> {
     }
     keys::check_own(input, &mut draft);
     users::check_own(input, &mut draft);
-    teams::plan_teams(input, &mut draft);
-    let mut book = roles::plan_roles(input, &mut draft);
-    roles::plan_holders(input, &mut book, &mut draft);
-    users::plan_users(input, &mut book, &mut draft);
-    roles::plan_containment(input, &mut draft);
-    roles::plan_removals(input, &book, &mut draft);
-    keys::plan_keys(input, &mut draft);
-    roles::say_what_is_allowed(&book, &mut draft);
+    let mut book = RoleBook::default();
+    if organization::plan_itself(input, &mut draft) {
+        teams::plan_teams(input, &mut draft);
+        book = roles::plan_roles(input, &mut draft);
+        roles::plan_holders(input, &mut book, &mut draft);
+        users::plan_users(input, &mut book, &mut draft);
+        roles::plan_containment(input, &mut draft);
+        roles::plan_removals(input, &book, &mut draft);
+        keys::plan_keys(input, &mut draft);
+        roles::say_what_is_allowed(&book, &mut draft);
+    }
     draft.findings.extend(guardrails::unmatched(input));
     if let Some(only) = input.only {
         draft.changes.retain(|change| only.contains(&change.address));

@@ -51,6 +51,7 @@ pub(super) fn mutations(
     relies::on_mints(&mut nodes);
     relies::on_roles(&movers, &mut nodes);
     relies::without_excess(&movers, &mut nodes);
+    relies::on_seats(&mut nodes);
     sorted(&nodes)
 }
 
@@ -88,7 +89,7 @@ fn lower<'a>(
 fn stage(input: &PlanInput<'_>, change: &Change, admins: &Admins, book: &RoleBook) -> Stage {
     match (change.action, &change.before, &change.after) {
         (Action::Create, _, _) => Stage::Create,
-        (Action::Invite | Action::Enable, _, _) => Stage::Widen,
+        (Action::Invite | Action::Enable, _, _) | (Action::Replace, _, Some(Entity::Team(_))) => Stage::Widen,
         (Action::Disable, _, Some(Entity::Key(_))) | (Action::Delete, _, _) => Stage::Remove,
         (Action::Replace, Some(Entity::User(before)), Some(Entity::User(after))) => {
             let narrows = narrows(input, before, after, book);
@@ -98,7 +99,6 @@ fn stage(input: &PlanInput<'_>, change: &Change, admins: &Admins, book: &RoleBoo
             // Whoever comes needs a seat, and whoever goes leaves one.
             if after.seats < before.seats { Stage::Remove } else { Stage::Create }
         }
-        (Action::Replace, _, Some(Entity::Team(_))) => Stage::Widen,
         (Action::Replace, Some(Entity::Role(_)), Some(Entity::Role(_))) => {
             if shift(change).1.is_empty() {
                 Stage::Widen

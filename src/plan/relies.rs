@@ -57,6 +57,29 @@ pub(super) fn on_mints(nodes: &mut [Node<'_>]) {
     }
 }
 
+/// Whoever comes waits for the seats that are added, and seats that go wait for those who go.
+pub(super) fn on_seats(nodes: &mut [Node<'_>]) {
+    let of = |entity: &Option<Entity>| entity.as_ref().and_then(Entity::organization)?.seats;
+    let moved = nodes.iter().enumerate().find_map(|(index, node)| {
+        let (before, after) = (of(&node.change.before)?, of(&node.change.after)?);
+        (before != after).then_some((index, after > before))
+    });
+    let Some((seats, more)) = moved else { return };
+    if more {
+        let invites = |node: &&mut Node<'_>| node.change.action == Action::Invite;
+        for node in nodes.iter_mut().filter(invites).filter(|node| node.mutation.stage != Stage::Clear) {
+            node.needs.insert(seats);
+        }
+    } else {
+        let leaves = |node: &Node<'_>| {
+            let goes = matches!(node.change.action, Action::Remove | Action::Withdraw | Action::Delete);
+            goes && node.change.entity().is_some_and(|entity| entity.user().is_some())
+        };
+        let left = indices(nodes, leaves);
+        nodes[seats].needs.extend(left);
+    }
+}
+
 /// The mutations of roles, and the one that closes the move of each mover.
 struct Places<'a> {
     roles: BTreeMap<&'a RoleName, Vec<usize>>,

@@ -132,6 +132,8 @@ pub enum Verdict {
     NotTaken(String),
     /// The platform won't, for a reason that no read shows and no repetition changes.
     Held(HoldReason),
+    /// Done, and in another way than was meant: nothing more may be sent.
+    Otherwise(String),
     /// Something was lost that the call should have kept: nothing more may be sent.
     Lost(String),
 }
@@ -144,6 +146,9 @@ pub enum ReadError {
     /// There is none of that id or slug, or not for whoever calls.
     #[error("there is no organisation {organization} that the credential reaches{}", shown(.others))]
     NoOrganization { organization: String, others: Vec<String> },
+    /// There is one of that name, and its slug isn't the one that the file has.
+    #[error("an organisation of the wished name is there already, and its slug is {slug}, not {organization}")]
+    OtherSlug { organization: String, slug: String },
     /// The platform left out what can't be done without.
     #[error("{operation}: the answer lacks `{field}`")]
     Missing { operation: &'static str, field: String },
@@ -153,6 +158,7 @@ impl ReadError {
     pub fn next_step(&self) -> &'static str {
         match self {
             Self::Call { error, .. } => error.next_step(),
+            Self::OtherSlug { .. } => "write that slug as `organization`; nothing was made a second time",
             Self::NoOrganization { .. } => {
                 "check `organization`, its id or its slug, and that the credential's owner administrates it"
             }

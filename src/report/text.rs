@@ -117,6 +117,7 @@ fn effect(effect: &Effect) -> Option<String> {
         Effect::HubWide => paint(WARN, "for every organisation of the platform"),
         Effect::Irreversible => paint(WARN, "can't be undone"),
         Effect::TakesAlong { what } => paint(WARN, format!("with {}", clean(what))),
+        Effect::ComesWith { what } => paint(WARN, format!("comes with {}", clean(what))),
         Effect::JoinsEveryTeam => "joins every team".to_owned(),
         Effect::DefaultRole { role } => {
             format!("no call takes a role away: overwritten with the default `{}`", clean(role))
@@ -275,11 +276,14 @@ pub(super) fn verdict(plan: &OrganizationPlan) -> String {
     if counted.is_empty() {
         return format!("{}{holds}. {admins}", paint(BOLD, "Nothing to do"));
     }
-    let mails = plan.sealed.changes.iter().flat_map(|change| &change.effects).filter(|e| **e == Effect::SendsMail);
+    let mails = plan.sealed.changes.iter().map(|change| {
+        let first = change.after.as_ref().and_then(Entity::organization).map_or(0, |made| made.invites.len());
+        first + usize::from(change.effects.contains(&Effect::SendsMail))
+    });
     format!(
         "{}{holds}. {}, {}. {admins}",
         paint(BOLD, counted.join(", ")),
         plural(plan.sealed.mutations.len(), "mutation"),
-        plural(mails.count(), "mail"),
+        plural(mails.sum(), "mail"),
     )
 }

@@ -7,8 +7,57 @@ use super::super::field::Field;
 use super::super::raw::NameText;
 use super::super::source::Mark;
 use super::teams::check_user_teams;
-use super::{RawStatus, RawTeam, RawUser};
-use crate::model::{Address, Allowance, Code, DesiredTeam, DesiredUser, Finding, Placed, RoleName, TeamName};
+use super::{RawSettings, RawStatus, RawTeam, RawUser};
+use crate::model::{
+    Address, Allowance, Code, DesiredOrganization, DesiredTeam, DesiredUser, Finding, Placed, RemoteId, RoleName,
+    TeamName,
+};
+
+pub(super) fn check_settings(
+    field: Field<RawSettings>,
+    organization: Option<&Placed<RemoteId>>,
+    check: &mut Checker<'_>,
+) -> Option<DesiredOrganization> {
+    let place = check.place(field.mark);
+    let RawSettings { name, email, seats, description, thumbnail, create, absent } = field.value?;
+    let absent = flag(absent);
+    let at = |field: &Option<Field<NameText>>, name| field.as_ref().map(|field| (field.mark, name));
+    check.contradiction(
+        absent,
+        [
+            at(&name, "name"),
+            email.as_ref().map(|field| (field.mark, "email")),
+            seats.as_ref().map(|field| (field.mark, "seats")),
+            at(&description, "description"),
+            at(&thumbnail, "thumbnail"),
+            create.as_ref().map(|field| (field.mark, "create")),
+        ],
+    );
+    let is_id = |id: &Placed<RemoteId>| id.as_str().bytes().all(|byte| byte.is_ascii_digit());
+    if let Some(create) = create.as_ref().filter(|create| create.value == Some(true))
+        && organization.is_some_and(is_id)
+    {
+        let message = "an organisation that is to be made can't be named by an id".to_owned();
+        check.invalid(create.mark, message, "write `organization` as the slug that its name will have");
+    }
+    let seats = seats.and_then(|field| {
+        let seats = field.value?;
+        if seats == 0 {
+            check.invalid(field.mark, "an organisation has a seat at least".to_owned(), "write how many it has");
+        }
+        Some(seats)
+    });
+    Some(DesiredOrganization {
+        place,
+        name: name.and_then(|field| check.text(field)),
+        email: email.and_then(|field| check.email(field)).map(|email| email.as_str().to_owned()),
+        seats,
+        description: description.and_then(|field| check.text(field)),
+        thumbnail: thumbnail.and_then(|field| check.text(field)),
+        create: flag(create),
+        absent,
+    })
+}
 
 pub(super) fn check_teams(raw: Option<Field<Vec<Field<RawTeam>>>>, check: &mut Checker<'_>) -> Vec<DesiredTeam> {
     let mut teams = Vec::new();
@@ -78,7 +127,7 @@ pub(super) fn check_users(
         };
         let deleted = status == Some(RawStatus::Deleted);
         let user = DesiredUser::named(check.place(mark), email);
-        users.push(DesiredUser { roles, teams, enabled, deleted, absent, ..user });
+        users.push(DesiredUser { roles, teams, enabled, absent, deleted, ..user });
     }
     users.sort_by(|a, b| a.email.cmp(&b.email));
     users
@@ -95,12 +144,11 @@ fn check_role(field: Field<Vec<Field<NameText>>>, check: &mut Checker<'_>) -> Op
 }
 
 fn check_status(
-    field: Field<RawStatus>,
+    Field { mark, value }: Field<RawStatus>,
     absent: bool,
     allowed: &BTreeSet<Allowance>,
     check: &mut Checker<'_>,
 ) -> Option<RawStatus> {
-    let Field { mark, value } = field;
     let status = value?;
     if status != RawStatus::Deleted {
         return Some(status);

@@ -14,7 +14,7 @@ use super::raw::{EmailText, HostText, NameText, RawCredential, RawEndpoint, RawG
 use crate::model::{
     Allowance, Code, Credential, Desired, Finding, Manage, Place, Placed, ProviderName, list_of, quote,
 };
-use entities::{check_teams, check_users};
+use entities::{check_settings, check_teams, check_users};
 use teams::RawTeams;
 
 /// Access to one organisation on a RapidAPI Enterprise Hub.
@@ -47,6 +47,8 @@ pub struct RawRapidapi {
     allow: Option<Field<Vec<Field<RawAllowance>>>>,
     /// Send another invitation to whoever was seen invited and is gone? Default false.
     reinvite_expired: Option<Field<bool>>,
+    /// The organisation itself. Absent: it is left as it is, and has to be there.
+    settings: Option<Field<RawSettings>>,
     /// The organisation's teams. Absent and empty mean the same: none is listed.
     teams: Option<Field<Vec<Field<RawTeam>>>>,
     /// The people. Absent and empty mean the same: nobody is listed.
@@ -63,6 +65,7 @@ enum Provider {
 /// A team's key shows who is invited, a person's what only administrators of the hub may see.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename = "RapidapiCredentials", deny_unknown_fields)]
+#[expect(clippy::struct_field_names, reason = "as the vendor calls them")]
 struct RawCredentials {
     /// The key of one's own account: of an administrator of the hub. Needed for the status of accounts.
     personal_key: Option<Field<RawCredential>>,
@@ -74,7 +77,6 @@ struct RawCredentials {
 
 #[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
 #[serde(rename = "RapidapiKeyName", rename_all = "snake_case")]
-#[expect(clippy::enum_variant_names, reason = "as the credentials are called")]
 enum RawKeyName {
     PersonalKey,
     TeamKey,
@@ -89,12 +91,40 @@ struct RawManage {
 
 #[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
 #[serde(rename = "RapidapiAllowance", rename_all = "kebab-case")]
-#[expect(clippy::enum_variant_names, reason = "as the file has it")]
 enum RawAllowance {
     /// A user whose `status` is `deleted` loses their account, everywhere and for good.
     UserDeletion,
     /// The team that came with the organisation, or its last one, may be deleted.
     DefaultTeamDeletion,
+}
+
+/// The organisation itself.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(rename = "RapidapiSettings", deny_unknown_fields)]
+#[schemars(extend(
+    "if" = { "properties": { "absent": { "const": true } }, "required": ["absent"] },
+    "then" = { "properties": {
+        "name": false, "email": false, "seats": false, "description": false, "thumbnail": false, "create": false,
+    } },
+))]
+struct RawSettings {
+    /// Needed to make the organisation. Absent keeps what is live.
+    name: Option<Field<NameText>>,
+    /// Where invoices and notices go. Needed to make the organisation. Absent keeps what is live.
+    email: Option<Field<EmailText>>,
+    /// How many people there may be, which is what is paid for. Needed to make the organisation. Absent keeps what is
+    /// live.
+    #[schemars(extend("minimum" = 1))]
+    seats: Option<Field<u32>>,
+    /// Absent keeps what is live.
+    description: Option<Field<NameText>>,
+    /// A URL, or a path on the hub's server. Absent keeps what is live.
+    thumbnail: Option<Field<NameText>>,
+    /// May the organisation be made, if there is none of this slug? Default false.
+    create: Option<Field<bool>>,
+    /// There must be no such organisation: it is deleted with its teams, apps and APIs, once `apply` was given its name
+    /// with --confirm-deletion. Default false.
+    absent: Option<Field<bool>>,
 }
 
 /// A team. It is known by its name, which no call of rolecall's changes.
@@ -162,6 +192,7 @@ pub(super) fn check(raw: RawRapidapi, check: &mut Checker<'_>) -> Option<Desired
         guardrails,
         allow,
         reinvite_expired,
+        settings,
         teams,
         users,
     } = raw;
@@ -195,6 +226,7 @@ pub(super) fn check(raw: RawRapidapi, check: &mut Checker<'_>) -> Option<Desired
             RawAllowance::DefaultTeamDeletion => Allowance::DefaultTeamDeletion,
         })
         .collect();
+    let itself = settings.and_then(|field| check_settings(field, organization.as_ref(), check));
     let teams = check_teams(teams, check);
     let users = check_users(users, &teams, &allowed, check);
     let place = check.source.start();
@@ -207,6 +239,7 @@ pub(super) fn check(raw: RawRapidapi, check: &mut Checker<'_>) -> Option<Desired
         guardrails,
         allowed,
         reinvite_expired: flag(reinvite_expired),
+        itself,
         teams,
         users,
         ..Desired::of(ProviderName::Rapidapi, place, organization?, endpoint?, credentials?)
@@ -228,14 +261,14 @@ fn check_host(field: Field<HostText>, check: &mut Checker<'_>) -> Option<Placed<
     None
 }
 
-fn check_pace(field: Field<u32>, check: &mut Checker<'_>) -> Option<u32> {
+fn check_pace(Field { mark, value }: Field<u32>, check: &mut Checker<'_>) -> Option<u32> {
     const MOST: u32 = 6000;
-    let requests = field.value?;
+    let requests = value?;
     if (1..=MOST).contains(&requests) {
         return Some(requests);
     }
     let message = format!("{requests} requests a minute can't be kept to");
-    check.invalid(field.mark, message, "write a number from 1 to 6000; the vendor's limit is 10");
+    check.invalid(mark, message, "write a number from 1 to 6000; the vendor's limit is 10");
     None
 }
 

@@ -157,7 +157,8 @@ fn plan_invited(
             (Some(teams), Some(wanted)) => teams.iter().eq(wanted.keys()),
             (None, _) | (_, None) => true,
         };
-        teams && offered.after.roles.contains(&invitation.role)
+        let everywhere = wish.roles.as_ref().is_some_and(|roles| input.is_everywhere(&roles.value));
+        (teams || everywhere) && offered.after.roles.contains(&invitation.role)
     };
     let kept = open.iter().find(fits).filter(|_| !asserted);
     let current = kept.unwrap_or(first);

@@ -27,7 +27,9 @@ pub const OPERATIONS: &[(&str, Context)] = &[
     ("paginatedTeamUsersByOrganizationIdV2", TEAM),
     ("entitiesRoles", EITHER),
     ("users", EITHER),
+    ("createOrganization", CHANGES),
     ("updateOrganization", CHANGES),
+    ("deleteOrganization", CHANGES),
     ("createTeam", CHANGES),
     ("updateTeam", CHANGES),
     ("deleteTeam", CHANGES),
@@ -60,7 +62,13 @@ pub(super) fn is_there(context: Context, credentials: &BTreeSet<&str>) -> bool {
 /// The operations that a file asks for, and that none of these credentials can make.
 pub(super) fn uncallable(credentials: &BTreeSet<&str>, desired: &Desired) -> Vec<&'static str> {
     let accounts = desired.users.iter().any(|user| user.enabled.is_some() || user.deleted);
-    let wanted = |operation: &str| operation != "updateUser" || accounts;
+    let itself = desired.itself.as_ref();
+    let wanted = |operation: &str| match operation {
+        "updateUser" => accounts,
+        "createOrganization" => itself.is_some_and(|itself| itself.create),
+        "deleteOrganization" => itself.is_some_and(|itself| itself.absent),
+        _ => true,
+    };
     let lacking = OPERATIONS.iter().filter(|(operation, context)| {
         let context = if *context == CHANGES { changes(credentials, desired) } else { *context };
         wanted(operation) && !is_there(context, credentials)

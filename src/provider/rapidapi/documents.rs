@@ -66,8 +66,10 @@ pub const QUERIES: &[Query] = &[
 /// Every mutation, under the name of its field.
 pub const MUTATIONS: &[(&str, Mutation)] = &[
     ("addUserToTeams", changing("AddUserToTeams", document!("add_user_to_teams.graphql"))),
+    ("createOrganization", changing("CreateOrganization", document!("create_organization.graphql"))),
     ("createTeam", changing("CreateTeam", document!("create_team.graphql"))),
     ("createUserInvites", changing("CreateUserInvites", document!("create_user_invites.graphql"))),
+    ("deleteOrganization", changing("DeleteOrganization", document!("delete_organization.graphql"))),
     ("deleteTeam", changing("DeleteTeam", document!("delete_team.graphql"))),
     ("deleteUserInvites", changing("DeleteUserInvites", document!("delete_user_invites.graphql"))),
     (

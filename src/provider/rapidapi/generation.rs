@@ -10,6 +10,7 @@ use crate::graphql::{CallError, Query, Reader};
 
 /// What of the later generations this hub has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a question of its own")]
 pub(super) struct Generation {
     /// An organisation tells its counts, and its users their role and teams.
     pub later_organization: bool,

@@ -13,6 +13,9 @@ use crate::model::{
 };
 
 pub(super) fn lower(change: &Change, live: &Live) -> Vec<Call> {
+    if let (Action::Create, Some(Entity::Organization(organization))) = (change.action, &change.after) {
+        return vec![create_organization(organization)];
+    }
     let Some(organization) = live.organization_id.as_ref() else { return Vec::new() };
     match (change.action, &change.before, &change.after) {
         (Action::Create, _, Some(Entity::Team(team))) => vec![create_team(team, organization)],
@@ -22,6 +25,9 @@ pub(super) fn lower(change: &Change, live: &Live) -> Vec<Call> {
         (Action::Delete, Some(Entity::Team(team)), _) => vec![closing("deleteTeam", json!({ "id": team.id }))],
         (Action::Replace, Some(Entity::Organization(before)), Some(Entity::Organization(after))) => {
             vec![update_organization(before, after, organization)]
+        }
+        (Action::Delete, Some(Entity::Organization(_)), _) => {
+            vec![closing("deleteOrganization", json!({ "id": organization }))]
         }
         (Action::Invite, before, Some(Entity::User(user))) => {
             invite(before.as_ref().and_then(Entity::user), user, organization, live)
@@ -41,6 +47,18 @@ fn closing(operation: &'static str, variables: Value) -> Call {
         _ => BTreeMap::new(),
     };
     Call::closing(operation, variables)
+}
+
+fn create_organization(organization: &Organization) -> Call {
+    let Organization { id: _, slug: _, name, email, seats, description, thumbnail, invites } = organization;
+    let mut input = json!({ "name": name, "email": email, "seats": seats });
+    add(&mut input, "description", description.as_ref());
+    add(&mut input, "thumbnail", thumbnail.as_ref());
+    if !invites.is_empty() {
+        let users = invites.iter().map(|first| json!({ "email": first.email.as_str(), "role": first.role }));
+        input["users"] = users.collect();
+    }
+    closing("createOrganization", json!({ "input": input }))
 }
 
 fn create_team(team: &Team, organization: &RemoteId) -> Call {

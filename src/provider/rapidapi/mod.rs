@@ -100,12 +100,12 @@ impl Provider for RapidApi {
 
     fn receipt(
         &self,
-        _: &Change,
+        change: &Change,
         mutation: &model::Mutation,
         response: &Response,
         redactor: &Redactor,
     ) -> Result<Receipt, CallError> {
-        receipt::receipt(mutation, response, redactor)
+        receipt::receipt(change, mutation, response, redactor)
     }
 
     fn reads_decide(&self) -> bool {

@@ -2,14 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::super::{Receipt, Verdict};
 use super::number::id_in;
 use crate::graphql::{Answer, CallError, Redactor, Response};
-use crate::model;
+use crate::model::{self, Change, Entity};
 
 pub(super) fn receipt(
+    change: &Change,
     mutation: &model::Mutation,
     response: &Response,
     redactor: &Redactor,
@@ -24,7 +25,8 @@ pub(super) fn receipt(
     let payload = data.ok_or(empty)?.remove(&mutation.operation);
     let taken = |id| Ok(Receipt { id, secret: None, verdict: Verdict::Taken });
     match payload {
-        Some(Value::Bool(true)) => taken(None),
+        // Of some no type is declared.
+        Some(Value::Bool(true) | Value::Array(_) | Value::Number(_) | Value::String(_)) => taken(None),
         Some(Value::Object(fields)) => match (mutation.operation.as_str(), fields.get("status")) {
             ("updateUser", Some(Value::String(status))) => {
                 let sent = mutation.variables.get("input").and_then(|input| input.get("status"));
@@ -35,14 +37,27 @@ pub(super) fn receipt(
                     Ok(Receipt { id: None, secret: None, verdict: Verdict::NotTaken(why) })
                 }
             }
+            ("createOrganization", _) => Ok(made(&fields, change)),
             ("updateUser", _) => Err(CallError::NullPayload("updateUser.status".to_owned())),
             _ => taken(fields.get("id").and_then(id_in)),
         },
-        // Of no declared type, and there.
-        Some(Value::Array(_) | Value::Number(_) | Value::String(_)) => taken(None),
         // Neither says whether it was done.
         Some(Value::Null | Value::Bool(false)) | None => Err(CallError::NullPayload(mutation.operation.clone())),
     }
+}
+
+/// The platform derives the slug, by which the file will look for the organisation.
+fn made(fields: &Map<String, Value>, change: &Change) -> Receipt {
+    let id = fields.get("id").and_then(id_in);
+    let wished = change.after.as_ref().and_then(Entity::organization).and_then(|made| made.slug.as_deref());
+    let slug = fields.get("slugifiedName").and_then(Value::as_str);
+    let verdict = match (slug, wished) {
+        (Some(slug), Some(wished)) if slug != wished => Verdict::Otherwise(format!(
+            "the organisation was made, and its slug came out as {slug}, not {wished}: write `organization: {slug}` before the next run"
+        )),
+        _ => Verdict::Taken,
+    };
+    Receipt { id, secret: None, verdict }
 }
 
 /// What to do about a refusal.

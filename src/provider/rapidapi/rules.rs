@@ -79,6 +79,11 @@ impl Rules for RapidApi {
         }
     }
 
+    fn comes_with_organization(&self) -> Option<&'static str> {
+        // By the vendor's page "Organizations (GQL)".
+        Some("a team, an app of that, and a subscription for its seats")
+    }
+
     fn invite_needs(&self) -> &'static [InviteField] {
         &[InviteField::Roles, InviteField::Teams]
     }

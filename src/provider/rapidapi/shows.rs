@@ -69,11 +69,9 @@ fn is_in(user: &LiveUser, team_id: &Value, live: &Live) -> Option<bool> {
 
 /// By its id, or by its name where it was made by the same plan.
 fn team<'a>(value: &Value, live: &'a Live) -> Option<&'a LiveTeam> {
-    match reference(value) {
-        Some(made) => live.teams().iter().find(|team| team.name.as_str() == made.to.name),
-        None => {
-            let id = id_in(value)?;
-            live.teams().iter().find(|team| team.id == id)
-        }
+    if let Some(made) = reference(value) {
+        return live.teams().iter().find(|team| team.name.as_str() == made.to.name);
     }
+    let id = id_in(value)?;
+    live.teams().iter().find(|team| team.id == id)
 }

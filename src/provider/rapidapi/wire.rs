@@ -31,7 +31,13 @@ pub(super) type Count = i64;
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct ActiveUser {
-    pub active_user: Option<WireEntity>,
+    pub active_user: Option<WireCaller>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct WireCaller {
+    pub id: Option<Id>,
+    pub email: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -83,6 +89,7 @@ pub(super) struct EntitiesRoles {
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[expect(clippy::struct_field_names, reason = "as the platform calls them")]
 pub(super) struct WireAssignment {
     pub entity_id: Id,
     pub role_id: Id,
@@ -98,6 +105,7 @@ pub(super) struct Organizations {
 #[serde(rename_all = "camelCase")]
 pub(super) struct WireOrganizationName {
     pub id: Id,
+    pub name: Option<String>,
     pub slugified_name: Option<String>,
 }
 

@@ -12,11 +12,11 @@ use super::ReadError;
 use super::context::{IDENTITY_KEY, PERSONAL_KEY};
 use super::documents::{ACTIVE_ENTITY, ACTIVE_USER, IDENTITY, ORGANIZATION, ORGANIZATIONS};
 use super::generation::{self, Generation};
-use super::wire::{self, WireOrganization, WireUser};
+use super::wire::{self, WireOrganization, WireOrganizationName, WireUser};
 use crate::graphql::{CallError, Query, Reader};
 use crate::model::{
-    AssignableRoles, Caller, Completeness, Desired, Feature, Gap, Listing, Live, LiveUser, Organization, RemoteId,
-    RoleName, Scope,
+    AssignableRoles, Caller, Completeness, Desired, Email, Feature, Gap, Listing, Live, LiveUser, Organization,
+    RemoteId, RoleName, Scope,
 };
 use people::{Members, People};
 use roles::Assignments;
@@ -27,8 +27,25 @@ pub(super) async fn read(reader: &Reader, desired: &Desired) -> Result<Live, Rea
     let generation = generation::read(reader).await?;
     let caller = read_caller(reader, desired).await?;
     let roles = roles::read_roles(reader, desired).await?;
-    let id = find(reader, desired).await?;
-    let found = read_organization(reader, &id, generation).await?;
+    let found = match find(reader, desired).await? {
+        Some(id) => read_organization(reader, &id, desired, generation).await?,
+        None => None,
+    };
+    let Some(found) = found else {
+        let nobody = Listing { items: Vec::new(), completeness: Completeness::Proven };
+        let unseen = Gap {
+            what: "whether there is such an organisation".to_owned(),
+            why: "those are listed that the credential's owner administrates, and it isn't among them".to_owned(),
+        };
+        return Ok(Live {
+            assignable: Some(roles),
+            caller: Some(caller),
+            gaps: gaps(generation).into_iter().chain([unseen]).collect(),
+            requests: reader.requests() - already,
+            ..Live::of(desired.organization.value.clone(), nobody)
+        });
+    };
+    let id = RemoteId::from(found.id.clone());
     let WireOrganization { num_of_teams, num_of_users, .. } = found;
     let itself = itself(&found, &id);
     let teams = found.teams.ok_or_else(|| missing(&ORGANIZATION, "organization.teams"))?;
@@ -63,9 +80,8 @@ pub(super) async fn read(reader: &Reader, desired: &Desired) -> Result<Live, Rea
 
 /// About how many requests a read takes: once for all organisations, and for this one.
 pub(super) fn requests(desired: &Desired) -> (usize, usize) {
-    let deletes = desired.manage.teams == Scope::All || desired.teams.iter().any(|team| team.absent);
     // The schema, who calls, the roles, the organisations, and whose team's key it is.
-    let once = 4 + usize::from(deletes);
+    let once = 4 + usize::from(deletes(desired));
     let accounts = desired.users.iter().filter(|user| user.deleted || (user.absent && user.enabled.is_some()));
     (once, 3 + accounts.count())
 }
@@ -91,14 +107,14 @@ async fn read_caller(reader: &Reader, desired: &Desired) -> Result<Caller, ReadE
     if named(IDENTITY_KEY) && named(PERSONAL_KEY) {
         queries.push(&IDENTITY);
     }
-    let mut users = BTreeSet::new();
+    let (mut users, mut emails) = (BTreeSet::new(), BTreeSet::new());
     for query in queries {
         let answer: wire::ActiveUser = reader.query_kept(query, json!({})).await.map_err(failed(query))?;
-        let id = answer.active_user.and_then(|user| user.id).ok_or_else(|| missing(query, "activeUser.id"))?;
-        users.insert(RemoteId::from(id));
+        let user = answer.active_user.ok_or_else(|| missing(query, "activeUser"))?;
+        users.insert(RemoteId::from(user.id.ok_or_else(|| missing(query, "activeUser.id"))?));
+        emails.extend(user.email.map(|email| Email::seen(&email)));
     }
-    let deletes = desired.manage.teams == Scope::All || desired.teams.iter().any(|team| team.absent);
-    let team = if deletes {
+    let team = if deletes(desired) {
         let answer: wire::ActiveEntity =
             reader.query_kept(&ACTIVE_ENTITY, json!({})).await.map_err(failed(&ACTIVE_ENTITY))?;
         let entity = answer.active_entity.ok_or_else(|| missing(&ACTIVE_ENTITY, "activeEntity"))?;
@@ -106,37 +122,70 @@ async fn read_caller(reader: &Reader, desired: &Desired) -> Result<Caller, ReadE
     } else {
         None
     };
-    Ok(Caller { users, team })
+    Ok(Caller { users, emails, team })
 }
 
-/// The id of the organisation that the file names, by its id or its slug.
-async fn find(reader: &Reader, desired: &Desired) -> Result<RemoteId, ReadError> {
+/// Could anything be deleted that we call with?
+fn deletes(desired: &Desired) -> bool {
+    let itself = desired.itself.as_ref().is_some_and(|itself| itself.absent);
+    itself || desired.manage.teams == Scope::All || desired.teams.iter().any(|team| team.absent)
+}
+
+/// The id of the organisation that the file names, by its id or its slug. None: there is none, as the file allows.
+async fn find(reader: &Reader, desired: &Desired) -> Result<Option<RemoteId>, ReadError> {
     let named = desired.organization.as_str();
-    if !named.is_empty() && named.bytes().all(|byte| byte.is_ascii_digit()) {
-        return Ok(RemoteId::seen(named));
+    if is_id(named) {
+        return Ok(Some(RemoteId::seen(named)));
     }
     let query = &ORGANIZATIONS;
-    let answer: wire::Organizations = reader.query_kept(query, json!({})).await.map_err(failed(query))?;
-    let listed = answer.organizations.ok_or_else(|| missing(query, "organizations"))?;
-    let listed: Vec<_> = listed.into_iter().flatten().collect();
-    let found = listed.iter().find(|organization| organization.slugified_name.as_deref() == Some(named));
-    found.map(|organization| RemoteId::seen(&*organization.id.0)).ok_or_else(|| ReadError::NoOrganization {
+    let itself = desired.itself.as_ref();
+    let answer = if itself.is_some_and(|itself| itself.create || itself.absent) {
+        // What was made or deleted by this very run has to show.
+        reader.query::<wire::Organizations>(query, json!({})).await
+    } else {
+        reader.query_kept(query, json!({})).await
+    };
+    let listed = answer.map_err(failed(query))?.organizations.ok_or_else(|| missing(query, "organizations"))?;
+    let listed: Vec<WireOrganizationName> = listed.into_iter().flatten().collect();
+    if let Some(found) = listed.iter().find(|one| one.slugified_name.as_deref() == Some(named)) {
+        return Ok(Some(RemoteId::seen(&*found.id.0)));
+    }
+    let namesake = itself
+        .filter(|itself| itself.create)
+        .and_then(|itself| listed.iter().find(|one| one.name.is_some() && one.name == itself.name));
+    if let Some(namesake) = namesake {
+        // Making another would cost once more.
+        let slug = namesake.slugified_name.clone().unwrap_or_else(|| namesake.id.0.clone());
+        return Err(ReadError::OtherSlug { organization: named.to_owned(), slug });
+    }
+    if itself.is_some_and(|itself| itself.create || itself.absent) {
+        return Ok(None);
+    }
+    Err(ReadError::NoOrganization {
         organization: named.to_owned(),
         others: listed.into_iter().filter_map(|organization| organization.slugified_name).collect(),
     })
 }
 
+/// Ids are numbers; a slug may begin with one.
+fn is_id(named: &str) -> bool {
+    !named.is_empty() && named.bytes().all(|byte| byte.is_ascii_digit())
+}
+
 async fn read_organization(
     reader: &Reader,
     id: &RemoteId,
+    desired: &Desired,
     generation: Generation,
-) -> Result<WireOrganization, ReadError> {
+) -> Result<Option<WireOrganization>, ReadError> {
     let query = generation.organization();
     let answer: wire::Organization = reader.query(query, json!({ "id": id })).await.map_err(failed(query))?;
-    answer
-        .organization
-        .filter(|organization| organization.id.0 == id.as_str())
-        .ok_or_else(|| ReadError::NoOrganization { organization: id.to_string(), others: Vec::new() })
+    let found = answer.organization.filter(|organization| organization.id.0 == id.as_str());
+    let may_be_gone = desired.itself.as_ref().is_some_and(|itself| itself.absent);
+    if found.is_some() || may_be_gone {
+        return Ok(found);
+    }
+    Err(ReadError::NoOrganization { organization: id.to_string(), others: Vec::new() })
 }
 
 fn itself(found: &WireOrganization, id: &RemoteId) -> Organization {

@@ -26,24 +26,24 @@ const DELETED: &str = "DELETED";
 
 /// The list that has the invited among the members.
 pub(super) struct Rows {
-    rows: Vec<WireTeamUser>,
+    people: Vec<WireTeamUser>,
     total: Count,
     active: Option<Count>,
 }
 
 pub(super) async fn read_rows(reader: &Reader, organization: &RemoteId) -> Result<Rows, ReadError> {
-    let mut found = Rows { rows: Vec::new(), total: 0, active: None };
+    let mut found = Rows { people: Vec::new(), total: 0, active: None };
     loop {
         let paging =
-            json!({ "offset": found.rows.len(), "limit": PAGE, "orderBy": "id", "orderDirection": "asc" });
+            json!({ "offset": found.people.len(), "limit": PAGE, "orderBy": "id", "orderDirection": "asc" });
         let variables = json!({ "orgId": number(organization), "pagingArgs": paging });
         let answer: TeamUsers = reader.query(&TEAM_USERS, variables).await.map_err(failed(&TEAM_USERS))?;
         let TeamUsersPage { data, total, total_active } =
             answer.page.ok_or_else(|| missing(&TEAM_USERS, "paginatedTeamUsersByOrganizationIdV2"))?;
         (found.total, found.active) = (total, total_active);
         let last = data.is_empty();
-        found.rows.extend(data);
-        if last || counted(&found.rows) >= total {
+        found.people.extend(data);
+        if last || counted(&found.people) >= total {
             return Ok(found);
         }
     }
@@ -125,7 +125,7 @@ pub(super) struct People {
 /// `count`: how many members there are by the organisation's own word.
 pub(super) fn people(members: Members, rows: Rows, teams: &Teams, count: Option<Count>) -> People {
     let Members { mut users, teams: told, broken, .. } = members;
-    let Rows { rows, total, active } = rows;
+    let Rows { people: rows, total, active } = rows;
     let (read, mut known) = (counted(&rows), BTreeSet::new());
     let by_email: BTreeMap<Email, RemoteId> =
         users.iter().map(|user| (user.email.clone(), user.id.clone())).collect();
