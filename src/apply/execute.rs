@@ -74,18 +74,25 @@ impl<'a> Execution<'a> {
     pub async fn send_all(&mut self) {
         let plan = self.plan;
         for mutation in &plan.sealed.mutations {
-            let Some(change) = plan.change(&mutation.change) else { continue };
+            let changes: Vec<&Change> = mutation.changes().filter_map(|change| plan.change(change)).collect();
             if self.apply.interrupted.load(Ordering::Relaxed) && self.stopped.is_none() {
                 self.stopped = Some(Stop::Interrupted);
             }
-            let step = match self.obstacle(mutation).await {
+            let steps = match self.obstacle(mutation).await {
                 Some(Obstacle { why, held }) => {
-                    Step { held, ..step(mutation, change, Outcome::Skipped, Some(why)) }
+                    let skipped = |change: &&Change| {
+                        let step = step(mutation, change, Outcome::Skipped, Some(why.clone()));
+                        Step { held: held.clone(), ..step }
+                    };
+                    changes.iter().map(skipped).collect()
                 }
-                None => self.send(mutation, change).await,
+                None => self.send_for(mutation, &changes).await,
             };
-            (self.told)(&step);
-            self.steps.push(step);
+            for mut step in steps {
+                step.interim = plan.is_interim(mutation, &step.address);
+                (self.told)(&step);
+                self.steps.push(step);
+            }
         }
     }
 
@@ -142,6 +149,30 @@ impl<'a> Execution<'a> {
     fn id_of(&self, address: &Address) -> Option<&RemoteId> {
         let made = |step: &&Step| step.address == *address && step.outcome == Outcome::Done;
         self.steps.iter().filter(made).find_map(|step| step.id.as_ref())
+    }
+
+    /// Sends one mutation for all of the changes that it makes.
+    async fn send_for(&mut self, mutation: &Mutation, changes: &[&Change]) -> Vec<Step> {
+        let Some((first, others)) = changes.split_first() else { return Vec::new() };
+        for change in others {
+            if let Err(error) = self.intend(mutation, change) {
+                let stop = Stop::Unrecorded(error.to_string());
+                let reason = stop.to_string();
+                self.stopped = Some(stop);
+                return changes
+                    .iter()
+                    .map(|change| step(mutation, change, Outcome::Skipped, Some(reason.clone())))
+                    .collect();
+            }
+        }
+        let sent = self.send(mutation, first).await;
+        let mut steps = vec![sent.clone()];
+        for change in others {
+            let step = Step { address: change.address.clone(), action: change.action, ..sent.clone() };
+            self.record(&step);
+            steps.push(step);
+        }
+        steps
     }
 
     async fn send(&mut self, mutation: &Mutation, change: &Change) -> Step {
@@ -239,7 +270,7 @@ impl<'a> Execution<'a> {
             operation: mutation.operation.clone(),
             change: Box::new(change.clone()),
             known,
-            interim: mutation.interim,
+            interim: self.plan.is_interim(mutation, &change.address),
         })
     }
 
@@ -259,7 +290,8 @@ impl<'a> Execution<'a> {
         let message = format!("{} failed: {error}; {effect}. Next: {next}", mutation.operation);
         let refused = matches!(error, CallError::Refused(_) | CallError::GraphQl(_)) && outcome == Outcome::Failed;
         let answered = !matches!(error, CallError::CredentialRefused(_) | CallError::Transport(_));
-        Step { refused, answered, ..step(mutation, change, outcome, Some(message)) }
+        let silent = matches!(error, CallError::NullPayload(_));
+        Step { refused, answered, silent, ..step(mutation, change, outcome, Some(message)) }
     }
 
     /// Writes down what became of it. Where that fails nothing more is sent.
@@ -311,6 +343,7 @@ impl<'a> Execution<'a> {
             let cleanup = Mutation {
                 id: format!("{}-undo", mutation.id),
                 change: retirement.address.clone(),
+                also: Vec::new(),
                 stage: Stage::Remove,
                 operation: call.operation.to_owned(),
                 variables: call.variables,

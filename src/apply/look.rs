@@ -17,7 +17,7 @@ pub(super) enum LookError {
 struct Shown {
     step: usize,
     mutation: String,
-    in_effect: bool,
+    seen: Effectiveness,
     /// Of an entity that was made, and whose making was answered by nothing.
     id: Option<RemoteId>,
 }
@@ -28,8 +28,8 @@ impl Execution<'_> {
         if ids.iter().all(|id| self.in_effect.contains_key(id)) {
             return Ok(());
         }
-        for Shown { mutation, in_effect, .. } in self.read_steps(|step| step.outcome == Outcome::Done).await? {
-            self.in_effect.insert(mutation, in_effect);
+        for Shown { mutation, seen, .. } in self.read_steps(|step| step.outcome == Outcome::Done).await? {
+            self.in_effect.insert(mutation, seen == Effectiveness::InEffect);
         }
         Ok(())
     }
@@ -53,15 +53,18 @@ impl Execution<'_> {
             return Ok(());
         }
         let shown = self.read_steps(open).await.map_err(LookError::Unread)?;
-        for Shown { step, mutation, in_effect, id } in shown {
+        for Shown { step, mutation, seen, id } in shown {
             self.decided.insert(mutation);
-            if !in_effect {
-                continue;
-            }
             let step = &mut self.steps[step];
+            let how = match seen {
+                Effectiveness::InEffect => "a read shows it in effect",
+                // Where neither answer nor read tells, an error would have.
+                Effectiveness::CannotTell if step.silent && reads_decide => "nothing speaks against it",
+                Effectiveness::CannotTell | Effectiveness::NotInEffect => continue,
+            };
             step.outcome = Outcome::Done;
             step.id = step.id.take().or(id);
-            step.message = Some("the answer left it open, and a read shows it in effect".to_owned());
+            step.message = Some(format!("the answer left it open, and {how}"));
             let step = step.clone();
             (self.told)(&step);
             self.append(step.event()).map_err(LookError::Unrecorded)?;
@@ -84,7 +87,7 @@ impl Execution<'_> {
             shown.push(Shown {
                 step: index,
                 mutation: mutation.id.clone(),
-                in_effect: seen == Effectiveness::InEffect,
+                seen,
                 id: stands_as(change, step.id.as_ref(), &live).and_then(|entity| entity.id().cloned()),
             });
         }

@@ -61,6 +61,9 @@ pub struct Step {
     /// The platform dealt with it, and failed it. A credential that it refuses keeps it from that.
     #[serde(skip)]
     pub answered: bool,
+    /// Answered without an error, and without saying that it was done.
+    #[serde(skip)]
+    pub silent: bool,
     /// What was and wasn't done, and what to do next.
     pub message: Option<String>,
     /// Of the entity that was made.
@@ -82,6 +85,7 @@ impl Step {
             outcome,
             refused,
             answered: _,
+            silent: _,
             message,
             id,
             held: _,
@@ -250,6 +254,7 @@ fn step(mutation: &Mutation, change: &Change, outcome: Outcome, message: Option<
         outcome,
         refused: false,
         answered: false,
+        silent: false,
         message,
         id: None,
         held: None,

@@ -24,7 +24,7 @@ pub(super) async fn settle(
         let mutation = plan.mutation(&step.mutation);
         let (Some(change), Some(mutation)) = (plan.change(&step.address), mutation) else { continue };
         let mut seen = mutation_in_effect(mutation, change, step.id.as_ref(), &live, apply.provider.rules());
-        if mutation.stage == Stage::Clear && step.outcome == Outcome::Done {
+        if mutation.stage == Stage::Clear && step.interim && step.outcome == Outcome::Done {
             // What it made room for may be there by now, and look the same.
             seen = Effectiveness::CannotTell;
         }
@@ -73,7 +73,7 @@ pub(super) async fn settle(
             }
         }
         let invited = change.action == Action::Invite && matches!(step.outcome, Outcome::Done | Outcome::Unsure);
-        if let (true, false, Some(Entity::User(user))) = (invited, mutation.interim, &change.after) {
+        if let (true, false, Some(Entity::User(user))) = (invited, step.interim, &change.after) {
             let listed = live.open_invitations().any(|open| open.email == user.email);
             let member = live.users.items.iter().any(|live| live.email == user.email);
             let (seen, accepted) = (listed || member, member && live.invitations.is_some());

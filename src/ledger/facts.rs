@@ -77,11 +77,12 @@ pub fn facts(records: &[Record]) -> Facts {
 /// Every intent by its position, with what later lines say of it.
 fn gather(records: &[Record]) -> BTreeMap<usize, Sent<'_>> {
     let mut sent: BTreeMap<usize, Sent<'_>> = BTreeMap::new();
-    let mut open: BTreeMap<(&str, &str), usize> = BTreeMap::new();
+    // One mutation may be a part of several changes.
+    let mut open: BTreeMap<(&str, &str, &Address), usize> = BTreeMap::new();
     for (index, Record { at, run, event }) in records.iter().enumerate() {
         match event {
             Event::Intent { mutation, operation: _, change, known, interim } => {
-                open.insert((run, mutation), index);
+                open.insert((run, mutation, &change.address), index);
                 let interim = *interim;
                 let sending = Sent {
                     run,
@@ -96,16 +97,18 @@ fn gather(records: &[Record]) -> BTreeMap<usize, Sent<'_>> {
                 };
                 sent.insert(index, sending);
             }
-            Event::Outcome { mutation, address: _, outcome, refused, id, message: _ } => {
-                let found = open.get(&(run.as_str(), mutation.as_str())).and_then(|index| sent.get_mut(index));
+            Event::Outcome { mutation, address, outcome, refused, id, message: _ } => {
+                let found = open.get(&(run.as_str(), mutation.as_str(), address));
+                let found = found.and_then(|index| sent.get_mut(index));
                 if let Some(sent) = found {
                     sent.outcome = Some(*outcome);
                     sent.refused = *refused;
                     sent.id = id.as_ref().or(sent.id);
                 }
             }
-            Event::Delivery { mutation, address: _, id, arrived } => {
-                let found = open.get(&(run.as_str(), mutation.as_str())).and_then(|index| sent.get_mut(index));
+            Event::Delivery { mutation, address, id, arrived } => {
+                let found = open.get(&(run.as_str(), mutation.as_str(), address));
+                let found = found.and_then(|index| sent.get_mut(index));
                 if let Some(sent) = found {
                     sent.id = Some(id);
                     sent.arrived = *arrived;

@@ -245,6 +245,9 @@ pub struct Mutation {
     pub id: String,
     /// The change that it closes.
     pub change: Address,
+    /// The changes besides that the same call makes.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub also: Vec<Address>,
     pub stage: Stage,
     pub operation: String,
     /// `{"$id": ADDRESS}` stands for the id of an entity that a mutation in `needs` makes, `{"$number": ADDRESS}` for
@@ -262,6 +265,11 @@ pub struct Mutation {
 }
 
 impl Mutation {
+    /// The changes that it is a part of.
+    pub fn changes(&self) -> impl Iterator<Item = &Address> {
+        std::iter::once(&self.change).chain(&self.also)
+    }
+
     /// Must another mutation be done before this one?
     pub fn relies_on(&self, other: &str) -> bool {
         let is_it = |id: &String| id == other;

@@ -45,6 +45,8 @@ pub use outcome::Outcome;
 pub use place::{Place, Placed, Span};
 pub use plan::{FORMAT_VERSION, Identity, OrganizationPlan, Plan, Refusal, Sealed, Site};
 pub use resources::{ProjectReach, Reach, Resources, TargetReach};
-pub use rules::{Chore, Departure, InviteField, KeyField, KnownRoles, ListedInvitations, Retirement, Rules};
+pub use rules::{
+    Chore, Departure, InviteField, KeyField, KnownRoles, ListedInvitations, Retirement, Rules, Variables,
+};
 pub use time::Expiry;
 pub use words::{list_of, nearest, quote};

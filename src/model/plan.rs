@@ -112,6 +112,12 @@ impl OrganizationPlan {
         self.sealed.mutations.get(place).filter(|mutation| mutation.id == id)
     }
 
+    /// Is a mutation a first step of a change, after which another closes it?
+    pub fn is_interim(&self, mutation: &Mutation, change: &Address) -> bool {
+        let closes = |other: &&Mutation| !other.interim && other.id != mutation.id && other.change == *change;
+        mutation.interim || (!mutation.also.is_empty() && self.sealed.mutations.iter().any(|other| closes(&other)))
+    }
+
     /// The change of an entity. Changes are in the order of their addresses.
     pub fn change(&self, address: &Address) -> Option<&Change> {
         let changes = &self.sealed.changes;

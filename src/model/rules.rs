@@ -1,12 +1,16 @@
 //! What a provider can and can't do, as pure answers for checking and planning.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::SignedDuration;
+use serde_json::Value;
 
 use super::{
     Call, Change, Desired, Effect, Entity, Kind, Live, Mutation, Permission, ProviderName, RoleName, User,
 };
+
+/// What a call says, by the names of its arguments.
+pub type Variables = BTreeMap<String, Value>;
 
 /// What an invitation has to say about the person.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -219,7 +223,12 @@ pub trait Rules: Sync {
     }
 
     /// Does live show what one of several mutations of a change was for? None: the change as a whole has to tell.
-    fn shows(&self, _: &Mutation, _: &Live) -> Option<bool> {
+    fn shows(&self, _: &Mutation, _: &Change, _: &Live) -> Option<bool> {
+        None
+    }
+
+    /// The variables of one call that does what several of an operation would, where one can.
+    fn merged(&self, _operation: &str, _variables: &[&Variables]) -> Option<Variables> {
         None
     }
 

@@ -34,7 +34,8 @@ pub fn compare(approved: &Sealed, fresh: &Sealed) -> Approval {
     let mut approval = Approval::default();
     let now: BTreeMap<&Address, &Change> = by_address(&fresh.changes, |change| &change.address);
     let held: BTreeMap<&Address, &Hold> = by_address(&fresh.holds, |hold| &hold.address);
-    let (then_sent, now_sent) = (calls(approved), calls(fresh));
+    let shared = shared(approved).chain(shared(fresh)).collect();
+    let (then_sent, now_sent) = (calls(approved, &shared), calls(fresh, &shared));
     let known = by_address(&approved.changes, |change| &change.address);
     let unapproved_roles = fresh.changes.iter().filter(|change| known.get(&change.address) != Some(change));
     let fresh_roles: Vec<&Role> =
@@ -54,16 +55,24 @@ pub fn compare(approved: &Sealed, fresh: &Sealed) -> Approval {
         }
     }
     // What waits for a change that isn't sent was approved together with it, or not at all.
-    let by_id: BTreeMap<&str, &Address> =
-        fresh.mutations.iter().map(|mutation| (mutation.id.as_str(), &mutation.change)).collect();
+    let by_id: BTreeMap<&str, &Mutation> =
+        fresh.mutations.iter().map(|mutation| (mutation.id.as_str(), mutation)).collect();
     loop {
-        let lacks = |mutation: &Mutation| {
+        let stands = |address: &&Address| approval.standing.contains(*address);
+        // Of several changes that one call makes, each may be approved without the others.
+        let lacks = |mutation: &Mutation, change: &Address| {
             let waits = mutation.needs.iter().chain(&mutation.after).filter_map(|id| by_id.get(id.as_str()));
-            waits.into_iter().find(|other| !approval.standing.contains(**other)).map(|other| (*other).clone())
+            let missing = |other: &&&Mutation| {
+                !other.changes().any(|part| part == change) && !other.changes().any(|part| stands(&part))
+            };
+            waits.into_iter().find(missing).map(|other| other.change.clone())
         };
-        let standing = fresh.mutations.iter().filter(|mutation| approval.standing.contains(&mutation.change));
+        let standing = fresh
+            .mutations
+            .iter()
+            .flat_map(|mutation| mutation.changes().filter(stands).map(move |change| (mutation, change)));
         let Some((address, lacking)) =
-            standing.into_iter().find_map(|mutation| Some((&mutation.change, lacks(mutation)?)))
+            standing.into_iter().find_map(|(mutation, change)| Some((change, lacks(mutation, change)?)))
         else {
             break;
         };
@@ -96,14 +105,24 @@ fn by_address<T>(items: &[T], address: impl Fn(&T) -> &Address) -> BTreeMap<&Add
     items.iter().map(|item| (address(item), item)).collect()
 }
 
-/// An operation and its variables.
-type Sent<'a> = (&'a str, &'a BTreeMap<String, Value>);
+/// An operation and its variables. Of one that several changes share, the operation alone: the others may differ.
+type Sent<'a> = (&'a str, Option<&'a BTreeMap<String, Value>>);
+
+/// The operations by which one call does something for several.
+fn shared(sealed: &Sealed) -> impl Iterator<Item = &str> {
+    let several = sealed.mutations.iter().filter(|mutation| !mutation.also.is_empty());
+    several.map(|mutation| mutation.operation.as_str())
+}
 
 /// What would be sent for each entity.
-fn calls(sealed: &Sealed) -> BTreeMap<&Address, Vec<Sent<'_>>> {
+fn calls<'a>(sealed: &'a Sealed, shared: &BTreeSet<&str>) -> BTreeMap<&'a Address, Vec<Sent<'a>>> {
     let mut calls: BTreeMap<_, Vec<_>> = BTreeMap::new();
     for mutation in &sealed.mutations {
-        calls.entry(&mutation.change).or_default().push((mutation.operation.as_str(), &mutation.variables));
+        let operation = mutation.operation.as_str();
+        let alone = !shared.contains(operation);
+        for change in mutation.changes() {
+            calls.entry(change).or_default().push((operation, Some(&mutation.variables).filter(|_| alone)));
+        }
     }
     calls
 }

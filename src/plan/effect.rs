@@ -84,7 +84,7 @@ pub fn mutation_in_effect(
     live: &Live,
     rules: &dyn Rules,
 ) -> Effectiveness {
-    if let Some(shown) = rules.shows(mutation, live) {
+    if let Some(shown) = rules.shows(mutation, change, live) {
         return shown.into();
     }
     match (&change.after, mutation.interim) {

@@ -9,6 +9,7 @@ mod draft;
 mod effect;
 mod guardrails;
 mod keys;
+mod merge;
 mod movers;
 mod observe;
 mod order;

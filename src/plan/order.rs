@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::PlanInput;
 use super::admins::Admins;
+use super::merge;
 use super::movers;
 use super::relies;
 use super::roles::RoleBook;
@@ -52,7 +53,7 @@ pub(super) fn mutations(
     relies::on_roles(&movers, &mut nodes);
     relies::without_excess(&movers, &mut nodes);
     relies::on_seats(&mut nodes);
-    sorted(&nodes)
+    sorted(&merge::merge(nodes, input.rules))
 }
 
 /// Adds the mutations that a value of a change lowers to. Says which of them closes it.
@@ -70,6 +71,7 @@ fn lower<'a>(
         let mutation = Mutation {
             id: String::new(),
             change: change.address.clone(),
+            also: Vec::new(),
             stage: call.stage.unwrap_or(stage),
             operation: call.operation.to_owned(),
             variables: call.variables,

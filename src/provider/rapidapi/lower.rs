@@ -9,7 +9,7 @@ use super::number::number;
 use super::rules::is_admin;
 use crate::model::{
     Action, Address, AssignableRole, Call, Change, Entity, Live, Memberships, Organization, RemoteId, RoleName,
-    Seen, Stage, Team, TeamName, User, number_of,
+    Seen, Stage, Team, TeamName, User, Variables, number_of,
 };
 
 pub(super) fn lower(change: &Change, live: &Live) -> Vec<Call> {
@@ -32,7 +32,8 @@ pub(super) fn lower(change: &Change, live: &Live) -> Vec<Call> {
         (Action::Invite, before, Some(Entity::User(user))) => {
             invite(before.as_ref().and_then(Entity::user), user, organization, live)
         }
-        (Action::Withdraw, Some(Entity::User(user)), _) => vec![withdraw(user, organization)],
+        // Early, so that it goes together with those that are made anew.
+        (Action::Withdraw, Some(Entity::User(user)), _) => vec![withdraw(user, organization).at(Stage::Clear)],
         (Action::Delete, Some(Entity::User(user)), _) => set_status(user, "DELETED").into_iter().collect(),
         (_, Some(Entity::User(before)), Some(Entity::User(after))) => user(before, after, organization, live),
         // There is no other call.
@@ -101,6 +102,18 @@ fn withdraw(user: &User, organization: &RemoteId) -> Call {
     // Spelled as it is listed: that may be what tells two of them apart.
     let input = json!({ "emails": [user.email.as_str()], "orgId": number(organization) });
     closing("deleteUserInvites", json!({ "input": input }))
+}
+
+/// Any number of invitations is taken back by one call.
+pub(super) fn merged(operation: &str, variables: &[&Variables]) -> Option<Variables> {
+    if operation != "deleteUserInvites" {
+        return None;
+    }
+    let inputs: Vec<&Value> = variables.iter().filter_map(|variables| variables.get("input")).collect();
+    let emails = inputs.iter().filter_map(|input| input.get("emails")?.as_array()).flatten().cloned();
+    let mut merged = (*inputs.first()?).clone();
+    merged["emails"] = emails.collect();
+    Some(Variables::from([("input".to_owned(), merged)]))
 }
 
 /// An invitation can't be changed: the earlier one is taken back first.

@@ -6,6 +6,7 @@ use super::{RapidApi, context, lower, shows};
 use crate::model::{
     Call, Change, Chore, Departure, Desired, Effect, Entity, Feature, InviteField, KeyField, Kind, KnownRoles,
     ListedInvitations, Live, Mutation, Permission, ProviderName, Retirement, RoleName, Rules, Seen, User,
+    Variables,
 };
 
 /// What invitations say of roles: names of an older system, of which the vendor's pages show these two.
@@ -143,8 +144,12 @@ impl Rules for RapidApi {
         context::uncallable(credentials, desired)
     }
 
-    fn shows(&self, mutation: &Mutation, live: &Live) -> Option<bool> {
-        shows::shows(mutation, live)
+    fn shows(&self, mutation: &Mutation, change: &Change, live: &Live) -> Option<bool> {
+        shows::shows(mutation, change, live)
+    }
+
+    fn merged(&self, operation: &str, variables: &[&Variables]) -> Option<Variables> {
+        lower::merged(operation, variables)
     }
 
     fn lower(&self, change: &Change, live: &Live) -> Vec<Call> {

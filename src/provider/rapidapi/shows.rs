@@ -3,17 +3,20 @@
 use serde_json::Value;
 
 use super::number::id_in;
-use crate::model::{Live, LiveInvitation, LiveTeam, LiveUser, Mutation, RemoteId, Seen, reference};
+use super::rules::is_admin;
+use crate::model::{Change, Entity, Live, LiveTeam, LiveUser, Mutation, RemoteId, Seen, reference};
 
 /// None: the change as a whole has to tell.
-pub(super) fn shows(mutation: &Mutation, live: &Live) -> Option<bool> {
+pub(super) fn shows(mutation: &Mutation, change: &Change, live: &Live) -> Option<bool> {
     let Mutation { operation, variables, .. } = mutation;
     let input = variables.get("input");
     let within = |field: &str| input.and_then(|input| input.get(field)).and_then(id_in);
     let user = |id: Option<RemoteId>| live.users.items.iter().find(|user| Some(&user.id) == id.as_ref());
     match operation.as_str() {
         "addUserToTeams" => {
-            let user = user(variables.get("userId").and_then(id_in))?;
+            // Whoever administrates the organisation is in every team of it, which proves nothing of afterwards.
+            let user =
+                user(variables.get("userId").and_then(id_in)).filter(|user| !is_admin(live, &user.roles))?;
             let ids = variables.get("teamIds")?.as_array()?;
             ids.iter().map(|id| is_in(user, id, live)).try_fold(true, |all, one| Some(all && one?))
         }
@@ -34,12 +37,9 @@ pub(super) fn shows(mutation: &Mutation, live: &Live) -> Option<bool> {
         }
         "deleteUserInvites" => {
             let listed = live.invitations.as_ref().filter(|list| !list.completeness.is_broken())?;
-            let emails = input?.get("emails")?.as_array()?;
-            let open = |email: &Value| {
-                let is_it = |other: &LiveInvitation| email.as_str() == Some(other.email.as_str());
-                listed.items.iter().any(is_it)
-            };
-            Some(!emails.iter().any(open))
+            // Others may be taken back by the same call.
+            let taken_back = change.before.as_ref().and_then(Entity::user)?;
+            Some(!listed.items.iter().any(|other| other.email.as_str() == taken_back.email.as_str()))
         }
         "updateUser" => account(input?, live),
         "removeTeamUserFromAllOrgTeams" => {
