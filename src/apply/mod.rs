@@ -50,6 +50,7 @@ pub struct Apply<'a> {
 
 /// What became of one mutation.
 #[derive(Clone, Debug, Serialize)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a question of its own")]
 pub struct Step {
     pub mutation: String,
     pub operation: String,

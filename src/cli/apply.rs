@@ -252,6 +252,9 @@ impl Run<'_> {
             interrupted: &self.interrupts.interrupted,
         };
         self.tell("\n");
+        if let Some(cache) = &connected.cache {
+            cache.forget_read();
+        }
         self.interrupts.begin_sending();
         let report =
             apply.run(plan, live, ledger, &mut |step| self.tell(&format!("{}\n", report::step_line(step)))).await;

@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 use url::Url;
 
 use super::Connection;
+use super::cache::Cache;
 use super::credential;
 use super::exit::Failure;
 use super::input;
@@ -35,6 +36,8 @@ pub(super) struct Connected {
     pub site: Site,
     pub ledger: PathBuf,
     pub deliveries: Deliveries,
+    /// What is kept between runs, where requests are few.
+    pub cache: Option<Cache>,
     /// Of the endpoint and all that is sent with each request: what is the same there reaches the same organisation,
     /// where nothing else names it.
     pub reach: [u8; 32],
@@ -45,6 +48,7 @@ pub(super) async fn connect(
     desired: &Desired,
     connection: &Connection,
     lines: &Lines,
+    goes_on: bool,
 ) -> Result<Connected, Failure> {
     let provider = provider::of(desired.provider);
     let endpoint = credential::endpoint(desired, provider.rules());
@@ -73,6 +77,8 @@ pub(super) async fn connect(
         folder: Path::new(".rolecall"),
         deliveries: Deliveries { allow_commands: connection.allow_commands, below: None },
         minute: Duration::from_secs(60),
+        cache: None,
+        goes_on,
     };
     way.open(desired, connection, lines)
 }
@@ -88,11 +94,15 @@ pub(super) struct Way<'a> {
     pub deliveries: Deliveries,
     /// How long a minute is: the sandbox's is shorter.
     pub minute: Duration,
+    /// What is kept between runs is called so. None: after what reaches the platform.
+    pub cache: Option<String>,
+    /// Does this run go on where an earlier read broke off?
+    pub goes_on: bool,
 }
 
 impl Way<'_> {
     pub fn open(self, desired: &Desired, connection: &Connection, lines: &Lines) -> Result<Connected, Failure> {
-        let Self { endpoint, secrets, site, extra_ca, folder, deliveries, minute } = self;
+        let Self { endpoint, secrets, site, extra_ca, folder, deliveries, minute, cache, goes_on } = self;
         let provider = provider::of(desired.provider);
         let contexts = provider.headers(&secrets, desired).map_err(|unfit| {
             let place = desired.credentials.get(unfit.name).map_or(&desired.place, |credential| &credential.place);
@@ -114,11 +124,21 @@ impl Way<'_> {
             let scale = minute.as_secs_f64() / 60.0;
             Pace { window: pace.window.mul_f64(scale), ..pace }
         });
-        let Line { transport, kept } = lines.open(reach, settings, pace).map_err(Failure::error)?;
+        let shown = reach.first_chunk().copied().unwrap_or_default();
+        let name = cache.unwrap_or_else(|| format!("{}-{:016x}", desired.provider, u64::from_be_bytes(shown)));
+        let limited = pace.map(|pace| (pace, Cache::new(folder, name)));
+        let line = lines.open(reach, settings, limited, goes_on).map_err(Failure::error)?;
+        let Line { transport, kept, cache, spool } = line;
         let caller = provider.own_key(&secrets);
         let redactor = Redactor::new(secrets.all().chain(hidden));
         let backoff = Backoff::with_seed(seed());
-        let reader = Reader::new(transport.clone(), redactor.clone(), backoff).sharing(kept);
+        let mut reader = Reader::new(transport.clone(), redactor.clone(), backoff).sharing(kept);
+        if let Some(cache) = &cache {
+            reader = reader.with_shelf(Arc::new(cache.clone()));
+        }
+        if let Some(spool) = spool {
+            reader = reader.resuming(spool);
+        }
         let own_ledger = || ledger_path(folder, desired.provider, &desired.organization);
         let ledger = connection.ledger.clone().unwrap_or_else(own_ledger);
         let pacer = Pacer::default();
@@ -133,6 +153,7 @@ impl Way<'_> {
             site,
             ledger,
             deliveries,
+            cache,
             reach,
         })
     }

@@ -42,6 +42,7 @@ pub(super) fn open(
             forget(provider, &neighbour);
         }
         forget(provider, organization);
+        let _ = std::fs::remove_dir_all(Path::new(FOLDER).join("cache"));
         sandbox.reset().map_err(Failure::error)?;
     }
     Ok(Arc::from(sandbox))
@@ -104,6 +105,7 @@ pub(super) async fn connect(
     desired: &Desired,
     connection: &Connection,
     lines: &Lines,
+    goes_on: bool,
 ) -> Result<Connected, Failure> {
     let provider = desired.provider;
     let world = sandbox::world_of(provider, &desired.organization).unwrap_or(desired.organization.as_str());
@@ -129,6 +131,8 @@ pub(super) async fn connect(
         folder: Path::new(FOLDER),
         deliveries: Deliveries { allow_commands: false, below: Some(delivered(&desired.organization)) },
         minute: MINUTE,
+        cache: Some(format!("{provider}-{world}")),
+        goes_on,
     };
     way.open(&within(desired.clone()), connection, lines)
 }

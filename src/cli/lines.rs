@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use url::Url;
 
+use super::cache::{Cache, ReadSpool};
 use super::out::talk;
 use crate::graphql::{HttpSettings, HttpTransport, Kept, Pace, PacedTransport, Told, Transport, Waiting};
 
@@ -14,6 +15,10 @@ pub(super) struct Line {
     pub transport: Arc<dyn Transport>,
     /// What the platform said that doesn't change within a run.
     pub kept: Kept,
+    /// What is kept between runs, where requests are few.
+    pub cache: Option<Cache>,
+    /// The answers of a read that may break off.
+    pub spool: Option<Arc<ReadSpool>>,
 }
 
 /// Those that this run has opened, by what reaches them.
@@ -25,19 +30,33 @@ pub(super) struct Lines {
 }
 
 impl Lines {
-    /// The line that reaches there, opened if it isn't.
-    pub fn open(&self, reach: [u8; 32], settings: HttpSettings, pace: Option<Pace>) -> Result<Line, String> {
+    /// The line that reaches there, opened if it isn't. `limited`: by which pace, and where to note what was sent.
+    pub fn open(
+        &self,
+        reach: [u8; 32],
+        settings: HttpSettings,
+        limited: Option<(Pace, Cache)>,
+        goes_on: bool,
+    ) -> Result<Line, String> {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(line) = open.get(&reach) {
             return Ok(line.clone());
         }
         let mut transport: Arc<dyn Transport> = Arc::new(HttpTransport::new(settings)?);
-        if let Some(pace) = pace {
-            transport = Arc::new(PacedTransport::new(transport, pace, tell_waits()));
+        let mut line = Line { transport: Arc::clone(&transport), kept: Kept::default(), cache: None, spool: None };
+        if let Some((pace, cache)) = limited {
+            transport = Arc::new(PacedTransport::new(transport, pace, cache.budget(), tell_waits()));
+            line.spool = goes_on.then(|| cache.spool());
+            line = Line { transport, cache: Some(cache), ..line };
         }
-        let line = Line { transport, kept: Kept::default() };
         open.insert(reach, line.clone());
         Ok(line)
+    }
+
+    /// Every spool of this run.
+    pub fn spools(&self) -> Vec<Arc<ReadSpool>> {
+        let open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        open.values().filter_map(|line| line.spool.clone()).collect()
     }
 
     /// Where the sandbox of a world listens, which is started if it isn't.

@@ -2,6 +2,7 @@
 
 mod apply;
 mod approval;
+mod cache;
 mod connect;
 mod credential;
 mod drift;

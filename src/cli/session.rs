@@ -64,21 +64,26 @@ impl<'a> Session<'a> {
         self.loaded.files.iter().filter_map(|file| file.desired.as_ref()).collect()
     }
 
-    async fn connect<'b>(&'b self, desired: &'b Desired) -> Result<Organization<'b>, Failure> {
+    async fn connect<'b>(&'b self, desired: &'b Desired, goes_on: bool) -> Result<Organization<'b>, Failure> {
         let connected = if self.connection.sandbox {
-            sandbox(desired, self.connection, &self.lines).await?
+            sandbox(desired, self.connection, &self.lines, goes_on).await?
         } else {
-            connect(desired, self.connection, &self.lines).await?
+            connect(desired, self.connection, &self.lines, goes_on).await?
         };
         Ok(Organization { desired, connected, asserted: self.connection.asserted.iter().cloned().collect() })
     }
 
     /// Connects with every organisation. One that can't be reached doesn't stand in the way of the others.
     pub async fn connect_all(&self, out: &Out) -> (Vec<Organization<'_>>, Exit) {
+        self.connect_each(out, false).await
+    }
+
+    /// `goes_on`: where an earlier read broke off. Not for what sends: it wants to know what is so now.
+    async fn connect_each(&self, out: &Out, goes_on: bool) -> (Vec<Organization<'_>>, Exit) {
         let mut exit = Exit::Done;
         let mut organizations = Vec::new();
         for desired in self.wishes() {
-            match self.connect(desired).await {
+            match self.connect(desired, goes_on).await {
                 Ok(organization) => organizations.push(organization),
                 Err(failure) => exit = exit.and(self.told(&failure, out)),
             }
@@ -111,7 +116,8 @@ impl<'a> Session<'a> {
             generator: super::connect::GENERATOR.to_owned(),
             organizations: Vec::new(),
         };
-        let (organizations, mut exit) = self.connect_all(out).await;
+        let (organizations, mut exit) = self.connect_each(out, true).await;
+        let mut broke_off = false;
         for organization in &organizations {
             match self.plan_one(organization, out).await {
                 Ok(organization) => {
@@ -120,8 +126,14 @@ impl<'a> Session<'a> {
                     }
                     plan.organizations.push(organization);
                 }
-                Err(failure) => exit = exit.and(self.told(&failure, out)),
+                Err(failure) => {
+                    broke_off |= failure.exit == Exit::Unreachable;
+                    exit = exit.and(self.told(&failure, out));
+                }
             }
+        }
+        for spool in self.lines.spools() {
+            if broke_off { spool.suspend() } else { spool.finish() }
         }
         for asserted in &self.connection.asserted {
             let changes = plan.organizations.iter().flat_map(|organization| &organization.sealed.changes);
@@ -187,13 +199,18 @@ fn twins_of(files: &[&Desired]) -> Failure {
 }
 
 #[cfg(feature = "sandbox")]
-async fn sandbox(desired: &Desired, connection: &Connection, lines: &Lines) -> Result<Connected, Failure> {
-    super::embedded::connect(desired, connection, lines).await
+async fn sandbox(
+    desired: &Desired,
+    connection: &Connection,
+    lines: &Lines,
+    goes_on: bool,
+) -> Result<Connected, Failure> {
+    super::embedded::connect(desired, connection, lines, goes_on).await
 }
 
 #[cfg(not(feature = "sandbox"))]
 #[expect(clippy::unused_async, reason = "as with the sandbox")]
-async fn sandbox(_: &Desired, _: &Connection, _: &Lines) -> Result<Connected, Failure> {
+async fn sandbox(_: &Desired, _: &Connection, _: &Lines, _: bool) -> Result<Connected, Failure> {
     Err(Failure::error("this rolecall was built without the sandbox").hint("build it with the default features"))
 }
 

@@ -3,6 +3,7 @@
 mod answer;
 mod document;
 mod http;
+mod lasting;
 mod pace;
 mod paced;
 mod reader;
@@ -13,8 +14,9 @@ mod transport;
 pub use answer::{Answer, CallError, Effect, GraphQlError, parse};
 pub use document::{Context, Mutation, Query};
 pub use http::{Contexts, HttpSettings, HttpTransport};
+pub use lasting::{Budget, Shelf, Spool, Ticket};
 pub use pace::{Pace, Pacer};
-pub use paced::{PacedTransport, Told, Waiting};
+pub use paced::{MemoryBudget, PacedTransport, Told, Waiting};
 pub use reader::{Kept, Reader};
 pub use redact::Redactor;
 pub use retry::Backoff;

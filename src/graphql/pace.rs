@@ -25,11 +25,6 @@ pub struct Pacer {
 impl Pacer {
     /// Waits until another call fits.
     pub async fn wait(&self, operation: &str, pace: Pace) {
-        self.wait_telling(operation, pace, |_| ()).await;
-    }
-
-    /// The same, and tells how long it will be.
-    pub async fn wait_telling(&self, operation: &str, pace: Pace, told: impl Fn(Duration)) {
         loop {
             let oldest = {
                 let mut past = self.past.lock().await;
@@ -48,9 +43,7 @@ impl Pacer {
             };
             let Some(oldest) = oldest else { return };
             tracing::info!(operation, "waiting for the platform's limit");
-            let until = oldest + pace.window + MARGIN;
-            told(until.saturating_duration_since(Instant::now()));
-            tokio::time::sleep_until(until).await;
+            tokio::time::sleep_until(oldest + pace.window + MARGIN).await;
         }
     }
 

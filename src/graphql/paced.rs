@@ -1,12 +1,15 @@
 //! A transport that sends no more than a platform allows, whatever is sent.
 
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use super::{Pace, Pacer, Request, Response, Transport, TransportError};
+use tokio::time::Instant;
+
+use super::{Budget, Pace, Request, Response, Ticket, Transport, TransportError};
 
 /// How far a run has come when it has to wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,21 +23,31 @@ pub struct Waiting {
 /// Hears of every wait.
 pub type Told = Arc<dyn Fn(&Waiting) + Send + Sync>;
 
-/// Keeps to one pace for all that goes over it. Everything that counts against one limit has to share one of these.
+/// Keeps to one pace for all that goes over it. Everything that counts against one limit has to share a budget.
 pub struct PacedTransport {
     inner: Arc<dyn Transport>,
     pace: Pace,
-    pacer: Pacer,
+    budget: Arc<dyn Budget>,
     sent: AtomicUsize,
     told: Told,
 }
 
-/// All requests count alike.
-const ANY: &str = "";
-
 impl PacedTransport {
-    pub fn new(inner: Arc<dyn Transport>, pace: Pace, told: Told) -> Self {
-        Self { inner, pace, pacer: Pacer::default(), sent: AtomicUsize::new(0), told }
+    pub fn new(inner: Arc<dyn Transport>, pace: Pace, budget: Arc<dyn Budget>, told: Told) -> Self {
+        Self { inner, pace, budget, sent: AtomicUsize::new(0), told }
+    }
+
+    /// Waits until another request fits.
+    async fn admit(&self) -> Ticket {
+        loop {
+            let wait = match self.budget.take(self.pace) {
+                Ok(ticket) => return ticket,
+                Err(wait) => wait,
+            };
+            tracing::info!(wait_ms = wait.as_millis(), "waiting for the platform's limit");
+            (self.told)(&Waiting { pace: self.pace, sent: self.sent.load(Ordering::Relaxed), wait });
+            tokio::time::sleep(wait).await;
+        }
     }
 }
 
@@ -44,19 +57,49 @@ impl Transport for PacedTransport {
         request: &'a Request,
     ) -> Pin<Box<dyn Future<Output = Result<Response, TransportError>> + Send + 'a>> {
         Box::pin(async move {
-            let Self { inner, pace, pacer, sent, told } = self;
-            pacer
-                .wait_telling(ANY, *pace, |wait| {
-                    told(&Waiting { pace: *pace, sent: sent.load(Ordering::Relaxed), wait });
-                })
-                .await;
-            let answer = inner.send(request).await;
-            sent.fetch_add(1, Ordering::Relaxed);
-            // What never left doesn't count there.
-            if !matches!(answer, Err(TransportError::NotSent(_))) {
-                pacer.count(ANY).await;
+            let ticket = self.admit().await;
+            let answer = self.inner.send(request).await;
+            if let Err(TransportError::NotSent(_)) = answer {
+                self.budget.give_back(ticket);
+            } else {
+                self.budget.answered(ticket);
+                self.sent.fetch_add(1, Ordering::Relaxed);
             }
             answer
         })
+    }
+}
+
+/// Clocks differ a little.
+const MARGIN: Duration = Duration::from_millis(100);
+
+/// A budget of this process alone.
+#[derive(Debug, Default)]
+pub struct MemoryBudget(Mutex<(u64, BTreeMap<u64, Instant>)>);
+
+impl Budget for MemoryBudget {
+    fn take(&self, pace: Pace) -> Result<Ticket, Duration> {
+        let now = Instant::now();
+        let mut guard = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let (made, past) = &mut *guard;
+        past.retain(|_, at| now.saturating_duration_since(*at) < pace.window + MARGIN);
+        if past.len() >= pace.calls {
+            let oldest = past.values().min().copied().unwrap_or(now);
+            return Err((oldest + pace.window + MARGIN).saturating_duration_since(now));
+        }
+        *made += 1;
+        past.insert(*made, now);
+        Ok(Ticket(*made))
+    }
+
+    fn answered(&self, Ticket(ticket): Ticket) {
+        let mut guard = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(at) = guard.1.get_mut(&ticket) {
+            *at = Instant::now();
+        }
+    }
+
+    fn give_back(&self, Ticket(ticket): Ticket) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).1.remove(&ticket);
     }
 }

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::{Backoff, CallError, Query, Redactor, Request, Transport, parse};
+use super::{Backoff, CallError, Query, Redactor, Request, Shelf, Spool, Transport, parse};
 
 /// Sends queries. Planning holds this and nothing else, so planning can't change anything.
 ///
@@ -43,13 +43,24 @@ pub struct Reader {
     backoff: Backoff,
     requests: AtomicUsize,
     kept: Kept,
+    shelf: Option<Arc<dyn Shelf>>,
+    spool: Option<Arc<dyn Spool>>,
 }
 
 /// Answers that don't change within a run, by what was asked. Readers of one platform may share them.
 #[derive(Clone, Default)]
 pub struct Kept(Arc<Mutex<BTreeMap<String, Result<Value, CallError>>>>);
 
+/// Two requests that are called the same ask for the same.
+fn asked(query: &Query, variables: &Value) -> String {
+    format!("{} {} {variables}", query.context.0, query.name)
+}
+
 impl Kept {
+    fn forget(&self, asked: &str) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(asked);
+    }
+
     fn get(&self, asked: &str) -> Option<Result<Value, CallError>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).get(asked).cloned()
     }
@@ -61,13 +72,26 @@ impl Kept {
 
 impl Reader {
     pub fn new(transport: Arc<dyn Transport>, redactor: Redactor, backoff: Backoff) -> Self {
-        Self { transport, redactor, backoff, requests: AtomicUsize::new(0), kept: Kept::default() }
+        let requests = AtomicUsize::new(0);
+        Self { transport, redactor, backoff, requests, kept: Kept::default(), shelf: None, spool: None }
     }
 
     /// One that knows what others have been told.
     #[must_use]
     pub fn sharing(self, kept: Kept) -> Self {
         Self { kept, ..self }
+    }
+
+    /// One that knows what was so for days.
+    #[must_use]
+    pub fn with_shelf(self, shelf: Arc<dyn Shelf>) -> Self {
+        Self { shelf: Some(shelf), ..self }
+    }
+
+    /// One that goes on where an earlier read broke off.
+    #[must_use]
+    pub fn resuming(self, spool: Arc<dyn Spool>) -> Self {
+        Self { spool: Some(spool), ..self }
     }
 
     /// Requests sent so far, repetitions included.
@@ -80,9 +104,32 @@ impl Reader {
         self.query_kept(query, Value::Object(serde_json::Map::new())).await
     }
 
+    /// Asks once in days.
+    pub async fn query_lasting<T: DeserializeOwned>(&self, query: &Query) -> Result<T, CallError> {
+        let nothing = || Value::Object(serde_json::Map::new());
+        let asked = asked(query, &nothing());
+        if let Some(shelf) = self.shelf.as_ref().filter(|_| self.kept.get(&asked).is_none()) {
+            if let Some(answer) = shelf.get(query.name) {
+                self.kept.insert(asked, Ok(answer));
+            } else {
+                let answer = self.query_kept::<Value>(query, nothing()).await?;
+                shelf.put(query.name, &answer);
+            }
+        }
+        self.query_kept(query, nothing()).await
+    }
+
+    /// What was answered days ago is no longer so.
+    pub fn forget_lasting(&self, query: &Query) {
+        self.kept.forget(&asked(query, &Value::Object(serde_json::Map::new())));
+        if let Some(shelf) = &self.shelf {
+            shelf.forget(query.name);
+        }
+    }
+
     /// The same with variables.
     pub async fn query_kept<T: DeserializeOwned>(&self, query: &Query, variables: Value) -> Result<T, CallError> {
-        let asked = format!("{} {} {variables}", query.context.0, query.name);
+        let asked = asked(query, &variables);
         let answer = if let Some(answer) = self.kept.get(&asked) {
             answer
         } else {
@@ -99,6 +146,20 @@ impl Reader {
 
     /// Asks until there is an answer that is whole, or a reason why there is none.
     pub async fn query<T: DeserializeOwned>(&self, query: &Query, variables: Value) -> Result<T, CallError> {
+        let Some(spool) = &self.spool else { return self.ask(query, variables).await };
+        let asked = asked(query, &variables);
+        let answer = if let Some(answer) = spool.take(&asked) {
+            answer
+        } else {
+            let answer: Value = self.ask(query, variables).await?;
+            spool.keep(&asked, &answer);
+            answer
+        };
+        serde_json::from_value(answer)
+            .map_err(|why| CallError::Shape { path: "data".to_owned(), expected: why.to_string() })
+    }
+
+    async fn ask<T: DeserializeOwned>(&self, query: &Query, variables: Value) -> Result<T, CallError> {
         let request = Request::query(query, variables);
         self.backoff
             .run(query.name, CallError::is_passing, || async {

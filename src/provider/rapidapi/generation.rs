@@ -43,7 +43,7 @@ impl Generation {
 }
 
 pub(super) async fn read(reader: &Reader) -> Result<Generation, ReadError> {
-    match reader.query_once::<Introspection>(&SCHEMA).await {
+    match reader.query_lasting::<Introspection>(&SCHEMA).await {
         Ok(Introspection { schema: Some(schema) }) => Ok(of(&schema.types)),
         Ok(Introspection { schema: None })
         | Err(CallError::GraphQl(_) | CallError::Partial(_) | CallError::Shape { .. } | CallError::NoData) => {
