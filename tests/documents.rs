@@ -8,13 +8,14 @@ use apollo_compiler::executable::{Selection, SelectionSet};
 use apollo_compiler::validation::Valid;
 use apollo_compiler::{ExecutableDocument, Schema};
 use rolecall::graphql::{Mutation, Query};
-use rolecall::provider::{bitpanda, hive, paradime};
+use rolecall::provider::{bitpanda, hive, paradime, rapidapi};
 use rolecall::sandbox;
+use rolecall::sandbox::rapidapi::Generation;
 
 /// A provider's documents, and the schemas that each has to be valid against.
 struct Api {
     schemas: Vec<(&'static str, Valid<Schema>)>,
-    queries: &'static [Query],
+    queries: Vec<Query>,
     mutations: &'static [(&'static str, Mutation)],
 }
 
@@ -35,7 +36,7 @@ fn apis() -> Vec<Api> {
                 ("documented", committed("bitpanda.graphql")),
                 ("sandbox", served(sandbox::bitpanda::Bitpanda::sdl())),
             ],
-            queries: bitpanda::DOCUMENTED_QUERIES,
+            queries: bitpanda::DOCUMENTED_QUERIES.to_vec(),
             mutations: bitpanda::MUTATIONS,
         },
         Api {
@@ -44,18 +45,28 @@ fn apis() -> Vec<Api> {
                 ("newest", committed("hive-newest.graphql")),
                 ("sandbox", served(sandbox::hive::Hive::sdl())),
             ],
-            queries: hive::QUERIES,
+            queries: hive::QUERIES.to_vec(),
             mutations: hive::MUTATIONS,
         },
+        rapidapi_of(0, "rapidapi-2023-01.graphql", Generation::Early),
+        rapidapi_of(1, "rapidapi-2023-08.graphql", Generation::Middle),
+        rapidapi_of(2, "rapidapi-documented.graphql", Generation::Late),
         Api {
             schemas: vec![
                 ("documented", committed("paradime.graphql")),
                 ("sandbox", served(sandbox::paradime::Paradime::sdl())),
             ],
-            queries: paradime::QUERIES,
+            queries: paradime::QUERIES.to_vec(),
             mutations: paradime::MUTATIONS,
         },
     ]
+}
+
+/// What is asked of a hub of that generation.
+fn rapidapi_of(index: usize, file: &'static str, generation: Generation) -> Api {
+    let schemas = vec![(file, committed(file)), ("sandbox", served(sandbox::rapidapi::RapidApi::sdl(generation)))];
+    let queries = rapidapi::QUERIES.iter().chain(rapidapi::QUERIES_BY_GENERATION[index]).copied().collect();
+    Api { schemas, queries, mutations: rapidapi::MUTATIONS }
 }
 
 fn document(schema: &Valid<Schema>, text: &str, name: &str) -> Valid<ExecutableDocument> {
@@ -66,7 +77,7 @@ fn document(schema: &Valid<Schema>, text: &str, name: &str) -> Valid<ExecutableD
 fn queries_ask_for_nothing_undocumented_and_are_queries() {
     for Api { schemas, queries, .. } in apis() {
         for (_, schema) in &schemas {
-            for query in queries {
+            for query in &queries {
                 let document = document(schema, query.text, query.name);
                 let operation = document.operations.get(Some(query.name)).unwrap();
                 assert_eq!(operation.operation_type, OperationType::Query, "{}", query.name);

@@ -26,7 +26,7 @@ pub(super) struct DriftArgs {
 
 pub(super) async fn drift(args: &DriftArgs, out: &mut Out) -> Result<Exit, Failure> {
     let session = Session::open(&args.paths, &args.connection, out)?;
-    let (plan, mut exit) = session.plan_all(out).await;
+    let (plan, mut exit) = session.survey_all(out).await;
     for organization in &plan.organizations {
         let blocked = organization.sealed.holds.iter().any(|hold| hold.class == HoldClass::Blocked);
         if blocked || !organization.sealed.mutations.is_empty() {

@@ -13,8 +13,8 @@ use crate::desired::{Loaded, Source, load};
 use crate::graphql::Pace;
 use crate::ledger::{Ledger, Record, facts};
 use crate::model::{
-    Address, Code, Desired, FORMAT_VERSION, Facts, Finding, HoldReason, Identity, Kind, Live, OrganizationPlan,
-    Plan, Scope, list_of,
+    Address, Code, Desired, FORMAT_VERSION, Facts, Finding, HoldReason, Identity, Inventory, Kind, Live,
+    OrganizationPlan, Plan, Scope, list_of,
 };
 use crate::plan::{PlanInput, Planned, plan};
 use crate::{provider, report};
@@ -111,6 +111,15 @@ impl<'a> Session<'a> {
 
     /// Reads and plans every organisation. One's failure doesn't keep the others from being planned.
     pub async fn plan_all(&self, out: &Out) -> (Plan, Exit) {
+        self.plan_each(out, false).await
+    }
+
+    /// The same, and looks what else is there.
+    pub async fn survey_all(&self, out: &Out) -> (Plan, Exit) {
+        self.plan_each(out, true).await
+    }
+
+    async fn plan_each(&self, out: &Out, survey: bool) -> (Plan, Exit) {
         let mut plan = Plan {
             format_version: FORMAT_VERSION.to_owned(),
             generator: super::connect::GENERATOR.to_owned(),
@@ -119,7 +128,7 @@ impl<'a> Session<'a> {
         let (organizations, mut exit) = self.connect_each(out, true).await;
         let mut broke_off = false;
         for organization in &organizations {
-            match self.plan_one(organization, out).await {
+            match self.plan_one(organization, survey, out).await {
                 Ok(organization) => {
                     if is_broken(&organization) {
                         exit = exit.and(Exit::Error);
@@ -148,15 +157,26 @@ impl<'a> Session<'a> {
         (plan, exit)
     }
 
-    async fn plan_one(&self, organization: &Organization<'_>, out: &Out) -> Result<OrganizationPlan, Failure> {
+    async fn plan_one(
+        &self,
+        organization: &Organization<'_>,
+        survey: bool,
+        out: &Out,
+    ) -> Result<OrganizationPlan, Failure> {
         let records =
             Ledger::read(&organization.connected.ledger).map_err(|why| Failure::error(why.to_string()))?;
         let records = records.unwrap_or_default();
         organization.owns(&records)?;
         let known = facts(&records);
         let live = organization.read().await?;
-        let planned = organization.plan(&live, &known, None)?;
+        let mut planned = organization.plan(&live, &known, None)?;
         out.findings(&planned.warnings, &self.sources());
+        if survey {
+            let mut inventory = organization.survey(&live).await?;
+            let named: BTreeSet<&str> = self.wishes().iter().map(|wish| wish.organization.as_str()).collect();
+            inventory.organizations.retain(|other| !named.contains(other.as_str()));
+            planned.plan.inventory = Some(inventory).filter(|inventory| *inventory != Inventory::default());
+        }
         Ok(planned.plan)
     }
 }
@@ -249,6 +269,12 @@ impl Organization<'_> {
     pub async fn read(&self) -> Result<Live, Failure> {
         let Connected { provider, reader, .. } = &self.connected;
         provider.read(reader, self.desired).await.map_err(|error| Failure::unread(&self.name(), &error))
+    }
+
+    async fn survey(&self, live: &Live) -> Result<Inventory, Failure> {
+        let Connected { provider, reader, .. } = &self.connected;
+        let found = provider.survey(reader, self.desired, live).await;
+        found.map_err(|error| Failure::unread(&self.name(), &error))
     }
 
     pub fn plan(&self, live: &Live, facts: &Facts, only: Option<&BTreeSet<Address>>) -> Result<Planned, Failure> {

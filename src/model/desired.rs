@@ -33,6 +33,8 @@ pub struct Desired {
     pub host: Option<Placed<String>>,
     /// How many requests a minute may be sent, where the platform limits them.
     pub requests_per_minute: Option<u32>,
+    /// Is the platform known to take several fields at the root of one query?
+    pub several_root_fields: bool,
     /// The credential that changes are sent with, of several.
     pub changes_with: Option<&'static str>,
     /// The role that makes an admin, where it has to be told from the others.
@@ -245,6 +247,7 @@ impl Desired {
             containment_role: None,
             host: None,
             requests_per_minute: None,
+            several_root_fields: false,
             changes_with: None,
             admin_role: None,
             allowed: BTreeSet::new(),

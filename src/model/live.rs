@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use jiff::Timestamp;
 
 use super::{
-    Email, Entity, Expiry, HoldReason, Key, KeyName, Memberships, Organization, Permission, RemoteId, Resources,
-    Role, RoleName, Seen, Slug, Team, TeamName, User,
+    App, Email, Entity, Expiry, HoldReason, Key, KeyName, Memberships, Organization, Permission, RemoteId,
+    Resources, Role, RoleName, Seen, Slug, Team, TeamName, User,
 };
 
 /// One organisation, as read.
@@ -43,6 +43,8 @@ pub struct Live {
     pub projects: Option<Projects>,
     /// What may be put into roles and keys, where the platform says so.
     pub catalogue: Option<Catalogue>,
+    /// What calls APIs, where that is shown.
+    pub apps: Vec<App>,
     /// What the API doesn't show at all.
     pub gaps: Vec<Gap>,
     /// Requests that the read took, retries included.
@@ -273,6 +275,7 @@ impl Live {
             keys: None,
             projects: None,
             catalogue: None,
+            apps: Vec::new(),
             gaps: Vec::new(),
             requests: 0,
         }

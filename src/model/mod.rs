@@ -8,6 +8,7 @@ mod facts;
 mod finding;
 mod hold;
 mod hold_text;
+mod inventory;
 mod live;
 mod name;
 mod outcome;
@@ -33,6 +34,7 @@ pub use facts::{
 };
 pub use finding::{Code, Finding, Severity};
 pub use hold::{Hold, HoldClass, HoldReason};
+pub use inventory::{App, AppKey, Inventory};
 pub use live::{
     AssignableRole, AssignableRoles, Caller, Catalogue, Completeness, Feature, Gap, Listing, Live, LiveInvitation,
     LiveKey, LiveRole, LiveTeam, LiveUser, Project, Projects, Standing,

@@ -6,7 +6,7 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Address, Change, Completeness, Gap, Hold, Mutation, ProviderName, RemoteId};
+use super::{Address, Change, Completeness, Gap, Hold, Inventory, Mutation, ProviderName, RemoteId};
 
 /// The version of the plan file. A minor step only adds; a reader refuses a major that it doesn't know.
 pub const FORMAT_VERSION: &str = "1.0";
@@ -39,6 +39,9 @@ pub struct OrganizationPlan {
     pub usable_admins_after: usize,
     /// Requests that reading took.
     pub requests: usize,
+    /// What else is there, where a drift report says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub inventory: Option<Inventory>,
 }
 
 /// The part that is approved: the same, byte for byte, whenever the world and the wish are the same.

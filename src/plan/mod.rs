@@ -145,6 +145,7 @@ pub fn plan(input: &PlanInput<'_>) -> Result<Planned, Vec<Finding>> {
         places: draft.places,
         usable_admins_after: admins.after,
         requests: live.requests,
+        inventory: None,
     };
     Ok(Planned { plan, warnings })
 }

@@ -14,7 +14,7 @@ use secrecy::SecretString;
 use thiserror::Error;
 
 use crate::graphql::{CallError, Contexts, Mutation, Pace, Reader, Redactor, Response};
-use crate::model::{self, Change, Desired, HoldReason, Live, ProviderName, RemoteId, Rules};
+use crate::model::{self, Change, Desired, HoldReason, Inventory, Live, ProviderName, RemoteId, Rules};
 
 /// The credentials themselves, by the names that the file has for them.
 #[derive(Clone, Debug, Default)]
@@ -52,6 +52,9 @@ pub struct UnfitCredential {
     pub hint: &'static str,
 }
 
+/// What else is there, to come.
+pub type Survey<'a> = Pin<Box<dyn Future<Output = Result<Inventory, ReadError>> + Send + 'a>>;
+
 /// A platform. The pure half, `Rules`, is all that planning sees.
 pub trait Provider: Rules {
     fn rules(&self) -> &'static dyn Rules;
@@ -85,6 +88,11 @@ pub trait Provider: Rules {
         reader: &'a Reader,
         desired: &'a Desired,
     ) -> Pin<Box<dyn Future<Output = Result<Live, ReadError>> + Send + 'a>>;
+
+    /// What a drift report says besides, of an organisation that was read.
+    fn survey<'a>(&'a self, _: &'a Reader, _: &'a Desired, _: &'a Live) -> Survey<'a> {
+        Box::pin(std::future::ready(Ok(Inventory::default())))
+    }
 
     /// The document of an operation that `lower` named.
     fn document(&self, operation: &str) -> Option<&'static Mutation>;

@@ -2,9 +2,9 @@
 
 use std::fmt::Write as _;
 
-use super::style::{BOLD, paint, plural};
+use super::style::{BOLD, clean, paint, plural};
 use super::text::{header, push_change, push_gaps, push_holds, push_refusals};
-use crate::model::{Hold, HoldClass, HoldReason, OrganizationPlan, Plan};
+use crate::model::{App, Hold, HoldClass, HoldReason, Inventory, OrganizationPlan, Plan};
 
 /// The whole report.
 pub fn drift(plan: &Plan) -> String {
@@ -24,6 +24,7 @@ fn organization(plan: &OrganizationPlan) -> String {
     push_holds(&mut text, plan, None);
     push_gaps(&mut text, plan);
     push_refusals(&mut text, plan);
+    push_inventory(&mut text, plan);
     let blocked = plan.sealed.holds.iter().filter(|hold| hold.class == HoldClass::Blocked).count();
     let unmanaged = |wanted: bool| {
         let of_kind =
@@ -42,4 +43,26 @@ fn organization(plan: &OrganizationPlan) -> String {
         unmanaged(true),
     );
     text
+}
+
+/// What else is there, to be seen and not to be managed.
+fn push_inventory(text: &mut String, plan: &OrganizationPlan) {
+    let Some(Inventory { apps, organizations }) = &plan.inventory else { return };
+    if !apps.is_empty() {
+        let _ = writeln!(text, "  {}", paint(BOLD, "apps, and the names of their keys"));
+        for App { owner, name, id: _, keys } in apps {
+            let keys: Vec<String> =
+                keys.iter().flatten().map(|key| format!("{} ({})", clean(&key.name), clean(&key.kind))).collect();
+            let keys = if keys.is_empty() { "no keys".to_owned() } else { keys.join(", ") };
+            let _ = writeln!(text, "    {:<44} {keys}", clean(format!("{owner} {name}")));
+        }
+        text.push('\n');
+    }
+    if !organizations.is_empty() {
+        let _ = writeln!(text, "  {}", paint(BOLD, "organisations that no file names"));
+        for other in organizations {
+            let _ = writeln!(text, "    {}", clean(other));
+        }
+        text.push('\n');
+    }
 }

@@ -37,6 +37,9 @@ pub struct RawRapidapi {
     /// How many requests the hub lets a person send in a minute. Default 10.
     #[schemars(extend("minimum" = 1, "maximum" = 6000))]
     requests_per_minute: Option<Field<u32>>,
+    /// Does the hub take several fields at the root of one query? The vendor's release notes say no, a later page asks
+    /// for four. Default false.
+    several_root_fields: Option<Field<bool>>,
     /// The role in the organisation that makes an admin, by its name or its key. Needed only where not exactly one is
     /// called so.
     admin_role: Option<Field<NameText>>,
@@ -187,6 +190,7 @@ pub(super) fn check(raw: RawRapidapi, check: &mut Checker<'_>) -> Option<Desired
         credentials,
         changes_with,
         requests_per_minute,
+        several_root_fields,
         admin_role,
         manage,
         guardrails,
@@ -234,6 +238,7 @@ pub(super) fn check(raw: RawRapidapi, check: &mut Checker<'_>) -> Option<Desired
         host: Some(host?),
         changes_with,
         requests_per_minute,
+        several_root_fields: flag(several_root_fields),
         admin_role,
         manage,
         guardrails,

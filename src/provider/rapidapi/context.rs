@@ -27,6 +27,7 @@ pub const OPERATIONS: &[(&str, Context)] = &[
     ("paginatedTeamUsersByOrganizationIdV2", TEAM),
     ("entitiesRoles", EITHER),
     ("users", EITHER),
+    ("applicationAuthorizations", TEAM),
     ("createOrganization", CHANGES),
     ("updateOrganization", CHANGES),
     ("deleteOrganization", CHANGES),

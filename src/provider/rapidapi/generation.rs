@@ -54,6 +54,17 @@ pub(super) async fn read(reader: &Reader) -> Result<Generation, ReadError> {
     }
 }
 
+/// Does the hub say that it hasn't what was asked for?
+pub(super) fn is_of_another(error: &ReadError) -> bool {
+    let ReadError::Call { error: CallError::GraphQl(errors), .. } = error else { return false };
+    errors.iter().any(|error| error.code.as_deref() == Some("GRAPHQL_VALIDATION_FAILED"))
+}
+
+/// Asks anew next time.
+pub(super) fn forget(reader: &Reader) {
+    reader.forget_lasting(&SCHEMA);
+}
+
 fn of(types: &[IntrospectedType]) -> Generation {
     let named = |name: &str| types.iter().find(|it| it.name.as_deref() == Some(name));
     let field = |of: &str, name: &str| -> Option<&IntrospectedField> {

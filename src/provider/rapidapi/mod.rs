@@ -23,9 +23,9 @@ use std::time::Duration;
 use secrecy::{ExposeSecret, SecretString};
 
 pub use context::OPERATIONS;
-pub use documents::{MUTATIONS, QUERIES};
+pub use documents::{MUTATIONS, QUERIES, QUERIES_BY_GENERATION};
 
-use super::{Provider, ReadError, Receipt, Secrets, UnfitCredential};
+use super::{Provider, ReadError, Receipt, Secrets, Survey, UnfitCredential};
 use crate::graphql::{CallError, Contexts, Mutation, Pace, Reader, Redactor, Response};
 use crate::model::{self, Change, Desired, Live, Rules};
 use context::{CHANGES, EITHER, IDENTITY_KEY, PERSONAL, PERSONAL_KEY, TEAM, TEAM_KEY};
@@ -92,6 +92,10 @@ impl Provider for RapidApi {
         desired: &'a Desired,
     ) -> Pin<Box<dyn Future<Output = Result<Live, ReadError>> + Send + 'a>> {
         Box::pin(read::read(reader, desired))
+    }
+
+    fn survey<'a>(&'a self, reader: &'a Reader, desired: &'a Desired, live: &'a Live) -> Survey<'a> {
+        Box::pin(read::survey(reader, desired, live))
     }
 
     fn document(&self, operation: &str) -> Option<&'static Mutation> {

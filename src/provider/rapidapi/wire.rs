@@ -128,6 +128,60 @@ pub(super) struct WireOrganization {
     pub num_of_users: Option<Count>,
     pub teams: Option<Vec<Option<WireTeam>>>,
     pub users: Option<Vec<Option<WireUser>>>,
+    #[serde(rename = "ProjectAcls")]
+    pub apps: Option<Vec<Option<WireOwnedApp>>>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct WireOwnedApp {
+    pub owner: Option<WireOwner>,
+    #[serde(rename = "Project")]
+    pub project: Option<WireApp>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct WireOwner {
+    pub name: Option<String>,
+    #[serde(rename = "type")]
+    pub kind: Option<String>,
+}
+
+/// Beside its keys' names nothing of them is asked for: this API would show their values.
+#[derive(Debug, Deserialize)]
+pub(super) struct WireApp {
+    pub id: Option<Id>,
+    pub name: Option<String>,
+    #[serde(rename = "applicationAuthorizations")]
+    pub keys: Option<Vec<Option<WireAppKey>>>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct WireAppKey {
+    pub name: String,
+    pub status: String,
+    #[serde(rename = "authorizationType")]
+    pub kind: String,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Authorizations {
+    #[serde(rename = "applicationAuthorizations")]
+    pub keys: Option<Vec<WireAppKey>>,
+}
+
+/// Several at once.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Start {
+    pub active_user: Option<WireCaller>,
+    pub roles: Option<Page<WireRole>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct StartOfTeam {
+    pub active_entity: Option<WireEntity>,
+    pub organizations: Option<Vec<Option<WireOrganizationName>>>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -147,6 +201,15 @@ pub(super) struct WireTeam {
     pub users_count: Option<Count>,
     /// Where users don't tell their teams.
     pub users: Option<Vec<Option<WireAddress>>>,
+    #[serde(rename = "ProjectAcls")]
+    pub apps: Option<Vec<Option<WireTeamApp>>>,
+}
+
+/// The owner is the team, and told by its id alone.
+#[derive(Debug, Deserialize)]
+pub(super) struct WireTeamApp {
+    #[serde(rename = "Project")]
+    pub project: Option<WireApp>,
 }
 
 #[derive(Debug, Deserialize)]

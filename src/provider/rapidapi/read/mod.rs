@@ -1,7 +1,9 @@
 //! Reading an organisation: about three requests for all of them and three for each, as ten a minute are all there is.
 
+mod apps;
 mod people;
 mod roles;
+mod start;
 mod teams;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -10,9 +12,9 @@ use serde_json::json;
 
 use super::ReadError;
 use super::context::{IDENTITY_KEY, PERSONAL_KEY};
-use super::documents::{ACTIVE_ENTITY, ACTIVE_USER, IDENTITY, ORGANIZATION, ORGANIZATIONS};
+use super::documents::{ACTIVE_USER, IDENTITY, ORGANIZATION};
 use super::generation::{self, Generation};
-use super::wire::{self, WireOrganization, WireOrganizationName, WireUser};
+use super::wire::{self, WireCaller, WireOrganization, WireUser};
 use crate::graphql::{CallError, Query, Reader};
 use crate::model::{
     AssignableRoles, Caller, Completeness, Desired, Email, Feature, Gap, Listing, Live, LiveUser, Organization,
@@ -25,6 +27,22 @@ use teams::Teams;
 pub(super) async fn read(reader: &Reader, desired: &Desired) -> Result<Live, ReadError> {
     let already = reader.requests();
     let generation = generation::read(reader).await?;
+    let read = match read_as(reader, desired, generation).await {
+        // The hub may have another schema than it had days ago.
+        Err(error) if generation::is_of_another(&error) => {
+            generation::forget(reader);
+            let now = generation::read(reader).await?;
+            if now == generation {
+                return Err(error);
+            }
+            read_as(reader, desired, now).await
+        }
+        read => read,
+    };
+    read.map(|live| Live { requests: reader.requests() - already, ..live })
+}
+
+async fn read_as(reader: &Reader, desired: &Desired, generation: Generation) -> Result<Live, ReadError> {
     let caller = read_caller(reader, desired).await?;
     let roles = roles::read_roles(reader, desired).await?;
     let found = match find(reader, desired).await? {
@@ -41,13 +59,12 @@ pub(super) async fn read(reader: &Reader, desired: &Desired) -> Result<Live, Rea
             assignable: Some(roles),
             caller: Some(caller),
             gaps: gaps(generation).into_iter().chain([unseen]).collect(),
-            requests: reader.requests() - already,
             ..Live::of(desired.organization.value.clone(), nobody)
         });
     };
     let id = RemoteId::from(found.id.clone());
     let WireOrganization { num_of_teams, num_of_users, .. } = found;
-    let itself = itself(&found, &id);
+    let (itself, apps) = (itself(&found, &id), apps::apps(&found));
     let teams = found.teams.ok_or_else(|| missing(&ORGANIZATION, "organization.teams"))?;
     let teams = teams::teams(teams, &itself.name)?;
     let members = people::members(found.users.ok_or_else(|| missing(&ORGANIZATION, "organization.users"))?)?;
@@ -71,17 +88,19 @@ pub(super) async fn read(reader: &Reader, desired: &Desired) -> Result<Live, Rea
         assignable: Some(roles),
         caller: Some(caller),
         outsiders,
+        apps,
         invitations: Some(invitations),
         gaps: gaps(generation),
-        requests: reader.requests() - already,
         ..Live::of(organization, users)
     })
 }
 
+pub(super) use apps::survey;
+
 /// About how many requests a read takes: once for all organisations, and for this one.
 pub(super) fn requests(desired: &Desired) -> (usize, usize) {
     // The schema, who calls, the roles, the organisations, and whose team's key it is.
-    let once = 4 + usize::from(deletes(desired));
+    let once = if desired.several_root_fields { 3 } else { 4 + usize::from(deletes(desired)) };
     let accounts = desired.users.iter().filter(|user| user.deleted || (user.absent && user.enabled.is_some()));
     (once, 3 + accounts.count())
 }
@@ -103,25 +122,19 @@ fn some(text: Option<String>) -> Option<String> {
 /// Who calls: by the personal key, and by the one that goes beside the team's, where that is another.
 async fn read_caller(reader: &Reader, desired: &Desired) -> Result<Caller, ReadError> {
     let named = |name: &str| desired.credentials.contains_key(name);
-    let mut queries = vec![&ACTIVE_USER];
+    let mut callers = vec![start::active_user(reader, desired).await?];
     if named(IDENTITY_KEY) && named(PERSONAL_KEY) {
-        queries.push(&IDENTITY);
+        let query = &IDENTITY;
+        let answer: wire::ActiveUser = reader.query_kept(query, json!({})).await.map_err(failed(query))?;
+        callers.push(answer.active_user.ok_or_else(|| missing(query, "activeUser"))?);
     }
     let (mut users, mut emails) = (BTreeSet::new(), BTreeSet::new());
-    for query in queries {
-        let answer: wire::ActiveUser = reader.query_kept(query, json!({})).await.map_err(failed(query))?;
-        let user = answer.active_user.ok_or_else(|| missing(query, "activeUser"))?;
-        users.insert(RemoteId::from(user.id.ok_or_else(|| missing(query, "activeUser.id"))?));
-        emails.extend(user.email.map(|email| Email::seen(&email)));
+    for WireCaller { id, email } in callers {
+        users.insert(RemoteId::from(id.ok_or_else(|| missing(&ACTIVE_USER, "activeUser.id"))?));
+        emails.extend(email.map(|email| Email::seen(&email)));
     }
-    let team = if deletes(desired) {
-        let answer: wire::ActiveEntity =
-            reader.query_kept(&ACTIVE_ENTITY, json!({})).await.map_err(failed(&ACTIVE_ENTITY))?;
-        let entity = answer.active_entity.ok_or_else(|| missing(&ACTIVE_ENTITY, "activeEntity"))?;
-        entity.id.map(RemoteId::from)
-    } else {
-        None
-    };
+    let team =
+        if deletes(desired) { start::active_entity(reader, desired).await?.id.map(RemoteId::from) } else { None };
     Ok(Caller { users, emails, team })
 }
 
@@ -137,16 +150,9 @@ async fn find(reader: &Reader, desired: &Desired) -> Result<Option<RemoteId>, Re
     if is_id(named) {
         return Ok(Some(RemoteId::seen(named)));
     }
-    let query = &ORGANIZATIONS;
     let itself = desired.itself.as_ref();
-    let answer = if itself.is_some_and(|itself| itself.create || itself.absent) {
-        // What was made or deleted by this very run has to show.
-        reader.query::<wire::Organizations>(query, json!({})).await
-    } else {
-        reader.query_kept(query, json!({})).await
-    };
-    let listed = answer.map_err(failed(query))?.organizations.ok_or_else(|| missing(query, "organizations"))?;
-    let listed: Vec<WireOrganizationName> = listed.into_iter().flatten().collect();
+    let afresh = itself.is_some_and(|itself| itself.create || itself.absent);
+    let listed = start::organizations(reader, desired, afresh).await?;
     if let Some(found) = listed.iter().find(|one| one.slugified_name.as_deref() == Some(named)) {
         return Ok(Some(RemoteId::seen(&*found.id.0)));
     }
@@ -158,7 +164,7 @@ async fn find(reader: &Reader, desired: &Desired) -> Result<Option<RemoteId>, Re
         let slug = namesake.slugified_name.clone().unwrap_or_else(|| namesake.id.0.clone());
         return Err(ReadError::OtherSlug { organization: named.to_owned(), slug });
     }
-    if itself.is_some_and(|itself| itself.create || itself.absent) {
+    if afresh {
         return Ok(None);
     }
     Err(ReadError::NoOrganization {

@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 
 use super::super::documents::{ENTITIES_ROLES, ROLES};
 use super::super::number::number;
-use super::super::wire::{EntitiesRoles, Page, PageInfo, Roles, WireAssignment, WireRole};
-use super::{failed, missing};
+use super::super::wire::{EntitiesRoles, Page, PageInfo, WireAssignment, WireRole};
+use super::{failed, missing, start};
 use crate::graphql::{Query, Reader};
 use crate::model::{AssignableRole, AssignableRoles, Desired, RemoteId, RoleName};
 use crate::provider::ReadError;
@@ -33,14 +33,9 @@ pub(super) struct Assignments {
 /// Those that can be given in organisations and in teams.
 pub(super) async fn read_roles(reader: &Reader, desired: &Desired) -> Result<AssignableRoles, ReadError> {
     let mut rows: BTreeMap<String, WireRole> = BTreeMap::new();
-    let mut cursor = None;
+    let mut cursor: Option<String> = None;
     loop {
-        let variables = json!({
-            "where": { "roleLevels": [ORGANIZATION, TEAM] },
-            "pagination": { "first": PAGE, "after": cursor },
-        });
-        let answer: Roles = reader.query_kept(&ROLES, variables).await.map_err(failed(&ROLES))?;
-        let page = answer.roles.ok_or_else(|| missing(&ROLES, "roles"))?;
+        let page = start::roles(reader, desired, cursor.as_deref()).await?;
         let (nodes, next) = page_of(page, &ROLES, "roles")?;
         rows.extend(nodes.into_iter().map(|role| (role.id.0.clone(), role)));
         if next.is_none() || next == cursor {
@@ -55,6 +50,14 @@ pub(super) async fn read_roles(reader: &Reader, desired: &Desired) -> Result<Ass
         role.admin = admins.contains(&role.id);
     }
     Ok(AssignableRoles { organization, team: assignable(&of(TEAM)) })
+}
+
+/// Of the roles that can be given in organisations and in teams, those after a cursor.
+pub(super) fn page(cursor: Option<&str>) -> Value {
+    json!({
+        "where": { "roleLevels": [ORGANIZATION, TEAM] },
+        "pagination": { "first": PAGE, "after": cursor },
+    })
 }
 
 /// By their names, and where several have one name, by their keys.

@@ -37,7 +37,7 @@ pub(super) fn teams(wire: Vec<Option<WireTeam>>, organization: &str) -> Result<T
     let mut found = Teams::default();
     let mut people: BTreeMap<RemoteId, Option<BTreeSet<Email>>> = BTreeMap::new();
     for (index, team) in wire.into_iter().enumerate() {
-        let WireTeam { id, name, description, thumbnail, deleted_at, users_count, users } =
+        let WireTeam { id, name, description, thumbnail, deleted_at, users_count, users, apps: _ } =
             team.ok_or_else(|| lacks(index, ""))?;
         let id = RemoteId::from(id);
         if deleted_at.is_some() {
