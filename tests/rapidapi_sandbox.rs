@@ -222,6 +222,9 @@ async fn the_seed_reads_as_the_documentations_samples_read_it() {
 async fn the_proxy_looks_at_host_and_keys() {
     let rapidapi = hub(&[]);
     give_key(&rapidapi, "max");
+    // Of a team's key nobody's name counts.
+    let named = WorldCredential { user: id(&rapidapi, "own"), ..WorldCredential::of_team("named", PAYMENTS) };
+    rapidapi.world().credentials.push(named);
     let refused = [
         (Headers::new([("x-rapidapi-key", OWN_PERSONAL_KEY)]), 403),
         (Headers::new([("x-rapidapi-host", "elsewhere"), ("x-rapidapi-key", OWN_PERSONAL_KEY)]), 403),
@@ -230,6 +233,8 @@ async fn the_proxy_looks_at_host_and_keys() {
         // A team's key alone, with another team's, with nobody's.
         (personal(OWN_TEAM_KEY), 401),
         (team(OWN_TEAM_KEY, OWN_TEAM_KEY), 401),
+        (team(OWN_TEAM_KEY, "named"), 401),
+        (personal("named"), 401),
         (team(OWN_TEAM_KEY, "another"), 401),
         // Deactivated.
         (personal("max-key"), 401),
@@ -783,6 +788,11 @@ async fn members_and_invitations_come_mixed_and_by_offset() {
         let (_, body) = send(&rapidapi, &own_team(), PEOPLE, json!({ "org": ORG, "paging": paging })).await;
         assert!(is_refused(&body, PAGED) && code(&body) == "BAD_USER_INPUT");
     }
+    // Whatever the status says, an invitation isn't active.
+    rapidapi.set("invite-status=ACTIVE").unwrap();
+    for (paging, active) in [(json!({ "searchTerm": "kim" }), 0), (json!({ "limit": 50 }), 8)] {
+        assert_eq!(people(&rapidapi, paging).await["totalActive"], active);
+    }
 }
 
 #[tokio::test]
@@ -1044,6 +1054,12 @@ async fn teams_are_made_changed_and_marked_as_deleted() {
     rapidapi.set("duplicate-names=allowed").unwrap();
     data(&rapidapi, NEW, team("Payments")).await;
 
+    // So is that of one that is gone.
+    rapidapi.set("duplicate-names=refused").unwrap();
+    assert_eq!(ask(&rapidapi, DELETE_TEAM, json!({ "id": SEARCH })).await, done("deleteTeam"));
+    data(&rapidapi, NEW, team("Search")).await;
+    rapidapi.set("duplicate-names=allowed").unwrap();
+
     assert_eq!(ask(&rapidapi, DELETE_TEAM, json!({ "id": PAYMENTS })).await, done("deleteTeam"));
     assert!(is_refused(&ask(&rapidapi, DELETE_TEAM, json!({ "id": PAYMENTS })).await, "deleteTeam"));
     let world = rapidapi.world().clone();
@@ -1053,7 +1069,7 @@ async fn teams_are_made_changed_and_marked_as_deleted() {
     );
     let query = "{ organization(id: 7000001) { numOfTeams teams { id status deletedAt usersCount } } }";
     let found = data(&rapidapi, query, json!({})).await["organization"].clone();
-    assert_eq!((found["teams"].as_array().unwrap().len(), &found["numOfTeams"]), (6, &json!(5)));
+    assert_eq!((found["teams"].as_array().unwrap().len(), &found["numOfTeams"]), (7, &json!(5)));
     let gone = json!({ "id": PAYMENTS.to_string(), "status": "DELETED", "deletedAt": "2025-01-15T09:30:00.000Z", "usersCount": 0 });
     assert_eq!(found["teams"][1], gone);
     let listed = async || {
@@ -1062,7 +1078,7 @@ async fn teams_are_made_changed_and_marked_as_deleted() {
             .unwrap()
             .len()
     };
-    assert_eq!(listed().await, 6);
+    assert_eq!(listed().await, 7);
     rapidapi.set("deleted-teams=hidden").unwrap();
     assert_eq!(data(&rapidapi, query, json!({})).await["organization"]["teams"].as_array().unwrap().len(), 5);
     assert_eq!(listed().await, 5);
@@ -1071,7 +1087,7 @@ async fn teams_are_made_changed_and_marked_as_deleted() {
     {
         assert!(ask(&rapidapi, query, json!({})).await.get("errors").is_some());
     }
-    let slug = data(&rapidapi, "{ teams(where: { slugifiedName: \"search\" }) { name } }", json!({})).await;
+    let slug = data(&rapidapi, "{ teams(where: { slugifiedName: \"search-x\" }) { name } }", json!({})).await;
     assert_eq!(slug["teams"], json!([{ "name": "Search" }]));
 }
 
@@ -1377,6 +1393,8 @@ async fn an_assignment_is_found_by_what_it_is_about() {
     upsert(json!({ "entityId": PAYMENTS, "roleId": 541, "orgId": ORG, "parentId": ORG })).await;
     let of_team = "{ organization(id: 7000001) { teams { role(where: { orgId: 7000001, parentId: 7000001 }) { roleId } } } }";
     assert_eq!(data(&rapidapi, of_team, json!({})).await["organization"]["teams"][1]["role"]["roleId"], 541);
+    let halved = "{ organization(id: 7000001) { teams { role(where: { orgId: 7000001 }) { roleId } } } }";
+    assert_eq!(data(&rapidapi, halved, json!({})).await["organization"]["teams"][1]["role"], Value::Null);
 }
 
 #[tokio::test]
