@@ -146,11 +146,81 @@ guardrails: { protected: [key/x, role/y] }",
     ]
 }
 
+/// Cases of RapidAPI's own fields.
+fn rapidapi_cases() -> Vec<(&'static str, Vec<u8>)> {
+    use support::rapidapi::HEAD;
+    let text = |body: &str| format!("{HEAD}{body}\n").into_bytes();
+    let credentials = |typed: &str| {
+        HEAD.replace("{ personal_key: { env: KEY }, team_key: { env: TEAM_KEY } }", typed).into_bytes()
+    };
+    let host = |typed: &str| HEAD.replace("platform-graphql.sandbox.rapidapi.example", typed).into_bytes();
+    vec![
+        (
+            "rapidapi_users",
+            text(
+                "allow: [everything]
+teams: [{ name: Gone, absent: true }]
+users:
+  - { email: two@x.example, roles: [Developer, Organization Admin] }
+  - { email: gone@x.example, teams: { Gone: Team Admin, Payments: Team Admin } }
+  - { email: twice@x.example, teams: [Payments, Payments] }
+  - { email: key-twice@x.example, teams: { Payments: Team Admin, Payments: Team Viewer } }
+  - { email: no-role@x.example, teams: { Payments: } }
+  - { email: text@x.example, teams: Payments }
+  - { email: absent@x.example, absent: true, roles: [Developer], teams: [Payments] }
+  - { email: stays@x.example, status: deleted }
+  - { email: leaves@x.example, absent: true, status: deleted }
+  - { email: pending@x.example, status: pending }
+  - { email: enabled@x.example, enabled: true }",
+            ),
+        ),
+        (
+            "rapidapi_teams",
+            text(
+                "teams:
+  - { name: Payments }
+  - { name: Payments, description: again }
+  - { name: Gone, absent: true, description: x, thumbnail: y }
+  - { name: ' padded' }
+  - { description: nameless }
+guardrails: { protected: [key/x, role/y, organization, team/Payments] }",
+            ),
+        ),
+        (
+            "rapidapi_settings",
+            text("settings: { name: Acme, seats: 0, email: nobody, create: true, absent: true }"),
+        ),
+        (
+            "rapidapi_settings_of_an_id",
+            HEAD.replace("organization: acme", "organization: '7000001'\nsettings: { create: true }").into_bytes(),
+        ),
+        (
+            "rapidapi_fields_of_another_provider",
+            text("keys: [{ name: ci }]\nroles: []\nown: { user: a@x.example }\nmanage: { keys: all, roles: all }"),
+        ),
+        ("rapidapi_requests", text("requests_per_minute: 0\nseveral_root_fields: 4\nchanges_with: identity_key")),
+        ("rapidapi_no_credential", credentials("{}")),
+        ("rapidapi_no_team_key", credentials("{ personal_key: { env: KEY } }")),
+        ("rapidapi_team_key_alone", credentials("{ team_key: { env: KEY } }")),
+        (
+            "rapidapi_no_personal_key",
+            [
+                credentials("{ team_key: { env: KEY }, identity_key: { env: OWN } }"),
+                b"users: [{ email: a@x.example, status: active }]\n".to_vec(),
+            ]
+            .concat(),
+        ),
+        ("rapidapi_key_literal", credentials("{ team_key: hunter2hunter2hunter2 }")),
+        ("rapidapi_host_as_url", host("https://graphql-platform.p.rapidapi.com/")),
+    ]
+}
+
 /// Small cases, in one snapshot each: a name, and the file.
 fn cases() -> Vec<(&'static str, Vec<u8>)> {
     let text = |text: String| text.into_bytes();
     let mut cases = hive_cases();
     cases.extend(paradime_cases());
+    cases.extend(rapidapi_cases());
     cases.extend([
         ("bad_protected_kind", text(format!("{HEAD}guardrails: {{ protected: [team/x] }}\n"))),
         ("absent_with_values", text(user("absent: true, roles: [ADMIN], enabled: true"))),

@@ -31,6 +31,11 @@ fn hive(body: &str) -> String {
     format!("{}{body}", support::hive::HEAD)
 }
 
+/// A RapidAPI file with this in it.
+fn rapidapi(body: &str) -> String {
+    format!("{}{body}", support::rapidapi::HEAD)
+}
+
 /// A Paradime file with this in it.
 fn paradime(body: &str) -> String {
     format!("{}{body}", support::paradime::HEAD)
@@ -82,6 +87,18 @@ fn what_validate_accepts_the_schema_accepts() {
         ),
         hive("keys: [{ name: a b, id: x, absent: true }]\nmanage: { roles: all }\ncontainment_role: Parked"),
         hive("guardrails: { protected: [role/Developer, user/a@x.example] }"),
+        example("rapidapi.yaml"),
+        rapidapi(""),
+        rapidapi("settings: { name: Acme, email: a@x.example, seats: 3, create: true }"),
+        rapidapi(
+            "settings: { absent: true }\nteams: [{ name: T, absent: true }]\nmanage: { teams: all, users: all }",
+        ),
+        rapidapi("users: [{ email: a@x.example, roles: [], teams: {} }, { email: b@x.example, teams: [T, U] }]"),
+        rapidapi("users: [{ email: a@x.example, roles: [Developer], teams: { T: Team Admin }, status: active }]"),
+        rapidapi("users: [{ email: a@x.example, absent: true, status: deleted }]\nallow: [user-deletion]"),
+        rapidapi(
+            "requests_per_minute: 60\nseveral_root_fields: true\nchanges_with: personal_key\nadmin_role: Boss",
+        ),
         example("paradime.yaml"),
         paradime(""),
         paradime("users: [{ email: a@x.example }, { email: b@x.example, id: x, roles: [SANDBOX_USER] }]"),
@@ -142,6 +159,24 @@ fn what_the_schema_can_refuse_it_refuses_as_validate_does() {
         format!("{HEAD}reinvite_expired: maybe"),
         format!("{HEAD}roles: []"),
         hive("own: { key: x }"),
+        rapidapi("keys: []"),
+        rapidapi("requests_per_minute: 0"),
+        rapidapi("changes_with: identity_key"),
+        rapidapi("allow: [everything]"),
+        rapidapi("settings: { seats: 0 }"),
+        rapidapi("settings: { absent: true, name: Acme }"),
+        rapidapi("settings: {}").replace("settings: {}", "settings: { slug: acme }"),
+        rapidapi("teams: [{ name: T, absent: true, description: x }]"),
+        rapidapi("teams: [T]"),
+        rapidapi("users: [{ email: a@x.example, roles: [A, B] }]"),
+        rapidapi("users: [{ email: a@x.example, teams: T }]"),
+        rapidapi("users: [{ email: a@x.example, teams: { T: 7 } }]"),
+        rapidapi("users: [{ email: a@x.example, teams: [T, T] }]"),
+        rapidapi("users: [{ email: a@x.example, status: pending }]"),
+        rapidapi("users: [{ email: a@x.example, status: deleted }]"),
+        rapidapi("users: [{ email: a@x.example, absent: true, teams: [T] }]"),
+        rapidapi("users: [{ email: a@x.example, enabled: true }]"),
+        rapidapi("").replace("platform-graphql.sandbox.rapidapi.example", "https://x.example/"),
         paradime("keys: []"),
         paradime("").replace("own: { user: own@x.example }", "own: { key: x }"),
         paradime("manage: { keys: all }"),

@@ -12,7 +12,7 @@ use super::exit::{Exit, Failure};
 use super::out::Out;
 use crate::model::ProviderName;
 use crate::provider;
-use crate::sandbox::{Fault, path, serve};
+use crate::sandbox::{Fault, host, path, serve};
 
 /// Serve the embedded GraphQL server of a provider, on loopback, for any client.
 ///
@@ -23,6 +23,7 @@ use crate::sandbox::{Fault, path, serve};
   rolecall sandbox --provider bitpanda --listen 127.0.0.1:4100
   rolecall sandbox --provider hive --set release=8.1.2 --set paging=broken
   rolecall sandbox --provider paradime --set disabled-users=listed-active
+  rolecall sandbox --provider rapidapi --set generation=early --set booleans=null
   rolecall sandbox --set page-size=2 --set quorum=true
   rolecall sandbox --fault status=503@listUsers*2 --fault drop-after@createOrgApiKey
 
@@ -34,6 +35,12 @@ Switches of paradime: invite-active (refused, ok-ignored, resent), invite-pendin
 ok-ignored, resent, replaced), invite-disabled (refused, ok-ignored, readmits, invited), disabled-users (hidden,
 listed-active), refusal (errors, ok-false), auth-refusal (http401, http403, errors), email-case (insensitive,
 sensitive), empty-errors, null-payload, introspection, security-pack, pending-status
+Switches of rapidapi: generation (late, middle, early), rate-limit, minute-millis, retry-after, root-fields (one, many),
+introspection, mutation-context (any, team, personal), environment-admin-mutates-anywhere, page-max, slug-suffix,
+rename-slug (kept, follows), duplicate-names (refused, allowed), add-outsiders, refusal (errors, null), booleans (true,
+null, false), stale-rows (dropped, kept), invite-member (refused, ignored), invite-pending (refused, resent,
+duplicated), invite-status, demotion (keeps-teams, drops-teams), deleted-teams (listed, hidden), dates (iso, epoch),
+users-count-off-by, teams-count-off-by, total-off-by, team-users-count-off-by
 Faults: KIND[@FIELD][*TIMES]; latency=MS, status=CODE, rate-limit=SECONDS, drop-before, drop-after, errors, partial,
 html, truncate")]
 pub(super) struct SandboxArgs {
@@ -82,7 +89,13 @@ fn sample_query(provider: ProviderName) -> &'static str {
 /// What else opens a seed.
 fn other_credentials(provider: ProviderName) -> String {
     match provider {
-        ProviderName::Bitpanda | ProviderName::Hive | ProviderName::Rapidapi => String::new(),
+        ProviderName::Bitpanda | ProviderName::Hive => String::new(),
+        ProviderName::Rapidapi => {
+            use crate::sandbox::rapidapi::{OWN_PERSONAL_KEY, OWN_TEAM_KEY};
+            format!(
+                "\nIn the name of a team: x-rapidapi-key: {OWN_TEAM_KEY} with x-rapidapi-identity-key: {OWN_PERSONAL_KEY}\n"
+            )
+        }
         ProviderName::Paradime => {
             use crate::sandbox::paradime::{OWN_COMPANY_TOKEN, OWN_WORKSPACE_TOKEN};
             format!(
@@ -121,7 +134,7 @@ pub(super) async fn sandbox(args: &SandboxArgs, out: &mut Out) -> Result<Exit, F
         args.provider,
         shown.concat(),
         other_credentials(args.provider),
-        address.ip()
+        [Some(address.ip().to_string()), host(args.provider).map(str::to_owned)].into_iter().flatten().collect::<Vec<_>>().join(",")
     ));
     tokio::select! {
         served = serve(sandbox, listener) => served.map(|()| Exit::Done).map_err(failed),

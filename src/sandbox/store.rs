@@ -40,11 +40,8 @@ pub fn world_of(provider: ProviderName, organization: &RemoteId) -> Option<&str>
         ProviderName::Bitpanda | ProviderName::Hive | ProviderName::Paradime => {
             seed_names(provider).contains(&organization.as_str()).then_some(organization.as_str())
         }
-        // One for all: its organisations have their users in common, and the limit of requests.
-        ProviderName::Rapidapi => {
-            let hub = super::rapidapi::World::seed()?;
-            hub.organization(organization.as_str()).map(|_| "hub")
-        }
+        // One for all, and for those that are made in it: they have their users in common, and the limit of requests.
+        ProviderName::Rapidapi => Some("hub"),
     }
 }
 

@@ -14,7 +14,7 @@ use super::ReadError;
 use super::context::{IDENTITY_KEY, PERSONAL_KEY};
 use super::documents::{ACTIVE_USER, IDENTITY, ORGANIZATION};
 use super::generation::{self, Generation};
-use super::wire::{self, WireCaller, WireOrganization, WireUser};
+use super::wire::{self, WireCaller, WireOrganization, WireOrganizationName, WireUser};
 use crate::graphql::{CallError, Query, Reader};
 use crate::model::{
     AssignableRoles, Caller, Completeness, Desired, Email, Feature, Gap, Listing, Live, LiveUser, Organization,
@@ -147,13 +147,18 @@ fn deletes(desired: &Desired) -> bool {
 /// The id of the organisation that the file names, by its id or its slug. None: there is none, as the file allows.
 async fn find(reader: &Reader, desired: &Desired) -> Result<Option<RemoteId>, ReadError> {
     let named = desired.organization.as_str();
-    if is_id(named) {
+    let itself = desired.itself.as_ref();
+    // Of one that is gone the platform says no more than that it can't be had.
+    if is_id(named) && !itself.is_some_and(|itself| itself.absent) {
         return Ok(Some(RemoteId::seen(named)));
     }
-    let itself = desired.itself.as_ref();
     let afresh = itself.is_some_and(|itself| itself.create || itself.absent);
     let listed = start::organizations(reader, desired, afresh).await?;
-    if let Some(found) = listed.iter().find(|one| one.slugified_name.as_deref() == Some(named)) {
+    let is_it = |one: &&WireOrganizationName| match one.slugified_name.as_deref() {
+        _ if is_id(named) => one.id.0 == named,
+        slug => slug == Some(named),
+    };
+    if let Some(found) = listed.iter().find(is_it) {
         return Ok(Some(RemoteId::seen(&*found.id.0)));
     }
     let namesake = itself
