@@ -5,7 +5,8 @@ use super::source::Source;
 use crate::model::Finding;
 
 /// Words of the format that stand below `credentials` and are no secret.
-const WORDS: &[&str] = &["env", "file", "command", "api_key", "api_secret", "token"];
+const WORDS: &[&str] =
+    &["env", "file", "command", "api_key", "api_secret", "token", "personal_key", "team_key", "identity_key"];
 
 /// Shorter texts would blank out ordinary words.
 const SHORTEST: usize = 4;
