@@ -197,6 +197,7 @@ impl Run<'_> {
         run: &str,
     ) -> Result<(OrganizationPlan, Live), Failure> {
         let live = organization.read().await?;
+        self.session.claim(organization, &live)?;
         if live.organization == *organization.desired.organization {
             note_observed(&live, organization.connected.provider.rules(), ledger, run, Timestamp::now())
                 .map_err(|why| Failure::error(format!("{why}. Nothing was sent")))?;

@@ -1,6 +1,7 @@
 //! Files in, one connection and one plan for each organisation out: what plan, apply and drift share.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Mutex, PoisonError};
 
 use jiff::Timestamp;
 
@@ -14,7 +15,7 @@ use crate::graphql::Pace;
 use crate::ledger::{Ledger, Record, facts};
 use crate::model::{
     Address, Code, Desired, FORMAT_VERSION, Facts, Finding, HoldReason, Identity, Inventory, Kind, Live,
-    OrganizationPlan, Plan, Scope, list_of,
+    OrganizationPlan, Placed, Plan, RemoteId, Scope, list_of,
 };
 use crate::plan::{PlanInput, Planned, plan};
 use crate::{provider, report};
@@ -24,6 +25,8 @@ pub(super) struct Session<'a> {
     pub connection: &'a Connection,
     loaded: Loaded,
     lines: Lines,
+    /// Which file has spoken for an organisation, by what reaches it and its own id there.
+    spoken_for: Mutex<BTreeMap<([u8; 32], RemoteId), Placed<RemoteId>>>,
 }
 
 /// One organisation: the wish, and the way to it.
@@ -37,7 +40,7 @@ impl<'a> Session<'a> {
     /// Loads and checks the files. Every finding is told; one error ends the run.
     pub fn open(paths: &Paths, connection: &'a Connection, out: &Out) -> Result<Self, Failure> {
         let loaded = load(&paths.paths, provider::rules);
-        let session = Self { connection, loaded, lines: Lines::default() };
+        let session = Self { connection, loaded, lines: Lines::default(), spoken_for: Mutex::default() };
         out.findings(&session.loaded.findings, &session.sources());
         if session.loaded.has_errors() {
             return Err(Failure::findings(Vec::new()));
@@ -119,6 +122,25 @@ impl<'a> Session<'a> {
         self.plan_each(out, true).await
     }
 
+    /// An organisation may be called by its slug in one file and by its id in another: the second is turned away.
+    pub fn claim(&self, organization: &Organization<'_>, live: &Live) -> Result<(), Failure> {
+        let Some(id) = &live.organization_id else { return Ok(()) };
+        let named = &organization.desired.organization;
+        let mut spoken_for = self.spoken_for.lock().unwrap_or_else(PoisonError::into_inner);
+        let first = spoken_for.entry((organization.connected.reach, id.clone())).or_insert_with(|| named.clone());
+        if first.place.file == named.place.file {
+            return Ok(());
+        }
+        let message = format!(
+            "{} is the organisation {id}, which {} speaks for as {}",
+            named.value, first.place, first.value
+        );
+        Err(Failure::findings(vec![
+            Finding::error(Code::DuplicateOrganization, named.place.clone(), message)
+                .hint("merge the two files; nothing was sent for this one"),
+        ]))
+    }
+
     async fn plan_each(&self, out: &Out, survey: bool) -> (Plan, Exit) {
         let mut plan = Plan {
             format_version: FORMAT_VERSION.to_owned(),
@@ -169,6 +191,7 @@ impl<'a> Session<'a> {
         organization.owns(&records)?;
         let known = facts(&records);
         let live = organization.read().await?;
+        self.claim(organization, &live)?;
         let mut planned = organization.plan(&live, &known, None)?;
         out.findings(&planned.warnings, &self.sources());
         if survey {

@@ -1,0 +1,167 @@
+//! The program against a RapidAPI hub: what it prints, what it keeps between runs, how many requests it takes.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::expect_used, reason = "a test fails by panicking")]
+
+mod support;
+
+use rolecall::sandbox::rapidapi::{APP_KEY, HOST, World};
+use support::cli::{Env, Said, Server, example};
+
+const KEYS: [(&str, &str); 2] = [("KEY", "sandbox-own-personal-key"), ("TEAM_KEY", "sandbox-own-team-key")];
+
+/// A file for a running sandbox.
+fn file(server: &Server, organization: &str, body: &str) -> String {
+    format!(
+        "provider: rapidapi\norganization: {organization}\nendpoint: {}\nhost: {HOST}\ncredentials: {{ personal_key: {{ env: KEY }}, team_key: {{ env: TEAM_KEY }} }}\n{body}",
+        server.url
+    )
+}
+
+/// A folder with a hub, which is served.
+fn hub(world: &World, args: &[&str]) -> (Env, Server) {
+    let mut env = Env::new();
+    env.write(".rolecall/sandbox/rapidapi-hub.json", serde_json::to_string(world).unwrap());
+    let server = env.serve(&[&["--provider", "rapidapi"], args].concat());
+    env.set("ROLECALL_ALLOWED_HOSTS", &format!("127.0.0.1,{HOST}"));
+    for (name, value) in KEYS {
+        env.set(name, value);
+    }
+    (env, server)
+}
+
+/// The requests that a plan took, of all of its organisations.
+fn requests(said: &Said) -> u64 {
+    let plan: serde_json::Value = serde_json::from_str(&said.stdout).unwrap_or_else(|_| panic!("{}", said.all()));
+    plan["organizations"].as_array().unwrap().iter().map(|one| one["requests"].as_u64().unwrap()).sum()
+}
+
+#[test]
+fn the_example_is_planned_applied_and_in_sync() {
+    let env = Env::new();
+    env.write("rapidapi.yaml", example("rapidapi.yaml"));
+    let run = |args: &[&str]| env.run(&[args, &["--sandbox", "rapidapi.yaml"]].concat());
+    insta::assert_snapshot!("rapidapi_plan", run(&["plan", "--out", "plan.json", "--show-mutations"]).all());
+    insta::assert_snapshot!("rapidapi_apply", run(&["apply", "--plan", "plan.json"]).all());
+    let again = run(&["plan", "--detailed-exitcode"]);
+    assert_eq!(again.code, 0, "{}", again.all());
+    insta::assert_snapshot!("rapidapi_drift", run(&["drift"]).all());
+}
+
+/// The values of the apps' keys are there to be asked for, and invitations have tokens that let anybody in.
+#[test]
+fn no_output_has_a_value_of_a_key_or_the_token_of_an_invitation() {
+    let env = Env::new();
+    env.write("rapidapi.yaml", example("rapidapi.yaml"));
+    let mut all = String::new();
+    for args in [
+        &["plan", "-vv", "--format", "json"][..],
+        &["apply", "-vv", "--auto-approve"],
+        &["drift", "-vv", "--format", "json"],
+        &["drift"],
+    ] {
+        all += &env.run(&[args, &["--sandbox", "rapidapi.yaml"]].concat()).all();
+    }
+    all += &env.read(".rolecall/sandbox/ledger/rapidapi-platform-management.jsonl");
+    let cache = std::fs::read_dir(env.path(".rolecall/sandbox/cache")).unwrap();
+    for kept in cache {
+        all += &std::fs::read_to_string(kept.unwrap().path()).unwrap();
+    }
+    for secret in [APP_KEY, "sandbox-invite-token", "sandbox-own-personal-key", "sandbox-own-team-key"] {
+        assert!(!all.contains(secret), "{secret}");
+    }
+}
+
+fn thirty() -> World {
+    let mut world = World::empty();
+    for number in 0..30 {
+        let id = world.add_organization(&format!("org-{number:02}"));
+        let user = world.add_user(&format!("u{number}@x.example"));
+        world.add_member(id, user, false);
+    }
+    world.switches.rate_limit = 0;
+    world
+}
+
+/// Of 30 organisations one read fails at its last request: the next run asks for that, and for nothing else.
+#[test]
+fn a_read_of_30_organisations_goes_on_where_it_broke_off() {
+    let (env, server) = hub(&thirty(), &["--fault", "status=500@entitiesRoles"]);
+    for number in 0..30 {
+        let body = format!("requests_per_minute: 6000\nusers: [{{ email: u{number}@x.example, teams: [] }}]\n");
+        env.write(&format!("access/org-{number:02}.yaml"), file(&server, &format!("org-{number:02}"), &body));
+    }
+    let first = env.run(&["plan", "--format", "json", "access"]);
+    assert_eq!(first.code, 6, "{}", first.all());
+    assert!(first.stderr.contains("reading 30 organisations: about 94 requests"), "{}", first.stderr);
+    assert!(first.stderr.contains("what was read is kept in"), "{}", first.stderr);
+    // Once for all the schema, who calls, the roles and the organisations, and three for each; but the first, which
+    // had asked for the former, isn't in the plan.
+    assert_eq!(requests(&first), 29 * 3);
+    let second = env.run(&["plan", "--format", "json", "access"]);
+    assert_eq!(second.code, 0, "{}", second.all());
+    assert!(second.stderr.contains("going on with a read that broke off 0 min ago"), "{}", second.stderr);
+    assert_eq!(requests(&second), 1);
+    // A read that came to its end is over: the next one begins anew, but for the schema.
+    let third = env.run(&["plan", "--format", "json", "access"]);
+    assert_eq!(third.code, 0, "{}", third.all());
+    assert_eq!(requests(&third), 3 + 30 * 3);
+    assert!(!env.path(".rolecall/cache").read_dir().unwrap().any(|kept| {
+        kept.unwrap().file_name().to_string_lossy().ends_with("read.jsonl")
+    }));
+}
+
+/// What is sent wants to know what is so now.
+#[test]
+fn an_apply_never_goes_on_with_a_read_that_broke_off() {
+    let (env, server) = hub(&thirty(), &["--fault", "status=500@entitiesRoles"]);
+    let body = "requests_per_minute: 6000\nusers: [{ email: u0@x.example, teams: [] }]\n";
+    env.write("one.yaml", file(&server, "org-00", body));
+    assert_eq!(env.run(&["plan", "one.yaml"]).code, 6);
+    let said = env.run(&["apply", "--auto-approve", "one.yaml"]);
+    assert_eq!(said.code, 0, "{}", said.all());
+    assert!(said.stdout.contains("6 requests"), "{}", said.stdout);
+    assert!(!said.stderr.contains("going on with"), "{}", said.stderr);
+}
+
+/// The sandbox's own limit is the judge: it would answer one request too many with 429.
+#[test]
+fn runs_after_one_another_keep_to_the_limit_together() {
+    let env = Env::new();
+    env.write("rapidapi.yaml", example("rapidapi.yaml"));
+    for args in [&["plan", "-v"][..], &["apply", "-v", "--auto-approve"], &["drift", "-v"], &["plan", "-v"]] {
+        let said = env.run(&[args, &["--sandbox", "rapidapi.yaml"]].concat());
+        assert_eq!(said.code, 0, "{}", said.all());
+        assert!(!said.stderr.contains("429"), "{}", said.stderr);
+    }
+}
+
+#[test]
+fn one_organisation_by_its_slug_and_by_its_id_is_one() {
+    let env = Env::new();
+    let example = example("rapidapi.yaml");
+    env.write("a.yaml", &example);
+    env.write("b.yaml", example.replace("organization: platform-management", "organization: \"7000001\""));
+    let said = env.run(&["plan", "--sandbox", "."]);
+    assert_eq!(said.code, 1, "{}", said.all());
+    assert!(said.stderr.contains("error[duplicate-organization]"), "{}", said.stderr);
+    assert!(said.stderr.contains("b.yaml:10:15"), "{}", said.stderr);
+}
+
+/// The gateway hands the key on to whatever the file names: it is as good as the endpoint.
+#[test]
+fn a_host_that_nobody_has_allowed_gets_no_key() {
+    let (mut env, server) = hub(&thirty(), &[]);
+    env.set("ROLECALL_ALLOWED_HOSTS", "127.0.0.1");
+    env.write("one.yaml", file(&server, "org-00", ""));
+    let said = env.run(&["plan", "one.yaml"]);
+    assert_eq!(said.code, 1, "{}", said.all());
+    assert!(said.stderr.contains("error[untrusted-host]") && said.stderr.contains("one.yaml:4:7"), "{}", said.stderr);
+}
+
+#[test]
+fn an_organisation_that_is_not_there_is_told_from_those_that_are() {
+    let (env, server) = hub(&thirty(), &[]);
+    env.write("one.yaml", file(&server, "org-99", "requests_per_minute: 6000"));
+    let said = env.run(&["plan", "one.yaml"]);
+    assert_eq!(said.code, 1, "{}", said.all());
+    assert!(said.stderr.contains("there is no organisation org-99") && said.stderr.contains("org-00, org-01"));
+}
