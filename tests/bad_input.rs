@@ -218,9 +218,7 @@ guardrails: { protected: [key/x, role/y, organization, team/Payments] }",
 /// Small cases, in one snapshot each: a name, and the file.
 fn cases() -> Vec<(&'static str, Vec<u8>)> {
     let text = |text: String| text.into_bytes();
-    let mut cases = hive_cases();
-    cases.extend(paradime_cases());
-    cases.extend(rapidapi_cases());
+    let mut cases = [hive_cases(), paradime_cases(), rapidapi_cases()].concat();
     cases.extend([
         ("bad_protected_kind", text(format!("{HEAD}guardrails: {{ protected: [team/x] }}\n"))),
         ("absent_with_values", text(user("absent: true, roles: [ADMIN], enabled: true"))),

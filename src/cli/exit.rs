@@ -4,7 +4,7 @@ use std::fmt;
 use std::process::ExitCode;
 
 use crate::model::Finding;
-use crate::provider::ReadError;
+use crate::provider::{Provider, ReadError};
 
 /// The exit codes, documented in `--help` and the README.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,12 +84,12 @@ impl Failure {
     }
 
     /// An organisation that couldn't be read.
-    pub fn unread(organization: &str, error: &ReadError) -> Self {
+    pub fn unread(organization: &str, provider: &dyn Provider, error: &ReadError) -> Self {
         let away = matches!(error, ReadError::Call { error, .. } if error.is_unreachable_or_refused());
         Self {
             exit: if away { Exit::Unreachable } else { Exit::Error },
             message: Some(format!("{organization} could not be read: {error}. Nothing was changed")),
-            hint: Some(error.next_step().to_owned()),
+            hint: Some(provider.next_step_of_read(error).unwrap_or_else(|| error.next_step()).to_owned()),
             findings: Vec::new(),
         }
     }

@@ -26,8 +26,11 @@ pub(super) struct Session<'a> {
     loaded: Loaded,
     lines: Lines,
     /// Which file has spoken for an organisation, by what reaches it and its own id there.
-    spoken_for: Mutex<BTreeMap<([u8; 32], RemoteId), Placed<RemoteId>>>,
+    spoken_for: Mutex<BTreeMap<Reached, Placed<RemoteId>>>,
 }
+
+/// What reaches an organisation, and its own id there.
+type Reached = ([u8; 32], RemoteId);
 
 /// One organisation: the wish, and the way to it.
 pub(super) struct Organization<'a> {
@@ -291,13 +294,13 @@ impl Organization<'_> {
 
     pub async fn read(&self) -> Result<Live, Failure> {
         let Connected { provider, reader, .. } = &self.connected;
-        provider.read(reader, self.desired).await.map_err(|error| Failure::unread(&self.name(), &error))
+        provider.read(reader, self.desired).await.map_err(|error| Failure::unread(&self.name(), *provider, &error))
     }
 
     async fn survey(&self, live: &Live) -> Result<Inventory, Failure> {
         let Connected { provider, reader, .. } = &self.connected;
         let found = provider.survey(reader, self.desired, live).await;
-        found.map_err(|error| Failure::unread(&self.name(), &error))
+        found.map_err(|error| Failure::unread(&self.name(), *provider, &error))
     }
 
     pub fn plan(&self, live: &Live, facts: &Facts, only: Option<&BTreeSet<Address>>) -> Result<Planned, Failure> {

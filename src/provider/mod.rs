@@ -116,6 +116,11 @@ pub trait Provider: Rules {
         true
     }
 
+    /// What to do about a read that failed, where more can be said than of any platform.
+    fn next_step_of_read(&self, _: &ReadError) -> Option<&'static str> {
+        None
+    }
+
     /// What to do about a mutation that failed, where more can be said than of any platform.
     fn next_step(&self, _: &Change, _: &CallError) -> Option<String> {
         None

@@ -216,6 +216,7 @@ fn team_wish() -> impl Strategy<Value = Option<(&'static str, bool)>> {
 impl Lawful for Hub {
     const GAPS: &'static [&'static str] = &["default role", "when an invitation"];
     const BUSY: &'static [&'static str] = &[
+        "organization replace",
         "team create",
         "team replace",
         "team delete",
@@ -237,8 +238,16 @@ impl Lawful for Hub {
             prop_oneof![2 => Just("listed"), 1 => Just("all")],
             prop_oneof![4 => Just("listed"), 1 => Just("all")],
         );
-        (users, teams, scopes, any::<bool>(), 0..4_usize)
-            .prop_map(|(users, (teams, new), (of_users, of_teams), reinvite, min_admins)| {
+        let settings = (
+            proptest::option::weighted(0.3, 9_990..10_010_u32),
+            proptest::option::weighted(0.2, Just("as wished")),
+        );
+        (users, teams, scopes, (any::<bool>(), settings), 0..4_usize)
+            .prop_map(|(users, (teams, new), (of_users, of_teams), (reinvite, (seats, description)), min_admins)| {
+                let seats = seats.map(|seats| format!("seats: {seats}"));
+                let description = description.map(|text| format!("description: {text}"));
+                let settings: Vec<String> = seats.into_iter().chain(description).collect();
+                let settings = format!("settings: {{ {} }}", settings.join(", "));
                 let listed = TEAMS.iter().zip(teams).filter_map(|(name, team)| Some((*name, team?)));
                 let listed: Vec<_> = listed.collect();
                 // Of everybody whom the file puts there that is a finding.
@@ -251,7 +260,7 @@ impl Lawful for Hub {
                 let teams = listed.iter().map(|(name, (rest, _))| format!("{{ name: {name}{rest} }}")).chain(new);
                 Wish {
                 head: format!(
-                    "manage: {{ users: {of_users}, teams: {of_teams} }}\nallow: [user-deletion, default-team-deletion]\nreinvite_expired: {reinvite}"
+                    "manage: {{ users: {of_users}, teams: {of_teams} }}\nallow: [user-deletion, default-team-deletion]\nreinvite_expired: {reinvite}\n{settings}"
                 ),
                 lists: vec![
                     ("users", users.chain([format!("{{ email: {OWN_EMAIL} }}")]).collect()),

@@ -116,6 +116,10 @@ impl Provider for RapidApi {
         true
     }
 
+    fn next_step_of_read(&self, error: &ReadError) -> Option<&'static str> {
+        receipt::next_step_of_read(error)
+    }
+
     fn next_step(&self, _: &Change, error: &CallError) -> Option<String> {
         receipt::next_step(error)
     }

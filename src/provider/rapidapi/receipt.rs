@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
-use super::super::{Receipt, Verdict};
+use super::super::{ReadError, Receipt, Verdict};
 use super::number::id_in;
 use crate::graphql::{Answer, CallError, Redactor, Response};
 use crate::model::{self, Change, Entity};
@@ -58,6 +58,21 @@ fn made(fields: &Map<String, Value>, change: &Change) -> Receipt {
         _ => Verdict::Taken,
     };
     Receipt { id, secret: None, verdict }
+}
+
+/// What to do about a read that failed.
+pub(super) fn next_step_of_read(error: &ReadError) -> Option<&'static str> {
+    let ReadError::Call { error, .. } = error else { return None };
+    match error {
+        // The gateway was seen to say so to callers without a key.
+        CallError::RateLimited { .. } => {
+            Some("wait a minute; where it is so from the first call on, the key may be the cause")
+        }
+        CallError::CredentialRefused(_) => Some(
+            "check that the keys are live and that `host` is what the hub's sample code has; that the personal key's owner administrates the hub, and the identity key's the organisation",
+        ),
+        _ => None,
+    }
 }
 
 /// What to do about a refusal.
