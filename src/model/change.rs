@@ -131,6 +131,8 @@ pub enum Effect {
     DefaultRole {
         role: RoleName,
     },
+    /// The slug by which the file knows the organisation may change with its name.
+    SlugMayChange,
     /// Another number of seats may cost another price.
     MayBill,
     /// A secret is minted and goes there.

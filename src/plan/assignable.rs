@@ -10,6 +10,9 @@ use crate::model::{
 pub(super) fn resolved(desired: &Desired, live: &Live, findings: &mut Vec<Finding>) -> Desired {
     let mut resolved = desired.clone();
     let Some(roles) = &live.assignable else { return resolved };
+    if !roles.organization.iter().any(|role| role.admin) {
+        findings.push(no_admin(desired, &roles.organization));
+    }
     let mut found = |wanted: &RoleName, place: &Place, among: &[AssignableRole], whose: &str| {
         find(wanted, among).map_or_else(
             |other| {
@@ -31,6 +34,24 @@ pub(super) fn resolved(desired: &Desired, live: &Live, findings: &mut Vec<Findin
         }
     }
     resolved
+}
+
+/// Without knowing who administrates, nobody could be kept from being the last who does.
+fn no_admin(desired: &Desired, roles: &[AssignableRole]) -> Finding {
+    let names: Vec<&str> = roles.iter().map(|role| role.name.as_str()).collect();
+    let there = format!("there are {}", list_of(&names, "and"));
+    match &desired.admin_role {
+        Some(named) => {
+            let message = format!("no one role in organisations is called {}", quote(named.as_str()));
+            Finding::error(Code::UnknownRole, named.place.clone(), message).hint(there)
+        }
+        None => Finding::error(
+            Code::UnknownRole,
+            desired.place.clone(),
+            "which role makes an admin of the organisation can't be told by its name",
+        )
+        .hint(format!("name it with `admin_role`; {there}")),
+    }
 }
 
 /// The one role that is meant, or the several that may be.

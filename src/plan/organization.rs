@@ -67,14 +67,19 @@ fn update(input: &PlanInput<'_>, wish: &DesiredOrganization, live: &Organization
     if !differs && !draft.is_asserted(&address) {
         return;
     }
-    let effects = (after.seats != live.seats).then_some(Effect::MayBill).into_iter().collect();
+    let by_slug = live.slug.as_deref() == Some(input.desired.organization.as_str());
+    let renamed = after.name != live.name && by_slug;
+    let bills = after.seats != live.seats;
+    let effects = bills.then_some(Effect::MayBill).into_iter().chain(renamed.then_some(Effect::SlugMayChange));
+    // By its id it is found whatever becomes of the slug.
+    after.slug = after.slug.filter(|_| by_slug);
     let change = Change {
         address,
         action: Action::Replace,
         before: Some(Entity::Organization(live.clone())),
         after: Some(Entity::Organization(after)),
         cause: if differs { Cause::Declared } else { Cause::Asserted },
-        effects,
+        effects: effects.collect(),
     };
     draft.change(change, Some(&wish.place));
 }

@@ -173,6 +173,11 @@ pub(super) fn memberships(
     draft: &mut Draft<'_>,
 ) -> Result<Option<Memberships>, Reported> {
     let Some(wished) = &wish.teams else { return Ok(before.cloned()) };
+    if let Some(reason) = input.live.teams.as_ref().and_then(|list| list.completeness.unreadable("teams")) {
+        draft.hold(Address::user(&wish.email), reason);
+        // Somebody who is there keeps their teams, and whoever isn't waits.
+        return before.cloned().map(Some).ok_or(Reported);
+    }
     let mut teams = Memberships::new();
     let mut whole = true;
     for (name, role) in wished {

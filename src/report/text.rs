@@ -122,6 +122,7 @@ fn effect(effect: &Effect) -> Option<String> {
         Effect::DefaultRole { role } => {
             format!("no call takes a role away: overwritten with the default `{}`", clean(role))
         }
+        Effect::SlugMayChange => paint(WARN, "its slug may change with it"),
         Effect::MayBill => paint(WARN, "another price"),
         Effect::Allows { .. } | Effect::Touches { .. } => return None,
         Effect::FirstAllows { .. } => "in two steps".to_owned(),

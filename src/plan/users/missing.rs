@@ -147,7 +147,10 @@ fn plan_invited(
     let asserted = draft.is_asserted(&address);
     // Without a role in the file, the one that the invitation carries is kept.
     let offered = if wish.roles.is_none() && !asserted {
-        Offer { after: first.entity(), limited: false, follows: false }
+        let kept = first.entity();
+        let Ok(teams) = teams::memberships(input, wish, kept.teams.as_ref(), draft) else { return };
+        let teams = teams.map(|teams| teams.into_keys().map(|team| (team, None)).collect());
+        Offer { after: User { teams, ..kept }, limited: false, follows: false }
     } else {
         let Some(offered) = offer(input, wish, book, draft) else { return };
         offered
@@ -160,7 +163,12 @@ fn plan_invited(
         let everywhere = wish.roles.as_ref().is_some_and(|roles| input.is_everywhere(&roles.value));
         (teams || everywhere) && offered.after.roles.contains(&invitation.role)
     };
-    let kept = open.iter().find(fits).filter(|_| !asserted);
+    // Of several in one spelling each lets its holder in, and none can be taken back without the others.
+    let alone = |kept: &&&LiveInvitation| {
+        let spelled_so = open.iter().filter(|other| other.email.as_str() == kept.email.as_str());
+        spelled_so.into_iter().all(|other| fits(&other))
+    };
+    let kept = open.iter().find(fits).filter(|kept| !asserted && alone(kept));
     let current = kept.unwrap_or(first);
     // Two spellings of one address are two invitations to the platform, and either lets its holder in.
     for other in open.iter().filter(|other| other.email.as_str() != current.email.as_str()) {

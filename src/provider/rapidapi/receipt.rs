@@ -37,7 +37,7 @@ pub(super) fn receipt(
                     Ok(Receipt { id: None, secret: None, verdict: Verdict::NotTaken(why) })
                 }
             }
-            ("createOrganization", _) => Ok(made(&fields, change)),
+            ("createOrganization" | "updateOrganization", _) => Ok(made(&fields, change)),
             ("updateUser", _) => Err(CallError::NullPayload("updateUser.status".to_owned())),
             _ => taken(fields.get("id").and_then(id_in)),
         },
@@ -52,9 +52,12 @@ fn made(fields: &Map<String, Value>, change: &Change) -> Receipt {
     let wished = change.after.as_ref().and_then(Entity::organization).and_then(|made| made.slug.as_deref());
     let slug = fields.get("slugifiedName").and_then(Value::as_str);
     let verdict = match (slug, wished) {
-        (Some(slug), Some(wished)) if slug != wished => Verdict::Otherwise(format!(
-            "the organisation was made, and its slug came out as {slug}, not {wished}: write `organization: {slug}` before the next run"
-        )),
+        (Some(slug), Some(wished)) if slug != wished => {
+            let done = if change.before.is_some() { "renamed" } else { "made" };
+            Verdict::Otherwise(format!(
+                "the organisation was {done}, and its slug came out as {slug}, not {wished}: write `organization: {slug}` before the next run"
+            ))
+        }
         _ => Verdict::Taken,
     };
     Receipt { id, secret: None, verdict }

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use jiff::SignedDuration;
+
 use super::{RapidApi, context, lower, shows};
 use crate::model::{
     Call, Change, Chore, Departure, Desired, Effect, Entity, Feature, InviteField, KeyField, Kind, KnownRoles,
@@ -106,8 +108,8 @@ impl Rules for RapidApi {
     }
 
     fn listed_invitations(&self) -> ListedInvitations {
-        // When they run out isn't documented, nor whether they are listed then.
-        ListedInvitations::Unknown
+        // When they run out isn't documented, nor whether they are listed then. None is known to within a day.
+        ListedInvitations::Open(SignedDuration::from_hours(24))
     }
 
     fn changes_invitations(&self) -> bool {

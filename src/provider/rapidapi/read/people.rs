@@ -136,7 +136,9 @@ pub(super) fn people(members: Members, rows: Rows, teams: &Teams, count: Option<
         let email = Email::seen(&email);
         let state = invite_status.unwrap_or_default().to_lowercase();
         let off = state.contains("deactivated");
-        if let Some(member) = by_email.get(&email) {
+        let member = by_email.get(&email);
+        let is_other = |member: &&RemoteId| id.as_ref().is_none_or(|id| id.0 != member.as_str());
+        if let Some(member) = member.filter(|member| !(known.contains(*member) && is_other(member))) {
             if !known.insert(member.clone()) {
                 twice = Some(format!("the platform lists {email} twice"));
             }
