@@ -1,5 +1,6 @@
 //! Where the platform is and what it is called with, as far as a file may say so.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use super::check::Checker;
@@ -83,6 +84,25 @@ impl Checker<'_> {
             return None;
         }
         words.into_iter().map(|word| word.value.map(|PathText(word)| word)).collect()
+    }
+
+    /// Those that are named. None where any of them was wrong.
+    pub fn credentials<const N: usize>(
+        &mut self,
+        named: [(&'static str, Option<Field<RawCredential>>); N],
+    ) -> Option<BTreeMap<&'static str, Placed<Credential>>> {
+        let mut credentials = BTreeMap::new();
+        let mut whole = true;
+        for (name, field) in named {
+            let Some(field) = field else { continue };
+            match self.credential(field) {
+                Some(credential) => {
+                    credentials.insert(name, credential);
+                }
+                None => whole = false,
+            }
+        }
+        whole.then_some(credentials)
     }
 
     pub fn credential(&mut self, field: Field<RawCredential>) -> Option<Placed<Credential>> {

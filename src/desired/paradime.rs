@@ -175,19 +175,7 @@ fn check_credentials(
         (None, None, Some(_)) => return complain(Code::MissingField, "`api_key` is missing", check),
         (None, None, None) => return complain(Code::MissingField, "there is no credential", check),
     }
-    let named = [("token", token), ("api_key", api_key), ("api_secret", api_secret)];
-    let mut credentials = BTreeMap::new();
-    let mut whole = true;
-    for (name, field) in named {
-        let Some(field) = field else { continue };
-        match check.credential(field) {
-            Some(credential) => {
-                credentials.insert(name, credential);
-            }
-            None => whole = false,
-        }
-    }
-    whole.then_some(credentials)
+    check.credentials([("token", token), ("api_key", api_key), ("api_secret", api_secret)])
 }
 
 fn check_users(raw: Option<Field<Vec<Field<RawUser>>>>, check: &mut Checker<'_>) -> Vec<DesiredUser> {

@@ -3,7 +3,7 @@
 mod entities;
 mod teams;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -11,9 +11,7 @@ use serde::Deserialize;
 use super::check::{Checker, flag, scope};
 use super::field::Field;
 use super::raw::{EmailText, HostText, NameText, RawCredential, RawEndpoint, RawGuardrails, RawScope};
-use crate::model::{
-    Allowance, Code, Credential, Desired, Finding, Manage, Place, Placed, ProviderName, list_of, quote,
-};
+use crate::model::{Allowance, Code, Desired, Finding, Manage, Place, Placed, ProviderName, list_of, quote};
 use entities::{check_settings, check_teams, check_users};
 use teams::RawTeams;
 
@@ -204,7 +202,9 @@ pub(super) fn check(raw: RawRapidapi, check: &mut Checker<'_>) -> Option<Desired
     let endpoint = check.endpoint(endpoint);
     let host = check_host(host, check);
     let credentials_at = check.place(credentials.mark);
-    let credentials = check_credentials(credentials, check);
+    let credentials = credentials.value.and_then(|RawCredentials { personal_key, team_key, identity_key }| {
+        check.credentials([("personal_key", personal_key), ("team_key", team_key), ("identity_key", identity_key)])
+    });
     let changes_with = changes_with.and_then(|field| field.value).map(|name| match name {
         RawKeyName::PersonalKey => "personal_key",
         RawKeyName::TeamKey => "team_key",
@@ -275,26 +275,6 @@ fn check_pace(Field { mark, value }: Field<u32>, check: &mut Checker<'_>) -> Opt
     let message = format!("{requests} requests a minute can't be kept to");
     check.invalid(mark, message, "write a number from 1 to 6000; the vendor's limit is 10");
     None
-}
-
-fn check_credentials(
-    field: Field<RawCredentials>,
-    check: &mut Checker<'_>,
-) -> Option<BTreeMap<&'static str, Placed<Credential>>> {
-    let RawCredentials { personal_key, team_key, identity_key } = field.value?;
-    let named = [("personal_key", personal_key), ("team_key", team_key), ("identity_key", identity_key)];
-    let mut credentials = BTreeMap::new();
-    let mut whole = true;
-    for (name, field) in named {
-        let Some(field) = field else { continue };
-        match check.credential(field) {
-            Some(credential) => {
-                credentials.insert(name, credential);
-            }
-            None => whole = false,
-        }
-    }
-    whole.then_some(credentials)
 }
 
 /// Says which calls can't be made, before any is.

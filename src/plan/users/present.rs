@@ -139,6 +139,11 @@ fn write(
         (Seen::Known(_) | Seen::Unreadable, _) => Vec::new(),
     };
     effects.extend(input.rules.effects(input.live, Some(&before), &after));
+    if wish.is_some_and(|wish| wish.roles.as_ref().is_some_and(|roles| roles.is_empty()))
+        && before.roles != after.roles
+    {
+        effects.extend(after.roles.first().map(|role| Effect::DefaultRole { role: role.clone() }));
+    }
     let before = Some(Entity::User(before));
     let change = Change { address, action, before, after: Some(Entity::User(after)), cause, effects };
     draft.change(change, wish.map(|wish| &wish.place))
