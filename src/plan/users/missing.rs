@@ -74,7 +74,7 @@ fn invite(
             draft.hold(address, HoldReason::Incomplete { missing: missing.join(", "), step });
             return;
         }
-        None => offer(input, wish, book, draft),
+        None => offer(input, wish, None, book, draft),
     };
     let Some(Offer { after, limited, follows }) = offered else { return };
     let mut effects = vec![Effect::SendsMail];
@@ -152,7 +152,7 @@ fn plan_invited(
         let teams = teams.map(|teams| teams.into_keys().map(|team| (team, None)).collect());
         Offer { after: User { teams, ..kept }, limited: false, follows: false }
     } else {
-        let Some(offered) = offer(input, wish, book, draft) else { return };
+        let Some(offered) = offer(input, wish, Some(first), book, draft) else { return };
         offered
     };
     let fits = |invitation: &&&LiveInvitation| {
@@ -210,8 +210,17 @@ struct Offer {
 }
 
 /// What an invitation of this person has to say. None: it can't be made, which was said.
-fn offer(input: &PlanInput<'_>, wish: &DesiredUser, book: &mut RoleBook, draft: &mut Draft<'_>) -> Option<Offer> {
-    let missing = missing_fields(input, wish);
+/// `earlier`: the invitation that there is, whose teams are kept where the file doesn't say.
+fn offer(
+    input: &PlanInput<'_>,
+    wish: &DesiredUser,
+    earlier: Option<&LiveInvitation>,
+    book: &mut RoleBook,
+    draft: &mut Draft<'_>,
+) -> Option<Offer> {
+    let earlier = earlier.map(LiveInvitation::entity).and_then(|earlier| earlier.teams);
+    let mut missing = missing_fields(input, wish);
+    missing.retain(|field| *field != TEAMS || earlier.is_none());
     if !missing.is_empty() {
         draft.findings.push(
             Finding::error(
@@ -247,7 +256,7 @@ fn offer(input: &PlanInput<'_>, wish: &DesiredUser, book: &mut RoleBook, draft: 
         roles = BTreeSet::from([empty]);
         resources = None;
     }
-    let teams = teams::memberships(input, wish, None, draft).ok()?;
+    let teams = teams::memberships(input, wish, earlier.as_ref(), draft).ok()?;
     let team_roles = wish.teams.iter().flat_map(|teams| teams.values()).any(|role| role.value.is_some());
     let offered = input.rules.offered(input.live, &roles);
     let follows = team_roles || offered != roles;
@@ -266,6 +275,8 @@ fn offer(input: &PlanInput<'_>, wish: &DesiredUser, book: &mut RoleBook, draft: 
     Some(Offer { after, limited, follows })
 }
 
+const TEAMS: &str = "`teams` (one at least)";
+
 fn missing_fields(input: &PlanInput<'_>, wish: &DesiredUser) -> Vec<&'static str> {
     let lacks = |field: &InviteField| match field {
         InviteField::FirstName => wish.first_name.is_none().then_some("`first_name`"),
@@ -273,7 +284,7 @@ fn missing_fields(input: &PlanInput<'_>, wish: &DesiredUser) -> Vec<&'static str
         InviteField::Roles => wish.roles.is_none().then_some("`roles`"),
         InviteField::Teams => {
             let some = wish.teams.as_ref().is_some_and(|teams| !teams.is_empty());
-            (!some).then_some("`teams` (one at least)")
+            (!some).then_some(TEAMS)
         }
         InviteField::Resources => wish.resources.is_none().then_some("`resources` (`all`, or a tree)"),
     };
