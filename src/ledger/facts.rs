@@ -137,6 +137,9 @@ fn learn_step(sent: &Sent<'_>, facts: &mut Facts) {
         (Action::Invite, Some(Entity::User(user))) if matches!(outcome, Outcome::Done | Outcome::Unsure) => {
             facts.invitations.remove(&user.email);
         }
+        (Action::Remove, Some(Entity::User(user))) if matches!(outcome, Outcome::Done | Outcome::Unsure) => {
+            facts.invitations.remove(&user.email);
+        }
         (_, _) if outcome == Outcome::NotTaken => {
             facts.not_taken.retain(|earlier| earlier.change.address != sent.change.address);
             facts.not_taken.push(NotTaken { at: sent.at, change: sent.change.clone(), left_as: None });
@@ -188,7 +191,7 @@ fn learn(sent: &Sent<'_>, facts: &mut Facts) {
         }
         (Some(Entity::User(user)), _) => learn_enabled(user, outcome, facts),
         (Some(Entity::Key(key)), Action::Create) if sent.id.is_none() => learn_mint(sent, key, facts),
-        (None, Action::Withdraw) => {
+        (None, Action::Withdraw | Action::Delete) => {
             if let Some(Entity::User(user)) = &sent.change.before {
                 facts.invitations.remove(&user.email);
             }

@@ -19,6 +19,16 @@ pub(super) fn deletion(input: &PlanInput<'_>, address: Address, entity: Entity, 
     Change { address, action: Action::Delete, before: Some(entity), after: None, cause, effects }
 }
 
+/// Is an entity as it was left? Teams that a change doesn't look at don't tell.
+fn stands_as_left(before: &Entity, left: &Entity) -> bool {
+    match (before, left) {
+        (Entity::User(before), Entity::User(left)) if before.teams.is_none() => {
+            *before == User { teams: None, ..left.clone() }
+        }
+        _ => before == left,
+    }
+}
+
 pub(super) struct Draft<'a> {
     input: &'a PlanInput<'a>,
     pub changes: Vec<Change>,
@@ -102,7 +112,9 @@ impl<'a> Draft<'a> {
         let again = |earlier: &&NotTaken| {
             let then = &earlier.change;
             let stands = match &earlier.left_as {
-                Some(left) if !self.input.rules.has_approvals() => change.before.as_ref() == Some(left),
+                Some(left) if !self.input.rules.has_approvals() => {
+                    change.before.as_ref().is_some_and(|before| stands_as_left(before, left))
+                }
                 _ => change.before == then.before,
             };
             then.address == change.address && then.after == change.after && stands

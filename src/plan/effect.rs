@@ -106,7 +106,8 @@ fn organization(wanted: &Organization, live: &Live) -> bool {
     live.itself.as_ref().is_some_and(|live| {
         live.name == *name
             && said(email, &live.email)
-            && (seats.is_none() || *seats == live.seats)
+            // What isn't shown speaks neither for it nor against it.
+            && (seats.is_none() || live.seats.is_none() || *seats == live.seats)
             && said(description, &live.description)
             && said(thumbnail, &live.thumbnail)
     })

@@ -12,7 +12,7 @@ use serde_json::json;
 
 use super::ReadError;
 use super::context::{IDENTITY_KEY, PERSONAL_KEY};
-use super::documents::{ACTIVE_USER, IDENTITY, ORGANIZATION};
+use super::documents::{ACTIVE_ENTITY, ACTIVE_USER, IDENTITY, ORGANIZATION};
 use super::generation::{self, Generation};
 use super::wire::{self, WireCaller, WireOrganization, WireOrganizationName, WireUser};
 use crate::graphql::{CallError, Query, Reader};
@@ -66,7 +66,7 @@ async fn read_as(reader: &Reader, desired: &Desired, generation: Generation) -> 
     let WireOrganization { num_of_teams, num_of_users, .. } = found;
     let (itself, apps) = (itself(&found, &id), apps::apps(&found));
     let teams = found.teams.ok_or_else(|| missing(&ORGANIZATION, "organization.teams"))?;
-    let teams = teams::teams(teams, &itself.name)?;
+    let teams = teams::teams(teams, &itself)?;
     let members = people::members(found.users.ok_or_else(|| missing(&ORGANIZATION, "organization.users"))?)?;
     let rows = people::read_rows(reader, &id).await?;
     let assigned = read_assignments(reader, desired, &id, &members, &teams, &roles, generation).await?;
@@ -133,8 +133,12 @@ async fn read_caller(reader: &Reader, desired: &Desired) -> Result<Caller, ReadE
         users.insert(RemoteId::from(id.ok_or_else(|| missing(&ACTIVE_USER, "activeUser.id"))?));
         emails.extend(email.map(|email| Email::seen(&email)));
     }
-    let team =
-        if deletes(desired) { start::active_entity(reader, desired).await?.id.map(RemoteId::from) } else { None };
+    let team = if deletes(desired) {
+        let id = start::active_entity(reader, desired).await?.id;
+        Some(RemoteId::from(id.ok_or_else(|| missing(&ACTIVE_ENTITY, "activeEntity.id"))?))
+    } else {
+        None
+    };
     Ok(Caller { users, emails, team })
 }
 

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::super::documents::ORGANIZATION;
 use super::super::wire::{Count, WireTeam};
 use super::{missing, some};
-use crate::model::{Email, LiveTeam, RemoteId, TeamName};
+use crate::model::{Email, LiveTeam, Organization, RemoteId, TeamName};
 use crate::provider::ReadError;
 
 /// Teams by their ids, with what else is told of them.
@@ -31,8 +31,22 @@ impl Teams {
     }
 }
 
-/// `organization`: its name, by which the team that came with it is known.
-pub(super) fn teams(wire: Vec<Option<WireTeam>>, organization: &str) -> Result<Teams, ReadError> {
+/// Is this the team that came with the organisation? It is called after it, "<name>-Default", by the vendor's page on
+/// organisations; and keeps its name when the organisation gets another.
+fn came_with(organization: &Organization, team: &str) -> bool {
+    let words = |text: &str| {
+        let lower = text.to_lowercase();
+        lower
+            .split(|c: char| !c.is_alphanumeric())
+            .filter(|word| !word.is_empty())
+            .map(str::to_owned)
+            .collect::<Vec<_>>()
+    };
+    let called = |name: &str| words(&format!("{name}-Default")) == words(team);
+    called(&organization.name) || organization.slug.as_deref().is_some_and(called)
+}
+
+pub(super) fn teams(wire: Vec<Option<WireTeam>>, organization: &Organization) -> Result<Teams, ReadError> {
     let lacks = |index: usize, field: &str| missing(&ORGANIZATION, format!("organization.teams[{index}]{field}"));
     let mut found = Teams::default();
     let mut people: BTreeMap<RemoteId, Option<BTreeSet<Email>>> = BTreeMap::new();
@@ -51,8 +65,7 @@ pub(super) fn teams(wire: Vec<Option<WireTeam>>, organization: &str) -> Result<T
             emails.map(|email| Email::seen(&email)).collect()
         });
         people.insert(id.clone(), members);
-        // "<organisation>-Default", by the vendor's page on organisations.
-        let default = spelled.as_str().eq_ignore_ascii_case(&format!("{organization}-Default"));
+        let default = came_with(organization, spelled.as_str());
         let (description, thumbnail) = (some(description), some(thumbnail));
         let team = LiveTeam { id: id.clone(), name: spelled.clone(), spelled, description, thumbnail, default };
         found.by_id.insert(id, team);
