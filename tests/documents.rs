@@ -228,7 +228,8 @@ fn rapidapi_documents_ask_for_one_field_and_for_no_secret() {
     let mut used = Vec::new();
     let late = rapidapi::QUERIES.iter().chain(rapidapi::QUERIES_BY_GENERATION[2]);
     let queries = late.map(|query| (query.name, query.text, query.context));
-    let mutations = rapidapi::MUTATIONS.iter().map(|(_, mutation)| (mutation.name, mutation.text, mutation.context));
+    let mutations =
+        rapidapi::MUTATIONS.iter().map(|(_, mutation)| (mutation.name, mutation.text, mutation.context));
     for (name, text, context) in queries.chain(mutations) {
         let document = document(&schema, text, name);
         let operation = document.operations.get(Some(name)).unwrap();
