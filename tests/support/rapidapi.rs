@@ -1,13 +1,16 @@
 //! RapidAPI for tests.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, MutexGuard};
 
-use rolecall::model::ProviderName;
-use rolecall::provider::Secrets;
+use rolecall::apply::{Report, Standing, note_observed};
+use rolecall::model::{Address, Effect, Finding, OrganizationPlan, Outcome, ProviderName};
+use rolecall::provider::{self, Secrets};
 use rolecall::sandbox::rapidapi::{OWN_PERSONAL_KEY, OWN_TEAM_KEY, RapidApi, World};
 use secrecy::SecretString;
+use serde_json::Value;
 
-use super::rig::{self, now};
+use super::rig::{self, Platform, addresses, now};
 
 pub struct Hub;
 
@@ -20,7 +23,7 @@ host: platform-graphql.sandbox.rapidapi.example
 credentials: { personal_key: { env: KEY }, team_key: { env: TEAM_KEY } }
 ";
 
-impl rig::Platform for Hub {
+impl Platform for Hub {
     type World = World;
     type Engine = RapidApi;
     const NAME: ProviderName = ProviderName::Rapidapi;
@@ -87,4 +90,136 @@ pub fn teams_of(world: &World, email: &str) -> Vec<String> {
     let organization = world.organization("acme").unwrap();
     let in_it = organization.teams.iter().filter(|team| world.is_in_team(team.id, user));
     in_it.map(|team| team.name.clone()).collect()
+}
+
+/// A hub whose one organisation has these teams besides the one that came with it.
+pub fn with_teams(names: &[&str]) -> World {
+    let mut world = world();
+    let organization = acme(&world);
+    for name in names {
+        world.add_team(organization, name);
+    }
+    world
+}
+
+pub fn user(world: &World, email: &str) -> u64 {
+    world.user(email).unwrap().id
+}
+
+/// The id of a role, by its level and key.
+pub fn role(world: &World, level: &str, key: &str) -> u64 {
+    world.role(level, key).unwrap().id
+}
+
+/// The key of the role that somebody was given in a team.
+pub fn role_in(world: &World, email: &str, name: &str) -> Option<String> {
+    let row = world.assignment("USER_TEAM", user(world, email), Some(acme(world)), Some(team(world, name)))?;
+    world.role_by_id(row.role).map(|role| role.key.clone())
+}
+
+pub fn is_admin(world: &World, email: &str) -> bool {
+    world.is_org_admin(acme(world), user(world, email))
+}
+
+pub fn is_member(world: &World, email: &str) -> bool {
+    world.user(email).is_some_and(|user| world.is_member(acme(world), user.id))
+}
+
+pub fn status(world: &World, email: &str) -> String {
+    world.user(email).unwrap().status.clone()
+}
+
+/// Invitations that can be accepted: whom, as what, into which teams.
+pub fn invited(world: &World) -> Vec<(String, String, Vec<String>)> {
+    let organization = world.organization("acme").unwrap();
+    let name = |id: &u64| organization.team(*id).unwrap().name.clone();
+    let mut invited: Vec<_> = organization
+        .invitations
+        .iter()
+        .map(|it| (it.email.clone(), it.role.clone(), it.teams.iter().map(name).collect()))
+        .collect();
+    invited.sort();
+    invited
+}
+
+/// The operations that went out, with their variables; of those that have one, the input.
+pub fn sent<P: Platform>(rig: &rig::Rig<P>) -> Vec<(&'static str, Value)> {
+    let input = |variables: Value| variables.get("input").cloned().unwrap_or(variables);
+    rig.wire.mutations().into_iter().map(|request| (request.operation_name, input(request.variables))).collect()
+}
+
+/// Their names alone.
+pub fn operations<P: Platform>(rig: &rig::Rig<P>) -> Vec<&'static str> {
+    sent(rig).into_iter().map(|(operation, _)| operation).collect()
+}
+
+/// The names of all requests from one on.
+pub fn requests<P: Platform>(rig: &rig::Rig<P>, from: usize) -> Vec<&'static str> {
+    rig.wire.sent()[from..].iter().map(|request| request.operation_name).collect()
+}
+
+/// What became of each step.
+pub fn outcomes(report: &Report) -> Vec<(&str, Outcome)> {
+    report.steps.iter().map(|step| (step.operation.as_str(), step.outcome)).collect()
+}
+
+pub fn asserted<P: Platform>(rig: &rig::Rig<P>, address: &str) -> OrganizationPlan {
+    let asserted: BTreeSet<Address> = BTreeSet::from([address.parse().unwrap()]);
+    rig.plan_from(&rig.read().unwrap(), &asserted, None).unwrap()
+}
+
+/// What an apply does before it plans.
+pub fn observe<P: Platform>(rig: &mut rig::Rig<P>) {
+    let live = rig.read().unwrap();
+    note_observed(&live, provider::rules(P::NAME), &mut rig.ledger, "run-x", now()).unwrap();
+}
+
+pub fn effects(plan: &OrganizationPlan, address: &str) -> Vec<Effect> {
+    let change = plan.sealed.changes.iter().find(|change| change.address.to_string() == address);
+    change.unwrap_or_else(|| panic!("{:?}", addresses(plan))).effects.clone()
+}
+
+/// The reason and the class of what is held of an address.
+pub fn held(plan: &OrganizationPlan, address: &str) -> Vec<String> {
+    let of = plan.sealed.holds.iter().filter(|hold| hold.address.to_string() == address);
+    of.map(|hold| format!("{}: {}", hold.class.as_str(), hold.reason)).collect()
+}
+
+pub fn findings(world: World, body: &str) -> Vec<Finding> {
+    Rig::new(world, body).try_plan().err().unwrap_or_default()
+}
+
+/// The plan of a fresh rig.
+pub fn planned(world: World, body: &str) -> OrganizationPlan {
+    Rig::new(world, body).plan()
+}
+
+/// No addresses.
+pub const NOBODY: Vec<String> = Vec::new();
+
+/// Was all of it done, and is nothing left to do?
+pub fn converged(report: &Report) -> bool {
+    report.all_done() && matches!(report.standing, Standing::Converged { .. })
+}
+
+pub fn two_teams(rig: &Rig) -> (u64, u64) {
+    let world = rig.world();
+    (team(&world, "Payments"), team(&world, "Data"))
+}
+
+/// The same credentials for another organisation.
+pub fn head_of(organization: impl std::fmt::Display) -> String {
+    HEAD.replace("organization: acme", &format!("organization: \"{organization}\""))
+}
+
+/// A rig for an organisation of this hub that isn't `acme`.
+pub fn rig_of(organization: impl std::fmt::Display, world: World, body: &str) -> Rig {
+    let mut rig = Rig::new(world, "");
+    wish_of(&mut rig, organization, body);
+    rig
+}
+
+/// Another wish, for an organisation that isn't `acme`.
+pub fn wish_of(rig: &mut Rig, organization: impl std::fmt::Display, body: &str) {
+    rig.desired = rig::desired(&format!("{}{body}", head_of(organization)));
 }

@@ -1,0 +1,1034 @@
+//! Stories of the people of an organisation on a RapidAPI hub, each a thing that users rely on.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::expect_used, reason = "a test fails by panicking")]
+
+mod support;
+
+use std::sync::Arc;
+
+use rolecall::apply::Standing;
+use rolecall::model::{Action, Code, Effect, Outcome, RoleName};
+use rolecall::sandbox::rapidapi::{
+    Demotion, Generation, OWN_EMAIL, Refusal, StaleRows, Switches, World, WorldRole,
+};
+use serde_json::json;
+use support::rapidapi::{
+    HEAD, NOBODY, Rig, acme, asserted, converged, effects, findings, held, invitation, is_admin, is_member,
+    member, observe, operations, outcomes, planned, rig_of, role, role_in, sent, status, team, teams_of,
+    two_teams, user, wish_of, with_teams, world,
+};
+use support::rig::{Fate, addresses, holds};
+
+const ADMIN_PANEL: &str = "in the Admin Panel, Users";
+
+const DASHBOARD: &str = "in the organisation's dashboard, Users";
+
+// ---- administrators
+
+/// They are in every team, whatever a team's own list says.
+#[test]
+fn the_teams_of_administrators_are_not_looked_at() {
+    let mut world = with_teams(&["Payments", "Data"]);
+    let jane = member(&mut world, "jane@acme.example", true, &[]);
+    let payments = team(&world, "Payments");
+    world.team_mut(payments).unwrap().members.retain(|id| *id != jane);
+    for teams in ["", ", teams: [Data]", ", teams: { Payments: Team Viewer }", ", teams: []"] {
+        let rig = Rig::new(
+            world.clone(),
+            &format!("users: [{{ email: jane@acme.example, roles: [Organization Admin]{teams} }}]"),
+        );
+        assert_eq!(addresses(&rig.plan()), NOBODY, "{teams}");
+    }
+}
+
+#[test]
+fn a_promotion_joins_every_team_and_the_plan_says_so() {
+    let mut world = with_teams(&["Payments", "Data"]);
+    let jane = member(&mut world, "jane@acme.example", false, &[("Payments", "team-viewer")]);
+    let mut rig = Rig::new(
+        world,
+        "users: [{ email: jane@acme.example, roles: [Organization Admin], teams: { Payments: Team Admin } }]",
+    );
+    assert_eq!(effects(&rig.plan(), "user/jane@acme.example"), [Effect::JoinsEveryTeam]);
+    assert!(converged(&rig.apply()));
+    let organization = acme(&rig.world());
+    let admin = role(&rig.world(), "USER_ORGANIZATION", "organization-admin");
+    assert_eq!(
+        sent(&rig),
+        [("UpdateUserRoles", json!({ "entityId": jane, "roleId": admin, "orgId": organization }))]
+    );
+    assert_eq!(teams_of(&rig.world(), "jane@acme.example"), ["acme-Default", "Payments", "Data"]);
+    assert_eq!(addresses(&rig.plan()), NOBODY);
+}
+
+/// Whether those who were administrators stay in the teams isn't documented, and doesn't matter.
+#[test]
+fn whoever_ceases_to_be_an_administrator_is_in_just_the_teams_that_the_file_has() {
+    for demotion in [Demotion::DropsTeams, Demotion::KeepsTeams] {
+        let mut world = with_teams(&["Payments", "Data", "Search"]);
+        member(&mut world, "jane@acme.example", true, &[("Payments", "team-viewer")]);
+        world.switches.demotion = demotion;
+        let mut rig = Rig::new(
+            world,
+            "users: [{ email: jane@acme.example, roles: [Developer], teams: { Payments: Team Viewer, Data: Team Admin } }]",
+        );
+        rig.wire.watch(Arc::new(|world: &World| {
+            for kept in ["Payments", "Data"] {
+                assert!(teams_of(world, "jane@acme.example").contains(&kept.to_owned()), "{kept} was interrupted");
+            }
+        }));
+        let report = rig.apply();
+        assert!(converged(&report), "{report:#?}");
+        assert_eq!(operations(&rig)[..2], ["AddUserToTeams", "UpsertEntityRole"], "{demotion:?}");
+        assert!(!is_admin(&rig.world(), "jane@acme.example"));
+        assert_eq!(teams_of(&rig.world(), "jane@acme.example"), ["Payments", "Data"]);
+        assert_eq!(role_in(&rig.world(), "jane@acme.example", "Data").unwrap(), "team-admin");
+        assert_eq!(addresses(&rig.plan()), NOBODY, "{demotion:?}");
+    }
+}
+
+#[test]
+fn nobody_is_demoted_while_it_is_unsure_that_their_teams_are_their_own() {
+    for fate in [Fate::Refuse, Fate::DropBefore, Fate::Ignored(500, ""), Fate::Ignored(401, "")] {
+        for demotion in [Demotion::DropsTeams, Demotion::KeepsTeams] {
+            let mut world = with_teams(&["Payments", "Data"]);
+            member(&mut world, "jane@acme.example", true, &[]);
+            world.switches.demotion = demotion;
+            let mut rig =
+                Rig::new(world, "users: [{ email: jane@acme.example, roles: [Developer], teams: [Payments] }]");
+            rig.wire.doom(&[fate]);
+            let report = rig.apply();
+            assert_eq!(operations(&rig), [] as [&str; 0], "{fate:?} {report:#?}");
+            assert_eq!(report.steps[0].operation, "addUserToTeams");
+            assert!(report.steps[1..].iter().all(|step| step.outcome == Outcome::Skipped), "{report:#?}");
+            assert!(is_admin(&rig.world(), "jane@acme.example"), "{fate:?}");
+            // The next run does it.
+            assert!(converged(&rig.apply()), "{fate:?}");
+            assert_eq!(teams_of(&rig.world(), "jane@acme.example"), ["Payments"]);
+        }
+    }
+}
+
+/// On its being made every administrator is in it.
+#[test]
+fn a_team_that_is_made_by_the_same_plan_takes_in_those_who_cease_to_be_administrators() {
+    for demotion in [Demotion::DropsTeams, Demotion::KeepsTeams] {
+        for teams in ["{ New: Team Admin }", "[New]", "[Payments]", "[]"] {
+            let mut world = with_teams(&["Payments"]);
+            member(&mut world, "jane@acme.example", true, &[]);
+            world.switches.demotion = demotion;
+            let mut rig = Rig::new(
+                world,
+                &format!(
+                    "teams: [{{ name: New }}]\nusers: [{{ email: jane@acme.example, roles: [Developer], teams: {teams} }}]"
+                ),
+            );
+            let report = rig.apply();
+            let wished: Vec<&str> = ["Payments", "New"].into_iter().filter(|name| teams.contains(*name)).collect();
+            assert_eq!(teams_of(&rig.world(), "jane@acme.example"), wished, "{demotion:?} {teams} {report:#?}");
+            assert!(!is_admin(&rig.world(), "jane@acme.example"));
+            assert_eq!(addresses(&rig.plan()), NOBODY, "{demotion:?} {teams}");
+        }
+    }
+}
+
+/// An answer isn't enough.
+#[test]
+fn nobody_is_demoted_before_their_successor_is_seen_to_be_an_administrator() {
+    let mut world = world();
+    member(&mut world, "old@acme.example", true, &[]);
+    member(&mut world, "next@acme.example", false, &[]);
+    let mut rig = Rig::new(
+        world,
+        "guardrails: { min_admins: 2 }\nusers: [{ email: next@acme.example, roles: [Organization Admin] }, { email: old@acme.example, absent: true }]",
+    );
+    rig.wire.doom(&[Fate::Ignored(200, r#"{"data":{"updateUserRoles":true}}"#)]);
+    let report = rig.apply();
+    assert_eq!(
+        outcomes(&report),
+        [("updateUserRoles", Outcome::NotTaken), ("removeTeamUserFromAllOrgTeams", Outcome::Skipped)]
+    );
+    assert!(is_admin(&rig.world(), "old@acme.example"));
+}
+
+/// As it says in the report of the apply.
+fn is_sent_again_only_on_demand(wish: &str, answer: &'static str) {
+    let mut world = with_teams(&["Payments"]);
+    member(&mut world, "kim@acme.example", false, &[("Payments", "team-viewer")]);
+    let mut rig = Rig::new(world, &format!("users: [{{ email: kim@acme.example, {wish} }}]"));
+    rig.wire.doom(&[Fate::Ignored(200, answer)]);
+    let report = rig.apply();
+    assert_eq!(report.steps[0].outcome, Outcome::NotTaken, "{wish}");
+    assert!(
+        report.steps[0].message.as_ref().unwrap().contains("It isn't sent again unless asked with `--assert`")
+    );
+    assert_eq!(addresses(&rig.plan()), NOBODY, "{wish}");
+    assert!(held(&rig.plan(), "user/kim@acme.example")[0].contains("answered, and not seen in effect since"));
+    let plan = asserted(&rig, "user/kim@acme.example");
+    assert!(converged(&rig.apply_plan(&plan).unwrap()), "{wish}");
+}
+
+#[test]
+fn what_was_answered_and_had_no_effect_is_sent_again_only_on_demand() {
+    is_sent_again_only_on_demand("status: deactivated", r#"{"data":{"updateUser":{"status":"DEACTIVATED"}}}"#);
+    is_sent_again_only_on_demand("teams: []", r#"{"data":{"updateTeamUser":true}}"#);
+    is_sent_again_only_on_demand("teams: { Payments: Team Admin }", r#"{"data":{"upsertEntityRole":true}}"#);
+}
+
+#[test]
+#[ignore = "bug: what was not taken is compared with the live record, teams and all, and a promotion has none"]
+fn a_promotion_that_had_no_effect_is_sent_again_only_on_demand() {
+    is_sent_again_only_on_demand("roles: [Organization Admin]", r#"{"data":{"updateUserRoles":true}}"#);
+}
+
+#[test]
+#[ignore = "bug: what was not taken is compared with the live record, teams and all, and a removal has none"]
+fn a_removal_that_had_no_effect_is_sent_again_only_on_demand() {
+    is_sent_again_only_on_demand("absent: true", r#"{"data":{"removeTeamUserFromAllOrgTeams":true}}"#);
+}
+
+#[test]
+fn the_last_administrator_stays_even_where_the_file_wants_none() {
+    let lone = || {
+        let mut world = with_teams(&["Payments"]);
+        let jane = member(&mut world, "jane@acme.example", true, &[]);
+        let organization = acme(&world);
+        let own = user(&world, OWN_EMAIL);
+        // Of the whole hub, and not of this organisation.
+        world.assign("USER_ORGANIZATION", "organization-developer", own, Some(organization), None);
+        assert_eq!(world.admins(organization), [jane]);
+        (organization, world)
+    };
+    for wish in [
+        "absent: true",
+        "roles: [Developer], teams: [Payments]",
+        "roles: []",
+        "status: deactivated",
+        "absent: true, status: deactivated",
+        "absent: true, status: deleted",
+    ] {
+        let (organization, world) = lone();
+        let rig = rig_of(
+            organization,
+            world,
+            &format!(
+                "allow: [user-deletion]\nguardrails: {{ min_admins: 0 }}\nusers: [{{ email: jane@acme.example, {wish} }}]"
+            ),
+        );
+        let plan = rig.plan();
+        assert_eq!(plan.refusals.iter().map(|it| it.rail.as_str()).collect::<Vec<_>>(), ["min_admins"], "{wish}");
+    }
+}
+
+/// Whoever can't sign in administrates nothing.
+#[test]
+fn administrators_who_are_switched_off_do_not_count() {
+    for how in ["account", "member"] {
+        let mut world = world();
+        let jane = member(&mut world, "jane@acme.example", true, &[]);
+        member(&mut world, "kim@acme.example", true, &[]);
+        let organization = acme(&world);
+        match how {
+            "account" => "DEACTIVATED".clone_into(&mut world.user_mut(jane).unwrap().status),
+            _ => world.organization_mut(organization).unwrap().member_mut(jane).unwrap().deactivated = true,
+        }
+        let plan =
+            planned(world, "guardrails: { min_admins: 2 }\nusers: [{ email: kim@acme.example, absent: true }]");
+        assert_eq!(plan.usable_admins_after, 1, "{how}");
+        assert_eq!(plan.refusals[0].rail, "min_admins", "{how}");
+    }
+}
+
+// ---- whoever leaves
+
+#[test]
+fn whoever_is_absent_leaves_this_organisation_alone_and_comes_back_by_an_invitation() {
+    let mut world = with_teams(&["Payments"]);
+    let other = world.add_organization("partners");
+    let kim = member(&mut world, "kim@acme.example", true, &[("Payments", "team-admin")]);
+    world.add_member(other, kim, true);
+    let absent = "users: [{ email: kim@acme.example, absent: true }]";
+    let mut rig = Rig::new(world, absent);
+    assert_eq!(effects(&rig.plan(), "user/kim@acme.example"), []);
+    assert!(converged(&rig.apply()));
+    let organization = acme(&rig.world());
+    assert_eq!(
+        sent(&rig),
+        [("RemoveTeamUserFromAllOrgTeams", json!({ "orgId": organization, "email": "kim@acme.example" }))]
+    );
+    assert!(!is_member(&rig.world(), "kim@acme.example"));
+    assert!(rig.world().is_org_admin(other, kim));
+    assert_eq!(status(&rig.world(), "kim@acme.example"), "ACTIVE");
+    assert_eq!(addresses(&rig.plan()), NOBODY);
+    // In, out and in again, by the file alone.
+    let back = "users: [{ email: kim@acme.example, roles: [Developer], teams: [Payments] }]";
+    for _ in 0..2 {
+        rig.wish(back);
+        assert_eq!(rig.plan().sealed.changes[0].action, Action::Invite, "{:?}", holds(&rig.plan()));
+        assert!(converged(&rig.apply()));
+        assert!(rig.world().accept(organization, "kim@acme.example"));
+        observe(&mut rig);
+        assert_eq!(addresses(&rig.plan()), NOBODY);
+        rig.wish(absent);
+        assert!(converged(&rig.apply()));
+        assert!(!is_member(&rig.world(), "kim@acme.example"));
+    }
+}
+
+/// By another hand than the file's, it is another matter.
+#[test]
+fn whoever_accepted_and_was_taken_out_by_another_hand_is_invited_only_on_demand() {
+    let body = "users: [{ email: new@x.example, roles: [Developer], teams: [Payments] }]";
+    let mut rig = Rig::new(with_teams(&["Payments"]), body);
+    rig.apply();
+    let organization = acme(&rig.world());
+    rig.world().accept(organization, "new@x.example");
+    observe(&mut rig);
+    rig.world().organization_mut(organization).unwrap().members.retain(|it| it.legacy_role == "ADMIN");
+    let new = user(&rig.world(), "new@x.example");
+    let payments = team(&rig.world(), "Payments");
+    rig.world().team_mut(payments).unwrap().members.retain(|it| *it != new);
+    assert_eq!(
+        held(&rig.plan(), "user/new@x.example"),
+        [
+            "blocked: accepted the invitation of 2026-11-21 and is no member any more; whoever took them out may have had a reason, so another is sent only with `--assert`"
+        ]
+    );
+    assert_eq!(addresses(&asserted(&rig, "user/new@x.example")), ["user/new@x.example"]);
+}
+
+/// Whoever accepted our invitation, and is taken out as the file has it: they are invited once it has them again.
+fn leaves_and_comes_back(gone: &str, fates: &[Fate]) {
+    let mut rig = Rig::new(
+        with_teams(&["Payments"]),
+        "users: [{ email: new@x.example, roles: [Developer], teams: [Payments] }]",
+    );
+    rig.apply();
+    let organization = acme(&rig.world());
+    rig.world().accept(organization, "new@x.example");
+    observe(&mut rig);
+    rig.wish(gone);
+    rig.wire.doom(fates);
+    let plan = rig.plan();
+    rig.apply_plan(&plan);
+    observe(&mut rig);
+    assert!(!is_member(&rig.world(), "new@x.example"), "{gone}");
+    rig.wish("users: [{ email: new@x.example, roles: [Developer], teams: [Payments], status: active }]");
+    let plan = rig.plan();
+    assert_eq!(addresses(&plan), ["user/new@x.example"], "{gone} {fates:?}: {:?}", holds(&plan));
+    assert_eq!(plan.sealed.changes[0].action, Action::Invite, "{gone}");
+}
+
+#[test]
+fn whoever_left_by_our_doing_is_invited_again_when_the_file_has_them_again() {
+    leaves_and_comes_back("users: [{ email: new@x.example, absent: true, status: deactivated }]", &[]);
+    leaves_and_comes_back("users: [{ email: new@x.example, absent: true }]", &[Fate::DropAfter]);
+    leaves_and_comes_back("users: [{ email: new@x.example, absent: true }]", &[Fate::KillAfter]);
+    leaves_and_comes_back("manage: { users: all }\nusers: [{ email: own@acme.example }]", &[]);
+}
+
+#[test]
+#[ignore = "bug: the ledger forgets an accepted invitation only with the last call of a removal, not with the one that removes"]
+fn whoever_left_by_the_first_of_two_calls_is_invited_again_when_the_file_has_them_again() {
+    let gone = "users: [{ email: new@x.example, absent: true, status: deactivated }]";
+    for fate in [Fate::Refuse, Fate::DropBefore, Fate::KillBefore] {
+        leaves_and_comes_back(gone, &[Fate::Fine, fate]);
+    }
+}
+
+/// The address can be somebody else's from now on.
+#[test]
+#[ignore = "bug: the ledger keeps the accepted invitation of an account that was deleted"]
+fn whoever_has_the_address_of_a_deleted_account_is_invited_as_anybody() {
+    leaves_and_comes_back(
+        "allow: [user-deletion]\nusers: [{ email: new@x.example, absent: true, status: deleted }]",
+        &[],
+    );
+}
+
+#[test]
+fn nobody_listed_being_there_looks_like_the_wrong_hub() {
+    let mut world = world();
+    member(&mut world, "jane@acme.example", false, &[]);
+    let plan = planned(world, "manage: { users: all }\nusers: [{ email: stranger@x.example, absent: true }]");
+    assert_eq!(plan.refusals.iter().map(|it| it.rail.as_str()).collect::<Vec<_>>(), ["manage"]);
+}
+
+// ---- accounts
+
+#[test]
+fn an_account_is_switched_off_in_all_of_the_hub_only_where_that_is_written() {
+    let mut world = with_teams(&["Payments"]);
+    let kim = member(&mut world, "kim@acme.example", false, &[("Payments", "team-viewer")]);
+    let mut rig = Rig::new(world, "users: [{ email: kim@acme.example, status: deactivated }]");
+    let plan = rig.plan();
+    assert_eq!(plan.sealed.changes[0].action, Action::Disable);
+    assert_eq!(
+        effects(&plan, "user/kim@acme.example"),
+        [Effect::HubWide, Effect::TakesAlong { what: "their personal subscriptions".to_owned() }]
+    );
+    assert!(converged(&rig.apply()));
+    assert_eq!(sent(&rig), [("UpdateUser", json!({ "id": kim.to_string(), "status": "DEACTIVATED" }))]);
+    assert!(is_member(&rig.world(), "kim@acme.example"));
+    assert_eq!(teams_of(&rig.world(), "kim@acme.example"), ["Payments"]);
+    assert_eq!(addresses(&rig.plan()), NOBODY);
+    rig.wish("users: [{ email: kim@acme.example, status: active }]");
+    assert_eq!(effects(&rig.plan(), "user/kim@acme.example"), [Effect::ReEnables, Effect::HubWide]);
+    assert!(converged(&rig.apply()));
+    assert_eq!(status(&rig.world(), "kim@acme.example"), "ACTIVE");
+    // And is left alone where nothing is written.
+    rig.wish("users: [{ email: kim@acme.example, status: deactivated }]");
+    rig.apply();
+    rig.wish("users: [{ email: kim@acme.example }]");
+    assert_eq!(addresses(&rig.plan()), NOBODY);
+}
+
+#[test]
+fn whoever_is_absent_and_switched_off_leaves_first() {
+    let mut world = with_teams(&["Payments"]);
+    let other = world.add_organization("partners");
+    let kim = member(&mut world, "kim@acme.example", false, &[("Payments", "team-viewer")]);
+    world.add_member(other, kim, false);
+    let mut rig = Rig::new(world, "users: [{ email: kim@acme.example, absent: true, status: deactivated }]");
+    assert!(converged(&rig.apply()));
+    assert_eq!(operations(&rig), ["RemoveTeamUserFromAllOrgTeams", "UpdateUser"]);
+    assert!(!is_member(&rig.world(), "kim@acme.example"));
+    assert!(rig.world().is_member(other, kim));
+    assert_eq!(status(&rig.world(), "kim@acme.example"), "DEACTIVATED");
+    assert_eq!(addresses(&rig.plan()), NOBODY);
+}
+
+#[test]
+fn accounts_of_people_who_are_not_in_the_organisation() {
+    let hub = |status: &str| {
+        let mut world = with_teams(&["Payments"]);
+        let kim = world.add_user("kim@acme.example");
+        status.clone_into(&mut world.user_mut(kim).unwrap().status);
+        (world, kim.to_string())
+    };
+    // Has to be off, and isn't in the organisation anyhow.
+    let (world, kim) = hub("ACTIVE");
+    let mut rig = Rig::new(world, "users: [{ email: kim@acme.example, absent: true, status: deactivated }]");
+    assert!(converged(&rig.apply()));
+    assert_eq!(sent(&rig), [("UpdateUser", json!({ "id": kim, "status": "DEACTIVATED" }))]);
+    assert_eq!(addresses(&rig.plan()), NOBODY);
+    // Is invited: the account is switched on first.
+    let (world, kim) = hub("DEACTIVATED");
+    let mut rig = Rig::new(
+        world,
+        "users: [{ email: kim@acme.example, roles: [Developer], teams: [Payments], status: active }]",
+    );
+    assert_eq!(
+        effects(&rig.plan(), "user/kim@acme.example"),
+        [Effect::SendsMail, Effect::RolesFollow, Effect::ReEnables, Effect::HubWide]
+    );
+    assert!(converged(&rig.apply()));
+    assert_eq!(sent(&rig)[0], ("UpdateUser", json!({ "id": kim, "status": "ACTIVE" })));
+    assert_eq!(operations(&rig)[1..], ["CreateUserInvites"]);
+    assert_eq!(addresses(&rig.plan()), NOBODY);
+    // Nobody is invited to be switched off.
+    let (world, _) = hub("ACTIVE");
+    let plan = planned(
+        world,
+        "users: [{ email: kim@acme.example, roles: [Developer], teams: [Payments], status: deactivated }]",
+    );
+    assert_eq!(plan.sealed.changes[0].action, Action::Disable);
+    assert_eq!(plan.sealed.mutations.len(), 1);
+}
+
+#[test]
+fn nobody_is_invited_whose_account_could_not_be_switched_on() {
+    for fate in [Fate::Refuse, Fate::DropBefore] {
+        let mut world = with_teams(&["Payments"]);
+        let kim = world.add_user("kim@acme.example");
+        "DEACTIVATED".clone_into(&mut world.user_mut(kim).unwrap().status);
+        let mut rig = Rig::new(
+            world,
+            "users: [{ email: kim@acme.example, roles: [Developer], teams: [Payments], status: active }]",
+        );
+        rig.wire.doom(&[fate]);
+        let report = rig.apply();
+        assert_eq!(outcomes(&report)[1], ("createUserInvites", Outcome::Skipped), "{fate:?}");
+        assert_eq!(rig.world().mails, NOBODY);
+        assert!(converged(&rig.apply()), "{fate:?}");
+        assert_eq!(rig.world().mails, ["kim@acme.example"]);
+    }
+}
+
+#[test]
+fn an_account_is_deleted_only_by_two_words_in_the_file() {
+    for (head, rest, said) in [
+        ("", "absent: true, status: deleted", vec!["accounts aren't deleted unless the file allows it"]),
+        (
+            "allow: [user-deletion]\n",
+            "status: deleted",
+            vec!["whose account is deleted can't be in the organisation"],
+        ),
+        (
+            "",
+            "status: deleted",
+            vec![
+                "whose account is deleted can't be in the organisation",
+                "accounts aren't deleted unless the file allows it",
+            ],
+        ),
+    ] {
+        let text = format!("{}{head}users: [{{ email: kim@acme.example, {rest} }}]", HEAD);
+        let (_, found) = rolecall::desired::check_source(
+            &rolecall::desired::Source::inline("test.yaml", &text),
+            rolecall::provider::rules,
+        );
+        let found: Vec<_> = found.iter().filter(|it| it.is_error()).map(|it| it.message.as_str()).collect();
+        assert_eq!(found, said, "{rest}");
+    }
+    for in_it in [true, false] {
+        let mut world = world();
+        let kim = world.add_user("kim@acme.example");
+        if in_it {
+            member(&mut world, "kim@acme.example", false, &[]);
+        }
+        let mut rig = Rig::new(
+            world,
+            "allow: [user-deletion]\nusers: [{ email: kim@acme.example, absent: true, status: deleted }]",
+        );
+        assert_eq!(
+            effects(&rig.plan(), "user/kim@acme.example"),
+            [Effect::Irreversible, Effect::TakesAlong { what: "their personal apps and APIs".to_owned() }]
+        );
+        assert!(converged(&rig.apply()), "{in_it}");
+        assert_eq!(sent(&rig), [("UpdateUser", json!({ "id": kim.to_string(), "status": "DELETED" }))]);
+        assert!(rig.world().user("kim@acme.example").is_none());
+        assert_eq!(addresses(&rig.plan()), NOBODY, "{in_it}");
+    }
+}
+
+#[test]
+fn the_only_administrator_of_another_organisation_keeps_their_account_and_leaves_this_one() {
+    for (allow, wish) in [("", "deactivated"), ("allow: [user-deletion]\n", "deleted")] {
+        let mut world = world();
+        let other = world.add_organization("partners");
+        let kim = member(&mut world, "kim@acme.example", false, &[]);
+        world.add_member(other, kim, true);
+        let own = user(&world, OWN_EMAIL);
+        world.organization_mut(other).unwrap().members.retain(|it| it.user != own);
+        let body = format!("{allow}users: [{{ email: kim@acme.example, absent: true, status: {wish} }}]");
+        let mut rig = Rig::new(world, &body);
+        let reason = format!(
+            "blocked: nobody else administrates the organisation {other}; make somebody else an admin there first"
+        );
+        assert_eq!(held(&rig.plan(), "user/kim@acme.example"), [reason.clone()]);
+        let report = rig.apply();
+        assert_eq!(operations(&rig), ["RemoveTeamUserFromAllOrgTeams"], "{report:#?}");
+        assert_eq!(status(&rig.world(), "kim@acme.example"), "ACTIVE");
+        // Out of the organisation, they are held for the same.
+        assert_eq!(held(&rig.plan(), "user/kim@acme.example"), [reason]);
+        assert_eq!(addresses(&rig.plan()), NOBODY);
+        rig.world().add_member(other, own, true);
+        assert!(converged(&rig.apply()));
+        assert_ne!(rig.world().user_by_id(kim).unwrap().status, "ACTIVE");
+    }
+}
+
+#[test]
+fn an_early_hub_changes_no_account_and_lets_people_go_all_the_same() {
+    for (wish, shown) in [("deactivated", "deactivated"), ("deleted", "deleted")] {
+        let mut world = world();
+        member(&mut world, "kim@acme.example", false, &[]);
+        world.add_user("pia@acme.example");
+        world.switches.generation = Generation::Early;
+        let body = format!(
+            "allow: [user-deletion]\nusers: [{{ email: kim@acme.example, absent: true, status: {wish} }}, {{ email: pia@acme.example, absent: true, status: {wish} }}]"
+        );
+        let mut rig = Rig::new(world, &body);
+        let reason = format!("blocked: the status of the account is `active`, wished `{shown}`: {ADMIN_PANEL}");
+        let plan = rig.plan();
+        for email in ["kim", "pia"] {
+            assert_eq!(held(&plan, &format!("user/{email}@acme.example")), [reason.clone()], "{wish}");
+        }
+        assert!(plan.gaps.iter().any(|gap| gap.what == "accounts"));
+        let report = rig.apply();
+        assert_eq!(operations(&rig), ["RemoveTeamUserFromAllOrgTeams"], "{report:#?}");
+        assert!(report.all_done());
+        assert!(matches!(&report.standing, Standing::Held(held) if held.len() == 2), "{:?}", report.standing);
+    }
+}
+
+#[test]
+fn whoever_waits_for_an_administrator_of_the_hub_is_let_in_by_them() {
+    let mut world = with_teams(&["Payments"]);
+    let kim = member(&mut world, "kim@acme.example", false, &[("Payments", "team-viewer")]);
+    "PENDING".clone_into(&mut world.user_mut(kim).unwrap().status);
+    let plan = planned(world.clone(), "users: [{ email: kim@acme.example, status: active }]");
+    assert_eq!(addresses(&plan), NOBODY);
+    assert_eq!(
+        held(&plan, "user/kim@acme.example"),
+        [format!("waiting: waits until an administrator of the platform lets them in: {ADMIN_PANEL}")]
+    );
+    // They can be in teams meanwhile, and be taken out.
+    let plan = planned(world.clone(), "users: [{ email: kim@acme.example, teams: { Payments: Team Admin } }]");
+    assert_eq!(addresses(&plan), ["user/kim@acme.example"]);
+    let plan = planned(world, "users: [{ email: kim@acme.example, absent: true }]");
+    assert_eq!(plan.sealed.changes[0].action, Action::Remove);
+}
+
+#[test]
+fn an_account_that_the_hub_protects_is_never_touched() {
+    let mut world = with_teams(&["Payments"]);
+    let robot = member(&mut world, "robot@acme.example", true, &[]);
+    world.user_mut(robot).unwrap().protected = true;
+    let bodies = [
+        "users: [{ email: robot@acme.example, absent: true }]",
+        "users: [{ email: robot@acme.example, roles: [Developer], teams: [Payments] }]",
+        "users: [{ email: robot@acme.example, status: deactivated }]",
+        "allow: [user-deletion]\nusers: [{ email: robot@acme.example, absent: true, status: deleted }]",
+        "manage: { users: all }\nusers: [{ email: own@acme.example }]",
+    ];
+    for body in bodies {
+        let plan = planned(world.clone(), body);
+        assert_eq!(addresses(&plan), NOBODY, "{body}");
+        assert_eq!(
+            held(&plan, "user/robot@acme.example"),
+            ["blocked: the platform says that this account isn't to be touched"],
+            "{body}"
+        );
+    }
+    // Not as an outsider either.
+    let organization = acme(&world);
+    let other = world.add_organization("elsewhere");
+    world.add_member(other, robot, false);
+    world.organization_mut(organization).unwrap().members.retain(|it| it.user != robot);
+    for team in &mut world.organization_mut(organization).unwrap().teams {
+        team.members.retain(|it| *it != robot);
+    }
+    let plan = planned(
+        world,
+        "allow: [user-deletion]\nusers: [{ email: robot@acme.example, absent: true, status: deleted }]",
+    );
+    assert_eq!(addresses(&plan), NOBODY);
+}
+
+#[test]
+fn whoever_is_deactivated_within_the_organisation_is_for_a_person_to_bring_back() {
+    let mut world = with_teams(&["Payments", "Data"]);
+    let kim = member(&mut world, "kim@acme.example", false, &[("Payments", "team-viewer")]);
+    let organization = acme(&world);
+    world.organization_mut(organization).unwrap().member_mut(kim).unwrap().deactivated = true;
+    for wish in ["", ", teams: [Data]", ", roles: [Organization Admin]", ", status: active"] {
+        let plan = planned(world.clone(), &format!("users: [{{ email: kim@acme.example{wish} }}]"));
+        assert_eq!(addresses(&plan), NOBODY, "{wish}");
+        assert_eq!(
+            held(&plan, "user/kim@acme.example"),
+            [format!(
+                "blocked: deactivated in this organisation by another hand, and no call of rolecall's undoes it: {DASHBOARD}"
+            )]
+        );
+    }
+    // They can leave.
+    let mut rig = Rig::new(world, "users: [{ email: kim@acme.example, absent: true }]");
+    assert!(converged(&rig.apply()));
+    assert!(!is_member(&rig.world(), "kim@acme.example"));
+}
+
+// ---- our own access
+
+#[test]
+fn whoever_we_call_as_keeps_what_they_have() {
+    let mut world = with_teams(&["Payments"]);
+    member(&mut world, "jane@acme.example", true, &[]);
+    for body in [
+        "users: [{ email: own@acme.example, absent: true }]",
+        "users: [{ email: own@acme.example, roles: [Developer], teams: [Payments] }]",
+        "users: [{ email: own@acme.example, roles: [] }]",
+        "users: [{ email: own@acme.example, status: deactivated }]",
+        "users: [{ email: own@acme.example, absent: true, status: deactivated }]",
+        "allow: [user-deletion]\nusers: [{ email: own@acme.example, absent: true, status: deleted }]",
+        "manage: { users: all }\nusers: [{ email: jane@acme.example }]",
+    ] {
+        let plan = planned(world.clone(), &format!("guardrails: {{ min_admins: 0 }}\n{body}"));
+        assert_eq!(addresses(&plan), NOBODY, "{body}");
+        assert_eq!(
+            held(&plan, "user/own@acme.example"),
+            ["blocked: what rolecall calls with is theirs, and may end with what they may do"],
+            "{body}"
+        );
+    }
+}
+
+/// The team whose key we call with is one that they have to be in.
+#[test]
+fn whoever_we_call_as_leaves_no_team() {
+    let mut world = with_teams(&["Payments"]);
+    member(&mut world, "jane@acme.example", true, &[]);
+    let (organization, own) = (acme(&world), user(&world, OWN_EMAIL));
+    world.assign("USER_ORGANIZATION", "organization-developer", own, Some(organization), None);
+    for (teams, holds) in [("[Payments]", 1), ("[]", 1), ("[acme-Default]", 1), ("[acme-Default, Payments]", 0)] {
+        let rig = rig_of(
+            organization,
+            world.clone(),
+            &format!("users: [{{ email: own@acme.example, teams: {teams} }}]"),
+        );
+        let plan = rig.plan();
+        assert_eq!(addresses(&plan), NOBODY, "{teams}");
+        assert_eq!(held(&plan, "user/own@acme.example").len(), holds, "{teams}");
+    }
+}
+
+// ---- roles in the organisation
+
+fn role_named(world: &mut World, level: &str, id: u64, key: &str, name: &str) {
+    world.roles.push(WorldRole {
+        id,
+        key: key.to_owned(),
+        name: name.to_owned(),
+        level: level.to_owned(),
+        is_default: false,
+        is_basic: false,
+    });
+}
+
+#[test]
+fn roles_are_found_by_name_or_by_key_on_any_hub() {
+    let mut world = with_teams(&["Payments"]);
+    member(&mut world, "kim@acme.example", false, &[("Payments", "team-viewer")]);
+    // The ids are this hub's own.
+    for role in &mut world.roles {
+        role.id += 4_000;
+    }
+    for row in &mut world.assignments {
+        row.role += 4_000;
+    }
+    let with = |org: &str, team: &str| {
+        planned(
+            world.clone(),
+            &format!("users: [{{ email: kim@acme.example, roles: [{org}], teams: {{ Payments: {team} }} }}]"),
+        )
+    };
+    assert_eq!(addresses(&with("Developer", "Team Viewer")), NOBODY);
+    assert_eq!(addresses(&with("organization-developer", "team-viewer")), NOBODY);
+    let (by_name, by_key) = (with("Organization Admin", "Team Viewer"), with("organization-admin", "team-viewer"));
+    assert_eq!(by_name.seal, by_key.seal);
+    assert_eq!(by_name.sealed.mutations[0].variables["input"]["roleId"], json!(4_521));
+}
+
+#[test]
+fn a_role_that_is_not_there_is_a_finding_with_the_one_that_is_near() {
+    let mut world = with_teams(&["Payments"]);
+    member(&mut world, "kim@acme.example", false, &[]);
+    let found = findings(
+        world,
+        "users: [{ email: kim@acme.example, roles: [Organisation Admin], teams: { Payments: Team Veiwer } }, { email: new@x.example, roles: [Team Viewer], teams: { Payments: Developer } }]",
+    );
+    let said: Vec<_> =
+        found.iter().map(|it| (it.code, it.message.as_str(), it.hint.as_deref().unwrap_or_default())).collect();
+    assert_eq!(said.len(), 4, "{said:#?}");
+    assert!(said.iter().all(|(code, ..)| *code == Code::UnknownRole));
+    assert_eq!(said[0].1, "there is no role `Organisation Admin` in the organisation");
+    assert_eq!(said[0].2, "did you mean `Organization Admin`?");
+    assert_eq!((said[1].1, said[1].2), ("there is no role `Team Veiwer` in teams", "did you mean `Team Viewer`?"));
+    // A role of the other level is none.
+    assert_eq!(said[2].1, "there is no role `Team Viewer` in the organisation");
+    assert_eq!(said[3].1, "there is no role `Developer` in teams");
+}
+
+#[test]
+fn of_two_roles_of_one_name_the_key_tells_which() {
+    let mut world = with_teams(&["Payments"]);
+    role_named(&mut world, "USER_ORGANIZATION", 600, "custom-developer", "Developer");
+    role_named(&mut world, "USER_TEAM", 601, "custom-viewer", "Team Viewer");
+    member(&mut world, "kim@acme.example", false, &[("Payments", "team-viewer")]);
+    let found = findings(
+        world.clone(),
+        "users: [{ email: kim@acme.example, roles: [Developer], teams: { Payments: Team Viewer } }]",
+    );
+    let said: Vec<_> =
+        found.iter().map(|it| (it.code, it.message.as_str(), it.hint.as_deref().unwrap())).collect();
+    assert_eq!(
+        said,
+        [
+            (
+                Code::AmbiguousRole,
+                "2 roles in the organisation are called `Developer`",
+                "write `custom-developer` or `organization-developer`"
+            ),
+            (
+                Code::AmbiguousRole,
+                "2 roles in teams are called `Team Viewer`",
+                "write `custom-viewer` or `team-viewer`"
+            ),
+        ]
+    );
+    let mut rig = Rig::new(
+        world,
+        "users: [{ email: kim@acme.example, roles: [custom-developer], teams: { Payments: custom-viewer } }]",
+    );
+    assert!(converged(&rig.apply()));
+    assert_eq!(role_in(&rig.world(), "kim@acme.example", "Payments").unwrap(), "custom-viewer");
+    assert_eq!(addresses(&rig.plan()), NOBODY);
+}
+
+/// No call takes a role away.
+#[test]
+#[ignore = "bug: the effect of the default role is never said of any change"]
+fn no_role_is_the_one_that_everybody_has_by_default_and_the_plan_says_so() {
+    let mut world = with_teams(&["Payments"]);
+    member(&mut world, "kim@acme.example", true, &[("Payments", "team-viewer")]);
+    let mut rig = Rig::new(world, "users: [{ email: kim@acme.example, roles: [], teams: [Payments] }]");
+    let plan = rig.plan();
+    let default = Effect::DefaultRole { role: RoleName::seen("Developer") };
+    assert!(effects(&plan, "user/kim@acme.example").contains(&default), "{:?}", plan.sealed.changes);
+    assert!(converged(&rig.apply()));
+}
+
+#[test]
+fn no_role_is_written_as_the_default_one() {
+    let mut world = with_teams(&["Payments"]);
+    member(&mut world, "kim@acme.example", true, &[("Payments", "team-viewer")]);
+    let mut rig = Rig::new(world, "users: [{ email: kim@acme.example, roles: [], teams: [Payments] }]");
+    assert!(converged(&rig.apply()));
+    let developer = role(&rig.world(), "USER_ORGANIZATION", "organization-developer");
+    let given = sent(&rig).into_iter().find(|(operation, _)| *operation == "UpdateUserRoles").unwrap();
+    assert_eq!(given.1["roleId"], json!(developer));
+    assert_eq!(addresses(&rig.plan()), NOBODY);
+}
+
+#[test]
+fn whoever_was_given_no_role_has_the_default_one() {
+    let mut world = with_teams(&["Payments"]);
+    let kim = member(&mut world, "kim@acme.example", false, &[("Payments", "team-viewer")]);
+    world.assignments.retain(|row| row.entity != kim);
+    let body = |roles: &str, team: &str| {
+        format!("users: [{{ email: kim@acme.example, roles: [{roles}], teams: {{ Payments: {team} }} }}]")
+    };
+    assert_eq!(addresses(&planned(world.clone(), &body("Developer", "Team Developer"))), NOBODY);
+    assert_eq!(addresses(&planned(world, &body("Developer", "Team Viewer"))), ["user/kim@acme.example"]);
+}
+
+/// Two that are called so, of which one makes an admin.
+fn two_kinds_of_admin() -> World {
+    let mut world = with_teams(&["Payments"]);
+    role_named(&mut world, "USER_ORGANIZATION", 600, "billing-admin", "Billing Admin");
+    member(&mut world, "jane@acme.example", true, &[]);
+    member(&mut world, "kim@acme.example", true, &[]);
+    world
+}
+
+#[test]
+fn the_file_says_which_role_makes_an_administrator_where_names_do_not() {
+    for named in ["Organization Admin", "organization-admin"] {
+        let plan = planned(
+            two_kinds_of_admin(),
+            &format!(
+                "admin_role: {named}\nguardrails: {{ min_admins: 3 }}\nusers: [{{ email: kim@acme.example, absent: true }}]"
+            ),
+        );
+        assert_eq!(plan.usable_admins_after, 2, "{named}");
+        assert_eq!(plan.refusals[0].rail, "min_admins", "{named}");
+    }
+}
+
+/// Nobody counts as one, so that nobody is guarded: that has to be said, or refused.
+#[test]
+#[ignore = "bug: without a role that makes an administrator min_admins guards nobody, and nothing says so"]
+fn where_no_role_is_known_to_make_an_administrator_the_guardrail_is_not_silently_off() {
+    let mut rig = Rig::new(
+        two_kinds_of_admin(),
+        "guardrails: { min_admins: 3 }\nusers: [{ email: kim@acme.example, absent: true }, { email: jane@acme.example, absent: true }]",
+    );
+    let said = match rig.try_plan() {
+        Err(found) => found.iter().any(|it| it.hint.as_ref().is_some_and(|hint| hint.contains("admin_role"))),
+        Ok(plan) => !plan.refusals.is_empty() || plan.sealed.mutations.is_empty(),
+    };
+    assert!(said, "{:?}", addresses(&rig.plan()));
+    rig.wish("admin_role: Organisation Admin\nusers: [{ email: kim@acme.example, absent: true }]");
+    assert!(rig.try_plan().is_err(), "a role that isn't there makes nobody an administrator");
+}
+
+// ---- roles in teams
+
+#[test]
+fn whoever_comes_into_a_team_has_the_default_role_there_unless_another_is_written() {
+    let mut world = with_teams(&["Payments", "Data", "Search"]);
+    let kim = member(&mut world, "kim@acme.example", false, &[("Search", "team-viewer")]);
+    let mut rig = Rig::new(
+        world,
+        "users: [{ email: kim@acme.example, teams: { Payments: Team Developer, Data: Team Admin } }]",
+    );
+    assert!(converged(&rig.apply()));
+    // Into all of them at once, and one role to write.
+    assert_eq!(operations(&rig), ["AddUserToTeams", "UpsertEntityRole", "UpdateTeamUser"]);
+    let (payments, data) = two_teams(&rig);
+    assert_eq!(sent(&rig)[0].1, json!({ "userId": kim, "teamIds": [data, payments] }));
+    assert_eq!(sent(&rig)[1].1["parentId"], json!(data));
+    assert_eq!(teams_of(&rig.world(), "kim@acme.example"), ["Payments", "Data"]);
+    assert_eq!(addresses(&rig.plan()), NOBODY);
+}
+
+/// A list of names leaves the roles in them as they are.
+#[test]
+fn teams_without_roles_keep_the_roles_that_are_live() {
+    let mut world = with_teams(&["Payments", "Data"]);
+    member(&mut world, "kim@acme.example", false, &[("Payments", "team-admin"), ("Data", "team-viewer")]);
+    assert_eq!(
+        addresses(&planned(world.clone(), "users: [{ email: kim@acme.example, teams: [Payments, Data] }]")),
+        NOBODY
+    );
+    let mut rig = Rig::new(world, "users: [{ email: kim@acme.example, teams: [Payments] }]");
+    rig.apply();
+    assert_eq!(operations(&rig), ["UpdateTeamUser"]);
+    assert_eq!(role_in(&rig.world(), "kim@acme.example", "Payments").unwrap(), "team-admin");
+}
+
+/// Rows of those who left may stay with the hub, and count again once they are back.
+#[test]
+fn roles_of_an_earlier_time_do_not_come_back_with_whoever_comes_back() {
+    for (teams, key) in [("[Payments]", "team-developer"), ("{ Payments: Team Viewer }", "team-viewer")] {
+        let mut world = with_teams(&["Payments"]);
+        member(&mut world, "kim@acme.example", false, &[("Payments", "team-admin")]);
+        world.switches.stale_rows = StaleRows::Kept;
+        let mut rig = Rig::new(world, "users: [{ email: kim@acme.example, teams: [] }]");
+        rig.apply();
+        assert_eq!(role_in(&rig.world(), "kim@acme.example", "Payments").unwrap(), "team-admin");
+        rig.wish(&format!("users: [{{ email: kim@acme.example, teams: {teams} }}]"));
+        assert!(converged(&rig.apply()));
+        assert_eq!(role_in(&rig.world(), "kim@acme.example", "Payments").unwrap(), key, "{teams}");
+        assert_eq!(addresses(&rig.plan()), NOBODY);
+    }
+    // The same after leaving the organisation altogether, in which they had administrated.
+    let mut world = with_teams(&["Payments"]);
+    member(&mut world, "kim@acme.example", true, &[("Payments", "team-admin")]);
+    world.switches.stale_rows = StaleRows::Kept;
+    let mut rig = Rig::new(world, "users: [{ email: kim@acme.example, absent: true }]");
+    rig.apply();
+    rig.wish("users: [{ email: kim@acme.example, roles: [Developer], teams: { Payments: Team Viewer } }]");
+    rig.apply();
+    let organization = acme(&rig.world());
+    assert!(rig.world().accept(organization, "kim@acme.example"));
+    assert!(is_admin(&rig.world(), "kim@acme.example"));
+    assert!(converged(&rig.apply()));
+    assert!(!is_admin(&rig.world(), "kim@acme.example"));
+    assert_eq!(role_in(&rig.world(), "kim@acme.example", "Payments").unwrap(), "team-viewer");
+}
+
+// ---- answers that say little
+
+/// A bit of everything that can be done to people and teams.
+fn busy() -> (World, &'static str) {
+    let mut world = with_teams(&["Payments", "Data", "Legacy"]);
+    member(&mut world, "up@x.example", false, &[("Payments", "team-viewer")]);
+    member(&mut world, "down@x.example", true, &[]);
+    member(&mut world, "left@x.example", false, &[("Legacy", "team-viewer")]);
+    member(&mut world, "moves@x.example", false, &[("Legacy", "team-viewer"), ("Payments", "team-viewer")]);
+    let off = member(&mut world, "off@x.example", false, &[]);
+    "DEACTIVATED".clone_into(&mut world.user_mut(off).unwrap().status);
+    member(&mut world, "on@x.example", false, &[]);
+    invitation(&mut world, "other@x.example", "DEVELOPER", &["Payments"]);
+    invitation(&mut world, "unwanted@x.example", "ADMIN", &["Payments"]);
+    let body = "settings: { name: Acme, email: bills@acme.example, seats: 12 }
+teams: [{ name: New, description: made }, { name: Data, description: changed }, { name: Legacy, absent: true }]
+users:
+  - { email: up@x.example, roles: [Organization Admin] }
+  - { email: down@x.example, roles: [Developer], teams: { New: Team Admin, Data: Team Viewer } }
+  - { email: left@x.example, absent: true }
+  - { email: moves@x.example, teams: { Data: Team Admin, New: Team Developer } }
+  - { email: off@x.example, status: active }
+  - { email: on@x.example, status: deactivated }
+  - { email: other@x.example, roles: [Developer], teams: [Data, New] }
+  - { email: unwanted@x.example, absent: true }
+  - { email: new@x.example, roles: [Developer], teams: { New: Team Viewer } }
+";
+    (world, body)
+}
+
+/// Null and false may mean anything: a read decides.
+#[test]
+fn whatever_the_hub_answers_everything_is_done_and_nothing_reported_failed() {
+    for generation in [Generation::Middle, Generation::Late] {
+        for booleans in [Some(true), None, Some(false)] {
+            for demotion in [Demotion::KeepsTeams, Demotion::DropsTeams] {
+                let (mut world, body) = busy();
+                world.switches = Switches { generation, booleans, demotion, ..world.switches.clone() };
+                let mut rig = Rig::new(world, body);
+                let report = rig.apply();
+                assert!(converged(&report), "{generation:?} {booleans:?} {demotion:?} {report:#?}");
+                assert_eq!(addresses(&rig.plan()), NOBODY);
+                assert_eq!(teams_of(&rig.world(), "down@x.example"), ["Data", "New"]);
+                assert_eq!(teams_of(&rig.world(), "moves@x.example"), ["Data", "New"]);
+                assert_eq!(rig.world().mails, ["new@x.example", "other@x.example"]);
+            }
+        }
+    }
+}
+
+/// A refusal without a word looks like a success without one.
+#[test]
+fn what_was_refused_without_a_word_is_never_reported_done() {
+    for booleans in [Some(true), None, Some(false)] {
+        let (mut world, body) = busy();
+        (world.switches.refusal, world.switches.booleans) = (Refusal::Null, booleans);
+        let mut rig = Rig::new(world, body);
+        // By another hand, between the plan and the apply.
+        let plan = rig.plan();
+        let before = rig.world().clone();
+        {
+            let mut world = rig.world();
+            // No change works any more.
+            world.switches.environment_admin_mutates_anywhere = false;
+            let (organization, own) = (acme(&world), user(&world, OWN_EMAIL));
+            let down = user(&world, "down@x.example");
+            assert_eq!(world.admins(organization), [own, down]);
+            world.assign("USER_ORGANIZATION", "organization-developer", own, Some(organization), None);
+        }
+        wish_of(&mut rig, acme(&before), body);
+        let report = rig.apply_plan(&plan).unwrap();
+        let done: Vec<_> = report
+            .steps
+            .iter()
+            .filter(|step| step.outcome == Outcome::Done && step.operation != "updateUser")
+            .map(|step| (step.operation.as_str(), step.address.to_string()))
+            .collect();
+        assert_eq!(done, [], "{booleans:?} {report:#?}");
+        assert_eq!(rig.world().mails, NOBODY);
+    }
+}
+
+/// An answer with its effect, or without it, in every form that answers are known to have.
+#[test]
+fn every_kind_of_answer_to_a_removal_is_told_apart() {
+    const CALL: &str = "removeTeamUserFromAllOrgTeams";
+    const HTML: &str = "<!DOCTYPE html><title>Sign in</title>";
+    let null: &'static str = r#"{"data":{"removeTeamUserFromAllOrgTeams":null}}"#;
+    let yes: &'static str = r#"{"data":{"removeTeamUserFromAllOrgTeams":true}}"#;
+    let no: &'static str = r#"{"data":{"removeTeamUserFromAllOrgTeams":false}}"#;
+    let refused: &'static str = r#"{"data":{"removeTeamUserFromAllOrgTeams":null},"errors":[{"message":"an organization needs an admin","extensions":{"code":"UNPROCESSABLE_ENTITY"}}]}"#;
+    let partly: &'static str =
+        r#"{"data":{"removeTeamUserFromAllOrgTeams":true},"errors":[{"message":"mail failed"}]}"#;
+    let cases: &[(u16, &'static str, bool, Outcome)] = &[
+        (200, yes, true, Outcome::Done),
+        (200, yes, false, Outcome::NotTaken),
+        (200, null, true, Outcome::Done),
+        (200, null, false, Outcome::Unsure),
+        (200, no, true, Outcome::Done),
+        (200, no, false, Outcome::Unsure),
+        (200, refused, false, Outcome::Failed),
+        (200, refused, true, Outcome::Done),
+        (200, partly, true, Outcome::Done),
+        (200, partly, false, Outcome::Unsure),
+        (200, r#"{"data":null}"#, false, Outcome::Unsure),
+        (200, r#"{"errors":[]}"#, false, Outcome::Unsure),
+        (200, HTML, false, Outcome::Unsure),
+        (200, HTML, true, Outcome::Done),
+        (500, yes, false, Outcome::Unsure),
+        (500, yes, true, Outcome::Done),
+        (502, "", false, Outcome::Unsure),
+        (401, r#"{"message":"Invalid API key."}"#, false, Outcome::Failed),
+        (403, "", false, Outcome::Failed),
+    ];
+    for (http, text, acted, outcome) in cases {
+        let mut world = world();
+        member(&mut world, "left@x.example", false, &[]);
+        let mut rig = Rig::new(world, "users: [{ email: left@x.example, absent: true }]");
+        rig.wire.doom(&[if *acted { Fate::Acted(*http, text) } else { Fate::Ignored(*http, text) }]);
+        let report = rig.apply();
+        assert_eq!(outcomes(&report), [(CALL, *outcome)], "{http} {text} {acted} {report:#?}");
+        assert!(rig.wire.mutations().len() <= 1, "sent twice: {http} {text}");
+    }
+}

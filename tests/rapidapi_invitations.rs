@@ -1,0 +1,375 @@
+//! Stories of invitations to an organisation on a RapidAPI hub, each a thing that users rely on.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::expect_used, reason = "a test fails by panicking")]
+
+mod support;
+
+use std::collections::BTreeSet;
+
+use rolecall::model::{Action, Address, Cause, Code, Effect, Outcome};
+use rolecall::plan::compare;
+use rolecall::sandbox::rapidapi::{InvitePending, OWN_EMAIL, World};
+use serde_json::json;
+use support::rapidapi::{
+    NOBODY, Rig, acme, asserted, converged, effects, findings, held, invitation, invited, is_admin, member,
+    observe, operations, outcomes, planned, role, sent, two_teams, user, with_teams, world,
+};
+use support::rig::{Fate, addresses, holds};
+
+const ROLES_FOLLOW: &str = "waiting: invited; the roles that an invitation can't carry follow once it is accepted";
+
+const DASHBOARD: &str = "in the organisation's dashboard, Users";
+
+#[test]
+fn an_invitation_says_which_teams_and_the_roles_in_them_follow_once_it_is_accepted() {
+    let world = with_teams(&["Payments", "Data"]);
+    let mut rig = Rig::new(
+        world,
+        "users: [{ email: New@acme.example, roles: [Developer], teams: { Payments: Team Viewer, Data: Team Developer } }]",
+    );
+    assert_eq!(effects(&rig.plan(), "user/new@acme.example"), [Effect::SendsMail, Effect::RolesFollow]);
+    assert!(converged(&rig.apply()));
+    let organization = acme(&rig.world());
+    let (payments, data) = two_teams(&rig);
+    assert_eq!(
+        sent(&rig),
+        [(
+            "CreateUserInvites",
+            json!({ "email": "new@acme.example", "organizationId": organization, "role": "DEVELOPER", "teamIds": [data, payments] })
+        )]
+    );
+    assert_eq!(addresses(&rig.plan()), NOBODY);
+    assert_eq!(held(&rig.plan(), "user/new@acme.example"), [ROLES_FOLLOW]);
+    assert!(rig.world().accept(organization, "new@acme.example"));
+    assert_eq!(addresses(&rig.plan()), ["user/new@acme.example"]);
+    assert!(converged(&rig.apply()));
+    let new = user(&rig.world(), "new@acme.example");
+    let viewer = role(&rig.world(), "USER_TEAM", "team-viewer");
+    // In the other team they have the default role, and so what they should.
+    assert_eq!(
+        sent(&rig)[1..],
+        [(
+            "UpsertEntityRole",
+            json!({ "entityId": new, "roleId": viewer, "orgId": organization, "parentId": payments })
+        )]
+    );
+    assert_eq!(rig.world().mails.len(), 1);
+    assert_eq!(addresses(&rig.plan()), NOBODY);
+}
+
+/// Into a team that is made by the same plan, too.
+#[test]
+fn administrators_are_invited_by_the_older_name_of_their_role() {
+    let mut rig = Rig::new(
+        world(),
+        "teams: [{ name: New }]\nusers: [{ email: new@acme.example, roles: [organization-admin], teams: { New: Team Admin } }]",
+    );
+    let report = rig.apply();
+    assert!(converged(&report), "{report:#?}");
+    assert_eq!(operations(&rig), ["CreateTeam", "CreateUserInvites"]);
+    assert_eq!(
+        invited(&rig.world()),
+        [("new@acme.example".to_owned(), "ADMIN".to_owned(), vec!["New".to_owned()])]
+    );
+    let organization = acme(&rig.world());
+    assert!(rig.world().accept(organization, "new@acme.example"));
+    assert_eq!(addresses(&rig.plan()), NOBODY);
+    assert!(is_admin(&rig.world(), "new@acme.example"));
+}
+
+#[test]
+fn whoever_is_to_be_invited_needs_a_role_and_a_team() {
+    let world = with_teams(&["Payments"]);
+    for (wish, lacks) in [
+        ("roles: [Developer]", "`teams` (one at least)"),
+        ("roles: [Developer], teams: []", "`teams` (one at least)"),
+        ("teams: [Payments]", "`roles`"),
+        ("status: active", "`roles`, `teams` (one at least)"),
+    ] {
+        let found = findings(world.clone(), &format!("users: [{{ email: new@acme.example, {wish} }}]"));
+        assert_eq!((found.len(), found[0].code), (1, Code::IncompleteInvitation), "{wish}");
+        assert!(found[0].message.ends_with(&format!("an invitation needs {lacks}")), "{}", found[0].message);
+    }
+}
+
+/// Four who are invited: into other teams, with another role, not wanted, and as they should be.
+fn four_invitations() -> (World, &'static str) {
+    let mut world = with_teams(&["Payments", "Data"]);
+    invitation(&mut world, "a@x.example", "DEVELOPER", &["Payments"]);
+    invitation(&mut world, "b@x.example", "DEVELOPER", &["Data"]);
+    invitation(&mut world, "c@x.example", "ADMIN", &["Data"]);
+    invitation(&mut world, "d@x.example", "DEVELOPER", &["Data"]);
+    let body = "users: [{ email: a@x.example, roles: [Developer], teams: [Data] }, { email: b@x.example, roles: [Organization Admin], teams: [Data] }, { email: c@x.example, absent: true }, { email: d@x.example, roles: [Developer], teams: [Data] }]";
+    (world, body)
+}
+
+fn into_data(email: &str, role: &str) -> (String, String, Vec<String>) {
+    (email.to_owned(), role.to_owned(), vec!["Data".to_owned()])
+}
+
+#[test]
+fn all_invitations_that_go_are_taken_back_by_one_call_and_each_address_is_a_step() {
+    let (world, body) = four_invitations();
+    let mut rig = Rig::new(world, body);
+    let plan = rig.plan();
+    assert_eq!(addresses(&plan), ["user/a@x.example", "user/b@x.example", "user/c@x.example"]);
+    assert_eq!(
+        effects(&plan, "user/a@x.example"),
+        [Effect::SendsMail, Effect::ReplacesInvitation, Effect::RolesFollow]
+    );
+    assert_eq!(held(&plan, "user/d@x.example"), [ROLES_FOLLOW]);
+    let report = rig.apply();
+    assert!(converged(&report), "{report:#?}");
+    let organization = acme(&rig.world());
+    assert_eq!(operations(&rig), ["DeleteUserInvites", "CreateUserInvites", "CreateUserInvites"]);
+    assert_eq!(
+        sent(&rig)[0].1,
+        json!({ "emails": ["a@x.example", "b@x.example", "c@x.example"], "orgId": organization })
+    );
+    let steps: Vec<_> = report
+        .steps
+        .iter()
+        .map(|step| (step.operation.as_str(), step.address.to_string(), step.interim))
+        .collect();
+    assert_eq!(
+        steps,
+        [
+            ("deleteUserInvites", "user/a@x.example".to_owned(), true),
+            ("deleteUserInvites", "user/b@x.example".to_owned(), true),
+            ("deleteUserInvites", "user/c@x.example".to_owned(), false),
+            ("createUserInvites", "user/a@x.example".to_owned(), false),
+            ("createUserInvites", "user/b@x.example".to_owned(), false),
+        ]
+    );
+    assert_eq!(
+        invited(&rig.world()),
+        [
+            into_data("a@x.example", "DEVELOPER"),
+            into_data("b@x.example", "ADMIN"),
+            into_data("d@x.example", "DEVELOPER")
+        ]
+    );
+    assert_eq!(rig.world().mails, ["a@x.example", "b@x.example"]);
+    assert_eq!(addresses(&rig.plan()), NOBODY);
+}
+
+/// Where the revocation isn't known to have worked, the hub may refuse the new one, or have two.
+#[test]
+fn nobody_is_invited_anew_before_the_earlier_invitation_is_known_to_be_gone() {
+    for fate in [Fate::Refuse, Fate::DropBefore, Fate::Ignored(200, r#"{"data":{"deleteUserInvites":null}}"#)] {
+        let (mut world, body) = four_invitations();
+        world.switches.invite_pending = InvitePending::Duplicated;
+        let mut rig = Rig::new(world, body);
+        rig.wire.doom(&[fate]);
+        let report = rig.apply();
+        assert_eq!(operations(&rig), [] as [&str; 0], "{fate:?}");
+        let skipped: Vec<_> = outcomes(&report).into_iter().filter(|step| step.0 == "createUserInvites").collect();
+        assert_eq!(skipped, [("createUserInvites", Outcome::Skipped); 2], "{fate:?}");
+        assert_eq!(invited(&rig.world()).len(), 4);
+        assert!(converged(&rig.apply()), "{fate:?}");
+        assert_eq!(invited(&rig.world()).len(), 3, "{fate:?}");
+        assert_eq!(rig.world().mails, ["a@x.example", "b@x.example"]);
+    }
+}
+
+#[test]
+fn a_crash_between_revocation_and_invitation_is_made_good_with_one_mail() {
+    for fates in [
+        vec![Fate::KillBefore],
+        vec![Fate::KillAfter],
+        vec![Fate::Fine, Fate::KillBefore],
+        vec![Fate::Fine, Fate::KillAfter],
+        vec![Fate::Fine, Fate::Fine, Fate::KillBefore],
+        vec![Fate::Fine, Fate::Fine, Fate::KillAfter],
+    ] {
+        let (world, body) = four_invitations();
+        let mut rig = Rig::new(world, body);
+        rig.wire.doom(&fates);
+        let plan = rig.plan();
+        assert!(rig.apply_plan(&plan).is_none(), "{fates:?}");
+        observe(&mut rig);
+        let report = rig.apply();
+        // Of one whose sending was begun nobody knows whether the mail is out: that waits for a person.
+        let begun = fates[1..].contains(&Fate::KillBefore);
+        if begun {
+            let plan = rig.plan();
+            let unsure =
+                plan.sealed.holds.iter().find(|hold| hold.reason.to_string().contains("the mail may be out"));
+            let unsure =
+                unsure.unwrap_or_else(|| panic!("{fates:?} {:?} {report:#?}", holds(&plan))).address.to_string();
+            let plan = asserted(&rig, &unsure);
+            rig.apply_plan(&plan).unwrap();
+        }
+        let mut mails = rig.world().mails.clone();
+        mails.sort();
+        assert_eq!(mails, ["a@x.example", "b@x.example"], "{fates:?}");
+        assert_eq!(
+            invited(&rig.world()),
+            [
+                into_data("a@x.example", "DEVELOPER"),
+                into_data("b@x.example", "ADMIN"),
+                into_data("d@x.example", "DEVELOPER")
+            ],
+            "{fates:?}"
+        );
+        assert_eq!(addresses(&rig.plan()), NOBODY, "{fates:?}");
+    }
+}
+
+fn only(addresses: &[&str]) -> BTreeSet<Address> {
+    addresses.iter().map(|address| address.parse().unwrap()).collect()
+}
+
+/// Of several changes that one call makes, each was approved by itself.
+#[test]
+fn a_revocation_that_no_longer_stands_leaves_those_beside_it_standing() {
+    let (world, body) = four_invitations();
+    let mut rig = Rig::new(world, body);
+    let approved = rig.plan();
+    // Another hand takes one of them back.
+    let organization = acme(&rig.world());
+    rig.world().organization_mut(organization).unwrap().invitations.retain(|it| it.email != "a@x.example");
+    let fresh = rig.plan();
+    let approval = compare(&approved.sealed, &fresh.sealed);
+    assert_eq!(approval.standing, only(&["user/b@x.example", "user/c@x.example"]));
+    let stale: Vec<_> = approval.stale.iter().map(|stale| stale.approved.address.to_string()).collect();
+    assert_eq!(stale, ["user/a@x.example"]);
+    let live = rig.read().unwrap();
+    let plan = rig.plan_from(&live, &BTreeSet::new(), Some(&approval.standing)).unwrap();
+    rig.apply_plan(&plan).unwrap();
+    assert_eq!(sent(&rig)[0].1["emails"], json!(["b@x.example", "c@x.example"]));
+    assert_eq!(rig.world().mails, ["b@x.example"]);
+}
+
+/// What was not approved isn't sent along by the call that it would share.
+#[test]
+fn a_revocation_that_was_not_approved_is_not_sent_with_those_that_were() {
+    let (world, body) = four_invitations();
+    let mut rig = Rig::new(world, body);
+    let live = rig.read().unwrap();
+    let approved = rig.plan_from(&live, &BTreeSet::new(), Some(&only(&["user/c@x.example"]))).unwrap();
+    let approval = compare(&approved.sealed, &rig.plan().sealed);
+    assert_eq!(approval.standing, only(&["user/c@x.example"]));
+    let unapproved: Vec<_> = approval.unapproved.iter().map(|change| change.address.to_string()).collect();
+    assert_eq!(unapproved, ["user/a@x.example", "user/b@x.example"]);
+    let plan = rig.plan_from(&live, &BTreeSet::new(), Some(&approval.standing)).unwrap();
+    rig.apply_plan(&plan).unwrap();
+    assert_eq!(operations(&rig), ["DeleteUserInvites"]);
+    assert_eq!(sent(&rig)[0].1["emails"], json!(["c@x.example"]));
+    assert_eq!(invited(&rig.world()).len(), 3);
+}
+
+#[test]
+fn where_all_are_managed_whoever_is_invited_and_not_listed_is_taken_back() {
+    let mut world = with_teams(&["Payments"]);
+    invitation(&mut world, "a@x.example", "ADMIN", &["Payments"]);
+    invitation(&mut world, "b@x.example", "DEVELOPER", &["Payments"]);
+    let listed = Rig::new(world.clone(), &format!("users: [{{ email: {OWN_EMAIL} }}]"));
+    assert_eq!(addresses(&listed.plan()), NOBODY);
+    assert_eq!(held(&listed.plan(), "user/a@x.example").len(), 1);
+    let mut rig = Rig::new(world, &format!("manage: {{ users: all }}\nusers: [{{ email: {OWN_EMAIL} }}]"));
+    assert!(converged(&rig.apply()));
+    assert_eq!(operations(&rig), ["DeleteUserInvites"]);
+    assert_eq!(invited(&rig.world()), []);
+    // Taken back by us, so that listing them again invites them.
+    rig.wish("users: [{ email: a@x.example, roles: [Developer], teams: [Payments] }]");
+    assert_eq!(rig.plan().sealed.changes[0].action, Action::Invite);
+}
+
+/// The link in either mail lets its holder in.
+#[test]
+#[ignore = "bug: a second invitation in the same spelling is left open beside the one that fits"]
+fn of_two_invitations_of_one_address_none_may_give_more_than_the_file_does() {
+    for (one, other) in [("DEVELOPER", "ADMIN"), ("ADMIN", "DEVELOPER")] {
+        let mut world = with_teams(&["Payments"]);
+        world.switches.invite_pending = InvitePending::Duplicated;
+        invitation(&mut world, "new@x.example", one, &["Payments"]);
+        invitation(&mut world, "new@x.example", other, &["Payments"]);
+        let mut rig = Rig::new(world, "users: [{ email: new@x.example, roles: [Developer], teams: [Payments] }]");
+        rig.apply();
+        let open: Vec<String> = invited(&rig.world()).into_iter().map(|(_, role, _)| role).collect();
+        assert!(!open.contains(&"ADMIN".to_owned()), "{open:?}");
+        assert_eq!(addresses(&rig.plan()), NOBODY);
+    }
+}
+
+/// Whoever accepts one of two is a member with an invitation.
+#[test]
+#[ignore = "bug: a member with an invitation is taken for a member who is listed twice, which breaks the list and hides the invitation"]
+fn an_invitation_of_somebody_who_is_in_already_is_taken_back() {
+    let mut world = with_teams(&["Payments"]);
+    member(&mut world, "jane@acme.example", false, &[("Payments", "team-viewer")]);
+    member(&mut world, "sam@acme.example", false, &[]);
+    invitation(&mut world, "jane@acme.example", "ADMIN", &["Payments"]);
+    let mut rig = Rig::new(
+        world,
+        "users: [{ email: jane@acme.example, roles: [Developer] }, { email: sam@acme.example, absent: true }]",
+    );
+    let plan = rig.plan();
+    assert_eq!(
+        addresses(&plan),
+        ["user/jane@acme.example#invitation", "user/sam@acme.example"],
+        "{:?}",
+        holds(&plan)
+    );
+    assert_eq!(plan.sealed.changes[0].cause, Cause::AlreadyMember);
+    rig.apply();
+    assert_eq!(invited(&rig.world()), []);
+}
+
+/// They are told by their teams as much as by their role.
+#[test]
+#[ignore = "bug: where the file has no role, the teams of an invitation are not compared"]
+fn an_invitation_into_other_teams_than_the_file_has_is_never_taken_to_be_as_wished() {
+    let mut world = with_teams(&["Payments", "Data"]);
+    invitation(&mut world, "new@x.example", "DEVELOPER", &["Payments"]);
+    let plan = planned(world, "users: [{ email: new@x.example, teams: [Data] }]");
+    let silent =
+        held(&plan, "user/new@x.example") == ["waiting: invited and not a member yet; accepting it is up to them"];
+    assert!(!silent, "the file has another team, and nothing says so");
+}
+
+#[test]
+fn an_invitation_that_ran_out_is_made_anew_only_where_the_file_says_so() {
+    let mut world = with_teams(&["Payments"]);
+    invitation(&mut world, "old@x.example", "DEVELOPER", &["Payments"]);
+    let organization = acme(&world);
+    "EXPIRED".clone_into(&mut world.organization_mut(organization).unwrap().invitations[0].status);
+    let body = "users: [{ email: old@x.example, roles: [Developer], teams: [Payments] }]";
+    let mut rig = Rig::new(world, body);
+    assert_eq!(
+        held(&rig.plan(), "user/old@x.example"),
+        [format!(
+            "blocked: invited, and the invitation has run out; `reinvite_expired: true` in the file sends another, or do it {DASHBOARD}"
+        )]
+    );
+    rig.wish(&format!("reinvite_expired: true\n{body}"));
+    let report = rig.apply();
+    assert!(converged(&report), "{report:#?}");
+    assert_eq!(rig.world().mails, ["old@x.example"]);
+    assert_eq!(invited(&rig.world()).len(), 1);
+    assert_eq!(addresses(&rig.plan()), NOBODY);
+}
+
+#[test]
+fn a_lost_answer_to_an_invitation_is_looked_up_and_no_second_mail_goes_out() {
+    let body = "users: [{ email: new@x.example, roles: [Developer], teams: [Payments] }]";
+    let mut rig = Rig::new(with_teams(&["Payments"]), body);
+    rig.wire.doom(&[Fate::DropAfter]);
+    let report = rig.apply();
+    assert_eq!(outcomes(&report), [("createUserInvites", Outcome::Done)]);
+    assert!(report.steps[0].message.as_ref().unwrap().contains("whether its mail went out isn't proven"));
+    assert_eq!(addresses(&rig.plan()), NOBODY);
+    // One that isn't listed may have been accepted and taken out, or never made: nobody knows.
+    let mut rig = Rig::new(with_teams(&["Payments"]), body);
+    rig.wire.doom(&[Fate::DropBefore]);
+    assert_eq!(outcomes(&rig.apply()), [("createUserInvites", Outcome::Unsure)]);
+    assert_eq!(addresses(&rig.plan()), NOBODY);
+    assert_eq!(
+        held(&rig.plan(), "user/new@x.example"),
+        [
+            "blocked: the answer to the invitation of 2026-11-21 was lost, so the mail may be out; ask them, or send another with `--assert`"
+        ]
+    );
+    let plan = asserted(&rig, "user/new@x.example");
+    assert_eq!(outcomes(&rig.apply_plan(&plan).unwrap()), [("createUserInvites", Outcome::Done)]);
+}
