@@ -175,13 +175,11 @@ fn what_was_answered_and_had_no_effect_is_sent_again_only_on_demand() {
 }
 
 #[test]
-#[ignore = "bug: what was not taken is compared with the live record, teams and all, and a promotion has none"]
 fn a_promotion_that_had_no_effect_is_sent_again_only_on_demand() {
     is_sent_again_only_on_demand("roles: [Organization Admin]", r#"{"data":{"updateUserRoles":true}}"#);
 }
 
 #[test]
-#[ignore = "bug: what was not taken is compared with the live record, teams and all, and a removal has none"]
 fn a_removal_that_had_no_effect_is_sent_again_only_on_demand() {
     is_sent_again_only_on_demand("absent: true", r#"{"data":{"removeTeamUserFromAllOrgTeams":true}}"#);
 }
@@ -327,7 +325,6 @@ fn whoever_left_by_our_doing_is_invited_again_when_the_file_has_them_again() {
 }
 
 #[test]
-#[ignore = "bug: the ledger forgets an accepted invitation only with the last call of a removal, not with the one that removes"]
 fn whoever_left_by_the_first_of_two_calls_is_invited_again_when_the_file_has_them_again() {
     let gone = "users: [{ email: new@x.example, absent: true, status: deactivated }]";
     for fate in [Fate::Refuse, Fate::DropBefore, Fate::KillBefore] {
@@ -337,7 +334,6 @@ fn whoever_left_by_the_first_of_two_calls_is_invited_again_when_the_file_has_the
 
 /// The address can be somebody else's from now on.
 #[test]
-#[ignore = "bug: the ledger keeps the accepted invitation of an account that was deleted"]
 fn whoever_has_the_address_of_a_deleted_account_is_invited_as_anybody() {
     leaves_and_comes_back(
         "allow: [user-deletion]\nusers: [{ email: new@x.example, absent: true, status: deleted }]",
@@ -767,7 +763,6 @@ fn of_two_roles_of_one_name_the_key_tells_which() {
 
 /// No call takes a role away.
 #[test]
-#[ignore = "bug: the effect of the default role is never said of any change"]
 fn no_role_is_the_one_that_everybody_has_by_default_and_the_plan_says_so() {
     let mut world = with_teams(&["Payments"]);
     member(&mut world, "kim@acme.example", true, &[("Payments", "team-viewer")]);
@@ -827,7 +822,6 @@ fn the_file_says_which_role_makes_an_administrator_where_names_do_not() {
 
 /// Nobody counts as one, so that nobody is guarded: that has to be said, or refused.
 #[test]
-#[ignore = "bug: without a role that makes an administrator min_admins guards nobody, and nothing says so"]
 fn where_no_role_is_known_to_make_an_administrator_the_guardrail_is_not_silently_off() {
     let mut rig = Rig::new(
         two_kinds_of_admin(),

@@ -100,7 +100,6 @@ fn an_organisation_is_made_with_those_who_need_no_team_and_the_rest_follows() {
 
 /// They are invited together with it, so they need none afterwards either.
 #[test]
-#[ignore = "bug: who was invited with the organisation is a finding afterwards, for want of a team"]
 fn whoever_was_invited_with_the_organisation_and_needs_no_team_keeps_nobody_from_being_planned() {
     for role in ["Developer", "Organization Admin"] {
         let mut rig = rig_of(
@@ -277,7 +276,6 @@ fn a_refused_making_is_tried_again() {
 
 /// Nothing is said of seats, so that nothing speaks against its being there.
 #[test]
-#[ignore = "bug: seats that a read does not show count as other seats than were asked for"]
 fn an_organisation_whose_seats_can_not_be_read_is_not_reported_untaken() {
     let mut rig = rig_of("globex", world(), SETTINGS);
     rig.wire.forge(|data| {
@@ -399,7 +397,6 @@ fn seats_that_can_not_be_read_are_changed_by_hand() {
 
 /// The next run looks for the slug that the file has.
 #[test]
-#[ignore = "bug: the slug in the answer to updateOrganization is not looked at"]
 fn a_slug_that_follows_the_name_is_said_when_it_changes() {
     let mut world = world();
     world.switches.rename_slug = RenameSlug::Follows;
@@ -474,7 +471,6 @@ fn deletes(named: &str, fate: Fate) {
 }
 
 #[test]
-#[ignore = "bug: an error for an id that is gone is an error of the read, and not an absence"]
 fn an_organisation_that_is_named_by_its_id_is_deleted_and_stays_in_sync() {
     deletes("id", Fate::Fine);
 }
@@ -493,7 +489,6 @@ fn what_was_deleted_can_be_made_again() {
 
 /// Whose team's key it is has to be known before anything goes that it may belong to.
 #[test]
-#[ignore = "bug: an unknown calling team is taken for one of another organisation"]
 fn nothing_is_deleted_while_it_is_unknown_whose_key_we_call_with() {
     for (organization, body) in [
         ("acme", ABSENT),
@@ -626,7 +621,6 @@ fn the_team_that_we_call_for_the_one_that_came_with_it_and_the_last_one_stay() {
 
 /// It is known by the organisation's name, which may change, and by its slug, which may not.
 #[test]
-#[ignore = "bug: the default team is known by the name of the organisation alone"]
 fn the_team_that_came_with_an_organisation_stays_after_the_organisation_was_renamed() {
     let mut world = world();
     let globex = world.add_organization("globex");

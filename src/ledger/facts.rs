@@ -191,13 +191,13 @@ fn learn(sent: &Sent<'_>, facts: &mut Facts) {
         }
         (Some(Entity::User(user)), _) => learn_enabled(user, outcome, facts),
         (Some(Entity::Key(key)), Action::Create) if sent.id.is_none() => learn_mint(sent, key, facts),
+        (None, Action::Delete) if sent.change.address.kind == Kind::Organization => facts.organization_made = None,
         (None, Action::Withdraw | Action::Delete) => {
             if let Some(Entity::User(user)) = &sent.change.before {
                 facts.invitations.remove(&user.email);
             }
         }
         (Some(Entity::Organization(_)), Action::Create) => facts.organization_made = Some(sent.at),
-        (None, Action::Delete) if sent.change.address.kind == Kind::Organization => facts.organization_made = None,
         (Some(Entity::Organization(_) | Entity::Team(_) | Entity::Key(_) | Entity::Role(_)) | None, _) => {}
     }
 }
