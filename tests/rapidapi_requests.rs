@@ -1,0 +1,1124 @@
+//! What is asked of a RapidAPI hub, how often, with which credential, and what is made of answers that can't be right.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::expect_used, reason = "a test fails by panicking")]
+
+mod support;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use rolecall::apply::{Apply, Deliveries, Report};
+use rolecall::desired::{Source, check_source};
+use rolecall::graphql::{
+    Backoff, CallError, Context, Kept, MemoryBudget, PacedTransport, Pacer, Reader, Redactor, Request, Response,
+    Shelf, Spool, Transport, TransportError,
+};
+use rolecall::ledger::Ledger;
+use rolecall::model::{Action, Code, Completeness, Facts, Finding, Outcome, ProviderName, Site};
+use rolecall::plan::{PlanInput, plan};
+use rolecall::provider::{self, ReadError, Secrets};
+use rolecall::report;
+use rolecall::sandbox::rapidapi::{
+    APP_KEY, Generation, MutationContext, OWN_EMAIL, OWN_PERSONAL_KEY, OWN_TEAM_KEY, RapidApi, RootFields, World,
+    WorldCredential,
+};
+use rolecall::sandbox::{Headers, InProcess, Sandbox, Store};
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::{Value, json};
+use support::cli::Env;
+use support::rapidapi::{
+    HEAD, Hub, NOBODY, Rig, acme, converged, head_of, held, invitation, invited, member, operations, outcomes,
+    planned, requests, rig_of, team, user, with_teams, world,
+};
+use support::rig::{self, Fate, Platform, addresses, desired, holds, now, paused};
+
+// ---- how many
+
+#[test]
+fn a_read_is_four_requests_for_all_organisations_and_three_for_each() {
+    let body = "users: [{ email: own@acme.example, teams: [] }]";
+    let rig = Rig::new(with_teams(&["Payments"]), body);
+    let live = rig.read().unwrap();
+    let once = ["Schema", "ActiveUser", "Roles", "Organizations"];
+    assert_eq!(requests(&rig, 0), [&once[..], &["Organization", "TeamUsers", "EntitiesRoles"]].concat());
+    assert_eq!(live.requests, 7);
+    // Roles in teams are asked for only where the file speaks of teams.
+    let rig = Rig::new(with_teams(&["Payments"]), "users: [{ email: own@acme.example }]");
+    rig.read().unwrap();
+    assert_eq!(requests(&rig, 0), [&once[..], &["Organization", "TeamUsers"]].concat());
+    // One that is named by its id needs no looking up.
+    let world = with_teams(&["Payments"]);
+    let rig = rig_of(acme(&world), world, "");
+    rig.read().unwrap();
+    assert_eq!(requests(&rig, 0), ["Schema", "ActiveUser", "Roles", "Organization", "TeamUsers"]);
+}
+
+#[test]
+fn however_many_people_and_teams_there_are_the_requests_are_as_many() {
+    let mut world = world();
+    let organization = acme(&world);
+    for index in 0..40 {
+        world.add_team(organization, &format!("T{index}"));
+    }
+    for index in 0..400 {
+        member(&mut world, &format!("u{index}@x.example"), false, &[("T1", "team-viewer")]);
+        invitation(&mut world, &format!("i{index}@x.example"), "DEVELOPER", &["T2"]);
+    }
+    let rig = Rig::new(world, "users: [{ email: u1@x.example, teams: [T1] }]");
+    let live = rig.read().unwrap();
+    assert_eq!((live.users.items.len(), live.invitations().len()), (401, 400));
+    assert!(live.users.completeness == Completeness::Proven);
+    assert_eq!(live.requests, 7);
+}
+
+#[test]
+fn several_fields_at_once_save_requests_where_the_file_says_that_the_hub_takes_them() {
+    let body = "several_root_fields: true\nusers: [{ email: own@acme.example, teams: [] }]";
+    let with = |body: &str, fields: RootFields| {
+        let mut world = with_teams(&["Payments"]);
+        world.switches.root_fields = fields;
+        Rig::new(world, body)
+    };
+    let rig = with(body, RootFields::Many);
+    let several = rig.plan();
+    assert_eq!(
+        requests(&rig, 0),
+        ["Schema", "Start", "StartOfTeam", "Organization", "TeamUsers", "EntitiesRoles"]
+    );
+    // With what deletions need to know as well, no more.
+    let rig = with(&format!("teams: [{{ name: Payments, absent: true }}]\n{body}"), RootFields::Many);
+    rig.read().unwrap();
+    assert_eq!(rig.wire.sent().len(), 6);
+    // What is planned is the same.
+    let plan = with(&body.replace("several_root_fields: true\n", ""), RootFields::Many).plan();
+    assert_eq!(plan.seal, several.seal);
+    // A hub that takes one says so.
+    let error = with(body, RootFields::One).read().unwrap_err();
+    assert!(error.to_string().contains("Only one query or mutation is allowed per request."), "{error}");
+}
+
+#[test]
+fn lists_are_read_page_by_page_to_their_end() {
+    let mut world = with_teams(&["Payments"]);
+    world.switches.page_max = 2;
+    for index in 0..4 {
+        member(&mut world, &format!("u{index}@x.example"), false, &[("Payments", "team-viewer")]);
+        invitation(&mut world, &format!("i{index}@x.example"), "DEVELOPER", &["Payments"]);
+    }
+    let rig = Rig::new(world, "users: [{ email: u1@x.example, teams: [Payments] }]");
+    let live = rig.read().unwrap();
+    let count = |name: &str| requests(&rig, 0).iter().filter(|asked| **asked == name).count();
+    // Nine people, two and three roles, four roles in teams.
+    assert_eq!((count("TeamUsers"), count("Roles"), count("EntitiesRoles")), (5, 3, 2));
+    assert_eq!((live.users.items.len(), live.invitations().len()), (5, 4));
+    assert!(live.users.completeness == Completeness::Proven);
+    let offsets: Vec<Value> = rig
+        .wire
+        .sent()
+        .iter()
+        .filter(|request| request.operation_name == "TeamUsers")
+        .map(|request| request.variables["pagingArgs"]["offset"].clone())
+        .collect();
+    assert_eq!(offsets, [json!(0), json!(2), json!(4), json!(6), json!(8)]);
+}
+
+#[test]
+fn an_apply_costs_its_mutations_and_one_read_of_the_organisation() {
+    let mut world = with_teams(&["Payments"]);
+    member(&mut world, "kim@acme.example", false, &[]);
+    let mut rig = Rig::new(
+        world,
+        "teams: [{ name: New }]\nusers: [{ email: kim@acme.example, teams: [Payments, New] }, { email: new@x.example, roles: [Developer], teams: [Payments] }]",
+    );
+    let plan = rig.plan();
+    let before = rig.wire.sent().len();
+    assert!(converged(&rig.apply_plan(&plan).unwrap()));
+    let mut sent = requests(&rig, before);
+    // The first read is the rig's, as the program reads before it plans.
+    let ours = ["Schema", "ActiveUser", "Roles", "Organizations", "Organization", "TeamUsers", "EntitiesRoles"];
+    assert_eq!(sent[..7], ours);
+    let after = sent.split_off(7);
+    assert_eq!(
+        after,
+        ["CreateTeam", "AddUserToTeams", "CreateUserInvites", "Organization", "TeamUsers", "EntitiesRoles"]
+    );
+}
+
+/// One for each, of those of whom the file says something that isn't the organisation's business.
+#[test]
+fn accounts_outside_the_organisation_cost_a_request_each() {
+    let mut world = with_teams(&["Payments"]);
+    member(&mut world, "in@x.example", false, &[]);
+    let rig = Rig::new(
+        world,
+        "allow: [user-deletion]\nusers: [{ email: in@x.example, status: active }, { email: a@x.example, absent: true, status: deactivated }, { email: b@x.example, absent: true, status: deleted }, { email: c@x.example, absent: true }, { email: d@x.example, roles: [Developer], teams: [Payments] }]",
+    );
+    let live = rig.read().unwrap();
+    assert_eq!(requests(&rig, 0).iter().filter(|name| **name == "Users").count(), 2);
+    assert_eq!(live.requests, 9);
+}
+
+/// Thirty organisations of one hub, with what doesn't change asked for once.
+fn thirty() -> (World, Vec<String>) {
+    let mut world = world();
+    let names: Vec<String> = (0..30).map(|index| format!("org{index}")).collect();
+    for name in &names {
+        world.add_organization(name);
+    }
+    (world, names)
+}
+
+fn wish_for(name: &str) -> rolecall::model::Desired {
+    desired(&format!("{}users: [{{ email: own@acme.example, teams: [] }}]", head_of(name)))
+}
+
+/// Answers until so many are given, and then no more.
+struct Failing {
+    inner: Arc<dyn Transport>,
+    left: Mutex<usize>,
+}
+
+impl Transport for Failing {
+    fn send<'a>(
+        &'a self,
+        request: &'a Request,
+    ) -> Pin<Box<dyn Future<Output = Result<Response, TransportError>> + Send + 'a>> {
+        Box::pin(async move {
+            {
+                let mut left = self.left.lock().unwrap();
+                if *left == 0 {
+                    return Err(TransportError::NoAnswer("connection reset".to_owned()));
+                }
+                *left -= 1;
+            }
+            self.inner.send(request).await
+        })
+    }
+}
+
+#[derive(Default)]
+struct Kettle(Mutex<BTreeMap<String, Value>>);
+
+impl Spool for Kettle {
+    fn take(&self, asked: &str) -> Option<Value> {
+        self.0.lock().unwrap().remove(asked)
+    }
+
+    fn keep(&self, asked: &str, answer: &Value) {
+        self.0.lock().unwrap().insert(asked.to_owned(), answer.clone());
+    }
+}
+
+#[test]
+fn a_read_of_thirty_organisations_that_breaks_off_goes_on_where_it_was() {
+    let provider = provider::of(ProviderName::Rapidapi);
+    let (world, names) = thirty();
+    let read = |rig: &Rig, answers: usize, spool: &Arc<Kettle>| {
+        let transport = Arc::new(Failing { inner: rig.wire.clone(), left: Mutex::new(answers) });
+        let kept = Kept::default();
+        let mut whole = 0;
+        for name in &names {
+            let reader = Reader::new(transport.clone(), Redactor::default(), Backoff::with_seed(1))
+                .sharing(kept.clone())
+                .resuming(spool.clone());
+            let wish = wish_for(name);
+            if paused(provider.read(&reader, &wish)).is_err() {
+                break;
+            }
+            whole += 1;
+        }
+        whole
+    };
+    let rig = Rig::new(world.clone(), "");
+    assert_eq!(read(&rig, usize::MAX, &Arc::default()), 30);
+    let (once, each) = provider.requests_to_read(&wish_for("org0")).unwrap();
+    assert_eq!(rig.wire.sent().len(), 94);
+    assert_eq!(once + 30 * each, 94);
+    for broken_after in [2, 4, 5, 40, 93] {
+        let rig = Rig::new(world.clone(), "");
+        let spool = Arc::default();
+        assert!(read(&rig, broken_after, &spool) < 30);
+        assert_eq!(rig.wire.sent().len(), broken_after);
+        assert_eq!(read(&rig, usize::MAX, &spool), 30, "{broken_after}");
+        assert_eq!(rig.wire.sent().len(), 94, "broken off after {broken_after}");
+    }
+}
+
+// ---- how fast
+
+/// A hub over which time passes as the test's does, and that remembers when it was asked for what.
+struct Timed {
+    inner: InProcess<RapidApi>,
+    log: Mutex<Vec<(tokio::time::Instant, u16)>>,
+    /// How long a request is on its way, and an answer.
+    latency: Duration,
+}
+
+impl Transport for Timed {
+    fn send<'a>(
+        &'a self,
+        request: &'a Request,
+    ) -> Pin<Box<dyn Future<Output = Result<Response, TransportError>> + Send + 'a>> {
+        Box::pin(async move {
+            tokio::time::sleep(self.latency).await;
+            let answer = self.inner.send(request).await;
+            let status = answer.as_ref().map_or(0, |response| response.status);
+            self.log.lock().unwrap().push((tokio::time::Instant::now(), status));
+            tokio::time::sleep(self.latency).await;
+            answer
+        })
+    }
+}
+
+fn timed(world: World, latency: Duration) -> (Arc<Sandbox<RapidApi>>, Arc<Timed>) {
+    let start = tokio::time::Instant::now();
+    let clock =
+        move || -> Timestamp { now() + SignedDuration::try_from(tokio::time::Instant::now() - start).unwrap() };
+    let sandbox = Arc::new(Sandbox::new(RapidApi::new(world, Arc::new(clock)), Store::Memory));
+    let contexts = provider::of(ProviderName::Rapidapi).headers(&Hub::secrets(), &desired(HEAD)).unwrap();
+    let contexts = contexts.into_iter().map(|(context, headers)| {
+        let headers = headers.iter().map(|(name, value)| (*name, value.expose_secret()));
+        (context, Headers::new(headers))
+    });
+    let inner = InProcess::new(Arc::clone(&sandbox), contexts.collect());
+    (sandbox, Arc::new(Timed { inner, log: Mutex::new(Vec::new()), latency }))
+}
+
+/// Plans and applies, as the program does with a fresh ledger.
+async fn run(transport: Arc<dyn Transport>, body: &str) -> (usize, Report) {
+    let provider = provider::of(ProviderName::Rapidapi);
+    let wish = desired(&format!("{HEAD}{body}"));
+    let reader = Reader::new(transport.clone(), Redactor::default(), Backoff::with_seed(1));
+    let live = provider.read(&reader, &wish).await.unwrap();
+    let site = Site::host("sandbox");
+    let input = PlanInput {
+        desired: &wish,
+        live: &live,
+        facts: &Facts::default(),
+        rules: provider.rules(),
+        site: &site,
+        asserted: &BTreeSet::new(),
+        only: None,
+        caller: None,
+        now: now(),
+    };
+    let planned = plan(&input).unwrap().plan;
+    assert_eq!(planned.refusals, []);
+    let apply = Apply {
+        provider,
+        desired: &wish,
+        site: &site,
+        reader: &reader,
+        transport,
+        redactor: &Redactor::default(),
+        backoff: Backoff::with_seed(1),
+        pacer: &Pacer::default(),
+        caller: None,
+        deliveries: &Deliveries { allow_commands: false, below: None },
+        run: "run",
+        generator: "test",
+        clock: &now,
+        interrupted: &AtomicBool::new(false),
+    };
+    let report = apply.run(&planned, &live, &mut Ledger::in_memory(), &mut |_| {}).await.unwrap();
+    (planned.sealed.mutations.len(), report)
+}
+
+/// Twenty to invite, ten to change, five to take out.
+fn crowd() -> (World, String) {
+    let mut world = with_teams(&["Payments", "Data"]);
+    let mut users = String::new();
+    for index in 0..20 {
+        users += &format!("  - {{ email: new{index}@x.example, roles: [Developer], teams: [Payments] }}\n");
+    }
+    for index in 0..10 {
+        member(&mut world, &format!("u{index}@x.example"), false, &[("Payments", "team-viewer")]);
+        users += &format!("  - {{ email: u{index}@x.example, teams: {{ Data: Team Admin }} }}\n");
+    }
+    for index in 0..5 {
+        member(&mut world, &format!("left{index}@x.example"), false, &[]);
+        users += &format!("  - {{ email: left{index}@x.example, absent: true }}\n");
+    }
+    world.switches.rate_limit = 10;
+    world.switches.minute_millis = 60_000;
+    (world, format!("users:\n{users}"))
+}
+
+#[test]
+fn nothing_is_sent_that_the_hubs_limit_refuses() {
+    for latency in [0, 40, 900, 7_000].map(Duration::from_millis) {
+        paused(async {
+            let (world, body) = crowd();
+            let (sandbox, timed) = timed(world, latency);
+            let pace = provider::of(ProviderName::Rapidapi).budget(&desired(HEAD)).unwrap();
+            assert_eq!((pace.calls, pace.window), (10, Duration::from_secs(60)));
+            let transport =
+                PacedTransport::new(timed.clone(), pace, Arc::new(MemoryBudget::default()), Arc::new(|_| {}));
+            let (mutations, report) = run(Arc::new(transport), &body).await;
+            assert_eq!(mutations, 20 + 10 * 3 + 5);
+            assert!(converged(&report), "{latency:?} {:?}", report.standing);
+            let log = timed.log.lock().unwrap().clone();
+            // Seven to plan, three to look afterwards.
+            assert_eq!(log.len(), 7 + mutations + 3);
+            assert!(log.iter().all(|(_, status)| *status == 200), "{latency:?}");
+            for window in log.windows(11) {
+                let took = window[10].0 - window[0].0;
+                assert!(took >= Duration::from_secs(60), "{latency:?}: eleven in {took:?}");
+            }
+            // No slower than it has to be.
+            let whole = log.last().unwrap().0 - log[0].0;
+            let spent = latency * 2 * u32::try_from(log.len()).unwrap();
+            assert!(whole <= Duration::from_secs(60 * 6 + 10) + spent, "{latency:?}: {whole:?}");
+            assert_eq!(sandbox.engine.world().mails.len(), 20);
+        });
+    }
+}
+
+/// That the limit is real, and how it ends without a budget.
+#[test]
+fn without_a_budget_the_limit_refuses() {
+    paused(async {
+        let (world, body) = crowd();
+        let (sandbox, timed) = timed(world, Duration::from_millis(1));
+        let (_, report) = run(timed.clone(), &body).await;
+        assert!(timed.log.lock().unwrap().iter().any(|(_, status)| *status == 429));
+        assert!(!report.all_done());
+        // What was refused for coming too fast was not done, and isn't said to be.
+        let done = report
+            .steps
+            .iter()
+            .filter(|step| step.operation == "createUserInvites" && step.outcome == Outcome::Done);
+        assert_eq!(done.count(), sandbox.engine.world().mails.len());
+    });
+}
+
+/// The limit is of the person, whichever of their keys and organisations it is about.
+#[test]
+fn organisations_of_one_credential_share_the_limit() {
+    paused(async {
+        let (mut world, names) = thirty();
+        world.switches.rate_limit = 10;
+        world.switches.minute_millis = 60_000;
+        let (_, timed) = timed(world, Duration::from_millis(100));
+        let provider = provider::of(ProviderName::Rapidapi);
+        let pace = provider.budget(&desired(HEAD)).unwrap();
+        let waits = Arc::new(Mutex::new(0));
+        let told = {
+            let waits = waits.clone();
+            Arc::new(move |_: &_| *waits.lock().unwrap() += 1)
+        };
+        let transport =
+            Arc::new(PacedTransport::new(timed.clone(), pace, Arc::new(MemoryBudget::default()), told));
+        let kept = Kept::default();
+        let reads = names.iter().map(|name| {
+            let (transport, kept) = (transport.clone(), kept.clone());
+            async move {
+                let reader = Reader::new(transport, Redactor::default(), Backoff::with_seed(1)).sharing(kept);
+                provider.read(&reader, &wish_for(name)).await.map(|live| live.users.items.len())
+            }
+        });
+        // At the same time, as separate readers.
+        let reads = futures_util::future::join_all(reads).await;
+        assert!(reads.iter().all(|users| *users == Ok(1)), "{reads:?}");
+        let log = timed.log.lock().unwrap().clone();
+        assert!(log.iter().all(|(_, status)| *status == 200));
+        assert!(log.windows(11).all(|window| window[10].0 - window[0].0 >= Duration::from_secs(60)));
+        assert!(*waits.lock().unwrap() > 0);
+    });
+}
+
+#[test]
+fn the_file_sets_the_pace() {
+    let provider = provider::of(ProviderName::Rapidapi);
+    let calls = |more: &str| provider.budget(&desired(&format!("{HEAD}{more}"))).unwrap().calls;
+    assert_eq!((calls(""), calls("requests_per_minute: 3"), calls("requests_per_minute: 600")), (10, 3, 600));
+    for wrong in ["0", "6001"] {
+        assert_eq!(errors(&format!("{HEAD}requests_per_minute: {wrong}")).len(), 1, "{wrong}");
+    }
+}
+
+// ---- generations
+
+const GENERATIONS: [Generation; 3] = [Generation::Early, Generation::Middle, Generation::Late];
+
+fn moved() -> (World, &'static str) {
+    let mut world = with_teams(&["Payments", "Data", "Legacy"]);
+    let partners = world.add_organization("partners");
+    let up = member(&mut world, "up@x.example", false, &[("Payments", "team-viewer")]);
+    world.add_member(partners, up, true);
+    member(&mut world, "down@x.example", true, &[("Payments", "team-admin")]);
+    member(&mut world, "left@x.example", false, &[("Legacy", "team-viewer")]);
+    member(&mut world, "moves@x.example", false, &[("Legacy", "team-viewer"), ("Payments", "team-viewer")]);
+    member(&mut world, "stays@x.example", false, &[("Payments", "team-viewer")]);
+    invitation(&mut world, "other@x.example", "DEVELOPER", &["Payments"]);
+    invitation(&mut world, "unlisted@x.example", "ADMIN", &["Payments"]);
+    let body = "manage: { users: all }
+guardrails: { min_admins: 2 }
+settings: { name: Acme Group }
+teams: [{ name: New, description: made }, { name: Data, description: changed }, { name: Legacy, absent: true }]
+users:
+  - { email: own@acme.example }
+  - { email: up@x.example, roles: [Organization Admin] }
+  - { email: down@x.example, roles: [Developer], teams: { New: Team Admin, Data: Team Viewer } }
+  - { email: moves@x.example, teams: { Data: Team Admin, New: Team Developer } }
+  - { email: stays@x.example, roles: [Developer], teams: { Payments: Team Viewer } }
+  - { email: other@x.example, roles: [Developer], teams: [Data, New] }
+  - { email: new@x.example, roles: [Developer], teams: { New: Team Viewer } }
+";
+    (world, body)
+}
+
+#[test]
+fn every_generation_of_the_schema_leads_to_the_same_plan_and_the_same_access() {
+    let mut seals = BTreeSet::new();
+    let mut access = Vec::new();
+    for generation in GENERATIONS {
+        let (mut world, body) = moved();
+        world.switches.generation = generation;
+        let mut rig = Rig::new(world, body);
+        let plan = rig.plan();
+        assert!(plan.completeness.values().all(|it| *it == Completeness::Proven), "{:?}", plan.completeness);
+        assert_eq!(addresses(&plan).len(), 11, "{:?}", addresses(&plan));
+        seals.insert(plan.seal.clone());
+        let report = rig.apply_plan(&plan).unwrap();
+        assert!(converged(&report), "{generation:?} {report:#?}");
+        assert_eq!(addresses(&rig.plan()), NOBODY);
+        let world = rig.world().clone();
+        access.push((world.team_access(acme(&world)), world.admins(acme(&world)), invited(&world)));
+    }
+    assert_eq!(seals.len(), 1, "the plans differ");
+    assert!(access.iter().all(|one| *one == access[0]), "{access:#?}");
+}
+
+#[test]
+fn a_hub_that_does_not_introspect_is_taken_to_be_as_documented_and_that_is_said() {
+    let (mut world, body) = moved();
+    let told = Rig::new(world.clone(), body).plan();
+    world.switches.introspection = false;
+    let plan = Rig::new(world.clone(), body).plan();
+    assert_eq!(plan.seal, told.seal);
+    let gap = "which generation of the schema the hub has";
+    assert!(
+        plan.gaps.iter().any(|it| it.what == gap && it.why.contains("taken to be as the documentation has it"))
+    );
+    assert!(told.gaps.iter().all(|it| it.what != gap));
+    // Where that is wrong, the hub says so, and nothing is planned.
+    world.switches.generation = Generation::Early;
+    let rig = Rig::new(world, body);
+    let error = rig.read().unwrap_err();
+    assert!(
+        matches!(&error, ReadError::Call { operation: "Organization", error: CallError::GraphQl(_) }),
+        "{error}"
+    );
+}
+
+/// A hub's schema, kept for days.
+#[derive(Default)]
+struct Board(Mutex<BTreeMap<String, Value>>);
+
+impl Shelf for Board {
+    fn get(&self, name: &str) -> Option<Value> {
+        self.0.lock().unwrap().get(name).cloned()
+    }
+
+    fn put(&self, name: &str, answer: &Value) {
+        self.0.lock().unwrap().insert(name.to_owned(), answer.clone());
+    }
+
+    fn forget(&self, name: &str) {
+        self.0.lock().unwrap().remove(name);
+    }
+}
+
+#[test]
+fn a_hub_that_has_another_schema_than_days_ago_is_asked_again() {
+    let provider = provider::of(ProviderName::Rapidapi);
+    let board: Arc<Board> = Arc::default();
+    let read = |generation: Generation| {
+        let (mut world, body) = moved();
+        world.switches.generation = generation;
+        let rig = Rig::new(world, body);
+        let reader = Reader::new(rig.wire.clone(), Redactor::default(), Backoff::with_seed(1));
+        let reader = reader.with_shelf(board.clone());
+        let live = paused(provider.read(&reader, &rig.desired)).unwrap();
+        let plan = rig.plan_from(&live, &BTreeSet::new(), None).unwrap();
+        let asked = rig.wire.sent().iter().filter(|request| request.operation_name == "Schema").count();
+        (asked, plan.seal)
+    };
+    let (asked, seal) = read(Generation::Late);
+    assert_eq!(asked, 1);
+    assert_eq!(read(Generation::Late), (0, seal.clone()));
+    // An update was taken back.
+    assert_eq!(read(Generation::Early), (1, seal.clone()));
+    assert_eq!(read(Generation::Early), (0, seal.clone()));
+    // What is asked of the earlier one, the later one understands.
+    assert_eq!(read(Generation::Late), (0, seal));
+}
+
+// ---- counts and lists that can't be right
+
+/// Of whom the file says something, and of whom it doesn't, in an organisation whose lists don't add up.
+fn miscounted(set: impl Fn(&mut World)) -> rolecall::model::OrganizationPlan {
+    let mut world = with_teams(&["Payments", "Legacy", "Gone"]);
+    member(&mut world, "left@x.example", false, &[]);
+    member(&mut world, "unlisted@x.example", false, &[]);
+    member(&mut world, "moves@x.example", false, &[("Payments", "team-viewer")]);
+    set(&mut world);
+    planned(
+        world,
+        "manage: { users: all, teams: all }
+settings: { description: ours }
+teams: [{ name: acme-Default }, { name: Payments, description: changed }, { name: New }, { name: Gone, absent: true }]
+users:
+  - { email: own@acme.example }
+  - { email: left@x.example, absent: true }
+  - { email: moves@x.example, roles: [Organization Admin] }
+  - { email: new@x.example, roles: [Developer], teams: [Payments] }
+",
+    )
+}
+
+#[test]
+fn where_all_adds_up_everything_is_planned() {
+    let plan = miscounted(|_| {});
+    assert_eq!(
+        addresses(&plan),
+        [
+            "organization",
+            "team/Gone",
+            "team/Legacy",
+            "team/New",
+            "team/Payments",
+            "user/left@x.example",
+            "user/moves@x.example",
+            "user/new@x.example",
+            "user/unlisted@x.example"
+        ]
+    );
+    assert_eq!(holds(&plan), NOBODY);
+}
+
+#[test]
+fn where_the_people_do_not_add_up_nobody_is_invited_and_nobody_goes_for_not_being_listed() {
+    type Broken = fn(&mut World);
+    let cases: [(Broken, &str); 5] = [
+        (|world| world.switches.users_count_off_by = -1, "the organisation says that it has 3 users, and lists 4"),
+        (|world| world.switches.users_count_off_by = 1, "the organisation says that it has 5 users, and lists 4"),
+        (
+            |world| world.switches.users_count_off_by = 900,
+            "the organisation says that it has 904 users, and lists 4",
+        ),
+        (|world| world.switches.total_off_by = 1, "the platform says that there are 5 people, and lists 4"),
+        (|world| world.switches.total_off_by = -1, "the platform says that there are 3 people, and lists 4"),
+    ];
+    for (broken, why) in cases {
+        let plan = miscounted(broken);
+        assert_eq!(
+            addresses(&plan),
+            [
+                "organization",
+                "team/Gone",
+                "team/Legacy",
+                "team/New",
+                "team/Payments",
+                "user/left@x.example",
+                "user/moves@x.example"
+            ],
+            "{why}"
+        );
+        for address in ["user/*", "user/new@x.example", "user/unlisted@x.example"] {
+            assert_eq!(held(&plan, address)[0], format!("blocked: the list of users is incomplete: {why}"));
+        }
+        assert!(plan.completeness["users"].is_broken());
+        assert!(plan.sealed.mutations.iter().all(|it| it.operation != "createUserInvites"));
+    }
+}
+
+#[test]
+fn where_the_teams_do_not_add_up_none_is_made_and_none_goes_for_not_being_listed() {
+    type Broken = fn(&mut World);
+    let cases: [(Broken, &str); 4] = [
+        (|world| world.switches.teams_count_off_by = -1, "the organisation says that it has 3 teams, and lists 4"),
+        (|world| world.switches.teams_count_off_by = 1, "the organisation says that it has 5 teams, and lists 4"),
+        (
+            |world| world.switches.team_users_count_off_by = -1,
+            "the team acme-Default says that it has 0 people, and 1 are listed",
+        ),
+        (
+            |world| world.switches.team_users_count_off_by = 1,
+            "the team acme-Default says that it has 2 people, and 1 are listed",
+        ),
+    ];
+    for (broken, why) in cases {
+        let plan = miscounted(broken);
+        assert_eq!(
+            addresses(&plan),
+            [
+                "organization",
+                "team/Gone",
+                "team/Payments",
+                "user/left@x.example",
+                "user/moves@x.example",
+                "user/new@x.example",
+                "user/unlisted@x.example"
+            ],
+            "{why}"
+        );
+        for address in ["team/*", "team/New", "team/Legacy"] {
+            assert_eq!(held(&plan, address), [format!("blocked: the list of teams is incomplete: {why}")]);
+        }
+        // Nor is anybody put into a team that isn't made.
+        let mut world = with_teams(&["Payments"]);
+        member(&mut world, "kim@x.example", false, &[]);
+        broken(&mut world);
+        let plan = planned(world, "teams: [{ name: New }]\nusers: [{ email: kim@x.example, teams: [New] }]");
+        assert_eq!(addresses(&plan), NOBODY, "{why}");
+        assert_eq!(
+            held(&plan, "user/kim@x.example"),
+            ["blocked: nobody can be put into the team `New`, since what the file wishes of it is held itself"]
+        );
+    }
+}
+
+/// A count that may have the invited in it, or not, proves nothing either way.
+#[test]
+fn a_count_that_is_right_in_one_reading_is_not_held_against_the_list() {
+    let mut world = with_teams(&["Payments"]);
+    invitation(&mut world, "old@x.example", "DEVELOPER", &["Payments"]);
+    world.switches.users_count_off_by = 1;
+    world.switches.team_users_count_off_by = 0;
+    let plan = planned(world.clone(), "");
+    assert!(!plan.completeness["users"].is_broken());
+    world.switches.users_count_off_by = 2;
+    assert!(planned(world, "").completeness["users"].is_broken());
+}
+
+/// Where a hub cuts its list short, the other one has them still. Nobody is invited, or taken for invited, who is in.
+fn one_left_out(more: &str, wish: &str) -> Rig {
+    let mut world = with_teams(&["Payments"]);
+    member(&mut world, "kim@x.example", false, &[("Payments", "team-viewer")]);
+    let rig = Rig::new(
+        world,
+        &format!("{more}users: [{{ email: own@acme.example, roles: [Organization Admin] }}{wish}]"),
+    );
+    rig.wire.forge(|data| {
+        if let Some(users) = data.get_mut("organization").and_then(|it| it["users"].as_array_mut()) {
+            users.retain(|user| user["email"] != "kim@x.example");
+        }
+    });
+    rig
+}
+
+#[test]
+fn somebody_whom_one_of_two_lists_leaves_out_is_not_invited() {
+    let rig = one_left_out("", ", { email: kim@x.example, roles: [Developer], teams: [Payments] }");
+    let plan = rig.plan();
+    assert_eq!(addresses(&plan), NOBODY);
+    assert_eq!(
+        held(&plan, "user/kim@x.example"),
+        ["blocked: the list of users is incomplete: the platform says that 2 are active, and lists 1"]
+    );
+}
+
+#[test]
+#[ignore = "bug: whoever is in the list of people alone is taken for invited, and their invitation taken back although the lists disagree"]
+fn somebody_whom_one_of_two_lists_leaves_out_has_no_invitation_to_take_back() {
+    for (more, wish) in [("", ", { email: kim@x.example, absent: true }"), ("manage: { users: all }\n", "")] {
+        let rig = one_left_out(more, wish);
+        assert_eq!(addresses(&rig.plan()), NOBODY, "{more}{wish} {:?}", holds(&rig.plan()));
+    }
+}
+
+/// Where the count of active people is left out, too.
+#[test]
+#[ignore = "bug: whoever is in the list of people alone is taken for invited, which then makes the counts fit"]
+fn somebody_whom_one_of_two_lists_leaves_out_is_noticed_without_the_count_of_active_people() {
+    let mut world = with_teams(&["Payments"]);
+    member(&mut world, "kim@x.example", false, &[("Payments", "team-viewer")]);
+    let rig = Rig::new(world, "users: [{ email: kim@x.example, roles: [Organization Admin], teams: [Payments] }]");
+    rig.wire.forge(|data| {
+        if let Some(users) = data.get_mut("organization").and_then(|it| it["users"].as_array_mut()) {
+            users.retain(|user| user["email"] != "kim@x.example");
+        }
+        if let Some(people) = data.get_mut("paginatedTeamUsersByOrganizationIdV2") {
+            people["totalActive"] = Value::Null;
+        }
+    });
+    let plan = rig.plan();
+    assert_eq!(addresses(&plan), NOBODY, "{:?}", plan.sealed.mutations);
+}
+
+/// Half an answer is an error, and never an empty list.
+#[test]
+fn half_answers_are_errors() {
+    type Forgery = fn(&mut Value);
+    let cases: Vec<(&str, Forgery, &str)> = vec![
+        ("organization", |data| data["organization"]["users"] = Value::Null, "`organization.users`"),
+        ("organization", |data| data["organization"]["users"][0] = Value::Null, "`organization.users[0]`"),
+        ("organization", |data| data["organization"]["users"][0]["id"] = Value::Null, "`users[0].id`"),
+        ("organization", |data| data["organization"]["users"][0]["email"] = Value::Null, "`users[0].email`"),
+        ("organization", |data| data["organization"]["teams"] = Value::Null, "`organization.teams`"),
+        ("organization", |data| data["organization"]["teams"][0] = Value::Null, "`organization.teams[0]`"),
+        (
+            "organization",
+            |data| data["organization"]["teams"][0]["name"] = Value::Null,
+            "`organization.teams[0].name`",
+        ),
+        ("organization", |data| data["organization"]["id"] = json!("8"), "there is no organisation"),
+        ("activeUser", |data| data["activeUser"] = Value::Null, "`activeUser`"),
+        ("activeUser", |data| data["activeUser"]["id"] = Value::Null, "`activeUser.id`"),
+        ("roles", |data| data["roles"]["nodes"] = Value::Null, "`roles.nodes`"),
+        ("roles", |data| data["roles"]["nodes"][0] = Value::Null, "`roles.nodes[]`"),
+        ("roles", |data| data["roles"]["pageInfo"] = Value::Null, "`roles.pageInfo`"),
+        (
+            "roles",
+            |data| data["roles"]["pageInfo"] = json!({ "hasNextPage": true }),
+            "although there is another page",
+        ),
+        ("entitiesRoles", |data| data["entitiesRoles"]["nodes"] = Value::Null, "`entitiesRoles.nodes`"),
+        ("entitiesRoles", |data| data["entitiesRoles"]["pageInfo"] = Value::Null, "`entitiesRoles.pageInfo`"),
+        ("organizations", |data| data["organizations"] = Value::Null, "`organizations`"),
+        (
+            "paginatedTeamUsersByOrganizationIdV2",
+            |data| data["paginatedTeamUsersByOrganizationIdV2"] = Value::Null,
+            "`paginatedTeamUsersByOrganizationIdV2`",
+        ),
+        (
+            "paginatedTeamUsersByOrganizationIdV2",
+            |data| data["paginatedTeamUsersByOrganizationIdV2"]["total"] = Value::Null,
+            "total",
+        ),
+        (
+            "paginatedTeamUsersByOrganizationIdV2",
+            |data| data["paginatedTeamUsersByOrganizationIdV2"]["data"] = Value::Null,
+            "data",
+        ),
+        (
+            "paginatedTeamUsersByOrganizationIdV2",
+            |data| data["paginatedTeamUsersByOrganizationIdV2"]["data"][0]["email"] = Value::Null,
+            "email",
+        ),
+    ];
+    for (root, forgery, said) in cases {
+        let mut world = with_teams(&["Payments"]);
+        member(&mut world, "kim@x.example", false, &[("Payments", "team-viewer")]);
+        let rig = Rig::new(world, "users: [{ email: kim@x.example, teams: [Payments] }]");
+        rig.wire.forge(move |data| {
+            if data.get(root).is_some() {
+                forgery(data);
+            }
+        });
+        let error = rig.read().unwrap_err().to_string();
+        assert!(error.contains(said), "{said}: {error}");
+    }
+}
+
+// ---- credentials
+
+fn errors(text: &str) -> Vec<Finding> {
+    let (_, found) = check_source(&Source::inline("test.yaml", text), provider::rules);
+    found.into_iter().filter(Finding::is_error).collect()
+}
+
+fn with_keys(keys: &[&str], body: &str) -> String {
+    let keys: Vec<String> =
+        keys.iter().map(|name| format!("{name}: {{ env: {} }}", name.to_uppercase())).collect();
+    let both = "{ personal_key: { env: KEY }, team_key: { env: TEAM_KEY } }";
+    assert!(HEAD.contains(both));
+    format!("{}{body}", HEAD.replace(both, &format!("{{ {} }}", keys.join(", "))))
+}
+
+#[test]
+fn operations_that_no_credential_can_call_are_a_finding_before_any_request() {
+    let team_alone =
+        "`activeEntity`, `organizations`, `paginatedTeamUsersByOrganizationIdV2` and `applicationAuthorizations`";
+    let lacking = |keys: &[&str], body: &str| {
+        let found = errors(&with_keys(keys, body));
+        assert!(found.iter().all(|it| it.code == Code::MissingCredential) && found.len() <= 1, "{found:#?}");
+        found.into_iter().next().map(|it| (it.message, it.hint.unwrap()))
+    };
+    for whole in [
+        &["personal_key", "team_key"][..],
+        &["team_key", "identity_key"],
+        &["personal_key", "team_key", "identity_key"],
+    ] {
+        assert_eq!(lacking(whole, ""), None, "{whole:?}");
+    }
+    let (said, hint) = lacking(&["personal_key"], "").unwrap();
+    assert_eq!(
+        said.replace(" and ", ", "),
+        format!("with these credentials nothing can call {team_alone}").replace(" and ", ", ")
+    );
+    assert_eq!(hint, "name a `team_key` too: who is invited is shown to teams alone");
+    for nothing in [&["team_key"][..], &["identity_key"]] {
+        let (said, hint) = lacking(nothing, "").unwrap();
+        for operation in ["activeUser", "organization", "createUserInvites", "updateUserRoles"] {
+            assert!(said.contains(operation), "{said}");
+        }
+        assert!(hint.contains("`personal_key`"), "{hint}");
+    }
+    // The status of accounts is for administrators of the hub in person.
+    let account = "users: [{ email: a@x.example, status: deactivated }]";
+    let (said, hint) = lacking(&["team_key", "identity_key"], account).unwrap();
+    assert_eq!(said, "with these credentials nothing can call `updateUser`");
+    assert_eq!(hint, "name a `personal_key` of an administrator of the hub");
+    let deletion = "allow: [user-deletion]\nusers: [{ email: a@x.example, absent: true, status: deleted }]";
+    assert!(lacking(&["team_key", "identity_key"], deletion).is_some());
+    // What the file doesn't ask for isn't missed.
+    let (said, _) = lacking(&["team_key", "identity_key"], "changes_with: personal_key").unwrap();
+    assert!(said.contains("createTeam") && !said.contains("createOrganization"), "{said}");
+    let settings = "changes_with: personal_key\nsettings: { absent: true }";
+    assert!(lacking(&["team_key", "identity_key"], settings).unwrap().0.contains("deleteOrganization"));
+}
+
+#[test]
+fn a_teams_key_that_is_the_personal_one_is_unfit() {
+    let rapidapi = provider::of(ProviderName::Rapidapi);
+    let wish = desired(HEAD);
+    let headers = |secrets: &[(&'static str, &str)]| {
+        let secrets = secrets.iter().map(|(name, secret)| (*name, SecretString::from(*secret)));
+        rapidapi.headers(&Secrets::new(secrets), &wish)
+    };
+    let unfit = headers(&[("personal_key", "same"), ("team_key", "same")]).unwrap_err();
+    assert_eq!(unfit.name, "team_key");
+    assert!(!format!("{unfit} {}", unfit.hint).contains("same"));
+    let contexts = headers(&[("personal_key", "p"), ("team_key", "t"), ("identity_key", "i")]).unwrap();
+    let sent = |context: &'static str| -> Vec<String> {
+        let headers = contexts[&Context(context)].iter();
+        headers.map(|(name, value)| format!("{name}: {}", value.expose_secret())).collect()
+    };
+    let host = "x-rapidapi-host: platform-graphql.sandbox.rapidapi.example";
+    assert_eq!(sent("personal"), [host, "x-rapidapi-key: p"]);
+    assert_eq!(sent("team"), [host, "x-rapidapi-key: t", "x-rapidapi-identity-key: i"]);
+    assert_eq!(sent("either"), sent("personal"));
+    assert_eq!(sent("changes"), sent("team"));
+}
+
+/// Two people: whose key it is, and who calls beside the team's.
+struct Pair;
+
+const OTHER: &str = "other@acme.example";
+
+impl Platform for Pair {
+    type World = World;
+    type Engine = RapidApi;
+    const NAME: ProviderName = ProviderName::Rapidapi;
+    const HEAD: &'static str = "provider: rapidapi
+organization: acme
+endpoint: https://graphql-platform.p.rapidapi.com/
+host: platform-graphql.sandbox.rapidapi.example
+credentials: { personal_key: { env: KEY }, team_key: { env: TEAM_KEY }, identity_key: { env: IDENTITY } }
+";
+
+    fn secrets() -> Secrets {
+        Secrets::new([
+            ("personal_key", SecretString::from(OWN_PERSONAL_KEY)),
+            ("team_key", SecretString::from(OWN_TEAM_KEY)),
+            ("identity_key", SecretString::from("other-identity-key")),
+        ])
+    }
+
+    fn engine(world: World) -> RapidApi {
+        Hub::engine(world)
+    }
+
+    fn world(engine: &RapidApi) -> MutexGuard<'_, World> {
+        engine.world()
+    }
+}
+
+#[test]
+fn both_people_whose_keys_we_call_with_are_protected() {
+    let mut world = world();
+    let other = member(&mut world, OTHER, true, &[]);
+    world.credentials.push(WorldCredential::personal("other-identity-key", other));
+    member(&mut world, "third@acme.example", true, &[]);
+    for email in [OWN_EMAIL, OTHER, "third@acme.example"] {
+        for wish in ["absent: true", "roles: []", "status: deactivated"] {
+            let body = format!("guardrails: {{ min_admins: 0 }}\nusers: [{{ email: {email}, {wish} }}]");
+            let rig = rig::Rig::<Pair>::new(world.clone(), &body);
+            let plan = rig.plan();
+            let free = email == "third@acme.example";
+            assert_eq!(!addresses(&plan).is_empty(), free, "{email} {wish}");
+            if !free {
+                assert_eq!(
+                    held(&plan, &format!("user/{email}")),
+                    ["blocked: what rolecall calls with is theirs, and may end with what they may do"]
+                );
+            }
+            assert_eq!(rig.wire.sent().iter().filter(|it| it.operation_name == "ActiveUser").count(), 2);
+        }
+    }
+    // Nor is the other invited with an organisation that they administrate by making it.
+    let mut rig = rig::Rig::<Pair>::new(world, "");
+    rig.desired = desired(&format!(
+        "{}settings: {{ name: Globex, email: a@x.example, seats: 9, create: true }}\nusers: [{{ email: {OTHER}, roles: [Organization Admin] }}]",
+        Pair::HEAD.replace("organization: acme", "organization: globex")
+    ));
+    let plan = rig.plan();
+    assert_eq!(addresses(&plan), ["organization"]);
+}
+
+/// No page says what changes need, so that the file chooses.
+#[test]
+fn changes_go_out_with_the_key_that_the_file_names() {
+    for (context, key) in [(MutationContext::Team, "team_key"), (MutationContext::Personal, "personal_key")] {
+        for named in ["", "changes_with: team_key\n", "changes_with: personal_key\n"] {
+            let mut world = world();
+            world.switches.mutation_context = context;
+            let mut rig = Rig::new(world, &format!("{named}teams: [{{ name: New }}]"));
+            let report = rig.apply();
+            let works = named.contains(key) || (named.is_empty() && key == "team_key");
+            assert_eq!(report.all_done(), works, "{key} {named} {report:#?}");
+            if !works {
+                assert_eq!(outcomes(&report), [("createTeam", Outcome::Failed)]);
+            }
+        }
+    }
+}
+
+/// The proxy refuses a credential before the hub sees anything.
+#[test]
+fn a_credential_that_stops_working_ends_the_run() {
+    let (world, body) = crowd();
+    let mut rig = Rig::new(World { switches: support::rapidapi::world().switches, ..world }, &body);
+    rig.wire.doom(&[Fate::Fine, Fate::Ignored(401, r#"{"message":"Invalid API key."}"#)]);
+    let report = rig.apply();
+    assert_eq!(operations(&rig).len(), 1);
+    assert!(report.stopped.is_some());
+    let message = report.steps[1].message.clone().unwrap();
+    assert!(message.contains("the credential was refused (HTTP 401); nothing was changed"), "{message}");
+    assert!(message.contains("`changes_with` in the file chooses"), "{message}");
+    assert!(converged(&rig.apply()));
+}
+
+// ---- secrets
+
+/// What lets whoever has it call, or in.
+const SECRET_FIELDS: [&str; 6] = ["token", "xMashapeKey", "authorizationValues", "webhook", "password", "key { "];
+
+#[test]
+fn no_request_asks_for_a_secret_and_no_output_has_one() {
+    for generation in GENERATIONS {
+        let (mut world, body) = moved();
+        world.switches.generation = generation;
+        let payments = team(&world, "Payments");
+        world.add_app(payments, "checkout");
+        let mut rig = Rig::new(world, body);
+        let live = rig.read().unwrap();
+        let provider = provider::of(ProviderName::Rapidapi);
+        let reader = Reader::new(rig.wire.clone(), Redactor::default(), Backoff::with_seed(1));
+        let inventory = paused(provider.survey(&reader, &rig.desired, &live)).unwrap();
+        assert!(inventory.apps.iter().any(|app| app.name == "checkout"), "{inventory:?}");
+        assert!(inventory.apps.iter().all(|app| app.keys.as_ref().is_some_and(|keys| keys.len() == 1)));
+        let plan = rig.plan();
+        let text = |plan: &rolecall::model::OrganizationPlan| {
+            let document = rolecall::model::Plan {
+                format_version: rolecall::model::FORMAT_VERSION.to_owned(),
+                generator: "test".to_owned(),
+                organizations: vec![plan.clone()],
+            };
+            format!("{}{}", report::plan_json(&document), report::plan_text(&document))
+        };
+        let mut all = format!("{live:?}{inventory:?}{}", text(&plan));
+        rig.wire.doom(&[Fate::Fine, Fate::Refuse, Fate::DropAfter]);
+        let report = rig.apply_plan(&plan).unwrap();
+        all += &serde_json::to_string(&report).unwrap();
+        all += &report::summary(&report);
+        all += &text(&rig.plan());
+        all += &serde_json::to_string(rig.ledger.records()).unwrap();
+        for secret in [APP_KEY, "sandbox-invite-token", OWN_PERSONAL_KEY, OWN_TEAM_KEY] {
+            assert!(!all.contains(secret), "{generation:?} {secret}");
+        }
+        for request in rig.wire.sent() {
+            let words: Vec<&str> = request.query.split_whitespace().collect();
+            for field in SECRET_FIELDS {
+                assert!(!words.contains(&field.trim()), "{}: {field}", request.operation_name);
+            }
+            // `key` is what a role is called, and nothing else.
+            assert!(!words.contains(&"key") || request.query.contains("roles("), "{}", request.query);
+            let body = serde_json::to_string(&request).unwrap();
+            assert!(!body.contains(OWN_PERSONAL_KEY) && !body.contains(OWN_TEAM_KEY));
+        }
+    }
+}
+
+/// A server that says this to everything.
+fn parrot(answer: String) -> String {
+    use std::io::{Read as _, Write as _};
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let mut asked = [0; 8192];
+            let _ = stream.read(&mut asked);
+            let _ = stream.write_all(answer.as_bytes());
+        }
+    });
+    format!("http://{address}/")
+}
+
+const KEYS: [&str; 3] = ["canary-personal-4711", "canary-team-0815", "canary-identity-42"];
+
+/// What a gateway says back may hold what it was sent: no output does.
+fn nothing_is_echoed(answers: &[String]) {
+    let mut env = Env::new();
+    env.set("ROLECALL_ALLOWED_HOSTS", "127.0.0.1,platform-graphql.sandbox.rapidapi.example");
+    for (name, key) in ["PERSONAL_KEY", "TEAM_KEY", "IDENTITY_KEY"].into_iter().zip(KEYS) {
+        env.set(name, key);
+    }
+    for answer in answers {
+        let endpoint = parrot(answer.clone());
+        env.write(
+            "p.yaml",
+            with_keys(&["personal_key", "team_key", "identity_key"], "")
+                .replace("https://graphql-platform.p.rapidapi.com/", &endpoint),
+        );
+        let said = env.run(&["plan", "-vv", "p.yaml"]);
+        assert_ne!(said.code, 0, "{}", said.all());
+        assert!(said.stderr.contains("DEBUG read operation"), "nothing was asked\n{}", said.all());
+        for key in KEYS {
+            assert!(!said.all().contains(key), "{answer}\n{}", said.all());
+        }
+    }
+}
+
+const OK: &str = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nconnection: close\r\n\r\n";
+
+#[test]
+fn what_the_platform_echoes_is_redacted() {
+    let [personal, team, identity] = KEYS;
+    nothing_is_echoed(&[
+        format!(r#"{OK}{{"data":null,"errors":[{{"message":"bad key {personal} {team} {identity}"}}]}}"#),
+        format!(r#"{OK}{{"message":"You are not subscribed with {personal}"}}"#),
+        format!(r#"{OK}{{"errors":"{identity} {team}"}}"#),
+        format!(r#"{OK}{{"data":{{"__schema":{{"types":"{identity}"}}}}}}"#),
+    ]);
+}
+
+/// Answers that are kept for the run are understood a second time, by another path.
+#[test]
+#[ignore = "bug: why a kept answer has another form than expected is said with the answer's own words, not redacted"]
+fn what_the_platform_echoes_in_an_answer_that_is_kept_is_redacted() {
+    let [personal, team, identity] = KEYS;
+    nothing_is_echoed(&[
+        format!(r#"{OK}{{"data":{{"activeUser":{{"id":{{"{personal}":"{team}"}}}}}}}}"#),
+        format!(r#"{OK}{{"data":{{"activeUser":"{identity}"}}}}"#),
+    ]);
+}
+
+#[test]
+fn two_reads_of_one_world_are_the_same_whatever_was_read_before() {
+    let (world, body) = moved();
+    let rig = Rig::new(world, body);
+    let (one, other) = (rig.plan(), rig.plan());
+    assert_eq!(one.seal, other.seal);
+    assert_eq!(one.sealed.changes.iter().filter(|change| change.action == Action::Withdraw).count(), 1);
+    let world = rig.world().clone();
+    assert_eq!(user(&world, OWN_EMAIL), world.admins(acme(&world))[0]);
+}
