@@ -72,6 +72,8 @@ pub struct Rig<P: Platform> {
     pub desired: Desired,
     pub ledger: Ledger,
     pub deliveries: Deliveries,
+    /// What the clock of whoever plans and applies shows; the sandbox's own stands still.
+    pub now: Timestamp,
     runs: usize,
     folder: TempDir,
 }
@@ -196,7 +198,7 @@ impl<P: Platform> Rig<P> {
         });
         let folder = TempDir::new().unwrap();
         let deliveries = Deliveries { allow_commands: false, below: Some(folder.path().to_owned()) };
-        Self { sandbox, wire, desired: wish, ledger: Ledger::in_memory(), deliveries, runs: 0, folder }
+        Self { sandbox, wire, desired: wish, ledger: Ledger::in_memory(), deliveries, now: now(), runs: 0, folder }
     }
 
     pub fn rules() -> &'static dyn Rules {
@@ -254,7 +256,7 @@ impl<P: Platform> Rig<P> {
             asserted,
             only,
             caller: caller.as_ref(),
-            now: now(),
+            now: self.now,
         };
         plan(&input)
     }
@@ -282,6 +284,7 @@ impl<P: Platform> Rig<P> {
 
     async fn run(&mut self, plan: &OrganizationPlan) -> Report {
         self.runs += 1;
+        let now = self.now;
         let reader = self.reader();
         let provider = provider::of(P::NAME);
         let live = provider.read(&reader, &self.desired).await.unwrap();
@@ -299,7 +302,7 @@ impl<P: Platform> Rig<P> {
             deliveries: &self.deliveries,
             run: &format!("run-{}", self.runs),
             generator: "test",
-            clock: &now,
+            clock: &move || now,
             interrupted: &AtomicBool::new(false),
         };
         apply.run(plan, &live, &mut self.ledger, &mut |_| {}).await.unwrap()

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::super::documents::{ORGANIZATION, TEAM_USERS};
 use super::super::number::number;
-use super::super::wire::{Count, Identified, TeamUsers, TeamUsersPage, WireTeamUser, WireUser};
+use super::super::wire::{Count, Id, Identified, TeamUsers, TeamUsersPage, WireTeamUser, WireUser};
 use super::teams::Teams;
 use super::{failed, missing, some};
 use crate::graphql::Reader;
@@ -132,13 +132,18 @@ pub(super) fn people(members: Members, rows: Rows, teams: &Teams, count: Option<
     let mut shown: BTreeMap<RemoteId, BTreeSet<RemoteId>> = BTreeMap::new();
     let (mut invitations, mut suspended) = (Vec::new(), Vec::new());
     let mut twice = None;
-    for WireTeamUser { id, email, role, invite_status, teams: in_teams } in rows {
-        let email = Email::seen(&email);
-        let state = invite_status.unwrap_or_default().to_lowercase();
+    let own = own_rows(&rows, &by_email);
+    let states: Vec<String> = rows.iter().map(state).collect();
+    for (index, WireTeamUser { id, email, role, teams: in_teams, .. }) in rows.into_iter().enumerate() {
+        let (email, state) = (Email::seen(&email), &states[index]);
         let off = state.contains("deactivated");
         let member = by_email.get(&email);
-        let is_other = |member: &&RemoteId| id.as_ref().is_none_or(|id| id.0 != member.as_str());
-        if let Some(member) = member.filter(|member| !(known.contains(*member) && is_other(member))) {
+        // A second row of a member is an invitation, which may have been sent to somebody who is in, unless it has
+        // the member's id and says the same of them.
+        let is_theirs = |member: &&RemoteId| {
+            own.get(*member).is_some_and(|own| *own == index || is_of(id.as_ref(), member) && states[*own] == *state)
+        };
+        if let Some(member) = member.filter(is_theirs) {
             if !known.insert(member.clone()) {
                 twice = Some(format!("the platform lists {email} twice"));
             }
@@ -199,6 +204,28 @@ pub(super) fn people(members: Members, rows: Rows, teams: &Teams, count: Option<
         invitations: Listing { items: invitations, completeness: why(of_rows) },
         unsure_of_teams,
     }
+}
+
+/// Which row is the member's own: the one with their id that is active, or else the first with their address.
+fn own_rows(rows: &[WireTeamUser], by_email: &BTreeMap<Email, RemoteId>) -> BTreeMap<RemoteId, usize> {
+    let likely = |row: &WireTeamUser, member| (is_of(row.id.as_ref(), member), state(row) == "active");
+    let mut own = BTreeMap::new();
+    for (index, row) in rows.iter().enumerate() {
+        let Some(member) = by_email.get(&Email::seen(&row.email)) else { continue };
+        let found = *own.entry(member.clone()).or_insert(index);
+        if likely(row, member) > likely(&rows[found], member) {
+            own.insert(member.clone(), index);
+        }
+    }
+    own
+}
+
+fn state(row: &WireTeamUser) -> String {
+    row.invite_status.as_deref().unwrap_or_default().to_lowercase()
+}
+
+fn is_of(id: Option<&Id>, member: &RemoteId) -> bool {
+    id.is_some_and(|id| id.0 == member.as_str())
 }
 
 fn members_of(people: &BTreeMap<RemoteId, BTreeSet<Email>>, email: &Email) -> BTreeSet<RemoteId> {
