@@ -468,7 +468,7 @@ fn an_account_is_deleted_only_by_two_words_in_the_file() {
             ],
         ),
     ] {
-        let text = format!("{}{head}users: [{{ email: kim@acme.example, {rest} }}]", HEAD);
+        let text = format!("{HEAD}{head}users: [{{ email: kim@acme.example, {rest} }}]");
         let (_, found) = rolecall::desired::check_source(
             &rolecall::desired::Source::inline("test.yaml", &text),
             rolecall::provider::rules,
@@ -511,7 +511,7 @@ fn the_only_administrator_of_another_organisation_keeps_their_account_and_leaves
         let reason = format!(
             "blocked: nobody else administrates the organisation {other}; make somebody else an admin there first"
         );
-        assert_eq!(held(&rig.plan(), "user/kim@acme.example"), [reason.clone()]);
+        assert_eq!(held(&rig.plan(), "user/kim@acme.example"), std::slice::from_ref(&reason));
         let report = rig.apply();
         assert_eq!(operations(&rig), ["RemoveTeamUserFromAllOrgTeams"], "{report:#?}");
         assert_eq!(status(&rig.world(), "kim@acme.example"), "ACTIVE");
@@ -538,7 +538,11 @@ fn an_early_hub_changes_no_account_and_lets_people_go_all_the_same() {
         let reason = format!("blocked: the status of the account is `active`, wished `{shown}`: {ADMIN_PANEL}");
         let plan = rig.plan();
         for email in ["kim", "pia"] {
-            assert_eq!(held(&plan, &format!("user/{email}@acme.example")), [reason.clone()], "{wish}");
+            assert_eq!(
+                held(&plan, &format!("user/{email}@acme.example")),
+                std::slice::from_ref(&reason),
+                "{wish}"
+            );
         }
         assert!(plan.gaps.iter().any(|gap| gap.what == "accounts"));
         let report = rig.apply();

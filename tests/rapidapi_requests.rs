@@ -663,12 +663,11 @@ fn where_the_teams_do_not_add_up_none_is_made_and_none_goes_for_not_being_listed
                 "team/Payments",
                 "user/left@x.example",
                 "user/moves@x.example",
-                "user/new@x.example",
                 "user/unlisted@x.example"
             ],
             "{why}"
         );
-        for address in ["team/*", "team/New", "team/Legacy"] {
+        for address in ["team/*", "team/New", "team/Legacy", "user/new@x.example"] {
             assert_eq!(held(&plan, address), [format!("blocked: the list of teams is incomplete: {why}")]);
         }
         // Nor is anybody put into a team that isn't made.
@@ -677,10 +676,8 @@ fn where_the_teams_do_not_add_up_none_is_made_and_none_goes_for_not_being_listed
         broken(&mut world);
         let plan = planned(world, "teams: [{ name: New }]\nusers: [{ email: kim@x.example, teams: [New] }]");
         assert_eq!(addresses(&plan), NOBODY, "{why}");
-        assert_eq!(
-            held(&plan, "user/kim@x.example"),
-            ["blocked: nobody can be put into the team `New`, since what the file wishes of it is held itself"]
-        );
+        let kim = held(&plan, "user/kim@x.example");
+        assert!(kim[0].starts_with("blocked: the list of teams is incomplete: "), "{kim:?}");
     }
 }
 
@@ -720,12 +717,11 @@ fn somebody_whom_one_of_two_lists_leaves_out_is_not_invited() {
     assert_eq!(addresses(&plan), NOBODY);
     assert_eq!(
         held(&plan, "user/kim@x.example"),
-        ["blocked: the list of users is incomplete: the platform says that 2 are active, and lists 1"]
+        ["blocked: the list of users is incomplete: kim@x.example is in one of two lists, and not in the other"]
     );
 }
 
 #[test]
-#[ignore = "bug: whoever is in the list of people alone is taken for invited, and their invitation taken back although the lists disagree"]
 fn somebody_whom_one_of_two_lists_leaves_out_has_no_invitation_to_take_back() {
     for (more, wish) in [("", ", { email: kim@x.example, absent: true }"), ("manage: { users: all }\n", "")] {
         let rig = one_left_out(more, wish);
@@ -735,7 +731,6 @@ fn somebody_whom_one_of_two_lists_leaves_out_has_no_invitation_to_take_back() {
 
 /// Where the count of active people is left out, too.
 #[test]
-#[ignore = "bug: whoever is in the list of people alone is taken for invited, which then makes the counts fit"]
 fn somebody_whom_one_of_two_lists_leaves_out_is_noticed_without_the_count_of_active_people() {
     let mut world = with_teams(&["Payments"]);
     member(&mut world, "kim@x.example", false, &[("Payments", "team-viewer")]);
@@ -1103,7 +1098,6 @@ fn what_the_platform_echoes_is_redacted() {
 
 /// Answers that are kept for the run are understood a second time, by another path.
 #[test]
-#[ignore = "bug: why a kept answer has another form than expected is said with the answer's own words, not redacted"]
 fn what_the_platform_echoes_in_an_answer_that_is_kept_is_redacted() {
     let [personal, team, identity] = KEYS;
     nothing_is_echoed(&[

@@ -285,13 +285,20 @@ impl<'a> Answer<'a> {
     /// Its data, whatever stands beside it. None: there is none.
     pub fn data<T: DeserializeOwned>(&self) -> Result<Option<T>, CallError> {
         let Some(data) = self.data else { return Ok(None) };
-        let deserializer = &mut serde_json::Deserializer::from_str(data.get());
-        serde_path_to_error::deserialize(deserializer).map(Some).map_err(|error| CallError::Shape {
-            // Names of fields may be anything that the platform says.
-            path: self.redactor.clean(&format!("data.{}", error.path())),
-            expected: self.redactor.clean(&without_value(&error.inner().to_string())),
-        })
+        understood(&mut serde_json::Deserializer::from_str(data.get()), self.redactor).map(Some)
     }
+}
+
+/// What the data of an answer means.
+pub(super) fn understood<'de, T: DeserializeOwned>(
+    data: impl serde::Deserializer<'de, Error = serde_json::Error>,
+    redactor: &Redactor,
+) -> Result<T, CallError> {
+    serde_path_to_error::deserialize(data).map_err(|error| CallError::Shape {
+        // Names of fields may be anything that the platform says.
+        path: redactor.clean(&format!("data.{}", error.path())),
+        expected: redactor.clean(&without_value(&error.inner().to_string())),
+    })
 }
 
 /// Reads an answer: whole, or not at all.

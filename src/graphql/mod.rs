@@ -11,6 +11,7 @@ mod redact;
 mod retry;
 mod transport;
 
+use answer::understood;
 pub use answer::{Answer, CallError, Effect, GraphQlError, parse};
 pub use document::{Context, Mutation, Query};
 pub use http::{Contexts, HttpSettings, HttpTransport};

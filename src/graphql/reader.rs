@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::{Backoff, CallError, Query, Redactor, Request, Shelf, Spool, Transport, parse};
+use super::{Backoff, CallError, Query, Redactor, Request, Shelf, Spool, Transport, parse, understood};
 
 /// Sends queries. Planning holds this and nothing else, so planning can't change anything.
 ///
@@ -56,6 +56,10 @@ fn asked(query: &Query, variables: &Value) -> String {
     format!("{} {} {variables}", query.context.0, query.name)
 }
 
+fn nothing() -> Value {
+    Value::Object(serde_json::Map::new())
+}
+
 impl Kept {
     fn forget(&self, asked: &str) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(asked);
@@ -101,27 +105,31 @@ impl Reader {
 
     /// Asks once a run for what can't change meanwhile: what the server is able to do. That it won't say is kept too.
     pub async fn query_once<T: DeserializeOwned>(&self, query: &Query) -> Result<T, CallError> {
-        self.query_kept(query, Value::Object(serde_json::Map::new())).await
+        self.query_kept(query, nothing()).await
     }
 
     /// Asks once in days.
     pub async fn query_lasting<T: DeserializeOwned>(&self, query: &Query) -> Result<T, CallError> {
-        let nothing = || Value::Object(serde_json::Map::new());
         let asked = asked(query, &nothing());
-        if let Some(shelf) = self.shelf.as_ref().filter(|_| self.kept.get(&asked).is_none()) {
-            if let Some(answer) = shelf.get(query.name) {
-                self.kept.insert(asked, Ok(answer));
-            } else {
-                let answer = self.query_kept::<Value>(query, nothing()).await?;
-                shelf.put(query.name, &answer);
-            }
+        let Some(shelf) = self.shelf.as_ref().filter(|_| self.kept.get(&asked).is_none()) else {
+            return self.query_once(query).await;
+        };
+        if let Some(answer) = shelf.get(query.name)
+            && let Ok(known) = understood(&answer, &self.redactor)
+        {
+            self.kept.insert(asked, Ok(answer));
+            return Ok(known);
         }
-        self.query_kept(query, nothing()).await
+        let known = self.query_once(query).await?;
+        if let Some(Ok(answer)) = self.kept.get(&asked) {
+            shelf.put(query.name, &answer);
+        }
+        Ok(known)
     }
 
     /// What was answered days ago is no longer so.
     pub fn forget_lasting(&self, query: &Query) {
-        self.kept.forget(&asked(query, &Value::Object(serde_json::Map::new())));
+        self.kept.forget(&asked(query, &nothing()));
         if let Some(shelf) = &self.shelf {
             shelf.forget(query.name);
         }
@@ -130,33 +138,49 @@ impl Reader {
     /// The same with variables.
     pub async fn query_kept<T: DeserializeOwned>(&self, query: &Query, variables: Value) -> Result<T, CallError> {
         let asked = asked(query, &variables);
-        let answer = if let Some(answer) = self.kept.get(&asked) {
-            answer
-        } else {
-            let answer = self.query::<Value>(query, variables).await;
-            let lasting = answer.as_ref().err().is_none_or(|error| !error.is_unreachable_or_refused());
-            if lasting {
-                self.kept.insert(asked, answer.clone());
+        if let Some(answer) = self.kept.get(&asked) {
+            return understood(&answer?, &self.redactor);
+        }
+        match self.query_whole(query, variables).await {
+            Ok((answer, known)) => {
+                self.kept.insert(asked, Ok(answer));
+                Ok(known)
             }
-            answer
-        };
-        serde_json::from_value(answer?)
-            .map_err(|why| CallError::Shape { path: "data".to_owned(), expected: why.to_string() })
+            Err(error) => {
+                if !error.is_unreachable_or_refused() {
+                    self.kept.insert(asked, Err(error.clone()));
+                }
+                Err(error)
+            }
+        }
     }
 
     /// Asks until there is an answer that is whole, or a reason why there is none.
     pub async fn query<T: DeserializeOwned>(&self, query: &Query, variables: Value) -> Result<T, CallError> {
-        let Some(spool) = &self.spool else { return self.ask(query, variables).await };
+        if self.spool.is_none() {
+            return self.ask(query, variables).await;
+        }
+        self.query_whole(query, variables).await.map(|(_, known)| known)
+    }
+
+    /// The answer, and what it means. One that isn't understood isn't kept, so that the next read asks anew.
+    async fn query_whole<T: DeserializeOwned>(
+        &self,
+        query: &Query,
+        variables: Value,
+    ) -> Result<(Value, T), CallError> {
         let asked = asked(query, &variables);
-        let answer = if let Some(answer) = spool.take(&asked) {
-            answer
-        } else {
-            let answer: Value = self.ask(query, variables).await?;
+        if let Some(answer) = self.spool.as_ref().and_then(|spool| spool.take(&asked))
+            && let Ok(known) = understood(&answer, &self.redactor)
+        {
+            return Ok((answer, known));
+        }
+        let answer: Value = self.ask(query, variables).await?;
+        let known = understood(&answer, &self.redactor)?;
+        if let Some(spool) = &self.spool {
             spool.keep(&asked, &answer);
-            answer
-        };
-        serde_json::from_value(answer)
-            .map_err(|why| CallError::Shape { path: "data".to_owned(), expected: why.to_string() })
+        }
+        Ok((answer, known))
     }
 
     async fn ask<T: DeserializeOwned>(&self, query: &Query, variables: Value) -> Result<T, CallError> {

@@ -131,17 +131,23 @@ pub(super) fn people(members: Members, rows: Rows, teams: &Teams, count: Option<
         users.iter().map(|user| (user.email.clone(), user.id.clone())).collect();
     let mut shown: BTreeMap<RemoteId, BTreeSet<RemoteId>> = BTreeMap::new();
     let (mut invitations, mut suspended) = (Vec::new(), Vec::new());
-    let mut twice = None;
+    let (mut twice, mut left_out) = (None, None);
     let own = own_rows(&rows, &by_email);
     let states: Vec<String> = rows.iter().map(state).collect();
+    // What is said of members isn't documented, and whatever it is, no invitation has it.
+    let of_members: BTreeSet<&String> =
+        own.values().map(|index| &states[*index]).filter(|it| !it.is_empty()).collect();
     for (index, WireTeamUser { id, email, role, teams: in_teams, .. }) in rows.into_iter().enumerate() {
         let (email, state) = (Email::seen(&email), &states[index]);
         let off = state.contains("deactivated");
         let member = by_email.get(&email);
-        // A second row of a member is an invitation, which may have been sent to somebody who is in, unless it has
-        // the member's id and says the same of them.
+        // A second row of a member is an invitation, which may have been sent to somebody who is in, unless it says
+        // the same of them.
         let is_theirs = |member: &&RemoteId| {
-            own.get(*member).is_some_and(|own| *own == index || is_of(id.as_ref(), member) && states[*own] == *state)
+            let own = own.get(*member);
+            own.is_some_and(|own| {
+                *own == index || (is_of(id.as_ref(), member) || !state.is_empty()) && states[*own] == *state
+            })
         };
         if let Some(member) = member.filter(is_theirs) {
             if !known.insert(member.clone()) {
@@ -154,6 +160,8 @@ pub(super) fn people(members: Members, rows: Rows, teams: &Teams, count: Option<
         } else if off {
             // Of the organisation, and left out where it lists its users.
             suspended.extend(id.map(|id| (RemoteId::from(id), email)));
+        } else if of_members.contains(state) {
+            left_out.get_or_insert(email);
         } else {
             let teams = in_teams.map(|listed| teams.names(&ids(listed)));
             let role = RoleName::seen(role.unwrap_or_default().to_uppercase());
@@ -177,6 +185,7 @@ pub(super) fn people(members: Members, rows: Rows, teams: &Teams, count: Option<
         });
     }
     let unlisted = by_email.iter().find(|(_, id)| !known.contains(*id)).map(|(email, _)| email);
+    let unlisted = unlisted.or(left_out.as_ref());
     let of_users = broken
         .or(twice)
         .or_else(|| unlisted.map(|email| format!("{email} is in one of two lists, and not in the other")))
