@@ -431,6 +431,35 @@ fn organisations_of_one_credential_share_the_limit() {
     });
 }
 
+/// A read while another process, or a person, has just used up the minute of the one whose keys these are.
+fn reads_after_the_limit_was_used_up(retry_after: bool) {
+    paused(async {
+        let (mut world, body) = crowd();
+        world.switches.retry_after = retry_after;
+        let own = user(&world, OWN_EMAIL);
+        world.requests.insert(own, vec![now(); 10]);
+        let (_sandbox, timed) = timed(world, Duration::from_millis(40));
+        let provider = provider::of(ProviderName::Rapidapi);
+        let pace = provider.budget(&desired(HEAD)).unwrap();
+        let transport = PacedTransport::new(timed, pace, Arc::new(MemoryBudget::default()), Arc::new(|_| {}));
+        let wish = desired(&format!("{HEAD}{body}"));
+        let reader = Reader::new(Arc::new(transport), Redactor::default(), Backoff::with_seed(1));
+        let read = provider.read(&reader, &wish).await;
+        assert!(read.is_ok(), "{}", read.unwrap_err());
+    });
+}
+
+#[test]
+fn a_limit_that_another_hand_has_used_up_is_waited_for_as_long_as_the_hub_says() {
+    reads_after_the_limit_was_used_up(true);
+}
+
+#[test]
+#[ignore = "bug: without a word of when to come again, four tries in ten seconds are all, although the window is known"]
+fn a_limit_that_another_hand_has_used_up_is_waited_for_as_long_as_it_is_known_to_last() {
+    reads_after_the_limit_was_used_up(false);
+}
+
 #[test]
 fn the_file_sets_the_pace() {
     let provider = provider::of(ProviderName::Rapidapi);
@@ -1121,4 +1150,104 @@ fn two_reads_of_one_world_are_the_same_whatever_was_read_before() {
     assert_eq!(one.sealed.changes.iter().filter(|change| change.action == Action::Withdraw).count(), 1);
     let world = rig.world().clone();
     assert_eq!(user(&world, OWN_EMAIL), world.admins(acme(&world))[0]);
+}
+
+// ---- what is written down
+
+fn valid(schema: rolecall::cli::SchemaName, value: &Value) {
+    let schema: Value = serde_json::from_str(&rolecall::cli::schema_text(schema)).unwrap();
+    let schema = jsonschema::validator_for(&schema).unwrap();
+    let wrong: Vec<String> = schema.iter_errors(value).map(|error| error.to_string()).collect();
+    assert_eq!(wrong, NOBODY);
+}
+
+#[test]
+fn plans_and_ledgers_are_as_their_schemas_say() {
+    use rolecall::cli::SchemaName;
+    let (mut world, body) = moved();
+    invitation(&mut world, "another@x.example", "ADMIN", &["Payments"]);
+    let made = "settings: { name: Globex, email: a@x.example, seats: 9, create: true }\nteams: [{ name: New }]\nusers: [{ email: first@x.example, roles: [Developer] }, { email: b@x.example, roles: [Developer], teams: [New] }]";
+    for mut rig in [Rig::new(world.clone(), body), rig_of("globex", world, made)] {
+        let plan = rig.plan();
+        let document = rolecall::model::Plan {
+            format_version: rolecall::model::FORMAT_VERSION.to_owned(),
+            generator: "test".to_owned(),
+            organizations: vec![plan.clone()],
+        };
+        let text = report::plan_json(&document);
+        let value: Value = serde_json::from_str(&text).unwrap();
+        valid(SchemaName::Plan, &value);
+        // What is read back is what was approved.
+        rolecall::plan::verify(&value["organizations"][0]).unwrap();
+        let back: rolecall::model::Plan = serde_json::from_str(&text).unwrap();
+        assert_eq!(back.organizations[0].sealed, plan.sealed);
+        rig.wire.doom(&[Fate::Fine, Fate::Refuse, Fate::DropBefore]);
+        rig.apply_plan(&plan).unwrap();
+        for record in rig.ledger.records() {
+            let line = serde_json::to_value(record).unwrap();
+            valid(SchemaName::Ledger, &line);
+            let back: rolecall::ledger::Record = serde_json::from_value(line).unwrap();
+            assert_eq!(back, *record);
+        }
+    }
+}
+
+/// What `validate` says of a file, an editor says too, where a schema can.
+#[test]
+fn files_are_as_their_schema_says() {
+    let schema: Value =
+        serde_json::from_str(&rolecall::cli::schema_text(rolecall::cli::SchemaName::File)).unwrap();
+    let schema = jsonschema::validator_for(&schema).unwrap();
+    let both = |body: &str| {
+        let text = format!("{HEAD}{body}");
+        let json: Value =
+            serde_yaml::from_str_with_options(&text, serde_yaml::options! { strict_booleans: true }).unwrap();
+        (errors(&text).is_empty(), schema.is_valid(&json))
+    };
+    for right in [
+        "",
+        "changes_with: personal_key\nrequests_per_minute: 60\nseveral_root_fields: true\nadmin_role: Boss",
+        "manage: { users: all, teams: listed }\nallow: [default-team-deletion, user-deletion]\nreinvite_expired: true",
+        "settings: { name: A, email: a@x.example, seats: 1, description: d, thumbnail: t, create: true }",
+        "settings: { absent: true }",
+        "teams: [{ name: A, description: d, thumbnail: t }, { name: B, absent: true }]",
+        "users: [{ email: a@x.example, roles: [], teams: [A, B], status: active }]",
+        "users: [{ email: a@x.example, roles: [Developer], teams: { A: Viewer }, status: deactivated }]",
+        "users: [{ email: a@x.example, absent: true, status: deactivated }]",
+        "allow: [user-deletion]\nusers: [{ email: a@x.example, absent: true, status: deleted }]",
+    ] {
+        assert_eq!(both(right), (true, true), "{right}");
+    }
+    for wrong in [
+        "changes_with: identity_key",
+        "requests_per_minute: 0",
+        "requests_per_minute: 6001",
+        "manage: { roles: all }",
+        "allow: [everything]",
+        "keys: []",
+        "own: { user: a@x.example }",
+        "settings: { seats: 0 }",
+        "settings: { seats: -1 }",
+        "settings: { absent: true, name: A }",
+        "teams: [{ name: B, absent: true, description: d }]",
+        "teams: [{ description: d }]",
+        "users: [{ email: a@x.example, roles: [A, B] }]",
+        "users: [{ email: a@x.example, absent: true, teams: [A] }]",
+        "users: [{ email: a@x.example, absent: true, roles: [] }]",
+        "users: [{ email: a@x.example, status: deleted }]",
+        "users: [{ email: a@x.example, status: ACTIVE }]",
+        "users: [{ email: a@x.example, enabled: true }]",
+        "users: [{ email: a@x.example, teams: { A: [Viewer] } }]",
+    ] {
+        assert_eq!(both(wrong), (false, false), "{wrong}");
+    }
+    // A schema can't tell these.
+    for beyond in [
+        "users: [{ email: a@x.example, absent: true, status: deleted }]",
+        "teams: [{ name: A }, { name: A }]",
+        "users: [{ email: a@x.example, teams: [A] }, { email: A@x.example }]",
+        "teams: [{ name: A, absent: true }]\nusers: [{ email: a@x.example, teams: [A] }]",
+    ] {
+        assert!(!both(beyond).0, "{beyond}");
+    }
 }
