@@ -517,6 +517,21 @@ fn nothing_is_deleted_while_it_is_unknown_whose_key_we_call_with() {
     }
 }
 
+/// The one that we call for may be among those that aren't listed.
+#[test]
+#[ignore = "bug: a calling team that an incomplete list leaves out is taken for one of another organisation"]
+fn nothing_is_deleted_while_the_list_of_its_teams_is_incomplete() {
+    let rig = Rig::new(with_teams(&["Payments"]), ABSENT);
+    rig.wire.forge(|data| {
+        if let Some(teams) = data.pointer_mut("/organization/teams").and_then(Value::as_array_mut) {
+            teams.retain(|team| team["name"] != "acme-Default");
+        }
+    });
+    let plan = rig.plan();
+    assert!(plan.completeness["teams"].is_broken());
+    assert_eq!(addresses(&plan), NOBODY, "{:?}", holds(&plan));
+}
+
 // ---- teams
 
 #[test]
