@@ -367,3 +367,35 @@ fn a_lost_answer_to_an_invitation_is_looked_up_and_no_second_mail_goes_out() {
     let plan = asserted(&rig, "user/new@x.example");
     assert_eq!(outcomes(&rig.apply_plan(&plan).unwrap()), [("createUserInvites", Outcome::Done)]);
 }
+
+/// Spelled in another way, each is one to the hub.
+#[test]
+fn invitations_in_two_spellings_of_one_address_are_told_apart() {
+    let mut world = with_teams(&["Payments"]);
+    invitation(&mut world, "New@X.example", "ADMIN", &["Payments"]);
+    invitation(&mut world, "new@x.example", "DEVELOPER", &["Payments"]);
+    let mut rig = Rig::new(world, "users: [{ email: NEW@x.example, roles: [Developer], teams: [Payments] }]");
+    let plan = rig.plan();
+    assert_eq!(addresses(&plan), ["user/new@x.example#invitation:New@X.example"], "{:?}", holds(&plan));
+    assert_eq!(plan.sealed.mutations[0].variables["input"]["emails"], serde_json::json!(["New@X.example"]));
+    // This hub takes both for one, and has none afterwards, so that the next run makes one.
+    rig.apply();
+    rig.apply();
+    assert_eq!(invited(&rig.world()).len(), 1);
+    assert_eq!(addresses(&rig.plan()), NOBODY);
+}
+
+/// The role in the list may be null.
+#[test]
+fn an_invitation_whose_role_is_not_told_is_not_made_anew_for_that() {
+    let mut world = with_teams(&["Payments"]);
+    invitation(&mut world, "new@x.example", "DEVELOPER", &["Payments"]);
+    let rig = Rig::new(world, "users: [{ email: new@x.example, roles: [Developer], teams: [Payments] }]");
+    rig.wire.forge(|data| {
+        let people = data.pointer_mut("/paginatedTeamUsersByOrganizationIdV2/data");
+        for person in people.and_then(serde_json::Value::as_array_mut).into_iter().flatten() {
+            person["role"] = serde_json::Value::Null;
+        }
+    });
+    assert_eq!(addresses(&rig.plan()), NOBODY);
+}

@@ -11,7 +11,7 @@ use rolecall::model::{Code, Effect, Outcome};
 use rolecall::provider::{self, ReadError};
 use rolecall::sandbox::rapidapi::{DuplicateNames, OWN_EMAIL, RenameSlug, World};
 use serde_json::{Value, json};
-use support::cli::Env;
+use support::cli::{Env, example};
 use support::rapidapi::{
     NOBODY, Rig, acme, asserted, converged, effects, findings, head_of, held, invitation, is_member, member,
     operations, outcomes, planned, requests, rig_of, sent, team, user, wish_of, with_teams, world,
@@ -512,6 +512,20 @@ fn nothing_is_deleted_while_it_is_unknown_whose_key_we_call_with() {
     }
 }
 
+/// The one that we call for may be among those that aren't listed.
+#[test]
+fn nothing_is_deleted_while_the_list_of_its_teams_is_incomplete() {
+    let rig = Rig::new(with_teams(&["Payments"]), ABSENT);
+    rig.wire.forge(|data| {
+        if let Some(teams) = data.pointer_mut("/organization/teams").and_then(Value::as_array_mut) {
+            teams.retain(|team| team["name"] != "acme-Default");
+        }
+    });
+    let plan = rig.plan();
+    assert!(plan.completeness["teams"].is_broken());
+    assert_eq!(addresses(&plan), NOBODY, "{:?}", holds(&plan));
+}
+
 // ---- teams
 
 #[test]
@@ -784,4 +798,41 @@ fn the_organisation_of_the_calling_team_is_held_whatever_is_typed() {
     assert!(said.stdout.contains("rolecall itself calls with this, and would lock itself out"), "{}", said.all());
     let drift = env.run(&["drift", "--sandbox", "own.yaml"]);
     assert_eq!(drift.code, 2, "{}", drift.all());
+}
+
+#[test]
+fn the_example_is_planned_applied_and_in_sync() {
+    let env = Env::new();
+    env.write("rapidapi.yaml", example("rapidapi.yaml"));
+    let run = |args: &[&str]| env.run(&[args, &["--sandbox", "rapidapi.yaml"]].concat());
+    let plan = run(&["plan", "--out", "plan.json", "--show-mutations"]);
+    assert_eq!(plan.code, 0, "{}", plan.all());
+    for said in [
+        "+ team/Data",
+        "~ user/ghost@acme.example                      change the role            joins every team",
+        "- user/left@acme.example                       leaves the organisation    absent: true",
+        "+ user/new1@acme.example                       invite anew                sends mail; the earlier link stops working",
+        "re-enables; for every organisation of the platform",
+        "Payments as Team Admin, Search as Team Developer  ->  Data as Team Admin, Payments as Team Viewer",
+        "12 mutations, 2 mails. Usable admins after: 4.",
+    ] {
+        assert!(plan.stdout.contains(said), "{said}\n{}", plan.stdout);
+    }
+    let applied = run(&["apply", "--plan", "plan.json"]);
+    assert_eq!(applied.code, 0, "{}", applied.all());
+    assert!(applied.stdout.ends_with("12 done. Read again: converged.\n"), "{}", applied.all());
+    let again = run(&["plan", "--detailed-exitcode"]);
+    assert_eq!(again.code, 0, "{}", again.all());
+    let drift = run(&["drift"]);
+    assert_eq!(drift.code, 0, "{}", drift.all());
+    // What the file doesn't speak of, and the credential can see.
+    assert!(drift.stdout.contains("organisations that no file names\n    partners\n"), "{}", drift.stdout);
+    assert!(drift.stdout.contains("batch (OAUTH2), production (RAPIDAPI)"), "{}", drift.stdout);
+    let ledger = env.read(".rolecall/sandbox/ledger/rapidapi-platform-management.jsonl");
+    let outputs = [&plan, &applied, &again, &drift].map(support::cli::Said::all);
+    for output in outputs.iter().chain([&ledger, &env.read("plan.json")]) {
+        for secret in ["sandbox-app-key", "sandbox-invite-token", "sandbox-own"] {
+            assert!(!output.contains(secret), "{secret}\n{output}");
+        }
+    }
 }

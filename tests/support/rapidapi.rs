@@ -6,7 +6,7 @@ use std::sync::{Arc, MutexGuard};
 use rolecall::apply::{Report, Standing, note_observed};
 use rolecall::model::{Address, Effect, Finding, OrganizationPlan, Outcome, ProviderName};
 use rolecall::provider::{self, Secrets};
-use rolecall::sandbox::rapidapi::{OWN_PERSONAL_KEY, OWN_TEAM_KEY, RapidApi, World};
+use rolecall::sandbox::rapidapi::{Generation, OWN_PERSONAL_KEY, OWN_TEAM_KEY, RapidApi, World};
 use secrecy::SecretString;
 use serde_json::Value;
 
@@ -222,4 +222,54 @@ pub fn rig_of(organization: impl std::fmt::Display, world: World, body: &str) ->
 /// Another wish, for an organisation that isn't `acme`.
 pub fn wish_of(rig: &mut Rig, organization: impl std::fmt::Display, body: &str) {
     rig.desired = rig::desired(&format!("{}{body}", head_of(organization)));
+}
+
+pub const GENERATIONS: [Generation; 3] = [Generation::Early, Generation::Middle, Generation::Late];
+
+/// Somebody of every kind, each with something to be done, and what the file has of it.
+pub fn moved() -> (World, &'static str) {
+    let mut world = with_teams(&["Payments", "Data", "Legacy"]);
+    let partners = world.add_organization("partners");
+    let up = member(&mut world, "up@x.example", false, &[("Payments", "team-viewer")]);
+    world.add_member(partners, up, true);
+    member(&mut world, "down@x.example", true, &[("Payments", "team-admin")]);
+    member(&mut world, "left@x.example", false, &[("Legacy", "team-viewer")]);
+    member(&mut world, "moves@x.example", false, &[("Legacy", "team-viewer"), ("Payments", "team-viewer")]);
+    member(&mut world, "stays@x.example", false, &[("Payments", "team-viewer")]);
+    invitation(&mut world, "other@x.example", "DEVELOPER", &["Payments"]);
+    invitation(&mut world, "unlisted@x.example", "ADMIN", &["Payments"]);
+    let body = "manage: { users: all }
+guardrails: { min_admins: 2 }
+settings: { name: Acme Group }
+teams: [{ name: New, description: made }, { name: Data, description: changed }, { name: Legacy, absent: true }]
+users:
+  - { email: own@acme.example }
+  - { email: up@x.example, roles: [Organization Admin] }
+  - { email: down@x.example, roles: [Developer], teams: { New: Team Admin, Data: Team Viewer } }
+  - { email: moves@x.example, teams: { Data: Team Admin, New: Team Developer } }
+  - { email: stays@x.example, roles: [Developer], teams: { Payments: Team Viewer } }
+  - { email: other@x.example, roles: [Developer], teams: [Data, New] }
+  - { email: new@x.example, roles: [Developer], teams: { New: Team Viewer } }
+";
+    (world, body)
+}
+
+/// Twenty to invite, ten to change, five to take out.
+pub fn crowd() -> (World, String) {
+    let mut world = with_teams(&["Payments", "Data"]);
+    let mut users = Vec::new();
+    for index in 0..20 {
+        users.push(format!("{{ email: new{index}@x.example, roles: [Developer], teams: [Payments] }}"));
+    }
+    for index in 0..10 {
+        member(&mut world, &format!("u{index}@x.example"), false, &[("Payments", "team-viewer")]);
+        users.push(format!("{{ email: u{index}@x.example, teams: {{ Data: Team Admin }} }}"));
+    }
+    for index in 0..5 {
+        member(&mut world, &format!("left{index}@x.example"), false, &[]);
+        users.push(format!("{{ email: left{index}@x.example, absent: true }}"));
+    }
+    world.switches.rate_limit = 10;
+    world.switches.minute_millis = 60_000;
+    (world, format!("users: [{}]\n", users.join(", ")))
 }
