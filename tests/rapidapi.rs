@@ -5,7 +5,7 @@ mod support;
 
 use std::sync::Arc;
 
-use rolecall::model::{Code, Effect, Outcome, RoleName};
+use rolecall::model::{Code, Effect, Outcome, RoleName, TeamName};
 use rolecall::sandbox::rapidapi::{
     Demotion, Generation, OWN_EMAIL, Refusal, StaleRows, Switches, World, WorldRole,
 };
@@ -398,14 +398,47 @@ fn where_no_role_is_known_to_make_an_administrator_the_guardrail_is_not_silently
     assert!(rig.try_plan().is_err(), "a role that isn't there makes nobody an administrator");
 }
 
-/// Asking for what is as wished sends nothing, and shows nothing that isn't sent.
+/// As after an apply that died: what the file says is sent, seen or not.
 #[test]
-fn whoever_is_as_wished_is_not_shown_as_a_change_without_a_call() {
+fn whoever_is_as_wished_is_sent_all_the_same_where_that_was_asked_for() {
     let mut world = with_teams(&["Payments"]);
-    member(&mut world, "kim@acme.example", false, &[("Payments", "team-viewer")]);
-    let rig = Rig::new(world, "users: [{ email: kim@acme.example, roles: [Developer], teams: [Payments] }]");
+    let kim = member(&mut world, "kim@acme.example", false, &[("Payments", "team-viewer")]);
+    let mut rig = Rig::new(
+        world,
+        "users: [{ email: kim@acme.example, roles: [Developer], teams: { Payments: Team Viewer } }]",
+    );
+    assert_eq!(addresses(&rig.plan()), NOBODY);
     let plan = asserted(&rig, "user/kim@acme.example");
-    assert_eq!(addresses(&plan).len(), plan.sealed.mutations.len(), "{:?}", addresses(&plan));
+    assert_eq!(addresses(&plan), ["user/kim@acme.example"]);
+    assert!(converged(&rig.apply_plan(&plan).unwrap()));
+    assert_eq!(operations(&rig), ["AddUserToTeams", "UpsertEntityRole", "UpdateUserRoles"]);
+    assert!(sent(&rig)[1..].iter().all(|(_, input)| input["entityId"] == json!(kim)));
+}
+
+/// A hub may have no role that everybody has by default.
+#[test]
+fn nobody_can_be_without_a_role_where_none_is_the_default() {
+    let mut world = world();
+    member(&mut world, "jane@acme.example", true, &[]);
+    for role in &mut world.roles {
+        role.is_default = false;
+    }
+    let found = findings(world, "users: [{ email: jane@acme.example, roles: [] }]");
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert_eq!(found[0].code, Code::UnknownRole);
+    assert_eq!(found[0].message, "jane@acme.example can't be without a role, as this hub has none by default");
+    assert!(found[0].hint.as_ref().unwrap().starts_with("name one of "));
+}
+
+/// Which teams those are isn't documented, so that it can only be said.
+#[test]
+fn whoever_ceases_to_be_an_administrator_may_leave_teams_and_the_plan_says_so() {
+    let mut world = with_teams(&["Payments"]);
+    member(&mut world, "jane@acme.example", true, &[]);
+    for (teams, said) in [("", vec![Effect::MayLeaveTeams]), (", teams: [Payments]", vec![])] {
+        let body = format!("users: [{{ email: jane@acme.example, roles: [Developer]{teams} }}]");
+        assert_eq!(effects(&planned(world.clone(), &body), "user/jane@acme.example"), said);
+    }
 }
 
 // ---- roles in teams
@@ -454,6 +487,10 @@ fn roles_of_an_earlier_time_do_not_come_back_with_whoever_comes_back() {
         rig.apply();
         assert_eq!(role_in(&rig.world(), "kim@acme.example", "Payments").unwrap(), "team-admin");
         rig.wish(&format!("users: [{{ email: kim@acme.example, teams: {teams} }}]"));
+        let comes_back =
+            Effect::ComesBackAs { team: TeamName::seen("Payments"), role: RoleName::seen("Team Admin") };
+        let says_so = effects(&rig.plan(), "user/kim@acme.example").contains(&comes_back);
+        assert_eq!(says_so, key != "team-admin" || teams.starts_with('['), "{teams}");
         assert!(converged(&rig.apply()));
         assert_eq!(role_in(&rig.world(), "kim@acme.example", "Payments").unwrap(), key, "{teams}");
         assert_eq!(addresses(&rig.plan()), NOBODY);

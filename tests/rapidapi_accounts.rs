@@ -198,7 +198,7 @@ fn accounts_of_people_who_are_not_in_the_organisation() {
     );
     assert_eq!(
         effects(&rig.plan(), "user/kim@acme.example"),
-        [Effect::SendsMail, Effect::RolesFollow, Effect::ReEnables, Effect::HubWide]
+        [Effect::SendsMail, Effect::ReEnables, Effect::HubWide]
     );
     assert!(converged(&rig.apply()));
     assert_eq!(sent(&rig)[0], ("UpdateUser", json!({ "id": kim, "status": "ACTIVE" })));
@@ -415,6 +415,30 @@ fn a_status_that_nobody_knows_is_never_taken_to_be_as_wished() {
         let said = !addresses(&plan).is_empty() || !held(&plan, "user/kim@acme.example").is_empty();
         assert!(said, "{live} is neither changed to {wish} nor held");
     }
+}
+
+/// Nobody has for a moment what they are not to use, nor an account that is to be used by others.
+#[test]
+fn whoever_is_switched_off_is_so_before_they_get_anything() {
+    let mut world = with_teams(&["Payments", "Data"]);
+    member(&mut world, "kim@acme.example", false, &[("Payments", "team-viewer")]);
+    let mut rig = Rig::new(
+        world.clone(),
+        "users: [{ email: kim@acme.example, roles: [Organization Admin], status: deactivated }]",
+    );
+    assert!(converged(&rig.apply()));
+    assert_eq!(operations(&rig), ["UpdateUser", "UpdateUserRoles"]);
+    let mut rig = Rig::new(
+        world.clone(),
+        "users: [{ email: kim@acme.example, teams: { Payments: Team Admin, Data: Team Admin }, status: deactivated }]",
+    );
+    assert!(converged(&rig.apply()));
+    assert_eq!(operations(&rig)[0], "UpdateUser");
+    let kim = user(&world, "kim@acme.example");
+    "DEACTIVATED".clone_into(&mut world.user_mut(kim).unwrap().status);
+    let mut rig = Rig::new(world, "users: [{ email: kim@acme.example, absent: true, status: active }]");
+    assert!(converged(&rig.apply()));
+    assert_eq!(operations(&rig), ["RemoveTeamUserFromAllOrgTeams", "UpdateUser"]);
 }
 
 // ---- our own access

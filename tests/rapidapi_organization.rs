@@ -11,7 +11,7 @@ use rolecall::model::{Code, Effect, Outcome};
 use rolecall::provider::{self, ReadError};
 use rolecall::sandbox::rapidapi::{DuplicateNames, OWN_EMAIL, RenameSlug, World};
 use serde_json::{Value, json};
-use support::cli::{Env, example};
+use support::cli::Env;
 use support::rapidapi::{
     NOBODY, Rig, acme, asserted, converged, effects, findings, head_of, held, invitation, is_member, member,
     operations, outcomes, planned, requests, rig_of, sent, team, user, wish_of, with_teams, world,
@@ -800,39 +800,49 @@ fn the_organisation_of_the_calling_team_is_held_whatever_is_typed() {
     assert_eq!(drift.code, 2, "{}", drift.all());
 }
 
+// ---- who is protected
+
+/// What goes with an organisation or a team is as protected as if it were named itself.
 #[test]
-fn the_example_is_planned_applied_and_in_sync() {
-    let env = Env::new();
-    env.write("rapidapi.yaml", example("rapidapi.yaml"));
-    let run = |args: &[&str]| env.run(&[args, &["--sandbox", "rapidapi.yaml"]].concat());
-    let plan = run(&["plan", "--out", "plan.json", "--show-mutations"]);
-    assert_eq!(plan.code, 0, "{}", plan.all());
-    for said in [
-        "+ team/Data",
-        "~ user/ghost@acme.example                      change the role            joins every team",
-        "- user/left@acme.example                       leaves the organisation    absent: true",
-        "+ user/new1@acme.example                       invite anew                sends mail; the earlier link stops working",
-        "re-enables; for every organisation of the platform",
-        "Payments as Team Admin, Search as Team Developer  ->  Data as Team Admin, Payments as Team Viewer",
-        "12 mutations, 2 mails. Usable admins after: 4.",
-    ] {
-        assert!(plan.stdout.contains(said), "{said}\n{}", plan.stdout);
+fn nothing_is_deleted_that_somebody_protected_would_lose() {
+    let mut world = with_teams(&["Payments"]);
+    let partners = world.add_organization("partners");
+    let pia = world.add_user("pia@x.example");
+    world.add_member(partners, pia, false);
+    for protected in ["user/pia@x.example", "team/partners-Default"] {
+        let rig =
+            rig_of("partners", world.clone(), &format!("guardrails: {{ protected: [{protected}] }}\n{ABSENT}"));
+        let plan = rig.plan();
+        assert_eq!(addresses(&plan), NOBODY, "{protected}");
+        assert_eq!(
+            held(&plan, "organization"),
+            [format!("blocked: would change what {protected} may do, whom the file's guardrails protect")]
+        );
     }
-    let applied = run(&["apply", "--plan", "plan.json"]);
-    assert_eq!(applied.code, 0, "{}", applied.all());
-    assert!(applied.stdout.ends_with("12 done. Read again: converged.\n"), "{}", applied.all());
-    let again = run(&["plan", "--detailed-exitcode"]);
-    assert_eq!(again.code, 0, "{}", again.all());
-    let drift = run(&["drift"]);
-    assert_eq!(drift.code, 0, "{}", drift.all());
-    // What the file doesn't speak of, and the credential can see.
-    assert!(drift.stdout.contains("organisations that no file names\n    partners\n"), "{}", drift.stdout);
-    assert!(drift.stdout.contains("batch (OAUTH2), production (RAPIDAPI)"), "{}", drift.stdout);
-    let ledger = env.read(".rolecall/sandbox/ledger/rapidapi-platform-management.jsonl");
-    let outputs = [&plan, &applied, &again, &drift].map(support::cli::Said::all);
-    for output in outputs.iter().chain([&ledger, &env.read("plan.json")]) {
-        for secret in ["sandbox-app-key", "sandbox-invite-token", "sandbox-own"] {
-            assert!(!output.contains(secret), "{secret}\n{output}");
-        }
+    member(&mut world, "kim@x.example", false, &[("Payments", "team-viewer")]);
+    invitation(&mut world, "new@x.example", "DEVELOPER", &["Payments"]);
+    for protected in ["user/kim@x.example", "user/new@x.example"] {
+        let body =
+            format!("guardrails: {{ protected: [{protected}] }}\nteams: [{{ name: Payments, absent: true }}]");
+        let plan = planned(world.clone(), &body);
+        assert_eq!(addresses(&plan), NOBODY, "{protected}");
+        assert_eq!(
+            held(&plan, "team/Payments"),
+            [format!("blocked: would change what {protected} may do, whom the file's guardrails protect")]
+        );
+    }
+}
+
+/// Nothing within it is looked at, so that whatever else the file says would be left undone without a word.
+#[test]
+fn an_organisation_that_is_absent_has_nobody_in_it() {
+    for (rest, field) in [
+        ("users: [{ email: kim@x.example, absent: true, status: deactivated }]", "users"),
+        ("teams: [{ name: A }]", "teams"),
+    ] {
+        let source = Source::inline("acme.yaml", format!("{}{ABSENT}\n{rest}\n", support::rapidapi::HEAD));
+        let (_, findings) = check_source(&source, provider::rules);
+        let said: Vec<_> = findings.iter().map(|it| (it.code, it.message.as_str())).collect();
+        assert_eq!(said, [(Code::AbsentWithValues, format!("`{field}` contradicts `absent: true`").as_str())]);
     }
 }

@@ -3,8 +3,9 @@
 
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -15,9 +16,10 @@ use sha2::{Digest, Sha256};
 
 use super::out::talk;
 use crate::graphql::{Budget, MemoryBudget, Pace, Shelf, Spool, Ticket};
+use crate::report::plural;
 
 /// A schema is asked for anew after so long.
-const SCHEMA_LASTS: SignedDuration = SignedDuration::from_hours(7 * 24);
+const SCHEMA_LASTS: SignedDuration = SignedDuration::from_hours(24);
 
 /// A read that broke off is gone on with for so long after it began: what it found may no longer be so.
 const READ_LASTS: SignedDuration = SignedDuration::from_mins(30);
@@ -29,34 +31,45 @@ const MARGIN: Duration = Duration::from_millis(100);
 #[derive(Clone, Debug)]
 pub(super) struct Cache {
     folder: PathBuf,
-    name: String,
+    /// Tells one platform from another: what it is able to do, and how much of it is left.
+    pub platform: String,
+    /// Tells one way to it from another: what is seen differs by the credentials.
+    line: String,
 }
 
 impl Cache {
-    pub fn new(folder: &Path, name: String) -> Self {
-        Self { folder: folder.join("cache"), name }
+    pub fn new(folder: &Path, platform: String, line: String) -> Self {
+        Self { folder: folder.join("cache"), platform, line }
     }
 
-    fn file(&self, what: &str) -> PathBuf {
-        self.folder.join(format!("{}.{what}", self.name))
+    fn of_platform(&self, what: &str) -> PathBuf {
+        self.folder.join(format!("{}.{what}", self.platform))
+    }
+
+    fn of_line(&self, what: &str) -> PathBuf {
+        self.folder.join(format!("{}.{what}", self.line))
     }
 
     /// The answers that an earlier read got before it broke off, and a place for those of this one.
     pub fn spool(&self) -> Arc<ReadSpool> {
-        Arc::new(ReadSpool::open(self.file("read.jsonl")))
+        Arc::new(ReadSpool::open(self.of_line("read.jsonl")))
     }
 
     /// What was read before is no longer so.
     pub fn forget_read(&self) {
-        let _ = std::fs::remove_file(self.file("read.jsonl"));
+        let _ = std::fs::remove_file(self.of_line("read.jsonl"));
     }
 
-    pub fn budget(&self) -> Arc<FileBudget> {
-        Arc::new(FileBudget {
-            path: self.file("requests.json"),
-            made: Mutex::new(0),
+    pub fn budget(&self) -> FileBudget {
+        let began = Timestamp::now().as_nanosecond();
+        FileBudget {
+            path: self.of_platform("requests.json"),
+            run: format!("{began:x}-{}", std::process::id()),
+            made: AtomicU64::new(0),
+            least: AtomicUsize::new(usize::MAX),
+            alone: AtomicBool::new(false),
             fallback: MemoryBudget::default(),
-        })
+        }
     }
 }
 
@@ -76,7 +89,8 @@ fn private(path: &Path) -> io::Result<OpenOptions> {
 struct Shelved {
     at: Timestamp,
     fingerprint: String,
-    answer: Value,
+    /// None: it was seen to be so no longer.
+    answer: Option<Value>,
 }
 
 fn fingerprint(answer: &Value) -> String {
@@ -87,14 +101,26 @@ fn fingerprint(answer: &Value) -> String {
 
 impl Cache {
     fn shelved(&self, name: &str) -> Option<Shelved> {
-        let text = std::fs::read(self.file(&format!("{}.json", name.to_lowercase()))).ok()?;
+        let text = std::fs::read(self.of_platform(&format!("{}.json", name.to_lowercase()))).ok()?;
         serde_json::from_slice(&text).ok()
+    }
+
+    fn shelve(&self, name: &str, shelved: &Shelved) {
+        let path = self.of_platform(&format!("{}.json", name.to_lowercase()));
+        let write = || {
+            let mut file = private(&path)?.create(true).write(true).truncate(true).open(&path)?;
+            file.write_all(&serde_json::to_vec(shelved)?)
+        };
+        if let Err(why) = write() {
+            tracing::info!(%why, "the schema can't be kept");
+        }
     }
 }
 
 impl Shelf for Cache {
     fn get(&self, name: &str) -> Option<Value> {
         let Shelved { at, fingerprint: written, answer } = self.shelved(name)?;
+        let answer = answer?;
         let age = Timestamp::now().duration_since(at);
         let fresh = !age.is_negative() && age < SCHEMA_LASTS;
         // One that was damaged is asked for anew.
@@ -111,19 +137,13 @@ impl Shelf for Cache {
                 before.fingerprint
             ));
         }
-        let shelved = Shelved { at: Timestamp::now(), fingerprint, answer: answer.clone() };
-        let path = self.file(&format!("{}.json", name.to_lowercase()));
-        let write = || {
-            let mut file = private(&path)?.create(true).write(true).truncate(true).open(&path)?;
-            file.write_all(&serde_json::to_vec(&shelved)?)
-        };
-        if let Err(why) = write() {
-            tracing::info!(%why, "the schema can't be kept");
-        }
+        self.shelve(name, &Shelved { at: Timestamp::now(), fingerprint, answer: Some(answer.clone()) });
     }
 
     fn forget(&self, name: &str) {
-        let _ = std::fs::remove_file(self.file(&format!("{}.json", name.to_lowercase())));
+        if let Some(known) = self.shelved(name) {
+            self.shelve(name, &Shelved { answer: None, ..known });
+        }
     }
 }
 
@@ -161,9 +181,9 @@ impl ReadSpool {
         }
         if let Some(age) = age.filter(|_| !earlier.is_empty()) {
             talk(&format!(
-                "going on with a read that broke off {} min ago: {} answers are there already\n",
+                "going on with a read that began {} min ago and was not completed: {} there already\n",
                 age.as_mins(),
-                earlier.len()
+                plural(earlier.len(), "answer")
             ));
         }
         let open = || {
@@ -188,6 +208,10 @@ impl ReadSpool {
 
     /// The read broke off: what is there stays there.
     pub fn suspend(&self) {
+        let answers = |text: String| text.lines().count().saturating_sub(1);
+        if std::fs::read_to_string(&self.path).map_or(0, answers) == 0 {
+            return;
+        }
         let path = self.path.display();
         let lasts = READ_LASTS.as_mins();
         talk(&format!(
@@ -212,10 +236,16 @@ impl Spool for ReadSpool {
     }
 }
 
-/// A budget that all processes with the same credential share.
+/// A budget that all processes share which call the same platform.
 pub(super) struct FileBudget {
     path: PathBuf,
-    made: Mutex<u64>,
+    /// Tells this run's requests from those of others, wherever these run.
+    run: String,
+    made: AtomicU64,
+    /// The slowest pace that was asked for.
+    least: AtomicUsize,
+    /// The file can't be had, which was said.
+    alone: AtomicBool,
     /// Where the file can't be had.
     fallback: MemoryBudget,
 }
@@ -229,52 +259,88 @@ impl FileBudget {
         let mut file =
             private(&self.path)?.create(true).truncate(false).read(true).write(true).open(&self.path)?;
         file.lock()?;
-        let text = io::read_to_string(&mut file)?;
-        let mut sent: Sent = serde_json::from_str(&text).unwrap_or_default();
+        let mut text = Vec::new();
+        file.read_to_end(&mut text)?;
+        let mut sent: Sent = serde_json::from_slice(&text).unwrap_or_default();
         let done = work(&mut sent);
-        file.set_len(0)?;
+        let text = serde_json::to_vec(&sent)?;
         io::Seek::rewind(&mut file)?;
-        file.write_all(&serde_json::to_vec(&sent)?)?;
+        file.write_all(&text)?;
+        file.set_len(text.len() as u64)?;
         Ok(done)
     }
 
-    fn name(Ticket(ticket): Ticket) -> String {
-        format!("{}-{ticket}", std::process::id())
+    /// The same, or what this process knows by itself.
+    fn shared<T>(&self, work: impl FnOnce(&mut Sent) -> T, alone: impl FnOnce(&MemoryBudget) -> T) -> T {
+        self.with(work).unwrap_or_else(|why| {
+            if !self.alone.swap(true, Ordering::Relaxed) {
+                let path = self.path.display();
+                talk(&format!(
+                    "other runs aren't seen, so that together they may exceed the limit: {path}: {why}\n"
+                ));
+            }
+            alone(&self.fallback)
+        })
+    }
+
+    fn ticket(&self) -> Ticket {
+        Ticket(self.made.fetch_add(1, Ordering::Relaxed))
+    }
+
+    fn name(&self, Ticket(ticket): Ticket) -> String {
+        format!("{}-{ticket}", self.run)
+    }
+
+    /// As slow as anybody asks for: the limit is the platform's, and one.
+    pub fn no_faster_than(&self, pace: Pace) {
+        self.least.fetch_min(pace.calls, Ordering::Relaxed);
+    }
+
+    fn slowest(&self, pace: Pace) -> Pace {
+        Pace { calls: pace.calls.min(self.least.load(Ordering::Relaxed)), ..pace }
     }
 }
 
 impl Budget for FileBudget {
     fn take(&self, pace: Pace) -> Result<Ticket, Duration> {
-        let ticket = {
-            let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
-            *made += 1;
-            Ticket(*made)
-        };
-        let taken = self.with(|sent| {
+        let (pace, ticket) = (self.slowest(pace), self.ticket());
+        let take = |sent: &mut Sent| {
             let now = Timestamp::now();
             let window = pace.window + MARGIN;
             let since = |at: &Timestamp| Duration::try_from(now.duration_since(*at)).unwrap_or_default();
+            // Where a clock was ahead, nothing was sent later than now.
+            sent.values_mut().for_each(|at| *at = now.min(*at));
             sent.retain(|_, at| since(at) < window);
             if sent.len() >= pace.calls {
                 return Err(window.saturating_sub(sent.values().map(since).max().unwrap_or_default()));
             }
-            sent.insert(Self::name(ticket), now);
+            sent.insert(self.name(ticket), now);
             Ok(ticket)
-        });
-        taken.unwrap_or_else(|_| self.fallback.take(pace))
+        };
+        self.shared(take, |budget| budget.take(pace))
     }
 
     fn answered(&self, ticket: Ticket) {
-        let noted = self.with(|sent| sent.insert(Self::name(ticket), Timestamp::now()));
-        if noted.is_err() {
-            self.fallback.answered(ticket);
-        }
+        let answered = |sent: &mut Sent| {
+            sent.insert(self.name(ticket), Timestamp::now());
+        };
+        self.shared(answered, |budget| budget.answered(ticket));
     }
 
     fn give_back(&self, ticket: Ticket) {
-        let noted = self.with(|sent| sent.remove(&Self::name(ticket)));
-        if noted.is_err() {
-            self.fallback.give_back(ticket);
-        }
+        let give_back = |sent: &mut Sent| {
+            sent.remove(&self.name(ticket));
+        };
+        self.shared(give_back, |budget| budget.give_back(ticket));
+    }
+
+    fn used_up(&self, pace: Pace) {
+        let pace = self.slowest(pace);
+        let used_up = |sent: &mut Sent| {
+            while sent.len() < pace.calls {
+                sent.insert(self.name(self.ticket()), Timestamp::now());
+            }
+        };
+        self.shared(used_up, |budget| budget.used_up(pace));
     }
 }

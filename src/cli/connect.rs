@@ -41,6 +41,8 @@ pub(super) struct Connected {
     /// Of the endpoint and all that is sent with each request: what is the same there reaches the same organisation,
     /// where nothing else names it.
     pub reach: [u8; 32],
+    /// Of the endpoint and the host alone: whatever the credential, an id means the same there.
+    pub platform: [u8; 32],
 }
 
 /// Opens the way that the file describes.
@@ -109,7 +111,7 @@ impl Way<'_> {
             let finding = Finding::error(Code::UnfitCredential, place.clone(), unfit.why).hint(unfit.hint);
             Failure::findings(vec![finding])
         })?;
-        let reach = reach(&endpoint, &contexts);
+        let (reach, platform) = (reach(&endpoint, &contexts), platform(&endpoint, desired));
         let hidden = if provider.has_secret_path() { secret_parts(&endpoint) } else { Vec::new() };
         let settings = HttpSettings {
             // Plain HTTP is allowed there because it doesn't leave the machine; through a proxy it would.
@@ -124,9 +126,10 @@ impl Way<'_> {
             let scale = minute.as_secs_f64() / 60.0;
             Pace { window: pace.window.mul_f64(scale), ..pace }
         });
-        let shown = reach.first_chunk().copied().unwrap_or_default();
-        let name = cache.unwrap_or_else(|| format!("{}-{:016x}", desired.provider, u64::from_be_bytes(shown)));
-        let limited = pace.map(|pace| (pace, Cache::new(folder, name)));
+        let limited = pace.map(|pace| {
+            let name = |digest| cache.clone().unwrap_or_else(|| format!("{}-{}", desired.provider, shown(digest)));
+            (pace, Cache::new(folder, name(&platform), name(&reach)))
+        });
         let line = lines.open(reach, settings, limited, goes_on).map_err(Failure::error)?;
         let Line { transport, kept, cache, spool } = line;
         let caller = provider.own_key(&secrets);
@@ -155,6 +158,7 @@ impl Way<'_> {
             deliveries,
             cache,
             reach,
+            platform,
         })
     }
 }
@@ -173,6 +177,22 @@ fn reach(endpoint: &Url, contexts: &Contexts) -> [u8; 32] {
         }
     }
     digest.finalize().into()
+}
+
+fn platform(endpoint: &Url, desired: &Desired) -> [u8; 32] {
+    let host = desired.host.as_ref().map_or("", |host| &host.value);
+    Sha256::new()
+        .chain_update(endpoint.as_str())
+        .chain_update([0])
+        .chain_update(host.to_lowercase())
+        .finalize()
+        .into()
+}
+
+/// So much of a digest as tells it from others.
+fn shown(digest: &[u8; 32]) -> String {
+    let shown = digest.first_chunk().copied().unwrap_or_default();
+    format!("{:016x}", u64::from_be_bytes(shown))
 }
 
 /// What of a secret path must not be shown, as a whole and in its parts. Words that all such paths have are none.

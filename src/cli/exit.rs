@@ -3,6 +3,7 @@
 use std::fmt;
 use std::process::ExitCode;
 
+use crate::graphql::CallError;
 use crate::model::Finding;
 use crate::provider::{Provider, ReadError};
 
@@ -50,6 +51,8 @@ impl From<Exit> for ExitCode {
 #[derive(Debug)]
 pub struct Failure {
     pub exit: Exit,
+    /// A read ended before its end, through no fault of what it had got by then.
+    pub broke_off: bool,
     /// None where the findings say it all.
     pub message: Option<String>,
     pub hint: Option<String>,
@@ -70,7 +73,13 @@ impl fmt::Display for Failure {
 
 impl Failure {
     pub fn error(message: impl Into<String>) -> Self {
-        Self { exit: Exit::Error, message: Some(message.into()), hint: None, findings: Vec::new() }
+        Self {
+            exit: Exit::Error,
+            broke_off: false,
+            message: Some(message.into()),
+            hint: None,
+            findings: Vec::new(),
+        }
     }
 
     #[must_use]
@@ -80,7 +89,7 @@ impl Failure {
     }
 
     pub fn findings(findings: Vec<Finding>) -> Self {
-        Self { exit: Exit::Error, message: None, hint: None, findings }
+        Self { exit: Exit::Error, broke_off: false, message: None, hint: None, findings }
     }
 
     /// An organisation that couldn't be read.
@@ -88,6 +97,7 @@ impl Failure {
         let away = matches!(error, ReadError::Call { error, .. } if error.is_unreachable_or_refused());
         Self {
             exit: if away { Exit::Unreachable } else { Exit::Error },
+            broke_off: matches!(error, ReadError::Call { error, .. } if !matches!(error, CallError::Shape { .. })),
             message: Some(format!("{organization} could not be read: {error}. Nothing was changed")),
             hint: Some(provider.next_step_of_read(error).unwrap_or_else(|| error.next_step()).to_owned()),
             findings: Vec::new(),

@@ -1,11 +1,11 @@
-//! What several organisations of one run have in common: one platform, one credential, and so one limit.
+//! What several organisations of one run have in common: one platform, and so one limit, and perhaps one credential.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use url::Url;
 
-use super::cache::{Cache, ReadSpool};
+use super::cache::{Cache, FileBudget, ReadSpool};
 use super::out::talk;
 use crate::graphql::{HttpSettings, HttpTransport, Kept, Pace, PacedTransport, Told, Transport, Waiting};
 
@@ -25,6 +25,8 @@ pub(super) struct Line {
 #[derive(Default)]
 pub(super) struct Lines {
     open: Mutex<BTreeMap<[u8; 32], Line>>,
+    /// What is left of each platform's limit, by its name.
+    budgets: Mutex<BTreeMap<String, Arc<FileBudget>>>,
     /// Where the sandbox of a world listens.
     sandboxes: tokio::sync::Mutex<BTreeMap<String, Url>>,
 }
@@ -45,7 +47,10 @@ impl Lines {
         let mut transport: Arc<dyn Transport> = Arc::new(HttpTransport::new(settings)?);
         let mut line = Line { transport: Arc::clone(&transport), kept: Kept::default(), cache: None, spool: None };
         if let Some((pace, cache)) = limited {
-            transport = Arc::new(PacedTransport::new(transport, pace, cache.budget(), tell_waits()));
+            let mut budgets = self.budgets.lock().unwrap_or_else(PoisonError::into_inner);
+            let budget = budgets.entry(cache.platform.clone()).or_insert_with(|| Arc::new(cache.budget()));
+            budget.no_faster_than(pace);
+            transport = Arc::new(PacedTransport::new(transport, pace, budget.clone(), tell_waits()));
             line.spool = goes_on.then(|| cache.spool());
             line = Line { transport, cache: Some(cache), ..line };
         }

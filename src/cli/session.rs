@@ -25,12 +25,12 @@ pub(super) struct Session<'a> {
     pub connection: &'a Connection,
     loaded: Loaded,
     lines: Lines,
-    /// Which file has spoken for an organisation, by what reaches it and its own id there.
-    spoken_for: Mutex<BTreeMap<Reached, Placed<RemoteId>>>,
+    /// Which file has spoken for an organisation, by its platform and its own id there.
+    spoken_for: Mutex<BTreeMap<Known, Placed<RemoteId>>>,
 }
 
-/// What reaches an organisation, and its own id there.
-type Reached = ([u8; 32], RemoteId);
+/// The platform that an organisation is on, and its own id there.
+type Known = ([u8; 32], RemoteId);
 
 /// One organisation: the wish, and the way to it.
 pub(super) struct Organization<'a> {
@@ -130,7 +130,8 @@ impl<'a> Session<'a> {
         let Some(id) = &live.organization_id else { return Ok(()) };
         let named = &organization.desired.organization;
         let mut spoken_for = self.spoken_for.lock().unwrap_or_else(PoisonError::into_inner);
-        let first = spoken_for.entry((organization.connected.reach, id.clone())).or_insert_with(|| named.clone());
+        let first =
+            spoken_for.entry((organization.connected.platform, id.clone())).or_insert_with(|| named.clone());
         if first.place.file == named.place.file {
             return Ok(());
         }
@@ -161,7 +162,7 @@ impl<'a> Session<'a> {
                     plan.organizations.push(organization);
                 }
                 Err(failure) => {
-                    broke_off |= failure.exit == Exit::Unreachable;
+                    broke_off |= failure.broke_off;
                     exit = exit.and(self.told(&failure, out));
                 }
             }
@@ -209,26 +210,30 @@ impl<'a> Session<'a> {
 
 /// Says how long reading will take, where a limit decides on that.
 fn estimate(organizations: &[Organization<'_>], out: &Out) {
-    let mut by_reach: BTreeMap<[u8; 32], (usize, usize, Pace)> = BTreeMap::new();
+    // What one credential has asked once needn't be asked again, and all of them share the platform's limit.
+    let mut lines: BTreeMap<([u8; 32], [u8; 32]), usize> = BTreeMap::new();
+    let mut platforms: BTreeMap<[u8; 32], (usize, Pace)> = BTreeMap::new();
     for organization in organizations {
-        let Connected { provider, reach, .. } = &organization.connected;
+        let Connected { provider, reach, platform, .. } = &organization.connected;
         let Some(pace) = provider.budget(organization.desired) else { continue };
         let Some((once, each)) = provider.requests_to_read(organization.desired) else { continue };
-        let (requests, read, _) = by_reach.entry(*reach).or_insert((0, 0, pace));
+        let requests = lines.entry((*platform, *reach)).or_insert(0);
         *requests = (*requests).max(once) + each;
+        let (read, slowest) = platforms.entry(*platform).or_insert((0, pace));
         *read += 1;
+        slowest.calls = slowest.calls.min(pace.calls);
     }
-    for (requests, read, pace) in by_reach.into_values() {
-        let minutes = requests.saturating_sub(1) / pace.calls.max(1);
-        let time =
-            if minutes == 0 { "less than a minute".to_owned() } else { format!("about {} min", minutes + 1) };
-        out.talk(&format!(
-            "reading {}: about {}, {time} at {} a minute\n",
-            report::plural(read, "organisation"),
-            report::plural(requests, "request"),
-            pace.calls
-        ));
+    for (platform, (read, pace)) in platforms {
+        let requests = lines.iter().filter(|((of, _), _)| *of == platform).map(|(_, requests)| requests).sum();
+        out.talk(&format!("reading {}: {}\n", report::plural(read, "organisation"), about(requests, pace)));
     }
+}
+
+/// How long so many requests take.
+pub(super) fn about(requests: usize, pace: Pace) -> String {
+    let minutes = requests.saturating_sub(1) / pace.calls.max(1);
+    let time = if minutes == 0 { "less than a minute".to_owned() } else { format!("about {} min", minutes + 1) };
+    format!("about {}, {time} at {} a minute", report::plural(requests, "request"), pace.calls)
 }
 
 fn twins_of(files: &[&Desired]) -> Failure {

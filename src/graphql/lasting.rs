@@ -32,4 +32,6 @@ pub trait Budget: Send + Sync {
     fn answered(&self, ticket: Ticket);
     /// It never left.
     fn give_back(&self, ticket: Ticket);
+    /// The platform says that there are none left, whoever took them: it has to be taken at its word for a window.
+    fn used_up(&self, pace: Pace);
 }

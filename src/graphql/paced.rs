@@ -65,10 +65,21 @@ impl Transport for PacedTransport {
                 self.budget.answered(ticket);
                 self.sent.fetch_add(1, Ordering::Relaxed);
             }
+            // Another hand has used up what there was, and nobody says for how long.
+            if answer.as_ref().is_ok_and(|answer| answer.status == TOO_MANY && answer.retry_after.is_none()) {
+                self.budget.used_up(self.pace);
+            }
             answer
         })
     }
+
+    fn ready(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        Box::pin(async { self.budget.give_back(self.admit().await) })
+    }
 }
+
+/// "Too Many Requests".
+const TOO_MANY: u16 = 429;
 
 /// Clocks differ a little.
 const MARGIN: Duration = Duration::from_millis(100);
@@ -101,5 +112,14 @@ impl Budget for MemoryBudget {
 
     fn give_back(&self, Ticket(ticket): Ticket) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).1.remove(&ticket);
+    }
+
+    fn used_up(&self, pace: Pace) {
+        let mut guard = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let (made, past) = &mut *guard;
+        while past.len() < pace.calls {
+            *made += 1;
+            past.insert(*made, Instant::now());
+        }
     }
 }

@@ -66,4 +66,9 @@ pub trait Transport: Send + Sync {
         &'a self,
         request: &'a Request,
     ) -> Pin<Box<dyn Future<Output = Result<Response, TransportError>> + Send + 'a>>;
+
+    /// Waits until another request may go, for whoever wants to know before they commit themselves to one.
+    fn ready(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        Box::pin(std::future::ready(()))
+    }
 }

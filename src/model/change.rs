@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Address, Entity, Permission, RemoteId, RoleName};
+use super::{Address, Entity, Permission, RemoteId, RoleName, TeamName};
 
 /// One entity's difference: what was, what will be, and why.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -127,6 +127,13 @@ pub enum Effect {
     },
     /// Whoever administrates the organisation is in every team of it, with all that a team's role allows.
     JoinsEveryTeam,
+    /// Whoever ceases to administrate the organisation may leave the teams that they were in only for that.
+    MayLeaveTeams,
+    /// They had a role in this team once, and have it again until they are given another.
+    ComesBackAs {
+        team: TeamName,
+        role: RoleName,
+    },
     /// No call takes a role away: it is overwritten with the one that everybody has by default.
     DefaultRole {
         role: RoleName,

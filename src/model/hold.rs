@@ -83,6 +83,8 @@ pub enum HoldReason {
     PerhapsOwnAccess,
     /// The file's guardrails name it.
     Protected,
+    /// Nothing that can be sent makes this change.
+    NoCall,
     /// The platform has no call for it.
     ByHand { field: String, live: Option<String>, desired: String, step: String },
     /// The list is incomplete, so that absence proves nothing.
@@ -188,6 +190,7 @@ impl HoldReason {
             | Self::PerhapsOwnAccess
             | Self::Protected
             | Self::ByHand { .. }
+            | Self::NoCall
             | Self::Unreadable { .. }
             | Self::Owner { must_go: true }
             | Self::ExternallyManaged { must_go: true }

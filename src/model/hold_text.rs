@@ -138,6 +138,7 @@ impl fmt::Display for HoldReason {
             Self::ProtectsHolders { holders } => {
                 write!(f, "would change what {} may do, whom the file's guardrails protect", names(holders))
             }
+            Self::NoCall => write!(f, "no call of the platform makes this change; it is for a person"),
             Self::NotContained { role, step } => write!(
                 f,
                 "has to go and keeps everything, since the role `{role}` can't be had as it has to be; {step}"

@@ -162,6 +162,8 @@ pub enum Standing {
     Unapproved,
     /// Is switched off in this organisation, by another hand.
     Suspended,
+    /// The platform has a word for it that isn't known.
+    Unclear,
 }
 
 impl Standing {
@@ -169,7 +171,7 @@ impl Standing {
     pub fn is_active(self) -> bool {
         match self {
             Self::Ordinary | Self::Owner | Self::Shielded => true,
-            Self::Unapproved | Self::Suspended => false,
+            Self::Unapproved | Self::Suspended | Self::Unclear => false,
         }
     }
 }

@@ -154,6 +154,11 @@ pub trait Rules: Sync {
         roles.clone()
     }
 
+    /// Does an invitation say all of these roles?
+    fn offers_all(&self, live: &Live, roles: &BTreeSet<RoleName>) -> bool {
+        self.offered(live, roles) == *roles
+    }
+
     /// What giving a user their roles does besides.
     fn effects(&self, _: &Live, _before: Option<&User>, _after: &User) -> Vec<Effect> {
         Vec::new()

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::model::{
-    AssignableRole, Code, Desired, Finding, Live, Place, Placed, RoleName, list_of, nearest, quote,
+    AssignableRole, Code, Desired, Email, Finding, Live, Place, Placed, RoleName, list_of, nearest, quote,
 };
 
 /// The wish with every role by the one name that reads and plans have for it.
@@ -22,8 +22,12 @@ pub(super) fn resolved(desired: &Desired, live: &Live, findings: &mut Vec<Findin
             Clone::clone,
         )
     };
+    let mut without_default = Vec::new();
     for user in &mut resolved.users {
         if let Some(Placed { value, place }) = &mut user.roles {
+            if value.is_empty() && !roles.organization.iter().any(|role| role.default) {
+                without_default.push((user.email.clone(), place.clone()));
+            }
             let names = value.iter().map(|role| found(role, place, &roles.organization, "in the organisation"));
             *value = names.collect::<BTreeSet<RoleName>>();
         }
@@ -33,7 +37,16 @@ pub(super) fn resolved(desired: &Desired, live: &Live, findings: &mut Vec<Findin
             }
         }
     }
+    findings.extend(without_default.iter().map(|(email, place)| no_default(email, place, &roles.organization)));
     resolved
+}
+
+/// Somebody is to have the role that everybody has by default.
+fn no_default(email: &Email, place: &Place, roles: &[AssignableRole]) -> Finding {
+    let names: Vec<&str> = roles.iter().map(|role| role.name.as_str()).collect();
+    let message = format!("{email} can't be without a role, as this hub has none by default");
+    Finding::error(Code::UnknownRole, place.clone(), message)
+        .hint(format!("name one of {}", list_of(&names, "or")))
 }
 
 /// Without knowing who administrates, nobody could be kept from being the last who does.

@@ -1,6 +1,6 @@
 //! A plan in the making. What must never be changed is turned away at this one door.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
@@ -60,6 +60,10 @@ impl<'a> Draft<'a> {
             self.hold(change.address, reason);
             return false;
         }
+        if self.input.rules.lower(&change, self.input.live).is_empty() {
+            self.hold(change.address, HoldReason::NoCall);
+            return false;
+        }
         self.warn_of_refusal(&change, place);
         if let Some(place) = place {
             self.places.insert(change.address.to_string(), place.to_string());
@@ -88,10 +92,16 @@ impl<'a> Draft<'a> {
         self.input.asserted.iter().any(|asserted| asserted.covers(address))
     }
 
+    /// Those of them that the file's guardrails name.
+    pub fn protected_among(&self, addresses: impl Iterator<Item = Address>) -> Vec<Address> {
+        let protected = &self.input.desired.guardrails.protected;
+        let named = addresses.filter(|one| protected.keys().any(|address| address.covers(one)));
+        named.collect::<BTreeSet<_>>().into_iter().collect()
+    }
+
     /// Why a change would be held, if it would.
     pub fn obstacle(&self, change: &Change) -> Option<HoldReason> {
-        let protected = &self.input.desired.guardrails.protected;
-        if protected.keys().any(|address| address.covers(&change.address)) {
+        if !self.protected_among(std::iter::once(change.address.clone())).is_empty() {
             return Some(HoldReason::Protected);
         }
         if let Some(reason) = self.own_access(change) {

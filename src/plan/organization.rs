@@ -36,6 +36,19 @@ fn delete(input: &PlanInput<'_>, wish: &DesiredOrganization, live: &Organization
         draft.hold(address, HoldReason::OwnAccess);
         return;
     }
+    // Ours may be among those that a list leaves out.
+    if let Some(reason) = input.live.teams.as_ref().and_then(|list| list.completeness.unreadable("teams")) {
+        draft.hold(address, reason);
+        return;
+    }
+    let with_it = input.live.teams().iter().map(|team| Address::team(&team.name));
+    let with_it = with_it.chain(input.live.users.items.iter().map(|user| Address::user(&user.email)));
+    let with_it = with_it.chain(input.live.invitations().iter().map(|open| Address::user(&open.email)));
+    let shielded = draft.protected_among(with_it);
+    if !shielded.is_empty() {
+        draft.hold(address, HoldReason::ProtectsHolders { holders: shielded });
+        return;
+    }
     let mut change = deletion(input, address, Entity::Organization(live.clone()), Cause::DeclaredAbsent);
     let holders = input.live.users.items.iter().map(|user| Address::user(&user.email)).collect();
     change.effects.push(Effect::Touches { holders });

@@ -288,12 +288,10 @@ pub(super) fn plan_holders(input: &PlanInput<'_>, book: &mut RoleBook, draft: &m
         .filter(|change| change.action == Action::Replace)
         .filter_map(|change| Some((change.address.clone(), change.after.as_ref()?.role()?.name.clone())))
         .collect();
-    let protected = &input.desired.guardrails.protected;
     for (address, name) in updates {
         let held = input.live.users.items.iter().filter(|user| user.roles.contains(&name));
         let holders: BTreeSet<Address> = held.map(|user| Address::user(&user.email)).collect();
-        let shielded = |holder: &&Address| protected.keys().any(|address| address.covers(holder));
-        let shielded: Vec<Address> = holders.iter().filter(shielded).cloned().collect();
+        let shielded = draft.protected_among(holders.iter().cloned());
         let Some(place) = draft.changes.iter().position(|change| change.address == address) else { continue };
         if shielded.is_empty() {
             let holders = holders.into_iter().collect();

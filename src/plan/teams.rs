@@ -140,7 +140,18 @@ fn delete(input: &PlanInput<'_>, team: &LiveTeam, wish: Option<&DesiredTeam>, dr
         let in_it = user.teams.as_ref().is_some_and(|teams| teams.contains_key(&team.name));
         in_it && !input.is_everywhere(&user.roles)
     });
-    let holders = holders.map(|user| Address::user(&user.email)).collect();
+    let invited = input.live.invitations().iter().filter(|open| {
+        let into = open.teams.as_ref();
+        into.is_some_and(|teams| teams.contains(&team.name))
+    });
+    let holders = holders.map(|user| Address::user(&user.email));
+    let holders: BTreeSet<Address> = holders.chain(invited.map(|open| Address::user(&open.email))).collect();
+    let shielded = draft.protected_among(holders.iter().cloned());
+    if !shielded.is_empty() {
+        draft.hold(address, HoldReason::ProtectsHolders { holders: shielded });
+        return;
+    }
+    let holders = holders.into_iter().collect();
     let cause = if wish.is_some() { Cause::DeclaredAbsent } else { Cause::NotListed };
     let mut change = deletion(input, address, team.entity(), cause);
     change.effects.push(Effect::Touches { holders });

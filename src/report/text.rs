@@ -119,6 +119,10 @@ fn effect(effect: &Effect) -> Option<String> {
         Effect::TakesAlong { what } => paint(WARN, format!("with {}", clean(what))),
         Effect::ComesWith { what } => paint(WARN, format!("comes with {}", clean(what))),
         Effect::JoinsEveryTeam => "joins every team".to_owned(),
+        Effect::MayLeaveTeams => paint(WARN, "may leave teams: `teams` says in which they stay"),
+        Effect::ComesBackAs { team, role } => {
+            format!("comes back into {} as {} at first", clean(team), clean(role))
+        }
         Effect::DefaultRole { role } => {
             format!("no call takes a role away: overwritten with the default `{}`", clean(role))
         }

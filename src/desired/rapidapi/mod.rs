@@ -231,6 +231,13 @@ pub(super) fn check(raw: RawRapidapi, check: &mut Checker<'_>) -> Option<Desired
         })
         .collect();
     let itself = settings.and_then(|field| check_settings(field, organization.as_ref(), check));
+    let gone = itself.as_ref().is_some_and(|itself| itself.absent);
+    let some_teams = teams.as_ref().filter(|field| field.value.as_ref().is_some_and(|list| !list.is_empty()));
+    let some_users = users.as_ref().filter(|field| field.value.as_ref().is_some_and(|list| !list.is_empty()));
+    check.contradiction(
+        gone,
+        [some_teams.map(|field| (field.mark, "teams")), some_users.map(|field| (field.mark, "users"))],
+    );
     let teams = check_teams(teams, check);
     let users = check_users(users, &teams, &allowed, check);
     let place = check.source.start();

@@ -137,6 +137,7 @@ pub(super) fn plan_unlisted_invitations(
         let foreign = HoldReason::Unmanaged { privileged: false };
         draft.hold(Address::user(email), if ours { expired } else { foreign });
     }
+    let broken = input.live.people_unreadable();
     for (email, invitations) in &invitations.open {
         let email = *email;
         for invitation in invitations {
@@ -159,6 +160,10 @@ pub(super) fn plan_unlisted_invitations(
                 }
                 (false, true) if !listed.contains(email) => {
                     let named = Named::among(invitations);
+                    if let Some(reason) = &broken {
+                        draft.hold(address(invitation, named), reason.clone());
+                        continue;
+                    }
                     withdraw(input, invitation, named, Cause::NotListed, None, draft);
                 }
                 (false, false) => {

@@ -9,7 +9,7 @@ use super::invited::{self, Named};
 use super::{Sent, obstacle, outside, waits};
 use crate::model::{
     Action, Address, Cause, Change, Chore, Code, DesiredUser, Effect, Entity, Feature, Finding, HoldReason,
-    InvitationState, InviteField, LiveInvitation, Reach, User,
+    InvitationState, InviteField, LiveInvitation, Reach, RoleName, User,
 };
 use crate::plan::{resolve, teams};
 
@@ -161,7 +161,7 @@ fn plan_invited(
             (None, _) | (_, None) => true,
         };
         let everywhere = wish.roles.as_ref().is_some_and(|roles| input.is_everywhere(&roles.value));
-        (teams || everywhere) && offered.after.roles.contains(&invitation.role)
+        (teams || everywhere) && (offered.after.roles.contains(&invitation.role) || untold(invitation))
     };
     // Of several in one spelling each lets its holder in, and none can be taken back without the others.
     let alone = |kept: &&&LiveInvitation| {
@@ -176,7 +176,14 @@ fn plan_invited(
     }
     if kept.is_some() {
         let since = current.created;
-        let reason = if offered.limited {
+        let reason = if untold(current) {
+            HoldReason::ByHand {
+                field: "the role of the invitation".to_owned(),
+                live: Some("unreadable".to_owned()),
+                desired: offered.after.roles.iter().map(RoleName::as_str).collect::<Vec<_>>().join(", "),
+                step: input.rules.by_hand(Chore::HandleInvitation).to_owned(),
+            }
+        } else if offered.limited {
             HoldReason::InvitedWithoutAccess { since }
         } else if offered.follows {
             HoldReason::RolesFollow { since }
@@ -198,6 +205,11 @@ fn plan_invited(
         effects,
     };
     draft.change(change, Some(&wish.place));
+}
+
+/// Doesn't the platform say which role an invitation gives? Made anew it wouldn't either.
+fn untold(invitation: &LiveInvitation) -> bool {
+    invitation.role.as_str().is_empty()
 }
 
 /// What an invitation says.
@@ -257,9 +269,13 @@ fn offer(
         resources = None;
     }
     let teams = teams::memberships(input, wish, earlier.as_ref(), draft).ok()?;
-    let team_roles = wish.teams.iter().flat_map(|teams| teams.values()).any(|role| role.value.is_some());
+    let by_default = |role: &RoleName| {
+        let of_teams = input.live.assignable.iter().flat_map(|assignable| &assignable.team);
+        of_teams.into_iter().any(|known| known.default && known.name == *role)
+    };
+    let team_roles = wish.teams.iter().flat_map(|teams| teams.values()).filter_map(|role| role.value.as_ref());
+    let follows = !input.rules.offers_all(input.live, &roles) || !team_roles.into_iter().all(by_default);
     let offered = input.rules.offered(input.live, &roles);
-    let follows = team_roles || offered != roles;
     let DesiredUser { email, first_name, last_name, phone, .. } = wish;
     let after = User {
         first_name: first_name.clone(),

@@ -13,7 +13,10 @@ pub(super) fn why_unusable(input: &PlanInput<'_>, wish: &DesiredUser, user: &Liv
         Standing::Unapproved if wish.enabled == Some(true) => {
             Some(HoldReason::Unapproved { step: step(Chore::ApproveUser) })
         }
-        Standing::Ordinary | Standing::Owner | Standing::Shielded | Standing::Unapproved => None,
+        Standing::Unclear if wish.enabled == Some(true) => Some(by_hand(input, user, Seen::Known(true), false)),
+        Standing::Ordinary | Standing::Owner | Standing::Shielded | Standing::Unapproved | Standing::Unclear => {
+            None
+        }
     }
 }
 
@@ -22,7 +25,7 @@ pub(super) fn why_untouched(input: &PlanInput<'_>, user: &LiveUser, after: &User
     match user.standing {
         Standing::Owner => return Some(HoldReason::Owner { must_go: false }),
         Standing::Shielded => return Some(HoldReason::Shielded),
-        Standing::Ordinary | Standing::Unapproved | Standing::Suspended => {}
+        Standing::Ordinary | Standing::Unapproved | Standing::Suspended | Standing::Unclear => {}
     }
     if after.enabled == user.enabled { None } else { why_kept(input, user, after.enabled, false) }
 }
@@ -35,15 +38,19 @@ pub(super) fn why_kept(
     deleted: bool,
 ) -> Option<HoldReason> {
     if !input.rules.can_switch_accounts(input.live) {
-        return Some(HoldReason::ByHand {
-            field: "the status of the account".to_owned(),
-            live: Some(status(user.enabled).to_owned()),
-            desired: if deleted { "deleted" } else { status(enabled) }.to_owned(),
-            step: input.rules.by_hand(Chore::ApproveUser).to_owned(),
-        });
+        return Some(by_hand(input, user, enabled, deleted));
     }
     let off = enabled == Seen::Known(false) && user.enabled != Seen::Known(false);
     (off || deleted).then(|| only_admin_elsewhere(input, user)).flatten()
+}
+
+fn by_hand(input: &PlanInput<'_>, user: &LiveUser, enabled: Seen<bool>, deleted: bool) -> HoldReason {
+    HoldReason::ByHand {
+        field: "the status of the account".to_owned(),
+        live: Some(status(user.enabled).to_owned()),
+        desired: if deleted { "deleted" } else { status(enabled) }.to_owned(),
+        step: input.rules.by_hand(Chore::ApproveUser).to_owned(),
+    }
 }
 
 fn status(enabled: Seen<bool>) -> &'static str {

@@ -1,5 +1,5 @@
-//! From a change to the calls that close it. What gives comes before what takes, and an account is switched on first
-//! and off last.
+//! From a change to the calls that close it. What gives comes before what takes, and whatever becomes of somebody's
+//! account comes first of all that is done with them, unless they leave.
 
 use std::collections::BTreeMap;
 
@@ -149,19 +149,29 @@ fn set_status(user: &User, status: &str) -> Option<Call> {
 /// All of what differs, each part by a call of its own.
 fn user(before: &User, after: &User, organization: &RemoteId, live: &Live) -> Vec<Call> {
     let Some(id) = after.id.as_ref() else { return Vec::new() };
+    let switched = |to: bool| after.enabled == Seen::Known(to) && before.enabled != after.enabled;
     let mut calls = Vec::new();
-    if after.enabled == Seen::Known(true) && before.enabled != after.enabled {
-        calls.extend(set_status(after, "ACTIVE").map(|call| call.at(Stage::Widen)));
-    }
     if after.outside && !before.outside {
         let variables = json!({ "orgId": number(organization), "email": after.email.as_str() });
         calls.push(closing("removeTeamUserFromAllOrgTeams", variables).at(Stage::Narrow));
-    } else if !after.outside {
+        // Whoever leaves uses nothing meanwhile.
+        let status = if switched(true) { Some("ACTIVE") } else { switched(false).then_some("DEACTIVATED") };
+        calls.extend(status.and_then(|status| set_status(after, status)).map(|call| call.at(Stage::Narrow)));
+        return calls;
+    }
+    if switched(true) {
+        calls.extend(set_status(after, "ACTIVE").map(|call| call.at(Stage::Widen)));
+    } else if switched(false) {
+        calls.extend(set_status(after, "DEACTIVATED").map(|call| call.at(Stage::Narrow)));
+    }
+    if !after.outside {
+        // What is as wished is sent as well where that was asked for.
+        let asserted = before == after;
         let before_teams = before.teams.clone().unwrap_or_default();
         let after_teams = after.teams.clone().unwrap_or_default();
         calls.extend(join(before, after, id, live));
-        calls.extend(role_calls(id, &before_teams, &after_teams, organization, live));
-        if before.roles != after.roles
+        calls.extend(role_calls(id, Some(&before_teams).filter(|_| !asserted), &after_teams, organization, live));
+        if (asserted || before.roles != after.roles)
             && let Some(role) =
                 role_id(after.roles.first(), live.assignable.iter().flat_map(|it| &it.organization))
         {
@@ -182,8 +192,9 @@ fn user(before: &User, after: &User, organization: &RemoteId, live: &Live) -> Ve
             calls.push(if demoted { call } else { call.alone() });
         }
     }
-    if after.enabled == Seen::Known(false) && before.enabled != after.enabled {
-        calls.extend(set_status(after, "DEACTIVATED").map(|call| call.at(Stage::Narrow)));
+    if switched(false) {
+        // What they get must not be theirs for a moment before.
+        calls = calls.into_iter().map(|call| call.at(Stage::Narrow)).collect();
     }
     calls
 }
@@ -194,16 +205,18 @@ fn join(before: &User, after: &User, id: &RemoteId, live: &Live) -> Option<Call>
     let (had, has) = (before.teams.as_ref(), after.teams.as_ref()?);
     let is_in = |team: &&TeamName| had.is_some_and(|had| had.contains_key(*team));
     let demoted = is_admin(live, &before.roles);
+    let asserted = before == after;
     let new: Vec<Value> =
-        has.keys().filter(|team| demoted || !is_in(team)).map(|team| team_id(team, live)).collect();
+        has.keys().filter(|team| demoted || asserted || !is_in(team)).map(|team| team_id(team, live)).collect();
     let variables = json!({ "userId": number(id), "teamIds": new });
     (!new.is_empty()).then(|| closing("addUserToTeams", variables).at(Stage::Widen))
 }
 
-/// Gives somebody their roles in teams. Whoever comes has the default one, or the one that they once had.
+/// Gives somebody their roles in teams. Whoever comes has the default one, or the one that they once had. `before`: none
+/// where all are sent.
 fn role_calls(
     id: &RemoteId,
-    before: &Memberships,
+    before: Option<&Memberships>,
     after: &Memberships,
     organization: &RemoteId,
     live: &Live,
@@ -214,9 +227,11 @@ fn role_calls(
     let mut calls = Vec::new();
     for (team, role) in after {
         let Some(role) = role else { continue };
-        let had = match before.get(team) {
-            Some(had) => had.as_ref(),
-            None => lingering.and_then(|roles| roles.get(team)).or(default),
+        let is_in = before.is_none_or(|before| before.contains_key(team));
+        let had = match before.map(|before| before.get(team)) {
+            Some(Some(had)) => had.as_ref(),
+            Some(None) => lingering.and_then(|roles| roles.get(team)).or(default),
+            None => None,
         };
         if had == Some(role) {
             continue;
@@ -230,7 +245,7 @@ fn role_calls(
         });
         let call = closing("upsertEntityRole", json!({ "input": input })).at(Stage::Widen);
         // Whoever is there already waits for nothing.
-        calls.push(if before.contains_key(team) { call.alone() } else { call });
+        calls.push(if is_in { call.alone() } else { call });
     }
     calls
 }

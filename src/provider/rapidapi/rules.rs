@@ -7,8 +7,8 @@ use jiff::SignedDuration;
 use super::{RapidApi, context, lower, shows};
 use crate::model::{
     Call, Change, Chore, Departure, Desired, Effect, Entity, Feature, InviteField, KeyField, Kind, KnownRoles,
-    ListedInvitations, Live, Mutation, Permission, ProviderName, Retirement, RoleName, Rules, Seen, User,
-    Variables,
+    ListedInvitations, Live, Mutation, Permission, ProviderName, Retirement, RoleName, Rules, Seen, TeamName,
+    User, Variables,
 };
 
 /// What invitations say of roles: names of an older system, of which the vendor's pages show these two.
@@ -49,12 +49,24 @@ impl Rules for RapidApi {
         false
     }
 
+    fn gives_access(&self, live: &Live, roles: &BTreeSet<RoleName>) -> bool {
+        // Those of invitations are no roles that the hub lists.
+        is_admin(live, roles) || roles.iter().any(|role| role.as_str() == ADMIN)
+    }
+
     fn covers(&self, live: &Live, these: &BTreeSet<RoleName>, those: &BTreeSet<RoleName>) -> bool {
         is_admin(live, these) || those.is_subset(these)
     }
 
     fn offered(&self, live: &Live, roles: &BTreeSet<RoleName>) -> BTreeSet<RoleName> {
         BTreeSet::from([RoleName::seen(if is_admin(live, roles) { ADMIN } else { DEVELOPER })])
+    }
+
+    fn offers_all(&self, live: &Live, roles: &BTreeSet<RoleName>) -> bool {
+        let by_default = live.assignable.iter().flat_map(|assignable| &assignable.organization);
+        let mut by_default = by_default.filter(|role| role.default).map(|role| &role.name);
+        // A hub with several such roles would have another word for each.
+        is_admin(live, roles) || by_default.any(|role| roles.iter().eq([role]))
     }
 
     fn effects(&self, live: &Live, before: Option<&User>, after: &User) -> Vec<Effect> {
@@ -69,6 +81,20 @@ impl Rules for RapidApi {
         }
         if is_admin(live, &after.roles) && !is_admin(live, &before.roles) {
             effects.push(Effect::JoinsEveryTeam);
+        }
+        if is_admin(live, &before.roles)
+            && !is_admin(live, &after.roles)
+            && !after.outside
+            && after.teams.is_none()
+        {
+            effects.push(Effect::MayLeaveTeams);
+        }
+        // Roles outlast a membership, and come back with it.
+        let user = live.users.items.iter().find(|user| after.id.as_ref() == Some(&user.id));
+        let joins = |team: &TeamName| before.teams.as_ref().is_some_and(|teams| !teams.contains_key(team));
+        for (team, role) in after.teams.iter().flatten().filter(|(team, _)| joins(team)) {
+            let had = user.and_then(|user| user.lingering.get(team)).filter(|had| Some(*had) != role.as_ref());
+            effects.extend(had.map(|had| Effect::ComesBackAs { team: team.clone(), role: had.clone() }));
         }
         effects
     }

@@ -61,7 +61,8 @@ pub(super) fn account(wire: &WireUser, index: usize) -> Result<Option<LiveUser>,
     let standing = match status {
         _ if wire.protected == Some(true) => Standing::Shielded,
         Some(PENDING) => Standing::Unapproved,
-        _ => Standing::Ordinary,
+        Some(ACTIVE | DEACTIVATED) | None => Standing::Ordinary,
+        Some(_) => Standing::Unclear,
     };
     let enabled = match status {
         Some(ACTIVE) => Seen::Known(true),
