@@ -3,6 +3,10 @@
 
 mod support;
 
+use std::collections::BTreeMap;
+use std::io::Read;
+use std::process::Stdio;
+
 use rolecall::sandbox::rapidapi::{APP_KEY, HOST, World};
 use support::cli::{Env, Said, Server, example};
 
@@ -98,7 +102,7 @@ fn a_read_of_30_organisations_goes_on_where_it_broke_off() {
     assert_eq!(requests(&first), 29 * 3);
     let second = env.run(&["plan", "--format", "json", "access"]);
     assert_eq!(second.code, 0, "{}", second.all());
-    assert!(second.stderr.contains("going on with a read that broke off 0 min ago"), "{}", second.stderr);
+    assert!(second.stderr.contains("going on with a read that began 0 min ago"), "{}", second.stderr);
     assert_eq!(requests(&second), 1);
     // A read that came to its end is over: the next one begins anew, but for the schema.
     let third = env.run(&["plan", "--format", "json", "access"]);
@@ -137,6 +141,142 @@ fn runs_after_one_another_keep_to_the_limit_together() {
     }
 }
 
+/// The limit is a person's, whichever team's key they call with: both files share what there is of it.
+#[test]
+fn files_with_other_keys_for_one_hub_share_its_limit() {
+    let mut world = thirty();
+    world.switches.rate_limit = 10;
+    let (env, server) = hub(&world, &[]);
+    for (number, more) in [(0, ""), (1, "changes_with: personal_key\n")] {
+        let body = format!("requests_per_minute: 6000\n{more}");
+        env.write(&format!("access/{number}.yaml"), file(&server, &format!("org-{number:02}"), &body));
+    }
+    // The second file's own pace is slower, so that it is the one that counts, and what is left of it is known to both.
+    let slow = file(&server, "org-02", "requests_per_minute: 10\nchanges_with: team_key\n");
+    env.write("access/2.yaml", slow);
+    let mut child =
+        env.command().args(["plan", "-v", "access"]).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let told = until(child.stderr.as_mut().unwrap(), "waiting ");
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(told.contains("reading 3 organisations") && told.contains("at 10 a minute"), "{told}");
+    assert!(told.contains("waiting") && !told.contains("429"), "{told}");
+}
+
+/// What somebody said until they say this.
+fn until(stream: &mut impl Read, words: &str) -> String {
+    let (mut told, mut byte) = (Vec::new(), [0]);
+    while !String::from_utf8_lossy(&told).contains(words) && stream.read(&mut byte).unwrap() > 0 {
+        told.push(byte[0]);
+    }
+    String::from_utf8_lossy(&told).into_owned()
+}
+
+/// Most of an apply is waiting: whoever ends it then has nothing sent behind their back, nor noted as sent.
+#[test]
+fn ctrl_c_while_waiting_for_the_limit_ends_an_apply_at_once() {
+    // The schema, five to read, and then none or one to send.
+    for (requests, code, sent) in [(6, 130, 0), (7, 5, 1)] {
+        let (env, server) = hub(&thirty(), &[]);
+        let body = format!(
+            "requests_per_minute: {requests}\nteams: [{{ name: One }}, {{ name: Two }}, {{ name: Three }}]\n"
+        );
+        env.write("one.yaml", file(&server, "org-00", &body));
+        let mut child = env
+            .command()
+            .args(["apply", "--auto-approve", "one.yaml"])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let told = until(child.stderr.as_mut().unwrap(), "waiting ");
+        std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+        let output = child.wait_with_output().unwrap();
+        let said = format!(
+            "{told}{}{}",
+            String::from_utf8_lossy(&output.stderr),
+            String::from_utf8_lossy(&output.stdout)
+        );
+        assert_eq!(output.status.code(), Some(code), "{said}");
+        assert!(said.contains("interrupted before it was sent"), "{said}");
+        let ledger = env.read(".rolecall/ledger/rapidapi-org-00.jsonl");
+        assert_eq!(ledger.matches(r#""event":"intent""#).count(), sent, "{ledger}");
+    }
+}
+
+/// A clock that was ahead, or somebody's hand, must not keep every later run waiting.
+#[test]
+fn a_budget_that_is_not_what_it_should_be_is_made_good() {
+    let (env, server) = hub(&thirty(), &[]);
+    env.write("one.yaml", file(&server, "org-00", "requests_per_minute: 6000\n"));
+    assert_eq!(env.run(&["plan", "one.yaml"]).code, 0);
+    let cache = env.path(".rolecall/cache").read_dir().unwrap();
+    let names = cache.map(|kept| kept.unwrap().file_name().to_string_lossy().into_owned());
+    let budget =
+        format!(".rolecall/cache/{}", names.into_iter().find(|name| name.ends_with("requests.json")).unwrap());
+    let future: BTreeMap<String, &str> = (0..10).map(|n| (n.to_string(), "2099-01-01T00:00:00Z")).collect();
+    for broken in [serde_json::to_vec(&future).unwrap(), b"{".to_vec(), vec![0xff, 0xfe], b"[]".to_vec()] {
+        env.write(&budget, broken);
+        let said = env.run(&["plan", "one.yaml"]);
+        assert_eq!(said.code, 0, "{}", said.all());
+        let sent: BTreeMap<String, String> = serde_json::from_str(&env.read(&budget)).unwrap();
+        assert!(sent.values().all(|at| !at.starts_with("2099")), "{sent:?}");
+    }
+    // Where it can't be had at all, that is said.
+    std::fs::remove_file(env.path(&budget)).unwrap();
+    std::fs::create_dir(env.path(&budget)).unwrap();
+    let said = env.run(&["plan", "one.yaml"]);
+    assert_eq!(said.code, 0, "{}", said.all());
+    assert_eq!(said.stderr.matches("other runs aren't seen").count(), 1, "{}", said.stderr);
+}
+
+/// An answer that isn't one is no reason to ask for all the others anew.
+#[test]
+fn a_read_goes_on_after_an_answer_that_was_none() {
+    let body = "requests_per_minute: 6000\nusers: [{ email: u0@x.example, teams: [] }]\n";
+    for fault in ["html@entitiesRoles", "truncate@entitiesRoles", "status=404@entitiesRoles*1"] {
+        let (env, server) = hub(&thirty(), &["--fault", fault]);
+        env.write("one.yaml", file(&server, "org-00", body));
+        let first = env.run(&["plan", "one.yaml"]);
+        assert_ne!(first.code, 0, "{fault} {}", first.all());
+        assert!(first.stderr.contains("what was read is kept in"), "{fault} {}", first.stderr);
+        let second = env.run(&["plan", "--format", "json", "one.yaml"]);
+        assert_eq!((second.code, requests(&second)), (0, 1), "{fault} {}", second.all());
+    }
+    // Nothing is kept where nothing was read.
+    let (env, server) = hub(&thirty(), &["--fault", "status=500@__schema"]);
+    env.write("one.yaml", file(&server, "org-00", body));
+    let said = env.run(&["plan", "one.yaml"]);
+    assert_ne!(said.code, 0);
+    assert!(!said.stderr.contains("what was read is kept"), "{}", said.stderr);
+}
+
+/// Two files may call one organisation differently, and so have two ledgers.
+#[test]
+fn two_applies_of_one_organisation_never_overlap_whatever_it_is_called() {
+    let (env, server) = hub(&thirty(), &[]);
+    let world: World = serde_json::from_str(&env.read(".rolecall/sandbox/rapidapi-hub.json")).unwrap();
+    let id = world.organization("org-00").unwrap().id;
+    let body = "requests_per_minute: 6\nteams: [{ name: One }, { name: Two }]\n";
+    env.write("slug.yaml", file(&server, "org-00", body));
+    let mut child = env
+        .command()
+        .args(["apply", "--auto-approve", "slug.yaml"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    until(child.stderr.as_mut().unwrap(), "waiting ");
+    let body = body.replace("requests_per_minute: 6", "requests_per_minute: 6000");
+    env.write("id.yaml", file(&server, &format!("\"{id}\""), &body));
+    let said = env.run(&["apply", "--auto-approve", "id.yaml"]);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert_eq!(said.code, 1, "{}", said.all());
+    assert!(said.stderr.contains("another apply of this organisation is running"), "{}", said.stderr);
+    assert_eq!(env.run(&["apply", "--auto-approve", "id.yaml"]).code, 0);
+}
+
 #[test]
 fn one_organisation_by_its_slug_and_by_its_id_is_one() {
     let env = Env::new();
@@ -146,6 +286,16 @@ fn one_organisation_by_its_slug_and_by_its_id_is_one() {
     let said = env.run(&["plan", "--sandbox", "."]);
     assert_eq!(said.code, 1, "{}", said.all());
     assert!(said.stderr.contains("error[duplicate-organization]"), "{}", said.stderr);
+    // Whichever key either calls with.
+    let other = example
+        .replace("organization: platform-management", "organization: \"7000001\"")
+        .replace("\nchanges_with: team_key", "\nchanges_with: personal_key");
+    env.write("c.yaml", other);
+    let said = env.run(&["plan", "--sandbox", "a.yaml", "c.yaml"]);
+    assert_eq!(said.code, 1, "{}", said.all());
+    assert!(said.stderr.contains("error[duplicate-organization]"), "{}", said.stderr);
+    std::fs::remove_file(env.path("c.yaml")).unwrap();
+    let said = env.run(&["plan", "--sandbox", "."]);
     let line = example.lines().position(|line| line.starts_with("organization:")).unwrap() + 1;
     assert!(said.stderr.contains(&format!("b.yaml:{line}:15")), "{}", said.stderr);
 }

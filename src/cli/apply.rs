@@ -16,7 +16,7 @@ use super::out::Out;
 use super::session::{Organization, Session, about, is_broken};
 use super::{Connection, Format, Paths, approval};
 use crate::apply::{Apply, Report, Standing, Stop, note_observed};
-use crate::ledger::Ledger;
+use crate::ledger::{Alone, Ledger};
 use crate::model::{
     Action, Change, FORMAT_VERSION, Kind, Live, OrganizationPlan, Plan, ProviderName, RemoteId, Sealed,
 };
@@ -155,6 +155,15 @@ impl Run<'_> {
         })?;
         organization.owns(ledger.records())?;
         let (mut plan, mut live) = self.plan_fresh(organization, &mut ledger, &run).await?;
+        // Another file may call it by its slug, and so have another ledger.
+        let known = live
+            .organization_id
+            .as_ref()
+            .map(|id| organization.connected.lock_of(organization.desired.provider, id));
+        let _alone = known.map(|path| Alone::at(&path)).transpose().map_err(|why| {
+            Failure::error(format!("{why}. Nothing was sent"))
+                .hint("another apply of this organisation is running")
+        })?;
         if let Some(approved) = approved {
             plan = self.restrict(approved, organization, &live, &ledger, &plan)?;
         }

@@ -34,6 +34,8 @@ pub(super) struct Connected {
     /// The key that we call with, where the credential tells.
     pub caller: Option<RemoteId>,
     pub site: Site,
+    /// Where all that is kept is.
+    pub folder: PathBuf,
     pub ledger: PathBuf,
     pub deliveries: Deliveries,
     /// What is kept between runs, where requests are few.
@@ -43,6 +45,13 @@ pub(super) struct Connected {
     pub reach: [u8; 32],
     /// Of the endpoint and the host alone: whatever the credential, an id means the same there.
     pub platform: [u8; 32],
+}
+
+impl Connected {
+    /// What stands for an organisation, by its own id, while it is changed.
+    pub fn lock_of(&self, provider: ProviderName, id: &RemoteId) -> PathBuf {
+        self.folder.join("cache").join(format!("{provider}-{}-{}.lock", shown(&self.platform), file_name(id)))
+    }
 }
 
 /// Opens the way that the file describes.
@@ -154,6 +163,7 @@ impl Way<'_> {
             pacer,
             caller,
             site,
+            folder: folder.to_owned(),
             ledger,
             deliveries,
             cache,

@@ -40,17 +40,20 @@ impl Lines {
         limited: Option<(Pace, Cache)>,
         goes_on: bool,
     ) -> Result<Line, String> {
+        let limited = limited.map(|(pace, cache)| {
+            let mut budgets = self.budgets.lock().unwrap_or_else(PoisonError::into_inner);
+            let budget = budgets.entry(cache.platform.clone()).or_insert_with(|| Arc::new(cache.budget()));
+            budget.no_faster_than(pace);
+            (pace, cache, budget.clone())
+        });
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(line) = open.get(&reach) {
             return Ok(line.clone());
         }
         let mut transport: Arc<dyn Transport> = Arc::new(HttpTransport::new(settings)?);
         let mut line = Line { transport: Arc::clone(&transport), kept: Kept::default(), cache: None, spool: None };
-        if let Some((pace, cache)) = limited {
-            let mut budgets = self.budgets.lock().unwrap_or_else(PoisonError::into_inner);
-            let budget = budgets.entry(cache.platform.clone()).or_insert_with(|| Arc::new(cache.budget()));
-            budget.no_faster_than(pace);
-            transport = Arc::new(PacedTransport::new(transport, pace, budget.clone(), tell_waits()));
+        if let Some((pace, cache, budget)) = limited {
+            transport = Arc::new(PacedTransport::new(transport, pace, budget, tell_waits()));
             line.spool = goes_on.then(|| cache.spool());
             line = Line { transport, cache: Some(cache), ..line };
         }

@@ -30,6 +30,28 @@ pub(super) enum Ending {
     Torn(usize),
 }
 
+/// Keeps other applies of one organisation out until it is dropped, whatever their files call it.
+#[derive(Debug)]
+pub struct Alone {
+    _file: File,
+}
+
+impl Alone {
+    /// `path`: what stands for the organisation. It stays, empty.
+    pub fn at(path: &Path) -> Result<Self, LedgerError> {
+        let failed = |why| LedgerError::Io { path: path.display().to_string(), why };
+        if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+            std::fs::create_dir_all(folder).map_err(failed)?;
+        }
+        let file = OpenOptions::new().create(true).truncate(false).write(true).open(path).map_err(failed)?;
+        match file.try_lock() {
+            Ok(()) => Ok(Self { _file: file }),
+            Err(TryLockError::WouldBlock) => Err(LedgerError::Locked { path: path.display().to_string() }),
+            Err(TryLockError::Error(why)) => Err(failed(why)),
+        }
+    }
+}
+
 #[derive(Debug)]
 pub(super) struct LedgerFile {
     path: PathBuf,

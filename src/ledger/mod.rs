@@ -13,7 +13,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use facts::facts;
-pub use file::LedgerError;
+pub use file::{Alone, LedgerError};
 use file::{Ending, LedgerFile};
 
 use crate::model::{Address, Change, Entity, Facts, HoldReason, Identity, Outcome, RemoteId};
