@@ -937,9 +937,9 @@ fn every_kind_of_answer_is_told_apart() {
             r#"{"data":{"disableUser":null}}"#,
             false,
             Outcome::Unsure,
-            "`disableUser` is null, without an error",
+            "`disableUser` is null or false, without an error",
         ),
-        (200, r#"{"data":{"disableUser":{}}}"#, false, Outcome::Unsure, "`ok` is null, without an error"),
+        (200, r#"{"data":{"disableUser":{}}}"#, false, Outcome::Unsure, "`ok` is null or false, without an error"),
         (200, r#"{"data":{"inviteUser":{"ok":true}}}"#, false, Outcome::Unsure, "neither data nor errors"),
         // A refusal that had its effect all the same.
         (

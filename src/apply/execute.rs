@@ -2,14 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::Ordering;
-use std::time::Duration;
 
 use serde_json::Value;
 
 use super::deliver::delivery_of;
 use super::look::LookError;
 use super::writer::Writer;
-use super::{Apply, Prepared, Step, Stop, step};
+use super::{Apply, Prepared, Step, Stop, interrupt, step};
 use crate::graphql::{CallError, Effect};
 use crate::ledger::{Event, Ledger, LedgerError};
 use crate::model::{
@@ -18,9 +17,6 @@ use crate::model::{
 };
 use crate::plan::retirement;
 use crate::provider::{Receipt, Verdict};
-
-/// A wait for a limit is long, and whoever ends the run shouldn't have to.
-const LOOK_AT_INTERRUPTS: Duration = Duration::from_millis(100);
 
 pub(super) struct Execution<'a> {
     pub(super) apply: &'a Apply<'a>,
@@ -159,7 +155,7 @@ impl<'a> Execution<'a> {
     async fn send_for(&mut self, mutation: &Mutation, changes: &[&Change]) -> Vec<Step> {
         let Some((first, others)) = changes.split_first() else { return Vec::new() };
         // What is noted as sent should be on its way at once, and nobody should have to wait for what can be given up.
-        if !self.may_send_now().await {
+        if !interrupt::may_send_now(self.apply).await {
             self.stopped = Some(Stop::Interrupted);
             let why = Some(Stop::Interrupted.to_string());
             return changes.iter().map(|change| step(mutation, change, Outcome::Skipped, why.clone())).collect();
@@ -183,21 +179,6 @@ impl<'a> Execution<'a> {
             steps.push(step);
         }
         steps
-    }
-
-    /// Waits until the platform's limit lets another request through, or somebody ends the run.
-    async fn may_send_now(&self) -> bool {
-        let ready = self.apply.transport.ready();
-        let interrupted = async {
-            while !self.apply.interrupted.load(Ordering::Relaxed) {
-                tokio::time::sleep(LOOK_AT_INTERRUPTS).await;
-            }
-        };
-        tokio::select! {
-            biased;
-            () = ready => !self.apply.interrupted.load(Ordering::Relaxed),
-            () = interrupted => false,
-        }
     }
 
     async fn send(&mut self, mutation: &Mutation, change: &Change) -> Step {

@@ -2,6 +2,7 @@
 
 mod deliver;
 mod execute;
+mod interrupt;
 mod look;
 mod settle;
 mod writer;
@@ -10,7 +11,6 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -25,9 +25,6 @@ use crate::model::{
 };
 use crate::plan::{Observed, PlanInput, observe, plan};
 use crate::provider::Provider;
-
-/// Whoever ends a run doesn't wait longer for it to look what became of it: a limit can take minutes.
-const LAST_LOOK: Duration = Duration::from_secs(5);
 
 /// Everything that an apply works with.
 pub struct Apply<'a> {
@@ -188,12 +185,8 @@ impl Apply<'_> {
         execution.send_all().await;
         let (mut steps, stopped) = execution.finish();
         let settled = settle::settle(self, organization, ledger, &mut steps, told);
-        let standing = if stopped == Some(Stop::Interrupted) {
-            let unseen = || Standing::Unknown("it wasn't looked at, as the run was ended".to_owned());
-            tokio::time::timeout(LAST_LOOK, settled).await.unwrap_or_else(|_| unseen())
-        } else {
-            settled.await
-        };
+        let ended = stopped == Some(Stop::Interrupted);
+        let standing = if ended { interrupt::last_look(settled).await } else { settled.await };
         // Where all was sent and seen, it doesn't matter how the last answer was lost.
         let stopped = stopped.filter(|stop| {
             !matches!(stop, Stop::Unreachable(_)) || steps.iter().any(|step| step.outcome != Outcome::Done)

@@ -39,7 +39,7 @@ pub enum CallError {
     #[error("the answer has no data, and an empty list of errors")]
     EmptyErrors,
     /// Neither done nor refused.
-    #[error("the answer says neither yes nor no: `{0}` is null, without an error")]
+    #[error("the answer doesn't say that it was done: `{0}` is null or false, without an error")]
     NullPayload(String),
     #[error("the answer has another form than expected, at {path}: {expected}")]
     Shape { path: String, expected: String },

@@ -44,11 +44,7 @@ pub fn summary(report: &Report) -> String {
     match &report.standing {
         Standing::Converged { later: 0 } => text.push_str("Read again: converged."),
         Standing::Converged { later } => {
-            let _ = write!(
-                text,
-                "Read again: converged; {} left for a later plan to retire.",
-                plural(*later, "old key")
-            );
+            let _ = write!(text, "Read again: converged; {} left for a later plan.", plural(*later, "change"));
         }
         Standing::Held(addresses) => {
             let _ = write!(text, "Read again: nothing more to send, and held are {}.", some(addresses));

@@ -89,7 +89,7 @@ fn verb(change: &Change) -> String {
 fn has_role_alone(user: &User) -> bool {
     let User { first_name, last_name, phone, resources, teams, enabled, .. } = user;
     let named = first_name.is_some() || last_name.is_some() || phone.is_some();
-    !named && resources.is_none() && teams.is_none() && *enabled == Seen::Known(true)
+    !named && resources.is_none() && teams.is_none() && *enabled != Seen::Unreadable
 }
 
 fn cause(cause: &Cause) -> Option<String> {
@@ -114,7 +114,7 @@ fn effect(effect: &Effect) -> Option<String> {
         Effect::ReplacesInvitation => paint(WARN, "the earlier link stops working"),
         Effect::AccessFollows => "no access yet; role and resources follow once accepted".to_owned(),
         Effect::RolesFollow => "the rest of the roles follows once accepted".to_owned(),
-        Effect::HubWide => paint(WARN, "for every organisation of the platform"),
+        Effect::HubWide => paint(WARN, "concerns their account in every organisation of the platform"),
         Effect::Irreversible => paint(WARN, "can't be undone"),
         Effect::TakesAlong { what } => paint(WARN, format!("with {}", clean(what))),
         Effect::ComesWith { what } => paint(WARN, format!("comes with {}", clean(what))),

@@ -18,6 +18,13 @@ use teams::RawTeams;
 /// Access to one organisation on a RapidAPI Enterprise Hub.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename = "Rapidapi", deny_unknown_fields)]
+#[schemars(extend(
+    "if" = {
+        "properties": { "settings": { "properties": { "absent": { "const": true } }, "required": ["absent"] } },
+        "required": ["settings"],
+    },
+    "then" = { "properties": { "teams": { "maxItems": 0 }, "users": { "maxItems": 0 } } },
+))]
 pub struct RawRapidapi {
     /// The platform.
     #[expect(dead_code, reason = "read before the rest, to choose this type")]

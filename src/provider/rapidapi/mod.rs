@@ -120,7 +120,7 @@ impl Provider for RapidApi {
         receipt::next_step_of_read(error)
     }
 
-    fn next_step(&self, _: &Change, error: &CallError) -> Option<String> {
-        receipt::next_step(error)
+    fn next_step(&self, change: &Change, error: &CallError) -> Option<String> {
+        receipt::next_step(change, error)
     }
 }

@@ -6,8 +6,8 @@ use serde_json::{Map, Value};
 
 use super::super::{ReadError, Receipt, Verdict};
 use super::number::id_in;
-use crate::graphql::{Answer, CallError, Redactor, Response};
-use crate::model::{self, Change, Entity};
+use crate::graphql::{Answer, CallError, Effect, Redactor, Response};
+use crate::model::{self, Action, Change, Entity, Kind};
 
 pub(super) fn receipt(
     change: &Change,
@@ -74,15 +74,26 @@ pub(super) fn next_step_of_read(error: &ReadError) -> Option<&'static str> {
         CallError::CredentialRefused(_) => Some(
             "check that the keys are live and that `host` is what the hub's sample code has; that the personal key's owner administrates the hub, and the identity key's the organisation",
         ),
+        CallError::GraphQl(_) | CallError::Refused(_) => Some(
+            "the platform's words say why; check `endpoint` and `host`, and that `several_root_fields` is only true where the hub takes them",
+        ),
         _ => None,
     }
 }
 
-/// What to do about a refusal.
-pub(super) fn next_step(error: &CallError) -> Option<String> {
-    let CallError::CredentialRefused(_) = error else { return None };
-    Some(
-        "see that the key is live and that its owner administrates the organisation; whether changes need a team's key or a person's isn't documented: `changes_with` in the file chooses"
-            .to_owned(),
-    )
+/// What to do about a mutation that failed.
+pub(super) fn next_step(change: &Change, error: &CallError) -> Option<String> {
+    let makes_organization = change.action == Action::Create && change.address.kind == Kind::Organization;
+    let next = match error {
+        CallError::CredentialRefused(_) => {
+            "see that the key is live and that its owner administrates the organisation; whether changes need a team's key or a person's isn't documented: `changes_with` in the file chooses"
+        }
+        _ if makes_organization && error.effect() == Effect::Unknown => {
+            "look in the hub whether it is there; where the next plan doesn't find it, it isn't made again without `--assert organization`"
+        }
+        // That is what these answers are like.
+        CallError::NullPayload(_) => "a read decides whether it was done; `rolecall drift` shows how things stand",
+        _ => return None,
+    };
+    Some(next.to_owned())
 }
