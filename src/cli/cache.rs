@@ -309,7 +309,9 @@ impl Budget for FileBudget {
             let window = pace.window + MARGIN;
             let since = |at: &Timestamp| Duration::try_from(now.duration_since(*at)).unwrap_or_default();
             // Where a clock was ahead, nothing was sent later than now.
-            sent.values_mut().for_each(|at| *at = now.min(*at));
+            for at in sent.values_mut() {
+                *at = now.min(*at);
+            }
             sent.retain(|_, at| since(at) < window);
             if sent.len() >= pace.calls {
                 return Err(window.saturating_sub(sent.values().map(since).max().unwrap_or_default()));
