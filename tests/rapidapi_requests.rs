@@ -384,7 +384,7 @@ fn organisations_of_one_credential_share_the_limit() {
         let waits = Arc::new(Mutex::new(0));
         let told = {
             let waits = waits.clone();
-            Arc::new(move |_: &_| *waits.lock().unwrap() += 1)
+            Arc::new(move |_| *waits.lock().unwrap() += 1)
         };
         let transport =
             Arc::new(PacedTransport::new(timed.clone(), pace, Arc::new(MemoryBudget::default()), told));

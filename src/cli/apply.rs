@@ -13,7 +13,7 @@ use super::connect::GENERATOR;
 use super::exit::{Exit, Failure};
 use super::interrupt::Interrupts;
 use super::out::Out;
-use super::session::{Organization, Session, about, is_broken};
+use super::session::{Organization, Session, is_broken};
 use super::{Connection, Format, Paths, approval};
 use crate::apply::{Apply, Report, Standing, Stop, note_observed};
 use crate::ledger::{Alone, Ledger};
@@ -175,7 +175,7 @@ impl Run<'_> {
         if plan.sealed.mutations.is_empty() {
             return Ok(left_out);
         }
-        self.tell_how_long(organization, &plan);
+        self.session.estimate_apply(organization, plan.sealed.mutations.len(), self.out);
         let asked = approved.is_none() && !self.args.auto_approve;
         if deletes_itself(&plan) {
             let name = organization.desired.organization.as_str();
@@ -198,16 +198,6 @@ impl Run<'_> {
         })?;
         let ended = self.execute(organization, &plan, &live, &mut ledger, &run).await?;
         Ok(ended.and(left_out))
-    }
-
-    /// Where a limit decides on that.
-    fn tell_how_long(&self, organization: &Organization<'_>, plan: &OrganizationPlan) {
-        let provider = organization.connected.provider;
-        let Some(pace) = provider.budget(organization.desired) else { return };
-        let Some((_, read)) = provider.requests_to_read(organization.desired) else { return };
-        let mutations = plan.sealed.mutations.len();
-        let what = report::plural(mutations, "mutation");
-        self.out.talk(&format!("sending {what}, and looking afterwards: {}\n", about(mutations + read, pace)));
     }
 
     async fn plan_fresh(

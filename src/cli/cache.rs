@@ -67,6 +67,8 @@ impl Cache {
             run: format!("{began:x}-{}", std::process::id()),
             made: AtomicU64::new(0),
             least: AtomicUsize::new(usize::MAX),
+            answered: AtomicUsize::new(0),
+            expected: AtomicUsize::new(0),
             alone: AtomicBool::new(false),
             fallback: MemoryBudget::default(),
         }
@@ -244,6 +246,9 @@ pub(super) struct FileBudget {
     made: AtomicU64,
     /// The slowest pace that was asked for.
     least: AtomicUsize,
+    /// Requests of this run that were answered, and that it was said to take.
+    answered: AtomicUsize,
+    expected: AtomicUsize,
     /// The file can't be had, which was said.
     alone: AtomicBool,
     /// Where the file can't be had.
@@ -296,7 +301,17 @@ impl FileBudget {
         self.least.fetch_min(pace.calls, Ordering::Relaxed);
     }
 
-    fn slowest(&self, pace: Pace) -> Pace {
+    /// So many more are to come.
+    pub fn expect(&self, requests: usize) {
+        self.expected.fetch_add(requests, Ordering::Relaxed);
+    }
+
+    /// How far this run has come: of about how many requests how many were answered.
+    pub fn progress(&self) -> (usize, usize) {
+        (self.answered.load(Ordering::Relaxed), self.expected.load(Ordering::Relaxed))
+    }
+
+    pub fn slowest(&self, pace: Pace) -> Pace {
         Pace { calls: pace.calls.min(self.least.load(Ordering::Relaxed)), ..pace }
     }
 }
@@ -323,6 +338,7 @@ impl Budget for FileBudget {
     }
 
     fn answered(&self, ticket: Ticket) {
+        self.answered.fetch_add(1, Ordering::Relaxed);
         let answered = |sent: &mut Sent| {
             sent.insert(self.name(ticket), Timestamp::now());
         };

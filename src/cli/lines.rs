@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+#[cfg(feature = "sandbox")]
 use url::Url;
 
 use super::cache::{Cache, FileBudget, ReadSpool};
 use super::out::talk;
-use crate::graphql::{HttpSettings, HttpTransport, Kept, Pace, PacedTransport, Told, Transport, Waiting};
+use crate::graphql::{HttpSettings, HttpTransport, Kept, Pace, PacedTransport, Told, Transport};
 
 /// The way to one platform with one credential.
 #[derive(Clone)]
@@ -28,6 +29,7 @@ pub(super) struct Lines {
     /// What is left of each platform's limit, by its name.
     budgets: Mutex<BTreeMap<String, Arc<FileBudget>>>,
     /// Where the sandbox of a world listens.
+    #[cfg(feature = "sandbox")]
     sandboxes: tokio::sync::Mutex<BTreeMap<String, Url>>,
 }
 
@@ -53,12 +55,20 @@ impl Lines {
         let mut transport: Arc<dyn Transport> = Arc::new(HttpTransport::new(settings)?);
         let mut line = Line { transport: Arc::clone(&transport), kept: Kept::default(), cache: None, spool: None };
         if let Some((pace, cache, budget)) = limited {
-            transport = Arc::new(PacedTransport::new(transport, pace, budget, tell_waits()));
+            transport = Arc::new(PacedTransport::new(transport, pace, budget.clone(), tell_waits(budget, pace)));
             line.spool = goes_on.then(|| cache.spool());
             line = Line { transport, cache: Some(cache), ..line };
         }
         open.insert(reach, line.clone());
         Ok(line)
+    }
+
+    /// So many requests more are to go to a platform that limits them.
+    pub fn expect(&self, cache: &Cache, requests: usize) {
+        let budgets = self.budgets.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(budget) = budgets.get(&cache.platform) {
+            budget.expect(requests);
+        }
     }
 
     /// Every spool of this run.
@@ -68,6 +78,7 @@ impl Lines {
     }
 
     /// Where the sandbox of a world listens, which is started if it isn't.
+    #[cfg(feature = "sandbox")]
     pub async fn sandbox<E>(&self, world: &str, start: impl AsyncFnOnce() -> Result<Url, E>) -> Result<Url, E> {
         let mut sandboxes = self.sandboxes.lock().await;
         if let Some(url) = sandboxes.get(world) {
@@ -80,16 +91,18 @@ impl Lines {
 }
 
 /// Says how long a wait is, where somebody would wonder.
-fn tell_waits() -> Told {
-    Arc::new(|waiting: &Waiting| {
-        let Waiting { pace, sent, wait } = waiting;
-        if wait.as_secs() >= 2 {
-            talk(&format!(
-                "{sent} requests sent; waiting {} s, as the limit is {} in {} s\n",
-                wait.as_secs(),
-                pace.calls,
-                pace.window.as_secs()
-            ));
+fn tell_waits(budget: Arc<FileBudget>, pace: Pace) -> Told {
+    Arc::new(move |wait| {
+        if wait.as_secs() < 2 {
+            return;
         }
+        let Pace { calls, window } = budget.slowest(pace);
+        let (answered, expected) = budget.progress();
+        // What was expected is an estimate.
+        let of = if expected > answered { format!(" of about {expected}") } else { String::new() };
+        let (wait, window) = (wait.as_secs(), window.as_secs());
+        talk(&format!(
+            "{answered}{of} requests answered; waiting {wait} s, as the limit is {calls} in {window} s\n"
+        ));
     })
 }

@@ -104,8 +104,45 @@ impl<'a> Session<'a> {
             exit = exit.and(self.told(&twins_of(files), out));
         }
         organizations.retain(|organization| !by_reach.contains_key(&organization.connected.reach));
-        estimate(&organizations, out);
+        self.estimate(&organizations, out);
         (organizations, exit)
+    }
+
+    /// Says how long reading will take, where a limit decides on that.
+    fn estimate(&self, organizations: &[Organization<'_>], out: &Out) {
+        // What one credential has asked once needn't be asked again, and all of them share the platform's limit.
+        let mut lines: BTreeMap<([u8; 32], [u8; 32]), usize> = BTreeMap::new();
+        let mut platforms: BTreeMap<[u8; 32], (usize, Pace)> = BTreeMap::new();
+        for organization in organizations {
+            let Connected { provider, reach, platform, .. } = &organization.connected;
+            let Some(pace) = provider.budget(organization.desired) else { continue };
+            let Some((once, each)) = provider.requests_to_read(organization.desired) else { continue };
+            let requests = lines.entry((*platform, *reach)).or_insert(0);
+            *requests = (*requests).max(once) + each;
+            let (read, slowest) = platforms.entry(*platform).or_insert((0, pace));
+            *read += 1;
+            slowest.calls = slowest.calls.min(pace.calls);
+        }
+        for (platform, (read, pace)) in platforms {
+            let requests = lines.iter().filter(|((of, _), _)| *of == platform).map(|(_, requests)| requests).sum();
+            let one = organizations.iter().find(|one| one.connected.platform == platform);
+            if let Some(cache) = one.and_then(|one| one.connected.cache.as_ref()) {
+                self.lines.expect(cache, requests);
+            }
+            out.talk(&format!("reading {}: {}\n", report::plural(read, "organisation"), about(requests, pace)));
+        }
+    }
+
+    /// Says how long sending will take, and looking afterwards, where a limit decides on that.
+    pub fn estimate_apply(&self, organization: &Organization<'_>, mutations: usize, out: &Out) {
+        let Connected { provider, cache, .. } = &organization.connected;
+        let Some(pace) = provider.budget(organization.desired) else { return };
+        let Some((_, read)) = provider.requests_to_read(organization.desired) else { return };
+        if let Some(cache) = cache {
+            self.lines.expect(cache, mutations + read);
+        }
+        let what = report::plural(mutations, "mutation");
+        out.talk(&format!("sending {what}, and looking afterwards: {}\n", about(mutations + read, pace)));
     }
 
     /// Tells why one organisation could not be dealt with, and what that means for the run.
@@ -208,29 +245,8 @@ impl<'a> Session<'a> {
     }
 }
 
-/// Says how long reading will take, where a limit decides on that.
-fn estimate(organizations: &[Organization<'_>], out: &Out) {
-    // What one credential has asked once needn't be asked again, and all of them share the platform's limit.
-    let mut lines: BTreeMap<([u8; 32], [u8; 32]), usize> = BTreeMap::new();
-    let mut platforms: BTreeMap<[u8; 32], (usize, Pace)> = BTreeMap::new();
-    for organization in organizations {
-        let Connected { provider, reach, platform, .. } = &organization.connected;
-        let Some(pace) = provider.budget(organization.desired) else { continue };
-        let Some((once, each)) = provider.requests_to_read(organization.desired) else { continue };
-        let requests = lines.entry((*platform, *reach)).or_insert(0);
-        *requests = (*requests).max(once) + each;
-        let (read, slowest) = platforms.entry(*platform).or_insert((0, pace));
-        *read += 1;
-        slowest.calls = slowest.calls.min(pace.calls);
-    }
-    for (platform, (read, pace)) in platforms {
-        let requests = lines.iter().filter(|((of, _), _)| *of == platform).map(|(_, requests)| requests).sum();
-        out.talk(&format!("reading {}: {}\n", report::plural(read, "organisation"), about(requests, pace)));
-    }
-}
-
 /// How long so many requests take.
-pub(super) fn about(requests: usize, pace: Pace) -> String {
+fn about(requests: usize, pace: Pace) -> String {
     let minutes = requests.saturating_sub(1) / pace.calls.max(1);
     let time = if minutes == 0 { "less than a minute".to_owned() } else { format!("about {} min", minutes + 1) };
     format!("about {}, {time} at {} a minute", report::plural(requests, "request"), pace.calls)

@@ -17,7 +17,7 @@ pub use document::{Context, Mutation, Query};
 pub use http::{Contexts, HttpSettings, HttpTransport};
 pub use lasting::{Budget, Shelf, Spool, Ticket};
 pub use pace::{Pace, Pacer};
-pub use paced::{MemoryBudget, PacedTransport, Told, Waiting};
+pub use paced::{MemoryBudget, PacedTransport, Told};
 pub use reader::{Kept, Reader};
 pub use redact::Redactor;
 pub use retry::Backoff;

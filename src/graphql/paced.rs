@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -11,30 +10,20 @@ use tokio::time::Instant;
 
 use super::{Budget, Pace, Request, Response, Ticket, Transport, TransportError};
 
-/// How far a run has come when it has to wait.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Waiting {
-    pub pace: Pace,
-    /// Requests sent so far.
-    pub sent: usize,
-    pub wait: Duration,
-}
-
-/// Hears of every wait.
-pub type Told = Arc<dyn Fn(&Waiting) + Send + Sync>;
+/// Hears of every wait, before it.
+pub type Told = Arc<dyn Fn(Duration) + Send + Sync>;
 
 /// Keeps to one pace for all that goes over it. Everything that counts against one limit has to share a budget.
 pub struct PacedTransport {
     inner: Arc<dyn Transport>,
     pace: Pace,
     budget: Arc<dyn Budget>,
-    sent: AtomicUsize,
     told: Told,
 }
 
 impl PacedTransport {
     pub fn new(inner: Arc<dyn Transport>, pace: Pace, budget: Arc<dyn Budget>, told: Told) -> Self {
-        Self { inner, pace, budget, sent: AtomicUsize::new(0), told }
+        Self { inner, pace, budget, told }
     }
 
     /// Waits until another request fits.
@@ -45,7 +34,7 @@ impl PacedTransport {
                 Err(wait) => wait,
             };
             tracing::info!(wait_ms = wait.as_millis(), "waiting for the platform's limit");
-            (self.told)(&Waiting { pace: self.pace, sent: self.sent.load(Ordering::Relaxed), wait });
+            (self.told)(wait);
             tokio::time::sleep(wait).await;
         }
     }
@@ -63,7 +52,6 @@ impl Transport for PacedTransport {
                 self.budget.give_back(ticket);
             } else {
                 self.budget.answered(ticket);
-                self.sent.fetch_add(1, Ordering::Relaxed);
             }
             // Another hand has used up what there was, and nobody says for how long.
             if answer.as_ref().is_ok_and(|answer| answer.status == TOO_MANY && answer.retry_after.is_none()) {
