@@ -406,3 +406,24 @@ fn an_invitation_whose_role_is_not_told_is_not_made_anew_for_that() {
         [format!("blocked: the role of the invitation is `unreadable`, wished `DEVELOPER`: {DASHBOARD}")]
     );
 }
+
+/// The shrunken case of a law: an invitation into a team that is deleted by the same plan.
+#[test]
+fn an_invitation_is_never_made_anew_into_a_team_that_goes() {
+    let mut world = with_teams(&["Payments", "Legacy"]);
+    invitation(&mut world, "one@x.example", "ADMIN", &["Legacy"]);
+    invitation(&mut world, "two@x.example", "ADMIN", &["Legacy", "Payments"]);
+    let gone = "teams: [{ name: Legacy, absent: true }]";
+    let found =
+        findings(world.clone(), &format!("{gone}\nusers: [{{ email: one@x.example, roles: [Developer] }}]"));
+    assert_eq!((found.len(), found[0].code), (1, Code::IncompleteInvitation));
+    assert!(found[0].message.contains("deletes every team of it"), "{}", found[0].message);
+    // What is as wished stays as it is.
+    let as_is = format!("{gone}\nusers: [{{ email: one@x.example, roles: [Organization Admin] }}]");
+    assert_eq!(addresses(&Rig::new(world.clone(), &as_is).plan()), ["team/Legacy"]);
+    let mut rig = Rig::new(world, &format!("{gone}\nusers: [{{ email: two@x.example, roles: [Developer] }}]"));
+    let report = rig.apply();
+    assert!(converged(&report), "{report:#?}");
+    let two = ("two@x.example".to_owned(), "DEVELOPER".to_owned(), vec!["Payments".to_owned()]);
+    assert!(invited(&rig.world()).contains(&two), "{:?}", invited(&rig.world()));
+}

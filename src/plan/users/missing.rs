@@ -9,7 +9,7 @@ use super::invited::{self, Named};
 use super::{Sent, obstacle, outside, waits};
 use crate::model::{
     Action, Address, Cause, Change, Chore, Code, DesiredUser, Effect, Entity, Feature, Finding, HoldReason,
-    InvitationState, InviteField, LiveInvitation, Reach, RoleName, User,
+    InvitationState, InviteField, LiveInvitation, Memberships, Reach, RoleName, User,
 };
 use crate::plan::{resolve, teams};
 
@@ -193,6 +193,7 @@ fn plan_invited(
         draft.hold(address, reason);
         return;
     }
+    let Some(offered) = into_what_stays(input, wish, offered, draft) else { return };
     let mut effects = vec![Effect::SendsMail, Effect::ReplacesInvitation];
     effects.extend(offered.limited.then_some(Effect::AccessFollows));
     effects.extend(offered.follows.then_some(Effect::RolesFollow));
@@ -205,6 +206,32 @@ fn plan_invited(
         effects,
     };
     draft.change(change, Some(&wish.place));
+}
+
+/// Nobody is invited into teams that the plan deletes. None: no team is left, which was said.
+fn into_what_stays(
+    input: &PlanInput<'_>,
+    wish: &DesiredUser,
+    mut offered: Offer,
+    draft: &mut Draft<'_>,
+) -> Option<Offer> {
+    offered.after.teams = offered.after.teams.map(|teams| draft.teams.that_stay(teams, false));
+    let none_left = offered.after.teams.as_ref().is_some_and(Memberships::is_empty);
+    if none_left && input.rules.invite_needs().contains(&InviteField::Teams) {
+        draft.findings.push(
+            Finding::error(
+                Code::IncompleteInvitation,
+                wish.place.clone(),
+                format!(
+                    "the invitation of {} has to be made anew, and this file deletes every team of it",
+                    wish.email
+                ),
+            )
+            .hint(format!("add {TEAMS} that it is to be for")),
+        );
+        return None;
+    }
+    Some(offered)
 }
 
 /// Doesn't the platform say which role an invitation gives? Made anew it wouldn't either.
