@@ -1,17 +1,16 @@
 //! Who is listed and not there: invited, waiting, or to be invited.
 
-use std::collections::BTreeSet;
-
 use super::super::PlanInput;
 use super::super::draft::Draft;
-use super::super::roles::{self, RoleBook};
+use super::super::roles::RoleBook;
 use super::invited::{self, Named};
-use super::{Sent, obstacle, outside, waits};
+use super::offer::{Offer, as_before, into_what_stays, missing_fields, offer};
+use super::{Sent, outside, waits};
 use crate::model::{
-    Action, Address, Cause, Change, Chore, Code, DesiredUser, Effect, Entity, Feature, Finding, HoldReason,
-    InvitationState, InviteField, LiveInvitation, Memberships, Reach, RoleName, User,
+    Action, Address, Cause, Change, Chore, DesiredUser, Effect, Entity, HoldReason, InvitationState,
+    LiveInvitation, RoleName, User,
 };
-use crate::plan::{resolve, teams};
+use crate::plan::teams;
 
 pub(super) fn plan_missing(
     input: &PlanInput<'_>,
@@ -95,14 +94,6 @@ fn invite(
     let after = Some(Entity::User(after));
     let change = Change { address, action: Action::Invite, before, after, cause, effects };
     draft.change(change, Some(&wish.place));
-}
-
-/// What an invitation that ran out said, where the file says nothing of it and it can be said again.
-fn as_before(input: &PlanInput<'_>, wish: &DesiredUser, sent: Sent<'_>) -> Option<Offer> {
-    let expired = sent.expired.first().filter(|_| wish.roles.is_none())?;
-    let can_be_given = input.rules.known_roles().can_be_given(&expired.role);
-    let after = User { invited_at: None, ..expired.entity() };
-    can_be_given.then_some(Offer { after, limited: false, follows: false })
 }
 
 /// Whoever isn't there needs nothing taken away, but an invitation would let them in.
@@ -208,128 +199,7 @@ fn plan_invited(
     draft.change(change, Some(&wish.place));
 }
 
-/// Nobody is invited into teams that the plan deletes. None: no team is left, which was said.
-fn into_what_stays(
-    input: &PlanInput<'_>,
-    wish: &DesiredUser,
-    mut offered: Offer,
-    draft: &mut Draft<'_>,
-) -> Option<Offer> {
-    offered.after.teams = offered.after.teams.map(|teams| draft.teams.that_stay(teams, false));
-    let none_left = offered.after.teams.as_ref().is_some_and(Memberships::is_empty);
-    if none_left && input.rules.invite_needs().contains(&InviteField::Teams) {
-        draft.findings.push(
-            Finding::error(
-                Code::IncompleteInvitation,
-                wish.place.clone(),
-                format!(
-                    "the invitation of {} has to be made anew, and this file deletes every team of it",
-                    wish.email
-                ),
-            )
-            .hint(format!("add {TEAMS} that it is to be for")),
-        );
-        return None;
-    }
-    Some(offered)
-}
-
 /// Doesn't the platform say which role an invitation gives? Made anew it wouldn't either.
 fn untold(invitation: &LiveInvitation) -> bool {
     invitation.role.as_str().is_empty()
-}
-
-/// What an invitation says.
-struct Offer {
-    after: User,
-    /// It says less than the file: no access yet.
-    limited: bool,
-    /// It says less than the file: some roles can't be said.
-    follows: bool,
-}
-
-/// What an invitation of this person has to say. None: it can't be made, which was said.
-/// `earlier`: the invitation that there is, whose teams are kept where the file doesn't say.
-fn offer(
-    input: &PlanInput<'_>,
-    wish: &DesiredUser,
-    earlier: Option<&LiveInvitation>,
-    book: &mut RoleBook,
-    draft: &mut Draft<'_>,
-) -> Option<Offer> {
-    let earlier = earlier.map(LiveInvitation::entity).and_then(|earlier| earlier.teams);
-    let mut missing = missing_fields(input, wish);
-    missing.retain(|field| *field != TEAMS || earlier.is_none());
-    if !missing.is_empty() {
-        draft.findings.push(
-            Finding::error(
-                Code::IncompleteInvitation,
-                wish.place.clone(),
-                format!("{} isn't there yet, and an invitation needs {}", wish.email, missing.join(", ")),
-            )
-            .hint(format!("add {}", missing.join(", "))),
-        );
-        return None;
-    }
-    let address = Address::user(&wish.email);
-    let mut roles = wish.roles.as_ref().map(|roles| roles.value.clone()).unwrap_or_default();
-    if let Some(obstacle) = obstacle(wish, &roles, book) {
-        obstacle.report(&address, draft);
-        return None;
-    }
-    let mut resources = match &wish.resources {
-        Some(wished) => Some(resolve::resources(input, wished, &mut draft.findings)?),
-        None => None,
-    };
-    let carries = input.live.features.contains(&Feature::InvitationResources);
-    let limited = !carries && resources.as_ref().is_some_and(|resources| *resources != Reach::All);
-    if limited {
-        // Whoever accepts gets the role on everything, so it has to be a role that allows nothing.
-        let Some(empty) = roles::containment(input, book, draft) else {
-            if let Some(role) = &input.desired.containment_role {
-                let role = role.value.clone();
-                draft.hold(address, HoldReason::RoleHeld { role });
-            }
-            return None;
-        };
-        roles = BTreeSet::from([empty]);
-        resources = None;
-    }
-    let teams = teams::memberships(input, wish, earlier.as_ref(), draft).ok()?;
-    let by_default = |role: &RoleName| {
-        let of_teams = input.live.assignable.iter().flat_map(|assignable| &assignable.team);
-        of_teams.into_iter().any(|known| known.default && known.name == *role)
-    };
-    let team_roles = wish.teams.iter().flat_map(|teams| teams.values()).filter_map(|role| role.value.as_ref());
-    let follows = !input.rules.offers_all(input.live, &roles) || !team_roles.into_iter().all(by_default);
-    let offered = input.rules.offered(input.live, &roles);
-    let DesiredUser { email, first_name, last_name, phone, .. } = wish;
-    let after = User {
-        first_name: first_name.clone(),
-        last_name: last_name.clone(),
-        phone: phone.clone(),
-        roles: offered,
-        resources,
-        // The roles in them can't be given before there is somebody to give them to.
-        teams: teams.map(|teams| teams.into_keys().map(|team| (team, None)).collect()),
-        invited: true,
-        ..User::named(email.clone())
-    };
-    Some(Offer { after, limited, follows })
-}
-
-const TEAMS: &str = "`teams` (one at least)";
-
-fn missing_fields(input: &PlanInput<'_>, wish: &DesiredUser) -> Vec<&'static str> {
-    let lacks = |field: &InviteField| match field {
-        InviteField::FirstName => wish.first_name.is_none().then_some("`first_name`"),
-        InviteField::LastName => wish.last_name.is_none().then_some("`last_name`"),
-        InviteField::Roles => wish.roles.is_none().then_some("`roles`"),
-        InviteField::Teams => {
-            let some = wish.teams.as_ref().is_some_and(|teams| !teams.is_empty());
-            (!some).then_some(TEAMS)
-        }
-        InviteField::Resources => wish.resources.is_none().then_some("`resources` (`all`, or a tree)"),
-    };
-    input.rules.invite_needs().iter().filter_map(lacks).collect()
 }

@@ -3,6 +3,7 @@
 mod disabled;
 mod invited;
 mod missing;
+mod offer;
 mod outside;
 mod present;
 mod standing;
