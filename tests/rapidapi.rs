@@ -139,7 +139,11 @@ fn nobody_is_demoted_before_their_successor_is_seen_to_be_an_administrator() {
     let report = rig.apply();
     assert_eq!(
         outcomes(&report),
-        [("updateUserRoles", Outcome::NotTaken), ("removeTeamUserFromAllOrgTeams", Outcome::Skipped)]
+        [
+            ("updateUserRoles", Outcome::NotTaken),
+            ("updateUserRoles", Outcome::Skipped),
+            ("removeTeamUserFromAllOrgTeams", Outcome::Skipped)
+        ]
     );
     assert!(is_admin(&rig.world(), "old@acme.example"));
 }
@@ -207,7 +211,9 @@ fn the_last_administrator_stays_even_where_the_file_wants_none() {
             ),
         );
         let plan = rig.plan();
-        assert_eq!(plan.refusals.iter().map(|it| it.rail.as_str()).collect::<Vec<_>>(), ["min_admins"], "{wish}");
+        assert!(plan.refusals.iter().all(|it| it.rail == "min_admins"), "{wish}");
+        let left = "0 usable admins would be left, and the file wants at least 1";
+        assert!(plan.refusals.iter().any(|it| it.message.starts_with(left)), "{wish} {:?}", plan.refusals);
     }
 }
 
@@ -505,9 +511,9 @@ fn roles_of_an_earlier_time_do_not_come_back_with_whoever_comes_back() {
     rig.apply();
     let organization = acme(&rig.world());
     assert!(rig.world().accept(organization, "kim@acme.example"));
-    assert!(is_admin(&rig.world(), "kim@acme.example"));
-    assert!(converged(&rig.apply()));
+    // Not for a moment: the role was taken before they left.
     assert!(!is_admin(&rig.world(), "kim@acme.example"));
+    assert!(converged(&rig.apply()));
     assert_eq!(role_in(&rig.world(), "kim@acme.example", "Payments").unwrap(), "team-viewer");
 }
 

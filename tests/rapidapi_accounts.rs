@@ -5,13 +5,13 @@ mod support;
 
 use rolecall::apply::Standing;
 use rolecall::desired::{Source, check_source};
-use rolecall::model::{Action, Effect, Outcome};
+use rolecall::model::{Action, Effect, Outcome, RoleName};
 use rolecall::provider;
 use rolecall::sandbox::rapidapi::{Generation, OWN_EMAIL};
 use serde_json::json;
 use support::rapidapi::{
     HEAD, NOBODY, Rig, acme, asserted, converged, effects, held, is_member, member, observe, operations, outcomes,
-    planned, rig_of, sent, status, team, teams_of, user, with_teams, world,
+    planned, rig_of, role, sent, status, team, teams_of, user, with_teams, world,
 };
 use support::rig::{Fate, addresses, holds};
 
@@ -29,12 +29,18 @@ fn whoever_is_absent_leaves_this_organisation_alone_and_comes_back_by_an_invitat
     world.add_member(other, kim, true);
     let absent = "users: [{ email: kim@acme.example, absent: true }]";
     let mut rig = Rig::new(world, absent);
-    assert_eq!(effects(&rig.plan(), "user/kim@acme.example"), []);
+    let default = Effect::DefaultRole { role: RoleName::seen("Developer") };
+    assert_eq!(effects(&rig.plan(), "user/kim@acme.example"), [default]);
     assert!(converged(&rig.apply()));
     let organization = acme(&rig.world());
+    let developer = role(&rig.world(), "USER_ORGANIZATION", "organization-developer");
     assert_eq!(
         sent(&rig),
-        [("RemoveTeamUserFromAllOrgTeams", json!({ "orgId": organization, "email": "kim@acme.example" }))]
+        [
+            // Whoever comes back must not be an admin for what is left of them.
+            ("UpdateUserRoles", json!({ "entityId": kim, "roleId": developer, "orgId": organization })),
+            ("RemoveTeamUserFromAllOrgTeams", json!({ "orgId": organization, "email": "kim@acme.example" })),
+        ]
     );
     assert!(!is_member(&rig.world(), "kim@acme.example"));
     assert!(rig.world().is_org_admin(other, kim));

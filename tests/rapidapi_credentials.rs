@@ -72,7 +72,7 @@ fn operations_that_no_credential_can_call_are_a_finding_before_any_request() {
     // The status of accounts is for administrators of the hub in person.
     let account = "users: [{ email: a@x.example, status: deactivated }]";
     let (said, hint) = lacking(&["team_key", "identity_key"], account).unwrap();
-    assert_eq!(said, "with these credentials nothing can call `updateUser`");
+    assert_eq!(said, "with these credentials nothing can call `updateUser`, which a `status` asks for");
     assert_eq!(hint, "name a `personal_key` of an administrator of the hub");
     let deletion = "allow: [user-deletion]\nusers: [{ email: a@x.example, absent: true, status: deleted }]";
     assert!(lacking(&["team_key", "identity_key"], deletion).is_some());
@@ -199,7 +199,10 @@ fn a_credential_that_stops_working_ends_the_run() {
     assert_eq!(operations(&rig).len(), 1);
     assert!(report.stopped.is_some());
     let message = report.steps[1].message.clone().unwrap();
-    assert!(message.contains("the credential was refused (HTTP 401); nothing was changed"), "{message}");
+    assert!(
+        message.contains("the credential was refused (HTTP 401: \"Invalid API key.\"); nothing was changed"),
+        "{message}"
+    );
     assert!(message.contains("`changes_with` in the file chooses"), "{message}");
     assert!(converged(&rig.apply()));
 }

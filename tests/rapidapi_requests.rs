@@ -14,8 +14,8 @@ use jiff::{SignedDuration, Timestamp};
 use rolecall::apply::{Apply, Deliveries, Report};
 use rolecall::desired::{Source, check_source};
 use rolecall::graphql::{
-    Backoff, CallError, Kept, MemoryBudget, PacedTransport, Pacer, Reader, Redactor, Request, Response, Shelf,
-    Spool, Transport, TransportError,
+    Backoff, CallError, Kept, MemoryBudget, Pace, PacedTransport, Pacer, Reader, Redactor, Request, Response,
+    Shelf, Spool, Transport, TransportError,
 };
 use rolecall::ledger::Ledger;
 use rolecall::model::{Completeness, Desired, Facts, OrganizationPlan, Outcome, ProviderName, Site};
@@ -432,6 +432,29 @@ fn a_limit_that_another_hand_has_used_up_is_waited_for_as_long_as_the_hub_says()
 #[test]
 fn a_limit_that_another_hand_has_used_up_is_waited_for_as_long_as_it_is_known_to_last() {
     reads_after_the_limit_was_used_up(false);
+}
+
+/// A whole one, however much of the last was used before by us.
+#[test]
+fn a_minute_that_another_hand_has_used_up_is_waited_for_as_a_whole() {
+    use rolecall::graphql::Budget;
+    paused(async {
+        let minute = Duration::from_secs(60);
+        let pace = Pace { calls: 4, window: minute };
+        let budget = MemoryBudget::default();
+        for _ in 0..2 {
+            budget.take(pace).unwrap();
+        }
+        tokio::time::advance(Duration::from_secs(50)).await;
+        let ticket = budget.take(pace).unwrap();
+        budget.answered(ticket);
+        budget.used_up(pace);
+        assert!(budget.take(pace).unwrap_err() >= minute);
+        tokio::time::advance(Duration::from_secs(15)).await;
+        assert!(budget.take(pace).unwrap_err() >= Duration::from_secs(45));
+        tokio::time::advance(Duration::from_secs(46)).await;
+        assert!(budget.take(pace).is_ok());
+    });
 }
 
 /// How many there are in a file that is wrong by itself.

@@ -89,7 +89,10 @@ impl<'a> Execution<'a> {
                 None => self.send_for(mutation, &changes).await,
             };
             for mut step in steps {
-                step.interim = plan.is_interim(mutation, &step.address);
+                // Where an earlier part failed, the last one doesn't close the change.
+                let open = |other: &Step| other.address == step.address && other.outcome != Outcome::Done;
+                step.interim = plan.is_interim(mutation, &step.address)
+                    || step.outcome == Outcome::Done && self.steps.iter().any(open);
                 (self.told)(&step);
                 self.steps.push(step);
             }

@@ -6,7 +6,7 @@ use crate::model::{
     Action, Address, Cause, Change, Entity, Hold, HoldClass, HoldReason, Kind, OrganizationPlan, Outcome, Sealed,
     Stage,
 };
-use crate::plan::{Effectiveness, Observed, mutation_in_effect, observe, stands_as};
+use crate::plan::{Effectiveness, Observed, in_effect, mutation_in_effect, observe, stands_as};
 
 /// Reads once more, corrects the outcomes by what is seen, and says how live stands to the wish.
 pub(super) async fn settle(
@@ -27,6 +27,11 @@ pub(super) async fn settle(
         if mutation.stage == Stage::Clear && step.interim && step.outcome == Outcome::Done {
             // What it made room for may be there by now, and look the same.
             seen = Effectiveness::CannotTell;
+        }
+        let whole = || in_effect(change, None, &live);
+        if seen == Effectiveness::CannotTell && step.interim && step.silent && whole() == Effectiveness::InEffect {
+            // A first step of what is done.
+            seen = Effectiveness::InEffect;
         }
         let is_key = matches!(change.after, Some(Entity::Key(_)));
         let settled = match (step.outcome, seen) {

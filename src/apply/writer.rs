@@ -45,6 +45,7 @@ impl Writer<'_> {
                 }
                 let mut response = answer.map_err(|error| self.redactor.clean_error(error))?;
                 tracing::debug!(operation = document.name, status = response.status, "wrote");
+                self.redactor.clear(&mut response.body);
                 let receipt = self.provider.receipt(change, mutation, &response, self.redactor);
                 // It may hold a secret.
                 response.body.zeroize();

@@ -149,10 +149,7 @@ impl Run<'_> {
         let started = Timestamp::now();
         let run = format!("{}-{}", started.strftime("%Y%m%dT%H%M%SZ"), std::process::id());
         let path = &organization.connected.ledger;
-        let mut ledger = Ledger::open(path, &run, started).map_err(|why| {
-            Failure::error(format!("{why}. Nothing was sent"))
-                .hint("without a ledger nothing is sent; see --ledger")
-        })?;
+        let mut ledger = Ledger::open(path, &run, started).map_err(|why| Failure::unrecorded(&why))?;
         organization.owns(ledger.records())?;
         let (mut plan, mut live) = self.plan_fresh(organization, &mut ledger, &run).await?;
         // Another file may call it by its slug, and so have another ledger.
@@ -160,10 +157,7 @@ impl Run<'_> {
             .organization_id
             .as_ref()
             .map(|id| organization.connected.lock_of(organization.desired.provider, id));
-        let _alone = known.map(|path| Alone::at(&path)).transpose().map_err(|why| {
-            Failure::error(format!("{why}. Nothing was sent"))
-                .hint("another apply of this organisation is running")
-        })?;
+        let _alone = known.map(|path| Alone::at(&path)).transpose().map_err(|why| Failure::unrecorded(&why))?;
         if let Some(approved) = approved {
             plan = self.restrict(approved, organization, &live, &ledger, &plan)?;
         }
@@ -175,12 +169,12 @@ impl Run<'_> {
         if plan.sealed.mutations.is_empty() {
             return Ok(left_out);
         }
-        self.session.estimate_apply(organization, plan.sealed.mutations.len(), self.out);
         let asked = approved.is_none() && !self.args.auto_approve;
         if deletes_itself(&plan) {
             let name = organization.desired.organization.as_str();
             confirm_deletion(name, self.args.confirm_deletion.as_deref(), asked, self.out)?;
         }
+        self.session.estimate_apply(organization, plan.sealed.mutations.len(), self.out);
         if asked {
             confirm(&plan, self.out)?;
             // Time has passed at the prompt: what was shown has to stand still, and to be safe still.

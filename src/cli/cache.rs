@@ -66,7 +66,7 @@ impl Cache {
             path: self.of_platform("requests.json"),
             run: format!("{began:x}-{}", std::process::id()),
             made: AtomicU64::new(0),
-            least: AtomicUsize::new(usize::MAX),
+            slowest: Mutex::new(None),
             answered: AtomicUsize::new(0),
             expected: AtomicUsize::new(0),
             alone: AtomicBool::new(false),
@@ -202,6 +202,11 @@ impl ReadSpool {
         Self { earlier: Mutex::new(earlier), file: Mutex::new(open().ok()), path }
     }
 
+    /// How many answers of an earlier read haven't been used yet.
+    pub fn kept(&self) -> usize {
+        self.earlier.lock().unwrap_or_else(PoisonError::into_inner).len()
+    }
+
     /// The read is complete: the next one begins anew.
     pub fn finish(&self) {
         *self.file.lock().unwrap_or_else(PoisonError::into_inner) = None;
@@ -245,7 +250,7 @@ pub(super) struct FileBudget {
     run: String,
     made: AtomicU64,
     /// The slowest pace that was asked for.
-    least: AtomicUsize,
+    slowest: Mutex<Option<Pace>>,
     /// Requests of this run that were answered, and that it was said to take.
     answered: AtomicUsize,
     expected: AtomicUsize,
@@ -298,12 +303,22 @@ impl FileBudget {
 
     /// As slow as anybody asks for: the limit is the platform's, and one.
     pub fn no_faster_than(&self, pace: Pace) {
-        self.least.fetch_min(pace.calls, Ordering::Relaxed);
+        let mut slowest = self.slowest.lock().unwrap_or_else(PoisonError::into_inner);
+        let calls = slowest.map_or(pace.calls, |known| known.calls.min(pace.calls));
+        *slowest = Some(Pace { calls, ..pace });
     }
 
     /// So many more are to come.
     pub fn expect(&self, requests: usize) {
         self.expected.fetch_add(requests, Ordering::Relaxed);
+    }
+
+    /// How many of the requests that were sent count against the limit still.
+    pub fn counting(&self, pace: Pace) -> usize {
+        let (now, window) = (Timestamp::now(), self.slowest(pace).window + MARGIN);
+        let counts =
+            |at: &&Timestamp| Duration::try_from(now.duration_since(**at)).is_ok_and(|since| since < window);
+        self.with(|sent| sent.values().filter(counts).count()).unwrap_or_default()
     }
 
     /// How far this run has come: of about how many requests how many were answered.
@@ -312,7 +327,7 @@ impl FileBudget {
     }
 
     pub fn slowest(&self, pace: Pace) -> Pace {
-        Pace { calls: pace.calls.min(self.least.load(Ordering::Relaxed)), ..pace }
+        self.slowest.lock().unwrap_or_else(PoisonError::into_inner).unwrap_or(pace)
     }
 }
 
@@ -355,9 +370,8 @@ impl Budget for FileBudget {
     fn used_up(&self, pace: Pace) {
         let pace = self.slowest(pace);
         let used_up = |sent: &mut Sent| {
-            while sent.len() < pace.calls {
-                sent.insert(self.name(self.ticket()), Timestamp::now());
-            }
+            sent.clear();
+            sent.extend((0..pace.calls).map(|_| (self.name(self.ticket()), Timestamp::now())));
         };
         self.shared(used_up, |budget| budget.used_up(pace));
     }

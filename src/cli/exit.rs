@@ -4,6 +4,7 @@ use std::fmt;
 use std::process::ExitCode;
 
 use crate::graphql::CallError;
+use crate::ledger::LedgerError;
 use crate::model::Finding;
 use crate::provider::{Provider, ReadError};
 
@@ -90,6 +91,18 @@ impl Failure {
 
     pub fn findings(findings: Vec<Finding>) -> Self {
         Self { exit: Exit::Error, broke_off: false, message: None, hint: None, findings }
+    }
+
+    /// Without a ledger nothing is planned or sent.
+    pub fn unrecorded(error: &LedgerError) -> Self {
+        let hint = match error {
+            LedgerError::Locked { .. } => "wait until that one has ended, then apply again",
+            LedgerError::Damaged { .. } => {
+                "restore it from a copy; without it, what was sent before and can't be seen is unknown"
+            }
+            LedgerError::Io { .. } => "without a ledger nothing is sent; see --ledger",
+        };
+        Self::error(format!("{error}. Nothing was sent")).hint(hint)
     }
 
     /// An organisation that couldn't be read.

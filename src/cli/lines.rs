@@ -63,12 +63,18 @@ impl Lines {
         Ok(line)
     }
 
-    /// So many requests more are to go to a platform that limits them.
-    pub fn expect(&self, cache: &Cache, requests: usize) {
+    /// So many requests more are to go to a platform that limits them. Returns how many still count against the limit.
+    pub fn expect(&self, cache: &Cache, requests: usize, pace: Pace) -> usize {
         let budgets = self.budgets.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(budget) = budgets.get(&cache.platform) {
-            budget.expect(requests);
-        }
+        let Some(budget) = budgets.get(&cache.platform) else { return 0 };
+        budget.expect(requests);
+        budget.counting(pace)
+    }
+
+    /// How many answers of an earlier read are there already.
+    pub fn kept(&self, reach: &[u8; 32]) -> usize {
+        let open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
+        open.get(reach).and_then(|line| line.spool.as_ref()).map_or(0, |spool| spool.kept())
     }
 
     /// Every spool of this run.

@@ -5,6 +5,7 @@ use std::sync::{Mutex, PoisonError};
 
 use jiff::Timestamp;
 
+use super::cache::Cache;
 use super::connect::{Connected, connect};
 use super::exit::{Exit, Failure};
 use super::lines::Lines;
@@ -124,12 +125,14 @@ impl<'a> Session<'a> {
             slowest.calls = slowest.calls.min(pace.calls);
         }
         for (platform, (read, pace)) in platforms {
-            let requests = lines.iter().filter(|((of, _), _)| *of == platform).map(|(_, requests)| requests).sum();
+            let requests: usize =
+                lines.iter().filter(|((of, _), _)| *of == platform).map(|(_, requests)| requests).sum();
+            let kept =
+                lines.keys().filter(|(of, _)| *of == platform).map(|(_, reach)| self.lines.kept(reach)).sum();
             let one = organizations.iter().find(|one| one.connected.platform == platform);
-            if let Some(cache) = one.and_then(|one| one.connected.cache.as_ref()) {
-                self.lines.expect(cache, requests);
-            }
-            out.talk(&format!("reading {}: {}\n", report::plural(read, "organisation"), about(requests, pace)));
+            let Some(cache) = one.and_then(|one| one.connected.cache.as_ref()) else { continue };
+            let about = self.about(cache, requests.saturating_sub(kept), pace);
+            out.talk(&format!("reading {}: {about}\n", report::plural(read, "organisation")));
         }
     }
 
@@ -138,11 +141,22 @@ impl<'a> Session<'a> {
         let Connected { provider, cache, .. } = &organization.connected;
         let Some(pace) = provider.budget(organization.desired) else { return };
         let Some((_, read)) = provider.requests_to_read(organization.desired) else { return };
-        if let Some(cache) = cache {
-            self.lines.expect(cache, mutations + read);
-        }
+        let Some(cache) = cache else { return };
         let what = report::plural(mutations, "mutation");
-        out.talk(&format!("sending {what}, and looking afterwards: {}\n", about(mutations + read, pace)));
+        let about = self.about(cache, mutations + read, pace);
+        out.talk(&format!("sending {what}, and looking afterwards: {about}\n"));
+    }
+
+    /// How long so many requests take, after those that were sent within the last minute.
+    fn about(&self, cache: &Cache, requests: usize, pace: Pace) -> String {
+        let before = self.lines.expect(cache, requests, pace);
+        let minutes = (before + requests).saturating_sub(1) / pace.calls.max(1);
+        let time = if minutes == 0 || requests == 0 {
+            "less than a minute".to_owned()
+        } else {
+            format!("about {minutes} to {} min", minutes + 1)
+        };
+        format!("about {}, {time} at {} a minute", report::plural(requests, "request"), pace.calls)
     }
 
     /// Tells why one organisation could not be dealt with, and what that means for the run.
@@ -226,8 +240,7 @@ impl<'a> Session<'a> {
         survey: bool,
         out: &Out,
     ) -> Result<OrganizationPlan, Failure> {
-        let records =
-            Ledger::read(&organization.connected.ledger).map_err(|why| Failure::error(why.to_string()))?;
+        let records = Ledger::read(&organization.connected.ledger).map_err(|why| Failure::unrecorded(&why))?;
         let records = records.unwrap_or_default();
         organization.owns(&records)?;
         let known = facts(&records);
@@ -243,13 +256,6 @@ impl<'a> Session<'a> {
         }
         Ok(planned.plan)
     }
-}
-
-/// How long so many requests take.
-fn about(requests: usize, pace: Pace) -> String {
-    let minutes = requests.saturating_sub(1) / pace.calls.max(1);
-    let time = if minutes == 0 { "less than a minute".to_owned() } else { format!("about {} min", minutes + 1) };
-    format!("about {}, {time} at {} a minute", report::plural(requests, "request"), pace.calls)
 }
 
 fn twins_of(files: &[&Desired]) -> Failure {

@@ -28,6 +28,9 @@ pub fn decode<T: de::DeserializeOwned>(source: &Source, root: &Located, findings
     decoded.ok()
 }
 
+/// Where nothing better can be said.
+const SEE_SCHEMA: &str = "`rolecall schema` says what may stand here";
+
 /// Why a value was refused. `Recorded`: the finding exists already.
 #[derive(Debug)]
 pub(super) enum Refused {
@@ -118,18 +121,19 @@ impl<'a> Decoder<'a> {
             (Node::Bool(_) | Node::Number, "text") if !self.secret => {
                 Some(format!("put it in quotes: \"{}\"", typed.chars().take(80).collect::<String>()))
             }
-            (Node::Bool(_) | Node::Text(_), "true or false") => Some("write true or false, unquoted".to_owned()),
+            (Node::Bool(_) | Node::Text(_) | Node::Number, "true or false") => {
+                Some("write true or false, unquoted".to_owned())
+            }
             (Node::Null, "a list") => {
                 Some("write [] for none, or leave the field out to keep what is live".to_owned())
             }
             (Node::Null, _) => Some("write a value, or leave the field out".to_owned()),
             (Node::Text(_) | Node::Number, "a list") => Some("put it in brackets: [ … ]".to_owned()),
+            (_, "a mapping") => Some("write its fields: { name: value, … }".to_owned()),
+            (_, "a whole number") => Some(format!("write digits alone, for a number up to {}", u32::MAX)),
             _ => None,
         };
-        self.report(match hint {
-            Some(hint) => finding.hint(hint),
-            None => finding,
-        })
+        self.report(finding.hint(hint.unwrap_or_else(|| SEE_SCHEMA.to_owned())))
     }
 
     /// Records what a visitor said, unless it is recorded already.
@@ -149,12 +153,18 @@ impl<'a> Decoder<'a> {
                     Node::Text(text) if !self.secret => nearest(text, expected.iter().copied()),
                     _ => None,
                 };
-                self.report(match near {
-                    Some(near) => finding.hint(format!("did you mean `{near}`?")),
-                    None => finding,
-                })
+                self.report(finding.hint(match near {
+                    Some(near) => format!("did you mean `{near}`?"),
+                    None => "write one of them".to_owned(),
+                }))
             }
-            Refused::Other(message) => self.report(self.finding(Code::InvalidValue, message)),
+            Refused::Other(message) => {
+                let message = match message.strip_prefix("expected ") {
+                    Some(_) => format!("{message}, found {}", self.shown()),
+                    None => message,
+                };
+                self.report(self.finding(Code::InvalidValue, message).hint(SEE_SCHEMA))
+            }
         }
     }
 
@@ -258,7 +268,11 @@ impl<'de> Deserializer<'de> for Decoder<'_> {
     }
 
     fn deserialize_u32<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Refused> {
-        self.deserialize_u64(visitor)
+        let typed = self.source.slice(self.at.mark.span);
+        match (&self.at.node, typed.parse::<u32>()) {
+            (Node::Number, Ok(number)) => visitor.visit_u32(number).map_err(|error| self.record(error)),
+            _ => Err(self.wrong_type("a whole number")),
+        }
     }
 
     /// A field that is there and empty is no absent field: the inner type judges it.
@@ -333,7 +347,7 @@ impl<'de> Deserializer<'de> for Decoder<'_> {
                 let entries = self.known_entries(Some(variants))?;
                 let [Entry { name, key: _, value }] = entries[..] else {
                     let message = format!("expected exactly one of {}", list_of(variants, "or"));
-                    return Err(self.report(self.finding(Code::InvalidValue, message)));
+                    return Err(self.report(self.finding(Code::InvalidValue, message).hint("keep one")));
                 };
                 visitor.visit_enum(Tagged { name, value }).map_err(|error| self.record(error))
             }

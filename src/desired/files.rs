@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{Source, check_source};
+use super::{Source, accounts, check_source};
 use crate::model::{Code, Desired, Finding, Place, ProviderName, Rules};
 
 /// Everything that was read.
@@ -55,6 +55,9 @@ pub fn load(paths: &[PathBuf], rules: impl Fn(ProviderName) -> &'static dyn Rule
         );
     }
     refuse_twins(&mut loaded);
+    let wishes: Vec<&Desired> = loaded.files.iter().filter_map(|file| file.desired.as_ref()).collect();
+    let mut contradicted = accounts::contradicted(&wishes, rules);
+    loaded.findings.append(&mut contradicted);
     loaded
 }
 

@@ -1,6 +1,7 @@
 //! From YAML to a checked wish: what may be typed, what of it is true, and every finding on the way.
 
 mod access;
+mod accounts;
 mod bitpanda;
 mod check;
 mod connection;

@@ -19,7 +19,7 @@ pub enum CallError {
     /// HTTP 401 or 403, or the same said in GraphQL.
     #[error("the credential was refused ({0})")]
     CredentialRefused(String),
-    #[error("too many requests (HTTP 429)")]
+    #[error("too many requests (HTTP 429){}", asked_to_wait(*retry_after))]
     RateLimited { retry_after: Option<Duration> },
     #[error("HTTP status {status}")]
     Status { status: u16, retry_after: Option<Duration> },
@@ -87,6 +87,21 @@ impl GraphQlError {
             self.code.as_deref().is_some_and(|code| OWN.iter().any(|word| code.to_uppercase().contains(word)));
         self.path.len() <= 1 && !own
     }
+}
+
+fn asked_to_wait(retry_after: Option<Duration>) -> String {
+    retry_after.map_or_else(String::new, |wait| format!("; it asks to wait for {} s", wait.as_secs()))
+}
+
+/// With what a gateway says of it, if it says something.
+fn refused(status: u16, body: &[u8], redactor: &Redactor) -> String {
+    let said = serde_json::from_slice::<Value>(body).unwrap_or_default();
+    let message = said.get("message").or_else(|| said.pointer("/errors/0/message")).and_then(Value::as_str);
+    let message = message.filter(|message| !message.trim().is_empty());
+    message.map_or_else(
+        || format!("HTTP {status}"),
+        |message| format!("HTTP {status}: \"{}\"", redactor.clean(message)),
+    )
 }
 
 fn list(errors: &[GraphQlError]) -> String {
@@ -219,7 +234,7 @@ impl<'a> Answer<'a> {
     pub fn open(response: &'a Response, redactor: &'a Redactor) -> Result<Self, CallError> {
         let Response { status, content_type, retry_after, body } = response;
         match status {
-            401 | 403 => return Err(CallError::CredentialRefused(format!("HTTP {status}"))),
+            401 | 403 => return Err(CallError::CredentialRefused(refused(*status, body, redactor))),
             429 => return Err(CallError::RateLimited { retry_after: *retry_after }),
             _ => {}
         }

@@ -189,7 +189,8 @@ impl Reader {
             .run(query.name, CallError::is_passing, || async {
                 self.requests.fetch_add(1, Ordering::Relaxed);
                 let answer = self.transport.send(&request).await;
-                let response = answer.map_err(|error| self.redactor.clean_error(error))?;
+                let mut response = answer.map_err(|error| self.redactor.clean_error(error))?;
+                self.redactor.clear(&mut response.body);
                 tracing::debug!(
                     operation = query.name,
                     status = response.status,

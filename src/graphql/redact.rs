@@ -18,15 +18,20 @@ fn without(text: &str, secret: &str) -> String {
     let mut end = 0;
     for (start, found) in folded.match_indices(&wanted) {
         clean.push_str(&text[end..start]);
-        clean.push_str("[redacted]");
+        clean.push_str(REDACTED);
         end = start + found.len();
     }
     clean.push_str(&text[end..]);
     clean
 }
 
+const REDACTED: &str = "[redacted]";
+
 /// A credential shorter than this would blank out ordinary words.
 const SHORTEST: usize = 4;
+
+/// One of this length or more is nothing but itself, wherever it stands.
+const UNMISTAKABLE: usize = 16;
 
 /// The longest foreign text that is relayed, in characters.
 const LONGEST: usize = 500;
@@ -38,6 +43,19 @@ impl Redactor {
         // One may begin with another.
         secrets.sort_by_key(|secret| std::cmp::Reverse(secret.expose_secret().len()));
         Self { secrets }
+    }
+
+    /// Data is what it is, unless it repeats a secret of ours. Short ones are words of the data itself.
+    pub fn clear(&self, body: &mut Vec<u8>) {
+        for secret in self.secrets.iter().filter(|secret| secret.expose_secret().len() >= UNMISTAKABLE) {
+            let secret = secret.expose_secret().as_bytes();
+            let mut start = 0;
+            while let Some(found) = body[start..].windows(secret.len()).position(|bytes| bytes == secret) {
+                start += found;
+                body.splice(start..start + secret.len(), REDACTED.bytes());
+                start += REDACTED.len();
+            }
+        }
     }
 
     /// The same of a host to which an answer would have us go.

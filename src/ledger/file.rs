@@ -13,7 +13,7 @@ use super::{Event, Record};
 pub enum LedgerError {
     #[error("the ledger {path} can't be used: {why}")]
     Io { path: String, why: io::Error },
-    #[error("another apply holds the ledger {path}")]
+    #[error("another apply of this organisation is running, and holds {path}")]
     Locked { path: String },
     /// Not the last line, which may be torn.
     #[error("line {line} of the ledger {path} can't be read: {why}")]
@@ -135,7 +135,7 @@ fn parse(path: &Path, bytes: &[u8]) -> Result<(Vec<Record>, Ending), LedgerError
         }
         match (serde_json::from_slice::<Record>(line), &bad) {
             (Ok(record), Some((line, why))) if !matches!(record.event, Event::Recovered { .. }) => {
-                return Err(damaged(path, *line, why.clone()));
+                return Err(damaged(path, *line, why));
             }
             (Ok(record), _) => {
                 bad = None;
@@ -157,6 +157,7 @@ fn parse(path: &Path, bytes: &[u8]) -> Result<(Vec<Record>, Ending), LedgerError
 }
 
 /// serde_json quotes nothing of the line but its kind of error and the column.
-fn damaged(path: &Path, line: usize, why: String) -> LedgerError {
+fn damaged(path: &Path, line: usize, why: &str) -> LedgerError {
+    let why = why.split(" at line ").next().unwrap_or(why).to_owned();
     LedgerError::Damaged { path: path.display().to_string(), line, why }
 }

@@ -121,6 +121,10 @@ pub enum Effect {
     TakesAlong {
         what: String,
     },
+    /// What was seen in it, and goes with it.
+    Contains {
+        what: BTreeSet<String>,
+    },
     /// What the platform makes together with it.
     ComesWith {
         what: String,

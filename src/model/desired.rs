@@ -128,7 +128,7 @@ pub struct DesiredUser {
     pub resources: Option<DesiredResources>,
     /// The exact set of their teams, each with where it stands. A role that is `None` keeps what is live, or is the one
     /// that everybody has.
-    pub teams: Option<BTreeMap<TeamName, Placed<Option<RoleName>>>>,
+    pub teams: Option<BTreeMap<TeamName, Placed<Option<Placed<RoleName>>>>>,
     /// May they sign in? `None` keeps what is live.
     pub enabled: Option<bool>,
     pub absent: bool,

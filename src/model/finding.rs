@@ -92,6 +92,8 @@ codes! {
     EnabledNotDeclared => "enabled-not-declared",
     /// Two files reach the same organisation.
     DuplicateOrganization => "duplicate-organization",
+    /// An account that one file switches off or deletes, and that another file counts on.
+    ContradictedStatus => "contradicted-status",
     /// The live organisation isn't the one that the file names.
     WrongOrganization => "wrong-organization",
     /// A person who has to be invited lacks what an invitation needs.

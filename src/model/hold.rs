@@ -135,6 +135,8 @@ pub enum HoldReason {
     },
     /// Nobody else administrates these, and the platform lets nobody go who does.
     OnlyAdminElsewhere { organizations: Vec<RemoteId> },
+    /// The same may be so: the platform doesn't tell.
+    PerhapsOnlyAdmin,
     /// The organisation has to be there first.
     AwaitsOrganization,
     /// Making the organisation was sent, and it isn't listed. Another would cost once more.
@@ -204,6 +206,7 @@ impl HoldReason {
             | Self::MemberUnlisted
             | Self::NotTaken { .. }
             | Self::OnlyAdminElsewhere { .. }
+            | Self::PerhapsOnlyAdmin
             | Self::LastTeam { .. }
             | Self::OrganizationUnsure { .. }
             | Self::TeamHeld { .. }

@@ -177,6 +177,9 @@ impl fmt::Display for HoldReason {
                 "nobody else administrates the organisation {}; make somebody else an admin there first",
                 organizations.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
             ),
+            Self::PerhapsOnlyAdmin => f.write_str(
+                "the platform doesn't tell which organisations nobody else administrates; look it up, then send this with `--assert`",
+            ),
             Self::AwaitsOrganization => f.write_str("follows once the organisation is there"),
             Self::OrganizationUnsure { since } => write!(
                 f,

@@ -29,6 +29,8 @@ pub struct Live {
     pub assignable: Option<AssignableRoles>,
     /// Who calls, where the platform tells.
     pub caller: Option<Caller>,
+    /// Why it isn't known for sure who administrates the organisation, if it isn't.
+    pub admins_unsure: Option<String>,
     /// Where roles are made by the organisation.
     pub roles: Option<Listing<LiveRole>>,
     /// Members, and on some platforms the invited among them.
@@ -145,8 +147,8 @@ pub struct LiveUser {
     pub lingering: BTreeMap<TeamName, RoleName>,
     pub enabled: Seen<bool>,
     pub standing: Standing,
-    /// The organisations that nobody else administrates, where the platform tells.
-    pub only_admin_of: BTreeSet<RemoteId>,
+    /// The organisations that nobody else administrates. None: the platform would have to tell, and doesn't.
+    pub only_admin_of: Option<BTreeSet<RemoteId>>,
 }
 
 /// What decides on a user beside the file.
@@ -270,6 +272,7 @@ impl Live {
             teams: None,
             assignable: None,
             caller: None,
+            admins_unsure: None,
             roles: None,
             users,
             outsiders: Vec::new(),
@@ -335,7 +338,7 @@ impl LiveUser {
             lingering: BTreeMap::new(),
             enabled: Seen::Known(true),
             standing: Standing::default(),
-            only_admin_of: BTreeSet::new(),
+            only_admin_of: Some(BTreeSet::new()),
         }
     }
 

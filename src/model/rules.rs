@@ -222,6 +222,11 @@ pub trait Rules: Sync {
         true
     }
 
+    /// Is somebody's status that of an account which all organisations share?
+    fn shares_accounts(&self) -> bool {
+        false
+    }
+
     /// The operations that a file asks for, and that none of its credentials can make.
     fn uncallable(&self, _credentials: &BTreeSet<&str>, _: &Desired) -> Vec<&'static str> {
         Vec::new()

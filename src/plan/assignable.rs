@@ -13,6 +13,15 @@ pub(super) fn resolved(desired: &Desired, live: &Live, findings: &mut Vec<Findin
     if !roles.organization.iter().any(|role| role.admin) {
         findings.push(no_admin(desired, &roles.organization));
     }
+    if let Some(named) = &desired.admin_role
+        && roles.organization.iter().any(|role| role.admin && role.default)
+    {
+        let message = format!("{} is the role that everybody has by default", quote(named.as_str()));
+        findings.push(
+            Finding::error(Code::UnknownRole, named.place.clone(), message)
+                .hint("`admin_role` names the role of those who administrate the organisation"),
+        );
+    }
     let mut found = |wanted: &RoleName, place: &Place, among: &[AssignableRole], whose: &str| {
         find(wanted, among).map_or_else(
             |other| {
@@ -31,10 +40,9 @@ pub(super) fn resolved(desired: &Desired, live: &Live, findings: &mut Vec<Findin
             let names = value.iter().map(|role| found(role, place, &roles.organization, "in the organisation"));
             *value = names.collect::<BTreeSet<RoleName>>();
         }
-        for Placed { value, place } in user.teams.iter_mut().flat_map(|teams| teams.values_mut()) {
-            if let Some(role) = value {
-                *role = found(role, place, &roles.team, "in teams");
-            }
+        let given = user.teams.iter_mut().flat_map(|teams| teams.values_mut());
+        for Placed { value, place } in given.filter_map(|team| team.value.as_mut()) {
+            *value = found(value, place, &roles.team, "in teams");
         }
     }
     findings.extend(without_default.iter().map(|(email, place)| no_default(email, place, &roles.organization)));

@@ -9,7 +9,7 @@ use super::keys::is_privileged;
 use super::teams::TeamBook;
 use crate::model::{
     Action, Address, Cause, Change, Code, Effect, Entity, Finding, Hold, HoldReason, NotTaken, Place, RemoteId,
-    Seen, User,
+    Seen, TeamName, User,
 };
 
 /// What can't be undone, and what goes with it.
@@ -17,6 +17,18 @@ pub(super) fn deletion(input: &PlanInput<'_>, address: Address, entity: Entity, 
     let mut effects = vec![Effect::Irreversible];
     effects.extend(input.rules.takes_along(&entity).map(|what| Effect::TakesAlong { what: what.to_owned() }));
     Change { address, action: Action::Delete, before: Some(entity), after: None, cause, effects }
+}
+
+/// What is in the organisation, or in one team of it, so that whoever reviews a deletion sees what goes with it, and nothing
+/// goes that has come since.
+pub(super) fn contents(input: &PlanInput<'_>, of: Option<&TeamName>) -> Option<Effect> {
+    let owner = of.map(|team| Address::team(team).to_string());
+    let apps = input.live.apps.iter().filter(|app| owner.as_ref().is_none_or(|owner| app.owner == *owner));
+    let apps = apps.map(|app| format!("app {} of {}", app.name, app.owner));
+    let teams = input.live.teams().iter().filter(|_| of.is_none());
+    let teams = teams.map(|team| Address::team(&team.name).to_string());
+    let what: BTreeSet<String> = teams.chain(apps).collect();
+    (!what.is_empty()).then_some(Effect::Contains { what })
 }
 
 /// Is an entity as it was left? Teams that a change doesn't look at don't tell.
@@ -89,7 +101,7 @@ impl<'a> Draft<'a> {
     }
 
     pub fn is_asserted(&self, address: &Address) -> bool {
-        self.input.asserted.iter().any(|asserted| asserted.covers(address))
+        self.input.is_asserted(address)
     }
 
     /// Those of them that the file's guardrails name.

@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use super::PlanInput;
 use super::admins::{self, Admins};
 use crate::model::{
-    Action, Address, Cause, Change, Code, DesiredUser, Email, Finding, KeyName, Kind, Refusal, RoleName, Scope,
+    Action, Address, Cause, Change, Code, DesiredUser, Email, Entity, Finding, KeyName, Kind, Refusal, RoleName,
+    Scope, Seen, User,
 };
 
 /// A protected address that nobody has protects nobody: probably a typo.
@@ -48,6 +49,7 @@ pub(super) fn unmatched(input: &PlanInput<'_>) -> Vec<Finding> {
 pub(super) fn judge(input: &PlanInput<'_>, changes: &[Change], admins: &Admins) -> Vec<Refusal> {
     let mut refusals = Vec::new();
     refusals.extend(min_admins(input, admins));
+    refusals.extend(unsure_of_admins(input, changes));
     refusals.extend(Kind::ALL.iter().filter_map(|kind| wrong_credential(input, changes, *kind)));
     refusals.extend(unproven_organization(input, changes));
     refusals.sort();
@@ -99,6 +101,26 @@ fn min_admins(input: &PlanInput<'_>, admins: &Admins) -> Option<Refusal> {
             },
         ),
         addresses: admins.lost.iter().cloned().collect(),
+    })
+}
+
+/// Nobody loses anything while it isn't known who administrates: they may be the last who does.
+fn unsure_of_admins(input: &PlanInput<'_>, changes: &[Change]) -> Option<Refusal> {
+    let why = input.live.admins_unsure.as_ref()?;
+    let loses = |change: &&Change| {
+        let before = change.before.as_ref().and_then(Entity::user).filter(|user| !user.invited && !user.outside);
+        let after = change.after.as_ref().and_then(Entity::user);
+        let keeps = |before: &User, after: &User| {
+            let roles = after.roles == before.roles || input.is_admin(&after.roles);
+            roles && !after.outside && after.enabled != Seen::Known(false)
+        };
+        before.is_some_and(|before| !after.is_some_and(|after| keeps(before, after)))
+    };
+    let addresses: Vec<Address> = changes.iter().filter(loses).map(|change| change.address.clone()).collect();
+    (!addresses.is_empty()).then(|| Refusal {
+        rail: "min_admins".to_owned(),
+        message: format!("how many admins would be left can't be known: {why}"),
+        addresses,
     })
 }
 

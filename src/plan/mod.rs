@@ -62,6 +62,11 @@ impl PlanInput<'_> {
         self.caller.or(self.desired.own_key.as_deref())
     }
 
+    /// Was it asked for by its address, whatever is seen?
+    fn is_asserted(&self, address: &Address) -> bool {
+        self.asserted.iter().any(|asserted| asserted.covers(address))
+    }
+
     /// Can whoever has these roles administrate the organisation?
     fn is_admin(&self, roles: &BTreeSet<RoleName>) -> bool {
         self.rules.is_admin(self.live, roles)

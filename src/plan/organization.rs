@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::PlanInput;
-use super::draft::{Draft, deletion};
+use super::draft::{Draft, contents, deletion};
 use crate::model::{
     Action, Address, Cause, Change, Chore, Code, DesiredOrganization, DesiredUser, Effect, Email, Entity, Finding,
     FirstInvitation, HoldReason, Organization,
@@ -50,8 +50,11 @@ fn delete(input: &PlanInput<'_>, wish: &DesiredOrganization, live: &Organization
         return;
     }
     let mut change = deletion(input, address, Entity::Organization(live.clone()), Cause::DeclaredAbsent);
-    let holders = input.live.users.items.iter().map(|user| Address::user(&user.email)).collect();
-    change.effects.push(Effect::Touches { holders });
+    let users = input.live.users.items.iter().map(|user| &user.email);
+    let people: BTreeSet<Address> =
+        users.chain(input.live.invitations().iter().map(|open| &open.email)).map(Address::user).collect();
+    change.effects.push(Effect::Touches { holders: people.into_iter().collect() });
+    change.effects.extend(contents(input, None));
     draft.change(change, Some(&wish.place));
 }
 

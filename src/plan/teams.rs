@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::PlanInput;
-use super::draft::{Draft, deletion};
+use super::draft::{Draft, contents, deletion};
 use crate::model::{
     Action, Address, AssignableRole, Cause, Change, Code, DesiredTeam, DesiredUser, Effect, Entity, Finding,
     HoldReason, Kind, LiveTeam, Memberships, Place, Scope, Team, TeamName, list_of, nearest, quote,
@@ -155,6 +155,7 @@ fn delete(input: &PlanInput<'_>, team: &LiveTeam, wish: Option<&DesiredTeam>, dr
     let cause = if wish.is_some() { Cause::DeclaredAbsent } else { Cause::NotListed };
     let mut change = deletion(input, address, team.entity(), cause);
     change.effects.push(Effect::Touches { holders });
+    change.effects.extend(contents(input, Some(&team.name)));
     if draft.change(change, wish.map(|wish| &wish.place)) {
         draft.teams.0.insert(team.name.clone(), Future::Goes);
     }
@@ -213,7 +214,7 @@ pub(super) fn memberships(
         }
         let kept = before.and_then(|before| before.get(name)).cloned();
         let by_default = || default_role(input);
-        let role = role.value.clone().or_else(|| kept.unwrap_or_else(by_default));
+        let role = role.value.as_deref().cloned().or_else(|| kept.unwrap_or_else(by_default));
         teams.insert(name.clone(), role);
     }
     if whole { Ok(Some(teams)) } else { Err(Reported) }

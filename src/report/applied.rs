@@ -19,7 +19,7 @@ pub fn step_line(step: &Step) -> String {
         paint(style, format!("{:<9}", step.outcome)),
         if step.interim { format!("{} (first step)", step.operation) } else { step.action.to_string() }
     );
-    if let Some(id) = &step.id {
+    if let Some(id) = step.id.as_ref().filter(|_| !step.interim) {
         let _ = write!(text, "  {}", clean(id));
     }
     if let Some(message) = &step.message {

@@ -65,6 +65,7 @@ pub(super) fn fields(change: &Change) -> Vec<FieldChange> {
         Effect::Allows { permissions } => Some(set("allows", None, Some(permissions))),
         Effect::FirstAllows { permissions } => Some(set("at first", None, Some(permissions))),
         Effect::Touches { holders } => Some(set("held by", None, Some(&holders.iter().collect()))),
+        Effect::Contains { what } => Some(set("in it", None, Some(what))),
         _ => None,
     });
     all.into_iter().chain(shown).filter(differs).collect()

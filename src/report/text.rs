@@ -128,7 +128,7 @@ fn effect(effect: &Effect) -> Option<String> {
         }
         Effect::SlugMayChange => paint(WARN, "its slug may change with it"),
         Effect::MayBill => paint(WARN, "another price"),
-        Effect::Allows { .. } | Effect::Touches { .. } => return None,
+        Effect::Allows { .. } | Effect::Touches { .. } | Effect::Contains { .. } => return None,
         Effect::FirstAllows { .. } => "in two steps".to_owned(),
         Effect::MayReEnable => paint(WARN, "may re-enable"),
         Effect::ReEnables => paint(WARN, "re-enables"),

@@ -304,6 +304,13 @@ fn check_callable(desired: &Desired, place: Place, check: &mut Checker<'_>) {
         (false, true) => "name a `team_key` too: who is invited is shown to teams alone",
         (true, _) => "name a `personal_key` of an administrator of the hub",
     };
-    let message = format!("with these credentials nothing can call {}", list_of(&lacking, "and"));
+    let mut message = format!("with these credentials nothing can call {}", list_of(&lacking, "and"));
+    let mut place = place;
+    // Where one entry alone asks for it, that is where to look.
+    let by_status = desired.users.iter().filter(|user| user.enabled.is_some() || user.deleted);
+    if let (["updateUser"], Some(first)) = (&lacking[..], by_status.min_by_key(|user| user.place.line)) {
+        message.push_str(", which a `status` asks for");
+        place = first.place.clone();
+    }
     check.push(Finding::error(Code::MissingCredential, place, message).hint(hint));
 }

@@ -69,14 +69,17 @@ impl JsonSchema for RawTeams {
 pub(super) fn check_user_teams(
     field: Field<RawTeams>,
     check: &mut Checker<'_>,
-) -> Option<BTreeMap<TeamName, Placed<Option<RoleName>>>> {
+) -> Option<BTreeMap<TeamName, Placed<Option<Placed<RoleName>>>>> {
     let RawTeams(entries) = field.value?;
     let mut teams = BTreeMap::new();
     let mut whole = true;
     for (name, role) in entries {
         let mark = name.mark;
         let role = match role {
-            Some(role) => check.name::<RoleName>(role).map(Some),
+            Some(role) => {
+                let mark = role.mark;
+                check.name::<RoleName>(role).map(|role| Some(check.placed(mark, role)))
+            }
             None => Some(None),
         };
         let (Some(name), Some(role)) = (check.name::<TeamName>(name), role) else {

@@ -4,7 +4,7 @@ use super::super::PlanInput;
 use super::super::draft::{Draft, deletion};
 use super::{Sent, standing};
 use crate::model::{
-    Action, Address, Cause, Change, DesiredUser, Entity, HoldReason, LiveUser, Seen, Standing, User,
+    Action, Address, Cause, Change, Code, DesiredUser, Entity, Finding, HoldReason, LiveUser, Seen, Standing, User,
 };
 
 /// As read, where there is such an account.
@@ -27,7 +27,17 @@ pub(super) fn switched_off(input: &PlanInput<'_>, wish: &DesiredUser) -> Result<
 
 /// Plans what the file says of somebody's account, unless it goes together with an invitation.
 pub(super) fn plan_account(input: &PlanInput<'_>, wish: &DesiredUser, sent: Sent<'_>, draft: &mut Draft<'_>) {
-    let Some((user, before)) = account(input, wish) else { return };
+    let Some((user, before)) = account(input, wish) else {
+        // Whoever is to be off, and isn't anywhere, may be spelled otherwise.
+        if wish.absent && wish.enabled == Some(false) && sent.is_empty() && input.rules.shares_accounts() {
+            let message = format!("there is no account of {}, so that none is deactivated", wish.email);
+            draft.findings.push(
+                Finding::warning(Code::UnmatchedAddress, wish.place.clone(), message)
+                    .hint("check its spelling; or leave `status` out, once the account is gone"),
+            );
+        }
+        return;
+    };
     let enabled = wish.enabled.map_or(before.enabled, Seen::Known);
     let is_invited = !sent.open.is_empty();
     let goes_with_invitation = enabled == Seen::Known(true) && !is_invited && !wish.absent;

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::super::PlanInput;
-use crate::model::{Chore, DesiredUser, HoldReason, LiveUser, RemoteId, Seen, Standing, User};
+use crate::model::{Address, Chore, DesiredUser, HoldReason, LiveUser, RemoteId, Seen, Standing, User};
 
 /// Why somebody who is to stay can't be used as they are, whatever is sent.
 pub(super) fn why_unusable(input: &PlanInput<'_>, wish: &DesiredUser, user: &LiveUser) -> Option<HoldReason> {
@@ -61,10 +61,14 @@ fn status(enabled: Seen<bool>) -> &'static str {
     }
 }
 
-/// The organisations that would be left without an admin. Of this one the guardrail takes care.
+/// The organisations that would be left without an admin. Of this one the guardrail takes care. Where the platform doesn't
+/// tell, whoever has looked says so.
 fn only_admin_elsewhere(input: &PlanInput<'_>, user: &LiveUser) -> Option<HoldReason> {
+    let Some(only_admin_of) = &user.only_admin_of else {
+        return (!input.is_asserted(&Address::user(&user.email))).then_some(HoldReason::PerhapsOnlyAdmin);
+    };
     let here = input.live.organization_id.as_ref().unwrap_or(&input.live.organization);
-    let others: BTreeSet<&RemoteId> = user.only_admin_of.iter().filter(|other| *other != here).collect();
+    let others: BTreeSet<&RemoteId> = only_admin_of.iter().filter(|other| *other != here).collect();
     let organizations: Vec<RemoteId> = others.into_iter().cloned().collect();
     (!organizations.is_empty()).then_some(HoldReason::OnlyAdminElsewhere { organizations })
 }

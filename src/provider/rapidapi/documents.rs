@@ -29,6 +29,10 @@ pub(super) const ORGANIZATIONS: Query =
 pub(super) const ORGANIZATION: Query =
     Query::new("Organization", document!("organization.graphql")).within(EITHER);
 
+/// The same for a hub whose users don't say which role they have in it.
+pub(super) const ORGANIZATION_MIDDLE: Query =
+    Query::new("Organization", document!("organization_middle.graphql")).within(EITHER);
+
 /// The same for a hub that has less.
 pub(super) const ORGANIZATION_EARLY: Query =
     Query::new("Organization", document!("organization_early.graphql")).within(EITHER);
@@ -73,7 +77,8 @@ pub const QUERIES: &[Query] = &[
 
 /// What is asked for beside these, of a hub as it was introspected in January 2023, of one as a client of August 2023 was
 /// generated from, and of one as the documentation has it.
-pub const QUERIES_BY_GENERATION: [&[Query]; 3] = [&[USERS_EARLY], &[USERS_LISTED], &[ORGANIZATION, USERS]];
+pub const QUERIES_BY_GENERATION: [&[Query]; 3] =
+    [&[USERS_EARLY], &[ORGANIZATION_MIDDLE, USERS_LISTED], &[ORGANIZATION, USERS]];
 
 /// Every mutation, under the name of its field.
 pub const MUTATIONS: &[(&str, Mutation)] = &[

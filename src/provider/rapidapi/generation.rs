@@ -12,8 +12,7 @@ use crate::graphql::{CallError, Query, Reader};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a question of its own")]
 pub(super) struct Generation {
-    /// An organisation tells its counts, and its users their role and teams.
-    pub later_organization: bool,
+    pub organization: Tells,
     /// `users` is a connection, and no list.
     pub connection: bool,
     /// Users tell whether they are protected, and which organisations they alone administrate.
@@ -24,13 +23,33 @@ pub(super) struct Generation {
     pub told: bool,
 }
 
+/// How much an organisation tells at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Tells {
+    /// Its teams and users.
+    Little,
+    /// And its counts, the teams of its users, its apps with the names of their keys.
+    Much,
+    /// And which role each of its users has in it.
+    Roles,
+}
+
 /// As the documentation has it.
-const DOCUMENTED: Generation =
-    Generation { later_organization: true, connection: true, later_user: true, changes_status: true, told: false };
+const DOCUMENTED: Generation = Generation {
+    organization: Tells::Roles,
+    connection: true,
+    later_user: true,
+    changes_status: true,
+    told: false,
+};
 
 impl Generation {
     pub fn organization(self) -> &'static Query {
-        if self.later_organization { &documents::ORGANIZATION } else { &documents::ORGANIZATION_EARLY }
+        match self.organization {
+            Tells::Little => &documents::ORGANIZATION_EARLY,
+            Tells::Much => &documents::ORGANIZATION_MIDDLE,
+            Tells::Roles => &documents::ORGANIZATION,
+        }
     }
 
     pub fn users(self) -> &'static Query {
@@ -79,11 +98,15 @@ fn of(types: &[IntrospectedType]) -> Generation {
     };
     let later_user = ["protected", "singleAdminOrgs"].iter().all(|name| field("User", name).is_some());
     let organization = ["numOfTeams", "numOfUsers", "ProjectAcls"];
+    let much = later_user
+        && organization.iter().all(|name| field("Organization", name).is_some())
+        && field("Project", "applicationAuthorizations").is_some();
     Generation {
-        later_organization: later_user
-            && argument("Organization", "users", "roleInOrgCtx")
-            && organization.iter().all(|name| field("Organization", name).is_some())
-            && field("Project", "applicationAuthorizations").is_some(),
+        organization: match (much, argument("Organization", "users", "roleInOrgCtx")) {
+            (true, true) => Tells::Roles,
+            (true, false) => Tells::Much,
+            (false, _) => Tells::Little,
+        },
         connection: later_user && field("Query", "users").is_some_and(|users| !users.kind.is_list()),
         later_user,
         changes_status: input("UserUpdateInput", "id") && input("UserUpdateInput", "status"),

@@ -153,7 +153,12 @@ fn user(before: &User, after: &User, organization: &RemoteId, live: &Live) -> Ve
     let mut calls = Vec::new();
     if after.outside && !before.outside {
         let variables = json!({ "orgId": number(organization), "email": after.email.as_str() });
-        calls.push(closing("removeTeamUserFromAllOrgTeams", variables).at(Stage::Narrow));
+        // Roles outlast a membership: whoever comes back must not be an admin for it.
+        let default = live.assignable.iter().flat_map(|it| &it.organization).find(|role| role.default);
+        if let Some(role) = default.filter(|_| is_admin(live, &before.roles)) {
+            calls.push(give(id, &role.id, organization).at(Stage::Narrow));
+        }
+        calls.push(closing("removeTeamUserFromAllOrgTeams", variables).at(Stage::Narrow).alone());
         // Whoever leaves uses nothing meanwhile.
         let status = if switched(true) { Some("ACTIVE") } else { switched(false).then_some("DEACTIVATED") };
         calls.extend(status.and_then(|status| set_status(after, status)).map(|call| call.at(Stage::Narrow)));
@@ -175,12 +180,12 @@ fn user(before: &User, after: &User, organization: &RemoteId, live: &Live) -> Ve
             && let Some(role) =
                 role_id(after.roles.first(), live.assignable.iter().flat_map(|it| &it.organization))
         {
-            let input = json!({ "entityId": number(id), "roleId": number(role), "orgId": number(organization) });
             let widens = is_admin(live, &after.roles);
             let stage = if widens { Stage::Widen } else { Stage::Narrow };
-            calls.push(closing("updateUserRoles", json!({ "input": input })).at(stage));
+            calls.push(give(id, role, organization).at(stage));
         }
         let demoted = is_admin(live, &before.roles) && !is_admin(live, &after.roles);
+        let stays = after_teams.is_empty() || before_teams.keys().any(|team| after_teams.contains_key(team));
         for team in before_teams.keys().filter(|team| after.teams.is_some() && !after_teams.contains_key(*team)) {
             let input = json!({
                 "orgId": number(organization),
@@ -188,8 +193,8 @@ fn user(before: &User, after: &User, organization: &RemoteId, live: &Live) -> Ve
                 "teamToRemove": team_id(team, live),
             });
             let call = closing("updateTeamUser", json!({ "input": input })).at(Stage::Narrow);
-            // Whoever administrates the organisation is in every team of it.
-            calls.push(if demoted { call } else { call.alone() });
+            // Whoever administrates the organisation is in every team of it, and nobody is left in none for a call that fails.
+            calls.push(if demoted || !stays { call } else { call.alone() });
         }
     }
     if switched(false) {
@@ -197,6 +202,12 @@ fn user(before: &User, after: &User, organization: &RemoteId, live: &Live) -> Ve
         calls = calls.into_iter().map(|call| call.at(Stage::Narrow)).collect();
     }
     calls
+}
+
+/// Gives somebody their one role in the organisation.
+fn give(user: &RemoteId, role: &RemoteId, organization: &RemoteId) -> Call {
+    let input = json!({ "entityId": number(user), "roleId": number(role), "orgId": number(organization) });
+    closing("updateUserRoles", json!({ "input": input }))
 }
 
 /// Puts somebody into all of the teams that they aren't in, by one call. Whoever ceases to be an admin is put into all

@@ -12,7 +12,7 @@ use crate::model::{
 };
 
 /// What invitations say of roles: names of an older system, of which the vendor's pages show these two.
-const ADMIN: &str = "ADMIN";
+pub(super) const ADMIN: &str = "ADMIN";
 const DEVELOPER: &str = "DEVELOPER";
 
 impl Rules for RapidApi {
@@ -88,6 +88,10 @@ impl Rules for RapidApi {
             && after.teams.is_none()
         {
             effects.push(Effect::MayLeaveTeams);
+        }
+        let default = live.assignable.iter().flat_map(|it| &it.organization).find(|role| role.default);
+        if let Some(role) = default.filter(|_| is_admin(live, &before.roles) && after.outside && !before.outside) {
+            effects.push(Effect::DefaultRole { role: role.name.clone() });
         }
         // Roles outlast a membership, and come back with it.
         let user = live.users.items.iter().find(|user| after.id.as_ref() == Some(&user.id));
@@ -166,6 +170,10 @@ impl Rules for RapidApi {
 
     fn can_switch_accounts(&self, live: &Live) -> bool {
         live.features.contains(&Feature::ChangesStatus)
+    }
+
+    fn shares_accounts(&self) -> bool {
+        true
     }
 
     fn uncallable(&self, credentials: &BTreeSet<&str>, desired: &Desired) -> Vec<&'static str> {

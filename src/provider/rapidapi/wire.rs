@@ -94,6 +94,7 @@ pub(super) struct WireAssignment {
     pub entity_id: Id,
     pub role_id: Id,
     pub parent_id: Option<Id>,
+    pub org_id: Option<Id>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -281,7 +282,11 @@ pub(super) struct Users {
 #[derive(Debug, Deserialize)]
 #[serde(untagged)]
 pub(super) enum UserList {
-    Connection { nodes: Option<Vec<Option<WireUser>>> },
+    Connection {
+        nodes: Option<Vec<Option<WireUser>>>,
+        #[serde(rename = "totalCount")]
+        total: Option<Count>,
+    },
     List(Vec<Option<WireUser>>),
 }
 

@@ -13,7 +13,7 @@ use serde_json::json;
 use super::ReadError;
 use super::context::{IDENTITY_KEY, PERSONAL_KEY};
 use super::documents::{ACTIVE_ENTITY, ACTIVE_USER, IDENTITY, ORGANIZATION};
-use super::generation::{self, Generation};
+use super::generation::{self, Generation, Tells};
 use super::wire::{self, WireCaller, WireOrganization, WireOrganizationName, WireUser};
 use crate::graphql::{CallError, Query, Reader};
 use crate::model::{
@@ -71,8 +71,11 @@ async fn read_as(reader: &Reader, desired: &Desired, generation: Generation) -> 
     let rows = people::read_rows(reader, &id).await?;
     let assigned = read_assignments(reader, desired, &id, &members, &teams, &roles, generation).await?;
     let held = held(&members, &assigned, generation);
-    let People { mut users, invitations, unsure_of_teams } = people::people(members, rows, &teams, num_of_users);
+    let People { mut users, invitations, unsure_of_teams, admins_of_old } =
+        people::people(members, rows, &teams, num_of_users);
     let doubt = give_roles(&mut users.items, &held, &assigned, &teams, &roles);
+    let admins_unsure = admins_unsure(&users.items, &held, &caller, &admins_of_old, &roles);
+    let doubt = doubt.or_else(|| admins_unsure.clone());
     if let (Some(why), false) = (doubt, users.completeness.is_broken()) {
         users.completeness = Completeness::Broken { why };
     }
@@ -87,6 +90,7 @@ async fn read_as(reader: &Reader, desired: &Desired, generation: Generation) -> 
         teams: Some(Listing { items: teams.by_id.into_values().collect(), completeness: of_teams }),
         assignable: Some(roles),
         caller: Some(caller),
+        admins_unsure,
         outsiders,
         apps,
         invitations: Some(invitations),
@@ -233,7 +237,7 @@ async fn read_assignments(
         found = roles::read_assignments(reader, id, &people, Some(&all), roles).await?;
         found.read_teams = true;
     }
-    if !generation.later_organization {
+    if generation.organization != Tells::Roles {
         let of_organization = roles::read_assignments(reader, id, &people, None, roles).await?;
         found.ambiguous = found.ambiguous.or(of_organization.ambiguous);
         found.organization = of_organization.organization;
@@ -245,7 +249,7 @@ async fn read_assignments(
 type Held = BTreeMap<RemoteId, (RemoteId, Option<String>)>;
 
 fn held(members: &Members, assigned: &Assignments, generation: Generation) -> Held {
-    if generation.later_organization {
+    if generation.organization == Tells::Roles {
         return members.roles.clone();
     }
     assigned.organization.iter().map(|(user, role)| (user.clone(), (role.clone(), None))).collect()
@@ -298,6 +302,25 @@ fn give_roles(
     doubt
 }
 
+/// Why it isn't known for sure who administrates the organisation, if it isn't: whoever calls has to, and whoever does by
+/// the older system and has been given no role may.
+fn admins_unsure(
+    users: &[LiveUser],
+    held: &Held,
+    caller: &Caller,
+    of_old: &BTreeSet<RemoteId>,
+    roles: &AssignableRoles,
+) -> Option<String> {
+    let is_admin =
+        |user: &&LiveUser| roles.organization.iter().any(|role| role.admin && user.roles.contains(&role.name));
+    if !users.iter().filter(|user| caller.users.contains(&user.id)).any(|user| is_admin(&user)) {
+        let named = caller.emails.first().map_or_else(|| "whoever calls".to_owned(), ToString::to_string);
+        return Some(format!("{named} has to be an admin of the organisation to call, and isn't shown to be one"));
+    }
+    let untold = users.iter().find(|user| of_old.contains(&user.id) && !held.contains_key(&user.id))?;
+    Some(format!("{} is an admin by one list, and by another has no role", untold.email))
+}
+
 /// `count`: how many teams there are by the organisation's own word. Whether it counts deleted ones isn't documented.
 fn teams_whole(teams: &Teams, count: Option<wire::Count>, unsure: Option<String>) -> Completeness {
     let number = |teams: usize| wire::Count::try_from(teams).unwrap_or(wire::Count::MAX);
@@ -324,14 +347,20 @@ async fn read_outsiders(
         let query = generation.users();
         let variables = json!({ "where": { "email": wish.email } });
         let answer: wire::Users = reader.query(query, variables).await.map_err(failed(query))?;
-        let listed = match answer.users.ok_or_else(|| missing(query, "users"))? {
-            wire::UserList::List(users) => users,
-            wire::UserList::Connection { nodes } => nodes.ok_or_else(|| missing(query, "users.nodes"))?,
+        let (listed, total) = match answer.users.ok_or_else(|| missing(query, "users"))? {
+            wire::UserList::List(users) => (users, None),
+            wire::UserList::Connection { nodes, total } => {
+                (nodes.ok_or_else(|| missing(query, "users.nodes"))?, total)
+            }
         };
-        let listed: Vec<WireUser> = listed.into_iter().flatten().collect();
-        for (index, user) in listed.iter().enumerate() {
-            let account = people::account(user, index)?;
-            outsiders.extend(account.filter(|account| account.email == wish.email));
+        let listed: Option<Vec<WireUser>> = listed.into_iter().collect();
+        let listed = listed.ok_or_else(|| missing(query, "users[]"))?;
+        let is_theirs = |user: &WireUser| user.email.as_deref().map(Email::seen).as_ref() == Some(&wish.email);
+        if !listed.iter().any(is_theirs) && total.is_some_and(|total| total > people::counted(&listed)) {
+            return Err(missing(query, format!("all of the users that have the address {}", wish.email)));
+        }
+        for (index, user) in listed.iter().enumerate().filter(|(_, user)| is_theirs(user)) {
+            outsiders.extend(people::account(user, index)?);
         }
     }
     Ok(outsiders)

@@ -6,6 +6,7 @@ use serde_json::json;
 
 use super::super::documents::{ORGANIZATION, TEAM_USERS};
 use super::super::number::number;
+use super::super::rules::ADMIN;
 use super::super::wire::{Count, Id, Identified, TeamUsers, TeamUsersPage, WireTeamUser, WireUser};
 use super::teams::Teams;
 use super::{failed, missing, some};
@@ -69,8 +70,9 @@ pub(super) fn account(wire: &WireUser, index: usize) -> Result<Option<LiveUser>,
         Some(DEACTIVATED | PENDING) => Seen::Known(false),
         _ => Seen::Unreadable,
     };
-    let only_admin_of =
-        wire.single_admin_orgs.iter().flatten().flatten().map(|id| RemoteId::seen(&*id.0)).collect();
+    // Null isn't none.
+    let only_admin_of = wire.single_admin_orgs.iter().flatten().map(|id| Some(RemoteId::seen(&*id.as_ref()?.0)));
+    let only_admin_of = wire.single_admin_orgs.as_ref().and_then(|_| only_admin_of.collect());
     Ok(Some(LiveUser { enabled, standing, only_admin_of, ..LiveUser::of(id, email, BTreeSet::new()) }))
 }
 
@@ -121,6 +123,8 @@ pub(super) struct People {
     pub invitations: Listing<LiveInvitation>,
     /// Why it isn't known for sure who is in which team, if it isn't.
     pub unsure_of_teams: Option<String>,
+    /// Who administrates, by the name that the older system has for that.
+    pub admins_of_old: BTreeSet<RemoteId>,
 }
 
 /// `count`: how many members there are by the organisation's own word.
@@ -133,6 +137,7 @@ pub(super) fn people(members: Members, rows: Rows, teams: &Teams, count: Option<
     let mut shown: BTreeMap<RemoteId, BTreeSet<RemoteId>> = BTreeMap::new();
     let (mut invitations, mut suspended) = (Vec::new(), Vec::new());
     let (mut twice, mut left_out) = (None, None);
+    let mut admins_of_old = BTreeSet::new();
     let own = own_rows(&rows, &by_email);
     let states: Vec<String> = rows.iter().map(state).collect();
     // What is said of members isn't documented, and whatever it is, no invitation has it.
@@ -153,6 +158,9 @@ pub(super) fn people(members: Members, rows: Rows, teams: &Teams, count: Option<
         if let Some(member) = member.filter(is_theirs) {
             if !known.insert(member.clone()) {
                 twice = Some(format!("the platform lists {email} twice"));
+            }
+            if role.is_some_and(|role| role.eq_ignore_ascii_case(ADMIN)) {
+                admins_of_old.insert(member.clone());
             }
             shown.extend(in_teams.map(|teams| (member.clone(), ids(teams))));
             if off && let Some(user) = users.iter_mut().find(|user| user.id == *member) {
@@ -213,6 +221,7 @@ pub(super) fn people(members: Members, rows: Rows, teams: &Teams, count: Option<
         users: Listing { items: users, completeness: why(of_users.or_else(|| of_rows.clone())) },
         invitations: Listing { items: invitations, completeness: why(of_rows) },
         unsure_of_teams,
+        admins_of_old,
     }
 }
 

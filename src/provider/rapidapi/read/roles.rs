@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::super::documents::{ENTITIES_ROLES, ROLES};
 use super::super::number::number;
-use super::super::wire::{EntitiesRoles, Page, PageInfo, WireAssignment, WireRole};
+use super::super::wire::{EntitiesRoles, Id, Page, PageInfo, WireAssignment, WireRole};
 use super::{failed, missing, start};
 use crate::graphql::{Query, Reader};
 use crate::model::{AssignableRole, AssignableRoles, Desired, RemoteId, RoleName};
@@ -120,7 +120,12 @@ pub(super) async fn read_assignments(
         let answer: EntitiesRoles = reader.query(query, variables).await.map_err(failed(query))?;
         let page = answer.entities_roles.ok_or_else(|| missing(query, "entitiesRoles"))?;
         let (nodes, next) = page_of(page, query, "entitiesRoles")?;
-        for WireAssignment { entity_id, role_id, parent_id } in nodes {
+        // Roles in other organisations are none here.
+        let elsewhere = |id: &Id| id.0 != organization.as_str();
+        for WireAssignment { entity_id, role_id, parent_id, org_id } in nodes {
+            if org_id.as_ref().is_some_and(elsewhere) {
+                continue;
+            }
             let (user, role) = (RemoteId::from(entity_id), RemoteId::from(role_id));
             let earlier = match (parents, parent_id.map(RemoteId::from)) {
                 (Some(_), Some(team)) => found.team.insert((user.clone(), team), role.clone()),
