@@ -28,7 +28,7 @@ use std::time::Duration;
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
-use crate::model::Address;
+use crate::model::{Address, Limit};
 pub use exit::Exit;
 use exit::Failure;
 use out::Out;
@@ -123,6 +123,12 @@ pub(crate) struct Connection {
     /// what awaits approval; such as `user/jane@acme.example`. May be repeated.
     #[arg(long = "assert", value_name = "ADDRESS")]
     asserted: Vec<Address>,
+    /// Never leave fewer admins than that. The file's own `min_admins` holds too.
+    #[arg(long, value_name = "NUMBER")]
+    min_admins: Option<usize>,
+    /// Take no more of any collection than that, such as 10% or 3. The file's own `max_removals` holds too.
+    #[arg(long, value_name = "LIMIT")]
+    max_removals: Option<Limit>,
 }
 
 impl Connection {

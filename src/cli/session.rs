@@ -43,7 +43,10 @@ pub(super) struct Organization<'a> {
 impl<'a> Session<'a> {
     /// Loads and checks the files. Every finding is told; one error ends the run.
     pub fn open(paths: &Paths, connection: &'a Connection, out: &Out) -> Result<Self, Failure> {
-        let loaded = load(&paths.paths, provider::rules);
+        let mut loaded = load(&paths.paths, provider::rules);
+        for desired in loaded.files.iter_mut().filter_map(|file| file.desired.as_mut()) {
+            desired.guardrails.tighten(connection.min_admins, connection.max_removals);
+        }
         let session = Self { connection, loaded, lines: Lines::default(), spoken_for: Mutex::default() };
         out.findings(&session.loaded.findings, &session.sources());
         if session.loaded.has_errors() {

@@ -8,9 +8,8 @@ use serde::Deserialize;
 use super::check::{Checker, Unique, flag, scope};
 use super::delivery::Targets;
 use super::field::Field;
-use super::raw::{
-    EmailText, InstantText, NameText, RawCredential, RawDelivery, RawEndpoint, RawGuardrails, RawScope,
-};
+use super::guardrails::RawGuardrails;
+use super::raw::{EmailText, InstantText, NameText, RawCredential, RawDelivery, RawEndpoint, RawScope};
 use crate::model::{Address, Code, Desired, DesiredKey, DesiredUser, Finding, Manage, ProviderName};
 
 /// Access to one organisation at Bitpanda Enterprise Custody.

@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::field::Field;
-use super::raw::{AddressText, EmailText, InstantText, NameText, RawGuardrails, RawScope};
+use super::raw::{EmailText, InstantText, NameText, RawScope};
 use super::source::{Mark, Source};
 use crate::model::{
-    Address, Code, Email, Expiry, Finding, Guardrails, KeyName, KnownRoles, NameError, Permission, Place, Placed,
-    RemoteId, RoleName, Rules, Scope, Slug, TeamName, check_name, list_of, nearest, quote,
+    Code, Email, Expiry, Finding, KeyName, KnownRoles, NameError, Permission, Place, Placed, RemoteId, RoleName,
+    Rules, Scope, Slug, TeamName, check_name, list_of, nearest, quote,
 };
 
 /// Checks values one by one and keeps the findings.
@@ -199,32 +199,6 @@ impl<'a> Checker<'a> {
             let message = format!("{shown} is no role that {provider} is known to have");
             self.push(Finding::warning(Code::UnknownRole, place, message).hint(hint));
         }
-    }
-
-    pub fn guardrails(&mut self, field: Option<Field<RawGuardrails>>) -> Guardrails {
-        let mut guardrails = Guardrails::default();
-        let Some(RawGuardrails { min_admins, protected }) = field.and_then(|field| field.value) else {
-            return guardrails;
-        };
-        if let Some(number) = min_admins.and_then(|field| field.value) {
-            guardrails.min_admins = number as usize;
-        }
-        for item in protected.and_then(|field| field.value).unwrap_or_default() {
-            let Some(AddressText(text)) = item.value else { continue };
-            match text.parse::<Address>() {
-                Ok(address) if !self.rules.kinds().contains(&address.kind) => {
-                    let known: Vec<&str> = self.rules.kinds().iter().map(|kind| kind.as_str()).collect();
-                    let why = format!("{} has {}", self.rules.provider(), list_of(&known, "and"));
-                    self.invalid(item.mark, format!("{} is no address here", quote(&text)), &why);
-                }
-                Ok(address) => {
-                    let place = self.place(item.mark);
-                    guardrails.protected.insert(address, place);
-                }
-                Err(why) => self.invalid(item.mark, format!("{} is no address", quote(&text)), &why),
-            }
-        }
-        guardrails
     }
 
     pub fn organization(&mut self, field: Field<NameText>) -> Option<Placed<RemoteId>> {

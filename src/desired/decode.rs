@@ -136,6 +136,14 @@ impl<'a> Decoder<'a> {
         self.report(finding.hint(hint.unwrap_or_else(|| SEE_SCHEMA.to_owned())))
     }
 
+    /// The same of what a visitor said of a value that it doesn't take.
+    fn wrong_type_of(self, refused: Refused) -> Refused {
+        match refused {
+            Refused::Other(words) => self.wrong_type(words.trim_start_matches("expected ")),
+            other => self.record(other),
+        }
+    }
+
     /// Records what a visitor said, unless it is recorded already.
     fn record(self, refused: Refused) -> Refused {
         match refused {
@@ -223,12 +231,11 @@ impl<'de> Deserializer<'de> for Decoder<'_> {
             Node::Text(text) => visitor.visit_str(text).map_err(|error| self.record(error)),
             Node::Map(_) => self.deserialize_map(visitor),
             Node::List(_) => self.deserialize_seq(visitor),
+            Node::Number if let Ok(number) = self.source.slice(self.at.mark.span).parse::<u64>() => {
+                visitor.visit_u64(number).map_err(|error| self.wrong_type_of(error))
+            }
             Node::Null | Node::Bool(_) | Node::Number => {
-                let expected = Refused::invalid_type(Unexpected::Unit, &visitor);
-                Err(match expected {
-                    Refused::Other(words) => self.wrong_type(words.trim_start_matches("expected ")),
-                    other => self.record(other),
-                })
+                Err(self.wrong_type_of(Refused::invalid_type(Unexpected::Unit, &visitor)))
             }
         }
     }

@@ -10,6 +10,7 @@ mod delivery;
 mod endpoint;
 mod field;
 mod files;
+mod guardrails;
 mod hive;
 mod node;
 mod paradime;

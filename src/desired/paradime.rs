@@ -7,9 +7,8 @@ use serde::Deserialize;
 
 use super::check::{Checker, Unique, flag, scope};
 use super::field::Field;
-use super::raw::{
-    AccountTypeText, EmailText, NameText, RawCredential, RawGuardrails, RawScope, RawSecretEndpoint,
-};
+use super::guardrails::RawGuardrails;
+use super::raw::{AccountTypeText, EmailText, NameText, RawCredential, RawScope, RawSecretEndpoint};
 use crate::model::{
     Address, Code, Credential, Desired, DesiredUser, Finding, Manage, Placed, ProviderName, RemoteId, RoleName,
 };

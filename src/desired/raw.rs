@@ -165,16 +165,6 @@ pub enum RawScope {
     Listed,
 }
 
-/// Limits that hold whatever the rest of the file wishes.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
-#[serde(rename = "Guardrails", deny_unknown_fields)]
-pub struct RawGuardrails {
-    /// Never leave fewer users who can administrate. 1 where it is not written.
-    pub min_admins: Option<Field<u32>>,
-    /// Entities that are never changed.
-    pub protected: Option<Field<Vec<Field<AddressText>>>>,
-}
-
 /// Where the platform is.
 #[derive(Clone, Debug)]
 pub enum RawEndpoint {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use super::{
-    Address, Email, Expiry, KeyName, Permission, Place, Placed, ProviderName, Reach, RemoteId, RoleName, Slug,
+    Email, Expiry, Guardrails, KeyName, Permission, Place, Placed, ProviderName, Reach, RemoteId, RoleName, Slug,
     TeamName,
 };
 
@@ -196,14 +196,6 @@ pub enum Scope {
     Listed,
 }
 
-/// Limits that hold whatever the file wishes.
-#[derive(Clone, Debug)]
-pub struct Guardrails {
-    pub min_admins: usize,
-    /// And where the file says so.
-    pub protected: BTreeMap<Address, Place>,
-}
-
 impl DesiredUser {
     /// Somebody of whom nothing is said yet.
     pub fn named(place: Place, email: Email) -> Self {
@@ -262,11 +254,5 @@ impl Desired {
     /// Does the file say anything of keys, by listing or by managing them?
     pub fn speaks_of_keys(&self) -> bool {
         !self.keys.is_empty() || self.manage.keys == Scope::All
-    }
-}
-
-impl Default for Guardrails {
-    fn default() -> Self {
-        Self { min_admins: 1, protected: BTreeMap::new() }
     }
 }

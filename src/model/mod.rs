@@ -6,6 +6,7 @@ mod desired;
 mod entity;
 mod facts;
 mod finding;
+mod guardrails;
 mod hold;
 mod hold_text;
 mod inventory;
@@ -26,13 +27,14 @@ pub use change::{
 };
 pub use desired::{
     Allowance, Credential, Delivery, Desired, DesiredKey, DesiredOrganization, DesiredProject, DesiredResources,
-    DesiredRole, DesiredTarget, DesiredTeam, DesiredUser, Endpoint, Guardrails, Manage, Scope,
+    DesiredRole, DesiredTarget, DesiredTeam, DesiredUser, Endpoint, Manage, Scope,
 };
 pub use entity::{Entity, FirstInvitation, Key, Memberships, Organization, Role, Seen, Team, User};
 pub use facts::{
     DisableAnswer, Facts, HeldChange, Invitation, InvitationState, LostMint, MintedKey, NotTaken, SentDisable,
 };
 pub use finding::{Code, Finding, Severity};
+pub use guardrails::{Guardrails, Limit, Pattern, Removals};
 pub use hold::{Hold, HoldClass, HoldReason};
 pub use inventory::{App, AppKey, Inventory};
 pub use live::{

@@ -125,7 +125,7 @@ pub fn plan(input: &PlanInput<'_>) -> Result<Planned, Vec<Finding>> {
     }
     warnings.sort_by(|a, b| (&a.place, a.code).cmp(&(&b.place, b.code)));
     let admins = admins::count(input, &draft.changes);
-    let refusals = guardrails::judge(input, &draft.changes, &admins);
+    let refusals = guardrails::judge(input, &draft.changes, &admins, &book);
     draft.changes.sort_by(|a, b| a.address.cmp(&b.address));
     draft.holds.sort_by(|a, b| (a.class, &a.address).cmp(&(b.class, &b.address)));
     draft.holds.dedup();

@@ -122,7 +122,7 @@ fn shift(change: &Change) -> (BTreeSet<Permission>, BTreeSet<Permission>) {
 }
 
 /// Does a user lose anything?
-fn narrows(input: &PlanInput<'_>, before: &User, after: &User, book: &RoleBook) -> bool {
+pub(super) fn narrows(input: &PlanInput<'_>, before: &User, after: &User, book: &RoleBook) -> bool {
     let off = after.enabled == Seen::Known(false);
     let roles = match (book.allowed_before(&before.roles), book.allowed_after(&after.roles)) {
         (Some(before), Some(after)) => !before.is_subset(&after),

@@ -9,9 +9,10 @@ use serde::Deserialize;
 
 use super::check::{Checker, flag, scope};
 use super::field::Field;
+use super::guardrails::RawGuardrails;
 use super::raw::{
-    DescriptionText, EmailText, NameText, RawCredential, RawDelivery, RawEndpoint, RawGuardrails, RawScope,
-    RoleNameText, TitleText,
+    DescriptionText, EmailText, NameText, RawCredential, RawDelivery, RawEndpoint, RawScope, RoleNameText,
+    TitleText,
 };
 use super::resources::RawResources;
 use crate::model::{Desired, Manage, Placed, ProviderName, RoleName};

@@ -10,7 +10,8 @@ use serde::Deserialize;
 
 use super::check::{Checker, flag, scope};
 use super::field::Field;
-use super::raw::{EmailText, HostText, NameText, RawCredential, RawEndpoint, RawGuardrails, RawScope};
+use super::guardrails::RawGuardrails;
+use super::raw::{EmailText, HostText, NameText, RawCredential, RawEndpoint, RawScope};
 use crate::model::{Allowance, Code, Desired, Finding, Manage, Place, Placed, ProviderName, list_of, quote};
 use entities::{check_settings, check_teams, check_users};
 use teams::RawTeams;

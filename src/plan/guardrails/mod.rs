@@ -1,9 +1,12 @@
 //! Limits that hold whatever the file wishes. A plan that breaks one is shown and never sent.
 
+mod removals;
+
 use std::collections::BTreeSet;
 
 use super::PlanInput;
 use super::admins::{self, Admins};
+use super::roles::RoleBook;
 use crate::model::{
     Action, Address, Cause, Change, Code, DesiredUser, Email, Entity, Finding, KeyName, Kind, Refusal, RoleName,
     Scope, Seen, User,
@@ -28,12 +31,12 @@ pub(super) fn unmatched(input: &PlanInput<'_>) -> Vec<Finding> {
         desired.roles.iter().map(|wish| &wish.name).chain(desired.containment_role.as_deref()).map(Address::role);
     let wished = wished.chain(made);
     let known: Vec<Address> = users.chain(keys).chain(roles).chain(teams).chain(invited).chain(wished).collect();
-    let read = |address: &Address| address.kind != Kind::Key || live.keys.is_some();
+    let read = |kind: Kind| kind != Kind::Key || live.keys.is_some();
     let unknown = desired
         .guardrails
         .protected
         .iter()
-        .filter(|(address, _)| read(address) && !known.iter().any(|known| address.covers(known)));
+        .filter(|(address, _)| read(address.kind()) && !known.iter().any(|known| address.covers(known)));
     unknown
         .map(|(address, place)| {
             Finding::warning(
@@ -46,8 +49,8 @@ pub(super) fn unmatched(input: &PlanInput<'_>) -> Vec<Finding> {
         .collect()
 }
 
-pub(super) fn judge(input: &PlanInput<'_>, changes: &[Change], admins: &Admins) -> Vec<Refusal> {
-    let mut refusals = Vec::new();
+pub(super) fn judge(input: &PlanInput<'_>, changes: &[Change], admins: &Admins, book: &RoleBook) -> Vec<Refusal> {
+    let mut refusals: Vec<Refusal> = removals::judge(input, changes, book).collect();
     refusals.extend(min_admins(input, admins));
     refusals.extend(unsure_of_admins(input, changes));
     refusals.extend(Kind::ALL.iter().filter_map(|kind| wrong_credential(input, changes, *kind)));

@@ -1,0 +1,195 @@
+//! Limits that hold whatever the rest of a file wishes: as they are typed, and what of them is true.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::fmt;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::Deserialize;
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{Deserializer, MapAccess, Visitor};
+
+use super::check::Checker;
+use super::field::Field;
+use super::raw::AddressText;
+use crate::model::{Guardrails, Kind, Limit, Pattern, Removals, list_of, quote};
+
+/// Limits that hold whatever the rest of the file wishes.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(rename = "Guardrails", deny_unknown_fields)]
+pub struct RawGuardrails {
+    /// Never leave fewer users who can administrate. 1 where it is not written.
+    min_admins: Option<Field<u32>>,
+    /// How many may lose access, or some of it, by one plan: of users, keys, roles and teams each. 25% where it is not
+    /// written.
+    max_removals: Option<Field<RawRemovals>>,
+    /// Entities that are never changed. `*` stands for anything.
+    protected: Option<Field<Vec<Field<AddressText>>>>,
+}
+
+/// One limit for every collection, or one for each.
+#[derive(Clone, Debug)]
+enum RawRemovals {
+    Each(RawLimit),
+    ByKind(Box<RawByKind>),
+}
+
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(rename = "MaxRemovals", deny_unknown_fields)]
+struct RawByKind {
+    teams: Option<Field<RawLimit>>,
+    roles: Option<Field<RawLimit>>,
+    users: Option<Field<RawLimit>>,
+    keys: Option<Field<RawLimit>>,
+}
+
+/// As it is typed.
+#[derive(Clone, Debug)]
+struct RawLimit(String);
+
+struct LimitVisitor;
+
+const A_LIMIT: &str = "a share such as 25%, or a number";
+
+impl Visitor<'_> for LimitVisitor {
+    type Value = RawLimit;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(A_LIMIT)
+    }
+
+    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<RawLimit, E> {
+        Ok(RawLimit(text.to_owned()))
+    }
+
+    fn visit_u64<E: serde::de::Error>(self, number: u64) -> Result<RawLimit, E> {
+        Ok(RawLimit(number.to_string()))
+    }
+}
+
+impl<'de> Deserialize<'de> for RawLimit {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(LimitVisitor)
+    }
+}
+
+impl<'de> Deserialize<'de> for RawRemovals {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct RemovalsVisitor;
+
+        impl<'de> Visitor<'de> for RemovalsVisitor {
+            type Value = RawRemovals;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a share such as 25%, a number, or a mapping of collections to these")
+            }
+
+            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<RawRemovals, E> {
+                LimitVisitor.visit_str(text).map(RawRemovals::Each)
+            }
+
+            fn visit_u64<E: serde::de::Error>(self, number: u64) -> Result<RawRemovals, E> {
+                LimitVisitor.visit_u64(number).map(RawRemovals::Each)
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<RawRemovals, A::Error> {
+                RawByKind::deserialize(MapAccessDeserializer::new(map)).map(|by| RawRemovals::ByKind(Box::new(by)))
+            }
+        }
+
+        deserializer.deserialize_any(RemovalsVisitor)
+    }
+}
+
+impl JsonSchema for RawLimit {
+    fn schema_name() -> Cow<'static, str> {
+        "Limit".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "anyOf": [
+                { "type": "string", "pattern": "^(100|[1-9]?[0-9])%$" },
+                { "type": "integer", "minimum": 0 },
+            ],
+        })
+    }
+}
+
+impl JsonSchema for RawRemovals {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "Removals".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let one = generator.subschema_for::<RawLimit>();
+        let each = generator.subschema_for::<RawByKind>();
+        json_schema!({ "anyOf": [one, each] })
+    }
+}
+
+impl Checker<'_> {
+    pub fn guardrails(&mut self, field: Option<Field<RawGuardrails>>) -> Guardrails {
+        let mut guardrails = Guardrails::default();
+        let Some(RawGuardrails { min_admins, max_removals, protected }) = field.and_then(|field| field.value)
+        else {
+            return guardrails;
+        };
+        if let Some(number) = min_admins.and_then(|field| field.value) {
+            guardrails.min_admins = number as usize;
+        }
+        if let Some(removals) = max_removals.and_then(|field| self.removals(field)) {
+            guardrails.max_removals = removals;
+        }
+        for item in protected.and_then(|field| field.value).unwrap_or_default() {
+            let Some(AddressText(text)) = item.value else { continue };
+            match text.parse::<Pattern>() {
+                Ok(pattern) if !self.rules.kinds().contains(&pattern.kind()) => {
+                    let known: Vec<&str> = self.rules.kinds().iter().map(|kind| kind.as_str()).collect();
+                    let why = format!("{} has {}", self.rules.provider(), list_of(&known, "and"));
+                    self.invalid(item.mark, format!("{} is no address here", quote(&text)), &why);
+                }
+                Ok(pattern) => {
+                    let place = self.place(item.mark);
+                    guardrails.protected.insert(pattern, place);
+                }
+                Err(why) => self.invalid(item.mark, format!("{} is no address", quote(&text)), &why),
+            }
+        }
+        guardrails
+    }
+
+    fn removals(&mut self, Field { mark, value }: Field<RawRemovals>) -> Option<Removals> {
+        let by_kind = match value? {
+            RawRemovals::Each(limit) => {
+                return self.limit(Field { mark, value: Some(limit) }).map(Removals::of_each);
+            }
+            RawRemovals::ByKind(by_kind) => *by_kind,
+        };
+        let RawByKind { teams, roles, users, keys } = by_kind;
+        let mut limits = BTreeMap::new();
+        for (kind, field) in [(Kind::Team, teams), (Kind::Role, roles), (Kind::User, users), (Kind::Key, keys)] {
+            let Some(field) = field else { continue };
+            if !self.rules.kinds().contains(&kind) {
+                let message = format!("{} has no {}s that it manages", self.rules.provider(), kind.as_str());
+                self.invalid(field.mark, message, "remove the line");
+                continue;
+            }
+            limits.extend(self.limit(field).map(|limit| (kind, limit)));
+        }
+        Some(Removals::by_kind(limits))
+    }
+
+    fn limit(&mut self, Field { mark, value }: Field<RawLimit>) -> Option<Limit> {
+        let RawLimit(text) = value?;
+        let limit = text.parse();
+        if limit.is_err() {
+            self.invalid(mark, format!("{} is no limit", quote(&text)), "write a share such as 25%, or a number");
+        }
+        limit.ok()
+    }
+}
