@@ -98,6 +98,7 @@ fn planned(desired: &Desired, live: &Live) -> OrganizationPlan {
         site: &Site::host("bench"),
         asserted: &BTreeSet::new(),
         only: None,
+        approved: None,
         caller: None,
         now: Timestamp::UNIX_EPOCH,
     };

@@ -323,3 +323,187 @@ fn a_limit_is_written_as_a_share_or_a_number() {
     }
     assert_eq!(Limit::default().of(usize::MAX / 100), usize::MAX / 100 / 4);
 }
+
+// ---- exceptions
+
+/// The file with an exception for the plan that was just shown.
+fn excepting(file: &str, plan: &str, rails: &str, until: &str) -> String {
+    let exception = format!("{{ plan: \"{plan}\", rails: [{rails}], until: {until}, reason: Sam leaves }}");
+    file.replace("  max_removals: 25%\n", &format!("  max_removals: 0\n  exceptions: [{exception}]\n"))
+}
+
+const NEVER: &str = "2999-12-31";
+
+#[test]
+fn an_exception_lets_one_plan_through_and_no_other() {
+    let env = Env::with_example();
+    let example = env.read("bitpanda.yaml");
+    let file = |text: &str| env.write("bitpanda.yaml", text);
+    let plan = |more: &[&str]| env.run(&[&["plan", "--sandbox", "bitpanda.yaml"], more].concat());
+    file(&example.replace("max_removals: 25%", "max_removals: 0"));
+    let refused = plan(&["--out", "plan.json"]);
+    assert_eq!(refused.code, 3, "{}", refused.all());
+    let snippet = refused.stdout.lines().find(|line| line.contains("- { plan:")).unwrap();
+    let seal = snippet.split('"').nth(1).unwrap().to_owned();
+    assert!(snippet.ends_with("rails: [max_removals], until: YYYY-MM-DD, reason: WHY }"), "{snippet}");
+    // Pasted as it is, it says nothing yet.
+    file(&example.replace("  max_removals: 25%\n", &format!("  max_removals: 0\n  exceptions:\n  {snippet}\n")));
+    let said = env.run(&["validate", "bitpanda.yaml"]);
+    assert!(said.stdout.contains("error[invalid-value]: `YYYY-MM-DD` is no date"), "{}", said.all());
+    for (exception, why) in [
+        (excepting(&example, &seal, "min_admins", NEVER), None),
+        (excepting(&example, &seal, "max_removals", "2026-11-01"), Some("ended on 2026-11-01")),
+        (
+            excepting(&example, &format!("sha256:{}", "0".repeat(64)), "max_removals", NEVER),
+            Some("is for another plan"),
+        ),
+    ] {
+        file(&exception);
+        let said = env.run(&["apply", "--sandbox", "bitpanda.yaml", "--auto-approve"]);
+        assert_eq!(said.code, 3, "{}", said.all());
+        let line = said.stdout.lines().find(|line| line.contains("refused by max_removals")).unwrap();
+        match why {
+            Some(why) => assert!(line.ends_with(&format!("; the exception in line 37 {why}")), "{line}"),
+            None => assert!(!line.contains("exception"), "{line}"),
+        }
+    }
+    file(&excepting(&example, &seal, "max_removals, min_admins", NEVER));
+    let said = plan(&[]);
+    assert_eq!(said.code, 0, "{}", said.all());
+    assert!(said.stdout.contains("lifted max_removals until 2999-12-31, Sam leaves: "), "{}", said.all());
+    // The command line is never the looser one, and not stricter than what was reviewed.
+    let said = env.run(&["apply", "--sandbox", "bitpanda.yaml", "--plan", "plan.json"]);
+    assert_eq!(said.code, 0, "{}", said.all());
+    let ledger = env.read(".rolecall/sandbox/ledger/bitpanda-f8588dc7-e1ce-4d92-a473-809a0a357ad9.jsonl");
+    let lifted = ledger.lines().find(|line| line.contains("\"event\":\"lifted\"")).unwrap();
+    for part in [seal.as_str(), "max_removals", NEVER, "Sam leaves"] {
+        assert!(lifted.contains(part), "{lifted}");
+    }
+    let shown = env.run(&["show", ".rolecall/sandbox/ledger/bitpanda-f8588dc7-e1ce-4d92-a473-809a0a357ad9.jsonl"]);
+    assert!(shown.stdout.contains("max_removals lifted until 2999-12-31"), "{}", shown.all());
+}
+
+#[test]
+fn an_exception_is_checked_like_everything_else() {
+    let env = Env::with_example();
+    let example = env.read("bitpanda.yaml");
+    let seal = format!("sha256:{}", "a".repeat(64));
+    for (exception, said) in [
+        (excepting(&example, "sha256:abc", "max_removals", NEVER), "`sha256:abc` is no plan's seal"),
+        (excepting(&example, &seal, "", NEVER), "no rail is named"),
+        (excepting(&example, &seal, "manage", NEVER), "`manage` is not one of `max_removals` or `min_admins`"),
+        (excepting(&example, &seal, "max_removals", "tomorrow"), "`tomorrow` is no date"),
+        (
+            excepting(&example, &seal, "max_removals", NEVER).replace(", reason: Sam leaves", ""),
+            "`reason` is missing",
+        ),
+    ] {
+        env.write("bitpanda.yaml", exception);
+        let found = env.run(&["validate", "bitpanda.yaml"]);
+        assert_eq!(found.code, 1, "{}", found.all());
+        assert!(found.stdout.contains(said), "{said}: {}", found.all());
+    }
+}
+
+#[test]
+fn no_exception_leaves_fewer_admins_than_the_platform_needs() {
+    use support::rapidapi::{self, Hub};
+    let mut world = rapidapi::world();
+    rapidapi::member(&mut world, "jane@x.example", true, &[]);
+    let organization = rapidapi::acme(&world);
+    let own = rapidapi::user(&world, rolecall::sandbox::rapidapi::OWN_EMAIL);
+    // Of the whole hub, and not of this organisation.
+    world.assign("USER_ORGANIZATION", "organization-developer", own, Some(organization), None);
+    let head = rapidapi::head_of(organization);
+    let wish = |more: &str| {
+        format!("guardrails: {{ min_admins: 1{more} }}\nusers: [{{ email: jane@x.example, absent: true }}]")
+    };
+    let mut rig = Rig::<Hub>::new(world, &wish(""));
+    rig.desired = support::rig::desired(&format!("{head}{}", wish("")));
+    let seal = rig.plan().seal;
+    let exception =
+        format!(", exceptions: [{{ plan: \"{seal}\", rails: [min_admins], until: {NEVER}, reason: all go }}]");
+    rig.desired = support::rig::desired(&format!("{head}{}", wish(&exception)));
+    let plan = rig.plan();
+    assert_eq!(plan.seal, seal);
+    let left = plan.refusals.iter().find(|it| it.message.starts_with("0 usable admins")).unwrap();
+    assert!(left.message.ends_with("can't leave fewer admins than the platform needs"), "{}", left.message);
+}
+
+// ---- an admin who was demoted meanwhile
+
+/// What was safe when it was reviewed is judged anew on what is there now.
+fn demoted_meanwhile<P: Crowd>(admins: fn(usize) -> P::World, demote: fn(&mut P::World, &str)) {
+    let out: Vec<String> = (0..2).map(|number| P::out(&email(number))).collect();
+    let body = format!("guardrails: {{ min_admins: 2 }}\nusers: [{}]", out.join(", "));
+    for (demoted, refused) in [(0, false), (1, true)] {
+        let rig = Rig::<P>::new(admins(4), &body);
+        let approved = rig.plan();
+        assert_eq!(rails(&approved), [""; 0]);
+        for number in 0..demoted {
+            demote(&mut rig.world(), &email(3 - number));
+        }
+        let fresh = rig.plan();
+        let standing = rolecall::plan::compare(&approved.sealed, &fresh.sealed);
+        assert!(standing.stale.is_empty());
+        assert_eq!(!rails(&fresh).is_empty(), refused, "{:?}", fresh.refusals);
+    }
+}
+
+#[test]
+fn an_admin_who_was_demoted_meanwhile_no_longer_counts() {
+    use support::{hive, paradime, rapidapi};
+    // Beside those there is whoever calls, or owns the organisation, so that one of the four goes first.
+    demoted_meanwhile::<rapidapi::Hub>(
+        |people| <rapidapi::Hub as Crowd>::crowd(people - 1),
+        |world, email| {
+            let (organization, id) = (rapidapi::acme(world), rapidapi::user(world, &self::email(2)));
+            assert_eq!(email, self::email(3));
+            world.assign("USER_ORGANIZATION", "organization-developer", id, Some(organization), None);
+        },
+    );
+    demoted_meanwhile::<paradime::Workspace>(
+        |people| <paradime::Workspace as Crowd>::crowd(people - 1),
+        |world, _| "BUSINESS".clone_into(&mut world.user_mut(&email(2)).unwrap().account_type),
+    );
+    demoted_meanwhile::<hive::Console>(
+        |people| {
+            let mut world = hive::world();
+            hive::role(&mut world, "Less", &["project:describe"]);
+            for number in 0..people - 1 {
+                hive::member(&mut world, &email(number), "Admin", Assignment::All);
+            }
+            world
+        },
+        |world, _| {
+            let less = world.role("Less").unwrap().id.clone();
+            world.members.iter_mut().find(|it| it.email == email(2)).unwrap().role_id = less;
+        },
+    );
+}
+
+// ---- whoever calls
+
+#[test]
+fn whoever_calls_keeps_what_it_needs_unless_the_file_says_otherwise() {
+    use support::{bitpanda, paradime};
+    let own_key = "keys: [{ name: rolecall, absent: true }]";
+    let more = "guardrails: { require_self: false, min_admins: 0 }\n";
+    let rig = Rig::<bitpanda::Custody>::new(bitpanda::world(), own_key);
+    assert_eq!(addresses(&rig.plan()), [""; 0]);
+    let rig = Rig::<bitpanda::Custody>::new(bitpanda::world(), &format!("{more}{own_key}"));
+    assert_eq!(addresses(&rig.plan()), ["key/rolecall"]);
+    let own = format!("users: [{{ email: {}, roles: [BUSINESS] }}]", paradime::OWNER);
+    let rig = Rig::<paradime::Workspace>::new(paradime::world(), &own);
+    assert_eq!(addresses(&rig.plan()), [""; 0]);
+    let rig = Rig::<paradime::Workspace>::new(paradime::world(), &format!("{more}{own}"));
+    assert_eq!(addresses(&rig.plan()), [format!("user/{}", paradime::OWNER)]);
+    let env = Env::new();
+    env.write(
+        "r.yaml",
+        support::cli::example("rapidapi.yaml")
+            .replace("  min_admins: 2\n", "  min_admins: 2\n  require_self: false\n"),
+    );
+    let said = env.run(&["validate", "r.yaml"]);
+    assert!(said.stdout.contains("rapidapi never lets rolecall harm itself"), "{}", said.all());
+}

@@ -589,7 +589,7 @@ fn the_last_admins_are_kept() {
         "guardrails: { min_admins: 2 }\nusers: [{ email: chief@x.example, roles: [Viewer], resources: all }]",
     );
     let plan = rig.plan();
-    assert_eq!(plan.refusals[0].rail, "min_admins");
+    assert_eq!(plan.refusals[0].rail.as_str(), "min_admins");
     assert!(plan.refusals[0].message.contains("once they have accepted"), "{}", plan.refusals[0].message);
 }
 

@@ -526,7 +526,7 @@ fn a_plan_that_leaves_too_few_admins_is_refused() {
         with(&[("a@x.example", "ADMIN")]),
         "guardrails: { min_admins: 2 }\nusers: [{ email: a@x.example, roles: [WORKSPACE_ADMIN] }]",
     );
-    assert_eq!(rig.plan().refusals[0].rail, "min_admins");
+    assert_eq!(rig.plan().refusals[0].rail.as_str(), "min_admins");
 }
 
 // ---- whoever was disabled
@@ -834,7 +834,7 @@ fn an_admin_who_may_be_disabled_is_not_relied_on() {
     assert_eq!(rig.world().usable_admins(), 2);
     rig.wish(&format!("{head}\nusers: [{{ email: b@x.example, roles: [BUSINESS] }}]"));
     let refusal = &rig.plan().refusals[0];
-    assert_eq!(refusal.rail, "min_admins");
+    assert_eq!(refusal.rail.as_str(), "min_admins");
     assert!(
         refusal.message.ends_with("Not counted, since rolecall may have disabled them: user/a@x.example"),
         "{}",
@@ -867,7 +867,7 @@ fn nobody_is_invited_to_what_may_be_another_workspace() {
     let head = HEAD.replace("own: { user: own@x.example }\n", "");
     let mut rig = Rig::new(world(), "");
     rig.desired = desired(&format!("{head}users: [{{ email: new@x.example, roles: [ADMIN] }}]"));
-    assert_eq!(rig.plan().refusals[0].rail, "organization");
+    assert_eq!(rig.plan().refusals[0].rail.as_str(), "organization");
     rig.desired =
         desired(&format!("{head}users: [{{ email: new@x.example, roles: [ADMIN] }}, {{ email: {OWNER} }}]"));
     assert_eq!(rig.plan().refusals, []);

@@ -211,7 +211,7 @@ fn the_last_administrator_stays_even_where_the_file_wants_none() {
             ),
         );
         let plan = rig.plan();
-        assert!(plan.refusals.iter().all(|it| it.rail == "min_admins"), "{wish}");
+        assert!(plan.refusals.iter().all(|it| it.rail.as_str() == "min_admins"), "{wish}");
         let left = "0 usable admins would be left, and the file wants at least 1";
         assert!(plan.refusals.iter().any(|it| it.message.starts_with(left)), "{wish} {:?}", plan.refusals);
     }
@@ -232,7 +232,7 @@ fn administrators_who_are_switched_off_do_not_count() {
         let plan =
             planned(world, "guardrails: { min_admins: 2 }\nusers: [{ email: kim@acme.example, absent: true }]");
         assert_eq!(plan.usable_admins_after, 1, "{how}");
-        assert_eq!(plan.refusals[0].rail, "min_admins", "{how}");
+        assert_eq!(plan.refusals[0].rail.as_str(), "min_admins", "{how}");
     }
 }
 
@@ -384,7 +384,7 @@ fn the_file_says_which_role_makes_an_administrator_where_names_do_not() {
             ),
         );
         assert_eq!(plan.usable_admins_after, 2, "{named}");
-        assert_eq!(plan.refusals[0].rail, "min_admins", "{named}");
+        assert_eq!(plan.refusals[0].rail.as_str(), "min_admins", "{named}");
     }
 }
 

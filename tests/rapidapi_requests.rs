@@ -298,6 +298,7 @@ async fn run(transport: Arc<dyn Transport>, body: &str) -> (usize, Report) {
         site: &site,
         asserted: &BTreeSet::new(),
         only: None,
+        approved: None,
         caller: None,
         now: now(),
     };

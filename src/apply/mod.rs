@@ -20,8 +20,8 @@ pub use deliver::{Deliveries, Prepared};
 use crate::graphql::{Backoff, Pacer, Reader, Redactor, Transport};
 use crate::ledger::{Event, Ledger, LedgerError, Record};
 use crate::model::{
-    Action, Address, Change, Desired, HoldReason, Live, Mutation, OrganizationPlan, Outcome, RemoteId, Rules,
-    Sealed, Site,
+    Action, Address, Change, Desired, HoldReason, Lifted, Live, Mutation, OrganizationPlan, Outcome, Refusal,
+    RemoteId, Rules, Sealed, Site,
 };
 use crate::plan::{Observed, PlanInput, observe, plan};
 use crate::provider::Provider;
@@ -181,6 +181,9 @@ impl Apply<'_> {
                 seal: organization.seal.clone(),
             },
         )?;
+        for Lifted { refusal: Refusal { rail, message, .. }, plan, until, reason } in organization.lifted.clone() {
+            self.append(ledger, Event::Lifted { rail, message, plan, until, reason })?;
+        }
         let mut execution = execute::Execution::new(self, organization, live, ledger, told);
         execution.send_all().await;
         let (mut steps, stopped) = execution.finish();
@@ -215,6 +218,7 @@ impl Apply<'_> {
             site: self.site,
             asserted: &BTreeSet::new(),
             only: None,
+            approved: None,
             caller: self.caller,
             now: (self.clock)(),
         };

@@ -13,14 +13,14 @@ use super::connect::GENERATOR;
 use super::exit::{Exit, Failure};
 use super::interrupt::Interrupts;
 use super::out::Out;
-use super::session::{Organization, Session, is_broken};
+use super::session::{Approved, Organization, Session, is_broken};
 use super::{Connection, Format, Paths, approval};
 use crate::apply::{Apply, Report, Standing, Stop, note_observed};
 use crate::ledger::{Alone, Ledger};
 use crate::model::{
     Action, Change, FORMAT_VERSION, Kind, Live, OrganizationPlan, Plan, ProviderName, RemoteId, Sealed,
 };
-use crate::plan::{Approval, compare};
+use crate::plan::{Approval, compare, seal};
 use crate::report;
 
 /// Send what was reviewed, and look what became of it.
@@ -228,7 +228,8 @@ impl Run<'_> {
             let list: Vec<String> = unapproved.iter().map(|change| report::clean(&change.address)).collect();
             self.out.talk(&format!("not approved, so not sent: {}\n", list.join(", ")));
         }
-        Ok(organization.plan(live, &ledger.facts(), Some(&standing))?.plan)
+        let approved = Approved { standing: &standing, seal: &seal(approved) };
+        Ok(organization.plan(live, &ledger.facts(), Some(&approved))?.plan)
     }
 
     async fn execute(

@@ -33,6 +33,13 @@ pub(super) struct Session<'a> {
 /// The platform that an organisation is on, and its own id there.
 type Known = ([u8; 32], RemoteId);
 
+/// What was approved, and still stands.
+pub(super) struct Approved<'a> {
+    pub standing: &'a BTreeSet<Address>,
+    /// Of the plan as it was approved.
+    pub seal: &'a str,
+}
+
 /// One organisation: the wish, and the way to it.
 pub(super) struct Organization<'a> {
     pub desired: &'a Desired,
@@ -333,7 +340,8 @@ impl Organization<'_> {
         found.map_err(|error| Failure::unread(&self.name(), *provider, &error))
     }
 
-    pub fn plan(&self, live: &Live, facts: &Facts, only: Option<&BTreeSet<Address>>) -> Result<Planned, Failure> {
+    /// `approved`: plan what stands of that alone.
+    pub fn plan(&self, live: &Live, facts: &Facts, approved: Option<&Approved<'_>>) -> Result<Planned, Failure> {
         let input = PlanInput {
             desired: self.desired,
             live,
@@ -341,7 +349,8 @@ impl Organization<'_> {
             rules: self.connected.provider.rules(),
             site: &self.connected.site,
             asserted: &self.asserted,
-            only,
+            only: approved.map(|approved| approved.standing),
+            approved: approved.map(|approved| approved.seal),
             caller: self.connected.caller.as_ref(),
             now: Timestamp::now(),
         };

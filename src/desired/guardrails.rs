@@ -1,9 +1,10 @@
 //! Limits that hold whatever the rest of a file wishes: as they are typed, and what of them is true.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
+use jiff::civil::Date;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 use serde::de::value::MapAccessDeserializer;
@@ -11,8 +12,8 @@ use serde::de::{Deserializer, MapAccess, Visitor};
 
 use super::check::Checker;
 use super::field::Field;
-use super::raw::AddressText;
-use crate::model::{Guardrails, Kind, Limit, Pattern, Removals, list_of, quote};
+use super::raw::{AddressText, DateText, NameText, SealText};
+use crate::model::{Exception, Guardrails, Kind, Limit, Pattern, Rail, Removals, list_of, quote};
 
 /// Limits that hold whatever the rest of the file wishes.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -23,8 +24,33 @@ pub struct RawGuardrails {
     /// How many may lose access, or some of it, by one plan: of users, keys, roles and teams each. 25% where it is not
     /// written.
     max_removals: Option<Field<RawRemovals>>,
+    /// Does the user or the key that rolecall calls with keep what it needs? Default true. At RapidAPI always.
+    require_self: Option<Field<bool>>,
     /// Entities that are never changed. `*` stands for anything.
     protected: Option<Field<Vec<Field<AddressText>>>>,
+    /// Plans that may break a rail all the same. `plan` prints what to write when one does.
+    exceptions: Option<Field<Vec<Field<RawException>>>>,
+}
+
+/// One plan that may break some rails.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(rename = "Exception", deny_unknown_fields)]
+struct RawException {
+    /// The plan's seal.
+    plan: Field<SealText>,
+    rails: Field<Vec<Field<RawRail>>>,
+    /// The last day on which it holds, in UTC.
+    until: Field<DateText>,
+    /// For whoever reads it later. It goes into the ledger.
+    reason: Field<NameText>,
+}
+
+/// A rail that an exception may lift.
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
+#[serde(rename = "Rail", rename_all = "snake_case")]
+enum RawRail {
+    MaxRemovals,
+    MinAdmins,
 }
 
 /// One limit for every collection, or one for each.
@@ -135,7 +161,8 @@ impl JsonSchema for RawRemovals {
 impl Checker<'_> {
     pub fn guardrails(&mut self, field: Option<Field<RawGuardrails>>) -> Guardrails {
         let mut guardrails = Guardrails::default();
-        let Some(RawGuardrails { min_admins, max_removals, protected }) = field.and_then(|field| field.value)
+        let Some(RawGuardrails { min_admins, max_removals, require_self, protected, exceptions }) =
+            field.and_then(|field| field.value)
         else {
             return guardrails;
         };
@@ -144,6 +171,13 @@ impl Checker<'_> {
         }
         if let Some(removals) = max_removals.and_then(|field| self.removals(field)) {
             guardrails.max_removals = removals;
+        }
+        if let Some(Field { mark, value: Some(false) }) = require_self {
+            guardrails.require_self = false;
+            if self.rules.always_requires_self() {
+                let message = format!("{} never lets rolecall harm itself", self.rules.provider());
+                self.invalid(mark, message, "remove the line; do it by hand, with another credential");
+            }
         }
         for item in protected.and_then(|field| field.value).unwrap_or_default() {
             let Some(AddressText(text)) = item.value else { continue };
@@ -160,7 +194,48 @@ impl Checker<'_> {
                 Err(why) => self.invalid(item.mark, format!("{} is no address", quote(&text)), &why),
             }
         }
+        let exceptions = exceptions.and_then(|field| field.value).unwrap_or_default();
+        guardrails.exceptions = exceptions.into_iter().filter_map(|field| self.exception(field)).collect();
         guardrails
+    }
+
+    fn exception(&mut self, Field { mark, value }: Field<RawException>) -> Option<Exception> {
+        let RawException { plan, rails, until, reason } = value?;
+        let (plan_at, until_at, rails_at) = (plan.mark, until.mark, rails.mark);
+        let plan = plan.value.and_then(|SealText(seal)| {
+            let digits = seal.strip_prefix("sha256:").filter(|digits| digits.len() == 64);
+            let is_seal = digits.is_some_and(|digits| digits.bytes().all(|it| it.is_ascii_hexdigit()));
+            if !is_seal {
+                let message = format!("{} is no plan's seal", quote(&seal));
+                self.invalid(plan_at, message, "copy it from the plan, as sha256:… with 64 digits");
+            }
+            is_seal.then_some(seal)
+        });
+        let until = until.value.and_then(|DateText(text)| {
+            let date = text.parse::<Date>().ok();
+            if date.is_none() {
+                self.invalid(until_at, format!("{} is no date", quote(&text)), "write it like 2027-04-30");
+            }
+            date
+        });
+        let named = rails.value?;
+        let rails: BTreeSet<Rail> = named
+            .iter()
+            .filter_map(|rail| rail.value)
+            .map(|rail| match rail {
+                RawRail::MaxRemovals => Rail::MaxRemovals,
+                RawRail::MinAdmins => Rail::MinAdmins,
+            })
+            .collect();
+        if named.is_empty() {
+            self.invalid(
+                rails_at,
+                "no rail is named".to_owned(),
+                "name those that the plan breaks: [max_removals]",
+            );
+        }
+        let reason = self.text(reason)?;
+        Some(Exception { place: self.place(mark), plan: plan?, rails, until: until?, reason })
     }
 
     fn removals(&mut self, Field { mark, value }: Field<RawRemovals>) -> Option<Removals> {

@@ -108,6 +108,22 @@ text! {
 }
 
 text! {
+    /// A day.
+    DateText: {
+        "description": "A day: 2027-04-30.",
+        "type": "string", "pattern": r"^\d{4}-(0\d|1[0-2])-([0-2]\d|3[01])$",
+    }
+}
+
+text! {
+    /// The hash of what a plan would do.
+    SealText: {
+        "description": "A plan's seal, as the plan shows it.",
+        "type": "string", "pattern": "^sha256:[0-9a-f]{64}$",
+    }
+}
+
+text! {
     /// The name of a host, without a scheme.
     HostText: { "type": "string", "pattern": "^[A-Za-z0-9-][A-Za-z0-9.-]*$" }
 }

@@ -65,6 +65,7 @@ pub fn facts(records: &[Record]) -> Facts {
                 }
             }
             Event::RunStarted { .. }
+            | Event::Lifted { .. }
             | Event::Outcome { .. }
             | Event::Delivery { .. }
             | Event::RunFinished { .. }
@@ -115,6 +116,7 @@ fn gather(records: &[Record]) -> BTreeMap<usize, Sent<'_>> {
                 }
             }
             Event::RunStarted { .. }
+            | Event::Lifted { .. }
             | Event::Sighting { .. }
             | Event::Vanished { .. }
             | Event::Readmitted { .. }

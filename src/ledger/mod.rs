@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use jiff::Timestamp;
+use jiff::civil::Date;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -16,7 +17,7 @@ pub use facts::facts;
 pub use file::{Alone, LedgerError};
 use file::{Ending, LedgerFile};
 
-use crate::model::{Address, Change, Entity, Facts, HoldReason, Identity, Outcome, RemoteId};
+use crate::model::{Address, Change, Entity, Facts, HoldReason, Identity, Outcome, Rail, RemoteId};
 
 /// The version of the ledger's lines. A minor step only adds.
 pub const LEDGER_VERSION: &str = "1.0";
@@ -37,6 +38,8 @@ pub struct Record {
 pub enum Event {
     /// An apply begins. Nothing was sent yet.
     RunStarted { format_version: String, generator: String, identity: Identity, seal: String },
+    /// The plan breaks a guardrail, and the file lifts it.
+    Lifted { rail: Rail, message: String, plan: String, until: Date, reason: String },
     /// About to send. On disk before the request is.
     Intent {
         mutation: String,

@@ -1,8 +1,12 @@
 //! Limits that hold whatever the rest of a file wishes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::str::FromStr;
+
+use jiff::civil::Date;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use super::{Address, Kind, Place};
 
@@ -11,13 +15,69 @@ use super::{Address, Kind, Place};
 pub struct Guardrails {
     pub min_admins: usize,
     pub max_removals: Removals,
+    /// Does whoever calls keep what they need for it?
+    pub require_self: bool,
     /// And where the file says so.
     pub protected: BTreeMap<Pattern, Place>,
+    /// Plans that may break a rail all the same.
+    pub exceptions: Vec<Exception>,
+}
+
+/// What a plan may break.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Rail {
+    /// How much of a collection goes.
+    MaxRemovals,
+    /// How many admins are left.
+    MinAdmins,
+    /// Everything goes that isn't listed, and what is listed isn't there.
+    Manage,
+    /// It isn't known to be the organisation that the file is for.
+    Organization,
+}
+
+impl Rail {
+    /// Those that an exception may lift: the others are put right in the file.
+    pub const LIFTABLE: &[Self] = &[Self::MaxRemovals, Self::MinAdmins];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::MaxRemovals => "max_removals",
+            Self::MinAdmins => "min_admins",
+            Self::Manage => "manage",
+            Self::Organization => "organization",
+        }
+    }
+}
+
+impl fmt::Display for Rail {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// One plan that may break some rails, as the reviewed file has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Exception {
+    pub place: Place,
+    /// The seal of the plan.
+    pub plan: String,
+    pub rails: BTreeSet<Rail>,
+    /// The last day, in UTC.
+    pub until: Date,
+    pub reason: String,
 }
 
 impl Default for Guardrails {
     fn default() -> Self {
-        Self { min_admins: 1, max_removals: Removals::default(), protected: BTreeMap::new() }
+        Self {
+            min_admins: 1,
+            max_removals: Removals::default(),
+            require_self: true,
+            protected: BTreeMap::new(),
+            exceptions: Vec::new(),
+        }
     }
 }
 

@@ -34,7 +34,7 @@ pub use facts::{
     DisableAnswer, Facts, HeldChange, Invitation, InvitationState, LostMint, MintedKey, NotTaken, SentDisable,
 };
 pub use finding::{Code, Finding, Severity};
-pub use guardrails::{Guardrails, Limit, Pattern, Removals};
+pub use guardrails::{Exception, Guardrails, Limit, Pattern, Rail, Removals};
 pub use hold::{Hold, HoldClass, HoldReason};
 pub use inventory::{App, AppKey, Inventory};
 pub use live::{
@@ -47,7 +47,7 @@ pub use name::{
 };
 pub use outcome::Outcome;
 pub use place::{Place, Placed, Span};
-pub use plan::{FORMAT_VERSION, Identity, OrganizationPlan, Plan, Refusal, Sealed, Site};
+pub use plan::{FORMAT_VERSION, Identity, Lifted, OrganizationPlan, Plan, Refusal, Sealed, Site};
 pub use resources::{ProjectReach, Reach, Resources, TargetReach};
 pub use rules::{
     Chore, Departure, InviteField, KeyField, KnownRoles, ListedInvitations, Retirement, Rules, Variables,

@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use jiff::civil::Date;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Address, Change, Completeness, Gap, Hold, Inventory, Mutation, ProviderName, RemoteId};
+use super::{Address, Change, Completeness, Gap, Hold, Inventory, Mutation, ProviderName, Rail, RemoteId};
 
 /// The version of the plan file. A minor step only adds; a reader refuses a major that it doesn't know.
 pub const FORMAT_VERSION: &str = "1.0";
@@ -33,6 +34,9 @@ pub struct OrganizationPlan {
     pub gaps: Vec<Gap>,
     /// Guardrails that this plan would break. Not empty: nothing is sent.
     pub refusals: Vec<Refusal>,
+    /// Guardrails that it would break, but for an exception in the file.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lifted: Vec<Lifted>,
     /// Where in the files each change was asked for, as file:line:column.
     pub places: BTreeMap<String, String>,
     /// Users that can be relied on to administrate once all is done.
@@ -75,11 +79,22 @@ pub struct Site {
 /// A guardrail that a plan would break.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 pub struct Refusal {
-    /// Such as `min_admins`.
-    pub rail: String,
+    pub rail: Rail,
     pub message: String,
     /// The changes that break it.
     pub addresses: Vec<Address>,
+}
+
+/// A guardrail that a plan would break, and that the file lifts for it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+pub struct Lifted {
+    #[serde(flatten)]
+    pub refusal: Refusal,
+    /// The seal that the exception names.
+    pub plan: String,
+    /// The last day, in UTC.
+    pub until: Date,
+    pub reason: String,
 }
 
 impl Site {

@@ -136,6 +136,11 @@ pub trait Rules: Sync {
         false
     }
 
+    /// Is taking from whoever calls what they need never done, whatever the file says?
+    fn always_requires_self(&self) -> bool {
+        false
+    }
+
     /// The fewest admins that may ever be left, whatever the file says.
     fn fewest_admins(&self) -> usize {
         0

@@ -156,6 +156,9 @@ impl<'a> Draft<'a> {
 
     /// A key that rolecall calls with, or may be calling with, is never switched off, nor is its owner.
     fn own_access(&self, change: &Change) -> Option<HoldReason> {
+        if !self.input.desired.guardrails.require_self {
+            return None;
+        }
         if let Some(user) = change.before.as_ref().and_then(Entity::user) {
             return self.costs_our_own(change, user).then_some(HoldReason::OwnUser);
         }

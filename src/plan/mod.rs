@@ -50,6 +50,8 @@ pub struct PlanInput<'a> {
     pub asserted: &'a BTreeSet<Address>,
     /// Plan only these changes. Guardrails are judged on what is left.
     pub only: Option<&'a BTreeSet<Address>>,
+    /// The seal of the plan that was approved, where what would be sent is just that.
+    pub approved: Option<&'a str>,
     /// The key that we call with, where the credential tells.
     pub caller: Option<&'a RemoteId>,
     /// For expiries: a key can't be minted into the past.
@@ -141,12 +143,15 @@ pub fn plan(input: &PlanInput<'_>) -> Result<Planned, Vec<Finding>> {
         mutations,
         holds: draft.holds,
     };
+    let seal = seal(&sealed);
+    let (refusals, lifted) = guardrails::lift(input, refusals, &seal, &admins);
     let plan = OrganizationPlan {
-        seal: seal(&sealed),
+        seal,
         sealed,
         completeness: completeness(live),
         gaps: gaps(input),
         refusals,
+        lifted,
         places: draft.places,
         usable_admins_after: admins.after,
         requests: live.requests,

@@ -2,8 +2,9 @@
 
 use std::fmt::Write as _;
 
+use super::rails::push_rails;
 use super::style::{BOLD, clean, paint, plural};
-use super::text::{header, push_change, push_gaps, push_holds, push_refusals};
+use super::text::{header, push_change, push_gaps, push_holds};
 use crate::model::{App, Hold, HoldClass, HoldReason, Inventory, OrganizationPlan, Plan};
 
 /// The whole report.
@@ -23,7 +24,7 @@ fn organization(plan: &OrganizationPlan) -> String {
     }
     push_holds(&mut text, plan, None);
     push_gaps(&mut text, plan);
-    push_refusals(&mut text, plan);
+    push_rails(&mut text, plan);
     push_inventory(&mut text, plan);
     let blocked = plan.sealed.holds.iter().filter(|hold| hold.class == HoldClass::Blocked).count();
     let unmanaged = |wanted: bool| {

@@ -21,6 +21,13 @@ pub fn ledger(records: &[Record]) -> String {
                 clean(generator),
                 clean(seal),
             ),
+            Event::Lifted { rail, message, plan, until, reason } => format!(
+                "     {} until {until} for {}: {}; {}",
+                paint(REMOVE, format!("{rail} lifted")),
+                clean(plan),
+                clean(reason),
+                clean(message)
+            ),
             Event::Intent { mutation, operation, change, known: _, interim: _ } => {
                 format!("{mutation:<4} {operation}: {} {}", change.action, clean(&change.address))
             }

@@ -6,6 +6,7 @@ mod fields;
 mod findings;
 mod ledger;
 mod mutations;
+mod rails;
 mod stale;
 mod style;
 mod text;

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use anstyle::Style;
 
 use super::fields::{FieldChange, fields};
+use super::rails::push_rails;
 use super::style::{ADD, BOLD, CHANGE, DIM, REMOVE, WARN, clean, paint, plural};
 use crate::model::{
     Action, Cause, Change, Completeness, Effect, Entity, Hold, HoldClass, HoldReason, Kind, OrganizationPlan,
@@ -33,7 +34,7 @@ fn organization(plan: &OrganizationPlan) -> String {
     }
     push_holds(&mut text, plan, Some(UNMANAGED_SHOWN));
     push_gaps(&mut text, plan);
-    push_refusals(&mut text, plan);
+    push_rails(&mut text, plan);
     let _ = writeln!(text, "{}", verdict(plan));
     text
 }
@@ -225,18 +226,6 @@ pub(super) fn push_gaps(text: &mut String, plan: &OrganizationPlan) {
         }
     }
     if !plan.gaps.is_empty() {
-        text.push('\n');
-    }
-}
-
-pub(super) fn push_refusals(text: &mut String, plan: &OrganizationPlan) {
-    for refusal in &plan.refusals {
-        let _ = writeln!(text, "  {} {}: {}", paint(REMOVE, "refused by"), refusal.rail, clean(&refusal.message));
-        for address in &refusal.addresses {
-            let _ = writeln!(text, "    {}", clean(address));
-        }
-    }
-    if !plan.refusals.is_empty() {
         text.push('\n');
     }
 }

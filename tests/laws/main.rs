@@ -98,6 +98,7 @@ fn the_same_world_and_wish_give_the_same_seal<P: Lawful>(world: P::World, wish: 
             site: &Site::host("sandbox"),
             asserted: &BTreeSet::new(),
             only: None,
+            approved: None,
             caller: caller.as_ref(),
             now,
         };

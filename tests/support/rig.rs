@@ -261,6 +261,7 @@ impl<P: Platform> Rig<P> {
             site: &Site::host("sandbox"),
             asserted,
             only,
+            approved: None,
             caller: caller.as_ref(),
             now: self.now,
         };

@@ -1,6 +1,9 @@
 //! Limits that hold whatever the file wishes. A plan that breaks one is shown and never sent.
 
+mod exceptions;
 mod removals;
+
+pub(super) use exceptions::lift;
 
 use std::collections::BTreeSet;
 
@@ -8,8 +11,8 @@ use super::PlanInput;
 use super::admins::{self, Admins};
 use super::roles::RoleBook;
 use crate::model::{
-    Action, Address, Cause, Change, Code, DesiredUser, Email, Entity, Finding, KeyName, Kind, Refusal, RoleName,
-    Scope, Seen, User,
+    Action, Address, Cause, Change, Code, DesiredUser, Email, Entity, Finding, KeyName, Kind, Rail, Refusal,
+    RoleName, Scope, Seen, User,
 };
 
 /// A protected address that nobody has protects nobody: probably a typo.
@@ -75,7 +78,7 @@ fn unproven_organization(input: &PlanInput<'_>, changes: &[Change]) -> Option<Re
         return None;
     }
     Some(Refusal {
-        rail: "organization".to_owned(),
+        rail: Rail::Organization,
         message: "nobody who is listed is active there, and no answer names the organisation, so that this may be another one. List somebody who is there, or name the credential's owner as `own: { user: … }`".to_owned(),
         addresses: invites,
     })
@@ -92,7 +95,7 @@ fn min_admins(input: &PlanInput<'_>, admins: &Admins) -> Option<Refusal> {
         names => format!(". Not counted, since rolecall may have disabled them: {}", names.join(", ")),
     };
     Some(Refusal {
-        rail: "min_admins".to_owned(),
+        rail: Rail::MinAdmins,
         message: format!(
             "{} usable {} would be left, and the file wants at least {wanted}. {}{doubted}",
             admins.after,
@@ -121,7 +124,7 @@ fn unsure_of_admins(input: &PlanInput<'_>, changes: &[Change]) -> Option<Refusal
     };
     let addresses: Vec<Address> = changes.iter().filter(loses).map(|change| change.address.clone()).collect();
     (!addresses.is_empty()).then(|| Refusal {
-        rail: "min_admins".to_owned(),
+        rail: Rail::MinAdmins,
         message: format!("how many admins would be left can't be known: {why}"),
         addresses,
     })
@@ -177,5 +180,5 @@ fn wrong_credential(input: &PlanInput<'_>, changes: &[Change], kind: Kind) -> Op
     } else {
         format!("none of the {listed} {what} listed is there, which looks like a wrong credential or file")
     };
-    Some(Refusal { rail: "manage".to_owned(), message, addresses: removed })
+    Some(Refusal { rail: Rail::Manage, message, addresses: removed })
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::super::PlanInput;
 use super::super::order::narrows;
 use super::super::roles::RoleBook;
-use crate::model::{Action, Address, Cause, Change, Entity, Kind, Refusal, RoleName, Seen};
+use crate::model::{Action, Address, Cause, Change, Entity, Kind, Rail, Refusal, RoleName, Seen};
 
 /// Refuses a plan that takes more of a collection than may go at once.
 pub(super) fn judge<'a>(
@@ -24,7 +24,7 @@ pub(super) fn judge<'a>(
         let (limit, most) = input.desired.guardrails.max_removals.of(*kind, live);
         let what = format!("{}s", kind.as_str());
         (lose.len() > most).then(|| Refusal {
-            rail: "max_removals".to_owned(),
+            rail: Rail::MaxRemovals,
             message: format!(
                 "{} of {live} {what} would {}, and by one plan at most {most} may ({limit})",
                 lose.len(),

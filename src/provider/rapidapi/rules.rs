@@ -41,6 +41,10 @@ impl Rules for RapidApi {
         true
     }
 
+    fn always_requires_self(&self) -> bool {
+        true
+    }
+
     fn fewest_admins(&self) -> usize {
         1
     }
