@@ -12,8 +12,10 @@ use serde_json::json;
 use super::connect::GENERATOR;
 use super::exit::{Exit, Failure};
 use super::interrupt::Interrupts;
+use super::organization::{Approved, Organization};
 use super::out::Out;
-use super::session::{Approved, Organization, Session, is_broken};
+use super::selection::Selected;
+use super::session::{Session, is_broken};
 use super::{Connection, Format, Paths, approval};
 use crate::apply::{Apply, Report, Standing, Stop, note_observed};
 use crate::ledger::{Alone, Ledger};
@@ -37,9 +39,14 @@ pub(super) struct ApplyArgs {
     paths: Paths,
     #[command(flatten)]
     connection: Connection,
+    #[command(flatten)]
+    selected: Selected,
     /// The plan that was reviewed, as `plan --out` saved it.
     #[arg(long, value_name = "FILE")]
     plan: Option<PathBuf>,
+    /// Send what still stands of the plan that was reviewed, instead of nothing.
+    #[arg(long, requires = "plan")]
+    only_standing: bool,
     /// Don't ask. Needed where there is no terminal and no --plan.
     #[arg(long)]
     auto_approve: bool,
@@ -76,7 +83,7 @@ struct Applied {
 }
 
 pub(super) async fn apply(args: &ApplyArgs, out: &mut Out) -> Result<Exit, Failure> {
-    let session = Session::open(&args.paths, &args.connection, out)?;
+    let session = Session::open(&args.paths, &args.connection, out)?.selecting(&args.selected)?;
     let (organizations, mut exit) = session.connect_all(out).await;
     let approved = match &args.plan {
         // An organisation that can't be reached would look like one that no file describes.
@@ -152,6 +159,7 @@ impl Run<'_> {
         let mut ledger = Ledger::open(path, &run, started).map_err(|why| Failure::unrecorded(&why))?;
         organization.owns(ledger.records())?;
         let (mut plan, mut live) = self.plan_fresh(organization, &mut ledger, &run).await?;
+        let mut left_out = Exit::Done;
         // Another file may call it by its slug, and so have another ledger.
         let known = live
             .organization_id
@@ -159,13 +167,15 @@ impl Run<'_> {
             .map(|id| organization.connected.lock_of(organization.desired.provider, id));
         let _alone = known.map(|path| Alone::at(&path)).transpose().map_err(|why| Failure::unrecorded(&why))?;
         if let Some(approved) = approved {
-            plan = self.restrict(approved, organization, &live, &ledger, &plan)?;
+            (plan, left_out) = self.restrict(approved, organization, &live, &ledger, &plan)?;
+        } else {
+            plan = organization.plan_selected(&live, &ledger.facts())?.plan;
         }
         self.tell(&report::plan_text(&document(&plan)));
         self.note(|applied| applied.plan = Some(plan.clone()));
         may_be_sent(&plan)?;
         // What rests on an incomplete list was left out, and that is no success.
-        let left_out = if is_broken(&plan) { Exit::Error } else { Exit::Done };
+        let left_out = left_out.and(if is_broken(&plan) { Exit::Error } else { Exit::Done });
         if plan.sealed.mutations.is_empty() {
             return Ok(left_out);
         }
@@ -179,7 +189,8 @@ impl Run<'_> {
             confirm(&plan, self.out)?;
             // Time has passed at the prompt: what was shown has to stand still, and to be safe still.
             let (fresh, read) = self.plan_fresh(organization, &mut ledger, &run).await?;
-            plan = self.restrict(&plan.sealed, organization, &read, &ledger, &fresh)?;
+            let shown = plan.sealed;
+            (plan, _) = self.restrict(&shown, organization, &read, &ledger, &fresh)?;
             live = read;
             if let Err(failure) = may_be_sent(&plan) {
                 self.tell(&report::plan_text(&document(&plan)));
@@ -211,6 +222,7 @@ impl Run<'_> {
         Ok((planned.plan, live))
     }
 
+    /// What was approved and still stands, of what is wanted. And how a run ends by which some of it is left out.
     fn restrict(
         &mut self,
         approved: &Sealed,
@@ -218,18 +230,31 @@ impl Run<'_> {
         live: &Live,
         ledger: &Ledger,
         fresh: &OrganizationPlan,
-    ) -> Result<OrganizationPlan, Failure> {
-        let Approval { standing, stale, unapproved } = compare(approved, &fresh.sealed);
+    ) -> Result<(OrganizationPlan, Exit), Failure> {
+        let selection = &organization.selection;
+        let Approval { mut standing, mut stale, mut unapproved } = compare(approved, &fresh.sealed);
+        // What isn't asked for is neither missed nor news.
+        stale.retain(|stale| selection.wants(&stale.approved.address));
+        unapproved.retain(|change| selection.wants(&change.address));
         if !stale.is_empty() {
             self.tell(&report::stale(&stale));
-            return Err(approval::stale(&stale, organization));
+            if !self.args.only_standing || standing.is_empty() {
+                return Err(approval::stale(&stale, organization));
+            }
+        }
+        if !selection.is_all() && !standing.is_empty() {
+            let chosen = organization.chosen(&fresh.sealed)?;
+            standing.retain(|address| chosen.contains(address));
         }
         if !unapproved.is_empty() {
             let list: Vec<String> = unapproved.iter().map(|change| report::clean(&change.address)).collect();
             self.out.talk(&format!("not approved, so not sent: {}\n", list.join(", ")));
         }
-        let approved = Approved { standing: &standing, seal: &seal(approved) };
-        Ok(organization.plan(live, &ledger.facts(), Some(&approved))?.plan)
+        let whole = stale.is_empty() && selection.is_all();
+        let seal = seal(approved);
+        let approved = Approved { standing: &standing, seal: Some(&*seal).filter(|_| whole) };
+        let plan = organization.plan(live, &ledger.facts(), Some(&approved))?.plan;
+        Ok((plan, if stale.is_empty() { Exit::Done } else { Exit::Partial }))
     }
 
     async fn execute(

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::exit::{Exit, Failure};
-use super::session::Organization;
+use super::organization::Organization;
 use super::{input, planfile};
 use crate::model::{Plan, Sealed};
 use crate::plan::Stale;

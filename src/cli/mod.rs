@@ -12,12 +12,14 @@ mod exit;
 mod input;
 mod interrupt;
 mod lines;
+mod organization;
 mod out;
 mod plan;
 mod planfile;
 #[cfg(feature = "sandbox")]
 mod sandbox;
 mod schema;
+mod selection;
 mod session;
 mod show;
 mod validate;

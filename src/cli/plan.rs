@@ -6,6 +6,7 @@ use clap::Args;
 
 use super::exit::{Exit, Failure};
 use super::out::Out;
+use super::selection::Selected;
 use super::session::Session;
 use super::{Connection, Format, Paths, planfile};
 use crate::report;
@@ -22,6 +23,8 @@ pub(super) struct PlanArgs {
     paths: Paths,
     #[command(flatten)]
     connection: Connection,
+    #[command(flatten)]
+    selected: Selected,
     /// Save the plan, for review and for `apply --plan`.
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
@@ -36,7 +39,7 @@ pub(super) struct PlanArgs {
 }
 
 pub(super) async fn plan(args: &PlanArgs, out: &mut Out) -> Result<Exit, Failure> {
-    let session = Session::open(&args.paths, &args.connection, out)?;
+    let session = Session::open(&args.paths, &args.connection, out)?.selecting(&args.selected)?;
     let (plan, mut exit) = session.plan_all(out).await;
     for organization in &plan.organizations {
         if !organization.refusals.is_empty() {
@@ -55,7 +58,7 @@ pub(super) async fn plan(args: &PlanArgs, out: &mut Out) -> Result<Exit, Failure
         }
     }
     if let Some(path) = &args.out {
-        if plan.organizations.len() < session.wishes().len() {
+        if plan.organizations.len() < session.wanted().count() {
             out.talk(&format!("not saved as {}: not every organisation could be planned\n", path.display()));
             return Ok(exit);
         }

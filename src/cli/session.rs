@@ -3,22 +3,21 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
 
-use jiff::Timestamp;
-
 use super::cache::Cache;
 use super::connect::{Connected, connect};
 use super::exit::{Exit, Failure};
 use super::lines::Lines;
+use super::organization::Organization;
 use super::out::Out;
+use super::selection::Selected;
 use super::{Connection, Paths};
 use crate::desired::{Loaded, Source, load};
 use crate::graphql::Pace;
-use crate::ledger::{Ledger, Record, facts};
+use crate::ledger::{Ledger, facts};
 use crate::model::{
-    Address, Code, Desired, FORMAT_VERSION, Facts, Finding, HoldReason, Identity, Inventory, Kind, Live,
-    OrganizationPlan, Placed, Plan, RemoteId, Scope, list_of,
+    Address, Code, Desired, FORMAT_VERSION, Finding, HoldReason, Inventory, Kind, Live, OrganizationPlan, Placed,
+    Plan, RemoteId, Scope, list_of,
 };
-use crate::plan::{PlanInput, Planned, plan};
 use crate::{provider, report};
 
 /// Everything that was asked for, checked.
@@ -26,26 +25,14 @@ pub(super) struct Session<'a> {
     pub connection: &'a Connection,
     loaded: Loaded,
     lines: Lines,
+    /// Which part of each plan is wanted.
+    selected: Selected,
     /// Which file has spoken for an organisation, by its platform and its own id there.
     spoken_for: Mutex<BTreeMap<Known, Placed<RemoteId>>>,
 }
 
 /// The platform that an organisation is on, and its own id there.
 type Known = ([u8; 32], RemoteId);
-
-/// What was approved, and still stands.
-pub(super) struct Approved<'a> {
-    pub standing: &'a BTreeSet<Address>,
-    /// Of the plan as it was approved.
-    pub seal: &'a str,
-}
-
-/// One organisation: the wish, and the way to it.
-pub(super) struct Organization<'a> {
-    pub desired: &'a Desired,
-    pub connected: Connected,
-    asserted: BTreeSet<Address>,
-}
 
 impl<'a> Session<'a> {
     /// Loads and checks the files. Every finding is told; one error ends the run.
@@ -54,7 +41,13 @@ impl<'a> Session<'a> {
         for desired in loaded.files.iter_mut().filter_map(|file| file.desired.as_mut()) {
             desired.guardrails.tighten(connection.min_admins, connection.max_removals);
         }
-        let session = Self { connection, loaded, lines: Lines::default(), spoken_for: Mutex::default() };
+        let session = Self {
+            connection,
+            loaded,
+            lines: Lines::default(),
+            selected: Selected::default(),
+            spoken_for: Mutex::default(),
+        };
         out.findings(&session.loaded.findings, &session.sources());
         if session.loaded.has_errors() {
             return Err(Failure::findings(Vec::new()));
@@ -73,8 +66,19 @@ impl<'a> Session<'a> {
         Ok(session)
     }
 
+    /// For a part of each plan alone.
+    pub fn selecting(self, selected: &Selected) -> Result<Self, Failure> {
+        selected.check(&self.wishes())?;
+        Ok(Self { selected: selected.clone(), ..self })
+    }
+
     pub fn sources(&self) -> Vec<&Source> {
         self.loaded.files.iter().map(|file| &file.source).collect()
+    }
+
+    /// Those that this run is about.
+    pub fn wanted(&self) -> impl Iterator<Item = &Desired> {
+        self.wishes().into_iter().filter(|wish| self.selected.of(wish).is_some())
     }
 
     pub fn wishes(&self) -> Vec<&Desired> {
@@ -87,7 +91,9 @@ impl<'a> Session<'a> {
         } else {
             connect(desired, self.connection, &self.lines, goes_on).await?
         };
-        Ok(Organization { desired, connected, asserted: self.connection.asserted.iter().cloned().collect() })
+        let asserted = self.connection.asserted.iter().cloned().collect();
+        let selection = self.selected.of(desired).unwrap_or_default();
+        Ok(Organization { desired, connected, asserted, selection })
     }
 
     /// Connects with every organisation. One that can't be reached doesn't stand in the way of the others.
@@ -99,7 +105,7 @@ impl<'a> Session<'a> {
     async fn connect_each(&self, out: &Out, goes_on: bool) -> (Vec<Organization<'_>>, Exit) {
         let mut exit = Exit::Done;
         let mut organizations = Vec::new();
-        for desired in self.wishes() {
+        for desired in self.wanted() {
             match self.connect(desired, goes_on).await {
                 Ok(organization) => organizations.push(organization),
                 Err(failure) => exit = exit.and(self.told(&failure, out)),
@@ -256,7 +262,7 @@ impl<'a> Session<'a> {
         let known = facts(&records);
         let live = organization.read().await?;
         self.claim(organization, &live)?;
-        let mut planned = organization.plan(&live, &known, None)?;
+        let mut planned = organization.plan_selected(&live, &known)?;
         out.findings(&planned.warnings, &self.sources());
         if survey {
             let mut inventory = organization.survey(&live).await?;
@@ -295,67 +301,6 @@ async fn sandbox(
 #[expect(clippy::unused_async, reason = "as with the sandbox")]
 async fn sandbox(_: &Desired, _: &Connection, _: &Lines, _: bool) -> Result<Connected, Failure> {
     Err(Failure::error("this rolecall was built without the sandbox").hint("build it with the default features"))
-}
-
-impl Organization<'_> {
-    pub fn name(&self) -> String {
-        format!("{} {}", self.desired.provider, *self.desired.organization)
-    }
-
-    /// Is this the organisation that a plan speaks of, on whatever host?
-    pub fn is(&self, identity: &Identity) -> bool {
-        self.desired.provider == identity.provider && *self.desired.organization == identity.organization
-    }
-
-    /// A ledger of another organisation knows things that aren't so here.
-    pub fn owns(&self, records: &[Record]) -> Result<(), Failure> {
-        let identity = Identity {
-            provider: self.desired.provider,
-            organization: self.desired.organization.value.clone(),
-            site: self.connected.site.clone(),
-        };
-        match Ledger::foreign(records, &identity) {
-            None => Ok(()),
-            Some(other) => Err(Failure::error(format!(
-                "the ledger {} is of {} {} on {}, and this is {} on {}",
-                self.connected.ledger.display(),
-                other.provider,
-                other.organization,
-                other.site,
-                self.name(),
-                identity.site,
-            ))
-            .hint("name another with --ledger, or move this one away if the organisation has moved")),
-        }
-    }
-
-    pub async fn read(&self) -> Result<Live, Failure> {
-        let Connected { provider, reader, .. } = &self.connected;
-        provider.read(reader, self.desired).await.map_err(|error| Failure::unread(&self.name(), *provider, &error))
-    }
-
-    async fn survey(&self, live: &Live) -> Result<Inventory, Failure> {
-        let Connected { provider, reader, .. } = &self.connected;
-        let found = provider.survey(reader, self.desired, live).await;
-        found.map_err(|error| Failure::unread(&self.name(), *provider, &error))
-    }
-
-    /// `approved`: plan what stands of that alone.
-    pub fn plan(&self, live: &Live, facts: &Facts, approved: Option<&Approved<'_>>) -> Result<Planned, Failure> {
-        let input = PlanInput {
-            desired: self.desired,
-            live,
-            facts,
-            rules: self.connected.provider.rules(),
-            site: &self.connected.site,
-            asserted: &self.asserted,
-            only: approved.map(|approved| approved.standing),
-            approved: approved.map(|approved| approved.seal),
-            caller: self.connected.caller.as_ref(),
-            now: Timestamp::now(),
-        };
-        plan(&input).map_err(Failure::findings)
-    }
 }
 
 /// Does the file say anything of this entity, by listing it or by managing all of its kind?

@@ -18,6 +18,7 @@ mod relies;
 mod resolve;
 mod roles;
 mod seal;
+mod select;
 mod teams;
 mod users;
 
@@ -30,6 +31,7 @@ pub use effect::{Effectiveness, in_effect, mutation_in_effect, stands_as};
 pub use keys::retirement;
 pub use observe::{Observed, observe};
 pub use seal::{SealError, seal, verify};
+pub use select::{Selection, Unselectable, select};
 
 use crate::model::{
     Address, Code, Completeness, Desired, Facts, Finding, Gap, Identity, Live, OrganizationPlan, RemoteId,
