@@ -427,3 +427,29 @@ fn an_invitation_is_never_made_anew_into_a_team_that_goes() {
     let two = ("two@x.example".to_owned(), "DEVELOPER".to_owned(), vec!["Payments".to_owned()]);
     assert!(invited(&rig.world()).contains(&two), "{:?}", invited(&rig.world()));
 }
+
+/// The shrunken case of a law: whoever's teams the file doesn't say has those of the invitation that was taken back, by
+/// whatever the run ended in between.
+#[test]
+fn an_invitation_that_was_taken_back_is_made_anew_into_its_teams_by_a_later_run() {
+    let refused = Fate::Ignored(200, r#"{"errors":[{"message":"no seats"}],"data":{"createUserInvites":null}}"#);
+    for fates in [&[Fate::KillAfter][..], &[Fate::Fine, Fate::KillBefore], &[Fate::Fine, refused]] {
+        let mut world = with_teams(&["Payments", "Legacy"]);
+        invitation(&mut world, "one@x.example", "ADMIN", &["Legacy", "Payments"]);
+        let mut rig = Rig::new(world, "users: [{ email: one@x.example, roles: [Developer] }]");
+        let plan = rig.plan();
+        rig.wire.doom(fates);
+        let _ = rig.apply_plan(&plan);
+        rig.wire.doom(&[]);
+        assert!(invited(&rig.world()).is_empty(), "{fates:?}");
+        // Of what another hand has deleted meanwhile nothing is left.
+        let legacy = support::rapidapi::team(&rig.world(), "Legacy");
+        rig.world().organizations[0].teams.iter_mut().find(|it| it.id == legacy).unwrap().deleted = true;
+        let report = rig.apply();
+        assert!(converged(&report), "{fates:?} {report:#?}");
+        let one = ("one@x.example".to_owned(), "DEVELOPER".to_owned(), vec!["Payments".to_owned()]);
+        assert_eq!(invited(&rig.world()), [one], "{fates:?}");
+        assert_eq!(addresses(&rig.plan()), NOBODY);
+        assert_eq!(rig.world().mails.len(), 1);
+    }
+}

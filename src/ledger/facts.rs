@@ -138,6 +138,7 @@ fn learn_step(sent: &Sent<'_>, facts: &mut Facts) {
         // The earlier invitation is taken back, and its successor not made yet.
         (Action::Invite, Some(Entity::User(user))) if matches!(outcome, Outcome::Done | Outcome::Unsure) => {
             facts.invitations.remove(&user.email);
+            facts.taken_back.insert(user.email.clone(), user.clone());
         }
         (Action::Remove, Some(Entity::User(user))) if matches!(outcome, Outcome::Done | Outcome::Unsure) => {
             facts.invitations.remove(&user.email);
@@ -186,6 +187,9 @@ fn learn(sent: &Sent<'_>, facts: &mut Facts) {
                 }
             };
             facts.invitations.insert(user.email.clone(), invitation(sent.at, state));
+            if outcome == Outcome::Done {
+                facts.taken_back.remove(&user.email);
+            }
         }
         // Whoever left by our doing may be invited again.
         (Some(Entity::User(user)), Action::Remove) => {

@@ -13,6 +13,8 @@ pub struct Facts {
     pub ledger_found: bool,
     /// The latest invitation of each person.
     pub invitations: BTreeMap<Email, Invitation>,
+    /// Invitations that were taken back to be made anew, and may not have been: what the new ones were to say.
+    pub taken_back: BTreeMap<Email, User>,
     /// What we last sent as a user's `enabled`, where the platform took it.
     pub enabled_sent: BTreeMap<RemoteId, bool>,
     /// The latest disabling of each user that may have had an effect, until they are seen to be in again.

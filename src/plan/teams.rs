@@ -29,6 +29,12 @@ impl TeamBook {
         self.0.iter().filter(|(_, future)| **future == Future::Stays).map(|(name, _)| name.as_str())
     }
 
+    /// Those that there will be once the plan is done.
+    pub fn that_are_there(&self, mut teams: Memberships) -> Memberships {
+        teams.retain(|name, _| self.0.get(name) == Some(&Future::Stays));
+        teams
+    }
+
     /// The teams that somebody is in by the time that they are taken out of any: those that the plan deletes are gone
     /// with everybody in them, and whoever is in every team is in those that it makes.
     pub fn that_stay(&self, mut teams: Memberships, everywhere: bool) -> Memberships {

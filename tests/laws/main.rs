@@ -19,8 +19,8 @@ use proptest::prelude::*;
 use proptest::test_runner::{TestCaseError, TestRunner};
 use rolecall::apply::Standing;
 use rolecall::model::{
-    Action, Address, Cause, Change, Completeness, DesiredUser, Effect, Entity, HoldReason, Live, Mutation,
-    OrganizationPlan, Outcome, RoleName, Seen, Site, TeamName, User,
+    Action, Address, Cause, Change, Completeness, DesiredUser, Effect, Entity, Hold, HoldReason, Live, Mutation,
+    OrganizationPlan, Outcome, Rail, RoleName, Seen, Site, TeamName, User,
 };
 use rolecall::plan::{PlanInput, plan};
 use rolecall::provider;
@@ -49,6 +49,12 @@ fn planned<P: Lawful>(rig: &Rig<P>) -> Option<OrganizationPlan> {
 fn config() -> ProptestConfig {
     let cases = std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(64);
     ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() }
+}
+
+/// The same for a law that takes many runs a case.
+fn few() -> ProptestConfig {
+    let config = config();
+    ProptestConfig { cases: config.cases.div_ceil(8), ..config }
 }
 
 /// Law 1: planning changes nothing, and asks for nothing that could. That it can't is a compile-fail test.
@@ -284,6 +290,77 @@ fn dying_anywhere_loses_nothing<P: Lawful>(world: &P::World, wish: &Wish, at: us
     nothing_doubled_or_lost(&rig, world)
 }
 
+/// What a run leaves behind, up to ids and times.
+#[derive(Debug, PartialEq)]
+struct End {
+    /// Whoever wasn't there before is told by what they may do alone, as their id is another each time.
+    access: Vec<(String, BTreeSet<String>)>,
+    people: BTreeSet<String>,
+    mails: Vec<String>,
+    /// The files of keys that work, each as often as there are such keys.
+    keys: Vec<String>,
+}
+
+/// Applies until there is nothing left to do. None: a guardrail stands in the way by now, as there are more admins to lose
+/// than there were.
+fn to_the_end<P: Lawful>(rig: &mut Rig<P>, before: &P::World) -> Result<Option<End>, TestCaseError> {
+    for _ in 0..4 {
+        let plan = rig.try_plan().unwrap();
+        if plan.sealed.mutations.is_empty() {
+            break;
+        }
+        if plan.refusals.iter().any(|refusal| refusal.rail == Rail::MinAdmins) {
+            return Ok(None);
+        }
+        prop_assert!(plan.refusals.is_empty(), "{:#?}", plan.refusals);
+        rig.apply_plan(&plan).unwrap();
+    }
+    let last = rig.try_plan().unwrap();
+    prop_assert!(last.sealed.mutations.is_empty(), "{:#?}", last.sealed);
+    let world = rig.world();
+    let mut mails = P::mails(&world);
+    mails.sort();
+    let known = P::access(before);
+    let named = |(who, may): (String, _)| {
+        let is_named = known.contains_key(&who) || who.contains('@');
+        (if is_named { who } else { "somebody new".to_owned() }, may)
+    };
+    let mut access: Vec<_> = P::access(&world).into_iter().map(named).collect();
+    access.sort();
+    let mut keys: Vec<String> = P::live_secrets(&world).into_iter().map(|key| key.file).collect();
+    keys.sort();
+    Ok(Some(End { access, people: P::emails(&world), mails, keys }))
+}
+
+/// Law 6 in full: stopped before any request, or after it took effect and before its answer, the next runs end as if
+/// nothing had happened.
+fn stopped_at_any_request_it_ends_the_same<P: Lawful>(world: &P::World, wish: &Wish) -> Law {
+    let mut whole = P::rig(world.clone(), wish);
+    let Some(plan) = planned(&whole) else { return Ok(()) };
+    whole.apply_plan(&plan).unwrap();
+    let requests = whole.wire.mutations().len();
+    let Ok(Some(end)) = to_the_end(&mut whole, world) else { return Ok(()) };
+    for at in 0..requests {
+        for fate in [Fate::KillBefore, Fate::KillAfter] {
+            let mut rig = P::rig(world.clone(), wish);
+            let mut fates = vec![Fate::Fine; at];
+            fates.push(fate);
+            rig.wire.doom(&fates);
+            prop_assert!(rig.apply_plan(&plan).is_none(), "nothing died");
+            rig.wire.doom(&[]);
+            let Some(ended) = to_the_end(&mut rig, world)? else { continue };
+            nothing_doubled_or_lost(&rig, world)?;
+            // Whether a mail went out can't be known where nobody lists invitations: it is a person's to say.
+            let unsure = |hold: &Hold| matches!(hold.reason, HoldReason::InvitationUnsure { .. });
+            if rig.plan().sealed.holds.iter().any(unsure) {
+                continue;
+            }
+            prop_assert_eq!(&ended, &end, "{:?} at {} of {:#?}", fate, at, &plan.sealed.mutations);
+        }
+    }
+    Ok(())
+}
+
 /// Laws 5 and 6 for answers that are lost or refused: the next runs converge all the same.
 fn failures_are_made_good_by_later_runs<P: Lawful>(
     world: &P::World,
@@ -503,6 +580,15 @@ macro_rules! laws {
                 #[test]
                 fn a_plan_survives_being_saved(world in P::worlds(true), wish in P::wishes()) {
                     super::a_plan_survives_being_saved::<P>(world, &wish)?;
+                }
+            }
+
+            proptest! {
+                #![proptest_config(few())]
+
+                #[test]
+                fn stopped_at_any_request_it_ends_the_same((world, wish) in P::turbulent()) {
+                    super::stopped_at_any_request_it_ends_the_same::<P>(&world, &wish)?;
                 }
             }
 

@@ -73,7 +73,13 @@ fn invite(
             draft.hold(address, HoldReason::Incomplete { missing: missing.join(", "), step });
             return;
         }
-        None => offer(input, wish, None, book, draft),
+        None => {
+            // One that was taken back for it, by a run that ended before it was made.
+            let taken_back = input.facts.taken_back.get(&wish.email).and_then(|earlier| earlier.teams.clone());
+            let teams =
+                taken_back.map(|teams| draft.teams.that_are_there(teams)).filter(|teams| !teams.is_empty());
+            offer(input, wish, teams.as_ref(), book, draft)
+        }
     };
     let Some(Offer { after, limited, follows }) = offered else { return };
     let mut effects = vec![Effect::SendsMail];
@@ -143,7 +149,7 @@ fn plan_invited(
         let teams = teams.map(|teams| teams.into_keys().map(|team| (team, None)).collect());
         Offer { after: User { teams, ..kept }, limited: false, follows: false }
     } else {
-        let Some(offered) = offer(input, wish, Some(first), book, draft) else { return };
+        let Some(offered) = offer(input, wish, first.entity().teams.as_ref(), book, draft) else { return };
         offered
     };
     let fits = |invitation: &&&LiveInvitation| {

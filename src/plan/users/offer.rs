@@ -7,8 +7,7 @@ use super::super::draft::Draft;
 use super::super::roles::{self, RoleBook};
 use super::{Sent, obstacle};
 use crate::model::{
-    Address, Code, DesiredUser, Feature, Finding, HoldReason, InviteField, LiveInvitation, Memberships, Reach,
-    RoleName, User,
+    Address, Code, DesiredUser, Feature, Finding, HoldReason, InviteField, Memberships, Reach, RoleName, User,
 };
 use crate::plan::{resolve, teams};
 
@@ -30,15 +29,14 @@ pub(super) fn as_before(input: &PlanInput<'_>, wish: &DesiredUser, sent: Sent<'_
 }
 
 /// What an invitation of this person has to say. None: it can't be made, which was said.
-/// `earlier`: the invitation that there is, whose teams are kept where the file doesn't say.
+/// `earlier`: the teams of the invitation that there is, or was, which are kept where the file doesn't say.
 pub(super) fn offer(
     input: &PlanInput<'_>,
     wish: &DesiredUser,
-    earlier: Option<&LiveInvitation>,
+    earlier: Option<&Memberships>,
     book: &mut RoleBook,
     draft: &mut Draft<'_>,
 ) -> Option<Offer> {
-    let earlier = earlier.map(LiveInvitation::entity).and_then(|earlier| earlier.teams);
     let mut missing = missing_fields(input, wish);
     missing.retain(|field| *field != TEAMS || earlier.is_none());
     if !missing.is_empty() {
@@ -76,7 +74,7 @@ pub(super) fn offer(
         roles = BTreeSet::from([empty]);
         resources = None;
     }
-    let teams = teams::memberships(input, wish, earlier.as_ref(), draft).ok()?;
+    let teams = teams::memberships(input, wish, earlier, draft).ok()?;
     let by_default = |role: &RoleName| {
         let of_teams = input.live.assignable.iter().flat_map(|assignable| &assignable.team);
         of_teams.into_iter().any(|known| known.default && known.name == *role)
