@@ -16,11 +16,12 @@ use std::sync::{Arc, Mutex};
 use jiff::Timestamp;
 use lawful::{Lawful, LiveSecret, Wish};
 use proptest::prelude::*;
+use proptest::strategy::ValueTree;
 use proptest::test_runner::{TestCaseError, TestRunner};
 use rolecall::apply::Standing;
 use rolecall::model::{
     Action, Address, Cause, Change, Completeness, DesiredUser, Effect, Entity, Hold, HoldReason, Live, Mutation,
-    OrganizationPlan, Outcome, Rail, RoleName, Seen, Site, TeamName, User,
+    OrganizationPlan, Outcome, Rail, RoleName, Seen, Site, Stage, TeamName, User,
 };
 use rolecall::plan::{PlanInput, plan};
 use rolecall::provider;
@@ -206,8 +207,18 @@ fn roles_meant(wish: &DesiredUser, live: &Live) -> Option<BTreeSet<RoleName>> {
 /// Law 5: after every request, whatever becomes of it: enough admins, our own access, and no access interrupted that
 /// live had and the finished plan gives.
 fn every_step_is_safe<P: Lawful>(world: &P::World, wish: &Wish, fates: &[Fate]) -> Law {
+    every_step_is_safe_by::<P>(world, wish, fates, |_| {})
+}
+
+/// `twist`: what becomes of the plan before it is sent.
+fn every_step_is_safe_by<P: Lawful>(
+    world: &P::World,
+    wish: &Wish,
+    fates: &[Fate],
+    twist: fn(&mut OrganizationPlan),
+) -> Law {
     let mut rig = P::rig(world.clone(), wish);
-    let Some(plan) = planned(&rig) else { return Ok(()) };
+    let Some(mut plan) = planned(&rig) else { return Ok(()) };
     let floor = wish.min_admins.min(P::usable_admins(world));
     let mut undisturbed = P::rig(world.clone(), wish);
     undisturbed.apply_plan(&plan).unwrap();
@@ -239,10 +250,51 @@ fn every_step_is_safe<P: Lawful>(world: &P::World, wish: &Wish, fates: &[Fate]) 
         }
     }));
     rig.wire.doom(fates);
+    twist(&mut plan);
     rig.apply_plan(&plan).unwrap();
     let problem = broken.lock().unwrap().clone();
     prop_assert!(problem.is_none(), "{:?}\n{:#?}", problem, plan.sealed.mutations);
     Ok(())
+}
+
+/// A planner that takes before it gives, and looks at nothing in between.
+fn narrow_first(plan: &mut OrganizationPlan) {
+    let mutations = &mut plan.sealed.mutations;
+    mutations.sort_by_key(|mutation| std::cmp::Reverse(mutation.stage >= Stage::Narrow));
+    let places: BTreeMap<String, String> =
+        mutations.iter().enumerate().map(|(place, it)| (it.id.clone(), format!("m{}", place + 1))).collect();
+    for mutation in mutations {
+        mutation.id = places[&mutation.id].clone();
+        mutation.after.clear();
+        mutation.needs = mutation.needs.iter().map(|id| places[id].clone()).collect();
+    }
+}
+
+/// Laws that couldn't be broken would prove nothing: each of these is noticed within so many tries.
+fn flaws_are_noticed<P: Lawful>() {
+    let mut runner = TestRunner::deterministic();
+    let mut noticed = (false, false);
+    for _ in 0..600 {
+        let (world, wish) = P::turbulent().new_tree(&mut runner).unwrap().current();
+        let fates = fates().new_tree(&mut runner).unwrap().current();
+        noticed.0 = noticed.0 || every_step_is_safe_by::<P>(&world, &wish, &fates, narrow_first).is_err();
+        let (world, wish) = (P::worlds(false), P::wishes()).new_tree(&mut runner).unwrap().current();
+        noticed.1 = noticed.1 || repeating_blindly::<P>(&world, &wish).is_err();
+        if noticed == (true, true) {
+            return;
+        }
+    }
+    panic!("who narrows first is noticed, who repeats blindly is noticed: {noticed:?}");
+}
+
+/// A client that sends again what wasn't answered.
+fn repeating_blindly<P: Lawful>(world: &P::World, wish: &Wish) -> Law {
+    let mut rig = P::rig(world.clone(), wish);
+    let Some(plan) = planned(&rig) else { return Ok(()) };
+    rig.wire.doom(&vec![Fate::DropAfter; plan.sealed.mutations.len()]);
+    rig.wire.repeat_blindly();
+    rig.apply_plan(&plan).unwrap();
+    nothing_doubled_or_lost(&rig, world)
 }
 
 /// Whether everybody was mailed once at most, and no key lives whose secret is lost.
@@ -590,6 +642,11 @@ macro_rules! laws {
                 fn stopped_at_any_request_it_ends_the_same((world, wish) in P::turbulent()) {
                     super::stopped_at_any_request_it_ends_the_same::<P>(&world, &wish)?;
                 }
+            }
+
+            #[test]
+            fn flaws_are_noticed() {
+                super::flaws_are_noticed::<P>();
             }
 
             #[test]

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -87,6 +87,7 @@ pub struct Wire<P: Platform> {
     fates: Mutex<Vec<Fate>>,
     watch: Mutex<Option<Watch<P::World>>>,
     forgery: Mutex<Option<Forgery>>,
+    repeats_blindly: AtomicBool,
 }
 
 impl<P: Platform> Wire<P> {
@@ -108,6 +109,11 @@ impl<P: Platform> Wire<P> {
 
     pub fn forge(&self, forgery: impl Fn(&mut serde_json::Value) + Send + Sync + 'static) {
         *self.forgery.lock().unwrap() = Some(Arc::new(forgery));
+    }
+
+    /// Sends again what was sent and not answered, as no client of ours may.
+    pub fn repeat_blindly(&self) {
+        self.repeats_blindly.store(true, Ordering::Relaxed);
     }
 
     fn fate(&self, request: &Request) -> Fate {
@@ -158,6 +164,7 @@ impl<P: Platform> Transport for Wire<P> {
                 response
             });
             match fate {
+                Fate::DropAfter if self.repeats_blindly.load(Ordering::Relaxed) => self.inner.send(request).await,
                 Fate::DropAfter => lost(),
                 Fate::KillAfter => std::future::pending().await,
                 Fate::Acted(status, text) => Ok(said(status, text)),
@@ -201,6 +208,7 @@ impl<P: Platform> Rig<P> {
             fates: Mutex::new(Vec::new()),
             watch: Mutex::new(None),
             forgery: Mutex::new(None),
+            repeats_blindly: AtomicBool::new(false),
         });
         let folder = TempDir::new().unwrap();
         let deliveries = Deliveries { allow_commands: false, below: Some(folder.path().to_owned()) };
