@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::super::PlanInput;
 use super::super::order::narrows;
 use super::super::roles::RoleBook;
-use crate::model::{Action, Address, Cause, Change, Entity, Kind, Rail, Refusal, RoleName, Seen};
+use crate::model::{Action, Address, Cause, Change, Email, Entity, Kind, Rail, Refusal, RoleName, Seen};
 
 /// Refuses a plan that takes more of a collection than may go at once.
 pub(super) fn judge<'a>(
@@ -44,7 +44,12 @@ fn live(input: &PlanInput<'_>, kind: Kind) -> usize {
         Kind::Role => live.roles().len(),
         Kind::User => {
             let on = live.users.items.iter().filter(|user| user.enabled != Seen::Known(false));
-            on.count() + live.open_invitations().count()
+            let invited: BTreeSet<&Email> = live.open_invitations().map(|open| &open.email).collect();
+            let member = |email: &Email| live.users.items.iter().any(|user| user.email == *email);
+            // What a run that broke off has taken back to make it anew counts as if it were there still.
+            let taken_back =
+                input.facts.taken_back.keys().filter(|email| !invited.contains(email) && !member(email));
+            on.count() + live.open_invitations().count() + taken_back.count()
         }
         Kind::Key => live.keys().iter().filter(|key| key.enabled).count(),
     }
