@@ -24,9 +24,6 @@ const SCHEMA_LASTS: SignedDuration = SignedDuration::from_hours(24);
 /// A read that broke off is gone on with for so long after it began: what it found may no longer be so.
 const READ_LASTS: SignedDuration = SignedDuration::from_mins(30);
 
-/// Clocks differ a little.
-const MARGIN: Duration = Duration::from_millis(100);
-
 /// Where a line keeps what outlives a run.
 #[derive(Clone, Debug)]
 pub(super) struct Cache {
@@ -263,6 +260,11 @@ pub(super) struct FileBudget {
 /// When requests were sent, by what tells them apart.
 type Sent = BTreeMap<String, Timestamp>;
 
+/// How long ago that was. Where a clock was ahead, it was just now.
+fn age(now: Timestamp, at: Timestamp) -> Duration {
+    Duration::try_from(now.duration_since(at)).unwrap_or_default()
+}
+
 impl FileBudget {
     /// Works on what is written, while nobody else does.
     fn with<T>(&self, work: impl FnOnce(&mut Sent) -> T) -> io::Result<T> {
@@ -315,9 +317,8 @@ impl FileBudget {
 
     /// How many of the requests that were sent count against the limit still.
     pub fn counting(&self, pace: Pace) -> usize {
-        let (now, window) = (Timestamp::now(), self.slowest(pace).window + MARGIN);
-        let counts =
-            |at: &&Timestamp| Duration::try_from(now.duration_since(**at)).is_ok_and(|since| since < window);
+        let (now, pace) = (Timestamp::now(), self.slowest(pace));
+        let counts = |at: &&Timestamp| pace.counts(age(now, **at));
         self.with(|sent| sent.values().filter(counts).count()).unwrap_or_default()
     }
 
@@ -336,15 +337,13 @@ impl Budget for FileBudget {
         let (pace, ticket) = (self.slowest(pace), self.ticket());
         let take = |sent: &mut Sent| {
             let now = Timestamp::now();
-            let window = pace.window + MARGIN;
-            let since = |at: &Timestamp| Duration::try_from(now.duration_since(*at)).unwrap_or_default();
             // Where a clock was ahead, nothing was sent later than now.
             for at in sent.values_mut() {
                 *at = now.min(*at);
             }
-            sent.retain(|_, at| since(at) < window);
-            if sent.len() >= pace.calls {
-                return Err(window.saturating_sub(sent.values().map(since).max().unwrap_or_default()));
+            sent.retain(|_, at| pace.counts(age(now, *at)));
+            if let Some(wait) = pace.wait(sent.values().map(|at| age(now, *at))) {
+                return Err(wait);
             }
             sent.insert(self.name(ticket), now);
             Ok(ticket)

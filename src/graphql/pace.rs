@@ -16,6 +16,22 @@ pub struct Pace {
 /// Clocks differ a little, and a request takes a while to arrive.
 const MARGIN: Duration = Duration::from_millis(100);
 
+impl Pace {
+    /// Does a call of this age count against the limit still?
+    pub fn counts(self, age: Duration) -> bool {
+        age < self.window + MARGIN
+    }
+
+    /// How long it takes until another call fits, beside calls of these ages, all of which count. None: it fits now.
+    pub fn wait(self, ages: impl ExactSizeIterator<Item = Duration>) -> Option<Duration> {
+        if ages.len() < self.calls {
+            return None;
+        }
+        let oldest = ages.max().unwrap_or_default();
+        Some((self.window + MARGIN).saturating_sub(oldest))
+    }
+}
+
 /// Remembers the calls of each operation. One of them serves a credential.
 #[derive(Debug, Default)]
 pub struct Pacer {
@@ -26,24 +42,17 @@ impl Pacer {
     /// Waits until another call fits.
     pub async fn wait(&self, operation: &str, pace: Pace) {
         loop {
-            let oldest = {
+            let wait = {
                 let mut past = self.past.lock().await;
                 let calls = past.entry(operation.to_owned()).or_default();
                 let now = Instant::now();
-                while calls
-                    .front()
-                    .is_some_and(|call| now.saturating_duration_since(*call) >= pace.window + MARGIN)
-                {
-                    calls.pop_front();
-                }
-                if calls.len() < pace.calls {
-                    return;
-                }
-                calls.front().copied()
+                let age = |call: &Instant| now.saturating_duration_since(*call);
+                calls.retain(|call| pace.counts(age(call)));
+                pace.wait(calls.iter().map(age))
             };
-            let Some(oldest) = oldest else { return };
+            let Some(wait) = wait else { return };
             tracing::info!(operation, "waiting for the platform's limit");
-            tokio::time::sleep_until(oldest + pace.window + MARGIN).await;
+            tokio::time::sleep(wait).await;
         }
     }
 

@@ -69,9 +69,6 @@ impl Transport for PacedTransport {
 /// "Too Many Requests".
 const TOO_MANY: u16 = 429;
 
-/// Clocks differ a little.
-const MARGIN: Duration = Duration::from_millis(100);
-
 /// A budget of this process alone.
 #[derive(Debug, Default)]
 pub struct MemoryBudget(Mutex<(u64, BTreeMap<u64, Instant>)>);
@@ -81,10 +78,10 @@ impl Budget for MemoryBudget {
         let now = Instant::now();
         let mut guard = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let (made, past) = &mut *guard;
-        past.retain(|_, at| now.saturating_duration_since(*at) < pace.window + MARGIN);
-        if past.len() >= pace.calls {
-            let oldest = past.values().min().copied().unwrap_or(now);
-            return Err((oldest + pace.window + MARGIN).saturating_duration_since(now));
+        let age = |at: &Instant| now.saturating_duration_since(*at);
+        past.retain(|_, at| pace.counts(age(at)));
+        if let Some(wait) = pace.wait(past.values().map(age)) {
+            return Err(wait);
         }
         *made += 1;
         past.insert(*made, now);
