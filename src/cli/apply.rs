@@ -169,7 +169,7 @@ impl Run<'_> {
         if let Some(approved) = approved {
             (plan, left_out) = self.restrict(approved, organization, &live, &ledger, &plan)?;
         } else {
-            plan = organization.plan_selected(&live, &ledger.facts())?.plan;
+            plan = organization.selected(plan, &live, &ledger.facts())?;
         }
         self.tell(&report::plan_text(&document(&plan)));
         self.note(|applied| applied.plan = Some(plan.clone()));

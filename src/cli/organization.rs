@@ -8,7 +8,7 @@ use super::connect::Connected;
 use super::exit::Failure;
 use super::selection;
 use crate::ledger::{Ledger, Record};
-use crate::model::{Address, Desired, Facts, Identity, Inventory, Live, Sealed};
+use crate::model::{Address, Desired, Facts, Identity, Inventory, Live, OrganizationPlan, Sealed};
 use crate::plan::{PlanInput, Planned, Selection, plan, select};
 
 /// What was approved, and still stands.
@@ -86,14 +86,18 @@ impl Organization<'_> {
         plan(&input).map_err(Failure::findings)
     }
 
-    /// The part of a plan that is wanted, of which nothing was approved yet.
-    pub fn plan_selected(&self, live: &Live, facts: &Facts) -> Result<Planned, Failure> {
-        let planned = self.plan(live, facts, None)?;
+    /// The part that is wanted of a plan, of which nothing was approved yet.
+    pub fn selected(
+        &self,
+        whole: OrganizationPlan,
+        live: &Live,
+        facts: &Facts,
+    ) -> Result<OrganizationPlan, Failure> {
         if self.selection.is_all() {
-            return Ok(planned);
+            return Ok(whole);
         }
-        let chosen = self.chosen(&planned.plan.sealed)?;
-        self.plan(live, facts, Some(&Approved { standing: &chosen, seal: None }))
+        let chosen = self.chosen(&whole.sealed)?;
+        Ok(self.plan(live, facts, Some(&Approved { standing: &chosen, seal: None }))?.plan)
     }
 
     /// Which changes are wanted, with what they rely on.

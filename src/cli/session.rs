@@ -262,15 +262,16 @@ impl<'a> Session<'a> {
         let known = facts(&records);
         let live = organization.read().await?;
         self.claim(organization, &live)?;
-        let mut planned = organization.plan_selected(&live, &known)?;
+        let planned = organization.plan(&live, &known, None)?;
         out.findings(&planned.warnings, &self.sources());
+        let mut plan = organization.selected(planned.plan, &live, &known)?;
         if survey {
             let mut inventory = organization.survey(&live).await?;
             let named: BTreeSet<&str> = self.wishes().iter().map(|wish| wish.organization.as_str()).collect();
             inventory.organizations.retain(|other| !named.contains(other.as_str()));
-            planned.plan.inventory = Some(inventory).filter(|inventory| *inventory != Inventory::default());
+            plan.inventory = Some(inventory).filter(|inventory| *inventory != Inventory::default());
         }
-        Ok(planned.plan)
+        Ok(plan)
     }
 }
 
