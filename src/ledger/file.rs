@@ -39,16 +39,21 @@ pub struct Alone {
 impl Alone {
     /// `path`: what stands for the organisation. It stays, empty.
     pub fn at(path: &Path) -> Result<Self, LedgerError> {
-        let failed = |why| LedgerError::Io { path: path.display().to_string(), why };
-        if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-            std::fs::create_dir_all(folder).map_err(failed)?;
-        }
-        let file = OpenOptions::new().create(true).truncate(false).write(true).open(path).map_err(failed)?;
-        match file.try_lock() {
-            Ok(()) => Ok(Self { _file: file }),
-            Err(TryLockError::WouldBlock) => Err(LedgerError::Locked { path: path.display().to_string() }),
-            Err(TryLockError::Error(why)) => Err(failed(why)),
-        }
+        Ok(Self { _file: locked(path, OpenOptions::new().create(true).truncate(false).write(true))? })
+    }
+}
+
+/// Opens a file that nobody else has until it is closed, and makes its folder first.
+fn locked(path: &Path, options: &OpenOptions) -> Result<File, LedgerError> {
+    let failed = |why| LedgerError::Io { path: path.display().to_string(), why };
+    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        std::fs::create_dir_all(folder).map_err(failed)?;
+    }
+    let file = options.open(path).map_err(failed)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(LedgerError::Locked { path: path.display().to_string() }),
+        Err(TryLockError::Error(why)) => Err(failed(why)),
     }
 }
 
@@ -62,9 +67,6 @@ impl LedgerFile {
     /// The file, its records, and how it ends.
     pub fn open(path: &Path) -> Result<(Self, Vec<Record>, Ending), LedgerError> {
         let failed = |why| LedgerError::Io { path: path.display().to_string(), why };
-        if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-            std::fs::create_dir_all(folder).map_err(failed)?;
-        }
         refuse_special(path).map_err(failed)?;
         let mut options = OpenOptions::new();
         options.create(true).read(true).append(true);
@@ -74,12 +76,7 @@ impl LedgerFile {
             // It names people and what they may do.
             options.mode(0o600);
         }
-        let mut file = options.open(path).map_err(failed)?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Err(LedgerError::Locked { path: path.display().to_string() }),
-            Err(TryLockError::Error(why)) => return Err(failed(why)),
-        }
+        let mut file = locked(path, &options)?;
         let mut bytes = Vec::new();
         file.read_to_end(&mut bytes).map_err(failed)?;
         let (records, ending) = parse(path, &bytes)?;
