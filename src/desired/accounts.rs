@@ -36,7 +36,9 @@ fn why_not(user: &DesiredUser, other: &Desired) -> Option<String> {
     if other.guardrails.protected.keys().any(|named| named.covers(&address)) {
         return Some(format!("protects {}", user.email));
     }
-    let there = other.users.iter().find(|there| there.email == user.email)?;
+    // Sorted by address.
+    let first = other.users.partition_point(|there| there.email < user.email);
+    let there = other.users.get(first).filter(|there| there.email == user.email)?;
     let same = (there.enabled, there.deleted) == (user.enabled, user.deleted);
     let goes = there.absent && there.enabled.is_none() && !there.deleted;
     (!same && !goes).then(|| format!("has {} in line {}", user.email, there.place.line))
