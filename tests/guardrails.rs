@@ -11,10 +11,14 @@ use support::rig::{Platform, Rig, addresses};
 /// A provider's organisation of so many people besides those who administrate it, and the file that takes some of them out.
 trait Crowd: Platform {
     fn crowd(people: usize) -> Self::World;
-    /// How many users are live in it.
-    fn live(people: usize) -> usize;
+    /// How many users are live in it: whoever calls, or owns it, is mostly one of them.
+    fn live(people: usize) -> usize {
+        people + 1
+    }
     /// An entry that takes somebody out.
-    fn out(email: &str) -> String;
+    fn out(email: &str) -> String {
+        format!("{{ email: {email}, absent: true }}")
+    }
     /// An entry that leaves somebody less than they have.
     fn demoted(email: &str) -> String;
 }
@@ -34,10 +38,6 @@ impl Crowd for support::bitpanda::Custody {
         people
     }
 
-    fn out(email: &str) -> String {
-        format!("{{ email: {email}, absent: true }}")
-    }
-
     fn demoted(email: &str) -> String {
         format!("{{ email: {email}, roles: [], enabled: true }}")
     }
@@ -54,14 +54,6 @@ impl Crowd for support::hive::Console {
         world
     }
 
-    fn live(people: usize) -> usize {
-        people + 1
-    }
-
-    fn out(email: &str) -> String {
-        format!("{{ email: {email}, absent: true }}")
-    }
-
     fn demoted(email: &str) -> String {
         format!("{{ email: {email}, roles: [Less] }}")
     }
@@ -76,14 +68,6 @@ impl Crowd for support::paradime::Workspace {
         world
     }
 
-    fn live(people: usize) -> usize {
-        people + 1
-    }
-
-    fn out(email: &str) -> String {
-        format!("{{ email: {email}, absent: true }}")
-    }
-
     fn demoted(email: &str) -> String {
         format!("{{ email: {email}, roles: [BUSINESS] }}")
     }
@@ -96,14 +80,6 @@ impl Crowd for support::rapidapi::Hub {
             support::rapidapi::member(&mut world, &email(number), true, &[]);
         }
         world
-    }
-
-    fn live(people: usize) -> usize {
-        people + 1
-    }
-
-    fn out(email: &str) -> String {
-        format!("{{ email: {email}, absent: true }}")
     }
 
     fn demoted(email: &str) -> String {
