@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use jiff::Timestamp;
 
 use super::{
-    App, Email, Entity, Expiry, HoldReason, Key, KeyName, Memberships, Organization, Permission, RemoteId,
-    Resources, Role, RoleName, Seen, Slug, Team, TeamName, User,
+    App, AssignableRoles, Email, Entity, Expiry, HoldReason, Key, KeyName, Memberships, Organization, Permission,
+    RemoteId, Resources, Role, RoleName, Seen, Slug, Team, TeamName, User,
 };
 
 /// One organisation, as read.
@@ -189,28 +189,6 @@ pub struct LiveTeam {
     pub thumbnail: Option<String>,
     /// The platform made it together with the organisation.
     pub default: bool,
-}
-
-/// Roles that can be given, by where.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct AssignableRoles {
-    pub organization: Vec<AssignableRole>,
-    pub team: Vec<AssignableRole>,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AssignableRole {
-    pub id: RemoteId,
-    /// What it is called here: its name, or its key where others have the same name.
-    pub name: RoleName,
-    /// As the platform has it.
-    pub spelled: RoleName,
-    /// The other way to say it.
-    pub key: String,
-    /// Whoever has been given no other has it.
-    pub default: bool,
-    /// Whoever has it administrates the organisation.
-    pub admin: bool,
 }
 
 /// Who calls the platform, and for whom.

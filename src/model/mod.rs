@@ -1,6 +1,7 @@
 //! The vocabulary: what every other module speaks, and nobody it speaks to.
 
 mod address;
+mod assignable;
 mod change;
 mod desired;
 mod entity;
@@ -21,6 +22,7 @@ mod time;
 mod words;
 
 pub use address::{Address, Kind};
+pub use assignable::{AssignableRole, AssignableRoles};
 pub use change::{
     Action, Call, Cause, Change, Effect, ID_OF, Mutation, NUMBER_OF, Reference, SeatChange, Stage, id_of,
     number_of, reference,
@@ -38,8 +40,8 @@ pub use guardrails::{Exception, Guardrails, Limit, Pattern, Rail, Removals};
 pub use hold::{Hold, HoldClass, HoldReason};
 pub use inventory::{App, AppKey, Inventory};
 pub use live::{
-    AssignableRole, AssignableRoles, Caller, Catalogue, Completeness, Feature, Gap, Listing, Live, LiveInvitation,
-    LiveKey, LiveRole, LiveTeam, LiveUser, Project, Projects, Standing,
+    Caller, Catalogue, Completeness, Feature, Gap, Listing, Live, LiveInvitation, LiveKey, LiveRole, LiveTeam,
+    LiveUser, Project, Projects, Standing,
 };
 pub use name::{
     Email, EmailError, KeyName, NameError, Permission, ProviderName, RemoteId, RoleName, Slug, TeamName,

@@ -34,7 +34,7 @@ pub(super) fn resolved(desired: &Desired, live: &Live, findings: &mut Vec<Findin
     let mut without_default = Vec::new();
     for user in &mut resolved.users {
         if let Some(Placed { value, place }) = &mut user.roles {
-            if value.is_empty() && !roles.organization.iter().any(|role| role.default) {
+            if value.is_empty() && roles.by_default().is_none() {
                 without_default.push((user.email.clone(), place.clone()));
             }
             let names = value.iter().map(|role| found(role, place, &roles.organization, "in the organisation"));

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::PlanInput;
 use super::draft::{Draft, contents, deletion};
 use crate::model::{
-    Action, Address, AssignableRole, Cause, Change, Code, DesiredTeam, DesiredUser, Effect, Entity, Finding,
-    HoldReason, Kind, LiveTeam, Memberships, Place, Scope, Team, TeamName, list_of, nearest, quote,
+    Action, Address, Cause, Change, Code, DesiredTeam, DesiredUser, Effect, Entity, Finding, HoldReason, Kind,
+    LiveTeam, Memberships, Place, Scope, Team, TeamName, list_of, nearest, quote,
 };
 use crate::model::{Allowance, RoleName};
 
@@ -238,6 +238,5 @@ fn unknown(name: &TeamName, place: &Place, draft: &Draft<'_>) -> Finding {
 
 /// The role in a team of whoever has been given no other, where team roles were read.
 fn default_role(input: &PlanInput<'_>) -> Option<RoleName> {
-    let roles = input.live.assignable.as_ref()?.team.iter();
-    roles.into_iter().find(|role| role.default).map(|AssignableRole { name, .. }| name.clone())
+    Some(input.live.assignable.as_ref()?.by_default_in_teams()?.name.clone())
 }

@@ -75,10 +75,8 @@ pub(super) fn offer(
         resources = None;
     }
     let teams = teams::memberships(input, wish, earlier, draft).ok()?;
-    let by_default = |role: &RoleName| {
-        let of_teams = input.live.assignable.iter().flat_map(|assignable| &assignable.team);
-        of_teams.into_iter().any(|known| known.default && known.name == *role)
-    };
+    let in_teams = input.live.assignable.as_ref().and_then(|roles| roles.by_default_in_teams());
+    let by_default = |role: &RoleName| in_teams.is_some_and(|known| known.name == *role);
     let team_roles = wish.teams.iter().flat_map(|teams| teams.values()).filter_map(|role| role.value.as_deref());
     let follows = !input.rules.offers_all(input.live, &roles) || !team_roles.into_iter().all(by_default);
     let offered = input.rules.offered(input.live, &roles);

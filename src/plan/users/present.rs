@@ -107,8 +107,7 @@ fn differs(before: &User, after: &User) -> bool {
 
 /// Nobody is without a role where everybody has one by default.
 fn roles_of(input: &PlanInput<'_>, wished: &BTreeSet<RoleName>) -> BTreeSet<RoleName> {
-    let by_default = input.live.assignable.iter().flat_map(|roles| &roles.organization).find(|role| role.default);
-    match by_default {
+    match input.live.assignable.as_ref().and_then(|roles| roles.by_default()) {
         Some(role) if wished.is_empty() => BTreeSet::from([role.name.clone()]),
         Some(_) | None => wished.clone(),
     }

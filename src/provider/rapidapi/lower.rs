@@ -154,7 +154,7 @@ fn user(before: &User, after: &User, organization: &RemoteId, live: &Live) -> Ve
     if after.outside && !before.outside {
         let variables = json!({ "orgId": number(organization), "email": after.email.as_str() });
         // Roles outlast a membership: whoever comes back must not be an admin for it.
-        let default = live.assignable.iter().flat_map(|it| &it.organization).find(|role| role.default);
+        let default = live.assignable.as_ref().and_then(|roles| roles.by_default());
         if let Some(role) = default.filter(|_| is_admin(live, &before.roles)) {
             calls.push(give(id, &role.id, organization).at(Stage::Narrow));
         }
@@ -233,7 +233,7 @@ fn role_calls(
     live: &Live,
 ) -> Vec<Call> {
     let roles = || live.assignable.iter().flat_map(|it| &it.team);
-    let default = roles().find(|role| role.default).map(|role| &role.name);
+    let default = live.assignable.as_ref().and_then(|roles| roles.by_default_in_teams()).map(|role| &role.name);
     let lingering = live.users.items.iter().find(|user| user.id == *id).map(|user| &user.lingering);
     let mut calls = Vec::new();
     for (team, role) in after {

@@ -67,10 +67,9 @@ impl Rules for RapidApi {
     }
 
     fn offers_all(&self, live: &Live, roles: &BTreeSet<RoleName>) -> bool {
-        let by_default = live.assignable.iter().flat_map(|assignable| &assignable.organization);
-        let mut by_default = by_default.filter(|role| role.default).map(|role| &role.name);
+        let by_default = live.assignable.as_ref().and_then(|roles| roles.by_default());
         // A hub with several such roles would have another word for each.
-        is_admin(live, roles) || by_default.any(|role| roles.iter().eq([role]))
+        is_admin(live, roles) || by_default.is_some_and(|role| roles.iter().eq([&role.name]))
     }
 
     fn effects(&self, live: &Live, before: Option<&User>, after: &User) -> Vec<Effect> {
@@ -93,7 +92,7 @@ impl Rules for RapidApi {
         {
             effects.push(Effect::MayLeaveTeams);
         }
-        let default = live.assignable.iter().flat_map(|it| &it.organization).find(|role| role.default);
+        let default = live.assignable.as_ref().and_then(|roles| roles.by_default());
         if let Some(role) = default.filter(|_| is_admin(live, &before.roles) && after.outside && !before.outside) {
             effects.push(Effect::DefaultRole { role: role.name.clone() });
         }
@@ -199,6 +198,5 @@ impl Rules for RapidApi {
 
 /// By the role that the hub, or the file, has for it.
 pub(super) fn is_admin(live: &Live, roles: &BTreeSet<RoleName>) -> bool {
-    let known = live.assignable.iter().flat_map(|assignable| &assignable.organization);
-    known.into_iter().any(|role| role.admin && roles.contains(&role.name))
+    live.assignable.as_ref().is_some_and(|known| known.make_admin(roles))
 }

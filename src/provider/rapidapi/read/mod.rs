@@ -17,8 +17,8 @@ use super::generation::{self, Generation, Tells};
 use super::wire::{self, WireCaller, WireOrganization, WireOrganizationName, WireUser};
 use crate::graphql::{CallError, Query, Reader};
 use crate::model::{
-    AssignableRoles, Caller, Completeness, Desired, Email, Feature, Gap, Listing, Live, LiveUser, Organization,
-    RemoteId, RoleName, Scope,
+    AssignableRole, AssignableRoles, Caller, Completeness, Desired, Email, Feature, Gap, Listing, Live, LiveUser,
+    Organization, RemoteId, RoleName, Scope,
 };
 use people::{Members, People};
 use roles::Assignments;
@@ -265,12 +265,10 @@ fn give_roles(
     roles: &AssignableRoles,
 ) -> Option<String> {
     let mut doubt = assigned.ambiguous.as_ref().map(|user| format!("the user {user} has two roles at one place"));
-    let named = |among: &[crate::model::AssignableRole], id: &RemoteId| {
+    let named = |among: &[AssignableRole], id: &RemoteId| {
         among.iter().find(|role| role.id == *id).map(|role| role.name.clone())
     };
-    let default = |among: &[crate::model::AssignableRole]| {
-        among.iter().find(|role| role.default).map(|role| role.name.clone())
-    };
+    let default = |role: Option<&AssignableRole>| role.map(|role| role.name.clone());
     for user in users {
         let role = match held.get(&user.id) {
             Some((id, name)) => {
@@ -283,7 +281,7 @@ fn give_roles(
                 }
                 Some(known.unwrap_or_else(|| RoleName::seen(name.clone().unwrap_or_else(|| format!("#{id}")))))
             }
-            None => default(&roles.organization),
+            None => default(roles.by_default()),
         };
         user.roles = role.into_iter().collect();
         if !assigned.read_teams {
@@ -294,7 +292,7 @@ fn give_roles(
             let given =
                 given.map(|role| named(&roles.team, role).unwrap_or_else(|| RoleName::seen(format!("#{role}"))));
             match user.teams.as_mut().and_then(|teams| teams.get_mut(&team.name)) {
-                Some(role) => *role = given.or_else(|| default(&roles.team)),
+                Some(role) => *role = given.or_else(|| default(roles.by_default_in_teams())),
                 None => user.lingering.extend(given.map(|role| (team.name.clone(), role))),
             }
         }
@@ -311,9 +309,7 @@ fn admins_unsure(
     of_old: &BTreeSet<RemoteId>,
     roles: &AssignableRoles,
 ) -> Option<String> {
-    let is_admin =
-        |user: &&LiveUser| roles.organization.iter().any(|role| role.admin && user.roles.contains(&role.name));
-    if !users.iter().filter(|user| caller.users.contains(&user.id)).any(|user| is_admin(&user)) {
+    if !users.iter().any(|user| caller.users.contains(&user.id) && roles.make_admin(&user.roles)) {
         let named = caller.emails.first().map_or_else(|| "whoever calls".to_owned(), ToString::to_string);
         return Some(format!("{named} has to be an admin of the organisation to call, and isn't shown to be one"));
     }
