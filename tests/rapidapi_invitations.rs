@@ -428,6 +428,24 @@ fn an_invitation_is_never_made_anew_into_a_team_that_goes() {
     assert!(invited(&rig.world()).contains(&two), "{:?}", invited(&rig.world()));
 }
 
+/// The shrunken case of a law: whoever's roles the file doesn't say has those of the invitation that was taken back.
+#[test]
+fn an_invitation_that_was_taken_back_is_made_anew_as_it_was_where_the_file_says_no_roles() {
+    for fate in [Fate::KillAfter, Fate::KillBefore] {
+        let mut world = with_teams(&["Payments", "Legacy"]);
+        invitation(&mut world, "one@x.example", "ADMIN", &["Legacy"]);
+        let mut rig = Rig::new(world, "users: [{ email: one@x.example, teams: [Payments] }]");
+        let plan = rig.plan();
+        rig.wire.doom(&[Fate::Fine, fate]);
+        assert!(rig.apply_plan(&plan).is_none());
+        rig.wire.doom(&[]);
+        rig.apply();
+        let one = ("one@x.example".to_owned(), "ADMIN".to_owned(), vec!["Payments".to_owned()]);
+        assert_eq!(invited(&rig.world()), [one], "{fate:?}");
+        assert_eq!(addresses(&rig.plan()), NOBODY);
+    }
+}
+
 /// The shrunken case of a law: whoever's teams the file doesn't say has those of the invitation that was taken back, by
 /// whatever the run ended in between.
 #[test]

@@ -338,10 +338,11 @@ fn seats_are_added_before_anybody_is_invited_who_needs_one() {
     assert_eq!(operations(&rig), ["UpdateOrganization", "CreateUserInvites"]);
     for fate in [Fate::Refuse, Fate::DropBefore] {
         let mut rig = Rig::new(full(), body);
-        rig.wire.doom(&[fate]);
+        rig.wire.doom(&[fate; 2]);
         let report = rig.apply();
         assert_eq!(outcomes(&report)[1], ("createUserInvites", Outcome::Skipped), "{fate:?} {report:#?}");
         assert_eq!(rig.world().mails, NOBODY);
+        rig.wire.doom(&[]);
         assert!(converged(&rig.apply()), "{fate:?}");
     }
 }

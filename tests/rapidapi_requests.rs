@@ -6,12 +6,12 @@ mod support;
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::atomic::AtomicBool;
+
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use rolecall::apply::{Apply, Deliveries, Report};
+use rolecall::apply::{Apply, Deliveries, Interruption, Report};
 use rolecall::desired::{Source, check_source};
 use rolecall::graphql::{
     Backoff, CallError, Kept, MemoryBudget, Pace, PacedTransport, Pacer, Reader, Redactor, Request, Response,
@@ -313,12 +313,13 @@ async fn run(transport: Arc<dyn Transport>, body: &str) -> (usize, Report) {
         redactor: &Redactor::default(),
         backoff: Backoff::with_seed(1),
         pacer: &Pacer::default(),
+        parallelism: 1,
         caller: None,
         deliveries: &Deliveries { allow_commands: false, below: None },
         run: "run",
         generator: "test",
         clock: &now,
-        interrupted: &AtomicBool::new(false),
+        interruption: &Interruption::default(),
     };
     let report = apply.run(&planned, &live, &mut Ledger::in_memory(), &mut |_| {}).await.unwrap();
     (planned.sealed.mutations.len(), report)

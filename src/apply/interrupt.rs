@@ -1,28 +1,47 @@
 //! Whoever ends a run doesn't wait for a limit, which can take minutes.
 
 use std::future::Future;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
+
+use tokio::sync::watch;
 
 use super::{Apply, Standing};
 
-const LOOK_AT_INTERRUPTS: Duration = Duration::from_millis(100);
+/// Somebody's wish that a run end after what is in flight.
+#[derive(Debug, Default)]
+pub struct Interruption(watch::Sender<bool>);
+
+impl Interruption {
+    /// Says whether it was wished before.
+    pub fn wish(&self) -> bool {
+        self.0.send_replace(true)
+    }
+
+    pub fn is_wished(&self) -> bool {
+        *self.0.borrow()
+    }
+
+    async fn wished(&self) {
+        // It can't end without one: whoever could wish it is here.
+        let _ = self.0.subscribe().wait_for(|wished| *wished).await;
+    }
+}
 
 /// For a last look at what became of it.
 const LAST_LOOK: Duration = Duration::from_secs(5);
 
-/// Waits until the platform's limit lets another request through, or somebody ends the run.
-pub(super) async fn may_send_now(apply: &Apply<'_>) -> bool {
-    let interrupted = async {
-        while !apply.interrupted.load(Ordering::Relaxed) {
-            tokio::time::sleep(LOOK_AT_INTERRUPTS).await;
-        }
-    };
+/// Waits for something that may be given up. None: somebody ended the run.
+pub(super) async fn unless<T>(apply: &Apply<'_>, waited: impl Future<Output = T>) -> Option<T> {
     tokio::select! {
         biased;
-        () = apply.transport.ready() => !apply.interrupted.load(Ordering::Relaxed),
-        () = interrupted => false,
+        value = waited => Some(value),
+        () = apply.interruption.wished() => None,
     }
+}
+
+/// Waits until the platform's limit lets another request through, or somebody ends the run.
+pub(super) async fn may_send_now(apply: &Apply<'_>) -> bool {
+    unless(apply, apply.transport.ready()).await.is_some() && !apply.interruption.is_wished()
 }
 
 /// How live stands, if that can be seen in short time.

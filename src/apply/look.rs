@@ -1,100 +1,154 @@
-//! Looks, before something is sent, what became of what it relies on.
+//! Looks what became of what was sent, before anything is sent that depends on it.
 
-use super::Step;
+use super::choose::mints;
 use super::execute::Execution;
-use crate::ledger::LedgerError;
-use crate::model::{Action, Change, Entity, Mutation, Outcome, RemoteId};
+use super::{Step, Stop, interrupt};
+use crate::model::{Action, Change, Kind, Live, Outcome, RemoteId};
 use crate::plan::{Effectiveness, mutation_in_effect, stands_as};
-use crate::provider::ReadError;
 
-/// Why it can't be known.
-pub(super) enum LookError {
-    Unread(ReadError),
-    Unrecorded(LedgerError),
-}
+/// So many requests in a row without an answer are an outage.
+const OUTAGE: usize = 3;
 
 /// What a read shows of one step.
 struct Shown {
+    place: usize,
     step: usize,
-    mutation: String,
     seen: Effectiveness,
     /// Of an entity that was made, and whose making was answered by nothing.
     id: Option<RemoteId>,
 }
 
 impl Execution<'_> {
-    /// Reads whether these are in effect, once for all that rely on them.
-    pub(super) async fn look_at(&mut self, ids: &[String]) -> Result<(), ReadError> {
-        if ids.iter().all(|id| self.in_effect.contains_key(id)) {
-            return Ok(());
-        }
-        for Shown { mutation, seen, .. } in self.read_steps(|step| step.outcome == Outcome::Done).await? {
-            self.in_effect.insert(mutation, seen == Effectiveness::InEffect);
-        }
-        Ok(())
-    }
-
-    /// Has a read decide on what was left open, of the steps that this mutation relies on.
-    pub(super) async fn decide_on(&mut self, mutation: &Mutation) -> Result<(), LookError> {
+    /// Is it left open what became of this one, so that a read decides?
+    pub(super) fn is_open(&self, place: usize) -> bool {
         let reads_decide = self.apply.provider.reads_decide();
-        let relied = |step: &Step| mutation.relies_on(&step.mutation);
         let open = |step: &Step| match step.outcome {
             Outcome::Unsure => true,
             Outcome::Failed => step.answered && reads_decide,
             Outcome::Done | Outcome::Skipped | Outcome::NotTaken => false,
         };
-        let wanted: Vec<String> = self
-            .steps
-            .iter()
-            .filter(|step| relied(step) && open(step))
-            .map(|step| step.mutation.clone())
-            .collect();
-        if wanted.is_empty() || wanted.iter().all(|id| self.decided.contains(id)) {
-            return Ok(());
+        self.steps.get(&place).into_iter().flatten().any(open)
+    }
+
+    /// Reads how all stands that this mutation relies on, and whatever else can be told at once.
+    pub(super) async fn look(&mut self, place: usize) {
+        match self.read().await {
+            Ok(Some(live)) => {
+                self.decide(&live);
+                self.see(&live);
+            }
+            Ok(None) => self.stopped = Some(Stop::Interrupted),
+            Err(why) => self.skip(place, &format!("what it relies on can't be seen: {why}").into()),
         }
-        let shown = self.read_steps(open).await.map_err(LookError::Unread)?;
-        for Shown { step, mutation, seen, id } in shown {
-            self.decided.insert(mutation);
-            let step = &mut self.steps[step];
+    }
+
+    /// Reads what became of those whose answers were lost, and has those sent again that are certainly not done and do
+    /// no harm if they arrive twice.
+    pub(super) async fn settle_lost(&mut self) {
+        match self.read().await {
+            Ok(Some(live)) => self.decide(&live),
+            Ok(None) => self.stopped = Some(Stop::Interrupted),
+            Err(why) => {
+                let why = format!("an answer was lost, and what became of it can't be read: {why}");
+                self.stopped = Some(Stop::Unreachable(why));
+            }
+        }
+        self.lost.clear();
+        if self.unanswered >= OUTAGE && self.stopped.is_none() {
+            self.stopped = Some(Stop::Unreachable(format!("{OUTAGE} requests in a row weren't answered")));
+        }
+    }
+
+    /// None: the run was ended.
+    async fn read(&self) -> Result<Option<Live>, String> {
+        let read = self.apply.provider.read(self.apply.reader, self.apply.desired);
+        interrupt::unless(self.apply, read).await.transpose().map_err(|error| error.to_string())
+    }
+
+    /// Has a read decide on all that is open.
+    fn decide(&mut self, live: &Live) {
+        let reads_decide = self.apply.provider.reads_decide();
+        let open: Vec<usize> = self.steps.keys().copied().filter(|place| self.is_open(*place)).collect();
+        self.decided.extend(&open);
+        for Shown { place, step, seen, id } in self.shown(live, &open) {
+            let Some(found) = self.steps.get_mut(&place).and_then(|steps| steps.get_mut(step)) else { continue };
             let how = match seen {
                 Effectiveness::InEffect => "a read shows it in effect",
                 // Where neither answer nor read tells, an error would have.
-                Effectiveness::CannotTell if step.silent && reads_decide => "nothing speaks against it",
+                Effectiveness::CannotTell if found.silent && reads_decide => "nothing speaks against it",
+                Effectiveness::NotInEffect if self.lost.contains(&place) => {
+                    self.send_again(place);
+                    continue;
+                }
                 Effectiveness::CannotTell | Effectiveness::NotInEffect => continue,
             };
-            step.outcome = Outcome::Done;
-            step.id = step.id.take().or(id);
-            step.message = Some(format!("the answer left it open, and {how}"));
-            let step = step.clone();
-            (self.told)(&step);
-            self.append(step.event()).map_err(LookError::Unrecorded)?;
+            found.outcome = Outcome::Done;
+            found.id = found.id.take().or(id);
+            found.message = Some(match found.action {
+                Action::Invite => "the invitation is there; whether its mail went out isn't proven".to_owned(),
+                _ => format!("the answer left it open, and {how}"),
+            });
+            let found = found.clone();
+            (self.told)(&found);
+            if let Err(error) = self.append(found.event()) {
+                self.stopped = Some(Stop::Unrecorded(error.to_string()));
+            }
         }
-        Ok(())
     }
 
-    async fn read_steps(&self, wanted: impl Fn(&Step) -> bool) -> Result<Vec<Shown>, ReadError> {
-        let live = self.apply.provider.read(self.apply.reader, self.apply.desired).await?;
+    /// Notes of all that is done whether it is seen in effect.
+    fn see(&mut self, live: &Live) {
+        let done = |steps: &[Step]| steps.iter().all(|step| step.outcome == Outcome::Done);
+        let done: Vec<usize> =
+            self.steps.iter().filter(|(_, steps)| done(steps)).map(|(place, _)| *place).collect();
+        let shown = self.shown(live, &done);
+        self.in_effect.extend(done.into_iter().map(|place| (place, true)));
+        for Shown { place, .. } in shown.into_iter().filter(|shown| shown.seen != Effectiveness::InEffect) {
+            self.in_effect.insert(place, false);
+        }
+    }
+
+    /// Sets a whole value, so that it may arrive twice, and late; and nothing else of this plan changes the same.
+    fn send_again(&mut self, place: usize) {
+        let mutation = self.schedule.mutation(place);
+        let whole = |change: &Change| match change.action {
+            Action::Replace
+            | Action::Enable
+            | Action::Disable
+            | Action::Contain
+            | Action::Remove
+            | Action::Delete => true,
+            // Its name is taken, then.
+            Action::Create => change.address.kind == Kind::Role,
+            Action::Invite | Action::Withdraw => false,
+        };
+        let only = mutation.also.is_empty() && self.schedule.of_change(&mutation.change).len() == 1;
+        // Where changes await approval, a second one would wait beside the first.
+        let harmless =
+            only && !self.apply.provider.has_approvals() && self.plan.change(&mutation.change).is_some_and(whole);
+        if harmless && self.stopped.is_none() && self.repeated.insert(place) {
+            self.steps.remove(&place);
+            self.decided.remove(&place);
+            self.schedule.reopen(place);
+        }
+    }
+
+    fn shown(&self, live: &Live, places: &[usize]) -> Vec<Shown> {
         let rules = self.apply.provider.rules();
         let mut shown = Vec::new();
-        for (index, step) in self.steps.iter().enumerate().filter(|(_, step)| wanted(step)) {
-            let mutation = self.plan.mutation(&step.mutation);
-            let (Some(change), Some(mutation)) = (self.plan.change(&step.address), mutation) else { continue };
-            // Without its answer the secret of a key is lost, whatever is listed.
-            if step.outcome != Outcome::Done && mints(change) {
-                continue;
+        for place in places {
+            let mutation = self.schedule.mutation(*place);
+            for (index, step) in self.steps.get(place).into_iter().flatten().enumerate() {
+                let Some(change) = self.plan.change(&step.address) else { continue };
+                // Without its answer the secret of a key is lost, whatever is listed.
+                if step.outcome != Outcome::Done && mints(change) {
+                    continue;
+                }
+                let seen = mutation_in_effect(mutation, change, step.id.as_ref(), live, rules);
+                let id = stands_as(change, step.id.as_ref(), live).and_then(|entity| entity.id().cloned());
+                shown.push(Shown { place: *place, step: index, seen, id });
             }
-            let seen = mutation_in_effect(mutation, change, step.id.as_ref(), &live, rules);
-            shown.push(Shown {
-                step: index,
-                mutation: mutation.id.clone(),
-                seen,
-                id: stands_as(change, step.id.as_ref(), &live).and_then(|entity| entity.id().cloned()),
-            });
         }
-        Ok(shown)
+        shown
     }
-}
-
-fn mints(change: &Change) -> bool {
-    change.action == Action::Create && matches!(change.after, Some(Entity::Key(_)))
 }

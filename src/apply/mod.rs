@@ -1,21 +1,26 @@
 //! Carries a plan out: sends, records, delivers secrets, looks what became of it. Decides nothing.
 
+mod choose;
 mod deliver;
 mod execute;
 mod interrupt;
+mod land;
+mod launch;
 mod look;
+mod mint;
+mod schedule;
 mod settle;
 mod writer;
 
 use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
 use jiff::Timestamp;
 use serde::Serialize;
 
 pub use deliver::{Deliveries, Prepared};
+pub use interrupt::Interruption;
 
 use crate::graphql::{Backoff, Pacer, Reader, Redactor, Transport};
 use crate::ledger::{Event, Ledger, LedgerError, Record};
@@ -38,6 +43,8 @@ pub struct Apply<'a> {
     pub backoff: Backoff,
     /// Keeps ahead of the platform's limits.
     pub pacer: &'a Pacer,
+    /// So many requests at once. One: one mutation after the other, each by itself.
+    pub parallelism: usize,
     /// The key that we call with, where the credential tells.
     pub caller: Option<&'a RemoteId>,
     pub deliveries: &'a Deliveries,
@@ -45,8 +52,7 @@ pub struct Apply<'a> {
     pub run: &'a str,
     pub generator: &'a str,
     pub clock: &'a (dyn Fn() -> Timestamp + Sync),
-    /// Set from outside: stop after what is in flight.
-    pub interrupted: &'a AtomicBool,
+    pub interruption: &'a Interruption,
 }
 
 /// What became of one mutation.

@@ -2,7 +2,6 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use clap::Args;
 use jiff::Timestamp;
@@ -50,6 +49,10 @@ pub(super) struct ApplyArgs {
     /// Don't ask. Needed where there is no terminal and no --plan.
     #[arg(long)]
     auto_approve: bool,
+    /// How many requests that change something may be under way at once. With 1, one mutation follows the other, each in
+    /// a request of its own. Default: 4 for Hive, 2 for Bitpanda, 1 for Paradime and RapidAPI.
+    #[arg(long, value_name = "NUMBER", value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..=64))]
+    parallelism: Option<usize>,
     /// Delete this organisation, which the file says is to be absent: its `organization`, once more. Asked for on a
     /// terminal where it isn't given.
     #[arg(long, value_name = "ORGANIZATION")]
@@ -108,7 +111,7 @@ pub(super) async fn apply(args: &ApplyArgs, out: &mut Out) -> Result<Exit, Failu
         };
         run.note(|applied| (applied.exit, applied.error) = (ended as u8, error));
         exit = exit.and(ended);
-        if interrupts.interrupted.load(Ordering::Relaxed) {
+        if interrupts.interruption.is_wished() {
             break;
         }
     }
@@ -275,12 +278,13 @@ impl Run<'_> {
             redactor: &connected.redactor,
             backoff: connected.backoff,
             pacer: &connected.pacer,
+            parallelism: self.args.parallelism.unwrap_or_else(|| connected.provider.parallelism()),
             caller: connected.caller.as_ref(),
             deliveries: &connected.deliveries,
             run,
             generator: GENERATOR,
             clock: &Timestamp::now,
-            interrupted: &self.interrupts.interrupted,
+            interruption: &self.interrupts.interruption,
         };
         self.tell("\n");
         if let Some(cache) = &connected.cache {

@@ -30,7 +30,7 @@ pub(super) struct Connected {
     pub reader: Reader,
     pub redactor: Redactor,
     pub backoff: Backoff,
-    pub pacer: Pacer,
+    pub pacer: Arc<Pacer>,
     /// The key that we call with, where the credential tells.
     pub caller: Option<RemoteId>,
     pub site: Site,
@@ -140,7 +140,7 @@ impl Way<'_> {
             (pace, Cache::new(folder, name(&platform), name(&reach)))
         });
         let line = lines.open(reach, settings, limited, goes_on).map_err(Failure::error)?;
-        let Line { transport, kept, cache, spool } = line;
+        let Line { transport, pacer, kept, cache, spool } = line;
         let caller = provider.own_key(&secrets);
         let redactor = Redactor::new(secrets.all().chain(hidden));
         let backoff = Backoff::with_seed(seed());
@@ -153,7 +153,6 @@ impl Way<'_> {
         }
         let own_ledger = || ledger_path(folder, desired.provider, &desired.organization);
         let ledger = connection.ledger.clone().unwrap_or_else(own_ledger);
-        let pacer = Pacer::default();
         Ok(Connected {
             provider,
             transport,

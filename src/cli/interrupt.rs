@@ -5,12 +5,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::exit::Exit;
 use super::out::Out;
+use crate::apply::Interruption;
 
 /// While mutations are being sent, the first Ctrl-C ends the run after what is in flight. At any other time, and
 /// for the second, it ends the process.
 #[derive(Debug, Default)]
 pub(super) struct Interrupts {
-    pub interrupted: AtomicBool,
+    pub interruption: Interruption,
     sending: AtomicBool,
     /// Has any organisation of this run been sent anything?
     sent: AtomicBool,
@@ -22,7 +23,7 @@ impl Interrupts {
         let watching = Arc::clone(&interrupts);
         tokio::spawn(async move {
             while tokio::signal::ctrl_c().await.is_ok() {
-                let first = !watching.interrupted.swap(true, Ordering::Relaxed);
+                let first = !watching.interruption.wish();
                 if first && watching.sending.load(Ordering::Relaxed) {
                     Out::default().talk("\nstopping after what is in flight; once more to stop at once\n");
                     continue;

@@ -8,12 +8,14 @@ use url::Url;
 
 use super::cache::{Cache, FileBudget, ReadSpool};
 use super::out::talk;
-use crate::graphql::{HttpSettings, HttpTransport, Kept, Pace, PacedTransport, Told, Transport};
+use crate::graphql::{HttpSettings, HttpTransport, Kept, Pace, PacedTransport, Pacer, Told, Transport};
 
 /// The way to one platform with one credential.
 #[derive(Clone)]
 pub(super) struct Line {
     pub transport: Arc<dyn Transport>,
+    /// What is left of the limits of single operations.
+    pub pacer: Arc<Pacer>,
     /// What the platform said that doesn't change within a run.
     pub kept: Kept,
     /// What is kept between runs, where requests are few.
@@ -53,7 +55,13 @@ impl Lines {
             return Ok(line.clone());
         }
         let mut transport: Arc<dyn Transport> = Arc::new(HttpTransport::new(settings)?);
-        let mut line = Line { transport: Arc::clone(&transport), kept: Kept::default(), cache: None, spool: None };
+        let mut line = Line {
+            transport: Arc::clone(&transport),
+            pacer: Arc::default(),
+            kept: Kept::default(),
+            cache: None,
+            spool: None,
+        };
         if let Some((pace, cache, budget)) = limited {
             transport = Arc::new(PacedTransport::new(transport, pace, budget.clone(), tell_waits(budget, pace)));
             line.spool = goes_on.then(|| cache.spool());

@@ -41,6 +41,9 @@ pub enum CallError {
     /// Neither done nor refused.
     #[error("the answer doesn't say that it was done: `{0}` is null or false, without an error")]
     NullPayload(String),
+    /// One of several that were sent together failed, and the platform says nothing of the others.
+    #[error("its answer was lost with that of {0}")]
+    LostWith(String),
     #[error("the answer has another form than expected, at {path}: {expected}")]
     Shape { path: String, expected: String },
 }
@@ -132,8 +135,20 @@ impl CallError {
             | Self::NoData
             | Self::EmptyErrors
             | Self::NullPayload(_)
+            | Self::LostWith(_)
             | Self::Shape { .. } => Effect::Unknown,
         }
+    }
+
+    /// Was there an answer that is lost, or none? A read tells what became of it.
+    pub fn is_lost(&self) -> bool {
+        self.is_without_answer() || matches!(self, Self::LostWith(_))
+    }
+
+    /// Is it no answer of the platform's at all?
+    pub fn is_without_answer(&self) -> bool {
+        matches!(self, Self::NotJson(_) | Self::Status { status: 500.., .. })
+            || matches!(self, Self::Transport(TransportError::NoAnswer(_) | TransportError::TooLarge(_)))
     }
 
     /// Is a repetition of the same read likely to help?
@@ -151,6 +166,7 @@ impl CallError {
             | Self::NoData
             | Self::EmptyErrors
             | Self::NullPayload(_)
+            | Self::LostWith(_)
             | Self::Shape { .. } => false,
         }
     }
@@ -167,6 +183,7 @@ impl CallError {
             | Self::NoData
             | Self::EmptyErrors
             | Self::NullPayload(_)
+            | Self::LostWith(_)
             | Self::Shape { .. } => None,
         }
     }
@@ -199,6 +216,7 @@ impl CallError {
             Self::Refused(_) | Self::GraphQl(_) => {
                 "the platform's words say why; `rolecall drift` shows how things stand"
             }
+            Self::LostWith(_) => "a read tells what became of it",
             Self::Partial(_) | Self::NoData | Self::EmptyErrors | Self::NullPayload(_) | Self::Shape { .. } => {
                 "the API may have changed; run again with -v and report it with the versions of both"
             }
@@ -232,7 +250,7 @@ pub struct Answer<'a> {
 impl<'a> Answer<'a> {
     /// Opens what HTTP brought: a GraphQL answer, or the reason why it is none.
     pub fn open(response: &'a Response, redactor: &'a Redactor) -> Result<Self, CallError> {
-        let Response { status, content_type, retry_after, body } = response;
+        let Response { status, content_type, retry_after, rate_limit: _, body } = response;
         match status {
             401 | 403 => return Err(CallError::CredentialRefused(refused(*status, body, redactor))),
             429 => return Err(CallError::RateLimited { retry_after: *retry_after }),

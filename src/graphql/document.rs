@@ -1,5 +1,7 @@
 //! Named operations. A query and a mutation are two types, so that a reader can't be handed the wrong one.
 
+use super::Joinable;
+
 /// Which of the credentials that a connection has an operation is sent with. Its name is the provider's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Context(pub &'static str);
@@ -37,11 +39,19 @@ pub struct Mutation {
     pub name: &'static str,
     pub text: &'static str,
     pub context: Context,
+    /// How it goes into a document with others, where it may.
+    pub joinable: Option<Joinable>,
 }
 
 impl Mutation {
     pub const fn new(name: &'static str, text: &'static str) -> Self {
-        Self { name, text, context: Context::ONLY }
+        Self { name, text, context: Context::ONLY, joinable: None }
+    }
+
+    /// The same, to be sent together with others.
+    #[must_use]
+    pub const fn joinable(self, joinable: Joinable) -> Self {
+        Self { joinable: Some(joinable), ..self }
     }
 
     /// The same, sent with another credential.

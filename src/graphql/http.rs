@@ -11,7 +11,7 @@ use reqwest::{Certificate, Client};
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
-use super::{Context, Request, Response, Transport, TransportError};
+use super::{Context, RateLimit, Request, Response, Transport, TransportError};
 
 /// Headers that carry a credential, for each of those that an operation may be sent with.
 pub type Contexts = BTreeMap<Context, Vec<(&'static str, SecretString)>>;
@@ -79,7 +79,8 @@ impl HttpTransport {
         let sent = self.client.post(self.endpoint.clone()).headers(headers.clone()).body(body).send().await;
         let mut answer = sent.map_err(|why| transport_error(&why))?;
         let status = answer.status();
-        let header = |name| answer.headers().get(name).and_then(|value: &HeaderValue| value.to_str().ok());
+        let header =
+            |name: HeaderName| answer.headers().get(name).and_then(|value: &HeaderValue| value.to_str().ok());
         if status.is_redirection() {
             let target = header(LOCATION).and_then(|text| self.endpoint.join(text).ok());
             let host = target.as_ref().and_then(Url::host_str).unwrap_or("an unnamed place");
@@ -87,6 +88,7 @@ impl HttpTransport {
         }
         let content_type = header(CONTENT_TYPE).map(ToOwned::to_owned);
         let retry_after = header(RETRY_AFTER).and_then(retry_after);
+        let rate_limit = rate_limit(|name| header(HeaderName::from_static(name)));
         let mut body = Vec::new();
         while let Some(chunk) = answer.chunk().await.map_err(|why| TransportError::NoAnswer(chain(&why)))? {
             if body.len() + chunk.len() > MAX_BODY_MIB * 1024 * 1024 {
@@ -94,7 +96,7 @@ impl HttpTransport {
             }
             body.extend_from_slice(&chunk);
         }
-        Ok(Response { status: status.as_u16(), content_type, retry_after, body })
+        Ok(Response { status: status.as_u16(), content_type, retry_after, rate_limit, body })
     }
 }
 
@@ -127,6 +129,27 @@ fn retry_after(text: &str) -> Option<Duration> {
     let seconds = date.as_second() - jiff::Timestamp::now().as_second();
     Some(Duration::from_secs(u64::try_from(seconds).unwrap_or(0)))
 }
+
+/// What is left of a limit, where the platform says both how much and for how long. The names are those of the IETF's
+/// draft and of what was usual before it.
+fn rate_limit<'a>(header: impl Fn(&'static str) -> Option<&'a str>) -> Option<RateLimit> {
+    const NAMES: &[(&str, &str)] = &[
+        ("ratelimit-remaining", "ratelimit-reset"),
+        ("x-ratelimit-remaining", "x-ratelimit-reset"),
+        ("x-ratelimit-requests-remaining", "x-ratelimit-requests-reset"),
+    ];
+    NAMES.iter().find_map(|(remaining, reset)| {
+        let remaining = header(remaining)?.trim().parse().ok()?;
+        let reset: u64 = header(reset)?.trim().parse().ok()?;
+        // Some count seconds from now, others from 1970.
+        let now = u64::try_from(jiff::Timestamp::now().as_second()).unwrap_or(0);
+        let reset = if reset > YEARS { reset.saturating_sub(now) } else { reset };
+        Some(RateLimit { remaining, reset: Duration::from_secs(reset) })
+    })
+}
+
+/// No limit lasts for so many seconds.
+const YEARS: u64 = 100_000_000;
 
 fn transport_error(why: &reqwest::Error) -> TransportError {
     if why.is_connect() || why.is_builder() {

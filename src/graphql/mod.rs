@@ -1,6 +1,7 @@
 //! GraphQL over HTTP: documents, transport, answers, retries. Knows no provider.
 
 mod answer;
+mod batch;
 mod document;
 mod http;
 mod lasting;
@@ -13,6 +14,8 @@ mod transport;
 
 use answer::understood;
 pub use answer::{Answer, CallError, Effect, GraphQlError, parse};
+pub(crate) use batch::request as batch_request;
+pub use batch::{Joinable, Limits, Part, document, fitting, split};
 pub use document::{Context, Mutation, Query};
 pub use http::{Contexts, HttpSettings, HttpTransport};
 pub use lasting::{Budget, Shelf, Spool, Ticket};
@@ -21,4 +24,4 @@ pub use paced::{MemoryBudget, PacedTransport, Told};
 pub use reader::{Kept, Reader};
 pub use redact::Redactor;
 pub use retry::Backoff;
-pub use transport::{Request, Response, Transport, TransportError};
+pub use transport::{RateLimit, Request, Response, Transport, TransportError};

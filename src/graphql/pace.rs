@@ -1,10 +1,10 @@
 //! Keeping ahead of a platform's limits, so that nothing is sent only to be refused.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::Mutex;
-use tokio::time::Instant;
+use super::MemoryBudget;
 
 /// At most so many calls within any stretch of that length.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,32 +32,16 @@ impl Pace {
     }
 }
 
-/// Remembers the calls of each operation. One of them serves a credential.
+/// The limits of single operations. One of them serves all that goes out with one credential.
 #[derive(Debug, Default)]
 pub struct Pacer {
-    past: Mutex<BTreeMap<String, VecDeque<Instant>>>,
+    operations: Mutex<BTreeMap<String, Arc<MemoryBudget>>>,
 }
 
 impl Pacer {
-    /// Waits until another call fits.
-    pub async fn wait(&self, operation: &str, pace: Pace) {
-        loop {
-            let wait = {
-                let mut past = self.past.lock().await;
-                let calls = past.entry(operation.to_owned()).or_default();
-                let now = Instant::now();
-                let age = |call: &Instant| now.saturating_duration_since(*call);
-                calls.retain(|call| pace.counts(age(call)));
-                pace.wait(calls.iter().map(age))
-            };
-            let Some(wait) = wait else { return };
-            tracing::info!(operation, "waiting for the platform's limit");
-            tokio::time::sleep(wait).await;
-        }
-    }
-
-    /// Counts a call once it was answered, whatever the answer: refused ones count too.
-    pub async fn count(&self, operation: &str) {
-        self.past.lock().await.entry(operation.to_owned()).or_default().push_back(Instant::now());
+    /// What is left of an operation's limit. Refused calls count, too.
+    pub fn budget(&self, operation: &str) -> Arc<MemoryBudget> {
+        let mut operations = self.operations.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(operations.entry(operation.to_owned()).or_default())
     }
 }

@@ -32,15 +32,16 @@ impl Backoff {
         }
     }
 
-    /// The waits between tries, with jitter.
-    fn waits(self) -> impl Iterator<Item = Duration> {
-        ExponentialBuilder::default()
+    /// For one call, with all its tries.
+    pub fn patience(self) -> Patience {
+        let waits = ExponentialBuilder::default()
             .with_min_delay(self.first)
             .with_max_delay(self.longest)
             .with_max_times(self.times)
             .with_jitter()
             .with_jitter_seed(self.seed)
-            .build()
+            .build();
+        Patience { waits: Box::new(waits), longest: self.patience }
     }
 
     /// Tries until it works, patience ends, or `worth` says that repeating is of no use.
@@ -53,7 +54,7 @@ impl Backoff {
     where
         F: Future<Output = Result<T, CallError>>,
     {
-        let mut waits = self.waits();
+        let mut patience = self.patience();
         loop {
             let error = match attempt().await {
                 Ok(value) => return Ok(value),
@@ -62,14 +63,28 @@ impl Backoff {
             if !worth(&error) {
                 return Err(error);
             }
-            let wait = match (waits.next(), error.retry_after()) {
-                (None, _) => return Err(error),
-                (Some(_), Some(asked)) if asked > self.patience => return Err(error),
-                (Some(wait), Some(asked)) => wait.max(asked),
-                (Some(wait), None) => wait,
-            };
-            tracing::info!(operation, %error, wait_ms = wait.as_millis(), "trying again");
+            let Some(wait) = patience.before_trying_again(operation, &error) else { return Err(error) };
             tokio::time::sleep(wait).await;
         }
+    }
+}
+
+/// What is left of it for one call.
+pub struct Patience {
+    /// Between tries, with jitter.
+    waits: Box<dyn Iterator<Item = Duration> + Send>,
+    longest: Duration,
+}
+
+impl Patience {
+    /// How long to wait after this error. None: it isn't tried again.
+    pub fn before_trying_again(&mut self, operation: &str, error: &CallError) -> Option<Duration> {
+        let wait = match (self.waits.next()?, error.retry_after()) {
+            (_, Some(asked)) if asked > self.longest => return None,
+            (wait, Some(asked)) => wait.max(asked),
+            (wait, None) => wait,
+        };
+        tracing::info!(operation, %error, wait_ms = wait.as_millis(), "trying again");
+        Some(wait)
     }
 }

@@ -1,5 +1,6 @@
 //! How a request gets to a platform and an answer back.
 
+use std::borrow::Cow;
 use std::future::Future;
 use std::pin::Pin;
 use std::time::Duration;
@@ -15,7 +16,7 @@ use super::{Context, Mutation, Query};
 #[serde(rename_all = "camelCase")]
 pub struct Request {
     pub operation_name: &'static str,
-    pub query: &'static str,
+    pub query: Cow<'static, str>,
     pub variables: Value,
     /// The credential that it is sent with.
     #[serde(skip)]
@@ -24,12 +25,12 @@ pub struct Request {
 
 impl Request {
     pub fn query(query: &Query, variables: Value) -> Self {
-        Self { operation_name: query.name, query: query.text, variables, context: query.context }
+        Self { operation_name: query.name, query: query.text.into(), variables, context: query.context }
     }
 
     /// For `apply`, which alone may write.
     pub(crate) fn mutation(mutation: &Mutation, variables: Value) -> Self {
-        Self { operation_name: mutation.name, query: mutation.text, variables, context: mutation.context }
+        Self { operation_name: mutation.name, query: mutation.text.into(), variables, context: mutation.context }
     }
 }
 
@@ -40,7 +41,23 @@ pub struct Response {
     pub content_type: Option<String>,
     /// From `Retry-After`.
     pub retry_after: Option<Duration>,
+    /// What the platform says is left of a limit.
+    pub rate_limit: Option<RateLimit>,
     pub body: Vec<u8>,
+}
+
+impl Response {
+    /// One that says nothing beside its body.
+    pub fn new(status: u16, body: Vec<u8>) -> Self {
+        Self { status, content_type: None, retry_after: None, rate_limit: None, body }
+    }
+}
+
+/// How many requests a platform still takes, and how long until it takes more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RateLimit {
+    pub remaining: u64,
+    pub reset: Duration,
 }
 
 /// No answer, or none that may be read.

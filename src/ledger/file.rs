@@ -61,6 +61,8 @@ fn locked(path: &Path, options: &OpenOptions) -> Result<File, LedgerError> {
 pub(super) struct LedgerFile {
     path: PathBuf,
     file: File,
+    /// Its end may be half a line.
+    broken: bool,
 }
 
 impl LedgerFile {
@@ -80,13 +82,16 @@ impl LedgerFile {
         let mut bytes = Vec::new();
         file.read_to_end(&mut bytes).map_err(failed)?;
         let (records, ending) = parse(path, &bytes)?;
-        Ok((Self { path: path.to_owned(), file }, records, ending))
+        Ok((Self { path: path.to_owned(), file, broken: false }, records, ending))
     }
 
-    pub fn append(&mut self, record: &Record) -> Result<(), LedgerError> {
-        let mut line = serde_json::to_vec(record).map_err(|why| self.failed(why.into()))?;
-        line.push(b'\n');
-        self.write(&line)
+    pub fn append(&mut self, records: &[Record]) -> Result<(), LedgerError> {
+        let mut lines = Vec::new();
+        for record in records {
+            serde_json::to_writer(&mut lines, record).map_err(|why| self.failed(why.into()))?;
+            lines.push(b'\n');
+        }
+        self.write(&lines)
     }
 
     /// Ends a line that broke off, so that the next one starts anew.
@@ -95,7 +100,13 @@ impl LedgerFile {
     }
 
     fn write(&mut self, bytes: &[u8]) -> Result<(), LedgerError> {
-        self.file.write_all(bytes).and_then(|()| self.file.sync_data()).map_err(|why| self.failed(why))
+        // What follows a line that broke off would be read as a part of it.
+        if self.broken {
+            return Err(self.failed(io::Error::other("an earlier line could not be written")));
+        }
+        let written = self.file.write_all(bytes).and_then(|()| self.file.sync_data());
+        self.broken = written.is_err();
+        written.map_err(|why| self.failed(why))
     }
 
     fn failed(&self, why: io::Error) -> LedgerError {

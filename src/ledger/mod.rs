@@ -137,10 +137,15 @@ impl Ledger {
 
     /// Writes a line and waits until it is on disk.
     pub fn append(&mut self, record: Record) -> Result<(), LedgerError> {
-        if let Some(file) = &mut self.file {
-            file.append(&record)?;
+        self.append_all(vec![record])
+    }
+
+    /// Writes lines and waits until all are on disk.
+    pub fn append_all(&mut self, records: Vec<Record>) -> Result<(), LedgerError> {
+        if let Some(file) = self.file.as_mut().filter(|_| !records.is_empty()) {
+            file.append(&records)?;
         }
-        self.records.push(record);
+        self.records.extend(records);
         Ok(())
     }
 

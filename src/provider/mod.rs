@@ -13,7 +13,7 @@ use std::pin::Pin;
 use secrecy::SecretString;
 use thiserror::Error;
 
-use crate::graphql::{CallError, Contexts, Mutation, Pace, Reader, Redactor, Response};
+use crate::graphql::{CallError, Contexts, Limits, Mutation, Pace, Reader, Redactor, Response};
 use crate::model::{self, Change, Desired, HoldReason, Inventory, Live, ProviderName, RemoteId, Rules};
 
 /// The credentials themselves, by the names that the file has for them.
@@ -69,6 +69,16 @@ pub trait Provider: Rules {
 
     /// How often an operation may be called, where the platform limits it.
     fn pace(&self, _operation: &str) -> Option<Pace> {
+        None
+    }
+
+    /// How many requests that change something may be under way at once, unless somebody says otherwise.
+    fn parallelism(&self) -> usize {
+        1
+    }
+
+    /// How much goes into one document, where the platform is known to run what is in it one after the other.
+    fn batches(&self) -> Option<Limits> {
         None
     }
 

@@ -270,7 +270,7 @@ impl<E: Engine> Sandbox<E> {
                 FaultKind::Html => {
                     let page = b"<!doctype html><title>Sign in</title>".to_vec();
                     let content_type = Some("text/html".to_owned());
-                    return Reply::Answer(Response { status: 200, content_type, retry_after: None, body: page });
+                    return Reply::Answer(Response { content_type, ..Response::new(200, page) });
                 }
                 FaultKind::DropAfter | FaultKind::Partial | FaultKind::Truncate => {}
             }
@@ -344,12 +344,8 @@ fn chosen<'a>(document: &'a ExecutableDocument, name: Option<&str>) -> Option<&'
 
 /// A JSON answer.
 pub fn answer(status: u16, body: &Value) -> Response {
-    Response {
-        status,
-        content_type: Some("application/json".to_owned()),
-        retry_after: None,
-        body: body.to_string().into_bytes(),
-    }
+    let content_type = Some("application/json".to_owned());
+    Response { content_type, ..Response::new(status, body.to_string().into_bytes()) }
 }
 
 fn add_error(response: &mut Response) {

@@ -348,22 +348,37 @@ impl Lawful for Console {
     }
 
     fn carries_whole_value(request: &Request) -> Result<(), String> {
-        let input = &request.variables["input"];
-        let fields: BTreeSet<&str> = input.as_object().unwrap().keys().map(String::as_str).collect();
-        let expected: BTreeSet<&str> = match request.operation_name {
-            "AssignMemberRole" => ["organization", "memberRole", "member", "resources"].into(),
-            "UpdateMemberRole" => ["memberRole", "name", "description", "selectedPermissions"].into(),
-            "CreateMemberRole" => ["organization", "name", "description", "selectedPermissions"].into(),
-            "CreateOrganizationAccessToken" => {
-                ["organization", "title", "description", "permissions", "resources"].into()
-            }
-            _ => return Ok(()),
+        let inputs = request.variables.as_object().unwrap().iter();
+        let calls: Vec<(String, &Value)> = match request.operation_name {
+            "Batch" => inputs.map(|(alias, input)| (field_of(&request.query, alias), input)).collect(),
+            name => inputs.map(|(_, input)| (name.to_owned(), input)).collect(),
         };
-        if fields != expected {
-            return Err(format!("{} carries {fields:?}", request.operation_name));
-        }
-        lists_are_explicit(&input["resources"])
+        calls.into_iter().try_for_each(|(name, input)| is_whole(&name, input))
     }
+}
+
+/// The operation that a document has under an alias, as it would be called by itself.
+fn field_of(query: &str, alias: &str) -> String {
+    let (_, rest) = query.split_once(&format!(" {alias}: ")).unwrap();
+    let (field, _) = rest.split_once('(').unwrap();
+    format!("{}{}", field[..1].to_uppercase(), &field[1..])
+}
+
+fn is_whole(operation: &str, input: &Value) -> Result<(), String> {
+    let fields: BTreeSet<&str> = input.as_object().unwrap().keys().map(String::as_str).collect();
+    let expected: BTreeSet<&str> = match operation {
+        "AssignMemberRole" => ["organization", "memberRole", "member", "resources"].into(),
+        "UpdateMemberRole" => ["memberRole", "name", "description", "selectedPermissions"].into(),
+        "CreateMemberRole" => ["organization", "name", "description", "selectedPermissions"].into(),
+        "CreateOrganizationAccessToken" => {
+            ["organization", "title", "description", "permissions", "resources"].into()
+        }
+        _ => return Ok(()),
+    };
+    if fields != expected {
+        return Err(format!("{operation} carries {fields:?}"));
+    }
+    lists_are_explicit(&input["resources"])
 }
 
 /// Where only some are meant, they are listed, even where there are none: a list that is left out means everything.

@@ -11,7 +11,9 @@ mod rapidapi;
 mod support;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use jiff::Timestamp;
 use lawful::{Lawful, LiveSecret, Wish};
@@ -29,6 +31,35 @@ use rolecall::sandbox::digest;
 use support::rig::{Fate, Rig, desired, now};
 
 type Law = Result<(), TestCaseError>;
+
+/// What a network does to requests.
+#[derive(Clone, Debug)]
+struct Weather {
+    /// What becomes of one after the other.
+    fates: Vec<Fate>,
+    /// How many seconds each takes, over and over.
+    seconds: Vec<u64>,
+    /// How many are under way at once.
+    parallelism: usize,
+}
+
+impl Weather {
+    fn over<P: Lawful>(&self, rig: &mut Rig<P>) {
+        rig.wire.doom(&self.fates);
+        rig.parallelism = Some(self.parallelism);
+        let (seconds, sent) = (self.seconds.clone(), AtomicUsize::new(0));
+        rig.wire.delay(Arc::new(move || {
+            let place = sent.fetch_add(1, Ordering::Relaxed);
+            Duration::from_secs(seconds.get(place % seconds.len().max(1)).copied().unwrap_or(0))
+        }));
+    }
+}
+
+fn weather() -> impl Strategy<Value = Weather> {
+    let seconds = proptest::collection::vec(0..4_u64, 1..6);
+    let over = |(fates, seconds, parallelism)| Weather { fates, seconds, parallelism };
+    (fates(), seconds, 1..5_usize).prop_map(over)
+}
 
 fn fates() -> impl Strategy<Value = Vec<Fate>> {
     let fate = prop_oneof![
@@ -206,15 +237,15 @@ fn roles_meant(wish: &DesiredUser, live: &Live) -> Option<BTreeSet<RoleName>> {
 
 /// Law 5: after every request, whatever becomes of it: enough admins, our own access, and no access interrupted that
 /// live had and the finished plan gives.
-fn every_step_is_safe<P: Lawful>(world: &P::World, wish: &Wish, fates: &[Fate]) -> Law {
-    every_step_is_safe_by::<P>(world, wish, fates, |_| {})
+fn every_step_is_safe<P: Lawful>(world: &P::World, wish: &Wish, weather: &Weather) -> Law {
+    every_step_is_safe_by::<P>(world, wish, weather, |_| {})
 }
 
 /// `twist`: what becomes of the plan before it is sent.
 fn every_step_is_safe_by<P: Lawful>(
     world: &P::World,
     wish: &Wish,
-    fates: &[Fate],
+    weather: &Weather,
     twist: fn(&mut OrganizationPlan),
 ) -> Law {
     let mut rig = P::rig(world.clone(), wish);
@@ -249,7 +280,7 @@ fn every_step_is_safe_by<P: Lawful>(
             found.lock().unwrap().get_or_insert(problem);
         }
     }));
-    rig.wire.doom(fates);
+    weather.over(&mut rig);
     twist(&mut plan);
     rig.apply_plan(&plan).unwrap();
     let problem = broken.lock().unwrap().clone();
@@ -276,8 +307,8 @@ fn flaws_are_noticed<P: Lawful>() {
     let mut noticed = (false, false);
     for _ in 0..600 {
         let (world, wish) = P::turbulent().new_tree(&mut runner).unwrap().current();
-        let fates = fates().new_tree(&mut runner).unwrap().current();
-        noticed.0 = noticed.0 || every_step_is_safe_by::<P>(&world, &wish, &fates, narrow_first).is_err();
+        let weather = weather().new_tree(&mut runner).unwrap().current();
+        noticed.0 = noticed.0 || every_step_is_safe_by::<P>(&world, &wish, &weather, narrow_first).is_err();
         let (world, wish) = (P::worlds(false), P::wishes()).new_tree(&mut runner).unwrap().current();
         noticed.1 = noticed.1 || repeating_blindly::<P>(&world, &wish).is_err();
         if noticed == (true, true) {
@@ -325,12 +356,18 @@ fn secret_part(key: &str) -> String {
 }
 
 /// Law 6: die anywhere, and the next runs converge with one mail a person and no live key whose secret is lost.
-fn dying_anywhere_loses_nothing<P: Lawful>(world: &P::World, wish: &Wish, at: usize, after: bool) -> Law {
+fn dying_anywhere_loses_nothing<P: Lawful>(
+    world: &P::World,
+    wish: &Wish,
+    weather: &Weather,
+    at: usize,
+    after: bool,
+) -> Law {
     let mut rig = P::rig(world.clone(), wish);
     let Some(plan) = planned(&rig) else { return Ok(()) };
     let mut fates = vec![Fate::Fine; at];
     fates.push(if after { Fate::KillAfter } else { Fate::KillBefore });
-    rig.wire.doom(&fates);
+    Weather { fates, ..weather.clone() }.over(&mut rig);
     let _ = rig.apply_plan(&plan);
     rig.wire.doom(&[]);
     for _ in 0..3 {
@@ -386,8 +423,10 @@ fn to_the_end<P: Lawful>(rig: &mut Rig<P>, before: &P::World) -> Result<Option<E
 
 /// Law 6 in full: stopped before any request, or after it took effect and before its answer, the next runs end as if
 /// nothing had happened.
-fn stopped_at_any_request_it_ends_the_same<P: Lawful>(world: &P::World, wish: &Wish) -> Law {
+fn stopped_at_any_request_it_ends_the_same<P: Lawful>(world: &P::World, wish: &Wish, weather: &Weather) -> Law {
+    let calm = |fates: Vec<Fate>| Weather { fates, ..weather.clone() };
     let mut whole = P::rig(world.clone(), wish);
+    calm(Vec::new()).over(&mut whole);
     let Some(plan) = planned(&whole) else { return Ok(()) };
     whole.apply_plan(&plan).unwrap();
     let requests = whole.wire.mutations().len();
@@ -397,7 +436,7 @@ fn stopped_at_any_request_it_ends_the_same<P: Lawful>(world: &P::World, wish: &W
             let mut rig = P::rig(world.clone(), wish);
             let mut fates = vec![Fate::Fine; at];
             fates.push(fate);
-            rig.wire.doom(&fates);
+            calm(fates).over(&mut rig);
             prop_assert!(rig.apply_plan(&plan).is_none(), "nothing died");
             rig.wire.doom(&[]);
             let Some(ended) = to_the_end(&mut rig, world)? else { continue };
@@ -417,11 +456,11 @@ fn stopped_at_any_request_it_ends_the_same<P: Lawful>(world: &P::World, wish: &W
 fn failures_are_made_good_by_later_runs<P: Lawful>(
     world: &P::World,
     wish: &Wish,
-    fates: &[Fate],
+    weather: &Weather,
     more: &[Fate],
 ) -> Law {
     let mut rig = P::rig(world.clone(), wish);
-    rig.wire.doom(fates);
+    weather.over(&mut rig);
     for run in 0..6 {
         let Some(plan) = planned(&rig) else { return Ok(()) };
         let report = rig.apply_plan(&plan).unwrap();
@@ -600,18 +639,18 @@ macro_rules! laws {
                 }
 
                 #[test]
-                fn every_step_is_safe((world, wish) in P::turbulent(), fates in fates()) {
-                    super::every_step_is_safe::<P>(&world, &wish, &fates)?;
+                fn every_step_is_safe((world, wish) in P::turbulent(), weather in weather()) {
+                    super::every_step_is_safe::<P>(&world, &wish, &weather)?;
                 }
 
                 #[test]
-                fn dying_anywhere_loses_nothing(world in P::worlds(false), wish in P::wishes(), at in 0..8_usize, after in any::<bool>()) {
-                    super::dying_anywhere_loses_nothing::<P>(&world, &wish, at, after)?;
+                fn dying_anywhere_loses_nothing(world in P::worlds(false), wish in P::wishes(), weather in weather(), at in 0..8_usize, after in any::<bool>()) {
+                    super::dying_anywhere_loses_nothing::<P>(&world, &wish, &weather, at, after)?;
                 }
 
                 #[test]
-                fn failures_are_made_good_by_later_runs(world in P::worlds(false), wish in P::wishes(), fates in fates(), more in fates()) {
-                    super::failures_are_made_good_by_later_runs::<P>(&world, &wish, &fates, &more)?;
+                fn failures_are_made_good_by_later_runs(world in P::worlds(false), wish in P::wishes(), weather in weather(), more in fates()) {
+                    super::failures_are_made_good_by_later_runs::<P>(&world, &wish, &weather, &more)?;
                 }
 
                 #[test]
@@ -639,8 +678,8 @@ macro_rules! laws {
                 #![proptest_config(few())]
 
                 #[test]
-                fn stopped_at_any_request_it_ends_the_same((world, wish) in P::turbulent()) {
-                    super::stopped_at_any_request_it_ends_the_same::<P>(&world, &wish)?;
+                fn stopped_at_any_request_it_ends_the_same((world, wish) in P::turbulent(), weather in weather()) {
+                    super::stopped_at_any_request_it_ends_the_same::<P>(&world, &wish, &weather)?;
                 }
             }
 

@@ -9,10 +9,10 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use rolecall::apply::{Apply, Deliveries, Report};
+use rolecall::apply::{Apply, Deliveries, Interruption, Report};
 use rolecall::desired::{Source, check_source};
 use rolecall::graphql::{Backoff, Pacer, Reader, Redactor, Request, Response, Transport, TransportError};
-use rolecall::ledger::Ledger;
+use rolecall::ledger::{Event, Ledger};
 use rolecall::model::{
     Address, Desired, Finding, Limit, Live, OrganizationPlan, ProviderName, Removals, Rules, Site,
 };
@@ -46,6 +46,9 @@ pub type Watch<W> = Arc<dyn Fn(&W) + Send + Sync>;
 /// Changes the data of every answer: what a sandbox of one organisation can't be made to say.
 pub type Forgery = Arc<dyn Fn(&mut serde_json::Value) + Send + Sync>;
 
+/// Says of a mutation that is sent how long it takes to have its effect.
+pub type Delay = Arc<dyn Fn() -> Duration + Send + Sync>;
+
 /// What happens to the n-th mutation that is sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fate {
@@ -76,6 +79,8 @@ pub struct Rig<P: Platform> {
     pub deliveries: Deliveries,
     /// What the clock of whoever plans and applies shows; the sandbox's own stands still.
     pub now: Timestamp,
+    /// So many requests at once. None: as many as suits the platform.
+    pub parallelism: Option<usize>,
     runs: usize,
     folder: TempDir,
 }
@@ -87,7 +92,10 @@ pub struct Wire<P: Platform> {
     fates: Mutex<Vec<Fate>>,
     watch: Mutex<Option<Watch<P::World>>>,
     forgery: Mutex<Option<Forgery>>,
+    delay: Mutex<Option<Delay>>,
     repeats_blindly: AtomicBool,
+    /// The process died. What was under way by then arrives all the same.
+    dead: AtomicBool,
 }
 
 impl<P: Platform> Wire<P> {
@@ -96,7 +104,7 @@ impl<P: Platform> Wire<P> {
     }
 
     pub fn mutations(&self) -> Vec<Request> {
-        self.sent().into_iter().filter(|request| request.query.trim_start().starts_with("mutation")).collect()
+        self.sent().into_iter().filter(is_mutation).collect()
     }
 
     pub fn doom(&self, fates: &[Fate]) {
@@ -116,12 +124,34 @@ impl<P: Platform> Wire<P> {
         self.repeats_blindly.store(true, Ordering::Relaxed);
     }
 
+    /// Has mutations take their time, so that those under way at once are dealt with in another order.
+    pub fn delay(&self, delay: Delay) {
+        *self.delay.lock().unwrap() = Some(delay);
+    }
+
+    /// The next process begins.
+    fn revive(&self) {
+        self.dead.store(false, Ordering::Relaxed);
+    }
+
     fn fate(&self, request: &Request) -> Fate {
         let mut fates = self.fates.lock().unwrap();
-        if !request.query.trim_start().starts_with("mutation") || fates.is_empty() {
+        if !is_mutation(request) || fates.is_empty() {
             return Fate::Fine;
         }
         fates.remove(0)
+    }
+
+    /// Waits until it is this one's turn. Says whether somebody still waits for its answer.
+    async fn turn(&self, request: &Request) -> bool {
+        if self.dead.load(Ordering::Relaxed) {
+            std::future::pending::<()>().await;
+        }
+        let delay = self.delay.lock().unwrap().clone().filter(|_| is_mutation(request));
+        if let Some(delay) = delay {
+            tokio::time::sleep(delay()).await;
+        }
+        !self.dead.load(Ordering::Relaxed)
     }
 }
 
@@ -132,10 +162,14 @@ impl<P: Platform> Transport for Wire<P> {
     ) -> Pin<Box<dyn Future<Output = Result<Response, TransportError>> + Send + 'a>> {
         Box::pin(async move {
             let lost = || Err(TransportError::NoAnswer("connection reset".to_owned()));
-            let fate = self.fate(request);
+            let is_heard = self.turn(request).await;
+            let fate = if is_heard { self.fate(request) } else { Fate::KillAfter };
             let answer = match fate {
                 Fate::DropBefore => return lost(),
-                Fate::KillBefore => std::future::pending().await,
+                Fate::KillBefore => {
+                    self.dead.store(true, Ordering::Relaxed);
+                    std::future::pending().await
+                }
                 Fate::Refuse => {
                     let body = serde_json::json!({ "data": null, "errors": [{ "message": "no", "errorType": "REFUSED" }] });
                     return Ok(rolecall::sandbox::answer(200, &body));
@@ -166,7 +200,10 @@ impl<P: Platform> Transport for Wire<P> {
             match fate {
                 Fate::DropAfter if self.repeats_blindly.load(Ordering::Relaxed) => self.inner.send(request).await,
                 Fate::DropAfter => lost(),
-                Fate::KillAfter => std::future::pending().await,
+                Fate::KillAfter => {
+                    self.dead.store(true, Ordering::Relaxed);
+                    std::future::pending().await
+                }
                 Fate::Acted(status, text) => Ok(said(status, text)),
                 Fate::Fine
                 | Fate::DropBefore
@@ -179,8 +216,12 @@ impl<P: Platform> Transport for Wire<P> {
     }
 }
 
+fn is_mutation(request: &Request) -> bool {
+    request.query.trim_start().starts_with("mutation")
+}
+
 fn said(status: u16, text: &str) -> Response {
-    Response { status, content_type: None, retry_after: None, body: text.as_bytes().to_vec() }
+    Response::new(status, text.as_bytes().to_vec())
 }
 
 /// Checks a file's text that has to be right. Worlds are small here, so that any number may go unless the text says how many.
@@ -208,11 +249,23 @@ impl<P: Platform> Rig<P> {
             fates: Mutex::new(Vec::new()),
             watch: Mutex::new(None),
             forgery: Mutex::new(None),
+            delay: Mutex::new(None),
             repeats_blindly: AtomicBool::new(false),
+            dead: AtomicBool::new(false),
         });
         let folder = TempDir::new().unwrap();
         let deliveries = Deliveries { allow_commands: false, below: Some(folder.path().to_owned()) };
-        Self { sandbox, wire, desired: wish, ledger: Ledger::in_memory(), deliveries, now: now(), runs: 0, folder }
+        Self {
+            sandbox,
+            wire,
+            desired: wish,
+            ledger: Ledger::in_memory(),
+            deliveries,
+            now: now(),
+            parallelism: None,
+            runs: 0,
+            folder,
+        }
     }
 
     pub fn rules() -> &'static dyn Rules {
@@ -222,6 +275,11 @@ impl<P: Platform> Rig<P> {
     /// Another wish for the same organisation.
     pub fn wish(&mut self, body: &str) {
         self.desired = desired(&format!("{}{body}", P::HEAD));
+    }
+
+    /// How often something was sent.
+    pub fn intents(&self) -> usize {
+        self.ledger.records().iter().filter(|record| matches!(record.event, Event::Intent { .. })).count()
     }
 
     pub fn delivered(&self, file: &str) -> Option<String> {
@@ -289,7 +347,9 @@ impl<P: Platform> Rig<P> {
     pub fn apply_plan(&mut self, plan: &OrganizationPlan) -> Option<Report> {
         // A request that never ends stands for a process that died: paused time runs out at once.
         let limit = Duration::from_secs(100_000);
-        paused(async { tokio::time::timeout(limit, self.run(plan)).await.ok() })
+        let report = paused(async { tokio::time::timeout(limit, self.run(plan)).await.ok() });
+        self.wire.revive();
+        report
     }
 
     /// For what waits for another process.
@@ -313,12 +373,13 @@ impl<P: Platform> Rig<P> {
             redactor: &Redactor::default(),
             backoff: Backoff::with_seed(1),
             pacer: &Pacer::default(),
+            parallelism: self.parallelism.unwrap_or_else(|| provider.parallelism()),
             caller: caller.as_ref(),
             deliveries: &self.deliveries,
             run: &format!("run-{}", self.runs),
             generator: "test",
             clock: &move || now,
-            interrupted: &AtomicBool::new(false),
+            interruption: &Interruption::default(),
         };
         apply.run(plan, &live, &mut self.ledger, &mut |_| {}).await.unwrap()
     }

@@ -75,10 +75,14 @@ fn invite(
         }
         None => {
             // One that was taken back for it, by a run that ended before it was made.
-            let taken_back = input.facts.taken_back.get(&wish.email).and_then(|earlier| earlier.teams.clone());
-            let teams =
-                taken_back.map(|teams| draft.teams.that_are_there(teams)).filter(|teams| !teams.is_empty());
-            offer(input, wish, teams.as_ref(), book, draft)
+            let taken_back = input.facts.taken_back.get(&wish.email).cloned().map(|earlier| {
+                let teams = earlier.teams.map(|teams| draft.teams.that_are_there(teams));
+                User { teams: teams.filter(|teams| !teams.is_empty()), ..earlier }
+            });
+            match taken_back {
+                Some(earlier) if wish.roles.is_none() => as_kept(input, wish, earlier, draft),
+                earlier => offer(input, wish, earlier.and_then(|earlier| earlier.teams).as_ref(), book, draft),
+            }
         }
     };
     let Some(Offer { after, limited, follows }) = offered else { return };
@@ -144,10 +148,8 @@ fn plan_invited(
     let asserted = draft.is_asserted(&address);
     // Without a role in the file, the one that the invitation carries is kept.
     let offered = if wish.roles.is_none() && !asserted {
-        let kept = first.entity();
-        let Ok(teams) = teams::memberships(input, wish, kept.teams.as_ref(), draft) else { return };
-        let teams = teams.map(|teams| teams.into_keys().map(|team| (team, None)).collect());
-        Offer { after: User { teams, ..kept }, limited: false, follows: false }
+        let Some(kept) = as_kept(input, wish, first.entity(), draft) else { return };
+        kept
     } else {
         let Some(offered) = offer(input, wish, first.entity().teams.as_ref(), book, draft) else { return };
         offered
@@ -203,6 +205,13 @@ fn plan_invited(
         effects,
     };
     draft.change(change, Some(&wish.place));
+}
+
+/// What an invitation said is said again, but for its teams where the file names some.
+fn as_kept(input: &PlanInput<'_>, wish: &DesiredUser, kept: User, draft: &mut Draft<'_>) -> Option<Offer> {
+    let teams = teams::memberships(input, wish, kept.teams.as_ref(), draft).ok()?;
+    let teams = teams.map(|teams| teams.into_keys().map(|team| (team, None)).collect());
+    Some(Offer { after: User { teams, ..kept }, limited: false, follows: false })
 }
 
 /// Doesn't the platform say which role an invitation gives? Made anew it wouldn't either.

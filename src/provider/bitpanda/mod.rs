@@ -31,6 +31,11 @@ impl Provider for Bitpanda {
         Ok(Contexts::from([(Context::ONLY, vec![("x-api-key", secrets.get("api_key"))])]))
     }
 
+    fn parallelism(&self) -> usize {
+        // Bursts are refused, and no page says from where on.
+        2
+    }
+
     fn read<'a>(
         &'a self,
         reader: &'a Reader,

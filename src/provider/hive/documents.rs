@@ -1,7 +1,7 @@
 //! The operations, as documents. Each stays below the 800 tokens, depth 20 and cost 1000 that a server or the public
 //! gateway allow; a test counts.
 
-use crate::graphql::{Mutation, Query};
+use crate::graphql::{Joinable, Mutation, Query};
 
 macro_rules! document {
     ($file:literal $(, $fragment:literal)*) => {
@@ -56,38 +56,45 @@ pub(super) const ACCESS_TOKENS_PAGE: Query = Query::new(
 pub const QUERIES: &[Query] =
     &[FEATURES, ORGANIZATION, ORGANIZATION_WITHOUT_TYPE, MEMBERS_PAGE, INVITATIONS_PAGE, ACCESS_TOKENS_PAGE];
 
-/// Every mutation, under the name of its field.
+/// One that may share a document with others: what is lost with the answer of another can be read, and be sent again.
+macro_rules! joinable {
+    ($field:literal, $name:literal, $file:literal $(, $fragment:literal)*) => {
+        (
+            $field,
+            Mutation::new($name, document!($file $(, $fragment)*)).joinable(Joinable {
+                field: $field,
+                input: concat!($name, "Input"),
+                answer: concat!($name, "Answer"),
+            }),
+        )
+    };
+}
+
+/// Every mutation, under the name of its field. A secret and a mail can't be had twice: those go by themselves.
 pub const MUTATIONS: &[(&str, Mutation)] = &[
-    (
-        "assignMemberRole",
-        Mutation::new("AssignMemberRole", document!("assign_member_role.graphql", "resources.graphql")),
-    ),
-    (
-        "createMemberRole",
-        Mutation::new("CreateMemberRole", document!("create_member_role.graphql", "role.graphql")),
-    ),
+    joinable!("assignMemberRole", "AssignMemberRole", "assign_member_role.graphql", "resources.graphql"),
+    joinable!("createMemberRole", "CreateMemberRole", "create_member_role.graphql", "role.graphql"),
     (
         "createOrganizationAccessToken",
         Mutation::new("CreateOrganizationAccessToken", document!("create_organization_access_token.graphql")),
     ),
-    ("deleteAccessToken", Mutation::new("DeleteAccessToken", document!("delete_access_token.graphql"))),
-    ("deleteMemberRole", Mutation::new("DeleteMemberRole", document!("delete_member_role.graphql"))),
-    (
+    joinable!("deleteAccessToken", "DeleteAccessToken", "delete_access_token.graphql"),
+    joinable!("deleteMemberRole", "DeleteMemberRole", "delete_member_role.graphql"),
+    joinable!(
         "deleteOrganizationAccessToken",
-        Mutation::new("DeleteOrganizationAccessToken", document!("delete_organization_access_token.graphql")),
+        "DeleteOrganizationAccessToken",
+        "delete_organization_access_token.graphql"
     ),
-    (
+    joinable!(
         "deleteOrganizationInvitation",
-        Mutation::new("DeleteOrganizationInvitation", document!("delete_organization_invitation.graphql")),
+        "DeleteOrganizationInvitation",
+        "delete_organization_invitation.graphql"
     ),
     (
         "inviteToOrganizationByEmail",
         Mutation::new("InviteToOrganizationByEmail", document!("invite_to_organization_by_email.graphql")),
     ),
-    (
-        "updateMemberRole",
-        Mutation::new("UpdateMemberRole", document!("update_member_role.graphql", "role.graphql")),
-    ),
+    joinable!("updateMemberRole", "UpdateMemberRole", "update_member_role.graphql", "role.graphql"),
 ];
 
 pub(super) fn mutation(operation: &str) -> Option<&'static Mutation> {

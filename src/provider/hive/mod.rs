@@ -21,7 +21,7 @@ use secrecy::{ExposeSecret, SecretString};
 pub use documents::{MUTATIONS, QUERIES};
 
 use super::{Provider, ReadError, Receipt, Secrets, UnfitCredential, Verdict};
-use crate::graphql::{CallError, Context, Contexts, Mutation, Pace, Reader, Redactor, Response};
+use crate::graphql::{CallError, Context, Contexts, Limits, Mutation, Pace, Reader, Redactor, Response};
 use crate::model::{self, Change, Desired, Live, RemoteId, Rules};
 
 /// The provider.
@@ -30,6 +30,10 @@ pub struct Hive;
 
 /// Invitations of one token, whatever their answer (measured on Hive 8.1.2).
 const INVITATIONS: Pace = Pace { calls: 6, window: Duration::from_secs(5) };
+
+/// Measured on Hive 8.1.2, which runs the fields of a mutation one after the other and stops at the first that throws;
+/// the cost is the public gateway's.
+const BATCHES: Limits = Limits { aliases: 20, tokens: 800, cost: 1000 };
 
 impl Provider for Hive {
     fn rules(&self) -> &'static dyn Rules {
@@ -48,6 +52,14 @@ impl Provider for Hive {
 
     fn pace(&self, operation: &str) -> Option<Pace> {
         (operation == "inviteToOrganizationByEmail").then_some(INVITATIONS)
+    }
+
+    fn parallelism(&self) -> usize {
+        4
+    }
+
+    fn batches(&self) -> Option<Limits> {
+        Some(BATCHES)
     }
 
     fn read<'a>(
