@@ -3,16 +3,18 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::expect_used, reason = "a test fails by panicking")]
 
 mod bitpanda;
+mod every_order;
 mod hive;
 mod lawful;
 mod paradime;
 mod rapidapi;
+mod safety;
 #[path = "../support/mod.rs"]
 mod support;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -28,6 +30,7 @@ use rolecall::model::{
 use rolecall::plan::{PlanInput, plan};
 use rolecall::provider;
 use rolecall::sandbox::digest;
+use safety::Safety;
 use support::rig::{Fate, Rig, desired, now};
 
 type Law = Result<(), TestCaseError>;
@@ -250,41 +253,12 @@ fn every_step_is_safe_by<P: Lawful>(
 ) -> Law {
     let mut rig = P::rig(world.clone(), wish);
     let Some(mut plan) = planned(&rig) else { return Ok(()) };
-    let floor = wish.min_admins.min(P::usable_admins(world));
-    let mut undisturbed = P::rig(world.clone(), wish);
-    undisturbed.apply_plan(&plan).unwrap();
-    let (start, end) = (P::access(world), P::access(&undisturbed.world()));
-    let nothing = BTreeSet::new();
-    let kept: BTreeMap<String, BTreeSet<String>> = start
-        .iter()
-        .map(|(who, had)| (who.clone(), had.intersection(end.get(who).unwrap_or(&nothing)).cloned().collect()))
-        .collect();
-    let broken = Arc::new(Mutex::new(None));
-    let found = Arc::clone(&broken);
-    rig.wire.watch(Arc::new(move |world: &P::World| {
-        let mut problem = None;
-        if P::usable_admins(world) < floor {
-            problem = Some(format!("{} admins of {floor}", P::usable_admins(world)));
-        }
-        if !P::lets_us_in(world) {
-            problem = Some("locked out".to_owned());
-        }
-        let now = P::access(world);
-        for (who, kept) in &kept {
-            let has = now.get(who).unwrap_or(&nothing);
-            if let Some(lost) = kept.difference(has).next() {
-                problem = Some(format!("{who} lost {lost}, which was to stay"));
-            }
-        }
-        if let Some(problem) = problem {
-            found.lock().unwrap().get_or_insert(problem);
-        }
-    }));
+    let breach = Arc::new(Safety::of::<P>(world, wish, &plan)).watch(&rig);
     weather.over(&mut rig);
     twist(&mut plan);
     rig.apply_plan(&plan).unwrap();
-    let problem = broken.lock().unwrap().clone();
-    prop_assert!(problem.is_none(), "{:?}\n{:#?}", problem, plan.sealed.mutations);
+    let breach = breach.lock().unwrap().clone();
+    prop_assert!(breach.is_none(), "{:?}\n{:#?}", breach, plan.sealed.mutations);
     Ok(())
 }
 
@@ -681,6 +655,11 @@ macro_rules! laws {
                 fn stopped_at_any_request_it_ends_the_same((world, wish) in P::turbulent(), weather in weather()) {
                     super::stopped_at_any_request_it_ends_the_same::<P>(&world, &wish, &weather)?;
                 }
+            }
+
+            #[test]
+            fn small_plans_are_safe_in_every_order() {
+                every_order::small_plans_are_safe_in_every_order::<P>();
             }
 
             #[test]

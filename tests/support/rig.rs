@@ -63,6 +63,8 @@ pub enum Fate {
     Acted(u16, &'static str),
     /// It has no effect and is answered with this status and text.
     Ignored(u16, &'static str),
+    /// It is answered as if it had its effect, and has none.
+    NotTaken,
     /// As Hive refuses invitations that come too fast.
     TooManyInvitations,
     /// The process dies before the request leaves.
@@ -90,6 +92,7 @@ pub struct Wire<P: Platform> {
     inner: InProcess<P::Engine>,
     sandbox: Arc<Sandbox<P::Engine>>,
     fates: Mutex<Vec<Fate>>,
+    decide: Mutex<Option<Arc<dyn Fn() -> Fate + Send + Sync>>>,
     watch: Mutex<Option<Watch<P::World>>>,
     forgery: Mutex<Option<Forgery>>,
     delay: Mutex<Option<Delay>>,
@@ -109,6 +112,11 @@ impl<P: Platform> Wire<P> {
 
     pub fn doom(&self, fates: &[Fate]) {
         *self.fates.lock().unwrap() = fates.to_vec();
+    }
+
+    /// Says of each mutation what becomes of it, once its turn has come.
+    pub fn decide(&self, decide: Arc<dyn Fn() -> Fate + Send + Sync>) {
+        *self.decide.lock().unwrap() = Some(decide);
     }
 
     pub fn watch(&self, watch: Watch<P::World>) {
@@ -135,11 +143,14 @@ impl<P: Platform> Wire<P> {
     }
 
     fn fate(&self, request: &Request) -> Fate {
-        let mut fates = self.fates.lock().unwrap();
-        if !is_mutation(request) || fates.is_empty() {
+        if !is_mutation(request) {
             return Fate::Fine;
         }
-        fates.remove(0)
+        if let Some(decide) = &*self.decide.lock().unwrap() {
+            return decide();
+        }
+        let mut fates = self.fates.lock().unwrap();
+        if fates.is_empty() { Fate::Fine } else { fates.remove(0) }
     }
 
     /// Waits until it is this one's turn. Says whether somebody still waits for its answer.
@@ -184,6 +195,12 @@ impl<P: Platform> Transport for Wire<P> {
                     ));
                 }
                 Fate::Ignored(status, text) => return Ok(said(status, text)),
+                Fate::NotTaken => {
+                    let before = P::world(&self.sandbox.engine).clone();
+                    let answer = self.inner.send(request).await;
+                    *P::world(&self.sandbox.engine) = before;
+                    answer
+                }
                 Fate::Fine | Fate::DropAfter | Fate::KillAfter | Fate::Acted(..) => self.inner.send(request).await,
             };
             if let Some(watch) = self.watch.lock().unwrap().clone() {
@@ -208,6 +225,7 @@ impl<P: Platform> Transport for Wire<P> {
                 Fate::Fine
                 | Fate::DropBefore
                 | Fate::KillBefore
+                | Fate::NotTaken
                 | Fate::Refuse
                 | Fate::Ignored(..)
                 | Fate::TooManyInvitations => answer,
@@ -247,6 +265,7 @@ impl<P: Platform> Rig<P> {
             inner: InProcess::new(Arc::clone(&sandbox), contexts.collect()),
             sandbox: Arc::clone(&sandbox),
             fates: Mutex::new(Vec::new()),
+            decide: Mutex::new(None),
             watch: Mutex::new(None),
             forgery: Mutex::new(None),
             delay: Mutex::new(None),
