@@ -256,7 +256,7 @@ impl Checker<'_> {
             }
             limits.extend(self.limit(field).map(|limit| (kind, limit)));
         }
-        Some(Removals::by_kind(limits))
+        Some(Removals::each(limits))
     }
 
     fn limit(&mut self, Field { mark, value }: Field<RawLimit>) -> Option<Limit> {

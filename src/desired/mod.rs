@@ -20,11 +20,13 @@ mod resources;
 mod schema;
 mod scrub;
 mod source;
+mod undo;
 
 pub use endpoint::{check_url, is_loopback};
 pub use files::{Loaded, LoadedFile, load};
 pub use schema::schema;
 pub use source::{MAX_BYTES, Source};
+pub use undo::{Lasting, Undo, UndoInput, undo};
 
 use crate::model::{Chore, Code, Desired, Finding, Kind, ProviderName, Rules, list_of, nearest};
 use node::{Located, Node};

@@ -104,8 +104,14 @@ impl Removals {
         Self { by_kind: Kind::ALL.iter().map(|kind| (*kind, limit)).collect(), at_most: None }
     }
 
-    pub fn by_kind(by_kind: BTreeMap<Kind, Limit>) -> Self {
+    /// A limit for each of these.
+    pub fn each(by_kind: BTreeMap<Kind, Limit>) -> Self {
         Self { by_kind, at_most: None }
+    }
+
+    /// What the file says, collection by collection.
+    pub fn by_kind(&self) -> &BTreeMap<Kind, Limit> {
+        &self.by_kind
     }
 
     /// The stricter of the limits that apply to a collection of so many, and how many that are.
