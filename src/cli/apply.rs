@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::json;
 
+use super::confirm::{confirm, confirm_deletion, deletes_itself};
 use super::connect::GENERATOR;
 use super::exit::{Exit, Failure};
 use super::interrupt::Interrupts;
@@ -15,12 +16,10 @@ use super::organization::{Approved, Organization};
 use super::out::Out;
 use super::selection::Selected;
 use super::session::{Session, is_broken};
-use super::{Connection, Format, Paths, approval};
+use super::{Connection, Format, Paths, approval, undo};
 use crate::apply::{Apply, Report, Standing, Stop, note_observed};
 use crate::ledger::{Alone, Ledger};
-use crate::model::{
-    Action, Change, FORMAT_VERSION, Kind, Live, OrganizationPlan, Plan, ProviderName, RemoteId, Sealed,
-};
+use crate::model::{Action, FORMAT_VERSION, Live, OrganizationPlan, Plan, ProviderName, RemoteId, Sealed};
 use crate::plan::{Approval, compare, seal};
 use crate::report;
 
@@ -32,6 +31,7 @@ use crate::report;
 #[command(after_help = "Examples:
   rolecall apply access/                                    asks before it sends
   rolecall apply --plan plan.json access/                   what was reviewed, and nothing else
+  rolecall apply --undo-out undo.yaml access/acme.yaml      the way back; later, `rolecall plan undo.yaml`
   rolecall apply --auto-approve --sandbox examples/bitpanda.yaml")]
 pub(super) struct ApplyArgs {
     #[command(flatten)]
@@ -57,6 +57,9 @@ pub(super) struct ApplyArgs {
     /// terminal where it isn't given.
     #[arg(long, value_name = "ORGANIZATION")]
     confirm_deletion: Option<String>,
+    /// Save the way back before anything is sent: what the plan changes, as it was, as a file that can be planned.
+    #[arg(long, value_name = "FILE")]
+    undo_out: Option<PathBuf>,
     /// With json, what is told on the way goes to stderr, and what became of it to stdout at the end.
     #[arg(long, value_enum, default_value = "text")]
     format: Format,
@@ -83,10 +86,14 @@ struct Applied {
     plan: Option<OrganizationPlan>,
     /// What became of it. None where nothing was sent.
     report: Option<Report>,
+    /// The way back, where it was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    undo: Option<undo::Written>,
 }
 
 pub(super) async fn apply(args: &ApplyArgs, out: &mut Out) -> Result<Exit, Failure> {
     let session = Session::open(&args.paths, &args.connection, out)?.selecting(&args.selected)?;
+    undo::check(args.undo_out.as_deref(), &session)?;
     let (organizations, mut exit) = session.connect_all(out).await;
     let approved = match &args.plan {
         // An organisation that can't be reached would look like one that no file describes.
@@ -104,6 +111,7 @@ pub(super) async fn apply(args: &ApplyArgs, out: &mut Out) -> Result<Exit, Failu
             error: None,
             plan: None,
             report: None,
+            undo: None,
         });
         let (ended, error) = match run.organization(organization, approved.as_ref()).await {
             Ok(ended) => (ended, None),
@@ -115,6 +123,7 @@ pub(super) async fn apply(args: &ApplyArgs, out: &mut Out) -> Result<Exit, Failu
             break;
         }
     }
+    run.out.talk(&undo::missing(args.undo_out.as_deref()).unwrap_or_default());
     if args.format == Format::Json {
         let document =
             json!({ "format_version": FORMAT_VERSION, "generator": GENERATOR, "organizations": run.applied });
@@ -204,6 +213,11 @@ impl Run<'_> {
             Failure::error(format!("a secret could not be delivered, so nothing was sent: {why}"))
                 .hint("secrets are shown once, so the way has to be ready before one is made")
         })?;
+        if let Some(path) = &self.args.undo_out {
+            let written = undo::write(path, organization, &plan, (&live, &ledger.facts()), &run)?;
+            self.out.talk(&written.told(&self.args.connection));
+            self.note(|applied| applied.undo = Some(written));
+        }
         let ended = self.execute(organization, &plan, &live, &mut ledger, &run).await?;
         Ok(ended.and(left_out))
     }
@@ -322,42 +336,6 @@ fn document(plan: &OrganizationPlan) -> Plan {
         format_version: FORMAT_VERSION.to_owned(),
         generator: GENERATOR.to_owned(),
         organizations: vec![plan.clone()],
-    }
-}
-
-fn deletes_itself(plan: &OrganizationPlan) -> bool {
-    let itself = |change: &Change| change.action == Action::Delete && change.address.kind == Kind::Organization;
-    plan.sealed.changes.iter().any(itself)
-}
-
-/// Whoever deletes an organisation says which, beside the file that says so.
-fn confirm_deletion(name: &str, typed: Option<&str>, ask: bool, out: &Out) -> Result<(), Failure> {
-    let wanted = format!("to delete the organisation {name}, with all that is in it, type its name: ");
-    let typed = match typed {
-        Some(typed) => Some(typed.to_owned()),
-        None if ask => out.ask_for(&format!("\n{}", report::clean(&wanted))),
-        None => None,
-    };
-    if typed.as_deref() == Some(name) {
-        return Ok(());
-    }
-    let failure =
-        Failure::error(format!("the deletion of the organisation {name} wasn't confirmed; nothing was sent"))
-            .hint(format!("give --confirm-deletion {name}"));
-    Err(Failure { exit: Exit::Refused, ..failure })
-}
-
-fn confirm(plan: &OrganizationPlan, out: &Out) -> Result<(), Failure> {
-    let question = format!(
-        "\nSend {} to {}? Only `yes` will do: ",
-        report::plural(plan.sealed.mutations.len(), "mutation"),
-        report::clean(&plan.sealed.identity.site)
-    );
-    match out.ask(&question) {
-        Some(true) => Ok(()),
-        Some(false) => Err(Failure::error("declined; nothing was sent")),
-        None => Err(Failure::error("there is no terminal to ask on; nothing was sent")
-            .hint("review a saved plan and give it with --plan, or give --auto-approve")),
     }
 }
 

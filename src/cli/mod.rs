@@ -3,6 +3,7 @@
 mod apply;
 mod approval;
 mod cache;
+mod confirm;
 mod connect;
 mod credential;
 mod drift;
@@ -22,6 +23,7 @@ mod schema;
 mod selection;
 mod session;
 mod show;
+mod undo;
 mod validate;
 
 use std::path::PathBuf;

@@ -1,0 +1,109 @@
+//! The way back, on disk before anything is sent.
+
+use std::fmt::Write as _;
+use std::io::{ErrorKind, Write};
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+use serde::Serialize;
+use tempfile::NamedTempFile;
+
+use super::Connection;
+use super::connect::GENERATOR;
+use super::exit::Failure;
+use super::organization::Organization;
+use super::session::Session;
+use crate::desired::{Lasting, Undo, UndoInput, undo};
+use crate::model::{Facts, Live, OrganizationPlan};
+use crate::{provider, report};
+
+/// What was written, for programs.
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct Written {
+    file: PathBuf,
+    /// What it can't bring back, or not wholly.
+    lasting: Vec<Lasting>,
+}
+
+/// Turned away before anything is asked: one file holds one organisation, and nothing is overwritten.
+pub(super) fn check(path: Option<&Path>, session: &Session<'_>) -> Result<(), Failure> {
+    let Some(path) = path else { return Ok(()) };
+    if session.wishes().len() > 1 {
+        return Err(Failure::error("--undo-out names one file, and there are several organisations")
+            .hint("leave it out, or run each organisation by itself"));
+    }
+    if path.symlink_metadata().is_ok() { Err(exists(path)) } else { Ok(()) }
+}
+
+/// Says so where there was nothing to undo.
+pub(super) fn missing(path: Option<&Path>) -> Option<String> {
+    let path = path.filter(|path| path.symlink_metadata().is_err())?;
+    Some(format!("{} wasn't written, as nothing was to be sent\n", path.display()))
+}
+
+fn exists(path: &Path) -> Failure {
+    Failure::error(format!("{} exists already; nothing was sent", path.display()))
+        .hint("what it says may still be needed: name another with --undo-out, or move this one away")
+}
+
+/// Writes the way back. It is there whole or not at all, and without it nothing is sent.
+pub(super) fn write(
+    path: &Path,
+    organization: &Organization<'_>,
+    plan: &OrganizationPlan,
+    (live, facts): (&Live, &Facts),
+    run: &str,
+) -> Result<Written, Failure> {
+    let input = UndoInput {
+        desired: organization.desired,
+        plan,
+        live,
+        facts,
+        rules: provider::rules(organization.desired.provider),
+        generator: GENERATOR,
+        run,
+        now: Timestamp::now(),
+    };
+    let Undo { text, lasting } = undo(&input).map_err(|findings| Failure {
+        message: Some(format!("{} can't be written; nothing was sent", path.display())),
+        ..Failure::findings(findings)
+    })?;
+    save(path, &text)?;
+    Ok(Written { file: path.to_owned(), lasting })
+}
+
+/// Readable by its owner only, since it names people.
+fn save(path: &Path, text: &str) -> Result<(), Failure> {
+    let failed = |why: std::io::Error| match why.kind() {
+        ErrorKind::AlreadyExists => exists(path),
+        _ => Failure::error(format!("{} can't be written: {why}; nothing was sent", path.display())),
+    };
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut new = NamedTempFile::new_in(folder).map_err(failed)?;
+    new.write_all(text.as_bytes()).map_err(failed)?;
+    new.as_file().sync_all().map_err(failed)?;
+    new.persist_noclobber(path).map_err(|why| failed(why.error))?;
+    // Its name is to outlast a crash as well. Not every file system syncs folders.
+    if let Ok(folder) = std::fs::File::open(folder) {
+        let _ = folder.sync_all();
+    }
+    Ok(())
+}
+
+impl Written {
+    /// What people are told of it.
+    pub fn told(&self, connection: &Connection) -> String {
+        let file = self.file.display();
+        let sandbox = if connection.sandbox { " --sandbox" } else { "" };
+        let ledger = connection.ledger.as_ref().map(|path| format!(" --ledger {}", path.display()));
+        let ledger = ledger.unwrap_or_default();
+        let mut text = format!("the way back is in {file}; `rolecall plan{sandbox}{ledger} {file}` shows it\n");
+        if !self.lasting.is_empty() {
+            text.push_str("what can't be undone, or not wholly:\n");
+        }
+        for Lasting { address, why } in &self.lasting {
+            let _ = writeln!(text, "  {}: {}", report::clean(address), report::clean(why));
+        }
+        text
+    }
+}
