@@ -14,10 +14,11 @@ use super::exit::{Exit, Failure};
 use super::interrupt::Interrupts;
 use super::organization::{Approved, Organization};
 use super::out::Out;
+use super::progress::Progress;
 use super::selection::Selected;
 use super::session::{Session, is_broken};
 use super::{Connection, Format, Paths, approval, undo};
-use crate::apply::{Apply, Report, Standing, Stop, note_observed};
+use crate::apply::{Apply, Report, Standing, Step, Stop, note_observed};
 use crate::ledger::{Alone, Ledger};
 use crate::model::{Action, FORMAT_VERSION, Live, OrganizationPlan, Plan, ProviderName, RemoteId, Sealed};
 use crate::plan::{Approval, compare, seal};
@@ -305,8 +306,13 @@ impl Run<'_> {
             cache.forget_read();
         }
         self.interrupts.begin_sending();
-        let report =
-            apply.run(plan, live, ledger, &mut |step| self.tell(&format!("{}\n", report::step_line(step)))).await;
+        let mut progress = Progress::of(plan.sealed.mutations.len());
+        let mut told = |step: &Step| {
+            progress.beside(|| self.tell(&format!("{}\n", report::step_line(step))));
+            progress.step(&step.mutation);
+        };
+        let report = apply.run(plan, live, ledger, &mut told).await;
+        progress.end();
         self.interrupts.end_sending();
         let report = report.map_err(|why| Failure::error(format!("{why}. Nothing was sent")))?;
         self.tell(&format!("\n{}", report::summary(&report)));

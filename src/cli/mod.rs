@@ -17,6 +17,7 @@ mod organization;
 mod out;
 mod plan;
 mod planfile;
+mod progress;
 #[cfg(feature = "sandbox")]
 mod sandbox;
 mod schema;
