@@ -426,6 +426,38 @@ fn stopped_at_any_request_it_ends_the_same<P: Lawful>(world: &P::World, wish: &W
     Ok(())
 }
 
+/// Law 6 between an answer and the ledger, and at every other line of it: what was done and isn't written down is found
+/// out, and the next runs end as if nothing had happened.
+fn stopped_before_any_line_of_the_ledger_it_ends_the_same<P: Lawful>(
+    world: &P::World,
+    wish: &Wish,
+    weather: &Weather,
+) -> Law {
+    let calm = Weather { fates: Vec::new(), ..weather.clone() };
+    let mut whole = P::rig(world.clone(), wish);
+    calm.over(&mut whole);
+    let Some(plan) = planned(&whole) else { return Ok(()) };
+    whole.apply_plan(&plan).unwrap();
+    let Ok(Some(end)) = to_the_end(&mut whole, world) else { return Ok(()) };
+    for lines in 0.. {
+        let mut rig = P::rig(world.clone(), wish);
+        calm.over(&mut rig);
+        if !rig.apply_until_line(&plan, lines) {
+            // It is asked for the time when it plans again, too.
+            prop_assert!(lines > plan.sealed.mutations.len());
+            break;
+        }
+        let Some(ended) = to_the_end(&mut rig, world)? else { continue };
+        nothing_doubled_or_lost(&rig, world)?;
+        let unsure = |hold: &Hold| matches!(hold.reason, HoldReason::InvitationUnsure { .. });
+        if rig.plan().sealed.holds.iter().any(unsure) {
+            continue;
+        }
+        prop_assert_eq!(&ended, &end, "before line {} of {:#?}", lines, &plan.sealed.mutations);
+    }
+    Ok(())
+}
+
 /// Laws 5 and 6 for answers that are lost or refused: the next runs converge all the same.
 fn failures_are_made_good_by_later_runs<P: Lawful>(
     world: &P::World,
@@ -654,6 +686,11 @@ macro_rules! laws {
                 #[test]
                 fn stopped_at_any_request_it_ends_the_same((world, wish) in P::turbulent(), weather in weather()) {
                     super::stopped_at_any_request_it_ends_the_same::<P>(&world, &wish, &weather)?;
+                }
+
+                #[test]
+                fn stopped_before_any_line_of_the_ledger_it_ends_the_same((world, wish) in P::turbulent(), weather in weather()) {
+                    super::stopped_before_any_line_of_the_ledger_it_ends_the_same::<P>(&world, &wish, &weather)?;
                 }
             }
 

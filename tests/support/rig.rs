@@ -3,8 +3,9 @@
 
 use std::collections::BTreeSet;
 use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -83,6 +84,8 @@ pub struct Rig<P: Platform> {
     pub now: Timestamp,
     /// So many requests at once. None: as many as suits the platform.
     pub parallelism: Option<usize>,
+    /// The process dies before this line of the ledger.
+    dies_at_line: Option<usize>,
     runs: usize,
     folder: TempDir,
 }
@@ -282,6 +285,7 @@ impl<P: Platform> Rig<P> {
             deliveries,
             now: now(),
             parallelism: None,
+            dies_at_line: None,
             runs: 0,
             folder,
         }
@@ -371,6 +375,15 @@ impl<P: Platform> Rig<P> {
         report
     }
 
+    /// Applies until so many lines were written to the ledger, and dies before the next. False: there were no more.
+    pub fn apply_until_line(&mut self, plan: &OrganizationPlan, lines: usize) -> bool {
+        self.dies_at_line = Some(self.ledger.records().len() + lines);
+        let ended = catch_unwind(AssertUnwindSafe(|| self.apply_plan(plan)));
+        self.dies_at_line = None;
+        self.wire.revive();
+        ended.is_err()
+    }
+
     /// For what waits for another process.
     pub fn apply_plan_in_real_time(&mut self, plan: &OrganizationPlan) -> Report {
         tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(self.run(plan))
@@ -379,6 +392,8 @@ impl<P: Platform> Rig<P> {
     async fn run(&mut self, plan: &OrganizationPlan) -> Report {
         self.runs += 1;
         let now = self.now;
+        let (written, last) =
+            (AtomicUsize::new(self.ledger.records().len()), self.dies_at_line.unwrap_or(usize::MAX));
         let reader = self.reader();
         let provider = provider::of(P::NAME);
         let live = provider.read(&reader, &self.desired).await.unwrap();
@@ -397,7 +412,13 @@ impl<P: Platform> Rig<P> {
             deliveries: &self.deliveries,
             run: &format!("run-{}", self.runs),
             generator: "test",
-            clock: &move || now,
+            clock: &move || {
+                // It is asked for the time of each line.
+                if written.fetch_add(1, Ordering::Relaxed) >= last {
+                    resume_unwind(Box::new("died"));
+                }
+                now
+            },
             interruption: &Interruption::default(),
         };
         apply.run(plan, &live, &mut self.ledger, &mut |_| {}).await.unwrap()
