@@ -7,8 +7,9 @@ use apollo_compiler::ast::OperationType;
 use apollo_compiler::executable::{Selection, SelectionSet};
 use apollo_compiler::validation::Valid;
 use apollo_compiler::{ExecutableDocument, Schema};
-use rolecall::graphql::{Mutation, Query};
-use rolecall::provider::{bitpanda, hive, paradime, rapidapi};
+use rolecall::graphql::{self, Mutation, Part, Query, fitting};
+use rolecall::model::ProviderName;
+use rolecall::provider::{self, bitpanda, hive, paradime, rapidapi};
 use rolecall::sandbox;
 use rolecall::sandbox::rapidapi::Generation;
 
@@ -167,6 +168,54 @@ fn hive_documents_are_within_every_limit() {
         assert!(depth <= 20, "{name} is {depth} deep");
         assert!(cost + 10 <= 1000, "{name} costs {cost}");
         assert!(text.matches(": __type").count() <= 20, "{name} has too many aliases");
+    }
+}
+
+/// As many as go together of each kind, and of all kinds in turns, are valid everywhere and within every limit.
+#[test]
+fn hive_documents_for_several_are_valid_and_within_every_limit() {
+    let limits = provider::of(ProviderName::Hive).batches().unwrap();
+    let joinable: Vec<&Mutation> = hive::MUTATIONS
+        .iter()
+        .map(|(_, mutation)| mutation)
+        .filter(|mutation| mutation.joinable.is_some())
+        .collect();
+    assert_eq!(joinable.len(), 7);
+    let names: Vec<String> = (1..=40).map(|place| format!("m{}", place + 10_000)).collect();
+    let kinds = joinable.iter().map(|mutation| vec![*mutation]).chain([joinable.clone()]);
+    for kinds in kinds {
+        let parts: Vec<Part<'_>> =
+            names.iter().zip(kinds.iter().cycle()).map(|(alias, mutation)| Part { alias, mutation }).collect();
+        let count = fitting(&parts, limits);
+        assert!(count >= 15, "{count} {kinds:?}");
+        let text = graphql::document(&parts[..count]).unwrap();
+        assert!(lexed_tokens(&text.replace("...", ".")) <= 800, "{text}");
+        for release in ["newest", "8.1.2"] {
+            let schema = committed(&format!("hive-{release}.graphql"));
+            if release == "8.1.2" && text.contains("deleteAccessToken") {
+                continue;
+            }
+            let document = document(&schema, &text, "Batch");
+            let operation = document.operations.get(Some("Batch")).unwrap();
+            let (depth, cost) = measure(&document, &operation.selection_set);
+            assert!(depth <= 20 && cost + 10 <= 1000, "{depth} {cost}");
+            assert_eq!(operation.root_fields(&document).count(), count);
+        }
+        if let Some(more) = parts.get(..=count) {
+            let tokens = lexed_tokens(&graphql::document(more).unwrap().replace("...", "."));
+            assert!(count == 20 || tokens > 800, "one more would have fitted: {tokens}");
+        }
+    }
+}
+
+/// What can't be had twice is never lost together with something else.
+#[test]
+fn secrets_and_mails_are_asked_for_by_themselves() {
+    for (field, mutation) in
+        [hive::MUTATIONS, bitpanda::MUTATIONS, paradime::MUTATIONS, rapidapi::MUTATIONS].concat()
+    {
+        let alone = ["createOrganizationAccessToken", "inviteToOrganizationByEmail"].contains(&field);
+        assert!(!alone || mutation.joinable.is_none(), "{field}");
     }
 }
 

@@ -151,10 +151,15 @@ impl<'a> Execution<'a> {
     pub(super) fn skip(&mut self, place: usize, Obstacle { why, held }: &Obstacle) {
         let mutation = self.schedule.mutation(place);
         let changes = mutation.changes().filter_map(|address| self.plan.change(address));
-        let steps = changes.map(|change| Step {
-            held: held.clone(),
-            ..step(mutation, change, Outcome::Skipped, Some(why.clone()))
-        });
+        let outcome = if self.repeated.contains(&place) { Outcome::Unsure } else { Outcome::Skipped };
+        let why = match outcome {
+            Outcome::Unsure => {
+                format!("its answer was lost and a read doesn't show it. It wasn't sent again: {why}")
+            }
+            _ => why.clone(),
+        };
+        let steps = changes
+            .map(|change| Step { held: held.clone(), ..step(mutation, change, outcome, Some(why.clone())) });
         self.end(place, steps.collect());
     }
 

@@ -45,6 +45,9 @@ impl Execution<'_> {
     /// Reads what became of those whose answers were lost, and has those sent again that are certainly not done and do
     /// no harm if they arrive twice.
     pub(super) async fn settle_lost(&mut self) {
+        if self.unanswered >= OUTAGE {
+            self.stopped = Some(Stop::Unreachable(format!("{OUTAGE} requests in a row weren't answered")));
+        }
         match self.read().await {
             Ok(Some(live)) => self.decide(&live),
             Ok(None) => self.stopped = Some(Stop::Interrupted),
@@ -54,9 +57,6 @@ impl Execution<'_> {
             }
         }
         self.lost.clear();
-        if self.unanswered >= OUTAGE && self.stopped.is_none() {
-            self.stopped = Some(Stop::Unreachable(format!("{OUTAGE} requests in a row weren't answered")));
-        }
     }
 
     /// None: the run was ended.

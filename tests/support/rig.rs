@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use rolecall::apply::{Apply, Deliveries, Interruption, Report};
+use rolecall::apply::{Apply, Deliveries, Interruption, Report, Step};
 use rolecall::desired::{Source, check_source};
 use rolecall::graphql::{Backoff, Pacer, Reader, Redactor, Request, Response, Transport, TransportError};
 use rolecall::ledger::{Event, Ledger};
@@ -84,6 +84,8 @@ pub struct Rig<P: Platform> {
     pub now: Timestamp,
     /// So many requests at once. None: as many as suits the platform.
     pub parallelism: Option<usize>,
+    /// Somebody ends the run once so much was sent.
+    interrupted_after: Option<usize>,
     /// The process dies before this line of the ledger.
     dies_at_line: Option<usize>,
     runs: usize,
@@ -102,6 +104,8 @@ pub struct Wire<P: Platform> {
     repeats_blindly: AtomicBool,
     /// The process died. What was under way by then arrives all the same.
     dead: AtomicBool,
+    /// Mutations that are under way, and the most that ever were.
+    at_once: (AtomicUsize, AtomicUsize),
 }
 
 impl<P: Platform> Wire<P> {
@@ -140,6 +144,11 @@ impl<P: Platform> Wire<P> {
         *self.delay.lock().unwrap() = Some(delay);
     }
 
+    /// How many mutations that take their time were ever under way at once.
+    pub fn most_at_once(&self) -> usize {
+        self.at_once.1.load(Ordering::Relaxed)
+    }
+
     /// The next process begins.
     fn revive(&self) {
         self.dead.store(false, Ordering::Relaxed);
@@ -163,7 +172,10 @@ impl<P: Platform> Wire<P> {
         }
         let delay = self.delay.lock().unwrap().clone().filter(|_| is_mutation(request));
         if let Some(delay) = delay {
+            let (now, most) = &self.at_once;
+            most.fetch_max(now.fetch_add(1, Ordering::Relaxed) + 1, Ordering::Relaxed);
             tokio::time::sleep(delay()).await;
+            now.fetch_sub(1, Ordering::Relaxed);
         }
         !self.dead.load(Ordering::Relaxed)
     }
@@ -274,6 +286,7 @@ impl<P: Platform> Rig<P> {
             delay: Mutex::new(None),
             repeats_blindly: AtomicBool::new(false),
             dead: AtomicBool::new(false),
+            at_once: Default::default(),
         });
         let folder = TempDir::new().unwrap();
         let deliveries = Deliveries { allow_commands: false, below: Some(folder.path().to_owned()) };
@@ -286,6 +299,7 @@ impl<P: Platform> Rig<P> {
             now: now(),
             parallelism: None,
             dies_at_line: None,
+            interrupted_after: None,
             runs: 0,
             folder,
         }
@@ -384,6 +398,11 @@ impl<P: Platform> Rig<P> {
         ended.is_err()
     }
 
+    /// Somebody ends the next run once so many mutations were told of.
+    pub fn interrupt_after_steps(&mut self, steps: usize) {
+        self.interrupted_after = Some(steps);
+    }
+
     /// For what waits for another process.
     pub fn apply_plan_in_real_time(&mut self, plan: &OrganizationPlan) -> Report {
         tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(self.run(plan))
@@ -394,7 +413,7 @@ impl<P: Platform> Rig<P> {
         let now = self.now;
         let (written, last) =
             (AtomicUsize::new(self.ledger.records().len()), self.dies_at_line.unwrap_or(usize::MAX));
-        let reader = self.reader();
+        let (reader, interruption) = (self.reader(), Interruption::default());
         let provider = provider::of(P::NAME);
         let live = provider.read(&reader, &self.desired).await.unwrap();
         let caller = provider.own_key(&P::secrets());
@@ -419,9 +438,16 @@ impl<P: Platform> Rig<P> {
                 }
                 now
             },
-            interruption: &Interruption::default(),
+            interruption: &interruption,
         };
-        apply.run(plan, &live, &mut self.ledger, &mut |_| {}).await.unwrap()
+        let mut left = self.interrupted_after.take();
+        let mut told = |_: &Step| {
+            left = left.map(|left| left.saturating_sub(1));
+            if left == Some(0) {
+                interruption.wish();
+            }
+        };
+        apply.run(plan, &live, &mut self.ledger, &mut told).await.unwrap()
     }
 
     pub fn apply(&mut self) -> Report {
