@@ -2,13 +2,16 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 #[cfg(feature = "sandbox")]
 use url::Url;
 
 use super::cache::{Cache, FileBudget, ReadSpool};
 use super::out::talk;
-use crate::graphql::{HttpSettings, HttpTransport, Kept, Pace, PacedTransport, Pacer, Told, Transport};
+use crate::graphql::{
+    ConsiderateTransport, HttpSettings, HttpTransport, Kept, Pace, PacedTransport, Pacer, Told, Transport,
+};
 
 /// The way to one platform with one credential.
 #[derive(Clone)]
@@ -55,6 +58,7 @@ impl Lines {
             return Ok(line.clone());
         }
         let mut transport: Arc<dyn Transport> = Arc::new(HttpTransport::new(settings)?);
+        transport = Arc::new(ConsiderateTransport::new(transport, Arc::new(tell_asked)));
         let mut line = Line {
             transport: Arc::clone(&transport),
             pacer: Arc::default(),
@@ -104,10 +108,19 @@ impl Lines {
     }
 }
 
+/// Says that the platform asked for a wait, where somebody would wonder.
+fn tell_asked(wait: Duration) {
+    if wait >= WORTH_TELLING {
+        talk(&format!("the platform asks to wait {} s\n", wait.as_secs()));
+    }
+}
+
+const WORTH_TELLING: Duration = Duration::from_secs(2);
+
 /// Says how long a wait is, where somebody would wonder.
 fn tell_waits(budget: Arc<FileBudget>, pace: Pace) -> Told {
     Arc::new(move |wait| {
-        if wait.as_secs() < 2 {
+        if wait < WORTH_TELLING {
             return;
         }
         let Pace { calls, window } = budget.slowest(pace);

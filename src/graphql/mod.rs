@@ -2,6 +2,7 @@
 
 mod answer;
 mod batch;
+mod considerate;
 mod document;
 mod http;
 mod lasting;
@@ -16,6 +17,7 @@ use answer::understood;
 pub use answer::{Answer, CallError, Effect, GraphQlError, parse};
 pub(crate) use batch::request as batch_request;
 pub use batch::{Joinable, Limits, Part, document, fitting, split};
+pub use considerate::ConsiderateTransport;
 pub use document::{Context, Mutation, Query};
 pub use http::{Contexts, HttpSettings, HttpTransport};
 pub use lasting::{Budget, Shelf, Spool, Ticket};
