@@ -8,48 +8,8 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use rolecall::model::ProviderName;
-use rolecall::sandbox::own_credentials;
 use serde_json::Value;
-use support::cli::{Env, Said, Server, example};
-
-/// What a hub's gateway calls its API.
-const HOST: &str = "platform-graphql.sandbox.rapidapi.example";
-
-/// A folder with an example, and its platform over HTTP, slow enough to be killed in between.
-fn served(provider: ProviderName) -> (Env, Server) {
-    let mut env = Env::new();
-    let name = provider.as_str();
-    let more: &[&str] = if provider == ProviderName::Rapidapi { &["--set", "rate-limit=0"] } else { &[] };
-    let server = env.serve(&[&["--provider", name, "--fault", "latency=15"], more].concat());
-    let mut file = example(&format!("{name}.yaml"));
-    for vendor in [
-        "https://tapi-sandbox.trustology-test.com/graphql",
-        "https://api.graphql-hive.com/graphql",
-        "https://graphql-platform.p.rapidapi.com/",
-    ] {
-        file = file.replace(vendor, &server.url);
-    }
-    file = file
-        .replace("host: graphql-platform.p.rapidapi.com", &format!("host: {HOST}"))
-        .replace("requests_per_minute: 10", "requests_per_minute: 6000")
-        .replace(
-            "  token: { env: PARADIME_TOKEN }",
-            "  api_key: { env: API_KEY }\n  api_secret: { env: API_SECRET }",
-        );
-    env.write("file.yaml", file);
-    env.set("ROLECALL_ALLOWED_HOSTS", &format!("127.0.0.1,{HOST}"));
-    env.set("PARADIME_ENDPOINT", &server.url);
-    for (credential, secret) in own_credentials(provider) {
-        let variable = match (provider, credential) {
-            (ProviderName::Bitpanda, _) => "BITPANDA_API_KEY".to_owned(),
-            (ProviderName::Hive, _) => "HIVE_TOKEN".to_owned(),
-            (ProviderName::Paradime, credential) => credential.to_uppercase(),
-            (ProviderName::Rapidapi, credential) => format!("RAPIDAPI_{}", credential.to_uppercase()),
-        };
-        env.set(&variable, secret);
-    }
-    (env, server)
-}
+use support::cli::{Env, Said, served};
 
 fn apply(env: &Env) -> Said {
     env.run(&["apply", "--auto-approve", "file.yaml"])
@@ -80,7 +40,7 @@ fn some(below: u128) -> u64 {
 
 fn killed_and_made_good(provider: ProviderName) {
     let kills: usize = std::env::var("KILLS").ok().and_then(|kills| kills.parse().ok()).unwrap_or(20);
-    let (whole, _server) = served(provider);
+    let (whole, _server) = served(provider, &["--fault", "latency=15"]);
     let began = Instant::now();
     let said = apply(&whole);
     assert_eq!(said.code, 0, "{}", said.all());
@@ -89,7 +49,7 @@ fn killed_and_made_good(provider: ProviderName) {
     assert!(!expected.0.is_empty(), "nobody was mailed");
     let mut moments = BTreeSet::new();
     for _ in 0..kills.div_ceil(4) {
-        let (env, _server) = served(provider);
+        let (env, _server) = served(provider, &["--fault", "latency=15"]);
         let mut child = env
             .command()
             .args(["apply", "--auto-approve", "file.yaml"])

@@ -1,5 +1,6 @@
 //! `rolecall apply`
 
+use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -20,7 +21,9 @@ use super::session::{Session, is_broken};
 use super::{Connection, Format, Paths, approval, undo};
 use crate::apply::{Apply, Report, Standing, Step, Stop, note_observed};
 use crate::ledger::{Alone, Ledger};
-use crate::model::{Action, FORMAT_VERSION, Live, OrganizationPlan, Plan, ProviderName, RemoteId, Sealed};
+use crate::model::{
+    Action, Desired, FORMAT_VERSION, Live, OrganizationPlan, Plan, ProviderName, RemoteId, Sealed,
+};
 use crate::plan::{Approval, compare, seal};
 use crate::report;
 
@@ -80,7 +83,8 @@ struct Run<'a> {
 struct Applied {
     provider: ProviderName,
     organization: RemoteId,
-    exit: u8,
+    #[serde(serialize_with = "as_code")]
+    exit: Exit,
     /// Why nothing was sent, or nothing more.
     error: Option<String>,
     /// What there was to send. None where it could not be planned.
@@ -108,7 +112,7 @@ pub(super) async fn apply(args: &ApplyArgs, out: &mut Out) -> Result<Exit, Failu
         run.applied.push(Applied {
             provider: organization.desired.provider,
             organization: organization.desired.organization.value.clone(),
-            exit: 0,
+            exit: Exit::Done,
             error: None,
             plan: None,
             report: None,
@@ -118,12 +122,13 @@ pub(super) async fn apply(args: &ApplyArgs, out: &mut Out) -> Result<Exit, Failu
             Ok(ended) => (ended, None),
             Err(failure) => (session.told(&failure, run.out), Some(failure.to_string())),
         };
-        run.note(|applied| (applied.exit, applied.error) = (ended as u8, error));
+        run.note(|applied| (applied.exit, applied.error) = (ended, error));
         exit = exit.and(ended);
         if interrupts.interruption.is_wished() {
             break;
         }
     }
+    run.tell_endings();
     run.out.talk(&undo::missing(args.undo_out.as_deref()).unwrap_or_default());
     if args.format == Format::Json {
         let document =
@@ -148,6 +153,23 @@ impl Run<'_> {
             Format::Text => self.out.result(text),
             Format::Json => self.out.talk(text),
         }
+    }
+
+    /// Of several organisations each by its name: what happened in between was much to read.
+    fn tell_endings(&mut self) {
+        let wanted: Vec<&Desired> = self.session.wanted().collect();
+        if wanted.len() < 2 {
+            return;
+        }
+        let mut text = format!("\n{}\n", report::plural(wanted.len(), "organisation"));
+        for Desired { provider, organization, .. } in wanted {
+            let is_it =
+                |applied: &&Applied| applied.provider == *provider && applied.organization == **organization;
+            let ending =
+                self.applied.iter().find(is_it).map_or("nothing was sent", |applied| applied.exit.as_str());
+            let _ = writeln!(text, "  {ending:16}  {provider} {}", report::clean(&organization.value));
+        }
+        self.tell(&text);
     }
 
     async fn organization(
@@ -325,6 +347,11 @@ impl Run<'_> {
         self.note(|applied| (applied.plan, applied.report) = (Some(plan.clone()), Some(report)));
         Ok(exit)
     }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands out a reference")]
+fn as_code<S: serde::Serializer>(exit: &Exit, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_u8(*exit as u8)
 }
 
 /// Guardrails and lists, judged on exactly what would be sent.

@@ -36,6 +36,20 @@ impl Exit {
         }
     }
 
+    /// What became of one of several organisations, in words.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::Error => "error",
+            Self::Differences => "differences",
+            Self::Refused => "refused",
+            Self::Stale => "stale",
+            Self::Partial => "partly applied",
+            Self::Unreachable => "unreachable",
+            Self::Interrupted => "interrupted",
+        }
+    }
+
     #[must_use]
     pub fn and(self, other: Self) -> Self {
         if other.rank() < self.rank() { other } else { self }

@@ -6,6 +6,8 @@ use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 
+use rolecall::model::ProviderName;
+use rolecall::sandbox::own_credentials;
 use tempfile::TempDir;
 
 /// An empty folder, and an environment with nothing of this machine in it.
@@ -153,5 +155,64 @@ impl Drop for Server {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
+    }
+}
+
+/// What a hub's gateway calls its API.
+const HOST: &str = "platform-graphql.sandbox.rapidapi.example";
+
+/// A folder with an example as `file.yaml`, and its platform over HTTP.
+pub fn served(provider: ProviderName, args: &[&str]) -> (Env, Server) {
+    let mut env = Env::new();
+    let server = env.serve_example(provider, args);
+    for (credential, secret) in own_credentials(provider) {
+        let variable = match (provider, credential) {
+            (ProviderName::Bitpanda, _) => "BITPANDA_API_KEY".to_owned(),
+            (ProviderName::Hive, _) => "HIVE_TOKEN".to_owned(),
+            (ProviderName::Paradime, credential) => credential.to_uppercase(),
+            (ProviderName::Rapidapi, credential) => format!("RAPIDAPI_{}", credential.to_uppercase()),
+        };
+        env.set(&variable, secret);
+    }
+    env.set("ROLECALL_ALLOWED_HOSTS", &format!("127.0.0.1,{HOST}"));
+    (env, server)
+}
+
+impl Env {
+    /// Serves the world of an example, as it was left, and points `file.yaml` there.
+    pub fn serve_example(&mut self, provider: ProviderName, args: &[&str]) -> Server {
+        let name = provider.as_str();
+        let more: &[&str] = if provider == ProviderName::Rapidapi { &["--set", "rate-limit=0"] } else { &[] };
+        let server = self.serve(&[&["--provider", name], args, more].concat());
+        let mut file = example(&format!("{name}.yaml"));
+        for vendor in [
+            "https://tapi-sandbox.trustology-test.com/graphql",
+            "https://api.graphql-hive.com/graphql",
+            "https://graphql-platform.p.rapidapi.com/",
+        ] {
+            file = file.replace(vendor, &server.url);
+        }
+        file = file
+            .replace("host: graphql-platform.p.rapidapi.com", &format!("host: {HOST}"))
+            .replace("requests_per_minute: 10", "requests_per_minute: 6000")
+            .replace(
+                "  token: { env: PARADIME_TOKEN }",
+                "  api_key: { env: API_KEY }\n  api_secret: { env: API_SECRET }",
+            );
+        self.write("file.yaml", file);
+        self.set("PARADIME_ENDPOINT", &server.url);
+        server
+    }
+
+    /// The same program with something done to it by a shell before it begins: `$0` is the program, `$@` what it gets.
+    pub fn run_within(&self, script: &str, args: &[&str]) -> Said {
+        let mut shell = Command::new("sh");
+        shell.args(["-c", script, env!("CARGO_BIN_EXE_rolecall")]).args(args);
+        shell.current_dir(self.folder.path()).env_clear().stdin(Stdio::null());
+        shell.env("PATH", std::env::var_os("PATH").unwrap_or_default());
+        for (name, value) in &self.variables {
+            shell.env(name, value);
+        }
+        self.said(&shell.output().unwrap())
     }
 }
