@@ -483,3 +483,97 @@ fn whoever_calls_keeps_what_it_needs_unless_the_file_says_otherwise() {
     let said = env.run(&["validate", "r.yaml"]);
     assert!(said.stdout.contains("rapidapi never lets rolecall harm itself"), "{}", said.all());
 }
+
+/// The last of those who could set it right again stays, whoever it is, and goes where there is one more.
+#[test]
+fn whoever_calls_is_never_the_last_who_goes() {
+    use support::{bitpanda, hive, paradime};
+    let none = "guardrails: { require_self: false, min_admins: 1 }\n";
+    // Its own user.
+    let own = format!("{none}users: [{{ email: {}, roles: [BUSINESS] }}]", paradime::OWNER);
+    for (others, refused) in [(0, true), (1, false), (2, false)] {
+        let mut world = paradime::world();
+        for number in 0..others {
+            paradime::user(&mut world, &email(number), "ADMIN");
+        }
+        let plan = Rig::<paradime::Workspace>::new(world, &own).plan();
+        assert_eq!(addresses(&plan), [format!("user/{}", paradime::OWNER)]);
+        assert_eq!(!rails(&plan).is_empty(), refused, "{others} {:?}", plan.refusals);
+    }
+    // Its own key, which an admin key beside it could stand in for.
+    let own = "guardrails: { require_self: false, min_admins: 0 }\nkeys: [{ name: rolecall, absent: true }]";
+    for others in [0, 1] {
+        let mut world = bitpanda::world();
+        if others == 1 {
+            world.keys.push(bitpanda::key("other", "other", &["ADMIN"], "secret"));
+        }
+        let rig = Rig::<bitpanda::Custody>::new(world, own);
+        assert_eq!(addresses(&rig.plan()), ["key/rolecall"], "{others}");
+    }
+    // A Hive token says which it is, and no file can have it deleted unless it says that it may harm itself.
+    let token = |head: &str| {
+        let mut world = hive::world();
+        let title = world.tokens[0].title.clone();
+        world.members.iter_mut().for_each(|member| member.provisioned = false);
+        let body = format!("{head}\nkeys: [{{ name: {title}, absent: true }}]");
+        addresses(&Rig::<hive::Console>::new(world, &body).plan()).len()
+    };
+    assert_eq!((token(""), token("guardrails: { require_self: false }")), (0, 1));
+}
+
+/// Nobody says which key calls: then the last admin key is untouchable, as it may be the one.
+#[test]
+fn where_nobody_says_which_key_calls_no_admin_key_goes() {
+    use support::bitpanda::{Custody, key, world};
+    for others in [0, 1] {
+        let mut world = world();
+        if others == 1 {
+            world.keys.push(key("other", "other", &["ADMIN"], "secret"));
+        }
+        world.keys.push(key("ops", "ops", &["CLUSTER_OPS"], "secret"));
+        let body = "keys: [{ name: rolecall, absent: true }, { name: ops, absent: true }]";
+        let mut rig = Rig::<Custody>::new(world, body);
+        rig.desired.own_key = None;
+        assert_eq!(addresses(&rig.plan()), ["key/ops"], "{others}");
+    }
+}
+
+/// At Bitpanda whoever counts has to be listed: one who was demoted by another hand since would be made an admin again,
+/// but that isn't what was approved.
+#[test]
+fn an_admin_who_was_demoted_meanwhile_no_longer_counts_at_bitpanda() {
+    use support::bitpanda::{Custody, user, world};
+    let admins = |count: usize| {
+        let mut world = world();
+        world.users.extend((0..count).map(|number| user(&email(number), &["ADMIN"])));
+        world
+    };
+    let stays = |number: usize| format!("{{ email: {}, roles: [ADMIN], enabled: true }}", email(number));
+    let body = format!(
+        "guardrails: {{ min_admins: 2 }}\nusers: [{}, {}, {}]",
+        <Custody as Crowd>::out(&email(0)),
+        stays(1),
+        stays(2)
+    );
+    for demoted in [false, true] {
+        let rig = Rig::<Custody>::new(admins(3), &body);
+        let approved = rig.plan();
+        assert_eq!((rails(&approved), addresses(&approved)), (vec![], vec!["user/u0@x.example".to_owned()]));
+        if demoted {
+            let mut world = rig.world();
+            world.users[2].roles = ["SIGNER".to_owned()].into_iter().collect();
+        }
+        let fresh = rig.plan();
+        // It would have to wait for the promotion that nobody approved, so that it isn't what was approved any more.
+        let compared = rolecall::plan::compare(&approved.sealed, &fresh.sealed);
+        assert_eq!((compared.standing.len(), compared.stale.len()), if demoted { (0, 1) } else { (1, 0) });
+        // And by itself it would leave too few.
+        let only = addresses_of(&approved);
+        let sent = rig.plan_from(&rig.read().unwrap(), &std::collections::BTreeSet::new(), Some(&only)).unwrap();
+        assert_eq!(!rails(&sent).is_empty(), demoted, "{sent:#?}");
+    }
+}
+
+fn addresses_of(plan: &OrganizationPlan) -> std::collections::BTreeSet<rolecall::model::Address> {
+    plan.sealed.changes.iter().map(|change| change.address.clone()).collect()
+}
