@@ -122,6 +122,34 @@ fn a_second_ctrl_c_ends_it_at_once() {
     assert!(began.elapsed() < Duration::from_secs(25), "it waited for what was under way");
 }
 
+/// A terminal sends Ctrl-C to every program in the foreground; the one that is handed a secret goes on.
+#[cfg(unix)]
+#[test]
+fn a_ctrl_c_does_not_lose_a_secret_on_its_way() {
+    use std::os::unix::process::CommandExt as _;
+    let (env, _server) = served(ProviderName::Bitpanda, &[]);
+    let file = env.read("file.yaml").replacen("file: keys/ci-pipeline.key", "command: [./store]", 1);
+    env.write("file.yaml", file);
+    env.write("store", "#!/bin/sh\ntouch began\nsleep 1\ncat > stored\n");
+    std::fs::set_permissions(env.path("store"), std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let args = [APPLY, &["--allow-commands"]].concat();
+    let mut program = env.command();
+    program.args(&args).process_group(0).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let child = program.spawn().unwrap();
+    while !env.path("began").exists() {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let group = format!("-{}", child.id());
+    std::process::Command::new("kill").args(["-INT", "--", &group]).status().unwrap();
+    let said = env.said(&child.wait_with_output().unwrap());
+    assert_eq!(said.code, 5, "{}", said.all());
+    assert!(said.stdout.contains("interrupted before it was sent"), "{}", said.all());
+    assert!(env.read("stored").len() > 20, "{}", said.all());
+    let said = env.run(&args);
+    assert_eq!(said.code, 0, "{}", said.all());
+    assert!(!said.stdout.contains("key/ci-pipeline"), "the key is there: {}", said.all());
+}
+
 #[test]
 fn several_organisations_are_each_told_of_by_name() {
     let (env, server) = served(ProviderName::Bitpanda, &[]);

@@ -114,6 +114,40 @@ fn a_server_that_takes_no_document_of_several_gets_one_after_the_other() {
     assert_eq!(operations(&rig), ["AssignMemberRole"; 9]);
 }
 
+/// Errors that name none of them, from a server that ran some, all or none.
+#[test]
+fn what_a_document_says_of_no_one_in_particular_is_looked_up_for_each() {
+    const NAMELESS: &[&str] = &[
+        r#"{"data":null,"errors":[{"message":"Unexpected error."}]}"#,
+        r#"{"data":null,"errors":[{"message":"no","path":["somebody"]}]}"#,
+        r#"{"data":null}"#,
+        r#"{"data":null,"errors":[]}"#,
+    ];
+    for said in NAMELESS {
+        for (fate, sent) in [(Fate::Acted(200, said), 9), (Fate::Ignored(200, said), 17)] {
+            let (world, body) = movers(9);
+            let mut rig = Rig::new(world, &body);
+            rig.wire.doom(&[Fate::Fine, fate]);
+            let report = rig.apply();
+            assert!(report.all_done() && converged(&report), "{fate:?} {report:#?}");
+            assert_eq!(rig.intents(), sent, "{fate:?} {:?}", operations(&rig));
+        }
+    }
+}
+
+/// HTTP 408, and a 503 that says when to come again, are no answer to what was sent.
+#[test]
+fn a_server_that_got_tired_may_have_acted() {
+    for status in [408, 503] {
+        let (world, body) = movers(2);
+        let mut rig = Rig::new(world, &body);
+        rig.wire.doom(&[Fate::Acted(status, "")]);
+        let report = rig.apply();
+        assert!(report.all_done() && converged(&report), "{status} {report:#?}");
+        assert_eq!(rig.intents(), 2, "{status}");
+    }
+}
+
 #[test]
 fn what_a_lost_answer_had_done_is_seen_and_not_done_again() {
     let (world, body) = movers(9);
@@ -160,6 +194,41 @@ keys: [{ name: ci, permissions: [organization:describe], resources: all, deliver
     let report = rig.apply();
     assert!(report.all_done() && converged(&report), "{report:#?}");
     assert_eq!(rig.world().mails.len(), 2);
+}
+
+const NO: &str = r#"{"data":null,"errors":[{"message":"no","errorType":"REFUSED"}]}"#;
+
+#[test]
+fn what_is_refused_when_it_is_sent_again_and_is_so_was_done() {
+    let (world, body) = movers(1);
+    let mut rig = Rig::new(world, &body);
+    rig.wire.doom(&[Fate::DropBefore, Fate::Acted(200, NO)]);
+    let report = rig.apply();
+    assert!(report.all_done() && converged(&report), "{report:#?}");
+    let said = report.steps[0].message.as_ref().unwrap();
+    assert!(said.contains("the platform said no when it was sent again"), "{said}");
+}
+
+/// Whatever the platform said of it: nobody has its secret.
+#[test]
+fn a_key_that_is_there_although_it_was_refused_is_retired_by_the_next_run() {
+    let body =
+        "keys: [{ name: ci, permissions: [organization:describe], resources: all, deliver: { file: ci.key } }]";
+    let mut rig = Rig::new(world(), body);
+    rig.wire.doom(&[Fate::Acted(200, NO)]);
+    let report = rig.apply();
+    assert_eq!(open(&report), [("key/ci".to_owned(), Outcome::Unsure)], "{report:#?}");
+    let named = |rig: &Rig| -> Vec<String> {
+        let tokens = rig.world().tokens.clone().into_iter();
+        tokens.filter(|token| token.title == "ci").map(|token| token.id).collect()
+    };
+    let lost = named(&rig);
+    assert_eq!(lost.len(), 1);
+    assert_eq!(rig.delivered("ci.key"), None);
+    let report = rig.apply();
+    assert!(report.all_done() && converged(&report), "{report:#?}");
+    assert!(named(&rig).len() == 1 && named(&rig) != lost, "{:?}", named(&rig));
+    assert!(rig.delivered("ci.key").is_some());
 }
 
 #[test]

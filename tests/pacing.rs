@@ -76,6 +76,13 @@ fn whoever_comes_after_a_refusal_waits_as_long_as_it_said() {
 }
 
 #[test]
+fn a_platform_that_is_away_for_so_long_is_left_alone_for_so_long() {
+    let away = |retry_after: Option<u64>| Response { status: 503, ..too_many(retry_after) };
+    assert_eq!(sent_at(vec![away(Some(7))], 2).0, [0, 7000]);
+    assert_eq!(sent_at(vec![away(None)], 2).0, [0, 0]);
+}
+
+#[test]
 fn a_limit_that_is_used_up_is_not_tried() {
     assert_eq!(sent_at(vec![left(1, 9), left(0, 9)], 4).0, [0, 0, 9000, 9000]);
 }

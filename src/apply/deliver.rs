@@ -142,7 +142,11 @@ fn deliver_file(mut new: NamedTempFile, target: &Path, secret: &SecretString) ->
 /// Its output is never relayed: it could hold the secret.
 async fn deliver_command(program: &Path, arguments: &[String], secret: &SecretString) -> Result<(), String> {
     let shown = program.display();
-    let mut child = Command::new(program)
+    let mut command = Command::new(program);
+    // A Ctrl-C is for us: the secret is delivered first.
+    #[cfg(unix)]
+    command.process_group(0);
+    let mut child = command
         .args(arguments)
         .stdin(Stdio::piped())
         .stdout(Stdio::null())

@@ -27,11 +27,12 @@ pub(super) struct Execution<'a> {
     pub(super) in_effect: BTreeMap<usize, bool>,
     /// Those of which a read was to decide whether they had an effect.
     pub(super) decided: BTreeSet<usize>,
-    /// Those whose answers were lost, and that no read has decided on yet.
-    pub(super) lost: BTreeSet<usize>,
+    /// Those whose answers were lost, and that no read has decided on yet: is the request over, so that it can't arrive
+    /// late?
+    pub(super) lost: BTreeMap<usize, bool>,
     /// Those that were sent a second time.
     pub(super) repeated: BTreeSet<usize>,
-    /// Requests without an answer, one after the other.
+    /// How often, one after the other, nothing was answered until a read.
     pub(super) unanswered: usize,
     /// Operations that were answered once in this run.
     pub(super) answered: BTreeSet<&'a str>,
@@ -39,6 +40,8 @@ pub(super) struct Execution<'a> {
     pub(super) one_by_one: bool,
     /// A key is being made, and its secret on its way.
     pub(super) minting: bool,
+    /// Why reads show nothing, once one has failed.
+    pub(super) unread: Option<String>,
     /// Why nothing more is sent.
     pub(super) stopped: Option<Stop>,
 }
@@ -83,12 +86,13 @@ impl<'a> Execution<'a> {
             steps: BTreeMap::new(),
             in_effect: BTreeMap::new(),
             decided: BTreeSet::new(),
-            lost: BTreeSet::new(),
+            lost: BTreeMap::new(),
             repeated: BTreeSet::new(),
             unanswered: 0,
             answered: BTreeSet::new(),
             one_by_one: apply.parallelism <= 1,
             minting: false,
+            unread: None,
             stopped: None,
         }
     }
@@ -173,7 +177,7 @@ impl<'a> Execution<'a> {
             let open = |other: &Step| other.address == step.address && other.outcome != Outcome::Done;
             let interim = self.plan.is_interim(mutation, &step.address)
                 || step.outcome == Outcome::Done && others.flatten().any(open);
-            let step = Step { interim, ..step };
+            let step = Step { interim, again: self.repeated.contains(&place), ..step };
             (self.told)(&step);
             ended.push(step);
         }

@@ -45,7 +45,14 @@ pub(super) async fn may_send_now(apply: &Apply<'_>) -> bool {
 }
 
 /// How live stands, if that can be seen in short time.
-pub(super) async fn last_look(settled: impl Future<Output = Standing>) -> Standing {
-    let unseen = |_| Standing::Unknown("it wasn't looked at, as the run was ended".to_owned());
-    tokio::time::timeout(LAST_LOOK, settled).await.unwrap_or_else(unseen)
+pub(super) async fn last_look(apply: &Apply<'_>, settled: impl Future<Output = Standing>) -> Standing {
+    let ended = async {
+        apply.interruption.wished().await;
+        tokio::time::sleep(LAST_LOOK).await;
+    };
+    tokio::select! {
+        biased;
+        standing = settled => standing,
+        () = ended => Standing::Unknown("it wasn't looked at, as the run was ended".to_owned()),
+    }
 }

@@ -18,7 +18,10 @@ impl<'a> Execution<'a> {
         let mut events = Vec::new();
         let mut ended = Vec::new();
         let any_answer = answers.iter().any(|answer| !answer.as_ref().is_err_and(CallError::is_without_answer));
-        self.unanswered = if any_answer { 0 } else { self.unanswered + 1 };
+        if any_answer {
+            self.unanswered = 0;
+        }
+        let together = sendings.len() > 1;
         let mut minted = None;
         for (Sending { place, mutation, change }, answer) in sendings.into_iter().zip(answers) {
             self.answered.insert(&self.schedule.mutation(place).operation);
@@ -33,7 +36,7 @@ impl<'a> Execution<'a> {
                 }
                 Ok(Receipt { verdict: Verdict::Otherwise(_), .. }) => self.stopped = Some(Stop::Otherwise),
                 Ok(_) => {}
-                Err(error) => self.heed(place, &mutation, error),
+                Err(error) => self.heed(place, &mutation, error, together),
             }
             if let Some(reason) = &done.held {
                 events.push(Event::Held { address: change.address.clone(), reason: reason.clone() });
@@ -66,9 +69,12 @@ impl<'a> Execution<'a> {
     }
 
     /// What an error means for what comes after it.
-    fn heed(&mut self, place: usize, mutation: &Mutation, error: &CallError) {
-        if error.is_lost() {
-            self.lost.insert(place);
+    fn heed(&mut self, place: usize, mutation: &Mutation, error: &CallError, together: bool) {
+        let given_up = self.apply.interruption.is_wished() && error.effect() == Effect::None;
+        if error.is_lost() || together && matches!(error, CallError::NoData | CallError::EmptyErrors) {
+            self.lost.insert(place, !error.is_without_answer());
+        } else if given_up && matches!(error, CallError::RateLimited { .. }) {
+            self.stopped = Some(Stop::Interrupted);
         } else if error.is_unreachable_or_refused()
             // A limit of this one operation says nothing of the others.
             && (self.apply.provider.pace(&mutation.operation).is_none() || !matches!(error, CallError::RateLimited { .. }))
@@ -79,11 +85,7 @@ impl<'a> Execution<'a> {
 
     /// Was a document for several refused before any of it ran?
     fn is_refused_as_one(answers: &[Answer]) -> bool {
-        let as_such = |answer: &Answer| match answer {
-            Err(CallError::GraphQl(errors)) => errors.iter().all(|error| error.path.is_empty()),
-            Err(CallError::Status { status, .. }) => (400..500).contains(status),
-            _ => false,
-        };
+        let as_such = |answer: &Answer| matches!(answer, Err(CallError::RefusedTogether));
         answers.len() > 1 && answers.iter().all(as_such)
     }
 

@@ -32,19 +32,28 @@ impl Execution<'_> {
 
     /// Reads how all stands that this mutation relies on, and whatever else can be told at once.
     pub(super) async fn look(&mut self, place: usize) {
-        match self.read().await {
+        let read = match &self.unread {
+            Some(why) => Err(why.clone()),
+            None => self.read().await,
+        };
+        match read {
             Ok(Some(live)) => {
                 self.decide(&live);
                 self.see(&live);
             }
             Ok(None) => self.stopped = Some(Stop::Interrupted),
-            Err(why) => self.skip(place, &format!("what it relies on can't be seen: {why}").into()),
+            Err(why) => {
+                self.skip(place, &format!("what it relies on can't be seen: {why}").into());
+                // It was tried more than once already. What needs no read goes on.
+                self.unread = Some(why);
+            }
         }
     }
 
     /// Reads what became of those whose answers were lost, and has those sent again that are certainly not done and do
     /// no harm if they arrive twice.
     pub(super) async fn settle_lost(&mut self) {
+        self.unanswered += usize::from(self.lost.values().any(|is_over| !is_over));
         if self.unanswered >= OUTAGE {
             self.stopped = Some(Stop::Unreachable(format!("{OUTAGE} requests in a row weren't answered")));
         }
@@ -76,7 +85,7 @@ impl Execution<'_> {
                 Effectiveness::InEffect => "a read shows it in effect",
                 // Where neither answer nor read tells, an error would have.
                 Effectiveness::CannotTell if found.silent && reads_decide => "nothing speaks against it",
-                Effectiveness::NotInEffect if self.lost.contains(&place) => {
+                Effectiveness::NotInEffect if self.lost.contains_key(&place) => {
                     self.send_again(place);
                     continue;
                 }
@@ -111,6 +120,7 @@ impl Execution<'_> {
     /// Sets a whole value, so that it may arrive twice, and late; and nothing else of this plan changes the same.
     fn send_again(&mut self, place: usize) {
         let mutation = self.schedule.mutation(place);
+        let is_over = self.lost.get(&place) == Some(&true);
         let whole = |change: &Change| match change.action {
             Action::Replace
             | Action::Enable
@@ -118,8 +128,8 @@ impl Execution<'_> {
             | Action::Contain
             | Action::Remove
             | Action::Delete => true,
-            // Its name is taken, then.
-            Action::Create => change.address.kind == Kind::Role,
+            // If the first arrives late its name is taken, and the answer to the second has no id.
+            Action::Create => change.address.kind == Kind::Role && is_over,
             Action::Invite | Action::Withdraw => false,
         };
         let only = mutation.also.is_empty() && self.schedule.of_change(&mutation.change).len() == 1;

@@ -69,6 +69,9 @@ pub struct Step {
     /// The platform dealt with it, and failed it. A credential that it refuses keeps it from that.
     #[serde(skip)]
     pub answered: bool,
+    /// Sent a second time, after its first answer was lost.
+    #[serde(skip)]
+    pub again: bool,
     /// Answered without an error, and without saying that it was done.
     #[serde(skip)]
     pub silent: bool,
@@ -93,6 +96,7 @@ impl Step {
             outcome,
             refused,
             answered: _,
+            again: _,
             silent: _,
             message,
             id,
@@ -160,6 +164,12 @@ impl Report {
         self.steps.iter().all(|step| step.outcome == Outcome::Done || step.held.is_some())
     }
 
+    /// Is something of what was to be sent still to do, by the last read?
+    pub fn is_wanting(&self) -> bool {
+        let Standing::Diverged(left) = &self.standing else { return false };
+        self.steps.iter().any(|step| step.outcome != Outcome::Done && left.contains(&step.address))
+    }
+
     pub fn anything_sent(&self) -> bool {
         let sent = |step: &Step| matches!(step.outcome, Outcome::Done | Outcome::Unsure | Outcome::NotTaken);
         // A key was made even where its delivery failed.
@@ -194,8 +204,7 @@ impl Apply<'_> {
         execution.send_all().await;
         let (mut steps, stopped) = execution.finish();
         let settled = settle::settle(self, organization, ledger, &mut steps, told);
-        let ended = stopped == Some(Stop::Interrupted);
-        let standing = if ended { interrupt::last_look(settled).await } else { settled.await };
+        let standing = interrupt::last_look(self, settled).await;
         // Where all was sent and seen, it doesn't matter how the last answer was lost.
         let stopped = stopped.filter(|stop| {
             !matches!(stop, Stop::Unreachable(_)) || steps.iter().any(|step| step.outcome != Outcome::Done)
@@ -268,6 +277,7 @@ fn step(mutation: &Mutation, change: &Change, outcome: Outcome, message: Option<
         outcome,
         refused: false,
         answered: false,
+        again: false,
         silent: false,
         message,
         id: None,

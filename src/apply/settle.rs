@@ -1,10 +1,11 @@
 //! Looks what became of everything that was sent.
 
+use super::choose::mints;
 use super::{Apply, Standing, Step};
 use crate::ledger::{Event, Ledger};
 use crate::model::{
-    Action, Address, Cause, Change, Entity, Hold, HoldClass, HoldReason, Kind, OrganizationPlan, Outcome, Sealed,
-    Stage,
+    Action, Address, Cause, Change, Entity, Hold, HoldClass, HoldReason, Kind, Live, OrganizationPlan, Outcome,
+    Sealed, Stage,
 };
 use crate::plan::{Effectiveness, Observed, in_effect, mutation_in_effect, observe, stands_as};
 
@@ -35,6 +36,23 @@ pub(super) async fn settle(
         }
         let is_key = matches!(change.after, Some(Entity::Key(_)));
         let settled = match (step.outcome, seen) {
+            // Whatever was said, a key is there whose secret nobody has.
+            (Outcome::Failed, _) if mints(change) && made_all_the_same(ledger, apply.run, step, &live) => {
+                step.refused = false;
+                let again = "the next run retires it and makes another";
+                Some((
+                    Outcome::Unsure,
+                    format!("a read shows a key of this name that wasn't there before: {again}"),
+                ))
+            }
+            // It was sent twice, and the second time it had been done.
+            (Outcome::Failed, Effectiveness::InEffect) if step.again => {
+                step.refused = false;
+                Some((
+                    Outcome::Done,
+                    "the platform said no when it was sent again, and a read shows it in effect".to_owned(),
+                ))
+            }
             (Outcome::Done, Effectiveness::NotInEffect) => Some((
                 Outcome::NotTaken,
                 format!(
@@ -100,6 +118,18 @@ pub(super) async fn settle(
         Ok(sealed) => standing(sealed, plan),
         Err(why) => Standing::Unknown(why),
     }
+}
+
+/// Is there a key of the name that one was to have, which was not there when it was asked for? Not one that was made and
+/// has gone again, or whose id is known.
+fn made_all_the_same(ledger: &Ledger, run: &str, step: &Step, live: &Live) -> bool {
+    let asked = ledger.records().iter().rev().find_map(|record| match &record.event {
+        Event::Intent { mutation, known, .. } if record.run == run && *mutation == step.mutation => Some(known),
+        _ => None,
+    });
+    let (Some(known), None) = (asked, &step.id) else { return false };
+    let name = &step.address.name;
+    live.keys().iter().any(|key| key.name.as_str() == name && !known.contains(&key.id) && key.enabled)
 }
 
 fn standing(sealed: Sealed, done: &OrganizationPlan) -> Standing {

@@ -99,6 +99,8 @@ async fn attempt(
         },
         (_, ticket) => ticket,
     };
+    // What the platform asks to wait is waited for here, where it can be given up.
+    interrupt::unless(apply, apply.transport.ready()).await.ok_or_else(given_up)?;
     let answer = apply.transport.send(request).await;
     if let (Some((budget, _)), Some(ticket)) = (&paced, ticket) {
         match answer {

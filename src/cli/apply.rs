@@ -380,6 +380,8 @@ fn ending(report: &Report) -> Exit {
         (Some(_), _) => Exit::Partial,
         // Everything was refused before it had an effect.
         (None, false) if !report.all_done() => Exit::Error,
+        // Something that was to be done isn't, whoever's fault it is.
+        (None, _) if report.is_wanting() => Exit::Partial,
         (None, _) => match &report.standing {
             // What was approved is done; that the file wishes more is another plan's business.
             Standing::Converged { .. } | Standing::Held(_) | Standing::Diverged(_) if report.all_done() => {

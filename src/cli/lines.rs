@@ -111,7 +111,7 @@ impl Lines {
 /// Says that the platform asked for a wait, where somebody would wonder.
 fn tell_asked(wait: Duration) {
     if wait >= WORTH_TELLING {
-        talk(&format!("the platform asks to wait {} s\n", wait.as_secs()));
+        talk(&format!("waiting {} s, as the platform asks not to come too fast\n", wait.as_secs()));
     }
 }
 

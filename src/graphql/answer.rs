@@ -1,6 +1,5 @@
 //! What an answer means. Each way to fail is told apart, and says whether the platform may have acted.
 
-use std::fmt;
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -9,7 +8,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 use thiserror::Error;
 
-use super::{Redactor, Response, TransportError};
+use super::{GraphQlError, Redactor, Response, TransportError};
 
 /// Why a call gave nothing that can be used. Holds no secret and no body.
 #[derive(Clone, Debug, PartialEq, Error)]
@@ -28,6 +27,9 @@ pub enum CallError {
     /// Top-level `errors` and no data.
     #[error("the platform answered with {}", list(.0))]
     GraphQl(Vec<GraphQlError>),
+    /// A document of several was refused as such, before any of it was carried out.
+    #[error("the platform refused a document of several")]
+    RefusedTogether,
     /// Top-level `errors` beside data, which can't be relied on then.
     #[error("the platform answered in part, with {}", list(.0))]
     Partial(Vec<GraphQlError>),
@@ -55,41 +57,6 @@ pub enum Effect {
     None,
     /// Only a read can tell.
     Unknown,
-}
-
-/// One entry of `errors`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct GraphQlError {
-    pub message: String,
-    /// From `errorType`, `extensions.code`, or the word before the first colon of the message.
-    pub code: Option<String>,
-    /// Such as `organisationManagement`, `listUsers`. Empty where the request as such was refused.
-    pub path: Vec<String>,
-}
-
-impl fmt::Display for GraphQlError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { message, code, path } = self;
-        write!(f, "\"{message}\"")?;
-        let path = path.join(".");
-        match (code, path.is_empty()) {
-            (Some(code), false) => write!(f, " ({code}, at {path})"),
-            (Some(code), true) => write!(f, " ({code})"),
-            (None, false) => write!(f, " (at {path})"),
-            (None, true) => Ok(()),
-        }
-    }
-}
-
-impl GraphQlError {
-    /// Did the field itself refuse, before it had an effect? An error below it, or one of the platform's own, says
-    /// that it ran.
-    fn is_refusal(&self) -> bool {
-        const OWN: &[&str] = &["INTERNAL", "TIMEOUT", "UNAVAILABLE", "DOWNSTREAM"];
-        let own =
-            self.code.as_deref().is_some_and(|code| OWN.iter().any(|word| code.to_uppercase().contains(word)));
-        self.path.len() <= 1 && !own
-    }
 }
 
 fn asked_to_wait(retry_after: Option<Duration>) -> String {
@@ -124,9 +91,10 @@ impl CallError {
             Self::Transport(TransportError::NotSent(_) | TransportError::Redirected(_))
             | Self::CredentialRefused(_)
             | Self::Refused(_)
+            | Self::RefusedTogether
             | Self::RateLimited { .. } => Effect::None,
             Self::GraphQl(errors) if errors.iter().all(GraphQlError::is_refusal) => Effect::None,
-            Self::Status { status, .. } if *status < 500 => Effect::None,
+            Self::Status { status, .. } if *status < 500 && *status != REQUEST_TIMEOUT => Effect::None,
             Self::Transport(TransportError::NoAnswer(_) | TransportError::TooLarge(_))
             | Self::Status { .. }
             | Self::NotJson(_)
@@ -147,7 +115,7 @@ impl CallError {
 
     /// Is it no answer of the platform's at all?
     pub fn is_without_answer(&self) -> bool {
-        matches!(self, Self::NotJson(_) | Self::Status { status: 500.., .. })
+        matches!(self, Self::NotJson(_) | Self::Status { status: REQUEST_TIMEOUT | 500.., .. })
             || matches!(self, Self::Transport(TransportError::NoAnswer(_) | TransportError::TooLarge(_)))
     }
 
@@ -160,6 +128,7 @@ impl CallError {
             Self::Transport(TransportError::TooLarge(_) | TransportError::Redirected(_))
             | Self::CredentialRefused(_)
             | Self::Refused(_)
+            | Self::RefusedTogether
             | Self::NotJson(_)
             | Self::GraphQl(_)
             | Self::Partial(_)
@@ -177,6 +146,7 @@ impl CallError {
             Self::Transport(_)
             | Self::CredentialRefused(_)
             | Self::Refused(_)
+            | Self::RefusedTogether
             | Self::NotJson(_)
             | Self::GraphQl(_)
             | Self::Partial(_)
@@ -213,7 +183,7 @@ impl CallError {
             Self::GraphQl(errors) if !errors.iter().all(GraphQlError::is_refusal) => {
                 "the platform failed on its own side; a read tells what became of it"
             }
-            Self::Refused(_) | Self::GraphQl(_) => {
+            Self::Refused(_) | Self::RefusedTogether | Self::GraphQl(_) => {
                 "the platform's words say why; `rolecall drift` shows how things stand"
             }
             Self::LostWith(_) => "a read tells what became of it",
@@ -231,6 +201,9 @@ struct Envelope<'a> {
     #[serde(default)]
     errors: Option<Value>,
 }
+
+/// The server, or what stands before it, got tired of waiting for itself.
+const REQUEST_TIMEOUT: u16 = 408;
 
 /// Codes by which platforms say "not you" under HTTP 200.
 const REFUSALS: &[&str] =
@@ -266,7 +239,7 @@ impl<'a> Answer<'a> {
         };
         let errors = match envelope.errors {
             Some(Value::Array(errors)) => {
-                Some(errors.iter().map(|error| graphql_error(error, redactor)).collect())
+                Some(errors.iter().map(|error| GraphQlError::read(error, redactor)).collect())
             }
             // What it means can't be known.
             Some(_) if is_success => {
@@ -376,22 +349,4 @@ fn describe(content_type: Option<&str>, body: &[u8], redactor: &Redactor) -> Str
             None => format!("{} bytes of something else", body.len()),
         }
     }
-}
-
-fn graphql_error(error: &Value, redactor: &Redactor) -> GraphQlError {
-    let text = |value: Option<&Value>| value.and_then(Value::as_str).map(|text| redactor.clean(text));
-    let message = text(error.get("message")).or_else(|| text(Some(error)));
-    let message = message.unwrap_or_else(|| "no message".to_owned());
-    let prefix = || {
-        let (word, _) = message.split_once(':')?;
-        let is_code =
-            !word.is_empty() && word.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_');
-        is_code.then(|| word.to_owned())
-    };
-    let code = text(error.get("errorType")).or_else(|| text(error.pointer("/extensions/code"))).or_else(prefix);
-    let steps = error.get("path").and_then(Value::as_array).into_iter().flatten();
-    let path = steps
-        .map(|step| step.as_str().map_or_else(|| redactor.clean(&step.to_string()), |name| redactor.clean(name)))
-        .collect();
-    GraphQlError { message, code, path }
 }

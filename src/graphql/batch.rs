@@ -121,6 +121,9 @@ struct Located {
 /// What the answer to a document says to each of its parts, as if each had been sent by itself. A platform that fails
 /// one of them may leave out what it had done of the others: of those nothing is known.
 pub fn split(parts: &[Part<'_>], response: &Response) -> Vec<Result<Response, CallError>> {
+    if is_refused(response) {
+        return parts.iter().map(|_| Err(CallError::RefusedTogether)).collect();
+    }
     let Some(envelope) = understood(response) else {
         return parts.iter().map(|_| Ok(response.clone())).collect();
     };
@@ -130,8 +133,9 @@ pub fn split(parts: &[Part<'_>], response: &Response) -> Vec<Result<Response, Ca
         let located = serde_json::from_str::<Located>(error.get()).ok();
         let alias = located.as_ref().and_then(|located| located.path.first()).and_then(Value::as_str);
         let Some(part) = parts.iter().find(|part| alias == Some(part.alias)) else {
-            // It is about the document as a whole, and so about each.
-            return parts.iter().map(|_| Ok(response.clone())).collect();
+            // It may be about any of them.
+            let lost = || Err(CallError::LostWith("one that the platform doesn't name".to_owned()));
+            return parts.iter().map(|_| lost()).collect();
         };
         let mut error: Value = serde_json::from_str(error.get()).unwrap_or_default();
         error["path"][0] = json!(field(part));
@@ -156,6 +160,15 @@ pub fn split(parts: &[Part<'_>], response: &Response) -> Vec<Result<Response, Ca
         })
         .collect()
 }
+
+/// HTTP 400 with errors and no data is for documents that aren't carried out at all (GraphQL over HTTP).
+fn is_refused(response: &Response) -> bool {
+    let said = || serde_json::from_slice::<Envelope<'_>>(&response.body).ok();
+    response.status == BAD_REQUEST
+        && said().is_some_and(|said| said.data.is_none() && said.errors.is_some_and(|errors| !errors.is_empty()))
+}
+
+const BAD_REQUEST: u16 = 400;
 
 /// An answer with parts. None: it says the same to all.
 fn understood(response: &Response) -> Option<Envelope<'_>> {
@@ -248,12 +261,22 @@ mod tests {
     }
 
     #[test]
-    fn what_is_said_of_the_whole_is_said_to_each() {
-        for (status, body) in
-            [(502, "<html>"), (400, r#"{"errors":[{"message":"too long"}]}"#), (200, r#"{"data":null}"#)]
+    fn an_error_that_names_none_of_them_leaves_all_of_them_open() {
+        for error in [r#"{"message":"no"}"#, r#"{"message":"no","path":["m9"]}"#, r#"{"message":"no","path":[]}"#]
         {
+            let body = format!(r#"{{"data":{{"m1":{{"ok":1}},"m2":null}},"errors":[{error}]}}"#);
+            let lost = said(&parts(&["m1", "m2"]), 200, &body);
+            assert_eq!(lost, ["its answer was lost with that of one that the platform doesn't name"; 2]);
+        }
+    }
+
+    #[test]
+    fn what_is_said_of_the_whole_is_said_to_each() {
+        for (status, body) in [(502, "<html>"), (400, "<html>"), (200, r#"{"data":null}"#)] {
             assert_eq!(said(&parts(&["m1", "m2"]), status, body), [body, body]);
         }
+        let refused = said(&parts(&["m1", "m2"]), 400, r#"{"errors":[{"message":"too long"}]}"#);
+        assert_eq!(refused, ["the platform refused a document of several"; 2]);
         // One that is silent about a part says of it what it would say of it alone.
         let silent = said(&parts(&["m1"]), 200, r#"{"data":{"m1":null}}"#);
         assert_eq!(silent, [r#"{"data":{"a":null}}"#]);

@@ -42,6 +42,8 @@ const UNNAMED: Duration = Duration::from_secs(1);
 
 const TOO_MANY: u16 = 429;
 
+const UNAVAILABLE: u16 = 503;
+
 impl ConsiderateTransport {
     pub fn new(inner: Arc<dyn Transport>, told: Told) -> Self {
         Self { inner, pace: Mutex::default(), told }
@@ -83,6 +85,8 @@ impl Learnt {
         if answer.status == TOO_MANY {
             self.hold(now, answer.retry_after.unwrap_or(UNNAMED));
             self.interval = (self.interval * 2).clamp(FIRST, LONGEST_INTERVAL);
+        } else if let (UNAVAILABLE, Some(wait)) = (answer.status, answer.retry_after) {
+            self.hold(now, wait);
         } else {
             self.interval = if self.interval > FIRST { self.interval * 3 / 4 } else { Duration::ZERO };
         }
