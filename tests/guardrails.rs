@@ -347,7 +347,10 @@ fn an_exception_lets_one_plan_through_and_no_other() {
     let said = plan(&[]);
     assert_eq!(said.code, 0, "{}", said.all());
     assert!(said.stdout.contains("lifted max_removals until 2999-12-31, Sam leaves: "), "{}", said.all());
-    // The command line is never the looser one, and not stricter than what was reviewed.
+    // What whoever runs it makes stricter no file lifts.
+    let said = env.run(&["apply", "--sandbox", "bitpanda.yaml", "--plan", "plan.json", "--max-removals", "1"]);
+    assert_eq!(said.code, 3, "{}", said.all());
+    assert!(said.stdout.contains("lifts no limit of the command line"), "{}", said.all());
     let said = env.run(&["apply", "--sandbox", "bitpanda.yaml", "--plan", "plan.json"]);
     assert_eq!(said.code, 0, "{}", said.all());
     let ledger = env.read(".rolecall/sandbox/ledger/bitpanda-f8588dc7-e1ce-4d92-a473-809a0a357ad9.jsonl");
@@ -536,6 +539,36 @@ fn where_nobody_says_which_key_calls_no_admin_key_goes() {
         rig.desired.own_key = None;
         assert_eq!(addresses(&rig.plan()), ["key/ops"], "{others}");
     }
+}
+
+/// It may be theirs, and then nobody could put it right.
+#[test]
+fn where_nobody_says_whose_credential_it_is_the_last_admin_stays() {
+    use support::paradime::{HEAD, OWNER, Workspace, user, world};
+    let own = format!("own: {{ user: {OWNER} }}\n");
+    let head = HEAD.replace(&own, "");
+    let plan = |own: &str, more: &str| {
+        let mut world = world();
+        world.users[0].account_type = "BUSINESS".to_owned();
+        user(&mut world, "a@x.example", "ADMIN");
+        let body = format!(
+            "guardrails: {{ min_admins: 0{more} }}\nusers: [{{ email: a@x.example, absent: true }}, {{ email: {OWNER} }}]"
+        );
+        let mut rig = Rig::<Workspace>::new(world, &body);
+        rig.desired = support::rig::desired(&format!("{head}{own}{body}"));
+        rig.plan()
+    };
+    let refused = plan("", "");
+    assert_eq!(rails(&refused), ["min_admins"]);
+    assert!(refused.refusals[0].message.contains("name it as `own`"), "{}", refused.refusals[0].message);
+    let seal = refused.seal;
+    let exception =
+        format!(", exceptions: [{{ plan: \"{seal}\", rails: [min_admins], until: {NEVER}, reason: all go }}]");
+    let refused = plan("", &exception);
+    assert!(refused.refusals[0].message.ends_with("can't take the last admin"), "{:?}", refused.refusals);
+    // Where it is known whose it is, or doesn't matter, the file says how many there have to be.
+    assert_eq!(rails(&plan(&own, "")), [""; 0]);
+    assert_eq!(rails(&plan("", ", require_self: false")), [""; 0]);
 }
 
 /// At Bitpanda whoever counts has to be listed: one who was demoted by another hand since would be made an admin again,

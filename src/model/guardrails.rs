@@ -15,6 +15,8 @@ use super::{Address, Kind, Place};
 pub struct Guardrails {
     pub min_admins: usize,
     pub max_removals: Removals,
+    /// Those that whoever runs it has made stricter: no exception of the file lifts them.
+    pub tightened: BTreeSet<Rail>,
     /// Does whoever calls keep what they need for it?
     pub require_self: bool,
     /// And where the file says so.
@@ -74,6 +76,7 @@ impl Default for Guardrails {
         Self {
             min_admins: 1,
             max_removals: Removals::default(),
+            tightened: BTreeSet::new(),
             require_self: true,
             protected: BTreeMap::new(),
             exceptions: Vec::new(),
@@ -86,6 +89,8 @@ impl Guardrails {
     pub fn tighten(&mut self, min_admins: Option<usize>, max_removals: Option<Limit>) {
         self.min_admins = self.min_admins.max(min_admins.unwrap_or_default());
         self.max_removals.at_most = max_removals;
+        self.tightened.extend(min_admins.map(|_| Rail::MinAdmins));
+        self.tightened.extend(max_removals.map(|_| Rail::MaxRemovals));
     }
 }
 

@@ -87,5 +87,17 @@ pub(super) fn count(input: &PlanInput<'_>, changes: &[Change]) -> Admins {
 
 /// The fewest admins that the file, or the platform, wants.
 pub(super) fn wanted(input: &PlanInput<'_>) -> usize {
-    input.desired.guardrails.min_admins.max(input.rules.fewest_admins())
+    input.desired.guardrails.min_admins.max(least(input))
+}
+
+/// Fewer than that no file can want: what the platform itself needs, and the last one where it isn't known whether what
+/// we call with is theirs.
+pub(super) fn least(input: &PlanInput<'_>) -> usize {
+    input.rules.fewest_admins().max(usize::from(may_be_ours(input)))
+}
+
+/// May anybody be whose credential we call with?
+pub(super) fn may_be_ours(input: &PlanInput<'_>) -> bool {
+    let known = input.own_key().is_some() || input.desired.own_user.is_some() || input.live.caller.is_some();
+    input.desired.guardrails.require_self && !known
 }

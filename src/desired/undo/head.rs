@@ -76,7 +76,7 @@ fn references(credentials: &BTreeMap<&'static str, Placed<Credential>>) -> Yaml 
 
 /// As this run kept to them. Not the exceptions: each is for one plan.
 fn rails(guardrails: &Guardrails) -> Yaml {
-    let Guardrails { min_admins, max_removals, require_self, protected, exceptions: _ } = guardrails;
+    let Guardrails { min_admins, max_removals, require_self, protected, exceptions: _, tightened: _ } = guardrails;
     let mut rails = vec![("min_admins".to_owned(), Yaml::Number(*min_admins as u64))];
     let limit = |limit: &Limit| match limit {
         Limit::Share(_) => Yaml::text(limit),

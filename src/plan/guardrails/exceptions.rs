@@ -3,7 +3,7 @@
 use jiff::tz::TimeZone;
 
 use super::super::PlanInput;
-use super::super::admins::Admins;
+use super::super::admins::{self, Admins};
 use crate::model::{Exception, Lifted, Rail, Refusal};
 
 /// Tells what stays refused from what the file lifts. `seal`: of the plan that they are about.
@@ -16,9 +16,10 @@ pub(in super::super) fn lift(
     let (mut refused, mut lifted) = (Vec::new(), Vec::new());
     for mut refusal in refusals {
         let named = || input.desired.guardrails.exceptions.iter().filter(|it| it.rails.contains(&refusal.rail));
-        // Fewer than the platform itself can do with, no file can want.
-        let too_few = refusal.rail == Rail::MinAdmins && admins.after < input.rules.fewest_admins();
-        let fits = named().find(|exception| why_not(input, exception, seal).is_none()).filter(|_| !too_few);
+        let too_few = refusal.rail == Rail::MinAdmins && admins.after < admins::least(input);
+        let stricter = input.desired.guardrails.tightened.contains(&refusal.rail);
+        let fits = named().find(|exception| why_not(input, exception, seal).is_none());
+        let fits = fits.filter(|_| !too_few && !stricter);
         if let Some(Exception { plan, until, reason, .. }) = fits {
             lifted.push(Lifted { refusal, plan: plan.clone(), until: *until, reason: reason.clone() });
             continue;
@@ -26,7 +27,11 @@ pub(in super::super) fn lift(
         let whys: Vec<String> = named()
             .map(|exception| {
                 let why = why_not(input, exception, seal);
-                let why = why.unwrap_or_else(|| "can't leave fewer admins than the platform needs".to_owned());
+                let why = why.unwrap_or_else(|| match (stricter, admins::may_be_ours(input)) {
+                    (true, _) => "lifts no limit of the command line".to_owned(),
+                    (false, true) => "can't take the last admin".to_owned(),
+                    (false, false) => "can't leave fewer admins than the platform needs".to_owned(),
+                });
                 format!("; the exception in line {} {why}", exception.place.line)
             })
             .collect();

@@ -94,10 +94,15 @@ fn min_admins(input: &PlanInput<'_>, admins: &Admins) -> Option<Refusal> {
         [] => String::new(),
         names => format!(". Not counted, since rolecall may have disabled them: {}", names.join(", ")),
     };
+    let ours = if admins::may_be_ours(input) && admins.after == 0 {
+        ". Whatever the file wants, the last admin stays while it isn't known what rolecall calls with: name it as `own`"
+    } else {
+        ""
+    };
     Some(Refusal {
         rail: Rail::MinAdmins,
         message: format!(
-            "{} usable {} would be left, and the file wants at least {wanted}. {}{doubted}",
+            "{} usable {} would be left, and the file wants at least {wanted}. {}{doubted}{ours}",
             admins.after,
             if admins.after == 1 { "admin" } else { "admins" },
             if input.live.invitations.is_some() {
