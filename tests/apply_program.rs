@@ -120,6 +120,9 @@ fn a_second_ctrl_c_ends_it_at_once() {
     }
     assert_eq!(child.wait().unwrap().code(), Some(5), "{told}");
     assert!(began.elapsed() < Duration::from_secs(25), "it waited for what was under way");
+    let mut stderr = String::new();
+    child.stderr.take().unwrap().read_to_string(&mut stderr).unwrap();
+    assert!(stderr.contains("what was in flight may have had its effect"), "{stderr}");
 }
 
 /// A terminal sends Ctrl-C to every program in the foreground; the one that is handed a secret goes on.
@@ -169,5 +172,44 @@ fn several_organisations_are_each_told_of_by_name() {
             "  unreachable       bitpanda 00000000-0000-4000-a000-000000000000",
             "  done              bitpanda f8588dc7-e1ce-4d92-a473-809a0a357ad9"
         ]
+    );
+}
+
+/// A folder of two organisations, of which the first answers at once and the second takes its time to be read.
+#[cfg(unix)]
+fn two_organisations() -> (Env, Vec<support::cli::Server>) {
+    let (mut env, bitpanda) = served(ProviderName::Bitpanda, &[]);
+    env.write("a/1.yaml", env.read("file.yaml"));
+    let hive = env.serve_example(ProviderName::Hive, &["--fault", "latency=20000@members"]);
+    let [(_, token)] = rolecall::sandbox::own_credentials(ProviderName::Hive)[..] else { panic!("one token") };
+    env.set("HIVE_TOKEN", token);
+    env.write("a/2.yaml", env.read("file.yaml"));
+    (env, vec![bitpanda, hive])
+}
+
+#[cfg(unix)]
+#[test]
+fn a_ctrl_c_between_two_organisations_tells_of_both_and_is_no_success() {
+    let (env, _servers) = two_organisations();
+    let mut child = env
+        .command()
+        .args(["apply", "--auto-approve", "a"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut stdout = BufReader::new(child.stdout.take().unwrap());
+    let mut told = String::new();
+    while !told.contains("Read again: converged") && stdout.read_line(&mut told).unwrap() > 0 {}
+    let began = Instant::now();
+    std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    stdout.read_to_string(&mut told).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(5), "{told}");
+    assert!(began.elapsed() < Duration::from_secs(15), "it waited for the second to be read");
+    let (_, endings) = told.split_once("2 organisations\n").unwrap_or_else(|| panic!("{told}"));
+    assert!(endings.contains("done              bitpanda"), "{endings}");
+    assert!(
+        endings.contains("partly applied    hive acme") || endings.contains("nothing was sent  hive"),
+        "{endings}"
     );
 }

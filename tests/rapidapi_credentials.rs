@@ -292,7 +292,7 @@ fn nothing_is_echoed(answers: &[String]) {
         );
         let said = env.run(&["plan", "-vv", "p.yaml"]);
         assert_ne!(said.code, 0, "{}", said.all());
-        assert!(said.stderr.contains("DEBUG read operation"), "nothing was asked\n{}", said.all());
+        assert!(said.stderr.contains("INFO read operation"), "nothing was asked\n{}", said.all());
         for key in KEYS {
             assert!(!said.all().contains(key), "{answer}\n{}", said.all());
         }

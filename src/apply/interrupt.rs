@@ -21,7 +21,7 @@ impl Interruption {
         *self.0.borrow()
     }
 
-    async fn wished(&self) {
+    pub async fn wished(&self) {
         // It can't end without one: whoever could wish it is here.
         let _ = self.0.subscribe().wait_for(|wished| *wished).await;
     }

@@ -94,7 +94,9 @@ impl Execution<'_> {
             found.outcome = Outcome::Done;
             found.id = found.id.take().or(id);
             found.message = Some(match found.action {
-                Action::Invite => "the invitation is there; whether its mail went out isn't proven".to_owned(),
+                Action::Invite if !found.interim => {
+                    "the invitation is there; whether its mail went out isn't proven".to_owned()
+                }
                 _ => format!("the answer left it open, and {how}"),
             });
             let found = found.clone();

@@ -71,7 +71,7 @@ pub(super) async fn settle(
                 Some((Outcome::Done, "the platform said no, and a read shows it in effect after all".to_owned()))
             }
             // A mint can't be settled so: without its answer the secret is lost, whatever the list shows.
-            (Outcome::Unsure, Effectiveness::InEffect) if change.action == Action::Invite => {
+            (Outcome::Unsure, Effectiveness::InEffect) if change.action == Action::Invite && !step.interim => {
                 Some((Outcome::Done, "the invitation is there; whether its mail went out isn't proven".to_owned()))
             }
             (Outcome::Unsure, Effectiveness::InEffect) if change.action != Action::Create || !is_key => {

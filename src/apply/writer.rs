@@ -67,7 +67,9 @@ async fn send_patiently(
         let errors = errors.filter(|errors| errors.iter().all(|error| never_ran(apply, error)));
         let Some(error) = errors.and_then(|errors| errors.first().copied().cloned()) else { return answered };
         let Some(wait) = patience.before_trying_again(request.operation_name, &error) else { return Err(error) };
-        if interrupt::unless(apply, tokio::time::sleep(wait)).await.is_none() {
+        // Whoever waits for the platform says so.
+        let waited = async { tokio::join!(tokio::time::sleep(wait), apply.transport.ready()) };
+        if interrupt::unless(apply, waited).await.is_none() {
             return Err(error);
         }
     }
@@ -129,7 +131,7 @@ fn read(
     answer: Result<Response, TransportError>,
 ) -> Result<Vec<Answer>, CallError> {
     let mut response = answer.map_err(|error| apply.redactor.clean_error(error))?;
-    tracing::debug!(operation = request.operation_name, status = response.status, "wrote");
+    tracing::info!(operation = request.operation_name, status = response.status, "wrote");
     apply.redactor.clear(&mut response.body);
     let receipt = |sending: &Sending<'_>, response: &Response| {
         apply.provider.receipt(sending.change, &sending.mutation, response, apply.redactor)

@@ -4,11 +4,11 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use jiff::Timestamp;
-use serde::Serialize;
 use serde_json::json;
 
+use super::applied::{Applied, ending};
 use super::confirm::{confirm, confirm_deletion, deletes_itself};
 use super::connect::GENERATOR;
 use super::exit::{Exit, Failure};
@@ -18,12 +18,10 @@ use super::out::Out;
 use super::progress::Progress;
 use super::selection::Selected;
 use super::session::{Session, is_broken};
-use super::{Connection, Format, Paths, approval, undo};
-use crate::apply::{Apply, Report, Standing, Step, Stop, note_observed};
+use super::{Connection, Paths, approval, undo};
+use crate::apply::{Apply, Step, note_observed};
 use crate::ledger::{Alone, Ledger};
-use crate::model::{
-    Action, Desired, FORMAT_VERSION, Live, OrganizationPlan, Plan, ProviderName, RemoteId, Sealed,
-};
+use crate::model::{Action, Desired, FORMAT_VERSION, Live, OrganizationPlan, Plan, Sealed};
 use crate::plan::{Approval, compare, seal};
 use crate::report;
 
@@ -69,6 +67,15 @@ pub(super) struct ApplyArgs {
     format: Format,
 }
 
+/// How it is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// For people.
+    Text,
+    /// For programs.
+    Json,
+}
+
 /// One run over one or more organisations.
 struct Run<'a> {
     args: &'a ApplyArgs,
@@ -76,24 +83,6 @@ struct Run<'a> {
     interrupts: &'a Interrupts,
     out: &'a mut Out,
     applied: Vec<Applied>,
-}
-
-/// What became of one organisation, for programs.
-#[derive(Serialize)]
-struct Applied {
-    provider: ProviderName,
-    organization: RemoteId,
-    #[serde(serialize_with = "as_code")]
-    exit: Exit,
-    /// Why nothing was sent, or nothing more.
-    error: Option<String>,
-    /// What there was to send. None where it could not be planned.
-    plan: Option<OrganizationPlan>,
-    /// What became of it. None where nothing was sent.
-    report: Option<Report>,
-    /// The way back, where it was asked for.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    undo: Option<undo::Written>,
 }
 
 pub(super) async fn apply(args: &ApplyArgs, out: &mut Out) -> Result<Exit, Failure> {
@@ -127,6 +116,10 @@ pub(super) async fn apply(args: &ApplyArgs, out: &mut Out) -> Result<Exit, Failu
         if interrupts.interruption.is_wished() {
             break;
         }
+    }
+    if run.applied.len() < organizations.len() {
+        // Some of them weren't dealt with.
+        exit = exit.and(Exit::interrupted(interrupts.has_sent()));
     }
     run.tell_endings();
     run.out.talk(&undo::missing(args.undo_out.as_deref()).unwrap_or_default());
@@ -222,6 +215,9 @@ impl Run<'_> {
         self.session.estimate_apply(organization, plan.sealed.mutations.len(), self.out);
         if asked {
             confirm(&plan, self.out)?;
+            if self.interrupts.interruption.is_wished() {
+                return Err(self.ended(organization));
+            }
             // Time has passed at the prompt: what was shown has to stand still, and to be safe still.
             let (fresh, read) = self.plan_fresh(organization, &mut ledger, &run).await?;
             let shown = plan.sealed;
@@ -251,7 +247,11 @@ impl Run<'_> {
         ledger: &mut Ledger,
         run: &str,
     ) -> Result<(OrganizationPlan, Live), Failure> {
-        let live = organization.read().await?;
+        let live = tokio::select! {
+            biased;
+            live = organization.read() => live?,
+            () = self.interrupts.interruption.wished() => return Err(self.ended(organization)),
+        };
         self.session.claim(organization, &live)?;
         if live.organization == *organization.desired.organization {
             note_observed(&live, organization.connected.provider.rules(), ledger, run, Timestamp::now())
@@ -260,6 +260,12 @@ impl Run<'_> {
         let planned = organization.plan(&live, &ledger.facts(), None)?;
         self.out.findings(&planned.warnings, &self.session.sources());
         Ok((planned.plan, live))
+    }
+
+    /// Somebody ended the run before anything was sent to this one.
+    fn ended(&self, organization: &Organization<'_>) -> Failure {
+        let failure = Failure::error(format!("{}: interrupted; nothing was sent to it", organization.name()));
+        Failure { exit: Exit::interrupted(self.interrupts.has_sent()), ..failure }
     }
 
     /// What was approved and still stands, of what is wanted. And how a run ends by which some of it is left out.
@@ -335,7 +341,6 @@ impl Run<'_> {
         };
         let report = apply.run(plan, live, ledger, &mut told).await;
         progress.end();
-        self.interrupts.end_sending();
         let report = report.map_err(|why| Failure::error(format!("{why}. Nothing was sent")))?;
         self.tell(&format!("\n{}", report::summary(&report)));
         self.out.talk(&format!("recorded in {}\n", connected.ledger.display()));
@@ -349,15 +354,11 @@ impl Run<'_> {
     }
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands out a reference")]
-fn as_code<S: serde::Serializer>(exit: &Exit, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_u8(*exit as u8)
-}
-
 /// Guardrails and lists, judged on exactly what would be sent.
 fn may_be_sent(plan: &OrganizationPlan) -> Result<(), Failure> {
     if !plan.refusals.is_empty() {
-        let rails: Vec<&str> = plan.refusals.iter().map(|refusal| refusal.rail.as_str()).collect();
+        let mut rails: Vec<&str> = plan.refusals.iter().map(|refusal| refusal.rail.as_str()).collect();
+        rails.dedup();
         let failure = Failure::error(format!("refused by the guardrail {}; nothing was sent", rails.join(", ")));
         return Err(Failure { exit: Exit::Refused, ..failure });
     }
@@ -369,27 +370,5 @@ fn document(plan: &OrganizationPlan) -> Plan {
         format_version: FORMAT_VERSION.to_owned(),
         generator: GENERATOR.to_owned(),
         organizations: vec![plan.clone()],
-    }
-}
-
-fn ending(report: &Report) -> Exit {
-    match (&report.stopped, report.anything_sent()) {
-        (Some(Stop::Interrupted), false) => Exit::Interrupted,
-        (Some(Stop::Unreachable(_)), false) => Exit::Unreachable,
-        (Some(Stop::Unrecorded(_)), false) => Exit::Error,
-        (Some(_), _) => Exit::Partial,
-        // Everything was refused before it had an effect.
-        (None, false) if !report.all_done() => Exit::Error,
-        // Something that was to be done isn't, whoever's fault it is.
-        (None, _) if report.is_wanting() => Exit::Partial,
-        (None, _) => match &report.standing {
-            // What was approved is done; that the file wishes more is another plan's business.
-            Standing::Converged { .. } | Standing::Held(_) | Standing::Diverged(_) if report.all_done() => {
-                Exit::Done
-            }
-            Standing::Converged { .. } | Standing::Held(_) | Standing::Diverged(_) | Standing::Unknown(_) => {
-                Exit::Partial
-            }
-        },
     }
 }

@@ -50,6 +50,11 @@ impl Exit {
         }
     }
 
+    /// Of a run that somebody ended.
+    pub fn interrupted(sent: bool) -> Self {
+        if sent { Self::Partial } else { Self::Interrupted }
+    }
+
     #[must_use]
     pub fn and(self, other: Self) -> Self {
         if other.rank() < self.rank() { other } else { self }

@@ -4,15 +4,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::exit::Exit;
-use super::out::Out;
+use super::out::talk;
 use crate::apply::Interruption;
 
-/// While mutations are being sent, the first Ctrl-C ends the run after what is in flight. At any other time, and
-/// for the second, it ends the process.
+/// Once mutations were sent, the first Ctrl-C ends the run after what is in flight, so that it can say what was and
+/// wasn't done. Before that, and for the second, it ends the process.
 #[derive(Debug, Default)]
 pub(super) struct Interrupts {
     pub interruption: Interruption,
-    sending: AtomicBool,
     /// Has any organisation of this run been sent anything?
     sent: AtomicBool,
 }
@@ -24,23 +23,27 @@ impl Interrupts {
         tokio::spawn(async move {
             while tokio::signal::ctrl_c().await.is_ok() {
                 let first = !watching.interruption.wish();
-                if first && watching.sending.load(Ordering::Relaxed) {
-                    Out::default().talk("\nstopping after what is in flight; once more to stop at once\n");
+                let sent = watching.has_sent();
+                if first && sent {
+                    talk("\nstopping after what is in flight; once more to stop at once\n");
                     continue;
                 }
-                let sent = watching.sent.load(Ordering::Relaxed);
-                std::process::exit(if sent { Exit::Partial } else { Exit::Interrupted } as i32);
+                if sent {
+                    talk(
+                        "\nstopped at once: what was in flight may have had its effect. The ledger has it, and the next apply looks first\n",
+                    );
+                }
+                std::process::exit(Exit::interrupted(sent) as i32);
             }
         });
         interrupts
     }
 
     pub fn begin_sending(&self) {
-        self.sending.store(true, Ordering::Relaxed);
         self.sent.store(true, Ordering::Relaxed);
     }
 
-    pub fn end_sending(&self) {
-        self.sending.store(false, Ordering::Relaxed);
+    pub fn has_sent(&self) -> bool {
+        self.sent.load(Ordering::Relaxed)
     }
 }

@@ -191,7 +191,7 @@ impl Reader {
                 let answer = self.transport.send(&request).await;
                 let mut response = answer.map_err(|error| self.redactor.clean_error(error))?;
                 self.redactor.clear(&mut response.body);
-                tracing::debug!(
+                tracing::info!(
                     operation = query.name,
                     status = response.status,
                     bytes = response.body.len(),
