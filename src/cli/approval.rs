@@ -4,14 +4,14 @@ use std::path::Path;
 
 use super::exit::{Exit, Failure};
 use super::organization::Organization;
-use super::{input, planfile};
+use super::{files, planfile};
 use crate::model::{Plan, Sealed};
 use crate::plan::Stale;
 use crate::report;
 
 /// Reads an approved plan and checks that it is for the organisations that the files name.
 pub(super) fn load(path: &Path, organizations: &[Organization<'_>]) -> Result<Plan, Failure> {
-    let plan = planfile::parse(path, &input::read_text(path)?)?;
+    let plan = planfile::parse(path, &files::read_text(path)?)?;
     for approved in &plan.organizations {
         let identity = &approved.sealed.identity;
         let Some(organization) = organizations.iter().find(|organization| organization.is(identity)) else {

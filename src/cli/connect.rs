@@ -12,7 +12,7 @@ use super::Connection;
 use super::cache::Cache;
 use super::credential;
 use super::exit::Failure;
-use super::input;
+use super::files;
 use super::lines::{Line, Lines};
 use crate::apply::Deliveries;
 use crate::desired::is_loopback;
@@ -213,7 +213,7 @@ fn secret_parts(endpoint: &Url) -> Vec<SecretString> {
 
 fn extra_ca(connection: &Connection) -> Result<Option<Vec<u8>>, Failure> {
     let Some(path) = &connection.ca_file else { return Ok(None) };
-    input::read_text(path).map(|text| Some(text.into_bytes()))
+    files::read_text(path).map(|text| Some(text.into_bytes()))
 }
 
 /// What may be shown of an endpoint. Of a digest so much that another path is seen to be another; a token can't be found

@@ -4,10 +4,11 @@ use clap::Args;
 
 use super::exit::{Exit, Failure};
 use super::out::Out;
+use super::reports::Reports;
 use super::session::Session;
-use super::{Connection, Format, Paths};
+use super::{Connection, Paths};
 use crate::model::HoldClass;
-use crate::report;
+use crate::report::Subject;
 
 /// Report how live differs from the files: what moved, who is unmanaged, what is held, what can't be seen.
 #[derive(Clone, Debug, Args)]
@@ -20,8 +21,8 @@ pub(super) struct DriftArgs {
     paths: Paths,
     #[command(flatten)]
     connection: Connection,
-    #[arg(long, value_enum, default_value = "text")]
-    format: Format,
+    #[command(flatten)]
+    reports: Reports,
 }
 
 pub(super) async fn drift(args: &DriftArgs, out: &mut Out) -> Result<Exit, Failure> {
@@ -33,9 +34,6 @@ pub(super) async fn drift(args: &DriftArgs, out: &mut Out) -> Result<Exit, Failu
             exit = exit.and(Exit::Differences);
         }
     }
-    match args.format {
-        Format::Json => out.result(&report::plan_json(&plan)),
-        Format::Text => out.result(&report::drift(&plan)),
-    }
+    args.reports.write(Subject::Drift(&plan), out)?;
     Ok(exit)
 }

@@ -1,5 +1,6 @@
 //! The command line: the only place that prints, reads the environment and knows what time it is.
 
+mod applied;
 mod apply;
 mod approval;
 mod cache;
@@ -10,7 +11,7 @@ mod drift;
 #[cfg(feature = "sandbox")]
 mod embedded;
 mod exit;
-mod input;
+mod files;
 mod interrupt;
 mod lines;
 mod organization;
@@ -18,6 +19,7 @@ mod out;
 mod plan;
 mod planfile;
 mod progress;
+mod reports;
 #[cfg(feature = "sandbox")]
 mod sandbox;
 mod schema;
@@ -84,15 +86,6 @@ enum Verb {
     Schema(schema::SchemaArgs),
     #[cfg(feature = "sandbox")]
     Sandbox(sandbox::SandboxArgs),
-}
-
-/// How a result is written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Format {
-    /// For people.
-    Text,
-    /// For programs.
-    Json,
 }
 
 /// Files and folders.
@@ -176,7 +169,7 @@ pub fn main() -> ExitCode {
 
 async fn run(verb: Verb, out: &mut Out) -> Result<Exit, Failure> {
     match verb {
-        Verb::Validate(args) => Ok(validate::validate(&args, out)),
+        Verb::Validate(args) => validate::validate(&args, out),
         Verb::Plan(args) => plan::plan(&args, out).await,
         Verb::Apply(args) => apply::apply(&args, out).await,
         Verb::Drift(args) => drift::drift(&args, out).await,

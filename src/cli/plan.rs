@@ -6,16 +6,18 @@ use clap::Args;
 
 use super::exit::{Exit, Failure};
 use super::out::Out;
+use super::reports::Reports;
 use super::selection::Selected;
 use super::session::Session;
-use super::{Connection, Format, Paths, planfile};
-use crate::report;
+use super::{Connection, Paths, files};
+use crate::report::{self, Format, Subject};
 
 /// Read what is live and show what an apply would do. Changes nothing.
 #[derive(Clone, Debug, Args)]
 #[command(after_help = "Examples:
   rolecall plan --sandbox examples/bitpanda.yaml     no account needed
   rolecall plan access/ --out plan.json              for review, then `rolecall apply --plan plan.json access/`
+  rolecall plan access/ --report markdown=comment.md for the pull request
   rolecall plan --detailed-exitcode                  2 where there is something to do
   rolecall plan --format json | jq '.organizations[].sealed.changes[].address'")]
 pub(super) struct PlanArgs {
@@ -28,8 +30,8 @@ pub(super) struct PlanArgs {
     /// Save the plan, for review and for `apply --plan`.
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
-    #[arg(long, value_enum, default_value = "text")]
-    format: Format,
+    #[command(flatten)]
+    reports: Reports,
     /// Exit with 2 where there are mutations.
     #[arg(long)]
     detailed_exitcode: bool,
@@ -48,21 +50,16 @@ pub(super) async fn plan(args: &PlanArgs, out: &mut Out) -> Result<Exit, Failure
             exit = exit.and(Exit::Differences);
         }
     }
-    match args.format {
-        Format::Json => out.result(&report::plan_json(&plan)),
-        Format::Text => {
-            out.result(&report::plan_text(&plan));
-            if args.show_mutations {
-                out.result(&format!("\n{}", report::mutations(&plan)));
-            }
-        }
+    args.reports.write(Subject::Plan(&plan), out)?;
+    if args.show_mutations && args.reports.format == Format::Text {
+        out.result(&format!("\n{}", report::mutations(&plan)));
     }
     if let Some(path) = &args.out {
         if plan.organizations.len() < session.wanted().count() {
             out.talk(&format!("not saved as {}: not every organisation could be planned\n", path.display()));
             return Ok(exit);
         }
-        planfile::write(path, &plan)?;
+        files::write_text(path, &report::plan_json(&plan))?;
         let sandbox = if args.connection.sandbox { " --sandbox" } else { "" };
         let paths: Vec<String> = args.paths.paths.iter().map(|path| path.display().to_string()).collect();
         let asserted: Vec<String> =

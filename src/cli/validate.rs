@@ -2,12 +2,14 @@
 
 use clap::Args;
 
-use super::exit::Exit;
+use super::Paths;
+use super::exit::{Exit, Failure};
 use super::out::Out;
-use super::{Format, Paths};
+use super::reports::Reports;
 use crate::desired::{Source, load};
 use crate::model::Finding;
-use crate::{provider, report};
+use crate::provider;
+use crate::report::Subject;
 
 /// Check files: no network, no credentials.
 ///
@@ -16,33 +18,18 @@ use crate::{provider, report};
 #[command(after_help = "Examples:
   rolecall validate                      the files of this folder
   rolecall validate access/*.yaml
+  rolecall validate --report sarif=findings.sarif
   rolecall validate --format json | jq '.findings[].code'")]
 pub(super) struct ValidateArgs {
     #[command(flatten)]
     paths: Paths,
-    #[arg(long, value_enum, default_value = "text")]
-    format: Format,
+    #[command(flatten)]
+    reports: Reports,
 }
 
-pub(super) fn validate(args: &ValidateArgs, out: &mut Out) -> Exit {
+pub(super) fn validate(args: &ValidateArgs, out: &mut Out) -> Result<Exit, Failure> {
     let loaded = load(&args.paths.paths, provider::rules);
     let sources: Vec<&Source> = loaded.files.iter().map(|file| &file.source).collect();
-    match args.format {
-        Format::Json => out.result(&report::findings_json(&loaded.findings)),
-        Format::Text => {
-            out.result(&report::findings(&loaded.findings, &sources));
-            let errors = loaded.findings.iter().filter(|finding| finding.is_error()).count();
-            let warnings = loaded.findings.len() - errors;
-            let files = report::plural(loaded.files.len(), "file");
-            let findings = [(errors, "error"), (warnings, "warning")];
-            let findings: Vec<String> = findings
-                .into_iter()
-                .filter(|(count, _)| *count > 0)
-                .map(|(count, what)| report::plural(count, what))
-                .collect();
-            let findings = if findings.is_empty() { "no findings".to_owned() } else { findings.join(", ") };
-            out.result(&format!("{files} checked: {findings}\n"));
-        }
-    }
-    if loaded.findings.iter().any(Finding::is_error) { Exit::Error } else { Exit::Done }
+    args.reports.write(Subject::Findings { findings: &loaded.findings, sources: &sources }, out)?;
+    Ok(if loaded.findings.iter().any(Finding::is_error) { Exit::Error } else { Exit::Done })
 }

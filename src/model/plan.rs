@@ -1,6 +1,6 @@
 //! What would be done, to be read, saved, approved and applied.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use jiff::civil::Date;
@@ -37,6 +37,9 @@ pub struct OrganizationPlan {
     /// Guardrails that it would break, but for an exception in the file.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub lifted: Vec<Lifted>,
+    /// Changes by which an admin, a privileged role or a privileged key comes, goes or becomes another.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub privileged: BTreeSet<Address>,
     /// Where in the files each change was asked for, as file:line:column.
     pub places: BTreeMap<String, String>,
     /// Users that can be relied on to administrate once all is done.

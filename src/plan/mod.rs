@@ -14,6 +14,7 @@ mod movers;
 mod observe;
 mod order;
 mod organization;
+mod privileged;
 mod relies;
 mod resolve;
 mod roles;
@@ -135,6 +136,7 @@ pub fn plan(input: &PlanInput<'_>) -> Result<Planned, Vec<Finding>> {
     draft.holds.dedup();
     movers::say_first_steps(&mut draft.changes, &book);
     let mutations = order::mutations(input, &draft.changes, &admins, &book);
+    let privileged = privileged::among(input, &draft.changes, &book);
     let sealed = Sealed {
         identity: Identity {
             provider: desired.provider,
@@ -154,6 +156,7 @@ pub fn plan(input: &PlanInput<'_>) -> Result<Planned, Vec<Finding>> {
         gaps: gaps(input),
         refusals,
         lifted,
+        privileged,
         places: draft.places,
         usable_admins_after: admins.after,
         requests: live.requests,

@@ -2,10 +2,11 @@
 
 use std::fmt::Write as _;
 
+use super::outline::{Verdict, drift_verdict};
 use super::rails::push_rails;
-use super::style::{BOLD, clean, paint, plural};
+use super::style::{BOLD, clean, paint};
 use super::text::{header, push_change, push_gaps, push_holds};
-use crate::model::{App, Hold, HoldClass, HoldReason, Inventory, OrganizationPlan, Plan};
+use crate::model::{App, Inventory, OrganizationPlan, Plan};
 
 /// The whole report.
 pub fn drift(plan: &Plan) -> String {
@@ -26,23 +27,8 @@ fn organization(plan: &OrganizationPlan) -> String {
     push_gaps(&mut text, plan);
     push_rails(&mut text, plan);
     push_inventory(&mut text, plan);
-    let blocked = plan.sealed.holds.iter().filter(|hold| hold.class == HoldClass::Blocked).count();
-    let unmanaged = |wanted: bool| {
-        let of_kind =
-            |hold: &&Hold| matches!(hold.reason, HoldReason::Unmanaged { privileged } if privileged == wanted);
-        plan.sealed.holds.iter().filter(of_kind).count()
-    };
-    let changes = plan.sealed.changes.len();
-    let verdict = if changes == 0 && blocked == 0 { "No drift" } else { "Drift" };
-    let _ = writeln!(
-        text,
-        "{}: {} to close, {} blocked. Not in the file: {}, {} of them privileged.",
-        paint(BOLD, verdict),
-        plural(changes, "difference"),
-        blocked,
-        unmanaged(true) + unmanaged(false),
-        unmanaged(true),
-    );
+    let Verdict { headline, rest } = drift_verdict(plan);
+    let _ = writeln!(text, "{}{rest}", paint(BOLD, headline));
     text
 }
 

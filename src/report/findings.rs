@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use annotate_snippets::{AnnotationKind, Level, Origin, Renderer, Snippet};
 
-use super::clean;
+use super::{clean, plural};
 use crate::desired::Source;
 use crate::model::{Finding, Severity};
 
@@ -22,6 +22,16 @@ pub fn findings(findings: &[Finding], sources: &[&Source]) -> String {
         text.push_str("\n\n");
     }
     text
+}
+
+/// The same with a count, as `validate` ends.
+pub(super) fn checked(found: &[Finding], sources: &[&Source]) -> String {
+    let errors = found.iter().filter(|finding| finding.is_error()).count();
+    let counts = [(errors, "error"), (found.len() - errors, "warning")].into_iter();
+    let counts: Vec<String> =
+        counts.filter(|(count, _)| *count > 0).map(|(count, what)| plural(count, what)).collect();
+    let counts = if counts.is_empty() { "no findings".to_owned() } else { counts.join(", ") };
+    format!("{}{} checked: {counts}\n", findings(found, sources), plural(sources.len(), "file"))
 }
 
 /// A source, and the lines of it that stay hidden.
@@ -66,7 +76,7 @@ fn one(finding: &Finding, sources: &[Shown<'_>], renderer: &Renderer) -> String 
 }
 
 /// All findings for programs.
-pub fn findings_json(findings: &[Finding]) -> String {
+pub(super) fn findings_json(findings: &[Finding]) -> String {
     let mut text = serde_json::to_string_pretty(&serde_json::json!({ "findings": findings })).unwrap_or_default();
     text.push('\n');
     text

@@ -27,7 +27,11 @@ pub fn clean(text: impl Display) -> String {
             safe.push(c);
         }
     }
-    safe
+    // At the start of a line, or anywhere in it, these are orders to GitHub's runner.
+    if safe.trim_start().starts_with("::") {
+        safe = safe.replacen(':', "\\u{3a}", 1);
+    }
+    safe.replace("##[", "##\\u{5b}")
 }
 
 /// `1 mail`, `2 mails`.

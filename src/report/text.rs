@@ -2,15 +2,11 @@
 
 use std::fmt::Write as _;
 
-use anstyle::Style;
-
-use super::fields::{FieldChange, fields};
+use super::fields::FieldChange;
+use super::outline::{Note, Outline, Verdict, outline, verdict};
 use super::rails::push_rails;
 use super::style::{ADD, BOLD, CHANGE, DIM, REMOVE, WARN, clean, paint, plural};
-use crate::model::{
-    Action, Cause, Change, Completeness, Effect, Entity, Hold, HoldClass, HoldReason, Kind, OrganizationPlan,
-    Plan, SeatChange, Seen, User,
-};
+use crate::model::{Change, Completeness, Hold, HoldClass, HoldReason, OrganizationPlan, Plan};
 
 /// Unmanaged entities that a plan lists by name; `drift` lists all.
 const UNMANAGED_SHOWN: usize = 20;
@@ -35,7 +31,8 @@ fn organization(plan: &OrganizationPlan) -> String {
     push_holds(&mut text, plan, Some(UNMANAGED_SHOWN));
     push_gaps(&mut text, plan);
     push_rails(&mut text, plan);
-    let _ = writeln!(text, "{}", verdict(plan));
+    let Verdict { headline, rest } = verdict(plan);
+    let _ = writeln!(text, "{}{rest}", paint(BOLD, headline));
     text
 }
 
@@ -55,108 +52,22 @@ pub(super) fn header(plan: &OrganizationPlan) -> String {
     format!("{}   {}\n\n", paint(BOLD, name), paint(DIM, format!("on {}: {read}", clean(&identity.site))))
 }
 
-fn sign(action: Action) -> (&'static str, Style) {
-    match action {
-        Action::Invite | Action::Create | Action::Enable => ("+", ADD),
-        Action::Replace => ("~", CHANGE),
-        Action::Disable | Action::Contain | Action::Withdraw | Action::Remove | Action::Delete => ("-", REMOVE),
-    }
-}
-
-fn verb(change: &Change) -> String {
-    match (change.action, &change.before) {
-        (Action::Invite, Some(Entity::User(before))) if before.invited => "invite anew".to_owned(),
-        (Action::Invite, _) => "invite".to_owned(),
-        (Action::Replace, Some(Entity::User(user))) if has_role_alone(user) => "change the role".to_owned(),
-        (Action::Replace, Some(Entity::Organization(_) | Entity::Team(_))) => "change".to_owned(),
-        (Action::Replace, Some(Entity::User(user))) if user.teams.is_some() => "change".to_owned(),
-        (Action::Replace, _) => "replace the full record".to_owned(),
-        (Action::Disable, _) => "disable".to_owned(),
-        (Action::Contain, _) => "take all access".to_owned(),
-        (Action::Withdraw, _) => "cancel the invitation".to_owned(),
-        (Action::Remove, _) => "leaves the organisation".to_owned(),
-        (Action::Delete, Some(Entity::User(_))) => "delete the account".to_owned(),
-        (Action::Delete, _) => "delete".to_owned(),
-        (Action::Create, Some(Entity::Key(old))) => match &old.id {
-            Some(id) => format!("create a successor of {}", clean(id)),
-            None => "create a successor".to_owned(),
-        },
-        (Action::Create, _) => "create".to_owned(),
-        (Action::Enable, _) => "enable again".to_owned(),
-    }
-}
-
-/// Is there nothing else of a user that an update could write?
-fn has_role_alone(user: &User) -> bool {
-    let User { first_name, last_name, phone, resources, teams, enabled, .. } = user;
-    let named = first_name.is_some() || last_name.is_some() || phone.is_some();
-    !named && resources.is_none() && teams.is_none() && *enabled != Seen::Unreadable
-}
-
-fn cause(cause: &Cause) -> Option<String> {
-    match cause {
-        Cause::Declared => None,
-        Cause::DeclaredAbsent => Some("absent: true".to_owned()),
-        Cause::NotListed => Some("not in the file, which manages all".to_owned()),
-        Cause::Asserted => Some("asked for with --assert".to_owned()),
-        Cause::Superseded { by } => Some(format!("its successor {} is delivered", clean(by))),
-        Cause::SecretLost => Some("its secret never arrived anywhere".to_owned()),
-        Cause::AlreadyMember => Some("they are a member already".to_owned()),
-        Cause::Needed => Some("needed by another change".to_owned()),
-        Cause::InvitationExpired => Some("the earlier invitation has run out".to_owned()),
-        Cause::InvitationVanished => Some("the earlier invitation has vanished".to_owned()),
-    }
-}
-
-/// What an effect is called. None: it is shown as a field.
-fn effect(effect: &Effect) -> Option<String> {
-    Some(match effect {
-        Effect::SendsMail => paint(WARN, "sends mail"),
-        Effect::ReplacesInvitation => paint(WARN, "the earlier link stops working"),
-        Effect::AccessFollows => "no access yet; role and resources follow once accepted".to_owned(),
-        Effect::RolesFollow => "the rest of the roles follows once accepted".to_owned(),
-        Effect::HubWide => paint(WARN, "concerns their account in every organisation of the platform"),
-        Effect::Irreversible => paint(WARN, "can't be undone"),
-        Effect::TakesAlong { what } => paint(WARN, format!("with {}", clean(what))),
-        Effect::ComesWith { what } => paint(WARN, format!("comes with {}", clean(what))),
-        Effect::JoinsEveryTeam => "joins every team".to_owned(),
-        Effect::MayLeaveTeams => paint(WARN, "may leave teams: `teams` says in which they stay"),
-        Effect::ComesBackAs { team, role } => {
-            format!("comes back into {} as {} at first", clean(team), clean(role))
-        }
-        Effect::DefaultRole { role } => {
-            format!("no call takes a role away: overwritten with the default `{}`", clean(role))
-        }
-        Effect::SlugMayChange => paint(WARN, "its slug may change with it"),
-        Effect::MayBill => paint(WARN, "another price"),
-        Effect::Allows { .. } | Effect::Touches { .. } | Effect::Contains { .. } => return None,
-        Effect::FirstAllows { .. } => "in two steps".to_owned(),
-        Effect::MayReEnable => paint(WARN, "may re-enable"),
-        Effect::ReEnables => paint(WARN, "re-enables"),
-        Effect::MayReadmit => paint(WARN, "may readmit a disabled person"),
-        Effect::Seat { change } => match change {
-            SeatChange::Billed => paint(WARN, "takes a billed seat"),
-            SeatChange::Unbilled => paint(WARN, "frees a billed seat"),
-            SeatChange::Unknown => "perhaps another kind of seat".to_owned(),
-        },
-        Effect::NeedsPlan { plan } => format!("needs the {}", clean(plan)),
-        Effect::SecretTo { target } => format!("secret to {}", clean(target)),
-    })
-}
-
 pub(super) fn push_change(text: &mut String, change: &Change, plan: &OrganizationPlan) {
-    let (sign, style) = sign(change.action);
-    let mut notes: Vec<String> = change.effects.iter().filter_map(effect).collect();
-    notes.extend(cause(&change.cause));
-    let address = clean(&change.address);
-    let place = plan.places.get(&change.address.to_string());
-    let line = format!("  {} {address:<44} {:<26} {}", paint(style, sign), verb(change), notes.join("; "));
+    let Outline { sign, address, verb, notes, fields, place, .. } = outline(change, plan);
+    let style = match sign {
+        "+" => ADD,
+        "-" => REMOVE,
+        _ => CHANGE,
+    };
+    let painted = |note: &Note| if note.warns { paint(WARN, &note.text) } else { note.text.clone() };
+    let notes: Vec<String> = notes.iter().map(painted).collect();
+    let line = format!("  {} {address:<44} {verb:<26} {}", paint(style, sign), notes.join("; "));
     let _ = writeln!(text, "{}", line.trim_end());
-    for field in fields(change) {
-        push_field(text, &field);
+    for field in &fields {
+        push_field(text, field);
     }
     if let Some(place) = place {
-        let _ = writeln!(text, "        {}", paint(DIM, clean(place)));
+        let _ = writeln!(text, "        {}", paint(DIM, place));
     }
 }
 
@@ -228,56 +139,4 @@ pub(super) fn push_gaps(text: &mut String, plan: &OrganizationPlan) {
     if !plan.gaps.is_empty() {
         text.push('\n');
     }
-}
-
-/// What the last line counts, in its order.
-const COUNTED: &[Action] = &[
-    Action::Invite,
-    Action::Create,
-    Action::Enable,
-    Action::Replace,
-    Action::Disable,
-    Action::Contain,
-    Action::Withdraw,
-    Action::Remove,
-    Action::Delete,
-];
-
-/// The one line that sums a plan up.
-pub(super) fn verdict(plan: &OrganizationPlan) -> String {
-    let held = plan.sealed.holds.len();
-    let blocked = plan.sealed.holds.iter().filter(|hold| hold.class == HoldClass::Blocked).count();
-    let holds = match (held, blocked) {
-        (0, _) => String::new(),
-        (_, 0) => format!(", {held} held"),
-        _ => format!(", {held} held ({blocked} blocked)"),
-    };
-    let admins = format!("Usable admins after: {}.", plan.usable_admins_after);
-    let count = |kind: Kind, action: Action| {
-        let of_kind = |change: &&Change| change.address.kind == kind && change.action == action;
-        plan.sealed.changes.iter().filter(of_kind).count()
-    };
-    let mut counted = Vec::new();
-    for kind in Kind::ALL {
-        for action in COUNTED {
-            let noun = if *action == Action::Withdraw { "invitation" } else { kind.as_str() };
-            match count(*kind, *action) {
-                0 => {}
-                some => counted.push(format!("{} to {action}", plural(some, noun))),
-            }
-        }
-    }
-    if counted.is_empty() {
-        return format!("{}{holds}. {admins}", paint(BOLD, "Nothing to do"));
-    }
-    let mails = plan.sealed.changes.iter().map(|change| {
-        let first = change.after.as_ref().and_then(Entity::organization).map_or(0, |made| made.invites.len());
-        first + usize::from(change.effects.contains(&Effect::SendsMail))
-    });
-    format!(
-        "{}{holds}. {}, {}. {admins}",
-        paint(BOLD, counted.join(", ")),
-        plural(plan.sealed.mutations.len(), "mutation"),
-        plural(mails.sum(), "mail"),
-    )
 }

@@ -1,0 +1,74 @@
+//! In which forms what is found is told.
+
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use clap::{Args, ValueEnum};
+
+use super::exit::Failure;
+use super::files::write_text;
+use super::out::Out;
+use crate::report::{Format, Subject, render};
+
+/// One form on stdout, and any number of them in files.
+#[derive(Clone, Debug, Args)]
+pub(super) struct Reports {
+    /// The form on stdout.
+    #[arg(long, value_enum, default_value = "text")]
+    pub format: Format,
+    /// Write the same in another form to a file, such as markdown=comment.md. May be repeated.
+    #[arg(long = "report", value_name = "FORMAT=FILE")]
+    files: Vec<ReportFile>,
+}
+
+#[derive(Clone, Debug)]
+struct ReportFile {
+    format: Format,
+    path: PathBuf,
+}
+
+impl FromStr for ReportFile {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let forms =
+            || Format::value_variants().iter().map(|format| format.as_str()).collect::<Vec<_>>().join(", ");
+        let (format, path) = text
+            .split_once('=')
+            .ok_or_else(|| format!("write FORMAT=FILE, where FORMAT is one of {}", forms()))?;
+        let format = Format::from_str(format, false)
+            .map_err(|_| format!("`{format}` is no form of a report; there are {}", forms()))?;
+        if path.is_empty() {
+            return Err(format!("write the file, such as {}=FILE", format.as_str()));
+        }
+        Ok(Self { format, path: PathBuf::from(path) })
+    }
+}
+
+impl Reports {
+    /// Every form that was asked for. One file that can't be written doesn't keep the others from being.
+    pub fn write(&self, subject: Subject<'_>, out: &mut Out) -> Result<(), Failure> {
+        let mut failure = None;
+        match render(subject, self.format) {
+            Some(text) => out.result(&text),
+            None => failure = Some(absent(self.format)),
+        }
+        for ReportFile { format, path } in &self.files {
+            let written = match render(subject, *format) {
+                Some(text) => save(path, &text),
+                None => Err(absent(*format)),
+            };
+            failure = failure.or(written.err());
+        }
+        failure.map_or(Ok(()), Err)
+    }
+}
+
+/// Files have no colours.
+fn save(path: &Path, text: &str) -> Result<(), Failure> {
+    write_text(path, &anstream::adapter::strip_str(text).to_string())
+}
+
+fn absent(format: Format) -> Failure {
+    Failure::error(format!("there is no {} of a ledger", format.as_str())).hint("it is shown as text or as json")
+}

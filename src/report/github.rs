@@ -1,0 +1,109 @@
+//! Annotations, as GitHub's runner reads them from a step's output
+//! (<https://docs.github.com/actions/reference/workflow-commands-for-github-actions>).
+
+use std::fmt::Write as _;
+
+use super::outline::outlines;
+use super::style::clean;
+use crate::model::{Finding, HoldClass, OrganizationPlan, Plan, Severity};
+
+/// How loud an annotation is.
+#[derive(Clone, Copy)]
+enum Level {
+    Error,
+    Warning,
+    Notice,
+}
+
+/// A message longer than this is cut, in characters: the runner passes over what is too long.
+const LONGEST: usize = 2000;
+
+pub(super) fn findings(findings: &[Finding]) -> String {
+    let mut text = String::new();
+    for Finding { code, severity, place, message, hint, .. } in findings {
+        let level = match severity {
+            Severity::Error => Level::Error,
+            Severity::Warning => Level::Warning,
+        };
+        let hint = hint.as_ref().map(|hint| format!("\nhint: {}", clean(hint))).unwrap_or_default();
+        let place = place.to_string();
+        push(&mut text, level, Some(&place), code.as_str(), &format!("{}{hint}", clean(message)));
+    }
+    text
+}
+
+pub(super) fn plan(plan: &Plan) -> String {
+    let mut text = String::new();
+    for organization in &plan.organizations {
+        push_organization(&mut text, organization);
+    }
+    text
+}
+
+/// The runner shows ten of each level for a step, so that what matters most comes first.
+fn push_organization(text: &mut String, plan: &OrganizationPlan) {
+    let identity = &plan.sealed.identity;
+    let name = format!("{} {}", identity.provider, clean(&identity.organization));
+    for refusal in &plan.refusals {
+        let place = refusal.addresses.iter().find_map(|address| plan.places.get(&address.to_string()));
+        let title = format!("{name}: refused by {}", refusal.rail);
+        push(text, Level::Error, place.map(String::as_str), &title, &clean(&refusal.message));
+    }
+    for (list, completeness) in &plan.completeness {
+        if let crate::model::Completeness::Broken { why } = completeness {
+            push(text, Level::Error, None, &format!("{name}: {list} incomplete"), &clean(why));
+        }
+    }
+    for hold in plan.sealed.holds.iter().filter(|hold| hold.class == HoldClass::Blocked) {
+        let title = format!("{name}: {} is held", clean(&hold.address));
+        push(text, Level::Warning, None, &title, &clean(&hold.reason));
+    }
+    for outline in outlines(plan) {
+        let notes: Vec<&str> = outline.notes.iter().map(|note| &*note.text).collect();
+        let notes = if notes.is_empty() { String::new() } else { format!(": {}", notes.join("; ")) };
+        let privileged = if outline.privileged { " (privileged)" } else { "" };
+        let title = format!("{name}: {}{privileged}", outline.address);
+        push(text, Level::Notice, outline.place.as_deref(), &title, &format!("{}{notes}", outline.verb));
+    }
+}
+
+/// `place`: as file:line:column.
+fn push(text: &mut String, level: Level, place: Option<&str>, title: &str, message: &str) {
+    let level = match level {
+        Level::Error => "error",
+        Level::Warning => "warning",
+        Level::Notice => "notice",
+    };
+    let place = place
+        .and_then(parts)
+        .map(|(file, line, column)| format!("file={},line={line},col={column},", property(&clean(file))));
+    let _ = writeln!(
+        text,
+        "::{level} {}title={}::{}",
+        place.unwrap_or_default(),
+        property(&cut(title)),
+        data(&cut(message))
+    );
+}
+
+/// The parts of file:line:column. A file's own name may have colons, too.
+pub(super) fn parts(place: &str) -> Option<(&str, usize, usize)> {
+    let (rest, column) = place.rsplit_once(':')?;
+    let (file, line) = rest.rsplit_once(':')?;
+    Some((file, line.parse().ok()?, column.parse().ok()?))
+}
+
+fn cut(text: &str) -> String {
+    match text.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
+}
+
+fn data(text: &str) -> String {
+    text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
+}
+
+fn property(text: &str) -> String {
+    data(text).replace(':', "%3A").replace(',', "%2C")
+}

@@ -1,0 +1,109 @@
+//! Test results: a case for each change, each hold and each file. What fails is what makes the run end otherwise than
+//! with 0.
+
+use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
+
+use super::outline::outlines;
+use super::style::clean;
+use crate::desired::Source;
+use crate::model::{Completeness, Finding, HoldClass, OrganizationPlan, Plan};
+
+/// Fails where a guardrail refuses it, or a list is broken.
+pub(super) fn plan(plan: &Plan) -> String {
+    report("rolecall plan", plan.organizations.iter().map(|plan| suite(plan, false)))
+}
+
+/// Fails wherever live isn't as the file wishes.
+pub(super) fn drift(plan: &Plan) -> String {
+    report("rolecall drift", plan.organizations.iter().map(|plan| suite(plan, true)))
+}
+
+/// A case for each file: fails where it has an error.
+pub(super) fn findings(findings: &[Finding], sources: &[&Source]) -> String {
+    let mut files: Vec<&str> = sources.iter().map(|source| &*source.name).collect();
+    // What couldn't be read is no source.
+    files.extend(findings.iter().map(|finding| &*finding.place.file));
+    files.sort_unstable();
+    files.dedup();
+    let mut suite = TestSuite::new("files");
+    for file in files {
+        let of_it: Vec<&Finding> = findings.iter().filter(|finding| &*finding.place.file == file).collect();
+        let told: Vec<String> = of_it.iter().map(|finding| told(finding)).collect();
+        let errors = of_it.iter().filter(|finding| finding.is_error()).count();
+        let status = match of_it.iter().find(|finding| finding.is_error()) {
+            None => TestCaseStatus::success(),
+            Some(first) => {
+                let more = if errors > 1 { format!(", and {} more", errors - 1) } else { String::new() };
+                let mut status = failure(first.code.as_str(), &format!("{}{more}", clean(&first.message)));
+                status.set_description(told.join("\n"));
+                status
+            }
+        };
+        let mut case = case(file, "validate", status);
+        if errors == 0 && !told.is_empty() {
+            case.set_system_out(told.join("\n"));
+        }
+        suite.add_test_case(case);
+    }
+    report("rolecall validate", [suite])
+}
+
+fn told(finding: &Finding) -> String {
+    let hint = finding.hint.as_ref().map(|hint| format!(" ({})", clean(hint))).unwrap_or_default();
+    format!("{}: {}: {}{hint}", clean(&finding.place), finding.code, clean(&finding.message))
+}
+
+/// `is_drift`: whatever has to be done is a failure.
+fn suite(plan: &OrganizationPlan, is_drift: bool) -> TestSuite {
+    let identity = &plan.sealed.identity;
+    let mut suite = TestSuite::new(format!("{} {}", identity.provider, clean(&identity.organization)));
+    for refusal in &plan.refusals {
+        let status = failure("guardrail", &clean(&refusal.message));
+        suite.add_test_case(case(refusal.rail.as_str(), "guardrail", status));
+    }
+    for (list, completeness) in &plan.completeness {
+        let status = match completeness {
+            Completeness::Proven | Completeness::Assumed { .. } => TestCaseStatus::success(),
+            Completeness::Broken { why } => failure("incomplete", &clean(why)),
+        };
+        suite.add_test_case(case(list, "list", status));
+    }
+    for outline in outlines(plan) {
+        let status = if is_drift { failure("drift", &outline.verb) } else { TestCaseStatus::success() };
+        let mut case = case(&outline.address, "change", status);
+        let notes = outline.notes.iter().map(|note| note.text.clone());
+        let told: Vec<String> = [outline.verb].into_iter().chain(notes).chain(outline.place).collect();
+        case.set_system_out(told.join("\n"));
+        suite.add_test_case(case);
+    }
+    for hold in &plan.sealed.holds {
+        let status = match hold.class {
+            HoldClass::Blocked if is_drift => failure("blocked", &clean(&hold.reason)),
+            HoldClass::Blocked | HoldClass::Waiting | HoldClass::Ignored => {
+                let mut status = TestCaseStatus::skipped();
+                status.set_type(hold.class.as_str()).set_message(clean(&hold.reason));
+                status
+            }
+        };
+        suite.add_test_case(case(&clean(&hold.address), "hold", status));
+    }
+    suite
+}
+
+fn case(name: &str, class: &str, status: TestCaseStatus) -> TestCase {
+    let mut case = TestCase::new(name, status);
+    case.set_classname(class);
+    case
+}
+
+fn failure(kind: &str, message: &str) -> TestCaseStatus {
+    let mut status = TestCaseStatus::non_success(NonSuccessKind::Failure);
+    status.set_type(kind).set_message(message);
+    status
+}
+
+fn report(name: &str, suites: impl IntoIterator<Item = TestSuite>) -> String {
+    let mut report = Report::new(name);
+    report.add_test_suites(suites);
+    report.to_string().unwrap_or_default()
+}

@@ -1,0 +1,314 @@
+//! A comment on a pull request: what counts first, the rest folded, and never more than a comment may hold.
+
+use std::fmt::{Display, Write as _};
+
+use super::fields::FieldChange;
+use super::outline::{Outline, Verdict, drift_verdict, mails, outlines, verdict};
+use super::style::{clean, plural};
+use crate::desired::Source;
+use crate::model::{
+    Completeness, Finding, Hold, HoldClass, Lifted, OrganizationPlan, Plan, Rail, Refusal, Severity,
+};
+
+/// As what a plan is read.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reading {
+    Plan,
+    Drift,
+}
+
+/// In bytes. GitHub takes 65,536 characters in a comment, GitLab a million.
+const LONGEST: usize = 60_000;
+
+/// A name or a value longer than this is cut, in characters.
+const LONGEST_VALUE: usize = 160;
+
+/// A sentence, likewise.
+const LONGEST_SENTENCE: usize = 400;
+
+/// How much is told of each organisation, and of how many.
+#[derive(Clone, Copy)]
+struct Room {
+    fields: bool,
+    holds: usize,
+    rows: usize,
+    organizations: usize,
+}
+
+const ALL: Room = Room { fields: true, holds: usize::MAX, rows: usize::MAX, organizations: usize::MAX };
+
+/// From all of it to little: the first that fits is taken.
+const ROOMS: &[Room] = &[
+    ALL,
+    Room { fields: false, ..ALL },
+    Room { fields: false, holds: 20, ..ALL },
+    Room { fields: false, holds: 10, rows: 200, ..ALL },
+    Room { fields: false, holds: 5, rows: 50, ..ALL },
+    Room { fields: false, holds: 0, rows: 10, ..ALL },
+    Room { fields: false, holds: 0, rows: 0, organizations: 100 },
+    Room { fields: false, holds: 0, rows: 0, organizations: 10 },
+];
+
+pub(super) fn plan(plan: &Plan, reading: Reading) -> String {
+    let mut text = String::new();
+    for room in ROOMS {
+        text = document(plan, reading, *room);
+        if text.len() <= LONGEST {
+            break;
+        }
+    }
+    text
+}
+
+fn document(plan: &Plan, reading: Reading, room: Room) -> String {
+    let mut text = String::new();
+    for organization in plan.organizations.iter().take(room.organizations) {
+        push_organization(&mut text, organization, reading, room);
+    }
+    let more = plan.organizations.len().saturating_sub(room.organizations);
+    if plan.organizations.is_empty() {
+        text.push_str("**No organisation could be read.**\n");
+    } else if more > 0 {
+        let _ = writeln!(text, "_And {more} more organisations: this comment has no room for them._");
+    }
+    text
+}
+
+fn push_organization(text: &mut String, plan: &OrganizationPlan, reading: Reading, room: Room) {
+    let identity = &plan.sealed.identity;
+    let Verdict { headline, rest } = match reading {
+        Reading::Plan => verdict(plan),
+        Reading::Drift => drift_verdict(plan),
+    };
+    let refused = if plan.refusals.is_empty() { "" } else { "Refused. " };
+    let name = format!("{} {}", identity.provider, identity.organization);
+    let _ = writeln!(text, "### {} on {}\n", code(name), code(&identity.site));
+    let _ = writeln!(text, "**{refused}{}**{}\n", prose(headline), prose(rest));
+    push_rails(text, plan, room);
+    push_changes(text, plan, room);
+    push_mails(text, plan, room);
+    push_holds(text, plan, room);
+    push_gaps(text, plan);
+}
+
+fn push_rails(text: &mut String, plan: &OrganizationPlan, room: Room) {
+    for Refusal { rail, message, addresses } in &plan.refusals {
+        let _ = writeln!(text, "> [!CAUTION]\n> **{rail}**: {}", prose(message));
+        let shown = addresses.len().min(room.rows.min(20));
+        if shown > 0 {
+            let list: Vec<String> = addresses[..shown].iter().map(code).collect();
+            let more = addresses.len() - shown;
+            let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+            let _ = writeln!(text, "> {}{more}", list.join(", "));
+        }
+        if Rail::LIFTABLE.contains(rail) {
+            let _ = writeln!(
+                text,
+                "> Reviewed, just this plan may be sent with this under `guardrails: exceptions:`\n> `- {{ plan: \"{}\", rails: [{rail}], until: YYYY-MM-DD, reason: WHY }}`",
+                clean(&plan.seal)
+            );
+        }
+        text.push('\n');
+    }
+    for Lifted { refusal, plan: _, until, reason } in &plan.lifted {
+        let _ = writeln!(
+            text,
+            "> [!WARNING]\n> **{}** is lifted until {until}, {}: {}\n",
+            refusal.rail,
+            prose(reason),
+            prose(&refusal.message)
+        );
+    }
+}
+
+fn push_changes(text: &mut String, plan: &OrganizationPlan, room: Room) {
+    let changes = outlines(plan);
+    if changes.is_empty() {
+        return;
+    }
+    let shown = &changes[..changes.len().min(room.rows)];
+    if !shown.is_empty() {
+        text.push_str("|  | change | what | besides |\n|---|---|---|---|\n");
+    }
+    for Outline { sign, address, verb, notes, privileged, .. } in shown {
+        let privileged = if *privileged { "**privileged** " } else { "" };
+        let notes: Vec<String> = notes
+            .iter()
+            .map(|note| if note.warns { format!("**{}**", prose(&note.text)) } else { prose(&note.text) })
+            .collect();
+        let _ = writeln!(
+            text,
+            "| `{sign}` | {privileged}{} | {} | {} |",
+            code(address),
+            prose(verb),
+            notes.join("; ")
+        );
+    }
+    let more = changes.len() - shown.len();
+    if more > 0 {
+        let _ =
+            writeln!(text, "\n_{} not shown here, for want of room: see the saved plan._", plural(more, "change"));
+    }
+    text.push('\n');
+    if room.fields {
+        push_fields(text, shown);
+    } else {
+        text.push_str("_What changes in each is left out, for want of room: see the saved plan._\n\n");
+    }
+}
+
+fn push_fields(text: &mut String, changes: &[Outline]) {
+    let _ = writeln!(text, "<details><summary>What changes in each</summary>\n");
+    for Outline { address, fields, place, .. } in changes {
+        let place = place.as_ref().map(|place| format!(", asked for in {}", code(place))).unwrap_or_default();
+        let _ = writeln!(text, "- {}{place}", code(address));
+        for field in fields {
+            push_field(text, field);
+        }
+    }
+    text.push_str("\n</details>\n\n");
+}
+
+fn push_field(text: &mut String, FieldChange { name, before, after, gained, lost }: &FieldChange) {
+    let shown = |value: &Option<String>| value.as_ref().map_or_else(|| "(empty)".to_owned(), code);
+    let before = if before.is_some() { format!("{} → ", shown(before)) } else { String::new() };
+    let _ = write!(text, "  - {name}: {before}{}", shown(after));
+    for (sign, parts) in [("gains", gained), ("loses", lost)] {
+        if !parts.is_empty() {
+            let parts: Vec<String> = parts.iter().map(code).collect();
+            let _ = write!(text, "; {sign} {}", parts.join(", "));
+        }
+    }
+    text.push('\n');
+}
+
+/// Whom a mail goes to. An organisation that is made invites several at once.
+fn push_mails(text: &mut String, plan: &OrganizationPlan, room: Room) {
+    let sends: Vec<_> = plan.sealed.changes.iter().filter(|change| mails(change) > 0).collect();
+    let count: usize = sends.iter().map(|change| mails(change)).sum();
+    if count == 0 {
+        return;
+    }
+    let shown = sends.len().min(room.rows);
+    let list: Vec<String> = sends[..shown].iter().map(|change| code(&change.address)).collect();
+    let more = sends.len() - shown;
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    let will = if count == 1 { "goes" } else { "go" };
+    let _ = writeln!(text, "**{}** {will} out: {}{more}\n", plural(count, "mail"), list.join(", "));
+}
+
+fn push_holds(text: &mut String, plan: &OrganizationPlan, room: Room) {
+    let holds = &plan.sealed.holds;
+    if holds.is_empty() {
+        return;
+    }
+    let blocked = holds.iter().filter(|hold| hold.class == HoldClass::Blocked).count();
+    // Whoever has to do something shouldn't have to look for it.
+    let open = if blocked > 0 { " open" } else { "" };
+    let _ = writeln!(text, "<details{open}><summary>{} held, {blocked} blocked</summary>\n", holds.len());
+    for Hold { address, class, reason } in holds.iter().take(room.holds) {
+        let _ = writeln!(text, "- {} {}: {}", code(address), class.as_str(), prose(reason));
+    }
+    let more = holds.len().saturating_sub(room.holds);
+    if more > 0 {
+        let _ = writeln!(text, "- _{more} not shown here, for want of room_");
+    }
+    text.push_str("\n</details>\n\n");
+}
+
+fn push_gaps(text: &mut String, plan: &OrganizationPlan) {
+    for (list, completeness) in &plan.completeness {
+        if let Completeness::Broken { why } = completeness {
+            let _ = writeln!(text, "> [!WARNING]\n> {list} incomplete: {}\n", prose(why));
+        }
+    }
+    let assumed = plan.completeness.iter().filter_map(|(list, completeness)| match completeness {
+        Completeness::Assumed { why } => Some(format!("{list} assumed complete: {}", prose(why))),
+        Completeness::Proven | Completeness::Broken { .. } => None,
+    });
+    let gaps = plan.gaps.iter().map(|gap| format!("{}: {}", prose(&gap.what), prose(&gap.why)));
+    let unseen: Vec<String> = gaps.chain(assumed).collect();
+    if unseen.is_empty() {
+        return;
+    }
+    let _ = writeln!(text, "<details><summary>What can't be seen</summary>\n");
+    for line in unseen {
+        let _ = writeln!(text, "- {line}");
+    }
+    text.push_str("\n</details>\n\n");
+}
+
+/// What is wrong with files.
+pub(super) fn findings(findings: &[Finding], sources: &[&Source]) -> String {
+    let errors = findings.iter().filter(|finding| finding.is_error()).count();
+    let mut text = format!(
+        "**{} checked: {}, {}**\n",
+        plural(sources.len(), "file"),
+        plural(errors, "error"),
+        plural(findings.len() - errors, "warning")
+    );
+    if !findings.is_empty() {
+        text.push_str("\n|  | where | finding | what to do |\n|---|---|---|---|\n");
+    }
+    for (index, Finding { code: word, severity, place, message, hint, .. }) in findings.iter().enumerate() {
+        let severity = match severity {
+            Severity::Error => "error",
+            Severity::Warning => "warning",
+        };
+        let hint = hint.as_ref().map(prose).unwrap_or_default();
+        let row = format!("| {severity} | {} | `{word}`: {} | {hint} |\n", code(place), prose(message));
+        if text.len() + row.len() > LONGEST {
+            let _ = writeln!(text, "\n_{} more, for which there is no room_", findings.len() - index);
+            break;
+        }
+        text.push_str(&row);
+    }
+    text
+}
+
+fn cut(text: impl Display, longest: usize) -> String {
+    let text = clean(text);
+    match text.char_indices().nth(longest) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text,
+    }
+}
+
+/// A name or a value, as it is, whatever it holds.
+fn code(text: impl Display) -> String {
+    let text = cut(text, LONGEST_VALUE);
+    // A pipe would end the cell of a table, and a back quote the code.
+    if !text.trim().is_empty() && text.trim() == text && !text.contains(['`', '|', '\\']) {
+        return format!("`{text}`");
+    }
+    let plain = |c: char| c.is_alphanumeric() || c == ' ' || !c.is_ascii();
+    let safe: String = text.chars().map(|c| if plain(c) { c.to_string() } else { entity(c) }).collect();
+    format!("<code>{safe}</code>")
+}
+
+/// A sentence in which somebody else's words may stand: no markup, no mention of anybody.
+fn prose(text: impl Display) -> String {
+    let mut safe = String::new();
+    let mut before = ' ';
+    let text = cut(text, LONGEST_SENTENCE);
+    let mut rest = text.chars().peekable();
+    while let Some(c) = rest.next() {
+        match c {
+            // Mentions and references are looked for once the text was rendered, but not within code.
+            '@' if !before.is_alphanumeric() => safe.push_str("<code>&#64;</code>"),
+            '#' if rest.peek().is_some_and(char::is_ascii_digit) => safe.push_str("<code>&#35;</code>"),
+            '\\' | '`' | '*' | '_' | '[' | ']' | '<' | '>' | '&' | '|' | '~' | '$' | '!' | '#' => {
+                safe.push_str(&entity(c));
+            }
+            // Addresses of pages become links by themselves.
+            ':' if rest.peek() == Some(&'/') => safe.push_str(&entity(c)),
+            c => safe.push(c),
+        }
+        before = c;
+    }
+    safe
+}
+
+fn entity(c: char) -> String {
+    format!("&#{};", u32::from(c))
+}

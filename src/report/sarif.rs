@@ -1,0 +1,113 @@
+//! Findings and broken guardrails at their places, for code scanning
+//! (SARIF 2.1.0, <https://docs.oasis-open.org/sarif/sarif/v2.1.0/sarif-v2.1.0.html>).
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use serde_json::{Value, json};
+
+use super::github::parts;
+use super::style::clean;
+use crate::model::{Finding, Plan, Severity};
+
+const SCHEMA: &str = "https://json.schemastore.org/sarif-2.1.0.json";
+
+/// One result.
+struct Found {
+    rule: String,
+    /// Where it is explained.
+    help: String,
+    level: &'static str,
+    message: String,
+    /// File, line and column.
+    places: Vec<(String, usize, usize)>,
+}
+
+pub(super) fn findings(findings: &[Finding]) -> String {
+    let found = findings.iter().map(|Finding { code, severity, place, message, hint, .. }| Found {
+        rule: code.to_string(),
+        help: format!("docs/findings.md#{code}"),
+        level: match severity {
+            Severity::Error => "error",
+            Severity::Warning => "warning",
+        },
+        message: match hint {
+            Some(hint) => format!("{}. Hint: {}", clean(message), clean(hint)),
+            None => clean(message),
+        },
+        places: vec![(place.file.to_string(), place.line, place.column)],
+    });
+    document(&found.collect::<Vec<_>>())
+}
+
+/// Guardrails that would be broken, where the changes that break them were asked for.
+pub(super) fn plan(plan: &Plan) -> String {
+    let mut found = Vec::new();
+    for organization in &plan.organizations {
+        let identity = &organization.sealed.identity;
+        for refusal in &organization.refusals {
+            let places =
+                refusal.addresses.iter().filter_map(|address| organization.places.get(&address.to_string()));
+            let places = places.filter_map(|place| parts(place));
+            found.push(Found {
+                rule: format!("guardrail-{}", refusal.rail.as_str().replace('_', "-")),
+                help: "`guardrails` in docs/file.md".to_owned(),
+                level: "error",
+                message: format!(
+                    "{} {}: {}",
+                    identity.provider,
+                    clean(&identity.organization),
+                    clean(&refusal.message)
+                ),
+                places: places.map(|(file, line, column)| (file.to_owned(), line, column)).collect(),
+            });
+        }
+    }
+    document(&found)
+}
+
+fn document(found: &[Found]) -> String {
+    let rules: BTreeMap<&str, Value> =
+        found.iter().map(|one| (&*one.rule, json!({ "id": one.rule, "help": { "text": one.help } }))).collect();
+    let results: Vec<Value> = found.iter().map(result).collect();
+    let driver = json!({
+        "name": env!("CARGO_PKG_NAME"),
+        "semanticVersion": env!("CARGO_PKG_VERSION"),
+        "rules": rules.values().collect::<Vec<_>>(),
+    });
+    let run = json!({ "tool": { "driver": driver }, "columnKind": "unicodeCodePoints", "results": results });
+    let document = json!({ "$schema": SCHEMA, "version": "2.1.0", "runs": [run] });
+    format!("{}\n", serde_json::to_string_pretty(&document).unwrap_or_default())
+}
+
+fn result(found: &Found) -> Value {
+    let location = |(file, line, column): &(String, usize, usize)| {
+        json!({ "physicalLocation": {
+            "artifactLocation": { "uri": uri(file) },
+            "region": { "startLine": line, "startColumn": column },
+        } })
+    };
+    let locations: Vec<Value> = found.places.iter().map(location).collect();
+    json!({
+        "ruleId": found.rule,
+        "level": found.level,
+        "message": { "text": found.message },
+        "locations": locations,
+    })
+}
+
+/// A path as a relative reference, or a file's URL where it is absolute.
+fn uri(file: &str) -> String {
+    let mut uri = String::from(if file.starts_with('/') { "file://" } else { "" });
+    for byte in file.trim_start_matches("./").replace('\\', "/").bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'/' => {
+                uri.push(char::from(byte));
+            }
+            other => {
+                let _ = write!(uri, "%{other:02X}");
+            }
+        }
+    }
+    uri
+}
