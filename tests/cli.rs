@@ -28,7 +28,7 @@ fn plan_of(said: &Said) -> Value {
 #[test]
 fn the_help_of_every_verb() {
     let env = Env::new();
-    for verb in ["", "validate", "plan", "apply", "drift", "show", "schema", "sandbox"] {
+    for verb in ["", "validate", "plan", "apply", "drift", "show", "schema", "completions", "man", "sandbox"] {
         let args: Vec<&str> = [verb, "--help"].into_iter().filter(|arg| !arg.is_empty()).collect();
         insta::assert_snapshot!(format!("help_{verb}"), env.run(&args).all());
     }
@@ -303,6 +303,31 @@ fn credentials_come_from_where_the_file_says() {
     assert!(env.run(&["plan", "c.yaml"]).stderr.contains("error[credential-unavailable]"));
     env.set("ROLECALL_ALLOWED_HOSTS", "other.example, 127.0.0.1");
     assert_eq!(env.run(&["plan", "org.yaml"]).code, 0);
+}
+
+/// Every verb and every option, in whatever is generated for shells and readers.
+#[test]
+fn completions_and_pages_know_every_verb() {
+    let env = Env::new();
+    let verbs = ["validate", "plan", "apply", "drift", "show", "schema", "completions", "man", "sandbox"];
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let said = env.run(&["completions", shell]);
+        assert_eq!(said.code, 0, "{}", said.all());
+        for word in verbs.into_iter().chain(["undo-out", "max-removals"]) {
+            assert!(said.stdout.contains(word), "{shell} {word}");
+        }
+    }
+    std::fs::create_dir(env.path("man1")).unwrap();
+    assert_eq!(env.run(&["man", "--out", "man1"]).code, 0);
+    for verb in verbs {
+        let said = env.run(&["man", verb]);
+        assert_eq!(said.stdout, env.read(&format!("man1/rolecall-{verb}.1")), "{verb}");
+    }
+    assert!(env.read("man1/rolecall.1").contains("refused by a guardrail"), "it has the exit codes");
+    assert!(env.read("man1/rolecall-apply.1").contains("undo\\-out"));
+    let said = env.run(&["man", "pln"]);
+    assert_eq!(said.code, 1, "{}", said.all());
+    assert_eq!(env.run(&["man", "--out", "no/such"]).code, 1);
 }
 
 #[test]

@@ -4,6 +4,7 @@ mod applied;
 mod apply;
 mod approval;
 mod cache;
+mod completions;
 mod confirm;
 mod connect;
 mod credential;
@@ -14,6 +15,7 @@ mod exit;
 mod files;
 mod interrupt;
 mod lines;
+mod man;
 mod organization;
 mod out;
 mod plan;
@@ -84,6 +86,8 @@ enum Verb {
     Drift(drift::DriftArgs),
     Show(show::ShowArgs),
     Schema(schema::SchemaArgs),
+    Completions(completions::CompletionsArgs),
+    Man(man::ManArgs),
     #[cfg(feature = "sandbox")]
     Sandbox(sandbox::SandboxArgs),
 }
@@ -175,6 +179,8 @@ async fn run(verb: Verb, out: &mut Out) -> Result<Exit, Failure> {
         Verb::Drift(args) => drift::drift(&args, out).await,
         Verb::Show(args) => show::show(&args, out),
         Verb::Schema(args) => Ok(schema::schema(&args, out)),
+        Verb::Completions(args) => Ok(completions::completions(&args, out)),
+        Verb::Man(args) => man::man(&args, out),
         #[cfg(feature = "sandbox")]
         Verb::Sandbox(args) => sandbox::sandbox(&args, out).await,
     }
