@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use rolecall::model::{Action, Address, Cause, Code, Effect, Outcome};
 use rolecall::plan::compare;
-use rolecall::sandbox::rapidapi::{InvitePending, OWN_EMAIL, World};
+use rolecall::sandbox::rapidapi::{Generation, InvitePending, OWN_EMAIL, World};
 use serde_json::json;
 use support::rapidapi::{
     NOBODY, Rig, acme, asserted, converged, effects, findings, held, invitation, invited, is_admin, member,
@@ -203,6 +203,31 @@ fn a_crash_between_revocation_and_invitation_is_made_good_with_one_mail() {
             "{fates:?}"
         );
         assert_eq!(addresses(&rig.plan()), NOBODY, "{fates:?}");
+    }
+}
+
+/// An older hub has no call that switches an account on. Their invitation is made anew all the same, stopped or not.
+#[test]
+fn a_crash_loses_no_invitation_of_somebody_whose_account_stays_off() {
+    for fate in [Fate::Fine, Fate::KillBefore, Fate::KillAfter] {
+        let mut world = with_teams(&["Data"]);
+        world.switches.generation = Generation::Early;
+        world.add_user("kim@acme.example");
+        world.users.last_mut().unwrap().status = "DEACTIVATED".to_owned();
+        invitation(&mut world, "kim@acme.example", "DEVELOPER", &[]);
+        let body = "users: [{ email: kim@acme.example, roles: [Developer], status: active, teams: [Data] }]";
+        let mut rig = Rig::new(world, body);
+        rig.wire.doom(&[fate]);
+        let plan = rig.plan();
+        assert_eq!(addresses(&plan), ["user/kim@acme.example"]);
+        assert_eq!(rig.apply_plan(&plan).is_some(), fate == Fate::Fine);
+        if fate != Fate::Fine {
+            rig.apply();
+        }
+        assert_eq!(rig.world().mails, ["kim@acme.example"], "{fate:?}");
+        assert_eq!(addresses(&rig.plan()), NOBODY, "{fate:?}");
+        let blocked = holds(&rig.plan()).into_iter().filter(|hold| hold.contains("blocked"));
+        assert_eq!(blocked.count(), 1, "their account: {:?}", holds(&rig.plan()));
     }
 }
 

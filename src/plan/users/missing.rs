@@ -93,7 +93,12 @@ fn invite(
     effects.extend(input.rules.effects(input.live, None, &after));
     let account = match outside::switched_off(input, wish) {
         Ok(account) => account,
-        Err(reason) => {
+        // They had an invitation, which a run that ended has taken back: their account stays what it was beside it.
+        Err((id, reason)) if input.facts.taken_back.contains_key(&wish.email) => {
+            draft.hold(address.clone().with_id(&id), reason);
+            None
+        }
+        Err((_, reason)) => {
             draft.hold(address, reason);
             return;
         }

@@ -4,7 +4,8 @@ use super::super::PlanInput;
 use super::super::draft::{Draft, deletion};
 use super::{Sent, standing};
 use crate::model::{
-    Action, Address, Cause, Change, Code, DesiredUser, Entity, Finding, HoldReason, LiveUser, Seen, Standing, User,
+    Action, Address, Cause, Change, Code, DesiredUser, Entity, Finding, HoldReason, LiveUser, RemoteId, Seen,
+    Standing, User,
 };
 
 /// As read, where there is such an account.
@@ -13,8 +14,12 @@ fn account<'a>(input: &PlanInput<'a>, wish: &DesiredUser) -> Option<(&'a LiveUse
     Some((user, User { outside: true, ..user.entity() }))
 }
 
-/// The account of somebody who is to be invited, where it has to be switched on first; or why that can't be done.
-pub(super) fn switched_off(input: &PlanInput<'_>, wish: &DesiredUser) -> Result<Option<User>, HoldReason> {
+/// The account of somebody who is to be invited, where it has to be switched on first; or whose it is, and why that can't
+/// be done.
+pub(super) fn switched_off(
+    input: &PlanInput<'_>,
+    wish: &DesiredUser,
+) -> Result<Option<User>, (RemoteId, HoldReason)> {
     let off = |(_, before): &(&LiveUser, User)| before.enabled == Seen::Known(false);
     let Some((user, before)) = account(input, wish).filter(off).filter(|_| wish.enabled == Some(true)) else {
         return Ok(None);
@@ -22,7 +27,7 @@ pub(super) fn switched_off(input: &PlanInput<'_>, wish: &DesiredUser) -> Result<
     let after = User { enabled: Seen::Known(true), ..before.clone() };
     let reason =
         standing::why_unusable(input, wish, user).or_else(|| standing::why_untouched(input, user, &after));
-    reason.map_or(Ok(Some(before)), Err)
+    reason.map_or(Ok(Some(before)), |reason| Err((user.id.clone(), reason)))
 }
 
 /// Plans what the file says of somebody's account, unless it goes together with an invitation.
