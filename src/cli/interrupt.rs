@@ -1,4 +1,4 @@
-//! Ctrl-C.
+//! Ctrl-C, and what runners of jobs send in its place.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -22,21 +22,36 @@ impl Interrupts {
         let watching = Arc::clone(&interrupts);
         tokio::spawn(async move {
             while tokio::signal::ctrl_c().await.is_ok() {
-                let first = !watching.interruption.wish();
-                let sent = watching.has_sent();
-                if first && sent {
-                    talk("\nstopping after what is in flight; once more to stop at once\n");
-                    continue;
-                }
-                if sent {
-                    talk(
-                        "\nstopped at once: what was in flight may have had its effect. The ledger has it, and the next apply looks first\n",
-                    );
-                }
-                std::process::exit(Exit::interrupted(sent) as i32);
+                watching.end();
             }
         });
+        // By which jobs are cancelled and containers stopped.
+        #[cfg(unix)]
+        if let Ok(mut terminate) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+            let watching = Arc::clone(&interrupts);
+            tokio::spawn(async move {
+                while terminate.recv().await.is_some() {
+                    watching.end();
+                }
+            });
+        }
         interrupts
+    }
+
+    /// Somebody wants an end.
+    fn end(&self) {
+        let first = !self.interruption.wish();
+        let sent = self.has_sent();
+        if first && sent {
+            talk("\nstopping after what is in flight; once more to stop at once\n");
+            return;
+        }
+        if sent {
+            talk(
+                "\nstopped at once: what was in flight may have had its effect. The ledger has it, and the next apply looks first\n",
+            );
+        }
+        std::process::exit(Exit::interrupted(sent) as i32);
     }
 
     pub fn begin_sending(&self) {
