@@ -314,3 +314,28 @@ fn a_report_that_can_not_be_written_or_is_not_there_is_an_error_and_the_others_a
     assert_eq!(said.code, 1, "{}", said.all());
     assert!(said.stderr.contains("there is no sarif of a ledger"), "{}", said.all());
 }
+
+#[test]
+fn metrics_keep_the_last_success_of_whoever_can_not_be_read() {
+    let env = Env::with_example();
+    env.write("hive.yaml", example("hive.yaml"));
+    let drift = |file: &str| env.run(&["drift", "--sandbox", "--metrics-file", "rolecall.prom", file]);
+    let said = drift("bitpanda.yaml");
+    assert_eq!(said.code, 2, "{}", said.all());
+    let text = env.read("rolecall.prom");
+    let last = text.lines().last().unwrap().to_owned();
+    let (series, second) = last.rsplit_once(' ').unwrap();
+    assert!(series.starts_with("rolecall_last_success_timestamp_seconds{provider=\"bitpanda\","), "{text}");
+    let age = jiff::Timestamp::now().as_second() - second.parse::<i64>().unwrap();
+    assert!((0..60).contains(&age), "{text}");
+    insta::assert_snapshot!("metrics", text.replace(second, "$NOW"));
+    // A run that reads nothing forgets nothing.
+    let earlier = last.replace(second, "1700000000");
+    env.write("rolecall.prom", format!("{earlier}\n"));
+    let away = example("bitpanda.yaml").replace("https://tapi-sandbox.trustology-test.com", "https://127.0.0.1:9");
+    env.write("bitpanda.yaml", away);
+    let said = env.run(&["drift", "--metrics-file", "rolecall.prom", "bitpanda.yaml"]);
+    assert_ne!(said.code, 0, "{}", said.all());
+    let text = env.read("rolecall.prom");
+    assert!(text.ends_with(&format!("{earlier}\n")) && !text.contains("rolecall_holds{"), "{text}");
+}

@@ -1,20 +1,24 @@
 //! `rolecall drift`
 
+use std::path::{Path, PathBuf};
+
 use clap::Args;
+use jiff::Timestamp;
 
 use super::exit::{Exit, Failure};
 use super::out::Out;
 use super::reports::Reports;
 use super::session::Session;
-use super::{Connection, Paths};
-use crate::model::HoldClass;
-use crate::report::Subject;
+use super::{Connection, Paths, files};
+use crate::model::{Desired, HoldClass, Identity, Plan};
+use crate::report::{self, Subject};
 
 /// Report how live differs from the files: what moved, who is unmanaged, what is held, what can't be seen.
 #[derive(Clone, Debug, Args)]
 #[command(after_help = "Examples:
   rolecall drift access/                 2 where live has moved or something is blocked
   rolecall drift --sandbox examples/bitpanda.yaml
+  rolecall drift --metrics-file /var/lib/node_exporter/rolecall.prom access/
   rolecall drift --format json           the same document as `plan --format json`")]
 pub(super) struct DriftArgs {
     #[command(flatten)]
@@ -23,6 +27,9 @@ pub(super) struct DriftArgs {
     connection: Connection,
     #[command(flatten)]
     reports: Reports,
+    /// Write metrics in Prometheus' text format to this file, such as the one that a node exporter picks up.
+    #[arg(long, value_name = "FILE")]
+    metrics_file: Option<PathBuf>,
 }
 
 pub(super) async fn drift(args: &DriftArgs, out: &mut Out) -> Result<Exit, Failure> {
@@ -35,5 +42,22 @@ pub(super) async fn drift(args: &DriftArgs, out: &mut Out) -> Result<Exit, Failu
         }
     }
     args.reports.write(Subject::Drift(&plan), out)?;
+    if let Some(path) = &args.metrics_file {
+        write_metrics(path, &plan, &session)?;
+    }
     Ok(exit)
+}
+
+/// Of organisations that couldn't be read, what the file says of their last success stays.
+fn write_metrics(path: &Path, plan: &Plan, session: &Session<'_>) -> Result<(), Failure> {
+    let read = |wish: &&Desired| {
+        let is_it = |identity: &Identity| {
+            identity.provider == wish.provider && identity.organization == wish.organization.value
+        };
+        plan.organizations.iter().any(|organization| is_it(&organization.sealed.identity))
+    };
+    let unread = session.wanted().filter(|wish| !read(wish));
+    let unread: Vec<_> = unread.map(|wish| (wish.provider, wish.organization.value.clone())).collect();
+    let before = if path.exists() { files::read_text(path)? } else { String::new() };
+    files::write_text(path, &report::metrics(plan, Timestamp::now(), &unread, &before))
 }

@@ -269,6 +269,9 @@ impl<'a> Session<'a> {
             let mut inventory = organization.survey(&live).await?;
             let named: BTreeSet<&str> = self.wishes().iter().map(|wish| wish.organization.as_str()).collect();
             inventory.organizations.retain(|other| !named.contains(other.as_str()));
+            let working = live.keys().iter().filter(|key| key.enabled);
+            inventory.expiring =
+                working.filter_map(|key| Some((Address::key(&key.name).with_id(&key.id), key.expires?))).collect();
             plan.inventory = Some(inventory).filter(|inventory| *inventory != Inventory::default());
         }
         Ok(plan)

@@ -1,7 +1,11 @@
 //! What is there beside access, to be seen and not to be managed.
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+use super::{Address, Expiry};
 
 /// What a drift report says besides.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -12,6 +16,9 @@ pub struct Inventory {
     /// Other organisations that the credential sees and no file names.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub organizations: Vec<String>,
+    /// When keys that work end, where the platform tells.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub expiring: BTreeMap<Address, Expiry>,
 }
 
 /// What calls APIs.

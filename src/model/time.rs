@@ -25,6 +25,11 @@ impl Expiry {
         text.parse::<Timestamp>().ok().map(Self::new)
     }
 
+    /// In Unix time.
+    pub fn as_second(self) -> i64 {
+        self.0
+    }
+
     /// Has it passed at `now`?
     pub fn is_past(self, now: Timestamp) -> bool {
         self.0 <= now.as_second()

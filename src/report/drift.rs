@@ -34,7 +34,7 @@ fn organization(plan: &OrganizationPlan) -> String {
 
 /// What else is there, to be seen and not to be managed.
 fn push_inventory(text: &mut String, plan: &OrganizationPlan) {
-    let Some(Inventory { apps, organizations }) = &plan.inventory else { return };
+    let Some(Inventory { apps, organizations, expiring: _ }) = &plan.inventory else { return };
     if !apps.is_empty() {
         let _ = writeln!(text, "  {}", paint(BOLD, "apps, and the names of their keys"));
         for App { owner, name, id: _, keys } in apps {

@@ -4,11 +4,10 @@ use std::fmt::{Display, Write as _};
 
 use super::fields::FieldChange;
 use super::outline::{Outline, Verdict, drift_verdict, mails, outlines, verdict};
+use super::rails::exception;
 use super::style::{clean, plural};
 use crate::desired::Source;
-use crate::model::{
-    Completeness, Finding, Hold, HoldClass, Lifted, OrganizationPlan, Plan, Rail, Refusal, Severity,
-};
+use crate::model::{Completeness, Finding, Hold, HoldClass, Lifted, OrganizationPlan, Plan, Refusal, Severity};
 
 /// As what a plan is read.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -99,16 +98,16 @@ fn push_rails(text: &mut String, plan: &OrganizationPlan, room: Room) {
             let list: Vec<String> = addresses[..shown].iter().map(code).collect();
             let more = addresses.len() - shown;
             let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-            let _ = writeln!(text, "> {}{more}", list.join(", "));
-        }
-        if Rail::LIFTABLE.contains(rail) {
-            let _ = writeln!(
-                text,
-                "> Reviewed, just this plan may be sent with this under `guardrails: exceptions:`\n> `- {{ plan: \"{}\", rails: [{rail}], until: YYYY-MM-DD, reason: WHY }}`",
-                clean(&plan.seal)
-            );
+            let _ = writeln!(text, ">\n> {}{more}", list.join(", "));
         }
         text.push('\n');
+    }
+    if let Some(exception) = exception(plan) {
+        // Of words of our own and the digits of a hash.
+        let _ = writeln!(
+            text,
+            "Reviewed, just this plan may be sent with this below `guardrails: exceptions:`\n\n```yaml\n{exception}\n```\n"
+        );
     }
     for Lifted { refusal, plan: _, until, reason } in &plan.lifted {
         let _ = writeln!(

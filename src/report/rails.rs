@@ -23,22 +23,20 @@ pub(super) fn push_rails(text: &mut String, plan: &OrganizationPlan) {
             clean(&refusal.message)
         );
     }
-    let liftable: Vec<&str> = Rail::LIFTABLE
-        .iter()
-        .filter(|rail| plan.refusals.iter().any(|refusal| refusal.rail == **rail))
-        .map(|rail| rail.as_str())
-        .collect();
-    if !liftable.is_empty() {
-        let rails = liftable.join(", ");
+    if let Some(exception) = exception(plan) {
         let _ = writeln!(text, "    reviewed, just this plan may be sent with this in the file:");
-        let _ = writeln!(text, "      guardrails:\n        exceptions:");
-        let _ = writeln!(
-            text,
-            "          - {{ plan: \"{}\", rails: [{rails}], until: YYYY-MM-DD, reason: WHY }}",
-            clean(&plan.seal)
-        );
+        let _ = writeln!(text, "      guardrails:\n        exceptions:\n          {exception}");
     }
     if !plan.refusals.is_empty() || !plan.lifted.is_empty() {
         text.push('\n');
     }
+}
+
+/// What to write into the file for just this plan to be sent, if that is for a file to say.
+pub(super) fn exception(plan: &OrganizationPlan) -> Option<String> {
+    let refused = |rail: &&Rail| plan.refusals.iter().any(|refusal| refusal.rail == **rail);
+    let rails: Vec<&str> = Rail::LIFTABLE.iter().filter(refused).map(|rail| rail.as_str()).collect();
+    let seal = clean(&plan.seal);
+    let rails = Some(rails.join(", ")).filter(|rails| !rails.is_empty())?;
+    Some(format!("- {{ plan: \"{seal}\", rails: [{rails}], until: YYYY-MM-DD, reason: WHY }}"))
 }

@@ -66,5 +66,5 @@ pub(in super::super) async fn survey(
     // By its slug, whatever the file calls it.
     let own = live.itself.as_ref().and_then(|itself| itself.slug.clone());
     organizations.retain(|slug| Some(slug) != own.as_ref());
-    Ok(Inventory { apps, organizations })
+    Ok(Inventory { apps, organizations, ..Inventory::default() })
 }

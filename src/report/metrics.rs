@@ -1,0 +1,122 @@
+//! A drift report as metrics, in Prometheus' text format, for a file that a node exporter picks up
+//! (<https://prometheus.io/docs/instrumenting/exposition_formats/>).
+//!
+//! Written by ourselves, since the client library gives no order to the series of a family.
+
+use std::fmt::Write as _;
+
+use jiff::Timestamp;
+
+use crate::model::{Hold, HoldClass, Kind, OrganizationPlan, Plan, ProviderName, RemoteId};
+
+/// Labels besides those of every series, and a value.
+type Series = (Vec<(&'static str, String)>, i64);
+
+/// One metric: its name, what it counts, and the series that an organisation has of it.
+struct Metric {
+    name: &'static str,
+    help: &'static str,
+    series: fn(&OrganizationPlan) -> Vec<Series>,
+}
+
+const METRICS: &[Metric] = &[
+    Metric {
+        name: "rolecall_differences",
+        help: "Entities that an apply would change.",
+        series: |plan| {
+            let count =
+                |kind: Kind| plan.sealed.changes.iter().filter(|change| change.address.kind == kind).count();
+            Kind::ALL.iter().map(|kind| (vec![("kind", kind.as_str().to_owned())], number(count(*kind)))).collect()
+        },
+    },
+    Metric {
+        name: "rolecall_holds",
+        help: "Differences that are deliberately left alone. Only blocked ones are drift.",
+        series: |plan| {
+            let classes = [HoldClass::Blocked, HoldClass::Waiting, HoldClass::Ignored];
+            let all = Kind::ALL.iter().flat_map(|kind| classes.map(|class| (*kind, class)));
+            let labels = |kind: Kind, class: HoldClass| {
+                vec![("kind", kind.as_str().to_owned()), ("class", class.as_str().to_owned())]
+            };
+            let count = |kind: Kind, class: HoldClass| {
+                let is_it = |hold: &&Hold| hold.address.kind == kind && hold.class == class;
+                plan.sealed.holds.iter().filter(is_it).count()
+            };
+            all.map(|(kind, class)| (labels(kind, class), number(count(kind, class)))).collect()
+        },
+    },
+    Metric {
+        name: "rolecall_key_expiry_timestamp_seconds",
+        help: "When a key that works ends, where the platform tells.",
+        series: |plan| {
+            let expiring = plan.inventory.iter().flat_map(|inventory| &inventory.expiring);
+            expiring.map(|(key, expires)| (vec![("key", key.to_string())], expires.as_second())).collect()
+        },
+    },
+    Metric {
+        name: "rolecall_read_requests",
+        help: "Requests that reading took.",
+        series: |plan| vec![(Vec::new(), number(plan.requests))],
+    },
+];
+
+const SUCCESS: &str = "rolecall_last_success_timestamp_seconds";
+
+/// The metrics of a drift report that was made at `now`. Of `unread` organisations the last success is kept as it is
+/// in `before`, the file of the run before.
+pub fn metrics(plan: &Plan, now: Timestamp, unread: &[(ProviderName, RemoteId)], before: &str) -> String {
+    let mut text = String::new();
+    for Metric { name, help, series } in METRICS {
+        push_head(&mut text, name, help);
+        for organization in &plan.organizations {
+            let identity = &organization.sealed.identity;
+            for (labels, value) in series(organization) {
+                let line = series_of(name, identity.provider, &identity.organization, &labels);
+                let _ = writeln!(text, "{line} {value}");
+            }
+        }
+    }
+    push_head(&mut text, SUCCESS, "When the organisation was last read and planned.");
+    let now = now.as_second();
+    let mut successes: Vec<String> = Vec::new();
+    for organization in &plan.organizations {
+        let identity = &organization.sealed.identity;
+        successes.push(format!("{} {now}", series_of(SUCCESS, identity.provider, &identity.organization, &[])));
+    }
+    for (provider, organization) in unread {
+        let series = series_of(SUCCESS, *provider, organization, &[]);
+        successes
+            .extend(before.lines().find(|line| line.starts_with(&format!("{series} "))).map(ToOwned::to_owned));
+    }
+    successes.sort();
+    for line in successes {
+        let _ = writeln!(text, "{line}");
+    }
+    text
+}
+
+fn push_head(text: &mut String, name: &str, help: &str) {
+    let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} gauge");
+}
+
+fn series_of(
+    name: &str,
+    provider: ProviderName,
+    organization: &RemoteId,
+    more: &[(&'static str, String)],
+) -> String {
+    let mut text = format!("{name}{{provider=\"{provider}\",organization=\"{}\"", escaped(organization.as_str()));
+    for (label, value) in more {
+        let _ = write!(text, ",{label}=\"{}\"", escaped(value));
+    }
+    text.push('}');
+    text
+}
+
+fn escaped(value: &str) -> String {
+    value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
+}
+
+fn number(count: usize) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}
