@@ -41,7 +41,8 @@ fn the_hive_example_is_planned_applied_and_in_sync() {
     let planned = env.run(&["plan", "--sandbox", "--out", "plan.json", "--show-mutations", "hive.yaml"]);
     insta::assert_snapshot!("hive_plan", planned.all());
     insta::assert_snapshot!("hive_drift", env.run(&["drift", "--sandbox", "hive.yaml"]).all());
-    let applied = env.run(&["apply", "--sandbox", "--plan", "plan.json", "hive.yaml"]);
+    // One after the other, so that what is told comes in one order.
+    let applied = env.run(&["apply", "--parallelism", "1", "--sandbox", "--plan", "plan.json", "hive.yaml"]);
     let secret = env.read(".rolecall/sandbox/delivered/acme/keys/ci-publisher.key");
     assert!(secret.starts_with("hvo1/"), "{}", secret.len());
     assert!(!applied.all().contains(&secret));
@@ -91,7 +92,8 @@ fn what_was_reviewed_is_applied_once() {
     let env = Env::with_example();
     let run = |args: &[&str]| env.run(&[args, &["--sandbox", "bitpanda.yaml"]].concat());
     assert_eq!(run(&["plan", "--out", "plan.json", "--detailed-exitcode"]).code, 2);
-    let applied = run(&["apply", "--plan", "plan.json"]);
+    // One after the other, so that what is told comes in one order.
+    let applied = run(&["apply", "--plan", "plan.json", "--parallelism", "1"]);
     insta::assert_snapshot!("example_apply", applied.all());
     let again = run(&["plan", "--detailed-exitcode"]);
     assert_eq!(again.code, 0, "{}", again.all());
