@@ -3,9 +3,9 @@
 
 use std::fmt::Write as _;
 
-use super::outline::outlines;
+use super::outline::{name, outlines};
 use super::style::clean;
-use crate::model::{Finding, HoldClass, OrganizationPlan, Plan, Severity};
+use crate::model::{Completeness, Finding, HoldClass, OrganizationPlan, Plan, Severity};
 
 /// How loud an annotation is.
 #[derive(Clone, Copy)]
@@ -42,15 +42,14 @@ pub(super) fn plan(plan: &Plan) -> String {
 
 /// The runner shows ten of each level for a step, so that what matters most comes first.
 fn push_organization(text: &mut String, plan: &OrganizationPlan) {
-    let identity = &plan.sealed.identity;
-    let name = format!("{} {}", identity.provider, clean(&identity.organization));
+    let name = name(plan);
     for refusal in &plan.refusals {
         let place = refusal.addresses.iter().find_map(|address| plan.places.get(&address.to_string()));
         let title = format!("{name}: refused by {}", refusal.rail);
         push(text, Level::Error, place.map(String::as_str), &title, &clean(&refusal.message));
     }
     for (list, completeness) in &plan.completeness {
-        if let crate::model::Completeness::Broken { why } = completeness {
+        if let Completeness::Broken { why } = completeness {
             push(text, Level::Error, None, &format!("{name}: {list} incomplete"), &clean(why));
         }
     }

@@ -3,7 +3,7 @@
 
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 
-use super::outline::outlines;
+use super::outline::{name, outlines};
 use super::style::clean;
 use crate::desired::Source;
 use crate::model::{Completeness, Finding, HoldClass, OrganizationPlan, Plan};
@@ -55,8 +55,7 @@ fn told(finding: &Finding) -> String {
 
 /// `is_drift`: whatever has to be done is a failure.
 fn suite(plan: &OrganizationPlan, is_drift: bool) -> TestSuite {
-    let identity = &plan.sealed.identity;
-    let mut suite = TestSuite::new(format!("{} {}", identity.provider, clean(&identity.organization)));
+    let mut suite = TestSuite::new(name(plan));
     for refusal in &plan.refusals {
         let status = failure("guardrail", &clean(&refusal.message));
         suite.add_test_case(case(refusal.rail.as_str(), "guardrail", status));

@@ -7,7 +7,7 @@ use super::outline::{Outline, Verdict, drift_verdict, mails, outlines, verdict};
 use super::rails::exception;
 use super::style::{clean, plural};
 use crate::desired::Source;
-use crate::model::{Completeness, Finding, Hold, HoldClass, Lifted, OrganizationPlan, Plan, Refusal, Severity};
+use crate::model::{Address, Completeness, Finding, Hold, HoldClass, Lifted, OrganizationPlan, Plan, Refusal};
 
 /// As what a plan is read.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -95,10 +95,7 @@ fn push_rails(text: &mut String, plan: &OrganizationPlan, room: Room) {
         let _ = writeln!(text, "> [!CAUTION]\n> **{rail}**: {}", prose(message));
         let shown = addresses.len().min(room.rows.min(20));
         if shown > 0 {
-            let list: Vec<String> = addresses[..shown].iter().map(code).collect();
-            let more = addresses.len() - shown;
-            let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-            let _ = writeln!(text, ">\n> {}{more}", list.join(", "));
+            let _ = writeln!(text, ">\n> {}", first(addresses.iter(), shown));
         }
         text.push('\n');
     }
@@ -188,12 +185,9 @@ fn push_mails(text: &mut String, plan: &OrganizationPlan, room: Room) {
     if count == 0 {
         return;
     }
-    let shown = sends.len().min(room.rows);
-    let list: Vec<String> = sends[..shown].iter().map(|change| code(&change.address)).collect();
-    let more = sends.len() - shown;
-    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    let to = sends.iter().map(|change| &change.address);
     let will = if count == 1 { "goes" } else { "go" };
-    let _ = writeln!(text, "**{}** {will} out: {}{more}\n", plural(count, "mail"), list.join(", "));
+    let _ = writeln!(text, "**{}** {will} out: {}\n", plural(count, "mail"), first(to, room.rows));
 }
 
 fn push_holds(text: &mut String, plan: &OrganizationPlan, room: Room) {
@@ -250,12 +244,8 @@ pub(super) fn findings(findings: &[Finding], sources: &[&Source]) -> String {
         text.push_str("\n|  | where | finding | what to do |\n|---|---|---|---|\n");
     }
     for (index, Finding { code: word, severity, place, message, hint, .. }) in findings.iter().enumerate() {
-        let severity = match severity {
-            Severity::Error => "error",
-            Severity::Warning => "warning",
-        };
         let hint = hint.as_ref().map(prose).unwrap_or_default();
-        let row = format!("| {severity} | {} | `{word}`: {} | {hint} |\n", code(place), prose(message));
+        let row = format!("| {} | {} | `{word}`: {} | {hint} |\n", severity.as_str(), code(place), prose(message));
         if text.len() + row.len() > LONGEST {
             let _ = writeln!(text, "\n_{} more, for which there is no room_", findings.len() - index);
             break;
@@ -263,6 +253,14 @@ pub(super) fn findings(findings: &[Finding], sources: &[&Source]) -> String {
         text.push_str(&row);
     }
     text
+}
+
+/// The first of them, and how many more.
+fn first<'a>(addresses: impl ExactSizeIterator<Item = &'a Address>, shown: usize) -> String {
+    let more = addresses.len().saturating_sub(shown);
+    let list: Vec<String> = addresses.take(shown).map(code).collect();
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    format!("{}{more}", list.join(", "))
 }
 
 fn cut(text: impl Display, longest: usize) -> String {

@@ -34,6 +34,12 @@ pub(super) struct Verdict {
     pub rest: String,
 }
 
+/// What an organisation is called.
+pub(super) fn name(plan: &OrganizationPlan) -> String {
+    let identity = &plan.sealed.identity;
+    format!("{} {}", identity.provider, clean(&identity.organization))
+}
+
 pub(super) fn outline(change: &Change, plan: &OrganizationPlan) -> Outline {
     Outline {
         sign: sign(change.action),

@@ -7,8 +7,9 @@ use std::fmt::Write as _;
 use serde_json::{Value, json};
 
 use super::github::parts;
+use super::outline::name;
 use super::style::clean;
-use crate::model::{Finding, Plan, Severity};
+use crate::model::{Finding, Plan};
 
 const SCHEMA: &str = "https://json.schemastore.org/sarif-2.1.0.json";
 
@@ -27,10 +28,7 @@ pub(super) fn findings(findings: &[Finding]) -> String {
     let found = findings.iter().map(|Finding { code, severity, place, message, hint, .. }| Found {
         rule: code.to_string(),
         help: format!("docs/findings.md#{code}"),
-        level: match severity {
-            Severity::Error => "error",
-            Severity::Warning => "warning",
-        },
+        level: severity.as_str(),
         message: match hint {
             Some(hint) => format!("{}. Hint: {}", clean(message), clean(hint)),
             None => clean(message),
@@ -44,7 +42,6 @@ pub(super) fn findings(findings: &[Finding]) -> String {
 pub(super) fn plan(plan: &Plan) -> String {
     let mut found = Vec::new();
     for organization in &plan.organizations {
-        let identity = &organization.sealed.identity;
         for refusal in &organization.refusals {
             let places =
                 refusal.addresses.iter().filter_map(|address| organization.places.get(&address.to_string()));
@@ -53,12 +50,7 @@ pub(super) fn plan(plan: &Plan) -> String {
                 rule: format!("guardrail-{}", refusal.rail.as_str().replace('_', "-")),
                 help: "`guardrails` in docs/file.md".to_owned(),
                 level: "error",
-                message: format!(
-                    "{} {}: {}",
-                    identity.provider,
-                    clean(&identity.organization),
-                    clean(&refusal.message)
-                ),
+                message: format!("{}: {}", name(organization), clean(&refusal.message)),
                 places: places.map(|(file, line, column)| (file.to_owned(), line, column)).collect(),
             });
         }

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::fields::FieldChange;
-use super::outline::{Note, Outline, Verdict, outline, verdict};
+use super::outline::{Note, Outline, Verdict, name, outline, verdict};
 use super::rails::push_rails;
 use super::style::{ADD, BOLD, CHANGE, DIM, REMOVE, WARN, clean, paint, plural};
 use crate::model::{Change, Completeness, Hold, HoldClass, HoldReason, OrganizationPlan, Plan};
@@ -38,7 +38,7 @@ fn organization(plan: &OrganizationPlan) -> String {
 
 pub(super) fn header(plan: &OrganizationPlan) -> String {
     let identity = &plan.sealed.identity;
-    let name = format!("{} {}", identity.provider, clean(&identity.organization));
+    let name = name(plan);
     let mut lists = Vec::new();
     for list in ["teams", "roles", "users", "invitations", "keys"] {
         let Some(completeness) = plan.completeness.get(list) else { continue };
