@@ -1,13 +1,15 @@
 //! `rolecall validate`
 
+use std::path::PathBuf;
+
 use clap::Args;
 
 use super::Paths;
 use super::exit::{Exit, Failure};
 use super::out::Out;
 use super::reports::Reports;
-use crate::desired::{Source, load};
-use crate::model::Finding;
+use crate::desired::{Source, load, needing_approval};
+use crate::model::Code;
 use crate::provider;
 use crate::report::Subject;
 
@@ -19,17 +21,35 @@ use crate::report::Subject;
   rolecall validate                      the files of this folder
   rolecall validate access/*.yaml
   rolecall validate --report sarif=findings.sarif
+  rolecall validate --trusted ../main/access access/     3 where somebody has to approve what changed
   rolecall validate --format json | jq '.findings[].code'")]
 pub(super) struct ValidateArgs {
     #[command(flatten)]
     paths: Paths,
     #[command(flatten)]
     reports: Reports,
+    /// Say, too, what of these files somebody has to approve before a credential is spent on them: where they differ
+    /// from these, which are trusted, in what gets the credential or a secret, or keeps an apply safe. Ends with 3
+    /// where there is any. May be repeated.
+    #[arg(long, value_name = "PATH")]
+    trusted: Vec<PathBuf>,
 }
 
 pub(super) fn validate(args: &ValidateArgs, out: &mut Out) -> Result<Exit, Failure> {
-    let loaded = load(&args.paths.paths, provider::rules);
+    let mut loaded = load(&args.paths.paths, provider::rules);
+    if !args.trusted.is_empty() {
+        // What is wrong there is trusted to say nothing.
+        let trusted = load(&args.trusted, provider::rules);
+        let mut found = needing_approval(&loaded, &trusted, provider::rules);
+        loaded.findings.append(&mut found);
+    }
     let sources: Vec<&Source> = loaded.files.iter().map(|file| &file.source).collect();
     args.reports.write(Subject::Findings { findings: &loaded.findings, sources: &sources }, out)?;
-    Ok(if loaded.findings.iter().any(Finding::is_error) { Exit::Error } else { Exit::Done })
+    Ok(if loaded.has_errors() {
+        Exit::Error
+    } else if loaded.findings.iter().any(|finding| finding.code == Code::NeedsApproval) {
+        Exit::Refused
+    } else {
+        Exit::Done
+    })
 }

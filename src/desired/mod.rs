@@ -20,12 +20,14 @@ mod resources;
 mod schema;
 mod scrub;
 mod source;
+mod trust;
 mod undo;
 
 pub use endpoint::{check_url, is_loopback};
 pub use files::{Loaded, LoadedFile, load};
 pub use schema::schema;
 pub use source::{MAX_BYTES, Source};
+pub use trust::needing_approval;
 pub use undo::{Lasting, Undo, UndoInput, undo};
 
 use crate::model::{Chore, Code, Desired, Finding, Kind, ProviderName, Rules, list_of, nearest};

@@ -167,6 +167,8 @@ codes! {
     MissingCredential => "missing-credential",
     /// Two secrets that would go to one file.
     DuplicateDelivery => "duplicate-delivery",
+    /// Something that somebody has to approve before a credential is spent on the file.
+    NeedsApproval => "needs-approval",
 }
 
 impl fmt::Display for Code {

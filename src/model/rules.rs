@@ -217,6 +217,11 @@ pub trait Rules: Sync {
         None
     }
 
+    /// Does even reading take the credential of an admin?
+    fn reads_as_admin(&self) -> bool {
+        false
+    }
+
     /// Do answers tell which organisation they are of?
     fn names_organization(&self) -> bool {
         true

@@ -36,6 +36,11 @@ impl Rules for Bitpanda {
         VENDOR_HOSTS
     }
 
+    /// Users and keys are shown to keys with the role ADMIN alone.
+    fn reads_as_admin(&self) -> bool {
+        true
+    }
+
     fn known_roles(&self) -> KnownRoles {
         KnownRoles::Open(KNOWN_ROLES)
     }
