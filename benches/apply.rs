@@ -14,8 +14,8 @@ use jiff::Timestamp;
 use rolecall::apply::{Apply, Deliveries, Interruption, Standing};
 use rolecall::desired::{Source, check_source};
 use rolecall::graphql::{
-    Backoff, Context, Contexts, HttpSettings, HttpTransport, Pacer, Reader, Redactor, Request, Response,
-    Transport, TransportError,
+    Backoff, ClientSettings, Context, Contexts, HttpSettings, HttpTransport, Pacer, Reader, Redactor, Request,
+    Response, Transport, TransportError,
 };
 use rolecall::ledger::Ledger;
 use rolecall::model::{Desired, Limit, ProviderName, Removals, Site};
@@ -86,12 +86,14 @@ async fn transport() -> Arc<Counting> {
     sandbox.add_fault(Fault { kind: FaultKind::Latency(LATENCY), operation: None, times: usize::MAX });
     tokio::spawn(serve(sandbox, listener));
     let settings = HttpSettings {
+        client: ClientSettings {
+            direct: true,
+            user_agent: "bench".to_owned(),
+            timeout: Duration::from_secs(60),
+            extra_ca: None,
+        },
         endpoint,
         contexts: Contexts::from([(Context::ONLY, vec![("authorization", SecretString::from(OWN_CREDENTIAL))])]),
-        direct: true,
-        user_agent: "bench".to_owned(),
-        timeout: Duration::from_secs(60),
-        extra_ca: None,
     };
     Arc::new(Counting { inner: HttpTransport::new(settings).unwrap(), requests: AtomicUsize::new(0) })
 }

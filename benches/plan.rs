@@ -11,7 +11,9 @@ use std::time::Duration;
 use criterion::{BenchmarkId, Criterion, Throughput};
 use jiff::Timestamp;
 use rolecall::desired::{Source, check_source};
-use rolecall::graphql::{Backoff, Context, Contexts, HttpSettings, HttpTransport, Query, Reader, Redactor};
+use rolecall::graphql::{
+    Backoff, ClientSettings, Context, Contexts, HttpSettings, HttpTransport, Query, Reader, Redactor,
+};
 use rolecall::model::{
     Completeness, Desired, Email, Facts, Listing, Live, LiveKey, LiveUser, OrganizationPlan, ProviderName,
     RemoteId, RoleName, Seen, Site,
@@ -187,12 +189,14 @@ fn over_http(criterion: &mut Criterion) {
         let sandbox = Arc::new(Sandbox::new(Bitpanda::new(world(USERS), system_clock()), Store::Memory));
         tokio::spawn(serve(sandbox, listener));
         let settings = HttpSettings {
+            client: ClientSettings {
+                direct: true,
+                user_agent: "bench".to_owned(),
+                timeout: Duration::from_secs(60),
+                extra_ca: None,
+            },
             endpoint,
             contexts: Contexts::from([(Context::ONLY, vec![("x-api-key", SecretString::from(SECRET))])]),
-            direct: true,
-            user_agent: "bench".to_owned(),
-            timeout: Duration::from_secs(60),
-            extra_ca: None,
         };
         Reader::new(Arc::new(HttpTransport::new(settings).unwrap()), Redactor::default(), Backoff::with_seed(1))
     });

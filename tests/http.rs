@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use rolecall::graphql::{
-    Backoff, CallError, Context, Contexts, Effect, HttpSettings, HttpTransport, Query, Reader, Redactor,
-    TransportError,
+    Backoff, CallError, ClientSettings, Context, Contexts, Effect, HttpSettings, HttpTransport, Query, Reader,
+    Redactor, TransportError,
 };
 use secrecy::SecretString;
 use serde_json::{Value, json};
@@ -74,12 +74,9 @@ fn ok(body: &Value) -> Vec<u8> {
 
 fn ask_with(url: &str, timeout: Duration) -> (Result<Value, CallError>, usize) {
     let settings = HttpSettings {
+        client: ClientSettings { direct: true, user_agent: "rolecall/test".to_owned(), timeout, extra_ca: None },
         endpoint: url.parse().unwrap(),
         contexts: Contexts::from([(Context::ONLY, vec![("x-api-key", SecretString::from(SECRET))])]),
-        direct: true,
-        user_agent: "rolecall/test".to_owned(),
-        timeout,
-        extra_ca: None,
     };
     let transport = Arc::new(HttpTransport::new(settings).unwrap());
     let backoff =

@@ -16,7 +16,9 @@ use super::files;
 use super::lines::{Line, Lines};
 use crate::apply::Deliveries;
 use crate::desired::is_loopback;
-use crate::graphql::{Backoff, Context, Contexts, HttpSettings, Pace, Pacer, Reader, Redactor, Transport};
+use crate::graphql::{
+    Backoff, ClientSettings, Context, Contexts, HttpSettings, Pace, Pacer, Reader, Redactor, Transport,
+};
 use crate::model::{Code, Desired, Finding, ProviderName, RemoteId, Rules, Site};
 use crate::provider::{self, Provider, Secrets};
 
@@ -123,13 +125,15 @@ impl Way<'_> {
         let (reach, platform) = (reach(&endpoint, &contexts), platform(&endpoint, desired));
         let hidden = if provider.has_secret_path() { secret_parts(&endpoint) } else { Vec::new() };
         let settings = HttpSettings {
-            // Plain HTTP is allowed there because it doesn't leave the machine; through a proxy it would.
-            direct: endpoint.host_str().is_some_and(is_loopback),
+            client: ClientSettings {
+                // Plain HTTP is allowed there because it doesn't leave the machine; through a proxy it would.
+                direct: endpoint.host_str().is_some_and(is_loopback),
+                user_agent: GENERATOR.to_owned(),
+                timeout: connection.timeout(),
+                extra_ca,
+            },
             endpoint,
             contexts,
-            user_agent: GENERATOR.to_owned(),
-            timeout: connection.timeout(),
-            extra_ca,
         };
         let pace = provider.budget(desired).map(|pace| {
             let scale = minute.as_secs_f64() / 60.0;
@@ -211,7 +215,7 @@ fn secret_parts(endpoint: &Url) -> Vec<SecretString> {
     std::iter::once(path).chain(parts).map(SecretString::from).collect()
 }
 
-fn extra_ca(connection: &Connection) -> Result<Option<Vec<u8>>, Failure> {
+pub(super) fn extra_ca(connection: &Connection) -> Result<Option<Vec<u8>>, Failure> {
     let Some(path) = &connection.ca_file else { return Ok(None) };
     files::read_text(path).map(|text| Some(text.into_bytes()))
 }

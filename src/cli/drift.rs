@@ -6,6 +6,7 @@ use clap::Args;
 use jiff::Timestamp;
 
 use super::exit::{Exit, Failure};
+use super::notify::Notify;
 use super::out::Out;
 use super::reports::Reports;
 use super::session::Session;
@@ -19,6 +20,7 @@ use crate::report::{self, Subject};
   rolecall drift access/                 2 where live has moved or something is blocked
   rolecall drift --sandbox examples/bitpanda.yaml
   rolecall drift --metrics-file /var/lib/node_exporter/rolecall.prom access/
+  rolecall drift --notify \"$URL\" --previous drift.json access/    a message where something is new
   rolecall drift --format json           the same document as `plan --format json`")]
 pub(super) struct DriftArgs {
     #[command(flatten)]
@@ -30,10 +32,13 @@ pub(super) struct DriftArgs {
     /// Write metrics in Prometheus' text format to this file, such as the one that a node exporter picks up.
     #[arg(long, value_name = "FILE")]
     metrics_file: Option<PathBuf>,
+    #[command(flatten)]
+    notify: Notify,
 }
 
 pub(super) async fn drift(args: &DriftArgs, out: &mut Out) -> Result<Exit, Failure> {
     let session = Session::open(&args.paths, &args.connection, out)?;
+    let teller = args.notify.check(&args.connection)?;
     let (plan, mut exit) = session.survey_all(out).await;
     for organization in &plan.organizations {
         let blocked = organization.sealed.holds.iter().any(|hold| hold.class == HoldClass::Blocked);
@@ -44,6 +49,11 @@ pub(super) async fn drift(args: &DriftArgs, out: &mut Out) -> Result<Exit, Failu
     args.reports.write(Subject::Drift(&plan), out)?;
     if let Some(path) = &args.metrics_file {
         write_metrics(path, &plan, &session)?;
+    }
+    if let Some(teller) = teller {
+        let wanted: Vec<_> = session.wanted().map(|wish| (wish.provider, &wish.organization.value)).collect();
+        let is_wanted = |one: &Identity| wanted.contains(&(one.provider, &one.organization));
+        teller.tell(&plan, is_wanted, out).await?;
     }
     Ok(exit)
 }

@@ -16,6 +16,7 @@ mod files;
 mod interrupt;
 mod lines;
 mod man;
+mod notify;
 mod organization;
 mod out;
 mod plan;

@@ -8,6 +8,7 @@ use super::out::Out;
 use crate::desired;
 use crate::ledger::Record;
 use crate::model::Plan;
+use crate::report::Notice;
 
 /// Print the JSON Schema of a format.
 #[derive(Clone, Debug, Args)]
@@ -28,6 +29,8 @@ pub enum SchemaName {
     Plan,
     /// One line of a ledger.
     Ledger,
+    /// The message that `drift --notify` posts.
+    Notice,
 }
 
 /// Every schema, and the file in `schemas/` that holds it.
@@ -35,6 +38,7 @@ pub const SCHEMAS: &[(SchemaName, &str)] = &[
     (SchemaName::File, "rolecall.schema.json"),
     (SchemaName::Plan, "plan.schema.json"),
     (SchemaName::Ledger, "ledger.schema.json"),
+    (SchemaName::Notice, "notice.schema.json"),
 ];
 
 /// A schema as it is committed.
@@ -43,6 +47,7 @@ pub fn schema_text(name: SchemaName) -> String {
         SchemaName::File => desired::schema(),
         SchemaName::Plan => SchemaGenerator::default().into_root_schema_for::<Plan>(),
         SchemaName::Ledger => SchemaGenerator::default().into_root_schema_for::<Record>(),
+        SchemaName::Notice => SchemaGenerator::default().into_root_schema_for::<Notice<'_>>(),
     };
     let mut text = serde_json::to_string_pretty(&schema).unwrap_or_default();
     text.push('\n');

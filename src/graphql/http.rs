@@ -20,6 +20,11 @@ pub type Contexts = BTreeMap<Context, Vec<(&'static str, SecretString)>>;
 pub struct HttpSettings {
     pub endpoint: Url,
     pub contexts: Contexts,
+    pub client: ClientSettings,
+}
+
+/// How to speak HTTP.
+pub struct ClientSettings {
     /// Go there directly, whatever proxy the environment names.
     pub direct: bool,
     pub user_agent: String,
@@ -40,33 +45,18 @@ pub struct HttpTransport {
 
 impl HttpTransport {
     pub fn new(settings: HttpSettings) -> Result<Self, String> {
-        let HttpSettings { endpoint, contexts, direct, user_agent, timeout, extra_ca } = settings;
-        // Several in one process are fine: only the first is taken, and all are the same.
-        let _ = rustls::crypto::ring::default_provider().install_default();
+        let HttpSettings { endpoint, contexts, client: how } = settings;
         let mut headers = HeaderMap::new();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         headers
             .insert(ACCEPT, HeaderValue::from_static("application/graphql-response+json, application/json;q=0.9"));
-        let contexts = contexts.into_iter().map(|(context, headers)| Ok((context, secret_headers(headers)?)));
+        let contexts = contexts.into_iter().map(|(context, with)| {
+            let mut all = headers.clone();
+            all.extend(secret_headers(with)?);
+            Ok((context, all))
+        });
         let contexts = contexts.collect::<Result<_, String>>()?;
-        let mut builder = Client::builder()
-            .default_headers(headers)
-            .user_agent(user_agent)
-            .redirect(Policy::none())
-            .connect_timeout(timeout.min(Duration::from_secs(10)))
-            .timeout(timeout);
-        if direct {
-            builder = builder.no_proxy();
-        }
-        if let Some(pem) = extra_ca {
-            let certificates = Certificate::from_pem_bundle(&pem)
-                .map_err(|why| format!("the extra certificate authorities can't be read: {why}"))?;
-            if certificates.is_empty() {
-                return Err("the file of extra certificate authorities holds no certificate".to_owned());
-            }
-            builder = builder.tls_certs_merge(certificates);
-        }
-        let client = builder.build().map_err(|why| format!("HTTP can't be set up: {}", chain(&why)))?;
+        let client = client(how)?;
         Ok(Self { client, endpoint, contexts })
     }
 
@@ -98,6 +88,30 @@ impl HttpTransport {
         }
         Ok(Response { status: status.as_u16(), content_type, retry_after, rate_limit, body })
     }
+}
+
+/// A client that follows no redirect, so that no header travels on.
+pub fn client(settings: ClientSettings) -> Result<Client, String> {
+    let ClientSettings { direct, user_agent, timeout, extra_ca } = settings;
+    // Several in one process are fine: only the first is taken, and all are the same.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let mut builder = Client::builder()
+        .user_agent(user_agent)
+        .redirect(Policy::none())
+        .connect_timeout(timeout.min(Duration::from_secs(10)))
+        .timeout(timeout);
+    if direct {
+        builder = builder.no_proxy();
+    }
+    if let Some(pem) = extra_ca {
+        let certificates = Certificate::from_pem_bundle(&pem)
+            .map_err(|why| format!("the extra certificate authorities can't be read: {why}"))?;
+        if certificates.is_empty() {
+            return Err("the file of extra certificate authorities holds no certificate".to_owned());
+        }
+        builder = builder.tls_certs_merge(certificates);
+    }
+    builder.build().map_err(|why| format!("HTTP can't be set up: {}", chain(&why)))
 }
 
 fn secret_headers(headers: Vec<(&'static str, SecretString)>) -> Result<HeaderMap, String> {

@@ -21,7 +21,7 @@ pub use batch::{Joinable, Limits, Part, document, fitting, split};
 pub use considerate::ConsiderateTransport;
 pub use document::{Context, Mutation, Query};
 pub use graphql_error::GraphQlError;
-pub use http::{Contexts, HttpSettings, HttpTransport};
+pub use http::{ClientSettings, Contexts, HttpSettings, HttpTransport, client};
 pub use lasting::{Budget, Shelf, Spool, Ticket};
 pub use pace::{Pace, Pacer};
 pub use paced::{MemoryBudget, PacedTransport, Told};

@@ -6,4 +6,5 @@ pub mod cli;
 pub mod hive;
 pub mod paradime;
 pub mod rapidapi;
+pub mod receiver;
 pub mod rig;

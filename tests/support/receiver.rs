@@ -1,0 +1,62 @@
+//! A server that takes whatever is posted to it and remembers it.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpListener;
+use std::sync::mpsc::{Receiver as Channel, channel};
+use std::thread;
+
+/// Takes requests until it is dropped.
+pub struct Receiver {
+    pub url: String,
+    requests: Channel<Received>,
+}
+
+/// One request.
+pub struct Received {
+    pub path: String,
+    /// Names in small letters.
+    pub headers: Vec<String>,
+    pub body: String,
+}
+
+impl Receiver {
+    /// Answers with these statuses, one after the other, and with the last one from then on.
+    pub fn answering(statuses: &'static [u16]) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let (sender, requests) = channel();
+        thread::spawn(move || {
+            for (index, stream) in listener.incoming().enumerate() {
+                let mut stream = BufReader::new(stream.unwrap());
+                let mut head = Vec::new();
+                loop {
+                    let mut line = String::new();
+                    if stream.read_line(&mut line).unwrap() == 0 || line.trim().is_empty() {
+                        break;
+                    }
+                    head.push(line.trim().to_owned());
+                }
+                let Some(first) = head.first().cloned() else { continue };
+                let headers: Vec<String> = head[1..].iter().map(|line| line.to_lowercase()).collect();
+                let length = headers.iter().find_map(|line| line.strip_prefix("content-length: "));
+                let mut body = vec![0; length.map_or(0, |length| length.parse().unwrap())];
+                stream.read_exact(&mut body).unwrap();
+                let status = statuses.get(index).or(statuses.last()).unwrap();
+                let location = if (300..400).contains(status) { "location: /elsewhere\r\n" } else { "" };
+                let answer =
+                    format!("HTTP/1.1 {status} X\r\n{location}content-length: 0\r\nconnection: close\r\n\r\n");
+                stream.get_mut().write_all(answer.as_bytes()).unwrap();
+                let path = first.split(' ').nth(1).unwrap().to_owned();
+                if sender.send(Received { path, headers, body: String::from_utf8(body).unwrap() }).is_err() {
+                    break;
+                }
+            }
+        });
+        Self { url, requests }
+    }
+
+    /// All that has come since it was asked last.
+    pub fn take(&self) -> Vec<Received> {
+        self.requests.try_iter().collect()
+    }
+}
