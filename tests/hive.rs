@@ -754,11 +754,7 @@ fn a_change_of_a_role_says_who_has_it_and_spares_whom_the_file_protects() {
     let roles = "roles: [{ name: Release, permissions: [project:describe, member:modify, member:describe] }]";
     let rig = Rig::new(world.clone(), roles);
     let approved = rig.plan();
-    let shown = rolecall::report::plan_text(&rolecall::model::Plan {
-        format_version: "1.0".to_owned(),
-        generator: "test".to_owned(),
-        organizations: vec![approved.clone()],
-    });
+    let shown = rolecall::report::plan_text(&rolecall::model::Plan::new("test", vec![approved.clone()]));
     assert!(shown.contains("held by") && shown.contains("user/ghost@x.example"), "{shown}");
     assert!(
         holds(&approved)

@@ -9,7 +9,7 @@ use rolecall::cli::{SchemaName, schema_text};
 use rolecall::desired::{Source, check_source};
 use rolecall::graphql::{Backoff, Context, Reader, Redactor};
 use rolecall::ledger::Record;
-use rolecall::model::{Action, Code, FORMAT_VERSION, Finding, OrganizationPlan, Outcome, Plan, ProviderName};
+use rolecall::model::{Action, Code, Finding, OrganizationPlan, Outcome, Plan, ProviderName};
 use rolecall::plan::verify;
 use rolecall::provider::{self, Secrets};
 use rolecall::report;
@@ -228,11 +228,7 @@ fn no_request_asks_for_a_secret_and_no_output_has_one() {
         assert!(inventory.apps.iter().all(|app| app.keys.as_ref().is_some_and(|keys| keys.len() == 1)));
         let plan = rig.plan();
         let text = |plan: &OrganizationPlan| {
-            let document = Plan {
-                format_version: FORMAT_VERSION.to_owned(),
-                generator: "test".to_owned(),
-                organizations: vec![plan.clone()],
-            };
+            let document = Plan::new("test", vec![plan.clone()]);
             format!("{}{}", report::plan_json(&document), report::plan_text(&document))
         };
         let mut all = format!("{live:?}{inventory:?}{}", text(&plan));
@@ -349,11 +345,7 @@ fn plans_and_ledgers_are_as_their_schemas_say() {
     let made = "settings: { name: Globex, email: a@x.example, seats: 9, create: true }\nteams: [{ name: New }]\nusers: [{ email: first@x.example, roles: [Developer] }, { email: b@x.example, roles: [Developer], teams: [New] }]";
     for mut rig in [Rig::new(world.clone(), body), rig_of("globex", world, made)] {
         let plan = rig.plan();
-        let document = Plan {
-            format_version: FORMAT_VERSION.to_owned(),
-            generator: "test".to_owned(),
-            organizations: vec![plan.clone()],
-        };
+        let document = Plan::new("test", vec![plan.clone()]);
         let text = report::plan_json(&document);
         let value: Value = serde_json::from_str(&text).unwrap();
         valid(SchemaName::Plan, &value);

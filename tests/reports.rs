@@ -3,8 +3,11 @@
 
 mod support;
 
+use std::collections::BTreeSet;
+
 use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd};
 use quick_junit::{NonSuccessKind, TestCaseStatus};
+use rolecall::cli::{SchemaName, schema_text};
 use rolecall::model::Plan;
 use rolecall::report::{Format, Subject, render};
 use support::cli::{Env, example};
@@ -313,6 +316,171 @@ fn a_report_that_can_not_be_written_or_is_not_there_is_an_error_and_the_others_a
     let said = env.run(&["show", ledger.to_str().unwrap(), "--format", "sarif"]);
     assert_eq!(said.code, 1, "{}", said.all());
     assert!(said.stderr.contains("there is no sarif of a ledger"), "{}", said.all());
+}
+
+/// What ends a word that is looked at.
+const ENDS: &[char] = &[' ', '`', '"', '/', ',', '<', '>', '(', ')'];
+
+/// What isn't the same in two runs: ids, hours, the process, seals.
+fn without_chance(text: &str) -> String {
+    let uuid = |word: &str| {
+        word.len() == 36
+            && word.bytes().enumerate().all(|(at, byte)| match at {
+                8 | 13 | 18 | 23 => byte == b'-',
+                _ => byte.is_ascii_hexdigit(),
+            })
+    };
+    let mut clean = String::new();
+    for line in without_seals(text).replace(&today(), "$TODAY").lines() {
+        let words: Vec<String> = line
+            .split_inclusive(ENDS)
+            .map(|word| {
+                let bare = word.trim_end_matches(ENDS);
+                let is_time = bare.len() == 8 && bare.bytes().filter(|byte| *byte == b':').count() == 2;
+                let is_run = bare.len() > 16 && bare.as_bytes()[8] == b'T' && bare.as_bytes()[15] == b'Z';
+                match bare {
+                    bare if uuid(bare) => word.replace(bare, "$ID"),
+                    bare if is_time => word.replace(bare, "$TIME"),
+                    bare if is_run => word.replace(bare, "$RUN"),
+                    _ => word.to_owned(),
+                }
+            })
+            .collect();
+        clean.push_str(&words.concat());
+        clean.push('\n');
+    }
+    clean
+}
+
+/// A folder with an example applied, and every report of that.
+fn applied(provider: &str) -> Env {
+    let env = Env::new();
+    let file = format!("{provider}.yaml");
+    env.write(&file, example(&file).replace("requests_per_minute: 10", "requests_per_minute: 6000"));
+    let reports: Vec<String> = FORMATS.iter().map(|format| format!("{0}={0}.out", format.as_str())).collect();
+    let mut args = vec!["apply", "--auto-approve", "--parallelism", "1", "--sandbox", &file];
+    args.extend(reports.iter().flat_map(|report| ["--report", report]));
+    let said = env.run(&args);
+    assert!([0, 5].contains(&said.code), "{}", said.all());
+    env
+}
+
+/// Its only ledger.
+fn ledger_of(env: &Env) -> String {
+    let ledger = std::fs::read_dir(env.path(".rolecall/sandbox/ledger")).unwrap().next().unwrap().unwrap().path();
+    ledger.to_str().unwrap().to_owned()
+}
+
+fn schema(name: SchemaName) -> jsonschema::Validator {
+    jsonschema::validator_for(&serde_json::from_str(&schema_text(name)).unwrap()).unwrap()
+}
+
+#[test]
+fn what_became_of_an_apply_is_told_in_every_form_and_by_its_ledger_too() {
+    for provider in PROVIDERS {
+        let env = applied(provider);
+        for format in ["text", "markdown", "junit", "github"] {
+            let text = env.read(&format!("{format}.out"));
+            insta::assert_snapshot!(format!("{provider}_applied_{format}"), without_chance(&text));
+        }
+        let outcomes: serde_json::Value = serde_json::from_str(&env.read("json.out")).unwrap();
+        let errors: Vec<String> =
+            schema(SchemaName::Outcomes).iter_errors(&outcomes).map(|error| error.to_string()).collect();
+        assert!(errors.is_empty(), "{provider} {errors:?}");
+        let steps = outcomes["organizations"][0]["report"]["steps"].as_array().unwrap().len();
+        assert_eq!(read(&env.read("markdown.out")).rows.len(), steps, "{provider}");
+        let junit = quick_junit::Report::deserialize_from_str(&env.read("junit.out")).unwrap();
+        assert_eq!(junit.tests, steps + 1, "each mutation, and the run");
+        let _: serde_sarif::sarif::Sarif = serde_json::from_str(&env.read("sarif.out")).unwrap();
+        // The ledger says the same of the same mutations.
+        let ledger = ledger_of(&env);
+        for format in ["markdown", "junit", "github"] {
+            let said = env.run(&["show", &ledger, "--format", format]);
+            assert_eq!(said.code, 0, "{}", said.all());
+            insta::assert_snapshot!(format!("{provider}_ledger_{format}"), without_chance(&said.stdout));
+        }
+        let shown = env.run(&["show", &ledger, "--format", "markdown"]).stdout;
+        let outcome = |row: &Vec<String>| (row[0].clone(), row[1].clone());
+        let told: BTreeSet<_> = read(&env.read("markdown.out")).rows.iter().map(outcome).collect();
+        let kept: BTreeSet<_> = read(&shown).rows.iter().map(outcome).collect();
+        assert_eq!(kept, told, "{provider}\n{shown}");
+    }
+}
+
+#[test]
+fn files_that_are_wrong_are_told_in_the_reports_that_were_asked_for() {
+    let env = Env::new();
+    env.write("wrong.yaml", WRONG);
+    for verb in [&["plan"] as &[&str], &["drift"], &["apply", "--auto-approve"]] {
+        let said = env.run(&[verb, &["--sandbox", "wrong.yaml", "--report", "markdown=comment.md"]].concat());
+        assert_eq!(said.code, 1, "{}", said.all());
+        assert!(said.stdout.is_empty(), "people are told on stderr: {}", said.all());
+        let rows = read(&env.read("comment.md")).rows;
+        assert_eq!(rows.len(), 2, "{rows:?}");
+        std::fs::remove_file(env.path("comment.md")).unwrap();
+        let said = env.run(&[verb, &["--sandbox", "wrong.yaml", "--format", "json"]].concat());
+        let found: serde_json::Value = serde_json::from_str(&said.stdout).unwrap();
+        assert!(schema(SchemaName::Findings).is_valid(&found), "{found}");
+        assert_eq!(found["findings"].as_array().unwrap().len(), 2);
+    }
+}
+
+#[test]
+fn an_organisation_that_can_not_be_read_is_missed_in_every_form() {
+    let mut env = Env::new();
+    env.set("ROLECALL_ALLOWED_HOSTS", "127.0.0.1");
+    let away = example("hive.yaml").replace("https://api.graphql-hive.com", "https://127.0.0.1:9");
+    env.write("hive.yaml", away.replace("{ env: HIVE_TOKEN }", "{ file: token }"));
+    for format in FORMATS.iter().filter(|format| **format != Format::Sarif) {
+        let report = format!("{}=out", format.as_str());
+        for verb in [&["plan"] as &[&str], &["drift"], &["apply", "--auto-approve"]] {
+            let said = env.run(&[verb, &["hive.yaml", "--report", &report]].concat());
+            assert_ne!(said.code, 0, "{}", said.all());
+            let told = env.read("out");
+            let is_told = ["hive", "acme", "token"].iter().all(|word| told.contains(word));
+            assert!(is_told, "{verb:?} {format:?} {told}\n{}", said.all());
+        }
+    }
+}
+
+/// An earlier run that broke off, and one that was refused.
+const LEDGER: &str = r#"{"at":"2026-01-01T00:00:00Z","run":"one","event":"run-started","format_version":"1.0","generator":"x","identity":{"provider":"hive","organization":"NAME","host":"h"},"seal":"sha256:0"}
+{"at":"2026-01-01T00:00:01Z","run":"one","event":"intent","mutation":"m1","operation":"op","change":{"address":"role/NAME","action":"create","before":null,"after":null,"cause":{"is":"declared"},"effects":[]}}
+{"at":"2026-01-01T00:00:02Z","run":"two","event":"run-started","format_version":"1.0","generator":"x","identity":{"provider":"hive","organization":"NAME","host":"h"},"seal":"sha256:0"}
+{"at":"2026-01-01T00:00:03Z","run":"two","event":"outcome","mutation":"m1","address":"role/NAME","outcome":"failed","message":"NAME said no"}
+{"at":"2026-01-01T00:00:04Z","run":"two","event":"run-finished","converged":false}
+"#;
+
+#[test]
+fn a_ledger_breaks_no_form_and_what_broke_off_is_unsure() {
+    let env = Env::new();
+    for name in hostile().iter().filter(|name| !name.trim().is_empty()) {
+        let quoted = serde_json::to_string(name).unwrap();
+        env.write("ledger.jsonl", LEDGER.replace("NAME", &quoted[1..quoted.len() - 1]));
+        let show = |format: &str| {
+            let said = env.run(&["show", "ledger.jsonl", "--format", format]);
+            assert_eq!(said.code, 0, "{name:?} {}", said.all());
+            said.stdout
+        };
+        let markdown = show("markdown");
+        let read = read(&markdown);
+        assert_eq!(read.rows.iter().map(|row| &*row[0]).collect::<Vec<_>>(), ["unsure", "failed"], "{markdown}");
+        assert!(read.rows.iter().all(|row| row.len() == 4) && read.links == 0, "{name:?}\n{markdown}");
+        let foreign: Vec<&String> = read.html.iter().filter(|tag| !is_ours(tag)).collect();
+        assert!(foreign.is_empty(), "{name:?} {foreign:?}\n{markdown}");
+        let junit = quick_junit::Report::deserialize_from_str(&show("junit")).unwrap();
+        assert_eq!((junit.tests, junit.failures), (4, 2), "{name:?}");
+        let github = show("github");
+        assert_eq!(github.lines().filter(|line| line.starts_with("::error ")).count(), 2, "{name:?} {github}");
+        assert_eq!(github.lines().count(), 2, "{name:?} {github}");
+        assert!(!show("text").lines().any(|line| line.trim_start().starts_with("::")), "{name:?}");
+    }
+    // More than a comment holds: the last runs are what counts.
+    let many: String = (0..2000).map(|index| LEDGER.replace("NAME", &format!("n{index}"))).collect();
+    env.write("ledger.jsonl", many);
+    let markdown = env.run(&["show", "ledger.jsonl", "--format", "markdown"]).stdout;
+    assert!(markdown.len() <= 60_000 && markdown.contains("role/n1999") && !markdown.contains("role/n0`"));
+    assert!(markdown.contains("before these are not shown"), "{}", &markdown[..500]);
 }
 
 #[test]

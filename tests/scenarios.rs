@@ -43,11 +43,7 @@ fn three_roles_and_a_fourth_are_sent_as_four() {
 fn two_of_three_roles_are_sent_as_two_and_the_plan_shows_the_unknown_one_going() {
     let world = world_with(&[("jane@x.example", &["A", "B", "NEVER_HEARD_OF"])]);
     let mut rig = Rig::new(world, "users: [{ email: jane@x.example, roles: [A, B], enabled: true }]");
-    let plan = rolecall::model::Plan {
-        format_version: "1.0".to_owned(),
-        generator: "test".to_owned(),
-        organizations: vec![rig.plan()],
-    };
+    let plan = rolecall::model::Plan::new("test", vec![rig.plan()]);
     assert!(rolecall::report::plan_text(&plan).contains("-NEVER_HEARD_OF"));
     assert!(converged(&rig.apply().standing));
     assert_eq!(

@@ -17,6 +17,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 pub use deliver::{Deliveries, Prepared};
@@ -56,7 +57,7 @@ pub struct Apply<'a> {
 }
 
 /// What became of one mutation.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a question of its own")]
 pub struct Step {
     pub mutation: String,
@@ -108,7 +109,7 @@ impl Step {
 }
 
 /// How live stands to the wish after an apply.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Standing {
     Converged {
@@ -124,7 +125,7 @@ pub enum Standing {
 }
 
 /// What an apply did.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Report {
     pub steps: Vec<Step>,
     pub standing: Standing,
@@ -133,7 +134,7 @@ pub struct Report {
 }
 
 /// Why a run ended early.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Stop {
     Interrupted,

@@ -4,11 +4,10 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use jiff::Timestamp;
-use serde_json::json;
 
-use super::applied::{Applied, ending};
+use super::applied::ending;
 use super::confirm::{confirm, confirm_deletion, deletes_itself};
 use super::connect::GENERATOR;
 use super::exit::{Exit, Failure};
@@ -16,14 +15,15 @@ use super::interrupt::Interrupts;
 use super::organization::{Approved, Organization};
 use super::out::Out;
 use super::progress::Progress;
+use super::reports::Reports;
 use super::selection::Selected;
-use super::session::{Session, is_broken};
+use super::session::{Connections, Session, is_broken};
 use super::{Connection, Paths, approval, undo};
 use crate::apply::{Apply, Step, note_observed};
 use crate::ledger::{Alone, Ledger};
-use crate::model::{Action, Desired, FORMAT_VERSION, Live, OrganizationPlan, Plan, Sealed};
+use crate::model::{Action, Desired, Live, OrganizationPlan, Plan, ProviderName, RemoteId, Sealed, Unread};
 use crate::plan::{Approval, compare, seal};
-use crate::report;
+use crate::report::{self, Applied, Format, Outcomes, Subject};
 
 /// Send what was reviewed, and look what became of it.
 ///
@@ -33,6 +33,7 @@ use crate::report;
 #[command(after_help = "Examples:
   rolecall apply access/                                    asks before it sends
   rolecall apply --plan plan.json access/                   what was reviewed, and nothing else
+  rolecall apply --plan plan.json --report markdown=outcome.md access/
   rolecall apply --undo-out undo.yaml access/acme.yaml      the way back; later, `rolecall plan undo.yaml`
   rolecall apply --auto-approve --sandbox examples/bitpanda.yaml")]
 pub(super) struct ApplyArgs {
@@ -62,18 +63,8 @@ pub(super) struct ApplyArgs {
     /// Save the way back before anything is sent: what the plan changes, as it was, as a file that can be planned.
     #[arg(long, value_name = "FILE")]
     undo_out: Option<PathBuf>,
-    /// With json, what is told on the way goes to stderr, and what became of it to stdout at the end.
-    #[arg(long, value_enum, default_value = "text")]
-    format: Format,
-}
-
-/// How it is told.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Format {
-    /// For people.
-    Text,
-    /// For programs.
-    Json,
+    #[command(flatten)]
+    reports: Reports,
 }
 
 /// One run over one or more organisations.
@@ -86,53 +77,81 @@ struct Run<'a> {
 }
 
 pub(super) async fn apply(args: &ApplyArgs, out: &mut Out) -> Result<Exit, Failure> {
-    let session = Session::open(&args.paths, &args.connection, out)?.selecting(&args.selected)?;
+    let session = Session::open(&args.paths, &args.connection, &args.reports, out)?.selecting(&args.selected)?;
     undo::check(args.undo_out.as_deref(), &session)?;
-    let (organizations, mut exit) = session.connect_all(out).await;
-    let approved = match &args.plan {
-        // An organisation that can't be reached would look like one that no file describes.
-        Some(_) if exit != Exit::Done => return Ok(exit),
-        Some(path) => Some(approval::load(path, &organizations)?),
-        None => None,
-    };
+    let Connections { organizations, failed, mut exit } = session.connect_all(out).await;
     let interrupts = Interrupts::watch();
     let mut run = Run { args, session: &session, interrupts: &interrupts, out, applied: Vec::new() };
-    for organization in &organizations {
-        run.applied.push(Applied {
-            provider: organization.desired.provider,
-            organization: organization.desired.organization.value.clone(),
-            exit: Exit::Done,
-            error: None,
-            plan: None,
-            report: None,
-            undo: None,
-        });
-        let (ended, error) = match run.organization(organization, approved.as_ref()).await {
-            Ok(ended) => (ended, None),
-            Err(failure) => (session.told(&failure, run.out), Some(failure.to_string())),
-        };
-        run.note(|applied| (applied.exit, applied.error) = (ended, error));
-        exit = exit.and(ended);
-        if interrupts.interruption.is_wished() {
-            break;
+    run.applied.extend(failed.into_iter().map(|(Unread { provider, organization, why }, exit)| {
+        let error = Some(why);
+        Applied {
+            exit: exit as u8,
+            ending: exit.as_str().to_owned(),
+            error,
+            ..nothing_yet(provider, organization)
         }
-    }
-    if run.applied.len() < organizations.len() {
-        // Some of them weren't dealt with.
-        exit = exit.and(Exit::interrupted(interrupts.has_sent()));
+    }));
+    // Where one can't be reached, it would look like one that no file describes.
+    if args.plan.is_none() || exit == Exit::Done {
+        exit = exit.and(run.organizations(&organizations).await?);
     }
     run.tell_endings();
     run.out.talk(&undo::missing(args.undo_out.as_deref()).unwrap_or_default());
-    if args.format == Format::Json {
-        let document =
-            json!({ "format_version": FORMAT_VERSION, "generator": GENERATOR, "organizations": run.applied });
-        let text = serde_json::to_string_pretty(&document).unwrap_or_default();
-        run.out.result(&format!("{text}\n"));
+    let outcomes = Outcomes::new(GENERATOR, run.applied);
+    match args.reports.format {
+        // It was told while it happened.
+        Format::Text => args.reports.save(Subject::Outcomes(&outcomes))?,
+        Format::Json | Format::Markdown | Format::Junit | Format::Sarif | Format::Github => {
+            args.reports.write(Subject::Outcomes(&outcomes), out)?;
+        }
     }
     Ok(exit)
 }
 
+/// What is known of an organisation before it is dealt with.
+fn nothing_yet(provider: ProviderName, organization: RemoteId) -> Applied {
+    Applied {
+        provider,
+        organization,
+        exit: Exit::Done as u8,
+        ending: Exit::Done.as_str().to_owned(),
+        error: None,
+        plan: None,
+        report: None,
+        undo: None,
+    }
+}
+
 impl Run<'_> {
+    /// One after the other, until somebody ends it.
+    async fn organizations(&mut self, organizations: &[Organization<'_>]) -> Result<Exit, Failure> {
+        let approved = self.args.plan.as_ref().map(|path| approval::load(path, organizations)).transpose()?;
+        let interrupts = self.interrupts;
+        let mut exit = Exit::Done;
+        let mut left = organizations.len();
+        for organization in organizations {
+            let Desired { provider, organization: name, .. } = organization.desired;
+            self.applied.push(nothing_yet(*provider, name.value.clone()));
+            let (ended, error) = match self.organization(organization, approved.as_ref()).await {
+                Ok(ended) => (ended, None),
+                Err(failure) => (self.session.told(&failure, self.out), Some(failure.to_string())),
+            };
+            self.note(|applied| {
+                (applied.exit, applied.ending, applied.error) = (ended as u8, ended.as_str().to_owned(), error);
+            });
+            exit = exit.and(ended);
+            left -= 1;
+            if interrupts.interruption.is_wished() {
+                break;
+            }
+        }
+        if left > 0 {
+            // Some of them weren't dealt with.
+            exit = exit.and(Exit::interrupted(interrupts.has_sent()));
+        }
+        Ok(exit)
+    }
+
     /// Completes what programs are told of the organisation that is being dealt with.
     fn note(&mut self, note: impl FnOnce(&mut Applied)) {
         if let Some(applied) = self.applied.last_mut() {
@@ -142,9 +161,11 @@ impl Run<'_> {
 
     /// What people follow while it happens.
     fn tell(&mut self, text: &str) {
-        match self.args.format {
+        match self.args.reports.format {
             Format::Text => self.out.result(text),
-            Format::Json => self.out.talk(text),
+            Format::Json | Format::Markdown | Format::Junit | Format::Sarif | Format::Github => {
+                self.out.talk(text);
+            }
         }
     }
 
@@ -158,8 +179,7 @@ impl Run<'_> {
         for Desired { provider, organization, .. } in wanted {
             let is_it =
                 |applied: &&Applied| applied.provider == *provider && applied.organization == **organization;
-            let ending =
-                self.applied.iter().find(is_it).map_or("nothing was sent", |applied| applied.exit.as_str());
+            let ending = self.applied.iter().find(is_it).map_or("nothing was sent", |applied| &*applied.ending);
             let _ = writeln!(text, "  {ending:16}  {provider} {}", report::clean(&organization.value));
         }
         self.tell(&text);
@@ -234,7 +254,7 @@ impl Run<'_> {
         })?;
         if let Some(path) = &self.args.undo_out {
             let written = undo::write(path, organization, &plan, (&live, &ledger.facts()), &run)?;
-            self.out.talk(&written.told(&self.args.connection));
+            self.out.talk(&undo::told(&written, &self.args.connection));
             self.note(|applied| applied.undo = Some(written));
         }
         let ended = self.execute(organization, &plan, &live, &mut ledger, &run).await?;
@@ -366,9 +386,5 @@ fn may_be_sent(plan: &OrganizationPlan) -> Result<(), Failure> {
 }
 
 fn document(plan: &OrganizationPlan) -> Plan {
-    Plan {
-        format_version: FORMAT_VERSION.to_owned(),
-        generator: GENERATOR.to_owned(),
-        organizations: vec![plan.clone()],
-    }
+    Plan::new(GENERATOR, vec![plan.clone()])
 }

@@ -37,7 +37,7 @@ pub(super) struct DriftArgs {
 }
 
 pub(super) async fn drift(args: &DriftArgs, out: &mut Out) -> Result<Exit, Failure> {
-    let session = Session::open(&args.paths, &args.connection, out)?;
+    let session = Session::open(&args.paths, &args.connection, &args.reports, out)?;
     let teller = args.notify.check(&args.connection)?;
     let (plan, mut exit) = session.survey_all(out).await;
     for organization in &plan.organizations {

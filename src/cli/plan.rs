@@ -41,7 +41,7 @@ pub(super) struct PlanArgs {
 }
 
 pub(super) async fn plan(args: &PlanArgs, out: &mut Out) -> Result<Exit, Failure> {
-    let session = Session::open(&args.paths, &args.connection, out)?.selecting(&args.selected)?;
+    let session = Session::open(&args.paths, &args.connection, &args.reports, out)?.selecting(&args.selected)?;
     let (plan, mut exit) = session.plan_all(out).await;
     for organization in &plan.organizations {
         if !organization.refusals.is_empty() {

@@ -8,6 +8,8 @@ use clap::{Args, ValueEnum};
 use super::exit::Failure;
 use super::files::write_text;
 use super::out::Out;
+use crate::desired::Source;
+use crate::model::Finding;
 use crate::report::{Format, Subject, render};
 
 /// One form on stdout, and any number of them in files.
@@ -48,11 +50,20 @@ impl FromStr for ReportFile {
 impl Reports {
     /// Every form that was asked for. One file that can't be written doesn't keep the others from being.
     pub fn write(&self, subject: Subject<'_>, out: &mut Out) -> Result<(), Failure> {
+        let told = match render(subject, self.format) {
+            Some(text) => {
+                out.result(&text);
+                Ok(())
+            }
+            None => Err(absent(self.format)),
+        };
+        let saved = self.save(subject);
+        told.and(saved)
+    }
+
+    /// The same where what goes to stdout was told already.
+    pub fn save(&self, subject: Subject<'_>) -> Result<(), Failure> {
         let mut failure = None;
-        match render(subject, self.format) {
-            Some(text) => out.result(&text),
-            None => failure = Some(absent(self.format)),
-        }
         for ReportFile { format, path } in &self.files {
             let written = match render(subject, *format) {
                 Some(text) => save(path, &text),
@@ -62,6 +73,17 @@ impl Reports {
         }
         failure.map_or(Ok(()), Err)
     }
+
+    /// What is wrong with files, instead of what there would be to tell if they were right. People are told on stderr.
+    pub fn refuse(&self, findings: &[Finding], sources: &[&Source], out: &mut Out) -> Result<(), Failure> {
+        let subject = Subject::Findings { findings, sources };
+        match self.format {
+            Format::Text => self.save(subject),
+            Format::Json | Format::Markdown | Format::Junit | Format::Sarif | Format::Github => {
+                self.write(subject, out)
+            }
+        }
+    }
 }
 
 /// Files have no colours.
@@ -70,5 +92,6 @@ fn save(path: &Path, text: &str) -> Result<(), Failure> {
 }
 
 fn absent(format: Format) -> Failure {
-    Failure::error(format!("there is no {} of a ledger", format.as_str())).hint("it is shown as text or as json")
+    Failure::error(format!("there is no {} of a ledger", format.as_str()))
+        .hint("nothing that it remembers stands in a file")
 }

@@ -8,7 +8,7 @@ use super::out::Out;
 use crate::desired;
 use crate::ledger::Record;
 use crate::model::Plan;
-use crate::report::Notice;
+use crate::report::{Findings, Notice, Outcomes};
 
 /// Print the JSON Schema of a format.
 #[derive(Clone, Debug, Args)]
@@ -29,6 +29,10 @@ pub enum SchemaName {
     Plan,
     /// One line of a ledger.
     Ledger,
+    /// What `validate --format json` finds, and other verbs where files are wrong.
+    Findings,
+    /// What became of an apply, as `apply --format json` writes it.
+    Outcomes,
     /// The message that `drift --notify` posts.
     Notice,
 }
@@ -38,6 +42,8 @@ pub const SCHEMAS: &[(SchemaName, &str)] = &[
     (SchemaName::File, "rolecall.schema.json"),
     (SchemaName::Plan, "plan.schema.json"),
     (SchemaName::Ledger, "ledger.schema.json"),
+    (SchemaName::Findings, "findings.schema.json"),
+    (SchemaName::Outcomes, "outcomes.schema.json"),
     (SchemaName::Notice, "notice.schema.json"),
 ];
 
@@ -47,6 +53,8 @@ pub fn schema_text(name: SchemaName) -> String {
         SchemaName::File => desired::schema(),
         SchemaName::Plan => SchemaGenerator::default().into_root_schema_for::<Plan>(),
         SchemaName::Ledger => SchemaGenerator::default().into_root_schema_for::<Record>(),
+        SchemaName::Findings => SchemaGenerator::default().into_root_schema_for::<Findings<'_>>(),
+        SchemaName::Outcomes => SchemaGenerator::default().into_root_schema_for::<Outcomes>(),
         SchemaName::Notice => SchemaGenerator::default().into_root_schema_for::<Notice<'_>>(),
     };
     let mut text = serde_json::to_string_pretty(&schema).unwrap_or_default();

@@ -9,14 +9,15 @@ use super::exit::{Exit, Failure};
 use super::lines::Lines;
 use super::organization::Organization;
 use super::out::Out;
+use super::reports::Reports;
 use super::selection::Selected;
 use super::{Connection, Paths};
 use crate::desired::{Loaded, Source, load};
 use crate::graphql::Pace;
 use crate::ledger::{Ledger, facts};
 use crate::model::{
-    Address, Code, Desired, FORMAT_VERSION, Finding, HoldReason, Inventory, Kind, Live, OrganizationPlan, Placed,
-    Plan, RemoteId, Scope, list_of,
+    Address, Code, Desired, Finding, HoldReason, Inventory, Kind, Live, OrganizationPlan, Placed, Plan, RemoteId,
+    Scope, Unread, list_of,
 };
 use crate::{provider, report};
 
@@ -31,12 +32,26 @@ pub(super) struct Session<'a> {
     spoken_for: Mutex<BTreeMap<Known, Placed<RemoteId>>>,
 }
 
+/// Every organisation that is wanted: those that can be spoken with, and those that can't.
+pub(super) struct Connections<'a> {
+    pub organizations: Vec<Organization<'a>>,
+    /// Each with how a run ends by it alone.
+    pub failed: Vec<(Unread, Exit)>,
+    /// How a run ends by all that failed.
+    pub exit: Exit,
+}
+
 /// The platform that an organisation is on, and its own id there.
 type Known = ([u8; 32], RemoteId);
 
 impl<'a> Session<'a> {
     /// Loads and checks the files. Every finding is told; one error ends the run.
-    pub fn open(paths: &Paths, connection: &'a Connection, out: &Out) -> Result<Self, Failure> {
+    pub fn open(
+        paths: &Paths,
+        connection: &'a Connection,
+        reports: &Reports,
+        out: &mut Out,
+    ) -> Result<Self, Failure> {
         let mut loaded = load(&paths.paths, provider::rules);
         for desired in loaded.files.iter_mut().filter_map(|file| file.desired.as_mut()) {
             desired.guardrails.tighten(connection.min_admins, connection.max_removals);
@@ -50,6 +65,7 @@ impl<'a> Session<'a> {
         };
         out.findings(&session.loaded.findings, &session.sources());
         if session.loaded.has_errors() {
+            reports.refuse(&session.loaded.findings, &session.sources(), out)?;
             return Err(Failure::findings(Vec::new()));
         }
         let wishes = session.wishes();
@@ -97,32 +113,36 @@ impl<'a> Session<'a> {
     }
 
     /// Connects with every organisation. One that can't be reached doesn't stand in the way of the others.
-    pub async fn connect_all(&self, out: &Out) -> (Vec<Organization<'_>>, Exit) {
+    pub async fn connect_all(&self, out: &Out) -> Connections<'_> {
         self.connect_each(out, false).await
     }
 
     /// `goes_on`: where an earlier read broke off. Not for what sends: it wants to know what is so now.
-    async fn connect_each(&self, out: &Out, goes_on: bool) -> (Vec<Organization<'_>>, Exit) {
-        let mut exit = Exit::Done;
-        let mut organizations = Vec::new();
+    async fn connect_each(&self, out: &Out, goes_on: bool) -> Connections<'_> {
+        let mut all = Connections { organizations: Vec::new(), failed: Vec::new(), exit: Exit::Done };
         for desired in self.wanted() {
             match self.connect(desired, goes_on).await {
-                Ok(organization) => organizations.push(organization),
-                Err(failure) => exit = exit.and(self.told(&failure, out)),
+                Ok(organization) => all.organizations.push(organization),
+                Err(failure) => {
+                    all.failed.push((unread(desired, &failure), failure.exit));
+                    all.exit = all.exit.and(self.told(&failure, out));
+                }
             }
         }
         // Two files that reach one organisation would undo each other's work: neither is dealt with.
         let mut by_reach: BTreeMap<[u8; 32], Vec<&Desired>> = BTreeMap::new();
-        for organization in organizations.iter().filter(|one| !one.connected.provider.names_organization()) {
+        for organization in all.organizations.iter().filter(|one| !one.connected.provider.names_organization()) {
             by_reach.entry(organization.connected.reach).or_default().push(organization.desired);
         }
         by_reach.retain(|_, files| files.len() > 1);
         for files in by_reach.values() {
-            exit = exit.and(self.told(&twins_of(files), out));
+            let failure = twins_of(files);
+            all.failed.extend(files.iter().map(|desired| (unread(desired, &failure), failure.exit)));
+            all.exit = all.exit.and(self.told(&failure, out));
         }
-        organizations.retain(|organization| !by_reach.contains_key(&organization.connected.reach));
-        self.estimate(&organizations, out);
-        (organizations, exit)
+        all.organizations.retain(|organization| !by_reach.contains_key(&organization.connected.reach));
+        self.estimate(&all.organizations, out);
+        all
     }
 
     /// Says how long reading will take, where a limit decides on that.
@@ -213,12 +233,9 @@ impl<'a> Session<'a> {
     }
 
     async fn plan_each(&self, out: &Out, survey: bool) -> (Plan, Exit) {
-        let mut plan = Plan {
-            format_version: FORMAT_VERSION.to_owned(),
-            generator: super::connect::GENERATOR.to_owned(),
-            organizations: Vec::new(),
-        };
-        let (organizations, mut exit) = self.connect_each(out, true).await;
+        let mut plan = Plan::new(super::connect::GENERATOR, Vec::new());
+        let Connections { organizations, failed, mut exit } = self.connect_each(out, true).await;
+        plan.unread.extend(failed.into_iter().map(|(unread, _)| unread));
         let mut broke_off = false;
         for organization in &organizations {
             match self.plan_one(organization, survey, out).await {
@@ -230,6 +247,7 @@ impl<'a> Session<'a> {
                 }
                 Err(failure) => {
                     broke_off |= failure.broke_off;
+                    plan.unread.push(unread(organization.desired, &failure));
                     exit = exit.and(self.told(&failure, out));
                 }
             }
@@ -247,6 +265,7 @@ impl<'a> Session<'a> {
             }
         }
         plan.organizations.sort_by(|a, b| a.sealed.identity.cmp(&b.sealed.identity));
+        plan.unread.sort();
         (plan, exit)
     }
 
@@ -275,6 +294,14 @@ impl<'a> Session<'a> {
             plan.inventory = Some(inventory).filter(|inventory| *inventory != Inventory::default());
         }
         Ok(plan)
+    }
+}
+
+fn unread(desired: &Desired, failure: &Failure) -> Unread {
+    Unread {
+        provider: desired.provider,
+        organization: desired.organization.value.clone(),
+        why: failure.to_string(),
     }
 }
 

@@ -2,10 +2,9 @@
 
 use std::fmt::Write as _;
 use std::io::{ErrorKind, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use jiff::Timestamp;
-use serde::Serialize;
 use tempfile::NamedTempFile;
 
 use super::Connection;
@@ -15,15 +14,8 @@ use super::organization::Organization;
 use super::session::Session;
 use crate::desired::{Lasting, Undo, UndoInput, undo};
 use crate::model::{Facts, Live, OrganizationPlan};
+use crate::report::Undone;
 use crate::{provider, report};
-
-/// What was written, for programs.
-#[derive(Clone, Debug, Serialize)]
-pub(super) struct Written {
-    file: PathBuf,
-    /// What it can't bring back, or not wholly.
-    lasting: Vec<Lasting>,
-}
 
 /// Turned away before anything is asked: one file holds one organisation, and nothing is overwritten.
 pub(super) fn check(path: Option<&Path>, session: &Session<'_>) -> Result<(), Failure> {
@@ -53,7 +45,7 @@ pub(super) fn write(
     plan: &OrganizationPlan,
     (live, facts): (&Live, &Facts),
     run: &str,
-) -> Result<Written, Failure> {
+) -> Result<Undone, Failure> {
     let input = UndoInput {
         desired: organization.desired,
         plan,
@@ -69,7 +61,7 @@ pub(super) fn write(
         ..Failure::findings(findings)
     })?;
     save(path, &text)?;
-    Ok(Written { file: path.to_owned(), lasting })
+    Ok(Undone { file: path.to_owned(), lasting })
 }
 
 /// Readable by its owner only, since it names people.
@@ -90,20 +82,18 @@ fn save(path: &Path, text: &str) -> Result<(), Failure> {
     Ok(())
 }
 
-impl Written {
-    /// What people are told of it.
-    pub fn told(&self, connection: &Connection) -> String {
-        let file = self.file.display();
-        let sandbox = if connection.sandbox { " --sandbox" } else { "" };
-        let ledger = connection.ledger.as_ref().map(|path| format!(" --ledger {}", path.display()));
-        let ledger = ledger.unwrap_or_default();
-        let mut text = format!("the way back is in {file}; `rolecall plan{sandbox}{ledger} {file}` shows it\n");
-        if !self.lasting.is_empty() {
-            text.push_str("what can't be undone, or not wholly:\n");
-        }
-        for Lasting { address, why } in &self.lasting {
-            let _ = writeln!(text, "  {}: {}", report::clean(address), report::clean(why));
-        }
-        text
+/// What people are told of it.
+pub(super) fn told(Undone { file, lasting }: &Undone, connection: &Connection) -> String {
+    let file = file.display();
+    let sandbox = if connection.sandbox { " --sandbox" } else { "" };
+    let ledger = connection.ledger.as_ref().map(|path| format!(" --ledger {}", path.display()));
+    let ledger = ledger.unwrap_or_default();
+    let mut text = format!("the way back is in {file}; `rolecall plan{sandbox}{ledger} {file}` shows it\n");
+    if !lasting.is_empty() {
+        text.push_str("what can't be undone, or not wholly:\n");
     }
+    for Lasting { address, why } in lasting {
+        let _ = writeln!(text, "  {}: {}", report::clean(address), report::clean(why));
+    }
+    text
 }

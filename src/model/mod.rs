@@ -49,7 +49,7 @@ pub use name::{
 };
 pub use outcome::Outcome;
 pub use place::{Place, Placed, Span};
-pub use plan::{FORMAT_VERSION, Identity, Lifted, OrganizationPlan, Plan, Refusal, Sealed, Site};
+pub use plan::{FORMAT_VERSION, Identity, Lifted, OrganizationPlan, Plan, Refusal, Sealed, Site, Unread};
 pub use resources::{ProjectReach, Reach, Resources, TargetReach};
 pub use rules::{
     Chore, Departure, InviteField, KeyField, KnownRoles, ListedInvitations, Retirement, Rules, Variables,

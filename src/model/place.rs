@@ -4,6 +4,7 @@ use std::fmt;
 use std::ops::Deref;
 use std::sync::Arc;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// Bytes of a source text: start and end, end excluded.
@@ -14,7 +15,7 @@ pub struct Span {
 }
 
 /// A place in a file. Line and column count from one, columns in characters.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 pub struct Place {
     /// As it was named on the command line, or found below it.
     pub file: Arc<str>,

@@ -20,6 +20,17 @@ pub struct Plan {
     /// The program that wrote it.
     pub generator: String,
     pub organizations: Vec<OrganizationPlan>,
+    /// Those that could not be planned, and are not among these.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unread: Vec<Unread>,
+}
+
+/// An organisation of which no plan could be made.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+pub struct Unread {
+    pub provider: ProviderName,
+    pub organization: RemoteId,
+    pub why: String,
 }
 
 /// The plan of one organisation. Whatever may differ between two runs over the same world stands outside `sealed`.
@@ -98,6 +109,17 @@ pub struct Lifted {
     /// The last day, in UTC.
     pub until: Date,
     pub reason: String,
+}
+
+impl Plan {
+    pub fn new(generator: impl Into<String>, organizations: Vec<OrganizationPlan>) -> Self {
+        Self {
+            format_version: FORMAT_VERSION.to_owned(),
+            generator: generator.into(),
+            organizations,
+            unread: Vec::new(),
+        }
+    }
 }
 
 impl Site {

@@ -30,7 +30,16 @@ pub fn step_line(step: &Step) -> String {
 
 /// The end of an apply: what was and wasn't done, and how live stands to the file.
 pub fn summary(report: &Report) -> String {
-    let mut text = String::new();
+    let mut text = format!("{}. {}", paint(BOLD, counted(report)), standing(report));
+    if let Some(stop) = &report.stopped {
+        let _ = write!(text, "\nStopped early: {}.", clean(stop));
+    }
+    text.push('\n');
+    text
+}
+
+/// How many of each outcome.
+pub(super) fn counted(report: &Report) -> String {
     let outcomes =
         [Outcome::Done, Outcome::NotTaken, Outcome::Unsure, Outcome::Failed, Outcome::Skipped].into_iter();
     let counted: Vec<String> = outcomes
@@ -39,28 +48,24 @@ pub fn summary(report: &Report) -> String {
             (count > 0).then(|| format!("{count} {outcome}"))
         })
         .collect();
-    let counted = if counted.is_empty() { "nothing was sent".to_owned() } else { counted.join(", ") };
-    let _ = write!(text, "{}. ", paint(BOLD, counted));
+    if counted.is_empty() { "nothing was sent".to_owned() } else { counted.join(", ") }
+}
+
+/// What the last read showed.
+pub(super) fn standing(report: &Report) -> String {
     match &report.standing {
-        Standing::Converged { later: 0 } => text.push_str("Read again: converged."),
+        Standing::Converged { later: 0 } => "Read again: converged.".to_owned(),
         Standing::Converged { later } => {
-            let _ = write!(text, "Read again: converged; {} left for a later plan.", plural(*later, "change"));
+            format!("Read again: converged; {} left for a later plan.", plural(*later, "change"))
         }
         Standing::Held(addresses) => {
-            let _ = write!(text, "Read again: nothing more to send, and held are {}.", some(addresses));
+            format!("Read again: nothing more to send, and held are {}.", some(addresses))
         }
         Standing::Diverged(addresses) => {
-            let _ = write!(text, "Read again: not converged, still to do are {}.", some(addresses));
+            format!("Read again: not converged, still to do are {}.", some(addresses))
         }
-        Standing::Unknown(why) => {
-            let _ = write!(text, "Whether live is as wished is unknown: {}.", clean(why));
-        }
+        Standing::Unknown(why) => format!("Whether live is as wished is unknown: {}.", clean(why)),
     }
-    if let Some(stop) = &report.stopped {
-        let _ = write!(text, "\nStopped early: {}.", clean(stop));
-    }
-    text.push('\n');
-    text
 }
 
 /// The first of them, and how many more.

@@ -5,12 +5,12 @@ use std::fmt::Write as _;
 use super::outline::{Verdict, drift_verdict};
 use super::rails::push_rails;
 use super::style::{BOLD, clean, paint};
-use super::text::{header, push_change, push_gaps, push_holds};
+use super::text::{header, push_change, push_gaps, push_holds, unread};
 use crate::model::{App, Inventory, OrganizationPlan, Plan};
 
 /// The whole report.
 pub fn drift(plan: &Plan) -> String {
-    let parts: Vec<String> = plan.organizations.iter().map(organization).collect();
+    let parts: Vec<String> = plan.organizations.iter().map(organization).chain(unread(plan)).collect();
     parts.join("\n")
 }
 

@@ -3,10 +3,12 @@
 use std::collections::BTreeSet;
 
 use annotate_snippets::{AnnotationKind, Level, Origin, Renderer, Snippet};
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use super::{clean, plural};
 use crate::desired::Source;
-use crate::model::{Finding, Severity};
+use crate::model::{FORMAT_VERSION, Finding, Severity};
 
 /// A line longer than this is named and not shown, in bytes.
 const LONGEST_LINE: usize = 400;
@@ -75,9 +77,16 @@ fn one(finding: &Finding, sources: &[Shown<'_>], renderer: &Renderer) -> String 
     renderer.render(&[group])
 }
 
+/// All findings of a run over files.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Findings<'a> {
+    pub format_version: &'static str,
+    /// In the order of the files, and of the lines in each.
+    pub findings: &'a [Finding],
+}
+
 /// All findings for programs.
 pub(super) fn findings_json(findings: &[Finding]) -> String {
-    let mut text = serde_json::to_string_pretty(&serde_json::json!({ "findings": findings })).unwrap_or_default();
-    text.push('\n');
-    text
+    let document = Findings { format_version: FORMAT_VERSION, findings };
+    format!("{}\n", serde_json::to_string_pretty(&document).unwrap_or_default())
 }

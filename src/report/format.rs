@@ -2,6 +2,8 @@
 
 use clap::ValueEnum;
 
+use super::outcomes::{Outcomes, outcomes_text};
+use super::runs::{of_ledger, of_outcomes};
 use super::{drift, findings, github, junit, ledger, markdown, sarif, text};
 use crate::desired::Source;
 use crate::ledger::Record;
@@ -32,10 +34,10 @@ pub enum Subject<'a> {
     /// The same, as a report on live.
     Drift(&'a Plan),
     /// What is wrong with these files.
-    Findings {
-        findings: &'a [Finding],
-        sources: &'a [&'a Source],
-    },
+    Findings { findings: &'a [Finding], sources: &'a [&'a Source] },
+    /// What became of an apply.
+    Outcomes(&'a Outcomes),
+    /// What became of all that were recorded.
     Ledger(&'a [Record]),
 }
 
@@ -74,6 +76,18 @@ pub fn render(subject: Subject<'_>, format: Format) -> Option<String> {
         (Subject::Ledger(records), Format::Json) => {
             format!("{}\n", serde_json::to_string_pretty(records).unwrap_or_default())
         }
-        (Subject::Ledger(_), Format::Markdown | Format::Junit | Format::Sarif | Format::Github) => return None,
+        (Subject::Ledger(records), Format::Markdown) => markdown::runs(&of_ledger(records)),
+        (Subject::Ledger(records), Format::Junit) => junit::runs(&of_ledger(records)),
+        (Subject::Ledger(records), Format::Github) => github::runs(&of_ledger(records)),
+        // Nothing that a ledger remembers stands in a file.
+        (Subject::Ledger(_), Format::Sarif) => return None,
+        (Subject::Outcomes(outcomes), Format::Text) => outcomes_text(outcomes),
+        (Subject::Outcomes(outcomes), Format::Json) => {
+            format!("{}\n", serde_json::to_string_pretty(outcomes).unwrap_or_default())
+        }
+        (Subject::Outcomes(outcomes), Format::Markdown) => markdown::runs(&of_outcomes(outcomes)),
+        (Subject::Outcomes(outcomes), Format::Junit) => junit::runs(&of_outcomes(outcomes)),
+        (Subject::Outcomes(outcomes), Format::Sarif) => sarif::plan(&outcomes.plan()),
+        (Subject::Outcomes(outcomes), Format::Github) => github::runs(&of_outcomes(outcomes)),
     })
 }

@@ -4,8 +4,9 @@
 use std::fmt::Write as _;
 
 use super::outline::{name, outlines};
+use super::runs::{Row, Run};
 use super::style::clean;
-use crate::model::{Completeness, Finding, HoldClass, OrganizationPlan, Plan, Severity};
+use crate::model::{Completeness, Finding, HoldClass, OrganizationPlan, Outcome, Plan, Severity, Unread};
 
 /// How loud an annotation is.
 #[derive(Clone, Copy)]
@@ -34,8 +35,34 @@ pub(super) fn findings(findings: &[Finding]) -> String {
 
 pub(super) fn plan(plan: &Plan) -> String {
     let mut text = String::new();
+    for Unread { provider, organization, why } in &plan.unread {
+        let title = format!("{provider} {} is not in this plan", clean(organization));
+        push(&mut text, Level::Error, None, &title, &clean(why));
+    }
     for organization in &plan.organizations {
         push_organization(&mut text, organization);
+    }
+    text
+}
+
+/// What isn't done.
+pub(super) fn runs(runs: &[Run]) -> String {
+    let mut text = String::new();
+    for Run { name, verdict: _, error, notes: _, rows } in runs {
+        let name = clean(name);
+        if let Some(error) = error {
+            push(&mut text, Level::Error, None, &name, &clean(error));
+        }
+        for Row { outcome, address, what, message } in rows {
+            let level = match outcome {
+                Outcome::Done => continue,
+                Outcome::Failed | Outcome::Unsure | Outcome::NotTaken => Level::Error,
+                Outcome::Skipped => Level::Warning,
+            };
+            let message = message.as_ref().map(|message| format!(": {}", clean(message))).unwrap_or_default();
+            let title = format!("{name}: {} {outcome}", clean(address));
+            push(&mut text, level, None, &title, &format!("{}{message}", clean(what)));
+        }
     }
     text
 }

@@ -1,21 +1,64 @@
-//! Test results: a case for each change, each hold and each file. What fails is what makes the run end otherwise than
-//! with 0.
+//! Test results: a case for each change, each hold, each file and each mutation. What fails is what makes the run end
+//! otherwise than with 0.
 
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 
 use super::outline::{name, outlines};
+use super::runs::{Row, Run};
 use super::style::clean;
 use crate::desired::Source;
-use crate::model::{Completeness, Finding, HoldClass, OrganizationPlan, Plan};
+use crate::model::{Completeness, Finding, HoldClass, OrganizationPlan, Outcome, Plan, Unread};
 
 /// Fails where a guardrail refuses it, or a list is broken.
 pub(super) fn plan(plan: &Plan) -> String {
-    report("rolecall plan", plan.organizations.iter().map(|plan| suite(plan, false)))
+    let suites = plan.organizations.iter().map(|plan| suite(plan, false));
+    report("rolecall plan", suites.chain(plan.unread.iter().map(unread)))
 }
 
 /// Fails wherever live isn't as the file wishes.
 pub(super) fn drift(plan: &Plan) -> String {
-    report("rolecall drift", plan.organizations.iter().map(|plan| suite(plan, true)))
+    let suites = plan.organizations.iter().map(|plan| suite(plan, true));
+    report("rolecall drift", suites.chain(plan.unread.iter().map(unread)))
+}
+
+/// Fails wherever something that was to be sent isn't done.
+pub(super) fn runs(runs: &[Run]) -> String {
+    report("rolecall apply", runs.iter().map(run))
+}
+
+fn run(Run { name, verdict, error, notes, rows }: &Run) -> TestSuite {
+    let mut suite = TestSuite::new(clean(name));
+    let status = match error {
+        Some(error) => failure("error", &clean(error)),
+        None => TestCaseStatus::success(),
+    };
+    let mut whole = case("run", "run", status);
+    let told: Vec<String> = [verdict].into_iter().chain(notes).map(clean).collect();
+    whole.set_system_out(told.join("\n"));
+    suite.add_test_case(whole);
+    for Row { outcome, address, what, message } in rows {
+        let message = message.as_ref().map(clean).unwrap_or_default();
+        let status = match outcome {
+            Outcome::Done => TestCaseStatus::success(),
+            Outcome::Skipped => {
+                let mut status = TestCaseStatus::skipped();
+                status.set_type("skipped").set_message(message.clone());
+                status
+            }
+            Outcome::Failed | Outcome::Unsure | Outcome::NotTaken => failure(&outcome.to_string(), &message),
+        };
+        let mut case = case(&clean(address), "mutation", status);
+        case.set_system_out(clean(what));
+        suite.add_test_case(case);
+    }
+    suite
+}
+
+/// An organisation that no plan could be made of.
+fn unread(Unread { provider, organization, why }: &Unread) -> TestSuite {
+    let mut suite = TestSuite::new(format!("{provider} {}", clean(organization)));
+    suite.add_test_case(case("read", "organisation", failure("unread", &clean(why))));
+    suite
 }
 
 /// A case for each file: fails where it has an error.

@@ -6,7 +6,7 @@ use super::fields::FieldChange;
 use super::outline::{Note, Outline, Verdict, name, outline, verdict};
 use super::rails::push_rails;
 use super::style::{ADD, BOLD, CHANGE, DIM, REMOVE, WARN, clean, paint, plural};
-use crate::model::{Change, Completeness, Hold, HoldClass, HoldReason, OrganizationPlan, Plan};
+use crate::model::{Change, Completeness, Hold, HoldClass, HoldReason, OrganizationPlan, Plan, Unread};
 
 /// Unmanaged entities that a plan lists by name; `drift` lists all.
 const UNMANAGED_SHOWN: usize = 20;
@@ -16,8 +16,18 @@ const PARTS_SHOWN: usize = 30;
 
 /// The whole plan.
 pub fn plan_text(plan: &Plan) -> String {
-    let parts: Vec<String> = plan.organizations.iter().map(organization).collect();
+    let parts: Vec<String> = plan.organizations.iter().map(organization).chain(unread(plan)).collect();
     parts.join("\n")
+}
+
+/// The organisations that aren't in it, and why. None where all are.
+pub(super) fn unread(plan: &Plan) -> Option<String> {
+    let line = |Unread { provider, organization, why }: &Unread| {
+        let name = format!("{provider} {}", clean(organization));
+        format!("{}   {}: {}\n", paint(BOLD, name), paint(REMOVE, "not planned"), clean(why))
+    };
+    let lines: String = plan.unread.iter().map(line).collect();
+    Some(lines).filter(|lines| !lines.is_empty())
 }
 
 fn organization(plan: &OrganizationPlan) -> String {

@@ -1,13 +1,19 @@
 //! A comment on a pull request: what counts first, the rest folded, and never more than a comment may hold.
 
-use std::fmt::{Display, Write as _};
+mod escape;
+mod findings;
+mod runs;
+
+use std::fmt::Write as _;
 
 use super::fields::FieldChange;
 use super::outline::{Outline, Verdict, drift_verdict, mails, outlines, verdict};
 use super::rails::exception;
-use super::style::{clean, plural};
-use crate::desired::Source;
-use crate::model::{Address, Completeness, Finding, Hold, HoldClass, Lifted, OrganizationPlan, Plan, Refusal};
+use super::style::plural;
+use crate::model::{Address, Completeness, Hold, HoldClass, Lifted, OrganizationPlan, Plan, Refusal, Unread};
+use escape::{code, prose};
+pub(super) use findings::findings;
+pub(super) use runs::runs;
 
 /// As what a plan is read.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -18,12 +24,6 @@ pub(super) enum Reading {
 
 /// In bytes. GitHub takes 65,536 characters in a comment, GitLab a million.
 const LONGEST: usize = 60_000;
-
-/// A name or a value longer than this is cut, in characters.
-const LONGEST_VALUE: usize = 160;
-
-/// A sentence, likewise.
-const LONGEST_SENTENCE: usize = 400;
 
 /// How much is told of each organisation, and of how many.
 #[derive(Clone, Copy)]
@@ -66,9 +66,17 @@ fn document(plan: &Plan, reading: Reading, room: Room) -> String {
     }
     let more = plan.organizations.len().saturating_sub(room.organizations);
     if plan.organizations.is_empty() {
-        text.push_str("**No organisation could be read.**\n");
+        text.push_str("**No organisation could be read.**\n\n");
     } else if more > 0 {
-        let _ = writeln!(text, "_And {more} more organisations: this comment has no room for them._");
+        let _ = writeln!(text, "_And {more} more organisations: this comment has no room for them._\n");
+    }
+    for Unread { provider, organization, why } in plan.unread.iter().take(room.organizations) {
+        let _ = writeln!(
+            text,
+            "> [!CAUTION]\n> {} is not in this plan: {}\n",
+            code(format!("{provider} {organization}")),
+            prose(why)
+        );
     }
     text
 }
@@ -231,81 +239,10 @@ fn push_gaps(text: &mut String, plan: &OrganizationPlan) {
     text.push_str("\n</details>\n\n");
 }
 
-/// What is wrong with files.
-pub(super) fn findings(findings: &[Finding], sources: &[&Source]) -> String {
-    let errors = findings.iter().filter(|finding| finding.is_error()).count();
-    let mut text = format!(
-        "**{} checked: {}, {}**\n",
-        plural(sources.len(), "file"),
-        plural(errors, "error"),
-        plural(findings.len() - errors, "warning")
-    );
-    if !findings.is_empty() {
-        text.push_str("\n|  | where | finding | what to do |\n|---|---|---|---|\n");
-    }
-    for (index, Finding { code: word, severity, place, message, hint, .. }) in findings.iter().enumerate() {
-        let hint = hint.as_ref().map(prose).unwrap_or_default();
-        let row = format!("| {} | {} | `{word}`: {} | {hint} |\n", severity.as_str(), code(place), prose(message));
-        if text.len() + row.len() > LONGEST {
-            let _ = writeln!(text, "\n_{} more, for which there is no room_", findings.len() - index);
-            break;
-        }
-        text.push_str(&row);
-    }
-    text
-}
-
 /// The first of them, and how many more.
 fn first<'a>(addresses: impl ExactSizeIterator<Item = &'a Address>, shown: usize) -> String {
     let more = addresses.len().saturating_sub(shown);
     let list: Vec<String> = addresses.take(shown).map(code).collect();
     let more = if more > 0 { format!(" and {more} more") } else { String::new() };
     format!("{}{more}", list.join(", "))
-}
-
-fn cut(text: impl Display, longest: usize) -> String {
-    let text = clean(text);
-    match text.char_indices().nth(longest) {
-        Some((end, _)) => format!("{}…", &text[..end]),
-        None => text,
-    }
-}
-
-/// A name or a value, as it is, whatever it holds.
-fn code(text: impl Display) -> String {
-    let text = cut(text, LONGEST_VALUE);
-    // A pipe would end the cell of a table, and a back quote the code.
-    if !text.trim().is_empty() && text.trim() == text && !text.contains(['`', '|', '\\']) {
-        return format!("`{text}`");
-    }
-    let plain = |c: char| c.is_alphanumeric() || c == ' ' || !c.is_ascii();
-    let safe: String = text.chars().map(|c| if plain(c) { c.to_string() } else { entity(c) }).collect();
-    format!("<code>{safe}</code>")
-}
-
-/// A sentence in which somebody else's words may stand: no markup, no mention of anybody.
-fn prose(text: impl Display) -> String {
-    let mut safe = String::new();
-    let mut before = ' ';
-    let text = cut(text, LONGEST_SENTENCE);
-    let mut rest = text.chars().peekable();
-    while let Some(c) = rest.next() {
-        match c {
-            // Mentions and references are looked for once the text was rendered, but not within code.
-            '@' if !before.is_alphanumeric() => safe.push_str("<code>&#64;</code>"),
-            '#' if rest.peek().is_some_and(char::is_ascii_digit) => safe.push_str("<code>&#35;</code>"),
-            '\\' | '`' | '*' | '_' | '[' | ']' | '<' | '>' | '&' | '|' | '~' | '$' | '!' | '#' => {
-                safe.push_str(&entity(c));
-            }
-            // Addresses of pages become links by themselves.
-            ':' if rest.peek() == Some(&'/') => safe.push_str(&entity(c)),
-            c => safe.push(c),
-        }
-        before = c;
-    }
-    safe
-}
-
-fn entity(c: char) -> String {
-    format!("&#{};", u32::from(c))
 }

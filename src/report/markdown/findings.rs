@@ -1,0 +1,33 @@
+//! What is wrong with files, as a table.
+
+use std::fmt::Write as _;
+
+use super::LONGEST;
+use super::escape::{code, prose};
+use crate::desired::Source;
+use crate::model::Finding;
+use crate::report::style::plural;
+
+/// What is wrong with files.
+pub(in crate::report) fn findings(findings: &[Finding], sources: &[&Source]) -> String {
+    let errors = findings.iter().filter(|finding| finding.is_error()).count();
+    let mut text = format!(
+        "**{} checked: {}, {}**\n",
+        plural(sources.len(), "file"),
+        plural(errors, "error"),
+        plural(findings.len() - errors, "warning")
+    );
+    if !findings.is_empty() {
+        text.push_str("\n|  | where | finding | what to do |\n|---|---|---|---|\n");
+    }
+    for (index, Finding { code: word, severity, place, message, hint, .. }) in findings.iter().enumerate() {
+        let hint = hint.as_ref().map(prose).unwrap_or_default();
+        let row = format!("| {} | {} | `{word}`: {} | {hint} |\n", severity.as_str(), code(place), prose(message));
+        if text.len() + row.len() > LONGEST {
+            let _ = writeln!(text, "\n_{} more, for which there is no room_", findings.len() - index);
+            break;
+        }
+        text.push_str(&row);
+    }
+    text
+}

@@ -1,0 +1,141 @@
+//! What became of mutations, in the same words whether an apply has just ended or a ledger remembers it.
+
+use std::collections::BTreeMap;
+
+use super::applied::{counted, standing};
+use super::outcomes::{Applied, Outcomes};
+use super::style::clean;
+use crate::apply::{Report, Step};
+use crate::ledger::{Event, Record};
+use crate::model::Outcome;
+
+/// One run over one organisation.
+pub(super) struct Run {
+    pub name: String,
+    pub verdict: String,
+    /// Why nothing was sent, or nothing more.
+    pub error: Option<String>,
+    /// What else there is to say.
+    pub notes: Vec<String>,
+    pub rows: Vec<Row>,
+}
+
+/// One mutation.
+pub(super) struct Row {
+    pub outcome: Outcome,
+    pub address: String,
+    pub what: String,
+    pub message: Option<String>,
+}
+
+pub(super) fn of_outcomes(outcomes: &Outcomes) -> Vec<Run> {
+    outcomes.organizations.iter().map(of_applied).collect()
+}
+
+fn of_applied(applied: &Applied) -> Run {
+    let Applied { provider, organization, exit: _, ending, error, plan, report, undo } = applied;
+    let verdict = match report {
+        Some(report) => format!("{}: {}. {}", capital(ending), counted(report), standing(report)),
+        None => capital(ending),
+    };
+    let lifted = plan.iter().flat_map(|plan| &plan.lifted);
+    let lifted = lifted.map(|one| format!("{} lifted until {}: {}", one.refusal.rail, one.until, one.reason));
+    let stopped = report.iter().filter_map(|report| report.stopped.as_ref());
+    let stopped = stopped.map(|stop| format!("stopped early: {stop}"));
+    let lasting = undo.iter().flat_map(|undo| &undo.lasting);
+    let lasting = lasting.map(|lasting| format!("can't be undone: {}: {}", lasting.address, lasting.why));
+    Run {
+        name: format!("{provider} {}", clean(organization)),
+        verdict,
+        error: error.clone(),
+        notes: lifted.chain(stopped).chain(lasting).collect(),
+        rows: report.iter().flat_map(|report: &Report| &report.steps).map(of_step).collect(),
+    }
+}
+
+fn capital(word: &str) -> String {
+    let mut letters = word.chars();
+    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
+}
+
+fn of_step(step: &Step) -> Row {
+    let what = if step.interim { format!("{} (first step)", step.operation) } else { step.action.to_string() };
+    Row { outcome: step.outcome, address: step.address.to_string(), what, message: step.message.clone() }
+}
+
+/// Each run that a ledger has, with the last outcome of each of its mutations. Of a mutation without one the process
+/// died while it was under way.
+pub(super) fn of_ledger(records: &[Record]) -> Vec<Run> {
+    let mut runs: Vec<Run> = Vec::new();
+    // Where in the last run each mutation stands.
+    let mut rows: BTreeMap<&str, usize> = BTreeMap::new();
+    for Record { at, run, event } in records {
+        let at = at.strftime("%Y-%m-%d %H:%M:%S");
+        if let Event::RunStarted { format_version: _, generator: _, identity, seal } = event {
+            rows.clear();
+            runs.push(Run {
+                name: format!("{} {}, {at}", identity.provider, clean(&identity.organization)),
+                verdict: "Ended without a last line".to_owned(),
+                error: None,
+                notes: vec![format!("run {run} of the plan {seal}")],
+                rows: Vec::new(),
+            });
+            continue;
+        }
+        let Some(last) = runs.last_mut() else { continue };
+        match event {
+            Event::Intent { mutation, operation, change, known: _, interim } => {
+                let what = if *interim { format!("{operation} (first step)") } else { change.action.to_string() };
+                let message = Some("the run ended before its answer was recorded".to_owned());
+                rows.insert(mutation, last.rows.len());
+                last.rows.push(Row {
+                    outcome: Outcome::Unsure,
+                    address: change.address.to_string(),
+                    what,
+                    message,
+                });
+            }
+            Event::Outcome { mutation, address, outcome, refused: _, id: _, message } => {
+                match rows.get(&**mutation).and_then(|row| last.rows.get_mut(*row)) {
+                    Some(row) => (row.outcome, row.message) = (*outcome, message.clone()),
+                    None => last.rows.push(Row {
+                        outcome: *outcome,
+                        address: address.to_string(),
+                        what: String::new(),
+                        message: message.clone(),
+                    }),
+                }
+            }
+            Event::RunFinished { converged } => {
+                let verdict = match converged {
+                    Some(true) => "Finished, converged",
+                    Some(false) => "Finished, not converged",
+                    None => "Finished, the last read failed",
+                };
+                verdict.clone_into(&mut last.verdict);
+            }
+            Event::Lifted { rail, message: _, plan: _, until, reason } => {
+                last.notes.push(format!("{rail} lifted until {until}: {reason}"));
+            }
+            Event::Delivery { mutation: _, address, id, arrived: false } => {
+                last.notes.push(format!("the secret of {address} {id} was not delivered"));
+            }
+            Event::Lost { address, what } => last.notes.push(format!("{address} lost {what}")),
+            Event::Held { address, reason } => last.notes.push(format!("{address} held: {reason}")),
+            Event::LeftAs { address, entity: _ } => {
+                last.notes.push(format!("{address} stands otherwise than was sent"));
+            }
+            Event::Settled { address } => last.notes.push(format!("{address} is in effect after all")),
+            Event::Recovered { torn_bytes } => {
+                last.notes.push(format!("a line broke off after {torn_bytes} bytes"));
+            }
+            // What reads have shown, which isn't what the run did.
+            Event::RunStarted { .. }
+            | Event::Delivery { arrived: true, .. }
+            | Event::Sighting { .. }
+            | Event::Vanished { .. }
+            | Event::Readmitted { .. } => {}
+        }
+    }
+    runs
+}
