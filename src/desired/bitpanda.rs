@@ -25,10 +25,11 @@ pub struct RawBitpanda {
     endpoint: Field<RawEndpoint>,
     /// What rolecall calls the platform with.
     credentials: Field<RawCredentials>,
-    /// What of these credentials is ours, which the API can't tell.
+    /// What of these credentials is ours, which the API can't tell. Absent: no live admin key is ever disabled.
     own: Option<Field<RawOwn>>,
-    /// Whom the file speaks for.
+    /// Whom the file speaks for. Absent: for those who are listed.
     manage: Option<Field<RawManage>>,
+    /// Limits that hold whatever the rest of the file wishes. Absent: those that are the default hold.
     guardrails: Option<Field<RawGuardrails>>,
     /// Send another invitation to whoever was seen invited and is gone? Default false.
     reinvite_expired: Option<Field<bool>>,
@@ -48,21 +49,23 @@ enum Provider {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename = "BitpandaCredentials", deny_unknown_fields)]
 struct RawCredentials {
-    /// An organisation API key that holds ADMIN. Even reading needs one.
+    /// An organisation API key that holds `ADMIN`. Even reading needs one.
     api_key: Field<RawCredential>,
 }
 
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename = "BitpandaOwn", deny_unknown_fields)]
 struct RawOwn {
-    /// The id (apiKeyId) of the key that rolecall calls with. Without it, no live admin key is ever disabled.
+    /// The id (`apiKeyId`) of the key that rolecall calls with. Without it, no live admin key is ever disabled.
     key: Field<NameText>,
 }
 
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename = "BitpandaManage", deny_unknown_fields)]
 struct RawManage {
+    /// With `all`, whoever isn't listed is disabled. Default `listed`.
     users: Option<Field<RawScope>>,
+    /// With `all`, a key that isn't listed is disabled. Default `listed`.
     keys: Option<Field<RawScope>>,
 }
 
@@ -75,14 +78,16 @@ struct RawManage {
     "else" = { "required": ["enabled"] },
 ))]
 struct RawUser {
+    /// Who it is. Another address is another user.
     email: Field<EmailText>,
     /// Needed to invite. The API can't change it later.
     first_name: Option<Field<NameText>>,
     /// Needed to invite. The API can't change it later.
     last_name: Option<Field<NameText>>,
-    /// Such as "+430000000000", quoted. The API can't change it later.
+    /// Such as `"+430000000000"`, quoted. Absent: the invitation has none. The API can't change it later.
     phone: Option<Field<NameText>>,
-    /// The exact set: a role that isn't listed is taken away. Absent keeps what is live; [] takes all away.
+    /// The exact set: a role that isn't listed is taken away. Needed to invite. Absent keeps what is live; `[]` takes all
+    /// away.
     roles: Option<Field<Vec<Field<NameText>>>>,
     /// May the person sign in? The platform never shows it and every update writes it, so it has to be declared.
     enabled: Option<Field<bool>>,
@@ -98,8 +103,10 @@ struct RawUser {
     "then" = { "properties": { "roles": false, "expires": false, "deliver": false } },
 ))]
 struct RawKey {
+    /// What the key is called. Another name is another key.
     name: Field<NameText>,
-    /// The key's id (apiKeyId), to tell namesakes apart or to enable a disabled key again.
+    /// The key's id (`apiKeyId`), to tell namesakes apart or to enable a disabled key again. Absent: the live key of that
+    /// name.
     id: Option<Field<NameText>>,
     /// The exact set. Needed to mint. A live key with another set is replaced by a successor.
     roles: Option<Field<Vec<Field<NameText>>>>,

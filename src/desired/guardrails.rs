@@ -19,16 +19,15 @@ use crate::model::{Exception, Guardrails, Kind, Limit, Pattern, Rail, Removals, 
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename = "Guardrails", deny_unknown_fields)]
 pub struct RawGuardrails {
-    /// Never leave fewer users who can administrate. 1 where it is not written.
+    /// Never leave fewer users who can administrate. Default 1.
     min_admins: Option<Field<u32>>,
-    /// How many may lose access, or some of it, by one plan: of users, keys, roles and teams each. 25% where it is not
-    /// written.
+    /// How many may lose access, or some of it, by one plan: of users, keys, roles and teams each. Default `25%`.
     max_removals: Option<Field<RawRemovals>>,
     /// Does the user or the key that rolecall calls with keep what it needs? Default true. At RapidAPI always.
     require_self: Option<Field<bool>>,
-    /// Entities that are never changed. `*` stands for anything.
+    /// Entities that are never changed. `*` stands for anything. Default: none.
     protected: Option<Field<Vec<Field<AddressText>>>>,
-    /// Plans that may break a rail all the same. `plan` prints what to write when one does.
+    /// Plans that may break a rail all the same. `plan` prints what to write when one does. Default: none.
     exceptions: Option<Field<Vec<Field<RawException>>>>,
 }
 
@@ -38,6 +37,8 @@ pub struct RawGuardrails {
 struct RawException {
     /// The plan's seal.
     plan: Field<SealText>,
+    /// Which rails it lifts.
+    #[schemars(length(min = 1))]
     rails: Field<Vec<Field<RawRail>>>,
     /// The last day on which it holds, in UTC.
     until: Field<DateText>,
@@ -49,7 +50,9 @@ struct RawException {
 #[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
 #[serde(rename = "Rail", rename_all = "snake_case")]
 enum RawRail {
+    /// How many may lose access by one plan.
     MaxRemovals,
+    /// How many admins have to be left.
     MinAdmins,
 }
 
@@ -60,12 +63,17 @@ enum RawRemovals {
     ByKind(Box<RawByKind>),
 }
 
+/// A limit for each collection apart.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename = "MaxRemovals", deny_unknown_fields)]
 struct RawByKind {
+    /// Deleted teams. Default `25%`. RapidAPI alone.
     teams: Option<Field<RawLimit>>,
+    /// Deleted roles. Default `25%`. Hive alone.
     roles: Option<Field<RawLimit>>,
+    /// Users who lose access, or some of it. Default `25%`.
     users: Option<Field<RawLimit>>,
+    /// Keys that are disabled or deleted. Default `25%`. Bitpanda and Hive alone.
     keys: Option<Field<RawLimit>>,
 }
 
@@ -134,6 +142,7 @@ impl JsonSchema for RawLimit {
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({
+            "description": "A share of what is live, rounded down and one at least, or a number.",
             "anyOf": [
                 { "type": "string", "pattern": "^(100|[1-9]?[0-9])%$" },
                 { "type": "integer", "minimum": 0 },

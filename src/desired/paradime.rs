@@ -27,10 +27,11 @@ pub struct RawParadime {
     endpoint: Field<RawSecretEndpoint>,
     /// What rolecall calls the platform with.
     credentials: Field<RawCredentials>,
-    /// Whose these credentials are, which the API can't tell.
+    /// Whose these credentials are, which the API can't tell. Absent: nobody is protected for that.
     own: Option<Field<RawOwn>>,
-    /// Whom the file speaks for.
+    /// Whom the file speaks for. Absent: for those who are listed.
     manage: Option<Field<RawManage>>,
+    /// Limits that hold whatever the rest of the file wishes. Absent: those that are the default hold.
     guardrails: Option<Field<RawGuardrails>>,
     /// Send another invitation to whoever's has expired? Default false.
     reinvite_expired: Option<Field<bool>>,
@@ -53,11 +54,12 @@ enum Provider {
     { "required": ["api_key", "api_secret"], "properties": { "token": false } },
 ]))]
 struct RawCredentials {
-    /// A workspace token (prdm_wsp_…), or a company token (prdm_cmp_…), which several files can share.
+    /// A workspace token (`prdm_wsp_…`), or a company token (`prdm_cmp_…`), which several files can share. Needed where there
+    /// is no `api_key`.
     token: Option<Field<RawCredential>>,
-    /// An API key of the workspace, which the vendor calls legacy.
+    /// An API key of the workspace, which the vendor calls legacy. Needed where there is no `token`.
     api_key: Option<Field<RawCredential>>,
-    /// Its secret.
+    /// The secret of `api_key`, and needed beside it.
     api_secret: Option<Field<RawCredential>>,
 }
 
@@ -71,6 +73,7 @@ struct RawOwn {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename = "ParadimeManage", deny_unknown_fields)]
 struct RawManage {
+    /// With `all`, whoever isn't listed is disabled. Default `listed`.
     users: Option<Field<RawScope>>,
 }
 
@@ -82,8 +85,9 @@ struct RawManage {
     "then" = { "properties": { "roles": false } },
 ))]
 struct RawUser {
+    /// Who it is. Another address is another user.
     email: Field<EmailText>,
-    /// The user's uid, where the addresses of two differ in the case of their letters alone.
+    /// The user's uid. Needed only where the addresses of two differ in the case of their letters alone.
     id: Option<Field<NameText>>,
     /// The one account type that a user has. Absent keeps what is live; needed to invite.
     #[schemars(with = "Option<Vec<AccountTypeText>>", length(min = 1, max = 1))]

@@ -54,6 +54,7 @@ text! {
 text! {
     /// The name of a role, a key or a person, or an id.
     NameText: {
+        "description": "A name or an id: text on one line, with no blank at either end, and without control and invisible characters.",
         "type": "string", "minLength": 1, "maxLength": 256,
         "pattern": r"^[^\s\u0000-\u001f\u007f-\u009f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]([^\u0000-\u001f\u007f-\u009f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]*[^\s\u0000-\u001f\u007f-\u009f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb])?$",
     }
@@ -62,6 +63,7 @@ text! {
 text! {
     /// What is said of something: text that may have several lines.
     DescriptionText: {
+        "description": "Text that may have several lines, without control and invisible characters.",
         "type": "string",
         "pattern": r"^[^\u0000-\u0009\u000b-\u001f\u007f-\u009f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]*$",
     }
@@ -70,6 +72,7 @@ text! {
 schema! {
     /// The name of a Hive role, by its server's rules.
     RoleNameText: {
+        "description": "The name of a Hive role, by its server's rules: the first character is no small letter.",
         "type": "string", "minLength": 2, "maxLength": 64, "not": { "enum": ["Admin", "Viewer"] },
         "pattern": r"^[^a-z\s]",
     }
@@ -78,6 +81,7 @@ schema! {
 schema! {
     /// The title of a Hive access token, by its server's rules.
     TitleText: {
+        "description": "The title of a Hive access token, by its server's rules: letters, digits, blanks, `_` and `-`, with no blank at either end.",
         "type": "string", "minLength": 2, "maxLength": 100,
         "pattern": "^[a-zA-Z0-9_-][ a-zA-Z0-9_-]*[a-zA-Z0-9_-]$",
     }
@@ -85,13 +89,16 @@ schema! {
 
 schema! {
     /// The name of a Hive app deployment, by its server's rules.
-    AppDeploymentText: { "type": "string", "pattern": "^[a-zA-Z0-9_-]{1,64}$" }
+    AppDeploymentText: {
+        "description": "The name of a Hive app deployment, by its server's rules.",
+        "type": "string", "pattern": "^[a-zA-Z0-9_-]{1,64}$",
+    }
 }
 
 schema! {
     /// The role of a Paradime user.
     AccountTypeText: {
-        "description": "ADMIN, DEVELOPER and BUSINESS are part of every plan. ANALYST, WORKSPACE_ADMIN, WORKSPACE_SETTINGS_ADMIN, SECURITY_ADMIN and BILLING_ADMIN need the Security pack. Of SANDBOX_USER no page says.",
+        "description": "`ADMIN`, `DEVELOPER` and `BUSINESS` are part of every plan. `ANALYST`, `WORKSPACE_ADMIN`, `WORKSPACE_SETTINGS_ADMIN`, `SECURITY_ADMIN` and `BILLING_ADMIN` need the Security pack. Of `SANDBOX_USER` no page says.",
         "enum": [
             "ADMIN", "DEVELOPER", "BUSINESS", "ANALYST", "WORKSPACE_ADMIN", "WORKSPACE_SETTINGS_ADMIN",
             "SECURITY_ADMIN", "BILLING_ADMIN", "SANDBOX_USER",
@@ -102,7 +109,7 @@ schema! {
 text! {
     /// An instant.
     InstantText: {
-        "description": "An instant, compared to the second: 2027-04-30T20:59:59Z.",
+        "description": "An instant, compared to the second: `2027-04-30T20:59:59Z`.",
         "type": "string", "pattern": r"^\d{4}-(0\d|1[0-2])-([0-2]\d|3[01])[Tt ]([01]\d|2[0-4]):[0-5]\d(:\d{2}([.,]\d+)?)?([Zz]|[+-]\d{2}(:?\d{2}){0,2})$",
     }
 }
@@ -110,7 +117,7 @@ text! {
 text! {
     /// A day.
     DateText: {
-        "description": "A day: 2027-04-30.",
+        "description": "A day: `2027-04-30`.",
         "type": "string", "pattern": r"^\d{4}-(0\d|1[0-2])-([0-2]\d|3[01])$",
     }
 }
@@ -125,7 +132,10 @@ text! {
 
 text! {
     /// The name of a host, without a scheme.
-    HostText: { "type": "string", "pattern": "^[A-Za-z0-9-][A-Za-z0-9.-]*$" }
+    HostText: {
+        "description": "The name of a host, without a scheme.",
+        "type": "string", "pattern": "^[A-Za-z0-9-][A-Za-z0-9.-]*$",
+    }
 }
 
 text! {
@@ -144,7 +154,7 @@ text! {
 text! {
     /// An entity's address.
     AddressText: {
-        "description": "The address of an entity, such as user/jane@acme.example.",
+        "description": "The address of an entity, such as `user/jane@acme.example`.",
         "type": "string", "pattern": "^(organization|(team|role|user|key)/[^#]+(#.*)?)$",
     }
 }
@@ -157,7 +167,7 @@ pub enum RawCredential {
     Env(Field<VariableText>),
     /// In this file: its content without white space around it.
     File(Field<PathText>),
-    /// What this program prints. Runs only with --allow-commands.
+    /// What this program prints. Runs only with `--allow-commands`.
     Command(#[schemars(length(min = 1))] Vec<Field<PathText>>),
 }
 
@@ -167,7 +177,7 @@ pub enum RawCredential {
 pub enum RawDelivery {
     /// Into this file, readable by its owner only.
     File(Field<PathText>),
-    /// To the standard input of this program. Runs only with --allow-commands.
+    /// To the standard input of this program. Runs only with `--allow-commands`.
     Command(#[schemars(length(min = 1))] Vec<Field<PathText>>),
 }
 
@@ -188,6 +198,7 @@ pub enum RawEndpoint {
     Env(Field<VariableText>),
 }
 
+/// Where the URL of the GraphQL endpoint is.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct EndpointFrom {

@@ -34,9 +34,9 @@ pub type RawResources = RawReach<RawMap<RawReach<RawMap<RawReach<RawTarget>>>>>;
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename = "TargetResources", deny_unknown_fields)]
 pub struct RawTarget {
-    /// Services by name. They need not exist yet. A project with a single schema takes `all` only.
+    /// Services by name. Absent: none. They need not exist yet. A project with a single schema takes `all` only.
     services: Option<Field<RawReach<Vec<Field<NameText>>>>>,
-    /// App deployments by name: letters, digits, `_` and `-`.
+    /// App deployments by name. Absent: none.
     #[schemars(with = "Option<RawReach<Vec<AppDeploymentText>>>")]
     app_deployments: Option<Field<RawReach<Vec<Field<NameText>>>>>,
 }

@@ -27,25 +27,27 @@ pub struct RawHive {
     provider: Field<Provider>,
     /// The organisation's slug, as it stands in the web app's address.
     organization: Field<NameText>,
-    /// The GraphQL endpoint, path included: https://api.graphql-hive.com/graphql in the cloud, /graphql-public of
-    /// one's own server.
+    /// The GraphQL endpoint, path included: `https://api.graphql-hive.com/graphql` in the cloud, `/graphql-public`
+    /// of one's own server.
     endpoint: Field<RawEndpoint>,
     /// What rolecall calls the platform with.
     credentials: Field<RawCredentials>,
-    /// Whom the file speaks for.
+    /// Whom the file speaks for. Absent: for those who are listed.
     manage: Option<Field<RawManage>>,
+    /// Limits that hold whatever the rest of the file wishes. Absent: those that are the default hold.
     guardrails: Option<Field<RawGuardrails>>,
     /// Send another invitation to whoever let one run out? Default false.
     reinvite_expired: Option<Field<bool>>,
     /// The role that is given to whoever must go, since no call removes a member. It allows nothing, and is made where
-    /// it is needed. Default "No access".
+    /// it is needed. Default `No access`.
     #[schemars(with = "Option<RoleNameText>")]
     containment_role: Option<Field<NameText>>,
     /// The organisation's own roles. Absent and empty mean the same: none is listed.
     roles: Option<Field<Vec<Field<RawRole>>>>,
     /// The people. Absent and empty mean the same: nobody is listed.
     users: Option<Field<Vec<Field<RawUser>>>>,
-    /// The organisation's access tokens. They are read only if one is listed or all are managed.
+    /// The organisation's access tokens. Absent and empty mean the same: none is listed. They are read only if one is
+    /// listed or all are managed.
     keys: Option<Field<Vec<Field<RawKey>>>>,
 }
 
@@ -59,16 +61,19 @@ enum Provider {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename = "HiveCredentials", deny_unknown_fields)]
 struct RawCredentials {
-    /// An organisation access token (hvo1/…) on all resources that may organization:describe, member:describe,
-    /// member:modify, project:describe, and accessToken:modify where the file has keys.
+    /// An organisation access token (`hvo1/…`) on all resources that may `organization:describe`, `member:describe`,
+    /// `member:modify`, `project:describe`, and `accessToken:modify` where the file has keys.
     token: Field<RawCredential>,
 }
 
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename = "HiveManage", deny_unknown_fields)]
 struct RawManage {
+    /// With `all`, a role that isn't listed is deleted. Default `listed`.
     roles: Option<Field<RawScope>>,
+    /// With `all`, whoever isn't listed loses all access. Default `listed`.
     users: Option<Field<RawScope>>,
+    /// With `all`, a token that isn't listed is deleted. Default `listed`.
     keys: Option<Field<RawScope>>,
 }
 
@@ -80,13 +85,13 @@ struct RawManage {
     "then" = { "properties": { "permissions": false, "description": false } },
 ))]
 struct RawRole {
-    /// 2 to 64 characters, the first no small letter.
+    /// What the role is called. Another name is another role.
     #[schemars(with = "RoleNameText")]
     name: Field<NameText>,
-    /// 2 to 256 characters. Needed to make the role; absent keeps what is live.
+    /// What it is for. Needed to make the role; absent keeps what is live.
     #[schemars(extend("minLength" = 2, "maxLength" = 256))]
     description: Option<Field<DescriptionText>>,
-    /// The exact set, such as [project:describe]. Needed to make the role; absent keeps what is live; [] allows nothing.
+    /// The exact set, such as `[project:describe]`. Needed to make the role; absent keeps what is live; `[]` allows nothing.
     permissions: Option<Field<Vec<Field<NameText>>>>,
     /// There must be no such role. It is deleted once nobody has it. Default false.
     absent: Option<Field<bool>>,
@@ -100,9 +105,10 @@ struct RawRole {
     "then" = { "properties": { "roles": false, "resources": false } },
 ))]
 struct RawUser {
+    /// Who it is. Another address is another user.
     #[schemars(extend("maxLength" = 128))]
     email: Field<EmailText>,
-    /// The user's id, where two members have one address.
+    /// The user's id. Needed only where two members have one address.
     id: Option<Field<NameText>>,
     /// The one role that a member has. Absent keeps what is live; needed to invite.
     #[schemars(length(min = 1, max = 1))]
@@ -121,12 +127,12 @@ struct RawUser {
     "then" = { "properties": { "description": false, "permissions": false, "resources": false, "deliver": false } },
 ))]
 struct RawKey {
-    /// The title: 2 to 100 letters, digits, blanks, `_` and `-`.
+    /// The token's title. Another title is another token.
     #[schemars(with = "TitleText")]
     name: Field<NameText>,
-    /// The token's id, to tell namesakes apart.
+    /// The token's id, to tell namesakes apart. Absent: the live token of that name.
     id: Option<Field<NameText>>,
-    /// At most 248 characters. It can't be changed later, and another one here mints no successor.
+    /// What it is for. Default: none. It can't be changed later, and another one here mints no successor.
     #[schemars(extend("maxLength" = 248))]
     description: Option<Field<DescriptionText>>,
     /// The exact set. Needed to mint. A live token with another set is replaced by a successor.

@@ -49,10 +49,11 @@ pub struct RawRapidapi {
     /// The role in the organisation that makes an admin, by its name or its key. Needed only where not exactly one is
     /// called so.
     admin_role: Option<Field<NameText>>,
-    /// Whom the file speaks for.
+    /// Whom the file speaks for. Absent: for those who are listed.
     manage: Option<Field<RawManage>>,
+    /// Limits that hold whatever the rest of the file wishes. Absent: those that are the default hold.
     guardrails: Option<Field<RawGuardrails>>,
-    /// What isn't done unless it is named here, as nothing brings it back.
+    /// What isn't done unless it is named here, as nothing brings it back. Default: none of it.
     allow: Option<Field<Vec<Field<RawAllowance>>>>,
     /// Send another invitation to whoever was seen invited and is gone? Default false.
     reinvite_expired: Option<Field<bool>>,
@@ -78,26 +79,33 @@ enum Provider {
 struct RawCredentials {
     /// The key of one's own account: of an administrator of the hub. Needed for the status of accounts.
     personal_key: Option<Field<RawCredential>>,
-    /// The key of an app of a team of the organisation, whose owner administrates it.
+    /// The key of an app of a team of the organisation. Needed for what only a team's key may call, such as who is
+    /// invited.
     team_key: Option<Field<RawCredential>>,
     /// The own key of whoever calls with the team's. Default: the personal key.
     identity_key: Option<Field<RawCredential>>,
 }
 
+/// A key that changes are sent with.
 #[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
 #[serde(rename = "RapidapiKeyName", rename_all = "snake_case")]
 enum RawKeyName {
+    /// The key of one's own account.
     PersonalKey,
+    /// The team's, with the identity key beside it.
     TeamKey,
 }
 
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename = "RapidapiManage", deny_unknown_fields)]
 struct RawManage {
+    /// With `all`, a team that isn't listed is deleted. Default `listed`.
     teams: Option<Field<RawScope>>,
+    /// With `all`, whoever isn't listed leaves the organisation. Default `listed`.
     users: Option<Field<RawScope>>,
 }
 
+/// Something that nothing brings back.
 #[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
 #[serde(rename = "RapidapiAllowance", rename_all = "kebab-case")]
 enum RawAllowance {
@@ -117,7 +125,7 @@ enum RawAllowance {
     } },
 ))]
 struct RawSettings {
-    /// Needed to make the organisation. Absent keeps what is live.
+    /// What it is called. Needed to make the organisation. Absent keeps what is live.
     name: Option<Field<NameText>>,
     /// Where invoices and notices go. Needed to make the organisation. Absent keeps what is live.
     email: Option<Field<EmailText>>,
@@ -125,14 +133,14 @@ struct RawSettings {
     /// live.
     #[schemars(extend("minimum" = 1))]
     seats: Option<Field<u32>>,
-    /// Absent keeps what is live.
+    /// What it is for. Absent keeps what is live.
     description: Option<Field<NameText>>,
-    /// A URL, or a path on the hub's server. Absent keeps what is live.
+    /// The picture: a URL, or a path on the hub's server. Absent keeps what is live.
     thumbnail: Option<Field<NameText>>,
     /// May the organisation be made, if there is none of this slug? Default false.
     create: Option<Field<bool>>,
     /// There must be no such organisation: it is deleted with its teams, apps and APIs, once `apply` was given its name
-    /// with --confirm-deletion. Default false.
+    /// with `--confirm-deletion`. Default false.
     absent: Option<Field<bool>>,
 }
 
@@ -144,10 +152,11 @@ struct RawSettings {
     "then" = { "properties": { "description": false, "thumbnail": false } },
 ))]
 struct RawTeam {
+    /// What the team is called. Another name is another team.
     name: Field<NameText>,
-    /// Absent keeps what is live.
+    /// What it is for. Absent keeps what is live.
     description: Option<Field<NameText>>,
-    /// A URL, or a path on the hub's server. Absent keeps what is live.
+    /// The picture: a URL, or a path on the hub's server. Absent keeps what is live.
     thumbnail: Option<Field<NameText>>,
     /// There must be no such team: it is deleted with its apps and APIs. Default false.
     absent: Option<Field<bool>>,
@@ -162,9 +171,10 @@ struct RawTeam {
     "else" = { "properties": { "status": { "enum": ["active", "deactivated"] } } },
 ))]
 struct RawUser {
+    /// Who it is. Another address is another user.
     email: Field<EmailText>,
     /// The one role that they have in the organisation, by its name or its key. Absent keeps what is live; needed to
-    /// invite; [] is the hub's default role.
+    /// invite; `[]` is the hub's default role.
     #[schemars(length(max = 1))]
     roles: Option<Field<Vec<Field<NameText>>>>,
     /// The exact set of their teams: each with their role there, or a list of names where the roles are as they are.
@@ -178,11 +188,15 @@ struct RawUser {
     absent: Option<Field<bool>>,
 }
 
+/// The status of an account, in all of the hub.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename = "RapidapiStatus", rename_all = "lowercase")]
 enum RawStatus {
+    /// Can sign in.
     Active,
+    /// Can't sign in, and takes no seat. Personal subscriptions are dropped.
     Deactivated,
+    /// Is gone, for good.
     Deleted,
 }
 

@@ -57,6 +57,7 @@ impl JsonSchema for RawTeams {
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
         let name = generator.subschema_for::<NameText>();
         json_schema!({
+            "description": "Names of teams, each with the name or the key of a role there, or names alone.",
             "anyOf": [
                 { "type": "object", "propertyNames": name, "additionalProperties": name },
                 { "type": "array", "items": name, "uniqueItems": true },
