@@ -124,8 +124,12 @@ impl Seen {
     fn page(&mut self, page: &Page, whole: &Command) {
         let before = self.unknown.len();
         let (spans, blocks) = code(&page.text);
-        spans.iter().for_each(|span| self.span(span, whole));
-        blocks.iter().for_each(|(language, block)| self.block(language, block, whole));
+        for span in &spans {
+            self.span(span, whole);
+        }
+        for (language, block) in &blocks {
+            self.block(language, block, whole);
+        }
         for unknown in &mut self.unknown[before..] {
             *unknown = format!("{}: {unknown}", page.path);
         }
@@ -136,7 +140,9 @@ impl Seen {
 fn every_verb_and_option_exists() {
     let whole = built();
     let mut seen = Seen::default();
-    pages().iter().for_each(|page| seen.page(page, &whole));
+    for page in pages() {
+        seen.page(&page, &whole);
+    }
     assert!(seen.unknown.is_empty(), "{:#?}", seen.unknown);
     for verb in whole.get_subcommands().map(Command::get_name).filter(|verb| *verb != "help") {
         assert!(seen.verbs.iter().any(|known| known == verb), "no page tells how `{verb}` is called");

@@ -79,9 +79,10 @@ fn every_field_says_what_it_means() {
     let forms: Vec<&Value> = schema["$defs"].as_object().unwrap().values().collect();
     for (name, field, value, needed) in fields(&schema) {
         // The forms of a credential have one field each, and say for themselves what it is.
-        let form = forms.iter().flat_map(|def| def.get("oneOf").and_then(Value::as_array)).flatten().any(|form| {
-            form.get("description").is_some() && form["properties"].get(&field).is_some_and(|it| it == value)
-        });
+        let form =
+            forms.iter().filter_map(|def| def.get("oneOf").and_then(Value::as_array)).flatten().any(|form| {
+                form.get("description").is_some() && form["properties"].get(&field).is_some_and(|it| it == value)
+            });
         let said = value.get("description").and_then(Value::as_str);
         assert!(form || said.is_some(), "nothing says what {name}.{field} means");
         let says_default =

@@ -64,11 +64,14 @@ fn anchors(text: &str) -> Vec<String> {
         let kept = heading.to_lowercase();
         let kept = kept.chars().filter(|c| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_'));
         let anchor: String = kept.map(|c| if c == ' ' { '-' } else { c }).collect();
-        let again = |anchors: &[String]| {
-            (1..).map(|count| format!("{anchor}-{count}")).find(|other| !anchors.contains(other))
-        };
-        let anchor = if anchors.contains(&anchor) { again(&anchors).unwrap() } else { anchor };
-        anchors.push(anchor);
+        // The first of a name has it as it is.
+        let mut count = 0;
+        let mut free = anchor.clone();
+        while anchors.contains(&free) {
+            count += 1;
+            free = format!("{anchor}-{count}");
+        }
+        anchors.push(free);
     }
     anchors
 }
