@@ -3,8 +3,18 @@
 
 pub mod bitpanda;
 pub mod cli;
+#[cfg(unix)]
+pub mod expression;
+#[cfg(unix)]
+pub mod github;
 pub mod hive;
+#[cfg(unix)]
+pub mod jq;
 pub mod paradime;
 pub mod rapidapi;
 pub mod receiver;
 pub mod rig;
+#[cfg(unix)]
+pub mod stub;
+#[cfg(unix)]
+pub mod workflow;

@@ -1,0 +1,275 @@
+//! As much of GitHub as the workflows' scripts talk to: a bare repository, and what `gh` is asked. Whatever a job has no
+//! permission for is refused, so that too few are seen; too many are what a reader has to see.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use serde_json::{Value, json};
+
+use super::jq::jq;
+use super::stub::{Answer, Call, stub};
+
+pub const REPOSITORY: &str = "acme/access";
+const BOT: &str = "github-actions[bot]";
+
+/// A repository at GitHub.
+pub struct Hub {
+    folder: PathBuf,
+    state: Arc<Mutex<State>>,
+}
+
+/// What a test looks at, and brings about.
+#[derive(Default)]
+pub struct State {
+    folder: PathBuf,
+    pub pulls: Vec<Value>,
+    pub runs: Vec<Value>,
+    pub artifacts: Vec<Artifact>,
+    pub issues: Vec<Value>,
+    pub comments: Vec<Value>,
+}
+
+pub struct Artifact {
+    pub name: String,
+    pub run: u64,
+    pub folder: PathBuf,
+}
+
+impl Hub {
+    pub fn new(folder: &Path) -> Self {
+        let hub = Self { folder: folder.to_owned(), state: Arc::default() };
+        hub.state().folder = folder.to_owned();
+        let state = hub.state.clone();
+        stub(&["gh"], &hub.programs(), move |call| state.lock().unwrap().answer(call));
+        let remote = hub.remote();
+        git(folder, &["init", "--quiet", "--bare", "--initial-branch", "main", remote.to_str().unwrap()]);
+        git(&remote, &["config", "uploadpack.allowAnySHA1InWant", "true"]);
+        hub
+    }
+
+    pub fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap()
+    }
+
+    /// Where the stubs are.
+    pub fn programs(&self) -> PathBuf {
+        self.folder.join("programs")
+    }
+
+    /// `GITHUB_SERVER_URL`.
+    pub fn url(&self) -> String {
+        format!("file://{}", self.folder.join("server").display())
+    }
+
+    pub fn remote(&self) -> PathBuf {
+        self.folder.join("server").join(format!("{REPOSITORY}.git"))
+    }
+
+    /// A new run of a workflow.
+    pub fn begin(&self, event: &str, path: &str) -> u64 {
+        let mut state = self.state();
+        let id = 1000 + state.runs.len() as u64;
+        let repository = json!({ "full_name": REPOSITORY });
+        state.runs.push(json!({ "id": id, "event": event, "path": path, "repository": repository }));
+        id
+    }
+
+    /// Takes over a file or a folder.
+    pub fn upload(&self, run: u64, name: &str, files: &[PathBuf]) {
+        let mut state = self.state();
+        let folder = self.folder.join(format!("artifacts/{run}/{name}"));
+        std::fs::create_dir_all(&folder).unwrap();
+        for file in files {
+            std::fs::copy(file, folder.join(file.file_name().unwrap())).unwrap();
+        }
+        state.artifacts.push(Artifact { name: name.to_owned(), run, folder });
+    }
+}
+
+/// Runs git with a name, and nothing of this machine's settings.
+pub fn git(folder: &Path, args: &[&str]) -> String {
+    let mut command = Command::new("git");
+    command.current_dir(folder).args(["-c", "user.name=Test", "-c", "user.email=test@acme.example"]).args(args);
+    command.env("GIT_CONFIG_GLOBAL", "/dev/null").env("GIT_CONFIG_SYSTEM", "/dev/null");
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "git {args:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap().trim().to_owned()
+}
+
+/// What `gh api` was asked for.
+struct Asked {
+    method: String,
+    path: String,
+    query: Vec<(String, String)>,
+    fields: Value,
+    filter: Option<String>,
+    silent: bool,
+}
+
+impl State {
+    fn answer(&mut self, call: &Call) -> Answer {
+        let args: Vec<&str> = call.args.iter().map(String::as_str).collect();
+        match &*args {
+            ["auth", "setup-git"] => (0, String::new()),
+            ["run", "download", run, "--repo", REPOSITORY, "--name", name, "--dir", folder] => {
+                if !allows(&call.context, "actions", "read") {
+                    return (1, "needs actions: read".to_owned());
+                }
+                let run: u64 = run.parse().unwrap();
+                let found = self.artifacts.iter().find(|it| it.run == run && it.name == *name);
+                let Some(artifact) = found else { return (1, "no such artifact".to_owned()) };
+                copy(&artifact.folder, &Path::new(&call.folder).join(folder));
+                (0, String::new())
+            }
+            ["api", rest @ ..] => self.api(&asked(rest, Path::new(&call.folder)), &call.context),
+            _ => panic!("gh {args:?} isn't known here"),
+        }
+    }
+
+    fn api(&mut self, asked: &Asked, permissions: &str) -> Answer {
+        let path =
+            asked.path.strip_prefix(&format!("repos/{REPOSITORY}/")).unwrap_or_else(|| panic!("{}", asked.path));
+        let parts: Vec<&str> = path.split('/').collect();
+        let (needed, answer) = self.route(asked, &parts);
+        let level = if asked.method == "GET" { "read" } else { "write" };
+        if !needed.iter().any(|scope| allows(permissions, scope, level)) {
+            return (1, format!("{path} needs {level} of {needed:?}, and there is {permissions}"));
+        }
+        let Some(answer) = answer else { return (1, "Not Found".to_owned()) };
+        match &asked.filter {
+            _ if asked.silent => (0, String::new()),
+            Some(filter) => (0, jq(filter, &answer)),
+            None => (0, answer.to_string()),
+        }
+    }
+
+    /// What one has to be allowed, one of these, and the answer. None: there is no such thing.
+    fn route(&mut self, asked: &Asked, parts: &[&str]) -> (&'static [&'static str], Option<Value>) {
+        let discussion: &[&str] = &["issues", "pull-requests"];
+        match (&*asked.method, parts) {
+            ("GET", ["git", "matching-refs", "heads", prefix]) => {
+                let remote = self.folder.join("server").join(format!("{REPOSITORY}.git"));
+                let refs = git(&remote, &["for-each-ref", "--format=%(refname)", "refs/heads"]);
+                let fitting = refs.lines().filter(|it| it.starts_with(&format!("refs/heads/{prefix}")));
+                (&["contents"], Some(fitting.map(|it| json!({ "ref": it })).collect()))
+            }
+            ("GET", ["pulls", number]) => {
+                (&["pull-requests"], self.pulls.iter().find(|it| it["number"].to_string() == **number).cloned())
+            }
+            ("GET", ["commits", commit, "pulls"]) => {
+                let of_it = |pull: &&Value| pull["merge_commit_sha"] == **commit;
+                (&["pull-requests"], Some(self.pulls.iter().filter(of_it).cloned().collect()))
+            }
+            ("GET", ["actions", "artifacts"]) => {
+                let name = &asked.query.iter().find(|(key, _)| key == "name").unwrap().1;
+                let all = self.artifacts.iter().enumerate().filter(|(_, it)| it.name == *name);
+                let artifacts: Vec<Value> = all
+                    .map(|(index, it)| {
+                        let created = format!("2026-01-01T00:00:{index:02}Z");
+                        json!({ "expired": false, "created_at": created, "workflow_run": { "id": it.run } })
+                    })
+                    .collect();
+                (&["actions"], Some(json!({ "artifacts": artifacts })))
+            }
+            ("GET", ["actions", "runs", id]) => {
+                (&["actions"], self.runs.iter().find(|it| it["id"].to_string() == **id).cloned())
+            }
+            ("GET", ["issues", number, "comments"]) => {
+                let of_it = |comment: &&Value| comment["issue"].to_string() == **number;
+                (discussion, Some(self.comments.iter().filter(of_it).cloned().collect()))
+            }
+            ("POST", ["issues", number, "comments"]) => {
+                let id = 70 + self.comments.len();
+                let issue: u64 = number.parse().unwrap();
+                let body = asked.fields["body"].clone();
+                self.comments.push(json!({ "id": id, "issue": issue, "user": { "login": BOT }, "body": body }));
+                (discussion, Some(json!({})))
+            }
+            ("PATCH", ["issues", "comments", id]) => {
+                let comment = self.comments.iter_mut().find(|it| it["id"].to_string() == **id).unwrap();
+                comment["body"] = asked.fields["body"].clone();
+                (discussion, Some(json!({})))
+            }
+            ("GET", ["issues"]) => {
+                let open = |issue: &&Value| issue["state"] == "open";
+                (&["issues"], Some(self.issues.iter().filter(open).cloned().collect()))
+            }
+            ("GET", ["issues", number]) => {
+                (&["issues"], self.issues.iter().find(|it| it["number"].to_string() == **number).cloned())
+            }
+            ("POST", ["issues"]) => {
+                let mut issue = asked.fields.clone();
+                issue["number"] = json!(40 + self.issues.len());
+                issue["state"] = json!("open");
+                issue["user"] = json!({ "login": BOT });
+                self.issues.push(issue);
+                (&["issues"], Some(json!({})))
+            }
+            ("PATCH", ["issues", number]) => {
+                let issue = self.issues.iter_mut().find(|it| it["number"].to_string() == **number).unwrap();
+                for (key, value) in asked.fields.as_object().unwrap() {
+                    issue[key] = value.clone();
+                }
+                (&["issues"], Some(json!({})))
+            }
+            (method, _) => panic!("{method} {parts:?} isn't known here"),
+        }
+    }
+}
+
+/// Is a job with these permissions, as JSON, allowed that?
+fn allows(permissions: &str, scope: &str, level: &str) -> bool {
+    let permissions: Value = serde_json::from_str(permissions).unwrap();
+    let has = &permissions[scope];
+    has == "write" || has == level
+}
+
+fn asked(args: &[&str], folder: &Path) -> Asked {
+    let mut asked = Asked {
+        method: "GET".to_owned(),
+        path: String::new(),
+        query: Vec::new(),
+        fields: json!({}),
+        filter: None,
+        silent: false,
+    };
+    let mut args = args.iter();
+    while let Some(arg) = args.next() {
+        match *arg {
+            "--paginate" => {}
+            "--silent" => asked.silent = true,
+            "--method" => asked.method = (*args.next().unwrap()).to_owned(),
+            "--jq" => asked.filter = Some((*args.next().unwrap()).to_owned()),
+            "-f" | "-F" => {
+                let (key, value) = args.next().unwrap().split_once('=').unwrap();
+                // Only with -F does `@` stand for a file.
+                let value = match value.strip_prefix('@').filter(|_| *arg == "-F") {
+                    Some(file) => std::fs::read_to_string(folder.join(file)).unwrap(),
+                    None => value.to_owned(),
+                };
+                match key.strip_suffix("[]") {
+                    Some(list) => asked.fields[list] = json!([value]),
+                    None => asked.fields[key] = json!(value),
+                }
+            }
+            path if asked.path.is_empty() && !path.starts_with('-') => {
+                let (path, query) = path.split_once('?').unwrap_or((path, ""));
+                path.clone_into(&mut asked.path);
+                let pairs = query.split('&').filter_map(|pair| pair.split_once('='));
+                asked.query = pairs.map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
+            }
+            other => panic!("gh api {other} isn't known here"),
+        }
+    }
+    asked
+}
+
+/// All files of a folder, not deeper.
+pub fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let path = entry.unwrap().path();
+        std::fs::copy(&path, to.join(path.file_name().unwrap())).unwrap();
+    }
+}

@@ -1,0 +1,69 @@
+//! Programs that scripts call and that aren't here: what they are called with goes to a test, which answers.
+
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::thread;
+
+/// One call of a stubbed program.
+pub struct Call {
+    pub program: String,
+    pub folder: String,
+    /// `STUB_CONTEXT` of its environment.
+    pub context: String,
+    pub args: Vec<String>,
+}
+
+/// How it ends: its exit code, and what it prints on stdout.
+pub type Answer = (u8, String);
+
+/// Bash speaks TCP itself, so that nothing else has to be installed. The last word of an answer is its exit code.
+const SCRIPT: &str = r#"#!/usr/bin/env bash
+exec 3<>"/dev/tcp/127.0.0.1/PORT"
+printf '%s\0' "${0##*/}" "$PWD" "${STUB_CONTEXT:-}" "$#" "$@" >&3
+answer=$(cat <&3; printf x)
+answer=${answer%x}
+printf '%s' "${answer%$'\n'*}"
+exit "${answer##*$'\n'}"
+"#;
+
+/// Puts programs of these names into a folder, and answers them as long as the test runs.
+pub fn stub(programs: &[&str], folder: &Path, mut answer: impl FnMut(&Call) -> Answer + Send + 'static) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port().to_string();
+    std::fs::create_dir_all(folder).unwrap();
+    for program in programs {
+        let path = folder.join(program);
+        std::fs::write(&path, SCRIPT.replace("PORT", &port)).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let call = read(&mut stream);
+            let (code, text) = answer(&call);
+            if code != 0 {
+                eprintln!("{} {:?} ends with {code}: {text}", call.program, call.args);
+            }
+            let _ = stream.write_all(format!("{text}\n{code}").as_bytes());
+        }
+    });
+}
+
+fn read(stream: &mut TcpStream) -> Call {
+    let mut word = || {
+        let mut bytes = Vec::new();
+        let mut byte = [0];
+        loop {
+            stream.read_exact(&mut byte).unwrap();
+            match byte[0] {
+                0 => return String::from_utf8(bytes).unwrap(),
+                other => bytes.push(other),
+            }
+        }
+    };
+    let (program, folder, context) = (word(), word(), word());
+    let count: usize = word().parse().unwrap();
+    Call { program, folder, context, args: (0..count).map(|_| word()).collect() }
+}
