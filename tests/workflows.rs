@@ -444,12 +444,14 @@ fn a_plan_that_no_longer_stands_sends_nothing() {
 
 #[test]
 fn an_apply_that_breaks_off_keeps_its_ledger_all_the_same() {
-    let team = Team::of(ProviderName::Hive, &["--fault", "drop-after@updateMemberRole"]);
+    let team = Team::of(ProviderName::Hive, &["--fault", "errors@assignMemberRole*9"]);
     let pull = team.propose(13, &wish(&team, ZOE));
     team.plan(&pull).is("plan", Ended::Success);
     let applied = team.merge(&pull);
+    applied.is("apply", Ended::Failure);
+    assert!(applied.log.contains("| **failed** |"), "{}", applied.log);
     let ledger = team.ledger().unwrap();
-    assert!(ledger.contains("\"event\":\"intent\""), "{}", applied.log);
+    assert!(ledger.contains("\"outcome\":\"failed\"") && ledger.contains("\"outcome\":\"done\""), "{ledger}");
 }
 
 #[test]
