@@ -497,6 +497,12 @@ fn metrics_keep_the_last_success_of_whoever_can_not_be_read() {
     let age = jiff::Timestamp::now().as_second() - second.parse::<i64>().unwrap();
     assert!((0..60).contains(&age), "{text}");
     insta::assert_snapshot!("metrics", text.replace(second, "$NOW"));
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let mode = std::fs::metadata(env.path("rolecall.prom")).unwrap().permissions().mode();
+        assert_eq!(mode & 0o444, 0o444, "a node exporter is another user");
+    }
     // A run that reads nothing forgets nothing.
     let earlier = last.replace(second, "1700000000");
     env.write("rolecall.prom", format!("{earlier}\n"));

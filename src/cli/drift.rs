@@ -6,11 +6,12 @@ use clap::Args;
 use jiff::Timestamp;
 
 use super::exit::{Exit, Failure};
+use super::files::{self, Readers};
 use super::notify::Notify;
 use super::out::Out;
 use super::reports::Reports;
 use super::session::Session;
-use super::{Connection, Paths, files};
+use super::{Connection, Paths};
 use crate::model::{Desired, HoldClass, Identity, Plan};
 use crate::report::{self, Subject};
 
@@ -69,5 +70,6 @@ fn write_metrics(path: &Path, plan: &Plan, session: &Session<'_>) -> Result<(), 
     let unread = session.wanted().filter(|wish| !read(wish));
     let unread: Vec<_> = unread.map(|wish| (wish.provider, wish.organization.value.clone())).collect();
     let before = if path.exists() { files::read_text(path)? } else { String::new() };
-    files::write_text(path, &report::metrics(plan, Timestamp::now(), &unread, &before))
+    let text = report::metrics(plan, Timestamp::now(), &unread, &before);
+    files::write_text(path, &text, Readers::Everybody)
 }

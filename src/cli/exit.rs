@@ -8,7 +8,7 @@ use crate::ledger::LedgerError;
 use crate::model::Finding;
 use crate::provider::{Provider, ReadError};
 
-/// The exit codes, documented in `--help` and the README.
+/// The exit codes, documented in `--help` and docs/formats.md.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exit {
     Done = 0,

@@ -49,11 +49,12 @@ Exit codes:
     0  done, or in sync (`plan` without --detailed-exitcode also with changes)
     1  error: usage, files, declined, a broken list where it matters, an answer not understood
     2  differences: `plan --detailed-exitcode` with mutations; `drift` with mutations or blocked holds
-    3  refused by a guardrail; nothing sent
+    3  refused by a guardrail, or a deletion that wasn't confirmed; nothing sent. `validate --trusted`: to be approved
     4  the approved plan no longer stands; nothing sent
     5  partly applied, unsure, or not taken
     6  platform unreachable, or credential refused
-  130  interrupted before anything was sent";
+  130  interrupted before anything was sent
+Of several organisations the one that most needs a person is told: 5, 4, 3, 6, 1, 130, 2, 0.";
 
 /// Access as code for SaaS organisations.
 ///

@@ -11,8 +11,9 @@ use url::Url;
 
 use super::connect::{GENERATOR, extra_ca};
 use super::exit::Failure;
+use super::files::{self, Readers};
 use super::out::Out;
-use super::{Connection, files, planfile};
+use super::{Connection, planfile};
 use crate::desired::is_loopback;
 use crate::graphql::{ClientSettings, client};
 use crate::model::{Identity, Plan};
@@ -81,7 +82,7 @@ impl Teller<'_> {
         });
         told.organizations.extend(unread);
         told.organizations.sort_by(|a, b| a.sealed.identity.cmp(&b.sealed.identity));
-        files::write_text(previous, &report::plan_json(&told))
+        files::write_text(previous, &report::plan_json(&told), Readers::Owner)
     }
 }
 

@@ -5,11 +5,12 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::exit::{Exit, Failure};
+use super::files::{self, Readers};
 use super::out::Out;
 use super::reports::Reports;
 use super::selection::Selected;
 use super::session::Session;
-use super::{Connection, Paths, files};
+use super::{Connection, Paths};
 use crate::report::{self, Format, Subject};
 
 /// Read what is live and show what an apply would do. Changes nothing.
@@ -59,7 +60,7 @@ pub(super) async fn plan(args: &PlanArgs, out: &mut Out) -> Result<Exit, Failure
             out.talk(&format!("not saved as {}: not every organisation could be planned\n", path.display()));
             return Ok(exit);
         }
-        files::write_text(path, &report::plan_json(&plan))?;
+        files::write_text(path, &report::plan_json(&plan), Readers::Owner)?;
         let sandbox = if args.connection.sandbox { " --sandbox" } else { "" };
         let paths: Vec<String> = args.paths.paths.iter().map(|path| path.display().to_string()).collect();
         let asserted: Vec<String> =

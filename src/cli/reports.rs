@@ -6,7 +6,7 @@ use std::str::FromStr;
 use clap::{Args, ValueEnum};
 
 use super::exit::Failure;
-use super::files::write_text;
+use super::files::{Readers, write_text};
 use super::out::Out;
 use crate::desired::Source;
 use crate::model::Finding;
@@ -88,7 +88,7 @@ impl Reports {
 
 /// Files have no colours.
 fn save(path: &Path, text: &str) -> Result<(), Failure> {
-    write_text(path, &anstream::adapter::strip_str(text).to_string())
+    write_text(path, &anstream::adapter::strip_str(text).to_string(), Readers::Owner)
 }
 
 fn absent(format: Format) -> Failure {

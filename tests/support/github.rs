@@ -39,7 +39,7 @@ pub struct Artifact {
 impl Hub {
     pub fn new(folder: &Path) -> Self {
         let hub = Self { folder: folder.to_owned(), state: Arc::default() };
-        hub.state().folder = folder.to_owned();
+        folder.clone_into(&mut hub.state().folder);
         let state = hub.state.clone();
         stub(&["gh"], &hub.programs(), move |call| state.lock().unwrap().answer(call));
         let remote = hub.remote();
@@ -155,7 +155,7 @@ impl State {
                 (&["contents"], Some(fitting.map(|it| json!({ "ref": it })).collect()))
             }
             ("GET", ["pulls", number]) => {
-                (&["pull-requests"], self.pulls.iter().find(|it| it["number"].to_string() == **number).cloned())
+                (&["pull-requests"], self.pulls.iter().find(|it| is(&it["number"], number)).cloned())
             }
             ("GET", ["commits", commit, "pulls"]) => {
                 let of_it = |pull: &&Value| pull["merge_commit_sha"] == **commit;
@@ -173,10 +173,10 @@ impl State {
                 (&["actions"], Some(json!({ "artifacts": artifacts })))
             }
             ("GET", ["actions", "runs", id]) => {
-                (&["actions"], self.runs.iter().find(|it| it["id"].to_string() == **id).cloned())
+                (&["actions"], self.runs.iter().find(|it| is(&it["id"], id)).cloned())
             }
             ("GET", ["issues", number, "comments"]) => {
-                let of_it = |comment: &&Value| comment["issue"].to_string() == **number;
+                let of_it = |comment: &&Value| is(&comment["issue"], number);
                 (discussion, Some(self.comments.iter().filter(of_it).cloned().collect()))
             }
             ("POST", ["issues", number, "comments"]) => {
@@ -187,7 +187,7 @@ impl State {
                 (discussion, Some(json!({})))
             }
             ("PATCH", ["issues", "comments", id]) => {
-                let comment = self.comments.iter_mut().find(|it| it["id"].to_string() == **id).unwrap();
+                let comment = self.comments.iter_mut().find(|it| is(&it["id"], id)).unwrap();
                 comment["body"] = asked.fields["body"].clone();
                 (discussion, Some(json!({})))
             }
@@ -196,7 +196,7 @@ impl State {
                 (&["issues"], Some(self.issues.iter().filter(open).cloned().collect()))
             }
             ("GET", ["issues", number]) => {
-                (&["issues"], self.issues.iter().find(|it| it["number"].to_string() == **number).cloned())
+                (&["issues"], self.issues.iter().find(|it| is(&it["number"], number)).cloned())
             }
             ("POST", ["issues"]) => {
                 let mut issue = asked.fields.clone();
@@ -207,7 +207,7 @@ impl State {
                 (&["issues"], Some(json!({})))
             }
             ("PATCH", ["issues", number]) => {
-                let issue = self.issues.iter_mut().find(|it| it["number"].to_string() == **number).unwrap();
+                let issue = self.issues.iter_mut().find(|it| is(&it["number"], number)).unwrap();
                 for (key, value) in asked.fields.as_object().unwrap() {
                     issue[key] = value.clone();
                 }
@@ -216,6 +216,10 @@ impl State {
             (method, _) => panic!("{method} {parts:?} isn't known here"),
         }
     }
+}
+
+fn is(number: &Value, text: &str) -> bool {
+    number.is_u64() && number.as_u64() == text.parse().ok()
 }
 
 /// Is a job with these permissions, as JSON, allowed that?
@@ -239,7 +243,7 @@ fn asked(args: &[&str], folder: &Path) -> Asked {
         match *arg {
             "--paginate" => {}
             "--silent" => asked.silent = true,
-            "--method" => asked.method = (*args.next().unwrap()).to_owned(),
+            "--method" => asked.method = String::from(*args.next().unwrap()),
             "--jq" => asked.filter = Some((*args.next().unwrap()).to_owned()),
             "-f" | "-F" => {
                 let (key, value) = args.next().unwrap().split_once('=').unwrap();

@@ -15,7 +15,7 @@ pub struct Call {
     pub args: Vec<String>,
 }
 
-/// How it ends: its exit code, and what it prints on stdout.
+/// How it ends: its exit code, and what it prints: on stderr, if that isn't 0.
 pub type Answer = (u8, String);
 
 /// Bash speaks TCP itself, so that nothing else has to be installed. The last word of an answer is its exit code.
@@ -24,8 +24,10 @@ exec 3<>"/dev/tcp/127.0.0.1/PORT"
 printf '%s\0' "${0##*/}" "$PWD" "${STUB_CONTEXT:-}" "$#" "$@" >&3
 answer=$(cat <&3; printf x)
 answer=${answer%x}
+code=${answer##*$'\n'}
+[ "$code" = 0 ] || exec >&2
 printf '%s' "${answer%$'\n'*}"
-exit "${answer##*$'\n'}"
+exit "$code"
 "#;
 
 /// Puts programs of these names into a folder, and answers them as long as the test runs.
@@ -43,9 +45,6 @@ pub fn stub(programs: &[&str], folder: &Path, mut answer: impl FnMut(&Call) -> A
             let mut stream = stream.unwrap();
             let call = read(&mut stream);
             let (code, text) = answer(&call);
-            if code != 0 {
-                eprintln!("{} {:?} ends with {code}: {text}", call.program, call.args);
-            }
             let _ = stream.write_all(format!("{text}\n{code}").as_bytes());
         }
     });
