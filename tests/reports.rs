@@ -282,6 +282,17 @@ fn findings_are_told_in_every_form_with_their_place() {
 }
 
 #[test]
+fn a_line_of_a_file_gives_no_order_to_the_runner() {
+    let env = Env::new();
+    env.write("x.yaml", WRONG.replace("resources: all }", "resources: all } # ##[error]boo ::error::boo"));
+    for said in [env.run(&["validate", "x.yaml"]), env.run(&["plan", "--sandbox", "x.yaml"])] {
+        let all = said.all();
+        assert!(all.contains("boo") && !all.contains("##["), "{all}");
+        assert!(!all.lines().any(|line| line.trim_start().starts_with("::")), "{all}");
+    }
+}
+
+#[test]
 fn a_guardrail_that_refuses_is_told_at_the_lines_that_break_it() {
     let env = Env::with_example();
     env.write("bitpanda.yaml", example("bitpanda.yaml").replace("max_removals: 25%", "max_removals: 0"));

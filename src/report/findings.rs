@@ -74,7 +74,8 @@ fn one(finding: &Finding, sources: &[Shown<'_>], renderer: &Renderer) -> String 
     if let Some(hint) = hint {
         group = group.element(Level::HELP.with_name("hint").message(clean(hint)));
     }
-    renderer.render(&[group])
+    // Anywhere in a line, that of the source included, this is an order to GitHub's runner.
+    renderer.render(&[group]).replace("##[", "##\\u{5b}")
 }
 
 /// All findings of a run over files.
