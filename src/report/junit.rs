@@ -147,5 +147,17 @@ fn failure(kind: &str, message: &str) -> TestCaseStatus {
 fn report(name: &str, suites: impl IntoIterator<Item = TestSuite>) -> String {
     let mut report = Report::new(name);
     report.add_test_suites(suites);
-    report.to_string().unwrap_or_default()
+    without_skipped(&report.to_string().unwrap_or_default())
+}
+
+/// The element around all suites has no such attribute in the schema that Jenkins reads by
+/// (<https://github.com/jenkinsci/xunit-plugin>, junit-10.xsd). Its name is one of ours, and holds no quote.
+fn without_skipped(xml: &str) -> String {
+    let Some((before, rest)) = xml.split_once(" skipped=\"") else { return xml.to_owned() };
+    match rest.split_once('"') {
+        Some((_, after)) if before.contains("<testsuites") && !before.contains("<testsuite ") => {
+            format!("{before}{after}")
+        }
+        _ => xml.to_owned(),
+    }
 }
