@@ -56,7 +56,8 @@ impl HttpTransport {
             Ok((context, all))
         });
         let contexts = contexts.collect::<Result<_, String>>()?;
-        let client = client(how)?;
+        let plain = how.direct && endpoint.scheme() == "http";
+        let client = build(how, plain)?;
         Ok(Self { client, endpoint, contexts })
     }
 
@@ -92,6 +93,11 @@ impl HttpTransport {
 
 /// A client that follows no redirect, so that no header travels on.
 pub fn client(settings: ClientSettings) -> Result<Client, String> {
+    build(settings, false)
+}
+
+/// `plain` is for what never goes over TLS, and so needs no authorities: an empty folder has none.
+fn build(settings: ClientSettings, plain: bool) -> Result<Client, String> {
     let ClientSettings { direct, user_agent, timeout, extra_ca } = settings;
     // Several in one process are fine: only the first is taken, and all are the same.
     let _ = rustls::crypto::ring::default_provider().install_default();
@@ -102,6 +108,9 @@ pub fn client(settings: ClientSettings) -> Result<Client, String> {
         .timeout(timeout);
     if direct {
         builder = builder.no_proxy();
+    }
+    if plain {
+        builder = builder.tls_certs_only([]);
     }
     if let Some(pem) = extra_ca {
         let certificates = Certificate::from_pem_bundle(&pem)
