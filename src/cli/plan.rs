@@ -1,6 +1,6 @@
 //! `rolecall plan`
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 
@@ -11,6 +11,7 @@ use super::reports::Reports;
 use super::selection::Selected;
 use super::session::Session;
 use super::{Connection, Paths};
+use crate::model::Plan;
 use crate::report::{self, Format, Subject};
 
 /// Read what is live and show what an apply would do. Changes nothing.
@@ -61,16 +62,24 @@ pub(super) async fn plan(args: &PlanArgs, out: &mut Out) -> Result<Exit, Failure
             return Ok(exit);
         }
         files::write_text(path, &report::plan_json(&plan), Readers::Owner)?;
-        let sandbox = if args.connection.sandbox { " --sandbox" } else { "" };
-        let paths: Vec<String> = args.paths.paths.iter().map(|path| path.display().to_string()).collect();
-        let asserted: Vec<String> =
-            args.connection.asserted.iter().map(|address| format!(" --assert '{address}'")).collect();
-        out.talk(&format!(
-            "saved as {}; `rolecall apply{sandbox}{} --plan {0} {}` sends it\n",
-            path.display(),
-            asserted.concat(),
-            paths.join(" ")
-        ));
+        out.talk(&format!("saved as {}; {}\n", path.display(), next_step(args, &plan, path)));
     }
     Ok(exit)
+}
+
+/// What to do with a plan that was saved.
+fn next_step(args: &PlanArgs, plan: &Plan, path: &Path) -> String {
+    if plan.organizations.iter().any(|organization| !organization.refusals.is_empty()) {
+        return "a guardrail refuses it, so that an apply would send nothing where it does".to_owned();
+    }
+    let sandbox = if args.connection.sandbox { " --sandbox" } else { "" };
+    let paths: Vec<String> = args.paths.paths.iter().map(|path| path.display().to_string()).collect();
+    let asserted: Vec<String> =
+        args.connection.asserted.iter().map(|address| format!(" --assert '{address}'")).collect();
+    format!(
+        "`rolecall apply{sandbox}{} --plan {} {}` sends it",
+        asserted.concat(),
+        path.display(),
+        paths.join(" ")
+    )
 }
