@@ -62,6 +62,10 @@ fn each_form_of_each_example() {
             let text = env.read(&format!("{}.out", format.as_str())).replace(&today(), "$TODAY");
             insta::assert_snapshot!(name, without_seals(&text));
         }
+        let plan: serde_json::Value = serde_json::from_str(&env.read("json.out")).unwrap();
+        let errors: Vec<String> =
+            schema(SchemaName::Plan).iter_errors(&plan).map(|error| error.to_string()).collect();
+        assert!(errors.is_empty(), "{provider} {errors:?}");
     }
 }
 
