@@ -91,6 +91,50 @@ fn what_could_not_be_told_is_told_by_the_next_run() {
 }
 
 #[test]
+fn a_drift_report_in_json_tells_what_was_told_and_so_does_an_empty_file_of_nothing() {
+    let env = sandboxed();
+    env.run(&["drift", "--sandbox", "hive.yaml", "--report", "json=told.json"]);
+    let receiver = Receiver::answering(&[200]);
+    assert_eq!(drift(&env, &receiver, SANDBOX).code, 2);
+    assert!(receiver.take().is_empty(), "it is the same drift");
+    env.write("told.json", "");
+    assert_eq!(drift(&env, &receiver, SANDBOX).code, 2);
+    assert_eq!(receiver.take().len(), 1);
+}
+
+#[test]
+fn a_list_that_breaks_once_is_neither_the_end_of_drift_nor_its_return() {
+    let env = Env::with_example();
+    let receiver = Receiver::answering(&[200]);
+    let sandbox: &[&str] = &["--sandbox", "bitpanda.yaml"];
+    drift(&env, &receiver, sandbox);
+    assert_eq!(receiver.take().len(), 1);
+    let set = |value: &str| drop(env.serve(&["--provider", "bitpanda", "--set", value]));
+    set("count-off-by=1");
+    let said = drift(&env, &receiver, sandbox);
+    assert!(said.stdout.contains("INCOMPLETE"), "{}", said.all());
+    assert!(receiver.take().is_empty());
+    set("count-off-by=0");
+    let said = drift(&env, &receiver, sandbox);
+    assert!(!said.stdout.contains("INCOMPLETE"), "{}", said.all());
+    assert!(receiver.take().is_empty(), "{}", said.all());
+}
+
+#[test]
+fn where_nothing_can_be_kept_nothing_is_told_and_a_report_that_fails_keeps_nobody_from_being_told() {
+    let env = sandboxed();
+    let receiver = Receiver::answering(&[200]);
+    let said =
+        env.run(&["drift", "--sandbox", "hive.yaml", "--notify", &receiver.url, "--previous", "no/told.json"]);
+    assert_eq!(said.code, 1, "{}", said.all());
+    assert!(receiver.take().is_empty(), "or it would be told again and again");
+    env.write("folder/x", "");
+    let said = drift(&env, &receiver, &[SANDBOX, &["--metrics-file", "folder"]].concat());
+    assert_eq!(said.code, 1, "{}", said.all());
+    assert_eq!(receiver.take().len(), 1);
+}
+
+#[test]
 fn what_cant_be_read_this_time_is_neither_gone_nor_new_the_next() {
     let (mut env, _hive) = served(ProviderName::Hive, &[]);
     std::fs::rename(env.path("file.yaml"), env.path("hive.yaml")).unwrap();

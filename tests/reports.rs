@@ -76,7 +76,8 @@ fn drift_is_told_as_drift() {
     let report = quick_junit::Report::deserialize_from_str(&env.read("junit.out")).unwrap();
     let failed = |class: &str| {
         let cases = report.test_suites.iter().flat_map(|suite| &suite.test_cases);
-        let of_class = cases.filter(|case| case.classname.as_ref().is_some_and(|name| name.as_str() == class));
+        let of_class =
+            cases.filter(|case| case.classname.as_ref().is_some_and(|name| name.as_str().ends_with(class)));
         let failed = of_class.filter(|case| {
             matches!(&case.status, TestCaseStatus::NonSuccess { kind: NonSuccessKind::Failure, .. })
         });
@@ -158,7 +159,7 @@ fn hostile() -> Vec<String> {
         "##[error]boo",
         "%0A::error::boo",
         "[link](https://evil.example) ![image](https://evil.example/x.png)",
-        "https://evil.example www.evil.example @team #123 &lt;",
+        "https://evil.example www.evil.example @team é@team GH-1 #123 &lt; jane@evil.example",
         "]]> <![CDATA[ & \" '",
         "**bold** _it_ ~~gone~~ $x$ > quote",
         "\u{1b}[31mred\u{7}\u{202e}",
@@ -218,11 +219,13 @@ fn whatever_a_name_says_no_form_is_broken_by_it() {
         assert!(markdown.len() <= 60_000, "{hostile:?} {}", markdown.len());
         let report = quick_junit::Report::deserialize_from_str(&shown(&plan, Format::Junit)).unwrap();
         assert_eq!(report.tests, before.tests, "{hostile:?}");
+        assert!(!shown(&plan, Format::Junit).contains(['\u{fffe}', '\u{ffff}']), "no XML holds these");
         let github = shown(&plan, Format::Github);
         assert_eq!(github.lines().count(), annotations, "{hostile:?}\n{github}");
         let is_ours = |line: &str| ["::notice ", "::warning ", "::error "].iter().any(|it| line.starts_with(it));
         assert!(github.lines().all(is_ours), "{hostile:?}\n{github}");
-        for line in shown(&plan, Format::Text).lines() {
+        let mutations = rolecall::report::mutations(&plan);
+        for line in shown(&plan, Format::Text).lines().chain(mutations.lines()) {
             assert!(!line.trim_start().starts_with("::") && !line.contains("##["), "{hostile:?} {line}");
         }
         let again: Plan = serde_json::from_str(&shown(&plan, Format::Json)).unwrap();
@@ -312,15 +315,27 @@ fn a_guardrail_that_refuses_is_told_at_the_lines_that_break_it() {
     assert!(results.iter().all(|result| !result.locations.as_ref().unwrap().is_empty()), "{}", said.stdout);
 }
 
+#[cfg(target_os = "linux")]
 #[test]
-fn a_report_that_can_not_be_written_or_is_not_there_is_an_error_and_the_others_are_written() {
+fn a_report_that_can_not_be_written_or_is_not_there_is_an_error_and_nothing_else_is_lost() {
     let env = Env::with_example();
-    let args =
-        ["plan", "--sandbox", "bitpanda.yaml", "--report", "github=no/such/place", "--report", "json=plan.json"];
-    let said = env.run(&args);
+    for (wrong, told) in [
+        (&["--report", "github=no/such/place"] as &[&str], "no/such/place can't be written"),
+        (&["--report", "github=."], "it is a folder"),
+        (&["--report", "github=x", "--report", "json=x"], "names x twice"),
+    ] {
+        let said = env.run(&[&["plan", "--sandbox", "bitpanda.yaml", "--out", "plan.json"], wrong].concat());
+        assert_eq!(said.code, 1, "{}", said.all());
+        assert!(said.stderr.contains(told) && said.stdout.is_empty(), "before anything is read: {}", said.all());
+    }
+    // One that breaks meanwhile doesn't keep the others from being written, nor the plan.
+    env.write("disk", "");
+    std::os::unix::fs::symlink("/dev/full", env.path("full")).unwrap();
+    let args = ["--report", "github=full", "--report", "json=report.json", "--out", "plan.json"];
+    let said = env.run(&[&["plan", "--sandbox", "bitpanda.yaml"], &args as &[&str]].concat());
     assert_eq!(said.code, 1, "{}", said.all());
-    assert!(said.stderr.contains("no/such/place can't be written"), "{}", said.all());
-    assert!(env.read("plan.json").contains("\"sealed\""));
+    assert!(said.stderr.contains("full can't be written"), "{}", said.all());
+    assert!(env.read("report.json").contains("\"sealed\"") && env.read("plan.json").contains("\"sealed\""));
     for wrong in ["comment.md", "html=x", "markdown="] {
         let said = env.run(&["plan", "--sandbox", "bitpanda.yaml", "--report", wrong]);
         assert_eq!(said.code, 1, "{}", said.all());

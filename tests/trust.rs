@@ -54,7 +54,8 @@ fn what_moves_a_credential_or_a_secret_or_loosens_a_rail_does() {
         let said = compared(&hive, &hive.replacen(before, &after, 1));
         let found = approvals(&said);
         assert_eq!(said.code, 3, "{}", said.all());
-        assert_eq!(found.len(), 1, "{found:?}");
+        // Of the one that is called otherwise, both are told.
+        assert_eq!(found.len(), if after.contains("other") && told.contains("other") { 2 } else { 1 }, "{found:?}");
         assert!(found[0].contains(told), "{told}: {found:?}");
     }
 }
@@ -108,4 +109,46 @@ fn a_link_shows_something_else_than_the_commit() {
     std::os::unix::fs::symlink(env.path("elsewhere"), env.path("head")).unwrap();
     let said = env.run(&["validate", "--trusted", "main", "head"]);
     assert!(said.code == 3 && said.stdout.contains("is a link"), "{}", said.all());
+    // However it is named.
+    let head = env.path("head").display().to_string();
+    let said = env.run(&["validate", "--trusted", "main", &head]);
+    assert!(said.code == 3 && said.stdout.contains("is a link"), "{}", said.all());
+    #[cfg(target_os = "linux")]
+    {
+        use std::os::unix::ffi::OsStrExt;
+        std::fs::remove_file(env.path("head")).unwrap();
+        std::fs::create_dir(env.path("head")).unwrap();
+        let odd = env.path("head").join(std::ffi::OsStr::from_bytes(b"\xff.yaml"));
+        std::os::unix::fs::symlink(env.path("elsewhere/file.yaml"), odd).unwrap();
+        let said = env.run(&["validate", "--trusted", "main", "head"]);
+        assert!(said.code == 3 && said.stdout.contains("is a link"), "{}", said.all());
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_secret_that_would_follow_a_link_needs_approval() {
+    let env = Env::new();
+    for folder in ["main", "head"] {
+        env.write(&format!("{folder}/file.yaml"), example("hive.yaml"));
+    }
+    std::os::unix::fs::symlink("/tmp", env.path("keys")).unwrap();
+    let said = env.run(&["validate", "--trusted", "main", "head"]);
+    assert!(said.code == 3 && said.stdout.contains("secret is a link"), "{}", said.all());
+}
+
+#[test]
+fn an_organisation_that_nobody_speaks_for_any_more_needs_approval() {
+    let env = Env::new();
+    env.write("main/file.yaml", example("hive.yaml"));
+    env.write("main/other.yaml", example("rapidapi.yaml"));
+    env.write("head/file.yaml", example("hive.yaml"));
+    // Says `provider`, and isn't seen to.
+    env.write(
+        "head/other.yaml",
+        example("rapidapi.yaml").replacen("provider: rapidapi", "? provider\n: rapidapi", 1),
+    );
+    let said = env.run(&["validate", "--trusted", "main", "head"]);
+    let told = "no file speaks for rapidapi platform-management any more";
+    assert!(said.code == 3 && said.stdout.contains(told), "{}", said.all());
 }

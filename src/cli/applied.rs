@@ -1,7 +1,10 @@
-//! How an apply ends.
+//! What an apply may send, and how it ends.
 
-use super::exit::Exit;
+use super::connect::GENERATOR;
+use super::exit::{Exit, Failure};
 use crate::apply::{Report, Standing, Stop};
+use crate::model::{OrganizationPlan, Plan, ProviderName, RemoteId};
+use crate::report::Applied;
 
 /// How a run ends that had something to send.
 pub(super) fn ending(report: &Report) -> Exit {
@@ -24,4 +27,33 @@ pub(super) fn ending(report: &Report) -> Exit {
             }
         },
     }
+}
+
+/// What is known of an organisation before it is dealt with.
+pub(super) fn nothing_yet(provider: ProviderName, organization: RemoteId) -> Applied {
+    Applied {
+        provider,
+        organization,
+        exit: Exit::Done as u8,
+        ending: Exit::Done.as_str().to_owned(),
+        error: None,
+        plan: None,
+        report: None,
+        undo: None,
+    }
+}
+
+/// Guardrails and lists, judged on exactly what would be sent.
+pub(super) fn may_be_sent(plan: &OrganizationPlan) -> Result<(), Failure> {
+    if !plan.refusals.is_empty() {
+        let mut rails: Vec<&str> = plan.refusals.iter().map(|refusal| refusal.rail.as_str()).collect();
+        rails.dedup();
+        let failure = Failure::error(format!("refused by the guardrail {}; nothing was sent", rails.join(", ")));
+        return Err(Failure { exit: Exit::Refused, ..failure });
+    }
+    Ok(())
+}
+
+pub(super) fn document(plan: &OrganizationPlan) -> Plan {
+    Plan::new(GENERATOR, vec![plan.clone()])
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use clap::Args;
 use jiff::Timestamp;
 
-use super::applied::ending;
+use super::applied::{document, ending, may_be_sent, nothing_yet};
 use super::confirm::{confirm, confirm_deletion, deletes_itself};
 use super::connect::GENERATOR;
 use super::exit::{Exit, Failure};
@@ -21,7 +21,7 @@ use super::session::{Connections, Session, is_broken};
 use super::{Connection, Paths, approval, undo};
 use crate::apply::{Apply, Step, note_observed};
 use crate::ledger::{Alone, Ledger};
-use crate::model::{Action, Desired, Live, OrganizationPlan, Plan, ProviderName, RemoteId, Sealed, Unread};
+use crate::model::{Action, Desired, Live, OrganizationPlan, Plan, Sealed, Unread};
 use crate::plan::{Approval, compare, seal};
 use crate::report::{self, Applied, Format, Outcomes, Subject};
 
@@ -98,28 +98,19 @@ pub(super) async fn apply(args: &ApplyArgs, out: &mut Out) -> Result<Exit, Failu
     run.tell_endings();
     run.out.talk(&undo::missing(args.undo_out.as_deref()).unwrap_or_default());
     let outcomes = Outcomes::new(GENERATOR, run.applied);
-    match args.reports.format {
+    let told = match args.reports.format {
         // It was told while it happened.
-        Format::Text => args.reports.save(Subject::Outcomes(&outcomes))?,
+        Format::Text => args.reports.save(Subject::Outcomes(&outcomes)),
         Format::Json | Format::Markdown | Format::Junit | Format::Sarif | Format::Github => {
-            args.reports.write(Subject::Outcomes(&outcomes), out)?;
+            args.reports.write(Subject::Outcomes(&outcomes), out)
         }
+    };
+    // What was applied is applied, whoever can read of it.
+    if let Err(failure) = told {
+        out.failure(&failure);
+        exit = exit.and(failure.exit);
     }
     Ok(exit)
-}
-
-/// What is known of an organisation before it is dealt with.
-fn nothing_yet(provider: ProviderName, organization: RemoteId) -> Applied {
-    Applied {
-        provider,
-        organization,
-        exit: Exit::Done as u8,
-        ending: Exit::Done.as_str().to_owned(),
-        error: None,
-        plan: None,
-        report: None,
-        undo: None,
-    }
 }
 
 impl Run<'_> {
@@ -372,19 +363,4 @@ impl Run<'_> {
         self.note(|applied| (applied.plan, applied.report) = (Some(plan.clone()), Some(report)));
         Ok(exit)
     }
-}
-
-/// Guardrails and lists, judged on exactly what would be sent.
-fn may_be_sent(plan: &OrganizationPlan) -> Result<(), Failure> {
-    if !plan.refusals.is_empty() {
-        let mut rails: Vec<&str> = plan.refusals.iter().map(|refusal| refusal.rail.as_str()).collect();
-        rails.dedup();
-        let failure = Failure::error(format!("refused by the guardrail {}; nothing was sent", rails.join(", ")));
-        return Err(Failure { exit: Exit::Refused, ..failure });
-    }
-    Ok(())
-}
-
-fn document(plan: &OrganizationPlan) -> Plan {
-    Plan::new(GENERATOR, vec![plan.clone()])
 }

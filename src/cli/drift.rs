@@ -47,14 +47,19 @@ pub(super) async fn drift(args: &DriftArgs, out: &mut Out) -> Result<Exit, Failu
             exit = exit.and(Exit::Differences);
         }
     }
-    args.reports.write(Subject::Drift(&plan), out)?;
+    // One of them that fails doesn't keep the others from being told.
+    let mut told = vec![args.reports.write(Subject::Drift(&plan), out)];
     if let Some(path) = &args.metrics_file {
-        write_metrics(path, &plan, &session)?;
+        told.push(write_metrics(path, &plan, &session));
     }
     if let Some(teller) = teller {
         let wanted: Vec<_> = session.wanted().map(|wish| (wish.provider, &wish.organization.value)).collect();
         let is_wanted = |one: &Identity| wanted.contains(&(one.provider, &one.organization));
-        teller.tell(&plan, is_wanted, out).await?;
+        told.push(teller.tell(&plan, is_wanted, out).await);
+    }
+    for failure in told.into_iter().filter_map(Result::err) {
+        out.failure(&failure);
+        exit = exit.and(failure.exit);
     }
     Ok(exit)
 }

@@ -1,7 +1,8 @@
 //! Files that are named on the command line.
 
+use std::fs::File;
 use std::io::{Read, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
 
@@ -12,7 +13,7 @@ use crate::desired::MAX_BYTES;
 pub(super) fn read_text(path: &Path) -> Result<String, Failure> {
     let shown = path.display();
     let mut text = String::new();
-    let read = std::fs::File::open(path).and_then(|file| file.take(MAX_BYTES + 1).read_to_string(&mut text));
+    let read = File::open(path).and_then(|file| file.take(MAX_BYTES + 1).read_to_string(&mut text));
     read.map_err(|why| Failure::error(format!("{shown} can't be read: {why}")))?;
     if text.len() as u64 > MAX_BYTES {
         return Err(Failure::error(format!("{shown} is larger than {} MiB", MAX_BYTES / 1024 / 1024)));
@@ -32,21 +33,59 @@ pub(super) enum Readers {
 /// Writes a file so that it is there whole or not at all. A pipe or a device is written to as it is, and a link is
 /// followed.
 pub(super) fn write_text(path: &Path, text: &str, readers: Readers) -> Result<(), Failure> {
-    let failed = |why: std::io::Error| Failure::error(format!("{} can't be written: {why}", path.display()));
-    let target = match std::fs::metadata(path) {
-        Ok(meta) if !meta.is_file() => {
-            let mut special = std::fs::OpenOptions::new().write(true).open(path).map_err(failed)?;
-            return special.write_all(text.as_bytes()).map_err(failed);
-        }
-        Ok(_) => path.canonicalize().map_err(failed)?,
-        Err(_) => path.to_owned(),
-    };
-    let folder = target.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut new = temporary(folder, readers).map_err(failed)?;
-    new.write_all(text.as_bytes()).map_err(failed)?;
-    new.as_file().sync_all().map_err(failed)?;
-    new.persist(&target).map_err(|why| failed(why.error))?;
-    Ok(())
+    Pending::new(path, text, readers)?.commit()
+}
+
+/// Could this file be written?
+pub(super) fn check_writable(path: &Path) -> Result<(), Failure> {
+    Pending::new(path, "", Readers::Owner).map(drop)
+}
+
+/// A file that is written and isn't there yet.
+pub(super) struct Pending<'a> {
+    path: &'a Path,
+    place: Place<'a>,
+}
+
+enum Place<'a> {
+    /// Beside the target, whose name it takes.
+    Beside(NamedTempFile, PathBuf),
+    /// A pipe or a device.
+    Special(File, &'a str),
+}
+
+impl<'a> Pending<'a> {
+    pub fn new(path: &'a Path, text: &'a str, readers: Readers) -> Result<Self, Failure> {
+        let failed = |why| unwritable(path, &why);
+        let target = match std::fs::metadata(path) {
+            Ok(meta) if meta.is_dir() => {
+                return Err(Failure::error(format!("{} can't be written: it is a folder", path.display())));
+            }
+            Ok(meta) if !meta.is_file() => {
+                let special = std::fs::OpenOptions::new().write(true).open(path).map_err(failed)?;
+                return Ok(Self { path, place: Place::Special(special, text) });
+            }
+            Ok(_) => path.canonicalize().map_err(failed)?,
+            Err(_) => path.to_owned(),
+        };
+        let folder = target.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let mut new = temporary(folder, readers).map_err(failed)?;
+        new.write_all(text.as_bytes()).map_err(failed)?;
+        new.as_file().sync_all().map_err(failed)?;
+        Ok(Self { path, place: Place::Beside(new, target) })
+    }
+
+    pub fn commit(self) -> Result<(), Failure> {
+        let written = match self.place {
+            Place::Beside(new, target) => new.persist(target).map(drop).map_err(|why| why.error),
+            Place::Special(mut special, text) => special.write_all(text.as_bytes()),
+        };
+        written.map_err(|why| unwritable(self.path, &why))
+    }
+}
+
+fn unwritable(path: &Path, why: &std::io::Error) -> Failure {
+    Failure::error(format!("{} can't be written: {why}", path.display()))
 }
 
 /// A file that only its owner may read, unless it is said otherwise.

@@ -7,17 +7,18 @@ use backon::{ExponentialBuilder, Retryable};
 use clap::Args;
 use reqwest::header::CONTENT_TYPE;
 use reqwest::{Client, StatusCode};
+use serde_json::Value;
 use url::Url;
 
 use super::connect::{GENERATOR, extra_ca};
 use super::exit::Failure;
-use super::files::{self, Readers};
+use super::files::{self, Pending, Readers};
 use super::out::Out;
 use super::{Connection, planfile};
 use crate::desired::is_loopback;
 use crate::graphql::{ClientSettings, client};
 use crate::model::{Identity, Plan};
-use crate::plan::news;
+use crate::plan::{Told, news};
 use crate::report::{self, NoticeFormat, notice};
 
 /// Who is told of drift, and what they were told last.
@@ -30,8 +31,8 @@ pub(super) struct Notify {
     /// The form of the message.
     #[arg(long = "notify-format", value_enum, default_value = "json", requires = "url")]
     form: NoticeFormat,
-    /// The drift that was told of last. Need not exist; written anew once this one was told. Of what can't be read this
-    /// time it keeps what it has.
+    /// What was told last, as this option keeps it, or a drift report in JSON. Need not exist; written anew once this
+    /// drift was told. Of what can't be read this time it keeps what it has.
     #[arg(long, value_name = "FILE", requires = "url")]
     previous: Option<PathBuf>,
 }
@@ -47,43 +48,57 @@ impl Notify {
     pub fn check(&self, connection: &Connection) -> Result<Option<Teller<'_>>, Failure> {
         let (Some(url), Some(previous)) = (&self.url, &self.previous) else { return Ok(None) };
         let receiver = Receiver::new(url, connection)?;
-        let before =
-            if previous.exists() { Some(planfile::parse(previous, &files::read_text(previous)?)?) } else { None };
-        Ok(Some(Teller { receiver, format: self.form, previous, before }))
+        let before = if previous.exists() { earlier(previous)? } else { None };
+        files::check_writable(previous)?;
+        Ok(Some(Teller { receiver, form: self.form, previous, before }))
     }
 }
 
 /// Tells of drift.
 pub(super) struct Teller<'a> {
     receiver: Receiver,
-    format: NoticeFormat,
+    form: NoticeFormat,
     previous: &'a Path,
-    before: Option<Plan>,
+    before: Option<Told>,
 }
 
 impl Teller<'_> {
     /// `is_wanted`: is this an organisation that the files still speak of?
     pub async fn tell(self, plan: &Plan, is_wanted: impl Fn(&Identity) -> bool, out: &Out) -> Result<(), Failure> {
-        let Self { receiver, format, previous, before } = self;
-        let news = news(plan, before.as_ref());
+        let Self { receiver, form, previous, before } = self;
+        let (news, mut told) = news(plan, before.as_ref());
+        told.organizations.retain(|one| is_wanted(&one.identity));
+        let text = format!("{}\n", serde_json::to_string_pretty(&told).unwrap_or_default());
+        // On disk before the message goes out, so that it isn't sent again and again for want of room.
+        let kept = Pending::new(previous, &text, Readers::Owner)?;
         if !news.is_empty() {
             let host = receiver.url.host_str().unwrap_or_default();
-            receiver.post(notice(plan, &news, format)).await.map_err(|why| {
+            receiver.post(notice(plan, &news, form)).await.map_err(|why| {
                 Failure::error(format!("{host} could not be told of the drift: {why}"))
                     .hint(format!("{} is left as it was, so that the next run tells of it", previous.display()))
             })?;
             out.talk(&format!("{} told what is new\n", report::clean(host)));
         }
-        let mut told = plan.clone();
-        let read: Vec<&Identity> = plan.organizations.iter().map(|one| &one.sealed.identity).collect();
-        let unread = before.into_iter().flat_map(|before| before.organizations).filter(|one| {
-            let identity = &one.sealed.identity;
-            is_wanted(identity) && !read.iter().any(|other| other.is_same_organization(identity))
-        });
-        told.organizations.extend(unread);
-        told.organizations.sort_by(|a, b| a.sealed.identity.cmp(&b.sealed.identity));
-        files::write_text(previous, &report::plan_json(&told), Readers::Owner)
+        kept.commit()
     }
+}
+
+/// What was told before: as this option keeps it, or all of a drift report. None: nothing was.
+fn earlier(path: &Path) -> Result<Option<Told>, Failure> {
+    let text = files::read_text(path)?;
+    if text.trim().is_empty() {
+        return Ok(None);
+    }
+    let value: Value = serde_json::from_str(&text).unwrap_or_default();
+    let is_told = value.pointer("/organizations/0/differences").is_some();
+    let is_empty = value["organizations"].as_array().is_some_and(Vec::is_empty);
+    if !is_told && !is_empty {
+        return Ok(Some(Told::all(&planfile::parse(path, &text)?)));
+    }
+    let told: Told = serde_json::from_value(value)
+        .map_err(|why| Failure::error(format!("{} can't be read: {why}", path.display())))?;
+    planfile::check_version(path, &told.format_version)?;
+    Ok(Some(told))
 }
 
 impl Receiver {

@@ -52,17 +52,21 @@ pub(super) async fn plan(args: &PlanArgs, out: &mut Out) -> Result<Exit, Failure
             exit = exit.and(Exit::Differences);
         }
     }
-    args.reports.write(Subject::Plan(&plan), out)?;
+    let told = args.reports.write(Subject::Plan(&plan), out);
     if args.show_mutations && args.reports.format == Format::Text {
         out.result(&format!("\n{}", report::mutations(&plan)));
     }
     if let Some(path) = &args.out {
         if plan.organizations.len() < session.wanted().count() {
             out.talk(&format!("not saved as {}: not every organisation could be planned\n", path.display()));
-            return Ok(exit);
+            return told.map(|()| exit);
         }
         files::write_text(path, &report::plan_json(&plan), Readers::Owner)?;
         out.talk(&format!("saved as {}; {}\n", path.display(), next_step(args, &plan, path)));
+    }
+    if let Err(failure) = told {
+        out.failure(&failure);
+        exit = exit.and(failure.exit);
     }
     Ok(exit)
 }

@@ -15,18 +15,23 @@ pub(super) fn parse(path: &Path, text: &str) -> Result<Plan, Failure> {
     let value: Value = serde_json::from_str(text).map_err(|why| {
         Failure::error(format!("{shown} is no plan: {why}")).hint("`rolecall plan --out FILE` writes one")
     })?;
-    let version = value.get("format_version").and_then(Value::as_str).unwrap_or_default();
-    let major = |version: &str| version.split('.').next().unwrap_or_default().to_owned();
-    if major(version) != major(FORMAT_VERSION) {
-        return Err(Failure::error(format!(
-            "{shown} has the plan format `{}`, and this rolecall reads {FORMAT_VERSION}",
-            report::clean(version)
-        ))
-        .hint("plan again with this version"));
-    }
+    check_version(path, value.get("format_version").and_then(Value::as_str).unwrap_or_default())?;
     for organization in value.get("organizations").and_then(Value::as_array).into_iter().flatten() {
         verify(organization)
             .map_err(|why| Failure::error(format!("{shown}: {why}")).hint("plan again and have it reviewed"))?;
     }
     serde_json::from_value(value).map_err(|why| Failure::error(format!("{shown} is no plan: {why}")))
+}
+
+/// A major that we don't know may mean anything.
+pub(super) fn check_version(path: &Path, version: &str) -> Result<(), Failure> {
+    let major = |version: &str| version.split('.').next().unwrap_or_default().to_owned();
+    if major(version) == major(FORMAT_VERSION) {
+        return Ok(());
+    }
+    let (shown, version) = (path.display(), report::clean(version));
+    Err(Failure::error(format!(
+        "{shown} has the plan format `{version}`, and this rolecall reads {FORMAT_VERSION}"
+    ))
+    .hint("plan again with this version"))
 }

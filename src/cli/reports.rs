@@ -6,7 +6,7 @@ use std::str::FromStr;
 use clap::{Args, ValueEnum};
 
 use super::exit::Failure;
-use super::files::{Readers, write_text};
+use super::files::{self, Readers, write_text};
 use super::out::Out;
 use crate::desired::Source;
 use crate::model::Finding;
@@ -48,6 +48,18 @@ impl FromStr for ReportFile {
 }
 
 impl Reports {
+    /// Before anything is done that they would tell of: what couldn't be written anyway, or twice to one place.
+    pub fn check(&self) -> Result<(), Failure> {
+        for (index, ReportFile { path, .. }) in self.files.iter().enumerate() {
+            if self.files[..index].iter().any(|other| other.path == *path) {
+                return Err(Failure::error(format!("--report names {} twice", path.display()))
+                    .hint("one report would overwrite the other"));
+            }
+            files::check_writable(path)?;
+        }
+        Ok(())
+    }
+
     /// Every form that was asked for. One file that can't be written doesn't keep the others from being.
     pub fn write(&self, subject: Subject<'_>, out: &mut Out) -> Result<(), Failure> {
         let told = match render(subject, self.format) {

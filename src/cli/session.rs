@@ -52,6 +52,7 @@ impl<'a> Session<'a> {
         reports: &Reports,
         out: &mut Out,
     ) -> Result<Self, Failure> {
+        reports.check()?;
         let mut loaded = load(&paths.paths, provider::rules);
         for desired in loaded.files.iter_mut().filter_map(|file| file.desired.as_mut()) {
             desired.guardrails.tighten(connection.min_admins, connection.max_removals);

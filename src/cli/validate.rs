@@ -36,6 +36,7 @@ pub(super) struct ValidateArgs {
 }
 
 pub(super) fn validate(args: &ValidateArgs, out: &mut Out) -> Result<Exit, Failure> {
+    args.reports.check()?;
     let mut loaded = load(&args.paths.paths, provider::rules);
     if !args.trusted.is_empty() {
         // What is wrong there is trusted to say nothing.

@@ -16,6 +16,7 @@ pub struct Loaded {
 /// One file. Its wish is there only if none of its findings is an error.
 #[derive(Debug)]
 pub struct LoadedFile {
+    pub path: PathBuf,
     pub source: Source,
     pub desired: Option<Desired>,
 }
@@ -44,7 +45,7 @@ pub fn load(paths: &[PathBuf], rules: impl Fn(ProviderName) -> &'static dyn Rule
         findings.append(&mut found);
         findings.sort_by(|a, b| (&a.place, a.code).cmp(&(&b.place, b.code)));
         loaded.findings.append(&mut findings);
-        loaded.files.push(LoadedFile { source, desired });
+        loaded.files.push(LoadedFile { path, source, desired });
     }
     if loaded.files.is_empty() && loaded.findings.is_empty() {
         let place =

@@ -17,8 +17,8 @@ pub fn needing_approval(
     rules: impl Fn(ProviderName) -> &'static dyn Rules,
 ) -> Vec<Finding> {
     let mut findings = Vec::new();
-    for LoadedFile { source, desired } in &loaded.files {
-        if is_below_link(Path::new(&*source.name)) {
+    for LoadedFile { path, source, desired } in &loaded.files {
+        if is_below_link(path) {
             findings.push(finding(source.start(), "the file is a link, and so can be any file of this machine"));
         }
         let Some(wish) = desired else { continue };
@@ -26,25 +26,34 @@ pub fn needing_approval(
             let message = format!("reading {} takes the credential of an admin", wish.provider);
             findings.push(finding(wish.place.clone(), &message));
         }
-        let mut known = trusted.files.iter().filter_map(|file| file.desired.as_ref());
-        let is_same = |other: &&Desired| {
-            other.provider == wish.provider && other.organization.value == wish.organization.value
-        };
-        if let Some(before) = known.find(is_same) {
+        if let Some(before) = counterpart(wish, trusted) {
             compare(wish, before, &mut findings);
         } else {
             let message = format!("no trusted file speaks for {} {}", wish.provider, *wish.organization);
             findings.push(finding(wish.organization.place.clone(), &message));
         }
     }
+    for before in trusted.files.iter().filter_map(|file| file.desired.as_ref()) {
+        // Nobody would look after it any more.
+        if counterpart(before, loaded).is_none() {
+            let message = format!("no file speaks for {} {} any more", before.provider, *before.organization);
+            findings.push(finding(before.organization.place.clone(), &message));
+        }
+    }
     findings.sort_by(|a, b| a.place.cmp(&b.place));
     findings
 }
 
-/// Of an absolute path the machine's own folders may be links.
+/// The wish for the same organisation.
+fn counterpart<'a>(wish: &Desired, others: &'a Loaded) -> Option<&'a Desired> {
+    let mut others = others.files.iter().filter_map(|file| file.desired.as_ref());
+    others.find(|other| other.provider == wish.provider && other.organization.value == wish.organization.value)
+}
+
+/// Is it one, or a folder above it? At the top of a machine's own tree there may be some.
 fn is_below_link(file: &Path) -> bool {
-    let within = if file.is_absolute() { 2 } else { usize::MAX };
-    file.ancestors().take(within).any(Path::is_symlink)
+    let is_deep = |path: &&Path| path.is_relative() || path.components().count() > 2;
+    file.ancestors().filter(is_deep).any(Path::is_symlink)
 }
 
 fn finding(place: Place, message: &str) -> Finding {
@@ -105,6 +114,9 @@ fn compare(wish: &Desired, before: &Desired, findings: &mut Vec<Finding>) {
         let trusted = before.keys.iter().find(|other| name(other) == name(key));
         let is_same = delivery(key) == trusted.and_then(delivery);
         changed(is_same, &key.place, &format!("`deliver` of key/{}, which gets a secret,", key.name));
+        if matches!(delivery(key), Some(Delivery::File(path)) if is_below_link(path)) {
+            changed(false, &key.place, &format!("the place of key/{}'s secret is a link, so that it", key.name));
+        }
     }
 }
 

@@ -31,7 +31,7 @@ use jiff::Timestamp;
 pub use approve::{Approval, Stale, compare};
 pub use effect::{Effectiveness, in_effect, mutation_in_effect, stands_as};
 pub use keys::retirement;
-pub use news::{News, news};
+pub use news::{News, Told, news};
 pub use observe::{Observed, observe};
 pub use seal::{SealError, seal, verify};
 pub use select::{Selection, Unselectable, select};

@@ -1,8 +1,31 @@
-//! What is new in a drift report, compared with an earlier one.
+//! What is new in a drift report, compared with what was told before.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::model::{Address, Change, Hold, HoldClass, OrganizationPlan, Plan};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::seal::hash;
+use crate::model::{Address, Completeness, FORMAT_VERSION, HoldClass, Identity, Kind, OrganizationPlan, Plan};
+
+/// All that `drift` ends with 2 for: what would be changed, and what is blocked. Of each only whether it is the same.
+type Differences = BTreeMap<Address, BTreeSet<String>>;
+
+/// What was told of, as it is kept from run to run. It says who differs, and not how.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Told {
+    pub format_version: String,
+    pub organizations: Vec<ToldOf>,
+}
+
+/// What was told of one organisation.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ToldOf {
+    #[serde(flatten)]
+    pub identity: Identity,
+    /// Hashes of what differs, by its address.
+    pub differences: Differences,
+}
 
 /// What has changed of one organisation's drift.
 #[derive(Debug)]
@@ -10,57 +33,83 @@ pub struct News<'a> {
     /// As it is now.
     pub plan: &'a OrganizationPlan,
     /// What wasn't there before, or was otherwise.
-    pub appeared: BTreeSet<&'a Address>,
+    pub appeared: BTreeSet<Address>,
     /// What was there before, if nothing of the same address has appeared.
-    pub gone: BTreeSet<&'a Address>,
+    pub gone: BTreeSet<Address>,
 }
 
-/// The organisations of which the drift is another than it was before.
-pub fn news<'a>(now: &'a Plan, before: Option<&'a Plan>) -> Vec<News<'a>> {
-    let earlier = |plan: &OrganizationPlan| {
-        let mut all = before.iter().flat_map(|before| &before.organizations);
-        all.find(|other| other.sealed.identity.is_same_organization(&plan.sealed.identity))
-    };
-    let all = now.organizations.iter().map(|plan| between(plan, earlier(plan)));
-    all.filter(|news| !news.appeared.is_empty() || !news.gone.is_empty()).collect()
+impl Told {
+    /// All of a report, as if it had been told.
+    pub fn all(plan: &Plan) -> Self {
+        let organizations = plan.organizations.iter().map(|plan| told(plan, None)).collect();
+        Self { format_version: FORMAT_VERSION.to_owned(), organizations }
+    }
+
+    fn of(&self, identity: &Identity) -> Option<&ToldOf> {
+        self.organizations.iter().find(|told| told.identity.is_same_organization(identity))
+    }
 }
 
-fn between<'a>(plan: &'a OrganizationPlan, before: Option<&'a OrganizationPlan>) -> News<'a> {
-    let now = drift(plan);
-    let before = before.map(drift).unwrap_or_default();
-    let appeared: BTreeSet<&Address> = missing(&now, &before).collect();
-    let gone = missing(&before, &now).filter(|address| !appeared.contains(address)).collect();
-    News { plan, appeared, gone }
+/// The organisations of which the drift is another than it was before, and what is told once they are. What can't be seen
+/// this time, an organisation or a list, is as it was.
+pub fn news<'a>(now: &'a Plan, before: Option<&Told>) -> (Vec<News<'a>>, Told) {
+    let mut all = Vec::new();
+    let mut told_now = Told { format_version: FORMAT_VERSION.to_owned(), organizations: Vec::new() };
+    for plan in &now.organizations {
+        let earlier = before.and_then(|before| before.of(&plan.sealed.identity)).map(|told| &told.differences);
+        let told = told(plan, earlier);
+        let nothing = Differences::new();
+        let earlier = earlier.unwrap_or(&nothing);
+        let appeared = missing(&told.differences, earlier);
+        let gone = &missing(earlier, &told.differences) - &appeared;
+        if !appeared.is_empty() || !gone.is_empty() {
+            all.push(News { plan, appeared, gone });
+        }
+        told_now.organizations.push(told);
+    }
+    let unseen = before.into_iter().flat_map(|before| &before.organizations);
+    let unseen: Vec<ToldOf> = unseen.filter(|told| told_now.of(&told.identity).is_none()).cloned().collect();
+    told_now.organizations.extend(unseen);
+    told_now.organizations.sort_by(|a, b| a.identity.cmp(&b.identity));
+    (all, told_now)
 }
 
-/// What would be changed, and what is blocked: all that `drift` ends with 2 for.
-#[derive(Default)]
-struct Differences<'a> {
-    change: Option<&'a Change>,
-    blocked: Vec<&'a Hold>,
-}
-
-fn drift(plan: &OrganizationPlan) -> BTreeMap<&Address, Differences<'_>> {
-    let mut all: BTreeMap<&Address, Differences<'_>> = BTreeMap::new();
+fn told(plan: &OrganizationPlan, before: Option<&Differences>) -> ToldOf {
+    let mut differences = Differences::new();
     for change in &plan.sealed.changes {
-        all.entry(&change.address).or_default().change = Some(change);
+        let hash = hash(&serde_json::to_value(change).unwrap_or_default());
+        differences.entry(change.address.clone()).or_default().insert(hash);
     }
     for hold in plan.sealed.holds.iter().filter(|hold| hold.class == HoldClass::Blocked) {
-        all.entry(&hold.address).or_default().blocked.push(hold);
+        let hash = hash(&serde_json::to_value(hold).unwrap_or_default());
+        differences.entry(hold.address.clone()).or_default().insert(hash);
     }
-    all
+    let broken = broken_kinds(plan);
+    if let (false, Some(before)) = (broken.is_empty(), before) {
+        differences.retain(|address, _| !broken.contains(&address.kind));
+        let kept = before.iter().filter(|(address, _)| broken.contains(&address.kind));
+        differences.extend(kept.map(|(address, hashes)| (address.clone(), hashes.clone())));
+    }
+    ToldOf { identity: plan.sealed.identity.clone(), differences }
+}
+
+/// What is in the lists that are incomplete.
+fn broken_kinds(plan: &OrganizationPlan) -> BTreeSet<Kind> {
+    let broken = plan.completeness.iter().filter(|(_, it)| matches!(it, Completeness::Broken { .. }));
+    let kinds = broken.filter_map(|(list, _)| match &**list {
+        "invitations" | "users" => Some(Kind::User),
+        "keys" => Some(Kind::Key),
+        "roles" => Some(Kind::Role),
+        "teams" => Some(Kind::Team),
+        _ => None,
+    });
+    kinds.collect()
 }
 
 /// Those of which `there` doesn't have all that `here` has.
-fn missing<'a>(
-    here: &BTreeMap<&'a Address, Differences<'a>>,
-    there: &BTreeMap<&'a Address, Differences<'a>>,
-) -> impl Iterator<Item = &'a Address> {
-    let is_there = |address: &Address, Differences { change, blocked }: &Differences<'a>| {
-        there.get(address).is_some_and(|other| {
-            (change.is_none() || *change == other.change)
-                && blocked.iter().all(|hold| other.blocked.contains(hold))
-        })
+fn missing(here: &Differences, there: &Differences) -> BTreeSet<Address> {
+    let is_there = |(address, hashes): &(&Address, &BTreeSet<String>)| {
+        there.get(*address).is_some_and(|other| hashes.is_subset(other))
     };
-    here.iter().filter(move |(address, all)| !is_there(address, all)).map(|(address, _)| *address)
+    here.iter().filter(|one| !is_there(one)).map(|(address, _)| address.clone()).collect()
 }

@@ -20,7 +20,8 @@ pub fn seal(sealed: &Sealed) -> String {
     hash(&serde_json::to_value(sealed).unwrap_or(Value::Null))
 }
 
-fn hash(sealed: &Value) -> String {
+/// `sha256:` and the hash of a value's canonical JSON.
+pub(super) fn hash(sealed: &Value) -> String {
     let mut canonical = String::new();
     write_canonical(sealed, &mut canonical);
     let mut text = String::from("sha256:");

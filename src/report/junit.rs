@@ -1,13 +1,15 @@
 //! Test results: a case for each change, each hold, each file and each mutation. What fails is what makes the run end
 //! otherwise than with 0.
 
+use std::collections::BTreeMap;
+
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 
 use super::outline::{name, outlines};
 use super::runs::{Row, Run};
 use super::style::clean;
 use crate::desired::Source;
-use crate::model::{Completeness, Finding, HoldClass, OrganizationPlan, Outcome, Plan, Unread};
+use crate::model::{Address, Completeness, Finding, Hold, HoldClass, OrganizationPlan, Outcome, Plan, Unread};
 
 /// Fails where a guardrail refuses it, or a list is broken.
 pub(super) fn plan(plan: &Plan) -> String {
@@ -27,12 +29,14 @@ pub(super) fn runs(runs: &[Run]) -> String {
 }
 
 fn run(Run { name, verdict, error, notes, rows }: &Run) -> TestSuite {
-    let mut suite = TestSuite::new(clean(name));
+    let name = clean(name);
+    let mut suite = TestSuite::new(&name);
+    let class = |kind: &str| class(&name, kind);
     let status = match error {
         Some(error) => failure("error", &clean(error)),
         None => TestCaseStatus::success(),
     };
-    let mut whole = case("run", "run", status);
+    let mut whole = case("run", &class("run"), status);
     let told: Vec<String> = [verdict].into_iter().chain(notes).map(clean).collect();
     whole.set_system_out(told.join("\n"));
     suite.add_test_case(whole);
@@ -47,7 +51,7 @@ fn run(Run { name, verdict, error, notes, rows }: &Run) -> TestSuite {
             }
             Outcome::Failed | Outcome::Unsure | Outcome::NotTaken => failure(&outcome.to_string(), &message),
         };
-        let mut case = case(&clean(address), "mutation", status);
+        let mut case = case(&clean(address), &class("mutation"), status);
         case.set_system_out(clean(what));
         suite.add_test_case(case);
     }
@@ -56,8 +60,9 @@ fn run(Run { name, verdict, error, notes, rows }: &Run) -> TestSuite {
 
 /// An organisation that no plan could be made of.
 fn unread(Unread { provider, organization, why }: &Unread) -> TestSuite {
-    let mut suite = TestSuite::new(format!("{provider} {}", clean(organization)));
-    suite.add_test_case(case("read", "organisation", failure("unread", &clean(why))));
+    let name = format!("{provider} {}", clean(organization));
+    let mut suite = TestSuite::new(&name);
+    suite.add_test_case(case("read", &class(&name, "organisation"), failure("unread", &clean(why))));
     suite
 }
 
@@ -82,7 +87,7 @@ pub(super) fn findings(findings: &[Finding], sources: &[&Source]) -> String {
                 status
             }
         };
-        let mut case = case(file, "validate", status);
+        let mut case = case(&clean(file), "validate", status);
         if errors == 0 && !told.is_empty() {
             case.set_system_out(told.join("\n"));
         }
@@ -98,38 +103,57 @@ fn told(finding: &Finding) -> String {
 
 /// `is_drift`: whatever has to be done is a failure.
 fn suite(plan: &OrganizationPlan, is_drift: bool) -> TestSuite {
-    let mut suite = TestSuite::new(name(plan));
+    let name = name(plan);
+    let mut suite = TestSuite::new(&name);
+    let class = |kind: &str| class(&name, kind);
     for refusal in &plan.refusals {
         let status = failure("guardrail", &clean(&refusal.message));
-        suite.add_test_case(case(refusal.rail.as_str(), "guardrail", status));
+        suite.add_test_case(case(refusal.rail.as_str(), &class("guardrail"), status));
     }
     for (list, completeness) in &plan.completeness {
         let status = match completeness {
             Completeness::Proven | Completeness::Assumed { .. } => TestCaseStatus::success(),
             Completeness::Broken { why } => failure("incomplete", &clean(why)),
         };
-        suite.add_test_case(case(list, "list", status));
+        suite.add_test_case(case(list, &class("list"), status));
     }
     for outline in outlines(plan) {
         let status = if is_drift { failure("drift", &outline.verb) } else { TestCaseStatus::success() };
-        let mut case = case(&outline.address, "change", status);
+        let mut case = case(&outline.address, &class("change"), status);
         let notes = outline.notes.iter().map(|note| note.text.clone());
         let told: Vec<String> = [outline.verb].into_iter().chain(notes).chain(outline.place).collect();
         case.set_system_out(told.join("\n"));
         suite.add_test_case(case);
     }
+    let mut holds: BTreeMap<&Address, Vec<&Hold>> = BTreeMap::new();
     for hold in &plan.sealed.holds {
-        let status = match hold.class {
-            HoldClass::Blocked if is_drift => failure("blocked", &clean(&hold.reason)),
-            HoldClass::Blocked | HoldClass::Waiting | HoldClass::Ignored => {
-                let mut status = TestCaseStatus::skipped();
-                status.set_type(hold.class.as_str()).set_message(clean(&hold.reason));
-                status
-            }
-        };
-        suite.add_test_case(case(&clean(&hold.address), "hold", status));
+        holds.entry(&hold.address).or_default().push(hold);
+    }
+    for (address, holds) in holds {
+        suite.add_test_case(case(&clean(address), &class("hold"), held(&holds, is_drift)));
     }
     suite
+}
+
+/// All that holds one entity.
+fn held(holds: &[&Hold], is_drift: bool) -> TestCaseStatus {
+    let reasons: Vec<String> = holds.iter().map(|hold| clean(&hold.reason)).collect();
+    let reasons = reasons.join("; ");
+    let class = holds.iter().map(|hold| hold.class).min().unwrap_or(HoldClass::Ignored);
+    match class {
+        HoldClass::Blocked if is_drift => failure("blocked", &reasons),
+        HoldClass::Blocked | HoldClass::Waiting | HoldClass::Ignored => {
+            let mut status = TestCaseStatus::skipped();
+            status.set_type(class.as_str()).set_message(reasons);
+            status
+        }
+    }
+}
+
+/// Readers tell cases apart by their class and their name alone
+/// (<https://docs.gitlab.com/ci/testing/unit_test_reports/>), so that the organisation is a part of it.
+fn class(organization: &str, kind: &str) -> String {
+    format!("{organization} {kind}")
 }
 
 fn case(name: &str, class: &str, status: TestCaseStatus) -> TestCase {

@@ -29,17 +29,23 @@ pub fn ledger(records: &[Record]) -> String {
                 clean(message)
             ),
             Event::Intent { mutation, operation, change, known: _, interim: _ } => {
-                format!("{mutation:<4} {operation}: {} {}", change.action, clean(&change.address))
+                format!(
+                    "{:<4} {}: {} {}",
+                    clean(mutation),
+                    clean(operation),
+                    change.action,
+                    clean(&change.address)
+                )
             }
             Event::Outcome { mutation, address, outcome, refused: _, id, message } => {
                 let style = if *outcome == Outcome::Done { ADD } else { REMOVE };
                 let id = id.as_ref().map(|id| format!(" {}", clean(id))).unwrap_or_default();
                 let message = message.as_ref().map(|text| format!(": {}", clean(text))).unwrap_or_default();
-                format!("{mutation:<4} {} {}{id}{message}", paint(style, outcome), clean(address))
+                format!("{:<4} {} {}{id}{message}", clean(mutation), paint(style, outcome), clean(address))
             }
             Event::Delivery { mutation, address, id, arrived } => {
                 let what = if *arrived { paint(ADD, "delivered") } else { paint(REMOVE, "not delivered") };
-                format!("{mutation:<4} secret of {} {}: {what}", clean(address), clean(id))
+                format!("{:<4} secret of {} {}: {what}", clean(mutation), clean(address), clean(id))
             }
             Event::Sighting { address, seen: true, accepted: true } => {
                 format!("     {} has joined", clean(address))

@@ -9,18 +9,19 @@ use crate::model::Plan;
 pub fn mutations(plan: &Plan) -> String {
     let mut text = String::new();
     for organization in &plan.organizations {
-        let _ = writeln!(text, "{} {}", paint(BOLD, "mutations"), paint(DIM, &organization.seal));
+        let _ = writeln!(text, "{} {}", paint(BOLD, "mutations"), paint(DIM, clean(&organization.seal)));
         for mutation in &organization.sealed.mutations {
             let variables = serde_json::to_string(&mutation.variables).unwrap_or_default();
-            let _ = write!(text, "  {:<4} {} {}", mutation.id, mutation.operation, clean(variables));
+            let _ =
+                write!(text, "  {:<4} {} {}", clean(&mutation.id), clean(&mutation.operation), clean(variables));
             if mutation.interim {
                 text.push_str("  as a first step");
             }
             if !mutation.needs.is_empty() {
-                let _ = write!(text, "  once {} is done", mutation.needs.join(", "));
+                let _ = write!(text, "  once {} is done", clean(mutation.needs.join(", ")));
             }
             if !mutation.after.is_empty() {
-                let _ = write!(text, "  once {} is seen in effect", mutation.after.join(", "));
+                let _ = write!(text, "  once {} is seen in effect", clean(mutation.after.join(", ")));
             }
             text.push('\n');
         }

@@ -44,9 +44,9 @@ pub struct Noticed<'a> {
     /// All that somebody has to see to.
     pub blocked: BTreeSet<&'a Address>,
     /// What of both wasn't there before, or was otherwise.
-    pub new: &'a BTreeSet<&'a Address>,
+    pub new: &'a BTreeSet<Address>,
     /// What of both was there before, if nothing of the same address is new.
-    pub gone: &'a BTreeSet<&'a Address>,
+    pub gone: &'a BTreeSet<Address>,
 }
 
 /// So many addresses of each list are told in words.

@@ -21,7 +21,7 @@ pub(super) fn paint(style: Style, text: impl Display) -> String {
 pub fn clean(text: impl Display) -> String {
     let mut safe = String::new();
     for c in text.to_string().chars() {
-        if is_deceptive(c) {
+        if is_deceptive(c) || is_noncharacter(c) {
             safe.extend(c.escape_unicode());
         } else {
             safe.push(c);
@@ -37,4 +37,10 @@ pub fn clean(text: impl Display) -> String {
 /// `1 mail`, `2 mails`.
 pub fn plural(count: usize, one: &str) -> String {
     if count == 1 { format!("1 {one}") } else { format!("{count} {one}s") }
+}
+
+/// What is no character to anybody, and makes XML ill-formed.
+fn is_noncharacter(c: char) -> bool {
+    let code = u32::from(c);
+    code & 0xFFFE == 0xFFFE || (0xFDD0..=0xFDEF).contains(&code)
 }

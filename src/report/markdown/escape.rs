@@ -30,25 +30,30 @@ pub(super) fn code(text: impl Display) -> String {
     format!("<code>{safe}</code>")
 }
 
-/// A sentence in which somebody else's words may stand: no markup, no mention of anybody.
+/// A sentence in which somebody else's words may stand: no markup, no link, no mention of anybody.
 pub(super) fn prose(text: impl Display) -> String {
     let mut safe = String::new();
-    let mut before = ' ';
     let text = cut(text, LONGEST_SENTENCE);
-    let mut rest = text.chars().peekable();
-    while let Some(c) = rest.next() {
+    let mut rest = text.char_indices().peekable();
+    while let Some((at, c)) = rest.next() {
+        let next = rest.peek().map(|(_, next)| *next);
+        let before = &text[..at];
         match c {
-            // Mentions and references are looked for once the text was rendered, but not within code.
-            '@' if !before.is_alphanumeric() => safe.push_str("<code>&#64;</code>"),
-            '#' if rest.peek().is_some_and(char::is_ascii_digit) => safe.push_str("<code>&#35;</code>"),
+            // Mentions, references and addresses are looked for once the text was rendered, but not within code.
+            '@' => safe.push_str("<code>&#64;</code>"),
+            '#' if next.is_some_and(|next| next.is_ascii_digit()) => safe.push_str("<code>&#35;</code>"),
+            '-' if before.to_ascii_lowercase().ends_with("gh")
+                && next.is_some_and(|next| next.is_ascii_digit()) =>
+            {
+                safe.push_str("<code>&#45;</code>");
+            }
+            '.' if before.to_ascii_lowercase().ends_with("www") => safe.push_str("<code>&#46;</code>"),
             '\\' | '`' | '*' | '_' | '[' | ']' | '<' | '>' | '&' | '|' | '~' | '$' | '!' | '#' => {
                 safe.push_str(&entity(c));
             }
-            // Addresses of pages become links by themselves.
-            ':' if rest.peek() == Some(&'/') => safe.push_str(&entity(c)),
+            ':' if next == Some('/') => safe.push_str("<code>&#58;</code>"),
             c => safe.push(c),
         }
-        before = c;
     }
     safe
 }
