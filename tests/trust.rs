@@ -55,7 +55,11 @@ fn what_moves_a_credential_or_a_secret_or_loosens_a_rail_does() {
         let found = approvals(&said);
         assert_eq!(said.code, 3, "{}", said.all());
         // Of the one that is called otherwise, both are told.
-        assert_eq!(found.len(), if after.contains("other") && told.contains("other") { 2 } else { 1 }, "{found:?}");
+        assert_eq!(
+            found.len(),
+            if after.contains("other") && told.contains("other") { 2 } else { 1 },
+            "{found:?}"
+        );
         assert!(found[0].contains(told), "{told}: {found:?}");
     }
 }

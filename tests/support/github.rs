@@ -11,6 +11,23 @@ use super::jq::jq;
 use super::stub::{Answer, Call, stub};
 
 pub const REPOSITORY: &str = "acme/access";
+
+/// `GITHUB_SERVER_URL`, as scripts see it.
+pub const SERVER: &str = "https://github.example";
+
+/// The key that the ledger's branch takes.
+pub const LEDGER_KEY: &str = "a-private-key";
+
+/// To the one host, whose key is known, with the one key; what it runs there runs in the server's folder.
+const SSH: &str = r#"#!/usr/bin/env bash
+[ "$1" = -i ] && [ "$(cat "$2")" = a-private-key ] || { echo 'permission denied' >&2; exit 255; }
+for word in "$@"; do
+  case $word in UserKnownHostsFile=*) known=${word#*=} ;; esac
+done
+grep --quiet '^github.example ssh-ed25519 ' "$known" || { echo 'unknown host' >&2; exit 255; }
+case " $* " in *' git@github.example '*) ;; *) exit 255 ;; esac
+cd 'SERVER' && eval "${!#}"
+"#;
 const BOT: &str = "github-actions[bot]";
 
 /// A repository at GitHub.
@@ -28,12 +45,17 @@ pub struct State {
     pub artifacts: Vec<Artifact>,
     pub issues: Vec<Value>,
     pub comments: Vec<Value>,
+    /// The time, in seconds: whatever happens, happens later than what was before.
+    now: u32,
+    /// What GitHub doesn't answer at the moment: the end of a path.
+    pub away: Option<String>,
 }
 
 pub struct Artifact {
     pub name: String,
     pub run: u64,
     pub folder: PathBuf,
+    created: String,
 }
 
 impl Hub {
@@ -41,8 +63,14 @@ impl Hub {
         let hub = Self { folder: folder.to_owned(), state: Arc::default() };
         folder.clone_into(&mut hub.state().folder);
         let state = hub.state.clone();
-        stub(&["gh"], &hub.programs(), move |call| state.lock().unwrap().answer(call));
+        stub(&["gh", "unzip"], &hub.programs(), move |call| state.lock().unwrap().answer(call));
         let remote = hub.remote();
+        // Nothing here gets ready by waiting.
+        super::stub::program(&hub.programs().join("sleep"), "#!/bin/sh\n");
+        super::stub::program(
+            &hub.programs().join("ssh"),
+            &SSH.replace("SERVER", &hub.folder.join("server").display().to_string()),
+        );
         git(folder, &["init", "--quiet", "--bare", "--initial-branch", "main", remote.to_str().unwrap()]);
         git(&remote, &["config", "uploadpack.allowAnySHA1InWant", "true"]);
         hub
@@ -57,9 +85,9 @@ impl Hub {
         self.folder.join("programs")
     }
 
-    /// `GITHUB_SERVER_URL`.
+    /// Where a checkout gets it from.
     pub fn url(&self) -> String {
-        format!("file://{}", self.folder.join("server").display())
+        format!("file://{}", self.remote().display())
     }
 
     pub fn remote(&self) -> PathBuf {
@@ -83,7 +111,8 @@ impl Hub {
         for file in files {
             std::fs::copy(file, folder.join(file.file_name().unwrap())).unwrap();
         }
-        state.artifacts.push(Artifact { name: name.to_owned(), run, folder });
+        let created = state.tick();
+        state.artifacts.push(Artifact { name: name.to_owned(), run, folder, created });
     }
 }
 
@@ -108,26 +137,32 @@ struct Asked {
 }
 
 impl State {
+    /// A time that is later than all before.
+    pub fn tick(&mut self) -> String {
+        self.now += 1;
+        format!("2026-01-01T{:02}:{:02}:{:02}Z", self.now / 3600, self.now / 60 % 60, self.now % 60)
+    }
+
     fn answer(&mut self, call: &Call) -> Answer {
         let args: Vec<&str> = call.args.iter().map(String::as_str).collect();
         match &*args {
-            ["auth", "setup-git"] => (0, String::new()),
-            ["run", "download", run, "--repo", REPOSITORY, "--name", name, "--dir", folder] => {
-                if !allows(&call.context, "actions", "read") {
-                    return (1, "needs actions: read".to_owned());
-                }
-                let run: u64 = run.parse().unwrap();
-                let found = self.artifacts.iter().find(|it| it.run == run && it.name == *name);
-                let Some(artifact) = found else { return (1, "no such artifact".to_owned()) };
-                copy(&artifact.folder, &Path::new(&call.folder).join(folder));
+            ["-q", archive, "-d", folder] if call.program == "unzip" => {
+                let archive = std::fs::read_to_string(Path::new(&call.folder).join(archive)).unwrap();
+                copy(Path::new(archive.trim()), &Path::new(&call.folder).join(folder));
                 (0, String::new())
             }
             ["api", rest @ ..] => self.api(&asked(rest, Path::new(&call.folder)), &call.context),
-            _ => panic!("gh {args:?} isn't known here"),
+            _ => panic!("{} {args:?} isn't known here", call.program),
         }
     }
 
     fn api(&mut self, asked: &Asked, permissions: &str) -> Answer {
+        if self.away.as_ref().is_some_and(|away| asked.path.ends_with(&**away)) {
+            return (1, "HTTP 502".to_owned());
+        }
+        if asked.path == "meta" {
+            return (0, jq(asked.filter.as_ref().unwrap(), &json!({ "ssh_keys": ["ssh-ed25519 AAAA"] })));
+        }
         let path =
             asked.path.strip_prefix(&format!("repos/{REPOSITORY}/")).unwrap_or_else(|| panic!("{}", asked.path));
         let parts: Vec<&str> = path.split('/').collect();
@@ -140,7 +175,7 @@ impl State {
         match &asked.filter {
             _ if asked.silent => (0, String::new()),
             Some(filter) => (0, jq(filter, &answer)),
-            None => (0, answer.to_string()),
+            None => (0, answer.as_str().map_or_else(|| answer.to_string(), ToOwned::to_owned)),
         }
     }
 
@@ -166,11 +201,16 @@ impl State {
                 let all = self.artifacts.iter().enumerate().filter(|(_, it)| it.name == *name);
                 let artifacts: Vec<Value> = all
                     .map(|(index, it)| {
-                        let created = format!("2026-01-01T00:00:{index:02}Z");
-                        json!({ "expired": false, "created_at": created, "workflow_run": { "id": it.run } })
+                        let workflow_run = json!({ "id": it.run });
+                        json!({ "id": 500 + index, "expired": false, "created_at": it.created, "workflow_run": workflow_run })
                     })
                     .collect();
                 (&["actions"], Some(json!({ "artifacts": artifacts })))
+            }
+            ("GET", ["actions", "artifacts", id, "zip"]) => {
+                // Stands for what is in it; the stub of unzip knows.
+                let index = id.parse::<usize>().unwrap() - 500;
+                (&["actions"], Some(json!(self.artifacts[index].folder)))
             }
             ("GET", ["actions", "runs", id]) => {
                 (&["actions"], self.runs.iter().find(|it| is(&it["id"], id)).cloned())

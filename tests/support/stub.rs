@@ -35,10 +35,8 @@ pub fn stub(programs: &[&str], folder: &Path, mut answer: impl FnMut(&Call) -> A
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port().to_string();
     std::fs::create_dir_all(folder).unwrap();
-    for program in programs {
-        let path = folder.join(program);
-        std::fs::write(&path, SCRIPT.replace("PORT", &port)).unwrap();
-        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+    for name in programs {
+        program(&folder.join(name), &SCRIPT.replace("PORT", &port));
     }
     thread::spawn(move || {
         for stream in listener.incoming() {
@@ -48,6 +46,12 @@ pub fn stub(programs: &[&str], folder: &Path, mut answer: impl FnMut(&Call) -> A
             let _ = stream.write_all(format!("{text}\n{code}").as_bytes());
         }
     });
+}
+
+/// Makes a script that can be run.
+pub fn program(path: &Path, script: &str) {
+    std::fs::write(path, script).unwrap();
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).unwrap();
 }
 
 fn read(stream: &mut TcpStream) -> Call {

@@ -8,14 +8,15 @@ use std::process::Command;
 use serde_json::{Map, Value, json};
 
 use super::expression::{Status, condition, text};
-use super::github::{Hub, REPOSITORY, copy, git};
+use super::github::{Hub, REPOSITORY, SERVER, copy, git};
 
 /// The settings of a repository.
 #[derive(Clone, Default)]
 pub struct Settings {
     /// The secrets of each environment. The repository itself has none.
     pub secrets: BTreeMap<String, BTreeMap<String, String>>,
-    pub vars: BTreeMap<String, String>,
+    /// What the team has written into the workflow's own `env`.
+    pub env: BTreeMap<String, String>,
     /// Environments with reviewers, who have not approved.
     pub unapproved: BTreeSet<String>,
 }
@@ -68,6 +69,7 @@ pub fn parse(text: &str) -> Value {
 pub fn run(hub: &Hub, settings: &Settings, name: &str, event: &Event<'_>) -> Run {
     let workflow = workflow(name);
     assert!(workflow["on"].get(event.name).is_some(), "{name} isn't run on {}", event.name);
+    assert_eq!(workflow["defaults"]["run"]["shell"], "bash", "without it there is no pipefail");
     let id = hub.begin(event.name, &format!(".github/workflows/{name}"));
     let mut machine =
         Machine { hub, settings, event, workflow: &workflow, id, run: Run::default(), needs: json!({}) };
@@ -136,7 +138,6 @@ impl Machine<'_> {
                 "ref_name": "main",
             },
             "needs": self.needs,
-            "vars": self.settings.vars,
             "secrets": {},
             "steps": {},
         });
@@ -171,8 +172,14 @@ impl Machine<'_> {
     }
 
     fn step(&mut self, job: &Value, step: &Value, state: &mut Job) {
-        if !condition(step["if"].as_str(), &state.contexts, state.status) {
-            return;
+        let wanted = condition(step["if"].as_str(), &state.contexts, state.status);
+        let outcome = |state: &mut Job, outcome: &str| {
+            if let Some(id) = step["id"].as_str() {
+                state.contexts["steps"][id]["outcome"] = json!(outcome);
+            }
+        };
+        if !wanted {
+            return outcome(state, "skipped");
         }
         let filled = |map: &Value| -> BTreeMap<String, String> {
             let fields = map.as_object().cloned().unwrap_or_default();
@@ -191,6 +198,7 @@ impl Machine<'_> {
             let with = filled(&step["with"]);
             self.action(step["uses"].as_str().unwrap(), &with, state)
         };
+        outcome(state, if done { "success" } else { "failure" });
         if !done {
             state.status = Status::Failure;
         }
@@ -223,11 +231,12 @@ impl Machine<'_> {
             .env("GITHUB_OUTPUT", &output)
             .env("GITHUB_STEP_SUMMARY", &summary)
             .env("GITHUB_REPOSITORY", REPOSITORY)
-            .env("GITHUB_SERVER_URL", self.hub.url())
+            .env("GITHUB_SERVER_URL", SERVER)
             .env("GITHUB_RUN_ID", self.id.to_string())
             .env("GITHUB_SHA", self.event.sha)
             .env("STUB_CONTEXT", state.permissions.to_string())
             .envs(environment)
+            .envs(&self.settings.env)
             .output()
             .unwrap();
         for text in [&said.stdout, &said.stderr] {
@@ -288,7 +297,7 @@ impl Machine<'_> {
             None if self.event.name == "pull_request_target" => "refs/heads/main".to_owned(),
             None => self.event.sha.to_owned(),
         };
-        let remote = format!("{}/{REPOSITORY}.git", self.hub.url());
+        let remote = self.hub.url();
         git(folder, &["init", "--quiet"]);
         let depth = format!("--depth={depth}");
         let depth: &[&str] = if depth == "--depth=0" { &[] } else { &[&depth] };

@@ -2,194 +2,16 @@
 #![cfg(unix)]
 #![allow(clippy::unwrap_used, clippy::panic, clippy::expect_used, reason = "a test fails by panicking")]
 
+#[path = "../support/mod.rs"]
 mod support;
-
-use std::collections::{BTreeMap, BTreeSet};
+mod team;
 
 use rolecall::model::ProviderName;
-use rolecall::sandbox::own_credentials;
-use serde_json::{Value, json};
-use support::cli::{Env, Server, example};
-use support::github::{Hub, REPOSITORY, git};
+use serde_json::json;
+use support::cli::example;
 use support::receiver::Receiver;
-use support::workflow::{Ended, Event, Run, Settings, run};
-
-const PLAN: &str = "rolecall-plan.yml";
-const APPLY: &str = "rolecall-apply.yml";
-const DRIFT: &str = "rolecall-drift.yml";
-
-/// A team with its files at GitHub, and their platform.
-struct Team {
-    env: Env,
-    server: Server,
-    hub: Hub,
-    settings: Settings,
-}
-
-/// A pull request.
-struct Pull {
-    number: u64,
-    head: String,
-    /// The commit that merging it would make.
-    merge: String,
-}
-
-impl Team {
-    /// With the Hive example, or another's, on main.
-    fn of(provider: ProviderName, faults: &[&str]) -> Self {
-        let mut env = Env::new();
-        let server = env.serve_example(provider, faults);
-        let hub = Hub::new(&env.path("github"));
-        git(&env.path("."), &["clone", "--quiet", hub.remote().to_str().unwrap(), "clone"]);
-        let file = env.read("file.yaml");
-        let credential = own_credentials(provider)[0].1.to_owned();
-        let name = if provider == ProviderName::Hive { "HIVE_TOKEN" } else { "BITPANDA_API_KEY" };
-        let secrets = BTreeMap::from([(name.to_owned(), credential)]);
-        let environments = ["rolecall-plan", "rolecall-review", "rolecall-apply", "rolecall-drift"];
-        let settings = Settings {
-            secrets: environments.map(|name| (name.to_owned(), secrets.clone())).into(),
-            vars: BTreeMap::from([("ROLECALL_ALLOWED_HOSTS".to_owned(), "127.0.0.1".to_owned())]),
-            unapproved: BTreeSet::from(["rolecall-review".to_owned()]),
-        };
-        let team = Self { env, server, hub, settings };
-        team.commit(&file);
-        team.git(&["push", "--quiet", "origin", "HEAD:main"]);
-        team
-    }
-
-    fn hive() -> Self {
-        Self::of(ProviderName::Hive, &[])
-    }
-
-    fn git(&self, args: &[&str]) -> String {
-        git(&self.env.path("clone"), args)
-    }
-
-    fn commit(&self, file: &str) {
-        self.env.write("clone/access/file.yaml", file);
-        self.git(&["add", "."]);
-        self.git(&["commit", "--quiet", "--allow-empty", "--message", "change access"]);
-    }
-
-    fn file(&self) -> String {
-        self.git(&["show", "origin/main:access/file.yaml"])
-    }
-
-    fn main(&self) -> String {
-        git(&self.hub.remote(), &["rev-parse", "main"])
-    }
-
-    /// Opens a pull request with the file changed so, or pushes to one.
-    fn propose(&self, number: u64, file: &str) -> Pull {
-        self.git(&["fetch", "--quiet", "origin"]);
-        self.git(&["checkout", "--quiet", "--detach", "origin/main"]);
-        self.commit(file);
-        let head = self.git(&["rev-parse", "HEAD"]);
-        self.git(&["push", "--quiet", "--force", "origin", &format!("HEAD:refs/heads/topic-{number}")]);
-        self.git(&["checkout", "--quiet", "--detach", "origin/main"]);
-        self.git(&["merge", "--quiet", "--no-ff", "--message", "merge", &head]);
-        let merge = self.git(&["rev-parse", "HEAD"]);
-        self.git(&["push", "--quiet", "--force", "origin", &format!("HEAD:refs/pull/{number}/merge")]);
-        let mut state = self.hub.state();
-        state.pulls.retain(|pull| pull["number"] != number);
-        state.pulls.push(json!({
-            "number": number,
-            "mergeable": true,
-            "merge_commit_sha": merge,
-            "merged_at": null,
-            "head": { "sha": head },
-            "base": { "ref": "main" },
-        }));
-        Pull { number, head, merge }
-    }
-
-    fn event(&self, name: &str, pull: &Pull, repository: &str) -> Run {
-        let payload = json!({ "pull_request": {
-            "number": pull.number,
-            "head": { "sha": pull.head, "repo": { "full_name": repository } },
-            "base": { "ref": "main" },
-        } });
-        let sha = if name == "pull_request" { pull.merge.clone() } else { self.main() };
-        self.seen(run(&self.hub, &self.settings, PLAN, &Event { name, payload, sha: &sha }))
-    }
-
-    /// What a pull request of the team's own sets off.
-    fn plan(&self, pull: &Pull) -> Run {
-        self.event("pull_request_target", pull, REPOSITORY)
-    }
-
-    /// Merges it, and runs what that sets off.
-    fn merge(&self, pull: &Pull) -> Run {
-        let before = self.main();
-        self.git(&["fetch", "--quiet", "origin"]);
-        self.git(&["checkout", "--quiet", "--detach", "origin/main"]);
-        self.git(&["merge", "--quiet", "--no-ff", "--message", "merge", &pull.head]);
-        let merged = self.git(&["rev-parse", "HEAD"]);
-        self.git(&["push", "--quiet", "origin", "HEAD:main"]);
-        self.git(&["fetch", "--quiet", "origin"]);
-        {
-            let mut state = self.hub.state();
-            let it = state.pulls.iter_mut().find(|it| it["number"] == pull.number).unwrap();
-            it["merged_at"] = json!("2026-01-01T00:00:00Z");
-            it["merge_commit_sha"] = json!(merged);
-        }
-        self.pushed(&before)
-    }
-
-    fn pushed(&self, before: &str) -> Run {
-        let sha = self.main();
-        let event = Event { name: "push", payload: json!({ "before": before }), sha: &sha };
-        self.seen(run(&self.hub, &self.settings, APPLY, &event))
-    }
-
-    fn drift(&self) -> Run {
-        let payload = json!({ "repository": { "default_branch": "main" } });
-        let sha = self.main();
-        self.seen(run(&self.hub, &self.settings, DRIFT, &Event { name: "schedule", payload, sha: &sha }))
-    }
-
-    /// Nothing that a run printed, said or kept holds a credential.
-    fn seen(&self, run: Run) -> Run {
-        let state = self.hub.state();
-        let kept = state.artifacts.iter().flat_map(|artifact| std::fs::read_dir(&artifact.folder).unwrap());
-        let kept = kept.map(|file| std::fs::read_to_string(file.unwrap().path()).unwrap());
-        let said = state.comments.iter().chain(&state.issues).map(Value::to_string);
-        for text in kept.chain(said).chain([run.log.clone()]) {
-            for secret in self.settings.secrets.values().flat_map(BTreeMap::values) {
-                assert!(!text.contains(secret.as_str()), "{text}");
-            }
-        }
-        run
-    }
-
-    /// What `plan` says of main now, by itself.
-    fn changes_left(&self) -> Vec<String> {
-        let mut command = self.env.command();
-        let (_, secrets) = self.settings.secrets.first_key_value().unwrap();
-        command.envs(secrets).env("ROLECALL_ALLOWED_HOSTS", "127.0.0.1");
-        self.env.write("now.yaml", self.file());
-        let said = command.args(["plan", "--format", "json", "now.yaml"]).output().unwrap();
-        let plan: Value = serde_json::from_slice(&said.stdout).unwrap();
-        let changes = plan["organizations"][0]["sealed"]["changes"].as_array().unwrap();
-        changes.iter().map(|change| change["address"].as_str().unwrap().to_owned()).collect()
-    }
-
-    fn comments(&self) -> Vec<String> {
-        self.hub.state().comments.iter().map(|it| it["body"].as_str().unwrap().to_owned()).collect()
-    }
-
-    /// How many comments the issue on drift has.
-    fn remarks(&self) -> usize {
-        self.comments().iter().filter(|comment| !comment.starts_with("<!-- rolecall plan -->")).count()
-    }
-
-    /// The lines of the ledger's branch. None: there is no such branch.
-    fn ledger(&self) -> Option<String> {
-        let refs = git(&self.hub.remote(), &["for-each-ref", "refs/heads/rolecall-ledger"]);
-        let files = ["show", "rolecall-ledger:hive-acme.jsonl"];
-        (!refs.is_empty()).then(|| git(&self.hub.remote(), &files))
-    }
-}
+use support::workflow::Ended;
+use team::{PLAN, Team};
 
 /// The example without what would need a delivery, and one user more.
 fn wish(team: &Team, more: &str) -> String {
@@ -392,7 +214,7 @@ fn a_plan_that_another_workflow_has_made_counts_for_nothing() {
     }
     let applied = team.merge(&pull);
     applied.is("apply", Ended::Failure);
-    assert!(applied.log.contains("there is no plan of"), "{}", applied.log);
+    assert!(applied.log.contains("that was made before it was merged"), "{}", applied.log);
     // Beside the right one it isn't taken either, however new it is.
     let pull = team.propose(11, &wish(&team, &ZOE.replace("zoe", "yann")));
     team.plan(&pull).is("plan", Ended::Success);
@@ -413,6 +235,111 @@ fn what_nobody_has_reviewed_is_not_applied() {
     applied.is("apply", Ended::Failure);
     assert!(applied.log.contains("nobody has reviewed a plan of it"), "{}", applied.log);
     assert!(team.ledger().is_none());
+}
+
+#[test]
+fn an_apply_that_is_started_again_later_brings_nothing_back() {
+    let team = Team::hive();
+    let closing = team.propose(1, &team.file());
+    team.plan(&closing).is("plan", Ended::Success);
+    team.merge(&closing).is("apply", Ended::Success);
+    let (before, viewer) = (team.main(), team.file());
+    let promoted = team.propose(2, &viewer.replacen("roles: [Schema reviewer]", "roles: [Admin]", 1));
+    team.plan(&promoted).is("plan", Ended::Success);
+    team.merge(&promoted).is("apply", Ended::Success);
+    let then = team.main();
+    let demoted = team.propose(3, &viewer);
+    team.plan(&demoted).is("plan", Ended::Success);
+    team.merge(&demoted).is("apply", Ended::Success);
+    let again = team.pushed_to(&before, &then);
+    again.is("apply", Ended::Failure);
+    assert!(again.log.contains("no longer stands; nothing was sent"), "{}", again.log);
+    assert_eq!(team.changes_left(), Vec::<String>::new(), "she is what main says");
+}
+
+#[test]
+fn a_plan_that_was_made_after_the_merge_was_reviewed_by_nobody() {
+    let team = Team::hive();
+    let before = team.main();
+    let pull = team.propose(14, &wish(&team, ZOE));
+    team.merge(&pull).is("apply", Ended::Failure);
+    // Its workflow won't, and another's artifact of that name comes too late.
+    let planned = team.plan(&pull);
+    planned.is("gate", Ended::Failure);
+    assert!(planned.log.contains("no open pull request"), "{}", planned.log);
+    let run = team.hub.begin("pull_request_target", ".github/workflows/rolecall-plan.yml");
+    team.env.write("plan.json", "{}");
+    team.hub.upload(run, &format!("rolecall-plan-{}", pull.head), &[team.env.path("plan.json")]);
+    let applied = team.pushed(&before);
+    applied.is("apply", Ended::Failure);
+    assert!(applied.log.contains("that was made before it was merged"), "{}", applied.log);
+}
+
+#[test]
+fn a_ledger_that_stands_among_the_files_is_nobodys() {
+    let team = Team::hive();
+    let forge = || {
+        team.env.write("clone/.rolecall/ledger/hive-acme.jsonl", "{\"event\":\"forged\"}\n");
+        team.git(&["add", "--force", ".rolecall"]);
+    };
+    // With nothing to apply, since nobody has planned it.
+    team.git(&["fetch", "--quiet", "origin"]);
+    team.git(&["checkout", "--quiet", "--detach", "origin/main"]);
+    let before = team.main();
+    forge();
+    team.commit(&wish(&team, ZOE));
+    team.git(&["push", "--quiet", "origin", "HEAD:main"]);
+    team.pushed(&before).is("apply", Ended::Failure);
+    assert!(team.ledger().is_none());
+    // And with something.
+    let pull = team.propose(15, &wish(&team, &ZOE.replace("zoe", "yann")));
+    let planned = team.plan(&pull);
+    planned.is("plan", Ended::Success);
+    team.merge(&pull).is("apply", Ended::Success);
+    assert!(!team.ledger().unwrap().contains("forged"));
+}
+
+#[test]
+fn without_a_key_for_the_ledger_nothing_is_sent() {
+    let mut team = Team::hive();
+    team.settings.secrets.get_mut("rolecall-apply").unwrap().remove("ROLECALL_LEDGER_KEY");
+    let pull = team.propose(16, &wish(&team, ZOE));
+    team.plan(&pull).is("plan", Ended::Success);
+    let applied = team.merge(&pull);
+    applied.is("apply", Ended::Failure);
+    assert!(applied.log.contains("ROLECALL_LEDGER_KEY"), "{}", applied.log);
+    assert!(team.changes_left().contains(&"user/zoe@acme.example".to_owned()));
+}
+
+#[test]
+fn github_being_away_opens_no_second_issue_and_no_second_comment() {
+    let team = Team::hive();
+    let pull = team.propose(17, &wish(&team, ZOE));
+    team.plan(&pull).is("comment", Ended::Success);
+    team.drift().is("issue", Ended::Success);
+    team.hub.state().away = Some("/issues".to_owned());
+    team.drift().is("issue", Ended::Failure);
+    team.hub.state().away = Some("/comments".to_owned());
+    team.plan(&pull).is("comment", Ended::Failure);
+    let state = team.hub.state();
+    assert_eq!((state.issues.len(), state.comments.len()), (1, 1));
+}
+
+#[test]
+fn one_organisation_that_is_away_does_not_hide_the_drift_of_another() {
+    let team = Team::hive();
+    team.git(&["fetch", "--quiet", "origin"]);
+    team.git(&["checkout", "--quiet", "--detach", "origin/main"]);
+    let away = team.file().replace("organization: acme", "organization: other");
+    team.env.write("clone/access/other.yaml", away.replace(&team.server.url, "http://127.0.0.1:9/graphql"));
+    team.commit(&team.file());
+    team.git(&["push", "--quiet", "origin", "HEAD:main"]);
+    let run = team.drift();
+    run.is("drift", Ended::Failure);
+    run.is("issue", Ended::Success);
+    let issues = team.hub.state().issues.clone();
+    let body = issues[0]["body"].as_str().unwrap();
+    assert!(body.contains("user/alice@acme.example") && body.contains("hive other"), "{body}");
 }
 
 #[test]
