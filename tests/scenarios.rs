@@ -808,3 +808,18 @@ fn somebody_who_is_listed_in_two_ways_is_nobody_who_is_absent() {
     assert!(addresses(&plan).is_empty());
     assert!(holds(&plan)[0].starts_with("user/max@x.example blocked: the list of users is incomplete"));
 }
+
+#[test]
+fn a_command_that_gets_a_secret_is_approved_with_all_its_words() {
+    let plan = |command: &str| {
+        let key = format!(
+            "keys: [{{ name: ci, roles: [A], expires: 2099-01-01T00:00:00Z, deliver: {{ command: {command} }} }}]"
+        );
+        Rig::new(world_with(&[]), &key).plan()
+    };
+    let seals = ["[vault, put, one]", "[vault, put, two]", "[vault, 'put one']"].map(|command| plan(command).seal);
+    assert!(seals[0] != seals[1] && seals[0] != seals[2], "{seals:?}");
+    let shown =
+        rolecall::report::plan_text(&rolecall::model::Plan::new("test", vec![plan("[vault, put, 'a b']")]));
+    assert!(shown.contains("secret to the command vault put \"a b\""), "{shown}");
+}

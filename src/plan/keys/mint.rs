@@ -94,7 +94,8 @@ pub(super) fn mint(
     }
     let target = match deliver {
         Delivery::File(path) => path.display().to_string(),
-        Delivery::Command(words) => format!("the command {}", words.first().map_or("", String::as_str)),
+        // All of it, since what is approved is what runs.
+        Delivery::Command(words) => format!("the command {}", told(words)),
     };
     let change = Change {
         address,
@@ -127,4 +128,14 @@ fn is_complete(input: &PlanInput<'_>, wish: &DesiredKey, key: &Key, draft: &mut 
         .hint(format!("add {}", missing.join(" and "))),
     );
     false
+}
+
+/// A command in which two words are never taken for one.
+fn told(words: &[String]) -> String {
+    let is_plain = |word: &str| {
+        !word.is_empty() && word.chars().all(|c| c.is_ascii_alphanumeric() || "_@%+=:,./-".contains(c))
+    };
+    let words: Vec<String> =
+        words.iter().map(|word| if is_plain(word) { word.clone() } else { format!("{word:?}") }).collect();
+    words.join(" ")
 }
