@@ -13,6 +13,8 @@ pub struct Call {
     /// `STUB_CONTEXT` of its environment.
     pub context: String,
     pub args: Vec<String>,
+    /// What it reads, of one that does.
+    pub stdin: String,
 }
 
 /// How it ends: its exit code, and what it prints: on stderr, if that isn't 0.
@@ -20,8 +22,10 @@ pub type Answer = (u8, String);
 
 /// Bash speaks TCP itself, so that nothing else has to be installed. The last word of an answer is its exit code.
 const SCRIPT: &str = r#"#!/usr/bin/env bash
+read=
+READS
 exec 3<>"/dev/tcp/127.0.0.1/PORT"
-printf '%s\0' "${0##*/}" "$PWD" "${STUB_CONTEXT:-}" "$#" "$@" >&3
+printf '%s\0' "${0##*/}" "$PWD" "${STUB_CONTEXT:-}" "$#" "$@" "$read" >&3
 answer=$(cat <&3; printf x)
 answer=${answer%x}
 code=${answer##*$'\n'}
@@ -30,13 +34,26 @@ printf '%s' "${answer%$'\n'*}"
 exit "$code"
 "#;
 
+/// What takes stdin as it is, the last end of a line included. It comes before the connection: calls are answered one by
+/// one, and what is read may come of another.
+const READS: &str = "read=$(cat; printf x)\nread=${read%x}";
+
 /// Puts programs of these names into a folder, and answers them as long as the test runs.
-pub fn stub(programs: &[&str], folder: &Path, mut answer: impl FnMut(&Call) -> Answer + Send + 'static) {
+pub fn stub(programs: &[&str], folder: &Path, answer: impl FnMut(&Call) -> Answer + Send + 'static) {
+    serve(programs, "", folder, answer);
+}
+
+/// The same of programs that read stdin.
+pub fn stub_reading(programs: &[&str], folder: &Path, answer: impl FnMut(&Call) -> Answer + Send + 'static) {
+    serve(programs, READS, folder, answer);
+}
+
+fn serve(programs: &[&str], reads: &str, folder: &Path, mut answer: impl FnMut(&Call) -> Answer + Send + 'static) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port().to_string();
     std::fs::create_dir_all(folder).unwrap();
     for name in programs {
-        program(&folder.join(name), &SCRIPT.replace("PORT", &port));
+        program(&folder.join(name), &SCRIPT.replace("PORT", &port).replace("READS", reads));
     }
     thread::spawn(move || {
         for stream in listener.incoming() {
@@ -68,5 +85,6 @@ fn read(stream: &mut TcpStream) -> Call {
     };
     let (program, folder, context) = (word(), word(), word());
     let count: usize = word().parse().unwrap();
-    Call { program, folder, context, args: (0..count).map(|_| word()).collect() }
+    let args = (0..count).map(|_| word()).collect();
+    Call { program, folder, context, args, stdin: word() }
 }
