@@ -7,10 +7,14 @@ pub mod cli;
 pub mod expression;
 #[cfg(unix)]
 pub mod github;
+#[cfg(unix)]
+pub mod gitlab;
 pub mod hive;
 #[cfg(unix)]
 pub mod jq;
 pub mod paradime;
+#[cfg(unix)]
+pub mod pipeline;
 pub mod rapidapi;
 pub mod receiver;
 pub mod rig;

@@ -1,0 +1,374 @@
+//! Runs a pipeline of GitLab's: its jobs in their order, their scripts as they are, each in a folder of its own. Knows the
+//! keywords that ours use; any other panics.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::{Map, Value, json};
+
+use super::expression::{Status, condition};
+use super::github::git;
+use super::gitlab::{Lab, PROJECT};
+
+/// The settings of a project.
+#[derive(Clone, Default)]
+pub struct Settings {
+    /// The variables of each environment.
+    pub scoped: BTreeMap<String, BTreeMap<String, String>>,
+    /// Those that every job has.
+    pub variables: BTreeMap<String, String>,
+    /// Environments whose variables are protected: no merge request gets them.
+    pub protected: BTreeSet<String>,
+    /// Artifacts that are otherwise once a job has made them: their paths, and texts.
+    pub altered: BTreeMap<String, String>,
+    /// Environments that only some may deploy to, and nobody of them has run or approved the job.
+    pub unapproved: BTreeSet<String>,
+}
+
+/// What became of a job.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    Success,
+    /// With one of the exit codes that are no failure, or a manual one that may fail.
+    Warning,
+    Failure,
+    Skipped,
+    /// For somebody to run it.
+    Waiting,
+}
+
+/// What became of a pipeline.
+#[derive(Debug, Default)]
+pub struct Run {
+    pub jobs: BTreeMap<String, Ended>,
+    /// All that its jobs printed.
+    pub log: String,
+}
+
+impl Run {
+    pub fn is(&self, job: &str, ended: Ended) {
+        assert_eq!(self.jobs.get(job), Some(&ended), "{job}\n{}", self.log);
+    }
+
+    /// Exactly these jobs are in it.
+    pub fn has(&self, jobs: &[&str]) {
+        assert_eq!(self.jobs.keys().collect::<Vec<_>>(), jobs, "{}", self.log);
+    }
+}
+
+/// What sets off a pipeline: the variables that GitLab predefines for it.
+pub struct Event {
+    pub variables: BTreeMap<String, String>,
+    /// Files that it changes; None: as with a schedule, rules on changes hold.
+    pub changed: Option<Vec<String>>,
+    /// The number of its merge request.
+    pub request: Option<u64>,
+}
+
+impl Event {
+    fn variable(&self, name: &str) -> &str {
+        self.variables.get(name).map_or("", String::as_str)
+    }
+}
+
+/// What the pipelines consist of, with what they include.
+pub fn config() -> Map<String, Value> {
+    let mut all = file("rolecall.gitlab-ci.yml");
+    let includes = all.remove("include").unwrap();
+    for include in includes.as_array().unwrap() {
+        for (key, value) in file(include["local"].as_str().unwrap().trim_start_matches('/')) {
+            assert!(all.insert(key.clone(), value).is_none(), "{key} is there twice");
+        }
+    }
+    all
+}
+
+fn file(name: &str) -> Map<String, Value> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/ci/gitlab").join(name);
+    serde_yaml::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
+}
+
+/// A job with what it extends: maps are merged, all else is replaced.
+fn extended(config: &Map<String, Value>, name: &str) -> Value {
+    let job = &config[name];
+    let Some(base) = job["extends"].as_str() else { return job.clone() };
+    let mut whole = extended(config, base);
+    merge(&mut whole, job);
+    whole
+}
+
+fn merge(into: &mut Value, from: &Value) {
+    match (into, from) {
+        (Value::Object(into), Value::Object(from)) => {
+            for (key, value) in from {
+                merge(into.entry(key).or_insert(Value::Null), value);
+            }
+        }
+        (into, from) => *into = from.clone(),
+    }
+}
+
+const KEYWORDS: &[&str] = &[
+    "after_script",
+    "allow_failure",
+    "artifacts",
+    "before_script",
+    "environment",
+    "extends",
+    "image",
+    "interruptible",
+    "needs",
+    "resource_group",
+    "rules",
+    "script",
+    "stage",
+    "timeout",
+    "variables",
+];
+
+/// All jobs, with what they extend.
+pub fn jobs() -> BTreeMap<String, Value> {
+    let config = config();
+    let mut jobs = BTreeMap::new();
+    for name in config.keys().filter(|name| !name.starts_with('.')) {
+        if ["stages", "variables", "workflow"].contains(&&**name) {
+            continue;
+        }
+        let job = extended(&config, name);
+        let strange = job.as_object().unwrap().keys().find(|key| !KEYWORDS.contains(&key.as_str()));
+        assert!(strange.is_none(), "{name}: {strange:?} isn't known here");
+        assert!(config["stages"].as_array().unwrap().contains(&job["stage"]), "{name}");
+        jobs.insert(name.clone(), job);
+    }
+    jobs
+}
+
+/// Runs what an event sets off. None: no pipeline.
+pub fn run(lab: &Lab, settings: &Settings, event: &Event) -> Option<Run> {
+    let config = config();
+    rule(&config["workflow"]["rules"], &config, event)?;
+    let mut jobs = BTreeMap::new();
+    for (name, job) in self::jobs() {
+        if let Some(rule) = rule(&job["rules"], &config, event) {
+            jobs.insert(name, (job, rule));
+        }
+    }
+    let id = {
+        let mut state = lab.state();
+        let id = 900 + state.pipelines.len() as u64;
+        state.pipelines.push(json!({
+            "id": id,
+            "project_id": PROJECT,
+            "source": event.variable("CI_PIPELINE_SOURCE"),
+            "sha": event.variable("CI_COMMIT_SHA"),
+            "request": event.request,
+        }));
+        id
+    };
+    let mut machine =
+        Machine { lab, settings, event, config: &config, id, run: Run::default(), artifacts: BTreeMap::new() };
+    while machine.run.jobs.len() < jobs.len() {
+        let done = &machine.run.jobs;
+        let ready = jobs.iter().find(|(name, (job, _))| {
+            !done.contains_key(*name) && needs(job).iter().all(|it| done.contains_key(it))
+        });
+        let (name, (job, rule)) = ready.expect("jobs that need each other, or one that isn't there");
+        let ended = machine.ended(name, job, rule);
+        machine.run.jobs.insert(name.clone(), ended);
+    }
+    Some(machine.run)
+}
+
+/// The first rule that holds. None: the job isn't in the pipeline.
+fn rule(rules: &Value, config: &Map<String, Value>, event: &Event) -> Option<Value> {
+    let rules = rules.as_array().expect("who says no rules is in every pipeline");
+    let holds = |rule: &&Value| {
+        // As GitHub's expressions are written.
+        let text = rule["if"].as_str().unwrap().replace('"', "'").replace('$', "vars.");
+        let folder = config["variables"]["FOLDER"].as_str().unwrap();
+        let changes = rule.get("changes").is_none_or(|changes| {
+            assert_eq!(changes, &json!(["$FOLDER/**/*"]));
+            let below = format!("{folder}/");
+            event.changed.as_ref().is_none_or(|files| files.iter().any(|file| file.starts_with(&below)))
+        });
+        changes && condition(Some(&text), &json!({ "vars": event.variables }), Status::Success)
+    };
+    rules.iter().find(holds).cloned()
+}
+
+fn needs(job: &Value) -> Vec<String> {
+    let needs = job["needs"].as_array().into_iter().flatten();
+    needs.map(|it| it.as_str().unwrap().to_owned()).collect()
+}
+
+struct Machine<'a> {
+    lab: &'a Lab,
+    settings: &'a Settings,
+    event: &'a Event,
+    config: &'a Map<String, Value>,
+    id: u64,
+    run: Run,
+    artifacts: BTreeMap<String, PathBuf>,
+}
+
+impl Machine<'_> {
+    fn ended(&mut self, name: &str, job: &Value, rule: &Value) -> Ended {
+        let before: Vec<Ended> = needs(job).iter().map(|it| self.run.jobs[it]).collect();
+        let manual = rule["when"] == "manual";
+        if rule["when"] == "always" {
+            // GitLab would run it at once, and not again once the other was run.
+            assert!(!before.contains(&Ended::Waiting), "{name} always runs, and needs a manual job");
+        } else if before.contains(&Ended::Waiting) {
+            return Ended::Waiting;
+        } else if before.iter().any(|it| matches!(it, Ended::Failure | Ended::Skipped)) {
+            return Ended::Skipped;
+        }
+        let environment = job["environment"]["name"].as_str();
+        let unapproved = environment.is_some_and(|it| self.settings.unapproved.contains(it));
+        assert!(!manual || environment.is_some_and(|it| it == "rolecall/review"), "anybody could run {name}");
+        if unapproved {
+            return Ended::Waiting;
+        }
+        let folder = self.lab.programs().with_file_name(format!("builds/{}/{}", self.id, name.replace(':', "-")));
+        self.clone_into(&folder);
+        for needed in needs(job) {
+            if let Some(artifacts) = self.artifacts.get(&needed) {
+                copy(artifacts, &folder);
+            }
+        }
+        let variables = self.variables(job, &folder);
+        let lines = |key: &str| -> Vec<&str> {
+            job[key].as_array().into_iter().flatten().map(|it| it.as_str().unwrap()).collect()
+        };
+        let script = [lines("before_script"), lines("script")].concat().join("\n");
+        let mut code = self.shell(&script, &folder, &variables);
+        if !lines("after_script").is_empty() {
+            let after = self.shell(&lines("after_script").join("\n"), &folder, &variables);
+            assert_eq!(variables["AFTER_SCRIPT_IGNORE_ERRORS"], "false");
+            code = if code == 0 { after } else { code };
+        }
+        self.upload(name, job, &folder, code);
+        let allowed = job["allow_failure"]["exit_codes"].as_array().is_some_and(|it| it.contains(&json!(code)));
+        match code {
+            0 => Ended::Success,
+            _ if allowed || rule["allow_failure"] == true => Ended::Warning,
+            _ => Ended::Failure,
+        }
+    }
+
+    /// As the runner does: a clone from scratch, in which nothing is checked out.
+    fn clone_into(&self, folder: &Path) {
+        for (name, value) in [("GIT_STRATEGY", "clone"), ("GIT_CHECKOUT", "false"), ("GIT_DEPTH", "0")] {
+            assert_eq!(self.config["variables"][name], value);
+        }
+        let _ = std::fs::remove_dir_all(folder);
+        std::fs::create_dir_all(folder).unwrap();
+        git(folder, &["init", "--quiet"]);
+        let remote = self.lab.remote();
+        let refs = ["+refs/heads/*:refs/remotes/origin/*", "+refs/merge-requests/*:refs/remotes/requests/*"];
+        git(folder, &[&["fetch", "--quiet", remote.to_str().unwrap()], &refs[..]].concat());
+    }
+
+    fn variables(&self, job: &Value, folder: &Path) -> BTreeMap<String, String> {
+        let plain = |map: &Value| -> BTreeMap<String, String> {
+            let fields = map.as_object().cloned().unwrap_or_default();
+            fields.into_iter().map(|(key, value)| (key, value.as_str().unwrap().to_owned())).collect()
+        };
+        let mut variables = plain(&self.config["variables"]);
+        variables.extend(plain(&job["variables"]));
+        variables.extend(self.settings.variables.clone());
+        if let Some(environment) = job["environment"]["name"].as_str() {
+            let of_request = self.event.request.is_some();
+            assert!(!of_request || !self.settings.protected.contains(environment), "{environment}");
+            variables.insert("CI_ENVIRONMENT_NAME".to_owned(), environment.to_owned());
+            variables.extend(self.settings.scoped[environment].clone());
+        }
+        variables.extend(self.event.variables.clone());
+        for (name, value) in [
+            ("CI_PROJECT_DIR", folder.display().to_string()),
+            ("CI_PROJECT_ID", PROJECT.to_string()),
+            ("CI_PROJECT_URL", self.lab.url()),
+            ("CI_REPOSITORY_URL", format!("{}.git", self.lab.url())),
+            ("CI_PIPELINE_URL", format!("https://gitlab.example/acme/access/-/pipelines/{}", self.id)),
+            ("CI_API_V4_URL", "https://gitlab.example/api/v4".to_owned()),
+            ("CI_JOB_ID", self.id.to_string()),
+        ] {
+            variables.insert(name.to_owned(), value);
+        }
+        variables
+    }
+
+    /// The runner joins the scripts, and has the shell of the image stop at the first failure. That shell is Alpine's,
+    /// which knows no more than POSIX and `pipefail`.
+    fn shell(&mut self, script: &str, folder: &Path, variables: &BTreeMap<String, String>) -> i32 {
+        let home = folder.with_extension("home");
+        std::fs::create_dir_all(&home).unwrap();
+        let machine = std::env::var("PATH").unwrap();
+        let said = Command::new("bash")
+            .args(["--noprofile", "--norc", "--posix", "-eo", "pipefail", "-c", script])
+            .current_dir(folder)
+            .env_clear()
+            .env("PATH", format!("{}:{machine}", self.lab.programs().display()))
+            .env("HOME", &home)
+            .env("TMPDIR", &home)
+            .env("GIT_CONFIG_NOSYSTEM", "1")
+            .envs(variables)
+            .output()
+            .unwrap();
+        for text in [&said.stdout, &said.stderr] {
+            self.run.log.push_str(&String::from_utf8_lossy(text));
+        }
+        said.status.code().unwrap()
+    }
+
+    fn upload(&mut self, name: &str, job: &Value, folder: &Path, code: i32) {
+        let artifacts = &job["artifacts"];
+        if artifacts.is_null() || (code != 0 && artifacts["when"] != "always") {
+            return;
+        }
+        assert_eq!(artifacts["access"], "developer", "{name}: whoever sees the pipeline could read them");
+        let kept = folder.with_extension("artifacts");
+        for pattern in artifacts["paths"].as_array().unwrap() {
+            let (below, ending) =
+                pattern.as_str().unwrap().split_once("/*").unwrap_or((pattern.as_str().unwrap(), ""));
+            if folder.join(below).is_dir() {
+                copy_those(&folder.join(below), &kept.join(below), ending);
+            }
+        }
+        for (path, text) in &self.settings.altered {
+            if kept.join(path).is_file() {
+                std::fs::write(kept.join(path), text).unwrap();
+            }
+        }
+        let mut state = self.lab.state();
+        let id = 3000 + state.jobs.len() as u64;
+        let finished = format!("2026-01-01T00:00:{:02}Z", state.jobs.len());
+        let archive = kept.is_dir().then(|| json!({ "filename": "artifacts.zip" }));
+        state.jobs.push(json!({
+            "id": id, "name": name, "pipeline": self.id, "finished_at": finished, "artifacts_file": archive,
+        }));
+        if kept.is_dir() {
+            state.artifacts.insert(id, kept.clone());
+            self.artifacts.insert(name.to_owned(), kept);
+        }
+    }
+}
+
+fn copy(from: &Path, to: &Path) {
+    copy_those(from, to, "");
+}
+
+/// All files below a folder whose names end so.
+fn copy_those(from: &Path, to: &Path, ending: &str) {
+    for entry in std::fs::read_dir(from).unwrap() {
+        let path = entry.unwrap().path();
+        let target = to.join(path.file_name().unwrap());
+        if path.is_dir() {
+            copy_those(&path, &target, ending);
+        } else if path.to_str().unwrap().ends_with(ending) {
+            std::fs::create_dir_all(to).unwrap();
+            std::fs::copy(&path, target).unwrap();
+        }
+    }
+}
