@@ -323,10 +323,15 @@ fn a_report_that_can_not_be_written_or_is_not_there_is_an_error_and_nothing_else
         (&["--report", "github=no/such/place"] as &[&str], "no/such/place can't be written"),
         (&["--report", "github=."], "it is a folder"),
         (&["--report", "github=x", "--report", "json=x"], "names x twice"),
+        (&["--report", "github=./bitpanda.yaml"], "would be overwritten"),
     ] {
         let said = env.run(&[&["plan", "--sandbox", "bitpanda.yaml", "--out", "plan.json"], wrong].concat());
         assert_eq!(said.code, 1, "{}", said.all());
         assert!(said.stderr.contains(told) && said.stdout.is_empty(), "before anything is read: {}", said.all());
+    }
+    for out in ["bitpanda.yaml", "no/such/place"] {
+        let said = env.run(&["plan", "--sandbox", "bitpanda.yaml", "--out", out]);
+        assert!(said.code == 1 && said.stdout.is_empty(), "{}", said.all());
     }
     // One that breaks meanwhile doesn't keep the others from being written, nor the plan.
     env.write("disk", "");

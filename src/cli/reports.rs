@@ -60,6 +60,11 @@ impl Reports {
         Ok(())
     }
 
+    /// A report that would overwrite what it is of.
+    pub fn spare(&self, inputs: &[&Path]) -> Result<(), Failure> {
+        self.files.iter().try_for_each(|file| spare(&file.path, inputs))
+    }
+
     /// Every form that was asked for. One file that can't be written doesn't keep the others from being.
     pub fn write(&self, subject: Subject<'_>, out: &mut Out) -> Result<(), Failure> {
         let told = match render(subject, self.format) {
@@ -96,6 +101,18 @@ impl Reports {
             }
         }
     }
+}
+
+/// Nothing that was read is written over.
+pub(super) fn spare(path: &Path, inputs: &[&Path]) -> Result<(), Failure> {
+    let is_same = |input: &Path| {
+        path == input || path.canonicalize().is_ok_and(|path| input.canonicalize().is_ok_and(|it| it == path))
+    };
+    if inputs.iter().any(|input| is_same(input)) {
+        return Err(Failure::error(format!("{} is what is read, and would be overwritten", path.display()))
+            .hint("name another file"));
+    }
+    Ok(())
 }
 
 /// Files have no colours.

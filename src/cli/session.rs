@@ -1,6 +1,7 @@
 //! Files in, one connection and one plan for each organisation out: what plan, apply and drift share.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
 use super::cache::Cache;
@@ -54,6 +55,8 @@ impl<'a> Session<'a> {
     ) -> Result<Self, Failure> {
         reports.check()?;
         let mut loaded = load(&paths.paths, provider::rules);
+        let files: Vec<&Path> = loaded.files.iter().map(|file| &*file.path).collect();
+        reports.spare(&files)?;
         for desired in loaded.files.iter_mut().filter_map(|file| file.desired.as_mut()) {
             desired.guardrails.tighten(connection.min_admins, connection.max_removals);
         }
@@ -87,6 +90,11 @@ impl<'a> Session<'a> {
     pub fn selecting(self, selected: &Selected) -> Result<Self, Failure> {
         selected.check(&self.wishes())?;
         Ok(Self { selected: selected.clone(), ..self })
+    }
+
+    /// What was read.
+    pub fn files(&self) -> Vec<&Path> {
+        self.loaded.files.iter().map(|file| &*file.path).collect()
     }
 
     pub fn sources(&self) -> Vec<&Source> {

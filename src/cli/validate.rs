@@ -1,6 +1,6 @@
 //! `rolecall validate`
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 
@@ -38,6 +38,8 @@ pub(super) struct ValidateArgs {
 pub(super) fn validate(args: &ValidateArgs, out: &mut Out) -> Result<Exit, Failure> {
     args.reports.check()?;
     let mut loaded = load(&args.paths.paths, provider::rules);
+    let files: Vec<&Path> = loaded.files.iter().map(|file| &*file.path).collect();
+    args.reports.spare(&files)?;
     if !args.trusted.is_empty() {
         // What is wrong there is trusted to say nothing.
         let trusted = load(&args.trusted, provider::rules);

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use super::super::PlanInput;
 use super::super::draft::Draft;
 use super::super::resolve::{self, Holder};
+use super::super::seal::hash;
 use crate::model::{
     Action, Address, Cause, Change, Code, Delivery, DesiredKey, Effect, Entity, Expiry, Finding, Key, KeyField,
     LiveKey, Permission, Resources, RoleName,
@@ -94,7 +95,6 @@ pub(super) fn mint(
     }
     let target = match deliver {
         Delivery::File(path) => path.display().to_string(),
-        // All of it, since what is approved is what runs.
         Delivery::Command(words) => format!("the command {}", told(words)),
     };
     let change = Change {
@@ -130,12 +130,15 @@ fn is_complete(input: &PlanInput<'_>, wish: &DesiredKey, key: &Key, draft: &mut 
     false
 }
 
-/// A command in which two words are never taken for one.
+/// The program, and a hash of its arguments: what is approved is what runs, and nobody is shown what an argument holds.
 fn told(words: &[String]) -> String {
-    let is_plain = |word: &str| {
-        !word.is_empty() && word.chars().all(|c| c.is_ascii_alphanumeric() || "_@%+=:,./-".contains(c))
-    };
-    let words: Vec<String> =
-        words.iter().map(|word| if is_plain(word) { word.clone() } else { format!("{word:?}") }).collect();
-    words.join(" ")
+    match words {
+        [] => String::new(),
+        [program] => program.clone(),
+        [program, arguments @ ..] => {
+            let digest = hash(&arguments.into());
+            let digest = digest.trim_start_matches("sha256:").get(..12).unwrap_or_default();
+            format!("{program} with the arguments {digest}")
+        }
+    }
 }
