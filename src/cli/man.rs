@@ -17,7 +17,7 @@ use super::out::Out;
 pub(super) struct ManArgs {
     /// Of this verb, instead of rolecall as a whole.
     verb: Option<String>,
-    /// Write every page to this folder.
+    /// Write every page to this folder, which is made if it isn't there.
     #[arg(long, value_name = "FOLDER", conflicts_with = "verb")]
     out: Option<PathBuf>,
 }
@@ -26,6 +26,9 @@ pub(super) fn man(args: &ManArgs, out: &mut Out) -> Result<Exit, Failure> {
     let mut command = Cli::command().disable_help_subcommand(true);
     if let Some(folder) = &args.out {
         let failed = |why| Failure::error(format!("no pages can be written to {}: {why}", folder.display()));
+        if !folder.exists() {
+            std::fs::create_dir(folder).map_err(failed)?;
+        }
         clap_mangen::generate_to(command, folder).map_err(failed)?;
         out.talk(&format!("written to {}\n", folder.display()));
         return Ok(Exit::Done);
