@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::support::pipeline::Ended;
+use crate::support::ended::Ended;
 use crate::team::{Team, ZOE, wish};
 
 #[test]

@@ -3,8 +3,8 @@
 use rolecall::model::ProviderName;
 use serde_json::json;
 
+use crate::support::ended::Ended;
 use crate::support::gitlab::PROJECT;
-use crate::support::pipeline::Ended;
 use crate::team::{Request, Team, ZOE, wish};
 
 #[test]

@@ -7,9 +7,10 @@ use rolecall::sandbox::own_credentials;
 use serde_json::{Value, json};
 
 use crate::support::cli::{Env, Server};
+use crate::support::ended::Run;
 use crate::support::github::git;
 use crate::support::gitlab::{APPLY_TOKEN, Lab, PROJECT, REPORT_TOKEN};
-use crate::support::pipeline::{Event, Run, Settings, run};
+use crate::support::pipeline::{Event, Settings, run};
 
 /// A team with its files at GitLab, and their platform.
 pub struct Team {

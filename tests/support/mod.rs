@@ -4,6 +4,8 @@
 pub mod bitpanda;
 pub mod cli;
 #[cfg(unix)]
+pub mod ended;
+#[cfg(unix)]
 pub mod expression;
 #[cfg(unix)]
 pub mod github;

@@ -7,6 +7,7 @@ use std::process::Command;
 
 use serde_json::{Map, Value, json};
 
+use super::ended::{Ended, Run};
 use super::expression::{Status, condition};
 use super::github::git;
 use super::gitlab::{Lab, PROJECT};
@@ -24,37 +25,6 @@ pub struct Settings {
     pub altered: BTreeMap<String, String>,
     /// Environments that only some may deploy to, and nobody of them has run or approved the job.
     pub unapproved: BTreeSet<String>,
-}
-
-/// What became of a job.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ended {
-    Success,
-    /// With one of the exit codes that are no failure, or a manual one that may fail.
-    Warning,
-    Failure,
-    Skipped,
-    /// For somebody to run it.
-    Waiting,
-}
-
-/// What became of a pipeline.
-#[derive(Debug, Default)]
-pub struct Run {
-    pub jobs: BTreeMap<String, Ended>,
-    /// All that its jobs printed.
-    pub log: String,
-}
-
-impl Run {
-    pub fn is(&self, job: &str, ended: Ended) {
-        assert_eq!(self.jobs.get(job), Some(&ended), "{job}\n{}", self.log);
-    }
-
-    /// Exactly these jobs are in it.
-    pub fn has(&self, jobs: &[&str]) {
-        assert_eq!(self.jobs.keys().collect::<Vec<_>>(), jobs, "{}", self.log);
-    }
 }
 
 /// What sets off a pipeline: the variables that GitLab predefines for it.

@@ -9,8 +9,8 @@ mod team;
 use rolecall::model::ProviderName;
 use serde_json::json;
 use support::cli::example;
+use support::ended::Ended;
 use support::receiver::Receiver;
-use support::workflow::Ended;
 use team::{PLAN, Team};
 
 /// The example without what would need a delivery, and one user more.

@@ -7,8 +7,9 @@ use rolecall::sandbox::own_credentials;
 use serde_json::{Value, json};
 
 use crate::support::cli::{Env, Server};
+use crate::support::ended::Run;
 use crate::support::github::{Hub, LEDGER_KEY, REPOSITORY, git};
-use crate::support::workflow::{Event, Run, Settings, run};
+use crate::support::workflow::{Event, Settings, run};
 
 pub const PLAN: &str = "rolecall-plan.yml";
 pub const APPLY: &str = "rolecall-apply.yml";
