@@ -1,6 +1,7 @@
 //! A team at GitLab.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 
 use rolecall::model::ProviderName;
 use rolecall::sandbox::own_credentials;
@@ -11,6 +12,7 @@ use crate::support::ended::Run;
 use crate::support::github::git;
 use crate::support::gitlab::{APPLY_TOKEN, Lab, PROJECT, REPORT_TOKEN};
 use crate::support::pipeline::{Event, Settings, run};
+use crate::support::repository::Repository;
 
 /// A team with its files at GitLab, and their platform.
 pub struct Team {
@@ -24,6 +26,20 @@ pub struct Team {
 pub struct Request {
     pub iid: u64,
     pub head: String,
+}
+
+impl Repository for Team {
+    fn env(&self) -> &Env {
+        &self.env
+    }
+
+    fn remote(&self) -> PathBuf {
+        self.lab.remote()
+    }
+
+    fn credentials(&self) -> &BTreeMap<String, String> {
+        &self.settings.scoped["rolecall/plan"]
+    }
 }
 
 impl Team {
@@ -61,29 +77,6 @@ impl Team {
 
     pub fn hive() -> Self {
         Self::of(ProviderName::Hive, &[])
-    }
-
-    pub fn git(&self, args: &[&str]) -> String {
-        git(&self.env.path("clone"), args)
-    }
-
-    pub fn commit(&self, file: &str) {
-        self.env.write("clone/access/file.yaml", file);
-        self.git(&["add", "."]);
-        self.git(&["commit", "--quiet", "--allow-empty", "--message", "change access"]);
-    }
-
-    pub fn at_main(&self) {
-        self.git(&["fetch", "--quiet", "origin"]);
-        self.git(&["checkout", "--quiet", "--detach", "origin/main"]);
-    }
-
-    pub fn file(&self) -> String {
-        self.git(&["show", "origin/main:access/file.yaml"])
-    }
-
-    pub fn main(&self) -> String {
-        git(&self.lab.remote(), &["rev-parse", "main"])
     }
 
     /// Opens a merge request with the file changed so, or pushes to one.
@@ -208,34 +201,10 @@ impl Team {
         self.settings.unapproved.clear();
     }
 
-    /// What `plan` says of main now, by itself.
-    pub fn changes_left(&self) -> Vec<String> {
-        let mut command = self.env.command();
-        command.envs(&self.settings.scoped["rolecall/plan"]).env("ROLECALL_ALLOWED_HOSTS", "127.0.0.1");
-        self.env.write("now.yaml", self.file());
-        let said = command.args(["plan", "--format", "json", "now.yaml"]).output().unwrap();
-        let plan: Value = serde_json::from_slice(&said.stdout).unwrap();
-        let changes = plan["organizations"][0]["sealed"]["changes"].as_array().unwrap();
-        changes.iter().map(|change| change["address"].as_str().unwrap().to_owned()).collect()
-    }
-
     /// The notes on merge requests, and those on issues.
     pub fn notes(&self, on: &str) -> Vec<String> {
         let state = self.lab.state();
         let those = state.notes.iter().filter(|it| it["on"].as_str().unwrap().starts_with(on));
         those.map(|it| it["body"].as_str().unwrap().to_owned()).collect()
     }
-
-    /// The lines of the ledger's branch. None: there is no such branch.
-    pub fn ledger(&self) -> Option<String> {
-        let refs = git(&self.lab.remote(), &["for-each-ref", "refs/heads/rolecall-ledger"]);
-        (!refs.is_empty()).then(|| git(&self.lab.remote(), &["show", "rolecall-ledger:hive-acme.jsonl"]))
-    }
 }
-
-/// The example without what would need a delivery, and one user more.
-pub fn wish(team: &Team, more: &str) -> String {
-    team.file().replace("\nusers:\n", &format!("\nusers:\n{more}"))
-}
-
-pub const ZOE: &str = "  - email: zoe@acme.example\n    roles: [Viewer]\n    resources: all\n";

@@ -19,6 +19,8 @@ pub mod paradime;
 pub mod pipeline;
 pub mod rapidapi;
 pub mod receiver;
+#[cfg(unix)]
+pub mod repository;
 pub mod rig;
 #[cfg(unix)]
 pub mod stub;

@@ -1,6 +1,7 @@
 //! A team at GitHub: its repository, its pull requests, and what they set off.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 
 use rolecall::model::ProviderName;
 use rolecall::sandbox::own_credentials;
@@ -9,6 +10,7 @@ use serde_json::{Value, json};
 use crate::support::cli::{Env, Server};
 use crate::support::ended::Run;
 use crate::support::github::{Hub, LEDGER_KEY, REPOSITORY, git};
+use crate::support::repository::Repository;
 use crate::support::workflow::{Event, Settings, run};
 
 pub const PLAN: &str = "rolecall-plan.yml";
@@ -29,6 +31,20 @@ pub struct Pull {
     pub head: String,
     /// The commit that merging it would make.
     pub merge: String,
+}
+
+impl Repository for Team {
+    fn env(&self) -> &Env {
+        &self.env
+    }
+
+    fn remote(&self) -> PathBuf {
+        self.hub.remote()
+    }
+
+    fn credentials(&self) -> &BTreeMap<String, String> {
+        &self.settings.secrets["rolecall-plan"]
+    }
 }
 
 impl Team {
@@ -62,28 +78,9 @@ impl Team {
         Self::of(ProviderName::Hive, &[])
     }
 
-    pub fn git(&self, args: &[&str]) -> String {
-        git(&self.env.path("clone"), args)
-    }
-
-    pub fn commit(&self, file: &str) {
-        self.env.write("clone/access/file.yaml", file);
-        self.git(&["add", "."]);
-        self.git(&["commit", "--quiet", "--allow-empty", "--message", "change access"]);
-    }
-
-    pub fn file(&self) -> String {
-        self.git(&["show", "origin/main:access/file.yaml"])
-    }
-
-    pub fn main(&self) -> String {
-        git(&self.hub.remote(), &["rev-parse", "main"])
-    }
-
     /// Opens a pull request with the file changed so, or pushes to one.
     pub fn propose(&self, number: u64, file: &str) -> Pull {
-        self.git(&["fetch", "--quiet", "origin"]);
-        self.git(&["checkout", "--quiet", "--detach", "origin/main"]);
+        self.at_main();
         self.commit(file);
         let head = self.git(&["rev-parse", "HEAD"]);
         self.git(&["push", "--quiet", "--force", "origin", &format!("HEAD:refs/heads/topic-{number}")]);
@@ -123,8 +120,7 @@ impl Team {
     /// Merges it, and runs what that sets off.
     pub fn merge(&self, pull: &Pull) -> Run {
         let before = self.main();
-        self.git(&["fetch", "--quiet", "origin"]);
-        self.git(&["checkout", "--quiet", "--detach", "origin/main"]);
+        self.at_main();
         self.git(&["merge", "--quiet", "--no-ff", "--message", "merge", &pull.head]);
         let merged = self.git(&["rev-parse", "HEAD"]);
         self.git(&["push", "--quiet", "origin", "HEAD:main"]);
@@ -171,18 +167,6 @@ impl Team {
         run
     }
 
-    /// What `plan` says of main now, by itself.
-    pub fn changes_left(&self) -> Vec<String> {
-        let mut command = self.env.command();
-        let (_, secrets) = self.settings.secrets.first_key_value().unwrap();
-        command.envs(secrets).env("ROLECALL_ALLOWED_HOSTS", "127.0.0.1");
-        self.env.write("now.yaml", self.file());
-        let said = command.args(["plan", "--format", "json", "now.yaml"]).output().unwrap();
-        let plan: Value = serde_json::from_slice(&said.stdout).unwrap();
-        let changes = plan["organizations"][0]["sealed"]["changes"].as_array().unwrap();
-        changes.iter().map(|change| change["address"].as_str().unwrap().to_owned()).collect()
-    }
-
     pub fn comments(&self) -> Vec<String> {
         self.hub.state().comments.iter().map(|it| it["body"].as_str().unwrap().to_owned()).collect()
     }
@@ -190,12 +174,5 @@ impl Team {
     /// How many comments the issue on drift has.
     pub fn remarks(&self) -> usize {
         self.comments().iter().filter(|comment| !comment.starts_with("<!-- rolecall plan -->")).count()
-    }
-
-    /// The lines of the ledger's branch. None: there is no such branch.
-    pub fn ledger(&self) -> Option<String> {
-        let refs = git(&self.hub.remote(), &["for-each-ref", "refs/heads/rolecall-ledger"]);
-        let files = ["show", "rolecall-ledger:hive-acme.jsonl"];
-        (!refs.is_empty()).then(|| git(&self.hub.remote(), &files))
     }
 }
