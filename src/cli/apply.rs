@@ -106,11 +106,7 @@ pub(super) async fn apply(args: &ApplyArgs, out: &mut Out) -> Result<Exit, Failu
         }
     };
     // What was applied is applied, whoever can read of it.
-    if let Err(failure) = told {
-        out.failure(&failure);
-        exit = exit.and(failure.exit);
-    }
-    Ok(exit)
+    Ok(out.settle(exit, [told]))
 }
 
 impl Run<'_> {

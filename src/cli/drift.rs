@@ -57,11 +57,7 @@ pub(super) async fn drift(args: &DriftArgs, out: &mut Out) -> Result<Exit, Failu
         let is_wanted = |one: &Identity| wanted.contains(&(one.provider, &one.organization));
         told.push(teller.tell(&plan, is_wanted, out).await);
     }
-    for failure in told.into_iter().filter_map(Result::err) {
-        out.failure(&failure);
-        exit = exit.and(failure.exit);
-    }
-    Ok(exit)
+    Ok(out.settle(exit, told))
 }
 
 /// Of organisations that couldn't be read, what the file says of their last success stays.

@@ -68,7 +68,7 @@ impl Teller<'_> {
         let Self { receiver, form, previous, before } = self;
         let (news, mut told) = news(plan, before.as_ref());
         told.organizations.retain(|one| is_wanted(&one.identity));
-        let text = format!("{}\n", serde_json::to_string_pretty(&told).unwrap_or_default());
+        let text = report::json(&told);
         // On disk before the message goes out, so that it isn't sent again and again for want of room.
         let kept = Pending::new(previous, &text, Readers::Owner)?;
         if !news.is_empty() {

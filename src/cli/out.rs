@@ -53,6 +53,14 @@ impl Out {
         }
     }
 
+    /// How a run ends of which something could not be told: whatever else became of it counts, too.
+    pub fn settle(&self, exit: Exit, told: impl IntoIterator<Item = Result<(), Failure>>) -> Exit {
+        told.into_iter().filter_map(Result::err).fold(exit, |exit, failure| {
+            self.failure(&failure);
+            exit.and(failure.exit)
+        })
+    }
+
     /// Asks on a terminal. None: there is none.
     pub fn ask(&self, question: &str) -> Option<bool> {
         self.ask_for(question).map(|answer| answer == "yes")

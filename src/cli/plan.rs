@@ -56,23 +56,22 @@ pub(super) async fn plan(args: &PlanArgs, out: &mut Out) -> Result<Exit, Failure
             exit = exit.and(Exit::Differences);
         }
     }
-    let told = args.reports.write(Subject::Plan(&plan), out);
+    let mut told = vec![args.reports.write(Subject::Plan(&plan), out)];
     if args.show_mutations && args.reports.format == Format::Text {
         out.result(&format!("\n{}", report::mutations(&plan)));
     }
     if let Some(path) = &args.out {
         if plan.organizations.len() < session.wanted().count() {
             out.talk(&format!("not saved as {}: not every organisation could be planned\n", path.display()));
-            return told.map(|()| exit);
+        } else {
+            let saved = files::write_text(path, &report::plan_json(&plan), Readers::Owner);
+            if saved.is_ok() {
+                out.talk(&format!("saved as {}; {}\n", path.display(), next_step(args, &plan, path)));
+            }
+            told.push(saved);
         }
-        files::write_text(path, &report::plan_json(&plan), Readers::Owner)?;
-        out.talk(&format!("saved as {}; {}\n", path.display(), next_step(args, &plan, path)));
     }
-    if let Err(failure) = told {
-        out.failure(&failure);
-        exit = exit.and(failure.exit);
-    }
-    Ok(exit)
+    Ok(out.settle(exit, told))
 }
 
 /// What to do with a plan that was saved.

@@ -8,7 +8,7 @@ use super::out::Out;
 use crate::desired;
 use crate::ledger::Record;
 use crate::model::Plan;
-use crate::report::{Findings, Notice, Outcomes};
+use crate::report::{self, Findings, Notice, Outcomes};
 
 /// Print the JSON Schema of a format.
 #[derive(Clone, Debug, Args)]
@@ -57,9 +57,7 @@ pub fn schema_text(name: SchemaName) -> String {
         SchemaName::Outcomes => SchemaGenerator::default().into_root_schema_for::<Outcomes>(),
         SchemaName::Notice => SchemaGenerator::default().into_root_schema_for::<Notice<'_>>(),
     };
-    let mut text = serde_json::to_string_pretty(&schema).unwrap_or_default();
-    text.push('\n');
-    text
+    report::json(&schema)
 }
 
 pub(super) fn schema(args: &SchemaArgs, out: &mut Out) -> Exit {

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::style::{ADD, BOLD, CHANGE, REMOVE, clean, paint, plural};
+use super::style::{ADD, BOLD, CHANGE, REMOVE, clean, first, paint, plural};
 use crate::apply::{Report, Standing, Step};
 use crate::model::{Address, Outcome};
 
@@ -68,10 +68,6 @@ pub(super) fn standing(report: &Report) -> String {
     }
 }
 
-/// The first of them, and how many more.
 fn some(addresses: &[Address]) -> String {
-    let list: Vec<String> = addresses.iter().take(10).map(clean).collect();
-    let more = addresses.len().saturating_sub(list.len());
-    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-    format!("{}{more}", list.join(", "))
+    first(addresses.iter(), 10, clean)
 }

@@ -88,6 +88,5 @@ pub struct Findings<'a> {
 
 /// All findings for programs.
 pub(super) fn findings_json(findings: &[Finding]) -> String {
-    let document = Findings { format_version: FORMAT_VERSION, findings };
-    format!("{}\n", serde_json::to_string_pretty(&document).unwrap_or_default())
+    super::json(&Findings { format_version: FORMAT_VERSION, findings })
 }

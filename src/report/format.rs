@@ -73,18 +73,14 @@ pub fn render(subject: Subject<'_>, format: Format) -> Option<String> {
         (Subject::Findings { findings, .. }, Format::Sarif) => sarif::findings(findings),
         (Subject::Findings { findings, .. }, Format::Github) => github::findings(findings),
         (Subject::Ledger(records), Format::Text) => ledger::ledger(records),
-        (Subject::Ledger(records), Format::Json) => {
-            format!("{}\n", serde_json::to_string_pretty(records).unwrap_or_default())
-        }
+        (Subject::Ledger(records), Format::Json) => super::json(records),
         (Subject::Ledger(records), Format::Markdown) => markdown::runs(&of_ledger(records)),
         (Subject::Ledger(records), Format::Junit) => junit::runs(&of_ledger(records)),
         (Subject::Ledger(records), Format::Github) => github::runs(&of_ledger(records)),
         // Nothing that a ledger remembers stands in a file.
         (Subject::Ledger(_), Format::Sarif) => return None,
         (Subject::Outcomes(outcomes), Format::Text) => outcomes_text(outcomes),
-        (Subject::Outcomes(outcomes), Format::Json) => {
-            format!("{}\n", serde_json::to_string_pretty(outcomes).unwrap_or_default())
-        }
+        (Subject::Outcomes(outcomes), Format::Json) => super::json(outcomes),
         (Subject::Outcomes(outcomes), Format::Markdown) => markdown::runs(&of_outcomes(outcomes)),
         (Subject::Outcomes(outcomes), Format::Junit) => junit::runs(&of_outcomes(outcomes)),
         (Subject::Outcomes(outcomes), Format::Sarif) => sarif::plan(&outcomes.plan()),

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use super::outline::{name, outlines};
 use super::runs::{Row, Run};
-use super::style::clean;
+use super::style::{called, clean};
 use crate::model::{Completeness, Finding, HoldClass, OrganizationPlan, Outcome, Plan, Severity, Unread};
 
 /// How loud an annotation is.
@@ -36,7 +36,7 @@ pub(super) fn findings(findings: &[Finding]) -> String {
 pub(super) fn plan(plan: &Plan) -> String {
     let mut text = String::new();
     for Unread { provider, organization, why } in &plan.unread {
-        let title = format!("{provider} {} is not in this plan", clean(organization));
+        let title = format!("{} is not in this plan", called(*provider, organization));
         push(&mut text, Level::Error, None, &title, &clean(why));
     }
     for organization in &plan.organizations {

@@ -7,7 +7,7 @@ use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 
 use super::outline::{name, outlines};
 use super::runs::{Row, Run};
-use super::style::clean;
+use super::style::{called, clean};
 use crate::desired::Source;
 use crate::model::{Address, Completeness, Finding, Hold, HoldClass, OrganizationPlan, Outcome, Plan, Unread};
 
@@ -60,7 +60,7 @@ fn run(Run { name, verdict, error, notes, rows }: &Run) -> TestSuite {
 
 /// An organisation that no plan could be made of.
 fn unread(Unread { provider, organization, why }: &Unread) -> TestSuite {
-    let name = format!("{provider} {}", clean(organization));
+    let name = called(*provider, organization);
     let mut suite = TestSuite::new(&name);
     suite.add_test_case(case("read", &class(&name, "organisation"), failure("unread", &clean(why))));
     suite

@@ -34,11 +34,18 @@ pub use stale::stale;
 pub use style::{clean, plural};
 pub use text::plan_text;
 
+use serde::Serialize;
+
 use crate::model::Plan;
 
 /// A plan as JSON, in the form that `--plan` takes.
 pub fn plan_json(plan: &Plan) -> String {
-    let mut text = serde_json::to_string_pretty(plan).unwrap_or_default();
+    json(plan)
+}
+
+/// As every JSON document is written.
+pub fn json(document: &(impl Serialize + ?Sized)) -> String {
+    let mut text = serde_json::to_string_pretty(document).unwrap_or_default();
     text.push('\n');
     text
 }

@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::outline::{Verdict, drift_verdict, name};
-use super::style::clean;
+use super::style::{clean, first};
 use crate::model::{Address, HoldClass, Plan, ProviderName, RemoteId};
 use crate::plan::News;
 
@@ -101,10 +101,7 @@ fn text(news: &[News<'_>]) -> String {
         let _ = writeln!(text, "{}: {headline}{rest}", name(plan));
         for (what, addresses) in [("new", appeared), ("gone", gone)] {
             if !addresses.is_empty() {
-                let list: Vec<String> = addresses.iter().take(TOLD).map(clean).collect();
-                let more = addresses.len().saturating_sub(TOLD);
-                let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-                let _ = writeln!(text, "  {what}: {}{more}", list.join(", "));
+                let _ = writeln!(text, "  {what}: {}", first(addresses.iter(), TOLD, clean));
             }
         }
     }

@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::applied::{step_line, summary};
-use super::style::{BOLD, REMOVE, clean, paint};
+use super::style::{BOLD, REMOVE, called, clean, paint};
 use super::text::plan_text;
 use crate::apply::Report;
 use crate::desired::Lasting;
@@ -68,7 +68,7 @@ pub(super) fn outcomes_text(outcomes: &Outcomes) -> String {
         match plan {
             Some(plan) => text.push_str(&plan_text(&Plan::new(&*outcomes.generator, vec![plan.clone()]))),
             None => {
-                let _ = writeln!(text, "{}", paint(BOLD, format!("{provider} {}", clean(organization))));
+                let _ = writeln!(text, "{}", paint(BOLD, called(*provider, organization)));
             }
         }
         if let Some(report) = report {

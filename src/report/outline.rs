@@ -1,7 +1,7 @@
 //! What every form of a report says of a plan, in the same words.
 
 use super::fields::{FieldChange, fields};
-use super::style::{clean, plural};
+use super::style::{called, clean, plural};
 use crate::model::{
     Action, Cause, Change, Effect, Entity, Hold, HoldClass, HoldReason, Kind, OrganizationPlan, SeatChange, Seen,
     User,
@@ -37,7 +37,7 @@ pub(super) struct Verdict {
 /// What an organisation is called.
 pub(super) fn name(plan: &OrganizationPlan) -> String {
     let identity = &plan.sealed.identity;
-    format!("{} {}", identity.provider, clean(&identity.organization))
+    called(identity.provider, &identity.organization)
 }
 
 pub(super) fn outline(change: &Change, plan: &OrganizationPlan) -> Outline {

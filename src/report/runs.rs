@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::applied::{counted, standing};
 use super::outcomes::{Applied, Outcomes};
-use super::style::clean;
+use super::style::called;
 use crate::apply::{Report, Step};
 use crate::ledger::{Event, Record};
 use crate::model::Outcome;
@@ -45,7 +45,7 @@ fn of_applied(applied: &Applied) -> Run {
     let lasting = undo.iter().flat_map(|undo| &undo.lasting);
     let lasting = lasting.map(|lasting| format!("can't be undone: {}: {}", lasting.address, lasting.why));
     Run {
-        name: format!("{provider} {}", clean(organization)),
+        name: called(*provider, organization),
         verdict,
         error: error.clone(),
         notes: lifted.chain(stopped).chain(lasting).collect(),
@@ -74,7 +74,7 @@ pub(super) fn of_ledger(records: &[Record]) -> Vec<Run> {
         if let Event::RunStarted { format_version: _, generator: _, identity, seal } = event {
             rows.clear();
             runs.push(Run {
-                name: format!("{} {}, {at}", identity.provider, clean(&identity.organization)),
+                name: format!("{}, {at}", called(identity.provider, &identity.organization)),
                 verdict: "Ended without a last line".to_owned(),
                 error: None,
                 notes: vec![format!("run {run} of the plan {seal}")],

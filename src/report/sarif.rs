@@ -69,7 +69,7 @@ fn document(found: &[Found]) -> String {
     });
     let run = json!({ "tool": { "driver": driver }, "columnKind": "unicodeCodePoints", "results": results });
     let document = json!({ "$schema": SCHEMA, "version": "2.1.0", "runs": [run] });
-    format!("{}\n", serde_json::to_string_pretty(&document).unwrap_or_default())
+    super::json(&document)
 }
 
 fn result(found: &Found) -> Value {

@@ -4,7 +4,7 @@ use std::fmt::Display;
 
 use anstyle::{AnsiColor, Style};
 
-use crate::model::is_deceptive;
+use crate::model::{ProviderName, RemoteId, is_deceptive};
 
 pub(super) const ADD: Style = AnsiColor::Green.on_default();
 pub(super) const CHANGE: Style = AnsiColor::Yellow.on_default();
@@ -37,6 +37,19 @@ pub fn clean(text: impl Display) -> String {
 /// `1 mail`, `2 mails`.
 pub fn plural(count: usize, one: &str) -> String {
     if count == 1 { format!("1 {one}") } else { format!("{count} {one}s") }
+}
+
+/// What an organisation is called.
+pub(super) fn called(provider: ProviderName, organization: &RemoteId) -> String {
+    format!("{provider} {}", clean(organization))
+}
+
+/// The first of them, and how many more.
+pub(super) fn first<T>(all: impl ExactSizeIterator<Item = T>, shown: usize, word: impl Fn(T) -> String) -> String {
+    let more = all.len().saturating_sub(shown);
+    let list: Vec<String> = all.take(shown).map(word).collect();
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    format!("{}{more}", list.join(", "))
 }
 
 /// What is no character to anybody, and makes XML ill-formed.

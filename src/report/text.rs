@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use super::fields::FieldChange;
 use super::outline::{Note, Outline, Verdict, name, outline, verdict};
 use super::rails::push_rails;
-use super::style::{ADD, BOLD, CHANGE, DIM, REMOVE, WARN, clean, paint, plural};
+use super::style::{ADD, BOLD, CHANGE, DIM, REMOVE, WARN, called, clean, paint, plural};
 use crate::model::{Change, Completeness, Hold, HoldClass, HoldReason, OrganizationPlan, Plan, Unread};
 
 /// Unmanaged entities that a plan lists by name; `drift` lists all.
@@ -23,7 +23,7 @@ pub fn plan_text(plan: &Plan) -> String {
 /// The organisations that aren't in it, and why. None where all are.
 pub(super) fn unread(plan: &Plan) -> Option<String> {
     let line = |Unread { provider, organization, why }: &Unread| {
-        let name = format!("{provider} {}", clean(organization));
+        let name = called(*provider, organization);
         format!("{}   {}: {}\n", paint(BOLD, name), paint(REMOVE, "not planned"), clean(why))
     };
     let lines: String = plan.unread.iter().map(line).collect();

@@ -9,8 +9,8 @@ use std::fmt::Write as _;
 use super::fields::FieldChange;
 use super::outline::{Outline, Verdict, drift_verdict, mails, outlines, verdict};
 use super::rails::exception;
-use super::style::plural;
-use crate::model::{Address, Completeness, Hold, HoldClass, Lifted, OrganizationPlan, Plan, Refusal, Unread};
+use super::style::{first, plural};
+use crate::model::{Completeness, Hold, HoldClass, Lifted, OrganizationPlan, Plan, Refusal, Unread};
 use escape::{code, prose};
 pub(super) use findings::findings;
 pub(super) use runs::runs;
@@ -103,7 +103,7 @@ fn push_rails(text: &mut String, plan: &OrganizationPlan, room: Room) {
         let _ = writeln!(text, "> [!CAUTION]\n> **{rail}**: {}", prose(message));
         let shown = addresses.len().min(room.rows.min(20));
         if shown > 0 {
-            let _ = writeln!(text, ">\n> {}", first(addresses.iter(), shown));
+            let _ = writeln!(text, ">\n> {}", first(addresses.iter(), shown, code));
         }
         text.push('\n');
     }
@@ -195,7 +195,7 @@ fn push_mails(text: &mut String, plan: &OrganizationPlan, room: Room) {
     }
     let to = sends.iter().map(|change| &change.address);
     let will = if count == 1 { "goes" } else { "go" };
-    let _ = writeln!(text, "**{}** {will} out: {}\n", plural(count, "mail"), first(to, room.rows));
+    let _ = writeln!(text, "**{}** {will} out: {}\n", plural(count, "mail"), first(to, room.rows, code));
 }
 
 fn push_holds(text: &mut String, plan: &OrganizationPlan, room: Room) {
@@ -237,12 +237,4 @@ fn push_gaps(text: &mut String, plan: &OrganizationPlan) {
         let _ = writeln!(text, "- {line}");
     }
     text.push_str("\n</details>\n\n");
-}
-
-/// The first of them, and how many more.
-fn first<'a>(addresses: impl ExactSizeIterator<Item = &'a Address>, shown: usize) -> String {
-    let more = addresses.len().saturating_sub(shown);
-    let list: Vec<String> = addresses.take(shown).map(code).collect();
-    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-    format!("{}{more}", list.join(", "))
 }
