@@ -9,11 +9,11 @@ FROM rust:1.98.1-alpine3.24@sha256:7cc1c22d77d9432f7fe012a70e6d3e555af54c2a68327
 WORKDIR /build
 COPY . .
 # On Alpine the host's target is musl, which links statically.
-RUN cargo build --locked --release --bin rolecall && mkdir /work
+RUN cargo build --locked --profile dist --bin rolecall && mkdir /work
 
 # The same check as .ci/static: an empty folder, no shared library, no environment.
 FROM scratch AS check
-COPY --from=build /build/target/release/rolecall /rolecall
+COPY --from=build /build/target/dist/rolecall /rolecall
 COPY examples/hive.yaml /hive.yaml
 RUN ["/rolecall", "plan", "--sandbox", "/hive.yaml"]
 

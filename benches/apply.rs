@@ -11,18 +11,17 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
-use rolecall::apply::{Apply, Deliveries, Interruption, Standing};
-use rolecall::desired::{Source, check_source};
-use rolecall::graphql::{
+use rolecall_config::{Source, check_source};
+use rolecall_engine::apply::{Apply, Deliveries, Interruption, Standing};
+use rolecall_engine::ledger::Ledger;
+use rolecall_graphql::{
     Backoff, ClientSettings, Context, Contexts, HttpSettings, HttpTransport, Pacer, Reader, Redactor, Request,
     Response, Transport, TransportError,
 };
-use rolecall::ledger::Ledger;
-use rolecall::model::{Desired, Limit, ProviderName, Removals, Site};
-use rolecall::plan::{PlanInput, plan};
-use rolecall::provider;
-use rolecall::sandbox::hive::{Assignment, AuthProvider, Hive, OWN_CREDENTIAL, World, WorldMember, WorldRole};
-use rolecall::sandbox::{Fault, FaultKind, Sandbox, Served as _, Store, serve, system_clock};
+use rolecall_model::{Desired, Limit, ProviderName, Removals, Site};
+use rolecall_plan::{PlanInput, plan};
+use rolecall_sandbox::hive::{Assignment, AuthProvider, Hive, OWN_CREDENTIAL, World, WorldMember, WorldRole};
+use rolecall_sandbox::{Fault, FaultKind, Sandbox, Served as _, Store, serve, system_clock};
 use secrecy::SecretString;
 
 const MEMBERS: usize = 1_000;
@@ -74,7 +73,7 @@ fn desired() -> Desired {
     for number in 0..MEMBERS {
         let _ = writeln!(text, "  - {{ email: person{number:04}@acme.example, roles: [After] }}");
     }
-    let mut desired = check_source(&Source::inline("bench.yaml", text), provider::rules).0.unwrap();
+    let mut desired = check_source(&Source::inline("bench.yaml", text), rolecall_providers::rules).0.unwrap();
     desired.guardrails.max_removals = Removals::of_each(Limit::Number(usize::MAX));
     desired
 }
@@ -100,7 +99,7 @@ async fn transport() -> Arc<Counting> {
 
 /// How long sending and looking afterwards took, and how many requests.
 async fn applied(desired: &Desired, parallelism: usize) -> (Duration, usize) {
-    let (provider, transport) = (provider::of(ProviderName::Hive), transport().await);
+    let (provider, transport) = (rolecall_providers::of(ProviderName::Hive), transport().await);
     let (redactor, backoff) = (Redactor::default(), Backoff::with_seed(1));
     let reader = Reader::new(transport.clone(), redactor.clone(), backoff);
     let live = provider.read(&reader, desired).await.unwrap();
@@ -149,7 +148,7 @@ async fn applied(desired: &Desired, parallelism: usize) -> (Duration, usize) {
 fn main() {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     let desired = desired();
-    let by_default = provider::of(ProviderName::Hive).parallelism();
+    let by_default = rolecall_providers::of(ProviderName::Hive).parallelism();
     let (slow, one_by_one) = runtime.block_on(applied(&desired, 1));
     println!("one by one:            {:6.2} s, {one_by_one} requests", slow.as_secs_f64());
     for parallelism in [2, by_default, 2 * by_default] {

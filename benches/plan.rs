@@ -10,18 +10,17 @@ use std::time::Duration;
 
 use criterion::{BenchmarkId, Criterion, Throughput};
 use jiff::Timestamp;
-use rolecall::desired::{Source, check_source};
-use rolecall::graphql::{
+use rolecall_config::{Source, check_source};
+use rolecall_graphql::{
     Backoff, ClientSettings, Context, Contexts, HttpSettings, HttpTransport, Query, Reader, Redactor,
 };
-use rolecall::model::{
+use rolecall_model::{
     Completeness, Desired, Email, Facts, Listing, Live, LiveKey, LiveUser, OrganizationPlan, ProviderName,
     RemoteId, RoleName, Seen, Site,
 };
-use rolecall::plan::{PlanInput, plan};
-use rolecall::provider;
-use rolecall::sandbox::bitpanda::{Bitpanda, World, WorldKey, WorldUser};
-use rolecall::sandbox::{Sandbox, Store, digest, serve, system_clock};
+use rolecall_plan::{PlanInput, plan};
+use rolecall_sandbox::bitpanda::{Bitpanda, World, WorldKey, WorldUser};
+use rolecall_sandbox::{Sandbox, Store, digest, serve, system_clock};
 use secrecy::SecretString;
 use serde::de::IgnoredAny;
 use serde_json::{Value, json};
@@ -63,7 +62,7 @@ fn as_json(users: usize) -> String {
 }
 
 fn desired(text: &str) -> Desired {
-    check_source(&Source::inline("bench.yaml", text), provider::rules).0.unwrap()
+    check_source(&Source::inline("bench.yaml", text), rolecall_providers::rules).0.unwrap()
 }
 
 fn live(users: usize) -> Live {
@@ -78,7 +77,7 @@ fn live(users: usize) -> Live {
     };
     let own = LiveKey {
         id: RemoteId::seen("own"),
-        name: rolecall::model::KeyName::seen("own"),
+        name: rolecall_model::KeyName::seen("own"),
         description: None,
         roles: Some(BTreeSet::from([RoleName::seen("ADMIN")])),
         permissions: None,
@@ -96,7 +95,7 @@ fn planned(desired: &Desired, live: &Live) -> OrganizationPlan {
         desired,
         live,
         facts: &Facts::default(),
-        rules: provider::rules(ProviderName::Bitpanda),
+        rules: rolecall_providers::rules(ProviderName::Bitpanda),
         site: &Site::host("bench"),
         asserted: &BTreeSet::new(),
         only: None,
@@ -166,10 +165,14 @@ fn world(users: usize) -> World {
     world
 }
 
-const PAGE: Query =
-    Query::new("ListUsersPage", include_str!("../src/provider/bitpanda/graphql/list_users_page.graphql"));
-const KEYS: Query =
-    Query::new("ListApiKeys", include_str!("../src/provider/bitpanda/graphql/list_api_keys.graphql"));
+const PAGE: Query = Query::new(
+    "ListUsersPage",
+    include_str!("../crates/rolecall-providers/src/bitpanda/graphql/list_users_page.graphql"),
+);
+const KEYS: Query = Query::new(
+    "ListApiKeys",
+    include_str!("../crates/rolecall-providers/src/bitpanda/graphql/list_api_keys.graphql"),
+);
 
 /// Fetches every page and the keys, and looks at nothing.
 async fn fetch(reader: &Reader, pages: usize) {
@@ -206,7 +209,8 @@ fn over_http(criterion: &mut Criterion) {
     group.bench_function("a whole plan of 10,000 users in 100 pages", |bench| {
         bench.iter(|| {
             let desired = desired(&text);
-            let live = runtime.block_on(provider::of(ProviderName::Bitpanda).read(&reader, &desired)).unwrap();
+            let live =
+                runtime.block_on(rolecall_providers::of(ProviderName::Bitpanda).read(&reader, &desired)).unwrap();
             planned(&desired, &live)
         });
     });

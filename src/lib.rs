@@ -1,12 +1,3 @@
-//! Access as code for SaaS organisations.
-pub mod apply;
+//! Access as code for SaaS organisations: the command line and the reports. The rest are the crates below `crates`.
 pub mod cli;
-pub mod desired;
-pub mod graphql;
-pub mod ledger;
-pub mod model;
-pub mod plan;
-pub mod provider;
 pub mod report;
-#[cfg(feature = "sandbox")]
-pub mod sandbox;

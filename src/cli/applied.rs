@@ -2,9 +2,9 @@
 
 use super::connect::GENERATOR;
 use super::exit::{Exit, Failure};
-use crate::apply::{Report, Standing, Stop};
-use crate::model::{OrganizationPlan, Plan, ProviderName, RemoteId};
 use crate::report::Applied;
+use rolecall_engine::apply::{Report, Standing, Stop};
+use rolecall_model::{OrganizationPlan, Plan, ProviderName, RemoteId};
 
 /// How a run ends that had something to send.
 pub(super) fn ending(report: &Report) -> Exit {

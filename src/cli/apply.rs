@@ -19,11 +19,11 @@ use super::reports::Reports;
 use super::selection::Selected;
 use super::session::{Connections, Session, is_broken};
 use super::{Connection, Paths, approval, undo};
-use crate::apply::{Apply, Step, note_observed};
-use crate::ledger::{Alone, Ledger};
-use crate::model::{Action, Desired, Live, OrganizationPlan, Plan, Sealed, Unread};
-use crate::plan::{Approval, compare, seal};
 use crate::report::{self, Applied, Format, Outcomes, Subject};
+use rolecall_engine::apply::{Apply, Step, note_observed};
+use rolecall_engine::ledger::{Alone, Ledger};
+use rolecall_model::{Action, Desired, Live, OrganizationPlan, Plan, Sealed, Unread};
+use rolecall_plan::{Approval, compare, seal};
 
 /// Send what was reviewed, and look what became of it.
 ///

@@ -5,9 +5,9 @@ use std::path::Path;
 use super::exit::{Exit, Failure};
 use super::organization::Organization;
 use super::{files, planfile};
-use crate::model::{Plan, Sealed};
-use crate::plan::Stale;
 use crate::report;
+use rolecall_model::{Plan, Sealed};
+use rolecall_plan::Stale;
 
 /// Reads an approved plan and checks that it is for the organisations that the files name.
 pub(super) fn load(path: &Path, organizations: &[Organization<'_>]) -> Result<Plan, Failure> {

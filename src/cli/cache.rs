@@ -15,8 +15,8 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::out::talk;
-use crate::graphql::{Budget, MemoryBudget, Pace, Shelf, Spool, Ticket};
 use crate::report::plural;
+use rolecall_graphql::{Budget, MemoryBudget, Pace, Shelf, Spool, Ticket};
 
 /// A schema is asked for anew after so long.
 const SCHEMA_LASTS: SignedDuration = SignedDuration::from_hours(24);

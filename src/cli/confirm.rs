@@ -2,8 +2,8 @@
 
 use super::exit::{Exit, Failure};
 use super::out::Out;
-use crate::model::{Action, Change, Kind, OrganizationPlan};
 use crate::report;
+use rolecall_model::{Action, Change, Kind, OrganizationPlan};
 
 /// Does the organisation itself go?
 pub(super) fn deletes_itself(plan: &OrganizationPlan) -> bool {

@@ -14,13 +14,13 @@ use super::credential;
 use super::exit::Failure;
 use super::files;
 use super::lines::{Line, Lines};
-use crate::apply::Deliveries;
-use crate::desired::is_loopback;
-use crate::graphql::{
+use rolecall_config::is_loopback;
+use rolecall_engine::apply::Deliveries;
+use rolecall_graphql::{
     Backoff, ClientSettings, Context, Contexts, HttpSettings, Pace, Pacer, Reader, Redactor, Transport,
 };
-use crate::model::{Code, Desired, Finding, ProviderName, RemoteId, Rules, Site};
-use crate::provider::{self, Provider, Secrets};
+use rolecall_model::{Code, Desired, Finding, ProviderName, RemoteId, Rules, Site};
+use rolecall_providers::{Provider, Secrets};
 
 /// What we call ourselves, to platforms and in plans.
 pub(super) const GENERATOR: &str = concat!("rolecall/", env!("CARGO_PKG_VERSION"));
@@ -63,7 +63,7 @@ pub(super) async fn connect(
     lines: &Lines,
     goes_on: bool,
 ) -> Result<Connected, Failure> {
-    let provider = provider::of(desired.provider);
+    let provider = rolecall_providers::of(desired.provider);
     let endpoint = credential::endpoint(desired, provider.rules());
     let endpoint = match credential::host(desired, provider.rules()) {
         Ok(()) => endpoint.map_err(|finding| vec![finding]),
@@ -116,7 +116,7 @@ pub(super) struct Way<'a> {
 impl Way<'_> {
     pub fn open(self, desired: &Desired, connection: &Connection, lines: &Lines) -> Result<Connected, Failure> {
         let Self { endpoint, secrets, site, extra_ca, folder, deliveries, minute, cache, goes_on } = self;
-        let provider = provider::of(desired.provider);
+        let provider = rolecall_providers::of(desired.provider);
         let contexts = provider.headers(&secrets, desired).map_err(|unfit| {
             let place = desired.credentials.get(unfit.name).map_or(&desired.place, |credential| &credential.place);
             let finding = Finding::error(Code::UnfitCredential, place.clone(), unfit.why).hint(unfit.hint);

@@ -8,9 +8,9 @@ use secrecy::SecretString;
 use tokio::process::Command;
 use url::Url;
 
-use crate::desired::{check_url, is_loopback};
-use crate::model::{Code, Credential, Desired, Endpoint, Finding, Place, Placed, Rules};
-use crate::provider::Secrets;
+use rolecall_config::{check_url, is_loopback};
+use rolecall_model::{Code, Credential, Desired, Endpoint, Finding, Place, Placed, Rules};
+use rolecall_providers::Secrets;
 
 /// Hosts beside the vendors', separated by commas.
 const ALLOWED_HOSTS: &str = "ROLECALL_ALLOWED_HOSTS";

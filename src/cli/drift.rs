@@ -12,8 +12,8 @@ use super::out::Out;
 use super::reports::Reports;
 use super::session::Session;
 use super::{Connection, Paths};
-use crate::model::{Desired, HoldClass, Identity, Plan};
 use crate::report::{self, Subject};
+use rolecall_model::{Desired, HoldClass, Identity, Plan};
 
 /// Report how live differs from the files: what moved, who is unmanaged, what is held, what can't be seen.
 #[derive(Clone, Debug, Args)]

@@ -14,11 +14,11 @@ use super::Connection;
 use super::connect::{Connected, Way, file_name, ledger_path, site};
 use super::exit::Failure;
 use super::lines::Lines;
-use crate::apply::Deliveries;
-use crate::model::{Desired, Endpoint, Place, Placed, ProviderName, RemoteId};
-use crate::provider::{self, Secrets};
-use crate::sandbox::paradime::Company;
-use crate::sandbox::{self, Served, Store, own_credentials, seed_names, serve};
+use rolecall_engine::apply::Deliveries;
+use rolecall_model::{Desired, Endpoint, Place, Placed, ProviderName, RemoteId};
+use rolecall_providers::Secrets;
+use rolecall_sandbox::paradime::Company;
+use rolecall_sandbox::{Served, Store, own_credentials, seed_names, serve};
 
 /// Everything of the sandbox is below this folder.
 pub(super) const FOLDER: &str = ".rolecall/sandbox";
@@ -34,11 +34,11 @@ pub(super) fn open(
 ) -> Result<Arc<dyn Served>, Failure> {
     let store = Store::in_folder(Path::new(FOLDER), provider, organization)
         .map_err(|why| Failure::error(why.to_string()).hint("write one of these as `organization`"))?;
-    let sandbox = sandbox::open(provider, organization, store).map_err(Failure::error)?;
+    let sandbox = rolecall_sandbox::open(provider, organization, store).map_err(Failure::error)?;
     if reset {
-        let world = sandbox::world_of(provider, organization);
+        let world = rolecall_sandbox::world_of(provider, organization);
         let seeds = seed_names(provider).iter().map(|seed| RemoteId::seen(*seed));
-        for neighbour in seeds.filter(|seed| sandbox::world_of(provider, seed) == world) {
+        for neighbour in seeds.filter(|seed| rolecall_sandbox::world_of(provider, seed) == world) {
             forget(provider, &neighbour);
         }
         forget(provider, organization);
@@ -88,7 +88,7 @@ pub(super) fn own_wish(provider: ProviderName, organization: &RemoteId) -> Desir
 
 /// The wish as it is sent to the sandbox, which has a name of its own.
 fn within(desired: Desired) -> Desired {
-    let host = sandbox::host(desired.provider)
+    let host = rolecall_sandbox::host(desired.provider)
         .map(|host| Placed { value: host.to_owned(), place: desired.place.clone() });
     Desired { host, ..desired }
 }
@@ -108,10 +108,11 @@ pub(super) async fn connect(
     goes_on: bool,
 ) -> Result<Connected, Failure> {
     let provider = desired.provider;
-    let world = sandbox::world_of(provider, &desired.organization).unwrap_or(desired.organization.as_str());
+    let world =
+        rolecall_sandbox::world_of(provider, &desired.organization).unwrap_or(desired.organization.as_str());
     let start = async || {
         let sandbox = open(provider, &desired.organization, connection.reset)?;
-        let switches = sandbox::minute(provider, MINUTE);
+        let switches = rolecall_sandbox::minute(provider, MINUTE);
         if !switches.is_empty() {
             sandbox.set(&switches).map_err(Failure::error)?;
         }
@@ -119,13 +120,13 @@ pub(super) async fn connect(
         let listener = TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).await.map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
         tokio::spawn(serve(sandbox, listener));
-        Url::parse(&format!("http://{address}{}", sandbox::path(provider)))
+        Url::parse(&format!("http://{address}{}", rolecall_sandbox::path(provider)))
             .map_err(|why| Failure::error(why.to_string()))
     };
     let endpoint = lines.sandbox(&format!("{provider}-{world}"), start).await?;
     let way = Way {
         secrets: own_secrets(desired.provider),
-        site: site(HOST, &endpoint, provider::rules(desired.provider)),
+        site: site(HOST, &endpoint, rolecall_providers::rules(desired.provider)),
         endpoint,
         extra_ca: None,
         folder: Path::new(FOLDER),

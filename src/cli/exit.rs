@@ -3,10 +3,10 @@
 use std::fmt;
 use std::process::ExitCode;
 
-use crate::graphql::CallError;
-use crate::ledger::LedgerError;
-use crate::model::Finding;
-use crate::provider::{Provider, ReadError};
+use rolecall_engine::ledger::LedgerError;
+use rolecall_graphql::CallError;
+use rolecall_model::Finding;
+use rolecall_providers::{Provider, ReadError};
 
 /// The exit codes, documented in `--help` and docs/formats.md.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use tempfile::NamedTempFile;
 
 use super::exit::Failure;
-use crate::desired::MAX_BYTES;
+use rolecall_config::MAX_BYTES;
 
 /// A file's text, never more than `MAX_BYTES`.
 pub(super) fn read_text(path: &Path) -> Result<String, Failure> {

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::exit::Exit;
 use super::out::talk;
-use crate::apply::Interruption;
+use rolecall_engine::apply::Interruption;
 
 /// Once mutations were sent, the first Ctrl-C ends the run after what is in flight, so that it can say what was and
 /// wasn't done. Before that, and for the second, it ends the process.

@@ -9,7 +9,7 @@ use url::Url;
 
 use super::cache::{Cache, FileBudget, ReadSpool};
 use super::out::talk;
-use crate::graphql::{
+use rolecall_graphql::{
     ConsiderateTransport, HttpSettings, HttpTransport, Kept, Pace, PacedTransport, Pacer, Told, Transport,
 };
 

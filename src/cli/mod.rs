@@ -38,10 +38,10 @@ use std::time::Duration;
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
-use crate::model::{Address, Limit};
 pub use exit::Exit;
 use exit::Failure;
 use out::Out;
+use rolecall_model::{Address, Limit};
 pub use schema::{SCHEMAS, SchemaName, schema_text};
 
 const EXIT_CODES: &str = "\

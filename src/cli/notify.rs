@@ -15,11 +15,11 @@ use super::exit::Failure;
 use super::files::{self, Pending, Readers};
 use super::out::Out;
 use super::{Connection, planfile};
-use crate::desired::is_loopback;
-use crate::graphql::{ClientSettings, client};
-use crate::model::{Identity, Plan};
-use crate::plan::{Told, news};
 use crate::report::{self, NoticeFormat, notice};
+use rolecall_config::is_loopback;
+use rolecall_graphql::{ClientSettings, client};
+use rolecall_model::{Identity, Plan};
+use rolecall_plan::{Told, news};
 
 /// Who is told of drift, and what they were told last.
 #[derive(Clone, Debug, Args)]

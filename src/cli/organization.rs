@@ -7,9 +7,9 @@ use jiff::Timestamp;
 use super::connect::Connected;
 use super::exit::Failure;
 use super::selection;
-use crate::ledger::{Ledger, Record};
-use crate::model::{Address, Desired, Facts, Identity, Inventory, Live, OrganizationPlan, Sealed};
-use crate::plan::{PlanInput, Planned, Selection, plan, select};
+use rolecall_engine::ledger::{Ledger, Record};
+use rolecall_model::{Address, Desired, Facts, Identity, Inventory, Live, OrganizationPlan, Sealed};
+use rolecall_plan::{PlanInput, Planned, Selection, plan, select};
 
 /// What was approved, and still stands.
 pub(super) struct Approved<'a> {

@@ -3,9 +3,9 @@
 use std::io::{self, BufRead, IsTerminal, Write};
 
 use super::exit::{Exit, Failure};
-use crate::desired::Source;
-use crate::model::Finding;
 use crate::report;
+use rolecall_config::Source;
+use rolecall_model::Finding;
 
 /// For what happens while nobody with an `Out` is at hand.
 pub(super) fn talk(text: &str) {

@@ -11,8 +11,8 @@ use super::reports::{Reports, spare};
 use super::selection::Selected;
 use super::session::Session;
 use super::{Connection, Paths};
-use crate::model::Plan;
 use crate::report::{self, Format, Subject};
+use rolecall_model::Plan;
 
 /// Read what is live and show what an apply would do. Changes nothing.
 #[derive(Clone, Debug, Args)]

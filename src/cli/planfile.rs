@@ -5,9 +5,9 @@ use std::path::Path;
 use serde_json::Value;
 
 use super::exit::Failure;
-use crate::model::{FORMAT_VERSION, Plan};
-use crate::plan::verify;
 use crate::report;
+use rolecall_model::{FORMAT_VERSION, Plan};
+use rolecall_plan::verify;
 
 /// A plan as it was saved: of a version that we know, whole, and with its seals intact.
 pub(super) fn parse(path: &Path, text: &str) -> Result<Plan, Failure> {

@@ -8,9 +8,9 @@ use clap::{Args, ValueEnum};
 use super::exit::Failure;
 use super::files::{self, Readers, write_text};
 use super::out::Out;
-use crate::desired::Source;
-use crate::model::Finding;
 use crate::report::{Format, Subject, render};
+use rolecall_config::Source;
+use rolecall_model::Finding;
 
 /// One form on stdout, and any number of them in files.
 #[derive(Clone, Debug, Args)]

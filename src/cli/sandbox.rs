@@ -10,9 +10,8 @@ use tokio::net::TcpListener;
 use super::embedded;
 use super::exit::{Exit, Failure};
 use super::out::Out;
-use crate::model::ProviderName;
-use crate::provider;
-use crate::sandbox::{Fault, host, path, serve};
+use rolecall_model::ProviderName;
+use rolecall_sandbox::{Fault, host, path, serve};
 
 /// Serve the embedded GraphQL server of a provider, on loopback, for any client.
 ///
@@ -91,13 +90,13 @@ fn other_credentials(provider: ProviderName) -> String {
     match provider {
         ProviderName::Bitpanda | ProviderName::Hive => String::new(),
         ProviderName::Rapidapi => {
-            use crate::sandbox::rapidapi::{OWN_PERSONAL_KEY, OWN_TEAM_KEY};
+            use rolecall_sandbox::rapidapi::{OWN_PERSONAL_KEY, OWN_TEAM_KEY};
             format!(
                 "\nIn the name of a team: x-rapidapi-key: {OWN_TEAM_KEY} with x-rapidapi-identity-key: {OWN_PERSONAL_KEY}\n"
             )
         }
         ProviderName::Paradime => {
-            use crate::sandbox::paradime::{OWN_COMPANY_TOKEN, OWN_WORKSPACE_TOKEN};
+            use rolecall_sandbox::paradime::{OWN_COMPANY_TOKEN, OWN_WORKSPACE_TOKEN};
             format!(
                 "\nInstead of the key and its secret: authorization: Bearer {OWN_WORKSPACE_TOKEN}, or Bearer {OWN_COMPANY_TOKEN} with x-paradime-workspace\n"
             )
@@ -120,7 +119,7 @@ pub(super) async fn sandbox(args: &SandboxArgs, out: &mut Out) -> Result<Exit, F
     };
     let listener = TcpListener::bind(args.listen).await.map_err(failed)?;
     let address = listener.local_addr().map_err(failed)?;
-    let contexts = provider::of(args.provider)
+    let contexts = rolecall_providers::of(args.provider)
         .headers(&embedded::own_secrets(args.provider), &embedded::own_wish(args.provider, &organization))
         .map_err(|unfit| Failure::error(unfit.to_string()))?;
     let headers = contexts.values().next().into_iter().flatten();

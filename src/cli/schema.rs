@@ -5,10 +5,9 @@ use schemars::{Schema, SchemaGenerator};
 
 use super::exit::Exit;
 use super::out::Out;
-use crate::desired;
-use crate::ledger::Record;
-use crate::model::Plan;
 use crate::report::{self, Findings, Notice, Outcomes};
+use rolecall_engine::ledger::Record;
+use rolecall_model::Plan;
 
 /// Print the JSON Schema of a format.
 #[derive(Clone, Debug, Args)]
@@ -50,7 +49,7 @@ pub const SCHEMAS: &[(SchemaName, &str)] = &[
 /// A schema as it is committed.
 pub fn schema_text(name: SchemaName) -> String {
     let schema: Schema = match name {
-        SchemaName::File => desired::schema(),
+        SchemaName::File => rolecall_config::schema(),
         SchemaName::Plan => SchemaGenerator::default().into_root_schema_for::<Plan>(),
         SchemaName::Ledger => SchemaGenerator::default().into_root_schema_for::<Record>(),
         SchemaName::Findings => SchemaGenerator::default().into_root_schema_for::<Findings<'_>>(),

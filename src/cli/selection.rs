@@ -5,9 +5,9 @@ use std::str::FromStr;
 use clap::Args;
 
 use super::exit::Failure;
-use crate::model::{Desired, Pattern, ProviderName, list_of};
-use crate::plan::{Selection, Unselectable};
 use crate::report;
+use rolecall_model::{Desired, Pattern, ProviderName, list_of};
+use rolecall_plan::{Selection, Unselectable};
 
 /// Which changes are planned, of those that there are.
 #[derive(Clone, Debug, Default, Args)]

@@ -13,14 +13,14 @@ use super::out::Out;
 use super::reports::Reports;
 use super::selection::Selected;
 use super::{Connection, Paths};
-use crate::desired::{Loaded, Source, load};
-use crate::graphql::Pace;
-use crate::ledger::{Ledger, facts};
-use crate::model::{
+use crate::report;
+use rolecall_config::{Loaded, Source, load};
+use rolecall_engine::ledger::{Ledger, facts};
+use rolecall_graphql::Pace;
+use rolecall_model::{
     Address, Code, Desired, Finding, HoldReason, Inventory, Kind, Live, OrganizationPlan, Placed, Plan, RemoteId,
     Scope, Unread, list_of,
 };
-use crate::{provider, report};
 
 /// Everything that was asked for, checked.
 pub(super) struct Session<'a> {
@@ -54,7 +54,7 @@ impl<'a> Session<'a> {
         out: &mut Out,
     ) -> Result<Self, Failure> {
         reports.check()?;
-        let mut loaded = load(&paths.paths, provider::rules);
+        let mut loaded = load(&paths.paths, rolecall_providers::rules);
         let files: Vec<&Path> = loaded.files.iter().map(|file| &*file.path).collect();
         reports.spare(&files)?;
         for desired in loaded.files.iter_mut().filter_map(|file| file.desired.as_mut()) {

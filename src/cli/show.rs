@@ -9,8 +9,8 @@ use super::exit::{Exit, Failure};
 use super::out::Out;
 use super::reports::Reports;
 use super::{files, planfile};
-use crate::ledger::Ledger;
 use crate::report::{self, Format, Subject};
+use rolecall_engine::ledger::Ledger;
 
 /// Show a saved plan or a ledger.
 #[derive(Clone, Debug, Args)]

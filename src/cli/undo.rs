@@ -12,10 +12,10 @@ use super::connect::GENERATOR;
 use super::exit::Failure;
 use super::organization::Organization;
 use super::session::Session;
-use crate::desired::{Lasting, Undo, UndoInput, undo};
-use crate::model::{Facts, Live, OrganizationPlan};
+use crate::report;
 use crate::report::Undone;
-use crate::{provider, report};
+use rolecall_config::{Lasting, Undo, UndoInput, undo};
+use rolecall_model::{Facts, Live, OrganizationPlan};
 
 /// Turned away before anything is asked: one file holds one organisation, and nothing is overwritten.
 pub(super) fn check(path: Option<&Path>, session: &Session<'_>) -> Result<(), Failure> {
@@ -51,7 +51,7 @@ pub(super) fn write(
         plan,
         live,
         facts,
-        rules: provider::rules(organization.desired.provider),
+        rules: rolecall_providers::rules(organization.desired.provider),
         generator: GENERATOR,
         run,
         now: Timestamp::now(),

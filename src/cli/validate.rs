@@ -8,10 +8,9 @@ use super::Paths;
 use super::exit::{Exit, Failure};
 use super::out::Out;
 use super::reports::Reports;
-use crate::desired::{Source, load, needing_approval};
-use crate::model::Code;
-use crate::provider;
 use crate::report::Subject;
+use rolecall_config::{Source, load, needing_approval};
+use rolecall_model::Code;
 
 /// Check files: no network, no credentials.
 ///
@@ -37,13 +36,13 @@ pub(super) struct ValidateArgs {
 
 pub(super) fn validate(args: &ValidateArgs, out: &mut Out) -> Result<Exit, Failure> {
     args.reports.check()?;
-    let mut loaded = load(&args.paths.paths, provider::rules);
+    let mut loaded = load(&args.paths.paths, rolecall_providers::rules);
     let files: Vec<&Path> = loaded.files.iter().map(|file| &*file.path).collect();
     args.reports.spare(&files)?;
     if !args.trusted.is_empty() {
         // What is wrong there is trusted to say nothing.
-        let trusted = load(&args.trusted, provider::rules);
-        let mut found = needing_approval(&loaded, &trusted, provider::rules);
+        let trusted = load(&args.trusted, rolecall_providers::rules);
+        let mut found = needing_approval(&loaded, &trusted, rolecall_providers::rules);
         loaded.findings.append(&mut found);
     }
     let sources: Vec<&Source> = loaded.files.iter().map(|file| &file.source).collect();

@@ -3,8 +3,8 @@
 use std::fmt::Write as _;
 
 use super::style::{ADD, BOLD, CHANGE, REMOVE, clean, first, paint, plural};
-use crate::apply::{Report, Standing, Step};
-use crate::model::{Address, Outcome};
+use rolecall_engine::apply::{Report, Standing, Step};
+use rolecall_model::{Address, Outcome};
 
 /// One mutation's outcome, in a line or two.
 pub fn step_line(step: &Step) -> String {

@@ -6,7 +6,7 @@ use super::outline::{Verdict, drift_verdict};
 use super::rails::push_rails;
 use super::style::{BOLD, clean, paint};
 use super::text::{header, push_change, push_gaps, push_holds, unread};
-use crate::model::{App, Inventory, OrganizationPlan, Plan};
+use rolecall_model::{App, Inventory, OrganizationPlan, Plan};
 
 /// The whole report.
 pub fn drift(plan: &Plan) -> String {

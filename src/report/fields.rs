@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::model::{
+use rolecall_model::{
     Change, Effect, Entity, Key, Memberships, Organization, Resources, Role, RoleName, Seen, Team, TeamName, User,
 };
 

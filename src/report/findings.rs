@@ -7,8 +7,8 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{clean, plural};
-use crate::desired::Source;
-use crate::model::{FORMAT_VERSION, Finding, Severity};
+use rolecall_config::Source;
+use rolecall_model::{FORMAT_VERSION, Finding, Severity};
 
 /// A line longer than this is named and not shown, in bytes.
 const LONGEST_LINE: usize = 400;

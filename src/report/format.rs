@@ -5,9 +5,9 @@ use clap::ValueEnum;
 use super::outcomes::{Outcomes, outcomes_text};
 use super::runs::{of_ledger, of_outcomes};
 use super::{drift, findings, github, junit, ledger, markdown, sarif, text};
-use crate::desired::Source;
-use crate::ledger::Record;
-use crate::model::{Finding, Plan};
+use rolecall_config::Source;
+use rolecall_engine::ledger::Record;
+use rolecall_model::{Finding, Plan};
 
 /// How a report is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]

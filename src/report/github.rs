@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use super::outline::{name, outlines};
 use super::runs::{Row, Run};
 use super::style::{called, clean};
-use crate::model::{Completeness, Finding, HoldClass, OrganizationPlan, Outcome, Plan, Severity, Unread};
+use rolecall_model::{Completeness, Finding, HoldClass, OrganizationPlan, Outcome, Plan, Severity, Unread};
 
 /// How loud an annotation is.
 #[derive(Clone, Copy)]

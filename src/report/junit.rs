@@ -8,8 +8,8 @@ use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 use super::outline::{name, outlines};
 use super::runs::{Row, Run};
 use super::style::{called, clean};
-use crate::desired::Source;
-use crate::model::{Address, Completeness, Finding, Hold, HoldClass, OrganizationPlan, Outcome, Plan, Unread};
+use rolecall_config::Source;
+use rolecall_model::{Address, Completeness, Finding, Hold, HoldClass, OrganizationPlan, Outcome, Plan, Unread};
 
 /// Fails where a guardrail refuses it, or a list is broken.
 pub(super) fn plan(plan: &Plan) -> String {

@@ -3,8 +3,8 @@
 use std::fmt::Write as _;
 
 use super::style::{ADD, BOLD, DIM, REMOVE, clean, paint};
-use crate::ledger::{Event, Record};
-use crate::model::Outcome;
+use rolecall_engine::ledger::{Event, Record};
+use rolecall_model::Outcome;
 
 /// Every record, in order.
 pub fn ledger(records: &[Record]) -> String {

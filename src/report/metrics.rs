@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 
 use jiff::Timestamp;
 
-use crate::model::{Hold, HoldClass, Kind, OrganizationPlan, Plan, ProviderName, RemoteId};
+use rolecall_model::{Hold, HoldClass, Kind, OrganizationPlan, Plan, ProviderName, RemoteId};
 
 /// Labels besides those of every series, and a value.
 type Series = (Vec<(&'static str, String)>, i64);

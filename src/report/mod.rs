@@ -36,7 +36,7 @@ pub use text::plan_text;
 
 use serde::Serialize;
 
-use crate::model::Plan;
+use rolecall_model::Plan;
 
 /// A plan as JSON, in the form that `--plan` takes.
 pub fn plan_json(plan: &Plan) -> String {

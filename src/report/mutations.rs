@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::style::{BOLD, DIM, clean, paint};
-use crate::model::Plan;
+use rolecall_model::Plan;
 
 /// Operation, variables and order of everything that would be sent.
 pub fn mutations(plan: &Plan) -> String {

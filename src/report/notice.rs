@@ -10,8 +10,8 @@ use serde_json::json;
 
 use super::outline::{Verdict, drift_verdict, name};
 use super::style::{clean, first};
-use crate::model::{Address, HoldClass, Plan, ProviderName, RemoteId};
-use crate::plan::News;
+use rolecall_model::{Address, HoldClass, Plan, ProviderName, RemoteId};
+use rolecall_plan::News;
 
 /// For whom a message is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

@@ -9,9 +9,9 @@ use serde::Serialize;
 use super::applied::{step_line, summary};
 use super::style::{BOLD, REMOVE, called, clean, paint};
 use super::text::plan_text;
-use crate::apply::Report;
-use crate::desired::Lasting;
-use crate::model::{FORMAT_VERSION, OrganizationPlan, Plan, ProviderName, RemoteId};
+use rolecall_config::Lasting;
+use rolecall_engine::apply::Report;
+use rolecall_model::{FORMAT_VERSION, OrganizationPlan, Plan, ProviderName, RemoteId};
 
 /// What became of an apply.
 #[derive(Debug, Serialize, JsonSchema)]

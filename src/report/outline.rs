@@ -2,7 +2,7 @@
 
 use super::fields::{FieldChange, fields};
 use super::style::{called, clean, plural};
-use crate::model::{
+use rolecall_model::{
     Action, Cause, Change, Effect, Entity, Hold, HoldClass, HoldReason, Kind, OrganizationPlan, SeatChange, Seen,
     User,
 };

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::style::{REMOVE, WARN, clean, paint};
-use crate::model::{Lifted, OrganizationPlan, Rail};
+use rolecall_model::{Lifted, OrganizationPlan, Rail};
 
 /// Which guardrails a plan breaks, by how much, and which of them the file lifts.
 pub(super) fn push_rails(text: &mut String, plan: &OrganizationPlan) {

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use super::applied::{counted, standing};
 use super::outcomes::{Applied, Outcomes};
 use super::style::called;
-use crate::apply::{Report, Step};
-use crate::ledger::{Event, Record};
-use crate::model::Outcome;
+use rolecall_engine::apply::{Report, Step};
+use rolecall_engine::ledger::{Event, Record};
+use rolecall_model::Outcome;
 
 /// One run over one organisation.
 pub(super) struct Run {

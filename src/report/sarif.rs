@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::github::parts;
 use super::outline::name;
 use super::style::clean;
-use crate::model::{Finding, Plan};
+use rolecall_model::{Finding, Plan};
 
 const SCHEMA: &str = "https://json.schemastore.org/sarif-2.1.0.json";
 

@@ -6,8 +6,8 @@ use similar::TextDiff;
 
 use super::fields::fields;
 use super::style::{ADD, BOLD, REMOVE, clean, paint};
-use crate::model::{Change, Entity};
-use crate::plan::Stale;
+use rolecall_model::{Change, Entity};
+use rolecall_plan::Stale;
 
 /// Each stale change: what was approved, what live was then, and what has become of it.
 pub fn stale(stale: &[Stale]) -> String {

@@ -4,7 +4,7 @@ use std::fmt::Display;
 
 use anstyle::{AnsiColor, Style};
 
-use crate::model::{ProviderName, RemoteId, is_deceptive};
+use rolecall_model::{ProviderName, RemoteId, is_deceptive};
 
 pub(super) const ADD: Style = AnsiColor::Green.on_default();
 pub(super) const CHANGE: Style = AnsiColor::Yellow.on_default();

@@ -6,7 +6,7 @@ use super::fields::FieldChange;
 use super::outline::{Note, Outline, Verdict, name, outline, verdict};
 use super::rails::push_rails;
 use super::style::{ADD, BOLD, CHANGE, DIM, REMOVE, WARN, called, clean, paint, plural};
-use crate::model::{Change, Completeness, Hold, HoldClass, HoldReason, OrganizationPlan, Plan, Unread};
+use rolecall_model::{Change, Completeness, Hold, HoldClass, HoldReason, OrganizationPlan, Plan, Unread};
 
 /// Unmanaged entities that a plan lists by name; `drift` lists all.
 const UNMANAGED_SHOWN: usize = 20;

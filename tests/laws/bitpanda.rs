@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 use proptest::sample::subsequence;
-use rolecall::graphql::Request;
-use rolecall::model::Mutation;
-use rolecall::sandbox::bitpanda::{DuplicateInvite, Invitees, World};
+use rolecall_graphql::Request;
+use rolecall_model::Mutation;
+use rolecall_sandbox::bitpanda::{DuplicateInvite, Invitees, World};
 
 use crate::lawful::{Lawful, LiveSecret, Wish, turn};
 use crate::support::bitpanda::{Custody, OWN_SECRET, key, user, world};

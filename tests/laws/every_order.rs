@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use proptest::strategy::{Strategy as _, ValueTree as _};
 use proptest::test_runner::TestRunner;
-use rolecall::model::{Mutation, OrganizationPlan, Stage};
+use rolecall_model::{Mutation, OrganizationPlan, Stage};
 use tokio::time::Instant;
 
 use crate::lawful::{Lawful, Wish};

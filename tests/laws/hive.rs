@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 use proptest::sample::subsequence;
-use rolecall::graphql::Request;
-use rolecall::sandbox::digest;
-use rolecall::sandbox::hive::{
+use rolecall_graphql::Request;
+use rolecall_sandbox::digest;
+use rolecall_sandbox::hive::{
     AssignedProject, AssignedTarget, Assignment, OWN_CREDENTIAL, Paging, Release, Scope, World, WorldToken,
 };
 use serde_json::Value;

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use proptest::prelude::*;
-use rolecall::graphql::Request;
+use rolecall_graphql::Request;
 
 use crate::support::rig::{Platform, Rig};
 

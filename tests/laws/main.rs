@@ -11,6 +11,7 @@ mod rapidapi;
 mod safety;
 #[path = "../support/mod.rs"]
 mod support;
+mod undo;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -22,14 +23,13 @@ use lawful::{Lawful, LiveSecret, Wish};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::{TestCaseError, TestRunner};
-use rolecall::apply::Standing;
-use rolecall::model::{
+use rolecall_engine::apply::Standing;
+use rolecall_model::{
     Action, Address, Cause, Change, Completeness, DesiredUser, Effect, Entity, Hold, HoldReason, Live, Mutation,
     OrganizationPlan, Outcome, Rail, RoleName, Seen, Site, Stage, TeamName, User,
 };
-use rolecall::plan::{PlanInput, plan};
-use rolecall::provider;
-use rolecall::sandbox::digest;
+use rolecall_plan::{PlanInput, plan};
+use rolecall_sandbox::digest;
 use safety::Safety;
 use support::rig::{Fate, Rig, desired, now};
 
@@ -129,13 +129,13 @@ fn the_same_world_and_wish_give_the_same_seal<P: Lawful>(world: P::World, wish: 
     let other = P::rig(P::turned(&world, seed), &wish.turned(seed));
     let one = P::rig(world, wish);
     let later: Timestamp = "2026-11-21T23:04:05Z".parse().unwrap();
-    let caller = provider::of(P::NAME).own_key(&P::secrets());
+    let caller = rolecall_providers::of(P::NAME).own_key(&P::secrets());
     let seal = |rig: &Rig<P>, now: Timestamp| {
         let input = PlanInput {
             desired: &rig.desired,
             live: &rig.read().unwrap(),
             facts: &rig.ledger.facts(),
-            rules: provider::rules(P::NAME),
+            rules: rolecall_providers::rules(P::NAME),
             site: &Site::host("sandbox"),
             asserted: &BTreeSet::new(),
             only: None,
@@ -548,7 +548,7 @@ fn only_what_the_provider_can_do_is_planned<P: Lawful>(world: P::World, wish: &W
         let closing = calls.iter().filter(|call| !plan.is_interim(call, &change.address));
         prop_assert_eq!(closing.count(), 1, "{:#?}", change);
         for call in calls {
-            prop_assert!(provider::of(P::NAME).document(&call.operation).is_some());
+            prop_assert!(rolecall_providers::of(P::NAME).document(&call.operation).is_some());
         }
         if let (Some(Entity::Key(after)), Some(Entity::Key(before))) = (&change.after, &change.before)
             && change.action != Action::Create
@@ -578,7 +578,7 @@ fn a_plan_survives_being_saved<P: Lawful>(world: P::World, wish: &Wish) -> Law {
     let rig = P::rig(world, wish);
     let Ok(plan) = rig.try_plan() else { return Ok(()) };
     let saved: serde_json::Value = serde_json::from_str(&serde_json::to_string(&plan).unwrap()).unwrap();
-    prop_assert!(rolecall::plan::verify(&saved).is_ok());
+    prop_assert!(rolecall_plan::verify(&saved).is_ok());
     let back: OrganizationPlan = serde_json::from_value(saved).unwrap();
     prop_assert_eq!(&back, &plan);
     Ok(())
@@ -723,13 +723,13 @@ proptest! {
     /// No text makes reading a file panic, and none is accepted without being understood.
     #[test]
     fn any_text_gives_findings_or_a_wish(text in "(?s).{0,400}", cut in 0..400_usize, which in 0..4_usize) {
-        use rolecall::desired::{Source, check_source};
-        let (wish, findings) = check_source(&Source::inline("x.yaml", text.clone()), provider::rules);
+        use rolecall_config::{Source, check_source};
+        let (wish, findings) = check_source(&Source::inline("x.yaml", text.clone()), rolecall_providers::rules);
         prop_assert!(wish.is_some() || !findings.is_empty());
         let example = support::cli::example(["bitpanda.yaml", "hive.yaml", "paradime.yaml", "rapidapi.yaml"][which]);
         let at = (0..=cut.min(example.len())).rev().find(|at| example.is_char_boundary(*at)).unwrap_or(0);
         let spliced = format!("{}{text}{}", &example[..at], &example[at..]);
-        let (wish, findings) = check_source(&Source::inline("x.yaml", spliced), provider::rules);
+        let (wish, findings) = check_source(&Source::inline("x.yaml", spliced), rolecall_providers::rules);
         prop_assert!(wish.is_some() || !findings.is_empty());
     }
 }

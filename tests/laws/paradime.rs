@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 use proptest::sample::select;
-use rolecall::graphql::Request;
-use rolecall::model::{Action, Address, HoldReason};
-use rolecall::sandbox::paradime::{
+use rolecall_graphql::Request;
+use rolecall_model::{Action, Address, HoldReason};
+use rolecall_sandbox::paradime::{
     DisabledUsers, EmailCase, InviteActive, InviteAgain, InviteDisabled, Refusal, Switches, UserStatus, World,
 };
 

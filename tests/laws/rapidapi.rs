@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 use proptest::sample::select;
-use rolecall::graphql::Request;
-use rolecall::sandbox::rapidapi::{
+use rolecall_graphql::Request;
+use rolecall_sandbox::rapidapi::{
     DeletedTeams, Demotion, Generation, InvitePending, OWN_EMAIL, Refusal, StaleRows, Switches, World,
 };
 

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
-use rolecall::model::OrganizationPlan;
+use rolecall_model::OrganizationPlan;
 
 use crate::lawful::{Lawful, Wish};
 use crate::support::rig::Rig;

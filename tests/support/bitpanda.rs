@@ -2,10 +2,10 @@
 
 use std::sync::{Arc, MutexGuard};
 
-use rolecall::model::ProviderName;
-use rolecall::provider::Secrets;
-use rolecall::sandbox::bitpanda::{Bitpanda, World, WorldKey, WorldUser};
-use rolecall::sandbox::digest;
+use rolecall_model::ProviderName;
+use rolecall_providers::Secrets;
+use rolecall_sandbox::bitpanda::{Bitpanda, World, WorldKey, WorldUser};
+use rolecall_sandbox::digest;
 use secrecy::SecretString;
 
 use super::rig::{self, now};

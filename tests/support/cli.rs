@@ -6,8 +6,8 @@ use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 
-use rolecall::model::ProviderName;
-use rolecall::sandbox::own_credentials;
+use rolecall_model::ProviderName;
+use rolecall_sandbox::own_credentials;
 use tempfile::TempDir;
 
 /// An empty folder, and an environment with nothing of this machine in it.

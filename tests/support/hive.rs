@@ -3,9 +3,9 @@
 use std::sync::{Arc, MutexGuard};
 
 use jiff::Timestamp;
-use rolecall::model::ProviderName;
-use rolecall::provider::Secrets;
-use rolecall::sandbox::hive::{
+use rolecall_model::ProviderName;
+use rolecall_providers::Secrets;
+use rolecall_sandbox::hive::{
     Assignment, AuthProvider, Hive, OWN_CREDENTIAL, ProjectKind, World, WorldInvitation, WorldMember,
     WorldProject, WorldRole, WorldTarget,
 };
@@ -44,7 +44,7 @@ impl rig::Platform for Console {
 
 /// An id in the platform's shape.
 pub fn uuid(seed: &str) -> String {
-    let digest = rolecall::sandbox::digest(seed);
+    let digest = rolecall_sandbox::digest(seed);
     format!("{}-{}-4{}-a{}-{}", &digest[..8], &digest[8..12], &digest[13..16], &digest[17..20], &digest[20..32])
 }
 

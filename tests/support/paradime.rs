@@ -2,10 +2,10 @@
 
 use std::sync::{Arc, MutexGuard};
 
-use rolecall::model::ProviderName;
-use rolecall::provider::Secrets;
-use rolecall::sandbox::digest;
-use rolecall::sandbox::paradime::{
+use rolecall_model::ProviderName;
+use rolecall_providers::Secrets;
+use rolecall_sandbox::digest;
+use rolecall_sandbox::paradime::{
     OWN_API_KEY, OWN_API_SECRET, Paradime, UserStatus, World, WorldInvitation, WorldUser,
 };
 use secrecy::SecretString;

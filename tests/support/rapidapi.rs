@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 use std::sync::{Arc, MutexGuard};
 
-use rolecall::apply::{Report, Standing, note_observed};
-use rolecall::model::{Address, Effect, Finding, OrganizationPlan, Outcome, ProviderName};
-use rolecall::provider::{self, Secrets};
-use rolecall::sandbox::rapidapi::{Generation, OWN_PERSONAL_KEY, OWN_TEAM_KEY, RapidApi, World};
+use rolecall_engine::apply::{Report, Standing, note_observed};
+use rolecall_model::{Address, Effect, Finding, OrganizationPlan, Outcome, ProviderName};
+use rolecall_providers::Secrets;
+use rolecall_sandbox::rapidapi::{Generation, OWN_PERSONAL_KEY, OWN_TEAM_KEY, RapidApi, World};
 use secrecy::SecretString;
 use serde_json::Value;
 
@@ -171,7 +171,7 @@ pub fn asserted<P: Platform>(rig: &rig::Rig<P>, address: &str) -> OrganizationPl
 /// What an apply does before it plans.
 pub fn observe<P: Platform>(rig: &mut rig::Rig<P>) {
     let live = rig.read().unwrap();
-    note_observed(&live, provider::rules(P::NAME), &mut rig.ledger, "run-x", now()).unwrap();
+    note_observed(&live, rolecall_providers::rules(P::NAME), &mut rig.ledger, "run-x", now()).unwrap();
 }
 
 pub fn effects(plan: &OrganizationPlan, address: &str) -> Vec<Effect> {

@@ -10,16 +10,16 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use rolecall::apply::{Apply, Deliveries, Interruption, Report, Step};
-use rolecall::desired::{Source, check_source};
-use rolecall::graphql::{Backoff, Pacer, Reader, Redactor, Request, Response, Transport, TransportError};
-use rolecall::ledger::{Event, Ledger};
-use rolecall::model::{
+use rolecall_config::{Source, check_source};
+use rolecall_engine::apply::{Apply, Deliveries, Interruption, Report, Step};
+use rolecall_engine::ledger::{Event, Ledger};
+use rolecall_graphql::{Backoff, Pacer, Reader, Redactor, Request, Response, Transport, TransportError};
+use rolecall_model::{
     Address, Desired, Finding, Limit, Live, OrganizationPlan, ProviderName, Removals, Rules, Site,
 };
-use rolecall::plan::{PlanInput, Planned, plan};
-use rolecall::provider::{self, ReadError, Secrets};
-use rolecall::sandbox::{Engine, Headers, InProcess, Sandbox, Store};
+use rolecall_plan::{PlanInput, Planned, plan};
+use rolecall_providers::{ReadError, Secrets};
+use rolecall_sandbox::{Engine, Headers, InProcess, Sandbox, Store};
 use secrecy::ExposeSecret;
 use tempfile::TempDir;
 
@@ -198,13 +198,13 @@ impl<P: Platform> Transport for Wire<P> {
                 }
                 Fate::Refuse => {
                     let body = serde_json::json!({ "data": null, "errors": [{ "message": "no", "errorType": "REFUSED" }] });
-                    return Ok(rolecall::sandbox::answer(200, &body));
+                    return Ok(rolecall_sandbox::answer(200, &body));
                 }
                 Fate::TooManyInvitations => {
                     let message = "Exceeded rate limit for inviting to organization by email.";
                     let extensions = serde_json::json!({ "code": "DOWNSTREAM_SERVICE_ERROR" });
                     let error = serde_json::json!({ "message": message, "path": ["inviteToOrganizationByEmail"], "extensions": extensions });
-                    return Ok(rolecall::sandbox::answer(
+                    return Ok(rolecall_sandbox::answer(
                         200,
                         &serde_json::json!({ "data": null, "errors": [error] }),
                     ));
@@ -259,7 +259,7 @@ fn said(status: u16, text: &str) -> Response {
 
 /// Checks a file's text that has to be right. Worlds are small here, so that any number may go unless the text says how many.
 pub fn desired(yaml: &str) -> Desired {
-    let (desired, findings) = check_source(&Source::inline("test.yaml", yaml), provider::rules);
+    let (desired, findings) = check_source(&Source::inline("test.yaml", yaml), rolecall_providers::rules);
     let mut desired = desired.unwrap_or_else(|| panic!("{yaml}\n{findings:#?}"));
     if !yaml.contains("max_removals") {
         desired.guardrails.max_removals = Removals::of_each(Limit::Number(usize::MAX));
@@ -270,7 +270,7 @@ pub fn desired(yaml: &str) -> Desired {
 impl<P: Platform> Rig<P> {
     pub fn new(world: P::World, body: &str) -> Self {
         let sandbox = Arc::new(Sandbox::new(P::engine(world), Store::Memory));
-        let provider = provider::of(P::NAME);
+        let provider = rolecall_providers::of(P::NAME);
         let wish = desired(&format!("{}{body}", P::HEAD));
         let contexts = provider.headers(&P::secrets(), &wish).unwrap().into_iter().map(|(context, headers)| {
             let headers = headers.iter().map(|(name, value)| (*name, value.expose_secret()));
@@ -306,7 +306,7 @@ impl<P: Platform> Rig<P> {
     }
 
     pub fn rules() -> &'static dyn Rules {
-        provider::rules(P::NAME)
+        rolecall_providers::rules(P::NAME)
     }
 
     /// Another wish for the same organisation.
@@ -332,7 +332,7 @@ impl<P: Platform> Rig<P> {
     }
 
     pub fn read(&self) -> Result<Live, ReadError> {
-        paused(async { provider::of(P::NAME).read(&self.reader(), &self.desired).await })
+        paused(async { rolecall_providers::of(P::NAME).read(&self.reader(), &self.desired).await })
     }
 
     pub fn try_plan(&self) -> Result<OrganizationPlan, Vec<Finding>> {
@@ -355,12 +355,12 @@ impl<P: Platform> Rig<P> {
         asserted: &BTreeSet<Address>,
         only: Option<&BTreeSet<Address>>,
     ) -> Result<Planned, Vec<Finding>> {
-        let caller = provider::of(P::NAME).own_key(&P::secrets());
+        let caller = rolecall_providers::of(P::NAME).own_key(&P::secrets());
         let input = PlanInput {
             desired: &self.desired,
             live,
             facts: &self.ledger.facts(),
-            rules: provider::rules(P::NAME),
+            rules: rolecall_providers::rules(P::NAME),
             site: &Site::host("sandbox"),
             asserted,
             only,
@@ -414,7 +414,7 @@ impl<P: Platform> Rig<P> {
         let (written, last) =
             (AtomicUsize::new(self.ledger.records().len()), self.dies_at_line.unwrap_or(usize::MAX));
         let (reader, interruption) = (self.reader(), Interruption::default());
-        let provider = provider::of(P::NAME);
+        let provider = rolecall_providers::of(P::NAME);
         let live = provider.read(&reader, &self.desired).await.unwrap();
         let caller = provider.own_key(&P::secrets());
         let apply = Apply {

@@ -4,9 +4,9 @@ use std::fmt::Write as _;
 
 use super::LONGEST;
 use super::escape::{code, prose};
-use crate::desired::Source;
-use crate::model::Finding;
 use crate::report::style::plural;
+use rolecall_config::Source;
+use rolecall_model::Finding;
 
 /// What is wrong with files.
 pub(in crate::report) fn findings(findings: &[Finding], sources: &[&Source]) -> String {

@@ -10,9 +10,9 @@ use super::fields::FieldChange;
 use super::outline::{Outline, Verdict, drift_verdict, mails, outlines, verdict};
 use super::rails::exception;
 use super::style::{first, plural};
-use crate::model::{Completeness, Hold, HoldClass, Lifted, OrganizationPlan, Plan, Refusal, Unread};
 use escape::{code, prose};
 pub(super) use findings::findings;
+use rolecall_model::{Completeness, Hold, HoldClass, Lifted, OrganizationPlan, Plan, Refusal, Unread};
 pub(super) use runs::runs;
 
 /// As what a plan is read.

@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 
 use super::LONGEST;
 use super::escape::{code, prose};
-use crate::model::Outcome;
 use crate::report::runs::{Row, Run};
+use rolecall_model::Outcome;
 
 /// Runs in their order. Where there is no room for all, the last ones are told.
 pub(in crate::report) fn runs(runs: &[Run]) -> String {

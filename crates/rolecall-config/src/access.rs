@@ -1,0 +1,107 @@
+//! How serde walks over mappings, variants and fields of the tree.
+
+use serde::Deserializer;
+use serde::de::value::SeqDeserializer;
+use serde::de::{
+    DeserializeSeed, EnumAccess, Error as _, IntoDeserializer, MapAccess, SeqAccess, VariantAccess, Visitor,
+};
+
+use super::decode::{Decoder, Refused};
+use super::source::Mark;
+use rolecall_model::Span;
+
+/// An entry of a mapping: its name, where that stands, and its value.
+pub(super) struct Entry<'a> {
+    pub(super) name: &'a str,
+    /// None: the entry isn't there.
+    pub(super) key: Option<Decoder<'a>>,
+    pub(super) value: Decoder<'a>,
+}
+
+pub(super) struct Entries<'a> {
+    pub(super) rest: std::vec::IntoIter<Entry<'a>>,
+    pub(super) next: Option<Decoder<'a>>,
+}
+
+impl<'de> MapAccess<'de> for Entries<'_> {
+    type Error = Refused;
+
+    fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, Refused> {
+        let Some(Entry { name, key, value }) = self.rest.next() else {
+            return Ok(None);
+        };
+        self.next = Some(value);
+        match key {
+            Some(key) => seed.deserialize(key).map(Some),
+            None => seed.deserialize(name.into_deserializer()).map(Some),
+        }
+    }
+
+    fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Refused> {
+        match self.next.take() {
+            Some(value) => seed.deserialize(value),
+            None => Err(Refused::custom("a value was asked for before its key")),
+        }
+    }
+}
+
+pub(super) struct Tagged<'a> {
+    pub(super) name: &'a str,
+    pub(super) value: Decoder<'a>,
+}
+
+impl<'de, 'a> EnumAccess<'de> for Tagged<'a> {
+    type Error = Refused;
+    type Variant = Decoder<'a>;
+
+    fn variant_seed<V: DeserializeSeed<'de>>(self, seed: V) -> Result<(V::Value, Decoder<'a>), Refused> {
+        Ok((seed.deserialize(self.name.into_deserializer())?, self.value))
+    }
+}
+
+impl<'de> VariantAccess<'de> for Decoder<'_> {
+    type Error = Refused;
+
+    fn unit_variant(self) -> Result<(), Refused> {
+        Err(self.wrong_type("a single word"))
+    }
+
+    fn newtype_variant_seed<T: DeserializeSeed<'de>>(self, seed: T) -> Result<T::Value, Refused> {
+        seed.deserialize(self)
+    }
+
+    fn tuple_variant<V: Visitor<'de>>(self, _: usize, visitor: V) -> Result<V::Value, Refused> {
+        self.deserialize_seq(visitor)
+    }
+
+    fn struct_variant<V: Visitor<'de>>(
+        self,
+        fields: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Refused> {
+        self.deserialize_struct("", fields, visitor)
+    }
+}
+
+/// Gives a `Field` first its place, then its value.
+pub(super) struct FieldAccess<'a> {
+    pub(super) decoder: Decoder<'a>,
+    pub(super) given: u8,
+}
+
+impl<'de> SeqAccess<'de> for FieldAccess<'_> {
+    type Error = Refused;
+
+    fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>, Refused> {
+        self.given += 1;
+        match self.given {
+            1 => {
+                let Mark { line, column, span: Span { start, end } } = self.decoder.at.mark;
+                let numbers = [line, column, start, end].into_iter().map(|number| number as u64);
+                seed.deserialize(SeqDeserializer::<_, Refused>::new(numbers)).map(Some)
+            }
+            2 if self.decoder.absent.is_none() => seed.deserialize(self.decoder).map(Some),
+            _ => Ok(None),
+        }
+    }
+}

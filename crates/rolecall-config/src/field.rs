@@ -1,0 +1,68 @@
+//! A value with its place, which may fail without its siblings.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::marker::PhantomData;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde::Deserialize;
+use serde::de::{Deserializer, SeqAccess, Visitor};
+
+use super::source::Mark;
+use rolecall_model::Span;
+
+/// Tells `decode` that a place is wanted with the value.
+pub(super) const FIELD: &str = "$rolecall::Field";
+
+/// Tells `decode` that one word may stand for a whole value.
+pub(super) const WORD_OR: &str = "$rolecall::WordOr";
+
+/// A value with its place. Empty where it was wrong, which was then reported.
+#[derive(Clone, Debug)]
+pub struct Field<T> {
+    pub mark: Mark,
+    pub value: Option<T>,
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Field<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct FieldVisitor<T>(PhantomData<T>);
+
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for FieldVisitor<T> {
+            type Value = Field<T>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a value with its place")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut access: A) -> Result<Field<T>, A::Error> {
+                let numbers: [usize; 4] = access.next_element()?.unwrap_or_default();
+                let [line, column, start, end] = numbers;
+                let mark = Mark { line, column, span: Span { start, end } };
+                // An error was recorded where it arose; the field stays empty and its siblings are read.
+                let value = access.next_element().ok().flatten();
+                Ok(Field { mark, value })
+            }
+        }
+
+        deserializer.deserialize_newtype_struct(FIELD, FieldVisitor(PhantomData))
+    }
+}
+
+impl<T: JsonSchema> JsonSchema for Field<T> {
+    fn inline_schema() -> bool {
+        T::inline_schema()
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        T::schema_name()
+    }
+
+    fn schema_id() -> Cow<'static, str> {
+        T::schema_id()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        T::json_schema(generator)
+    }
+}

@@ -1,0 +1,279 @@
+//! Limits that hold whatever the rest of a file wishes: as they are typed, and what of them is true.
+
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use jiff::civil::Date;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::Deserialize;
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{Deserializer, MapAccess, Visitor};
+
+use super::check::Checker;
+use super::field::Field;
+use super::raw::{AddressText, DateText, NameText, SealText};
+use rolecall_model::{Exception, Guardrails, Kind, Limit, Pattern, Rail, Removals, list_of, quote};
+
+/// Limits that hold whatever the rest of the file wishes.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(rename = "Guardrails", deny_unknown_fields)]
+pub struct RawGuardrails {
+    /// Never leave fewer users who can administrate. Default 1.
+    min_admins: Option<Field<u32>>,
+    /// How many may lose access, or some of it, by one plan: of users, keys, roles and teams each. Default `25%`.
+    max_removals: Option<Field<RawRemovals>>,
+    /// Does the user or the key that rolecall calls with keep what it needs? Default true. At RapidAPI always.
+    require_self: Option<Field<bool>>,
+    /// Entities that are never changed. `*` stands for anything. Default: none.
+    protected: Option<Field<Vec<Field<AddressText>>>>,
+    /// Plans that may break a rail all the same. `plan` prints what to write when one does. Default: none.
+    exceptions: Option<Field<Vec<Field<RawException>>>>,
+}
+
+/// One plan that may break some rails.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(rename = "Exception", deny_unknown_fields)]
+struct RawException {
+    /// The plan's seal.
+    plan: Field<SealText>,
+    /// Which rails it lifts.
+    #[schemars(length(min = 1))]
+    rails: Field<Vec<Field<RawRail>>>,
+    /// The last day on which it holds, in UTC.
+    until: Field<DateText>,
+    /// For whoever reads it later. It goes into the ledger.
+    reason: Field<NameText>,
+}
+
+/// A rail that an exception may lift.
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
+#[serde(rename = "Rail", rename_all = "snake_case")]
+enum RawRail {
+    /// How many may lose access by one plan.
+    MaxRemovals,
+    /// How many admins have to be left.
+    MinAdmins,
+}
+
+/// One limit for every collection, or one for each.
+#[derive(Clone, Debug)]
+enum RawRemovals {
+    Each(RawLimit),
+    ByKind(Box<RawByKind>),
+}
+
+/// A limit for each collection apart.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(rename = "MaxRemovals", deny_unknown_fields)]
+struct RawByKind {
+    /// Deleted teams. Default `25%`. RapidAPI alone.
+    teams: Option<Field<RawLimit>>,
+    /// Deleted roles. Default `25%`. Hive alone.
+    roles: Option<Field<RawLimit>>,
+    /// Users who lose access, or some of it. Default `25%`.
+    users: Option<Field<RawLimit>>,
+    /// Keys that are disabled or deleted. Default `25%`. Bitpanda and Hive alone.
+    keys: Option<Field<RawLimit>>,
+}
+
+/// As it is typed.
+#[derive(Clone, Debug)]
+struct RawLimit(String);
+
+struct LimitVisitor;
+
+const A_LIMIT: &str = "a share such as 25%, or a number";
+
+impl Visitor<'_> for LimitVisitor {
+    type Value = RawLimit;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(A_LIMIT)
+    }
+
+    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<RawLimit, E> {
+        Ok(RawLimit(text.to_owned()))
+    }
+
+    fn visit_u64<E: serde::de::Error>(self, number: u64) -> Result<RawLimit, E> {
+        Ok(RawLimit(number.to_string()))
+    }
+}
+
+impl<'de> Deserialize<'de> for RawLimit {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(LimitVisitor)
+    }
+}
+
+impl<'de> Deserialize<'de> for RawRemovals {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct RemovalsVisitor;
+
+        impl<'de> Visitor<'de> for RemovalsVisitor {
+            type Value = RawRemovals;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a share such as 25%, a number, or a mapping of collections to these")
+            }
+
+            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<RawRemovals, E> {
+                LimitVisitor.visit_str(text).map(RawRemovals::Each)
+            }
+
+            fn visit_u64<E: serde::de::Error>(self, number: u64) -> Result<RawRemovals, E> {
+                LimitVisitor.visit_u64(number).map(RawRemovals::Each)
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<RawRemovals, A::Error> {
+                RawByKind::deserialize(MapAccessDeserializer::new(map)).map(|by| RawRemovals::ByKind(Box::new(by)))
+            }
+        }
+
+        deserializer.deserialize_any(RemovalsVisitor)
+    }
+}
+
+impl JsonSchema for RawLimit {
+    fn schema_name() -> Cow<'static, str> {
+        "Limit".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "description": "A share of what is live, rounded down and one at least, or a number.",
+            "anyOf": [
+                { "type": "string", "pattern": "^(100|[1-9]?[0-9])%$" },
+                { "type": "integer", "minimum": 0 },
+            ],
+        })
+    }
+}
+
+impl JsonSchema for RawRemovals {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "Removals".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let one = generator.subschema_for::<RawLimit>();
+        let each = generator.subschema_for::<RawByKind>();
+        json_schema!({ "anyOf": [one, each] })
+    }
+}
+
+impl Checker<'_> {
+    pub fn guardrails(&mut self, field: Option<Field<RawGuardrails>>) -> Guardrails {
+        let mut guardrails = Guardrails::default();
+        let Some(RawGuardrails { min_admins, max_removals, require_self, protected, exceptions }) =
+            field.and_then(|field| field.value)
+        else {
+            return guardrails;
+        };
+        if let Some(number) = min_admins.and_then(|field| field.value) {
+            guardrails.min_admins = number as usize;
+        }
+        if let Some(removals) = max_removals.and_then(|field| self.removals(field)) {
+            guardrails.max_removals = removals;
+        }
+        if let Some(Field { mark, value: Some(false) }) = require_self {
+            guardrails.require_self = false;
+            if self.rules.always_requires_self() {
+                let message = format!("{} never lets rolecall harm itself", self.rules.provider());
+                self.invalid(mark, message, "remove the line; do it by hand, with another credential");
+            }
+        }
+        for item in protected.and_then(|field| field.value).unwrap_or_default() {
+            let Some(AddressText(text)) = item.value else { continue };
+            match text.parse::<Pattern>() {
+                Ok(pattern) if !self.rules.kinds().contains(&pattern.kind()) => {
+                    let known: Vec<&str> = self.rules.kinds().iter().map(|kind| kind.as_str()).collect();
+                    let why = format!("{} has {}", self.rules.provider(), list_of(&known, "and"));
+                    self.invalid(item.mark, format!("{} is no address here", quote(&text)), &why);
+                }
+                Ok(pattern) => {
+                    let place = self.place(item.mark);
+                    guardrails.protected.insert(pattern, place);
+                }
+                Err(why) => self.invalid(item.mark, format!("{} is no address", quote(&text)), &why),
+            }
+        }
+        let exceptions = exceptions.and_then(|field| field.value).unwrap_or_default();
+        guardrails.exceptions = exceptions.into_iter().filter_map(|field| self.exception(field)).collect();
+        guardrails
+    }
+
+    fn exception(&mut self, Field { mark, value }: Field<RawException>) -> Option<Exception> {
+        let RawException { plan, rails, until, reason } = value?;
+        let (plan_at, until_at, rails_at) = (plan.mark, until.mark, rails.mark);
+        let plan = plan.value.and_then(|SealText(seal)| {
+            let digits = seal.strip_prefix("sha256:").filter(|digits| digits.len() == 64);
+            let is_seal = digits.is_some_and(|digits| digits.bytes().all(|it| it.is_ascii_hexdigit()));
+            if !is_seal {
+                let message = format!("{} is no plan's seal", quote(&seal));
+                self.invalid(plan_at, message, "copy it from the plan, as sha256:… with 64 digits");
+            }
+            is_seal.then_some(seal)
+        });
+        let until = until.value.and_then(|DateText(text)| {
+            let date = text.parse::<Date>().ok();
+            if date.is_none() {
+                self.invalid(until_at, format!("{} is no date", quote(&text)), "write it like 2027-04-30");
+            }
+            date
+        });
+        let named = rails.value?;
+        let rails: BTreeSet<Rail> = named
+            .iter()
+            .filter_map(|rail| rail.value)
+            .map(|rail| match rail {
+                RawRail::MaxRemovals => Rail::MaxRemovals,
+                RawRail::MinAdmins => Rail::MinAdmins,
+            })
+            .collect();
+        if named.is_empty() {
+            self.invalid(
+                rails_at,
+                "no rail is named".to_owned(),
+                "name those that the plan breaks: [max_removals]",
+            );
+        }
+        let reason = self.text(reason)?;
+        Some(Exception { place: self.place(mark), plan: plan?, rails, until: until?, reason })
+    }
+
+    fn removals(&mut self, Field { mark, value }: Field<RawRemovals>) -> Option<Removals> {
+        let by_kind = match value? {
+            RawRemovals::Each(limit) => {
+                return self.limit(Field { mark, value: Some(limit) }).map(Removals::of_each);
+            }
+            RawRemovals::ByKind(by_kind) => *by_kind,
+        };
+        let RawByKind { teams, roles, users, keys } = by_kind;
+        let mut limits = BTreeMap::new();
+        for (kind, field) in [(Kind::Team, teams), (Kind::Role, roles), (Kind::User, users), (Kind::Key, keys)] {
+            let Some(field) = field else { continue };
+            if !self.rules.kinds().contains(&kind) {
+                let message = format!("{} has no {}s that it manages", self.rules.provider(), kind.as_str());
+                self.invalid(field.mark, message, "remove the line");
+                continue;
+            }
+            limits.extend(self.limit(field).map(|limit| (kind, limit)));
+        }
+        Some(Removals::each(limits))
+    }
+
+    fn limit(&mut self, Field { mark, value }: Field<RawLimit>) -> Option<Limit> {
+        let RawLimit(text) = value?;
+        let limit = text.parse();
+        if limit.is_err() {
+            self.invalid(mark, format!("{} is no limit", quote(&text)), "write a share such as 25%, or a number");
+        }
+        limit.ok()
+    }
+}

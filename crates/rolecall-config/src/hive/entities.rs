@@ -1,0 +1,239 @@
+//! Roles, people and access tokens: what of them is true.
+
+use std::collections::BTreeSet;
+
+use super::super::check::{Checker, Unique, flag};
+use super::super::delivery::Targets;
+use super::super::field::Field;
+use super::super::raw::{DescriptionText, NameText};
+use super::super::source::Mark;
+use super::{RawKey, RawRole, RawUser};
+use rolecall_model::{
+    Address, Code, DesiredKey, DesiredRole, DesiredUser, Finding, KeyName, Permission, RoleName, is_deceptive,
+    quote,
+};
+
+/// Built in, under names that no other role can have.
+const BUILT_IN: &[&str] = &["Admin", "Viewer"];
+
+/// The longest address that can be invited, in characters.
+const LONGEST_EMAIL: usize = 128;
+
+/// As JavaScript counts, since that is what the platform is written in.
+fn units(text: &str) -> usize {
+    text.encode_utf16().count()
+}
+
+/// The rules of the server (measured on Hive 8.1.2).
+pub(super) fn check_role_name(name: &RoleName, mark: Mark, check: &mut Checker<'_>) -> bool {
+    let text = name.as_str();
+    if BUILT_IN.contains(&text) {
+        let place = check.place(mark);
+        check.push(
+            Finding::error(Code::ReservedRole, place, format!("the role `{text}` is built in"))
+                .hint("remove it here; it can be given to users all the same"),
+        );
+        return false;
+    }
+    let first_is_small = text.chars().next().is_some_and(|first| !first.to_uppercase().eq([first]));
+    let why = if !(2..=64).contains(&units(text)) {
+        "a role's name has 2 to 64 characters"
+    } else if first_is_small {
+        "a role's name doesn't start with a small letter"
+    } else {
+        return true;
+    };
+    check.invalid(mark, format!("{} can't be the name of a role: {why}", quote(text)), "choose another name");
+    false
+}
+
+fn check_description(
+    field: Field<DescriptionText>,
+    lengths: std::ops::RangeInclusive<usize>,
+    check: &mut Checker<'_>,
+) -> Option<String> {
+    let DescriptionText(text) = field.value?;
+    let length = units(text.trim());
+    if !lengths.contains(&length) {
+        let (least, most) = (lengths.start(), lengths.end());
+        let message = format!("a description has {least} to {most} characters, and this one has {length}");
+        check.invalid(field.mark, message, if length < *least { "say a little more" } else { "shorten it" });
+        return None;
+    }
+    if text.chars().any(|c| c != '\n' && is_deceptive(c)) {
+        let message = "this description has a control or an invisible character".to_owned();
+        check.invalid(field.mark, message, "type it anew");
+        return None;
+    }
+    Some(text)
+}
+
+pub(super) fn check_roles(raw: Option<Field<Vec<Field<RawRole>>>>, check: &mut Checker<'_>) -> Vec<DesiredRole> {
+    let mut roles = Vec::new();
+    let mut unique = Unique::new(Code::DuplicateRole);
+    for Field { mark: _, value } in raw.and_then(|field| field.value).unwrap_or_default() {
+        let Some(RawRole { name, description, permissions, absent }) = value else { continue };
+        let mark = name.mark;
+        let absent = flag(absent);
+        check.contradiction(
+            absent,
+            [
+                description.as_ref().map(|f| (f.mark, "description")),
+                permissions.as_ref().map(|f| (f.mark, "permissions")),
+            ],
+        );
+        let description = description.and_then(|field| check_description(field, 2..=256, check));
+        let permissions = permissions.and_then(|field| check.permissions(field));
+        let Some(name) = check.name(name).filter(|name| check_role_name(name, mark, check)) else { continue };
+        let address = Address::role(&name).to_string();
+        if unique.admit(check, address.clone(), mark, &address) {
+            roles.push(DesiredRole { place: check.place(mark), name, description, permissions, absent });
+        }
+    }
+    roles.sort_by(|a, b| a.name.cmp(&b.name));
+    roles
+}
+
+/// Where the role that holds whoever must go is listed itself, it has to allow nothing.
+pub(super) fn check_containment(name: &RoleName, roles: &[DesiredRole], check: &mut Checker<'_>) {
+    let Some(role) = roles.iter().find(|role| role.name == *name) else { return };
+    let place = &role.place;
+    let implied = check.rules.implied_permissions();
+    let something = |permission: &Permission| !implied.contains(&permission.as_str());
+    let allows = role.permissions.as_ref().is_some_and(|permissions| permissions.keys().any(something));
+    let finding = if role.absent {
+        Finding::error(
+            Code::RoleIsAbsent,
+            place.clone(),
+            format!("`{name}` holds people who must go, and is absent"),
+        )
+        .hint("name another with `containment_role`, or remove `absent: true` there")
+    } else if allows {
+        Finding::error(
+            Code::ContainmentRoleHolds,
+            place.clone(),
+            format!("`{name}` holds people who must have no access, and allows something"),
+        )
+        .hint("name another with `containment_role`, or write `permissions: []` there")
+    } else {
+        return;
+    };
+    check.push(finding);
+}
+
+pub(super) fn check_users(
+    raw: Option<Field<Vec<Field<RawUser>>>>,
+    roles: &[DesiredRole],
+    check: &mut Checker<'_>,
+) -> Vec<DesiredUser> {
+    let gone: BTreeSet<&RoleName> = roles.iter().filter(|role| role.absent).map(|role| &role.name).collect();
+    let mut users = Vec::new();
+    let mut unique = Unique::new(Code::DuplicateUser);
+    for Field { mark: _, value } in raw.and_then(|field| field.value).unwrap_or_default() {
+        let Some(RawUser { email, id, roles, resources, absent }) = value else { continue };
+        let mark = email.mark;
+        let absent = flag(absent);
+        check.contradiction(
+            absent,
+            [roles.as_ref().map(|f| (f.mark, "roles")), resources.as_ref().map(|f| (f.mark, "resources"))],
+        );
+        let roles = roles.and_then(|field| {
+            let mark = field.mark;
+            check_role(field, &gone, check).map(|roles| check.placed(mark, roles))
+        });
+        let resources = resources.and_then(|field| check.resources(field));
+        let id = id.and_then(|field| check.name(field));
+        let Some(email) = check.email(email) else { continue };
+        if email.key().chars().count() > LONGEST_EMAIL {
+            let message = format!("{} is longer than {LONGEST_EMAIL} characters", quote(email.as_str()));
+            let place = check.place(mark);
+            check
+                .push(Finding::error(Code::InvalidEmail, place, message).hint("the platform takes no longer one"));
+            continue;
+        }
+        let address = Address::user(&email).with_id(id.as_ref());
+        if !unique.admit(check, address.to_string(), mark, &address.to_string()) {
+            continue;
+        }
+        let user = DesiredUser::named(check.place(mark), email);
+        users.push(DesiredUser { id, roles, resources, absent, ..user });
+    }
+    users.sort_by(|a, b| (&a.email, &a.id).cmp(&(&b.email, &b.id)));
+    users
+}
+
+fn check_role(
+    field: Field<Vec<Field<NameText>>>,
+    gone: &BTreeSet<&RoleName>,
+    check: &mut Checker<'_>,
+) -> Option<BTreeSet<RoleName>> {
+    let several = "keep one; a role that allows what both do can be listed under `roles`";
+    let (role, mark) = check.one_role(field, several)?;
+    if gone.contains(&role) {
+        let place = check.place(mark);
+        check.push(
+            Finding::error(Code::RoleIsAbsent, place, format!("the role `{role}` is `absent: true` above"))
+                .hint("give another role, or let this one be"),
+        );
+        return None;
+    }
+    Some(BTreeSet::from([role]))
+}
+
+pub(super) fn check_keys(raw: Option<Field<Vec<Field<RawKey>>>>, check: &mut Checker<'_>) -> Vec<DesiredKey> {
+    let mut keys = Vec::new();
+    let mut unique = Unique::new(Code::DuplicateKey);
+    let mut targets = Targets::default();
+    for Field { mark: _, value } in raw.and_then(|field| field.value).unwrap_or_default() {
+        let Some(RawKey { name, id, description, permissions, resources, deliver, absent }) = value else {
+            continue;
+        };
+        let mark = name.mark;
+        let absent = flag(absent);
+        check.contradiction(
+            absent,
+            [
+                description.as_ref().map(|f| (f.mark, "description")),
+                permissions.as_ref().map(|f| (f.mark, "permissions")),
+                resources.as_ref().map(|f| (f.mark, "resources")),
+                deliver.as_ref().map(|f| (f.mark, "deliver")),
+            ],
+        );
+        let description = description.and_then(|field| check_description(field, 0..=248, check));
+        let permissions = permissions.and_then(|field| check.permissions(field));
+        let resources = resources.and_then(|field| check.resources(field));
+        let id = id.and_then(|field| check.name(field));
+        let deliver = deliver.and_then(|field| targets.delivery(field, check));
+        let Some(name) = check.name(name).filter(|name| check_title(name, mark, check)) else { continue };
+        let address = Address::key(&name).with_id(id.as_ref());
+        if !unique.admit(check, address.to_string(), mark, &address.to_string()) {
+            continue;
+        }
+        keys.push(DesiredKey {
+            place: check.place(mark),
+            name,
+            id,
+            description,
+            roles: None,
+            permissions,
+            resources,
+            expires: None,
+            absent,
+            deliver,
+        });
+    }
+    keys.sort_by(|a, b| (&a.name, &a.id).cmp(&(&b.name, &b.id)));
+    keys
+}
+
+/// The rules of the server (measured on Hive 8.1.2).
+fn check_title(name: &KeyName, mark: Mark, check: &mut Checker<'_>) -> bool {
+    let text = name.as_str();
+    let fits = (2..=100).contains(&text.len())
+        && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, ' ' | '_' | '-'));
+    if !fits {
+        let message = format!("{} can't be the title of an access token", quote(text));
+        check.invalid(mark, message, "2 to 100 letters, digits, blanks, `_` and `-`");
+    }
+    fits
+}

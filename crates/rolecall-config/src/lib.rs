@@ -1,0 +1,142 @@
+//! From YAML to a checked wish: what may be typed, what of it is true, and every finding on the way.
+
+mod access;
+mod accounts;
+mod bitpanda;
+mod check;
+mod connection;
+mod decode;
+mod delivery;
+mod endpoint;
+mod field;
+mod files;
+mod guardrails;
+mod hive;
+mod node;
+mod paradime;
+mod rapidapi;
+mod raw;
+mod resources;
+mod schema;
+mod scrub;
+mod source;
+mod trust;
+mod undo;
+
+pub use endpoint::{check_url, is_loopback};
+pub use files::{Loaded, LoadedFile, load};
+pub use schema::schema;
+pub use source::{MAX_BYTES, Source};
+pub use trust::needing_approval;
+pub use undo::{Lasting, Undo, UndoInput, undo};
+
+use node::{Located, Node};
+use rolecall_model::{Chore, Code, Desired, Finding, Kind, ProviderName, Rules, list_of, nearest};
+
+/// Checks the text of one file. The wish is there only if no finding is an error.
+pub fn check_source(
+    source: &Source,
+    rules: impl Fn(ProviderName) -> &'static dyn Rules,
+) -> (Option<Desired>, Vec<Finding>) {
+    let mut findings = Vec::new();
+    let mut secrets = Vec::new();
+    let desired = check_tree(source, rules, &mut findings, &mut secrets);
+    let findings: Vec<Finding> =
+        findings.into_iter().map(|finding| scrub::scrub(finding, &secrets, source)).collect();
+    let failed = findings.iter().any(Finding::is_error);
+    (desired.filter(|_| !failed), findings)
+}
+
+fn check_tree(
+    source: &Source,
+    rules: impl Fn(ProviderName) -> &'static dyn Rules,
+    findings: &mut Vec<Finding>,
+    secrets: &mut Vec<String>,
+) -> Option<Desired> {
+    let mut root = match node::parse(source) {
+        Ok(root) => root,
+        Err(finding) => {
+            findings.push(finding);
+            return None;
+        }
+    };
+    // Whose file it is isn't known yet.
+    *secrets = scrub::candidates(&root, true);
+    let provider = provider_of(source, &root, findings)?;
+    *secrets = scrub::candidates(&root, rules(provider).has_secret_path());
+    refuse_keys(source, &mut root, rules(provider), findings);
+    let mut checker = check::Checker::new(source, rules(provider));
+    let desired = match provider {
+        ProviderName::Bitpanda => bitpanda::check(decode::decode(source, &root, findings)?, &mut checker),
+        ProviderName::Hive => hive::check(decode::decode(source, &root, findings)?, &mut checker),
+        ProviderName::Paradime => paradime::check(decode::decode(source, &root, findings)?, &mut checker),
+        ProviderName::Rapidapi => rapidapi::check(decode::decode(source, &root, findings)?, &mut checker),
+    };
+    findings.append(&mut checker.findings);
+    desired
+}
+
+/// Where no call knows of keys, a list of them says where they are handled instead.
+fn refuse_keys(source: &Source, root: &mut Located, rules: &dyn Rules, findings: &mut Vec<Finding>) {
+    let Node::Map(entries) = &mut root.node else { return };
+    if rules.kinds().contains(&Kind::Key) {
+        return;
+    }
+    entries.retain(|(key, _)| {
+        let is_keys = matches!(&key.node, Node::Text(name) if name == "keys");
+        if is_keys {
+            let hint = format!("remove it, and see to them {}", rules.by_hand(Chore::HandleKeys));
+            let message = "there is no field `keys` here, since no call knows of them";
+            findings.push(Finding::error(Code::UnknownField, source.place(key.mark), message).hint(hint));
+        }
+        !is_keys
+    });
+}
+
+/// The provider decides which fields exist, so it is read first.
+fn provider_of(source: &Source, root: &Located, findings: &mut Vec<Finding>) -> Option<ProviderName> {
+    let known: Vec<&str> = ProviderName::ALL.iter().map(|provider| provider.as_str()).collect();
+    let known_list = list_of(&known, "or");
+    let entries = match &root.node {
+        Node::Map(entries) => entries,
+        Node::Null => {
+            findings.push(
+                Finding::error(Code::EmptyFile, source.start(), "the file is empty")
+                    .hint(format!("start with `provider: …`, which is {known_list}")),
+            );
+            return None;
+        }
+        Node::Bool(_) | Node::Number | Node::Text(_) | Node::List(_) => {
+            findings.push(
+                Finding::error(Code::WrongType, source.place(root.mark), "the file isn't a mapping of fields")
+                    .hint(format!("start with `provider: …`, which is {known_list}")),
+            );
+            return None;
+        }
+    };
+    let Some((_, value)) =
+        entries.iter().find(|(key, _)| matches!(&key.node, Node::Text(name) if name == "provider"))
+    else {
+        findings.push(
+            Finding::error(Code::MissingField, source.place(root.mark), "`provider` is missing")
+                .hint(format!("add `provider: …`, which is {known_list}")),
+        );
+        return None;
+    };
+    let typed = match &value.node {
+        Node::Text(text) => text.as_str(),
+        _ => source.slice(value.mark.span),
+    };
+    let provider = ProviderName::parse(typed);
+    if provider.is_none() {
+        let hint = match nearest(typed, known.iter().copied()) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => format!("it is {known_list}"),
+        };
+        findings.push(
+            Finding::error(Code::UnknownProvider, source.place(value.mark), format!("`{typed}` is no provider"))
+                .hint(hint),
+        );
+    }
+    provider
+}

@@ -1,0 +1,215 @@
+//! A Paradime file: what may be typed, and what of it is true.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::check::{Checker, Unique, flag, scope};
+use super::field::Field;
+use super::guardrails::RawGuardrails;
+use super::raw::{AccountTypeText, EmailText, NameText, RawCredential, RawScope, RawSecretEndpoint};
+use rolecall_model::{
+    Address, Code, Credential, Desired, DesiredUser, Finding, Manage, Placed, ProviderName, RemoteId, RoleName,
+};
+
+/// Access to one workspace at Paradime.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(rename = "Paradime", deny_unknown_fields)]
+pub struct RawParadime {
+    /// The platform.
+    #[expect(dead_code, reason = "read before the rest, to choose this type")]
+    provider: Field<Provider>,
+    /// The workspace's uid. A company token reaches the workspace that is named here.
+    #[schemars(extend("pattern" = "^[!-~]+$"))]
+    organization: Field<NameText>,
+    /// Where the URL of the GraphQL endpoint is. Its path contains a token of the company, so it isn't written here.
+    endpoint: Field<RawSecretEndpoint>,
+    /// What rolecall calls the platform with.
+    credentials: Field<RawCredentials>,
+    /// Whose these credentials are, which the API can't tell. Absent: nobody is protected for that.
+    own: Option<Field<RawOwn>>,
+    /// Whom the file speaks for. Absent: for those who are listed.
+    manage: Option<Field<RawManage>>,
+    /// Limits that hold whatever the rest of the file wishes. Absent: those that are the default hold.
+    guardrails: Option<Field<RawGuardrails>>,
+    /// Send another invitation to whoever's has expired? Default false.
+    reinvite_expired: Option<Field<bool>>,
+    /// The people. Absent and empty mean the same: nobody is listed.
+    users: Option<Field<Vec<Field<RawUser>>>>,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[schemars(inline)]
+enum Provider {
+    Paradime,
+}
+
+/// A token, or a key with its secret.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(rename = "ParadimeCredentials", deny_unknown_fields)]
+#[schemars(extend("oneOf" = [
+    { "required": ["token"], "properties": { "api_key": false, "api_secret": false } },
+    { "required": ["api_key", "api_secret"], "properties": { "token": false } },
+]))]
+struct RawCredentials {
+    /// A workspace token (`prdm_wsp_…`), or a company token (`prdm_cmp_…`), which several files can share. Needed where there
+    /// is no `api_key`.
+    token: Option<Field<RawCredential>>,
+    /// An API key of the workspace, which the vendor calls legacy. Needed where there is no `token`.
+    api_key: Option<Field<RawCredential>>,
+    /// The secret of `api_key`, and needed beside it.
+    api_secret: Option<Field<RawCredential>>,
+}
+
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(rename = "ParadimeOwn", deny_unknown_fields)]
+struct RawOwn {
+    /// The person whose credential rolecall uses. They are never disabled and never lose what they may do.
+    user: Field<EmailText>,
+}
+
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(rename = "ParadimeManage", deny_unknown_fields)]
+struct RawManage {
+    /// With `all`, whoever isn't listed is disabled. Default `listed`.
+    users: Option<Field<RawScope>>,
+}
+
+/// A person.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(rename = "ParadimeUser", deny_unknown_fields)]
+#[schemars(extend(
+    "if" = { "properties": { "absent": { "const": true } }, "required": ["absent"] },
+    "then" = { "properties": { "roles": false } },
+))]
+struct RawUser {
+    /// Who it is. Another address is another user.
+    email: Field<EmailText>,
+    /// The user's uid. Needed only where the addresses of two differ in the case of their letters alone.
+    id: Option<Field<NameText>>,
+    /// The one account type that a user has. Absent keeps what is live; needed to invite.
+    #[schemars(with = "Option<Vec<AccountTypeText>>", length(min = 1, max = 1))]
+    roles: Option<Field<Vec<Field<NameText>>>>,
+    /// The person must have no access: they are disabled, as the API can't delete. Default false.
+    absent: Option<Field<bool>>,
+}
+
+/// Step two: what was typed becomes a wish, or findings.
+pub(super) fn check(raw: RawParadime, check: &mut Checker<'_>) -> Option<Desired> {
+    let RawParadime {
+        provider: _,
+        organization,
+        endpoint,
+        credentials,
+        own,
+        manage,
+        guardrails,
+        reinvite_expired,
+        users,
+    } = raw;
+    let organization = check_workspace(organization, check);
+    let endpoint = check.secret_endpoint(endpoint);
+    let credentials = check_credentials(credentials, check);
+    let own_user = own.and_then(|own| own.value).and_then(|RawOwn { user }| {
+        let mark = user.mark;
+        check.email(user).map(|user| check.placed(mark, user))
+    });
+    let manage = match manage.and_then(|manage| manage.value) {
+        Some(RawManage { users }) => Manage { users: scope(users), ..Manage::default() },
+        None => Manage::default(),
+    };
+    let guardrails = check.guardrails(guardrails);
+    let users = check_users(users, check);
+    if let Some(own) = &own_user
+        && let Some(gone) = users.iter().find(|user| user.absent && user.email == own.value)
+    {
+        check.push(
+            Finding::error(
+                Code::AbsentWithValues,
+                gone.place.clone(),
+                format!("{} is absent, and what rolecall calls with is theirs", own.value),
+            )
+            .hint("use somebody else's credential first, and name them in `own`"),
+        );
+    }
+    let place = check.source.start();
+    Some(Desired {
+        own_user,
+        manage,
+        guardrails,
+        reinvite_expired: flag(reinvite_expired),
+        users,
+        ..Desired::of(ProviderName::Paradime, place, organization?, endpoint?, credentials?)
+    })
+}
+
+/// It travels in a header.
+fn check_workspace(field: Field<NameText>, check: &mut Checker<'_>) -> Option<Placed<RemoteId>> {
+    let organization = check.organization(field)?;
+    if organization.as_str().bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Some(organization);
+    }
+    let message = "the uid of a workspace has letters and digits, and nothing that no header can carry";
+    check.push(
+        Finding::error(Code::InvalidValue, organization.place, message)
+            .hint("write the workspace's uid, not its name"),
+    );
+    None
+}
+
+fn check_credentials(
+    field: Field<RawCredentials>,
+    check: &mut Checker<'_>,
+) -> Option<BTreeMap<&'static str, Placed<Credential>>> {
+    let mark = field.mark;
+    let RawCredentials { token, api_key, api_secret } = field.value?;
+    let complain = |code: Code, message: &str, check: &mut Checker<'_>| {
+        let place = check.place(mark);
+        let hint = "name either `token`, or `api_key` and `api_secret`";
+        check.push(Finding::error(code, place, message).hint(hint));
+        None
+    };
+    match (&token, &api_key, &api_secret) {
+        (Some(_), None, None) | (None, Some(_), Some(_)) => {}
+        (Some(_), _, _) => return complain(Code::InvalidValue, "these are two credentials", check),
+        (None, Some(_), None) => return complain(Code::MissingField, "`api_secret` is missing", check),
+        (None, None, Some(_)) => return complain(Code::MissingField, "`api_key` is missing", check),
+        (None, None, None) => return complain(Code::MissingField, "there is no credential", check),
+    }
+    check.credentials([("token", token), ("api_key", api_key), ("api_secret", api_secret)])
+}
+
+fn check_users(raw: Option<Field<Vec<Field<RawUser>>>>, check: &mut Checker<'_>) -> Vec<DesiredUser> {
+    let mut users = Vec::new();
+    let mut unique = Unique::new(Code::DuplicateUser);
+    for Field { mark: _, value } in raw.and_then(|field| field.value).unwrap_or_default() {
+        let Some(RawUser { email, id, roles, absent }) = value else { continue };
+        let mark = email.mark;
+        let absent = flag(absent);
+        check.contradiction(absent, [roles.as_ref().map(|f| (f.mark, "roles"))]);
+        let roles = roles.and_then(|field| check_account_type(field, check));
+        let id = id.and_then(|field| check.name(field));
+        let Some(email) = check.email(email) else { continue };
+        let address = Address::user(&email).with_id(id.as_ref());
+        if !unique.admit(check, address.to_string(), mark, &address.to_string()) {
+            continue;
+        }
+        let user = DesiredUser::named(check.place(mark), email);
+        users.push(DesiredUser { id, roles, absent, ..user });
+    }
+    users.sort_by(|a, b| (&a.email, &a.id).cmp(&(&b.email, &b.id)));
+    users
+}
+
+fn check_account_type(
+    field: Field<Vec<Field<NameText>>>,
+    check: &mut Checker<'_>,
+) -> Option<Placed<BTreeSet<RoleName>>> {
+    let list = field.mark;
+    let several = "keep one: the platform takes no more";
+    let (role, mark) = check.one_role(field, several)?;
+    check.known_role(&role, mark);
+    Some(check.placed(list, BTreeSet::from([role])))
+}

@@ -1,0 +1,171 @@
+//! Teams and people, one by one.
+
+use std::collections::BTreeSet;
+
+use super::super::check::{Checker, Unique, flag};
+use super::super::field::Field;
+use super::super::raw::NameText;
+use super::super::source::Mark;
+use super::teams::check_user_teams;
+use super::{RawSettings, RawStatus, RawTeam, RawUser};
+use rolecall_model::{
+    Address, Allowance, Code, DesiredOrganization, DesiredTeam, DesiredUser, Finding, Placed, RemoteId, RoleName,
+    TeamName,
+};
+
+pub(super) fn check_settings(
+    field: Field<RawSettings>,
+    organization: Option<&Placed<RemoteId>>,
+    check: &mut Checker<'_>,
+) -> Option<DesiredOrganization> {
+    let place = check.place(field.mark);
+    let RawSettings { name, email, seats, description, thumbnail, create, absent } = field.value?;
+    let absent = flag(absent);
+    let at = |field: &Option<Field<NameText>>, name| field.as_ref().map(|field| (field.mark, name));
+    check.contradiction(
+        absent,
+        [
+            at(&name, "name"),
+            email.as_ref().map(|field| (field.mark, "email")),
+            seats.as_ref().map(|field| (field.mark, "seats")),
+            at(&description, "description"),
+            at(&thumbnail, "thumbnail"),
+            create.as_ref().map(|field| (field.mark, "create")),
+        ],
+    );
+    let is_id = |id: &Placed<RemoteId>| id.as_str().bytes().all(|byte| byte.is_ascii_digit());
+    if let Some(create) = create.as_ref().filter(|create| create.value == Some(true))
+        && organization.is_some_and(is_id)
+    {
+        let message = "an organisation that is to be made can't be named by an id".to_owned();
+        check.invalid(create.mark, message, "write `organization` as the slug that its name will have");
+    }
+    let seats = seats.and_then(|field| {
+        let seats = field.value?;
+        if seats == 0 {
+            check.invalid(field.mark, "an organisation has a seat at least".to_owned(), "write how many it has");
+        }
+        Some(seats)
+    });
+    Some(DesiredOrganization {
+        place,
+        name: name.and_then(|field| check.text(field)),
+        email: email.and_then(|field| check.email(field)).map(|email| email.as_str().to_owned()),
+        seats,
+        description: description.and_then(|field| check.text(field)),
+        thumbnail: thumbnail.and_then(|field| check.text(field)),
+        create: flag(create),
+        absent,
+    })
+}
+
+pub(super) fn check_teams(raw: Option<Field<Vec<Field<RawTeam>>>>, check: &mut Checker<'_>) -> Vec<DesiredTeam> {
+    let mut teams = Vec::new();
+    let mut unique = Unique::new(Code::DuplicateTeam);
+    for Field { mark: _, value } in raw.and_then(|field| field.value).unwrap_or_default() {
+        let Some(RawTeam { name, description, thumbnail, absent }) = value else { continue };
+        let mark = name.mark;
+        let absent = flag(absent);
+        check.contradiction(
+            absent,
+            [
+                description.as_ref().map(|f| (f.mark, "description")),
+                thumbnail.as_ref().map(|f| (f.mark, "thumbnail")),
+            ],
+        );
+        let description = description.and_then(|field| check.text(field));
+        let thumbnail = thumbnail.and_then(|field| check.text(field));
+        let Some(name) = check.name::<TeamName>(name) else { continue };
+        let address = Address::team(&name).to_string();
+        if unique.admit(check, address.clone(), mark, &address) {
+            teams.push(DesiredTeam { place: check.place(mark), name, description, thumbnail, absent });
+        }
+    }
+    teams.sort_by(|a, b| a.name.cmp(&b.name));
+    teams
+}
+
+pub(super) fn check_users(
+    raw: Option<Field<Vec<Field<RawUser>>>>,
+    teams: &[DesiredTeam],
+    allowed: &BTreeSet<Allowance>,
+    check: &mut Checker<'_>,
+) -> Vec<DesiredUser> {
+    let gone: BTreeSet<&TeamName> = teams.iter().filter(|team| team.absent).map(|team| &team.name).collect();
+    let mut users = Vec::new();
+    let mut unique = Unique::new(Code::DuplicateUser);
+    for Field { mark: _, value } in raw.and_then(|field| field.value).unwrap_or_default() {
+        let Some(RawUser { email, roles, teams, status, absent }) = value else { continue };
+        let mark = email.mark;
+        let absent = flag(absent);
+        check.contradiction(
+            absent,
+            [roles.as_ref().map(|f| (f.mark, "roles")), teams.as_ref().map(|f| (f.mark, "teams"))],
+        );
+        let roles = roles.and_then(|field| check_role(field, check));
+        let teams = teams.and_then(|field| check_user_teams(field, check));
+        let status = status.and_then(|field| check_status(field, absent, allowed, check));
+        let Some(email) = check.email(email) else { continue };
+        for (team, role) in teams.iter().flatten().filter(|(team, _)| gone.contains(team)) {
+            check.push(
+                Finding::error(
+                    Code::TeamIsAbsent,
+                    role.place.clone(),
+                    format!("{email} is to be in the team `{team}`, which is absent"),
+                )
+                .hint("take it out here, or remove `absent: true` there"),
+            );
+        }
+        let address = Address::user(&email).to_string();
+        if !unique.admit(check, address.clone(), mark, &address) {
+            continue;
+        }
+        let enabled = match status {
+            Some(RawStatus::Active) => Some(true),
+            Some(RawStatus::Deactivated) => Some(false),
+            Some(RawStatus::Deleted) | None => None,
+        };
+        let deleted = status == Some(RawStatus::Deleted);
+        let user = DesiredUser::named(check.place(mark), email);
+        users.push(DesiredUser { roles, teams, enabled, absent, deleted, ..user });
+    }
+    users.sort_by(|a, b| a.email.cmp(&b.email));
+    users
+}
+
+/// One, or none, which is the hub's default role.
+fn check_role(field: Field<Vec<Field<NameText>>>, check: &mut Checker<'_>) -> Option<Placed<BTreeSet<RoleName>>> {
+    let list: Mark = field.mark;
+    if field.value.as_ref()?.is_empty() {
+        return Some(check.placed(list, BTreeSet::new()));
+    }
+    let (role, _) = check.one_role(field, "keep one: somebody has one role in an organisation")?;
+    Some(check.placed(list, BTreeSet::from([role])))
+}
+
+fn check_status(
+    Field { mark, value }: Field<RawStatus>,
+    absent: bool,
+    allowed: &BTreeSet<Allowance>,
+    check: &mut Checker<'_>,
+) -> Option<RawStatus> {
+    let status = value?;
+    if status != RawStatus::Deleted {
+        return Some(status);
+    }
+    let mut findings = Vec::new();
+    if !absent {
+        findings.push(("whose account is deleted can't be in the organisation", "add `absent: true`"));
+    }
+    if !allowed.contains(&Allowance::UserDeletion) {
+        findings.push((
+            "accounts aren't deleted unless the file allows it",
+            "add `allow: [user-deletion]` to the file; nothing brings a deleted account back",
+        ));
+    }
+    let fine = findings.is_empty();
+    for (message, hint) in findings {
+        check.invalid(mark, message.to_owned(), hint);
+    }
+    fine.then_some(status)
+}

@@ -1,0 +1,98 @@
+//! The teams of a user as they are typed: names with roles, or names alone.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::fmt;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::Deserialize;
+use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
+
+use super::super::check::Checker;
+use super::super::field::Field;
+use super::super::raw::NameText;
+use rolecall_model::{Code, Finding, Placed, RoleName, TeamName};
+
+/// Names with roles, or names alone.
+#[derive(Clone, Debug)]
+pub(super) struct RawTeams(Vec<(Field<NameText>, Option<Field<NameText>>)>);
+
+impl<'de> Deserialize<'de> for RawTeams {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct TeamsVisitor;
+
+        impl<'de> Visitor<'de> for TeamsVisitor {
+            type Value = RawTeams;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a mapping of teams to roles, or a list of teams")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<RawTeams, A::Error> {
+                let mut teams = Vec::new();
+                while let Some(name) = list.next_element()? {
+                    teams.push((name, None));
+                }
+                Ok(RawTeams(teams))
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<RawTeams, A::Error> {
+                let mut teams = Vec::new();
+                while let Some((name, role)) = map.next_entry()? {
+                    teams.push((name, Some(role)));
+                }
+                Ok(RawTeams(teams))
+            }
+        }
+
+        deserializer.deserialize_any(TeamsVisitor)
+    }
+}
+
+impl JsonSchema for RawTeams {
+    fn schema_name() -> Cow<'static, str> {
+        "RapidapiTeams".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let name = generator.subschema_for::<NameText>();
+        json_schema!({
+            "description": "Names of teams, each with the name or the key of a role there, or names alone.",
+            "anyOf": [
+                { "type": "object", "propertyNames": name, "additionalProperties": name },
+                { "type": "array", "items": name, "uniqueItems": true },
+            ],
+        })
+    }
+}
+
+/// None: one of them was wrong, and a set with a hole would take a team away.
+pub(super) fn check_user_teams(
+    field: Field<RawTeams>,
+    check: &mut Checker<'_>,
+) -> Option<BTreeMap<TeamName, Placed<Option<Placed<RoleName>>>>> {
+    let RawTeams(entries) = field.value?;
+    let mut teams = BTreeMap::new();
+    let mut whole = true;
+    for (name, role) in entries {
+        let mark = name.mark;
+        let role = match role {
+            Some(role) => {
+                let mark = role.mark;
+                check.name::<RoleName>(role).map(|role| Some(check.placed(mark, role)))
+            }
+            None => Some(None),
+        };
+        let (Some(name), Some(role)) = (check.name::<TeamName>(name), role) else {
+            whole = false;
+            continue;
+        };
+        if teams.insert(name.clone(), check.placed(mark, role)).is_some() {
+            let place = check.place(mark);
+            let message = format!("the team `{name}` is listed twice");
+            check.push(Finding::error(Code::DuplicateTeam, place, message).hint("keep one of the two"));
+            whole = false;
+        }
+    }
+    whole.then_some(teams)
+}

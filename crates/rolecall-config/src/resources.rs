@@ -1,0 +1,232 @@
+//! Resources and permissions as they are typed: everything, or a tree of slugs and names.
+
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::marker::PhantomData;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::Deserialize;
+use serde::de::{Deserializer, MapAccess, Visitor};
+
+use super::check::Checker;
+use super::field::{Field, WORD_OR};
+use super::raw::{AppDeploymentText, NameText};
+use rolecall_model::{
+    Code, DesiredProject, DesiredResources, DesiredTarget, Finding, Permission, Place, Reach, Slug, quote,
+};
+
+/// `all`, or only what is named.
+#[derive(Clone, Debug)]
+pub enum RawReach<T> {
+    All,
+    Only(T),
+}
+
+/// A mapping whose keys are names.
+#[derive(Clone, Debug)]
+pub struct RawMap<T>(Vec<(Field<NameText>, Field<T>)>);
+
+/// Projects by slug, in them targets by slug.
+pub type RawResources = RawReach<RawMap<RawReach<RawMap<RawReach<RawTarget>>>>>;
+
+/// What of a target. A list that is left out means none.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(rename = "TargetResources", deny_unknown_fields)]
+pub struct RawTarget {
+    /// Services by name. Absent: none. They need not exist yet. A project with a single schema takes `all` only.
+    services: Option<Field<RawReach<Vec<Field<NameText>>>>>,
+    /// App deployments by name. Absent: none.
+    #[schemars(with = "Option<RawReach<Vec<AppDeploymentText>>>")]
+    app_deployments: Option<Field<RawReach<Vec<Field<NameText>>>>>,
+}
+
+const ALL: &str = "all";
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for RawReach<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct ReachVisitor<T>(PhantomData<T>);
+
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for ReachVisitor<T> {
+            type Value = RawReach<T>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("`all`, or what is named")
+            }
+
+            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<RawReach<T>, E> {
+                if text == ALL {
+                    return Ok(RawReach::All);
+                }
+                Err(E::custom(format!(
+                    "{} isn't understood here; write `all`, or name what is meant",
+                    quote(text)
+                )))
+            }
+
+            fn visit_newtype_struct<D: Deserializer<'de>>(self, named: D) -> Result<RawReach<T>, D::Error> {
+                T::deserialize(named).map(RawReach::Only)
+            }
+        }
+
+        deserializer.deserialize_newtype_struct(WORD_OR, ReachVisitor(PhantomData))
+    }
+}
+
+impl<T: JsonSchema> JsonSchema for RawReach<T> {
+    fn schema_name() -> Cow<'static, str> {
+        format!("AllOr{}", T::schema_name()).into()
+    }
+
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let only = generator.subschema_for::<T>();
+        json_schema!({ "anyOf": [{ "const": "all" }, only] })
+    }
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for RawMap<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct MapVisitor<T>(PhantomData<T>);
+
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for MapVisitor<T> {
+            type Value = RawMap<T>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a mapping of names")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<RawMap<T>, A::Error> {
+                let mut entries = Vec::new();
+                while let Some(entry) = map.next_entry()? {
+                    entries.push(entry);
+                }
+                Ok(RawMap(entries))
+            }
+        }
+
+        deserializer.deserialize_map(MapVisitor(PhantomData))
+    }
+}
+
+impl<T: JsonSchema> JsonSchema for RawMap<T> {
+    fn schema_name() -> Cow<'static, str> {
+        format!("MapOf{}", T::schema_name()).into()
+    }
+
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let (name, value) = (generator.subschema_for::<NameText>(), generator.subschema_for::<T>());
+        json_schema!({ "type": "object", "propertyNames": name, "additionalProperties": value })
+    }
+}
+
+impl Checker<'_> {
+    /// The whole tree. `None` where any of it was wrong: a tree with a hole would take access away.
+    pub fn resources(&mut self, field: Field<RawResources>) -> Option<DesiredResources> {
+        let RawReach::Only(RawMap(entries)) = field.value? else { return Some(Reach::All) };
+        let mut projects = BTreeMap::new();
+        let mut whole = true;
+        for (slug, value) in entries {
+            let place = self.place(slug.mark);
+            let slug: Option<Slug> = self.name(slug);
+            let targets = value.value.and_then(|targets| self.targets(targets));
+            match (slug, targets) {
+                (Some(slug), Some(targets)) => {
+                    projects.insert(slug, DesiredProject { place, targets });
+                }
+                _ => whole = false,
+            }
+        }
+        whole.then_some(Reach::Only(projects))
+    }
+
+    fn targets(
+        &mut self,
+        raw: RawReach<RawMap<RawReach<RawTarget>>>,
+    ) -> Option<Reach<BTreeMap<Slug, DesiredTarget>>> {
+        let RawReach::Only(RawMap(entries)) = raw else { return Some(Reach::All) };
+        let mut targets = BTreeMap::new();
+        let mut whole = true;
+        for (slug, value) in entries {
+            let place = self.place(slug.mark);
+            let slug: Option<Slug> = self.name(slug);
+            let target = value.value.and_then(|target| self.target(place, target));
+            match (slug, target) {
+                (Some(slug), Some(target)) => {
+                    targets.insert(slug, target);
+                }
+                _ => whole = false,
+            }
+        }
+        whole.then_some(Reach::Only(targets))
+    }
+
+    fn target(&mut self, place: Place, raw: RawReach<RawTarget>) -> Option<DesiredTarget> {
+        let (services, app_deployments) = match raw {
+            RawReach::All => (Some(Reach::All), Some(Reach::All)),
+            RawReach::Only(RawTarget { services, app_deployments }) => {
+                let services = self.names(services, |_, _, _| true);
+                (services, self.names(app_deployments, Self::app_deployment))
+            }
+        };
+        Some(DesiredTarget { place, services: services?, app_deployments: app_deployments? })
+    }
+
+    fn names(
+        &mut self,
+        field: Option<Field<RawReach<Vec<Field<NameText>>>>>,
+        fits: impl Fn(&mut Self, &str, &Field<()>) -> bool,
+    ) -> Option<Reach<BTreeSet<String>>> {
+        let Some(field) = field else { return Some(Reach::Only(BTreeSet::new())) };
+        let RawReach::Only(items) = field.value? else { return Some(Reach::All) };
+        let mut names = BTreeSet::new();
+        let mut whole = true;
+        for item in items {
+            let at = Field { mark: item.mark, value: None };
+            match self.text(item).filter(|name| fits(self, name, &at)) {
+                Some(name) => {
+                    names.insert(name);
+                }
+                None => whole = false,
+            }
+        }
+        whole.then_some(Reach::Only(names))
+    }
+
+    /// The server drops other names without a word.
+    fn app_deployment(&mut self, name: &str, at: &Field<()>) -> bool {
+        let fits = (1..=64).contains(&name.len())
+            && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-'));
+        if !fits {
+            let message = format!("{} is no name of an app deployment", quote(name));
+            let place = self.place(at.mark);
+            self.push(Finding::error(Code::InvalidValue, place, message).hint(
+                "letters, digits, `_` and `-`, at most 64 of them; the platform would drop it without a word",
+            ));
+        }
+        fits
+    }
+
+    /// The exact set, and where each stands. `None` where any of them was wrong.
+    pub fn permissions(&mut self, field: Field<Vec<Field<NameText>>>) -> Option<BTreeMap<Permission, Place>> {
+        let mut permissions = BTreeMap::new();
+        let mut whole = true;
+        for item in field.value? {
+            let place = self.place(item.mark);
+            match self.name(item) {
+                Some(permission) => {
+                    permissions.insert(permission, place);
+                }
+                None => whole = false,
+            }
+        }
+        whole.then_some(permissions)
+    }
+}

@@ -1,0 +1,156 @@
+//! What of a file decides who gets a credential or a secret, and how safe an apply is, compared with files that are
+//! trusted: the files of a pull request with those of the branch that it wants to be merged into.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use super::{Loaded, LoadedFile};
+use rolecall_model::{
+    Code, Credential, Delivery, Desired, DesiredKey, Exception, Finding, Guardrails, KeyName, Pattern, Place,
+    Placed, ProviderName, RemoteId, Rules,
+};
+
+/// What somebody has to approve before a credential is spent on these files.
+pub fn needing_approval(
+    loaded: &Loaded,
+    trusted: &Loaded,
+    rules: impl Fn(ProviderName) -> &'static dyn Rules,
+) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for LoadedFile { path, source, desired } in &loaded.files {
+        if is_below_link(path) {
+            findings.push(finding(source.start(), "the file is a link, and so can be any file of this machine"));
+        }
+        let Some(wish) = desired else { continue };
+        if rules(wish.provider).reads_as_admin() {
+            let message = format!("reading {} takes the credential of an admin", wish.provider);
+            findings.push(finding(wish.place.clone(), &message));
+        }
+        if let Some(before) = counterpart(wish, trusted) {
+            compare(wish, before, &mut findings);
+        } else {
+            let message = format!("no trusted file speaks for {} {}", wish.provider, *wish.organization);
+            findings.push(finding(wish.organization.place.clone(), &message));
+        }
+    }
+    for before in trusted.files.iter().filter_map(|file| file.desired.as_ref()) {
+        // Nobody would look after it any more.
+        if counterpart(before, loaded).is_none() {
+            let message = format!("no file speaks for {} {} any more", before.provider, *before.organization);
+            findings.push(finding(before.organization.place.clone(), &message));
+        }
+    }
+    findings.sort_by(|a, b| a.place.cmp(&b.place));
+    findings
+}
+
+/// The wish for the same organisation.
+fn counterpart<'a>(wish: &Desired, others: &'a Loaded) -> Option<&'a Desired> {
+    let mut others = others.files.iter().filter_map(|file| file.desired.as_ref());
+    others.find(|other| other.provider == wish.provider && other.organization.value == wish.organization.value)
+}
+
+/// Is it one, or a folder above it? At the top of a machine's own tree there may be some.
+fn is_below_link(file: &Path) -> bool {
+    let is_deep = |path: &&Path| path.is_relative() || path.components().count() > 2;
+    file.ancestors().filter(is_deep).any(Path::is_symlink)
+}
+
+fn finding(place: Place, message: &str) -> Finding {
+    Finding::warning(Code::NeedsApproval, place, message)
+        .hint("a reviewer has to look at it before a credential is spent on this file")
+}
+
+/// Taken apart field by field, so that whoever adds a field decides on it here.
+fn compare(wish: &Desired, before: &Desired, findings: &mut Vec<Finding>) {
+    let Desired {
+        provider: _,
+        place,
+        organization: _,
+        endpoint,
+        credentials,
+        own_key,
+        own_user,
+        guardrails,
+        host,
+        changes_with,
+        admin_role,
+        allowed,
+        keys,
+        // What these do is shown by the plan, and kept within bounds by the guardrails.
+        manage: _,
+        reinvite_expired: _,
+        containment_role: _,
+        requests_per_minute: _,
+        several_root_fields: _,
+        itself: _,
+        teams: _,
+        roles: _,
+        users: _,
+    } = wish;
+    let mut changed = |is_same: bool, place: &Place, what: &str| {
+        if !is_same {
+            findings.push(finding(place.clone(), &format!("{what} isn't what the trusted file says")));
+        }
+    };
+    changed(endpoint.value == before.endpoint.value, &endpoint.place, "`endpoint`, which gets the credential,");
+    let host_place = host.as_ref().map_or(place, |host| &host.place);
+    changed(value(host.as_ref()) == value(before.host.as_ref()), host_place, "`host`, which gets the credential,");
+    let credentials_place = credentials.values().map(|credential| &credential.place).min().unwrap_or(place);
+    let sources = |all: &BTreeMap<&'static str, Placed<Credential>>| -> Vec<(&'static str, Credential)> {
+        all.iter().map(|(name, credential)| (*name, credential.value.clone())).collect()
+    };
+    changed(sources(credentials) == sources(&before.credentials), credentials_place, "`credentials`");
+    changed(*changes_with == before.changes_with, place, "`changes_with`");
+    let own_place = own_key.as_ref().map(|own| &own.place).or(own_user.as_ref().map(|own| &own.place));
+    let is_own = value(own_key.as_ref()) == value(before.own_key.as_ref())
+        && value(own_user.as_ref()) == value(before.own_user.as_ref());
+    changed(is_own, own_place.unwrap_or(place), "`own`");
+    let admin_place = admin_role.as_ref().map_or(place, |role| &role.place);
+    changed(value(admin_role.as_ref()) == value(before.admin_role.as_ref()), admin_place, "`admin_role`");
+    changed(*allowed == before.allowed, place, "`allow`");
+    compare_guardrails(place, guardrails, &before.guardrails, &mut changed);
+    for key in keys {
+        let trusted = before.keys.iter().find(|other| name(other) == name(key));
+        let is_same = delivery(key) == trusted.and_then(delivery);
+        changed(is_same, &key.place, &format!("`deliver` of key/{}, which gets a secret,", key.name));
+        if matches!(delivery(key), Some(Delivery::File(path)) if is_below_link(path)) {
+            changed(false, &key.place, &format!("the place of key/{}'s secret is a link, so that it", key.name));
+        }
+    }
+}
+
+fn compare_guardrails(
+    place: &Place,
+    guardrails: &Guardrails,
+    before: &Guardrails,
+    changed: &mut impl FnMut(bool, &Place, &str),
+) {
+    let Guardrails { min_admins, max_removals, tightened: _, require_self, protected, exceptions } = guardrails;
+    changed(*min_admins == before.min_admins, place, "`guardrails.min_admins`");
+    changed(*max_removals == before.max_removals, place, "`guardrails.max_removals`");
+    changed(*require_self == before.require_self, place, "`guardrails.require_self`");
+    let patterns = |all: &BTreeMap<Pattern, Place>| all.keys().cloned().collect::<Vec<_>>();
+    changed(patterns(protected) == patterns(&before.protected), place, "`guardrails.protected`");
+    for exception in exceptions {
+        let is_known = before.exceptions.iter().any(|other| same_exception(exception, other));
+        changed(is_known, &exception.place, "`guardrails.exceptions`");
+    }
+}
+
+fn same_exception(one: &Exception, other: &Exception) -> bool {
+    let Exception { place: _, plan, rails, until, reason: _ } = one;
+    (plan, rails, until) == (&other.plan, &other.rails, &other.until)
+}
+
+fn name(key: &DesiredKey) -> (&KeyName, Option<&RemoteId>) {
+    (&key.name, key.id.as_ref())
+}
+
+fn delivery(key: &DesiredKey) -> Option<&Delivery> {
+    key.deliver.as_ref()
+}
+
+fn value<T>(placed: Option<&Placed<T>>) -> Option<&T> {
+    placed.map(|placed| &placed.value)
+}

@@ -1,0 +1,103 @@
+//! What the file says besides entities: as it was, but for what speaks of more than the way back.
+
+use std::collections::BTreeMap;
+
+use super::yaml::Yaml;
+use rolecall_model::{Credential, Desired, Endpoint, Guardrails, Kind, Limit, Placed};
+
+/// In the order of the examples. `manage` stays at its default, so that nothing else is touched, and nothing is allowed
+/// that can't be undone itself.
+pub(super) fn head(desired: &Desired) -> Vec<(&'static str, Yaml)> {
+    let Desired {
+        provider,
+        place: _,
+        organization,
+        endpoint,
+        credentials,
+        own_key,
+        own_user,
+        manage: _,
+        guardrails,
+        reinvite_expired,
+        containment_role,
+        host,
+        requests_per_minute,
+        several_root_fields,
+        changes_with,
+        admin_role,
+        allowed: _,
+        itself: _,
+        teams: _,
+        roles: _,
+        users: _,
+        keys: _,
+    } = desired;
+    let one = |name: &str, value: Yaml| Yaml::flow([(name.to_owned(), value)]);
+    let endpoint = match &endpoint.value {
+        Endpoint::Url(url) => Yaml::text(url),
+        Endpoint::Env(name) => one("env", Yaml::text(name)),
+    };
+    let own = match (own_key, own_user) {
+        (Some(key), _) => Some(one("key", Yaml::text(&**key))),
+        (None, Some(user)) => Some(one("user", Yaml::text(&**user))),
+        (None, None) => None,
+    };
+    let text = |value: Option<String>| value.map(Yaml::Text);
+    let fields = [
+        ("provider", Some(Yaml::text(provider))),
+        ("organization", Some(Yaml::text(&**organization))),
+        ("endpoint", Some(endpoint)),
+        ("host", text(host.as_ref().map(|host| host.value.clone()))),
+        ("credentials", Some(references(credentials))),
+        ("changes_with", text(changes_with.map(ToOwned::to_owned))),
+        ("requests_per_minute", requests_per_minute.map(|number| Yaml::Number(number.into()))),
+        ("several_root_fields", several_root_fields.then_some(Yaml::Bool(true))),
+        ("admin_role", text(admin_role.as_ref().map(|role| role.to_string()))),
+        ("own", own),
+        ("guardrails", Some(rails(guardrails))),
+        ("reinvite_expired", reinvite_expired.then_some(Yaml::Bool(true))),
+        ("containment_role", text(containment_role.as_ref().map(|role| role.to_string()))),
+    ];
+    fields.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
+}
+
+/// Where each credential is, as the file has it.
+fn references(credentials: &BTreeMap<&'static str, Placed<Credential>>) -> Yaml {
+    let reference = |credential: &Credential| match credential {
+        Credential::Env(name) => ("env".to_owned(), Yaml::text(name)),
+        Credential::File(path) => ("file".to_owned(), Yaml::text(path.display())),
+        Credential::Command(words) => ("command".to_owned(), Yaml::names(words)),
+    };
+    let named = |(name, credential): (&&str, &Placed<Credential>)| {
+        ((*name).to_owned(), Yaml::flow([reference(&credential.value)]))
+    };
+    Yaml::Map(credentials.iter().map(named).collect())
+}
+
+/// As this run kept to them. Not the exceptions: each is for one plan.
+fn rails(guardrails: &Guardrails) -> Yaml {
+    let Guardrails { min_admins, max_removals, require_self, protected, exceptions: _, tightened: _ } = guardrails;
+    let mut rails = vec![("min_admins".to_owned(), Yaml::Number(*min_admins as u64))];
+    let limit = |limit: &Limit| match limit {
+        Limit::Share(_) => Yaml::text(limit),
+        Limit::Number(number) => Yaml::Number(*number as u64),
+    };
+    let written = max_removals.by_kind();
+    let first = written.values().next();
+    let alike = written.len() == Kind::ALL.len() && written.values().all(|limit| Some(limit) == first);
+    match first {
+        Some(first) if alike => rails.push(("max_removals".to_owned(), limit(first))),
+        Some(_) => {
+            let each = written.iter().map(|(kind, of)| (format!("{}s", kind.as_str()), limit(of)));
+            rails.push(("max_removals".to_owned(), Yaml::flow(each)));
+        }
+        None => {}
+    }
+    if !require_self {
+        rails.push(("require_self".to_owned(), Yaml::Bool(false)));
+    }
+    if !protected.is_empty() {
+        rails.push(("protected".to_owned(), Yaml::names(protected.keys())));
+    }
+    Yaml::Map(rails)
+}

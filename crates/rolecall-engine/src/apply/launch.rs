@@ -1,0 +1,114 @@
+//! What is sent is noted first, with all that was not known when it was planned.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use super::execute::{Execution, Flight, Landed};
+use super::writer::{self, Sending};
+use super::{Step, Stop, step};
+use crate::ledger::Event;
+use rolecall_graphql::Ticket;
+use rolecall_model::{Action, Address, Change, Entity, Mutation, Outcome, Reference, RemoteId, reference};
+
+impl<'a> Execution<'a> {
+    /// Notes that these are sent, and sends them. None: they can't be.
+    pub(super) fn launch(&mut self, places: &[usize], ticket: Option<Ticket>) -> Option<Flight<'a>> {
+        let (apply, plan) = (self.apply, self.plan);
+        let sendings: Vec<Sending<'a>> = places
+            .iter()
+            .filter_map(|place| {
+                let mutation = self.schedule.mutation(*place);
+                Some(Sending {
+                    place: *place,
+                    mutation: self.fill(mutation),
+                    change: plan.change(&mutation.change)?,
+                })
+            })
+            .collect();
+        let prepared = match self.prepare(&sendings) {
+            Ok(prepared) => prepared,
+            Err(why) => {
+                let message = format!("nothing was sent, since its secret could not be delivered: {why}");
+                self.end_unsent(places, Outcome::Failed, &message);
+                return None;
+            }
+        };
+        let intents = places.iter().flat_map(|place| {
+            let mutation = self.schedule.mutation(*place);
+            mutation.changes().filter_map(move |address| Some((mutation, plan.change(address)?)))
+        });
+        let intents: Vec<Event> = intents.map(|(mutation, change)| self.intent(mutation, change)).collect();
+        if let Err(error) = self.append_all(intents) {
+            let stop = Stop::Unrecorded(error.to_string());
+            self.end_unsent(places, Outcome::Skipped, &stop.to_string());
+            self.stopped = Some(stop);
+            return None;
+        }
+        for place in places {
+            self.schedule.begin(*place);
+        }
+        self.minting = prepared.is_some();
+        Some(Box::pin(async move {
+            let answers = writer::send(apply, &sendings, ticket).await;
+            Landed { sendings, answers, prepared }
+        }))
+    }
+
+    fn end_unsent(&mut self, places: &[usize], outcome: Outcome, message: &str) {
+        for place in places {
+            let mutation = self.schedule.mutation(*place);
+            let changes = mutation.changes().filter_map(|address| self.plan.change(address));
+            let steps = changes.map(|change| step(mutation, change, outcome, Some(message.to_owned())));
+            self.end(*place, steps.collect());
+        }
+    }
+
+    /// Of an entity that an earlier mutation of this run made.
+    pub(super) fn id_of(&self, address: &Address) -> Option<&RemoteId> {
+        let made = |step: &&Step| step.address == *address && step.outcome == Outcome::Done;
+        let steps = self.schedule.of_change(address).iter().filter_map(|place| self.steps.get(place)).flatten();
+        steps.filter(made).find_map(|step| step.id.as_ref())
+    }
+
+    /// The mutation with the ids that weren't known when it was planned.
+    fn fill(&self, mutation: &Mutation) -> Mutation {
+        let mut filled = mutation.clone();
+        for value in filled.variables.values_mut() {
+            self.fill_value(value);
+        }
+        filled
+    }
+
+    fn fill_value(&self, value: &mut Value) {
+        if let Some(Reference { to, as_number }) = reference(value)
+            && let Some(id) = self.id_of(&to)
+        {
+            let number = id.as_str().parse::<i64>().ok().filter(|_| as_number);
+            *value = number.map_or_else(|| Value::String(id.to_string()), Value::from);
+            return;
+        }
+        match value {
+            Value::Object(fields) => fields.values_mut().for_each(|value| self.fill_value(value)),
+            Value::Array(items) => items.iter_mut().for_each(|value| self.fill_value(value)),
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+        }
+    }
+
+    pub(super) fn intent(&self, mutation: &Mutation, change: &Change) -> Event {
+        let known: BTreeSet<RemoteId> = match (&change.after, change.action) {
+            (Some(Entity::Key(key)), Action::Create) => {
+                let namesakes = self.live.keys().iter().filter(|live| live.name == key.name);
+                namesakes.map(|live| live.id.clone()).collect()
+            }
+            _ => BTreeSet::new(),
+        };
+        Event::Intent {
+            mutation: mutation.id.clone(),
+            operation: mutation.operation.clone(),
+            change: Box::new(change.clone()),
+            known,
+            interim: self.plan.is_interim(mutation, &change.address),
+        }
+    }
+}

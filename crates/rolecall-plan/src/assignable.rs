@@ -1,0 +1,110 @@
+//! Roles that others than the organisation make: from what people write, a name or a key, to the one that is meant.
+
+use std::collections::BTreeSet;
+
+use rolecall_model::{
+    AssignableRole, Code, Desired, Email, Finding, Live, Place, Placed, RoleName, list_of, nearest, quote,
+};
+
+/// The wish with every role by the one name that reads and plans have for it.
+pub(super) fn resolved(desired: &Desired, live: &Live, findings: &mut Vec<Finding>) -> Desired {
+    let mut resolved = desired.clone();
+    let Some(roles) = &live.assignable else { return resolved };
+    if !roles.organization.iter().any(|role| role.admin) {
+        findings.push(no_admin(desired, &roles.organization));
+    }
+    if let Some(named) = &desired.admin_role
+        && roles.organization.iter().any(|role| role.admin && role.default)
+    {
+        let message = format!("{} is the role that everybody has by default", quote(named.as_str()));
+        findings.push(
+            Finding::error(Code::UnknownRole, named.place.clone(), message)
+                .hint("`admin_role` names the role of those who administrate the organisation"),
+        );
+    }
+    let mut found = |wanted: &RoleName, place: &Place, among: &[AssignableRole], whose: &str| {
+        find(wanted, among).map_or_else(
+            |other| {
+                findings.push(not_found(wanted, place, among, whose, &other));
+                wanted.clone()
+            },
+            Clone::clone,
+        )
+    };
+    let mut without_default = Vec::new();
+    for user in &mut resolved.users {
+        if let Some(Placed { value, place }) = &mut user.roles {
+            if value.is_empty() && roles.by_default().is_none() {
+                without_default.push((user.email.clone(), place.clone()));
+            }
+            let names = value.iter().map(|role| found(role, place, &roles.organization, "in the organisation"));
+            *value = names.collect::<BTreeSet<RoleName>>();
+        }
+        let given = user.teams.iter_mut().flat_map(|teams| teams.values_mut());
+        for Placed { value, place } in given.filter_map(|team| team.value.as_mut()) {
+            *value = found(value, place, &roles.team, "in teams");
+        }
+    }
+    findings.extend(without_default.iter().map(|(email, place)| no_default(email, place, &roles.organization)));
+    resolved
+}
+
+/// Somebody is to have the role that everybody has by default.
+fn no_default(email: &Email, place: &Place, roles: &[AssignableRole]) -> Finding {
+    let names: Vec<&str> = roles.iter().map(|role| role.name.as_str()).collect();
+    let message = format!("{email} can't be without a role, as this hub has none by default");
+    Finding::error(Code::UnknownRole, place.clone(), message)
+        .hint(format!("name one of {}", list_of(&names, "or")))
+}
+
+/// Without knowing who administrates, nobody could be kept from being the last who does.
+fn no_admin(desired: &Desired, roles: &[AssignableRole]) -> Finding {
+    let names: Vec<&str> = roles.iter().map(|role| role.name.as_str()).collect();
+    let there = format!("there are {}", list_of(&names, "and"));
+    match &desired.admin_role {
+        Some(named) => {
+            let message = format!("no one role in organisations is called {}", quote(named.as_str()));
+            Finding::error(Code::UnknownRole, named.place.clone(), message).hint(there)
+        }
+        None => Finding::error(
+            Code::UnknownRole,
+            desired.place.clone(),
+            "which role makes an admin of the organisation can't be told by its name",
+        )
+        .hint(format!("name it with `admin_role`; {there}")),
+    }
+}
+
+/// The one role that is meant, or the several that may be.
+fn find<'a>(wanted: &RoleName, among: &'a [AssignableRole]) -> Result<&'a RoleName, Vec<&'a RoleName>> {
+    if let Some(role) = among.iter().find(|role| role.name == *wanted) {
+        return Ok(&role.name);
+    }
+    let named = among.iter().filter(|role| role.spelled == *wanted || role.key == wanted.as_str());
+    match named.map(|role| &role.name).collect::<Vec<_>>()[..] {
+        [role] => Ok(role),
+        ref several => Err(several.to_vec()),
+    }
+}
+
+fn not_found(
+    wanted: &RoleName,
+    place: &Place,
+    among: &[AssignableRole],
+    whose: &str,
+    several: &[&RoleName],
+) -> Finding {
+    let shown = quote(wanted.as_str());
+    if !several.is_empty() {
+        let names: Vec<&str> = several.iter().map(|role| role.as_str()).collect();
+        let message = format!("{} roles {whose} are called {shown}", several.len());
+        return Finding::error(Code::AmbiguousRole, place.clone(), message)
+            .hint(format!("write {}", list_of(&names, "or")));
+    }
+    let known: Vec<&str> = among.iter().map(|role| role.name.as_str()).collect();
+    let hint = match nearest(wanted.as_str(), known.iter().copied()) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => format!("there are {}", list_of(&known, "and")),
+    };
+    Finding::error(Code::UnknownRole, place.clone(), format!("there is no role {shown} {whose}")).hint(hint)
+}

@@ -1,0 +1,190 @@
+//! A plan in the making. What must never be changed is turned away at this one door.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+
+use super::PlanInput;
+use super::keys::is_privileged;
+use super::teams::TeamBook;
+use rolecall_model::{
+    Action, Address, Cause, Change, Code, Effect, Entity, Finding, Hold, HoldReason, NotTaken, Place, RemoteId,
+    Seen, TeamName, User,
+};
+
+/// What can't be undone, and what goes with it.
+pub(super) fn deletion(input: &PlanInput<'_>, address: Address, entity: Entity, cause: Cause) -> Change {
+    let mut effects = vec![Effect::Irreversible];
+    effects.extend(input.rules.takes_along(&entity).map(|what| Effect::TakesAlong { what: what.to_owned() }));
+    Change { address, action: Action::Delete, before: Some(entity), after: None, cause, effects }
+}
+
+/// What is in the organisation, or in one team of it, so that whoever reviews a deletion sees what goes with it, and nothing
+/// goes that has come since.
+pub(super) fn contents(input: &PlanInput<'_>, of: Option<&TeamName>) -> Option<Effect> {
+    let owner = of.map(|team| Address::team(team).to_string());
+    let apps = input.live.apps.iter().filter(|app| owner.as_ref().is_none_or(|owner| app.owner == *owner));
+    let apps = apps.map(|app| format!("app {} of {}", app.name, app.owner));
+    let teams = input.live.teams().iter().filter(|_| of.is_none());
+    let teams = teams.map(|team| Address::team(&team.name).to_string());
+    let what: BTreeSet<String> = teams.chain(apps).collect();
+    (!what.is_empty()).then_some(Effect::Contains { what })
+}
+
+/// Is an entity as it was left? Teams that a change doesn't look at don't tell.
+fn stands_as_left(before: &Entity, left: &Entity) -> bool {
+    match (before, left) {
+        (Entity::User(before), Entity::User(left)) if before.teams.is_none() => {
+            *before == User { teams: None, ..left.clone() }
+        }
+        _ => before == left,
+    }
+}
+
+pub(super) struct Draft<'a> {
+    input: &'a PlanInput<'a>,
+    pub changes: Vec<Change>,
+    pub holds: Vec<Hold>,
+    pub findings: Vec<Finding>,
+    pub places: BTreeMap<String, String>,
+    pub teams: TeamBook,
+}
+
+impl<'a> Draft<'a> {
+    pub fn new(input: &'a PlanInput<'a>) -> Self {
+        Self {
+            input,
+            changes: Vec::new(),
+            holds: Vec::new(),
+            findings: Vec::new(),
+            places: BTreeMap::new(),
+            teams: TeamBook::default(),
+        }
+    }
+
+    pub fn hold(&mut self, address: Address, reason: HoldReason) {
+        self.holds.push(Hold::new(address, reason));
+    }
+
+    /// Takes a change, or holds it where it must not be made. Says whether it was taken.
+    pub fn change(&mut self, change: Change, place: Option<&Place>) -> bool {
+        if let Some(reason) = self.obstacle(&change) {
+            self.hold(change.address, reason);
+            return false;
+        }
+        if self.input.rules.lower(&change, self.input.live).is_empty() {
+            self.hold(change.address, HoldReason::NoCall);
+            return false;
+        }
+        self.warn_of_refusal(&change, place);
+        if let Some(place) = place {
+            self.places.insert(change.address.to_string(), place.to_string());
+        }
+        self.changes.push(change);
+        true
+    }
+
+    /// What was refused is tried again, and nobody should wonder why it doesn't end.
+    fn warn_of_refusal(&mut self, change: &Change, place: Option<&Place>) {
+        let Change { address, action, after, .. } = change;
+        let place = place.unwrap_or(&self.input.desired.place);
+        if let Some((since, refused)) = self.input.facts.refused.get(address)
+            && (refused.action, &refused.after) == (*action, after)
+        {
+            let day = since.strftime("%Y-%m-%d");
+            let message = format!("the platform refused to {action} {address} on {day}");
+            self.findings.push(
+                Finding::warning(Code::RefusedBefore, place.clone(), message)
+                    .hint("it is sent again by every apply; `rolecall show LEDGER` has the platform's words"),
+            );
+        }
+    }
+
+    pub fn is_asserted(&self, address: &Address) -> bool {
+        self.input.is_asserted(address)
+    }
+
+    /// Those of them that the file's guardrails name.
+    pub fn protected_among(&self, addresses: impl Iterator<Item = Address>) -> Vec<Address> {
+        let protected = &self.input.desired.guardrails.protected;
+        let named = addresses.filter(|one| protected.keys().any(|address| address.covers(one)));
+        named.collect::<BTreeSet<_>>().into_iter().collect()
+    }
+
+    /// Why a change would be held, if it would.
+    pub fn obstacle(&self, change: &Change) -> Option<HoldReason> {
+        if !self.protected_among(std::iter::once(change.address.clone())).is_empty() {
+            return Some(HoldReason::Protected);
+        }
+        if let Some(reason) = self.own_access(change) {
+            return Some(reason);
+        }
+        if self.is_asserted(&change.address) {
+            return None;
+        }
+        let same = |then: &Change| then.before == change.before && then.after == change.after;
+        if let Some(held) = self.input.facts.held.get(&change.address).filter(|held| same(&held.change)) {
+            return Some(held.reason.clone());
+        }
+        if change.action == Action::Contain {
+            // Whoever must go is never left alone for a reason like this.
+            return None;
+        }
+        // Where a part was dropped, the rest was stored, so that live has moved from where it was.
+        let again = |earlier: &&NotTaken| {
+            let then = &earlier.change;
+            let stands = match &earlier.left_as {
+                Some(left) if !self.input.rules.has_approvals() => {
+                    change.before.as_ref().is_some_and(|before| stands_as_left(before, left))
+                }
+                _ => change.before == then.before,
+            };
+            then.address == change.address && then.after == change.after && stands
+        };
+        let since = self.input.facts.not_taken.iter().find(again)?.at;
+        Some(self.not_taken(since, Some(change)))
+    }
+
+    /// What it means that a change was answered and isn't in effect.
+    pub fn not_taken(&self, since: Timestamp, change: Option<&Change>) -> HoldReason {
+        if self.input.rules.has_approvals() {
+            HoldReason::AwaitingApproval { since }
+        } else {
+            HoldReason::NotTaken { since, why: change.and_then(|change| self.input.rules.why_not_taken(change)) }
+        }
+    }
+
+    /// A key that rolecall calls with, or may be calling with, is never switched off, nor is its owner.
+    fn own_access(&self, change: &Change) -> Option<HoldReason> {
+        if !self.input.desired.guardrails.require_self {
+            return None;
+        }
+        if let Some(user) = change.before.as_ref().and_then(Entity::user) {
+            return self.costs_our_own(change, user).then_some(HoldReason::OwnUser);
+        }
+        let (Action::Disable | Action::Delete, Some(key)) = (change.action, change.entity()?.key()) else {
+            return None;
+        };
+        match self.input.own_key() {
+            Some(own) => (key.id.as_ref() == Some(own)).then_some(HoldReason::OwnAccess),
+            None => is_privileged(self.input, key).then_some(HoldReason::PerhapsOwnAccess),
+        }
+    }
+
+    /// Would the person whose credential we use lose what it may need of them?
+    fn costs_our_own(&self, change: &Change, before: &User) -> bool {
+        let named = self.input.desired.own_user.as_ref().is_some_and(|own| own.value == before.email);
+        let calls = |id: &RemoteId| self.input.live.caller.iter().any(|caller| caller.users.contains(id));
+        let own = named || before.id.as_ref().is_some_and(calls);
+        let after = change.after.as_ref().and_then(Entity::user);
+        let keeps = |after: &User| {
+            let teams = match (&before.teams, &after.teams) {
+                (Some(before), Some(after)) => before.keys().all(|team| after.contains_key(team)),
+                (None, _) | (_, None) => true,
+            };
+            let stays = !after.outside && after.enabled != Seen::Known(false);
+            stays && teams && self.input.covers(&after.roles, &before.roles)
+        };
+        own && !before.invited && !after.is_some_and(keeps)
+    }
+}

@@ -1,0 +1,53 @@
+//! Exceptions stand in the reviewed file, and hold for one plan, until one day, for the rails that they name.
+
+use jiff::tz::TimeZone;
+
+use super::super::PlanInput;
+use super::super::admins::{self, Admins};
+use rolecall_model::{Exception, Lifted, Rail, Refusal};
+
+/// Tells what stays refused from what the file lifts. `seal`: of the plan that they are about.
+pub(in super::super) fn lift(
+    input: &PlanInput<'_>,
+    refusals: Vec<Refusal>,
+    seal: &str,
+    admins: &Admins,
+) -> (Vec<Refusal>, Vec<Lifted>) {
+    let (mut refused, mut lifted) = (Vec::new(), Vec::new());
+    for mut refusal in refusals {
+        let named = || input.desired.guardrails.exceptions.iter().filter(|it| it.rails.contains(&refusal.rail));
+        let too_few = refusal.rail == Rail::MinAdmins && admins.after < admins::least(input);
+        let stricter = input.desired.guardrails.tightened.contains(&refusal.rail);
+        let fits = named().find(|exception| why_not(input, exception, seal).is_none());
+        let fits = fits.filter(|_| !too_few && !stricter);
+        if let Some(Exception { plan, until, reason, .. }) = fits {
+            lifted.push(Lifted { refusal, plan: plan.clone(), until: *until, reason: reason.clone() });
+            continue;
+        }
+        let whys: Vec<String> = named()
+            .map(|exception| {
+                let why = why_not(input, exception, seal);
+                let why = why.unwrap_or_else(|| match (stricter, admins::may_be_ours(input)) {
+                    (true, _) => "lifts no limit of the command line".to_owned(),
+                    (false, true) => "can't take the last admin".to_owned(),
+                    (false, false) => "can't leave fewer admins than the platform needs".to_owned(),
+                });
+                format!("; the exception in line {} {why}", exception.place.line)
+            })
+            .collect();
+        refusal.message.push_str(&whys.concat());
+        refused.push(refusal);
+    }
+    (refused, lifted)
+}
+
+/// Why an exception doesn't hold, if it doesn't.
+fn why_not(input: &PlanInput<'_>, exception: &Exception, seal: &str) -> Option<String> {
+    let today = input.now.to_zoned(TimeZone::UTC).date();
+    // What is sent of an approved plan is all of it, or nothing.
+    let is_for = exception.plan == seal || Some(exception.plan.as_str()) == input.approved;
+    if !is_for {
+        return Some("is for another plan".to_owned());
+    }
+    (today > exception.until).then(|| format!("ended on {}", exception.until))
+}

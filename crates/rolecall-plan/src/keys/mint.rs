@@ -1,0 +1,144 @@
+//! Keys that have to be made.
+
+use std::collections::BTreeSet;
+
+use super::super::PlanInput;
+use super::super::draft::Draft;
+use super::super::resolve::{self, Holder};
+use super::super::seal::hash;
+use rolecall_model::{
+    Action, Address, Cause, Change, Code, Delivery, DesiredKey, Effect, Entity, Expiry, Finding, Key, KeyField,
+    LiveKey, Permission, Resources, RoleName,
+};
+
+/// What the file asks of a key, with ids. What is `None` keeps what is live.
+pub(super) struct Asked {
+    pub roles: Option<BTreeSet<RoleName>>,
+    pub permissions: Option<BTreeSet<Permission>>,
+    pub resources: Option<Resources>,
+    pub expires: Option<Expiry>,
+}
+
+impl Asked {
+    /// Is it something else than what was asked for another time?
+    pub fn changes(&self, earlier: &Key) -> bool {
+        let Self { roles, permissions, resources, expires } = self;
+        (roles.is_some() && *roles != earlier.roles)
+            || (permissions.is_some() && *permissions != earlier.permissions)
+            || (resources.is_some() && *resources != earlier.resources)
+            || (expires.is_some() && *expires != earlier.expires)
+    }
+}
+
+/// None: something of it doesn't resolve, which was said.
+pub(super) fn asked(input: &PlanInput<'_>, wish: &DesiredKey, draft: &mut Draft<'_>) -> Option<Asked> {
+    let permissions = wish.permissions.as_ref();
+    let permissions =
+        permissions.map(|wished| resolve::permissions(input, Holder::Key, wished, &mut draft.findings));
+    let resources = wish.resources.as_ref();
+    let resources = resources.map(|wished| resolve::resources(input, wished, &mut draft.findings));
+    let (permissions, resources) = match (permissions, resources) {
+        (Some(None), _) | (_, Some(None)) => return None,
+        (permissions, resources) => (permissions.flatten(), resources.flatten()),
+    };
+    Some(Asked { roles: wish.roles.clone(), permissions, resources, expires: wish.expires.as_deref().copied() })
+}
+
+/// A key can't be changed, so another value means another key of the same name. Says whether one is planned.
+pub(super) fn mint(
+    input: &PlanInput<'_>,
+    wish: &DesiredKey,
+    asked: &Asked,
+    old: Option<&LiveKey>,
+    draft: &mut Draft<'_>,
+) -> bool {
+    let address = Address::key(&wish.name);
+    if let Some(reason) = input.live.keys.as_ref().and_then(|list| list.completeness.unreadable("keys")) {
+        draft.hold(address, reason);
+        return false;
+    }
+    let after = Key {
+        id: None,
+        name: wish.name.clone(),
+        description: wish.description.clone().or_else(|| old.and_then(|key| key.description.clone())),
+        roles: asked.roles.clone().or_else(|| old.and_then(|key| key.roles.clone())),
+        permissions: asked.permissions.clone().or_else(|| old.and_then(|key| key.permissions.clone())),
+        resources: asked.resources.clone().or_else(|| old.and_then(|key| key.resources.clone())),
+        expires: asked.expires.or_else(|| old.and_then(|key| key.expires)),
+        enabled: true,
+    };
+    let complete = is_complete(input, wish, &after, draft);
+    if let Some(expires) = after.expires.filter(|expires| expires.is_past(input.now)) {
+        let place = wish.expires.as_ref().map_or(&wish.place, |expires| &expires.place);
+        draft.findings.push(
+            Finding::error(
+                Code::ExpiryInPast,
+                place.clone(),
+                format!("the key {} would have to be minted, and {expires} has passed", wish.name),
+            )
+            .hint("choose a later instant, or list the key with `absent: true`"),
+        );
+    }
+    let Some(deliver) = &wish.deliver else {
+        draft.findings.push(
+            Finding::error(
+                Code::NoDelivery,
+                wish.place.clone(),
+                format!("the key {} has to be minted, and its secret has nowhere to go", wish.name),
+            )
+            .hint("add `deliver: { file: PATH }` or `deliver: { command: [PROGRAM] }`: it is shown once and never again"),
+        );
+        return false;
+    };
+    if !complete {
+        return false;
+    }
+    let target = match deliver {
+        Delivery::File(path) => path.display().to_string(),
+        Delivery::Command(words) => format!("the command {}", told(words)),
+    };
+    let change = Change {
+        address,
+        action: Action::Create,
+        before: old.map(|key| Entity::Key(key.entity())),
+        after: Some(Entity::Key(after)),
+        cause: Cause::Declared,
+        effects: vec![Effect::SecretTo { target }],
+    };
+    draft.change(change, Some(&wish.place))
+}
+
+fn is_complete(input: &PlanInput<'_>, wish: &DesiredKey, key: &Key, draft: &mut Draft<'_>) -> bool {
+    let lacks = |field: &KeyField| match field {
+        KeyField::Roles => key.roles.is_none().then_some("`roles`"),
+        KeyField::Expires => key.expires.is_none().then_some("`expires`"),
+        KeyField::Permissions => key.permissions.is_none().then_some("`permissions`"),
+        KeyField::Resources => key.resources.is_none().then_some("`resources` (`all`, or a tree)"),
+    };
+    let missing: Vec<&str> = input.rules.key_needs().iter().filter_map(lacks).collect();
+    if missing.is_empty() {
+        return true;
+    }
+    draft.findings.push(
+        Finding::error(
+            Code::IncompleteKey,
+            wish.place.clone(),
+            format!("the key {} isn't there yet, and minting it needs {}", wish.name, missing.join(" and ")),
+        )
+        .hint(format!("add {}", missing.join(" and "))),
+    );
+    false
+}
+
+/// The program, and a hash of its arguments: what is approved is what runs, and nobody is shown what an argument holds.
+fn told(words: &[String]) -> String {
+    match words {
+        [] => String::new(),
+        [program] => program.clone(),
+        [program, arguments @ ..] => {
+            let digest = hash(&arguments.into());
+            let digest = digest.trim_start_matches("sha256:").get(..12).unwrap_or_default();
+            format!("{program} with the arguments {digest}")
+        }
+    }
+}

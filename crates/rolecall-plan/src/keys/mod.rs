@@ -1,0 +1,296 @@
+//! Which keys are minted, retired, enabled again, or left alone.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+mod mint;
+
+use super::PlanInput;
+use super::draft::Draft;
+use mint::{Asked, asked, mint};
+use rolecall_model::{
+    Action, Address, Cause, Change, Chore, Code, DesiredKey, Entity, Finding, HoldReason, Key, KeyName, Kind,
+    LiveKey, Placed, RemoteId, Retirement, Scope, Severity,
+};
+
+/// An own key that lives less than this is worth a warning, in days.
+const EXPIRES_SOON: i64 = 30;
+
+/// The key that the file calls our own has to be one that can have made this very read.
+pub(super) fn check_own(input: &PlanInput<'_>, draft: &mut Draft<'_>) {
+    let Some(Placed { value: id, place }) = &input.desired.own_key else { return };
+    let wrong = |why: String| {
+        Finding::error(Code::WrongOwnKey, place.clone(), why)
+            .hint("`own.key` is the id of the key that rolecall calls with; it guards against locking itself out")
+    };
+    let found = input.live.keys().iter().find(|key| key.id == *id);
+    match found {
+        None => draft.findings.push(wrong(format!("no live key has the id {id}"))),
+        Some(key) if !key.enabled => draft.findings.push(wrong(format!("the key {id} is disabled"))),
+        Some(key) if has_expired(input, key) => draft.findings.push(wrong(format!("the key {id} has expired"))),
+        Some(key) if !is_privileged(input, &key.entity()) => {
+            draft.findings.push(wrong(format!("the key {id} may not read this organisation")));
+        }
+        Some(key) => {
+            let days = key.expires.map(|expires| expires.days_from(input.now));
+            if let Some(days) = days.filter(|days| *days < EXPIRES_SOON) {
+                draft.findings.push(
+                    Finding::warning(
+                        Code::KeyExpires,
+                        place.clone(),
+                        format!("rolecall's own key expires in {days} {}", if days == 1 { "day" } else { "days" }),
+                    )
+                    .hint("mint another, store it where `credentials` points, and name it in `own`"),
+                );
+            }
+        }
+    }
+}
+
+/// May whoever holds this key give access?
+pub(super) fn is_privileged(input: &PlanInput<'_>, key: &Key) -> bool {
+    key.roles.as_ref().is_some_and(|roles| input.is_admin(roles))
+        || key.permissions.as_ref().is_some_and(|permissions| input.rules.is_privileged(permissions))
+}
+
+pub(super) fn plan_keys(input: &PlanInput<'_>, draft: &mut Draft<'_>) {
+    if !input.rules.kinds().contains(&Kind::Key) {
+        if input.rules.shows_keys() {
+            return;
+        }
+        let step = input.rules.by_hand(Chore::HandleKeys).to_owned();
+        draft.hold(Address::every(Kind::Key), HoldReason::KeysByHand { step });
+        return;
+    }
+    let pinned: BTreeSet<&RemoteId> = input.desired.keys.iter().filter_map(|wish| wish.id.as_ref()).collect();
+    let mut named: BTreeMap<&KeyName, Vec<&LiveKey>> = BTreeMap::new();
+    // An expired key works no more than a disabled one, and the API may go on calling it enabled.
+    let works = |key: &&LiveKey| key.enabled && !has_expired(input, key);
+    for key in input.live.keys().iter().filter(works).filter(|key| !pinned.contains(&key.id)) {
+        named.entry(&key.name).or_default().push(key);
+    }
+    let mut listed: BTreeSet<&KeyName> = BTreeSet::new();
+    for wish in &input.desired.keys {
+        if let Some(id) = &wish.id {
+            plan_pinned(input, wish, id, draft);
+        } else {
+            listed.insert(&wish.name);
+            let namesakes = named.get(&wish.name).map(Vec::as_slice).unwrap_or_default();
+            plan_named(input, wish, namesakes, draft);
+        }
+    }
+    for (name, keys) in &named {
+        if !listed.contains(name) {
+            for key in keys {
+                plan_unlisted(input, key, keys.len() > 1, draft);
+            }
+        }
+    }
+}
+
+fn has_expired(input: &PlanInput<'_>, key: &LiveKey) -> bool {
+    key.expires.is_some_and(|expires| expires.is_past(input.now))
+}
+
+fn address_of(key: &LiveKey, namesakes: bool) -> Address {
+    let address = Address::key(&key.name);
+    if namesakes { address.with_id(&key.id) } else { address }
+}
+
+fn retire(input: &PlanInput<'_>, key: &LiveKey, address: Address, cause: Cause) -> Change {
+    retirement(input.rules.retirement(), key.entity(), address, cause)
+}
+
+/// How a key is put out of use.
+pub fn retirement(how: Retirement, before: Key, address: Address, cause: Cause) -> Change {
+    let (action, after) = match how {
+        Retirement::Disable => (Action::Disable, Some(Entity::Key(Key { enabled: false, ..before.clone() }))),
+        Retirement::Delete => (Action::Delete, None),
+    };
+    Change { address, action, before: Some(Entity::Key(before)), after, cause, effects: Vec::new() }
+}
+
+fn plan_pinned(input: &PlanInput<'_>, wish: &DesiredKey, id: &RemoteId, draft: &mut Draft<'_>) {
+    let unknown = |why: String| {
+        Finding::error(Code::UnknownId, wish.place.clone(), why).hint("`rolecall drift` shows the ids of all keys")
+    };
+    let found = input.live.keys().iter().find(|key| key.id == *id);
+    let Some(key) = found else {
+        let finding = unknown(format!("no live key has the id {id}"));
+        // For one that must not exist that is as it should be, or a typo.
+        draft.findings.push(if wish.absent {
+            Finding { severity: Severity::Warning, ..finding }
+        } else {
+            finding
+        });
+        return;
+    };
+    if key.name != wish.name {
+        draft.findings.push(unknown(format!("the key {id} is called {}, not {}", key.name, wish.name)));
+        return;
+    }
+    let address = Address::key(&key.name).with_id(id);
+    if wish.absent {
+        if key.enabled {
+            draft.change(retire(input, key, address, Cause::DeclaredAbsent), Some(&wish.place));
+        }
+        return;
+    }
+    let Some(asked) = asked(input, wish, draft) else { return };
+    if differs(&asked, key) {
+        draft.findings.push(
+            Finding::error(
+                Code::InvalidValue,
+                wish.place.clone(),
+                format!("what the key {id} allows, and its expiry, can't be changed"),
+            )
+            .hint("remove `id` to have a successor minted, or write it as it is"),
+        );
+        return;
+    }
+    if has_expired(input, key) {
+        draft.findings.push(
+            Finding::error(Code::ExpiryInPast, wish.place.clone(), format!("the key {id} has expired"))
+                .hint("remove `id` and choose a later `expires` to have a successor minted"),
+        );
+        return;
+    }
+    if !key.enabled {
+        let before = key.entity();
+        let after = Key { enabled: true, ..before.clone() };
+        let change = Change {
+            address,
+            action: Action::Enable,
+            before: Some(Entity::Key(before)),
+            after: Some(Entity::Key(after)),
+            cause: Cause::Declared,
+            effects: Vec::new(),
+        };
+        draft.change(change, Some(&wish.place));
+    }
+}
+
+/// Does a live key allow something else than what was asked for? What isn't asked for is as it is.
+fn differs(asked: &Asked, key: &LiveKey) -> bool {
+    let Asked { roles, permissions, resources, expires } = asked;
+    let roles = roles.is_some() && *roles != key.roles;
+    let permissions = permissions.is_some() && *permissions != key.permissions;
+    let resources = resources.is_some() && *resources != key.resources;
+    let expires = expires.is_some() && *expires != key.expires;
+    roles || permissions || resources || expires
+}
+
+/// A description changes nothing that anybody may do, so it is no reason to mint a successor.
+fn hold_description(input: &PlanInput<'_>, wish: &DesiredKey, key: &LiveKey, draft: &mut Draft<'_>) {
+    let live = key.description.clone().filter(|text| !text.is_empty());
+    if let Some(desired) = wish.description.as_ref().filter(|desired| live.as_ref() != Some(desired))
+        && !(desired.is_empty() && live.is_none())
+    {
+        let step = input.rules.by_hand(Chore::DescribeKey).to_owned();
+        let reason = HoldReason::ByHand { field: "description".to_owned(), live, desired: desired.clone(), step };
+        draft.hold(Address::key(&key.name), reason);
+    }
+}
+
+/// Was this key minted by us, and its secret lost on the way?
+fn secret_lost(input: &PlanInput<'_>, key: &LiveKey) -> bool {
+    match input.facts.minted.get(&key.id) {
+        Some(minted) => !minted.delivered,
+        None => input.facts.lost_mints.iter().any(|lost| {
+            let Key { id: _, name, description: _, roles, permissions, resources, expires, enabled: _ } =
+                &lost.asked;
+            *name == key.name
+                && *roles == key.roles
+                && *permissions == key.permissions
+                && *resources == key.resources
+                && *expires == key.expires
+                && !lost.known.contains(&key.id)
+                && lost.among.as_ref().is_none_or(|among| among.contains(&key.id))
+        }),
+    }
+}
+
+fn plan_named(input: &PlanInput<'_>, wish: &DesiredKey, namesakes: &[&LiveKey], draft: &mut Draft<'_>) {
+    let (lost, kept): (Vec<&LiveKey>, Vec<&LiveKey>) = namesakes.iter().partition(|key| secret_lost(input, key));
+    for key in lost {
+        draft.change(retire(input, key, address_of(key, true), Cause::SecretLost), Some(&wish.place));
+    }
+    let successor_of = |key: &LiveKey| {
+        kept.iter().find(|other| {
+            let minted = input.facts.minted.get(&other.id);
+            minted.is_some_and(|minted| minted.delivered && minted.supersedes.contains(&key.id))
+        })
+    };
+    let mut current = Vec::new();
+    for key in &kept {
+        match successor_of(key) {
+            Some(by) => {
+                let cause = Cause::Superseded { by: by.id.clone() };
+                draft.change(retire(input, key, address_of(key, true), cause), Some(&wish.place));
+            }
+            None => current.push(*key),
+        }
+    }
+    if wish.absent {
+        let several = namesakes.len() > 1;
+        for key in current {
+            draft.change(retire(input, key, address_of(key, several), Cause::DeclaredAbsent), Some(&wish.place));
+        }
+        return;
+    }
+    let Some(asked) = asked(input, wish, draft) else { return };
+    match current.as_slice() {
+        [] => {
+            mint(input, wish, &asked, None, draft);
+        }
+        [key] if differs(&asked, key) => match input.facts.minted.get(&key.id) {
+            // Asking again would be answered alike, and leave one more key each time.
+            Some(minted) if !asked.changes(&minted.asked) => {
+                let reason = draft.not_taken(minted.at, None);
+                draft.hold(address_of(key, false), reason);
+            }
+            Some(_) | None => {
+                if mint(input, wish, &asked, Some(key), draft) {
+                    draft.hold(address_of(key, true), HoldReason::Superseded);
+                }
+            }
+        },
+        [key] => hold_description(input, wish, key, draft),
+        several => {
+            let ids: Vec<_> = several.iter().map(|key| key.id.as_str()).collect();
+            draft.findings.push(
+                Finding::error(
+                    Code::AmbiguousKey,
+                    wish.place.clone(),
+                    format!("{} live keys are called {}: {}", several.len(), wish.name, ids.join(", ")),
+                )
+                .hint("pin the one that is meant with `id: …`, and list another with `absent: true` to retire it"),
+            );
+        }
+    }
+}
+
+fn plan_unlisted(input: &PlanInput<'_>, key: &LiveKey, namesakes: bool, draft: &mut Draft<'_>) {
+    let address = address_of(key, namesakes);
+    if input.own_key() == Some(&key.id) {
+        // Where the file names it as its own, nothing has to be said.
+        if input.desired.own_key.is_none() {
+            draft.hold(address, HoldReason::OwnKey);
+        }
+        return;
+    }
+    if secret_lost(input, key) {
+        // We made it and nobody can use it, whatever the file says of it today.
+        draft.change(retire(input, key, address, Cause::SecretLost), None);
+        return;
+    }
+    if input.desired.manage.keys == Scope::Listed {
+        let privileged = is_privileged(input, &key.entity());
+        draft.hold(address, HoldReason::Unmanaged { privileged });
+        return;
+    }
+    if let Some(reason) = input.live.keys.as_ref().and_then(|list| list.completeness.unreadable("keys")) {
+        draft.hold(address, reason);
+        return;
+    }
+    draft.change(retire(input, key, address, Cause::NotListed), None);
+}

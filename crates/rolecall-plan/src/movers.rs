@@ -1,0 +1,139 @@
+//! Whoever changes roles or resources, and the roles that change under them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::roles::RoleBook;
+use rolecall_model::{Address, Change, Effect, Entity, Permission, Role, RoleName};
+
+/// Somebody whose role changes, or what it reaches.
+pub(super) struct Mover {
+    pub address: Address,
+    pub from: BTreeSet<RoleName>,
+    pub to: BTreeSet<RoleName>,
+    /// What their role reaches grows, or shrinks.
+    grows: bool,
+    shrinks: bool,
+    /// What they may do before the plan and after it.
+    pub keeps: BTreeSet<Permission>,
+}
+
+impl Mover {
+    /// Does a role reach them, or more of what is theirs, by this move?
+    pub fn comes_to(&self, role: &RoleName) -> bool {
+        self.to.contains(role) && (self.grows || !self.from.contains(role))
+    }
+
+    /// Does a role no longer reach them, or less of what is theirs, by this move?
+    pub fn leaves(&self, role: &RoleName) -> bool {
+        self.from.contains(role) && (self.shrinks || !self.to.contains(role))
+    }
+}
+
+/// Everybody whose role or resources change, members and invited.
+pub(super) fn movers(changes: &[Change], book: &RoleBook) -> Vec<Mover> {
+    let roles = |entity: &Option<Entity>| {
+        entity.as_ref().and_then(Entity::user).map(|user| user.roles.clone()).unwrap_or_default()
+    };
+    let mut movers = Vec::new();
+    for change in changes.iter().filter(|change| matches!(change.entity(), Some(Entity::User(_)))) {
+        let (from, to) = (roles(&change.before), roles(&change.after));
+        let reach = |entity: &Option<Entity>| entity.as_ref().and_then(Entity::user)?.resources.clone();
+        let (grows, shrinks) = match (reach(&change.before), reach(&change.after)) {
+            (Some(before), Some(after)) => (!before.covers(&after), !after.covers(&before)),
+            _ => (false, false),
+        };
+        if from == to && !grows && !shrinks {
+            continue;
+        }
+        let keeps = match (book.allowed_before(&from), book.allowed_after(&to)) {
+            (Some(before), Some(after)) => before.intersection(&after).cloned().collect(),
+            _ => BTreeSet::new(),
+        };
+        movers.push(Mover { address: change.address.clone(), from, to, grows, shrinks, keeps });
+    }
+    movers
+}
+
+/// What an update of a role gives and takes.
+struct Shift<'a> {
+    role: &'a RoleName,
+    gains: BTreeSet<&'a Permission>,
+    loses: BTreeSet<&'a Permission>,
+}
+
+fn shift(change: &Change) -> Option<Shift<'_>> {
+    let (before, after) = (change.before.as_ref()?.role()?, change.after.as_ref()?.role()?);
+    Some(Shift {
+        role: &after.name,
+        gains: after.permissions.difference(&before.permissions).collect(),
+        loses: before.permissions.difference(&after.permissions).collect(),
+    })
+}
+
+/// The roles that have to be updated in two steps: where people move in a circle between roles, each relying on what
+/// the one gains and the other loses, no order of single updates is right.
+pub(super) fn in_two_steps(changes: &[Change], movers: &[Mover]) -> BTreeSet<RoleName> {
+    let shifts: BTreeMap<&RoleName, Shift<'_>> =
+        changes.iter().filter_map(shift).map(|shift| (shift.role, shift)).collect();
+    // Which role has to be updated after which: whoever leaves the one, relying on what it loses, relies on what the
+    // other gains.
+    let mut after: BTreeMap<&RoleName, BTreeSet<&RoleName>> = BTreeMap::new();
+    for mover in movers {
+        let left = mover.from.iter().filter_map(|role| shifts.get(role));
+        let come = || mover.to.iter().filter_map(|role| shifts.get(role));
+        for left in left.filter(|left| mover.keeps.iter().any(|kept| left.loses.contains(kept))) {
+            let relied = come().filter(|come| mover.keeps.iter().any(|kept| come.gains.contains(kept)));
+            after.entry(left.role).or_default().extend(relied.map(|come| come.role));
+        }
+    }
+    let mut split = BTreeSet::new();
+    // As few as can be, and of a circle the one whose first step allows least.
+    while let Some(circle) = circle(&after) {
+        let price = |role: &RoleName| shifts.get(role).map(|shift| shift.gains.len());
+        let Some(cheapest) = circle.into_iter().min_by_key(|role| (price(role), *role)) else { break };
+        split.insert(cheapest.clone());
+        after.remove(cheapest);
+        for others in after.values_mut() {
+            others.remove(cheapest);
+        }
+    }
+    split
+}
+
+/// Some roles that each wait for the next, the last for the first.
+fn circle<'a>(after: &BTreeMap<&'a RoleName, BTreeSet<&'a RoleName>>) -> Option<Vec<&'a RoleName>> {
+    let mut done: BTreeSet<&RoleName> = BTreeSet::new();
+    for start in after.keys() {
+        let mut path: Vec<&'a RoleName> = vec![start];
+        while let Some(role) = path.last().copied() {
+            let Some(next) = after.get(role).into_iter().flatten().find(|other| !done.contains(*other)) else {
+                done.insert(role);
+                path.pop();
+                continue;
+            };
+            if let Some(begin) = path.iter().position(|role| role == next) {
+                return Some(path.split_off(begin));
+            }
+            path.push(next);
+        }
+    }
+    None
+}
+
+/// The first of two steps: all that either end allows.
+pub(super) fn first_step(change: &Change) -> Option<Change> {
+    let (before, after) = (change.before.as_ref()?.role()?, change.after.as_ref()?.role()?);
+    let permissions = before.permissions.union(&after.permissions).cloned().collect();
+    Some(Change { after: Some(Entity::Role(Role { permissions, ..after.clone() })), ..change.clone() })
+}
+
+/// Says of every role that is updated in two steps what the first one allows.
+pub(super) fn say_first_steps(changes: &mut [Change], book: &RoleBook) {
+    let split = in_two_steps(changes, &movers(changes, book));
+    for change in changes {
+        let Some(Entity::Role(role)) = first_step(change).and_then(|first| first.after) else { continue };
+        if split.contains(&role.name) {
+            change.effects.push(Effect::FirstAllows { permissions: role.permissions });
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! What is new in a drift report, compared with what was told before.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::seal::hash;
+use rolecall_model::{Address, Completeness, FORMAT_VERSION, HoldClass, Identity, Kind, OrganizationPlan, Plan};
+
+/// All that `drift` ends with 2 for: what would be changed, and what is blocked. Of each only whether it is the same.
+type Differences = BTreeMap<Address, BTreeSet<String>>;
+
+/// What was told of, as it is kept from run to run. It says who differs, and not how.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Told {
+    pub format_version: String,
+    pub organizations: Vec<ToldOf>,
+}
+
+/// What was told of one organisation.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ToldOf {
+    #[serde(flatten)]
+    pub identity: Identity,
+    /// Hashes of what differs, by its address.
+    pub differences: Differences,
+}
+
+/// What has changed of one organisation's drift.
+#[derive(Debug)]
+pub struct News<'a> {
+    /// As it is now.
+    pub plan: &'a OrganizationPlan,
+    /// What wasn't there before, or was otherwise.
+    pub appeared: BTreeSet<Address>,
+    /// What was there before, if nothing of the same address has appeared.
+    pub gone: BTreeSet<Address>,
+}
+
+impl Told {
+    /// All of a report, as if it had been told.
+    pub fn all(plan: &Plan) -> Self {
+        let organizations = plan.organizations.iter().map(|plan| told(plan, None)).collect();
+        Self { format_version: FORMAT_VERSION.to_owned(), organizations }
+    }
+
+    fn of(&self, identity: &Identity) -> Option<&ToldOf> {
+        self.organizations.iter().find(|told| told.identity.is_same_organization(identity))
+    }
+}
+
+/// The organisations of which the drift is another than it was before, and what is told once they are. What can't be seen
+/// this time, an organisation or a list, is as it was.
+pub fn news<'a>(now: &'a Plan, before: Option<&Told>) -> (Vec<News<'a>>, Told) {
+    let mut all = Vec::new();
+    let mut told_now = Told { format_version: FORMAT_VERSION.to_owned(), organizations: Vec::new() };
+    for plan in &now.organizations {
+        let earlier = before.and_then(|before| before.of(&plan.sealed.identity)).map(|told| &told.differences);
+        let told = told(plan, earlier);
+        let nothing = Differences::new();
+        let earlier = earlier.unwrap_or(&nothing);
+        let appeared = missing(&told.differences, earlier);
+        let gone = &missing(earlier, &told.differences) - &appeared;
+        if !appeared.is_empty() || !gone.is_empty() {
+            all.push(News { plan, appeared, gone });
+        }
+        told_now.organizations.push(told);
+    }
+    let unseen = before.into_iter().flat_map(|before| &before.organizations);
+    let unseen: Vec<ToldOf> = unseen.filter(|told| told_now.of(&told.identity).is_none()).cloned().collect();
+    told_now.organizations.extend(unseen);
+    told_now.organizations.sort_by(|a, b| a.identity.cmp(&b.identity));
+    (all, told_now)
+}
+
+fn told(plan: &OrganizationPlan, before: Option<&Differences>) -> ToldOf {
+    let mut differences = Differences::new();
+    for change in &plan.sealed.changes {
+        let hash = hash(&serde_json::to_value(change).unwrap_or_default());
+        differences.entry(change.address.clone()).or_default().insert(hash);
+    }
+    for hold in plan.sealed.holds.iter().filter(|hold| hold.class == HoldClass::Blocked) {
+        let hash = hash(&serde_json::to_value(hold).unwrap_or_default());
+        differences.entry(hold.address.clone()).or_default().insert(hash);
+    }
+    let broken = broken_kinds(plan);
+    if let (false, Some(before)) = (broken.is_empty(), before) {
+        differences.retain(|address, _| !broken.contains(&address.kind));
+        let kept = before.iter().filter(|(address, _)| broken.contains(&address.kind));
+        differences.extend(kept.map(|(address, hashes)| (address.clone(), hashes.clone())));
+    }
+    ToldOf { identity: plan.sealed.identity.clone(), differences }
+}
+
+/// What is in the lists that are incomplete.
+fn broken_kinds(plan: &OrganizationPlan) -> BTreeSet<Kind> {
+    let broken = plan.completeness.iter().filter(|(_, it)| matches!(it, Completeness::Broken { .. }));
+    let kinds = broken.filter_map(|(list, _)| match &**list {
+        "invitations" | "users" => Some(Kind::User),
+        "keys" => Some(Kind::Key),
+        "roles" => Some(Kind::Role),
+        "teams" => Some(Kind::Team),
+        _ => None,
+    });
+    kinds.collect()
+}
+
+/// Those of which `there` doesn't have all that `here` has.
+fn missing(here: &Differences, there: &Differences) -> BTreeSet<Address> {
+    let is_there = |(address, hashes): &(&Address, &BTreeSet<String>)| {
+        there.get(*address).is_some_and(|other| hashes.is_subset(other))
+    };
+    here.iter().filter(|one| !is_there(one)).map(|(address, _)| address.clone()).collect()
+}

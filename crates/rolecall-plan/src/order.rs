@@ -1,0 +1,179 @@
+//! From changes to mutations, in the one order in which they may run.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::PlanInput;
+use super::admins::Admins;
+use super::merge;
+use super::movers;
+use super::relies;
+use super::roles::RoleBook;
+use rolecall_model::{Action, Change, Entity, Mutation, Permission, Seen, Stage, User};
+
+/// A mutation that has no place yet.
+pub(super) struct Node<'a> {
+    pub change: &'a Change,
+    pub mutation: Mutation,
+    /// What it adds to a role, and takes from one.
+    pub gives: BTreeSet<Permission>,
+    pub takes: BTreeSet<Permission>,
+    /// Others that must be done first, by their index.
+    pub needs: BTreeSet<usize>,
+    /// Others that must be seen in effect first, by their index.
+    pub after: BTreeSet<usize>,
+}
+
+pub(super) fn mutations(
+    input: &PlanInput<'_>,
+    changes: &[Change],
+    admins: &Admins,
+    book: &RoleBook,
+) -> Vec<Mutation> {
+    let mut nodes = Vec::new();
+    let movers = movers::movers(changes, book);
+    let split = movers::in_two_steps(changes, &movers);
+    for change in changes {
+        let role = change.after.as_ref().and_then(Entity::role);
+        let first = role.filter(|role| split.contains(&role.name)).and_then(|_| movers::first_step(change));
+        let Some(closing) = lower(input, change, change, stage(input, change, admins, book), &mut nodes) else {
+            continue;
+        };
+        (nodes[closing].gives, nodes[closing].takes) = shift(change);
+        if let Some(first) = first
+            && let Some(opening) = lower(input, change, &first, Stage::Widen, &mut nodes)
+        {
+            nodes[opening].mutation.interim = true;
+            nodes[opening].gives = std::mem::take(&mut nodes[closing].gives);
+            nodes[closing].after.insert(opening);
+        }
+    }
+    relies::on_ids(&mut nodes);
+    relies::on_promotions(admins, &mut nodes);
+    relies::on_mints(&mut nodes);
+    relies::on_roles(&movers, &mut nodes);
+    relies::without_excess(&movers, &mut nodes);
+    relies::on_seats(&mut nodes);
+    sorted(&merge::merge(nodes, input.rules))
+}
+
+/// Adds the mutations that a value of a change lowers to. Says which of them closes it.
+fn lower<'a>(
+    input: &PlanInput<'_>,
+    change: &'a Change,
+    value: &Change,
+    stage: Stage,
+    nodes: &mut Vec<Node<'a>>,
+) -> Option<usize> {
+    let first = nodes.len();
+    let calls = input.rules.lower(value, input.live);
+    let last = calls.len();
+    for (index, call) in calls.into_iter().enumerate() {
+        let mutation = Mutation {
+            id: String::new(),
+            change: change.address.clone(),
+            also: Vec::new(),
+            stage: call.stage.unwrap_or(stage),
+            operation: call.operation.to_owned(),
+            variables: call.variables,
+            needs: Vec::new(),
+            after: Vec::new(),
+            interim: index + 1 < last,
+        };
+        let (gives, takes, after) = Default::default();
+        let needs = if call.alone { BTreeSet::new() } else { (first..nodes.len()).collect() };
+        nodes.push(Node { change, mutation, gives, takes, needs, after });
+    }
+    (nodes.len() > first).then(|| nodes.len() - 1)
+}
+
+/// When a change may run. A record can't be written in two halves, so one that gives and takes is narrow, unless it
+/// makes an admin, whom others may rely on.
+fn stage(input: &PlanInput<'_>, change: &Change, admins: &Admins, book: &RoleBook) -> Stage {
+    match (change.action, &change.before, &change.after) {
+        (Action::Create, _, _) => Stage::Create,
+        (Action::Invite | Action::Enable, _, _) | (Action::Replace, _, Some(Entity::Team(_))) => Stage::Widen,
+        (Action::Disable, _, Some(Entity::Key(_))) | (Action::Delete, _, _) => Stage::Remove,
+        (Action::Replace, Some(Entity::User(before)), Some(Entity::User(after))) => {
+            let narrows = narrows(input, before, after, book);
+            if narrows && !admins.gained.contains(&change.address) { Stage::Narrow } else { Stage::Widen }
+        }
+        (Action::Replace, Some(Entity::Organization(before)), Some(Entity::Organization(after))) => {
+            // Whoever comes needs a seat, and whoever goes leaves one.
+            if after.seats < before.seats { Stage::Remove } else { Stage::Create }
+        }
+        (Action::Replace, Some(Entity::Role(_)), Some(Entity::Role(_))) => {
+            if shift(change).1.is_empty() {
+                Stage::Widen
+            } else {
+                Stage::Narrow
+            }
+        }
+        (Action::Disable | Action::Contain | Action::Withdraw | Action::Remove | Action::Replace, _, _) => {
+            Stage::Narrow
+        }
+    }
+}
+
+/// What a change adds to a role, and what it takes from it.
+fn shift(change: &Change) -> (BTreeSet<Permission>, BTreeSet<Permission>) {
+    let of = |entity: &Option<Entity>| entity.as_ref().and_then(Entity::role).map(|role| role.permissions.clone());
+    let (before, after) = (of(&change.before).unwrap_or_default(), of(&change.after).unwrap_or_default());
+    (after.difference(&before).cloned().collect(), before.difference(&after).cloned().collect())
+}
+
+/// Does a user lose anything?
+pub(super) fn narrows(input: &PlanInput<'_>, before: &User, after: &User, book: &RoleBook) -> bool {
+    let off = after.enabled == Seen::Known(false);
+    let roles = match (book.allowed_before(&before.roles), book.allowed_after(&after.roles)) {
+        (Some(before), Some(after)) => !before.is_subset(&after),
+        _ => !input.covers(&after.roles, &before.roles),
+    };
+    let resources = match (&before.resources, &after.resources) {
+        (Some(before), Some(after)) => !after.covers(before),
+        (_, None) | (None, Some(_)) => false,
+    };
+    let teams = match (&before.teams, &after.teams) {
+        (Some(before), Some(after)) => before.iter().any(|(team, role)| after.get(team) != Some(role)),
+        (_, None) | (None, Some(_)) => false,
+    };
+    off || roles || resources || teams
+}
+
+/// The total order: what something waits for comes before it, and otherwise stage and address decide.
+fn sorted(nodes: &[Node<'_>]) -> Vec<Mutation> {
+    let key = |index: usize| (nodes[index].mutation.stage, &nodes[index].change.address, index);
+    let mut waits: Vec<BTreeSet<usize>> =
+        nodes.iter().map(|node| node.needs.union(&node.after).copied().collect()).collect();
+    let mut waiters: Vec<Vec<usize>> = vec![Vec::new(); nodes.len()];
+    for (index, others) in waits.iter().enumerate() {
+        for other in others {
+            waiters[*other].push(index);
+        }
+    }
+    let mut ready: BTreeSet<_> =
+        waits.iter().enumerate().filter(|(_, others)| others.is_empty()).map(|(index, _)| key(index)).collect();
+    let mut places: BTreeMap<usize, usize> = BTreeMap::new();
+    while let Some((_, _, index)) = ready.pop_first() {
+        places.insert(index, places.len());
+        for waiter in &waiters[index] {
+            waits[*waiter].remove(&index);
+            if waits[*waiter].is_empty() {
+                ready.insert(key(*waiter));
+            }
+        }
+    }
+    let id = |place: &usize| format!("m{}", place + 1);
+    let ids = |others: &BTreeSet<usize>| {
+        let found: BTreeSet<&usize> = others.iter().filter_map(|other| places.get(other)).collect();
+        found.into_iter().map(id).collect()
+    };
+    let mut mutations: Vec<(usize, Mutation)> = Vec::with_capacity(nodes.len());
+    for (index, node) in nodes.iter().enumerate() {
+        let Some(place) = places.get(&index) else { continue };
+        let needs = ids(&node.needs.difference(&node.after).copied().collect());
+        let mutation = Mutation { id: id(place), needs, after: ids(&node.after), ..node.mutation.clone() };
+        mutations.push((*place, mutation));
+    }
+    mutations.sort_by_key(|(place, _)| *place);
+    mutations.into_iter().map(|(_, mutation)| mutation).collect()
+}

@@ -1,0 +1,21 @@
+//! Which changes a reviewer should look at first.
+
+use std::collections::BTreeSet;
+
+use super::PlanInput;
+use super::keys::is_privileged;
+use super::roles::RoleBook;
+use rolecall_model::{Address, Change, Entity};
+
+/// Those of what may administrate, before or after.
+pub(super) fn among(input: &PlanInput<'_>, changes: &[Change], book: &RoleBook) -> BTreeSet<Address> {
+    let is_privileged = |entity: &Entity| match entity {
+        Entity::Organization(_) => true,
+        Entity::Team(_) => false,
+        Entity::Role(role) => input.rules.is_privileged(&role.permissions),
+        Entity::User(user) => input.is_admin(&user.roles) || book.is_privileged(input, &user.roles),
+        Entity::Key(key) => is_privileged(input, key),
+    };
+    let is_it = |change: &&Change| change.before.iter().chain(&change.after).any(is_privileged);
+    changes.iter().filter(is_it).map(|change| change.address.clone()).collect()
+}

@@ -1,0 +1,157 @@
+//! From what people write to what the platform knows: slugs to ids, permissions against the catalogue.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::PlanInput;
+use rolecall_model::{
+    Code, DesiredProject, DesiredResources, DesiredTarget, Finding, Permission, Place, Project, ProjectReach,
+    Projects, Reach, Resources, Slug, TargetReach, list_of, nearest, quote,
+};
+
+/// An assignment with ids. A slug that doesn't resolve is a finding: the server would drop it without a word.
+pub(super) fn resources(
+    input: &PlanInput<'_>,
+    wish: &DesiredResources,
+    findings: &mut Vec<Finding>,
+) -> Option<Resources> {
+    let Reach::Only(wished) = wish else { return Some(Reach::All) };
+    let none = Projects::default();
+    let projects = input.live.projects.as_ref().unwrap_or(&none);
+    let mut resolved = Resources::none();
+    let mut whole = true;
+    for (slug, wish) in wished {
+        let Some(project) = projects.by_slug.get(slug) else {
+            findings.push(unknown_project(slug, wish, projects));
+            whole = false;
+            continue;
+        };
+        match targets(slug, project, wish, findings) {
+            Some(targets) => resolved.add(slug.clone(), ProjectReach { id: project.id.clone(), targets }),
+            None => whole = false,
+        }
+    }
+    whole.then_some(resolved)
+}
+
+fn unknown_project(slug: &Slug, wish: &DesiredProject, projects: &Projects) -> Finding {
+    let known: Vec<&str> = projects.by_slug.keys().map(Slug::as_str).collect();
+    let hint = match nearest(slug.as_str(), known.iter().copied()) {
+        _ if projects.partial || known.is_empty() => {
+            "the credential doesn't see every project: give it `project:describe` on all of them, or check the slug"
+                .to_owned()
+        }
+        Some(near) => format!("did you mean `{near}`?"),
+        None => format!("there are {}", list_of(&known, "and")),
+    };
+    let message = format!("there is no project {} that the credential may see", quote(slug.as_str()));
+    Finding::error(Code::UnknownProject, wish.place.clone(), message).hint(hint)
+}
+
+fn targets(
+    slug: &Slug,
+    project: &Project,
+    wish: &DesiredProject,
+    findings: &mut Vec<Finding>,
+) -> Option<Reach<BTreeMap<Slug, TargetReach>>> {
+    let Reach::Only(wished) = &wish.targets else { return Some(Reach::All) };
+    let mut resolved = Reach::Only(BTreeMap::new());
+    let mut whole = true;
+    for (name, DesiredTarget { place, services, app_deployments }) in wished {
+        let Some(id) = project.targets.get(name) else {
+            let known: Vec<&str> = project.targets.keys().map(Slug::as_str).collect();
+            let hint = match nearest(name.as_str(), known.iter().copied()) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => format!("there are {}", list_of(&known, "and")),
+            };
+            let message = format!("the project `{slug}` has no target {}", quote(name.as_str()));
+            findings.push(Finding::error(Code::UnknownTarget, place.clone(), message).hint(hint));
+            whole = false;
+            continue;
+        };
+        if project.single == Some(true) && *services != Reach::All {
+            findings.push(
+                Finding::error(
+                    Code::ServicesOfSingleProject,
+                    place.clone(),
+                    format!("the project `{slug}` has a single schema and no services to choose from"),
+                )
+                .hint("write `services: all`, which is what the platform stores there"),
+            );
+            whole = false;
+            continue;
+        }
+        let target =
+            TargetReach { id: id.clone(), services: services.clone(), app_deployments: app_deployments.clone() };
+        resolved.add(name.clone(), target);
+    }
+    whole.then_some(resolved)
+}
+
+/// Which catalogue permissions are from.
+#[derive(Clone, Copy)]
+pub(super) enum Holder {
+    Role,
+    Key,
+}
+
+/// The exact set. Permissions that the platform doesn't know are findings: it would drop them without a word.
+pub(super) fn permissions(
+    input: &PlanInput<'_>,
+    holder: Holder,
+    wish: &BTreeMap<Permission, Place>,
+    findings: &mut Vec<Finding>,
+) -> Option<BTreeSet<Permission>> {
+    let implied: &[&str] = match holder {
+        Holder::Role => input.rules.implied_permissions(),
+        Holder::Key => &[],
+    };
+    let asked: BTreeSet<Permission> =
+        wish.keys().filter(|permission| !implied.contains(&permission.as_str())).cloned().collect();
+    let Some(catalogue) = &input.live.catalogue else { return Some(asked) };
+    let known = match holder {
+        Holder::Role => &catalogue.roles,
+        Holder::Key => &catalogue.keys,
+    };
+    let mut whole = true;
+    for permission in &asked {
+        let Some(place) = wish.get(permission) else { continue };
+        let Some(needs) = known.get(permission) else {
+            findings.push(unknown_permission(permission, place, holder, known));
+            whole = false;
+            continue;
+        };
+        if let Some(needed) = needs
+            && !asked.contains(needed)
+            && !implied.contains(&needed.as_str())
+        {
+            findings.push(
+                Finding::warning(
+                    Code::PermissionNeedsAnother,
+                    place.clone(),
+                    format!("`{permission}` is of no use without `{needed}`"),
+                )
+                .hint(format!("add `{needed}`")),
+            );
+        }
+    }
+    whole.then_some(asked)
+}
+
+fn unknown_permission(
+    permission: &Permission,
+    place: &Place,
+    holder: Holder,
+    known: &BTreeMap<Permission, Option<Permission>>,
+) -> Finding {
+    let what = match holder {
+        Holder::Role => "roles",
+        Holder::Key => "keys",
+    };
+    let near = nearest(permission.as_str(), known.keys().map(Permission::as_str));
+    let hint = near.map_or_else(
+        || format!("there are {}", list_of(&known.keys().map(Permission::as_str).collect::<Vec<_>>(), "and")),
+        |near| format!("did you mean `{near}`?"),
+    );
+    let message = format!("there is no permission {} for {what} here", quote(permission.as_str()));
+    Finding::error(Code::UnknownPermission, place.clone(), message).hint(hint)
+}

@@ -1,0 +1,375 @@
+//! Which roles are made, changed, deleted, or left alone; and which of them can be given.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::PlanInput;
+use super::draft::Draft;
+use super::resolve::{self, Holder};
+use rolecall_model::{
+    Action, Address, Cause, Change, Code, DesiredRole, Effect, Entity, Finding, HoldReason, Kind, LiveRole,
+    Permission, Placed, RemoteId, Role, RoleName, Scope, User,
+};
+
+/// The roles that there are and will be, by name. Empty where the platform's roles are fixed.
+#[derive(Default)]
+pub(super) struct RoleBook {
+    roles: BTreeMap<RoleName, RoleState>,
+    /// The platform doesn't list all of them.
+    truncated: bool,
+    /// Are there roles to look up at all?
+    kept: bool,
+}
+
+/// A role before the plan and after it.
+#[derive(Clone, Debug)]
+struct RoleState {
+    before: Option<BTreeSet<Permission>>,
+    future: Future,
+}
+
+#[derive(Clone, Debug)]
+enum Future {
+    /// It will be there and allow this.
+    Stays(BTreeSet<Permission>),
+    /// The plan deletes it.
+    Goes,
+    /// What the file wishes of it is held, and as it is it allows more, or isn't there.
+    Held,
+}
+
+/// Can a role be given?
+pub(super) enum Availability {
+    Yes,
+    No,
+    /// It is there, and this plan deletes it.
+    Goes,
+    /// It can't be had as the file wishes it.
+    Held,
+    /// It isn't listed, and the list isn't all.
+    OutOfSight,
+}
+
+impl RoleBook {
+    pub fn availability(&self, name: &RoleName) -> Availability {
+        match self.roles.get(name).map(|state| &state.future) {
+            _ if !self.kept => Availability::Yes,
+            Some(Future::Stays(_)) => Availability::Yes,
+            Some(Future::Goes) => Availability::Goes,
+            Some(Future::Held) => Availability::Held,
+            None if self.truncated => Availability::OutOfSight,
+            None => Availability::No,
+        }
+    }
+
+    /// What these roles allow before the plan. None where that isn't known.
+    pub fn allowed_before(&self, names: &BTreeSet<RoleName>) -> Option<BTreeSet<Permission>> {
+        self.allowed(names, |state| state.before.as_ref())
+    }
+
+    /// What these roles allow after the plan. None where that isn't known.
+    pub fn allowed_after(&self, names: &BTreeSet<RoleName>) -> Option<BTreeSet<Permission>> {
+        self.allowed(names, |state| match &state.future {
+            Future::Stays(permissions) => Some(permissions),
+            Future::Held => state.before.as_ref(),
+            Future::Goes => None,
+        })
+    }
+
+    fn allowed(
+        &self,
+        names: &BTreeSet<RoleName>,
+        when: impl Fn(&RoleState) -> Option<&BTreeSet<Permission>>,
+    ) -> Option<BTreeSet<Permission>> {
+        let mut allowed = BTreeSet::new();
+        for name in names {
+            allowed.extend(when(self.roles.get(name)?)?.iter().cloned());
+        }
+        self.kept.then_some(allowed)
+    }
+
+    /// May whoever has these roles give access?
+    pub fn is_privileged(&self, input: &PlanInput<'_>, names: &BTreeSet<RoleName>) -> bool {
+        let may = |allowed: Option<BTreeSet<Permission>>| match allowed {
+            Some(allowed) => input.rules.is_privileged(&allowed),
+            // Of another organisation, or out of sight: nobody knows.
+            None => self.kept,
+        };
+        input.rules.gives_access(input.live, names)
+            || may(self.allowed_before(names))
+            || may(self.allowed_after(names))
+    }
+
+    /// Those that can be given.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        let stays = |state: &RoleState| matches!(state.future, Future::Stays(_));
+        self.roles.iter().filter(move |(_, state)| stays(state)).map(|(name, _)| name.as_str())
+    }
+
+    fn set(&mut self, name: &RoleName, future: Future) {
+        let before = self.roles.get(name).and_then(|state| state.before.clone());
+        self.roles.insert(name.clone(), RoleState { before, future });
+    }
+
+    fn goes(&self, name: &RoleName) -> bool {
+        matches!(self.roles.get(name), Some(RoleState { future: Future::Goes, .. }))
+    }
+}
+
+/// Creations and updates. Deletions are planned once it is known who moves.
+pub(super) fn plan_roles(input: &PlanInput<'_>, draft: &mut Draft<'_>) -> RoleBook {
+    let Some(list) = &input.live.roles else { return RoleBook::default() };
+    let mut book = RoleBook { roles: BTreeMap::new(), truncated: list.completeness.is_broken(), kept: true };
+    for role in &list.items {
+        let allows = role.permissions.clone();
+        let state = RoleState { before: Some(allows.clone()), future: Future::Stays(allows) };
+        book.roles.insert(role.name.clone(), state);
+    }
+    for wish in &input.desired.roles {
+        match (input.live.role(&wish.name), wish.absent) {
+            (Some(role), _) if role.locked => draft.findings.push(locked(wish)),
+            (None, true) => {
+                if list.completeness.is_broken() {
+                    draft.hold(Address::role(&wish.name), HoldReason::RoleOutOfSight { role: wish.name.clone() });
+                }
+            }
+            (Some(_), true) => book.set(&wish.name, Future::Goes),
+            (None, false) => create(input, wish, &mut book, draft),
+            (Some(role), false) => update(input, wish, role, &mut book, draft),
+        }
+    }
+    if let Some(reason) = list.completeness.unreadable("roles")
+        && input.desired.manage.roles == Scope::All
+    {
+        draft.hold(Address::every(Kind::Role), reason);
+    }
+    let listed: BTreeSet<&RoleName> = input.desired.roles.iter().map(|wish| &wish.name).collect();
+    for role in list.items.iter().filter(|role| !listed.contains(&role.name)) {
+        let address = Address::role(&role.name);
+        if role.locked {
+            draft.hold(address, HoldReason::Locked);
+        } else if input.desired.containment_role.as_deref() == Some(&role.name) {
+            // The file's own, wherever it is named.
+        } else if input.desired.manage.roles == Scope::Listed {
+            let privileged = input.rules.is_privileged(&role.permissions);
+            draft.hold(address, HoldReason::Unmanaged { privileged });
+        } else {
+            book.set(&role.name, Future::Goes);
+        }
+    }
+    book
+}
+
+fn locked(wish: &DesiredRole) -> Finding {
+    Finding::error(Code::ReservedRole, wish.place.clone(), format!("the role `{}` is built in", wish.name))
+        .hint("remove it from `roles`; it can be given to users all the same")
+}
+
+fn create(input: &PlanInput<'_>, wish: &DesiredRole, book: &mut RoleBook, draft: &mut Draft<'_>) {
+    let mut missing = Vec::new();
+    if wish.description.is_none() {
+        missing.push("`description`");
+    }
+    if wish.permissions.is_none() {
+        missing.push("`permissions`");
+    }
+    if !missing.is_empty() {
+        let message =
+            format!("the role {} isn't there yet, and making it needs {}", wish.name, missing.join(" and "));
+        draft.findings.push(
+            Finding::error(Code::IncompleteRole, wish.place.clone(), message)
+                .hint(format!("add {}", missing.join(" and "))),
+        );
+    }
+    let wished = wish.permissions.as_ref();
+    let permissions =
+        wished.and_then(|wished| resolve::permissions(input, Holder::Role, wished, &mut draft.findings));
+    let (Some(description), Some(permissions)) = (wish.description.clone(), permissions) else {
+        // Whoever is given it is no second finding.
+        book.set(&wish.name, Future::Stays(BTreeSet::new()));
+        return;
+    };
+    let change = creation(&wish.name, description, permissions.clone(), Cause::Declared);
+    let taken = draft.change(change, Some(&wish.place));
+    book.set(&wish.name, if taken { Future::Stays(permissions) } else { Future::Held });
+}
+
+fn creation(name: &RoleName, description: String, permissions: BTreeSet<Permission>, cause: Cause) -> Change {
+    Change {
+        address: Address::role(name),
+        action: Action::Create,
+        before: None,
+        after: Some(Entity::Role(Role { id: None, name: name.clone(), description, permissions })),
+        cause,
+        effects: Vec::new(),
+    }
+}
+
+fn update(input: &PlanInput<'_>, wish: &DesiredRole, role: &LiveRole, book: &mut RoleBook, draft: &mut Draft<'_>) {
+    let permissions = match &wish.permissions {
+        Some(wished) => match resolve::permissions(input, Holder::Role, wished, &mut draft.findings) {
+            Some(permissions) => permissions,
+            None => return,
+        },
+        None => role.permissions.clone(),
+    };
+    let description = wish.description.clone().unwrap_or_else(|| role.description.clone());
+    if permissions == role.permissions && description == role.description {
+        return;
+    }
+    let after = Role { id: Some(role.id.clone()), name: role.name.clone(), description, permissions };
+    let granted = after.permissions.clone();
+    let change = Change {
+        address: Address::role(&role.name),
+        action: Action::Replace,
+        before: Some(role.entity()),
+        after: Some(Entity::Role(after)),
+        cause: Cause::Declared,
+        effects: Vec::new(),
+    };
+    if draft.change(change, Some(&wish.place)) {
+        book.set(&role.name, Future::Stays(granted));
+    } else if !role.permissions.is_subset(&granted) {
+        book.set(&role.name, Future::Held);
+    }
+}
+
+/// What is said of the role that holds whoever must go.
+const CONTAINMENT: &str = "Holds people who must have no access and can't be removed. Kept by rolecall.";
+
+/// The role that allows nothing, whether it is there or has to be made. None: it can't be had as it has to be.
+pub(super) fn containment(input: &PlanInput<'_>, book: &mut RoleBook, draft: &mut Draft<'_>) -> Option<RoleName> {
+    let Placed { value: name, place } = input.desired.containment_role.clone()?;
+    match book.roles.get(&name).map(|state| &state.future) {
+        Some(Future::Stays(permissions)) if permissions.is_empty() => Some(name),
+        Some(Future::Stays(permissions)) => {
+            let held: Vec<&str> = permissions.iter().map(Permission::as_str).collect();
+            let message = format!(
+                "the role `{name}` is to hold people who must have no access, and allows {}",
+                held.join(", ")
+            );
+            let finding = Finding::error(Code::ContainmentRoleHolds, place, message)
+                .hint("take its permissions away, or name another with `containment_role`");
+            if !draft.findings.contains(&finding) {
+                draft.findings.push(finding);
+            }
+            None
+        }
+        Some(Future::Goes | Future::Held) => None,
+        None => {
+            let held = draft.obstacle(&empty_role(&name)).is_some();
+            book.set(&name, if held { Future::Held } else { Future::Stays(BTreeSet::new()) });
+            (!held).then_some(name)
+        }
+    }
+}
+
+fn empty_role(name: &RoleName) -> Change {
+    creation(name, CONTAINMENT.to_owned(), BTreeSet::new(), Cause::Needed)
+}
+
+/// Makes the role that allows nothing, if somebody is given it and it isn't there.
+pub(super) fn plan_containment(input: &PlanInput<'_>, draft: &mut Draft<'_>) {
+    let Some(name) = input.desired.containment_role.as_deref() else { return };
+    let address = Address::role(name);
+    let there = input.live.role(name).is_some() || draft.changes.iter().any(|change| change.address == address);
+    let given = |change: &Change| {
+        change.after.as_ref().and_then(Entity::user).is_some_and(|user| user.roles.contains(name))
+    };
+    if !there && draft.changes.iter().any(given) {
+        draft.change(empty_role(name), None);
+    }
+}
+
+/// Whoever keeps a role is changed with it: that is said, and where one of them is protected, it isn't done.
+pub(super) fn plan_holders(input: &PlanInput<'_>, book: &mut RoleBook, draft: &mut Draft<'_>) {
+    let updates: Vec<(Address, RoleName)> = draft
+        .changes
+        .iter()
+        .filter(|change| change.action == Action::Replace)
+        .filter_map(|change| Some((change.address.clone(), change.after.as_ref()?.role()?.name.clone())))
+        .collect();
+    for (address, name) in updates {
+        let held = input.live.users.items.iter().filter(|user| user.roles.contains(&name));
+        let holders: BTreeSet<Address> = held.map(|user| Address::user(&user.email)).collect();
+        let shielded = draft.protected_among(holders.iter().cloned());
+        let Some(place) = draft.changes.iter().position(|change| change.address == address) else { continue };
+        if shielded.is_empty() {
+            let holders = holders.into_iter().collect();
+            draft.changes[place].effects.push(Effect::Touches { holders });
+        } else {
+            let live = input.live.role(&name).map(|role| role.permissions.clone()).unwrap_or_default();
+            let narrower =
+                book.allowed_after(&BTreeSet::from([name.clone()])).is_some_and(|after| live.is_subset(&after));
+            draft.changes.remove(place);
+            draft.hold(address, HoldReason::ProtectsHolders { holders: shielded });
+            book.set(&name, if narrower { Future::Stays(live) } else { Future::Held });
+        }
+    }
+}
+
+/// What somebody may do with a new role, or on new resources, is part of what is reviewed.
+pub(super) fn say_what_is_allowed(book: &RoleBook, draft: &mut Draft<'_>) {
+    for change in &mut draft.changes {
+        let Some(after) = change.after.as_ref().and_then(Entity::user) else { continue };
+        let before = change.before.as_ref().and_then(Entity::user);
+        let same =
+            |before: &User| before.roles == after.roles && before.resources == after.resources && !before.invited;
+        let moves = !before.is_some_and(same);
+        if let Some(permissions) = book.allowed_after(&after.roles).filter(|_| moves) {
+            change.effects.push(Effect::Allows { permissions });
+        }
+    }
+}
+
+/// Deletions: only of roles that nobody holds once the plan is done.
+pub(super) fn plan_removals(input: &PlanInput<'_>, book: &RoleBook, draft: &mut Draft<'_>) {
+    for role in input.live.roles() {
+        if role.locked || !book.goes(&role.name) {
+            continue;
+        }
+        let wish = input.desired.roles.iter().find(|wish| wish.name == role.name);
+        let address = Address::role(&role.name);
+        if let Some(reason) = input.live.people_unreadable() {
+            draft.hold(address, reason);
+            continue;
+        }
+        let by = holders(input, role, &draft.changes);
+        if !by.is_empty() {
+            draft.hold(address, HoldReason::RoleInUse { by });
+            continue;
+        }
+        let change = Change {
+            address,
+            action: Action::Delete,
+            before: Some(role.entity()),
+            after: None,
+            cause: if wish.is_some() { Cause::DeclaredAbsent } else { Cause::NotListed },
+            effects: Vec::new(),
+        };
+        draft.change(change, wish.map(|wish| &wish.place));
+    }
+}
+
+/// Who has a role and isn't moved off it. A pending invitation that carries it would silently become another.
+fn holders(input: &PlanInput<'_>, role: &LiveRole, changes: &[Change]) -> Vec<Address> {
+    let mut left: BTreeSet<&RemoteId> = BTreeSet::new();
+    let mut replaced: BTreeSet<&str> = BTreeSet::new();
+    for change in changes {
+        let after = change.after.as_ref().and_then(Entity::user);
+        let keeps = after.is_some_and(|user| user.roles.contains(&role.name));
+        match change.before.as_ref().and_then(Entity::user) {
+            Some(User { id: Some(id), .. }) if !keeps => {
+                left.insert(id);
+            }
+            Some(User { email, invited: true, .. }) if !keeps => {
+                replaced.insert(email.as_str());
+            }
+            _ => {}
+        }
+    }
+    let members = input.live.users.items.iter().filter(|user| user.roles.contains(&role.name));
+    let members = members.filter(|user| !left.contains(&user.id)).map(|user| Address::user(&user.email));
+    let invited = input.live.invitations().iter().filter(|open| open.role == role.name);
+    let invited = invited.filter(|open| !replaced.contains(open.email.as_str()));
+    members.chain(invited.map(|open| Address::user(&open.email))).collect::<BTreeSet<_>>().into_iter().collect()
+}

@@ -1,0 +1,242 @@
+//! Which teams are made, changed, deleted, or left alone; and which of them somebody can be put into.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::PlanInput;
+use super::draft::{Draft, contents, deletion};
+use rolecall_model::{
+    Action, Address, Cause, Change, Code, DesiredTeam, DesiredUser, Effect, Entity, Finding, HoldReason, Kind,
+    LiveTeam, Memberships, Place, Scope, Team, TeamName, list_of, nearest, quote,
+};
+use rolecall_model::{Allowance, RoleName};
+
+/// The teams that there are and will be, by name. Empty where the platform has none.
+#[derive(Default)]
+pub(super) struct TeamBook(BTreeMap<TeamName, Future>);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Future {
+    Stays,
+    /// The plan deletes it.
+    Goes,
+    /// What the file wishes of it is held, and it isn't there.
+    Held,
+}
+
+impl TeamBook {
+    /// Those that somebody can be in once the plan is done.
+    fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().filter(|(_, future)| **future == Future::Stays).map(|(name, _)| name.as_str())
+    }
+
+    /// Those that there will be once the plan is done.
+    pub fn that_are_there(&self, mut teams: Memberships) -> Memberships {
+        teams.retain(|name, _| self.0.get(name) == Some(&Future::Stays));
+        teams
+    }
+
+    /// The teams that somebody is in by the time that they are taken out of any: those that the plan deletes are gone
+    /// with everybody in them, and whoever is in every team is in those that it makes.
+    pub fn that_stay(&self, mut teams: Memberships, everywhere: bool) -> Memberships {
+        teams.retain(|name, _| self.0.get(name) != Some(&Future::Goes));
+        if everywhere {
+            let there = self.0.iter().filter(|(_, future)| **future == Future::Stays);
+            for (name, _) in there {
+                teams.entry(name.clone()).or_insert(None);
+            }
+        }
+        teams
+    }
+}
+
+pub(super) fn plan_teams(input: &PlanInput<'_>, draft: &mut Draft<'_>) {
+    let Some(list) = &input.live.teams else { return };
+    for team in &list.items {
+        draft.teams.0.insert(team.name.clone(), Future::Stays);
+    }
+    let broken = list.completeness.unreadable("teams");
+    for wish in &input.desired.teams {
+        let namesakes: Vec<&LiveTeam> = list.items.iter().filter(|team| team.spelled == wish.name).collect();
+        match (input.live.team(&wish.name), &namesakes[..]) {
+            (Some(team), _) if wish.absent => delete(input, team, Some(wish), draft),
+            (Some(team), _) => update(wish, team, draft),
+            (None, [_, _, ..]) => draft.findings.push(ambiguous(wish, &namesakes)),
+            (None, _) => match &broken {
+                Some(reason) => {
+                    draft.hold(Address::team(&wish.name), reason.clone());
+                    draft.teams.0.insert(wish.name.clone(), Future::Held);
+                }
+                None if wish.absent => {}
+                None => create(wish, draft),
+            },
+        }
+    }
+    if input.desired.manage.teams == Scope::All
+        && let Some(reason) = &broken
+    {
+        draft.hold(Address::every(Kind::Team), reason.clone());
+    }
+    let listed: BTreeSet<&TeamName> = input.desired.teams.iter().map(|wish| &wish.name).collect();
+    for team in list.items.iter().filter(|team| !listed.contains(&team.name)) {
+        if input.desired.manage.teams == Scope::Listed {
+            draft.hold(Address::team(&team.name), HoldReason::Unmanaged { privileged: false });
+        } else if let Some(reason) = &broken {
+            draft.hold(Address::team(&team.name), reason.clone());
+        } else {
+            delete(input, team, None, draft);
+        }
+    }
+}
+
+fn ambiguous(wish: &DesiredTeam, namesakes: &[&LiveTeam]) -> Finding {
+    let names: Vec<&str> = namesakes.iter().map(|team| team.name.as_str()).collect();
+    Finding::error(
+        Code::AmbiguousTeam,
+        wish.place.clone(),
+        format!("{} live teams have the name {}", namesakes.len(), quote(wish.name.as_str())),
+    )
+    .hint(format!("write {}, or rename one of them by hand", list_of(&names, "or")))
+}
+
+fn create(wish: &DesiredTeam, draft: &mut Draft<'_>) {
+    let DesiredTeam { place, name, description, thumbnail, absent: _ } = wish;
+    let (description, thumbnail) = (description.clone(), thumbnail.clone());
+    let change = Change {
+        address: Address::team(name),
+        action: Action::Create,
+        before: None,
+        after: Some(Entity::Team(Team { id: None, name: name.clone(), description, thumbnail })),
+        cause: Cause::Declared,
+        effects: Vec::new(),
+    };
+    let taken = draft.change(change, Some(place));
+    draft.teams.0.insert(name.clone(), if taken { Future::Stays } else { Future::Held });
+}
+
+fn update(wish: &DesiredTeam, team: &LiveTeam, draft: &mut Draft<'_>) {
+    let after = Team {
+        id: Some(team.id.clone()),
+        name: team.name.clone(),
+        description: wish.description.clone().or_else(|| team.description.clone()),
+        thumbnail: wish.thumbnail.clone().or_else(|| team.thumbnail.clone()),
+    };
+    let address = Address::team(&team.name);
+    let differs = Entity::Team(after.clone()) != team.entity();
+    if !differs && !draft.is_asserted(&address) {
+        return;
+    }
+    let change = Change {
+        address,
+        action: Action::Replace,
+        before: Some(team.entity()),
+        after: Some(Entity::Team(after)),
+        cause: if differs { Cause::Declared } else { Cause::Asserted },
+        effects: Vec::new(),
+    };
+    draft.change(change, Some(&wish.place));
+}
+
+fn delete(input: &PlanInput<'_>, team: &LiveTeam, wish: Option<&DesiredTeam>, draft: &mut Draft<'_>) {
+    let address = Address::team(&team.name);
+    if let Some(reason) = obstacle(input, team, draft) {
+        draft.hold(address, reason);
+        return;
+    }
+    let holders = input.live.users.items.iter().filter(|user| {
+        let in_it = user.teams.as_ref().is_some_and(|teams| teams.contains_key(&team.name));
+        in_it && !input.is_everywhere(&user.roles)
+    });
+    let invited = input.live.invitations().iter().filter(|open| {
+        let into = open.teams.as_ref();
+        into.is_some_and(|teams| teams.contains(&team.name))
+    });
+    let holders = holders.map(|user| Address::user(&user.email));
+    let holders: BTreeSet<Address> = holders.chain(invited.map(|open| Address::user(&open.email))).collect();
+    let shielded = draft.protected_among(holders.iter().cloned());
+    if !shielded.is_empty() {
+        draft.hold(address, HoldReason::ProtectsHolders { holders: shielded });
+        return;
+    }
+    let holders = holders.into_iter().collect();
+    let cause = if wish.is_some() { Cause::DeclaredAbsent } else { Cause::NotListed };
+    let mut change = deletion(input, address, team.entity(), cause);
+    change.effects.push(Effect::Touches { holders });
+    change.effects.extend(contents(input, Some(&team.name)));
+    if draft.change(change, wish.map(|wish| &wish.place)) {
+        draft.teams.0.insert(team.name.clone(), Future::Goes);
+    }
+}
+
+/// Why a team isn't deleted.
+fn obstacle(input: &PlanInput<'_>, team: &LiveTeam, draft: &Draft<'_>) -> Option<HoldReason> {
+    if input.live.caller.as_ref().and_then(|caller| caller.team.as_ref()) == Some(&team.id) {
+        return Some(HoldReason::OwnAccess);
+    }
+    if input.desired.allowed.contains(&Allowance::DefaultTeamDeletion) {
+        return None;
+    }
+    let goes = |other: &&LiveTeam| draft.teams.0.get(&other.name) == Some(&Future::Goes);
+    let left = input.live.teams().iter().filter(|other| other.id != team.id && !goes(other)).count();
+    (team.default || left == 0).then_some(HoldReason::LastTeam { default: team.default })
+}
+
+/// What was asked for can't be had, which was said.
+pub(super) struct Reported;
+
+/// The teams that somebody is to be in, with their roles there. None: nothing is known of teams.
+pub(super) fn memberships(
+    input: &PlanInput<'_>,
+    wish: &DesiredUser,
+    before: Option<&Memberships>,
+    draft: &mut Draft<'_>,
+) -> Result<Option<Memberships>, Reported> {
+    let Some(wished) = &wish.teams else { return Ok(before.cloned()) };
+    if let Some(reason) = input.live.teams.as_ref().and_then(|list| list.completeness.unreadable("teams")) {
+        draft.hold(Address::user(&wish.email), reason);
+        // Somebody who is there keeps their teams, and whoever isn't waits.
+        return before.cloned().map(Some).ok_or(Reported);
+    }
+    let mut teams = Memberships::new();
+    let mut whole = true;
+    for (name, role) in wished {
+        match draft.teams.0.get(name) {
+            Some(Future::Stays) => {}
+            Some(Future::Held) => {
+                draft.hold(Address::user(&wish.email), HoldReason::TeamHeld { team: name.clone() });
+                whole = false;
+            }
+            Some(Future::Goes) => {
+                let message = format!("{} is to be in the team `{name}`, which the file has deleted", wish.email);
+                draft.findings.push(
+                    Finding::error(Code::TeamIsAbsent, role.place.clone(), message)
+                        .hint("list the team, or take it out here"),
+                );
+                whole = false;
+            }
+            None => {
+                draft.findings.push(unknown(name, &role.place, draft));
+                whole = false;
+            }
+        }
+        let kept = before.and_then(|before| before.get(name)).cloned();
+        let by_default = || default_role(input);
+        let role = role.value.as_deref().cloned().or_else(|| kept.unwrap_or_else(by_default));
+        teams.insert(name.clone(), role);
+    }
+    if whole { Ok(Some(teams)) } else { Err(Reported) }
+}
+
+fn unknown(name: &TeamName, place: &Place, draft: &Draft<'_>) -> Finding {
+    let known: Vec<&str> = draft.teams.names().collect();
+    let hint = match nearest(name.as_str(), known.iter().copied()) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => format!("there are {}; a new one is listed under `teams`", list_of(&known, "and")),
+    };
+    Finding::error(Code::UnknownTeam, place.clone(), format!("there is no team {}", quote(name.as_str())))
+        .hint(hint)
+}
+
+/// The role in a team of whoever has been given no other, where team roles were read.
+fn default_role(input: &PlanInput<'_>) -> Option<RoleName> {
+    Some(input.live.assignable.as_ref()?.by_default_in_teams()?.name.clone())
+}

@@ -1,0 +1,230 @@
+//! Who is invited, changed, taken out, or left alone.
+
+mod disabled;
+mod invited;
+mod missing;
+mod offer;
+mod outside;
+mod present;
+mod standing;
+mod unlisted;
+mod waits;
+
+pub(super) use disabled::in_doubt;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::PlanInput;
+use super::draft::Draft;
+use super::roles::{Availability, RoleBook};
+use rolecall_model::{
+    Address, Code, DesiredUser, Email, Finding, HoldReason, Kind, LiveInvitation, LiveUser, RemoteId, RoleName,
+    Scope, Severity, list_of, nearest, quote,
+};
+
+/// The person whom the file calls the credential's owner has to be somebody.
+pub(super) fn check_own(input: &PlanInput<'_>, draft: &mut Draft<'_>) {
+    let Some(own) = &input.desired.own_user else { return };
+    let list = &input.live.users;
+    if !list.completeness.is_broken() && !list.items.iter().any(|user| user.email == own.value) {
+        let message = format!("{} is no live user", own.value);
+        draft.findings.push(Finding::error(Code::WrongOwnUser, own.place.clone(), message).hint(
+            "`own.user` is the person whose credential rolecall uses; it guards against locking itself out",
+        ));
+    }
+}
+
+/// Everybody, with the roles that there are to give.
+pub(super) fn plan_users(input: &PlanInput<'_>, book: &mut RoleBook, draft: &mut Draft<'_>) {
+    let mut live: BTreeMap<&Email, Vec<&LiveUser>> = BTreeMap::new();
+    for user in &input.live.users.items {
+        live.entry(&user.email).or_default().push(user);
+    }
+    let invitations = Invitations::of(input);
+    let pinned: BTreeSet<&RemoteId> = input.desired.users.iter().filter_map(|wish| wish.id.as_ref()).collect();
+    for wish in &input.desired.users {
+        let namesakes = live.get(&wish.email).map(Vec::as_slice).unwrap_or_default();
+        match (&wish.id, namesakes) {
+            (Some(id), _) => {
+                plan_pinned(input, wish, id, namesakes, book, draft);
+                let sent = invitations.to(&wish.email);
+                if wish.absent && namesakes.is_empty() && !sent.is_empty() {
+                    missing::must_not_come(input, wish, sent, None, draft);
+                }
+            }
+            (None, []) => {
+                let sent = invitations.to(&wish.email);
+                outside::plan_account(input, wish, sent, draft);
+                missing::plan_missing(input, wish, sent, book, draft);
+            }
+            (None, [user]) if !pinned.contains(&user.id) => {
+                present::plan_present(input, wish, user, false, book, draft);
+            }
+            // Whoever must not get in must not by any of their accounts.
+            (None, several) if wish.absent => {
+                for user in several.iter().filter(|user| !pinned.contains(&user.id)) {
+                    present::plan_present(input, wish, user, true, book, draft);
+                }
+            }
+            (None, several) => draft.findings.push(ambiguous(wish, several)),
+        }
+    }
+    let listed: BTreeSet<&Email> =
+        input.desired.users.iter().filter(|wish| wish.id.is_none()).map(|wish| &wish.email).collect();
+    for (email, users) in &live {
+        if !listed.contains(email) {
+            for user in users.iter().filter(|user| !pinned.contains(&user.id)) {
+                unlisted::plan_unlisted(input, user, users.len() > 1, book, draft);
+            }
+        }
+    }
+    if let Some(reason) = input.live.users.completeness.unreadable("users")
+        && input.desired.manage.users == Scope::All
+    {
+        draft.hold(Address::every(Kind::User), reason);
+    }
+    invited::plan_unlisted_invitations(input, &invitations, book, draft);
+    if input.desired.manage.users == Scope::All {
+        invited::hold_unreachable(input, draft);
+    }
+}
+
+/// The invitations of each address.
+#[derive(Default)]
+struct Invitations<'a> {
+    /// Those that can be accepted.
+    open: BTreeMap<&'a Email, Vec<&'a LiveInvitation>>,
+    /// Those that ran out, where the platform lists them.
+    expired: BTreeMap<&'a Email, Vec<&'a LiveInvitation>>,
+}
+
+/// The invitations of one address.
+#[derive(Clone, Copy)]
+struct Sent<'a> {
+    open: &'a [&'a LiveInvitation],
+    expired: &'a [&'a LiveInvitation],
+}
+
+impl Sent<'_> {
+    fn is_empty(self) -> bool {
+        self.open.is_empty() && self.expired.is_empty()
+    }
+}
+
+impl<'a> Invitations<'a> {
+    fn of(input: &PlanInput<'a>) -> Self {
+        let mut invitations = Self::default();
+        for invitation in input.live.invitations() {
+            let list = if invitation.expired { &mut invitations.expired } else { &mut invitations.open };
+            list.entry(&invitation.email).or_default().push(invitation);
+        }
+        invitations
+    }
+
+    fn to(&self, email: &Email) -> Sent<'_> {
+        Sent {
+            open: self.open.get(email).map(Vec::as_slice).unwrap_or_default(),
+            expired: self.expired.get(email).map(Vec::as_slice).unwrap_or_default(),
+        }
+    }
+}
+
+fn ambiguous(wish: &DesiredUser, several: &[&LiveUser]) -> Finding {
+    if let [only] = several {
+        let message = format!("the one user with the address {} is told by `id` in another entry", only.email);
+        return Finding::error(Code::DuplicateUser, wish.place.clone(), message).hint("merge the two entries");
+    }
+    let ids: Vec<_> = several.iter().map(|user| user.id.as_str()).collect();
+    Finding::error(
+        Code::AmbiguousUser,
+        wish.place.clone(),
+        format!("{} live users have the address {}: {}", several.len(), wish.email, ids.join(", ")),
+    )
+    .hint("list each with its `id` where users have that field; otherwise have the platform merge or remove one")
+}
+
+fn plan_pinned(
+    input: &PlanInput<'_>,
+    wish: &DesiredUser,
+    id: &RemoteId,
+    namesakes: &[&LiveUser],
+    book: &mut RoleBook,
+    draft: &mut Draft<'_>,
+) {
+    if let Some(user) = namesakes.iter().find(|user| user.id == *id) {
+        present::plan_present(input, wish, user, namesakes.len() > 1, book, draft);
+        return;
+    }
+    let elsewhere = input.live.users.items.iter().find(|user| user.id == *id);
+    if elsewhere.is_none() && input.rules.hides_disabled() {
+        // Whoever is disabled is told by nothing else any more.
+        if !wish.absent {
+            draft.hold(Address::user(&wish.email).with_id(id), disabled::why_not_listed(input, id));
+        }
+        return;
+    }
+    let message = match elsewhere {
+        Some(user) => format!("the user {id} has the address {}, not {}", user.email, wish.email),
+        None => format!("no live user has the id {id}"),
+    };
+    let finding = Finding::error(Code::UnknownId, wish.place.clone(), message).hint(
+        "`rolecall drift` shows ids where addresses are ambiguous; without `id` the person is found by address",
+    );
+    // For one that must not exist that is as it should be, or a typo.
+    let harmless = wish.absent && elsewhere.is_none();
+    draft.findings.push(if harmless { Finding { severity: Severity::Warning, ..finding } } else { finding });
+}
+
+/// Where an address stands for several, the id tells which.
+fn address_of(user: &LiveUser, namesakes: bool) -> Address {
+    let address = Address::user(&user.email);
+    if namesakes { address.with_id(&user.id) } else { address }
+}
+
+/// The first of these roles that can't be given, as a finding or a hold. None: all can.
+fn obstacle(wish: &DesiredUser, roles: &BTreeSet<RoleName>, book: &RoleBook) -> Option<Obstacle> {
+    let place = wish.roles.as_ref().map_or(&wish.place, |roles| &roles.place);
+    roles.iter().find_map(|role| match book.availability(role) {
+        Availability::Yes => None,
+        Availability::Held => Some(Obstacle::Hold(HoldReason::RoleHeld { role: role.clone() })),
+        Availability::OutOfSight => Some(Obstacle::Hold(HoldReason::RoleOutOfSight { role: role.clone() })),
+        Availability::Goes => Some(Obstacle::Finding(
+            Finding::error(
+                Code::RoleIsAbsent,
+                place.clone(),
+                format!("{} is to have the role `{role}`, which the file has deleted", wish.email),
+            )
+            .hint("list the role, or give another"),
+        )),
+        Availability::No => {
+            let known: Vec<&str> = book.names().collect();
+            let hint = match nearest(role.as_str(), known.iter().copied()) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => format!("there are {}; a new one is listed under `roles`", list_of(&known, "and")),
+            };
+            Some(Obstacle::Finding(
+                Finding::error(
+                    Code::UnknownRole,
+                    place.clone(),
+                    format!("{} is to have the role {}, which isn't there", wish.email, quote(role.as_str())),
+                )
+                .hint(hint),
+            ))
+        }
+    })
+}
+
+/// What keeps a user from being given a role.
+enum Obstacle {
+    Finding(Finding),
+    Hold(HoldReason),
+}
+
+impl Obstacle {
+    fn report(self, address: &Address, draft: &mut Draft<'_>) {
+        match self {
+            Self::Finding(finding) => draft.findings.push(finding),
+            Self::Hold(reason) => draft.hold(address.clone(), reason),
+        }
+    }
+}

@@ -1,0 +1,74 @@
+//! What decides on a user beside the file: their standing at the platform, and what hangs on their account.
+
+use std::collections::BTreeSet;
+
+use super::super::PlanInput;
+use rolecall_model::{Address, Chore, DesiredUser, HoldReason, LiveUser, RemoteId, Seen, Standing, User};
+
+/// Why somebody who is to stay can't be used as they are, whatever is sent.
+pub(super) fn why_unusable(input: &PlanInput<'_>, wish: &DesiredUser, user: &LiveUser) -> Option<HoldReason> {
+    let step = |chore| input.rules.by_hand(chore).to_owned();
+    match user.standing {
+        Standing::Suspended => Some(HoldReason::Suspended { step: step(Chore::ReinstateUser) }),
+        Standing::Unapproved if wish.enabled == Some(true) => {
+            Some(HoldReason::Unapproved { step: step(Chore::ApproveUser) })
+        }
+        Standing::Unclear if wish.enabled == Some(true) => Some(by_hand(input, user, Seen::Known(true), false)),
+        Standing::Ordinary | Standing::Owner | Standing::Shielded | Standing::Unapproved | Standing::Unclear => {
+            None
+        }
+    }
+}
+
+/// Why a change of this user isn't made.
+pub(super) fn why_untouched(input: &PlanInput<'_>, user: &LiveUser, after: &User) -> Option<HoldReason> {
+    match user.standing {
+        Standing::Owner => return Some(HoldReason::Owner { must_go: false }),
+        Standing::Shielded => return Some(HoldReason::Shielded),
+        Standing::Ordinary | Standing::Unapproved | Standing::Suspended | Standing::Unclear => {}
+    }
+    if after.enabled == user.enabled { None } else { why_kept(input, user, after.enabled, false) }
+}
+
+/// Why somebody's account is left as it is.
+pub(super) fn why_kept(
+    input: &PlanInput<'_>,
+    user: &LiveUser,
+    enabled: Seen<bool>,
+    deleted: bool,
+) -> Option<HoldReason> {
+    if !input.rules.can_switch_accounts(input.live) {
+        return Some(by_hand(input, user, enabled, deleted));
+    }
+    let off = enabled == Seen::Known(false) && user.enabled != Seen::Known(false);
+    (off || deleted).then(|| only_admin_elsewhere(input, user)).flatten()
+}
+
+fn by_hand(input: &PlanInput<'_>, user: &LiveUser, enabled: Seen<bool>, deleted: bool) -> HoldReason {
+    HoldReason::ByHand {
+        field: "the status of the account".to_owned(),
+        live: Some(status(user.enabled).to_owned()),
+        desired: if deleted { "deleted" } else { status(enabled) }.to_owned(),
+        step: input.rules.by_hand(Chore::ApproveUser).to_owned(),
+    }
+}
+
+fn status(enabled: Seen<bool>) -> &'static str {
+    match enabled {
+        Seen::Known(true) => "active",
+        Seen::Known(false) => "deactivated",
+        Seen::Unreadable => "unreadable",
+    }
+}
+
+/// The organisations that would be left without an admin. Of this one the guardrail takes care. Where the platform doesn't
+/// tell, whoever has looked says so.
+fn only_admin_elsewhere(input: &PlanInput<'_>, user: &LiveUser) -> Option<HoldReason> {
+    let Some(only_admin_of) = &user.only_admin_of else {
+        return (!input.is_asserted(&Address::user(&user.email))).then_some(HoldReason::PerhapsOnlyAdmin);
+    };
+    let here = input.live.organization_id.as_ref().unwrap_or(&input.live.organization);
+    let others: BTreeSet<&RemoteId> = only_admin_of.iter().filter(|other| *other != here).collect();
+    let organizations: Vec<RemoteId> = others.into_iter().cloned().collect();
+    (!organizations.is_empty()).then_some(HoldReason::OnlyAdminElsewhere { organizations })
+}

@@ -1,0 +1,60 @@
+//! Bitpanda Enterprise Custody: organisation management.
+//!
+//! Facts are from the vendor's page "Organisation Management" (documentation.bitpandaenterprise.com, as of
+//! 2026-05-06) unless a comment says otherwise. That page shows sample variables and answers and no schema.
+
+mod documents;
+mod read;
+mod receipt;
+mod rules;
+mod wire;
+
+use std::future::Future;
+use std::pin::Pin;
+
+pub use documents::{DOCUMENTED_QUERIES, GUESSED_TYPES, MUTATIONS};
+
+use super::{Provider, ReadError, Receipt, Secrets, UnfitCredential};
+use rolecall_graphql::{CallError, Context, Contexts, Mutation, Reader, Redactor, Response};
+use rolecall_model::{Change, Desired, Live, Rules};
+
+/// The provider.
+#[derive(Clone, Copy, Debug)]
+pub struct Bitpanda;
+
+impl Provider for Bitpanda {
+    fn rules(&self) -> &'static dyn Rules {
+        &Self
+    }
+
+    fn headers(&self, secrets: &Secrets, _: &Desired) -> Result<Contexts, UnfitCredential> {
+        Ok(Contexts::from([(Context::ONLY, vec![("x-api-key", secrets.get("api_key"))])]))
+    }
+
+    fn parallelism(&self) -> usize {
+        // Bursts are refused, and no page says from where on.
+        2
+    }
+
+    fn read<'a>(
+        &'a self,
+        reader: &'a Reader,
+        _: &'a Desired,
+    ) -> Pin<Box<dyn Future<Output = Result<Live, ReadError>> + Send + 'a>> {
+        Box::pin(read::read(reader))
+    }
+
+    fn document(&self, operation: &str) -> Option<&'static Mutation> {
+        documents::mutation(operation)
+    }
+
+    fn receipt(
+        &self,
+        change: &Change,
+        mutation: &rolecall_model::Mutation,
+        response: &Response,
+        redactor: &Redactor,
+    ) -> Result<Receipt, CallError> {
+        receipt::receipt(change, mutation, response, redactor)
+    }
+}

@@ -1,0 +1,73 @@
+//! What the answers to mutations say.
+
+use std::collections::BTreeSet;
+
+use super::super::{Receipt, Verdict};
+use super::wire::{CreateOrgApiKey, InviteUser, UpdateOrgApiKey, UpdateUser, WireUser};
+use rolecall_graphql::{CallError, Redactor, Response, parse};
+use rolecall_model::{Change, Entity, RemoteId, RoleName, User};
+
+pub(super) fn receipt(
+    change: &Change,
+    mutation: &rolecall_model::Mutation,
+    response: &Response,
+    redactor: &Redactor,
+) -> Result<Receipt, CallError> {
+    match mutation.operation.as_str() {
+        "updateUser" => {
+            let UpdateUser { update_user } = parse(response, redactor)?;
+            Ok(Receipt { id: None, secret: None, verdict: judge_update(change, &update_user) })
+        }
+        "inviteUser" => {
+            let InviteUser { invite_user } = parse(response, redactor)?;
+            Ok(Receipt {
+                id: invite_user.user_trust_id.map(RemoteId::seen),
+                secret: None,
+                verdict: Verdict::Taken,
+            })
+        }
+        "createOrgApiKey" => {
+            let CreateOrgApiKey { create_org_api_key: created } = parse(response, redactor)?;
+            Ok(Receipt {
+                id: Some(RemoteId::seen(created.org_api_key_details.api_key_id)),
+                secret: Some(created.org_api_key),
+                verdict: Verdict::Taken,
+            })
+        }
+        _ => {
+            // Only the id is echoed, so the list that is read at the end decides.
+            let UpdateOrgApiKey { update_org_api_key } = parse(response, redactor)?;
+            Ok(Receipt {
+                id: Some(RemoteId::seen(update_org_api_key.api_key_id)),
+                secret: None,
+                verdict: Verdict::Taken,
+            })
+        }
+    }
+}
+
+/// The input type isn't documented: if it has names and a phone, leaving them out may clear them. The sample
+/// answers can't settle it, so each answer is compared with what was read.
+fn judge_update(change: &Change, answer: &WireUser) -> Verdict {
+    let (Some(Entity::User(before)), Some(Entity::User(after))) = (&change.before, &change.after) else {
+        return Verdict::Taken;
+    };
+    let User { first_name, last_name, phone, .. } = before;
+    let kept = [
+        ("first name", first_name, &answer.first_name),
+        ("last name", last_name, &answer.last_name),
+        ("phone", phone, &answer.phone_number),
+    ];
+    let is_empty = |value: &Option<String>| value.as_ref().is_none_or(String::is_empty);
+    let lost: Vec<&str> =
+        kept.iter().filter(|(_, was, now)| !is_empty(was) && is_empty(now)).map(|(name, _, _)| *name).collect();
+    if !lost.is_empty() {
+        return Verdict::Lost(format!("the update cleared the {}", lost.join(", ")));
+    }
+    let answered: BTreeSet<RoleName> = answer.roles.iter().flatten().cloned().map(RoleName::seen).collect();
+    if answer.roles.is_some() && answered != after.roles {
+        let roles: Vec<&str> = answered.iter().map(RoleName::as_str).collect();
+        return Verdict::NotTaken(format!("the platform answered with the roles {}", roles.join(", ")));
+    }
+    Verdict::Taken
+}

@@ -1,0 +1,22 @@
+//! The operations, as documents.
+
+use rolecall_graphql::{Mutation, Query};
+
+pub(super) const LIST_USERS: Query = Query::new("ListUsers", include_str!("graphql/list_users.graphql"));
+
+/// Every query.
+pub const QUERIES: &[Query] = &[LIST_USERS];
+
+/// Every mutation, under the name of its field.
+pub const MUTATIONS: &[(&str, Mutation)] = &[
+    ("disableUser", Mutation::new("DisableUser", include_str!("graphql/disable_user.graphql"))),
+    ("inviteUser", Mutation::new("InviteUser", include_str!("graphql/invite_user.graphql"))),
+    (
+        "updateUserAccountType",
+        Mutation::new("UpdateUserAccountType", include_str!("graphql/update_user_account_type.graphql")),
+    ),
+];
+
+pub(super) fn mutation(operation: &str) -> Option<&'static Mutation> {
+    MUTATIONS.iter().find(|(name, _)| *name == operation).map(|(_, document)| document)
+}

@@ -1,0 +1,126 @@
+//! RapidAPI Enterprise Hub: an organisation, its teams and its people, over the GraphQL Platform API.
+//!
+//! Facts are from the vendor's documentation (docs.rapidapi.com, as of 2026), from an introspection of January 2023 and
+//! from a client that was generated in August 2023 (dapalex/py-graphql-mapper). There is no published schema, and the
+//! three disagree: the hub is asked which it has.
+
+mod context;
+mod documents;
+mod generation;
+mod lower;
+mod number;
+mod read;
+mod receipt;
+mod rules;
+mod shows;
+mod wire;
+
+use std::collections::BTreeSet;
+use std::future::Future;
+use std::pin::Pin;
+use std::time::Duration;
+
+use secrecy::{ExposeSecret, SecretString};
+
+pub use context::OPERATIONS;
+pub use documents::{MUTATIONS, QUERIES, QUERIES_BY_GENERATION};
+
+use super::{Provider, ReadError, Receipt, Secrets, Survey, UnfitCredential};
+use context::{CHANGES, EITHER, IDENTITY_KEY, PERSONAL, PERSONAL_KEY, TEAM, TEAM_KEY};
+use rolecall_graphql::{CallError, Contexts, Mutation, Pace, Reader, Redactor, Response};
+use rolecall_model::{Change, Desired, Live, Rules};
+
+/// What a person may send, by the release notes of December 2022.
+const REQUESTS_PER_MINUTE: usize = 10;
+
+/// The provider.
+#[derive(Clone, Copy, Debug)]
+pub struct RapidApi;
+
+impl Provider for RapidApi {
+    fn rules(&self) -> &'static dyn Rules {
+        &Self
+    }
+
+    fn headers(&self, secrets: &Secrets, desired: &Desired) -> Result<Contexts, UnfitCredential> {
+        let host = || {
+            let host = desired.host.as_ref().map(|host| host.value.clone()).unwrap_or_default();
+            ("x-rapidapi-host", SecretString::from(host))
+        };
+        let key = |secret: &SecretString| ("x-rapidapi-key", secret.clone());
+        let personal = secrets.find(PERSONAL_KEY);
+        let identity = secrets.find(IDENTITY_KEY).or(personal);
+        let (team, mut contexts) = (secrets.find(TEAM_KEY), Contexts::new());
+        if let (Some(personal), Some(team)) = (personal, team)
+            && personal.expose_secret() == team.expose_secret()
+        {
+            return Err(UnfitCredential {
+                name: TEAM_KEY,
+                why: "this is the personal key once more",
+                hint: "a team's key is on the page of one of the team's apps, under Authorization",
+            });
+        }
+        if let (Some(team), Some(identity)) = (team, identity) {
+            contexts.insert(TEAM, vec![host(), key(team), ("x-rapidapi-identity-key", identity.clone())]);
+        }
+        if let Some(personal) = personal {
+            contexts.insert(PERSONAL, vec![host(), key(personal)]);
+        }
+        let known: BTreeSet<&str> = [PERSONAL_KEY, TEAM_KEY, IDENTITY_KEY]
+            .into_iter()
+            .filter(|name| secrets.find(name).is_some())
+            .collect();
+        let changes = contexts.get(&context::changes(&known, desired)).cloned();
+        let either = contexts.get(&PERSONAL).or(contexts.get(&TEAM)).cloned();
+        contexts.extend(changes.map(|headers| (CHANGES, headers)));
+        contexts.extend(either.map(|headers| (EITHER, headers)));
+        Ok(contexts)
+    }
+
+    fn budget(&self, desired: &Desired) -> Option<Pace> {
+        let calls = desired.requests_per_minute.map_or(REQUESTS_PER_MINUTE, |requests| requests as usize);
+        Some(Pace { calls, window: Duration::from_secs(60) })
+    }
+
+    fn requests_to_read(&self, desired: &Desired) -> Option<(usize, usize)> {
+        Some(read::requests(desired))
+    }
+
+    fn read<'a>(
+        &'a self,
+        reader: &'a Reader,
+        desired: &'a Desired,
+    ) -> Pin<Box<dyn Future<Output = Result<Live, ReadError>> + Send + 'a>> {
+        Box::pin(read::read(reader, desired))
+    }
+
+    fn survey<'a>(&'a self, reader: &'a Reader, desired: &'a Desired, live: &'a Live) -> Survey<'a> {
+        Box::pin(read::survey(reader, desired, live))
+    }
+
+    fn document(&self, operation: &str) -> Option<&'static Mutation> {
+        documents::mutation(operation)
+    }
+
+    fn receipt(
+        &self,
+        change: &Change,
+        mutation: &rolecall_model::Mutation,
+        response: &Response,
+        redactor: &Redactor,
+    ) -> Result<Receipt, CallError> {
+        receipt::receipt(change, mutation, response, redactor)
+    }
+
+    fn reads_decide(&self) -> bool {
+        true
+    }
+
+    fn next_step_of_read(&self, error: &ReadError) -> Option<&'static str> {
+        receipt::next_step_of_read(error)
+    }
+
+    fn next_step(&self, change: &Change, error: &CallError) -> Option<String> {
+        receipt::next_step(change, error)
+    }
+}

@@ -1,0 +1,20 @@
+//! Ids as an argument wants them: the same id is text for one operation and a number for another (introspection of
+//! January 2023).
+
+use serde_json::Value;
+
+use rolecall_model::RemoteId;
+
+/// A number, where it is one.
+pub(super) fn number(id: &RemoteId) -> Value {
+    id.as_str().parse::<i64>().map_or_else(|_| Value::String(id.to_string()), Value::from)
+}
+
+/// The id that a variable says, in either form.
+pub(super) fn id_in(value: &Value) -> Option<RemoteId> {
+    match value {
+        Value::String(text) => Some(RemoteId::seen(text.as_str())),
+        Value::Number(number) => Some(RemoteId::seen(number.to_string())),
+        Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
+    }
+}

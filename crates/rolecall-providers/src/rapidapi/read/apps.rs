@@ -1,0 +1,70 @@
+//! Apps and the names of their keys: shown, and nothing more. Values are never asked for.
+
+use serde_json::json;
+
+use super::super::documents::APPLICATION_AUTHORIZATIONS;
+use super::super::wire::{self, WireApp, WireAppKey, WireOrganization};
+use super::{failed, missing, start};
+use crate::ReadError;
+use rolecall_graphql::Reader;
+use rolecall_model::{App, AppKey, Desired, Inventory, Live};
+
+/// Keys that were deleted stay listed.
+const DELETED: &str = "DELETED";
+
+/// As an organisation lists them, or else each of its teams.
+pub(super) fn apps(found: &WireOrganization) -> Vec<App> {
+    let mut apps = Vec::new();
+    for owned in found.apps.iter().flatten().flatten() {
+        let owner = owned.owner.as_ref();
+        let name = owner.and_then(|owner| owner.name.clone()).unwrap_or_default();
+        let kind = owner.and_then(|owner| owner.kind.clone()).unwrap_or_default().to_lowercase();
+        apps.extend(owned.project.as_ref().map(|project| app(format!("{kind}/{name}"), project)));
+    }
+    for team in found.teams.iter().flatten().flatten() {
+        for owned in team.apps.iter().flatten().flatten() {
+            let name = team.name.clone().unwrap_or_default();
+            apps.extend(owned.project.as_ref().map(|project| app(format!("team/{name}"), project)));
+        }
+    }
+    apps.sort();
+    apps
+}
+
+fn app(owner: String, app: &WireApp) -> App {
+    let id = app.id.as_ref().map(|id| id.0.clone()).unwrap_or_default();
+    let keys = app.keys.as_ref().map(|keys| names(keys.iter().flatten()));
+    App { owner, name: app.name.clone().unwrap_or_default(), id, keys }
+}
+
+fn names<'a>(keys: impl Iterator<Item = &'a WireAppKey>) -> Vec<AppKey> {
+    let live = keys.filter(|key| key.status != DELETED);
+    let mut names: Vec<AppKey> =
+        live.map(|key| AppKey { name: key.name.clone(), kind: key.kind.clone() }).collect();
+    names.sort();
+    names
+}
+
+/// What a drift report says besides: a request for each app whose keys weren't told, and one for the organisations.
+pub(in super::super) async fn survey(
+    reader: &Reader,
+    desired: &Desired,
+    live: &Live,
+) -> Result<Inventory, ReadError> {
+    let mut apps = live.apps.clone();
+    for app in apps.iter_mut().filter(|app| app.keys.is_none()) {
+        let query = &APPLICATION_AUTHORIZATIONS;
+        let variables = json!({ "where": { "projectId": app.id } });
+        let answer: wire::Authorizations = reader.query(query, variables).await.map_err(failed(query))?;
+        let keys = answer.keys.ok_or_else(|| missing(query, "applicationAuthorizations"))?;
+        app.keys = Some(names(keys.iter()));
+    }
+    let listed = start::organizations(reader, desired, false).await?.into_iter();
+    let mut organizations: Vec<String> =
+        listed.map(|one| one.slugified_name.unwrap_or_else(|| one.id.0.clone())).collect();
+    organizations.sort();
+    // By its slug, whatever the file calls it.
+    let own = live.itself.as_ref().and_then(|itself| itself.slug.clone());
+    organizations.retain(|slug| Some(slug) != own.as_ref());
+    Ok(Inventory { apps, organizations, ..Inventory::default() })
+}

@@ -1,0 +1,202 @@
+//! What a RapidAPI hub can and can't do.
+
+use std::collections::BTreeSet;
+
+use jiff::SignedDuration;
+
+use super::{RapidApi, context, lower, shows};
+use rolecall_model::{
+    Call, Change, Chore, Departure, Desired, Effect, Entity, Feature, InviteField, KeyField, Kind, KnownRoles,
+    ListedInvitations, Live, Mutation, Permission, ProviderName, Retirement, RoleName, Rules, Seen, TeamName,
+    User, Variables,
+};
+
+/// What invitations say of roles: names of an older system, of which the vendor's pages show these two.
+pub(super) const ADMIN: &str = "ADMIN";
+const DEVELOPER: &str = "DEVELOPER";
+
+impl Rules for RapidApi {
+    fn provider(&self) -> ProviderName {
+        ProviderName::Rapidapi
+    }
+
+    fn kinds(&self) -> &'static [Kind] {
+        &[Kind::Organization, Kind::Team, Kind::User]
+    }
+
+    fn vendor_hosts(&self) -> &'static [&'static str] {
+        // As vendor tools and examples name them. Others of p.rapidapi.com are anybody's APIs.
+        &["graphql-platform.p.rapidapi.com", "platform-graphql.p.rapidapi.com"]
+    }
+
+    fn known_roles(&self) -> KnownRoles {
+        KnownRoles::Open(&[])
+    }
+
+    fn is_admin(&self, live: &Live, roles: &BTreeSet<RoleName>) -> bool {
+        is_admin(live, roles)
+    }
+
+    fn admins_are_in_every_team(&self) -> bool {
+        true
+    }
+
+    fn always_requires_self(&self) -> bool {
+        true
+    }
+
+    fn fewest_admins(&self) -> usize {
+        1
+    }
+
+    fn is_privileged(&self, _: &BTreeSet<Permission>) -> bool {
+        false
+    }
+
+    fn gives_access(&self, live: &Live, roles: &BTreeSet<RoleName>) -> bool {
+        // Those of invitations are no roles that the hub lists.
+        is_admin(live, roles) || roles.iter().any(|role| role.as_str() == ADMIN)
+    }
+
+    fn covers(&self, live: &Live, these: &BTreeSet<RoleName>, those: &BTreeSet<RoleName>) -> bool {
+        is_admin(live, these) || those.is_subset(these)
+    }
+
+    fn offered(&self, live: &Live, roles: &BTreeSet<RoleName>) -> BTreeSet<RoleName> {
+        BTreeSet::from([RoleName::seen(if is_admin(live, roles) { ADMIN } else { DEVELOPER })])
+    }
+
+    fn offers_all(&self, live: &Live, roles: &BTreeSet<RoleName>) -> bool {
+        let by_default = live.assignable.as_ref().and_then(|roles| roles.by_default());
+        // A hub with several such roles would have another word for each.
+        is_admin(live, roles) || by_default.is_some_and(|role| roles.iter().eq([&role.name]))
+    }
+
+    fn effects(&self, live: &Live, before: Option<&User>, after: &User) -> Vec<Effect> {
+        let mut effects = Vec::new();
+        let Some(before) = before else { return effects };
+        if before.enabled != after.enabled {
+            effects.push(Effect::HubWide);
+        }
+        if before.enabled != after.enabled && after.enabled == Seen::Known(false) {
+            // "Personal subscriptions are deleted", by the vendor's page on user management.
+            effects.push(Effect::TakesAlong { what: "their personal subscriptions".to_owned() });
+        }
+        if is_admin(live, &after.roles) && !is_admin(live, &before.roles) {
+            effects.push(Effect::JoinsEveryTeam);
+        }
+        if is_admin(live, &before.roles)
+            && !is_admin(live, &after.roles)
+            && !after.outside
+            && after.teams.is_none()
+        {
+            effects.push(Effect::MayLeaveTeams);
+        }
+        let default = live.assignable.as_ref().and_then(|roles| roles.by_default());
+        if let Some(role) = default.filter(|_| is_admin(live, &before.roles) && after.outside && !before.outside) {
+            effects.push(Effect::DefaultRole { role: role.name.clone() });
+        }
+        // Roles outlast a membership, and come back with it.
+        let user = live.users.items.iter().find(|user| after.id.as_ref() == Some(&user.id));
+        let joins = |team: &TeamName| before.teams.as_ref().is_some_and(|teams| !teams.contains_key(team));
+        for (team, role) in after.teams.iter().flatten().filter(|(team, _)| joins(team)) {
+            let had = user.and_then(|user| user.lingering.get(team)).filter(|had| Some(*had) != role.as_ref());
+            effects.extend(had.map(|had| Effect::ComesBackAs { team: team.clone(), role: had.clone() }));
+        }
+        effects
+    }
+
+    fn takes_along(&self, entity: &Entity) -> Option<&'static str> {
+        match entity {
+            Entity::Organization(_) => Some("all of its teams, their apps with their keys, and their APIs"),
+            Entity::Team(_) => Some("its apps with their keys, and its APIs"),
+            Entity::User(_) => Some("their personal apps and APIs"),
+            Entity::Role(_) | Entity::Key(_) => None,
+        }
+    }
+
+    fn comes_with_organization(&self) -> Option<&'static str> {
+        // By the vendor's page "Organizations (GQL)".
+        Some("a team, an app of that, and a subscription for its seats")
+    }
+
+    fn invite_needs(&self) -> &'static [InviteField] {
+        &[InviteField::Roles, InviteField::Teams]
+    }
+
+    fn shows_keys(&self) -> bool {
+        true
+    }
+
+    fn key_needs(&self) -> &'static [KeyField] {
+        &[]
+    }
+
+    fn departure(&self) -> Departure {
+        Departure::Leave
+    }
+
+    fn retirement(&self) -> Retirement {
+        Retirement::Delete
+    }
+
+    fn listed_invitations(&self) -> ListedInvitations {
+        // When they run out isn't documented, nor whether they are listed then. None is known to within a day.
+        ListedInvitations::Open(SignedDuration::from_hours(24))
+    }
+
+    fn changes_invitations(&self) -> bool {
+        true
+    }
+
+    fn has_approvals(&self) -> bool {
+        false
+    }
+
+    fn implied_permissions(&self) -> &'static [&'static str] {
+        &[]
+    }
+
+    fn by_hand(&self, chore: Chore) -> &'static str {
+        match chore {
+            Chore::HandleKeys | Chore::DescribeKey => "in the app's own page, Authorization",
+            Chore::ApproveUser => "in the Admin Panel, Users",
+            Chore::ReinstateUser
+            | Chore::ChangeRecord
+            | Chore::RemoveUser
+            | Chore::LookUpDisabled
+            | Chore::EnableUser
+            | Chore::HandleInvitation => "in the organisation's dashboard, Users",
+            Chore::ChangeOrganization => "in the organisation's dashboard, Settings",
+        }
+    }
+
+    fn can_switch_accounts(&self, live: &Live) -> bool {
+        live.features.contains(&Feature::ChangesStatus)
+    }
+
+    fn shares_accounts(&self) -> bool {
+        true
+    }
+
+    fn uncallable(&self, credentials: &BTreeSet<&str>, desired: &Desired) -> Vec<&'static str> {
+        context::uncallable(credentials, desired)
+    }
+
+    fn shows(&self, mutation: &Mutation, change: &Change, live: &Live) -> Option<bool> {
+        shows::shows(mutation, change, live)
+    }
+
+    fn merged(&self, operation: &str, variables: &[&Variables]) -> Option<Variables> {
+        lower::merged(operation, variables)
+    }
+
+    fn lower(&self, change: &Change, live: &Live) -> Vec<Call> {
+        lower::lower(change, live)
+    }
+}
+
+/// By the role that the hub, or the file, has for it.
+pub(super) fn is_admin(live: &Live, roles: &BTreeSet<RoleName>) -> bool {
+    live.assignable.as_ref().is_some_and(|known| known.make_admin(roles))
+}

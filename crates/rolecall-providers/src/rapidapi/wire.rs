@@ -1,0 +1,339 @@
+//! Answers as they come: every field may be null until it has crossed into the model.
+
+use serde::{Deserialize, Deserializer};
+use serde_json::Value;
+
+use rolecall_model::RemoteId;
+
+/// An id, which is text at one place and a number at another, of the same thing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Id(pub String);
+
+impl<'de> Deserialize<'de> for Id {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match Value::deserialize(deserializer)? {
+            Value::String(text) => Ok(Self(text)),
+            Value::Number(number) => Ok(Self(number.to_string())),
+            other => Err(serde::de::Error::custom(format!("expected an id, found {other}"))),
+        }
+    }
+}
+
+impl From<Id> for RemoteId {
+    fn from(Id(text): Id) -> Self {
+        Self::seen(text)
+    }
+}
+
+/// How many the platform says there are, be that true or not.
+pub(super) type Count = i64;
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct ActiveUser {
+    pub active_user: Option<WireCaller>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct WireCaller {
+    pub id: Option<Id>,
+    pub email: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct ActiveEntity {
+    pub active_entity: Option<WireEntity>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct WireEntity {
+    pub id: Option<Id>,
+}
+
+/// One page of a list with a cursor.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Page<T> {
+    pub nodes: Option<Vec<Option<T>>>,
+    pub page_info: Option<PageInfo>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct PageInfo {
+    pub has_next_page: bool,
+    pub end_cursor: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Roles {
+    pub roles: Option<Page<WireRole>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct WireRole {
+    pub id: Id,
+    pub key: String,
+    pub name: String,
+    pub role_level: String,
+    pub is_default: bool,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct EntitiesRoles {
+    pub entities_roles: Option<Page<WireAssignment>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[expect(clippy::struct_field_names, reason = "as the platform calls them")]
+pub(super) struct WireAssignment {
+    pub entity_id: Id,
+    pub role_id: Id,
+    pub parent_id: Option<Id>,
+    pub org_id: Option<Id>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Organizations {
+    pub organizations: Option<Vec<Option<WireOrganizationName>>>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct WireOrganizationName {
+    pub id: Id,
+    pub name: Option<String>,
+    pub slugified_name: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Organization {
+    pub organization: Option<WireOrganization>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct WireOrganization {
+    pub id: Id,
+    pub name: Option<String>,
+    pub slugified_name: Option<String>,
+    pub email: Option<String>,
+    pub description: Option<String>,
+    pub thumbnail: Option<String>,
+    pub billing_additional_values: Option<Billing>,
+    pub num_of_teams: Option<Count>,
+    pub num_of_users: Option<Count>,
+    pub teams: Option<Vec<Option<WireTeam>>>,
+    pub users: Option<Vec<Option<WireUser>>>,
+    #[serde(rename = "ProjectAcls")]
+    pub apps: Option<Vec<Option<WireOwnedApp>>>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct WireOwnedApp {
+    pub owner: Option<WireOwner>,
+    #[serde(rename = "Project")]
+    pub project: Option<WireApp>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct WireOwner {
+    pub name: Option<String>,
+    #[serde(rename = "type")]
+    pub kind: Option<String>,
+}
+
+/// Beside its keys' names nothing of them is asked for: this API would show their values.
+#[derive(Debug, Deserialize)]
+pub(super) struct WireApp {
+    pub id: Option<Id>,
+    pub name: Option<String>,
+    #[serde(rename = "applicationAuthorizations")]
+    pub keys: Option<Vec<Option<WireAppKey>>>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct WireAppKey {
+    pub name: String,
+    pub status: String,
+    #[serde(rename = "authorizationType")]
+    pub kind: String,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Authorizations {
+    #[serde(rename = "applicationAuthorizations")]
+    pub keys: Option<Vec<WireAppKey>>,
+}
+
+/// Several at once.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Start {
+    pub active_user: Option<WireCaller>,
+    pub roles: Option<Page<WireRole>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct StartOfTeam {
+    pub active_entity: Option<WireEntity>,
+    pub organizations: Option<Vec<Option<WireOrganizationName>>>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Billing {
+    pub total: Option<u32>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct WireTeam {
+    pub id: Id,
+    pub name: Option<String>,
+    pub description: Option<String>,
+    pub thumbnail: Option<String>,
+    /// An instant in one of two forms. That it is there says enough.
+    pub deleted_at: Option<Value>,
+    pub users_count: Option<Count>,
+    /// Where users don't tell their teams.
+    pub users: Option<Vec<Option<WireAddress>>>,
+    #[serde(rename = "ProjectAcls")]
+    pub apps: Option<Vec<Option<WireTeamApp>>>,
+}
+
+/// The owner is the team, and told by its id alone.
+#[derive(Debug, Deserialize)]
+pub(super) struct WireTeamApp {
+    #[serde(rename = "Project")]
+    pub project: Option<WireApp>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct WireAddress {
+    pub email: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct WireUser {
+    pub id: Option<Id>,
+    pub email: Option<String>,
+    pub status: Option<String>,
+    pub protected: Option<bool>,
+    pub single_admin_orgs: Option<Vec<Option<Id>>>,
+    pub role: Option<HeldRole>,
+    #[serde(rename = "Teams")]
+    pub teams: Option<Vec<Option<Identified>>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct HeldRole {
+    pub role_id: Id,
+    pub role: Option<HeldRoleName>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct HeldRoleName {
+    pub name: Option<String>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+pub(super) struct Identified {
+    pub id: Id,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct TeamUsers {
+    #[serde(rename = "paginatedTeamUsersByOrganizationIdV2")]
+    pub page: Option<TeamUsersPage>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct TeamUsersPage {
+    pub data: Vec<WireTeamUser>,
+    pub total: Count,
+    pub total_active: Option<Count>,
+}
+
+/// Somebody in the organisation, or invited to it.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct WireTeamUser {
+    pub id: Option<Id>,
+    pub email: String,
+    pub role: Option<String>,
+    pub invite_status: Option<String>,
+    pub teams: Option<Vec<Option<Identified>>>,
+}
+
+/// A list, or a connection, by the hub's generation.
+#[derive(Debug, Deserialize)]
+pub(super) struct Users {
+    pub users: Option<UserList>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+pub(super) enum UserList {
+    Connection {
+        nodes: Option<Vec<Option<WireUser>>>,
+        #[serde(rename = "totalCount")]
+        total: Option<Count>,
+    },
+    List(Vec<Option<WireUser>>),
+}
+
+/// What is asked for by introspection.
+#[derive(Debug, Deserialize)]
+pub(super) struct Introspection {
+    #[serde(rename = "__schema")]
+    pub schema: Option<IntrospectedSchema>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct IntrospectedSchema {
+    pub types: Vec<IntrospectedType>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct IntrospectedType {
+    pub name: Option<String>,
+    pub fields: Option<Vec<IntrospectedField>>,
+    pub input_fields: Option<Vec<Named>>,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct IntrospectedField {
+    pub name: String,
+    #[serde(default)]
+    pub args: Vec<Named>,
+    #[serde(rename = "type")]
+    pub kind: TypeReference,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Named {
+    pub name: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct TypeReference {
+    pub kind: Option<String>,
+    pub of_type: Option<Box<TypeReference>>,
+}
+
+impl TypeReference {
+    /// Is it a list, whether or not it may be null?
+    pub fn is_list(&self) -> bool {
+        self.kind.as_deref() == Some("LIST") || self.of_type.as_ref().is_some_and(|inner| inner.is_list())
+    }
+}

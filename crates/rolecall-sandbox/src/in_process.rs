@@ -1,0 +1,47 @@
+//! A transport that asks the sandbox without a network.
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::{Engine, Headers, Reply, Sandbox, Served};
+use rolecall_graphql::{Context, Request, Response, Transport, TransportError};
+
+/// Carries requests to a sandbox in the same process, and remembers them.
+pub struct InProcess<E> {
+    sandbox: Arc<Sandbox<E>>,
+    contexts: BTreeMap<Context, Headers>,
+    sent: Mutex<Vec<Request>>,
+}
+
+impl<E: Engine> InProcess<E> {
+    /// With the headers of each context.
+    pub fn new(sandbox: Arc<Sandbox<E>>, contexts: BTreeMap<Context, Headers>) -> Self {
+        Self { sandbox, contexts, sent: Mutex::new(Vec::new()) }
+    }
+
+    /// What was sent so far, in order.
+    pub fn sent(&self) -> Vec<Request> {
+        self.sent.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+impl<E: Engine> Transport for InProcess<E> {
+    fn send<'a>(
+        &'a self,
+        request: &'a Request,
+    ) -> Pin<Box<dyn Future<Output = Result<Response, TransportError>> + Send + 'a>> {
+        Box::pin(async move {
+            self.sent.lock().unwrap_or_else(PoisonError::into_inner).push(request.clone());
+            let body = serde_json::to_vec(request).map_err(|why| TransportError::NotSent(why.to_string()))?;
+            let Some(headers) = self.contexts.get(&request.context) else {
+                return Err(TransportError::NotSent("there is no such credential".to_owned()));
+            };
+            match self.sandbox.handle(headers, &body).await {
+                Reply::Answer(response) => Ok(response),
+                Reply::Dropped => Err(TransportError::NoAnswer("connection closed".to_owned())),
+            }
+        })
+    }
+}

@@ -1,0 +1,104 @@
+//! Where a sandbox's world is kept between runs.
+
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+use thiserror::Error;
+
+use rolecall_model::{ProviderName, RemoteId};
+
+/// In memory, or in a file that several processes may share.
+#[derive(Clone, Debug)]
+pub enum Store {
+    Memory,
+    File(PathBuf),
+}
+
+#[derive(Debug, Error)]
+pub enum StoreError {
+    #[error("the sandbox's world {path} can't be used: {why}")]
+    Unusable { path: String, why: String },
+    #[error("the sandbox has no {provider} organisation `{name}`; it has {known}")]
+    NoSeed { provider: ProviderName, name: String, known: String },
+}
+
+/// The organisations that a provider's sandbox starts with.
+pub fn seed_names(provider: ProviderName) -> &'static [&'static str] {
+    match provider {
+        ProviderName::Bitpanda => super::bitpanda::SEEDS,
+        ProviderName::Hive => super::hive::SEEDS,
+        ProviderName::Paradime => super::paradime::SEEDS,
+        ProviderName::Rapidapi => super::rapidapi::SEEDS,
+    }
+}
+
+/// What the world is called that an organisation is in. None: no seed has it.
+pub fn world_of(provider: ProviderName, organization: &RemoteId) -> Option<&str> {
+    match provider {
+        ProviderName::Bitpanda | ProviderName::Hive | ProviderName::Paradime => {
+            seed_names(provider).contains(&organization.as_str()).then_some(organization.as_str())
+        }
+        // One for all, and for those that are made in it: they have their users in common, and the limit of requests.
+        ProviderName::Rapidapi => Some("hub"),
+    }
+}
+
+impl Store {
+    /// The file of an organisation below a folder, which has to be one that a seed has.
+    pub fn in_folder(folder: &Path, provider: ProviderName, organization: &RemoteId) -> Result<Self, StoreError> {
+        let Some(world) = world_of(provider, organization) else {
+            let (name, known) = (organization.to_string(), seed_names(provider).join(", "));
+            return Err(StoreError::NoSeed { provider, name, known });
+        };
+        Ok(Self::File(folder.join(format!("{provider}-{world}.json"))))
+    }
+
+    pub fn is_memory(&self) -> bool {
+        matches!(self, Self::Memory)
+    }
+
+    fn unusable(path: &Path, why: &io::Error) -> StoreError {
+        StoreError::Unusable { path: path.display().to_string(), why: why.to_string() }
+    }
+
+    /// Keeps other processes out until the result is dropped.
+    pub fn lock(&self) -> Result<Option<File>, StoreError> {
+        let Self::File(path) = self else { return Ok(None) };
+        let failed = |why| Self::unusable(path, &why);
+        if let Some(folder) = path.parent() {
+            std::fs::create_dir_all(folder).map_err(failed)?;
+        }
+        let lock = OpenOptions::new()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(path.with_extension("lock"))
+            .map_err(failed)?;
+        lock.lock().map_err(failed)?;
+        Ok(Some(lock))
+    }
+
+    pub fn read(&self) -> Result<Option<Value>, StoreError> {
+        let Self::File(path) = self else { return Ok(None) };
+        match std::fs::read(path) {
+            Ok(bytes) => serde_json::from_slice(&bytes).map(Some).map_err(|why| StoreError::Unusable {
+                path: path.display().to_string(),
+                why: format!("{why}; start it anew with --reset"),
+            }),
+            Err(why) if why.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(why) => Err(Self::unusable(path, &why)),
+        }
+    }
+
+    /// Writes the whole world beside the old one and puts it in its place.
+    pub fn write(&self, world: &Value) -> Result<(), StoreError> {
+        let Self::File(path) = self else { return Ok(()) };
+        let failed = |why| Self::unusable(path, &why);
+        let new = path.with_extension("json.new");
+        let text = serde_json::to_vec_pretty(world).map_err(|why| failed(why.into()))?;
+        std::fs::write(&new, text).map_err(failed)?;
+        std::fs::rename(&new, path).map_err(failed)
+    }
+}

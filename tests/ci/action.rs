@@ -1,0 +1,145 @@
+//! The action's own shell steps: what it installs, and what it refuses to.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::sync::{Arc, Mutex};
+
+use crate::runner::stub::stub;
+use crate::runner::workflow::parse;
+use crate::support::cli::Env;
+use serde_json::Value;
+
+const NAME: &str = "rolecall-0.1.0-x86_64-unknown-linux-musl";
+
+/// A release, and a machine to install it on.
+struct Machine {
+    env: Env,
+    /// What `gh` was called with.
+    calls: Arc<Mutex<Vec<Vec<String>>>>,
+}
+
+fn action() -> Value {
+    parse(&std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("action.yml")).unwrap())
+}
+
+impl Machine {
+    /// `genuine`: does the attestation fit?
+    fn new(genuine: bool) -> Self {
+        let env = Env::new();
+        env.write(&format!("release/{NAME}/rolecall"), "#!/bin/sh\nprintf '<%s>' \"$@\"\nexit 2\n");
+        let shell = |script: &str| {
+            let done = Command::new("sh").args(["-ec", script]).current_dir(env.path("release")).status().unwrap();
+            assert!(done.success());
+        };
+        shell(&format!(
+            "chmod +x {NAME}/rolecall && tar -czf {NAME}.tar.gz {NAME} && sha256sum -- *.tar.gz >SHA256SUMS"
+        ));
+        let calls: Arc<Mutex<Vec<Vec<String>>>> = Arc::default();
+        let (seen, release) = (calls.clone(), env.path("release"));
+        stub(&["gh"], &env.path("programs"), move |call| {
+            seen.lock().unwrap().push(call.args.clone());
+            match &*call.args[0] {
+                "release" => {
+                    for file in [format!("{NAME}.tar.gz"), "SHA256SUMS".to_owned()] {
+                        std::fs::copy(release.join(&file), Path::new(&call.folder).join(&file)).unwrap();
+                    }
+                    (0, String::new())
+                }
+                "attestation" => (u8::from(!genuine), String::new()),
+                other => panic!("gh {other} isn't known here"),
+            }
+        });
+        env.write("path", "");
+        env.write("output", "");
+        Self { env, calls }
+    }
+
+    fn step(&self, name: &str, variables: &[(&str, &str)], folder: &Path) -> Output {
+        let action = action();
+        let steps = action["runs"]["steps"].as_array().unwrap();
+        let step = steps.iter().find(|step| step["name"] == name).unwrap();
+        assert_eq!(step["shell"], "bash");
+        let installed = self.env.read("path").trim().to_owned();
+        let machine = std::env::var("PATH").unwrap();
+        Command::new("bash")
+            .args(["--noprofile", "--norc", "-eo", "pipefail", "-c", step["run"].as_str().unwrap()])
+            .current_dir(folder)
+            .env_clear()
+            .env("PATH", format!("{}:{installed}:{machine}", self.env.path("programs").display()))
+            .env("RUNNER_TEMP", self.env.path("."))
+            .env("RUNNER_OS", "Linux")
+            .env("RUNNER_ARCH", "X64")
+            .env("GITHUB_PATH", self.env.path("path"))
+            .env("GITHUB_OUTPUT", self.env.path("output"))
+            .envs(variables.iter().copied())
+            .output()
+            .unwrap()
+    }
+
+    fn install(&self, variables: &[(&str, &str)]) -> bool {
+        let version: &[(&str, &str)] = &[("VERSION", "0.1.0")];
+        let said = self.step("install", &[version, variables].concat(), &self.env.path("."));
+        said.status.success()
+    }
+
+    fn installed(&self) -> PathBuf {
+        PathBuf::from(self.env.read("path").trim()).join("rolecall")
+    }
+}
+
+#[test]
+fn a_release_is_installed_once_its_checksum_and_its_provenance_were_seen() {
+    let machine = Machine::new(true);
+    assert!(machine.install(&[]));
+    assert!(machine.installed().is_file());
+    let calls = machine.calls.lock().unwrap();
+    let attested = calls.iter().find(|call| call[0] == "attestation").unwrap().join(" ");
+    for wanted in
+        ["--repo rolecall-dev/rolecall", "/.github/workflows/release.yml", "--source-ref refs/tags/v0.1.0"]
+    {
+        assert!(attested.contains(wanted), "{attested}");
+    }
+}
+
+#[test]
+fn what_is_not_the_release_is_not_installed() {
+    let forged = Machine::new(false);
+    assert!(!forged.install(&[]), "made by somebody else");
+    let damaged = Machine::new(true);
+    damaged.env.write(&format!("release/{NAME}.tar.gz"), "something else");
+    assert!(!damaged.install(&[]), "another checksum");
+    let unlisted = Machine::new(true);
+    unlisted.env.write("release/SHA256SUMS", "");
+    assert!(!unlisted.install(&[]), "no checksum");
+    let machine = Machine::new(true);
+    for version in ["", "main", "0.1.0; true", "../0.1.0", "v0.1.0"] {
+        assert!(!machine.install(&[("VERSION", version)]), "{version}");
+    }
+    assert!(!machine.install(&[("RUNNER_ARCH", "X86")]), "no such release");
+    for machine in [forged, damaged, unlisted, machine] {
+        assert_eq!(machine.env.read("path"), "");
+    }
+}
+
+#[test]
+fn arguments_are_lines_and_the_exit_code_is_handed_on() {
+    let machine = Machine::new(true);
+    assert!(machine.install(&[]));
+    let args = "drift\n\naccess folder/\n--exclude\nuser/*\n$(touch pwned)\n";
+    let said = machine.step("run", &[("ARGS", args)], &machine.env.path("."));
+    assert_eq!(said.status.code(), Some(2));
+    assert_eq!(
+        String::from_utf8_lossy(&said.stdout),
+        "<drift><access folder/><--exclude><user/*><$(touch pwned)>"
+    );
+    assert_eq!(machine.env.read("output"), "exit-code=2\n");
+    assert!(!machine.env.path("pwned").exists());
+}
+
+#[test]
+fn what_is_typed_into_it_is_never_a_part_of_a_script() {
+    let action = action();
+    let steps = action["runs"]["steps"].as_array().unwrap();
+    assert_eq!(steps.len(), 2);
+    assert!(steps.iter().all(|step| !step["run"].as_str().unwrap().contains("${{")));
+}

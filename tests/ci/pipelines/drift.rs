@@ -1,0 +1,107 @@
+//! Drift, and the issue on it.
+
+use serde_json::json;
+
+use super::team::Team;
+use crate::runner::ended::Ended;
+use crate::runner::repository::{Repository, ZOE};
+
+#[test]
+fn drift_opens_one_issue_updates_it_and_closes_it() {
+    let team = Team::hive();
+    let first = team.drift();
+    first.has(&["drift", "issue"]);
+    first.is("issue", Ended::Success);
+    let issues = || team.lab.state().issues.clone();
+    let remarks = || team.notes("issues/").len();
+    assert_eq!(issues().len(), 1);
+    assert_eq!(issues()[0]["labels"], json!(["rolecall-drift"]));
+    assert_eq!(issues()[0]["confidential"], true);
+    assert!(issues()[0]["description"].as_str().unwrap().contains("user/alice@acme.example"));
+    // The same drift again: nobody hears of it twice.
+    team.drift().is("issue", Ended::Success);
+    assert_eq!((issues().len(), remarks()), (1, 0));
+    // Another drift: the issue says so, and tells whoever watches it.
+    let request = team.propose(20, &team.wish(ZOE));
+    team.merge_only(&request);
+    team.drift().is("issue", Ended::Success);
+    assert_eq!((issues().len(), remarks()), (1, 1));
+    assert!(issues()[0]["description"].as_str().unwrap().contains("zoe"));
+    // Gone: what is live is written down as the wish.
+    team.at_main();
+    let nothing = team.file().split("\nroles:").next().unwrap().to_owned() + "\nusers: []\n";
+    team.commit(&nothing);
+    team.git(&["push", "--quiet", "origin", "HEAD:main"]);
+    team.drift().is("issue", Ended::Success);
+    assert_eq!((issues().len(), remarks()), (1, 2));
+    assert_eq!(issues()[0]["state"], "closed");
+    team.drift().is("issue", Ended::Success);
+    assert_eq!((issues().len(), remarks()), (1, 2), "and nothing more");
+}
+
+#[test]
+fn an_issue_of_somebody_else_is_left_alone() {
+    let team = Team::hive();
+    let theirs = json!({
+        "iid": 1, "state": "opened", "labels": ["rolecall-drift"], "author": { "id": 99 },
+        "description": "<!-- rolecall drift -->\nnothing to see",
+    });
+    team.lab.state().issues.push(theirs.clone());
+    team.drift().is("issue", Ended::Success);
+    let state = team.lab.state();
+    assert!(state.issues.len() == 2 && state.issues[0] == theirs, "{:?}", state.issues);
+}
+
+#[test]
+fn a_platform_that_is_away_is_neither_drift_nor_its_end() {
+    let team = Team::hive();
+    team.drift().is("issue", Ended::Success);
+    let Team { env, server, lab, settings } = team;
+    let url = server.url.clone();
+    drop(server);
+    let server = env.serve(&["--provider", "hive"]);
+    assert_ne!(server.url, url);
+    let team = Team { env, server, lab, settings };
+    let run = team.drift();
+    run.is("drift", Ended::Failure);
+    run.is("issue", Ended::Success);
+    assert_eq!(team.lab.state().issues[0]["state"], "opened");
+    assert!(team.notes("issues/").is_empty());
+}
+
+#[test]
+fn drift_is_told_where_another_organisation_cannot_be_read() {
+    let team = Team::hive();
+    team.at_main();
+    let file = team.file();
+    let other = file
+        .replace(&team.server.url, "http://127.0.0.1:9/graphql")
+        .replace("organization: acme", "organization: b");
+    team.env.write("clone/access/other.yaml", other);
+    team.commit(&file);
+    team.git(&["push", "--quiet", "origin", "HEAD:main"]);
+    let run = team.drift();
+    run.is("drift", Ended::Failure);
+    run.is("issue", Ended::Success);
+    let state = team.lab.state();
+    assert!(
+        state.issues.len() == 1 && state.issues[0]["description"].as_str().unwrap().contains("alice"),
+        "{}",
+        run.log
+    );
+}
+
+#[test]
+fn gitlab_being_away_opens_no_second_issue_and_no_second_note() {
+    let team = Team::hive();
+    let request = team.propose(17, &team.wish(ZOE));
+    team.plan(&request).is("comment", Ended::Success);
+    team.drift().is("issue", Ended::Success);
+    for away in ["/notes", "user", "/issues", "/issues/40", "merge_requests/17"] {
+        team.lab.state().away = Some(away);
+        let (planned, drifted) = (team.plan(&request), team.drift());
+        assert!(planned.jobs["comment"] == Ended::Failure || drifted.jobs["issue"] == Ended::Failure, "{away}");
+        let state = team.lab.state();
+        assert!(state.notes.len() == 1 && state.issues.len() == 1, "{away}: {:?} {:?}", state.notes, state.issues);
+    }
+}

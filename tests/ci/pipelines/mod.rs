@@ -1,0 +1,39 @@
+//! The pipelines of `examples/ci/gitlab`, their scripts as they are, against the sandbox and a throwaway repository.
+
+mod drift;
+mod merges;
+mod requests;
+mod team;
+
+use crate::runner::pipeline::config;
+use crate::support::cli::example;
+use serde_json::json;
+
+#[test]
+fn no_example_names_a_variable_that_a_job_has_for_itself() {
+    for name in ["bitpanda", "hive", "paradime", "rapidapi"] {
+        let file = example(&format!("{name}.yaml"));
+        let lines: Vec<&str> = file.lines().filter(|line| line.contains("{ env: ")).collect();
+        assert!(!lines.is_empty(), "{name}");
+        for line in lines {
+            let variable = line.split("{ env: ").nth(1).unwrap();
+            assert!(!variable.starts_with("CI_") && !variable.starts_with("ROLECALL_"), "{variable}");
+        }
+    }
+}
+
+#[test]
+fn every_job_says_where_and_how_long_and_only_environments_have_secrets() {
+    let mut jobs = 0;
+    for (name, job) in crate::runner::pipeline::jobs() {
+        let image = job["image"].as_str().unwrap();
+        assert!(image.contains("@sha256:"), "{name}: {image}");
+        assert!(job["timeout"].is_string(), "{name}");
+        let interruptible = job["interruptible"] == true;
+        assert!(!interruptible || job["environment"]["name"] != "rolecall/apply", "{name}");
+        jobs += 1;
+    }
+    assert_eq!(jobs, 8);
+    assert_eq!(config()["workflow"]["auto_cancel"], json!({ "on_new_commit": "interruptible" }));
+    assert_eq!(crate::runner::pipeline::jobs()["apply"]["resource_group"], "rolecall");
+}

@@ -1,0 +1,68 @@
+//! What a team does with its repository, wherever that is.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use serde_json::Value;
+
+use super::github::git;
+use crate::support::cli::Env;
+
+/// One user more, for a file to wish.
+pub const ZOE: &str = "  - email: zoe@acme.example\n    roles: [Viewer]\n    resources: all\n";
+
+/// A team whose clone is the folder `clone` of its environment.
+pub trait Repository {
+    fn env(&self) -> &Env;
+    /// Where it is pushed to.
+    fn remote(&self) -> PathBuf;
+    /// Credentials that can read the platform.
+    fn credentials(&self) -> &BTreeMap<String, String>;
+
+    fn git(&self, args: &[&str]) -> String {
+        git(&self.env().path("clone"), args)
+    }
+
+    fn commit(&self, file: &str) {
+        self.env().write("clone/access/file.yaml", file);
+        self.git(&["add", "."]);
+        self.git(&["commit", "--quiet", "--allow-empty", "--message", "change access"]);
+    }
+
+    /// The clone is as main is.
+    fn at_main(&self) {
+        self.git(&["fetch", "--quiet", "origin"]);
+        self.git(&["checkout", "--quiet", "--detach", "origin/main"]);
+    }
+
+    /// The file on main.
+    fn file(&self) -> String {
+        self.git(&["show", "origin/main:access/file.yaml"])
+    }
+
+    fn main(&self) -> String {
+        git(&self.remote(), &["rev-parse", "main"])
+    }
+
+    /// What `plan` says of main now, by itself.
+    fn changes_left(&self) -> Vec<String> {
+        let mut command = self.env().command();
+        command.envs(self.credentials()).env("ROLECALL_ALLOWED_HOSTS", "127.0.0.1");
+        self.env().write("now.yaml", self.file());
+        let said = command.args(["plan", "--format", "json", "now.yaml"]).output().unwrap();
+        let plan: Value = serde_json::from_slice(&said.stdout).unwrap();
+        let changes = plan["organizations"][0]["sealed"]["changes"].as_array().unwrap();
+        changes.iter().map(|change| change["address"].as_str().unwrap().to_owned()).collect()
+    }
+
+    /// The lines of the ledger's branch. None: there is no such branch.
+    fn ledger(&self) -> Option<String> {
+        let refs = git(&self.remote(), &["for-each-ref", "refs/heads/rolecall-ledger"]);
+        (!refs.is_empty()).then(|| git(&self.remote(), &["show", "rolecall-ledger:hive-acme.jsonl"]))
+    }
+
+    /// The file on main, and one user more.
+    fn wish(&self, more: &str) -> String {
+        self.file().replace("\nusers:\n", &format!("\nusers:\n{more}"))
+    }
+}

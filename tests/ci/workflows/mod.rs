@@ -1,0 +1,430 @@
+//! The workflows of `examples/ci/github`, their shell steps as they are, against the sandbox and a throwaway repository.
+
+mod team;
+
+use self::team::{PLAN, Team};
+use crate::runner::ended::Ended;
+use crate::runner::repository::{Repository, ZOE};
+use crate::support::cli::example;
+use crate::support::receiver::Receiver;
+use rolecall_model::ProviderName;
+use serde_json::json;
+
+#[test]
+fn a_pull_request_is_planned_in_one_comment_and_on_merge_just_that_is_applied() {
+    let team = Team::hive();
+    let pull = team.propose(7, &team.wish(ZOE));
+    let planned = team.plan(&pull);
+    planned.is("validate", Ended::Skipped);
+    for job in ["gate", "plan", "comment"] {
+        planned.is(job, Ended::Success);
+    }
+    let comments = team.comments();
+    assert_eq!(comments.len(), 1);
+    assert!(comments[0].starts_with("<!-- rolecall plan -->") && comments[0].contains("user/zoe@acme.example"));
+    assert!(comments[0].contains(&pull.head), "of which commit it speaks");
+    assert!(team.changes_left().contains(&"user/alice@acme.example".to_owned()), "nothing was sent yet");
+
+    // Another push: the same comment says what is so now.
+    let pull = team.propose(7, &team.wish(&ZOE.replace("zoe", "yann")));
+    team.plan(&pull).is("comment", Ended::Success);
+    let comments = team.comments();
+    assert_eq!(comments.len(), 1, "edited in place");
+    assert!(comments[0].contains("user/yann@acme.example") && !comments[0].contains("zoe"), "{}", comments[0]);
+
+    let applied = team.merge(&pull);
+    applied.is("apply", Ended::Success);
+    assert!(applied.log.contains("| done | `user/yann@acme.example` | invite |"), "{}", applied.log);
+    assert_eq!(team.changes_left(), Vec::<String>::new());
+    assert!(team.ledger().unwrap().contains("yann@acme.example"), "so that nobody is invited twice");
+}
+
+#[test]
+fn the_ledger_is_there_for_the_next_run_and_grows() {
+    let team = Team::hive();
+    let first = team.propose(1, &team.wish(ZOE));
+    team.plan(&first).is("plan", Ended::Success);
+    team.merge(&first).is("apply", Ended::Success);
+    let before = team.ledger().unwrap();
+    let second = team.propose(2, &team.wish(&ZOE.replace("zoe", "yann")));
+    let planned = team.plan(&second);
+    planned.is("plan", Ended::Success);
+    assert!(!planned.log.contains("the ledger: there is none"), "{}", planned.log);
+    team.merge(&second).is("apply", Ended::Success);
+    let after = team.ledger().unwrap();
+    assert!(after.starts_with(&before) && after.len() > before.len());
+}
+
+#[test]
+fn two_merges_in_one_push_are_both_applied() {
+    let mut team = Team::hive();
+    let closing = team.propose(1, &team.file());
+    team.plan(&closing).is("plan", Ended::Success);
+    team.merge(&closing).is("apply", Ended::Success);
+    let start = team.main();
+    let first = team.propose(2, &team.wish(ZOE));
+    team.plan(&first).is("plan", Ended::Success);
+    let yann = ZOE.replace("zoe", "yann");
+    let second = team.propose(3, &team.file().replace("\nkeys:\n", &format!("{yann}\nkeys:\n")));
+    team.plan(&second).is("plan", Ended::Success);
+    // A merge queue pushes both at once.
+    team.settings.unapproved.insert("rolecall-apply".to_owned());
+    team.merge(&first).is("apply", Ended::Waiting);
+    team.merge(&second).is("apply", Ended::Waiting);
+    team.settings.unapproved.remove("rolecall-apply");
+    let applied = team.pushed(&start);
+    applied.is("apply", Ended::Success);
+    for user in ["zoe", "yann"] {
+        assert!(
+            applied.log.contains(&format!("| done | `user/{user}@acme.example` | invite |")),
+            "{}",
+            applied.log
+        );
+    }
+}
+
+#[test]
+fn files_of_a_fork_are_checked_and_see_no_credential() {
+    let team = Team::hive();
+    let pull = team.propose(3, &team.wish(ZOE));
+    let planned = team.event("pull_request_target", &pull, "mallory/access");
+    for job in ["validate", "gate", "plan", "comment"] {
+        planned.is(job, Ended::Skipped);
+    }
+    let checked = team.event("pull_request", &pull, "mallory/access");
+    checked.is("validate", Ended::Success);
+    checked.is("plan", Ended::Skipped);
+    let pull = team.propose(3, &team.wish("  - email: nobody\n"));
+    let checked = team.event("pull_request", &pull, "mallory/access");
+    checked.is("validate", Ended::Failure);
+    assert!(checked.log.contains("::error file=access/file.yaml,line="), "{}", checked.log);
+}
+
+#[test]
+fn a_head_that_points_the_endpoint_elsewhere_is_checked_and_not_planned() {
+    let mut team = Team::hive();
+    let elsewhere = Receiver::answering(&[200]);
+    let file = team.file().replace(&team.server.url, &format!("{}/graphql", elsewhere.url));
+    assert_ne!(file, team.file());
+    let pull = team.propose(4, &file);
+    let planned = team.plan(&pull);
+    planned.is("gate", Ended::Success);
+    planned.is("plan", Ended::Waiting);
+    assert!(planned.log.contains("`endpoint`, which gets the credential"), "{}", planned.log);
+    assert!(elsewhere.take().is_empty());
+    // A person is all that stands between: were they to approve it, it would be asked.
+    team.settings.unapproved.clear();
+    team.plan(&pull).is("plan", Ended::Failure);
+    assert!(!elsewhere.take().is_empty());
+}
+
+#[test]
+fn what_is_pushed_while_the_gate_looks_is_not_what_is_planned() {
+    let team = Team::hive();
+    let pull = team.propose(5, &team.wish(ZOE));
+    team.propose(5, &team.wish(&ZOE.replace("zoe", "mallory")));
+    let planned = team.plan(&pull);
+    planned.is("gate", Ended::Failure);
+    planned.is("plan", Ended::Skipped);
+    assert!(planned.log.contains("something was pushed since"), "{}", planned.log);
+}
+
+#[test]
+fn a_branch_that_conflicts_is_told_so() {
+    let team = Team::hive();
+    let pull = team.propose(5, &team.wish(ZOE));
+    team.hub.state().pulls[0]["mergeable"] = json!(false);
+    let planned = team.plan(&pull);
+    planned.is("gate", Ended::Failure);
+    assert!(planned.log.contains("can't be merged as it is"), "{}", planned.log);
+}
+
+#[test]
+fn bitpanda_is_never_planned_without_a_reviewer() {
+    let team = Team::of(ProviderName::Bitpanda, &[]);
+    let pull = team.propose(6, &format!("{}\n# nothing else\n", team.file()));
+    let planned = team.plan(&pull);
+    planned.is("gate", Ended::Success);
+    planned.is("plan", Ended::Waiting);
+    assert!(planned.log.contains("takes the credential of an admin"), "{}", planned.log);
+}
+
+#[test]
+fn wrong_files_and_refused_plans_are_told_in_the_comment() {
+    let mut team = Team::hive();
+    let planned = team.plan(&team.propose(8, &team.wish("  - email: nobody\n")));
+    planned.is("gate", Ended::Failure);
+    planned.is("comment", Ended::Success);
+    assert!(team.comments()[0].contains("invalid-email"), "{:?}", team.comments());
+
+    let refused = team.file().replace("max_removals: 2", "max_removals: 0");
+    let pull = team.propose(8, &refused);
+    team.settings.unapproved.clear();
+    let planned = team.plan(&pull);
+    planned.is("plan", Ended::Failure);
+    planned.is("comment", Ended::Success);
+    let comments = team.comments();
+    assert!(comments.len() == 1 && comments[0].contains("**Refused."), "{comments:?}");
+    let applied = team.merge(&pull);
+    applied.is("apply", Ended::Failure);
+    assert!(applied.log.contains("max_removals"), "{}", applied.log);
+    assert!(!team.ledger().unwrap_or_default().contains("\"event\":\"intent\""), "nothing was sent");
+}
+
+#[test]
+fn an_edited_plan_is_not_applied() {
+    let team = Team::hive();
+    let pull = team.propose(9, &team.wish(ZOE));
+    team.plan(&pull).is("plan", Ended::Success);
+    {
+        let state = team.hub.state();
+        let plan = state.artifacts.iter().find(|it| it.name.starts_with("rolecall-plan-")).unwrap();
+        let path = plan.folder.join("plan.json");
+        let edited = std::fs::read_to_string(&path).unwrap().replace("\"Viewer\"", "\"Admin\"");
+        std::fs::write(&path, edited).unwrap();
+    }
+    let applied = team.merge(&pull);
+    applied.is("apply", Ended::Failure);
+    assert!(applied.log.contains("plan again and have it reviewed"), "{}", applied.log);
+    assert!(team.changes_left().contains(&"user/zoe@acme.example".to_owned()), "nothing was sent");
+}
+
+#[test]
+fn a_plan_that_another_workflow_has_made_counts_for_nothing() {
+    let team = Team::hive();
+    let pull = team.propose(10, &team.wish(ZOE));
+    let name = format!("rolecall-plan-{}", pull.head);
+    team.env.write("plan.json", "{}");
+    for (event, path) in [
+        ("pull_request", ".github/workflows/rolecall-plan.yml"),
+        ("pull_request_target", ".github/workflows/other.yml"),
+    ] {
+        let run = team.hub.begin(event, path);
+        team.hub.upload(run, &name, &[team.env.path("plan.json")]);
+    }
+    let applied = team.merge(&pull);
+    applied.is("apply", Ended::Failure);
+    assert!(applied.log.contains("that was made before it was merged"), "{}", applied.log);
+    // Beside the right one it isn't taken either, however new it is.
+    let pull = team.propose(11, &team.wish(&ZOE.replace("zoe", "yann")));
+    team.plan(&pull).is("plan", Ended::Success);
+    let run = team.hub.begin("pull_request", ".github/workflows/rolecall-plan.yml");
+    team.hub.upload(run, &format!("rolecall-plan-{}", pull.head), &[team.env.path("plan.json")]);
+    team.merge(&pull).is("apply", Ended::Success);
+}
+
+#[test]
+fn what_nobody_has_reviewed_is_not_applied() {
+    let team = Team::hive();
+    let before = team.main();
+    team.at_main();
+    team.commit(&team.wish(ZOE));
+    team.git(&["push", "--quiet", "origin", "HEAD:main"]);
+    let applied = team.pushed(&before);
+    applied.is("apply", Ended::Failure);
+    assert!(applied.log.contains("nobody has reviewed a plan of it"), "{}", applied.log);
+    assert!(team.ledger().is_none());
+}
+
+#[test]
+fn an_apply_that_is_started_again_later_brings_nothing_back() {
+    let team = Team::hive();
+    let closing = team.propose(1, &team.file());
+    team.plan(&closing).is("plan", Ended::Success);
+    team.merge(&closing).is("apply", Ended::Success);
+    let (before, viewer) = (team.main(), team.file());
+    let promoted = team.propose(2, &viewer.replacen("roles: [Schema reviewer]", "roles: [Admin]", 1));
+    team.plan(&promoted).is("plan", Ended::Success);
+    team.merge(&promoted).is("apply", Ended::Success);
+    let then = team.main();
+    let demoted = team.propose(3, &viewer);
+    team.plan(&demoted).is("plan", Ended::Success);
+    team.merge(&demoted).is("apply", Ended::Success);
+    let again = team.pushed_to(&before, &then);
+    again.is("apply", Ended::Failure);
+    assert!(again.log.contains("no longer stands; nothing was sent"), "{}", again.log);
+    assert_eq!(team.changes_left(), Vec::<String>::new(), "she is what main says");
+}
+
+#[test]
+fn a_plan_that_was_made_after_the_merge_was_reviewed_by_nobody() {
+    let team = Team::hive();
+    let before = team.main();
+    let pull = team.propose(14, &team.wish(ZOE));
+    team.merge(&pull).is("apply", Ended::Failure);
+    // Its workflow won't, and another's artifact of that name comes too late.
+    let planned = team.plan(&pull);
+    planned.is("gate", Ended::Failure);
+    assert!(planned.log.contains("no open pull request"), "{}", planned.log);
+    let run = team.hub.begin("pull_request_target", ".github/workflows/rolecall-plan.yml");
+    team.env.write("plan.json", "{}");
+    team.hub.upload(run, &format!("rolecall-plan-{}", pull.head), &[team.env.path("plan.json")]);
+    let applied = team.pushed(&before);
+    applied.is("apply", Ended::Failure);
+    assert!(applied.log.contains("that was made before it was merged"), "{}", applied.log);
+}
+
+#[test]
+fn a_ledger_that_stands_among_the_files_is_nobodys() {
+    let team = Team::hive();
+    let forge = || {
+        team.env.write("clone/.rolecall/ledger/hive-acme.jsonl", "{\"event\":\"forged\"}\n");
+        team.git(&["add", "--force", ".rolecall"]);
+    };
+    // With nothing to apply, since nobody has planned it.
+    team.at_main();
+    let before = team.main();
+    forge();
+    team.commit(&team.wish(ZOE));
+    team.git(&["push", "--quiet", "origin", "HEAD:main"]);
+    team.pushed(&before).is("apply", Ended::Failure);
+    assert!(team.ledger().is_none());
+    // And with something.
+    let pull = team.propose(15, &team.wish(&ZOE.replace("zoe", "yann")));
+    let planned = team.plan(&pull);
+    planned.is("plan", Ended::Success);
+    team.merge(&pull).is("apply", Ended::Success);
+    assert!(!team.ledger().unwrap().contains("forged"));
+}
+
+#[test]
+fn without_a_key_for_the_ledger_nothing_is_sent() {
+    let mut team = Team::hive();
+    team.settings.secrets.get_mut("rolecall-apply").unwrap().remove("ROLECALL_LEDGER_KEY");
+    let pull = team.propose(16, &team.wish(ZOE));
+    team.plan(&pull).is("plan", Ended::Success);
+    let applied = team.merge(&pull);
+    applied.is("apply", Ended::Failure);
+    assert!(applied.log.contains("ROLECALL_LEDGER_KEY"), "{}", applied.log);
+    assert!(team.changes_left().contains(&"user/zoe@acme.example".to_owned()));
+}
+
+#[test]
+fn github_being_away_opens_no_second_issue_and_no_second_comment() {
+    let team = Team::hive();
+    let pull = team.propose(17, &team.wish(ZOE));
+    team.plan(&pull).is("comment", Ended::Success);
+    team.drift().is("issue", Ended::Success);
+    team.hub.state().away = Some("/issues".to_owned());
+    team.drift().is("issue", Ended::Failure);
+    team.hub.state().away = Some("/comments".to_owned());
+    team.plan(&pull).is("comment", Ended::Failure);
+    let state = team.hub.state();
+    assert_eq!((state.issues.len(), state.comments.len()), (1, 1));
+}
+
+#[test]
+fn one_organisation_that_is_away_does_not_hide_the_drift_of_another() {
+    let team = Team::hive();
+    team.at_main();
+    let away = team.file().replace("organization: acme", "organization: other");
+    team.env.write("clone/access/other.yaml", away.replace(&team.server.url, "http://127.0.0.1:9/graphql"));
+    team.commit(&team.file());
+    team.git(&["push", "--quiet", "origin", "HEAD:main"]);
+    let run = team.drift();
+    run.is("drift", Ended::Failure);
+    run.is("issue", Ended::Success);
+    let issues = team.hub.state().issues.clone();
+    let body = issues[0]["body"].as_str().unwrap();
+    assert!(body.contains("user/alice@acme.example") && body.contains("hive other"), "{body}");
+}
+
+#[test]
+fn a_plan_that_no_longer_stands_sends_nothing() {
+    let team = Team::hive();
+    let pull = team.propose(12, &team.wish(ZOE));
+    team.plan(&pull).is("plan", Ended::Success);
+    // Somebody else gives alice another role meanwhile.
+    let other = team.file().replace("roles: [Schema reviewer]", "roles: [Viewer]");
+    team.env.write("other.yaml", other);
+    let mut command = team.env.command();
+    command.envs(&team.settings.secrets["rolecall-apply"]).env("ROLECALL_ALLOWED_HOSTS", "127.0.0.1");
+    let args = [
+        "apply",
+        "--auto-approve",
+        "--ledger",
+        "theirs.jsonl",
+        "--target",
+        "user/alice@acme.example",
+        "other.yaml",
+    ];
+    let said = command.args(args).output().unwrap();
+    assert!(said.status.success(), "{}", String::from_utf8_lossy(&said.stderr));
+    let applied = team.merge(&pull);
+    applied.is("apply", Ended::Failure);
+    assert!(applied.log.contains("no longer stand; nothing was sent"), "{}", applied.log);
+    assert!(team.changes_left().contains(&"user/zoe@acme.example".to_owned()), "nothing was sent");
+}
+
+#[test]
+fn an_apply_that_breaks_off_keeps_its_ledger_all_the_same() {
+    let team = Team::of(ProviderName::Hive, &["--fault", "errors@assignMemberRole*9"]);
+    let pull = team.propose(13, &team.wish(ZOE));
+    team.plan(&pull).is("plan", Ended::Success);
+    let applied = team.merge(&pull);
+    applied.is("apply", Ended::Failure);
+    assert!(applied.log.contains("| **failed** |"), "{}", applied.log);
+    let ledger = team.ledger().unwrap();
+    assert!(ledger.contains("\"outcome\":\"failed\"") && ledger.contains("\"outcome\":\"done\""), "{ledger}");
+}
+
+#[test]
+fn drift_opens_one_issue_updates_it_and_closes_it() {
+    let mut team = Team::hive();
+    team.settings.unapproved.insert("rolecall-apply".to_owned());
+    let first = team.drift();
+    first.is("issue", Ended::Success);
+    let issues = || team.hub.state().issues.clone();
+    assert_eq!(issues().len(), 1);
+    assert_eq!(issues()[0]["labels"], json!(["rolecall-drift"]));
+    assert!(issues()[0]["body"].as_str().unwrap().contains("user/alice@acme.example"));
+    // The same drift again: nobody hears of it twice.
+    team.drift().is("issue", Ended::Success);
+    assert_eq!((issues().len(), team.remarks()), (1, 0));
+    // Another drift: the issue says so, and tells whoever watches it.
+    let pull = team.propose(20, &team.wish(ZOE));
+    team.plan(&pull).is("plan", Ended::Success);
+    team.merge(&pull).is("apply", Ended::Waiting);
+    team.drift().is("issue", Ended::Success);
+    assert_eq!((issues().len(), team.remarks()), (1, 1));
+    assert!(issues()[0]["body"].as_str().unwrap().contains("zoe"));
+    // Gone: what is live is written down as the wish.
+    team.at_main();
+    let nothing = team.file().split("\nroles:").next().unwrap().to_owned() + "\nusers: []\n";
+    team.commit(&nothing);
+    team.git(&["push", "--quiet", "origin", "HEAD:main"]);
+    team.drift().is("issue", Ended::Success);
+    assert_eq!((issues().len(), team.remarks()), (1, 2));
+    assert_eq!(issues()[0]["state"], "closed");
+    team.drift().is("issue", Ended::Success);
+    assert_eq!((issues().len(), team.remarks()), (1, 2), "and nothing more");
+}
+
+#[test]
+fn a_platform_that_is_away_is_neither_drift_nor_its_end() {
+    let team = Team::hive();
+    team.drift().is("issue", Ended::Success);
+    let Team { env, server, hub, settings } = team;
+    let url = server.url.clone();
+    drop(server);
+    let server = env.serve(&["--provider", "hive"]);
+    assert_ne!(server.url, url);
+    let team = Team { env, server, hub, settings };
+    let run = team.drift();
+    run.is("drift", Ended::Failure);
+    run.is("issue", Ended::Skipped);
+    assert_eq!(team.hub.state().issues[0]["state"], "open");
+}
+
+#[test]
+fn the_examples_name_what_the_workflows_hand_over() {
+    let plan = crate::runner::workflow::workflow(PLAN).to_string();
+    for name in ["bitpanda", "hive", "paradime", "rapidapi"] {
+        let file = example(&format!("{name}.yaml"));
+        let lines = file.lines().filter(|line| !line.trim_start().starts_with('#'));
+        for line in lines.filter(|line| line.contains("{ env: ")) {
+            let variable = line.split("{ env: ").nth(1).unwrap().split(' ').next().unwrap();
+            assert!(plan.contains(&format!("secrets.{variable} ")), "{variable}");
+        }
+    }
+}

@@ -1,0 +1,178 @@
+//! A team at GitHub: its repository, its pull requests, and what they set off.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+
+use rolecall_model::ProviderName;
+use rolecall_sandbox::own_credentials;
+use serde_json::{Value, json};
+
+use crate::runner::ended::Run;
+use crate::runner::github::{Hub, LEDGER_KEY, REPOSITORY, git};
+use crate::runner::repository::Repository;
+use crate::runner::workflow::{Event, Settings, run};
+use crate::support::cli::{Env, Server};
+
+pub const PLAN: &str = "rolecall-plan.yml";
+pub const APPLY: &str = "rolecall-apply.yml";
+pub const DRIFT: &str = "rolecall-drift.yml";
+
+/// A team with its files at GitHub, and their platform.
+pub struct Team {
+    pub env: Env,
+    pub server: Server,
+    pub hub: Hub,
+    pub settings: Settings,
+}
+
+/// A pull request.
+pub struct Pull {
+    pub number: u64,
+    pub head: String,
+    /// The commit that merging it would make.
+    pub merge: String,
+}
+
+impl Repository for Team {
+    fn env(&self) -> &Env {
+        &self.env
+    }
+
+    fn remote(&self) -> PathBuf {
+        self.hub.remote()
+    }
+
+    fn credentials(&self) -> &BTreeMap<String, String> {
+        &self.settings.secrets["rolecall-plan"]
+    }
+}
+
+impl Team {
+    /// With the Hive example, or another's, on main.
+    pub fn of(provider: ProviderName, faults: &[&str]) -> Self {
+        let mut env = Env::new();
+        let server = env.serve_example(provider, faults);
+        let hub = Hub::new(&env.path("github"));
+        git(&env.path("."), &["clone", "--quiet", hub.remote().to_str().unwrap(), "clone"]);
+        let file = env.read("file.yaml");
+        let credential = own_credentials(provider)[0].1.to_owned();
+        let name = if provider == ProviderName::Hive { "HIVE_TOKEN" } else { "BITPANDA_API_KEY" };
+        let secrets = BTreeMap::from([(name.to_owned(), credential)]);
+        let environments = ["rolecall-plan", "rolecall-review", "rolecall-apply", "rolecall-drift"];
+        let mut secrets: BTreeMap<String, BTreeMap<String, String>> =
+            environments.map(|name| (name.to_owned(), secrets.clone())).into();
+        let apply = secrets.get_mut("rolecall-apply").unwrap();
+        apply.insert("ROLECALL_LEDGER_KEY".to_owned(), LEDGER_KEY.to_owned());
+        let settings = Settings {
+            secrets,
+            env: BTreeMap::from([("ROLECALL_ALLOWED_HOSTS".to_owned(), "127.0.0.1".to_owned())]),
+            unapproved: BTreeSet::from(["rolecall-review".to_owned()]),
+        };
+        let team = Self { env, server, hub, settings };
+        team.commit(&file);
+        team.git(&["push", "--quiet", "origin", "HEAD:main"]);
+        team
+    }
+
+    pub fn hive() -> Self {
+        Self::of(ProviderName::Hive, &[])
+    }
+
+    /// Opens a pull request with the file changed so, or pushes to one.
+    pub fn propose(&self, number: u64, file: &str) -> Pull {
+        self.at_main();
+        self.commit(file);
+        let head = self.git(&["rev-parse", "HEAD"]);
+        self.git(&["push", "--quiet", "--force", "origin", &format!("HEAD:refs/heads/topic-{number}")]);
+        self.git(&["checkout", "--quiet", "--detach", "origin/main"]);
+        self.git(&["merge", "--quiet", "--no-ff", "--message", "merge", &head]);
+        let merge = self.git(&["rev-parse", "HEAD"]);
+        self.git(&["push", "--quiet", "--force", "origin", &format!("HEAD:refs/pull/{number}/merge")]);
+        let mut state = self.hub.state();
+        state.pulls.retain(|pull| pull["number"] != number);
+        state.pulls.push(json!({
+            "number": number,
+            "state": "open",
+            "mergeable": true,
+            "merge_commit_sha": merge,
+            "merged_at": null,
+            "head": { "sha": head },
+            "base": { "ref": "main" },
+        }));
+        Pull { number, head, merge }
+    }
+
+    pub fn event(&self, name: &str, pull: &Pull, repository: &str) -> Run {
+        let payload = json!({ "pull_request": {
+            "number": pull.number,
+            "head": { "sha": pull.head, "repo": { "full_name": repository } },
+            "base": { "ref": "main" },
+        } });
+        let sha = if name == "pull_request" { pull.merge.clone() } else { self.main() };
+        self.seen(run(&self.hub, &self.settings, PLAN, &Event { name, payload, sha: &sha }))
+    }
+
+    /// What a pull request of the team's own sets off.
+    pub fn plan(&self, pull: &Pull) -> Run {
+        self.event("pull_request_target", pull, REPOSITORY)
+    }
+
+    /// Merges it, and runs what that sets off.
+    pub fn merge(&self, pull: &Pull) -> Run {
+        let before = self.main();
+        self.at_main();
+        self.git(&["merge", "--quiet", "--no-ff", "--message", "merge", &pull.head]);
+        let merged = self.git(&["rev-parse", "HEAD"]);
+        self.git(&["push", "--quiet", "origin", "HEAD:main"]);
+        self.git(&["fetch", "--quiet", "origin"]);
+        {
+            let mut state = self.hub.state();
+            let now = state.tick();
+            let it = state.pulls.iter_mut().find(|it| it["number"] == pull.number).unwrap();
+            it["merged_at"] = json!(now);
+            it["state"] = json!("closed");
+            it["merge_commit_sha"] = json!(merged);
+        }
+        self.pushed(&before)
+    }
+
+    pub fn pushed(&self, before: &str) -> Run {
+        self.pushed_to(before, &self.main())
+    }
+
+    /// What the push of main from one commit to another sets off, whenever it is run.
+    pub fn pushed_to(&self, before: &str, sha: &str) -> Run {
+        let event = Event { name: "push", payload: json!({ "before": before }), sha };
+        self.seen(run(&self.hub, &self.settings, APPLY, &event))
+    }
+
+    pub fn drift(&self) -> Run {
+        let sha = self.main();
+        // The payload of a schedule says next to nothing.
+        let payload = json!({ "schedule": "17 5 * * *" });
+        self.seen(run(&self.hub, &self.settings, DRIFT, &Event { name: "schedule", payload, sha: &sha }))
+    }
+
+    /// Nothing that a run printed, said or kept holds a credential.
+    pub fn seen(&self, run: Run) -> Run {
+        let state = self.hub.state();
+        let kept = state.artifacts.iter().flat_map(|artifact| std::fs::read_dir(&artifact.folder).unwrap());
+        let kept = kept.map(|file| std::fs::read_to_string(file.unwrap().path()).unwrap());
+        let said = state.comments.iter().chain(&state.issues).map(Value::to_string);
+        for text in kept.chain(said).chain([run.log.clone()]) {
+            for secret in self.settings.secrets.values().flat_map(BTreeMap::values) {
+                assert!(!text.contains(secret.as_str()), "{text}");
+            }
+        }
+        run
+    }
+
+    pub fn comments(&self) -> Vec<String> {
+        self.hub.state().comments.iter().map(|it| it["body"].as_str().unwrap().to_owned()).collect()
+    }
+
+    /// How many comments the issue on drift has.
+    pub fn remarks(&self) -> usize {
+        self.comments().iter().filter(|comment| !comment.starts_with("<!-- rolecall plan -->")).count()
+    }
+}

@@ -1,0 +1,213 @@
+//! What becomes of an apply where the world around it fails, with the built program.
+
+use std::io::{BufRead, BufReader, Read};
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use crate::support::cli::{Env, Said, served};
+use rolecall_model::ProviderName;
+
+const APPLY: &[&str] = &["apply", "--auto-approve", "file.yaml"];
+
+fn in_sync(env: &Env) -> bool {
+    env.run(&["plan", "--detailed-exitcode", "file.yaml"]).code == 0
+}
+
+/// Whoever was mailed, by the world that the sandbox keeps.
+fn mails(env: &Env) -> Vec<String> {
+    let folder = std::fs::read_dir(env.path(".rolecall/sandbox")).unwrap();
+    let mut worlds = folder.map(|entry| entry.unwrap().path());
+    let world = worlds.find(|path| path.extension().is_some_and(|it| it == "json")).unwrap();
+    let world: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(world).unwrap()).unwrap();
+    world["mails"].as_array().unwrap().iter().map(ToString::to_string).collect()
+}
+
+fn count(said: &Said, outcome: &str) -> usize {
+    said.stdout.lines().filter(|line| line.trim_start().starts_with(&format!("{outcome} "))).count()
+}
+
+/// A limit on the size of files is a disk that is full after so many blocks, in the middle of a line.
+#[cfg(unix)]
+#[test]
+fn once_the_ledger_can_not_be_written_nothing_more_is_sent() {
+    for blocks in [2, 4, 6, 8] {
+        let (env, _server) = served(ProviderName::Hive, &[]);
+        let said = env.run_within(&format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$0\" \"$@\""), APPLY);
+        assert!(matches!(said.code, 1 | 5), "{}", said.all());
+        assert!(said.all().contains("nothing is sent that can't be recorded"), "{blocks} {}", said.all());
+        assert!(!said.all().contains("panicked"), "{}", said.all());
+        let ledger = env.path(".rolecall/ledger/hive-acme.jsonl");
+        assert!(std::fs::metadata(ledger).unwrap().len() <= 1024 * blocks);
+        let again = env.run(APPLY);
+        assert_eq!(again.code, 0, "{blocks} {}", again.all());
+        assert!(in_sync(&env), "{blocks}");
+        assert_eq!(mails(&env).len(), 1, "{blocks}");
+    }
+}
+
+#[test]
+fn a_network_that_is_lost_on_the_way_loses_nothing_else() {
+    let (mut env, server) = served(ProviderName::Hive, &["--fault", "latency=300@inviteToOrganizationByEmail"]);
+    let mut child = env.command().args(APPLY).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut stdout = BufReader::new(child.stdout.take().unwrap());
+    let mut told = String::new();
+    while !told.contains("done      key/ci-publisher") && stdout.read_line(&mut told).unwrap() > 0 {}
+    drop(server);
+    stdout.read_to_string(&mut told).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(5), "{told}");
+    let mut stderr = String::new();
+    child.stderr.take().unwrap().read_to_string(&mut stderr).unwrap();
+    assert!(told.contains("the platform could not be used any more"), "{told}{stderr}");
+    // The network is back, and whatever had not been done is.
+    let _server = env.serve_example(ProviderName::Hive, &[]);
+    let said = env.run(APPLY);
+    assert_eq!(said.code, 0, "{}", said.all());
+    assert!(in_sync(&env));
+    assert_eq!(mails(&env).len(), 1);
+}
+
+/// The platform's own faults are looked up and made good within one run, but for mails and secrets.
+#[test]
+fn a_platform_that_fails_now_and_then_is_dealt_with_in_one_run() {
+    for fault in [
+        "drop-after@assignMemberRole*1",
+        "status=502@updateMemberRole*1",
+        "html@assignMemberRole*1",
+        "rate-limit=1*3",
+    ] {
+        let (env, _server) = served(ProviderName::Hive, &["--fault", fault]);
+        let said = env.run(APPLY);
+        assert_eq!(said.code, 0, "{fault} {}", said.all());
+        assert!(in_sync(&env), "{fault}");
+    }
+    let (env, _server) = served(ProviderName::Hive, &["--fault", "drop-after@inviteToOrganizationByEmail*1"]);
+    let said = env.run(APPLY);
+    assert_eq!(said.code, 0, "{}", said.all());
+    assert!(said.stdout.contains("whether its mail went out isn't proven"), "{}", said.all());
+    let (env, _server) = served(ProviderName::Hive, &["--fault", "drop-before@inviteToOrganizationByEmail*1"]);
+    let said = env.run(APPLY);
+    assert_eq!((said.code, count(&said, "unsure")), (5, 1), "{}", said.all());
+    let said = env.run(APPLY);
+    assert_eq!((said.code, mails(&env).len()), (0, 1), "{}", said.all());
+}
+
+#[test]
+fn whoever_stops_reading_what_apply_says_stops_nothing() {
+    let (env, _server) = served(ProviderName::Hive, &[]);
+    let mut child = env.command().args(APPLY).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    drop(child.stdout.take());
+    let mut stderr = String::new();
+    child.stderr.take().unwrap().read_to_string(&mut stderr).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(0), "{stderr}");
+    assert!(in_sync(&env));
+}
+
+#[cfg(unix)]
+#[test]
+fn a_second_ctrl_c_ends_it_at_once() {
+    let (env, _server) = served(ProviderName::Bitpanda, &["--fault", "latency=30000@updateUser"]);
+    let mut child = env.command().args(APPLY).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut stdout = BufReader::new(child.stdout.take().unwrap());
+    let mut told = String::new();
+    while !told.contains("done      key/ci-pipeline") && stdout.read_line(&mut told).unwrap() > 0 {}
+    let began = Instant::now();
+    // As GitHub cancels a job.
+    for signal in ["-INT", "-TERM"] {
+        std::thread::sleep(Duration::from_millis(300));
+        std::process::Command::new("kill").args([signal, &child.id().to_string()]).status().unwrap();
+    }
+    assert_eq!(child.wait().unwrap().code(), Some(5), "{told}");
+    assert!(began.elapsed() < Duration::from_secs(25), "it waited for what was under way");
+    let mut stderr = String::new();
+    child.stderr.take().unwrap().read_to_string(&mut stderr).unwrap();
+    assert!(stderr.contains("what was in flight may have had its effect"), "{stderr}");
+}
+
+/// A terminal sends Ctrl-C to every program in the foreground; the one that is handed a secret goes on.
+#[cfg(unix)]
+#[test]
+fn a_ctrl_c_does_not_lose_a_secret_on_its_way() {
+    use std::os::unix::process::CommandExt as _;
+    let (env, _server) = served(ProviderName::Bitpanda, &[]);
+    let file = env.read("file.yaml").replacen("file: keys/ci-pipeline.key", "command: [./store]", 1);
+    env.write("file.yaml", file);
+    env.write("store", "#!/bin/sh\ntouch began\nsleep 1\ncat > stored\n");
+    std::fs::set_permissions(env.path("store"), std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let args = [APPLY, &["--allow-commands"]].concat();
+    let mut program = env.command();
+    program.args(&args).process_group(0).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let child = program.spawn().unwrap();
+    while !env.path("began").exists() {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let group = format!("-{}", child.id());
+    std::process::Command::new("kill").args(["-INT", "--", &group]).status().unwrap();
+    let said = env.said(&child.wait_with_output().unwrap());
+    assert_eq!(said.code, 5, "{}", said.all());
+    assert!(said.stdout.contains("interrupted before it was sent"), "{}", said.all());
+    assert!(env.read("stored").len() > 20, "{}", said.all());
+    let said = env.run(&args);
+    assert_eq!(said.code, 0, "{}", said.all());
+    assert!(!said.stdout.contains("key/ci-pipeline"), "the key is there: {}", said.all());
+}
+
+#[test]
+fn several_organisations_are_each_told_of_by_name() {
+    let (env, server) = served(ProviderName::Bitpanda, &[]);
+    env.write("here/org.yaml", env.read("file.yaml"));
+    // Nobody listens there.
+    let away = env.read("file.yaml").replace(&server.url, "http://127.0.0.1:9/graphql");
+    env.write(
+        "here/away.yaml",
+        away.replace("f8588dc7-e1ce-4d92-a473-809a0a357ad9", "00000000-0000-4000-a000-000000000000"),
+    );
+    let said = env.run(&["apply", "--auto-approve", "here"]);
+    assert_eq!(said.code, 6, "{}", said.all());
+    let (_, endings) = said.stdout.split_once("2 organisations\n").unwrap();
+    assert_eq!(
+        endings.lines().collect::<Vec<_>>(),
+        [
+            "  unreachable       bitpanda 00000000-0000-4000-a000-000000000000",
+            "  done              bitpanda f8588dc7-e1ce-4d92-a473-809a0a357ad9"
+        ]
+    );
+}
+
+/// A folder of two organisations, of which the first answers at once and the second takes its time to be read.
+#[cfg(unix)]
+fn two_organisations() -> (Env, Vec<crate::support::cli::Server>) {
+    let (mut env, bitpanda) = served(ProviderName::Bitpanda, &[]);
+    env.write("a/1.yaml", env.read("file.yaml"));
+    let hive = env.serve_example(ProviderName::Hive, &["--fault", "latency=20000@members"]);
+    let [(_, token)] = rolecall_sandbox::own_credentials(ProviderName::Hive)[..] else { panic!("one token") };
+    env.set("HIVE_TOKEN", token);
+    env.write("a/2.yaml", env.read("file.yaml"));
+    (env, vec![bitpanda, hive])
+}
+
+#[cfg(unix)]
+#[test]
+fn a_ctrl_c_between_two_organisations_tells_of_both_and_is_no_success() {
+    let (env, _servers) = two_organisations();
+    let mut child = env
+        .command()
+        .args(["apply", "--auto-approve", "a"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut stdout = BufReader::new(child.stdout.take().unwrap());
+    let mut told = String::new();
+    while !told.contains("Read again: converged") && stdout.read_line(&mut told).unwrap() > 0 {}
+    let began = Instant::now();
+    std::process::Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap();
+    stdout.read_to_string(&mut told).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(5), "{told}");
+    assert!(began.elapsed() < Duration::from_secs(15), "it waited for the second to be read");
+    let (_, endings) = told.split_once("2 organisations\n").unwrap_or_else(|| panic!("{told}"));
+    assert!(endings.contains("done              bitpanda"), "{endings}");
+    assert!(
+        endings.contains("partly applied    hive acme") || endings.contains("nothing was sent  hive"),
+        "{endings}"
+    );
+}

@@ -1,0 +1,473 @@
+//! Everything that can be wrong with a file gives a clear finding: never a panic, a hang or a swollen process.
+
+use std::fmt::Write as _;
+
+use crate::support::bitpanda::HEAD;
+use crate::support::cli::Env;
+
+fn user(fields: &str) -> String {
+    format!("{HEAD}users:\n  - {{ email: a@x.example, {fields} }}\n")
+}
+
+/// Validates one file and gives all that was said.
+fn validate(content: impl AsRef<[u8]>) -> String {
+    let env = Env::new();
+    env.write("org.yaml", content);
+    env.run(&["validate", "org.yaml"]).all()
+}
+
+fn utf16(text: &str) -> Vec<u8> {
+    let units = std::iter::once(0xfeff).chain(text.encode_utf16());
+    units.flat_map(u16::to_le_bytes).collect()
+}
+
+/// Cases of Hive's own fields.
+fn hive_cases() -> Vec<(&'static str, Vec<u8>)> {
+    use crate::support::hive::HEAD;
+    let text = |body: &str| format!("{HEAD}{body}\n").into_bytes();
+    vec![
+        (
+            "hive_roles",
+            text(
+                "containment_role: viewer
+roles:
+  - { name: Admin, permissions: [] }
+  - { name: developer, permissions: [] }
+  - { name: X, permissions: [] }
+  - { name: Good, description: x, permissions: [] }
+  - { name: Twice, permissions: [] }
+  - { name: Twice, description: About }
+  - { name: Gone, absent: true, permissions: [a] }
+  - { name: Words, permissions: project:describe }",
+            ),
+        ),
+        (
+            "hive_users",
+            text(
+                "roles: [{ name: Gone, absent: true }]
+users:
+  - { email: two@x.example, roles: [Admin, Viewer] }
+  - { email: none@x.example, roles: [] }
+  - { email: gone@x.example, roles: [Gone] }
+  - { email: absent@x.example, absent: true, roles: [Viewer], resources: all }
+  - { email: enabled@x.example, enabled: true }
+  - { email: Twice@x.example }
+  - { email: twice@x.example }
+  - { email: pinned@x.example, id: a }
+  - { email: pinned@x.example, id: b }",
+            ),
+        ),
+        (
+            "hive_resources",
+            text(
+                "users:
+  - { email: a@x.example, resources: everything }
+  - { email: b@x.example, resources: [shop] }
+  - { email: c@x.example, resources: { shop: production } }
+  - { email: d@x.example, resources: { shop: { production: { service: all } } } }
+  - { email: e@x.example, resources: { shop: { production: { services: users } } } }
+  - { email: f@x.example, resources: { shop: { production: { app_deployments: [web app, ok, 7] } } } }
+  - { email: g@x.example, resources: { shop: all, shop: all } }
+  - { email: h@x.example, resources: { shop: } }
+  - { email: i@x.example, resources: { 7: all } }
+  - email: j@x.example
+    resources:",
+            ),
+        ),
+        (
+            "hive_keys",
+            text(
+                "keys:
+  - { name: x }
+  - { name: ci/publish }
+  - { name: twice, deliver: { file: a } }
+  - { name: twice, deliver: { file: a } }
+  - { name: gone, absent: true, permissions: [a], resources: all, deliver: { file: b } }
+  - { name: roles, roles: [Admin] }
+  - { name: expires, expires: 2030-01-01T00:00:00Z }",
+            ),
+        ),
+        ("hive_containment", text("containment_role: Parked\nroles: [{ name: Parked, permissions: [a] }]")),
+        ("hive_fields_of_another_provider", text("own: { key: x }\nguardrails: { protected: [team/x, role/y] }")),
+    ]
+}
+
+/// Cases of Paradime's own fields.
+fn paradime_cases() -> Vec<(&'static str, Vec<u8>)> {
+    use crate::support::paradime::HEAD;
+    let text = |body: &str| format!("{HEAD}{body}\n").into_bytes();
+    let credentials =
+        |typed: &str| HEAD.replace("{ api_key: { env: KEY }, api_secret: { env: SECRET } }", typed).into_bytes();
+    let endpoint = |typed: &str| HEAD.replace("{ env: ENDPOINT }", typed).into_bytes();
+    vec![
+        (
+            "paradime_users",
+            text(
+                "users:
+  - { email: two@x.example, roles: [ADMIN, BUSINESS] }
+  - { email: none@x.example, roles: [] }
+  - { email: small@x.example, roles: [admin] }
+  - { email: other@x.example, roles: [Schema reviewer] }
+  - { email: again@x.example, roles: [Schema reviewer] }
+  - { email: absent@x.example, absent: true, roles: [ADMIN] }
+  - { email: enabled@x.example, enabled: true }
+  - { email: Twice@x.example }
+  - { email: twice@x.example }
+  - { email: pinned@x.example, id: a }
+  - { email: pinned@x.example, id: b }",
+            ),
+        ),
+        (
+            "paradime_fields_of_another_provider",
+            text(
+                "keys: [{ name: ci }]
+roles: []
+containment_role: x
+manage: { keys: all }
+guardrails: { protected: [key/x, role/y] }",
+            ),
+        ),
+        ("paradime_no_credential", credentials("{}")),
+        ("paradime_half_a_pair", credentials("{ api_key: { env: KEY } }")),
+        ("paradime_the_other_half", credentials("{ api_secret: { env: KEY } }")),
+        ("paradime_two_credentials", credentials("{ token: { env: TOKEN }, api_key: { env: KEY } }")),
+        ("paradime_token_literal", credentials("{ token: prdm_cmp_hunter2 }")),
+        ("paradime_endpoint_literal", endpoint("https://api.paradime.io/api/v1/hunter2/graphql")),
+        ("paradime_endpoint_in_a_list", endpoint("[https://api.paradime.io/api/v1/hunter2/graphql]")),
+        ("paradime_endpoint_as_variable", endpoint("{ env: https://api.paradime.io/api/v1/hunter2/graphql }")),
+        ("paradime_endpoint_of_unknown_kind", endpoint("{ url: https://api.paradime.io/api/v1/hunter2/graphql }")),
+        (
+            "paradime_workspace_by_name",
+            HEAD.replace("analytics0000000", "Análisis y más").replace("own@x.example", "nobody").into_bytes(),
+        ),
+    ]
+}
+
+/// Cases of RapidAPI's own fields.
+fn rapidapi_cases() -> Vec<(&'static str, Vec<u8>)> {
+    use crate::support::rapidapi::HEAD;
+    let text = |body: &str| format!("{HEAD}{body}\n").into_bytes();
+    let credentials = |typed: &str| {
+        HEAD.replace("{ personal_key: { env: KEY }, team_key: { env: TEAM_KEY } }", typed).into_bytes()
+    };
+    let host = |typed: &str| HEAD.replace("platform-graphql.sandbox.rapidapi.example", typed).into_bytes();
+    vec![
+        (
+            "rapidapi_users",
+            text(
+                "allow: [everything]
+teams: [{ name: Gone, absent: true }]
+users:
+  - { email: two@x.example, roles: [Developer, Organization Admin] }
+  - { email: gone@x.example, teams: { Gone: Team Admin, Payments: Team Admin } }
+  - { email: twice@x.example, teams: [Payments, Payments] }
+  - { email: key-twice@x.example, teams: { Payments: Team Admin, Payments: Team Viewer } }
+  - { email: no-role@x.example, teams: { Payments: } }
+  - { email: text@x.example, teams: Payments }
+  - { email: absent@x.example, absent: true, roles: [Developer], teams: [Payments] }
+  - { email: stays@x.example, status: deleted }
+  - { email: leaves@x.example, absent: true, status: deleted }
+  - { email: pending@x.example, status: pending }
+  - { email: enabled@x.example, enabled: true }",
+            ),
+        ),
+        (
+            "rapidapi_teams",
+            text(
+                "teams:
+  - { name: Payments }
+  - { name: Payments, description: again }
+  - { name: Gone, absent: true, description: x, thumbnail: y }
+  - { name: ' padded' }
+  - { description: nameless }
+guardrails: { protected: [key/x, role/y, organization, team/Payments] }",
+            ),
+        ),
+        (
+            "rapidapi_settings",
+            text("settings: { name: Acme, seats: 0, email: nobody, create: true, absent: true }"),
+        ),
+        (
+            "rapidapi_settings_of_an_id",
+            HEAD.replace("organization: acme", "organization: '7000001'\nsettings: { create: true }").into_bytes(),
+        ),
+        (
+            "rapidapi_fields_of_another_provider",
+            text("keys: [{ name: ci }]\nroles: []\nown: { user: a@x.example }\nmanage: { keys: all, roles: all }"),
+        ),
+        ("rapidapi_requests", text("requests_per_minute: 0\nseveral_root_fields: 4\nchanges_with: identity_key")),
+        ("rapidapi_no_credential", credentials("{}")),
+        ("rapidapi_no_team_key", credentials("{ personal_key: { env: KEY } }")),
+        ("rapidapi_team_key_alone", credentials("{ team_key: { env: KEY } }")),
+        (
+            "rapidapi_no_personal_key",
+            [
+                credentials("{ team_key: { env: KEY }, identity_key: { env: OWN } }"),
+                b"users: [{ email: a@x.example, status: active }]\n".to_vec(),
+            ]
+            .concat(),
+        ),
+        ("rapidapi_key_literal", credentials("{ team_key: hunter2hunter2hunter2 }")),
+        ("rapidapi_host_as_url", host("https://graphql-platform.p.rapidapi.com/")),
+    ]
+}
+
+/// Small cases, in one snapshot each: a name, and the file.
+fn cases() -> Vec<(&'static str, Vec<u8>)> {
+    let text = |text: String| text.into_bytes();
+    let mut cases = [hive_cases(), paradime_cases(), rapidapi_cases()].concat();
+    cases.extend([
+        ("bad_protected_kind", text(format!("{HEAD}guardrails: {{ protected: [team/x] }}\n"))),
+        ("absent_with_values", text(user("absent: true, roles: [ADMIN], enabled: true"))),
+        (
+            "bad_email",
+            text(format!(
+                "{HEAD}users: [{{ email: nobody, enabled: true }}, {{ email: 'a@b@c', enabled: true }}]\n"
+            )),
+        ),
+        ("bad_protected_address", text(format!("{HEAD}guardrails: {{ protected: [jane, role/x] }}\n"))),
+        ("bad_utf8", [HEAD.as_bytes(), b"users: [{ email: \xff }]\n"].concat()),
+        ("bom", [b"\xef\xbb\xbf".as_slice(), HEAD.as_bytes()].concat()),
+        ("credential_in_the_endpoint", text(HEAD.replace("https://", "https://user:hunter2@"))),
+        ("credential_misplaced", text(format!("{HEAD}api_token: hunter2\n"))),
+        ("credential_literal", text(HEAD.replace("{ env: KEY }", "hunter2"))),
+        ("credential_literal_block", text(HEAD.replace("{ api_key: { env: KEY } }", "\n  api_key:\n    hunter2"))),
+        ("credential_literal_as_variable", text(HEAD.replace("env: KEY", "env: hunter2-is-no-name"))),
+        ("credential_literal_number", text(HEAD.replace("{ env: KEY }", "12345678"))),
+        ("credential_literal_list", text(HEAD.replace("{ env: KEY }", "[hunter2]"))),
+        ("credential_of_unknown_kind", text(HEAD.replace("env: KEY", "vault: hunter2"))),
+        ("credential_as_a_key", text(HEAD.replace("{ env: KEY }", "{hunter2}"))),
+        ("credential_as_a_key_beside", text(HEAD.replace("{ env: KEY }", "{ env: KEY, hunter2: x }"))),
+        (
+            "credential_by_alias",
+            text(format!(
+                "{}users: [{{ email: a@x.example, enabled: *k, roles: *k }}]\n",
+                HEAD.replace("{ env: KEY }", "&k hunter2")
+            )),
+        ),
+        ("credential_by_anchor", text(format!("x: &k hunter2\n{}", HEAD.replace("{ env: KEY }", "*k")))),
+        ("credential_in_the_query", text(HEAD.replace("/graphql", "/graphql?key=hunter2"))),
+        ("credential_unclosed", text(HEAD.replace("{ env: KEY } }", "\"hunter2 }"))),
+        (
+            "duplicate_delivery",
+            text(format!(
+                "{HEAD}keys: [{{ name: a, deliver: {{ file: keys/k }} }}, {{ name: b, deliver: {{ file: ./keys/../keys/k }} }}]\n"
+            )),
+        ),
+        (
+            "delivery_over_our_own_files",
+            text(format!(
+                "{HEAD}keys: [{{ name: a, deliver: {{ file: ./org.yaml }} }}, {{ name: b, deliver: {{ file: .rolecall/ledger/x }} }}]\n"
+            )),
+        ),
+        ("duplicate_field", text(format!("{HEAD}users: []\nusers: []\n"))),
+        (
+            "duplicate_key",
+            text(format!("{HEAD}keys: [{{ name: ci, absent: true }}, {{ name: ci, absent: true }}]\n")),
+        ),
+        (
+            "duplicate_user_in_other_case",
+            text(format!(
+                "{HEAD}users:\n  - {{ email: a@x.example, enabled: true }}\n  - {{ email: A@X.example, enabled: true }}\n"
+            )),
+        ),
+        ("empty", Vec::new()),
+        ("empty_but_comments", text("# nothing\n".to_owned())),
+        ("empty_values", text(user("enabled: true, roles:, first_name:"))),
+        ("enabled_not_declared", text(user("roles: [ADMIN]"))),
+        ("expiry_without_zone", text(format!("{HEAD}keys: [{{ name: ci, expires: 2030-01-01T00:00:00 }}]\n"))),
+        ("http_endpoint", text(HEAD.replace("https:", "http:"))),
+        ("list_at_the_top", text("- a\n".to_owned())),
+        (
+            "invisible_characters",
+            text(format!(
+                "{HEAD}users: [{{ email: \"a@x.example\\u200b\", enabled: true }}]\nkeys: [{{ name: \"ci\\u202e\", absent: true }}]\n"
+            )),
+        ),
+        ("long_values", text(user(&format!("enabled: \"{}\"", "x".repeat(300))))),
+        ("merge_keys", text(format!("{HEAD}users: [{{ <<: {{ email: a@x.example }}, enabled: true }}]\n"))),
+        ("missing_fields", text("provider: bitpanda\nusers: [{ enabled: true }]\nkeys: [{ id: x }]\n".to_owned())),
+        ("names_with_controls", text(user("enabled: true, first_name: \"a\\u001b[2J\", last_name: \"b\\u202e\""))),
+        (
+            "number_and_yes_for_text",
+            text(user("enabled: true, first_name: 7, last_name: yes, phone: +430000000000")),
+        ),
+        ("several_documents", text(format!("{HEAD}---\nprovider: bitpanda\n"))),
+        ("tabs", text(format!("{HEAD}users:\n\t- email: a@x.example\n"))),
+        ("text_at_the_top", text("provider\n".to_owned())),
+        (
+            "typos",
+            text(format!(
+                "{HEAD}user: []\nmanage: {{ users: al }}\nusers:\n  - {{ emial: a@x.example, enabled: true }}\n"
+            )),
+        ),
+        ("unknown_provider", text(HEAD.replace("provider: bitpanda", "provider: bitpnda"))),
+        ("unknown_role", text(user("enabled: true, roles: [ADMNI, SOMETHING_NEW]"))),
+        ("utf16", utf16(HEAD)),
+        (
+            "wrong_types",
+            text(format!(
+                "{HEAD}users: {{ a: b }}\nkeys: ci\nmanage: [all]\nguardrails: {{ min_admins: two }}\nreinvite_expired: \"no\"\n"
+            )),
+        ),
+        ("yes_for_true", text(user("enabled: yes"))),
+    ]);
+    cases
+}
+
+#[test]
+fn every_small_case_has_its_findings() {
+    for (name, content) in cases() {
+        let said = validate(content);
+        assert!(!said.contains("hunter2"), "{name} shows a credential:\n{said}");
+        assert!(!said.contains('\u{1b}') && !said.contains('\u{202e}'), "{name} moves the cursor");
+        insta::assert_snapshot!(name, said);
+    }
+}
+
+#[test]
+fn all_findings_come_at_once() {
+    let mut file = HEAD.replace("organization: org-1\n", "");
+    for index in 0..30 {
+        let _ = writeln!(file, "unknown_{index}: 1");
+    }
+    let said = validate(file);
+    assert!(said.contains("31 errors"), "{said}");
+}
+
+/// Runs under a limit of address space, so that a swollen process fails.
+fn limited(env: &Env, args: &str) -> String {
+    let program = env!("CARGO_BIN_EXE_rolecall");
+    let script = format!("ulimit -v 1500000; exec timeout 60 {program} {args}");
+    let output = std::process::Command::new("sh")
+        .args(["-c", &script])
+        .current_dir(env.path("."))
+        .stdin(std::process::Stdio::null())
+        .output()
+        .unwrap();
+    env.said(&output).all()
+}
+
+#[test]
+fn an_alias_bomb_is_refused() {
+    let env = Env::new();
+    let mut bomb = "a: &a [x, x, x, x, x, x, x, x, x]\n".to_owned();
+    for pair in ('a'..='z').collect::<Vec<_>>().windows(2) {
+        let (from, to) = (pair[0], pair[1]);
+        let aliases = vec![format!("*{from}"); 9].join(", ");
+        let _ = writeln!(bomb, "{to}: &{to} [{aliases}]");
+    }
+    env.write("org.yaml", bomb);
+    let said = limited(&env, "validate org.yaml");
+    assert!(said.contains("error[too-complex]") && said.contains("[exit 1]"), "{said}");
+}
+
+#[test]
+fn ten_thousand_levels_are_refused() {
+    let env = Env::new();
+    let mut block = String::new();
+    for level in 0..10_000 {
+        let _ = writeln!(block, "{}a:", " ".repeat(level));
+    }
+    let (open, close) = ("[".repeat(10_000), "]".repeat(10_000));
+    for (name, text) in [("flow.yaml", format!("a: {open}{close}\n")), ("open.yaml", open), ("block.yaml", block)]
+    {
+        env.write(name, text);
+        let said = limited(&env, &format!("validate {name}"));
+        assert!(said.contains("error[too-complex]") && said.contains("[exit 1]"), "{name}: {said}");
+    }
+}
+
+#[test]
+fn a_file_of_200_mib_is_not_even_read() {
+    let env = Env::new();
+    std::fs::File::create(env.path("org.yaml")).unwrap().set_len(200 * 1024 * 1024).unwrap();
+    let said = limited(&env, "validate org.yaml");
+    assert!(said.contains("error[file-too-large]: `org.yaml` is larger than 64 MiB"), "{said}");
+}
+
+#[test]
+fn an_endless_file_is_not_read_to_its_end() {
+    let said = limited(&Env::new(), "validate /dev/zero");
+    assert!(said.contains("error[file-too-large]"), "{said}");
+}
+
+#[test]
+fn a_very_long_line_is_named_and_not_shown() {
+    let said = validate(user(&format!("enabled: true, first_nam: \"{}\"", "x".repeat(5_000))));
+    assert!(said.contains("error[unknown-field]") && said.len() < 2_000, "{said}");
+}
+
+#[test]
+fn what_is_not_there_is_said() {
+    let env = Env::new();
+    std::fs::create_dir(env.path("empty")).unwrap();
+    env.write("other/compose.yaml", "services: {}\n");
+    let mut said = String::new();
+    for path in ["missing.yaml", "empty", "other", "."] {
+        let _ = writeln!(said, "$ rolecall validate {path}\n{}", env.run(&["validate", path]).all());
+    }
+    insta::assert_snapshot!("what_is_not_there", said);
+}
+
+#[test]
+fn a_folder_means_its_own_yaml_files_with_a_provider() {
+    let env = Env::new();
+    env.write("a.yaml", HEAD);
+    env.write("b.yml", HEAD.replace("org-1", "org-2"));
+    env.write("compose.yaml", "services: {}\n");
+    env.write("broken.yaml", "a: [\n");
+    env.write("nested.yaml", "services:\n  db:\n    provider: aws\n");
+    env.write("latin1.yaml", b"name: \xe9\n");
+    env.write("deeper/c.yaml", HEAD);
+    let said = env.run(&["validate"]);
+    assert_eq!((said.code, said.stdout.as_str()), (0, "2 files checked: no findings\n"));
+}
+
+#[test]
+fn two_files_for_one_organisation_are_an_error() {
+    let env = Env::new();
+    env.write("a.yaml", HEAD);
+    env.write("b.yaml", HEAD);
+    let said = env.run(&["validate"]);
+    assert_eq!(said.code, 1);
+    assert!(
+        said.stdout.contains("error[duplicate-organization]: org-1 is already described by a.yaml"),
+        "{}",
+        said.stdout
+    );
+}
+
+#[test]
+fn findings_are_json_for_programs() {
+    let env = Env::new();
+    env.write("org.yaml", user("enabled: yes"));
+    let said = env.run(&["validate", "--format", "json", "org.yaml"]);
+    let json: serde_json::Value = serde_json::from_str(&said.stdout).unwrap();
+    assert_eq!(json["findings"][0]["code"], "wrong-type");
+    assert_eq!(json["findings"][0]["place"]["line"], 7);
+}
+
+/// Every code is explained in the book, and the book explains no other.
+#[test]
+fn every_finding_is_documented() {
+    let book = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/findings.md")).unwrap();
+    let explained: Vec<&str> =
+        book.lines().filter_map(|line| line.strip_prefix("## `")).map(|line| line.trim_end_matches('`')).collect();
+    let codes: Vec<&str> = rolecall_model::Code::ALL.iter().map(|code| code.as_str()).collect();
+    assert_eq!(explained, codes);
+}
+
+#[test]
+fn a_tree_that_many_share_by_an_alias_is_no_bomb() {
+    let mut text =
+        format!("{}users:\n  - email: first@x.example\n    resources: &tree\n", crate::support::hive::HEAD);
+    for index in 0..40 {
+        let _ = writeln!(text, "      project-{index}: {{ production: all, staging: all }}");
+    }
+    for index in 0..400 {
+        let _ = writeln!(text, "  - {{ email: u{index}@x.example, resources: *tree }}");
+    }
+    let said = validate(&text);
+    assert!(said.contains("no findings"), "{said}");
+}

@@ -1,0 +1,611 @@
+//! Guardrails at their edges, on every provider.
+
+use crate::support::cli::Env;
+use crate::support::rig::{Platform, Rig, addresses};
+use rolecall_model::{Limit, OrganizationPlan, Pattern, Removals};
+use rolecall_sandbox::hive::Assignment;
+
+/// A provider's organisation of so many people besides those who administrate it, and the file that takes some of them out.
+trait Crowd: Platform {
+    fn crowd(people: usize) -> Self::World;
+    /// How many users are live in it: whoever calls, or owns it, is mostly one of them.
+    fn live(people: usize) -> usize {
+        people + 1
+    }
+    /// An entry that takes somebody out.
+    fn out(email: &str) -> String {
+        format!("{{ email: {email}, absent: true }}")
+    }
+    /// An entry that leaves somebody less than they have.
+    fn demoted(email: &str) -> String;
+}
+
+fn email(number: usize) -> String {
+    format!("u{number}@x.example")
+}
+
+impl Crowd for crate::support::bitpanda::Custody {
+    fn crowd(people: usize) -> Self::World {
+        let mut world = crate::support::bitpanda::world();
+        world
+            .users
+            .extend((0..people).map(|number| crate::support::bitpanda::user(&email(number), &["CLUSTER_OPS"])));
+        world
+    }
+
+    fn live(people: usize) -> usize {
+        people
+    }
+
+    fn demoted(email: &str) -> String {
+        format!("{{ email: {email}, roles: [], enabled: true }}")
+    }
+}
+
+impl Crowd for crate::support::hive::Console {
+    fn crowd(people: usize) -> Self::World {
+        let mut world = crate::support::hive::world();
+        crate::support::hive::role(&mut world, "More", &["project:describe", "project:modifySettings"]);
+        crate::support::hive::role(&mut world, "Less", &["project:describe"]);
+        for number in 0..people {
+            crate::support::hive::member(&mut world, &email(number), "More", Assignment::All);
+        }
+        world
+    }
+
+    fn demoted(email: &str) -> String {
+        format!("{{ email: {email}, roles: [Less] }}")
+    }
+}
+
+impl Crowd for crate::support::paradime::Workspace {
+    fn crowd(people: usize) -> Self::World {
+        let mut world = crate::support::paradime::world();
+        for number in 0..people {
+            crate::support::paradime::user(&mut world, &email(number), "ADMIN");
+        }
+        world
+    }
+
+    fn demoted(email: &str) -> String {
+        format!("{{ email: {email}, roles: [BUSINESS] }}")
+    }
+}
+
+impl Crowd for crate::support::rapidapi::Hub {
+    fn crowd(people: usize) -> Self::World {
+        let mut world = crate::support::rapidapi::world();
+        for number in 0..people {
+            crate::support::rapidapi::member(&mut world, &email(number), true, &[]);
+        }
+        world
+    }
+
+    fn demoted(email: &str) -> String {
+        format!("{{ email: {email}, roles: [Developer] }}")
+    }
+}
+
+/// The rails that a plan breaks.
+fn rails(plan: &OrganizationPlan) -> Vec<&str> {
+    plan.refusals.iter().map(|refusal| refusal.rail.as_str()).collect()
+}
+
+fn plan_of<P: Crowd>(people: usize, limit: &str, entries: &[String]) -> OrganizationPlan {
+    let limit = if limit.is_empty() { String::new() } else { format!(", max_removals: {limit}") };
+    let body = format!("guardrails: {{ min_admins: 1{limit} }}\nusers: [{}]", entries.join(", "));
+    let mut rig = Rig::<P>::new(P::crowd(people), &body);
+    if limit.is_empty() {
+        rig.desired.guardrails.max_removals = Removals::default();
+    }
+    rig.plan()
+}
+
+/// One less, as many, and one more than may go.
+fn at_the_edge<P: Crowd>() {
+    for people in 1..=12 {
+        let live = P::live(people);
+        for (limit, cap) in [
+            (String::new(), (live / 4).max(1)),
+            ("25%".to_owned(), (live / 4).max(1)),
+            ("0%".to_owned(), 1),
+            ("60%".to_owned(), (live * 6 / 10).max(1)),
+            ("100%".to_owned(), live),
+            ("0".to_owned(), 0),
+            ("3".to_owned(), 3),
+            ("{ users: 2 }".to_owned(), 2),
+        ] {
+            for go in cap.saturating_sub(1)..=(cap + 1).min(people) {
+                let entry: fn(&str) -> String = if go % 2 == 0 { P::out } else { P::demoted };
+                let entries: Vec<String> = (0..go).map(|number| entry(&email(number))).collect();
+                let plan = plan_of::<P>(people, &limit, &entries);
+                let users = addresses(&plan).into_iter().filter(|address| address.starts_with("user/"));
+                assert_eq!(users.count(), go, "{people} {limit} {go}");
+                let refused = if go > cap { vec!["max_removals"] } else { Vec::new() };
+                assert_eq!(rails(&plan), refused, "{go} of {live}, {limit}: {:?}", plan.refusals);
+                for refusal in &plan.refusals {
+                    let said = format!(
+                        "{go} of {live} users would lose access or some of it, and by one plan at most {cap} may"
+                    );
+                    assert!(refusal.message.starts_with(&said), "{}", refusal.message);
+                    assert_eq!(refusal.addresses.len(), go);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn no_more_than_may_go_at_bitpanda() {
+    at_the_edge::<crate::support::bitpanda::Custody>();
+}
+
+#[test]
+fn no_more_than_may_go_at_hive() {
+    at_the_edge::<crate::support::hive::Console>();
+}
+
+#[test]
+fn no_more_than_may_go_at_paradime() {
+    at_the_edge::<crate::support::paradime::Workspace>();
+}
+
+#[test]
+fn no_more_than_may_go_at_rapidapi() {
+    at_the_edge::<crate::support::rapidapi::Hub>();
+}
+
+/// One more of a collection than may go, and as many as may, is told by the collection alone.
+fn refused<P: Platform>(world: &P::World, limit: &str, body: &str) -> Vec<String>
+where
+    P::World: Clone,
+{
+    let rig = Rig::<P>::new(world.clone(), &format!("guardrails: {{ max_removals: {limit} }}\n{body}"));
+    rig.plan().refusals.into_iter().map(|refusal| refusal.message).collect()
+}
+
+#[test]
+fn keys_roles_and_teams_are_counted_each_by_itself() {
+    use crate::support::{bitpanda, hive, rapidapi};
+
+    let mut world = bitpanda::world();
+    for number in 0..8 {
+        world.keys.push(bitpanda::key(
+            &format!("k{number}"),
+            &format!("key {number}"),
+            &["CLUSTER_OPS"],
+            "secret",
+        ));
+    }
+    // One that is off is none of those that there are.
+    world.keys[8].enabled = false;
+    let out = |keys: usize| {
+        let entries =
+            (0..keys).map(|number| format!("{{ name: key {number}, absent: true }}")).collect::<Vec<_>>();
+        format!("keys: [{}]", entries.join(", "))
+    };
+    assert_eq!(refused::<bitpanda::Custody>(&world, "25%", &out(2)), [""; 0]);
+    let said = "3 of 8 keys would go, and by one plan at most 2 may (25%)";
+    assert_eq!(refused::<bitpanda::Custody>(&world, "25%", &out(3)), [said]);
+    assert_eq!(refused::<bitpanda::Custody>(&world, "{ users: 0, keys: 3 }", &out(3)), [""; 0]);
+
+    let mut world = hive::world();
+    for number in 0..6 {
+        hive::role(&mut world, &format!("R{number}"), &["project:describe"]);
+    }
+    let live = world.roles.len();
+    let roles = |gone: usize| {
+        let entries = (0..gone).map(|number| format!("{{ name: R{number}, absent: true }}")).collect::<Vec<_>>();
+        format!("roles: [{}]", entries.join(", "))
+    };
+    assert_eq!(refused::<hive::Console>(&world, "{ roles: 2 }", &roles(2)), [""; 0]);
+    let said = format!("3 of {live} roles would go, and by one plan at most 2 may (2)");
+    assert_eq!(refused::<hive::Console>(&world, "{ roles: 2 }", &roles(3)), [said]);
+
+    let world = rapidapi::with_teams(&["A", "B", "C"]);
+    let teams = "teams: [{ name: A, absent: true }, { name: B, absent: true }]";
+    let said = "2 of 4 teams would go, and by one plan at most 1 may (25%)";
+    assert_eq!(refused::<rapidapi::Hub>(&world, "25%", teams), [said]);
+    assert_eq!(refused::<rapidapi::Hub>(&world, "50%", teams), [""; 0]);
+}
+
+/// Whoever has a role that loses something loses it.
+#[test]
+fn a_role_that_loses_a_permission_counts_each_of_its_holders() {
+    use crate::support::hive;
+    for people in 1..=12 {
+        let world = <hive::Console as Crowd>::crowd(people);
+        let weaker = "roles: [{ name: More, permissions: [project:describe] }]";
+        let stronger = "roles: [{ name: Less, permissions: [project:describe, project:modifySettings] }]";
+        let most = people - 1;
+        assert_eq!(refused::<hive::Console>(&world, &people.to_string(), weaker), [""; 0]);
+        let said = format!(
+            "{people} of {} users would lose access or some of it, and by one plan at most {most} may ({most})",
+            people + 1
+        );
+        assert_eq!(refused::<hive::Console>(&world, &most.to_string(), weaker), [said]);
+        assert_eq!(refused::<hive::Console>(&world, "0", stronger), [""; 0]);
+        // Somebody who is moved at the same time to what they had is judged by where they go.
+        let moved = format!("{weaker}\nusers: [{{ email: {}, roles: [Admin], resources: all }}]", email(0));
+        assert_eq!(refused::<hive::Console>(&world, &most.to_string(), &moved), [""; 0]);
+    }
+}
+
+#[test]
+fn the_command_line_is_stricter_and_never_looser() {
+    let env = Env::with_example();
+    let plan = |more: &[&str]| env.run(&[&["plan", "--sandbox", "bitpanda.yaml"], more].concat());
+    assert_eq!(plan(&[]).code, 0);
+    let said = plan(&["--max-removals", "0"]);
+    assert_eq!(said.code, 3, "{}", said.all());
+    assert!(said.stdout.contains("refused by max_removals"), "{}", said.all());
+    // The change is shown all the same.
+    assert!(said.stdout.contains("- user/sam@acme.example"), "{}", said.all());
+    assert_eq!(plan(&["--max-removals", "100%", "--min-admins", "1"]).code, 0);
+    let original = env.read("bitpanda.yaml");
+    let demoted = original
+        .replace("min_admins: 2", "min_admins: 1")
+        .replace("roles: [ADMIN, CLUSTER_MANAGER, CLUSTER_OPS]", "roles: [CLUSTER_OPS]");
+    assert_ne!(demoted.matches("ADMIN").count(), original.matches("ADMIN").count());
+    env.write("bitpanda.yaml", demoted);
+    assert_eq!(plan(&["--min-admins", "1", "--max-removals", "100%"]).code, 3, "the file's own limit of removals");
+    assert!(!plan(&[]).stdout.contains("refused by min_admins"));
+    assert!(plan(&["--min-admins", "2"]).stdout.contains("refused by min_admins"));
+    env.write("bitpanda.yaml", original);
+    let said = env.run(&["apply", "--sandbox", "bitpanda.yaml", "--auto-approve", "--max-removals", "0"]);
+    assert_eq!(said.code, 3, "{}", said.all());
+    let strict = env.read("bitpanda.yaml").replace("max_removals: 25%", "max_removals: 0");
+    env.write("bitpanda.yaml", strict);
+    assert_eq!(plan(&["--max-removals", "100%"]).code, 3);
+    assert_eq!(plan(&["--max-removals", "lots"]).code, 1);
+}
+
+#[test]
+fn a_protected_pattern_covers_what_it_fits() {
+    for (pattern, fits, fits_not) in [
+        ("user/*@board.acme.example", "user/jane@board.acme.example", "user/jane@acme.example"),
+        ("key/prod-*", "key/prod-", "key/preprod-1"),
+        ("key/*-prod-*-eu", "key/a-prod-b-eu", "key/a-prod-eu"),
+        ("role/*", "role/Schema reviewer", "team/Schema reviewer"),
+        ("user/JANE@*", "user/jane@acme.example", "user/ajane@acme.example"),
+        ("team/a*a", "team/aba", "team/a"),
+        ("key/one#7", "key/one#7", "key/one#8"),
+    ] {
+        let pattern: Pattern = pattern.parse().unwrap();
+        assert!(pattern.covers(&fits.parse().unwrap()), "{pattern} {fits}");
+        assert!(!pattern.covers(&fits_not.parse().unwrap()), "{pattern} {fits_not}");
+    }
+    let mut world = crate::support::rapidapi::world();
+    for name in ["a@board.x.example", "b@board.x.example", "c@x.example"] {
+        crate::support::rapidapi::member(&mut world, name, false, &[]);
+    }
+    let rig = crate::support::rapidapi::Rig::new(
+        world,
+        "manage: { users: all }\nguardrails: { protected: [\"user/*@board.x.example\"] }\nusers: [{ email: own@acme.example }]",
+    );
+    assert_eq!(addresses(&rig.plan()), ["user/c@x.example"]);
+    assert!(rig.warnings().is_empty());
+}
+
+#[test]
+fn a_limit_is_written_as_a_share_or_a_number() {
+    for (text, of_ten) in [("0%", 1), ("9%", 1), ("25%", 2), ("100%", 10), ("0", 0), ("3", 3)] {
+        let limit: Limit = text.parse().unwrap();
+        assert_eq!((limit.of(10), limit.to_string().as_str()), (of_ten, text));
+    }
+    for wrong in ["", "%", "-1", "101%", "2.5%", "25 %", "lots"] {
+        assert!(wrong.parse::<Limit>().is_err(), "{wrong}");
+    }
+    assert_eq!(Limit::default().of(usize::MAX / 100), usize::MAX / 100 / 4);
+}
+
+// ---- exceptions
+
+/// The file with an exception for the plan that was just shown.
+fn excepting(file: &str, plan: &str, rails: &str, until: &str) -> String {
+    let exception = format!("{{ plan: \"{plan}\", rails: [{rails}], until: {until}, reason: Sam leaves }}");
+    file.replace("  max_removals: 25%\n", &format!("  max_removals: 0\n  exceptions: [{exception}]\n"))
+}
+
+const NEVER: &str = "2999-12-31";
+
+#[test]
+fn an_exception_lets_one_plan_through_and_no_other() {
+    let env = Env::with_example();
+    let example = env.read("bitpanda.yaml");
+    let file = |text: &str| env.write("bitpanda.yaml", text);
+    let plan = |more: &[&str]| env.run(&[&["plan", "--sandbox", "bitpanda.yaml"], more].concat());
+    file(&example.replace("max_removals: 25%", "max_removals: 0"));
+    let refused = plan(&["--out", "plan.json"]);
+    assert_eq!(refused.code, 3, "{}", refused.all());
+    let snippet = refused.stdout.lines().find(|line| line.contains("- { plan:")).unwrap();
+    let seal = snippet.split('"').nth(1).unwrap().to_owned();
+    assert!(snippet.ends_with("rails: [max_removals], until: YYYY-MM-DD, reason: WHY }"), "{snippet}");
+    // Pasted as it is, it says nothing yet.
+    file(&example.replace("  max_removals: 25%\n", &format!("  max_removals: 0\n  exceptions:\n  {snippet}\n")));
+    let said = env.run(&["validate", "bitpanda.yaml"]);
+    assert!(said.stdout.contains("error[invalid-value]: `YYYY-MM-DD` is no date"), "{}", said.all());
+    for (exception, why) in [
+        (excepting(&example, &seal, "min_admins", NEVER), None),
+        (excepting(&example, &seal, "max_removals", "2026-11-01"), Some("ended on 2026-11-01")),
+        (
+            excepting(&example, &format!("sha256:{}", "0".repeat(64)), "max_removals", NEVER),
+            Some("is for another plan"),
+        ),
+    ] {
+        file(&exception);
+        let said = env.run(&["apply", "--sandbox", "bitpanda.yaml", "--auto-approve"]);
+        assert_eq!(said.code, 3, "{}", said.all());
+        let line = said.stdout.lines().find(|line| line.contains("refused by max_removals")).unwrap();
+        match why {
+            Some(why) => assert!(line.ends_with(&format!("; the exception in line 37 {why}")), "{line}"),
+            None => assert!(!line.contains("exception"), "{line}"),
+        }
+    }
+    file(&excepting(&example, &seal, "max_removals, min_admins", NEVER));
+    let said = plan(&[]);
+    assert_eq!(said.code, 0, "{}", said.all());
+    assert!(said.stdout.contains("lifted max_removals until 2999-12-31, Sam leaves: "), "{}", said.all());
+    // What whoever runs it makes stricter no file lifts.
+    let said = env.run(&["apply", "--sandbox", "bitpanda.yaml", "--plan", "plan.json", "--max-removals", "1"]);
+    assert_eq!(said.code, 3, "{}", said.all());
+    assert!(said.stdout.contains("lifts no limit of the command line"), "{}", said.all());
+    let said = env.run(&["apply", "--sandbox", "bitpanda.yaml", "--plan", "plan.json"]);
+    assert_eq!(said.code, 0, "{}", said.all());
+    let ledger = env.read(".rolecall/sandbox/ledger/bitpanda-f8588dc7-e1ce-4d92-a473-809a0a357ad9.jsonl");
+    let lifted = ledger.lines().find(|line| line.contains("\"event\":\"lifted\"")).unwrap();
+    for part in [seal.as_str(), "max_removals", NEVER, "Sam leaves"] {
+        assert!(lifted.contains(part), "{lifted}");
+    }
+    let shown = env.run(&["show", ".rolecall/sandbox/ledger/bitpanda-f8588dc7-e1ce-4d92-a473-809a0a357ad9.jsonl"]);
+    assert!(shown.stdout.contains("max_removals lifted until 2999-12-31"), "{}", shown.all());
+}
+
+#[test]
+fn an_exception_is_checked_like_everything_else() {
+    let env = Env::with_example();
+    let example = env.read("bitpanda.yaml");
+    let seal = format!("sha256:{}", "a".repeat(64));
+    for (exception, said) in [
+        (excepting(&example, "sha256:abc", "max_removals", NEVER), "`sha256:abc` is no plan's seal"),
+        (excepting(&example, &seal, "", NEVER), "no rail is named"),
+        (excepting(&example, &seal, "manage", NEVER), "`manage` is not one of `max_removals` or `min_admins`"),
+        (excepting(&example, &seal, "max_removals", "tomorrow"), "`tomorrow` is no date"),
+        (
+            excepting(&example, &seal, "max_removals", NEVER).replace(", reason: Sam leaves", ""),
+            "`reason` is missing",
+        ),
+    ] {
+        env.write("bitpanda.yaml", exception);
+        let found = env.run(&["validate", "bitpanda.yaml"]);
+        assert_eq!(found.code, 1, "{}", found.all());
+        assert!(found.stdout.contains(said), "{said}: {}", found.all());
+    }
+}
+
+#[test]
+fn no_exception_leaves_fewer_admins_than_the_platform_needs() {
+    use crate::support::rapidapi::{self, Hub};
+    let mut world = rapidapi::world();
+    rapidapi::member(&mut world, "jane@x.example", true, &[]);
+    let organization = rapidapi::acme(&world);
+    let own = rapidapi::user(&world, rolecall_sandbox::rapidapi::OWN_EMAIL);
+    // Of the whole hub, and not of this organisation.
+    world.assign("USER_ORGANIZATION", "organization-developer", own, Some(organization), None);
+    let head = rapidapi::head_of(organization);
+    let wish = |more: &str| {
+        format!("guardrails: {{ min_admins: 1{more} }}\nusers: [{{ email: jane@x.example, absent: true }}]")
+    };
+    let mut rig = Rig::<Hub>::new(world, &wish(""));
+    rig.desired = crate::support::rig::desired(&format!("{head}{}", wish("")));
+    let seal = rig.plan().seal;
+    let exception =
+        format!(", exceptions: [{{ plan: \"{seal}\", rails: [min_admins], until: {NEVER}, reason: all go }}]");
+    rig.desired = crate::support::rig::desired(&format!("{head}{}", wish(&exception)));
+    let plan = rig.plan();
+    assert_eq!(plan.seal, seal);
+    let left = plan.refusals.iter().find(|it| it.message.starts_with("0 usable admins")).unwrap();
+    assert!(left.message.ends_with("can't leave fewer admins than the platform needs"), "{}", left.message);
+}
+
+// ---- an admin who was demoted meanwhile
+
+/// What was safe when it was reviewed is judged anew on what is there now.
+fn demoted_meanwhile<P: Crowd>(admins: fn(usize) -> P::World, demote: fn(&mut P::World, &str)) {
+    let out: Vec<String> = (0..2).map(|number| P::out(&email(number))).collect();
+    let body = format!("guardrails: {{ min_admins: 2 }}\nusers: [{}]", out.join(", "));
+    for (demoted, refused) in [(0, false), (1, true)] {
+        let rig = Rig::<P>::new(admins(4), &body);
+        let approved = rig.plan();
+        assert_eq!(rails(&approved), [""; 0]);
+        for number in 0..demoted {
+            demote(&mut rig.world(), &email(3 - number));
+        }
+        let fresh = rig.plan();
+        let standing = rolecall_plan::compare(&approved.sealed, &fresh.sealed);
+        assert!(standing.stale.is_empty());
+        assert_eq!(!rails(&fresh).is_empty(), refused, "{:?}", fresh.refusals);
+    }
+}
+
+#[test]
+fn an_admin_who_was_demoted_meanwhile_no_longer_counts() {
+    use crate::support::{hive, paradime, rapidapi};
+    // Beside those there is whoever calls, or owns the organisation, so that one of the four goes first.
+    demoted_meanwhile::<rapidapi::Hub>(
+        |people| <rapidapi::Hub as Crowd>::crowd(people - 1),
+        |world, email| {
+            let (organization, id) = (rapidapi::acme(world), rapidapi::user(world, &self::email(2)));
+            assert_eq!(email, self::email(3));
+            world.assign("USER_ORGANIZATION", "organization-developer", id, Some(organization), None);
+        },
+    );
+    demoted_meanwhile::<paradime::Workspace>(
+        |people| <paradime::Workspace as Crowd>::crowd(people - 1),
+        |world, _| "BUSINESS".clone_into(&mut world.user_mut(&email(2)).unwrap().account_type),
+    );
+    demoted_meanwhile::<hive::Console>(
+        |people| {
+            let mut world = hive::world();
+            hive::role(&mut world, "Less", &["project:describe"]);
+            for number in 0..people - 1 {
+                hive::member(&mut world, &email(number), "Admin", Assignment::All);
+            }
+            world
+        },
+        |world, _| {
+            let less = world.role("Less").unwrap().id.clone();
+            world.members.iter_mut().find(|it| it.email == email(2)).unwrap().role_id = less;
+        },
+    );
+}
+
+// ---- whoever calls
+
+#[test]
+fn whoever_calls_keeps_what_it_needs_unless_the_file_says_otherwise() {
+    use crate::support::{bitpanda, paradime};
+    let own_key = "keys: [{ name: rolecall, absent: true }]";
+    let more = "guardrails: { require_self: false, min_admins: 0 }\n";
+    let rig = Rig::<bitpanda::Custody>::new(bitpanda::world(), own_key);
+    assert_eq!(addresses(&rig.plan()), [""; 0]);
+    let rig = Rig::<bitpanda::Custody>::new(bitpanda::world(), &format!("{more}{own_key}"));
+    assert_eq!(addresses(&rig.plan()), ["key/rolecall"]);
+    let own = format!("users: [{{ email: {}, roles: [BUSINESS] }}]", paradime::OWNER);
+    let rig = Rig::<paradime::Workspace>::new(paradime::world(), &own);
+    assert_eq!(addresses(&rig.plan()), [""; 0]);
+    let rig = Rig::<paradime::Workspace>::new(paradime::world(), &format!("{more}{own}"));
+    assert_eq!(addresses(&rig.plan()), [format!("user/{}", paradime::OWNER)]);
+    let env = Env::new();
+    env.write(
+        "r.yaml",
+        crate::support::cli::example("rapidapi.yaml")
+            .replace("  min_admins: 2\n", "  min_admins: 2\n  require_self: false\n"),
+    );
+    let said = env.run(&["validate", "r.yaml"]);
+    assert!(said.stdout.contains("rapidapi never lets rolecall harm itself"), "{}", said.all());
+}
+
+/// The last of those who could set it right again stays, whoever it is, and goes where there is one more.
+#[test]
+fn whoever_calls_is_never_the_last_who_goes() {
+    use crate::support::{bitpanda, hive, paradime};
+    let none = "guardrails: { require_self: false, min_admins: 1 }\n";
+    // Its own user.
+    let own = format!("{none}users: [{{ email: {}, roles: [BUSINESS] }}]", paradime::OWNER);
+    for (others, refused) in [(0, true), (1, false), (2, false)] {
+        let mut world = paradime::world();
+        for number in 0..others {
+            paradime::user(&mut world, &email(number), "ADMIN");
+        }
+        let plan = Rig::<paradime::Workspace>::new(world, &own).plan();
+        assert_eq!(addresses(&plan), [format!("user/{}", paradime::OWNER)]);
+        assert_eq!(!rails(&plan).is_empty(), refused, "{others} {:?}", plan.refusals);
+    }
+    // Its own key, which an admin key beside it could stand in for.
+    let own = "guardrails: { require_self: false, min_admins: 0 }\nkeys: [{ name: rolecall, absent: true }]";
+    for others in [0, 1] {
+        let mut world = bitpanda::world();
+        if others == 1 {
+            world.keys.push(bitpanda::key("other", "other", &["ADMIN"], "secret"));
+        }
+        let rig = Rig::<bitpanda::Custody>::new(world, own);
+        assert_eq!(addresses(&rig.plan()), ["key/rolecall"], "{others}");
+    }
+    // A Hive token says which it is, and no file can have it deleted unless it says that it may harm itself.
+    let token = |head: &str| {
+        let mut world = hive::world();
+        let title = world.tokens[0].title.clone();
+        world.members.iter_mut().for_each(|member| member.provisioned = false);
+        let body = format!("{head}\nkeys: [{{ name: {title}, absent: true }}]");
+        addresses(&Rig::<hive::Console>::new(world, &body).plan()).len()
+    };
+    assert_eq!((token(""), token("guardrails: { require_self: false }")), (0, 1));
+}
+
+/// Nobody says which key calls: then the last admin key is untouchable, as it may be the one.
+#[test]
+fn where_nobody_says_which_key_calls_no_admin_key_goes() {
+    use crate::support::bitpanda::{Custody, key, world};
+    for others in [0, 1] {
+        let mut world = world();
+        if others == 1 {
+            world.keys.push(key("other", "other", &["ADMIN"], "secret"));
+        }
+        world.keys.push(key("ops", "ops", &["CLUSTER_OPS"], "secret"));
+        let body = "keys: [{ name: rolecall, absent: true }, { name: ops, absent: true }]";
+        let mut rig = Rig::<Custody>::new(world, body);
+        rig.desired.own_key = None;
+        assert_eq!(addresses(&rig.plan()), ["key/ops"], "{others}");
+    }
+}
+
+/// It may be theirs, and then nobody could put it right.
+#[test]
+fn where_nobody_says_whose_credential_it_is_the_last_admin_stays() {
+    use crate::support::paradime::{HEAD, OWNER, Workspace, user, world};
+    let own = format!("own: {{ user: {OWNER} }}\n");
+    let head = HEAD.replace(&own, "");
+    let plan = |own: &str, more: &str| {
+        let mut world = world();
+        world.users[0].account_type = "BUSINESS".to_owned();
+        user(&mut world, "a@x.example", "ADMIN");
+        let body = format!(
+            "guardrails: {{ min_admins: 0{more} }}\nusers: [{{ email: a@x.example, absent: true }}, {{ email: {OWNER} }}]"
+        );
+        let mut rig = Rig::<Workspace>::new(world, &body);
+        rig.desired = crate::support::rig::desired(&format!("{head}{own}{body}"));
+        rig.plan()
+    };
+    let refused = plan("", "");
+    assert_eq!(rails(&refused), ["min_admins"]);
+    assert!(refused.refusals[0].message.contains("name it as `own`"), "{}", refused.refusals[0].message);
+    let seal = refused.seal;
+    let exception =
+        format!(", exceptions: [{{ plan: \"{seal}\", rails: [min_admins], until: {NEVER}, reason: all go }}]");
+    let refused = plan("", &exception);
+    assert!(refused.refusals[0].message.ends_with("can't take the last admin"), "{:?}", refused.refusals);
+    // Where it is known whose it is, or doesn't matter, the file says how many there have to be.
+    assert_eq!(rails(&plan(&own, "")), [""; 0]);
+    assert_eq!(rails(&plan("", ", require_self: false")), [""; 0]);
+}
+
+/// At Bitpanda whoever counts has to be listed: one who was demoted by another hand since would be made an admin again,
+/// but that isn't what was approved.
+#[test]
+fn an_admin_who_was_demoted_meanwhile_no_longer_counts_at_bitpanda() {
+    use crate::support::bitpanda::{Custody, user, world};
+    let admins = |count: usize| {
+        let mut world = world();
+        world.users.extend((0..count).map(|number| user(&email(number), &["ADMIN"])));
+        world
+    };
+    let stays = |number: usize| format!("{{ email: {}, roles: [ADMIN], enabled: true }}", email(number));
+    let body = format!(
+        "guardrails: {{ min_admins: 2 }}\nusers: [{}, {}, {}]",
+        <Custody as Crowd>::out(&email(0)),
+        stays(1),
+        stays(2)
+    );
+    for demoted in [false, true] {
+        let rig = Rig::<Custody>::new(admins(3), &body);
+        let approved = rig.plan();
+        assert_eq!((rails(&approved), addresses(&approved)), (vec![], vec!["user/u0@x.example".to_owned()]));
+        if demoted {
+            let mut world = rig.world();
+            world.users[2].roles = ["SIGNER".to_owned()].into_iter().collect();
+        }
+        let fresh = rig.plan();
+        // It would have to wait for the promotion that nobody approved, so that it isn't what was approved any more.
+        let compared = rolecall_plan::compare(&approved.sealed, &fresh.sealed);
+        assert_eq!((compared.standing.len(), compared.stale.len()), if demoted { (0, 1) } else { (1, 0) });
+        // And by itself it would leave too few.
+        let only = addresses_of(&approved);
+        let sent = rig.plan_from(&rig.read().unwrap(), &std::collections::BTreeSet::new(), Some(&only)).unwrap();
+        assert_eq!(!rails(&sent).is_empty(), demoted, "{sent:#?}");
+    }
+}
+
+fn addresses_of(plan: &OrganizationPlan) -> std::collections::BTreeSet<rolecall_model::Address> {
+    plan.sealed.changes.iter().map(|change| change.address.clone()).collect()
+}

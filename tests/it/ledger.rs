@@ -1,0 +1,111 @@
+//! The ledger survives what happens to files.
+
+use std::io::Write;
+
+use crate::support::rig::now;
+use rolecall_engine::ledger::{Event, Ledger, LedgerError, Record};
+use tempfile::TempDir;
+
+fn record(run: &str) -> Record {
+    Record { at: now(), run: run.to_owned(), event: Event::RunFinished { converged: Some(true) } }
+}
+
+fn folder() -> (TempDir, std::path::PathBuf) {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("deep/er/ledger.jsonl");
+    (folder, path)
+}
+
+#[test]
+fn lines_are_appended_and_read_back() {
+    let (_folder, path) = folder();
+    assert_eq!(Ledger::read(&path).unwrap(), None);
+    for run in ["one", "two"] {
+        Ledger::open(&path, run, now()).unwrap().append(record(run)).unwrap();
+    }
+    assert_eq!(Ledger::read(&path).unwrap().unwrap(), [record("one"), record("two")]);
+}
+
+#[test]
+fn two_applies_never_hold_one_ledger() {
+    let (_folder, path) = folder();
+    let first = Ledger::open(&path, "one", now()).unwrap();
+    assert!(matches!(Ledger::open(&path, "two", now()), Err(LedgerError::Locked { .. })));
+    drop(first);
+    assert!(Ledger::open(&path, "two", now()).is_ok());
+}
+
+#[test]
+fn a_torn_last_line_is_passed_over_and_marked() {
+    let (_folder, path) = folder();
+    Ledger::open(&path, "one", now()).unwrap().append(record("one")).unwrap();
+    let mut file = std::fs::OpenOptions::new().append(true).open(&path).unwrap();
+    file.write_all(b"{\"at\":\"2026-11-2").unwrap();
+    assert_eq!(Ledger::read(&path).unwrap().unwrap(), [record("one")]);
+    Ledger::open(&path, "two", now()).unwrap().append(record("two")).unwrap();
+    let records = Ledger::read(&path).unwrap().unwrap();
+    assert_eq!(records.len(), 3);
+    assert_eq!(records[1].event, Event::Recovered { torn_bytes: 16 });
+    assert_eq!(records[2], record("two"));
+}
+
+#[test]
+fn damage_in_the_middle_is_an_error_that_names_the_line() {
+    let (_folder, path) = folder();
+    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+    let line = serde_json::to_string(&record("one")).unwrap();
+    std::fs::write(&path, format!("{line}\nnot a record\n{line}\n")).unwrap();
+    match Ledger::read(&path) {
+        Err(LedgerError::Damaged { line: 2, .. }) => {}
+        other => panic!("{other:?}"),
+    }
+    assert!(Ledger::open(&path, "two", now()).is_err(), "nothing is sent on a ledger that can't be read");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_ledger_is_its_owners_alone() {
+    use std::os::unix::fs::PermissionsExt;
+    let (_folder, path) = folder();
+    Ledger::open(&path, "one", now()).unwrap();
+    assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+}
+
+#[test]
+fn dying_while_a_torn_line_is_being_mended_does_no_harm() {
+    let line = serde_json::to_string(&record("one")).unwrap();
+    let mended = serde_json::to_string(&Record {
+        at: now(),
+        run: "two".to_owned(),
+        event: Event::Recovered { torn_bytes: 3 },
+    })
+    .unwrap();
+    let endings = [
+        format!("{line}\n{{\"a\n"),
+        format!("{line}\n{{\"a\n{}", &mended[..20]),
+        format!("{line}\n{{\"a\n{}\n", &mended[..20]),
+    ];
+    for text in endings {
+        let (_folder, path) = folder();
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, &text).unwrap();
+        assert_eq!(Ledger::read(&path).unwrap().unwrap(), [record("one")], "{text}");
+        Ledger::open(&path, "three", now()).unwrap().append(record("three")).unwrap();
+        assert_eq!(Ledger::read(&path).unwrap().unwrap().len(), 3, "{text}");
+    }
+}
+
+#[test]
+fn a_last_line_that_lacks_only_its_newline_counts() {
+    let (_folder, path) = folder();
+    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+    std::fs::write(&path, serde_json::to_string(&record("one")).unwrap()).unwrap();
+    Ledger::open(&path, "two", now()).unwrap().append(record("two")).unwrap();
+    assert_eq!(Ledger::read(&path).unwrap().unwrap(), [record("one"), record("two")]);
+}
+
+#[test]
+fn a_device_is_no_ledger() {
+    assert!(Ledger::read(std::path::Path::new("/dev/zero")).is_err());
+    assert!(Ledger::open(std::path::Path::new("/dev/zero"), "one", now()).is_err());
+}

@@ -1,0 +1,39 @@
+//! Integration tests: the program and its crates, one module for each thing that users rely on.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::expect_used, reason = "a test fails by panicking")]
+
+mod apply_program;
+mod bad_input;
+mod cli;
+mod distribution;
+mod docs;
+mod documents;
+mod execution;
+mod guardrails;
+mod hive;
+mod hive_sandbox;
+mod http;
+mod killed;
+mod ledger;
+mod notify;
+mod pacing;
+mod paradime;
+mod paradime_sandbox;
+mod partial;
+mod progress;
+mod rapidapi;
+mod rapidapi_accounts;
+mod rapidapi_credentials;
+mod rapidapi_doubts;
+mod rapidapi_invitations;
+mod rapidapi_organization;
+mod rapidapi_program;
+mod rapidapi_requests;
+mod rapidapi_sandbox;
+mod reports;
+mod scenarios;
+mod schemas;
+#[path = "../support/mod.rs"]
+mod support;
+mod trust;
+mod undo_program;
+mod walls;

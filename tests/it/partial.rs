@@ -1,0 +1,168 @@
+//! A part of a plan: what was asked for, what it relies on, and nothing else.
+
+use std::collections::BTreeSet;
+
+use crate::support::cli::{Env, example};
+use crate::support::rapidapi::{Rig, member, with_teams};
+use rolecall_model::{Address, Pattern};
+use rolecall_plan::{Selection, Unselectable, select};
+use serde_json::Value;
+
+fn hive() -> Env {
+    let env = Env::new();
+    env.write("hive.yaml", example("hive.yaml"));
+    env
+}
+
+/// The addresses of the changes that a plan has.
+fn changes(json: &str) -> BTreeSet<String> {
+    let plan: Value = serde_json::from_str(json).unwrap();
+    let changes = plan["organizations"].as_array().unwrap().iter();
+    let changes = changes.flat_map(|organization| organization["sealed"]["changes"].as_array().unwrap());
+    changes.map(|change| change["address"].as_str().unwrap().to_owned()).collect()
+}
+
+fn planned(env: &Env, more: &[&str]) -> BTreeSet<String> {
+    let said = env.run(&[&["plan", "--sandbox", "--format", "json", "hive.yaml"], more].concat());
+    assert_eq!(said.code, 0, "{}", said.all());
+    changes(&said.stdout)
+}
+
+fn set(addresses: &[&str]) -> BTreeSet<String> {
+    addresses.iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn a_target_comes_with_what_it_relies_on() {
+    let env = hive();
+    assert_eq!(planned(&env, &["--target", "key/ci-publisher"]), set(&["key/ci-publisher"]));
+    let alice = planned(&env, &["--target", "user/Alice@acme.example"]);
+    assert!(alice.contains("role/Schema reviewer") && alice.contains("user/alice@acme.example"), "{alice:?}");
+    assert!(!alice.contains("user/left@acme.example"), "{alice:?}");
+    let roles = planned(&env, &["--target", "role/*", "--exclude", "role/Developer"]);
+    assert_eq!(roles, set(&["role/No access", "role/Schema reviewer"]));
+    assert_eq!(
+        planned(&env, &["--exclude", "user/*", "--exclude", "role/*"]),
+        set(&["key/ci-publisher", "key/legacy-ci"])
+    );
+}
+
+#[test]
+fn what_others_rely_on_is_not_left_out() {
+    let env = hive();
+    for verb in [&["plan"][..], &["apply", "--auto-approve"]] {
+        let said = env.run(&[verb, &["--sandbox", "hive.yaml", "--exclude", "role/Schema reviewer"]].concat());
+        assert_eq!(said.code, 1, "{}", said.all());
+        let why = "user/alice@acme.example relies on role/Schema reviewer, which is excluded. Nothing was sent";
+        assert!(said.stderr.contains(why), "{}", said.all());
+    }
+    let more = ["--exclude", "role/Schema reviewer", "--exclude", "user/alice@acme.example"];
+    assert!(!planned(&env, &more).contains("role/Schema reviewer"));
+}
+
+/// A slip of the pen must not have done what was to be left out.
+#[test]
+fn an_address_that_no_change_has_is_an_error() {
+    let env = hive();
+    for option in ["--target", "--exclude"] {
+        let said =
+            env.run(&["apply", "--sandbox", "--auto-approve", "hive.yaml", option, "user/alcie@acme.example"]);
+        assert_eq!(said.code, 1, "{}", said.all());
+        assert!(
+            said.stderr.contains("no change has the address user/alcie@acme.example. Nothing was sent"),
+            "{}",
+            said.all()
+        );
+    }
+    let said = env.run(&["plan", "--sandbox", "hive.yaml", "--target", "nobody"]);
+    assert!(said.stderr.contains("an address is `kind/name`"), "{}", said.all());
+    assert!(
+        !env.path(".rolecall/sandbox/ledger/hive-acme.jsonl").exists()
+            || !env.read(".rolecall/sandbox/ledger/hive-acme.jsonl").contains("intent")
+    );
+}
+
+/// What is done in part and then in full is what is done at once.
+#[test]
+fn parts_add_up_to_the_whole() {
+    let env = hive();
+    let whole = planned(&env, &[]);
+    let said =
+        env.run(&["apply", "--sandbox", "--auto-approve", "hive.yaml", "--target", "user/alice@acme.example"]);
+    assert_eq!(said.code, 0, "{}", said.all());
+    let rest = planned(&env, &[]);
+    assert!(rest.is_subset(&whole) && !rest.contains("user/alice@acme.example"), "{rest:?}");
+    assert_eq!(env.run(&["apply", "--sandbox", "--auto-approve", "hive.yaml"]).code, 0);
+    assert!(planned(&env, &[]).is_empty());
+}
+
+#[test]
+fn a_part_that_was_approved_is_sent_and_no_more() {
+    let env = hive();
+    let said = env.run(&["plan", "--sandbox", "hive.yaml", "--target", "key/*", "--out", "keys.json"]);
+    assert_eq!(said.code, 0, "{}", said.all());
+    let said = env.run(&["apply", "--sandbox", "hive.yaml", "--plan", "keys.json"]);
+    assert_eq!(said.code, 0, "{}", said.all());
+    assert!(!planned(&env, &[]).iter().any(|address| address.starts_with("key/")));
+    // And of what was approved as a whole, the part that is wanted.
+    env.run(&["plan", "--sandbox", "hive.yaml", "--out", "all.json"]);
+    let apply =
+        |more: &[&str]| env.run(&[&["apply", "--sandbox", "hive.yaml", "--plan", "all.json"], more].concat());
+    let said = apply(&["--target", "user/new.user@acme.example"]);
+    assert_eq!(said.code, 0, "{}", said.all());
+    assert!(!said.stderr.contains("not approved"), "{}", said.all());
+    let left = planned(&env, &[]);
+    assert!(!left.contains("user/new.user@acme.example") && left.contains("user/left@acme.example"), "{left:?}");
+    // What is left of it no longer stands as a whole, and what does stand may be sent.
+    let said = apply(&[]);
+    assert_eq!(said.code, 4, "{}", said.all());
+    let said = apply(&["--only-standing"]);
+    assert_eq!(said.code, 5, "{}", said.all());
+    assert!(said.stdout.contains("user/new.user@acme.example"), "{}", said.all());
+    assert!(planned(&env, &[]).is_empty());
+    // Where nothing stands there is nothing to send.
+    assert_eq!(apply(&["--only-standing"]).code, 4);
+    assert_eq!(env.run(&["apply", "--sandbox", "hive.yaml", "--only-standing"]).code, 1);
+}
+
+#[test]
+fn of_several_organisations_each_part_says_which() {
+    let env = hive();
+    env.write("rapidapi.yaml", example("rapidapi.yaml"));
+    let plan = |target: &str| env.run(&["plan", "--sandbox", "--format", "json", "--target", target, "."]);
+    let said = plan("user/sam@acme.example");
+    assert_eq!(said.code, 1, "{}", said.all());
+    assert!(said.stderr.contains("`hive:acme//` or `rapidapi:platform-management//`"), "{}", said.all());
+    let said = plan("rapidapi:platform-management//user/sam@acme.example");
+    assert_eq!(said.code, 0, "{}", said.all());
+    assert_eq!(changes(&said.stdout), set(&["team/Data", "user/sam@acme.example"]));
+    assert_eq!(plan("hive:other//user/sam@acme.example").code, 1);
+    // To leave something out of one is to plan the others as ever.
+    let said =
+        env.run(&["plan", "--sandbox", "--format", "json", "--exclude", "hive:acme//key/ci-publisher", "."]);
+    let found = changes(&said.stdout);
+    assert!(found.contains("user/sam@acme.example") && found.contains("role/Developer"), "{}", said.all());
+    assert!(!found.contains("key/ci-publisher"));
+}
+
+/// One call takes several invitations back; each may be chosen by itself.
+#[test]
+fn a_call_for_several_is_made_for_those_that_are_chosen() {
+    let mut world = with_teams(&["Payments"]);
+    member(&mut world, "m@x.example", false, &[]);
+    for email in ["a@x.example", "b@x.example"] {
+        crate::support::rapidapi::invitation(&mut world, email, "ADMIN", &["Payments"]);
+    }
+    let rig = Rig::new(
+        world,
+        "users: [{ email: a@x.example, roles: [Developer], teams: [Payments] }, { email: b@x.example, absent: true }]",
+    );
+    let plan = rig.plan();
+    let pattern = |text: &str| text.parse::<Pattern>().unwrap();
+    let only =
+        |text: &str| select(&plan.sealed, &Selection { targets: vec![pattern(text)], excluded: Vec::new() });
+    let one = |text: &str| Ok(BTreeSet::from([text.parse::<Address>().unwrap()]));
+    assert_eq!(only("user/a@x.example"), one("user/a@x.example"));
+    assert_eq!(only("user/b@x.example"), one("user/b@x.example"));
+    assert_eq!(only("user/c@*"), Err(vec![Unselectable::Unmatched(pattern("user/c@*"))]));
+}

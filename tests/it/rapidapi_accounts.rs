@@ -1,0 +1,488 @@
+//! Stories of who leaves an organisation on a RapidAPI hub, of accounts, and of our own access.
+
+use crate::support::rapidapi::{
+    HEAD, NOBODY, Rig, acme, asserted, converged, effects, held, is_member, member, observe, operations, outcomes,
+    planned, rig_of, role, sent, status, team, teams_of, user, with_teams, world,
+};
+use crate::support::rig::{Fate, addresses, holds};
+use rolecall_config::{Source, check_source};
+use rolecall_engine::apply::Standing;
+use rolecall_model::{Action, Effect, Outcome, RoleName};
+use rolecall_sandbox::rapidapi::{Generation, OWN_EMAIL};
+use serde_json::json;
+
+const ADMIN_PANEL: &str = "in the Admin Panel, Users";
+
+const DASHBOARD: &str = "in the organisation's dashboard, Users";
+
+// ---- whoever leaves
+
+#[test]
+fn whoever_is_absent_leaves_this_organisation_alone_and_comes_back_by_an_invitation() {
+    let mut world = with_teams(&["Payments"]);
+    let other = world.add_organization("partners");
+    let kim = member(&mut world, "kim@acme.example", true, &[("Payments", "team-admin")]);
+    world.add_member(other, kim, true);
+    let absent = "users: [{ email: kim@acme.example, absent: true }]";
+    let mut rig = Rig::new(world, absent);
+    let default = Effect::DefaultRole { role: RoleName::seen("Developer") };
+    assert_eq!(effects(&rig.plan(), "user/kim@acme.example"), [default]);
+    assert!(converged(&rig.apply()));
+    let organization = acme(&rig.world());
+    let developer = role(&rig.world(), "USER_ORGANIZATION", "organization-developer");
+    assert_eq!(
+        sent(&rig),
+        [
+            // Whoever comes back must not be an admin for what is left of them.
+            ("UpdateUserRoles", json!({ "entityId": kim, "roleId": developer, "orgId": organization })),
+            ("RemoveTeamUserFromAllOrgTeams", json!({ "orgId": organization, "email": "kim@acme.example" })),
+        ]
+    );
+    assert!(!is_member(&rig.world(), "kim@acme.example"));
+    assert!(rig.world().is_org_admin(other, kim));
+    assert_eq!(status(&rig.world(), "kim@acme.example"), "ACTIVE");
+    assert_eq!(addresses(&rig.plan()), NOBODY);
+    // In, out and in again, by the file alone.
+    let back = "users: [{ email: kim@acme.example, roles: [Developer], teams: [Payments] }]";
+    for _ in 0..2 {
+        rig.wish(back);
+        assert_eq!(rig.plan().sealed.changes[0].action, Action::Invite, "{:?}", holds(&rig.plan()));
+        assert!(converged(&rig.apply()));
+        assert!(rig.world().accept(organization, "kim@acme.example"));
+        observe(&mut rig);
+        assert_eq!(addresses(&rig.plan()), NOBODY);
+        rig.wish(absent);
+        assert!(converged(&rig.apply()));
+        assert!(!is_member(&rig.world(), "kim@acme.example"));
+    }
+}
+
+/// By another hand than the file's, it is another matter.
+#[test]
+fn whoever_accepted_and_was_taken_out_by_another_hand_is_invited_only_on_demand() {
+    let body = "users: [{ email: new@x.example, roles: [Developer], teams: [Payments] }]";
+    let mut rig = Rig::new(with_teams(&["Payments"]), body);
+    rig.apply();
+    let organization = acme(&rig.world());
+    rig.world().accept(organization, "new@x.example");
+    observe(&mut rig);
+    rig.world().organization_mut(organization).unwrap().members.retain(|it| it.legacy_role == "ADMIN");
+    let new = user(&rig.world(), "new@x.example");
+    let payments = team(&rig.world(), "Payments");
+    rig.world().team_mut(payments).unwrap().members.retain(|it| *it != new);
+    assert_eq!(
+        held(&rig.plan(), "user/new@x.example"),
+        [
+            "blocked: accepted the invitation of 2026-11-21 and is no member any more; whoever took them out may have had a reason, so another is sent only with `--assert`"
+        ]
+    );
+    assert_eq!(addresses(&asserted(&rig, "user/new@x.example")), ["user/new@x.example"]);
+}
+
+/// Whoever accepted our invitation, and is taken out as the file has it: they are invited once it has them again.
+fn leaves_and_comes_back(gone: &str, fates: &[Fate]) {
+    let mut rig = Rig::new(
+        with_teams(&["Payments"]),
+        "users: [{ email: new@x.example, roles: [Developer], teams: [Payments] }]",
+    );
+    rig.apply();
+    let organization = acme(&rig.world());
+    rig.world().accept(organization, "new@x.example");
+    observe(&mut rig);
+    rig.wish(gone);
+    rig.wire.doom(fates);
+    let plan = rig.plan();
+    rig.apply_plan(&plan);
+    observe(&mut rig);
+    assert!(!is_member(&rig.world(), "new@x.example"), "{gone}");
+    rig.wish("users: [{ email: new@x.example, roles: [Developer], teams: [Payments], status: active }]");
+    let plan = rig.plan();
+    assert_eq!(addresses(&plan), ["user/new@x.example"], "{gone} {fates:?}: {:?}", holds(&plan));
+    assert_eq!(plan.sealed.changes[0].action, Action::Invite, "{gone}");
+}
+
+#[test]
+fn whoever_left_by_our_doing_is_invited_again_when_the_file_has_them_again() {
+    leaves_and_comes_back("users: [{ email: new@x.example, absent: true, status: deactivated }]", &[]);
+    leaves_and_comes_back("users: [{ email: new@x.example, absent: true }]", &[Fate::DropAfter]);
+    leaves_and_comes_back("users: [{ email: new@x.example, absent: true }]", &[Fate::KillAfter]);
+    leaves_and_comes_back("manage: { users: all }\nusers: [{ email: own@acme.example }]", &[]);
+}
+
+#[test]
+fn whoever_left_by_the_first_of_two_calls_is_invited_again_when_the_file_has_them_again() {
+    let gone = "users: [{ email: new@x.example, absent: true, status: deactivated }]";
+    for fate in [Fate::Refuse, Fate::DropBefore, Fate::KillBefore] {
+        leaves_and_comes_back(gone, &[Fate::Fine, fate]);
+    }
+}
+
+/// The address can be somebody else's from now on.
+#[test]
+fn whoever_has_the_address_of_a_deleted_account_is_invited_as_anybody() {
+    leaves_and_comes_back(
+        "allow: [user-deletion]\nusers: [{ email: new@x.example, absent: true, status: deleted }]",
+        &[],
+    );
+}
+
+#[test]
+fn nobody_listed_being_there_looks_like_the_wrong_hub() {
+    let mut world = world();
+    member(&mut world, "jane@acme.example", false, &[]);
+    let plan = planned(world, "manage: { users: all }\nusers: [{ email: stranger@x.example, absent: true }]");
+    assert_eq!(plan.refusals.iter().map(|it| it.rail.as_str()).collect::<Vec<_>>(), ["manage"]);
+}
+
+// ---- accounts
+
+#[test]
+fn an_account_is_switched_off_in_all_of_the_hub_only_where_that_is_written() {
+    let mut world = with_teams(&["Payments"]);
+    let kim = member(&mut world, "kim@acme.example", false, &[("Payments", "team-viewer")]);
+    let mut rig = Rig::new(world, "users: [{ email: kim@acme.example, status: deactivated }]");
+    let plan = rig.plan();
+    assert_eq!(plan.sealed.changes[0].action, Action::Disable);
+    assert_eq!(
+        effects(&plan, "user/kim@acme.example"),
+        [Effect::HubWide, Effect::TakesAlong { what: "their personal subscriptions".to_owned() }]
+    );
+    assert!(converged(&rig.apply()));
+    assert_eq!(sent(&rig), [("UpdateUser", json!({ "id": kim.to_string(), "status": "DEACTIVATED" }))]);
+    assert!(is_member(&rig.world(), "kim@acme.example"));
+    assert_eq!(teams_of(&rig.world(), "kim@acme.example"), ["Payments"]);
+    assert_eq!(addresses(&rig.plan()), NOBODY);
+    rig.wish("users: [{ email: kim@acme.example, status: active }]");
+    assert_eq!(effects(&rig.plan(), "user/kim@acme.example"), [Effect::ReEnables, Effect::HubWide]);
+    assert!(converged(&rig.apply()));
+    assert_eq!(status(&rig.world(), "kim@acme.example"), "ACTIVE");
+    // And is left alone where nothing is written.
+    rig.wish("users: [{ email: kim@acme.example, status: deactivated }]");
+    rig.apply();
+    rig.wish("users: [{ email: kim@acme.example }]");
+    assert_eq!(addresses(&rig.plan()), NOBODY);
+}
+
+#[test]
+fn whoever_is_absent_and_switched_off_leaves_first() {
+    let mut world = with_teams(&["Payments"]);
+    let other = world.add_organization("partners");
+    let kim = member(&mut world, "kim@acme.example", false, &[("Payments", "team-viewer")]);
+    world.add_member(other, kim, false);
+    let mut rig = Rig::new(world, "users: [{ email: kim@acme.example, absent: true, status: deactivated }]");
+    assert!(converged(&rig.apply()));
+    assert_eq!(operations(&rig), ["RemoveTeamUserFromAllOrgTeams", "UpdateUser"]);
+    assert!(!is_member(&rig.world(), "kim@acme.example"));
+    assert!(rig.world().is_member(other, kim));
+    assert_eq!(status(&rig.world(), "kim@acme.example"), "DEACTIVATED");
+    assert_eq!(addresses(&rig.plan()), NOBODY);
+}
+
+#[test]
+fn accounts_of_people_who_are_not_in_the_organisation() {
+    let hub = |status: &str| {
+        let mut world = with_teams(&["Payments"]);
+        let kim = world.add_user("kim@acme.example");
+        status.clone_into(&mut world.user_mut(kim).unwrap().status);
+        (world, kim.to_string())
+    };
+    // Has to be off, and isn't in the organisation anyhow.
+    let (world, kim) = hub("ACTIVE");
+    let mut rig = Rig::new(world, "users: [{ email: kim@acme.example, absent: true, status: deactivated }]");
+    assert!(converged(&rig.apply()));
+    assert_eq!(sent(&rig), [("UpdateUser", json!({ "id": kim, "status": "DEACTIVATED" }))]);
+    assert_eq!(addresses(&rig.plan()), NOBODY);
+    // Is invited: the account is switched on first.
+    let (world, kim) = hub("DEACTIVATED");
+    let mut rig = Rig::new(
+        world,
+        "users: [{ email: kim@acme.example, roles: [Developer], teams: [Payments], status: active }]",
+    );
+    assert_eq!(
+        effects(&rig.plan(), "user/kim@acme.example"),
+        [Effect::SendsMail, Effect::ReEnables, Effect::HubWide]
+    );
+    assert!(converged(&rig.apply()));
+    assert_eq!(sent(&rig)[0], ("UpdateUser", json!({ "id": kim, "status": "ACTIVE" })));
+    assert_eq!(operations(&rig)[1..], ["CreateUserInvites"]);
+    assert_eq!(addresses(&rig.plan()), NOBODY);
+    // Nobody is invited to be switched off.
+    let (world, _) = hub("ACTIVE");
+    let plan = planned(
+        world,
+        "users: [{ email: kim@acme.example, roles: [Developer], teams: [Payments], status: deactivated }]",
+    );
+    assert_eq!(plan.sealed.changes[0].action, Action::Disable);
+    assert_eq!(plan.sealed.mutations.len(), 1);
+}
+
+#[test]
+fn nobody_is_invited_whose_account_could_not_be_switched_on() {
+    for fate in [Fate::Refuse, Fate::DropBefore] {
+        let mut world = with_teams(&["Payments"]);
+        let kim = world.add_user("kim@acme.example");
+        "DEACTIVATED".clone_into(&mut world.user_mut(kim).unwrap().status);
+        let mut rig = Rig::new(
+            world,
+            "users: [{ email: kim@acme.example, roles: [Developer], teams: [Payments], status: active }]",
+        );
+        rig.wire.doom(&[fate]);
+        let report = rig.apply();
+        assert_eq!(outcomes(&report)[1], ("createUserInvites", Outcome::Skipped), "{fate:?}");
+        assert_eq!(rig.world().mails, NOBODY);
+        assert!(converged(&rig.apply()), "{fate:?}");
+        assert_eq!(rig.world().mails, ["kim@acme.example"]);
+    }
+}
+
+#[test]
+fn an_account_is_deleted_only_by_two_words_in_the_file() {
+    for (head, rest, said) in [
+        ("", "absent: true, status: deleted", vec!["accounts aren't deleted unless the file allows it"]),
+        (
+            "allow: [user-deletion]\n",
+            "status: deleted",
+            vec!["whose account is deleted can't be in the organisation"],
+        ),
+        (
+            "",
+            "status: deleted",
+            vec![
+                "whose account is deleted can't be in the organisation",
+                "accounts aren't deleted unless the file allows it",
+            ],
+        ),
+    ] {
+        let text = format!("{HEAD}{head}users: [{{ email: kim@acme.example, {rest} }}]");
+        let (_, found) = check_source(&Source::inline("test.yaml", &text), rolecall_providers::rules);
+        let found: Vec<_> = found.iter().filter(|it| it.is_error()).map(|it| it.message.as_str()).collect();
+        assert_eq!(found, said, "{rest}");
+    }
+    for in_it in [true, false] {
+        let mut world = world();
+        let kim = world.add_user("kim@acme.example");
+        if in_it {
+            member(&mut world, "kim@acme.example", false, &[]);
+        }
+        let mut rig = Rig::new(
+            world,
+            "allow: [user-deletion]\nusers: [{ email: kim@acme.example, absent: true, status: deleted }]",
+        );
+        assert_eq!(
+            effects(&rig.plan(), "user/kim@acme.example"),
+            [Effect::Irreversible, Effect::TakesAlong { what: "their personal apps and APIs".to_owned() }]
+        );
+        assert!(converged(&rig.apply()), "{in_it}");
+        assert_eq!(sent(&rig), [("UpdateUser", json!({ "id": kim.to_string(), "status": "DELETED" }))]);
+        assert!(rig.world().user("kim@acme.example").is_none());
+        assert_eq!(addresses(&rig.plan()), NOBODY, "{in_it}");
+    }
+}
+
+#[test]
+fn the_only_administrator_of_another_organisation_keeps_their_account_and_leaves_this_one() {
+    for (allow, wish) in [("", "deactivated"), ("allow: [user-deletion]\n", "deleted")] {
+        let mut world = world();
+        let other = world.add_organization("partners");
+        let kim = member(&mut world, "kim@acme.example", false, &[]);
+        world.add_member(other, kim, true);
+        let own = user(&world, OWN_EMAIL);
+        world.organization_mut(other).unwrap().members.retain(|it| it.user != own);
+        let body = format!("{allow}users: [{{ email: kim@acme.example, absent: true, status: {wish} }}]");
+        let mut rig = Rig::new(world, &body);
+        let reason = format!(
+            "blocked: nobody else administrates the organisation {other}; make somebody else an admin there first"
+        );
+        assert_eq!(held(&rig.plan(), "user/kim@acme.example"), [reason.as_str()]);
+        let report = rig.apply();
+        assert_eq!(operations(&rig), ["RemoveTeamUserFromAllOrgTeams"], "{report:#?}");
+        assert_eq!(status(&rig.world(), "kim@acme.example"), "ACTIVE");
+        // Out of the organisation, they are held for the same.
+        assert_eq!(held(&rig.plan(), "user/kim@acme.example"), [reason]);
+        assert_eq!(addresses(&rig.plan()), NOBODY);
+        rig.world().add_member(other, own, true);
+        assert!(converged(&rig.apply()));
+        assert_ne!(rig.world().user_by_id(kim).unwrap().status, "ACTIVE");
+    }
+}
+
+#[test]
+fn an_early_hub_changes_no_account_and_lets_people_go_all_the_same() {
+    for (wish, shown) in [("deactivated", "deactivated"), ("deleted", "deleted")] {
+        let mut world = world();
+        member(&mut world, "kim@acme.example", false, &[]);
+        world.add_user("pia@acme.example");
+        world.switches.generation = Generation::Early;
+        let body = format!(
+            "allow: [user-deletion]\nusers: [{{ email: kim@acme.example, absent: true, status: {wish} }}, {{ email: pia@acme.example, absent: true, status: {wish} }}]"
+        );
+        let mut rig = Rig::new(world, &body);
+        let reason = format!("blocked: the status of the account is `active`, wished `{shown}`: {ADMIN_PANEL}");
+        let plan = rig.plan();
+        for email in ["kim", "pia"] {
+            assert_eq!(held(&plan, &format!("user/{email}@acme.example")), [reason.as_str()], "{wish}");
+        }
+        assert!(plan.gaps.iter().any(|gap| gap.what == "accounts"));
+        let report = rig.apply();
+        assert_eq!(operations(&rig), ["RemoveTeamUserFromAllOrgTeams"], "{report:#?}");
+        assert!(report.all_done());
+        assert!(matches!(&report.standing, Standing::Held(held) if held.len() == 2), "{:?}", report.standing);
+    }
+}
+
+#[test]
+fn whoever_waits_for_an_administrator_of_the_hub_is_let_in_by_them() {
+    let mut world = with_teams(&["Payments"]);
+    let kim = member(&mut world, "kim@acme.example", false, &[("Payments", "team-viewer")]);
+    "PENDING".clone_into(&mut world.user_mut(kim).unwrap().status);
+    let plan = planned(world.clone(), "users: [{ email: kim@acme.example, status: active }]");
+    assert_eq!(addresses(&plan), NOBODY);
+    assert_eq!(
+        held(&plan, "user/kim@acme.example"),
+        [format!("waiting: waits until an administrator of the platform lets them in: {ADMIN_PANEL}")]
+    );
+    // They can be in teams meanwhile, and be taken out.
+    let plan = planned(world.clone(), "users: [{ email: kim@acme.example, teams: { Payments: Team Admin } }]");
+    assert_eq!(addresses(&plan), ["user/kim@acme.example"]);
+    let plan = planned(world, "users: [{ email: kim@acme.example, absent: true }]");
+    assert_eq!(plan.sealed.changes[0].action, Action::Remove);
+}
+
+#[test]
+fn an_account_that_the_hub_protects_is_never_touched() {
+    let mut world = with_teams(&["Payments"]);
+    let robot = member(&mut world, "robot@acme.example", true, &[]);
+    world.user_mut(robot).unwrap().protected = true;
+    let bodies = [
+        "users: [{ email: robot@acme.example, absent: true }]",
+        "users: [{ email: robot@acme.example, roles: [Developer], teams: [Payments] }]",
+        "users: [{ email: robot@acme.example, status: deactivated }]",
+        "allow: [user-deletion]\nusers: [{ email: robot@acme.example, absent: true, status: deleted }]",
+        "manage: { users: all }\nusers: [{ email: own@acme.example }]",
+    ];
+    for body in bodies {
+        let plan = planned(world.clone(), body);
+        assert_eq!(addresses(&plan), NOBODY, "{body}");
+        assert_eq!(
+            held(&plan, "user/robot@acme.example"),
+            ["blocked: the platform says that this account isn't to be touched"],
+            "{body}"
+        );
+    }
+    // Not as an outsider either.
+    let organization = acme(&world);
+    let other = world.add_organization("elsewhere");
+    world.add_member(other, robot, false);
+    world.organization_mut(organization).unwrap().members.retain(|it| it.user != robot);
+    for team in &mut world.organization_mut(organization).unwrap().teams {
+        team.members.retain(|it| *it != robot);
+    }
+    let plan = planned(
+        world,
+        "allow: [user-deletion]\nusers: [{ email: robot@acme.example, absent: true, status: deleted }]",
+    );
+    assert_eq!(addresses(&plan), NOBODY);
+}
+
+#[test]
+fn whoever_is_deactivated_within_the_organisation_is_for_a_person_to_bring_back() {
+    let mut world = with_teams(&["Payments", "Data"]);
+    let kim = member(&mut world, "kim@acme.example", false, &[("Payments", "team-viewer")]);
+    let organization = acme(&world);
+    world.organization_mut(organization).unwrap().member_mut(kim).unwrap().deactivated = true;
+    for wish in ["", ", teams: [Data]", ", roles: [Organization Admin]", ", status: active"] {
+        let plan = planned(world.clone(), &format!("users: [{{ email: kim@acme.example{wish} }}]"));
+        assert_eq!(addresses(&plan), NOBODY, "{wish}");
+        assert_eq!(
+            held(&plan, "user/kim@acme.example"),
+            [format!(
+                "blocked: deactivated in this organisation by another hand, and no call of rolecall's undoes it: {DASHBOARD}"
+            )]
+        );
+    }
+    // They can leave.
+    let mut rig = Rig::new(world, "users: [{ email: kim@acme.example, absent: true }]");
+    assert!(converged(&rig.apply()));
+    assert!(!is_member(&rig.world(), "kim@acme.example"));
+}
+
+/// What the hub's words for a status mean is known of four.
+#[test]
+fn a_status_that_nobody_knows_is_never_taken_to_be_as_wished() {
+    for (live, wish) in [("LOCKED", "active"), ("LOCKED", "deactivated")] {
+        let mut world = world();
+        let kim = member(&mut world, "kim@acme.example", false, &[]);
+        live.clone_into(&mut world.user_mut(kim).unwrap().status);
+        let plan = planned(world, &format!("users: [{{ email: kim@acme.example, status: {wish} }}]"));
+        let said = !addresses(&plan).is_empty() || !held(&plan, "user/kim@acme.example").is_empty();
+        assert!(said, "{live} is neither changed to {wish} nor held");
+    }
+}
+
+/// Nobody has for a moment what they are not to use, nor an account that is to be used by others.
+#[test]
+fn whoever_is_switched_off_is_so_before_they_get_anything() {
+    let mut world = with_teams(&["Payments", "Data"]);
+    member(&mut world, "kim@acme.example", false, &[("Payments", "team-viewer")]);
+    let mut rig = Rig::new(
+        world.clone(),
+        "users: [{ email: kim@acme.example, roles: [Organization Admin], status: deactivated }]",
+    );
+    assert!(converged(&rig.apply()));
+    assert_eq!(operations(&rig), ["UpdateUser", "UpdateUserRoles"]);
+    let mut rig = Rig::new(
+        world.clone(),
+        "users: [{ email: kim@acme.example, teams: { Payments: Team Admin, Data: Team Admin }, status: deactivated }]",
+    );
+    assert!(converged(&rig.apply()));
+    assert_eq!(operations(&rig)[0], "UpdateUser");
+    let kim = user(&world, "kim@acme.example");
+    "DEACTIVATED".clone_into(&mut world.user_mut(kim).unwrap().status);
+    let mut rig = Rig::new(world, "users: [{ email: kim@acme.example, absent: true, status: active }]");
+    assert!(converged(&rig.apply()));
+    assert_eq!(operations(&rig), ["RemoveTeamUserFromAllOrgTeams", "UpdateUser"]);
+}
+
+// ---- our own access
+
+#[test]
+fn whoever_we_call_as_keeps_what_they_have() {
+    let mut world = with_teams(&["Payments"]);
+    member(&mut world, "jane@acme.example", true, &[]);
+    for body in [
+        "users: [{ email: own@acme.example, absent: true }]",
+        "users: [{ email: own@acme.example, roles: [Developer], teams: [Payments] }]",
+        "users: [{ email: own@acme.example, roles: [] }]",
+        "users: [{ email: own@acme.example, status: deactivated }]",
+        "users: [{ email: own@acme.example, absent: true, status: deactivated }]",
+        "allow: [user-deletion]\nusers: [{ email: own@acme.example, absent: true, status: deleted }]",
+        "manage: { users: all }\nusers: [{ email: jane@acme.example }]",
+    ] {
+        let plan = planned(world.clone(), &format!("guardrails: {{ min_admins: 0 }}\n{body}"));
+        assert_eq!(addresses(&plan), NOBODY, "{body}");
+        assert_eq!(
+            held(&plan, "user/own@acme.example"),
+            ["blocked: what rolecall calls with is theirs, and may end with what they may do"],
+            "{body}"
+        );
+    }
+}
+
+/// The team whose key we call with is one that they have to be in.
+#[test]
+fn whoever_we_call_as_leaves_no_team() {
+    let mut world = with_teams(&["Payments"]);
+    member(&mut world, "jane@acme.example", true, &[]);
+    let (organization, own) = (acme(&world), user(&world, OWN_EMAIL));
+    world.assign("USER_ORGANIZATION", "organization-developer", own, Some(organization), None);
+    for (teams, holds) in [("[Payments]", 1), ("[]", 1), ("[acme-Default]", 1), ("[acme-Default, Payments]", 0)] {
+        let rig = rig_of(
+            organization,
+            world.clone(),
+            &format!("users: [{{ email: own@acme.example, teams: {teams} }}]"),
+        );
+        let plan = rig.plan();
+        assert_eq!(addresses(&plan), NOBODY, "{teams}");
+        assert_eq!(held(&plan, "user/own@acme.example").len(), holds, "{teams}");
+    }
+}

@@ -1,0 +1,290 @@
+//! Stories of a RapidAPI hub that leaves something out, or says what can't be: nothing may rest on that.
+
+use crate::support::rapidapi::{
+    NOBODY, Rig, acme, asserted, converged, effects, findings, held, is_member, member, operations, outcomes,
+    rig_of, team, teams_of, user, with_teams, world,
+};
+use crate::support::rig::{Fate, addresses};
+use rolecall_model::{Code, Outcome};
+use rolecall_plan::compare;
+use rolecall_sandbox::rapidapi::{Generation, OWN_EMAIL, World};
+use serde_json::{Value, json};
+
+const LATER: [Generation; 2] = [Generation::Middle, Generation::Late];
+
+/// What the guardrails have against a plan.
+fn refusals(rig: &Rig) -> Vec<String> {
+    rig.plan().refusals.into_iter().map(|it| format!("{}: {}", it.rail, it.message)).collect()
+}
+
+/// Three admins, of whom the file takes one.
+fn three_admins(generation: Generation) -> World {
+    let mut world = world();
+    for email in ["jane@acme.example", "kim@acme.example"] {
+        member(&mut world, email, true, &[]);
+    }
+    member(&mut world, "dev@acme.example", false, &[]);
+    world.switches.generation = generation;
+    world
+}
+
+// ---- who administrates
+
+#[test]
+fn nobody_loses_anything_while_roles_are_not_shown() {
+    let wishes = ["absent: true", "roles: [Developer]", "status: deactivated"];
+    for generation in LATER {
+        for wish in wishes {
+            let world = three_admins(generation);
+            let mut rig = Rig::new(world, &format!("users: [{{ email: kim@acme.example, {wish} }}]"));
+            // Of everybody, as a key of fewer rights might have it.
+            rig.wire.forge(|data| {
+                for user in
+                    data.pointer_mut("/organization/users").and_then(Value::as_array_mut).into_iter().flatten()
+                {
+                    user["role"] = Value::Null;
+                }
+                if let Some(rows) = data.pointer_mut("/entitiesRoles/nodes") {
+                    *rows = json!([]);
+                }
+            });
+            let plan = rig.plan();
+            assert!(plan.completeness["users"].is_broken());
+            let said = refusals(&rig);
+            // Whoever is shown to have what the file gives them loses nothing, and the list says that it isn't known.
+            if plan.sealed.mutations.is_empty() {
+                assert_eq!(wish, "roles: [Developer]");
+                continue;
+            }
+            let unknown =
+                format!("{OWN_EMAIL} has to be an admin of the organisation to call, and isn't shown to be one");
+            assert!(said.iter().any(|it| it.contains(&unknown)), "{generation:?} {wish} {said:?}");
+            assert!(said.iter().all(|it| it.starts_with("min_admins: ")), "{said:?}");
+            // Whoever gets more loses nothing.
+            rig.wish("users: [{ email: dev@acme.example, roles: [Organization Admin] }]");
+            assert!(refusals(&rig).is_empty());
+        }
+    }
+}
+
+#[test]
+fn an_admin_by_the_older_list_who_is_shown_without_a_role_may_be_one() {
+    let mut world = three_admins(Generation::Late);
+    let jane = user(&world, "jane@acme.example");
+    world.assignments.retain(|row| row.entity != jane);
+    let mut rig = Rig::new(world, "users: [{ email: kim@acme.example, absent: true }]");
+    let said = refusals(&rig);
+    assert_eq!(said.len(), 1, "{said:?}");
+    assert!(
+        said[0].ends_with("jane@acme.example is an admin by one list, and by another has no role"),
+        "{said:?}"
+    );
+    // Until somebody has said which it is.
+    rig.wish("users: [{ email: jane@acme.example, roles: [Organization Admin] }]");
+    assert!(converged(&rig.apply()));
+    rig.wish("users: [{ email: kim@acme.example, absent: true }]");
+    assert!(converged(&rig.apply()));
+    assert!(!is_member(&rig.world(), "kim@acme.example"));
+}
+
+#[test]
+fn whoever_calls_and_is_not_told_by_an_id_that_a_member_has_may_be_anybody() {
+    let rig = Rig::new(three_admins(Generation::Late), "users: [{ email: kim@acme.example, absent: true }]");
+    rig.wire.forge(|data| {
+        if let Some(caller) = data.get_mut("activeUser") {
+            *caller = json!({ "id": "5d24f0b6e4b0a1b2c3d4e5f6", "email": null });
+        }
+    });
+    let said = refusals(&rig);
+    assert!(said[0].contains("whoever calls has to be an admin"), "{said:?}");
+}
+
+#[test]
+fn the_role_that_everybody_has_makes_no_admin() {
+    let found = findings(three_admins(Generation::Late), "admin_role: Developer");
+    assert_eq!(found.iter().map(|it| it.code).collect::<Vec<_>>(), [Code::UnknownRole]);
+    assert!(found[0].message.contains("that everybody has by default"), "{}", found[0].message);
+}
+
+#[test]
+fn a_role_in_another_organisation_is_none_here() {
+    let mut world = three_admins(Generation::Middle);
+    let other = world.add_organization("partners");
+    let developer = world.role("USER_ORGANIZATION", "organization-developer").unwrap().id;
+    let kim = user(&world, "kim@acme.example");
+    let rig = Rig::new(world, "guardrails: { min_admins: 3 }\nusers: [{ email: kim@acme.example, absent: true }]");
+    rig.wire.forge(move |data| {
+        // As if the filter had been left out of account.
+        if let Some(nodes) = data.pointer_mut("/entitiesRoles/nodes").and_then(Value::as_array_mut) {
+            nodes.push(json!({ "entityId": kim, "roleId": developer, "parentId": null, "orgId": other }));
+        }
+    });
+    let said = refusals(&rig);
+    assert_eq!(said.len(), 1, "{said:?}");
+    assert!(said[0].starts_with("min_admins: 2 usable admins would be left"), "{said:?}");
+}
+
+// ---- accounts
+
+#[test]
+fn whoever_alone_administrates_another_organisation_is_told_by_every_generation_that_switches_accounts() {
+    for generation in LATER {
+        let mut world = three_admins(generation);
+        let other = world.add_organization("partners");
+        let (dev, own) = (user(&world, "dev@acme.example"), user(&world, OWN_EMAIL));
+        world.add_member(other, dev, true);
+        world.organization_mut(other).unwrap().members.retain(|it| it.user != own);
+        let rig = Rig::new(world, "users: [{ email: dev@acme.example, status: deactivated }]");
+        assert_eq!(addresses(&rig.plan()), NOBODY, "{generation:?}");
+        let reason = held(&rig.plan(), "user/dev@acme.example");
+        assert!(reason[0].starts_with("blocked: nobody else administrates the organisation"), "{reason:?}");
+    }
+}
+
+#[test]
+fn where_that_is_not_told_nobody_is_switched_off_unless_asked_for() {
+    for (outside, wish) in [
+        (false, "status: deactivated"),
+        (false, "absent: true, status: deactivated"),
+        (true, "absent: true, status: deactivated"),
+    ] {
+        let mut world = three_admins(Generation::Late);
+        if outside {
+            let organization = acme(&world);
+            let dev = user(&world, "dev@acme.example");
+            world.organization_mut(organization).unwrap().members.retain(|it| it.user != dev);
+        }
+        let rig = Rig::new(world, &format!("users: [{{ email: dev@acme.example, {wish} }}]"));
+        rig.wire.forge(|data| {
+            for list in ["/organization/users", "/users/nodes"] {
+                for user in data.pointer_mut(list).and_then(Value::as_array_mut).into_iter().flatten() {
+                    user["singleAdminOrgs"] = Value::Null;
+                }
+            }
+        });
+        let reason = held(&rig.plan(), "user/dev@acme.example");
+        assert!(
+            reason[0].starts_with("blocked: the platform doesn't tell which organisations"),
+            "{wish} {reason:?}"
+        );
+        let plan = asserted(&rig, "user/dev@acme.example");
+        assert!(plan.sealed.mutations.iter().any(|it| it.operation == "updateUser"), "{wish}");
+    }
+}
+
+#[test]
+fn an_account_that_is_not_found_is_said_to_be_missing() {
+    let rig = Rig::new(world(), "users: [{ email: kmi@acme.example, absent: true, status: deactivated }]");
+    let warned = rig.warnings();
+    assert_eq!(warned.iter().map(|it| it.code).collect::<Vec<_>>(), [Code::UnmatchedAddress]);
+    assert!(warned[0].message.contains("no account of kmi@acme.example"), "{}", warned[0].message);
+    let nothing = ["{ email: kmi@acme.example, absent: true }", "{ email: own@acme.example, status: active }"];
+    for wish in nothing {
+        assert!(Rig::new(world(), &format!("users: [{wish}]")).warnings().is_empty(), "{wish}");
+    }
+}
+
+#[test]
+fn an_account_that_the_list_of_users_leaves_out_ends_the_read() {
+    type Forgery = fn(&mut Value);
+    let forgeries: [Forgery; 2] = [
+        |data| {
+            if data.get("users").is_some() {
+                data["users"] = json!({ "nodes": [null], "totalCount": 1 });
+            }
+        },
+        // As if the filter had been left out of account, and the list cut short.
+        |data| {
+            if data.get("users").is_some() {
+                let other = json!({ "id": "1", "email": "other@x.example", "status": "ACTIVE", "protected": false, "singleAdminOrgs": [] });
+                data["users"] = json!({ "nodes": [other], "totalCount": 4711 });
+            }
+        },
+    ];
+    for forgery in forgeries {
+        let mut world = world();
+        world.add_user("kim@acme.example");
+        let rig = Rig::new(world, "users: [{ email: kim@acme.example, absent: true, status: deactivated }]");
+        rig.wire.forge(forgery);
+        let error = rig.read().unwrap_err().to_string();
+        assert!(error.starts_with("Users: the answer lacks"), "{error}");
+    }
+}
+
+// ---- what is done in part
+
+#[test]
+fn nobody_is_left_without_a_team_for_a_call_that_failed() {
+    let mut world = with_teams(&["Payments", "Data", "Search"]);
+    member(&mut world, "sam@acme.example", false, &[("Payments", "team-viewer"), ("Search", "team-viewer")]);
+    let mut rig = Rig::new(world, "users: [{ email: sam@acme.example, teams: [Data] }]");
+    rig.wire.doom(&[Fate::Ignored(200, r#"{"errors":[{"message":"no seats"}],"data":{"addUserToTeams":null}}"#)]);
+    let report = rig.apply();
+    assert_eq!(
+        outcomes(&report),
+        [
+            ("addUserToTeams", Outcome::Failed),
+            ("updateTeamUser", Outcome::Skipped),
+            ("updateTeamUser", Outcome::Skipped)
+        ]
+    );
+    assert_eq!(teams_of(&rig.world(), "sam@acme.example"), ["Payments", "Search"]);
+    assert!(converged(&rig.apply()));
+    // With a team that they keep, what they are to leave they leave.
+    rig.wish("users: [{ email: sam@acme.example, teams: [Payments, Data] }]");
+    assert!(converged(&rig.apply()));
+    rig.wish("users: [{ email: sam@acme.example, teams: [Data, Search] }]");
+    rig.wire.doom(&[Fate::Ignored(200, r#"{"errors":[{"message":"no seats"}],"data":{"addUserToTeams":null}}"#)]);
+    let report = rig.apply();
+    assert_eq!(teams_of(&rig.world(), "sam@acme.example"), ["Data"], "{report:#?}");
+    // It wasn't closed, and isn't said to be.
+    assert!(report.steps.iter().all(|step| step.interim), "{report:#?}");
+}
+
+#[test]
+fn a_deletion_shows_what_it_takes_along_and_takes_nothing_else() {
+    let mut world = with_teams(&["Legacy"]);
+    let legacy = team(&world, "Legacy");
+    let kept = world.clone();
+    world.add_app(legacy, "checkout");
+    let wish = "teams: [{ name: Legacy, absent: true }]";
+    let shown = |world: &World| effects(&Rig::new(world.clone(), wish).plan(), "team/Legacy");
+    assert_ne!(shown(&world), shown(&kept));
+    let (approved, fresh) = (Rig::new(kept, wish).plan(), Rig::new(world, wish).plan());
+    assert_eq!(compare(&approved.sealed, &fresh.sealed).stale.len(), 1);
+    // Of the whole organisation too: teams, apps, and those who are invited.
+    let absent = "settings: { absent: true }";
+    // Not the one whose team's key is used.
+    let mut world = with_teams(&[]);
+    let partners = world.add_organization("partners");
+    let one = world.add_team(partners, "One");
+    let (mut more, mut invited, mut app) = (world.clone(), world.clone(), world.clone());
+    more.add_team(partners, "Two");
+    invited.add_invitation(partners, "late@x.example", "DEVELOPER", &[one]);
+    app.add_app(one, "checkout");
+    let approved = rig_of("partners", world, absent).plan();
+    assert_eq!(addresses(&approved), ["organization"]);
+    for now in [more, invited, app] {
+        let fresh = rig_of("partners", now, absent).plan();
+        assert_eq!(compare(&approved.sealed, &fresh.sealed).stale.len(), 1, "{:?}", fresh.sealed.changes);
+    }
+}
+
+#[test]
+fn a_credential_that_data_repeats_is_not_shown() {
+    use rolecall_graphql::{Backoff, Reader, Redactor};
+    let mut world = with_teams(&["Payments"]);
+    let payments = team(&world, "Payments");
+    let secret = "a-key-of-fifty-characters-or-so";
+    let organization = acme(&world);
+    let it = world.organization_mut(organization).unwrap().teams.iter_mut().find(|it| it.id == payments).unwrap();
+    it.description = Some(format!("key: {secret}!"));
+    let rig = Rig::new(world, "");
+    let redactor = Redactor::new([secret.to_owned().into()]);
+    let reader = Reader::new(rig.wire.clone(), redactor, Backoff::with_seed(1));
+    let provider = rolecall_providers::of(rolecall_model::ProviderName::Rapidapi);
+    let live = crate::support::rig::paused(provider.read(&reader, &rig.desired)).unwrap();
+    let description = live.teams().iter().find_map(|team| team.description.clone()).unwrap();
+    assert_eq!(description, "key: [redacted]!");
+    assert_eq!(operations(&rig), NOBODY);
+}

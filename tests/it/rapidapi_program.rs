@@ -1,0 +1,367 @@
+//! The program against a RapidAPI hub: what it prints, what it keeps between runs, how many requests it takes.
+
+use std::collections::BTreeMap;
+use std::io::Read;
+use std::process::Stdio;
+
+use crate::support::cli::{Env, Said, Server, example};
+use rolecall_sandbox::rapidapi::{APP_KEY, HOST, World};
+
+const KEYS: [(&str, &str); 2] = [("KEY", "sandbox-own-personal-key"), ("TEAM_KEY", "sandbox-own-team-key")];
+
+/// A file for a running sandbox.
+fn file(server: &Server, organization: &str, body: &str) -> String {
+    format!(
+        "provider: rapidapi\norganization: {organization}\nendpoint: {}\nhost: {HOST}\ncredentials: {{ personal_key: {{ env: KEY }}, team_key: {{ env: TEAM_KEY }} }}\n{body}",
+        server.url
+    )
+}
+
+/// A folder with a hub, which is served.
+fn hub(world: &World, args: &[&str]) -> (Env, Server) {
+    let mut env = Env::new();
+    env.write(".rolecall/sandbox/rapidapi-hub.json", serde_json::to_string(world).unwrap());
+    let server = env.serve(&[&["--provider", "rapidapi"], args].concat());
+    env.set("ROLECALL_ALLOWED_HOSTS", &format!("127.0.0.1,{HOST}"));
+    for (name, value) in KEYS {
+        env.set(name, value);
+    }
+    (env, server)
+}
+
+/// The requests that a plan took, of all of its organisations.
+fn requests(said: &Said) -> u64 {
+    let plan: serde_json::Value = serde_json::from_str(&said.stdout).unwrap_or_else(|_| panic!("{}", said.all()));
+    plan["organizations"].as_array().unwrap().iter().map(|one| one["requests"].as_u64().unwrap()).sum()
+}
+
+#[test]
+fn the_example_is_planned_applied_and_in_sync() {
+    let env = Env::new();
+    env.write("rapidapi.yaml", example("rapidapi.yaml"));
+    let run = |args: &[&str]| env.run(&[args, &["--sandbox", "rapidapi.yaml"]].concat());
+    insta::assert_snapshot!("rapidapi_plan", run(&["plan", "--out", "plan.json", "--show-mutations"]).all());
+    // How long it takes depends on what was sent just before.
+    let told = |args: &[&str]| {
+        let said = run(args).all();
+        let until = |line: &str| {
+            line.split_once(" requests, ").map_or(line.to_owned(), |(said, _)| format!("{said} requests, …"))
+        };
+        said.lines().map(until).collect::<Vec<_>>().join("\n")
+    };
+    insta::assert_snapshot!("rapidapi_apply", told(&["apply", "--plan", "plan.json"]));
+    let again = run(&["plan", "--detailed-exitcode"]);
+    assert_eq!(again.code, 0, "{}", again.all());
+    insta::assert_snapshot!("rapidapi_drift", told(&["drift"]));
+}
+
+/// The values of the apps' keys are there to be asked for, and invitations have tokens that let anybody in.
+#[test]
+fn no_output_has_a_value_of_a_key_or_the_token_of_an_invitation() {
+    let env = Env::new();
+    env.write("rapidapi.yaml", example("rapidapi.yaml"));
+    let mut all = String::new();
+    for args in [
+        &["plan", "-vv", "--format", "json"][..],
+        &["apply", "-vv", "--auto-approve"],
+        &["drift", "-vv", "--format", "json"],
+        &["drift"],
+    ] {
+        all += &env.run(&[args, &["--sandbox", "rapidapi.yaml"]].concat()).all();
+    }
+    all += &env.read(".rolecall/sandbox/ledger/rapidapi-platform-management.jsonl");
+    let cache = std::fs::read_dir(env.path(".rolecall/sandbox/cache")).unwrap();
+    for kept in cache {
+        all += &std::fs::read_to_string(kept.unwrap().path()).unwrap();
+    }
+    for secret in [APP_KEY, "sandbox-invite-token", "sandbox-own-personal-key", "sandbox-own-team-key"] {
+        assert!(!all.contains(secret), "{secret}");
+    }
+}
+
+fn thirty() -> World {
+    let mut world = World::empty();
+    for number in 0..30 {
+        let id = world.add_organization(&format!("org-{number:02}"));
+        let user = world.add_user(&format!("u{number}@x.example"));
+        world.add_member(id, user, false);
+    }
+    world.switches.rate_limit = 0;
+    world
+}
+
+/// Of 30 organisations one read fails at its last request: the next run asks for that, and for nothing else.
+#[test]
+fn a_read_of_30_organisations_goes_on_where_it_broke_off() {
+    let (env, server) = hub(&thirty(), &["--fault", "status=500@entitiesRoles"]);
+    for number in 0..30 {
+        let body = format!("requests_per_minute: 6000\nusers: [{{ email: u{number}@x.example, teams: [] }}]\n");
+        env.write(&format!("access/org-{number:02}.yaml"), file(&server, &format!("org-{number:02}"), &body));
+    }
+    let first = env.run(&["plan", "--format", "json", "access"]);
+    assert_eq!(first.code, 6, "{}", first.all());
+    assert!(first.stderr.contains("reading 30 organisations: about 94 requests"), "{}", first.stderr);
+    assert!(first.stderr.contains("what was read is kept in"), "{}", first.stderr);
+    // Once for all the schema, who calls, the roles and the organisations, and three for each; but the first, which
+    // had asked for the former, isn't in the plan.
+    assert_eq!(requests(&first), 29 * 3);
+    let second = env.run(&["plan", "--format", "json", "access"]);
+    assert_eq!(second.code, 0, "{}", second.all());
+    assert!(second.stderr.contains("going on with a read that began 0 min ago"), "{}", second.stderr);
+    assert_eq!(requests(&second), 1);
+    // A read that came to its end is over: the next one begins anew, but for the schema.
+    let third = env.run(&["plan", "--format", "json", "access"]);
+    assert_eq!(third.code, 0, "{}", third.all());
+    assert_eq!(requests(&third), 3 + 30 * 3);
+    assert!(
+        !env.path(".rolecall/cache")
+            .read_dir()
+            .unwrap()
+            .any(|kept| { kept.unwrap().file_name().to_string_lossy().ends_with("read.jsonl") })
+    );
+}
+
+/// What is sent wants to know what is so now.
+#[test]
+fn an_apply_never_goes_on_with_a_read_that_broke_off() {
+    let (env, server) = hub(&thirty(), &["--fault", "status=500@entitiesRoles"]);
+    let body = "requests_per_minute: 6000\nusers: [{ email: u0@x.example, teams: [] }]\n";
+    env.write("one.yaml", file(&server, "org-00", body));
+    assert_eq!(env.run(&["plan", "one.yaml"]).code, 6);
+    let said = env.run(&["apply", "--auto-approve", "one.yaml"]);
+    assert_eq!(said.code, 0, "{}", said.all());
+    assert!(said.stdout.contains("6 requests"), "{}", said.stdout);
+    assert!(!said.stderr.contains("going on with"), "{}", said.stderr);
+}
+
+/// The sandbox's own limit is the judge: it would answer one request too many with 429.
+#[test]
+fn runs_after_one_another_keep_to_the_limit_together() {
+    let env = Env::new();
+    env.write("rapidapi.yaml", example("rapidapi.yaml"));
+    for args in [&["plan", "-v"][..], &["apply", "-v", "--auto-approve"], &["drift", "-v"], &["plan", "-v"]] {
+        let said = env.run(&[args, &["--sandbox", "rapidapi.yaml"]].concat());
+        assert_eq!(said.code, 0, "{}", said.all());
+        assert!(!said.stderr.contains("429"), "{}", said.stderr);
+    }
+}
+
+/// The limit is a person's, whichever team's key they call with: both files share what there is of it.
+#[test]
+fn files_with_other_keys_for_one_hub_share_its_limit() {
+    let mut world = thirty();
+    world.switches.rate_limit = 10;
+    let (env, server) = hub(&world, &[]);
+    for (number, more) in [(0, ""), (1, "changes_with: personal_key\n")] {
+        let body = format!("requests_per_minute: 6000\n{more}");
+        env.write(&format!("access/{number}.yaml"), file(&server, &format!("org-{number:02}"), &body));
+    }
+    // The second file's own pace is slower, so that it is the one that counts, and what is left of it is known to both.
+    let slow = file(&server, "org-02", "requests_per_minute: 10\nchanges_with: team_key\n");
+    env.write("access/2.yaml", slow);
+    let mut child =
+        env.command().args(["plan", "-v", "access"]).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let told = until(child.stderr.as_mut().unwrap(), "waiting ");
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(told.contains("reading 3 organisations") && told.contains("at 10 a minute"), "{told}");
+    assert!(told.contains("waiting") && !told.contains("429"), "{told}");
+}
+
+/// What somebody said until they say this.
+fn until(stream: &mut impl Read, words: &str) -> String {
+    let (mut told, mut byte) = (Vec::new(), [0]);
+    while !String::from_utf8_lossy(&told).contains(words) && stream.read(&mut byte).unwrap() > 0 {
+        told.push(byte[0]);
+    }
+    String::from_utf8_lossy(&told).into_owned()
+}
+
+/// Most of an apply is waiting: whoever ends it then has nothing sent behind their back, nor noted as sent.
+#[test]
+fn ctrl_c_while_waiting_for_the_limit_ends_an_apply_at_once() {
+    // The schema, five to read, and then none or one to send.
+    for (requests, code, sent) in [(6, 130, 0), (7, 5, 1)] {
+        let (env, server) = hub(&thirty(), &[]);
+        let body = format!(
+            "requests_per_minute: {requests}\nteams: [{{ name: One }}, {{ name: Two }}, {{ name: Three }}]\n"
+        );
+        env.write("one.yaml", file(&server, "org-00", &body));
+        let mut child = env
+            .command()
+            .args(["apply", "--auto-approve", "one.yaml"])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let told = until(child.stderr.as_mut().unwrap(), "waiting ");
+        std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+        let output = child.wait_with_output().unwrap();
+        let said = format!(
+            "{told}{}{}",
+            String::from_utf8_lossy(&output.stderr),
+            String::from_utf8_lossy(&output.stdout)
+        );
+        assert_eq!(output.status.code(), Some(code), "{said}");
+        assert!(said.contains("interrupted before it was sent"), "{said}");
+        let ledger = env.read(".rolecall/ledger/rapidapi-org-00.jsonl");
+        assert_eq!(ledger.matches(r#""event":"intent""#).count(), sent, "{ledger}");
+    }
+}
+
+/// A clock that was ahead, or somebody's hand, must not keep every later run waiting.
+#[test]
+fn a_budget_that_is_not_what_it_should_be_is_made_good() {
+    let (env, server) = hub(&thirty(), &[]);
+    env.write("one.yaml", file(&server, "org-00", "requests_per_minute: 6000\n"));
+    assert_eq!(env.run(&["plan", "one.yaml"]).code, 0);
+    let cache = env.path(".rolecall/cache").read_dir().unwrap();
+    let names = cache.map(|kept| kept.unwrap().file_name().to_string_lossy().into_owned());
+    let budget =
+        format!(".rolecall/cache/{}", names.into_iter().find(|name| name.ends_with("requests.json")).unwrap());
+    let future: BTreeMap<String, &str> = (0..10).map(|n| (n.to_string(), "2099-01-01T00:00:00Z")).collect();
+    for broken in [serde_json::to_vec(&future).unwrap(), b"{".to_vec(), vec![0xff, 0xfe], b"[]".to_vec()] {
+        env.write(&budget, broken);
+        let said = env.run(&["plan", "one.yaml"]);
+        assert_eq!(said.code, 0, "{}", said.all());
+        let sent: BTreeMap<String, String> = serde_json::from_str(&env.read(&budget)).unwrap();
+        assert!(sent.values().all(|at| !at.starts_with("2099")), "{sent:?}");
+    }
+    // Where it can't be had at all, that is said.
+    std::fs::remove_file(env.path(&budget)).unwrap();
+    std::fs::create_dir(env.path(&budget)).unwrap();
+    let said = env.run(&["plan", "one.yaml"]);
+    assert_eq!(said.code, 0, "{}", said.all());
+    assert_eq!(said.stderr.matches("other runs aren't seen").count(), 1, "{}", said.stderr);
+}
+
+/// An answer that isn't one is no reason to ask for all the others anew.
+#[test]
+fn a_read_goes_on_after_an_answer_that_was_none() {
+    let body = "requests_per_minute: 6000\nusers: [{ email: u0@x.example, teams: [] }]\n";
+    for fault in ["html@entitiesRoles", "truncate@entitiesRoles", "status=404@entitiesRoles*1"] {
+        let (env, server) = hub(&thirty(), &["--fault", fault]);
+        env.write("one.yaml", file(&server, "org-00", body));
+        let first = env.run(&["plan", "one.yaml"]);
+        assert_ne!(first.code, 0, "{fault} {}", first.all());
+        assert!(first.stderr.contains("what was read is kept in"), "{fault} {}", first.stderr);
+        let second = env.run(&["plan", "--format", "json", "one.yaml"]);
+        assert_eq!((second.code, requests(&second)), (0, 1), "{fault} {}", second.all());
+    }
+    // Nothing is kept where nothing was read.
+    let (env, server) = hub(&thirty(), &["--fault", "status=500@__schema"]);
+    env.write("one.yaml", file(&server, "org-00", body));
+    let said = env.run(&["plan", "one.yaml"]);
+    assert_ne!(said.code, 0);
+    assert!(!said.stderr.contains("what was read is kept"), "{}", said.stderr);
+}
+
+/// Two files may call one organisation differently, and so have two ledgers.
+#[test]
+fn two_applies_of_one_organisation_never_overlap_whatever_it_is_called() {
+    let (env, server) = hub(&thirty(), &[]);
+    let world: World = serde_json::from_str(&env.read(".rolecall/sandbox/rapidapi-hub.json")).unwrap();
+    let id = world.organization("org-00").unwrap().id;
+    let body = "requests_per_minute: 6\nteams: [{ name: One }, { name: Two }]\n";
+    env.write("slug.yaml", file(&server, "org-00", body));
+    let mut child = env
+        .command()
+        .args(["apply", "--auto-approve", "slug.yaml"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    until(child.stderr.as_mut().unwrap(), "waiting ");
+    let body = body.replace("requests_per_minute: 6", "requests_per_minute: 6000");
+    env.write("id.yaml", file(&server, &format!("\"{id}\""), &body));
+    let said = env.run(&["apply", "--auto-approve", "id.yaml"]);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert_eq!(said.code, 1, "{}", said.all());
+    assert!(said.stderr.contains("another apply of this organisation is running"), "{}", said.stderr);
+    assert_eq!(env.run(&["apply", "--auto-approve", "id.yaml"]).code, 0);
+}
+
+#[test]
+fn one_organisation_by_its_slug_and_by_its_id_is_one() {
+    let env = Env::new();
+    let example = example("rapidapi.yaml");
+    env.write("a.yaml", &example);
+    env.write("b.yaml", example.replace("organization: platform-management", "organization: \"7000001\""));
+    let said = env.run(&["plan", "--sandbox", "."]);
+    assert_eq!(said.code, 1, "{}", said.all());
+    assert!(said.stderr.contains("error[duplicate-organization]"), "{}", said.stderr);
+    // Whichever key either calls with.
+    let other = example
+        .replace("organization: platform-management", "organization: \"7000001\"")
+        .replace("\nchanges_with: team_key", "\nchanges_with: personal_key");
+    env.write("c.yaml", other);
+    let said = env.run(&["plan", "--sandbox", "a.yaml", "c.yaml"]);
+    assert_eq!(said.code, 1, "{}", said.all());
+    assert!(said.stderr.contains("error[duplicate-organization]"), "{}", said.stderr);
+    std::fs::remove_file(env.path("c.yaml")).unwrap();
+    let said = env.run(&["plan", "--sandbox", "."]);
+    let line = example.lines().position(|line| line.starts_with("organization:")).unwrap() + 1;
+    assert!(said.stderr.contains(&format!("b.yaml:{line}:15")), "{}", said.stderr);
+}
+
+/// The gateway hands the key on to whatever the file names: it is as good as the endpoint.
+#[test]
+fn a_host_that_nobody_has_allowed_gets_no_key() {
+    let (mut env, server) = hub(&thirty(), &[]);
+    env.set("ROLECALL_ALLOWED_HOSTS", "127.0.0.1");
+    env.write("one.yaml", file(&server, "org-00", ""));
+    let said = env.run(&["plan", "one.yaml"]);
+    assert_eq!(said.code, 1, "{}", said.all());
+    assert!(
+        said.stderr.contains("error[untrusted-host]") && said.stderr.contains("one.yaml:4:7"),
+        "{}",
+        said.stderr
+    );
+}
+
+#[test]
+fn an_organisation_that_is_not_there_is_told_from_those_that_are() {
+    let (env, server) = hub(&thirty(), &[]);
+    env.write("one.yaml", file(&server, "org-99", "requests_per_minute: 6000"));
+    let said = env.run(&["plan", "one.yaml"]);
+    assert_eq!(said.code, 1, "{}", said.all());
+    assert!(said.stderr.contains("there is no organisation org-99") && said.stderr.contains("org-00, org-01"));
+}
+
+/// An account is of the whole hub, so that one file's word of it reaches past the guardrails of another.
+#[test]
+fn what_two_files_say_of_one_account_must_agree() {
+    let env = Env::new();
+    let file = |organization: &str, body: &str| {
+        let head = example("rapidapi.yaml").split("\nmanage:").next().unwrap().to_owned();
+        head.replace("organization: platform-management", &format!("organization: {organization}")) + "\n" + body
+    };
+    env.write("off.yaml", file("partners", "users: [{ email: jane@acme.example, status: deactivated }]\n"));
+    for (said, body) in [
+        ("has jane@acme.example in line", "users: [{ email: jane@acme.example, roles: [Developer] }]"),
+        ("has jane@acme.example in line", "users: [{ email: Jane@acme.example, status: active }]"),
+        ("protects jane@acme.example", "guardrails: { protected: [user/jane@acme.example] }"),
+    ] {
+        env.write("other.yaml", file("platform-management", body));
+        let found = env.run(&["validate", "."]);
+        assert_eq!(found.code, 1, "{}", found.all());
+        assert!(found.stdout.contains("error[contradicted-status]"), "{}", found.all());
+        assert!(found.stdout.contains(said), "{}", found.all());
+        // Before any request.
+        assert_eq!(env.run(&["plan", "--sandbox", "."]).code, 1);
+    }
+    for body in [
+        "users: [{ email: jane@acme.example, absent: true }]",
+        "users: [{ email: jane@acme.example, status: deactivated }]",
+        "users: [{ email: kim@acme.example }]",
+    ] {
+        env.write("other.yaml", file("platform-management", body));
+        let found = env.run(&["validate", "."]);
+        assert_eq!(found.code, 0, "{body} {}", found.all());
+    }
+    // Of another hub it is another account.
+    let elsewhere = file("platform-management", "users: [{ email: jane@acme.example, status: active }]");
+    env.write("other.yaml", elsewhere.replace("https://graphql-platform", "https://platform-graphql"));
+    assert_eq!(env.run(&["validate", "."]).code, 0);
+}

@@ -1,0 +1,241 @@
+//! The committed schemas are what the program prints, and they reject what `validate` rejects where a schema can.
+
+use std::collections::BTreeSet;
+
+use crate::support::bitpanda::HEAD;
+use crate::support::cli::example;
+use rolecall::cli::{SCHEMAS, schema_text};
+use rolecall_config::{Source, check_source};
+use rolecall_model::{Finding, KnownRoles, ProviderName};
+use serde_json::Value;
+
+#[test]
+fn the_committed_schemas_are_current() {
+    for (name, file) in SCHEMAS {
+        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("schemas").join(file);
+        let fresh = schema_text(*name);
+        if std::env::var_os("BLESS").is_some() {
+            std::fs::write(&path, &fresh).unwrap();
+        }
+        let committed = std::fs::read_to_string(&path).unwrap_or_default();
+        assert!(committed == fresh, "{file} is out of date; BLESS=1 cargo test --test schemas");
+    }
+}
+
+/// A Hive file with this in it.
+fn hive(body: &str) -> String {
+    format!("{}{body}", crate::support::hive::HEAD)
+}
+
+/// A RapidAPI file with this in it.
+fn rapidapi(body: &str) -> String {
+    format!("{}{body}", crate::support::rapidapi::HEAD)
+}
+
+/// A Paradime file with this in it.
+fn paradime(body: &str) -> String {
+    format!("{}{body}", crate::support::paradime::HEAD)
+}
+
+fn file_schema() -> jsonschema::Validator {
+    let schema: Value = serde_json::from_str(&schema_text(rolecall::cli::SchemaName::File)).unwrap();
+    jsonschema::validator_for(&schema).unwrap()
+}
+
+/// As an editor sees the file: YAML as JSON. Words like `yes` are text to it, as they are in YAML 1.2.
+fn as_json(yaml: &str) -> Value {
+    serde_yaml::from_str_with_options(yaml, serde_yaml::options! { strict_booleans: true }).unwrap()
+}
+
+fn validates(yaml: &str) -> bool {
+    let (_, findings) = check_source(&Source::inline("x.yaml", yaml), rolecall_providers::rules);
+    !findings.iter().any(Finding::is_error)
+}
+
+#[test]
+fn what_validate_accepts_the_schema_accepts() {
+    let schema = file_schema();
+    let accepted = [
+        example("bitpanda.yaml"),
+        HEAD.to_owned(),
+        format!("{HEAD}users: []\nkeys: []\n"),
+        format!("{HEAD}users: [{{ email: a@x.example, absent: true }}]"),
+        format!("{HEAD}users: [{{ email: a@x.example, enabled: false }}]"),
+        format!("{HEAD}users: [{{ email: a@x.example, enabled: true, roles: [], phone: \"+43\" }}]"),
+        format!("{HEAD}keys: [{{ name: \"a / b\", id: x, absent: true }}]"),
+        format!(
+            "{HEAD}keys: [{{ name: a, roles: [A], expires: 2030-01-01T00:00:00+02:00, deliver: {{ command: [vault, put] }} }}]"
+        ),
+        format!(
+            "{HEAD}manage: {{ users: all }}\nguardrails: {{ min_admins: 3, protected: [key/a, user/b@x.example] }}"
+        ),
+        HEAD.replace("https://tapi-sandbox.trustology-test.com/graphql", "{ env: ENDPOINT }"),
+        HEAD.replace("{ env: KEY }", "{ command: [pass, show, key] }"),
+        HEAD.replace("{ env: KEY }", "{ file: /run/secrets/key }"),
+        example("hive.yaml"),
+        hive(""),
+        hive("users: [{ email: a@x.example, resources: {} }, { email: b@x.example, resources: { shop: {} } }]"),
+        hive(
+            "users: [{ email: a@x.example, id: x, roles: [Admin], resources: { shop: { p: { services: [] } } } }]",
+        ),
+        hive(
+            "roles: [{ name: One, description: \"two\\nlines\", permissions: [] }, { name: Gone, absent: true }]",
+        ),
+        hive("keys: [{ name: a b, id: x, absent: true }]\nmanage: { roles: all }\ncontainment_role: Parked"),
+        hive("guardrails: { protected: [role/Developer, user/a@x.example] }"),
+        example("rapidapi.yaml"),
+        rapidapi(""),
+        rapidapi("settings: { name: Acme, email: a@x.example, seats: 3, create: true }"),
+        rapidapi("settings: { absent: true }\nteams: []\nusers: []"),
+        rapidapi("teams: [{ name: T, absent: true }]\nmanage: { teams: all, users: all }"),
+        rapidapi("users: [{ email: a@x.example, roles: [], teams: {} }, { email: b@x.example, teams: [T, U] }]"),
+        rapidapi("users: [{ email: a@x.example, roles: [Developer], teams: { T: Team Admin }, status: active }]"),
+        rapidapi("users: [{ email: a@x.example, absent: true, status: deleted }]\nallow: [user-deletion]"),
+        rapidapi(
+            "requests_per_minute: 60\nseveral_root_fields: true\nchanges_with: personal_key\nadmin_role: Boss",
+        ),
+        example("paradime.yaml"),
+        paradime(""),
+        paradime("users: [{ email: a@x.example }, { email: b@x.example, id: x, roles: [SANDBOX_USER] }]"),
+        paradime("users: [{ email: a@x.example, absent: true }]\nreinvite_expired: true\nmanage: { users: all }"),
+        paradime("").replace("{ api_key: { env: KEY }, api_secret: { env: SECRET } }", "{ token: { file: t } }"),
+    ];
+    for yaml in accepted {
+        assert!(validates(&yaml), "validate refuses\n{yaml}");
+        let errors: Vec<String> = schema.iter_errors(&as_json(&yaml)).map(|error| error.to_string()).collect();
+        assert!(errors.is_empty(), "the schema refuses\n{yaml}\n{errors:#?}");
+    }
+}
+
+fn refused_of_rapidapi() -> Vec<String> {
+    vec![
+        rapidapi("keys: []"),
+        rapidapi("requests_per_minute: 0"),
+        rapidapi("changes_with: identity_key"),
+        rapidapi("allow: [everything]"),
+        rapidapi("settings: { seats: 0 }"),
+        rapidapi("settings: { absent: true, name: Acme }"),
+        rapidapi("settings: { absent: true }\nusers: [{ email: a@x.example, absent: true }]"),
+        rapidapi("settings: { absent: true }\nteams: [{ name: T }]"),
+        rapidapi("settings: {}").replace("settings: {}", "settings: { slug: acme }"),
+        rapidapi("teams: [{ name: T, absent: true, description: x }]"),
+        rapidapi("teams: [T]"),
+        rapidapi("users: [{ email: a@x.example, roles: [A, B] }]"),
+        rapidapi("users: [{ email: a@x.example, teams: T }]"),
+        rapidapi("users: [{ email: a@x.example, teams: { T: 7 } }]"),
+        rapidapi("users: [{ email: a@x.example, teams: [T, T] }]"),
+        rapidapi("users: [{ email: a@x.example, status: pending }]"),
+        rapidapi("users: [{ email: a@x.example, status: deleted }]"),
+        rapidapi("users: [{ email: a@x.example, absent: true, teams: [T] }]"),
+        rapidapi("users: [{ email: a@x.example, enabled: true }]"),
+        rapidapi("").replace("platform-graphql.sandbox.rapidapi.example", "https://x.example/"),
+    ]
+}
+
+#[test]
+fn what_the_schema_can_refuse_it_refuses_as_validate_does() {
+    let schema = file_schema();
+    let user = |fields: &str| format!("{HEAD}users: [{{ email: a@x.example, {fields} }}]");
+    let of_rapidapi = refused_of_rapidapi();
+    let refused = [
+        format!("{HEAD}user: []"),
+        HEAD.replace("provider: bitpanda", "provider: bitpnda"),
+        HEAD.replace("provider: bitpanda\n", ""),
+        HEAD.replace("organization: org-1\n", ""),
+        HEAD.replace("credentials: { api_key: { env: KEY } }\n", ""),
+        HEAD.replace("{ env: KEY }", "literal"),
+        HEAD.replace("{ env: KEY }", "{ env: KEY, file: x }"),
+        HEAD.replace("{ env: KEY }", "{ env: 'not a name' }"),
+        HEAD.replace("{ env: KEY }", "{ command: [] }"),
+        HEAD.replace("{ env: KEY }", "{ vault: x }"),
+        HEAD.replace("https://tapi-sandbox.trustology-test.com/graphql", "ftp://x.example"),
+        user("roles: [A]"),
+        user("enabled: \"true\""),
+        user("enabled: true, roles: A"),
+        user("enabled: true, roles: [7]"),
+        user("enabled: true, roles:"),
+        user("enabled: true, first_name: 7"),
+        user("enabled: true, first_name: ''"),
+        user("enabled: true, first_name: ' x'"),
+        user("enabled: true, firstname: x"),
+        user("absent: true, enabled: true"),
+        user("absent: true, roles: [A]"),
+        format!("{HEAD}users: [{{ enabled: true }}]"),
+        format!("{HEAD}users: [{{ email: nobody, enabled: true }}]"),
+        format!("{HEAD}users: [{{ email: a@b@c, enabled: true }}]"),
+        format!("{HEAD}users: {{ a@x.example: {{ enabled: true }} }}"),
+        format!("{HEAD}users: [a@x.example]"),
+        format!("{HEAD}users:"),
+        format!("{HEAD}keys: [{{ name: a, expires: tomorrow }}]"),
+        format!("{HEAD}keys: [{{ name: a, expires: 2030-01-01 }}]"),
+        format!("{HEAD}keys: [{{ name: a, absent: true, expires: 2030-01-01T00:00:00Z }}]"),
+        format!("{HEAD}keys: [{{ name: a, deliver: x }}]"),
+        format!("{HEAD}keys: [{{ name: a, deliver: {{ file: a, command: [b] }} }}]"),
+        format!("{HEAD}keys: [{{ id: a }}]"),
+        format!("{HEAD}manage: {{ users: some }}"),
+        format!("{HEAD}manage: {{ roles: all }}"),
+        format!("{HEAD}guardrails: {{ min_admins: -1 }}"),
+        format!("{HEAD}guardrails: {{ min_admins: 1.5 }}"),
+        format!("{HEAD}guardrails: {{ protected: [jane] }}"),
+        format!("{HEAD}reinvite_expired: maybe"),
+        format!("{HEAD}roles: []"),
+        hive("own: { key: x }"),
+        paradime("keys: []"),
+        paradime("").replace("own: { user: own@x.example }", "own: { key: x }"),
+        paradime("manage: { keys: all }"),
+        paradime("users: [{ email: a@x.example, roles: [] }]"),
+        paradime("users: [{ email: a@x.example, roles: [admin] }]"),
+        paradime("users: [{ email: a@x.example, roles: [ADMIN, BUSINESS] }]"),
+        paradime("users: [{ email: a@x.example, absent: true, roles: [ADMIN] }]"),
+        paradime("users: [{ email: a@x.example, enabled: true }]"),
+        paradime("").replace("{ env: ENDPOINT }", "https://api.paradime.io/api/v1/x/graphql"),
+        paradime("").replace("analytics0000000", "My workspace"),
+        paradime("").replace("{ api_key: { env: KEY }, api_secret: { env: SECRET } }", "{}"),
+        paradime("").replace(", api_secret: { env: SECRET }", ""),
+        paradime("").replace("{ api_key: { env: KEY }", "{ token: { env: T }, api_key: { env: KEY }"),
+        hive("users: [{ email: a@x.example, enabled: true }]"),
+        hive("users: [{ email: a@x.example, roles: [] }]"),
+        hive("users: [{ email: a@x.example, roles: [A, B] }]"),
+        hive("users: [{ email: a@x.example, absent: true, resources: all }]"),
+        hive("users: [{ email: a@x.example, resources: everything }]"),
+        hive("users: [{ email: a@x.example, resources: [shop] }]"),
+        hive("users: [{ email: a@x.example, resources: { shop: production } }]"),
+        hive("users: [{ email: a@x.example, resources: { shop: { p: { service: all } } } }]"),
+        hive("users: [{ email: a@x.example, resources: { shop: { p: { services: users } } } }]"),
+        hive("users: [{ email: a@x.example, resources: { shop: { p: { app_deployments: [a b] } } } }]"),
+        hive("roles: [{ permissions: [] }]"),
+        hive("roles: [{ name: Gone, absent: true, permissions: [] }]"),
+        hive("roles: [{ name: x }]"),
+        hive("roles: [{ name: small }]"),
+        hive("roles: [{ name: One, description: x }]"),
+        hive(&format!("roles: [{{ name: One, description: {} }}]", "x".repeat(257))),
+        hive(&format!("keys: [{{ name: one, description: {} }}]", "x".repeat(249))),
+        hive(&format!("users: [{{ email: {}@x.example }}]", "x".repeat(128))),
+        hive("roles: [{ name: Admin }]"),
+        hive("keys: [{ name: a/b }]"),
+        hive("keys: [{ name: ci, expires: 2030-01-01T00:00:00Z }]"),
+        hive("containment_role: Viewer"),
+    ];
+    for yaml in refused.into_iter().chain(of_rapidapi) {
+        assert!(!validates(&yaml), "validate accepts\n{yaml}");
+        assert!(!schema.is_valid(&as_json(&yaml)), "the schema accepts\n{yaml}");
+    }
+}
+
+/// The schema's list is written out for editors, and the provider's is what counts.
+#[test]
+fn the_schema_knows_the_roles_that_the_provider_knows() {
+    let schema: Value = serde_json::from_str(&schema_text(rolecall::cli::SchemaName::File)).unwrap();
+    let listed: BTreeSet<&str> = schema["$defs"]["AccountType"]["enum"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|name| name.as_str().unwrap())
+        .collect();
+    let KnownRoles::Closed { names, hint } = rolecall_providers::rules(ProviderName::Paradime).known_roles()
+    else {
+        panic!()
+    };
+    assert_eq!(listed, names.iter().copied().collect());
+    assert!(names.iter().all(|name| hint.contains(&format!("`{name}`"))), "{hint}");
+}

@@ -1,0 +1,343 @@
+//! The way back: what a plan changes is brought back by the file that was written before, but for what that file says
+//! it can't bring back.
+
+use std::collections::BTreeSet;
+
+use crate::lawful::Lawful;
+use crate::support::rig::{Platform, Rig, desired, now};
+use crate::{config, planned};
+use proptest::prelude::*;
+use proptest::strategy::ValueTree;
+use proptest::test_runner::TestRunner;
+use rolecall_config::{Undo, UndoInput, undo};
+use rolecall_model::{Address, HoldClass, Live, OrganizationPlan};
+
+/// What would be written before this plan is sent.
+fn way_back<P: Platform>(rig: &Rig<P>, live: &Live, plan: &OrganizationPlan) -> Undo {
+    let input = UndoInput {
+        desired: &rig.desired,
+        plan,
+        live,
+        facts: &rig.ledger.facts(),
+        rules: rolecall_providers::rules(P::NAME),
+        generator: "rolecall",
+        run: "run-1",
+        now: now(),
+    };
+    undo(&input).unwrap_or_else(|findings| panic!("{findings:#?}"))
+}
+
+/// Reasons for which somebody's access isn't as it was.
+const EXCUSES: &[&str] = &[
+    "no longer in",
+    "no call lets them in again",
+    "no call takes the invitation back",
+    "can't be written",
+    "isn't made anew",
+    "doesn't invite them",
+    "it stays disabled",
+    "it is deleted, and its secret",
+    "several have this address",
+    "no file says that",
+    "whether they were enabled can't be read",
+];
+
+/// Whose access stands under this name: an id, or an address.
+fn address_of(name: &str, live: &Live) -> Option<Address> {
+    let id = name.split(' ').next_back().unwrap();
+    let user = live.users.items.iter().find(|user| user.id.as_str() == id || user.email.as_str() == id);
+    let key = live.keys().iter().find(|key| key.id.as_str() == id);
+    user.map(|user| Address::user(&user.email)).or_else(|| key.map(|key| Address::key(&key.name)))
+}
+
+/// Teams by their names: one that is made anew has another id.
+fn named(access: &BTreeSet<String>, live: &Live) -> BTreeSet<String> {
+    let team = |word: &String| live.teams().iter().find(|team| team.id.as_str() == word).map(|team| &team.name);
+    access.iter().map(|word| team(word).map_or_else(|| word.clone(), ToString::to_string)).collect()
+}
+
+/// Sends a plan and then the way back. Says whether there was one to go.
+fn there_and_back<P: Lawful>(mut world: P::World, wish: &crate::lawful::Wish) -> bool {
+    P::make_knowable(&mut world);
+    let mut rig = P::rig(world, wish);
+    let Some(plan) = planned(&rig).filter(|plan| !plan.sealed.mutations.is_empty()) else { return false };
+    let live = rig.read().unwrap();
+    let before = P::access(&rig.world());
+    let Undo { text, lasting } = way_back(&rig, &live, &plan);
+    let report = rig.apply_plan(&plan).unwrap();
+    if !report.all_done() {
+        return false;
+    }
+    rig.desired = desired(&text);
+    let changes = &plan.sealed.changes;
+    let back = rig.try_plan().unwrap_or_else(|findings| panic!("{text}\n{changes:#?}\n{findings:#?}"));
+    if !back.refusals.is_empty() {
+        return false;
+    }
+    rig.apply_plan(&back).unwrap();
+    let again = rig.try_plan().unwrap_or_else(|findings| panic!("{text}\n{changes:#?}\n{findings:#?}"));
+    assert!(again.sealed.mutations.is_empty(), "{text}\n{changes:#?}\n{:#?}", again.sealed);
+    let after = P::access(&rig.world());
+    let excused = |address: &Address| {
+        let said = lasting
+            .iter()
+            .filter(|lasting| (lasting.address.kind, &lasting.address.name) == (address.kind, &address.name));
+        let held = again.sealed.holds.iter().filter(|hold| hold.class != HoldClass::Ignored);
+        said.into_iter().any(|lasting| EXCUSES.iter().any(|excuse| lasting.why.contains(excuse)))
+            || held.into_iter().any(|hold| hold.address.name == address.name)
+    };
+    let live_again = rig.read().unwrap();
+    for (name, access) in &before {
+        let address = address_of(name, &live);
+        let is = after.get(name).map(|access| named(access, &live_again));
+        assert!(
+            is == Some(named(access, &live)) || address.as_ref().is_some_and(excused),
+            "{name} had {access:?} and has {:?}\n{text}\n{changes:#?}\n{:#?}",
+            after.get(name),
+            again.sealed.holds
+        );
+    }
+    let new: BTreeSet<&String> = after.keys().filter(|name| !before.contains_key(*name)).collect();
+    for name in new {
+        let address = address_of(name, &live_again);
+        // Whoever was invited and hasn't accepted isn't listed everywhere.
+        let invited = lasting.iter().any(|lasting| lasting.why.contains("no call takes the invitation back"));
+        assert!(address.as_ref().map_or(invited, excused), "{name} has access now\n{text}\n{changes:#?}");
+    }
+    true
+}
+
+fn law<P: Lawful>() {
+    let mut runner = TestRunner::deterministic();
+    let cases = config().cases;
+    let mut taken = 0;
+    for _ in 0..cases {
+        let (world, wish) = P::turbulent().new_tree(&mut runner).unwrap().current();
+        taken += u32::from(there_and_back::<P>(world, &wish));
+    }
+    assert!(taken >= cases / 6, "{taken} of {cases} went there and back");
+}
+
+#[test]
+fn bitpanda_is_as_it_was() {
+    law::<crate::support::bitpanda::Custody>();
+}
+
+#[test]
+fn hive_is_as_it_was() {
+    law::<crate::support::hive::Console>();
+}
+
+#[test]
+fn paradime_is_as_it_was() {
+    law::<crate::support::paradime::Workspace>();
+}
+
+#[test]
+fn rapidapi_is_as_it_was() {
+    law::<crate::support::rapidapi::Hub>();
+}
+
+/// Applies a plan with its way back in hand, and then wishes for that.
+fn turn_back<P: Platform>(rig: &mut Rig<P>) -> Undo {
+    let (plan, live) = (rig.plan(), rig.read().unwrap());
+    assert!(!plan.sealed.mutations.is_empty(), "{:#?}", plan.sealed);
+    let undo = way_back(rig, &live, &plan);
+    let report = rig.apply_plan(&plan).unwrap();
+    assert!(report.all_done(), "{report:#?}");
+    rig.desired = desired(&undo.text);
+    undo
+}
+
+fn why(undo: &Undo, address: &str) -> String {
+    let of = undo.lasting.iter().filter(|lasting| lasting.address.to_string() == address);
+    of.map(|lasting| lasting.why.as_str()).collect::<Vec<_>>().join("; ")
+}
+
+/// Text that YAML would read as something else, or that would end where it doesn't.
+const TEXTS: &[&str] = &[
+    "yes",
+    "null",
+    "~~",
+    "2027-04-30",
+    "0x1f",
+    "1e3",
+    "- a",
+    "a: b",
+    "a #b",
+    "# a",
+    "{x}",
+    "[x",
+    "*a",
+    "&a",
+    "!a",
+    "%a",
+    "@a",
+    "`a`",
+    "'a",
+    "\"a\" said",
+    "a\\b",
+    "two\nlines",
+    "two\n\n  lines\n",
+    " padded ",
+    "a, b",
+    "<<",
+    "=>",
+    "...",
+    "---",
+    "ünï ❤ 漢字",
+    "a long line that goes on and on, and on, until it would be folded by whoever folds lines that go on and on and on",
+];
+
+#[test]
+fn any_text_comes_back_as_it_was() {
+    for text in TEXTS {
+        let mut world = crate::support::hive::world();
+        crate::support::hive::role(&mut world, "Reader", &[]);
+        world.roles.last_mut().unwrap().description = (*text).to_owned();
+        let mut rig: crate::support::hive::Rig =
+            Rig::new(world.clone(), "roles: [{ name: Reader, description: Now it is this }]\n");
+        turn_back(&mut rig);
+        rig.apply();
+        assert_eq!(rig.world().roles.last().unwrap().description, *text);
+    }
+}
+
+/// Platforms have had names that no file may have. The rest comes back all the same.
+#[test]
+fn what_no_file_may_say_is_told_instead() {
+    let mut world = crate::support::hive::world();
+    crate::support::hive::role(&mut world, "Reader", &[]);
+    crate::support::hive::role(&mut world, "Writer", &[]);
+    world.roles.last_mut().unwrap().description = "turned \u{202e} around".to_owned();
+    let change = "description: Now it is this";
+    let body = format!("roles: [{{ name: Reader, {change} }}, {{ name: Writer, {change} }}]\n");
+    let mut rig: crate::support::hive::Rig = Rig::new(world, &body);
+    let undo = turn_back(&mut rig);
+    assert!(why(&undo, "role/Writer").contains("can't be written into a file"), "{}", undo.text);
+    assert!(!undo.text.contains('\u{202e}'), "{}", undo.text);
+    rig.apply();
+    assert_eq!(rig.world().role("Reader").unwrap().description, "About Reader");
+}
+
+/// The new key goes, and the old one, which has the same name, stays.
+#[test]
+fn a_successor_goes_and_what_it_was_to_follow_stays() {
+    use crate::support::bitpanda::{key, world};
+    let mut organization = world();
+    organization.keys.push(key("k-old", "ci", &["SIGNER"], "old-secret"));
+    let body =
+        "keys: [{ name: ci, roles: [CLUSTER_OPS], expires: 2030-01-01T00:00:00Z, deliver: { file: ci } }]\n";
+    let mut rig: crate::support::bitpanda::Rig = Rig::new(organization, body);
+    let undo = turn_back(&mut rig);
+    assert!(why(&undo, "key/ci").contains("can't be called back"), "{}", undo.text);
+    rig.apply();
+    let works = |id: &str| rig.world().keys.iter().any(|key| key.id == id && key.enabled);
+    assert!(works("k-old"), "{}", undo.text);
+    assert_eq!(rig.world().keys.iter().filter(|key| key.name == "ci" && key.enabled).count(), 1);
+    assert!(rig.plan().sealed.mutations.is_empty());
+}
+
+/// And where a later plan has retired the old one already, that is enabled again.
+#[test]
+fn a_retired_key_is_enabled_again_where_that_can_be() {
+    use crate::support::bitpanda::{key, world};
+    let mut organization = world();
+    organization.keys.push(key("k1", "ci", &["SIGNER"], "a-secret"));
+    let mut rig: crate::support::bitpanda::Rig = Rig::new(organization, "keys: [{ name: ci, absent: true }]\n");
+    turn_back(&mut rig);
+    assert!(rig.world().keys.iter().any(|key| key.id == "k1" && !key.enabled));
+    rig.apply();
+    assert!(rig.world().keys.iter().any(|key| key.id == "k1" && key.enabled));
+}
+
+#[test]
+fn whoever_was_disabled_is_enabled_again_and_the_admins_count() {
+    use crate::support::bitpanda::{user, world};
+    let mut organization = world();
+    for (email, roles) in [("a@x.example", "ADMIN"), ("b@x.example", "ADMIN"), ("c@x.example", "SIGNER")] {
+        organization.users.push(user(email, &[roles]));
+    }
+    let body = "guardrails: { min_admins: 2 }
+users:
+  - { email: a@x.example, enabled: true }
+  - { email: b@x.example, enabled: true }
+  - { email: c@x.example, enabled: false }
+";
+    let mut rig: crate::support::bitpanda::Rig = Rig::new(organization, body);
+    let undo = turn_back(&mut rig);
+    assert!(why(&undo, "user/c@x.example").contains("can't be read"), "{}", undo.text);
+    let back = rig.plan();
+    assert!(back.refusals.is_empty(), "{:?}\n{}", back.refusals, undo.text);
+    assert_eq!(crate::support::rig::addresses(&back), ["user/c@x.example"]);
+    rig.apply();
+    assert!(rig.world().users.iter().all(|user| user.enabled));
+}
+
+#[test]
+fn roles_and_those_who_had_them_come_back_and_no_token_is_minted() {
+    use crate::support::hive::{member, role, world};
+    use rolecall_sandbox::hive::Assignment;
+    let mut organization = world();
+    role(&mut organization, "Old", &["project:describe"]);
+    member(&mut organization, "a@x.example", "Old", Assignment::All);
+    member(&mut organization, "b@x.example", "Old", Assignment::All);
+    let body = "roles: [{ name: Old, absent: true }, { name: New, description: For all, permissions: [] }]
+users:
+  - { email: a@x.example, roles: [New], resources: { shop: { staging: { services: [cart] } } } }
+  - { email: b@x.example, absent: true }
+";
+    let mut rig: crate::support::hive::Rig = Rig::new(organization.clone(), body);
+    let access = crate::support::hive::Console::access(&rig.world());
+    let undo = turn_back(&mut rig);
+    assert!(why(&undo, "role/Old").contains("another id"), "{}", undo.text);
+    assert!(why(&undo, "role/No access").contains("it stays"), "{}", undo.text);
+    rig.apply();
+    assert_eq!(crate::support::hive::Console::access(&rig.world()), access);
+    assert!(rig.world().role("New").is_none());
+    assert!(rig.plan().sealed.mutations.is_empty());
+}
+
+#[test]
+fn whoever_paradime_disabled_waits_for_a_person() {
+    use crate::support::paradime::{user, world};
+    let mut workspace = world();
+    user(&mut workspace, "a@x.example", "DEVELOPER");
+    let mut rig: crate::support::paradime::Rig =
+        Rig::new(workspace, "users: [{ email: a@x.example, absent: true }]\n");
+    let undo = turn_back(&mut rig);
+    assert!(why(&undo, "user/a@x.example").contains("no call lets them in again"), "{}", undo.text);
+    let back = rig.plan();
+    assert!(back.sealed.mutations.is_empty(), "{:#?}", back.sealed);
+    assert!(crate::support::rig::holds(&back).iter().any(|hold| hold.starts_with("user/a@x.example")));
+}
+
+/// Those too whom the file doesn't name, and who were in a team that it deletes.
+#[test]
+fn accounts_teams_and_their_members_come_back() {
+    use crate::support::rapidapi::{Hub, is_admin, member, status, teams_of, with_teams};
+    let mut hub = with_teams(&["Data", "Search"]);
+    member(&mut hub, "a@x.example", false, &[("Data", "TEAM_ADMIN"), ("Search", "TEAM_VIEWER")]);
+    member(&mut hub, "b@x.example", false, &[("Search", "TEAM_DEVELOPER")]);
+    member(&mut hub, "c@x.example", false, &[("Data", "TEAM_DEVELOPER")]);
+    let body = "teams: [{ name: Data, absent: true }]
+users:
+  - { email: b@x.example, roles: [Organization Admin] }
+  - { email: c@x.example, teams: [Search], status: deactivated }
+";
+    let mut rig: Rig<Hub> = Rig::new(hub, body);
+    let people = ["a@x.example", "b@x.example", "c@x.example"];
+    let all = |rig: &Rig<Hub>| {
+        let world = rig.world();
+        people.map(|email| (BTreeSet::from_iter(teams_of(&world, email)), status(&world, email)))
+    };
+    let before = all(&rig);
+    let undo = turn_back(&mut rig);
+    assert!(why(&undo, "team/Data").contains("another id"), "{}", undo.text);
+    for _ in 0..2 {
+        rig.apply();
+    }
+    assert_eq!(all(&rig), before, "{}", undo.text);
+    assert!(!is_admin(&rig.world(), "b@x.example"));
+    assert!(rig.plan().sealed.mutations.is_empty());
+}
