@@ -4,6 +4,7 @@ mod commands;
 mod fields;
 mod links;
 mod pages;
+mod prose;
 mod reference;
 
 use std::path::{Path, PathBuf};
