@@ -74,6 +74,8 @@ impl Seen {
         let words: Vec<&str> = span.split_whitespace().collect();
         match words.as_slice() {
             ["rolecall", rest @ ..] => self.command(rest, whole, span),
+            // `---` begins a YAML document.
+            ["---", ..] => {}
             [first, ..] if first.starts_with("--") => {
                 let option = option_in(first).unwrap_or_default();
                 let any = has_option(whole, option)
@@ -164,7 +166,7 @@ $ rolecall show | rolecall nonsense # rolecall comment
 ```yaml
 - run: rolecall plan --paln
 ```";
-    let right = "`rolecall plan --out x` `--assert user/…` `plan --out` `rolecall help VERB` `rolecall --version` `gh x --repo y`
+    let right = "`---` `rolecall plan --out x` `--assert user/…` `plan --out` `rolecall help VERB` `rolecall --version` `gh x --repo y`
 
 ```sh
 rolecall apply --plan plan.json \\
