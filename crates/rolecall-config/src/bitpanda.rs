@@ -12,30 +12,32 @@ use super::guardrails::RawGuardrails;
 use super::raw::{EmailText, InstantText, NameText, RawCredential, RawDelivery, RawEndpoint, RawScope};
 use rolecall_model::{Address, Code, Desired, DesiredKey, DesiredUser, Finding, Manage, ProviderName};
 
-/// Access to one organisation at Bitpanda Enterprise Custody.
+/// This file describes who has which access to one organisation at Bitpanda Enterprise Custody.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename = "Bitpanda", deny_unknown_fields)]
 pub struct RawBitpanda {
-    /// The platform.
+    /// This field names the platform.
     #[expect(dead_code, reason = "read before the rest, to choose this type")]
     provider: Field<Provider>,
-    /// The organisation's id. A live organisation with another id stops the run.
+    /// This is the organisation's id. If the live organisation has another id, the run stops.
     organization: Field<NameText>,
-    /// The GraphQL endpoint. There is no default.
+    /// This is the GraphQL endpoint. There is no default.
     endpoint: Field<RawEndpoint>,
-    /// What rolecall calls the platform with.
+    /// rolecall signs in to the platform with these credentials.
     credentials: Field<RawCredentials>,
-    /// What of these credentials is ours, which the API can't tell. Absent: no live admin key is ever disabled.
+    /// This mapping names the key that rolecall signs in with, because the API doesn't show it. If it is absent, rolecall
+    /// never disables a live admin key.
     own: Option<Field<RawOwn>>,
-    /// Whom the file speaks for. Absent: for those who are listed.
+    /// This mapping decides what happens to entities that the file doesn't list. If it is absent, they stay as they are.
     manage: Option<Field<RawManage>>,
-    /// Limits that hold whatever the rest of the file wishes. Absent: those that are the default hold.
+    /// These limits apply to every plan, whatever the rest of the file says. If they are absent, their defaults apply.
     guardrails: Option<Field<RawGuardrails>>,
-    /// Send another invitation to whoever was seen invited and is gone? Default false.
+    /// If `true`, rolecall sends another invitation to a person whose invitation was listed earlier and has disappeared.
+    /// Default: `false`.
     reinvite_expired: Option<Field<bool>>,
-    /// The people. Absent and empty mean the same: nobody is listed.
+    /// This list names the people. An absent list and an empty list both mean that nobody is listed.
     users: Option<Field<Vec<Field<RawUser>>>>,
-    /// The organisation's API keys. Absent and empty mean the same: none is listed.
+    /// This list names the organisation's API keys. An absent list and an empty list both mean that no key is listed.
     keys: Option<Field<Vec<Field<RawKey>>>>,
 }
 
@@ -49,27 +51,27 @@ enum Provider {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename = "BitpandaCredentials", deny_unknown_fields)]
 struct RawCredentials {
-    /// An organisation API key that holds `ADMIN`. Even reading needs one.
+    /// This is an organisation API key with the role `ADMIN`. Even reading needs that role.
     api_key: Field<RawCredential>,
 }
 
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename = "BitpandaOwn", deny_unknown_fields)]
 struct RawOwn {
-    /// The id (`apiKeyId`) of the key that rolecall calls with. Without it, no live admin key is ever disabled.
+    /// This is the id (`apiKeyId`) of rolecall's own key. Without it, rolecall never disables a live admin key.
     key: Field<NameText>,
 }
 
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename = "BitpandaManage", deny_unknown_fields)]
 struct RawManage {
-    /// With `all`, whoever isn't listed is disabled. Default `listed`.
+    /// With `all`, a user who isn't listed is disabled. Default: `listed`.
     users: Option<Field<RawScope>>,
-    /// With `all`, a key that isn't listed is disabled. Default `listed`.
+    /// With `all`, a key that isn't listed is disabled. Default: `listed`.
     keys: Option<Field<RawScope>>,
 }
 
-/// A person.
+/// This entry describes one person.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename = "BitpandaUser", deny_unknown_fields)]
 #[schemars(extend(
@@ -78,24 +80,27 @@ struct RawManage {
     "else" = { "required": ["enabled"] },
 ))]
 struct RawUser {
-    /// Who it is. Another address is another user.
+    /// This address identifies the person. Another address means another user.
     email: Field<EmailText>,
-    /// Needed to invite. The API can't change it later.
+    /// The invitation contains this name, so it is needed to invite. The API can't change it later.
     first_name: Option<Field<NameText>>,
-    /// Needed to invite. The API can't change it later.
+    /// The invitation contains this name, so it is needed to invite. The API can't change it later.
     last_name: Option<Field<NameText>>,
-    /// Such as `"+430000000000"`, quoted. Absent: the invitation has none. The API can't change it later.
+    /// The invitation contains this phone number. Put it in quotes: `"+430000000000"`. If it is absent, the invitation has
+    /// none. The API can't change it later.
     phone: Option<Field<NameText>>,
-    /// The exact set: a role that isn't listed is taken away. Needed to invite. Absent keeps what is live; `[]` takes all
-    /// away.
+    /// This is the exact set of roles: the user loses each role that isn't listed. It is needed to invite. If it is
+    /// absent, the live roles are kept. `[]` removes all roles.
     roles: Option<Field<Vec<Field<NameText>>>>,
-    /// May the person sign in? The platform never shows it and every update writes it, so it has to be declared.
+    /// `true` means that the person can sign in. The API never shows this value, and every update writes it. So the file
+    /// must declare it.
     enabled: Option<Field<bool>>,
-    /// The person must have no access: they are disabled, as the API can't delete. Default false.
+    /// If `true`, the person must have no access. rolecall disables them, because the API can't delete users.
+    /// Default: `false`.
     absent: Option<Field<bool>>,
 }
 
-/// An API key of the organisation.
+/// This entry describes one API key of the organisation.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename = "BitpandaKey", deny_unknown_fields)]
 #[schemars(extend(
@@ -103,18 +108,20 @@ struct RawUser {
     "then" = { "properties": { "roles": false, "expires": false, "deliver": false } },
 ))]
 struct RawKey {
-    /// What the key is called. Another name is another key.
+    /// This is the key's name. Another name means another key.
     name: Field<NameText>,
-    /// The key's id (`apiKeyId`), to tell namesakes apart or to enable a disabled key again. Absent: the live key of that
-    /// name.
+    /// This is the key's id (`apiKeyId`). It selects one of several keys with the same name, or a disabled key that must
+    /// be enabled again. If it is absent, the entry means the live key of that name.
     id: Option<Field<NameText>>,
-    /// The exact set. Needed to mint. A live key with another set is replaced by a successor.
+    /// This is the exact set of roles. It is needed to create the key. If a live key has other roles, rolecall creates a
+    /// successor.
     roles: Option<Field<Vec<Field<NameText>>>>,
-    /// Needed to mint. A live key with another expiry is replaced by a successor.
+    /// The key expires at this time. It is needed to create the key. If a live key has another expiry, rolecall creates a
+    /// successor.
     expires: Option<Field<InstantText>>,
-    /// Where the secret goes. Needed to mint.
+    /// rolecall delivers the secret of a new key here. It is needed to create the key.
     deliver: Option<Field<RawDelivery>>,
-    /// No such key may work: it is disabled, as the API can't delete. Default false.
+    /// If `true`, the key must not work. rolecall disables it, because the API can't delete keys. Default: `false`.
     absent: Option<Field<bool>>,
 }
 

@@ -15,44 +15,47 @@ use super::field::Field;
 use super::raw::{AddressText, DateText, NameText, SealText};
 use rolecall_model::{Exception, Guardrails, Kind, Limit, Pattern, Rail, Removals, list_of, quote};
 
-/// Limits that hold whatever the rest of the file wishes.
+/// These limits apply to every plan, whatever the rest of the file says.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename = "Guardrails", deny_unknown_fields)]
 pub struct RawGuardrails {
-    /// Never leave fewer users who can administrate. Default 1.
+    /// A plan must leave at least this number of usable admins. If there are fewer already, a plan must not reduce their
+    /// number. Default: 1.
     min_admins: Option<Field<u32>>,
-    /// How many may lose access, or some of it, by one plan: of users, keys, roles and teams each. Default `25%`.
+    /// At most this many users, keys, roles and teams each may lose access, or a part of it, in one plan. Default: `25%`.
     max_removals: Option<Field<RawRemovals>>,
-    /// Does the user or the key that rolecall calls with keep what it needs? Default true. At RapidAPI always.
+    /// If `true`, no plan takes from rolecall's own user or its own key what rolecall needs. Default: `true`. RapidAPI
+    /// accepts only `true`.
     require_self: Option<Field<bool>>,
-    /// Entities that are never changed. `*` stands for anything. Default: none.
+    /// rolecall never changes these entities. `*` stands for any text. Default: none.
     protected: Option<Field<Vec<Field<AddressText>>>>,
-    /// Plans that may break a rail all the same. `plan` prints what to write when one does. Default: none.
+    /// Each exception lets one reviewed plan through. A plan that a guardrail refuses prints the entry to add here.
+    /// Default: none.
     exceptions: Option<Field<Vec<Field<RawException>>>>,
 }
 
-/// One plan that may break some rails.
+/// An exception lets one plan through although it breaks guardrails.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename = "Exception", deny_unknown_fields)]
 struct RawException {
-    /// The plan's seal.
+    /// This is the seal of the plan.
     plan: Field<SealText>,
-    /// Which rails it lifts.
+    /// The exception overrides these guardrails.
     #[schemars(length(min = 1))]
     rails: Field<Vec<Field<RawRail>>>,
-    /// The last day on which it holds, in UTC.
+    /// The exception applies up to the end of this day, in UTC.
     until: Field<DateText>,
-    /// For whoever reads it later. It goes into the ledger.
+    /// This text explains the exception. rolecall writes it to the ledger.
     reason: Field<NameText>,
 }
 
-/// A rail that an exception may lift.
+/// An exception can override one of these guardrails.
 #[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
 #[serde(rename = "Rail", rename_all = "snake_case")]
 enum RawRail {
-    /// How many may lose access by one plan.
+    /// This guardrail limits how many entities may lose access in one plan.
     MaxRemovals,
-    /// How many admins have to be left.
+    /// This guardrail limits how few usable admins a plan may leave.
     MinAdmins,
 }
 
@@ -63,17 +66,17 @@ enum RawRemovals {
     ByKind(Box<RawByKind>),
 }
 
-/// A limit for each collection apart.
+/// This mapping sets a limit for each collection.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename = "MaxRemovals", deny_unknown_fields)]
 struct RawByKind {
-    /// Deleted teams. Default `25%`. RapidAPI alone.
+    /// This limit counts deleted teams. Default: `25%`. Only RapidAPI accepts it.
     teams: Option<Field<RawLimit>>,
-    /// Deleted roles. Default `25%`. Hive alone.
+    /// This limit counts deleted roles. Default: `25%`. Only Hive accepts it.
     roles: Option<Field<RawLimit>>,
-    /// Users who lose access, or some of it. Default `25%`.
+    /// This limit counts users who lose access, or a part of it. Default: `25%`.
     users: Option<Field<RawLimit>>,
-    /// Keys that are disabled or deleted. Default `25%`. Bitpanda and Hive alone.
+    /// This limit counts keys that are disabled or deleted. Default: `25%`. Only Bitpanda and Hive accept it.
     keys: Option<Field<RawLimit>>,
 }
 
@@ -142,7 +145,7 @@ impl JsonSchema for RawLimit {
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({
-            "description": "A share of what is live, rounded down and one at least, or a number.",
+            "description": "This is a number, or a share of the live entities such as `25%`. A share is rounded down, and is at least one.",
             "anyOf": [
                 { "type": "string", "pattern": "^(100|[1-9]?[0-9])%$" },
                 { "type": "integer", "minimum": 0 },

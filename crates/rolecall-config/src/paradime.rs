@@ -13,29 +13,31 @@ use rolecall_model::{
     Address, Code, Credential, Desired, DesiredUser, Finding, Manage, Placed, ProviderName, RemoteId, RoleName,
 };
 
-/// Access to one workspace at Paradime.
+/// This file describes who has which access to one workspace at Paradime.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename = "Paradime", deny_unknown_fields)]
 pub struct RawParadime {
-    /// The platform.
+    /// This field names the platform.
     #[expect(dead_code, reason = "read before the rest, to choose this type")]
     provider: Field<Provider>,
-    /// The workspace's uid. A company token reaches the workspace that is named here.
+    /// This is the workspace's uid. With a company token it selects the workspace.
     #[schemars(extend("pattern" = "^[!-~]+$"))]
     organization: Field<NameText>,
-    /// Where the URL of the GraphQL endpoint is. Its path contains a token of the company, so it isn't written here.
+    /// This mapping names the environment variable with the URL of the GraphQL endpoint. The URL's path contains a token of
+    /// your company, so the URL must not be written in the file.
     endpoint: Field<RawSecretEndpoint>,
-    /// What rolecall calls the platform with.
+    /// rolecall signs in to the platform with these credentials.
     credentials: Field<RawCredentials>,
-    /// Whose these credentials are, which the API can't tell. Absent: nobody is protected for that.
+    /// This mapping names the user to whom the credentials belong, because the API doesn't show it. If it is absent,
+    /// rolecall can't protect that user.
     own: Option<Field<RawOwn>>,
-    /// Whom the file speaks for. Absent: for those who are listed.
+    /// This mapping decides what happens to entities that the file doesn't list. If it is absent, they stay as they are.
     manage: Option<Field<RawManage>>,
-    /// Limits that hold whatever the rest of the file wishes. Absent: those that are the default hold.
+    /// These limits apply to every plan, whatever the rest of the file says. If they are absent, their defaults apply.
     guardrails: Option<Field<RawGuardrails>>,
-    /// Send another invitation to whoever's has expired? Default false.
+    /// If `true`, rolecall sends another invitation to a person whose invitation has expired. Default: `false`.
     reinvite_expired: Option<Field<bool>>,
-    /// The people. Absent and empty mean the same: nobody is listed.
+    /// This list names the people. An absent list and an empty list both mean that nobody is listed.
     users: Option<Field<Vec<Field<RawUser>>>>,
 }
 
@@ -46,7 +48,7 @@ enum Provider {
     Paradime,
 }
 
-/// A token, or a key with its secret.
+/// The credentials are a token, or an API key with its secret.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename = "ParadimeCredentials", deny_unknown_fields)]
 #[schemars(extend("oneOf" = [
@@ -54,30 +56,30 @@ enum Provider {
     { "required": ["api_key", "api_secret"], "properties": { "token": false } },
 ]))]
 struct RawCredentials {
-    /// A workspace token (`prdm_wsp_…`), or a company token (`prdm_cmp_…`), which several files can share. Needed where there
-    /// is no `api_key`.
+    /// This is a workspace token (`prdm_wsp_…`) or a company token (`prdm_cmp_…`). Several files can share a company token.
+    /// It is needed unless `api_key` is present.
     token: Option<Field<RawCredential>>,
-    /// An API key of the workspace, which the vendor calls legacy. Needed where there is no `token`.
+    /// This is an API key of the workspace, which the vendor calls legacy. It is needed unless `token` is present.
     api_key: Option<Field<RawCredential>>,
-    /// The secret of `api_key`, and needed beside it.
+    /// This is the secret of `api_key`. It is needed together with `api_key`.
     api_secret: Option<Field<RawCredential>>,
 }
 
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename = "ParadimeOwn", deny_unknown_fields)]
 struct RawOwn {
-    /// The person whose credential rolecall uses. They are never disabled and never lose what they may do.
+    /// The credentials belong to this person. rolecall never disables them and never reduces their access.
     user: Field<EmailText>,
 }
 
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename = "ParadimeManage", deny_unknown_fields)]
 struct RawManage {
-    /// With `all`, whoever isn't listed is disabled. Default `listed`.
+    /// With `all`, a user who isn't listed is disabled. Default: `listed`.
     users: Option<Field<RawScope>>,
 }
 
-/// A person.
+/// This entry describes one person.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename = "ParadimeUser", deny_unknown_fields)]
 #[schemars(extend(
@@ -85,14 +87,15 @@ struct RawManage {
     "then" = { "properties": { "roles": false } },
 ))]
 struct RawUser {
-    /// Who it is. Another address is another user.
+    /// This address identifies the person. Another address means another user.
     email: Field<EmailText>,
-    /// The user's uid. Needed only where the addresses of two differ in the case of their letters alone.
+    /// This is the user's uid. It is needed only if two users have addresses that differ only in upper and lower case.
     id: Option<Field<NameText>>,
-    /// The one account type that a user has. Absent keeps what is live; needed to invite.
+    /// This is the user's one account type. It is needed to invite. If it is absent, the live account type is kept.
     #[schemars(with = "Option<Vec<AccountTypeText>>", length(min = 1, max = 1))]
     roles: Option<Field<Vec<Field<NameText>>>>,
-    /// The person must have no access: they are disabled, as the API can't delete. Default false.
+    /// If `true`, the person must have no access. rolecall disables them, because the API can't delete users.
+    /// Default: `false`.
     absent: Option<Field<bool>>,
 }
 

@@ -44,61 +44,61 @@ macro_rules! text {
 }
 
 text! {
-    /// An email address, compared without letter case.
+    /// An email address. It keeps the case that it was written in; comparisons ignore case.
     EmailText: {
-        "description": "An email address. Sent as written, compared without letter case.",
+        "description": "This is an email address. rolecall sends it as it is written, and to Hive in lower case. Comparisons ignore case.",
         "type": "string", "maxLength": 254, "pattern": r"^\s*[^@\s]+@[^@\s]*[^@\s.][^@\s]*\s*$",
     }
 }
 
 text! {
-    /// The name of a role, a key or a person, or an id.
+    /// A name or an id: one line of text.
     NameText: {
-        "description": "A name or an id: text on one line, with no blank at either end, and without control and invisible characters.",
+        "description": "This is a name or an id. It is one line of text, has no space at either end, and contains no control characters or invisible characters.",
         "type": "string", "minLength": 1, "maxLength": 256,
         "pattern": r"^[^\s\u0000-\u001f\u007f-\u009f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]([^\u0000-\u001f\u007f-\u009f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]*[^\s\u0000-\u001f\u007f-\u009f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb])?$",
     }
 }
 
 text! {
-    /// What is said of something: text that may have several lines.
+    /// A description, which may have several lines.
     DescriptionText: {
-        "description": "Text that may have several lines, without control and invisible characters.",
+        "description": "This text may have several lines. It contains no control characters and no invisible characters.",
         "type": "string",
         "pattern": r"^[^\u0000-\u0009\u000b-\u001f\u007f-\u009f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]*$",
     }
 }
 
 schema! {
-    /// The name of a Hive role, by its server's rules.
+    /// The name of a Hive role. The form follows the rules of the Hive server.
     RoleNameText: {
-        "description": "The name of a Hive role, by its server's rules: the first character is no small letter.",
+        "description": "This is the name of a Hive role. The server requires that it doesn't begin with a lower-case letter, and reserves `Admin` and `Viewer`.",
         "type": "string", "minLength": 2, "maxLength": 64, "not": { "enum": ["Admin", "Viewer"] },
         "pattern": r"^[^a-z\s]",
     }
 }
 
 schema! {
-    /// The title of a Hive access token, by its server's rules.
+    /// The title of a Hive access token. The form follows the rules of the Hive server.
     TitleText: {
-        "description": "The title of a Hive access token, by its server's rules: letters, digits, blanks, `_` and `-`, with no blank at either end.",
+        "description": "This is the title of a Hive access token. It consists of letters, digits, spaces, `_` and `-`, and has no space at either end.",
         "type": "string", "minLength": 2, "maxLength": 100,
         "pattern": "^[a-zA-Z0-9_-][ a-zA-Z0-9_-]*[a-zA-Z0-9_-]$",
     }
 }
 
 schema! {
-    /// The name of a Hive app deployment, by its server's rules.
+    /// The name of a Hive app deployment. The form follows the rules of the Hive server.
     AppDeploymentText: {
-        "description": "The name of a Hive app deployment, by its server's rules.",
+        "description": "This is the name of a Hive app deployment. It consists of letters, digits, `_` and `-`.",
         "type": "string", "pattern": "^[a-zA-Z0-9_-]{1,64}$",
     }
 }
 
 schema! {
-    /// The role of a Paradime user.
+    /// The account type of a Paradime user.
     AccountTypeText: {
-        "description": "`ADMIN`, `DEVELOPER` and `BUSINESS` are part of every plan. `ANALYST`, `WORKSPACE_ADMIN`, `WORKSPACE_SETTINGS_ADMIN`, `SECURITY_ADMIN` and `BILLING_ADMIN` need the Security pack. Of `SANDBOX_USER` no page says.",
+        "description": "This is the account type of a Paradime user. Every Paradime plan includes `ADMIN`, `DEVELOPER` and `BUSINESS`. `ANALYST`, `WORKSPACE_ADMIN`, `WORKSPACE_SETTINGS_ADMIN`, `SECURITY_ADMIN` and `BILLING_ADMIN` need the Security pack. Paradime's documentation doesn't describe `SANDBOX_USER`.",
         "enum": [
             "ADMIN", "DEVELOPER", "BUSINESS", "ANALYST", "WORKSPACE_ADMIN", "WORKSPACE_SETTINGS_ADMIN",
             "SECURITY_ADMIN", "BILLING_ADMIN", "SANDBOX_USER",
@@ -107,33 +107,33 @@ schema! {
 }
 
 text! {
-    /// An instant.
+    /// A point in time.
     InstantText: {
-        "description": "An instant, compared to the second: `2027-04-30T20:59:59Z`.",
+        "description": "This is a point in time, such as `2027-04-30T20:59:59Z`. rolecall compares it to the second.",
         "type": "string", "pattern": r"^\d{4}-(0\d|1[0-2])-([0-2]\d|3[01])[Tt ]([01]\d|2[0-4]):[0-5]\d(:\d{2}([.,]\d+)?)?([Zz]|[+-]\d{2}(:?\d{2}){0,2})$",
     }
 }
 
 text! {
-    /// A day.
+    /// A date without a time.
     DateText: {
-        "description": "A day: `2027-04-30`.",
+        "description": "This is a date, such as `2027-04-30`.",
         "type": "string", "pattern": r"^\d{4}-(0\d|1[0-2])-([0-2]\d|3[01])$",
     }
 }
 
 text! {
-    /// The hash of what a plan would do.
+    /// A seal: the hash of everything that a plan would send.
     SealText: {
-        "description": "A plan's seal, as the plan shows it.",
+        "description": "A seal is a hash that identifies one plan. A plan that a guardrail refuses prints its seal.",
         "type": "string", "pattern": "^sha256:[0-9a-f]{64}$",
     }
 }
 
 text! {
-    /// The name of a host, without a scheme.
+    /// A host name without a scheme.
     HostText: {
-        "description": "The name of a host, without a scheme.",
+        "description": "This is a host name, without `https://`.",
         "type": "string", "pattern": "^[A-Za-z0-9-][A-Za-z0-9.-]*$",
     }
 }
@@ -141,68 +141,70 @@ text! {
 text! {
     /// The name of an environment variable.
     VariableText: {
-        "description": "The name of an environment variable.",
+        "description": "This is the name of an environment variable.",
         "type": "string", "pattern": "^[A-Za-z_][A-Za-z0-9_]*$",
     }
 }
 
 text! {
-    /// The path of a file.
-    PathText: { "description": "A path, from the folder that rolecall runs in.", "type": "string", "minLength": 1 }
+    /// A path, or an argument of a command.
+    PathText: { "description": "This is a path. A relative path starts at the folder that rolecall runs in.", "type": "string", "minLength": 1 }
 }
 
 text! {
-    /// An entity's address.
+    /// The address of an entity, or a pattern for addresses.
     AddressText: {
-        "description": "The address of an entity, such as `user/jane@acme.example`.",
+        "description": "This is the address of an entity, such as `user/jane@acme.example`. `*` stands for any text.",
         "type": "string", "pattern": "^(organization|(team|role|user|key)/[^#]+(#.*)?)$",
     }
 }
 
-/// Where a credential is. Never the credential itself.
+/// This mapping says where rolecall finds a credential. The credential itself is never written in the file.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename = "Credential", rename_all = "lowercase")]
 pub enum RawCredential {
-    /// In this environment variable.
+    /// This environment variable contains the credential.
     Env(Field<VariableText>),
-    /// In this file: its content without white space around it.
+    /// This file contains the credential. rolecall ignores white space around it.
     File(Field<PathText>),
-    /// What this program prints. Runs only with `--allow-commands`.
+    /// This program prints the credential. The first item is the program, the others are its arguments. rolecall runs it
+    /// only with `--allow-commands`.
     Command(#[schemars(length(min = 1))] Vec<Field<PathText>>),
 }
 
-/// Where a minted key's secret goes, once and nowhere else.
+/// This mapping says where rolecall delivers the secret of a new key. The platform shows a secret only once.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename = "Delivery", rename_all = "lowercase")]
 pub enum RawDelivery {
-    /// Into this file, readable by its owner only.
+    /// rolecall writes the secret to this file, which only the file's owner can read.
     File(Field<PathText>),
-    /// To the standard input of this program. Runs only with `--allow-commands`.
+    /// This program reads the secret from its standard input. The first item is the program, the others are its
+    /// arguments. rolecall runs it only with `--allow-commands`.
     Command(#[schemars(length(min = 1))] Vec<Field<PathText>>),
 }
 
-/// Whom the file speaks for.
+/// The scope decides what happens to an entity that is live and isn't listed in the file.
 #[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
 #[serde(rename = "Scope", rename_all = "lowercase")]
 pub enum RawScope {
-    /// Whoever is not listed has to go.
+    /// An entity that isn't listed must be removed. Where the platform can't remove it, it is disabled or loses all access.
     All,
-    /// Only those listed are touched. The default.
+    /// An entity that isn't listed stays as it is. This is the default.
     Listed,
 }
 
-/// Where the platform is.
+/// The URL of the GraphQL endpoint, or the environment variable that contains it.
 #[derive(Clone, Debug)]
 pub enum RawEndpoint {
     Url(String),
     Env(Field<VariableText>),
 }
 
-/// Where the URL of the GraphQL endpoint is.
+/// This mapping names the environment variable that contains the URL of the GraphQL endpoint.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct EndpointFrom {
-    /// The environment variable that holds the URL.
+    /// This environment variable contains the URL.
     env: Field<VariableText>,
 }
 
@@ -242,8 +244,8 @@ impl<'de> Deserialize<'de> for RawSecretEndpoint {
     }
 }
 
-/// Where the platform is, where that may not be written into the file. It is read like any other, so that one that is
-/// written is told from what isn't an endpoint at all.
+/// An endpoint whose URL must not be written in the file. It is decoded like [`RawEndpoint`], so that the check can tell
+/// a URL that was written in the file from a value that isn't an endpoint.
 #[derive(Clone, Debug)]
 pub struct RawSecretEndpoint(pub RawEndpoint);
 
@@ -265,7 +267,7 @@ impl JsonSchema for RawEndpoint {
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
         let from = generator.subschema_for::<EndpointFrom>();
         json_schema!({
-            "description": "The URL of the GraphQL endpoint, or where it is.",
+            "description": "This is the URL of the GraphQL endpoint, or a mapping that names the environment variable with the URL.",
             "anyOf": [{ "type": "string", "pattern": r"^[Hh][Tt][Tt][Pp][Ss]?://[^\s/@?#]+(/[^\s?#]*)?$" }, from],
         })
     }

@@ -30,13 +30,14 @@ pub struct RawMap<T>(Vec<(Field<NameText>, Field<T>)>);
 /// Projects by slug, in them targets by slug.
 pub type RawResources = RawReach<RawMap<RawReach<RawMap<RawReach<RawTarget>>>>>;
 
-/// What of a target. A list that is left out means none.
+/// This mapping selects services and app deployments of one target. An absent list selects none.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename = "TargetResources", deny_unknown_fields)]
 pub struct RawTarget {
-    /// Services by name. Absent: none. They need not exist yet. A project with a single schema takes `all` only.
+    /// This is `all`, or a list of service names. The services don't have to exist yet. A project with a single schema
+    /// accepts only `all`. If it is absent, no service is selected.
     services: Option<Field<RawReach<Vec<Field<NameText>>>>>,
-    /// App deployments by name. Absent: none.
+    /// This is `all`, or a list of names of app deployments. If it is absent, no app deployment is selected.
     #[schemars(with = "Option<RawReach<Vec<AppDeploymentText>>>")]
     app_deployments: Option<Field<RawReach<Vec<Field<NameText>>>>>,
 }

@@ -22,7 +22,7 @@ pub fn schema() -> Schema {
     let mut schema = schemars::json_schema!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "rolecall",
-        "description": "Who has which access to one organisation.",
+        "description": "This file describes who has which access to one organisation.",
         "oneOf": variants,
         "$defs": generator.take_definitions(true),
     });

@@ -13,11 +13,12 @@ const LONGEST_PATTERN: usize = 100;
 
 const HEAD: &str = "# Every field
 
-Made of [the schema](../schemas/rolecall.schema.json), which `rolecall schema` prints and which editors understand. What
-must not be guessed about these fields is on [the file's page](file.md).
+This page lists every field of a rolecall file, with its type and its meaning. It is generated from [the
+schema](../schemas/rolecall.schema.json), which `rolecall schema` prints and which editors understand. [The file's
+page](file.md) explains the ideas behind the fields.
 
-A field that isn't needed may be left out. Written and left empty (`roles:`) it is an error, as is a field that isn't
-here.
+You can leave out a field that isn't required. The tables then call the field *absent*. A field without a value
+(`roles:`) is an error. A field that isn't listed here is an error too.
 ";
 
 pub fn schema() -> Value {
@@ -33,12 +34,12 @@ pub fn reference(schema: &Value) -> String {
     let links = words.iter().map(|word| format!("[{word}](#{word})")).collect::<Vec<_>>().join(", ");
     let _ = write!(
         page.text,
-        "\nFor {links}.\nWhat several of them share is below [what fields hold](#what-fields-hold).\n"
+        "\nThe platforms are {links}.\n[Types](#types) describes the types that several platforms share.\n"
     );
     for (provider, word) in providers.iter().zip(&words) {
         page.provider(provider, word);
     }
-    page.text.push_str("\n## What fields hold\n");
+    page.text.push_str("\n## Types\n");
     for (name, def) in defs {
         if !providers.iter().any(|provider| is_own(provider, name, def)) {
             page.form(name, def);
@@ -86,7 +87,7 @@ impl Page<'_> {
         let _ = write!(self.text, "\n## {word}\n\n{}\n", description(def).unwrap());
         let _ = write!(
             self.text,
-            "[Its page]({word}.md) says what can be managed, [an example](../examples/{word}.yaml) how it looks.\n\n"
+            "[Its page]({word}.md) explains what rolecall can manage there. [An example](../examples/{word}.yaml) shows a complete file.\n\n"
         );
         self.table(def, provider);
         for (field, value) in fields_of(def) {
@@ -105,7 +106,7 @@ impl Page<'_> {
 
     /// The fields of a mapping.
     fn table(&mut self, def: &Value, provider: &str) {
-        self.text.push_str("| field | needed | is | means |\n|---|---|---|---|\n");
+        self.text.push_str("| field | required | type | meaning |\n|---|---|---|---|\n");
         let rules = Rules::of(def);
         for (field, value) in fields_of(def) {
             let is = in_cell(&self.value(value, provider, field));
@@ -131,7 +132,7 @@ impl Page<'_> {
             let value = self.value(def, NONE, "");
             if value != TEXT {
                 let (first, rest) = value.split_at(1);
-                let _ = write!(self.text, "\n{}{rest}.\n", first.to_uppercase());
+                let _ = write!(self.text, "\nType: {first}{rest}.\n");
             }
             return;
         };
@@ -143,7 +144,9 @@ impl Page<'_> {
             }
             return;
         }
-        self.text.push_str("\nA mapping with one of these:\n\n| field | is | means |\n|---|---|---|\n");
+        self.text.push_str(
+            "\nThe mapping has exactly one of these fields:\n\n| field | type | meaning |\n|---|---|---|\n",
+        );
         for option in options {
             let (field, value) = option["properties"].as_object().unwrap().iter().next().unwrap();
             let is = in_cell(&self.value(value, NONE, field));
@@ -159,7 +162,7 @@ impl Page<'_> {
             let name = name_of(value);
             if is_own(provider, name, &self.defs[name]) {
                 let word = self.word(provider);
-                format!("a mapping of [these fields](#{word}-{field})")
+                format!("a mapping with [these fields](#{word}-{field})")
             } else {
                 format!("[{name}](#{})", name.to_lowercase())
             }
@@ -226,8 +229,8 @@ fn limits(object: &Map<String, Value>) -> Vec<String> {
         let text = match (number(least), number(most)) {
             (Some(least), Some(most)) if least == most => format!("exactly {least}{}", counted(unit, least)),
             (Some(least), Some(most)) => format!("{least} to {most}{}", counted(unit, most)),
-            (Some(least), None) => format!("{least}{} at least", counted(unit, least)),
-            (None, Some(most)) => format!("{most}{} at most", counted(unit, most)),
+            (Some(least), None) => format!("at least {least}{}", counted(unit, least)),
+            (None, Some(most)) => format!("at most {most}{}", counted(unit, most)),
             (None, None) => continue,
         };
         limits.push(text);
@@ -235,12 +238,12 @@ fn limits(object: &Map<String, Value>) -> Vec<String> {
     for (keyword, value) in object {
         match keyword.as_str() {
             "minLength" | "maxLength" | "minItems" | "maxItems" | "minimum" | "maximum" => {}
-            "uniqueItems" => limits.push("each once".to_owned()),
-            "not" => limits.push(format!("none of {}", words_of(&value["enum"]))),
+            "uniqueItems" => limits.push("without duplicates".to_owned()),
+            "not" => limits.push(format!("except {}", words_of(&value["enum"]))),
             "pattern" => {
                 let pattern = value.as_str().unwrap();
                 if pattern.chars().count() <= LONGEST_PATTERN {
-                    limits.push(format!("of the form `{pattern}`"));
+                    limits.push(format!("matching `{pattern}`"));
                 }
             }
             told if TOLD.contains(&told) => {}
@@ -318,8 +321,8 @@ impl<'a> Rules<'a> {
                     .map(|(field, _)| format!("`{field}`"))
                     .collect();
                 rules.rest = Some(format!(
-                    "With `settings: {{ absent: true }}` there are neither {}.",
-                    empty.join(" nor ")
+                    "With `settings: {{ absent: true }}`, the file can't list {}.",
+                    empty.join(" or ")
                 ));
             }
         }
@@ -329,7 +332,10 @@ impl<'a> Rules<'a> {
                     strings(way.get("required")).iter().map(|field| format!("`{field}`")).collect();
                 needed.join(" with ")
             };
-            rules.rest = Some(format!("Either {}.", ways.iter().map(way).collect::<Vec<_>>().join(", or ")));
+            rules.rest = Some(format!(
+                "The mapping has either {}.",
+                ways.iter().map(way).collect::<Vec<_>>().join(", or ")
+            ));
         }
         rules
     }
@@ -343,9 +349,12 @@ impl<'a> Rules<'a> {
     }
 
     fn said_of(&self, field: &str) -> impl Iterator<Item = String> {
-        let forbidden = self.forbidden.contains(field).then(|| "Not beside `absent: true`.".to_owned());
+        let forbidden =
+            self.forbidden.contains(field).then(|| "It can't be combined with `absent: true`.".to_owned());
         let narrowed = self.narrowed.iter().filter(move |(narrowed, _)| *narrowed == field);
-        let narrowed = narrowed.map(|(_, words)| format!("Without `absent: true`: {words}.")).collect::<Vec<_>>();
+        let narrowed = narrowed
+            .map(|(_, words)| format!("Without `absent: true`, it is one of {words}."))
+            .collect::<Vec<_>>();
         forbidden.into_iter().chain(narrowed)
     }
 }

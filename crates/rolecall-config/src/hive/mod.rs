@@ -18,36 +18,37 @@ use super::resources::RawResources;
 use entities::{check_containment, check_keys, check_role_name, check_roles, check_users};
 use rolecall_model::{Desired, Manage, Placed, ProviderName, RoleName};
 
-/// Access to one organisation on GraphQL Hive, in the cloud or self-hosted.
+/// This file describes who has which access to one organisation on GraphQL Hive, in the cloud or self-hosted.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename = "Hive", deny_unknown_fields)]
 pub struct RawHive {
-    /// The platform.
+    /// This field names the platform.
     #[expect(dead_code, reason = "read before the rest, to choose this type")]
     provider: Field<Provider>,
-    /// The organisation's slug, as it stands in the web app's address.
+    /// This is the organisation's slug, as the URL of the web app contains it.
     organization: Field<NameText>,
-    /// The GraphQL endpoint, path included: `https://api.graphql-hive.com/graphql` in the cloud, `/graphql-public`
-    /// of one's own server.
+    /// This is the GraphQL endpoint, including its path. In the cloud it is `https://api.graphql-hive.com/graphql`. On your
+    /// own server the path is `/graphql-public`.
     endpoint: Field<RawEndpoint>,
-    /// What rolecall calls the platform with.
+    /// rolecall signs in to the platform with these credentials.
     credentials: Field<RawCredentials>,
-    /// Whom the file speaks for. Absent: for those who are listed.
+    /// This mapping decides what happens to entities that the file doesn't list. If it is absent, they stay as they are.
     manage: Option<Field<RawManage>>,
-    /// Limits that hold whatever the rest of the file wishes. Absent: those that are the default hold.
+    /// These limits apply to every plan, whatever the rest of the file says. If they are absent, their defaults apply.
     guardrails: Option<Field<RawGuardrails>>,
-    /// Send another invitation to whoever let one run out? Default false.
+    /// If `true`, rolecall sends another invitation to a person whose invitation has expired. Default: `false`.
     reinvite_expired: Option<Field<bool>>,
-    /// The role that is given to whoever must go, since no call removes a member. It allows nothing, and is made where
-    /// it is needed. Default `No access`.
+    /// A member who must be removed gets this role, because the API can't remove members. The role allows nothing.
+    /// rolecall creates it when it is first needed. Default: `No access`.
     #[schemars(with = "Option<RoleNameText>")]
     containment_role: Option<Field<NameText>>,
-    /// The organisation's own roles. Absent and empty mean the same: none is listed.
+    /// This list names the roles that the organisation has defined. An absent list and an empty list both mean that no role
+    /// is listed.
     roles: Option<Field<Vec<Field<RawRole>>>>,
-    /// The people. Absent and empty mean the same: nobody is listed.
+    /// This list names the people. An absent list and an empty list both mean that nobody is listed.
     users: Option<Field<Vec<Field<RawUser>>>>,
-    /// The organisation's access tokens. Absent and empty mean the same: none is listed. They are read only if one is
-    /// listed or all are managed.
+    /// This list names the organisation's access tokens. An absent list and an empty list both mean that no token is listed.
+    /// rolecall reads the tokens only if one is listed, or if `manage` has `keys: all`.
     keys: Option<Field<Vec<Field<RawKey>>>>,
 }
 
@@ -61,23 +62,23 @@ enum Provider {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename = "HiveCredentials", deny_unknown_fields)]
 struct RawCredentials {
-    /// An organisation access token (`hvo1/…`) on all resources that may `organization:describe`, `member:describe`,
-    /// `member:modify`, `project:describe`, and `accessToken:modify` where the file has keys.
+    /// This is an organisation access token (`hvo1/…`) for all resources. It needs the permissions `organization:describe`,
+    /// `member:describe`, `member:modify` and `project:describe`. If the file has keys, it also needs `accessToken:modify`.
     token: Field<RawCredential>,
 }
 
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename = "HiveManage", deny_unknown_fields)]
 struct RawManage {
-    /// With `all`, a role that isn't listed is deleted. Default `listed`.
+    /// With `all`, a role that isn't listed is deleted. Default: `listed`.
     roles: Option<Field<RawScope>>,
-    /// With `all`, whoever isn't listed loses all access. Default `listed`.
+    /// With `all`, a member who isn't listed loses all access. Default: `listed`.
     users: Option<Field<RawScope>>,
-    /// With `all`, a token that isn't listed is deleted. Default `listed`.
+    /// With `all`, a token that isn't listed is deleted. Default: `listed`.
     keys: Option<Field<RawScope>>,
 }
 
-/// A role of the organisation's own. Admin and Viewer are built in and can't be listed.
+/// This entry describes one role that the organisation has defined. The built-in roles Admin and Viewer can't be listed.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename = "HiveRole", deny_unknown_fields)]
 #[schemars(extend(
@@ -85,19 +86,20 @@ struct RawManage {
     "then" = { "properties": { "permissions": false, "description": false } },
 ))]
 struct RawRole {
-    /// What the role is called. Another name is another role.
+    /// This is the role's name. Another name means another role.
     #[schemars(with = "RoleNameText")]
     name: Field<NameText>,
-    /// What it is for. Needed to make the role; absent keeps what is live.
+    /// This text describes the role. It is needed to create the role. If it is absent, the live description is kept.
     #[schemars(extend("minLength" = 2, "maxLength" = 256))]
     description: Option<Field<DescriptionText>>,
-    /// The exact set, such as `[project:describe]`. Needed to make the role; absent keeps what is live; `[]` allows nothing.
+    /// This is the exact set of permissions, such as `[project:describe]`. It is needed to create the role. If it is absent,
+    /// the live permissions are kept. `[]` allows nothing.
     permissions: Option<Field<Vec<Field<NameText>>>>,
-    /// There must be no such role. It is deleted once nobody has it. Default false.
+    /// If `true`, the role must not exist. rolecall deletes it when no member has it. Default: `false`.
     absent: Option<Field<bool>>,
 }
 
-/// A person.
+/// This entry describes one person.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename = "HiveUser", deny_unknown_fields)]
 #[schemars(extend(
@@ -105,21 +107,23 @@ struct RawRole {
     "then" = { "properties": { "roles": false, "resources": false } },
 ))]
 struct RawUser {
-    /// Who it is. Another address is another user.
+    /// This address identifies the person. Another address means another user.
     #[schemars(extend("maxLength" = 128))]
     email: Field<EmailText>,
-    /// The user's id. Needed only where two members have one address.
+    /// This is the user's id. It is needed only if two members have the same address.
     id: Option<Field<NameText>>,
-    /// The one role that a member has. Absent keeps what is live; needed to invite.
+    /// This is the member's one role. It is needed to invite. If it is absent, the live role is kept.
     #[schemars(length(min = 1, max = 1))]
     roles: Option<Field<Vec<Field<NameText>>>>,
-    /// `all`, or a tree of projects, targets, services and app deployments. Absent keeps what is live; needed to invite.
+    /// These are the resources that the role applies to: `all`, or a tree of projects, targets, services and app
+    /// deployments. They are needed to invite. If they are absent, the live resources are kept.
     resources: Option<Field<RawResources>>,
-    /// The person must have no access: they keep a role that allows nothing, as the API can't remove them. Default false.
+    /// If `true`, the person must have no access. They get a role that allows nothing, because the API can't remove members.
+    /// Default: `false`.
     absent: Option<Field<bool>>,
 }
 
-/// An organisation access token.
+/// This entry describes one access token of the organisation.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename = "HiveKey", deny_unknown_fields)]
 #[schemars(extend(
@@ -127,21 +131,25 @@ struct RawUser {
     "then" = { "properties": { "description": false, "permissions": false, "resources": false, "deliver": false } },
 ))]
 struct RawKey {
-    /// The token's title. Another title is another token.
+    /// This is the token's title. Another title means another token.
     #[schemars(with = "TitleText")]
     name: Field<NameText>,
-    /// The token's id, to tell namesakes apart. Absent: the live token of that name.
+    /// This is the token's id. It selects one of several tokens with the same title. If it is absent, the entry means the
+    /// live token of that title.
     id: Option<Field<NameText>>,
-    /// What it is for. Default: none. It can't be changed later, and another one here mints no successor.
+    /// This text describes the token. Default: no description. The API can't change it later. A changed description alone
+    /// doesn't create a successor.
     #[schemars(extend("maxLength" = 248))]
     description: Option<Field<DescriptionText>>,
-    /// The exact set. Needed to mint. A live token with another set is replaced by a successor.
+    /// This is the exact set of permissions. It is needed to create the token. If a live token has other permissions,
+    /// rolecall creates a successor.
     permissions: Option<Field<Vec<Field<NameText>>>>,
-    /// `all`, or a tree. Needed to mint. A live token with other resources is replaced by a successor.
+    /// These are the resources that the token applies to. They are needed to create the token. If a live token has other
+    /// resources, rolecall creates a successor.
     resources: Option<Field<RawResources>>,
-    /// Where the secret goes. Needed to mint.
+    /// rolecall delivers the secret of a new token here. It is needed to create the token.
     deliver: Option<Field<RawDelivery>>,
-    /// No such token may work: it is deleted. Default false.
+    /// If `true`, the token must not exist. rolecall deletes it. Default: `false`.
     absent: Option<Field<bool>>,
 }
 

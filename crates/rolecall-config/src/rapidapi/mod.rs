@@ -16,7 +16,7 @@ use entities::{check_settings, check_teams, check_users};
 use rolecall_model::{Allowance, Code, Desired, Finding, Manage, Place, Placed, ProviderName, list_of, quote};
 use teams::RawTeams;
 
-/// Access to one organisation on a RapidAPI Enterprise Hub.
+/// This file describes who has which access to one organisation on a RapidAPI Enterprise Hub.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename = "Rapidapi", deny_unknown_fields)]
 #[schemars(extend(
@@ -27,41 +27,43 @@ use teams::RawTeams;
     "then" = { "properties": { "teams": { "maxItems": 0 }, "users": { "maxItems": 0 } } },
 ))]
 pub struct RawRapidapi {
-    /// The platform.
+    /// This field names the platform.
     #[expect(dead_code, reason = "read before the rest, to choose this type")]
     provider: Field<Provider>,
-    /// The organisation's slug, as it stands in the address of its page, or its id.
+    /// This is the organisation's slug, as the URL of its page contains it, or its id.
     organization: Field<NameText>,
-    /// The URL of the GraphQL Platform API, as the hub's sample code has it.
+    /// This is the URL of the GraphQL Platform API. Copy it from the hub's sample code.
     endpoint: Field<RawEndpoint>,
-    /// What the hub's sample code sends as `x-rapidapi-host`.
+    /// This is the value of the header `x-rapidapi-host`. Copy it from the hub's sample code.
     host: Field<HostText>,
-    /// What rolecall calls the platform with.
+    /// rolecall signs in to the platform with these credentials.
     credentials: Field<RawCredentials>,
-    /// Which of them changes are sent with, as the vendor doesn't say. Default: the team's, where there is one.
+    /// rolecall sends changes with this key. The vendor doesn't document which key they need. Default: `team_key`, or
+    /// `personal_key` if there is no `team_key`.
     changes_with: Option<Field<RawKeyName>>,
-    /// How many requests the hub lets a person send in a minute. Default 10.
+    /// The hub accepts this number of requests from one person in a minute. Default: 10.
     #[schemars(extend("minimum" = 1, "maximum" = 6000))]
     requests_per_minute: Option<Field<u32>>,
-    /// Does the hub take several fields at the root of one query? The vendor's release notes say no, a later page asks
-    /// for four. Default false.
+    /// If `true`, rolecall asks for several root fields in one query, which saves requests. The vendor's release notes
+    /// forbid that, but a later page of the vendor does it. Default: `false`.
     several_root_fields: Option<Field<bool>>,
-    /// The role in the organisation that makes an admin, by its name or its key. Needed only where not exactly one is
-    /// called so.
+    /// A user with this role in the organisation is an admin. It is a role's name or key. It is needed only if no role, or
+    /// more than one role, has `admin` in its name.
     admin_role: Option<Field<NameText>>,
-    /// Whom the file speaks for. Absent: for those who are listed.
+    /// This mapping decides what happens to entities that the file doesn't list. If it is absent, they stay as they are.
     manage: Option<Field<RawManage>>,
-    /// Limits that hold whatever the rest of the file wishes. Absent: those that are the default hold.
+    /// These limits apply to every plan, whatever the rest of the file says. If they are absent, their defaults apply.
     guardrails: Option<Field<RawGuardrails>>,
-    /// What isn't done unless it is named here, as nothing brings it back. Default: none of it.
+    /// This list permits actions that can't be undone. Default: none of them is permitted.
     allow: Option<Field<Vec<Field<RawAllowance>>>>,
-    /// Send another invitation to whoever was seen invited and is gone? Default false.
+    /// If `true`, rolecall sends another invitation to a person whose invitation was listed earlier and has disappeared.
+    /// Default: `false`.
     reinvite_expired: Option<Field<bool>>,
-    /// The organisation itself. Absent: it is left as it is, and has to be there.
+    /// This mapping describes the organisation itself. If it is absent, the organisation must exist and isn't changed.
     settings: Option<Field<RawSettings>>,
-    /// The organisation's teams. Absent and empty mean the same: none is listed.
+    /// This list names the organisation's teams. An absent list and an empty list both mean that no team is listed.
     teams: Option<Field<Vec<Field<RawTeam>>>>,
-    /// The people. Absent and empty mean the same: nobody is listed.
+    /// This list names the people. An absent list and an empty list both mean that nobody is listed.
     users: Option<Field<Vec<Field<RawUser>>>>,
 }
 
@@ -72,50 +74,51 @@ enum Provider {
     Rapidapi,
 }
 
-/// A team's key shows who is invited, a person's what only administrators of the hub may see.
+/// The hub answers a team's key and a person's key differently. Only a team's key shows invitations. Only the key of a hub
+/// administrator can change the status of accounts.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename = "RapidapiCredentials", deny_unknown_fields)]
 #[expect(clippy::struct_field_names, reason = "as the vendor calls them")]
 struct RawCredentials {
-    /// The key of one's own account: of an administrator of the hub. Needed for the status of accounts.
+    /// This is the key of a personal account of a hub administrator. It is needed if the file has a `status`.
     personal_key: Option<Field<RawCredential>>,
-    /// The key of an app of a team of the organisation. Needed for what only a team's key may call, such as who is
-    /// invited.
+    /// This is the key of an app that belongs to a team of the organisation. It is needed in every file, because only a
+    /// team's key can list invitations.
     team_key: Option<Field<RawCredential>>,
-    /// The own key of whoever calls with the team's. Default: the personal key.
+    /// This is the personal key of the user who signs in with `team_key`. Default: the value of `personal_key`.
     identity_key: Option<Field<RawCredential>>,
 }
 
-/// A key that changes are sent with.
+/// rolecall sends changes with one of these keys.
 #[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
 #[serde(rename = "RapidapiKeyName", rename_all = "snake_case")]
 enum RawKeyName {
-    /// The key of one's own account.
+    /// rolecall sends changes with the key of the personal account.
     PersonalKey,
-    /// The team's, with the identity key beside it.
+    /// rolecall sends changes with the team's key, together with the identity key.
     TeamKey,
 }
 
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename = "RapidapiManage", deny_unknown_fields)]
 struct RawManage {
-    /// With `all`, a team that isn't listed is deleted. Default `listed`.
+    /// With `all`, a team that isn't listed is deleted. Default: `listed`.
     teams: Option<Field<RawScope>>,
-    /// With `all`, whoever isn't listed leaves the organisation. Default `listed`.
+    /// With `all`, a user who isn't listed is removed from the organisation. Default: `listed`.
     users: Option<Field<RawScope>>,
 }
 
-/// Something that nothing brings back.
+/// These actions can't be undone.
 #[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
 #[serde(rename = "RapidapiAllowance", rename_all = "kebab-case")]
 enum RawAllowance {
-    /// A user whose `status` is `deleted` loses their account, everywhere and for good.
+    /// rolecall may delete the account of a user whose `status` is `deleted`. The user loses it in every organisation.
     UserDeletion,
-    /// The team that came with the organisation, or its last one, may be deleted.
+    /// rolecall may delete the team that was created with the organisation, and the last team.
     DefaultTeamDeletion,
 }
 
-/// The organisation itself.
+/// This mapping describes the organisation itself.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename = "RapidapiSettings", deny_unknown_fields)]
 #[schemars(extend(
@@ -125,26 +128,27 @@ enum RawAllowance {
     } },
 ))]
 struct RawSettings {
-    /// What it is called. Needed to make the organisation. Absent keeps what is live.
+    /// This is the organisation's name. It is needed to create the organisation. If it is absent, the live name is kept.
     name: Option<Field<NameText>>,
-    /// Where invoices and notices go. Needed to make the organisation. Absent keeps what is live.
+    /// The hub sends invoices and notices to this address. It is needed to create the organisation. If it is absent, the live
+    /// address is kept.
     email: Option<Field<EmailText>>,
-    /// How many people there may be, which is what is paid for. Needed to make the organisation. Absent keeps what is
-    /// live.
+    /// The organisation pays for this number of people. It is needed to create the organisation. If it is absent, the live
+    /// number is kept.
     #[schemars(extend("minimum" = 1))]
     seats: Option<Field<u32>>,
-    /// What it is for. Absent keeps what is live.
+    /// This text describes the organisation. If it is absent, the live description is kept.
     description: Option<Field<NameText>>,
-    /// The picture: a URL, or a path on the hub's server. Absent keeps what is live.
+    /// This is the picture: a URL, or a path on the hub's server. If it is absent, the live picture is kept.
     thumbnail: Option<Field<NameText>>,
-    /// May the organisation be made, if there is none of this slug? Default false.
+    /// If `true`, rolecall creates the organisation when no organisation has this slug. Default: `false`.
     create: Option<Field<bool>>,
-    /// There must be no such organisation: it is deleted with its teams, apps and APIs, once `apply` was given its name
-    /// with `--confirm-deletion`. Default false.
+    /// If `true`, the organisation must not exist. rolecall deletes it with its teams, apps and APIs. `apply` first asks for
+    /// its name, on the terminal or with `--confirm-deletion`. Default: `false`.
     absent: Option<Field<bool>>,
 }
 
-/// A team. It is known by its name, which no call of rolecall's changes.
+/// This entry describes one team. rolecall finds a team by its name and can't rename it.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename = "RapidapiTeam", deny_unknown_fields)]
 #[schemars(extend(
@@ -152,17 +156,17 @@ struct RawSettings {
     "then" = { "properties": { "description": false, "thumbnail": false } },
 ))]
 struct RawTeam {
-    /// What the team is called. Another name is another team.
+    /// This is the team's name. Another name means another team.
     name: Field<NameText>,
-    /// What it is for. Absent keeps what is live.
+    /// This text describes the team. If it is absent, the live description is kept.
     description: Option<Field<NameText>>,
-    /// The picture: a URL, or a path on the hub's server. Absent keeps what is live.
+    /// This is the picture: a URL, or a path on the hub's server. If it is absent, the live picture is kept.
     thumbnail: Option<Field<NameText>>,
-    /// There must be no such team: it is deleted with its apps and APIs. Default false.
+    /// If `true`, the team must not exist. rolecall deletes it with its apps and APIs. Default: `false`.
     absent: Option<Field<bool>>,
 }
 
-/// A person.
+/// This entry describes one person.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename = "RapidapiUser", deny_unknown_fields)]
 #[schemars(extend(
@@ -171,32 +175,32 @@ struct RawTeam {
     "else" = { "properties": { "status": { "enum": ["active", "deactivated"] } } },
 ))]
 struct RawUser {
-    /// Who it is. Another address is another user.
+    /// This address identifies the person. Another address means another user.
     email: Field<EmailText>,
-    /// The one role that they have in the organisation, by its name or its key. Absent keeps what is live; needed to
-    /// invite; `[]` is the hub's default role.
+    /// This is the user's one role in the organisation, by its name or its key. It is needed to invite. If it is absent, the
+    /// live role is kept. `[]` means the hub's default role.
     #[schemars(length(max = 1))]
     roles: Option<Field<Vec<Field<NameText>>>>,
-    /// The exact set of their teams: each with their role there, or a list of names where the roles are as they are.
-    /// Absent keeps what is live; needed to invite. Of whoever administrates the organisation it isn't looked at, as
-    /// they are in every team.
+    /// This is the exact set of the user's teams. It is needed to invite. If it is absent, the live teams are kept. rolecall
+    /// ignores it for admins of the organisation, because they are in every team.
     teams: Option<Field<RawTeams>>,
-    /// Of their account, in all of the hub. Absent keeps what is live. `deleted` needs `absent: true`, and
-    /// `allow: [user-deletion]`.
+    /// This is the status of the user's account in the whole hub. If it is absent, the live status is kept. `deleted` also
+    /// requires `absent: true` and `allow: [user-deletion]`.
     status: Option<Field<RawStatus>>,
-    /// The person must not be in the organisation: they leave it, and stay what they are elsewhere. Default false.
+    /// If `true`, the person must not be in the organisation. rolecall removes them from it. Their account and their other
+    /// organisations stay as they are. Default: `false`.
     absent: Option<Field<bool>>,
 }
 
-/// The status of an account, in all of the hub.
+/// This is the status of an account in the whole hub.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename = "RapidapiStatus", rename_all = "lowercase")]
 enum RawStatus {
-    /// Can sign in.
+    /// The person can sign in.
     Active,
-    /// Can't sign in, and takes no seat. Personal subscriptions are dropped.
+    /// The person can't sign in and uses no seat. The hub deletes their personal subscriptions.
     Deactivated,
-    /// Is gone, for good.
+    /// The hub deletes the account. Nothing restores it.
     Deleted,
 }
 

@@ -13,7 +13,7 @@ use super::super::field::Field;
 use super::super::raw::NameText;
 use rolecall_model::{Code, Finding, Placed, RoleName, TeamName};
 
-/// Names with roles, or names alone.
+/// The teams of a user: a mapping of team names to roles, or a list of team names.
 #[derive(Clone, Debug)]
 pub(super) struct RawTeams(Vec<(Field<NameText>, Option<Field<NameText>>)>);
 
@@ -57,7 +57,7 @@ impl JsonSchema for RawTeams {
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
         let name = generator.subschema_for::<NameText>();
         json_schema!({
-            "description": "Names of teams, each with the name or the key of a role there, or names alone.",
+            "description": "This is a mapping of team names to roles, or a list of team names. A role is given by its name or its key. With a list, the user's roles in the teams aren't changed.",
             "anyOf": [
                 { "type": "object", "propertyNames": name, "additionalProperties": name },
                 { "type": "array", "items": name, "uniqueItems": true },
