@@ -12,10 +12,10 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use rolecall_config::{Source, check_source};
-use rolecall_engine::apply::{Apply, Deliveries, Interruption, Standing};
+use rolecall_engine::apply::{Apply, Deliveries, FinalState, Shutdown};
 use rolecall_engine::ledger::Ledger;
 use rolecall_graphql::{
-    Backoff, ClientSettings, Context, Contexts, HttpSettings, HttpTransport, Pacer, Reader, Redactor, Request,
+    Backoff, ClientSettings, Context, Contexts, HttpSettings, HttpTransport, Quotas, Reader, Redactor, Request,
     Response, Transport, TransportError,
 };
 use rolecall_model::{Desired, Limit, ProviderName, Removals, Site};
@@ -128,20 +128,20 @@ async fn applied(desired: &Desired, parallelism: usize) -> (Duration, usize) {
         transport: transport.clone(),
         redactor: &redactor,
         backoff,
-        pacer: &Pacer::default(),
+        quotas: &Quotas::default(),
         parallelism,
         caller: None,
         deliveries: &Deliveries::default(),
         run: "bench",
         generator: "bench",
         clock: &Timestamp::now,
-        interruption: &Interruption::default(),
+        shutdown: &Shutdown::default(),
     };
     let before = transport.requests.load(Ordering::Relaxed);
     let began = Instant::now();
     let report = apply.run(&plan, &live, &mut ledger, &mut |_| {}).await.unwrap();
     let took = began.elapsed();
-    assert!(report.all_done() && matches!(report.standing, Standing::Converged { .. }));
+    assert!(report.all_done() && matches!(report.final_state, FinalState::InSync { .. }));
     (took, transport.requests.load(Ordering::Relaxed) - before)
 }
 

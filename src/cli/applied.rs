@@ -3,7 +3,7 @@
 use super::connect::GENERATOR;
 use super::exit::{Exit, Failure};
 use crate::report::Applied;
-use rolecall_engine::apply::{Report, Standing, Stop};
+use rolecall_engine::apply::{FinalState, Report, Stop};
 use rolecall_model::{OrganizationPlan, Plan, ProviderName, RemoteId};
 
 /// How a run ends that had something to send.
@@ -17,14 +17,17 @@ pub(super) fn ending(report: &Report) -> Exit {
         (None, false) if !report.all_done() => Exit::Error,
         // Something that was to be done isn't, whoever's fault it is.
         (None, _) if report.is_wanting() => Exit::Partial,
-        (None, _) => match &report.standing {
-            // What was approved is done; that the file wishes more is another plan's business.
-            Standing::Converged { .. } | Standing::Held(_) | Standing::Diverged(_) if report.all_done() => {
+        (None, _) => match &report.final_state {
+            // What was approved is done; that the file desired_users more is another plan's business.
+            FinalState::InSync { .. } | FinalState::NeedsAttention(_) | FinalState::OutOfSync(_)
+                if report.all_done() =>
+            {
                 Exit::Done
             }
-            Standing::Converged { .. } | Standing::Held(_) | Standing::Diverged(_) | Standing::Unknown(_) => {
-                Exit::Partial
-            }
+            FinalState::InSync { .. }
+            | FinalState::NeedsAttention(_)
+            | FinalState::OutOfSync(_)
+            | FinalState::Unknown(_) => Exit::Partial,
         },
     }
 }
@@ -46,7 +49,7 @@ pub(super) fn nothing_yet(provider: ProviderName, organization: RemoteId) -> App
 /// Guardrails and lists, judged on exactly what would be sent.
 pub(super) fn may_be_sent(plan: &OrganizationPlan) -> Result<(), Failure> {
     if !plan.refusals.is_empty() {
-        let mut rails: Vec<&str> = plan.refusals.iter().map(|refusal| refusal.rail.as_str()).collect();
+        let mut rails: Vec<&str> = plan.refusals.iter().map(|refusal| refusal.guardrail.as_str()).collect();
         rails.dedup();
         let failure = Failure::error(format!("refused by the guardrail {}; nothing was sent", rails.join(", ")));
         return Err(Failure { exit: Exit::Refused, ..failure });

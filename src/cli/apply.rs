@@ -128,7 +128,7 @@ impl Run<'_> {
             });
             exit = exit.and(ended);
             left -= 1;
-            if interrupts.interruption.is_wished() {
+            if interrupts.shutdown.is_requested() {
                 break;
             }
         }
@@ -192,7 +192,7 @@ impl Run<'_> {
         let run = format!("{}-{}", started.strftime("%Y%m%dT%H%M%SZ"), std::process::id());
         let path = &organization.connected.ledger;
         let mut ledger = Ledger::open(path, &run, started).map_err(|why| Failure::unrecorded(&why))?;
-        organization.owns(ledger.records())?;
+        organization.check_ledger_identity(ledger.records())?;
         let (mut plan, mut live) = self.plan_fresh(organization, &mut ledger, &run).await?;
         let mut left_out = Exit::Done;
         // Another file may call it by its slug, and so have another ledger.
@@ -222,7 +222,7 @@ impl Run<'_> {
         self.session.estimate_apply(organization, plan.sealed.mutations.len(), self.out);
         if asked {
             confirm(&plan, self.out)?;
-            if self.interrupts.interruption.is_wished() {
+            if self.interrupts.shutdown.is_requested() {
                 return Err(self.ended(organization));
             }
             // Time has passed at the prompt: what was shown has to stand still, and to be safe still.
@@ -257,7 +257,7 @@ impl Run<'_> {
         let live = tokio::select! {
             biased;
             live = organization.read() => live?,
-            () = self.interrupts.interruption.wished() => return Err(self.ended(organization)),
+            () = self.interrupts.shutdown.wished() => return Err(self.ended(organization)),
         };
         self.session.claim(organization, &live)?;
         if live.organization == *organization.desired.organization {
@@ -285,7 +285,7 @@ impl Run<'_> {
         fresh: &OrganizationPlan,
     ) -> Result<(OrganizationPlan, Exit), Failure> {
         let selection = &organization.selection;
-        let Approval { mut standing, mut stale, mut unapproved } = compare(approved, &fresh.sealed);
+        let Approval { still_valid: mut standing, mut stale, mut unapproved } = compare(approved, &fresh.sealed);
         // What isn't asked for is neither missed nor news.
         stale.retain(|stale| selection.wants(&stale.approved.address));
         unapproved.retain(|change| selection.wants(&change.address));
@@ -305,7 +305,7 @@ impl Run<'_> {
         }
         let whole = stale.is_empty() && selection.is_all();
         let seal = seal(approved);
-        let approved = Approved { standing: &standing, seal: Some(&*seal).filter(|_| whole) };
+        let approved = Approved { still_valid: &standing, seal: Some(&*seal).filter(|_| whole) };
         let plan = organization.plan(live, &ledger.facts(), Some(&approved))?.plan;
         Ok((plan, if stale.is_empty() { Exit::Done } else { Exit::Partial }))
     }
@@ -327,14 +327,14 @@ impl Run<'_> {
             transport: Arc::clone(&connected.transport),
             redactor: &connected.redactor,
             backoff: connected.backoff,
-            pacer: &connected.pacer,
+            quotas: &connected.quotas,
             parallelism: self.args.parallelism.unwrap_or_else(|| connected.provider.parallelism()),
             caller: connected.caller.as_ref(),
             deliveries: &connected.deliveries,
             run,
             generator: GENERATOR,
             clock: &Timestamp::now,
-            interruption: &self.interrupts.interruption,
+            shutdown: &self.interrupts.shutdown,
         };
         self.tell("\n");
         if let Some(cache) = &connected.cache {

@@ -16,7 +16,7 @@ use sha2::{Digest, Sha256};
 
 use super::out::talk;
 use crate::report::plural;
-use rolecall_graphql::{Budget, MemoryBudget, Pace, Shelf, Spool, Ticket};
+use rolecall_graphql::{Budget, MemoryBudget, Quota, ReadCheckpoint, ResponseCache, Ticket};
 
 /// A schema is asked for anew after so long.
 const SCHEMA_LASTS: SignedDuration = SignedDuration::from_hours(24);
@@ -116,7 +116,7 @@ impl Cache {
     }
 }
 
-impl Shelf for Cache {
+impl ResponseCache for Cache {
     fn get(&self, name: &str) -> Option<Value> {
         let Shelved { at, fingerprint: written, answer } = self.shelved(name)?;
         let answer = answer?;
@@ -224,7 +224,7 @@ impl ReadSpool {
     }
 }
 
-impl Spool for ReadSpool {
+impl ReadCheckpoint for ReadSpool {
     fn take(&self, asked: &str) -> Option<Value> {
         self.earlier.lock().unwrap_or_else(PoisonError::into_inner).remove(asked)
     }
@@ -246,8 +246,8 @@ pub(super) struct FileBudget {
     /// Tells this run's requests from those of others, wherever these run.
     run: String,
     made: AtomicU64,
-    /// The slowest pace that was asked for.
-    slowest: Mutex<Option<Pace>>,
+    /// The slowest quota that was asked for.
+    slowest: Mutex<Option<Quota>>,
     /// Requests of this run that were answered, and that it was said to take.
     answered: AtomicUsize,
     expected: AtomicUsize,
@@ -304,10 +304,10 @@ impl FileBudget {
     }
 
     /// As slow as anybody asks for: the limit is the platform's, and one.
-    pub fn no_faster_than(&self, pace: Pace) {
+    pub fn no_faster_than(&self, quota: Quota) {
         let mut slowest = self.slowest.lock().unwrap_or_else(PoisonError::into_inner);
-        let calls = slowest.map_or(pace.calls, |known| known.calls.min(pace.calls));
-        *slowest = Some(Pace { calls, ..pace });
+        let calls = slowest.map_or(quota.calls, |known| known.calls.min(quota.calls));
+        *slowest = Some(Quota { calls, ..quota });
     }
 
     /// So many more are to come.
@@ -316,9 +316,9 @@ impl FileBudget {
     }
 
     /// How many of the requests that were sent count against the limit still.
-    pub fn counting(&self, pace: Pace) -> usize {
-        let (now, pace) = (Timestamp::now(), self.slowest(pace));
-        let counts = |at: &&Timestamp| pace.counts(age(now, **at));
+    pub fn counting(&self, quota: Quota) -> usize {
+        let (now, quota) = (Timestamp::now(), self.slowest(quota));
+        let counts = |at: &&Timestamp| quota.counts(age(now, **at));
         self.with(|sent| sent.values().filter(counts).count()).unwrap_or_default()
     }
 
@@ -327,28 +327,28 @@ impl FileBudget {
         (self.answered.load(Ordering::Relaxed), self.expected.load(Ordering::Relaxed))
     }
 
-    pub fn slowest(&self, pace: Pace) -> Pace {
-        self.slowest.lock().unwrap_or_else(PoisonError::into_inner).unwrap_or(pace)
+    pub fn slowest(&self, quota: Quota) -> Quota {
+        self.slowest.lock().unwrap_or_else(PoisonError::into_inner).unwrap_or(quota)
     }
 }
 
 impl Budget for FileBudget {
-    fn take(&self, pace: Pace) -> Result<Ticket, Duration> {
-        let (pace, ticket) = (self.slowest(pace), self.ticket());
+    fn take(&self, quota: Quota) -> Result<Ticket, Duration> {
+        let (quota, ticket) = (self.slowest(quota), self.ticket());
         let take = |sent: &mut Sent| {
             let now = Timestamp::now();
             // Where a clock was ahead, nothing was sent later than now.
             for at in sent.values_mut() {
                 *at = now.min(*at);
             }
-            sent.retain(|_, at| pace.counts(age(now, *at)));
-            if let Some(wait) = pace.wait(sent.values().map(|at| age(now, *at))) {
+            sent.retain(|_, at| quota.counts(age(now, *at)));
+            if let Some(wait) = quota.wait(sent.values().map(|at| age(now, *at))) {
                 return Err(wait);
             }
             sent.insert(self.name(ticket), now);
             Ok(ticket)
         };
-        self.shared(take, |budget| budget.take(pace))
+        self.shared(take, |budget| budget.take(quota))
     }
 
     fn answered(&self, ticket: Ticket) {
@@ -366,12 +366,12 @@ impl Budget for FileBudget {
         self.shared(give_back, |budget| budget.give_back(ticket));
     }
 
-    fn used_up(&self, pace: Pace) {
-        let pace = self.slowest(pace);
+    fn used_up(&self, quota: Quota) {
+        let quota = self.slowest(quota);
         let used_up = |sent: &mut Sent| {
             sent.clear();
-            sent.extend((0..pace.calls).map(|_| (self.name(self.ticket()), Timestamp::now())));
+            sent.extend((0..quota.calls).map(|_| (self.name(self.ticket()), Timestamp::now())));
         };
-        self.shared(used_up, |budget| budget.used_up(pace));
+        self.shared(used_up, |budget| budget.used_up(quota));
     }
 }

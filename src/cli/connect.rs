@@ -10,14 +10,14 @@ use url::Url;
 
 use super::Connection;
 use super::cache::Cache;
+use super::connection_pool::{ConnectionPool, PlatformConnection};
 use super::credential;
 use super::exit::Failure;
 use super::files;
-use super::lines::{Line, Lines};
 use rolecall_config::is_loopback;
 use rolecall_engine::apply::Deliveries;
 use rolecall_graphql::{
-    Backoff, ClientSettings, Context, Contexts, HttpSettings, Pace, Pacer, Reader, Redactor, Transport,
+    Backoff, ClientSettings, Context, Contexts, HttpSettings, Quota, Quotas, Reader, Redactor, Transport,
 };
 use rolecall_model::{Code, Desired, Finding, ProviderName, RemoteId, Rules, Site};
 use rolecall_providers::{Provider, Secrets};
@@ -32,7 +32,7 @@ pub(super) struct Connected {
     pub reader: Reader,
     pub redactor: Redactor,
     pub backoff: Backoff,
-    pub pacer: Arc<Pacer>,
+    pub quotas: Arc<Quotas>,
     /// The key that we call with, where the credential tells.
     pub caller: Option<RemoteId>,
     pub site: Site,
@@ -44,7 +44,7 @@ pub(super) struct Connected {
     pub cache: Option<Cache>,
     /// Of the endpoint and all that is sent with each request: what is the same there reaches the same organisation,
     /// where nothing else names it.
-    pub reach: [u8; 32],
+    pub credential_fingerprint: [u8; 32],
     /// Of the endpoint and the host alone: whatever the credential, an id means the same there.
     pub platform: [u8; 32],
 }
@@ -60,8 +60,8 @@ impl Connected {
 pub(super) async fn connect(
     desired: &Desired,
     connection: &Connection,
-    lines: &Lines,
-    goes_on: bool,
+    lines: &ConnectionPool,
+    resume: bool,
 ) -> Result<Connected, Failure> {
     let provider = rolecall_providers::of(desired.provider);
     let endpoint = credential::endpoint(desired, provider.rules());
@@ -82,7 +82,7 @@ pub(super) async fn connect(
         }
     };
     let host = endpoint.host_str().unwrap_or_default().to_lowercase();
-    let way = Way {
+    let way = ConnectionConfig {
         site: site(&host, &endpoint, provider.rules()),
         endpoint,
         secrets,
@@ -91,13 +91,13 @@ pub(super) async fn connect(
         deliveries: Deliveries { allow_commands: connection.allow_commands, below: None },
         minute: Duration::from_secs(60),
         cache: None,
-        goes_on,
+        resume,
     };
     way.open(desired, connection, lines)
 }
 
 /// What a connection is made of, be it to a vendor or to the sandbox.
-pub(super) struct Way<'a> {
+pub(super) struct ConnectionConfig<'a> {
     pub endpoint: Url,
     pub secrets: Secrets,
     pub site: Site,
@@ -110,19 +110,25 @@ pub(super) struct Way<'a> {
     /// What is kept between runs is called so. None: after what reaches the platform.
     pub cache: Option<String>,
     /// Does this run go on where an earlier read broke off?
-    pub goes_on: bool,
+    pub resume: bool,
 }
 
-impl Way<'_> {
-    pub fn open(self, desired: &Desired, connection: &Connection, lines: &Lines) -> Result<Connected, Failure> {
-        let Self { endpoint, secrets, site, extra_ca, folder, deliveries, minute, cache, goes_on } = self;
+impl ConnectionConfig<'_> {
+    pub fn open(
+        self,
+        desired: &Desired,
+        connection: &Connection,
+        lines: &ConnectionPool,
+    ) -> Result<Connected, Failure> {
+        let Self { endpoint, secrets, site, extra_ca, folder, deliveries, minute, cache, resume } = self;
         let provider = rolecall_providers::of(desired.provider);
         let contexts = provider.headers(&secrets, desired).map_err(|unfit| {
             let place = desired.credentials.get(unfit.name).map_or(&desired.place, |credential| &credential.place);
             let finding = Finding::error(Code::UnfitCredential, place.clone(), unfit.why).hint(unfit.hint);
             Failure::findings(vec![finding])
         })?;
-        let (reach, platform) = (reach(&endpoint, &contexts), platform(&endpoint, desired));
+        let (credential_fingerprint, platform) =
+            (credential_fingerprint(&endpoint, &contexts), platform(&endpoint, desired));
         let hidden = if provider.has_secret_path() { secret_parts(&endpoint) } else { Vec::new() };
         let settings = HttpSettings {
             client: ClientSettings {
@@ -135,16 +141,16 @@ impl Way<'_> {
             endpoint,
             contexts,
         };
-        let pace = provider.budget(desired).map(|pace| {
+        let quota = provider.budget(desired).map(|quota| {
             let scale = minute.as_secs_f64() / 60.0;
-            Pace { window: pace.window.mul_f64(scale), ..pace }
+            Quota { window: quota.window.mul_f64(scale), ..quota }
         });
-        let limited = pace.map(|pace| {
+        let limited = quota.map(|quota| {
             let name = |digest| cache.clone().unwrap_or_else(|| format!("{}-{}", desired.provider, shown(digest)));
-            (pace, Cache::new(folder, name(&platform), name(&reach)))
+            (quota, Cache::new(folder, name(&platform), name(&credential_fingerprint)))
         });
-        let line = lines.open(reach, settings, limited, goes_on).map_err(Failure::error)?;
-        let Line { transport, pacer, kept, cache, spool } = line;
+        let line = lines.open(credential_fingerprint, settings, limited, resume).map_err(Failure::error)?;
+        let PlatformConnection { transport, quotas, kept, cache, spool } = line;
         let caller = provider.own_key(&secrets);
         let redactor = Redactor::new(secrets.all().chain(hidden));
         let backoff = Backoff::with_seed(seed());
@@ -163,20 +169,20 @@ impl Way<'_> {
             reader,
             redactor,
             backoff,
-            pacer,
+            quotas,
             caller,
             site,
             folder: folder.to_owned(),
             ledger,
             deliveries,
             cache,
-            reach,
+            credential_fingerprint,
             platform,
         })
     }
 }
 
-fn reach(endpoint: &Url, contexts: &Contexts) -> [u8; 32] {
+fn credential_fingerprint(endpoint: &Url, contexts: &Contexts) -> [u8; 32] {
     let mut digest = Sha256::new();
     digest.update(endpoint.as_str());
     for (Context(context), headers) in contexts {

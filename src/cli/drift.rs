@@ -53,7 +53,8 @@ pub(super) async fn drift(args: &DriftArgs, out: &mut Out) -> Result<Exit, Failu
         told.push(write_metrics(path, &plan, &session));
     }
     if let Some(teller) = teller {
-        let wanted: Vec<_> = session.wanted().map(|wish| (wish.provider, &wish.organization.value)).collect();
+        let wanted: Vec<_> =
+            session.wanted().map(|desired| (desired.provider, &desired.organization.value)).collect();
         let is_wanted = |one: &Identity| wanted.contains(&(one.provider, &one.organization));
         told.push(teller.tell(&plan, is_wanted, out).await);
     }
@@ -62,14 +63,14 @@ pub(super) async fn drift(args: &DriftArgs, out: &mut Out) -> Result<Exit, Failu
 
 /// Of organisations that couldn't be read, what the file says of their last success stays.
 fn write_metrics(path: &Path, plan: &Plan, session: &Session<'_>) -> Result<(), Failure> {
-    let read = |wish: &&Desired| {
+    let read = |desired: &&Desired| {
         let is_it = |identity: &Identity| {
-            identity.provider == wish.provider && identity.organization == wish.organization.value
+            identity.provider == desired.provider && identity.organization == desired.organization.value
         };
         plan.organizations.iter().any(|organization| is_it(&organization.sealed.identity))
     };
-    let unread = session.wanted().filter(|wish| !read(wish));
-    let unread: Vec<_> = unread.map(|wish| (wish.provider, wish.organization.value.clone())).collect();
+    let unread = session.wanted().filter(|desired| !read(desired));
+    let unread: Vec<_> = unread.map(|desired| (desired.provider, desired.organization.value.clone())).collect();
     let before = if path.exists() { files::read_text(path)? } else { String::new() };
     let text = report::metrics(plan, Timestamp::now(), &unread, &before);
     files::write_text(path, &text, Readers::Everybody)

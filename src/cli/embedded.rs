@@ -11,9 +11,9 @@ use tokio::net::TcpListener;
 use url::Url;
 
 use super::Connection;
-use super::connect::{Connected, Way, file_name, ledger_path, site};
+use super::connect::{Connected, ConnectionConfig, file_name, ledger_path, site};
+use super::connection_pool::ConnectionPool;
 use super::exit::Failure;
-use super::lines::Lines;
 use rolecall_engine::apply::Deliveries;
 use rolecall_model::{Desired, Endpoint, Place, Placed, ProviderName, RemoteId};
 use rolecall_providers::Secrets;
@@ -79,14 +79,14 @@ pub(super) fn own_secrets(provider: ProviderName) -> Secrets {
 }
 
 /// The least that can be said of a provider's seed.
-pub(super) fn own_wish(provider: ProviderName, organization: &RemoteId) -> Desired {
+pub(super) fn sandbox_desired(provider: ProviderName, organization: &RemoteId) -> Desired {
     let place = Place::start_of("the sandbox");
     let organization = Placed { value: organization.clone(), place: place.clone() };
     let endpoint = Placed { value: Endpoint::Url(String::new()), place: place.clone() };
     within(Desired::of(provider, place, organization, endpoint, BTreeMap::new()))
 }
 
-/// The wish as it is sent to the sandbox, which has a name of its own.
+/// The desired as it is sent to the sandbox, which has a name of its own.
 fn within(desired: Desired) -> Desired {
     let host = rolecall_sandbox::host(desired.provider)
         .map(|host| Placed { value: host.to_owned(), place: desired.place.clone() });
@@ -104,8 +104,8 @@ const MINUTE: Duration = Duration::from_secs(1);
 pub(super) async fn connect(
     desired: &Desired,
     connection: &Connection,
-    lines: &Lines,
-    goes_on: bool,
+    lines: &ConnectionPool,
+    resume: bool,
 ) -> Result<Connected, Failure> {
     let provider = desired.provider;
     let world =
@@ -124,7 +124,7 @@ pub(super) async fn connect(
             .map_err(|why| Failure::error(why.to_string()))
     };
     let endpoint = lines.sandbox(&format!("{provider}-{world}"), start).await?;
-    let way = Way {
+    let way = ConnectionConfig {
         secrets: own_secrets(desired.provider),
         site: site(HOST, &endpoint, rolecall_providers::rules(desired.provider)),
         endpoint,
@@ -133,7 +133,7 @@ pub(super) async fn connect(
         deliveries: Deliveries { allow_commands: false, below: Some(delivered(&desired.organization)) },
         minute: MINUTE,
         cache: Some(format!("{provider}-{world}")),
-        goes_on,
+        resume,
     };
     way.open(&within(desired.clone()), connection, lines)
 }

@@ -5,13 +5,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::exit::Exit;
 use super::out::talk;
-use rolecall_engine::apply::Interruption;
+use rolecall_engine::apply::Shutdown;
 
 /// Once mutations were sent, the first Ctrl-C ends the run after what is in flight, so that it can say what was and
 /// wasn't done. Before that, and for the second, it ends the process.
 #[derive(Debug, Default)]
 pub(super) struct Interrupts {
-    pub interruption: Interruption,
+    pub shutdown: Shutdown,
     /// Has any organisation of this run been sent anything?
     sent: AtomicBool,
 }
@@ -40,7 +40,7 @@ impl Interrupts {
 
     /// Somebody wants an end.
     fn end(&self) {
-        let first = !self.interruption.wish();
+        let first = !self.shutdown.request();
         let sent = self.has_sent();
         if first && sent {
             talk("\nstopping after what is in flight; once more to stop at once\n");

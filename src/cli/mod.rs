@@ -7,6 +7,7 @@ mod cache;
 mod completions;
 mod confirm;
 mod connect;
+mod connection_pool;
 mod credential;
 mod drift;
 #[cfg(feature = "sandbox")]
@@ -14,7 +15,6 @@ mod embedded;
 mod exit;
 mod files;
 mod interrupt;
-mod lines;
 mod man;
 mod notify;
 mod organization;

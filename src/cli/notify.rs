@@ -19,7 +19,7 @@ use crate::report::{self, NoticeFormat, notice};
 use rolecall_config::is_loopback;
 use rolecall_graphql::{ClientSettings, client};
 use rolecall_model::{Identity, Plan};
-use rolecall_plan::{Told, news};
+use rolecall_plan::{ReportedDrift, drift_delta};
 
 /// Who is told of drift, and what they were told last.
 #[derive(Clone, Debug, Args)]
@@ -59,21 +59,21 @@ pub(super) struct Teller<'a> {
     receiver: Receiver,
     form: NoticeFormat,
     previous: &'a Path,
-    before: Option<Told>,
+    before: Option<ReportedDrift>,
 }
 
 impl Teller<'_> {
     /// `is_wanted`: is this an organisation that the files still speak of?
     pub async fn tell(self, plan: &Plan, is_wanted: impl Fn(&Identity) -> bool, out: &Out) -> Result<(), Failure> {
         let Self { receiver, form, previous, before } = self;
-        let (news, mut told) = news(plan, before.as_ref());
+        let (drift_delta, mut told) = drift_delta(plan, before.as_ref());
         told.organizations.retain(|one| is_wanted(&one.identity));
         let text = report::json(&told);
         // On disk before the message goes out, so that it isn't sent again and again for want of room.
         let kept = Pending::new(previous, &text, Readers::Owner)?;
-        if !news.is_empty() {
+        if !drift_delta.is_empty() {
             let host = receiver.url.host_str().unwrap_or_default();
-            receiver.post(notice(plan, &news, form)).await.map_err(|why| {
+            receiver.post(notice(plan, &drift_delta, form)).await.map_err(|why| {
                 Failure::error(format!("{host} could not be told of the drift: {why}"))
                     .hint(format!("{} is left as it was, so that the next run tells of it", previous.display()))
             })?;
@@ -84,7 +84,7 @@ impl Teller<'_> {
 }
 
 /// What was told before: as this option keeps it, or all of a drift report. None: nothing was.
-fn earlier(path: &Path) -> Result<Option<Told>, Failure> {
+fn earlier(path: &Path) -> Result<Option<ReportedDrift>, Failure> {
     let text = files::read_text(path)?;
     if text.trim().is_empty() {
         return Ok(None);
@@ -93,9 +93,9 @@ fn earlier(path: &Path) -> Result<Option<Told>, Failure> {
     let is_told = value.pointer("/organizations/0/differences").is_some();
     let is_empty = value["organizations"].as_array().is_some_and(Vec::is_empty);
     if !is_told && !is_empty {
-        return Ok(Some(Told::all(&planfile::parse(path, &text)?)));
+        return Ok(Some(ReportedDrift::all(&planfile::parse(path, &text)?)));
     }
-    let told: Told = serde_json::from_value(value)
+    let told: ReportedDrift = serde_json::from_value(value)
         .map_err(|why| Failure::error(format!("{} can't be read: {why}", path.display())))?;
     planfile::check_version(path, &told.format_version)?;
     Ok(Some(told))

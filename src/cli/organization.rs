@@ -1,4 +1,4 @@
-//! One organisation: the wish, and the way to it.
+//! One organisation: the desired, and the way to it.
 
 use std::collections::BTreeSet;
 
@@ -13,12 +13,12 @@ use rolecall_plan::{PlanInput, Planned, Selection, plan, select};
 
 /// What was approved, and still stands.
 pub(super) struct Approved<'a> {
-    pub standing: &'a BTreeSet<Address>,
+    pub still_valid: &'a BTreeSet<Address>,
     /// Of the plan as it was approved, where that is all of it.
     pub seal: Option<&'a str>,
 }
 
-/// One organisation: the wish, and the way to it.
+/// One organisation: the desired, and the way to it.
 pub(super) struct Organization<'a> {
     pub desired: &'a Desired,
     pub connected: Connected,
@@ -37,7 +37,7 @@ impl Organization<'_> {
     }
 
     /// A ledger of another organisation knows things that aren't so here.
-    pub fn owns(&self, records: &[Record]) -> Result<(), Failure> {
+    pub fn check_ledger_identity(&self, records: &[Record]) -> Result<(), Failure> {
         let identity = Identity {
             provider: self.desired.provider,
             organization: self.desired.organization.value.clone(),
@@ -78,7 +78,7 @@ impl Organization<'_> {
             rules: self.connected.provider.rules(),
             site: &self.connected.site,
             asserted: &self.asserted,
-            only: approved.map(|approved| approved.standing),
+            only: approved.map(|approved| approved.still_valid),
             approved: approved.and_then(|approved| approved.seal),
             caller: self.connected.caller.as_ref(),
             now: Timestamp::now(),
@@ -97,7 +97,7 @@ impl Organization<'_> {
             return Ok(whole);
         }
         let chosen = self.chosen(&whole.sealed)?;
-        Ok(self.plan(live, facts, Some(&Approved { standing: &chosen, seal: None }))?.plan)
+        Ok(self.plan(live, facts, Some(&Approved { still_valid: &chosen, seal: None }))?.plan)
     }
 
     /// Which changes are wanted, with what they rely on.

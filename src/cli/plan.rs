@@ -7,7 +7,7 @@ use clap::Args;
 use super::exit::{Exit, Failure};
 use super::files::{self, Readers};
 use super::out::Out;
-use super::reports::{Reports, spare};
+use super::reports::{Reports, ensure_not_an_input};
 use super::selection::Selected;
 use super::session::Session;
 use super::{Connection, Paths};
@@ -45,7 +45,7 @@ pub(super) struct PlanArgs {
 pub(super) async fn plan(args: &PlanArgs, out: &mut Out) -> Result<Exit, Failure> {
     let session = Session::open(&args.paths, &args.connection, &args.reports, out)?.selecting(&args.selected)?;
     if let Some(path) = &args.out {
-        spare(path, &session.files())?;
+        ensure_not_an_input(path, &session.files())?;
         files::check_writable(path)?;
     }
     let (plan, mut exit) = session.plan_all(out).await;

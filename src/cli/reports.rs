@@ -61,8 +61,8 @@ impl Reports {
     }
 
     /// A report that would overwrite what it is of.
-    pub fn spare(&self, inputs: &[&Path]) -> Result<(), Failure> {
-        self.files.iter().try_for_each(|file| spare(&file.path, inputs))
+    pub fn ensure_not_an_input(&self, inputs: &[&Path]) -> Result<(), Failure> {
+        self.files.iter().try_for_each(|file| ensure_not_an_input(&file.path, inputs))
     }
 
     /// Every form that was asked for. One file that can't be written doesn't keep the others from being.
@@ -104,7 +104,7 @@ impl Reports {
 }
 
 /// Nothing that was read is written over.
-pub(super) fn spare(path: &Path, inputs: &[&Path]) -> Result<(), Failure> {
+pub(super) fn ensure_not_an_input(path: &Path, inputs: &[&Path]) -> Result<(), Failure> {
     let is_same = |input: &Path| {
         path == input || path.canonicalize().is_ok_and(|path| input.canonicalize().is_ok_and(|it| it == path))
     };

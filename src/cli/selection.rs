@@ -44,14 +44,16 @@ impl FromStr for Selector {
 
 impl Selected {
     /// Each has to name its organisation where there are several, and one that there is.
-    pub fn check(&self, wishes: &[&Desired]) -> Result<(), Failure> {
-        let names: Vec<String> =
-            wishes.iter().map(|wish| format!("{}:{}//", wish.provider, *wish.organization)).collect();
+    pub fn check(&self, desired_users: &[&Desired]) -> Result<(), Failure> {
+        let names: Vec<String> = desired_users
+            .iter()
+            .map(|desired| format!("{}:{}//", desired.provider, *desired.organization))
+            .collect();
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
         for Selector { organization, pattern } in self.targets.iter().chain(&self.excluded) {
             let known = match organization {
-                Some(named) => wishes.iter().any(|wish| is_of(named, wish)),
-                None => wishes.len() == 1,
+                Some(named) => desired_users.iter().any(|desired| is_of(named, desired)),
+                None => desired_users.len() == 1,
             };
             if !known {
                 return Err(Failure::error(format!("{pattern}: it isn't said of which organisation"))
@@ -62,9 +64,9 @@ impl Selected {
     }
 
     /// What it means for one organisation. None: it has no part in what was asked for.
-    pub fn of(&self, wish: &Desired) -> Option<Selection> {
+    pub fn of(&self, desired: &Desired) -> Option<Selection> {
         let patterns = |selectors: &[Selector]| -> Vec<Pattern> {
-            let here = |it: &&Selector| it.organization.as_ref().is_none_or(|named| is_of(named, wish));
+            let here = |it: &&Selector| it.organization.as_ref().is_none_or(|named| is_of(named, desired));
             selectors.iter().filter(here).map(|it| it.pattern.clone()).collect()
         };
         let selection = Selection { targets: patterns(&self.targets), excluded: patterns(&self.excluded) };
@@ -73,8 +75,8 @@ impl Selected {
     }
 }
 
-fn is_of((provider, organization): &(ProviderName, String), wish: &Desired) -> bool {
-    *provider == wish.provider && organization == wish.organization.as_str()
+fn is_of((provider, organization): &(ProviderName, String), desired: &Desired) -> bool {
+    *provider == desired.provider && organization == desired.organization.as_str()
 }
 
 /// Why a part of the plan can't be had.

@@ -6,8 +6,8 @@ use std::sync::{Mutex, PoisonError};
 
 use super::cache::Cache;
 use super::connect::{Connected, connect};
+use super::connection_pool::ConnectionPool;
 use super::exit::{Exit, Failure};
-use super::lines::Lines;
 use super::organization::Organization;
 use super::out::Out;
 use super::reports::Reports;
@@ -16,7 +16,7 @@ use super::{Connection, Paths};
 use crate::report;
 use rolecall_config::{Loaded, Source, load};
 use rolecall_engine::ledger::{Ledger, facts};
-use rolecall_graphql::Pace;
+use rolecall_graphql::Quota;
 use rolecall_model::{
     Address, Code, Desired, Finding, HoldReason, Inventory, Kind, Live, OrganizationPlan, Placed, Plan, RemoteId,
     Scope, Unread, list_of,
@@ -26,11 +26,11 @@ use rolecall_model::{
 pub(super) struct Session<'a> {
     pub connection: &'a Connection,
     loaded: Loaded,
-    lines: Lines,
+    lines: ConnectionPool,
     /// Which part of each plan is wanted.
     selected: Selected,
     /// Which file has spoken for an organisation, by its platform and its own id there.
-    spoken_for: Mutex<BTreeMap<Known, Placed<RemoteId>>>,
+    spoken_for: Mutex<BTreeMap<OrganizationKey, Placed<RemoteId>>>,
 }
 
 /// Every organisation that is wanted: those that can be spoken with, and those that can't.
@@ -43,7 +43,7 @@ pub(super) struct Connections<'a> {
 }
 
 /// The platform that an organisation is on, and its own id there.
-type Known = ([u8; 32], RemoteId);
+type OrganizationKey = ([u8; 32], RemoteId);
 
 impl<'a> Session<'a> {
     /// Loads and checks the files. Every finding is told; one error ends the run.
@@ -56,14 +56,14 @@ impl<'a> Session<'a> {
         reports.check()?;
         let mut loaded = load(&paths.paths, rolecall_providers::rules);
         let files: Vec<&Path> = loaded.files.iter().map(|file| &*file.path).collect();
-        reports.spare(&files)?;
+        reports.ensure_not_an_input(&files)?;
         for desired in loaded.files.iter_mut().filter_map(|file| file.desired.as_mut()) {
             desired.guardrails.tighten(connection.min_admins, connection.max_removals);
         }
         let session = Self {
             connection,
             loaded,
-            lines: Lines::default(),
+            lines: ConnectionPool::default(),
             selected: Selected::default(),
             spoken_for: Mutex::default(),
         };
@@ -72,13 +72,13 @@ impl<'a> Session<'a> {
             reports.refuse(&session.loaded.findings, &session.sources(), out)?;
             return Err(Failure::findings(Vec::new()));
         }
-        let wishes = session.wishes();
-        if connection.ledger.is_some() && wishes.len() > 1 {
+        let desired_users = session.desired_users();
+        if connection.ledger.is_some() && desired_users.len() > 1 {
             return Err(Failure::error("--ledger names one file, and there are several organisations")
                 .hint("leave it out, or run each organisation by itself"));
         }
         for asserted in &connection.asserted {
-            if !wishes.iter().any(|wish| speaks_for(wish, asserted)) {
+            if !desired_users.iter().any(|desired| speaks_for(desired, asserted)) {
                 return Err(Failure::error(format!("--assert {asserted}: no file speaks for this entity"))
                     .hint("only what a file declares can be sent"));
             }
@@ -88,7 +88,7 @@ impl<'a> Session<'a> {
 
     /// For a part of each plan alone.
     pub fn selecting(self, selected: &Selected) -> Result<Self, Failure> {
-        selected.check(&self.wishes())?;
+        selected.check(&self.desired_users())?;
         Ok(Self { selected: selected.clone(), ..self })
     }
 
@@ -103,18 +103,18 @@ impl<'a> Session<'a> {
 
     /// Those that this run is about.
     pub fn wanted(&self) -> impl Iterator<Item = &Desired> {
-        self.wishes().into_iter().filter(|wish| self.selected.of(wish).is_some())
+        self.desired_users().into_iter().filter(|desired| self.selected.of(desired).is_some())
     }
 
-    pub fn wishes(&self) -> Vec<&Desired> {
+    pub fn desired_users(&self) -> Vec<&Desired> {
         self.loaded.files.iter().filter_map(|file| file.desired.as_ref()).collect()
     }
 
-    async fn connect<'b>(&'b self, desired: &'b Desired, goes_on: bool) -> Result<Organization<'b>, Failure> {
+    async fn connect<'b>(&'b self, desired: &'b Desired, resume: bool) -> Result<Organization<'b>, Failure> {
         let connected = if self.connection.sandbox {
-            sandbox(desired, self.connection, &self.lines, goes_on).await?
+            sandbox(desired, self.connection, &self.lines, resume).await?
         } else {
-            connect(desired, self.connection, &self.lines, goes_on).await?
+            connect(desired, self.connection, &self.lines, resume).await?
         };
         let asserted = self.connection.asserted.iter().cloned().collect();
         let selection = self.selected.of(desired).unwrap_or_default();
@@ -126,11 +126,11 @@ impl<'a> Session<'a> {
         self.connect_each(out, false).await
     }
 
-    /// `goes_on`: where an earlier read broke off. Not for what sends: it wants to know what is so now.
-    async fn connect_each(&self, out: &Out, goes_on: bool) -> Connections<'_> {
+    /// `resume`: where an earlier read broke off. Not for what sends: it wants to know what is so now.
+    async fn connect_each(&self, out: &Out, resume: bool) -> Connections<'_> {
         let mut all = Connections { organizations: Vec::new(), failed: Vec::new(), exit: Exit::Done };
         for desired in self.wanted() {
-            match self.connect(desired, goes_on).await {
+            match self.connect(desired, resume).await {
                 Ok(organization) => all.organizations.push(organization),
                 Err(failure) => {
                     all.failed.push((unread(desired, &failure), failure.exit));
@@ -138,18 +138,19 @@ impl<'a> Session<'a> {
                 }
             }
         }
-        // Two files that reach one organisation would undo each other's work: neither is dealt with.
+        // Two files that credential_fingerprint one organisation would undo each other's work: neither is dealt with.
         let mut by_reach: BTreeMap<[u8; 32], Vec<&Desired>> = BTreeMap::new();
         for organization in all.organizations.iter().filter(|one| !one.connected.provider.names_organization()) {
-            by_reach.entry(organization.connected.reach).or_default().push(organization.desired);
+            by_reach.entry(organization.connected.credential_fingerprint).or_default().push(organization.desired);
         }
         by_reach.retain(|_, files| files.len() > 1);
         for files in by_reach.values() {
-            let failure = twins_of(files);
+            let failure = duplicate_organizations(files);
             all.failed.extend(files.iter().map(|desired| (unread(desired, &failure), failure.exit)));
             all.exit = all.exit.and(self.told(&failure, out));
         }
-        all.organizations.retain(|organization| !by_reach.contains_key(&organization.connected.reach));
+        all.organizations
+            .retain(|organization| !by_reach.contains_key(&organization.connected.credential_fingerprint));
         self.estimate(&all.organizations, out);
         all
     }
@@ -158,25 +159,28 @@ impl<'a> Session<'a> {
     fn estimate(&self, organizations: &[Organization<'_>], out: &Out) {
         // What one credential has asked once needn't be asked again, and all of them share the platform's limit.
         let mut lines: BTreeMap<([u8; 32], [u8; 32]), usize> = BTreeMap::new();
-        let mut platforms: BTreeMap<[u8; 32], (usize, Pace)> = BTreeMap::new();
+        let mut platforms: BTreeMap<[u8; 32], (usize, Quota)> = BTreeMap::new();
         for organization in organizations {
-            let Connected { provider, reach, platform, .. } = &organization.connected;
-            let Some(pace) = provider.budget(organization.desired) else { continue };
+            let Connected { provider, credential_fingerprint, platform, .. } = &organization.connected;
+            let Some(quota) = provider.budget(organization.desired) else { continue };
             let Some((once, each)) = provider.requests_to_read(organization.desired) else { continue };
-            let requests = lines.entry((*platform, *reach)).or_insert(0);
+            let requests = lines.entry((*platform, *credential_fingerprint)).or_insert(0);
             *requests = (*requests).max(once) + each;
-            let (read, slowest) = platforms.entry(*platform).or_insert((0, pace));
+            let (read, slowest) = platforms.entry(*platform).or_insert((0, quota));
             *read += 1;
-            slowest.calls = slowest.calls.min(pace.calls);
+            slowest.calls = slowest.calls.min(quota.calls);
         }
-        for (platform, (read, pace)) in platforms {
+        for (platform, (read, quota)) in platforms {
             let requests: usize =
                 lines.iter().filter(|((of, _), _)| *of == platform).map(|(_, requests)| requests).sum();
-            let kept =
-                lines.keys().filter(|(of, _)| *of == platform).map(|(_, reach)| self.lines.kept(reach)).sum();
+            let kept = lines
+                .keys()
+                .filter(|(of, _)| *of == platform)
+                .map(|(_, credential_fingerprint)| self.lines.kept(credential_fingerprint))
+                .sum();
             let one = organizations.iter().find(|one| one.connected.platform == platform);
             let Some(cache) = one.and_then(|one| one.connected.cache.as_ref()) else { continue };
-            let about = self.about(cache, requests.saturating_sub(kept), pace);
+            let about = self.about(cache, requests.saturating_sub(kept), quota);
             out.talk(&format!("reading {}: {about}\n", report::plural(read, "organisation")));
         }
     }
@@ -184,24 +188,24 @@ impl<'a> Session<'a> {
     /// Says how long sending will take, and looking afterwards, where a limit decides on that.
     pub fn estimate_apply(&self, organization: &Organization<'_>, mutations: usize, out: &Out) {
         let Connected { provider, cache, .. } = &organization.connected;
-        let Some(pace) = provider.budget(organization.desired) else { return };
+        let Some(quota) = provider.budget(organization.desired) else { return };
         let Some((_, read)) = provider.requests_to_read(organization.desired) else { return };
         let Some(cache) = cache else { return };
         let what = report::plural(mutations, "mutation");
-        let about = self.about(cache, mutations + read, pace);
+        let about = self.about(cache, mutations + read, quota);
         out.talk(&format!("sending {what}, and looking afterwards: {about}\n"));
     }
 
     /// How long so many requests take, after those that were sent within the last minute.
-    fn about(&self, cache: &Cache, requests: usize, pace: Pace) -> String {
-        let before = self.lines.expect(cache, requests, pace);
-        let minutes = (before + requests).saturating_sub(1) / pace.calls.max(1);
+    fn about(&self, cache: &Cache, requests: usize, quota: Quota) -> String {
+        let before = self.lines.expect(cache, requests, quota);
+        let minutes = (before + requests).saturating_sub(1) / quota.calls.max(1);
         let time = if minutes == 0 || requests == 0 {
             "less than a minute".to_owned()
         } else {
             format!("about {minutes} to {} min", minutes + 1)
         };
-        format!("about {}, {time} at {} a minute", report::plural(requests, "request"), pace.calls)
+        format!("about {}, {time} at {} a minute", report::plural(requests, "request"), quota.calls)
     }
 
     /// Tells why one organisation could not be dealt with, and what that means for the run.
@@ -286,7 +290,7 @@ impl<'a> Session<'a> {
     ) -> Result<OrganizationPlan, Failure> {
         let records = Ledger::read(&organization.connected.ledger).map_err(|why| Failure::unrecorded(&why))?;
         let records = records.unwrap_or_default();
-        organization.owns(&records)?;
+        organization.check_ledger_identity(&records)?;
         let known = facts(&records);
         let live = organization.read().await?;
         self.claim(organization, &live)?;
@@ -295,7 +299,8 @@ impl<'a> Session<'a> {
         let mut plan = organization.selected(planned.plan, &live, &known)?;
         if survey {
             let mut inventory = organization.survey(&live).await?;
-            let named: BTreeSet<&str> = self.wishes().iter().map(|wish| wish.organization.as_str()).collect();
+            let named: BTreeSet<&str> =
+                self.desired_users().iter().map(|desired| desired.organization.as_str()).collect();
             inventory.organizations.retain(|other| !named.contains(other.as_str()));
             let working = live.keys().iter().filter(|key| key.enabled);
             inventory.expiring =
@@ -314,13 +319,13 @@ fn unread(desired: &Desired, failure: &Failure) -> Unread {
     }
 }
 
-fn twins_of(files: &[&Desired]) -> Failure {
+fn duplicate_organizations(files: &[&Desired]) -> Failure {
     let names: Vec<&str> = files.iter().map(|file| &*file.place.file).collect();
     let finding = |file: &&Desired| {
         Finding::error(
             Code::DuplicateOrganization,
             file.organization.place.clone(),
-            format!("{} reach the same organisation: endpoint and credential are the same", list_of(&names, "and")),
+            format!("{} credential_fingerprint the same organisation: endpoint and credential are the same", list_of(&names, "and")),
         )
         .hint("a workspace token, or a key, reaches the workspace that it was made in, whatever the file says; nothing was sent to it")
     };
@@ -331,34 +336,41 @@ fn twins_of(files: &[&Desired]) -> Failure {
 async fn sandbox(
     desired: &Desired,
     connection: &Connection,
-    lines: &Lines,
-    goes_on: bool,
+    lines: &ConnectionPool,
+    resume: bool,
 ) -> Result<Connected, Failure> {
-    super::embedded::connect(desired, connection, lines, goes_on).await
+    super::embedded::connect(desired, connection, lines, resume).await
 }
 
 #[cfg(not(feature = "sandbox"))]
 #[expect(clippy::unused_async, reason = "as with the sandbox")]
-async fn sandbox(_: &Desired, _: &Connection, _: &Lines, _: bool) -> Result<Connected, Failure> {
+async fn sandbox(_: &Desired, _: &Connection, _: &ConnectionPool, _: bool) -> Result<Connected, Failure> {
     Err(Failure::error("this rolecall was built without the sandbox").hint("build it with the default features"))
 }
 
 /// Does the file say anything of this entity, by listing it or by managing all of its kind?
-fn speaks_for(wish: &Desired, address: &Address) -> bool {
+fn speaks_for(desired: &Desired, address: &Address) -> bool {
     let id_free = Address { id: None, ..address.clone() };
     match address.kind {
         Kind::Organization => true,
         Kind::Team => {
-            wish.manage.teams == Scope::All || wish.teams.iter().any(|team| Address::team(&team.name) == id_free)
+            desired.manage.teams == Scope::All
+                || desired.teams.iter().any(|team| Address::team(&team.name) == id_free)
         }
         Kind::Role => {
-            wish.manage.roles == Scope::All || wish.roles.iter().any(|role| Address::role(&role.name) == id_free)
+            desired.manage.roles == Scope::All
+                || desired.roles.iter().any(|role| Address::role(&role.name) == id_free)
         }
         Kind::User => {
-            wish.manage.users == Scope::All || wish.users.iter().any(|user| Address::user(&user.email) == id_free)
+            desired.manage.users == Scope::All
+                || desired.users.iter().any(|user| Address::user(&user.email) == id_free)
+        }
+        Kind::Invitation => {
+            desired.manage.users == Scope::All
+                || desired.users.iter().any(|user| Address::invitation(&user.email) == id_free)
         }
         Kind::Key => {
-            wish.manage.keys == Scope::All || wish.keys.iter().any(|key| Address::key(&key.name) == id_free)
+            desired.manage.keys == Scope::All || desired.keys.iter().any(|key| Address::key(&key.name) == id_free)
         }
     }
 }

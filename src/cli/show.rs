@@ -31,7 +31,7 @@ pub(super) struct ShowArgs {
 
 pub(super) fn show(args: &ShowArgs, out: &mut Out) -> Result<Exit, Failure> {
     args.reports.check()?;
-    args.reports.spare(&[&args.file])?;
+    args.reports.ensure_not_an_input(&[&args.file])?;
     let text = files::read_text(&args.file)?;
     // A ledger is many JSON values, one a line; a plan is one over many lines.
     let first = text.lines().next().unwrap_or_default();

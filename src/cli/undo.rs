@@ -14,13 +14,13 @@ use super::organization::Organization;
 use super::session::Session;
 use crate::report;
 use crate::report::Undone;
-use rolecall_config::{Lasting, Undo, UndoInput, undo};
+use rolecall_config::{Irreversible, Undo, UndoInput, undo};
 use rolecall_model::{Facts, Live, OrganizationPlan};
 
 /// Turned away before anything is asked: one file holds one organisation, and nothing is overwritten.
 pub(super) fn check(path: Option<&Path>, session: &Session<'_>) -> Result<(), Failure> {
     let Some(path) = path else { return Ok(()) };
-    if session.wishes().len() > 1 {
+    if session.desired_users().len() > 1 {
         return Err(Failure::error("--undo-out names one file, and there are several organisations")
             .hint("leave it out, or run each organisation by itself"));
     }
@@ -56,12 +56,12 @@ pub(super) fn write(
         run,
         now: Timestamp::now(),
     };
-    let Undo { text, lasting } = undo(&input).map_err(|findings| Failure {
+    let Undo { text, irreversible } = undo(&input).map_err(|findings| Failure {
         message: Some(format!("{} can't be written; nothing was sent", path.display())),
         ..Failure::findings(findings)
     })?;
     save(path, &text)?;
-    Ok(Undone { file: path.to_owned(), lasting })
+    Ok(Undone { file: path.to_owned(), irreversible })
 }
 
 /// Readable by its owner only, since it names people.
@@ -83,16 +83,16 @@ fn save(path: &Path, text: &str) -> Result<(), Failure> {
 }
 
 /// What people are told of it.
-pub(super) fn told(Undone { file, lasting }: &Undone, connection: &Connection) -> String {
+pub(super) fn told(Undone { file, irreversible }: &Undone, connection: &Connection) -> String {
     let file = file.display();
     let sandbox = if connection.sandbox { " --sandbox" } else { "" };
     let ledger = connection.ledger.as_ref().map(|path| format!(" --ledger {}", path.display()));
     let ledger = ledger.unwrap_or_default();
     let mut text = format!("the way back is in {file}; `rolecall plan{sandbox}{ledger} {file}` shows it\n");
-    if !lasting.is_empty() {
+    if !irreversible.is_empty() {
         text.push_str("what can't be undone, or not wholly:\n");
     }
-    for Lasting { address, why } in lasting {
+    for Irreversible { address, why } in irreversible {
         let _ = writeln!(text, "  {}: {}", report::clean(address), report::clean(why));
     }
     text

@@ -38,7 +38,7 @@ pub(super) fn validate(args: &ValidateArgs, out: &mut Out) -> Result<Exit, Failu
     args.reports.check()?;
     let mut loaded = load(&args.paths.paths, rolecall_providers::rules);
     let files: Vec<&Path> = loaded.files.iter().map(|file| &*file.path).collect();
-    args.reports.spare(&files)?;
+    args.reports.ensure_not_an_input(&files)?;
     if !args.trusted.is_empty() {
         // What is wrong there is trusted to say nothing.
         let trusted = load(&args.trusted, rolecall_providers::rules);

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::style::{ADD, BOLD, CHANGE, REMOVE, clean, first, paint, plural};
-use rolecall_engine::apply::{Report, Standing, Step};
+use rolecall_engine::apply::{FinalState, Report, Step};
 use rolecall_model::{Address, Outcome};
 
 /// One mutation's outcome, in a line or two.
@@ -17,9 +17,9 @@ pub fn step_line(step: &Step) -> String {
     let mut text = format!(
         "  {} {address:<44} {}",
         paint(style, format!("{:<9}", step.outcome)),
-        if step.interim { format!("{} (first step)", step.operation) } else { step.action.to_string() }
+        if step.first_step { format!("{} (first step)", step.operation) } else { step.action.to_string() }
     );
-    if let Some(id) = step.id.as_ref().filter(|_| !step.interim) {
+    if let Some(id) = step.id.as_ref().filter(|_| !step.first_step) {
         let _ = write!(text, "  {}", clean(id));
     }
     if let Some(message) = &step.message {
@@ -53,18 +53,18 @@ pub(super) fn counted(report: &Report) -> String {
 
 /// What the last read showed.
 pub(super) fn standing(report: &Report) -> String {
-    match &report.standing {
-        Standing::Converged { later: 0 } => "Read again: converged.".to_owned(),
-        Standing::Converged { later } => {
+    match &report.final_state {
+        FinalState::InSync { later: 0 } => "Read again: converged.".to_owned(),
+        FinalState::InSync { later } => {
             format!("Read again: converged; {} left for a later plan.", plural(*later, "change"))
         }
-        Standing::Held(addresses) => {
+        FinalState::NeedsAttention(addresses) => {
             format!("Read again: nothing more to send, and held are {}.", some(addresses))
         }
-        Standing::Diverged(addresses) => {
+        FinalState::OutOfSync(addresses) => {
             format!("Read again: not converged, still to do are {}.", some(addresses))
         }
-        Standing::Unknown(why) => format!("Whether live is as wished is unknown: {}.", clean(why)),
+        FinalState::Unknown(why) => format!("Whether live is as wished is unknown: {}.", clean(why)),
     }
 }
 

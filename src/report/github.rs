@@ -72,7 +72,7 @@ fn push_organization(text: &mut String, plan: &OrganizationPlan) {
     let name = name(plan);
     for refusal in &plan.refusals {
         let place = refusal.addresses.iter().find_map(|address| plan.places.get(&address.to_string()));
-        let title = format!("{name}: refused by {}", refusal.rail);
+        let title = format!("{name}: refused by {}", refusal.guardrail);
         push(text, Level::Error, place.map(String::as_str), &title, &clean(&refusal.message));
     }
     for (list, completeness) in &plan.completeness {

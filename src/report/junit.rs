@@ -17,7 +17,7 @@ pub(super) fn plan(plan: &Plan) -> String {
     report("rolecall plan", suites.chain(plan.unread.iter().map(unread)))
 }
 
-/// Fails wherever live isn't as the file wishes.
+/// Fails wherever live isn't as the file desired_users.
 pub(super) fn drift(plan: &Plan) -> String {
     let suites = plan.organizations.iter().map(|plan| suite(plan, true));
     report("rolecall drift", suites.chain(plan.unread.iter().map(unread)))
@@ -108,7 +108,7 @@ fn suite(plan: &OrganizationPlan, is_drift: bool) -> TestSuite {
     let class = |kind: &str| class(&name, kind);
     for refusal in &plan.refusals {
         let status = failure("guardrail", &clean(&refusal.message));
-        suite.add_test_case(case(refusal.rail.as_str(), &class("guardrail"), status));
+        suite.add_test_case(case(refusal.guardrail.as_str(), &class("guardrail"), status));
     }
     for (list, completeness) in &plan.completeness {
         let status = match completeness {

@@ -21,14 +21,14 @@ pub fn ledger(records: &[Record]) -> String {
                 clean(generator),
                 clean(seal),
             ),
-            Event::Lifted { rail, message, plan, until, reason } => format!(
+            Event::Override { guardrail, message, plan, until, reason } => format!(
                 "     {} until {until} for {}: {}; {}",
-                paint(REMOVE, format!("{rail} lifted")),
+                paint(REMOVE, format!("{guardrail} lifted")),
                 clean(plan),
                 clean(reason),
                 clean(message)
             ),
-            Event::Intent { mutation, operation, change, known: _, interim: _ } => {
+            Event::Intent { mutation, operation, change, known: _, first_step: _ } => {
                 format!(
                     "{:<4} {}: {} {}",
                     clean(mutation),
@@ -66,7 +66,7 @@ pub fn ledger(records: &[Record]) -> String {
                 format!("     {} stands otherwise than was sent", clean(address))
             }
             Event::Settled { address } => format!("     {} is in effect after all", clean(address)),
-            Event::RunFinished { converged } => match converged {
+            Event::RunFinished { in_sync } => match in_sync {
                 Some(true) => "     finished, converged".to_owned(),
                 Some(false) => "     finished, not converged".to_owned(),
                 None => "     finished, the last read failed".to_owned(),

@@ -14,7 +14,7 @@ pub fn mutations(plan: &Plan) -> String {
             let variables = serde_json::to_string(&mutation.variables).unwrap_or_default();
             let _ =
                 write!(text, "  {:<4} {} {}", clean(&mutation.id), clean(&mutation.operation), clean(variables));
-            if mutation.interim {
+            if mutation.first_step {
                 text.push_str("  as a first step");
             }
             if !mutation.needs.is_empty() {

@@ -11,7 +11,7 @@ use serde_json::json;
 use super::outline::{Verdict, drift_verdict, name};
 use super::style::{clean, first};
 use rolecall_model::{Address, HoldClass, Plan, ProviderName, RemoteId};
-use rolecall_plan::News;
+use rolecall_plan::DriftDelta;
 
 /// For whom a message is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -53,11 +53,11 @@ pub struct Noticed<'a> {
 const TOLD: usize = 20;
 
 /// The body of a message.
-pub fn notice(plan: &Plan, news: &[News<'_>], format: NoticeFormat) -> String {
-    let text = text(news);
+pub fn notice(plan: &Plan, drift_delta: &[DriftDelta<'_>], format: NoticeFormat) -> String {
+    let text = text(drift_delta);
     let body = match format {
         NoticeFormat::Json => {
-            let organizations = news.iter().map(noticed).collect();
+            let organizations = drift_delta.iter().map(noticed).collect();
             serde_json::to_string(&Notice {
                 format_version: &plan.format_version,
                 generator: &plan.generator,
@@ -81,22 +81,22 @@ pub fn notice(plan: &Plan, news: &[News<'_>], format: NoticeFormat) -> String {
     body.unwrap_or_default()
 }
 
-fn noticed<'a>(news: &'a News<'a>) -> Noticed<'a> {
-    let sealed = &news.plan.sealed;
+fn noticed<'a>(drift_delta: &'a DriftDelta<'a>) -> Noticed<'a> {
+    let sealed = &drift_delta.plan.sealed;
     let blocked = sealed.holds.iter().filter(|hold| hold.class == HoldClass::Blocked);
     Noticed {
         provider: sealed.identity.provider,
         organization: &sealed.identity.organization,
         differences: sealed.changes.iter().map(|change| &change.address).collect(),
         blocked: blocked.map(|hold| &hold.address).collect(),
-        new: &news.appeared,
-        gone: &news.gone,
+        new: &drift_delta.appeared,
+        gone: &drift_delta.gone,
     }
 }
 
-fn text(news: &[News<'_>]) -> String {
+fn text(drift_delta: &[DriftDelta<'_>]) -> String {
     let mut text = String::new();
-    for News { plan, appeared, gone } in news {
+    for DriftDelta { plan, appeared, gone } in drift_delta {
         let Verdict { headline, rest } = drift_verdict(plan);
         let _ = writeln!(text, "{}: {headline}{rest}", name(plan));
         for (what, addresses) in [("new", appeared), ("gone", gone)] {

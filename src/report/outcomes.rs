@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::applied::{step_line, summary};
 use super::style::{BOLD, REMOVE, called, clean, paint};
 use super::text::plan_text;
-use rolecall_config::Lasting;
+use rolecall_config::Irreversible;
 use rolecall_engine::apply::Report;
 use rolecall_model::{FORMAT_VERSION, OrganizationPlan, Plan, ProviderName, RemoteId};
 
@@ -47,7 +47,7 @@ pub struct Applied {
 pub struct Undone {
     pub file: PathBuf,
     /// What it can't bring back, or not wholly.
-    pub lasting: Vec<Lasting>,
+    pub irreversible: Vec<Irreversible>,
 }
 
 impl Outcomes {

@@ -62,8 +62,8 @@ pub(super) fn outlines(plan: &OrganizationPlan) -> Vec<Outline> {
 fn sign(action: Action) -> &'static str {
     match action {
         Action::Invite | Action::Create | Action::Enable => "+",
-        Action::Replace => "~",
-        Action::Disable | Action::Contain | Action::Withdraw | Action::Remove | Action::Delete => "-",
+        Action::Update => "~",
+        Action::Disable | Action::RemoveAccess | Action::Cancel | Action::Remove | Action::Delete => "-",
     }
 }
 
@@ -71,13 +71,13 @@ fn verb(change: &Change) -> String {
     match (change.action, &change.before) {
         (Action::Invite, Some(Entity::User(before))) if before.invited => "invite anew".to_owned(),
         (Action::Invite, _) => "invite".to_owned(),
-        (Action::Replace, Some(Entity::User(user))) if has_role_alone(user) => "change the role".to_owned(),
-        (Action::Replace, Some(Entity::Organization(_) | Entity::Team(_))) => "change".to_owned(),
-        (Action::Replace, Some(Entity::User(user))) if user.teams.is_some() => "change".to_owned(),
-        (Action::Replace, _) => "replace the full record".to_owned(),
+        (Action::Update, Some(Entity::User(user))) if has_role_alone(user) => "change the role".to_owned(),
+        (Action::Update, Some(Entity::Organization(_) | Entity::Team(_))) => "change".to_owned(),
+        (Action::Update, Some(Entity::User(user))) if user.teams.is_some() => "change".to_owned(),
+        (Action::Update, _) => "replace the full record".to_owned(),
         (Action::Disable, _) => "disable".to_owned(),
-        (Action::Contain, _) => "take all access".to_owned(),
-        (Action::Withdraw, _) => "cancel the invitation".to_owned(),
+        (Action::RemoveAccess, _) => "take all access".to_owned(),
+        (Action::Cancel, _) => "cancel the invitation".to_owned(),
         (Action::Remove, _) => "leaves the organisation".to_owned(),
         (Action::Delete, Some(Entity::User(_))) => "delete the account".to_owned(),
         (Action::Delete, _) => "delete".to_owned(),
@@ -124,7 +124,7 @@ fn effect(effect: &Effect) -> Option<Note> {
         Effect::RolesFollow => says("the rest of the roles follows once accepted"),
         Effect::HubWide => warns("concerns their account in every organisation of the platform"),
         Effect::Irreversible => warns("can't be undone"),
-        Effect::TakesAlong { what } => warns(&format!("with {}", clean(what))),
+        Effect::CascadesTo { what } => warns(&format!("with {}", clean(what))),
         Effect::ComesWith { what } => warns(&format!("comes with {}", clean(what))),
         Effect::JoinsEveryTeam => says("joins every team"),
         Effect::MayLeaveTeams => warns("may leave teams: `teams` says in which they stay"),
@@ -156,10 +156,10 @@ const COUNTED: &[Action] = &[
     Action::Invite,
     Action::Create,
     Action::Enable,
-    Action::Replace,
+    Action::Update,
     Action::Disable,
-    Action::Contain,
-    Action::Withdraw,
+    Action::RemoveAccess,
+    Action::Cancel,
     Action::Remove,
     Action::Delete,
 ];
@@ -181,10 +181,9 @@ pub(super) fn verdict(plan: &OrganizationPlan) -> Verdict {
     let mut counted = Vec::new();
     for kind in Kind::ALL {
         for action in COUNTED {
-            let noun = if *action == Action::Withdraw { "invitation" } else { kind.as_str() };
             match count(*kind, *action) {
                 0 => {}
-                some => counted.push(format!("{} to {action}", plural(some, noun))),
+                some => counted.push(format!("{} to {action}", plural(some, kind.as_str()))),
             }
         }
     }

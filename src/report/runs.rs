@@ -38,17 +38,18 @@ fn of_applied(applied: &Applied) -> Run {
         Some(report) => format!("{}: {}. {}", capital(ending), counted(report), standing(report)),
         None => capital(ending),
     };
-    let lifted = plan.iter().flat_map(|plan| &plan.lifted);
-    let lifted = lifted.map(|one| format!("{} lifted until {}: {}", one.refusal.rail, one.until, one.reason));
+    let lifted = plan.iter().flat_map(|plan| &plan.overrides);
+    let lifted = lifted.map(|one| format!("{} lifted until {}: {}", one.refusal.guardrail, one.until, one.reason));
     let stopped = report.iter().filter_map(|report| report.stopped.as_ref());
     let stopped = stopped.map(|stop| format!("stopped early: {stop}"));
-    let lasting = undo.iter().flat_map(|undo| &undo.lasting);
-    let lasting = lasting.map(|lasting| format!("can't be undone: {}: {}", lasting.address, lasting.why));
+    let irreversible = undo.iter().flat_map(|undo| &undo.irreversible);
+    let irreversible = irreversible
+        .map(|irreversible| format!("can't be undone: {}: {}", irreversible.address, irreversible.why));
     Run {
         name: called(*provider, organization),
         verdict,
         error: error.clone(),
-        notes: lifted.chain(stopped).chain(lasting).collect(),
+        notes: lifted.chain(stopped).chain(irreversible).collect(),
         rows: report.iter().flat_map(|report: &Report| &report.steps).map(of_step).collect(),
     }
 }
@@ -59,7 +60,7 @@ fn capital(word: &str) -> String {
 }
 
 fn of_step(step: &Step) -> Row {
-    let what = if step.interim { format!("{} (first step)", step.operation) } else { step.action.to_string() };
+    let what = if step.first_step { format!("{} (first step)", step.operation) } else { step.action.to_string() };
     Row { outcome: step.outcome, address: step.address.to_string(), what, message: step.message.clone() }
 }
 
@@ -84,8 +85,9 @@ pub(super) fn of_ledger(records: &[Record]) -> Vec<Run> {
         }
         let Some(last) = runs.last_mut() else { continue };
         match event {
-            Event::Intent { mutation, operation, change, known: _, interim } => {
-                let what = if *interim { format!("{operation} (first step)") } else { change.action.to_string() };
+            Event::Intent { mutation, operation, change, known: _, first_step } => {
+                let what =
+                    if *first_step { format!("{operation} (first step)") } else { change.action.to_string() };
                 let message = Some("the run ended before its answer was recorded".to_owned());
                 rows.insert(mutation, last.rows.len());
                 last.rows.push(Row {
@@ -106,16 +108,16 @@ pub(super) fn of_ledger(records: &[Record]) -> Vec<Run> {
                     }),
                 }
             }
-            Event::RunFinished { converged } => {
-                let verdict = match converged {
+            Event::RunFinished { in_sync } => {
+                let verdict = match in_sync {
                     Some(true) => "Finished, converged",
                     Some(false) => "Finished, not converged",
                     None => "Finished, the last read failed",
                 };
                 verdict.clone_into(&mut last.verdict);
             }
-            Event::Lifted { rail, message: _, plan: _, until, reason } => {
-                last.notes.push(format!("{rail} lifted until {until}: {reason}"));
+            Event::Override { guardrail, message: _, plan: _, until, reason } => {
+                last.notes.push(format!("{guardrail} lifted until {until}: {reason}"));
             }
             Event::Delivery { mutation: _, address, id, arrived: false } => {
                 last.notes.push(format!("the secret of {address} {id} was not delivered"));

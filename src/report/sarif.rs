@@ -47,7 +47,7 @@ pub(super) fn plan(plan: &Plan) -> String {
                 refusal.addresses.iter().filter_map(|address| organization.places.get(&address.to_string()));
             let places = places.filter_map(|place| parts(place));
             found.push(Found {
-                rule: format!("guardrail-{}", refusal.rail.as_str().replace('_', "-")),
+                rule: format!("guardrail-{}", refusal.guardrail.as_str().replace('_', "-")),
                 help: "`guardrails` in docs/file.md".to_owned(),
                 level: "error",
                 message: format!("{}: {}", name(organization), clean(&refusal.message)),

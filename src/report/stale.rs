@@ -18,7 +18,7 @@ pub fn stale(stale: &[Stale]) -> String {
         let Some(now) = now else {
             let why = match held {
                 Some(hold) => format!("{}: {}", hold.class.as_str(), clean(&hold.reason)),
-                None => "live is as the file wishes, or the file no longer wishes it".to_owned(),
+                None => "live is as the file desired_users, or the file no longer desired_users it".to_owned(),
             };
             let _ = writeln!(text, "    now        nothing to do; {why}");
             continue;
@@ -66,7 +66,7 @@ fn lines(change: &Change) -> String {
         }
     };
     push("live", change.before.as_ref());
-    push("wish", change.after.as_ref());
+    push("desired", change.after.as_ref());
     for effect in &change.effects {
         let _ = writeln!(text, "effect {}", clean(serde_json::to_value(effect).unwrap_or_default()));
     }

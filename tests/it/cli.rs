@@ -352,15 +352,15 @@ fn every_exit_code_is_what_the_help_says() {
     // 3: a guardrail; the plan is still written and shows the change.
     let (env, _server) = served(&[]);
     env.write(
-        "rail.yaml",
+        "guardrail.yaml",
         env.read("org.yaml")
             .replace("min_admins: 2", "min_admins: 3")
             .replace("roles: [ADMIN, CLUSTER_MANAGER, CLUSTER_OPS]", "roles: [SIGNER]"),
     );
-    let rail = env.run(&["plan", "--out", "rail.json", "rail.yaml"]);
-    assert_eq!(rail.code, 3, "{}", rail.all());
-    assert!(rail.stdout.contains("refused by min_admins") && env.path("rail.json").exists());
-    assert_eq!(env.run(&["apply", "--auto-approve", "rail.yaml"]).code, 3);
+    let guardrail = env.run(&["plan", "--out", "guardrail.json", "guardrail.yaml"]);
+    assert_eq!(guardrail.code, 3, "{}", guardrail.all());
+    assert!(guardrail.stdout.contains("refused by min_admins") && env.path("guardrail.json").exists());
+    assert_eq!(env.run(&["apply", "--auto-approve", "guardrail.yaml"]).code, 3);
 
     // 5: partly applied.
     let (env, _server) = served(&["--fault", "errors@updateUser"]);

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::support::hive::{Rig, member, role, world};
 use crate::support::rig::Fate;
-use rolecall_engine::apply::{Report, Standing, Stop};
+use rolecall_engine::apply::{FinalState, Report, Stop};
 use rolecall_model::Outcome;
 use rolecall_sandbox::hive::{Assignment, World};
 use tokio::time::Instant;
@@ -32,7 +32,7 @@ fn operations(rig: &Rig) -> Vec<&'static str> {
 }
 
 fn converged(report: &Report) -> bool {
-    matches!(report.standing, Standing::Converged { .. })
+    matches!(report.final_state, FinalState::InSync { .. })
 }
 
 fn moved(world: &World) -> usize {

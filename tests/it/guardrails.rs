@@ -88,7 +88,7 @@ impl Crowd for crate::support::rapidapi::Hub {
 
 /// The rails that a plan breaks.
 fn rails(plan: &OrganizationPlan) -> Vec<&str> {
-    plan.refusals.iter().map(|refusal| refusal.rail.as_str()).collect()
+    plan.refusals.iter().map(|refusal| refusal.guardrail.as_str()).collect()
 }
 
 fn plan_of<P: Crowd>(people: usize, limit: &str, entries: &[String]) -> OrganizationPlan {
@@ -368,7 +368,7 @@ fn an_exception_is_checked_like_everything_else() {
     let seal = format!("sha256:{}", "a".repeat(64));
     for (exception, said) in [
         (excepting(&example, "sha256:abc", "max_removals", NEVER), "`sha256:abc` is no plan's seal"),
-        (excepting(&example, &seal, "", NEVER), "no rail is named"),
+        (excepting(&example, &seal, "", NEVER), "no guardrail is named"),
         (excepting(&example, &seal, "manage", NEVER), "`manage` is not one of `max_removals` or `min_admins`"),
         (excepting(&example, &seal, "max_removals", "tomorrow"), "`tomorrow` is no date"),
         (
@@ -598,7 +598,7 @@ fn an_admin_who_was_demoted_meanwhile_no_longer_counts_at_bitpanda() {
         let fresh = rig.plan();
         // It would have to wait for the promotion that nobody approved, so that it isn't what was approved any more.
         let compared = rolecall_plan::compare(&approved.sealed, &fresh.sealed);
-        assert_eq!((compared.standing.len(), compared.stale.len()), if demoted { (0, 1) } else { (1, 0) });
+        assert_eq!((compared.still_valid.len(), compared.stale.len()), if demoted { (0, 1) } else { (1, 0) });
         // And by itself it would leave too few.
         let only = addresses_of(&approved);
         let sent = rig.plan_from(&rig.read().unwrap(), &std::collections::BTreeSet::new(), Some(&only)).unwrap();

@@ -4,14 +4,14 @@ use std::collections::BTreeSet;
 
 use crate::support::hive::{Rig, invitation, member, role, uuid, world};
 use crate::support::rig::{Fate, addresses, holds};
-use rolecall_engine::apply::{Report, Standing};
+use rolecall_engine::apply::{FinalState, Report};
 use rolecall_model::{Address, Code, Completeness, Finding, HoldReason, Outcome, Reach};
 use rolecall_providers::ReadError;
 use rolecall_sandbox::hive::{Assignment, Paging, Release, Scope, World};
 use serde_json::{Value, json};
 
 fn converged(report: &Report) -> bool {
-    matches!(report.standing, Standing::Converged { .. })
+    matches!(report.final_state, FinalState::InSync { .. })
 }
 
 /// The operations that went out, with their inputs.
@@ -302,8 +302,8 @@ users:
     );
     let plan = rig.plan();
     let steps: Vec<(String, bool)> =
-        plan.sealed.mutations.iter().map(|m| (m.change.to_string(), m.interim)).collect();
-    let step = |address: &str, interim| (address.to_owned(), interim);
+        plan.sealed.mutations.iter().map(|m| (m.change.to_string(), m.first_step)).collect();
+    let step = |address: &str, first_step| (address.to_owned(), first_step);
     assert_eq!(
         steps,
         [
@@ -586,7 +586,7 @@ fn the_last_admins_are_kept() {
         "guardrails: { min_admins: 2 }\nusers: [{ email: chief@x.example, roles: [Viewer], resources: all }]",
     );
     let plan = rig.plan();
-    assert_eq!(plan.refusals[0].rail.as_str(), "min_admins");
+    assert_eq!(plan.refusals[0].guardrail.as_str(), "min_admins");
     assert!(plan.refusals[0].message.contains("once they have accepted"), "{}", plan.refusals[0].message);
 }
 
@@ -597,7 +597,11 @@ fn whom_another_system_provisions_is_nobodys_failure() {
     let mut rig = Rig::new(world, "users: [{ email: u0@x.example, roles: [Admin] }]");
     let report = rig.apply();
     assert_eq!((report.steps[0].outcome, report.all_done()), (Outcome::Skipped, true));
-    assert!(matches!(&report.standing, Standing::Held(held) if held.len() == 1), "{:?}", report.standing);
+    assert!(
+        matches!(&report.final_state, FinalState::NeedsAttention(held) if held.len() == 1),
+        "{:?}",
+        report.final_state
+    );
     let second = rig.plan();
     assert!(second.sealed.mutations.is_empty());
     assert!(
@@ -647,7 +651,7 @@ fn a_role_of_another_organisation_is_never_given_whatever_it_is_called() {
     assert_eq!(plan.sealed.mutations[0].variables["input"]["memberRole"]["byId"], json!(uuid("role/Developer")));
     assert!(plan.gaps.iter().any(|gap| gap.what == "roles of another organisation"));
     // Whoever has theirs and should have ours is given ours.
-    rig.wish("users: [{ email: u1@x.example, roles: [Developer] }]");
+    rig.set_file("users: [{ email: u1@x.example, roles: [Developer] }]");
     let plan = rig.plan();
     assert_eq!(plan.sealed.mutations[0].variables["input"]["memberRole"]["byId"], json!(uuid("role/Developer")));
 }
@@ -664,7 +668,7 @@ fn what_a_role_allows_is_part_of_what_is_approved() {
         let widened = vec!["project:describe".to_owned(), "member:modify".to_owned()];
         rig.world().roles.last_mut().unwrap().permissions = widened;
         let approval = rolecall_plan::compare(&approved.sealed, &rig.plan().sealed);
-        assert!(approval.standing.is_empty(), "{body}");
+        assert!(approval.still_valid.is_empty(), "{body}");
         assert_eq!(approval.stale.len(), 1, "{body}");
     }
 }
@@ -723,7 +727,7 @@ users:
         |address: &str| plan.sealed.mutations.iter().position(|m| m.change.to_string() == address).unwrap();
     assert!(place("user/less@x.example") < place("role/Gains"));
     assert!(place("role/Loses") < place("user/more@x.example"));
-    assert!(plan.sealed.mutations.iter().all(|mutation| !mutation.interim));
+    assert!(plan.sealed.mutations.iter().all(|mutation| !mutation.first_step));
 }
 
 #[test]
@@ -733,12 +737,12 @@ fn what_an_approved_change_relies_on_has_to_be_approved_as_well() {
     let body = "roles: [{ name: Old, absent: true }]
 users: [{ email: new@x.example, roles: [Viewer], resources: all }]";
     let mut rig = Rig::new(world, body);
-    rig.wish(body);
+    rig.set_file(body);
     let approved = rig.plan();
     // Somebody has been invited with the role meanwhile; to replace that invitation is nothing that was reviewed.
     invitation(&mut rig.world(), "new@x.example", "Old");
     let approval = rolecall_plan::compare(&approved.sealed, &rig.plan().sealed);
-    assert!(approval.standing.is_empty(), "{approval:#?}");
+    assert!(approval.still_valid.is_empty(), "{approval:#?}");
     let role = approval.stale.iter().find(|stale| stale.approved.address.to_string() == "role/Old").unwrap();
     assert_eq!(role.relies_on.as_ref().unwrap().to_string(), "user/new@x.example");
 }
@@ -760,7 +764,7 @@ fn a_change_of_a_role_says_who_has_it_and_spares_whom_the_file_protects() {
     );
     // Whoever has been given it since was not in what was approved.
     member(&mut rig.world(), "late@x.example", "Release", Assignment::All);
-    assert!(rolecall_plan::compare(&approved.sealed, &rig.plan().sealed).standing.is_empty());
+    assert!(rolecall_plan::compare(&approved.sealed, &rig.plan().sealed).still_valid.is_empty());
     let rig = Rig::new(world, &format!("guardrails: {{ protected: [user/ghost@x.example] }}\n{roles}"));
     assert!(rig.plan().sealed.changes.is_empty());
     assert!(
@@ -1033,9 +1037,9 @@ fn whom_we_uninvited_is_invited_again_when_the_file_lists_them_again() {
     let body = "users: [{ email: new@x.example, roles: [Viewer], resources: all }]";
     let mut rig = Rig::new(world(), body);
     rig.apply();
-    rig.wish("users: [{ email: new@x.example, absent: true }]");
+    rig.set_file("users: [{ email: new@x.example, absent: true }]");
     assert!(converged(&rig.apply()));
-    rig.wish(body);
+    rig.set_file(body);
     assert!(converged(&rig.apply()));
     assert_eq!(rig.world().mails.len(), 2);
 }
@@ -1058,7 +1062,7 @@ fn an_invitation_that_ran_out_is_sent_again_only_where_the_file_says_so() {
     let plan = rig.plan();
     assert!(plan.sealed.mutations.is_empty());
     assert!(holds(&plan).iter().any(|hold| hold.contains("reinvite_expired: true")));
-    rig.wish(&format!("reinvite_expired: true\n{body}"));
+    rig.set_file(&format!("reinvite_expired: true\n{body}"));
     assert_eq!(addresses(&rig.plan()), ["user/new@x.example"]);
 }
 
@@ -1156,9 +1160,9 @@ fn a_token_is_minted_delivered_and_known_by_the_id_inside_of_it() {
 fn another_permission_mints_a_successor_and_the_old_one_goes_with_a_later_plan() {
     let mut rig = Rig::new(world(), KEY);
     rig.apply();
-    rig.wish(&KEY.replace("[usage:report]", "[usage:report, project:describe]"));
+    rig.set_file(&KEY.replace("[usage:report]", "[usage:report, project:describe]"));
     let report = rig.apply();
-    assert!(matches!(report.standing, Standing::Converged { later: 1 }), "{:?}", report.standing);
+    assert!(matches!(report.final_state, FinalState::InSync { later: 1 }), "{:?}", report.final_state);
     assert_eq!(rig.world().tokens.iter().filter(|token| token.title == "ci").count(), 2);
     assert!(converged(&rig.apply()));
     assert_eq!(rig.world().tokens.iter().filter(|token| token.title == "ci").count(), 1);
@@ -1169,7 +1173,7 @@ fn another_permission_mints_a_successor_and_the_old_one_goes_with_a_later_plan()
 fn another_description_rotates_no_secret() {
     let mut rig = Rig::new(world(), KEY);
     rig.apply();
-    rig.wish(&KEY.replace("name: ci,", "name: ci, description: For the pipeline,"));
+    rig.set_file(&KEY.replace("name: ci,", "name: ci, description: For the pipeline,"));
     let plan = rig.plan();
     assert!(plan.sealed.mutations.is_empty());
     assert!(holds(&plan).iter().any(|hold| hold.starts_with("key/ci blocked: description is empty")));
@@ -1179,9 +1183,9 @@ fn another_description_rotates_no_secret() {
 fn our_own_token_is_never_deleted() {
     let mut rig = Rig::new(world(), KEY);
     rig.apply();
-    rig.wish(&format!("manage: {{ keys: all }}\n{KEY}"));
+    rig.set_file(&format!("manage: {{ keys: all }}\n{KEY}"));
     assert!(rig.plan().sealed.changes.is_empty());
-    rig.wish("keys: [{ name: rolecall, absent: true }]");
+    rig.set_file("keys: [{ name: rolecall, absent: true }]");
     assert!(holds(&rig.plan()).iter().any(|hold| hold.starts_with("key/rolecall blocked: rolecall itself")));
 }
 
@@ -1191,7 +1195,7 @@ fn an_old_server_is_asked_to_delete_in_the_old_way() {
     world.switches.release = Release::V8_1_2;
     let mut rig = Rig::new(world, KEY);
     rig.apply();
-    rig.wish("keys: [{ name: ci, absent: true }]");
+    rig.set_file("keys: [{ name: ci, absent: true }]");
     assert!(converged(&rig.apply()));
     assert_eq!(operations(&rig).last(), Some(&"DeleteOrganizationAccessToken"));
 }

@@ -4,10 +4,11 @@ use std::io::Write;
 
 use crate::support::rig::now;
 use rolecall_engine::ledger::{Event, Ledger, LedgerError, Record};
+use rolecall_model::{Action, Effect, Guardrail};
 use tempfile::TempDir;
 
 fn record(run: &str) -> Record {
-    Record { at: now(), run: run.to_owned(), event: Event::RunFinished { converged: Some(true) } }
+    Record { at: now(), run: run.to_owned(), event: Event::RunFinished { in_sync: Some(true) } }
 }
 
 fn folder() -> (TempDir, std::path::PathBuf) {
@@ -108,4 +109,32 @@ fn a_last_line_that_lacks_only_its_newline_counts() {
 fn a_device_is_no_ledger() {
     assert!(Ledger::read(std::path::Path::new("/dev/zero")).is_err());
     assert!(Ledger::open(std::path::Path::new("/dev/zero"), "one", now()).is_err());
+}
+
+/// Lines as rolecall wrote them before format 2: other names for actions, effects, overrides and invitations.
+#[test]
+fn a_ledger_of_format_1_is_read() {
+    let (_folder, path) = folder();
+    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+    let user = r#"{"kind":"user","email":"Jane@x.example","roles":["A"],"enabled":"unreadable","invited":true}"#;
+    let lines = [
+        r#"{"at":"2026-01-01T00:00:00Z","run":"one","event":"lifted","rail":"min_admins","message":"m","plan":"sha256:1","until":"2026-02-01","reason":"r"}"#.to_owned(),
+        format!(r#"{{"at":"2026-01-01T00:00:01Z","run":"one","event":"intent","mutation":"m1","operation":"o","change":{{"address":"user/jane@x.example#invitation:Jane@x.example","action":"withdraw","before":{user},"cause":{{"is":"already-member"}},"effects":[{{"is":"takes-along","what":"teams"}}]}},"interim":true}}"#),
+        r#"{"at":"2026-01-01T00:00:02Z","run":"one","event":"outcome","mutation":"m1","address":"user/jane@x.example#invitation","outcome":"done"}"#.to_owned(),
+        r#"{"at":"2026-01-01T00:00:03Z","run":"one","event":"run-finished","converged":true}"#.to_owned(),
+    ];
+    std::fs::write(&path, lines.join("\n") + "\n").unwrap();
+    let records = Ledger::read(&path).unwrap().unwrap();
+    assert!(matches!(&records[0].event, Event::Override { guardrail: Guardrail::MinAdmins, .. }));
+    let Event::Intent { change, first_step: true, .. } = &records[1].event else { panic!("{:?}", records[1]) };
+    assert_eq!(change.address.to_string(), "invitation/jane@x.example#Jane@x.example");
+    assert_eq!(change.action, Action::Cancel);
+    assert_eq!(change.effects, [Effect::CascadesTo { what: "teams".to_owned() }]);
+    assert!(
+        matches!(&records[2].event, Event::Outcome { address, .. } if address.to_string() == "invitation/jane@x.example")
+    );
+    assert_eq!(records[3].event, Event::RunFinished { in_sync: Some(true) });
+    for (old, action) in [("replace", Action::Update), ("contain", Action::RemoveAccess)] {
+        assert_eq!(serde_json::from_value::<Action>(old.into()).unwrap(), action);
+    }
 }

@@ -1,11 +1,11 @@
-//! Keeping to the pace that a platform asks for.
+//! Keeping to the quota that a platform asks for.
 
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use rolecall_graphql::{ConsiderateTransport, Query, RateLimit, Request, Response, Transport, TransportError};
+use rolecall_graphql::{BackpressureTransport, Query, RateLimit, Request, Response, Transport, TransportError};
 use serde_json::json;
 use tokio::time::Instant;
 
@@ -47,7 +47,7 @@ fn sent_at(answers: Vec<Response>, requests: usize) -> (Vec<u128>, Vec<u64>) {
         let waits = Arc::new(Mutex::new(Vec::new()));
         let told = Arc::clone(&waits);
         let told = Arc::new(move |wait: Duration| told.lock().unwrap().push(wait.as_secs()));
-        let transport = ConsiderateTransport::new(platform.clone(), told);
+        let transport = BackpressureTransport::new(platform.clone(), told);
         let request = Request::query(&Query::new("Q", "query Q { q }"), json!({}));
         let began = Instant::now();
         for _ in 0..requests {

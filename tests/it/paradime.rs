@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use crate::support::cli::{Env, Server, example};
 use crate::support::paradime::{HEAD, OWNER, Rig, disabled, invitation, uid, user, world};
 use crate::support::rig::{Fate, addresses, desired, holds, now};
-use rolecall_engine::apply::{Report, Standing, note_observed};
+use rolecall_engine::apply::{FinalState, Report, note_observed};
 use rolecall_graphql::{CallError, Context};
 use rolecall_model::{
     Address, Code, Completeness, Effect, Finding, HoldClass, OrganizationPlan, Outcome, ProviderName, SeatChange,
@@ -35,7 +35,7 @@ fn asserted(rig: &Rig, address: &str) -> OrganizationPlan {
 }
 
 /// What an apply does before it plans.
-fn observe(rig: &mut Rig) {
+fn ledger_updates(rig: &mut Rig) {
     let live = rig.read().unwrap();
     note_observed(&live, rolecall_providers::rules(ProviderName::Paradime), &mut rig.ledger, "run-x", now())
         .unwrap();
@@ -246,7 +246,7 @@ fn an_invitation_that_is_sent_again_as_it_was_waits_for_a_person() {
         assert_eq!(only_step(&rig.apply()).0, Outcome::NotTaken);
         assert_eq!(addresses(&rig.plan()), Vec::<String>::new(), "{how:?}");
         // Its mail may be out, so that it isn't made anew when somebody takes it back.
-        observe(&mut rig);
+        ledger_updates(&mut rig);
         rig.world().invitations.clear();
         if how == InviteAgain::Resent {
             assert_eq!(addresses(&rig.plan()), Vec::<String>::new());
@@ -258,7 +258,7 @@ fn an_invitation_that_is_sent_again_as_it_was_waits_for_a_person() {
 fn an_invited_person_with_the_right_account_type_is_in_sync() {
     let mut rig = Rig::new(world(), "users: [{ email: New@x.example, roles: [BUSINESS] }]");
     let report = rig.apply();
-    assert!(matches!(report.standing, Standing::Converged { .. }), "{report:#?}");
+    assert!(matches!(report.final_state, FinalState::InSync { .. }), "{report:#?}");
     let plan = rig.plan();
     assert_eq!(addresses(&plan), Vec::<String>::new());
     assert_eq!(
@@ -306,7 +306,7 @@ fn an_invitation_that_ran_out_is_sent_again_only_where_the_file_says_so() {
         holds(&rig.plan())[0],
         "user/old@x.example blocked: invited, and the invitation has run out; `reinvite_expired: true` in the file sends another, or do it in the web app, Account Settings > Team, among the pending users"
     );
-    rig.wish(&format!("reinvite_expired: true\n{body}"));
+    rig.set_file(&format!("reinvite_expired: true\n{body}"));
     let report = rig.apply();
     assert_eq!(only_step(&report).0, Outcome::Done);
     assert_eq!(rig.world().mails, ["old@x.example"]);
@@ -461,7 +461,7 @@ fn two_users_whose_addresses_differ_in_case_alone_are_told_apart_by_uid() {
     assert_eq!(rig.world().usable_admins(), 1);
     assert_eq!(sent(&rig).len(), 2);
     assert_eq!(addresses(&rig.plan()), Vec::<String>::new());
-    rig.wish("users: [{ email: jane@x.example, roles: [BUSINESS] }]");
+    rig.set_file("users: [{ email: jane@x.example, roles: [BUSINESS] }]");
     assert!(holds(&rig.plan())[0].contains("disabled by rolecall on 2026-11-21"));
 }
 
@@ -524,7 +524,7 @@ fn a_plan_that_leaves_too_few_admins_is_refused() {
         with(&[("a@x.example", "ADMIN")]),
         "guardrails: { min_admins: 2 }\nusers: [{ email: a@x.example, roles: [WORKSPACE_ADMIN] }]",
     );
-    assert_eq!(rig.plan().refusals[0].rail.as_str(), "min_admins");
+    assert_eq!(rig.plan().refusals[0].guardrail.as_str(), "min_admins");
 }
 
 // ---- whoever was disabled
@@ -535,9 +535,9 @@ fn whoever_we_disabled_is_not_invited_but_enabled_by_a_person() {
     let back = "users: [{ email: left@x.example, roles: [BUSINESS] }]";
     let mut rig = Rig::new(with(&[("left@x.example", "BUSINESS")]), absent);
     let report = rig.apply();
-    assert!(matches!(report.standing, Standing::Converged { .. }), "{report:#?}");
+    assert!(matches!(report.final_state, FinalState::InSync { .. }), "{report:#?}");
     assert_eq!(addresses(&rig.plan()), Vec::<String>::new());
-    rig.wish(back);
+    rig.set_file(back);
     let plan = rig.plan();
     assert_eq!(addresses(&plan), Vec::<String>::new());
     assert_eq!(
@@ -553,12 +553,12 @@ fn whoever_we_disabled_is_not_invited_but_enabled_by_a_person() {
     // A person lets them in. Live shows it, so that the ledger has nothing to say any more.
     rig.world().user_mut("left@x.example").unwrap().status = UserStatus::Active;
     assert!(holds(&rig.plan()).iter().all(|hold| !hold.starts_with("user/left@")));
-    observe(&mut rig);
+    ledger_updates(&mut rig);
     // Another hand disables them: that nobody can see.
     rig.world().user_mut("left@x.example").unwrap().status = UserStatus::Disabled;
     assert!(effects(&rig.plan()).contains(&Effect::MayReadmit));
     rig.world().user_mut("left@x.example").unwrap().status = UserStatus::Active;
-    rig.wish(absent);
+    rig.set_file(absent);
     rig.apply();
     assert_eq!(rig.world().user("left@x.example").unwrap().status, UserStatus::Disabled);
     assert_eq!(sent(&rig).len(), 2);
@@ -596,7 +596,7 @@ fn whoever_accepted_and_is_gone_is_invited_only_on_demand() {
     let mut rig = Rig::new(world(), "users: [{ email: new@x.example, roles: [BUSINESS] }]");
     rig.apply();
     rig.world().accept("new@x.example");
-    observe(&mut rig);
+    ledger_updates(&mut rig);
     rig.world().user_mut("new@x.example").unwrap().status = UserStatus::Disabled;
     assert!(holds(&rig.plan())[0].contains("accepted the invitation of 2026-11-21 and is no member any more"));
     assert_eq!(addresses(&asserted(&rig, "user/new@x.example")), ["user/new@x.example"]);
@@ -609,7 +609,7 @@ fn whoever_accepted_and_is_gone_is_not_invited_for_an_old_invitation() {
         Rig::new(world(), "reinvite_expired: true\nusers: [{ email: new@x.example, roles: [BUSINESS] }]");
     rig.apply();
     rig.world().accept("new@x.example");
-    observe(&mut rig);
+    ledger_updates(&mut rig);
     rig.world().user_mut("new@x.example").unwrap().status = UserStatus::Disabled;
     invitation(&mut rig.world(), "new@x.example", "BUSINESS", "EXPIRED");
     assert_eq!(addresses(&rig.plan()), Vec::<String>::new());
@@ -638,7 +638,7 @@ fn whoever_we_disabled_and_invited_on_demand_is_still_disabled() {
         Rig::new(with(&[("left@x.example", "BUSINESS")]), "users: [{ email: left@x.example, absent: true }]");
     rig.apply();
     rig.world().switches.invite_disabled = InviteDisabled::Invited;
-    rig.wish("reinvite_expired: true\nusers: [{ email: left@x.example, roles: [BUSINESS] }]");
+    rig.set_file("reinvite_expired: true\nusers: [{ email: left@x.example, roles: [BUSINESS] }]");
     let plan = asserted(&rig, "user/left@x.example");
     rig.apply_plan(&plan).unwrap();
     assert!(holds(&rig.plan())[0].contains("waiting: invited on 2026-11-21"));
@@ -655,7 +655,7 @@ fn whoever_is_told_by_an_id_and_disabled_keeps_nobody_from_being_planned() {
     );
     rig.apply();
     assert_eq!(rig.warnings(), []);
-    rig.wish(&format!(
+    rig.set_file(&format!(
         "users: [{{ email: left@x.example, id: {id}, roles: [ADMIN] }}, {{ email: a@x.example, id: {}, absent: true }}, {{ email: b@x.example, id: nobody, roles: [ADMIN] }}]",
         uid("a@x.example")
     ));
@@ -719,7 +719,7 @@ fn a_disabling_that_does_not_show_is_not_sent_again_and_not_passed_over() {
     );
     assert_eq!(addresses(&asserted(&rig, "user/left@x.example")), ["user/left@x.example"]);
     // What is written as it was proves nothing by being there: they stay in doubt until it is answered with yes.
-    rig.wish("users: [{ email: left@x.example, roles: [ADMIN] }]");
+    rig.set_file("users: [{ email: left@x.example, roles: [ADMIN] }]");
     for fate in [Fate::Fine, Fate::DropBefore, Fate::Ignored(401, "")] {
         rig.wire.doom(&[fate]);
         let plan = asserted(&rig, "user/left@x.example");
@@ -728,7 +728,7 @@ fn a_disabling_that_does_not_show_is_not_sent_again_and_not_passed_over() {
         assert_eq!(rig.plan().usable_admins_after, 1, "{fate:?}");
     }
     // Nor do they pass for well when the file wants them back, or for an admin to rely on.
-    rig.wish("users: [{ email: left@x.example, roles: [ADMIN] }]");
+    rig.set_file("users: [{ email: left@x.example, roles: [ADMIN] }]");
     assert_eq!(
         holds(&rig.plan())[0],
         format!(
@@ -752,8 +752,8 @@ fn whoever_is_found_gone_later_and_listed_after_that_was_let_in_by_a_person() {
     rig.wire.doom(&[Fate::KillAfter]);
     let plan = rig.plan();
     assert!(rig.apply_plan(&plan).is_none());
-    observe(&mut rig);
-    rig.wish("users: [{ email: left@x.example, roles: [BUSINESS] }]");
+    ledger_updates(&mut rig);
+    rig.set_file("users: [{ email: left@x.example, roles: [BUSINESS] }]");
     assert!(holds(&rig.plan())[0].contains("disabled by rolecall on 2026-11-21"));
     rig.world().user_mut("left@x.example").unwrap().status = UserStatus::Active;
     assert!(holds(&rig.plan()).iter().all(|hold| !hold.starts_with("user/left@")));
@@ -765,9 +765,9 @@ fn a_disabling_stays_in_doubt_when_an_old_invitation_is_seen_to_be_accepted() {
     let mut rig = listed_although_disabled(&[], "users: [{ email: left@x.example, roles: [BUSINESS] }]");
     rig.apply();
     assert!(rig.world().accept("left@x.example"));
-    rig.wish("users: [{ email: left@x.example, absent: true }]");
+    rig.set_file("users: [{ email: left@x.example, absent: true }]");
     assert_eq!(only_step(&rig.apply()).0, Outcome::NotTaken);
-    observe(&mut rig);
+    ledger_updates(&mut rig);
     assert_eq!(addresses(&rig.plan()), Vec::<String>::new());
     assert!(holds(&rig.plan())[0].contains("has to go; disabling was sent on 2026-11-21"));
 }
@@ -830,9 +830,9 @@ fn an_admin_who_may_be_disabled_is_not_relied_on() {
     rig.wire.doom(&[Fate::DropAfter]);
     rig.apply();
     assert_eq!(rig.world().usable_admins(), 2);
-    rig.wish(&format!("{head}\nusers: [{{ email: b@x.example, roles: [BUSINESS] }}]"));
+    rig.set_file(&format!("{head}\nusers: [{{ email: b@x.example, roles: [BUSINESS] }}]"));
     let refusal = &rig.plan().refusals[0];
-    assert_eq!(refusal.rail.as_str(), "min_admins");
+    assert_eq!(refusal.guardrail.as_str(), "min_admins");
     assert!(
         refusal.message.ends_with("Not counted, since rolecall may have disabled them: user/a@x.example"),
         "{}",
@@ -865,7 +865,7 @@ fn nobody_is_invited_to_what_may_be_another_workspace() {
     let head = HEAD.replace("own: { user: own@x.example }\n", "");
     let mut rig = Rig::new(world(), "");
     rig.desired = desired(&format!("{head}users: [{{ email: new@x.example, roles: [ADMIN] }}]"));
-    assert_eq!(rig.plan().refusals[0].rail.as_str(), "organization");
+    assert_eq!(rig.plan().refusals[0].guardrail.as_str(), "organization");
     rig.desired =
         desired(&format!("{head}users: [{{ email: new@x.example, roles: [ADMIN] }}, {{ email: {OWNER} }}]"));
     assert_eq!(rig.plan().refusals, []);
@@ -993,7 +993,7 @@ fn a_success_with_an_empty_list_of_errors_converges_in_one_run() {
     world.switches.empty_errors = true;
     let body = "guardrails: { min_admins: 2 }\nusers: [{ email: a@x.example, roles: [ADMIN] }, { email: b@x.example, absent: true }, { email: c@x.example, roles: [BUSINESS] }]";
     let report = Rig::new(world, body).apply();
-    assert!(report.all_done() && matches!(report.standing, Standing::Converged { .. }), "{report:#?}");
+    assert!(report.all_done() && matches!(report.final_state, FinalState::InSync { .. }), "{report:#?}");
 }
 
 #[test]

@@ -208,7 +208,7 @@ fn the_last_administrator_stays_even_where_the_file_wants_none() {
             ),
         );
         let plan = rig.plan();
-        assert!(plan.refusals.iter().all(|it| it.rail.as_str() == "min_admins"), "{wish}");
+        assert!(plan.refusals.iter().all(|it| it.guardrail.as_str() == "min_admins"), "{wish}");
         let left = "0 usable admins would be left, and the file wants at least 1";
         assert!(plan.refusals.iter().any(|it| it.message.starts_with(left)), "{wish} {:?}", plan.refusals);
     }
@@ -229,7 +229,7 @@ fn administrators_who_are_switched_off_do_not_count() {
         let plan =
             planned(world, "guardrails: { min_admins: 2 }\nusers: [{ email: kim@acme.example, absent: true }]");
         assert_eq!(plan.usable_admins_after, 1, "{how}");
-        assert_eq!(plan.refusals[0].rail.as_str(), "min_admins", "{how}");
+        assert_eq!(plan.refusals[0].guardrail.as_str(), "min_admins", "{how}");
     }
 }
 
@@ -381,7 +381,7 @@ fn the_file_says_which_role_makes_an_administrator_where_names_do_not() {
             ),
         );
         assert_eq!(plan.usable_admins_after, 2, "{named}");
-        assert_eq!(plan.refusals[0].rail.as_str(), "min_admins", "{named}");
+        assert_eq!(plan.refusals[0].guardrail.as_str(), "min_admins", "{named}");
     }
 }
 
@@ -397,7 +397,7 @@ fn where_no_role_is_known_to_make_an_administrator_the_guardrail_is_not_silently
         Ok(plan) => !plan.refusals.is_empty() || plan.sealed.mutations.is_empty(),
     };
     assert!(said, "{:?}", addresses(&rig.plan()));
-    rig.wish("admin_role: Organisation Admin\nusers: [{ email: kim@acme.example, absent: true }]");
+    rig.set_file("admin_role: Organisation Admin\nusers: [{ email: kim@acme.example, absent: true }]");
     assert!(rig.try_plan().is_err(), "a role that isn't there makes nobody an administrator");
 }
 
@@ -489,7 +489,7 @@ fn roles_of_an_earlier_time_do_not_come_back_with_whoever_comes_back() {
         let mut rig = Rig::new(world, "users: [{ email: kim@acme.example, teams: [] }]");
         rig.apply();
         assert_eq!(role_in(&rig.world(), "kim@acme.example", "Payments").unwrap(), "team-admin");
-        rig.wish(&format!("users: [{{ email: kim@acme.example, teams: {teams} }}]"));
+        rig.set_file(&format!("users: [{{ email: kim@acme.example, teams: {teams} }}]"));
         let comes_back =
             Effect::ComesBackAs { team: TeamName::seen("Payments"), role: RoleName::seen("Team Admin") };
         let says_so = effects(&rig.plan(), "user/kim@acme.example").contains(&comes_back);
@@ -504,7 +504,7 @@ fn roles_of_an_earlier_time_do_not_come_back_with_whoever_comes_back() {
     world.switches.stale_rows = StaleRows::Kept;
     let mut rig = Rig::new(world, "users: [{ email: kim@acme.example, absent: true }]");
     rig.apply();
-    rig.wish("users: [{ email: kim@acme.example, roles: [Developer], teams: { Payments: Team Viewer } }]");
+    rig.set_file("users: [{ email: kim@acme.example, roles: [Developer], teams: { Payments: Team Viewer } }]");
     rig.apply();
     let organization = acme(&rig.world());
     assert!(rig.world().accept(organization, "kim@acme.example"));

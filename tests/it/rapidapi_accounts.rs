@@ -1,12 +1,12 @@
 //! Stories of who leaves an organisation on a RapidAPI hub, of accounts, and of our own access.
 
 use crate::support::rapidapi::{
-    HEAD, NOBODY, Rig, acme, asserted, converged, effects, held, is_member, member, observe, operations, outcomes,
-    planned, rig_of, role, sent, status, team, teams_of, user, with_teams, world,
+    HEAD, NOBODY, Rig, acme, asserted, converged, effects, held, is_member, ledger_updates, member, operations,
+    outcomes, planned, rig_of, role, sent, status, team, teams_of, user, with_teams, world,
 };
 use crate::support::rig::{Fate, addresses, holds};
 use rolecall_config::{Source, check_source};
-use rolecall_engine::apply::Standing;
+use rolecall_engine::apply::FinalState;
 use rolecall_model::{Action, Effect, Outcome, RoleName};
 use rolecall_sandbox::rapidapi::{Generation, OWN_EMAIL};
 use serde_json::json;
@@ -45,13 +45,13 @@ fn whoever_is_absent_leaves_this_organisation_alone_and_comes_back_by_an_invitat
     // In, out and in again, by the file alone.
     let back = "users: [{ email: kim@acme.example, roles: [Developer], teams: [Payments] }]";
     for _ in 0..2 {
-        rig.wish(back);
+        rig.set_file(back);
         assert_eq!(rig.plan().sealed.changes[0].action, Action::Invite, "{:?}", holds(&rig.plan()));
         assert!(converged(&rig.apply()));
         assert!(rig.world().accept(organization, "kim@acme.example"));
-        observe(&mut rig);
+        ledger_updates(&mut rig);
         assert_eq!(addresses(&rig.plan()), NOBODY);
-        rig.wish(absent);
+        rig.set_file(absent);
         assert!(converged(&rig.apply()));
         assert!(!is_member(&rig.world(), "kim@acme.example"));
     }
@@ -65,7 +65,7 @@ fn whoever_accepted_and_was_taken_out_by_another_hand_is_invited_only_on_demand(
     rig.apply();
     let organization = acme(&rig.world());
     rig.world().accept(organization, "new@x.example");
-    observe(&mut rig);
+    ledger_updates(&mut rig);
     rig.world().organization_mut(organization).unwrap().members.retain(|it| it.legacy_role == "ADMIN");
     let new = user(&rig.world(), "new@x.example");
     let payments = team(&rig.world(), "Payments");
@@ -88,14 +88,14 @@ fn leaves_and_comes_back(gone: &str, fates: &[Fate]) {
     rig.apply();
     let organization = acme(&rig.world());
     rig.world().accept(organization, "new@x.example");
-    observe(&mut rig);
-    rig.wish(gone);
+    ledger_updates(&mut rig);
+    rig.set_file(gone);
     rig.wire.doom(fates);
     let plan = rig.plan();
     rig.apply_plan(&plan);
-    observe(&mut rig);
+    ledger_updates(&mut rig);
     assert!(!is_member(&rig.world(), "new@x.example"), "{gone}");
-    rig.wish("users: [{ email: new@x.example, roles: [Developer], teams: [Payments], status: active }]");
+    rig.set_file("users: [{ email: new@x.example, roles: [Developer], teams: [Payments], status: active }]");
     let plan = rig.plan();
     assert_eq!(addresses(&plan), ["user/new@x.example"], "{gone} {fates:?}: {:?}", holds(&plan));
     assert_eq!(plan.sealed.changes[0].action, Action::Invite, "{gone}");
@@ -131,7 +131,7 @@ fn nobody_listed_being_there_looks_like_the_wrong_hub() {
     let mut world = world();
     member(&mut world, "jane@acme.example", false, &[]);
     let plan = planned(world, "manage: { users: all }\nusers: [{ email: stranger@x.example, absent: true }]");
-    assert_eq!(plan.refusals.iter().map(|it| it.rail.as_str()).collect::<Vec<_>>(), ["manage"]);
+    assert_eq!(plan.refusals.iter().map(|it| it.guardrail.as_str()).collect::<Vec<_>>(), ["manage"]);
 }
 
 // ---- accounts
@@ -145,21 +145,21 @@ fn an_account_is_switched_off_in_all_of_the_hub_only_where_that_is_written() {
     assert_eq!(plan.sealed.changes[0].action, Action::Disable);
     assert_eq!(
         effects(&plan, "user/kim@acme.example"),
-        [Effect::HubWide, Effect::TakesAlong { what: "their personal subscriptions".to_owned() }]
+        [Effect::HubWide, Effect::CascadesTo { what: "their personal subscriptions".to_owned() }]
     );
     assert!(converged(&rig.apply()));
     assert_eq!(sent(&rig), [("UpdateUser", json!({ "id": kim.to_string(), "status": "DEACTIVATED" }))]);
     assert!(is_member(&rig.world(), "kim@acme.example"));
     assert_eq!(teams_of(&rig.world(), "kim@acme.example"), ["Payments"]);
     assert_eq!(addresses(&rig.plan()), NOBODY);
-    rig.wish("users: [{ email: kim@acme.example, status: active }]");
+    rig.set_file("users: [{ email: kim@acme.example, status: active }]");
     assert_eq!(effects(&rig.plan(), "user/kim@acme.example"), [Effect::ReEnables, Effect::HubWide]);
     assert!(converged(&rig.apply()));
     assert_eq!(status(&rig.world(), "kim@acme.example"), "ACTIVE");
     // And is left alone where nothing is written.
-    rig.wish("users: [{ email: kim@acme.example, status: deactivated }]");
+    rig.set_file("users: [{ email: kim@acme.example, status: deactivated }]");
     rig.apply();
-    rig.wish("users: [{ email: kim@acme.example }]");
+    rig.set_file("users: [{ email: kim@acme.example }]");
     assert_eq!(addresses(&rig.plan()), NOBODY);
 }
 
@@ -270,7 +270,7 @@ fn an_account_is_deleted_only_by_two_words_in_the_file() {
         );
         assert_eq!(
             effects(&rig.plan(), "user/kim@acme.example"),
-            [Effect::Irreversible, Effect::TakesAlong { what: "their personal apps and APIs".to_owned() }]
+            [Effect::Irreversible, Effect::CascadesTo { what: "their personal apps and APIs".to_owned() }]
         );
         assert!(converged(&rig.apply()), "{in_it}");
         assert_eq!(sent(&rig), [("UpdateUser", json!({ "id": kim.to_string(), "status": "DELETED" }))]);
@@ -326,7 +326,11 @@ fn an_early_hub_changes_no_account_and_lets_people_go_all_the_same() {
         let report = rig.apply();
         assert_eq!(operations(&rig), ["RemoveTeamUserFromAllOrgTeams"], "{report:#?}");
         assert!(report.all_done());
-        assert!(matches!(&report.standing, Standing::Held(held) if held.len() == 2), "{:?}", report.standing);
+        assert!(
+            matches!(&report.final_state, FinalState::NeedsAttention(held) if held.len() == 2),
+            "{:?}",
+            report.final_state
+        );
     }
 }
 

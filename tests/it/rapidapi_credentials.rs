@@ -321,7 +321,7 @@ fn two_reads_of_one_world_are_the_same_whatever_was_read_before() {
     let rig = Rig::new(world, body);
     let (one, other) = (rig.plan(), rig.plan());
     assert_eq!(one.seal, other.seal);
-    assert_eq!(one.sealed.changes.iter().filter(|change| change.action == Action::Withdraw).count(), 1);
+    assert_eq!(one.sealed.changes.iter().filter(|change| change.action == Action::Cancel).count(), 1);
     let world = rig.world().clone();
     assert_eq!(user(&world, OWN_EMAIL), world.admins(acme(&world))[0]);
 }

@@ -14,7 +14,7 @@ const LATER: [Generation; 2] = [Generation::Middle, Generation::Late];
 
 /// What the guardrails have against a plan.
 fn refusals(rig: &Rig) -> Vec<String> {
-    rig.plan().refusals.into_iter().map(|it| format!("{}: {}", it.rail, it.message)).collect()
+    rig.plan().refusals.into_iter().map(|it| format!("{}: {}", it.guardrail, it.message)).collect()
 }
 
 /// Three admins, of whom the file takes one.
@@ -61,7 +61,7 @@ fn nobody_loses_anything_while_roles_are_not_shown() {
             assert!(said.iter().any(|it| it.contains(&unknown)), "{generation:?} {wish} {said:?}");
             assert!(said.iter().all(|it| it.starts_with("min_admins: ")), "{said:?}");
             // Whoever gets more loses nothing.
-            rig.wish("users: [{ email: dev@acme.example, roles: [Organization Admin] }]");
+            rig.set_file("users: [{ email: dev@acme.example, roles: [Organization Admin] }]");
             assert!(refusals(&rig).is_empty());
         }
     }
@@ -80,9 +80,9 @@ fn an_admin_by_the_older_list_who_is_shown_without_a_role_may_be_one() {
         "{said:?}"
     );
     // Until somebody has said which it is.
-    rig.wish("users: [{ email: jane@acme.example, roles: [Organization Admin] }]");
+    rig.set_file("users: [{ email: jane@acme.example, roles: [Organization Admin] }]");
     assert!(converged(&rig.apply()));
-    rig.wish("users: [{ email: kim@acme.example, absent: true }]");
+    rig.set_file("users: [{ email: kim@acme.example, absent: true }]");
     assert!(converged(&rig.apply()));
     assert!(!is_member(&rig.world(), "kim@acme.example"));
 }
@@ -231,14 +231,14 @@ fn nobody_is_left_without_a_team_for_a_call_that_failed() {
     assert_eq!(teams_of(&rig.world(), "sam@acme.example"), ["Payments", "Search"]);
     assert!(converged(&rig.apply()));
     // With a team that they keep, what they are to leave they leave.
-    rig.wish("users: [{ email: sam@acme.example, teams: [Payments, Data] }]");
+    rig.set_file("users: [{ email: sam@acme.example, teams: [Payments, Data] }]");
     assert!(converged(&rig.apply()));
-    rig.wish("users: [{ email: sam@acme.example, teams: [Data, Search] }]");
+    rig.set_file("users: [{ email: sam@acme.example, teams: [Data, Search] }]");
     rig.wire.doom(&[Fate::Ignored(200, r#"{"errors":[{"message":"no seats"}],"data":{"addUserToTeams":null}}"#)]);
     let report = rig.apply();
     assert_eq!(teams_of(&rig.world(), "sam@acme.example"), ["Data"], "{report:#?}");
     // It wasn't closed, and isn't said to be.
-    assert!(report.steps.iter().all(|step| step.interim), "{report:#?}");
+    assert!(report.steps.iter().all(|step| step.first_step), "{report:#?}");
 }
 
 #[test]

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use crate::support::rapidapi::{
-    NOBODY, Rig, acme, asserted, converged, effects, findings, held, invitation, invited, is_admin, member,
-    observe, operations, outcomes, planned, role, sent, two_teams, user, with_teams, world,
+    NOBODY, Rig, acme, asserted, converged, effects, findings, held, invitation, invited, is_admin,
+    ledger_updates, member, operations, outcomes, planned, role, sent, two_teams, user, with_teams, world,
 };
 use crate::support::rig::{Fate, addresses, holds};
 use rolecall_model::{Action, Address, Cause, Code, Effect, Outcome};
@@ -126,7 +126,7 @@ fn all_invitations_that_go_are_taken_back_by_one_call_and_each_address_is_a_step
     let steps: Vec<_> = report
         .steps
         .iter()
-        .map(|step| (step.operation.as_str(), step.address.to_string(), step.interim))
+        .map(|step| (step.operation.as_str(), step.address.to_string(), step.first_step))
         .collect();
     assert_eq!(
         steps,
@@ -184,7 +184,7 @@ fn a_crash_between_revocation_and_invitation_is_made_good_with_one_mail() {
         rig.wire.doom(&fates);
         let plan = rig.plan();
         assert!(rig.apply_plan(&plan).is_none(), "{fates:?}");
-        observe(&mut rig);
+        ledger_updates(&mut rig);
         let report = rig.apply();
         assert!(converged(&report), "{fates:?} {report:#?}");
         let mut mails = rig.world().mails.clone();
@@ -243,11 +243,11 @@ fn a_revocation_that_no_longer_stands_leaves_those_beside_it_standing() {
     rig.world().organization_mut(organization).unwrap().invitations.retain(|it| it.email != "a@x.example");
     let fresh = rig.plan();
     let approval = compare(&approved.sealed, &fresh.sealed);
-    assert_eq!(approval.standing, only(&["user/b@x.example", "user/c@x.example"]));
+    assert_eq!(approval.still_valid, only(&["user/b@x.example", "user/c@x.example"]));
     let stale: Vec<_> = approval.stale.iter().map(|stale| stale.approved.address.to_string()).collect();
     assert_eq!(stale, ["user/a@x.example"]);
     let live = rig.read().unwrap();
-    let plan = rig.plan_from(&live, &BTreeSet::new(), Some(&approval.standing)).unwrap();
+    let plan = rig.plan_from(&live, &BTreeSet::new(), Some(&approval.still_valid)).unwrap();
     rig.apply_plan(&plan).unwrap();
     assert_eq!(sent(&rig)[0].1["emails"], json!(["b@x.example", "c@x.example"]));
     assert_eq!(rig.world().mails, ["b@x.example"]);
@@ -261,10 +261,10 @@ fn a_revocation_that_was_not_approved_is_not_sent_with_those_that_were() {
     let live = rig.read().unwrap();
     let approved = rig.plan_from(&live, &BTreeSet::new(), Some(&only(&["user/c@x.example"]))).unwrap();
     let approval = compare(&approved.sealed, &rig.plan().sealed);
-    assert_eq!(approval.standing, only(&["user/c@x.example"]));
+    assert_eq!(approval.still_valid, only(&["user/c@x.example"]));
     let unapproved: Vec<_> = approval.unapproved.iter().map(|change| change.address.to_string()).collect();
     assert_eq!(unapproved, ["user/a@x.example", "user/b@x.example"]);
-    let plan = rig.plan_from(&live, &BTreeSet::new(), Some(&approval.standing)).unwrap();
+    let plan = rig.plan_from(&live, &BTreeSet::new(), Some(&approval.still_valid)).unwrap();
     rig.apply_plan(&plan).unwrap();
     assert_eq!(operations(&rig), ["DeleteUserInvites"]);
     assert_eq!(sent(&rig)[0].1["emails"], json!(["c@x.example"]));
@@ -286,7 +286,7 @@ fn where_all_are_managed_whoever_is_invited_and_not_listed_is_taken_back() {
     assert_eq!(operations(&rig), ["DeleteUserInvites"]);
     assert_eq!(invited(&rig.world()), []);
     // Taken back by us, so that listing them again invites them.
-    rig.wish("users: [{ email: a@x.example, roles: [Developer], teams: [Payments] }]");
+    rig.set_file("users: [{ email: a@x.example, roles: [Developer], teams: [Payments] }]");
     assert_eq!(rig.plan().sealed.changes[0].action, Action::Invite);
 }
 
@@ -354,7 +354,7 @@ fn an_invitation_that_ran_out_is_made_anew_only_where_the_file_says_so() {
             "blocked: invited, and the invitation has run out; `reinvite_expired: true` in the file sends another, or do it {DASHBOARD}"
         )]
     );
-    rig.wish(&format!("reinvite_expired: true\n{body}"));
+    rig.set_file(&format!("reinvite_expired: true\n{body}"));
     let report = rig.apply();
     assert!(converged(&report), "{report:#?}");
     assert_eq!(rig.world().mails, ["old@x.example"]);

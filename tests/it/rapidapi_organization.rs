@@ -9,7 +9,7 @@ use crate::support::rapidapi::{
 };
 use crate::support::rig::{Fate, addresses, holds};
 use rolecall_config::{Source, check_source};
-use rolecall_engine::apply::Standing;
+use rolecall_engine::apply::FinalState;
 use rolecall_model::{Code, Effect, Outcome};
 use rolecall_providers::ReadError;
 use rolecall_sandbox::rapidapi::{DuplicateNames, OWN_EMAIL, RenameSlug, World};
@@ -20,7 +20,7 @@ const SETTINGS: &str = "settings: { name: Globex, email: bills@globex.example, s
 const UNSURE: &str = "blocked: its making was sent on 2026-11-21, and it isn't listed; look whether it is there under another slug. `--assert` has it made once more, which may cost once more";
 
 fn rails(plan: &rolecall_model::OrganizationPlan) -> Vec<&str> {
-    plan.refusals.iter().map(|refusal| refusal.rail.as_str()).collect()
+    plan.refusals.iter().map(|refusal| refusal.guardrail.as_str()).collect()
 }
 
 /// The program's errors for a file that is wrong by itself.
@@ -61,7 +61,7 @@ fn an_organisation_is_made_with_those_who_need_no_team_and_the_rest_follows() {
     }
     assert!(held(&plan, "user/admin@x.example").is_empty());
     let report = rig.apply();
-    assert!(matches!(report.standing, Standing::Converged { later: 3 }), "{report:#?}");
+    assert!(matches!(report.final_state, FinalState::InSync { later: 3 }), "{report:#?}");
     assert_eq!(
         sent(&rig),
         [(
@@ -106,7 +106,7 @@ fn whoever_was_invited_with_the_organisation_and_needs_no_team_keeps_nobody_from
         );
         let report = rig.apply();
         assert_eq!(rig.world().mails, ["first@x.example"]);
-        assert!(matches!(report.standing, Standing::Converged { .. }), "{role}: {:?}", report.standing);
+        assert!(matches!(report.final_state, FinalState::InSync { .. }), "{role}: {:?}", report.final_state);
         assert!(rig.try_plan().is_ok(), "{role}: {:#?}", rig.try_plan());
     }
 }
@@ -193,7 +193,7 @@ fn a_slug_that_comes_out_different_stops_the_run_and_is_never_made_twice() {
                 said,
                 "the organisation was made, and its slug came out as globex-hub7, not globex: write `organization: globex-hub7` before the next run. Nothing more is sent"
             );
-            assert!(!matches!(report.standing, Standing::Converged { .. }), "{:?}", report.standing);
+            assert!(!matches!(report.final_state, FinalState::InSync { .. }), "{:?}", report.final_state);
             assert!(report.stopped.is_some());
         }
         // Any later run says so, and sends nothing.
@@ -306,14 +306,14 @@ fn name_address_and_seats_are_changed_and_what_is_not_said_is_kept() {
         )]
     );
     assert_eq!(rig.world().organization("acme").unwrap().seats, 5);
-    rig.wish("settings: { seats: 7 }");
+    rig.set_file("settings: { seats: 7 }");
     assert_eq!(effects(&rig.plan(), "organization"), [Effect::MayBill]);
     assert!(converged(&rig.apply()));
     assert_eq!(sent(&rig)[1].1["seats"], json!(7));
     assert_eq!(rig.world().organization("acme").unwrap().name, "Acme Group");
     assert_eq!(addresses(&rig.plan()), NOBODY);
     // Nothing that the file leaves out is touched.
-    rig.wish("settings: {}");
+    rig.set_file("settings: {}");
     assert_eq!(addresses(&rig.plan()), NOBODY);
 }
 
@@ -454,7 +454,7 @@ fn deletes(named: &str, fate: Fate) {
         said[..2],
         [
             Effect::Irreversible,
-            Effect::TakesAlong { what: "all of its teams, their apps with their keys, and their APIs".to_owned() }
+            Effect::CascadesTo { what: "all of its teams, their apps with their keys, and their APIs".to_owned() }
         ]
     );
     assert!(matches!(&said[2], Effect::Touches { holders } if holders.len() == 2), "{said:?}");
@@ -541,7 +541,7 @@ fn teams_are_made_changed_and_deleted() {
         effects(&plan, "team/Legacy"),
         [
             Effect::Irreversible,
-            Effect::TakesAlong { what: "its apps with their keys, and its APIs".to_owned() },
+            Effect::CascadesTo { what: "its apps with their keys, and its APIs".to_owned() },
             Effect::Touches { holders: vec!["user/kim@acme.example".parse().unwrap()] }
         ]
     );
@@ -562,7 +562,7 @@ fn teams_are_made_changed_and_deleted() {
     assert!(rig.world().user_by_id(kim).is_some());
     assert_eq!(addresses(&rig.plan()), NOBODY);
     // Its name is free.
-    rig.wish("teams: [{ name: Legacy }]");
+    rig.set_file("teams: [{ name: Legacy }]");
     assert!(converged(&rig.apply()));
 }
 
@@ -653,7 +653,7 @@ fn where_all_teams_are_managed_those_that_are_not_listed_go() {
         Rig::new(with_teams(&["Payments", "Legacy"]), "manage: { teams: all }\nteams: [{ name: Payments }]");
     assert_eq!(addresses(&rig.plan()), ["team/Legacy"]);
     assert_eq!(held(&rig.plan(), "team/acme-Default").len(), 1);
-    assert!(matches!(rig.apply().standing, Standing::Held(_)));
+    assert!(matches!(rig.apply().final_state, FinalState::NeedsAttention(_)));
     // None of those listed is there: perhaps another hub.
     let plan = planned(with_teams(&["Payments"]), "manage: { teams: all }\nteams: [{ name: Paymens }]");
     assert_eq!(rails(&plan), ["manage"]);

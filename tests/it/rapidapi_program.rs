@@ -156,7 +156,7 @@ fn files_with_other_keys_for_one_hub_share_its_limit() {
         let body = format!("requests_per_minute: 6000\n{more}");
         env.write(&format!("access/{number}.yaml"), file(&server, &format!("org-{number:02}"), &body));
     }
-    // The second file's own pace is slower, so that it is the one that counts, and what is left of it is known to both.
+    // The second file's own quota is slower, so that it is the one that counts, and what is left of it is known to both.
     let slow = file(&server, "org-02", "requests_per_minute: 10\nchanges_with: team_key\n");
     env.write("access/2.yaml", slow);
     let mut child =

@@ -14,11 +14,11 @@ use crate::support::rapidapi::{
 use crate::support::rig::{Platform, addresses, desired, holds, now, paused};
 use jiff::{SignedDuration, Timestamp};
 use rolecall_config::{Source, check_source};
-use rolecall_engine::apply::{Apply, Deliveries, Interruption, Report};
+use rolecall_engine::apply::{Apply, Deliveries, Report, Shutdown};
 use rolecall_engine::ledger::Ledger;
 use rolecall_graphql::{
-    Backoff, CallError, Kept, MemoryBudget, Pace, PacedTransport, Pacer, Reader, Redactor, Request, Response,
-    Shelf, Spool, Transport, TransportError,
+    Backoff, CallError, MemoryBudget, Quota, Quotas, RateLimitTransport, ReadCheckpoint, Reader, Redactor,
+    Request, Response, ResponseCache, RunCache, Transport, TransportError,
 };
 use rolecall_model::{Completeness, Desired, Facts, OrganizationPlan, Outcome, ProviderName, Site};
 use rolecall_plan::{PlanInput, plan};
@@ -195,7 +195,7 @@ impl Transport for Failing {
 #[derive(Default)]
 struct Kettle(Mutex<BTreeMap<String, Value>>);
 
-impl Spool for Kettle {
+impl ReadCheckpoint for Kettle {
     fn take(&self, asked: &str) -> Option<Value> {
         self.0.lock().unwrap().remove(asked)
     }
@@ -211,7 +211,7 @@ fn a_read_of_thirty_organisations_that_breaks_off_goes_on_where_it_was() {
     let (world, names) = thirty();
     let read = |rig: &Rig, answers: usize, spool: &Arc<Kettle>| {
         let transport = Arc::new(Failing { inner: rig.wire.clone(), left: Mutex::new(answers) });
-        let kept = Kept::default();
+        let kept = RunCache::default();
         let mut whole = 0;
         for name in &names {
             let reader = Reader::new(transport.clone(), Redactor::default(), Backoff::with_seed(1))
@@ -310,14 +310,14 @@ async fn run(transport: Arc<dyn Transport>, body: &str) -> (usize, Report) {
         transport,
         redactor: &Redactor::default(),
         backoff: Backoff::with_seed(1),
-        pacer: &Pacer::default(),
+        quotas: &Quotas::default(),
         parallelism: 1,
         caller: None,
         deliveries: &Deliveries { allow_commands: false, below: None },
         run: "run",
         generator: "test",
         clock: &now,
-        interruption: &Interruption::default(),
+        shutdown: &Shutdown::default(),
     };
     let report = apply.run(&planned, &live, &mut Ledger::in_memory(), &mut |_| {}).await.unwrap();
     (planned.sealed.mutations.len(), report)
@@ -329,13 +329,13 @@ fn nothing_is_sent_that_the_hubs_limit_refuses() {
         paused(async {
             let (world, body) = crowd();
             let (sandbox, timed) = timed(world, latency);
-            let pace = rolecall_providers::of(ProviderName::Rapidapi).budget(&desired(HEAD)).unwrap();
-            assert_eq!((pace.calls, pace.window), (10, Duration::from_secs(60)));
+            let quota = rolecall_providers::of(ProviderName::Rapidapi).budget(&desired(HEAD)).unwrap();
+            assert_eq!((quota.calls, quota.window), (10, Duration::from_secs(60)));
             let transport =
-                PacedTransport::new(timed.clone(), pace, Arc::new(MemoryBudget::default()), Arc::new(|_| {}));
+                RateLimitTransport::new(timed.clone(), quota, Arc::new(MemoryBudget::default()), Arc::new(|_| {}));
             let (mutations, report) = run(Arc::new(transport), &body).await;
             assert_eq!(mutations, 20 + 10 * 3 + 5);
-            assert!(converged(&report), "{latency:?} {:?}", report.standing);
+            assert!(converged(&report), "{latency:?} {:?}", report.final_state);
             let log = timed.log.lock().unwrap().clone();
             // Seven to plan, three to look afterwards.
             assert_eq!(log.len(), 7 + mutations + 3);
@@ -380,15 +380,15 @@ fn organisations_of_one_credential_share_the_limit() {
         world.switches.minute_millis = 60_000;
         let (_, timed) = timed(world, Duration::from_millis(100));
         let provider = rolecall_providers::of(ProviderName::Rapidapi);
-        let pace = provider.budget(&desired(HEAD)).unwrap();
+        let quota = provider.budget(&desired(HEAD)).unwrap();
         let waits = Arc::new(Mutex::new(0));
         let told = {
             let waits = waits.clone();
             Arc::new(move |_| *waits.lock().unwrap() += 1)
         };
         let transport =
-            Arc::new(PacedTransport::new(timed.clone(), pace, Arc::new(MemoryBudget::default()), told));
-        let kept = Kept::default();
+            Arc::new(RateLimitTransport::new(timed.clone(), quota, Arc::new(MemoryBudget::default()), told));
+        let kept = RunCache::default();
         let reads = names.iter().map(|name| {
             let (transport, kept) = (transport.clone(), kept.clone());
             async move {
@@ -415,8 +415,8 @@ fn reads_after_the_limit_was_used_up(retry_after: bool) {
         world.requests.insert(own, vec![now(); 10]);
         let (_sandbox, timed) = timed(world, Duration::from_millis(40));
         let provider = rolecall_providers::of(ProviderName::Rapidapi);
-        let pace = provider.budget(&desired(HEAD)).unwrap();
-        let transport = PacedTransport::new(timed, pace, Arc::new(MemoryBudget::default()), Arc::new(|_| {}));
+        let quota = provider.budget(&desired(HEAD)).unwrap();
+        let transport = RateLimitTransport::new(timed, quota, Arc::new(MemoryBudget::default()), Arc::new(|_| {}));
         let wish = desired(&format!("{HEAD}{body}"));
         let reader = Reader::new(Arc::new(transport), Redactor::default(), Backoff::with_seed(1));
         let read = provider.read(&reader, &wish).await;
@@ -440,20 +440,20 @@ fn a_minute_that_another_hand_has_used_up_is_waited_for_as_a_whole() {
     use rolecall_graphql::Budget;
     paused(async {
         let minute = Duration::from_secs(60);
-        let pace = Pace { calls: 4, window: minute };
+        let quota = Quota { calls: 4, window: minute };
         let budget = MemoryBudget::default();
         for _ in 0..2 {
-            budget.take(pace).unwrap();
+            budget.take(quota).unwrap();
         }
         tokio::time::advance(Duration::from_secs(50)).await;
-        let ticket = budget.take(pace).unwrap();
+        let ticket = budget.take(quota).unwrap();
         budget.answered(ticket);
-        budget.used_up(pace);
-        assert!(budget.take(pace).unwrap_err() >= minute);
+        budget.used_up(quota);
+        assert!(budget.take(quota).unwrap_err() >= minute);
         tokio::time::advance(Duration::from_secs(15)).await;
-        assert!(budget.take(pace).unwrap_err() >= Duration::from_secs(45));
+        assert!(budget.take(quota).unwrap_err() >= Duration::from_secs(45));
         tokio::time::advance(Duration::from_secs(46)).await;
-        assert!(budget.take(pace).is_ok());
+        assert!(budget.take(quota).is_ok());
     });
 }
 
@@ -523,7 +523,7 @@ fn a_hub_that_does_not_introspect_is_taken_to_be_as_documented_and_that_is_said(
 #[derive(Default)]
 struct Board(Mutex<BTreeMap<String, Value>>);
 
-impl Shelf for Board {
+impl ResponseCache for Board {
     fn get(&self, name: &str) -> Option<Value> {
         self.0.lock().unwrap().get(name).cloned()
     }

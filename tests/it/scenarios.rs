@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::support::bitpanda::{Rig, key, user, world};
 use crate::support::rig::{Fate, addresses, holds};
-use rolecall_engine::apply::{Standing, Stop};
+use rolecall_engine::apply::{FinalState, Stop};
 use rolecall_model::{Address, Code, Outcome, Site};
 use rolecall_sandbox::bitpanda::{Invitees, World};
 use serde_json::json;
@@ -15,8 +15,8 @@ fn world_with(users: &[(&str, &[&str])]) -> World {
     world
 }
 
-fn converged(standing: &Standing) -> bool {
-    matches!(standing, Standing::Converged { .. })
+fn converged(standing: &FinalState) -> bool {
+    matches!(standing, FinalState::InSync { .. })
 }
 
 /// The variables of the mutations that went out, without the name of their argument.
@@ -29,7 +29,7 @@ fn inputs(rig: &Rig) -> Vec<serde_json::Value> {
 fn three_roles_and_a_fourth_are_sent_as_four() {
     let world = world_with(&[("jane@x.example", &["A", "B", "C"])]);
     let mut rig = Rig::new(world, "users: [{ email: jane@x.example, roles: [A, B, C, D], enabled: true }]");
-    assert!(converged(&rig.apply().standing));
+    assert!(converged(&rig.apply().final_state));
     assert_eq!(
         inputs(&rig),
         [json!({ "userTrustId": "id-jane@x.example", "roles": ["A", "B", "C", "D"], "enabled": true })]
@@ -42,7 +42,7 @@ fn two_of_three_roles_are_sent_as_two_and_the_plan_shows_the_unknown_one_going()
     let mut rig = Rig::new(world, "users: [{ email: jane@x.example, roles: [A, B], enabled: true }]");
     let plan = rolecall_model::Plan::new("test", vec![rig.plan()]);
     assert!(rolecall::report::plan_text(&plan).contains("-NEVER_HEARD_OF"));
-    assert!(converged(&rig.apply().standing));
+    assert!(converged(&rig.apply().final_state));
     assert_eq!(
         inputs(&rig),
         [json!({ "userTrustId": "id-jane@x.example", "roles": ["A", "B"], "enabled": true })]
@@ -64,7 +64,7 @@ fn a_user_without_roles_in_the_file_keeps_those_that_were_just_read() {
 fn disabling_is_sent_until_the_ledger_shows_it_and_never_again() {
     let mut rig =
         Rig::new(world_with(&[("sam@x.example", &["A"])]), "users: [{ email: sam@x.example, enabled: false }]");
-    assert!(converged(&rig.apply().standing));
+    assert!(converged(&rig.apply().final_state));
     assert!(addresses(&rig.plan()).is_empty());
     rig.ledger = rolecall_engine::ledger::Ledger::in_memory();
     assert_eq!(addresses(&rig.plan()), ["user/sam@x.example"]);
@@ -90,8 +90,8 @@ fn whoever_we_disabled_is_enabled_again_when_the_file_says_so() {
     let mut rig =
         Rig::new(world_with(&[("sam@x.example", &["A"])]), "users: [{ email: sam@x.example, enabled: false }]");
     rig.apply();
-    rig.wish("users: [{ email: sam@x.example, enabled: true }]");
-    assert!(converged(&rig.apply().standing));
+    rig.set_file("users: [{ email: sam@x.example, enabled: true }]");
+    assert!(converged(&rig.apply().final_state));
     assert!(rig.world().users[0].enabled);
     assert!(addresses(&rig.plan()).is_empty());
 }
@@ -139,7 +139,7 @@ fn a_key_that_changes_gets_a_successor_and_a_later_plan_retires_the_old_one() {
     assert_eq!(addresses(&first), ["key/backend"]);
     assert!(holds(&first)[0].starts_with("key/backend#old waiting: keeps working"));
     let report = rig.apply_plan(&first).unwrap();
-    assert!(matches!(report.standing, Standing::Converged { later: 1 }));
+    assert!(matches!(report.final_state, FinalState::InSync { later: 1 }));
     assert!(rig.world().keys.iter().any(|key| key.id == "old" && key.enabled), "both work for a while");
     assert!(rig.delivered("k").is_some());
     let second = rig.plan();
@@ -160,7 +160,7 @@ fn a_disabled_namesake_does_not_satisfy_an_entry_and_is_enabled_only_by_id() {
         "keys: [{ name: backend, roles: [A], expires: 2031-01-01T00:00:00Z, deliver: { file: k } }]",
     );
     assert_eq!(addresses(&rig.plan()), ["key/backend"]);
-    rig.wish("keys: [{ name: backend, id: dormant }]");
+    rig.set_file("keys: [{ name: backend, id: dormant }]");
     let plan = rig.plan();
     assert_eq!(
         plan.sealed.mutations[0].variables["updateOrgApiKeyInput"],
@@ -224,7 +224,7 @@ fn the_last_usable_admin_is_protected() {
     let body =
         "users: [{ email: ann@x.example, roles: [A], enabled: true }, { email: bob@x.example, enabled: false }]";
     let plan = Rig::new(world, body).plan();
-    assert_eq!(plan.refusals[0].rail.as_str(), "min_admins");
+    assert_eq!(plan.refusals[0].guardrail.as_str(), "min_admins");
     assert_eq!(plan.refusals[0].addresses.len(), 2);
     assert_eq!(plan.sealed.changes.len(), 2, "a refused change is still shown");
 }
@@ -237,7 +237,7 @@ fn nobody_loses_admin_before_those_relied_on_are_seen_to_have_it() {
     let plan = rig.plan();
     assert_eq!(plan.sealed.mutations[0].change.name, "bob@x.example");
     assert_eq!(plan.sealed.mutations[1].after, ["m1"]);
-    assert!(converged(&rig.apply().standing));
+    assert!(converged(&rig.apply().final_state));
 
     let mut refused = Rig::new(world(), body);
     refused.wire.doom(&[Fate::Refuse]);
@@ -261,8 +261,8 @@ fn somebody_who_was_only_invited_is_no_admin_to_rely_on() {
         "users: [{ email: new@x.example, first_name: Nina, last_name: W, roles: [ADMIN], enabled: true }, { email: ann@x.example, roles: [ADMIN], enabled: true }]",
     );
     rig.apply();
-    rig.wish("users: [{ email: new@x.example, roles: [ADMIN], enabled: true }, { email: ann@x.example, roles: [A], enabled: true }]");
-    assert_eq!(rig.plan().refusals[0].rail.as_str(), "min_admins");
+    rig.set_file("users: [{ email: new@x.example, roles: [ADMIN], enabled: true }, { email: ann@x.example, roles: [A], enabled: true }]");
+    assert_eq!(rig.plan().refusals[0].guardrail.as_str(), "min_admins");
 }
 
 #[test]
@@ -274,7 +274,7 @@ fn somebody_hidden_until_they_accepted_is_an_admin_to_rely_on_once_shown() {
     );
     rig.apply();
     rig.world().user_mut("new@x.example").unwrap().accepted = true;
-    rig.wish("users: [{ email: new@x.example, roles: [ADMIN], enabled: true }, { email: ann@x.example, roles: [A], enabled: true }]");
+    rig.set_file("users: [{ email: new@x.example, roles: [ADMIN], enabled: true }, { email: ann@x.example, roles: [A], enabled: true }]");
     assert!(rig.plan().refusals.is_empty());
 }
 
@@ -286,11 +286,11 @@ fn manage_all_disables_who_is_not_listed_and_refuses_what_looks_like_a_wrong_fil
         "manage: { users: all }\nusers: [{ email: ann@x.example, roles: [ADMIN], enabled: true }]",
     );
     assert_eq!(addresses(&rig.plan()), ["user/bob@x.example"]);
-    assert!(converged(&rig.apply().standing));
+    assert!(converged(&rig.apply().final_state));
     assert!(!rig.world().user("bob@x.example").unwrap().enabled);
 
     let empty = Rig::new(world(), "manage: { users: all }\nguardrails: { min_admins: 0 }");
-    assert_eq!(empty.plan().refusals[0].rail.as_str(), "manage");
+    assert_eq!(empty.plan().refusals[0].guardrail.as_str(), "manage");
     let strangers = Rig::new(
         world(),
         "manage: { users: all }\nguardrails: { min_admins: 0 }\nusers: [{ email: z@x.example, first_name: Z, last_name: Z, roles: [A], enabled: true }]",
@@ -411,7 +411,7 @@ fn a_vanished_invitation_is_sent_again_only_where_the_file_allows_it() {
     let plan = rig.plan();
     assert!(addresses(&plan).is_empty());
     assert!(holds(&plan)[0].contains("`reinvite_expired: true`"));
-    rig.wish(&format!("reinvite_expired: true\n{user_line}"));
+    rig.set_file(&format!("reinvite_expired: true\n{user_line}"));
     rig.apply();
     assert_eq!(rig.world().mails.len(), 2);
     assert!(addresses(&rig.plan()).is_empty());
@@ -424,9 +424,9 @@ fn somebody_invited_and_then_unwanted_is_a_blocked_hold() {
         "users: [{ email: new@x.example, first_name: Nina, last_name: W, roles: [A], enabled: true }]",
     );
     rig.apply();
-    rig.wish("users: [{ email: new@x.example, absent: true }]");
+    rig.set_file("users: [{ email: new@x.example, absent: true }]");
     assert!(holds(&rig.plan())[0].contains("blocked: invited on 2026-11-21 and not in the list"));
-    rig.wish("manage: { users: all }");
+    rig.set_file("manage: { users: all }");
     assert!(holds(&rig.plan())[0].contains("blocked: invited on 2026-11-21 and not in the list"));
 }
 
@@ -442,7 +442,7 @@ fn a_minted_key_whose_answer_was_lost_is_retired_and_minted_anew() {
     assert_eq!(rig.wire.mutations().len(), 1, "never twice in one run");
     let plan = rig.plan();
     assert_eq!(addresses(&plan).len(), 2);
-    assert!(converged(&rig.apply().standing));
+    assert!(converged(&rig.apply().final_state));
     let live: Vec<String> = rig
         .world()
         .keys
@@ -567,7 +567,7 @@ fn a_key_that_could_neither_be_delivered_nor_retired_is_retired_by_the_next_run(
     let plan = rig.plan();
     let report = rig.apply_plan_in_real_time(&plan);
     assert!(report.steps[0].message.as_ref().unwrap().contains("the next run retires it"));
-    assert!(!converged(&report.standing));
+    assert!(!converged(&report.final_state));
     let next = rig.plan();
     assert!(next.sealed.changes.iter().any(|change| change.cause == rolecall_model::Cause::SecretLost));
 }
@@ -580,9 +580,9 @@ fn an_orphan_is_retired_even_when_its_entry_has_left_the_file() {
     );
     rig.wire.doom(&[Fate::DropAfter]);
     rig.apply();
-    rig.wish("");
+    rig.set_file("");
     assert_eq!(rig.plan().sealed.changes[0].cause, rolecall_model::Cause::SecretLost);
-    assert!(converged(&rig.apply().standing));
+    assert!(converged(&rig.apply().final_state));
     assert!(addresses(&rig.plan()).is_empty());
 }
 
@@ -626,10 +626,10 @@ fn nobody_is_demoted_in_favour_of_somebody_whose_return_can_not_be_seen() {
         "users: [{ email: ann@x.example, roles: [ADMIN], enabled: true }, { email: jane@x.example, enabled: false }]",
     );
     rig.apply();
-    rig.wish(
+    rig.set_file(
         "users: [{ email: ann@x.example, roles: [], enabled: true }, { email: jane@x.example, enabled: true }]",
     );
-    assert_eq!(rig.plan().refusals[0].rail.as_str(), "min_admins");
+    assert_eq!(rig.plan().refusals[0].guardrail.as_str(), "min_admins");
 }
 
 #[test]
@@ -642,9 +642,9 @@ fn an_expired_key_does_not_satisfy_an_entry_nor_stand_in_anybodys_way() {
         world,
         "keys: [{ name: ci, roles: [A], expires: 2031-01-01T00:00:00Z, deliver: { file: ci.key } }]",
     );
-    assert!(converged(&rig.apply().standing));
+    assert!(converged(&rig.apply().final_state));
     assert!(addresses(&rig.plan()).is_empty(), "the expired namesake is no rival");
-    rig.wish("keys: [{ name: ci, id: old }]");
+    rig.set_file("keys: [{ name: ci, id: old }]");
     assert_eq!(rig.try_plan().unwrap_err()[0].code, Code::ExpiryInPast);
 }
 
@@ -675,7 +675,7 @@ fn a_key_that_is_replaced_by_another_entry_works_until_that_one_has_arrived() {
         let report = rig.apply();
         assert_eq!(report.steps[1].outcome, Outcome::Skipped, "{fate:?}");
         assert!(rig.world().keys.iter().any(|key| key.id == "old" && key.enabled));
-        assert!(converged(&rig.apply().standing), "the next run makes it good");
+        assert!(converged(&rig.apply().final_state), "the next run makes it good");
         assert!(rig.world().keys.iter().all(|key| key.id != "old" || !key.enabled));
     }
 }
@@ -711,7 +711,7 @@ fn a_disabled_person_whose_invitation_is_open_is_no_quiet_matter() {
         "users: [{ email: new@x.example, first_name: Nina, last_name: W, roles: [A], enabled: true }]",
     );
     rig.apply();
-    rig.wish("users: [{ email: new@x.example, enabled: false }]");
+    rig.set_file("users: [{ email: new@x.example, enabled: false }]");
     assert!(holds(&rig.plan())[0].contains("blocked: invited on 2026-11-21"));
 }
 
@@ -777,7 +777,7 @@ fn all_that_rely_on_a_promotion_wait_for_one_read() {
     let mut rig = Rig::new(world, &body);
     let plan = rig.plan();
     let before = rig.wire.sent().len();
-    assert!(converged(&rig.apply_plan(&plan).unwrap().standing));
+    assert!(converged(&rig.apply_plan(&plan).unwrap().final_state));
     // A read before, the promotion, the read that shows it, three demotions, a read after.
     assert_eq!(rig.wire.sent().len() - before, 2 + 1 + 2 + 3 + 2);
 }

@@ -94,13 +94,13 @@ fn programs_are_told_as_well() {
     let told: Value = serde_json::from_str(&said.stdout).unwrap();
     let undo = &told["organizations"][0]["undo"];
     assert_eq!(undo["file"], "undo.yaml");
-    let lasting = undo["lasting"].as_array().unwrap();
+    let irreversible = undo["irreversible"].as_array().unwrap();
     let why = |address: &str| {
-        let of = lasting.iter().filter(|one| one["address"] == address);
+        let of = irreversible.iter().filter(|one| one["address"] == address);
         of.map(|one| one["why"].as_str().unwrap().to_owned()).collect::<Vec<_>>().join("; ")
     };
-    assert!(why("key/legacy-ci").contains("nothing brings it back"), "{lasting:#?}");
-    assert!(why("user/new.user@acme.example").contains("mail goes out"), "{lasting:#?}");
+    assert!(why("key/legacy-ci").contains("nothing brings it back"), "{irreversible:#?}");
+    assert!(why("user/new.user@acme.example").contains("mail goes out"), "{irreversible:#?}");
     let plain = env.run(&["apply", "--sandbox", "--auto-approve", "--format", "json", "hive.yaml"]);
     let told: Value = serde_json::from_str(&plain.stdout).unwrap();
     assert!(told["organizations"][0].get("undo").is_none(), "{told:#}");

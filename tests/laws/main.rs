@@ -23,10 +23,10 @@ use lawful::{Lawful, LiveSecret, Wish};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::{TestCaseError, TestRunner};
-use rolecall_engine::apply::Standing;
+use rolecall_engine::apply::FinalState;
 use rolecall_model::{
-    Action, Address, Cause, Change, Completeness, DesiredUser, Effect, Entity, Hold, HoldReason, Live, Mutation,
-    OrganizationPlan, Outcome, Rail, RoleName, Seen, Site, Stage, TeamName, User,
+    Action, Address, Cause, Change, Completeness, DesiredUser, Effect, Entity, Guardrail, Hold, HoldReason, Live,
+    Mutation, OrganizationPlan, Outcome, RoleName, Seen, Site, Stage, TeamName, User,
 };
 use rolecall_plan::{PlanInput, plan};
 use rolecall_sandbox::digest;
@@ -111,9 +111,9 @@ fn applying_converges<P: Lawful>(mut world: P::World, wish: &Wish) -> Law {
     let report = rig.apply_plan(&first).unwrap();
     prop_assert!(report.all_done(), "{:#?}", report);
     prop_assert!(
-        !matches!(report.standing, Standing::Diverged(_) | Standing::Unknown(_)),
+        !matches!(report.final_state, FinalState::OutOfSync(_) | FinalState::Unknown(_)),
         "{:?}",
-        report.standing
+        report.final_state
     );
     let second = rig.try_plan().unwrap();
     let only_superseded = |change: &Change| matches!(change.cause, Cause::Superseded { .. });
@@ -372,7 +372,7 @@ fn to_the_end<P: Lawful>(rig: &mut Rig<P>, before: &P::World) -> Result<Option<E
         if plan.sealed.mutations.is_empty() {
             break;
         }
-        if plan.refusals.iter().any(|refusal| refusal.rail == Rail::MinAdmins) {
+        if plan.refusals.iter().any(|refusal| refusal.guardrail == Guardrail::MinAdmins) {
             return Ok(None);
         }
         prop_assert!(plan.refusals.is_empty(), "{:#?}", plan.refusals);
@@ -471,7 +471,7 @@ fn failures_are_made_good_by_later_runs<P: Lawful>(
         let Some(plan) = planned(&rig) else { return Ok(()) };
         let report = rig.apply_plan(&plan).unwrap();
         let honest = report.all_done()
-            || !matches!(report.standing, Standing::Converged { .. })
+            || !matches!(report.final_state, FinalState::InSync { .. })
             || report.steps.iter().any(|step| step.outcome != Outcome::Done);
         prop_assert!(honest);
         rig.wire.doom(if run == 0 { more } else { &[] });
@@ -498,7 +498,7 @@ fn a_broken_list_proves_nothing<P: Lawful>(mut world: P::World, wish: &Wish, how
     let Ok(plan) = rig.try_plan() else { return Ok(()) };
     for change in &plan.sealed.changes {
         let is_user = matches!(change.entity(), Some(Entity::User(_)));
-        let removal = change.cause == Cause::NotListed && change.action != Action::Withdraw;
+        let removal = change.cause == Cause::NotListed && change.action != Action::Cancel;
         let rests = change.action == Action::Invite || (is_user && removal);
         prop_assert!(!rests, "{:#?}", change);
     }
@@ -514,7 +514,7 @@ fn a_broken_list_proves_nothing<P: Lawful>(mut world: P::World, wish: &Wish, how
             .sealed
             .changes
             .iter()
-            .any(|change| change.action == Action::Withdraw && change.address.name == wish.email.key());
+            .any(|change| change.action == Action::Cancel && change.address.name == wish.email.key());
         prop_assert!(seen || held || withdrawn, "{} is silently absent", wish.email);
     }
     Ok(())
@@ -545,7 +545,7 @@ fn only_what_the_provider_can_do_is_planned<P: Lawful>(world: P::World, wish: &W
     for change in &plan.sealed.changes {
         let is_part = |mutation: &&Mutation| mutation.changes().any(|address| *address == change.address);
         let calls: Vec<_> = plan.sealed.mutations.iter().filter(is_part).collect();
-        let closing = calls.iter().filter(|call| !plan.is_interim(call, &change.address));
+        let closing = calls.iter().filter(|call| !plan.is_first_step(call, &change.address));
         prop_assert_eq!(closing.count(), 1, "{:#?}", change);
         for call in calls {
             prop_assert!(rolecall_providers::of(P::NAME).document(&call.operation).is_some());

@@ -40,7 +40,7 @@ fn switches() -> impl Strategy<Value = Switches> {
     let unknown = (any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>());
     let pages = (select(vec![2_usize, 3, 1000]), select(vec!["PENDING", "INVITED", "pending"]));
     (generation, answers, unknown, pages).prop_map(
-        |(generation, (booleans, silent, duplicated), (drops, kept, listed, outsiders), (page_max, status))| {
+        |(generation, (booleans, silent, duplicated), (drops, kept, listed, non_members), (page_max, status))| {
             Switches {
                 generation,
                 rate_limit: 0,
@@ -50,7 +50,7 @@ fn switches() -> impl Strategy<Value = Switches> {
                 demotion: if drops { Demotion::DropsTeams } else { Demotion::KeepsTeams },
                 stale_rows: if kept { StaleRows::Kept } else { StaleRows::Dropped },
                 deleted_teams: if listed { DeletedTeams::Listed } else { DeletedTeams::Hidden },
-                add_outsiders: outsiders,
+                add_outsiders: non_members,
                 page_max,
                 invite_status: status.to_owned(),
                 ..Switches::default()

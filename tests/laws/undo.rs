@@ -63,7 +63,7 @@ fn there_and_back<P: Lawful>(mut world: P::World, wish: &crate::lawful::Wish) ->
     let Some(plan) = planned(&rig).filter(|plan| !plan.sealed.mutations.is_empty()) else { return false };
     let live = rig.read().unwrap();
     let before = P::access(&rig.world());
-    let Undo { text, lasting } = way_back(&rig, &live, &plan);
+    let Undo { text, irreversible } = way_back(&rig, &live, &plan);
     let report = rig.apply_plan(&plan).unwrap();
     if !report.all_done() {
         return false;
@@ -79,11 +79,11 @@ fn there_and_back<P: Lawful>(mut world: P::World, wish: &crate::lawful::Wish) ->
     assert!(again.sealed.mutations.is_empty(), "{text}\n{changes:#?}\n{:#?}", again.sealed);
     let after = P::access(&rig.world());
     let excused = |address: &Address| {
-        let said = lasting
-            .iter()
-            .filter(|lasting| (lasting.address.kind, &lasting.address.name) == (address.kind, &address.name));
+        let said = irreversible.iter().filter(|irreversible| {
+            (irreversible.address.kind, &irreversible.address.name) == (address.kind, &address.name)
+        });
         let held = again.sealed.holds.iter().filter(|hold| hold.class != HoldClass::Ignored);
-        said.into_iter().any(|lasting| EXCUSES.iter().any(|excuse| lasting.why.contains(excuse)))
+        said.into_iter().any(|irreversible| EXCUSES.iter().any(|excuse| irreversible.why.contains(excuse)))
             || held.into_iter().any(|hold| hold.address.name == address.name)
     };
     let live_again = rig.read().unwrap();
@@ -101,7 +101,8 @@ fn there_and_back<P: Lawful>(mut world: P::World, wish: &crate::lawful::Wish) ->
     for name in new {
         let address = address_of(name, &live_again);
         // Whoever was invited and hasn't accepted isn't listed everywhere.
-        let invited = lasting.iter().any(|lasting| lasting.why.contains("no call takes the invitation back"));
+        let invited =
+            irreversible.iter().any(|irreversible| irreversible.why.contains("no call takes the invitation back"));
         assert!(address.as_ref().map_or(invited, excused), "{name} has access now\n{text}\n{changes:#?}");
     }
     true
@@ -150,8 +151,8 @@ fn turn_back<P: Platform>(rig: &mut Rig<P>) -> Undo {
 }
 
 fn why(undo: &Undo, address: &str) -> String {
-    let of = undo.lasting.iter().filter(|lasting| lasting.address.to_string() == address);
-    of.map(|lasting| lasting.why.as_str()).collect::<Vec<_>>().join("; ")
+    let of = undo.irreversible.iter().filter(|irreversible| irreversible.address.to_string() == address);
+    of.map(|irreversible| irreversible.why.as_str()).collect::<Vec<_>>().join("; ")
 }
 
 /// Text that YAML would read as something else, or that would end where it doesn't.

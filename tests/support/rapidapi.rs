@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::{Arc, MutexGuard};
 
-use rolecall_engine::apply::{Report, Standing, note_observed};
+use rolecall_engine::apply::{FinalState, Report, note_observed};
 use rolecall_model::{Address, Effect, Finding, OrganizationPlan, Outcome, ProviderName};
 use rolecall_providers::Secrets;
 use rolecall_sandbox::rapidapi::{Generation, OWN_PERSONAL_KEY, OWN_TEAM_KEY, RapidApi, World};
@@ -169,7 +169,7 @@ pub fn asserted<P: Platform>(rig: &rig::Rig<P>, address: &str) -> OrganizationPl
 }
 
 /// What an apply does before it plans.
-pub fn observe<P: Platform>(rig: &mut rig::Rig<P>) {
+pub fn ledger_updates<P: Platform>(rig: &mut rig::Rig<P>) {
     let live = rig.read().unwrap();
     note_observed(&live, rolecall_providers::rules(P::NAME), &mut rig.ledger, "run-x", now()).unwrap();
 }
@@ -199,7 +199,7 @@ pub const NOBODY: Vec<String> = Vec::new();
 
 /// Was all of it done, and is nothing left to do?
 pub fn converged(report: &Report) -> bool {
-    report.all_done() && matches!(report.standing, Standing::Converged { .. })
+    report.all_done() && matches!(report.final_state, FinalState::InSync { .. })
 }
 
 pub fn two_teams(rig: &Rig) -> (u64, u64) {

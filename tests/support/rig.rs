@@ -11,9 +11,9 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use rolecall_config::{Source, check_source};
-use rolecall_engine::apply::{Apply, Deliveries, Interruption, Report, Step};
+use rolecall_engine::apply::{Apply, Deliveries, Report, Shutdown, Step};
 use rolecall_engine::ledger::{Event, Ledger};
-use rolecall_graphql::{Backoff, Pacer, Reader, Redactor, Request, Response, Transport, TransportError};
+use rolecall_graphql::{Backoff, Quotas, Reader, Redactor, Request, Response, Transport, TransportError};
 use rolecall_model::{
     Address, Desired, Finding, Limit, Live, OrganizationPlan, ProviderName, Removals, Rules, Site,
 };
@@ -309,8 +309,8 @@ impl<P: Platform> Rig<P> {
         rolecall_providers::rules(P::NAME)
     }
 
-    /// Another wish for the same organisation.
-    pub fn wish(&mut self, body: &str) {
+    /// Plans from another file for the same organisation.
+    pub fn set_file(&mut self, body: &str) {
         self.desired = desired(&format!("{}{body}", P::HEAD));
     }
 
@@ -413,7 +413,7 @@ impl<P: Platform> Rig<P> {
         let now = self.now;
         let (written, last) =
             (AtomicUsize::new(self.ledger.records().len()), self.dies_at_line.unwrap_or(usize::MAX));
-        let (reader, interruption) = (self.reader(), Interruption::default());
+        let (reader, shutdown) = (self.reader(), Shutdown::default());
         let provider = rolecall_providers::of(P::NAME);
         let live = provider.read(&reader, &self.desired).await.unwrap();
         let caller = provider.own_key(&P::secrets());
@@ -425,7 +425,7 @@ impl<P: Platform> Rig<P> {
             transport: self.wire.clone(),
             redactor: &Redactor::default(),
             backoff: Backoff::with_seed(1),
-            pacer: &Pacer::default(),
+            quotas: &Quotas::default(),
             parallelism: self.parallelism.unwrap_or_else(|| provider.parallelism()),
             caller: caller.as_ref(),
             deliveries: &self.deliveries,
@@ -438,13 +438,13 @@ impl<P: Platform> Rig<P> {
                 }
                 now
             },
-            interruption: &interruption,
+            shutdown: &shutdown,
         };
         let mut left = self.interrupted_after.take();
         let mut told = |_: &Step| {
             left = left.map(|left| left.saturating_sub(1));
             if left == Some(0) {
-                interruption.wish();
+                shutdown.request();
             }
         };
         apply.run(plan, &live, &mut self.ledger, &mut told).await.unwrap()

@@ -4,11 +4,11 @@ use rolecall_model::{Address, Code, Desired, DesiredUser, Finding, ProviderName,
 
 /// Finds accounts that one file has switched off or deleted, and that another file counts on.
 pub(super) fn contradicted(
-    wishes: &[&Desired],
+    desired_users: &[&Desired],
     rules: impl Fn(ProviderName) -> &'static dyn Rules,
 ) -> Vec<Finding> {
     let shared: Vec<&Desired> =
-        wishes.iter().copied().filter(|wish| rules(wish.provider).shares_accounts()).collect();
+        desired_users.iter().copied().filter(|desired| rules(desired.provider).shares_accounts()).collect();
     let mut findings = Vec::new();
     for one in &shared {
         let is_beside = |other: &&&Desired| {

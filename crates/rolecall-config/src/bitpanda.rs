@@ -125,7 +125,7 @@ struct RawKey {
     absent: Option<Field<bool>>,
 }
 
-/// Step two: what was typed becomes a wish, or findings.
+/// Step two: what was typed becomes a desired, or findings.
 pub(super) fn check(raw: RawBitpanda, check: &mut Checker<'_>) -> Option<Desired> {
     let RawBitpanda {
         provider: _,

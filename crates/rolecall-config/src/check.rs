@@ -20,47 +20,47 @@ pub(super) struct Checker<'a> {
 }
 
 /// A name that a person typed.
-pub(super) trait Typed: Sized {
+pub(super) trait FromText: Sized {
     fn typed(text: String) -> Result<Self, NameError>;
 }
 
-impl Typed for RoleName {
+impl FromText for RoleName {
     fn typed(text: String) -> Result<Self, NameError> {
         Self::parse(text)
     }
 }
 
-impl Typed for KeyName {
+impl FromText for KeyName {
     fn typed(text: String) -> Result<Self, NameError> {
         Self::parse(text)
     }
 }
 
-impl Typed for RemoteId {
+impl FromText for RemoteId {
     fn typed(text: String) -> Result<Self, NameError> {
         Self::parse(text)
     }
 }
 
-impl Typed for Permission {
+impl FromText for Permission {
     fn typed(text: String) -> Result<Self, NameError> {
         Self::parse(text)
     }
 }
 
-impl Typed for TeamName {
+impl FromText for TeamName {
     fn typed(text: String) -> Result<Self, NameError> {
         Self::parse(text)
     }
 }
 
-impl Typed for Slug {
+impl FromText for Slug {
     fn typed(text: String) -> Result<Self, NameError> {
         Self::parse(text)
     }
 }
 
-impl Typed for String {
+impl FromText for String {
     fn typed(text: String) -> Result<Self, NameError> {
         check_name(&text).map(|()| text)
     }
@@ -89,7 +89,7 @@ impl<'a> Checker<'a> {
         self.push(Finding::error(Code::InvalidValue, place, message).hint(hint));
     }
 
-    pub fn name<T: Typed>(&mut self, field: Field<NameText>) -> Option<T> {
+    pub fn name<T: FromText>(&mut self, field: Field<NameText>) -> Option<T> {
         let NameText(text) = field.value?;
         match T::typed(text.clone()) {
             Ok(name) => Some(name),

@@ -13,7 +13,7 @@ pub struct Loaded {
     pub findings: Vec<Finding>,
 }
 
-/// One file. Its wish is there only if none of its findings is an error.
+/// One file. Its desired is there only if none of its findings is an error.
 #[derive(Debug)]
 pub struct LoadedFile {
     pub path: PathBuf,
@@ -56,8 +56,8 @@ pub fn load(paths: &[PathBuf], rules: impl Fn(ProviderName) -> &'static dyn Rule
         );
     }
     refuse_twins(&mut loaded);
-    let wishes: Vec<&Desired> = loaded.files.iter().filter_map(|file| file.desired.as_ref()).collect();
-    let mut contradicted = accounts::contradicted(&wishes, rules);
+    let desired_users: Vec<&Desired> = loaded.files.iter().filter_map(|file| file.desired.as_ref()).collect();
+    let mut contradicted = accounts::contradicted(&desired_users, rules);
     loaded.findings.append(&mut contradicted);
     loaded
 }
@@ -110,7 +110,7 @@ fn yaml_files(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
 /// A quick look, so that a folder may hold other YAML, broken or not.
 fn mentions_provider(text: &str) -> bool {
     text.lines().any(|line| {
-        // Of the document itself: not indented, unless in braces.
+        // Of the document organization_entity: not indented, unless in braces.
         let key = line.strip_prefix('{').map_or(line, str::trim_start).trim_start_matches(['"', '\'']);
         key.strip_prefix("provider").is_some_and(|rest| rest.trim_start_matches(['"', '\'', ' ']).starts_with(':'))
     })
@@ -118,15 +118,15 @@ fn mentions_provider(text: &str) -> bool {
 
 /// Two files that reach the same organisation would undo each other's work.
 fn refuse_twins(loaded: &mut Loaded) {
-    let wishes: Vec<&Desired> = loaded.files.iter().filter_map(|file| file.desired.as_ref()).collect();
+    let desired_users: Vec<&Desired> = loaded.files.iter().filter_map(|file| file.desired.as_ref()).collect();
     let mut twins = Vec::new();
-    for (index, one) in wishes.iter().enumerate() {
+    for (index, one) in desired_users.iter().enumerate() {
         // Some file systems don't tell case apart, and ledgers are files.
         let name = one.organization.as_str();
         let same = |other: &&&Desired| {
             other.provider == one.provider && other.organization.as_str().eq_ignore_ascii_case(name)
         };
-        if let Some(first) = wishes[..index].iter().find(same) {
+        if let Some(first) = desired_users[..index].iter().find(same) {
             twins.push(
                 Finding::error(
                     Code::DuplicateOrganization,

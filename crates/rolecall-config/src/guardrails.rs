@@ -1,4 +1,4 @@
-//! Limits that hold whatever the rest of a file wishes: as they are typed, and what of them is true.
+//! Limits that hold whatever the rest of a file desired_users: as they are typed, and what of them is true.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -13,7 +13,7 @@ use serde::de::{Deserializer, MapAccess, Visitor};
 use super::check::Checker;
 use super::field::Field;
 use super::raw::{AddressText, DateText, NameText, SealText};
-use rolecall_model::{Exception, Guardrails, Kind, Limit, Pattern, Rail, Removals, list_of, quote};
+use rolecall_model::{Exception, Guardrail, Guardrails, Kind, Limit, Pattern, Removals, list_of, quote};
 
 /// These limits apply to every plan, whatever the rest of the file says.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -51,7 +51,7 @@ struct RawException {
 
 /// An exception can override one of these guardrails.
 #[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
-#[serde(rename = "Rail", rename_all = "snake_case")]
+#[serde(rename = "Guardrail", rename_all = "snake_case")]
 enum RawRail {
     /// This guardrail limits how many entities may lose access in one plan.
     MaxRemovals,
@@ -231,18 +231,18 @@ impl Checker<'_> {
             date
         });
         let named = rails.value?;
-        let rails: BTreeSet<Rail> = named
+        let rails: BTreeSet<Guardrail> = named
             .iter()
-            .filter_map(|rail| rail.value)
-            .map(|rail| match rail {
-                RawRail::MaxRemovals => Rail::MaxRemovals,
-                RawRail::MinAdmins => Rail::MinAdmins,
+            .filter_map(|guardrail| guardrail.value)
+            .map(|guardrail| match guardrail {
+                RawRail::MaxRemovals => Guardrail::MaxRemovals,
+                RawRail::MinAdmins => Guardrail::MinAdmins,
             })
             .collect();
         if named.is_empty() {
             self.invalid(
                 rails_at,
-                "no rail is named".to_owned(),
+                "no guardrail is named".to_owned(),
                 "name those that the plan breaks: [max_removals]",
             );
         }

@@ -1,4 +1,4 @@
-//! From YAML to a checked wish: what may be typed, what of it is true, and every finding on the way.
+//! From YAML to a checked desired: what may be typed, what of it is true, and every finding on the way.
 
 mod access;
 mod accounts;
@@ -16,9 +16,9 @@ mod node;
 mod paradime;
 mod rapidapi;
 mod raw;
+mod redact;
 mod resources;
 mod schema;
-mod scrub;
 mod source;
 mod trust;
 mod undo;
@@ -28,12 +28,12 @@ pub use files::{Loaded, LoadedFile, load};
 pub use schema::schema;
 pub use source::{MAX_BYTES, Source};
 pub use trust::needing_approval;
-pub use undo::{Lasting, Undo, UndoInput, undo};
+pub use undo::{Irreversible, Undo, UndoInput, undo};
 
 use node::{Located, Node};
-use rolecall_model::{Chore, Code, Desired, Finding, Kind, ProviderName, Rules, list_of, nearest};
+use rolecall_model::{Code, Desired, Finding, Kind, ManualStep, ProviderName, Rules, list_of, nearest};
 
-/// Checks the text of one file. The wish is there only if no finding is an error.
+/// Checks the text of one file. The desired is there only if no finding is an error.
 pub fn check_source(
     source: &Source,
     rules: impl Fn(ProviderName) -> &'static dyn Rules,
@@ -42,7 +42,7 @@ pub fn check_source(
     let mut secrets = Vec::new();
     let desired = check_tree(source, rules, &mut findings, &mut secrets);
     let findings: Vec<Finding> =
-        findings.into_iter().map(|finding| scrub::scrub(finding, &secrets, source)).collect();
+        findings.into_iter().map(|finding| redact::redact(finding, &secrets, source)).collect();
     let failed = findings.iter().any(Finding::is_error);
     (desired.filter(|_| !failed), findings)
 }
@@ -61,9 +61,9 @@ fn check_tree(
         }
     };
     // Whose file it is isn't known yet.
-    *secrets = scrub::candidates(&root, true);
+    *secrets = redact::candidates(&root, true);
     let provider = provider_of(source, &root, findings)?;
-    *secrets = scrub::candidates(&root, rules(provider).has_secret_path());
+    *secrets = redact::candidates(&root, rules(provider).has_secret_path());
     refuse_keys(source, &mut root, rules(provider), findings);
     let mut checker = check::Checker::new(source, rules(provider));
     let desired = match provider {
@@ -85,7 +85,7 @@ fn refuse_keys(source: &Source, root: &mut Located, rules: &dyn Rules, findings:
     entries.retain(|(key, _)| {
         let is_keys = matches!(&key.node, Node::Text(name) if name == "keys");
         if is_keys {
-            let hint = format!("remove it, and see to them {}", rules.by_hand(Chore::HandleKeys));
+            let hint = format!("remove it, and see to them {}", rules.manual_step(ManualStep::HandleKeys));
             let message = "there is no field `keys` here, since no call knows of them";
             findings.push(Finding::error(Code::UnknownField, source.place(key.mark), message).hint(hint));
         }

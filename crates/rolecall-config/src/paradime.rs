@@ -99,7 +99,7 @@ struct RawUser {
     absent: Option<Field<bool>>,
 }
 
-/// Step two: what was typed becomes a wish, or findings.
+/// Step two: what was typed becomes a desired, or findings.
 pub(super) fn check(raw: RawParadime, check: &mut Checker<'_>) -> Option<Desired> {
     let RawParadime {
         provider: _,

@@ -21,16 +21,16 @@ pub fn needing_approval(
         if is_below_link(path) {
             findings.push(finding(source.start(), "the file is a link, and so can be any file of this machine"));
         }
-        let Some(wish) = desired else { continue };
-        if rules(wish.provider).reads_as_admin() {
-            let message = format!("reading {} takes the credential of an admin", wish.provider);
-            findings.push(finding(wish.place.clone(), &message));
+        let Some(desired) = desired else { continue };
+        if rules(desired.provider).reads_as_admin() {
+            let message = format!("reading {} takes the credential of an admin", desired.provider);
+            findings.push(finding(desired.place.clone(), &message));
         }
-        if let Some(before) = counterpart(wish, trusted) {
-            compare(wish, before, &mut findings);
+        if let Some(before) = counterpart(desired, trusted) {
+            compare(desired, before, &mut findings);
         } else {
-            let message = format!("no trusted file speaks for {} {}", wish.provider, *wish.organization);
-            findings.push(finding(wish.organization.place.clone(), &message));
+            let message = format!("no trusted file speaks for {} {}", desired.provider, *desired.organization);
+            findings.push(finding(desired.organization.place.clone(), &message));
         }
     }
     for before in trusted.files.iter().filter_map(|file| file.desired.as_ref()) {
@@ -44,10 +44,11 @@ pub fn needing_approval(
     findings
 }
 
-/// The wish for the same organisation.
-fn counterpart<'a>(wish: &Desired, others: &'a Loaded) -> Option<&'a Desired> {
+/// The desired for the same organisation.
+fn counterpart<'a>(desired: &Desired, others: &'a Loaded) -> Option<&'a Desired> {
     let mut others = others.files.iter().filter_map(|file| file.desired.as_ref());
-    others.find(|other| other.provider == wish.provider && other.organization.value == wish.organization.value)
+    others
+        .find(|other| other.provider == desired.provider && other.organization.value == desired.organization.value)
 }
 
 /// Is it one, or a folder above it? At the top of a machine's own tree there may be some.
@@ -62,7 +63,7 @@ fn finding(place: Place, message: &str) -> Finding {
 }
 
 /// Taken apart field by field, so that whoever adds a field decides on it here.
-fn compare(wish: &Desired, before: &Desired, findings: &mut Vec<Finding>) {
+fn compare(desired: &Desired, before: &Desired, findings: &mut Vec<Finding>) {
     let Desired {
         provider: _,
         place,
@@ -83,11 +84,11 @@ fn compare(wish: &Desired, before: &Desired, findings: &mut Vec<Finding>) {
         containment_role: _,
         requests_per_minute: _,
         several_root_fields: _,
-        itself: _,
+        organization_entity: _,
         teams: _,
         roles: _,
         users: _,
-    } = wish;
+    } = desired;
     let mut changed = |is_same: bool, place: &Place, what: &str| {
         if !is_same {
             findings.push(finding(place.clone(), &format!("{what} isn't what the trusted file says")));

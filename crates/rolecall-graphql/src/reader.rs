@@ -7,7 +7,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::{Backoff, CallError, Query, Redactor, Request, Shelf, Spool, Transport, parse, understood};
+use super::{
+    Backoff, CallError, Query, ReadCheckpoint, Redactor, Request, ResponseCache, Transport, parse, understood,
+};
 
 /// Sends queries. Planning holds this and nothing else, so planning can't change anything.
 ///
@@ -47,14 +49,14 @@ pub struct Reader {
     redactor: Redactor,
     backoff: Backoff,
     requests: AtomicUsize,
-    kept: Kept,
-    shelf: Option<Arc<dyn Shelf>>,
-    spool: Option<Arc<dyn Spool>>,
+    kept: RunCache,
+    shelf: Option<Arc<dyn ResponseCache>>,
+    spool: Option<Arc<dyn ReadCheckpoint>>,
 }
 
 /// Answers that don't change within a run, by what was asked. Readers of one platform may share them.
 #[derive(Clone, Default)]
-pub struct Kept(Arc<Mutex<BTreeMap<String, Result<Value, CallError>>>>);
+pub struct RunCache(Arc<Mutex<BTreeMap<String, Result<Value, CallError>>>>);
 
 /// Two requests that are called the same ask for the same.
 fn asked(query: &Query, variables: &Value) -> String {
@@ -65,7 +67,7 @@ fn nothing() -> Value {
     Value::Object(serde_json::Map::new())
 }
 
-impl Kept {
+impl RunCache {
     fn forget(&self, asked: &str) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(asked);
     }
@@ -82,24 +84,24 @@ impl Kept {
 impl Reader {
     pub fn new(transport: Arc<dyn Transport>, redactor: Redactor, backoff: Backoff) -> Self {
         let requests = AtomicUsize::new(0);
-        Self { transport, redactor, backoff, requests, kept: Kept::default(), shelf: None, spool: None }
+        Self { transport, redactor, backoff, requests, kept: RunCache::default(), shelf: None, spool: None }
     }
 
     /// One that knows what others have been told.
     #[must_use]
-    pub fn sharing(self, kept: Kept) -> Self {
+    pub fn sharing(self, kept: RunCache) -> Self {
         Self { kept, ..self }
     }
 
     /// One that knows what was so for days.
     #[must_use]
-    pub fn with_shelf(self, shelf: Arc<dyn Shelf>) -> Self {
+    pub fn with_shelf(self, shelf: Arc<dyn ResponseCache>) -> Self {
         Self { shelf: Some(shelf), ..self }
     }
 
     /// One that goes on where an earlier read broke off.
     #[must_use]
-    pub fn resuming(self, spool: Arc<dyn Spool>) -> Self {
+    pub fn resuming(self, spool: Arc<dyn ReadCheckpoint>) -> Self {
         Self { spool: Some(spool), ..self }
     }
 

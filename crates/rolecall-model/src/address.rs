@@ -18,12 +18,21 @@ pub enum Kind {
     Team,
     Role,
     User,
+    /// An invitation that somebody has not accepted yet. The user whom it invites has an address of their own.
+    Invitation,
     Key,
 }
 
 impl Kind {
     /// Every kind, in the order in which plans list them.
-    pub const ALL: &[Self] = &[Self::Organization, Self::Team, Self::Role, Self::User, Self::Key];
+    pub const ALL: &[Self] =
+        &[Self::Organization, Self::Team, Self::Role, Self::User, Self::Invitation, Self::Key];
+
+    /// Returns whether an address of this kind, as a person wrote it, may mean one of the other kind: a user's address
+    /// means their invitations too.
+    pub fn covers(self, other: Self) -> bool {
+        self == other || (self, other) == (Self::User, Self::Invitation)
+    }
 
     pub fn as_str(self) -> &'static str {
         match self {
@@ -31,6 +40,7 @@ impl Kind {
             Self::Team => "team",
             Self::Role => "role",
             Self::User => "user",
+            Self::Invitation => "invitation",
             Self::Key => "key",
         }
     }
@@ -57,6 +67,11 @@ impl Address {
         Self { kind: Kind::User, name: email.key().to_owned(), id: None }
     }
 
+    /// The address of the invitation of a user.
+    pub fn invitation(email: &Email) -> Self {
+        Self { kind: Kind::Invitation, name: email.key().to_owned(), id: None }
+    }
+
     pub fn role(name: &RoleName) -> Self {
         Self { kind: Kind::Role, name: name.as_str().to_owned(), id: None }
     }
@@ -79,7 +94,7 @@ impl Address {
 
     /// Does `self`, as a person wrote it, mean `other`? Without an id it means every namesake.
     pub fn covers(&self, other: &Self) -> bool {
-        self.kind == other.kind && self.name == other.name && (self.id.is_none() || self.id == other.id)
+        self.kind.covers(other.kind) && self.name == other.name && (self.id.is_none() || self.id == other.id)
     }
 }
 
@@ -132,10 +147,20 @@ impl Address {
         };
         let name = name.replace("%23", "#").replace("%25", "%");
         let name = match kind {
-            Kind::User => fold_case(&name),
+            Kind::User | Kind::Invitation => fold_case(&name),
             Kind::Organization | Kind::Team | Kind::Role | Kind::Key => name,
         };
-        Ok(Self { kind, name, id })
+        // Ledgers of format 1 call the invitation of a member `user/NAME#invitation`, and one of several
+        // `user/NAME#invitation:SPELLING`.
+        let earlier =
+            id.as_ref().and_then(|id| id.as_str().strip_prefix("invitation")).filter(|_| kind == Kind::User);
+        match earlier.map(|rest| (rest, rest.strip_prefix(':'))) {
+            Some(("", _)) => Ok(Self { kind: Kind::Invitation, name, id: None }),
+            Some((_, Some(spelling))) => {
+                Ok(Self { kind: Kind::Invitation, name, id: Some(RemoteId::seen(spelling)) })
+            }
+            Some((_, None)) | None => Ok(Self { kind, name, id }),
+        }
     }
 }
 
@@ -160,7 +185,7 @@ impl JsonSchema for Address {
         json_schema!({
             "type": "string",
             "description": "kind/name, with #id where the name alone is ambiguous; or organization",
-            "pattern": "^(organization|(team|role|user|key)/.+)$",
+            "pattern": "^(organization|(team|role|user|invitation|key)/.+)$",
         })
     }
 }

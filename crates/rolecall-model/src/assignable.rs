@@ -17,7 +17,7 @@ pub struct AssignableRole {
     /// What it is called here: its name, or its key where others have the same name.
     pub name: RoleName,
     /// As the platform has it.
-    pub spelled: RoleName,
+    pub raw_name: RoleName,
     /// The other way to say it.
     pub key: String,
     /// Whoever has been given no other has it.

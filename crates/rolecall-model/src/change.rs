@@ -32,21 +32,24 @@ pub struct Change {
 pub enum Action {
     /// A person gets an invitation.
     Invite,
-    /// A user's whole record is written anew.
-    Replace,
+    /// The entity gets its full new value.
+    #[serde(alias = "replace")]
+    Update,
     /// A user or a key stays and can no longer be used.
     Disable,
     /// A role is made, or a key minted.
     Create,
     /// A disabled key works again.
     Enable,
-    /// Whoever can't be removed keeps nothing: a role without permissions, and no resources.
-    Contain,
-    /// A pending invitation is cancelled.
-    Withdraw,
-    /// A user leaves the organisation, and stays what they are elsewhere.
+    /// A user whom the API can't remove loses all access: a role without permissions, and no resources.
+    #[serde(alias = "contain")]
+    RemoveAccess,
+    /// An open invitation is cancelled.
+    #[serde(alias = "withdraw")]
+    Cancel,
+    /// A user is removed from the organisation. Their account and their other organisations stay as they are.
     Remove,
-    /// The entity goes.
+    /// The entity is deleted.
     Delete,
 }
 
@@ -118,7 +121,8 @@ pub enum Effect {
     /// Nothing brings it back.
     Irreversible,
     /// What goes with it.
-    TakesAlong {
+    #[serde(alias = "takes-along")]
+    CascadesTo {
         what: String,
     },
     /// What was seen in it, and goes with it.
@@ -180,12 +184,12 @@ impl fmt::Display for Action {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {
             Self::Invite => "invite",
-            Self::Replace => "replace",
+            Self::Update => "update",
             Self::Disable => "disable",
             Self::Create => "create",
             Self::Enable => "enable",
-            Self::Contain => "contain",
-            Self::Withdraw => "withdraw",
+            Self::RemoveAccess => "remove-access",
+            Self::Cancel => "cancel",
             Self::Remove => "remove",
             Self::Delete => "delete",
         })
@@ -274,7 +278,7 @@ pub struct Mutation {
     pub after: Vec<String>,
     /// A first step, after which another mutation closes the change.
     #[serde(default, skip_serializing_if = "is_false")]
-    pub interim: bool,
+    pub first_step: bool,
 }
 
 impl Mutation {

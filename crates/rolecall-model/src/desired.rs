@@ -8,7 +8,7 @@ use super::{
     TeamName,
 };
 
-/// The wish for one organisation.
+/// The desired for one organisation.
 #[derive(Clone, Debug)]
 pub struct Desired {
     pub provider: ProviderName,
@@ -42,7 +42,7 @@ pub struct Desired {
     /// What isn't done unless the file says so.
     pub allowed: BTreeSet<Allowance>,
     /// The organisation itself, where the file speaks of it.
-    pub itself: Option<DesiredOrganization>,
+    pub organization_entity: Option<DesiredOrganization>,
     /// Sorted by name, each once.
     pub teams: Vec<DesiredTeam>,
     /// Sorted by name, each once.
@@ -217,7 +217,7 @@ impl DesiredUser {
 }
 
 impl Desired {
-    /// The wish for an organisation of which nothing is wished yet.
+    /// The desired for an organisation of which nothing is wished yet.
     pub fn of(
         provider: ProviderName,
         place: Place,
@@ -243,7 +243,7 @@ impl Desired {
             changes_with: None,
             admin_role: None,
             allowed: BTreeSet::new(),
-            itself: None,
+            organization_entity: None,
             teams: Vec::new(),
             roles: Vec::new(),
             users: Vec::new(),

@@ -1,4 +1,4 @@
-//! Limits that hold whatever the rest of a file wishes.
+//! Limits that hold whatever the rest of a file desired_users.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -16,19 +16,19 @@ pub struct Guardrails {
     pub min_admins: usize,
     pub max_removals: Removals,
     /// Those that whoever runs it has made stricter: no exception of the file lifts them.
-    pub tightened: BTreeSet<Rail>,
+    pub tightened: BTreeSet<Guardrail>,
     /// Does whoever calls keep what they need for it?
     pub require_self: bool,
     /// And where the file says so.
     pub protected: BTreeMap<Pattern, Place>,
-    /// Plans that may break a rail all the same.
+    /// Plans that may break a guardrail all the same.
     pub exceptions: Vec<Exception>,
 }
 
 /// What a plan may break.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum Rail {
+pub enum Guardrail {
     /// How much of a collection goes.
     MaxRemovals,
     /// How many admins are left.
@@ -39,9 +39,9 @@ pub enum Rail {
     Organization,
 }
 
-impl Rail {
+impl Guardrail {
     /// Those that an exception may lift: the others are put right in the file.
-    pub const LIFTABLE: &[Self] = &[Self::MaxRemovals, Self::MinAdmins];
+    pub const OVERRIDABLE: &[Self] = &[Self::MaxRemovals, Self::MinAdmins];
 
     pub fn as_str(self) -> &'static str {
         match self {
@@ -53,7 +53,7 @@ impl Rail {
     }
 }
 
-impl fmt::Display for Rail {
+impl fmt::Display for Guardrail {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.as_str())
     }
@@ -65,7 +65,7 @@ pub struct Exception {
     pub place: Place,
     /// The seal of the plan.
     pub plan: String,
-    pub rails: BTreeSet<Rail>,
+    pub rails: BTreeSet<Guardrail>,
     /// The last day, in UTC.
     pub until: Date,
     pub reason: String,
@@ -89,8 +89,8 @@ impl Guardrails {
     pub fn tighten(&mut self, min_admins: Option<usize>, max_removals: Option<Limit>) {
         self.min_admins = self.min_admins.max(min_admins.unwrap_or_default());
         self.max_removals.at_most = max_removals;
-        self.tightened.extend(min_admins.map(|_| Rail::MinAdmins));
-        self.tightened.extend(max_removals.map(|_| Rail::MaxRemovals));
+        self.tightened.extend(min_admins.map(|_| Guardrail::MinAdmins));
+        self.tightened.extend(max_removals.map(|_| Guardrail::MaxRemovals));
     }
 }
 
@@ -187,7 +187,7 @@ impl Pattern {
     /// Does it mean this one? Without an id it means every namesake.
     pub fn covers(&self, other: &Address) -> bool {
         let Self(Address { kind, name, id }) = self;
-        *kind == other.kind && fits(name, &other.name) && (id.is_none() || *id == other.id)
+        kind.covers(other.kind) && fits(name, &other.name) && (id.is_none() || *id == other.id)
     }
 }
 

@@ -103,7 +103,7 @@ pub enum HoldReason {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         step: Option<String>,
     },
-    /// What the file wishes of the role is held itself.
+    /// What the file desired_users of the role is held itself.
     RoleHeld { role: RoleName },
     /// Whoever has the role is protected, and would be changed with it.
     ProtectsHolders { holders: Vec<Address> },
@@ -143,7 +143,7 @@ pub enum HoldReason {
     OrganizationUnsure { since: Timestamp },
     /// The team that came with the organisation, or the only one that is left.
     LastTeam { default: bool },
-    /// What the file wishes of the team is held itself.
+    /// What the file desired_users of the team is held itself.
     TeamHeld { team: TeamName },
     /// Waits until an administrator of the platform lets them in.
     Unapproved { step: String },

@@ -133,7 +133,7 @@ impl fmt::Display for HoldReason {
                 step.as_ref().map_or(Ok(()), |step| write!(f, "; or enable them {step}"))
             }
             Self::RoleHeld { role } => {
-                write!(f, "the role `{role}` can't be given, since what the file wishes of it is held itself")
+                write!(f, "the role `{role}` can't be given, since what the file desired_users of it is held itself")
             }
             Self::ProtectsHolders { holders } => {
                 write!(f, "would change what {} may do, whom the file's guardrails protect", names(holders))
@@ -193,7 +193,7 @@ impl fmt::Display for HoldReason {
                 "the last team of the organisation; `allow: [default-team-deletion]` in the file lets it be deleted",
             ),
             Self::TeamHeld { team } => {
-                write!(f, "nobody can be put into the team `{team}`, since what the file wishes of it is held itself")
+                write!(f, "nobody can be put into the team `{team}`, since what the file desired_users of it is held itself")
             }
             Self::Unapproved { step } => {
                 write!(f, "waits until an administrator of the platform lets them in: {step}")

@@ -36,12 +36,12 @@ pub use facts::{
     DisableAnswer, Facts, HeldChange, Invitation, InvitationState, LostMint, MintedKey, NotTaken, SentDisable,
 };
 pub use finding::{Code, Finding, Severity};
-pub use guardrails::{Exception, Guardrails, Limit, Pattern, Rail, Removals};
+pub use guardrails::{Exception, Guardrail, Guardrails, Limit, Pattern, Removals};
 pub use hold::{Hold, HoldClass, HoldReason};
 pub use inventory::{App, AppKey, Inventory};
 pub use live::{
-    Caller, Catalogue, Completeness, Feature, Gap, Listing, Live, LiveInvitation, LiveKey, LiveRole, LiveTeam,
-    LiveUser, Project, Projects, Standing,
+    AccountStatus, Caller, Catalogue, Completeness, Feature, Gap, Listing, Live, LiveInvitation, LiveKey,
+    LiveRole, LiveTeam, LiveUser, Project, Projects,
 };
 pub use name::{
     Email, EmailError, KeyName, NameError, Permission, ProviderName, RemoteId, RoleName, Slug, TeamName,
@@ -49,10 +49,10 @@ pub use name::{
 };
 pub use outcome::Outcome;
 pub use place::{Place, Placed, Span};
-pub use plan::{FORMAT_VERSION, Identity, Lifted, OrganizationPlan, Plan, Refusal, Sealed, Site, Unread};
+pub use plan::{FORMAT_VERSION, Identity, OrganizationPlan, Override, Plan, Refusal, Sealed, Site, Unread};
 pub use resources::{ProjectReach, Reach, Resources, TargetReach};
 pub use rules::{
-    Chore, Departure, InviteField, KeyField, KnownRoles, ListedInvitations, Retirement, Rules, Variables,
+    InviteField, KeyField, KeyRemoval, KnownRoles, ListedInvitations, ManualStep, Rules, UserRemoval, Variables,
 };
 pub use time::Expiry;
 pub use words::{list_of, nearest, quote};

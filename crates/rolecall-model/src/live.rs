@@ -22,7 +22,7 @@ pub struct Live {
     /// What this server takes and others of its kind don't.
     pub features: BTreeSet<Feature>,
     /// Itself, where the platform has it changed. None: it isn't there, or not read.
-    pub itself: Option<Organization>,
+    pub organization_entity: Option<Organization>,
     /// Where the organisation has teams.
     pub teams: Option<Listing<LiveTeam>>,
     /// Where roles are made by others than the organisation: those that can be given here.
@@ -36,7 +36,7 @@ pub struct Live {
     /// Members, and on some platforms the invited among them.
     pub users: Listing<LiveUser>,
     /// People of whom the file says what isn't the organisation's business alone, and who aren't in it.
-    pub outsiders: Vec<LiveUser>,
+    pub non_members: Vec<LiveUser>,
     /// Where the platform lists the invited apart. A person may be there twice, in two spellings.
     pub invitations: Option<Listing<LiveInvitation>>,
     /// None: not read, since the file speaks of none.
@@ -101,7 +101,7 @@ pub struct Listing<T> {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "is", rename_all = "kebab-case")]
 pub enum Completeness {
-    /// The platform says so itself: its count agrees, or its only page is the last.
+    /// The platform says so organization_entity: its count agrees, or its only page is the last.
     Proven,
     /// The platform offers no proof.
     Assumed { why: String },
@@ -144,16 +144,16 @@ pub struct LiveUser {
     /// The teams that they are in, where the platform has them.
     pub teams: Option<Memberships>,
     /// Roles in teams that they aren't in: whoever adds them gives them these.
-    pub lingering: BTreeMap<TeamName, RoleName>,
+    pub stale_team_roles: BTreeMap<TeamName, RoleName>,
     pub enabled: Seen<bool>,
-    pub standing: Standing,
+    pub account_status: AccountStatus,
     /// The organisations that nobody else administrates. None: the platform would have to tell, and doesn't.
     pub only_admin_of: Option<BTreeSet<RemoteId>>,
 }
 
 /// What decides on a user beside the file.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Standing {
+pub enum AccountStatus {
     #[default]
     Ordinary,
     /// May do everything, whatever their role, and is never touched.
@@ -168,7 +168,7 @@ pub enum Standing {
     Unclear,
 }
 
-impl Standing {
+impl AccountStatus {
     /// Is somebody of this standing able to use what they have?
     pub fn is_active(self) -> bool {
         match self {
@@ -184,7 +184,7 @@ pub struct LiveTeam {
     /// Told apart from its namesakes by its id, where it has some.
     pub name: TeamName,
     /// As the platform has it.
-    pub spelled: TeamName,
+    pub raw_name: TeamName,
     pub description: Option<String>,
     pub thumbnail: Option<String>,
     /// The platform made it together with the organisation.
@@ -246,14 +246,14 @@ impl Live {
             organization,
             organization_id: None,
             features: BTreeSet::new(),
-            itself: None,
+            organization_entity: None,
             teams: None,
             assignable: None,
             caller: None,
             admins_unsure: None,
             roles: None,
             users,
-            outsiders: Vec::new(),
+            non_members: Vec::new(),
             invitations: None,
             keys: None,
             projects: None,
@@ -313,9 +313,9 @@ impl LiveUser {
             roles,
             resources: None,
             teams: None,
-            lingering: BTreeMap::new(),
+            stale_team_roles: BTreeMap::new(),
             enabled: Seen::Known(true),
-            standing: Standing::default(),
+            account_status: AccountStatus::default(),
             only_admin_of: Some(BTreeSet::new()),
         }
     }
@@ -331,9 +331,9 @@ impl LiveUser {
             roles,
             resources,
             teams,
-            lingering: _,
+            stale_team_roles: _,
             enabled,
-            standing: _,
+            account_status: _,
             only_admin_of: _,
         } = self.clone();
         let read = User::named(email);
@@ -354,7 +354,7 @@ impl LiveInvitation {
 impl LiveTeam {
     /// As read.
     pub fn entity(&self) -> Entity {
-        let Self { id, name, spelled: _, description, thumbnail, default: _ } = self.clone();
+        let Self { id, name, raw_name: _, description, thumbnail, default: _ } = self.clone();
         Entity::Team(Team { id: Some(id), name, description, thumbnail })
     }
 }

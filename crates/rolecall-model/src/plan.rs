@@ -7,10 +7,10 @@ use jiff::civil::Date;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Address, Change, Completeness, Gap, Hold, Inventory, Mutation, ProviderName, Rail, RemoteId};
+use super::{Address, Change, Completeness, Gap, Guardrail, Hold, Inventory, Mutation, ProviderName, RemoteId};
 
 /// The version of the plan file. A minor step only adds; a reader refuses a major that it doesn't know.
-pub const FORMAT_VERSION: &str = "1.0";
+pub const FORMAT_VERSION: &str = "2.0";
 
 /// A plan over one or more organisations.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -47,7 +47,7 @@ pub struct OrganizationPlan {
     pub refusals: Vec<Refusal>,
     /// Guardrails that it would break, but for an exception in the file.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub lifted: Vec<Lifted>,
+    pub overrides: Vec<Override>,
     /// Changes by which an admin, a privileged role or a privileged key comes, goes or becomes another.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub privileged: BTreeSet<Address>,
@@ -62,7 +62,7 @@ pub struct OrganizationPlan {
     pub inventory: Option<Inventory>,
 }
 
-/// The part that is approved: the same, byte for byte, whenever the world and the wish are the same.
+/// The part that is approved: the same, byte for byte, whenever the world and the desired are the same.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Sealed {
     pub identity: Identity,
@@ -93,7 +93,7 @@ pub struct Site {
 /// A guardrail that a plan would break.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 pub struct Refusal {
-    pub rail: Rail,
+    pub guardrail: Guardrail,
     pub message: String,
     /// The changes that break it.
     pub addresses: Vec<Address>,
@@ -101,7 +101,7 @@ pub struct Refusal {
 
 /// A guardrail that a plan would break, and that the file lifts for it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
-pub struct Lifted {
+pub struct Override {
     #[serde(flatten)]
     pub refusal: Refusal,
     /// The seal that the exception names.
@@ -156,9 +156,10 @@ impl OrganizationPlan {
     }
 
     /// Is a mutation a first step of a change, after which another closes it?
-    pub fn is_interim(&self, mutation: &Mutation, change: &Address) -> bool {
-        let closes = |other: &&Mutation| !other.interim && other.id != mutation.id && other.change == *change;
-        mutation.interim || (!mutation.also.is_empty() && self.sealed.mutations.iter().any(|other| closes(&other)))
+    pub fn is_first_step(&self, mutation: &Mutation, change: &Address) -> bool {
+        let closes = |other: &&Mutation| !other.first_step && other.id != mutation.id && other.change == *change;
+        mutation.first_step
+            || (!mutation.also.is_empty() && self.sealed.mutations.iter().any(|other| closes(&other)))
     }
 
     /// The change of an entity. Changes are in the order of their addresses.

@@ -33,7 +33,7 @@ pub enum KeyField {
 
 /// What becomes of a user who must go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Departure {
+pub enum UserRemoval {
     Disable,
     /// There is no call that removes: all access is taken, and the rest is left to a person.
     Contain,
@@ -43,7 +43,7 @@ pub enum Departure {
 
 /// What becomes of a key that must go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Retirement {
+pub enum KeyRemoval {
     Disable,
     Delete,
 }
@@ -61,7 +61,7 @@ pub enum ListedInvitations {
 
 /// What the API can't do and a person can.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Chore {
+pub enum ManualStep {
     /// A user's names and phone.
     ChangeRecord,
     RemoveUser,
@@ -155,13 +155,13 @@ pub trait Rules: Sync {
     }
 
     /// What an invitation says of the roles that somebody is to have.
-    fn offered(&self, _: &Live, roles: &BTreeSet<RoleName>) -> BTreeSet<RoleName> {
+    fn invitation_roles(&self, _: &Live, roles: &BTreeSet<RoleName>) -> BTreeSet<RoleName> {
         roles.clone()
     }
 
     /// Does an invitation say all of these roles?
-    fn offers_all(&self, live: &Live, roles: &BTreeSet<RoleName>) -> bool {
-        self.offered(live, roles) == *roles
+    fn can_invite_with(&self, live: &Live, roles: &BTreeSet<RoleName>) -> bool {
+        self.invitation_roles(live, roles) == *roles
     }
 
     /// What giving a user their roles does besides.
@@ -170,7 +170,7 @@ pub trait Rules: Sync {
     }
 
     /// What goes with an entity that is deleted, and is no entity of ours.
-    fn takes_along(&self, _: &Entity) -> Option<&'static str> {
+    fn cascades_to(&self, _: &Entity) -> Option<&'static str> {
         None
     }
 
@@ -188,14 +188,14 @@ pub trait Rules: Sync {
 
     fn key_needs(&self) -> &'static [KeyField];
 
-    fn departure(&self) -> Departure;
+    fn user_removal(&self) -> UserRemoval;
 
     /// Does whoever is disabled vanish from the list, so that they look as if they had never been there?
     fn hides_disabled(&self) -> bool {
         false
     }
 
-    fn retirement(&self) -> Retirement;
+    fn key_removal(&self) -> KeyRemoval;
 
     fn listed_invitations(&self) -> ListedInvitations;
 
@@ -209,7 +209,7 @@ pub trait Rules: Sync {
     fn implied_permissions(&self) -> &'static [&'static str];
 
     /// Where a person does what the API can't: one sentence.
-    fn by_hand(&self, chore: Chore) -> &'static str;
+    fn manual_step(&self, chore: ManualStep) -> &'static str;
 
     /// Why the platform may have answered that a change is made, and not have made it, where more can be said than of any
     /// platform.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::PlanInput;
 use super::users::in_doubt;
-use rolecall_model::{Address, Change, DesiredUser, Email, Entity, Invitation, Seen, Standing, User};
+use rolecall_model::{AccountStatus, Address, Change, DesiredUser, Email, Entity, Invitation, Seen, User};
 
 /// Usable admins, and which changes move their number.
 pub(super) struct Admins {
@@ -22,10 +22,11 @@ pub(super) struct Admins {
 }
 
 pub(super) fn count(input: &PlanInput<'_>, changes: &[Change]) -> Admins {
-    let wishes: BTreeMap<&Email, &DesiredUser> =
-        input.desired.users.iter().map(|wish| (&wish.email, wish)).collect();
-    let declared_on =
-        |email: &Email| wishes.get(email).is_some_and(|wish| wish.enabled == Some(true) && !wish.absent);
+    let desired_users: BTreeMap<&Email, &DesiredUser> =
+        input.desired.users.iter().map(|desired| (&desired.email, desired)).collect();
+    let declared_on = |email: &Email| {
+        desired_users.get(email).is_some_and(|desired| desired.enabled == Some(true) && !desired.absent)
+    };
     let accepted = |email: &Email| input.facts.invitations.get(email).is_none_or(Invitation::accepted_if_live);
     let changed: BTreeMap<_, _> = changes
         .iter()
@@ -52,8 +53,8 @@ pub(super) fn count(input: &PlanInput<'_>, changes: &[Change]) -> Admins {
         let doubted = in_doubt(input, user).is_some();
         let known_on = readable && !doubted;
         let reliable = known_on || (!readable && declared_on(&user.email) && accepted(&user.email));
-        let owner = user.standing == Standing::Owner;
-        let active = user.standing.is_active();
+        let owner = user.account_status == AccountStatus::Owner;
+        let active = user.account_status.is_active();
         let usable = !off && active && (owner || input.is_admin(&user.roles));
         admins.before += usize::from(usable);
         if usable && doubted {

@@ -10,7 +10,7 @@ use rolecall_model::{Address, Change, Hold, Mutation, Role, Sealed};
 #[derive(Clone, Debug, Default)]
 pub struct Approval {
     /// Approved and planned again just so: these may be sent.
-    pub standing: BTreeSet<Address>,
+    pub still_valid: BTreeSet<Address>,
     /// Approved, and now different or gone.
     pub stale: Vec<Stale>,
     /// Planned now and never approved: reported, not sent.
@@ -49,7 +49,7 @@ pub fn compare(approved: &Sealed, fresh: &Sealed) -> Approval {
                 relies_on.insert(address, role);
             }
             None if same => {
-                approval.standing.insert(address.clone());
+                approval.still_valid.insert(address.clone());
             }
             _ => {}
         }
@@ -58,7 +58,7 @@ pub fn compare(approved: &Sealed, fresh: &Sealed) -> Approval {
     let by_id: BTreeMap<&str, &Mutation> =
         fresh.mutations.iter().map(|mutation| (mutation.id.as_str(), mutation)).collect();
     loop {
-        let stands = |address: &&Address| approval.standing.contains(*address);
+        let stands = |address: &&Address| approval.still_valid.contains(*address);
         // Of several changes that one call makes, each may be approved without the others.
         let lacks = |mutation: &Mutation, change: &Address| {
             let waits = mutation.needs.iter().chain(&mutation.after).filter_map(|id| by_id.get(id.as_str()));
@@ -76,12 +76,12 @@ pub fn compare(approved: &Sealed, fresh: &Sealed) -> Approval {
         else {
             break;
         };
-        approval.standing.remove(address);
+        approval.still_valid.remove(address);
         relies_on.insert(address, lacking);
     }
     for change in &approved.changes {
         let address = &change.address;
-        if !approval.standing.contains(address) {
+        if !approval.still_valid.contains(address) {
             approval.stale.push(Stale {
                 approved: change.clone(),
                 now: now.get(address).map(|change| (*change).clone()),

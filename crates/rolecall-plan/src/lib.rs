@@ -4,44 +4,44 @@
 
 mod admins;
 mod approve;
-mod assignable;
-mod draft;
-mod effect;
+mod builder;
+mod dependencies;
+mod drift_delta;
 mod guardrails;
 mod keys;
+mod ledger_updates;
 mod merge;
-mod movers;
-mod news;
-mod observe;
 mod order;
 mod organization;
 mod privileged;
-mod relies;
 mod resolve;
+mod role_moves;
+mod role_names;
 mod roles;
 mod seal;
 mod select;
 mod teams;
 mod users;
+mod verify;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
 pub use approve::{Approval, Stale, compare};
-pub use effect::{Effectiveness, in_effect, mutation_in_effect, stands_as};
+pub use drift_delta::{DriftDelta, ReportedDrift, drift_delta};
 pub use keys::retirement;
-pub use news::{News, Told, news};
-pub use observe::{Observed, observe};
+pub use ledger_updates::{Observed, ledger_updates};
 pub use seal::{SealError, seal, verify};
 pub use select::{Selection, Unselectable, select};
+pub use verify::{Observation, current_entity, in_effect, mutation_in_effect};
 
-use draft::Draft;
+use builder::PlanBuilder;
 use rolecall_model::{
     Address, Code, Completeness, Desired, Facts, Finding, Gap, Identity, Live, OrganizationPlan, RemoteId,
     RoleName, Rules, Sealed, Site,
 };
-use roles::RoleBook;
+use roles::PlannedRoles;
 
 /// All that planning may know. Same input, same plan.
 #[derive(Clone, Copy)]
@@ -99,67 +99,67 @@ pub struct Planned {
 
 /// Plans one organisation. The findings that make it impossible come back all at once.
 pub fn plan(input: &PlanInput<'_>) -> Result<Planned, Vec<Finding>> {
-    let facts = observe::updated(input.facts, input.live, input.rules);
+    let facts = ledger_updates::facts_after_read(input.facts, input.live, input.rules);
     let mut unknown = Vec::new();
-    let desired = assignable::resolved(input.desired, input.live, &mut unknown);
+    let desired = role_names::resolve_role_names(input.desired, input.live, &mut unknown);
     let input = &PlanInput { facts: &facts, desired: &desired, ..*input };
-    let mut draft = Draft::new(input);
-    draft.findings = unknown;
+    let mut builder = PlanBuilder::new(input);
+    builder.findings = unknown;
     let PlanInput { desired, live, .. } = *input;
     if *desired.organization != live.organization {
         return Err(vec![wrong_organization(input)]);
     }
-    keys::check_own(input, &mut draft);
-    users::check_own(input, &mut draft);
-    let mut book = RoleBook::default();
-    if organization::plan_itself(input, &mut draft) {
-        teams::plan_teams(input, &mut draft);
-        book = roles::plan_roles(input, &mut draft);
-        roles::plan_holders(input, &mut book, &mut draft);
-        users::plan_users(input, &mut book, &mut draft);
-        roles::plan_containment(input, &mut draft);
-        roles::plan_removals(input, &book, &mut draft);
-        keys::plan_keys(input, &mut draft);
-        roles::say_what_is_allowed(&book, &mut draft);
+    keys::check_own(input, &mut builder);
+    users::check_own(input, &mut builder);
+    let mut book = PlannedRoles::default();
+    if organization::plan_itself(input, &mut builder) {
+        teams::plan_teams(input, &mut builder);
+        book = roles::plan_roles(input, &mut builder);
+        roles::plan_holders(input, &mut book, &mut builder);
+        users::plan_users(input, &mut book, &mut builder);
+        roles::plan_containment(input, &mut builder);
+        roles::plan_removals(input, &book, &mut builder);
+        keys::plan_keys(input, &mut builder);
+        roles::say_what_is_allowed(&book, &mut builder);
     }
-    draft.findings.extend(guardrails::unmatched(input));
+    builder.findings.extend(guardrails::unmatched(input));
     if let Some(only) = input.only {
-        draft.changes.retain(|change| only.contains(&change.address));
+        builder.changes.retain(|change| only.contains(&change.address));
     }
-    let (errors, mut warnings): (Vec<_>, Vec<_>) = draft.findings.drain(..).partition(Finding::is_error);
+    let (errors, mut warnings): (Vec<_>, Vec<_>) = builder.findings.drain(..).partition(Finding::is_error);
     if !errors.is_empty() {
         return Err(errors.into_iter().chain(warnings).collect());
     }
     warnings.sort_by(|a, b| (&a.place, a.code).cmp(&(&b.place, b.code)));
-    let admins = admins::count(input, &draft.changes);
-    let refusals = guardrails::judge(input, &draft.changes, &admins, &book);
-    draft.changes.sort_by(|a, b| a.address.cmp(&b.address));
-    draft.holds.sort_by(|a, b| (a.class, &a.address).cmp(&(b.class, &b.address)));
-    draft.holds.dedup();
-    movers::say_first_steps(&mut draft.changes, &book);
-    let mutations = order::mutations(input, &draft.changes, &admins, &book);
-    let privileged = privileged::among(input, &draft.changes, &book);
+    let admins = admins::count(input, &builder.changes);
+    let refusals = guardrails::judge(input, &builder.changes, &admins, &book);
+    builder.changes.sort_by(|a, b| a.address.cmp(&b.address));
+    builder.holds.sort_by(|a, b| (a.class, &a.address).cmp(&(b.class, &b.address)));
+    builder.holds.dedup();
+    role_moves::say_first_steps(&mut builder.changes, &book);
+    let mutations = order::mutations(input, &builder.changes, &admins, &book);
+    let privileged = privileged::among(input, &builder.changes, &book);
     let sealed = Sealed {
         identity: Identity {
             provider: desired.provider,
             organization: live.organization.clone(),
             site: input.site.clone(),
         },
-        changes: draft.changes,
+        changes: builder.changes,
         mutations,
-        holds: draft.holds,
+        holds: builder.holds,
     };
     let seal = seal(&sealed);
-    let (refusals, lifted) = guardrails::lift(input, refusals, &seal, &admins);
+    let (refusals, overrides) = guardrails::apply_exceptions(input, refusals, &seal, &admins);
     let plan = OrganizationPlan {
         seal,
         sealed,
         completeness: completeness(live),
         gaps: gaps(input),
         refusals,
-        lifted,
+        overrides,
         privileged,
-        places: draft.places,
+        places: builder.places,
         usable_admins_after: admins.after,
         requests: live.requests,
         inventory: None,

@@ -48,7 +48,7 @@ fn joined<'a>(
     for (member, first) in into.iter().filter(|(member, first)| member != first) {
         also.entry(*first).or_default().push(*member);
     }
-    let interim: Vec<bool> = nodes.iter().map(|node| node.mutation.interim).collect();
+    let first_step: Vec<bool> = nodes.iter().map(|node| node.mutation.first_step).collect();
     let addresses: Vec<_> = nodes.iter().map(|node| &node.change.address).collect();
     let mut joined = Vec::with_capacity(places.len());
     for (index, node) in nodes.iter().enumerate().filter(|(index, _)| stays(*index)) {
@@ -57,7 +57,7 @@ fn joined<'a>(
         let mut with: Vec<_> = others.iter().map(|other| addresses[*other].clone()).collect();
         with.sort();
         mutation.also = with;
-        mutation.interim = mutation.interim && others.iter().all(|other| interim[*other]);
+        mutation.first_step = mutation.first_step && others.iter().all(|other| first_step[*other]);
         mutation.variables = merged.remove(&index).unwrap_or(mutation.variables);
         joined.push(Node {
             change: node.change,

@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::PlanInput;
 use super::admins::Admins;
+use super::dependencies;
 use super::merge;
-use super::movers;
-use super::relies;
-use super::roles::RoleBook;
+use super::role_moves;
+use super::roles::PlannedRoles;
 use rolecall_model::{Action, Change, Entity, Mutation, Permission, Seen, Stage, User};
 
 /// A mutation that has no place yet.
@@ -27,14 +27,14 @@ pub(super) fn mutations(
     input: &PlanInput<'_>,
     changes: &[Change],
     admins: &Admins,
-    book: &RoleBook,
+    book: &PlannedRoles,
 ) -> Vec<Mutation> {
     let mut nodes = Vec::new();
-    let movers = movers::movers(changes, book);
-    let split = movers::in_two_steps(changes, &movers);
+    let role_moves = role_moves::role_moves(changes, book);
+    let split = role_moves::in_two_steps(changes, &role_moves);
     for change in changes {
         let role = change.after.as_ref().and_then(Entity::role);
-        let first = role.filter(|role| split.contains(&role.name)).and_then(|_| movers::first_step(change));
+        let first = role.filter(|role| split.contains(&role.name)).and_then(|_| role_moves::first_step(change));
         let Some(closing) = lower(input, change, change, stage(input, change, admins, book), &mut nodes) else {
             continue;
         };
@@ -42,17 +42,17 @@ pub(super) fn mutations(
         if let Some(first) = first
             && let Some(opening) = lower(input, change, &first, Stage::Widen, &mut nodes)
         {
-            nodes[opening].mutation.interim = true;
+            nodes[opening].mutation.first_step = true;
             nodes[opening].gives = std::mem::take(&mut nodes[closing].gives);
             nodes[closing].after.insert(opening);
         }
     }
-    relies::on_ids(&mut nodes);
-    relies::on_promotions(admins, &mut nodes);
-    relies::on_mints(&mut nodes);
-    relies::on_roles(&movers, &mut nodes);
-    relies::without_excess(&movers, &mut nodes);
-    relies::on_seats(&mut nodes);
+    dependencies::id_dependencies(&mut nodes);
+    dependencies::promotion_dependencies(admins, &mut nodes);
+    dependencies::key_dependencies(&mut nodes);
+    dependencies::role_dependencies(&role_moves, &mut nodes);
+    dependencies::least_privilege_dependencies(&role_moves, &mut nodes);
+    dependencies::seat_dependencies(&mut nodes);
     sorted(&merge::merge(nodes, input.rules))
 }
 
@@ -77,7 +77,7 @@ fn lower<'a>(
             variables: call.variables,
             needs: Vec::new(),
             after: Vec::new(),
-            interim: index + 1 < last,
+            first_step: index + 1 < last,
         };
         let (gives, takes, after) = Default::default();
         let needs = if call.alone { BTreeSet::new() } else { (first..nodes.len()).collect() };
@@ -88,27 +88,27 @@ fn lower<'a>(
 
 /// When a change may run. A record can't be written in two halves, so one that gives and takes is narrow, unless it
 /// makes an admin, whom others may rely on.
-fn stage(input: &PlanInput<'_>, change: &Change, admins: &Admins, book: &RoleBook) -> Stage {
+fn stage(input: &PlanInput<'_>, change: &Change, admins: &Admins, book: &PlannedRoles) -> Stage {
     match (change.action, &change.before, &change.after) {
         (Action::Create, _, _) => Stage::Create,
-        (Action::Invite | Action::Enable, _, _) | (Action::Replace, _, Some(Entity::Team(_))) => Stage::Widen,
+        (Action::Invite | Action::Enable, _, _) | (Action::Update, _, Some(Entity::Team(_))) => Stage::Widen,
         (Action::Disable, _, Some(Entity::Key(_))) | (Action::Delete, _, _) => Stage::Remove,
-        (Action::Replace, Some(Entity::User(before)), Some(Entity::User(after))) => {
+        (Action::Update, Some(Entity::User(before)), Some(Entity::User(after))) => {
             let narrows = narrows(input, before, after, book);
             if narrows && !admins.gained.contains(&change.address) { Stage::Narrow } else { Stage::Widen }
         }
-        (Action::Replace, Some(Entity::Organization(before)), Some(Entity::Organization(after))) => {
+        (Action::Update, Some(Entity::Organization(before)), Some(Entity::Organization(after))) => {
             // Whoever comes needs a seat, and whoever goes leaves one.
             if after.seats < before.seats { Stage::Remove } else { Stage::Create }
         }
-        (Action::Replace, Some(Entity::Role(_)), Some(Entity::Role(_))) => {
+        (Action::Update, Some(Entity::Role(_)), Some(Entity::Role(_))) => {
             if shift(change).1.is_empty() {
                 Stage::Widen
             } else {
                 Stage::Narrow
             }
         }
-        (Action::Disable | Action::Contain | Action::Withdraw | Action::Remove | Action::Replace, _, _) => {
+        (Action::Disable | Action::RemoveAccess | Action::Cancel | Action::Remove | Action::Update, _, _) => {
             Stage::Narrow
         }
     }
@@ -122,7 +122,7 @@ fn shift(change: &Change) -> (BTreeSet<Permission>, BTreeSet<Permission>) {
 }
 
 /// Does a user lose anything?
-pub(super) fn narrows(input: &PlanInput<'_>, before: &User, after: &User, book: &RoleBook) -> bool {
+pub(super) fn narrows(input: &PlanInput<'_>, before: &User, after: &User, book: &PlannedRoles) -> bool {
     let off = after.enabled == Seen::Known(false);
     let roles = match (book.allowed_before(&before.roles), book.allowed_after(&after.roles)) {
         (Some(before), Some(after)) => !before.is_subset(&after),

@@ -3,50 +3,55 @@
 use std::collections::BTreeSet;
 
 use super::PlanInput;
-use super::draft::{Draft, contents, deletion};
+use super::builder::{PlanBuilder, contents, deletion};
 use rolecall_model::{
-    Action, Address, Cause, Change, Chore, Code, DesiredOrganization, DesiredUser, Effect, Email, Entity, Finding,
-    FirstInvitation, HoldReason, Organization,
+    Action, Address, Cause, Change, Code, DesiredOrganization, DesiredUser, Effect, Email, Entity, Finding,
+    FirstInvitation, HoldReason, ManualStep, Organization,
 };
 
 /// Says whether there is anything to plan within it.
-pub(super) fn plan_itself(input: &PlanInput<'_>, draft: &mut Draft<'_>) -> bool {
-    let Some(wish) = &input.desired.itself else { return true };
-    match &input.live.itself {
-        Some(live) if wish.absent => {
-            delete(input, wish, live, draft);
+pub(super) fn plan_itself(input: &PlanInput<'_>, builder: &mut PlanBuilder<'_>) -> bool {
+    let Some(desired) = &input.desired.organization_entity else { return true };
+    match &input.live.organization_entity {
+        Some(live) if desired.absent => {
+            delete(input, desired, live, builder);
             false
         }
         Some(live) => {
-            update(input, wish, live, draft);
+            update(input, desired, live, builder);
             true
         }
-        None if wish.absent => false,
+        None if desired.absent => false,
         None => {
-            create(input, wish, draft);
+            create(input, desired, builder);
             false
         }
     }
 }
 
-fn delete(input: &PlanInput<'_>, wish: &DesiredOrganization, live: &Organization, draft: &mut Draft<'_>) {
+fn delete(
+    input: &PlanInput<'_>,
+    desired: &DesiredOrganization,
+    live: &Organization,
+    builder: &mut PlanBuilder<'_>,
+) {
     let address = Address::organization();
     let own = input.live.caller.as_ref().and_then(|caller| caller.team.as_ref());
     if own.is_some_and(|own| input.live.teams().iter().any(|team| team.id == *own)) {
-        draft.hold(address, HoldReason::OwnAccess);
+        builder.hold(address, HoldReason::OwnAccess);
         return;
     }
     // Ours may be among those that a list leaves out.
     if let Some(reason) = input.live.teams.as_ref().and_then(|list| list.completeness.unreadable("teams")) {
-        draft.hold(address, reason);
+        builder.hold(address, reason);
         return;
     }
     let with_it = input.live.teams().iter().map(|team| Address::team(&team.name));
     let with_it = with_it.chain(input.live.users.items.iter().map(|user| Address::user(&user.email)));
     let with_it = with_it.chain(input.live.invitations().iter().map(|open| Address::user(&open.email)));
-    let shielded = draft.protected_among(with_it);
+    let shielded = builder.protected_among(with_it);
     if !shielded.is_empty() {
-        draft.hold(address, HoldReason::ProtectsHolders { holders: shielded });
+        builder.hold(address, HoldReason::ProtectsHolders { holders: shielded });
         return;
     }
     let mut change = deletion(input, address, Entity::Organization(live.clone()), Cause::DeclaredAbsent);
@@ -55,32 +60,37 @@ fn delete(input: &PlanInput<'_>, wish: &DesiredOrganization, live: &Organization
         users.chain(input.live.invitations().iter().map(|open| &open.email)).map(Address::user).collect();
     change.effects.push(Effect::Touches { holders: people.into_iter().collect() });
     change.effects.extend(contents(input, None));
-    draft.change(change, Some(&wish.place));
+    builder.change(change, Some(&desired.place));
 }
 
-fn update(input: &PlanInput<'_>, wish: &DesiredOrganization, live: &Organization, draft: &mut Draft<'_>) {
+fn update(
+    input: &PlanInput<'_>,
+    desired: &DesiredOrganization,
+    live: &Organization,
+    builder: &mut PlanBuilder<'_>,
+) {
     let address = Address::organization();
     let mut after = Organization {
-        name: wish.name.clone().unwrap_or_else(|| live.name.clone()),
-        email: wish.email.clone().or_else(|| live.email.clone()),
-        seats: wish.seats.or(live.seats),
-        description: wish.description.clone().or_else(|| live.description.clone()),
-        thumbnail: wish.thumbnail.clone().or_else(|| live.thumbnail.clone()),
+        name: desired.name.clone().unwrap_or_else(|| live.name.clone()),
+        email: desired.email.clone().or_else(|| live.email.clone()),
+        seats: desired.seats.or(live.seats),
+        description: desired.description.clone().or_else(|| live.description.clone()),
+        thumbnail: desired.thumbnail.clone().or_else(|| live.thumbnail.clone()),
         ..live.clone()
     };
-    if let (Some(seats), None) = (wish.seats, live.seats) {
+    if let (Some(seats), None) = (desired.seats, live.seats) {
         // Whether it is more or less can't be known, and either is paid for.
         let reason = HoldReason::ByHand {
             field: "the number of seats".to_owned(),
             live: Some("unreadable".to_owned()),
             desired: seats.to_string(),
-            step: input.rules.by_hand(Chore::ChangeOrganization).to_owned(),
+            step: input.rules.manual_step(ManualStep::ChangeOrganization).to_owned(),
         };
-        draft.hold(address.clone(), reason);
+        builder.hold(address.clone(), reason);
         after.seats = None;
     }
     let differs = after != *live;
-    if !differs && !draft.is_asserted(&address) {
+    if !differs && !builder.is_asserted(&address) {
         return;
     }
     let by_slug = live.slug.as_deref() == Some(input.desired.organization.as_str());
@@ -91,30 +101,33 @@ fn update(input: &PlanInput<'_>, wish: &DesiredOrganization, live: &Organization
     after.slug = after.slug.filter(|_| by_slug);
     let change = Change {
         address,
-        action: Action::Replace,
+        action: Action::Update,
         before: Some(Entity::Organization(live.clone())),
         after: Some(Entity::Organization(after)),
         cause: if differs { Cause::Declared } else { Cause::Asserted },
         effects: effects.collect(),
     };
-    draft.change(change, Some(&wish.place));
+    builder.change(change, Some(&desired.place));
 }
 
 /// Makes it together with the invitations that need no team. All else follows by a later plan, as nobody knows before
 /// what comes with it.
-fn create(input: &PlanInput<'_>, wish: &DesiredOrganization, draft: &mut Draft<'_>) {
+fn create(input: &PlanInput<'_>, desired: &DesiredOrganization, builder: &mut PlanBuilder<'_>) {
     let address = Address::organization();
-    if let Some(since) = input.facts.organization_made.filter(|_| !draft.is_asserted(&address)) {
-        draft.hold(address, HoldReason::OrganizationUnsure { since });
+    if let Some(since) = input.facts.organization_made.filter(|_| !builder.is_asserted(&address)) {
+        builder.hold(address, HoldReason::OrganizationUnsure { since });
         return;
     }
-    let fields =
-        [("`name`", wish.name.is_none()), ("`email`", wish.email.is_none()), ("`seats`", wish.seats.is_none())];
+    let fields = [
+        ("`name`", desired.name.is_none()),
+        ("`email`", desired.email.is_none()),
+        ("`seats`", desired.seats.is_none()),
+    ];
     let missing: Vec<&str> = fields.iter().filter(|(_, missing)| *missing).map(|(field, _)| *field).collect();
     if !missing.is_empty() {
         let message = format!("the organisation isn't there yet, and making it needs {}", missing.join(", "));
-        draft.findings.push(
-            Finding::error(Code::IncompleteOrganization, wish.place.clone(), message)
+        builder.findings.push(
+            Finding::error(Code::IncompleteOrganization, desired.place.clone(), message)
                 .hint(format!("add {}", missing.join(", "))),
         );
         return;
@@ -126,7 +139,7 @@ fn create(input: &PlanInput<'_>, wish: &DesiredOrganization, draft: &mut Draft<'
     let waits: Vec<Address> = waits.map(|user| Address::user(&user.email)).collect();
     let teams = input.desired.teams.iter().filter(|team| !team.absent).map(|team| Address::team(&team.name));
     for waiting in teams.chain(waits) {
-        draft.hold(waiting, HoldReason::AwaitsOrganization);
+        builder.hold(waiting, HoldReason::AwaitsOrganization);
     }
     let what = input.rules.comes_with_organization();
     let comes = what.map(|what| Effect::ComesWith { what: what.to_owned() });
@@ -137,17 +150,17 @@ fn create(input: &PlanInput<'_>, wish: &DesiredOrganization, draft: &mut Draft<'
         after: Some(Entity::Organization(Organization {
             id: None,
             slug: Some(input.desired.organization.to_string()),
-            name: wish.name.clone().unwrap_or_default(),
-            email: wish.email.clone(),
-            seats: wish.seats,
-            description: wish.description.clone(),
-            thumbnail: wish.thumbnail.clone(),
+            name: desired.name.clone().unwrap_or_default(),
+            email: desired.email.clone(),
+            seats: desired.seats,
+            description: desired.description.clone(),
+            thumbnail: desired.thumbnail.clone(),
             invites,
         })),
         cause: Cause::Declared,
         effects: comes.into_iter().chain([Effect::MayBill]).collect(),
     };
-    draft.change(change, Some(&wish.place));
+    builder.change(change, Some(&desired.place));
 }
 
 /// Of somebody who needs no team to be named. Whoever makes the organisation administrates it without one.
@@ -156,6 +169,6 @@ fn first_invitation(input: &PlanInput<'_>, user: &DesiredUser) -> Option<FirstIn
     let comes = !user.absent && user.enabled.is_none();
     let teamless = user.teams.is_none() || input.is_everywhere(roles);
     let caller = input.live.caller.iter().any(|caller| caller.emails.contains(&user.email));
-    let role = input.rules.offered(input.live, roles).into_iter().next()?;
+    let role = input.rules.invitation_roles(input.live, roles).into_iter().next()?;
     (comes && teamless && !caller).then(|| FirstInvitation { email: user.email.clone(), role })
 }

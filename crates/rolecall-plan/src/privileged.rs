@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 
 use super::PlanInput;
 use super::keys::is_privileged;
-use super::roles::RoleBook;
+use super::roles::PlannedRoles;
 use rolecall_model::{Address, Change, Entity};
 
 /// Those of what may administrate, before or after.
-pub(super) fn among(input: &PlanInput<'_>, changes: &[Change], book: &RoleBook) -> BTreeSet<Address> {
+pub(super) fn among(input: &PlanInput<'_>, changes: &[Change], book: &PlannedRoles) -> BTreeSet<Address> {
     let is_privileged = |entity: &Entity| match entity {
         Entity::Organization(_) => true,
         Entity::Team(_) => false,

@@ -11,21 +11,21 @@ use rolecall_model::{
 /// An assignment with ids. A slug that doesn't resolve is a finding: the server would drop it without a word.
 pub(super) fn resources(
     input: &PlanInput<'_>,
-    wish: &DesiredResources,
+    desired: &DesiredResources,
     findings: &mut Vec<Finding>,
 ) -> Option<Resources> {
-    let Reach::Only(wished) = wish else { return Some(Reach::All) };
+    let Reach::Only(wished) = desired else { return Some(Reach::All) };
     let none = Projects::default();
     let projects = input.live.projects.as_ref().unwrap_or(&none);
     let mut resolved = Resources::none();
     let mut whole = true;
-    for (slug, wish) in wished {
+    for (slug, desired) in wished {
         let Some(project) = projects.by_slug.get(slug) else {
-            findings.push(unknown_project(slug, wish, projects));
+            findings.push(unknown_project(slug, desired, projects));
             whole = false;
             continue;
         };
-        match targets(slug, project, wish, findings) {
+        match targets(slug, project, desired, findings) {
             Some(targets) => resolved.add(slug.clone(), ProjectReach { id: project.id.clone(), targets }),
             None => whole = false,
         }
@@ -33,7 +33,7 @@ pub(super) fn resources(
     whole.then_some(resolved)
 }
 
-fn unknown_project(slug: &Slug, wish: &DesiredProject, projects: &Projects) -> Finding {
+fn unknown_project(slug: &Slug, desired: &DesiredProject, projects: &Projects) -> Finding {
     let known: Vec<&str> = projects.by_slug.keys().map(Slug::as_str).collect();
     let hint = match nearest(slug.as_str(), known.iter().copied()) {
         _ if projects.partial || known.is_empty() => {
@@ -44,16 +44,16 @@ fn unknown_project(slug: &Slug, wish: &DesiredProject, projects: &Projects) -> F
         None => format!("there are {}", list_of(&known, "and")),
     };
     let message = format!("there is no project {} that the credential may see", quote(slug.as_str()));
-    Finding::error(Code::UnknownProject, wish.place.clone(), message).hint(hint)
+    Finding::error(Code::UnknownProject, desired.place.clone(), message).hint(hint)
 }
 
 fn targets(
     slug: &Slug,
     project: &Project,
-    wish: &DesiredProject,
+    desired: &DesiredProject,
     findings: &mut Vec<Finding>,
 ) -> Option<Reach<BTreeMap<Slug, TargetReach>>> {
-    let Reach::Only(wished) = &wish.targets else { return Some(Reach::All) };
+    let Reach::Only(wished) = &desired.targets else { return Some(Reach::All) };
     let mut resolved = Reach::Only(BTreeMap::new());
     let mut whole = true;
     for (name, DesiredTarget { place, services, app_deployments }) in wished {
@@ -98,7 +98,7 @@ pub(super) enum Holder {
 pub(super) fn permissions(
     input: &PlanInput<'_>,
     holder: Holder,
-    wish: &BTreeMap<Permission, Place>,
+    desired: &BTreeMap<Permission, Place>,
     findings: &mut Vec<Finding>,
 ) -> Option<BTreeSet<Permission>> {
     let implied: &[&str] = match holder {
@@ -106,7 +106,7 @@ pub(super) fn permissions(
         Holder::Key => &[],
     };
     let asked: BTreeSet<Permission> =
-        wish.keys().filter(|permission| !implied.contains(&permission.as_str())).cloned().collect();
+        desired.keys().filter(|permission| !implied.contains(&permission.as_str())).cloned().collect();
     let Some(catalogue) = &input.live.catalogue else { return Some(asked) };
     let known = match holder {
         Holder::Role => &catalogue.roles,
@@ -114,7 +114,7 @@ pub(super) fn permissions(
     };
     let mut whole = true;
     for permission in &asked {
-        let Some(place) = wish.get(permission) else { continue };
+        let Some(place) = desired.get(permission) else { continue };
         let Some(needs) = known.get(permission) else {
             findings.push(unknown_permission(permission, place, holder, known));
             whole = false;

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::PlanInput;
-use super::draft::Draft;
+use super::builder::PlanBuilder;
 use super::resolve::{self, Holder};
 use rolecall_model::{
     Action, Address, Cause, Change, Code, DesiredRole, Effect, Entity, Finding, HoldReason, Kind, LiveRole,
@@ -12,7 +12,7 @@ use rolecall_model::{
 
 /// The roles that there are and will be, by name. Empty where the platform's roles are fixed.
 #[derive(Default)]
-pub(super) struct RoleBook {
+pub(super) struct PlannedRoles {
     roles: BTreeMap<RoleName, RoleState>,
     /// The platform doesn't list all of them.
     truncated: bool,
@@ -24,16 +24,16 @@ pub(super) struct RoleBook {
 #[derive(Clone, Debug)]
 struct RoleState {
     before: Option<BTreeSet<Permission>>,
-    future: Future,
+    future: PlannedRole,
 }
 
 #[derive(Clone, Debug)]
-enum Future {
+enum PlannedRole {
     /// It will be there and allow this.
     Stays(BTreeSet<Permission>),
     /// The plan deletes it.
     Goes,
-    /// What the file wishes of it is held, and as it is it allows more, or isn't there.
+    /// What the file desired_users of it is held, and as it is it allows more, or isn't there.
     Held,
 }
 
@@ -43,19 +43,19 @@ pub(super) enum Availability {
     No,
     /// It is there, and this plan deletes it.
     Goes,
-    /// It can't be had as the file wishes it.
+    /// It can't be had as the file desired_users it.
     Held,
     /// It isn't listed, and the list isn't all.
     OutOfSight,
 }
 
-impl RoleBook {
+impl PlannedRoles {
     pub fn availability(&self, name: &RoleName) -> Availability {
         match self.roles.get(name).map(|state| &state.future) {
             _ if !self.kept => Availability::Yes,
-            Some(Future::Stays(_)) => Availability::Yes,
-            Some(Future::Goes) => Availability::Goes,
-            Some(Future::Held) => Availability::Held,
+            Some(PlannedRole::Stays(_)) => Availability::Yes,
+            Some(PlannedRole::Goes) => Availability::Goes,
+            Some(PlannedRole::Held) => Availability::Held,
             None if self.truncated => Availability::OutOfSight,
             None => Availability::No,
         }
@@ -69,9 +69,9 @@ impl RoleBook {
     /// What these roles allow after the plan. None where that isn't known.
     pub fn allowed_after(&self, names: &BTreeSet<RoleName>) -> Option<BTreeSet<Permission>> {
         self.allowed(names, |state| match &state.future {
-            Future::Stays(permissions) => Some(permissions),
-            Future::Held => state.before.as_ref(),
-            Future::Goes => None,
+            PlannedRole::Stays(permissions) => Some(permissions),
+            PlannedRole::Held => state.before.as_ref(),
+            PlannedRole::Goes => None,
         })
     }
 
@@ -101,96 +101,99 @@ impl RoleBook {
 
     /// Those that can be given.
     pub fn names(&self) -> impl Iterator<Item = &str> {
-        let stays = |state: &RoleState| matches!(state.future, Future::Stays(_));
+        let stays = |state: &RoleState| matches!(state.future, PlannedRole::Stays(_));
         self.roles.iter().filter(move |(_, state)| stays(state)).map(|(name, _)| name.as_str())
     }
 
-    fn set(&mut self, name: &RoleName, future: Future) {
+    fn set(&mut self, name: &RoleName, future: PlannedRole) {
         let before = self.roles.get(name).and_then(|state| state.before.clone());
         self.roles.insert(name.clone(), RoleState { before, future });
     }
 
     fn goes(&self, name: &RoleName) -> bool {
-        matches!(self.roles.get(name), Some(RoleState { future: Future::Goes, .. }))
+        matches!(self.roles.get(name), Some(RoleState { future: PlannedRole::Goes, .. }))
     }
 }
 
 /// Creations and updates. Deletions are planned once it is known who moves.
-pub(super) fn plan_roles(input: &PlanInput<'_>, draft: &mut Draft<'_>) -> RoleBook {
-    let Some(list) = &input.live.roles else { return RoleBook::default() };
-    let mut book = RoleBook { roles: BTreeMap::new(), truncated: list.completeness.is_broken(), kept: true };
+pub(super) fn plan_roles(input: &PlanInput<'_>, builder: &mut PlanBuilder<'_>) -> PlannedRoles {
+    let Some(list) = &input.live.roles else { return PlannedRoles::default() };
+    let mut book = PlannedRoles { roles: BTreeMap::new(), truncated: list.completeness.is_broken(), kept: true };
     for role in &list.items {
         let allows = role.permissions.clone();
-        let state = RoleState { before: Some(allows.clone()), future: Future::Stays(allows) };
+        let state = RoleState { before: Some(allows.clone()), future: PlannedRole::Stays(allows) };
         book.roles.insert(role.name.clone(), state);
     }
-    for wish in &input.desired.roles {
-        match (input.live.role(&wish.name), wish.absent) {
-            (Some(role), _) if role.locked => draft.findings.push(locked(wish)),
+    for desired in &input.desired.roles {
+        match (input.live.role(&desired.name), desired.absent) {
+            (Some(role), _) if role.locked => builder.findings.push(locked(desired)),
             (None, true) => {
                 if list.completeness.is_broken() {
-                    draft.hold(Address::role(&wish.name), HoldReason::RoleOutOfSight { role: wish.name.clone() });
+                    builder.hold(
+                        Address::role(&desired.name),
+                        HoldReason::RoleOutOfSight { role: desired.name.clone() },
+                    );
                 }
             }
-            (Some(_), true) => book.set(&wish.name, Future::Goes),
-            (None, false) => create(input, wish, &mut book, draft),
-            (Some(role), false) => update(input, wish, role, &mut book, draft),
+            (Some(_), true) => book.set(&desired.name, PlannedRole::Goes),
+            (None, false) => create(input, desired, &mut book, builder),
+            (Some(role), false) => update(input, desired, role, &mut book, builder),
         }
     }
     if let Some(reason) = list.completeness.unreadable("roles")
         && input.desired.manage.roles == Scope::All
     {
-        draft.hold(Address::every(Kind::Role), reason);
+        builder.hold(Address::every(Kind::Role), reason);
     }
-    let listed: BTreeSet<&RoleName> = input.desired.roles.iter().map(|wish| &wish.name).collect();
+    let listed: BTreeSet<&RoleName> = input.desired.roles.iter().map(|desired| &desired.name).collect();
     for role in list.items.iter().filter(|role| !listed.contains(&role.name)) {
         let address = Address::role(&role.name);
         if role.locked {
-            draft.hold(address, HoldReason::Locked);
+            builder.hold(address, HoldReason::Locked);
         } else if input.desired.containment_role.as_deref() == Some(&role.name) {
             // The file's own, wherever it is named.
         } else if input.desired.manage.roles == Scope::Listed {
             let privileged = input.rules.is_privileged(&role.permissions);
-            draft.hold(address, HoldReason::Unmanaged { privileged });
+            builder.hold(address, HoldReason::Unmanaged { privileged });
         } else {
-            book.set(&role.name, Future::Goes);
+            book.set(&role.name, PlannedRole::Goes);
         }
     }
     book
 }
 
-fn locked(wish: &DesiredRole) -> Finding {
-    Finding::error(Code::ReservedRole, wish.place.clone(), format!("the role `{}` is built in", wish.name))
+fn locked(desired: &DesiredRole) -> Finding {
+    Finding::error(Code::ReservedRole, desired.place.clone(), format!("the role `{}` is built in", desired.name))
         .hint("remove it from `roles`; it can be given to users all the same")
 }
 
-fn create(input: &PlanInput<'_>, wish: &DesiredRole, book: &mut RoleBook, draft: &mut Draft<'_>) {
+fn create(input: &PlanInput<'_>, desired: &DesiredRole, book: &mut PlannedRoles, builder: &mut PlanBuilder<'_>) {
     let mut missing = Vec::new();
-    if wish.description.is_none() {
+    if desired.description.is_none() {
         missing.push("`description`");
     }
-    if wish.permissions.is_none() {
+    if desired.permissions.is_none() {
         missing.push("`permissions`");
     }
     if !missing.is_empty() {
         let message =
-            format!("the role {} isn't there yet, and making it needs {}", wish.name, missing.join(" and "));
-        draft.findings.push(
-            Finding::error(Code::IncompleteRole, wish.place.clone(), message)
+            format!("the role {} isn't there yet, and making it needs {}", desired.name, missing.join(" and "));
+        builder.findings.push(
+            Finding::error(Code::IncompleteRole, desired.place.clone(), message)
                 .hint(format!("add {}", missing.join(" and "))),
         );
     }
-    let wished = wish.permissions.as_ref();
+    let wished = desired.permissions.as_ref();
     let permissions =
-        wished.and_then(|wished| resolve::permissions(input, Holder::Role, wished, &mut draft.findings));
-    let (Some(description), Some(permissions)) = (wish.description.clone(), permissions) else {
+        wished.and_then(|wished| resolve::permissions(input, Holder::Role, wished, &mut builder.findings));
+    let (Some(description), Some(permissions)) = (desired.description.clone(), permissions) else {
         // Whoever is given it is no second finding.
-        book.set(&wish.name, Future::Stays(BTreeSet::new()));
+        book.set(&desired.name, PlannedRole::Stays(BTreeSet::new()));
         return;
     };
-    let change = creation(&wish.name, description, permissions.clone(), Cause::Declared);
-    let taken = draft.change(change, Some(&wish.place));
-    book.set(&wish.name, if taken { Future::Stays(permissions) } else { Future::Held });
+    let change = creation(&desired.name, description, permissions.clone(), Cause::Declared);
+    let taken = builder.change(change, Some(&desired.place));
+    book.set(&desired.name, if taken { PlannedRole::Stays(permissions) } else { PlannedRole::Held });
 }
 
 fn creation(name: &RoleName, description: String, permissions: BTreeSet<Permission>, cause: Cause) -> Change {
@@ -204,15 +207,21 @@ fn creation(name: &RoleName, description: String, permissions: BTreeSet<Permissi
     }
 }
 
-fn update(input: &PlanInput<'_>, wish: &DesiredRole, role: &LiveRole, book: &mut RoleBook, draft: &mut Draft<'_>) {
-    let permissions = match &wish.permissions {
-        Some(wished) => match resolve::permissions(input, Holder::Role, wished, &mut draft.findings) {
+fn update(
+    input: &PlanInput<'_>,
+    desired: &DesiredRole,
+    role: &LiveRole,
+    book: &mut PlannedRoles,
+    builder: &mut PlanBuilder<'_>,
+) {
+    let permissions = match &desired.permissions {
+        Some(wished) => match resolve::permissions(input, Holder::Role, wished, &mut builder.findings) {
             Some(permissions) => permissions,
             None => return,
         },
         None => role.permissions.clone(),
     };
-    let description = wish.description.clone().unwrap_or_else(|| role.description.clone());
+    let description = desired.description.clone().unwrap_or_else(|| role.description.clone());
     if permissions == role.permissions && description == role.description {
         return;
     }
@@ -220,16 +229,16 @@ fn update(input: &PlanInput<'_>, wish: &DesiredRole, role: &LiveRole, book: &mut
     let granted = after.permissions.clone();
     let change = Change {
         address: Address::role(&role.name),
-        action: Action::Replace,
+        action: Action::Update,
         before: Some(role.entity()),
         after: Some(Entity::Role(after)),
         cause: Cause::Declared,
         effects: Vec::new(),
     };
-    if draft.change(change, Some(&wish.place)) {
-        book.set(&role.name, Future::Stays(granted));
+    if builder.change(change, Some(&desired.place)) {
+        book.set(&role.name, PlannedRole::Stays(granted));
     } else if !role.permissions.is_subset(&granted) {
-        book.set(&role.name, Future::Held);
+        book.set(&role.name, PlannedRole::Held);
     }
 }
 
@@ -237,11 +246,15 @@ fn update(input: &PlanInput<'_>, wish: &DesiredRole, role: &LiveRole, book: &mut
 const CONTAINMENT: &str = "Holds people who must have no access and can't be removed. Kept by rolecall.";
 
 /// The role that allows nothing, whether it is there or has to be made. None: it can't be had as it has to be.
-pub(super) fn containment(input: &PlanInput<'_>, book: &mut RoleBook, draft: &mut Draft<'_>) -> Option<RoleName> {
+pub(super) fn containment(
+    input: &PlanInput<'_>,
+    book: &mut PlannedRoles,
+    builder: &mut PlanBuilder<'_>,
+) -> Option<RoleName> {
     let Placed { value: name, place } = input.desired.containment_role.clone()?;
     match book.roles.get(&name).map(|state| &state.future) {
-        Some(Future::Stays(permissions)) if permissions.is_empty() => Some(name),
-        Some(Future::Stays(permissions)) => {
+        Some(PlannedRole::Stays(permissions)) if permissions.is_empty() => Some(name),
+        Some(PlannedRole::Stays(permissions)) => {
             let held: Vec<&str> = permissions.iter().map(Permission::as_str).collect();
             let message = format!(
                 "the role `{name}` is to hold people who must have no access, and allows {}",
@@ -249,15 +262,15 @@ pub(super) fn containment(input: &PlanInput<'_>, book: &mut RoleBook, draft: &mu
             );
             let finding = Finding::error(Code::ContainmentRoleHolds, place, message)
                 .hint("take its permissions away, or name another with `containment_role`");
-            if !draft.findings.contains(&finding) {
-                draft.findings.push(finding);
+            if !builder.findings.contains(&finding) {
+                builder.findings.push(finding);
             }
             None
         }
-        Some(Future::Goes | Future::Held) => None,
+        Some(PlannedRole::Goes | PlannedRole::Held) => None,
         None => {
-            let held = draft.obstacle(&empty_role(&name)).is_some();
-            book.set(&name, if held { Future::Held } else { Future::Stays(BTreeSet::new()) });
+            let held = builder.obstacle(&empty_role(&name)).is_some();
+            book.set(&name, if held { PlannedRole::Held } else { PlannedRole::Stays(BTreeSet::new()) });
             (!held).then_some(name)
         }
     }
@@ -268,48 +281,48 @@ fn empty_role(name: &RoleName) -> Change {
 }
 
 /// Makes the role that allows nothing, if somebody is given it and it isn't there.
-pub(super) fn plan_containment(input: &PlanInput<'_>, draft: &mut Draft<'_>) {
+pub(super) fn plan_containment(input: &PlanInput<'_>, builder: &mut PlanBuilder<'_>) {
     let Some(name) = input.desired.containment_role.as_deref() else { return };
     let address = Address::role(name);
-    let there = input.live.role(name).is_some() || draft.changes.iter().any(|change| change.address == address);
+    let there = input.live.role(name).is_some() || builder.changes.iter().any(|change| change.address == address);
     let given = |change: &Change| {
         change.after.as_ref().and_then(Entity::user).is_some_and(|user| user.roles.contains(name))
     };
-    if !there && draft.changes.iter().any(given) {
-        draft.change(empty_role(name), None);
+    if !there && builder.changes.iter().any(given) {
+        builder.change(empty_role(name), None);
     }
 }
 
 /// Whoever keeps a role is changed with it: that is said, and where one of them is protected, it isn't done.
-pub(super) fn plan_holders(input: &PlanInput<'_>, book: &mut RoleBook, draft: &mut Draft<'_>) {
-    let updates: Vec<(Address, RoleName)> = draft
+pub(super) fn plan_holders(input: &PlanInput<'_>, book: &mut PlannedRoles, builder: &mut PlanBuilder<'_>) {
+    let updates: Vec<(Address, RoleName)> = builder
         .changes
         .iter()
-        .filter(|change| change.action == Action::Replace)
+        .filter(|change| change.action == Action::Update)
         .filter_map(|change| Some((change.address.clone(), change.after.as_ref()?.role()?.name.clone())))
         .collect();
     for (address, name) in updates {
         let held = input.live.users.items.iter().filter(|user| user.roles.contains(&name));
         let holders: BTreeSet<Address> = held.map(|user| Address::user(&user.email)).collect();
-        let shielded = draft.protected_among(holders.iter().cloned());
-        let Some(place) = draft.changes.iter().position(|change| change.address == address) else { continue };
+        let shielded = builder.protected_among(holders.iter().cloned());
+        let Some(place) = builder.changes.iter().position(|change| change.address == address) else { continue };
         if shielded.is_empty() {
             let holders = holders.into_iter().collect();
-            draft.changes[place].effects.push(Effect::Touches { holders });
+            builder.changes[place].effects.push(Effect::Touches { holders });
         } else {
             let live = input.live.role(&name).map(|role| role.permissions.clone()).unwrap_or_default();
             let narrower =
                 book.allowed_after(&BTreeSet::from([name.clone()])).is_some_and(|after| live.is_subset(&after));
-            draft.changes.remove(place);
-            draft.hold(address, HoldReason::ProtectsHolders { holders: shielded });
-            book.set(&name, if narrower { Future::Stays(live) } else { Future::Held });
+            builder.changes.remove(place);
+            builder.hold(address, HoldReason::ProtectsHolders { holders: shielded });
+            book.set(&name, if narrower { PlannedRole::Stays(live) } else { PlannedRole::Held });
         }
     }
 }
 
 /// What somebody may do with a new role, or on new resources, is part of what is reviewed.
-pub(super) fn say_what_is_allowed(book: &RoleBook, draft: &mut Draft<'_>) {
-    for change in &mut draft.changes {
+pub(super) fn say_what_is_allowed(book: &PlannedRoles, builder: &mut PlanBuilder<'_>) {
+    for change in &mut builder.changes {
         let Some(after) = change.after.as_ref().and_then(Entity::user) else { continue };
         let before = change.before.as_ref().and_then(Entity::user);
         let same =
@@ -322,20 +335,20 @@ pub(super) fn say_what_is_allowed(book: &RoleBook, draft: &mut Draft<'_>) {
 }
 
 /// Deletions: only of roles that nobody holds once the plan is done.
-pub(super) fn plan_removals(input: &PlanInput<'_>, book: &RoleBook, draft: &mut Draft<'_>) {
+pub(super) fn plan_removals(input: &PlanInput<'_>, book: &PlannedRoles, builder: &mut PlanBuilder<'_>) {
     for role in input.live.roles() {
         if role.locked || !book.goes(&role.name) {
             continue;
         }
-        let wish = input.desired.roles.iter().find(|wish| wish.name == role.name);
+        let desired = input.desired.roles.iter().find(|desired| desired.name == role.name);
         let address = Address::role(&role.name);
         if let Some(reason) = input.live.people_unreadable() {
-            draft.hold(address, reason);
+            builder.hold(address, reason);
             continue;
         }
-        let by = holders(input, role, &draft.changes);
+        let by = holders(input, role, &builder.changes);
         if !by.is_empty() {
-            draft.hold(address, HoldReason::RoleInUse { by });
+            builder.hold(address, HoldReason::RoleInUse { by });
             continue;
         }
         let change = Change {
@@ -343,10 +356,10 @@ pub(super) fn plan_removals(input: &PlanInput<'_>, book: &RoleBook, draft: &mut 
             action: Action::Delete,
             before: Some(role.entity()),
             after: None,
-            cause: if wish.is_some() { Cause::DeclaredAbsent } else { Cause::NotListed },
+            cause: if desired.is_some() { Cause::DeclaredAbsent } else { Cause::NotListed },
             effects: Vec::new(),
         };
-        draft.change(change, wish.map(|wish| &wish.place));
+        builder.change(change, desired.map(|desired| &desired.place));
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::PlanInput;
-use super::draft::{Draft, contents, deletion};
+use super::builder::{PlanBuilder, contents, deletion};
 use rolecall_model::{
     Action, Address, Cause, Change, Code, DesiredTeam, DesiredUser, Effect, Entity, Finding, HoldReason, Kind,
     LiveTeam, Memberships, Place, Scope, Team, TeamName, list_of, nearest, quote,
@@ -12,35 +12,35 @@ use rolecall_model::{Allowance, RoleName};
 
 /// The teams that there are and will be, by name. Empty where the platform has none.
 #[derive(Default)]
-pub(super) struct TeamBook(BTreeMap<TeamName, Future>);
+pub(super) struct PlannedTeams(BTreeMap<TeamName, PlannedTeam>);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Future {
+enum PlannedTeam {
     Stays,
     /// The plan deletes it.
     Goes,
-    /// What the file wishes of it is held, and it isn't there.
+    /// What the file desired_users of it is held, and it isn't there.
     Held,
 }
 
-impl TeamBook {
+impl PlannedTeams {
     /// Those that somebody can be in once the plan is done.
     fn names(&self) -> impl Iterator<Item = &str> {
-        self.0.iter().filter(|(_, future)| **future == Future::Stays).map(|(name, _)| name.as_str())
+        self.0.iter().filter(|(_, future)| **future == PlannedTeam::Stays).map(|(name, _)| name.as_str())
     }
 
     /// Those that there will be once the plan is done.
     pub fn that_are_there(&self, mut teams: Memberships) -> Memberships {
-        teams.retain(|name, _| self.0.get(name) == Some(&Future::Stays));
+        teams.retain(|name, _| self.0.get(name) == Some(&PlannedTeam::Stays));
         teams
     }
 
     /// The teams that somebody is in by the time that they are taken out of any: those that the plan deletes are gone
     /// with everybody in them, and whoever is in every team is in those that it makes.
     pub fn that_stay(&self, mut teams: Memberships, everywhere: bool) -> Memberships {
-        teams.retain(|name, _| self.0.get(name) != Some(&Future::Goes));
+        teams.retain(|name, _| self.0.get(name) != Some(&PlannedTeam::Goes));
         if everywhere {
-            let there = self.0.iter().filter(|(_, future)| **future == Future::Stays);
+            let there = self.0.iter().filter(|(_, future)| **future == PlannedTeam::Stays);
             for (name, _) in there {
                 teams.entry(name.clone()).or_insert(None);
             }
@@ -49,57 +49,57 @@ impl TeamBook {
     }
 }
 
-pub(super) fn plan_teams(input: &PlanInput<'_>, draft: &mut Draft<'_>) {
+pub(super) fn plan_teams(input: &PlanInput<'_>, builder: &mut PlanBuilder<'_>) {
     let Some(list) = &input.live.teams else { return };
     for team in &list.items {
-        draft.teams.0.insert(team.name.clone(), Future::Stays);
+        builder.teams.0.insert(team.name.clone(), PlannedTeam::Stays);
     }
     let broken = list.completeness.unreadable("teams");
-    for wish in &input.desired.teams {
-        let namesakes: Vec<&LiveTeam> = list.items.iter().filter(|team| team.spelled == wish.name).collect();
-        match (input.live.team(&wish.name), &namesakes[..]) {
-            (Some(team), _) if wish.absent => delete(input, team, Some(wish), draft),
-            (Some(team), _) => update(wish, team, draft),
-            (None, [_, _, ..]) => draft.findings.push(ambiguous(wish, &namesakes)),
+    for desired in &input.desired.teams {
+        let namesakes: Vec<&LiveTeam> = list.items.iter().filter(|team| team.raw_name == desired.name).collect();
+        match (input.live.team(&desired.name), &namesakes[..]) {
+            (Some(team), _) if desired.absent => delete(input, team, Some(desired), builder),
+            (Some(team), _) => update(desired, team, builder),
+            (None, [_, _, ..]) => builder.findings.push(ambiguous(desired, &namesakes)),
             (None, _) => match &broken {
                 Some(reason) => {
-                    draft.hold(Address::team(&wish.name), reason.clone());
-                    draft.teams.0.insert(wish.name.clone(), Future::Held);
+                    builder.hold(Address::team(&desired.name), reason.clone());
+                    builder.teams.0.insert(desired.name.clone(), PlannedTeam::Held);
                 }
-                None if wish.absent => {}
-                None => create(wish, draft),
+                None if desired.absent => {}
+                None => create(desired, builder),
             },
         }
     }
     if input.desired.manage.teams == Scope::All
         && let Some(reason) = &broken
     {
-        draft.hold(Address::every(Kind::Team), reason.clone());
+        builder.hold(Address::every(Kind::Team), reason.clone());
     }
-    let listed: BTreeSet<&TeamName> = input.desired.teams.iter().map(|wish| &wish.name).collect();
+    let listed: BTreeSet<&TeamName> = input.desired.teams.iter().map(|desired| &desired.name).collect();
     for team in list.items.iter().filter(|team| !listed.contains(&team.name)) {
         if input.desired.manage.teams == Scope::Listed {
-            draft.hold(Address::team(&team.name), HoldReason::Unmanaged { privileged: false });
+            builder.hold(Address::team(&team.name), HoldReason::Unmanaged { privileged: false });
         } else if let Some(reason) = &broken {
-            draft.hold(Address::team(&team.name), reason.clone());
+            builder.hold(Address::team(&team.name), reason.clone());
         } else {
-            delete(input, team, None, draft);
+            delete(input, team, None, builder);
         }
     }
 }
 
-fn ambiguous(wish: &DesiredTeam, namesakes: &[&LiveTeam]) -> Finding {
+fn ambiguous(desired: &DesiredTeam, namesakes: &[&LiveTeam]) -> Finding {
     let names: Vec<&str> = namesakes.iter().map(|team| team.name.as_str()).collect();
     Finding::error(
         Code::AmbiguousTeam,
-        wish.place.clone(),
-        format!("{} live teams have the name {}", namesakes.len(), quote(wish.name.as_str())),
+        desired.place.clone(),
+        format!("{} live teams have the name {}", namesakes.len(), quote(desired.name.as_str())),
     )
     .hint(format!("write {}, or rename one of them by hand", list_of(&names, "or")))
 }
 
-fn create(wish: &DesiredTeam, draft: &mut Draft<'_>) {
-    let DesiredTeam { place, name, description, thumbnail, absent: _ } = wish;
+fn create(desired: &DesiredTeam, builder: &mut PlanBuilder<'_>) {
+    let DesiredTeam { place, name, description, thumbnail, absent: _ } = desired;
     let (description, thumbnail) = (description.clone(), thumbnail.clone());
     let change = Change {
         address: Address::team(name),
@@ -109,37 +109,37 @@ fn create(wish: &DesiredTeam, draft: &mut Draft<'_>) {
         cause: Cause::Declared,
         effects: Vec::new(),
     };
-    let taken = draft.change(change, Some(place));
-    draft.teams.0.insert(name.clone(), if taken { Future::Stays } else { Future::Held });
+    let taken = builder.change(change, Some(place));
+    builder.teams.0.insert(name.clone(), if taken { PlannedTeam::Stays } else { PlannedTeam::Held });
 }
 
-fn update(wish: &DesiredTeam, team: &LiveTeam, draft: &mut Draft<'_>) {
+fn update(desired: &DesiredTeam, team: &LiveTeam, builder: &mut PlanBuilder<'_>) {
     let after = Team {
         id: Some(team.id.clone()),
         name: team.name.clone(),
-        description: wish.description.clone().or_else(|| team.description.clone()),
-        thumbnail: wish.thumbnail.clone().or_else(|| team.thumbnail.clone()),
+        description: desired.description.clone().or_else(|| team.description.clone()),
+        thumbnail: desired.thumbnail.clone().or_else(|| team.thumbnail.clone()),
     };
     let address = Address::team(&team.name);
     let differs = Entity::Team(after.clone()) != team.entity();
-    if !differs && !draft.is_asserted(&address) {
+    if !differs && !builder.is_asserted(&address) {
         return;
     }
     let change = Change {
         address,
-        action: Action::Replace,
+        action: Action::Update,
         before: Some(team.entity()),
         after: Some(Entity::Team(after)),
         cause: if differs { Cause::Declared } else { Cause::Asserted },
         effects: Vec::new(),
     };
-    draft.change(change, Some(&wish.place));
+    builder.change(change, Some(&desired.place));
 }
 
-fn delete(input: &PlanInput<'_>, team: &LiveTeam, wish: Option<&DesiredTeam>, draft: &mut Draft<'_>) {
+fn delete(input: &PlanInput<'_>, team: &LiveTeam, desired: Option<&DesiredTeam>, builder: &mut PlanBuilder<'_>) {
     let address = Address::team(&team.name);
-    if let Some(reason) = obstacle(input, team, draft) {
-        draft.hold(address, reason);
+    if let Some(reason) = obstacle(input, team, builder) {
+        builder.hold(address, reason);
         return;
     }
     let holders = input.live.users.items.iter().filter(|user| {
@@ -152,30 +152,30 @@ fn delete(input: &PlanInput<'_>, team: &LiveTeam, wish: Option<&DesiredTeam>, dr
     });
     let holders = holders.map(|user| Address::user(&user.email));
     let holders: BTreeSet<Address> = holders.chain(invited.map(|open| Address::user(&open.email))).collect();
-    let shielded = draft.protected_among(holders.iter().cloned());
+    let shielded = builder.protected_among(holders.iter().cloned());
     if !shielded.is_empty() {
-        draft.hold(address, HoldReason::ProtectsHolders { holders: shielded });
+        builder.hold(address, HoldReason::ProtectsHolders { holders: shielded });
         return;
     }
     let holders = holders.into_iter().collect();
-    let cause = if wish.is_some() { Cause::DeclaredAbsent } else { Cause::NotListed };
+    let cause = if desired.is_some() { Cause::DeclaredAbsent } else { Cause::NotListed };
     let mut change = deletion(input, address, team.entity(), cause);
     change.effects.push(Effect::Touches { holders });
     change.effects.extend(contents(input, Some(&team.name)));
-    if draft.change(change, wish.map(|wish| &wish.place)) {
-        draft.teams.0.insert(team.name.clone(), Future::Goes);
+    if builder.change(change, desired.map(|desired| &desired.place)) {
+        builder.teams.0.insert(team.name.clone(), PlannedTeam::Goes);
     }
 }
 
 /// Why a team isn't deleted.
-fn obstacle(input: &PlanInput<'_>, team: &LiveTeam, draft: &Draft<'_>) -> Option<HoldReason> {
+fn obstacle(input: &PlanInput<'_>, team: &LiveTeam, builder: &PlanBuilder<'_>) -> Option<HoldReason> {
     if input.live.caller.as_ref().and_then(|caller| caller.team.as_ref()) == Some(&team.id) {
         return Some(HoldReason::OwnAccess);
     }
     if input.desired.allowed.contains(&Allowance::DefaultTeamDeletion) {
         return None;
     }
-    let goes = |other: &&LiveTeam| draft.teams.0.get(&other.name) == Some(&Future::Goes);
+    let goes = |other: &&LiveTeam| builder.teams.0.get(&other.name) == Some(&PlannedTeam::Goes);
     let left = input.live.teams().iter().filter(|other| other.id != team.id && !goes(other)).count();
     (team.default || left == 0).then_some(HoldReason::LastTeam { default: team.default })
 }
@@ -186,35 +186,36 @@ pub(super) struct Reported;
 /// The teams that somebody is to be in, with their roles there. None: nothing is known of teams.
 pub(super) fn memberships(
     input: &PlanInput<'_>,
-    wish: &DesiredUser,
+    desired: &DesiredUser,
     before: Option<&Memberships>,
-    draft: &mut Draft<'_>,
+    builder: &mut PlanBuilder<'_>,
 ) -> Result<Option<Memberships>, Reported> {
-    let Some(wished) = &wish.teams else { return Ok(before.cloned()) };
+    let Some(wished) = &desired.teams else { return Ok(before.cloned()) };
     if let Some(reason) = input.live.teams.as_ref().and_then(|list| list.completeness.unreadable("teams")) {
-        draft.hold(Address::user(&wish.email), reason);
+        builder.hold(Address::user(&desired.email), reason);
         // Somebody who is there keeps their teams, and whoever isn't waits.
         return before.cloned().map(Some).ok_or(Reported);
     }
     let mut teams = Memberships::new();
     let mut whole = true;
     for (name, role) in wished {
-        match draft.teams.0.get(name) {
-            Some(Future::Stays) => {}
-            Some(Future::Held) => {
-                draft.hold(Address::user(&wish.email), HoldReason::TeamHeld { team: name.clone() });
+        match builder.teams.0.get(name) {
+            Some(PlannedTeam::Stays) => {}
+            Some(PlannedTeam::Held) => {
+                builder.hold(Address::user(&desired.email), HoldReason::TeamHeld { team: name.clone() });
                 whole = false;
             }
-            Some(Future::Goes) => {
-                let message = format!("{} is to be in the team `{name}`, which the file has deleted", wish.email);
-                draft.findings.push(
+            Some(PlannedTeam::Goes) => {
+                let message =
+                    format!("{} is to be in the team `{name}`, which the file has deleted", desired.email);
+                builder.findings.push(
                     Finding::error(Code::TeamIsAbsent, role.place.clone(), message)
                         .hint("list the team, or take it out here"),
                 );
                 whole = false;
             }
             None => {
-                draft.findings.push(unknown(name, &role.place, draft));
+                builder.findings.push(unknown(name, &role.place, builder));
                 whole = false;
             }
         }
@@ -226,8 +227,8 @@ pub(super) fn memberships(
     if whole { Ok(Some(teams)) } else { Err(Reported) }
 }
 
-fn unknown(name: &TeamName, place: &Place, draft: &Draft<'_>) -> Finding {
-    let known: Vec<&str> = draft.teams.names().collect();
+fn unknown(name: &TeamName, place: &Place, builder: &PlanBuilder<'_>) -> Finding {
+    let known: Vec<&str> = builder.teams.names().collect();
     let hint = match nearest(name.as_str(), known.iter().copied()) {
         Some(near) => format!("did you mean `{near}`?"),
         None => format!("there are {}; a new one is listed under `teams`", list_of(&known, "and")),

@@ -13,7 +13,7 @@ use std::pin::Pin;
 use secrecy::SecretString;
 use thiserror::Error;
 
-use rolecall_graphql::{CallError, Contexts, Limits, Mutation, Pace, Reader, Redactor, Response};
+use rolecall_graphql::{CallError, Contexts, Limits, Mutation, Quota, Reader, Redactor, Response};
 use rolecall_model::{Change, Desired, HoldReason, Inventory, Live, ProviderName, RemoteId, Rules};
 
 /// The credentials themselves, by the names that the file has for them.
@@ -68,7 +68,7 @@ pub trait Provider: Rules {
     }
 
     /// How often an operation may be called, where the platform limits it.
-    fn pace(&self, _operation: &str) -> Option<Pace> {
+    fn quota(&self, _operation: &str) -> Option<Quota> {
         None
     }
 
@@ -83,7 +83,7 @@ pub trait Provider: Rules {
     }
 
     /// How often anything at all may be called, where the platform limits that.
-    fn budget(&self, _: &Desired) -> Option<Pace> {
+    fn budget(&self, _: &Desired) -> Option<Quota> {
         None
     }
 
@@ -114,7 +114,7 @@ pub trait Provider: Rules {
         mutation: &rolecall_model::Mutation,
         response: &Response,
         redactor: &Redactor,
-    ) -> Result<Receipt, CallError>;
+    ) -> Result<MutationResult, CallError>;
 
     /// Do answers say so little that the next read decides, even of what the platform said no to?
     fn reads_decide(&self) -> bool {
@@ -139,7 +139,7 @@ pub trait Provider: Rules {
 
 /// A platform's answer to a mutation, understood.
 #[derive(Debug)]
-pub struct Receipt {
+pub struct MutationResult {
     /// Of the entity that was made.
     pub id: Option<RemoteId>,
     /// A key's secret, which no other call will ever give.
@@ -147,7 +147,7 @@ pub struct Receipt {
     pub verdict: Verdict,
 }
 
-/// What the platform's answer shows of the wish.
+/// What the platform's answer shows of the desired.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
     Taken,
@@ -156,7 +156,7 @@ pub enum Verdict {
     /// The platform won't, for a reason that no read shows and no repetition changes.
     Held(HoldReason),
     /// Done, and in another way than was meant: nothing more may be sent.
-    Otherwise(String),
+    Mismatch(String),
     /// Something was lost that the call should have kept: nothing more may be sent.
     Lost(String),
 }

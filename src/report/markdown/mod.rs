@@ -12,7 +12,7 @@ use super::rails::exception;
 use super::style::{first, plural};
 use escape::{code, prose};
 pub(super) use findings::findings;
-use rolecall_model::{Completeness, Hold, HoldClass, Lifted, OrganizationPlan, Plan, Refusal, Unread};
+use rolecall_model::{Completeness, Hold, HoldClass, OrganizationPlan, Override, Plan, Refusal, Unread};
 pub(super) use runs::runs;
 
 /// As what a plan is read.
@@ -27,30 +27,31 @@ const LONGEST: usize = 60_000;
 
 /// How much is told of each organisation, and of how many.
 #[derive(Clone, Copy)]
-struct Room {
+struct DetailLevel {
     fields: bool,
     holds: usize,
     rows: usize,
     organizations: usize,
 }
 
-const ALL: Room = Room { fields: true, holds: usize::MAX, rows: usize::MAX, organizations: usize::MAX };
+const ALL: DetailLevel =
+    DetailLevel { fields: true, holds: usize::MAX, rows: usize::MAX, organizations: usize::MAX };
 
 /// From all of it to little: the first that fits is taken.
-const ROOMS: &[Room] = &[
+const DETAIL_LEVELS: &[DetailLevel] = &[
     ALL,
-    Room { fields: false, ..ALL },
-    Room { fields: false, holds: 20, ..ALL },
-    Room { fields: false, holds: 10, rows: 200, ..ALL },
-    Room { fields: false, holds: 5, rows: 50, ..ALL },
-    Room { fields: false, holds: 0, rows: 10, ..ALL },
-    Room { fields: false, holds: 0, rows: 0, organizations: 100 },
-    Room { fields: false, holds: 0, rows: 0, organizations: 10 },
+    DetailLevel { fields: false, ..ALL },
+    DetailLevel { fields: false, holds: 20, ..ALL },
+    DetailLevel { fields: false, holds: 10, rows: 200, ..ALL },
+    DetailLevel { fields: false, holds: 5, rows: 50, ..ALL },
+    DetailLevel { fields: false, holds: 0, rows: 10, ..ALL },
+    DetailLevel { fields: false, holds: 0, rows: 0, organizations: 100 },
+    DetailLevel { fields: false, holds: 0, rows: 0, organizations: 10 },
 ];
 
 pub(super) fn plan(plan: &Plan, reading: Reading) -> String {
     let mut text = String::new();
-    for room in ROOMS {
+    for room in DETAIL_LEVELS {
         text = document(plan, reading, *room);
         if text.len() <= LONGEST {
             break;
@@ -59,7 +60,7 @@ pub(super) fn plan(plan: &Plan, reading: Reading) -> String {
     text
 }
 
-fn document(plan: &Plan, reading: Reading, room: Room) -> String {
+fn document(plan: &Plan, reading: Reading, room: DetailLevel) -> String {
     let mut text = String::new();
     for organization in plan.organizations.iter().take(room.organizations) {
         push_organization(&mut text, organization, reading, room);
@@ -81,7 +82,7 @@ fn document(plan: &Plan, reading: Reading, room: Room) -> String {
     text
 }
 
-fn push_organization(text: &mut String, plan: &OrganizationPlan, reading: Reading, room: Room) {
+fn push_organization(text: &mut String, plan: &OrganizationPlan, reading: Reading, room: DetailLevel) {
     let identity = &plan.sealed.identity;
     let Verdict { headline, rest } = match reading {
         Reading::Plan => verdict(plan),
@@ -98,9 +99,9 @@ fn push_organization(text: &mut String, plan: &OrganizationPlan, reading: Readin
     push_gaps(text, plan);
 }
 
-fn push_rails(text: &mut String, plan: &OrganizationPlan, room: Room) {
-    for Refusal { rail, message, addresses } in &plan.refusals {
-        let _ = writeln!(text, "> [!CAUTION]\n> **{rail}**: {}", prose(message));
+fn push_rails(text: &mut String, plan: &OrganizationPlan, room: DetailLevel) {
+    for Refusal { guardrail, message, addresses } in &plan.refusals {
+        let _ = writeln!(text, "> [!CAUTION]\n> **{guardrail}**: {}", prose(message));
         let shown = addresses.len().min(room.rows.min(20));
         if shown > 0 {
             let _ = writeln!(text, ">\n> {}", first(addresses.iter(), shown, code));
@@ -114,18 +115,18 @@ fn push_rails(text: &mut String, plan: &OrganizationPlan, room: Room) {
             "Reviewed, just this plan may be sent with this below `guardrails: exceptions:`\n\n```yaml\n{exception}\n```\n"
         );
     }
-    for Lifted { refusal, plan: _, until, reason } in &plan.lifted {
+    for Override { refusal, plan: _, until, reason } in &plan.overrides {
         let _ = writeln!(
             text,
             "> [!WARNING]\n> **{}** is lifted until {until}, {}: {}\n",
-            refusal.rail,
+            refusal.guardrail,
             prose(reason),
             prose(&refusal.message)
         );
     }
 }
 
-fn push_changes(text: &mut String, plan: &OrganizationPlan, room: Room) {
+fn push_changes(text: &mut String, plan: &OrganizationPlan, room: DetailLevel) {
     let changes = outlines(plan);
     if changes.is_empty() {
         return;
@@ -187,7 +188,7 @@ fn push_field(text: &mut String, FieldChange { name, before, after, gained, lost
 }
 
 /// Whom a mail goes to. An organisation that is made invites several at once.
-fn push_mails(text: &mut String, plan: &OrganizationPlan, room: Room) {
+fn push_mails(text: &mut String, plan: &OrganizationPlan, room: DetailLevel) {
     let sends: Vec<_> = plan.sealed.changes.iter().filter(|change| mails(change) > 0).collect();
     let count: usize = sends.iter().map(|change| mails(change)).sum();
     if count == 0 {
@@ -198,7 +199,7 @@ fn push_mails(text: &mut String, plan: &OrganizationPlan, room: Room) {
     let _ = writeln!(text, "**{}** {will} out: {}\n", plural(count, "mail"), first(to, room.rows, code));
 }
 
-fn push_holds(text: &mut String, plan: &OrganizationPlan, room: Room) {
+fn push_holds(text: &mut String, plan: &OrganizationPlan, room: DetailLevel) {
     let holds = &plan.sealed.holds;
     if holds.is_empty() {
         return;

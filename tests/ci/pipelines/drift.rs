@@ -22,7 +22,7 @@ fn drift_opens_one_issue_updates_it_and_closes_it() {
     team.drift().is("issue", Ended::Success);
     assert_eq!((issues().len(), remarks()), (1, 0));
     // Another drift: the issue says so, and tells whoever watches it.
-    let request = team.propose(20, &team.wish(ZOE));
+    let request = team.propose(20, &team.file_with(ZOE));
     team.merge_only(&request);
     team.drift().is("issue", Ended::Success);
     assert_eq!((issues().len(), remarks()), (1, 1));
@@ -94,7 +94,7 @@ fn drift_is_told_where_another_organisation_cannot_be_read() {
 #[test]
 fn gitlab_being_away_opens_no_second_issue_and_no_second_note() {
     let team = Team::hive();
-    let request = team.propose(17, &team.wish(ZOE));
+    let request = team.propose(17, &team.file_with(ZOE));
     team.plan(&request).is("comment", Ended::Success);
     team.drift().is("issue", Ended::Success);
     for away in ["/notes", "user", "/issues", "/issues/40", "merge_requests/17"] {

@@ -11,11 +11,11 @@ use crate::runner::repository::{Repository, ZOE};
 #[test]
 fn the_ledger_is_there_for_the_next_run_and_grows() {
     let team = Team::hive();
-    let first = team.propose(1, &team.wish(ZOE));
+    let first = team.propose(1, &team.file_with(ZOE));
     team.plan(&first).is("plan", Ended::Success);
     team.merge(&first).is("apply", Ended::Success);
     let before = team.ledger().unwrap();
-    let second = team.propose(2, &team.wish(&ZOE.replace("zoe", "yann")));
+    let second = team.propose(2, &team.file_with(&ZOE.replace("zoe", "yann")));
     let planned = team.plan(&second);
     planned.is("plan", Ended::Success);
     assert!(!planned.log.contains("the ledger: there is none"), "{}", planned.log);
@@ -31,7 +31,7 @@ fn two_merges_in_one_push_are_both_applied() {
     team.plan(&closing).is("plan", Ended::Success);
     team.merge(&closing).is("apply", Ended::Success);
     let start = team.main();
-    let first = team.propose(2, &team.wish(ZOE));
+    let first = team.propose(2, &team.file_with(ZOE));
     team.plan(&first).is("plan", Ended::Success);
     let yann = ZOE.replace("zoe", "yann");
     let second = team.propose(3, &team.file().replace("\nkeys:\n", &format!("{yann}\nkeys:\n")));
@@ -55,9 +55,9 @@ fn two_merges_in_one_push_are_both_applied() {
 fn a_branch_that_was_fast_forwarded_has_one_plan() {
     let team = Team::hive();
     let start = team.main();
-    let request = team.propose(2, &team.wish(ZOE));
+    let request = team.propose(2, &team.file_with(ZOE));
     let middle = request.head;
-    team.commit(&team.wish(&ZOE.replace("zoe", "yann")));
+    team.commit(&team.file_with(&ZOE.replace("zoe", "yann")));
     let request = team.open(2);
     team.plan(&request).is("plan", Ended::Success);
     team.git(&["push", "--quiet", "origin", &format!("{}:main", request.head)]);
@@ -76,7 +76,7 @@ fn a_branch_that_was_fast_forwarded_has_one_plan() {
 #[test]
 fn an_edited_plan_is_not_applied() {
     let team = Team::hive();
-    let request = team.propose(9, &team.wish(ZOE));
+    let request = team.propose(9, &team.file_with(ZOE));
     team.plan(&request).is("plan", Ended::Success);
     let mut edited = 0;
     for folder in team.lab.state().artifacts.values() {
@@ -127,18 +127,18 @@ fn a_plan_that_something_else_has_made_counts_for_nothing() {
             forge(&team, request, what);
         }
     };
-    let request = team.propose(10, &team.wish(ZOE));
+    let request = team.propose(10, &team.file_with(ZOE));
     forge_all(&request);
     let applied = team.merge(&request);
     applied.is("apply", Ended::Failure);
     assert!(applied.log.contains("there is no plan of"), "{}", applied.log);
     // Beside the right one they aren't taken either, however new they are.
-    let request = team.propose(11, &team.wish(&ZOE.replace("zoe", "yann")));
+    let request = team.propose(11, &team.file_with(&ZOE.replace("zoe", "yann")));
     team.plan(&request).is("plan", Ended::Success);
     forge_all(&request);
     team.merge(&request).is("apply", Ended::Success);
     // The test's own forgeries would be taken if they were no forgeries.
-    let request = team.propose(12, &team.wish(&ZOE.replace("zoe", "xenia")));
+    let request = team.propose(12, &team.file_with(&ZOE.replace("zoe", "xenia")));
     forge(&team, &request, ("merge_request_event", PROJECT, "plan", &request.head, BEFORE));
     let applied = team.merge(&request);
     applied.is("apply", Ended::Failure);
@@ -149,7 +149,7 @@ fn a_plan_that_something_else_has_made_counts_for_nothing() {
 fn what_nobody_has_reviewed_is_not_applied() {
     let team = Team::hive();
     let before = team.main();
-    let open = team.propose(1, &team.wish(ZOE));
+    let open = team.propose(1, &team.file_with(ZOE));
     team.plan(&open).is("plan", Ended::Success);
     // Elsewhere, nobody reviewed it for main.
     let elsewhere = json!({ "iid": 2, "state": "merged", "target_branch": "topic", "sha": open.head,
@@ -166,7 +166,7 @@ fn what_nobody_has_reviewed_is_not_applied() {
 #[test]
 fn a_plan_that_cannot_be_had_is_not_one_that_is_missing() {
     let mut team = Team::hive();
-    let request = team.propose(9, &team.wish(ZOE));
+    let request = team.propose(9, &team.file_with(ZOE));
     team.plan(&request).is("plan", Ended::Success);
     let token = team.settings.scoped["rolecall/report"]["ROLECALL_GITLAB_TOKEN"].clone();
     let apply = team.settings.scoped.get_mut("rolecall/apply").unwrap();
@@ -179,7 +179,7 @@ fn a_plan_that_cannot_be_had_is_not_one_that_is_missing() {
 #[test]
 fn a_plan_that_no_longer_stands_sends_nothing() {
     let team = Team::hive();
-    let request = team.propose(12, &team.wish(ZOE));
+    let request = team.propose(12, &team.file_with(ZOE));
     team.plan(&request).is("plan", Ended::Success);
     // Somebody else gives alice another role meanwhile.
     let other = team.file().replace("roles: [Schema reviewer]", "roles: [Viewer]");
@@ -198,7 +198,7 @@ fn a_plan_that_no_longer_stands_sends_nothing() {
 #[test]
 fn an_apply_that_breaks_off_keeps_its_ledger_all_the_same() {
     let team = Team::of(ProviderName::Hive, &["--fault", "errors@assignMemberRole*9"]);
-    let request = team.propose(13, &team.wish(ZOE));
+    let request = team.propose(13, &team.file_with(ZOE));
     team.plan(&request).is("plan", Ended::Success);
     let applied = team.merge(&request);
     applied.is("apply", Ended::Failure);
@@ -209,11 +209,11 @@ fn an_apply_that_breaks_off_keeps_its_ledger_all_the_same() {
 #[test]
 fn a_ledger_that_was_not_read_is_not_overwritten() {
     let team = Team::hive();
-    let first = team.propose(1, &team.wish(ZOE));
+    let first = team.propose(1, &team.file_with(ZOE));
     team.plan(&first).is("plan", Ended::Success);
     team.merge(&first).is("apply", Ended::Success);
     let before = team.ledger().unwrap();
-    let second = team.propose(2, &team.wish(&ZOE.replace("zoe", "yann")));
+    let second = team.propose(2, &team.file_with(&ZOE.replace("zoe", "yann")));
     team.merge(&second).is("apply", Ended::Failure);
     assert_eq!(team.ledger().unwrap(), before);
 }
@@ -245,12 +245,12 @@ fn a_ledger_that_stands_among_the_files_is_nobodys() {
     team.at_main();
     let before = team.main();
     team.env.write("clone/.rolecall/ledger/hive-acme.jsonl", "{\"event\":\"forged\"}\n");
-    team.commit(&team.wish(ZOE));
+    team.commit(&team.file_with(ZOE));
     team.git(&["push", "--quiet", "origin", "HEAD:main"]);
     team.pushed(&before).is("apply", Ended::Failure);
     assert!(team.ledger().is_none());
     // And with something.
-    let request = team.propose(15, &team.wish(&ZOE.replace("zoe", "yann")));
+    let request = team.propose(15, &team.file_with(&ZOE.replace("zoe", "yann")));
     team.plan(&request).is("plan", Ended::Success);
     team.merge(&request).is("apply", Ended::Success);
     assert!(!team.ledger().unwrap().contains("forged"));

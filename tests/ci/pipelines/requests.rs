@@ -12,7 +12,7 @@ use crate::support::receiver::Receiver;
 #[test]
 fn a_merge_request_is_planned_in_one_note_and_on_merge_just_that_is_applied() {
     let team = Team::hive();
-    let request = team.propose(7, &team.wish(ZOE));
+    let request = team.propose(7, &team.file_with(ZOE));
     let planned = team.plan(&request);
     planned.has(&["comment", "comment:review", "plan", "plan:review", "validate"]);
     for job in ["validate", "plan", "comment"] {
@@ -27,7 +27,7 @@ fn a_merge_request_is_planned_in_one_note_and_on_merge_just_that_is_applied() {
     assert!(team.changes_left().contains(&"user/alice@acme.example".to_owned()), "nothing was sent yet");
 
     // Another push: the same note says what is so now.
-    let request = team.propose(7, &team.wish(&ZOE.replace("zoe", "yann")));
+    let request = team.propose(7, &team.file_with(&ZOE.replace("zoe", "yann")));
     team.plan(&request).is("comment", Ended::Success);
     let notes = team.notes("merge_requests/7");
     assert_eq!(notes.len(), 1, "edited in place");
@@ -43,7 +43,7 @@ fn a_merge_request_is_planned_in_one_note_and_on_merge_just_that_is_applied() {
 #[test]
 fn the_note_is_found_among_many_and_only_its_own_is_edited() {
     let team = Team::hive();
-    let request = team.propose(7, &team.wish(ZOE));
+    let request = team.propose(7, &team.file_with(ZOE));
     // Whoever else may write a note can write this.
     let others = |index: u64| json!({ "id": index, "on": "merge_requests/7", "author": { "id": 99 }, "body": "<!-- rolecall plan -->\n" });
     team.lab.state().notes = (1000..1100).map(others).collect();
@@ -55,7 +55,7 @@ fn the_note_is_found_among_many_and_only_its_own_is_edited() {
     };
     assert!(mine().len() == 1 && mine()[0].contains("zoe"), "{:?}", mine());
     // It is on the second page.
-    let request = team.propose(7, &team.wish(&ZOE.replace("zoe", "yann")));
+    let request = team.propose(7, &team.file_with(&ZOE.replace("zoe", "yann")));
     team.plan(&request).is("comment", Ended::Success);
     assert!(mine().len() == 1 && mine()[0].contains("yann"), "{:?}", mine());
 }
@@ -63,11 +63,11 @@ fn the_note_is_found_among_many_and_only_its_own_is_edited() {
 #[test]
 fn files_of_a_fork_are_checked_and_see_no_credential() {
     let team = Team::hive();
-    let request = team.propose(3, &team.wish(ZOE));
+    let request = team.propose(3, &team.file_with(ZOE));
     let checked = team.opened(&request, 66, "main").unwrap();
     checked.has(&["validate"]);
     checked.is("validate", Ended::Success);
-    let request = team.propose(3, &team.wish("  - email: nobody\n"));
+    let request = team.propose(3, &team.file_with("  - email: nobody\n"));
     let checked = team.opened(&request, 66, "main").unwrap();
     checked.is("validate", Ended::Failure);
     assert!(checked.log.contains("invalid-email"), "{}", checked.log);
@@ -77,7 +77,7 @@ fn files_of_a_fork_are_checked_and_see_no_credential() {
 #[test]
 fn only_what_would_come_to_main_is_planned() {
     let team = Team::hive();
-    let request = team.propose(3, &team.wish(ZOE));
+    let request = team.propose(3, &team.file_with(ZOE));
     assert!(team.opened(&request, PROJECT, "topic-of-mallory").is_none(), "it isn't held against main");
     team.at_main();
     team.env.write("clone/README.md", "nothing about access");
@@ -155,7 +155,7 @@ fn a_branch_that_is_behind_takes_nothing_back() {
     let team = Team::hive();
     let yann = ZOE.replace("zoe", "yann");
     let behind = team.propose(5, &team.file().replace("\nkeys:\n", &format!("{yann}\nkeys:\n")));
-    let first = team.propose(6, &team.wish(ZOE));
+    let first = team.propose(6, &team.file_with(ZOE));
     team.merge_only(&first);
     team.plan(&behind).is("plan", Ended::Success);
     let notes = team.notes("merge_requests/5");
@@ -165,8 +165,8 @@ fn a_branch_that_is_behind_takes_nothing_back() {
 #[test]
 fn what_was_pushed_since_is_not_overwritten() {
     let team = Team::hive();
-    let old = team.propose(5, &team.wish(ZOE));
-    team.propose(5, &team.wish(&ZOE.replace("zoe", "yann")));
+    let old = team.propose(5, &team.file_with(ZOE));
+    team.propose(5, &team.file_with(&ZOE.replace("zoe", "yann")));
     let planned = team.plan(&old);
     planned.is("comment", Ended::Success);
     assert!(planned.log.contains("something was pushed since"), "{}", planned.log);
@@ -176,7 +176,7 @@ fn what_was_pushed_since_is_not_overwritten() {
 #[test]
 fn only_what_was_checked_is_planned() {
     let mut team = Team::hive();
-    let request = team.propose(5, &team.wish(ZOE));
+    let request = team.propose(5, &team.file_with(ZOE));
     let before = team.main();
     // As if the main branch that was merged had been another.
     let other = team.propose(6, &team.file().replace("max_removals: 2", "max_removals: 1"));
@@ -191,7 +191,7 @@ fn only_what_was_checked_is_planned() {
 #[test]
 fn a_link_leads_nowhere() {
     let team = Team::hive();
-    team.env.write("secret.yaml", team.wish(ZOE));
+    team.env.write("secret.yaml", team.file_with(ZOE));
     team.at_main();
     let _ = std::fs::remove_file(team.env.path("clone/access/file.yaml"));
     std::os::unix::fs::symlink(team.env.path("secret.yaml"), team.env.path("clone/access/file.yaml")).unwrap();
@@ -218,13 +218,13 @@ fn a_ledger_or_a_plan_in_the_branch_counts_for_nothing() {
     ] {
         team.env.write(&format!("clone/{name}"), format!("{text}\n"));
     }
-    team.commit(&team.wish("  - email: nobody\n"));
+    team.commit(&team.file_with("  - email: nobody\n"));
     let planned = team.plan(&team.open(9));
     planned.is("validate", Ended::Failure);
     planned.is("plan", Ended::Skipped);
     let notes = team.notes("merge_requests/9");
     assert!(notes[0].contains("invalid-email") && !notes[0].contains("mallory"), "{notes:?}");
-    team.commit(&team.wish(ZOE));
+    team.commit(&team.file_with(ZOE));
     let planned = team.plan(&team.open(9));
     planned.is("plan", Ended::Success);
     assert!(planned.log.contains("the ledger: there is none"), "{}", planned.log);
@@ -233,7 +233,7 @@ fn a_ledger_or_a_plan_in_the_branch_counts_for_nothing() {
 #[test]
 fn where_gitlab_has_merged_already_the_head_is_what_was_reviewed() {
     let team = Team::hive();
-    let request = team.propose(7, &team.wish(ZOE));
+    let request = team.propose(7, &team.file_with(ZOE));
     team.at_main();
     team.git(&["merge", "--quiet", "--no-ff", "--message", "merge", &request.head]);
     let merged = team.git(&["rev-parse", "HEAD"]);
@@ -248,7 +248,7 @@ fn where_gitlab_has_merged_already_the_head_is_what_was_reviewed() {
 #[test]
 fn wrong_files_and_refused_plans_are_told_in_the_note() {
     let mut team = Team::hive();
-    let planned = team.plan(&team.propose(8, &team.wish("  - email: nobody\n")));
+    let planned = team.plan(&team.propose(8, &team.file_with("  - email: nobody\n")));
     planned.is("validate", Ended::Failure);
     planned.is("plan", Ended::Skipped);
     planned.is("comment", Ended::Success);
@@ -271,7 +271,7 @@ fn wrong_files_and_refused_plans_are_told_in_the_note() {
 #[test]
 fn another_archive_than_the_pinned_one_is_not_run() {
     let mut team = Team::hive();
-    let request = team.propose(7, &team.wish(ZOE));
+    let request = team.propose(7, &team.file_with(ZOE));
     team.settings.variables.insert("ROLECALL_SHA256".to_owned(), "0".repeat(64));
     let planned = team.plan(&request);
     planned.is("validate", Ended::Failure);

@@ -62,7 +62,7 @@ pub trait Repository {
     }
 
     /// The file on main, and one user more.
-    fn wish(&self, more: &str) -> String {
+    fn file_with(&self, more: &str) -> String {
         self.file().replace("\nusers:\n", &format!("\nusers:\n{more}"))
     }
 }

@@ -13,7 +13,7 @@ use serde_json::json;
 #[test]
 fn a_pull_request_is_planned_in_one_comment_and_on_merge_just_that_is_applied() {
     let team = Team::hive();
-    let pull = team.propose(7, &team.wish(ZOE));
+    let pull = team.propose(7, &team.file_with(ZOE));
     let planned = team.plan(&pull);
     planned.is("validate", Ended::Skipped);
     for job in ["gate", "plan", "comment"] {
@@ -26,7 +26,7 @@ fn a_pull_request_is_planned_in_one_comment_and_on_merge_just_that_is_applied() 
     assert!(team.changes_left().contains(&"user/alice@acme.example".to_owned()), "nothing was sent yet");
 
     // Another push: the same comment says what is so now.
-    let pull = team.propose(7, &team.wish(&ZOE.replace("zoe", "yann")));
+    let pull = team.propose(7, &team.file_with(&ZOE.replace("zoe", "yann")));
     team.plan(&pull).is("comment", Ended::Success);
     let comments = team.comments();
     assert_eq!(comments.len(), 1, "edited in place");
@@ -42,11 +42,11 @@ fn a_pull_request_is_planned_in_one_comment_and_on_merge_just_that_is_applied() 
 #[test]
 fn the_ledger_is_there_for_the_next_run_and_grows() {
     let team = Team::hive();
-    let first = team.propose(1, &team.wish(ZOE));
+    let first = team.propose(1, &team.file_with(ZOE));
     team.plan(&first).is("plan", Ended::Success);
     team.merge(&first).is("apply", Ended::Success);
     let before = team.ledger().unwrap();
-    let second = team.propose(2, &team.wish(&ZOE.replace("zoe", "yann")));
+    let second = team.propose(2, &team.file_with(&ZOE.replace("zoe", "yann")));
     let planned = team.plan(&second);
     planned.is("plan", Ended::Success);
     assert!(!planned.log.contains("the ledger: there is none"), "{}", planned.log);
@@ -62,7 +62,7 @@ fn two_merges_in_one_push_are_both_applied() {
     team.plan(&closing).is("plan", Ended::Success);
     team.merge(&closing).is("apply", Ended::Success);
     let start = team.main();
-    let first = team.propose(2, &team.wish(ZOE));
+    let first = team.propose(2, &team.file_with(ZOE));
     team.plan(&first).is("plan", Ended::Success);
     let yann = ZOE.replace("zoe", "yann");
     let second = team.propose(3, &team.file().replace("\nkeys:\n", &format!("{yann}\nkeys:\n")));
@@ -86,7 +86,7 @@ fn two_merges_in_one_push_are_both_applied() {
 #[test]
 fn files_of_a_fork_are_checked_and_see_no_credential() {
     let team = Team::hive();
-    let pull = team.propose(3, &team.wish(ZOE));
+    let pull = team.propose(3, &team.file_with(ZOE));
     let planned = team.event("pull_request_target", &pull, "mallory/access");
     for job in ["validate", "gate", "plan", "comment"] {
         planned.is(job, Ended::Skipped);
@@ -94,7 +94,7 @@ fn files_of_a_fork_are_checked_and_see_no_credential() {
     let checked = team.event("pull_request", &pull, "mallory/access");
     checked.is("validate", Ended::Success);
     checked.is("plan", Ended::Skipped);
-    let pull = team.propose(3, &team.wish("  - email: nobody\n"));
+    let pull = team.propose(3, &team.file_with("  - email: nobody\n"));
     let checked = team.event("pull_request", &pull, "mallory/access");
     checked.is("validate", Ended::Failure);
     assert!(checked.log.contains("::error file=access/file.yaml,line="), "{}", checked.log);
@@ -121,8 +121,8 @@ fn a_head_that_points_the_endpoint_elsewhere_is_checked_and_not_planned() {
 #[test]
 fn what_is_pushed_while_the_gate_looks_is_not_what_is_planned() {
     let team = Team::hive();
-    let pull = team.propose(5, &team.wish(ZOE));
-    team.propose(5, &team.wish(&ZOE.replace("zoe", "mallory")));
+    let pull = team.propose(5, &team.file_with(ZOE));
+    team.propose(5, &team.file_with(&ZOE.replace("zoe", "mallory")));
     let planned = team.plan(&pull);
     planned.is("gate", Ended::Failure);
     planned.is("plan", Ended::Skipped);
@@ -132,7 +132,7 @@ fn what_is_pushed_while_the_gate_looks_is_not_what_is_planned() {
 #[test]
 fn a_branch_that_conflicts_is_told_so() {
     let team = Team::hive();
-    let pull = team.propose(5, &team.wish(ZOE));
+    let pull = team.propose(5, &team.file_with(ZOE));
     team.hub.state().pulls[0]["mergeable"] = json!(false);
     let planned = team.plan(&pull);
     planned.is("gate", Ended::Failure);
@@ -152,7 +152,7 @@ fn bitpanda_is_never_planned_without_a_reviewer() {
 #[test]
 fn wrong_files_and_refused_plans_are_told_in_the_comment() {
     let mut team = Team::hive();
-    let planned = team.plan(&team.propose(8, &team.wish("  - email: nobody\n")));
+    let planned = team.plan(&team.propose(8, &team.file_with("  - email: nobody\n")));
     planned.is("gate", Ended::Failure);
     planned.is("comment", Ended::Success);
     assert!(team.comments()[0].contains("invalid-email"), "{:?}", team.comments());
@@ -174,7 +174,7 @@ fn wrong_files_and_refused_plans_are_told_in_the_comment() {
 #[test]
 fn an_edited_plan_is_not_applied() {
     let team = Team::hive();
-    let pull = team.propose(9, &team.wish(ZOE));
+    let pull = team.propose(9, &team.file_with(ZOE));
     team.plan(&pull).is("plan", Ended::Success);
     {
         let state = team.hub.state();
@@ -192,7 +192,7 @@ fn an_edited_plan_is_not_applied() {
 #[test]
 fn a_plan_that_another_workflow_has_made_counts_for_nothing() {
     let team = Team::hive();
-    let pull = team.propose(10, &team.wish(ZOE));
+    let pull = team.propose(10, &team.file_with(ZOE));
     let name = format!("rolecall-plan-{}", pull.head);
     team.env.write("plan.json", "{}");
     for (event, path) in [
@@ -206,7 +206,7 @@ fn a_plan_that_another_workflow_has_made_counts_for_nothing() {
     applied.is("apply", Ended::Failure);
     assert!(applied.log.contains("that was made before it was merged"), "{}", applied.log);
     // Beside the right one it isn't taken either, however new it is.
-    let pull = team.propose(11, &team.wish(&ZOE.replace("zoe", "yann")));
+    let pull = team.propose(11, &team.file_with(&ZOE.replace("zoe", "yann")));
     team.plan(&pull).is("plan", Ended::Success);
     let run = team.hub.begin("pull_request", ".github/workflows/rolecall-plan.yml");
     team.hub.upload(run, &format!("rolecall-plan-{}", pull.head), &[team.env.path("plan.json")]);
@@ -218,7 +218,7 @@ fn what_nobody_has_reviewed_is_not_applied() {
     let team = Team::hive();
     let before = team.main();
     team.at_main();
-    team.commit(&team.wish(ZOE));
+    team.commit(&team.file_with(ZOE));
     team.git(&["push", "--quiet", "origin", "HEAD:main"]);
     let applied = team.pushed(&before);
     applied.is("apply", Ended::Failure);
@@ -250,7 +250,7 @@ fn an_apply_that_is_started_again_later_brings_nothing_back() {
 fn a_plan_that_was_made_after_the_merge_was_reviewed_by_nobody() {
     let team = Team::hive();
     let before = team.main();
-    let pull = team.propose(14, &team.wish(ZOE));
+    let pull = team.propose(14, &team.file_with(ZOE));
     team.merge(&pull).is("apply", Ended::Failure);
     // Its workflow won't, and another's artifact of that name comes too late.
     let planned = team.plan(&pull);
@@ -275,12 +275,12 @@ fn a_ledger_that_stands_among_the_files_is_nobodys() {
     team.at_main();
     let before = team.main();
     forge();
-    team.commit(&team.wish(ZOE));
+    team.commit(&team.file_with(ZOE));
     team.git(&["push", "--quiet", "origin", "HEAD:main"]);
     team.pushed(&before).is("apply", Ended::Failure);
     assert!(team.ledger().is_none());
     // And with something.
-    let pull = team.propose(15, &team.wish(&ZOE.replace("zoe", "yann")));
+    let pull = team.propose(15, &team.file_with(&ZOE.replace("zoe", "yann")));
     let planned = team.plan(&pull);
     planned.is("plan", Ended::Success);
     team.merge(&pull).is("apply", Ended::Success);
@@ -291,7 +291,7 @@ fn a_ledger_that_stands_among_the_files_is_nobodys() {
 fn without_a_key_for_the_ledger_nothing_is_sent() {
     let mut team = Team::hive();
     team.settings.secrets.get_mut("rolecall-apply").unwrap().remove("ROLECALL_LEDGER_KEY");
-    let pull = team.propose(16, &team.wish(ZOE));
+    let pull = team.propose(16, &team.file_with(ZOE));
     team.plan(&pull).is("plan", Ended::Success);
     let applied = team.merge(&pull);
     applied.is("apply", Ended::Failure);
@@ -302,7 +302,7 @@ fn without_a_key_for_the_ledger_nothing_is_sent() {
 #[test]
 fn github_being_away_opens_no_second_issue_and_no_second_comment() {
     let team = Team::hive();
-    let pull = team.propose(17, &team.wish(ZOE));
+    let pull = team.propose(17, &team.file_with(ZOE));
     team.plan(&pull).is("comment", Ended::Success);
     team.drift().is("issue", Ended::Success);
     team.hub.state().away = Some("/issues".to_owned());
@@ -332,7 +332,7 @@ fn one_organisation_that_is_away_does_not_hide_the_drift_of_another() {
 #[test]
 fn a_plan_that_no_longer_stands_sends_nothing() {
     let team = Team::hive();
-    let pull = team.propose(12, &team.wish(ZOE));
+    let pull = team.propose(12, &team.file_with(ZOE));
     team.plan(&pull).is("plan", Ended::Success);
     // Somebody else gives alice another role meanwhile.
     let other = team.file().replace("roles: [Schema reviewer]", "roles: [Viewer]");
@@ -359,7 +359,7 @@ fn a_plan_that_no_longer_stands_sends_nothing() {
 #[test]
 fn an_apply_that_breaks_off_keeps_its_ledger_all_the_same() {
     let team = Team::of(ProviderName::Hive, &["--fault", "errors@assignMemberRole*9"]);
-    let pull = team.propose(13, &team.wish(ZOE));
+    let pull = team.propose(13, &team.file_with(ZOE));
     team.plan(&pull).is("plan", Ended::Success);
     let applied = team.merge(&pull);
     applied.is("apply", Ended::Failure);
@@ -382,7 +382,7 @@ fn drift_opens_one_issue_updates_it_and_closes_it() {
     team.drift().is("issue", Ended::Success);
     assert_eq!((issues().len(), team.remarks()), (1, 0));
     // Another drift: the issue says so, and tells whoever watches it.
-    let pull = team.propose(20, &team.wish(ZOE));
+    let pull = team.propose(20, &team.file_with(ZOE));
     team.plan(&pull).is("plan", Ended::Success);
     team.merge(&pull).is("apply", Ended::Waiting);
     team.drift().is("issue", Ended::Success);

@@ -156,7 +156,7 @@ struct RawKey {
 /// The role that holds whoever must go, where the file names none.
 const CONTAINMENT_ROLE: &str = "No access";
 
-/// Step two: what was typed becomes a wish, or findings.
+/// Step two: what was typed becomes a desired, or findings.
 pub(super) fn check(raw: RawHive, check: &mut Checker<'_>) -> Option<Desired> {
     let RawHive {
         provider: _,

@@ -204,7 +204,7 @@ enum RawStatus {
     Deleted,
 }
 
-/// Step two: what was typed becomes a wish, or findings.
+/// Step two: what was typed becomes a desired, or findings.
 pub(super) fn check(raw: RawRapidapi, check: &mut Checker<'_>) -> Option<Desired> {
     let RawRapidapi {
         provider: _,
@@ -256,8 +256,8 @@ pub(super) fn check(raw: RawRapidapi, check: &mut Checker<'_>) -> Option<Desired
             RawAllowance::DefaultTeamDeletion => Allowance::DefaultTeamDeletion,
         })
         .collect();
-    let itself = settings.and_then(|field| check_settings(field, organization.as_ref(), check));
-    let gone = itself.as_ref().is_some_and(|itself| itself.absent);
+    let organization_entity = settings.and_then(|field| check_settings(field, organization.as_ref(), check));
+    let gone = organization_entity.as_ref().is_some_and(|organization| organization.absent);
     let some_teams = teams.as_ref().filter(|field| field.value.as_ref().is_some_and(|list| !list.is_empty()));
     let some_users = users.as_ref().filter(|field| field.value.as_ref().is_some_and(|list| !list.is_empty()));
     check.contradiction(
@@ -277,7 +277,7 @@ pub(super) fn check(raw: RawRapidapi, check: &mut Checker<'_>) -> Option<Desired
         guardrails,
         allowed,
         reinvite_expired: flag(reinvite_expired),
-        itself,
+        organization_entity,
         teams,
         users,
         ..Desired::of(ProviderName::Rapidapi, place, organization?, endpoint?, credentials?)

@@ -1,8 +1,8 @@
 //! The organisation itself, its teams and its roles, as they were.
 
-use super::lasting;
+use super::irreversible;
 use super::yaml::{Flow, Yaml};
-use super::{Draft, UndoInput};
+use super::{UndoBuilder, UndoInput};
 use rolecall_model::{Action, Address, Cause, Change, Entity, Organization, Reach, Resources, Role, Team};
 
 /// It must not exist: that undoes its making.
@@ -45,22 +45,22 @@ fn tree_of(entries: Vec<(String, Yaml)>) -> Yaml {
     if entries.is_empty() { Yaml::Flow(Flow::Map(entries)) } else { Yaml::Map(entries) }
 }
 
-pub(super) fn plan_entries(input: &UndoInput<'_>, draft: &mut Draft) {
+pub(super) fn plan_entries(input: &UndoInput<'_>, builder: &mut UndoBuilder) {
     for change in &input.plan.sealed.changes {
         match change.entity() {
-            Some(Entity::Organization(_)) => itself(input, change, draft),
-            Some(Entity::Team(team)) => one_team(input, change, team, draft),
-            Some(Entity::Role(role)) => one_role(input, change, role, draft),
+            Some(Entity::Organization(_)) => itself(input, change, builder),
+            Some(Entity::Team(team)) => one_team(input, change, team, builder),
+            Some(Entity::Role(role)) => one_role(input, change, role, builder),
             Some(Entity::User(_) | Entity::Key(_)) | None => {}
         }
     }
 }
 
-fn itself(input: &UndoInput<'_>, change: &Change, draft: &mut Draft) {
-    lasting::of_effects(change, draft);
+fn itself(input: &UndoInput<'_>, change: &Change, builder: &mut UndoBuilder) {
+    irreversible::of_effects(change, builder);
     let Some(before) = change.before.as_ref().and_then(Entity::organization) else {
-        draft.note(&change.address, "what is made with it goes with it, once its deletion is confirmed");
-        draft.write(change.address.clone(), vec![absent()]);
+        builder.note(&change.address, "what is made with it goes with it, once its deletion is confirmed");
+        builder.write(change.address.clone(), vec![absent()]);
         return;
     };
     let Organization { id: _, slug: _, name, email, seats, description, thumbnail, invites: _ } = before;
@@ -70,7 +70,7 @@ fn itself(input: &UndoInput<'_>, change: &Change, draft: &mut Draft) {
     value.extend(field("description", description.as_ref()));
     value.extend(field("thumbnail", thumbnail.as_ref()));
     if change.action == Action::Delete {
-        draft.note(
+        builder.note(
             &change.address,
             "it is deleted, with all that is in it; the way back makes another, which is empty and has another id",
         );
@@ -78,22 +78,22 @@ fn itself(input: &UndoInput<'_>, change: &Change, draft: &mut Draft) {
     } else if let Some(after) = change.after.as_ref().and_then(Entity::organization) {
         let emptied =
             [("description", description, &after.description), ("thumbnail", thumbnail, &after.thumbnail)];
-        lasting::of_emptied(&change.address, emptied, draft);
+        irreversible::of_emptied(&change.address, emptied, builder);
         if before.name != after.name && input.live.organization_id.as_ref() != Some(&input.live.organization) {
-            draft.note(
+            builder.note(
                 &change.address,
                 "its slug may have changed with its name; if so, write the new one as `organization`",
             );
         }
     }
-    draft.write(change.address.clone(), value);
+    builder.write(change.address.clone(), value);
 }
 
-fn one_team(input: &UndoInput<'_>, change: &Change, team: &Team, draft: &mut Draft) {
-    lasting::of_effects(change, draft);
+fn one_team(input: &UndoInput<'_>, change: &Change, team: &Team, builder: &mut UndoBuilder) {
+    irreversible::of_effects(change, builder);
     let name = ("name", Yaml::text(&team.name));
     let Some(before) = change.before.as_ref().and_then(Entity::team) else {
-        draft.write(change.address.clone(), vec![name, absent()]);
+        builder.write(change.address.clone(), vec![name, absent()]);
         return;
     };
     let mut value = vec![name];
@@ -104,38 +104,38 @@ fn one_team(input: &UndoInput<'_>, change: &Change, team: &Team, draft: &mut Dra
             ("description", &before.description, &after.description),
             ("thumbnail", &before.thumbnail, &after.thumbnail),
         ];
-        lasting::of_emptied(&change.address, emptied, draft);
+        irreversible::of_emptied(&change.address, emptied, builder);
     } else {
-        draft.note(&change.address, "it is deleted; the way back makes another of its name, with another id");
+        builder.note(&change.address, "it is deleted; the way back makes another of its name, with another id");
         for open in input.live.open_invitations() {
             if open.teams.as_ref().is_some_and(|teams| teams.contains(&team.name)) {
                 let why =
                     format!("their invitation was into the team {} too, and isn't made anew for it", team.name);
-                draft.note(&Address::user(&open.email), why);
+                builder.note(&Address::user(&open.email), why);
             }
         }
     }
-    draft.write(change.address.clone(), value);
+    builder.write(change.address.clone(), value);
 }
 
-fn one_role(input: &UndoInput<'_>, change: &Change, role: &Role, draft: &mut Draft) {
-    lasting::of_effects(change, draft);
+fn one_role(input: &UndoInput<'_>, change: &Change, role: &Role, builder: &mut UndoBuilder) {
+    irreversible::of_effects(change, builder);
     let name = ("name", Yaml::text(&role.name));
     let Some(before) = change.before.as_ref().and_then(Entity::role) else {
         let holds_whoever_must_go =
             change.cause == Cause::Needed || input.desired.containment_role.as_deref() == Some(&role.name);
         if holds_whoever_must_go {
-            draft.note(&change.address, "it stays: it allows nothing, and holds whoever must go");
+            builder.note(&change.address, "it stays: it allows nothing, and holds whoever must go");
         } else {
-            draft.write(change.address.clone(), vec![name, absent()]);
+            builder.write(change.address.clone(), vec![name, absent()]);
         }
         return;
     };
     if change.after.is_none() {
-        draft.note(&change.address, "it is deleted; the way back makes another of its name, with another id");
+        builder.note(&change.address, "it is deleted; the way back makes another of its name, with another id");
     }
     let mut value = vec![name];
     value.extend(field("description", Some(&before.description)));
     value.push(("permissions", Yaml::names(&before.permissions)));
-    draft.write(change.address.clone(), value);
+    builder.write(change.address.clone(), value);
 }

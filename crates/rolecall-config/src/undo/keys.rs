@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 
 use super::entries::absent;
 use super::yaml::Yaml;
-use super::{Draft, UndoInput, lasting};
-use rolecall_model::{Action, Address, Cause, Change, Entity, Key, KeyName, LiveKey, RemoteId, Retirement};
+use super::{UndoBuilder, UndoInput, irreversible};
+use rolecall_model::{Action, Address, Cause, Change, Entity, Key, KeyName, KeyRemoval, LiveKey, RemoteId};
 
-pub(super) fn plan_keys(input: &UndoInput<'_>, draft: &mut Draft) {
+pub(super) fn plan_keys(input: &UndoInput<'_>, builder: &mut UndoBuilder) {
     let changes = &input.plan.sealed.changes;
     let keys: Vec<(&Change, &Key)> =
         changes.iter().filter_map(|change| Some((change, change.entity()?.key()?))).collect();
@@ -15,20 +15,20 @@ pub(super) fn plan_keys(input: &UndoInput<'_>, draft: &mut Draft) {
         keys.iter().filter(|(change, _)| retires(change)).filter_map(|(_, key)| key.id.as_ref()).collect();
     let mut pinned = BTreeSet::new();
     for (change, key) in &keys {
-        lasting::of_effects(change, draft);
+        irreversible::of_effects(change, builder);
         match change.action {
-            Action::Create => minted(input, change, key, draft),
-            Action::Enable => pin(key, vec![absent()], draft),
-            Action::Disable => disabled(input, change, draft),
+            Action::Create => minted(input, change, key, builder),
+            Action::Enable => pin(key, vec![absent()], builder),
+            Action::Disable => disabled(input, change, builder),
             Action::Invite
-            | Action::Replace
-            | Action::Contain
-            | Action::Withdraw
+            | Action::Update
+            | Action::RemoveAccess
+            | Action::Cancel
             | Action::Remove
             | Action::Delete => {
                 let why =
                     "it is deleted, and its secret with it; nothing brings it back, and no other is minted for it";
-                draft.note(&change.address, why);
+                builder.note(&change.address, why);
             }
         }
         if matches!(change.action, Action::Enable | Action::Disable) {
@@ -40,10 +40,10 @@ pub(super) fn plan_keys(input: &UndoInput<'_>, draft: &mut Draft) {
     let names: BTreeSet<&KeyName> = minted.map(|(_, key)| &key.name).collect();
     for key in input.live.keys().iter().filter(|key| names.contains(&key.name)) {
         if works(input, key) && !retired.contains(&key.id) && !pinned.contains(&key.id) {
-            draft.remarks.insert(
+            builder.remarks.insert(
                 "Keys with an `id` and no more are older namesakes of a new one, which stay; take out those that are gone by then.",
             );
-            pin(&key.entity(), Vec::new(), draft);
+            pin(&key.entity(), Vec::new(), builder);
         }
     }
 }
@@ -57,37 +57,37 @@ fn works(input: &UndoInput<'_>, key: &LiveKey) -> bool {
 }
 
 /// Lists a key by its id.
-fn pin(key: &Key, more: Vec<(&'static str, Yaml)>, draft: &mut Draft) {
+fn pin(key: &Key, more: Vec<(&'static str, Yaml)>, builder: &mut UndoBuilder) {
     let Some(id) = &key.id else { return };
     let mut value = vec![("name", Yaml::text(&key.name)), ("id", Yaml::text(id))];
     value.extend(more);
-    draft.write(Address::key(&key.name).with_id(id), value);
+    builder.write(Address::key(&key.name).with_id(id), value);
 }
 
-fn minted(input: &UndoInput<'_>, change: &Change, key: &Key, draft: &mut Draft) {
-    let how = match input.rules.retirement() {
-        Retirement::Disable => "disables",
-        Retirement::Delete => "deletes",
+fn minted(input: &UndoInput<'_>, change: &Change, key: &Key, builder: &mut UndoBuilder) {
+    let how = match input.rules.key_removal() {
+        KeyRemoval::Disable => "disables",
+        KeyRemoval::Delete => "deletes",
     };
-    draft.note(
+    builder.note(
         &change.address,
         format!("its secret is handed out, and can't be called back; the way back {how} the key"),
     );
-    draft.write(Address::key(&key.name), vec![("name", Yaml::text(&key.name)), absent()]);
+    builder.write(Address::key(&key.name), vec![("name", Yaml::text(&key.name)), absent()]);
 }
 
-fn disabled(input: &UndoInput<'_>, change: &Change, draft: &mut Draft) {
+fn disabled(input: &UndoInput<'_>, change: &Change, builder: &mut UndoBuilder) {
     let Some(key) = change.before.as_ref().and_then(Entity::key) else { return };
     if change.cause == Cause::SecretLost {
-        draft.note(&change.address, "it stays disabled, since nobody has its secret");
+        builder.note(&change.address, "it stays disabled, since nobody has its secret");
         return;
     }
     if key.expires.is_some_and(|expires| expires.is_past(input.now)) {
-        draft.note(&change.address, "it stays disabled, since it has expired");
+        builder.note(&change.address, "it stays disabled, since it has expired");
         return;
     }
     let mut more = Vec::new();
     more.extend(key.roles.as_ref().map(|roles| ("roles", Yaml::names(roles))));
     more.extend(key.expires.as_ref().map(|expires| ("expires", Yaml::text(expires))));
-    pin(key, more, draft);
+    pin(key, more, builder);
 }

@@ -1,9 +1,9 @@
-//! The way back: what a plan changes, as a file that wishes it as it was. And what no file brings back.
+//! The way back: what a plan changes, as a file that desired_users it as it was. And what no file brings back.
 
 mod entries;
-mod head;
+mod irreversible;
 mod keys;
-mod lasting;
+mod settings;
 mod users;
 mod yaml;
 
@@ -39,12 +39,12 @@ pub struct UndoInput<'a> {
 #[derive(Clone, Debug)]
 pub struct Undo {
     pub text: String,
-    pub lasting: Vec<Lasting>,
+    pub irreversible: Vec<Irreversible>,
 }
 
 /// Something that can't be undone, or not wholly.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
-pub struct Lasting {
+pub struct Irreversible {
     pub address: Address,
     pub why: String,
 }
@@ -57,49 +57,49 @@ struct Entry {
 
 /// What is found out entity by entity.
 #[derive(Default)]
-struct Draft {
+struct UndoBuilder {
     entries: Vec<Entry>,
-    lasting: BTreeSet<Lasting>,
+    irreversible: BTreeSet<Irreversible>,
     /// Why something is listed that the plan doesn't change.
     remarks: BTreeSet<&'static str>,
 }
 
-impl Draft {
+impl UndoBuilder {
     fn write(&mut self, address: Address, value: Vec<(&'static str, Yaml)>) {
         let value = value.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
         self.entries.push(Entry { address, value: Yaml::Map(value) });
     }
 
     fn note(&mut self, address: &Address, why: impl Into<String>) {
-        self.lasting.insert(Lasting { address: address.clone(), why: why.into() });
+        self.irreversible.insert(Irreversible { address: address.clone(), why: why.into() });
     }
 }
 
 /// The previous state of what a plan changes. The findings say why it can't be had as a file.
 pub fn undo(input: &UndoInput<'_>) -> Result<Undo, Vec<Finding>> {
-    let mut draft = Draft::default();
-    entries::plan_entries(input, &mut draft);
-    users::plan_users(input, &mut draft);
-    keys::plan_keys(input, &mut draft);
-    draft.entries.sort_by(|a, b| a.address.cmp(&b.address));
-    let head = head::head(input.desired);
-    if errors(input, &text(input, &head, &draft)).next().is_some() {
+    let mut builder = UndoBuilder::default();
+    entries::plan_entries(input, &mut builder);
+    users::plan_users(input, &mut builder);
+    keys::plan_keys(input, &mut builder);
+    builder.entries.sort_by(|a, b| a.address.cmp(&b.address));
+    let head = settings::settings(input.desired);
+    if errors(input, &text(input, &head, &builder)).next().is_some() {
         // Platforms have had names that no file may have.
-        let (written, unwritten): (Vec<_>, Vec<_>) = draft.entries.drain(..).partition(|entry| {
+        let (written, unwritten): (Vec<_>, Vec<_>) = builder.entries.drain(..).partition(|entry| {
             let alone = section_of(entry.address.kind, std::slice::from_ref(&entry.value));
             errors(input, &format!("{}{alone}", sections(&head))).next().is_none()
         });
-        draft.entries = written;
+        builder.entries = written;
         for entry in unwritten {
-            draft.note(&entry.address, "what it was can't be written into a file; look at the plan");
+            builder.note(&entry.address, "what it was can't be written into a file; look at the plan");
         }
     }
-    let text = text(input, &head, &draft);
+    let text = text(input, &head, &builder);
     let errors: Vec<Finding> = errors(input, &text).collect();
     if !errors.is_empty() {
         return Err(errors);
     }
-    Ok(Undo { text, lasting: draft.lasting.into_iter().collect() })
+    Ok(Undo { text, irreversible: builder.irreversible.into_iter().collect() })
 }
 
 fn errors(input: &UndoInput<'_>, text: &str) -> impl Iterator<Item = Finding> {
@@ -107,7 +107,7 @@ fn errors(input: &UndoInput<'_>, text: &str) -> impl Iterator<Item = Finding> {
     findings.into_iter().filter(Finding::is_error)
 }
 
-fn text(input: &UndoInput<'_>, head: &[(&'static str, Yaml)], draft: &Draft) -> String {
+fn text(input: &UndoInput<'_>, head: &[(&'static str, Yaml)], builder: &UndoBuilder) -> String {
     let identity = &input.plan.sealed.identity;
     let mut text = String::new();
     let mut say = |line: &str| {
@@ -126,21 +126,21 @@ fn text(input: &UndoInput<'_>, head: &[(&'static str, Yaml)], draft: &Draft) -> 
         "what undoing it would send, and `rolecall apply` sends it. Keep the ledger: some of it is known from there alone.",
     );
     say("The guardrails are those of the file, and the way back may need an exception of its own.");
-    for remark in &draft.remarks {
+    for remark in &builder.remarks {
         say(remark);
     }
     text.push('\n');
     text.push_str(&sections(head));
     for kind in Kind::ALL {
-        let of_kind = draft.entries.iter().filter(|entry| entry.address.kind == *kind);
+        let of_kind = builder.entries.iter().filter(|entry| entry.address.kind == *kind);
         let values: Vec<Yaml> = of_kind.map(|entry| entry.value.clone()).collect();
         if !values.is_empty() {
             let _ = write!(text, "\n{}", section_of(*kind, &values));
         }
     }
-    if !draft.lasting.is_empty() {
+    if !builder.irreversible.is_empty() {
         text.push_str("\n# What can't be undone, or not wholly:\n");
-        for Lasting { address, why } in &draft.lasting {
+        for Irreversible { address, why } in &builder.irreversible {
             let _ = writeln!(text, "#   {}: {}", one_line(&address.to_string()), one_line(why));
         }
     }

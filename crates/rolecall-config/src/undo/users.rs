@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::entries::{absent, field, resources};
 use super::yaml::Yaml;
-use super::{Draft, UndoInput, lasting};
+use super::{UndoBuilder, UndoInput, irreversible};
 use rolecall_model::{
-    Action, Address, AssignableRole, Cause, Change, Chore, Effect, Email, Entity, InviteField, LiveUser,
-    Memberships, ProviderName, RemoteId, RoleName, Seen, TeamName, User, check_name,
+    Action, Address, AssignableRole, Cause, Change, Effect, Email, Entity, InviteField, Kind, LiveUser,
+    ManualStep, Memberships, ProviderName, RemoteId, RoleName, Seen, TeamName, User, check_name,
 };
 
 /// Somebody, by address, and by id where one address stands for several.
@@ -15,13 +15,13 @@ type Person<'a> = (&'a Email, Option<&'a RemoteId>);
 
 type Fields = Vec<(&'static str, Yaml)>;
 
-pub(super) fn plan_users(input: &UndoInput<'_>, draft: &mut Draft) {
+pub(super) fn plan_users(input: &UndoInput<'_>, builder: &mut UndoBuilder) {
     let mut people: BTreeMap<Person<'_>, Vec<&Change>> = BTreeMap::new();
     for change in &input.plan.sealed.changes {
         let Some(user) = change.entity().and_then(Entity::user) else { continue };
-        lasting::of_effects(change, draft);
+        irreversible::of_effects(change, builder);
         if is_other_invitation(change) {
-            draft.note(&change.address, "another invitation of theirs is taken back, and isn't made anew");
+            builder.note(&change.address, "another invitation of theirs is taken back, and isn't made anew");
             continue;
         }
         let by_id = matches!(input.desired.provider, ProviderName::Hive | ProviderName::Paradime);
@@ -29,17 +29,16 @@ pub(super) fn plan_users(input: &UndoInput<'_>, draft: &mut Draft) {
         people.entry((&user.email, id)).or_default().push(change);
     }
     for (person, changes) in &people {
-        one(input, *person, changes, draft);
+        undo_person(input, *person, changes, builder);
     }
-    members_of_deleted_teams(input, &people, draft);
-    admins_to_rely_on(input, &people, draft);
+    members_of_deleted_teams(input, &people, builder);
+    admins_to_rely_on(input, &people, builder);
 }
 
 /// One beside a member, or in another spelling: no entry of a file means just that one.
 fn is_other_invitation(change: &Change) -> bool {
-    let id = change.address.id.as_ref().map(RemoteId::as_str);
-    change.cause == Cause::AlreadyMember
-        || id.is_some_and(|id| id == "invitation" || id.starts_with("invitation:"))
+    let Address { kind, id, .. } = &change.address;
+    change.cause == Cause::AlreadyMember || *kind == Kind::Invitation && id.is_some()
 }
 
 /// What they were in this organisation.
@@ -58,12 +57,12 @@ fn was(change: &Change) -> Was<'_> {
         Some(before) if before.invited && change.action == Action::Invite => {
             if change.effects.contains(&Effect::ReplacesInvitation) { Was::Invited(before) } else { Was::Outside }
         }
-        Some(before) if before.invited && change.action == Action::Withdraw => Was::Invited(before),
+        Some(before) if before.invited && change.action == Action::Cancel => Was::Invited(before),
         Some(before) => Was::Member(before),
     }
 }
 
-fn one(input: &UndoInput<'_>, (email, id): Person<'_>, changes: &[&Change], draft: &mut Draft) {
+fn undo_person(input: &UndoInput<'_>, (email, id): Person<'_>, changes: &[&Change], builder: &mut UndoBuilder) {
     let Some(change) = changes.iter().min_by_key(|change| match was(change) {
         Was::Member(_) => 0,
         Was::Invited(_) => 1,
@@ -74,53 +73,53 @@ fn one(input: &UndoInput<'_>, (email, id): Person<'_>, changes: &[&Change], draf
     let address = &change.address;
     let mut value = vec![("email", Yaml::text(email))];
     value.extend(id.map(|id| ("id", Yaml::text(id))));
-    let account = changes.iter().find_map(|change| account(input, change, draft));
+    let account = changes.iter().find_map(|change| account(input, change, builder));
     match was(change) {
         Was::Outside => {
             if change.action == Action::Invite && !input.rules.changes_invitations() {
                 let why =
                     "no call takes the invitation back; the way back takes their access, once they have accepted";
-                draft.note(address, why);
+                builder.note(address, why);
             }
             let open = input.live.open_invitations().any(|open| open.email == *email);
             if open && change.action != Action::Invite {
                 // `absent` would take the invitation back, and whoever is off must not be invited.
                 let why = "no file says that somebody is invited whose account is as it was; set it back by hand";
-                draft.note(address, why);
+                builder.note(address, why);
                 return;
             }
             value.push(absent());
         }
         Was::Invited(before) => {
-            let Some(fields) = invited(input, address, before, before.teams.clone(), draft) else { return };
-            draft.note(address, "their invitation is taken back; the way back makes another, by mail");
+            let Some(fields) = invited(input, address, before, before.teams.clone(), builder) else { return };
+            builder.note(address, "their invitation is taken back; the way back makes another, by mail");
             value.extend(fields);
         }
         Was::Member(before) => match change.action {
             Action::Remove | Action::Delete => {
                 let teams = live(input, before).and_then(|user| user.teams.clone());
-                let Some(fields) = invited(input, address, before, teams, draft) else { return };
+                let Some(fields) = invited(input, address, before, teams, builder) else { return };
                 let why = "they are no longer in; the way back invites them, by mail, and they have to accept";
-                draft.note(address, why);
+                builder.note(address, why);
                 value.extend(fields);
             }
             Action::Invite
-            | Action::Replace
+            | Action::Update
             | Action::Disable
             | Action::Create
             | Action::Enable
-            | Action::Contain
-            | Action::Withdraw => {
+            | Action::RemoveAccess
+            | Action::Cancel => {
                 if input.rules.hides_disabled() && change.action == Action::Disable {
-                    let by_hand = input.rules.by_hand(Chore::EnableUser);
-                    draft.note(address, format!("no call lets them in again; a person does: {by_hand}"));
+                    let manual_step = input.rules.manual_step(ManualStep::EnableUser);
+                    builder.note(address, format!("no call lets them in again; a person does: {manual_step}"));
                 }
                 value.extend(as_member(input, before));
             }
         },
     }
     value.extend(account);
-    draft.write(address.clone(), value);
+    builder.write(address.clone(), value);
 }
 
 fn live<'a>(input: &UndoInput<'a>, before: &User) -> Option<&'a LiveUser> {
@@ -128,7 +127,7 @@ fn live<'a>(input: &UndoInput<'a>, before: &User) -> Option<&'a LiveUser> {
 }
 
 /// Whether they may sign in, where the file has that and the plan writes it.
-fn account(input: &UndoInput<'_>, change: &Change, draft: &mut Draft) -> Option<(&'static str, Yaml)> {
+fn account(input: &UndoInput<'_>, change: &Change, builder: &mut UndoBuilder) -> Option<(&'static str, Yaml)> {
     let before = change.before.as_ref()?.user()?;
     let after = change.after.as_ref().and_then(Entity::user);
     let sent = after.map_or(Seen::Unreadable, |after| after.enabled);
@@ -137,7 +136,7 @@ fn account(input: &UndoInput<'_>, change: &Change, draft: &mut Draft) -> Option<
         // It can't be read, so what is sent is all that there is to reverse.
         (Seen::Unreadable, Seen::Known(sent)) => {
             let shown = if sent { "they may have been disabled" } else { "they may have been disabled already" };
-            draft.note(&change.address, format!("whether they were enabled can't be read: {shown}"));
+            builder.note(&change.address, format!("whether they were enabled can't be read: {shown}"));
             true
         }
         (Seen::Unreadable, Seen::Unreadable) => true,
@@ -159,7 +158,7 @@ fn is_everywhere(input: &UndoInput<'_>, roles: &BTreeSet<RoleName>) -> bool {
 /// that are no longer there.
 fn is_given(role: &RoleName, among: Option<&[AssignableRole]>) -> bool {
     let Some(among) = among else { return !role.as_str().is_empty() };
-    let called = |known: &&AssignableRole| known.spelled == *role || known.key == role.as_str();
+    let called = |known: &&AssignableRole| known.raw_name == *role || known.key == role.as_str();
     among.iter().any(|known| known.name == *role) || among.iter().filter(called).count() == 1
 }
 
@@ -210,7 +209,7 @@ fn invited(
     address: &Address,
     before: &User,
     teams: Option<Memberships>,
-    draft: &mut Draft,
+    builder: &mut UndoBuilder,
 ) -> Option<Fields> {
     let mut fields = names_of(input, before);
     fields.extend(roles_of(input, before));
@@ -231,7 +230,7 @@ fn invited(
         "the way back doesn't invite them anew: what was said of their {} isn't known",
         missing.join(" and ")
     );
-    draft.note(address, why);
+    builder.note(address, why);
     None
 }
 
@@ -239,7 +238,7 @@ fn invited(
 fn members_of_deleted_teams(
     input: &UndoInput<'_>,
     people: &BTreeMap<Person<'_>, Vec<&Change>>,
-    draft: &mut Draft,
+    builder: &mut UndoBuilder,
 ) {
     let changes = input.plan.sealed.changes.iter().filter(|change| change.action == Action::Delete);
     let deleted: BTreeSet<&TeamName> =
@@ -259,10 +258,10 @@ fn members_of_deleted_teams(
         let namesakes = input.live.users.items.iter().filter(|user| user.email == *email).count();
         match of.as_slice() {
             [(_, teams)] if namesakes == 1 => {
-                draft.write(address, vec![("email", Yaml::text(email)), ("teams", memberships(input, teams))]);
+                builder.write(address, vec![("email", Yaml::text(email)), ("teams", memberships(input, teams))]);
             }
             _ => {
-                draft
+                builder
                     .note(&address, "several have this address, so that no file says who was in the deleted team");
             }
         }
@@ -270,16 +269,20 @@ fn members_of_deleted_teams(
 }
 
 /// Where it can't be read who may sign in, an admin counts only if the file says so.
-fn admins_to_rely_on(input: &UndoInput<'_>, people: &BTreeMap<Person<'_>, Vec<&Change>>, draft: &mut Draft) {
-    for wish in input.desired.users.iter().filter(|wish| wish.enabled == Some(true)) {
-        let mut found = input.live.users.items.iter().filter(|user| user.email == wish.email);
+fn admins_to_rely_on(
+    input: &UndoInput<'_>,
+    people: &BTreeMap<Person<'_>, Vec<&Change>>,
+    builder: &mut UndoBuilder,
+) {
+    for desired in input.desired.users.iter().filter(|desired| desired.enabled == Some(true)) {
+        let mut found = input.live.users.items.iter().filter(|user| user.email == desired.email);
         let (Some(user), None) = (found.next(), found.next()) else { continue };
         let relied_on = user.enabled == Seen::Unreadable && input.rules.is_admin(input.live, &user.roles);
         let off = input.facts.enabled_sent.get(&user.id) == Some(&false);
-        if relied_on && !off && !people.contains_key(&(&wish.email, None)) {
-            let value = vec![("email", Yaml::text(&wish.email)), ("enabled", Yaml::Bool(true))];
-            draft.write(Address::user(&wish.email), value);
-            draft.remarks.insert(
+        if relied_on && !off && !people.contains_key(&(&desired.email, None)) {
+            let value = vec![("email", Yaml::text(&desired.email)), ("enabled", Yaml::Bool(true))];
+            builder.write(Address::user(&desired.email), value);
+            builder.remarks.insert(
                 "Users with `enabled` and no more are unchanged admins, who count only if they are listed.",
             );
         }

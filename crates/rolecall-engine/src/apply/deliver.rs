@@ -80,8 +80,8 @@ pub(super) fn delivery_of<'a>(
     let (Action::Create, Some(Entity::Key(key))) = (change.action, &change.after) else {
         return Ok(None);
     };
-    let is_meant = |wish: &&DesiredKey| wish.name == key.name && wish.id.is_none();
-    let delivery = desired.keys.iter().find(is_meant).and_then(|wish| wish.deliver.as_ref());
+    let is_meant = |desired: &&DesiredKey| desired.name == key.name && desired.id.is_none();
+    let delivery = desired.keys.iter().find(is_meant).and_then(|desired| desired.deliver.as_ref());
     let delivery =
         delivery.ok_or_else(|| format!("{}: the file doesn't say where its secret goes", change.address))?;
     Ok(Some((delivery, &key.name)))

@@ -1,15 +1,15 @@
 //! Carries a plan out: sends, records, delivers secrets, looks what became of it. Decides nothing.
 
-mod choose;
+mod create_key;
 mod deliver;
-mod execute;
+mod dispatch;
+mod executor;
 mod interrupt;
-mod land;
-mod launch;
-mod look;
-mod mint;
+mod next_action;
+mod response;
 mod schedule;
-mod settle;
+mod verify_pending;
+mod verify_run;
 mod writer;
 
 use std::collections::BTreeSet;
@@ -21,15 +21,15 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 pub use deliver::{Deliveries, Prepared};
-pub use interrupt::Interruption;
+pub use interrupt::Shutdown;
 
 use crate::ledger::{Event, Ledger, LedgerError, Record};
-use rolecall_graphql::{Backoff, Pacer, Reader, Redactor, Transport};
+use rolecall_graphql::{Backoff, Quotas, Reader, Redactor, Transport};
 use rolecall_model::{
-    Action, Address, Change, Desired, HoldReason, Lifted, Live, Mutation, OrganizationPlan, Outcome, Refusal,
+    Action, Address, Change, Desired, HoldReason, Live, Mutation, OrganizationPlan, Outcome, Override, Refusal,
     RemoteId, Rules, Sealed, Site,
 };
-use rolecall_plan::{Observed, PlanInput, observe, plan};
+use rolecall_plan::{Observed, PlanInput, ledger_updates, plan};
 use rolecall_providers::Provider;
 
 /// Everything that an apply works with.
@@ -43,7 +43,7 @@ pub struct Apply<'a> {
     pub redactor: &'a Redactor,
     pub backoff: Backoff,
     /// Keeps ahead of the platform's limits.
-    pub pacer: &'a Pacer,
+    pub quotas: &'a Quotas,
     /// So many requests at once. One: one mutation after the other, each by itself.
     pub parallelism: usize,
     /// The key that we call with, where the credential tells.
@@ -53,7 +53,7 @@ pub struct Apply<'a> {
     pub run: &'a str,
     pub generator: &'a str,
     pub clock: &'a (dyn Fn() -> Timestamp + Sync),
-    pub interruption: &'a Interruption,
+    pub shutdown: &'a Shutdown,
 }
 
 /// What became of one mutation.
@@ -72,10 +72,10 @@ pub struct Step {
     pub answered: bool,
     /// Sent a second time, after its first answer was lost.
     #[serde(skip)]
-    pub again: bool,
+    pub resent: bool,
     /// Answered without an error, and without saying that it was done.
     #[serde(skip)]
-    pub silent: bool,
+    pub unconfirmed: bool,
     /// What was and wasn't done, and what to do next.
     pub message: Option<String>,
     /// Of the entity that was made.
@@ -83,7 +83,7 @@ pub struct Step {
     /// Why the platform won't, where that is nobody's failure.
     pub held: Option<HoldReason>,
     /// A first step, which doesn't close the change.
-    pub interim: bool,
+    pub first_step: bool,
 }
 
 impl Step {
@@ -97,29 +97,29 @@ impl Step {
             outcome,
             refused,
             answered: _,
-            again: _,
-            silent: _,
+            resent: _,
+            unconfirmed: _,
             message,
             id,
             held: _,
-            interim: _,
+            first_step: _,
         } = self.clone();
         Event::Outcome { mutation, address, outcome, refused, id, message }
     }
 }
 
-/// How live stands to the wish after an apply.
+/// How live stands to the desired after an apply.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
-pub enum Standing {
-    Converged {
+pub enum FinalState {
+    InSync {
         /// Changes that a later plan makes, by design: keys whose successor has just been delivered.
         later: usize,
     },
     /// Nothing more would be sent, and these are not as wished: approval is awaited, or somebody has to act.
-    Held(Vec<Address>),
+    NeedsAttention(Vec<Address>),
     /// The last read shows that these are still to do.
-    Diverged(Vec<Address>),
+    OutOfSync(Vec<Address>),
     /// The last read failed.
     Unknown(String),
 }
@@ -128,7 +128,7 @@ pub enum Standing {
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Report {
     pub steps: Vec<Step>,
-    pub standing: Standing,
+    pub final_state: FinalState,
     /// Why the run ended before its end, if it did.
     pub stopped: Option<Stop>,
 }
@@ -143,7 +143,7 @@ pub enum Stop {
     /// The ledger can't be written.
     Unrecorded(String),
     /// Something was done in another way than was meant.
-    Otherwise,
+    Mismatch,
     /// An update lost something that it should have kept.
     Lost,
 }
@@ -154,7 +154,7 @@ impl fmt::Display for Stop {
             Self::Interrupted => f.write_str("interrupted before it was sent"),
             Self::Unreachable(why) => write!(f, "the platform could not be used any more: {why}"),
             Self::Unrecorded(why) => write!(f, "{why}; nothing is sent that can't be recorded"),
-            Self::Otherwise => f.write_str("an earlier mutation was done in another way than was meant"),
+            Self::Mismatch => f.write_str("an earlier mutation was done in another way than was meant"),
             Self::Lost => f.write_str("an earlier update lost something that it should have kept"),
         }
     }
@@ -167,7 +167,7 @@ impl Report {
 
     /// Is something of what was to be sent still to do, by the last read?
     pub fn is_wanting(&self) -> bool {
-        let Standing::Diverged(left) = &self.standing else { return false };
+        let FinalState::OutOfSync(left) = &self.final_state else { return false };
         self.steps.iter().any(|step| step.outcome != Outcome::Done && left.contains(&step.address))
     }
 
@@ -179,7 +179,7 @@ impl Report {
 }
 
 impl Apply<'_> {
-    /// Sends a plan's mutations in order and reports each. `told` hears of each as it happens.
+    /// Sends a plan's mutations in order and reports each. `on_step` hears of each as it happens.
     ///
     /// An error means that nothing was sent.
     pub async fn run(
@@ -187,7 +187,7 @@ impl Apply<'_> {
         organization: &OrganizationPlan,
         live: &Live,
         ledger: &mut Ledger,
-        told: &mut (dyn FnMut(&Step) + Send),
+        on_step: &mut (dyn FnMut(&Step) + Send),
     ) -> Result<Report, LedgerError> {
         self.append(
             ledger,
@@ -198,26 +198,28 @@ impl Apply<'_> {
                 seal: organization.seal.clone(),
             },
         )?;
-        for Lifted { refusal: Refusal { rail, message, .. }, plan, until, reason } in organization.lifted.clone() {
-            self.append(ledger, Event::Lifted { rail, message, plan, until, reason })?;
+        for Override { refusal: Refusal { guardrail, message, .. }, plan, until, reason } in
+            organization.overrides.clone()
+        {
+            self.append(ledger, Event::Override { guardrail, message, plan, until, reason })?;
         }
-        let mut execution = execute::Execution::new(self, organization, live, ledger, told);
+        let mut execution = executor::Execution::new(self, organization, live, ledger, on_step);
         execution.send_all().await;
         let (mut steps, stopped) = execution.finish();
-        let settled = settle::settle(self, organization, ledger, &mut steps, told);
-        let standing = interrupt::last_look(self, settled).await;
+        let settled = verify_run::verify_run(self, organization, ledger, &mut steps, on_step);
+        let final_state = interrupt::last_look(self, settled).await;
         // Where all was sent and seen, it doesn't matter how the last answer was lost.
         let stopped = stopped.filter(|stop| {
             !matches!(stop, Stop::Unreachable(_)) || steps.iter().any(|step| step.outcome != Outcome::Done)
         });
-        let converged = match &standing {
-            Standing::Converged { .. } => Some(true),
-            Standing::Held(_) | Standing::Diverged(_) => Some(false),
-            Standing::Unknown(_) => None,
+        let in_sync = match &final_state {
+            FinalState::InSync { .. } => Some(true),
+            FinalState::NeedsAttention(_) | FinalState::OutOfSync(_) => Some(false),
+            FinalState::Unknown(_) => None,
         };
         // What was sent is on disk already; the closing line is only a convenience.
-        let _ = self.append(ledger, Event::RunFinished { converged });
-        Ok(Report { steps, standing, stopped })
+        let _ = self.append(ledger, Event::RunFinished { in_sync });
+        Ok(Report { steps, final_state, stopped })
     }
 
     fn append(&self, ledger: &mut Ledger, event: Event) -> Result<(), LedgerError> {
@@ -253,7 +255,7 @@ pub fn note_observed(
     run: &str,
     at: Timestamp,
 ) -> Result<(), LedgerError> {
-    let Observed { seen, vanished, readmitted, settled } = observe(&ledger.facts(), live, rules);
+    let Observed { seen, vanished, readmitted, settled } = ledger_updates(&ledger.facts(), live, rules);
     let sightings = seen.iter().map(|(email, accepted)| Event::Sighting {
         address: Address::user(email),
         seen: true,
@@ -278,11 +280,11 @@ fn step(mutation: &Mutation, change: &Change, outcome: Outcome, message: Option<
         outcome,
         refused: false,
         answered: false,
-        again: false,
-        silent: false,
+        resent: false,
+        unconfirmed: false,
         message,
         id: None,
         held: None,
-        interim: mutation.interim,
+        first_step: mutation.first_step,
     }
 }

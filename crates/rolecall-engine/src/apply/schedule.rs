@@ -124,7 +124,7 @@ mod tests {
             variables: BTreeMap::new(),
             needs: needs.iter().map(|id| (*id).to_owned()).collect(),
             after: Vec::new(),
-            interim: false,
+            first_step: false,
         }
     }
 

@@ -16,7 +16,7 @@ struct Sent<'a> {
     at: Timestamp,
     change: &'a Change,
     known: &'a BTreeSet<RemoteId>,
-    interim: bool,
+    first_step: bool,
     /// None: the process died before it knew.
     outcome: Option<Outcome>,
     /// The platform itself said no.
@@ -34,7 +34,7 @@ pub fn facts(records: &[Record]) -> Facts {
         match &record.event {
             Event::Intent { .. } => {
                 let Some(sent) = sent.get(&index) else { continue };
-                if sent.interim {
+                if sent.first_step {
                     learn_step(sent, &mut facts);
                     continue;
                 }
@@ -65,7 +65,7 @@ pub fn facts(records: &[Record]) -> Facts {
                 }
             }
             Event::RunStarted { .. }
-            | Event::Lifted { .. }
+            | Event::Override { .. }
             | Event::Outcome { .. }
             | Event::Delivery { .. }
             | Event::RunFinished { .. }
@@ -82,15 +82,15 @@ fn gather(records: &[Record]) -> BTreeMap<usize, Sent<'_>> {
     let mut open: BTreeMap<(&str, &str, &Address), usize> = BTreeMap::new();
     for (index, Record { at, run, event }) in records.iter().enumerate() {
         match event {
-            Event::Intent { mutation, operation: _, change, known, interim } => {
+            Event::Intent { mutation, operation: _, change, known, first_step } => {
                 open.insert((run, mutation, &change.address), index);
-                let interim = *interim;
+                let first_step = *first_step;
                 let sending = Sent {
                     run,
                     at: *at,
                     change,
                     known,
-                    interim,
+                    first_step,
                     outcome: None,
                     refused: false,
                     id: None,
@@ -116,7 +116,7 @@ fn gather(records: &[Record]) -> BTreeMap<usize, Sent<'_>> {
                 }
             }
             Event::RunStarted { .. }
-            | Event::Lifted { .. }
+            | Event::Override { .. }
             | Event::Sighting { .. }
             | Event::Vanished { .. }
             | Event::Readmitted { .. }
@@ -198,7 +198,7 @@ fn learn(sent: &Sent<'_>, facts: &mut Facts) {
         (Some(Entity::User(user)), _) => learn_enabled(user, outcome, facts),
         (Some(Entity::Key(key)), Action::Create) if sent.id.is_none() => learn_mint(sent, key, facts),
         (None, Action::Delete) if sent.change.address.kind == Kind::Organization => facts.organization_made = None,
-        (None, Action::Withdraw | Action::Delete) => {
+        (None, Action::Cancel | Action::Delete) => {
             if let Some(Entity::User(user)) = &sent.change.before {
                 facts.invitations.remove(&user.email);
             }

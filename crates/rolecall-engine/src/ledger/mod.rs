@@ -17,10 +17,10 @@ pub use facts::facts;
 pub use file::{Alone, LedgerError};
 use file::{Ending, LedgerFile};
 
-use rolecall_model::{Address, Change, Entity, Facts, HoldReason, Identity, Outcome, Rail, RemoteId};
+use rolecall_model::{Address, Change, Entity, Facts, Guardrail, HoldReason, Identity, Outcome, RemoteId};
 
 /// The version of the ledger's lines. A minor step only adds.
-pub const LEDGER_VERSION: &str = "1.0";
+pub const LEDGER_VERSION: &str = "2.0";
 
 /// One line.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -39,7 +39,15 @@ pub enum Event {
     /// An apply begins. Nothing was sent yet.
     RunStarted { format_version: String, generator: String, identity: Identity, seal: String },
     /// The plan breaks a guardrail, and the file lifts it.
-    Lifted { rail: Rail, message: String, plan: String, until: Date, reason: String },
+    #[serde(alias = "lifted")]
+    Override {
+        #[serde(alias = "rail")]
+        guardrail: Guardrail,
+        message: String,
+        plan: String,
+        until: Date,
+        reason: String,
+    },
     /// About to send. On disk before the request is.
     Intent {
         mutation: String,
@@ -49,8 +57,8 @@ pub enum Event {
         #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
         known: BTreeSet<RemoteId>,
         /// A first step, which doesn't close the change.
-        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-        interim: bool,
+        #[serde(default, skip_serializing_if = "std::ops::Not::not", alias = "interim")]
+        first_step: bool,
     },
     /// What became of it. A later line for the same mutation of the same run replaces an earlier one.
     Outcome {
@@ -88,10 +96,10 @@ pub enum Event {
     LeftAs { address: Address, entity: Box<Entity> },
     /// What had not been taken is in effect after all.
     Settled { address: Address },
-    /// The apply is over. `converged` is absent where the last read failed.
+    /// The apply is over. `in_sync` is absent where the last read failed.
     RunFinished {
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        converged: Option<bool>,
+        #[serde(default, skip_serializing_if = "Option::is_none", alias = "converged")]
+        in_sync: Option<bool>,
     },
     /// The line before broke off when its writer died.
     Recovered { torn_bytes: usize },

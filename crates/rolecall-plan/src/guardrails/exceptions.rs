@@ -4,24 +4,25 @@ use jiff::tz::TimeZone;
 
 use super::super::PlanInput;
 use super::super::admins::{self, Admins};
-use rolecall_model::{Exception, Lifted, Rail, Refusal};
+use rolecall_model::{Exception, Guardrail, Override, Refusal};
 
 /// Tells what stays refused from what the file lifts. `seal`: of the plan that they are about.
-pub(in super::super) fn lift(
+pub(in super::super) fn apply_exceptions(
     input: &PlanInput<'_>,
     refusals: Vec<Refusal>,
     seal: &str,
     admins: &Admins,
-) -> (Vec<Refusal>, Vec<Lifted>) {
-    let (mut refused, mut lifted) = (Vec::new(), Vec::new());
+) -> (Vec<Refusal>, Vec<Override>) {
+    let (mut refused, mut overrides) = (Vec::new(), Vec::new());
     for mut refusal in refusals {
-        let named = || input.desired.guardrails.exceptions.iter().filter(|it| it.rails.contains(&refusal.rail));
-        let too_few = refusal.rail == Rail::MinAdmins && admins.after < admins::least(input);
-        let stricter = input.desired.guardrails.tightened.contains(&refusal.rail);
+        let named =
+            || input.desired.guardrails.exceptions.iter().filter(|it| it.rails.contains(&refusal.guardrail));
+        let too_few = refusal.guardrail == Guardrail::MinAdmins && admins.after < admins::least(input);
+        let stricter = input.desired.guardrails.tightened.contains(&refusal.guardrail);
         let fits = named().find(|exception| why_not(input, exception, seal).is_none());
         let fits = fits.filter(|_| !too_few && !stricter);
         if let Some(Exception { plan, until, reason, .. }) = fits {
-            lifted.push(Lifted { refusal, plan: plan.clone(), until: *until, reason: reason.clone() });
+            overrides.push(Override { refusal, plan: plan.clone(), until: *until, reason: reason.clone() });
             continue;
         }
         let whys: Vec<String> = named()
@@ -38,7 +39,7 @@ pub(in super::super) fn lift(
         refusal.message.push_str(&whys.concat());
         refused.push(refusal);
     }
-    (refused, lifted)
+    (refused, overrides)
 }
 
 /// Why an exception doesn't hold, if it doesn't.

@@ -1,17 +1,17 @@
-//! Limits that hold whatever the file wishes. A plan that breaks one is shown and never sent.
+//! Limits that hold whatever the file desired_users. A plan that breaks one is shown and never sent.
 
 mod exceptions;
 mod removals;
 
-pub(super) use exceptions::lift;
+pub(super) use exceptions::apply_exceptions;
 
 use std::collections::BTreeSet;
 
 use super::PlanInput;
 use super::admins::{self, Admins};
-use super::roles::RoleBook;
+use super::roles::PlannedRoles;
 use rolecall_model::{
-    Action, Address, Cause, Change, Code, DesiredUser, Email, Entity, Finding, KeyName, Kind, Rail, Refusal,
+    Action, Address, Cause, Change, Code, DesiredUser, Email, Entity, Finding, Guardrail, KeyName, Kind, Refusal,
     RoleName, Scope, Seen, User,
 };
 
@@ -25,13 +25,17 @@ pub(super) fn unmatched(input: &PlanInput<'_>) -> Vec<Finding> {
     let keys = live.keys().iter().map(|key| Address::key(&key.name).with_id(&key.id));
     let roles = live.roles().iter().map(|role| Address::role(&role.name));
     let teams = live.teams().iter().map(|team| Address::team(&team.name));
-    let wished_teams = desired.teams.iter().map(|wish| Address::team(&wish.name));
-    let itself = live.itself.iter().map(|_| Address::organization());
+    let wished_teams = desired.teams.iter().map(|desired| Address::team(&desired.name));
+    let itself = live.organization_entity.iter().map(|_| Address::organization());
     let teams = teams.chain(wished_teams).chain(itself);
     let invited = live.invitations().iter().map(|invitation| Address::user(&invitation.email));
-    let wished = desired.users.iter().map(|wish| Address::user(&wish.email));
-    let made =
-        desired.roles.iter().map(|wish| &wish.name).chain(desired.containment_role.as_deref()).map(Address::role);
+    let wished = desired.users.iter().map(|desired| Address::user(&desired.email));
+    let made = desired
+        .roles
+        .iter()
+        .map(|desired| &desired.name)
+        .chain(desired.containment_role.as_deref())
+        .map(Address::role);
     let wished = wished.chain(made);
     let known: Vec<Address> = users.chain(keys).chain(roles).chain(teams).chain(invited).chain(wished).collect();
     let read = |kind: Kind| kind != Kind::Key || live.keys.is_some();
@@ -52,7 +56,12 @@ pub(super) fn unmatched(input: &PlanInput<'_>) -> Vec<Finding> {
         .collect()
 }
 
-pub(super) fn judge(input: &PlanInput<'_>, changes: &[Change], admins: &Admins, book: &RoleBook) -> Vec<Refusal> {
+pub(super) fn judge(
+    input: &PlanInput<'_>,
+    changes: &[Change],
+    admins: &Admins,
+    book: &PlannedRoles,
+) -> Vec<Refusal> {
     let mut refusals: Vec<Refusal> = removals::judge(input, changes, book).collect();
     refusals.extend(min_admins(input, admins));
     refusals.extend(unsure_of_admins(input, changes));
@@ -71,14 +80,14 @@ fn unproven_organization(input: &PlanInput<'_>, changes: &[Change]) -> Option<Re
         return None;
     }
     let there: BTreeSet<&Email> = live.users.items.iter().map(|user| &user.email).collect();
-    let is_there = |wish: &DesiredUser| !wish.absent && there.contains(&wish.email);
+    let is_there = |desired: &DesiredUser| !desired.absent && there.contains(&desired.email);
     let invites = changes.iter().filter(|change| change.action == Action::Invite);
     let invites: Vec<Address> = invites.map(|change| change.address.clone()).collect();
     if invites.is_empty() || desired.users.iter().any(is_there) {
         return None;
     }
     Some(Refusal {
-        rail: Rail::Organization,
+        guardrail: Guardrail::Organization,
         message: "nobody who is listed is active there, and no answer names the organisation, so that this may be another one. List somebody who is there, or name the credential's owner as `own: { user: … }`".to_owned(),
         addresses: invites,
     })
@@ -100,7 +109,7 @@ fn min_admins(input: &PlanInput<'_>, admins: &Admins) -> Option<Refusal> {
         ""
     };
     Some(Refusal {
-        rail: Rail::MinAdmins,
+        guardrail: Guardrail::MinAdmins,
         message: format!(
             "{} usable {} would be left, and the file wants at least {wanted}. {}{doubted}{ours}",
             admins.after,
@@ -129,7 +138,7 @@ fn unsure_of_admins(input: &PlanInput<'_>, changes: &[Change]) -> Option<Refusal
     };
     let addresses: Vec<Address> = changes.iter().filter(loses).map(|change| change.address.clone()).collect();
     (!addresses.is_empty()).then(|| Refusal {
-        rail: Rail::MinAdmins,
+        guardrail: Guardrail::MinAdmins,
         message: format!("how many admins would be left can't be known: {why}"),
         addresses,
     })
@@ -139,15 +148,16 @@ fn unsure_of_admins(input: &PlanInput<'_>, changes: &[Change]) -> Option<Refusal
 fn wrong_credential(input: &PlanInput<'_>, changes: &[Change], kind: Kind) -> Option<Refusal> {
     let PlanInput { desired, live, .. } = *input;
     let scope = match kind {
-        // It is one, and never goes for not being listed.
-        Kind::Organization => return None,
+        // The organisation is never deleted for not being listed, and an invitation proves no wrong organisation.
+        Kind::Organization | Kind::Invitation => return None,
         Kind::Team => desired.manage.teams,
         Kind::Role => desired.manage.roles,
         Kind::User => desired.manage.users,
         Kind::Key => desired.manage.keys,
     };
     let is_removal = |change: &&Change| {
-        let takes = matches!(change.action, Action::Disable | Action::Contain | Action::Remove | Action::Delete);
+        let takes =
+            matches!(change.action, Action::Disable | Action::RemoveAccess | Action::Remove | Action::Delete);
         change.address.kind == kind && change.cause == Cause::NotListed && takes
     };
     let removed: Vec<Address> = changes.iter().filter(is_removal).map(|change| change.address.clone()).collect();
@@ -155,25 +165,25 @@ fn wrong_credential(input: &PlanInput<'_>, changes: &[Change], kind: Kind) -> Op
         return None;
     }
     let (listed, found) = match kind {
-        Kind::Organization => return None,
+        Kind::Organization | Kind::Invitation => return None,
         Kind::Team => {
-            let listed = desired.teams.iter().filter(|wish| !wish.absent);
-            (listed.clone().count(), listed.filter(|wish| live.team(&wish.name).is_some()).count())
+            let listed = desired.teams.iter().filter(|desired| !desired.absent);
+            (listed.clone().count(), listed.filter(|desired| live.team(&desired.name).is_some()).count())
         }
         Kind::Role => {
             let there: BTreeSet<&RoleName> = live.roles().iter().map(|role| &role.name).collect();
-            let listed = desired.roles.iter().filter(|wish| !wish.absent);
-            (listed.clone().count(), listed.filter(|wish| there.contains(&wish.name)).count())
+            let listed = desired.roles.iter().filter(|desired| !desired.absent);
+            (listed.clone().count(), listed.filter(|desired| there.contains(&desired.name)).count())
         }
         Kind::User => {
             let there: BTreeSet<&Email> = live.users.items.iter().map(|user| &user.email).collect();
-            let listed = desired.users.iter().filter(|wish| !wish.absent);
-            (listed.clone().count(), listed.filter(|wish| there.contains(&wish.email)).count())
+            let listed = desired.users.iter().filter(|desired| !desired.absent);
+            (listed.clone().count(), listed.filter(|desired| there.contains(&desired.email)).count())
         }
         Kind::Key => {
             let there: BTreeSet<&KeyName> = live.keys().iter().map(|key| &key.name).collect();
-            let listed = desired.keys.iter().filter(|wish| !wish.absent);
-            (listed.clone().count(), listed.filter(|wish| there.contains(&wish.name)).count())
+            let listed = desired.keys.iter().filter(|desired| !desired.absent);
+            (listed.clone().count(), listed.filter(|desired| there.contains(&desired.name)).count())
         }
     };
     if found > 0 {
@@ -185,5 +195,5 @@ fn wrong_credential(input: &PlanInput<'_>, changes: &[Change], kind: Kind) -> Op
     } else {
         format!("none of the {listed} {what} listed is there, which looks like a wrong credential or file")
     };
-    Some(Refusal { rail: Rail::Manage, message, addresses: removed })
+    Some(Refusal { guardrail: Guardrail::Manage, message, addresses: removed })
 }

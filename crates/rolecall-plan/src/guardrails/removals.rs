@@ -4,19 +4,19 @@ use std::collections::BTreeSet;
 
 use super::super::PlanInput;
 use super::super::order::narrows;
-use super::super::roles::RoleBook;
-use rolecall_model::{Action, Address, Cause, Change, Email, Entity, Kind, Rail, Refusal, RoleName, Seen};
+use super::super::roles::PlannedRoles;
+use rolecall_model::{Action, Address, Cause, Change, Email, Entity, Guardrail, Kind, Refusal, RoleName, Seen};
 
 /// Refuses a plan that takes more of a collection than may go at once.
 pub(super) fn judge<'a>(
     input: &'a PlanInput<'_>,
     changes: &'a [Change],
-    book: &'a RoleBook,
+    book: &'a PlannedRoles,
 ) -> impl Iterator<Item = Refusal> + 'a {
     Kind::ALL.iter().filter_map(|kind| {
         let lose = match kind {
-            // It is one, and its name is asked for.
-            Kind::Organization => return None,
+            // There is one organisation, and its name is asked for. Invitations count among the users.
+            Kind::Organization | Kind::Invitation => return None,
             Kind::User => users(input, changes, book),
             Kind::Team | Kind::Role | Kind::Key => entities(changes, *kind),
         };
@@ -24,7 +24,7 @@ pub(super) fn judge<'a>(
         let (limit, most) = input.desired.guardrails.max_removals.of(*kind, live);
         let what = format!("{}s", kind.as_str());
         (lose.len() > most).then(|| Refusal {
-            rail: Rail::MaxRemovals,
+            guardrail: Guardrail::MaxRemovals,
             message: format!(
                 "{} of {live} {what} would {}, and by one plan at most {most} may ({limit})",
                 lose.len(),
@@ -39,7 +39,7 @@ pub(super) fn judge<'a>(
 fn live(input: &PlanInput<'_>, kind: Kind) -> usize {
     let live = input.live;
     match kind {
-        Kind::Organization => 1,
+        Kind::Organization | Kind::Invitation => 1,
         Kind::Team => live.teams().len(),
         Kind::Role => live.roles().len(),
         Kind::User => {
@@ -67,7 +67,7 @@ fn entities(changes: &[Change], kind: Kind) -> BTreeSet<Address> {
 }
 
 /// Everybody who loses something: by what becomes of them, or of a role that they have.
-fn users(input: &PlanInput<'_>, changes: &[Change], book: &RoleBook) -> BTreeSet<Address> {
+fn users(input: &PlanInput<'_>, changes: &[Change], book: &PlannedRoles) -> BTreeSet<Address> {
     let mut lose: BTreeSet<Address> =
         changes.iter().filter(|change| loses(input, change, book)).map(|change| change.address.clone()).collect();
     let weaker: BTreeSet<&RoleName> = changes
@@ -87,11 +87,11 @@ fn users(input: &PlanInput<'_>, changes: &[Change], book: &RoleBook) -> BTreeSet
     lose
 }
 
-fn loses(input: &PlanInput<'_>, change: &Change, book: &RoleBook) -> bool {
+fn loses(input: &PlanInput<'_>, change: &Change, book: &PlannedRoles) -> bool {
     let of = |entity: &Option<Entity>| entity.as_ref().and_then(Entity::user).cloned();
     match (change.action, of(&change.before), of(&change.after)) {
         (_, None, _) | (Action::Invite | Action::Enable, _, _) => false,
-        (Action::Create | Action::Replace, Some(before), Some(after)) => {
+        (Action::Create | Action::Update, Some(before), Some(after)) => {
             before.enabled != Seen::Known(false) && narrows(input, &before, &after, book)
         }
         _ => true,

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::super::PlanInput;
-use super::super::draft::Draft;
+use super::super::builder::PlanBuilder;
 use super::super::resolve::{self, Holder};
 use super::super::seal::hash;
 use rolecall_model::{
@@ -31,60 +31,65 @@ impl Asked {
 }
 
 /// None: something of it doesn't resolve, which was said.
-pub(super) fn asked(input: &PlanInput<'_>, wish: &DesiredKey, draft: &mut Draft<'_>) -> Option<Asked> {
-    let permissions = wish.permissions.as_ref();
+pub(super) fn asked(input: &PlanInput<'_>, desired: &DesiredKey, builder: &mut PlanBuilder<'_>) -> Option<Asked> {
+    let permissions = desired.permissions.as_ref();
     let permissions =
-        permissions.map(|wished| resolve::permissions(input, Holder::Key, wished, &mut draft.findings));
-    let resources = wish.resources.as_ref();
-    let resources = resources.map(|wished| resolve::resources(input, wished, &mut draft.findings));
+        permissions.map(|wished| resolve::permissions(input, Holder::Key, wished, &mut builder.findings));
+    let resources = desired.resources.as_ref();
+    let resources = resources.map(|wished| resolve::resources(input, wished, &mut builder.findings));
     let (permissions, resources) = match (permissions, resources) {
         (Some(None), _) | (_, Some(None)) => return None,
         (permissions, resources) => (permissions.flatten(), resources.flatten()),
     };
-    Some(Asked { roles: wish.roles.clone(), permissions, resources, expires: wish.expires.as_deref().copied() })
+    Some(Asked {
+        roles: desired.roles.clone(),
+        permissions,
+        resources,
+        expires: desired.expires.as_deref().copied(),
+    })
 }
 
 /// A key can't be changed, so another value means another key of the same name. Says whether one is planned.
 pub(super) fn mint(
     input: &PlanInput<'_>,
-    wish: &DesiredKey,
+    desired: &DesiredKey,
     asked: &Asked,
     old: Option<&LiveKey>,
-    draft: &mut Draft<'_>,
+    builder: &mut PlanBuilder<'_>,
 ) -> bool {
-    let address = Address::key(&wish.name);
+    let address = Address::key(&desired.name);
     if let Some(reason) = input.live.keys.as_ref().and_then(|list| list.completeness.unreadable("keys")) {
-        draft.hold(address, reason);
+        builder.hold(address, reason);
         return false;
     }
     let after = Key {
         id: None,
-        name: wish.name.clone(),
-        description: wish.description.clone().or_else(|| old.and_then(|key| key.description.clone())),
+        name: desired.name.clone(),
+        description: desired.description.clone().or_else(|| old.and_then(|key| key.description.clone())),
         roles: asked.roles.clone().or_else(|| old.and_then(|key| key.roles.clone())),
         permissions: asked.permissions.clone().or_else(|| old.and_then(|key| key.permissions.clone())),
         resources: asked.resources.clone().or_else(|| old.and_then(|key| key.resources.clone())),
         expires: asked.expires.or_else(|| old.and_then(|key| key.expires)),
         enabled: true,
     };
-    let complete = is_complete(input, wish, &after, draft);
+    let complete = is_complete(input, desired, &after, builder);
     if let Some(expires) = after.expires.filter(|expires| expires.is_past(input.now)) {
-        let place = wish.expires.as_ref().map_or(&wish.place, |expires| &expires.place);
-        draft.findings.push(
+        let place = desired.expires.as_ref().map_or(&desired.place, |expires| &expires.place);
+        builder.findings.push(
             Finding::error(
                 Code::ExpiryInPast,
                 place.clone(),
-                format!("the key {} would have to be minted, and {expires} has passed", wish.name),
+                format!("the key {} would have to be minted, and {expires} has passed", desired.name),
             )
             .hint("choose a later instant, or list the key with `absent: true`"),
         );
     }
-    let Some(deliver) = &wish.deliver else {
-        draft.findings.push(
+    let Some(deliver) = &desired.deliver else {
+        builder.findings.push(
             Finding::error(
                 Code::NoDelivery,
-                wish.place.clone(),
-                format!("the key {} has to be minted, and its secret has nowhere to go", wish.name),
+                desired.place.clone(),
+                format!("the key {} has to be minted, and its secret has nowhere to go", desired.name),
             )
             .hint("add `deliver: { file: PATH }` or `deliver: { command: [PROGRAM] }`: it is shown once and never again"),
         );
@@ -105,10 +110,10 @@ pub(super) fn mint(
         cause: Cause::Declared,
         effects: vec![Effect::SecretTo { target }],
     };
-    draft.change(change, Some(&wish.place))
+    builder.change(change, Some(&desired.place))
 }
 
-fn is_complete(input: &PlanInput<'_>, wish: &DesiredKey, key: &Key, draft: &mut Draft<'_>) -> bool {
+fn is_complete(input: &PlanInput<'_>, desired: &DesiredKey, key: &Key, builder: &mut PlanBuilder<'_>) -> bool {
     let lacks = |field: &KeyField| match field {
         KeyField::Roles => key.roles.is_none().then_some("`roles`"),
         KeyField::Expires => key.expires.is_none().then_some("`expires`"),
@@ -119,11 +124,11 @@ fn is_complete(input: &PlanInput<'_>, wish: &DesiredKey, key: &Key, draft: &mut 
     if missing.is_empty() {
         return true;
     }
-    draft.findings.push(
+    builder.findings.push(
         Finding::error(
             Code::IncompleteKey,
-            wish.place.clone(),
-            format!("the key {} isn't there yet, and minting it needs {}", wish.name, missing.join(" and ")),
+            desired.place.clone(),
+            format!("the key {} isn't there yet, and minting it needs {}", desired.name, missing.join(" and ")),
         )
         .hint(format!("add {}", missing.join(" and "))),
     );

@@ -5,18 +5,18 @@ use std::collections::{BTreeMap, BTreeSet};
 mod mint;
 
 use super::PlanInput;
-use super::draft::Draft;
+use super::builder::PlanBuilder;
 use mint::{Asked, asked, mint};
 use rolecall_model::{
-    Action, Address, Cause, Change, Chore, Code, DesiredKey, Entity, Finding, HoldReason, Key, KeyName, Kind,
-    LiveKey, Placed, RemoteId, Retirement, Scope, Severity,
+    Action, Address, Cause, Change, Code, DesiredKey, Entity, Finding, HoldReason, Key, KeyName, KeyRemoval, Kind,
+    LiveKey, ManualStep, Placed, RemoteId, Scope, Severity,
 };
 
 /// An own key that lives less than this is worth a warning, in days.
 const EXPIRES_SOON: i64 = 30;
 
 /// The key that the file calls our own has to be one that can have made this very read.
-pub(super) fn check_own(input: &PlanInput<'_>, draft: &mut Draft<'_>) {
+pub(super) fn check_own(input: &PlanInput<'_>, builder: &mut PlanBuilder<'_>) {
     let Some(Placed { value: id, place }) = &input.desired.own_key else { return };
     let wrong = |why: String| {
         Finding::error(Code::WrongOwnKey, place.clone(), why)
@@ -24,16 +24,16 @@ pub(super) fn check_own(input: &PlanInput<'_>, draft: &mut Draft<'_>) {
     };
     let found = input.live.keys().iter().find(|key| key.id == *id);
     match found {
-        None => draft.findings.push(wrong(format!("no live key has the id {id}"))),
-        Some(key) if !key.enabled => draft.findings.push(wrong(format!("the key {id} is disabled"))),
-        Some(key) if has_expired(input, key) => draft.findings.push(wrong(format!("the key {id} has expired"))),
+        None => builder.findings.push(wrong(format!("no live key has the id {id}"))),
+        Some(key) if !key.enabled => builder.findings.push(wrong(format!("the key {id} is disabled"))),
+        Some(key) if has_expired(input, key) => builder.findings.push(wrong(format!("the key {id} has expired"))),
         Some(key) if !is_privileged(input, &key.entity()) => {
-            draft.findings.push(wrong(format!("the key {id} may not read this organisation")));
+            builder.findings.push(wrong(format!("the key {id} may not read this organisation")));
         }
         Some(key) => {
             let days = key.expires.map(|expires| expires.days_from(input.now));
             if let Some(days) = days.filter(|days| *days < EXPIRES_SOON) {
-                draft.findings.push(
+                builder.findings.push(
                     Finding::warning(
                         Code::KeyExpires,
                         place.clone(),
@@ -52,16 +52,17 @@ pub(super) fn is_privileged(input: &PlanInput<'_>, key: &Key) -> bool {
         || key.permissions.as_ref().is_some_and(|permissions| input.rules.is_privileged(permissions))
 }
 
-pub(super) fn plan_keys(input: &PlanInput<'_>, draft: &mut Draft<'_>) {
+pub(super) fn plan_keys(input: &PlanInput<'_>, builder: &mut PlanBuilder<'_>) {
     if !input.rules.kinds().contains(&Kind::Key) {
         if input.rules.shows_keys() {
             return;
         }
-        let step = input.rules.by_hand(Chore::HandleKeys).to_owned();
-        draft.hold(Address::every(Kind::Key), HoldReason::KeysByHand { step });
+        let step = input.rules.manual_step(ManualStep::HandleKeys).to_owned();
+        builder.hold(Address::every(Kind::Key), HoldReason::KeysByHand { step });
         return;
     }
-    let pinned: BTreeSet<&RemoteId> = input.desired.keys.iter().filter_map(|wish| wish.id.as_ref()).collect();
+    let pinned: BTreeSet<&RemoteId> =
+        input.desired.keys.iter().filter_map(|desired| desired.id.as_ref()).collect();
     let mut named: BTreeMap<&KeyName, Vec<&LiveKey>> = BTreeMap::new();
     // An expired key works no more than a disabled one, and the API may go on calling it enabled.
     let works = |key: &&LiveKey| key.enabled && !has_expired(input, key);
@@ -69,19 +70,19 @@ pub(super) fn plan_keys(input: &PlanInput<'_>, draft: &mut Draft<'_>) {
         named.entry(&key.name).or_default().push(key);
     }
     let mut listed: BTreeSet<&KeyName> = BTreeSet::new();
-    for wish in &input.desired.keys {
-        if let Some(id) = &wish.id {
-            plan_pinned(input, wish, id, draft);
+    for desired in &input.desired.keys {
+        if let Some(id) = &desired.id {
+            plan_pinned(input, desired, id, builder);
         } else {
-            listed.insert(&wish.name);
-            let namesakes = named.get(&wish.name).map(Vec::as_slice).unwrap_or_default();
-            plan_named(input, wish, namesakes, draft);
+            listed.insert(&desired.name);
+            let namesakes = named.get(&desired.name).map(Vec::as_slice).unwrap_or_default();
+            plan_named(input, desired, namesakes, builder);
         }
     }
     for (name, keys) in &named {
         if !listed.contains(name) {
             for key in keys {
-                plan_unlisted(input, key, keys.len() > 1, draft);
+                plan_unlisted(input, key, keys.len() > 1, builder);
             }
         }
     }
@@ -97,50 +98,51 @@ fn address_of(key: &LiveKey, namesakes: bool) -> Address {
 }
 
 fn retire(input: &PlanInput<'_>, key: &LiveKey, address: Address, cause: Cause) -> Change {
-    retirement(input.rules.retirement(), key.entity(), address, cause)
+    retirement(input.rules.key_removal(), key.entity(), address, cause)
 }
 
 /// How a key is put out of use.
-pub fn retirement(how: Retirement, before: Key, address: Address, cause: Cause) -> Change {
+pub fn retirement(how: KeyRemoval, before: Key, address: Address, cause: Cause) -> Change {
     let (action, after) = match how {
-        Retirement::Disable => (Action::Disable, Some(Entity::Key(Key { enabled: false, ..before.clone() }))),
-        Retirement::Delete => (Action::Delete, None),
+        KeyRemoval::Disable => (Action::Disable, Some(Entity::Key(Key { enabled: false, ..before.clone() }))),
+        KeyRemoval::Delete => (Action::Delete, None),
     };
     Change { address, action, before: Some(Entity::Key(before)), after, cause, effects: Vec::new() }
 }
 
-fn plan_pinned(input: &PlanInput<'_>, wish: &DesiredKey, id: &RemoteId, draft: &mut Draft<'_>) {
+fn plan_pinned(input: &PlanInput<'_>, desired: &DesiredKey, id: &RemoteId, builder: &mut PlanBuilder<'_>) {
     let unknown = |why: String| {
-        Finding::error(Code::UnknownId, wish.place.clone(), why).hint("`rolecall drift` shows the ids of all keys")
+        Finding::error(Code::UnknownId, desired.place.clone(), why)
+            .hint("`rolecall drift` shows the ids of all keys")
     };
     let found = input.live.keys().iter().find(|key| key.id == *id);
     let Some(key) = found else {
         let finding = unknown(format!("no live key has the id {id}"));
         // For one that must not exist that is as it should be, or a typo.
-        draft.findings.push(if wish.absent {
+        builder.findings.push(if desired.absent {
             Finding { severity: Severity::Warning, ..finding }
         } else {
             finding
         });
         return;
     };
-    if key.name != wish.name {
-        draft.findings.push(unknown(format!("the key {id} is called {}, not {}", key.name, wish.name)));
+    if key.name != desired.name {
+        builder.findings.push(unknown(format!("the key {id} is called {}, not {}", key.name, desired.name)));
         return;
     }
     let address = Address::key(&key.name).with_id(id);
-    if wish.absent {
+    if desired.absent {
         if key.enabled {
-            draft.change(retire(input, key, address, Cause::DeclaredAbsent), Some(&wish.place));
+            builder.change(retire(input, key, address, Cause::DeclaredAbsent), Some(&desired.place));
         }
         return;
     }
-    let Some(asked) = asked(input, wish, draft) else { return };
+    let Some(asked) = asked(input, desired, builder) else { return };
     if differs(&asked, key) {
-        draft.findings.push(
+        builder.findings.push(
             Finding::error(
                 Code::InvalidValue,
-                wish.place.clone(),
+                desired.place.clone(),
                 format!("what the key {id} allows, and its expiry, can't be changed"),
             )
             .hint("remove `id` to have a successor minted, or write it as it is"),
@@ -148,8 +150,8 @@ fn plan_pinned(input: &PlanInput<'_>, wish: &DesiredKey, id: &RemoteId, draft: &
         return;
     }
     if has_expired(input, key) {
-        draft.findings.push(
-            Finding::error(Code::ExpiryInPast, wish.place.clone(), format!("the key {id} has expired"))
+        builder.findings.push(
+            Finding::error(Code::ExpiryInPast, desired.place.clone(), format!("the key {id} has expired"))
                 .hint("remove `id` and choose a later `expires` to have a successor minted"),
         );
         return;
@@ -165,7 +167,7 @@ fn plan_pinned(input: &PlanInput<'_>, wish: &DesiredKey, id: &RemoteId, draft: &
             cause: Cause::Declared,
             effects: Vec::new(),
         };
-        draft.change(change, Some(&wish.place));
+        builder.change(change, Some(&desired.place));
     }
 }
 
@@ -180,14 +182,14 @@ fn differs(asked: &Asked, key: &LiveKey) -> bool {
 }
 
 /// A description changes nothing that anybody may do, so it is no reason to mint a successor.
-fn hold_description(input: &PlanInput<'_>, wish: &DesiredKey, key: &LiveKey, draft: &mut Draft<'_>) {
+fn hold_description(input: &PlanInput<'_>, desired: &DesiredKey, key: &LiveKey, builder: &mut PlanBuilder<'_>) {
     let live = key.description.clone().filter(|text| !text.is_empty());
-    if let Some(desired) = wish.description.as_ref().filter(|desired| live.as_ref() != Some(desired))
+    if let Some(desired) = desired.description.as_ref().filter(|desired| live.as_ref() != Some(desired))
         && !(desired.is_empty() && live.is_none())
     {
-        let step = input.rules.by_hand(Chore::DescribeKey).to_owned();
+        let step = input.rules.manual_step(ManualStep::DescribeKey).to_owned();
         let reason = HoldReason::ByHand { field: "description".to_owned(), live, desired: desired.clone(), step };
-        draft.hold(Address::key(&key.name), reason);
+        builder.hold(Address::key(&key.name), reason);
     }
 }
 
@@ -209,10 +211,10 @@ fn secret_lost(input: &PlanInput<'_>, key: &LiveKey) -> bool {
     }
 }
 
-fn plan_named(input: &PlanInput<'_>, wish: &DesiredKey, namesakes: &[&LiveKey], draft: &mut Draft<'_>) {
+fn plan_named(input: &PlanInput<'_>, desired: &DesiredKey, namesakes: &[&LiveKey], builder: &mut PlanBuilder<'_>) {
     let (lost, kept): (Vec<&LiveKey>, Vec<&LiveKey>) = namesakes.iter().partition(|key| secret_lost(input, key));
     for key in lost {
-        draft.change(retire(input, key, address_of(key, true), Cause::SecretLost), Some(&wish.place));
+        builder.change(retire(input, key, address_of(key, true), Cause::SecretLost), Some(&desired.place));
     }
     let successor_of = |key: &LiveKey| {
         kept.iter().find(|other| {
@@ -225,43 +227,44 @@ fn plan_named(input: &PlanInput<'_>, wish: &DesiredKey, namesakes: &[&LiveKey], 
         match successor_of(key) {
             Some(by) => {
                 let cause = Cause::Superseded { by: by.id.clone() };
-                draft.change(retire(input, key, address_of(key, true), cause), Some(&wish.place));
+                builder.change(retire(input, key, address_of(key, true), cause), Some(&desired.place));
             }
             None => current.push(*key),
         }
     }
-    if wish.absent {
+    if desired.absent {
         let several = namesakes.len() > 1;
         for key in current {
-            draft.change(retire(input, key, address_of(key, several), Cause::DeclaredAbsent), Some(&wish.place));
+            builder
+                .change(retire(input, key, address_of(key, several), Cause::DeclaredAbsent), Some(&desired.place));
         }
         return;
     }
-    let Some(asked) = asked(input, wish, draft) else { return };
+    let Some(asked) = asked(input, desired, builder) else { return };
     match current.as_slice() {
         [] => {
-            mint(input, wish, &asked, None, draft);
+            mint(input, desired, &asked, None, builder);
         }
         [key] if differs(&asked, key) => match input.facts.minted.get(&key.id) {
             // Asking again would be answered alike, and leave one more key each time.
             Some(minted) if !asked.changes(&minted.asked) => {
-                let reason = draft.not_taken(minted.at, None);
-                draft.hold(address_of(key, false), reason);
+                let reason = builder.not_taken(minted.at, None);
+                builder.hold(address_of(key, false), reason);
             }
             Some(_) | None => {
-                if mint(input, wish, &asked, Some(key), draft) {
-                    draft.hold(address_of(key, true), HoldReason::Superseded);
+                if mint(input, desired, &asked, Some(key), builder) {
+                    builder.hold(address_of(key, true), HoldReason::Superseded);
                 }
             }
         },
-        [key] => hold_description(input, wish, key, draft),
+        [key] => hold_description(input, desired, key, builder),
         several => {
             let ids: Vec<_> = several.iter().map(|key| key.id.as_str()).collect();
-            draft.findings.push(
+            builder.findings.push(
                 Finding::error(
                     Code::AmbiguousKey,
-                    wish.place.clone(),
-                    format!("{} live keys are called {}: {}", several.len(), wish.name, ids.join(", ")),
+                    desired.place.clone(),
+                    format!("{} live keys are called {}: {}", several.len(), desired.name, ids.join(", ")),
                 )
                 .hint("pin the one that is meant with `id: …`, and list another with `absent: true` to retire it"),
             );
@@ -269,28 +272,28 @@ fn plan_named(input: &PlanInput<'_>, wish: &DesiredKey, namesakes: &[&LiveKey], 
     }
 }
 
-fn plan_unlisted(input: &PlanInput<'_>, key: &LiveKey, namesakes: bool, draft: &mut Draft<'_>) {
+fn plan_unlisted(input: &PlanInput<'_>, key: &LiveKey, namesakes: bool, builder: &mut PlanBuilder<'_>) {
     let address = address_of(key, namesakes);
     if input.own_key() == Some(&key.id) {
         // Where the file names it as its own, nothing has to be said.
         if input.desired.own_key.is_none() {
-            draft.hold(address, HoldReason::OwnKey);
+            builder.hold(address, HoldReason::OwnKey);
         }
         return;
     }
     if secret_lost(input, key) {
         // We made it and nobody can use it, whatever the file says of it today.
-        draft.change(retire(input, key, address, Cause::SecretLost), None);
+        builder.change(retire(input, key, address, Cause::SecretLost), None);
         return;
     }
     if input.desired.manage.keys == Scope::Listed {
         let privileged = is_privileged(input, &key.entity());
-        draft.hold(address, HoldReason::Unmanaged { privileged });
+        builder.hold(address, HoldReason::Unmanaged { privileged });
         return;
     }
     if let Some(reason) = input.live.keys.as_ref().and_then(|list| list.completeness.unreadable("keys")) {
-        draft.hold(address, reason);
+        builder.hold(address, reason);
         return;
     }
-    draft.change(retire(input, key, address, Cause::NotListed), None);
+    builder.change(retire(input, key, address, Cause::NotListed), None);
 }

@@ -1,10 +1,10 @@
 //! Whom we disabled, where the platform's list doesn't say who is.
 //!
 //! It is documented to leave them out. Where it shows them all the same, only the ledger knows that they may not be
-//! able to sign in: they are no admin to rely on, and no wish for them is fulfilled.
+//! able to sign in: they are no admin to rely on, and no desired for them is fulfilled.
 
 use super::super::PlanInput;
-use rolecall_model::{Chore, DisableAnswer, Email, HoldReason, LiveUser, RemoteId, Seen, SentDisable};
+use rolecall_model::{DisableAnswer, Email, HoldReason, LiveUser, ManualStep, RemoteId, Seen, SentDisable};
 
 /// Somebody who isn't listed, by our doing.
 pub(super) fn out_of_sight<'a>(input: &PlanInput<'a>, email: &Email) -> Option<&'a SentDisable> {
@@ -30,7 +30,7 @@ pub(super) fn is_enough(input: &PlanInput<'_>, user: &LiveUser) -> Option<HoldRe
     match sent.answer {
         DisableAnswer::Done | DisableAnswer::Lost => None,
         DisableAnswer::NotSeen | DisableAnswer::Refused => {
-            let step = input.rules.by_hand(Chore::LookUpDisabled).to_owned();
+            let step = input.rules.manual_step(ManualStep::LookUpDisabled).to_owned();
             let refused = sent.answer == DisableAnswer::Refused;
             Some(HoldReason::StillListed { since: sent.at, refused, step })
         }
@@ -40,7 +40,7 @@ pub(super) fn is_enough(input: &PlanInput<'_>, user: &LiveUser) -> Option<HoldRe
 /// Why somebody who is to stay isn't taken to be as wished.
 pub(super) fn is_perhaps_off(input: &PlanInput<'_>, user: &LiveUser) -> Option<HoldReason> {
     let sent = in_doubt(input, user)?;
-    let step = input.rules.by_hand(Chore::LookUpDisabled).to_owned();
+    let step = input.rules.manual_step(ManualStep::LookUpDisabled).to_owned();
     Some(HoldReason::PerhapsDisabled { since: sent.at, step })
 }
 
@@ -49,7 +49,7 @@ pub(super) fn why_not_listed(input: &PlanInput<'_>, id: &RemoteId) -> HoldReason
     if let Some(reason) = input.live.users.completeness.unreadable("users") {
         return reason;
     }
-    let step = input.rules.by_hand(Chore::EnableUser).to_owned();
+    let step = input.rules.manual_step(ManualStep::EnableUser).to_owned();
     match input.facts.disables.get(id) {
         Some(sent) => HoldReason::Disabled { since: sent.at, step },
         None => HoldReason::NotListed { step },

@@ -1,62 +1,62 @@
 //! Who is listed and not there: invited, waiting, or to be invited.
 
 use super::super::PlanInput;
-use super::super::draft::Draft;
-use super::super::roles::RoleBook;
-use super::invited::{self, Named};
-use super::offer::{Offer, as_before, into_what_stays, missing_fields, offer};
-use super::{Sent, outside, waits};
+use super::super::builder::PlanBuilder;
+use super::super::roles::PlannedRoles;
+use super::invitation_roles::{Offer, as_before, into_what_stays, missing_fields, offer};
+use super::invited;
+use super::{Sent, non_members, waits};
 use crate::teams;
 use rolecall_model::{
-    Action, Address, Cause, Change, Chore, DesiredUser, Effect, Entity, HoldReason, InvitationState,
-    LiveInvitation, RoleName, User,
+    Action, Address, Cause, Change, DesiredUser, Effect, Entity, HoldReason, InvitationState, LiveInvitation,
+    ManualStep, RoleName, User,
 };
 
 pub(super) fn plan_missing(
     input: &PlanInput<'_>,
-    wish: &DesiredUser,
+    desired: &DesiredUser,
     sent: Sent<'_>,
-    book: &mut RoleBook,
-    draft: &mut Draft<'_>,
+    book: &mut PlannedRoles,
+    builder: &mut PlanBuilder<'_>,
 ) {
-    let address = Address::user(&wish.email);
+    let address = Address::user(&desired.email);
     let broken = input.live.people_unreadable();
-    if wish.absent || wish.enabled == Some(false) {
-        must_not_come(input, wish, sent, broken, draft);
+    if desired.absent || desired.enabled == Some(false) {
+        must_not_come(input, desired, sent, broken, builder);
         return;
     }
     if let Some(reason) = broken {
-        draft.hold(address, reason);
+        builder.hold(address, reason);
         return;
     }
     if !sent.open.is_empty() {
         if input.rules.changes_invitations() {
-            plan_invited(input, wish, sent.open, book, draft);
+            plan_invited(input, desired, sent.open, book, builder);
         } else {
-            invited::hold_open(input, wish, sent.open, draft);
+            invited::hold_open(input, desired, sent.open, builder);
         }
         return;
     }
-    let waits = waits::reason(input, wish, sent);
+    let waits = waits::reason(input, desired, sent);
     let overruled = waits.is_some();
-    if let Some(reason) = waits.filter(|_| !draft.is_asserted(&address)) {
-        draft.hold(address, reason);
+    if let Some(reason) = waits.filter(|_| !builder.is_asserted(&address)) {
+        builder.hold(address, reason);
         return;
     }
-    invite(input, wish, sent, overruled, book, draft);
+    invite(input, desired, sent, overruled, book, builder);
 }
 
 /// `overruled`: there was a reason to wait, and this was asked for all the same.
 fn invite(
     input: &PlanInput<'_>,
-    wish: &DesiredUser,
+    desired: &DesiredUser,
     sent: Sent<'_>,
     overruled: bool,
-    book: &mut RoleBook,
-    draft: &mut Draft<'_>,
+    book: &mut PlannedRoles,
+    builder: &mut PlanBuilder<'_>,
 ) {
-    let address = Address::user(&wish.email);
-    let earlier = input.facts.invitations.get(&wish.email).map(|invitation| invitation.state);
+    let address = Address::user(&desired.email);
+    let earlier = input.facts.invitations.get(&desired.email).map(|invitation| invitation.state);
     let cause = match (sent.expired.is_empty(), earlier) {
         _ if overruled => Cause::Asserted,
         (false, _) => Cause::InvitationExpired,
@@ -64,24 +64,26 @@ fn invite(
         // It was never made.
         (true, Some(InvitationState::Unsure) | None) => Cause::Declared,
     };
-    let missing = missing_fields(input, wish);
-    let offered = match as_before(input, wish, sent) {
+    let missing = missing_fields(input, desired);
+    let offered = match as_before(input, desired, sent) {
         Some(offer) => Some(offer),
         // Whoever was disabled by hand must not keep everybody else from being planned.
         None if !missing.is_empty() && input.rules.hides_disabled() => {
-            let step = input.rules.by_hand(Chore::EnableUser).to_owned();
-            draft.hold(address, HoldReason::Incomplete { missing: missing.join(", "), step });
+            let step = input.rules.manual_step(ManualStep::EnableUser).to_owned();
+            builder.hold(address, HoldReason::Incomplete { missing: missing.join(", "), step });
             return;
         }
         None => {
             // One that was taken back for it, by a run that ended before it was made.
-            let taken_back = input.facts.taken_back.get(&wish.email).cloned().map(|earlier| {
-                let teams = earlier.teams.map(|teams| draft.teams.that_are_there(teams));
+            let taken_back = input.facts.taken_back.get(&desired.email).cloned().map(|earlier| {
+                let teams = earlier.teams.map(|teams| builder.teams.that_are_there(teams));
                 User { teams: teams.filter(|teams| !teams.is_empty()), ..earlier }
             });
             match taken_back {
-                Some(earlier) if wish.roles.is_none() => as_kept(input, wish, earlier, draft),
-                earlier => offer(input, wish, earlier.and_then(|earlier| earlier.teams).as_ref(), book, draft),
+                Some(earlier) if desired.roles.is_none() => as_kept(input, desired, earlier, builder),
+                earlier => {
+                    offer(input, desired, earlier.and_then(|earlier| earlier.teams).as_ref(), book, builder)
+                }
             }
         }
     };
@@ -91,15 +93,15 @@ fn invite(
     effects.extend(follows.then_some(Effect::RolesFollow));
     effects.extend(input.rules.hides_disabled().then_some(Effect::MayReadmit));
     effects.extend(input.rules.effects(input.live, None, &after));
-    let account = match outside::switched_off(input, wish) {
+    let account = match non_members::switched_off(input, desired) {
         Ok(account) => account,
         // They had an invitation, which a run that ended has taken back: their account stays what it was beside it.
-        Err((id, reason)) if input.facts.taken_back.contains_key(&wish.email) => {
-            draft.hold(address.clone().with_id(&id), reason);
+        Err((id, reason)) if input.facts.taken_back.contains_key(&desired.email) => {
+            builder.hold(address.clone().with_id(&id), reason);
             None
         }
         Err((_, reason)) => {
-            draft.hold(address, reason);
+            builder.hold(address, reason);
             return;
         }
     };
@@ -108,55 +110,56 @@ fn invite(
     let before = sent.expired.first().map(|expired| expired.entity()).or(account).map(Entity::User);
     let after = Some(Entity::User(after));
     let change = Change { address, action: Action::Invite, before, after, cause, effects };
-    draft.change(change, Some(&wish.place));
+    builder.change(change, Some(&desired.place));
 }
 
 /// Whoever isn't there needs nothing taken away, but an invitation would let them in.
 pub(super) fn must_not_come(
     input: &PlanInput<'_>,
-    wish: &DesiredUser,
+    desired: &DesiredUser,
     sent: Sent<'_>,
     broken: Option<HoldReason>,
-    draft: &mut Draft<'_>,
+    builder: &mut PlanBuilder<'_>,
 ) {
-    let address = Address::user(&wish.email);
+    let address = Address::user(&desired.email);
     for invitation in sent.open {
-        let named = Named::among(sent.open);
-        invited::withdraw(input, invitation, named, Cause::DeclaredAbsent, Some(&wish.place), draft);
+        let several = sent.open.len() > 1;
+        invited::cancel(input, invitation, several, Cause::DeclaredAbsent, Some(&desired.place), builder);
     }
     if !sent.open.is_empty() {
         return;
     }
-    let remembered = input.facts.invitations.get(&wish.email).filter(|invitation| !invitation.seen);
+    let remembered = input.facts.invitations.get(&desired.email).filter(|invitation| !invitation.seen);
     if let Some(reason) = broken {
-        draft.hold(address, reason);
+        builder.hold(address, reason);
     } else if !sent.expired.is_empty() {
-        let step = input.rules.by_hand(Chore::HandleInvitation).to_owned();
-        draft.hold(address, HoldReason::InvitationExpired { wanted: false, step });
+        let step = input.rules.manual_step(ManualStep::HandleInvitation).to_owned();
+        builder.hold(Address::invitation(&desired.email), HoldReason::InvitationExpired { wanted: false, step });
     } else if let Some(invitation) = remembered.filter(|_| input.live.invitations.is_none()) {
-        draft.hold(address, HoldReason::InvitationCannotBeCancelled { since: invitation.at });
-    } else if !wish.absent {
-        draft.hold(address, HoldReason::DisabledAndAbsent);
+        let reason = HoldReason::InvitationCannotBeCancelled { since: invitation.at };
+        builder.hold(Address::invitation(&desired.email), reason);
+    } else if !desired.absent {
+        builder.hold(address, HoldReason::DisabledAndAbsent);
     }
 }
 
 /// Somebody with an open invitation: it is left alone while its role is the one that it should carry.
 fn plan_invited(
     input: &PlanInput<'_>,
-    wish: &DesiredUser,
+    desired: &DesiredUser,
     open: &[&LiveInvitation],
-    book: &mut RoleBook,
-    draft: &mut Draft<'_>,
+    book: &mut PlannedRoles,
+    builder: &mut PlanBuilder<'_>,
 ) {
-    let address = Address::user(&wish.email);
+    let address = Address::user(&desired.email);
     let Some(first) = open.first() else { return };
-    let asserted = draft.is_asserted(&address);
+    let asserted = builder.is_asserted(&address);
     // Without a role in the file, the one that the invitation carries is kept.
-    let offered = if wish.roles.is_none() && !asserted {
-        let Some(kept) = as_kept(input, wish, first.entity(), draft) else { return };
+    let offered = if desired.roles.is_none() && !asserted {
+        let Some(kept) = as_kept(input, desired, first.entity(), builder) else { return };
         kept
     } else {
-        let Some(offered) = offer(input, wish, first.entity().teams.as_ref(), book, draft) else { return };
+        let Some(offered) = offer(input, desired, first.entity().teams.as_ref(), book, builder) else { return };
         offered
     };
     let fits = |invitation: &&&LiveInvitation| {
@@ -164,7 +167,7 @@ fn plan_invited(
             (Some(teams), Some(wanted)) => teams.iter().eq(wanted.keys()),
             (None, _) | (_, None) => true,
         };
-        let everywhere = wish.roles.as_ref().is_some_and(|roles| input.is_everywhere(&roles.value));
+        let everywhere = desired.roles.as_ref().is_some_and(|roles| input.is_everywhere(&roles.value));
         (teams || everywhere) && (offered.after.roles.contains(&invitation.role) || untold(invitation))
     };
     // Of several in one spelling each lets its holder in, and none can be taken back without the others.
@@ -176,7 +179,7 @@ fn plan_invited(
     let current = kept.unwrap_or(first);
     // Two spellings of one address are two invitations to the platform, and either lets its holder in.
     for other in open.iter().filter(|other| other.email.as_str() != current.email.as_str()) {
-        invited::withdraw(input, other, Named::BySpelling, Cause::Declared, Some(&wish.place), draft);
+        invited::cancel(input, other, true, Cause::Declared, Some(&desired.place), builder);
     }
     if kept.is_some() {
         let since = current.created;
@@ -185,7 +188,7 @@ fn plan_invited(
                 field: "the role of the invitation".to_owned(),
                 live: Some("unreadable".to_owned()),
                 desired: offered.after.roles.iter().map(RoleName::as_str).collect::<Vec<_>>().join(", "),
-                step: input.rules.by_hand(Chore::HandleInvitation).to_owned(),
+                step: input.rules.manual_step(ManualStep::HandleInvitation).to_owned(),
             }
         } else if offered.limited {
             HoldReason::InvitedWithoutAccess { since }
@@ -194,10 +197,10 @@ fn plan_invited(
         } else {
             HoldReason::InvitationPending { since }
         };
-        draft.hold(address, reason);
+        builder.hold(address, reason);
         return;
     }
-    let Some(offered) = into_what_stays(input, wish, offered, draft) else { return };
+    let Some(offered) = into_what_stays(input, desired, offered, builder) else { return };
     let mut effects = vec![Effect::SendsMail, Effect::ReplacesInvitation];
     effects.extend(offered.limited.then_some(Effect::AccessFollows));
     effects.extend(offered.follows.then_some(Effect::RolesFollow));
@@ -209,12 +212,17 @@ fn plan_invited(
         cause: if asserted { Cause::Asserted } else { Cause::Declared },
         effects,
     };
-    draft.change(change, Some(&wish.place));
+    builder.change(change, Some(&desired.place));
 }
 
 /// What an invitation said is said again, but for its teams where the file names some.
-fn as_kept(input: &PlanInput<'_>, wish: &DesiredUser, kept: User, draft: &mut Draft<'_>) -> Option<Offer> {
-    let teams = teams::memberships(input, wish, kept.teams.as_ref(), draft).ok()?;
+fn as_kept(
+    input: &PlanInput<'_>,
+    desired: &DesiredUser,
+    kept: User,
+    builder: &mut PlanBuilder<'_>,
+) -> Option<Offer> {
+    let teams = teams::memberships(input, desired, kept.teams.as_ref(), builder).ok()?;
     let teams = teams.map(|teams| teams.into_keys().map(|team| (team, None)).collect());
     Some(Offer { after: User { teams, ..kept }, limited: false, follows: false })
 }

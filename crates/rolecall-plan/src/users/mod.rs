@@ -1,12 +1,12 @@
 //! Who is invited, changed, taken out, or left alone.
 
+mod account_status;
 mod disabled;
+mod invitation_roles;
 mod invited;
 mod missing;
-mod offer;
-mod outside;
+mod non_members;
 mod present;
-mod standing;
 mod unlisted;
 mod waits;
 
@@ -15,77 +15,78 @@ pub(super) use disabled::in_doubt;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::PlanInput;
-use super::draft::Draft;
-use super::roles::{Availability, RoleBook};
+use super::builder::PlanBuilder;
+use super::roles::{Availability, PlannedRoles};
 use rolecall_model::{
     Address, Code, DesiredUser, Email, Finding, HoldReason, Kind, LiveInvitation, LiveUser, RemoteId, RoleName,
     Scope, Severity, list_of, nearest, quote,
 };
 
 /// The person whom the file calls the credential's owner has to be somebody.
-pub(super) fn check_own(input: &PlanInput<'_>, draft: &mut Draft<'_>) {
+pub(super) fn check_own(input: &PlanInput<'_>, builder: &mut PlanBuilder<'_>) {
     let Some(own) = &input.desired.own_user else { return };
     let list = &input.live.users;
     if !list.completeness.is_broken() && !list.items.iter().any(|user| user.email == own.value) {
         let message = format!("{} is no live user", own.value);
-        draft.findings.push(Finding::error(Code::WrongOwnUser, own.place.clone(), message).hint(
+        builder.findings.push(Finding::error(Code::WrongOwnUser, own.place.clone(), message).hint(
             "`own.user` is the person whose credential rolecall uses; it guards against locking itself out",
         ));
     }
 }
 
 /// Everybody, with the roles that there are to give.
-pub(super) fn plan_users(input: &PlanInput<'_>, book: &mut RoleBook, draft: &mut Draft<'_>) {
+pub(super) fn plan_users(input: &PlanInput<'_>, book: &mut PlannedRoles, builder: &mut PlanBuilder<'_>) {
     let mut live: BTreeMap<&Email, Vec<&LiveUser>> = BTreeMap::new();
     for user in &input.live.users.items {
         live.entry(&user.email).or_default().push(user);
     }
     let invitations = Invitations::of(input);
-    let pinned: BTreeSet<&RemoteId> = input.desired.users.iter().filter_map(|wish| wish.id.as_ref()).collect();
-    for wish in &input.desired.users {
-        let namesakes = live.get(&wish.email).map(Vec::as_slice).unwrap_or_default();
-        match (&wish.id, namesakes) {
+    let pinned: BTreeSet<&RemoteId> =
+        input.desired.users.iter().filter_map(|desired| desired.id.as_ref()).collect();
+    for desired in &input.desired.users {
+        let namesakes = live.get(&desired.email).map(Vec::as_slice).unwrap_or_default();
+        match (&desired.id, namesakes) {
             (Some(id), _) => {
-                plan_pinned(input, wish, id, namesakes, book, draft);
-                let sent = invitations.to(&wish.email);
-                if wish.absent && namesakes.is_empty() && !sent.is_empty() {
-                    missing::must_not_come(input, wish, sent, None, draft);
+                plan_pinned(input, desired, id, namesakes, book, builder);
+                let sent = invitations.to(&desired.email);
+                if desired.absent && namesakes.is_empty() && !sent.is_empty() {
+                    missing::must_not_come(input, desired, sent, None, builder);
                 }
             }
             (None, []) => {
-                let sent = invitations.to(&wish.email);
-                outside::plan_account(input, wish, sent, draft);
-                missing::plan_missing(input, wish, sent, book, draft);
+                let sent = invitations.to(&desired.email);
+                non_members::plan_account(input, desired, sent, builder);
+                missing::plan_missing(input, desired, sent, book, builder);
             }
             (None, [user]) if !pinned.contains(&user.id) => {
-                present::plan_present(input, wish, user, false, book, draft);
+                present::plan_present(input, desired, user, false, book, builder);
             }
             // Whoever must not get in must not by any of their accounts.
-            (None, several) if wish.absent => {
+            (None, several) if desired.absent => {
                 for user in several.iter().filter(|user| !pinned.contains(&user.id)) {
-                    present::plan_present(input, wish, user, true, book, draft);
+                    present::plan_present(input, desired, user, true, book, builder);
                 }
             }
-            (None, several) => draft.findings.push(ambiguous(wish, several)),
+            (None, several) => builder.findings.push(ambiguous(desired, several)),
         }
     }
     let listed: BTreeSet<&Email> =
-        input.desired.users.iter().filter(|wish| wish.id.is_none()).map(|wish| &wish.email).collect();
+        input.desired.users.iter().filter(|desired| desired.id.is_none()).map(|desired| &desired.email).collect();
     for (email, users) in &live {
         if !listed.contains(email) {
             for user in users.iter().filter(|user| !pinned.contains(&user.id)) {
-                unlisted::plan_unlisted(input, user, users.len() > 1, book, draft);
+                unlisted::plan_unlisted(input, user, users.len() > 1, book, builder);
             }
         }
     }
     if let Some(reason) = input.live.users.completeness.unreadable("users")
         && input.desired.manage.users == Scope::All
     {
-        draft.hold(Address::every(Kind::User), reason);
+        builder.hold(Address::every(Kind::User), reason);
     }
-    invited::plan_unlisted_invitations(input, &invitations, book, draft);
+    invited::plan_unlisted_invitations(input, &invitations, book, builder);
     if input.desired.manage.users == Scope::All {
-        invited::hold_unreachable(input, draft);
+        invited::hold_unreachable(input, builder);
     }
 }
 
@@ -129,50 +130,50 @@ impl<'a> Invitations<'a> {
     }
 }
 
-fn ambiguous(wish: &DesiredUser, several: &[&LiveUser]) -> Finding {
+fn ambiguous(desired: &DesiredUser, several: &[&LiveUser]) -> Finding {
     if let [only] = several {
         let message = format!("the one user with the address {} is told by `id` in another entry", only.email);
-        return Finding::error(Code::DuplicateUser, wish.place.clone(), message).hint("merge the two entries");
+        return Finding::error(Code::DuplicateUser, desired.place.clone(), message).hint("merge the two entries");
     }
     let ids: Vec<_> = several.iter().map(|user| user.id.as_str()).collect();
     Finding::error(
         Code::AmbiguousUser,
-        wish.place.clone(),
-        format!("{} live users have the address {}: {}", several.len(), wish.email, ids.join(", ")),
+        desired.place.clone(),
+        format!("{} live users have the address {}: {}", several.len(), desired.email, ids.join(", ")),
     )
     .hint("list each with its `id` where users have that field; otherwise have the platform merge or remove one")
 }
 
 fn plan_pinned(
     input: &PlanInput<'_>,
-    wish: &DesiredUser,
+    desired: &DesiredUser,
     id: &RemoteId,
     namesakes: &[&LiveUser],
-    book: &mut RoleBook,
-    draft: &mut Draft<'_>,
+    book: &mut PlannedRoles,
+    builder: &mut PlanBuilder<'_>,
 ) {
     if let Some(user) = namesakes.iter().find(|user| user.id == *id) {
-        present::plan_present(input, wish, user, namesakes.len() > 1, book, draft);
+        present::plan_present(input, desired, user, namesakes.len() > 1, book, builder);
         return;
     }
     let elsewhere = input.live.users.items.iter().find(|user| user.id == *id);
     if elsewhere.is_none() && input.rules.hides_disabled() {
         // Whoever is disabled is told by nothing else any more.
-        if !wish.absent {
-            draft.hold(Address::user(&wish.email).with_id(id), disabled::why_not_listed(input, id));
+        if !desired.absent {
+            builder.hold(Address::user(&desired.email).with_id(id), disabled::why_not_listed(input, id));
         }
         return;
     }
     let message = match elsewhere {
-        Some(user) => format!("the user {id} has the address {}, not {}", user.email, wish.email),
+        Some(user) => format!("the user {id} has the address {}, not {}", user.email, desired.email),
         None => format!("no live user has the id {id}"),
     };
-    let finding = Finding::error(Code::UnknownId, wish.place.clone(), message).hint(
+    let finding = Finding::error(Code::UnknownId, desired.place.clone(), message).hint(
         "`rolecall drift` shows ids where addresses are ambiguous; without `id` the person is found by address",
     );
     // For one that must not exist that is as it should be, or a typo.
-    let harmless = wish.absent && elsewhere.is_none();
-    draft.findings.push(if harmless { Finding { severity: Severity::Warning, ..finding } } else { finding });
+    let harmless = desired.absent && elsewhere.is_none();
+    builder.findings.push(if harmless { Finding { severity: Severity::Warning, ..finding } } else { finding });
 }
 
 /// Where an address stands for several, the id tells which.
@@ -182,8 +183,8 @@ fn address_of(user: &LiveUser, namesakes: bool) -> Address {
 }
 
 /// The first of these roles that can't be given, as a finding or a hold. None: all can.
-fn obstacle(wish: &DesiredUser, roles: &BTreeSet<RoleName>, book: &RoleBook) -> Option<Obstacle> {
-    let place = wish.roles.as_ref().map_or(&wish.place, |roles| &roles.place);
+fn obstacle(desired: &DesiredUser, roles: &BTreeSet<RoleName>, book: &PlannedRoles) -> Option<Obstacle> {
+    let place = desired.roles.as_ref().map_or(&desired.place, |roles| &roles.place);
     roles.iter().find_map(|role| match book.availability(role) {
         Availability::Yes => None,
         Availability::Held => Some(Obstacle::Hold(HoldReason::RoleHeld { role: role.clone() })),
@@ -192,7 +193,7 @@ fn obstacle(wish: &DesiredUser, roles: &BTreeSet<RoleName>, book: &RoleBook) -> 
             Finding::error(
                 Code::RoleIsAbsent,
                 place.clone(),
-                format!("{} is to have the role `{role}`, which the file has deleted", wish.email),
+                format!("{} is to have the role `{role}`, which the file has deleted", desired.email),
             )
             .hint("list the role, or give another"),
         )),
@@ -206,7 +207,7 @@ fn obstacle(wish: &DesiredUser, roles: &BTreeSet<RoleName>, book: &RoleBook) -> 
                 Finding::error(
                     Code::UnknownRole,
                     place.clone(),
-                    format!("{} is to have the role {}, which isn't there", wish.email, quote(role.as_str())),
+                    format!("{} is to have the role {}, which isn't there", desired.email, quote(role.as_str())),
                 )
                 .hint(hint),
             ))
@@ -221,10 +222,10 @@ enum Obstacle {
 }
 
 impl Obstacle {
-    fn report(self, address: &Address, draft: &mut Draft<'_>) {
+    fn report(self, address: &Address, builder: &mut PlanBuilder<'_>) {
         match self {
-            Self::Finding(finding) => draft.findings.push(finding),
-            Self::Hold(reason) => draft.hold(address.clone(), reason),
+            Self::Finding(finding) => builder.findings.push(finding),
+            Self::Hold(reason) => builder.hold(address.clone(), reason),
         }
     }
 }

@@ -3,14 +3,14 @@
 use std::collections::BTreeSet;
 
 use super::super::PlanInput;
-use super::super::draft::Draft;
-use super::super::roles::{self, RoleBook};
-use super::{address_of, disabled, obstacle, standing};
-use crate::draft::deletion;
+use super::super::builder::PlanBuilder;
+use super::super::roles::{self, PlannedRoles};
+use super::{account_status, address_of, disabled, obstacle};
+use crate::builder::deletion;
 use crate::{resolve, teams};
 use rolecall_model::{
-    Action, Address, Cause, Change, Chore, Departure, DesiredUser, Effect, Entity, HoldReason, LiveUser, Reach,
-    Resources, RoleName, Seen, Standing, User,
+    AccountStatus, Action, Address, Cause, Change, DesiredUser, Effect, Entity, HoldReason, LiveUser, ManualStep,
+    Reach, Resources, RoleName, Seen, User, UserRemoval,
 };
 
 /// As read, with what only the ledger knows: off, where we switched it off and nothing shows it.
@@ -25,37 +25,45 @@ pub(super) fn as_read(input: &PlanInput<'_>, user: &LiveUser) -> User {
 
 pub(super) fn plan_present(
     input: &PlanInput<'_>,
-    wish: &DesiredUser,
+    desired: &DesiredUser,
     user: &LiveUser,
     namesakes: bool,
-    book: &mut RoleBook,
-    draft: &mut Draft<'_>,
+    book: &mut PlannedRoles,
+    builder: &mut PlanBuilder<'_>,
 ) {
     let address = address_of(user, namesakes);
-    if wish.absent {
-        take_out(input, user, address, &Leave { cause: Cause::DeclaredAbsent, wish: Some(wish) }, book, draft);
+    if desired.absent {
+        take_out(
+            input,
+            user,
+            address,
+            &Leave { cause: Cause::DeclaredAbsent, desired: Some(desired) },
+            book,
+            builder,
+        );
         return;
     }
-    if let Some(reason) = disabled::is_perhaps_off(input, user).filter(|_| !draft.is_asserted(&address)) {
-        draft.hold(address, reason);
+    if let Some(reason) = disabled::is_perhaps_off(input, user).filter(|_| !builder.is_asserted(&address)) {
+        builder.hold(address, reason);
         return;
     }
-    hold_unchangeable(input, wish, user, draft);
+    hold_unchangeable(input, desired, user, builder);
     let mut before = as_read(input, user);
-    let resources = match &wish.resources {
-        Some(wished) => match resolve::resources(input, wished, &mut draft.findings) {
+    let resources = match &desired.resources {
+        Some(wished) => match resolve::resources(input, wished, &mut builder.findings) {
             Some(resolved) => Some(resolved),
             None => return,
         },
         None => before.resources.clone(),
     };
     // The whole set, whatever part of it changes: an update replaces the record.
-    let wished = wish.roles.as_ref();
+    let wished = desired.roles.as_ref();
     let roles = wished.map_or_else(|| before.roles.clone(), |roles| roles_of(input, &roles.value));
-    before.teams = before.teams.map(|teams| draft.teams.that_stay(teams, input.is_everywhere(&before.roles)));
-    let Ok(wanted) = teams::memberships(input, wish, before.teams.as_ref(), draft) else { return };
+    before.teams = before.teams.map(|teams| builder.teams.that_stay(teams, input.is_everywhere(&before.roles)));
+    let Ok(wanted) = teams::memberships(input, desired, before.teams.as_ref(), builder) else { return };
     // Whoever is in every team anyhow isn't looked at team by team.
-    let everywhere = input.is_everywhere(&roles) || (wish.teams.is_none() && input.is_everywhere(&before.roles));
+    let everywhere =
+        input.is_everywhere(&roles) || (desired.teams.is_none() && input.is_everywhere(&before.roles));
     let teams = wanted.filter(|_| !everywhere);
     if everywhere {
         before.teams = None;
@@ -64,36 +72,35 @@ pub(super) fn plan_present(
         roles,
         resources,
         teams,
-        enabled: wish.enabled.map_or(before.enabled, Seen::Known),
+        enabled: desired.enabled.map_or(before.enabled, Seen::Known),
         ..before.clone()
     };
     let differs = differs(&before, &after);
-    if let Some(reason) = standing::why_unusable(input, wish, user) {
-        draft.hold(address, reason);
+    if let Some(reason) = account_status::why_unusable(input, desired, user) {
+        builder.hold(address, reason);
         return;
     }
-    if !differs && !draft.is_asserted(&address) {
+    if !differs && !builder.is_asserted(&address) {
         return;
     }
-    if let Some(reason) = standing::why_untouched(input, user, &after) {
-        draft.hold(address, reason);
+    if let Some(reason) = account_status::why_untouched(input, user, &after) {
+        builder.hold(address, reason);
         return;
     }
     if before.roles != after.roles
-        && let Some(obstacle) = obstacle(wish, &after.roles, book)
+        && let Some(obstacle) = obstacle(desired, &after.roles, book)
     {
-        obstacle.report(&address, draft);
+        obstacle.report(&address, builder);
         return;
     }
     let cause = if differs { Cause::Declared } else { Cause::Asserted };
     let same_access =
         (&before.roles, &before.resources, &before.teams) == (&after.roles, &after.resources, &after.teams);
-    let action =
-        if after.enabled == Seen::Known(false) && same_access { Action::Disable } else { Action::Replace };
-    write(input, address, before, after, (action, cause), Some(wish), draft);
+    let action = if after.enabled == Seen::Known(false) && same_access { Action::Disable } else { Action::Update };
+    write(input, address, before, after, (action, cause), Some(desired), builder);
 }
 
-/// Does the wish differ from what was read? Whether somebody is switched on can't be read everywhere.
+/// Does the desired differ from what was read? Whether somebody is switched on can't be read everywhere.
 fn differs(before: &User, after: &User) -> bool {
     let enabled = match (before.enabled, after.enabled) {
         (Seen::Known(is), Seen::Known(shall)) => is != shall,
@@ -120,16 +127,16 @@ fn write(
     before: User,
     after: User,
     (action, cause): (Action, Cause),
-    wish: Option<&DesiredUser>,
-    draft: &mut Draft<'_>,
+    desired: Option<&DesiredUser>,
+    builder: &mut PlanBuilder<'_>,
 ) -> bool {
     if input.facts.updates_lose
-        && action != Action::Contain
-        && !draft.is_asserted(&address)
-        && wish.is_some()
+        && action != Action::RemoveAccess
+        && !builder.is_asserted(&address)
+        && desired.is_some()
         && let Some(fields) = unsent_values(&before)
     {
-        draft.hold(address, HoldReason::WouldLose { fields });
+        builder.hold(address, HoldReason::WouldLose { fields });
         return false;
     }
     let mut effects = match (after.enabled, before.enabled) {
@@ -138,14 +145,14 @@ fn write(
         (Seen::Known(_) | Seen::Unreadable, _) => Vec::new(),
     };
     effects.extend(input.rules.effects(input.live, Some(&before), &after));
-    if wish.is_some_and(|wish| wish.roles.as_ref().is_some_and(|roles| roles.is_empty()))
+    if desired.is_some_and(|desired| desired.roles.as_ref().is_some_and(|roles| roles.is_empty()))
         && before.roles != after.roles
     {
         effects.extend(after.roles.first().map(|role| Effect::DefaultRole { role: role.clone() }));
     }
     let before = Some(Entity::User(before));
     let change = Change { address, action, before, after: Some(Entity::User(after)), cause, effects };
-    draft.change(change, wish.map(|wish| &wish.place))
+    builder.change(change, desired.map(|desired| &desired.place))
 }
 
 /// What a user has that an update doesn't carry.
@@ -157,11 +164,16 @@ fn unsent_values(user: &User) -> Option<String> {
 }
 
 /// Names and phone are taken at the invitation only; no call changes them later.
-fn hold_unchangeable(input: &PlanInput<'_>, wish: &DesiredUser, user: &LiveUser, draft: &mut Draft<'_>) {
+fn hold_unchangeable(
+    input: &PlanInput<'_>,
+    desired: &DesiredUser,
+    user: &LiveUser,
+    builder: &mut PlanBuilder<'_>,
+) {
     let fields = [
-        ("first_name", &wish.first_name, &user.first_name),
-        ("last_name", &wish.last_name, &user.last_name),
-        ("phone", &wish.phone, &user.phone),
+        ("first_name", &desired.first_name, &user.first_name),
+        ("last_name", &desired.last_name, &user.last_name),
+        ("phone", &desired.phone, &user.phone),
     ];
     for (field, desired, live) in fields {
         if let Some(desired) = desired
@@ -171,9 +183,9 @@ fn hold_unchangeable(input: &PlanInput<'_>, wish: &DesiredUser, user: &LiveUser,
                 field: field.to_owned(),
                 live: live.clone(),
                 desired: desired.clone(),
-                step: input.rules.by_hand(Chore::ChangeRecord).to_owned(),
+                step: input.rules.manual_step(ManualStep::ChangeRecord).to_owned(),
             };
-            draft.hold(Address::user(&user.email), reason);
+            builder.hold(Address::user(&user.email), reason);
         }
     }
 }
@@ -181,7 +193,7 @@ fn hold_unchangeable(input: &PlanInput<'_>, wish: &DesiredUser, user: &LiveUser,
 /// Why somebody has to go, and where the file says so, if it does.
 pub(super) struct Leave<'a> {
     pub cause: Cause,
-    pub wish: Option<&'a DesiredUser>,
+    pub desired: Option<&'a DesiredUser>,
 }
 
 /// Takes all access from somebody who must go, as far as the platform lets us.
@@ -190,47 +202,55 @@ pub(super) fn take_out(
     user: &LiveUser,
     address: Address,
     leave: &Leave<'_>,
-    book: &mut RoleBook,
-    draft: &mut Draft<'_>,
+    book: &mut PlannedRoles,
+    builder: &mut PlanBuilder<'_>,
 ) {
-    if user.standing == Standing::Owner {
-        draft.hold(address, HoldReason::Owner { must_go: true });
+    if user.account_status == AccountStatus::Owner {
+        builder.hold(address, HoldReason::Owner { must_go: true });
         return;
     }
-    if user.standing == Standing::Shielded {
-        draft.hold(address, HoldReason::Shielded);
+    if user.account_status == AccountStatus::Shielded {
+        builder.hold(address, HoldReason::Shielded);
         return;
     }
     let before = as_read(input, user);
     let cause = leave.cause.clone();
-    match input.rules.departure() {
-        Departure::Disable => {
-            if let Some(reason) = disabled::is_enough(input, user).filter(|_| !draft.is_asserted(&address)) {
-                draft.hold(address, reason);
+    match input.rules.user_removal() {
+        UserRemoval::Disable => {
+            if let Some(reason) = disabled::is_enough(input, user).filter(|_| !builder.is_asserted(&address)) {
+                builder.hold(address, reason);
                 return;
             }
             let after = User { enabled: Seen::Known(false), ..before.clone() };
-            if differs(&before, &after) || draft.is_asserted(&address) {
-                write(input, address, before, after, (Action::Disable, cause), leave.wish, draft);
+            if differs(&before, &after) || builder.is_asserted(&address) {
+                write(input, address, before, after, (Action::Disable, cause), leave.desired, builder);
             }
         }
-        Departure::Leave => leave_organization(input, user, before, address, leave, draft),
-        Departure::Contain => {
-            let step = input.rules.by_hand(Chore::RemoveUser).to_owned();
-            let Some(role) = roles::containment(input, book, draft) else {
+        UserRemoval::Leave => leave_organization(input, user, before, address, leave, builder),
+        UserRemoval::Contain => {
+            let step = input.rules.manual_step(ManualStep::RemoveUser).to_owned();
+            let Some(role) = roles::containment(input, book, builder) else {
                 if let Some(role) = &input.desired.containment_role {
                     let role = role.value.clone();
-                    draft.hold(address, HoldReason::NotContained { role, step });
+                    builder.hold(address, HoldReason::NotContained { role, step });
                 }
                 return;
             };
             let resources: Option<Resources> = Some(Reach::none());
             let after = User { roles: BTreeSet::from([role]), resources, ..before.clone() };
-            let differs = before != after || draft.is_asserted(&address);
+            let differs = before != after || builder.is_asserted(&address);
             if !differs
-                || write(input, address.clone(), before, after, (Action::Contain, cause), leave.wish, draft)
+                || write(
+                    input,
+                    address.clone(),
+                    before,
+                    after,
+                    (Action::RemoveAccess, cause),
+                    leave.desired,
+                    builder,
+                )
             {
-                draft.hold(address, HoldReason::Contained { step });
+                builder.hold(address, HoldReason::Contained { step });
             }
         }
     }
@@ -243,16 +263,16 @@ fn leave_organization(
     before: User,
     address: Address,
     leave: &Leave<'_>,
-    draft: &mut Draft<'_>,
+    builder: &mut PlanBuilder<'_>,
 ) {
-    let (cause, place) = (leave.cause.clone(), leave.wish.map(|wish| &wish.place));
+    let (cause, place) = (leave.cause.clone(), leave.desired.map(|desired| &desired.place));
     let before = User { teams: None, ..before };
-    let mut deleted = leave.wish.is_some_and(|wish| wish.deleted);
-    let mut enabled = leave.wish.and_then(|wish| wish.enabled).map_or(before.enabled, Seen::Known);
+    let mut deleted = leave.desired.is_some_and(|desired| desired.deleted);
+    let mut enabled = leave.desired.and_then(|desired| desired.enabled).map_or(before.enabled, Seen::Known);
     let off = deleted || enabled != before.enabled;
-    if let Some(reason) = standing::why_kept(input, user, enabled, deleted).filter(|_| off) {
+    if let Some(reason) = account_status::why_kept(input, user, enabled, deleted).filter(|_| off) {
         // What becomes of their account is another matter: they leave all the same.
-        draft.hold(address.clone(), reason);
+        builder.hold(address.clone(), reason);
         (deleted, enabled) = (false, before.enabled);
     }
     let after = User { roles: BTreeSet::new(), outside: true, enabled, ..before.clone() };
@@ -263,5 +283,5 @@ fn leave_organization(
         let (before, after) = (Some(Entity::User(before)), Some(Entity::User(after)));
         Change { address, action: Action::Remove, before, after, cause, effects }
     };
-    draft.change(change, place);
+    builder.change(change, place);
 }

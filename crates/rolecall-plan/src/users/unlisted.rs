@@ -1,32 +1,32 @@
 //! Who is there and not listed.
 
 use super::super::PlanInput;
-use super::super::draft::Draft;
-use super::super::roles::RoleBook;
+use super::super::builder::PlanBuilder;
+use super::super::roles::PlannedRoles;
 use super::address_of;
 use super::present::{Leave, take_out};
-use rolecall_model::{Cause, HoldReason, LiveUser, Scope, Standing};
+use rolecall_model::{AccountStatus, Cause, HoldReason, LiveUser, Scope};
 
 pub(super) fn plan_unlisted(
     input: &PlanInput<'_>,
     user: &LiveUser,
     namesakes: bool,
-    book: &mut RoleBook,
-    draft: &mut Draft<'_>,
+    book: &mut PlannedRoles,
+    builder: &mut PlanBuilder<'_>,
 ) {
     let address = address_of(user, namesakes);
-    if user.standing == Standing::Owner {
-        draft.hold(address, HoldReason::Owner { must_go: false });
+    if user.account_status == AccountStatus::Owner {
+        builder.hold(address, HoldReason::Owner { must_go: false });
         return;
     }
     if input.desired.manage.users == Scope::Listed {
         let privileged = book.is_privileged(input, &user.roles);
-        draft.hold(address, HoldReason::Unmanaged { privileged });
+        builder.hold(address, HoldReason::Unmanaged { privileged });
         return;
     }
     if let Some(reason) = input.live.users.completeness.unreadable("users") {
-        draft.hold(address, reason);
+        builder.hold(address, reason);
         return;
     }
-    take_out(input, user, address, &Leave { cause: Cause::NotListed, wish: None }, book, draft);
+    take_out(input, user, address, &Leave { cause: Cause::NotListed, desired: None }, book, builder);
 }

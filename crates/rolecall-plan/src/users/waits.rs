@@ -2,22 +2,22 @@
 
 use super::super::PlanInput;
 use super::{Sent, disabled};
-use rolecall_model::{Chore, DesiredUser, HoldReason, Invitation, InvitationState, ListedInvitations};
+use rolecall_model::{DesiredUser, HoldReason, Invitation, InvitationState, ListedInvitations, ManualStep};
 
 /// None: they are to be invited.
-pub(super) fn reason(input: &PlanInput<'_>, wish: &DesiredUser, sent: Sent<'_>) -> Option<HoldReason> {
-    if let Some(disabled) = disabled::out_of_sight(input, &wish.email) {
-        let step = input.rules.by_hand(Chore::EnableUser).to_owned();
+pub(super) fn reason(input: &PlanInput<'_>, desired: &DesiredUser, sent: Sent<'_>) -> Option<HoldReason> {
+    if let Some(disabled) = disabled::out_of_sight(input, &desired.email) {
+        let step = input.rules.manual_step(ManualStep::EnableUser).to_owned();
         return Some(HoldReason::Disabled { since: disabled.at, step });
     }
-    let ours = input.facts.invitations.get(&wish.email);
+    let ours = input.facts.invitations.get(&desired.email);
     if let Some(accepted) = ours.filter(|invitation| invitation.accepted) {
-        let enable = input.rules.by_hand(Chore::EnableUser);
+        let enable = input.rules.manual_step(ManualStep::EnableUser);
         let step = input.rules.hides_disabled().then(|| enable.to_owned());
         return Some(HoldReason::LeftAgain { since: accepted.at, step });
     }
     if !sent.expired.is_empty() {
-        let step = input.rules.by_hand(Chore::HandleInvitation).to_owned();
+        let step = input.rules.manual_step(ManualStep::HandleInvitation).to_owned();
         let again = input.desired.reinvite_expired;
         return (!again).then_some(HoldReason::InvitationExpired { wanted: true, step });
     }
@@ -36,7 +36,7 @@ fn unseen(input: &PlanInput<'_>, invitation: &Invitation) -> Option<HoldReason> 
         ListedInvitations::Open(lifetime) => since + lifetime > input.now,
         ListedInvitations::All if invitation.state == InvitationState::Sent => {
             // It hasn't run out, so that somebody has decided on it.
-            let step = input.rules.by_hand(Chore::EnableUser).to_owned();
+            let step = input.rules.manual_step(ManualStep::EnableUser).to_owned();
             return Some(HoldReason::InvitationGone { since, step });
         }
         ListedInvitations::All => true,

@@ -14,7 +14,7 @@ use std::pin::Pin;
 
 pub use documents::{DOCUMENTED_QUERIES, GUESSED_TYPES, MUTATIONS};
 
-use super::{Provider, ReadError, Receipt, Secrets, UnfitCredential};
+use super::{MutationResult, Provider, ReadError, Secrets, UnfitCredential};
 use rolecall_graphql::{CallError, Context, Contexts, Mutation, Reader, Redactor, Response};
 use rolecall_model::{Change, Desired, Live, Rules};
 
@@ -54,7 +54,7 @@ impl Provider for Bitpanda {
         mutation: &rolecall_model::Mutation,
         response: &Response,
         redactor: &Redactor,
-    ) -> Result<Receipt, CallError> {
+    ) -> Result<MutationResult, CallError> {
         receipt::receipt(change, mutation, response, redactor)
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::super::{Receipt, Verdict};
+use super::super::{MutationResult, Verdict};
 use super::wire::{CreateOrgApiKey, InviteUser, UpdateOrgApiKey, UpdateUser, WireUser};
 use rolecall_graphql::{CallError, Redactor, Response, parse};
 use rolecall_model::{Change, Entity, RemoteId, RoleName, User};
@@ -12,15 +12,15 @@ pub(super) fn receipt(
     mutation: &rolecall_model::Mutation,
     response: &Response,
     redactor: &Redactor,
-) -> Result<Receipt, CallError> {
+) -> Result<MutationResult, CallError> {
     match mutation.operation.as_str() {
         "updateUser" => {
             let UpdateUser { update_user } = parse(response, redactor)?;
-            Ok(Receipt { id: None, secret: None, verdict: judge_update(change, &update_user) })
+            Ok(MutationResult { id: None, secret: None, verdict: judge_update(change, &update_user) })
         }
         "inviteUser" => {
             let InviteUser { invite_user } = parse(response, redactor)?;
-            Ok(Receipt {
+            Ok(MutationResult {
                 id: invite_user.user_trust_id.map(RemoteId::seen),
                 secret: None,
                 verdict: Verdict::Taken,
@@ -28,7 +28,7 @@ pub(super) fn receipt(
         }
         "createOrgApiKey" => {
             let CreateOrgApiKey { create_org_api_key: created } = parse(response, redactor)?;
-            Ok(Receipt {
+            Ok(MutationResult {
                 id: Some(RemoteId::seen(created.org_api_key_details.api_key_id)),
                 secret: Some(created.org_api_key),
                 verdict: Verdict::Taken,
@@ -37,7 +37,7 @@ pub(super) fn receipt(
         _ => {
             // Only the id is echoed, so the list that is read at the end decides.
             let UpdateOrgApiKey { update_org_api_key } = parse(response, redactor)?;
-            Ok(Receipt {
+            Ok(MutationResult {
                 id: Some(RemoteId::seen(update_org_api_key.api_key_id)),
                 secret: None,
                 verdict: Verdict::Taken,

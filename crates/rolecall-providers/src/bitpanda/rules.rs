@@ -6,8 +6,8 @@ use serde_json::{Map, Value, json};
 
 use super::Bitpanda;
 use rolecall_model::{
-    Action, Call, Change, Chore, Departure, Entity, InviteField, Key, KeyField, Kind, KnownRoles,
-    ListedInvitations, Live, Permission, ProviderName, Retirement, RoleName, Rules, Seen, User,
+    Action, Call, Change, Entity, InviteField, Key, KeyField, KeyRemoval, Kind, KnownRoles, ListedInvitations,
+    Live, ManualStep, Permission, ProviderName, RoleName, Rules, Seen, User, UserRemoval,
 };
 
 /// Administrates users and keys. Every call needs it, reading included.
@@ -29,7 +29,7 @@ impl Rules for Bitpanda {
     }
 
     fn kinds(&self) -> &'static [Kind] {
-        &[Kind::User, Kind::Key]
+        &[Kind::User, Kind::Invitation, Kind::Key]
     }
 
     fn vendor_hosts(&self) -> &'static [&'static str] {
@@ -62,12 +62,12 @@ impl Rules for Bitpanda {
         &[KeyField::Roles, KeyField::Expires]
     }
 
-    fn departure(&self) -> Departure {
-        Departure::Disable
+    fn user_removal(&self) -> UserRemoval {
+        UserRemoval::Disable
     }
 
-    fn retirement(&self) -> Retirement {
-        Retirement::Disable
+    fn key_removal(&self) -> KeyRemoval {
+        KeyRemoval::Disable
     }
 
     fn listed_invitations(&self) -> ListedInvitations {
@@ -86,14 +86,14 @@ impl Rules for Bitpanda {
         &[]
     }
 
-    fn by_hand(&self, _: Chore) -> &'static str {
+    fn manual_step(&self, _: ManualStep) -> &'static str {
         "the API can't change it; the person or the vendor's support does, or write it here as it is"
     }
 
     fn lower(&self, change: &Change, _: &Live) -> Vec<Call> {
         match (change.action, &change.after) {
             (Action::Invite, Some(Entity::User(user))) => vec![invite_user(user)],
-            (Action::Replace | Action::Disable, Some(Entity::User(user))) => {
+            (Action::Update | Action::Disable, Some(Entity::User(user))) => {
                 update_user(user).into_iter().collect()
             }
             (Action::Create, Some(Entity::Key(key))) => vec![create_key(key)],

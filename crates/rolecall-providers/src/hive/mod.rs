@@ -20,8 +20,8 @@ use secrecy::{ExposeSecret, SecretString};
 
 pub use documents::{MUTATIONS, QUERIES};
 
-use super::{Provider, ReadError, Receipt, Secrets, UnfitCredential, Verdict};
-use rolecall_graphql::{CallError, Context, Contexts, Limits, Mutation, Pace, Reader, Redactor, Response};
+use super::{MutationResult, Provider, ReadError, Secrets, UnfitCredential, Verdict};
+use rolecall_graphql::{CallError, Context, Contexts, Limits, Mutation, Quota, Reader, Redactor, Response};
 use rolecall_model::{Change, Desired, Live, RemoteId, Rules};
 
 /// The provider.
@@ -29,7 +29,7 @@ use rolecall_model::{Change, Desired, Live, RemoteId, Rules};
 pub struct Hive;
 
 /// Invitations of one token, whatever their answer (measured on Hive 8.1.2).
-const INVITATIONS: Pace = Pace { calls: 6, window: Duration::from_secs(5) };
+const INVITATIONS: Quota = Quota { calls: 6, window: Duration::from_secs(5) };
 
 /// Measured on Hive 8.1.2, which runs the fields of a mutation one after the other and stops at the first that throws;
 /// the cost is the public gateway's.
@@ -50,7 +50,7 @@ impl Provider for Hive {
         token::id_of(secrets.get("token").expose_secret())
     }
 
-    fn pace(&self, operation: &str) -> Option<Pace> {
+    fn quota(&self, operation: &str) -> Option<Quota> {
         (operation == "inviteToOrganizationByEmail").then_some(INVITATIONS)
     }
 
@@ -80,7 +80,7 @@ impl Provider for Hive {
         mutation: &rolecall_model::Mutation,
         response: &Response,
         redactor: &Redactor,
-    ) -> Result<Receipt, CallError> {
+    ) -> Result<MutationResult, CallError> {
         receipt::receipt(change, mutation, response, redactor)
     }
 }

@@ -19,8 +19,8 @@ use super::wire::{
 };
 use rolecall_graphql::{CallError, GraphQlError, Query, Reader, TransportError};
 use rolecall_model::{
-    Catalogue, Completeness, Desired, Email, Feature, Gap, KeyName, Listing, Live, LiveInvitation, LiveKey,
-    LiveRole, LiveUser, Permission, Project, Projects, Reach, RemoteId, Resources, RoleName, Slug, Standing,
+    AccountStatus, Catalogue, Completeness, Desired, Email, Feature, Gap, KeyName, Listing, Live, LiveInvitation,
+    LiveKey, LiveRole, LiveUser, Permission, Project, Projects, Reach, RemoteId, Resources, RoleName, Slug,
 };
 
 /// Members asked for in one page.
@@ -294,7 +294,7 @@ fn into_user(wire: WireMember, roles: &Roles) -> LiveUser {
     let role = BTreeSet::from([roles.name(&role)]);
     LiveUser {
         resources: Some(from_wire(resource_assignment)),
-        standing: if is_owner { Standing::Owner } else { Standing::Ordinary },
+        account_status: if is_owner { AccountStatus::Owner } else { AccountStatus::Ordinary },
         ..LiveUser::of(RemoteId::seen(user.id), Email::seen(&user.email), role)
     }
 }

@@ -13,7 +13,7 @@ use super::resources::from_wire;
 use super::wire::{
     Assigned, CreatedRole, CreatedToken, Deleted, Invited, Payload, PayloadError, UpdatedRole, WireRole,
 };
-use super::{Receipt, Verdict, token};
+use super::{MutationResult, Verdict, token};
 use rolecall_graphql::{CallError, Redactor, Response, parse};
 use rolecall_model::{Action, Change, Entity, HoldReason, Permission, RemoteId, Resources};
 
@@ -22,12 +22,12 @@ pub(super) fn receipt(
     mutation: &rolecall_model::Mutation,
     response: &Response,
     redactor: &Redactor,
-) -> Result<Receipt, CallError> {
+) -> Result<MutationResult, CallError> {
     let input = mutation.variables.get("input").unwrap_or(&Value::Null);
     match mutation.operation.as_str() {
         "createMemberRole" => match payload::<CreatedRole>(response, redactor)? {
             Ok(CreatedRole { created_member_role: role }) => {
-                Ok(Receipt { id: Some(RemoteId::seen(&*role.id)), ..taken(judge_role(input, role)) })
+                Ok(MutationResult { id: Some(RemoteId::seen(&*role.id)), ..taken(judge_role(input, role)) })
             }
             // Not among those that the list shows.
             Err(error) if error.says("already exists") => Ok(taken(Verdict::Held(HoldReason::RoleExistsUnlisted))),
@@ -40,7 +40,7 @@ pub(super) fn receipt(
         "assignMemberRole" => match payload::<Assigned>(response, redactor)? {
             Ok(assigned) => Ok(taken(judge_assignment(change, input, assigned))),
             Err(error) if error.says("Provisioned users") => {
-                let must_go = change.action == Action::Contain;
+                let must_go = change.action == Action::RemoveAccess;
                 Ok(taken(Verdict::Held(HoldReason::ExternallyManaged { must_go })))
             }
             Err(error) => Err(error.into_refusal(redactor)),
@@ -60,7 +60,7 @@ pub(super) fn receipt(
             Err(error) => Err(limited(error)),
         },
         "createOrganizationAccessToken" => match payload::<CreatedToken>(response, redactor)? {
-            Ok(CreatedToken { private_access_key: secret }) => Ok(Receipt {
+            Ok(CreatedToken { private_access_key: secret }) => Ok(MutationResult {
                 id: token::id_of(secret.expose_secret()),
                 secret: Some(secret),
                 verdict: Verdict::Taken,
@@ -80,8 +80,8 @@ pub(super) fn receipt(
     }
 }
 
-fn taken(verdict: Verdict) -> Receipt {
-    Receipt { id: None, secret: None, verdict }
+fn taken(verdict: Verdict) -> MutationResult {
+    MutationResult { id: None, secret: None, verdict }
 }
 
 /// The one field of the answer: done, or refused.

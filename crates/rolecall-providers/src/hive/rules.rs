@@ -8,9 +8,9 @@ use serde_json::{Value, json};
 use super::Hive;
 use super::resources::to_wire;
 use rolecall_model::{
-    Action, Address, Call, Change, Chore, Departure, Entity, Feature, InviteField, Key, KeyField, Kind,
-    KnownRoles, ListedInvitations, Live, Permission, ProviderName, Reach, RemoteId, Retirement, Role, RoleName,
-    Rules, Stage, User, id_of,
+    Action, Address, Call, Change, Entity, Feature, InviteField, Key, KeyField, KeyRemoval, Kind, KnownRoles,
+    ListedInvitations, Live, ManualStep, Permission, ProviderName, Reach, RemoteId, Role, RoleName, Rules, Stage,
+    User, UserRemoval, id_of,
 };
 
 /// The built-in role that may do everything. Its permissions hang on its name (measured on Hive 8.1.2).
@@ -25,7 +25,7 @@ impl Rules for Hive {
     }
 
     fn kinds(&self) -> &'static [Kind] {
-        &[Kind::Role, Kind::User, Kind::Key]
+        &[Kind::Role, Kind::User, Kind::Invitation, Kind::Key]
     }
 
     fn vendor_hosts(&self) -> &'static [&'static str] {
@@ -52,13 +52,13 @@ impl Rules for Hive {
         &[KeyField::Permissions, KeyField::Resources]
     }
 
-    fn departure(&self) -> Departure {
+    fn user_removal(&self) -> UserRemoval {
         // `deleteOrganizationMember` isn't public, and wants a person who is signed in (measured on Hive 8.1.2).
-        Departure::Contain
+        UserRemoval::Contain
     }
 
-    fn retirement(&self) -> Retirement {
-        Retirement::Delete
+    fn key_removal(&self) -> KeyRemoval {
+        KeyRemoval::Delete
     }
 
     fn listed_invitations(&self) -> ListedInvitations {
@@ -77,20 +77,22 @@ impl Rules for Hive {
         &[DESCRIBE]
     }
 
-    fn by_hand(&self, chore: Chore) -> &'static str {
+    fn manual_step(&self, chore: ManualStep) -> &'static str {
         match chore {
-            Chore::RemoveUser => "in the web app, open the organisation, Members, the menu beside them, Remove",
-            Chore::DescribeKey => {
+            ManualStep::RemoveUser => {
+                "in the web app, open the organisation, Members, the menu beside them, Remove"
+            }
+            ManualStep::DescribeKey => {
                 "a token's description can't be changed; write it as it is, or give the new token another name"
             }
-            Chore::ChangeRecord => "the person changes it in their own account",
-            Chore::LookUpDisabled
-            | Chore::EnableUser
-            | Chore::ApproveUser
-            | Chore::ReinstateUser
-            | Chore::ChangeOrganization
-            | Chore::HandleInvitation
-            | Chore::HandleKeys => "in the web app",
+            ManualStep::ChangeRecord => "the person changes it in their own account",
+            ManualStep::LookUpDisabled
+            | ManualStep::EnableUser
+            | ManualStep::ApproveUser
+            | ManualStep::ReinstateUser
+            | ManualStep::ChangeOrganization
+            | ManualStep::HandleInvitation
+            | ManualStep::HandleKeys => "in the web app",
         }
     }
 
@@ -98,17 +100,17 @@ impl Rules for Hive {
         let organization = json!({ "byId": live.organization_id });
         match (change.action, &change.before, &change.after) {
             (Action::Create, _, Some(Entity::Role(role))) => vec![create_role(role, &organization)],
-            (Action::Replace, _, Some(Entity::Role(role))) => vec![update_role(role)],
+            (Action::Update, _, Some(Entity::Role(role))) => vec![update_role(role)],
             (Action::Delete, Some(Entity::Role(role)), _) => {
                 vec![call("deleteMemberRole", json!({ "memberRole": { "byId": role.id } }))]
             }
-            (Action::Replace | Action::Contain, _, Some(Entity::User(user))) => {
+            (Action::Update | Action::RemoveAccess, _, Some(Entity::User(user))) => {
                 assign(user, &organization, live).into_iter().collect()
             }
             (Action::Invite, before, Some(Entity::User(user))) => {
                 invite(before.as_ref().and_then(Entity::user), user, &organization, live)
             }
-            (Action::Withdraw, Some(Entity::User(user)), _) => vec![withdraw(user, &organization)],
+            (Action::Cancel, Some(Entity::User(user)), _) => vec![withdraw(user, &organization)],
             (Action::Create, _, Some(Entity::Key(key))) => vec![create_token(key, &organization)],
             (Action::Delete, Some(Entity::Key(key)), _) => delete_token(key, live).into_iter().collect(),
             // There is no other call.

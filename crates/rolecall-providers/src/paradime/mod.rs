@@ -18,7 +18,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 pub use documents::{MUTATIONS, QUERIES};
 
-use super::{Provider, ReadError, Receipt, Secrets, UnfitCredential};
+use super::{MutationResult, Provider, ReadError, Secrets, UnfitCredential};
 use rolecall_graphql::{CallError, Context, Contexts, Mutation, Reader, Redactor, Response};
 use rolecall_model::{Change, Desired, Live, Rules};
 
@@ -76,7 +76,7 @@ impl Provider for Paradime {
         mutation: &rolecall_model::Mutation,
         response: &Response,
         redactor: &Redactor,
-    ) -> Result<Receipt, CallError> {
+    ) -> Result<MutationResult, CallError> {
         receipt::receipt(mutation, response, redactor)
     }
 

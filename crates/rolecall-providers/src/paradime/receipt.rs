@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use super::super::{Receipt, Verdict};
+use super::super::{MutationResult, Verdict};
 use super::account_type::find;
 use super::wire::Acknowledgement;
 use rolecall_graphql::{Answer, CallError, Effect, Redactor, Response};
-use rolecall_model::{Action, Change, Chore, Entity, Rules};
+use rolecall_model::{Action, Change, Entity, ManualStep, Rules};
 
 /// How the vendor says no isn't documented: by errors, by `ok: false`, or by both. An empty list of errors beside
 /// `ok: true` says nothing, although the vendor's Python SDK 6.9.0 takes it for a failure.
@@ -14,14 +14,14 @@ pub(super) fn receipt(
     mutation: &rolecall_model::Mutation,
     response: &Response,
     redactor: &Redactor,
-) -> Result<Receipt, CallError> {
+) -> Result<MutationResult, CallError> {
     let answer = Answer::open(response, redactor)?;
     // By its own name alone: an answer to something else is none.
     let mut data: BTreeMap<String, Option<Acknowledgement>> = answer.data()?.unwrap_or_default();
     let payload = data.remove(&mutation.operation);
     let ok = payload.as_ref().and_then(Option::as_ref).and_then(|acknowledged| acknowledged.ok);
     match (ok, answer.errors.as_deref()) {
-        (Some(true), None | Some([])) => Ok(Receipt { id: None, secret: None, verdict: Verdict::Taken }),
+        (Some(true), None | Some([])) => Ok(MutationResult { id: None, secret: None, verdict: Verdict::Taken }),
         (Some(false), None | Some([])) => {
             Err(CallError::Refused("`ok` is false, and no reason is given".to_owned()))
         }
@@ -50,10 +50,11 @@ pub(super) fn next_step(rules: &dyn Rules, change: &Change, error: &CallError) -
     }
     let mut steps = Vec::new();
     if change.action == Action::Disable {
-        steps.push(format!("they may be disabled already: look {}", rules.by_hand(Chore::LookUpDisabled)));
+        steps
+            .push(format!("they may be disabled already: look {}", rules.manual_step(ManualStep::LookUpDisabled)));
     } else {
         if change.action == Action::Invite && change.before.is_some() {
-            steps.push(format!("send the invitation again {}", rules.by_hand(Chore::HandleInvitation)));
+            steps.push(format!("send the invitation again {}", rules.manual_step(ManualStep::HandleInvitation)));
         }
         steps.extend(why_not(rules, change));
     }
@@ -64,12 +65,12 @@ pub(super) fn next_step(rules: &dyn Rules, change: &Change, error: &CallError) -
 /// Why the platform may not do what it was asked for.
 pub(super) fn why_not(rules: &dyn Rules, change: &Change) -> Vec<String> {
     if change.action == Action::Disable {
-        let look = rules.by_hand(Chore::LookUpDisabled);
+        let look = rules.manual_step(ManualStep::LookUpDisabled);
         return vec![format!("the list may show whoever is disabled, too: look {look}")];
     }
     let mut reasons = Vec::new();
     if change.action == Action::Invite && change.before.is_none() {
-        reasons.push(format!("if they were disabled, enable them {}", rules.by_hand(Chore::EnableUser)));
+        reasons.push(format!("if they were disabled, enable them {}", rules.manual_step(ManualStep::EnableUser)));
     }
     let roles = change.after.as_ref().and_then(Entity::user).map(|user| &user.roles);
     if let Some(known) = roles.into_iter().flatten().find_map(find)

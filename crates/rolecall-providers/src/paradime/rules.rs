@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 use super::account_type::{ADMIN, AccountType, NAMES, Seat, find};
 use super::{Paradime, receipt};
 use rolecall_model::{
-    Action, Call, Change, Chore, Departure, Effect, Entity, InviteField, KeyField, Kind, KnownRoles,
-    ListedInvitations, Live, Permission, ProviderName, Retirement, RoleName, Rules, SeatChange, User,
+    Action, Call, Change, Effect, Entity, InviteField, KeyField, KeyRemoval, Kind, KnownRoles, ListedInvitations,
+    Live, ManualStep, Permission, ProviderName, RoleName, Rules, SeatChange, User, UserRemoval,
 };
 
 impl Rules for Paradime {
@@ -18,7 +18,7 @@ impl Rules for Paradime {
 
     fn kinds(&self) -> &'static [Kind] {
         // Keys are made, listed and revoked in the web app only.
-        &[Kind::User]
+        &[Kind::User, Kind::Invitation]
     }
 
     fn vendor_hosts(&self) -> &'static [&'static str] {
@@ -78,8 +78,8 @@ impl Rules for Paradime {
         &[]
     }
 
-    fn departure(&self) -> Departure {
-        Departure::Disable
+    fn user_removal(&self) -> UserRemoval {
+        UserRemoval::Disable
     }
 
     fn hides_disabled(&self) -> bool {
@@ -87,8 +87,8 @@ impl Rules for Paradime {
         true
     }
 
-    fn retirement(&self) -> Retirement {
-        Retirement::Disable
+    fn key_removal(&self) -> KeyRemoval {
+        KeyRemoval::Disable
     }
 
     fn listed_invitations(&self) -> ListedInvitations {
@@ -107,21 +107,21 @@ impl Rules for Paradime {
         &[]
     }
 
-    fn by_hand(&self, chore: Chore) -> &'static str {
+    fn manual_step(&self, chore: ManualStep) -> &'static str {
         match chore {
-            Chore::LookUpDisabled => "in the web app, Account Settings > Team, the Disabled tab",
-            Chore::EnableUser => {
+            ManualStep::LookUpDisabled => "in the web app, Account Settings > Team, the Disabled tab",
+            ManualStep::EnableUser => {
                 "in the web app, Account Settings > Team, the Disabled tab: Edit, the menu beside them, Enable user, Save"
             }
-            Chore::HandleInvitation => "in the web app, Account Settings > Team, among the pending users",
-            Chore::HandleKeys | Chore::DescribeKey => {
+            ManualStep::HandleInvitation => "in the web app, Account Settings > Team, among the pending users",
+            ManualStep::HandleKeys | ManualStep::DescribeKey => {
                 "in the web app, Account Settings > Workspace Settings, at the bottom"
             }
-            Chore::ChangeRecord
-            | Chore::RemoveUser
-            | Chore::ApproveUser
-            | Chore::ReinstateUser
-            | Chore::ChangeOrganization => "in the web app, Account Settings > Team",
+            ManualStep::ChangeRecord
+            | ManualStep::RemoveUser
+            | ManualStep::ApproveUser
+            | ManualStep::ReinstateUser
+            | ManualStep::ChangeOrganization => "in the web app, Account Settings > Team",
         }
     }
 
@@ -140,7 +140,7 @@ impl Rules for Paradime {
             Action::Invite => {
                 role(user).map(|role| call("inviteUser", [("email", json!(user.email)), ("accountType", role)]))
             }
-            Action::Replace => user
+            Action::Update => user
                 .id
                 .as_ref()
                 .zip(role(user))
@@ -149,8 +149,8 @@ impl Rules for Paradime {
             // There is no other call.
             Action::Create
             | Action::Enable
-            | Action::Contain
-            | Action::Withdraw
+            | Action::RemoveAccess
+            | Action::Cancel
             | Action::Remove
             | Action::Delete => None,
         };

@@ -63,7 +63,7 @@ pub(super) fn is_there(context: Context, credentials: &BTreeSet<&str>) -> bool {
 /// The operations that a file asks for, and that none of these credentials can make.
 pub(super) fn uncallable(credentials: &BTreeSet<&str>, desired: &Desired) -> Vec<&'static str> {
     let accounts = desired.users.iter().any(|user| user.enabled.is_some() || user.deleted);
-    let itself = desired.itself.as_ref();
+    let itself = desired.organization_entity.as_ref();
     let wanted = |operation: &str| match operation {
         "updateUser" => accounts,
         "createOrganization" => itself.is_some_and(|itself| itself.create),

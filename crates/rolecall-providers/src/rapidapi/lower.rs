@@ -19,11 +19,11 @@ pub(super) fn lower(change: &Change, live: &Live) -> Vec<Call> {
     let Some(organization) = live.organization_id.as_ref() else { return Vec::new() };
     match (change.action, &change.before, &change.after) {
         (Action::Create, _, Some(Entity::Team(team))) => vec![create_team(team, organization)],
-        (Action::Replace, Some(Entity::Team(before)), Some(Entity::Team(after))) => {
+        (Action::Update, Some(Entity::Team(before)), Some(Entity::Team(after))) => {
             update_team(before, after).into_iter().collect()
         }
         (Action::Delete, Some(Entity::Team(team)), _) => vec![closing("deleteTeam", json!({ "id": team.id }))],
-        (Action::Replace, Some(Entity::Organization(before)), Some(Entity::Organization(after))) => {
+        (Action::Update, Some(Entity::Organization(before)), Some(Entity::Organization(after))) => {
             vec![update_organization(before, after, organization)]
         }
         (Action::Delete, Some(Entity::Organization(_)), _) => {
@@ -33,7 +33,7 @@ pub(super) fn lower(change: &Change, live: &Live) -> Vec<Call> {
             invite(before.as_ref().and_then(Entity::user), user, organization, live)
         }
         // Early, so that it goes together with those that are made anew.
-        (Action::Withdraw, Some(Entity::User(user)), _) => vec![withdraw(user, organization).at(Stage::Clear)],
+        (Action::Cancel, Some(Entity::User(user)), _) => vec![withdraw(user, organization).at(Stage::Clear)],
         (Action::Delete, Some(Entity::User(user)), _) => set_status(user, "DELETED").into_iter().collect(),
         (_, Some(Entity::User(before)), Some(Entity::User(after))) => user(before, after, organization, live),
         // There is no other call.
@@ -234,14 +234,14 @@ fn role_calls(
 ) -> Vec<Call> {
     let roles = || live.assignable.iter().flat_map(|it| &it.team);
     let default = live.assignable.as_ref().and_then(|roles| roles.by_default_in_teams()).map(|role| &role.name);
-    let lingering = live.users.items.iter().find(|user| user.id == *id).map(|user| &user.lingering);
+    let stale_team_roles = live.users.items.iter().find(|user| user.id == *id).map(|user| &user.stale_team_roles);
     let mut calls = Vec::new();
     for (team, role) in after {
         let Some(role) = role else { continue };
         let is_in = before.is_none_or(|before| before.contains_key(team));
         let had = match before.map(|before| before.get(team)) {
             Some(Some(had)) => had.as_ref(),
-            Some(None) => lingering.and_then(|roles| roles.get(team)).or(default),
+            Some(None) => stale_team_roles.and_then(|roles| roles.get(team)).or(default),
             None => None,
         };
         if had == Some(role) {

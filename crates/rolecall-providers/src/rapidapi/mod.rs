@@ -25,9 +25,9 @@ use secrecy::{ExposeSecret, SecretString};
 pub use context::OPERATIONS;
 pub use documents::{MUTATIONS, QUERIES, QUERIES_BY_GENERATION};
 
-use super::{Provider, ReadError, Receipt, Secrets, Survey, UnfitCredential};
+use super::{MutationResult, Provider, ReadError, Secrets, Survey, UnfitCredential};
 use context::{CHANGES, EITHER, IDENTITY_KEY, PERSONAL, PERSONAL_KEY, TEAM, TEAM_KEY};
-use rolecall_graphql::{CallError, Contexts, Mutation, Pace, Reader, Redactor, Response};
+use rolecall_graphql::{CallError, Contexts, Mutation, Quota, Reader, Redactor, Response};
 use rolecall_model::{Change, Desired, Live, Rules};
 
 /// What a person may send, by the release notes of December 2022.
@@ -77,9 +77,9 @@ impl Provider for RapidApi {
         Ok(contexts)
     }
 
-    fn budget(&self, desired: &Desired) -> Option<Pace> {
+    fn budget(&self, desired: &Desired) -> Option<Quota> {
         let calls = desired.requests_per_minute.map_or(REQUESTS_PER_MINUTE, |requests| requests as usize);
-        Some(Pace { calls, window: Duration::from_secs(60) })
+        Some(Quota { calls, window: Duration::from_secs(60) })
     }
 
     fn requests_to_read(&self, desired: &Desired) -> Option<(usize, usize)> {
@@ -108,7 +108,7 @@ impl Provider for RapidApi {
         mutation: &rolecall_model::Mutation,
         response: &Response,
         redactor: &Redactor,
-    ) -> Result<Receipt, CallError> {
+    ) -> Result<MutationResult, CallError> {
         receipt::receipt(change, mutation, response, redactor)
     }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
-use super::super::{ReadError, Receipt, Verdict};
+use super::super::{MutationResult, ReadError, Verdict};
 use super::number::id_in;
 use rolecall_graphql::{Answer, CallError, Effect, Redactor, Response};
 use rolecall_model::{Action, Change, Entity, Kind};
@@ -14,7 +14,7 @@ pub(super) fn receipt(
     mutation: &rolecall_model::Mutation,
     response: &Response,
     redactor: &Redactor,
-) -> Result<Receipt, CallError> {
+) -> Result<MutationResult, CallError> {
     let answer = Answer::open(response, redactor)?;
     if answer.errors.as_ref().is_some_and(|errors| !errors.is_empty()) {
         // A failure of the business kind comes with HTTP 200, as in the vendor's own clients.
@@ -23,7 +23,7 @@ pub(super) fn receipt(
     let data: Option<BTreeMap<String, Value>> = answer.data()?;
     let empty = if answer.errors.is_some() { CallError::EmptyErrors } else { CallError::NoData };
     let payload = data.ok_or(empty)?.remove(&mutation.operation);
-    let taken = |id| Ok(Receipt { id, secret: None, verdict: Verdict::Taken });
+    let taken = |id| Ok(MutationResult { id, secret: None, verdict: Verdict::Taken });
     match payload {
         // Of some no type is declared.
         Some(Value::Bool(true) | Value::Array(_) | Value::Number(_) | Value::String(_)) => taken(None),
@@ -34,7 +34,7 @@ pub(super) fn receipt(
                     taken(None)
                 } else {
                     let why = format!("the platform says that the status is {}", redactor.clean(status));
-                    Ok(Receipt { id: None, secret: None, verdict: Verdict::NotTaken(why) })
+                    Ok(MutationResult { id: None, secret: None, verdict: Verdict::NotTaken(why) })
                 }
             }
             ("createOrganization" | "updateOrganization", _) => Ok(made(&fields, change)),
@@ -47,20 +47,20 @@ pub(super) fn receipt(
 }
 
 /// The platform derives the slug, by which the file will look for the organisation.
-fn made(fields: &Map<String, Value>, change: &Change) -> Receipt {
+fn made(fields: &Map<String, Value>, change: &Change) -> MutationResult {
     let id = fields.get("id").and_then(id_in);
     let wished = change.after.as_ref().and_then(Entity::organization).and_then(|made| made.slug.as_deref());
     let slug = fields.get("slugifiedName").and_then(Value::as_str);
     let verdict = match (slug, wished) {
         (Some(slug), Some(wished)) if slug != wished => {
             let done = if change.before.is_some() { "renamed" } else { "made" };
-            Verdict::Otherwise(format!(
+            Verdict::Mismatch(format!(
                 "the organisation was {done}, and its slug came out as {slug}, not {wished}: write `organization: {slug}` before the next run"
             ))
         }
         _ => Verdict::Taken,
     };
-    Receipt { id, secret: None, verdict }
+    MutationResult { id, secret: None, verdict }
 }
 
 /// What to do about a read that failed.

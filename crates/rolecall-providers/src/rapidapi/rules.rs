@@ -6,9 +6,9 @@ use jiff::SignedDuration;
 
 use super::{RapidApi, context, lower, shows};
 use rolecall_model::{
-    Call, Change, Chore, Departure, Desired, Effect, Entity, Feature, InviteField, KeyField, Kind, KnownRoles,
-    ListedInvitations, Live, Mutation, Permission, ProviderName, Retirement, RoleName, Rules, Seen, TeamName,
-    User, Variables,
+    Call, Change, Desired, Effect, Entity, Feature, InviteField, KeyField, KeyRemoval, Kind, KnownRoles,
+    ListedInvitations, Live, ManualStep, Mutation, Permission, ProviderName, RoleName, Rules, Seen, TeamName,
+    User, UserRemoval, Variables,
 };
 
 /// What invitations say of roles: names of an older system, of which the vendor's pages show these two.
@@ -21,7 +21,7 @@ impl Rules for RapidApi {
     }
 
     fn kinds(&self) -> &'static [Kind] {
-        &[Kind::Organization, Kind::Team, Kind::User]
+        &[Kind::Organization, Kind::Team, Kind::User, Kind::Invitation]
     }
 
     fn vendor_hosts(&self) -> &'static [&'static str] {
@@ -62,11 +62,11 @@ impl Rules for RapidApi {
         is_admin(live, these) || those.is_subset(these)
     }
 
-    fn offered(&self, live: &Live, roles: &BTreeSet<RoleName>) -> BTreeSet<RoleName> {
+    fn invitation_roles(&self, live: &Live, roles: &BTreeSet<RoleName>) -> BTreeSet<RoleName> {
         BTreeSet::from([RoleName::seen(if is_admin(live, roles) { ADMIN } else { DEVELOPER })])
     }
 
-    fn offers_all(&self, live: &Live, roles: &BTreeSet<RoleName>) -> bool {
+    fn can_invite_with(&self, live: &Live, roles: &BTreeSet<RoleName>) -> bool {
         let by_default = live.assignable.as_ref().and_then(|roles| roles.by_default());
         // A hub with several such roles would have another word for each.
         is_admin(live, roles) || by_default.is_some_and(|role| roles.iter().eq([&role.name]))
@@ -80,7 +80,7 @@ impl Rules for RapidApi {
         }
         if before.enabled != after.enabled && after.enabled == Seen::Known(false) {
             // "Personal subscriptions are deleted", by the vendor's page on user management.
-            effects.push(Effect::TakesAlong { what: "their personal subscriptions".to_owned() });
+            effects.push(Effect::CascadesTo { what: "their personal subscriptions".to_owned() });
         }
         if is_admin(live, &after.roles) && !is_admin(live, &before.roles) {
             effects.push(Effect::JoinsEveryTeam);
@@ -100,13 +100,14 @@ impl Rules for RapidApi {
         let user = live.users.items.iter().find(|user| after.id.as_ref() == Some(&user.id));
         let joins = |team: &TeamName| before.teams.as_ref().is_some_and(|teams| !teams.contains_key(team));
         for (team, role) in after.teams.iter().flatten().filter(|(team, _)| joins(team)) {
-            let had = user.and_then(|user| user.lingering.get(team)).filter(|had| Some(*had) != role.as_ref());
+            let had =
+                user.and_then(|user| user.stale_team_roles.get(team)).filter(|had| Some(*had) != role.as_ref());
             effects.extend(had.map(|had| Effect::ComesBackAs { team: team.clone(), role: had.clone() }));
         }
         effects
     }
 
-    fn takes_along(&self, entity: &Entity) -> Option<&'static str> {
+    fn cascades_to(&self, entity: &Entity) -> Option<&'static str> {
         match entity {
             Entity::Organization(_) => Some("all of its teams, their apps with their keys, and their APIs"),
             Entity::Team(_) => Some("its apps with their keys, and its APIs"),
@@ -132,12 +133,12 @@ impl Rules for RapidApi {
         &[]
     }
 
-    fn departure(&self) -> Departure {
-        Departure::Leave
+    fn user_removal(&self) -> UserRemoval {
+        UserRemoval::Leave
     }
 
-    fn retirement(&self) -> Retirement {
-        Retirement::Delete
+    fn key_removal(&self) -> KeyRemoval {
+        KeyRemoval::Delete
     }
 
     fn listed_invitations(&self) -> ListedInvitations {
@@ -157,17 +158,17 @@ impl Rules for RapidApi {
         &[]
     }
 
-    fn by_hand(&self, chore: Chore) -> &'static str {
+    fn manual_step(&self, chore: ManualStep) -> &'static str {
         match chore {
-            Chore::HandleKeys | Chore::DescribeKey => "in the app's own page, Authorization",
-            Chore::ApproveUser => "in the Admin Panel, Users",
-            Chore::ReinstateUser
-            | Chore::ChangeRecord
-            | Chore::RemoveUser
-            | Chore::LookUpDisabled
-            | Chore::EnableUser
-            | Chore::HandleInvitation => "in the organisation's dashboard, Users",
-            Chore::ChangeOrganization => "in the organisation's dashboard, Settings",
+            ManualStep::HandleKeys | ManualStep::DescribeKey => "in the app's own page, Authorization",
+            ManualStep::ApproveUser => "in the Admin Panel, Users",
+            ManualStep::ReinstateUser
+            | ManualStep::ChangeRecord
+            | ManualStep::RemoveUser
+            | ManualStep::LookUpDisabled
+            | ManualStep::EnableUser
+            | ManualStep::HandleInvitation => "in the organisation's dashboard, Users",
+            ManualStep::ChangeOrganization => "in the organisation's dashboard, Settings",
         }
     }
 

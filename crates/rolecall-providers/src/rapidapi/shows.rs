@@ -58,7 +58,7 @@ fn account(input: &Value, live: &Live) -> Option<bool> {
         "DEACTIVATED" => false,
         _ => return None,
     };
-    let found = live.users.items.iter().chain(&live.outsiders).find(|user| user.id == id)?;
+    let found = live.users.items.iter().chain(&live.non_members).find(|user| user.id == id)?;
     (found.enabled != Seen::Unreadable).then(|| found.enabled == Seen::Known(enabled))
 }
 

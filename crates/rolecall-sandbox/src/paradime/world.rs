@@ -105,7 +105,7 @@ impl World {
         worlds.remove(uid)
     }
 
-    /// Whoever has this address, spelled like this rather than in another case.
+    /// Whoever has this address, raw_name like this rather than in another case.
     pub fn user(&self, email: &str) -> Option<&WorldUser> {
         self.users.get(nearest(&self.users.iter().map(|user| user.email.as_str()), email)?)
     }

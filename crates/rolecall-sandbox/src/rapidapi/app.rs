@@ -3,7 +3,7 @@
 use async_graphql::{Context, Enum, ID, InputObject, Object, Result, SimpleObject};
 
 use super::caller::{Caller, Refused};
-use super::context::{look, show};
+use super::context::{resolve, with_world};
 use super::entity::Entity;
 use super::pages::PagingArgs;
 use super::scalars::{DateTime, int};
@@ -89,7 +89,7 @@ impl Project {
         &self,
         context: &Context<'_>,
     ) -> Result<Option<Vec<Option<ApplicationAuthorization>>>> {
-        show(context, |world, caller| {
+        resolve(context, |world, caller| {
             caller.require_keys_below(world, self.0.owner)?;
             Ok(ApplicationAuthorization::all_of(world, &self.0).into_iter().map(Some).collect())
         })
@@ -194,11 +194,11 @@ impl ProjectInfo {
     }
 
     async fn user(&self, context: &Context<'_>) -> Result<Option<User>> {
-        look(context, |world, _| world.user_by_id(self.0.owner).map(User::of))
+        with_world(context, |world, _| world.user_by_id(self.0.owner).map(User::of))
     }
 
     async fn entity(&self, context: &Context<'_>) -> Result<Option<Entity>> {
-        look(context, |world, _| Entity::of(world, self.0.owner))
+        with_world(context, |world, _| Entity::of(world, self.0.owner))
     }
 
     #[graphql(name = "Project")]

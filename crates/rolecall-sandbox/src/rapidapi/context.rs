@@ -14,25 +14,25 @@ impl From<Refused> for Error {
 }
 
 /// What can be seen without a doubt.
-pub fn look<T>(context: &Context<'_>, work: impl FnOnce(&World, Caller) -> T) -> Result<T> {
+pub fn with_world<T>(context: &Context<'_>, work: impl FnOnce(&World, Caller) -> T) -> Result<T> {
     let (shared, caller) = (context.data::<Shared>()?, context.data::<Caller>()?);
     Ok(work(&shared.lock(), *caller))
 }
 
 /// A field that can be null: beside the error, it is.
-pub fn show<T>(
+pub fn resolve<T>(
     context: &Context<'_>,
     work: impl FnOnce(&World, Caller) -> std::result::Result<T, Refused>,
 ) -> Result<Option<T>> {
-    Ok(look(context, work)?.map_err(|why| complain(context, why)).ok())
+    Ok(with_world(context, work)?.map_err(|why| complain(context, why)).ok())
 }
 
 /// A field that can't be null.
-pub fn demand<T>(
+pub fn resolve_required<T>(
     context: &Context<'_>,
     work: impl FnOnce(&World, Caller) -> std::result::Result<T, Refused>,
 ) -> Result<T> {
-    Ok(look(context, work)??)
+    Ok(with_world(context, work)??)
 }
 
 fn complain(context: &Context<'_>, why: Refused) {
@@ -41,7 +41,7 @@ fn complain(context: &Context<'_>, why: Refused) {
 }
 
 /// A mutation whose answer can be null. Refused without a word, it is null without an error.
-pub fn act<T>(
+pub fn mutate<T>(
     context: &Context<'_>,
     work: impl FnOnce(&mut World, Caller) -> std::result::Result<T, Refused>,
 ) -> Result<Option<T>> {
@@ -68,8 +68,8 @@ pub fn settle(
     context: &Context<'_>,
     work: impl FnOnce(&mut World, Caller) -> std::result::Result<bool, Refused>,
 ) -> Result<Option<bool>> {
-    let was_done = act(context, work)?;
-    let said = look(context, |world, _| world.switches.booleans)?;
+    let was_done = mutate(context, work)?;
+    let said = with_world(context, |world, _| world.switches.booleans)?;
     Ok(was_done.and_then(|was_done| if was_done { said } else { Some(false) }))
 }
 

@@ -3,7 +3,7 @@
 use async_graphql::{Context, Object, Result};
 
 use super::app::ProjectInfo;
-use super::context::{look, show};
+use super::context::{resolve, with_world};
 use super::scalars::{DateTime, count};
 use super::world::World;
 
@@ -93,22 +93,22 @@ impl Entity {
     }
 
     async fn created_at(&self, context: &Context<'_>) -> Result<Option<DateTime>> {
-        look(context, |world, _| Some(DateTime::only(world)))
+        with_world(context, |world, _| Some(DateTime::only(world)))
     }
 
     async fn num_of_projects(&self, context: &Context<'_>) -> Result<Option<i32>> {
-        look(context, |world, _| Some(count(world.apps_of(self.id).count(), 0)))
+        with_world(context, |world, _| Some(count(world.apps_of(self.id).count(), 0)))
     }
 
     async fn project_acls(&self, context: &Context<'_>) -> Result<Option<Vec<Option<ProjectInfo>>>> {
-        show(context, |world, caller| {
+        resolve(context, |world, caller| {
             caller.require_keys(world, self.id)?;
             Ok(world.apps_of(self.id).map(|app| Some(ProjectInfo(app.clone()))).collect())
         })
     }
 
     async fn parents(&self, context: &Context<'_>) -> Result<Option<Vec<Option<Entity>>>> {
-        look(context, |world, _| {
+        with_world(context, |world, _| {
             Some(self.parent.and_then(|parent| Self::of(world, parent)).map(Some).into_iter().collect())
         })
     }

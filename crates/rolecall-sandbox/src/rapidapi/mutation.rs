@@ -4,7 +4,7 @@ use async_graphql::{Context, ID, Object, Result, SimpleObject};
 use serde_json::json;
 
 use super::caller::Refused;
-use super::context::{act, act_for_sure, settle};
+use super::context::{act_for_sure, mutate, settle};
 use super::inputs::{
     EntityRoleCreateInput, EntityRoleInput, OrganizationCreateInput, OrganizationUpdateInput, TeamCreateInput,
     TeamUpdateInput, TeamUserUpdateInput, UserInvitesDeleteInput, UserInvitesInput, UserInvitesReactivateInput,
@@ -34,7 +34,7 @@ impl CommonMutation {
         context: &Context<'_>,
         input: OrganizationUpdateInput,
     ) -> Result<Option<Organization>> {
-        act(context, |world, caller| world.update_organization(caller, input).map(Organization))
+        mutate(context, |world, caller| world.update_organization(caller, input).map(Organization))
     }
 
     async fn delete_organization(&self, context: &Context<'_>, id: ID) -> Result<bool> {
@@ -46,11 +46,11 @@ impl CommonMutation {
     }
 
     async fn create_team(&self, context: &Context<'_>, input: TeamCreateInput) -> Result<Option<Team>> {
-        act(context, |world, caller| world.create_team(caller, input).map(Team))
+        mutate(context, |world, caller| world.create_team(caller, input).map(Team))
     }
 
     async fn update_team(&self, context: &Context<'_>, input: TeamUpdateInput) -> Result<Option<Team>> {
-        act(context, |world, caller| world.update_team(caller, input).map(Team))
+        mutate(context, |world, caller| world.update_team(caller, input).map(Team))
     }
 
     async fn delete_team(&self, context: &Context<'_>, id: ID) -> Result<Option<bool>> {
@@ -154,7 +154,7 @@ pub struct EarlyUpdateUser;
 #[Object]
 impl EarlyUpdateUser {
     async fn update_user(&self, context: &Context<'_>, input: UserUpdateInput) -> Result<Option<User>> {
-        act(context, |world, caller| world.update_user(caller, input).map(|user| User::of(&user)))
+        mutate(context, |world, caller| world.update_user(caller, input).map(|user| User::of(&user)))
     }
 }
 
@@ -175,7 +175,7 @@ impl UpdateUser {
         context: &Context<'_>,
         input: UserUpdateInput,
     ) -> Result<Option<UpdateUserResult>> {
-        act(context, |world, caller| {
+        mutate(context, |world, caller| {
             world.update_user(caller, input).map(|user| UpdateUserResult { status: Some(user.status) })
         })
     }

@@ -4,7 +4,7 @@ use async_graphql::{Context, ID, Object, Result, SimpleObject};
 use serde_json::json;
 
 use super::app::AdminProjectAcl;
-use super::context::{look, show};
+use super::context::{resolve, with_world};
 use super::role::EntityRole;
 use super::scalars::{Any, DateTime, count};
 use super::switches::DeletedTeams;
@@ -35,7 +35,7 @@ impl Organization {
         context: &Context<'_>,
         work: impl FnOnce(&World, &WorldOrganization) -> Option<T>,
     ) -> Result<Option<T>> {
-        look(context, |world, _| world.organization_by_id(self.0).and_then(|found| work(world, found)))
+        with_world(context, |world, _| world.organization_by_id(self.0).and_then(|found| work(world, found)))
     }
 }
 
@@ -84,7 +84,7 @@ impl Organization {
     ) -> Result<Option<Vec<Option<Team>>>> {
         // Says for which of its teams a role is asked for, not which teams there are.
         let _ = filter;
-        show(context, |world, caller| {
+        resolve(context, |world, caller| {
             caller.require_sight(world, self.0)?;
             let teams = world.organization_by_id(self.0).map(|it| &*it.teams).unwrap_or_default();
             Ok(listed(world, teams).map(|team| Some(Team(team.id))).collect())
@@ -97,7 +97,7 @@ impl Organization {
         context: &Context<'_>,
         #[graphql(visible = "super::generation::only_late")] role_in_org_ctx: Option<bool>,
     ) -> Result<Option<Vec<Option<User>>>> {
-        show(context, |world, caller| {
+        resolve(context, |world, caller| {
             caller.require_sight(world, self.0)?;
             let members = world.organization_by_id(self.0).map(|it| &*it.members).unwrap_or_default();
             let users = members.iter().filter_map(|member| world.user_by_id(member.user));
@@ -110,7 +110,7 @@ impl Organization {
     }
 
     async fn is_organization_admin(&self, context: &Context<'_>) -> Result<Option<bool>> {
-        look(context, |world, caller| Some(world.is_org_admin(self.0, caller.user)))
+        with_world(context, |world, caller| Some(world.is_org_admin(self.0, caller.user)))
     }
 
     async fn occupied_seats(&self, context: &Context<'_>) -> Result<Option<i32>> {
@@ -151,12 +151,12 @@ impl Organization {
 
     #[graphql(visible = "super::generation::since_middle")]
     async fn created_at(&self, context: &Context<'_>) -> Result<Option<DateTime>> {
-        look(context, |world, _| Some(DateTime::only(world)))
+        with_world(context, |world, _| Some(DateTime::only(world)))
     }
 
     #[graphql(visible = "super::generation::since_middle")]
     async fn updated_at(&self, context: &Context<'_>) -> Result<Option<DateTime>> {
-        look(context, |world, _| Some(DateTime::only(world)))
+        with_world(context, |world, _| Some(DateTime::only(world)))
     }
 
     /// Without deleted ones.
@@ -176,7 +176,7 @@ impl Organization {
     /// The apps of all of its teams, as its admins see them.
     #[graphql(name = "ProjectAcls", visible = "super::generation::since_middle")]
     async fn project_acls(&self, context: &Context<'_>) -> Result<Option<Vec<Option<AdminProjectAcl>>>> {
-        show(context, |world, caller| {
+        resolve(context, |world, caller| {
             caller.require_reader(world, self.0)?;
             let teams = world.organization_by_id(self.0).map(|it| &*it.teams).unwrap_or_default();
             let apps = teams.iter().flat_map(|team| world.apps_of(team.id));

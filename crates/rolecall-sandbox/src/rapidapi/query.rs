@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::app::{AppAuthorizationsWhereInput, ApplicationAuthorization};
 use super::caller::{Caller, Refused};
-use super::context::{demand, look, show};
+use super::context::{resolve, resolve_required, with_world};
 use super::entity::Entity;
 use super::listing::{UserConnection, UserWhereInput, found, paginated};
 use super::organization::{Organization, listed};
@@ -100,17 +100,17 @@ impl CommonQuery {
     }
 
     async fn active_user(&self, context: &Context<'_>) -> Result<Option<User>> {
-        look(context, |world, caller| world.user_by_id(caller.user).map(User::of))
+        with_world(context, |world, caller| world.user_by_id(caller.user).map(User::of))
     }
 
     /// The team or the user that the key is of.
     async fn active_entity(&self, context: &Context<'_>) -> Result<Option<Entity>> {
-        look(context, |world, caller| Entity::of(world, caller.team.unwrap_or(caller.user)))
+        with_world(context, |world, caller| Entity::of(world, caller.team.unwrap_or(caller.user)))
     }
 
     /// Somebody else's record is for environment admins in person.
     async fn user(&self, context: &Context<'_>, id: ID) -> Result<Option<User>> {
-        let found = show(context, |world, caller| {
+        let found = resolve(context, |world, caller| {
             let id = from_text(&id)?;
             if id != caller.user {
                 caller.require_hub(world)?;
@@ -128,7 +128,7 @@ impl CommonQuery {
     ) -> Result<Option<Organization>> {
         // Says for what its role is asked for.
         let _ = filter;
-        show(context, |world, caller| {
+        resolve(context, |world, caller| {
             let id = from_text(&id)?;
             world.organization_by_id(id).ok_or_else(|| no_organization(id))?;
             caller.require_sight(world, id)?;
@@ -142,7 +142,7 @@ impl CommonQuery {
         context: &Context<'_>,
         #[graphql(name = "where")] filter: Option<OrganizationWhereInput>,
     ) -> Result<Option<Vec<Option<Organization>>>> {
-        show(context, |world, caller| {
+        resolve(context, |world, caller| {
             caller.require_team_context()?;
             let filter = filter.unwrap_or(OrganizationWhereInput { user_id: None, slugified_name: None });
             let user = filter.user_id.map(|id| from_text(&id)).transpose()?.unwrap_or(caller.user);
@@ -160,7 +160,7 @@ impl CommonQuery {
         term: Option<String>,
         limit: Option<i32>,
     ) -> Result<Option<Vec<Option<Entity>>>> {
-        show(context, |world, _| {
+        resolve(context, |world, _| {
             let term = term.unwrap_or_default().to_lowercase();
             let found = world.organizations.iter().filter(|it| it.name.to_lowercase().contains(&term));
             let limit = super::pages::limit(limit, world.switches.page_max)?;
@@ -169,7 +169,7 @@ impl CommonQuery {
     }
 
     async fn team(&self, context: &Context<'_>, id: ID) -> Result<Option<Team>> {
-        show(context, |world, caller| {
+        resolve(context, |world, caller| {
             let id = from_text(&id)?;
             let may = world.is_in_team(id, caller.user);
             may.then_some(Team(id)).ok_or_else(|| Refused::forbidden("this needs a member of the team"))
@@ -181,7 +181,7 @@ impl CommonQuery {
         context: &Context<'_>,
         #[graphql(name = "where")] filter: Option<TeamWhereInput>,
     ) -> Result<Option<Vec<Option<Team>>>> {
-        show(context, |world, caller| teams(world, caller, filter))
+        resolve(context, |world, caller| teams(world, caller, filter))
     }
 
     #[graphql(name = "paginatedTeamUsersByOrganizationIdV2")]
@@ -191,7 +191,7 @@ impl CommonQuery {
         org_id: i32,
         paging_args: Option<PagingArgs>,
     ) -> Result<Option<PaginatedTeamUsers>> {
-        show(context, |world, caller| {
+        resolve(context, |world, caller| {
             caller.require_team_context()?;
             let id = from_int(org_id)?;
             let organization = world.organization_by_id(id).ok_or_else(|| no_organization(id))?;
@@ -208,7 +208,7 @@ impl CommonQuery {
         org_id: ID,
         emails: Vec<Option<String>>,
     ) -> Result<Option<Any>> {
-        show(context, |world, caller| {
+        resolve(context, |world, caller| {
             let id = from_text(&org_id)?;
             let organization = world.organization_by_id(id).ok_or_else(|| no_organization(id))?;
             caller.require_sight(world, id)?;
@@ -224,7 +224,7 @@ impl CommonQuery {
         order_by: Option<RoleOrderByInput>,
         pagination: Option<PaginationInput>,
     ) -> Result<RoleConnection> {
-        demand(context, |world, _| {
+        resolve_required(context, |world, _| {
             let levels: Option<Vec<_>> = filter.role_levels.map(|it| it.into_iter().flatten().collect());
             let of_level = |level: &str| {
                 levels.as_ref().is_none_or(|levels: &Vec<RoleLevel>| levels.iter().any(|it| it.name() == level))
@@ -248,7 +248,7 @@ impl CommonQuery {
         order_by: Option<EntityRoleOrderByInput>,
         pagination: Option<PaginationInput>,
     ) -> Result<EntityRoleConnection> {
-        demand(context, |world, caller| {
+        resolve_required(context, |world, caller| {
             let rows = entities_roles(world, caller, filter, order_by)?;
             Ok(page(rows, pagination, world.switches.page_max)?.into())
         })
@@ -259,7 +259,7 @@ impl CommonQuery {
         context: &Context<'_>,
         #[graphql(name = "where")] filter: AppAuthorizationsWhereInput,
     ) -> Result<Vec<ApplicationAuthorization>> {
-        demand(context, |world, caller| {
+        resolve_required(context, |world, caller| {
             let id = from_text(&filter.project_id)?;
             let app = world.apps.iter().find(|app| app.id == id);
             let app = app.ok_or_else(|| Refused::bad_input(format!("there is no project {id}")))?;
@@ -346,7 +346,7 @@ impl UserListQuery {
         context: &Context<'_>,
         #[graphql(name = "where")] filter: UserWhereInput,
     ) -> Result<Option<Vec<User>>> {
-        show(context, |world, caller| Ok(found(world, caller, &filter)?.0))
+        resolve(context, |world, caller| Ok(found(world, caller, &filter)?.0))
     }
 }
 
@@ -362,7 +362,7 @@ impl UserConnectionQuery {
         context: &Context<'_>,
         #[graphql(name = "where")] filter: UserWhereInput,
     ) -> Result<Option<UserConnection>> {
-        show(context, |world, caller| {
+        resolve(context, |world, caller| {
             let (users, total) = found(world, caller, &filter)?;
             Ok(UserConnection::of(users, total))
         })

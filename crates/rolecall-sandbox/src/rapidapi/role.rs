@@ -2,7 +2,7 @@
 
 use async_graphql::{Context, Enum, ID, Object, Result, SimpleObject};
 
-use super::context::look;
+use super::context::with_world;
 use super::scalars::int;
 use super::world::{
     Assignment, ORGANIZATION, TEAM_ENVIRONMENT, USER_ENVIRONMENT, USER_ORGANIZATION, USER_TEAM, WorldRole,
@@ -114,6 +114,6 @@ impl EntityRole {
     }
 
     async fn role(&self, context: &Context<'_>) -> Result<Option<Role>> {
-        look(context, |world, _| world.role_by_id(self.0.role).cloned().map(Role))
+        with_world(context, |world, _| world.role_by_id(self.0.role).cloned().map(Role))
     }
 }

@@ -3,7 +3,7 @@
 use async_graphql::{Context, ID, InputObject, Object, Result, SimpleObject};
 
 use super::app::ProjectAcl;
-use super::context::{look, show};
+use super::context::{resolve, with_world};
 use super::role::EntityRole;
 use super::scalars::{DateTime, count, from_text, int};
 use super::user::User;
@@ -28,7 +28,7 @@ impl Team {
         context: &Context<'_>,
         work: impl FnOnce(&World, &WorldOrganization, &WorldTeam) -> Option<T>,
     ) -> Result<Option<T>> {
-        look(context, |world, _| {
+        with_world(context, |world, _| {
             world.team(self.0).and_then(|(organization, team)| work(world, organization, team))
         })
     }
@@ -79,7 +79,7 @@ impl Team {
 
     /// Members only: whoever hasn't accepted yet is nowhere but in the paginated list.
     async fn users(&self, context: &Context<'_>) -> Result<Option<Vec<Option<TeamUser>>>> {
-        let found = show(context, |world, caller| {
+        let found = resolve(context, |world, caller| {
             let Some((organization, team)) = world.team(self.0) else { return Ok(None) };
             caller.require_sight(world, organization.id)?;
             let members = team.members.iter().filter_map(|user| organization.member(*user));
@@ -95,12 +95,12 @@ impl Team {
     }
 
     async fn is_team_member(&self, context: &Context<'_>) -> Result<Option<bool>> {
-        look(context, |world, caller| Some(world.is_in_team(self.0, caller.user)))
+        with_world(context, |world, caller| Some(world.is_in_team(self.0, caller.user)))
     }
 
     #[graphql(name = "ProjectAcls")]
     async fn project_acls(&self, context: &Context<'_>) -> Result<Option<Vec<Option<ProjectAcl>>>> {
-        let found = show(context, |world, caller| {
+        let found = resolve(context, |world, caller| {
             let Some((organization, _)) = world.team(self.0) else { return Ok(None) };
             caller.require_sight(world, organization.id)?;
             Ok(Some(world.apps_of(self.0).map(|app| Some(ProjectAcl::of(world, app))).collect()))

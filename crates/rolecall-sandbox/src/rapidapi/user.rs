@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::app::{ProjectAcl, ProjectInfo};
 use super::caller::Refused;
-use super::context::{look, show};
+use super::context::{resolve, with_world};
 use super::organization::Organization;
 use super::role::EntityRole;
 use super::scalars::{Any, DateTime};
@@ -77,15 +77,15 @@ impl User {
     }
 
     async fn created_at(&self, context: &Context<'_>) -> Result<Option<DateTime>> {
-        look(context, |world, _| Some(DateTime::only(world)))
+        with_world(context, |world, _| Some(DateTime::only(world)))
     }
 
     async fn updated_at(&self, context: &Context<'_>) -> Result<Option<DateTime>> {
-        look(context, |world, _| Some(DateTime::only(world)))
+        with_world(context, |world, _| Some(DateTime::only(world)))
     }
 
     async fn deleted_at(&self, context: &Context<'_>) -> Result<Option<DateTime>> {
-        look(context, |world, _| (self.user.status == DELETED).then(|| DateTime::only(world)))
+        with_world(context, |world, _| (self.user.status == DELETED).then(|| DateTime::only(world)))
     }
 
     async fn last_active(&self) -> Option<DateTime> {
@@ -97,11 +97,11 @@ impl User {
     }
 
     async fn num_of_projects(&self, context: &Context<'_>) -> Result<Option<i32>> {
-        look(context, |world, _| i32::try_from(world.apps_of(self.user.id).count()).ok())
+        with_world(context, |world, _| i32::try_from(world.apps_of(self.user.id).count()).ok())
     }
 
     async fn is_current_user(&self, context: &Context<'_>) -> Result<Option<bool>> {
-        look(context, |_, caller| Some(caller.user == self.user.id))
+        with_world(context, |_, caller| Some(caller.user == self.user.id))
     }
 
     #[graphql(name = "isUserCreatedBySSO")]
@@ -112,14 +112,14 @@ impl User {
     /// Those in every organisation, not only in the one that is being read.
     #[graphql(name = "Teams")]
     async fn teams(&self, context: &Context<'_>) -> Result<Option<Vec<Option<Team>>>> {
-        look(context, |world, _| {
+        with_world(context, |world, _| {
             let teams = world.organizations.iter().flat_map(|organization| &organization.teams);
             Some(teams.filter(|team| team.members.contains(&self.user.id)).map(|it| Some(Team(it.id))).collect())
         })
     }
 
     async fn organizations(&self, context: &Context<'_>) -> Result<Option<Vec<Option<Organization>>>> {
-        look(context, |world, _| {
+        with_world(context, |world, _| {
             let of = world.organizations.iter().filter(|it| it.member(self.user.id).is_some());
             Some(of.map(|organization| Some(Organization(organization.id))).collect())
         })
@@ -128,7 +128,7 @@ impl User {
     /// Also those of others, for admins.
     #[graphql(name = "ProjectAcls")]
     async fn project_acls(&self, context: &Context<'_>) -> Result<Option<Vec<Option<ProjectAcl>>>> {
-        show(context, |world, caller| {
+        resolve(context, |world, caller| {
             if caller.user != self.user.id {
                 caller.require_hub(world)?;
             }
@@ -139,7 +139,7 @@ impl User {
     /// The caller's own, and nobody else's.
     #[graphql(name = "ProjectACLs")]
     async fn own_project_acls(&self, context: &Context<'_>) -> Result<Option<Vec<Option<ProjectInfo>>>> {
-        show(context, |world, caller| {
+        resolve(context, |world, caller| {
             if caller.user != self.user.id {
                 return Err(Refused::forbidden("these are for their user only"));
             }
@@ -159,7 +159,7 @@ impl User {
     /// Null where nobody was given one, whatever the default is.
     #[graphql(visible = "super::generation::since_middle")]
     async fn role(&self, context: &Context<'_>) -> Result<Option<EntityRole>> {
-        let found = show(context, |world, caller| {
+        let found = resolve(context, |world, caller| {
             let (id, org) = (self.user.id, self.role_in);
             let level = match org {
                 Some(organization) => {
@@ -186,7 +186,7 @@ impl User {
 
     #[graphql(visible = "super::generation::since_middle")]
     async fn single_admin_orgs(&self, context: &Context<'_>) -> Result<Option<Vec<Option<ID>>>> {
-        look(context, |world, _| {
+        with_world(context, |world, _| {
             Some(world.single_admin_orgs(self.user.id).into_iter().map(|id| Some(id.into())).collect())
         })
     }

@@ -64,7 +64,7 @@ pub(in super::super) async fn survey(
         listed.map(|one| one.slugified_name.unwrap_or_else(|| one.id.0.clone())).collect();
     organizations.sort();
     // By its slug, whatever the file calls it.
-    let own = live.itself.as_ref().and_then(|itself| itself.slug.clone());
+    let own = live.organization_entity.as_ref().and_then(|itself| itself.slug.clone());
     organizations.retain(|slug| Some(slug) != own.as_ref());
     Ok(Inventory { apps, organizations, ..Inventory::default() })
 }

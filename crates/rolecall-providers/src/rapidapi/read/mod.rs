@@ -80,18 +80,18 @@ async fn read_as(reader: &Reader, desired: &Desired, generation: Generation) -> 
         users.completeness = Completeness::Broken { why };
     }
     let of_teams = teams_whole(&teams, num_of_teams, unsure_of_teams);
-    let outsiders = read_outsiders(reader, desired, &users.items, generation).await?;
+    let non_members = read_non_members(reader, desired, &users.items, generation).await?;
     let features = generation.changes_status.then_some(Feature::ChangesStatus).into_iter().collect();
     let organization = desired.organization.value.clone();
     Ok(Live {
         organization_id: Some(id),
         features,
-        itself: Some(itself),
+        organization_entity: Some(itself),
         teams: Some(Listing { items: teams.by_id.into_values().collect(), completeness: of_teams }),
         assignable: Some(roles),
         caller: Some(caller),
         admins_unsure,
-        outsiders,
+        non_members,
         apps,
         invitations: Some(invitations),
         gaps: gaps(generation),
@@ -148,14 +148,14 @@ async fn read_caller(reader: &Reader, desired: &Desired) -> Result<Caller, ReadE
 
 /// Could anything be deleted that we call with?
 fn deletes(desired: &Desired) -> bool {
-    let itself = desired.itself.as_ref().is_some_and(|itself| itself.absent);
+    let itself = desired.organization_entity.as_ref().is_some_and(|itself| itself.absent);
     itself || desired.manage.teams == Scope::All || desired.teams.iter().any(|team| team.absent)
 }
 
 /// The id of the organisation that the file names, by its id or its slug. None: there is none, as the file allows.
 async fn find(reader: &Reader, desired: &Desired) -> Result<Option<RemoteId>, ReadError> {
     let named = desired.organization.as_str();
-    let itself = desired.itself.as_ref();
+    let itself = desired.organization_entity.as_ref();
     // Of one that is gone the platform says no more than that it can't be had.
     if is_id(named) && !itself.is_some_and(|itself| itself.absent) {
         return Ok(Some(RemoteId::seen(named)));
@@ -200,7 +200,7 @@ async fn read_organization(
     let query = generation.organization();
     let answer: wire::Organization = reader.query(query, json!({ "id": id })).await.map_err(failed(query))?;
     let found = answer.organization.filter(|organization| organization.id.0 == id.as_str());
-    let may_be_gone = desired.itself.as_ref().is_some_and(|itself| itself.absent);
+    let may_be_gone = desired.organization_entity.as_ref().is_some_and(|itself| itself.absent);
     if found.is_some() || may_be_gone {
         return Ok(found);
     }
@@ -293,7 +293,7 @@ fn give_roles(
                 given.map(|role| named(&roles.team, role).unwrap_or_else(|| RoleName::seen(format!("#{role}"))));
             match user.teams.as_mut().and_then(|teams| teams.get_mut(&team.name)) {
                 Some(role) => *role = given.or_else(|| default(roles.by_default_in_teams())),
-                None => user.lingering.extend(given.map(|role| (team.name.clone(), role))),
+                None => user.stale_team_roles.extend(given.map(|role| (team.name.clone(), role))),
             }
         }
     }
@@ -330,18 +330,18 @@ fn teams_whole(teams: &Teams, count: Option<wire::Count>, unsure: Option<String>
 }
 
 /// The accounts of those who aren't in the organisation, and of whose account the file speaks: one request for each.
-async fn read_outsiders(
+async fn read_non_members(
     reader: &Reader,
     desired: &Desired,
     users: &[LiveUser],
     generation: Generation,
 ) -> Result<Vec<LiveUser>, ReadError> {
     let here: BTreeSet<_> = users.iter().map(|user| &user.email).collect();
-    let asked = desired.users.iter().filter(|wish| wish.enabled.is_some() || wish.deleted);
-    let mut outsiders = Vec::new();
-    for wish in asked.filter(|wish| !here.contains(&wish.email)) {
+    let asked = desired.users.iter().filter(|desired| desired.enabled.is_some() || desired.deleted);
+    let mut non_members = Vec::new();
+    for desired in asked.filter(|desired| !here.contains(&desired.email)) {
         let query = generation.users();
-        let variables = json!({ "where": { "email": wish.email } });
+        let variables = json!({ "where": { "email": desired.email } });
         let answer: wire::Users = reader.query(query, variables).await.map_err(failed(query))?;
         let (listed, total) = match answer.users.ok_or_else(|| missing(query, "users"))? {
             wire::UserList::List(users) => (users, None),
@@ -351,15 +351,15 @@ async fn read_outsiders(
         };
         let listed: Option<Vec<WireUser>> = listed.into_iter().collect();
         let listed = listed.ok_or_else(|| missing(query, "users[]"))?;
-        let is_theirs = |user: &WireUser| user.email.as_deref().map(Email::seen).as_ref() == Some(&wish.email);
+        let is_theirs = |user: &WireUser| user.email.as_deref().map(Email::seen).as_ref() == Some(&desired.email);
         if !listed.iter().any(is_theirs) && total.is_some_and(|total| total > people::counted(&listed)) {
-            return Err(missing(query, format!("all of the users that have the address {}", wish.email)));
+            return Err(missing(query, format!("all of the users that have the address {}", desired.email)));
         }
         for (index, user) in listed.iter().enumerate().filter(|(_, user)| is_theirs(user)) {
-            outsiders.extend(people::account(user, index)?);
+            non_members.extend(people::account(user, index)?);
         }
     }
-    Ok(outsiders)
+    Ok(non_members)
 }
 
 /// What the API keeps from every reader.

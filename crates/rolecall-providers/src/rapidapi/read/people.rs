@@ -13,7 +13,7 @@ use super::{failed, missing, some};
 use crate::ReadError;
 use rolecall_graphql::Reader;
 use rolecall_model::{
-    Completeness, Email, Listing, LiveInvitation, LiveUser, Memberships, RemoteId, RoleName, Seen, Standing,
+    AccountStatus, Completeness, Email, Listing, LiveInvitation, LiveUser, Memberships, RemoteId, RoleName, Seen,
 };
 
 /// Rows asked for in one page, as in the vendor's example.
@@ -59,11 +59,11 @@ pub(super) fn account(wire: &WireUser, index: usize) -> Result<Option<LiveUser>,
     if status == Some(DELETED) {
         return Ok(None);
     }
-    let standing = match status {
-        _ if wire.protected == Some(true) => Standing::Shielded,
-        Some(PENDING) => Standing::Unapproved,
-        Some(ACTIVE | DEACTIVATED) | None => Standing::Ordinary,
-        Some(_) => Standing::Unclear,
+    let account_status = match status {
+        _ if wire.protected == Some(true) => AccountStatus::Shielded,
+        Some(PENDING) => AccountStatus::Unapproved,
+        Some(ACTIVE | DEACTIVATED) | None => AccountStatus::Ordinary,
+        Some(_) => AccountStatus::Unclear,
     };
     let enabled = match status {
         Some(ACTIVE) => Seen::Known(true),
@@ -73,7 +73,7 @@ pub(super) fn account(wire: &WireUser, index: usize) -> Result<Option<LiveUser>,
     // Null isn't none.
     let only_admin_of = wire.single_admin_orgs.iter().flatten().map(|id| Some(RemoteId::seen(&*id.as_ref()?.0)));
     let only_admin_of = wire.single_admin_orgs.as_ref().and_then(|_| only_admin_of.collect());
-    Ok(Some(LiveUser { enabled, standing, only_admin_of, ..LiveUser::of(id, email, BTreeSet::new()) }))
+    Ok(Some(LiveUser { enabled, account_status, only_admin_of, ..LiveUser::of(id, email, BTreeSet::new()) }))
 }
 
 /// The members as an organisation lists them.
@@ -164,7 +164,7 @@ pub(super) fn people(members: Members, rows: Rows, teams: &Teams, count: Option<
             }
             shown.extend(in_teams.map(|teams| (member.clone(), ids(teams))));
             if off && let Some(user) = users.iter_mut().find(|user| user.id == *member) {
-                user.standing = Standing::Suspended;
+                user.account_status = AccountStatus::Suspended;
             }
         } else if off {
             // Of the organisation, and left out where it lists its users.
@@ -211,7 +211,7 @@ pub(super) fn people(members: Members, rows: Rows, teams: &Teams, count: Option<
         (read != total).then(|| format!("the platform says that there are {total} people, and lists {read}"));
     let why = |why: Option<String>| why.map_or(Completeness::Proven, |why| Completeness::Broken { why });
     users.extend(suspended.into_iter().map(|(id, email)| LiveUser {
-        standing: Standing::Suspended,
+        account_status: AccountStatus::Suspended,
         enabled: Seen::Unreadable,
         ..LiveUser::of(id, email, BTreeSet::new())
     }));

@@ -69,7 +69,7 @@ fn assignable(roles: &[&WireRole]) -> Vec<AssignableRole> {
         .map(|role| AssignableRole {
             id: RemoteId::seen(&*role.id.0),
             name: RoleName::seen(if several(&role.name) { &*role.key } else { &*role.name }),
-            spelled: RoleName::seen(&*role.name),
+            raw_name: RoleName::seen(&*role.name),
             key: role.key.clone(),
             default: role.is_default && alone,
             admin: false,
@@ -82,8 +82,8 @@ fn assignable(roles: &[&WireRole]) -> Vec<AssignableRole> {
 /// The role that makes an admin: the one that the file names, or else the only one that is called so.
 fn admins(roles: &[AssignableRole], desired: &Desired) -> BTreeSet<RemoteId> {
     let named = |role: &&AssignableRole| match desired.admin_role.as_deref() {
-        Some(wanted) => [&role.name, &role.spelled].contains(&wanted) || role.key == wanted.as_str(),
-        None => [role.spelled.as_str(), &*role.key]
+        Some(wanted) => [&role.name, &role.raw_name].contains(&wanted) || role.key == wanted.as_str(),
+        None => [role.raw_name.as_str(), &*role.key]
             .iter()
             .any(|text| text.to_lowercase().split(|c: char| !c.is_alphanumeric()).any(|word| word == "admin")),
     };

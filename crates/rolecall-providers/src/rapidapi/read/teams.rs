@@ -58,25 +58,25 @@ pub(super) fn teams(wire: Vec<Option<WireTeam>>, organization: &Organization) ->
             found.deleted.insert(id);
             continue;
         }
-        let spelled = TeamName::seen(some(name).ok_or_else(|| lacks(index, ".name"))?);
+        let raw_name = TeamName::seen(some(name).ok_or_else(|| lacks(index, ".name"))?);
         found.counts.extend(users_count.map(|count| (id.clone(), count)));
         let members = users.map(|users| {
             let emails = users.into_iter().flatten().filter_map(|user| user.email);
             emails.map(|email| Email::seen(&email)).collect()
         });
         people.insert(id.clone(), members);
-        let default = came_with(organization, spelled.as_str());
+        let default = came_with(organization, raw_name.as_str());
         let (description, thumbnail) = (some(description), some(thumbnail));
-        let team = LiveTeam { id: id.clone(), name: spelled.clone(), spelled, description, thumbnail, default };
+        let team = LiveTeam { id: id.clone(), name: raw_name.clone(), raw_name, description, thumbnail, default };
         found.by_id.insert(id, team);
     }
     found.people = people.into_iter().map(|(team, emails)| Some((team, emails?))).collect();
     let mut names: BTreeMap<TeamName, usize> = BTreeMap::new();
     for team in found.by_id.values() {
-        *names.entry(team.spelled.clone()).or_default() += 1;
+        *names.entry(team.raw_name.clone()).or_default() += 1;
     }
-    for team in found.by_id.values_mut().filter(|team| names[&team.spelled] > 1) {
-        team.name = TeamName::seen(format!("{} ({})", team.spelled, team.id));
+    for team in found.by_id.values_mut().filter(|team| names[&team.raw_name] > 1) {
+        team.name = TeamName::seen(format!("{} ({})", team.raw_name, team.id));
     }
     Ok(found)
 }

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use super::PlanInput;
 use super::keys::is_privileged;
-use super::teams::TeamBook;
+use super::teams::PlannedTeams;
 use rolecall_model::{
     Action, Address, Cause, Change, Code, Effect, Entity, Finding, Hold, HoldReason, NotTaken, Place, RemoteId,
     Seen, TeamName, User,
@@ -15,7 +15,7 @@ use rolecall_model::{
 /// What can't be undone, and what goes with it.
 pub(super) fn deletion(input: &PlanInput<'_>, address: Address, entity: Entity, cause: Cause) -> Change {
     let mut effects = vec![Effect::Irreversible];
-    effects.extend(input.rules.takes_along(&entity).map(|what| Effect::TakesAlong { what: what.to_owned() }));
+    effects.extend(input.rules.cascades_to(&entity).map(|what| Effect::CascadesTo { what: what.to_owned() }));
     Change { address, action: Action::Delete, before: Some(entity), after: None, cause, effects }
 }
 
@@ -41,16 +41,16 @@ fn stands_as_left(before: &Entity, left: &Entity) -> bool {
     }
 }
 
-pub(super) struct Draft<'a> {
+pub(super) struct PlanBuilder<'a> {
     input: &'a PlanInput<'a>,
     pub changes: Vec<Change>,
     pub holds: Vec<Hold>,
     pub findings: Vec<Finding>,
     pub places: BTreeMap<String, String>,
-    pub teams: TeamBook,
+    pub teams: PlannedTeams,
 }
 
-impl<'a> Draft<'a> {
+impl<'a> PlanBuilder<'a> {
     pub fn new(input: &'a PlanInput<'a>) -> Self {
         Self {
             input,
@@ -58,7 +58,7 @@ impl<'a> Draft<'a> {
             holds: Vec::new(),
             findings: Vec::new(),
             places: BTreeMap::new(),
-            teams: TeamBook::default(),
+            teams: PlannedTeams::default(),
         }
     }
 
@@ -126,7 +126,7 @@ impl<'a> Draft<'a> {
         if let Some(held) = self.input.facts.held.get(&change.address).filter(|held| same(&held.change)) {
             return Some(held.reason.clone());
         }
-        if change.action == Action::Contain {
+        if change.action == Action::RemoveAccess {
             // Whoever must go is never left alone for a reason like this.
             return None;
         }

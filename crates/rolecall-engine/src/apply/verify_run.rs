@@ -1,38 +1,42 @@
 //! Looks what became of everything that was sent.
 
-use super::choose::mints;
-use super::{Apply, Standing, Step};
+use super::next_action::mints;
+use super::{Apply, FinalState, Step};
 use crate::ledger::{Event, Ledger};
 use rolecall_model::{
     Action, Address, Cause, Change, Entity, Hold, HoldClass, HoldReason, Kind, Live, OrganizationPlan, Outcome,
     Sealed, Stage,
 };
-use rolecall_plan::{Effectiveness, Observed, in_effect, mutation_in_effect, observe, stands_as};
+use rolecall_plan::{Observation, Observed, current_entity, in_effect, ledger_updates, mutation_in_effect};
 
-/// Reads once more, corrects the outcomes by what is seen, and says how live stands to the wish.
-pub(super) async fn settle(
+/// Reads once more, corrects the outcomes by what is seen, and says how live stands to the desired.
+pub(super) async fn verify_run(
     apply: &Apply<'_>,
     plan: &OrganizationPlan,
     ledger: &mut Ledger,
     steps: &mut [Step],
-    told: &mut (dyn FnMut(&Step) + Send),
-) -> Standing {
+    on_step: &mut (dyn FnMut(&Step) + Send),
+) -> FinalState {
     let live = match apply.provider.read(apply.reader, apply.desired).await {
         Ok(live) => live,
-        Err(error) => return Standing::Unknown(error.to_string()),
+        Err(error) => return FinalState::Unknown(error.to_string()),
     };
     for step in steps.iter_mut() {
         let mutation = plan.mutation(&step.mutation);
         let (Some(change), Some(mutation)) = (plan.change(&step.address), mutation) else { continue };
         let mut seen = mutation_in_effect(mutation, change, step.id.as_ref(), &live, apply.provider.rules());
-        if mutation.stage == Stage::Clear && step.interim && step.outcome == Outcome::Done {
+        if mutation.stage == Stage::Clear && step.first_step && step.outcome == Outcome::Done {
             // What it made room for may be there by now, and look the same.
-            seen = Effectiveness::CannotTell;
+            seen = Observation::CannotTell;
         }
         let whole = || in_effect(change, None, &live);
-        if seen == Effectiveness::CannotTell && step.interim && step.silent && whole() == Effectiveness::InEffect {
+        if seen == Observation::CannotTell
+            && step.first_step
+            && step.unconfirmed
+            && whole() == Observation::InEffect
+        {
             // A first step of what is done.
-            seen = Effectiveness::InEffect;
+            seen = Observation::InEffect;
         }
         let is_key = matches!(change.after, Some(Entity::Key(_)));
         let settled = match (step.outcome, seen) {
@@ -46,14 +50,14 @@ pub(super) async fn settle(
                 ))
             }
             // It was sent twice, and the second time it had been done.
-            (Outcome::Failed, Effectiveness::InEffect) if step.again => {
+            (Outcome::Failed, Observation::InEffect) if step.resent => {
                 step.refused = false;
                 Some((
                     Outcome::Done,
                     "the platform said no when it was sent again, and a read shows it in effect".to_owned(),
                 ))
             }
-            (Outcome::Done, Effectiveness::NotInEffect) => Some((
+            (Outcome::Done, Observation::NotInEffect) => Some((
                 Outcome::NotTaken,
                 format!(
                     "answered without an error, and a read doesn't show it; {}. It isn't sent again unless asked with `--assert`",
@@ -65,16 +69,16 @@ pub(super) async fn settle(
                     }
                 ),
             )),
-            (Outcome::NotTaken, Effectiveness::InEffect) => Some((Outcome::Done, "seen in effect".to_owned())),
+            (Outcome::NotTaken, Observation::InEffect) => Some((Outcome::Done, "seen in effect".to_owned())),
             // Where answers say little, what is there is there.
-            (Outcome::Failed, Effectiveness::InEffect) if step.answered && apply.provider.reads_decide() => {
+            (Outcome::Failed, Observation::InEffect) if step.answered && apply.provider.reads_decide() => {
                 Some((Outcome::Done, "the platform said no, and a read shows it in effect after all".to_owned()))
             }
             // A mint can't be settled so: without its answer the secret is lost, whatever the list shows.
-            (Outcome::Unsure, Effectiveness::InEffect) if change.action == Action::Invite && !step.interim => {
+            (Outcome::Unsure, Observation::InEffect) if change.action == Action::Invite && !step.first_step => {
                 Some((Outcome::Done, "the invitation is there; whether its mail went out isn't proven".to_owned()))
             }
-            (Outcome::Unsure, Effectiveness::InEffect) if change.action != Action::Create || !is_key => {
+            (Outcome::Unsure, Observation::InEffect) if change.action != Action::Create || !is_key => {
                 Some((Outcome::Done, "the answer left it open, and a read shows it in effect".to_owned()))
             }
             _ => None,
@@ -82,41 +86,41 @@ pub(super) async fn settle(
         if let Some((outcome, message)) = settled {
             step.outcome = outcome;
             step.message = Some(message);
-            told(step);
+            on_step(step);
             if let Err(error) = apply.append(ledger, step.event()) {
-                return Standing::Unknown(error.to_string());
+                return FinalState::Unknown(error.to_string());
             }
         }
         if step.outcome == Outcome::NotTaken
-            && let Some(entity) = stands_as(change, step.id.as_ref(), &live)
+            && let Some(entity) = current_entity(change, step.id.as_ref(), &live)
         {
             let event = Event::LeftAs { address: change.address.clone(), entity: Box::new(entity) };
             if let Err(error) = apply.append(ledger, event) {
-                return Standing::Unknown(error.to_string());
+                return FinalState::Unknown(error.to_string());
             }
         }
         let invited = change.action == Action::Invite && matches!(step.outcome, Outcome::Done | Outcome::Unsure);
-        if let (true, false, Some(Entity::User(user))) = (invited, step.interim, &change.after) {
+        if let (true, false, Some(Entity::User(user))) = (invited, step.first_step, &change.after) {
             let listed = live.open_invitations().any(|open| open.email == user.email);
             let member = live.users.items.iter().any(|live| live.email == user.email);
             let (seen, accepted) = (listed || member, member && live.invitations.is_some());
             if let Err(error) =
                 apply.append(ledger, Event::Sighting { address: Address::user(&user.email), seen, accepted })
             {
-                return Standing::Unknown(error.to_string());
+                return FinalState::Unknown(error.to_string());
             }
         }
     }
     // Whoever is listed after this was let in again by another hand.
-    let Observed { vanished, .. } = observe(&ledger.facts(), &live, apply.provider.rules());
+    let Observed { vanished, .. } = ledger_updates(&ledger.facts(), &live, apply.provider.rules());
     for address in vanished.into_values() {
         if let Err(error) = apply.append(ledger, Event::Vanished { address }) {
-            return Standing::Unknown(error.to_string());
+            return FinalState::Unknown(error.to_string());
         }
     }
     match apply.plan_again(&live, ledger) {
-        Ok(sealed) => standing(sealed, plan),
-        Err(why) => Standing::Unknown(why),
+        Ok(sealed) => final_state(sealed, plan),
+        Err(why) => FinalState::Unknown(why),
     }
 }
 
@@ -132,7 +136,7 @@ fn made_all_the_same(ledger: &Ledger, run: &str, step: &Step, live: &Live) -> bo
     live.keys().iter().any(|key| key.name.as_str() == name && !known.contains(&key.id) && key.enabled)
 }
 
-fn standing(sealed: Sealed, done: &OrganizationPlan) -> Standing {
+fn final_state(sealed: Sealed, done: &OrganizationPlan) -> FinalState {
     // What comes with an organisation is known once it is there.
     let founds = |change: &Change| change.action == Action::Create && change.address.kind == Kind::Organization;
     let founded = done.sealed.changes.iter().any(founds);
@@ -141,7 +145,7 @@ fn standing(sealed: Sealed, done: &OrganizationPlan) -> Standing {
         .into_iter()
         .partition(|change| founded && !founds(change) || matches!(change.cause, Cause::Superseded { .. }));
     if !left.is_empty() {
-        return Standing::Diverged(left.into_iter().map(|change| change.address).collect());
+        return FinalState::OutOfSync(left.into_iter().map(|change| change.address).collect());
     }
     let open = |hold: &Hold| {
         let waits =
@@ -149,5 +153,5 @@ fn standing(sealed: Sealed, done: &OrganizationPlan) -> Standing {
         hold.class == HoldClass::Blocked || waits
     };
     let held: Vec<Address> = sealed.holds.into_iter().filter(open).map(|hold| hold.address).collect();
-    if held.is_empty() { Standing::Converged { later: later.len() } } else { Standing::Held(held) }
+    if held.is_empty() { FinalState::InSync { later: later.len() } } else { FinalState::NeedsAttention(held) }
 }

@@ -3,29 +3,38 @@
 use std::collections::BTreeSet;
 
 use super::super::PlanInput;
-use rolecall_model::{Address, Chore, DesiredUser, HoldReason, LiveUser, RemoteId, Seen, Standing, User};
+use rolecall_model::{
+    AccountStatus, Address, DesiredUser, HoldReason, LiveUser, ManualStep, RemoteId, Seen, User,
+};
 
 /// Why somebody who is to stay can't be used as they are, whatever is sent.
-pub(super) fn why_unusable(input: &PlanInput<'_>, wish: &DesiredUser, user: &LiveUser) -> Option<HoldReason> {
-    let step = |chore| input.rules.by_hand(chore).to_owned();
-    match user.standing {
-        Standing::Suspended => Some(HoldReason::Suspended { step: step(Chore::ReinstateUser) }),
-        Standing::Unapproved if wish.enabled == Some(true) => {
-            Some(HoldReason::Unapproved { step: step(Chore::ApproveUser) })
+pub(super) fn why_unusable(input: &PlanInput<'_>, desired: &DesiredUser, user: &LiveUser) -> Option<HoldReason> {
+    let step = |chore| input.rules.manual_step(chore).to_owned();
+    match user.account_status {
+        AccountStatus::Suspended => Some(HoldReason::Suspended { step: step(ManualStep::ReinstateUser) }),
+        AccountStatus::Unapproved if desired.enabled == Some(true) => {
+            Some(HoldReason::Unapproved { step: step(ManualStep::ApproveUser) })
         }
-        Standing::Unclear if wish.enabled == Some(true) => Some(by_hand(input, user, Seen::Known(true), false)),
-        Standing::Ordinary | Standing::Owner | Standing::Shielded | Standing::Unapproved | Standing::Unclear => {
-            None
+        AccountStatus::Unclear if desired.enabled == Some(true) => {
+            Some(manual_step(input, user, Seen::Known(true), false))
         }
+        AccountStatus::Ordinary
+        | AccountStatus::Owner
+        | AccountStatus::Shielded
+        | AccountStatus::Unapproved
+        | AccountStatus::Unclear => None,
     }
 }
 
 /// Why a change of this user isn't made.
 pub(super) fn why_untouched(input: &PlanInput<'_>, user: &LiveUser, after: &User) -> Option<HoldReason> {
-    match user.standing {
-        Standing::Owner => return Some(HoldReason::Owner { must_go: false }),
-        Standing::Shielded => return Some(HoldReason::Shielded),
-        Standing::Ordinary | Standing::Unapproved | Standing::Suspended | Standing::Unclear => {}
+    match user.account_status {
+        AccountStatus::Owner => return Some(HoldReason::Owner { must_go: false }),
+        AccountStatus::Shielded => return Some(HoldReason::Shielded),
+        AccountStatus::Ordinary
+        | AccountStatus::Unapproved
+        | AccountStatus::Suspended
+        | AccountStatus::Unclear => {}
     }
     if after.enabled == user.enabled { None } else { why_kept(input, user, after.enabled, false) }
 }
@@ -38,18 +47,18 @@ pub(super) fn why_kept(
     deleted: bool,
 ) -> Option<HoldReason> {
     if !input.rules.can_switch_accounts(input.live) {
-        return Some(by_hand(input, user, enabled, deleted));
+        return Some(manual_step(input, user, enabled, deleted));
     }
     let off = enabled == Seen::Known(false) && user.enabled != Seen::Known(false);
     (off || deleted).then(|| only_admin_elsewhere(input, user)).flatten()
 }
 
-fn by_hand(input: &PlanInput<'_>, user: &LiveUser, enabled: Seen<bool>, deleted: bool) -> HoldReason {
+fn manual_step(input: &PlanInput<'_>, user: &LiveUser, enabled: Seen<bool>, deleted: bool) -> HoldReason {
     HoldReason::ByHand {
         field: "the status of the account".to_owned(),
         live: Some(status(user.enabled).to_owned()),
         desired: if deleted { "deleted" } else { status(enabled) }.to_owned(),
-        step: input.rules.by_hand(Chore::ApproveUser).to_owned(),
+        step: input.rules.manual_step(ManualStep::ApproveUser).to_owned(),
     }
 }
 

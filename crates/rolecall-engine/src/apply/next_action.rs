@@ -2,27 +2,27 @@
 
 use std::time::Duration;
 
-use super::execute::{Execution, Obstacle};
+use super::executor::{Execution, SkipReason};
 use rolecall_graphql::{Budget, Part, Ticket, fitting};
 use rolecall_model::{Action, Change, Entity, Mutation, Outcome};
 
 /// What stands between a mutation and its being sent.
-enum Clearance {
+enum Readiness {
     Clear,
     /// What it relies on isn't so.
-    Never(Obstacle),
-    /// A read has to show how things stand.
-    Look,
+    Never(SkipReason),
+    /// A read has to show first what became of the mutations that it relies on.
+    NeedsRead,
 }
 
 /// What is done next.
-pub(super) enum Next {
+pub(super) enum NextAction {
     Send(Vec<usize>, Option<Ticket>),
-    Skip(usize, Obstacle),
+    Skip(usize, SkipReason),
     /// Read, for this one to be sent or not.
-    Look(usize),
+    VerifyPending(usize),
     /// Read what became of lost answers.
-    Settle,
+    VerifyUnanswered,
     /// Until something lands, or this time has passed.
     Wait(Option<Duration>),
     Nothing,
@@ -30,18 +30,20 @@ pub(super) enum Next {
 
 impl Execution<'_> {
     /// `under_way`: so many requests.
-    pub(super) fn next(&mut self, under_way: usize) -> Next {
-        let wait = |next| if under_way > 0 { Next::Wait(None) } else { next };
+    pub(super) fn next(&mut self, under_way: usize) -> NextAction {
+        let wait = |next| if under_way > 0 { NextAction::Wait(None) } else { next };
         if let Some(reason) = &self.stopped {
-            let why = Obstacle::from(reason.to_string());
-            return wait(self.schedule.first_waiting().map_or(Next::Nothing, |place| Next::Skip(place, why)));
+            let why = SkipReason::from(reason.to_string());
+            return wait(
+                self.schedule.first_waiting().map_or(NextAction::Nothing, |place| NextAction::Skip(place, why)),
+            );
         }
         // Nothing more goes to a platform that doesn't answer until a read has told what became of what went before.
         if !self.lost.is_empty() {
-            return wait(Next::Settle);
+            return wait(NextAction::VerifyUnanswered);
         }
         if under_way >= self.apply.parallelism || self.minting {
-            return Next::Wait(None);
+            return NextAction::Wait(None);
         }
         let (mut looks, mut soonest) = (None, None::<Duration>);
         let mut together: Vec<usize> = Vec::new();
@@ -51,13 +53,13 @@ impl Execution<'_> {
             if !together.is_empty() && !self.may_join(place) {
                 continue;
             }
-            match self.clearance(place) {
-                Clearance::Never(obstacle) => return Next::Skip(place, obstacle),
-                Clearance::Look => {
+            match self.readiness(place) {
+                Readiness::Never(reason) => return NextAction::Skip(place, reason),
+                Readiness::NeedsRead => {
                     looks = looks.or(Some(place));
                     continue;
                 }
-                Clearance::Clear => {}
+                Readiness::Clear => {}
             }
             // What goes wrong with an operation goes wrong once: the first of each goes by itself. A secret that is made
             // must not wait for anything else on its way.
@@ -73,24 +75,24 @@ impl Execution<'_> {
                 continue;
             }
             match self.ticket(mutation) {
-                Ok(ticket) => return Next::Send(vec![place], ticket),
+                Ok(ticket) => return NextAction::Send(vec![place], ticket),
                 Err(wait) => soonest = Some(soonest.map_or(wait, |soonest| soonest.min(wait))),
             }
         }
         if !together.is_empty() {
             together.truncate(self.fitting(&together));
-            return Next::Send(together, None);
+            return NextAction::Send(together, None);
         }
         match (under_way, looks, soonest) {
             // A read in the middle of writes shows a moment that is neither here nor there.
-            (0, Some(place), _) => Next::Look(place),
-            (0, None, Some(wait)) => Next::Wait(Some(wait)),
+            (0, Some(place), _) => NextAction::VerifyPending(place),
+            (0, None, Some(wait)) => NextAction::Wait(Some(wait)),
             (0, None, None) => match self.schedule.first_waiting() {
                 // No planner of ours makes such a plan.
-                Some(place) => Next::Skip(place, "it waits for what waits for it".to_owned().into()),
-                None => Next::Nothing,
+                Some(place) => NextAction::Skip(place, "it waits for what waits for it".to_owned().into()),
+                None => NextAction::Nothing,
             },
-            (_, _, soonest) => Next::Wait(soonest),
+            (_, _, soonest) => NextAction::Wait(soonest),
         }
     }
 
@@ -134,23 +136,23 @@ impl Execution<'_> {
 
     /// Of an operation's own limit. Or how long until there is one.
     fn ticket(&self, mutation: &Mutation) -> Result<Option<Ticket>, Duration> {
-        let Some(pace) = self.apply.provider.pace(&mutation.operation) else { return Ok(None) };
-        self.apply.pacer.budget(&mutation.operation).take(pace).map(Some)
+        let Some(quota) = self.apply.provider.quota(&mutation.operation) else { return Ok(None) };
+        self.apply.quotas.budget(&mutation.operation).take(quota).map(Some)
     }
 
     pub(super) fn give_back(&self, places: &[usize], ticket: Option<Ticket>) {
         if let (Some(ticket), Some(place)) = (ticket, places.first()) {
-            self.apply.pacer.budget(&self.schedule.mutation(*place).operation).give_back(ticket);
+            self.apply.quotas.budget(&self.schedule.mutation(*place).operation).give_back(ticket);
         }
     }
 
     /// Why a mutation that waits for nothing must not be sent, if it must not.
-    fn clearance(&self, place: usize) -> Clearance {
+    fn readiness(&self, place: usize) -> Readiness {
         let mutation = self.schedule.mutation(place);
         let relied = || self.schedule.relied(place).iter().copied();
         let open = |place: &usize| self.is_open(*place) && !self.decided.contains(place);
         if relied().any(|place| open(&place)) {
-            return Clearance::Look;
+            return Readiness::NeedsRead;
         }
         let mut steps = relied().filter_map(|place| self.steps.get(&place)).flatten();
         if let Some(step) = steps.find(|step| step.outcome != Outcome::Done) {
@@ -161,18 +163,22 @@ impl Execution<'_> {
                 Outcome::Unsure | Outcome::Done => "is unsure",
             };
             let why = format!("it relies on {}, which {became}", step.address);
-            return Clearance::Never(Obstacle { why, held: step.held.clone() });
+            return Readiness::Never(SkipReason { why, held: step.held.clone() });
         }
         if let Some(address) = mutation.references().into_iter().find(|address| self.id_of(address).is_none()) {
-            return Clearance::Never(format!("the id of {address} isn't known").into());
+            return Readiness::Never(format!("the id of {address} isn't known").into());
         }
         // An answer isn't enough: the promotion has to be seen before anybody is demoted in its favour.
         let awaited = || relied().filter(|place| mutation.after.contains(&self.schedule.mutation(*place).id));
         if let Some(unseen) = awaited().find(|place| self.in_effect.get(place) == Some(&false)) {
             let relied = &self.schedule.mutation(unseen).change;
-            return Clearance::Never(format!("it relies on {relied}, which isn't in effect yet").into());
+            return Readiness::Never(format!("it relies on {relied}, which isn't in effect yet").into());
         }
-        if awaited().all(|place| self.in_effect.contains_key(&place)) { Clearance::Clear } else { Clearance::Look }
+        if awaited().all(|place| self.in_effect.contains_key(&place)) {
+            Readiness::Clear
+        } else {
+            Readiness::NeedsRead
+        }
     }
 }
 

@@ -7,20 +7,20 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::{RateLimit, Request, Response, Told, Transport, TransportError};
+use super::{OnWait, RateLimit, Request, Response, Transport, TransportError};
 
 /// What one request is told holds for all that go over it: nothing is sent before the time that the platform names, and
 /// after each refusal for coming too fast the next ones come at larger intervals, which shrink again as they are
 /// answered.
-pub struct ConsiderateTransport {
+pub struct BackpressureTransport {
     inner: Arc<dyn Transport>,
-    pace: Mutex<Learnt>,
-    told: Told,
+    quota: Mutex<ObservedLimits>,
+    told: OnWait,
 }
 
 /// What the platform's answers have taught.
 #[derive(Debug, Default)]
-struct Learnt {
+struct ObservedLimits {
     /// Nothing is sent before.
     not_before: Option<Instant>,
     /// Between one request and the next.
@@ -35,7 +35,7 @@ const FIRST: Duration = Duration::from_millis(100);
 const LONGEST_INTERVAL: Duration = Duration::from_secs(10);
 
 /// Whoever asks for more is not waited for: the call fails, and says so.
-const PATIENCE: Duration = Duration::from_secs(120);
+const MAX_RETRY_AFTER: Duration = Duration::from_secs(120);
 
 /// Where no time is named.
 const UNNAMED: Duration = Duration::from_secs(1);
@@ -44,13 +44,13 @@ const TOO_MANY: u16 = 429;
 
 const UNAVAILABLE: u16 = 503;
 
-impl ConsiderateTransport {
-    pub fn new(inner: Arc<dyn Transport>, told: Told) -> Self {
-        Self { inner, pace: Mutex::default(), told }
+impl BackpressureTransport {
+    pub fn new(inner: Arc<dyn Transport>, told: OnWait) -> Self {
+        Self { inner, quota: Mutex::default(), told }
     }
 
-    fn learnt(&self) -> MutexGuard<'_, Learnt> {
-        self.pace.lock().unwrap_or_else(PoisonError::into_inner)
+    fn learnt(&self) -> MutexGuard<'_, ObservedLimits> {
+        self.quota.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Waits until another request may go, which takes its turn if it is to go now.
@@ -64,7 +64,7 @@ impl ConsiderateTransport {
     }
 }
 
-impl Learnt {
+impl ObservedLimits {
     /// How long until another one may go. None: now.
     fn wait(&mut self, now: Instant, goes: bool) -> Option<Duration> {
         let next = self.last.map(|last| last + self.interval).filter(|_| !self.interval.is_zero());
@@ -76,7 +76,7 @@ impl Learnt {
     }
 
     fn hold(&mut self, now: Instant, wait: Duration) {
-        if wait <= PATIENCE {
+        if wait <= MAX_RETRY_AFTER {
             self.not_before = self.not_before.max(Some(now + wait));
         }
     }
@@ -96,7 +96,7 @@ impl Learnt {
     }
 }
 
-impl Transport for ConsiderateTransport {
+impl Transport for BackpressureTransport {
     fn send<'a>(
         &'a self,
         request: &'a Request,

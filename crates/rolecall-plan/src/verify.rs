@@ -7,21 +7,21 @@ use rolecall_model::{
 
 /// What a read says of a change that was sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Effectiveness {
+pub enum Observation {
     InEffect,
     NotInEffect,
     /// The API shows nothing that would tell.
     CannotTell,
 }
 
-impl From<bool> for Effectiveness {
+impl From<bool> for Observation {
     fn from(shown: bool) -> Self {
         if shown { Self::InEffect } else { Self::NotInEffect }
     }
 }
 
 /// Compares what can be seen of a whole change. `id` is what the platform answered for an entity that was made.
-pub fn in_effect(change: &Change, id: Option<&RemoteId>, live: &Live) -> Effectiveness {
+pub fn in_effect(change: &Change, id: Option<&RemoteId>, live: &Live) -> Observation {
     match (&change.after, &change.before) {
         (Some(Entity::Organization(after)), _) => organization(after, live).into(),
         (Some(Entity::Team(after)), _) => live.team(&after.name).is_some_and(|team| is_team(team, after)).into(),
@@ -31,38 +31,38 @@ pub fn in_effect(change: &Change, id: Option<&RemoteId>, live: &Live) -> Effecti
         }
         (Some(Entity::User(after)), before) => user(after, before.as_ref().and_then(Entity::user), live),
         (Some(Entity::Key(after)), _) => key(change.action, after, id, live),
-        (None, Some(Entity::Organization(_))) => live.itself.is_none().into(),
+        (None, Some(Entity::Organization(_))) => live.organization_entity.is_none().into(),
         (None, Some(Entity::Team(before))) => {
             gone(live.teams.as_ref(), |team| Some(&team.id) == before.id.as_ref())
         }
         (None, Some(Entity::Role(before))) => gone(live.roles.as_ref(), |role| role.name == before.name),
         (None, Some(Entity::User(before))) if !before.invited => {
             let there =
-                live.users.items.iter().chain(&live.outsiders).any(|user| Some(&user.id) == before.id.as_ref());
-            if there { Effectiveness::NotInEffect } else { gone(Some(&live.users), |_| false) }
+                live.users.items.iter().chain(&live.non_members).any(|user| Some(&user.id) == before.id.as_ref());
+            if there { Observation::NotInEffect } else { gone(Some(&live.users), |_| false) }
         }
         // Spelling tells invitations apart.
         (None, Some(Entity::User(before))) => {
             gone(live.invitations.as_ref(), |other| other.email.as_str() == before.email.as_str())
         }
         (None, Some(Entity::Key(before))) => gone(live.keys.as_ref(), |key| Some(&key.id) == before.id.as_ref()),
-        (None, None) => Effectiveness::CannotTell,
+        (None, None) => Observation::CannotTell,
     }
 }
 
 /// Is nothing of that kind listed any more? A list that isn't whole can't say so.
-fn gone<T>(list: Option<&Listing<T>>, is_it: impl Fn(&T) -> bool) -> Effectiveness {
+fn gone<T>(list: Option<&Listing<T>>, is_it: impl Fn(&T) -> bool) -> Observation {
     match list {
-        Some(list) if list.items.iter().any(is_it) => Effectiveness::NotInEffect,
-        Some(list) if !list.completeness.is_broken() => Effectiveness::InEffect,
-        Some(_) | None => Effectiveness::CannotTell,
+        Some(list) if list.items.iter().any(is_it) => Observation::NotInEffect,
+        Some(list) if !list.completeness.is_broken() => Observation::InEffect,
+        Some(_) | None => Observation::CannotTell,
     }
 }
 
 /// How the entity of a change stands.
-pub fn stands_as(change: &Change, id: Option<&RemoteId>, live: &Live) -> Option<Entity> {
+pub fn current_entity(change: &Change, id: Option<&RemoteId>, live: &Live) -> Option<Entity> {
     match change.entity()? {
-        Entity::Organization(_) => live.itself.clone().map(Entity::Organization),
+        Entity::Organization(_) => live.organization_entity.clone().map(Entity::Organization),
         Entity::Team(team) => live.team(&team.name).map(LiveTeam::entity),
         Entity::Role(role) => live.role(&role.name).map(LiveRole::entity),
         Entity::User(user) => {
@@ -76,25 +76,25 @@ pub fn stands_as(change: &Change, id: Option<&RemoteId>, live: &Live) -> Option<
     }
 }
 
-/// The same for one mutation. A first step leaves more than the wish, or closes nothing itself.
+/// The same for one mutation. A first step leaves more than the desired, or closes nothing itself.
 pub fn mutation_in_effect(
     mutation: &Mutation,
     change: &Change,
     id: Option<&RemoteId>,
     live: &Live,
     rules: &dyn Rules,
-) -> Effectiveness {
+) -> Observation {
     if let Some(shown) = rules.shows(mutation, change, live) {
         return shown.into();
     }
-    match (&change.after, mutation.interim) {
+    match (&change.after, mutation.first_step) {
         (_, false) => in_effect(change, id, live),
         (Some(Entity::Role(after)), true) => {
             let gained = |role: &LiveRole| after.permissions.is_subset(&role.permissions);
             live.role(&after.name).is_some_and(gained).into()
         }
         (Some(Entity::Organization(_) | Entity::Team(_) | Entity::User(_) | Entity::Key(_)) | None, true) => {
-            Effectiveness::CannotTell
+            Observation::CannotTell
         }
     }
 }
@@ -103,7 +103,7 @@ pub fn mutation_in_effect(
 fn organization(wanted: &Organization, live: &Live) -> bool {
     let Organization { id: _, slug: _, name, email, seats, description, thumbnail, invites: _ } = wanted;
     let said = |wanted: &Option<String>, live: &Option<String>| wanted.is_none() || wanted == live;
-    live.itself.as_ref().is_some_and(|live| {
+    live.organization_entity.as_ref().is_some_and(|live| {
         live.name == *name
             && said(email, &live.email)
             // What isn't shown speaks neither for it nor against it.
@@ -125,13 +125,13 @@ fn is_so(live: &LiveRole, wanted: &Role) -> bool {
 }
 
 /// One that takes the place of another has been made after it.
-fn invited(after: &User, before: Option<&User>, live: &Live) -> Effectiveness {
+fn invited(after: &User, before: Option<&User>, live: &Live) -> Observation {
     let member = live.users.items.iter().any(|user| user.email == after.email);
     match &live.invitations {
-        _ if member => Effectiveness::InEffect,
+        _ if member => Observation::InEffect,
         // The list may hide who has not accepted yet.
-        None => Effectiveness::CannotTell,
-        Some(list) if list.completeness.is_broken() => Effectiveness::CannotTell,
+        None => Observation::CannotTell,
+        Some(list) if list.completeness.is_broken() => Observation::CannotTell,
         Some(_) => {
             let fits = |role| after.roles.is_empty() || after.roles.contains(role);
             let earlier = before.and_then(|before| before.invited_at);
@@ -147,15 +147,15 @@ fn invited(after: &User, before: Option<&User>, live: &Live) -> Effectiveness {
     }
 }
 
-fn user(after: &User, before: Option<&User>, live: &Live) -> Effectiveness {
+fn user(after: &User, before: Option<&User>, live: &Live) -> Observation {
     let found = live.users.items.iter().find(|user| match &after.id {
         Some(id) => user.id == *id,
         None => user.email == after.email,
     });
     if after.outside {
-        let outside = live.outsiders.iter().find(|user| Some(&user.id) == after.id.as_ref());
+        let outside = live.non_members.iter().find(|user| Some(&user.id) == after.id.as_ref());
         return match (found, outside) {
-            (Some(_), _) => Effectiveness::NotInEffect,
+            (Some(_), _) => Observation::NotInEffect,
             (None, Some(user)) => (user.enabled == after.enabled).into(),
             (None, None) => gone(Some(&live.users), |_| false),
         };
@@ -163,26 +163,26 @@ fn user(after: &User, before: Option<&User>, live: &Live) -> Effectiveness {
     let Some(user) = found else {
         return match after.enabled {
             // Whoever isn't there has no access, however the platform lists those who are disabled.
-            Seen::Known(false) if live.users.completeness.is_broken() => Effectiveness::CannotTell,
-            Seen::Known(false) => Effectiveness::InEffect,
-            Seen::Known(true) | Seen::Unreadable => Effectiveness::NotInEffect,
+            Seen::Known(false) if live.users.completeness.is_broken() => Observation::CannotTell,
+            Seen::Known(false) => Observation::InEffect,
+            Seen::Known(true) | Seen::Unreadable => Observation::NotInEffect,
         };
     };
     if user.roles != after.roles || user.resources != after.resources || !is_in(user, after.teams.as_ref()) {
-        return Effectiveness::NotInEffect;
+        return Observation::NotInEffect;
     }
     let moved = before.is_some_and(|before| {
         before.roles != after.roles || before.resources != after.resources || before.teams != after.teams
     });
     if !moved && before.is_some_and(|before| before.enabled == after.enabled) {
         // It was so before, which proves nothing.
-        return Effectiveness::CannotTell;
+        return Observation::CannotTell;
     }
     match (user.enabled, after.enabled) {
-        (Seen::Known(live), Seen::Known(wanted)) if live != wanted => Effectiveness::NotInEffect,
-        (Seen::Known(_), _) => Effectiveness::InEffect,
-        (Seen::Unreadable, _) if moved => Effectiveness::InEffect,
-        (Seen::Unreadable, _) => Effectiveness::CannotTell,
+        (Seen::Known(live), Seen::Known(wanted)) if live != wanted => Observation::NotInEffect,
+        (Seen::Known(_), _) => Observation::InEffect,
+        (Seen::Unreadable, _) if moved => Observation::InEffect,
+        (Seen::Unreadable, _) => Observation::CannotTell,
     }
 }
 
@@ -195,13 +195,13 @@ fn is_in(user: &LiveUser, wanted: Option<&Memberships>) -> bool {
     teams.len() == wanted.len() && teams.iter().zip(wanted).all(fits)
 }
 
-fn key(action: Action, after: &Key, id: Option<&RemoteId>, live: &Live) -> Effectiveness {
+fn key(action: Action, after: &Key, id: Option<&RemoteId>, live: &Live) -> Observation {
     let as_asked = |key: &LiveKey| {
         key.roles == after.roles && key.permissions == after.permissions && key.resources == after.resources
     };
     match live.keys().iter().find(|key| Some(&key.id) == after.id.as_ref().or(id)) {
         Some(key) => (key.enabled == after.enabled && (action != Action::Create || as_asked(key))).into(),
-        None if after.enabled => Effectiveness::NotInEffect,
+        None if after.enabled => Observation::NotInEffect,
         None => gone(live.keys.as_ref(), |_| false),
     }
 }

@@ -1,19 +1,19 @@
 //! What answers say became of what was sent, and what that means for what comes after.
 
-use super::execute::{Execution, Landed};
-use super::writer::{Answer, Sending};
+use super::executor::{Completed, Execution};
+use super::writer::{Answer, PreparedMutation};
 use super::{Step, Stop, step};
 use crate::ledger::Event;
 use rolecall_graphql::{CallError, Effect};
 use rolecall_model::{Change, Mutation, Outcome};
-use rolecall_providers::{Receipt, Verdict};
+use rolecall_providers::{MutationResult, Verdict};
 
 impl<'a> Execution<'a> {
     /// Judges the answers, writes down what they say, and hands over what they carry.
-    pub(super) async fn land(&mut self, landed: Landed<'a>) {
-        let Landed { sendings, answers, prepared } = landed;
+    pub(super) async fn handle_response(&mut self, completed: Completed<'a>) {
+        let Completed { prepared_mutations, answers, prepared } = completed;
         if Self::is_refused_as_one(&answers) {
-            return self.part(&sendings);
+            return self.split_batch(&prepared_mutations);
         }
         let mut events = Vec::new();
         let mut ended = Vec::new();
@@ -21,22 +21,22 @@ impl<'a> Execution<'a> {
         if any_answer {
             self.unanswered = 0;
         }
-        let together = sendings.len() > 1;
+        let together = prepared_mutations.len() > 1;
         let mut minted = None;
-        for (Sending { place, mutation, change }, answer) in sendings.into_iter().zip(answers) {
+        for (PreparedMutation { place, mutation, change }, answer) in prepared_mutations.into_iter().zip(answers) {
             self.answered.insert(&self.schedule.mutation(place).operation);
             let done = match &answer {
-                Ok(receipt) => judged(&mutation, change, receipt),
+                Ok(receipt) => step_from_receipt(&mutation, change, receipt),
                 Err(error) => self.failed(&mutation, change, error),
             };
             match &answer {
-                Ok(Receipt { verdict: Verdict::Lost(what), .. }) => {
+                Ok(MutationResult { verdict: Verdict::Lost(what), .. }) => {
                     self.stopped = Some(Stop::Lost);
                     events.push(Event::Lost { address: change.address.clone(), what: what.clone() });
                 }
-                Ok(Receipt { verdict: Verdict::Otherwise(_), .. }) => self.stopped = Some(Stop::Otherwise),
+                Ok(MutationResult { verdict: Verdict::Mismatch(_), .. }) => self.stopped = Some(Stop::Mismatch),
                 Ok(_) => {}
-                Err(error) => self.heed(place, &mutation, error, together),
+                Err(error) => self.apply_error_policy(place, &mutation, error, together),
             }
             if let Some(reason) = &done.held {
                 events.push(Event::Held { address: change.address.clone(), reason: reason.clone() });
@@ -69,15 +69,15 @@ impl<'a> Execution<'a> {
     }
 
     /// What an error means for what comes after it.
-    fn heed(&mut self, place: usize, mutation: &Mutation, error: &CallError, together: bool) {
-        let given_up = self.apply.interruption.is_wished() && error.effect() == Effect::None;
+    fn apply_error_policy(&mut self, place: usize, mutation: &Mutation, error: &CallError, together: bool) {
+        let given_up = self.apply.shutdown.is_requested() && error.effect() == Effect::None;
         if error.is_lost() || together && matches!(error, CallError::NoData | CallError::EmptyErrors) {
             self.lost.insert(place, !error.is_without_answer());
         } else if given_up && matches!(error, CallError::RateLimited { .. }) {
             self.stopped = Some(Stop::Interrupted);
         } else if error.is_unreachable_or_refused()
             // A limit of this one operation says nothing of the others.
-            && (self.apply.provider.pace(&mutation.operation).is_none() || !matches!(error, CallError::RateLimited { .. }))
+            && (self.apply.provider.quota(&mutation.operation).is_none() || !matches!(error, CallError::RateLimited { .. }))
         {
             self.stopped = Some(Stop::Unreachable(error.to_string()));
         }
@@ -90,17 +90,17 @@ impl<'a> Execution<'a> {
     }
 
     /// From here on each goes by itself.
-    fn part(&mut self, sendings: &[Sending<'a>]) {
+    fn split_batch(&mut self, prepared_mutations: &[PreparedMutation<'a>]) {
         tracing::info!("the platform refuses several mutations in one document");
         self.one_by_one = true;
-        let refused = |sending: &Sending<'a>| {
+        let refused = |sending: &PreparedMutation<'a>| {
             let why = "the document was refused as a whole, so it is sent by itself".to_owned();
             step(&sending.mutation, sending.change, Outcome::Failed, Some(why)).event()
         };
-        if let Err(error) = self.append_all(sendings.iter().map(refused).collect()) {
+        if let Err(error) = self.append_all(prepared_mutations.iter().map(refused).collect()) {
             self.stopped = Some(Stop::Unrecorded(error.to_string()));
         }
-        for sending in sendings {
+        for sending in prepared_mutations {
             self.schedule.reopen(sending.place);
         }
     }
@@ -116,8 +116,8 @@ impl<'a> Execution<'a> {
         let message = format!("{} failed: {error}; {effect}. Next: {next}", mutation.operation);
         let refused = matches!(error, CallError::Refused(_) | CallError::GraphQl(_)) && outcome == Outcome::Failed;
         let answered = !matches!(error, CallError::CredentialRefused(_) | CallError::Transport(_));
-        let silent = matches!(error, CallError::NullPayload(_));
-        Step { refused, answered, silent, ..step(mutation, change, outcome, Some(message)) }
+        let unconfirmed = matches!(error, CallError::NullPayload(_));
+        Step { refused, answered, unconfirmed, ..step(mutation, change, outcome, Some(message)) }
     }
 
     /// Within a document mutations are told apart by their ids; people know addresses.
@@ -134,12 +134,12 @@ impl<'a> Execution<'a> {
 }
 
 /// The step that a mutation ends as whose answer was understood.
-pub(super) fn judged(mutation: &Mutation, change: &Change, receipt: &Receipt) -> Step {
+pub(super) fn step_from_receipt(mutation: &Mutation, change: &Change, receipt: &MutationResult) -> Step {
     let (outcome, message) = match &receipt.verdict {
         Verdict::Taken => (Outcome::Done, None),
         Verdict::NotTaken(why) => (Outcome::NotTaken, Some(why.clone())),
         Verdict::Held(reason) => (Outcome::Skipped, Some(reason.to_string())),
-        Verdict::Otherwise(how) => (Outcome::Done, Some(format!("{how}. Nothing more is sent"))),
+        Verdict::Mismatch(how) => (Outcome::Done, Some(format!("{how}. Nothing more is sent"))),
         Verdict::Lost(what) => (
             Outcome::Done,
             Some(format!("{what}, which it should have kept; nothing more is sent. Restore it by hand")),
@@ -147,7 +147,7 @@ pub(super) fn judged(mutation: &Mutation, change: &Change, receipt: &Receipt) ->
     };
     let held = match &receipt.verdict {
         Verdict::Held(reason) => Some(reason.clone()),
-        Verdict::Taken | Verdict::NotTaken(_) | Verdict::Otherwise(_) | Verdict::Lost(_) => None,
+        Verdict::Taken | Verdict::NotTaken(_) | Verdict::Mismatch(_) | Verdict::Lost(_) => None,
     };
     Step { id: receipt.id.clone(), held, ..step(mutation, change, outcome, message) }
 }

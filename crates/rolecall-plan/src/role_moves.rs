@@ -2,11 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::roles::RoleBook;
+use super::roles::PlannedRoles;
 use rolecall_model::{Address, Change, Effect, Entity, Permission, Role, RoleName};
 
 /// Somebody whose role changes, or what it reaches.
-pub(super) struct Mover {
+pub(super) struct RoleMove {
     pub address: Address,
     pub from: BTreeSet<RoleName>,
     pub to: BTreeSet<RoleName>,
@@ -17,7 +17,7 @@ pub(super) struct Mover {
     pub keeps: BTreeSet<Permission>,
 }
 
-impl Mover {
+impl RoleMove {
     /// Does a role reach them, or more of what is theirs, by this move?
     pub fn comes_to(&self, role: &RoleName) -> bool {
         self.to.contains(role) && (self.grows || !self.from.contains(role))
@@ -30,11 +30,11 @@ impl Mover {
 }
 
 /// Everybody whose role or resources change, members and invited.
-pub(super) fn movers(changes: &[Change], book: &RoleBook) -> Vec<Mover> {
+pub(super) fn role_moves(changes: &[Change], book: &PlannedRoles) -> Vec<RoleMove> {
     let roles = |entity: &Option<Entity>| {
         entity.as_ref().and_then(Entity::user).map(|user| user.roles.clone()).unwrap_or_default()
     };
-    let mut movers = Vec::new();
+    let mut role_moves = Vec::new();
     for change in changes.iter().filter(|change| matches!(change.entity(), Some(Entity::User(_)))) {
         let (from, to) = (roles(&change.before), roles(&change.after));
         let reach = |entity: &Option<Entity>| entity.as_ref().and_then(Entity::user)?.resources.clone();
@@ -49,9 +49,9 @@ pub(super) fn movers(changes: &[Change], book: &RoleBook) -> Vec<Mover> {
             (Some(before), Some(after)) => before.intersection(&after).cloned().collect(),
             _ => BTreeSet::new(),
         };
-        movers.push(Mover { address: change.address.clone(), from, to, grows, shrinks, keeps });
+        role_moves.push(RoleMove { address: change.address.clone(), from, to, grows, shrinks, keeps });
     }
-    movers
+    role_moves
 }
 
 /// What an update of a role gives and takes.
@@ -72,17 +72,17 @@ fn shift(change: &Change) -> Option<Shift<'_>> {
 
 /// The roles that have to be updated in two steps: where people move in a circle between roles, each relying on what
 /// the one gains and the other loses, no order of single updates is right.
-pub(super) fn in_two_steps(changes: &[Change], movers: &[Mover]) -> BTreeSet<RoleName> {
+pub(super) fn in_two_steps(changes: &[Change], role_moves: &[RoleMove]) -> BTreeSet<RoleName> {
     let shifts: BTreeMap<&RoleName, Shift<'_>> =
         changes.iter().filter_map(shift).map(|shift| (shift.role, shift)).collect();
     // Which role has to be updated after which: whoever leaves the one, relying on what it loses, relies on what the
     // other gains.
     let mut after: BTreeMap<&RoleName, BTreeSet<&RoleName>> = BTreeMap::new();
-    for mover in movers {
-        let left = mover.from.iter().filter_map(|role| shifts.get(role));
-        let come = || mover.to.iter().filter_map(|role| shifts.get(role));
-        for left in left.filter(|left| mover.keeps.iter().any(|kept| left.loses.contains(kept))) {
-            let relied = come().filter(|come| mover.keeps.iter().any(|kept| come.gains.contains(kept)));
+    for role_move in role_moves {
+        let left = role_move.from.iter().filter_map(|role| shifts.get(role));
+        let come = || role_move.to.iter().filter_map(|role| shifts.get(role));
+        for left in left.filter(|left| role_move.keeps.iter().any(|kept| left.loses.contains(kept))) {
+            let relied = come().filter(|come| role_move.keeps.iter().any(|kept| come.gains.contains(kept)));
             after.entry(left.role).or_default().extend(relied.map(|come| come.role));
         }
     }
@@ -128,8 +128,8 @@ pub(super) fn first_step(change: &Change) -> Option<Change> {
 }
 
 /// Says of every role that is updated in two steps what the first one allows.
-pub(super) fn say_first_steps(changes: &mut [Change], book: &RoleBook) {
-    let split = in_two_steps(changes, &movers(changes, book));
+pub(super) fn say_first_steps(changes: &mut [Change], book: &PlannedRoles) {
+    let split = in_two_steps(changes, &role_moves(changes, book));
     for change in changes {
         let Some(Entity::Role(role)) = first_step(change).and_then(|first| first.after) else { continue };
         if split.contains(&role.name) {

@@ -7,9 +7,9 @@ use std::pin::Pin;
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
 
-use super::choose::Next;
+use super::next_action::NextAction;
 use super::schedule::Schedule;
-use super::writer::{Answer, Sending};
+use super::writer::{Answer, PreparedMutation};
 use super::{Apply, Prepared, Step, Stop, interrupt, step};
 use crate::ledger::{Event, Ledger, LedgerError, Record};
 use rolecall_model::{HoldReason, Live, OrganizationPlan, Outcome};
@@ -19,7 +19,7 @@ pub(super) struct Execution<'a> {
     pub(super) plan: &'a OrganizationPlan,
     pub(super) live: &'a Live,
     ledger: &'a mut Ledger,
-    pub(super) told: &'a mut (dyn FnMut(&Step) + Send),
+    pub(super) on_step: &'a mut (dyn FnMut(&Step) + Send),
     pub(super) schedule: Schedule<'a>,
     /// What became of those that are over, by their places.
     pub(super) steps: BTreeMap<usize, Vec<Step>>,
@@ -47,26 +47,26 @@ pub(super) struct Execution<'a> {
 }
 
 /// Why a mutation isn't sent.
-pub(super) struct Obstacle {
+pub(super) struct SkipReason {
     pub why: String,
     /// What it relies on is held by the platform, which is nobody's failure.
     pub held: Option<HoldReason>,
 }
 
-impl From<String> for Obstacle {
+impl From<String> for SkipReason {
     fn from(why: String) -> Self {
         Self { why, held: None }
     }
 }
 
 /// A request that was answered, or not.
-pub(super) struct Landed<'a> {
-    pub sendings: Vec<Sending<'a>>,
+pub(super) struct Completed<'a> {
+    pub prepared_mutations: Vec<PreparedMutation<'a>>,
     pub answers: Vec<Answer>,
     pub prepared: Option<Prepared>,
 }
 
-pub(super) type Flight<'a> = Pin<Box<dyn Future<Output = Landed<'a>> + Send + 'a>>;
+pub(super) type InFlight<'a> = Pin<Box<dyn Future<Output = Completed<'a>> + Send + 'a>>;
 
 impl<'a> Execution<'a> {
     pub fn new(
@@ -74,14 +74,14 @@ impl<'a> Execution<'a> {
         plan: &'a OrganizationPlan,
         live: &'a Live,
         ledger: &'a mut Ledger,
-        told: &'a mut (dyn FnMut(&Step) + Send),
+        on_step: &'a mut (dyn FnMut(&Step) + Send),
     ) -> Self {
         Self {
             apply,
             plan,
             live,
             ledger,
-            told,
+            on_step,
             schedule: Schedule::new(&plan.sealed.mutations),
             steps: BTreeMap::new(),
             in_effect: BTreeMap::new(),
@@ -103,39 +103,39 @@ impl<'a> Execution<'a> {
 
     pub async fn send_all(&mut self) {
         let apply = self.apply;
-        let mut flights: FuturesUnordered<Flight<'a>> = FuturesUnordered::new();
+        let mut in_flight: FuturesUnordered<InFlight<'a>> = FuturesUnordered::new();
         loop {
-            if apply.interruption.is_wished() && self.stopped.is_none() {
+            if apply.shutdown.is_requested() && self.stopped.is_none() {
                 self.stopped = Some(Stop::Interrupted);
             }
-            match self.next(flights.len()) {
-                Next::Nothing => return,
-                Next::Skip(place, obstacle) => self.skip(place, &obstacle),
-                Next::Look(place) => self.look(place).await,
-                Next::Settle => self.settle_lost().await,
+            match self.next(in_flight.len()) {
+                NextAction::Nothing => return,
+                NextAction::Skip(place, reason) => self.skip(place, &reason),
+                NextAction::VerifyPending(place) => self.verify_pending(place).await,
+                NextAction::VerifyUnanswered => self.verify_unanswered().await,
                 // What is noted as sent should be on its way at once, and nobody should have to wait for what can be
                 // given up.
-                Next::Send(places, ticket) => tokio::select! {
+                NextAction::Send(places, ticket) => tokio::select! {
                     biased;
-                    Some(landed) = flights.next() => {
+                    Some(completed) = in_flight.next() => {
                         self.give_back(&places, ticket);
-                        self.land(landed).await;
+                        self.handle_response(completed).await;
                     }
                     may = interrupt::may_send_now(apply) => if may {
-                        flights.extend(self.launch(&places, ticket));
+                        in_flight.extend(self.dispatch(&places, ticket));
                     } else {
                         self.give_back(&places, ticket);
                         self.stopped = Some(Stop::Interrupted);
                     }
                 },
-                Next::Wait(None) => {
-                    if let Some(landed) = flights.next().await {
-                        self.land(landed).await;
+                NextAction::Wait(None) => {
+                    if let Some(completed) = in_flight.next().await {
+                        self.handle_response(completed).await;
                     }
                 }
-                Next::Wait(Some(wait)) => tokio::select! {
+                NextAction::Wait(Some(wait)) => tokio::select! {
                     biased;
-                    Some(landed) = flights.next() => self.land(landed).await,
+                    Some(completed) = in_flight.next() => self.handle_response(completed).await,
                     _ = interrupt::unless(apply, tokio::time::sleep(wait)) => {}
                 },
             }
@@ -152,7 +152,7 @@ impl<'a> Execution<'a> {
         self.ledger.append_all(events.into_iter().map(record).collect())
     }
 
-    pub(super) fn skip(&mut self, place: usize, Obstacle { why, held }: &Obstacle) {
+    pub(super) fn skip(&mut self, place: usize, SkipReason { why, held }: &SkipReason) {
         let mutation = self.schedule.mutation(place);
         let changes = mutation.changes().filter_map(|address| self.plan.change(address));
         let outcome = if self.repeated.contains(&place) { Outcome::Unsure } else { Outcome::Skipped };
@@ -175,10 +175,10 @@ impl<'a> Execution<'a> {
             // Where an earlier part failed, the last one doesn't close the change.
             let others = self.schedule.of_change(&step.address).iter().filter_map(|place| self.steps.get(place));
             let open = |other: &Step| other.address == step.address && other.outcome != Outcome::Done;
-            let interim = self.plan.is_interim(mutation, &step.address)
+            let first_step = self.plan.is_first_step(mutation, &step.address)
                 || step.outcome == Outcome::Done && others.flatten().any(open);
-            let step = Step { interim, again: self.repeated.contains(&place), ..step };
-            (self.told)(&step);
+            let step = Step { first_step, resent: self.repeated.contains(&place), ..step };
+            (self.on_step)(&step);
             ended.push(step);
         }
         self.steps.insert(place, ended);

@@ -10,17 +10,18 @@ use url::Url;
 use super::cache::{Cache, FileBudget, ReadSpool};
 use super::out::talk;
 use rolecall_graphql::{
-    ConsiderateTransport, HttpSettings, HttpTransport, Kept, Pace, PacedTransport, Pacer, Told, Transport,
+    BackpressureTransport, HttpSettings, HttpTransport, OnWait, Quota, Quotas, RateLimitTransport, RunCache,
+    Transport,
 };
 
 /// The way to one platform with one credential.
 #[derive(Clone)]
-pub(super) struct Line {
+pub(super) struct PlatformConnection {
     pub transport: Arc<dyn Transport>,
     /// What is left of the limits of single operations.
-    pub pacer: Arc<Pacer>,
+    pub quotas: Arc<Quotas>,
     /// What the platform said that doesn't change within a run.
-    pub kept: Kept,
+    pub kept: RunCache,
     /// What is kept between runs, where requests are few.
     pub cache: Option<Cache>,
     /// The answers of a read that may break off.
@@ -29,8 +30,8 @@ pub(super) struct Line {
 
 /// Those that this run has opened, by what reaches them.
 #[derive(Default)]
-pub(super) struct Lines {
-    open: Mutex<BTreeMap<[u8; 32], Line>>,
+pub(super) struct ConnectionPool {
+    open: Mutex<BTreeMap<[u8; 32], PlatformConnection>>,
     /// What is left of each platform's limit, by its name.
     budgets: Mutex<BTreeMap<String, Arc<FileBudget>>>,
     /// Where the sandbox of a world listens.
@@ -38,55 +39,56 @@ pub(super) struct Lines {
     sandboxes: tokio::sync::Mutex<BTreeMap<String, Url>>,
 }
 
-impl Lines {
-    /// The line that reaches there, opened if it isn't. `limited`: by which pace, and where to note what was sent.
+impl ConnectionPool {
+    /// The line that reaches there, opened if it isn't. `limited`: by which quota, and where to note what was sent.
     pub fn open(
         &self,
-        reach: [u8; 32],
+        credential_fingerprint: [u8; 32],
         settings: HttpSettings,
-        limited: Option<(Pace, Cache)>,
-        goes_on: bool,
-    ) -> Result<Line, String> {
-        let limited = limited.map(|(pace, cache)| {
+        limited: Option<(Quota, Cache)>,
+        resume: bool,
+    ) -> Result<PlatformConnection, String> {
+        let limited = limited.map(|(quota, cache)| {
             let mut budgets = self.budgets.lock().unwrap_or_else(PoisonError::into_inner);
             let budget = budgets.entry(cache.platform.clone()).or_insert_with(|| Arc::new(cache.budget()));
-            budget.no_faster_than(pace);
-            (pace, cache, budget.clone())
+            budget.no_faster_than(quota);
+            (quota, cache, budget.clone())
         });
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(line) = open.get(&reach) {
+        if let Some(line) = open.get(&credential_fingerprint) {
             return Ok(line.clone());
         }
         let mut transport: Arc<dyn Transport> = Arc::new(HttpTransport::new(settings)?);
-        transport = Arc::new(ConsiderateTransport::new(transport, Arc::new(tell_asked)));
-        let mut line = Line {
+        transport = Arc::new(BackpressureTransport::new(transport, Arc::new(tell_asked)));
+        let mut line = PlatformConnection {
             transport: Arc::clone(&transport),
-            pacer: Arc::default(),
-            kept: Kept::default(),
+            quotas: Arc::default(),
+            kept: RunCache::default(),
             cache: None,
             spool: None,
         };
-        if let Some((pace, cache, budget)) = limited {
-            transport = Arc::new(PacedTransport::new(transport, pace, budget.clone(), tell_waits(budget, pace)));
-            line.spool = goes_on.then(|| cache.spool());
-            line = Line { transport, cache: Some(cache), ..line };
+        if let Some((quota, cache, budget)) = limited {
+            transport =
+                Arc::new(RateLimitTransport::new(transport, quota, budget.clone(), tell_waits(budget, quota)));
+            line.spool = resume.then(|| cache.spool());
+            line = PlatformConnection { transport, cache: Some(cache), ..line };
         }
-        open.insert(reach, line.clone());
+        open.insert(credential_fingerprint, line.clone());
         Ok(line)
     }
 
     /// So many requests more are to go to a platform that limits them. Returns how many still count against the limit.
-    pub fn expect(&self, cache: &Cache, requests: usize, pace: Pace) -> usize {
+    pub fn expect(&self, cache: &Cache, requests: usize, quota: Quota) -> usize {
         let budgets = self.budgets.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(budget) = budgets.get(&cache.platform) else { return 0 };
         budget.expect(requests);
-        budget.counting(pace)
+        budget.counting(quota)
     }
 
     /// How many answers of an earlier read are there already.
-    pub fn kept(&self, reach: &[u8; 32]) -> usize {
+    pub fn kept(&self, credential_fingerprint: &[u8; 32]) -> usize {
         let open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        open.get(reach).and_then(|line| line.spool.as_ref()).map_or(0, |spool| spool.kept())
+        open.get(credential_fingerprint).and_then(|line| line.spool.as_ref()).map_or(0, |spool| spool.kept())
     }
 
     /// Every spool of this run.
@@ -118,12 +120,12 @@ fn tell_asked(wait: Duration) {
 const WORTH_TELLING: Duration = Duration::from_secs(2);
 
 /// Says how long a wait is, where somebody would wonder.
-fn tell_waits(budget: Arc<FileBudget>, pace: Pace) -> Told {
+fn tell_waits(budget: Arc<FileBudget>, quota: Quota) -> OnWait {
     Arc::new(move |wait| {
         if wait < WORTH_TELLING {
             return;
         }
-        let Pace { calls, window } = budget.slowest(pace);
+        let Quota { calls, window } = budget.slowest(quota);
         let (answered, expected) = budget.progress();
         // What was expected is an estimate.
         let of = if expected > answered { format!(" of about {expected}") } else { String::new() };

@@ -7,7 +7,7 @@ use rolecall_model::{Credential, Desired, Endpoint, Guardrails, Kind, Limit, Pla
 
 /// In the order of the examples. `manage` stays at its default, so that nothing else is touched, and nothing is allowed
 /// that can't be undone itself.
-pub(super) fn head(desired: &Desired) -> Vec<(&'static str, Yaml)> {
+pub(super) fn settings(desired: &Desired) -> Vec<(&'static str, Yaml)> {
     let Desired {
         provider,
         place: _,
@@ -26,7 +26,7 @@ pub(super) fn head(desired: &Desired) -> Vec<(&'static str, Yaml)> {
         changes_with,
         admin_role,
         allowed: _,
-        itself: _,
+        organization_entity: _,
         teams: _,
         roles: _,
         users: _,

@@ -1,16 +1,16 @@
 //! What no file brings back.
 
-use super::Draft;
+use super::UndoBuilder;
 use rolecall_model::{Address, Change, Effect, list_of};
 
 /// What a change does besides, and nothing undoes.
-pub(super) fn of_effects(change: &Change, draft: &mut Draft) {
+pub(super) fn of_effects(change: &Change, builder: &mut UndoBuilder) {
     for effect in &change.effects {
         let why = match effect {
             Effect::SendsMail => "mail goes out, and can't be called back".to_owned(),
             Effect::ReplacesInvitation => "the link in the earlier mail stops working".to_owned(),
             Effect::Irreversible => "nothing brings back what it was".to_owned(),
-            Effect::TakesAlong { what } => format!("with it goes: {what}"),
+            Effect::CascadesTo { what } => format!("with it goes: {what}"),
             Effect::Contains { what } => {
                 let what: Vec<&String> = what.iter().collect();
                 format!("with it goes what was seen in it: {}", list_of(&what, "and"))
@@ -35,7 +35,7 @@ pub(super) fn of_effects(change: &Change, draft: &mut Draft) {
             | Effect::SlugMayChange
             | Effect::SecretTo { .. } => continue,
         };
-        draft.note(&change.address, why);
+        builder.note(&change.address, why);
     }
 }
 
@@ -43,12 +43,12 @@ pub(super) fn of_effects(change: &Change, draft: &mut Draft) {
 pub(super) fn of_emptied<const N: usize>(
     address: &Address,
     fields: [(&str, &Option<String>, &Option<String>); N],
-    draft: &mut Draft,
+    builder: &mut UndoBuilder,
 ) {
     let some = |value: &Option<String>| value.as_ref().is_some_and(|value| !value.is_empty());
     for (name, before, after) in fields {
         if !some(before) && some(after) {
-            draft.note(address, format!("it had no {name}, and no file takes one away"));
+            builder.note(address, format!("it had no {name}, and no file takes one away"));
         }
     }
 }

@@ -8,28 +8,28 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::{Budget, Pace, Request, Response, Ticket, Transport, TransportError};
+use super::{Budget, Quota, Request, Response, Ticket, Transport, TransportError};
 
 /// Hears of every wait, before it.
-pub type Told = Arc<dyn Fn(Duration) + Send + Sync>;
+pub type OnWait = Arc<dyn Fn(Duration) + Send + Sync>;
 
-/// Keeps to one pace for all that goes over it. Everything that counts against one limit has to share a budget.
-pub struct PacedTransport {
+/// Keeps to one quota for all that goes over it. Everything that counts against one limit has to share a budget.
+pub struct RateLimitTransport {
     inner: Arc<dyn Transport>,
-    pace: Pace,
+    quota: Quota,
     budget: Arc<dyn Budget>,
-    told: Told,
+    told: OnWait,
 }
 
-impl PacedTransport {
-    pub fn new(inner: Arc<dyn Transport>, pace: Pace, budget: Arc<dyn Budget>, told: Told) -> Self {
-        Self { inner, pace, budget, told }
+impl RateLimitTransport {
+    pub fn new(inner: Arc<dyn Transport>, quota: Quota, budget: Arc<dyn Budget>, told: OnWait) -> Self {
+        Self { inner, quota, budget, told }
     }
 
     /// Waits until another request fits.
     async fn admit(&self) -> Ticket {
         loop {
-            let wait = match self.budget.take(self.pace) {
+            let wait = match self.budget.take(self.quota) {
                 Ok(ticket) => return ticket,
                 Err(wait) => wait,
             };
@@ -40,7 +40,7 @@ impl PacedTransport {
     }
 }
 
-impl Transport for PacedTransport {
+impl Transport for RateLimitTransport {
     fn send<'a>(
         &'a self,
         request: &'a Request,
@@ -55,7 +55,7 @@ impl Transport for PacedTransport {
             }
             // Another hand has used up what there was, and nobody says for how long.
             if answer.as_ref().is_ok_and(|answer| answer.status == TOO_MANY && answer.retry_after.is_none()) {
-                self.budget.used_up(self.pace);
+                self.budget.used_up(self.quota);
             }
             answer
         })
@@ -74,13 +74,13 @@ const TOO_MANY: u16 = 429;
 pub struct MemoryBudget(Mutex<(u64, BTreeMap<u64, Instant>)>);
 
 impl Budget for MemoryBudget {
-    fn take(&self, pace: Pace) -> Result<Ticket, Duration> {
+    fn take(&self, quota: Quota) -> Result<Ticket, Duration> {
         let now = Instant::now();
         let mut guard = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let (made, past) = &mut *guard;
         let age = |at: &Instant| now.saturating_duration_since(*at);
-        past.retain(|_, at| pace.counts(age(at)));
-        if let Some(wait) = pace.wait(past.values().map(age)) {
+        past.retain(|_, at| quota.counts(age(at)));
+        if let Some(wait) = quota.wait(past.values().map(age)) {
             return Err(wait);
         }
         *made += 1;
@@ -99,11 +99,11 @@ impl Budget for MemoryBudget {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).1.remove(&ticket);
     }
 
-    fn used_up(&self, pace: Pace) {
+    fn used_up(&self, quota: Quota) {
         let mut guard = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let (made, past) = &mut *guard;
         past.clear();
-        for _ in 0..pace.calls {
+        for _ in 0..quota.calls {
             *made += 1;
             past.insert(*made, Instant::now());
         }

@@ -4,12 +4,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::admins::Admins;
-use super::movers::Mover;
 use super::order::Node;
+use super::role_moves::RoleMove;
 use rolecall_model::{Action, Address, Cause, Entity, RoleName, Stage};
 
 /// What needs the id of an entity that isn't there yet needs its making.
-pub(super) fn on_ids(nodes: &mut [Node<'_>]) {
+pub(super) fn id_dependencies(nodes: &mut [Node<'_>]) {
     let makers: Vec<(usize, Address)> = nodes
         .iter()
         .enumerate()
@@ -24,7 +24,7 @@ pub(super) fn on_ids(nodes: &mut [Node<'_>]) {
 
 /// Where too few admins would be left without those who are being made, nobody loses it before all of them are seen
 /// to have it.
-pub(super) fn on_promotions(admins: &Admins, nodes: &mut [Node<'_>]) {
+pub(super) fn promotion_dependencies(admins: &Admins, nodes: &mut [Node<'_>]) {
     if admins.after.saturating_sub(admins.gained.len()) >= admins.floor {
         return;
     }
@@ -37,7 +37,7 @@ pub(super) fn on_promotions(admins: &Admins, nodes: &mut [Node<'_>]) {
 
 /// A key that is retired by the same plan that mints another in its place works until that one has arrived. Without
 /// an entry of its own, any key that is minted may be what takes its place.
-pub(super) fn on_mints(nodes: &mut [Node<'_>]) {
+pub(super) fn key_dependencies(nodes: &mut [Node<'_>]) {
     let is_key = |node: &Node<'_>| node.change.entity().is_some_and(|entity| entity.key().is_some());
     let mints: Vec<(usize, String)> = nodes
         .iter()
@@ -58,7 +58,7 @@ pub(super) fn on_mints(nodes: &mut [Node<'_>]) {
 }
 
 /// Whoever comes waits for the seats that are added, and seats that go wait for those who go.
-pub(super) fn on_seats(nodes: &mut [Node<'_>]) {
+pub(super) fn seat_dependencies(nodes: &mut [Node<'_>]) {
     let of = |entity: &Option<Entity>| entity.as_ref().and_then(Entity::organization)?.seats;
     let moved = nodes.iter().enumerate().find_map(|(index, node)| {
         let (before, after) = (of(&node.change.before)?, of(&node.change.after)?);
@@ -72,7 +72,7 @@ pub(super) fn on_seats(nodes: &mut [Node<'_>]) {
         }
     } else {
         let leaves = |node: &Node<'_>| {
-            let goes = matches!(node.change.action, Action::Remove | Action::Withdraw | Action::Delete);
+            let goes = matches!(node.change.action, Action::Remove | Action::Cancel | Action::Delete);
             goes && node.change.entity().is_some_and(|entity| entity.user().is_some())
         };
         let left = indices(nodes, leaves);
@@ -80,7 +80,7 @@ pub(super) fn on_seats(nodes: &mut [Node<'_>]) {
     }
 }
 
-/// The mutations of roles, and the one that closes the move of each mover.
+/// The mutations of roles, and the one that closes the move of each role_move.
 struct Places<'a> {
     roles: BTreeMap<&'a RoleName, Vec<usize>>,
     moves: BTreeMap<&'a Address, usize>,
@@ -91,7 +91,7 @@ fn places<'a>(nodes: &[Node<'a>]) -> Places<'a> {
     for (index, node) in nodes.iter().enumerate() {
         match node.change.entity() {
             Some(Entity::Role(role)) => places.roles.entry(&role.name).or_default().push(index),
-            Some(Entity::User(_)) if !node.mutation.interim => {
+            Some(Entity::User(_)) if !node.mutation.first_step => {
                 places.moves.insert(&node.change.address, index);
             }
             _ => {}
@@ -102,20 +102,20 @@ fn places<'a>(nodes: &[Node<'a>]) -> Places<'a> {
 
 /// Whoever moves waits for what their new role gains; a role that loses something, or goes, waits for those who leave
 /// it.
-pub(super) fn on_roles(movers: &[Mover], nodes: &mut [Node<'_>]) {
+pub(super) fn role_dependencies(role_moves: &[RoleMove], nodes: &mut [Node<'_>]) {
     let Places { roles, moves } = places(nodes);
-    for mover in movers {
-        let Some(moving) = moves.get(&mover.address).copied() else { continue };
-        for index in mover.to.iter().filter_map(|role| roles.get(role)).flatten() {
-            if nodes[*index].gives.iter().any(|given| mover.keeps.contains(given)) {
+    for role_move in role_moves {
+        let Some(moving) = moves.get(&role_move.address).copied() else { continue };
+        for index in role_move.to.iter().filter_map(|role| roles.get(role)).flatten() {
+            if nodes[*index].gives.iter().any(|given| role_move.keeps.contains(given)) {
                 nodes[moving].after.insert(*index);
             }
         }
-        for index in mover.from.iter().filter_map(|role| roles.get(role)).flatten() {
+        for index in role_move.from.iter().filter_map(|role| roles.get(role)).flatten() {
             let node = &mut nodes[*index];
             if node.change.after.is_none() {
                 node.needs.insert(moving);
-            } else if node.takes.iter().any(|taken| mover.keeps.contains(taken)) {
+            } else if node.takes.iter().any(|taken| role_move.keeps.contains(taken)) {
                 node.after.insert(moving);
             }
         }
@@ -125,25 +125,25 @@ pub(super) fn on_roles(movers: &[Mover], nodes: &mut [Node<'_>]) {
 /// Nobody gets more on the way than the file gives them in the end: whoever comes waits until their role has lost what
 /// it loses, and a role gains only once those have left who leave. Where that would be a circle, not interrupting
 /// access goes first.
-pub(super) fn without_excess(movers: &[Mover], nodes: &mut [Node<'_>]) {
+pub(super) fn least_privilege_dependencies(role_moves: &[RoleMove], nodes: &mut [Node<'_>]) {
     let Places { roles, moves } = places(nodes);
     for (role, indices) in roles {
         for index in indices {
-            if nodes[index].change.action != Action::Replace {
+            if nodes[index].change.action != Action::Update {
                 continue;
             }
             if !nodes[index].takes.is_empty() {
                 let awaited = awaited(nodes, index);
-                let comes = movers.iter().filter(|mover| mover.comes_to(role));
-                for moving in comes.filter_map(|mover| moves.get(&mover.address)) {
+                let comes = role_moves.iter().filter(|role_move| role_move.comes_to(role));
+                for moving in comes.filter_map(|role_move| moves.get(&role_move.address)) {
                     if !awaited.contains(moving) {
                         nodes[*moving].needs.insert(index);
                     }
                 }
             }
             if !nodes[index].gives.is_empty() {
-                let leaves = movers.iter().filter(|mover| mover.leaves(role));
-                for moving in leaves.filter_map(|mover| moves.get(&mover.address)) {
+                let leaves = role_moves.iter().filter(|role_move| role_move.leaves(role));
+                for moving in leaves.filter_map(|role_move| moves.get(&role_move.address)) {
                     if *moving != index && !awaited(nodes, *moving).contains(&index) {
                         nodes[index].needs.insert(*moving);
                     }

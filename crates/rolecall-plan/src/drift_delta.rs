@@ -13,14 +13,14 @@ type Differences = BTreeMap<Address, BTreeSet<String>>;
 
 /// What was told of, as it is kept from run to run. It says who differs, and not how.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Told {
+pub struct ReportedDrift {
     pub format_version: String,
-    pub organizations: Vec<ToldOf>,
+    pub organizations: Vec<ReportedOrganization>,
 }
 
 /// What was told of one organisation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct ToldOf {
+pub struct ReportedOrganization {
     #[serde(flatten)]
     pub identity: Identity,
     /// Hashes of what differs, by its address.
@@ -29,7 +29,7 @@ pub struct ToldOf {
 
 /// What has changed of one organisation's drift.
 #[derive(Debug)]
-pub struct News<'a> {
+pub struct DriftDelta<'a> {
     /// As it is now.
     pub plan: &'a OrganizationPlan,
     /// What wasn't there before, or was otherwise.
@@ -38,23 +38,23 @@ pub struct News<'a> {
     pub gone: BTreeSet<Address>,
 }
 
-impl Told {
+impl ReportedDrift {
     /// All of a report, as if it had been told.
     pub fn all(plan: &Plan) -> Self {
         let organizations = plan.organizations.iter().map(|plan| told(plan, None)).collect();
         Self { format_version: FORMAT_VERSION.to_owned(), organizations }
     }
 
-    fn of(&self, identity: &Identity) -> Option<&ToldOf> {
+    fn of(&self, identity: &Identity) -> Option<&ReportedOrganization> {
         self.organizations.iter().find(|told| told.identity.is_same_organization(identity))
     }
 }
 
 /// The organisations of which the drift is another than it was before, and what is told once they are. What can't be seen
 /// this time, an organisation or a list, is as it was.
-pub fn news<'a>(now: &'a Plan, before: Option<&Told>) -> (Vec<News<'a>>, Told) {
+pub fn drift_delta<'a>(now: &'a Plan, before: Option<&ReportedDrift>) -> (Vec<DriftDelta<'a>>, ReportedDrift) {
     let mut all = Vec::new();
-    let mut told_now = Told { format_version: FORMAT_VERSION.to_owned(), organizations: Vec::new() };
+    let mut told_now = ReportedDrift { format_version: FORMAT_VERSION.to_owned(), organizations: Vec::new() };
     for plan in &now.organizations {
         let earlier = before.and_then(|before| before.of(&plan.sealed.identity)).map(|told| &told.differences);
         let told = told(plan, earlier);
@@ -63,18 +63,19 @@ pub fn news<'a>(now: &'a Plan, before: Option<&Told>) -> (Vec<News<'a>>, Told) {
         let appeared = missing(&told.differences, earlier);
         let gone = &missing(earlier, &told.differences) - &appeared;
         if !appeared.is_empty() || !gone.is_empty() {
-            all.push(News { plan, appeared, gone });
+            all.push(DriftDelta { plan, appeared, gone });
         }
         told_now.organizations.push(told);
     }
     let unseen = before.into_iter().flat_map(|before| &before.organizations);
-    let unseen: Vec<ToldOf> = unseen.filter(|told| told_now.of(&told.identity).is_none()).cloned().collect();
+    let unseen: Vec<ReportedOrganization> =
+        unseen.filter(|told| told_now.of(&told.identity).is_none()).cloned().collect();
     told_now.organizations.extend(unseen);
     told_now.organizations.sort_by(|a, b| a.identity.cmp(&b.identity));
     (all, told_now)
 }
 
-fn told(plan: &OrganizationPlan, before: Option<&Differences>) -> ToldOf {
+fn told(plan: &OrganizationPlan, before: Option<&Differences>) -> ReportedOrganization {
     let mut differences = Differences::new();
     for change in &plan.sealed.changes {
         let hash = hash(&serde_json::to_value(change).unwrap_or_default());
@@ -90,20 +91,20 @@ fn told(plan: &OrganizationPlan, before: Option<&Differences>) -> ToldOf {
         let kept = before.iter().filter(|(address, _)| broken.contains(&address.kind));
         differences.extend(kept.map(|(address, hashes)| (address.clone(), hashes.clone())));
     }
-    ToldOf { identity: plan.sealed.identity.clone(), differences }
+    ReportedOrganization { identity: plan.sealed.identity.clone(), differences }
 }
 
 /// What is in the lists that are incomplete.
 fn broken_kinds(plan: &OrganizationPlan) -> BTreeSet<Kind> {
     let broken = plan.completeness.iter().filter(|(_, it)| matches!(it, Completeness::Broken { .. }));
-    let kinds = broken.filter_map(|(list, _)| match &**list {
-        "invitations" | "users" => Some(Kind::User),
-        "keys" => Some(Kind::Key),
-        "roles" => Some(Kind::Role),
-        "teams" => Some(Kind::Team),
-        _ => None,
+    let kinds = broken.flat_map(|(list, _)| match &**list {
+        "invitations" | "users" => &[Kind::User, Kind::Invitation][..],
+        "keys" => &[Kind::Key],
+        "roles" => &[Kind::Role],
+        "teams" => &[Kind::Team],
+        _ => &[],
     });
-    kinds.collect()
+    kinds.copied().collect()
 }
 
 /// Those of which `there` doesn't have all that `here` has.

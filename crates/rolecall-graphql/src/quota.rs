@@ -8,7 +8,7 @@ use super::MemoryBudget;
 
 /// At most so many calls within any stretch of that length.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Pace {
+pub struct Quota {
     pub calls: usize,
     pub window: Duration,
 }
@@ -16,7 +16,7 @@ pub struct Pace {
 /// Clocks differ a little, and a request takes a while to arrive.
 const MARGIN: Duration = Duration::from_millis(100);
 
-impl Pace {
+impl Quota {
     /// Does a call of this age count against the limit still?
     pub fn counts(self, age: Duration) -> bool {
         age < self.window + MARGIN
@@ -34,11 +34,11 @@ impl Pace {
 
 /// The limits of single operations. One of them serves all that goes out with one credential.
 #[derive(Debug, Default)]
-pub struct Pacer {
+pub struct Quotas {
     operations: Mutex<BTreeMap<String, Arc<MemoryBudget>>>,
 }
 
-impl Pacer {
+impl Quotas {
     /// What is left of an operation's limit. Refused calls count, too.
     pub fn budget(&self, operation: &str) -> Arc<MemoryBudget> {
         let mut operations = self.operations.lock().unwrap_or_else(PoisonError::into_inner);

@@ -6,8 +6,8 @@ use rolecall_model::{
     AssignableRole, Code, Desired, Email, Finding, Live, Place, Placed, RoleName, list_of, nearest, quote,
 };
 
-/// The wish with every role by the one name that reads and plans have for it.
-pub(super) fn resolved(desired: &Desired, live: &Live, findings: &mut Vec<Finding>) -> Desired {
+/// The desired with every role by the one name that reads and plans have for it.
+pub(super) fn resolve_role_names(desired: &Desired, live: &Live, findings: &mut Vec<Finding>) -> Desired {
     let mut resolved = desired.clone();
     let Some(roles) = &live.assignable else { return resolved };
     if !roles.organization.iter().any(|role| role.admin) {
@@ -80,7 +80,7 @@ fn find<'a>(wanted: &RoleName, among: &'a [AssignableRole]) -> Result<&'a RoleNa
     if let Some(role) = among.iter().find(|role| role.name == *wanted) {
         return Ok(&role.name);
     }
-    let named = among.iter().filter(|role| role.spelled == *wanted || role.key == wanted.as_str());
+    let named = among.iter().filter(|role| role.raw_name == *wanted || role.key == wanted.as_str());
     match named.map(|role| &role.name).collect::<Vec<_>>()[..] {
         [role] => Ok(role),
         ref several => Err(several.to_vec()),

@@ -1,10 +1,10 @@
 //! Looks what became of what was sent, before anything is sent that depends on it.
 
-use super::choose::mints;
-use super::execute::Execution;
+use super::executor::Execution;
+use super::next_action::mints;
 use super::{Step, Stop, interrupt};
 use rolecall_model::{Action, Change, Kind, Live, Outcome, RemoteId};
-use rolecall_plan::{Effectiveness, mutation_in_effect, stands_as};
+use rolecall_plan::{Observation, current_entity, mutation_in_effect};
 
 /// So many requests in a row without an answer are an outage.
 const OUTAGE: usize = 3;
@@ -13,7 +13,7 @@ const OUTAGE: usize = 3;
 struct Shown {
     place: usize,
     step: usize,
-    seen: Effectiveness,
+    seen: Observation,
     /// Of an entity that was made, and whose making was answered by nothing.
     id: Option<RemoteId>,
 }
@@ -31,7 +31,7 @@ impl Execution<'_> {
     }
 
     /// Reads how all stands that this mutation relies on, and whatever else can be told at once.
-    pub(super) async fn look(&mut self, place: usize) {
+    pub(super) async fn verify_pending(&mut self, place: usize) {
         let read = match &self.unread {
             Some(why) => Err(why.clone()),
             None => self.read().await,
@@ -52,7 +52,7 @@ impl Execution<'_> {
 
     /// Reads what became of those whose answers were lost, and has those sent again that are certainly not done and do
     /// no harm if they arrive twice.
-    pub(super) async fn settle_lost(&mut self) {
+    pub(super) async fn verify_unanswered(&mut self) {
         self.unanswered += usize::from(self.lost.values().any(|is_over| !is_over));
         if self.unanswered >= OUTAGE {
             self.stopped = Some(Stop::Unreachable(format!("{OUTAGE} requests in a row weren't answered")));
@@ -82,25 +82,25 @@ impl Execution<'_> {
         for Shown { place, step, seen, id } in self.shown(live, &open) {
             let Some(found) = self.steps.get_mut(&place).and_then(|steps| steps.get_mut(step)) else { continue };
             let how = match seen {
-                Effectiveness::InEffect => "a read shows it in effect",
+                Observation::InEffect => "a read shows it in effect",
                 // Where neither answer nor read tells, an error would have.
-                Effectiveness::CannotTell if found.silent && reads_decide => "nothing speaks against it",
-                Effectiveness::NotInEffect if self.lost.contains_key(&place) => {
+                Observation::CannotTell if found.unconfirmed && reads_decide => "nothing speaks against it",
+                Observation::NotInEffect if self.lost.contains_key(&place) => {
                     self.send_again(place);
                     continue;
                 }
-                Effectiveness::CannotTell | Effectiveness::NotInEffect => continue,
+                Observation::CannotTell | Observation::NotInEffect => continue,
             };
             found.outcome = Outcome::Done;
             found.id = found.id.take().or(id);
             found.message = Some(match found.action {
-                Action::Invite if !found.interim => {
+                Action::Invite if !found.first_step => {
                     "the invitation is there; whether its mail went out isn't proven".to_owned()
                 }
                 _ => format!("the answer left it open, and {how}"),
             });
             let found = found.clone();
-            (self.told)(&found);
+            (self.on_step)(&found);
             if let Err(error) = self.append(found.event()) {
                 self.stopped = Some(Stop::Unrecorded(error.to_string()));
             }
@@ -114,7 +114,7 @@ impl Execution<'_> {
             self.steps.iter().filter(|(_, steps)| done(steps)).map(|(place, _)| *place).collect();
         let shown = self.shown(live, &done);
         self.in_effect.extend(done.into_iter().map(|place| (place, true)));
-        for Shown { place, .. } in shown.into_iter().filter(|shown| shown.seen != Effectiveness::InEffect) {
+        for Shown { place, .. } in shown.into_iter().filter(|shown| shown.seen != Observation::InEffect) {
             self.in_effect.insert(place, false);
         }
     }
@@ -124,15 +124,15 @@ impl Execution<'_> {
         let mutation = self.schedule.mutation(place);
         let is_over = self.lost.get(&place) == Some(&true);
         let whole = |change: &Change| match change.action {
-            Action::Replace
+            Action::Update
             | Action::Enable
             | Action::Disable
-            | Action::Contain
+            | Action::RemoveAccess
             | Action::Remove
             | Action::Delete => true,
             // If the first arrives late its name is taken, and the answer to the second has no id.
             Action::Create => change.address.kind == Kind::Role && is_over,
-            Action::Invite | Action::Withdraw => false,
+            Action::Invite | Action::Cancel => false,
         };
         let only = mutation.also.is_empty() && self.schedule.of_change(&mutation.change).len() == 1;
         // Where changes await approval, a second one would wait beside the first.
@@ -157,7 +157,7 @@ impl Execution<'_> {
                     continue;
                 }
                 let seen = mutation_in_effect(mutation, change, step.id.as_ref(), live, rules);
-                let id = stands_as(change, step.id.as_ref(), live).and_then(|entity| entity.id().cloned());
+                let id = current_entity(change, step.id.as_ref(), live).and_then(|entity| entity.id().cloned());
                 shown.push(Shown { place: *place, step: index, seen, id });
             }
         }

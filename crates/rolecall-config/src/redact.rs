@@ -40,7 +40,7 @@ fn collect(located: &Located, found: &mut Vec<String>) {
 }
 
 /// A finding without any of these texts, in its words or on its source line.
-pub fn scrub(mut finding: Finding, secrets: &[String], source: &Source) -> Finding {
+pub fn redact(mut finding: Finding, secrets: &[String], source: &Source) -> Finding {
     for secret in secrets {
         finding.message = finding.message.replace(secret, "[redacted]");
         finding.hint = finding.hint.map(|hint| hint.replace(secret, "[redacted]"));

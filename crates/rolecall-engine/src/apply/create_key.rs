@@ -1,20 +1,22 @@
 //! A key is made: its secret is handed over, or the key goes again.
 
-use super::choose::mints;
 use super::deliver::delivery_of;
-use super::execute::Execution;
-use super::land::judged;
-use super::writer::{self, Sending};
+use super::executor::Execution;
+use super::next_action::mints;
+use super::response::step_from_receipt;
+use super::writer::{self, PreparedMutation};
 use super::{Prepared, Step, Stop};
 use crate::ledger::Event;
 use rolecall_model::{Cause, Change, Entity, Key, Mutation, Outcome, RemoteId, Stage};
 use rolecall_plan::retirement;
-use rolecall_providers::Receipt;
+use rolecall_providers::MutationResult;
 
 impl Execution<'_> {
     /// The way to where the secret goes, made ready before there is one.
-    pub(super) fn prepare(&self, sendings: &[Sending<'_>]) -> Result<Option<Prepared>, String> {
-        let Some(Sending { change, .. }) = sendings.iter().find(|sending| mints(sending.change)) else {
+    pub(super) fn prepare(&self, prepared_mutations: &[PreparedMutation<'_>]) -> Result<Option<Prepared>, String> {
+        let Some(PreparedMutation { change, .. }) =
+            prepared_mutations.iter().find(|sending| mints(sending.change))
+        else {
             return Ok(None);
         };
         match delivery_of(self.apply.desired, change)? {
@@ -25,7 +27,7 @@ impl Execution<'_> {
 
     pub(super) async fn deliver(
         &mut self,
-        receipt: Receipt,
+        receipt: MutationResult,
         prepared: Prepared,
         mutation: &Mutation,
         change: &Change,
@@ -59,7 +61,7 @@ impl Execution<'_> {
         let born = Key { id: Some(id.clone()), ..key.clone() };
         let provider = self.apply.provider;
         let address = change.address.clone().with_id(id);
-        let retirement = retirement(provider.retirement(), born, address, Cause::SecretLost);
+        let retirement = retirement(provider.key_removal(), born, address, Cause::SecretLost);
         let again = format!("The key {id} is live and nobody has its secret: the next run retires it");
         for call in provider.lower(&retirement, self.live) {
             let cleanup = Mutation {
@@ -71,17 +73,17 @@ impl Execution<'_> {
                 variables: call.variables,
                 needs: Vec::new(),
                 after: Vec::new(),
-                interim: false,
+                first_step: false,
             };
             if self.append(self.intent(&cleanup, &retirement)).is_err() {
                 return again;
             }
-            let sending = [Sending { place: 0, mutation: cleanup, change: &retirement }];
+            let sending = [PreparedMutation { place: 0, mutation: cleanup, change: &retirement }];
             let answers = writer::send(self.apply, &sending, None).await;
-            let [Sending { mutation: cleanup, .. }] = sending;
+            let [PreparedMutation { mutation: cleanup, .. }] = sending;
             for answer in answers {
                 let step = match answer {
-                    Ok(receipt) => judged(&cleanup, &retirement, &receipt),
+                    Ok(receipt) => step_from_receipt(&cleanup, &retirement, &receipt),
                     Err(error) => self.failed(&cleanup, &retirement, &error),
                 };
                 self.record(&step);

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::effect::{Effectiveness, in_effect};
+use super::verify::{Observation, in_effect};
 use rolecall_model::{
     Address, Email, Entity, Facts, HeldChange, HoldReason, Live, RemoteId, RoleName, Rules, SentDisable,
 };
@@ -22,7 +22,7 @@ pub struct Observed {
 }
 
 /// Compares what is open in the ledger with what is live. Live wins.
-pub fn observe(facts: &Facts, live: &Live, rules: &dyn Rules) -> Observed {
+pub fn ledger_updates(facts: &Facts, live: &Live, rules: &dyn Rules) -> Observed {
     // Where the invited aren't listed apart, nobody knows who of those listed has accepted.
     let apart = live.invitations.is_some();
     let invited = live.open_invitations().map(|open| (&open.email, false));
@@ -49,14 +49,14 @@ pub fn observe(facts: &Facts, live: &Live, rules: &dyn Rules) -> Observed {
         }
     }
     let in_effect =
-        facts.not_taken.iter().filter(|earlier| in_effect(&earlier.change, None, live) == Effectiveness::InEffect);
+        facts.not_taken.iter().filter(|earlier| in_effect(&earlier.change, None, live) == Observation::InEffect);
     let settled = in_effect.map(|earlier| earlier.change.address.clone()).collect();
     Observed { seen, vanished, readmitted, settled }
 }
 
 /// The facts with what this read shows.
-pub(super) fn updated(facts: &Facts, live: &Live, rules: &dyn Rules) -> Facts {
-    let Observed { seen, vanished, readmitted, settled } = observe(facts, live, rules);
+pub(super) fn facts_after_read(facts: &Facts, live: &Live, rules: &dyn Rules) -> Facts {
+    let Observed { seen, vanished, readmitted, settled } = ledger_updates(facts, live, rules);
     let mut facts = facts.clone();
     for (email, accepted) in seen {
         facts.see_invited(&email, accepted);

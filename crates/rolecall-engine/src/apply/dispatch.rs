@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::execute::{Execution, Flight, Landed};
-use super::writer::{self, Sending};
+use super::executor::{Completed, Execution, InFlight};
+use super::writer::{self, PreparedMutation};
 use super::{Step, Stop, step};
 use crate::ledger::Event;
 use rolecall_graphql::Ticket;
@@ -13,20 +13,20 @@ use rolecall_model::{Action, Address, Change, Entity, Mutation, Outcome, Referen
 
 impl<'a> Execution<'a> {
     /// Notes that these are sent, and sends them. None: they can't be.
-    pub(super) fn launch(&mut self, places: &[usize], ticket: Option<Ticket>) -> Option<Flight<'a>> {
+    pub(super) fn dispatch(&mut self, places: &[usize], ticket: Option<Ticket>) -> Option<InFlight<'a>> {
         let (apply, plan) = (self.apply, self.plan);
-        let sendings: Vec<Sending<'a>> = places
+        let prepared_mutations: Vec<PreparedMutation<'a>> = places
             .iter()
             .filter_map(|place| {
                 let mutation = self.schedule.mutation(*place);
-                Some(Sending {
+                Some(PreparedMutation {
                     place: *place,
                     mutation: self.fill(mutation),
                     change: plan.change(&mutation.change)?,
                 })
             })
             .collect();
-        let prepared = match self.prepare(&sendings) {
+        let prepared = match self.prepare(&prepared_mutations) {
             Ok(prepared) => prepared,
             Err(why) => {
                 let message = format!("nothing was sent, since its secret could not be delivered: {why}");
@@ -50,8 +50,8 @@ impl<'a> Execution<'a> {
         }
         self.minting = prepared.is_some();
         Some(Box::pin(async move {
-            let answers = writer::send(apply, &sendings, ticket).await;
-            Landed { sendings, answers, prepared }
+            let answers = writer::send(apply, &prepared_mutations, ticket).await;
+            Completed { prepared_mutations, answers, prepared }
         }))
     }
 
@@ -108,7 +108,7 @@ impl<'a> Execution<'a> {
             operation: mutation.operation.clone(),
             change: Box::new(change.clone()),
             known,
-            interim: self.plan.is_interim(mutation, &change.address),
+            first_step: self.plan.is_first_step(mutation, &change.address),
         }
     }
 }
