@@ -36,7 +36,7 @@ listed-active), refusal (errors, ok-false), auth-refusal (http401, http403, erro
 sensitive), empty-errors, null-payload, introspection, security-pack, pending-status
 Switches of rapidapi: generation (late, middle, early), rate-limit, minute-millis, retry-after, root-fields (one, many),
 introspection, mutation-context (any, team, personal), environment-admin-mutates-anywhere, page-max, slug-suffix,
-rename-slug (kept, follows), duplicate-names (refused, allowed), add-non_members, refusal (errors, null), booleans (true,
+rename-slug (kept, follows), duplicate-names (refused, allowed), add-outsiders, refusal (errors, null), booleans (true,
 null, false), stale-rows (dropped, kept), invite-member (refused, ignored), invite-pending (refused, resent,
 duplicated), invite-status, demotion (keeps-teams, drops-teams), deleted-teams (listed, hidden), dates (iso, epoch),
 users-count-off-by, teams-count-off-by, total-off-by, team-users-count-off-by

@@ -1108,7 +1108,7 @@ async fn a_member_joins_many_teams_at_once() {
         assert!(is_refused(&add(user, &teams).await, "addUserToTeams"));
     }
     assert_eq!(*rapidapi.world(), before);
-    rapidapi.set("add-non_members=true").unwrap();
+    rapidapi.set("add-outsiders=true").unwrap();
     assert_eq!(add(id(&rapidapi, "kim"), &[SEARCH, PAYMENTS]).await, done("addUserToTeams"));
     let kim = id(&rapidapi, "kim");
     assert!(organization(&rapidapi).member(kim).is_some() && is_in(&rapidapi, PAYMENTS, "kim"));
