@@ -90,7 +90,7 @@ fn noticed<'a>(drift_delta: &'a DriftDelta<'a>) -> Noticed<'a> {
         differences: sealed.changes.iter().map(|change| &change.address).collect(),
         blocked: blocked.map(|hold| &hold.address).collect(),
         new: &drift_delta.appeared,
-        gone: &drift_delta.gone,
+        gone: &drift_delta.disappeared,
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::PlanInput;
-use super::users::in_doubt;
+use super::users::possibly_disabled;
 use rolecall_model::{AccountStatus, Address, Change, DesiredUser, Email, Entity, Invitation, Seen, User};
 
 /// Usable admins, and which changes move their number.
@@ -16,7 +16,7 @@ pub(super) struct Admins {
     pub gained: BTreeSet<Address>,
     pub lost: BTreeSet<Address>,
     /// Listed, and perhaps disabled by us: not counted.
-    pub doubted: BTreeSet<Address>,
+    pub uncertain: BTreeSet<Address>,
     /// The fewest that may be left.
     pub floor: usize,
 }
@@ -41,7 +41,7 @@ pub(super) fn count(input: &PlanInput<'_>, changes: &[Change]) -> Admins {
         after: 0,
         gained: BTreeSet::new(),
         lost: BTreeSet::new(),
-        doubted: BTreeSet::new(),
+        uncertain: BTreeSet::new(),
         floor: 0,
     };
     for user in &input.live.users.items {
@@ -50,17 +50,17 @@ pub(super) fn count(input: &PlanInput<'_>, changes: &[Change]) -> Admins {
             Seen::Unreadable => input.facts.enabled_sent.get(&user.id) == Some(&false),
         };
         let readable = matches!(user.enabled, Seen::Known(_));
-        let doubted = in_doubt(input, user).is_some();
-        let known_on = readable && !doubted;
+        let uncertain = possibly_disabled(input, user).is_some();
+        let known_on = readable && !uncertain;
         let reliable = known_on || (!readable && declared_on(&user.email) && accepted(&user.email));
         let owner = user.account_status == AccountStatus::Owner;
         let active = user.account_status.is_active();
         let usable = !off && active && (owner || input.is_admin(&user.roles));
         admins.before += usize::from(usable);
-        if usable && doubted {
+        if usable && uncertain {
             let namesakes = input.live.users.items.iter().filter(|other| other.email == user.email).count() > 1;
             let id = Some(&user.id).filter(|_| namesakes);
-            admins.doubted.insert(Address::user(&user.email).with_id(id));
+            admins.uncertain.insert(Address::user(&user.email).with_id(id));
         }
         let Some((address, after)) = changed.get(&user.id) else {
             admins.after += usize::from(usable && reliable);
@@ -82,23 +82,23 @@ pub(super) fn count(input: &PlanInput<'_>, changes: &[Change]) -> Admins {
             admins.lost.insert((*address).clone());
         }
     }
-    admins.floor = wanted(input).min(admins.before);
+    admins.floor = required(input).min(admins.before);
     admins
 }
 
 /// The fewest admins that the file, or the platform, wants.
-pub(super) fn wanted(input: &PlanInput<'_>) -> usize {
-    input.desired.guardrails.min_admins.max(least(input))
+pub(super) fn required(input: &PlanInput<'_>) -> usize {
+    input.desired.guardrails.min_admins.max(minimum(input))
 }
 
 /// Fewer than that no file can want: what the platform itself needs, and the last one where it isn't known whether what
 /// we call with is theirs.
-pub(super) fn least(input: &PlanInput<'_>) -> usize {
-    input.rules.fewest_admins().max(usize::from(may_be_ours(input)))
+pub(super) fn minimum(input: &PlanInput<'_>) -> usize {
+    input.rules.fewest_admins().max(usize::from(own_user_unknown(input)))
 }
 
 /// May anybody be whose credential we call with?
-pub(super) fn may_be_ours(input: &PlanInput<'_>) -> bool {
+pub(super) fn own_user_unknown(input: &PlanInput<'_>) -> bool {
     let known = input.own_key().is_some() || input.desired.own_user.is_some() || input.live.caller.is_some();
     input.desired.guardrails.require_self && !known
 }

@@ -106,7 +106,7 @@ fn by_address<T>(items: &[T], address: impl Fn(&T) -> &Address) -> BTreeMap<&Add
 }
 
 /// An operation and its variables. Of one that several changes share, the operation alone: the others may differ.
-type Sent<'a> = (&'a str, Option<&'a BTreeMap<String, Value>>);
+type SentCall<'a> = (&'a str, Option<&'a BTreeMap<String, Value>>);
 
 /// The operations by which one call does something for several.
 fn shared(sealed: &Sealed) -> impl Iterator<Item = &str> {
@@ -115,7 +115,7 @@ fn shared(sealed: &Sealed) -> impl Iterator<Item = &str> {
 }
 
 /// What would be sent for each entity.
-fn calls<'a>(sealed: &'a Sealed, shared: &BTreeSet<&str>) -> BTreeMap<&'a Address, Vec<Sent<'a>>> {
+fn calls<'a>(sealed: &'a Sealed, shared: &BTreeSet<&str>) -> BTreeMap<&'a Address, Vec<SentCall<'a>>> {
     let mut calls: BTreeMap<_, Vec<_>> = BTreeMap::new();
     for mutation in &sealed.mutations {
         let operation = mutation.operation.as_str();

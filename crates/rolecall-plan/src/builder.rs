@@ -32,7 +32,7 @@ pub(super) fn contents(input: &PlanInput<'_>, of: Option<&TeamName>) -> Option<E
 }
 
 /// Is an entity as it was left? Teams that a change doesn't look at don't tell.
-fn stands_as_left(before: &Entity, left: &Entity) -> bool {
+fn is_unchanged_since(before: &Entity, left: &Entity) -> bool {
     match (before, left) {
         (Entity::User(before), Entity::User(left)) if before.teams.is_none() => {
             *before == User { teams: None, ..left.clone() }
@@ -68,7 +68,7 @@ impl<'a> PlanBuilder<'a> {
 
     /// Takes a change, or holds it where it must not be made. Says whether it was taken.
     pub fn change(&mut self, change: Change, place: Option<&Place>) -> bool {
-        if let Some(reason) = self.obstacle(&change) {
+        if let Some(reason) = self.hold_reason(&change) {
             self.hold(change.address, reason);
             return false;
         }
@@ -112,11 +112,11 @@ impl<'a> PlanBuilder<'a> {
     }
 
     /// Why a change would be held, if it would.
-    pub fn obstacle(&self, change: &Change) -> Option<HoldReason> {
+    pub fn hold_reason(&self, change: &Change) -> Option<HoldReason> {
         if !self.protected_among(std::iter::once(change.address.clone())).is_empty() {
             return Some(HoldReason::Protected);
         }
-        if let Some(reason) = self.own_access(change) {
+        if let Some(reason) = self.own_access_hold(change) {
             return Some(reason);
         }
         if self.is_asserted(&change.address) {
@@ -135,7 +135,7 @@ impl<'a> PlanBuilder<'a> {
             let then = &earlier.change;
             let stands = match &earlier.left_as {
                 Some(left) if !self.input.rules.has_approvals() => {
-                    change.before.as_ref().is_some_and(|before| stands_as_left(before, left))
+                    change.before.as_ref().is_some_and(|before| is_unchanged_since(before, left))
                 }
                 _ => change.before == then.before,
             };
@@ -155,12 +155,12 @@ impl<'a> PlanBuilder<'a> {
     }
 
     /// A key that rolecall calls with, or may be calling with, is never switched off, nor is its owner.
-    fn own_access(&self, change: &Change) -> Option<HoldReason> {
+    fn own_access_hold(&self, change: &Change) -> Option<HoldReason> {
         if !self.input.desired.guardrails.require_self {
             return None;
         }
         if let Some(user) = change.before.as_ref().and_then(Entity::user) {
-            return self.costs_our_own(change, user).then_some(HoldReason::OwnUser);
+            return self.reduces_own_access(change, user).then_some(HoldReason::OwnUser);
         }
         let (Action::Disable | Action::Delete, Some(key)) = (change.action, change.entity()?.key()) else {
             return None;
@@ -172,7 +172,7 @@ impl<'a> PlanBuilder<'a> {
     }
 
     /// Would the person whose credential we use lose what it may need of them?
-    fn costs_our_own(&self, change: &Change, before: &User) -> bool {
+    fn reduces_own_access(&self, change: &Change, before: &User) -> bool {
         let named = self.input.desired.own_user.as_ref().is_some_and(|own| own.value == before.email);
         let calls = |id: &RemoteId| self.input.live.caller.iter().any(|caller| caller.users.contains(id));
         let own = named || before.id.as_ref().is_some_and(calls);

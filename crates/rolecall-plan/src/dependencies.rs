@@ -10,7 +10,7 @@ use rolecall_model::{Action, Address, Cause, Entity, RoleName, Stage};
 
 /// What needs the id of an entity that isn't there yet needs its making.
 pub(super) fn id_dependencies(nodes: &mut [Node<'_>]) {
-    let makers: Vec<(usize, Address)> = nodes
+    let creations: Vec<(usize, Address)> = nodes
         .iter()
         .enumerate()
         .filter(|(_, node)| node.change.action == Action::Create)
@@ -18,7 +18,8 @@ pub(super) fn id_dependencies(nodes: &mut [Node<'_>]) {
         .collect();
     for node in nodes.iter_mut() {
         let wanted = node.mutation.references();
-        node.needs.extend(makers.iter().filter(|(_, address)| wanted.contains(address)).map(|(index, _)| *index));
+        node.needs
+            .extend(creations.iter().filter(|(_, address)| wanted.contains(address)).map(|(index, _)| *index));
     }
 }
 
@@ -28,9 +29,9 @@ pub(super) fn promotion_dependencies(admins: &Admins, nodes: &mut [Node<'_>]) {
     if admins.after.saturating_sub(admins.gained.len()) >= admins.floor {
         return;
     }
-    let takes = |node: &Node<'_>| node.mutation.stage >= Stage::Narrow;
-    let promotions = indices(nodes, |node| admins.gained.contains(&node.change.address) && !takes(node));
-    for node in nodes.iter_mut().filter(|node| takes(node) && admins.lost.contains(&node.change.address)) {
+    let revokes = |node: &Node<'_>| node.mutation.stage >= Stage::Narrow;
+    let promotions = indices(nodes, |node| admins.gained.contains(&node.change.address) && !revokes(node));
+    for node in nodes.iter_mut().filter(|node| revokes(node) && admins.lost.contains(&node.change.address)) {
         node.after.extend(&promotions);
     }
 }
@@ -81,33 +82,33 @@ pub(super) fn seat_dependencies(nodes: &mut [Node<'_>]) {
 }
 
 /// The mutations of roles, and the one that closes the move of each role_move.
-struct Places<'a> {
+struct NodeIndices<'a> {
     roles: BTreeMap<&'a RoleName, Vec<usize>>,
     moves: BTreeMap<&'a Address, usize>,
 }
 
-fn places<'a>(nodes: &[Node<'a>]) -> Places<'a> {
-    let mut places = Places { roles: BTreeMap::new(), moves: BTreeMap::new() };
+fn node_indices<'a>(nodes: &[Node<'a>]) -> NodeIndices<'a> {
+    let mut node_indices = NodeIndices { roles: BTreeMap::new(), moves: BTreeMap::new() };
     for (index, node) in nodes.iter().enumerate() {
         match node.change.entity() {
-            Some(Entity::Role(role)) => places.roles.entry(&role.name).or_default().push(index),
+            Some(Entity::Role(role)) => node_indices.roles.entry(&role.name).or_default().push(index),
             Some(Entity::User(_)) if !node.mutation.first_step => {
-                places.moves.insert(&node.change.address, index);
+                node_indices.moves.insert(&node.change.address, index);
             }
             _ => {}
         }
     }
-    places
+    node_indices
 }
 
 /// Whoever moves waits for what their new role gains; a role that loses something, or goes, waits for those who leave
 /// it.
 pub(super) fn role_dependencies(role_moves: &[RoleMove], nodes: &mut [Node<'_>]) {
-    let Places { roles, moves } = places(nodes);
+    let NodeIndices { roles, moves } = node_indices(nodes);
     for role_move in role_moves {
         let Some(moving) = moves.get(&role_move.address).copied() else { continue };
         for index in role_move.to.iter().filter_map(|role| roles.get(role)).flatten() {
-            if nodes[*index].gives.iter().any(|given| role_move.keeps.contains(given)) {
+            if nodes[*index].grants.iter().any(|given| role_move.keeps.contains(given)) {
                 nodes[moving].after.insert(*index);
             }
         }
@@ -115,7 +116,7 @@ pub(super) fn role_dependencies(role_moves: &[RoleMove], nodes: &mut [Node<'_>])
             let node = &mut nodes[*index];
             if node.change.after.is_none() {
                 node.needs.insert(moving);
-            } else if node.takes.iter().any(|taken| role_move.keeps.contains(taken)) {
+            } else if node.revokes.iter().any(|taken| role_move.keeps.contains(taken)) {
                 node.after.insert(moving);
             }
         }
@@ -126,25 +127,25 @@ pub(super) fn role_dependencies(role_moves: &[RoleMove], nodes: &mut [Node<'_>])
 /// it loses, and a role gains only once those have left who leave. Where that would be a circle, not interrupting
 /// access goes first.
 pub(super) fn least_privilege_dependencies(role_moves: &[RoleMove], nodes: &mut [Node<'_>]) {
-    let Places { roles, moves } = places(nodes);
+    let NodeIndices { roles, moves } = node_indices(nodes);
     for (role, indices) in roles {
         for index in indices {
             if nodes[index].change.action != Action::Update {
                 continue;
             }
-            if !nodes[index].takes.is_empty() {
-                let awaited = awaited(nodes, index);
-                let comes = role_moves.iter().filter(|role_move| role_move.comes_to(role));
+            if !nodes[index].revokes.is_empty() {
+                let dependencies = all_dependencies(nodes, index);
+                let comes = role_moves.iter().filter(|role_move| role_move.joins(role));
                 for moving in comes.filter_map(|role_move| moves.get(&role_move.address)) {
-                    if !awaited.contains(moving) {
+                    if !dependencies.contains(moving) {
                         nodes[*moving].needs.insert(index);
                     }
                 }
             }
-            if !nodes[index].gives.is_empty() {
+            if !nodes[index].grants.is_empty() {
                 let leaves = role_moves.iter().filter(|role_move| role_move.leaves(role));
                 for moving in leaves.filter_map(|role_move| moves.get(&role_move.address)) {
-                    if *moving != index && !awaited(nodes, *moving).contains(&index) {
+                    if *moving != index && !all_dependencies(nodes, *moving).contains(&index) {
                         nodes[index].needs.insert(*moving);
                     }
                 }
@@ -154,7 +155,7 @@ pub(super) fn least_privilege_dependencies(role_moves: &[RoleMove], nodes: &mut 
 }
 
 /// All that a mutation waits for, near and far.
-fn awaited(nodes: &[Node<'_>], index: usize) -> BTreeSet<usize> {
+fn all_dependencies(nodes: &[Node<'_>], index: usize) -> BTreeSet<usize> {
     let mut found = BTreeSet::new();
     let mut open = vec![index];
     while let Some(next) = open.pop() {

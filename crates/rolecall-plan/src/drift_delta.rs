@@ -35,18 +35,18 @@ pub struct DriftDelta<'a> {
     /// What wasn't there before, or was otherwise.
     pub appeared: BTreeSet<Address>,
     /// What was there before, if nothing of the same address has appeared.
-    pub gone: BTreeSet<Address>,
+    pub disappeared: BTreeSet<Address>,
 }
 
 impl ReportedDrift {
     /// All of a report, as if it had been told.
     pub fn all(plan: &Plan) -> Self {
-        let organizations = plan.organizations.iter().map(|plan| told(plan, None)).collect();
+        let organizations = plan.organizations.iter().map(|plan| reported(plan, None)).collect();
         Self { format_version: FORMAT_VERSION.to_owned(), organizations }
     }
 
     fn of(&self, identity: &Identity) -> Option<&ReportedOrganization> {
-        self.organizations.iter().find(|told| told.identity.is_same_organization(identity))
+        self.organizations.iter().find(|reported| reported.identity.is_same_organization(identity))
     }
 }
 
@@ -54,28 +54,29 @@ impl ReportedDrift {
 /// this time, an organisation or a list, is as it was.
 pub fn drift_delta<'a>(now: &'a Plan, before: Option<&ReportedDrift>) -> (Vec<DriftDelta<'a>>, ReportedDrift) {
     let mut all = Vec::new();
-    let mut told_now = ReportedDrift { format_version: FORMAT_VERSION.to_owned(), organizations: Vec::new() };
+    let mut reported_now = ReportedDrift { format_version: FORMAT_VERSION.to_owned(), organizations: Vec::new() };
     for plan in &now.organizations {
-        let earlier = before.and_then(|before| before.of(&plan.sealed.identity)).map(|told| &told.differences);
-        let told = told(plan, earlier);
+        let earlier =
+            before.and_then(|before| before.of(&plan.sealed.identity)).map(|reported| &reported.differences);
+        let reported = reported(plan, earlier);
         let nothing = Differences::new();
         let earlier = earlier.unwrap_or(&nothing);
-        let appeared = missing(&told.differences, earlier);
-        let gone = &missing(earlier, &told.differences) - &appeared;
-        if !appeared.is_empty() || !gone.is_empty() {
-            all.push(DriftDelta { plan, appeared, gone });
+        let appeared = not_covered(&reported.differences, earlier);
+        let disappeared = &not_covered(earlier, &reported.differences) - &appeared;
+        if !appeared.is_empty() || !disappeared.is_empty() {
+            all.push(DriftDelta { plan, appeared, disappeared });
         }
-        told_now.organizations.push(told);
+        reported_now.organizations.push(reported);
     }
     let unseen = before.into_iter().flat_map(|before| &before.organizations);
     let unseen: Vec<ReportedOrganization> =
-        unseen.filter(|told| told_now.of(&told.identity).is_none()).cloned().collect();
-    told_now.organizations.extend(unseen);
-    told_now.organizations.sort_by(|a, b| a.identity.cmp(&b.identity));
-    (all, told_now)
+        unseen.filter(|reported| reported_now.of(&reported.identity).is_none()).cloned().collect();
+    reported_now.organizations.extend(unseen);
+    reported_now.organizations.sort_by(|a, b| a.identity.cmp(&b.identity));
+    (all, reported_now)
 }
 
-fn told(plan: &OrganizationPlan, before: Option<&Differences>) -> ReportedOrganization {
+fn reported(plan: &OrganizationPlan, before: Option<&Differences>) -> ReportedOrganization {
     let mut differences = Differences::new();
     for change in &plan.sealed.changes {
         let hash = hash(&serde_json::to_value(change).unwrap_or_default());
@@ -108,7 +109,7 @@ fn broken_kinds(plan: &OrganizationPlan) -> BTreeSet<Kind> {
 }
 
 /// Those of which `there` doesn't have all that `here` has.
-fn missing(here: &Differences, there: &Differences) -> BTreeSet<Address> {
+fn not_covered(here: &Differences, there: &Differences) -> BTreeSet<Address> {
     let is_there = |(address, hashes): &(&Address, &BTreeSet<String>)| {
         there.get(*address).is_some_and(|other| hashes.is_subset(other))
     };

@@ -80,7 +80,7 @@ impl PlanInput<'_> {
     }
 
     /// Is whoever has these roles in every team, whatever is said of teams?
-    fn is_everywhere(&self, roles: &BTreeSet<RoleName>) -> bool {
+    fn is_in_every_team(&self, roles: &BTreeSet<RoleName>) -> bool {
         self.rules.admins_are_in_every_team() && self.is_admin(roles)
     }
 
@@ -111,18 +111,18 @@ pub fn plan(input: &PlanInput<'_>) -> Result<Planned, Vec<Finding>> {
     }
     keys::check_own(input, &mut builder);
     users::check_own(input, &mut builder);
-    let mut book = PlannedRoles::default();
-    if organization::plan_itself(input, &mut builder) {
+    let mut planned_roles = PlannedRoles::default();
+    if organization::plan_organization(input, &mut builder) {
         teams::plan_teams(input, &mut builder);
-        book = roles::plan_roles(input, &mut builder);
-        roles::plan_holders(input, &mut book, &mut builder);
-        users::plan_users(input, &mut book, &mut builder);
-        roles::plan_containment(input, &mut builder);
-        roles::plan_removals(input, &book, &mut builder);
+        planned_roles = roles::plan_roles(input, &mut builder);
+        roles::check_holders(input, &mut planned_roles, &mut builder);
+        users::plan_users(input, &mut planned_roles, &mut builder);
+        roles::create_containment_role(input, &mut builder);
+        roles::plan_removals(input, &planned_roles, &mut builder);
         keys::plan_keys(input, &mut builder);
-        roles::say_what_is_allowed(&book, &mut builder);
+        roles::add_allowed_effects(&planned_roles, &mut builder);
     }
-    builder.findings.extend(guardrails::unmatched(input));
+    builder.findings.extend(guardrails::unmatched_protected(input));
     if let Some(only) = input.only {
         builder.changes.retain(|change| only.contains(&change.address));
     }
@@ -132,13 +132,13 @@ pub fn plan(input: &PlanInput<'_>) -> Result<Planned, Vec<Finding>> {
     }
     warnings.sort_by(|a, b| (&a.place, a.code).cmp(&(&b.place, b.code)));
     let admins = admins::count(input, &builder.changes);
-    let refusals = guardrails::judge(input, &builder.changes, &admins, &book);
+    let refusals = guardrails::find_refusals(input, &builder.changes, &admins, &planned_roles);
     builder.changes.sort_by(|a, b| a.address.cmp(&b.address));
     builder.holds.sort_by(|a, b| (a.class, &a.address).cmp(&(b.class, &b.address)));
     builder.holds.dedup();
-    role_moves::say_first_steps(&mut builder.changes, &book);
-    let mutations = order::mutations(input, &builder.changes, &admins, &book);
-    let privileged = privileged::among(input, &builder.changes, &book);
+    role_moves::add_first_step_effects(&mut builder.changes, &planned_roles);
+    let mutations = order::mutations(input, &builder.changes, &admins, &planned_roles);
+    let privileged = privileged::among(input, &builder.changes, &planned_roles);
     let sealed = Sealed {
         identity: Identity {
             provider: desired.provider,
@@ -195,10 +195,10 @@ fn completeness(live: &Live) -> BTreeMap<String, Completeness> {
 fn gaps(input: &PlanInput<'_>) -> Vec<Gap> {
     let mut gaps = input.live.gaps.clone();
     if !input.facts.ledger_found {
-        gaps.push(Gap {
-            what: "the ledger".to_owned(),
-            why: "there is none, so what was sent before and can't be seen is unknown: invitations, disabled people, keys not yet delivered".to_owned(),
-        });
+        gaps.push(Gap::new(
+            "the ledger",
+            "There is none yet. Without it rolecall doesn't know what was sent before: invitations, disabled users, keys that were not delivered.",
+        ));
     }
     gaps
 }

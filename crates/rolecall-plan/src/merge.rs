@@ -29,10 +29,10 @@ pub(super) fn merge<'a>(nodes: Vec<Node<'a>>, rules: &dyn Rules) -> Vec<Node<'a>
     if into.is_empty() {
         return nodes;
     }
-    joined(&nodes, &into, merged)
+    merge_nodes(&nodes, &into, merged)
 }
 
-fn joined<'a>(
+fn merge_nodes<'a>(
     nodes: &[Node<'a>],
     into: &BTreeMap<usize, usize>,
     mut merged: BTreeMap<usize, Variables>,
@@ -50,7 +50,7 @@ fn joined<'a>(
     }
     let first_step: Vec<bool> = nodes.iter().map(|node| node.mutation.first_step).collect();
     let addresses: Vec<_> = nodes.iter().map(|node| &node.change.address).collect();
-    let mut joined = Vec::with_capacity(places.len());
+    let mut merge_nodes = Vec::with_capacity(places.len());
     for (index, node) in nodes.iter().enumerate().filter(|(index, _)| stays(*index)) {
         let others = also.get(&index).map(Vec::as_slice).unwrap_or_default();
         let mut mutation = node.mutation.clone();
@@ -59,14 +59,14 @@ fn joined<'a>(
         mutation.also = with;
         mutation.first_step = mutation.first_step && others.iter().all(|other| first_step[*other]);
         mutation.variables = merged.remove(&index).unwrap_or(mutation.variables);
-        joined.push(Node {
+        merge_nodes.push(Node {
             change: node.change,
             mutation,
-            gives: node.gives.clone(),
-            takes: node.takes.clone(),
+            grants: node.grants.clone(),
+            revokes: node.revokes.clone(),
             needs: moved(&node.needs),
             after: moved(&node.after),
         });
     }
-    joined
+    merge_nodes
 }

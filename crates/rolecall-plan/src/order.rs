@@ -15,8 +15,8 @@ pub(super) struct Node<'a> {
     pub change: &'a Change,
     pub mutation: Mutation,
     /// What it adds to a role, and takes from one.
-    pub gives: BTreeSet<Permission>,
-    pub takes: BTreeSet<Permission>,
+    pub grants: BTreeSet<Permission>,
+    pub revokes: BTreeSet<Permission>,
     /// Others that must be done first, by their index.
     pub needs: BTreeSet<usize>,
     /// Others that must be seen in effect first, by their index.
@@ -27,23 +27,24 @@ pub(super) fn mutations(
     input: &PlanInput<'_>,
     changes: &[Change],
     admins: &Admins,
-    book: &PlannedRoles,
+    planned_roles: &PlannedRoles,
 ) -> Vec<Mutation> {
     let mut nodes = Vec::new();
-    let role_moves = role_moves::role_moves(changes, book);
-    let split = role_moves::in_two_steps(changes, &role_moves);
+    let role_moves = role_moves::role_moves(changes, planned_roles);
+    let split = role_moves::roles_in_two_steps(changes, &role_moves);
     for change in changes {
         let role = change.after.as_ref().and_then(Entity::role);
         let first = role.filter(|role| split.contains(&role.name)).and_then(|_| role_moves::first_step(change));
-        let Some(closing) = lower(input, change, change, stage(input, change, admins, book), &mut nodes) else {
+        let Some(closing) = lower(input, change, change, stage(input, change, admins, planned_roles), &mut nodes)
+        else {
             continue;
         };
-        (nodes[closing].gives, nodes[closing].takes) = shift(change);
+        (nodes[closing].grants, nodes[closing].revokes) = permission_changes(change);
         if let Some(first) = first
             && let Some(opening) = lower(input, change, &first, Stage::Widen, &mut nodes)
         {
             nodes[opening].mutation.first_step = true;
-            nodes[opening].gives = std::mem::take(&mut nodes[closing].gives);
+            nodes[opening].grants = std::mem::take(&mut nodes[closing].grants);
             nodes[closing].after.insert(opening);
         }
     }
@@ -79,22 +80,22 @@ fn lower<'a>(
             after: Vec::new(),
             first_step: index + 1 < last,
         };
-        let (gives, takes, after) = Default::default();
+        let (grants, revokes, after) = Default::default();
         let needs = if call.alone { BTreeSet::new() } else { (first..nodes.len()).collect() };
-        nodes.push(Node { change, mutation, gives, takes, needs, after });
+        nodes.push(Node { change, mutation, grants, revokes, needs, after });
     }
     (nodes.len() > first).then(|| nodes.len() - 1)
 }
 
 /// When a change may run. A record can't be written in two halves, so one that gives and takes is narrow, unless it
 /// makes an admin, whom others may rely on.
-fn stage(input: &PlanInput<'_>, change: &Change, admins: &Admins, book: &PlannedRoles) -> Stage {
+fn stage(input: &PlanInput<'_>, change: &Change, admins: &Admins, planned_roles: &PlannedRoles) -> Stage {
     match (change.action, &change.before, &change.after) {
         (Action::Create, _, _) => Stage::Create,
         (Action::Invite | Action::Enable, _, _) | (Action::Update, _, Some(Entity::Team(_))) => Stage::Widen,
         (Action::Disable, _, Some(Entity::Key(_))) | (Action::Delete, _, _) => Stage::Remove,
         (Action::Update, Some(Entity::User(before)), Some(Entity::User(after))) => {
-            let narrows = narrows(input, before, after, book);
+            let narrows = narrows(input, before, after, planned_roles);
             if narrows && !admins.gained.contains(&change.address) { Stage::Narrow } else { Stage::Widen }
         }
         (Action::Update, Some(Entity::Organization(before)), Some(Entity::Organization(after))) => {
@@ -102,11 +103,7 @@ fn stage(input: &PlanInput<'_>, change: &Change, admins: &Admins, book: &Planned
             if after.seats < before.seats { Stage::Remove } else { Stage::Create }
         }
         (Action::Update, Some(Entity::Role(_)), Some(Entity::Role(_))) => {
-            if shift(change).1.is_empty() {
-                Stage::Widen
-            } else {
-                Stage::Narrow
-            }
+            if permission_changes(change).1.is_empty() { Stage::Widen } else { Stage::Narrow }
         }
         (Action::Disable | Action::RemoveAccess | Action::Cancel | Action::Remove | Action::Update, _, _) => {
             Stage::Narrow
@@ -115,16 +112,16 @@ fn stage(input: &PlanInput<'_>, change: &Change, admins: &Admins, book: &Planned
 }
 
 /// What a change adds to a role, and what it takes from it.
-fn shift(change: &Change) -> (BTreeSet<Permission>, BTreeSet<Permission>) {
+fn permission_changes(change: &Change) -> (BTreeSet<Permission>, BTreeSet<Permission>) {
     let of = |entity: &Option<Entity>| entity.as_ref().and_then(Entity::role).map(|role| role.permissions.clone());
     let (before, after) = (of(&change.before).unwrap_or_default(), of(&change.after).unwrap_or_default());
     (after.difference(&before).cloned().collect(), before.difference(&after).cloned().collect())
 }
 
 /// Does a user lose anything?
-pub(super) fn narrows(input: &PlanInput<'_>, before: &User, after: &User, book: &PlannedRoles) -> bool {
+pub(super) fn narrows(input: &PlanInput<'_>, before: &User, after: &User, planned_roles: &PlannedRoles) -> bool {
     let off = after.enabled == Seen::Known(false);
-    let roles = match (book.allowed_before(&before.roles), book.allowed_after(&after.roles)) {
+    let roles = match (planned_roles.allowed_before(&before.roles), planned_roles.allowed_after(&after.roles)) {
         (Some(before), Some(after)) => !before.is_subset(&after),
         _ => !input.covers(&after.roles, &before.roles),
     };

@@ -10,7 +10,7 @@ use rolecall_model::{
 };
 
 /// Says whether there is anything to plan within it.
-pub(super) fn plan_itself(input: &PlanInput<'_>, builder: &mut PlanBuilder<'_>) -> bool {
+pub(super) fn plan_organization(input: &PlanInput<'_>, builder: &mut PlanBuilder<'_>) -> bool {
     let Some(desired) = &input.desired.organization_entity else { return true };
     match &input.live.organization_entity {
         Some(live) if desired.absent => {
@@ -167,7 +167,7 @@ fn create(input: &PlanInput<'_>, desired: &DesiredOrganization, builder: &mut Pl
 fn first_invitation(input: &PlanInput<'_>, user: &DesiredUser) -> Option<FirstInvitation> {
     let roles = &user.roles.as_ref()?.value;
     let comes = !user.absent && user.enabled.is_none();
-    let teamless = user.teams.is_none() || input.is_everywhere(roles);
+    let teamless = user.teams.is_none() || input.is_in_every_team(roles);
     let caller = input.live.caller.iter().any(|caller| caller.emails.contains(&user.email));
     let role = input.rules.invitation_roles(input.live, roles).into_iter().next()?;
     (comes && teamless && !caller).then(|| FirstInvitation { email: user.email.clone(), role })

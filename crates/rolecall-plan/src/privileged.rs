@@ -8,12 +8,12 @@ use super::roles::PlannedRoles;
 use rolecall_model::{Address, Change, Entity};
 
 /// Those of what may administrate, before or after.
-pub(super) fn among(input: &PlanInput<'_>, changes: &[Change], book: &PlannedRoles) -> BTreeSet<Address> {
+pub(super) fn among(input: &PlanInput<'_>, changes: &[Change], planned_roles: &PlannedRoles) -> BTreeSet<Address> {
     let is_privileged = |entity: &Entity| match entity {
         Entity::Organization(_) => true,
         Entity::Team(_) => false,
         Entity::Role(role) => input.rules.is_privileged(&role.permissions),
-        Entity::User(user) => input.is_admin(&user.roles) || book.is_privileged(input, &user.roles),
+        Entity::User(user) => input.is_admin(&user.roles) || planned_roles.is_privileged(input, &user.roles),
         Entity::Key(key) => is_privileged(input, key),
     };
     let is_it = |change: &&Change| change.before.iter().chain(&change.after).any(is_privileged);

@@ -18,19 +18,19 @@ pub(super) fn resources(
     let none = Projects::default();
     let projects = input.live.projects.as_ref().unwrap_or(&none);
     let mut resolved = Resources::none();
-    let mut whole = true;
+    let mut complete = true;
     for (slug, desired) in wished {
         let Some(project) = projects.by_slug.get(slug) else {
             findings.push(unknown_project(slug, desired, projects));
-            whole = false;
+            complete = false;
             continue;
         };
         match targets(slug, project, desired, findings) {
             Some(targets) => resolved.add(slug.clone(), ProjectReach { id: project.id.clone(), targets }),
-            None => whole = false,
+            None => complete = false,
         }
     }
-    whole.then_some(resolved)
+    complete.then_some(resolved)
 }
 
 fn unknown_project(slug: &Slug, desired: &DesiredProject, projects: &Projects) -> Finding {
@@ -55,7 +55,7 @@ fn targets(
 ) -> Option<Reach<BTreeMap<Slug, TargetReach>>> {
     let Reach::Only(wished) = &desired.targets else { return Some(Reach::All) };
     let mut resolved = Reach::Only(BTreeMap::new());
-    let mut whole = true;
+    let mut complete = true;
     for (name, DesiredTarget { place, services, app_deployments }) in wished {
         let Some(id) = project.targets.get(name) else {
             let known: Vec<&str> = project.targets.keys().map(Slug::as_str).collect();
@@ -65,7 +65,7 @@ fn targets(
             };
             let message = format!("the project `{slug}` has no target {}", quote(name.as_str()));
             findings.push(Finding::error(Code::UnknownTarget, place.clone(), message).hint(hint));
-            whole = false;
+            complete = false;
             continue;
         };
         if project.single == Some(true) && *services != Reach::All {
@@ -77,14 +77,14 @@ fn targets(
                 )
                 .hint("write `services: all`, which is what the platform stores there"),
             );
-            whole = false;
+            complete = false;
             continue;
         }
         let target =
             TargetReach { id: id.clone(), services: services.clone(), app_deployments: app_deployments.clone() };
         resolved.add(name.clone(), target);
     }
-    whole.then_some(resolved)
+    complete.then_some(resolved)
 }
 
 /// Which catalogue permissions are from.
@@ -112,12 +112,12 @@ pub(super) fn permissions(
         Holder::Role => &catalogue.roles,
         Holder::Key => &catalogue.keys,
     };
-    let mut whole = true;
+    let mut complete = true;
     for permission in &asked {
         let Some(place) = desired.get(permission) else { continue };
         let Some(needs) = known.get(permission) else {
             findings.push(unknown_permission(permission, place, holder, known));
-            whole = false;
+            complete = false;
             continue;
         };
         if let Some(needed) = needs
@@ -134,7 +134,7 @@ pub(super) fn permissions(
             );
         }
     }
-    whole.then_some(asked)
+    complete.then_some(asked)
 }
 
 fn unknown_permission(

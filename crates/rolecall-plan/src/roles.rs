@@ -17,47 +17,48 @@ pub(super) struct PlannedRoles {
     /// The platform doesn't list all of them.
     truncated: bool,
     /// Are there roles to look up at all?
-    kept: bool,
+    has_role_list: bool,
 }
 
 /// A role before the plan and after it.
 #[derive(Clone, Debug)]
 struct RoleState {
     before: Option<BTreeSet<Permission>>,
-    future: PlannedRole,
+    planned: PlannedRole,
 }
 
 #[derive(Clone, Debug)]
 enum PlannedRole {
-    /// It will be there and allow this.
-    Stays(BTreeSet<Permission>),
-    /// The plan deletes it.
-    Goes,
-    /// What the file desired_users of it is held, and as it is it allows more, or isn't there.
+    /// The role exists after the plan and allows these permissions.
+    Kept(BTreeSet<Permission>),
+    /// The plan deletes the role.
+    Deleted,
+    /// The role's own change is held, so it doesn't exist, or allows more than the file says.
     Held,
 }
 
-/// Can a role be given?
+/// The answer to whether a role can be given to a user.
 pub(super) enum Availability {
-    Yes,
-    No,
-    /// It is there, and this plan deletes it.
-    Goes,
-    /// It can't be had as the file desired_users it.
+    Available,
+    /// No role has this name.
+    Unknown,
+    /// The role exists, and this plan deletes it.
+    Deleted,
+    /// The role's own change is held, so the role isn't what the file asks for.
     Held,
-    /// It isn't listed, and the list isn't all.
-    OutOfSight,
+    /// The role isn't listed, and the list is incomplete.
+    Unlisted,
 }
 
 impl PlannedRoles {
     pub fn availability(&self, name: &RoleName) -> Availability {
-        match self.roles.get(name).map(|state| &state.future) {
-            _ if !self.kept => Availability::Yes,
-            Some(PlannedRole::Stays(_)) => Availability::Yes,
-            Some(PlannedRole::Goes) => Availability::Goes,
+        match self.roles.get(name).map(|state| &state.planned) {
+            _ if !self.has_role_list => Availability::Available,
+            Some(PlannedRole::Kept(_)) => Availability::Available,
+            Some(PlannedRole::Deleted) => Availability::Deleted,
             Some(PlannedRole::Held) => Availability::Held,
-            None if self.truncated => Availability::OutOfSight,
-            None => Availability::No,
+            None if self.truncated => Availability::Unlisted,
+            None => Availability::Unknown,
         }
     }
 
@@ -68,10 +69,10 @@ impl PlannedRoles {
 
     /// What these roles allow after the plan. None where that isn't known.
     pub fn allowed_after(&self, names: &BTreeSet<RoleName>) -> Option<BTreeSet<Permission>> {
-        self.allowed(names, |state| match &state.future {
-            PlannedRole::Stays(permissions) => Some(permissions),
+        self.allowed(names, |state| match &state.planned {
+            PlannedRole::Kept(permissions) => Some(permissions),
             PlannedRole::Held => state.before.as_ref(),
-            PlannedRole::Goes => None,
+            PlannedRole::Deleted => None,
         })
     }
 
@@ -84,7 +85,7 @@ impl PlannedRoles {
         for name in names {
             allowed.extend(when(self.roles.get(name)?)?.iter().cloned());
         }
-        self.kept.then_some(allowed)
+        self.has_role_list.then_some(allowed)
     }
 
     /// May whoever has these roles give access?
@@ -92,7 +93,7 @@ impl PlannedRoles {
         let may = |allowed: Option<BTreeSet<Permission>>| match allowed {
             Some(allowed) => input.rules.is_privileged(&allowed),
             // Of another organisation, or out of sight: nobody knows.
-            None => self.kept,
+            None => self.has_role_list,
         };
         input.rules.gives_access(input.live, names)
             || may(self.allowed_before(names))
@@ -101,28 +102,29 @@ impl PlannedRoles {
 
     /// Those that can be given.
     pub fn names(&self) -> impl Iterator<Item = &str> {
-        let stays = |state: &RoleState| matches!(state.future, PlannedRole::Stays(_));
+        let stays = |state: &RoleState| matches!(state.planned, PlannedRole::Kept(_));
         self.roles.iter().filter(move |(_, state)| stays(state)).map(|(name, _)| name.as_str())
     }
 
-    fn set(&mut self, name: &RoleName, future: PlannedRole) {
+    fn set(&mut self, name: &RoleName, planned: PlannedRole) {
         let before = self.roles.get(name).and_then(|state| state.before.clone());
-        self.roles.insert(name.clone(), RoleState { before, future });
+        self.roles.insert(name.clone(), RoleState { before, planned });
     }
 
-    fn goes(&self, name: &RoleName) -> bool {
-        matches!(self.roles.get(name), Some(RoleState { future: PlannedRole::Goes, .. }))
+    fn is_deleted(&self, name: &RoleName) -> bool {
+        matches!(self.roles.get(name), Some(RoleState { planned: PlannedRole::Deleted, .. }))
     }
 }
 
 /// Creations and updates. Deletions are planned once it is known who moves.
 pub(super) fn plan_roles(input: &PlanInput<'_>, builder: &mut PlanBuilder<'_>) -> PlannedRoles {
     let Some(list) = &input.live.roles else { return PlannedRoles::default() };
-    let mut book = PlannedRoles { roles: BTreeMap::new(), truncated: list.completeness.is_broken(), kept: true };
+    let mut planned_roles =
+        PlannedRoles { roles: BTreeMap::new(), truncated: list.completeness.is_broken(), has_role_list: true };
     for role in &list.items {
         let allows = role.permissions.clone();
-        let state = RoleState { before: Some(allows.clone()), future: PlannedRole::Stays(allows) };
-        book.roles.insert(role.name.clone(), state);
+        let state = RoleState { before: Some(allows.clone()), planned: PlannedRole::Kept(allows) };
+        planned_roles.roles.insert(role.name.clone(), state);
     }
     for desired in &input.desired.roles {
         match (input.live.role(&desired.name), desired.absent) {
@@ -135,9 +137,9 @@ pub(super) fn plan_roles(input: &PlanInput<'_>, builder: &mut PlanBuilder<'_>) -
                     );
                 }
             }
-            (Some(_), true) => book.set(&desired.name, PlannedRole::Goes),
-            (None, false) => create(input, desired, &mut book, builder),
-            (Some(role), false) => update(input, desired, role, &mut book, builder),
+            (Some(_), true) => planned_roles.set(&desired.name, PlannedRole::Deleted),
+            (None, false) => create(input, desired, &mut planned_roles, builder),
+            (Some(role), false) => update(input, desired, role, &mut planned_roles, builder),
         }
     }
     if let Some(reason) = list.completeness.unreadable("roles")
@@ -156,10 +158,10 @@ pub(super) fn plan_roles(input: &PlanInput<'_>, builder: &mut PlanBuilder<'_>) -
             let privileged = input.rules.is_privileged(&role.permissions);
             builder.hold(address, HoldReason::Unmanaged { privileged });
         } else {
-            book.set(&role.name, PlannedRole::Goes);
+            planned_roles.set(&role.name, PlannedRole::Deleted);
         }
     }
-    book
+    planned_roles
 }
 
 fn locked(desired: &DesiredRole) -> Finding {
@@ -167,7 +169,12 @@ fn locked(desired: &DesiredRole) -> Finding {
         .hint("remove it from `roles`; it can be given to users all the same")
 }
 
-fn create(input: &PlanInput<'_>, desired: &DesiredRole, book: &mut PlannedRoles, builder: &mut PlanBuilder<'_>) {
+fn create(
+    input: &PlanInput<'_>,
+    desired: &DesiredRole,
+    planned_roles: &mut PlannedRoles,
+    builder: &mut PlanBuilder<'_>,
+) {
     let mut missing = Vec::new();
     if desired.description.is_none() {
         missing.push("`description`");
@@ -183,17 +190,18 @@ fn create(input: &PlanInput<'_>, desired: &DesiredRole, book: &mut PlannedRoles,
                 .hint(format!("add {}", missing.join(" and "))),
         );
     }
-    let wished = desired.permissions.as_ref();
-    let permissions =
-        wished.and_then(|wished| resolve::permissions(input, Holder::Role, wished, &mut builder.findings));
+    let desired_permissions = desired.permissions.as_ref();
+    let permissions = desired_permissions.and_then(|desired_permissions| {
+        resolve::permissions(input, Holder::Role, desired_permissions, &mut builder.findings)
+    });
     let (Some(description), Some(permissions)) = (desired.description.clone(), permissions) else {
         // Whoever is given it is no second finding.
-        book.set(&desired.name, PlannedRole::Stays(BTreeSet::new()));
+        planned_roles.set(&desired.name, PlannedRole::Kept(BTreeSet::new()));
         return;
     };
     let change = creation(&desired.name, description, permissions.clone(), Cause::Declared);
     let taken = builder.change(change, Some(&desired.place));
-    book.set(&desired.name, if taken { PlannedRole::Stays(permissions) } else { PlannedRole::Held });
+    planned_roles.set(&desired.name, if taken { PlannedRole::Kept(permissions) } else { PlannedRole::Held });
 }
 
 fn creation(name: &RoleName, description: String, permissions: BTreeSet<Permission>, cause: Cause) -> Change {
@@ -211,14 +219,16 @@ fn update(
     input: &PlanInput<'_>,
     desired: &DesiredRole,
     role: &LiveRole,
-    book: &mut PlannedRoles,
+    planned_roles: &mut PlannedRoles,
     builder: &mut PlanBuilder<'_>,
 ) {
     let permissions = match &desired.permissions {
-        Some(wished) => match resolve::permissions(input, Holder::Role, wished, &mut builder.findings) {
-            Some(permissions) => permissions,
-            None => return,
-        },
+        Some(desired_permissions) => {
+            match resolve::permissions(input, Holder::Role, desired_permissions, &mut builder.findings) {
+                Some(permissions) => permissions,
+                None => return,
+            }
+        }
         None => role.permissions.clone(),
     };
     let description = desired.description.clone().unwrap_or_else(|| role.description.clone());
@@ -236,9 +246,9 @@ fn update(
         effects: Vec::new(),
     };
     if builder.change(change, Some(&desired.place)) {
-        book.set(&role.name, PlannedRole::Stays(granted));
+        planned_roles.set(&role.name, PlannedRole::Kept(granted));
     } else if !role.permissions.is_subset(&granted) {
-        book.set(&role.name, PlannedRole::Held);
+        planned_roles.set(&role.name, PlannedRole::Held);
     }
 }
 
@@ -246,15 +256,15 @@ fn update(
 const CONTAINMENT: &str = "Holds people who must have no access and can't be removed. Kept by rolecall.";
 
 /// The role that allows nothing, whether it is there or has to be made. None: it can't be had as it has to be.
-pub(super) fn containment(
+pub(super) fn containment_role(
     input: &PlanInput<'_>,
-    book: &mut PlannedRoles,
+    planned_roles: &mut PlannedRoles,
     builder: &mut PlanBuilder<'_>,
 ) -> Option<RoleName> {
     let Placed { value: name, place } = input.desired.containment_role.clone()?;
-    match book.roles.get(&name).map(|state| &state.future) {
-        Some(PlannedRole::Stays(permissions)) if permissions.is_empty() => Some(name),
-        Some(PlannedRole::Stays(permissions)) => {
+    match planned_roles.roles.get(&name).map(|state| &state.planned) {
+        Some(PlannedRole::Kept(permissions)) if permissions.is_empty() => Some(name),
+        Some(PlannedRole::Kept(permissions)) => {
             let held: Vec<&str> = permissions.iter().map(Permission::as_str).collect();
             let message = format!(
                 "the role `{name}` is to hold people who must have no access, and allows {}",
@@ -267,10 +277,10 @@ pub(super) fn containment(
             }
             None
         }
-        Some(PlannedRole::Goes | PlannedRole::Held) => None,
+        Some(PlannedRole::Deleted | PlannedRole::Held) => None,
         None => {
-            let held = builder.obstacle(&empty_role(&name)).is_some();
-            book.set(&name, if held { PlannedRole::Held } else { PlannedRole::Stays(BTreeSet::new()) });
+            let held = builder.hold_reason(&empty_role(&name)).is_some();
+            planned_roles.set(&name, if held { PlannedRole::Held } else { PlannedRole::Kept(BTreeSet::new()) });
             (!held).then_some(name)
         }
     }
@@ -281,7 +291,7 @@ fn empty_role(name: &RoleName) -> Change {
 }
 
 /// Makes the role that allows nothing, if somebody is given it and it isn't there.
-pub(super) fn plan_containment(input: &PlanInput<'_>, builder: &mut PlanBuilder<'_>) {
+pub(super) fn create_containment_role(input: &PlanInput<'_>, builder: &mut PlanBuilder<'_>) {
     let Some(name) = input.desired.containment_role.as_deref() else { return };
     let address = Address::role(name);
     let there = input.live.role(name).is_some() || builder.changes.iter().any(|change| change.address == address);
@@ -294,7 +304,11 @@ pub(super) fn plan_containment(input: &PlanInput<'_>, builder: &mut PlanBuilder<
 }
 
 /// Whoever keeps a role is changed with it: that is said, and where one of them is protected, it isn't done.
-pub(super) fn plan_holders(input: &PlanInput<'_>, book: &mut PlannedRoles, builder: &mut PlanBuilder<'_>) {
+pub(super) fn check_holders(
+    input: &PlanInput<'_>,
+    planned_roles: &mut PlannedRoles,
+    builder: &mut PlanBuilder<'_>,
+) {
     let updates: Vec<(Address, RoleName)> = builder
         .changes
         .iter()
@@ -311,33 +325,34 @@ pub(super) fn plan_holders(input: &PlanInput<'_>, book: &mut PlannedRoles, build
             builder.changes[place].effects.push(Effect::Touches { holders });
         } else {
             let live = input.live.role(&name).map(|role| role.permissions.clone()).unwrap_or_default();
-            let narrower =
-                book.allowed_after(&BTreeSet::from([name.clone()])).is_some_and(|after| live.is_subset(&after));
+            let narrower = planned_roles
+                .allowed_after(&BTreeSet::from([name.clone()]))
+                .is_some_and(|after| live.is_subset(&after));
             builder.changes.remove(place);
             builder.hold(address, HoldReason::ProtectsHolders { holders: shielded });
-            book.set(&name, if narrower { PlannedRole::Stays(live) } else { PlannedRole::Held });
+            planned_roles.set(&name, if narrower { PlannedRole::Kept(live) } else { PlannedRole::Held });
         }
     }
 }
 
 /// What somebody may do with a new role, or on new resources, is part of what is reviewed.
-pub(super) fn say_what_is_allowed(book: &PlannedRoles, builder: &mut PlanBuilder<'_>) {
+pub(super) fn add_allowed_effects(planned_roles: &PlannedRoles, builder: &mut PlanBuilder<'_>) {
     for change in &mut builder.changes {
         let Some(after) = change.after.as_ref().and_then(Entity::user) else { continue };
         let before = change.before.as_ref().and_then(Entity::user);
         let same =
             |before: &User| before.roles == after.roles && before.resources == after.resources && !before.invited;
         let moves = !before.is_some_and(same);
-        if let Some(permissions) = book.allowed_after(&after.roles).filter(|_| moves) {
+        if let Some(permissions) = planned_roles.allowed_after(&after.roles).filter(|_| moves) {
             change.effects.push(Effect::Allows { permissions });
         }
     }
 }
 
 /// Deletions: only of roles that nobody holds once the plan is done.
-pub(super) fn plan_removals(input: &PlanInput<'_>, book: &PlannedRoles, builder: &mut PlanBuilder<'_>) {
+pub(super) fn plan_removals(input: &PlanInput<'_>, planned_roles: &PlannedRoles, builder: &mut PlanBuilder<'_>) {
     for role in input.live.roles() {
-        if role.locked || !book.goes(&role.name) {
+        if role.locked || !planned_roles.is_deleted(&role.name) {
             continue;
         }
         let desired = input.desired.roles.iter().find(|desired| desired.name == role.name);

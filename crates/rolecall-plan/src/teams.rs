@@ -16,31 +16,31 @@ pub(super) struct PlannedTeams(BTreeMap<TeamName, PlannedTeam>);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum PlannedTeam {
-    Stays,
-    /// The plan deletes it.
-    Goes,
-    /// What the file desired_users of it is held, and it isn't there.
+    Kept,
+    /// The plan deletes the team.
+    Deleted,
+    /// The team doesn't exist, and its creation is held.
     Held,
 }
 
 impl PlannedTeams {
     /// Those that somebody can be in once the plan is done.
     fn names(&self) -> impl Iterator<Item = &str> {
-        self.0.iter().filter(|(_, future)| **future == PlannedTeam::Stays).map(|(name, _)| name.as_str())
+        self.0.iter().filter(|(_, planned)| **planned == PlannedTeam::Kept).map(|(name, _)| name.as_str())
     }
 
     /// Those that there will be once the plan is done.
     pub fn that_are_there(&self, mut teams: Memberships) -> Memberships {
-        teams.retain(|name, _| self.0.get(name) == Some(&PlannedTeam::Stays));
+        teams.retain(|name, _| self.0.get(name) == Some(&PlannedTeam::Kept));
         teams
     }
 
     /// The teams that somebody is in by the time that they are taken out of any: those that the plan deletes are gone
     /// with everybody in them, and whoever is in every team is in those that it makes.
-    pub fn that_stay(&self, mut teams: Memberships, everywhere: bool) -> Memberships {
-        teams.retain(|name, _| self.0.get(name) != Some(&PlannedTeam::Goes));
-        if everywhere {
-            let there = self.0.iter().filter(|(_, future)| **future == PlannedTeam::Stays);
+    pub fn that_stay(&self, mut teams: Memberships, in_every_team: bool) -> Memberships {
+        teams.retain(|name, _| self.0.get(name) != Some(&PlannedTeam::Deleted));
+        if in_every_team {
+            let there = self.0.iter().filter(|(_, planned)| **planned == PlannedTeam::Kept);
             for (name, _) in there {
                 teams.entry(name.clone()).or_insert(None);
             }
@@ -52,7 +52,7 @@ impl PlannedTeams {
 pub(super) fn plan_teams(input: &PlanInput<'_>, builder: &mut PlanBuilder<'_>) {
     let Some(list) = &input.live.teams else { return };
     for team in &list.items {
-        builder.teams.0.insert(team.name.clone(), PlannedTeam::Stays);
+        builder.teams.0.insert(team.name.clone(), PlannedTeam::Kept);
     }
     let broken = list.completeness.unreadable("teams");
     for desired in &input.desired.teams {
@@ -110,7 +110,7 @@ fn create(desired: &DesiredTeam, builder: &mut PlanBuilder<'_>) {
         effects: Vec::new(),
     };
     let taken = builder.change(change, Some(place));
-    builder.teams.0.insert(name.clone(), if taken { PlannedTeam::Stays } else { PlannedTeam::Held });
+    builder.teams.0.insert(name.clone(), if taken { PlannedTeam::Kept } else { PlannedTeam::Held });
 }
 
 fn update(desired: &DesiredTeam, team: &LiveTeam, builder: &mut PlanBuilder<'_>) {
@@ -138,13 +138,13 @@ fn update(desired: &DesiredTeam, team: &LiveTeam, builder: &mut PlanBuilder<'_>)
 
 fn delete(input: &PlanInput<'_>, team: &LiveTeam, desired: Option<&DesiredTeam>, builder: &mut PlanBuilder<'_>) {
     let address = Address::team(&team.name);
-    if let Some(reason) = obstacle(input, team, builder) {
+    if let Some(reason) = why_not_deleted(input, team, builder) {
         builder.hold(address, reason);
         return;
     }
     let holders = input.live.users.items.iter().filter(|user| {
         let in_it = user.teams.as_ref().is_some_and(|teams| teams.contains_key(&team.name));
-        in_it && !input.is_everywhere(&user.roles)
+        in_it && !input.is_in_every_team(&user.roles)
     });
     let invited = input.live.invitations().iter().filter(|open| {
         let into = open.teams.as_ref();
@@ -163,19 +163,19 @@ fn delete(input: &PlanInput<'_>, team: &LiveTeam, desired: Option<&DesiredTeam>,
     change.effects.push(Effect::Touches { holders });
     change.effects.extend(contents(input, Some(&team.name)));
     if builder.change(change, desired.map(|desired| &desired.place)) {
-        builder.teams.0.insert(team.name.clone(), PlannedTeam::Goes);
+        builder.teams.0.insert(team.name.clone(), PlannedTeam::Deleted);
     }
 }
 
 /// Why a team isn't deleted.
-fn obstacle(input: &PlanInput<'_>, team: &LiveTeam, builder: &PlanBuilder<'_>) -> Option<HoldReason> {
+fn why_not_deleted(input: &PlanInput<'_>, team: &LiveTeam, builder: &PlanBuilder<'_>) -> Option<HoldReason> {
     if input.live.caller.as_ref().and_then(|caller| caller.team.as_ref()) == Some(&team.id) {
         return Some(HoldReason::OwnAccess);
     }
     if input.desired.allowed.contains(&Allowance::DefaultTeamDeletion) {
         return None;
     }
-    let goes = |other: &&LiveTeam| builder.teams.0.get(&other.name) == Some(&PlannedTeam::Goes);
+    let goes = |other: &&LiveTeam| builder.teams.0.get(&other.name) == Some(&PlannedTeam::Deleted);
     let left = input.live.teams().iter().filter(|other| other.id != team.id && !goes(other)).count();
     (team.default || left == 0).then_some(HoldReason::LastTeam { default: team.default })
 }
@@ -190,7 +190,7 @@ pub(super) fn memberships(
     before: Option<&Memberships>,
     builder: &mut PlanBuilder<'_>,
 ) -> Result<Option<Memberships>, Reported> {
-    let Some(wished) = &desired.teams else { return Ok(before.cloned()) };
+    let Some(desired_teams) = &desired.teams else { return Ok(before.cloned()) };
     if let Some(reason) = input.live.teams.as_ref().and_then(|list| list.completeness.unreadable("teams")) {
         builder.hold(Address::user(&desired.email), reason);
         // Somebody who is there keeps their teams, and whoever isn't waits.
@@ -198,14 +198,14 @@ pub(super) fn memberships(
     }
     let mut teams = Memberships::new();
     let mut whole = true;
-    for (name, role) in wished {
+    for (name, role) in desired_teams {
         match builder.teams.0.get(name) {
-            Some(PlannedTeam::Stays) => {}
+            Some(PlannedTeam::Kept) => {}
             Some(PlannedTeam::Held) => {
                 builder.hold(Address::user(&desired.email), HoldReason::TeamHeld { team: name.clone() });
                 whole = false;
             }
-            Some(PlannedTeam::Goes) => {
+            Some(PlannedTeam::Deleted) => {
                 let message =
                     format!("{} is to be in the team `{name}`, which the file has deleted", desired.email);
                 builder.findings.push(

@@ -24,8 +24,12 @@ impl From<bool> for Observation {
 pub fn in_effect(change: &Change, id: Option<&RemoteId>, live: &Live) -> Observation {
     match (&change.after, &change.before) {
         (Some(Entity::Organization(after)), _) => organization(after, live).into(),
-        (Some(Entity::Team(after)), _) => live.team(&after.name).is_some_and(|team| is_team(team, after)).into(),
-        (Some(Entity::Role(after)), _) => live.role(&after.name).is_some_and(|role| is_so(role, after)).into(),
+        (Some(Entity::Team(after)), _) => {
+            live.team(&after.name).is_some_and(|team| matches_team(team, after)).into()
+        }
+        (Some(Entity::Role(after)), _) => {
+            live.role(&after.name).is_some_and(|role| matches_role(role, after)).into()
+        }
         (Some(Entity::User(after)), before) if after.invited => {
             invited(after, before.as_ref().and_then(Entity::user), live)
         }
@@ -33,25 +37,27 @@ pub fn in_effect(change: &Change, id: Option<&RemoteId>, live: &Live) -> Observa
         (Some(Entity::Key(after)), _) => key(change.action, after, id, live),
         (None, Some(Entity::Organization(_))) => live.organization_entity.is_none().into(),
         (None, Some(Entity::Team(before))) => {
-            gone(live.teams.as_ref(), |team| Some(&team.id) == before.id.as_ref())
+            is_absent(live.teams.as_ref(), |team| Some(&team.id) == before.id.as_ref())
         }
-        (None, Some(Entity::Role(before))) => gone(live.roles.as_ref(), |role| role.name == before.name),
+        (None, Some(Entity::Role(before))) => is_absent(live.roles.as_ref(), |role| role.name == before.name),
         (None, Some(Entity::User(before))) if !before.invited => {
             let there =
                 live.users.items.iter().chain(&live.non_members).any(|user| Some(&user.id) == before.id.as_ref());
-            if there { Observation::NotInEffect } else { gone(Some(&live.users), |_| false) }
+            if there { Observation::NotInEffect } else { is_absent(Some(&live.users), |_| false) }
         }
         // Spelling tells invitations apart.
         (None, Some(Entity::User(before))) => {
-            gone(live.invitations.as_ref(), |other| other.email.as_str() == before.email.as_str())
+            is_absent(live.invitations.as_ref(), |other| other.email.as_str() == before.email.as_str())
         }
-        (None, Some(Entity::Key(before))) => gone(live.keys.as_ref(), |key| Some(&key.id) == before.id.as_ref()),
+        (None, Some(Entity::Key(before))) => {
+            is_absent(live.keys.as_ref(), |key| Some(&key.id) == before.id.as_ref())
+        }
         (None, None) => Observation::CannotTell,
     }
 }
 
 /// Is nothing of that kind listed any more? A list that isn't whole can't say so.
-fn gone<T>(list: Option<&Listing<T>>, is_it: impl Fn(&T) -> bool) -> Observation {
+fn is_absent<T>(list: Option<&Listing<T>>, is_it: impl Fn(&T) -> bool) -> Observation {
     match list {
         Some(list) if list.items.iter().any(is_it) => Observation::NotInEffect,
         Some(list) if !list.completeness.is_broken() => Observation::InEffect,
@@ -102,24 +108,26 @@ pub fn mutation_in_effect(
 /// What isn't said is what the platform derives.
 fn organization(wanted: &Organization, live: &Live) -> bool {
     let Organization { id: _, slug: _, name, email, seats, description, thumbnail, invites: _ } = wanted;
-    let said = |wanted: &Option<String>, live: &Option<String>| wanted.is_none() || wanted == live;
+    let matches_if_set = |wanted: &Option<String>, live: &Option<String>| wanted.is_none() || wanted == live;
     live.organization_entity.as_ref().is_some_and(|live| {
         live.name == *name
-            && said(email, &live.email)
+            && matches_if_set(email, &live.email)
             // What isn't shown speaks neither for it nor against it.
             && (seats.is_none() || live.seats.is_none() || *seats == live.seats)
-            && said(description, &live.description)
-            && said(thumbnail, &live.thumbnail)
+            && matches_if_set(description, &live.description)
+            && matches_if_set(thumbnail, &live.thumbnail)
     })
 }
 
-fn is_team(live: &LiveTeam, wanted: &Team) -> bool {
+fn matches_team(live: &LiveTeam, wanted: &Team) -> bool {
     let Team { id: _, name, description, thumbnail } = wanted;
-    let said = |wanted: &Option<String>, live: &Option<String>| wanted.is_none() || wanted == live;
-    live.name == *name && said(description, &live.description) && said(thumbnail, &live.thumbnail)
+    let matches_if_set = |wanted: &Option<String>, live: &Option<String>| wanted.is_none() || wanted == live;
+    live.name == *name
+        && matches_if_set(description, &live.description)
+        && matches_if_set(thumbnail, &live.thumbnail)
 }
 
-fn is_so(live: &LiveRole, wanted: &Role) -> bool {
+fn matches_role(live: &LiveRole, wanted: &Role) -> bool {
     let Role { id: _, name, description, permissions } = wanted;
     live.name == *name && live.description == *description && live.permissions == *permissions
 }
@@ -157,7 +165,7 @@ fn user(after: &User, before: Option<&User>, live: &Live) -> Observation {
         return match (found, outside) {
             (Some(_), _) => Observation::NotInEffect,
             (None, Some(user)) => (user.enabled == after.enabled).into(),
-            (None, None) => gone(Some(&live.users), |_| false),
+            (None, None) => is_absent(Some(&live.users), |_| false),
         };
     }
     let Some(user) = found else {
@@ -168,7 +176,7 @@ fn user(after: &User, before: Option<&User>, live: &Live) -> Observation {
             Seen::Known(true) | Seen::Unreadable => Observation::NotInEffect,
         };
     };
-    if user.roles != after.roles || user.resources != after.resources || !is_in(user, after.teams.as_ref()) {
+    if user.roles != after.roles || user.resources != after.resources || !has_teams(user, after.teams.as_ref()) {
         return Observation::NotInEffect;
     }
     let moved = before.is_some_and(|before| {
@@ -187,7 +195,7 @@ fn user(after: &User, before: Option<&User>, live: &Live) -> Observation {
 }
 
 /// Just these teams, with the roles that are told.
-fn is_in(user: &LiveUser, wanted: Option<&Memberships>) -> bool {
+fn has_teams(user: &LiveUser, wanted: Option<&Memberships>) -> bool {
     let (Some(wanted), Some(teams)) = (wanted, &user.teams) else { return wanted.is_none() };
     let fits = |((team, role), (wanted, wanted_role)): ((_, &Option<_>), (_, &Option<_>))| {
         team == wanted && (wanted_role.is_none() || role == wanted_role)
@@ -202,6 +210,6 @@ fn key(action: Action, after: &Key, id: Option<&RemoteId>, live: &Live) -> Obser
     match live.keys().iter().find(|key| Some(&key.id) == after.id.as_ref().or(id)) {
         Some(key) => (key.enabled == after.enabled && (action != Action::Create || as_asked(key))).into(),
         None if after.enabled => Observation::NotInEffect,
-        None => gone(live.keys.as_ref(), |_| false),
+        None => is_absent(live.keys.as_ref(), |_| false),
     }
 }

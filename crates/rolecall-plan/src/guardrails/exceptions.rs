@@ -17,7 +17,7 @@ pub(in super::super) fn apply_exceptions(
     for mut refusal in refusals {
         let named =
             || input.desired.guardrails.exceptions.iter().filter(|it| it.rails.contains(&refusal.guardrail));
-        let too_few = refusal.guardrail == Guardrail::MinAdmins && admins.after < admins::least(input);
+        let too_few = refusal.guardrail == Guardrail::MinAdmins && admins.after < admins::minimum(input);
         let stricter = input.desired.guardrails.tightened.contains(&refusal.guardrail);
         let fits = named().find(|exception| why_not(input, exception, seal).is_none());
         let fits = fits.filter(|_| !too_few && !stricter);
@@ -28,7 +28,7 @@ pub(in super::super) fn apply_exceptions(
         let whys: Vec<String> = named()
             .map(|exception| {
                 let why = why_not(input, exception, seal);
-                let why = why.unwrap_or_else(|| match (stricter, admins::may_be_ours(input)) {
+                let why = why.unwrap_or_else(|| match (stricter, admins::own_user_unknown(input)) {
                     (true, _) => "lifts no limit of the command line".to_owned(),
                     (false, true) => "can't take the last admin".to_owned(),
                     (false, false) => "can't leave fewer admins than the platform needs".to_owned(),

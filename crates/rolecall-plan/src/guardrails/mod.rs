@@ -1,4 +1,4 @@
-//! Limits that hold whatever the file desired_users. A plan that breaks one is shown and never sent.
+//! Limits that hold whatever the file asks for. A plan that breaks one is shown and never sent.
 
 mod exceptions;
 mod removals;
@@ -16,7 +16,7 @@ use rolecall_model::{
 };
 
 /// A protected address that nobody has protects nobody: probably a typo.
-pub(super) fn unmatched(input: &PlanInput<'_>) -> Vec<Finding> {
+pub(super) fn unmatched_protected(input: &PlanInput<'_>) -> Vec<Finding> {
     let PlanInput { desired, live, .. } = *input;
     if desired.guardrails.protected.is_empty() {
         return Vec::new();
@@ -56,15 +56,15 @@ pub(super) fn unmatched(input: &PlanInput<'_>) -> Vec<Finding> {
         .collect()
 }
 
-pub(super) fn judge(
+pub(super) fn find_refusals(
     input: &PlanInput<'_>,
     changes: &[Change],
     admins: &Admins,
-    book: &PlannedRoles,
+    planned_roles: &PlannedRoles,
 ) -> Vec<Refusal> {
-    let mut refusals: Vec<Refusal> = removals::judge(input, changes, book).collect();
+    let mut refusals: Vec<Refusal> = removals::too_many_removals(input, changes, planned_roles).collect();
     refusals.extend(min_admins(input, admins));
-    refusals.extend(unsure_of_admins(input, changes));
+    refusals.extend(admins_unknown(input, changes));
     refusals.extend(Kind::ALL.iter().filter_map(|kind| wrong_credential(input, changes, *kind)));
     refusals.extend(unproven_organization(input, changes));
     refusals.sort();
@@ -97,13 +97,13 @@ fn min_admins(input: &PlanInput<'_>, admins: &Admins) -> Option<Refusal> {
     if admins.after >= admins.floor || admins.lost.is_empty() {
         return None;
     }
-    let wanted = admins::wanted(input);
-    let doubted: Vec<String> = admins.doubted.iter().map(ToString::to_string).collect();
-    let doubted = match &doubted[..] {
+    let wanted = admins::required(input);
+    let uncertain: Vec<String> = admins.uncertain.iter().map(ToString::to_string).collect();
+    let uncertain = match &uncertain[..] {
         [] => String::new(),
         names => format!(". Not counted, since rolecall may have disabled them: {}", names.join(", ")),
     };
-    let ours = if admins::may_be_ours(input) && admins.after == 0 {
+    let ours = if admins::own_user_unknown(input) && admins.after == 0 {
         ". Whatever the file wants, the last admin stays while it isn't known what rolecall calls with: name it as `own`"
     } else {
         ""
@@ -111,7 +111,7 @@ fn min_admins(input: &PlanInput<'_>, admins: &Admins) -> Option<Refusal> {
     Some(Refusal {
         guardrail: Guardrail::MinAdmins,
         message: format!(
-            "{} usable {} would be left, and the file wants at least {wanted}. {}{doubted}{ours}",
+            "{} usable {} would be left, and the file wants at least {wanted}. {}{uncertain}{ours}",
             admins.after,
             if admins.after == 1 { "admin" } else { "admins" },
             if input.live.invitations.is_some() {
@@ -125,7 +125,7 @@ fn min_admins(input: &PlanInput<'_>, admins: &Admins) -> Option<Refusal> {
 }
 
 /// Nobody loses anything while it isn't known who administrates: they may be the last who does.
-fn unsure_of_admins(input: &PlanInput<'_>, changes: &[Change]) -> Option<Refusal> {
+fn admins_unknown(input: &PlanInput<'_>, changes: &[Change]) -> Option<Refusal> {
     let why = input.live.admins_unsure.as_ref()?;
     let loses = |change: &&Change| {
         let before = change.before.as_ref().and_then(Entity::user).filter(|user| !user.invited && !user.outside);

@@ -8,16 +8,16 @@ use super::super::roles::PlannedRoles;
 use rolecall_model::{Action, Address, Cause, Change, Email, Entity, Guardrail, Kind, Refusal, RoleName, Seen};
 
 /// Refuses a plan that takes more of a collection than may go at once.
-pub(super) fn judge<'a>(
+pub(super) fn too_many_removals<'a>(
     input: &'a PlanInput<'_>,
     changes: &'a [Change],
-    book: &'a PlannedRoles,
+    planned_roles: &'a PlannedRoles,
 ) -> impl Iterator<Item = Refusal> + 'a {
     Kind::ALL.iter().filter_map(|kind| {
         let lose = match kind {
             // There is one organisation, and its name is asked for. Invitations count among the users.
             Kind::Organization | Kind::Invitation => return None,
-            Kind::User => users(input, changes, book),
+            Kind::User => users(input, changes, planned_roles),
             Kind::Team | Kind::Role | Kind::Key => entities(changes, *kind),
         };
         let live = live(input, *kind);
@@ -67,9 +67,12 @@ fn entities(changes: &[Change], kind: Kind) -> BTreeSet<Address> {
 }
 
 /// Everybody who loses something: by what becomes of them, or of a role that they have.
-fn users(input: &PlanInput<'_>, changes: &[Change], book: &PlannedRoles) -> BTreeSet<Address> {
-    let mut lose: BTreeSet<Address> =
-        changes.iter().filter(|change| loses(input, change, book)).map(|change| change.address.clone()).collect();
+fn users(input: &PlanInput<'_>, changes: &[Change], planned_roles: &PlannedRoles) -> BTreeSet<Address> {
+    let mut lose: BTreeSet<Address> = changes
+        .iter()
+        .filter(|change| loses(input, change, planned_roles))
+        .map(|change| change.address.clone())
+        .collect();
     let weaker: BTreeSet<&RoleName> = changes
         .iter()
         .filter_map(|change| {
@@ -87,12 +90,12 @@ fn users(input: &PlanInput<'_>, changes: &[Change], book: &PlannedRoles) -> BTre
     lose
 }
 
-fn loses(input: &PlanInput<'_>, change: &Change, book: &PlannedRoles) -> bool {
+fn loses(input: &PlanInput<'_>, change: &Change, planned_roles: &PlannedRoles) -> bool {
     let of = |entity: &Option<Entity>| entity.as_ref().and_then(Entity::user).cloned();
     match (change.action, of(&change.before), of(&change.after)) {
         (_, None, _) | (Action::Invite | Action::Enable, _, _) => false,
         (Action::Create | Action::Update, Some(before), Some(after)) => {
-            before.enabled != Seen::Known(false) && narrows(input, &before, &after, book)
+            before.enabled != Seen::Known(false) && narrows(input, &before, &after, planned_roles)
         }
         _ => true,
     }

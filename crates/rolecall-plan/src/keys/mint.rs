@@ -12,14 +12,14 @@ use rolecall_model::{
 };
 
 /// What the file asks of a key, with ids. What is `None` keeps what is live.
-pub(super) struct Asked {
+pub(super) struct RequestedKey {
     pub roles: Option<BTreeSet<RoleName>>,
     pub permissions: Option<BTreeSet<Permission>>,
     pub resources: Option<Resources>,
     pub expires: Option<Expiry>,
 }
 
-impl Asked {
+impl RequestedKey {
     /// Is it something else than what was asked for another time?
     pub fn changes(&self, earlier: &Key) -> bool {
         let Self { roles, permissions, resources, expires } = self;
@@ -31,7 +31,11 @@ impl Asked {
 }
 
 /// None: something of it doesn't resolve, which was said.
-pub(super) fn asked(input: &PlanInput<'_>, desired: &DesiredKey, builder: &mut PlanBuilder<'_>) -> Option<Asked> {
+pub(super) fn resolve_key(
+    input: &PlanInput<'_>,
+    desired: &DesiredKey,
+    builder: &mut PlanBuilder<'_>,
+) -> Option<RequestedKey> {
     let permissions = desired.permissions.as_ref();
     let permissions =
         permissions.map(|wished| resolve::permissions(input, Holder::Key, wished, &mut builder.findings));
@@ -41,7 +45,7 @@ pub(super) fn asked(input: &PlanInput<'_>, desired: &DesiredKey, builder: &mut P
         (Some(None), _) | (_, Some(None)) => return None,
         (permissions, resources) => (permissions.flatten(), resources.flatten()),
     };
-    Some(Asked {
+    Some(RequestedKey {
         roles: desired.roles.clone(),
         permissions,
         resources,
@@ -53,7 +57,7 @@ pub(super) fn asked(input: &PlanInput<'_>, desired: &DesiredKey, builder: &mut P
 pub(super) fn mint(
     input: &PlanInput<'_>,
     desired: &DesiredKey,
-    asked: &Asked,
+    requested: &RequestedKey,
     old: Option<&LiveKey>,
     builder: &mut PlanBuilder<'_>,
 ) -> bool {
@@ -66,10 +70,10 @@ pub(super) fn mint(
         id: None,
         name: desired.name.clone(),
         description: desired.description.clone().or_else(|| old.and_then(|key| key.description.clone())),
-        roles: asked.roles.clone().or_else(|| old.and_then(|key| key.roles.clone())),
-        permissions: asked.permissions.clone().or_else(|| old.and_then(|key| key.permissions.clone())),
-        resources: asked.resources.clone().or_else(|| old.and_then(|key| key.resources.clone())),
-        expires: asked.expires.or_else(|| old.and_then(|key| key.expires)),
+        roles: requested.roles.clone().or_else(|| old.and_then(|key| key.roles.clone())),
+        permissions: requested.permissions.clone().or_else(|| old.and_then(|key| key.permissions.clone())),
+        resources: requested.resources.clone().or_else(|| old.and_then(|key| key.resources.clone())),
+        expires: requested.expires.or_else(|| old.and_then(|key| key.expires)),
         enabled: true,
     };
     let complete = is_complete(input, desired, &after, builder);
@@ -100,7 +104,7 @@ pub(super) fn mint(
     }
     let target = match deliver {
         Delivery::File(path) => path.display().to_string(),
-        Delivery::Command(words) => format!("the command {}", told(words)),
+        Delivery::Command(words) => format!("the command {}", shown_command(words)),
     };
     let change = Change {
         address,
@@ -136,7 +140,7 @@ fn is_complete(input: &PlanInput<'_>, desired: &DesiredKey, key: &Key, builder: 
 }
 
 /// The program, and a hash of its arguments: what is approved is what runs, and nobody is shown what an argument holds.
-fn told(words: &[String]) -> String {
+fn shown_command(words: &[String]) -> String {
     match words {
         [] => String::new(),
         [program] => program.clone(),

@@ -6,7 +6,7 @@ mod mint;
 
 use super::PlanInput;
 use super::builder::PlanBuilder;
-use mint::{Asked, asked, mint};
+use mint::{RequestedKey, mint, resolve_key};
 use rolecall_model::{
     Action, Address, Cause, Change, Code, DesiredKey, Entity, Finding, HoldReason, Key, KeyName, KeyRemoval, Kind,
     LiveKey, ManualStep, Placed, RemoteId, Scope, Severity,
@@ -137,8 +137,8 @@ fn plan_pinned(input: &PlanInput<'_>, desired: &DesiredKey, id: &RemoteId, build
         }
         return;
     }
-    let Some(asked) = asked(input, desired, builder) else { return };
-    if differs(&asked, key) {
+    let Some(requested) = resolve_key(input, desired, builder) else { return };
+    if differs(&requested, key) {
         builder.findings.push(
             Finding::error(
                 Code::InvalidValue,
@@ -172,8 +172,8 @@ fn plan_pinned(input: &PlanInput<'_>, desired: &DesiredKey, id: &RemoteId, build
 }
 
 /// Does a live key allow something else than what was asked for? What isn't asked for is as it is.
-fn differs(asked: &Asked, key: &LiveKey) -> bool {
-    let Asked { roles, permissions, resources, expires } = asked;
+fn differs(requested: &RequestedKey, key: &LiveKey) -> bool {
+    let RequestedKey { roles, permissions, resources, expires } = requested;
     let roles = roles.is_some() && *roles != key.roles;
     let permissions = permissions.is_some() && *permissions != key.permissions;
     let resources = resources.is_some() && *resources != key.resources;
@@ -240,19 +240,19 @@ fn plan_named(input: &PlanInput<'_>, desired: &DesiredKey, namesakes: &[&LiveKey
         }
         return;
     }
-    let Some(asked) = asked(input, desired, builder) else { return };
+    let Some(requested) = resolve_key(input, desired, builder) else { return };
     match current.as_slice() {
         [] => {
-            mint(input, desired, &asked, None, builder);
+            mint(input, desired, &requested, None, builder);
         }
-        [key] if differs(&asked, key) => match input.facts.minted.get(&key.id) {
+        [key] if differs(&requested, key) => match input.facts.minted.get(&key.id) {
             // Asking again would be answered alike, and leave one more key each time.
-            Some(minted) if !asked.changes(&minted.asked) => {
+            Some(minted) if !requested.changes(&minted.asked) => {
                 let reason = builder.not_taken(minted.at, None);
                 builder.hold(address_of(key, false), reason);
             }
             Some(_) | None => {
-                if mint(input, desired, &asked, Some(key), builder) {
+                if mint(input, desired, &requested, Some(key), builder) {
                     builder.hold(address_of(key, true), HoldReason::Superseded);
                 }
             }

@@ -27,7 +27,7 @@ pub(super) fn why_unusable(input: &PlanInput<'_>, desired: &DesiredUser, user: &
 }
 
 /// Why a change of this user isn't made.
-pub(super) fn why_untouched(input: &PlanInput<'_>, user: &LiveUser, after: &User) -> Option<HoldReason> {
+pub(super) fn why_unchangeable(input: &PlanInput<'_>, user: &LiveUser, after: &User) -> Option<HoldReason> {
     match user.account_status {
         AccountStatus::Owner => return Some(HoldReason::Owner { must_go: false }),
         AccountStatus::Shielded => return Some(HoldReason::Shielded),

@@ -7,7 +7,7 @@ use super::super::PlanInput;
 use rolecall_model::{DisableAnswer, Email, HoldReason, LiveUser, ManualStep, RemoteId, Seen, SentDisable};
 
 /// Somebody who isn't listed, by our doing.
-pub(super) fn out_of_sight<'a>(input: &PlanInput<'a>, email: &Email) -> Option<&'a SentDisable> {
+pub(super) fn disabled_and_unlisted<'a>(input: &PlanInput<'a>, email: &Email) -> Option<&'a SentDisable> {
     if !input.rules.hides_disabled() {
         return None;
     }
@@ -15,7 +15,7 @@ pub(super) fn out_of_sight<'a>(input: &PlanInput<'a>, email: &Email) -> Option<&
 }
 
 /// A disabling after which the user was never seen to be gone.
-pub(crate) fn in_doubt<'a>(input: &PlanInput<'a>, user: &LiveUser) -> Option<&'a SentDisable> {
+pub(crate) fn possibly_disabled<'a>(input: &PlanInput<'a>, user: &LiveUser) -> Option<&'a SentDisable> {
     if user.enabled != Seen::Known(true) || !input.rules.hides_disabled() {
         return None;
     }
@@ -25,8 +25,8 @@ pub(crate) fn in_doubt<'a>(input: &PlanInput<'a>, user: &LiveUser) -> Option<&'a
 }
 
 /// Why somebody who has to go isn't disabled once more. An answer that was lost is no reason.
-pub(super) fn is_enough(input: &PlanInput<'_>, user: &LiveUser) -> Option<HoldReason> {
-    let sent = in_doubt(input, user)?;
+pub(super) fn why_not_disabled_again(input: &PlanInput<'_>, user: &LiveUser) -> Option<HoldReason> {
+    let sent = possibly_disabled(input, user)?;
     match sent.answer {
         DisableAnswer::Done | DisableAnswer::Lost => None,
         DisableAnswer::NotSeen | DisableAnswer::Refused => {
@@ -38,8 +38,8 @@ pub(super) fn is_enough(input: &PlanInput<'_>, user: &LiveUser) -> Option<HoldRe
 }
 
 /// Why somebody who is to stay isn't taken to be as wished.
-pub(super) fn is_perhaps_off(input: &PlanInput<'_>, user: &LiveUser) -> Option<HoldReason> {
-    let sent = in_doubt(input, user)?;
+pub(super) fn why_state_unknown(input: &PlanInput<'_>, user: &LiveUser) -> Option<HoldReason> {
+    let sent = possibly_disabled(input, user)?;
     let step = input.rules.manual_step(ManualStep::LookUpDisabled).to_owned();
     Some(HoldReason::PerhapsDisabled { since: sent.at, step })
 }

@@ -5,38 +5,42 @@ use std::collections::BTreeSet;
 use super::super::PlanInput;
 use super::super::builder::PlanBuilder;
 use super::super::roles::{self, PlannedRoles};
-use super::{Sent, obstacle};
+use super::{UserInvitations, role_problem};
 use crate::{resolve, teams};
 use rolecall_model::{
     Address, Code, DesiredUser, Feature, Finding, HoldReason, InviteField, Memberships, Reach, RoleName, User,
 };
 
 /// What an invitation says.
-pub(super) struct Offer {
+pub(super) struct InvitationContent {
     pub after: User,
     /// It says less than the file: no access yet.
-    pub limited: bool,
+    pub without_access: bool,
     /// It says less than the file: some roles can't be said.
-    pub follows: bool,
+    pub roles_follow: bool,
 }
 
 /// What an invitation that ran out said, where the file says nothing of it and it can be said again.
-pub(super) fn as_before(input: &PlanInput<'_>, desired: &DesiredUser, sent: Sent<'_>) -> Option<Offer> {
-    let expired = sent.expired.first().filter(|_| desired.roles.is_none())?;
+pub(super) fn expired_content(
+    input: &PlanInput<'_>,
+    desired: &DesiredUser,
+    user_invitations: UserInvitations<'_>,
+) -> Option<InvitationContent> {
+    let expired = user_invitations.expired.first().filter(|_| desired.roles.is_none())?;
     let can_be_given = input.rules.known_roles().can_be_given(&expired.role);
     let after = User { invited_at: None, ..expired.entity() };
-    can_be_given.then_some(Offer { after, limited: false, follows: false })
+    can_be_given.then_some(InvitationContent { after, without_access: false, roles_follow: false })
 }
 
 /// What an invitation of this person has to say. None: it can't be made, which was said.
 /// `earlier`: the teams of the invitation that there is, or was, which are kept where the file doesn't say.
-pub(super) fn offer(
+pub(super) fn invitation_content(
     input: &PlanInput<'_>,
     desired: &DesiredUser,
     earlier: Option<&Memberships>,
-    book: &mut PlannedRoles,
+    planned_roles: &mut PlannedRoles,
     builder: &mut PlanBuilder<'_>,
-) -> Option<Offer> {
+) -> Option<InvitationContent> {
     let mut missing = missing_fields(input, desired);
     missing.retain(|field| *field != TEAMS || earlier.is_none());
     if !missing.is_empty() {
@@ -52,8 +56,8 @@ pub(super) fn offer(
     }
     let address = Address::user(&desired.email);
     let mut roles = desired.roles.as_ref().map(|roles| roles.value.clone()).unwrap_or_default();
-    if let Some(obstacle) = obstacle(desired, &roles, book) {
-        obstacle.report(&address, builder);
+    if let Some(problem) = role_problem(desired, &roles, planned_roles) {
+        problem.report(&address, builder);
         return None;
     }
     let mut resources = match &desired.resources {
@@ -61,10 +65,10 @@ pub(super) fn offer(
         None => None,
     };
     let carries = input.live.features.contains(&Feature::InvitationResources);
-    let limited = !carries && resources.as_ref().is_some_and(|resources| *resources != Reach::All);
-    if limited {
+    let without_access = !carries && resources.as_ref().is_some_and(|resources| *resources != Reach::All);
+    if without_access {
         // Whoever accepts gets the role on everything, so it has to be a role that allows nothing.
-        let Some(empty) = roles::containment(input, book, builder) else {
+        let Some(empty) = roles::containment_role(input, planned_roles, builder) else {
             if let Some(role) = &input.desired.containment_role {
                 let role = role.value.clone();
                 builder.hold(address, HoldReason::RoleHeld { role });
@@ -79,32 +83,32 @@ pub(super) fn offer(
     let by_default = |role: &RoleName| in_teams.is_some_and(|known| known.name == *role);
     let team_roles =
         desired.teams.iter().flat_map(|teams| teams.values()).filter_map(|role| role.value.as_deref());
-    let follows = !input.rules.can_invite_with(input.live, &roles) || !team_roles.into_iter().all(by_default);
-    let offered = input.rules.invitation_roles(input.live, &roles);
+    let roles_follow = !input.rules.can_invite_with(input.live, &roles) || !team_roles.into_iter().all(by_default);
+    let content = input.rules.invitation_roles(input.live, &roles);
     let DesiredUser { email, first_name, last_name, phone, .. } = desired;
     let after = User {
         first_name: first_name.clone(),
         last_name: last_name.clone(),
         phone: phone.clone(),
-        roles: offered,
+        roles: content,
         resources,
         // The roles in them can't be given before there is somebody to give them to.
         teams: teams.map(|teams| teams.into_keys().map(|team| (team, None)).collect()),
         invited: true,
         ..User::named(email.clone())
     };
-    Some(Offer { after, limited, follows })
+    Some(InvitationContent { after, without_access, roles_follow })
 }
 
 /// Nobody is invited into teams that the plan deletes. None: no team is left, which was said.
-pub(super) fn into_what_stays(
+pub(super) fn without_deleted_teams(
     input: &PlanInput<'_>,
     desired: &DesiredUser,
-    mut offered: Offer,
+    mut content: InvitationContent,
     builder: &mut PlanBuilder<'_>,
-) -> Option<Offer> {
-    offered.after.teams = offered.after.teams.map(|teams| builder.teams.that_stay(teams, false));
-    let none_left = offered.after.teams.as_ref().is_some_and(Memberships::is_empty);
+) -> Option<InvitationContent> {
+    content.after.teams = content.after.teams.map(|teams| builder.teams.that_stay(teams, false));
+    let none_left = content.after.teams.as_ref().is_some_and(Memberships::is_empty);
     if none_left && input.rules.invite_needs().contains(&InviteField::Teams) {
         builder.findings.push(
             Finding::error(
@@ -119,7 +123,7 @@ pub(super) fn into_what_stays(
         );
         return None;
     }
-    Some(offered)
+    Some(content)
 }
 
 const TEAMS: &str = "`teams` (one at least)";

@@ -80,7 +80,7 @@ pub(super) fn cancel(
 }
 
 /// Somebody stays who is in, and has an invitation that no call takes back.
-fn beside_member(input: &PlanInput<'_>, invitation: &LiveInvitation, member: &[&LiveUser]) -> HoldReason {
+fn member_with_invitation(input: &PlanInput<'_>, invitation: &LiveInvitation, member: &[&LiveUser]) -> HoldReason {
     let role = BTreeSet::from([invitation.role.clone()]);
     let harmless = member.iter().all(|user| input.covers(&user.roles, &role));
     let step = input.rules.manual_step(ManualStep::HandleInvitation).to_owned();
@@ -91,7 +91,7 @@ fn beside_member(input: &PlanInput<'_>, invitation: &LiveInvitation, member: &[&
 pub(super) fn plan_unlisted_invitations(
     input: &PlanInput<'_>,
     invitations: &Invitations<'_>,
-    book: &PlannedRoles,
+    planned_roles: &PlannedRoles,
     builder: &mut PlanBuilder<'_>,
 ) {
     let list = input.live.invitations.as_ref();
@@ -130,7 +130,8 @@ pub(super) fn plan_unlisted_invitations(
                     if let Some(member) =
                         member.filter(|_| stays.contains(email) && !input.rules.changes_invitations())
                     {
-                        builder.hold(address(invitation, several), beside_member(input, invitation, member));
+                        builder
+                            .hold(address(invitation, several), member_with_invitation(input, invitation, member));
                         continue;
                     }
                     cancel(input, invitation, several, Cause::AlreadyMember, None, builder);
@@ -143,7 +144,8 @@ pub(super) fn plan_unlisted_invitations(
                     cancel(input, invitation, several, Cause::NotListed, None, builder);
                 }
                 (false, false) => {
-                    let privileged = book.is_privileged(input, &BTreeSet::from([invitation.role.clone()]));
+                    let privileged =
+                        planned_roles.is_privileged(input, &BTreeSet::from([invitation.role.clone()]));
                     builder.hold(address(invitation, several), HoldReason::Unmanaged { privileged });
                 }
                 // The member is spoken of already, or the entry speaks of the invitation.

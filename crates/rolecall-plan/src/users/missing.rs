@@ -3,9 +3,11 @@
 use super::super::PlanInput;
 use super::super::builder::PlanBuilder;
 use super::super::roles::PlannedRoles;
-use super::invitation_roles::{Offer, as_before, into_what_stays, missing_fields, offer};
+use super::invitation_roles::{
+    InvitationContent, expired_content, invitation_content, missing_fields, without_deleted_teams,
+};
 use super::invited;
-use super::{Sent, non_members, waits};
+use super::{UserInvitations, non_members, waits};
 use crate::teams;
 use rolecall_model::{
     Action, Address, Cause, Change, DesiredUser, Effect, Entity, HoldReason, InvitationState, LiveInvitation,
@@ -15,58 +17,58 @@ use rolecall_model::{
 pub(super) fn plan_missing(
     input: &PlanInput<'_>,
     desired: &DesiredUser,
-    sent: Sent<'_>,
-    book: &mut PlannedRoles,
+    user_invitations: UserInvitations<'_>,
+    planned_roles: &mut PlannedRoles,
     builder: &mut PlanBuilder<'_>,
 ) {
     let address = Address::user(&desired.email);
     let broken = input.live.people_unreadable();
     if desired.absent || desired.enabled == Some(false) {
-        must_not_come(input, desired, sent, broken, builder);
+        prevent_joining(input, desired, user_invitations, broken, builder);
         return;
     }
     if let Some(reason) = broken {
         builder.hold(address, reason);
         return;
     }
-    if !sent.open.is_empty() {
+    if !user_invitations.open.is_empty() {
         if input.rules.changes_invitations() {
-            plan_invited(input, desired, sent.open, book, builder);
+            plan_invited(input, desired, user_invitations.open, planned_roles, builder);
         } else {
-            invited::hold_open(input, desired, sent.open, builder);
+            invited::hold_open(input, desired, user_invitations.open, builder);
         }
         return;
     }
-    let waits = waits::reason(input, desired, sent);
-    let overruled = waits.is_some();
+    let waits = waits::reason(input, desired, user_invitations);
+    let reason_overridden = waits.is_some();
     if let Some(reason) = waits.filter(|_| !builder.is_asserted(&address)) {
         builder.hold(address, reason);
         return;
     }
-    invite(input, desired, sent, overruled, book, builder);
+    invite(input, desired, user_invitations, reason_overridden, planned_roles, builder);
 }
 
 /// `overruled`: there was a reason to wait, and this was asked for all the same.
 fn invite(
     input: &PlanInput<'_>,
     desired: &DesiredUser,
-    sent: Sent<'_>,
-    overruled: bool,
-    book: &mut PlannedRoles,
+    user_invitations: UserInvitations<'_>,
+    reason_overridden: bool,
+    planned_roles: &mut PlannedRoles,
     builder: &mut PlanBuilder<'_>,
 ) {
     let address = Address::user(&desired.email);
     let earlier = input.facts.invitations.get(&desired.email).map(|invitation| invitation.state);
-    let cause = match (sent.expired.is_empty(), earlier) {
-        _ if overruled => Cause::Asserted,
+    let cause = match (user_invitations.expired.is_empty(), earlier) {
+        _ if reason_overridden => Cause::Asserted,
         (false, _) => Cause::InvitationExpired,
         (true, Some(InvitationState::Sent)) => Cause::InvitationVanished,
         // It was never made.
         (true, Some(InvitationState::Unsure) | None) => Cause::Declared,
     };
     let missing = missing_fields(input, desired);
-    let offered = match as_before(input, desired, sent) {
-        Some(offer) => Some(offer),
+    let content = match expired_content(input, desired, user_invitations) {
+        Some(invitation_content) => Some(invitation_content),
         // Whoever was disabled by hand must not keep everybody else from being planned.
         None if !missing.is_empty() && input.rules.hides_disabled() => {
             let step = input.rules.manual_step(ManualStep::EnableUser).to_owned();
@@ -80,20 +82,24 @@ fn invite(
                 User { teams: teams.filter(|teams| !teams.is_empty()), ..earlier }
             });
             match taken_back {
-                Some(earlier) if desired.roles.is_none() => as_kept(input, desired, earlier, builder),
-                earlier => {
-                    offer(input, desired, earlier.and_then(|earlier| earlier.teams).as_ref(), book, builder)
-                }
+                Some(earlier) if desired.roles.is_none() => unchanged_content(input, desired, earlier, builder),
+                earlier => invitation_content(
+                    input,
+                    desired,
+                    earlier.and_then(|earlier| earlier.teams).as_ref(),
+                    planned_roles,
+                    builder,
+                ),
             }
         }
     };
-    let Some(Offer { after, limited, follows }) = offered else { return };
+    let Some(InvitationContent { after, without_access, roles_follow }) = content else { return };
     let mut effects = vec![Effect::SendsMail];
-    effects.extend(limited.then_some(Effect::AccessFollows));
-    effects.extend(follows.then_some(Effect::RolesFollow));
+    effects.extend(without_access.then_some(Effect::AccessFollows));
+    effects.extend(roles_follow.then_some(Effect::RolesFollow));
     effects.extend(input.rules.hides_disabled().then_some(Effect::MayReadmit));
     effects.extend(input.rules.effects(input.live, None, &after));
-    let account = match non_members::switched_off(input, desired) {
+    let account = match non_members::account_to_enable(input, desired) {
         Ok(account) => account,
         // They had an invitation, which a run that ended has taken back: their account stays what it was beside it.
         Err((id, reason)) if input.facts.taken_back.contains_key(&desired.email) => {
@@ -107,32 +113,32 @@ fn invite(
     };
     effects.extend(account.is_some().then_some(Effect::ReEnables));
     effects.extend(account.is_some().then_some(Effect::HubWide));
-    let before = sent.expired.first().map(|expired| expired.entity()).or(account).map(Entity::User);
+    let before = user_invitations.expired.first().map(|expired| expired.entity()).or(account).map(Entity::User);
     let after = Some(Entity::User(after));
     let change = Change { address, action: Action::Invite, before, after, cause, effects };
     builder.change(change, Some(&desired.place));
 }
 
 /// Whoever isn't there needs nothing taken away, but an invitation would let them in.
-pub(super) fn must_not_come(
+pub(super) fn prevent_joining(
     input: &PlanInput<'_>,
     desired: &DesiredUser,
-    sent: Sent<'_>,
+    user_invitations: UserInvitations<'_>,
     broken: Option<HoldReason>,
     builder: &mut PlanBuilder<'_>,
 ) {
     let address = Address::user(&desired.email);
-    for invitation in sent.open {
-        let several = sent.open.len() > 1;
+    for invitation in user_invitations.open {
+        let several = user_invitations.open.len() > 1;
         invited::cancel(input, invitation, several, Cause::DeclaredAbsent, Some(&desired.place), builder);
     }
-    if !sent.open.is_empty() {
+    if !user_invitations.open.is_empty() {
         return;
     }
     let remembered = input.facts.invitations.get(&desired.email).filter(|invitation| !invitation.seen);
     if let Some(reason) = broken {
         builder.hold(address, reason);
-    } else if !sent.expired.is_empty() {
+    } else if !user_invitations.expired.is_empty() {
         let step = input.rules.manual_step(ManualStep::HandleInvitation).to_owned();
         builder.hold(Address::invitation(&desired.email), HoldReason::InvitationExpired { wanted: false, step });
     } else if let Some(invitation) = remembered.filter(|_| input.live.invitations.is_none()) {
@@ -148,27 +154,32 @@ fn plan_invited(
     input: &PlanInput<'_>,
     desired: &DesiredUser,
     open: &[&LiveInvitation],
-    book: &mut PlannedRoles,
+    planned_roles: &mut PlannedRoles,
     builder: &mut PlanBuilder<'_>,
 ) {
     let address = Address::user(&desired.email);
     let Some(first) = open.first() else { return };
     let asserted = builder.is_asserted(&address);
     // Without a role in the file, the one that the invitation carries is kept.
-    let offered = if desired.roles.is_none() && !asserted {
-        let Some(kept) = as_kept(input, desired, first.entity(), builder) else { return };
+    let content = if desired.roles.is_none() && !asserted {
+        let Some(kept) = unchanged_content(input, desired, first.entity(), builder) else { return };
         kept
     } else {
-        let Some(offered) = offer(input, desired, first.entity().teams.as_ref(), book, builder) else { return };
-        offered
+        let Some(content) =
+            invitation_content(input, desired, first.entity().teams.as_ref(), planned_roles, builder)
+        else {
+            return;
+        };
+        content
     };
     let fits = |invitation: &&&LiveInvitation| {
-        let teams = match (&invitation.teams, &offered.after.teams) {
+        let teams = match (&invitation.teams, &content.after.teams) {
             (Some(teams), Some(wanted)) => teams.iter().eq(wanted.keys()),
             (None, _) | (_, None) => true,
         };
-        let everywhere = desired.roles.as_ref().is_some_and(|roles| input.is_everywhere(&roles.value));
-        (teams || everywhere) && (offered.after.roles.contains(&invitation.role) || untold(invitation))
+        let in_every_team = desired.roles.as_ref().is_some_and(|roles| input.is_in_every_team(&roles.value));
+        (teams || in_every_team)
+            && (content.after.roles.contains(&invitation.role) || has_unreadable_role(invitation))
     };
     // Of several in one spelling each lets its holder in, and none can be taken back without the others.
     let alone = |kept: &&&LiveInvitation| {
@@ -183,16 +194,16 @@ fn plan_invited(
     }
     if kept.is_some() {
         let since = current.created;
-        let reason = if untold(current) {
+        let reason = if has_unreadable_role(current) {
             HoldReason::ByHand {
                 field: "the role of the invitation".to_owned(),
                 live: Some("unreadable".to_owned()),
-                desired: offered.after.roles.iter().map(RoleName::as_str).collect::<Vec<_>>().join(", "),
+                desired: content.after.roles.iter().map(RoleName::as_str).collect::<Vec<_>>().join(", "),
                 step: input.rules.manual_step(ManualStep::HandleInvitation).to_owned(),
             }
-        } else if offered.limited {
+        } else if content.without_access {
             HoldReason::InvitedWithoutAccess { since }
-        } else if offered.follows {
+        } else if content.roles_follow {
             HoldReason::RolesFollow { since }
         } else {
             HoldReason::InvitationPending { since }
@@ -200,15 +211,15 @@ fn plan_invited(
         builder.hold(address, reason);
         return;
     }
-    let Some(offered) = into_what_stays(input, desired, offered, builder) else { return };
+    let Some(content) = without_deleted_teams(input, desired, content, builder) else { return };
     let mut effects = vec![Effect::SendsMail, Effect::ReplacesInvitation];
-    effects.extend(offered.limited.then_some(Effect::AccessFollows));
-    effects.extend(offered.follows.then_some(Effect::RolesFollow));
+    effects.extend(content.without_access.then_some(Effect::AccessFollows));
+    effects.extend(content.roles_follow.then_some(Effect::RolesFollow));
     let change = Change {
         address,
         action: Action::Invite,
         before: Some(Entity::User(current.entity())),
-        after: Some(Entity::User(offered.after)),
+        after: Some(Entity::User(content.after)),
         cause: if asserted { Cause::Asserted } else { Cause::Declared },
         effects,
     };
@@ -216,18 +227,18 @@ fn plan_invited(
 }
 
 /// What an invitation said is said again, but for its teams where the file names some.
-fn as_kept(
+fn unchanged_content(
     input: &PlanInput<'_>,
     desired: &DesiredUser,
     kept: User,
     builder: &mut PlanBuilder<'_>,
-) -> Option<Offer> {
+) -> Option<InvitationContent> {
     let teams = teams::memberships(input, desired, kept.teams.as_ref(), builder).ok()?;
     let teams = teams.map(|teams| teams.into_keys().map(|team| (team, None)).collect());
-    Some(Offer { after: User { teams, ..kept }, limited: false, follows: false })
+    Some(InvitationContent { after: User { teams, ..kept }, without_access: false, roles_follow: false })
 }
 
 /// Doesn't the platform say which role an invitation gives? Made anew it wouldn't either.
-fn untold(invitation: &LiveInvitation) -> bool {
+fn has_unreadable_role(invitation: &LiveInvitation) -> bool {
     invitation.role.as_str().is_empty()
 }

@@ -10,7 +10,7 @@ mod present;
 mod unlisted;
 mod waits;
 
-pub(super) use disabled::in_doubt;
+pub(super) use disabled::possibly_disabled;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -35,36 +35,36 @@ pub(super) fn check_own(input: &PlanInput<'_>, builder: &mut PlanBuilder<'_>) {
 }
 
 /// Everybody, with the roles that there are to give.
-pub(super) fn plan_users(input: &PlanInput<'_>, book: &mut PlannedRoles, builder: &mut PlanBuilder<'_>) {
+pub(super) fn plan_users(input: &PlanInput<'_>, planned_roles: &mut PlannedRoles, builder: &mut PlanBuilder<'_>) {
     let mut live: BTreeMap<&Email, Vec<&LiveUser>> = BTreeMap::new();
     for user in &input.live.users.items {
         live.entry(&user.email).or_default().push(user);
     }
-    let invitations = Invitations::of(input);
+    let invitations = Invitations::from_live(input);
     let pinned: BTreeSet<&RemoteId> =
         input.desired.users.iter().filter_map(|desired| desired.id.as_ref()).collect();
     for desired in &input.desired.users {
         let namesakes = live.get(&desired.email).map(Vec::as_slice).unwrap_or_default();
         match (&desired.id, namesakes) {
             (Some(id), _) => {
-                plan_pinned(input, desired, id, namesakes, book, builder);
-                let sent = invitations.to(&desired.email);
-                if desired.absent && namesakes.is_empty() && !sent.is_empty() {
-                    missing::must_not_come(input, desired, sent, None, builder);
+                plan_pinned(input, desired, id, namesakes, planned_roles, builder);
+                let user_invitations = invitations.of_user(&desired.email);
+                if desired.absent && namesakes.is_empty() && !user_invitations.is_empty() {
+                    missing::prevent_joining(input, desired, user_invitations, None, builder);
                 }
             }
             (None, []) => {
-                let sent = invitations.to(&desired.email);
-                non_members::plan_account(input, desired, sent, builder);
-                missing::plan_missing(input, desired, sent, book, builder);
+                let user_invitations = invitations.of_user(&desired.email);
+                non_members::plan_account(input, desired, user_invitations, builder);
+                missing::plan_missing(input, desired, user_invitations, planned_roles, builder);
             }
             (None, [user]) if !pinned.contains(&user.id) => {
-                present::plan_present(input, desired, user, false, book, builder);
+                present::plan_present(input, desired, user, false, planned_roles, builder);
             }
             // Whoever must not get in must not by any of their accounts.
             (None, several) if desired.absent => {
                 for user in several.iter().filter(|user| !pinned.contains(&user.id)) {
-                    present::plan_present(input, desired, user, true, book, builder);
+                    present::plan_present(input, desired, user, true, planned_roles, builder);
                 }
             }
             (None, several) => builder.findings.push(ambiguous(desired, several)),
@@ -75,7 +75,7 @@ pub(super) fn plan_users(input: &PlanInput<'_>, book: &mut PlannedRoles, builder
     for (email, users) in &live {
         if !listed.contains(email) {
             for user in users.iter().filter(|user| !pinned.contains(&user.id)) {
-                unlisted::plan_unlisted(input, user, users.len() > 1, book, builder);
+                unlisted::plan_unlisted(input, user, users.len() > 1, planned_roles, builder);
             }
         }
     }
@@ -84,7 +84,7 @@ pub(super) fn plan_users(input: &PlanInput<'_>, book: &mut PlannedRoles, builder
     {
         builder.hold(Address::every(Kind::User), reason);
     }
-    invited::plan_unlisted_invitations(input, &invitations, book, builder);
+    invited::plan_unlisted_invitations(input, &invitations, planned_roles, builder);
     if input.desired.manage.users == Scope::All {
         invited::hold_unreachable(input, builder);
     }
@@ -101,19 +101,19 @@ struct Invitations<'a> {
 
 /// The invitations of one address.
 #[derive(Clone, Copy)]
-struct Sent<'a> {
+struct UserInvitations<'a> {
     open: &'a [&'a LiveInvitation],
     expired: &'a [&'a LiveInvitation],
 }
 
-impl Sent<'_> {
+impl UserInvitations<'_> {
     fn is_empty(self) -> bool {
         self.open.is_empty() && self.expired.is_empty()
     }
 }
 
 impl<'a> Invitations<'a> {
-    fn of(input: &PlanInput<'a>) -> Self {
+    fn from_live(input: &PlanInput<'a>) -> Self {
         let mut invitations = Self::default();
         for invitation in input.live.invitations() {
             let list = if invitation.expired { &mut invitations.expired } else { &mut invitations.open };
@@ -122,8 +122,8 @@ impl<'a> Invitations<'a> {
         invitations
     }
 
-    fn to(&self, email: &Email) -> Sent<'_> {
-        Sent {
+    fn of_user(&self, email: &Email) -> UserInvitations<'_> {
+        UserInvitations {
             open: self.open.get(email).map(Vec::as_slice).unwrap_or_default(),
             expired: self.expired.get(email).map(Vec::as_slice).unwrap_or_default(),
         }
@@ -149,11 +149,11 @@ fn plan_pinned(
     desired: &DesiredUser,
     id: &RemoteId,
     namesakes: &[&LiveUser],
-    book: &mut PlannedRoles,
+    planned_roles: &mut PlannedRoles,
     builder: &mut PlanBuilder<'_>,
 ) {
     if let Some(user) = namesakes.iter().find(|user| user.id == *id) {
-        present::plan_present(input, desired, user, namesakes.len() > 1, book, builder);
+        present::plan_present(input, desired, user, namesakes.len() > 1, planned_roles, builder);
         return;
     }
     let elsewhere = input.live.users.items.iter().find(|user| user.id == *id);
@@ -183,13 +183,17 @@ fn address_of(user: &LiveUser, namesakes: bool) -> Address {
 }
 
 /// The first of these roles that can't be given, as a finding or a hold. None: all can.
-fn obstacle(desired: &DesiredUser, roles: &BTreeSet<RoleName>, book: &PlannedRoles) -> Option<Obstacle> {
+fn role_problem(
+    desired: &DesiredUser,
+    roles: &BTreeSet<RoleName>,
+    planned_roles: &PlannedRoles,
+) -> Option<RoleProblem> {
     let place = desired.roles.as_ref().map_or(&desired.place, |roles| &roles.place);
-    roles.iter().find_map(|role| match book.availability(role) {
-        Availability::Yes => None,
-        Availability::Held => Some(Obstacle::Hold(HoldReason::RoleHeld { role: role.clone() })),
-        Availability::OutOfSight => Some(Obstacle::Hold(HoldReason::RoleOutOfSight { role: role.clone() })),
-        Availability::Goes => Some(Obstacle::Finding(
+    roles.iter().find_map(|role| match planned_roles.availability(role) {
+        Availability::Available => None,
+        Availability::Held => Some(RoleProblem::Hold(HoldReason::RoleHeld { role: role.clone() })),
+        Availability::Unlisted => Some(RoleProblem::Hold(HoldReason::RoleOutOfSight { role: role.clone() })),
+        Availability::Deleted => Some(RoleProblem::Finding(
             Finding::error(
                 Code::RoleIsAbsent,
                 place.clone(),
@@ -197,13 +201,13 @@ fn obstacle(desired: &DesiredUser, roles: &BTreeSet<RoleName>, book: &PlannedRol
             )
             .hint("list the role, or give another"),
         )),
-        Availability::No => {
-            let known: Vec<&str> = book.names().collect();
+        Availability::Unknown => {
+            let known: Vec<&str> = planned_roles.names().collect();
             let hint = match nearest(role.as_str(), known.iter().copied()) {
                 Some(near) => format!("did you mean `{near}`?"),
                 None => format!("there are {}; a new one is listed under `roles`", list_of(&known, "and")),
             };
-            Some(Obstacle::Finding(
+            Some(RoleProblem::Finding(
                 Finding::error(
                     Code::UnknownRole,
                     place.clone(),
@@ -216,12 +220,12 @@ fn obstacle(desired: &DesiredUser, roles: &BTreeSet<RoleName>, book: &PlannedRol
 }
 
 /// What keeps a user from being given a role.
-enum Obstacle {
+enum RoleProblem {
     Finding(Finding),
     Hold(HoldReason),
 }
 
-impl Obstacle {
+impl RoleProblem {
     fn report(self, address: &Address, builder: &mut PlanBuilder<'_>) {
         match self {
             Self::Finding(finding) => builder.findings.push(finding),

@@ -2,7 +2,7 @@
 
 use super::super::PlanInput;
 use super::super::builder::{PlanBuilder, deletion};
-use super::{Sent, account_status};
+use super::{UserInvitations, account_status};
 use rolecall_model::{
     AccountStatus, Action, Address, Cause, Change, Code, DesiredUser, Entity, Finding, HoldReason, LiveUser,
     RemoteId, Seen, User,
@@ -16,7 +16,7 @@ fn account<'a>(input: &PlanInput<'a>, desired: &DesiredUser) -> Option<(&'a Live
 
 /// The account of somebody who is to be invited, where it has to be switched on first; or whose it is, and why that can't
 /// be done.
-pub(super) fn switched_off(
+pub(super) fn account_to_enable(
     input: &PlanInput<'_>,
     desired: &DesiredUser,
 ) -> Result<Option<User>, (RemoteId, HoldReason)> {
@@ -27,7 +27,7 @@ pub(super) fn switched_off(
     };
     let after = User { enabled: Seen::Known(true), ..before.clone() };
     let reason = account_status::why_unusable(input, desired, user)
-        .or_else(|| account_status::why_untouched(input, user, &after));
+        .or_else(|| account_status::why_unchangeable(input, user, &after));
     reason.map_or(Ok(Some(before)), |reason| Err((user.id.clone(), reason)))
 }
 
@@ -35,12 +35,16 @@ pub(super) fn switched_off(
 pub(super) fn plan_account(
     input: &PlanInput<'_>,
     desired: &DesiredUser,
-    sent: Sent<'_>,
+    user_invitations: UserInvitations<'_>,
     builder: &mut PlanBuilder<'_>,
 ) {
     let Some((user, before)) = account(input, desired) else {
         // Whoever is to be off, and isn't anywhere, may be raw_name otherwise.
-        if desired.absent && desired.enabled == Some(false) && sent.is_empty() && input.rules.shares_accounts() {
+        if desired.absent
+            && desired.enabled == Some(false)
+            && user_invitations.is_empty()
+            && input.rules.shares_accounts()
+        {
             let message = format!("there is no account of {}, so that none is deactivated", desired.email);
             builder.findings.push(
                 Finding::warning(Code::UnmatchedAddress, desired.place.clone(), message)
@@ -50,7 +54,7 @@ pub(super) fn plan_account(
         return;
     };
     let enabled = desired.enabled.map_or(before.enabled, Seen::Known);
-    let is_invited = !sent.open.is_empty();
+    let is_invited = !user_invitations.open.is_empty();
     let goes_with_invitation = enabled == Seen::Known(true) && !is_invited && !desired.absent;
     if !desired.deleted && (enabled == before.enabled || goes_with_invitation) {
         return;

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::super::PlanInput;
 use super::super::builder::PlanBuilder;
 use super::super::roles::{self, PlannedRoles};
-use super::{account_status, address_of, disabled, obstacle};
+use super::{account_status, address_of, disabled, role_problem};
 use crate::builder::deletion;
 use crate::{resolve, teams};
 use rolecall_model::{
@@ -28,22 +28,22 @@ pub(super) fn plan_present(
     desired: &DesiredUser,
     user: &LiveUser,
     namesakes: bool,
-    book: &mut PlannedRoles,
+    planned_roles: &mut PlannedRoles,
     builder: &mut PlanBuilder<'_>,
 ) {
     let address = address_of(user, namesakes);
     if desired.absent {
-        take_out(
+        remove_user(
             input,
             user,
             address,
-            &Leave { cause: Cause::DeclaredAbsent, desired: Some(desired) },
-            book,
+            &Removal { cause: Cause::DeclaredAbsent, desired: Some(desired) },
+            planned_roles,
             builder,
         );
         return;
     }
-    if let Some(reason) = disabled::is_perhaps_off(input, user).filter(|_| !builder.is_asserted(&address)) {
+    if let Some(reason) = disabled::why_state_unknown(input, user).filter(|_| !builder.is_asserted(&address)) {
         builder.hold(address, reason);
         return;
     }
@@ -59,13 +59,13 @@ pub(super) fn plan_present(
     // The whole set, whatever part of it changes: an update replaces the record.
     let wished = desired.roles.as_ref();
     let roles = wished.map_or_else(|| before.roles.clone(), |roles| roles_of(input, &roles.value));
-    before.teams = before.teams.map(|teams| builder.teams.that_stay(teams, input.is_everywhere(&before.roles)));
+    before.teams = before.teams.map(|teams| builder.teams.that_stay(teams, input.is_in_every_team(&before.roles)));
     let Ok(wanted) = teams::memberships(input, desired, before.teams.as_ref(), builder) else { return };
     // Whoever is in every team anyhow isn't looked at team by team.
-    let everywhere =
-        input.is_everywhere(&roles) || (desired.teams.is_none() && input.is_everywhere(&before.roles));
-    let teams = wanted.filter(|_| !everywhere);
-    if everywhere {
+    let in_every_team =
+        input.is_in_every_team(&roles) || (desired.teams.is_none() && input.is_in_every_team(&before.roles));
+    let teams = wanted.filter(|_| !in_every_team);
+    if in_every_team {
         before.teams = None;
     }
     let after = User {
@@ -83,14 +83,14 @@ pub(super) fn plan_present(
     if !differs && !builder.is_asserted(&address) {
         return;
     }
-    if let Some(reason) = account_status::why_untouched(input, user, &after) {
+    if let Some(reason) = account_status::why_unchangeable(input, user, &after) {
         builder.hold(address, reason);
         return;
     }
     if before.roles != after.roles
-        && let Some(obstacle) = obstacle(desired, &after.roles, book)
+        && let Some(problem) = role_problem(desired, &after.roles, planned_roles)
     {
-        obstacle.report(&address, builder);
+        problem.report(&address, builder);
         return;
     }
     let cause = if differs { Cause::Declared } else { Cause::Asserted };
@@ -191,18 +191,18 @@ fn hold_unchangeable(
 }
 
 /// Why somebody has to go, and where the file says so, if it does.
-pub(super) struct Leave<'a> {
+pub(super) struct Removal<'a> {
     pub cause: Cause,
     pub desired: Option<&'a DesiredUser>,
 }
 
 /// Takes all access from somebody who must go, as far as the platform lets us.
-pub(super) fn take_out(
+pub(super) fn remove_user(
     input: &PlanInput<'_>,
     user: &LiveUser,
     address: Address,
-    leave: &Leave<'_>,
-    book: &mut PlannedRoles,
+    removal: &Removal<'_>,
+    planned_roles: &mut PlannedRoles,
     builder: &mut PlanBuilder<'_>,
 ) {
     if user.account_status == AccountStatus::Owner {
@@ -214,22 +214,24 @@ pub(super) fn take_out(
         return;
     }
     let before = as_read(input, user);
-    let cause = leave.cause.clone();
+    let cause = removal.cause.clone();
     match input.rules.user_removal() {
         UserRemoval::Disable => {
-            if let Some(reason) = disabled::is_enough(input, user).filter(|_| !builder.is_asserted(&address)) {
+            if let Some(reason) =
+                disabled::why_not_disabled_again(input, user).filter(|_| !builder.is_asserted(&address))
+            {
                 builder.hold(address, reason);
                 return;
             }
             let after = User { enabled: Seen::Known(false), ..before.clone() };
             if differs(&before, &after) || builder.is_asserted(&address) {
-                write(input, address, before, after, (Action::Disable, cause), leave.desired, builder);
+                write(input, address, before, after, (Action::Disable, cause), removal.desired, builder);
             }
         }
-        UserRemoval::Leave => leave_organization(input, user, before, address, leave, builder),
+        UserRemoval::Leave => remove_from_organization(input, user, before, address, removal, builder),
         UserRemoval::Contain => {
             let step = input.rules.manual_step(ManualStep::RemoveUser).to_owned();
-            let Some(role) = roles::containment(input, book, builder) else {
+            let Some(role) = roles::containment_role(input, planned_roles, builder) else {
                 if let Some(role) = &input.desired.containment_role {
                     let role = role.value.clone();
                     builder.hold(address, HoldReason::NotContained { role, step });
@@ -246,7 +248,7 @@ pub(super) fn take_out(
                     before,
                     after,
                     (Action::RemoveAccess, cause),
-                    leave.desired,
+                    removal.desired,
                     builder,
                 )
             {
@@ -257,18 +259,18 @@ pub(super) fn take_out(
 }
 
 /// Takes somebody out of this organisation, and does besides what the file says of their account.
-fn leave_organization(
+fn remove_from_organization(
     input: &PlanInput<'_>,
     user: &LiveUser,
     before: User,
     address: Address,
-    leave: &Leave<'_>,
+    removal: &Removal<'_>,
     builder: &mut PlanBuilder<'_>,
 ) {
-    let (cause, place) = (leave.cause.clone(), leave.desired.map(|desired| &desired.place));
+    let (cause, place) = (removal.cause.clone(), removal.desired.map(|desired| &desired.place));
     let before = User { teams: None, ..before };
-    let mut deleted = leave.desired.is_some_and(|desired| desired.deleted);
-    let mut enabled = leave.desired.and_then(|desired| desired.enabled).map_or(before.enabled, Seen::Known);
+    let mut deleted = removal.desired.is_some_and(|desired| desired.deleted);
+    let mut enabled = removal.desired.and_then(|desired| desired.enabled).map_or(before.enabled, Seen::Known);
     let off = deleted || enabled != before.enabled;
     if let Some(reason) = account_status::why_kept(input, user, enabled, deleted).filter(|_| off) {
         // What becomes of their account is another matter: they leave all the same.

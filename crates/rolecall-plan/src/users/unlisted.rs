@@ -4,14 +4,14 @@ use super::super::PlanInput;
 use super::super::builder::PlanBuilder;
 use super::super::roles::PlannedRoles;
 use super::address_of;
-use super::present::{Leave, take_out};
+use super::present::{Removal, remove_user};
 use rolecall_model::{AccountStatus, Cause, HoldReason, LiveUser, Scope};
 
 pub(super) fn plan_unlisted(
     input: &PlanInput<'_>,
     user: &LiveUser,
     namesakes: bool,
-    book: &mut PlannedRoles,
+    planned_roles: &mut PlannedRoles,
     builder: &mut PlanBuilder<'_>,
 ) {
     let address = address_of(user, namesakes);
@@ -20,7 +20,7 @@ pub(super) fn plan_unlisted(
         return;
     }
     if input.desired.manage.users == Scope::Listed {
-        let privileged = book.is_privileged(input, &user.roles);
+        let privileged = planned_roles.is_privileged(input, &user.roles);
         builder.hold(address, HoldReason::Unmanaged { privileged });
         return;
     }
@@ -28,5 +28,5 @@ pub(super) fn plan_unlisted(
         builder.hold(address, reason);
         return;
     }
-    take_out(input, user, address, &Leave { cause: Cause::NotListed, desired: None }, book, builder);
+    remove_user(input, user, address, &Removal { cause: Cause::NotListed, desired: None }, planned_roles, builder);
 }

@@ -1,12 +1,16 @@
 //! Why somebody who isn't there, and can't come by themselves, isn't invited.
 
 use super::super::PlanInput;
-use super::{Sent, disabled};
+use super::{UserInvitations, disabled};
 use rolecall_model::{DesiredUser, HoldReason, Invitation, InvitationState, ListedInvitations, ManualStep};
 
 /// None: they are to be invited.
-pub(super) fn reason(input: &PlanInput<'_>, desired: &DesiredUser, sent: Sent<'_>) -> Option<HoldReason> {
-    if let Some(disabled) = disabled::out_of_sight(input, &desired.email) {
+pub(super) fn reason(
+    input: &PlanInput<'_>,
+    desired: &DesiredUser,
+    user_invitations: UserInvitations<'_>,
+) -> Option<HoldReason> {
+    if let Some(disabled) = disabled::disabled_and_unlisted(input, &desired.email) {
         let step = input.rules.manual_step(ManualStep::EnableUser).to_owned();
         return Some(HoldReason::Disabled { since: disabled.at, step });
     }
@@ -16,7 +20,7 @@ pub(super) fn reason(input: &PlanInput<'_>, desired: &DesiredUser, sent: Sent<'_
         let step = input.rules.hides_disabled().then(|| enable.to_owned());
         return Some(HoldReason::LeftAgain { since: accepted.at, step });
     }
-    if !sent.expired.is_empty() {
+    if !user_invitations.expired.is_empty() {
         let step = input.rules.manual_step(ManualStep::HandleInvitation).to_owned();
         let again = input.desired.reinvite_expired;
         return (!again).then_some(HoldReason::InvitationExpired { wanted: true, step });
