@@ -1,4 +1,14 @@
-//! Who can administrate, before and after. An organisation without anybody can only be rescued by the vendor.
+//! Counts the usable admins before and after a plan. Only the vendor can rescue an organisation that has none
+//! left.
+//!
+//! Admins are counted twice, on the safe side each time, because it isn't always known who can sign in. The number
+//! before the plan is an upper bound: every live admin who isn't known to be disabled. The number after the plan
+//! is a lower bound: only admins who are sure to be able to sign in. Sure means that the API says so, or else that
+//! the file declares the user `enabled: true` and that no invitation of theirs may be open.
+//!
+//! For example, Jane and Tom are admins on a platform that doesn't show who is enabled, and the file declares only
+//! Jane enabled. Before the plan there are two admins; a plan that changes nothing leaves one that can be relied
+//! on. With `min_admins: 1`, Tom may be demoted and Jane may not: Tom alone may turn out to be disabled.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,21 +16,25 @@ use super::PlanInput;
 use super::users::possibly_disabled;
 use rolecall_model::{AccountStatus, Address, Change, DesiredUser, Email, Entity, Invitation, Seen, User};
 
-/// Usable admins, and which changes move their number.
+/// The number of usable admins before and after a plan, and the changes that affect it.
 pub(super) struct Admins {
-    /// Counted generously: every live admin who isn't known to be off. This is what must not be lost.
+    /// The upper bound: live admins who aren't known to be disabled.
     pub before: usize,
-    /// Counted strictly. Where it can't be read who can sign in, that is who is listed, declared enabled, and not
-    /// waiting on an invitation: nobody else is relied on.
+    /// The lower bound: admins after the plan who are sure to be able to sign in. If the API doesn't show that,
+    /// the file has to declare them enabled, and they must not be waiting on an invitation that rolecall sent.
     pub after: usize,
+    /// Users that the plan makes usable admins.
     pub gained: BTreeSet<Address>,
+    /// Users that are no usable admins after the plan.
     pub lost: BTreeSet<Address>,
-    /// Listed, and perhaps disabled by us: not counted.
+    /// Admins that rolecall may have disabled earlier, although the platform still lists them. They aren't
+    /// counted.
     pub uncertain: BTreeSet<Address>,
-    /// The fewest that may be left.
+    /// The number that must be left: what the file and the platform require, or all there were, if that is fewer.
     pub floor: usize,
 }
 
+/// Counts the usable admins before and after these changes.
 pub(super) fn count(input: &PlanInput<'_>, changes: &[Change]) -> Admins {
     let desired_users: BTreeMap<&Email, &DesiredUser> =
         input.desired.users.iter().map(|desired| (&desired.email, desired)).collect();
@@ -66,13 +80,13 @@ pub(super) fn count(input: &PlanInput<'_>, changes: &[Change]) -> Admins {
             admins.after += usize::from(usable && reliable);
             continue;
         };
-        // Whoever is deleted is nobody any more.
-        let nobody = User { outside: true, ..User::named(user.email.clone()) };
-        let after = after.unwrap_or(&nobody);
+        // A deleted user counts like one who left the organisation.
+        let deleted = User { outside: true, ..User::named(user.email.clone()) };
+        let after = after.unwrap_or(&deleted);
         let User { roles, enabled, .. } = after;
         let on = *enabled == Seen::Known(true) && active && !after.outside;
         let usable_after = on && (owner || input.is_admin(roles));
-        // Whoever only gets `enabled` back can't be seen to have it, so nobody is demoted in their favour.
+        // If a change only enables an account, no read can confirm it, so no other admin is demoted because of it.
         let visible = readable || usable || *roles != user.roles;
         admins.after += usize::from(usable_after && reliable && visible);
         if usable_after && reliable && visible && !usable {
@@ -86,18 +100,19 @@ pub(super) fn count(input: &PlanInput<'_>, changes: &[Change]) -> Admins {
     admins
 }
 
-/// The fewest admins that the file, or the platform, wants.
+/// Returns the number of admins that the file or the platform requires, whichever is higher.
 pub(super) fn required(input: &PlanInput<'_>) -> usize {
     input.desired.guardrails.min_admins.max(minimum(input))
 }
 
-/// Fewer than that no file can want: what the platform itself needs, and the last one where it isn't known whether what
-/// we call with is theirs.
+/// Returns the number of admins that no file and no exception can go below: what the platform itself requires, and
+/// at least one if rolecall's own user isn't known, because the last admin may be that user.
 pub(super) fn minimum(input: &PlanInput<'_>) -> usize {
     input.rules.fewest_admins().max(usize::from(own_user_unknown(input)))
 }
 
-/// May anybody be whose credential we call with?
+/// Returns whether rolecall's own user and key are unknown, so that any admin may be the one it signs in as. False
+/// if the file sets `require_self: false`.
 pub(super) fn own_user_unknown(input: &PlanInput<'_>) -> bool {
     let known = input.own_key().is_some() || input.desired.own_user.is_some() || input.live.caller.is_some();
     input.desired.guardrails.require_self && !known

@@ -1,4 +1,4 @@
-//! What was approved against what a fresh plan says.
+//! Compares an approved plan with a fresh one, to find out which of its changes are still valid.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,30 +6,31 @@ use serde_json::Value;
 
 use rolecall_model::{Address, Change, Hold, Mutation, Role, Sealed};
 
-/// How much of an approved plan still stands.
+/// The result of comparing an approved plan with a fresh one.
 #[derive(Clone, Debug, Default)]
 pub struct Approval {
-    /// Approved and planned again just so: these may be sent.
+    /// Approved changes that the fresh plan contains unchanged. They may be sent.
     pub still_valid: BTreeSet<Address>,
-    /// Approved, and now different or gone.
+    /// Approved changes that are out of date: the fresh plan has another change, or none.
     pub stale: Vec<Stale>,
-    /// Planned now and never approved: reported, not sent.
+    /// Changes of the fresh plan that nobody approved. They are reported and not sent.
     pub unapproved: Vec<Change>,
 }
 
-/// An approved change that no longer stands.
+/// An approved change that is out of date.
 #[derive(Clone, Debug)]
 pub struct Stale {
     pub approved: Change,
-    /// The same entity's change today, if there is one.
+    /// The entity's change in the fresh plan, if it has one.
     pub now: Option<Change>,
-    /// What holds it today, if something does.
+    /// The entity's hold in the fresh plan, if it has one.
     pub held: Option<Hold>,
-    /// It relies on a change of this one, which was not approved or no longer stands.
+    /// A change that it depends on and that was not approved or is out of date.
     pub relies_on: Option<Address>,
 }
 
-/// Compares whole changes and the mutations that they lower to.
+/// Compares the changes of both plans and the mutations that they lower to. A change is still valid if it is the
+/// same, would send the same, and everything that it depends on is still valid.
 pub fn compare(approved: &Sealed, fresh: &Sealed) -> Approval {
     let mut approval = Approval::default();
     let now: BTreeMap<&Address, &Change> = by_address(&fresh.changes, |change| &change.address);
@@ -54,30 +55,31 @@ pub fn compare(approved: &Sealed, fresh: &Sealed) -> Approval {
             _ => {}
         }
     }
-    // What waits for a change that isn't sent was approved together with it, or not at all.
+    // A change can't be sent without its dependencies. Drop those whose dependency is dropped, until none is left.
     let by_id: BTreeMap<&str, &Mutation> =
         fresh.mutations.iter().map(|mutation| (mutation.id.as_str(), mutation)).collect();
     loop {
-        let stands = |address: &&Address| approval.still_valid.contains(*address);
-        // Of several changes that one call makes, each may be approved without the others.
-        let lacks = |mutation: &Mutation, change: &Address| {
-            let waits = mutation.needs.iter().chain(&mutation.after).filter_map(|id| by_id.get(id.as_str()));
+        let is_valid = |address: &&Address| approval.still_valid.contains(*address);
+        // One mutation can make several changes, and each can be approved without the others.
+        let unmet = |mutation: &Mutation, change: &Address| {
+            let dependencies =
+                mutation.needs.iter().chain(&mutation.after).filter_map(|id| by_id.get(id.as_str()));
             let missing = |other: &&&Mutation| {
-                !other.changes().any(|part| part == change) && !other.changes().any(|part| stands(&part))
+                !other.changes().any(|part| part == change) && !other.changes().any(|part| is_valid(&part))
             };
-            waits.into_iter().find(missing).map(|other| other.change.clone())
+            dependencies.into_iter().find(missing).map(|other| other.change.clone())
         };
-        let standing = fresh
+        let valid = fresh
             .mutations
             .iter()
-            .flat_map(|mutation| mutation.changes().filter(stands).map(move |change| (mutation, change)));
-        let Some((address, lacking)) =
-            standing.into_iter().find_map(|(mutation, change)| Some((change, lacks(mutation, change)?)))
+            .flat_map(|mutation| mutation.changes().filter(is_valid).map(move |change| (mutation, change)));
+        let Some((address, dependency)) =
+            valid.into_iter().find_map(|(mutation, change)| Some((change, unmet(mutation, change)?)))
         else {
             break;
         };
         approval.still_valid.remove(address);
-        relies_on.insert(address, lacking);
+        relies_on.insert(address, dependency);
     }
     for change in &approved.changes {
         let address = &change.address;
@@ -95,7 +97,7 @@ pub fn compare(approved: &Sealed, fresh: &Sealed) -> Approval {
     approval
 }
 
-/// The first role that a user's change gives and that would change in another way than was approved.
+/// Returns the first role of a user's change whose own change differs from the approved one.
 fn changed_role(change: &Change, roles: &[&Role]) -> Option<Address> {
     let user = change.after.as_ref()?.user()?;
     roles.iter().find(|role| user.roles.contains(&role.name)).map(|role| Address::role(&role.name))
@@ -105,16 +107,17 @@ fn by_address<T>(items: &[T], address: impl Fn(&T) -> &Address) -> BTreeMap<&Add
     items.iter().map(|item| (address(item), item)).collect()
 }
 
-/// An operation and its variables. Of one that several changes share, the operation alone: the others may differ.
+/// An operation and its variables. The variables are left out if several changes share one mutation, since they
+/// include those of the other changes.
 type SentCall<'a> = (&'a str, Option<&'a BTreeMap<String, Value>>);
 
-/// The operations by which one call does something for several.
+/// Returns the operations of mutations that several changes share.
 fn shared(sealed: &Sealed) -> impl Iterator<Item = &str> {
     let several = sealed.mutations.iter().filter(|mutation| !mutation.also.is_empty());
     several.map(|mutation| mutation.operation.as_str())
 }
 
-/// What would be sent for each entity.
+/// Returns what would be sent for each entity.
 fn calls<'a>(sealed: &'a Sealed, shared: &BTreeSet<&str>) -> BTreeMap<&'a Address, Vec<SentCall<'a>>> {
     let mut calls: BTreeMap<_, Vec<_>> = BTreeMap::new();
     for mutation in &sealed.mutations {

@@ -1,4 +1,6 @@
-//! A plan in the making. What must never be changed is turned away at this one door.
+//! Collects the changes and holds of a plan. Every change passes [`PlanBuilder::change`], which holds back those
+//! that must not be made: protected entities, rolecall's own access, and changes that the platform has refused to
+//! make.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,15 +14,15 @@ use rolecall_model::{
     Seen, TeamName, User,
 };
 
-/// What can't be undone, and what goes with it.
+/// Returns the change that deletes an entity, with a note of what the platform deletes along with it.
 pub(super) fn deletion(input: &PlanInput<'_>, address: Address, entity: Entity, cause: Cause) -> Change {
     let mut effects = vec![Effect::Irreversible];
     effects.extend(input.rules.cascades_to(&entity).map(|what| Effect::CascadesTo { what: what.to_owned() }));
     Change { address, action: Action::Delete, before: Some(entity), after: None, cause, effects }
 }
 
-/// What is in the organisation, or in one team of it, so that whoever reviews a deletion sees what goes with it, and nothing
-/// goes that has come since.
+/// Lists the teams and apps of the organisation, or the apps of one team. The list is part of the deletion's
+/// change: a reviewer sees it, and an approved deletion is out of date once something has been added.
 pub(super) fn contents(input: &PlanInput<'_>, of: Option<&TeamName>) -> Option<Effect> {
     let owner = of.map(|team| Address::team(team).to_string());
     let apps = input.live.apps.iter().filter(|app| owner.as_ref().is_none_or(|owner| app.owner == *owner));
@@ -31,7 +33,7 @@ pub(super) fn contents(input: &PlanInput<'_>, of: Option<&TeamName>) -> Option<E
     (!what.is_empty()).then_some(Effect::Contains { what })
 }
 
-/// Is an entity as it was left? Teams that a change doesn't look at don't tell.
+/// Returns whether an entity is still as an earlier change left it. Teams count only if the new change reads them.
 fn is_unchanged_since(before: &Entity, left: &Entity) -> bool {
     match (before, left) {
         (Entity::User(before), Entity::User(left)) if before.teams.is_none() => {
@@ -41,6 +43,7 @@ fn is_unchanged_since(before: &Entity, left: &Entity) -> bool {
     }
 }
 
+/// A plan that is still being built.
 pub(super) struct PlanBuilder<'a> {
     input: &'a PlanInput<'a>,
     pub changes: Vec<Change>,
@@ -66,7 +69,7 @@ impl<'a> PlanBuilder<'a> {
         self.holds.push(Hold::new(address, reason));
     }
 
-    /// Takes a change, or holds it where it must not be made. Says whether it was taken.
+    /// Adds a change to the plan, or holds it if it must not be made. Returns whether it was added.
     pub fn change(&mut self, change: Change, place: Option<&Place>) -> bool {
         if let Some(reason) = self.hold_reason(&change) {
             self.hold(change.address, reason);
@@ -84,7 +87,7 @@ impl<'a> PlanBuilder<'a> {
         true
     }
 
-    /// What was refused is tried again, and nobody should wonder why it doesn't end.
+    /// Warns if the platform refused the same change in an earlier run. The change is planned again all the same.
     fn warn_of_refusal(&mut self, change: &Change, place: Option<&Place>) {
         let Change { address, action, after, .. } = change;
         let place = place.unwrap_or(&self.input.desired.place);
@@ -95,7 +98,7 @@ impl<'a> PlanBuilder<'a> {
             let message = format!("the platform refused to {action} {address} on {day}");
             self.findings.push(
                 Finding::warning(Code::RefusedBefore, place.clone(), message)
-                    .hint("it is sent again by every apply; `rolecall show LEDGER` has the platform's words"),
+                    .hint("Every apply sends it again. `rolecall show LEDGER` shows the platform's answer."),
             );
         }
     }
@@ -104,14 +107,14 @@ impl<'a> PlanBuilder<'a> {
         self.input.is_asserted(address)
     }
 
-    /// Those of them that the file's guardrails name.
+    /// Returns the addresses that the guardrail `protected` names.
     pub fn protected_among(&self, addresses: impl Iterator<Item = Address>) -> Vec<Address> {
         let protected = &self.input.desired.guardrails.protected;
-        let named = addresses.filter(|one| protected.keys().any(|address| address.covers(one)));
+        let named = addresses.filter(|address| protected.keys().any(|pattern| pattern.covers(address)));
         named.collect::<BTreeSet<_>>().into_iter().collect()
     }
 
-    /// Why a change would be held, if it would.
+    /// Returns why a change must be held, or `None` if it can be made.
     pub fn hold_reason(&self, change: &Change) -> Option<HoldReason> {
         if !self.protected_among(std::iter::once(change.address.clone())).is_empty() {
             return Some(HoldReason::Protected);
@@ -127,25 +130,25 @@ impl<'a> PlanBuilder<'a> {
             return Some(held.reason.clone());
         }
         if change.action == Action::RemoveAccess {
-            // Whoever must go is never left alone for a reason like this.
+            // Access is taken away even if an earlier attempt had no effect.
             return None;
         }
-        // Where a part was dropped, the rest was stored, so that live has moved from where it was.
-        let again = |earlier: &&NotTaken| {
+        // The platform may have stored a part of the earlier change. Compare with how that change left the entity.
+        let same_attempt = |earlier: &&NotTaken| {
             let then = &earlier.change;
-            let stands = match &earlier.left_as {
+            let unchanged = match &earlier.left_as {
                 Some(left) if !self.input.rules.has_approvals() => {
                     change.before.as_ref().is_some_and(|before| is_unchanged_since(before, left))
                 }
                 _ => change.before == then.before,
             };
-            then.address == change.address && then.after == change.after && stands
+            then.address == change.address && then.after == change.after && unchanged
         };
-        let since = self.input.facts.not_taken.iter().find(again)?.at;
+        let since = self.input.facts.not_taken.iter().find(same_attempt)?.at;
         Some(self.not_taken(since, Some(change)))
     }
 
-    /// What it means that a change was answered and isn't in effect.
+    /// Returns the hold reason for a change that was answered without an error and isn't in effect.
     pub fn not_taken(&self, since: Timestamp, change: Option<&Change>) -> HoldReason {
         if self.input.rules.has_approvals() {
             HoldReason::AwaitingApproval { since }
@@ -154,7 +157,8 @@ impl<'a> PlanBuilder<'a> {
         }
     }
 
-    /// A key that rolecall calls with, or may be calling with, is never switched off, nor is its owner.
+    /// Returns why a change must be held to protect rolecall's own access. Its own user never loses access, and
+    /// its own key is never disabled or deleted. If its own key is unknown, that holds for every privileged key.
     fn own_access_hold(&self, change: &Change) -> Option<HoldReason> {
         if !self.input.desired.guardrails.require_self {
             return None;
@@ -171,11 +175,11 @@ impl<'a> PlanBuilder<'a> {
         }
     }
 
-    /// Would the person whose credential we use lose what it may need of them?
+    /// Returns whether a change takes roles, teams or the account from the user that rolecall signs in with.
     fn reduces_own_access(&self, change: &Change, before: &User) -> bool {
         let named = self.input.desired.own_user.as_ref().is_some_and(|own| own.value == before.email);
-        let calls = |id: &RemoteId| self.input.live.caller.iter().any(|caller| caller.users.contains(id));
-        let own = named || before.id.as_ref().is_some_and(calls);
+        let is_caller = |id: &RemoteId| self.input.live.caller.iter().any(|caller| caller.users.contains(id));
+        let own = named || before.id.as_ref().is_some_and(is_caller);
         let after = change.after.as_ref().and_then(Entity::user);
         let keeps = |after: &User| {
             let teams = match (&before.teams, &after.teams) {

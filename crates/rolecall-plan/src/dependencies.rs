@@ -1,5 +1,13 @@
-//! Which mutations rely on others. Nobody's access is interrupted that the file keeps: what takes waits for what
-//! gives.
+//! Adds dependencies between mutations, so that nobody briefly loses access that the file keeps: a revocation
+//! waits for the grant that replaces it.
+//!
+//! There are two kinds. `needs` means that the other mutation must be done. `after` means that, in addition, a
+//! read must show it in effect, because an answer without an error doesn't prove that a grant took effect.
+//!
+//! For example, Jane moves from role A to role B while A loses `x` and B gains `x`. Jane's move is sent *after*
+//! the update of B, and the update of A *after* her move. The key `ci` is replaced: the old key is disabled
+//! *after* the new one has been delivered. A subscription gets one more seat and a new user: the invitation
+//! *needs* the update of the seats.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,7 +16,7 @@ use super::order::Node;
 use super::role_moves::RoleMove;
 use rolecall_model::{Action, Address, Cause, Entity, RoleName, Stage};
 
-/// What needs the id of an entity that isn't there yet needs its making.
+/// Adds the dependencies on created entities: a mutation that contains the id of an entity needs its creation.
 pub(super) fn id_dependencies(nodes: &mut [Node<'_>]) {
     let creations: Vec<(usize, Address)> = nodes
         .iter()
@@ -17,14 +25,14 @@ pub(super) fn id_dependencies(nodes: &mut [Node<'_>]) {
         .map(|(index, node)| (index, node.change.address.clone()))
         .collect();
     for node in nodes.iter_mut() {
-        let wanted = node.mutation.references();
+        let referenced = node.mutation.references();
         node.needs
-            .extend(creations.iter().filter(|(_, address)| wanted.contains(address)).map(|(index, _)| *index));
+            .extend(creations.iter().filter(|(_, address)| referenced.contains(address)).map(|(index, _)| *index));
     }
 }
 
-/// Where too few admins would be left without those who are being made, nobody loses it before all of them are seen
-/// to have it.
+/// Makes demotions of admins wait until a read shows all promotions in effect, if too few admins would be left
+/// without the promoted ones.
 pub(super) fn promotion_dependencies(admins: &Admins, nodes: &mut [Node<'_>]) {
     if admins.after.saturating_sub(admins.gained.len()) >= admins.floor {
         return;
@@ -36,8 +44,8 @@ pub(super) fn promotion_dependencies(admins: &Admins, nodes: &mut [Node<'_>]) {
     }
 }
 
-/// A key that is retired by the same plan that mints another in its place works until that one has arrived. Without
-/// an entry of its own, any key that is minted may be what takes its place.
+/// Makes the retirement of a key wait for the delivery of the key that replaces it. A key that the file doesn't
+/// list has no known successor, so its retirement waits for every new key.
 pub(super) fn key_dependencies(nodes: &mut [Node<'_>]) {
     let is_key = |node: &Node<'_>| node.change.entity().is_some_and(|entity| entity.key().is_some());
     let mints: Vec<(usize, String)> = nodes
@@ -50,7 +58,7 @@ pub(super) fn key_dependencies(nodes: &mut [Node<'_>]) {
         let relied = |name: &str| match node.change.cause {
             Cause::DeclaredAbsent => *name == node.change.address.name,
             Cause::NotListed => true,
-            // Nobody has the secret of a lost one, and the successor of a superseded one has arrived.
+            // A key whose secret was lost is used by nobody. A superseded key has a successor that was delivered.
             _ => false,
         };
         let relies: Vec<usize> = mints.iter().filter(|(_, name)| relied(name)).map(|(index, _)| *index).collect();
@@ -58,30 +66,30 @@ pub(super) fn key_dependencies(nodes: &mut [Node<'_>]) {
     }
 }
 
-/// Whoever comes waits for the seats that are added, and seats that go wait for those who go.
+/// Makes invitations wait for added seats, and the removal of seats wait for users who leave.
 pub(super) fn seat_dependencies(nodes: &mut [Node<'_>]) {
-    let of = |entity: &Option<Entity>| entity.as_ref().and_then(Entity::organization)?.seats;
-    let moved = nodes.iter().enumerate().find_map(|(index, node)| {
-        let (before, after) = (of(&node.change.before)?, of(&node.change.after)?);
+    let seats = |entity: &Option<Entity>| entity.as_ref().and_then(Entity::organization)?.seats;
+    let update = nodes.iter().enumerate().find_map(|(index, node)| {
+        let (before, after) = (seats(&node.change.before)?, seats(&node.change.after)?);
         (before != after).then_some((index, after > before))
     });
-    let Some((seats, more)) = moved else { return };
-    if more {
+    let Some((seat_update, adds_seats)) = update else { return };
+    if adds_seats {
         let invites = |node: &&mut Node<'_>| node.change.action == Action::Invite;
         for node in nodes.iter_mut().filter(invites).filter(|node| node.mutation.stage != Stage::Clear) {
-            node.needs.insert(seats);
+            node.needs.insert(seat_update);
         }
     } else {
         let leaves = |node: &Node<'_>| {
-            let goes = matches!(node.change.action, Action::Remove | Action::Cancel | Action::Delete);
-            goes && node.change.entity().is_some_and(|entity| entity.user().is_some())
+            let removes = matches!(node.change.action, Action::Remove | Action::Cancel | Action::Delete);
+            removes && node.change.entity().is_some_and(|entity| entity.user().is_some())
         };
         let left = indices(nodes, leaves);
-        nodes[seats].needs.extend(left);
+        nodes[seat_update].needs.extend(left);
     }
 }
 
-/// The mutations of roles, and the one that closes the move of each role_move.
+/// The indices of the mutations that update or delete roles, and of those that complete a user's move.
 struct NodeIndices<'a> {
     roles: BTreeMap<&'a RoleName, Vec<usize>>,
     moves: BTreeMap<&'a Address, usize>,
@@ -101,8 +109,9 @@ fn node_indices<'a>(nodes: &[Node<'a>]) -> NodeIndices<'a> {
     node_indices
 }
 
-/// Whoever moves waits for what their new role gains; a role that loses something, or goes, waits for those who leave
-/// it.
+/// Keeps the access of moving users uninterrupted. A move waits for what the new role gains, and a role that is
+/// deleted or loses something waits for the users who leave it. Only permissions that the user keeps count: see
+/// [`RoleMove::keeps`].
 pub(super) fn role_dependencies(role_moves: &[RoleMove], nodes: &mut [Node<'_>]) {
     let NodeIndices { roles, moves } = node_indices(nodes);
     for role_move in role_moves {
@@ -123,9 +132,17 @@ pub(super) fn role_dependencies(role_moves: &[RoleMove], nodes: &mut [Node<'_>])
     }
 }
 
-/// Nobody gets more on the way than the file gives them in the end: whoever comes waits until their role has lost what
-/// it loses, and a role gains only once those have left who leave. Where that would be a circle, not interrupting
-/// access goes first.
+/// Adds dependencies for least privilege on the way, so that nobody briefly gets more than the file grants.
+/// Joining a role waits until the role has lost its permissions, and a role gains permissions only after its
+/// leavers have left.
+///
+/// For example, Tom joins role A while A loses `admin`. Without the dependency he could join first and be an admin
+/// until A is updated. Or Jane leaves role B while B gains `billing`: B is updated only once she is out.
+///
+/// If such a dependency would make a cycle, it is left out: uninterrupted access wins. Say that Jane moves from B
+/// to A and keeps `z`, which B loses. Tom moves from A to B and keeps `y`, which A loses and B gains in the same
+/// update. B's update waits for Jane, Tom waits for B's update, and A's update waits for Tom. Jane can't wait for
+/// A's update as well, so she joins A first and briefly has `y`.
 pub(super) fn least_privilege_dependencies(role_moves: &[RoleMove], nodes: &mut [Node<'_>]) {
     let NodeIndices { roles, moves } = node_indices(nodes);
     for (role, indices) in roles {
@@ -135,16 +152,16 @@ pub(super) fn least_privilege_dependencies(role_moves: &[RoleMove], nodes: &mut 
             }
             if !nodes[index].revokes.is_empty() {
                 let dependencies = all_dependencies(nodes, index);
-                let comes = role_moves.iter().filter(|role_move| role_move.joins(role));
-                for moving in comes.filter_map(|role_move| moves.get(&role_move.address)) {
+                let joining = role_moves.iter().filter(|role_move| role_move.joins(role));
+                for moving in joining.filter_map(|role_move| moves.get(&role_move.address)) {
                     if !dependencies.contains(moving) {
                         nodes[*moving].needs.insert(index);
                     }
                 }
             }
             if !nodes[index].grants.is_empty() {
-                let leaves = role_moves.iter().filter(|role_move| role_move.leaves(role));
-                for moving in leaves.filter_map(|role_move| moves.get(&role_move.address)) {
+                let leaving = role_moves.iter().filter(|role_move| role_move.leaves(role));
+                for moving in leaving.filter_map(|role_move| moves.get(&role_move.address)) {
                     if *moving != index && !all_dependencies(nodes, *moving).contains(&index) {
                         nodes[index].needs.insert(*moving);
                     }
@@ -154,7 +171,7 @@ pub(super) fn least_privilege_dependencies(role_moves: &[RoleMove], nodes: &mut 
     }
 }
 
-/// All that a mutation waits for, near and far.
+/// Returns everything that a mutation depends on, directly or indirectly.
 fn all_dependencies(nodes: &[Node<'_>], index: usize) -> BTreeSet<usize> {
     let mut found = BTreeSet::new();
     let mut open = vec![index];

@@ -1,4 +1,4 @@
-//! What is new in a drift report, compared with what was told before.
+//! Finds what is new in a drift report, compared with what was reported before.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,38 +8,39 @@ use serde::{Deserialize, Serialize};
 use super::seal::hash;
 use rolecall_model::{Address, Completeness, FORMAT_VERSION, HoldClass, Identity, Kind, OrganizationPlan, Plan};
 
-/// All that `drift` ends with 2 for: what would be changed, and what is blocked. Of each only whether it is the same.
+/// The differences for which `drift` exits with 2: changes, and holds that are blocked. Each is kept as a hash,
+/// which is enough to tell whether it is still the same.
 type Differences = BTreeMap<Address, BTreeSet<String>>;
 
-/// What was told of, as it is kept from run to run. It says who differs, and not how.
+/// The differences that were reported already, kept from run to run. It says which entities differ, and not how.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ReportedDrift {
     pub format_version: String,
     pub organizations: Vec<ReportedOrganization>,
 }
 
-/// What was told of one organisation.
+/// The differences of one organisation that were reported already.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ReportedOrganization {
     #[serde(flatten)]
     pub identity: Identity,
-    /// Hashes of what differs, by its address.
+    /// Hashes of the differences, by address.
     pub differences: Differences,
 }
 
-/// What has changed of one organisation's drift.
+/// The change of one organisation's drift since the last report.
 #[derive(Debug)]
 pub struct DriftDelta<'a> {
-    /// As it is now.
+    /// The plan as it is now.
     pub plan: &'a OrganizationPlan,
-    /// What wasn't there before, or was otherwise.
+    /// Entities with a difference that is new, or other than before.
     pub appeared: BTreeSet<Address>,
-    /// What was there before, if nothing of the same address has appeared.
+    /// Entities with a difference that is gone, unless the entity is in `appeared`.
     pub disappeared: BTreeSet<Address>,
 }
 
 impl ReportedDrift {
-    /// All of a report, as if it had been told.
+    /// Returns all differences of a plan, as if they had been reported.
     pub fn all(plan: &Plan) -> Self {
         let organizations = plan.organizations.iter().map(|plan| reported(plan, None)).collect();
         Self { format_version: FORMAT_VERSION.to_owned(), organizations }
@@ -50,8 +51,8 @@ impl ReportedDrift {
     }
 }
 
-/// The organisations of which the drift is another than it was before, and what is told once they are. What can't be seen
-/// this time, an organisation or a list, is as it was.
+/// Returns the organisations whose drift has changed, and the differences to store once these have been reported.
+/// Organisations and lists that can't be read this time keep the differences that they had.
 pub fn drift_delta<'a>(now: &'a Plan, before: Option<&ReportedDrift>) -> (Vec<DriftDelta<'a>>, ReportedDrift) {
     let mut all = Vec::new();
     let mut reported_now = ReportedDrift { format_version: FORMAT_VERSION.to_owned(), organizations: Vec::new() };
@@ -95,9 +96,10 @@ fn reported(plan: &OrganizationPlan, before: Option<&Differences>) -> ReportedOr
     ReportedOrganization { identity: plan.sealed.identity.clone(), differences }
 }
 
-/// What is in the lists that are incomplete.
+/// Returns the kinds of entities whose list is incomplete.
 fn broken_kinds(plan: &OrganizationPlan) -> BTreeSet<Kind> {
-    let broken = plan.completeness.iter().filter(|(_, it)| matches!(it, Completeness::Broken { .. }));
+    let broken =
+        plan.completeness.iter().filter(|(_, completeness)| matches!(completeness, Completeness::Broken { .. }));
     let kinds = broken.flat_map(|(list, _)| match &**list {
         "invitations" | "users" => &[Kind::User, Kind::Invitation][..],
         "keys" => &[Kind::Key],
@@ -108,10 +110,10 @@ fn broken_kinds(plan: &OrganizationPlan) -> BTreeSet<Kind> {
     kinds.copied().collect()
 }
 
-/// Those of which `there` doesn't have all that `here` has.
+/// Returns the entities of `here` with a difference that `there` doesn't contain.
 fn not_covered(here: &Differences, there: &Differences) -> BTreeSet<Address> {
-    let is_there = |(address, hashes): &(&Address, &BTreeSet<String>)| {
+    let is_covered = |(address, hashes): &(&Address, &BTreeSet<String>)| {
         there.get(*address).is_some_and(|other| hashes.is_subset(other))
     };
-    here.iter().filter(|one| !is_there(one)).map(|(address, _)| address.clone()).collect()
+    here.iter().filter(|entry| !is_covered(entry)).map(|(address, _)| address.clone()).collect()
 }

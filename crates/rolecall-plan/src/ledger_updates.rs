@@ -1,5 +1,10 @@
-//! What this read adds to what the ledger knows: people who were invited and are there now, changes that were not
-//! taken at first and are in effect.
+//! Compares what the ledger knows with what a read shows. A read can show that an invited user has joined, that a
+//! disabled user is gone or back, or that a change that had no effect at first is in effect now.
+//!
+//! It is a part of resuming after a kill, because the ledger alone can't tell what happened after its last line.
+//! For example, a run was killed after it had sent an invitation to Jane and before the answer. The ledger's facts
+//! call her invitation unsure. If the next read lists her invitation, it is known to be sent; if it lists her as a
+//! member, it is known to be accepted. Live wins over the ledger.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,37 +13,38 @@ use rolecall_model::{
     Address, Email, Entity, Facts, HeldChange, HoldReason, Live, RemoteId, RoleName, Rules, SentDisable,
 };
 
-/// Whom and what a read shows for the first time.
+/// The facts that a read shows for the first time, to be recorded in the ledger.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Observed {
-    /// Invited people who are there, and whether as members.
+    /// Invited users that the read shows. The value says whether they are members.
     pub seen: BTreeMap<Email, bool>,
-    /// Whom we disabled, and who is no longer listed.
+    /// Users that rolecall disabled and that are no longer listed.
     pub vanished: BTreeMap<RemoteId, Address>,
-    /// Whom we disabled, who was gone, and is listed again.
+    /// Users that rolecall disabled, that were no longer listed, and that are listed again.
     pub readmitted: BTreeMap<RemoteId, Address>,
-    /// Entities whose change has been approved meanwhile.
+    /// Entities whose change had no effect at first and is in effect now, for example because somebody approved
+    /// it.
     pub settled: Vec<Address>,
 }
 
-/// Compares what is open in the ledger with what is live. Live wins.
+/// Returns what a read adds to the facts of the ledger.
 pub fn ledger_updates(facts: &Facts, live: &Live, rules: &dyn Rules) -> Observed {
-    // Where the invited aren't listed apart, nobody knows who of those listed has accepted.
-    let apart = live.invitations.is_some();
+    // If the platform doesn't list invitations, a listed user may be a member or only invited.
+    let tells_members = live.invitations.is_some();
     let invited = live.open_invitations().map(|open| (&open.email, false));
-    let members = live.users.items.iter().map(|user| (&user.email, apart));
-    let there: BTreeMap<&Email, bool> = invited.chain(members).collect();
-    let news = facts.invitations.iter().filter_map(|(email, invitation)| {
-        let accepted = *there.get(email)?;
+    let members = live.users.items.iter().map(|user| (&user.email, tells_members));
+    let shown: BTreeMap<&Email, bool> = invited.chain(members).collect();
+    let newly_seen = facts.invitations.iter().filter_map(|(email, invitation)| {
+        let accepted = *shown.get(email)?;
         let new = !invitation.seen || (accepted && !invitation.accepted);
         new.then(|| (email.clone(), accepted))
     });
-    let seen = news.collect();
+    let seen = newly_seen.collect();
     let listed: BTreeSet<&RemoteId> = live.users.items.iter().map(|user| &user.id).collect();
     let (mut vanished, mut readmitted) = (BTreeMap::new(), BTreeMap::new());
-    for (id, SentDisable { email, gone, .. }) in facts.disables.iter().filter(|_| rules.hides_disabled()) {
+    for (id, SentDisable { email, unlisted, .. }) in facts.disables.iter().filter(|_| rules.hides_disabled()) {
         let address = Address::user(email).with_id(id);
-        match (listed.contains(id), *gone) {
+        match (listed.contains(id), *unlisted) {
             (true, true) => {
                 readmitted.insert(id.clone(), address);
             }
@@ -54,7 +60,7 @@ pub fn ledger_updates(facts: &Facts, live: &Live, rules: &dyn Rules) -> Observed
     Observed { seen, vanished, readmitted, settled }
 }
 
-/// The facts with what this read shows.
+/// Returns the facts of the ledger, updated by what a read shows.
 pub(super) fn facts_after_read(facts: &Facts, live: &Live, rules: &dyn Rules) -> Facts {
     let Observed { seen, vanished, readmitted, settled } = ledger_updates(facts, live, rules);
     let mut facts = facts.clone();
@@ -70,13 +76,14 @@ pub(super) fn facts_after_read(facts: &Facts, live: &Live, rules: &dyn Rules) ->
     for address in settled {
         facts.settle(&address);
     }
-    // What was out of sight shows, or the list is whole again and it isn't there.
-    let whole = live.roles.as_ref().is_none_or(|list| !list.completeness.is_broken());
+    // A held role that was missing from an incomplete list is no longer held once it is listed, or the list is
+    // complete.
+    let complete = live.roles.as_ref().is_none_or(|list| !list.completeness.is_broken());
     let listed: BTreeSet<&RoleName> = live.roles().iter().map(|role| &role.name).collect();
-    let hidden = |held: &HeldChange| match (&held.reason, held.change.entity()) {
-        (HoldReason::RoleExistsUnlisted, Some(Entity::Role(role))) => !whole && !listed.contains(&role.name),
+    let still_hidden = |held: &HeldChange| match (&held.reason, held.change.entity()) {
+        (HoldReason::RoleExistsUnlisted, Some(Entity::Role(role))) => !complete && !listed.contains(&role.name),
         _ => true,
     };
-    facts.held.retain(|_, held| hidden(held));
+    facts.held.retain(|_, held| still_hidden(held));
     facts
 }

@@ -1,6 +1,8 @@
-//! Decides everything that apply will do, and does none of it.
+//! Computes a plan: compares what the files say with what is live, and decides every mutation that apply will
+//! send.
 //!
-//! Pure: no async, no clock, no environment, no files. Whatever it needs to know is in `PlanInput`.
+//! Planning is pure: it uses no async code, no clock, no environment and no files. All that it knows is in
+//! [`PlanInput`].
 
 mod admins;
 mod approve;
@@ -43,7 +45,7 @@ use rolecall_model::{
 };
 use roles::PlannedRoles;
 
-/// All that planning may know. Same input, same plan.
+/// Everything that planning depends on. The same input always gives the same plan.
 #[derive(Clone, Copy)]
 pub struct PlanInput<'a> {
     pub desired: &'a Desired,
@@ -51,53 +53,57 @@ pub struct PlanInput<'a> {
     pub facts: &'a Facts,
     pub rules: &'a dyn Rules,
     pub site: &'a Site,
-    /// Entities to write even where nothing is seen to differ.
+    /// Entities to write even if they are in sync (`--assert`).
     pub asserted: &'a BTreeSet<Address>,
-    /// Plan only these changes. Guardrails are judged on what is left.
+    /// Restricts the plan to these changes. Guardrails are checked against the rest.
     pub only: Option<&'a BTreeSet<Address>>,
-    /// The seal of the plan that was approved, where what would be sent is just that.
+    /// The seal of the approved plan, if exactly that plan is about to be sent.
     pub approved: Option<&'a str>,
-    /// The key that we call with, where the credential tells.
+    /// The id of the key that rolecall signs in with, if the credential reveals it.
     pub caller: Option<&'a RemoteId>,
-    /// For expiries: a key can't be minted into the past.
+    /// The current time, which decides what has expired.
     pub now: Timestamp,
 }
 
 impl PlanInput<'_> {
-    /// The key that we call with, as far as it is known.
+    /// Returns the id of the key that rolecall signs in with: from the credential, or else from `own` in the file.
     fn own_key(&self) -> Option<&RemoteId> {
         self.caller.or(self.desired.own_key.as_deref())
     }
 
-    /// Was it asked for by its address, whatever is seen?
+    /// Returns whether the user asked with `--assert` to write this entity even if it is in sync.
     fn is_asserted(&self, address: &Address) -> bool {
         self.asserted.iter().any(|asserted| asserted.covers(address))
     }
 
-    /// Can whoever has these roles administrate the organisation?
+    /// Returns whether a user with these roles can administrate the organisation.
     fn is_admin(&self, roles: &BTreeSet<RoleName>) -> bool {
         self.rules.is_admin(self.live, roles)
     }
 
-    /// Is whoever has these roles in every team, whatever is said of teams?
+    /// Returns whether a user with these roles is a member of every team, whatever the file says about teams.
     fn is_in_every_team(&self, roles: &BTreeSet<RoleName>) -> bool {
         self.rules.admins_are_in_every_team() && self.is_admin(roles)
     }
 
-    /// Do these roles allow all that those do?
+    /// Returns whether `these` roles allow everything that `those` roles allow.
     fn covers(&self, these: &BTreeSet<RoleName>, those: &BTreeSet<RoleName>) -> bool {
         self.rules.covers(self.live, these, those)
     }
 }
 
-/// A plan, and what its reader should be warned of.
+/// A plan, with the warnings that were found on the way.
 #[derive(Debug)]
 pub struct Planned {
     pub plan: OrganizationPlan,
     pub warnings: Vec<Finding>,
 }
 
-/// Plans one organisation. The findings that make it impossible come back all at once.
+/// Plans one organisation.
+///
+/// # Errors
+///
+/// Returns all findings at once, warnings included, if at least one of them is an error.
 pub fn plan(input: &PlanInput<'_>) -> Result<Planned, Vec<Finding>> {
     let facts = ledger_updates::facts_after_read(input.facts, input.live, input.rules);
     let mut unknown = Vec::new();
@@ -173,11 +179,11 @@ fn wrong_organization(input: &PlanInput<'_>) -> Finding {
         Code::WrongOrganization,
         desired.organization.place.clone(),
         format!(
-            "the credential reaches the organisation {}, the file is for {}",
+            "the credential belongs to the organisation {}, but the file describes {}",
             live.organization, *desired.organization
         ),
     )
-    .hint("nothing was sent; check the endpoint and the credential")
+    .hint("Nothing was sent. Check the endpoint and the credential.")
 }
 
 fn completeness(live: &Live) -> BTreeMap<String, Completeness> {

@@ -1,11 +1,17 @@
-//! Several calls that one can stand for.
+//! Batching: merges mutations into one where the platform has a single call for several entities.
+//!
+//! For example, RapidAPI cancels any number of invitations by one `deleteUserInvites` call. Three cancelled
+//! invitations become one mutation: it belongs to the change of the first user, and its `also` lists the other
+//! two. A mutation that depends on another is never merged, since the others would have to wait as well. Mutations
+//! that depend on a merged one now depend on the whole batch.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::order::Node;
 use rolecall_model::{Rules, Stage, Variables};
 
-/// Puts calls of one operation together where the platform has one for all, and where they wait for nothing.
+/// Merges mutations of the same operation and stage that have no dependencies, if [`Rules::merged`] can combine
+/// them.
 pub(super) fn merge<'a>(nodes: Vec<Node<'a>>, rules: &dyn Rules) -> Vec<Node<'a>> {
     let mut groups: BTreeMap<(Stage, &str), Vec<usize>> = BTreeMap::new();
     for (index, node) in nodes.iter().enumerate() {
@@ -13,7 +19,7 @@ pub(super) fn merge<'a>(nodes: Vec<Node<'a>>, rules: &dyn Rules) -> Vec<Node<'a>
             groups.entry((node.mutation.stage, &node.mutation.operation)).or_default().push(index);
         }
     }
-    // What each call becomes a part of.
+    // The index of the node that each merged node becomes a part of.
     let mut into: BTreeMap<usize, usize> = BTreeMap::new();
     let mut merged: BTreeMap<usize, Variables> = BTreeMap::new();
     for ((_, operation), members) in groups.into_iter().filter(|(_, members)| members.len() > 1) {
@@ -32,18 +38,19 @@ pub(super) fn merge<'a>(nodes: Vec<Node<'a>>, rules: &dyn Rules) -> Vec<Node<'a>
     merge_nodes(&nodes, &into, merged)
 }
 
+/// Returns the nodes without those that were merged into another, with all indices adjusted.
 fn merge_nodes<'a>(
     nodes: &[Node<'a>],
     into: &BTreeMap<usize, usize>,
     mut merged: BTreeMap<usize, Variables>,
 ) -> Vec<Node<'a>> {
-    let stays = |index: usize| into.get(&index).is_none_or(|first| *first == index);
+    let remains = |index: usize| into.get(&index).is_none_or(|first| *first == index);
     let mut places: BTreeMap<usize, usize> = BTreeMap::new();
-    for index in (0..nodes.len()).filter(|index| stays(*index)) {
+    for index in (0..nodes.len()).filter(|index| remains(*index)) {
         places.insert(index, places.len());
     }
     let place = |index: &usize| places.get(into.get(index).unwrap_or(index)).copied();
-    let moved = |others: &BTreeSet<usize>| others.iter().filter_map(place).collect();
+    let new_indices = |others: &BTreeSet<usize>| others.iter().filter_map(place).collect();
     let mut also: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
     for (member, first) in into.iter().filter(|(member, first)| member != first) {
         also.entry(*first).or_default().push(*member);
@@ -51,7 +58,7 @@ fn merge_nodes<'a>(
     let first_step: Vec<bool> = nodes.iter().map(|node| node.mutation.first_step).collect();
     let addresses: Vec<_> = nodes.iter().map(|node| &node.change.address).collect();
     let mut merge_nodes = Vec::with_capacity(places.len());
-    for (index, node) in nodes.iter().enumerate().filter(|(index, _)| stays(*index)) {
+    for (index, node) in nodes.iter().enumerate().filter(|(index, _)| remains(*index)) {
         let others = also.get(&index).map(Vec::as_slice).unwrap_or_default();
         let mut mutation = node.mutation.clone();
         let mut with: Vec<_> = others.iter().map(|other| addresses[*other].clone()).collect();
@@ -64,8 +71,8 @@ fn merge_nodes<'a>(
             mutation,
             grants: node.grants.clone(),
             revokes: node.revokes.clone(),
-            needs: moved(&node.needs),
-            after: moved(&node.after),
+            needs: new_indices(&node.needs),
+            after: new_indices(&node.after),
         });
     }
     merge_nodes

@@ -1,4 +1,4 @@
-//! From changes to mutations, in the one order in which they may run.
+//! Lowers changes to mutations and sorts them into the order in which they run.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,19 +10,20 @@ use super::role_moves;
 use super::roles::PlannedRoles;
 use rolecall_model::{Action, Change, Entity, Mutation, Permission, Seen, Stage, User};
 
-/// A mutation that has no place yet.
+/// A mutation that isn't sorted yet.
 pub(super) struct Node<'a> {
     pub change: &'a Change,
     pub mutation: Mutation,
-    /// What it adds to a role, and takes from one.
+    /// The permissions that it adds to a role, and those that it removes from one.
     pub grants: BTreeSet<Permission>,
     pub revokes: BTreeSet<Permission>,
-    /// Others that must be done first, by their index.
+    /// The indices of the nodes that must be done first.
     pub needs: BTreeSet<usize>,
-    /// Others that must be seen in effect first, by their index.
+    /// The indices of the nodes that a read must show in effect first.
     pub after: BTreeSet<usize>,
 }
 
+/// Returns the mutations of a plan, sorted, with their dependencies.
 pub(super) fn mutations(
     input: &PlanInput<'_>,
     changes: &[Change],
@@ -57,7 +58,8 @@ pub(super) fn mutations(
     sorted(&merge::merge(nodes, input.rules))
 }
 
-/// Adds the mutations that a value of a change lowers to. Says which of them closes it.
+/// Adds the mutations that write `value`, which is the change itself or its first step. Returns the index of the
+/// last one, which completes it.
 fn lower<'a>(
     input: &PlanInput<'_>,
     change: &'a Change,
@@ -87,8 +89,9 @@ fn lower<'a>(
     (nodes.len() > first).then(|| nodes.len() - 1)
 }
 
-/// When a change may run. A record can't be written in two halves, so one that gives and takes is narrow, unless it
-/// makes an admin, whom others may rely on.
+/// Returns the stage in which a change runs. An update of a user writes the whole record, so it can both grant and
+/// revoke. Such an update runs with the revocations, unless it makes somebody an admin: another admin's demotion
+/// may depend on it.
 fn stage(input: &PlanInput<'_>, change: &Change, admins: &Admins, planned_roles: &PlannedRoles) -> Stage {
     match (change.action, &change.before, &change.after) {
         (Action::Create, _, _) => Stage::Create,
@@ -99,7 +102,7 @@ fn stage(input: &PlanInput<'_>, change: &Change, admins: &Admins, planned_roles:
             if narrows && !admins.gained.contains(&change.address) { Stage::Narrow } else { Stage::Widen }
         }
         (Action::Update, Some(Entity::Organization(before)), Some(Entity::Organization(after))) => {
-            // Whoever comes needs a seat, and whoever goes leaves one.
+            // Seats are added before users are invited, and removed after users have left.
             if after.seats < before.seats { Stage::Remove } else { Stage::Create }
         }
         (Action::Update, Some(Entity::Role(_)), Some(Entity::Role(_))) => {
@@ -111,14 +114,14 @@ fn stage(input: &PlanInput<'_>, change: &Change, admins: &Admins, planned_roles:
     }
 }
 
-/// What a change adds to a role, and what it takes from it.
+/// Returns the permissions that a change adds to a role, and those that it removes.
 fn permission_changes(change: &Change) -> (BTreeSet<Permission>, BTreeSet<Permission>) {
     let of = |entity: &Option<Entity>| entity.as_ref().and_then(Entity::role).map(|role| role.permissions.clone());
     let (before, after) = (of(&change.before).unwrap_or_default(), of(&change.after).unwrap_or_default());
     (after.difference(&before).cloned().collect(), before.difference(&after).cloned().collect())
 }
 
-/// Does a user lose anything?
+/// Returns whether a user loses anything: the account, permissions, resources, a team or a team role.
 pub(super) fn narrows(input: &PlanInput<'_>, before: &User, after: &User, planned_roles: &PlannedRoles) -> bool {
     let off = after.enabled == Seen::Known(false);
     let roles = match (planned_roles.allowed_before(&before.roles), planned_roles.allowed_after(&after.roles)) {
@@ -136,26 +139,27 @@ pub(super) fn narrows(input: &PlanInput<'_>, before: &User, after: &User, planne
     off || roles || resources || teams
 }
 
-/// The total order: what something waits for comes before it, and otherwise stage and address decide.
+/// Sorts the mutations: each comes after its dependencies, and otherwise stage and address decide. Gives them
+/// their ids.
 fn sorted(nodes: &[Node<'_>]) -> Vec<Mutation> {
     let key = |index: usize| (nodes[index].mutation.stage, &nodes[index].change.address, index);
-    let mut waits: Vec<BTreeSet<usize>> =
+    let mut pending: Vec<BTreeSet<usize>> =
         nodes.iter().map(|node| node.needs.union(&node.after).copied().collect()).collect();
-    let mut waiters: Vec<Vec<usize>> = vec![Vec::new(); nodes.len()];
-    for (index, others) in waits.iter().enumerate() {
+    let mut dependents: Vec<Vec<usize>> = vec![Vec::new(); nodes.len()];
+    for (index, others) in pending.iter().enumerate() {
         for other in others {
-            waiters[*other].push(index);
+            dependents[*other].push(index);
         }
     }
     let mut ready: BTreeSet<_> =
-        waits.iter().enumerate().filter(|(_, others)| others.is_empty()).map(|(index, _)| key(index)).collect();
+        pending.iter().enumerate().filter(|(_, others)| others.is_empty()).map(|(index, _)| key(index)).collect();
     let mut places: BTreeMap<usize, usize> = BTreeMap::new();
     while let Some((_, _, index)) = ready.pop_first() {
         places.insert(index, places.len());
-        for waiter in &waiters[index] {
-            waits[*waiter].remove(&index);
-            if waits[*waiter].is_empty() {
-                ready.insert(key(*waiter));
+        for dependent in &dependents[index] {
+            pending[*dependent].remove(&index);
+            if pending[*dependent].is_empty() {
+                ready.insert(key(*dependent));
             }
         }
     }

@@ -1,4 +1,4 @@
-//! Whether the organisation itself is made, changed or deleted.
+//! Plans the creation, update and deletion of the organisation itself.
 
 use std::collections::BTreeSet;
 
@@ -9,7 +9,8 @@ use rolecall_model::{
     FirstInvitation, HoldReason, ManualStep, Organization,
 };
 
-/// Says whether there is anything to plan within it.
+/// Plans the change of the organisation itself. Returns whether its users, teams, roles and keys can be planned as
+/// well: not if it doesn't exist yet, or is about to be deleted.
 pub(super) fn plan_organization(input: &PlanInput<'_>, builder: &mut PlanBuilder<'_>) -> bool {
     let Some(desired) = &input.desired.organization_entity else { return true };
     match &input.live.organization_entity {
@@ -36,29 +37,29 @@ fn delete(
     builder: &mut PlanBuilder<'_>,
 ) {
     let address = Address::organization();
-    let own = input.live.caller.as_ref().and_then(|caller| caller.team.as_ref());
-    if own.is_some_and(|own| input.live.teams().iter().any(|team| team.id == *own)) {
+    let own_team = input.live.caller.as_ref().and_then(|caller| caller.team.as_ref());
+    if own_team.is_some_and(|own_team| input.live.teams().iter().any(|team| team.id == *own_team)) {
         builder.hold(address, HoldReason::OwnAccess);
         return;
     }
-    // Ours may be among those that a list leaves out.
+    // An incomplete list may leave out the team that rolecall's own credential belongs to.
     if let Some(reason) = input.live.teams.as_ref().and_then(|list| list.completeness.unreadable("teams")) {
         builder.hold(address, reason);
         return;
     }
-    let with_it = input.live.teams().iter().map(|team| Address::team(&team.name));
-    let with_it = with_it.chain(input.live.users.items.iter().map(|user| Address::user(&user.email)));
-    let with_it = with_it.chain(input.live.invitations().iter().map(|open| Address::user(&open.email)));
-    let shielded = builder.protected_among(with_it);
-    if !shielded.is_empty() {
-        builder.hold(address, HoldReason::ProtectsHolders { holders: shielded });
+    let contained = input.live.teams().iter().map(|team| Address::team(&team.name));
+    let contained = contained.chain(input.live.users.items.iter().map(|user| Address::user(&user.email)));
+    let contained = contained.chain(input.live.invitations().iter().map(|open| Address::user(&open.email)));
+    let protected = builder.protected_among(contained);
+    if !protected.is_empty() {
+        builder.hold(address, HoldReason::ProtectsHolders { holders: protected });
         return;
     }
     let mut change = deletion(input, address, Entity::Organization(live.clone()), Cause::DeclaredAbsent);
     let users = input.live.users.items.iter().map(|user| &user.email);
-    let people: BTreeSet<Address> =
+    let users: BTreeSet<Address> =
         users.chain(input.live.invitations().iter().map(|open| &open.email)).map(Address::user).collect();
-    change.effects.push(Effect::Touches { holders: people.into_iter().collect() });
+    change.effects.push(Effect::Touches { holders: users.into_iter().collect() });
     change.effects.extend(contents(input, None));
     builder.change(change, Some(&desired.place));
 }
@@ -79,7 +80,7 @@ fn update(
         ..live.clone()
     };
     if let (Some(seats), None) = (desired.seats, live.seats) {
-        // Whether it is more or less can't be known, and either is paid for.
+        // Nobody knows whether this would add or remove seats, and seats cost money.
         let reason = HoldReason::ByHand {
             field: "the number of seats".to_owned(),
             live: Some("unreadable".to_owned()),
@@ -97,7 +98,7 @@ fn update(
     let renamed = after.name != live.name && by_slug;
     let bills = after.seats != live.seats;
     let effects = bills.then_some(Effect::MayBill).into_iter().chain(renamed.then_some(Effect::SlugMayChange));
-    // By its id it is found whatever becomes of the slug.
+    // After a rename the organisation is found by its id, because its slug may change.
     after.slug = after.slug.filter(|_| by_slug);
     let change = Change {
         address,
@@ -110,11 +111,11 @@ fn update(
     builder.change(change, Some(&desired.place));
 }
 
-/// Makes it together with the invitations that need no team. All else follows by a later plan, as nobody knows before
-/// what comes with it.
+/// Plans the creation of the organisation, together with the invitations that need no team. A later plan does the
+/// rest, because only a read shows what the platform creates along with an organisation.
 fn create(input: &PlanInput<'_>, desired: &DesiredOrganization, builder: &mut PlanBuilder<'_>) {
     let address = Address::organization();
-    if let Some(since) = input.facts.organization_made.filter(|_| !builder.is_asserted(&address)) {
+    if let Some(since) = input.facts.organization_creation_sent.filter(|_| !builder.is_asserted(&address)) {
         builder.hold(address, HoldReason::OrganizationUnsure { since });
         return;
     }
@@ -125,7 +126,8 @@ fn create(input: &PlanInput<'_>, desired: &DesiredOrganization, builder: &mut Pl
     ];
     let missing: Vec<&str> = fields.iter().filter(|(_, missing)| *missing).map(|(field, _)| *field).collect();
     if !missing.is_empty() {
-        let message = format!("the organisation isn't there yet, and making it needs {}", missing.join(", "));
+        let message =
+            format!("the organisation doesn't exist yet, and creating it requires {}", missing.join(", "));
         builder.findings.push(
             Finding::error(Code::IncompleteOrganization, desired.place.clone(), message)
                 .hint(format!("add {}", missing.join(", "))),
@@ -135,14 +137,14 @@ fn create(input: &PlanInput<'_>, desired: &DesiredOrganization, builder: &mut Pl
     let invites: Vec<FirstInvitation> =
         input.desired.users.iter().filter_map(|user| first_invitation(input, user)).collect();
     let invited: BTreeSet<&Email> = invites.iter().map(|first| &first.email).collect();
-    let waits = input.desired.users.iter().filter(|user| !user.absent && !invited.contains(&user.email));
-    let waits: Vec<Address> = waits.map(|user| Address::user(&user.email)).collect();
+    let waiting = input.desired.users.iter().filter(|user| !user.absent && !invited.contains(&user.email));
+    let waiting: Vec<Address> = waiting.map(|user| Address::user(&user.email)).collect();
     let teams = input.desired.teams.iter().filter(|team| !team.absent).map(|team| Address::team(&team.name));
-    for waiting in teams.chain(waits) {
-        builder.hold(waiting, HoldReason::AwaitsOrganization);
+    for address in teams.chain(waiting) {
+        builder.hold(address, HoldReason::AwaitsOrganization);
     }
-    let what = input.rules.comes_with_organization();
-    let comes = what.map(|what| Effect::ComesWith { what: what.to_owned() });
+    let created_along = input.rules.comes_with_organization();
+    let comes_with = created_along.map(|what| Effect::ComesWith { what: what.to_owned() });
     let change = Change {
         address,
         action: Action::Create,
@@ -158,17 +160,19 @@ fn create(input: &PlanInput<'_>, desired: &DesiredOrganization, builder: &mut Pl
             invites,
         })),
         cause: Cause::Declared,
-        effects: comes.into_iter().chain([Effect::MayBill]).collect(),
+        effects: comes_with.into_iter().chain([Effect::MayBill]).collect(),
     };
     builder.change(change, Some(&desired.place));
 }
 
-/// Of somebody who needs no team to be named. Whoever makes the organisation administrates it without one.
+/// Returns the invitation of a user that is sent by the call that creates the organisation, or `None` if the user
+/// is invited later or not at all. Users who need a team wait until teams exist. rolecall's own user needs no
+/// invitation: the creator of an organisation is its admin.
 fn first_invitation(input: &PlanInput<'_>, user: &DesiredUser) -> Option<FirstInvitation> {
     let roles = &user.roles.as_ref()?.value;
-    let comes = !user.absent && user.enabled.is_none();
+    let wanted = !user.absent && user.enabled.is_none();
     let teamless = user.teams.is_none() || input.is_in_every_team(roles);
     let caller = input.live.caller.iter().any(|caller| caller.emails.contains(&user.email));
     let role = input.rules.invitation_roles(input.live, roles).into_iter().next()?;
-    (comes && teamless && !caller).then(|| FirstInvitation { email: user.email.clone(), role })
+    (wanted && teamless && !caller).then(|| FirstInvitation { email: user.email.clone(), role })
 }

@@ -1,4 +1,5 @@
-//! From what people write to what the platform knows: slugs to ids, permissions against the catalogue.
+//! Resolves what the file names: slugs of projects and targets to their ids, and permissions against the
+//! platform's catalogue.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,18 +9,19 @@ use rolecall_model::{
     Projects, Reach, Resources, Slug, TargetReach, list_of, nearest, quote,
 };
 
-/// An assignment with ids. A slug that doesn't resolve is a finding: the server would drop it without a word.
+/// Resolves a resource assignment to ids. Returns `None` and adds a finding if a slug is unknown, because the
+/// platform would silently drop it.
 pub(super) fn resources(
     input: &PlanInput<'_>,
     desired: &DesiredResources,
     findings: &mut Vec<Finding>,
 ) -> Option<Resources> {
-    let Reach::Only(wished) = desired else { return Some(Reach::All) };
+    let Reach::Only(desired_projects) = desired else { return Some(Reach::All) };
     let none = Projects::default();
     let projects = input.live.projects.as_ref().unwrap_or(&none);
     let mut resolved = Resources::none();
     let mut complete = true;
-    for (slug, desired) in wished {
+    for (slug, desired) in desired_projects {
         let Some(project) = projects.by_slug.get(slug) else {
             findings.push(unknown_project(slug, desired, projects));
             complete = false;
@@ -37,13 +39,13 @@ fn unknown_project(slug: &Slug, desired: &DesiredProject, projects: &Projects) -
     let known: Vec<&str> = projects.by_slug.keys().map(Slug::as_str).collect();
     let hint = match nearest(slug.as_str(), known.iter().copied()) {
         _ if projects.partial || known.is_empty() => {
-            "the credential doesn't see every project: give it `project:describe` on all of them, or check the slug"
+            "the credential can't read every project; give it `project:describe` on all of them, or check the slug"
                 .to_owned()
         }
         Some(near) => format!("did you mean `{near}`?"),
         None => format!("there are {}", list_of(&known, "and")),
     };
-    let message = format!("there is no project {} that the credential may see", quote(slug.as_str()));
+    let message = format!("there is no project {} that the credential can read", quote(slug.as_str()));
     Finding::error(Code::UnknownProject, desired.place.clone(), message).hint(hint)
 }
 
@@ -53,10 +55,10 @@ fn targets(
     desired: &DesiredProject,
     findings: &mut Vec<Finding>,
 ) -> Option<Reach<BTreeMap<Slug, TargetReach>>> {
-    let Reach::Only(wished) = &desired.targets else { return Some(Reach::All) };
+    let Reach::Only(desired_targets) = &desired.targets else { return Some(Reach::All) };
     let mut resolved = Reach::Only(BTreeMap::new());
     let mut complete = true;
-    for (name, DesiredTarget { place, services, app_deployments }) in wished {
+    for (name, DesiredTarget { place, services, app_deployments }) in desired_targets {
         let Some(id) = project.targets.get(name) else {
             let known: Vec<&str> = project.targets.keys().map(Slug::as_str).collect();
             let hint = match nearest(name.as_str(), known.iter().copied()) {
@@ -73,7 +75,7 @@ fn targets(
                 Finding::error(
                     Code::ServicesOfSingleProject,
                     place.clone(),
-                    format!("the project `{slug}` has a single schema and no services to choose from"),
+                    format!("the project `{slug}` has a single schema, so there are no services to choose from"),
                 )
                 .hint("write `services: all`, which is what the platform stores there"),
             );
@@ -87,14 +89,15 @@ fn targets(
     complete.then_some(resolved)
 }
 
-/// Which catalogue permissions are from.
+/// The kind of entity that holds permissions. Each has a catalogue of its own.
 #[derive(Clone, Copy)]
 pub(super) enum Holder {
     Role,
     Key,
 }
 
-/// The exact set. Permissions that the platform doesn't know are findings: it would drop them without a word.
+/// Checks permissions against the catalogue and returns the exact set. Returns `None` and adds a finding if one is
+/// unknown, because the platform would silently drop it.
 pub(super) fn permissions(
     input: &PlanInput<'_>,
     holder: Holder,
@@ -105,15 +108,15 @@ pub(super) fn permissions(
         Holder::Role => input.rules.implied_permissions(),
         Holder::Key => &[],
     };
-    let asked: BTreeSet<Permission> =
+    let permissions: BTreeSet<Permission> =
         desired.keys().filter(|permission| !implied.contains(&permission.as_str())).cloned().collect();
-    let Some(catalogue) = &input.live.catalogue else { return Some(asked) };
+    let Some(catalogue) = &input.live.catalogue else { return Some(permissions) };
     let known = match holder {
         Holder::Role => &catalogue.roles,
         Holder::Key => &catalogue.keys,
     };
     let mut complete = true;
-    for permission in &asked {
+    for permission in &permissions {
         let Some(place) = desired.get(permission) else { continue };
         let Some(needs) = known.get(permission) else {
             findings.push(unknown_permission(permission, place, holder, known));
@@ -121,20 +124,20 @@ pub(super) fn permissions(
             continue;
         };
         if let Some(needed) = needs
-            && !asked.contains(needed)
+            && !permissions.contains(needed)
             && !implied.contains(&needed.as_str())
         {
             findings.push(
                 Finding::warning(
                     Code::PermissionNeedsAnother,
                     place.clone(),
-                    format!("`{permission}` is of no use without `{needed}`"),
+                    format!("`{permission}` has no effect without `{needed}`"),
                 )
                 .hint(format!("add `{needed}`")),
             );
         }
     }
-    complete.then_some(asked)
+    complete.then_some(permissions)
 }
 
 fn unknown_permission(
@@ -143,7 +146,7 @@ fn unknown_permission(
     holder: Holder,
     known: &BTreeMap<Permission, Option<Permission>>,
 ) -> Finding {
-    let what = match holder {
+    let holders = match holder {
         Holder::Role => "roles",
         Holder::Key => "keys",
     };
@@ -152,6 +155,6 @@ fn unknown_permission(
         || format!("there are {}", list_of(&known.keys().map(Permission::as_str).collect::<Vec<_>>(), "and")),
         |near| format!("did you mean `{near}`?"),
     );
-    let message = format!("there is no permission {} for {what} here", quote(permission.as_str()));
+    let message = format!("there is no permission {} for {holders} on this platform", quote(permission.as_str()));
     Finding::error(Code::UnknownPermission, place.clone(), message).hint(hint)
 }

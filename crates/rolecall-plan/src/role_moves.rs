@@ -1,35 +1,46 @@
-//! Whoever changes roles or resources, and the roles that change under them.
+//! Finds the users who move between roles, and the roles that must be updated in two steps because of them.
+//!
+//! A user who moves must never lose a permission that they have both before and after the plan. Usually the right
+//! order of updates is enough. For example, Jane moves from role A to role B while A loses `x` and B gains `x`.
+//! Then B is updated first, then Jane moves, then A is updated: she has `x` all the time.
+//!
+//! No order of single updates is safe if users move in a cycle. Say that Tom also moves, from B to A, while B
+//! loses `y` and A gains `y`, and he keeps `y`. Jane needs B updated before A, and Tom needs A updated before B.
+//! So one of the two roles, say A, is updated in two steps. The first step adds what A gains and removes nothing:
+//! A allows both `x` and `y`. Then Tom moves to A, B is updated, Jane moves to B, and the second step removes `x`
+//! from A.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::roles::PlannedRoles;
 use rolecall_model::{Address, Change, Effect, Entity, Permission, Role, RoleName};
 
-/// Somebody whose role changes, or what it reaches.
+/// A user whose roles change, or the resources that the roles apply to.
 pub(super) struct RoleMove {
     pub address: Address,
     pub from: BTreeSet<RoleName>,
     pub to: BTreeSet<RoleName>,
-    /// What their role reaches grows, or shrinks.
+    /// True if the resources after the plan include some that the user didn't have before.
     reach_grows: bool,
+    /// True if the user loses some resources.
     reach_shrinks: bool,
-    /// What they may do before the plan and after it.
+    /// The permissions that the user has both before and after the plan, and so must keep in between.
     pub keeps: BTreeSet<Permission>,
 }
 
 impl RoleMove {
-    /// Does a role reach them, or more of what is theirs, by this move?
+    /// Returns whether this move gives the user the role, or the role on more resources.
     pub fn joins(&self, role: &RoleName) -> bool {
         self.to.contains(role) && (self.reach_grows || !self.from.contains(role))
     }
 
-    /// Does a role no longer reach them, or less of what is theirs, by this move?
+    /// Returns whether this move takes the role from the user, or the role on some resources.
     pub fn leaves(&self, role: &RoleName) -> bool {
         self.from.contains(role) && (self.reach_shrinks || !self.to.contains(role))
     }
 }
 
-/// Everybody whose role or resources change, members and invited.
+/// Returns all users whose roles or resources change, both members and invited users.
 pub(super) fn role_moves(changes: &[Change], planned_roles: &PlannedRoles) -> Vec<RoleMove> {
     let roles = |entity: &Option<Entity>| {
         entity.as_ref().and_then(Entity::user).map(|user| user.roles.clone()).unwrap_or_default()
@@ -37,8 +48,8 @@ pub(super) fn role_moves(changes: &[Change], planned_roles: &PlannedRoles) -> Ve
     let mut role_moves = Vec::new();
     for change in changes.iter().filter(|change| matches!(change.entity(), Some(Entity::User(_)))) {
         let (from, to) = (roles(&change.before), roles(&change.after));
-        let reach = |entity: &Option<Entity>| entity.as_ref().and_then(Entity::user)?.resources.clone();
-        let (reach_grows, reach_shrinks) = match (reach(&change.before), reach(&change.after)) {
+        let resources = |entity: &Option<Entity>| entity.as_ref().and_then(Entity::user)?.resources.clone();
+        let (reach_grows, reach_shrinks) = match (resources(&change.before), resources(&change.after)) {
             (Some(before), Some(after)) => (!before.covers(&after), !after.covers(&before)),
             _ => (false, false),
         };
@@ -54,7 +65,7 @@ pub(super) fn role_moves(changes: &[Change], planned_roles: &PlannedRoles) -> Ve
     role_moves
 }
 
-/// What an update of a role gives and takes.
+/// The permissions that an update of a role adds and removes.
 struct PermissionChanges<'a> {
     role: &'a RoleName,
     gains: BTreeSet<&'a Permission>,
@@ -70,27 +81,27 @@ fn permission_changes(change: &Change) -> Option<PermissionChanges<'_>> {
     })
 }
 
-/// The roles that have to be updated in two steps: where people move in a circle between roles, each relying on what
-/// the one gains and the other loses, no order of single updates is right.
+/// Returns the roles that must be updated in two steps, because users move between roles in a cycle. See the
+/// module's documentation for an example. It chooses few roles: one of each cycle that it finds, the one that
+/// gains the fewest permissions by its first step.
 pub(super) fn roles_in_two_steps(changes: &[Change], role_moves: &[RoleMove]) -> BTreeSet<RoleName> {
     let changed_roles: BTreeMap<&RoleName, PermissionChanges<'_>> = changes
         .iter()
         .filter_map(permission_changes)
         .map(|permission_changes| (permission_changes.role, permission_changes))
         .collect();
-    // Which role has to be updated after which: whoever leaves the one, relying on what it loses, relies on what the
-    // other gains.
+    // Maps a role to the roles that must be updated before it. A user who leaves a role keeps a permission that
+    // the role loses, and gets it from a role that gains it.
     let mut after: BTreeMap<&RoleName, BTreeSet<&RoleName>> = BTreeMap::new();
     for role_move in role_moves {
         let left = role_move.from.iter().filter_map(|role| changed_roles.get(role));
-        let come = || role_move.to.iter().filter_map(|role| changed_roles.get(role));
+        let joined = || role_move.to.iter().filter_map(|role| changed_roles.get(role));
         for left in left.filter(|left| role_move.keeps.iter().any(|kept| left.loses.contains(kept))) {
-            let relied = come().filter(|come| role_move.keeps.iter().any(|kept| come.gains.contains(kept)));
-            after.entry(left.role).or_default().extend(relied.map(|come| come.role));
+            let sources = joined().filter(|joined| role_move.keeps.iter().any(|kept| joined.gains.contains(kept)));
+            after.entry(left.role).or_default().extend(sources.map(|joined| joined.role));
         }
     }
     let mut split = BTreeSet::new();
-    // As few as can be, and of a circle the one whose first step allows least.
     while let Some(cycle) = cycle(&after) {
         let cost =
             |role: &RoleName| changed_roles.get(role).map(|permission_changes| permission_changes.gains.len());
@@ -104,7 +115,7 @@ pub(super) fn roles_in_two_steps(changes: &[Change], role_moves: &[RoleMove]) ->
     split
 }
 
-/// Some roles that each wait for the next, the last for the first.
+/// Finds roles of which each must be updated after the next, and the last after the first.
 fn cycle<'a>(after: &BTreeMap<&'a RoleName, BTreeSet<&'a RoleName>>) -> Option<Vec<&'a RoleName>> {
     let mut done: BTreeSet<&RoleName> = BTreeSet::new();
     for start in after.keys() {
@@ -124,14 +135,14 @@ fn cycle<'a>(after: &BTreeMap<&'a RoleName, BTreeSet<&'a RoleName>>) -> Option<V
     None
 }
 
-/// The first of two steps: all that either end allows.
+/// Returns the first of two steps: an update to the union of the permissions before and after.
 pub(super) fn first_step(change: &Change) -> Option<Change> {
     let (before, after) = (change.before.as_ref()?.role()?, change.after.as_ref()?.role()?);
     let permissions = before.permissions.union(&after.permissions).cloned().collect();
     Some(Change { after: Some(Entity::Role(Role { permissions, ..after.clone() })), ..change.clone() })
 }
 
-/// Says of every role that is updated in two steps what the first one allows.
+/// Adds an effect to each role that is updated in two steps: the permissions that its first step allows.
 pub(super) fn add_first_step_effects(changes: &mut [Change], planned_roles: &PlannedRoles) {
     let split = roles_in_two_steps(changes, &role_moves(changes, planned_roles));
     for change in changes {

@@ -1,4 +1,4 @@
-//! Roles that others than the organisation make: from what people write, a name or a key, to the one that is meant.
+//! Resolves the roles that a file names. A file may give a role's name or its key; plans use one unambiguous name.
 
 use std::collections::BTreeSet;
 
@@ -6,7 +6,8 @@ use rolecall_model::{
     AssignableRole, Code, Desired, Email, Finding, Live, Place, Placed, RoleName, list_of, nearest, quote,
 };
 
-/// The desired with every role by the one name that reads and plans have for it.
+/// Returns the desired state with each role under the name that reads and plans use. Adds a finding for each name
+/// that is unknown or ambiguous.
 pub(super) fn resolve_role_names(desired: &Desired, live: &Live, findings: &mut Vec<Finding>) -> Desired {
     let mut resolved = desired.clone();
     let Some(roles) = &live.assignable else { return resolved };
@@ -16,10 +17,13 @@ pub(super) fn resolve_role_names(desired: &Desired, live: &Live, findings: &mut 
     if let Some(named) = &desired.admin_role
         && roles.organization.iter().any(|role| role.admin && role.default)
     {
-        let message = format!("{} is the role that everybody has by default", quote(named.as_str()));
+        let message = format!(
+            "{} is the role that every member has by default, so it can't be the admin role",
+            quote(named.as_str())
+        );
         findings.push(
             Finding::error(Code::UnknownRole, named.place.clone(), message)
-                .hint("`admin_role` names the role of those who administrate the organisation"),
+                .hint("set `admin_role` to the role whose members administrate the organisation"),
         );
     }
     let mut found = |wanted: &RoleName, place: &Place, among: &[AssignableRole], whose: &str| {
@@ -49,33 +53,34 @@ pub(super) fn resolve_role_names(desired: &Desired, live: &Live, findings: &mut 
     resolved
 }
 
-/// Somebody is to have the role that everybody has by default.
+/// Reports a user with `roles: []` on a hub that has no default role.
 fn no_default(email: &Email, place: &Place, roles: &[AssignableRole]) -> Finding {
     let names: Vec<&str> = roles.iter().map(|role| role.name.as_str()).collect();
-    let message = format!("{email} can't be without a role, as this hub has none by default");
+    let message = format!("{email} needs a role, because this hub has no default role");
     Finding::error(Code::UnknownRole, place.clone(), message)
         .hint(format!("name one of {}", list_of(&names, "or")))
 }
 
-/// Without knowing who administrates, nobody could be kept from being the last who does.
+/// Reports that the admin role is unknown. Without it, rolecall can't protect the last admin.
 fn no_admin(desired: &Desired, roles: &[AssignableRole]) -> Finding {
     let names: Vec<&str> = roles.iter().map(|role| role.name.as_str()).collect();
     let there = format!("there are {}", list_of(&names, "and"));
     match &desired.admin_role {
         Some(named) => {
-            let message = format!("no one role in organisations is called {}", quote(named.as_str()));
+            let message = format!("there is no single organisation role with the name {}", quote(named.as_str()));
             Finding::error(Code::UnknownRole, named.place.clone(), message).hint(there)
         }
         None => Finding::error(
             Code::UnknownRole,
             desired.place.clone(),
-            "which role makes an admin of the organisation can't be told by its name",
+            "the admin role of the organisation can't be recognised by its name",
         )
         .hint(format!("name it with `admin_role`; {there}")),
     }
 }
 
-/// The one role that is meant, or the several that may be.
+/// Finds a role by its unambiguous name, or else by its raw name or key. The error lists the candidates: several,
+/// or none.
 fn find<'a>(wanted: &RoleName, among: &'a [AssignableRole]) -> Result<&'a RoleName, Vec<&'a RoleName>> {
     if let Some(role) = among.iter().find(|role| role.name == *wanted) {
         return Ok(&role.name);
@@ -97,7 +102,7 @@ fn not_found(
     let shown = quote(wanted.as_str());
     if !several.is_empty() {
         let names: Vec<&str> = several.iter().map(|role| role.as_str()).collect();
-        let message = format!("{} roles {whose} are called {shown}", several.len());
+        let message = format!("{} roles {whose} have the name {shown}", several.len());
         return Finding::error(Code::AmbiguousRole, place.clone(), message)
             .hint(format!("write {}", list_of(&names, "or")));
     }

@@ -1,4 +1,4 @@
-//! Which roles are made, changed, deleted, or left alone; and which of them can be given.
+//! Plans the creation, update and deletion of roles, and says which roles can be given to users.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,13 +10,13 @@ use rolecall_model::{
     Permission, Placed, RemoteId, Role, RoleName, Scope, User,
 };
 
-/// The roles that there are and will be, by name. Empty where the platform's roles are fixed.
+/// The roles before and after the plan, by name. Empty if the platform's roles are fixed.
 #[derive(Default)]
 pub(super) struct PlannedRoles {
     roles: BTreeMap<RoleName, RoleState>,
-    /// The platform doesn't list all of them.
+    /// True if the platform doesn't list all roles.
     truncated: bool,
-    /// Are there roles to look up at all?
+    /// True if organisations have roles of their own, so that names can be looked up here.
     has_role_list: bool,
 }
 
@@ -51,6 +51,7 @@ pub(super) enum Availability {
 }
 
 impl PlannedRoles {
+    /// Returns whether a role can be given to a user.
     pub fn availability(&self, name: &RoleName) -> Availability {
         match self.roles.get(name).map(|state| &state.planned) {
             _ if !self.has_role_list => Availability::Available,
@@ -62,12 +63,12 @@ impl PlannedRoles {
         }
     }
 
-    /// What these roles allow before the plan. None where that isn't known.
+    /// Returns the permissions of these roles before the plan, or `None` if they aren't known.
     pub fn allowed_before(&self, names: &BTreeSet<RoleName>) -> Option<BTreeSet<Permission>> {
         self.allowed(names, |state| state.before.as_ref())
     }
 
-    /// What these roles allow after the plan. None where that isn't known.
+    /// Returns the permissions of these roles after the plan, or `None` if they aren't known.
     pub fn allowed_after(&self, names: &BTreeSet<RoleName>) -> Option<BTreeSet<Permission>> {
         self.allowed(names, |state| match &state.planned {
             PlannedRole::Kept(permissions) => Some(permissions),
@@ -88,11 +89,12 @@ impl PlannedRoles {
         self.has_role_list.then_some(allowed)
     }
 
-    /// May whoever has these roles give access?
+    /// Returns whether a user with these roles can give access to themselves or to others, before or after the
+    /// plan.
     pub fn is_privileged(&self, input: &PlanInput<'_>, names: &BTreeSet<RoleName>) -> bool {
         let may = |allowed: Option<BTreeSet<Permission>>| match allowed {
             Some(allowed) => input.rules.is_privileged(&allowed),
-            // Of another organisation, or out of sight: nobody knows.
+            // The role isn't listed. Where roles are listed, assume the worst.
             None => self.has_role_list,
         };
         input.rules.gives_access(input.live, names)
@@ -100,10 +102,10 @@ impl PlannedRoles {
             || may(self.allowed_after(names))
     }
 
-    /// Those that can be given.
+    /// Returns the names of the roles that can be given.
     pub fn names(&self) -> impl Iterator<Item = &str> {
-        let stays = |state: &RoleState| matches!(state.planned, PlannedRole::Kept(_));
-        self.roles.iter().filter(move |(_, state)| stays(state)).map(|(name, _)| name.as_str())
+        let is_kept = |state: &RoleState| matches!(state.planned, PlannedRole::Kept(_));
+        self.roles.iter().filter(move |(_, state)| is_kept(state)).map(|(name, _)| name.as_str())
     }
 
     fn set(&mut self, name: &RoleName, planned: PlannedRole) {
@@ -116,7 +118,7 @@ impl PlannedRoles {
     }
 }
 
-/// Creations and updates. Deletions are planned once it is known who moves.
+/// Plans the creation and update of roles. Deletions are planned later, once it is known which users leave a role.
 pub(super) fn plan_roles(input: &PlanInput<'_>, builder: &mut PlanBuilder<'_>) -> PlannedRoles {
     let Some(list) = &input.live.roles else { return PlannedRoles::default() };
     let mut planned_roles =
@@ -153,7 +155,7 @@ pub(super) fn plan_roles(input: &PlanInput<'_>, builder: &mut PlanBuilder<'_>) -
         if role.locked {
             builder.hold(address, HoldReason::Locked);
         } else if input.desired.containment_role.as_deref() == Some(&role.name) {
-            // The file's own, wherever it is named.
+            // The file names the containment role elsewhere, so it counts as listed.
         } else if input.desired.manage.roles == Scope::Listed {
             let privileged = input.rules.is_privileged(&role.permissions);
             builder.hold(address, HoldReason::Unmanaged { privileged });
@@ -165,8 +167,12 @@ pub(super) fn plan_roles(input: &PlanInput<'_>, builder: &mut PlanBuilder<'_>) -
 }
 
 fn locked(desired: &DesiredRole) -> Finding {
-    Finding::error(Code::ReservedRole, desired.place.clone(), format!("the role `{}` is built in", desired.name))
-        .hint("remove it from `roles`; it can be given to users all the same")
+    Finding::error(
+        Code::ReservedRole,
+        desired.place.clone(),
+        format!("the role `{}` is built in and can't be changed", desired.name),
+    )
+    .hint("remove it from `roles`; users can have it without that")
 }
 
 fn create(
@@ -183,8 +189,11 @@ fn create(
         missing.push("`permissions`");
     }
     if !missing.is_empty() {
-        let message =
-            format!("the role {} isn't there yet, and making it needs {}", desired.name, missing.join(" and "));
+        let message = format!(
+            "the role {} doesn't exist yet, and creating it requires {}",
+            desired.name,
+            missing.join(" and ")
+        );
         builder.findings.push(
             Finding::error(Code::IncompleteRole, desired.place.clone(), message)
                 .hint(format!("add {}", missing.join(" and "))),
@@ -195,13 +204,13 @@ fn create(
         resolve::permissions(input, Holder::Role, desired_permissions, &mut builder.findings)
     });
     let (Some(description), Some(permissions)) = (desired.description.clone(), permissions) else {
-        // Whoever is given it is no second finding.
+        // Count the role as existing, so that users who have it don't add more findings.
         planned_roles.set(&desired.name, PlannedRole::Kept(BTreeSet::new()));
         return;
     };
     let change = creation(&desired.name, description, permissions.clone(), Cause::Declared);
-    let taken = builder.change(change, Some(&desired.place));
-    planned_roles.set(&desired.name, if taken { PlannedRole::Kept(permissions) } else { PlannedRole::Held });
+    let added = builder.change(change, Some(&desired.place));
+    planned_roles.set(&desired.name, if added { PlannedRole::Kept(permissions) } else { PlannedRole::Held });
 }
 
 fn creation(name: &RoleName, description: String, permissions: BTreeSet<Permission>, cause: Cause) -> Change {
@@ -252,10 +261,11 @@ fn update(
     }
 }
 
-/// What is said of the role that holds whoever must go.
+/// The description of the containment role, as the platform shows it.
 const CONTAINMENT: &str = "Holds people who must have no access and can't be removed. Kept by rolecall.";
 
-/// The role that allows nothing, whether it is there or has to be made. None: it can't be had as it has to be.
+/// Returns the name of the containment role, which allows nothing and is given to users whose access is removed.
+/// It may still have to be created. Returns `None` if it isn't configured, is held, or allows something.
 pub(super) fn containment_role(
     input: &PlanInput<'_>,
     planned_roles: &mut PlannedRoles,
@@ -265,13 +275,13 @@ pub(super) fn containment_role(
     match planned_roles.roles.get(&name).map(|state| &state.planned) {
         Some(PlannedRole::Kept(permissions)) if permissions.is_empty() => Some(name),
         Some(PlannedRole::Kept(permissions)) => {
-            let held: Vec<&str> = permissions.iter().map(Permission::as_str).collect();
+            let allowed: Vec<&str> = permissions.iter().map(Permission::as_str).collect();
             let message = format!(
-                "the role `{name}` is to hold people who must have no access, and allows {}",
-                held.join(", ")
+                "the role `{name}` is for users who must have no access, but it allows {}",
+                allowed.join(", ")
             );
             let finding = Finding::error(Code::ContainmentRoleHolds, place, message)
-                .hint("take its permissions away, or name another with `containment_role`");
+                .hint("remove its permissions, or name another role with `containment_role`");
             if !builder.findings.contains(&finding) {
                 builder.findings.push(finding);
             }
@@ -290,20 +300,21 @@ fn empty_role(name: &RoleName) -> Change {
     creation(name, CONTAINMENT.to_owned(), BTreeSet::new(), Cause::Needed)
 }
 
-/// Makes the role that allows nothing, if somebody is given it and it isn't there.
+/// Plans the creation of the containment role, if a user gets it and it doesn't exist.
 pub(super) fn create_containment_role(input: &PlanInput<'_>, builder: &mut PlanBuilder<'_>) {
     let Some(name) = input.desired.containment_role.as_deref() else { return };
     let address = Address::role(name);
-    let there = input.live.role(name).is_some() || builder.changes.iter().any(|change| change.address == address);
+    let exists = input.live.role(name).is_some() || builder.changes.iter().any(|change| change.address == address);
     let given = |change: &Change| {
         change.after.as_ref().and_then(Entity::user).is_some_and(|user| user.roles.contains(name))
     };
-    if !there && builder.changes.iter().any(given) {
+    if !exists && builder.changes.iter().any(given) {
         builder.change(empty_role(name), None);
     }
 }
 
-/// Whoever keeps a role is changed with it: that is said, and where one of them is protected, it isn't done.
+/// Adds the holders of a role to its update, because the update changes what they can do. If one of them is
+/// protected, the update is held.
 pub(super) fn check_holders(
     input: &PlanInput<'_>,
     planned_roles: &mut PlannedRoles,
@@ -316,11 +327,11 @@ pub(super) fn check_holders(
         .filter_map(|change| Some((change.address.clone(), change.after.as_ref()?.role()?.name.clone())))
         .collect();
     for (address, name) in updates {
-        let held = input.live.users.items.iter().filter(|user| user.roles.contains(&name));
-        let holders: BTreeSet<Address> = held.map(|user| Address::user(&user.email)).collect();
-        let shielded = builder.protected_among(holders.iter().cloned());
+        let members = input.live.users.items.iter().filter(|user| user.roles.contains(&name));
+        let holders: BTreeSet<Address> = members.map(|user| Address::user(&user.email)).collect();
+        let protected = builder.protected_among(holders.iter().cloned());
         let Some(place) = builder.changes.iter().position(|change| change.address == address) else { continue };
-        if shielded.is_empty() {
+        if protected.is_empty() {
             let holders = holders.into_iter().collect();
             builder.changes[place].effects.push(Effect::Touches { holders });
         } else {
@@ -329,27 +340,28 @@ pub(super) fn check_holders(
                 .allowed_after(&BTreeSet::from([name.clone()]))
                 .is_some_and(|after| live.is_subset(&after));
             builder.changes.remove(place);
-            builder.hold(address, HoldReason::ProtectsHolders { holders: shielded });
+            builder.hold(address, HoldReason::ProtectsHolders { holders: protected });
             planned_roles.set(&name, if narrower { PlannedRole::Kept(live) } else { PlannedRole::Held });
         }
     }
 }
 
-/// What somebody may do with a new role, or on new resources, is part of what is reviewed.
+/// Adds to the change of each user who gets new roles or resources what they can do after it, so that it can be
+/// reviewed.
 pub(super) fn add_allowed_effects(planned_roles: &PlannedRoles, builder: &mut PlanBuilder<'_>) {
     for change in &mut builder.changes {
         let Some(after) = change.after.as_ref().and_then(Entity::user) else { continue };
         let before = change.before.as_ref().and_then(Entity::user);
-        let same =
+        let unchanged =
             |before: &User| before.roles == after.roles && before.resources == after.resources && !before.invited;
-        let moves = !before.is_some_and(same);
+        let moves = !before.is_some_and(unchanged);
         if let Some(permissions) = planned_roles.allowed_after(&after.roles).filter(|_| moves) {
             change.effects.push(Effect::Allows { permissions });
         }
     }
 }
 
-/// Deletions: only of roles that nobody holds once the plan is done.
+/// Plans the deletion of roles. A role that somebody still has after the plan is held.
 pub(super) fn plan_removals(input: &PlanInput<'_>, planned_roles: &PlannedRoles, builder: &mut PlanBuilder<'_>) {
     for role in input.live.roles() {
         if role.locked || !planned_roles.is_deleted(&role.name) {
@@ -378,7 +390,8 @@ pub(super) fn plan_removals(input: &PlanInput<'_>, planned_roles: &PlannedRoles,
     }
 }
 
-/// Who has a role and isn't moved off it. A pending invitation that carries it would silently become another.
+/// Returns the users who still have a role after these changes. Open invitations count: if the role were deleted,
+/// the platform would silently put another role into them.
 fn holders(input: &PlanInput<'_>, role: &LiveRole, changes: &[Change]) -> Vec<Address> {
     let mut left: BTreeSet<&RemoteId> = BTreeSet::new();
     let mut replaced: BTreeSet<&str> = BTreeSet::new();

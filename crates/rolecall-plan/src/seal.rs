@@ -1,4 +1,10 @@
-//! The hash over the approved part.
+//! The seal: a hash over the approved part of a plan.
+//!
+//! A seal identifies what somebody has reviewed. It covers the organisation, the changes, the mutations and the
+//! holds, but no times, places in files or request counts, which differ between two runs over the same state. For
+//! example, Jane reviews a saved plan and approves its seal in the file. If somebody edits a mutation in the saved
+//! plan, [`verify`] refuses it. If the live state has changed meanwhile, a fresh plan has another seal, and the
+//! approval doesn't apply.
 
 use std::fmt::Write as _;
 
@@ -8,19 +14,20 @@ use thiserror::Error;
 
 use rolecall_model::Sealed;
 
-/// A plan whose seal isn't that of its content.
+/// The error of a saved plan whose seal doesn't match its content.
 #[derive(Debug, Error)]
-#[error("the seal of the plan for {organization} doesn't fit its content: it was edited or damaged")]
+#[error("the seal of the plan for {organization} doesn't match its content: the plan was edited or damaged")]
 pub struct SealError {
     pub organization: String,
 }
 
-/// `sha256:` and the hash of the canonical JSON: no white space, every object's keys in order.
+/// Returns the seal of a plan: `sha256:` and the hash of its canonical JSON, which has no white space and sorted
+/// keys.
 pub fn seal(sealed: &Sealed) -> String {
     hash(&serde_json::to_value(sealed).unwrap_or(Value::Null))
 }
 
-/// `sha256:` and the hash of a value's canonical JSON.
+/// Returns `sha256:` and the hash of a value's canonical JSON.
 pub(super) fn hash(sealed: &Value) -> String {
     let mut canonical = String::new();
     write_canonical(sealed, &mut canonical);
@@ -31,8 +38,12 @@ pub(super) fn hash(sealed: &Value) -> String {
     text
 }
 
-/// Checks one organisation of a plan that was saved, as it stands in the file: a later version may have put fields
-/// there that this one doesn't know.
+/// Checks the seal of one organisation in a saved plan. It hashes the JSON of the file itself, because a later
+/// version of rolecall may have written fields that this version doesn't know.
+///
+/// # Errors
+///
+/// Fails if the content doesn't match the seal.
 pub fn verify(organization: &Value) -> Result<(), SealError> {
     let sealed = organization.get("sealed").unwrap_or(&Value::Null);
     if organization.get("seal").and_then(Value::as_str) == Some(&hash(sealed)) {
@@ -42,7 +53,8 @@ pub fn verify(organization: &Value) -> Result<(), SealError> {
     Err(SealError { organization: name.to_owned() })
 }
 
-/// Independent of how a JSON library keeps its maps, which other crates in a build can change.
+/// Writes canonical JSON. It sorts the keys itself, because another crate in the build can make `serde_json` keep
+/// the order of insertion.
 fn write_canonical(value: &Value, out: &mut String) {
     match value {
         Value::Object(map) => {

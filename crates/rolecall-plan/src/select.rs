@@ -1,13 +1,14 @@
-//! A part of a plan: some of its changes, with what they rely on. Nothing else of it is done otherwise for that.
+//! Restricts a plan to selected changes and what they depend on (`--target`, `--exclude`). The selected mutations
+//! are unchanged.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use rolecall_model::{Address, Mutation, Pattern, Sealed};
 
-/// Which changes are wanted.
+/// The changes to keep: those that match a target and no exclusion.
 #[derive(Clone, Debug, Default)]
 pub struct Selection {
-    /// Empty: all.
+    /// The changes to select. Empty selects all.
     pub targets: Vec<Pattern>,
     pub excluded: Vec<Pattern>,
 }
@@ -17,46 +18,50 @@ impl Selection {
         self.targets.is_empty() && self.excluded.is_empty()
     }
 
-    /// Is a change asked for by itself, rather than for another that relies on it?
-    pub fn wants(&self, address: &Address) -> bool {
+    /// Returns whether a change is selected itself, rather than as a dependency of another.
+    pub fn matches(&self, address: &Address) -> bool {
         let covers = |patterns: &[Pattern]| patterns.iter().any(|pattern| pattern.covers(address));
         (self.targets.is_empty() || covers(&self.targets)) && !covers(&self.excluded)
     }
 }
 
-/// Why a part can't be taken from a plan.
+/// A reason why a plan can't be restricted to a selection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Unselectable {
     /// No change has this address.
     Unmatched(Pattern),
-    /// A change that is wanted relies on one that isn't.
+    /// A selected change depends on an excluded one.
     ReliesOn { change: Address, excluded: Address },
 }
 
-/// The changes that are wanted and those that they rely on, or all that stands in the way.
+/// Returns the addresses of the selected changes and of those that they depend on.
+///
+/// # Errors
+///
+/// Returns every reason why the plan can't be restricted to this selection.
 pub fn select(sealed: &Sealed, selection: &Selection) -> Result<BTreeSet<Address>, Vec<Unselectable>> {
     let Selection { targets, excluded } = selection;
     let addresses: BTreeSet<&Address> = sealed.changes.iter().map(|change| &change.address).collect();
     let unmatched = |pattern: &&Pattern| !addresses.iter().any(|address| pattern.covers(address));
-    let mut wrong: Vec<Unselectable> =
+    let mut problems: Vec<Unselectable> =
         targets.iter().chain(excluded).filter(unmatched).cloned().map(Unselectable::Unmatched).collect();
     let is_excluded = |address: &Address| excluded.iter().any(|pattern| pattern.covers(address));
     let mut chosen: BTreeSet<Address> =
-        addresses.into_iter().filter(|address| selection.wants(address)).cloned().collect();
+        addresses.into_iter().filter(|address| selection.matches(address)).cloned().collect();
     let by_id: BTreeMap<&str, &Mutation> =
         sealed.mutations.iter().map(|mutation| (mutation.id.as_str(), mutation)).collect();
     let mut open: Vec<Address> = chosen.iter().cloned().collect();
     while let Some(change) = open.pop() {
         let own = sealed.mutations.iter().filter(|mutation| mutation.changes().any(|part| *part == change));
-        let relied = own.flat_map(|mutation| mutation.needs.iter().chain(&mutation.after));
-        for other in relied.filter_map(|id| by_id.get(id.as_str())) {
-            // One call for several, its own part among them, is made for that part alone.
+        let dependencies = own.flat_map(|mutation| mutation.needs.iter().chain(&mutation.after));
+        for other in dependencies.filter_map(|id| by_id.get(id.as_str())) {
+            // A batched mutation that includes this change can be sent for this change alone.
             if other.changes().any(|part| *part == change) {
                 continue;
             }
             for part in other.changes().filter(|part| !chosen.contains(*part)).cloned().collect::<Vec<_>>() {
                 if is_excluded(&part) {
-                    wrong.push(Unselectable::ReliesOn { change: change.clone(), excluded: part });
+                    problems.push(Unselectable::ReliesOn { change: change.clone(), excluded: part });
                 } else {
                     chosen.insert(part.clone());
                     open.push(part);
@@ -64,5 +69,5 @@ pub fn select(sealed: &Sealed, selection: &Selection) -> Result<BTreeSet<Address
             }
         }
     }
-    if wrong.is_empty() { Ok(chosen) } else { Err(wrong) }
+    if problems.is_empty() { Ok(chosen) } else { Err(problems) }
 }

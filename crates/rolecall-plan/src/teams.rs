@@ -1,4 +1,4 @@
-//! Which teams are made, changed, deleted, or left alone; and which of them somebody can be put into.
+//! Plans the creation, update and deletion of teams, and says which teams a user can be a member of.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,7 +10,7 @@ use rolecall_model::{
 };
 use rolecall_model::{Allowance, RoleName};
 
-/// The teams that there are and will be, by name. Empty where the platform has none.
+/// The teams before and after the plan, by name. Empty if the platform has no teams.
 #[derive(Default)]
 pub(super) struct PlannedTeams(BTreeMap<TeamName, PlannedTeam>);
 
@@ -24,24 +24,24 @@ enum PlannedTeam {
 }
 
 impl PlannedTeams {
-    /// Those that somebody can be in once the plan is done.
+    /// Returns the names of the teams that exist after the plan.
     fn names(&self) -> impl Iterator<Item = &str> {
         self.0.iter().filter(|(_, planned)| **planned == PlannedTeam::Kept).map(|(name, _)| name.as_str())
     }
 
-    /// Those that there will be once the plan is done.
-    pub fn that_are_there(&self, mut teams: Memberships) -> Memberships {
+    /// Keeps the memberships in teams that exist after the plan.
+    pub fn existing_after(&self, mut teams: Memberships) -> Memberships {
         teams.retain(|name, _| self.0.get(name) == Some(&PlannedTeam::Kept));
         teams
     }
 
-    /// The teams that somebody is in by the time that they are taken out of any: those that the plan deletes are gone
-    /// with everybody in them, and whoever is in every team is in those that it makes.
-    pub fn that_stay(&self, mut teams: Memberships, in_every_team: bool) -> Memberships {
+    /// Returns the teams that a user is still a member of when their own change runs. Teams that the plan deletes
+    /// no longer count. A user who is in every team (`in_every_team`) is also in the teams that the plan creates.
+    pub fn memberships_after(&self, mut teams: Memberships, in_every_team: bool) -> Memberships {
         teams.retain(|name, _| self.0.get(name) != Some(&PlannedTeam::Deleted));
         if in_every_team {
-            let there = self.0.iter().filter(|(_, planned)| **planned == PlannedTeam::Kept);
-            for (name, _) in there {
+            let existing = self.0.iter().filter(|(_, planned)| **planned == PlannedTeam::Kept);
+            for (name, _) in existing {
                 teams.entry(name.clone()).or_insert(None);
             }
         }
@@ -95,7 +95,7 @@ fn ambiguous(desired: &DesiredTeam, namesakes: &[&LiveTeam]) -> Finding {
         desired.place.clone(),
         format!("{} live teams have the name {}", namesakes.len(), quote(desired.name.as_str())),
     )
-    .hint(format!("write {}, or rename one of them by hand", list_of(&names, "or")))
+    .hint(format!("write {}, or rename one of them in the web app", list_of(&names, "or")))
 }
 
 fn create(desired: &DesiredTeam, builder: &mut PlanBuilder<'_>) {
@@ -109,8 +109,8 @@ fn create(desired: &DesiredTeam, builder: &mut PlanBuilder<'_>) {
         cause: Cause::Declared,
         effects: Vec::new(),
     };
-    let taken = builder.change(change, Some(place));
-    builder.teams.0.insert(name.clone(), if taken { PlannedTeam::Kept } else { PlannedTeam::Held });
+    let added = builder.change(change, Some(place));
+    builder.teams.0.insert(name.clone(), if added { PlannedTeam::Kept } else { PlannedTeam::Held });
 }
 
 fn update(desired: &DesiredTeam, team: &LiveTeam, builder: &mut PlanBuilder<'_>) {
@@ -143,18 +143,18 @@ fn delete(input: &PlanInput<'_>, team: &LiveTeam, desired: Option<&DesiredTeam>,
         return;
     }
     let holders = input.live.users.items.iter().filter(|user| {
-        let in_it = user.teams.as_ref().is_some_and(|teams| teams.contains_key(&team.name));
-        in_it && !input.is_in_every_team(&user.roles)
+        let is_member = user.teams.as_ref().is_some_and(|teams| teams.contains_key(&team.name));
+        is_member && !input.is_in_every_team(&user.roles)
     });
     let invited = input.live.invitations().iter().filter(|open| {
-        let into = open.teams.as_ref();
-        into.is_some_and(|teams| teams.contains(&team.name))
+        let teams = open.teams.as_ref();
+        teams.is_some_and(|teams| teams.contains(&team.name))
     });
     let holders = holders.map(|user| Address::user(&user.email));
     let holders: BTreeSet<Address> = holders.chain(invited.map(|open| Address::user(&open.email))).collect();
-    let shielded = builder.protected_among(holders.iter().cloned());
-    if !shielded.is_empty() {
-        builder.hold(address, HoldReason::ProtectsHolders { holders: shielded });
+    let protected = builder.protected_among(holders.iter().cloned());
+    if !protected.is_empty() {
+        builder.hold(address, HoldReason::ProtectsHolders { holders: protected });
         return;
     }
     let holders = holders.into_iter().collect();
@@ -167,7 +167,7 @@ fn delete(input: &PlanInput<'_>, team: &LiveTeam, desired: Option<&DesiredTeam>,
     }
 }
 
-/// Why a team isn't deleted.
+/// Returns why a team can't be deleted, or `None` if it can.
 fn why_not_deleted(input: &PlanInput<'_>, team: &LiveTeam, builder: &PlanBuilder<'_>) -> Option<HoldReason> {
     if input.live.caller.as_ref().and_then(|caller| caller.team.as_ref()) == Some(&team.id) {
         return Some(HoldReason::OwnAccess);
@@ -175,15 +175,16 @@ fn why_not_deleted(input: &PlanInput<'_>, team: &LiveTeam, builder: &PlanBuilder
     if input.desired.allowed.contains(&Allowance::DefaultTeamDeletion) {
         return None;
     }
-    let goes = |other: &&LiveTeam| builder.teams.0.get(&other.name) == Some(&PlannedTeam::Deleted);
-    let left = input.live.teams().iter().filter(|other| other.id != team.id && !goes(other)).count();
+    let is_deleted = |other: &&LiveTeam| builder.teams.0.get(&other.name) == Some(&PlannedTeam::Deleted);
+    let left = input.live.teams().iter().filter(|other| other.id != team.id && !is_deleted(other)).count();
     (team.default || left == 0).then_some(HoldReason::LastTeam { default: team.default })
 }
 
-/// What was asked for can't be had, which was said.
+/// The error of a request that can't be planned and was already reported, as a finding or a hold.
 pub(super) struct Reported;
 
-/// The teams that somebody is to be in, with their roles there. None: nothing is known of teams.
+/// Returns the teams that a user should be in, with the role in each, or `None` if nothing is known about teams.
+/// `before` are the teams that the user has now. They are kept if the file doesn't mention teams.
 pub(super) fn memberships(
     input: &PlanInput<'_>,
     desired: &DesiredUser,
@@ -193,30 +194,30 @@ pub(super) fn memberships(
     let Some(desired_teams) = &desired.teams else { return Ok(before.cloned()) };
     if let Some(reason) = input.live.teams.as_ref().and_then(|list| list.completeness.unreadable("teams")) {
         builder.hold(Address::user(&desired.email), reason);
-        // Somebody who is there keeps their teams, and whoever isn't waits.
+        // A user who exists keeps their teams. A user who doesn't exist yet isn't invited.
         return before.cloned().map(Some).ok_or(Reported);
     }
     let mut teams = Memberships::new();
-    let mut whole = true;
+    let mut complete = true;
     for (name, role) in desired_teams {
         match builder.teams.0.get(name) {
             Some(PlannedTeam::Kept) => {}
             Some(PlannedTeam::Held) => {
                 builder.hold(Address::user(&desired.email), HoldReason::TeamHeld { team: name.clone() });
-                whole = false;
+                complete = false;
             }
             Some(PlannedTeam::Deleted) => {
                 let message =
-                    format!("{} is to be in the team `{name}`, which the file has deleted", desired.email);
+                    format!("{} should be in the team `{name}`, but the file deletes that team", desired.email);
                 builder.findings.push(
                     Finding::error(Code::TeamIsAbsent, role.place.clone(), message)
-                        .hint("list the team, or take it out here"),
+                        .hint("list the team under `teams`, or remove it from this user"),
                 );
-                whole = false;
+                complete = false;
             }
             None => {
                 builder.findings.push(unknown(name, &role.place, builder));
-                whole = false;
+                complete = false;
             }
         }
         let kept = before.and_then(|before| before.get(name)).cloned();
@@ -224,20 +225,20 @@ pub(super) fn memberships(
         let role = role.value.as_deref().cloned().or_else(|| kept.unwrap_or_else(by_default));
         teams.insert(name.clone(), role);
     }
-    if whole { Ok(Some(teams)) } else { Err(Reported) }
+    if complete { Ok(Some(teams)) } else { Err(Reported) }
 }
 
 fn unknown(name: &TeamName, place: &Place, builder: &PlanBuilder<'_>) -> Finding {
     let known: Vec<&str> = builder.teams.names().collect();
     let hint = match nearest(name.as_str(), known.iter().copied()) {
         Some(near) => format!("did you mean `{near}`?"),
-        None => format!("there are {}; a new one is listed under `teams`", list_of(&known, "and")),
+        None => format!("there are {}; list a new team under `teams`", list_of(&known, "and")),
     };
     Finding::error(Code::UnknownTeam, place.clone(), format!("there is no team {}", quote(name.as_str())))
         .hint(hint)
 }
 
-/// The role in a team of whoever has been given no other, where team roles were read.
+/// Returns the role that a team member has by default, or `None` if team roles weren't read.
 fn default_role(input: &PlanInput<'_>) -> Option<RoleName> {
     Some(input.live.assignable.as_ref()?.by_default_in_teams()?.name.clone())
 }

@@ -1,16 +1,22 @@
-//! Does live show that a change took?
+//! Decides whether a read shows a change in effect.
+//!
+//! The answer has three values, because many reads prove nothing. For example, rolecall sends a change of Jane's
+//! role, and the answer is lost. If the next read shows the new role, the change is in effect; if it shows the old
+//! one, it isn't. But for an invitation on a platform that doesn't list invitations, a read that doesn't show Jane
+//! can't tell: she may be invited and not have accepted. The same holds for an update that changes nothing, and
+//! for an entity that is missing from an incomplete list.
 
 use rolecall_model::{
     Action, Change, Entity, Key, Listing, Live, LiveInvitation, LiveKey, LiveRole, LiveTeam, LiveUser,
     Memberships, Mutation, Organization, RemoteId, Role, Rules, Seen, Team, User,
 };
 
-/// What a read says of a change that was sent.
+/// The answer of a read to the question whether a change is in effect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Observation {
     InEffect,
     NotInEffect,
-    /// The API shows nothing that would tell.
+    /// The read shows nothing that would prove it either way.
     CannotTell,
 }
 
@@ -20,7 +26,8 @@ impl From<bool> for Observation {
     }
 }
 
-/// Compares what can be seen of a whole change. `id` is what the platform answered for an entity that was made.
+/// Returns whether a read shows a whole change in effect. `id` is the id of a created entity, if the platform's
+/// answer contained it.
 pub fn in_effect(change: &Change, id: Option<&RemoteId>, live: &Live) -> Observation {
     match (&change.after, &change.before) {
         (Some(Entity::Organization(after)), _) => organization(after, live).into(),
@@ -41,11 +48,11 @@ pub fn in_effect(change: &Change, id: Option<&RemoteId>, live: &Live) -> Observa
         }
         (None, Some(Entity::Role(before))) => is_absent(live.roles.as_ref(), |role| role.name == before.name),
         (None, Some(Entity::User(before))) if !before.invited => {
-            let there =
+            let listed =
                 live.users.items.iter().chain(&live.non_members).any(|user| Some(&user.id) == before.id.as_ref());
-            if there { Observation::NotInEffect } else { is_absent(Some(&live.users), |_| false) }
+            if listed { Observation::NotInEffect } else { is_absent(Some(&live.users), |_| false) }
         }
-        // Spelling tells invitations apart.
+        // Invitations for several spellings of one address are told apart by the spelling.
         (None, Some(Entity::User(before))) => {
             is_absent(live.invitations.as_ref(), |other| other.email.as_str() == before.email.as_str())
         }
@@ -56,7 +63,7 @@ pub fn in_effect(change: &Change, id: Option<&RemoteId>, live: &Live) -> Observa
     }
 }
 
-/// Is nothing of that kind listed any more? A list that isn't whole can't say so.
+/// Returns whether a list shows that an entity no longer exists. An incomplete list can't prove that.
 fn is_absent<T>(list: Option<&Listing<T>>, is_it: impl Fn(&T) -> bool) -> Observation {
     match list {
         Some(list) if list.items.iter().any(is_it) => Observation::NotInEffect,
@@ -65,7 +72,7 @@ fn is_absent<T>(list: Option<&Listing<T>>, is_it: impl Fn(&T) -> bool) -> Observ
     }
 }
 
-/// How the entity of a change stands.
+/// Returns the live entity that a change is about, or `None` if it isn't listed.
 pub fn current_entity(change: &Change, id: Option<&RemoteId>, live: &Live) -> Option<Entity> {
     match change.entity()? {
         Entity::Organization(_) => live.organization_entity.clone().map(Entity::Organization),
@@ -82,7 +89,9 @@ pub fn current_entity(change: &Change, id: Option<&RemoteId>, live: &Live) -> Op
     }
 }
 
-/// The same for one mutation. A first step leaves more than the desired, or closes nothing itself.
+/// Returns whether a read shows one mutation in effect. The last mutation of a change is in effect if the whole
+/// change is. The first step of a role update is in effect if the role allows at least what it should. A read
+/// can't confirm other first steps, unless the provider knows better ([`Rules::shows`]).
 pub fn mutation_in_effect(
     mutation: &Mutation,
     change: &Change,
@@ -105,14 +114,14 @@ pub fn mutation_in_effect(
     }
 }
 
-/// What isn't said is what the platform derives.
+/// Compares an organisation. Fields that the change doesn't set are derived by the platform, so they don't count.
 fn organization(wanted: &Organization, live: &Live) -> bool {
     let Organization { id: _, slug: _, name, email, seats, description, thumbnail, invites: _ } = wanted;
     let matches_if_set = |wanted: &Option<String>, live: &Option<String>| wanted.is_none() || wanted == live;
     live.organization_entity.as_ref().is_some_and(|live| {
         live.name == *name
             && matches_if_set(email, &live.email)
-            // What isn't shown speaks neither for it nor against it.
+            // If the platform doesn't show the number of seats, it can't contradict.
             && (seats.is_none() || live.seats.is_none() || *seats == live.seats)
             && matches_if_set(description, &live.description)
             && matches_if_set(thumbnail, &live.thumbnail)
@@ -132,25 +141,25 @@ fn matches_role(live: &LiveRole, wanted: &Role) -> bool {
     live.name == *name && live.description == *description && live.permissions == *permissions
 }
 
-/// One that takes the place of another has been made after it.
+/// Returns whether an invitation is in effect. One that replaces another has to have a later creation time.
 fn invited(after: &User, before: Option<&User>, live: &Live) -> Observation {
     let member = live.users.items.iter().any(|user| user.email == after.email);
     match &live.invitations {
         _ if member => Observation::InEffect,
-        // The list may hide who has not accepted yet.
+        // The list of users may leave out those who haven't accepted yet.
         None => Observation::CannotTell,
         Some(list) if list.completeness.is_broken() => Observation::CannotTell,
         Some(_) => {
-            let fits = |role| after.roles.is_empty() || after.roles.contains(role);
+            let role_matches = |role| after.roles.is_empty() || after.roles.contains(role);
             let earlier = before.and_then(|before| before.invited_at);
-            let made = |open: &&LiveInvitation| {
+            let is_new = |open: &&LiveInvitation| {
                 open.email == after.email && (open.created.is_none() || open.created != earlier)
             };
-            let lets_into = |open: &LiveInvitation| match (&open.teams, &after.teams) {
+            let teams_match = |open: &LiveInvitation| match (&open.teams, &after.teams) {
                 (Some(teams), Some(wanted)) => teams.iter().eq(wanted.keys()),
                 (None, _) | (_, None) => true,
             };
-            live.open_invitations().filter(made).any(|open| fits(&open.role) && lets_into(open)).into()
+            live.open_invitations().filter(is_new).any(|open| role_matches(&open.role) && teams_match(open)).into()
         }
     }
 }
@@ -170,7 +179,7 @@ fn user(after: &User, before: Option<&User>, live: &Live) -> Observation {
     }
     let Some(user) = found else {
         return match after.enabled {
-            // Whoever isn't there has no access, however the platform lists those who are disabled.
+            // A user who isn't listed has no access, whether or not the platform lists disabled users.
             Seen::Known(false) if live.users.completeness.is_broken() => Observation::CannotTell,
             Seen::Known(false) => Observation::InEffect,
             Seen::Known(true) | Seen::Unreadable => Observation::NotInEffect,
@@ -183,7 +192,7 @@ fn user(after: &User, before: Option<&User>, live: &Live) -> Observation {
         before.roles != after.roles || before.resources != after.resources || before.teams != after.teams
     });
     if !moved && before.is_some_and(|before| before.enabled == after.enabled) {
-        // It was so before, which proves nothing.
+        // The change changes nothing, so a read can't prove that it took effect.
         return Observation::CannotTell;
     }
     match (user.enabled, after.enabled) {
@@ -194,7 +203,7 @@ fn user(after: &User, before: Option<&User>, live: &Live) -> Observation {
     }
 }
 
-/// Just these teams, with the roles that are told.
+/// Returns whether a user is in exactly these teams, with the roles that are given.
 fn has_teams(user: &LiveUser, wanted: Option<&Memberships>) -> bool {
     let (Some(wanted), Some(teams)) = (wanted, &user.teams) else { return wanted.is_none() };
     let fits = |((team, role), (wanted, wanted_role)): ((_, &Option<_>), (_, &Option<_>))| {
@@ -204,11 +213,11 @@ fn has_teams(user: &LiveUser, wanted: Option<&Memberships>) -> bool {
 }
 
 fn key(action: Action, after: &Key, id: Option<&RemoteId>, live: &Live) -> Observation {
-    let as_asked = |key: &LiveKey| {
+    let as_requested = |key: &LiveKey| {
         key.roles == after.roles && key.permissions == after.permissions && key.resources == after.resources
     };
     match live.keys().iter().find(|key| Some(&key.id) == after.id.as_ref().or(id)) {
-        Some(key) => (key.enabled == after.enabled && (action != Action::Create || as_asked(key))).into(),
+        Some(key) => (key.enabled == after.enabled && (action != Action::Create || as_requested(key))).into(),
         None if after.enabled => Observation::NotInEffect,
         None => is_absent(live.keys.as_ref(), |_| false),
     }

@@ -1,4 +1,13 @@
-//! Exceptions stand in the reviewed file, and hold for one plan, until one day, for the rails that they name.
+//! Applies the exceptions of a file, which override guardrails.
+//!
+//! An exception stands in the reviewed file. It applies to one plan, which it names by its seal, until one day,
+//! and to the guardrails that it lists. For example, a team of eight people leaves, and the plan that removes them
+//! breaks `max_removals`. After a review, the file gets
+//! `{ plan: "sha256:…", rails: [max_removals], until: 2026-12-01, reason: … }`, and this plan can be applied. If
+//! anybody else is removed meanwhile, the plan has another seal, and the exception no longer applies.
+//!
+//! Two things can't be overridden: a limit that the command line made stricter, and the last admins
+//! ([`admins::minimum`]).
 
 use jiff::tz::TimeZone;
 
@@ -6,7 +15,8 @@ use super::super::PlanInput;
 use super::super::admins::{self, Admins};
 use rolecall_model::{Exception, Guardrail, Override, Refusal};
 
-/// Tells what stays refused from what the file lifts. `seal`: of the plan that they are about.
+/// Splits the refusals of a plan into those that remain and those that an exception in the file overrides. `seal`
+/// is the seal of that plan. A remaining refusal says why each exception for its guardrail doesn't apply.
 pub(in super::super) fn apply_exceptions(
     input: &PlanInput<'_>,
     refusals: Vec<Refusal>,
@@ -16,7 +26,7 @@ pub(in super::super) fn apply_exceptions(
     let (mut refused, mut overrides) = (Vec::new(), Vec::new());
     for mut refusal in refusals {
         let named =
-            || input.desired.guardrails.exceptions.iter().filter(|it| it.rails.contains(&refusal.guardrail));
+            || input.desired.guardrails.exceptions.iter().filter(|it| it.guardrails.contains(&refusal.guardrail));
         let too_few = refusal.guardrail == Guardrail::MinAdmins && admins.after < admins::minimum(input);
         let stricter = input.desired.guardrails.tightened.contains(&refusal.guardrail);
         let fits = named().find(|exception| why_not(input, exception, seal).is_none());
@@ -29,11 +39,11 @@ pub(in super::super) fn apply_exceptions(
             .map(|exception| {
                 let why = why_not(input, exception, seal);
                 let why = why.unwrap_or_else(|| match (stricter, admins::own_user_unknown(input)) {
-                    (true, _) => "lifts no limit of the command line".to_owned(),
-                    (false, true) => "can't take the last admin".to_owned(),
-                    (false, false) => "can't leave fewer admins than the platform needs".to_owned(),
+                    (true, _) => "can't override a limit of the command line".to_owned(),
+                    (false, true) => "can't allow that the last admin is removed".to_owned(),
+                    (false, false) => "can't allow fewer admins than the platform requires".to_owned(),
                 });
-                format!("; the exception in line {} {why}", exception.place.line)
+                format!(" The exception in line {} {why}.", exception.place.line)
             })
             .collect();
         refusal.message.push_str(&whys.concat());
@@ -42,12 +52,12 @@ pub(in super::super) fn apply_exceptions(
     (refused, overrides)
 }
 
-/// Why an exception doesn't hold, if it doesn't.
+/// Returns why an exception doesn't apply to this plan, or `None` if it does.
 fn why_not(input: &PlanInput<'_>, exception: &Exception, seal: &str) -> Option<String> {
     let today = input.now.to_zoned(TimeZone::UTC).date();
-    // What is sent of an approved plan is all of it, or nothing.
-    let is_for = exception.plan == seal || Some(exception.plan.as_str()) == input.approved;
-    if !is_for {
+    // An approved plan keeps its seal here: either all of it is sent, or nothing.
+    let matches_plan = exception.plan == seal || Some(exception.plan.as_str()) == input.approved;
+    if !matches_plan {
         return Some("is for another plan".to_owned());
     }
     (today > exception.until).then(|| format!("ended on {}", exception.until))

@@ -1,4 +1,4 @@
-//! Limits that hold whatever the file asks for. A plan that breaks one is shown and never sent.
+//! Checks a plan against the guardrails. A plan that breaks one is shown and never sent.
 
 mod exceptions;
 mod removals;
@@ -15,7 +15,7 @@ use rolecall_model::{
     RoleName, Scope, Seen, User,
 };
 
-/// A protected address that nobody has protects nobody: probably a typo.
+/// Warns about protected addresses that no entity has: they are probably typos.
 pub(super) fn unmatched_protected(input: &PlanInput<'_>) -> Vec<Finding> {
     let PlanInput { desired, live, .. } = *input;
     if desired.guardrails.protected.is_empty() {
@@ -25,37 +25,44 @@ pub(super) fn unmatched_protected(input: &PlanInput<'_>) -> Vec<Finding> {
     let keys = live.keys().iter().map(|key| Address::key(&key.name).with_id(&key.id));
     let roles = live.roles().iter().map(|role| Address::role(&role.name));
     let teams = live.teams().iter().map(|team| Address::team(&team.name));
-    let wished_teams = desired.teams.iter().map(|desired| Address::team(&desired.name));
-    let itself = live.organization_entity.iter().map(|_| Address::organization());
-    let teams = teams.chain(wished_teams).chain(itself);
+    let desired_teams = desired.teams.iter().map(|desired| Address::team(&desired.name));
+    let organization = live.organization_entity.iter().map(|_| Address::organization());
+    let teams = teams.chain(desired_teams).chain(organization);
     let invited = live.invitations().iter().map(|invitation| Address::user(&invitation.email));
-    let wished = desired.users.iter().map(|desired| Address::user(&desired.email));
-    let made = desired
+    let desired_users = desired.users.iter().map(|desired| Address::user(&desired.email));
+    let desired_roles = desired
         .roles
         .iter()
         .map(|desired| &desired.name)
         .chain(desired.containment_role.as_deref())
         .map(Address::role);
-    let wished = wished.chain(made);
-    let known: Vec<Address> = users.chain(keys).chain(roles).chain(teams).chain(invited).chain(wished).collect();
-    let read = |kind: Kind| kind != Kind::Key || live.keys.is_some();
+    let known: Vec<Address> = users
+        .chain(keys)
+        .chain(roles)
+        .chain(teams)
+        .chain(invited)
+        .chain(desired_users)
+        .chain(desired_roles)
+        .collect();
+    let is_read = |kind: Kind| kind != Kind::Key || live.keys.is_some();
     let unknown = desired
         .guardrails
         .protected
         .iter()
-        .filter(|(address, _)| read(address.kind()) && !known.iter().any(|known| address.covers(known)));
+        .filter(|(address, _)| is_read(address.kind()) && !known.iter().any(|known| address.covers(known)));
     unknown
         .map(|(address, place)| {
             Finding::warning(
                 Code::UnmatchedAddress,
                 place.clone(),
-                format!("`{address}` is protected and nobody has that address"),
+                format!("`{address}` is protected, but no entity has that address"),
             )
-            .hint("check its spelling; `rolecall drift` shows every address")
+            .hint("check the spelling; `rolecall drift` shows every address")
         })
         .collect()
 }
 
+/// Returns the guardrails that a plan breaks, before any exception is applied.
 pub(super) fn find_refusals(
     input: &PlanInput<'_>,
     changes: &[Change],
@@ -71,24 +78,24 @@ pub(super) fn find_refusals(
     refusals
 }
 
-/// Where no answer names the organisation, somebody who is listed has to be there before others are invited: it may be
-/// another one.
+/// Refuses invitations if nothing proves that this is the right organisation. On a platform whose answers don't
+/// name the organisation, at least one listed user has to be a member of it.
 fn unproven_organization(input: &PlanInput<'_>, changes: &[Change]) -> Option<Refusal> {
     let PlanInput { desired, live, rules, .. } = *input;
-    // Whoever `own` names is there, or this isn't reached.
+    // A user named in `own` is a member, or planning would have ended with a finding.
     if rules.names_organization() || desired.own_user.is_some() {
         return None;
     }
-    let there: BTreeSet<&Email> = live.users.items.iter().map(|user| &user.email).collect();
-    let is_there = |desired: &DesiredUser| !desired.absent && there.contains(&desired.email);
+    let members: BTreeSet<&Email> = live.users.items.iter().map(|user| &user.email).collect();
+    let is_member = |desired: &DesiredUser| !desired.absent && members.contains(&desired.email);
     let invites = changes.iter().filter(|change| change.action == Action::Invite);
     let invites: Vec<Address> = invites.map(|change| change.address.clone()).collect();
-    if invites.is_empty() || desired.users.iter().any(is_there) {
+    if invites.is_empty() || desired.users.iter().any(is_member) {
         return None;
     }
     Some(Refusal {
         guardrail: Guardrail::Organization,
-        message: "nobody who is listed is active there, and no answer names the organisation, so that this may be another one. List somebody who is there, or name the credential's owner as `own: { user: … }`".to_owned(),
+        message: "This may be the wrong organisation: none of the listed users is an active member, and the platform's answers don't name the organisation. List a user who is a member, or name the credential's owner as `own: { user: … }`.".to_owned(),
         addresses: invites,
     })
 }
@@ -97,34 +104,34 @@ fn min_admins(input: &PlanInput<'_>, admins: &Admins) -> Option<Refusal> {
     if admins.after >= admins.floor || admins.lost.is_empty() {
         return None;
     }
-    let wanted = admins::required(input);
+    let required = admins::required(input);
     let uncertain: Vec<String> = admins.uncertain.iter().map(ToString::to_string).collect();
     let uncertain = match &uncertain[..] {
         [] => String::new(),
-        names => format!(". Not counted, since rolecall may have disabled them: {}", names.join(", ")),
+        names => format!(" Not counted, because rolecall may have disabled them: {}.", names.join(", ")),
     };
-    let ours = if admins::own_user_unknown(input) && admins.after == 0 {
-        ". Whatever the file wants, the last admin stays while it isn't known what rolecall calls with: name it as `own`"
+    let own = if admins::own_user_unknown(input) && admins.after == 0 {
+        " The last admin can't be removed while rolecall's own user is unknown. Name it as `own`."
     } else {
         ""
     };
     Some(Refusal {
         guardrail: Guardrail::MinAdmins,
         message: format!(
-            "{} usable {} would be left, and the file wants at least {wanted}. {}{uncertain}{ours}",
+            "{} usable {} would be left, and the file requires at least {required}. {}{uncertain}{own}",
             admins.after,
             if admins.after == 1 { "admin" } else { "admins" },
             if input.live.invitations.is_some() {
-                "Whoever is invited counts once they have accepted"
+                "Invited users count once they have accepted."
             } else {
-                "Usable is who is listed, declared enabled, an admin, and not waiting on an invitation that rolecall sent. If somebody who counts as waiting is known to have accepted, lower `min_admins` for this change"
+                "A usable admin is listed, declared enabled, and not waiting to accept an invitation that rolecall sent. If such a user has accepted, lower `min_admins` for this change."
             },
         ),
         addresses: admins.lost.iter().cloned().collect(),
     })
 }
 
-/// Nobody loses anything while it isn't known who administrates: they may be the last who does.
+/// Refuses every loss of access while the admins are unknown, because any user may be the last admin.
 fn admins_unknown(input: &PlanInput<'_>, changes: &[Change]) -> Option<Refusal> {
     let why = input.live.admins_unsure.as_ref()?;
     let loses = |change: &&Change| {
@@ -139,16 +146,18 @@ fn admins_unknown(input: &PlanInput<'_>, changes: &[Change]) -> Option<Refusal> 
     let addresses: Vec<Address> = changes.iter().filter(loses).map(|change| change.address.clone()).collect();
     (!addresses.is_empty()).then(|| Refusal {
         guardrail: Guardrail::MinAdmins,
-        message: format!("how many admins would be left can't be known: {why}"),
+        message: format!("It isn't known how many admins would be left: {why}"),
         addresses,
     })
 }
 
-/// `manage: all` with nobody listed, or nobody of those listed there, looks like the wrong organisation.
+/// Refuses removals by `manage: all` if no listed entity exists in the organisation. That looks like the wrong
+/// organisation, or an empty list.
 fn wrong_credential(input: &PlanInput<'_>, changes: &[Change], kind: Kind) -> Option<Refusal> {
     let PlanInput { desired, live, .. } = *input;
     let scope = match kind {
-        // The organisation is never deleted for not being listed, and an invitation proves no wrong organisation.
+        // The organisation itself is never removed for not being listed, and invitations follow `manage: { users:
+        // … }`.
         Kind::Organization | Kind::Invitation => return None,
         Kind::Team => desired.manage.teams,
         Kind::Role => desired.manage.roles,
@@ -156,9 +165,9 @@ fn wrong_credential(input: &PlanInput<'_>, changes: &[Change], kind: Kind) -> Op
         Kind::Key => desired.manage.keys,
     };
     let is_removal = |change: &&Change| {
-        let takes =
+        let removes =
             matches!(change.action, Action::Disable | Action::RemoveAccess | Action::Remove | Action::Delete);
-        change.address.kind == kind && change.cause == Cause::NotListed && takes
+        change.address.kind == kind && change.cause == Cause::NotListed && removes
     };
     let removed: Vec<Address> = changes.iter().filter(is_removal).map(|change| change.address.clone()).collect();
     if scope != Scope::All || removed.is_empty() {
@@ -171,19 +180,19 @@ fn wrong_credential(input: &PlanInput<'_>, changes: &[Change], kind: Kind) -> Op
             (listed.clone().count(), listed.filter(|desired| live.team(&desired.name).is_some()).count())
         }
         Kind::Role => {
-            let there: BTreeSet<&RoleName> = live.roles().iter().map(|role| &role.name).collect();
+            let existing: BTreeSet<&RoleName> = live.roles().iter().map(|role| &role.name).collect();
             let listed = desired.roles.iter().filter(|desired| !desired.absent);
-            (listed.clone().count(), listed.filter(|desired| there.contains(&desired.name)).count())
+            (listed.clone().count(), listed.filter(|desired| existing.contains(&desired.name)).count())
         }
         Kind::User => {
-            let there: BTreeSet<&Email> = live.users.items.iter().map(|user| &user.email).collect();
+            let existing: BTreeSet<&Email> = live.users.items.iter().map(|user| &user.email).collect();
             let listed = desired.users.iter().filter(|desired| !desired.absent);
-            (listed.clone().count(), listed.filter(|desired| there.contains(&desired.email)).count())
+            (listed.clone().count(), listed.filter(|desired| existing.contains(&desired.email)).count())
         }
         Kind::Key => {
-            let there: BTreeSet<&KeyName> = live.keys().iter().map(|key| &key.name).collect();
+            let existing: BTreeSet<&KeyName> = live.keys().iter().map(|key| &key.name).collect();
             let listed = desired.keys.iter().filter(|desired| !desired.absent);
-            (listed.clone().count(), listed.filter(|desired| there.contains(&desired.name)).count())
+            (listed.clone().count(), listed.filter(|desired| existing.contains(&desired.name)).count())
         }
     };
     if found > 0 {
@@ -191,9 +200,11 @@ fn wrong_credential(input: &PlanInput<'_>, changes: &[Change], kind: Kind) -> Op
     }
     let what = format!("{}s", kind.as_str());
     let message = if listed == 0 {
-        format!("`manage: {{ {what}: all }}` with no {what} listed would take every one of them away")
+        format!("`manage: {{ {what}: all }}` with no {what} listed would remove all {what}.")
     } else {
-        format!("none of the {listed} {what} listed is there, which looks like a wrong credential or file")
+        format!(
+            "None of the {listed} listed {what} exists. This looks like the wrong credential or the wrong file."
+        )
     };
     Some(Refusal { guardrail: Guardrail::Manage, message, addresses: removed })
 }

@@ -1,4 +1,5 @@
-//! How much of each collection a plan takes away: a slip of indentation must not take a company offline.
+//! Checks `max_removals`: how many entities of each kind a plan removes. A slip of indentation must not take a
+//! company offline.
 
 use std::collections::BTreeSet;
 
@@ -7,35 +8,35 @@ use super::super::order::narrows;
 use super::super::roles::PlannedRoles;
 use rolecall_model::{Action, Address, Cause, Change, Email, Entity, Guardrail, Kind, Refusal, RoleName, Seen};
 
-/// Refuses a plan that takes more of a collection than may go at once.
+/// Returns a refusal for each kind of which the plan removes more than `max_removals` allows.
 pub(super) fn too_many_removals<'a>(
     input: &'a PlanInput<'_>,
     changes: &'a [Change],
     planned_roles: &'a PlannedRoles,
 ) -> impl Iterator<Item = Refusal> + 'a {
     Kind::ALL.iter().filter_map(|kind| {
-        let lose = match kind {
-            // There is one organisation, and its name is asked for. Invitations count among the users.
+        let removed = match kind {
+            // Deleting the one organisation has a confirmation of its own. Invitations count as users.
             Kind::Organization | Kind::Invitation => return None,
             Kind::User => users(input, changes, planned_roles),
             Kind::Team | Kind::Role | Kind::Key => entities(changes, *kind),
         };
         let live = live(input, *kind);
-        let (limit, most) = input.desired.guardrails.max_removals.of(*kind, live);
+        let (limit, most) = input.desired.guardrails.max_removals.for_collection(*kind, live);
         let what = format!("{}s", kind.as_str());
-        (lose.len() > most).then(|| Refusal {
+        (removed.len() > most).then(|| Refusal {
             guardrail: Guardrail::MaxRemovals,
             message: format!(
-                "{} of {live} {what} would {}, and by one plan at most {most} may ({limit})",
-                lose.len(),
-                if *kind == Kind::User { "lose access or some of it" } else { "go" },
+                "{} of {live} {what} would {}. One plan may do that to {most} at most (`max_removals: {limit}`).",
+                removed.len(),
+                if *kind == Kind::User { "lose access, or a part of it" } else { "be removed" },
             ),
-            addresses: lose.into_iter().collect(),
+            addresses: removed.into_iter().collect(),
         })
     })
 }
 
-/// How many there are to lose.
+/// Returns the number of live entities of a kind, of which a limit in percent is calculated.
 fn live(input: &PlanInput<'_>, kind: Kind) -> usize {
     let live = input.live;
     match kind {
@@ -43,32 +44,35 @@ fn live(input: &PlanInput<'_>, kind: Kind) -> usize {
         Kind::Team => live.teams().len(),
         Kind::Role => live.roles().len(),
         Kind::User => {
-            let on = live.users.items.iter().filter(|user| user.enabled != Seen::Known(false));
+            let enabled = live.users.items.iter().filter(|user| user.enabled != Seen::Known(false));
             let invited: BTreeSet<&Email> = live.open_invitations().map(|open| &open.email).collect();
-            let member = |email: &Email| live.users.items.iter().any(|user| user.email == *email);
-            // What a run that broke off has taken back to make it anew counts as if it were there still.
-            let taken_back =
-                input.facts.taken_back.keys().filter(|email| !invited.contains(email) && !member(email));
-            on.count() + live.open_invitations().count() + taken_back.count()
+            let is_member = |email: &Email| live.users.items.iter().any(|user| user.email == *email);
+            // An invitation that an interrupted run has cancelled, in order to send a corrected one, still counts.
+            let cancelled = input
+                .facts
+                .cancelled_to_correct
+                .keys()
+                .filter(|email| !invited.contains(email) && !is_member(email));
+            enabled.count() + live.open_invitations().count() + cancelled.count()
         }
         Kind::Key => live.keys().iter().filter(|key| key.enabled).count(),
     }
 }
 
-/// Teams, roles and keys that go.
+/// Returns the teams, roles or keys that are removed.
 fn entities(changes: &[Change], kind: Kind) -> BTreeSet<Address> {
-    let goes = |change: &&Change| {
-        let goes = matches!(change.action, Action::Disable | Action::Delete | Action::Remove);
-        // Of such a one nobody has the secret, or somebody has that of the one that takes its place.
+    let is_removal = |change: &&Change| {
+        let removes = matches!(change.action, Action::Disable | Action::Delete | Action::Remove);
+        // Nobody loses access by these: the key's secret was lost, or its successor has been delivered.
         let replaced = matches!(change.cause, Cause::SecretLost | Cause::Superseded { .. });
-        change.address.kind == kind && goes && !replaced
+        change.address.kind == kind && removes && !replaced
     };
-    changes.iter().filter(goes).map(|change| change.address.clone()).collect()
+    changes.iter().filter(is_removal).map(|change| change.address.clone()).collect()
 }
 
-/// Everybody who loses something: by what becomes of them, or of a role that they have.
+/// Returns the users who lose something, by their own change or by the change of a role that they have.
 fn users(input: &PlanInput<'_>, changes: &[Change], planned_roles: &PlannedRoles) -> BTreeSet<Address> {
-    let mut lose: BTreeSet<Address> = changes
+    let mut losing: BTreeSet<Address> = changes
         .iter()
         .filter(|change| loses(input, change, planned_roles))
         .map(|change| change.address.clone())
@@ -81,15 +85,17 @@ fn users(input: &PlanInput<'_>, changes: &[Change], planned_roles: &PlannedRoles
         })
         .collect();
     let holds = |roles: &BTreeSet<RoleName>| roles.iter().any(|role| weaker.contains(role));
-    // Whoever is moved at the same time is judged by where they go.
+    // A user who changes roles in the same plan counts by their own change, which takes the new roles into
+    // account.
     let moved: BTreeSet<&Address> =
         changes.iter().filter(|change| change.address.kind == Kind::User).map(|change| &change.address).collect();
     let users = input.live.users.items.iter().filter(|user| holds(&user.roles));
     let holders = users.map(|user| Address::user(&user.email)).filter(|address| !moved.contains(address));
-    lose.extend(holders);
-    lose
+    losing.extend(holders);
+    losing
 }
 
+/// Returns whether a user loses something by their own change.
 fn loses(input: &PlanInput<'_>, change: &Change, planned_roles: &PlannedRoles) -> bool {
     let of = |entity: &Option<Entity>| entity.as_ref().and_then(Entity::user).cloned();
     match (change.action, of(&change.before), of(&change.after)) {

@@ -1,4 +1,5 @@
-//! Keys that have to be made.
+//! Plans the minting of keys. To mint a key is to create it and to deliver its secret, which the platform shows
+//! only once.
 
 use std::collections::BTreeSet;
 
@@ -11,7 +12,7 @@ use rolecall_model::{
     LiveKey, Permission, Resources, RoleName,
 };
 
-/// What the file asks of a key, with ids. What is `None` keeps what is live.
+/// The values that the file requests for a key, with resolved ids. A value that is `None` keeps the live one.
 pub(super) struct RequestedKey {
     pub roles: Option<BTreeSet<RoleName>>,
     pub permissions: Option<BTreeSet<Permission>>,
@@ -20,8 +21,8 @@ pub(super) struct RequestedKey {
 }
 
 impl RequestedKey {
-    /// Is it something else than what was asked for another time?
-    pub fn changes(&self, earlier: &Key) -> bool {
+    /// Returns whether this differs from what was requested earlier.
+    pub fn differs_from(&self, earlier: &Key) -> bool {
         let Self { roles, permissions, resources, expires } = self;
         (roles.is_some() && *roles != earlier.roles)
             || (permissions.is_some() && *permissions != earlier.permissions)
@@ -30,7 +31,7 @@ impl RequestedKey {
     }
 }
 
-/// None: something of it doesn't resolve, which was said.
+/// Resolves what the file requests for a key. Returns `None` and adds a finding if a part of it is unknown.
 pub(super) fn resolve_key(
     input: &PlanInput<'_>,
     desired: &DesiredKey,
@@ -38,9 +39,9 @@ pub(super) fn resolve_key(
 ) -> Option<RequestedKey> {
     let permissions = desired.permissions.as_ref();
     let permissions =
-        permissions.map(|wished| resolve::permissions(input, Holder::Key, wished, &mut builder.findings));
+        permissions.map(|desired| resolve::permissions(input, Holder::Key, desired, &mut builder.findings));
     let resources = desired.resources.as_ref();
-    let resources = resources.map(|wished| resolve::resources(input, wished, &mut builder.findings));
+    let resources = resources.map(|desired| resolve::resources(input, desired, &mut builder.findings));
     let (permissions, resources) = match (permissions, resources) {
         (Some(None), _) | (_, Some(None)) => return None,
         (permissions, resources) => (permissions.flatten(), resources.flatten()),
@@ -53,7 +54,8 @@ pub(super) fn resolve_key(
     })
 }
 
-/// A key can't be changed, so another value means another key of the same name. Says whether one is planned.
+/// Plans to mint a key. A key can't be changed, so a new value means a new key with the same name; `old` is the
+/// key that it replaces. Returns whether the key was planned.
 pub(super) fn mint(
     input: &PlanInput<'_>,
     desired: &DesiredKey,
@@ -83,9 +85,9 @@ pub(super) fn mint(
             Finding::error(
                 Code::ExpiryInPast,
                 place.clone(),
-                format!("the key {} would have to be minted, and {expires} has passed", desired.name),
+                format!("the key {} has to be minted, but its expiry {expires} has passed", desired.name),
             )
-            .hint("choose a later instant, or list the key with `absent: true`"),
+            .hint("choose a later time, or list the key with `absent: true`"),
         );
     }
     let Some(deliver) = &desired.deliver else {
@@ -93,9 +95,9 @@ pub(super) fn mint(
             Finding::error(
                 Code::NoDelivery,
                 desired.place.clone(),
-                format!("the key {} has to be minted, and its secret has nowhere to go", desired.name),
+                format!("the key {} has to be minted, but its secret has no destination", desired.name),
             )
-            .hint("add `deliver: { file: PATH }` or `deliver: { command: [PROGRAM] }`: it is shown once and never again"),
+            .hint("add `deliver: { file: PATH }` or `deliver: { command: [PROGRAM] }`; the platform shows the secret only once"),
         );
         return false;
     };
@@ -132,14 +134,19 @@ fn is_complete(input: &PlanInput<'_>, desired: &DesiredKey, key: &Key, builder: 
         Finding::error(
             Code::IncompleteKey,
             desired.place.clone(),
-            format!("the key {} isn't there yet, and minting it needs {}", desired.name, missing.join(" and ")),
+            format!(
+                "the key {} doesn't exist yet, and minting it requires {}",
+                desired.name,
+                missing.join(" and ")
+            ),
         )
         .hint(format!("add {}", missing.join(" and "))),
     );
     false
 }
 
-/// The program, and a hash of its arguments: what is approved is what runs, and nobody is shown what an argument holds.
+/// Returns the program and a hash of its arguments. The hash makes sure that the approved command is the one that
+/// runs, without showing the arguments, which may contain secrets.
 fn shown_command(words: &[String]) -> String {
     match words {
         [] => String::new(),

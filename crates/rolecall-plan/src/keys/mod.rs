@@ -1,4 +1,5 @@
-//! Which keys are minted, retired, enabled again, or left alone.
+//! Plans keys: which of them are minted, retired, or enabled again. To retire a key is to disable or delete it,
+//! whichever the platform offers.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,23 +13,23 @@ use rolecall_model::{
     LiveKey, ManualStep, Placed, RemoteId, Scope, Severity,
 };
 
-/// An own key that lives less than this is worth a warning, in days.
+/// The number of days before the expiry of rolecall's own key from which on a warning is given.
 const EXPIRES_SOON: i64 = 30;
 
-/// The key that the file calls our own has to be one that can have made this very read.
+/// Checks that the key named in `own` exists and can have made this read.
 pub(super) fn check_own(input: &PlanInput<'_>, builder: &mut PlanBuilder<'_>) {
     let Some(Placed { value: id, place }) = &input.desired.own_key else { return };
     let wrong = |why: String| {
         Finding::error(Code::WrongOwnKey, place.clone(), why)
-            .hint("`own.key` is the id of the key that rolecall calls with; it guards against locking itself out")
+            .hint("set `own.key` to the id of the key that rolecall signs in with; rolecall protects that key")
     };
     let found = input.live.keys().iter().find(|key| key.id == *id);
     match found {
-        None => builder.findings.push(wrong(format!("no live key has the id {id}"))),
+        None => builder.findings.push(wrong(format!("there is no key with the id {id}"))),
         Some(key) if !key.enabled => builder.findings.push(wrong(format!("the key {id} is disabled"))),
         Some(key) if has_expired(input, key) => builder.findings.push(wrong(format!("the key {id} has expired"))),
         Some(key) if !is_privileged(input, &key.entity()) => {
-            builder.findings.push(wrong(format!("the key {id} may not read this organisation")));
+            builder.findings.push(wrong(format!("the key {id} isn't allowed to read this organisation")));
         }
         Some(key) => {
             let days = key.expires.map(|expires| expires.days_from(input.now));
@@ -39,19 +40,20 @@ pub(super) fn check_own(input: &PlanInput<'_>, builder: &mut PlanBuilder<'_>) {
                         place.clone(),
                         format!("rolecall's own key expires in {days} {}", if days == 1 { "day" } else { "days" }),
                     )
-                    .hint("mint another, store it where `credentials` points, and name it in `own`"),
+                    .hint("mint another key, store it where `credentials` points, and name it in `own`"),
                 );
             }
         }
     }
 }
 
-/// May whoever holds this key give access?
+/// Returns whether a key can give access to itself or to others.
 pub(super) fn is_privileged(input: &PlanInput<'_>, key: &Key) -> bool {
     key.roles.as_ref().is_some_and(|roles| input.is_admin(roles))
         || key.permissions.as_ref().is_some_and(|permissions| input.rules.is_privileged(permissions))
 }
 
+/// Plans all keys.
 pub(super) fn plan_keys(input: &PlanInput<'_>, builder: &mut PlanBuilder<'_>) {
     if !input.rules.kinds().contains(&Kind::Key) {
         if input.rules.shows_keys() {
@@ -64,7 +66,7 @@ pub(super) fn plan_keys(input: &PlanInput<'_>, builder: &mut PlanBuilder<'_>) {
     let pinned: BTreeSet<&RemoteId> =
         input.desired.keys.iter().filter_map(|desired| desired.id.as_ref()).collect();
     let mut named: BTreeMap<&KeyName, Vec<&LiveKey>> = BTreeMap::new();
-    // An expired key works no more than a disabled one, and the API may go on calling it enabled.
+    // An expired key doesn't work, although the API may still call it enabled.
     let works = |key: &&LiveKey| key.enabled && !has_expired(input, key);
     for key in input.live.keys().iter().filter(works).filter(|key| !pinned.contains(&key.id)) {
         named.entry(&key.name).or_default().push(key);
@@ -101,7 +103,7 @@ fn retire(input: &PlanInput<'_>, key: &LiveKey, address: Address, cause: Cause) 
     retirement(input.rules.key_removal(), key.entity(), address, cause)
 }
 
-/// How a key is put out of use.
+/// Returns the change that retires a key: it disables or deletes it.
 pub fn retirement(how: KeyRemoval, before: Key, address: Address, cause: Cause) -> Change {
     let (action, after) = match how {
         KeyRemoval::Disable => (Action::Disable, Some(Entity::Key(Key { enabled: false, ..before.clone() }))),
@@ -117,8 +119,9 @@ fn plan_pinned(input: &PlanInput<'_>, desired: &DesiredKey, id: &RemoteId, build
     };
     let found = input.live.keys().iter().find(|key| key.id == *id);
     let Some(key) = found else {
-        let finding = unknown(format!("no live key has the id {id}"));
-        // For one that must not exist that is as it should be, or a typo.
+        let finding = unknown(format!("there is no key with the id {id}"));
+        // If the key must be removed, a missing id can mean that this is done. It can also be a typo, so it is a
+        // warning.
         builder.findings.push(if desired.absent {
             Finding { severity: Severity::Warning, ..finding }
         } else {
@@ -127,7 +130,7 @@ fn plan_pinned(input: &PlanInput<'_>, desired: &DesiredKey, id: &RemoteId, build
         return;
     };
     if key.name != desired.name {
-        builder.findings.push(unknown(format!("the key {id} is called {}, not {}", key.name, desired.name)));
+        builder.findings.push(unknown(format!("the key {id} has the name {}, not {}", key.name, desired.name)));
         return;
     }
     let address = Address::key(&key.name).with_id(id);
@@ -143,16 +146,16 @@ fn plan_pinned(input: &PlanInput<'_>, desired: &DesiredKey, id: &RemoteId, build
             Finding::error(
                 Code::InvalidValue,
                 desired.place.clone(),
-                format!("what the key {id} allows, and its expiry, can't be changed"),
+                format!("the permissions and the expiry of the key {id} can't be changed"),
             )
-            .hint("remove `id` to have a successor minted, or write it as it is"),
+            .hint("remove `id` to mint a new key that replaces it, or write the values that it has"),
         );
         return;
     }
     if has_expired(input, key) {
         builder.findings.push(
             Finding::error(Code::ExpiryInPast, desired.place.clone(), format!("the key {id} has expired"))
-                .hint("remove `id` and choose a later `expires` to have a successor minted"),
+                .hint("remove `id` and choose a later `expires` to mint a new key that replaces it"),
         );
         return;
     }
@@ -171,7 +174,7 @@ fn plan_pinned(input: &PlanInput<'_>, desired: &DesiredKey, id: &RemoteId, build
     }
 }
 
-/// Does a live key allow something else than what was asked for? What isn't asked for is as it is.
+/// Returns whether a live key differs from what the file requests. Values that the file doesn't set don't count.
 fn differs(requested: &RequestedKey, key: &LiveKey) -> bool {
     let RequestedKey { roles, permissions, resources, expires } = requested;
     let roles = roles.is_some() && *roles != key.roles;
@@ -181,7 +184,7 @@ fn differs(requested: &RequestedKey, key: &LiveKey) -> bool {
     roles || permissions || resources || expires
 }
 
-/// A description changes nothing that anybody may do, so it is no reason to mint a successor.
+/// Holds a difference in the description. It doesn't change what the key allows, so no new key is minted for it.
 fn hold_description(input: &PlanInput<'_>, desired: &DesiredKey, key: &LiveKey, builder: &mut PlanBuilder<'_>) {
     let live = key.description.clone().filter(|text| !text.is_empty());
     if let Some(desired) = desired.description.as_ref().filter(|desired| live.as_ref() != Some(desired))
@@ -193,20 +196,20 @@ fn hold_description(input: &PlanInput<'_>, desired: &DesiredKey, key: &LiveKey, 
     }
 }
 
-/// Was this key minted by us, and its secret lost on the way?
+/// Returns whether rolecall minted this key and lost its secret.
 fn secret_lost(input: &PlanInput<'_>, key: &LiveKey) -> bool {
     match input.facts.minted.get(&key.id) {
         Some(minted) => !minted.delivered,
         None => input.facts.lost_mints.iter().any(|lost| {
             let Key { id: _, name, description: _, roles, permissions, resources, expires, enabled: _ } =
-                &lost.asked;
+                &lost.requested;
             *name == key.name
                 && *roles == key.roles
                 && *permissions == key.permissions
                 && *resources == key.resources
                 && *expires == key.expires
-                && !lost.known.contains(&key.id)
-                && lost.among.as_ref().is_none_or(|among| among.contains(&key.id))
+                && !lost.existed_before.contains(&key.id)
+                && lost.candidates.as_ref().is_none_or(|among| among.contains(&key.id))
         }),
     }
 }
@@ -246,8 +249,9 @@ fn plan_named(input: &PlanInput<'_>, desired: &DesiredKey, namesakes: &[&LiveKey
             mint(input, desired, &requested, None, builder);
         }
         [key] if differs(&requested, key) => match input.facts.minted.get(&key.id) {
-            // Asking again would be answered alike, and leave one more key each time.
-            Some(minted) if !requested.changes(&minted.asked) => {
+            // The platform didn't do what was requested. Requesting it again would only leave one more key each
+            // time.
+            Some(minted) if !requested.differs_from(&minted.requested) => {
                 let reason = builder.not_taken(minted.at, None);
                 builder.hold(address_of(key, false), reason);
             }
@@ -264,9 +268,9 @@ fn plan_named(input: &PlanInput<'_>, desired: &DesiredKey, namesakes: &[&LiveKey
                 Finding::error(
                     Code::AmbiguousKey,
                     desired.place.clone(),
-                    format!("{} live keys are called {}: {}", several.len(), desired.name, ids.join(", ")),
+                    format!("{} live keys have the name {}: {}", several.len(), desired.name, ids.join(", ")),
                 )
-                .hint("pin the one that is meant with `id: …`, and list another with `absent: true` to retire it"),
+                .hint("add `id: …` of the right key, and list each other one with its `id` and `absent: true` to retire it"),
             );
         }
     }
@@ -275,14 +279,14 @@ fn plan_named(input: &PlanInput<'_>, desired: &DesiredKey, namesakes: &[&LiveKey
 fn plan_unlisted(input: &PlanInput<'_>, key: &LiveKey, namesakes: bool, builder: &mut PlanBuilder<'_>) {
     let address = address_of(key, namesakes);
     if input.own_key() == Some(&key.id) {
-        // Where the file names it as its own, nothing has to be said.
+        // If the file names it as `own`, no hold is needed.
         if input.desired.own_key.is_none() {
             builder.hold(address, HoldReason::OwnKey);
         }
         return;
     }
     if secret_lost(input, key) {
-        // We made it and nobody can use it, whatever the file says of it today.
+        // Nobody can use this key, so it is retired even if the file doesn't manage unlisted keys.
         builder.change(retire(input, key, address, Cause::SecretLost), None);
         return;
     }

@@ -1,4 +1,5 @@
-//! What decides on a user beside the file: their standing at the platform, and what hangs on their account.
+//! Decides what the status of a user's account at the platform allows: suspended and protected accounts, owners,
+//! and users who are the only admin of another organisation.
 
 use std::collections::BTreeSet;
 
@@ -7,9 +8,9 @@ use rolecall_model::{
     AccountStatus, Address, DesiredUser, HoldReason, LiveUser, ManualStep, RemoteId, Seen, User,
 };
 
-/// Why somebody who is to stay can't be used as they are, whatever is sent.
+/// Returns why a wanted user can't sign in, whatever is sent, or `None` if nothing is known to prevent it.
 pub(super) fn why_unusable(input: &PlanInput<'_>, desired: &DesiredUser, user: &LiveUser) -> Option<HoldReason> {
-    let step = |chore| input.rules.manual_step(chore).to_owned();
+    let step = |manual_step| input.rules.manual_step(manual_step).to_owned();
     match user.account_status {
         AccountStatus::Suspended => Some(HoldReason::Suspended { step: step(ManualStep::ReinstateUser) }),
         AccountStatus::Unapproved if desired.enabled == Some(true) => {
@@ -26,7 +27,7 @@ pub(super) fn why_unusable(input: &PlanInput<'_>, desired: &DesiredUser, user: &
     }
 }
 
-/// Why a change of this user isn't made.
+/// Returns why a user must not be changed as planned, or `None` if they can be.
 pub(super) fn why_unchangeable(input: &PlanInput<'_>, user: &LiveUser, after: &User) -> Option<HoldReason> {
     match user.account_status {
         AccountStatus::Owner => return Some(HoldReason::Owner { must_go: false }),
@@ -39,7 +40,7 @@ pub(super) fn why_unchangeable(input: &PlanInput<'_>, user: &LiveUser, after: &U
     if after.enabled == user.enabled { None } else { why_kept(input, user, after.enabled, false) }
 }
 
-/// Why somebody's account is left as it is.
+/// Returns why an account must not be enabled, disabled or deleted, or `None` if it can be.
 pub(super) fn why_kept(
     input: &PlanInput<'_>,
     user: &LiveUser,
@@ -70,8 +71,8 @@ fn status(enabled: Seen<bool>) -> &'static str {
     }
 }
 
-/// The organisations that would be left without an admin. Of this one the guardrail takes care. Where the platform doesn't
-/// tell, whoever has looked says so.
+/// Returns a hold if other organisations would be left without an admin. `min_admins` protects this one. If the
+/// platform doesn't tell, a person has to check, and confirm it with `--assert`.
 fn only_admin_elsewhere(input: &PlanInput<'_>, user: &LiveUser) -> Option<HoldReason> {
     let Some(only_admin_of) = &user.only_admin_of else {
         return (!input.is_asserted(&Address::user(&user.email))).then_some(HoldReason::PerhapsOnlyAdmin);

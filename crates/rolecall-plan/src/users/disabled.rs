@@ -1,12 +1,13 @@
-//! Whom we disabled, where the platform's list doesn't say who is.
+//! Handles users that rolecall disabled, on a platform whose list of users doesn't show who is disabled.
 //!
-//! It is documented to leave them out. Where it shows them all the same, only the ledger knows that they may not be
-//! able to sign in: they are no admin to rely on, and no desired for them is fulfilled.
+//! That platform is documented to leave disabled users out of the list. If it still lists one, only the ledger
+//! knows that they may not be able to sign in. Then they don't count as a usable admin, and they are never in
+//! sync.
 
 use super::super::PlanInput;
 use rolecall_model::{DisableAnswer, Email, HoldReason, LiveUser, ManualStep, RemoteId, Seen, SentDisable};
 
-/// Somebody who isn't listed, by our doing.
+/// Returns when and how rolecall disabled a user who isn't listed, or `None` if it didn't.
 pub(super) fn disabled_and_unlisted<'a>(input: &PlanInput<'a>, email: &Email) -> Option<&'a SentDisable> {
     if !input.rules.hides_disabled() {
         return None;
@@ -14,17 +15,20 @@ pub(super) fn disabled_and_unlisted<'a>(input: &PlanInput<'a>, email: &Email) ->
     input.facts.disables.values().filter(|sent| sent.email == *email).max_by_key(|sent| sent.at)
 }
 
-/// A disabling after which the user was never seen to be gone.
+/// Returns the request that may have disabled a user who is still listed, or `None` if they are known to be
+/// enabled.
 pub(crate) fn possibly_disabled<'a>(input: &PlanInput<'a>, user: &LiveUser) -> Option<&'a SentDisable> {
     if user.enabled != Seen::Known(true) || !input.rules.hides_disabled() {
         return None;
     }
-    // Where others are known to have vanished, the list is believed, unless the platform had said that it was done.
+    // If other users left the list once they were disabled, the list can be believed. But not if the platform
+    // answered that it disabled this user and still lists them.
     let doubtful = |sent: &&SentDisable| !input.facts.disabled_vanish || sent.answer == DisableAnswer::NotSeen;
     input.facts.disables.get(&user.id).filter(doubtful)
 }
 
-/// Why somebody who has to go isn't disabled once more. An answer that was lost is no reason.
+/// Returns why a user who must be removed isn't disabled again, or `None` if they are. They are if the answer was
+/// lost.
 pub(super) fn why_not_disabled_again(input: &PlanInput<'_>, user: &LiveUser) -> Option<HoldReason> {
     let sent = possibly_disabled(input, user)?;
     match sent.answer {
@@ -37,14 +41,14 @@ pub(super) fn why_not_disabled_again(input: &PlanInput<'_>, user: &LiveUser) -> 
     }
 }
 
-/// Why somebody who is to stay isn't taken to be as wished.
+/// Returns why a wanted user can't be called in sync: they may be disabled.
 pub(super) fn why_state_unknown(input: &PlanInput<'_>, user: &LiveUser) -> Option<HoldReason> {
     let sent = possibly_disabled(input, user)?;
     let step = input.rules.manual_step(ManualStep::LookUpDisabled).to_owned();
     Some(HoldReason::PerhapsDisabled { since: sent.at, step })
 }
 
-/// Why nobody who is listed has this id.
+/// Returns the reason why no listed user has this id.
 pub(super) fn why_not_listed(input: &PlanInput<'_>, id: &RemoteId) -> HoldReason {
     if let Some(reason) = input.live.users.completeness.unreadable("users") {
         return reason;

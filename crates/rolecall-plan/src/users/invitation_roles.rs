@@ -1,4 +1,4 @@
-//! What an invitation says of somebody, and whether it can.
+//! Computes the content of an invitation: the roles, resources and teams that it can carry.
 
 use std::collections::BTreeSet;
 
@@ -11,16 +11,17 @@ use rolecall_model::{
     Address, Code, DesiredUser, Feature, Finding, HoldReason, InviteField, Memberships, Reach, RoleName, User,
 };
 
-/// What an invitation says.
+/// The content of an invitation.
 pub(super) struct InvitationContent {
     pub after: User,
-    /// It says less than the file: no access yet.
+    /// True if the invitation gives no access yet, because it can't carry resources. A later plan gives it.
     pub without_access: bool,
-    /// It says less than the file: some roles can't be said.
+    /// True if the invitation can't carry all the roles of the file. A later plan gives the rest.
     pub roles_follow: bool,
 }
 
-/// What an invitation that ran out said, where the file says nothing of it and it can be said again.
+/// Returns the content of an expired invitation, to be sent again, or `None` if the file gives roles of its own or
+/// the old role can no longer be given.
 pub(super) fn expired_content(
     input: &PlanInput<'_>,
     desired: &DesiredUser,
@@ -32,8 +33,9 @@ pub(super) fn expired_content(
     can_be_given.then_some(InvitationContent { after, without_access: false, roles_follow: false })
 }
 
-/// What an invitation of this person has to say. None: it can't be made, which was said.
-/// `earlier`: the teams of the invitation that there is, or was, which are kept where the file doesn't say.
+/// Returns the content of the invitation that the file asks for. Returns `None` if it can't be sent, after adding
+/// a finding or a hold. `earlier` are the teams of an earlier invitation, which are kept if the file doesn't
+/// mention teams.
 pub(super) fn invitation_content(
     input: &PlanInput<'_>,
     desired: &DesiredUser,
@@ -48,7 +50,7 @@ pub(super) fn invitation_content(
             Finding::error(
                 Code::IncompleteInvitation,
                 desired.place.clone(),
-                format!("{} isn't there yet, and an invitation needs {}", desired.email, missing.join(", ")),
+                format!("{} isn't a member yet, and an invitation requires {}", desired.email, missing.join(", ")),
             )
             .hint(format!("add {}", missing.join(", "))),
         );
@@ -61,13 +63,13 @@ pub(super) fn invitation_content(
         return None;
     }
     let mut resources = match &desired.resources {
-        Some(wished) => Some(resolve::resources(input, wished, &mut builder.findings)?),
+        Some(desired) => Some(resolve::resources(input, desired, &mut builder.findings)?),
         None => None,
     };
-    let carries = input.live.features.contains(&Feature::InvitationResources);
-    let without_access = !carries && resources.as_ref().is_some_and(|resources| *resources != Reach::All);
+    let can_carry = input.live.features.contains(&Feature::InvitationResources);
+    let without_access = !can_carry && resources.as_ref().is_some_and(|resources| *resources != Reach::All);
     if without_access {
-        // Whoever accepts gets the role on everything, so it has to be a role that allows nothing.
+        // The role of an accepted invitation applies to all resources, so it has to be a role that allows nothing.
         let Some(empty) = roles::containment_role(input, planned_roles, builder) else {
             if let Some(role) = &input.desired.containment_role {
                 let role = role.value.clone();
@@ -92,7 +94,7 @@ pub(super) fn invitation_content(
         phone: phone.clone(),
         roles: content,
         resources,
-        // The roles in them can't be given before there is somebody to give them to.
+        // Team roles can only be given to members.
         teams: teams.map(|teams| teams.into_keys().map(|team| (team, None)).collect()),
         invited: true,
         ..User::named(email.clone())
@@ -100,14 +102,15 @@ pub(super) fn invitation_content(
     Some(InvitationContent { after, without_access, roles_follow })
 }
 
-/// Nobody is invited into teams that the plan deletes. None: no team is left, which was said.
+/// Removes the teams that the plan deletes. Returns `None` and adds a finding if no team is left and the platform
+/// requires one.
 pub(super) fn without_deleted_teams(
     input: &PlanInput<'_>,
     desired: &DesiredUser,
     mut content: InvitationContent,
     builder: &mut PlanBuilder<'_>,
 ) -> Option<InvitationContent> {
-    content.after.teams = content.after.teams.map(|teams| builder.teams.that_stay(teams, false));
+    content.after.teams = content.after.teams.map(|teams| builder.teams.memberships_after(teams, false));
     let none_left = content.after.teams.as_ref().is_some_and(Memberships::is_empty);
     if none_left && input.rules.invite_needs().contains(&InviteField::Teams) {
         builder.findings.push(
@@ -115,27 +118,28 @@ pub(super) fn without_deleted_teams(
                 Code::IncompleteInvitation,
                 desired.place.clone(),
                 format!(
-                    "the invitation of {} has to be made anew, and this file deletes every team of it",
+                    "the invitation for {} has to be sent again, but this file deletes all of its teams",
                     desired.email
                 ),
             )
-            .hint(format!("add {TEAMS} that it is to be for")),
+            .hint(format!("add {TEAMS} for the invitation")),
         );
         return None;
     }
     Some(content)
 }
 
-const TEAMS: &str = "`teams` (one at least)";
+const TEAMS: &str = "`teams` (at least one)";
 
+/// Returns the fields that an invitation requires and the file doesn't set.
 pub(super) fn missing_fields(input: &PlanInput<'_>, desired: &DesiredUser) -> Vec<&'static str> {
     let lacks = |field: &InviteField| match field {
         InviteField::FirstName => desired.first_name.is_none().then_some("`first_name`"),
         InviteField::LastName => desired.last_name.is_none().then_some("`last_name`"),
         InviteField::Roles => desired.roles.is_none().then_some("`roles`"),
         InviteField::Teams => {
-            let some = desired.teams.as_ref().is_some_and(|teams| !teams.is_empty());
-            (!some).then_some(TEAMS)
+            let has_teams = desired.teams.as_ref().is_some_and(|teams| !teams.is_empty());
+            (!has_teams).then_some(TEAMS)
         }
         InviteField::Resources => desired.resources.is_none().then_some("`resources` (`all`, or a tree)"),
     };

@@ -1,4 +1,5 @@
-//! Open invitations: who waits, and which of them the file doesn't want.
+//! Plans open invitations: holds those that are waiting for the user, and cancels those that the file doesn't ask
+//! for.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -20,13 +21,13 @@ fn address(invitation: &LiveInvitation, several: bool) -> Address {
     Address::invitation(&invitation.email).with_id(&spelling)
 }
 
-/// When an invitation was made, by the platform or else by the ledger.
+/// Returns when an invitation was sent: from the platform, or else from the ledger.
 pub(super) fn since(input: &PlanInput<'_>, invitation: &LiveInvitation) -> Option<Timestamp> {
     let ours = input.facts.invitations.get(&invitation.email);
     invitation.created.or(ours.map(|ours| ours.at))
 }
 
-/// Who is invited where no call changes an invitation.
+/// Holds the open invitations of a user on a platform that can't change invitations.
 pub(super) fn hold_open(
     input: &PlanInput<'_>,
     desired: &DesiredUser,
@@ -35,15 +36,15 @@ pub(super) fn hold_open(
 ) {
     let step = input.rules.manual_step(ManualStep::HandleInvitation);
     for invitation in open {
-        let wished = desired.roles.as_deref().filter(|roles| !roles.contains(&invitation.role));
-        let reason = match wished {
+        let wanted = desired.roles.as_deref().filter(|roles| !roles.contains(&invitation.role));
+        let reason = match wanted {
             None => HoldReason::InvitationPending { since: since(input, invitation) },
             Some(roles) => HoldReason::ByHand {
                 field: "the role of the invitation".to_owned(),
                 live: Some(invitation.role.to_string()),
                 desired: roles.iter().map(RoleName::as_str).collect::<Vec<_>>().join(", "),
                 step: format!(
-                    "no call changes an invitation; look {step}, or the next apply changes it once they have signed up"
+                    "rolecall can't change an invitation; look {step}, or run apply again once the user has signed up"
                 ),
             },
         };
@@ -53,7 +54,7 @@ pub(super) fn hold_open(
     }
 }
 
-/// Plans to cancel an invitation, where that can be done.
+/// Plans to cancel an invitation, or holds it if the platform has no call for that.
 pub(super) fn cancel(
     input: &PlanInput<'_>,
     invitation: &LiveInvitation,
@@ -79,7 +80,7 @@ pub(super) fn cancel(
     builder.change(change, place);
 }
 
-/// Somebody stays who is in, and has an invitation that no call takes back.
+/// Returns the hold for a wanted member who also has an open invitation that no call can cancel.
 fn member_with_invitation(input: &PlanInput<'_>, invitation: &LiveInvitation, member: &[&LiveUser]) -> HoldReason {
     let role = BTreeSet::from([invitation.role.clone()]);
     let harmless = member.iter().all(|user| input.covers(&user.roles, &role));
@@ -87,7 +88,7 @@ fn member_with_invitation(input: &PlanInput<'_>, invitation: &LiveInvitation, me
     HoldReason::InvitationBesideMember { role: invitation.role.clone(), harmless, step }
 }
 
-/// Invitations of people whom the file doesn't list.
+/// Plans the invitations of users whom the file doesn't list, and those of users who are already members.
 pub(super) fn plan_unlisted_invitations(
     input: &PlanInput<'_>,
     invitations: &Invitations<'_>,
@@ -98,37 +99,38 @@ pub(super) fn plan_unlisted_invitations(
     if let Some(reason) = list.and_then(|list| list.completeness.unreadable("invitations"))
         && input.desired.manage.users == Scope::All
     {
-        // Who is invited and isn't listed has to go, and nobody knows who that is.
+        // Unlisted invitations must be cancelled, but the incomplete list doesn't show all of them.
         builder.hold(Address::every(Kind::Invitation), reason);
     }
     let listed: BTreeSet<&Email> = input.desired.users.iter().map(|desired| &desired.email).collect();
-    let stays: BTreeSet<&Email> =
+    let wanted: BTreeSet<&Email> =
         input.desired.users.iter().filter(|desired| !desired.absent).map(|desired| &desired.email).collect();
     let mut members: BTreeMap<&Email, Vec<&LiveUser>> = BTreeMap::new();
     for user in &input.live.users.items {
         members.entry(&user.email).or_default().push(user);
     }
     for email in invitations.expired.keys().copied().filter(|email| !invitations.open.contains_key(email)) {
-        let ours = input.desired.manage.users == Scope::All;
+        let managed = input.desired.manage.users == Scope::All;
         if members.contains_key(email) || listed.contains(email) {
             continue;
         }
         let step = input.rules.manual_step(ManualStep::HandleInvitation).to_owned();
         let expired = HoldReason::InvitationExpired { wanted: false, step };
-        let foreign = HoldReason::Unmanaged { privileged: false };
-        builder.hold(Address::invitation(email), if ours { expired } else { foreign });
+        let unmanaged = HoldReason::Unmanaged { privileged: false };
+        builder.hold(Address::invitation(email), if managed { expired } else { unmanaged });
     }
     let broken = input.live.people_unreadable();
     for (email, invitations) in &invitations.open {
         let (email, several) = (*email, invitations.len() > 1);
         for invitation in invitations {
-            let ours = listed.contains(email) || input.desired.manage.users == Scope::All;
+            let managed = listed.contains(email) || input.desired.manage.users == Scope::All;
             let member = members.get(email);
-            match (member.is_some(), ours) {
-                // A member has no use for it, and whoever finds the mail has: the link isn't bound to the address.
+            match (member.is_some(), managed) {
+                // A member doesn't need the invitation, and its link is a risk: it works for anybody who has the
+                // mail.
                 (true, true) => {
                     if let Some(member) =
-                        member.filter(|_| stays.contains(email) && !input.rules.changes_invitations())
+                        member.filter(|_| wanted.contains(email) && !input.rules.changes_invitations())
                     {
                         builder
                             .hold(address(invitation, several), member_with_invitation(input, invitation, member));
@@ -148,14 +150,15 @@ pub(super) fn plan_unlisted_invitations(
                         planned_roles.is_privileged(input, &BTreeSet::from([invitation.role.clone()]));
                     builder.hold(address(invitation, several), HoldReason::Unmanaged { privileged });
                 }
-                // The member is spoken of already, or the entry speaks of the invitation.
+                // The member, or the listed user, has already been planned.
                 (true, false) | (false, true) => {}
             }
         }
     }
 }
 
-/// Whoever we invited, whom no list shows and the file no longer names, may still accept.
+/// Holds invitations that rolecall sent, that no list shows, and that the file no longer asks for. They may still
+/// be accepted.
 pub(super) fn hold_unreachable(input: &PlanInput<'_>, builder: &mut PlanBuilder<'_>) {
     if input.live.invitations.is_some() {
         return;

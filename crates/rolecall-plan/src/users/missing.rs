@@ -1,4 +1,4 @@
-//! Who is listed and not there: invited, waiting, or to be invited.
+//! Plans users whom the file lists and who aren't members: sends, corrects or cancels their invitations.
 
 use super::super::PlanInput;
 use super::super::builder::PlanBuilder;
@@ -39,16 +39,17 @@ pub(super) fn plan_missing(
         }
         return;
     }
-    let waits = waits::reason(input, desired, user_invitations);
-    let reason_overridden = waits.is_some();
-    if let Some(reason) = waits.filter(|_| !builder.is_asserted(&address)) {
+    let reason = waits::why_not_invited(input, desired, user_invitations);
+    let reason_overridden = reason.is_some();
+    if let Some(reason) = reason.filter(|_| !builder.is_asserted(&address)) {
         builder.hold(address, reason);
         return;
     }
     invite(input, desired, user_invitations, reason_overridden, planned_roles, builder);
 }
 
-/// `overruled`: there was a reason to wait, and this was asked for all the same.
+/// Plans an invitation. `reason_overridden` is true if there was a reason to wait and the user asked with
+/// `--assert`.
 fn invite(
     input: &PlanInput<'_>,
     desired: &DesiredUser,
@@ -63,22 +64,22 @@ fn invite(
         _ if reason_overridden => Cause::Asserted,
         (false, _) => Cause::InvitationExpired,
         (true, Some(InvitationState::Sent)) => Cause::InvitationVanished,
-        // It was never made.
+        // The earlier invitation was never sent, as a read has shown.
         (true, Some(InvitationState::Unsure) | None) => Cause::Declared,
     };
     let missing = missing_fields(input, desired);
     let content = match expired_content(input, desired, user_invitations) {
         Some(invitation_content) => Some(invitation_content),
-        // Whoever was disabled by hand must not keep everybody else from being planned.
+        // The user may only have been disabled in the web app. A finding here would stop the whole plan.
         None if !missing.is_empty() && input.rules.hides_disabled() => {
             let step = input.rules.manual_step(ManualStep::EnableUser).to_owned();
             builder.hold(address, HoldReason::Incomplete { missing: missing.join(", "), step });
             return;
         }
         None => {
-            // One that was taken back for it, by a run that ended before it was made.
-            let taken_back = input.facts.taken_back.get(&desired.email).cloned().map(|earlier| {
-                let teams = earlier.teams.map(|teams| builder.teams.that_are_there(teams));
+            // An interrupted run may have cancelled an invitation, in order to send this one.
+            let taken_back = input.facts.cancelled_to_correct.get(&desired.email).cloned().map(|earlier| {
+                let teams = earlier.teams.map(|teams| builder.teams.existing_after(teams));
                 User { teams: teams.filter(|teams| !teams.is_empty()), ..earlier }
             });
             match taken_back {
@@ -101,8 +102,8 @@ fn invite(
     effects.extend(input.rules.effects(input.live, None, &after));
     let account = match non_members::account_to_enable(input, desired) {
         Ok(account) => account,
-        // They had an invitation, which a run that ended has taken back: their account stays what it was beside it.
-        Err((id, reason)) if input.facts.taken_back.contains_key(&desired.email) => {
+        // An interrupted run has cancelled their invitation. Their account keeps the status that it had beside it.
+        Err((id, reason)) if input.facts.cancelled_to_correct.contains_key(&desired.email) => {
             builder.hold(address.clone().with_id(&id), reason);
             None
         }
@@ -119,7 +120,8 @@ fn invite(
     builder.change(change, Some(&desired.place));
 }
 
-/// Whoever isn't there needs nothing taken away, but an invitation would let them in.
+/// Plans a user who must not have access and isn't a member. Only an invitation can still let them in, so it is
+/// cancelled.
 pub(super) fn prevent_joining(
     input: &PlanInput<'_>,
     desired: &DesiredUser,
@@ -149,7 +151,7 @@ pub(super) fn prevent_joining(
     }
 }
 
-/// Somebody with an open invitation: it is left alone while its role is the one that it should carry.
+/// Plans a user with an open invitation. It is held while its roles and teams are right, and sent again otherwise.
 fn plan_invited(
     input: &PlanInput<'_>,
     desired: &DesiredUser,
@@ -160,7 +162,7 @@ fn plan_invited(
     let address = Address::user(&desired.email);
     let Some(first) = open.first() else { return };
     let asserted = builder.is_asserted(&address);
-    // Without a role in the file, the one that the invitation carries is kept.
+    // If the file gives no roles, the invitation keeps its role.
     let content = if desired.roles.is_none() && !asserted {
         let Some(kept) = unchanged_content(input, desired, first.entity(), builder) else { return };
         kept
@@ -172,7 +174,7 @@ fn plan_invited(
         };
         content
     };
-    let fits = |invitation: &&&LiveInvitation| {
+    let matches = |invitation: &&&LiveInvitation| {
         let teams = match (&invitation.teams, &content.after.teams) {
             (Some(teams), Some(wanted)) => teams.iter().eq(wanted.keys()),
             (None, _) | (_, None) => true,
@@ -181,14 +183,14 @@ fn plan_invited(
         (teams || in_every_team)
             && (content.after.roles.contains(&invitation.role) || has_unreadable_role(invitation))
     };
-    // Of several in one spelling each lets its holder in, and none can be taken back without the others.
-    let alone = |kept: &&&LiveInvitation| {
-        let spelled_so = open.iter().filter(|other| other.email.as_str() == kept.email.as_str());
-        spelled_so.into_iter().all(|other| fits(&other))
+    // Several invitations with one spelling can only be cancelled together, so all of them have to match.
+    let all_match = |kept: &&&LiveInvitation| {
+        let same_spelling = open.iter().filter(|other| other.email.as_str() == kept.email.as_str());
+        same_spelling.into_iter().all(|other| matches(&other))
     };
-    let kept = open.iter().find(fits).filter(|kept| !asserted && alone(kept));
+    let kept = open.iter().find(matches).filter(|kept| !asserted && all_match(kept));
     let current = kept.unwrap_or(first);
-    // Two spellings of one address are two invitations to the platform, and either lets its holder in.
+    // To the platform, two spellings of one address are two invitations, and each of them gives access.
     for other in open.iter().filter(|other| other.email.as_str() != current.email.as_str()) {
         invited::cancel(input, other, true, Cause::Declared, Some(&desired.place), builder);
     }
@@ -226,7 +228,7 @@ fn plan_invited(
     builder.change(change, Some(&desired.place));
 }
 
-/// What an invitation said is said again, but for its teams where the file names some.
+/// Returns the content of an existing invitation, with the teams of the file if it names any.
 fn unchanged_content(
     input: &PlanInput<'_>,
     desired: &DesiredUser,
@@ -238,7 +240,7 @@ fn unchanged_content(
     Some(InvitationContent { after: User { teams, ..kept }, without_access: false, roles_follow: false })
 }
 
-/// Doesn't the platform say which role an invitation gives? Made anew it wouldn't either.
+/// Returns whether the platform doesn't show the role of an invitation. Sending it again wouldn't help.
 fn has_unreadable_role(invitation: &LiveInvitation) -> bool {
     invitation.role.as_str().is_empty()
 }

@@ -1,4 +1,4 @@
-//! Who is invited, changed, taken out, or left alone.
+//! Plans users: who is invited, updated or removed.
 
 mod account_status;
 mod disabled;
@@ -22,19 +22,20 @@ use rolecall_model::{
     Scope, Severity, list_of, nearest, quote,
 };
 
-/// The person whom the file calls the credential's owner has to be somebody.
+/// Checks that the user named in `own` exists.
 pub(super) fn check_own(input: &PlanInput<'_>, builder: &mut PlanBuilder<'_>) {
     let Some(own) = &input.desired.own_user else { return };
     let list = &input.live.users;
     if !list.completeness.is_broken() && !list.items.iter().any(|user| user.email == own.value) {
-        let message = format!("{} is no live user", own.value);
-        builder.findings.push(Finding::error(Code::WrongOwnUser, own.place.clone(), message).hint(
-            "`own.user` is the person whose credential rolecall uses; it guards against locking itself out",
-        ));
+        let message = format!("`own.user` is {}, but there is no user with that address", own.value);
+        builder.findings.push(
+            Finding::error(Code::WrongOwnUser, own.place.clone(), message)
+                .hint("name the user whose credential rolecall uses; rolecall protects that user's access"),
+        );
     }
 }
 
-/// Everybody, with the roles that there are to give.
+/// Plans all users. `planned_roles` are the roles that can be given.
 pub(super) fn plan_users(input: &PlanInput<'_>, planned_roles: &mut PlannedRoles, builder: &mut PlanBuilder<'_>) {
     let mut live: BTreeMap<&Email, Vec<&LiveUser>> = BTreeMap::new();
     for user in &input.live.users.items {
@@ -61,7 +62,7 @@ pub(super) fn plan_users(input: &PlanInput<'_>, planned_roles: &mut PlannedRoles
             (None, [user]) if !pinned.contains(&user.id) => {
                 present::plan_present(input, desired, user, false, planned_roles, builder);
             }
-            // Whoever must not get in must not by any of their accounts.
+            // A user who must be removed is removed with all of their accounts.
             (None, several) if desired.absent => {
                 for user in several.iter().filter(|user| !pinned.contains(&user.id)) {
                     present::plan_present(input, desired, user, true, planned_roles, builder);
@@ -90,16 +91,16 @@ pub(super) fn plan_users(input: &PlanInput<'_>, planned_roles: &mut PlannedRoles
     }
 }
 
-/// The invitations of each address.
+/// All invitations, by email address.
 #[derive(Default)]
 struct Invitations<'a> {
-    /// Those that can be accepted.
+    /// Invitations that can still be accepted.
     open: BTreeMap<&'a Email, Vec<&'a LiveInvitation>>,
-    /// Those that ran out, where the platform lists them.
+    /// Invitations that have expired, if the platform lists them.
     expired: BTreeMap<&'a Email, Vec<&'a LiveInvitation>>,
 }
 
-/// The invitations of one address.
+/// The invitations for one email address.
 #[derive(Clone, Copy)]
 struct UserInvitations<'a> {
     open: &'a [&'a LiveInvitation],
@@ -132,7 +133,8 @@ impl<'a> Invitations<'a> {
 
 fn ambiguous(desired: &DesiredUser, several: &[&LiveUser]) -> Finding {
     if let [only] = several {
-        let message = format!("the one user with the address {} is told by `id` in another entry", only.email);
+        let message =
+            format!("the only user with the address {} is already listed by `id` in another entry", only.email);
         return Finding::error(Code::DuplicateUser, desired.place.clone(), message).hint("merge the two entries");
     }
     let ids: Vec<_> = several.iter().map(|user| user.id.as_str()).collect();
@@ -158,7 +160,7 @@ fn plan_pinned(
     }
     let elsewhere = input.live.users.items.iter().find(|user| user.id == *id);
     if elsewhere.is_none() && input.rules.hides_disabled() {
-        // Whoever is disabled is told by nothing else any more.
+        // A disabled user isn't listed, so their id can't be checked.
         if !desired.absent {
             builder.hold(Address::user(&desired.email).with_id(id), disabled::why_not_listed(input, id));
         }
@@ -166,23 +168,23 @@ fn plan_pinned(
     }
     let message = match elsewhere {
         Some(user) => format!("the user {id} has the address {}, not {}", user.email, desired.email),
-        None => format!("no live user has the id {id}"),
+        None => format!("there is no user with the id {id}"),
     };
-    let finding = Finding::error(Code::UnknownId, desired.place.clone(), message).hint(
-        "`rolecall drift` shows ids where addresses are ambiguous; without `id` the person is found by address",
-    );
-    // For one that must not exist that is as it should be, or a typo.
+    let finding = Finding::error(Code::UnknownId, desired.place.clone(), message)
+        .hint("`rolecall drift` shows the ids of ambiguous addresses; without `id`, the user is found by address");
+    // If the user must be removed, a missing id can mean that this is done. It can also be a typo, so it is a
+    // warning.
     let harmless = desired.absent && elsewhere.is_none();
     builder.findings.push(if harmless { Finding { severity: Severity::Warning, ..finding } } else { finding });
 }
 
-/// Where an address stands for several, the id tells which.
+/// Returns the address of a user, with the id if several users have the same email address.
 fn address_of(user: &LiveUser, namesakes: bool) -> Address {
     let address = Address::user(&user.email);
     if namesakes { address.with_id(&user.id) } else { address }
 }
 
-/// The first of these roles that can't be given, as a finding or a hold. None: all can.
+/// Returns the problem of the first of these roles that can't be given, or `None` if all can be given.
 fn role_problem(
     desired: &DesiredUser,
     roles: &BTreeSet<RoleName>,
@@ -197,21 +199,25 @@ fn role_problem(
             Finding::error(
                 Code::RoleIsAbsent,
                 place.clone(),
-                format!("{} is to have the role `{role}`, which the file has deleted", desired.email),
+                format!("{} should have the role `{role}`, but the file deletes that role", desired.email),
             )
-            .hint("list the role, or give another"),
+            .hint("list the role under `roles`, or give the user another"),
         )),
         Availability::Unknown => {
             let known: Vec<&str> = planned_roles.names().collect();
             let hint = match nearest(role.as_str(), known.iter().copied()) {
                 Some(near) => format!("did you mean `{near}`?"),
-                None => format!("there are {}; a new one is listed under `roles`", list_of(&known, "and")),
+                None => format!("there are {}; list a new role under `roles`", list_of(&known, "and")),
             };
             Some(RoleProblem::Finding(
                 Finding::error(
                     Code::UnknownRole,
                     place.clone(),
-                    format!("{} is to have the role {}, which isn't there", desired.email, quote(role.as_str())),
+                    format!(
+                        "{} should have the role {}, which doesn't exist",
+                        desired.email,
+                        quote(role.as_str())
+                    ),
                 )
                 .hint(hint),
             ))
@@ -219,13 +225,14 @@ fn role_problem(
     })
 }
 
-/// What keeps a user from being given a role.
+/// The reason why a user can't be given a role.
 enum RoleProblem {
     Finding(Finding),
     Hold(HoldReason),
 }
 
 impl RoleProblem {
+    /// Adds the finding or the hold to the plan.
     fn report(self, address: &Address, builder: &mut PlanBuilder<'_>) {
         match self {
             Self::Finding(finding) => builder.findings.push(finding),

@@ -1,4 +1,5 @@
-//! Whoever is listed, isn't of the organisation, and has an account at the platform all the same.
+//! Plans the accounts of users whom the file lists, and who have an account at the platform without being a member
+//! of the organisation.
 
 use super::super::PlanInput;
 use super::super::builder::{PlanBuilder, deletion};
@@ -8,14 +9,17 @@ use rolecall_model::{
     RemoteId, Seen, User,
 };
 
-/// As read, where there is such an account.
+/// Returns the account of a listed user who isn't a member, if there is one.
 fn account<'a>(input: &PlanInput<'a>, desired: &DesiredUser) -> Option<(&'a LiveUser, User)> {
     let user = input.live.non_members.iter().find(|user| user.email == desired.email)?;
     Some((user, User { outside: true, ..user.entity() }))
 }
 
-/// The account of somebody who is to be invited, where it has to be switched on first; or whose it is, and why that can't
-/// be done.
+/// Returns the account that has to be enabled before its user is invited, or `None` if none has to be.
+///
+/// # Errors
+///
+/// Returns the id of the account and the reason if it can't be enabled.
 pub(super) fn account_to_enable(
     input: &PlanInput<'_>,
     desired: &DesiredUser,
@@ -31,7 +35,8 @@ pub(super) fn account_to_enable(
     reason.map_or(Ok(Some(before)), |reason| Err((user.id.clone(), reason)))
 }
 
-/// Plans what the file says of somebody's account, unless it goes together with an invitation.
+/// Plans the account of a user who isn't a member. An account that is enabled together with an invitation isn't
+/// planned here.
 pub(super) fn plan_account(
     input: &PlanInput<'_>,
     desired: &DesiredUser,
@@ -39,32 +44,33 @@ pub(super) fn plan_account(
     builder: &mut PlanBuilder<'_>,
 ) {
     let Some((user, before)) = account(input, desired) else {
-        // Whoever is to be off, and isn't anywhere, may be raw_name otherwise.
+        // The file wants an account deactivated that doesn't exist: its address may be misspelled.
         if desired.absent
             && desired.enabled == Some(false)
             && user_invitations.is_empty()
             && input.rules.shares_accounts()
         {
-            let message = format!("there is no account of {}, so that none is deactivated", desired.email);
+            let message =
+                format!("there is no account with the address {}, so none is deactivated", desired.email);
             builder.findings.push(
                 Finding::warning(Code::UnmatchedAddress, desired.place.clone(), message)
-                    .hint("check its spelling; or leave `status` out, once the account is gone"),
+                    .hint("check the spelling, or remove `status` if the account was deleted"),
             );
         }
         return;
     };
     let enabled = desired.enabled.map_or(before.enabled, Seen::Known);
     let is_invited = !user_invitations.open.is_empty();
-    let goes_with_invitation = enabled == Seen::Known(true) && !is_invited && !desired.absent;
-    if !desired.deleted && (enabled == before.enabled || goes_with_invitation) {
+    let enabled_with_invitation = enabled == Seen::Known(true) && !is_invited && !desired.absent;
+    if !desired.deleted && (enabled == before.enabled || enabled_with_invitation) {
         return;
     }
-    // Their invitation goes by the address alone.
+    // The address without an id belongs to the user's invitation.
     let address = Address::user(&desired.email).with_id(Some(&user.id).filter(|_| is_invited));
     let after = User { enabled, ..before.clone() };
-    let shielded = (user.account_status == AccountStatus::Shielded).then_some(HoldReason::Shielded);
+    let protected = (user.account_status == AccountStatus::Shielded).then_some(HoldReason::Shielded);
     let kept = || account_status::why_kept(input, user, enabled, desired.deleted);
-    if let Some(reason) = account_status::why_unusable(input, desired, user).or(shielded).or_else(kept) {
+    if let Some(reason) = account_status::why_unusable(input, desired, user).or(protected).or_else(kept) {
         builder.hold(address, reason);
         return;
     }

@@ -1,4 +1,4 @@
-//! Who is listed and there.
+//! Plans users who are members: updates those whom the file lists, and removes those who must be removed.
 
 use std::collections::BTreeSet;
 
@@ -13,7 +13,8 @@ use rolecall_model::{
     Reach, Resources, RoleName, Seen, User, UserRemoval,
 };
 
-/// As read, with what only the ledger knows: off, where we switched it off and nothing shows it.
+/// Returns a user as read. If the API doesn't show whether they are enabled, and the ledger says that rolecall
+/// disabled them, they count as disabled.
 pub(super) fn as_read(input: &PlanInput<'_>, user: &LiveUser) -> User {
     let switched_off = input.facts.enabled_sent.get(&user.id) == Some(&false);
     let enabled = match user.enabled {
@@ -50,18 +51,19 @@ pub(super) fn plan_present(
     hold_unchangeable(input, desired, user, builder);
     let mut before = as_read(input, user);
     let resources = match &desired.resources {
-        Some(wished) => match resolve::resources(input, wished, &mut builder.findings) {
+        Some(resources) => match resolve::resources(input, resources, &mut builder.findings) {
             Some(resolved) => Some(resolved),
             None => return,
         },
         None => before.resources.clone(),
     };
-    // The whole set, whatever part of it changes: an update replaces the record.
-    let wished = desired.roles.as_ref();
-    let roles = wished.map_or_else(|| before.roles.clone(), |roles| roles_of(input, &roles.value));
-    before.teams = before.teams.map(|teams| builder.teams.that_stay(teams, input.is_in_every_team(&before.roles)));
+    // An update writes the whole record, so it always carries all roles.
+    let desired_roles = desired.roles.as_ref();
+    let roles = desired_roles.map_or_else(|| before.roles.clone(), |roles| roles_or_default(input, &roles.value));
+    before.teams =
+        before.teams.map(|teams| builder.teams.memberships_after(teams, input.is_in_every_team(&before.roles)));
     let Ok(wanted) = teams::memberships(input, desired, before.teams.as_ref(), builder) else { return };
-    // Whoever is in every team anyhow isn't looked at team by team.
+    // The teams of a user who is in every team aren't compared.
     let in_every_team =
         input.is_in_every_team(&roles) || (desired.teams.is_none() && input.is_in_every_team(&before.roles));
     let teams = wanted.filter(|_| !in_every_team);
@@ -100,27 +102,28 @@ pub(super) fn plan_present(
     write(input, address, before, after, (action, cause), Some(desired), builder);
 }
 
-/// Does the desired differ from what was read? Whether somebody is switched on can't be read everywhere.
+/// Returns whether an update would change the user. If the API doesn't show whether they are enabled, disabling
+/// counts as a change, and enabling doesn't.
 fn differs(before: &User, after: &User) -> bool {
     let enabled = match (before.enabled, after.enabled) {
-        (Seen::Known(is), Seen::Known(shall)) => is != shall,
-        // Switching off is worth repeating until the ledger shows that we did it. Switching on isn't: it would
-        // bring back whoever an administrator disabled by hand.
-        (Seen::Unreadable, Seen::Known(shall)) => !shall,
+        (Seen::Known(live), Seen::Known(desired)) => live != desired,
+        // Disabling is repeated until the ledger shows that it was done. Enabling isn't, because it would bring
+        // back a user whom an administrator has disabled in the web app.
+        (Seen::Unreadable, Seen::Known(desired)) => !desired,
         (_, Seen::Unreadable) => false,
     };
     before.roles != after.roles || before.resources != after.resources || before.teams != after.teams || enabled
 }
 
-/// Nobody is without a role where everybody has one by default.
-fn roles_of(input: &PlanInput<'_>, wished: &BTreeSet<RoleName>) -> BTreeSet<RoleName> {
+/// Returns the desired roles, or the platform's default role if there are none.
+fn roles_or_default(input: &PlanInput<'_>, desired: &BTreeSet<RoleName>) -> BTreeSet<RoleName> {
     match input.live.assignable.as_ref().and_then(|roles| roles.by_default()) {
-        Some(role) if wished.is_empty() => BTreeSet::from([role.name.clone()]),
-        Some(_) | None => wished.clone(),
+        Some(role) if desired.is_empty() => BTreeSet::from([role.name.clone()]),
+        Some(_) | None => desired.clone(),
     }
 }
 
-/// Plans to write a user's record. Says whether it will be written.
+/// Plans to write a user's record. Returns whether the change was added to the plan.
 fn write(
     input: &PlanInput<'_>,
     address: Address,
@@ -155,15 +158,16 @@ fn write(
     builder.change(change, desired.map(|desired| &desired.place))
 }
 
-/// What a user has that an update doesn't carry.
+/// Returns the names of the fields that have a value and that an update doesn't carry, or `None` if there are
+/// none.
 fn unsent_values(user: &User) -> Option<String> {
     let fields = [("first name", &user.first_name), ("last name", &user.last_name), ("phone", &user.phone)];
-    let kept = fields.iter().filter(|(_, value)| value.as_ref().is_some_and(|value| !value.is_empty()));
-    let names: Vec<&str> = kept.map(|(name, _)| *name).collect();
+    let filled = fields.iter().filter(|(_, value)| value.as_ref().is_some_and(|value| !value.is_empty()));
+    let names: Vec<&str> = filled.map(|(name, _)| *name).collect();
     (!names.is_empty()).then(|| names.join(", "))
 }
 
-/// Names and phone are taken at the invitation only; no call changes them later.
+/// Holds differences in names and phone number. Only an invitation sets them; no call can change them later.
 fn hold_unchangeable(
     input: &PlanInput<'_>,
     desired: &DesiredUser,
@@ -190,13 +194,14 @@ fn hold_unchangeable(
     }
 }
 
-/// Why somebody has to go, and where the file says so, if it does.
+/// The reason why a user must be removed, with their entry in the file, if they have one.
 pub(super) struct Removal<'a> {
     pub cause: Cause,
     pub desired: Option<&'a DesiredUser>,
 }
 
-/// Takes all access from somebody who must go, as far as the platform lets us.
+/// Plans to remove a user, in the way that the platform offers: disable them, remove them from the organisation,
+/// or take all access from them.
 pub(super) fn remove_user(
     input: &PlanInput<'_>,
     user: &LiveUser,
@@ -258,7 +263,7 @@ pub(super) fn remove_user(
     }
 }
 
-/// Takes somebody out of this organisation, and does besides what the file says of their account.
+/// Plans to remove a user from this organisation, and to disable or delete their account if the file says so.
 fn remove_from_organization(
     input: &PlanInput<'_>,
     user: &LiveUser,
@@ -271,9 +276,9 @@ fn remove_from_organization(
     let before = User { teams: None, ..before };
     let mut deleted = removal.desired.is_some_and(|desired| desired.deleted);
     let mut enabled = removal.desired.and_then(|desired| desired.enabled).map_or(before.enabled, Seen::Known);
-    let off = deleted || enabled != before.enabled;
-    if let Some(reason) = account_status::why_kept(input, user, enabled, deleted).filter(|_| off) {
-        // What becomes of their account is another matter: they leave all the same.
+    let changes_account = deleted || enabled != before.enabled;
+    if let Some(reason) = account_status::why_kept(input, user, enabled, deleted).filter(|_| changes_account) {
+        // The account can't be changed, but the user is removed from the organisation anyway.
         builder.hold(address.clone(), reason);
         (deleted, enabled) = (false, before.enabled);
     }

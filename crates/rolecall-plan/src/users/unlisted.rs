@@ -1,4 +1,4 @@
-//! Who is there and not listed.
+//! Plans members whom the file doesn't list.
 
 use super::super::PlanInput;
 use super::super::builder::PlanBuilder;

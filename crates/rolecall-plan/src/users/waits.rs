@@ -1,11 +1,11 @@
-//! Why somebody who isn't there, and can't come by themselves, isn't invited.
+//! Decides why a listed user who isn't a member is not invited now.
 
 use super::super::PlanInput;
 use super::{UserInvitations, disabled};
 use rolecall_model::{DesiredUser, HoldReason, Invitation, InvitationState, ListedInvitations, ManualStep};
 
-/// None: they are to be invited.
-pub(super) fn reason(
+/// Returns why a user isn't invited, or `None` if an invitation should be sent.
+pub(super) fn why_not_invited(
     input: &PlanInput<'_>,
     desired: &DesiredUser,
     user_invitations: UserInvitations<'_>,
@@ -22,34 +22,34 @@ pub(super) fn reason(
     }
     if !user_invitations.expired.is_empty() {
         let step = input.rules.manual_step(ManualStep::HandleInvitation).to_owned();
-        let again = input.desired.reinvite_expired;
-        return (!again).then_some(HoldReason::InvitationExpired { wanted: true, step });
+        let resend = input.desired.reinvite_expired;
+        return (!resend).then_some(HoldReason::InvitationExpired { wanted: true, step });
     }
-    unseen(input, ours?)
+    why_not_resent(input, ours?)
 }
 
-/// Why an invitation that only the ledger knows isn't sent again.
-fn unseen(input: &PlanInput<'_>, invitation: &Invitation) -> Option<HoldReason> {
+/// Returns why an invitation that only the ledger knows isn't sent again, or `None` if it is.
+fn why_not_resent(input: &PlanInput<'_>, invitation: &Invitation) -> Option<HoldReason> {
     let since = invitation.at;
-    let again = input.desired.reinvite_expired;
-    // A list that shows every open invitation proves that one is over, or, while it couldn't have run out, that it
-    // was never made.
+    let resend = input.desired.reinvite_expired;
+    // A complete list of open invitations that lacks this one proves that it isn't open. If it can't have expired
+    // yet either, it was never sent.
     let listed = input.live.invitations.is_some();
-    let fresh = match input.rules.listed_invitations() {
+    let not_expired = match input.rules.listed_invitations() {
         ListedInvitations::Unknown => false,
         ListedInvitations::Open(lifetime) => since + lifetime > input.now,
         ListedInvitations::All if invitation.state == InvitationState::Sent => {
-            // It hasn't run out, so that somebody has decided on it.
+            // The platform also lists expired invitations, so somebody has accepted or cancelled this one.
             let step = input.rules.manual_step(ManualStep::EnableUser).to_owned();
             return Some(HoldReason::InvitationGone { since, step });
         }
         ListedInvitations::All => true,
     };
     match (invitation.state, invitation.seen) {
-        (InvitationState::Unsure, _) if listed && fresh => None,
-        (InvitationState::Unsure, _) => (!listed || !again).then_some(HoldReason::InvitationUnsure { since }),
-        (InvitationState::Sent, true) => (!again).then_some(HoldReason::InvitationVanished { since }),
-        (InvitationState::Sent, false) if listed => (!again).then_some(HoldReason::InvitationVanished { since }),
+        (InvitationState::Unsure, _) if listed && not_expired => None,
+        (InvitationState::Unsure, _) => (!listed || !resend).then_some(HoldReason::InvitationUnsure { since }),
+        (InvitationState::Sent, true) => (!resend).then_some(HoldReason::InvitationVanished { since }),
+        (InvitationState::Sent, false) if listed => (!resend).then_some(HoldReason::InvitationVanished { since }),
         (InvitationState::Sent, false) => Some(HoldReason::InvitationPending { since: Some(since) }),
     }
 }
