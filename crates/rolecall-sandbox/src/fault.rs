@@ -1,46 +1,71 @@
-//! Faults on demand.
+//! Faults that a sandbox injects on request: latency, error statuses, dropped connections and broken answers.
 
 use std::str::FromStr;
 use std::time::Duration;
 
-use super::LONGEST_WAIT;
+use super::MAX_LATENCY;
 
-/// Something that goes wrong a number of times.
+/// A fault that hits a given number of requests.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault {
     pub kind: FaultKind,
-    /// Only requests that mention this field. All, where there is none.
+    /// The field that a request has to mention to be hit. `None` hits every request.
     pub operation: Option<String>,
     pub times: usize,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum FaultKind {
-    /// The answer takes longer.
+    /// Delays the answer.
     Latency(Duration),
-    /// An HTTP status instead of an answer.
+    /// Answers with this HTTP status.
     Status(u16),
-    /// HTTP 429 with `Retry-After`.
+    /// Answers with HTTP 429 and this `Retry-After`.
     RateLimit(Duration),
-    /// The connection ends before anything happened.
+    /// Closes the connection before the request is executed.
     DropBefore,
-    /// The connection ends after it happened.
+    /// Executes the request, then closes the connection without an answer.
     DropAfter,
-    /// HTTP 200 and nothing but errors.
+    /// Answers with HTTP 200, GraphQL errors and no data. The request isn't executed.
     Errors,
-    /// Data and errors together.
+    /// Executes the request and adds an error to the data.
     Partial,
-    /// A page for people.
+    /// Answers with an HTML page, as a login page or a proxy does.
     Html,
-    /// Half of the answer's bytes.
+    /// Cuts off the second half of the answer's bytes.
     Truncate,
 }
 
-impl Fault {
-    /// How faults are written on the command line.
-    pub const SYNTAX: &str = "KIND[@FIELD][*TIMES]; KIND is latency=MS, status=CODE, rate-limit=SECONDS, drop-before, drop-after, errors, partial, html or truncate";
+/// A kind of fault, as help texts and errors describe it.
+#[derive(Clone, Copy, Debug)]
+pub struct FaultSyntax {
+    /// The kind as it is written. A word in capital letters after `=` stands for a number.
+    pub kind: &'static str,
+    /// One sentence that says what the fault does.
+    pub about: &'static str,
+}
 
-    pub(super) fn meets(&self, query: &str) -> bool {
+/// Every kind of fault, in the order in which help lists them.
+pub const FAULTS: &[FaultSyntax] = &[
+    FaultSyntax { kind: "latency=MS", about: "The answer takes this many milliseconds longer, every time." },
+    FaultSyntax { kind: "status=CODE", about: "The answer is this HTTP status, and nothing happens." },
+    FaultSyntax { kind: "rate-limit=SECONDS", about: "The answer is HTTP 429 with this Retry-After." },
+    FaultSyntax { kind: "drop-before", about: "The connection ends before anything happens." },
+    FaultSyntax {
+        kind: "drop-after",
+        about: "The request takes effect, and the connection ends without an answer.",
+    },
+    FaultSyntax { kind: "errors", about: "The answer is HTTP 200 with errors and no data, and nothing happens." },
+    FaultSyntax { kind: "partial", about: "The request takes effect, and the answer has data and an error." },
+    FaultSyntax { kind: "html", about: "The answer is a web page, and nothing happens." },
+    FaultSyntax { kind: "truncate", about: "The request takes effect, and the answer is cut in half." },
+];
+
+impl Fault {
+    /// The syntax of a fault on the command line.
+    pub const SYNTAX: &str = "KIND[@FIELD][*TIMES]";
+
+    pub(super) fn hits(&self, query: &str) -> bool {
         self.operation.as_ref().is_none_or(|field| {
             query.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').any(|word| word == field)
         })
@@ -51,7 +76,10 @@ impl FromStr for Fault {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let wrong = || format!("`{text}` is no fault; write {}", Self::SYNTAX);
+        let wrong = || {
+            let kinds: Vec<&str> = FAULTS.iter().map(|fault| fault.kind).collect();
+            format!("`{text}` isn't a fault. Write {}, where KIND is one of {}", Self::SYNTAX, kinds.join(", "))
+        };
         let (rest, times) = match text.split_once('*') {
             Some((rest, times)) => (rest, Some(times.parse().map_err(|_| wrong())?)),
             None => (text, None),
@@ -65,7 +93,7 @@ impl FromStr for Fault {
             None => (kind, None),
         };
         let kind = match (kind, argument) {
-            ("latency", Some(ms)) => FaultKind::Latency(Duration::from_millis(ms).min(LONGEST_WAIT)),
+            ("latency", Some(ms)) => FaultKind::Latency(Duration::from_millis(ms).min(MAX_LATENCY)),
             ("status", Some(code @ 100..=599)) => FaultKind::Status(u16::try_from(code).map_err(|_| wrong())?),
             ("rate-limit", Some(seconds)) => FaultKind::RateLimit(Duration::from_secs(seconds)),
             ("drop-before", None) => FaultKind::DropBefore,

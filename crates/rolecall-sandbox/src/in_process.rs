@@ -1,14 +1,14 @@
-//! A transport that asks the sandbox without a network.
+//! A transport that calls a sandbox in the same process, without a network.
 
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::{Engine, Headers, Reply, Sandbox, Served};
+use super::{AnySandbox, Engine, Headers, Reply, Sandbox};
 use rolecall_graphql::{Context, Request, Response, Transport, TransportError};
 
-/// Carries requests to a sandbox in the same process, and remembers them.
+/// Sends requests to a [`Sandbox`] in the same process and records them.
 pub struct InProcess<E> {
     sandbox: Arc<Sandbox<E>>,
     contexts: BTreeMap<Context, Headers>,
@@ -16,12 +16,12 @@ pub struct InProcess<E> {
 }
 
 impl<E: Engine> InProcess<E> {
-    /// With the headers of each context.
+    /// Creates a transport that sends the given headers in each [`Context`].
     pub fn new(sandbox: Arc<Sandbox<E>>, contexts: BTreeMap<Context, Headers>) -> Self {
         Self { sandbox, contexts, sent: Mutex::new(Vec::new()) }
     }
 
-    /// What was sent so far, in order.
+    /// Returns the requests sent so far, in order.
     pub fn sent(&self) -> Vec<Request> {
         self.sent.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }

@@ -1,7 +1,7 @@
-//! The platforms' APIs as real GraphQL servers over an in-memory world, traps included.
+//! The platforms' APIs as real GraphQL servers over an in-memory world, including their traps.
 //!
-//! What a platform does is documented on the vendor's pages; where it isn't, there is a switch, and rolecall has to
-//! be right under each setting. Loopback only.
+//! The sandbox does what the vendor's pages document. Where they leave something open, a switch selects the
+//! behaviour, and rolecall has to be right under each setting. The servers listen on loopback only.
 
 pub mod bitpanda;
 mod fault;
@@ -11,6 +11,7 @@ pub mod paradime;
 pub mod rapidapi;
 mod server;
 mod store;
+mod switch;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -26,42 +27,44 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-pub use fault::{Fault, FaultKind};
+pub use fault::{FAULTS, Fault, FaultKind, FaultSyntax};
 pub use in_process::InProcess;
 pub use server::serve;
-pub use store::{Store, StoreError, seed_names, world_of};
+pub use store::{Store, StoreError, seed_names, world_name};
+pub use switch::{Switch, defaults, switches};
 
 use rolecall_graphql::Response;
 use rolecall_model::{ProviderName, RemoteId};
 
-/// What a provider's sandbox has to be able to do.
+/// The part of a sandbox that differs between providers.
 pub trait Engine: Send + Sync {
-    /// What the platform knows, switches included.
+    /// The platform's state, including the switches.
     type World: Serialize + DeserializeOwned;
 
     fn shared(&self) -> &Shared<Self::World>;
 
-    /// Answers one request against the world, for whoever sends these headers.
+    /// Answers one request, with the access of the credential in `headers`.
     fn respond(&self, headers: &Headers, request: GraphQlRequest) -> impl Future<Output = Response> + Send;
 
-    /// Sets `name=value` among the world's switches.
+    /// Sets a switch of the world, written as `name=value`.
     fn set(&self, assignment: &str) -> Result<(), String>;
 
-    /// The world as it is kept on disk.
+    /// Returns the world as JSON, as it is stored on disk.
     fn save(&self) -> Value {
         serde_json::to_value(&*self.shared().lock()).unwrap_or(Value::Null)
     }
 
-    /// The world as it was kept on disk.
+    /// Replaces the world by one that [`Engine::save`] returned.
     fn load(&self, saved: &Value) -> Result<(), String> {
-        let world = Self::World::deserialize(saved)
-            .map_err(|why| format!("the saved world can't be read: {why}; start it anew with --reset"))?;
+        let world = Self::World::deserialize(saved).map_err(|why| {
+            format!("the sandbox's saved world can't be read: {why}. Reset it to the seed with --reset")
+        })?;
         *self.shared().lock() = world;
         Ok(())
     }
 }
 
-/// A world that its engine and its schema share.
+/// A world that an engine shares with its GraphQL schema.
 pub struct Shared<W> {
     world: Arc<Mutex<W>>,
     clock: Clock,
@@ -83,7 +86,8 @@ impl<W> Clone for Shared<W> {
     }
 }
 
-/// The credentials with which rolecall calls a provider's seeds, by the names that the file has for them.
+/// Returns the credentials that the seeds accept from rolecall: field names of a configuration file, with their
+/// values.
 pub fn own_credentials(provider: ProviderName) -> Vec<(&'static str, &'static str)> {
     match provider {
         ProviderName::Bitpanda => vec![("api_key", bitpanda::OWN_KEY_SECRET)],
@@ -97,8 +101,8 @@ pub fn own_credentials(provider: ProviderName) -> Vec<(&'static str, &'static st
     }
 }
 
-/// Where a provider has its endpoint.
-pub fn path(provider: ProviderName) -> &'static str {
+/// Returns the URL path of a provider's endpoint.
+pub fn endpoint_path(provider: ProviderName) -> &'static str {
     match provider {
         ProviderName::Bitpanda | ProviderName::Hive => "/graphql",
         ProviderName::Paradime => paradime::PATH,
@@ -106,25 +110,25 @@ pub fn path(provider: ProviderName) -> &'static str {
     }
 }
 
-/// What a provider's gateway calls its API, where it asks for that.
-pub fn host(provider: ProviderName) -> Option<&'static str> {
+/// Returns the host name that a provider's gateway expects in a header, if it expects one.
+pub fn gateway_host(provider: ProviderName) -> Option<&'static str> {
     match provider {
         ProviderName::Bitpanda | ProviderName::Hive | ProviderName::Paradime => None,
         ProviderName::Rapidapi => Some(rapidapi::HOST),
     }
 }
 
-/// The switches that make a minute so long, where something is limited in one.
-pub fn minute(provider: ProviderName, length: Duration) -> Vec<String> {
+/// Returns the switches that make a provider's rate-limit minute last for `length`.
+pub fn minute_switches(provider: ProviderName, length: Duration) -> Vec<String> {
     match provider {
         ProviderName::Bitpanda | ProviderName::Hive | ProviderName::Paradime => Vec::new(),
         ProviderName::Rapidapi => vec![format!("minute-millis={}", length.as_millis())],
     }
 }
 
-/// The sandbox of an organisation that a seed has.
-pub fn open(provider: ProviderName, organization: &RemoteId, store: Store) -> Result<Box<dyn Served>, String> {
-    let unreadable = || "the sandbox's seed can't be read".to_owned();
+/// Opens the sandbox of an organisation from the provider's seeds.
+pub fn open(provider: ProviderName, organization: &RemoteId, store: Store) -> Result<Box<dyn AnySandbox>, String> {
+    let unreadable = || "the sandbox's built-in seed can't be read".to_owned();
     match provider {
         ProviderName::Bitpanda => {
             let world = bitpanda::World::seed(organization.as_str()).ok_or_else(unreadable)?;
@@ -145,16 +149,16 @@ pub fn open(provider: ProviderName, organization: &RemoteId, store: Store) -> Re
     }
 }
 
-/// A served world with its faults.
+/// A world behind an HTTP interface, with injected faults.
 pub struct Sandbox<E> {
     pub engine: E,
     store: Store,
     faults: Mutex<Vec<Fault>>,
-    /// One request after the other: the world on disk is read before and written after each.
-    turn: tokio::sync::Mutex<()>,
+    /// Serialises requests: the stored world is read before each request and written after it.
+    one_request: tokio::sync::Mutex<()>,
 }
 
-/// What a request says beside its body, by names in small letters.
+/// The headers of a request, by lower-case names.
 #[derive(Clone, Debug, Default)]
 pub struct Headers(BTreeMap<String, String>);
 
@@ -169,8 +173,8 @@ impl Headers {
     }
 }
 
-/// A sandbox, whatever its provider.
-pub trait Served: Send + Sync {
+/// A sandbox of any provider. [`Sandbox`] implements this for every [`Engine`].
+pub trait AnySandbox: Send + Sync {
     /// Answers one HTTP request.
     fn handle<'a>(
         &'a self,
@@ -178,22 +182,22 @@ pub trait Served: Send + Sync {
         body: &'a [u8],
     ) -> Pin<Box<dyn Future<Output = Reply> + Send + 'a>>;
 
-    /// Starts the world anew, for every process that shares it.
+    /// Resets the stored world to the seed, also for other processes that share it.
     fn reset(&self) -> Result<(), String>;
 
-    /// Sets switches, each as `name=value`, and keeps them.
+    /// Sets switches, each written as `name=value`, and stores them.
     fn set(&self, assignments: &[String]) -> Result<(), String>;
 
     fn add_fault(&self, fault: Fault);
 }
 
-impl<E: Engine> Served for Sandbox<E> {
+impl<E: Engine> AnySandbox for Sandbox<E> {
     fn handle<'a>(
         &'a self,
         headers: &'a Headers,
         body: &'a [u8],
     ) -> Pin<Box<dyn Future<Output = Reply> + Send + 'a>> {
-        Box::pin(self.answer(headers, body))
+        Box::pin(self.process(headers, body))
     }
 
     fn reset(&self) -> Result<(), String> {
@@ -210,10 +214,10 @@ impl<E: Engine> Served for Sandbox<E> {
     }
 }
 
-/// What becomes of a request.
+/// The outcome of a request.
 pub enum Reply {
     Answer(Response),
-    /// The connection ends here.
+    /// The connection closes without an answer.
     Dropped,
 }
 
@@ -229,10 +233,10 @@ struct WireRequest {
 
 impl<E: Engine> Sandbox<E> {
     pub fn new(engine: E, store: Store) -> Self {
-        Self { engine, store, faults: Mutex::new(Vec::new()), turn: tokio::sync::Mutex::new(()) }
+        Self { engine, store, faults: Mutex::new(Vec::new()), one_request: tokio::sync::Mutex::new(()) }
     }
 
-    /// Changes the world by another hand, and keeps it.
+    /// Changes the world without a request, as somebody else's edit does, and stores it.
     pub fn change<T>(&self, change: impl FnOnce(&E) -> Result<T, String>) -> Result<T, String> {
         let _lock = self.store.lock().map_err(|why| why.to_string())?;
         if let Some(saved) = self.store.read().map_err(|why| why.to_string())? {
@@ -243,29 +247,29 @@ impl<E: Engine> Sandbox<E> {
         Ok(done)
     }
 
-    async fn answer(&self, headers: &Headers, body: &[u8]) -> Reply {
+    async fn process(&self, headers: &Headers, body: &[u8]) -> Reply {
         let Ok(wire) = serde_json::from_slice::<WireRequest>(body) else {
-            return Reply::Answer(answer(
+            return Reply::Answer(json_response(
                 400,
                 &json!({ "errors": [{ "message": "the body is no GraphQL request" }] }),
             ));
         };
-        let faults = self.due(&wire.query);
+        let faults = self.take_faults(&wire.query);
         for fault in &faults {
             match fault {
                 FaultKind::Latency(wait) => tokio::time::sleep(*wait).await,
                 FaultKind::Status(status) => {
-                    return Reply::Answer(answer(*status, &json!({ "message": "fault" })));
+                    return Reply::Answer(json_response(*status, &json!({ "message": "fault" })));
                 }
                 FaultKind::RateLimit(after) => {
-                    let mut limited = answer(429, &json!({ "message": "Too Many Requests" }));
+                    let mut limited = json_response(429, &json!({ "message": "Too Many Requests" }));
                     limited.retry_after = Some(*after);
                     return Reply::Answer(limited);
                 }
                 FaultKind::DropBefore => return Reply::Dropped,
                 FaultKind::Errors => {
                     let errors = json!([{ "message": "REFUSED: fault on demand" }]);
-                    return Reply::Answer(answer(200, &json!({ "data": null, "errors": errors })));
+                    return Reply::Answer(json_response(200, &json!({ "data": null, "errors": errors })));
                 }
                 FaultKind::Html => {
                     let page = b"<!doctype html><title>Sign in</title>".to_vec();
@@ -275,9 +279,9 @@ impl<E: Engine> Sandbox<E> {
                 FaultKind::DropAfter | FaultKind::Partial | FaultKind::Truncate => {}
             }
         }
-        let mut response = match self.act(headers, wire).await {
+        let mut response = match self.execute(headers, wire).await {
             Ok(response) => response,
-            Err(why) => return Reply::Answer(answer(500, &json!({ "message": why }))),
+            Err(why) => return Reply::Answer(json_response(500, &json!({ "message": why }))),
         };
         for fault in &faults {
             match fault {
@@ -295,8 +299,8 @@ impl<E: Engine> Sandbox<E> {
         Reply::Answer(response)
     }
 
-    async fn act(&self, headers: &Headers, wire: WireRequest) -> Result<Response, String> {
-        let _turn = self.turn.lock().await;
+    async fn execute(&self, headers: &Headers, wire: WireRequest) -> Result<Response, String> {
+        let _one_request = self.one_request.lock().await;
         let lock = self.store.lock().map_err(|why| why.to_string())?;
         if let Some(saved) = self.store.read().map_err(|why| why.to_string())? {
             self.engine.load(&saved)?;
@@ -309,30 +313,33 @@ impl<E: Engine> Sandbox<E> {
             return Ok(self.engine.respond(headers, request).await);
         }
         let before = self.engine.save();
-        let answered = self.engine.respond(headers, request).await;
+        let response = self.engine.respond(headers, request).await;
         let after = self.engine.save();
         if before != after {
             self.store.write(&after).map_err(|why| why.to_string())?;
         }
         drop(lock);
-        Ok(answered)
+        Ok(response)
     }
 
-    /// The faults that meet this request, each used up by one.
-    fn due(&self, query: &str) -> Vec<FaultKind> {
+    /// Returns the faults that hit this request, and uses each of them up once.
+    fn take_faults(&self, query: &str) -> Vec<FaultKind> {
         let mut faults = self.faults.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut due = Vec::new();
-        for fault in faults.iter_mut().filter(|fault| fault.meets(query)) {
+        let mut hits = Vec::new();
+        for fault in faults.iter_mut().filter(|fault| fault.hits(query)) {
             fault.times = fault.times.saturating_sub(1);
-            due.push(fault.kind.clone());
+            hits.push(fault.kind.clone());
         }
         faults.retain(|fault| fault.times > 0);
-        due
+        hits
     }
 }
 
-/// The operation that is asked for.
-fn chosen<'a>(document: &'a ExecutableDocument, name: Option<&str>) -> Option<&'a OperationDefinition> {
+/// Returns the operation that a request executes: the named one, or the only one.
+fn selected_operation<'a>(
+    document: &'a ExecutableDocument,
+    name: Option<&str>,
+) -> Option<&'a OperationDefinition> {
     match (&document.operations, name) {
         (DocumentOperations::Single(operation), _) => Some(&operation.node),
         (DocumentOperations::Multiple(operations), Some(name)) => operations.get(name).map(|it| &it.node),
@@ -342,8 +349,8 @@ fn chosen<'a>(document: &'a ExecutableDocument, name: Option<&str>) -> Option<&'
     }
 }
 
-/// A JSON answer.
-pub fn answer(status: u16, body: &Value) -> Response {
+/// Returns a response with a JSON body.
+pub fn json_response(status: u16, body: &Value) -> Response {
     let content_type = Some("application/json".to_owned());
     Response { content_type, ..Response::new(status, body.to_string().into_bytes()) }
 }
@@ -355,7 +362,7 @@ fn add_error(response: &mut Response) {
     }
 }
 
-/// A credential as the world keeps it.
+/// Returns the SHA-256 of a secret in hexadecimal digits. The world stores credentials in this form.
 pub fn digest(secret: &str) -> String {
     let mut text = String::new();
     for byte in Sha256::digest(secret.as_bytes()) {
@@ -364,28 +371,13 @@ pub fn digest(secret: &str) -> String {
     text
 }
 
-/// Sets `name=value` in a settings struct, through its JSON.
-pub fn set<T: Serialize + DeserializeOwned>(settings: &mut T, assignment: &str) -> Result<(), String> {
-    let (name, text) = assignment.split_once('=').ok_or_else(|| format!("`{assignment}` is no NAME=VALUE"))?;
-    let mut value = serde_json::to_value(&*settings).map_err(|why| why.to_string())?;
-    let fields = value.as_object_mut().ok_or("these settings have no names")?;
-    if !fields.contains_key(name) {
-        let known: Vec<&str> = fields.keys().map(String::as_str).collect();
-        return Err(format!("there is no switch `{name}`; there are {}", known.join(", ")));
-    }
-    let parsed = serde_json::from_str(text).unwrap_or_else(|_| Value::String(text.to_owned()));
-    fields.insert(name.to_owned(), parsed);
-    *settings = serde_json::from_value(value).map_err(|why| format!("`{name}` can't be `{text}`: {why}"))?;
-    Ok(())
-}
-
-/// The time, so that tests can choose it.
+/// A source of the current time, so that tests can set it.
 pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 
-/// The time as it is.
+/// Returns the clock of the operating system.
 pub fn system_clock() -> Clock {
     Arc::new(Timestamp::now)
 }
 
-/// The longest wait that a fault may ask for.
-const LONGEST_WAIT: Duration = Duration::from_secs(600);
+/// The longest latency that a fault may add.
+const MAX_LATENCY: Duration = Duration::from_secs(600);

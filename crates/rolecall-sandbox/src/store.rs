@@ -1,4 +1,4 @@
-//! Where a sandbox's world is kept between runs.
+//! The store that keeps a sandbox's world between runs.
 
 use std::fs::{File, OpenOptions};
 use std::io;
@@ -9,7 +9,7 @@ use thiserror::Error;
 
 use rolecall_model::{ProviderName, RemoteId};
 
-/// In memory, or in a file that several processes may share.
+/// The place of a stored world: memory, or a file that several processes may share.
 #[derive(Clone, Debug)]
 pub enum Store {
     Memory,
@@ -18,13 +18,13 @@ pub enum Store {
 
 #[derive(Debug, Error)]
 pub enum StoreError {
-    #[error("the sandbox's world {path} can't be used: {why}")]
+    #[error("the sandbox can't use its saved world {path}: {why}")]
     Unusable { path: String, why: String },
-    #[error("the sandbox has no {provider} organisation `{name}`; it has {known}")]
+    #[error("the sandbox has no {provider} organisation `{name}`. It has {known}")]
     NoSeed { provider: ProviderName, name: String, known: String },
 }
 
-/// The organisations that a provider's sandbox starts with.
+/// Returns the organisations that a provider's sandbox starts with.
 pub fn seed_names(provider: ProviderName) -> &'static [&'static str] {
     match provider {
         ProviderName::Bitpanda => super::bitpanda::SEEDS,
@@ -34,21 +34,22 @@ pub fn seed_names(provider: ProviderName) -> &'static [&'static str] {
     }
 }
 
-/// What the world is called that an organisation is in. None: no seed has it.
-pub fn world_of(provider: ProviderName, organization: &RemoteId) -> Option<&str> {
+/// Returns the name of the world that contains an organisation. `None` if no seed has the organisation.
+pub fn world_name(provider: ProviderName, organization: &RemoteId) -> Option<&str> {
     match provider {
         ProviderName::Bitpanda | ProviderName::Hive | ProviderName::Paradime => {
             seed_names(provider).contains(&organization.as_str()).then_some(organization.as_str())
         }
-        // One for all, and for those that are made in it: they have their users in common, and the limit of requests.
+        // RapidAPI's organisations share one world, because they share users and the rate limit. Organisations
+        // created later belong to it too.
         ProviderName::Rapidapi => Some("hub"),
     }
 }
 
 impl Store {
-    /// The file of an organisation below a folder, which has to be one that a seed has.
+    /// Returns the store of an organisation below `folder`. Fails if no seed has the organisation.
     pub fn in_folder(folder: &Path, provider: ProviderName, organization: &RemoteId) -> Result<Self, StoreError> {
-        let Some(world) = world_of(provider, organization) else {
+        let Some(world) = world_name(provider, organization) else {
             let (name, known) = (organization.to_string(), seed_names(provider).join(", "));
             return Err(StoreError::NoSeed { provider, name, known });
         };
@@ -63,7 +64,7 @@ impl Store {
         StoreError::Unusable { path: path.display().to_string(), why: why.to_string() }
     }
 
-    /// Keeps other processes out until the result is dropped.
+    /// Locks the store against other processes until the returned file is dropped.
     pub fn lock(&self) -> Result<Option<File>, StoreError> {
         let Self::File(path) = self else { return Ok(None) };
         let failed = |why| Self::unusable(path, &why);
@@ -85,14 +86,14 @@ impl Store {
         match std::fs::read(path) {
             Ok(bytes) => serde_json::from_slice(&bytes).map(Some).map_err(|why| StoreError::Unusable {
                 path: path.display().to_string(),
-                why: format!("{why}; start it anew with --reset"),
+                why: format!("{why}. Reset it to the seed with --reset"),
             }),
             Err(why) if why.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(why) => Err(Self::unusable(path, &why)),
         }
     }
 
-    /// Writes the whole world beside the old one and puts it in its place.
+    /// Writes the world to a temporary file, which then replaces the stored one.
     pub fn write(&self, world: &Value) -> Result<(), StoreError> {
         let Self::File(path) = self else { return Ok(()) };
         let failed = |why| Self::unusable(path, &why);

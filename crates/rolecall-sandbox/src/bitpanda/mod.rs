@@ -1,4 +1,4 @@
-//! Bitpanda Custody's organisation management, as its page documents it.
+//! Bitpanda Custody's API for managing an organisation, as the vendor's page documents it.
 
 mod schema;
 mod world;
@@ -8,17 +8,19 @@ use std::sync::MutexGuard;
 use async_graphql::{EmptySubscription, Request, Schema};
 use serde_json::{Value, json};
 
-use super::{Clock, Engine, Headers, answer, set};
+use super::switch::set;
+use super::{Clock, Engine, Headers, json_response};
 use rolecall_graphql::Response;
 use schema::{Mutation, Query};
 pub use world::{
-    DuplicateInvite, Invitees, OWN_KEY_SECRET, PendingUpdate, Refusal, SEEDS, Switches, World, WorldKey, WorldUser,
+    DuplicateInvite, Invitees, OWN_KEY_SECRET, PendingUpdate, Refusal, SEEDS, SWITCHES, Switches, World, WorldKey,
+    WorldUser,
 };
 
-/// The world behind the schema.
+/// The world, shared with the schema.
 type Shared = super::Shared<World>;
 
-/// The engine of this provider.
+/// The [`Engine`] of Bitpanda.
 pub struct Bitpanda {
     schema: Schema<Query, Mutation, EmptySubscription>,
     shared: Shared,
@@ -31,12 +33,12 @@ impl Bitpanda {
         Self { schema, shared }
     }
 
-    /// The world as it stands, to look at or to change by another hand.
+    /// Locks the world, to inspect or change it without a request.
     pub fn world(&self) -> MutexGuard<'_, World> {
         self.shared.lock()
     }
 
-    /// The schema as SDL.
+    /// Returns the schema in SDL.
     pub fn sdl() -> String {
         Schema::build(Query, Mutation, EmptySubscription).finish().sdl()
     }
@@ -50,42 +52,43 @@ impl Engine for Bitpanda {
     }
 
     async fn respond(&self, headers: &Headers, request: Request) -> Response {
-        if let Err(refusal) = self.admit(headers.get("x-api-key")) {
+        if let Err(refusal) = self.authorize(headers.get("x-api-key")) {
             return refusal;
         }
         let request = if self.world().switches.introspection { request } else { request.disable_introspection() };
-        graphql_answer(&self.schema.execute(request).await)
+        graphql_response(&self.schema.execute(request).await)
     }
 
     fn set(&self, assignment: &str) -> Result<(), String> {
-        set(&mut self.world().switches, assignment)
+        set(&mut self.world().switches, SWITCHES, assignment)
     }
 }
 
 impl Bitpanda {
-    /// May whoever shows this credential call? Otherwise the answer that they get.
-    fn admit(&self, credential: Option<&str>) -> Result<(), Response> {
+    /// Checks that the credential belongs to a key with `ADMIN`. Otherwise returns the response that refuses it.
+    fn authorize(&self, credential: Option<&str>) -> Result<(), Response> {
         let now = (self.shared.clock)();
         let world = self.world();
         if credential.is_some_and(|secret| world.admits(secret, now)) {
             return Ok(());
         }
-        // Which of these the platform gives isn't documented.
+        // The vendor doesn't document which of these its platform sends.
         let message = "the key is unknown, disabled, expired or no ADMIN";
         Err(match world.switches.refusal {
-            Refusal::Http401 => answer(401, &json!({ "message": message })),
-            Refusal::Http403 => answer(403, &json!({ "message": message })),
+            Refusal::Http401 => json_response(401, &json!({ "message": message })),
+            Refusal::Http403 => json_response(403, &json!({ "message": message })),
             Refusal::Errors => {
                 let errors = json!([{ "message": message, "errorType": "UNAUTHORIZED" }]);
-                answer(200, &json!({ "data": null, "errors": errors }))
+                json_response(200, &json!({ "data": null, "errors": errors }))
             }
         })
     }
 }
 
-/// Errors carry their code as `errorType`, beside the message, as the vendor's client reads it.
-fn graphql_answer(answered: &async_graphql::Response) -> Response {
-    let mut body = serde_json::to_value(answered).unwrap_or(Value::Null);
+/// Turns an executed request into an HTTP response. Errors carry their code as `errorType` beside the message,
+/// where the vendor's client reads it.
+fn graphql_response(executed: &async_graphql::Response) -> Response {
+    let mut body = serde_json::to_value(executed).unwrap_or(Value::Null);
     for error in body.get_mut("errors").and_then(Value::as_array_mut).into_iter().flatten() {
         let code = error.pointer_mut("/extensions/errorType").map(Value::take);
         if let (Some(code), Some(fields)) = (code, error.as_object_mut()) {
@@ -93,5 +96,5 @@ fn graphql_answer(answered: &async_graphql::Response) -> Response {
             fields.insert("errorType".to_owned(), code);
         }
     }
-    answer(200, &body)
+    json_response(200, &body)
 }

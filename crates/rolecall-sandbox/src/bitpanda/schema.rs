@@ -1,4 +1,5 @@
-//! The GraphQL schema. Field names are those of the vendor's sample answers; type names follow its convention.
+//! The GraphQL schema. Field names are those of the vendor's sample answers; type names follow the vendor's
+//! convention.
 
 use std::collections::BTreeSet;
 
@@ -9,8 +10,8 @@ use super::super::digest;
 use super::Shared;
 use super::world::{DuplicateInvite, PendingUpdate, World, WorldKey, WorldUser};
 
-/// As rough as the platform's: a code beside the message, and in it.
-fn refuse(code: &'static str, message: &str) -> Error {
+/// Returns an error like the platform's: the code stands beside the message and at its beginning.
+fn api_error(code: &'static str, message: &str) -> Error {
     Error::new(format!("{code}: {message}")).extend_with(|_, extensions| extensions.set("errorType", code))
 }
 
@@ -25,7 +26,7 @@ pub struct Query;
 impl Query {
     async fn list_api_keys(&self, context: &Context<'_>) -> Result<ListApiKeysResponse> {
         let world = shared(context)?.lock();
-        let org_api_keys_list = world.keys.iter().map(|key| key_details(&world, key)).collect();
+        let org_api_keys_list = world.keys.iter().map(|key| listed_key(&world, key)).collect();
         Ok(ListApiKeysResponse { org_api_keys_list })
     }
 
@@ -59,7 +60,8 @@ impl OrganisationManagement {
         &self.id
     }
 
-    /// Pages like the older API of the same service: `limit` defaults to the page, `nextToken` says where to go on.
+    /// Pages like the older API of the same service: `limit` defaults to the page size, `nextToken` continues the
+    /// list.
     async fn list_users(
         &self,
         context: &Context<'_>,
@@ -69,7 +71,7 @@ impl OrganisationManagement {
         let world = shared(context)?.lock();
         let listed = world.listed();
         let start = match next_token {
-            Some(token) => token.parse().map_err(|_| refuse("BAD_REQUEST", "unknown nextToken"))?,
+            Some(token) => token.parse().map_err(|_| api_error("BAD_REQUEST", "unknown nextToken"))?,
             None => 0_usize,
         };
         let page = match (world.switches.page_size, limit) {
@@ -80,10 +82,10 @@ impl OrganisationManagement {
         }
         .max(1);
         let end = start.saturating_add(page).min(listed.len());
-        let counted = i64::try_from(listed.len()).unwrap_or(i64::MAX).saturating_add(world.switches.count_off_by);
+        let total = i64::try_from(listed.len()).unwrap_or(i64::MAX).saturating_add(world.switches.count_off_by);
         Ok(OrganisationUserList {
-            total: i32::try_from(counted.max(0)).unwrap_or(i32::MAX),
-            items: listed.get(start..end).unwrap_or_default().iter().map(|user| user_answer(user)).collect(),
+            total: i32::try_from(total.max(0)).unwrap_or(i32::MAX),
+            items: listed.get(start..end).unwrap_or_default().iter().map(|user| shown_user(user)).collect(),
             next_token: (end < listed.len()).then(|| end.to_string()),
         })
     }
@@ -96,7 +98,7 @@ struct OrganisationUserList {
     next_token: Option<String>,
 }
 
-/// Has no `enabled`: it is written and never shown.
+/// A user as the API shows it. `enabled` can be written but is never shown.
 #[derive(SimpleObject)]
 struct OrganisationUser {
     user_trust_id: ID,
@@ -109,7 +111,7 @@ struct OrganisationUser {
     invited: Option<bool>,
 }
 
-fn user_answer(user: &WorldUser) -> OrganisationUser {
+fn shown_user(user: &WorldUser) -> OrganisationUser {
     let WorldUser { id, email, first_name, last_name, phone, roles, enabled: _, accepted: _, created_at } =
         user.clone();
     OrganisationUser {
@@ -124,17 +126,18 @@ fn user_answer(user: &WorldUser) -> OrganisationUser {
     }
 }
 
-/// Samples of the list have `.999`, samples of what `createOrgApiKey` echoes don't.
-fn key_details(world: &World, key: &WorldKey) -> OrgApiKeyDetails {
+/// Returns a key as the list shows it. The vendor's samples of the list have `.999` in the expiry; those of
+/// `createOrgApiKey` don't.
+fn listed_key(world: &World, key: &WorldKey) -> OrgApiKeyDetails {
     let expires = if world.switches.expiry_millis {
         key.expires.checked_add(SignedDuration::from_millis(999)).unwrap_or(key.expires)
     } else {
         key.expires
     };
-    OrgApiKeyDetails { api_key_expiry_date: expires.to_string(), ..echo(key) }
+    OrgApiKeyDetails { api_key_expiry_date: expires.to_string(), ..plain_key(key) }
 }
 
-fn echo(key: &WorldKey) -> OrgApiKeyDetails {
+fn plain_key(key: &WorldKey) -> OrgApiKeyDetails {
     let WorldKey { id, name, roles, expires, enabled, digest: _ } = key.clone();
     OrgApiKeyDetails {
         api_key_id: id.into(),
@@ -190,7 +193,7 @@ struct InviteUserInput {
 
 fn role_set(roles: Vec<String>) -> Result<BTreeSet<String>> {
     if roles.iter().any(String::is_empty) {
-        return Err(refuse("BAD_REQUEST", "a role is empty"));
+        return Err(api_error("BAD_REQUEST", "a role is empty"));
     }
     Ok(roles.into_iter().collect())
 }
@@ -206,19 +209,19 @@ impl Mutation {
         let shared = shared(context)?;
         let CreateOrgApiKeyInput { name, roles, api_key_expiry_date } = create_org_api_key_input;
         let expires: Timestamp =
-            api_key_expiry_date.parse().map_err(|_| refuse("BAD_REQUEST", "apiKeyExpiryDate is no date"))?;
+            api_key_expiry_date.parse().map_err(|_| api_error("BAD_REQUEST", "apiKeyExpiryDate is no date"))?;
         if expires <= (shared.clock)() {
-            return Err(refuse("BAD_REQUEST", "apiKeyExpiryDate has passed"));
+            return Err(api_error("BAD_REQUEST", "apiKeyExpiryDate has passed"));
         }
         let roles = role_set(roles)?;
         let mut world = shared.lock();
         if !world.switches.duplicate_key_names && world.keys.iter().any(|key| key.enabled && key.name == name) {
-            return Err(refuse("CONFLICT", "there is a key of that name"));
+            return Err(api_error("CONFLICT", "there is a key of that name"));
         }
         let id = world.next_id("ak_");
         let org_api_key = world.next_id("sandbox-secret-");
         let key = WorldKey { id, name, roles, expires, enabled: true, digest: digest(&org_api_key) };
-        let org_api_key_details = echo(&key);
+        let org_api_key_details = plain_key(&key);
         world.keys.push(key);
         Ok(CreateOrgApiKeyResponse { org_api_key, org_api_key_details })
     }
@@ -231,12 +234,12 @@ impl Mutation {
         let UpdateOrgApiKeyInput { api_key_id, enabled } = update_org_api_key_input;
         let mut world = shared(context)?.lock();
         let key = world.keys.iter_mut().find(|key| key.id == *api_key_id);
-        let key = key.ok_or_else(|| refuse("NOT_FOUND", "no such key"))?;
+        let key = key.ok_or_else(|| api_error("NOT_FOUND", "no such key"))?;
         key.enabled = enabled;
         Ok(UpdateOrgApiKeyResponse { api_key_id })
     }
 
-    /// Replaces the record: the roles that are sent are the roles that are left.
+    /// Replaces the roles: a role that isn't sent is removed.
     async fn update_user(
         &self,
         context: &Context<'_>,
@@ -247,10 +250,10 @@ impl Mutation {
         let mut world = shared(context)?.lock();
         let (quorum, clears) = (world.switches.quorum, world.switches.clears_unsent);
         let found = world.users.iter().position(|user| user.id == *user_trust_id);
-        let index = found.ok_or_else(|| refuse("NOT_FOUND", "no such user"))?;
+        let index = found.ok_or_else(|| api_error("NOT_FOUND", "no such user"))?;
         if quorum {
             world.pending.push(PendingUpdate { id: user_trust_id.to_string(), roles, enabled });
-            return Ok(user_answer(&world.users[index]));
+            return Ok(shown_user(&world.users[index]));
         }
         let user = &mut world.users[index];
         user.roles = roles;
@@ -260,7 +263,7 @@ impl Mutation {
             user.last_name = None;
             user.phone = None;
         }
-        Ok(user_answer(user))
+        Ok(shown_user(user))
     }
 
     async fn invite_user(
@@ -275,10 +278,10 @@ impl Mutation {
         let mut world = shared.lock();
         if let Some(existing) = world.user(&email).cloned() {
             if world.switches.duplicate_invite == DuplicateInvite::Refused {
-                return Err(refuse("CONFLICT", "the user exists"));
+                return Err(api_error("CONFLICT", "the user exists"));
             }
             world.mails.push(email);
-            return Ok(OrganisationUser { invited: Some(true), ..user_answer(&existing) });
+            return Ok(OrganisationUser { invited: Some(true), ..shown_user(&existing) });
         }
         let user = WorldUser {
             id: world.next_id("u-"),
@@ -292,7 +295,7 @@ impl Mutation {
             created_at,
         };
         world.mails.push(email);
-        let answer = OrganisationUser { invited: Some(true), ..user_answer(&user) };
+        let answer = OrganisationUser { invited: Some(true), ..shown_user(&user) };
         world.users.push(user);
         Ok(answer)
     }

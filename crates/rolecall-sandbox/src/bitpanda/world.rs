@@ -1,4 +1,4 @@
-//! The organisation behind the sandbox, and what of its behaviour nobody documents.
+//! The organisation behind the sandbox, and the switches for behaviour that the vendor doesn't document.
 
 use std::collections::BTreeSet;
 
@@ -6,11 +6,12 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::super::digest;
+use crate::switch::{NUMBER, ON_OFF, Switch};
 
-/// The organisations that this sandbox starts with.
+/// The ids of the organisations that this sandbox starts with.
 pub const SEEDS: &[&str] = &["f8588dc7-e1ce-4d92-a473-809a0a357ad9"];
 
-/// The credential of the seed's own key.
+/// The secret of rolecall's own key in the seed.
 pub const OWN_KEY_SECRET: &str = "sandbox-own-key";
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -19,11 +20,11 @@ pub struct World {
     pub organization: String,
     pub users: Vec<WorldUser>,
     pub keys: Vec<WorldKey>,
-    /// Updates that wait for a second approval.
+    /// User updates that wait for a second approval.
     pub pending: Vec<PendingUpdate>,
-    /// Every mail that went out, in order.
+    /// The recipients of all mails, in the order sent.
     pub mails: Vec<String>,
-    /// Counts what was made, for ids.
+    /// The number of ids generated so far.
     pub made: u64,
     pub switches: Switches,
 }
@@ -50,7 +51,7 @@ pub struct WorldKey {
     pub roles: BTreeSet<String>,
     pub expires: Timestamp,
     pub enabled: bool,
-    /// Of the secret, which nobody keeps.
+    /// The [`digest`] of the secret. The secret itself isn't stored.
     pub digest: String,
 }
 
@@ -62,29 +63,71 @@ pub struct PendingUpdate {
     pub enabled: bool,
 }
 
-/// What the vendor's pages leave open, one switch each.
+/// The switches of this sandbox, as help texts and errors describe them.
+pub const SWITCHES: &[Switch] = &[
+    Switch {
+        name: "page-size",
+        values: &["NUMBER", "null"],
+        about: "The most users on a page. null puts all of them in one list.",
+    },
+    Switch { name: "introspection", values: ON_OFF, about: "The server answers introspection queries." },
+    Switch {
+        name: "invitees",
+        values: &["hidden", "listed"],
+        about: "The list of users hides or shows people who haven't accepted yet.",
+    },
+    Switch {
+        name: "expiry-millis",
+        values: ON_OFF,
+        about: "The list of keys gives each expiry with the fraction .999.",
+    },
+    Switch { name: "quorum", values: ON_OFF, about: "Updates of users wait until a second person approves them." },
+    Switch {
+        name: "clears-unsent",
+        values: ON_OFF,
+        about: "An update clears the name and phone, which it can't carry.",
+    },
+    Switch { name: "duplicate-key-names", values: ON_OFF, about: "Several keys may have the same name." },
+    Switch {
+        name: "duplicate-invite",
+        values: &["refused", "resent"],
+        about: "A second invitation is refused, or is sent again.",
+    },
+    Switch {
+        name: "count-off-by",
+        values: NUMBER,
+        about: "This number is added to the total that the list of users states.",
+    },
+    Switch {
+        name: "refusal",
+        values: &["http401", "http403", "errors"],
+        about: "A credential that can't be used gets this status, or errors with 200.",
+    },
+];
+
+/// One switch for each question that the vendor's pages leave open.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 #[expect(clippy::struct_excessive_bools, reason = "each is a question of its own")]
 pub struct Switches {
-    /// Users on a page. None: the list is whole.
+    /// The number of users on a page. `None` puts all users on one page.
     pub page_size: Option<usize>,
-    /// Does the server introspect?
+    /// Allows introspection.
     pub introspection: bool,
-    /// Does the list show who hasn't accepted yet?
+    /// Whether the list shows users who haven't accepted their invitation.
     pub invitees: Invitees,
-    /// Does the list give expiries with `.999`?
+    /// Adds `.999` to expiry times in the list of keys.
     pub expiry_millis: bool,
-    /// Do updates of users wait for a second approval?
+    /// Makes user updates wait for a second approval.
     pub quorum: bool,
-    /// Does an update clear names and phone, which it doesn't carry?
+    /// Makes a user update clear names and phone number, which it doesn't send.
     pub clears_unsent: bool,
-    /// May two keys have one name?
+    /// Allows two enabled keys with the same name.
     pub duplicate_key_names: bool,
     pub duplicate_invite: DuplicateInvite,
-    /// Added to the count of users.
+    /// A number added to the `total` of the user list.
     pub count_off_by: i64,
-    /// What an unusable credential is told.
+    /// The response to a credential that is unknown, disabled, expired or not an admin's.
     pub refusal: Refusal,
 }
 
@@ -95,7 +138,7 @@ pub enum Invitees {
     Shown,
 }
 
-/// What a second invitation of the same person does.
+/// The effect of inviting somebody who is already in the organisation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum DuplicateInvite {
@@ -129,7 +172,7 @@ impl Default for Switches {
 }
 
 impl World {
-    /// An organisation with nobody in it.
+    /// Creates an organisation without users and keys.
     pub fn empty(organization: impl Into<String>) -> Self {
         Self {
             organization: organization.into(),
@@ -142,12 +185,12 @@ impl World {
         }
     }
 
-    /// The world of a seed.
+    /// Reads the world of a seed. `None` if there is no such seed.
     pub fn seed(name: &str) -> Option<Self> {
         (name == SEEDS[0]).then(|| serde_json::from_str(include_str!("seed.json")).ok()).flatten()
     }
 
-    /// May this credential call at `now`?
+    /// Whether this secret belongs to a key that may call the API at `now`.
     pub fn admits(&self, secret: &str, now: Timestamp) -> bool {
         let digest = digest(secret);
         self.keys
@@ -155,7 +198,8 @@ impl World {
             .any(|key| key.digest == digest && key.enabled && key.expires > now && key.roles.contains("ADMIN"))
     }
 
-    /// Who can administrate, as only the platform knows.
+    /// Counts the users who have `ADMIN` and can sign in. Only the platform knows this number: the API doesn't
+    /// show `enabled`.
     pub fn usable_admins(&self) -> usize {
         self.users.iter().filter(|user| user.enabled && user.accepted && user.roles.contains("ADMIN")).count()
     }
@@ -168,7 +212,7 @@ impl World {
         self.users.iter_mut().find(|user| user.email.eq_ignore_ascii_case(email))
     }
 
-    /// The second person approves all that waits.
+    /// Approves all pending updates, as a second person would.
     pub fn approve_pending(&mut self) {
         for update in std::mem::take(&mut self.pending) {
             if let Some(user) = self.users.iter_mut().find(|user| user.id == update.id) {
@@ -178,13 +222,13 @@ impl World {
         }
     }
 
-    /// The users that the list shows.
+    /// Returns the users that the list shows.
     pub(super) fn listed(&self) -> Vec<&WorldUser> {
-        let shown = |user: &&WorldUser| user.accepted || self.switches.invitees == Invitees::Shown;
-        self.users.iter().filter(shown).collect()
+        let listed = |user: &&WorldUser| user.accepted || self.switches.invitees == Invitees::Shown;
+        self.users.iter().filter(listed).collect()
     }
 
-    /// Ids in the shapes of the vendor's samples: opaque, and not alike.
+    /// Returns a new id. Like the ids in the vendor's samples, it is opaque, with a prefix by kind.
     pub(super) fn next_id(&mut self, prefix: &str) -> String {
         self.made += 1;
         format!("{prefix}{}", &digest(&format!("{}/{}", self.organization, self.made))[..24])

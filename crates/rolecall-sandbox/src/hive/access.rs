@@ -1,4 +1,4 @@
-//! What an access allows: of a role, of a member, of whoever calls.
+//! The access of roles, members and callers.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -8,36 +8,39 @@ use async_graphql::{Context, Error, ErrorExtensions, Result};
 
 use super::super::digest;
 use super::assignment::{AssignedTarget, Assignment, Scope};
-use super::catalogue::{ALWAYS, Level, Permission, VIEWER, for_roles};
+use super::catalogue::{ALWAYS_GRANTED, Level, Permission, VIEWER_PERMISSIONS, role_permissions};
 use super::key;
 use super::world::{World, WorldMember, WorldProject, WorldRole, WorldToken};
 
 impl World {
-    /// What a role holds, in the order in which it shows it. The built-in roles are known by their names.
-    pub(super) fn held(&self, role: &WorldRole) -> Vec<&'static Permission> {
-        let known = for_roles(self.switches.release).into_iter();
+    /// Returns the permissions of a role, in the order in which the API shows them. The permissions of built-in
+    /// roles follow from their names.
+    pub(super) fn permissions_of(&self, role: &WorldRole) -> Vec<&'static Permission> {
+        let known = role_permissions(self.switches.release).into_iter();
         match role.name.as_str() {
             "Admin" if role.locked => known.collect(),
-            "Viewer" if role.locked => known.filter(|it| VIEWER.contains(&it.id)).collect(),
-            _ => known.filter(|it| it.id == ALWAYS || role.permissions.iter().any(|id| id == it.id)).collect(),
+            "Viewer" if role.locked => known.filter(|it| VIEWER_PERMISSIONS.contains(&it.id)).collect(),
+            _ => known
+                .filter(|it| it.id == ALWAYS_GRANTED || role.permissions.iter().any(|id| id == it.id))
+                .collect(),
         }
     }
 
-    /// What a member may do, each as `permission @ resource`: the organisation is `organization`, a project its
-    /// slug, a target `project/target`, a service or app deployment `project/target/service:name` or
-    /// `project/target/app:name`. What is assigned whole has `*` besides, for what will be there tomorrow.
+    /// Returns a member's access, each entry as `permission @ resource`. The resource is `organization`, a
+    /// project's slug, `project/target`, `project/target/service:name` or `project/target/app:name`. Where all
+    /// resources are assigned, there are also entries with `*`, for resources that don't exist yet.
     pub fn access(&self, email: &str) -> BTreeSet<String> {
         self.member(email).map(|member| self.access_of(member)).unwrap_or_default()
     }
 
-    /// As `access`, where an address isn't enough to tell members apart.
+    /// Returns the same as [`World::access`], also for members that share an address.
     pub fn access_of(&self, member: &WorldMember) -> BTreeSet<String> {
         let release = self.switches.release;
         let (held, resources) = if member.user_id == self.owner {
-            (for_roles(release), &Assignment::All)
+            (role_permissions(release), &Assignment::All)
         } else {
             let role = self.role_by_id(&member.role_id);
-            (role.map(|role| self.held(role)).unwrap_or_default(), &member.resources)
+            (role.map(|role| self.permissions_of(role)).unwrap_or_default(), &member.resources)
         };
         let places = self.places(resources);
         let mut access = BTreeSet::new();
@@ -48,7 +51,7 @@ impl World {
         access
     }
 
-    /// The places at which permissions of each level take effect.
+    /// Returns the resources at which permissions of each level apply.
     fn places(&self, resources: &Assignment) -> Vec<(Level, String)> {
         let mut places = vec![(Level::Organization, "organization".to_owned())];
         match resources {
@@ -72,7 +75,8 @@ impl World {
     }
 }
 
-/// Permissions on projects apply to each that is listed, however few of its targets are.
+/// Adds the resources of an assigned project. Permissions of the project level apply even if only some of its
+/// targets are assigned.
 fn project_places(project: &WorldProject, targets: &Scope<AssignedTarget>, places: &mut Vec<(Level, String)>) {
     let WorldProject { slug, .. } = project;
     places.push((Level::Project, slug.clone()));
@@ -81,8 +85,8 @@ fn project_places(project: &WorldProject, targets: &Scope<AssignedTarget>, place
             let all = project.targets.iter().map(|target| target.slug.as_str()).chain(["*"]);
             for target in all {
                 let place = format!("{slug}/{target}");
-                named(&Scope::All, Level::Service, &place, "service", places);
-                named(&Scope::All, Level::AppDeployment, &place, "app", places);
+                add_names(&Scope::All, Level::Service, &place, "service", places);
+                add_names(&Scope::All, Level::AppDeployment, &place, "app", places);
                 places.push((Level::Target, place));
             }
         }
@@ -92,15 +96,15 @@ fn project_places(project: &WorldProject, targets: &Scope<AssignedTarget>, place
                     continue;
                 };
                 let place = format!("{slug}/{}", target.slug);
-                named(&assigned.services, Level::Service, &place, "service", places);
-                named(&assigned.app_deployments, Level::AppDeployment, &place, "app", places);
+                add_names(&assigned.services, Level::Service, &place, "service", places);
+                add_names(&assigned.app_deployments, Level::AppDeployment, &place, "app", places);
                 places.push((Level::Target, place));
             }
         }
     }
 }
 
-fn named(scope: &Scope<String>, level: Level, place: &str, kind: &str, places: &mut Vec<(Level, String)>) {
+fn add_names(scope: &Scope<String>, level: Level, place: &str, kind: &str, places: &mut Vec<(Level, String)>) {
     match scope {
         Scope::All => places.push((level, format!("{place}/{kind}:*"))),
         Scope::Granular(names) => {
@@ -109,35 +113,37 @@ fn named(scope: &Scope<String>, level: Level, place: &str, kind: &str, places: &
     }
 }
 
-/// Whoever sent a request, with what they could do when it came.
+/// The sender of a request, with the token's access at the time of the request.
 pub struct Caller {
-    /// Something was shown in the way that the platform reads.
-    pub presented: bool,
+    /// Whether the request carries a bearer credential, valid or not.
+    pub has_bearer: bool,
     pub token: Option<WorldToken>,
-    /// A mutation threw: those after it don't run.
+    /// Whether a mutation of this request failed. The later ones then don't run.
     stopped: AtomicBool,
 }
 
 impl Caller {
-    /// Measured on Hive 8.1.2: only `Bearer ` in exactly this case counts as showing something.
+    /// Finds the caller's token. Measured on Hive 8.1.2: the header has to begin with `Bearer ` in exactly this
+    /// case.
     pub fn of(world: &World, credential: Option<&str>) -> Self {
-        let shown = credential.and_then(|header| header.strip_prefix("Bearer "));
-        let token = shown.and_then(key::decode).and_then(|(id, secret)| {
+        let bearer = credential.and_then(|header| header.strip_prefix("Bearer "));
+        let token = bearer.and_then(key::decode).and_then(|(id, secret)| {
             world.tokens.iter().find(|token| token.id == id && token.digest == digest(&secret)).cloned()
         });
-        Self { presented: shown.is_some(), token, stopped: AtomicBool::new(false) }
+        Self { has_bearer: bearer.is_some(), token, stopped: AtomicBool::new(false) }
     }
 
-    pub fn may(&self, permission: &str) -> bool {
+    pub fn has_permission(&self, permission: &str) -> bool {
         self.token.as_ref().is_some_and(|token| token.permissions.iter().any(|held| held == permission))
     }
 
     pub fn require(&self, permission: &str) -> Result<()> {
-        if self.may(permission) { Ok(()) } else { Err(no_access(permission)) }
+        if self.has_permission(permission) { Ok(()) } else { Err(no_access(permission)) }
     }
 
-    pub fn may_on(&self, permission: &str, project: &str) -> bool {
-        self.may(permission) && self.token.as_ref().is_some_and(|token| token.resources.reaches(project))
+    pub fn has_permission_on(&self, permission: &str, project: &str) -> bool {
+        self.has_permission(permission)
+            && self.token.as_ref().is_some_and(|token| token.resources.reaches(project))
     }
 
     pub fn stop(&self) {
@@ -153,17 +159,17 @@ pub fn caller<'a>(context: &'a Context<'_>) -> Result<&'a Caller> {
     context.data::<Arc<Caller>>().map(AsRef::as_ref)
 }
 
-pub fn coded(message: &str, code: &'static str) -> Error {
+pub fn coded_error(message: &str, code: &'static str) -> Error {
     Error::new(message).extend_with(|_, extensions| extensions.set("code", code))
 }
 
-/// What a bad token, a missing permission and a thing that doesn't exist have in common.
+/// Returns the one error for a bad token, a missing permission and something that doesn't exist.
 pub fn no_access(permission: &str) -> Error {
     let message = format!(r#"No access (reason: "Missing permission for performing '{permission}' on resource")"#);
-    coded(&message, "UNAUTHORISED")
+    coded_error(&message, "UNAUTHORISED")
 }
 
-/// What the platform says of anything that it didn't expect.
+/// Returns the platform's error for any internal failure.
 pub fn unexpected() -> Error {
-    coded("Unexpected error.", "INTERNAL_SERVER_ERROR")
+    coded_error("Unexpected error.", "INTERNAL_SERVER_ERROR")
 }

@@ -1,11 +1,11 @@
-//! What mutations answer: always both `ok` and `error`, one of them null.
+//! The results of mutations. Each has the fields `ok` and `error`, and one of them is null.
 
 use async_graphql::{ID, SimpleObject};
 
 use super::nodes::{Member, MemberRole, OrganizationInvitation};
 use super::query::Organization;
 
-macro_rules! answer {
+macro_rules! mutation_result {
     (
         $result:ident,
         $ok:ident { $($field:ident: $kind:ty),+ },
@@ -42,47 +42,47 @@ macro_rules! answer {
     };
 }
 
-answer!(
+mutation_result!(
     CreateMemberRoleResult,
     CreateMemberRoleResultOk { updated_organization: Organization, created_member_role: MemberRole },
     CreateMemberRoleResultError { input_errors: Option<CreateMemberRoleInputErrors> },
 );
-answer!(
+mutation_result!(
     UpdateMemberRoleResult,
     UpdateMemberRoleResultOk { updated_role: MemberRole },
     UpdateMemberRoleResultError { input_errors: Option<UpdateMemberRoleInputErrors> },
 );
-answer!(
+mutation_result!(
     DeleteMemberRoleResult,
     DeleteMemberRoleResultOk { updated_organization: Organization, deleted_member_role_id: ID },
     DeleteMemberRoleResultError {},
 );
-answer!(
+mutation_result!(
     AssignMemberRoleResult,
     AssignMemberRoleResultOk { updated_member: Member, previous_member_role: Option<MemberRole> },
     AssignMemberRoleResultError {},
 );
-answer!(
+mutation_result!(
     InviteToOrganizationByEmailResult,
     InviteToOrganizationByEmailResultOk { created_organization_invitation: OrganizationInvitation },
     InviteToOrganizationByEmailResultError { input_errors: InviteToOrganizationByEmailInputErrors },
 );
-answer!(
+mutation_result!(
     DeleteOrganizationInvitationResult,
     DeleteOrganizationInvitationResultOk { deleted_organization_invitation_id: ID },
     DeleteOrganizationInvitationResultError {},
 );
-answer!(
+mutation_result!(
     CreateOrganizationAccessTokenResult,
     CreateOrganizationAccessTokenResultOk { private_access_key: String },
     CreateOrganizationAccessTokenResultError { details: Option<CreateOrganizationAccessTokenResultErrorDetails> },
 );
-answer!(
+mutation_result!(
     DeleteOrganizationAccessTokenResult,
     DeleteOrganizationAccessTokenResultOk { deleted_organization_access_token_id: ID },
     DeleteOrganizationAccessTokenResultError {},
 );
-answer!(
+mutation_result!(
     DeleteAccessTokenResult,
     DeleteAccessTokenResultOk { deleted_access_token_id: ID },
     DeleteAccessTokenResultError {},

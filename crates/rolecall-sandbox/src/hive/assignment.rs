@@ -1,4 +1,4 @@
-//! Which resources an access reaches: as it is sent, as it is stored, as it is shown.
+//! Assigned resources, in three forms: as sent, as stored and as shown.
 
 use async_graphql::{Enum, ID, InputObject, SimpleObject};
 use serde::{Deserialize, Serialize};
@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::nodes::{Project, Target};
 use super::world::{ProjectKind, World, WorldProject};
 
-/// All of a kind, or these in the order they were sent.
+/// All resources of a kind, or a list of them in the order sent.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Scope<T> {
@@ -95,21 +95,21 @@ struct AppDeploymentResourceAssignmentInput {
 }
 
 impl World {
-    /// What becomes of an assignment. Nothing in it is ever refused: what doesn't fit is left out.
-    pub(super) fn stored(&self, sent: ResourceAssignmentInput) -> Assignment {
-        // Measured on Hive 8.1.2: without a list, a granular assignment reaches everything.
+    /// Converts an assignment to its stored form. Nothing is refused: unknown projects and targets are left out.
+    pub(super) fn stored_assignment(&self, sent: ResourceAssignmentInput) -> Assignment {
+        // Measured on Hive 8.1.2: a granular assignment without a list of projects reaches everything.
         let (Mode::Granular, Some(sent)) = (sent.mode, sent.projects) else {
             return Scope::All;
         };
-        let stored = |sent: ProjectResourceAssignmentInput| {
+        let store_project = |sent: ProjectResourceAssignmentInput| {
             let project = self.projects.iter().find(|project| project.id == *sent.project_id)?;
             let targets = self.stored_targets(project, sent.targets);
             Some(AssignedProject { id: project.id.clone(), targets })
         };
-        Scope::Granular(sent.into_iter().filter_map(stored).collect())
+        Scope::Granular(sent.into_iter().filter_map(store_project).collect())
     }
 
-    /// Here, other than above, a list that is left out is an empty one.
+    /// Converts the targets of a project. Unlike above, a missing list of targets means that none are assigned.
     fn stored_targets(
         &self,
         project: &WorldProject,
@@ -118,7 +118,7 @@ impl World {
         if sent.mode == Mode::All {
             return Scope::All;
         }
-        let stored = |sent: TargetResourceAssignmentInput| {
+        let store_target = |sent: TargetResourceAssignmentInput| {
             let target = project.targets.iter().find(|target| target.id == *sent.target_id)?;
             let services = match sent.services.mode {
                 Mode::Granular if project.kind != ProjectKind::Single => Scope::Granular(
@@ -141,11 +141,11 @@ impl World {
             };
             Some(AssignedTarget { id: target.id.clone(), services, app_deployments })
         };
-        Scope::Granular(sent.targets.into_iter().flatten().filter_map(stored).collect())
+        Scope::Granular(sent.targets.into_iter().flatten().filter_map(store_target).collect())
     }
 
-    /// As it is shown, without what was deleted since.
-    pub(super) fn shown(&self, assignment: &Assignment) -> ResourceAssignment {
+    /// Converts a stored assignment to the form that is shown, without deleted projects and targets.
+    pub(super) fn shown_assignment(&self, assignment: &Assignment) -> ResourceAssignment {
         let projects = match assignment {
             Scope::All => None,
             Scope::Granular(assigned) => Some(assigned.iter().filter_map(|it| self.shown_project(it)).collect()),
@@ -222,7 +222,7 @@ struct ProjectTargetsResourceAssignment {
     targets: Option<Vec<TargetResourceAssignment>>,
 }
 
-/// The platform spells it so.
+/// A target of an assignment. The platform misspells the name of this type.
 #[derive(SimpleObject)]
 #[graphql(name = "TargetResouceAssignment")]
 struct TargetResourceAssignment {

@@ -1,4 +1,4 @@
-//! What may be put into a role and into a token. Ids and levels are the platform's, the words are ours.
+//! The permissions that a role or a token can hold. Ids and levels are the platform's; the titles are ours.
 
 use super::world::Release;
 
@@ -48,22 +48,23 @@ impl Permission {
     }
 }
 
-/// In every role, and not assignable.
-pub const ALWAYS: &str = "organization:describe";
+/// The permission that every role holds. It can't be assigned.
+pub const ALWAYS_GRANTED: &str = "organization:describe";
 
-/// What the built-in role of this name holds.
-pub const VIEWER: &[&str] = &[ALWAYS, "support:manageTickets", "project:describe", "laboratory:describe"];
+/// The permissions of the built-in role `Viewer`.
+pub const VIEWER_PERMISSIONS: &[&str] =
+    &[ALWAYS_GRANTED, "support:manageTickets", "project:describe", "laboratory:describe"];
 
 const PROJECT: &str = "project:describe";
 const LABORATORY: &str = "laboratory:describe";
 const PERSONAL: &str = "personalAccessToken:modify";
 
-const FOR_ROLES: &[Group] = &[
+const ROLE_GROUPS: &[Group] = &[
     Group {
         id: "organization",
         title: "Organization",
         permissions: &[
-            permission(ALWAYS, Organization, "See the organization"),
+            permission(ALWAYS_GRANTED, Organization, "See the organization"),
             permission("support:manageTickets", Organization, "Write to the support"),
             permission("accessToken:modify", Organization, "Make and delete access tokens"),
             permission("organization:modifySlug", Organization, "Change the slug"),
@@ -168,11 +169,11 @@ const FOR_ROLES: &[Group] = &[
     },
 ];
 
-const FOR_TOKENS: &[Group] = &[
+const TOKEN_GROUPS: &[Group] = &[
     Group {
         id: "organization",
         title: "Organization",
-        permissions: &[permission(ALWAYS, Organization, "See the organization")],
+        permissions: &[permission(ALWAYS_GRANTED, Organization, "See the organization")],
     },
     Group {
         id: "members",
@@ -237,36 +238,37 @@ const FOR_TOKENS: &[Group] = &[
     },
 ];
 
-fn shown(groups: &'static [Group], release: Release) -> impl Iterator<Item = &'static Group> {
+fn non_empty(groups: &'static [Group], release: Release) -> impl Iterator<Item = &'static Group> {
     groups.iter().filter(move |group| group.permissions(release).next().is_some())
 }
 
-pub fn groups_for_roles(release: Release) -> impl Iterator<Item = &'static Group> {
-    shown(FOR_ROLES, release)
+pub fn role_groups(release: Release) -> impl Iterator<Item = &'static Group> {
+    non_empty(ROLE_GROUPS, release)
 }
 
-pub fn groups_for_tokens(release: Release) -> impl Iterator<Item = &'static Group> {
-    shown(FOR_TOKENS, release)
+pub fn token_groups(release: Release) -> impl Iterator<Item = &'static Group> {
+    non_empty(TOKEN_GROUPS, release)
 }
 
-/// By level, and within a level in the catalogue's order: the order in which roles show what they hold.
-pub fn for_roles(release: Release) -> Vec<&'static Permission> {
-    let mut permissions: Vec<_> = groups_for_roles(release).flat_map(|group| group.permissions(release)).collect();
+/// Returns all permissions of roles by level, then in the catalogue's order. Roles show their permissions in this
+/// order.
+pub fn role_permissions(release: Release) -> Vec<&'static Permission> {
+    let mut permissions: Vec<_> = role_groups(release).flat_map(|group| group.permissions(release)).collect();
     permissions.sort_by_key(|permission| permission.level);
     permissions
 }
 
-/// What of `asked` a role can hold, once each; the rest is dropped without a word.
+/// Returns the requested permissions that a role can hold, without duplicates. The others are dropped silently.
 pub fn assignable_to_role(asked: &[String], release: Release) -> Vec<String> {
-    let known = for_roles(release).into_iter().filter(|permission| permission.id != ALWAYS);
+    let known = role_permissions(release).into_iter().filter(|permission| permission.id != ALWAYS_GRANTED);
     known.filter(|permission| asked.iter().any(|id| id == permission.id)).map(|it| it.id.to_owned()).collect()
 }
 
-/// What of `asked` a token can hold, once each, in the order asked.
+/// Returns the requested permissions that a token can hold, without duplicates, in the order requested.
 pub fn assignable_to_token(asked: &[String], release: Release) -> Vec<String> {
     let mut kept: Vec<String> = Vec::new();
     for id in asked {
-        let known = groups_for_tokens(release).flat_map(|group| group.permissions(release)).any(|it| it.id == id);
+        let known = token_groups(release).flat_map(|group| group.permissions(release)).any(|it| it.id == id);
         if known && !kept.contains(id) {
             kept.push(id.clone());
         }

@@ -1,4 +1,4 @@
-//! What is wrong with a request before it is executed, in the words of the platform's GraphQL library.
+//! Validation of requests, with the error messages of the platform's GraphQL library.
 
 use std::convert::Infallible;
 
@@ -9,39 +9,39 @@ use async_graphql::{Pos, Value, Variables};
 
 use super::shape::{Shape, innermost};
 
-/// A request that isn't executed.
-pub struct Fault {
+/// The reason why a request isn't executed.
+pub struct RequestError {
     pub message: String,
     pub code: Option<&'static str>,
     pub at: Option<Pos>,
-    /// Comes from the server even where a gateway is before it.
-    pub of_server: bool,
+    /// Whether the server reports this error even behind a gateway. Otherwise the gateway does.
+    pub from_server: bool,
 }
 
 pub const INVALID: &str = "GRAPHQL_VALIDATION_FAILED";
 pub const UNPARSED: &str = "GRAPHQL_PARSE_FAILED";
 
-impl Fault {
+impl RequestError {
     fn invalid(message: String, at: Pos) -> Self {
-        Self { message, code: Some(INVALID), at: Some(at), of_server: false }
+        Self { message, code: Some(INVALID), at: Some(at), from_server: false }
     }
 }
 
-/// What stands for a variable within a literal, where nothing else is binary.
-fn variable() -> Value {
+/// Returns a placeholder for a variable inside a literal. No other value in a literal is binary.
+fn variable_marker() -> Value {
     Value::Binary(Vec::new().into())
 }
 
-/// Why a value doesn't fit its type.
-struct Misfit {
-    /// Where, from the value on: `.resources.mode`.
+/// The reason why a value doesn't fit its type.
+struct Mismatch {
+    /// The path from the value down to the part that doesn't fit, such as `.resources.mode`.
     path: String,
     value: Value,
     why: String,
     one_of: bool,
 }
 
-impl Misfit {
+impl Mismatch {
     fn new(value: &Value, why: String) -> Self {
         Self { path: String::new(), value: value.clone(), why, one_of: false }
     }
@@ -52,28 +52,28 @@ impl Misfit {
 }
 
 impl Shape {
-    /// Fields and literals that this release doesn't know.
-    pub fn check(&self, document: &ExecutableDocument, introspection: bool) -> Vec<Fault> {
-        let mut faults = Vec::new();
+    /// Checks the fields and literals of a document against this release.
+    pub fn check(&self, document: &ExecutableDocument, introspection: bool) -> Vec<RequestError> {
+        let mut errors = Vec::new();
         for (_, operation) in document.operations.iter() {
             let root = format!("{:?}", operation.node.ty);
-            self.check_set(&root, &operation.node.selection_set.node, introspection, &mut faults);
+            self.check_set(&root, &operation.node.selection_set.node, introspection, &mut errors);
         }
         for fragment in document.fragments.values() {
             let on = &fragment.node.type_condition.node.on.node;
-            self.check_set(on, &fragment.node.selection_set.node, introspection, &mut faults);
+            self.check_set(on, &fragment.node.selection_set.node, introspection, &mut errors);
         }
-        faults
+        errors
     }
 
-    fn check_set(&self, on: &str, set: &SelectionSet, introspection: bool, faults: &mut Vec<Fault>) {
+    fn check_set(&self, on: &str, set: &SelectionSet, introspection: bool, errors: &mut Vec<RequestError>) {
         let Some(fields) = self.objects.get(on) else { return };
         for selection in &set.items {
             let field = match &selection.node {
                 Selection::Field(field) => field,
                 Selection::InlineFragment(fragment) => {
                     let on = fragment.node.type_condition.as_ref().map_or(on, |condition| &condition.node.on.node);
-                    self.check_set(on, &fragment.node.selection_set.node, introspection, faults);
+                    self.check_set(on, &fragment.node.selection_set.node, introspection, errors);
                     continue;
                 }
                 Selection::FragmentSpread(_) => continue,
@@ -83,68 +83,71 @@ impl Shape {
                 let message = format!(
                     "GraphQL introspection has been disabled, but the requested query contained the field \"{name}\"."
                 );
-                faults.push(Fault::invalid(message, field.pos));
+                errors.push(RequestError::invalid(message, field.pos));
             }
             if name.starts_with("__") {
                 continue;
             }
             let Some(known) = fields.get(name) else {
-                faults.push(Fault::invalid(format!("Cannot query field \"{name}\" on type \"{on}\"."), field.pos));
+                errors.push(RequestError::invalid(
+                    format!("Cannot query field \"{name}\" on type \"{on}\"."),
+                    field.pos,
+                ));
                 continue;
             };
             for (name, value) in &field.node.arguments {
                 let kind = known.arguments.get(name.node.as_str());
-                let literal = value.node.clone().into_const_with(|_| Ok::<_, Infallible>(variable()));
-                let misfit = kind.zip(literal.ok()).and_then(|(kind, literal)| self.misfit(&literal, kind));
-                if let Some(misfit) = misfit {
-                    faults.push(Fault::invalid(misfit.why, value.pos));
+                let literal = value.node.clone().into_const_with(|_| Ok::<_, Infallible>(variable_marker()));
+                let mismatch = kind.zip(literal.ok()).and_then(|(kind, literal)| self.mismatch(&literal, kind));
+                if let Some(mismatch) = mismatch {
+                    errors.push(RequestError::invalid(mismatch.why, value.pos));
                 }
             }
-            self.check_set(innermost(&known.kind), &field.node.selection_set.node, introspection, faults);
+            self.check_set(innermost(&known.kind), &field.node.selection_set.node, introspection, errors);
         }
     }
 
-    /// Variables that don't fit their types. What is wrong with them is repeated in full, as measured on Hive 8.1.2.
-    pub fn check_variables(&self, operation: &OperationDefinition, variables: &Variables) -> Vec<Fault> {
-        let mut faults = Vec::new();
+    /// Checks the values of variables against their types. The messages repeat the value in full, as measured on
+    /// Hive 8.1.2.
+    pub fn check_variables(&self, operation: &OperationDefinition, variables: &Variables) -> Vec<RequestError> {
+        let mut errors = Vec::new();
         for definition in &operation.variable_definitions {
             let (name, kind) = (&definition.node.name.node, &definition.node.var_type.node);
             let at = Some(definition.pos);
-            let fault = |message, of_server| Fault { message, code: None, at, of_server };
+            let error = |message, from_server| RequestError { message, code: None, at, from_server };
             match variables.get(name) {
                 None if kind.nullable || definition.node.default_value.is_some() => {}
                 None => {
                     let message = format!("Variable \"${name}\" of required type \"{kind}\" was not provided.");
-                    faults.push(fault(message, false));
+                    errors.push(error(message, false));
                 }
                 Some(value) => {
-                    if let Some(Misfit { path, value, why, one_of }) = self.misfit(value, kind) {
+                    if let Some(Mismatch { path, value, why, one_of }) = self.mismatch(value, kind) {
                         let place = if path.is_empty() { path } else { format!(" at \"{name}{path}\"") };
                         let message = format!("Variable \"${name}\" got invalid value {value}{place}; {why}");
-                        faults.push(fault(message, one_of));
+                        errors.push(error(message, one_of));
                     }
                 }
             }
         }
-        faults
+        errors
     }
 
-    fn misfit(&self, value: &Value, kind: &Type) -> Option<Misfit> {
+    fn mismatch(&self, value: &Value, kind: &Type) -> Option<Mismatch> {
         match (value, &kind.base) {
-            // A variable within a literal has been declared with a type of its own.
+            // A variable inside a literal has a declared type of its own.
             (Value::Binary(_), _) => None,
             (Value::Null, _) => (!kind.nullable)
-                .then(|| Misfit::new(value, format!("Expected non-nullable type \"{kind}\" not to be null."))),
-            (Value::List(items), BaseType::List(inner)) => items
-                .iter()
-                .enumerate()
-                .find_map(|(at, item)| self.misfit(item, inner).map(|misfit| misfit.below(&format!("[{at}]")))),
-            (item, BaseType::List(inner)) => self.misfit(item, inner),
-            (value, BaseType::Named(name)) => self.misfit_named(value, name),
+                .then(|| Mismatch::new(value, format!("Expected non-nullable type \"{kind}\" not to be null."))),
+            (Value::List(items), BaseType::List(inner)) => items.iter().enumerate().find_map(|(at, item)| {
+                self.mismatch(item, inner).map(|mismatch| mismatch.below(&format!("[{at}]")))
+            }),
+            (item, BaseType::List(inner)) => self.mismatch(item, inner),
+            (value, BaseType::Named(name)) => self.mismatch_named(value, name),
         }
     }
 
-    fn misfit_named(&self, value: &Value, kind: &str) -> Option<Misfit> {
+    fn mismatch_named(&self, value: &Value, kind: &str) -> Option<Mismatch> {
         if let Some(values) = self.enums.get(kind) {
             let known = match value {
                 Value::Enum(name) => values.contains(name.as_str()),
@@ -152,40 +155,40 @@ impl Shape {
                 _ => false,
             };
             let text = value.to_string();
-            let shown = text.trim_matches('"');
+            let name = text.trim_matches('"');
             return (!known)
-                .then(|| Misfit::new(value, format!("Value \"{shown}\" does not exist in \"{kind}\" enum.")));
+                .then(|| Mismatch::new(value, format!("Value \"{name}\" does not exist in \"{kind}\" enum.")));
         }
-        let Some(input) = self.inputs.get(kind) else { return misfit_scalar(value, kind) };
+        let Some(input) = self.inputs.get(kind) else { return mismatch_scalar(value, kind) };
         let Value::Object(given) = value else {
-            return Some(Misfit::new(value, format!("Expected type \"{kind}\" to be an object.")));
+            return Some(Mismatch::new(value, format!("Expected type \"{kind}\" to be an object.")));
         };
         for (name, kind) in &input.fields {
-            let misfit = match given.get(name.as_str()) {
-                Some(value) => self.misfit(value, kind).map(|misfit| misfit.below(&format!(".{name}"))),
+            let mismatch = match given.get(name.as_str()) {
+                Some(value) => self.mismatch(value, kind).map(|mismatch| mismatch.below(&format!(".{name}"))),
                 None if kind.nullable => None,
                 None => {
                     let why = format!("Field \"{name}\" of required type \"{kind}\" was not provided.");
-                    Some(Misfit::new(value, why))
+                    Some(Mismatch::new(value, why))
                 }
             };
-            if misfit.is_some() {
-                return misfit;
+            if mismatch.is_some() {
+                return mismatch;
             }
         }
         if let Some(unknown) = given.keys().find(|name| !input.fields.contains_key(name.as_str())) {
             let why = format!("Field \"{unknown}\" is not defined by type \"{kind}\".");
-            return Some(Misfit::new(value, why));
+            return Some(Mismatch::new(value, why));
         }
-        let one = given.len() == 1 && !given.values().any(|value| *value == Value::Null);
-        (input.one_of && !one).then(|| Misfit {
+        let exactly_one = given.len() == 1 && !given.values().any(|value| *value == Value::Null);
+        (input.one_of && !exactly_one).then(|| Mismatch {
             one_of: true,
-            ..Misfit::new(value, format!("Exactly one key must be specified for OneOf type \"{kind}\"."))
+            ..Mismatch::new(value, format!("Exactly one key must be specified for OneOf type \"{kind}\"."))
         })
     }
 }
 
-fn misfit_scalar(value: &Value, kind: &str) -> Option<Misfit> {
+fn mismatch_scalar(value: &Value, kind: &str) -> Option<Mismatch> {
     let whole = |value: &Value| match value {
         Value::Number(number) => number.as_i64(),
         _ => None,
@@ -200,5 +203,5 @@ fn misfit_scalar(value: &Value, kind: &str) -> Option<Misfit> {
         "Int" => format!("Int cannot represent non-integer value: {value}"),
         _ => format!("{kind} cannot represent a non {} value: {value}", kind.to_lowercase()),
     };
-    (!fits).then(|| Misfit::new(value, why))
+    (!fits).then(|| Mismatch::new(value, why))
 }

@@ -1,5 +1,5 @@
-//! Answers as GraphQL wants them: the engine leaves a field that failed out of its object, where it has to be null,
-//! or its object has to be if it can't be.
+//! Null propagation in answers. async-graphql leaves a failed field out of its object. GraphQL wants null there,
+//! or, if the field can't be null, null in place of the object.
 
 use async_graphql::parser::types::{BaseType, Directive, ExecutableDocument, Selection, SelectionSet, Type};
 use async_graphql::{Positioned, Variables};
@@ -16,19 +16,19 @@ pub struct Completion<'a> {
 }
 
 impl Completion<'_> {
-    /// The object of this type. None: a field that can't be null is missing.
-    pub fn object(&self, on: &str, set: &SelectionSet, path: &mut Vec<Value>, found: &Value) -> Option<Value> {
+    /// Completes an object of type `on`. Returns `None` if a field is missing that can't be null.
+    pub fn object(&self, on: &str, set: &SelectionSet, path: &mut Vec<Value>, resolved: &Value) -> Option<Value> {
         let mut completed = Map::new();
-        self.add(on, set, path, found, &mut completed)?;
+        self.add_fields(on, set, path, resolved, &mut completed)?;
         Some(Value::Object(completed))
     }
 
-    fn add(
+    fn add_fields(
         &self,
         on: &str,
         set: &SelectionSet,
         path: &mut Vec<Value>,
-        found: &Value,
+        resolved: &Value,
         completed: &mut Map<String, Value>,
     ) -> Option<()> {
         for selection in &set.items {
@@ -38,23 +38,23 @@ impl Completion<'_> {
             match &selection.node {
                 Selection::Field(field) => {
                     let key = field.node.response_key().node.to_string();
-                    let value = found.get(&key).unwrap_or(&Value::Null);
+                    let value = resolved.get(&key).unwrap_or(&Value::Null);
                     let known = self.shape.objects.get(on).and_then(|it| it.get(field.node.name.node.as_str()));
                     path.push(Value::String(key.clone()));
                     let value = match known {
                         Some(known) => self.value(&known.kind, &field.node.selection_set.node, path, value),
-                        // Introspection, which doesn't fail.
+                        // An introspection field, which never fails.
                         None => Some(value.clone()),
                     };
                     path.pop();
                     merge(completed, key, value?);
                 }
                 Selection::InlineFragment(fragment) => {
-                    self.add(on, &fragment.node.selection_set.node, path, found, completed)?;
+                    self.add_fields(on, &fragment.node.selection_set.node, path, resolved, completed)?;
                 }
                 Selection::FragmentSpread(spread) => {
                     if let Some(fragment) = self.document.fragments.get(&spread.node.fragment_name.node) {
-                        self.add(on, &fragment.node.selection_set.node, path, found, completed)?;
+                        self.add_fields(on, &fragment.node.selection_set.node, path, resolved, completed)?;
                     }
                 }
             }
@@ -62,8 +62,8 @@ impl Completion<'_> {
         Some(())
     }
 
-    fn value(&self, kind: &Type, set: &SelectionSet, path: &mut Vec<Value>, found: &Value) -> Option<Value> {
-        let completed = match (&kind.base, found) {
+    fn value(&self, kind: &Type, set: &SelectionSet, path: &mut Vec<Value>, resolved: &Value) -> Option<Value> {
+        let completed = match (&kind.base, resolved) {
             (BaseType::List(inner), Value::Array(items)) => {
                 let mut completed = Vec::new();
                 for (at, item) in items.iter().enumerate() {
@@ -74,13 +74,14 @@ impl Completion<'_> {
                 }
                 completed.into_iter().collect::<Option<Vec<_>>>().map(Value::Array)
             }
-            // An object of which every field failed is null in the engine's answer.
+            // async-graphql answers null for an object whose fields all failed, so only an object without errors
+            // below it is really null.
             (BaseType::Named(_), Value::Null) if !self.failed_below(path) => None,
             (BaseType::Named(name), _) if self.shape.objects.contains_key(name.as_str()) => {
-                self.object(name, set, path, found)
+                self.object(name, set, path, resolved)
             }
             (_, Value::Null) => None,
-            _ => Some(found.clone()),
+            _ => Some(resolved.clone()),
         };
         completed.or_else(|| kind.nullable.then_some(Value::Null))
     }
@@ -105,19 +106,19 @@ impl Completion<'_> {
     }
 }
 
-/// The same key may be asked for more than once.
+/// Merges the values of a response key that is selected more than once.
 fn merge(into: &mut Map<String, Value>, key: String, value: Value) {
     match (into.get_mut(&key), value) {
-        (Some(Value::Object(there)), Value::Object(more)) => {
-            for (key, value) in more {
-                merge(there, key, value);
+        (Some(Value::Object(existing)), Value::Object(added)) => {
+            for (key, value) in added {
+                merge(existing, key, value);
             }
         }
-        (Some(Value::Array(there)), Value::Array(more)) => {
-            for (there, more) in there.iter_mut().zip(more) {
-                if let (Value::Object(there), Value::Object(more)) = (there, more) {
-                    for (key, value) in more {
-                        merge(there, key, value);
+        (Some(Value::Array(existing)), Value::Array(added)) => {
+            for (existing, added) in existing.iter_mut().zip(added) {
+                if let (Value::Object(existing), Value::Object(added)) = (existing, added) {
+                    for (key, value) in added {
+                        merge(existing, key, value);
                     }
                 }
             }

@@ -1,4 +1,4 @@
-//! What mutations take, and the rules that the platform holds it to.
+//! The inputs of mutations, and the platform's rules for them.
 
 use async_graphql::{ID, InputObject, OneofObject, Result};
 
@@ -27,7 +27,7 @@ by_id!(MemberReferenceInput);
 by_id!(AccessTokenReference);
 by_id!(OrganizationAccessTokenReference);
 
-/// Measured on Hive 8.1.2: ids of another shape fail in the database.
+/// Checks that an id is a UUID. Measured on Hive 8.1.2: other ids fail in the database with an unexpected error.
 pub fn uuid(id: &str) -> Result<&str> {
     let fits = |(at, letter): (usize, u8)| match at {
         8 | 13 | 18 | 23 => letter == b'-',
@@ -99,58 +99,58 @@ pub struct DeleteOrganizationAccessTokenInput {
     pub organization_access_token: OrganizationAccessTokenReference,
 }
 
-/// The first thing that is wrong with each of a pair of texts.
-pub type Wrong = (Option<String>, Option<String>);
+/// The first error in each of two fields: a name or title, and a description.
+pub type FieldErrors = (Option<String>, Option<String>);
 
 pub fn trimmed(text: &str) -> &str {
-    // JavaScript trims U+FEFF and leaves U+0085.
+    // JavaScript trims U+FEFF but not U+0085.
     text.trim_matches(|letter: char| letter == '\u{feff}' || (letter.is_whitespace() && letter != '\u{85}'))
 }
 
-/// As JavaScript counts.
+/// Returns the length in UTF-16 units, as JavaScript counts.
 fn length(text: &str) -> usize {
     text.encode_utf16().count()
 }
 
-fn first_of(rules: &[(bool, &str)]) -> Option<String> {
+fn first_broken(rules: &[(bool, &str)]) -> Option<String> {
     rules.iter().find(|(broken, _)| *broken).map(|(_, message)| (*message).to_owned())
 }
 
-/// What is wrong with a role's name and description.
-pub fn wrong_with_role(name: &str, description: &str) -> Wrong {
+/// Checks a role's name and description.
+pub fn role_input_errors(name: &str, description: &str) -> FieldErrors {
     let (name, description) = (trimmed(name), length(trimmed(description)));
-    // Half of a surrogate pair, which JavaScript takes for the first character, is its own upper case.
+    // JavaScript looks at one UTF-16 unit. Half of a surrogate pair equals its own upper case.
     let lower = name.chars().next().is_some_and(|c| c.len_utf16() == 1 && !c.to_uppercase().eq([c]));
-    let name = first_of(&[
+    let name = first_broken(&[
         (length(name) < 2, "Role name must be at least 2 characters long"),
         (length(name) > 64, "Role name must be at most 64 characters long"),
         (lower, "Must start with a capital letter"),
         (matches!(name, "Viewer" | "Admin"), "Viewer and Admin are reserved"),
     ]);
-    let description = first_of(&[
+    let description = first_broken(&[
         (description < 2, "Role description must be at least 2 characters long"),
         (description > 256, "Role description must be at most 256 characters long"),
     ]);
     (name, description)
 }
 
-/// What is wrong with a token's title and description.
-pub fn wrong_with_token(title: &str, description: Option<&str>) -> Wrong {
+/// Checks a token's title and description.
+pub fn token_input_errors(title: &str, description: Option<&str>) -> FieldErrors {
     let title = trimmed(title);
     let allowed = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, ' ' | '_' | '-');
     let strange = title.is_empty() || !title.chars().all(allowed);
-    let title = first_of(&[
+    let title = first_broken(&[
         (strange, r#"Can only contain letters, numbers, " ", "_", and "-"."#),
         (length(title) < 2, "Minimum length is 2 characters."),
         (length(title) > 100, "Maximum length is 100 characters."),
     ]);
     let long = description.is_some_and(|description| length(trimmed(description)) > 248);
-    (title, first_of(&[(long, "Maximum length is 248 characters.")]))
+    (title, first_broken(&[(long, "Maximum length is 248 characters.")]))
 }
 
-/// What is wrong with an address.
-pub fn wrong_with_email(email: &str) -> Option<String> {
-    first_of(&[
+/// Checks an email address.
+pub fn email_error(email: &str) -> Option<String> {
+    first_broken(&[
         (!is_email(email), "Invalid email"),
         (length(email) > 128, "Email must be at most 128 characters long"),
     ])

@@ -1,14 +1,14 @@
-//! Keys: `hvo1/` and the base64 of the token's id and its secret.
+//! Token keys: `hvo1/`, then the base64 of `id:secret`.
 
 const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 const PREFIX: &str = "hvo1/";
 
-/// The whole key of a token.
+/// Returns the key of a token.
 pub fn encode(id: &str, secret: &str) -> String {
     format!("{PREFIX}{}", base64(&format!("{id}:{secret}")))
 }
 
-/// The token's id and secret.
+/// Returns the token's id and secret. `None` if this isn't a key.
 pub fn decode(key: &str) -> Option<(String, String)> {
     let text = from_base64(key.strip_prefix(PREFIX)?)?;
     let (id, secret) = text.split_once(':')?;
@@ -43,7 +43,7 @@ pub fn from_base64(text: &str) -> Option<String> {
     String::from_utf8(bytes).ok()
 }
 
-/// As much of a key as the platform keeps showing.
+/// Returns the part of a key that the platform keeps showing.
 pub fn first_characters(key: &str) -> String {
     key.chars().take(10).collect()
 }

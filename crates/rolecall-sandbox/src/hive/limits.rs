@@ -1,11 +1,11 @@
-//! How large a document may be.
+//! Limits on the size of a document.
 
 use async_graphql::Pos;
 use async_graphql::parser::types::{
     ExecutableDocument, OperationDefinition, OperationType, Selection, SelectionSet,
 };
 
-use super::check::{Fault, UNPARSED};
+use super::check::{RequestError, UNPARSED};
 
 const ALIASES: usize = 20;
 const TOKENS: usize = 800;
@@ -13,38 +13,39 @@ const DEPTH: usize = 22;
 const GATEWAY_TOKENS: usize = 1000;
 const GATEWAY_DEPTH: usize = 20;
 
-fn fault(message: &str, code: Option<&'static str>, of_server: bool) -> Fault {
-    Fault { message: format!("Syntax Error: {message}"), code, at: None, of_server }
+fn limit_error(message: &str, code: Option<&'static str>, from_server: bool) -> RequestError {
+    RequestError { message: format!("Syntax Error: {message}"), code, at: None, from_server }
 }
 
-fn too_many_tokens(most: usize, of_server: bool) -> Fault {
-    fault(&format!("Token limit of {most} exceeded."), Some(UNPARSED), of_server)
+fn too_many_tokens(most: usize, from_server: bool) -> RequestError {
+    limit_error(&format!("Token limit of {most} exceeded."), Some(UNPARSED), from_server)
 }
 
-/// A document that isn't even read to its end.
-pub fn check_text(tokens: &[Pos], gateway: bool) -> Option<Fault> {
+/// Checks the number of tokens. A document above the limit isn't even parsed.
+pub fn check_text(tokens: &[Pos], gateway: bool) -> Option<RequestError> {
     let most = if gateway { GATEWAY_TOKENS } else { TOKENS };
     (tokens.len() > most).then(|| too_many_tokens(most, false))
 }
 
-/// A document that is more than the server answers. A gateway sends each field of a mutation on by itself.
-pub fn check_document(document: &ExecutableDocument, tokens: &[Pos], gateway: bool) -> Vec<Fault> {
-    let mut faults = Vec::new();
+/// Checks depth, aliases and tokens. A gateway forwards each root field of a mutation by itself, so behind it the
+/// server's limits apply to each of them.
+pub fn check_document(document: &ExecutableDocument, tokens: &[Pos], gateway: bool) -> Vec<RequestError> {
+    let mut errors = Vec::new();
     let sets = document.operations.iter().map(|(_, operation)| &operation.node.selection_set.node);
     let most = if gateway { GATEWAY_DEPTH } else { DEPTH };
     let depth = sets.clone().map(|set| depth(document, set, (0, 0))).max().unwrap_or(0);
     if depth > most {
-        faults.push(fault(&format!("Query depth limit of {most} exceeded, found {depth}."), None, false));
+        errors.push(limit_error(&format!("Query depth limit of {most} exceeded, found {depth}."), None, false));
     }
     let shared: usize = document.fragments.values().map(|it| aliases(&it.node.selection_set.node)).sum();
     let parts: Vec<usize> = if gateway { part_aliases(document) } else { vec![sets.map(aliases).sum()] };
     if let Some(found) = parts.into_iter().map(|part| part + shared).find(|found| *found > ALIASES) {
-        faults.push(fault(&format!("Aliases limit of {ALIASES} exceeded, found {found}."), None, gateway));
+        errors.push(limit_error(&format!("Aliases limit of {ALIASES} exceeded, found {found}."), None, gateway));
     }
     if gateway && document.operations.iter().any(|(_, operation)| largest_part(&operation.node, tokens) > TOKENS) {
-        faults.push(too_many_tokens(TOKENS, true));
+        errors.push(too_many_tokens(TOKENS, true));
     }
-    faults
+    errors
 }
 
 fn part_aliases(document: &ExecutableDocument) -> Vec<usize> {
@@ -64,7 +65,7 @@ fn part_aliases(document: &ExecutableDocument) -> Vec<usize> {
     parts
 }
 
-/// The tokens of the largest part of an operation that a gateway sends on.
+/// Counts the tokens of the largest request that a gateway forwards for an operation.
 fn largest_part(operation: &OperationDefinition, tokens: &[Pos]) -> usize {
     let starts: Vec<Pos> = operation.selection_set.node.items.iter().map(|selection| selection.pos).collect();
     if operation.ty != OperationType::Mutation || starts.len() < 2 {
@@ -77,7 +78,7 @@ fn largest_part(operation: &OperationDefinition, tokens: &[Pos]) -> usize {
     bounds[0] + largest
 }
 
-/// Of a set that is within so many fields and fragments.
+/// Returns the depth of a selection set that lies below this many fields and fragments.
 fn depth(document: &ExecutableDocument, set: &SelectionSet, (fields, fragments): (usize, usize)) -> usize {
     let below = |selection: &Selection| match selection {
         Selection::Field(field) if field.node.name.node == "__schema" => 0,
@@ -85,7 +86,7 @@ fn depth(document: &ExecutableDocument, set: &SelectionSet, (fields, fragments):
         Selection::InlineFragment(fragment) => {
             depth(document, &fragment.node.selection_set.node, (fields, fragments))
         }
-        // One that contains itself has no depth. It is refused as invalid later on.
+        // A fragment that contains itself has no depth. Validation refuses it later.
         Selection::FragmentSpread(_) if fragments > document.fragments.len() => fields,
         Selection::FragmentSpread(spread) => {
             let fragment = document.fragments.get(&spread.node.fragment_name.node);
@@ -98,24 +99,24 @@ fn depth(document: &ExecutableDocument, set: &SelectionSet, (fields, fragments):
 }
 
 fn aliases(set: &SelectionSet) -> usize {
-    let of = |selection: &Selection| match selection {
+    let count = |selection: &Selection| match selection {
         Selection::Field(field) => {
             usize::from(field.node.alias.is_some()) + aliases(&field.node.selection_set.node)
         }
         Selection::InlineFragment(fragment) => aliases(&fragment.node.selection_set.node),
         Selection::FragmentSpread(_) => 0,
     };
-    set.items.iter().map(|selection| of(&selection.node)).sum()
+    set.items.iter().map(|selection| count(&selection.node)).sum()
 }
 
-/// What a gateway reckons that a document costs: each thing that has fields once, however long its list.
+/// Returns the cost of a document at the gateway: one for each field with subfields, however long its list is.
 pub fn cost(document: &ExecutableDocument) -> usize {
     let sets = document.operations.iter().map(|(_, operation)| &operation.node.selection_set.node);
     sets.map(|set| cost_of(document, set, 0)).sum()
 }
 
 fn cost_of(document: &ExecutableDocument, set: &SelectionSet, above: usize) -> usize {
-    let of = |selection: &Selection| match selection {
+    let count = |selection: &Selection| match selection {
         Selection::Field(field) if field.node.selection_set.node.items.is_empty() => 0,
         Selection::Field(field) => 1 + cost_of(document, &field.node.selection_set.node, above + 1),
         Selection::InlineFragment(fragment) => cost_of(document, &fragment.node.selection_set.node, above),
@@ -125,10 +126,10 @@ fn cost_of(document: &ExecutableDocument, set: &SelectionSet, above: usize) -> u
             fragment.map_or(0, |fragment| cost_of(document, &fragment.node.selection_set.node, above + 1))
         }
     };
-    set.items.iter().map(|selection| of(&selection.node)).sum()
+    set.items.iter().map(|selection| count(&selection.node)).sum()
 }
 
-/// Where each token of a document begins.
+/// Returns the position of each token of a document.
 pub fn tokens(text: &str) -> Vec<Pos> {
     let letters: Vec<char> = text.chars().collect();
     let (mut tokens, mut at, mut line, mut start_of_line) = (Vec::new(), 0, 1, 0);
@@ -169,7 +170,7 @@ pub fn tokens(text: &str) -> Vec<Pos> {
     tokens
 }
 
-/// Of a string with its quotes.
+/// Returns the length of a string literal with its quotes.
 fn string_length(letters: &[char]) -> usize {
     let quotes: &[char] = if letters.starts_with(&['"', '"', '"']) { &['"', '"', '"'] } else { &['"'] };
     let mut at = quotes.len();

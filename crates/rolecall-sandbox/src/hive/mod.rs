@@ -1,5 +1,5 @@
-//! GraphQL Hive's public API as far as it manages an organisation, as measured on Hive 8.1.2 and as the newest
-//! release documents it.
+//! GraphQL Hive's public API for managing an organisation, as measured on Hive 8.1.2 and as documented for the
+//! newest release.
 
 mod access;
 mod answers;
@@ -27,10 +27,11 @@ use async_graphql::parser::types::{ExecutableDocument, OperationType};
 use async_graphql::{EmptySubscription, Request, Schema};
 use serde_json::{Value, json};
 
-use super::{Clock, Engine, Headers, answer, chosen, set};
+use super::switch::set;
+use super::{Clock, Engine, Headers, json_response, selected_operation};
 use access::Caller;
 pub use assignment::{AssignedProject, AssignedTarget, Assignment, Scope};
-use check::{Fault, INVALID, UNPARSED};
+use check::{INVALID, RequestError, UNPARSED};
 use complete::Completion;
 use mutation::{MemberMutation, Mutation, STOPPED};
 use query::Query;
@@ -39,25 +40,25 @@ use shape::Shape;
 use tokens::TokenMutation;
 use window::InvitationWindow;
 pub use world::{
-    AuthProvider, OWN_CREDENTIAL, Paging, ProjectKind, Release, SEEDS, Switches, World, WorldInvitation,
+    AuthProvider, OWN_CREDENTIAL, Paging, ProjectKind, Release, SEEDS, SWITCHES, Switches, World, WorldInvitation,
     WorldMember, WorldOrganization, WorldProject, WorldRole, WorldTarget, WorldToken,
 };
 
-/// The world behind the schema.
+/// The world, shared with the schema.
 type Shared = super::Shared<World>;
 
-/// The engine of this provider.
+/// The [`Engine`] of Hive.
 pub struct Hive {
     schema: Schema<Query, Mutation, EmptySubscription>,
     shared: Shared,
 }
 
-/// The schema of all releases, which the release of a request shows a part of.
+/// Builds the schema of all releases. Each request sees the part that its release has.
 fn full_schema() -> async_graphql::SchemaBuilder<Query, Mutation, EmptySubscription> {
     Schema::build(Query, Mutation(MemberMutation, TokenMutation), EmptySubscription).disable_suggestions()
 }
 
-/// Made once: tests open many sandboxes.
+/// Returns the schema of a release. It is built once per process, because tests open many sandboxes.
 fn shape_of(release: Release) -> &'static Shape {
     static SHAPES: OnceLock<(Shape, Shape)> = OnceLock::new();
     let (old, newest) = SHAPES.get_or_init(|| {
@@ -77,12 +78,12 @@ impl Hive {
         Self { schema, shared }
     }
 
-    /// The world as it stands, to look at or to change by another hand.
+    /// Locks the world, to inspect or change it without a request.
     pub fn world(&self) -> MutexGuard<'_, World> {
         self.shared.lock()
     }
 
-    /// The newest schema as SDL.
+    /// Returns the newest schema in SDL.
     pub fn sdl() -> String {
         shape::sdl_of(Release::Newest, &full_schema().finish().sdl())
     }
@@ -99,45 +100,45 @@ impl Engine for Hive {
         let credential = headers.get("authorization");
         let switches = self.world().switches.clone();
         let caller = Arc::new(Caller::of(&self.world(), credential));
-        let priced = if switches.gateway { parse_query(&request.query).ok() } else { None };
-        let cost = priced.map_or(0, |document| limits::cost(&document));
+        let costed = if switches.gateway { parse_query(&request.query).ok() } else { None };
+        let cost = costed.map_or(0, |document| limits::cost(&document));
         let (status, mut body) = match Self::prepare(&request, &switches) {
             Ok(document) => (200, self.execute(request, &document, caller, switches.release).await),
-            Err(faults) => refuse(&faults, switches.gateway),
+            Err(errors) => refusal(&errors, switches.gateway),
         };
-        // What the engine finds wrong with a document, it says without a path and without data.
+        // A response without data reports validation errors.
         let status = if body.get("data").is_none() { 400 } else { status };
         if switches.gateway {
             behind_gateway(&mut body, cost, status == 200);
         }
-        answer(status, &body)
+        json_response(status, &body)
     }
 
     fn set(&self, assignment: &str) -> Result<(), String> {
-        set(&mut self.world().switches, assignment)
+        set(&mut self.world().switches, SWITCHES, assignment)
     }
 }
 
 impl Hive {
-    /// Reads a request and looks whether it may be executed.
-    fn prepare(request: &Request, switches: &Switches) -> Result<ExecutableDocument, Vec<Fault>> {
+    /// Parses and validates a request. Returns the document, or the reasons not to execute it.
+    fn prepare(request: &Request, switches: &Switches) -> Result<ExecutableDocument, Vec<RequestError>> {
         let tokens = limits::tokens(&request.query);
-        if let Some(fault) = limits::check_text(&tokens, switches.gateway) {
-            return Err(vec![fault]);
+        if let Some(error) = limits::check_text(&tokens, switches.gateway) {
+            return Err(vec![error]);
         }
         let document = parse_query(&request.query).map_err(|why| {
             let message = format!("Syntax Error: {why}");
-            vec![Fault { message, code: Some(UNPARSED), at: why.positions().next(), of_server: false }]
+            vec![RequestError { message, code: Some(UNPARSED), at: why.positions().next(), from_server: false }]
         })?;
         let shape = shape_of(switches.release);
-        let mut faults = limits::check_document(&document, &tokens, switches.gateway);
-        faults.extend(shape.check(&document, switches.introspection));
-        if faults.is_empty()
-            && let Some(operation) = chosen(&document, request.operation_name.as_deref())
+        let mut errors = limits::check_document(&document, &tokens, switches.gateway);
+        errors.extend(shape.check(&document, switches.introspection));
+        if errors.is_empty()
+            && let Some(operation) = selected_operation(&document, request.operation_name.as_deref())
         {
-            faults.extend(shape.check_variables(operation, &request.variables));
+            errors.extend(shape.check_variables(operation, &request.variables));
         }
-        if faults.is_empty() { Ok(document) } else { Err(faults) }
+        if errors.is_empty() { Ok(document) } else { Err(errors) }
     }
 
     async fn execute(
@@ -150,9 +151,9 @@ impl Hive {
         let (name, variables) = (request.operation_name.clone(), request.variables.clone());
         let mut request = request.data(Arc::clone(&caller)).data(release);
         request.set_parsed_query(document.clone());
-        let answered = self.schema.execute(request).await;
-        let mut errors = serde_json::to_value(&answered.errors).unwrap_or(Value::Null);
-        if !answered.errors.is_empty() && answered.errors.iter().all(|error| error.path.is_empty()) {
+        let executed = self.schema.execute(request).await;
+        let mut errors = serde_json::to_value(&executed.errors).unwrap_or(Value::Null);
+        if !executed.errors.is_empty() && executed.errors.iter().all(|error| error.path.is_empty()) {
             for error in errors.as_array_mut().into_iter().flatten() {
                 error["extensions"] = json!({ "code": INVALID });
             }
@@ -167,9 +168,9 @@ impl Hive {
             .collect();
         let failed = errors.iter().filter_map(|error| error.get("path")?.as_array().cloned()).collect();
         let completion = Completion { shape: shape_of(release), document, variables: &variables, failed };
-        let found = serde_json::to_value(&answered.data).unwrap_or(Value::Null);
-        let data = match chosen(document, name.as_deref()) {
-            // A mutation that throws takes the answers of those before it with it.
+        let found = serde_json::to_value(&executed.data).unwrap_or(Value::Null);
+        let data = match selected_operation(document, name.as_deref()) {
+            // A mutation that fails with an error makes all of the data null, also the results of those before it.
             Some(operation) if !caller.is_stopped() => {
                 let (root, set) = (root_of(operation.ty), &operation.selection_set.node);
                 completion.object(root, set, &mut Vec::new(), &found).unwrap_or(Value::Null)
@@ -188,35 +189,36 @@ fn root_of(kind: OperationType) -> &'static str {
     }
 }
 
-/// The answer to a request that isn't executed.
-fn refuse(faults: &[Fault], gateway: bool) -> (u16, Value) {
-    let errors: Vec<Value> = faults
+/// Returns the status and body for a request that isn't executed.
+fn refusal(errors: &[RequestError], gateway: bool) -> (u16, Value) {
+    let bodies: Vec<Value> = errors
         .iter()
-        .map(|fault| {
-            let mut error = json!({ "message": fault.message });
-            if let Some(at) = fault.at {
-                error["locations"] = json!([{ "line": at.line, "column": at.column }]);
+        .map(|error| {
+            let mut shown = json!({ "message": error.message });
+            if let Some(at) = error.at {
+                shown["locations"] = json!([{ "line": at.line, "column": at.column }]);
             }
-            if let Some(code) = fault.code {
-                error["extensions"] = json!({ "code": code });
+            if let Some(code) = error.code {
+                shown["extensions"] = json!({ "code": code });
             }
-            error
+            shown
         })
         .collect();
-    // What the server says to a gateway, the gateway passes on as an answer.
-    if gateway && faults.iter().all(|fault| fault.of_server) {
-        return (200, json!({ "errors": errors, "data": null }));
+    // The gateway passes on errors of the server with status 200.
+    if gateway && errors.iter().all(|error| error.from_server) {
+        return (200, json!({ "errors": bodies, "data": null }));
     }
-    (400, json!({ "errors": errors }))
+    (400, json!({ "errors": bodies }))
 }
 
-/// An answer as the public gateway gives it. What it refuses by itself doesn't come from a service.
-fn behind_gateway(body: &mut Value, cost: usize, of_server: bool) {
+/// Changes a response as the public gateway does. Errors of the gateway itself (`from_server` is false) name no
+/// service.
+fn behind_gateway(body: &mut Value, cost: usize, from_server: bool) {
     for error in body.get_mut("errors").and_then(Value::as_array_mut).into_iter().flatten() {
         if let Some(fields) = error.as_object_mut() {
             fields.remove("locations");
         }
-        if of_server {
+        if from_server {
             if error.pointer("/extensions/code").is_none() {
                 error["extensions"]["code"] = json!("DOWNSTREAM_SERVICE_ERROR");
             }

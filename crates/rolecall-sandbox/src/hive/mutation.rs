@@ -1,9 +1,9 @@
-//! What can be changed about roles, members and invitations.
+//! Mutations of roles, members and invitations.
 
 use async_graphql::{Context, Error, MergedObject, Object, Result};
 use jiff::{SignedDuration, Timestamp};
 
-use super::access::{Caller, caller, coded, no_access, unexpected};
+use super::access::{Caller, caller, coded_error, no_access, unexpected};
 use super::answers::{
     AssignMemberRoleResult, AssignMemberRoleResultError, AssignMemberRoleResultOk, CreateMemberRoleInputErrors,
     CreateMemberRoleResult, CreateMemberRoleResultError, CreateMemberRoleResultOk, DeleteMemberRoleResult,
@@ -17,8 +17,8 @@ use super::assignment::Assignment;
 use super::catalogue::assignable_to_role;
 use super::inputs::{
     AssignMemberRoleInput, CreateMemberRoleInput, DeleteMemberRoleInput, DeleteOrganizationInvitationInput,
-    InviteToOrganizationByEmailInput, UpdateMemberRoleInput, Wrong, trimmed, uuid, wrong_with_email,
-    wrong_with_role,
+    FieldErrors, InviteToOrganizationByEmailInput, UpdateMemberRoleInput, email_error, role_input_errors, trimmed,
+    uuid,
 };
 use super::nodes::{Member, MemberRole, OrganizationInvitation, invitation_id};
 use super::query::{Organization, shared};
@@ -26,44 +26,49 @@ use super::tokens::TokenMutation;
 use super::window::InvitationWindow;
 use super::world::{Release, World, WorldInvitation, WorldRole};
 
-/// All that can be changed.
+/// All mutations.
 #[derive(MergedObject)]
 pub struct Mutation(pub MemberMutation, pub TokenMutation);
 
 pub struct MemberMutation;
 
-/// What a mutation works on.
-pub struct Act<'a> {
+/// The arguments that every mutation works with.
+pub struct MutationScope<'a> {
     pub world: &'a mut World,
     pub caller: &'a Caller,
     pub now: Timestamp,
 }
 
-/// Once a mutation of a request threw, no other runs.
-pub fn act<T>(context: &Context<'_>, work: impl FnOnce(Act<'_>) -> Result<T>) -> Result<T> {
+/// Runs a mutation. Once one mutation of a request fails with an error, the later ones don't run.
+pub fn mutate<T>(context: &Context<'_>, work: impl FnOnce(MutationScope<'_>) -> Result<T>) -> Result<T> {
     let (shared, caller) = (shared(context)?, caller(context)?);
     if caller.is_stopped() {
-        return Err(coded("", STOPPED));
+        return Err(coded_error("", STOPPED));
     }
     let now = (shared.clock)();
-    let done = work(Act { world: &mut shared.lock(), caller, now });
+    let done = work(MutationScope { world: &mut shared.lock(), caller, now });
     if done.is_err() {
         caller.stop();
     }
     done
 }
 
-/// Marks the errors of what didn't run.
+/// The error code of a mutation that didn't run. It never reaches the client.
 pub const STOPPED: &str = "STOPPED";
 
-const CHECK: &str = "Please check your input.";
+const CHECK_INPUT: &str = "Please check your input.";
 const NAME_TAKEN: &str = "Role name already exists. Please choose a different name.";
 
-/// The message with which a role is refused, and what is wrong with its name and its description.
-fn refusal(world: &World, own_id: Option<&str>, name: &str, description: &str) -> Option<(&'static str, Wrong)> {
-    let wrong = wrong_with_role(name, description);
+/// Checks a role's name and description. Returns the error message, and the error in each of the two fields.
+fn role_error(
+    world: &World,
+    own_id: Option<&str>,
+    name: &str,
+    description: &str,
+) -> Option<(&'static str, FieldErrors)> {
+    let wrong = role_input_errors(name, description);
     if wrong != (None, None) {
-        return Some((CHECK, wrong));
+        return Some((CHECK_INPUT, wrong));
     }
     let taken = world.roles.iter().any(|role| role.name == trimmed(name) && Some(role.id.as_str()) != own_id);
     taken.then(|| (NAME_TAKEN, (Some(NAME_TAKEN.to_owned()), None)))
@@ -77,11 +82,11 @@ impl MemberMutation {
         context: &Context<'_>,
         input: CreateMemberRoleInput,
     ) -> Result<CreateMemberRoleResult> {
-        act(context, |Act { world, caller, .. }| {
+        mutate(context, |MutationScope { world, caller, .. }| {
             let CreateMemberRoleInput { organization, name, description, selected_permissions } = input;
             organization.find(world, "member:modify")?;
             caller.require("member:modify")?;
-            if let Some((message, (name, description))) = refusal(world, None, &name, &description) {
+            if let Some((message, (name, description))) = role_error(world, None, &name, &description) {
                 let input_errors = Some(CreateMemberRoleInputErrors { name, description });
                 return Ok(CreateMemberRoleResultError { message: message.to_owned(), input_errors }.into());
             }
@@ -98,19 +103,19 @@ impl MemberMutation {
         })
     }
 
-    /// Built-in roles aren't protected: only the reserved names are, as measured on Hive 8.1.2.
+    /// Updates a role. Measured on Hive 8.1.2: built-in roles aren't protected, only their names are reserved.
     async fn update_member_role(
         &self,
         context: &Context<'_>,
         input: UpdateMemberRoleInput,
     ) -> Result<UpdateMemberRoleResult> {
-        act(context, |Act { world, caller, .. }| {
+        mutate(context, |MutationScope { world, caller, .. }| {
             let UpdateMemberRoleInput { member_role, name, description, selected_permissions } = input;
             let id = uuid(member_role.id())?;
             caller.require("member:modify")?;
             let found = world.roles.iter().position(|role| role.id == id);
             let at = found.ok_or_else(|| no_access("member:modify"))?;
-            if let Some((message, (name, description))) = refusal(world, Some(id), &name, &description) {
+            if let Some((message, (name, description))) = role_error(world, Some(id), &name, &description) {
                 let input_errors = Some(UpdateMemberRoleInputErrors { name, description });
                 return Ok(UpdateMemberRoleResultError { message: message.to_owned(), input_errors }.into());
             }
@@ -123,13 +128,14 @@ impl MemberMutation {
         })
     }
 
-    /// Of a built-in role it says that it was deleted, and it wasn't: as measured on Hive 8.1.2.
+    /// Deletes a role. Measured on Hive 8.1.2: for a built-in role it answers that the role was deleted, but the
+    /// role stays.
     async fn delete_member_role(
         &self,
         context: &Context<'_>,
         input: DeleteMemberRoleInput,
     ) -> Result<DeleteMemberRoleResult> {
-        act(context, |Act { world, caller, .. }| {
+        mutate(context, |MutationScope { world, caller, .. }| {
             let id = uuid(input.member_role.id())?;
             caller.require("member:modify")?;
             world.role_by_id(id).ok_or_else(|| no_access("member:modify"))?;
@@ -152,7 +158,7 @@ impl MemberMutation {
         context: &Context<'_>,
         input: AssignMemberRoleInput,
     ) -> Result<AssignMemberRoleResult> {
-        act(context, |Act { world, caller, .. }| {
+        mutate(context, |MutationScope { world, caller, .. }| {
             let AssignMemberRoleInput { organization, member_role, member, resources } = input;
             organization.find(world, "member:modify")?;
             caller.require("member:modify")?;
@@ -166,7 +172,7 @@ impl MemberMutation {
                 return Ok(refused("Role not found"));
             };
             let previous_member_role = world.role_by_id(&world.members[at].role_id).cloned().map(MemberRole);
-            let resources = world.stored(resources);
+            let resources = world.stored_assignment(resources);
             let member = &mut world.members[at];
             member.role_id = role.id;
             member.resources = resources;
@@ -175,16 +181,19 @@ impl MemberMutation {
         })
     }
 
-    /// Failed, invalid and refused calls count towards the limit, as measured on Hive 8.1.2.
+    /// Invites a user. Measured on Hive 8.1.2: refused, invalid and failed calls count towards the rate limit too.
     async fn invite_to_organization_by_email(
         &self,
         context: &Context<'_>,
         input: InviteToOrganizationByEmailInput,
     ) -> Result<InviteToOrganizationByEmailResult> {
         let window = context.data::<InvitationWindow>()?;
-        act(context, |Act { world, caller, now }| {
-            if !caller.presented {
-                return Err(coded(r#"No access (reason: "Authorization token is missing")"#, "UNAUTHENTICATED"));
+        mutate(context, |MutationScope { world, caller, now }| {
+            if !caller.has_bearer {
+                return Err(coded_error(
+                    r#"No access (reason: "Authorization token is missing")"#,
+                    "UNAUTHENTICATED",
+                ));
             }
             if let Some(token) = &caller.token
                 && world.switches.invitation_window
@@ -201,7 +210,7 @@ impl MemberMutation {
         context: &Context<'_>,
         input: DeleteOrganizationInvitationInput,
     ) -> Result<DeleteOrganizationInvitationResult> {
-        act(context, |Act { world, caller, .. }| {
+        mutate(context, |MutationScope { world, caller, .. }| {
             input.organization.find(world, "member:modify")?;
             caller.require("member:modify")?;
             let found = world.invitations.iter().position(|invitation| invitation.email == input.email);
@@ -229,8 +238,8 @@ fn invite(
     };
     organization.find(world, "member:modify")?;
     caller.require("member:modify")?;
-    if let Some(wrong) = wrong_with_email(&email) {
-        return refused(CHECK.to_owned(), Some(wrong));
+    if let Some(wrong) = email_error(&email) {
+        return refused(CHECK_INPUT.to_owned(), Some(wrong));
     }
     caller.require("organization:describe")?;
     if world.members.iter().any(|member| member.email.to_lowercase() == email.to_lowercase()) {
@@ -248,7 +257,7 @@ fn invite(
     };
     let invitation = WorldInvitation {
         role_id,
-        resources: resources.map_or(Assignment::All, |sent| world.stored(sent)),
+        resources: resources.map_or(Assignment::All, |sent| world.stored_assignment(sent)),
         code: world.next_code(),
         created_at: now,
         expires_at: now.checked_add(SignedDuration::from_hours(7 * 24)).map_err(|_| unexpected())?,
@@ -256,7 +265,7 @@ fn invite(
     };
     world.invitations.retain(|other| other.email != invitation.email);
     world.invitations.push(invitation.clone());
-    // Measured on Hive 8.1.2: it says that it failed, and the invitation is there.
+    // Measured on Hive 8.1.2: the call reports an error, but the invitation exists.
     if !world.switches.mail {
         return Err(unexpected());
     }

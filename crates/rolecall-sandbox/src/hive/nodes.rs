@@ -1,4 +1,4 @@
-//! What is read of an organisation, one by one.
+//! The objects of an organisation: members, roles, invitations, tokens, projects and permissions.
 
 use std::fmt::Write as _;
 
@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use super::access::{caller, no_access, unexpected};
 use super::assignment::ResourceAssignment;
 use super::catalogue::{self, Group, Level};
-use super::pages::{TargetConnection, whole};
+use super::pages::{TargetConnection, single_page};
 use super::query::shared;
 use super::world::{
     AuthProvider, ProjectKind, Release, World, WorldInvitation, WorldMember, WorldProject, WorldRole, WorldTarget,
@@ -51,10 +51,10 @@ impl Project {
     }
 
     async fn targets(&self, context: &Context<'_>) -> Result<TargetConnection> {
-        if !caller(context)?.may_on("project:describe", &self.0.id) {
+        if !caller(context)?.has_permission_on("project:describe", &self.0.id) {
             return Err(no_access("project:describe"));
         }
-        Ok(whole(self.0.targets.iter().map(Target::of)).into())
+        Ok(single_page(self.0.targets.iter().map(Target::of)).into())
     }
 }
 
@@ -70,7 +70,7 @@ impl Target {
     }
 }
 
-/// Has no id of its own.
+/// A member, which has no id of its own: the user has one.
 pub struct Member(pub WorldMember);
 
 #[expect(clippy::unused_async, reason = "the macro wants resolvers to be async")]
@@ -90,7 +90,7 @@ impl Member {
     }
 
     async fn resource_assignment(&self, context: &Context<'_>) -> Result<ResourceAssignment> {
-        Ok(shared(context)?.lock().shown(&self.0.resources))
+        Ok(shared(context)?.lock().shown_assignment(&self.0.resources))
     }
 }
 
@@ -129,11 +129,11 @@ impl MemberRole {
     }
 
     async fn permissions(&self, context: &Context<'_>) -> Result<Vec<&'static str>> {
-        Ok(shared(context)?.lock().held(&self.0).into_iter().map(|permission| permission.id).collect())
+        Ok(shared(context)?.lock().permissions_of(&self.0).into_iter().map(|permission| permission.id).collect())
     }
 }
 
-/// Shows neither its resources nor, but in its id, its code.
+/// An invitation. It shows neither its resources nor its code, but its id contains the code.
 pub struct OrganizationInvitation(pub WorldInvitation);
 
 #[expect(clippy::unused_async, reason = "the macro wants resolvers to be async")]
@@ -160,7 +160,8 @@ impl OrganizationInvitation {
     }
 }
 
-/// Measured on Hive 8.1.2: the organisation, the address and the code, in hex.
+/// Returns the id of an invitation. Measured on Hive 8.1.2: it is the organisation's id, the address and the code,
+/// in hexadecimal digits.
 pub fn invitation_id(world: &World, invitation: &WorldInvitation) -> String {
     let text = format!("{}:{}:{}", world.organization.id, invitation.email, invitation.code);
     text.bytes().fold(String::new(), |mut id, byte| {
@@ -191,7 +192,7 @@ impl OrganizationAccessToken {
     }
 
     async fn resources(&self, context: &Context<'_>) -> Result<ResourceAssignment> {
-        Ok(shared(context)?.lock().shown(&self.0.resources))
+        Ok(shared(context)?.lock().shown_assignment(&self.0.resources))
     }
 
     async fn first_characters(&self) -> &str {

@@ -1,4 +1,4 @@
-//! Connections: how lists are cut into pages, and where the next one starts.
+//! Connections: lists in pages, with cursors.
 
 use async_graphql::{OutputType, Result, SimpleObject};
 use jiff::Timestamp;
@@ -46,7 +46,7 @@ connection!(OrganizationAccessTokenConnection, OrganizationAccessTokenEdge, Orga
 connection!(ProjectConnection, ProjectEdge, Project);
 connection!(TargetConnection, TargetEdge, Target);
 
-/// Has neither cursors nor `pageInfo`: what is beyond the page can't be had.
+/// A connection of roles. It has neither cursors nor `pageInfo`, so roles beyond the first page can't be read.
 #[derive(SimpleObject)]
 pub struct MemberRoleConnection {
     edges: Vec<MemberRoleEdge>,
@@ -68,22 +68,22 @@ pub struct Page<T> {
     page_info: PageInfo,
 }
 
-/// A row's place in its list: when it was made, and its key.
-pub type Place = (Timestamp, String);
+/// The sort key of a row: its creation time and its id.
+pub type SortKey = (Timestamp, String);
 
-fn cursor((created_at, key): &Place) -> String {
-    key::base64(&format!("{created_at}|{key}"))
+fn cursor((created_at, id): &SortKey) -> String {
+    key::base64(&format!("{created_at}|{id}"))
 }
 
-fn place(cursor: &str) -> Result<Place> {
+fn parse_cursor(cursor: &str) -> Result<SortKey> {
     let text = key::from_base64(cursor).ok_or_else(unexpected)?;
-    let (created_at, key) = text.split_once('|').ok_or_else(unexpected)?;
-    Ok((created_at.parse().map_err(|_| unexpected())?, key.to_owned()))
+    let (created_at, id) = text.split_once('|').ok_or_else(unexpected)?;
+    Ok((created_at.parse().map_err(|_| unexpected())?, id.to_owned()))
 }
 
-/// A page of `rows`, newest first.
+/// Returns a page of `rows`, newest first.
 pub fn page<T: OutputType>(
-    mut rows: Vec<(Place, T)>,
+    mut rows: Vec<(SortKey, T)>,
     limit: usize,
     after: Option<&str>,
     paging: Paging,
@@ -93,12 +93,12 @@ pub fn page<T: OutputType>(
         Paging::Broken => other.1.cmp(&one.1),
     });
     if let Some(after) = after {
-        let after = place(after)?;
-        rows.retain(|(place, _)| *place < after);
+        let after = parse_cursor(after)?;
+        rows.retain(|(key, _)| *key < after);
     }
     let has_next_page = rows.len() > limit;
     rows.truncate(limit);
-    let rows: Vec<_> = rows.into_iter().map(|(place, row)| (cursor(&place), row)).collect();
+    let rows: Vec<_> = rows.into_iter().map(|(key, row)| (cursor(&key), row)).collect();
     let at = |row: Option<&(String, T)>| row.map(|(cursor, _)| cursor.clone()).unwrap_or_default();
     let page_info = PageInfo {
         has_next_page,
@@ -109,8 +109,8 @@ pub fn page<T: OutputType>(
     Ok(Page { rows, page_info })
 }
 
-/// All of it on one page that names no places.
-pub fn whole<T: OutputType>(rows: impl Iterator<Item = T>) -> Page<T> {
+/// Returns all rows on one page without cursors.
+pub fn single_page<T: OutputType>(rows: impl Iterator<Item = T>) -> Page<T> {
     let page_info = PageInfo {
         has_next_page: false,
         has_previous_page: false,
@@ -120,7 +120,8 @@ pub fn whole<T: OutputType>(rows: impl Iterator<Item = T>) -> Page<T> {
     Page { rows: rows.map(|row| (String::new(), row)).collect(), page_info }
 }
 
-/// Of most lists, a page has at most `most`, and nonsense asks for the most.
-pub fn at_most(first: Option<i32>, most: usize) -> usize {
+/// Returns the page size for `first`, at most `most`. Zero and negative numbers give `most`. Members have a rule
+/// of their own.
+pub fn page_size(first: Option<i32>, most: usize) -> usize {
     first.and_then(|first| usize::try_from(first).ok()).filter(|first| *first > 0).map_or(most, |it| it.min(most))
 }

@@ -1,17 +1,17 @@
-//! What can be read. Type and field names are the platform's.
+//! Queries. Type and field names are the platform's.
 
 use async_graphql::{Context, ID, InputObject, Object, OneofObject, Result};
 
 use super::Shared;
 use super::access::{caller, no_access, unexpected};
-use super::catalogue::{groups_for_roles, groups_for_tokens};
+use super::catalogue::{role_groups, token_groups};
 use super::nodes::{
     Member, MemberRole, OrganizationAccessToken, OrganizationInvitation, PermissionGroup, Project, Target,
     permission_group,
 };
 use super::pages::{
     MemberConnection, MemberRoleConnection, OrganizationAccessTokenConnection, OrganizationInvitationConnection,
-    ProjectConnection, at_most, page, whole,
+    ProjectConnection, page, page_size, single_page,
 };
 use super::world::{Paging, World, WorldInvitation, WorldMember, WorldProject, WorldToken};
 
@@ -31,7 +31,8 @@ pub struct OrganizationSelectorInput {
 }
 
 impl OrganizationReferenceInput {
-    /// An organisation that isn't there looks like one that `permission` is missing for.
+    /// Checks that this is the world's organisation. If it isn't, the error is the same as for a missing
+    /// `permission`.
     pub fn find(&self, world: &World, permission: &str) -> Result<()> {
         let found = match self {
             Self::BySelector(selector) => selector.organization_slug == world.organization.slug,
@@ -91,7 +92,7 @@ impl Query {
             }
         });
         let may = |project: &&WorldProject| {
-            caller(context).is_ok_and(|caller| caller.may_on("project:describe", &project.id))
+            caller(context).is_ok_and(|caller| caller.has_permission_on("project:describe", &project.id))
         };
         let found = found.filter(may).ok_or_else(|| no_access("project:describe"))?;
         Ok(Some(Project(found.clone())))
@@ -110,7 +111,7 @@ impl Query {
             }
         });
         let (project, target) = named.next().ok_or_else(|| no_access("project:describe"))?;
-        if !caller(context)?.may_on("project:describe", &project.id) {
+        if !caller(context)?.has_permission_on("project:describe", &project.id) {
             return Err(no_access("project:describe"));
         }
         Ok(Some(Target::of(target)))
@@ -137,7 +138,7 @@ impl Organization {
         owner.cloned().map(Member).ok_or_else(unexpected)
     }
 
-    /// `first` has no bound, and where it is no number of rows there are none, as measured on Hive 8.1.2.
+    /// Lists members. Measured on Hive 8.1.2: `first` has no upper bound, and a negative number gives no rows.
     async fn members(
         &self,
         context: &Context<'_>,
@@ -148,8 +149,8 @@ impl Organization {
         let world = shared(context)?.lock();
         let limit = usize::try_from(first.unwrap_or(100)).unwrap_or(0);
         let limit = world.switches.member_page_limit.map_or(limit, |most| limit.min(most));
-        let place = |member: &WorldMember| (member.created_at, member.user_id.clone());
-        let rows = world.members.iter().map(|member| (place(member), Member(member.clone()))).collect();
+        let sort_key = |member: &WorldMember| (member.created_at, member.user_id.clone());
+        let rows = world.members.iter().map(|member| (sort_key(member), Member(member.clone()))).collect();
         Ok(page(rows, limit, after.as_deref(), world.switches.paging)?.into())
     }
 
@@ -159,35 +160,35 @@ impl Organization {
         first: Option<i32>,
         after: Option<String>,
     ) -> Result<Option<OrganizationInvitationConnection>> {
-        if !caller(context)?.may("member:modify") {
+        if !caller(context)?.has_permission("member:modify") {
             return Ok(None);
         }
         let shared = shared(context)?;
         let (now, world) = ((shared.clock)(), shared.lock());
         let pending = world.invitations.iter().filter(|invitation| invitation.expires_at > now);
-        let place = |invitation: &WorldInvitation| (invitation.created_at, invitation.email.clone());
-        let rows = pending.map(|row| (place(row), OrganizationInvitation(row.clone()))).collect();
-        Ok(Some(page(rows, at_most(first, 50), after.as_deref(), Paging::Fixed)?.into()))
+        let sort_key = |invitation: &WorldInvitation| (invitation.created_at, invitation.email.clone());
+        let rows = pending.map(|row| (sort_key(row), OrganizationInvitation(row.clone()))).collect();
+        Ok(Some(page(rows, page_size(first, 50), after.as_deref(), Paging::Fixed)?.into()))
     }
 
-    /// Newest first, and all were made at the same time as far as the platform knows: so by id. Nothing leads to
-    /// a second page.
+    /// Lists roles by descending id, at most 50. The platform sorts them by creation time, newest first, but
+    /// stores the same time for all. There is no second page.
     async fn member_roles(
         &self,
         context: &Context<'_>,
         first: Option<i32>,
         after: Option<String>,
     ) -> Result<Option<MemberRoleConnection>> {
-        // Taken, and of no use.
+        // The argument exists and has no effect.
         let _ = after;
         let mut roles = shared(context)?.lock().roles.clone();
         roles.sort_by(|one, other| other.id.cmp(&one.id));
-        Ok(Some(MemberRoleConnection::of(roles.into_iter().take(at_most(first, 50)).map(MemberRole))))
+        Ok(Some(MemberRoleConnection::of(roles.into_iter().take(page_size(first, 50)).map(MemberRole))))
     }
 
     async fn available_member_permission_groups(&self, context: &Context<'_>) -> Result<Vec<PermissionGroup>> {
         let release = shared(context)?.lock().switches.release;
-        Ok(groups_for_roles(release).map(|group| permission_group(group, release)).collect())
+        Ok(role_groups(release).map(|group| permission_group(group, release)).collect())
     }
 
     async fn available_organization_access_token_permission_groups(
@@ -195,7 +196,7 @@ impl Organization {
         context: &Context<'_>,
     ) -> Result<Vec<PermissionGroup>> {
         let release = shared(context)?.lock().switches.release;
-        Ok(groups_for_tokens(release).map(|group| permission_group(group, release)).collect())
+        Ok(token_groups(release).map(|group| permission_group(group, release)).collect())
     }
 
     async fn access_tokens(
@@ -206,9 +207,9 @@ impl Organization {
     ) -> Result<OrganizationAccessTokenConnection> {
         caller(context)?.require("accessToken:modify")?;
         let world = shared(context)?.lock();
-        let place = |token: &WorldToken| (token.created_at, token.id.clone());
-        let rows = world.tokens.iter().map(|row| (place(row), OrganizationAccessToken(row.clone()))).collect();
-        Ok(page(rows, at_most(first, 20), after.as_deref(), Paging::Fixed)?.into())
+        let sort_key = |token: &WorldToken| (token.created_at, token.id.clone());
+        let rows = world.tokens.iter().map(|row| (sort_key(row), OrganizationAccessToken(row.clone()))).collect();
+        Ok(page(rows, page_size(first, 20), after.as_deref(), Paging::Fixed)?.into())
     }
 
     async fn access_token(&self, context: &Context<'_>, id: ID) -> Result<Option<OrganizationAccessToken>> {
@@ -219,7 +220,8 @@ impl Organization {
 
     async fn projects(&self, context: &Context<'_>) -> Result<ProjectConnection> {
         let (caller, world) = (caller(context)?, shared(context)?.lock());
-        let visible = world.projects.iter().filter(|project| caller.may_on("project:describe", &project.id));
-        Ok(whole(visible.cloned().map(Project)).into())
+        let visible =
+            world.projects.iter().filter(|project| caller.has_permission_on("project:describe", &project.id));
+        Ok(single_page(visible.cloned().map(Project)).into())
     }
 }

@@ -1,4 +1,4 @@
-//! The schema as a release shows it, to check requests by and to complete answers with.
+//! The schema of a release, to validate requests and to complete answers.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,7 +9,7 @@ use async_graphql::parser::types::{BaseType, InputValueDefinition, Type, TypeKin
 
 use super::world::Release;
 
-/// What one of the releases doesn't have. It is one line of the schema language each, without a description.
+/// The fields that a release doesn't have. Each has to be one line of SDL, so none of them may have a doc comment.
 const HIDDEN: &[(Release, &str, &str)] = &[
     (Release::V8_1_2, "Mutation", "deleteAccessToken"),
     (Release::V8_1_2, "InviteToOrganizationByEmailInput", "resources"),
@@ -24,16 +24,16 @@ pub fn only_8_1_2(context: &Context<'_>) -> bool {
     context.data::<Release>().is_ok_and(|release| *release == Release::V8_1_2)
 }
 
-/// The schema language of a release, from that of all of them.
+/// Returns the SDL of a release, from the SDL of all releases.
 pub fn sdl_of(release: Release, sdl: &str) -> String {
     let mut shown = String::new();
-    let mut within = "";
+    let mut declaring_type = "";
     for line in sdl.lines() {
         if let Some(declared) = line.strip_prefix("type ").or_else(|| line.strip_prefix("input ")) {
-            within = declared.split(' ').next().unwrap_or_default();
+            declaring_type = declared.split(' ').next().unwrap_or_default();
         }
         let name = line.trim_start().split([':', '(']).next().unwrap_or_default();
-        let hidden = line.starts_with([' ', '\t']) && HIDDEN.contains(&(release, within, name));
+        let hidden = line.starts_with([' ', '\t']) && HIDDEN.contains(&(release, declaring_type, name));
         if !hidden {
             shown.push_str(line);
             shown.push('\n');
@@ -42,7 +42,7 @@ pub fn sdl_of(release: Release, sdl: &str) -> String {
     shown
 }
 
-/// The types of a release by their names. Scalars are those that it doesn't know.
+/// The types of a release by name. A type in none of these maps is a scalar.
 #[derive(Default)]
 pub struct Shape {
     pub objects: BTreeMap<String, BTreeMap<String, Field>>,
@@ -94,7 +94,7 @@ fn typed(values: Vec<Positioned<InputValueDefinition>>) -> BTreeMap<String, Type
     values.into_iter().map(|value| (value.node.name.node.to_string(), value.node.ty.node)).collect()
 }
 
-/// The type that lists of it are lists of.
+/// Returns the name of a type without its lists.
 pub fn innermost(kind: &Type) -> &str {
     match &kind.base {
         BaseType::Named(name) => name,

@@ -1,6 +1,44 @@
-//! What differs between releases, deployments and circumstances, one switch each.
+//! One switch for each difference between releases, deployments and circumstances.
 
 use serde::{Deserialize, Serialize};
+
+use crate::switch::{ON_OFF, Switch};
+
+/// The switches of this sandbox, as help texts and errors describe them.
+pub const SWITCHES: &[Switch] = &[
+    Switch {
+        name: "release",
+        values: &["newest", "8.1.2"],
+        about: "The release of Hive whose schema and behaviour the server has.",
+    },
+    Switch {
+        name: "paging",
+        values: &["fixed", "broken"],
+        about: "broken: pages of members skip and repeat rows, as in Hive 8.1.2.",
+    },
+    Switch {
+        name: "member-page-limit",
+        values: &["NUMBER", "null"],
+        about: "The most members on a page. null returns as many as are asked for.",
+    },
+    Switch {
+        name: "gateway",
+        values: ON_OFF,
+        about: "Answers and limits are those of the public gateway before the server.",
+    },
+    Switch {
+        name: "mail",
+        values: ON_OFF,
+        about: "Mails are sent. false: an invitation fails, and exists nevertheless.",
+    },
+    Switch { name: "introspection", values: ON_OFF, about: "The server answers introspection queries." },
+    Switch {
+        name: "app-deployments-kept",
+        values: &["true", "false", "null"],
+        about: "Assignments keep their app deployments. null: as the release does.",
+    },
+    Switch { name: "invitation-window", values: ON_OFF, about: "At most 6 invitations are allowed in 5 seconds." },
+];
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
@@ -8,17 +46,17 @@ use serde::{Deserialize, Serialize};
 pub struct Switches {
     pub release: Release,
     pub paging: Paging,
-    /// The most members on a page. None: as many as are asked for.
+    /// The maximum number of members on a page. `None` sets no limit.
     pub member_page_limit: Option<usize>,
-    /// Are answers those of the gateway before the server?
+    /// Answers as the public gateway in front of the server does.
     pub gateway: bool,
-    /// Do mails go out?
+    /// Whether mails can be sent. If not, invitations report an error.
     pub mail: bool,
-    /// Does the server introspect?
+    /// Allows introspection.
     pub introspection: bool,
-    /// Are the app deployments of an assignment kept? None: as the release does.
+    /// Whether the app deployments of an assignment are stored. `None` follows the release.
     pub app_deployments_kept: Option<bool>,
-    /// Are invitations limited to 6 in 5 seconds?
+    /// Limits invitations to 6 in 5 seconds.
     pub invitation_window: bool,
 }
 
@@ -31,11 +69,11 @@ pub enum Release {
     Newest,
 }
 
-/// How the list of members goes from page to page.
+/// The order of the list of members across pages.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Paging {
-    /// Ordered by one column and cut by another: pages skip and repeat, as measured on Hive 8.1.2.
+    /// Rows are sorted by one column and cut by another, so pages skip and repeat rows. Measured on Hive 8.1.2.
     Broken,
     #[default]
     Fixed,

@@ -1,4 +1,4 @@
-//! What can be changed about access tokens.
+//! Mutations of access tokens.
 
 use async_graphql::{Context, Object, Result};
 
@@ -13,11 +13,11 @@ use super::answers::{
 };
 use super::catalogue::assignable_to_token;
 use super::inputs::{
-    CreateOrganizationAccessTokenInput, DeleteAccessTokenInput, DeleteOrganizationAccessTokenInput, trimmed,
-    wrong_with_token,
+    CreateOrganizationAccessTokenInput, DeleteAccessTokenInput, DeleteOrganizationAccessTokenInput,
+    token_input_errors, trimmed,
 };
 use super::key;
-use super::mutation::{Act, act};
+use super::mutation::{MutationScope, mutate};
 use super::world::{Release, World, WorldToken};
 
 pub struct TokenMutation;
@@ -25,17 +25,18 @@ pub struct TokenMutation;
 #[expect(clippy::unused_async, reason = "the macro wants resolvers to be async")]
 #[Object]
 impl TokenMutation {
-    /// Nobody asks whether the new token can do more than the one that makes it. Its id is only in its key.
+    /// Creates a token. It may have more permissions than the token that creates it. The answer contains its id
+    /// only inside the key.
     async fn create_organization_access_token(
         &self,
         context: &Context<'_>,
         input: CreateOrganizationAccessTokenInput,
     ) -> Result<CreateOrganizationAccessTokenResult> {
-        act(context, |Act { world, caller, now }| {
+        mutate(context, |MutationScope { world, caller, now }| {
             let CreateOrganizationAccessTokenInput { organization, title, description, permissions, resources } =
                 input;
-            // Measured on Hive 8.1.2: the input is looked at before the caller is.
-            let wrong = wrong_with_token(&title, description.as_deref());
+            // Measured on Hive 8.1.2: the input is checked before the caller's permissions.
+            let wrong = token_input_errors(&title, description.as_deref());
             if wrong != (None, None) {
                 let (title, description) = wrong;
                 let details = Some(CreateOrganizationAccessTokenResultErrorDetails { title, description });
@@ -44,7 +45,8 @@ impl TokenMutation {
             }
             organization.find(world, "accessToken:modify")?;
             caller.require("accessToken:modify")?;
-            // Declared as optional, and the database wants it: as measured on Hive 8.1.2.
+            // Measured on Hive 8.1.2: the schema says that the description is optional, but the database requires
+            // it.
             let description = description.ok_or_else(unexpected)?;
             let (id, secret) = (world.next_id(), world.next_secret());
             let private_access_key = key::encode(&id, &secret);
@@ -52,7 +54,7 @@ impl TokenMutation {
                 title: trimmed(&title).to_owned(),
                 description: trimmed(&description).to_owned(),
                 permissions: assignable_to_token(&permissions, world.switches.release),
-                resources: world.stored(resources),
+                resources: world.stored_assignment(resources),
                 digest: digest(&secret),
                 first_characters: key::first_characters(&private_access_key),
                 created_at: now,
@@ -67,7 +69,7 @@ impl TokenMutation {
         context: &Context<'_>,
         input: DeleteOrganizationAccessTokenInput,
     ) -> Result<DeleteOrganizationAccessTokenResult> {
-        act(context, |Act { world, caller, .. }| {
+        mutate(context, |MutationScope { world, caller, .. }| {
             caller.require("accessToken:modify")?;
             let id = input.organization_access_token.id();
             if delete(world, id) {
@@ -87,7 +89,7 @@ impl TokenMutation {
         context: &Context<'_>,
         input: DeleteAccessTokenInput,
     ) -> Result<DeleteAccessTokenResult> {
-        act(context, |Act { world, caller, .. }| {
+        mutate(context, |MutationScope { world, caller, .. }| {
             caller.require("accessToken:modify")?;
             let id = input.access_token.id();
             if delete(world, id) {
@@ -100,7 +102,7 @@ impl TokenMutation {
 
 const UNKNOWN: &str = "The access token does not exist.";
 
-/// Nothing keeps a token from deleting itself.
+/// Deletes a token, even the one that sent the request. Returns false if it doesn't exist.
 fn delete(world: &mut World, id: &str) -> bool {
     let before = world.tokens.len();
     world.tokens.retain(|token| token.id != id);

@@ -6,15 +6,15 @@ use serde::{Deserialize, Serialize};
 use super::super::digest;
 use super::assignment::Assignment;
 use super::key;
-pub use super::switches::{Paging, Release, Switches};
+pub use super::switches::{Paging, Release, SWITCHES, Switches};
 
-/// The organisations that this sandbox starts with.
+/// The slugs of the organisations that this sandbox starts with.
 pub const SEEDS: &[&str] = &["acme"];
 
 const OWN_ID: &str = "7f0c2d1e-5b6a-4c3d-8e9f-0a1b2c3d4e5f";
 const OWN_SECRET: &str = "sandbox-own-secret";
 
-/// The header's value with the key of the seed's own token.
+/// The value of the `Authorization` header with rolecall's own token in the seed.
 pub const OWN_CREDENTIAL: &str =
     "Bearer hvo1/N2YwYzJkMWUtNWI2YS00YzNkLThlOWYtMGExYjJjM2Q0ZTVmOnNhbmRib3gtb3duLXNlY3JldA==";
 
@@ -24,14 +24,14 @@ pub struct World {
     pub organization: WorldOrganization,
     pub roles: Vec<WorldRole>,
     pub members: Vec<WorldMember>,
-    /// The user id of the member who owns the organisation.
+    /// The user id of the organisation's owner.
     pub owner: String,
     pub invitations: Vec<WorldInvitation>,
     pub projects: Vec<WorldProject>,
     pub tokens: Vec<WorldToken>,
-    /// Whom each mail went to, in order.
+    /// The recipients of all mails, in the order sent.
     pub mails: Vec<String>,
-    /// Counts what was made, for ids.
+    /// The number of ids generated so far.
     pub made: u64,
     pub switches: Switches,
 }
@@ -49,9 +49,9 @@ pub struct WorldRole {
     pub id: String,
     pub name: String,
     pub description: String,
-    /// Built in.
+    /// Whether the role is built in.
     pub locked: bool,
-    /// What was assigned. Of a built-in role that still has its name this counts for nothing.
+    /// The assigned permissions. A built-in role that still has its original name ignores them.
     pub permissions: Vec<String>,
 }
 
@@ -59,14 +59,14 @@ pub struct WorldRole {
 #[serde(deny_unknown_fields)]
 pub struct WorldMember {
     pub user_id: String,
-    /// Not a key: two accounts may share one.
+    /// The address, which isn't unique: two accounts may share it.
     pub email: String,
     pub display_name: String,
     pub provider: AuthProvider,
     pub role_id: String,
     pub resources: Assignment,
     pub created_at: Timestamp,
-    /// Managed by SCIM, and not to be changed otherwise.
+    /// Whether SCIM manages the member. The API then refuses to change them.
     pub provisioned: bool,
 }
 
@@ -89,7 +89,7 @@ pub struct WorldInvitation {
     pub email: String,
     pub role_id: String,
     pub resources: Assignment,
-    /// Whoever has it can join.
+    /// The code in the invitation link. Anybody who has it can join.
     pub code: String,
     pub created_at: Timestamp,
     pub expires_at: Timestamp,
@@ -128,14 +128,14 @@ pub struct WorldToken {
     pub description: String,
     pub permissions: Vec<String>,
     pub resources: Assignment,
-    /// Of the secret, which nobody keeps.
+    /// The [`digest`] of the secret. The secret itself isn't stored.
     pub digest: String,
     pub first_characters: String,
     pub created_at: Timestamp,
 }
 
 impl World {
-    /// An organisation with its owner, its built-in roles and the own token.
+    /// Creates an organisation with its owner, the built-in roles and rolecall's own token.
     pub fn empty(slug: impl Into<String>) -> Self {
         let slug = slug.into();
         let organization = WorldOrganization { id: uuid(&format!("organization/{slug}")), slug };
@@ -176,7 +176,7 @@ impl World {
         world
     }
 
-    /// The world of a seed.
+    /// Reads the world of a seed. `None` if there is no such seed.
     pub fn seed(name: &str) -> Option<Self> {
         (name == SEEDS[0]).then(|| serde_json::from_str(include_str!("seed.json")).ok()).flatten()
     }
@@ -201,7 +201,7 @@ impl World {
         self.projects.iter().find(|project| project.slug == slug)
     }
 
-    /// The invited person follows the link. False: nobody was invited under this address.
+    /// Accepts an invitation: the person joins. Returns false if nobody was invited with this address.
     pub fn accept(&mut self, email: &str) -> bool {
         let Some(at) = self.invitations.iter().position(|invitation| invitation.email == email) else {
             return false;
@@ -221,7 +221,7 @@ impl World {
         true
     }
 
-    /// Who can administrate, as only the platform knows.
+    /// Counts the members who can administrate: the owner, and holders of the built-in role `Admin`.
     pub fn usable_admins(&self) -> usize {
         let admin = |member: &WorldMember| {
             self.role_by_id(&member.role_id).is_some_and(|role| role.locked && role.name == "Admin")
@@ -262,7 +262,7 @@ fn own_token() -> WorldToken {
     }
 }
 
-/// An id in the platform's shape that is the same in every run.
+/// Returns an id in the platform's format that is the same in every run.
 fn uuid(seed: &str) -> String {
     let digest = digest(seed);
     format!("{}-{}-4{}-a{}-{}", &digest[..8], &digest[8..12], &digest[13..16], &digest[17..20], &digest[20..32])

@@ -1,4 +1,4 @@
-//! Who calls, and what they may do.
+//! Credentials, and the access of the caller.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -10,26 +10,26 @@ use serde::{Deserialize, Serialize};
 use super::super::{Headers, digest};
 use super::world::World;
 
-/// The pair that the documentation describes: the key is no secret.
+/// The pair of key and secret that the documentation describes. Only the second is secret.
 pub const OWN_API_KEY: &str = "sandbox-own-key";
 pub const OWN_API_SECRET: &str = "sandbox-own-secret";
 
-/// A token of the workspace.
+/// A token of one workspace.
 pub const OWN_WORKSPACE_TOKEN: &str = "prdm_wsp_sandbox-own-token";
 
-/// A token of the company, which needs the header that chooses a workspace.
+/// A token of the company. A header selects the workspace.
 pub const OWN_COMPANY_TOKEN: &str = "prdm_cmp_sandbox-own-token";
 
-// How Paradime's Python SDK 6.9.0 knows the tokens.
-const OF_WORKSPACE: &str = "prdm_wsp_";
-const OF_COMPANY: &str = "prdm_cmp_";
+// The prefixes by which Paradime's Python SDK 6.9.0 recognises tokens.
+const WORKSPACE_PREFIX: &str = "prdm_wsp_";
+const COMPANY_PREFIX: &str = "prdm_cmp_";
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct WorldCredential {
     pub name: String,
     pub kind: CredentialKind,
-    /// Of the secret or the token, which nobody keeps.
+    /// The [`digest`] of the secret or the token, which isn't stored itself.
     pub digest: String,
     pub capabilities: BTreeSet<Capability>,
 }
@@ -42,7 +42,8 @@ pub enum CredentialKind {
     Company,
 }
 
-/// As the page on API keys names them, as far as they concern users, workspaces and the log.
+/// A capability of an API key, named as on the page about keys. Only those for users, workspaces and the audit log
+/// exist here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Capability {
@@ -52,19 +53,20 @@ pub enum Capability {
     AuditLogsViewer,
 }
 
-/// Whoever lists users.
-pub const USERS: &[Capability] = &[Capability::UserManagementAdmin, Capability::UserMetadataViewer];
+/// The capabilities that allow listing users: any of these.
+pub const LIST_USERS: &[Capability] = &[Capability::UserManagementAdmin, Capability::UserMetadataViewer];
 
-/// The page on workspaces asks for the capabilities of users, the page on keys has one of their own: either will do.
-pub const WORKSPACES: &[Capability] =
+/// The capabilities that allow listing workspaces. The page on workspaces asks for those of users and the page on
+/// keys lists one of its own, so any of these is accepted.
+pub const LIST_WORKSPACES: &[Capability] =
     &[Capability::UserManagementAdmin, Capability::UserMetadataViewer, Capability::WorkspaceMetadataViewer];
 
-pub const AUDIT_LOG: &[Capability] = &[Capability::AuditLogsViewer];
+pub const READ_AUDIT_LOG: &[Capability] = &[Capability::AuditLogsViewer];
 
-/// Whoever changes users.
-pub const CHANGES: &[Capability] = &[Capability::UserManagementAdmin];
+/// The capability that allows changing users.
+pub const CHANGE_USERS: &[Capability] = &[Capability::UserManagementAdmin];
 
-/// What rolecall's own credentials are in each seed.
+/// Returns rolecall's own credentials, which each seed accepts.
 pub(super) fn own_credentials() -> Vec<WorldCredential> {
     let pair = CredentialKind::Pair { key: OWN_API_KEY.to_owned() };
     [
@@ -81,10 +83,10 @@ pub(super) fn own_credentials() -> Vec<WorldCredential> {
     .to_vec()
 }
 
-/// Whoever sent a request.
+/// The sender of a request.
 pub struct Caller {
     capabilities: BTreeSet<Capability>,
-    /// Something was asked for that needs another capability.
+    /// Whether the request asked for something that needs another capability.
     refused: AtomicBool,
 }
 
@@ -107,23 +109,24 @@ impl Caller {
             return Ok(());
         }
         self.refused.store(true, Ordering::Relaxed);
-        Err(Error::new(LACKS))
+        Err(Error::new(LACKS_CAPABILITY))
     }
 }
 
-/// What a caller without the capability is told.
-pub const LACKS: &str = "this API key lacks the capability";
+/// The error message for a missing capability.
+pub const LACKS_CAPABILITY: &str = "this API key lacks the capability";
 
 pub fn require(context: &Context<'_>, any_of: &[Capability]) -> Result<()> {
     context.data::<Arc<Caller>>()?.require(any_of)
 }
 
-/// The clients send the workspace with the other kinds too, if they know one: there it says nothing.
-fn by_token<'a>(world: &'a World, shown: &str, workspace: Option<&str>) -> Option<&'a WorldCredential> {
-    let (scheme, token) = shown.split_once(' ')?;
-    let kind = if token.starts_with(OF_COMPANY) && workspace == Some(&world.workspace.uid) {
+/// Finds the credential of a bearer token. Clients may send the workspace header with every kind of credential;
+/// only a company token uses it.
+fn by_token<'a>(world: &'a World, header: &str, workspace: Option<&str>) -> Option<&'a WorldCredential> {
+    let (scheme, token) = header.split_once(' ')?;
+    let kind = if token.starts_with(COMPANY_PREFIX) && workspace == Some(&world.workspace.uid) {
         CredentialKind::Company
-    } else if token.starts_with(OF_WORKSPACE) {
+    } else if token.starts_with(WORKSPACE_PREFIX) {
         CredentialKind::Workspace
     } else {
         return None;
@@ -133,10 +136,10 @@ fn by_token<'a>(world: &'a World, shown: &str, workspace: Option<&str>) -> Optio
     world.credentials.iter().find(fits).filter(|_| scheme.eq_ignore_ascii_case("bearer"))
 }
 
-/// Is this the token of a company, which reaches more than one workspace?
-pub(super) fn is_of_company(headers: &Headers) -> bool {
-    let shown = headers.get("authorization").and_then(|shown| shown.split_once(' '));
-    shown.is_some_and(|(_, token)| token.starts_with(OF_COMPANY))
+/// Whether the request carries a company token, which can reach several workspaces.
+pub(super) fn has_company_token(headers: &Headers) -> bool {
+    let header = headers.get("authorization").and_then(|header| header.split_once(' '));
+    header.is_some_and(|(_, token)| token.starts_with(COMPANY_PREFIX))
 }
 
 fn by_pair<'a>(world: &'a World, key: &str, secret: &str) -> Option<&'a WorldCredential> {

@@ -1,4 +1,4 @@
-//! What the engine would find wrong with a document too late, or not at all.
+//! Validation of requests that async-graphql does too late or not at all.
 
 use std::convert::Infallible;
 
@@ -7,15 +7,15 @@ use async_graphql::parser::types::{
 };
 use async_graphql::{Name, Pos, Positioned, ServerError, Value, Variables};
 
-/// Why a request isn't executed.
-pub fn faults(
+/// Returns the reasons not to execute a request. An empty list means that it is valid.
+pub fn errors(
     document: &ExecutableDocument,
     operation: Option<&OperationDefinition>,
     variables: &Variables,
     introspection: bool,
 ) -> Vec<ServerError> {
     let declared = operation.map_or(&[][..], |operation| &operation.variable_definitions);
-    let mut check = Check { declared, introspection, faults: Vec::new() };
+    let mut check = Check { declared, introspection, errors: Vec::new() };
     for definition in declared {
         let (name, kind) = (&definition.node.name.node, &definition.node.var_type.node);
         if !is_optional(&definition.node) && !variables.contains_key(name) {
@@ -28,7 +28,7 @@ pub fn faults(
     for set in operations.chain(fragments) {
         check.set(set);
     }
-    check.faults
+    check.errors
 }
 
 fn is_optional(definition: &VariableDefinition) -> bool {
@@ -38,12 +38,12 @@ fn is_optional(definition: &VariableDefinition) -> bool {
 struct Check<'a> {
     declared: &'a [Positioned<VariableDefinition>],
     introspection: bool,
-    faults: Vec<ServerError>,
+    errors: Vec<ServerError>,
 }
 
 impl Check<'_> {
     fn add(&mut self, message: String, at: Pos) {
-        self.faults.push(ServerError::new(message, Some(at)));
+        self.errors.push(ServerError::new(message, Some(at)));
     }
 
     fn set(&mut self, set: &SelectionSet) {
@@ -73,7 +73,7 @@ impl Check<'_> {
         }
     }
 
-    /// async-graphql 7.2 has the rule that a variable's type has to fit, and never applies it.
+    /// Checks the type of a variable. async-graphql 7.2 has a rule for this but never applies it.
     fn variable(&mut self, argument: &str, variable: &Name, at: Pos) {
         let expected = match argument {
             "accountType" => "UserAccountType",
@@ -91,7 +91,7 @@ impl Check<'_> {
         }
     }
 
-    /// A role in quotes is a string, which async-graphql lets pass for a literal.
+    /// Checks that a role isn't a string in quotes. async-graphql accepts one as an enum literal.
     fn literal(&mut self, argument: &str, literal: &Value, at: Pos) {
         if argument == "accountType" && matches!(literal, Value::String(_)) {
             self.add(format!("Enum 'UserAccountType' cannot represent non-enum value: {literal}."), at);

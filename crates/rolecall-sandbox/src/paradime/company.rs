@@ -1,45 +1,46 @@
-//! All workspaces of a company at one endpoint, as a token of the company sees them.
+//! All workspaces of a company behind one endpoint, as a company token sees them.
 
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use super::super::{Fault, Headers, Reply, Served};
-use super::access::is_of_company;
+use super::super::{AnySandbox, Fault, Headers, Reply};
+use super::access::has_company_token;
 
-/// The workspaces by their uids. Whoever doesn't choose one by header reaches the first, where their key was made.
+/// The workspaces by uid. A request that doesn't select one by header goes to the first, to which the other
+/// credentials belong.
 pub struct Company {
-    first: Arc<dyn Served>,
-    others: Vec<(String, Arc<dyn Served>)>,
+    first: Arc<dyn AnySandbox>,
+    others: Vec<(String, Arc<dyn AnySandbox>)>,
 }
 
 impl Company {
-    pub fn new(first: Arc<dyn Served>, others: Vec<(String, Arc<dyn Served>)>) -> Self {
+    pub fn new(first: Arc<dyn AnySandbox>, others: Vec<(String, Arc<dyn AnySandbox>)>) -> Self {
         Self { first, others }
     }
 
-    fn chosen(&self, headers: &Headers) -> &dyn Served {
-        let uid = headers.get("x-paradime-workspace").filter(|_| is_of_company(headers));
+    fn workspace(&self, headers: &Headers) -> &dyn AnySandbox {
+        let uid = headers.get("x-paradime-workspace").filter(|_| has_company_token(headers));
         let other = self.others.iter().find(|(other, _)| uid == Some(other));
         other.map_or(&*self.first, |(_, served)| &**served)
     }
 
-    fn all(&self) -> impl Iterator<Item = &dyn Served> {
+    fn all(&self) -> impl Iterator<Item = &dyn AnySandbox> {
         std::iter::once(&*self.first).chain(self.others.iter().map(|(_, served)| &**served))
     }
 }
 
-impl Served for Company {
+impl AnySandbox for Company {
     fn handle<'a>(
         &'a self,
         headers: &'a Headers,
         body: &'a [u8],
     ) -> Pin<Box<dyn Future<Output = Reply> + Send + 'a>> {
-        self.chosen(headers).handle(headers, body)
+        self.workspace(headers).handle(headers, body)
     }
 
     fn reset(&self) -> Result<(), String> {
-        self.all().try_for_each(Served::reset)
+        self.all().try_for_each(AnySandbox::reset)
     }
 
     fn set(&self, assignments: &[String]) -> Result<(), String> {

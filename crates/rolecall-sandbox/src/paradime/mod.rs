@@ -1,4 +1,5 @@
-//! Paradime's management of users, as its documentation and its own clients show it. There is no published schema.
+//! Paradime's API for managing users, as its documentation and its own clients show it. Paradime publishes no
+//! schema.
 
 mod access;
 mod check;
@@ -11,11 +12,12 @@ mod world;
 use std::sync::{Arc, MutexGuard};
 
 use async_graphql::parser::types::OperationType;
-use async_graphql::{EmptySubscription, PathSegment, Request, Response as Answered, Schema, ServerError};
+use async_graphql::{EmptySubscription, PathSegment, Request, Response as Executed, Schema, ServerError};
 use serde_json::{Value, json};
 
-use super::{Clock, Engine, Headers, answer, chosen, set};
-use access::{Caller, LACKS};
+use super::switch::set;
+use super::{Clock, Engine, Headers, json_response, selected_operation};
+use access::{Caller, LACKS_CAPABILITY};
 pub use access::{
     Capability, CredentialKind, OWN_API_KEY, OWN_API_SECRET, OWN_COMPANY_TOKEN, OWN_WORKSPACE_TOKEN,
     WorldCredential,
@@ -24,17 +26,17 @@ pub use company::Company;
 use rolecall_graphql::Response;
 use schema::{Mutation, Query};
 pub use switches::{
-    AuthRefusal, DisabledUsers, EmailCase, InviteActive, InviteAgain, InviteDisabled, Refusal, Switches,
+    AuthRefusal, DisabledUsers, EmailCase, InviteActive, InviteAgain, InviteDisabled, Refusal, SWITCHES, Switches,
 };
 pub use world::{SEEDS, UserStatus, World, WorldEvent, WorldInvitation, WorldUser, WorldWorkspace};
 
-/// Where the endpoint is, below a token of the company. Any token will do.
+/// The path of the endpoint. It contains a token of the company; the sandbox accepts any token there.
 pub const PATH: &str = "/api/v1/sandbox-company-token/graphql";
 
-/// The world behind the schema.
+/// The world, shared with the schema.
 type Shared = super::Shared<World>;
 
-/// The engine of this provider.
+/// The [`Engine`] of Paradime.
 pub struct Paradime {
     schema: Schema<Query, Mutation, EmptySubscription>,
     shared: Shared,
@@ -47,12 +49,12 @@ impl Paradime {
         Self { schema, shared }
     }
 
-    /// The world as it stands, to look at or to change by another hand.
+    /// Locks the world, to inspect or change it without a request.
     pub fn world(&self) -> MutexGuard<'_, World> {
         self.shared.lock()
     }
 
-    /// The schema as SDL.
+    /// Returns the schema in SDL.
     pub fn sdl() -> String {
         Schema::build(Query, Mutation, EmptySubscription).finish().sdl()
     }
@@ -74,56 +76,58 @@ impl Engine for Paradime {
         let caller = Arc::new(caller);
         let (kind, request) = match prepare(request, switches.introspection) {
             Ok(prepared) => prepared,
-            Err(faults) => return answer(400, &json!({ "errors": faults })),
+            Err(errors) => return json_response(400, &json!({ "errors": errors })),
         };
-        let answered = self.schema.execute(request.data(Arc::clone(&caller))).await;
+        let executed = self.schema.execute(request.data(Arc::clone(&caller))).await;
         if caller.was_refused() && switches.auth_refusal != AuthRefusal::Errors {
-            return refuse(switches.auth_refusal, LACKS);
+            return refuse(switches.auth_refusal, LACKS_CAPABILITY);
         }
-        // What the engine finds wrong with a document, it says without a path.
-        if !answered.errors.is_empty() && answered.errors.iter().all(|error| error.path.is_empty()) {
-            return answer(400, &json!({ "errors": answered.errors }));
+        // Validation errors are those without a path.
+        if !executed.errors.is_empty() && executed.errors.iter().all(|error| error.path.is_empty()) {
+            return json_response(400, &json!({ "errors": executed.errors }));
         }
-        answer(200, &complete(kind, &answered, switches.empty_errors))
+        json_response(200, &complete(kind, &executed, switches.empty_errors))
     }
 
     fn set(&self, assignment: &str) -> Result<(), String> {
-        set(&mut self.world().switches, assignment)
+        set(&mut self.world().switches, SWITCHES, assignment)
     }
 }
 
-/// Which of these the platform gives isn't documented. Paradime's own GitHub Action expects 401 and 403.
-fn refuse(how: AuthRefusal, message: &str) -> Response {
-    match how {
-        AuthRefusal::Http401 => answer(401, &json!({ "message": message })),
-        AuthRefusal::Http403 => answer(403, &json!({ "message": message })),
-        AuthRefusal::Errors => answer(200, &json!({ "data": null, "errors": [{ "message": message }] })),
+/// Returns the response to a refused credential. The documentation doesn't say which of these the platform sends;
+/// Paradime's own GitHub Action expects 401 and 403.
+fn refuse(kind: AuthRefusal, message: &str) -> Response {
+    match kind {
+        AuthRefusal::Http401 => json_response(401, &json!({ "message": message })),
+        AuthRefusal::Http403 => json_response(403, &json!({ "message": message })),
+        AuthRefusal::Errors => json_response(200, &json!({ "data": null, "errors": [{ "message": message }] })),
     }
 }
 
-/// Reads a request and looks whether it may be executed.
+/// Parses and validates a request. Returns its kind, or the validation errors.
 fn prepare(mut request: Request, introspection: bool) -> Result<(OperationType, Request), Vec<ServerError>> {
     let document = request.parsed_query().map_err(|why| vec![why])?.clone();
-    let operation = chosen(&document, request.operation_name.as_deref());
-    let faults = check::faults(&document, operation, &request.variables, introspection);
-    if !faults.is_empty() {
-        return Err(faults);
+    let operation = selected_operation(&document, request.operation_name.as_deref());
+    let errors = check::errors(&document, operation, &request.variables, introspection);
+    if !errors.is_empty() {
+        return Err(errors);
     }
     let kind = operation.map_or(OperationType::Query, |operation| operation.ty);
     Ok((kind, request))
 }
 
-/// The engine leaves out a field that failed. A mutation's answer is null then; the answer to a query can't be, and
-/// takes all of the data with it. Without errors there is no `errors`: the clients raise where they find the key.
-fn complete(kind: OperationType, answered: &Answered, empty_errors: bool) -> Value {
-    let mut data = serde_json::to_value(&answered.data).unwrap_or(Value::Null);
-    if answered.errors.is_empty() {
+/// Builds the response body. async-graphql leaves a failed field out of the data. In a mutation such a field
+/// becomes null; in a query it can't be null, so all of the data becomes null. `errors` is absent on success,
+/// because the clients raise an error where they find the key.
+fn complete(kind: OperationType, executed: &Executed, empty_errors: bool) -> Value {
+    let mut data = serde_json::to_value(&executed.data).unwrap_or(Value::Null);
+    if executed.errors.is_empty() {
         return if empty_errors { json!({ "data": data, "errors": [] }) } else { json!({ "data": data }) };
     }
     if kind == OperationType::Query {
         data = Value::Null;
     } else {
-        for error in &answered.errors {
+        for error in &executed.errors {
             if let Some(PathSegment::Field(key)) = error.path.first()
                 && data.get(key).is_none()
             {
@@ -131,5 +135,5 @@ fn complete(kind: OperationType, answered: &Answered, empty_errors: bool) -> Val
             }
         }
     }
-    json!({ "data": data, "errors": answered.errors })
+    json!({ "data": data, "errors": executed.errors })
 }

@@ -1,4 +1,4 @@
-//! What the mutations do, and what they refuse. The words of refusals aren't documented: they are ours.
+//! The effects and refusals of the mutations. Paradime documents no error messages: these are ours.
 
 use jiff::Timestamp;
 use serde_json::json;
@@ -6,15 +6,15 @@ use serde_json::json;
 use super::switches::{InviteActive, InviteAgain, InviteDisabled};
 use super::world::{EXPIRED, UserStatus, World, WorldEvent, WorldInvitation, WorldUser};
 
-/// Why a mutation did nothing.
-pub type Refused = &'static str;
+/// The reason why a mutation did nothing.
+pub type ErrorMessage = &'static str;
 
-/// What needs no Security pack.
-const BASIC: &[&str] = &["ADMIN", "DEVELOPER", "BUSINESS"];
+/// The account types that don't need the Security pack.
+const BASIC_ACCOUNT_TYPES: &[&str] = &["ADMIN", "DEVELOPER", "BUSINESS"];
 
 impl World {
-    pub(super) fn invite(&mut self, now: Timestamp, email: &str, account_type: &str) -> Result<(), Refused> {
-        self.check_pack(account_type)?;
+    pub(super) fn invite(&mut self, now: Timestamp, email: &str, account_type: &str) -> Result<(), ErrorMessage> {
+        self.check_security_pack(account_type)?;
         if !email.contains('@') {
             return Err("this is no email address");
         }
@@ -50,15 +50,15 @@ impl World {
         Ok(())
     }
 
-    /// False: nothing happens, and that is fine.
-    fn invite_again(&mut self, at: usize, account_type: &str) -> Result<bool, Refused> {
+    /// Invites an address again. Returns false if the call succeeds without any effect.
+    fn invite_again(&mut self, at: usize, account_type: &str) -> Result<bool, ErrorMessage> {
         let invitation = &mut self.invitations[at];
-        let (how, refused) = if invitation.status == EXPIRED {
+        let (kind, refused) = if invitation.status == EXPIRED {
             (self.switches.invite_expired, "this email address was invited, and the invitation has expired")
         } else {
             (self.switches.invite_pending, "this email address is invited already")
         };
-        match how {
+        match kind {
             InviteAgain::Refused => return Err(refused),
             InviteAgain::OkIgnored => return Ok(false),
             InviteAgain::Resent => {}
@@ -81,35 +81,36 @@ impl World {
         now: Timestamp,
         uid: &str,
         account_type: &str,
-    ) -> Result<(), Refused> {
-        self.check_pack(account_type)?;
-        let at = self.active_at(uid)?;
+    ) -> Result<(), ErrorMessage> {
+        self.check_security_pack(account_type)?;
+        let at = self.active_user_index(uid)?;
         account_type.clone_into(&mut self.users[at].account_type);
         let email = self.users[at].email.clone();
         self.log(now, "user_account_type_updated", &email);
         Ok(())
     }
 
-    /// No page knows of a guard: also the last admin can be disabled.
-    pub(super) fn disable(&mut self, now: Timestamp, uid: &str) -> Result<(), Refused> {
-        let at = self.active_at(uid)?;
+    /// Disables a user, also the last admin: no page mentions a guard against that.
+    pub(super) fn disable(&mut self, now: Timestamp, uid: &str) -> Result<(), ErrorMessage> {
+        let at = self.active_user_index(uid)?;
         self.users[at].status = UserStatus::Disabled;
         let email = self.users[at].email.clone();
         self.log(now, "user_disabled", &email);
         Ok(())
     }
 
-    fn active_at(&self, uid: &str) -> Result<usize, Refused> {
+    fn active_user_index(&self, uid: &str) -> Result<usize, ErrorMessage> {
         let active = |user: &WorldUser| user.uid == uid && user.status == UserStatus::Active;
         self.users.iter().position(active).ok_or("no active user has this uid")
     }
 
-    fn check_pack(&self, account_type: &str) -> Result<(), Refused> {
-        let allowed = self.switches.security_pack || BASIC.contains(&account_type);
+    fn check_security_pack(&self, account_type: &str) -> Result<(), ErrorMessage> {
+        let allowed = self.switches.security_pack || BASIC_ACCOUNT_TYPES.contains(&account_type);
         if allowed { Ok(()) } else { Err("this account type needs the Security pack") }
     }
 
-    /// How the log names what happens to users, and a key that acts, isn't documented: the names are ours.
+    /// Adds an event to the audit log. The names of events about users, and of a key as the actor, aren't
+    /// documented: these are ours.
     fn log(&mut self, at: Timestamp, event: &str, email: &str) {
         self.audit_log.push(WorldEvent {
             id: self.audit_log.iter().map(|event| event.id).max().unwrap_or_default().saturating_add(1),

@@ -1,5 +1,5 @@
-//! The GraphQL schema. Names of fields, arguments and roles are those of the documentation and of Paradime's Python
-//! SDK 6.9.0; names of other types are ours, as neither shows them.
+//! The GraphQL schema. Names of fields, arguments and roles are those of the documentation and of Paradime's
+//! Python SDK 6.9.0. Neither shows the names of other types: these are ours.
 
 use std::borrow::Cow;
 
@@ -14,8 +14,8 @@ use jiff::tz::TimeZone;
 
 use super::super::digest;
 use super::Shared;
-use super::access::{AUDIT_LOG, CHANGES, USERS, WORKSPACES, require};
-use super::rules::Refused;
+use super::access::{CHANGE_USERS, LIST_USERS, LIST_WORKSPACES, READ_AUDIT_LOG, require};
+use super::rules::ErrorMessage;
 use super::switches::{DisabledUsers, Refusal};
 use super::world::{UserStatus, World, WorldEvent, WorldInvitation, WorldUser, WorldWorkspace};
 
@@ -37,7 +37,7 @@ enum UserAccountType {
     SandboxUser,
 }
 
-/// A role as it is shown, which may be one that came after this schema.
+/// A role in an answer. It may be one that this schema doesn't know, as when Paradime adds a role.
 struct ShownAccountType(String);
 
 impl OutputType for ShownAccountType {
@@ -59,9 +59,9 @@ pub struct Query;
 #[expect(clippy::unused_async, reason = "the macro wants resolvers to be async")]
 #[Object]
 impl Query {
-    /// Of the one workspace that the credential chooses.
+    /// Lists the users of the workspace that the credential selects.
     async fn list_users(&self, context: &Context<'_>) -> Result<ListUsersResult> {
-        require(context, USERS)?;
+        require(context, LIST_USERS)?;
         let world = shared(context)?.lock();
         let listed = |user: &&WorldUser| {
             user.status == UserStatus::Active || world.switches.disabled_users == DisabledUsers::ListedActive
@@ -73,17 +73,17 @@ impl Query {
         })
     }
 
-    /// Of the whole company.
+    /// Lists the workspaces of the whole company.
     async fn list_workspaces(&self, context: &Context<'_>) -> Result<ListWorkspacesResult> {
-        require(context, WORKSPACES)?;
+        require(context, LIST_WORKSPACES)?;
         let world = shared(context)?.lock();
         let all = std::iter::once(&world.workspace).chain(&world.other_workspaces);
         Ok(ListWorkspacesResult { ok: true, workspaces: all.cloned().map(Workspace::from).collect() })
     }
 
-    /// Of the whole company. Has no `ok`.
+    /// Lists the events of the whole company. The result has no `ok`.
     async fn get_audit_logs(&self, context: &Context<'_>) -> Result<GetAuditLogsResult> {
-        require(context, AUDIT_LOG)?;
+        require(context, READ_AUDIT_LOG)?;
         let world = shared(context)?.lock();
         Ok(GetAuditLogsResult { audit_logs: world.audit_log.iter().cloned().map(AuditLog::from).collect() })
     }
@@ -111,7 +111,7 @@ impl From<WorldUser> for ActiveUser {
     }
 }
 
-/// Has no uid: nothing but another invitation can be done about it.
+/// An invited user. Without a uid, no mutation can change or cancel the invitation.
 #[derive(SimpleObject)]
 struct InvitedUser {
     email: String,
@@ -171,8 +171,8 @@ impl From<WorldEvent> for AuditLog {
         let WorldEvent { id, at, workspace, actor_type, actor_email, source, event, metadata } = logged;
         Self {
             id,
-            created_dttm: without_zone(at),
-            updated_dttm: without_zone(at),
+            created_dttm: format_without_zone(at),
+            updated_dttm: format_without_zone(at),
             workspace_id: internal_number(&workspace),
             workspace_name: workspace,
             actor_user_id: internal_number(actor_email.as_deref().unwrap_or(&actor_type)),
@@ -187,19 +187,19 @@ impl From<WorldEvent> for AuditLog {
     }
 }
 
-/// As the documentation's example has it.
-fn without_zone(at: Timestamp) -> String {
+/// Formats a time as the documentation's example does, without a time zone.
+fn format_without_zone(at: Timestamp) -> String {
     at.to_zoned(TimeZone::UTC).strftime("%Y-%m-%d %H:%M:%S%.6f").to_string()
 }
 
-/// A number that is no uid, and that no other answer has.
+/// Returns an internal number, which appears in no other answer and isn't a uid.
 fn internal_number(of: &str) -> i32 {
     i32::from_str_radix(&digest(of)[..4], 16).unwrap_or_default()
 }
 
 pub struct Mutation;
 
-/// Answers are `ok` and nothing else, and each may be null beside its errors.
+/// Each mutation returns only `ok`, or null beside an error.
 #[expect(clippy::unused_async, reason = "the macro wants resolvers to be async")]
 #[Object]
 impl Mutation {
@@ -209,7 +209,7 @@ impl Mutation {
         email: String,
         account_type: UserAccountType,
     ) -> Result<Option<InviteUserResult>> {
-        let ok = act(context, |world, now| world.invite(now, &email, &account_type.to_string()))?;
+        let ok = mutate(context, |world, now| world.invite(now, &email, &account_type.to_string()))?;
         Ok(Some(InviteUserResult { ok }))
     }
 
@@ -219,22 +219,22 @@ impl Mutation {
         uid: String,
         account_type: UserAccountType,
     ) -> Result<Option<UpdateUserAccountTypeResult>> {
-        let ok = act(context, |world, now| world.update_account_type(now, &uid, &account_type.to_string()))?;
+        let ok = mutate(context, |world, now| world.update_account_type(now, &uid, &account_type.to_string()))?;
         Ok(Some(UpdateUserAccountTypeResult { ok }))
     }
 
     async fn disable_user(&self, context: &Context<'_>, uid: String) -> Result<Option<DisableUserResult>> {
-        let ok = act(context, |world, now| world.disable(now, &uid))?;
+        let ok = mutate(context, |world, now| world.disable(now, &uid))?;
         Ok(Some(DisableUserResult { ok }))
     }
 }
 
-/// Whether it was done, unless a refusal takes the answer with it.
-fn act(
+/// Runs a mutation. Returns whether it succeeded, or an error if the switches refuse with one.
+fn mutate(
     context: &Context<'_>,
-    work: impl FnOnce(&mut World, Timestamp) -> std::result::Result<(), Refused>,
+    work: impl FnOnce(&mut World, Timestamp) -> std::result::Result<(), ErrorMessage>,
 ) -> Result<bool> {
-    require(context, CHANGES)?;
+    require(context, CHANGE_USERS)?;
     let shared = shared(context)?;
     let now = (shared.clock)();
     let mut world = shared.lock();

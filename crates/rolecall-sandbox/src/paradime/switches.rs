@@ -1,36 +1,100 @@
-//! What Paradime's pages and clients leave open, one switch each.
+//! One switch for each question that Paradime's pages and clients leave open.
 
 use serde::{Deserialize, Serialize};
+
+use crate::switch::{ON_OFF, Switch, TEXT};
+
+/// The switches of this sandbox, as help texts and errors describe them.
+pub const SWITCHES: &[Switch] = &[
+    Switch {
+        name: "invite-active",
+        values: &["refused", "ok-ignored", "resent"],
+        about: "What an invitation of an active user does.",
+    },
+    Switch {
+        name: "invite-pending",
+        values: &["refused", "ok-ignored", "resent", "replaced"],
+        about: "What a second invitation does. replaced: with the new role.",
+    },
+    Switch {
+        name: "invite-expired",
+        values: &["refused", "ok-ignored", "resent", "replaced"],
+        about: "What an invitation does after an earlier one expired.",
+    },
+    Switch {
+        name: "invite-disabled",
+        values: &["refused", "ok-ignored", "readmits", "invited"],
+        about: "What an invitation of a disabled user does. readmits: without a mail.",
+    },
+    Switch {
+        name: "disabled-users",
+        values: &["hidden", "listed-active"],
+        about: "Disabled users are hidden, or are listed among the active ones.",
+    },
+    Switch {
+        name: "refusal",
+        values: &["errors", "ok-false"],
+        about: "A mutation that did nothing answers with errors, or with ok: false.",
+    },
+    Switch {
+        name: "auth-refusal",
+        values: &["http401", "http403", "errors"],
+        about: "A credential that can't be used gets this status, or errors with 200.",
+    },
+    Switch {
+        name: "email-case",
+        values: &["insensitive", "sensitive"],
+        about: "Addresses that differ in case belong to one person, or to two.",
+    },
+    Switch { name: "empty-errors", values: ON_OFF, about: "A success carries an empty list of errors." },
+    Switch {
+        name: "null-payload",
+        values: ON_OFF,
+        about: "A refused mutation answers null. false: it answers ok: false.",
+    },
+    Switch { name: "introspection", values: ON_OFF, about: "The server answers introspection queries." },
+    Switch {
+        name: "security-pack",
+        values: ON_OFF,
+        about: "Roles other than ADMIN, DEVELOPER and BUSINESS can be given.",
+    },
+    Switch {
+        name: "pending-status",
+        values: TEXT,
+        about: "The status of an invitation that can be accepted: SENT or ACTIVE.",
+    },
+];
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 #[expect(clippy::struct_excessive_bools, reason = "each is a question of its own")]
 pub struct Switches {
-    /// What an invitation of a user does.
+    /// The effect of inviting an active user.
     pub invite_active: InviteActive,
-    /// What a second invitation does.
+    /// The effect of inviting an address whose invitation is pending.
     pub invite_pending: InviteAgain,
-    /// What an invitation does after one that ran out.
+    /// The effect of inviting an address whose invitation has expired.
     pub invite_expired: InviteAgain,
-    /// What an invitation of a disabled user does.
+    /// The effect of inviting a disabled user.
     pub invite_disabled: InviteDisabled,
-    /// Where the lists show disabled users.
+    /// Whether the lists show disabled users.
     pub disabled_users: DisabledUsers,
-    /// How a mutation says that it did nothing.
+    /// The answer of a mutation that did nothing.
     pub refusal: Refusal,
-    /// What an unusable credential is told, and one that lacks the capability.
+    /// The answer to an unknown credential, and to one without the capability.
     pub auth_refusal: AuthRefusal,
-    /// Are addresses that differ in case those of one person?
+    /// Whether two addresses that differ only in case belong to the same person.
     pub email_case: EmailCase,
-    /// Does a success carry `errors: []`?
+    /// Adds `errors: []` to successful answers.
     pub empty_errors: bool,
-    /// Is the payload beside the errors of a refused mutation null? Otherwise it says `ok: false`.
+    /// Makes the payload of a refused mutation null. Otherwise it says `ok: false` beside the errors.
     pub null_payload: bool,
-    /// Does the server introspect?
+    /// Allows introspection.
     pub introspection: bool,
-    /// May roles other than `ADMIN`, `DEVELOPER` and `BUSINESS` be given?
+    /// Allows roles other than `ADMIN`, `DEVELOPER` and `BUSINESS`.
     pub security_pack: bool,
-    /// What an invitation's status says while it can be followed. The documentation has `ACTIVE`, the clients `SENT`.
+    /// The status of an invitation that can be accepted. The documentation shows `ACTIVE`, the clients know
+    /// `SENT`.
     pub pending_status: String,
 }
 
@@ -40,7 +104,7 @@ pub enum InviteActive {
     #[default]
     Refused,
     OkIgnored,
-    /// A mail goes out, and nothing else happens.
+    /// Sends another mail and changes nothing else.
     Resent,
 }
 
@@ -50,9 +114,9 @@ pub enum InviteAgain {
     #[default]
     Refused,
     OkIgnored,
-    /// The mail goes out again, for the role of the first time, and can be followed.
+    /// Sends another mail for the role of the first invitation, and makes an expired invitation valid again.
     Resent,
-    /// The same for the role that is asked for now.
+    /// Sends another mail for the newly requested role, and makes an expired invitation valid again.
     Replaced,
 }
 
@@ -62,9 +126,9 @@ pub enum InviteDisabled {
     #[default]
     Refused,
     OkIgnored,
-    /// They are a user again at once, without a mail.
+    /// Enables the user at once, without a mail.
     Readmits,
-    /// They are a user again once they followed the invitation.
+    /// Sends an invitation. The user is enabled when they accept it.
     Invited,
 }
 
@@ -73,7 +137,7 @@ pub enum InviteDisabled {
 pub enum DisabledUsers {
     #[default]
     Hidden,
-    /// Among the active ones, and not to be told apart from them.
+    /// Lists disabled users among the active ones. Nothing tells them apart.
     ListedActive,
 }
 

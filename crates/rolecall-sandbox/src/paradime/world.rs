@@ -9,26 +9,27 @@ use super::super::digest;
 use super::access::{WorldCredential, own_credentials};
 use super::switches::{EmailCase, Switches};
 
-/// The workspaces that this sandbox starts with, both of one company.
+/// The uids of the workspaces that this sandbox starts with. Both belong to the same company.
 pub const SEEDS: &[&str] = &["acme0analytics00", "acme0marketing00"];
 
-/// The status that all of the vendor's pages and clients know. Any other means that the invitation can be followed.
+/// The status of an expired invitation, which is the only one that all of the vendor's pages and clients agree on.
+/// An invitation with any other status can be accepted.
 pub(super) const EXPIRED: &str = "EXPIRED";
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct World {
     pub workspace: WorldWorkspace,
-    /// The rest of the company's, which are listed and no more.
+    /// The company's other workspaces. They can be listed; this world doesn't contain their users.
     pub other_workspaces: Vec<WorldWorkspace>,
     pub users: Vec<WorldUser>,
     pub invitations: Vec<WorldInvitation>,
     pub credentials: Vec<WorldCredential>,
-    /// What happened in all of the company's workspaces.
+    /// The events in all of the company's workspaces.
     pub audit_log: Vec<WorldEvent>,
-    /// Whom each mail went to, in order.
+    /// The recipients of all mails, in the order sent.
     pub mails: Vec<String>,
-    /// Counts what was made, for uids.
+    /// The number of uids generated so far.
     pub made: u64,
     pub switches: Switches,
 }
@@ -45,9 +46,9 @@ pub struct WorldWorkspace {
 pub struct WorldUser {
     pub uid: String,
     pub email: String,
-    /// Never null: Paradime's Python SDK 6.9.0 can't read a user without one.
+    /// The name, which is never null: Paradime's Python SDK 6.9.0 can't read a user without one.
     pub name: String,
-    /// One that the schema doesn't know is shown all the same: roles were added before.
+    /// The role. It may be one that the schema doesn't know: Paradime has added roles before.
     pub account_type: String,
     pub status: UserStatus,
 }
@@ -72,18 +73,18 @@ pub struct WorldInvitation {
 pub struct WorldEvent {
     pub id: i32,
     pub at: Timestamp,
-    /// By its name, as the log shows no uid.
+    /// The name of the workspace. The audit log doesn't show its uid.
     pub workspace: String,
     pub actor_type: String,
     pub actor_email: Option<String>,
     pub source: String,
     pub event: String,
-    /// JSON within a string: Paradime's Python SDK 6.9.0 can't read the object that the documentation shows.
+    /// JSON in a string. Paradime's Python SDK 6.9.0 can't read the object that the documentation shows.
     pub metadata: Option<String>,
 }
 
 impl World {
-    /// A workspace with nobody in it, and the own credentials.
+    /// Creates a workspace without users, with rolecall's own credentials.
     pub fn empty(uid: impl Into<String>) -> Self {
         let uid = uid.into();
         Self {
@@ -99,38 +100,38 @@ impl World {
         }
     }
 
-    /// The world of a seed.
+    /// Reads the world of a seed. `None` if there is no such seed.
     pub fn seed(uid: &str) -> Option<Self> {
         let mut worlds: BTreeMap<String, Self> = serde_json::from_str(include_str!("seed.json")).ok()?;
         worlds.remove(uid)
     }
 
-    /// Whoever has this address, raw_name like this rather than in another case.
+    /// Returns the user with this address. An exact match wins over one that differs in case.
     pub fn user(&self, email: &str) -> Option<&WorldUser> {
-        self.users.get(nearest(&self.users.iter().map(|user| user.email.as_str()), email)?)
+        self.users.get(email_index(&self.users.iter().map(|user| user.email.as_str()), email)?)
     }
 
     pub fn user_mut(&mut self, email: &str) -> Option<&mut WorldUser> {
-        let at = nearest(&self.users.iter().map(|user| user.email.as_str()), email)?;
+        let at = email_index(&self.users.iter().map(|user| user.email.as_str()), email)?;
         self.users.get_mut(at)
     }
 
     pub fn invitation(&self, email: &str) -> Option<&WorldInvitation> {
-        self.invitations.get(self.invited_at(email)?)
+        self.invitations.get(self.invitation_index(email)?)
     }
 
     pub fn invitation_mut(&mut self, email: &str) -> Option<&mut WorldInvitation> {
-        let at = self.invited_at(email)?;
+        let at = self.invitation_index(email)?;
         self.invitations.get_mut(at)
     }
 
-    fn invited_at(&self, email: &str) -> Option<usize> {
-        nearest(&self.invitations.iter().map(|invitation| invitation.email.as_str()), email)
+    fn invitation_index(&self, email: &str) -> Option<usize> {
+        email_index(&self.invitations.iter().map(|invitation| invitation.email.as_str()), email)
     }
 
-    /// The invited person signs up. False: there is no invitation to follow.
+    /// Accepts an invitation: the person signs up. Returns false if there is no invitation to accept.
     pub fn accept(&mut self, email: &str) -> bool {
-        let Some(at) = self.invited_at(email).filter(|&at| self.invitations[at].status != EXPIRED) else {
+        let Some(at) = self.invitation_index(email).filter(|&at| self.invitations[at].status != EXPIRED) else {
             return false;
         };
         let WorldInvitation { email, account_type, status: _ } = self.invitations.remove(at);
@@ -145,7 +146,7 @@ impl World {
         true
     }
 
-    /// Who can administrate, as only the platform knows.
+    /// Counts the active admins. Only the platform knows this number: the API doesn't show who is disabled.
     pub fn usable_admins(&self) -> usize {
         let admin = |user: &&WorldUser| user.status == UserStatus::Active && user.account_type == "ADMIN";
         self.users.iter().filter(admin).count()
@@ -158,15 +159,15 @@ impl World {
         }
     }
 
-    /// In the form of the documentation's examples: 64 hexadecimal digits.
+    /// Returns a new uid with 64 hexadecimal digits, as in the documentation's examples.
     fn next_uid(&mut self) -> String {
         self.made += 1;
         digest(&format!("{}/{}", self.workspace.uid, self.made))
     }
 }
 
-/// Where an address stands. Where case counts, two may differ in nothing else.
-fn nearest<'a>(emails: &(impl Iterator<Item = &'a str> + Clone), email: &str) -> Option<usize> {
+/// Returns the index of an address. An exact match wins, because two addresses may differ only in case.
+fn email_index<'a>(emails: &(impl Iterator<Item = &'a str> + Clone), email: &str) -> Option<usize> {
     let exact = emails.clone().position(|it| it == email);
     exact.or_else(|| emails.clone().position(|it| it.eq_ignore_ascii_case(email)))
 }

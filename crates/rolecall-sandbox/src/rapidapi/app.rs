@@ -2,31 +2,32 @@
 
 use async_graphql::{Context, Enum, ID, InputObject, Object, Result, SimpleObject};
 
-use super::caller::{Caller, Refused};
+use super::caller::{ApiError, Caller};
 use super::context::{resolve, with_world};
 use super::entity::Entity;
 use super::pages::PagingArgs;
-use super::scalars::{DateTime, int};
+use super::scalars::{DateTime, to_int};
 use super::user::User;
 use super::world::{DELETED, World, WorldApp, WorldAppKey};
 
 impl Caller {
-    /// May they ask for the keys of an app? docs.rapidapi.com, Apps and Authorizations: those of a team's are for
-    /// its members, who call for a team.
-    pub fn require_keys(self, world: &World, owner: u64) -> std::result::Result<(), Refused> {
+    /// Checks that the caller may read the keys of an app. The keys of a team's app are for members of the team
+    /// who call with a team's key (docs.rapidapi.com, Apps and Authorizations).
+    pub fn require_key_read(self, world: &World, owner: u64) -> std::result::Result<(), ApiError> {
         if world.team(owner).is_none() {
-            return if self.user == owner { Ok(()) } else { self.require_hub(world) };
+            return if self.user == owner { Ok(()) } else { self.require_environment_admin(world) };
         }
         self.require_team_context()?;
         let may = world.is_in_team(owner, self.user);
-        may.then_some(()).ok_or(Refused::forbidden("this needs a member of the team"))
+        may.then_some(()).ok_or(ApiError::forbidden("this needs a member of the team"))
     }
 
-    /// The same where apps are seen below their organisation, as its admins see them.
-    fn require_keys_below(self, world: &World, owner: u64) -> std::result::Result<(), Refused> {
+    /// Checks the same for an app that is read through its organisation. The organisation's admins may read those
+    /// keys too.
+    fn require_key_read_in_organization(self, world: &World, owner: u64) -> std::result::Result<(), ApiError> {
         match world.team(owner) {
-            Some((organization, _)) if self.require_reader(world, organization.id).is_ok() => Ok(()),
-            _ => self.require_keys(world, owner),
+            Some((organization, _)) if self.require_admin_read(world, organization.id).is_ok() => Ok(()),
+            _ => self.require_key_read(world, owner),
         }
     }
 }
@@ -37,7 +38,7 @@ pub struct Project(WorldApp);
 #[Object]
 impl Project {
     async fn id(&self) -> Option<i32> {
-        Some(int(self.0.id))
+        Some(to_int(self.0.id))
     }
 
     async fn mashape_id(&self) -> Option<&str> {
@@ -60,7 +61,7 @@ impl Project {
         Some(false)
     }
 
-    /// The value of a key, in clear.
+    /// The value of the app's first key, in clear text.
     async fn x_mashape_key(&self) -> Option<String> {
         self.0.keys.first().map(WorldAppKey::value)
     }
@@ -79,7 +80,7 @@ impl Project {
         &self,
         paging_args: Option<PagingArgs>,
     ) -> Option<Vec<Option<ProjectAllowedApi>>> {
-        // Nothing to cut into pages.
+        // The list is empty, so there is nothing to page.
         let _ = paging_args;
         Some(Vec::new())
     }
@@ -90,7 +91,7 @@ impl Project {
         context: &Context<'_>,
     ) -> Result<Option<Vec<Option<ApplicationAuthorization>>>> {
         resolve(context, |world, caller| {
-            caller.require_keys_below(world, self.0.owner)?;
+            caller.require_key_read_in_organization(world, self.0.owner)?;
             Ok(ApplicationAuthorization::all_of(world, &self.0).into_iter().map(Some).collect())
         })
     }
@@ -108,7 +109,7 @@ struct ProjectAllowedApi {
     status: Option<String>,
 }
 
-/// Whose an app is.
+/// The ownership of an app.
 #[derive(SimpleObject)]
 pub struct ProjectAcl {
     id: i32,
@@ -123,17 +124,17 @@ pub struct ProjectAcl {
 impl ProjectAcl {
     pub fn of(world: &World, app: &WorldApp) -> Self {
         Self {
-            id: int(app.id),
-            owner: Some(int(app.owner)),
-            project: Some(int(app.id)),
-            created_at: Some(DateTime::only(world)),
-            updated_at: Some(DateTime::only(world)),
+            id: to_int(app.id),
+            owner: Some(to_int(app.owner)),
+            project: Some(to_int(app.id)),
+            created_at: Some(DateTime::fixed(world)),
+            updated_at: Some(DateTime::fixed(world)),
             app: Some(Project(app.clone())),
         }
     }
 }
 
-/// The same as an admin sees it.
+/// The ownership of an app, with more fields for admins.
 #[derive(SimpleObject)]
 pub struct AdminProjectAcl {
     id: Option<i32>,
@@ -148,7 +149,7 @@ pub struct AdminProjectAcl {
 impl AdminProjectAcl {
     pub fn of(world: &World, app: &WorldApp) -> Self {
         let owner = Entity::of(world, app.owner).map(|entity| AdminOwnerProject {
-            id: Some(int(app.owner)),
+            id: Some(to_int(app.owner)),
             name: entity.name,
             email: entity.email,
             mashape_id: entity.mashape_id,
@@ -175,22 +176,22 @@ struct AdminOwnerProject {
     kind: Option<String>,
 }
 
-/// The same once more, from the app's side.
+/// The ownership of an app, with its owner as a user or an entity.
 pub struct ProjectInfo(pub WorldApp);
 
 #[expect(clippy::unused_async, reason = "the macro wants resolvers to be async")]
 #[Object]
 impl ProjectInfo {
     async fn id(&self) -> Option<i32> {
-        Some(int(self.0.id))
+        Some(to_int(self.0.id))
     }
 
     async fn owner(&self) -> Option<i32> {
-        Some(int(self.0.owner))
+        Some(to_int(self.0.owner))
     }
 
     async fn project(&self) -> Option<i32> {
-        Some(int(self.0.id))
+        Some(to_int(self.0.id))
     }
 
     async fn user(&self, context: &Context<'_>) -> Result<Option<User>> {
@@ -212,7 +213,7 @@ pub struct AppAuthorizationsWhereInput {
     pub project_id: ID,
 }
 
-/// Shows the key in clear, and everything that it takes to be somebody else.
+/// A key of an app. It shows the secret value in clear text.
 #[derive(SimpleObject)]
 pub struct ApplicationAuthorization {
     id: ID,
@@ -232,7 +233,7 @@ pub struct ApplicationAuthorization {
 
 impl ApplicationAuthorization {
     pub fn all_of(world: &World, app: &WorldApp) -> Vec<Self> {
-        let of = |key: &WorldAppKey| Self {
+        let authorization = |key: &WorldAppKey| Self {
             id: key.id.into(),
             name: key.name.clone(),
             mashape_id: None,
@@ -243,15 +244,15 @@ impl ApplicationAuthorization {
             } else {
                 AppAuthorizationStatus::Active
             },
-            created_at: DateTime::only(world),
-            updated_at: DateTime::only(world),
-            deleted_at: (key.status == DELETED).then(|| DateTime::only(world)),
+            created_at: DateTime::fixed(world),
+            updated_at: DateTime::fixed(world),
+            deleted_at: (key.status == DELETED).then(|| DateTime::fixed(world)),
             authorization_type: AppAuthorizationType::of(&key.authorization_type),
             authorization_values: Some(format!(r#"{{"clientSecret":"{}"}}"#, key.value())),
             gateways: Vec::new(),
             grant_type: (key.authorization_type == "OAUTH2").then_some(AuthorizationGrantType::ClientCredentials),
         };
-        app.keys.iter().map(of).collect()
+        app.keys.iter().map(authorization).collect()
     }
 }
 

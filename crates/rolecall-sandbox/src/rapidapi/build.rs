@@ -1,4 +1,4 @@
-//! Hubs to start with, and what happens to them by other hands than the API's.
+//! Hubs to start with, and changes to them that don't come through the API.
 
 use super::super::digest;
 use super::caller::{OWN_PERSONAL_KEY, OWN_TEAM_KEY, WorldCredential};
@@ -9,13 +9,15 @@ use super::world::{
     WorldInvitation, WorldMember, WorldOrganization, WorldRole, WorldTeam, WorldUser,
 };
 
-/// Whose personal key rolecall has.
+/// The address of the user whose personal key rolecall has.
 pub const OWN_EMAIL: &str = "own@acme.example";
 
-/// Users, teams and organisations share one space of ids. What is made later has ids above those of seeds.
+/// The lowest generated id. Users, teams and organisations share one sequence of ids, which lies above the ids of
+/// the seeds.
 const FIRST_ID: u64 = 8_000_000;
 
-/// The roles that every hub has: id, level, key, name. The documentation's ids aren't portable, and neither are these.
+/// The roles that every hub has: id, level, key, name, and whether it is the level's default. Real hubs have other
+/// ids.
 const ROLES: &[(u64, &str, &str, &str, bool)] = &[
     (501, ORGANIZATION, "organization-standard", "Standard", true),
     (511, USER_ENVIRONMENT, ENVIRONMENT_ADMIN, "Environment Admin", false),
@@ -29,7 +31,7 @@ const ROLES: &[(u64, &str, &str, &str, bool)] = &[
 ];
 
 impl World {
-    /// A hub without organisations, in which the own user administrates the environment.
+    /// Creates a hub without organisations. Rolecall's own user is an environment admin.
     pub fn empty() -> Self {
         let roles = ROLES.iter().map(|(id, level, key, name, is_default)| WorldRole {
             id: *id,
@@ -57,12 +59,12 @@ impl World {
         world
     }
 
-    /// The hub of the seeds.
+    /// Reads the hub of the seeds.
     pub fn seed() -> Option<Self> {
         serde_json::from_str(include_str!("seed.json")).ok()
     }
 
-    /// Somebody signs up.
+    /// Adds a user, as a sign-up does. Returns the id.
     pub fn add_user(&mut self, email: &str) -> u64 {
         let id = self.next_id();
         let username = email.split('@').next().unwrap_or_default().to_owned();
@@ -78,11 +80,11 @@ impl World {
         id
     }
 
-    /// An organisation with its default team and the own user as its admin. The first one's default team is the
-    /// one that the own team key is for.
+    /// Adds an organisation with its default team. Rolecall's own user is its admin. The own team key belongs to
+    /// the default team of the first organisation.
     pub fn add_organization(&mut self, name: &str) -> u64 {
         let owner = self.user(OWN_EMAIL).map_or(0, |user| user.id);
-        let id = self.found(name, slug_of(name), owner);
+        let id = self.create_with_defaults(name, slug_of(name), owner);
         let team = self.organization_by_id(id).and_then(|organization| organization.teams.first());
         if let Some(team) = team.map(|team| team.id)
             && !self.credentials.iter().any(|credential| credential.team.is_some())
@@ -92,9 +94,9 @@ impl World {
         id
     }
 
-    /// An organisation as the platform founds it: with a default team, and a default app in that. docs.rapidapi.com,
-    /// Organizations.
-    pub(super) fn found(&mut self, name: &str, slug: String, owner: u64) -> u64 {
+    /// Creates an organisation as the platform does: with a default team that has a default app
+    /// (docs.rapidapi.com, Organizations).
+    pub(super) fn create_with_defaults(&mut self, name: &str, slug: String, owner: u64) -> u64 {
         let id = self.next_id();
         self.organizations.push(WorldOrganization {
             id,
@@ -115,7 +117,7 @@ impl World {
         id
     }
 
-    /// Admins of the organisation are in it from the start.
+    /// Adds a team. The organisation's admins are members from the start.
     pub fn add_team(&mut self, organization: u64, name: &str) -> u64 {
         let (id, admins) = (self.next_id(), self.admins(organization));
         if let Some(organization) = self.organization_mut(organization) {
@@ -134,7 +136,8 @@ impl World {
         id
     }
 
-    /// Somebody who is in the organisation from now on, or who has another role in it.
+    /// Adds a user to an organisation, and makes them an admin if `admin` is set. An existing member stays a
+    /// member.
     pub fn add_member(&mut self, organization: u64, user: u64, admin: bool) {
         if let Some(found) = self.organization_mut(organization)
             && found.member(user).is_none()
@@ -168,7 +171,7 @@ impl World {
         }
     }
 
-    /// An app with one key.
+    /// Adds an app with one key.
     pub fn add_app(&mut self, owner: u64, name: &str) -> u64 {
         let id = self.next_id();
         let mut key = WorldAppKey {
@@ -184,14 +187,14 @@ impl World {
         id
     }
 
-    /// Gives a role by its key, instead of another of its level.
+    /// Gives an entity the role with this key, in place of another role of the same level.
     pub fn assign(&mut self, level: &str, key: &str, entity: u64, org: Option<u64>, parent: Option<u64>) {
         if let Some(role) = self.role(level, key).map(|role| role.id) {
-            self.put(level, role, entity, org, parent);
+            self.set_role(level, role, entity, org, parent);
         }
     }
 
-    pub(super) fn put(&mut self, level: &str, role: u64, entity: u64, org: Option<u64>, parent: Option<u64>) {
+    pub(super) fn set_role(&mut self, level: &str, role: u64, entity: u64, org: Option<u64>, parent: Option<u64>) {
         if let Some(id) = self.assignment(level, entity, org, parent).map(|row| row.id) {
             if let Some(row) = self.assignments.iter_mut().find(|row| row.id == id) {
                 row.role = role;
@@ -202,7 +205,8 @@ impl World {
         self.assignments.push(Assignment { id, entity, role, org, parent });
     }
 
-    /// Makes a member an admin, which puts them into all teams. docs.rapidapi.com, Manually Creating an Organization.
+    /// Makes a member an admin, which also adds them to all teams (docs.rapidapi.com, Manually Creating an
+    /// Organization).
     pub(super) fn promote(&mut self, organization: u64, user: u64) {
         self.assign(USER_ORGANIZATION, ORGANIZATION_ADMIN, user, Some(organization), None);
         let Some(organization) = self.organization_mut(organization) else { return };
@@ -215,7 +219,8 @@ impl World {
         }
     }
 
-    /// The invited person signs up and joins. False: nobody was invited under this address.
+    /// Accepts an invitation: the person signs up if needed, and joins. Returns false if nobody was invited with
+    /// this address.
     pub fn accept(&mut self, organization: u64, email: &str) -> bool {
         let accepted = self.organization_mut(organization).and_then(|it| {
             let token = it.invitation(email)?.token.clone();
@@ -240,12 +245,12 @@ impl World {
     }
 }
 
-/// The platform's other name of an object: what it is called elsewhere in the vendor's systems.
+/// Returns the second id of an object, by which other systems of the vendor know it.
 fn mashape_id(id: u64) -> String {
     digest(&format!("mashape/{id}"))[..24].to_owned()
 }
 
-/// As the platform derives it from a name: `slugifiedName`.
+/// Derives the `slugifiedName` from a name.
 pub(super) fn slug_of(name: &str) -> String {
     let lower = name.to_lowercase();
     let words = lower.split(|letter: char| !letter.is_ascii_alphanumeric()).filter(|word| !word.is_empty());

@@ -1,4 +1,4 @@
-//! Who calls, and what they may do.
+//! Credentials, and the access of the caller.
 
 use serde::{Deserialize, Serialize};
 
@@ -6,21 +6,21 @@ use super::super::{Headers, digest};
 use super::switches::MutationContext;
 use super::world::{ACTIVE, World};
 
-/// What the header for the host has to say.
+/// The value that the `x-rapidapi-host` header must have.
 pub const HOST: &str = "platform-graphql.sandbox.rapidapi.example";
 
 /// The key of the own user's personal account.
 pub const OWN_PERSONAL_KEY: &str = "sandbox-own-personal-key";
 
-/// The key of the team that the own user calls for.
+/// The key of the team for which the own user calls.
 pub const OWN_TEAM_KEY: &str = "sandbox-own-team-key";
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct WorldCredential {
-    /// Of the key, which nobody keeps.
+    /// The [`digest`] of the key, which isn't stored itself.
     pub digest: String,
-    /// Whose personal account it is. Of a team's key this counts for nothing: the identity key says who calls.
+    /// The owner of the personal account. A team's key ignores it: the identity key says which user calls.
     pub user: u64,
     pub team: Option<u64>,
 }
@@ -35,15 +35,16 @@ impl WorldCredential {
     }
 }
 
-/// Why nothing was done, or nothing is shown.
+/// The error of a refused mutation or field.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Refused {
+pub struct ApiError {
     pub code: &'static str,
     pub message: String,
 }
 
-/// The codes as the same graph has them behind the public site, but for the last. The words are ours.
-impl Refused {
+/// The codes, except `FORBIDDEN`, were seen from the same API behind the public site. `FORBIDDEN` and the messages
+/// are ours.
+impl ApiError {
     pub fn bad_input(message: impl Into<String>) -> Self {
         Self { code: "BAD_USER_INPUT", message: message.into() }
     }
@@ -57,7 +58,7 @@ impl Refused {
     }
 }
 
-/// Whoever sent a request: a user, in person or for a team.
+/// The sender of a request: a user, with a personal key or with a team's key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Caller {
     pub user: u64,
@@ -65,8 +66,8 @@ pub struct Caller {
 }
 
 impl Caller {
-    /// The key chooses the context, and a team's needs the key of a person beside it. docs.rapidapi.com,
-    /// Authorization. What is wrong with them otherwise is said in words of ours.
+    /// Finds the caller. The key selects the context; a team's key needs the key of a personal account beside it
+    /// (docs.rapidapi.com, Authorization). The error messages are ours.
     pub fn of(world: &World, headers: &Headers) -> Result<Self, &'static str> {
         let found = |name: &str| {
             let digest = digest(headers.get(name)?);
@@ -88,46 +89,46 @@ impl Caller {
         world.is_environment_admin(self.user)
     }
 
-    /// As the pages of the hub's administration ask for it: with a personal key.
-    pub fn require_hub(self, world: &World) -> Result<(), Refused> {
+    /// Checks that the caller is an environment admin with a personal key, as the hub's administration requires.
+    pub fn require_environment_admin(self, world: &World) -> Result<(), ApiError> {
         let may = self.team.is_none() && self.is_environment_admin(world);
-        may.then_some(()).ok_or(Refused::forbidden("this needs the personal key of an environment admin"))
+        may.then_some(()).ok_or(ApiError::forbidden("this needs the personal key of an environment admin"))
     }
 
-    pub fn require_team_context(self) -> Result<(), Refused> {
-        self.team.map(|_| ()).ok_or(Refused::forbidden("this needs a team's key, and an identity key"))
+    pub fn require_team_context(self) -> Result<(), ApiError> {
+        self.team.map(|_| ()).ok_or(ApiError::forbidden("this needs a team's key, and an identity key"))
     }
 
-    /// Are they in an organisation?
-    pub fn require_member(self, world: &World, organization: u64) -> Result<(), Refused> {
+    /// Checks that the caller is a member of the organisation.
+    pub fn require_member(self, world: &World, organization: u64) -> Result<(), ApiError> {
         let may = world.is_member(organization, self.user);
-        may.then_some(()).ok_or(Refused::forbidden("this needs a member of the organization"))
+        may.then_some(()).ok_or(ApiError::forbidden("this needs a member of the organization"))
     }
 
-    /// May they see an organisation?
-    pub fn require_sight(self, world: &World, organization: u64) -> Result<(), Refused> {
+    /// Checks that the caller may read the organisation.
+    pub fn require_read(self, world: &World, organization: u64) -> Result<(), ApiError> {
         let may = world.is_member(organization, self.user) || self.is_environment_admin(world);
-        may.then_some(()).ok_or(Refused::forbidden("this needs a member of the organization"))
+        may.then_some(()).ok_or(ApiError::forbidden("this needs a member of the organization"))
     }
 
-    /// May they see what its admins see?
-    pub fn require_reader(self, world: &World, organization: u64) -> Result<(), Refused> {
+    /// Checks that the caller may read what only admins of the organisation see.
+    pub fn require_admin_read(self, world: &World, organization: u64) -> Result<(), ApiError> {
         let may = world.is_org_admin(organization, self.user) || self.is_environment_admin(world);
-        may.then_some(()).ok_or(Refused::forbidden("this needs an admin of the organization"))
+        may.then_some(()).ok_or(ApiError::forbidden("this needs an admin of the organization"))
     }
 
-    /// May they change an organisation?
-    pub fn require_admin(self, world: &World, organization: u64) -> Result<(), Refused> {
+    /// Checks that the caller may change the organisation.
+    pub fn require_write(self, world: &World, organization: u64) -> Result<(), ApiError> {
         let anywhere = world.switches.environment_admin_mutates_anywhere && self.is_environment_admin(world);
         let may = anywhere || world.is_org_admin(organization, self.user);
-        may.then_some(()).ok_or(Refused::forbidden("this needs an admin of the organization"))
+        may.then_some(()).ok_or(ApiError::forbidden("this needs an admin of the organization"))
     }
 
-    /// Is this the kind of key that mutations work with?
-    pub fn require_context_of_mutations(self, world: &World) -> Result<(), Refused> {
+    /// Checks that mutations work with this kind of key.
+    pub fn require_mutation_context(self, world: &World) -> Result<(), ApiError> {
         match (world.switches.mutation_context, self.team) {
-            (MutationContext::Team, None) => Err(Refused::forbidden("mutations need a team's key")),
-            (MutationContext::Personal, Some(_)) => Err(Refused::forbidden("mutations need a personal key")),
+            (MutationContext::Team, None) => Err(ApiError::forbidden("mutations need a team's key")),
+            (MutationContext::Personal, Some(_)) => Err(ApiError::forbidden("mutations need a personal key")),
             (MutationContext::Any, _) | (MutationContext::Team, Some(_)) | (MutationContext::Personal, None) => {
                 Ok(())
             }

@@ -1,5 +1,5 @@
-//! What is wrong with a request before it is executed, in the words of Apollo's server. The engine finds it too late,
-//! or not at all: async-graphql 7.2 has the rule that a variable's type has to fit, and never applies it.
+//! Validation of requests, with the error messages of Apollo Server. async-graphql validates some of this too
+//! late. It has a rule for the types of variables, which version 7.2 never applies.
 
 use std::convert::Infallible;
 
@@ -11,8 +11,8 @@ use serde_json::json;
 
 use super::shape::{Shape, innermost};
 
-/// A request that isn't executed.
-pub struct Fault {
+/// The reason why a request isn't executed.
+pub struct RequestError {
     message: String,
     code: &'static str,
     at: Option<Pos>,
@@ -21,7 +21,7 @@ pub struct Fault {
 const INVALID: &str = "GRAPHQL_VALIDATION_FAILED";
 const UNPARSED: &str = "GRAPHQL_PARSE_FAILED";
 
-impl Fault {
+impl RequestError {
     pub fn invalid(message: impl Into<String>, at: Option<Pos>) -> Self {
         Self { message: message.into(), code: INVALID, at }
     }
@@ -43,20 +43,20 @@ pub struct Check<'a> {
     shape: &'a Shape,
     declared: &'a [Positioned<VariableDefinition>],
     introspection: bool,
-    faults: Vec<Fault>,
+    errors: Vec<RequestError>,
 }
 
 impl<'a> Check<'a> {
-    /// Why the request isn't executed.
-    pub fn faults(
+    /// Validates a document and its variables. An empty list means that the request is valid.
+    pub fn errors(
         shape: &'a Shape,
         document: &ExecutableDocument,
         operation: Option<&'a OperationDefinition>,
         variables: &Variables,
         introspection: bool,
-    ) -> Vec<Fault> {
+    ) -> Vec<RequestError> {
         let declared = operation.map_or(&[][..], |operation| &operation.variable_definitions);
-        let mut check = Self { shape, declared, introspection, faults: Vec::new() };
+        let mut check = Self { shape, declared, introspection, errors: Vec::new() };
         for (_, operation) in document.operations.iter() {
             let root = format!("{:?}", operation.node.ty);
             check.set(&root, &operation.node.selection_set.node);
@@ -65,11 +65,11 @@ impl<'a> Check<'a> {
             check.set(&fragment.node.type_condition.node.on.node, &fragment.node.selection_set.node);
         }
         check.variables(variables);
-        check.faults
+        check.errors
     }
 
     fn add(&mut self, message: String, at: Pos) {
-        self.faults.push(Fault::invalid(message, Some(at)));
+        self.errors.push(RequestError::invalid(message, Some(at)));
     }
 
     fn set(&mut self, on: &str, set: &SelectionSet) {
@@ -105,8 +105,9 @@ impl<'a> Check<'a> {
                     self.add(message, argument.pos);
                     continue;
                 };
-                let Ok(literal) = value.node.clone().into_const_with(|name| Ok::<_, Infallible>(variable(&name)));
-                if let Some(why) = self.misfit(&literal, kind, false) {
+                let Ok(literal) =
+                    value.node.clone().into_const_with(|name| Ok::<_, Infallible>(variable_marker(&name)));
+                if let Some(why) = self.mismatch(&literal, kind, false) {
                     self.add(why, value.pos);
                 }
             }
@@ -124,7 +125,7 @@ impl<'a> Check<'a> {
                     self.add(message, definition.pos);
                 }
                 Some(value) => {
-                    if let Some(why) = self.misfit(value, kind, true) {
+                    if let Some(why) = self.mismatch(value, kind, true) {
                         self.add(format!("Variable \"${name}\" got invalid value; {why}"), definition.pos);
                     }
                 }
@@ -132,77 +133,78 @@ impl<'a> Check<'a> {
         }
     }
 
-    /// Why a value doesn't fit a type.
-    fn misfit(&self, value: &Value, kind: &Type, is_json: bool) -> Option<String> {
+    /// Returns the reason why a value doesn't fit a type. `is_json` is true for the value of a variable.
+    fn mismatch(&self, value: &Value, kind: &Type, is_json: bool) -> Option<String> {
         match (value, &kind.base) {
-            (Value::Binary(name), _) => self.misplaced(std::str::from_utf8(name).ok()?, kind),
+            (Value::Binary(name), _) => self.variable_mismatch(std::str::from_utf8(name).ok()?, kind),
             (Value::Null, _) => {
                 (!kind.nullable).then(|| format!("Expected value of type \"{kind}\", found null."))
             }
             (Value::List(items), BaseType::List(inner)) => {
-                items.iter().find_map(|item| self.misfit(item, inner, is_json))
+                items.iter().find_map(|item| self.mismatch(item, inner, is_json))
             }
-            (item, BaseType::List(inner)) => self.misfit(item, inner, is_json),
-            (value, BaseType::Named(name)) => self.misfit_named(value, name, is_json),
+            (item, BaseType::List(inner)) => self.mismatch(item, inner, is_json),
+            (value, BaseType::Named(name)) => self.mismatch_named(value, name, is_json),
         }
     }
 
-    fn misfit_named(&self, value: &Value, kind: &str, is_json: bool) -> Option<String> {
+    fn mismatch_named(&self, value: &Value, kind: &str, is_json: bool) -> Option<String> {
         if let Some(values) = self.shape.enums.get(kind) {
             let known = match value {
                 Value::Enum(name) => values.contains(name.as_str()),
-                // In quotes it is a string, unless it comes as JSON.
+                // A value in quotes is a string, so it is no enum literal. In JSON there is no other way to write
+                // one.
                 Value::String(name) => is_json && values.contains(name),
                 _ => false,
             };
             return (!known).then(|| format!("Value {value} does not exist in \"{kind}\" enum."));
         }
-        let Some(fields) = self.shape.inputs.get(kind) else { return misfit_scalar(value, kind) };
+        let Some(fields) = self.shape.inputs.get(kind) else { return mismatch_scalar(value, kind) };
         let Value::Object(given) = value else {
             return Some(format!("Expected type \"{kind}\" to be an object."));
         };
         for (name, kind) in fields {
-            let misfit = match given.get(name.as_str()) {
-                Some(value) => self.misfit(value, kind, is_json),
+            let mismatch = match given.get(name.as_str()) {
+                Some(value) => self.mismatch(value, kind, is_json),
                 None if kind.nullable => None,
                 None => Some(format!("Field \"{name}\" of required type \"{kind}\" was not provided.")),
             };
-            if misfit.is_some() {
-                return misfit;
+            if mismatch.is_some() {
+                return mismatch;
             }
         }
         let unknown = given.keys().find(|name| !fields.contains_key(name.as_str()))?;
         Some(format!("Field \"{unknown}\" is not defined by type \"{kind}\"."))
     }
 
-    /// Why a variable can't stand where this type is wanted.
-    fn misplaced(&self, name: &str, wanted: &Type) -> Option<String> {
+    /// Returns the reason why a variable can't stand where the type `wanted` is expected.
+    fn variable_mismatch(&self, name: &str, wanted: &Type) -> Option<String> {
         let definition = &self.declared.iter().find(|it| it.node.name.node.as_str() == name)?.node;
         let kind = &definition.var_type.node;
         let never_null = !kind.nullable || definition.default_value.is_some();
-        let fits = (wanted.nullable || never_null) && is_of(&kind.base, &wanted.base);
+        let fits = (wanted.nullable || never_null) && is_compatible(&kind.base, &wanted.base);
         (!fits).then(|| {
             format!("Variable \"${name}\" of type \"{kind}\" used in position expecting type \"{wanted}\".")
         })
     }
 }
 
-/// What stands for a variable within a literal, where nothing else is binary.
-fn variable(name: &Name) -> Value {
+/// Returns a placeholder for a variable inside a literal. No other value in a literal is binary.
+fn variable_marker(name: &Name) -> Value {
     Value::Binary(name.to_string().into_bytes().into())
 }
 
-fn is_of(declared: &BaseType, wanted: &BaseType) -> bool {
+fn is_compatible(declared: &BaseType, wanted: &BaseType) -> bool {
     match (declared, wanted) {
         (BaseType::Named(declared), BaseType::Named(wanted)) => declared == wanted,
         (BaseType::List(declared), BaseType::List(wanted)) => {
-            (wanted.nullable || !declared.nullable) && is_of(&declared.base, &wanted.base)
+            (wanted.nullable || !declared.nullable) && is_compatible(&declared.base, &wanted.base)
         }
         (BaseType::Named(_), BaseType::List(_)) | (BaseType::List(_), BaseType::Named(_)) => false,
     }
 }
 
-fn misfit_scalar(value: &Value, kind: &str) -> Option<String> {
+fn mismatch_scalar(value: &Value, kind: &str) -> Option<String> {
     let whole = |value: &Value| match value {
         Value::Number(number) => number.as_i64(),
         _ => None,

@@ -1,4 +1,4 @@
-//! A user, a team or an organisation, whichever it is.
+//! A user, a team or an organisation behind one type.
 
 use async_graphql::{Context, Object, Result};
 
@@ -15,12 +15,12 @@ pub struct Entity {
     username: Option<String>,
     pub slugified_name: Option<String>,
     pub kind: Option<String>,
-    /// What it is a part of.
+    /// The organisation of a team.
     parent: Option<u64>,
 }
 
 impl Entity {
-    /// Ids are of one space. Whose it is, is found out.
+    /// Finds an entity by its id. Users, teams and organisations share one sequence of ids.
     pub fn of(world: &World, id: u64) -> Option<Self> {
         if let Some(user) = world.user_by_id(id) {
             return Some(Self {
@@ -93,7 +93,7 @@ impl Entity {
     }
 
     async fn created_at(&self, context: &Context<'_>) -> Result<Option<DateTime>> {
-        with_world(context, |world, _| Some(DateTime::only(world)))
+        with_world(context, |world, _| Some(DateTime::fixed(world)))
     }
 
     async fn num_of_projects(&self, context: &Context<'_>) -> Result<Option<i32>> {
@@ -102,7 +102,7 @@ impl Entity {
 
     async fn project_acls(&self, context: &Context<'_>) -> Result<Option<Vec<Option<ProjectInfo>>>> {
         resolve(context, |world, caller| {
-            caller.require_keys(world, self.id)?;
+            caller.require_key_read(world, self.id)?;
             Ok(world.apps_of(self.id).map(|app| Some(ProjectInfo(app.clone()))).collect())
         })
     }

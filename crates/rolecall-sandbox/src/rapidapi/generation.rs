@@ -1,4 +1,4 @@
-//! The schema as each generation has it. What a generation lacks says so beside its field: `visible`.
+//! The schema of each generation. Fields that a generation lacks are marked with `visible`.
 
 use std::sync::OnceLock;
 
@@ -14,22 +14,22 @@ use super::sdl;
 use super::shape::Shape;
 use super::switches::Generation;
 
-/// In the schema since August 2023.
+/// Whether the generation has the additions of August 2023.
 pub fn since_middle(context: &Context<'_>) -> bool {
     context.data::<Generation>().is_ok_and(|generation| *generation >= Generation::Middle)
 }
 
-/// In the documentation only.
+/// Whether the generation has the additions that only the documentation shows.
 pub fn only_late(context: &Context<'_>) -> bool {
     context.data::<Generation>().is_ok_and(|generation| *generation == Generation::Late)
 }
 
-/// Answers `users` with a list.
+/// The queries of the generations in which `users` returns a list.
 #[derive(MergedObject, Default)]
 #[graphql(name = "Query")]
 struct ListQuery(CommonQuery, UserListQuery);
 
-/// Answers `users` with a connection.
+/// The queries of the generation in which `users` returns a connection.
 #[derive(MergedObject, Default)]
 #[graphql(name = "Query")]
 struct ConnectionQuery(CommonQuery, UserConnectionQuery);
@@ -42,15 +42,15 @@ struct EarlyMutation(CommonMutation, EarlyUpdateUser);
 #[graphql(name = "Mutation")]
 struct LaterMutation(CommonMutation, UpdateUser);
 
-type Made<Q, M> = OnceLock<Schema<Q, M, EmptySubscription>>;
+type SchemaCell<Q, M> = OnceLock<Schema<Q, M, EmptySubscription>>;
 
-// Made once: tests open many sandboxes.
-static EARLY: Made<ListQuery, EarlyMutation> = OnceLock::new();
-static MIDDLE: Made<ListQuery, LaterMutation> = OnceLock::new();
-static LATE: Made<ConnectionQuery, LaterMutation> = OnceLock::new();
+// Each schema is built once per process, because tests open many sandboxes.
+static EARLY: SchemaCell<ListQuery, EarlyMutation> = OnceLock::new();
+static MIDDLE: SchemaCell<ListQuery, LaterMutation> = OnceLock::new();
+static LATE: SchemaCell<ConnectionQuery, LaterMutation> = OnceLock::new();
 
 fn schema<Q: ObjectType + Default + 'static, M: ObjectType + Default + 'static>(
-    made: &'static Made<Q, M>,
+    made: &'static SchemaCell<Q, M>,
 ) -> &'static Schema<Q, M, EmptySubscription> {
     let build = || -> SchemaBuilder<Q, M, EmptySubscription> {
         Schema::build(Q::default(), M::default(), EmptySubscription)
@@ -68,17 +68,17 @@ impl Generation {
         }
     }
 
-    /// The schema as SDL: what introspection shows, and no more.
+    /// Returns the schema in SDL, with exactly the types and fields that introspection shows.
     pub(super) fn sdl(self) -> String {
-        let answered = self.execute(Request::new(sdl::INTROSPECTION)).now_or_never();
-        let shown = answered.and_then(|answered| serde_json::to_value(answered.data).ok()).unwrap_or(Value::Null);
-        sdl::print(&shown["__schema"])
+        let executed = self.execute(Request::new(sdl::INTROSPECTION)).now_or_never();
+        let data = executed.and_then(|response| serde_json::to_value(response.data).ok()).unwrap_or(Value::Null);
+        sdl::print(&data["__schema"])
     }
 
     pub(super) fn shape(self) -> &'static Shape {
         static SHAPES: OnceLock<[Shape; 3]> = OnceLock::new();
-        let of = |generation: Self| Shape::of(&generation.sdl());
-        let [early, middle, late] = SHAPES.get_or_init(|| [Self::Early, Self::Middle, Self::Late].map(of));
+        let shape_of = |generation: Self| Shape::of(&generation.sdl());
+        let [early, middle, late] = SHAPES.get_or_init(|| [Self::Early, Self::Middle, Self::Late].map(shape_of));
         match self {
             Self::Early => early,
             Self::Middle => middle,

@@ -1,4 +1,4 @@
-//! What follows from a hub: who is where, with which role.
+//! Queries on the hub's state: members, teams and their roles.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,7 +9,7 @@ use super::world::{
 };
 
 impl World {
-    /// Whoever has this address now.
+    /// Returns the user with this address. Deleted users don't count.
     pub fn user(&self, email: &str) -> Option<&WorldUser> {
         self.users.iter().find(|user| user.status != DELETED && user.email.eq_ignore_ascii_case(email))
     }
@@ -22,7 +22,7 @@ impl World {
         self.users.iter_mut().find(|user| user.id == id)
     }
 
-    /// By its slug or its id.
+    /// Finds an organisation by its slug or its id.
     pub fn organization(&self, name: &str) -> Option<&WorldOrganization> {
         self.organizations.iter().find(|it| it.slug == name || it.id.to_string() == name)
     }
@@ -35,7 +35,7 @@ impl World {
         self.organizations.iter_mut().find(|organization| organization.id == id)
     }
 
-    /// A team with its organisation, deleted ones too.
+    /// Finds a team, also a deleted one, with its organisation.
     pub fn team(&self, id: u64) -> Option<(&WorldOrganization, &WorldTeam)> {
         self.organizations.iter().find_map(|organization| Some((organization, organization.team(id)?)))
     }
@@ -56,7 +56,7 @@ impl World {
         self.roles.iter().find(|role| role.level == level && role.is_default)
     }
 
-    /// What is said about the role of a level that an entity has in an organisation and below a parent.
+    /// Returns the stored assignment of a role of this level to an entity, in an organisation and below a parent.
     pub fn assignment(
         &self,
         level: &str,
@@ -69,8 +69,8 @@ impl World {
         self.assignments.iter().filter(fits).find(of_level)
     }
 
-    /// The role that an entity has, the default included.
-    pub(super) fn held(
+    /// Returns the role of this level that an entity has: the assigned one, or the level's default.
+    pub(super) fn effective_role(
         &self,
         level: &str,
         entity: u64,
@@ -81,12 +81,12 @@ impl World {
         row.and_then(|row| self.role_by_id(row.role)).or_else(|| self.default_role(level))
     }
 
-    fn holds(&self, (level, key): (&str, &str), entity: u64, org: Option<u64>) -> bool {
-        self.held(level, entity, org, None).is_some_and(|role| role.key == key)
+    fn has_role(&self, (level, key): (&str, &str), entity: u64, org: Option<u64>) -> bool {
+        self.effective_role(level, entity, org, None).is_some_and(|role| role.key == key)
     }
 
     pub fn is_environment_admin(&self, user: u64) -> bool {
-        self.holds((USER_ENVIRONMENT, ENVIRONMENT_ADMIN), user, None)
+        self.has_role((USER_ENVIRONMENT, ENVIRONMENT_ADMIN), user, None)
     }
 
     pub fn is_member(&self, organization: u64, user: u64) -> bool {
@@ -95,28 +95,30 @@ impl World {
 
     pub fn is_org_admin(&self, organization: u64, user: u64) -> bool {
         self.is_member(organization, user)
-            && self.holds((USER_ORGANIZATION, ORGANIZATION_ADMIN), user, Some(organization))
+            && self.has_role((USER_ORGANIZATION, ORGANIZATION_ADMIN), user, Some(organization))
     }
 
-    /// Admins of an organisation are members of all of its teams. docs.rapidapi.com, REST examples.
+    /// Whether a user is in a team. Admins of the organisation are members of all its teams (docs.rapidapi.com,
+    /// REST examples).
     pub fn is_in_team(&self, team: u64, user: u64) -> bool {
         self.team(team).is_some_and(|(organization, team)| {
             !team.deleted && (team.members.contains(&user) || self.is_org_admin(organization.id, user))
         })
     }
 
-    /// Whoever has the admin's role, able to sign in or not: the platform guards the last of these.
+    /// Returns the holders of the admin role, able to sign in or not. The platform refuses to remove the last of
+    /// these.
     pub fn admins(&self, organization: u64) -> Vec<u64> {
         let members = self.organization_by_id(organization).map(|it| &*it.members).unwrap_or_default();
         members.iter().map(|member| member.user).filter(|user| self.is_org_admin(organization, *user)).collect()
     }
 
-    /// Who can administrate an organisation, as only the platform knows.
+    /// Counts the admins of an organisation who can sign in.
     pub fn usable_admins(&self, organization: u64) -> usize {
         self.admins(organization).into_iter().filter(|user| self.is_usable(organization, *user)).count()
     }
 
-    /// Organisations that have no admin but this one.
+    /// Returns the organisations whose only admin is this user.
     pub(super) fn single_admin_orgs(&self, user: u64) -> Vec<u64> {
         let ids = self.organizations.iter().map(|organization| organization.id);
         ids.filter(|organization| self.admins(*organization) == [user]).collect()
@@ -128,8 +130,8 @@ impl World {
             && self.user_by_id(user).is_some_and(|user| user.status == ACTIVE)
     }
 
-    /// What active members may do in teams, by user id: each as `role @ team`, the key of the one and the id of the
-    /// other. An admin of the organisation is an admin of each of its teams.
+    /// Returns the team roles of active members, by user id. Each entry is `role @ team`: the role's key and the
+    /// team's id. An admin of the organisation is an admin of each team.
     pub fn team_access(&self, organization: u64) -> BTreeMap<String, BTreeSet<String>> {
         let Some(found) = self.organization_by_id(organization) else { return BTreeMap::new() };
         let mut access = BTreeMap::new();
@@ -140,7 +142,7 @@ impl World {
                 if is_admin {
                     held.insert(format!("{TEAM_ADMIN} @ {}", team.id));
                 } else if team.members.contains(user) {
-                    let role = self.held(USER_TEAM, *user, Some(organization), Some(team.id));
+                    let role = self.effective_role(USER_TEAM, *user, Some(organization), Some(team.id));
                     held.extend(role.map(|role| format!("{} @ {}", role.key, team.id)));
                 }
             }
@@ -149,7 +151,7 @@ impl World {
         access
     }
 
-    /// The apps of a team or a user.
+    /// Returns the apps of a team or a user.
     pub fn apps_of(&self, owner: u64) -> impl Iterator<Item = &WorldApp> {
         self.apps.iter().filter(move |app| app.owner == owner)
     }
@@ -168,17 +170,17 @@ impl WorldOrganization {
         self.members.iter_mut().find(|member| member.user == user)
     }
 
-    /// The one that can be accepted.
+    /// Returns the invitation of this address that can be accepted.
     pub fn invitation(&self, email: &str) -> Option<&WorldInvitation> {
         self.invitations.iter().find(|it| it.status == PENDING && it.email.eq_ignore_ascii_case(email))
     }
 
-    /// Those that can be accepted take a seat too.
+    /// Counts the members and the invitations that can be accepted. Each takes a seat.
     pub fn occupied_seats(&self) -> usize {
         self.members.len() + self.invitations.iter().filter(|it| it.status == PENDING).count()
     }
 
-    /// How many more may come.
+    /// Counts the seats that are left.
     pub fn free_seats(&self) -> usize {
         usize::try_from(self.seats).unwrap_or_default().saturating_sub(self.occupied_seats())
     }

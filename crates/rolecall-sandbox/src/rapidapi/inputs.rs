@@ -1,4 +1,4 @@
-//! What mutations take.
+//! The inputs of mutations.
 
 use async_graphql::{ID, InputObject};
 
@@ -15,7 +15,7 @@ pub struct OrganizationCreateInput {
     #[graphql(visible = "super::generation::since_middle")]
     setup_intent_id: Option<String>,
     recaptcha: Option<String>,
-    /// They are invited, not added. docs.rapidapi.com, Organizations.
+    /// Users to invite. They aren't added at once (docs.rapidapi.com, Organizations).
     pub users: Option<Vec<Option<UsersInvitation>>>,
     #[graphql(name = "purchasing_power")]
     purchasing_power: Option<String>,
@@ -24,7 +24,7 @@ pub struct OrganizationCreateInput {
     apis: Option<Vec<Option<ID>>>,
 }
 
-/// By id or by address.
+/// A person to invite, by id or by address.
 #[derive(InputObject)]
 pub struct UsersInvitation {
     pub id: Option<String>,
@@ -58,7 +58,7 @@ pub struct TeamUpdateInput {
     pub description: Option<String>,
 }
 
-/// At most one team to join, one to leave, and a role by its legacy name.
+/// A change of at most one team to join, one team to leave and one role, by its legacy name.
 #[derive(InputObject)]
 pub struct TeamUserUpdateInput {
     pub org_id: i32,
@@ -68,7 +68,7 @@ pub struct TeamUserUpdateInput {
     pub new_role: Option<String>,
 }
 
-/// One person, by address or by id.
+/// An invitation of one person, by address or by id.
 #[derive(InputObject)]
 pub struct UserInvitesInput {
     pub email: Option<String>,

@@ -1,5 +1,5 @@
-//! RapidAPI's Enterprise Hub as far as its GraphQL Platform API manages organisations, teams and roles: as its
-//! documentation, an introspection of January 2023 and a client generated in August 2023 show it.
+//! RapidAPI's Enterprise Hub: the part of its GraphQL Platform API that manages organisations, teams and roles.
+//! The sources are the documentation, an introspection of January 2023 and a client generated in August 2023.
 
 mod app;
 mod build;
@@ -30,28 +30,29 @@ use std::sync::MutexGuard;
 use std::time::Duration;
 
 use async_graphql::parser::types::{ExecutableDocument, OperationDefinition, Selection, SelectionSet};
-use async_graphql::{Request, Response as Answered};
+use async_graphql::{Request, Response as Executed};
 use serde_json::{Value, json};
 
-use super::{Clock, Engine, Headers, answer, chosen, set};
+use super::switch::set;
+use super::{Clock, Engine, Headers, json_response, selected_operation};
 pub use build::OWN_EMAIL;
 use caller::Caller;
 pub use caller::{HOST, OWN_PERSONAL_KEY, OWN_TEAM_KEY, WorldCredential};
-use check::{Check, Fault};
+use check::{Check, RequestError};
 use rolecall_graphql::Response;
 pub use switches::{
     Dates, DeletedTeams, Demotion, DuplicateNames, Generation, InviteMember, InvitePending, MutationContext,
-    Refusal, RenameSlug, RootFields, StaleRows, Switches,
+    Refusal, RenameSlug, RootFields, SWITCHES, StaleRows, Switches,
 };
 pub use world::{
     APP_KEY, Assignment, SEEDS, World, WorldApp, WorldAppKey, WorldInvitation, WorldMember, WorldOrganization,
     WorldRole, WorldTeam, WorldUser,
 };
 
-/// The world behind the schema.
+/// The world, shared with the schema.
 type Shared = super::Shared<World>;
 
-/// The engine of this provider.
+/// The [`Engine`] of RapidAPI.
 pub struct RapidApi {
     shared: Shared,
 }
@@ -61,19 +62,20 @@ impl RapidApi {
         Self { shared: Shared::new(world, clock) }
     }
 
-    /// The world as it stands, to look at or to change by another hand.
+    /// Locks the world, to inspect or change it without a request.
     pub fn world(&self) -> MutexGuard<'_, World> {
         self.shared.lock()
     }
 
-    /// A generation's schema as SDL.
+    /// Returns the schema of a generation in SDL.
     pub fn sdl(generation: Generation) -> String {
         generation.sdl()
     }
 
-    /// Whoever the keys are of, if they have a request left. What the proxy before the hub says isn't GraphQL.
+    /// Authenticates a request and counts it against the rate limit. The proxy in front of the hub answers refused
+    /// requests, and not in GraphQL.
     fn admit(&self, headers: &Headers) -> Result<Caller, Response> {
-        let refuse = |status, message: &str| answer(status, &json!({ "message": message }));
+        let refuse = |status, message: &str| json_response(status, &json!({ "message": message }));
         if headers.get("x-rapidapi-host") != Some(HOST) {
             return Err(refuse(403, "You are not subscribed to this API."));
         }
@@ -102,82 +104,83 @@ impl Engine for RapidApi {
             Err(refused) => return refused,
         };
         let switches = self.world().switches.clone();
-        let faults = faults(&mut request, &switches);
-        if !faults.is_empty() {
-            return invalid(&faults);
+        let errors = request_errors(&mut request, &switches);
+        if !errors.is_empty() {
+            return invalid(&errors);
         }
         if switches.root_fields == RootFields::One && root_fields(&mut request) > 1 {
             let error = json!({ "message": "Only one query or mutation is allowed per request." });
-            return answer(200, &json!({ "errors": [error] }));
+            return json_response(200, &json!({ "errors": [error] }));
         }
         let request = request.data(self.shared.clone()).data(caller);
-        let answered = switches.generation.execute(request).await;
-        // What the engine finds wrong with a document, it says without a path.
-        if !answered.errors.is_empty() && answered.errors.iter().all(|error| error.path.is_empty()) {
-            let faults = answered.errors.iter();
-            let faults: Vec<_> =
-                faults.map(|it| Fault::invalid(it.message.clone(), it.locations.first().copied())).collect();
-            return invalid(&faults);
+        let executed = switches.generation.execute(request).await;
+        // Validation errors are those without a path.
+        if !executed.errors.is_empty() && executed.errors.iter().all(|error| error.path.is_empty()) {
+            let errors = executed.errors.iter();
+            let errors: Vec<_> = errors
+                .map(|it| RequestError::invalid(it.message.clone(), it.locations.first().copied()))
+                .collect();
+            return invalid(&errors);
         }
-        answer(200, &complete(&answered))
+        json_response(200, &complete(&executed))
     }
 
     fn set(&self, assignment: &str) -> Result<(), String> {
-        set(&mut self.world().switches, assignment)
+        set(&mut self.world().switches, SWITCHES, assignment)
     }
 }
 
-fn invalid(faults: &[Fault]) -> Response {
-    answer(400, &json!({ "errors": faults.iter().map(Fault::shown).collect::<Vec<_>>() }))
+fn invalid(errors: &[RequestError]) -> Response {
+    json_response(400, &json!({ "errors": errors.iter().map(RequestError::shown).collect::<Vec<_>>() }))
 }
 
-/// Why a request isn't executed.
-fn faults(request: &mut Request, switches: &Switches) -> Vec<Fault> {
+/// Parses and validates a request. Returns the reasons not to execute it.
+fn request_errors(request: &mut Request, switches: &Switches) -> Vec<RequestError> {
     let name = request.operation_name.clone();
     let variables = request.variables.clone();
     match request.parsed_query() {
         Ok(document) => {
-            let operation = chosen(document, name.as_deref());
+            let operation = selected_operation(document, name.as_deref());
             let shape = switches.generation.shape();
-            Check::faults(shape, document, operation, &variables, switches.introspection)
+            Check::errors(shape, document, operation, &variables, switches.introspection)
         }
-        Err(why) => vec![Fault::unparsed(why.message, why.locations.first().copied())],
+        Err(why) => vec![RequestError::unparsed(why.message, why.locations.first().copied())],
     }
 }
 
-/// How many fields are asked for at the root. Those about the schema don't count.
+/// Counts the root fields of a request, without those of introspection.
 fn root_fields(request: &mut Request) -> usize {
     let name = request.operation_name.clone();
     let Ok(document) = request.parsed_query() else { return 0 };
-    let of = |operation: &OperationDefinition| fields_of(document, &operation.selection_set.node, 0);
-    chosen(document, name.as_deref()).map_or(0, of)
+    let count = |operation: &OperationDefinition| fields_of(document, &operation.selection_set.node, 0);
+    selected_operation(document, name.as_deref()).map_or(0, count)
 }
 
-fn fields_of(document: &ExecutableDocument, set: &SelectionSet, within: usize) -> usize {
-    let of = |selection: &Selection| match selection {
+fn fields_of(document: &ExecutableDocument, set: &SelectionSet, nesting: usize) -> usize {
+    let count = |selection: &Selection| match selection {
         Selection::Field(field) => usize::from(!field.node.name.node.starts_with("__")),
-        Selection::InlineFragment(fragment) => fields_of(document, &fragment.node.selection_set.node, within),
-        // One that contains itself is refused as invalid later on.
-        Selection::FragmentSpread(_) if within > document.fragments.len() => 0,
+        Selection::InlineFragment(fragment) => fields_of(document, &fragment.node.selection_set.node, nesting),
+        // A fragment that contains itself is refused by validation later.
+        Selection::FragmentSpread(_) if nesting > document.fragments.len() => 0,
         Selection::FragmentSpread(spread) => {
             let fragment = document.fragments.get(&spread.node.fragment_name.node);
-            fragment.map_or(0, |it| fields_of(document, &it.node.selection_set.node, within + 1))
+            fragment.map_or(0, |it| fields_of(document, &it.node.selection_set.node, nesting + 1))
         }
     };
-    set.items.iter().map(|selection| of(&selection.node)).sum()
+    set.items.iter().map(|selection| count(&selection.node)).sum()
 }
 
-/// The engine leaves out a field that failed, and here only those that can't be null do: such a field takes all of
-/// the data with it.
-fn complete(answered: &Answered) -> Value {
-    if answered.errors.is_empty() {
-        return json!({ "data": answered.data });
+/// Builds the response body. async-graphql leaves a failed field out of the data. Here only fields that can't be
+/// null are left out, and such a field makes all of the data null.
+fn complete(executed: &Executed) -> Value {
+    if executed.errors.is_empty() {
+        return json!({ "data": executed.data });
     }
-    let data = serde_json::to_value(&answered.data).unwrap_or(Value::Null);
+    let data = serde_json::to_value(&executed.data).unwrap_or(Value::Null);
     let is_there = |error: &async_graphql::ServerError| match error.path.first() {
         Some(async_graphql::PathSegment::Field(key)) => data.get(key).is_some(),
         _ => false,
     };
-    let data = if answered.errors.iter().all(is_there) { data } else { Value::Null };
-    json!({ "data": data, "errors": answered.errors })
+    let data = if executed.errors.iter().all(is_there) { data } else { Value::Null };
+    json!({ "data": data, "errors": executed.errors })
 }

@@ -1,10 +1,10 @@
-//! What can be changed. Nearly all of it answers with a Boolean that can be null, and with no object.
+//! Mutations. Nearly all of them return a nullable Boolean and no object.
 
 use async_graphql::{Context, ID, Object, Result, SimpleObject};
 use serde_json::json;
 
-use super::caller::Refused;
-use super::context::{act_for_sure, mutate, settle};
+use super::caller::ApiError;
+use super::context::{mutate, mutate_boolean, mutate_required};
 use super::inputs::{
     EntityRoleCreateInput, EntityRoleInput, OrganizationCreateInput, OrganizationUpdateInput, TeamCreateInput,
     TeamUpdateInput, TeamUserUpdateInput, UserInvitesDeleteInput, UserInvitesInput, UserInvitesReactivateInput,
@@ -26,7 +26,7 @@ impl CommonMutation {
         context: &Context<'_>,
         input: OrganizationCreateInput,
     ) -> Result<Organization> {
-        act_for_sure(context, |world, caller| world.create_organization(caller, input).map(Organization))
+        mutate_required(context, |world, caller| world.create_organization(caller, input).map(Organization))
     }
 
     async fn update_organization(
@@ -38,9 +38,9 @@ impl CommonMutation {
     }
 
     async fn delete_organization(&self, context: &Context<'_>, id: ID) -> Result<bool> {
-        act_for_sure(context, |world, caller| {
+        mutate_required(context, |world, caller| {
             world.delete_organization(caller, &id)?;
-            // Can't be null.
+            // This answer can't be null.
             Ok(world.switches.booleans.unwrap_or(true))
         })
     }
@@ -54,7 +54,7 @@ impl CommonMutation {
     }
 
     async fn delete_team(&self, context: &Context<'_>, id: ID) -> Result<Option<bool>> {
-        settle(context, |world, caller| world.delete_team(caller, &id))
+        mutate_boolean(context, |world, caller| world.delete_team(caller, &id))
     }
 
     async fn add_user_to_teams(
@@ -63,7 +63,7 @@ impl CommonMutation {
         user_id: i32,
         team_ids: Vec<Option<i32>>,
     ) -> Result<Option<bool>> {
-        settle(context, |world, caller| world.add_user_to_teams(caller, user_id, team_ids))
+        mutate_boolean(context, |world, caller| world.add_user_to_teams(caller, user_id, team_ids))
     }
 
     async fn update_team_user(
@@ -71,7 +71,7 @@ impl CommonMutation {
         context: &Context<'_>,
         input: Option<TeamUserUpdateInput>,
     ) -> Result<Option<bool>> {
-        settle(context, |world, caller| world.update_team_user(caller, input.ok_or_else(no_input)?))
+        mutate_boolean(context, |world, caller| world.update_team_user(caller, input.ok_or_else(no_input)?))
     }
 
     async fn remove_team_user_from_all_org_teams(
@@ -80,7 +80,7 @@ impl CommonMutation {
         org_id: i32,
         email: String,
     ) -> Result<Option<bool>> {
-        settle(context, |world, caller| world.remove_from_organization(caller, org_id, &email))
+        mutate_boolean(context, |world, caller| world.remove_from_organization(caller, org_id, &email))
     }
 
     async fn create_user_invites(
@@ -88,16 +88,16 @@ impl CommonMutation {
         context: &Context<'_>,
         input: Option<UserInvitesInput>,
     ) -> Result<Option<bool>> {
-        settle(context, |world, caller| world.create_user_invites(caller, input.ok_or_else(no_input)?))
+        mutate_boolean(context, |world, caller| world.create_user_invites(caller, input.ok_or_else(no_input)?))
     }
 
-    /// What it answers isn't documented.
+    /// Cancels invitations. The documentation doesn't describe the answer.
     async fn delete_user_invites(
         &self,
         context: &Context<'_>,
         input: UserInvitesDeleteInput,
     ) -> Result<Option<Any>> {
-        let done = settle(context, |world, caller| world.delete_user_invites(caller, input))?;
+        let done = mutate_boolean(context, |world, caller| world.delete_user_invites(caller, input))?;
         Ok(done.map(|done| Any(json!(done))))
     }
 
@@ -106,7 +106,7 @@ impl CommonMutation {
         context: &Context<'_>,
         input: UserInvitesReactivateInput,
     ) -> Result<Option<bool>> {
-        settle(context, |world, caller| world.reactivate_user_invites(caller, input))
+        mutate_boolean(context, |world, caller| world.reactivate_user_invites(caller, input))
     }
 
     async fn update_user_roles(
@@ -114,7 +114,7 @@ impl CommonMutation {
         context: &Context<'_>,
         input: Option<UserRolesUpdateInput>,
     ) -> Result<Option<bool>> {
-        settle(context, |world, caller| world.update_user_roles(caller, &input.ok_or_else(no_input)?))
+        mutate_boolean(context, |world, caller| world.update_user_roles(caller, &input.ok_or_else(no_input)?))
     }
 
     async fn upsert_entity_role(
@@ -122,31 +122,33 @@ impl CommonMutation {
         context: &Context<'_>,
         input: Option<EntityRoleInput>,
     ) -> Result<Option<bool>> {
-        settle(context, |world, caller| world.upsert_entity_role(caller, &input.ok_or_else(no_input)?))
+        mutate_boolean(context, |world, caller| world.upsert_entity_role(caller, &input.ok_or_else(no_input)?))
     }
 
-    /// Whether it adds to what there is or replaces it isn't documented: here it is refused.
+    /// Refuses every call. The documentation doesn't say whether it adds roles or replaces them.
     async fn create_entities_roles(
         &self,
         context: &Context<'_>,
         input: Option<EntityRoleCreateInput>,
     ) -> Result<Option<bool>> {
         let asked = input.and_then(|input| input.entities_roles).map_or(0, |rows| rows.len());
-        settle(context, |_, _| Err(Refused::unprocessable(format!("{asked} roles can't be given at once"))))
+        mutate_boolean(context, |_, _| {
+            Err(ApiError::unprocessable(format!("{asked} roles can't be given at once")))
+        })
     }
 
-    /// Beside `updateUser` with a status, the other way to delete an account.
+    /// Deletes an account. `updateUser` with a status is the other way to do it.
     #[graphql(visible = "super::generation::since_middle")]
     async fn delete_user(&self, context: &Context<'_>, id: ID, mashape_id: String) -> Result<Option<bool>> {
-        settle(context, |world, caller| world.delete_user(caller, &id, &mashape_id))
+        mutate_boolean(context, |world, caller| world.delete_user(caller, &id, &mashape_id))
     }
 }
 
-fn no_input() -> Refused {
-    Refused::bad_input("`input` is needed")
+fn no_input() -> ApiError {
+    ApiError::bad_input("`input` is needed")
 }
 
-/// `updateUser` as it was: for one's own record only.
+/// `updateUser` before August 2023: it changes only the caller's own record.
 #[derive(Default)]
 pub struct EarlyUpdateUser;
 

@@ -39,8 +39,8 @@ impl Organization {
     }
 }
 
-/// The teams that lists show.
-pub fn listed<'a>(world: &World, teams: &'a [WorldTeam]) -> impl Iterator<Item = &'a WorldTeam> {
+/// Returns the teams that lists show.
+pub fn listed_teams<'a>(world: &World, teams: &'a [WorldTeam]) -> impl Iterator<Item = &'a WorldTeam> {
     let hides = world.switches.deleted_teams == DeletedTeams::Hidden;
     teams.iter().filter(move |team| !(hides && team.deleted))
 }
@@ -76,29 +76,29 @@ impl Organization {
         self.read(context, |_, it| Some(it.status.clone()))
     }
 
-    /// All of them: there is no paging.
+    /// Lists all teams, without pages.
     async fn teams(
         &self,
         context: &Context<'_>,
         #[graphql(name = "where", visible = "super::generation::since_middle")] filter: Option<WhereOrgTeam>,
     ) -> Result<Option<Vec<Option<Team>>>> {
-        // Says for which of its teams a role is asked for, not which teams there are.
+        // The argument selects the organisation for which each team's role is shown. It doesn't select teams.
         let _ = filter;
         resolve(context, |world, caller| {
-            caller.require_sight(world, self.0)?;
+            caller.require_read(world, self.0)?;
             let teams = world.organization_by_id(self.0).map(|it| &*it.teams).unwrap_or_default();
-            Ok(listed(world, teams).map(|team| Some(Team(team.id))).collect())
+            Ok(listed_teams(world, teams).map(|team| Some(Team(team.id))).collect())
         })
     }
 
-    /// All of them, deactivated ones too, and none who was only invited.
+    /// Lists all members, also deactivated ones, but nobody who is only invited.
     async fn users(
         &self,
         context: &Context<'_>,
         #[graphql(visible = "super::generation::only_late")] role_in_org_ctx: Option<bool>,
     ) -> Result<Option<Vec<Option<User>>>> {
         resolve(context, |world, caller| {
-            caller.require_sight(world, self.0)?;
+            caller.require_read(world, self.0)?;
             let members = world.organization_by_id(self.0).map(|it| &*it.members).unwrap_or_default();
             let users = members.iter().filter_map(|member| world.user_by_id(member.user));
             let shown = |user| match role_in_org_ctx {
@@ -151,15 +151,15 @@ impl Organization {
 
     #[graphql(visible = "super::generation::since_middle")]
     async fn created_at(&self, context: &Context<'_>) -> Result<Option<DateTime>> {
-        with_world(context, |world, _| Some(DateTime::only(world)))
+        with_world(context, |world, _| Some(DateTime::fixed(world)))
     }
 
     #[graphql(visible = "super::generation::since_middle")]
     async fn updated_at(&self, context: &Context<'_>) -> Result<Option<DateTime>> {
-        with_world(context, |world, _| Some(DateTime::only(world)))
+        with_world(context, |world, _| Some(DateTime::fixed(world)))
     }
 
-    /// Without deleted ones.
+    /// Counts the teams without deleted ones.
     #[graphql(visible = "super::generation::since_middle")]
     async fn num_of_teams(&self, context: &Context<'_>) -> Result<Option<i32>> {
         self.read(context, |world, it| {
@@ -173,11 +173,11 @@ impl Organization {
         self.read(context, |world, it| Some(count(it.members.len(), world.switches.users_count_off_by)))
     }
 
-    /// The apps of all of its teams, as its admins see them.
+    /// Lists the apps of all teams, for the organisation's admins.
     #[graphql(name = "ProjectAcls", visible = "super::generation::since_middle")]
     async fn project_acls(&self, context: &Context<'_>) -> Result<Option<Vec<Option<AdminProjectAcl>>>> {
         resolve(context, |world, caller| {
-            caller.require_reader(world, self.0)?;
+            caller.require_admin_read(world, self.0)?;
             let teams = world.organization_by_id(self.0).map(|it| &*it.teams).unwrap_or_default();
             let apps = teams.iter().flat_map(|team| world.apps_of(team.id));
             Ok(apps.map(|app| Some(AdminProjectAcl::of(world, app))).collect())

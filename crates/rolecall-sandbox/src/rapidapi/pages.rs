@@ -1,11 +1,11 @@
-//! How lists are cut into pages: by cursor, and by offset.
+//! Pages of lists: by cursor, and by offset.
 
 use async_graphql::{Enum, InputObject, OutputType, SimpleObject};
 
-use super::caller::Refused;
+use super::caller::ApiError;
 use super::role::{EntityRole, Role};
 
-/// Only `first` and `after` are honoured. docs.rapidapi.com, Pagination.
+/// The arguments of pages by cursor. Only `first` and `after` have an effect (docs.rapidapi.com, Pagination).
 #[derive(InputObject, Default)]
 pub struct PaginationInput {
     first: Option<i32>,
@@ -14,7 +14,8 @@ pub struct PaginationInput {
     before: Option<String>,
 }
 
-/// By offset. docs.rapidapi.com, Users, Teams and Roles: the sample asks for a thousand, ordered by id.
+/// The arguments of pages by offset. The sample asks for a thousand rows, ordered by id (docs.rapidapi.com, Users,
+/// Teams and Roles).
 #[derive(InputObject, Default)]
 pub struct PagingArgs {
     pub offset: Option<i32>,
@@ -24,7 +25,7 @@ pub struct PagingArgs {
     pub search_term: Option<String>,
 }
 
-/// In both cases, as the introspection of January 2023 has it.
+/// The direction, in lower and in upper case, as in the introspection of January 2023.
 #[derive(Clone, Copy, PartialEq, Eq, Enum)]
 pub enum OrderDirection {
     #[graphql(name = "desc")]
@@ -51,7 +52,7 @@ pub struct PageInfo {
     end_cursor: Option<String>,
 }
 
-/// Has no `totalCount`.
+/// Defines a connection. It has no `totalCount`.
 macro_rules! connection {
     ($connection:ident, $edge:ident, $node:ty) => {
         #[derive(SimpleObject)]
@@ -82,8 +83,8 @@ macro_rules! connection {
 connection!(RoleConnection, RoleEdge, Role);
 connection!(EntityRoleConnection, EntityRoleEdge, EntityRole);
 
-/// What is on a page that nobody gave a size. The documentation doesn't say.
-const UNASKED: usize = 20;
+/// The page size where the request gives none. The documentation doesn't say what it is.
+const DEFAULT_PAGE_SIZE: usize = 20;
 
 pub struct Page<T> {
     rows: Vec<(u64, T)>,
@@ -94,21 +95,21 @@ fn cursor(id: u64) -> String {
     format!("cursor:{id}")
 }
 
-/// A page of rows, which are in the order in which cursors lead through them. A row is known by its id.
+/// Returns a page of `rows`, which come with their ids and in the order of the cursors.
 pub fn page<T: OutputType>(
     rows: Vec<(u64, T)>,
     asked: Option<PaginationInput>,
     most: usize,
-) -> Result<Page<T>, Refused> {
+) -> Result<Page<T>, ApiError> {
     let PaginationInput { first, after, last: _, before: _ } = asked.unwrap_or_default();
     let start = match &after {
         None => 0,
         Some(after) => {
             let at = rows.iter().position(|(id, _)| cursor(*id) == *after);
-            at.ok_or_else(|| Refused::bad_input(format!("`{after}` is no cursor")))? + 1
+            at.ok_or_else(|| ApiError::bad_input(format!("`{after}` is no cursor")))? + 1
         }
     };
-    let size = limit(first, most)?;
+    let size = page_size(first, most)?;
     let has_next_page = rows.len() > start + size;
     let rows: Vec<_> = rows.into_iter().skip(start).take(size).collect();
     let at = |row: Option<&(u64, T)>| row.map(|(id, _)| cursor(*id));
@@ -121,14 +122,20 @@ pub fn page<T: OutputType>(
     Ok(Page { rows, page_info })
 }
 
-/// How many rows there are on a page: those asked for, and never more than the most, without a word.
-pub fn limit(asked: Option<i32>, most: usize) -> Result<usize, Refused> {
-    let asked = asked.map_or(Ok(UNASKED), usize::try_from);
-    asked.map(|asked| asked.min(most)).map_err(|_| Refused::bad_input("a page can't have less than no rows"))
+/// Returns the page size: the requested one, silently limited to `most`.
+pub fn page_size(asked: Option<i32>, most: usize) -> Result<usize, ApiError> {
+    let asked = asked.map_or(Ok(DEFAULT_PAGE_SIZE), usize::try_from);
+    asked.map(|asked| asked.min(most)).map_err(|_| ApiError::bad_input("a page can't have less than no rows"))
 }
 
-/// The rows of a page by offset.
-pub fn cut<T>(rows: Vec<T>, offset: Option<i32>, asked: Option<i32>, most: usize) -> Result<Vec<T>, Refused> {
-    let offset = usize::try_from(offset.unwrap_or(0)).map_err(|_| Refused::bad_input("an offset is 0 or more"))?;
-    Ok(rows.into_iter().skip(offset).take(limit(asked, most)?).collect())
+/// Returns a page by offset.
+pub fn offset_page<T>(
+    rows: Vec<T>,
+    offset: Option<i32>,
+    asked: Option<i32>,
+    most: usize,
+) -> Result<Vec<T>, ApiError> {
+    let offset =
+        usize::try_from(offset.unwrap_or(0)).map_err(|_| ApiError::bad_input("an offset is 0 or more"))?;
+    Ok(rows.into_iter().skip(offset).take(page_size(asked, most)?).collect())
 }

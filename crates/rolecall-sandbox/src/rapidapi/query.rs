@@ -1,14 +1,14 @@
-//! What can be read. The names are the platform's, of the types too.
+//! Queries. The names of types and fields are the platform's.
 
 use async_graphql::{Context, Enum, ID, InputObject, Object, Result, SimpleObject};
 use serde_json::json;
 
 use super::app::{AppAuthorizationsWhereInput, ApplicationAuthorization};
-use super::caller::{Caller, Refused};
+use super::caller::{ApiError, Caller};
 use super::context::{resolve, resolve_required, with_world};
 use super::entity::Entity;
-use super::listing::{UserConnection, UserWhereInput, found, paginated};
-use super::organization::{Organization, listed};
+use super::listing::{UserConnection, UserWhereInput, find_users, paginated_people};
+use super::organization::{Organization, listed_teams};
 use super::pages::{EntityRoleConnection, PaginationInput, PagingArgs, RoleConnection, page};
 use super::role::{EntityRole, Role, RoleLevel};
 use super::scalars::{Any, from_int, from_text};
@@ -78,7 +78,7 @@ enum EntityRoleSortingFieldName {
     Id,
 }
 
-/// Members and invitations of one organisation, mixed.
+/// Members and invitations of an organisation in one list.
 #[derive(SimpleObject)]
 struct PaginatedTeamUsers {
     data: Vec<TeamUser>,
@@ -86,7 +86,7 @@ struct PaginatedTeamUsers {
     total_active: Option<i32>,
 }
 
-/// What an organisation with fewer seats can't have.
+/// The lowest number of seats that an organisation can have.
 pub(super) const MINIMUM_SEATS: i32 = 1;
 
 #[derive(Default)]
@@ -103,17 +103,17 @@ impl CommonQuery {
         with_world(context, |world, caller| world.user_by_id(caller.user).map(User::of))
     }
 
-    /// The team or the user that the key is of.
+    /// The team or the user to which the key belongs.
     async fn active_entity(&self, context: &Context<'_>) -> Result<Option<Entity>> {
         with_world(context, |world, caller| Entity::of(world, caller.team.unwrap_or(caller.user)))
     }
 
-    /// Somebody else's record is for environment admins in person.
+    /// Another user's record needs an environment admin with a personal key.
     async fn user(&self, context: &Context<'_>, id: ID) -> Result<Option<User>> {
         let found = resolve(context, |world, caller| {
             let id = from_text(&id)?;
             if id != caller.user {
-                caller.require_hub(world)?;
+                caller.require_environment_admin(world)?;
             }
             Ok(world.user_by_id(id).map(User::of))
         })?;
@@ -126,17 +126,17 @@ impl CommonQuery {
         id: ID,
         #[graphql(name = "where", visible = "super::generation::since_middle")] filter: Option<WhereOrgTeam>,
     ) -> Result<Option<Organization>> {
-        // Says for what its role is asked for.
+        // The argument selects where the organisation's role is shown.
         let _ = filter;
         resolve(context, |world, caller| {
             let id = from_text(&id)?;
             world.organization_by_id(id).ok_or_else(|| no_organization(id))?;
-            caller.require_sight(world, id)?;
+            caller.require_read(world, id)?;
             Ok(Organization(id))
         })
     }
 
-    /// Those that the identity administrates. The others are left out without a word.
+    /// Lists the organisations that the caller administrates. Others are left out silently.
     async fn organizations(
         &self,
         context: &Context<'_>,
@@ -153,7 +153,7 @@ impl CommonQuery {
         })
     }
 
-    /// Everybody finds all of them, by a part of their names.
+    /// Finds organisations by a part of the name. Every caller finds all of them.
     async fn search_organizations(
         &self,
         context: &Context<'_>,
@@ -163,7 +163,7 @@ impl CommonQuery {
         resolve(context, |world, _| {
             let term = term.unwrap_or_default().to_lowercase();
             let found = world.organizations.iter().filter(|it| it.name.to_lowercase().contains(&term));
-            let limit = super::pages::limit(limit, world.switches.page_max)?;
+            let limit = super::pages::page_size(limit, world.switches.page_max)?;
             Ok(found.take(limit).map(|it| Entity::of(world, it.id)).collect())
         })
     }
@@ -172,7 +172,7 @@ impl CommonQuery {
         resolve(context, |world, caller| {
             let id = from_text(&id)?;
             let may = world.is_in_team(id, caller.user);
-            may.then_some(Team(id)).ok_or_else(|| Refused::forbidden("this needs a member of the team"))
+            may.then_some(Team(id)).ok_or_else(|| ApiError::forbidden("this needs a member of the team"))
         })
     }
 
@@ -196,12 +196,13 @@ impl CommonQuery {
             let id = from_int(org_id)?;
             let organization = world.organization_by_id(id).ok_or_else(|| no_organization(id))?;
             caller.require_member(world, id)?;
-            let (data, total, active) = paginated(world, organization, paging_args.unwrap_or_default())?;
+            let (data, total, active) = paginated_people(world, organization, paging_args.unwrap_or_default())?;
             Ok(PaginatedTeamUsers { data, total, total_active: Some(active) })
         })
     }
 
-    /// What it answers isn't documented: the addresses that are invited already, is ours.
+    /// Returns the addresses that are already invited. The documentation doesn't describe the answer: this one is
+    /// ours.
     async fn check_if_emails_already_invited(
         &self,
         context: &Context<'_>,
@@ -211,7 +212,7 @@ impl CommonQuery {
         resolve(context, |world, caller| {
             let id = from_text(&org_id)?;
             let organization = world.organization_by_id(id).ok_or_else(|| no_organization(id))?;
-            caller.require_sight(world, id)?;
+            caller.require_read(world, id)?;
             let invited = emails.into_iter().flatten().filter(|email| organization.invitation(email).is_some());
             Ok(Any(json!(invited.collect::<Vec<_>>())))
         })
@@ -233,14 +234,14 @@ impl CommonQuery {
             if let Some(RoleSorting { field_name: RoleSortingFieldName::Name, by }) =
                 order_by.and_then(|by| by.sorting_fields?.into_iter().next())
             {
-                roles.sort_by(|one, other| sorted(by, &one.name, &other.name));
+                roles.sort_by(|one, other| compare(by, &one.name, &other.name));
             }
             let rows = roles.into_iter().map(|role| (role.id, Role(role.clone()))).collect();
             Ok(page(rows, pagination, world.switches.page_max)?.into())
         })
     }
 
-    /// Without `parentIds`, roles in the organisation and in its teams alike.
+    /// Lists assignments of roles. Without `parentIds` these are roles in the organisation and in its teams.
     async fn entities_roles(
         &self,
         context: &Context<'_>,
@@ -262,8 +263,8 @@ impl CommonQuery {
         resolve_required(context, |world, caller| {
             let id = from_text(&filter.project_id)?;
             let app = world.apps.iter().find(|app| app.id == id);
-            let app = app.ok_or_else(|| Refused::bad_input(format!("there is no project {id}")))?;
-            caller.require_keys(world, app.owner)?;
+            let app = app.ok_or_else(|| ApiError::bad_input(format!("there is no project {id}")))?;
+            caller.require_key_read(world, app.owner)?;
             Ok(ApplicationAuthorization::all_of(world, app))
         })
     }
@@ -273,14 +274,14 @@ impl CommonQuery {
     }
 }
 
-/// Those of an organisation, or the one of this slug, for members of theirs.
+/// Lists the teams of an organisation or those with a slug. The caller has to be a member of the organisation.
 fn teams(
     world: &World,
     caller: Caller,
     filter: Option<TeamWhereInput>,
-) -> std::result::Result<Vec<Option<Team>>, Refused> {
+) -> std::result::Result<Vec<Option<Team>>, ApiError> {
     let TeamWhereInput { slugified_name, org_id } =
-        filter.ok_or_else(|| Refused::bad_input("`orgId` or `slugifiedName` is needed"))?;
+        filter.ok_or_else(|| ApiError::bad_input("`orgId` or `slugifiedName` is needed"))?;
     let slug_fits = |team: &WorldTeam| slugified_name.as_ref().is_none_or(|slug| team.slug == *slug);
     let organizations = match org_id {
         Some(id) => {
@@ -293,7 +294,7 @@ fn teams(
         }
         None => Vec::new(),
     };
-    let teams = organizations.into_iter().flat_map(|it| listed(world, &it.teams));
+    let teams = organizations.into_iter().flat_map(|it| listed_teams(world, &it.teams));
     Ok(teams.filter(|team| slug_fits(team)).map(|team| Some(Team(team.id))).collect())
 }
 
@@ -302,15 +303,15 @@ fn entities_roles(
     caller: Caller,
     filter: EntityRoleWhereInput,
     order_by: Option<EntityRoleOrderByInput>,
-) -> std::result::Result<Vec<(u64, EntityRole)>, Refused> {
+) -> std::result::Result<Vec<(u64, EntityRole)>, ApiError> {
     let EntityRoleWhereInput { entity_ids, org_id, parent_ids } = filter;
     let ids = |given: Vec<i32>| given.into_iter().map(from_int).collect::<std::result::Result<Vec<_>, _>>();
     let (entities, org) = (ids(entity_ids)?, org_id.map(from_int).transpose()?);
     let parents = parent_ids.map(|given| ids(given.into_iter().flatten().collect())).transpose()?;
     match org {
-        Some(org) => caller.require_sight(world, org)?,
+        Some(org) => caller.require_read(world, org)?,
         None if caller.is_environment_admin(world) || entities == [caller.user] => {}
-        None => return Err(Refused::forbidden("this needs an environment admin")),
+        None => return Err(ApiError::forbidden("this needs an environment admin")),
     }
     let fits =
         |parent: Option<u64>| parents.as_ref().is_none_or(|them| parent.is_some_and(|it| them.contains(&it)));
@@ -318,23 +319,23 @@ fn entities_roles(
     rows.retain(|row| (org.is_none() || row.org == org) && fits(row.parent));
     let sorting = order_by.and_then(|by| by.sorting_fields.into_iter().next());
     if let Some(EntityRoleSorting { field_name: EntityRoleSortingFieldName::Id, by }) = sorting {
-        rows.sort_by(|one, other| sorted(by, &one.id, &other.id));
+        rows.sort_by(|one, other| compare(by, &one.id, &other.id));
     }
     Ok(rows.into_iter().map(|row| (row.id, EntityRole(row.clone()))).collect())
 }
 
-fn sorted<T: Ord>(by: SortingFieldOrder, one: &T, other: &T) -> std::cmp::Ordering {
+fn compare<T: Ord>(by: SortingFieldOrder, one: &T, other: &T) -> std::cmp::Ordering {
     match by {
         SortingFieldOrder::Asc => one.cmp(other),
         SortingFieldOrder::Desc => other.cmp(one),
     }
 }
 
-pub(super) fn no_organization(id: u64) -> Refused {
-    Refused::bad_input(format!("there is no organization {id}"))
+pub(super) fn no_organization(id: u64) -> ApiError {
+    ApiError::bad_input(format!("there is no organization {id}"))
 }
 
-/// `users` as it was, and as a sample of the documentation still has it.
+/// `users` as a list: the older form, which one sample of the documentation still has.
 #[derive(Default)]
 pub struct UserListQuery;
 
@@ -346,11 +347,11 @@ impl UserListQuery {
         context: &Context<'_>,
         #[graphql(name = "where")] filter: UserWhereInput,
     ) -> Result<Option<Vec<User>>> {
-        resolve(context, |world, caller| Ok(found(world, caller, &filter)?.0))
+        resolve(context, |world, caller| Ok(find_users(world, caller, &filter)?.0))
     }
 }
 
-/// `users` as the documentation has it.
+/// `users` as a connection, as documented.
 #[derive(Default)]
 pub struct UserConnectionQuery;
 
@@ -363,7 +364,7 @@ impl UserConnectionQuery {
         #[graphql(name = "where")] filter: UserWhereInput,
     ) -> Result<Option<UserConnection>> {
         resolve(context, |world, caller| {
-            let (users, total) = found(world, caller, &filter)?;
+            let (users, total) = find_users(world, caller, &filter)?;
             Ok(UserConnection::of(users, total))
         })
     }

@@ -1,14 +1,14 @@
-//! Roles, and who has them.
+//! Roles and their assignments.
 
 use async_graphql::{Context, Enum, ID, Object, Result, SimpleObject};
 
 use super::context::with_world;
-use super::scalars::int;
+use super::scalars::to_int;
 use super::world::{
     Assignment, ORGANIZATION, TEAM_ENVIRONMENT, USER_ENVIRONMENT, USER_ORGANIZATION, USER_TEAM, WorldRole,
 };
 
-/// An enum where it goes in. Where it comes out, it is a string.
+/// The level of a role as an argument. In answers it is a string.
 #[derive(Clone, Copy, PartialEq, Eq, Enum)]
 pub enum RoleLevel {
     Organization,
@@ -63,7 +63,7 @@ impl Role {
         self.0.is_default
     }
 
-    /// What a role is called is all that it is here.
+    /// The sandbox keeps no permissions of roles, so this list is empty.
     async fn permissions(&self) -> Vec<Option<VirtualPermission>> {
         Vec::new()
     }
@@ -86,7 +86,7 @@ struct RolePermission {
     read_only: Option<bool>,
 }
 
-/// Its own id is an `ID`, and the others are numbers.
+/// The assignment of a role. Its own id is an `ID`; the other ids are numbers.
 #[derive(Clone)]
 pub struct EntityRole(pub Assignment);
 
@@ -98,19 +98,19 @@ impl EntityRole {
     }
 
     async fn entity_id(&self) -> i32 {
-        int(self.0.entity)
+        to_int(self.0.entity)
     }
 
     async fn role_id(&self) -> i32 {
-        int(self.0.role)
+        to_int(self.0.role)
     }
 
     async fn parent_id(&self) -> Option<i32> {
-        self.0.parent.map(int)
+        self.0.parent.map(to_int)
     }
 
     async fn org_id(&self) -> Option<i32> {
-        self.0.org.map(int)
+        self.0.org.map(to_int)
     }
 
     async fn role(&self, context: &Context<'_>) -> Result<Option<Role>> {

@@ -1,12 +1,12 @@
-//! Values as they are written, and ids, which are written in more than one way.
+//! Scalars, and conversions of ids, which the schema writes in several types.
 
 use async_graphql::{InputValueError, InputValueResult, Scalar, ScalarType, Value};
 
-use super::caller::Refused;
+use super::caller::ApiError;
 use super::switches::Dates;
 use super::world::World;
 
-/// JSON that nothing can be selected of.
+/// JSON without selectable fields.
 pub struct Any(pub serde_json::Value);
 
 #[Scalar]
@@ -37,8 +37,8 @@ impl ScalarType for DateTime {
 }
 
 impl DateTime {
-    /// The one instant at which all of the hub was made, and changed, and deleted: nothing here depends on it.
-    pub fn only(world: &World) -> Self {
+    /// Returns the one time that every `createdAt`, `updatedAt` and `deletedAt` has. Nothing depends on it.
+    pub fn fixed(world: &World) -> Self {
         Self(match world.switches.dates {
             Dates::Iso => "2025-01-15T09:30:00.000Z".to_owned(),
             Dates::Epoch => "1736933400000".to_owned(),
@@ -46,23 +46,23 @@ impl DateTime {
     }
 }
 
-/// An id where the schema wants an `Int`.
-pub fn int(id: u64) -> i32 {
+/// Converts an id to an `Int` of the schema.
+pub fn to_int(id: u64) -> i32 {
     i32::try_from(id).unwrap_or(i32::MAX)
 }
 
-/// A count that may be off.
+/// Returns a count plus `off_by`, by which a switch makes it wrong.
 pub fn count(of: usize, off_by: i64) -> i32 {
     let of = i64::try_from(of).unwrap_or(i64::MAX);
     i32::try_from(of.saturating_add(off_by)).unwrap_or(i32::MAX)
 }
 
-/// An id that came as an `Int`.
-pub fn from_int(id: i32) -> Result<u64, Refused> {
-    u64::try_from(id).map_err(|_| Refused::bad_input(format!("`{id}` is no id")))
+/// Converts an id from an `Int`.
+pub fn from_int(id: i32) -> Result<u64, ApiError> {
+    u64::try_from(id).map_err(|_| ApiError::bad_input(format!("`{id}` is no id")))
 }
 
-/// An id that came as an `ID` or a `String`.
-pub fn from_text(id: &str) -> Result<u64, Refused> {
-    id.parse().map_err(|_| Refused::bad_input(format!("`{id}` is no id")))
+/// Converts an id from an `ID` or a `String`.
+pub fn from_text(id: &str) -> Result<u64, ApiError> {
+    id.parse().map_err(|_| ApiError::bad_input(format!("`{id}` is no id")))
 }

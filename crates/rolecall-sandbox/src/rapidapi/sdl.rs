@@ -1,10 +1,10 @@
-//! The schema language from what introspection answers.
+//! Prints a schema in SDL from the answer to an introspection query.
 
 use std::fmt::Write as _;
 
 use serde_json::Value;
 
-/// All that a schema's text needs. What is nested deeper than a type of this schema is isn't asked for.
+/// The introspection query. It asks for as many levels of `ofType` as this schema's types have.
 pub const INTROSPECTION: &str = "{ __schema { types { kind name
     fields(includeDeprecated: true) { name args { name type { ...T } } type { ...T } }
     inputFields { name type { ...T } } enumValues(includeDeprecated: true) { name } } } }
@@ -12,7 +12,7 @@ pub const INTROSPECTION: &str = "{ __schema { types { kind name
 
 const BUILT_IN: &[&str] = &["Boolean", "Float", "ID", "Int", "String"];
 
-/// Types in the order of their names, which is the one that they come in.
+/// Prints the types in the order of the answer, which is by name.
 pub fn print(schema: &Value) -> String {
     let mut text = String::from("schema {\n\tquery: Query\n\tmutation: Mutation\n}\n");
     for it in list(&schema["types"]) {

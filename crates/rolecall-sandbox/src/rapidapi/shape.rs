@@ -1,4 +1,4 @@
-//! The types of a generation by their names, to check requests by.
+//! The types of a generation's schema, to validate requests.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,7 +6,7 @@ use async_graphql::Positioned;
 use async_graphql::parser::parse_schema;
 use async_graphql::parser::types::{BaseType, InputValueDefinition, Type, TypeKind, TypeSystemDefinition};
 
-/// Scalars are those that it doesn't know.
+/// The types by name. A type in none of these maps is a scalar.
 #[derive(Default)]
 pub struct Shape {
     pub objects: BTreeMap<String, BTreeMap<String, Field>>,
@@ -52,7 +52,7 @@ fn typed(values: Vec<Positioned<InputValueDefinition>>) -> BTreeMap<String, Type
     values.into_iter().map(|value| (value.node.name.node.to_string(), value.node.ty.node)).collect()
 }
 
-/// The type that lists of it are lists of.
+/// Returns the name of a type without its lists.
 pub fn innermost(kind: &Type) -> &str {
     match &kind.base {
         BaseType::Named(name) => name,

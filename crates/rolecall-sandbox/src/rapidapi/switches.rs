@@ -1,67 +1,171 @@
-//! What RapidAPI's pages and schemas leave open, one switch each.
+//! One switch for each question that RapidAPI's pages and schemas leave open.
 
 use serde::{Deserialize, Serialize};
+
+use crate::switch::{NUMBER, ON_OFF, Switch, TEXT};
+
+/// The switches of this sandbox, as help texts and errors describe them.
+pub const SWITCHES: &[Switch] = &[
+    Switch {
+        name: "generation",
+        values: &["late", "middle", "early"],
+        about: "The schema: of today's pages, of August 2023, or of January 2023.",
+    },
+    Switch { name: "rate-limit", values: NUMBER, about: "The requests of a user in a minute. 0 means no limit." },
+    Switch { name: "minute-millis", values: NUMBER, about: "The length of that minute in milliseconds." },
+    Switch { name: "retry-after", values: ON_OFF, about: "Answers 429 say when to send the request again." },
+    Switch {
+        name: "root-fields",
+        values: &["one", "many"],
+        about: "A request may ask for one field at its root, or for many.",
+    },
+    Switch { name: "introspection", values: ON_OFF, about: "The server answers introspection queries." },
+    Switch {
+        name: "mutation-context",
+        values: &["any", "team", "personal"],
+        about: "The kind of key with which mutations work.",
+    },
+    Switch {
+        name: "environment-admin-mutates-anywhere",
+        values: ON_OFF,
+        about: "Environment admins may change every organisation, not only their own.",
+    },
+    Switch { name: "page-max", values: NUMBER, about: "The most rows on a page." },
+    Switch {
+        name: "slug-suffix",
+        values: TEXT,
+        about: "Text that the platform appends to the slug of a new name.",
+    },
+    Switch {
+        name: "rename-slug",
+        values: &["kept", "follows"],
+        about: "A new name keeps the slug, or changes it.",
+    },
+    Switch {
+        name: "duplicate-names",
+        values: &["refused", "allowed"],
+        about: "Two organisations, or two teams of one, may have the same name.",
+    },
+    Switch {
+        name: "add-outsiders",
+        values: ON_OFF,
+        about: "Users who aren't in the organisation can be added to its teams.",
+    },
+    Switch {
+        name: "refusal",
+        values: &["errors", "null"],
+        about: "A mutation that did nothing answers with errors, or with null alone.",
+    },
+    Switch {
+        name: "booleans",
+        values: &["true", "null", "false"],
+        about: "What a mutation that returns a Boolean answers when it succeeded.",
+    },
+    Switch {
+        name: "stale-rows",
+        values: &["dropped", "kept"],
+        about: "Roles of a member who leaves are dropped, or apply again on return.",
+    },
+    Switch {
+        name: "invite-member",
+        values: &["refused", "ignored"],
+        about: "An invitation of a member is refused or ignored.",
+    },
+    Switch {
+        name: "invite-pending",
+        values: &["refused", "resent", "duplicated"],
+        about: "A second invitation is refused, sent again, or listed twice.",
+    },
+    Switch {
+        name: "invite-status",
+        values: TEXT,
+        about: "The status that the list shows for an invitation not yet accepted.",
+    },
+    Switch {
+        name: "demotion",
+        values: &["keeps-teams", "drops-teams"],
+        about: "A demoted admin stays in teams that nobody added them to, or leaves.",
+    },
+    Switch {
+        name: "deleted-teams",
+        values: &["listed", "hidden"],
+        about: "Deleted teams are listed with deletedAt, or are hidden.",
+    },
+    Switch {
+        name: "dates",
+        values: &["iso", "epoch"],
+        about: "Times are ISO 8601 text, or milliseconds since 1970.",
+    },
+    Switch { name: "users-count-off-by", values: NUMBER, about: "This number is added to numOfUsers." },
+    Switch { name: "teams-count-off-by", values: NUMBER, about: "This number is added to numOfTeams." },
+    Switch { name: "total-off-by", values: NUMBER, about: "This number is added to the total of a list." },
+    Switch {
+        name: "team-users-count-off-by",
+        values: NUMBER,
+        about: "This number is added to the usersCount of a team.",
+    },
+];
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 #[expect(clippy::struct_excessive_bools, reason = "each is a question of its own")]
 pub struct Switches {
-    /// Which of the known schemas the hub has.
+    /// The schema that the hub has, of the known ones.
     pub generation: Generation,
-    /// How many requests a user has in a minute. 0: as many as they like.
+    /// The number of requests that a user may send in a minute. 0 sets no limit.
     pub rate_limit: usize,
-    /// How long that minute is.
+    /// The length of that minute in milliseconds.
     pub minute_millis: i64,
-    /// Does a refusal of the limit say when to come again? The documentation knows of no such header.
+    /// Adds `Retry-After` to a refusal by the rate limit. The documentation mentions no such header.
     pub retry_after: bool,
-    /// How many fields a request may ask for at its root.
+    /// The number of root fields that a request may have.
     pub root_fields: RootFields,
-    /// Does the server introspect?
+    /// Allows introspection.
     pub introspection: bool,
-    /// With which kind of key mutations work.
+    /// The kind of key that mutations work with.
     pub mutation_context: MutationContext,
-    /// May an environment admin change organisations that they don't administrate?
+    /// Allows environment admins to change organisations that they don't administrate.
     pub environment_admin_mutates_anywhere: bool,
-    /// The most rows on a page, whatever is asked for.
+    /// The maximum number of rows on a page.
     pub page_max: usize,
-    /// What the platform puts behind the slug that it derives from a name.
+    /// A suffix that the platform adds to the slug that it derives from a name.
     pub slug_suffix: String,
-    /// What becomes of a slug when the name changes.
+    /// The effect of a new name on the slug.
     pub rename_slug: RenameSlug,
-    /// May two organisations, or two teams of one, have the same name?
+    /// Whether two organisations, or two teams of one organisation, may have the same name.
     pub duplicate_names: DuplicateNames,
-    /// May users be put into teams of an organisation that they don't belong to?
+    /// Allows adding users to teams of an organisation of which they aren't members.
     pub add_outsiders: bool,
-    /// How a mutation says that it did nothing.
+    /// The answer of a mutation that did nothing.
     pub refusal: Refusal,
-    /// What a mutation that answers with a Boolean says when it is done.
+    /// The answer of a successful mutation that returns a Boolean.
     pub booleans: Option<bool>,
-    /// What becomes of the roles of whoever leaves.
+    /// The effect of leaving a team or an organisation on the user's roles there.
     pub stale_rows: StaleRows,
-    /// What an invitation of a member does.
+    /// The effect of inviting a member.
     pub invite_member: InviteMember,
-    /// What a second invitation does.
+    /// The effect of inviting an address whose invitation is pending.
     pub invite_pending: InvitePending,
-    /// What the list shows for those who haven't accepted yet.
+    /// The `inviteStatus` that the list shows for a pending invitation.
     pub invite_status: String,
-    /// What becomes of the teams that somebody is in because they administrated the organisation.
+    /// The effect of losing the admin role on team memberships that came with it.
     pub demotion: Demotion,
-    /// Are deleted teams listed with their `deletedAt`?
+    /// Whether lists show deleted teams, with their `deletedAt`.
     pub deleted_teams: DeletedTeams,
-    /// How instants are written.
+    /// The format of times.
     pub dates: Dates,
-    /// How far `numOfUsers` is off.
+    /// A number added to `numOfUsers`.
     pub users_count_off_by: i64,
-    /// How far `numOfTeams` is off.
+    /// A number added to `numOfTeams`.
     pub teams_count_off_by: i64,
-    /// How far the `total` of a paginated list is off.
+    /// A number added to the `total` of a paginated list.
     pub total_off_by: i64,
-    /// How far a team's `usersCount` is off.
+    /// A number added to a team's `usersCount`.
     pub team_users_count_off_by: i64,
 }
 
-/// The schema as it was introspected in January 2023, as clients were generated from it in August 2023, and as later
-/// pages of the documentation use it.
+/// The state of the schema: as introspected in January 2023, as in clients generated in August 2023, and as used
+/// by later pages of the documentation.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Generation {
@@ -71,7 +175,8 @@ pub enum Generation {
     Late,
 }
 
-/// The release notes allow one, and a later page of the documentation sends four.
+/// The number of root fields in a request. The release notes allow one; a later page of the documentation sends
+/// four.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum RootFields {
@@ -105,38 +210,38 @@ pub enum DuplicateNames {
     Allowed,
 }
 
-/// `errors`, or `null`, which is JSON's.
+/// The answer of a mutation that did nothing. In JSON: `"errors"`, or `null`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(from = "Option<Told>", into = "Option<Told>")]
+#[serde(from = "Option<NonNullRefusal>", into = "Option<NonNullRefusal>")]
 pub enum Refusal {
     #[default]
     Errors,
-    /// Nothing is said, and what can be null is.
+    /// Answers null without an error, where the answer can be null.
     Null,
 }
 
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-enum Told {
+enum NonNullRefusal {
     Errors,
 }
 
-impl From<Option<Told>> for Refusal {
-    fn from(told: Option<Told>) -> Self {
-        told.map_or(Self::Null, |Told::Errors| Self::Errors)
+impl From<Option<NonNullRefusal>> for Refusal {
+    fn from(value: Option<NonNullRefusal>) -> Self {
+        value.map_or(Self::Null, |NonNullRefusal::Errors| Self::Errors)
     }
 }
 
-impl From<Refusal> for Option<Told> {
+impl From<Refusal> for Option<NonNullRefusal> {
     fn from(refusal: Refusal) -> Self {
-        (refusal == Refusal::Errors).then_some(Told::Errors)
+        (refusal == Refusal::Errors).then_some(NonNullRefusal::Errors)
     }
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum StaleRows {
-    /// They have their old roles when they come back.
+    /// The user's old roles apply again when they rejoin.
     Kept,
     #[default]
     Dropped,
@@ -155,9 +260,9 @@ pub enum InviteMember {
 pub enum InvitePending {
     #[default]
     Refused,
-    /// The mail goes out again, for the role and the teams of the first time.
+    /// Sends another mail, for the role and teams of the first invitation.
     Resent,
-    /// There are two of them.
+    /// Adds a second invitation beside the first.
     Duplicated,
 }
 
@@ -166,7 +271,7 @@ pub enum InvitePending {
 pub enum Demotion {
     #[default]
     KeepsTeams,
-    /// They leave those that nobody put them into.
+    /// The user leaves teams that they joined only by becoming an admin.
     DropsTeams,
 }
 

@@ -1,18 +1,19 @@
-//! A team, and people as they are seen from teams and organisations.
+//! Teams, and people as teams and organisations show them.
 
 use async_graphql::{Context, ID, InputObject, Object, Result, SimpleObject};
 
 use super::app::ProjectAcl;
 use super::context::{resolve, with_world};
 use super::role::EntityRole;
-use super::scalars::{DateTime, count, from_text, int};
+use super::scalars::{DateTime, count, from_text, to_int};
 use super::user::User;
 use super::world::{
     ACTIVE, DEACTIVATED, DELETED, PENDING, TEAM_ENVIRONMENT, World, WorldInvitation, WorldMember,
     WorldOrganization, WorldTeam,
 };
 
-/// For a team's own role both have to be the organisation. docs.rapidapi.com, Organizations.
+/// The place for which a role is shown. For a team's own role both ids have to be the organisation's
+/// (docs.rapidapi.com, Organizations).
 #[derive(InputObject)]
 pub struct WhereOrgTeam {
     pub parent_id: Option<ID>,
@@ -66,22 +67,22 @@ impl Team {
     }
 
     async fn created_at(&self, context: &Context<'_>) -> Result<Option<DateTime>> {
-        self.read(context, |world, _, _| Some(DateTime::only(world)))
+        self.read(context, |world, _, _| Some(DateTime::fixed(world)))
     }
 
     async fn updated_at(&self, context: &Context<'_>) -> Result<Option<DateTime>> {
-        self.read(context, |world, _, _| Some(DateTime::only(world)))
+        self.read(context, |world, _, _| Some(DateTime::fixed(world)))
     }
 
     async fn deleted_at(&self, context: &Context<'_>) -> Result<Option<DateTime>> {
-        self.read(context, |world, _, team| team.deleted.then(|| DateTime::only(world)))
+        self.read(context, |world, _, team| team.deleted.then(|| DateTime::fixed(world)))
     }
 
-    /// Members only: whoever hasn't accepted yet is nowhere but in the paginated list.
+    /// Lists members. Invited people appear only in the paginated list.
     async fn users(&self, context: &Context<'_>) -> Result<Option<Vec<Option<TeamUser>>>> {
         let found = resolve(context, |world, caller| {
             let Some((organization, team)) = world.team(self.0) else { return Ok(None) };
-            caller.require_sight(world, organization.id)?;
+            caller.require_read(world, organization.id)?;
             let members = team.members.iter().filter_map(|user| organization.member(*user));
             Ok(Some(members.map(|member| TeamUser::of_member(world, organization, member)).collect()))
         })?;
@@ -102,13 +103,13 @@ impl Team {
     async fn project_acls(&self, context: &Context<'_>) -> Result<Option<Vec<Option<ProjectAcl>>>> {
         let found = resolve(context, |world, caller| {
             let Some((organization, _)) = world.team(self.0) else { return Ok(None) };
-            caller.require_sight(world, organization.id)?;
+            caller.require_read(world, organization.id)?;
             Ok(Some(world.apps_of(self.0).map(|app| Some(ProjectAcl::of(world, app))).collect()))
         })?;
         Ok(found.flatten())
     }
 
-    /// The team's own, not its members'.
+    /// The team's own role. Its members have roles of their own.
     #[graphql(visible = "super::generation::since_middle")]
     async fn role(
         &self,
@@ -117,17 +118,21 @@ impl Team {
     ) -> Result<Option<EntityRole>> {
         self.read(context, |world, organization, _| {
             let WhereOrgTeam { parent_id, org_id } = filter?;
-            let of = |id: Option<ID>| id.and_then(|id| from_text(&id).ok()) == Some(organization.id);
-            let own = Some(organization.id).filter(|_| of(parent_id) && of(org_id))?;
-            world.assignment(TEAM_ENVIRONMENT, self.0, Some(own), Some(own)).cloned().map(EntityRole)
+            let is_organization = |id: Option<ID>| id.and_then(|id| from_text(&id).ok()) == Some(organization.id);
+            let organization_id =
+                Some(organization.id).filter(|_| is_organization(parent_id) && is_organization(org_id))?;
+            world
+                .assignment(TEAM_ENVIRONMENT, self.0, Some(organization_id), Some(organization_id))
+                .cloned()
+                .map(EntityRole)
         })
     }
 }
 
-/// A member, or somebody who was invited and hasn't accepted yet.
+/// A member, or somebody who is invited and hasn't accepted yet.
 #[derive(SimpleObject)]
 pub struct TeamUser {
-    /// None for whoever has no account yet.
+    /// The user's id. `None` for somebody who has no account yet.
     pub id: Option<i32>,
     pub name: Option<String>,
     username: Option<String>,
@@ -135,9 +140,9 @@ pub struct TeamUser {
     pub email: String,
     pub invite_status: Option<String>,
     teams: Option<Vec<Option<Team>>>,
-    /// By its legacy name.
+    /// The legacy name of the role.
     role: Option<String>,
-    /// Whoever has it can join: never asked for by a careful client.
+    /// The token of an invitation. Anybody who has it can join, so a careful client never selects it.
     pub token: Option<String>,
     user_data: Option<User>,
     teams_count: Option<i32>,
@@ -150,7 +155,7 @@ impl TeamUser {
         let teams: Vec<_> = teams.map(|team| Some(Team(team.id))).collect();
         let status = if member.deactivated { DEACTIVATED } else { ACTIVE };
         Some(Self {
-            id: Some(int(user.id)),
+            id: Some(to_int(user.id)),
             name: Some(user.name.clone()),
             username: Some(user.username.clone()),
             thumbnail: None,
@@ -169,7 +174,7 @@ impl TeamUser {
         let teams: Vec<_> = invitation.teams.iter().map(|team| Some(Team(*team))).collect();
         let shown = if invitation.status == PENDING { &world.switches.invite_status } else { &invitation.status };
         Self {
-            id: user.map(|user| int(user.id)),
+            id: user.map(|user| to_int(user.id)),
             name: user.map(|user| user.name.clone()),
             username: user.map(|user| user.username.clone()),
             thumbnail: None,

@@ -1,10 +1,10 @@
-//! A user of the hub, seen from the hub or from an organisation.
+//! A user, as the hub or an organisation shows it.
 
 use async_graphql::{Context, ID, Object, Result};
 use serde_json::json;
 
 use super::app::{ProjectAcl, ProjectInfo};
-use super::caller::Refused;
+use super::caller::ApiError;
 use super::context::{resolve, with_world};
 use super::organization::Organization;
 use super::role::EntityRole;
@@ -15,7 +15,7 @@ use super::world::{DELETED, USER_ENVIRONMENT, USER_ORGANIZATION, WorldUser};
 #[derive(Clone)]
 pub struct User {
     user: WorldUser,
-    /// The organisation that it was asked in for the role there.
+    /// The organisation whose role is shown. `None` shows the role in the hub.
     role_in: Option<u64>,
 }
 
@@ -77,15 +77,15 @@ impl User {
     }
 
     async fn created_at(&self, context: &Context<'_>) -> Result<Option<DateTime>> {
-        with_world(context, |world, _| Some(DateTime::only(world)))
+        with_world(context, |world, _| Some(DateTime::fixed(world)))
     }
 
     async fn updated_at(&self, context: &Context<'_>) -> Result<Option<DateTime>> {
-        with_world(context, |world, _| Some(DateTime::only(world)))
+        with_world(context, |world, _| Some(DateTime::fixed(world)))
     }
 
     async fn deleted_at(&self, context: &Context<'_>) -> Result<Option<DateTime>> {
-        with_world(context, |world, _| (self.user.status == DELETED).then(|| DateTime::only(world)))
+        with_world(context, |world, _| (self.user.status == DELETED).then(|| DateTime::fixed(world)))
     }
 
     async fn last_active(&self) -> Option<DateTime> {
@@ -109,7 +109,7 @@ impl User {
         Some(false)
     }
 
-    /// Those in every organisation, not only in the one that is being read.
+    /// Lists the teams of all organisations, not only of the one that is being read.
     #[graphql(name = "Teams")]
     async fn teams(&self, context: &Context<'_>) -> Result<Option<Vec<Option<Team>>>> {
         with_world(context, |world, _| {
@@ -120,28 +120,28 @@ impl User {
 
     async fn organizations(&self, context: &Context<'_>) -> Result<Option<Vec<Option<Organization>>>> {
         with_world(context, |world, _| {
-            let of = world.organizations.iter().filter(|it| it.member(self.user.id).is_some());
-            Some(of.map(|organization| Some(Organization(organization.id))).collect())
+            let joined = world.organizations.iter().filter(|it| it.member(self.user.id).is_some());
+            Some(joined.map(|organization| Some(Organization(organization.id))).collect())
         })
     }
 
-    /// Also those of others, for admins.
+    /// Lists the user's apps. Admins may read those of others.
     #[graphql(name = "ProjectAcls")]
     async fn project_acls(&self, context: &Context<'_>) -> Result<Option<Vec<Option<ProjectAcl>>>> {
         resolve(context, |world, caller| {
             if caller.user != self.user.id {
-                caller.require_hub(world)?;
+                caller.require_environment_admin(world)?;
             }
             Ok(world.apps_of(self.user.id).map(|app| Some(ProjectAcl::of(world, app))).collect())
         })
     }
 
-    /// The caller's own, and nobody else's.
+    /// Lists the user's apps, for the user only.
     #[graphql(name = "ProjectACLs")]
     async fn own_project_acls(&self, context: &Context<'_>) -> Result<Option<Vec<Option<ProjectInfo>>>> {
         resolve(context, |world, caller| {
             if caller.user != self.user.id {
-                return Err(Refused::forbidden("these are for their user only"));
+                return Err(ApiError::forbidden("these are for their user only"));
             }
             Ok(world.apps_of(self.user.id).map(|app| Some(ProjectInfo(app.clone()))).collect())
         })
@@ -156,18 +156,18 @@ impl User {
         Some(self.user.protected)
     }
 
-    /// Null where nobody was given one, whatever the default is.
+    /// The assigned role. It is null if none was assigned, even though the level has a default.
     #[graphql(visible = "super::generation::since_middle")]
     async fn role(&self, context: &Context<'_>) -> Result<Option<EntityRole>> {
         let found = resolve(context, |world, caller| {
             let (id, org) = (self.user.id, self.role_in);
             let level = match org {
                 Some(organization) => {
-                    caller.require_reader(world, organization)?;
+                    caller.require_admin_read(world, organization)?;
                     USER_ORGANIZATION
                 }
                 None if caller.user == id || caller.is_environment_admin(world) => USER_ENVIRONMENT,
-                None => return Err(Refused::forbidden("this needs an environment admin")),
+                None => return Err(ApiError::forbidden("this needs an environment admin")),
             };
             Ok(world.assignment(level, id, org, None).cloned().map(EntityRole))
         })?;

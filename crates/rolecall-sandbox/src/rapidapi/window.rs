@@ -1,4 +1,4 @@
-//! How many requests a user has in a minute. docs.rapidapi.com, GraphQL Platform API Release Notes: ten.
+//! The rate limit: ten requests a minute for each user (docs.rapidapi.com, GraphQL Platform API Release Notes).
 
 use std::time::Duration;
 
@@ -7,8 +7,8 @@ use jiff::{SignedDuration, Timestamp};
 use super::world::World;
 
 impl World {
-    /// Counts a request, whichever key it came with. Refused: how long until the next has a place. What is refused
-    /// doesn't count.
+    /// Counts a request of this user, with whichever key it was sent. If the limit is reached, returns the time
+    /// until the next request is allowed. Refused requests don't count.
     pub(super) fn admit(&mut self, user: u64, now: Timestamp) -> Result<(), Duration> {
         let minute = SignedDuration::from_millis(self.switches.minute_millis);
         let limit = self.switches.rate_limit;

@@ -8,29 +8,30 @@ use serde::{Deserialize, Serialize};
 use super::caller::WorldCredential;
 use super::switches::Switches;
 
-/// The organisations that this sandbox starts with, both of one hub.
+/// The slugs of the organisations that this sandbox starts with. Both belong to one hub.
 pub const SEEDS: &[&str] = &["platform-management", "partners"];
 
-/// What a user's `status` says, as the documentation lists the values.
+/// The values of a user's `status`, as documented.
 pub(super) const ACTIVE: &str = "ACTIVE";
 pub(super) const DEACTIVATED: &str = "DEACTIVATED";
 pub(super) const DELETED: &str = "DELETED";
 
-/// The status of an invitation that can be accepted. What the platform calls it isn't documented: a switch says.
+/// The status of an invitation that can be accepted. The platform's own word isn't documented, so a switch sets
+/// the one that is shown.
 pub(super) const PENDING: &str = "PENDING";
 
 /// The legacy names of roles that the documentation shows.
 pub(super) const ADMIN: &str = "ADMIN";
 pub(super) const DEVELOPER: &str = "DEVELOPER";
 
-/// Levels of roles, as the introspection of January 2023 names them.
+/// The levels of roles, as named in the introspection of January 2023.
 pub(super) const ORGANIZATION: &str = "ORGANIZATION";
 pub(super) const USER_ENVIRONMENT: &str = "USER_ENVIRONMENT";
 pub(super) const USER_ORGANIZATION: &str = "USER_ORGANIZATION";
 pub(super) const USER_TEAM: &str = "USER_TEAM";
 pub(super) const TEAM_ENVIRONMENT: &str = "TEAM_ENVIRONMENT";
 
-/// Keys of roles, which are ours: the documentation shows names only.
+/// The keys of roles. The documentation shows only names, so these are ours.
 pub(super) const ENVIRONMENT_ADMIN: &str = "environment-admin";
 pub(super) const ORGANIZATION_ADMIN: &str = "organization-admin";
 pub(super) const TEAM_ADMIN: &str = "team-admin";
@@ -41,15 +42,15 @@ pub struct World {
     pub users: Vec<WorldUser>,
     pub organizations: Vec<WorldOrganization>,
     pub roles: Vec<WorldRole>,
-    /// Who holds which role. Whoever holds none of a level has its default.
+    /// The assigned roles. An entity without an assignment has the default role of the level.
     pub assignments: Vec<Assignment>,
     pub apps: Vec<WorldApp>,
     pub credentials: Vec<WorldCredential>,
-    /// Whom each mail went to, in order.
+    /// The recipients of all mails, in the order sent.
     pub mails: Vec<String>,
-    /// Counts what was made, for ids.
+    /// The number of ids generated so far.
     pub made: u64,
-    /// When each user's requests of the last minute came.
+    /// The times of each user's requests in the last minute.
     pub requests: BTreeMap<u64, Vec<Timestamp>>,
     pub switches: Switches,
 }
@@ -59,7 +60,7 @@ pub struct World {
 pub struct WorldUser {
     pub id: u64,
     pub mashape_id: String,
-    /// That of a deleted user can be somebody else's too.
+    /// The address. Another user may have the address of a deleted one.
     pub email: String,
     pub username: String,
     pub name: String,
@@ -92,10 +93,10 @@ pub struct WorldTeam {
     pub slug: String,
     pub description: Option<String>,
     pub thumbnail: Option<String>,
-    /// Deleted teams stay, with nobody in them.
+    /// Whether the team is deleted. A deleted team stays in the list, without members.
     pub deleted: bool,
     pub members: Vec<u64>,
-    /// Those of the members who are there only because they administrate the organisation.
+    /// The members who are in the team only because they administrate the organisation.
     pub promoted: Vec<u64>,
 }
 
@@ -104,7 +105,8 @@ pub struct WorldTeam {
 pub struct WorldMember {
     pub user: u64,
     pub legacy_role: String,
-    /// Within this organisation, which has nothing to do with the status in the hub.
+    /// Whether the member is deactivated in this organisation. The user's status in the hub is independent of
+    /// this.
     pub deactivated: bool,
 }
 
@@ -112,12 +114,12 @@ pub struct WorldMember {
 #[serde(deny_unknown_fields)]
 pub struct WorldInvitation {
     pub email: String,
-    /// By its legacy name.
+    /// The legacy name of the role.
     pub role: String,
     pub teams: Vec<u64>,
-    /// Whoever has it can join.
+    /// The token in the invitation link. Anybody who has it can join.
     pub token: String,
-    /// `PENDING`, or why it can't be accepted.
+    /// `PENDING`, or the reason why the invitation can't be accepted.
     pub status: String,
 }
 
@@ -132,7 +134,8 @@ pub struct WorldRole {
     pub is_basic: bool,
 }
 
-/// Of a user in an organisation: with `org`. Of a user in a team: with both, `parent` being the team.
+/// The assignment of a role to an entity. The role of a user in an organisation has `org`. The role of a user in a
+/// team has both, and `parent` is the team.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Assignment {
@@ -148,7 +151,7 @@ pub struct Assignment {
 pub struct WorldApp {
     pub id: u64,
     pub mashape_id: String,
-    /// A team or a user.
+    /// The id of the team or user that owns the app.
     pub owner: u64,
     pub name: String,
     pub description: Option<String>,
@@ -162,16 +165,17 @@ pub struct WorldAppKey {
     pub name: String,
     pub status: String,
     pub authorization_type: String,
-    /// Of the value, which the platform shows to whoever asks for it.
+    /// The [`digest`](crate::digest) of the value. The platform shows the value to everybody who may read the key.
     pub digest: String,
 }
 
 impl WorldAppKey {
-    /// What callers send. It begins with `APP_KEY`, so that a leak is recognised.
+    /// Returns the secret value, which API clients send. It begins with [`APP_KEY`], so that tests recognise a
+    /// leaked one.
     pub fn value(&self) -> String {
         format!("{APP_KEY}{}", self.id)
     }
 }
 
-/// What the values of all apps' keys begin with.
+/// The prefix of the secret values of all app keys.
 pub const APP_KEY: &str = "sandbox-app-key-";

@@ -1,43 +1,43 @@
-//! Inviting people, and taking it back.
+//! Mutations of invitations.
 
-use super::super::caller::{Caller, Refused};
+use super::super::caller::{ApiError, Caller};
 use super::super::inputs::{UserInvitesDeleteInput, UserInvitesInput};
 use super::super::scalars::from_int;
 use super::super::switches::{InviteMember, InvitePending};
 use super::super::world::{ADMIN, DEVELOPER, World};
-use super::unknown;
+use super::not_found;
 
 impl World {
     pub(in super::super) fn create_user_invites(
         &mut self,
         caller: Caller,
         input: UserInvitesInput,
-    ) -> Result<bool, Refused> {
+    ) -> Result<bool, ApiError> {
         let UserInvitesInput { email, id, team_ids, organization_id, role, .. } = input;
         let to = from_int(organization_id)?;
-        let organization = self.own_organization(caller, to)?;
+        let organization = self.writable_organization(caller, to)?;
         let email = match (email, id) {
             (Some(email), _) => email,
-            (None, Some(id)) => self.address(from_int(id)?)?,
-            (None, None) => return Err(Refused::bad_input("whom to invite?")),
+            (None, Some(id)) => self.email_of(from_int(id)?)?,
+            (None, None) => return Err(ApiError::bad_input("whom to invite?")),
         };
         let role = role.unwrap_or_else(|| DEVELOPER.to_owned());
         Self::check_invitation(&email, &role)?;
         let teams = team_ids.into_iter().flatten().map(from_int).collect::<Result<Vec<_>, _>>()?;
         let is_there = |team: &u64| organization.team(*team).is_some_and(|team| !team.deleted);
         if let Some(team) = teams.iter().find(|team| !is_there(team)) {
-            return Err(unknown("team", team));
+            return Err(not_found("team", team));
         }
         if self.user(&email).is_some_and(|user| organization.member(user.id).is_some()) {
             return match self.switches.invite_member {
-                InviteMember::Refused => Err(Refused::unprocessable("the user is in the organization")),
+                InviteMember::Refused => Err(ApiError::unprocessable("the user is in the organization")),
                 InviteMember::Ignored => Ok(true),
             };
         }
         if organization.invitation(&email).is_some() {
             match self.switches.invite_pending {
                 InvitePending::Refused => {
-                    return Err(Refused::unprocessable("this address has been invited already"));
+                    return Err(ApiError::unprocessable("this address has been invited already"));
                 }
                 InvitePending::Resent => {
                     self.mails.push(email);
@@ -47,22 +47,22 @@ impl World {
             }
         }
         if organization.free_seats() == 0 {
-            return Err(Refused::unprocessable("there is no free seat"));
+            return Err(ApiError::unprocessable("there is no free seat"));
         }
         self.add_invitation(to, &email, &role, &teams);
         self.mails.push(email);
         Ok(true)
     }
 
-    /// Addresses that nobody invited are passed over.
+    /// Cancels invitations. Addresses without an invitation are ignored.
     pub(in super::super) fn delete_user_invites(
         &mut self,
         caller: Caller,
         input: UserInvitesDeleteInput,
-    ) -> Result<bool, Refused> {
+    ) -> Result<bool, ApiError> {
         let UserInvitesDeleteInput { emails, org_id } = input;
         let id = from_int(org_id)?;
-        self.own_organization(caller, id)?;
+        self.writable_organization(caller, id)?;
         let revoked = |email: &str| emails.iter().flatten().any(|it| it.eq_ignore_ascii_case(email));
         if let Some(organization) = self.organization_mut(id) {
             organization.invitations.retain(|invitation| !revoked(&invitation.email));
@@ -70,18 +70,18 @@ impl World {
         Ok(true)
     }
 
-    /// Where a user is written to.
-    pub(super) fn address(&self, id: u64) -> Result<String, Refused> {
-        let id = self.existing(id)?;
-        self.user_by_id(id).map(|user| user.email.clone()).ok_or_else(|| unknown("user", id))
+    /// Returns the address of a user.
+    pub(super) fn email_of(&self, id: u64) -> Result<String, ApiError> {
+        let id = self.existing_user(id)?;
+        self.user_by_id(id).map(|user| user.email.clone()).ok_or_else(|| not_found("user", id))
     }
 
-    pub(super) fn check_invitation(email: &str, role: &str) -> Result<(), Refused> {
+    pub(super) fn check_invitation(email: &str, role: &str) -> Result<(), ApiError> {
         if !email.contains('@') {
-            return Err(Refused::bad_input(format!("`{email}` is no address")));
+            return Err(ApiError::bad_input(format!("`{email}` is no address")));
         }
         if ![ADMIN, DEVELOPER].contains(&role) {
-            return Err(unknown("role", role));
+            return Err(not_found("role", role));
         }
         Ok(())
     }

@@ -1,25 +1,25 @@
-//! Who is in which team, and in the organisation at all.
+//! Mutations of members of teams and organisations.
 
-use super::super::caller::{Caller, Refused};
+use super::super::caller::{ApiError, Caller};
 use super::super::inputs::{TeamUserUpdateInput, UserInvitesReactivateInput};
 use super::super::scalars::from_int;
 use super::super::switches::{Refusal, StaleRows};
 use super::super::world::{ADMIN, DELETED, DEVELOPER, World};
-use super::unknown;
+use super::not_found;
 
 impl World {
-    /// Whoever is in a team already stays there.
+    /// Adds a user to teams. Teams that the user is already in are ignored.
     pub(in super::super) fn add_user_to_teams(
         &mut self,
         caller: Caller,
         user: i32,
         teams: Vec<Option<i32>>,
-    ) -> Result<bool, Refused> {
-        let user = self.existing(from_int(user)?)?;
+    ) -> Result<bool, ApiError> {
+        let user = self.existing_user(from_int(user)?)?;
         let teams = teams.into_iter().flatten().map(from_int).collect::<Result<Vec<_>, _>>()?;
         let mut joined: Vec<u64> = Vec::new();
         for team in &teams {
-            joined.extend(self.check_addition(caller, user, *team)?.filter(|it| !joined.contains(it)));
+            joined.extend(self.check_join(caller, user, *team)?.filter(|it| !joined.contains(it)));
         }
         for organization in joined {
             self.add_member(organization, user, false);
@@ -30,39 +30,40 @@ impl World {
         Ok(true)
     }
 
-    /// At most one team to join, one to leave and one role, or nothing of it.
+    /// Moves a user between teams and changes the role: at most one team to join, one to leave and one role. If
+    /// one part is refused, nothing is changed.
     pub(in super::super) fn update_team_user(
         &mut self,
         caller: Caller,
         input: TeamUserUpdateInput,
-    ) -> Result<bool, Refused> {
+    ) -> Result<bool, ApiError> {
         let TeamUserUpdateInput { org_id, team_user_id, team_to_remove, team_to_add, new_role } = input;
-        let (organization, user) = (from_int(org_id)?, self.existing(from_int(team_user_id)?)?);
-        self.own_organization(caller, organization)?;
+        let (organization, user) = (from_int(org_id)?, self.existing_user(from_int(team_user_id)?)?);
+        self.writable_organization(caller, organization)?;
         let (add, remove) = (team_to_add.map(from_int).transpose()?, team_to_remove.map(from_int).transpose()?);
         let mut joins = None;
         for team in add.iter().chain(&remove) {
-            let (of, _) = self.own_team(caller, *team)?;
+            let (of, _) = self.writable_team(caller, *team)?;
             if of.id != organization {
-                return Err(unknown("team", team));
+                return Err(not_found("team", team));
             }
         }
         match add {
-            Some(team) => joins = self.check_addition(caller, user, team)?,
+            Some(team) => joins = self.check_join(caller, user, team)?,
             None => self.check_member(organization, user)?,
         }
         if let Some(team) = remove
             && !self.team(team).is_some_and(|(_, team)| team.members.contains(&user))
         {
             return match self.switches.refusal {
-                Refusal::Errors => Err(Refused::unprocessable("the user isn't in this team")),
+                Refusal::Errors => Err(ApiError::unprocessable("the user isn't in this team")),
                 Refusal::Null => Ok(false),
             };
         }
         match new_role.as_deref() {
             None | Some(ADMIN) => {}
             Some(DEVELOPER) => self.check_demotion(organization, user)?,
-            Some(other) => return Err(unknown("role", other)),
+            Some(other) => return Err(not_found("role", other)),
         }
         if let Some(organization) = joins {
             self.add_member(organization, user, false);
@@ -71,7 +72,7 @@ impl World {
             self.add_to_team(team, user);
         }
         if let Some(team) = remove {
-            self.leave_team(team, user);
+            self.remove_from_team(team, user);
         }
         match new_role.as_deref() {
             Some(ADMIN) => self.promote(organization, user),
@@ -81,32 +82,33 @@ impl World {
         Ok(true)
     }
 
-    /// Described as a removal from the organisation, whatever its name says.
+    /// Removes a user from the organisation. The mutation's name mentions only teams, but the vendor describes it
+    /// as this.
     pub(in super::super) fn remove_from_organization(
         &mut self,
         caller: Caller,
         organization: i32,
         email: &str,
-    ) -> Result<bool, Refused> {
+    ) -> Result<bool, ApiError> {
         let id = from_int(organization)?;
-        self.own_organization(caller, id)?;
-        let user = self.user(email).map(|user| user.id).ok_or_else(|| unknown("user", email))?;
+        self.writable_organization(caller, id)?;
+        let user = self.user(email).map(|user| user.id).ok_or_else(|| not_found("user", email))?;
         self.check_member(id, user)?;
         if self.is_last_admin(id, user) {
-            return Err(Refused::unprocessable("an organization needs an admin"));
+            return Err(ApiError::unprocessable("an organization needs an admin"));
         }
-        self.leave(id, user);
+        self.remove_member(id, user);
         Ok(true)
     }
 
-    /// Those who were deactivated within the organisation are back. Others are passed over.
+    /// Reactivates members who were deactivated in the organisation. Other addresses are ignored.
     pub(in super::super) fn reactivate_user_invites(
         &mut self,
         caller: Caller,
         input: UserInvitesReactivateInput,
-    ) -> Result<bool, Refused> {
+    ) -> Result<bool, ApiError> {
         let id = from_int(input.org_id)?;
-        self.own_organization(caller, id)?;
+        self.writable_organization(caller, id)?;
         for email in input.emails.into_iter().flatten() {
             let user = self.user(&email).map(|user| user.id);
             if let Some(member) =
@@ -118,33 +120,34 @@ impl World {
         Ok(true)
     }
 
-    /// A user who wasn't deleted.
-    pub(super) fn existing(&self, id: u64) -> Result<u64, Refused> {
+    /// Returns the id of a user who isn't deleted.
+    pub(super) fn existing_user(&self, id: u64) -> Result<u64, ApiError> {
         let found = self.user_by_id(id).filter(|user| user.status != DELETED);
-        found.map(|user| user.id).ok_or_else(|| unknown("user", id))
+        found.map(|user| user.id).ok_or_else(|| not_found("user", id))
     }
 
-    pub(super) fn check_member(&self, organization: u64, user: u64) -> Result<(), Refused> {
-        let refused = || Refused::unprocessable("the user isn't in the organization");
+    pub(super) fn check_member(&self, organization: u64, user: u64) -> Result<(), ApiError> {
+        let refused = || ApiError::unprocessable("the user isn't in the organization");
         self.is_member(organization, user).then_some(()).ok_or_else(refused)
     }
 
-    /// The organisation that the user joins with the team, which needs a seat.
-    fn check_addition(&self, caller: Caller, user: u64, team: u64) -> Result<Option<u64>, Refused> {
-        let (organization, _) = self.own_team(caller, team)?;
+    /// Checks that a user may be added to a team. Returns the organisation that they join with it, which takes a
+    /// seat.
+    fn check_join(&self, caller: Caller, user: u64, team: u64) -> Result<Option<u64>, ApiError> {
+        let (organization, _) = self.writable_team(caller, team)?;
         if organization.member(user).is_some() {
             return Ok(None);
         }
         if !self.switches.add_outsiders {
-            return Err(Refused::unprocessable("the user isn't in the organization"));
+            return Err(ApiError::unprocessable("the user isn't in the organization"));
         }
         if organization.free_seats() == 0 {
-            return Err(Refused::unprocessable("there is no free seat"));
+            return Err(ApiError::unprocessable("there is no free seat"));
         }
         Ok(Some(organization.id))
     }
 
-    fn leave_team(&mut self, team: u64, user: u64) {
+    fn remove_from_team(&mut self, team: u64, user: u64) {
         if let Some(team) = self.team_mut(team) {
             team.members.retain(|it| *it != user);
             team.promoted.retain(|it| *it != user);
@@ -154,7 +157,7 @@ impl World {
         }
     }
 
-    pub(super) fn leave(&mut self, id: u64, user: u64) {
+    pub(super) fn remove_member(&mut self, id: u64, user: u64) {
         let Some(organization) = self.organization_mut(id) else { return };
         organization.members.retain(|member| member.user != user);
         for team in &mut organization.teams {

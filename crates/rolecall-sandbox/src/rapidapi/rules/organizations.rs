@@ -1,30 +1,31 @@
-//! Founding, changing and deleting organisations.
+//! Mutations of organisations.
 
 use super::super::build::slug_of;
-use super::super::caller::{Caller, Refused};
+use super::super::caller::{ApiError, Caller};
 use super::super::inputs::{OrganizationCreateInput, OrganizationUpdateInput};
 use super::super::query::MINIMUM_SEATS;
 use super::super::scalars::{from_int, from_text};
 use super::super::switches::{DuplicateNames, RenameSlug};
 use super::super::world::{DEVELOPER, World, WorldOrganization};
-use super::unknown;
+use super::not_found;
 
 impl World {
-    /// The caller administrates it, and whoever is named with it is invited. docs.rapidapi.com, Organizations.
+    /// Creates an organisation. The caller becomes its admin, and the listed users are invited (docs.rapidapi.com,
+    /// Organizations).
     pub(in super::super) fn create_organization(
         &mut self,
         caller: Caller,
         input: OrganizationCreateInput,
-    ) -> Result<u64, Refused> {
-        caller.require_context_of_mutations(self)?;
+    ) -> Result<u64, ApiError> {
+        caller.require_mutation_context(self)?;
         let OrganizationCreateInput { name, email, seats, thumbnail, description, users, .. } = input;
         self.check_organization_name(&name, None)?;
         let mut invited = Vec::new();
         for user in users.into_iter().flatten().flatten() {
             let email = match (user.email, user.id) {
                 (Some(email), _) => email,
-                (None, Some(id)) => self.address(from_text(&id)?)?,
-                (None, None) => return Err(Refused::bad_input("whom to invite?")),
+                (None, Some(id)) => self.email_of(from_text(&id)?)?,
+                (None, None) => return Err(ApiError::bad_input("whom to invite?")),
             };
             let role = user.role.unwrap_or_else(|| DEVELOPER.to_owned());
             Self::check_invitation(&email, &role)?;
@@ -32,10 +33,10 @@ impl World {
         }
         let needed = i32::try_from(invited.len().saturating_add(1)).unwrap_or(i32::MAX);
         if seats < needed.max(MINIMUM_SEATS) {
-            return Err(Refused::unprocessable(format!("{seats} seats are too few")));
+            return Err(ApiError::unprocessable(format!("{seats} seats are too few")));
         }
         let slug = self.new_slug(&name);
-        let id = self.found(&name, slug, caller.user);
+        let id = self.create_with_defaults(&name, slug, caller.user);
         let mut default_team = Vec::new();
         if let Some(organization) = self.organization_mut(id) {
             (organization.email, organization.seats) = (Some(email), seats);
@@ -49,19 +50,19 @@ impl World {
         Ok(id)
     }
 
-    /// What isn't said stays as it is.
+    /// Updates an organisation. A field that isn't sent keeps its value.
     pub(in super::super) fn update_organization(
         &mut self,
         caller: Caller,
         input: OrganizationUpdateInput,
-    ) -> Result<u64, Refused> {
+    ) -> Result<u64, ApiError> {
         let OrganizationUpdateInput { organization_id, name, email, seats, thumbnail, description } = input;
         let id = from_int(organization_id)?;
-        let organization = self.own_organization(caller, id)?;
+        let organization = self.writable_organization(caller, id)?;
         if let Some(seats) = seats {
             let fits = usize::try_from(seats).is_ok_and(|seats| seats >= organization.occupied_seats());
             if seats < MINIMUM_SEATS || !fits {
-                return Err(Refused::unprocessable(format!("{seats} seats are too few")));
+                return Err(ApiError::unprocessable(format!("{seats} seats are too few")));
             }
         }
         let mut slug = None;
@@ -69,7 +70,7 @@ impl World {
             self.check_organization_name(name, Some(id))?;
             slug = (self.switches.rename_slug == RenameSlug::Follows).then(|| self.new_slug(name));
         }
-        let organization = self.organization_mut(id).ok_or_else(|| unknown("organization", id))?;
+        let organization = self.organization_mut(id).ok_or_else(|| not_found("organization", id))?;
         let text = |new: Option<String>, old: &mut Option<String>| *old = new.or(old.take());
         organization.name = name.unwrap_or_else(|| organization.name.clone());
         organization.slug = slug.unwrap_or_else(|| organization.slug.clone());
@@ -80,32 +81,32 @@ impl World {
         Ok(id)
     }
 
-    /// With its teams, their apps and keys, and everybody's roles in it.
-    pub(in super::super) fn delete_organization(&mut self, caller: Caller, id: &str) -> Result<(), Refused> {
+    /// Deletes an organisation, with its teams, their apps and keys, and all roles in it.
+    pub(in super::super) fn delete_organization(&mut self, caller: Caller, id: &str) -> Result<(), ApiError> {
         let id = from_text(id)?;
-        let teams: Vec<u64> = self.own_organization(caller, id)?.teams.iter().map(|team| team.id).collect();
+        let teams: Vec<u64> = self.writable_organization(caller, id)?.teams.iter().map(|team| team.id).collect();
         self.organizations.retain(|organization| organization.id != id);
         self.assignments.retain(|row| row.org != Some(id) && row.entity != id);
         for team in teams {
-            self.drop_team(team);
+            self.delete_team_data(team);
         }
         Ok(())
     }
 
-    fn check_organization_name(&self, name: &str, own: Option<u64>) -> Result<(), Refused> {
+    fn check_organization_name(&self, name: &str, own: Option<u64>) -> Result<(), ApiError> {
         let is_other = |it: &&WorldOrganization| Some(it.id) != own && it.name.eq_ignore_ascii_case(name);
         if name.trim().is_empty() {
-            return Err(Refused::bad_input("an organization needs a name"));
+            return Err(ApiError::bad_input("an organization needs a name"));
         }
         if self.switches.duplicate_names == DuplicateNames::Refused
             && self.organizations.iter().any(|it| is_other(&it))
         {
-            return Err(Refused::unprocessable(format!("there is an organization `{name}`")));
+            return Err(ApiError::unprocessable(format!("there is an organization `{name}`")));
         }
         Ok(())
     }
 
-    /// A slug that no other organisation has.
+    /// Returns a slug that no other organisation has.
     fn new_slug(&self, name: &str) -> String {
         let slug = format!("{}{}", slug_of(name), self.switches.slug_suffix);
         let is_free = |slug: &String| self.organizations.iter().all(|it| it.slug != *slug);

@@ -1,0 +1,79 @@
+//! Describes the switches of the sandboxes, as data for help texts, completions and errors.
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use rolecall_model::ProviderName;
+
+/// A switch of a sandbox, which `rolecall sandbox --set NAME=VALUE` sets.
+#[derive(Clone, Copy, Debug)]
+pub struct Switch {
+    pub name: &'static str,
+    /// The values that the switch takes. A word in capital letters stands for a value of that kind.
+    pub values: &'static [&'static str],
+    /// One sentence that says what the switch does.
+    pub about: &'static str,
+}
+
+/// The values of a switch that is on or off.
+pub(super) const ON_OFF: &[&str] = &["true", "false"];
+
+/// The values of a switch that takes an integer.
+pub(super) const NUMBER: &[&str] = &["NUMBER"];
+
+/// The values of a switch that takes any text.
+pub(super) const TEXT: &[&str] = &["TEXT"];
+
+/// Returns the switches of a provider's sandbox, in the order in which help lists them.
+pub fn switches(provider: ProviderName) -> &'static [Switch] {
+    match provider {
+        ProviderName::Bitpanda => super::bitpanda::SWITCHES,
+        ProviderName::Hive => super::hive::SWITCHES,
+        ProviderName::Paradime => super::paradime::SWITCHES,
+        ProviderName::Rapidapi => super::rapidapi::SWITCHES,
+    }
+}
+
+/// Returns the settings of a provider's switches in a new world, as a JSON object by the names of the switches.
+pub fn defaults(provider: ProviderName) -> Value {
+    let defaults = match provider {
+        ProviderName::Bitpanda => serde_json::to_value(super::bitpanda::Switches::default()),
+        ProviderName::Hive => serde_json::to_value(super::hive::Switches::default()),
+        ProviderName::Paradime => serde_json::to_value(super::paradime::Switches::default()),
+        ProviderName::Rapidapi => serde_json::to_value(super::rapidapi::Switches::default()),
+    };
+    defaults.unwrap_or_default()
+}
+
+impl Switch {
+    /// Returns what people type to set the switch, such as `paging=broken|fixed`.
+    pub fn syntax(&self) -> String {
+        format!("{}={}", self.name, self.values.join("|"))
+    }
+}
+
+/// Sets `name=value` in the switches of a world, through their JSON. Errors name the switches that exist, or the values
+/// that the switch takes.
+pub(super) fn set<T: Serialize + DeserializeOwned>(
+    settings: &mut T,
+    switches: &[Switch],
+    assignment: &str,
+) -> Result<(), String> {
+    let (name, text) = assignment
+        .split_once('=')
+        .ok_or_else(|| format!("`{assignment}` doesn't set a switch: write NAME=VALUE"))?;
+    let Some(switch) = switches.iter().find(|switch| switch.name == name) else {
+        let known: Vec<String> =
+            switches.iter().map(|switch| format!("\n  {}\n      {}", switch.syntax(), switch.about)).collect();
+        return Err(format!("this sandbox has no switch `{name}`. It has:{}", known.concat()));
+    };
+    let mut value = serde_json::to_value(&*settings).map_err(|why| why.to_string())?;
+    let fields = value.as_object_mut().ok_or("these settings have no names")?;
+    let parsed = serde_json::from_str(text).unwrap_or_else(|_| Value::String(text.to_owned()));
+    fields.insert(name.to_owned(), parsed);
+    *settings = serde_json::from_value(value).map_err(|_| {
+        format!("the switch `{name}` can't be `{text}`. Write {}: {}", switch.syntax(), switch.about)
+    })?;
+    Ok(())
+}
