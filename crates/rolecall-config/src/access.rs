@@ -1,4 +1,4 @@
-//! How serde walks over mappings, variants and fields of the tree.
+//! The parts of the [`Decoder`] through which serde reads mappings, variants and fields of the tree.
 
 use serde::Deserializer;
 use serde::de::value::SeqDeserializer;
@@ -6,27 +6,28 @@ use serde::de::{
     DeserializeSeed, EnumAccess, Error as _, IntoDeserializer, MapAccess, SeqAccess, VariantAccess, Visitor,
 };
 
-use super::decode::{Decoder, Refused};
+use super::decode::{DecodeError, Decoder};
 use super::source::Mark;
 use rolecall_model::Span;
 
-/// An entry of a mapping: its name, where that stands, and its value.
+/// An entry of a mapping: its name, the place of the name, and its value.
 pub(super) struct Entry<'a> {
     pub(super) name: &'a str,
-    /// None: the entry isn't there.
+    /// The name with its place. `None` if the field isn't in the file.
     pub(super) key: Option<Decoder<'a>>,
     pub(super) value: Decoder<'a>,
 }
 
+/// The entries of a mapping that serde has not read yet.
 pub(super) struct Entries<'a> {
     pub(super) rest: std::vec::IntoIter<Entry<'a>>,
     pub(super) next: Option<Decoder<'a>>,
 }
 
 impl<'de> MapAccess<'de> for Entries<'_> {
-    type Error = Refused;
+    type Error = DecodeError;
 
-    fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, Refused> {
+    fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, DecodeError> {
         let Some(Entry { name, key, value }) = self.rest.next() else {
             return Ok(None);
         };
@@ -37,40 +38,41 @@ impl<'de> MapAccess<'de> for Entries<'_> {
         }
     }
 
-    fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Refused> {
+    fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, DecodeError> {
         match self.next.take() {
             Some(value) => seed.deserialize(value),
-            None => Err(Refused::custom("a value was asked for before its key")),
+            None => Err(DecodeError::custom("a value was read before its key")),
         }
     }
 }
 
+/// A variant of an enum: a mapping with one entry, such as `{ env: NAME }`.
 pub(super) struct Tagged<'a> {
     pub(super) name: &'a str,
     pub(super) value: Decoder<'a>,
 }
 
 impl<'de, 'a> EnumAccess<'de> for Tagged<'a> {
-    type Error = Refused;
+    type Error = DecodeError;
     type Variant = Decoder<'a>;
 
-    fn variant_seed<V: DeserializeSeed<'de>>(self, seed: V) -> Result<(V::Value, Decoder<'a>), Refused> {
+    fn variant_seed<V: DeserializeSeed<'de>>(self, seed: V) -> Result<(V::Value, Decoder<'a>), DecodeError> {
         Ok((seed.deserialize(self.name.into_deserializer())?, self.value))
     }
 }
 
 impl<'de> VariantAccess<'de> for Decoder<'_> {
-    type Error = Refused;
+    type Error = DecodeError;
 
-    fn unit_variant(self) -> Result<(), Refused> {
+    fn unit_variant(self) -> Result<(), DecodeError> {
         Err(self.wrong_type("a single word"))
     }
 
-    fn newtype_variant_seed<T: DeserializeSeed<'de>>(self, seed: T) -> Result<T::Value, Refused> {
+    fn newtype_variant_seed<T: DeserializeSeed<'de>>(self, seed: T) -> Result<T::Value, DecodeError> {
         seed.deserialize(self)
     }
 
-    fn tuple_variant<V: Visitor<'de>>(self, _: usize, visitor: V) -> Result<V::Value, Refused> {
+    fn tuple_variant<V: Visitor<'de>>(self, _: usize, visitor: V) -> Result<V::Value, DecodeError> {
         self.deserialize_seq(visitor)
     }
 
@@ -78,27 +80,28 @@ impl<'de> VariantAccess<'de> for Decoder<'_> {
         self,
         fields: &'static [&'static str],
         visitor: V,
-    ) -> Result<V::Value, Refused> {
+    ) -> Result<V::Value, DecodeError> {
         self.deserialize_struct("", fields, visitor)
     }
 }
 
-/// Gives a `Field` first its place, then its value.
+/// Gives serde the parts of a [`Field`](super::field::Field): first its place, then its value.
 pub(super) struct FieldAccess<'a> {
     pub(super) decoder: Decoder<'a>,
+    /// The number of parts that serde has read.
     pub(super) given: u8,
 }
 
 impl<'de> SeqAccess<'de> for FieldAccess<'_> {
-    type Error = Refused;
+    type Error = DecodeError;
 
-    fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>, Refused> {
+    fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>, DecodeError> {
         self.given += 1;
         match self.given {
             1 => {
                 let Mark { line, column, span: Span { start, end } } = self.decoder.at.mark;
                 let numbers = [line, column, start, end].into_iter().map(|number| number as u64);
-                seed.deserialize(SeqDeserializer::<_, Refused>::new(numbers)).map(Some)
+                seed.deserialize(SeqDeserializer::<_, DecodeError>::new(numbers)).map(Some)
             }
             2 if self.decoder.absent.is_none() => seed.deserialize(self.decoder).map(Some),
             _ => Ok(None),

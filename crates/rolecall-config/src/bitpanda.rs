@@ -1,4 +1,4 @@
-//! A Bitpanda Custody file: what may be typed, and what of it is true.
+//! A Bitpanda Custody file: its fields, and the checks of their values.
 
 use std::collections::BTreeMap;
 
@@ -125,7 +125,7 @@ struct RawKey {
     absent: Option<Field<bool>>,
 }
 
-/// Step two: what was typed becomes a desired, or findings.
+/// Checks the decoded file: returns the desired state, or `None` and findings.
 pub(super) fn check(raw: RawBitpanda, check: &mut Checker<'_>) -> Option<Desired> {
     let RawBitpanda {
         provider: _,
@@ -183,8 +183,8 @@ fn check_users(raw: Option<Field<Vec<Field<RawUser>>>>, check: &mut Checker<'_>)
         );
         if enabled.is_none() && !absent {
             check.push(
-                Finding::error(Code::EnabledNotDeclared, check.place(mark), "`enabled` isn't declared for this user")
-                    .hint("add `enabled: true` or `enabled: false`: the platform never shows it, and every update writes it"),
+                Finding::error(Code::EnabledNotDeclared, check.place(mark), "The entry of this user doesn't contain `enabled`.")
+                    .hint("Add `enabled: true` or `enabled: false`. The platform never shows the value, and every update writes it."),
             );
         }
         let first_name = first_name.and_then(|field| check.text(field));

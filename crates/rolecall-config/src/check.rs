@@ -1,4 +1,4 @@
-//! Step two of reading a file: what is true. Everything that is alike for all providers.
+//! The checks of decoded values that are the same for all providers. Decoding is in [`decode`](super::decode).
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,7 +7,7 @@ use super::raw::{EmailText, InstantText, NameText, RawScope};
 use super::source::{Mark, Source};
 use rolecall_model::{
     Code, Email, Expiry, Finding, KeyName, KnownRoles, NameError, Permission, Place, Placed, RemoteId, RoleName,
-    Rules, Scope, Slug, TeamName, check_name, list_of, nearest, quote,
+    Rules, Scope, Slug, TeamName, check_name, list_of, nearest, quote, sentence,
 };
 
 /// Checks values one by one and keeps the findings.
@@ -15,53 +15,53 @@ pub(super) struct Checker<'a> {
     pub source: &'a Source,
     pub rules: &'a dyn Rules,
     pub findings: Vec<Finding>,
-    /// Unknown roles that were warned of: once each is enough.
+    /// Unknown roles that have a warning already. Each role gets only one.
     warned: BTreeSet<String>,
 }
 
-/// A name that a person typed.
+/// A name type that can be checked and created from text in a file.
 pub(super) trait FromText: Sized {
-    fn typed(text: String) -> Result<Self, NameError>;
+    fn from_text(text: String) -> Result<Self, NameError>;
 }
 
 impl FromText for RoleName {
-    fn typed(text: String) -> Result<Self, NameError> {
+    fn from_text(text: String) -> Result<Self, NameError> {
         Self::parse(text)
     }
 }
 
 impl FromText for KeyName {
-    fn typed(text: String) -> Result<Self, NameError> {
+    fn from_text(text: String) -> Result<Self, NameError> {
         Self::parse(text)
     }
 }
 
 impl FromText for RemoteId {
-    fn typed(text: String) -> Result<Self, NameError> {
+    fn from_text(text: String) -> Result<Self, NameError> {
         Self::parse(text)
     }
 }
 
 impl FromText for Permission {
-    fn typed(text: String) -> Result<Self, NameError> {
+    fn from_text(text: String) -> Result<Self, NameError> {
         Self::parse(text)
     }
 }
 
 impl FromText for TeamName {
-    fn typed(text: String) -> Result<Self, NameError> {
+    fn from_text(text: String) -> Result<Self, NameError> {
         Self::parse(text)
     }
 }
 
 impl FromText for Slug {
-    fn typed(text: String) -> Result<Self, NameError> {
+    fn from_text(text: String) -> Result<Self, NameError> {
         Self::parse(text)
     }
 }
 
 impl FromText for String {
-    fn typed(text: String) -> Result<Self, NameError> {
+    fn from_text(text: String) -> Result<Self, NameError> {
         check_name(&text).map(|()| text)
     }
 }
@@ -75,7 +75,7 @@ impl<'a> Checker<'a> {
         self.findings.push(finding);
     }
 
-    /// A checked value with its place.
+    /// Returns a checked value with its place.
     pub fn placed<T>(&self, mark: Mark, value: T) -> Placed<T> {
         Placed { value, place: self.place(mark) }
     }
@@ -91,13 +91,13 @@ impl<'a> Checker<'a> {
 
     pub fn name<T: FromText>(&mut self, field: Field<NameText>) -> Option<T> {
         let NameText(text) = field.value?;
-        match T::typed(text.clone()) {
+        match T::from_text(text.clone()) {
             Ok(name) => Some(name),
             Err(why) => {
                 self.invalid(
                     field.mark,
-                    format!("{} {why}", quote(&text)),
-                    "write the name as the platform shows it",
+                    format!("{} {why}.", quote(&text)),
+                    "Write the name as the platform shows it.",
                 );
                 None
             }
@@ -118,9 +118,9 @@ impl<'a> Checker<'a> {
                     Finding::error(
                         Code::InvalidEmail,
                         place,
-                        format!("{} is no email address: it {why}", quote(&text)),
+                        format!("{} is not an email address: it {why}.", quote(&text)),
                     )
-                    .hint("write it like jane@acme.example"),
+                    .hint("Write it like `jane@acme.example`."),
                 );
                 None
             }
@@ -129,24 +129,24 @@ impl<'a> Checker<'a> {
 
     pub fn instant(&mut self, field: Field<InstantText>) -> Option<Expiry> {
         let InstantText(text) = field.value?;
-        // One way to write it, of the many that a parser takes.
+        // The parser accepts many forms. Only the usual one is allowed in a file.
         let bytes = text.as_bytes();
         let usual = [(4, b'-'), (7, b'-'), (13, b':')].iter().all(|(at, byte)| bytes.get(*at) == Some(byte));
         let expiry = Expiry::parse(&text).filter(|_| usual && !text.contains('['));
         if expiry.is_none() {
             self.invalid(
                 field.mark,
-                format!("{} is no instant", quote(&text)),
-                "write it with its zone, like 2027-04-30T20:59:59Z",
+                format!("{} is not a point in time.", quote(&text)),
+                "Write it with its time zone, like `2027-04-30T20:59:59Z`.",
             );
         }
         expiry
     }
 
-    /// The exact set. `None` where any of them was wrong: a set with a hole would take a role away.
+    /// Checks the exact set of roles. Returns `None` if one of them is wrong: an incomplete set would take a role away.
     pub fn roles(&mut self, field: Field<Vec<Field<NameText>>>) -> Option<BTreeSet<RoleName>> {
         let mut roles = BTreeSet::new();
-        let mut whole = true;
+        let mut complete = true;
         for item in field.value? {
             let mark = item.mark;
             match self.name::<RoleName>(item) {
@@ -154,14 +154,19 @@ impl<'a> Checker<'a> {
                     self.known_role(&role, mark);
                     roles.insert(role);
                 }
-                None => whole = false,
+                None => complete = false,
             }
         }
-        whole.then_some(roles)
+        complete.then_some(roles)
     }
 
-    /// The role of whoever can have one alone, and where it stands.
-    pub fn one_role(&mut self, field: Field<Vec<Field<NameText>>>, several: &str) -> Option<(RoleName, Mark)> {
+    /// Checks a list that must contain exactly one role, and returns the role with its place. `several_hint` is the hint for a
+    /// list of several roles.
+    pub fn one_role(
+        &mut self,
+        field: Field<Vec<Field<NameText>>>,
+        several_hint: &str,
+    ) -> Option<(RoleName, Mark)> {
         let list = self.place(field.mark);
         let items = field.value?;
         let count = items.len();
@@ -172,14 +177,17 @@ impl<'a> Checker<'a> {
         }
         let (message, hint) = match count {
             1 => return roles.pop(),
-            0 => ("a user has one role, and none is listed", "to take all access away, write `absent: true`"),
-            _ => ("a user has one role, and several are listed", several),
+            0 => {
+                ("A user has exactly one role, but none is listed.", "To remove all access, write `absent: true`.")
+            }
+            _ => ("A user has exactly one role, but several are listed.", several_hint),
         };
         self.push(Finding::error(Code::RoleCount, list, message).hint(hint));
         None
     }
 
-    /// Where there are no others, another is an error; where the set is open it may be a new one.
+    /// Checks that the platform has a role. An unknown role is an error if the platform has a fixed set of roles. Otherwise it is
+    /// a warning, because it may be a new role.
     pub fn known_role(&mut self, role: &RoleName, mark: Mark) {
         let (known, closed) = match self.rules.known_roles() {
             KnownRoles::Open(names) => (names, None),
@@ -188,15 +196,16 @@ impl<'a> Checker<'a> {
         if known.contains(&role.as_str()) {
             return;
         }
-        let near = nearest(role.as_str(), known.iter().copied()).map(|near| format!("did you mean `{near}`?"));
+        let near = nearest(role.as_str(), known.iter().copied()).map(|near| format!("Did you mean `{near}`?"));
         let (place, provider, shown) = (self.place(mark), self.rules.provider(), quote(role.as_str()));
-        if let Some(roles) = closed {
-            let hint = near.map_or_else(|| roles.to_owned(), |near| format!("{near} {roles}"));
-            let message = format!("{provider} has no role {shown} that can be given");
+        if let Some(advice) = closed {
+            let advice = sentence(advice);
+            let hint = near.map_or_else(|| advice.clone(), |near| format!("{near} {advice}"));
+            let message = format!("{provider} has no role {shown} that can be given.");
             self.push(Finding::error(Code::UnknownRole, place, message).hint(hint));
         } else if self.warned.insert(role.as_str().to_owned()) {
-            let hint = near.unwrap_or_else(|| format!("known are {}", list_of(known, "and")));
-            let message = format!("{shown} is no role that {provider} is known to have");
+            let hint = near.unwrap_or_else(|| format!("The known roles are {}.", list_of(known, "and")));
+            let message = format!("{provider} isn't known to have a role {shown}.");
             self.push(Finding::warning(Code::UnknownRole, place, message).hint(hint));
         }
     }
@@ -206,24 +215,24 @@ impl<'a> Checker<'a> {
         self.name(field).map(|name| self.placed(mark, name))
     }
 
-    /// `absent: true` beside what only a present entity can have.
+    /// Reports each of these fields if the entry has `absent: true`, because only a present entity can have them.
     pub fn contradiction<const N: usize>(&mut self, absent: bool, values: [Option<(Mark, &str)>; N]) {
         for (mark, field) in values.into_iter().flatten().filter(|_| absent) {
             let place = self.place(mark);
             self.push(
-                Finding::error(Code::AbsentWithValues, place, format!("`{field}` contradicts `absent: true`"))
-                    .hint(format!("remove `{field}`, or `absent: true`")),
+                Finding::error(Code::AbsentWithValues, place, format!("`{field}` contradicts `absent: true`."))
+                    .hint(format!("Remove `{field}`, or remove `absent: true`.")),
             );
         }
     }
 }
 
-/// False where nothing is written.
+/// Returns the value of a flag, or `false` if the field is absent.
 pub(super) fn flag(field: Option<Field<bool>>) -> bool {
     field.and_then(|field| field.value).unwrap_or(false)
 }
 
-/// `listed` where nothing is written.
+/// Returns the value of a scope, or [`Scope::Listed`] if the field is absent.
 pub(super) fn scope(field: Option<Field<RawScope>>) -> Scope {
     match field.and_then(|field| field.value) {
         Some(RawScope::All) => Scope::All,
@@ -231,7 +240,7 @@ pub(super) fn scope(field: Option<Field<RawScope>>) -> Scope {
     }
 }
 
-/// Lets each key pass once and reports the second.
+/// Reports entries that are listed twice.
 pub(super) struct Unique {
     code: Code,
     seen: BTreeMap<String, usize>,
@@ -242,11 +251,13 @@ impl Unique {
         Self { code, seen: BTreeMap::new() }
     }
 
+    /// Returns whether an entry with this key is the first one. Otherwise it reports the entry.
     pub fn admit(&mut self, check: &mut Checker<'_>, key: String, mark: Mark, address: &str) -> bool {
         if let Some(first) = self.seen.get(&key) {
-            let hint = format!("the first is on line {first}; merge the two entries");
+            let hint = format!("The first entry is on line {first}. Merge the two entries.");
             let place = check.place(mark);
-            check.push(Finding::error(self.code, place, format!("{} is listed twice", quote(address))).hint(hint));
+            check
+                .push(Finding::error(self.code, place, format!("{} is listed twice.", quote(address))).hint(hint));
             return false;
         }
         self.seen.insert(key, mark.line);

@@ -1,4 +1,4 @@
-//! Where the platform is and what it is called with, as far as a file may say so.
+//! The checks of endpoints and credentials. A file contains the places of credentials, never the credentials themselves.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -30,17 +30,17 @@ impl Checker<'_> {
         }
     }
 
-    /// One that is a secret, so that it isn't written into the file.
+    /// Checks an endpoint whose URL is a secret, so that the URL must not be written in the file.
     pub fn secret_endpoint(&mut self, field: Field<RawSecretEndpoint>) -> Option<Placed<Endpoint>> {
         let Field { mark, value } = field;
         match value?.0 {
             named @ RawEndpoint::Env(_) => self.endpoint(Field { mark, value: Some(named) }),
             RawEndpoint::Url(_) => {
                 let place = self.place(mark);
-                let message = "the endpoint is written here, and its path contains a token of the company";
+                let message = "The endpoint is written in the file, but its path contains a token of the company.";
                 self.push(
                     Finding::error(Code::LiteralCredential, place, message)
-                        .hint("put it into an environment variable, and write `endpoint: { env: NAME }`")
+                        .hint("Put the URL into an environment variable and write `endpoint: { env: NAME }`. Replace the token, because it was written in a file.")
                         .without_source(),
                 );
                 None
@@ -51,15 +51,15 @@ impl Checker<'_> {
     fn variable(&mut self, field: Field<VariableText>) -> Option<String> {
         let VariableText(name) = field.value?;
         let mut letters = name.chars();
-        let starts = letters.next().is_some_and(|c| c.is_ascii_alphabetic() || c == '_');
-        if starts && letters.all(|c| c.is_ascii_alphanumeric() || c == '_') {
+        let starts_well = letters.next().is_some_and(|c| c.is_ascii_alphabetic() || c == '_');
+        if starts_well && letters.all(|c| c.is_ascii_alphanumeric() || c == '_') {
             return Some(name);
         }
-        // Not quoted: somebody may have put the value where its name belongs.
+        // The text isn't quoted, because it may be the credential itself.
         let place = self.place(field.mark);
         self.push(
-            Finding::error(Code::InvalidValue, place, "this is no name of an environment variable")
-                .hint("letters, digits and underscores; the name, never the value")
+            Finding::error(Code::InvalidValue, place, "This is not the name of an environment variable.")
+                .hint("Write the variable's name, never its value. A name consists of letters, digits and underscores.")
                 .without_source(),
         );
         None
@@ -70,7 +70,9 @@ impl Checker<'_> {
         if path.is_empty() || path.contains('\0') {
             let place = self.place(field.mark);
             self.push(
-                Finding::error(Code::InvalidValue, place, "this is no path").hint("name a file").without_source(),
+                Finding::error(Code::InvalidValue, place, "This is not a path.")
+                    .hint("Write the path of a file.")
+                    .without_source(),
             );
             return None;
         }
@@ -80,29 +82,29 @@ impl Checker<'_> {
     pub(super) fn command(&mut self, mark: Mark, words: Vec<Field<PathText>>) -> Option<Vec<String>> {
         let program = words.first().and_then(|word| word.value.as_ref());
         if words.is_empty() || program.is_some_and(|PathText(program)| program.is_empty()) {
-            self.invalid(mark, "the command is empty".to_owned(), "name a program: [PROGRAM, ARGUMENT]");
+            self.invalid(mark, "The command is empty.".to_owned(), "Name a program: `[PROGRAM, ARGUMENT]`.");
             return None;
         }
         words.into_iter().map(|word| word.value.map(|PathText(word)| word)).collect()
     }
 
-    /// Those that are named. None where any of them was wrong.
+    /// Checks the credentials that are in the file, by name. Returns `None` if one of them is wrong.
     pub fn credentials<const N: usize>(
         &mut self,
         named: [(&'static str, Option<Field<RawCredential>>); N],
     ) -> Option<BTreeMap<&'static str, Placed<Credential>>> {
         let mut credentials = BTreeMap::new();
-        let mut whole = true;
+        let mut complete = true;
         for (name, field) in named {
             let Some(field) = field else { continue };
             match self.credential(field) {
                 Some(credential) => {
                     credentials.insert(name, credential);
                 }
-                None => whole = false,
+                None => complete = false,
             }
         }
-        whole.then_some(credentials)
+        complete.then_some(credentials)
     }
 
     pub fn credential(&mut self, field: Field<RawCredential>) -> Option<Placed<Credential>> {

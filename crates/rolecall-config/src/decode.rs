@@ -1,7 +1,23 @@
-//! From the tree to what may be typed, with every finding on the way.
+//! Decodes the tree of a YAML file into the raw types of a provider, and collects all findings in one pass.
 //!
-//! serde stops at the first error. Here each field of a `Field` type may fail alone: the finding is recorded with
-//! its place, the field is empty, and decoding goes on.
+//! serde normally stops at the first error. Here an error ends at the nearest [`Field`](super::field::Field): the [`Decoder`]
+//! records a finding with its place and returns [`DecodeError::Recorded`], the field stays empty, and decoding continues with
+//! the next field. For example, this entry has three problems, and one pass reports all of them:
+//!
+//! ```yaml
+//! users:
+//!   - { emial: jane@acme.example, roles: ADMIN }
+//! ```
+//!
+//! 1. `deserialize_struct` reads the entry of a user. It doesn't know `emial`, so it records `unknown-field` with the place of
+//!    that word and drops the entry.
+//! 2. It adds an entry for every field that is missing, here `email`, with `absent` set. An optional field becomes `None`. A
+//!    required one is a `Field`: it records `missing-field` with the place of the mapping, and stays empty.
+//! 3. `roles` is a `Field` of a list, and `ADMIN` is text. `deserialize_seq` records `wrong-type`, and the field stays empty.
+//!
+//! A serde error has no place, but the decoder that catches it has: [`Decoder::record`] turns the error into a finding with the
+//! place of the value, unless it is recorded already. A [`Node`] has its place because the YAML parser gives one with each value
+//! (see [`node`](super::node)); a `Field` asks for it by its name, [`FIELD`].
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -15,40 +31,40 @@ use super::access::{Entries, Entry, FieldAccess, Tagged};
 use super::field::{FIELD, WORD_OR};
 use super::node::{Located, Node};
 use super::source::{Mark, Source};
-use rolecall_model::{Code, Finding, list_of, nearest, quote};
+use rolecall_model::{Code, Finding, list_of, nearest, quote, sentence};
 
-/// Below this key nothing is ever quoted: a credential may have been typed where only its place belongs.
+/// The field below which no value is ever quoted, because somebody may have written a credential there instead of its place.
 const SECRET_KEY: &str = "credentials";
 
-/// Decodes as much as can be, recording what can't. `None`: not even the outermost shape was right.
+/// Decodes a tree and appends a finding for each part that can't be decoded. Returns `None` only if the root can't be decoded.
 pub fn decode<T: de::DeserializeOwned>(source: &Source, root: &Located, findings: &mut Vec<Finding>) -> Option<T> {
-    let sink = RefCell::new(Vec::new());
-    let decoded = T::deserialize(Decoder { source, sink: &sink, at: root, secret: false, absent: None });
-    findings.append(&mut sink.into_inner());
+    let recorded = RefCell::new(Vec::new());
+    let decoded = T::deserialize(Decoder { source, findings: &recorded, at: root, secret: false, absent: None });
+    findings.append(&mut recorded.into_inner());
     decoded.ok()
 }
 
-/// Where nothing better can be said.
-const SEE_SCHEMA: &str = "`rolecall schema` says what may stand here";
+/// The hint of findings that have no better one.
+const SEE_SCHEMA: &str = "`rolecall schema` prints the values that are allowed here.";
 
-/// Why a value was refused. `Recorded`: the finding exists already.
+/// The reason why a value can't be decoded. `Recorded` means that there is a finding for it already.
 #[derive(Debug)]
-pub(super) enum Refused {
+pub(super) enum DecodeError {
     Recorded,
     Missing(&'static str),
     Variant(&'static [&'static str]),
     Other(String),
 }
 
-impl fmt::Display for Refused {
+impl fmt::Display for DecodeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{self:?}")
     }
 }
 
-impl std::error::Error for Refused {}
+impl std::error::Error for DecodeError {}
 
-impl de::Error for Refused {
+impl de::Error for DecodeError {
     fn custom<T: fmt::Display>(message: T) -> Self {
         Self::Other(message.to_string())
     }
@@ -66,37 +82,39 @@ impl de::Error for Refused {
     }
 }
 
+/// A serde deserializer for one value of the tree.
 #[derive(Clone, Copy)]
 pub(super) struct Decoder<'a> {
     source: &'a Source,
-    sink: &'a RefCell<Vec<Finding>>,
+    findings: &'a RefCell<Vec<Finding>>,
     pub(super) at: &'a Located,
-    /// Inside `credentials`.
+    /// True below `credentials`.
     secret: bool,
-    /// The field isn't there, and `at` is where it would be.
+    /// The name of a field that isn't in the file. Then `at` is the mapping that lacks it.
     pub(super) absent: Option<&'static str>,
 }
 
 impl<'a> Decoder<'a> {
+    /// Returns a decoder for a value inside of this one.
     fn below(self, at: &'a Located) -> Self {
         Self { at, absent: None, ..self }
     }
 
-    fn report(self, finding: Finding) -> Refused {
+    fn report(self, finding: Finding) -> DecodeError {
         let finding = if self.secret { finding.without_source() } else { finding };
-        self.sink.borrow_mut().push(finding);
-        Refused::Recorded
+        self.findings.borrow_mut().push(finding);
+        DecodeError::Recorded
     }
 
     fn finding(self, code: Code, message: String) -> Finding {
         Finding::error(code, self.source.place(self.at.mark), message)
     }
 
-    /// The value as it was typed, for a message.
+    /// Describes the value for a message: as it was typed, or by its type.
     fn shown(self) -> String {
         let typed = self.source.slice(self.at.mark.span);
         match &self.at.node {
-            _ if self.secret => "something that isn't shown".to_owned(),
+            _ if self.secret => "a value that isn't shown".to_owned(),
             Node::Null => "nothing".to_owned(),
             Node::List(_) => "a list".to_owned(),
             Node::Map(_) => "a mapping".to_owned(),
@@ -106,7 +124,7 @@ impl<'a> Decoder<'a> {
         }
     }
 
-    pub(super) fn wrong_type(self, expected: &str) -> Refused {
+    pub(super) fn wrong_type(self, expected: &str) -> DecodeError {
         let shown = self.shown();
         let found = match &self.at.node {
             _ if self.secret => shown,
@@ -115,69 +133,69 @@ impl<'a> Decoder<'a> {
             Node::Text(_) => format!("the text {shown}"),
             Node::Null | Node::List(_) | Node::Map(_) => shown,
         };
-        let finding = self.finding(Code::WrongType, format!("expected {expected}, found {found}"));
+        let finding = self.finding(Code::WrongType, format!("Expected {expected}, found {found}."));
         let typed = self.source.slice(self.at.mark.span);
         let hint = match (&self.at.node, expected) {
             (Node::Bool(_) | Node::Number, "text") if !self.secret => {
-                Some(format!("put it in quotes: \"{}\"", typed.chars().take(80).collect::<String>()))
+                Some(format!("Put it in quotes: \"{}\"", typed.chars().take(80).collect::<String>()))
             }
             (Node::Bool(_) | Node::Text(_) | Node::Number, "true or false") => {
-                Some("write true or false, unquoted".to_owned())
+                Some("Write `true` or `false`, without quotes.".to_owned())
             }
             (Node::Null, "a list") => {
-                Some("write [] for none, or leave the field out to keep what is live".to_owned())
+                Some("Write `[]` for an empty list, or remove the field to keep the live value.".to_owned())
             }
-            (Node::Null, _) => Some("write a value, or leave the field out".to_owned()),
-            (Node::Text(_) | Node::Number, "a list") => Some("put it in brackets: [ … ]".to_owned()),
-            (_, "a mapping") => Some("write its fields: { name: value, … }".to_owned()),
-            (_, "a whole number") => Some(format!("write digits alone, for a number up to {}", u32::MAX)),
+            (Node::Null, _) => Some("Write a value, or remove the field.".to_owned()),
+            (Node::Text(_) | Node::Number, "a list") => Some("Put it in brackets: `[ … ]`.".to_owned()),
+            (_, "a mapping") => Some("Write its fields: `{ name: value, … }`.".to_owned()),
+            (_, "a whole number") => Some(format!("Write only digits, for a number up to {}.", u32::MAX)),
             _ => None,
         };
         self.report(finding.hint(hint.unwrap_or_else(|| SEE_SCHEMA.to_owned())))
     }
 
-    /// The same of what a visitor said of a value that it doesn't take.
-    fn wrong_type_of(self, refused: Refused) -> Refused {
-        match refused {
-            Refused::Other(words) => self.wrong_type(words.trim_start_matches("expected ")),
+    /// Records the error of a visitor that doesn't accept a value of this type.
+    fn wrong_type_of(self, error: DecodeError) -> DecodeError {
+        match error {
+            DecodeError::Other(words) => self.wrong_type(words.trim_start_matches("expected ")),
             other => self.record(other),
         }
     }
 
-    /// Records what a visitor said, unless it is recorded already.
-    fn record(self, refused: Refused) -> Refused {
-        match refused {
-            Refused::Recorded => Refused::Recorded,
-            Refused::Missing(field) => self.report(
-                self.finding(Code::MissingField, format!("`{field}` is missing"))
-                    .hint(format!("add `{field}: …` here")),
+    /// Turns the error of a visitor into a finding at this place, unless it is recorded already.
+    fn record(self, error: DecodeError) -> DecodeError {
+        match error {
+            DecodeError::Recorded => DecodeError::Recorded,
+            DecodeError::Missing(field) => self.report(
+                self.finding(Code::MissingField, format!("`{field}` is missing."))
+                    .hint(format!("Add `{field}: …` here.")),
             ),
-            Refused::Variant(expected) => {
+            DecodeError::Variant(expected) => {
                 let finding = self.finding(
                     Code::InvalidValue,
-                    format!("{} is not one of {}", self.shown(), list_of(expected, "or")),
+                    format!("Expected {}, found {}.", list_of(expected, "or"), self.shown()),
                 );
                 let near = match &self.at.node {
                     Node::Text(text) if !self.secret => nearest(text, expected.iter().copied()),
                     _ => None,
                 };
                 self.report(finding.hint(match near {
-                    Some(near) => format!("did you mean `{near}`?"),
-                    None => "write one of them".to_owned(),
+                    Some(near) => format!("Did you mean `{near}`?"),
+                    None => "Write one of them.".to_owned(),
                 }))
             }
-            Refused::Other(message) => {
+            DecodeError::Other(message) => {
                 let message = match message.strip_prefix("expected ") {
-                    Some(_) => format!("{message}, found {}", self.shown()),
-                    None => message,
+                    Some(_) => sentence(&format!("{message}, found {}", self.shown())),
+                    None => sentence(&message),
                 };
                 self.report(self.finding(Code::InvalidValue, message).hint(SEE_SCHEMA))
             }
         }
     }
 
-    /// The entries whose keys are known and stand there once. The rest is reported.
-    fn known_entries(self, known: Option<&'static [&'static str]>) -> Result<Vec<Entry<'a>>, Refused> {
+    /// Returns the entries of a mapping whose names are known. Reports unknown names, and names that are there twice.
+    fn known_entries(self, known: Option<&'static [&'static str]>) -> Result<Vec<Entry<'a>>, DecodeError> {
         let Node::Map(entries) = &self.at.node else {
             return Err(self.wrong_type("a mapping"));
         };
@@ -190,9 +208,11 @@ impl<'a> Decoder<'a> {
                 continue;
             };
             if let Some(first) = seen.get(name.as_str()) {
+                let field =
+                    if here.secret { "This field".to_owned() } else { format!("The field {}", here.shown()) };
                 here.report(
-                    here.finding(Code::DuplicateField, format!("{} is here twice", here.shown()))
-                        .hint(format!("the first is on line {}; keep one", first.line)),
+                    here.finding(Code::DuplicateField, format!("{field} is here twice."))
+                        .hint(format!("The first is on line {}. Keep one of them.", first.line)),
                 );
                 continue;
             }
@@ -203,14 +223,14 @@ impl<'a> Decoder<'a> {
                 let finding = here.finding(
                     Code::UnknownField,
                     if here.secret {
-                        "there is no such field here".to_owned()
+                        "There is no such field here.".to_owned()
                     } else {
-                        format!("there is no field {} here", here.shown())
+                        format!("There is no field {} here.", here.shown())
                     },
                 );
                 let hint = match nearest(name, known.iter().copied()) {
-                    Some(near) => format!("did you mean `{near}`?"),
-                    None => format!("there are {}", list_of(known, "and")),
+                    Some(near) => format!("Did you mean `{near}`?"),
+                    None => format!("The fields are {}.", list_of(known, "and")),
                 };
                 here.report(finding.hint(hint));
                 continue;
@@ -224,9 +244,9 @@ impl<'a> Decoder<'a> {
 }
 
 impl<'de> Deserializer<'de> for Decoder<'_> {
-    type Error = Refused;
+    type Error = DecodeError;
 
-    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Refused> {
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DecodeError> {
         match &self.at.node {
             Node::Text(text) => visitor.visit_str(text).map_err(|error| self.record(error)),
             Node::Map(_) => self.deserialize_map(visitor),
@@ -235,26 +255,27 @@ impl<'de> Deserializer<'de> for Decoder<'_> {
                 visitor.visit_u64(number).map_err(|error| self.wrong_type_of(error))
             }
             Node::Null | Node::Bool(_) | Node::Number => {
-                Err(self.wrong_type_of(Refused::invalid_type(Unexpected::Unit, &visitor)))
+                Err(self.wrong_type_of(DecodeError::invalid_type(Unexpected::Unit, &visitor)))
             }
         }
     }
 
-    fn deserialize_str<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Refused> {
+    fn deserialize_str<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DecodeError> {
         match &self.at.node {
             Node::Text(text) => visitor.visit_str(text).map_err(|error| self.record(error)),
             _ => Err(self.wrong_type("text")),
         }
     }
 
-    fn deserialize_string<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Refused> {
+    fn deserialize_string<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DecodeError> {
         self.deserialize_str(visitor)
     }
 
-    fn deserialize_bool<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Refused> {
+    fn deserialize_bool<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DecodeError> {
         let typed = self.source.slice(self.at.mark.span);
         match &self.at.node {
-            // `yes` and `on` are truth values to some tools and text to others: neither is accepted.
+            // `yes` and `on` mean true to some tools and are text to others, so neither is accepted. An alias (`*`) has no
+            // text of its own to check.
             Node::Bool(value)
                 if typed.eq_ignore_ascii_case("true")
                     || typed.eq_ignore_ascii_case("false")
@@ -266,7 +287,7 @@ impl<'de> Deserializer<'de> for Decoder<'_> {
         }
     }
 
-    fn deserialize_u64<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Refused> {
+    fn deserialize_u64<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DecodeError> {
         let typed = self.source.slice(self.at.mark.span);
         match (&self.at.node, typed.parse()) {
             (Node::Number, Ok(number)) => visitor.visit_u64(number).map_err(|error| self.record(error)),
@@ -274,7 +295,7 @@ impl<'de> Deserializer<'de> for Decoder<'_> {
         }
     }
 
-    fn deserialize_u32<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Refused> {
+    fn deserialize_u32<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DecodeError> {
         let typed = self.source.slice(self.at.mark.span);
         match (&self.at.node, typed.parse::<u32>()) {
             (Node::Number, Ok(number)) => visitor.visit_u32(number).map_err(|error| self.record(error)),
@@ -282,8 +303,8 @@ impl<'de> Deserializer<'de> for Decoder<'_> {
         }
     }
 
-    /// A field that is there and empty is no absent field: the inner type judges it.
-    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Refused> {
+    /// A field without a value isn't an absent field: it is decoded by the inner type, which reports it.
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DecodeError> {
         match self.absent {
             Some(_) => visitor.visit_none(),
             None => visitor.visit_some(self),
@@ -294,9 +315,9 @@ impl<'de> Deserializer<'de> for Decoder<'_> {
         self,
         name: &'static str,
         visitor: V,
-    ) -> Result<V::Value, Refused> {
+    ) -> Result<V::Value, DecodeError> {
         if let Some(field) = self.absent {
-            self.record(Refused::Missing(field));
+            self.record(DecodeError::Missing(field));
         }
         if name == WORD_OR && matches!(self.at.node, Node::Text(_)) {
             self.deserialize_str(visitor)
@@ -307,7 +328,7 @@ impl<'de> Deserializer<'de> for Decoder<'_> {
         }
     }
 
-    fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Refused> {
+    fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DecodeError> {
         let Node::List(items) = &self.at.node else {
             return Err(self.wrong_type("a list"));
         };
@@ -315,7 +336,7 @@ impl<'de> Deserializer<'de> for Decoder<'_> {
         visitor.visit_seq(SeqDeserializer::new(items)).map_err(|error| self.record(error))
     }
 
-    fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Refused> {
+    fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DecodeError> {
         let entries = self.known_entries(None)?;
         visitor.visit_map(Entries { rest: entries.into_iter(), next: None }).map_err(|error| self.record(error))
     }
@@ -325,9 +346,9 @@ impl<'de> Deserializer<'de> for Decoder<'_> {
         _: &'static str,
         fields: &'static [&'static str],
         visitor: V,
-    ) -> Result<V::Value, Refused> {
+    ) -> Result<V::Value, DecodeError> {
         let mut entries = self.known_entries(Some(fields))?;
-        // Every field is asked for, so that each one that is missing is found, not only the first.
+        // serde reports only the first missing field. An entry for each of them reports all.
         for field in fields {
             if !entries.iter().any(|entry| entry.name == *field) {
                 entries.push(Entry { name: field, key: None, value: Self { absent: Some(field), ..self } });
@@ -341,11 +362,11 @@ impl<'de> Deserializer<'de> for Decoder<'_> {
         _: &'static str,
         variants: &'static [&'static str],
         visitor: V,
-    ) -> Result<V::Value, Refused> {
+    ) -> Result<V::Value, DecodeError> {
         match &self.at.node {
             Node::Text(_) if self.secret => Err(self.report(
-                self.finding(Code::LiteralCredential, "a credential never stands in the file".to_owned())
-                    .hint("say where it is: { env: NAME }, { file: PATH } or { command: [PROGRAM, ARGUMENT] }; and replace this one, since it was written down"),
+                self.finding(Code::LiteralCredential, "A credential must not be written in the file.".to_owned())
+                    .hint("Write its place: `{ env: NAME }`, `{ file: PATH }` or `{ command: [PROGRAM, ARGUMENT] }`. Replace this credential, because it was written in a file."),
             )),
             Node::Text(text) => {
                 visitor.visit_enum(text.as_str().into_deserializer()).map_err(|error| self.record(error))
@@ -353,8 +374,8 @@ impl<'de> Deserializer<'de> for Decoder<'_> {
             Node::Map(_) => {
                 let entries = self.known_entries(Some(variants))?;
                 let [Entry { name, key: _, value }] = entries[..] else {
-                    let message = format!("expected exactly one of {}", list_of(variants, "or"));
-                    return Err(self.report(self.finding(Code::InvalidValue, message).hint("keep one")));
+                    let message = format!("Expected exactly one of {}.", list_of(variants, "or"));
+                    return Err(self.report(self.finding(Code::InvalidValue, message).hint("Keep one of them.")));
                 };
                 visitor.visit_enum(Tagged { name, value }).map_err(|error| self.record(error))
             }
@@ -364,7 +385,7 @@ impl<'de> Deserializer<'de> for Decoder<'_> {
         }
     }
 
-    fn deserialize_identifier<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Refused> {
+    fn deserialize_identifier<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DecodeError> {
         self.deserialize_str(visitor)
     }
 
@@ -373,7 +394,7 @@ impl<'de> Deserializer<'de> for Decoder<'_> {
     }
 }
 
-impl IntoDeserializer<'_, Refused> for Decoder<'_> {
+impl IntoDeserializer<'_, DecodeError> for Decoder<'_> {
     type Deserializer = Self;
 
     fn into_deserializer(self) -> Self {

@@ -1,4 +1,4 @@
-//! Where secrets go that are made.
+//! The checks of `deliver`: the targets of new keys' secrets.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -19,14 +19,14 @@ impl Checker<'_> {
     }
 }
 
-/// Sees to it that no two secrets go to one file: the second would be all that is left.
+/// The files that secrets are written to. Two secrets must not go to one file, because the second would overwrite the first.
 #[derive(Default)]
 pub(super) struct Targets {
     seen: BTreeMap<PathBuf, usize>,
 }
 
 impl Targets {
-    /// Where a key's secret goes.
+    /// Checks the target of a key's secret.
     pub fn delivery(&mut self, field: Field<RawDelivery>, check: &mut Checker<'_>) -> Option<Delivery> {
         let mark = field.mark;
         let delivery = check.delivery(field)?;
@@ -36,15 +36,16 @@ impl Targets {
 
     fn admit(&mut self, check: &mut Checker<'_>, delivery: &Delivery, mark: Mark) {
         let Delivery::File(path) = delivery else { return };
-        let target = normal(path);
-        if target == normal(Path::new(&*check.source.name)) || target.starts_with(".rolecall") {
+        let target = normalize(path);
+        if target == normalize(Path::new(&*check.source.name)) || target.starts_with(".rolecall") {
             let place = check.place(mark);
             let message = format!(
-                "{} is rolecall's own, and the secret would overwrite it",
+                "{} is a file of rolecall itself, and the secret would overwrite it.",
                 quote(&path.display().to_string())
             );
             check.push(
-                Finding::error(Code::InvalidValue, place, message).hint("name a file that holds nothing else"),
+                Finding::error(Code::InvalidValue, place, message)
+                    .hint("Write the path of a file that contains nothing else."),
             );
         }
         match self.seen.entry(target) {
@@ -52,8 +53,9 @@ impl Targets {
                 entry.insert(mark.line);
             }
             Entry::Occupied(first) => {
-                let hint = format!("the first is on line {}; give each key a file of its own", first.get());
-                let message = format!("another key's secret goes to {} too", quote(&path.display().to_string()));
+                let hint = format!("The first is on line {}. Use a separate file for each key.", first.get());
+                let message =
+                    format!("The secret of another key is written to {} too.", quote(&path.display().to_string()));
                 let place = check.place(mark);
                 check.push(Finding::error(Code::DuplicateDelivery, place, message).hint(hint));
             }
@@ -61,8 +63,8 @@ impl Targets {
     }
 }
 
-/// The same file under one name, as far as the names alone tell.
-fn normal(path: &Path) -> PathBuf {
+/// Normalizes a path without reading the file system: `a/../b` and `./b` become `b`.
+fn normalize(path: &Path) -> PathBuf {
     let mut parts = PathBuf::new();
     for part in path.components() {
         match part {

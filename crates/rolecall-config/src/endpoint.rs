@@ -1,27 +1,28 @@
-//! Which endpoints may be called at all.
+//! The check of endpoint URLs.
 
 use url::Url;
 
 use rolecall_model::Code;
 
-/// What an endpoint has to be, wherever its URL came from: HTTPS, or loopback; no credential inside.
+/// Parses the URL of an endpoint, from a file or from an environment variable. The URL must use HTTPS, or plain HTTP to a
+/// loopback address, and contain no credential. The error is a code, a message and a hint.
 pub fn check_url(text: &str) -> Result<Url, (Code, String, &'static str)> {
     let invalid = |why: &str| {
-        (Code::InvalidValue, format!("this endpoint {why}"), "write it like https://api.example/graphql")
+        (Code::InvalidValue, format!("This endpoint {why}."), "Write it like `https://api.example/graphql`.")
     };
-    let url = Url::parse(text).map_err(|why| invalid(&format!("is no URL: {why}")))?;
+    let url = Url::parse(text).map_err(|why| invalid(&format!("is not a URL: {why}")))?;
     if !url.username().is_empty() || url.password().is_some() {
         return Err((
             Code::LiteralCredential,
-            "the endpoint holds a credential".to_owned(),
-            "put it under `credentials`, as a place and not as a value",
+            "The endpoint contains a credential.".to_owned(),
+            "Write the credential's place under `credentials`, never its value.",
         ));
     }
     if url.query().is_some() || url.fragment().is_some() {
         return Err((
             Code::LiteralCredential,
-            "the endpoint has a query, in which a credential could stand".to_owned(),
-            "write the URL up to the path; a credential goes under `credentials`, as a place and not as a value",
+            "The endpoint has a query, which may contain a credential.".to_owned(),
+            "End the URL with its path. Write a credential's place under `credentials`, never its value.",
         ));
     }
     let host = url.host_str().ok_or_else(|| invalid("has no host"))?;
@@ -30,14 +31,14 @@ pub fn check_url(text: &str) -> Result<Url, (Code, String, &'static str)> {
         "http" if is_loopback(host) => Ok(url),
         "http" => Err((
             Code::InsecureEndpoint,
-            format!("the credential would travel to {host} in the clear"),
-            "use https; plain http is for loopback only",
+            format!("The credential would be sent to {host} without encryption."),
+            "Use `https`. Plain `http` is allowed for loopback addresses only.",
         )),
         scheme => Err(invalid(&format!("has the scheme {scheme}"))),
     }
 }
 
-/// Is this host the machine itself?
+/// Returns whether this host is the machine itself.
 pub fn is_loopback(host: &str) -> bool {
     let bare = host.trim_start_matches('[').trim_end_matches(']');
     host == "localhost" || bare.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())

@@ -1,4 +1,4 @@
-//! A value with its place, which may fail without its siblings.
+//! A [`Field`]: a value with its place in the file. An error in it doesn't affect its siblings.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -11,13 +11,13 @@ use serde::de::{Deserializer, SeqAccess, Visitor};
 use super::source::Mark;
 use rolecall_model::Span;
 
-/// Tells `decode` that a place is wanted with the value.
+/// The type name by which [`decode`](super::decode) knows that the value is wanted together with its place.
 pub(super) const FIELD: &str = "$rolecall::Field";
 
-/// Tells `decode` that one word may stand for a whole value.
+/// The type name by which [`decode`](super::decode) knows that one word, such as `all`, may replace a whole value.
 pub(super) const WORD_OR: &str = "$rolecall::WordOr";
 
-/// A value with its place. Empty where it was wrong, which was then reported.
+/// A value with its place. `value` is `None` if the value was wrong. Then there is a finding for it.
 #[derive(Clone, Debug)]
 pub struct Field<T> {
     pub mark: Mark,
@@ -39,7 +39,8 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Field<T> {
                 let numbers: [usize; 4] = access.next_element()?.unwrap_or_default();
                 let [line, column, start, end] = numbers;
                 let mark = Mark { line, column, span: Span { start, end } };
-                // An error was recorded where it arose; the field stays empty and its siblings are read.
+                // The decoder has recorded an error already, so it is dropped here: the field stays empty, and decoding
+                // continues with its siblings.
                 let value = access.next_element().ok().flatten();
                 Ok(Field { mark, value })
             }

@@ -1,19 +1,19 @@
-//! Which files are meant, and all of their findings.
+//! Loads the files that the command line names, with all their findings.
 
 use std::path::{Path, PathBuf};
 
 use super::{Source, accounts, check_source};
 use rolecall_model::{Code, Desired, Finding, Place, ProviderName, Rules};
 
-/// Everything that was read.
+/// All loaded files and their findings.
 #[derive(Debug, Default)]
 pub struct Loaded {
     pub files: Vec<LoadedFile>,
-    /// Of all files, in their order.
+    /// The findings of all files, in the order of the files.
     pub findings: Vec<Finding>,
 }
 
-/// One file. Its desired is there only if none of its findings is an error.
+/// One loaded file. `desired` is `None` if one of its findings is an error.
 #[derive(Debug)]
 pub struct LoadedFile {
     pub path: PathBuf,
@@ -27,7 +27,8 @@ impl Loaded {
     }
 }
 
-/// Reads and checks files and folders. A folder means its `*.yaml` and `*.yml` that have a `provider` field, not deeper.
+/// Reads and checks files and folders. A folder stands for its `*.yaml` and `*.yml` files that have a field `provider`.
+/// Subfolders aren't read.
 pub fn load(paths: &[PathBuf], rules: impl Fn(ProviderName) -> &'static dyn Rules) -> Loaded {
     let mut loaded = Loaded::default();
     for (path, named) in expand(paths, &mut loaded.findings) {
@@ -37,7 +38,7 @@ pub fn load(paths: &[PathBuf], rules: impl Fn(ProviderName) -> &'static dyn Rule
             continue;
         };
         if !named && !mentions_provider(&source.text) {
-            // Somebody else's YAML, broken or not.
+            // The file is found in a folder and has no `provider`, so it isn't a rolecall file.
             continue;
         }
         let (desired, mut found) =
@@ -51,18 +52,18 @@ pub fn load(paths: &[PathBuf], rules: impl Fn(ProviderName) -> &'static dyn Rule
         let place =
             Place::start_of(paths.first().map_or_else(|| ".".to_owned(), |path| path.display().to_string()));
         loaded.findings.push(
-            Finding::error(Code::NoFiles, place, "there is no rolecall file here")
-                .hint("name a file, or a folder with *.yaml files that have a `provider` field"),
+            Finding::error(Code::NoFiles, place, "There is no rolecall file here.")
+                .hint("Name a file, or a folder with `*.yaml` files that have a field `provider`."),
         );
     }
-    refuse_twins(&mut loaded);
-    let desired_users: Vec<&Desired> = loaded.files.iter().filter_map(|file| file.desired.as_ref()).collect();
-    let mut contradicted = accounts::contradicted(&desired_users, rules);
+    report_duplicate_organizations(&mut loaded);
+    let files: Vec<&Desired> = loaded.files.iter().filter_map(|file| file.desired.as_ref()).collect();
+    let mut contradicted = accounts::contradicted(&files, rules);
     loaded.findings.append(&mut contradicted);
     loaded
 }
 
-/// Each file once, and whether it was named itself.
+/// Lists each file once, and whether the command line names the file itself.
 fn expand(paths: &[PathBuf], findings: &mut Vec<Finding>) -> Vec<(PathBuf, bool)> {
     let mut files: Vec<(PathBuf, bool)> = Vec::new();
     for path in paths {
@@ -78,9 +79,9 @@ fn expand(paths: &[PathBuf], findings: &mut Vec<Finding>) -> Vec<(PathBuf, bool)
                     Finding::error(
                         Code::UnreadableFile,
                         Place::start_of(name.clone()),
-                        format!("`{name}` can't be read: {why}"),
+                        format!("`{name}` can't be read: {why}."),
                     )
-                    .hint("check the path and its permissions"),
+                    .hint("Check the path and its permissions."),
                 );
             }
         }
@@ -107,35 +108,38 @@ fn yaml_files(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
     Ok(found)
 }
 
-/// A quick look, so that a folder may hold other YAML, broken or not.
+/// Returns whether a text seems to have a top-level field `provider`. The YAML isn't parsed, because a folder may contain other
+/// YAML files, and broken ones.
 fn mentions_provider(text: &str) -> bool {
     text.lines().any(|line| {
-        // Of the document organization_entity: not indented, unless in braces.
+        // A top-level field isn't indented, except in a document in braces.
         let key = line.strip_prefix('{').map_or(line, str::trim_start).trim_start_matches(['"', '\'']);
         key.strip_prefix("provider").is_some_and(|rest| rest.trim_start_matches(['"', '\'', ' ']).starts_with(':'))
     })
 }
 
-/// Two files that reach the same organisation would undo each other's work.
-fn refuse_twins(loaded: &mut Loaded) {
-    let desired_users: Vec<&Desired> = loaded.files.iter().filter_map(|file| file.desired.as_ref()).collect();
-    let mut twins = Vec::new();
-    for (index, one) in desired_users.iter().enumerate() {
-        // Some file systems don't tell case apart, and ledgers are files.
-        let name = one.organization.as_str();
+/// Reports files that describe the same organisation, because each would undo the changes of the other.
+fn report_duplicate_organizations(loaded: &mut Loaded) {
+    let files: Vec<&Desired> = loaded.files.iter().filter_map(|file| file.desired.as_ref()).collect();
+    let mut duplicates = Vec::new();
+    for (index, desired) in files.iter().enumerate() {
+        // Each organisation has a ledger file, and some file systems ignore case in file names.
+        let name = desired.organization.as_str();
         let same = |other: &&&Desired| {
-            other.provider == one.provider && other.organization.as_str().eq_ignore_ascii_case(name)
+            other.provider == desired.provider && other.organization.as_str().eq_ignore_ascii_case(name)
         };
-        if let Some(first) = desired_users[..index].iter().find(same) {
-            twins.push(
+        if let Some(first) = files[..index].iter().find(same) {
+            duplicates.push(
                 Finding::error(
                     Code::DuplicateOrganization,
-                    one.organization.place.clone(),
-                    format!("{} is already described by {}", *one.organization, first.place.file),
+                    desired.organization.place.clone(),
+                    format!("The file {} already describes {}.", first.place.file, *desired.organization),
                 )
-                .hint("merge the two files, or run them apart if they are for different environments"),
+                .hint(
+                    "Merge the two files. If they are for different environments, run rolecall for each of them.",
+                ),
             );
         }
     }
-    loaded.findings.append(&mut twins);
+    loaded.findings.append(&mut duplicates);
 }

@@ -1,4 +1,19 @@
-//! Limits that hold whatever the rest of a file desired_users: as they are typed, and what of them is true.
+//! The field `guardrails` of a file, and its checks.
+//!
+//! An exception lets one reviewed plan through although it breaks guardrails. For example, twelve of twenty users leave at once.
+//! The plan would take access from more than 25% of the users, so `max_removals` refuses it, and the report prints an entry for
+//! the file:
+//!
+//! ```yaml
+//! guardrails:
+//!   exceptions:
+//!     - { plan: "sha256:4f0c…", rails: [max_removals], until: 2026-12-04, reason: the Graz office closes }
+//! ```
+//!
+//! A reviewer merges it, and the same plan is applied. The exception names the seal of that plan, so it lets no other plan
+//! through: if a thirteenth user is removed meanwhile, the plan has another seal and is refused again. It ends with its last day,
+//! and overrides only the guardrails that it names. It never overrides a limit of the command line. This module checks only the
+//! form of an exception. The planner decides whether it fits a plan.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -13,7 +28,7 @@ use serde::de::{Deserializer, MapAccess, Visitor};
 use super::check::Checker;
 use super::field::Field;
 use super::raw::{AddressText, DateText, NameText, SealText};
-use rolecall_model::{Exception, Guardrail, Guardrails, Kind, Limit, Pattern, Removals, list_of, quote};
+use rolecall_model::{Exception, Guardrail, Guardrails, Kind, Limit, Pattern, Removals, list_of, quote, sentence};
 
 /// These limits apply to every plan, whatever the rest of the file says.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -59,7 +74,7 @@ enum RawRail {
     MinAdmins,
 }
 
-/// One limit for every collection, or one for each.
+/// One limit for all collections, or a mapping with a limit for each.
 #[derive(Clone, Debug)]
 enum RawRemovals {
     Each(RawLimit),
@@ -80,7 +95,7 @@ struct RawByKind {
     keys: Option<Field<RawLimit>>,
 }
 
-/// As it is typed.
+/// The text of a limit, before its check.
 #[derive(Clone, Debug)]
 struct RawLimit(String);
 
@@ -187,8 +202,12 @@ impl Checker<'_> {
         if let Some(Field { mark, value: Some(false) }) = require_self {
             guardrails.require_self = false;
             if self.rules.always_requires_self() {
-                let message = format!("{} never lets rolecall harm itself", self.rules.provider());
-                self.invalid(mark, message, "remove the line; do it by hand, with another credential");
+                let message = format!("rolecall always protects its own access on {}.", self.rules.provider());
+                self.invalid(
+                    mark,
+                    message,
+                    "Remove the line. Change rolecall's own access manually, with another credential.",
+                );
             }
         }
         for item in protected.and_then(|field| field.value).unwrap_or_default() {
@@ -196,14 +215,21 @@ impl Checker<'_> {
             match text.parse::<Pattern>() {
                 Ok(pattern) if !self.rules.kinds().contains(&pattern.kind()) => {
                     let known: Vec<&str> = self.rules.kinds().iter().map(|kind| kind.as_str()).collect();
-                    let why = format!("{} has {}", self.rules.provider(), list_of(&known, "and"));
-                    self.invalid(item.mark, format!("{} is no address here", quote(&text)), &why);
+                    let hint =
+                        format!("Addresses on {} start with {}.", self.rules.provider(), list_of(&known, "or"));
+                    self.invalid(
+                        item.mark,
+                        format!("{} is not an address on this platform.", quote(&text)),
+                        &hint,
+                    );
                 }
                 Ok(pattern) => {
                     let place = self.place(item.mark);
                     guardrails.protected.insert(pattern, place);
                 }
-                Err(why) => self.invalid(item.mark, format!("{} is no address", quote(&text)), &why),
+                Err(why) => {
+                    self.invalid(item.mark, format!("{} is not an address.", quote(&text)), &sentence(&why))
+                }
             }
         }
         let exceptions = exceptions.and_then(|field| field.value).unwrap_or_default();
@@ -213,25 +239,33 @@ impl Checker<'_> {
 
     fn exception(&mut self, Field { mark, value }: Field<RawException>) -> Option<Exception> {
         let RawException { plan, rails, until, reason } = value?;
-        let (plan_at, until_at, rails_at) = (plan.mark, until.mark, rails.mark);
+        let (plan_mark, until_mark, rails_mark) = (plan.mark, until.mark, rails.mark);
         let plan = plan.value.and_then(|SealText(seal)| {
             let digits = seal.strip_prefix("sha256:").filter(|digits| digits.len() == 64);
-            let is_seal = digits.is_some_and(|digits| digits.bytes().all(|it| it.is_ascii_hexdigit()));
+            let is_seal = digits.is_some_and(|digits| digits.bytes().all(|digit| digit.is_ascii_hexdigit()));
             if !is_seal {
-                let message = format!("{} is no plan's seal", quote(&seal));
-                self.invalid(plan_at, message, "copy it from the plan, as sha256:… with 64 digits");
+                let message = format!("{} is not the seal of a plan.", quote(&seal));
+                self.invalid(
+                    plan_mark,
+                    message,
+                    "Copy it from the report of the plan: `sha256:…` with 64 digits.",
+                );
             }
             is_seal.then_some(seal)
         });
         let until = until.value.and_then(|DateText(text)| {
             let date = text.parse::<Date>().ok();
             if date.is_none() {
-                self.invalid(until_at, format!("{} is no date", quote(&text)), "write it like 2027-04-30");
+                self.invalid(
+                    until_mark,
+                    format!("{} is not a date.", quote(&text)),
+                    "Write it like `2027-04-30`.",
+                );
             }
             date
         });
         let named = rails.value?;
-        let rails: BTreeSet<Guardrail> = named
+        let guardrails: BTreeSet<Guardrail> = named
             .iter()
             .filter_map(|guardrail| guardrail.value)
             .map(|guardrail| match guardrail {
@@ -241,19 +275,19 @@ impl Checker<'_> {
             .collect();
         if named.is_empty() {
             self.invalid(
-                rails_at,
-                "no guardrail is named".to_owned(),
-                "name those that the plan breaks: [max_removals]",
+                rails_mark,
+                "The exception names no guardrail.".to_owned(),
+                "Name the guardrails that the plan breaks, such as `[max_removals]`.",
             );
         }
         let reason = self.text(reason)?;
-        Some(Exception { place: self.place(mark), plan: plan?, rails, until: until?, reason })
+        Some(Exception { place: self.place(mark), plan: plan?, guardrails, until: until?, reason })
     }
 
     fn removals(&mut self, Field { mark, value }: Field<RawRemovals>) -> Option<Removals> {
         let by_kind = match value? {
             RawRemovals::Each(limit) => {
-                return self.limit(Field { mark, value: Some(limit) }).map(Removals::of_each);
+                return self.limit(Field { mark, value: Some(limit) }).map(Removals::same_for_each);
             }
             RawRemovals::ByKind(by_kind) => *by_kind,
         };
@@ -262,20 +296,24 @@ impl Checker<'_> {
         for (kind, field) in [(Kind::Team, teams), (Kind::Role, roles), (Kind::User, users), (Kind::Key, keys)] {
             let Some(field) = field else { continue };
             if !self.rules.kinds().contains(&kind) {
-                let message = format!("{} has no {}s that it manages", self.rules.provider(), kind.as_str());
-                self.invalid(field.mark, message, "remove the line");
+                let message = format!("rolecall manages no {}s on {}.", kind.as_str(), self.rules.provider());
+                self.invalid(field.mark, message, "Remove the line.");
                 continue;
             }
             limits.extend(self.limit(field).map(|limit| (kind, limit)));
         }
-        Some(Removals::each(limits))
+        Some(Removals::new(limits))
     }
 
     fn limit(&mut self, Field { mark, value }: Field<RawLimit>) -> Option<Limit> {
         let RawLimit(text) = value?;
         let limit = text.parse();
         if limit.is_err() {
-            self.invalid(mark, format!("{} is no limit", quote(&text)), "write a share such as 25%, or a number");
+            self.invalid(
+                mark,
+                format!("{} is not a limit.", quote(&text)),
+                "Write a share such as `25%`, or a number.",
+            );
         }
         limit.ok()
     }

@@ -1,4 +1,5 @@
-//! From YAML to a checked desired: what may be typed, what of it is true, and every finding on the way.
+//! Reads the YAML files of a user, checks them, and returns a [`Desired`] for each organisation. Every problem becomes a
+//! [`Finding`] with its place. Also writes undo files.
 
 mod access;
 mod accounts;
@@ -31,9 +32,9 @@ pub use trust::needing_approval;
 pub use undo::{Irreversible, Undo, UndoInput, undo};
 
 use node::{Located, Node};
-use rolecall_model::{Code, Desired, Finding, Kind, ManualStep, ProviderName, Rules, list_of, nearest};
+use rolecall_model::{Code, Desired, Finding, Kind, ManualStep, ProviderName, Rules, list_of, nearest, sentence};
 
-/// Checks the text of one file. The desired is there only if no finding is an error.
+/// Checks the text of one file. Returns all findings, and the desired state if none of them is an error.
 pub fn check_source(
     source: &Source,
     rules: impl Fn(ProviderName) -> &'static dyn Rules,
@@ -60,11 +61,11 @@ fn check_tree(
             return None;
         }
     };
-    // Whose file it is isn't known yet.
+    // The provider isn't known yet. Its endpoint may be a secret.
     *secrets = redact::candidates(&root, true);
     let provider = provider_of(source, &root, findings)?;
     *secrets = redact::candidates(&root, rules(provider).has_secret_path());
-    refuse_keys(source, &mut root, rules(provider), findings);
+    reject_keys(source, &mut root, rules(provider), findings);
     let mut checker = check::Checker::new(source, rules(provider));
     let desired = match provider {
         ProviderName::Bitpanda => bitpanda::check(decode::decode(source, &root, findings)?, &mut checker),
@@ -76,8 +77,8 @@ fn check_tree(
     desired
 }
 
-/// Where no call knows of keys, a list of them says where they are handled instead.
-fn refuse_keys(source: &Source, root: &mut Located, rules: &dyn Rules, findings: &mut Vec<Finding>) {
+/// Reports and removes the field `keys` if the provider's API has no operations for keys. The hint says where to manage them.
+fn reject_keys(source: &Source, root: &mut Located, rules: &dyn Rules, findings: &mut Vec<Finding>) {
     let Node::Map(entries) = &mut root.node else { return };
     if rules.kinds().contains(&Kind::Key) {
         return;
@@ -85,15 +86,18 @@ fn refuse_keys(source: &Source, root: &mut Located, rules: &dyn Rules, findings:
     entries.retain(|(key, _)| {
         let is_keys = matches!(&key.node, Node::Text(name) if name == "keys");
         if is_keys {
-            let hint = format!("remove it, and see to them {}", rules.manual_step(ManualStep::HandleKeys));
-            let message = "there is no field `keys` here, since no call knows of them";
+            let hint = sentence(&format!(
+                "Remove it. Manage keys manually: {}",
+                rules.manual_step(ManualStep::HandleKeys)
+            ));
+            let message = "There is no field `keys` here, because the API has no operations for keys.";
             findings.push(Finding::error(Code::UnknownField, source.place(key.mark), message).hint(hint));
         }
         !is_keys
     });
 }
 
-/// The provider decides which fields exist, so it is read first.
+/// Reads the field `provider`. It comes first, because the provider decides which other fields exist.
 fn provider_of(source: &Source, root: &Located, findings: &mut Vec<Finding>) -> Option<ProviderName> {
     let known: Vec<&str> = ProviderName::ALL.iter().map(|provider| provider.as_str()).collect();
     let known_list = list_of(&known, "or");
@@ -101,15 +105,15 @@ fn provider_of(source: &Source, root: &Located, findings: &mut Vec<Finding>) -> 
         Node::Map(entries) => entries,
         Node::Null => {
             findings.push(
-                Finding::error(Code::EmptyFile, source.start(), "the file is empty")
-                    .hint(format!("start with `provider: …`, which is {known_list}")),
+                Finding::error(Code::EmptyFile, source.start(), "The file is empty.")
+                    .hint(format!("Start with `provider: …`, which is {known_list}.")),
             );
             return None;
         }
         Node::Bool(_) | Node::Number | Node::Text(_) | Node::List(_) => {
             findings.push(
-                Finding::error(Code::WrongType, source.place(root.mark), "the file isn't a mapping of fields")
-                    .hint(format!("start with `provider: …`, which is {known_list}")),
+                Finding::error(Code::WrongType, source.place(root.mark), "The file isn't a mapping of fields.")
+                    .hint(format!("Start with `provider: …`, which is {known_list}.")),
             );
             return None;
         }
@@ -118,8 +122,8 @@ fn provider_of(source: &Source, root: &Located, findings: &mut Vec<Finding>) -> 
         entries.iter().find(|(key, _)| matches!(&key.node, Node::Text(name) if name == "provider"))
     else {
         findings.push(
-            Finding::error(Code::MissingField, source.place(root.mark), "`provider` is missing")
-                .hint(format!("add `provider: …`, which is {known_list}")),
+            Finding::error(Code::MissingField, source.place(root.mark), "`provider` is missing.")
+                .hint(format!("Add `provider: …`, which is {known_list}.")),
         );
         return None;
     };
@@ -130,12 +134,16 @@ fn provider_of(source: &Source, root: &Located, findings: &mut Vec<Finding>) -> 
     let provider = ProviderName::parse(typed);
     if provider.is_none() {
         let hint = match nearest(typed, known.iter().copied()) {
-            Some(near) => format!("did you mean `{near}`?"),
-            None => format!("it is {known_list}"),
+            Some(near) => format!("Did you mean `{near}`?"),
+            None => format!("Write {known_list}."),
         };
         findings.push(
-            Finding::error(Code::UnknownProvider, source.place(value.mark), format!("`{typed}` is no provider"))
-                .hint(hint),
+            Finding::error(
+                Code::UnknownProvider,
+                source.place(value.mark),
+                format!("`{typed}` is not a provider."),
+            )
+            .hint(hint),
         );
     }
     provider

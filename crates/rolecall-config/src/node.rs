@@ -1,4 +1,10 @@
-//! YAML as a tree in which every value knows its place. The only file that knows the YAML crate.
+//! Parses YAML into a tree of [`Node`]s, each with its [`Mark`].
+//!
+//! The YAML crate gives the place of a value that is wrapped in its `Spanned`. So lists and mappings are read as
+//! `Spanned<Node>`, and [`located`] turns each into a [`Located`]: `roles: [ADMIN]` on line 3 becomes a text node `roles`
+//! (line 3, column 1) and a list node (column 8) that contains a text node `ADMIN` (column 9). The
+//! [`decoder`](super::decode) then works on this tree only. For an alias (`*admins`), the place is that of the alias, so that a
+//! finding points to the line that uses it.
 
 use std::fmt;
 
@@ -8,7 +14,7 @@ use serde_yaml::Spanned;
 use serde_yaml::options::{DuplicateKeyPolicy, MergeKeyPolicy, NonFiniteFloatPolicy};
 
 use super::source::{Mark, Source};
-use rolecall_model::{Code, Finding, Span};
+use rolecall_model::{Code, Finding, Span, sentence};
 
 /// A value and its place.
 #[derive(Clone, Debug)]
@@ -17,7 +23,7 @@ pub struct Located {
     pub mark: Mark,
 }
 
-/// What YAML can say. Numbers stay as they were written: nothing in the format is a float.
+/// A YAML value. A number has no value here, because the decoder reads it from the text of the file: the format has no floats.
 #[derive(Clone, Debug)]
 pub enum Node {
     Null,
@@ -25,17 +31,17 @@ pub enum Node {
     Number,
     Text(String),
     List(Vec<Located>),
-    /// In the file's order, repeated keys included: to report them is the decoder's job.
+    /// The entries in the order of the file. A key may occur twice; the decoder reports it.
     Map(Vec<(Located, Located)>),
 }
 
-/// Deeper than the format ever is, and shallow enough for a small stack.
+/// The depth limit: more than the format needs, and little enough for a small stack.
 const MAX_DEPTH: usize = 24;
 
-/// Enough for 300,000 users, and little enough to be read within seconds.
+/// The limit of nodes in a file: enough for 300,000 users, and few enough to be read within seconds.
 const MAX_NODES: usize = 5_000_000;
 
-/// Reads the one document of a file.
+/// Parses a file, which must contain one document.
 pub fn parse(source: &Source) -> Result<Located, Finding> {
     match serde_yaml::from_str_with_options::<Spanned<Node>>(&source.text, options(source.text.len())) {
         Ok(root) => Ok(located(root)),
@@ -43,11 +49,12 @@ pub fn parse(source: &Source) -> Result<Located, Finding> {
     }
 }
 
-/// Values that aliases may repeat beyond what is typed out: a tree of grants for every member of a large organisation.
+/// The number of nodes that aliases may add to those in the text. It allows one tree of resources that all members of a large
+/// organisation share.
 const UNFOLDED: usize = 500_000;
 
-/// A node takes at least two bytes of text, so a budget in proportion to the file refuses what aliases blow up
-/// and nothing that was typed out.
+/// Returns the limits of the parser. A node takes at least two bytes of text, so a budget in proportion to the file's size
+/// refuses aliases that expand too much, and nothing that is written out.
 fn options(bytes: usize) -> serde_yaml::Options {
     let nodes = bytes.saturating_add(UNFOLDED).min(MAX_NODES);
     serde_yaml::options! {
@@ -58,7 +65,7 @@ fn options(bytes: usize) -> serde_yaml::Options {
             max_events: nodes.saturating_mul(2),
             max_documents: 2,
             max_aliases: nodes,
-            // One tree for thousands of people is no attack; what aliases unfold into is counted above.
+            // One tree that thousands of users share isn't an attack. The budget above limits what aliases expand to.
             enforce_alias_anchor_ratio: false,
             max_total_scalar_bytes: bytes.saturating_mul(2).saturating_add(UNFOLDED * 16),
         },
@@ -70,6 +77,7 @@ fn options(bytes: usize) -> serde_yaml::Options {
     }
 }
 
+/// Turns an error of the YAML parser into a finding.
 fn explain(source: &Source, error: &serde_yaml::Error) -> Finding {
     let place = match error.location() {
         Some(at) => {
@@ -81,30 +89,32 @@ fn explain(source: &Source, error: &serde_yaml::Error) -> Finding {
     let message = full.split(" at line ").next().unwrap_or(&full).to_owned();
     match error.without_snippet() {
         serde_yaml::Error::MultipleDocuments { .. } => {
-            Finding::error(Code::SeveralDocuments, place, "a second document starts here")
-                .hint("one file holds one organisation: put the other into a file of its own")
+            Finding::error(Code::SeveralDocuments, place, "A second document starts here.")
+                .hint("A file describes one organisation. Put the other one into a separate file.")
         }
-        // Some of these come wrapped, so they are told by their words.
+        // Some errors are wrapped in others, so they are recognised by their text.
         _ if message.contains("alias") || message.contains("budget") => {
-            Finding::error(Code::TooComplex, place, "the file unfolds into too much here")
-                .hint("aliases repeat more than any organisation needs; write them out, or nest less")
+            Finding::error(Code::TooComplex, place, "The aliases of the file expand to too many values here.")
+                .hint("Use fewer aliases, or write the values out.")
         }
-        _ if message.contains("recursion limit") || message.contains("nesting") => {
-            Finding::error(Code::TooComplex, place, format!("nested too deep: {message}"))
-                .hint("the format is never more than a few levels deep")
-        }
-        _ if message.contains("tab") => {
-            Finding::error(Code::YamlSyntax, place, message).hint("YAML is indented with spaces; replace the tab")
-        }
+        _ if message.contains("recursion limit") || message.contains("nesting") => Finding::error(
+            Code::TooComplex,
+            place,
+            format!("The file is nested too deeply: {}.", message.trim_end_matches('.')),
+        )
+        .hint("The format has only a few levels. Check the indentation and the brackets."),
+        _ if message.contains("tab") => Finding::error(Code::YamlSyntax, place, sentence(&message))
+            .hint("YAML is indented with spaces. Replace the tab."),
         _ if message.contains("merge keys") => {
-            Finding::error(Code::YamlSyntax, place, "merge keys (`<<`) aren't part of the format")
-                .hint("write the fields out")
+            Finding::error(Code::YamlSyntax, place, "The format doesn't have merge keys (`<<`).")
+                .hint("Write the fields out.")
         }
-        _ => Finding::error(Code::YamlSyntax, place, message)
-            .hint("check the indentation and the quotes on this line and the one before"),
+        _ => Finding::error(Code::YamlSyntax, place, sentence(&message))
+            .hint("Check the indentation and the quotes on this line and the line before."),
     }
 }
 
+/// Converts the YAML crate's place of a value. `referenced` is the place of an alias, `defined` that of its anchor.
 fn located(spanned: Spanned<Node>) -> Located {
     let Spanned { value, referenced, defined: _ } = spanned;
     let number = |value: u64| usize::try_from(value).unwrap_or(0);

@@ -1,4 +1,4 @@
-//! A Paradime file: what may be typed, and what of it is true.
+//! A Paradime file: its fields, and the checks of their values.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -99,7 +99,7 @@ struct RawUser {
     absent: Option<Field<bool>>,
 }
 
-/// Step two: what was typed becomes a desired, or findings.
+/// Checks the decoded file: returns the desired state, or `None` and findings.
 pub(super) fn check(raw: RawParadime, check: &mut Checker<'_>) -> Option<Desired> {
     let RawParadime {
         provider: _,
@@ -126,15 +126,15 @@ pub(super) fn check(raw: RawParadime, check: &mut Checker<'_>) -> Option<Desired
     let guardrails = check.guardrails(guardrails);
     let users = check_users(users, check);
     if let Some(own) = &own_user
-        && let Some(gone) = users.iter().find(|user| user.absent && user.email == own.value)
+        && let Some(absent) = users.iter().find(|user| user.absent && user.email == own.value)
     {
         check.push(
             Finding::error(
                 Code::AbsentWithValues,
-                gone.place.clone(),
-                format!("{} is absent, and what rolecall calls with is theirs", own.value),
+                absent.place.clone(),
+                format!("{} must be removed, but rolecall signs in with their credential.", own.value),
             )
-            .hint("use somebody else's credential first, and name them in `own`"),
+            .hint("Use another user's credential first, and name that user in `own`."),
         );
     }
     let place = check.source.start();
@@ -148,16 +148,16 @@ pub(super) fn check(raw: RawParadime, check: &mut Checker<'_>) -> Option<Desired
     })
 }
 
-/// It travels in a header.
+/// Checks the uid of the workspace. rolecall sends it in a header, so it must consist of visible ASCII characters.
 fn check_workspace(field: Field<NameText>, check: &mut Checker<'_>) -> Option<Placed<RemoteId>> {
     let organization = check.organization(field)?;
     if organization.as_str().bytes().all(|byte| byte.is_ascii_graphic()) {
         return Some(organization);
     }
-    let message = "the uid of a workspace has letters and digits, and nothing that no header can carry";
+    let message = "The uid of a workspace consists of letters and digits.";
     check.push(
         Finding::error(Code::InvalidValue, organization.place, message)
-            .hint("write the workspace's uid, not its name"),
+            .hint("Write the workspace's uid, not its name."),
     );
     None
 }
@@ -168,18 +168,20 @@ fn check_credentials(
 ) -> Option<BTreeMap<&'static str, Placed<Credential>>> {
     let mark = field.mark;
     let RawCredentials { token, api_key, api_secret } = field.value?;
-    let complain = |code: Code, message: &str, check: &mut Checker<'_>| {
+    let report = |code: Code, message: &str, check: &mut Checker<'_>| {
         let place = check.place(mark);
-        let hint = "name either `token`, or `api_key` and `api_secret`";
+        let hint = "Write either `token`, or `api_key` and `api_secret`.";
         check.push(Finding::error(code, place, message).hint(hint));
         None
     };
     match (&token, &api_key, &api_secret) {
         (Some(_), None, None) | (None, Some(_), Some(_)) => {}
-        (Some(_), _, _) => return complain(Code::InvalidValue, "these are two credentials", check),
-        (None, Some(_), None) => return complain(Code::MissingField, "`api_secret` is missing", check),
-        (None, None, Some(_)) => return complain(Code::MissingField, "`api_key` is missing", check),
-        (None, None, None) => return complain(Code::MissingField, "there is no credential", check),
+        (Some(_), _, _) => {
+            return report(Code::InvalidValue, "There are two credentials, but rolecall needs one.", check);
+        }
+        (None, Some(_), None) => return report(Code::MissingField, "`api_secret` is missing.", check),
+        (None, None, Some(_)) => return report(Code::MissingField, "`api_key` is missing.", check),
+        (None, None, None) => return report(Code::MissingField, "The credential is missing.", check),
     }
     check.credentials([("token", token), ("api_key", api_key), ("api_secret", api_secret)])
 }
@@ -211,8 +213,7 @@ fn check_account_type(
     check: &mut Checker<'_>,
 ) -> Option<Placed<BTreeSet<RoleName>>> {
     let list = field.mark;
-    let several = "keep one: the platform takes no more";
-    let (role, mark) = check.one_role(field, several)?;
+    let (role, mark) = check.one_role(field, "Keep one. The platform accepts only one.")?;
     check.known_role(&role, mark);
     Some(check.placed(list, BTreeSet::from([role])))
 }

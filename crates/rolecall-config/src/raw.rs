@@ -1,4 +1,4 @@
-//! What may be typed, whatever the provider. Promises nothing about truth.
+//! The raw types of values that all providers share: their shape, before any check of their content.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -9,7 +9,7 @@ use serde::de::{Deserializer, IntoDeserializer, MapAccess, Visitor, value::MapAc
 
 use super::field::Field;
 
-/// A form that text has, for editors.
+/// Defines a type that exists only for its JSON Schema, which editors use.
 macro_rules! schema {
     ($(#[$doc:meta])* $name:ident: $schema:tt) => {
         $(#[$doc])*
@@ -31,7 +31,8 @@ macro_rules! schema {
     };
 }
 
-/// Text with a form of its own. The form is in the schema for editors; the check says what is wrong.
+/// Defines a type for text with a certain form. The JSON Schema contains the form, for editors; the check of the value reports
+/// text that doesn't have it.
 macro_rules! text {
     ($(#[$doc:meta])* $name:ident: $schema:tt) => {
         $(#[$doc])*
@@ -209,6 +210,7 @@ struct EndpointFrom {
 }
 
 impl RawEndpoint {
+    /// Decodes a URL or `{ env: NAME }`. `expecting` names the allowed forms for messages.
     fn read<'de, D: Deserializer<'de>>(deserializer: D, expecting: &'static str) -> Result<Self, D::Error> {
         struct EndpointVisitor(&'static str);
 

@@ -1,24 +1,39 @@
-//! Keeps what may be a credential out of findings, wherever in the file it was repeated.
+//! Removes possible credentials from findings.
+//!
+//! A file contains only the places of credentials, but people paste the credential itself by mistake. A finding must not print it,
+//! because findings go to CI logs and to comments on pull requests. For example:
+//!
+//! ```yaml
+//! credentials:
+//!   token: hvo1/s3cret            # a mistake: the token itself
+//! users:
+//!   - { email: hvo1/s3cret }      # and pasted again
+//! ```
+//!
+//! The findings below `credentials` never quote a value, which the decoder takes care of. But the finding about the email address
+//! would quote the token: "`hvo1/s3cret` is not an email address". So [`candidates`] collects every text below `credentials`,
+//! and [`redact`] replaces each of them in every message and hint of the file: "`[redacted]` is not an email address". It also
+//! hides the source line of a finding if the line contains one.
 
 use super::node::{Located, Node};
 use super::source::Source;
 use rolecall_model::Finding;
 
-/// Words of the format that stand below `credentials` and are no secret.
+/// Words of the format that occur below `credentials` and aren't secret.
 const WORDS: &[&str] =
     &["env", "file", "command", "api_key", "api_secret", "token", "personal_key", "team_key", "identity_key"];
 
-/// Shorter texts would blank out ordinary words.
+/// The minimum length of a secret, in bytes. Shorter texts would hide ordinary words.
 const SHORTEST: usize = 4;
 
-/// Every text below `credentials`, keys included: any of them may be a secret that was typed where its place belongs.
-/// The same of `endpoint`, where that is one.
+/// Collects every text below `credentials`, keys included, because each of them may be a credential. With `endpoint`, it also
+/// collects the texts below `endpoint`: on some platforms the URL is a secret.
 pub fn candidates(root: &Located, endpoint: bool) -> Vec<String> {
-    let secret = |name: &str| name == "credentials" || (endpoint && name == "endpoint");
+    let is_secret = |name: &str| name == "credentials" || (endpoint && name == "endpoint");
     let mut found = Vec::new();
     if let Node::Map(entries) = &root.node {
         for (key, value) in entries {
-            if matches!(&key.node, Node::Text(name) if secret(name)) {
+            if matches!(&key.node, Node::Text(name) if is_secret(name)) {
                 collect(value, &mut found);
             }
         }
@@ -39,13 +54,13 @@ fn collect(located: &Located, found: &mut Vec<String>) {
     }
 }
 
-/// A finding without any of these texts, in its words or on its source line.
+/// Replaces these texts in the message and the hint of a finding, and hides its source line if it contains one of them.
 pub fn redact(mut finding: Finding, secrets: &[String], source: &Source) -> Finding {
     for secret in secrets {
         finding.message = finding.message.replace(secret, "[redacted]");
         finding.hint = finding.hint.map(|hint| hint.replace(secret, "[redacted]"));
     }
     let line = source.line_of(finding.place.span).map_or("", |(_, line)| line);
-    let shows = secrets.iter().any(|secret| line.contains(secret.as_str()));
-    if shows { finding.without_source() } else { finding }
+    let line_has_secret = secrets.iter().any(|secret| line.contains(secret.as_str()));
+    if line_has_secret { finding.without_source() } else { finding }
 }

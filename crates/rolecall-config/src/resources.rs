@@ -1,4 +1,4 @@
-//! Resources and permissions as they are typed: everything, or a tree of slugs and names.
+//! The fields `resources` and `permissions`: `all`, or a tree of slugs and names; and their checks.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -16,7 +16,7 @@ use rolecall_model::{
     Code, DesiredProject, DesiredResources, DesiredTarget, Finding, Permission, Place, Reach, Slug, quote,
 };
 
-/// `all`, or only what is named.
+/// The word `all`, or a selection.
 #[derive(Clone, Debug)]
 pub enum RawReach<T> {
     All,
@@ -27,7 +27,7 @@ pub enum RawReach<T> {
 #[derive(Clone, Debug)]
 pub struct RawMap<T>(Vec<(Field<NameText>, Field<T>)>);
 
-/// Projects by slug, in them targets by slug.
+/// The field `resources`: projects by slug, each with targets by slug.
 pub type RawResources = RawReach<RawMap<RawReach<RawMap<RawReach<RawTarget>>>>>;
 
 /// This mapping selects services and app deployments of one target. An absent list selects none.
@@ -52,17 +52,14 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for RawReach<T> {
             type Value = RawReach<T>;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("`all`, or what is named")
+                f.write_str("`all`, or a selection")
             }
 
             fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<RawReach<T>, E> {
                 if text == ALL {
                     return Ok(RawReach::All);
                 }
-                Err(E::custom(format!(
-                    "{} isn't understood here; write `all`, or name what is meant",
-                    quote(text)
-                )))
+                Err(E::custom(format!("Expected `all` or a selection, found {}.", quote(text))))
             }
 
             fn visit_newtype_struct<D: Deserializer<'de>>(self, named: D) -> Result<RawReach<T>, D::Error> {
@@ -129,11 +126,11 @@ impl<T: JsonSchema> JsonSchema for RawMap<T> {
 }
 
 impl Checker<'_> {
-    /// The whole tree. `None` where any of it was wrong: a tree with a hole would take access away.
+    /// Checks the tree of resources. Returns `None` if a part of it is wrong: an incomplete tree would take access away.
     pub fn resources(&mut self, field: Field<RawResources>) -> Option<DesiredResources> {
         let RawReach::Only(RawMap(entries)) = field.value? else { return Some(Reach::All) };
         let mut projects = BTreeMap::new();
-        let mut whole = true;
+        let mut complete = true;
         for (slug, value) in entries {
             let place = self.place(slug.mark);
             let slug: Option<Slug> = self.name(slug);
@@ -142,10 +139,10 @@ impl Checker<'_> {
                 (Some(slug), Some(targets)) => {
                     projects.insert(slug, DesiredProject { place, targets });
                 }
-                _ => whole = false,
+                _ => complete = false,
             }
         }
-        whole.then_some(Reach::Only(projects))
+        complete.then_some(Reach::Only(projects))
     }
 
     fn targets(
@@ -154,7 +151,7 @@ impl Checker<'_> {
     ) -> Option<Reach<BTreeMap<Slug, DesiredTarget>>> {
         let RawReach::Only(RawMap(entries)) = raw else { return Some(Reach::All) };
         let mut targets = BTreeMap::new();
-        let mut whole = true;
+        let mut complete = true;
         for (slug, value) in entries {
             let place = self.place(slug.mark);
             let slug: Option<Slug> = self.name(slug);
@@ -163,10 +160,10 @@ impl Checker<'_> {
                 (Some(slug), Some(target)) => {
                     targets.insert(slug, target);
                 }
-                _ => whole = false,
+                _ => complete = false,
             }
         }
-        whole.then_some(Reach::Only(targets))
+        complete.then_some(Reach::Only(targets))
     }
 
     fn target(&mut self, place: Place, raw: RawReach<RawTarget>) -> Option<DesiredTarget> {
@@ -183,51 +180,52 @@ impl Checker<'_> {
     fn names(
         &mut self,
         field: Option<Field<RawReach<Vec<Field<NameText>>>>>,
-        fits: impl Fn(&mut Self, &str, &Field<()>) -> bool,
+        is_valid: impl Fn(&mut Self, &str, &Field<()>) -> bool,
     ) -> Option<Reach<BTreeSet<String>>> {
         let Some(field) = field else { return Some(Reach::Only(BTreeSet::new())) };
         let RawReach::Only(items) = field.value? else { return Some(Reach::All) };
         let mut names = BTreeSet::new();
-        let mut whole = true;
+        let mut complete = true;
         for item in items {
             let at = Field { mark: item.mark, value: None };
-            match self.text(item).filter(|name| fits(self, name, &at)) {
+            match self.text(item).filter(|name| is_valid(self, name, &at)) {
                 Some(name) => {
                     names.insert(name);
                 }
-                None => whole = false,
+                None => complete = false,
             }
         }
-        whole.then_some(Reach::Only(names))
+        complete.then_some(Reach::Only(names))
     }
 
-    /// The server drops other names without a word.
+    /// Checks the name of an app deployment. The server silently drops names that aren't valid.
     fn app_deployment(&mut self, name: &str, at: &Field<()>) -> bool {
         let fits = (1..=64).contains(&name.len())
             && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-'));
         if !fits {
-            let message = format!("{} is no name of an app deployment", quote(name));
+            let message = format!("{} is not the name of an app deployment.", quote(name));
             let place = self.place(at.mark);
-            self.push(Finding::error(Code::InvalidValue, place, message).hint(
-                "letters, digits, `_` and `-`, at most 64 of them; the platform would drop it without a word",
-            ));
+            self.push(
+                Finding::error(Code::InvalidValue, place, message)
+                    .hint("Use at most 64 letters, digits, `_` and `-`. The platform silently drops other names."),
+            );
         }
         fits
     }
 
-    /// The exact set, and where each stands. `None` where any of them was wrong.
+    /// Checks the exact set of permissions, each with its place. Returns `None` if one of them is wrong.
     pub fn permissions(&mut self, field: Field<Vec<Field<NameText>>>) -> Option<BTreeMap<Permission, Place>> {
         let mut permissions = BTreeMap::new();
-        let mut whole = true;
+        let mut complete = true;
         for item in field.value? {
             let place = self.place(item.mark);
             match self.name(item) {
                 Some(permission) => {
                     permissions.insert(permission, place);
                 }
-                None => whole = false,
+                None => complete = false,
             }
         }
-        whole.then_some(permissions)
+        complete.then_some(permissions)
     }
 }

@@ -10,7 +10,7 @@ use super::hive::RawHive;
 use super::paradime::RawParadime;
 use super::rapidapi::RawRapidapi;
 
-/// The schema of what `validate` accepts: a union, told apart by `provider`.
+/// Returns the JSON Schema of a file: one variant for each `provider`.
 pub fn schema() -> Schema {
     let mut generator = SchemaSettings::draft2020_12().into_generator();
     let variants = [
@@ -30,7 +30,8 @@ pub fn schema() -> Schema {
     schema
 }
 
-/// An optional field may be left out; written and empty it is an error, since absent and empty differ.
+/// Removes `null` from the types of optional fields. A field may be absent, but a field without a value is an error: it isn't
+/// clear whether it means the live value or nothing.
 fn without_null(schema: &mut Schema) {
     let is_null = |value: &Value| value == "null" || *value == serde_json::json!({ "type": "null" });
     for keyword in ["type", "enum", "anyOf"] {

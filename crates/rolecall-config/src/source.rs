@@ -1,4 +1,4 @@
-//! A file's text, and where in it something stands.
+//! The [`Source`] text of a file, and places in it.
 
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use rolecall_model::{Code, Finding, Place, Span};
 
-/// The largest file that is read, in bytes. 100,000 users take about 20 MiB.
+/// The size limit of a file, in bytes. 100,000 users take about 20 MiB.
 pub const MAX_BYTES: u64 = 64 * 1024 * 1024;
 
 /// The text of one file.
@@ -16,11 +16,11 @@ pub const MAX_BYTES: u64 = 64 * 1024 * 1024;
 pub struct Source {
     pub name: Arc<str>,
     pub text: String,
-    /// False where the text stands only for being shown: the file isn't UTF-8.
+    /// False if the file isn't UTF-8. Then the text is only good for showing lines.
     pub is_whole: bool,
 }
 
-/// Line and column count from one; the span counts bytes.
+/// A place in a [`Source`]. Line and column count from one, the span counts bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Mark {
     pub line: usize,
@@ -29,7 +29,7 @@ pub struct Mark {
 }
 
 impl Source {
-    /// Reads a file whole, or says why it can't be: never more than `MAX_BYTES`, whatever kind of file it is.
+    /// Reads a file of at most [`MAX_BYTES`]. Reports a finding and returns `None` if it can't be read.
     pub fn read(path: &Path, findings: &mut Vec<Finding>) -> Option<Self> {
         let name: Arc<str> = path.display().to_string().into();
         let at = Place::start_of(name.clone());
@@ -37,8 +37,8 @@ impl Source {
             Ok(bytes) => bytes,
             Err(why) => {
                 findings.push(
-                    Finding::error(Code::UnreadableFile, at, format!("`{name}` can't be read: {why}"))
-                        .hint("check the path and its permissions"),
+                    Finding::error(Code::UnreadableFile, at, format!("`{name}` can't be read: {why}."))
+                        .hint("Check the path and its permissions."),
                 );
                 return None;
             }
@@ -48,9 +48,9 @@ impl Source {
                 Finding::error(
                     Code::FileTooLarge,
                     at,
-                    format!("`{name}` is larger than {} MiB", MAX_BYTES / 1024 / 1024),
+                    format!("`{name}` is larger than {} MiB.", MAX_BYTES / 1024 / 1024),
                 )
-                .hint("one file describes one organisation; is this one meant?"),
+                .hint("A file describes one organisation. Check the path."),
             );
             return None;
         };
@@ -60,7 +60,7 @@ impl Source {
         }
     }
 
-    /// A text that is no file's.
+    /// Creates a source from a text that isn't in a file. `name` is used in places.
     pub fn inline(name: &str, text: impl Into<String>) -> Self {
         Self { name: name.into(), text: text.into(), is_whole: true }
     }
@@ -74,7 +74,7 @@ impl Source {
         Place { file: self.name.clone(), line, column, span }
     }
 
-    /// The place of a line and column that came without bytes.
+    /// Returns the place of a line and a column, and computes its span.
     pub fn place_at(&self, line: usize, column: usize) -> Place {
         let (line, column) = (line.max(1), column.max(1));
         let before: usize = self.text.split_inclusive('\n').take(line - 1).map(str::len).sum();
@@ -84,7 +84,7 @@ impl Source {
         self.place(Mark { line, column, span: Span { start, end: start } })
     }
 
-    /// The lines on which a credential could stand. They are never shown, even when they are wrong YAML.
+    /// Returns the numbers of the lines that may contain a credential. They are never shown, even if the file isn't valid YAML.
     pub fn lines_with_secrets(&self) -> BTreeSet<usize> {
         const WORDS: &[&str] = &["credential", "secret", "token", "password", "api_key", "apikey", "api-key"];
         let mut within = false;
@@ -103,7 +103,7 @@ impl Source {
         lines
     }
 
-    /// The line that a span starts on, without its end, and the byte where it begins.
+    /// Returns the line on which a span starts, without its line end, and the position of the line's first byte.
     pub fn line_of(&self, span: Span) -> Option<(usize, &str)> {
         let start = self.text.get(..span.start)?.rfind('\n').map_or(0, |at| at + 1);
         let line = self.text[start..].split('\n').next()?;
@@ -140,21 +140,21 @@ fn utf16_lossy(bytes: &[u8]) -> String {
     String::from_utf16_lossy(&units)
 }
 
-/// The text, or what can be shown of it.
+/// Decodes a file as UTF-8. If it isn't UTF-8, the error is a text that can be shown.
 fn decode(mut bytes: Vec<u8>, at: &Place, findings: &mut Vec<Finding>) -> Result<String, String> {
     let name = &at.file;
     if bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) {
         findings.push(
-            Finding::error(Code::NotUtf8, at.clone(), format!("`{name}` is UTF-16"))
-                .hint("save it as UTF-8 without a byte order mark"),
+            Finding::error(Code::NotUtf8, at.clone(), format!("`{name}` is encoded in UTF-16."))
+                .hint("Save it as UTF-8 without a byte order mark."),
         );
         return Err(utf16_lossy(&bytes));
     }
     if bytes.starts_with(&[0xef, 0xbb, 0xbf]) {
         bytes.drain(..3);
         findings.push(
-            Finding::warning(Code::ByteOrderMark, at.clone(), format!("`{name}` starts with a byte order mark"))
-                .hint("save it as UTF-8 without one; some tools take the mark for a part of the first key"),
+            Finding::warning(Code::ByteOrderMark, at.clone(), format!("`{name}` starts with a byte order mark."))
+                .hint("Save it as UTF-8 without one. Some tools read the mark as a part of the first field."),
         );
     }
     match String::from_utf8(bytes) {
@@ -167,8 +167,8 @@ fn decode(mut bytes: Vec<u8>, at: &Place, findings: &mut Vec<Finding>) -> Result
             let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
             let span = Span { start: good, end: good };
             let place = Place { line, column, span, ..at.clone() };
-            let message = format!("`{name}` isn't UTF-8: the byte 0x{byte:02x} can't stand here");
-            findings.push(Finding::error(Code::NotUtf8, place, message).hint("save the file as UTF-8"));
+            let message = format!("`{name}` isn't UTF-8: the byte 0x{byte:02x} is not valid here.");
+            findings.push(Finding::error(Code::NotUtf8, place, message).hint("Save the file as UTF-8."));
             Err(String::from_utf8_lossy(error.as_bytes()).into_owned())
         }
     }

@@ -1,5 +1,5 @@
-//! What of a file decides who gets a credential or a secret, and how safe an apply is, compared with files that are
-//! trusted: the files of a pull request with those of the branch that it wants to be merged into.
+//! Compares files with trusted files: those of a pull request with those of the branch that it will be merged into. Reports
+//! each difference that decides who receives a credential or a secret, or how safe an apply is.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -10,7 +10,7 @@ use rolecall_model::{
     Placed, ProviderName, RemoteId, Rules,
 };
 
-/// What somebody has to approve before a credential is spent on these files.
+/// Returns a finding for each part of these files that a person must approve before rolecall uses a credential for them.
 pub fn needing_approval(
     loaded: &Loaded,
     trusted: &Loaded,
@@ -19,24 +19,24 @@ pub fn needing_approval(
     let mut findings = Vec::new();
     for LoadedFile { path, source, desired } in &loaded.files {
         if is_below_link(path) {
-            findings.push(finding(source.start(), "the file is a link, and so can be any file of this machine"));
+            findings.push(finding(source.start(), "The file is a link, so it may be any file on this machine."));
         }
         let Some(desired) = desired else { continue };
         if rules(desired.provider).reads_as_admin() {
-            let message = format!("reading {} takes the credential of an admin", desired.provider);
+            let message = format!("Reading {} needs the credential of an admin.", desired.provider);
             findings.push(finding(desired.place.clone(), &message));
         }
         if let Some(before) = counterpart(desired, trusted) {
             compare(desired, before, &mut findings);
         } else {
-            let message = format!("no trusted file speaks for {} {}", desired.provider, *desired.organization);
+            let message = format!("No trusted file describes {} {}.", desired.provider, *desired.organization);
             findings.push(finding(desired.organization.place.clone(), &message));
         }
     }
     for before in trusted.files.iter().filter_map(|file| file.desired.as_ref()) {
-        // Nobody would look after it any more.
+        // After the merge, no file would manage this organisation.
         if counterpart(before, loaded).is_none() {
-            let message = format!("no file speaks for {} {} any more", before.provider, *before.organization);
+            let message = format!("No file describes {} {} any more.", before.provider, *before.organization);
             findings.push(finding(before.organization.place.clone(), &message));
         }
     }
@@ -44,14 +44,15 @@ pub fn needing_approval(
     findings
 }
 
-/// The desired for the same organisation.
+/// Finds the desired state of the same organisation in other files.
 fn counterpart<'a>(desired: &Desired, others: &'a Loaded) -> Option<&'a Desired> {
     let mut others = others.files.iter().filter_map(|file| file.desired.as_ref());
     others
         .find(|other| other.provider == desired.provider && other.organization.value == desired.organization.value)
 }
 
-/// Is it one, or a folder above it? At the top of a machine's own tree there may be some.
+/// Returns whether a file or a folder above it is a link. Top-level folders such as `/tmp` don't count: on some machines they are
+/// links.
 fn is_below_link(file: &Path) -> bool {
     let is_deep = |path: &&Path| path.is_relative() || path.components().count() > 2;
     file.ancestors().filter(is_deep).any(Path::is_symlink)
@@ -59,10 +60,10 @@ fn is_below_link(file: &Path) -> bool {
 
 fn finding(place: Place, message: &str) -> Finding {
     Finding::warning(Code::NeedsApproval, place, message)
-        .hint("a reviewer has to look at it before a credential is spent on this file")
+        .hint("A reviewer must approve it before rolecall uses a credential for this file.")
 }
 
-/// Taken apart field by field, so that whoever adds a field decides on it here.
+/// Compares every field of two desired states, so that each new field needs a decision here.
 fn compare(desired: &Desired, before: &Desired, findings: &mut Vec<Finding>) {
     let Desired {
         provider: _,
@@ -78,7 +79,7 @@ fn compare(desired: &Desired, before: &Desired, findings: &mut Vec<Finding>) {
         admin_role,
         allowed,
         keys,
-        // What these do is shown by the plan, and kept within bounds by the guardrails.
+        // The plan shows the effect of these fields, and the guardrails limit it.
         manage: _,
         reinvite_expired: _,
         containment_role: _,
@@ -91,12 +92,20 @@ fn compare(desired: &Desired, before: &Desired, findings: &mut Vec<Finding>) {
     } = desired;
     let mut changed = |is_same: bool, place: &Place, what: &str| {
         if !is_same {
-            findings.push(finding(place.clone(), &format!("{what} isn't what the trusted file says")));
+            findings.push(finding(place.clone(), &format!("{what} differs from the trusted file.")));
         }
     };
-    changed(endpoint.value == before.endpoint.value, &endpoint.place, "`endpoint`, which gets the credential,");
+    changed(
+        endpoint.value == before.endpoint.value,
+        &endpoint.place,
+        "`endpoint`, which receives the credential,",
+    );
     let host_place = host.as_ref().map_or(place, |host| &host.place);
-    changed(value(host.as_ref()) == value(before.host.as_ref()), host_place, "`host`, which gets the credential,");
+    changed(
+        value(host.as_ref()) == value(before.host.as_ref()),
+        host_place,
+        "`host`, which receives the credential,",
+    );
     let credentials_place = credentials.values().map(|credential| &credential.place).min().unwrap_or(place);
     let sources = |all: &BTreeMap<&'static str, Placed<Credential>>| -> Vec<(&'static str, Credential)> {
         all.iter().map(|(name, credential)| (*name, credential.value.clone())).collect()
@@ -114,9 +123,9 @@ fn compare(desired: &Desired, before: &Desired, findings: &mut Vec<Finding>) {
     for key in keys {
         let trusted = before.keys.iter().find(|other| name(other) == name(key));
         let is_same = delivery(key) == trusted.and_then(delivery);
-        changed(is_same, &key.place, &format!("`deliver` of key/{}, which gets a secret,", key.name));
+        changed(is_same, &key.place, &format!("`deliver` of key/{}, which receives a secret,", key.name));
         if matches!(delivery(key), Some(Delivery::File(path)) if is_below_link(path)) {
-            changed(false, &key.place, &format!("the place of key/{}'s secret is a link, so that it", key.name));
+            changed(false, &key.place, &format!("`deliver` of key/{} is a link, so its target perhaps", key.name));
         }
     }
 }
@@ -140,8 +149,8 @@ fn compare_guardrails(
 }
 
 fn same_exception(one: &Exception, other: &Exception) -> bool {
-    let Exception { place: _, plan, rails, until, reason: _ } = one;
-    (plan, rails, until) == (&other.plan, &other.rails, &other.until)
+    let Exception { place: _, plan, guardrails, until, reason: _ } = one;
+    (plan, guardrails, until) == (&other.plan, &other.guardrails, &other.until)
 }
 
 fn name(key: &DesiredKey) -> (&KeyName, Option<&RemoteId>) {

@@ -1,4 +1,4 @@
-//! How an entity is called everywhere: in plans, ledgers, messages and on the command line.
+//! The [`Address`] of an entity: its name in plans, ledgers and messages, and on the command line.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -10,15 +10,16 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use super::name::fold_case;
 use super::{Email, KeyName, RemoteId, RoleName, TeamName};
 
-/// What kind of entity an address names.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+/// The kind of entity that an address names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
 pub enum Kind {
-    /// There is one, so that it has no name.
+    /// The organisation itself. There is only one, so its address has no name.
     Organization,
     Team,
     Role,
     User,
-    /// An invitation that somebody has not accepted yet. The user whom it invites has an address of their own.
+    /// An invitation that the user has not accepted yet. The user has an address of their own.
     Invitation,
     Key,
 }
@@ -28,8 +29,8 @@ impl Kind {
     pub const ALL: &[Self] =
         &[Self::Organization, Self::Team, Self::Role, Self::User, Self::Invitation, Self::Key];
 
-    /// Returns whether an address of this kind, as a person wrote it, may mean one of the other kind: a user's address
-    /// means their invitations too.
+    /// Returns whether an address of this kind, as a person wrote it, also means addresses of the `other` kind. A user's
+    /// address also means the user's invitations.
     pub fn covers(self, other: Self) -> bool {
         self == other || (self, other) == (Self::User, Self::Invitation)
     }
@@ -46,7 +47,8 @@ impl Kind {
     }
 }
 
-/// `kind/name`, with `#id` only where the name alone is ambiguous; and `organization`.
+/// The address of an entity: `kind/name`, with `#id` only where the name is ambiguous. The organisation's address is
+/// `organization`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Address {
     pub kind: Kind,
@@ -67,7 +69,7 @@ impl Address {
         Self { kind: Kind::User, name: email.key().to_owned(), id: None }
     }
 
-    /// The address of the invitation of a user.
+    /// Returns the address of the invitation that was sent to this email address.
     pub fn invitation(email: &Email) -> Self {
         Self { kind: Kind::Invitation, name: email.key().to_owned(), id: None }
     }
@@ -80,19 +82,19 @@ impl Address {
         Self { kind: Kind::Key, name: name.as_str().to_owned(), id: None }
     }
 
-    /// Everybody and everything of a kind, where nobody knows who that is.
+    /// Returns the address `kind/*`, which stands for all entities of a kind. It is used when they can't be listed.
     pub fn every(kind: Kind) -> Self {
         Self { kind, name: "*".to_owned(), id: None }
     }
 
-    /// The same, told apart from its namesakes by its id, where it is known.
+    /// Returns the same address with the id, if there is one. The id selects one of several entities with the same name.
     #[must_use]
     pub fn with_id<'a>(mut self, id: impl Into<Option<&'a RemoteId>>) -> Self {
         self.id = id.into().cloned();
         self
     }
 
-    /// Does `self`, as a person wrote it, mean `other`? Without an id it means every namesake.
+    /// Returns whether `self`, as a person wrote it, means `other`. Without an id, it means every entity of that name.
     pub fn covers(&self, other: &Self) -> bool {
         self.kind.covers(other.kind) && self.name == other.name && (self.id.is_none() || self.id == other.id)
     }
@@ -104,7 +106,8 @@ impl fmt::Display for Address {
         if *kind == Kind::Organization {
             return f.pad(kind.as_str());
         }
-        // A `#` separates the id, so one inside a name is escaped; `%` with it, so that it can be read back.
+        // `#` separates the name from the id, so a `#` in a name is written as `%23`. `%` is written as `%25`, so that
+        // the name can be read back.
         let name = name.replace('%', "%25").replace('#', "%23");
         let text = match id {
             Some(id) => format!("{}/{name}#{id}", kind.as_str()),
@@ -117,7 +120,7 @@ impl fmt::Display for Address {
 impl FromStr for Address {
     type Err = String;
 
-    /// As a person typed it.
+    /// Parses an address that a person typed. The error says what is wrong with it.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let address = Self::seen(text)?;
         if address.name.is_empty() && address.kind != Kind::Organization {
@@ -128,7 +131,8 @@ impl FromStr for Address {
 }
 
 impl Address {
-    /// As a plan or a ledger has it. Platforms have had people without an address.
+    /// Parses an address from a plan or a ledger. The name may be empty: some platforms list users without an email
+    /// address.
     fn seen(text: &str) -> Result<Self, String> {
         if text == Kind::Organization.as_str() {
             return Ok(Self::organization());
@@ -139,7 +143,7 @@ impl Address {
         let named = || Kind::ALL.iter().copied().filter(|known| *known != Kind::Organization);
         let kind = named().find(|known| known.as_str() == kind).ok_or_else(|| {
             let known: Vec<_> = named().map(Kind::as_str).collect();
-            format!("`{kind}` is no kind of entity; there are {}", known.join(", "))
+            format!("`{kind}` is not a kind of entity; the kinds are {}", known.join(", "))
         })?;
         let (name, id) = match name.split_once('#') {
             Some((name, id)) => (name, Some(RemoteId::seen(id))),
@@ -150,7 +154,7 @@ impl Address {
             Kind::User | Kind::Invitation => fold_case(&name),
             Kind::Organization | Kind::Team | Kind::Role | Kind::Key => name,
         };
-        // Ledgers of format 1 call the invitation of a member `user/NAME#invitation`, and one of several
+        // Ledgers of format 1 call a member's invitation `user/NAME#invitation`. If there were several, they call each
         // `user/NAME#invitation:SPELLING`.
         let earlier =
             id.as_ref().and_then(|id| id.as_str().strip_prefix("invitation")).filter(|_| kind == Kind::User);
@@ -184,7 +188,7 @@ impl JsonSchema for Address {
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({
             "type": "string",
-            "description": "kind/name, with #id where the name alone is ambiguous; or organization",
+            "description": "The address of an entity: kind/name, with #id where the name is ambiguous; or organization.",
             "pattern": "^(organization|(team|role|user|invitation|key)/.+)$",
         })
     }

@@ -1,43 +1,44 @@
-//! Roles that others than the organisation make, and that can be given in it.
+//! Roles that the platform defines and that an organisation can give to its users.
 
 use std::collections::BTreeSet;
 
 use super::{RemoteId, RoleName};
 
-/// Roles that can be given, by where.
+/// The roles that can be given in the organisation and in its teams.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AssignableRoles {
     pub organization: Vec<AssignableRole>,
     pub team: Vec<AssignableRole>,
 }
 
+/// A role that the platform defines.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AssignableRole {
     pub id: RemoteId,
-    /// What it is called here: its name, or its key where others have the same name.
+    /// The name that rolecall uses: the role's name, or its key if other roles have the same name.
     pub name: RoleName,
-    /// As the platform has it.
+    /// The name at the platform, which need not be unique.
     pub raw_name: RoleName,
-    /// The other way to say it.
+    /// The platform's key of the role, which is unique. A file may use it instead of the name.
     pub key: String,
-    /// Whoever has been given no other has it.
+    /// True for the role of users who were given no other role.
     pub default: bool,
-    /// Whoever has it administrates the organisation.
+    /// True if a user with this role is an admin of the organisation.
     pub admin: bool,
 }
 
 impl AssignableRoles {
-    /// The role in the organisation of whoever has been given no other.
+    /// Returns the role that users have in the organisation if they were given no other.
     pub fn by_default(&self) -> Option<&AssignableRole> {
         self.organization.iter().find(|role| role.default)
     }
 
-    /// The role in a team of whoever has been given no other there.
+    /// Returns the role that users have in a team if they were given no other there.
     pub fn by_default_in_teams(&self) -> Option<&AssignableRole> {
         self.team.iter().find(|role| role.default)
     }
 
-    /// Does whoever has these administrate the organisation?
+    /// Returns whether a user with these roles is an admin of the organisation.
     pub fn make_admin(&self, roles: &BTreeSet<RoleName>) -> bool {
         self.organization.iter().any(|role| role.admin && roles.contains(&role.name))
     }

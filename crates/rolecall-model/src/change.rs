@@ -1,4 +1,4 @@
-//! One entity's difference, and the mutations that close it.
+//! A [`Change`] of one entity, and the [`Mutation`]s that make it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -9,39 +9,39 @@ use serde_json::Value;
 
 use super::{Address, Entity, Permission, RemoteId, RoleName, TeamName};
 
-/// One entity's difference: what was, what will be, and why.
+/// The difference between one entity's live value and its desired value, and why it is planned.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Change {
     pub address: Address,
     pub action: Action,
-    /// As read. Absent where the entity isn't there yet.
+    /// The entity's live value. Absent if the entity doesn't exist yet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub before: Option<Entity>,
-    /// The entity's full new value, never a patch. Absent where the entity goes.
+    /// The entity's full new value, never a patch. Absent if the entity is removed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub after: Option<Entity>,
     pub cause: Cause,
-    /// What happens besides: mail, secrets, access that may come back.
+    /// Side effects of the change: mail, secrets, access that may come back.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub effects: Vec<Effect>,
 }
 
-/// What is done to the entity.
+/// The kind of change that is made to the entity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Action {
-    /// A person gets an invitation.
+    /// The user gets an invitation.
     Invite,
     /// The entity gets its full new value.
     #[serde(alias = "replace")]
     Update,
-    /// A user or a key stays and can no longer be used.
+    /// The user or the key still exists, but can no longer be used.
     Disable,
-    /// A role is made, or a key minted.
+    /// The entity is created: a role, a team, a key or the organisation.
     Create,
     /// A disabled key works again.
     Enable,
-    /// A user whom the API can't remove loses all access: a role without permissions, and no resources.
+    /// The user loses all access, because the API can't remove them: they get a role without permissions, and no resources.
     #[serde(alias = "contain")]
     RemoveAccess,
     /// An open invitation is cancelled.
@@ -53,7 +53,7 @@ pub enum Action {
     Delete,
 }
 
-/// Why a change is planned.
+/// The reason why a change is planned.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "is", rename_all = "kebab-case")]
 pub enum Cause {
@@ -63,108 +63,89 @@ pub enum Cause {
     DeclaredAbsent,
     /// The file manages all of these and doesn't list this one.
     NotListed,
-    /// `--assert` asked for it by address.
+    /// The option `--assert` asked for this address.
     Asserted,
-    /// A successor was minted and delivered.
+    /// A successor of the key was created and delivered.
     Superseded { by: RemoteId },
-    /// It was minted and its secret never arrived anywhere.
+    /// The key was created, but its secret was never delivered.
     SecretLost,
-    /// The invitation that the ledger knows has vanished, and the file allows another.
+    /// The invitation in the ledger has disappeared from the platform, and the file allows another one.
     InvitationVanished,
-    /// Another change of this plan can't do without it.
+    /// Another change of this plan needs this one.
     Needed,
-    /// The invitation has run out, and the file allows another.
+    /// The invitation has expired, and the file allows another one.
     InvitationExpired,
-    /// An invitation of somebody who is a member already.
+    /// The invitation is of no use, because the user is already a member.
     AlreadyMember,
 }
 
-/// What a change does besides changing the entity.
+/// A side effect of a change, or something to know about it before it is approved.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "is", rename_all = "kebab-case")]
 pub enum Effect {
+    /// The platform sends mail to the user.
     SendsMail,
     /// The link in the earlier mail stops working.
     ReplacesInvitation,
-    /// The invitation gives no access yet; role and resources follow once it is accepted.
+    /// The invitation gives no access yet. A later plan gives the role and the resources, after the user accepts.
     AccessFollows,
-    /// The invitation gives no more than it can say; the rest of the roles follows.
+    /// The invitation can't contain all roles. A later plan gives the others, after the user accepts.
     RolesFollow,
-    /// Whoever has the role and keeps it is changed with it.
-    Touches {
-        holders: Vec<Address>,
-    },
-    /// In two steps, of which the first allows all of this, so that nobody's access is interrupted.
-    FirstAllows {
-        permissions: BTreeSet<Permission>,
-    },
-    /// What the new role allows by the end of the plan.
-    Allows {
-        permissions: BTreeSet<Permission>,
-    },
-    /// `enabled: true` goes out with the record, and whether the user is disabled today can't be read.
+    /// The access of these users changes too, because they have the role and keep it.
+    Touches { holders: Vec<Address> },
+    /// The role is updated in two steps, so that nobody's access is interrupted. After the first step it allows these
+    /// permissions: the old ones and the new ones.
+    FirstAllows { permissions: BTreeSet<Permission> },
+    /// The user or key gets a role that allows these permissions at the end of the plan.
+    Allows { permissions: BTreeSet<Permission> },
+    /// The update contains `enabled: true`. It enables the user if they are disabled today, which can't be read.
     MayReEnable,
-    /// Whoever was switched off by this tool is switched on again.
+    /// The user was disabled by rolecall and is enabled again.
     ReEnables,
-    /// Whoever was disabled by another hand looks as if they had never been there, and may get in again.
+    /// The invitation may give access to a user whom somebody disabled: the platform doesn't list disabled users, so they
+    /// look like new ones.
     MayReadmit,
-    /// The role has another kind of seat, and so another price.
-    Seat {
-        change: SeatChange,
-    },
-    /// The role is part of a plan of the platform's that not every customer has.
-    NeedsPlan {
-        plan: String,
-    },
-    /// It concerns the person's account, and so every organisation that they are in.
+    /// The new role has another kind of seat, and so another price.
+    Seat { change: SeatChange },
+    /// The role is available only in this pricing plan of the platform.
+    NeedsPlan { plan: String },
+    /// The change applies to the user's account, and so to every organisation that the user is in.
     HubWide,
-    /// Nothing brings it back.
+    /// The change can't be undone.
     Irreversible,
-    /// What goes with it.
+    /// These things are deleted together with the entity.
     #[serde(alias = "takes-along")]
-    CascadesTo {
-        what: String,
-    },
-    /// What was seen in it, and goes with it.
-    Contains {
-        what: BTreeSet<String>,
-    },
-    /// What the platform makes together with it.
-    ComesWith {
-        what: String,
-    },
-    /// Whoever administrates the organisation is in every team of it, with all that a team's role allows.
+    CascadesTo { what: String },
+    /// A read showed these things in the entity. They are deleted with it.
+    Contains { what: BTreeSet<String> },
+    /// The platform creates these things together with the entity.
+    ComesWith { what: String },
+    /// The user becomes an admin and so joins every team, with all permissions of a team's role.
     JoinsEveryTeam,
-    /// Whoever ceases to administrate the organisation may leave the teams that they were in only for that.
+    /// The user is no longer an admin and may leave the teams that they were in only as an admin.
     MayLeaveTeams,
-    /// They had a role in this team once, and have it again until they are given another.
-    ComesBackAs {
-        team: TeamName,
-        role: RoleName,
-    },
-    /// No call takes a role away: it is overwritten with the one that everybody has by default.
-    DefaultRole {
-        role: RoleName,
-    },
-    /// The slug by which the file knows the organisation may change with its name.
+    /// A role from an earlier membership of this team still exists. It applies again when the user joins, until another role
+    /// is given.
+    ComesBackAs { team: TeamName, role: RoleName },
+    /// The user's role is overwritten with the default role, because no mutation takes a role away.
+    DefaultRole { role: RoleName },
+    /// The organisation's slug, which the file uses to find it, may change with its name.
     SlugMayChange,
-    /// Another number of seats may cost another price.
+    /// The price may change with the number of seats.
     MayBill,
-    /// A secret is minted and goes there.
-    SecretTo {
-        target: String,
-    },
+    /// A secret is created and delivered to this target.
+    SecretTo { target: String },
 }
 
-/// What becomes of a seat.
+/// The effect of a role change on the number of billed seats.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum SeatChange {
-    /// One more is billed.
+    /// One more seat is billed.
     Billed,
-    /// One less is billed.
+    /// One seat less is billed.
     Unbilled,
-    /// Of one of the roles nobody says.
+    /// The effect is unknown: the vendor doesn't say whether one of the roles needs a seat.
     Unknown,
 }
 
@@ -174,7 +155,7 @@ pub(super) fn is_false(value: &bool) -> bool {
 }
 
 impl Change {
-    /// The entity as it will be, or as it was where it goes.
+    /// Returns the entity's new value, or its live value if the change removes it.
     pub fn entity(&self) -> Option<&Entity> {
         self.after.as_ref().or(self.before.as_ref())
     }
@@ -196,61 +177,67 @@ impl fmt::Display for Action {
     }
 }
 
-/// When a mutation may run. Declaration order is execution order: widen first, so that nobody is locked out if
-/// a run dies halfway. The price, access that lives a little longer than wished, is the smaller harm.
+/// The stage of a plan in which a mutation may run. The stages run in the order of declaration: access is given before it is
+/// taken, so that nobody is locked out if a run stops halfway. The smaller harm is that some access lasts a little longer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Stage {
-    /// What must vanish so that its successor can come.
+    /// Deletes entities that block the creation of their successor.
     Clear,
+    /// Creates entities.
     Create,
+    /// Gives access.
     Widen,
+    /// Takes a part of the access.
     Narrow,
+    /// Removes entities.
     Remove,
 }
 
-/// What a provider makes of a change: an operation and its variables.
+/// One GraphQL operation that a provider needs for a change. [`Rules::lower`](crate::Rules::lower) returns these; the plan
+/// turns each into a [`Mutation`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct Call {
     pub operation: &'static str,
     pub variables: BTreeMap<String, Value>,
-    /// When it may run, where it is one of several that close the change together. None: as the change as a whole.
+    /// The stage in which the operation runs, if the change needs several operations. `None` means the stage of the change.
     pub stage: Option<Stage>,
-    /// It waits for no other call of the change: none makes up for what it takes.
+    /// True if the operation may run independently: no other operation of this change grants a replacement for what this one revokes.
     pub alone: bool,
 }
 
 impl Call {
-    /// The one call that closes a change.
+    /// Creates the only operation that a change needs.
     pub fn closing(operation: &'static str, variables: BTreeMap<String, Value>) -> Self {
         Self { operation, variables, stage: None, alone: false }
     }
 
-    /// One of several.
+    /// Sets the stage. Used if the change needs several operations.
     #[must_use]
     pub fn at(self, stage: Stage) -> Self {
         Self { stage: Some(stage), ..self }
     }
 
-    /// One that none of the others has to come before.
+    /// Lets the operation run before the other operations of the change.
     #[must_use]
     pub fn alone(self) -> Self {
         Self { alone: true, ..self }
     }
 }
 
-/// Stands in variables for the id of an entity that an earlier mutation makes.
+/// The key of a placeholder in variables: `{"$id": ADDRESS}` stands for the id of an entity that an earlier mutation
+/// creates.
 pub const ID_OF: &str = "$id";
 
-/// The same where the platform wants a number.
+/// The key of the same placeholder for platforms that want the id as a number.
 pub const NUMBER_OF: &str = "$number";
 
-/// The id of an entity that isn't there yet, as a variable.
+/// Returns the placeholder for the id of an entity that an earlier mutation creates.
 pub fn id_of(address: &Address) -> Value {
     serde_json::json!({ ID_OF: address })
 }
 
-/// The same as a number.
+/// Returns the placeholder for the same id as a number.
 pub fn number_of(address: &Address) -> Value {
     serde_json::json!({ NUMBER_OF: address })
 }
@@ -258,42 +245,41 @@ pub fn number_of(address: &Address) -> Value {
 /// One GraphQL mutation.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Mutation {
-    /// Its place in the order: `m1`, `m2`, …
+    /// The mutation's id: `m` and its position in the plan, such as `m1`.
     pub id: String,
-    /// The change that it closes.
+    /// The address of the change that the mutation makes.
     pub change: Address,
-    /// The changes besides that the same call makes.
+    /// The addresses of other changes that the same mutation makes.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub also: Vec<Address>,
     pub stage: Stage,
     pub operation: String,
-    /// `{"$id": ADDRESS}` stands for the id of an entity that a mutation in `needs` makes, `{"$number": ADDRESS}` for
-    /// the same as a number.
+    /// The variables of the operation. `{"$id": ADDRESS}` stands for the id of an entity that a mutation in `needs` creates,
+    /// `{"$number": ADDRESS}` for the same id as a number.
     pub variables: BTreeMap<String, Value>,
-    /// Mutations that must be done before this one may be sent.
+    /// The ids of mutations that must be done before this one is sent.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub needs: Vec<String>,
-    /// Mutations that must be seen in effect before this one may be sent.
+    /// The ids of mutations that a read must show in effect before this one is sent.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub after: Vec<String>,
-    /// A first step, after which another mutation closes the change.
+    /// True if another mutation completes the change after this one.
     #[serde(default, skip_serializing_if = "is_false")]
     pub first_step: bool,
 }
 
 impl Mutation {
-    /// The changes that it is a part of.
+    /// Returns the addresses of all changes that the mutation makes.
     pub fn changes(&self) -> impl Iterator<Item = &Address> {
         std::iter::once(&self.change).chain(&self.also)
     }
 
-    /// Must another mutation be done before this one?
+    /// Returns whether this mutation must wait for the mutation with the id `other`.
     pub fn relies_on(&self, other: &str) -> bool {
-        let is_it = |id: &String| id == other;
-        self.needs.iter().any(is_it) || self.after.iter().any(is_it)
+        self.needs.iter().chain(&self.after).any(|id| id == other)
     }
 
-    /// The addresses whose ids its variables wait for.
+    /// Returns the addresses of the entities whose ids the variables refer to.
     pub fn references(&self) -> BTreeSet<Address> {
         let mut found = BTreeSet::new();
         for value in self.variables.values() {
@@ -316,13 +302,13 @@ fn find_references(value: &Value, found: &mut BTreeSet<Address>) {
     }
 }
 
-/// What stands for the id of an entity that isn't there yet.
+/// A placeholder in variables: the id of an entity that an earlier mutation creates.
 pub struct Reference {
     pub to: Address,
     pub as_number: bool,
 }
 
-/// The reference that a value is, if it is one.
+/// Parses a placeholder such as `{"$id": "role/Reviewer"}`. Returns `None` for any other value.
 pub fn reference(value: &Value) -> Option<Reference> {
     let fields = value.as_object().filter(|fields| fields.len() == 1)?;
     let (address, as_number) = match (fields.get(ID_OF), fields.get(NUMBER_OF)) {

@@ -1,4 +1,4 @@
-//! What the file says, checked and resolved.
+//! The [`Desired`] state of one organisation: the content of a file after all checks.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -8,40 +8,40 @@ use super::{
     TeamName,
 };
 
-/// The desired for one organisation.
+/// The desired state of one organisation, as a checked file says it.
 #[derive(Clone, Debug)]
 pub struct Desired {
     pub provider: ProviderName,
-    /// The whole file, for what concerns it as such.
+    /// The start of the file, for findings about the file as a whole.
     pub place: Place,
-    /// The organisation's id at the platform: a different live one stops the run.
+    /// The organisation's id at the platform. If the live organisation has another id, the run stops.
     pub organization: Placed<RemoteId>,
     pub endpoint: Placed<Endpoint>,
-    /// What we call the platform with, by the names that the file has for them.
+    /// The credentials that rolecall signs in with, by their names in the file.
     pub credentials: BTreeMap<&'static str, Placed<Credential>>,
-    /// The id of the key that we call with, where the API can't tell.
+    /// The id of rolecall's own key, for platforms whose API doesn't show it.
     pub own_key: Option<Placed<RemoteId>>,
-    /// Whose credential it is, where it may go with the person.
+    /// The user to whom the credential belongs, on platforms where it may stop working if the user loses access.
     pub own_user: Option<Placed<Email>>,
     pub manage: Manage,
     pub guardrails: Guardrails,
-    /// May an invitation that expired or vanished be sent again?
+    /// True if another invitation may be sent after one has expired or disappeared.
     pub reinvite_expired: bool,
-    /// The role that holds whoever must go and can't be removed.
+    /// The role without permissions for users who must be removed and whom the API can't remove.
     pub containment_role: Option<Placed<RoleName>>,
-    /// What the platform's gateway calls this API, where it asks for that.
+    /// The host name that the platform's gateway wants in a header, if it wants one.
     pub host: Option<Placed<String>>,
-    /// How many requests a minute may be sent, where the platform limits them.
+    /// The number of requests that may be sent in a minute. `None` means the platform's default.
     pub requests_per_minute: Option<u32>,
-    /// Is the platform known to take several fields at the root of one query?
+    /// True if the platform accepts queries with several root fields.
     pub several_root_fields: bool,
-    /// The credential that changes are sent with, of several.
+    /// The name of the credential that sends changes, if the file has several.
     pub changes_with: Option<&'static str>,
-    /// The role that makes an admin, where it has to be told from the others.
+    /// The role whose users are admins, if the file names one.
     pub admin_role: Option<Placed<RoleName>>,
-    /// What isn't done unless the file says so.
+    /// The irreversible actions that the file permits.
     pub allowed: BTreeSet<Allowance>,
-    /// The organisation itself, where the file speaks of it.
+    /// The organisation itself, if the file describes it.
     pub organization_entity: Option<DesiredOrganization>,
     /// Sorted by name, each once.
     pub teams: Vec<DesiredTeam>,
@@ -53,16 +53,16 @@ pub struct Desired {
     pub keys: Vec<DesiredKey>,
 }
 
-/// Something that can't be undone, and that has to be allowed by name.
+/// An action that can't be undone, and that the file has to permit by name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Allowance {
-    /// To delete somebody's account, everywhere.
+    /// Deleting a user's account, in every organisation.
     UserDeletion,
-    /// To delete the team that came with the organisation, or its last one.
+    /// Deleting the team that was created with the organisation, or its last team.
     DefaultTeamDeletion,
 }
 
-/// The organisation itself, as wished. What is `None` keeps what is live.
+/// The desired state of the organisation itself. A value of `None` keeps the live value.
 #[derive(Clone, Debug)]
 pub struct DesiredOrganization {
     pub place: Place,
@@ -71,12 +71,12 @@ pub struct DesiredOrganization {
     pub seats: Option<u32>,
     pub description: Option<String>,
     pub thumbnail: Option<String>,
-    /// May it be made, where it isn't there?
+    /// True if the organisation may be created when it doesn't exist.
     pub create: bool,
     pub absent: bool,
 }
 
-/// A team, as wished. What is `None` keeps what is live.
+/// The desired state of a team. A value of `None` keeps the live value.
 #[derive(Clone, Debug)]
 pub struct DesiredTeam {
     pub place: Place,
@@ -86,26 +86,28 @@ pub struct DesiredTeam {
     pub absent: bool,
 }
 
-/// A role, as wished. What is `None` keeps what is live.
+/// The desired state of a role. A value of `None` keeps the live value.
 #[derive(Clone, Debug)]
 pub struct DesiredRole {
     pub place: Place,
     pub name: RoleName,
     pub description: Option<String>,
-    /// The exact set, and where each stands.
+    /// The exact set of permissions, each with its place in the file.
     pub permissions: Option<BTreeMap<Permission, Place>>,
     pub absent: bool,
 }
 
-/// What of the organisation, by slugs.
+/// The resources of a user or a key: all of the organisation, or some projects by their slugs.
 pub type DesiredResources = Reach<BTreeMap<Slug, DesiredProject>>;
 
+/// The selected targets of a project.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DesiredProject {
     pub place: Place,
     pub targets: Reach<BTreeMap<Slug, DesiredTarget>>,
 }
 
+/// The selected services and app deployments of a target.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DesiredTarget {
     pub place: Place,
@@ -113,39 +115,39 @@ pub struct DesiredTarget {
     pub app_deployments: Reach<BTreeSet<String>>,
 }
 
-/// A user, as wished. What is `None` keeps what is live.
+/// The desired state of a user. A value of `None` keeps the live value.
 #[derive(Clone, Debug)]
 pub struct DesiredUser {
     pub place: Place,
     pub email: Email,
-    /// Pins one of several namesakes.
+    /// The id that selects one of several users with the same address.
     pub id: Option<RemoteId>,
     pub first_name: Option<String>,
     pub last_name: Option<String>,
     pub phone: Option<String>,
-    /// The exact set: what isn't listed goes.
+    /// The exact set of roles: the user loses a role that isn't listed.
     pub roles: Option<Placed<BTreeSet<RoleName>>>,
     pub resources: Option<DesiredResources>,
-    /// The exact set of their teams, each with where it stands. A role that is `None` keeps what is live, or is the one
-    /// that everybody has.
+    /// The exact set of teams, each with its place in the file. A role of `None` keeps the live role; a new member gets the
+    /// default role.
     pub teams: Option<BTreeMap<TeamName, Placed<Option<Placed<RoleName>>>>>,
-    /// May they sign in? `None` keeps what is live.
+    /// True if the user can sign in. `None` keeps the live value.
     pub enabled: Option<bool>,
     pub absent: bool,
-    /// Their account has to go, everywhere.
+    /// True if the user's account must be deleted, in every organisation.
     pub deleted: bool,
 }
 
-/// A key, as wished. What is `None` keeps what is live.
+/// The desired state of a key. A value of `None` keeps the live value.
 #[derive(Clone, Debug)]
 pub struct DesiredKey {
     pub place: Place,
     pub name: KeyName,
-    /// Pins one of several namesakes.
+    /// The id that selects one of several keys with the same name.
     pub id: Option<RemoteId>,
     pub description: Option<String>,
     pub roles: Option<BTreeSet<RoleName>>,
-    /// The exact set, and where each stands.
+    /// The exact set of permissions, each with its place in the file.
     pub permissions: Option<BTreeMap<Permission, Place>>,
     pub resources: Option<DesiredResources>,
     pub expires: Option<Placed<Expiry>>,
@@ -153,15 +155,16 @@ pub struct DesiredKey {
     pub deliver: Option<Delivery>,
 }
 
-/// Where a minted key's secret goes.
+/// The target of a new key's secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Delivery {
+    /// A file to which the secret is written.
     File(PathBuf),
-    /// Gets the secret on standard input.
+    /// A program and its arguments. The program reads the secret from its standard input.
     Command(Vec<String>),
 }
 
-/// Where the platform is.
+/// The URL of the platform's API, or the place of the URL.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Endpoint {
     Url(String),
@@ -169,7 +172,8 @@ pub enum Endpoint {
     Env(String),
 }
 
-/// Where a credential is. Never the credential.
+/// The place of a credential: an environment variable, a file, or a program that prints it. The credential itself is never
+/// part of a [`Desired`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Credential {
     Env(String),
@@ -177,7 +181,7 @@ pub enum Credential {
     Command(Vec<String>),
 }
 
-/// What is ours, per collection.
+/// The [`Scope`] of each collection.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Manage {
     pub teams: Scope,
@@ -186,18 +190,18 @@ pub struct Manage {
     pub keys: Scope,
 }
 
-/// Whom the file speaks for.
+/// Decides what happens to live entities that the file doesn't list.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Scope {
-    /// Whoever isn't listed has to go.
+    /// Entities that aren't listed must be removed.
     All,
-    /// Only those listed are touched.
+    /// Entities that aren't listed stay as they are.
     #[default]
     Listed,
 }
 
 impl DesiredUser {
-    /// Somebody of whom nothing is said yet.
+    /// Returns a user who keeps all live values.
     pub fn named(place: Place, email: Email) -> Self {
         Self {
             place,
@@ -217,7 +221,7 @@ impl DesiredUser {
 }
 
 impl Desired {
-    /// The desired for an organisation of which nothing is wished yet.
+    /// Returns the desired state of an organisation with defaults for all optional fields.
     pub fn of(
         provider: ProviderName,
         place: Place,
@@ -251,7 +255,7 @@ impl Desired {
         }
     }
 
-    /// Does the file say anything of keys, by listing or by managing them?
+    /// Returns whether the file lists keys or manages all keys.
     pub fn speaks_of_keys(&self) -> bool {
         !self.keys.is_empty() || self.manage.keys == Scope::All
     }

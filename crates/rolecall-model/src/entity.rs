@@ -1,4 +1,4 @@
-//! The full values of entities: what plans, ledgers and reads speak of.
+//! The full values of entities, as plans, ledgers and reads contain them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -21,37 +21,38 @@ pub enum Entity {
     Key(Key),
 }
 
-/// The organisation itself, where the platform has it changed.
+/// The organisation itself, on platforms where its own record can be changed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Organization {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id: Option<RemoteId>,
-    /// What its addresses in the web app are made of, which the platform derives.
+    /// The slug in the URL of the organisation's page. The platform derives it from the name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub slug: Option<String>,
     pub name: String,
-    /// Where invoices and notices go.
+    /// The email address that receives invoices and notices.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub email: Option<String>,
-    /// How many people there may be.
+    /// The number of users that the organisation pays for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seats: Option<u32>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub thumbnail: Option<String>,
-    /// Whom the making of it invites.
+    /// Users invited by the same mutation that creates the organisation.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub invites: Vec<FirstInvitation>,
 }
 
-/// Somebody who is invited together with the making of their organisation.
+/// A user who is invited by the mutation that creates the organisation.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 pub struct FirstInvitation {
     pub email: Email,
     pub role: RoleName,
 }
 
+/// A team of the organisation.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Team {
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -63,27 +64,28 @@ pub struct Team {
     pub thumbnail: Option<String>,
 }
 
-/// The teams that somebody is in, each with their role there. None: it wasn't read, or follows later.
+/// The teams of a user, each with the user's role there. A role of `None` was not read, or is given later.
 pub type Memberships = BTreeMap<TeamName, Option<RoleName>>;
 
-/// A role of the organisation's own making.
+/// A role that the organisation has defined.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Role {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id: Option<RemoteId>,
     pub name: RoleName,
     pub description: String,
-    /// Without those that the platform gives to every role.
+    /// The permissions of the role, without those that the platform gives to every role.
     pub permissions: BTreeSet<Permission>,
 }
 
-/// A value that the API may not show.
+/// A value, or the fact that the API doesn't show it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Seen<T> {
     Known(T),
     Unreadable,
 }
 
+/// A user, or the user whom an invitation is for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct User {
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -96,25 +98,26 @@ pub struct User {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub phone: Option<String>,
     pub roles: BTreeSet<RoleName>,
-    /// Where the platform has them, and shows them of this person.
+    /// The resources that the roles apply to. Absent if the platform has none, or doesn't show them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resources: Option<Resources>,
-    /// Where the platform has them.
+    /// The user's teams. Absent if the platform has none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub teams: Option<Memberships>,
-    /// `"unreadable"` where the API doesn't show it.
+    /// True if the user can sign in. `"unreadable"` if the API doesn't show it.
     pub enabled: Seen<bool>,
-    /// Invited, and not a member yet.
+    /// True if the user is invited and not a member yet.
     #[serde(default, skip_serializing_if = "is_false")]
     pub invited: bool,
-    /// When the invitation that is open was made.
+    /// The time at which the open invitation was created.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub invited_at: Option<Timestamp>,
-    /// Known to the platform, and not of this organisation.
+    /// True if the platform knows the user, but the user isn't in this organisation.
     #[serde(default, skip_serializing_if = "is_false")]
     pub outside: bool,
 }
 
+/// An API key or an access token of the organisation, without its secret.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Key {
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -122,10 +125,10 @@ pub struct Key {
     pub name: KeyName,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
-    /// Where keys have roles.
+    /// The key's roles. Absent if keys of this platform have none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub roles: Option<BTreeSet<RoleName>>,
-    /// Where keys have permissions.
+    /// The key's permissions. Absent if keys of this platform have none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub permissions: Option<BTreeSet<Permission>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -136,7 +139,7 @@ pub struct Key {
 }
 
 impl User {
-    /// Somebody who is in and may sign in, and of whom nothing else is known yet.
+    /// Returns a member who can sign in and has no roles yet.
     pub fn named(email: Email) -> Self {
         Self {
             id: None,

@@ -1,4 +1,4 @@
-//! What the ledger knows and live can't show, as a value for the planner.
+//! The [`Facts`] that the ledger knows and the platform's API doesn't show, as a value for the planner.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,49 +6,51 @@ use jiff::Timestamp;
 
 use super::{Address, Change, Email, Entity, HoldReason, Key, RemoteId, Seen, User};
 
-/// Everything that the planner may take from the ledger.
+/// Everything that the planner uses from the ledger.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Facts {
-    /// Was there a ledger at all? Without one, the plan says what it can't know.
+    /// True if there is a ledger. Without one, the plan says which facts are missing.
     pub ledger_found: bool,
-    /// The latest invitation of each person.
+    /// The latest invitation of each user.
     pub invitations: BTreeMap<Email, Invitation>,
-    /// Invitations that were taken back to be made anew, and may not have been: what the new ones were to say.
-    pub taken_back: BTreeMap<Email, User>,
-    /// What we last sent as a user's `enabled`, where the platform took it.
+    /// Invitations that we cancelled in order to send a corrected one that may never have been sent. The value is the
+    /// intended content.
+    pub cancelled_to_correct: BTreeMap<Email, User>,
+    /// The value of `enabled` in the latest update of each user that the platform accepted.
     pub enabled_sent: BTreeMap<RemoteId, bool>,
-    /// The latest disabling of each user that may have had an effect, until they are seen to be in again.
+    /// The latest request to disable each user that may have had an effect. It is forgotten when a read shows that
+    /// somebody enabled the user again.
     pub disables: BTreeMap<RemoteId, SentDisable>,
-    /// Has anybody been seen to be gone after the platform had disabled them for us? Then whoever is listed is in.
+    /// True if a read has shown that the platform's list omits a user whom we disabled. Then a listed user can sign in.
     pub disabled_vanish: bool,
-    /// What the platform itself refused, the latest of each entity, and when.
+    /// The latest change of each entity that the platform refused, and the time of the refusal.
     pub refused: BTreeMap<Address, (Timestamp, Change)>,
-    /// Changes that were answered and then not seen, the latest of each entity.
+    /// Changes that the platform accepted and a later read didn't show, the latest of each entity.
     pub not_taken: Vec<NotTaken>,
-    /// Keys that we minted and know the id of.
+    /// Keys that we created and whose ids we know.
     pub minted: BTreeMap<RemoteId, MintedKey>,
-    /// Mints whose answer never came.
+    /// Creations of keys whose answers were lost.
     pub lost_mints: Vec<LostMint>,
-    /// Entities that the platform won't have changed, for a reason that no read shows.
+    /// Changes that the platform refuses for a reason that no read shows.
     pub held: BTreeMap<Address, HeldChange>,
-    /// When the making of the organisation was sent, and perhaps had an effect.
-    pub organization_made: Option<Timestamp>,
-    /// Has an update of a user been seen to clear what it doesn't carry?
+    /// The time at which the creation of the organisation was sent, if it may have had an effect.
+    pub organization_creation_sent: Option<Timestamp>,
+    /// True if an update of a user has cleared values that the update didn't contain.
     pub updates_lose: bool,
 }
 
 impl Facts {
-    /// A read shows somebody whom we invited, perhaps as a member.
+    /// Records that a read shows a user whom we invited. `accepted`: the read shows that they are a member.
     pub fn see_invited(&mut self, email: &Email, accepted: bool) {
         if let Some(invitation) = self.invitations.get_mut(email) {
             invitation.seen = true;
             invitation.accepted |= accepted;
-            // A lost answer is settled by seeing the person.
+            // The invitation arrived, even if its answer was lost.
             invitation.state = InvitationState::Sent;
         }
     }
 
-    /// What had not been taken is in effect after all.
+    /// Records that a change in `not_taken` is in effect after all.
     pub fn settle(&mut self, address: &Address) {
         let Some(index) = self.not_taken.iter().position(|earlier| earlier.change.address == *address) else {
             return;
@@ -60,102 +62,112 @@ impl Facts {
         }
     }
 
-    /// A read doesn't show somebody whom we disabled.
+    /// Records that a read no longer lists a user whom we disabled.
     pub fn miss_disabled(&mut self, id: &RemoteId) {
         if let Some(sent) = self.disables.get_mut(id) {
-            sent.gone = true;
+            sent.unlisted = true;
             self.disabled_vanish |= sent.answer == DisableAnswer::Done;
         }
     }
 
-    /// A read shows somebody whom we disabled, after one that didn't: another hand has let them in.
+    /// Records that a read lists a user again whom an earlier read didn't list after we disabled them: somebody has enabled
+    /// them.
     pub fn see_readmitted(&mut self, id: &RemoteId) {
-        if self.disables.get(id).is_some_and(|sent| sent.gone) {
+        if self.disables.get(id).is_some_and(|sent| sent.unlisted) {
             self.disables.remove(id);
         }
     }
 }
 
+/// An invitation that we sent.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Invitation {
     pub at: Timestamp,
     pub state: InvitationState,
-    /// Has a read shown the person since?
+    /// True if a later read has shown the user, as a member or as invited.
     pub seen: bool,
-    /// Has a read shown them as a member, where that can be told from being invited?
+    /// True if a later read has shown the user as a member, on platforms that distinguish members from invited users.
     pub accepted: bool,
-    /// Did the read right after the invitation not show them? Then the platform hides invitees, and whoever it
-    /// shows later has accepted.
+    /// True if the read right after the invitation didn't show the user. Then the platform hides invited users, and a user
+    /// whom it shows later has accepted.
     pub hidden_at_first: bool,
 }
 
 impl Invitation {
-    /// Is somebody whom the list shows known to have accepted?
+    /// Returns whether the user must have accepted if a read lists them now.
     pub fn accepted_if_live(&self) -> bool {
         self.hidden_at_first
     }
 }
 
-/// Somebody whom we disabled, or may have.
+/// A request to disable a user that had an effect, or may have had one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SentDisable {
     pub at: Timestamp,
     pub email: Email,
     pub answer: DisableAnswer,
-    /// Has a read shown that they are no longer listed? Whoever is listed after that was let in by another hand.
-    pub gone: bool,
+    /// True if a later read didn't list the user. If a read lists them again after that, somebody has enabled them.
+    pub unlisted: bool,
 }
 
+/// The platform's answer to a request to disable a user.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DisableAnswer {
+    /// The platform accepted the request.
     Done,
-    /// Whether it had an effect is unknown.
+    /// The answer was lost, so the effect is unknown.
     Lost,
-    /// Done, and a read listed them as before.
+    /// The platform accepted the request, but a later read listed the user as before.
     NotSeen,
-    /// Refused when it was sent once more.
+    /// The platform refused the request when it was sent again.
     Refused,
 }
 
+/// Tells whether an invitation was sent for sure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum InvitationState {
     Sent,
-    /// The answer was lost, or the process died before it came.
+    /// The answer was lost, or the process died before the answer came.
     Unsure,
 }
 
-/// A change that the platform won't make.
+/// A change that the platform refuses, and the reason.
 #[derive(Clone, Debug, PartialEq)]
 pub struct HeldChange {
     pub change: Change,
     pub reason: HoldReason,
 }
 
+/// A change that the platform accepted and a later read didn't show.
 #[derive(Clone, Debug, PartialEq)]
 pub struct NotTaken {
     pub at: Timestamp,
     pub change: Change,
-    /// How the entity stood after it.
+    /// The entity's live value after the change.
     pub left_as: Option<Entity>,
 }
 
+/// A key that we created.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MintedKey {
-    /// Did the secret arrive where the file wants it?
+    /// True if the secret was delivered to the target in the file.
     pub delivered: bool,
-    /// What was asked for, and when.
-    pub asked: Key,
+    /// The key as we requested it.
+    pub requested: Key,
+    /// The time at which we requested it.
     pub at: Timestamp,
-    /// The keys that it takes the place of.
+    /// The ids of the keys that it replaces.
     pub supersedes: BTreeSet<RemoteId>,
 }
 
-/// A key that we asked for and may or may not exist.
+/// A key whose creation was sent, but whose answer was lost: the key may or may not exist.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LostMint {
-    pub asked: Key,
-    /// Ids of the namesakes that were there before we asked.
-    pub known: BTreeSet<RemoteId>,
-    /// Where a later mint of the name has arrived: the namesakes that were there before that one.
-    pub among: Option<BTreeSet<RemoteId>>,
+    /// The key as we requested it.
+    pub requested: Key,
+    /// The ids of keys with the same name that existed before the request.
+    pub existed_before: BTreeSet<RemoteId>,
+    /// The ids of keys with the same name that existed before a later request for that name, if that one was answered. The
+    /// lost key can only be among these.
+    pub candidates: Option<BTreeSet<RemoteId>>,
 }

@@ -1,4 +1,4 @@
-//! Something wrong in a file: a code that never changes, a place, a message and a hint.
+//! A [`Finding`]: a problem in a file, with a code that never changes, a place, a message and a hint.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::Place;
 
-/// Whether a finding stops the run.
+/// Decides whether a finding stops the run: only errors do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
@@ -27,14 +27,14 @@ impl Severity {
 
 macro_rules! codes {
     ($($(#[doc = $doc:literal])+ $variant:ident => $text:literal,)+) => {
-        /// What kind of finding it is. The words never change; `docs/findings.md` explains each.
+        /// The kind of a finding. Its text never changes; `docs/findings.md` explains each code.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
         pub enum Code {
             $($(#[doc = $doc])+ $variant,)+
         }
 
         impl Code {
-            /// Every code, in the order of the book.
+            /// Every code, in the order of `docs/findings.md`.
             pub const ALL: &[Self] = &[$(Self::$variant,)+];
 
             pub fn as_str(self) -> &'static str {
@@ -47,129 +47,129 @@ macro_rules! codes {
 }
 
 codes! {
-    /// The file, or the folder, can't be read.
+    /// The file or the folder can't be read.
     UnreadableFile => "unreadable-file",
-    /// The folder holds no rolecall file.
+    /// The folder contains no rolecall file.
     NoFiles => "no-files",
     /// The file is larger than rolecall reads.
     FileTooLarge => "file-too-large",
     /// The file has no content.
     EmptyFile => "empty-file",
-    /// The file isn't UTF-8.
+    /// The file isn't encoded in UTF-8.
     NotUtf8 => "not-utf8",
     /// The file starts with a byte order mark.
     ByteOrderMark => "byte-order-mark",
     /// The text isn't YAML.
     YamlSyntax => "yaml-syntax",
-    /// A file holds one document; this one has more.
+    /// The file contains several YAML documents. It may contain only one.
     SeveralDocuments => "several-documents",
-    /// Nested too deep, or aliases that unfold into too much.
+    /// The file is nested too deeply, or its aliases expand to too many values.
     TooComplex => "too-complex",
-    /// A key that the format doesn't have.
+    /// A field that the format doesn't have.
     UnknownField => "unknown-field",
-    /// The same key twice in one mapping.
+    /// A mapping contains the same field twice.
     DuplicateField => "duplicate-field",
-    /// A required key isn't there.
+    /// A required field is missing.
     MissingField => "missing-field",
-    /// A value of another type.
+    /// A value has the wrong type.
     WrongType => "wrong-type",
-    /// A value of the right type that can't be right.
+    /// A value has the right type, but isn't valid.
     InvalidValue => "invalid-value",
-    /// `provider` names none.
+    /// The value of `provider` isn't a known provider.
     UnknownProvider => "unknown-provider",
-    /// An email address that isn't one.
+    /// A text that should be an email address isn't one.
     InvalidEmail => "invalid-email",
-    /// A credential written into the file.
+    /// A credential is written in the file.
     LiteralCredential => "literal-credential",
-    /// An endpoint that isn't HTTPS.
+    /// The endpoint doesn't use HTTPS.
     InsecureEndpoint => "insecure-endpoint",
-    /// An endpoint that may not see the credential.
+    /// The credential must not be sent to the endpoint's host.
     UntrustedHost => "untrusted-host",
-    /// A credential that can't be had.
+    /// The credential can't be read from the place that the file names.
     CredentialUnavailable => "credential-unavailable",
-    /// A credential of another kind than the file calls it.
+    /// The credential is of another kind than its field in the file.
     UnfitCredential => "unfit-credential",
-    /// A command that may not be run.
+    /// The file contains a command, and commands aren't allowed in this run.
     CommandNotAllowed => "command-not-allowed",
-    /// The same user twice.
+    /// The file lists the same user twice.
     DuplicateUser => "duplicate-user",
-    /// The same key twice.
+    /// The file lists the same key twice.
     DuplicateKey => "duplicate-key",
-    /// A role that the provider isn't known to have.
+    /// The provider isn't known to have this role.
     UnknownRole => "unknown-role",
-    /// `absent: true` beside what only a present entity can have.
+    /// An entry has `absent: true` together with values that only a present entity can have.
     AbsentWithValues => "absent-with-values",
-    /// A user whose `enabled` isn't declared.
+    /// A user's entry doesn't contain `enabled`.
     EnabledNotDeclared => "enabled-not-declared",
-    /// Two files reach the same organisation.
+    /// Two files describe the same organisation.
     DuplicateOrganization => "duplicate-organization",
-    /// An account that one file switches off or deletes, and that another file counts on.
+    /// One file deactivates or deletes an account that another file needs.
     ContradictedStatus => "contradicted-status",
-    /// The live organisation isn't the one that the file names.
+    /// The live organisation is another one than the file names.
     WrongOrganization => "wrong-organization",
-    /// A person who has to be invited lacks what an invitation needs.
+    /// A user must be invited, and their entry lacks a field that an invitation needs.
     IncompleteInvitation => "incomplete-invitation",
-    /// A key that has to be minted lacks what that needs.
+    /// A key must be created, and its entry lacks a required field.
     IncompleteKey => "incomplete-key",
-    /// A key that has to be minted would be born expired.
+    /// A key must be created, and its expiry is in the past.
     ExpiryInPast => "expiry-in-past",
-    /// A key that has to be minted has nowhere to go.
+    /// A key must be created, and its entry doesn't say where to deliver the secret.
     NoDelivery => "no-delivery",
-    /// Two live users with one email address.
+    /// Two live users have the same email address.
     AmbiguousUser => "ambiguous-user",
-    /// Two live keys with one name.
+    /// Two live keys have the same name.
     AmbiguousKey => "ambiguous-key",
-    /// An id that no live entity has.
+    /// No live entity has this id.
     UnknownId => "unknown-id",
-    /// The key that `own` names isn't what rolecall can be calling with.
+    /// The key in `own` can't be rolecall's own key.
     WrongOwnKey => "wrong-own-key",
-    /// The person whom `own` names isn't a user.
+    /// The user in `own` isn't a live user.
     WrongOwnUser => "wrong-own-user",
-    /// What the platform refused before, and is sent again.
+    /// The platform refused this change before, and it would be sent again.
     RefusedBefore => "refused-before",
-    /// A key that stops working soon.
+    /// The key expires soon.
     KeyExpires => "key-expires",
-    /// A protected address that nobody has.
+    /// No entity has this protected address.
     UnmatchedAddress => "unmatched-address",
-    /// The same role twice.
+    /// The file lists the same role twice.
     DuplicateRole => "duplicate-role",
-    /// A role that is built in, or has the name of one.
+    /// The role is built in, or has the name of a built-in role.
     ReservedRole => "reserved-role",
-    /// A role that has to be made lacks what that needs.
+    /// A role must be created, and its entry lacks a required field.
     IncompleteRole => "incomplete-role",
-    /// A user is to have a role that the file deletes.
+    /// A user's entry contains a role that the file deletes.
     RoleIsAbsent => "role-is-absent",
-    /// Not the number of roles that a user can have.
+    /// A user's entry doesn't contain exactly one role.
     RoleCount => "role-count",
-    /// A permission that the platform doesn't have.
+    /// The platform doesn't have this permission.
     UnknownPermission => "unknown-permission",
-    /// A permission that is of no use without another.
+    /// A permission has no effect without another one.
     PermissionNeedsAnother => "permission-needs-another",
-    /// A project that isn't there, or that the credential may not see.
+    /// The project doesn't exist, or the credential can't read it.
     UnknownProject => "unknown-project",
-    /// A target that its project doesn't have.
+    /// The project doesn't have this target.
     UnknownTarget => "unknown-target",
-    /// Services of a project that has none.
+    /// The file names services of a project that has none.
     ServicesOfSingleProject => "services-of-single-project",
-    /// The role that is to hold people without access allows something.
+    /// The role for users without access has permissions.
     ContainmentRoleHolds => "containment-role-holds",
-    /// An organisation that has to be made lacks what that needs.
+    /// The organisation must be created, and the file lacks a required field.
     IncompleteOrganization => "incomplete-organization",
-    /// The same team twice.
+    /// The file lists the same team twice.
     DuplicateTeam => "duplicate-team",
-    /// A team that isn't there.
+    /// The team doesn't exist.
     UnknownTeam => "unknown-team",
-    /// A user is to be in a team that the file deletes.
+    /// A user's entry contains a team that the file deletes.
     TeamIsAbsent => "team-is-absent",
-    /// Two live teams with one name.
+    /// Two live teams have the same name.
     AmbiguousTeam => "ambiguous-team",
-    /// A role name that several roles have.
+    /// Several roles have this name.
     AmbiguousRole => "ambiguous-role",
-    /// Calls that the file needs, and no credential for them.
+    /// The file needs mutations that none of its credentials can send.
     MissingCredential => "missing-credential",
-    /// Two secrets that would go to one file.
+    /// Two secrets would be written to the same file.
     DuplicateDelivery => "duplicate-delivery",
-    /// Something that somebody has to approve before a credential is spent on the file.
+    /// A person must approve this part of the file before a credential is used for it.
     NeedsApproval => "needs-approval",
 }
 
@@ -185,7 +185,7 @@ impl Serialize for Code {
     }
 }
 
-/// Any word: a newer rolecall finds more.
+/// The schema accepts any code, because a newer rolecall may have more.
 impl JsonSchema for Code {
     fn schema_name() -> Cow<'static, str> {
         "Code".into()
@@ -194,7 +194,7 @@ impl JsonSchema for Code {
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         let examples: Vec<&str> = Self::ALL.iter().map(|code| code.as_str()).collect();
         json_schema!({
-            "description": "What kind of finding it is. The words never change, and more may come.",
+            "description": "The kind of the finding. The codes never change; later versions may add more.",
             "type": "string",
             "pattern": "^[a-z0-9]+(-[a-z0-9]+)*$",
             "examples": examples,
@@ -202,7 +202,7 @@ impl JsonSchema for Code {
     }
 }
 
-/// Something wrong in a file, and what to do about it.
+/// A problem in a file, and what to do about it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[must_use = "a finding that nobody reports helps nobody"]
 pub struct Finding {
@@ -211,7 +211,7 @@ pub struct Finding {
     pub place: Place,
     pub message: String,
     pub hint: Option<String>,
-    /// May the source line be shown? Not where a credential could stand on it.
+    /// True if the source line may be shown. It is false if a credential may be on that line.
     #[serde(skip)]
     pub show_source: bool,
 }
@@ -230,7 +230,7 @@ impl Finding {
         self
     }
 
-    /// Keeps the source line out of every output.
+    /// Hides the source line in every output.
     pub fn without_source(mut self) -> Self {
         self.show_source = false;
         self

@@ -1,4 +1,4 @@
-//! Limits that hold whatever the rest of a file desired_users.
+//! The [`Guardrails`] of a file: limits for every plan, whatever the rest of the file says.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -10,37 +10,40 @@ use serde::{Deserialize, Serialize};
 
 use super::{Address, Kind, Place};
 
-/// A file's guardrails, made stricter by whoever runs it.
+/// The guardrails of a file. The command line can make them stricter for one run.
 #[derive(Clone, Debug)]
 pub struct Guardrails {
+    /// The number of usable admins that a plan must leave.
     pub min_admins: usize,
+    /// The number of entities that may lose access in one plan.
     pub max_removals: Removals,
-    /// Those that whoever runs it has made stricter: no exception of the file lifts them.
+    /// The guardrails that the command line has made stricter. No exception in the file overrides them.
     pub tightened: BTreeSet<Guardrail>,
-    /// Does whoever calls keep what they need for it?
+    /// True if no plan may take from rolecall's own user or its own key what rolecall needs.
     pub require_self: bool,
-    /// And where the file says so.
+    /// Addresses that rolecall never changes, each with its place in the file.
     pub protected: BTreeMap<Pattern, Place>,
-    /// Plans that may break a guardrail all the same.
+    /// Exceptions: reviewed plans that may break some guardrails.
     pub exceptions: Vec<Exception>,
 }
 
-/// What a plan may break.
+/// A guardrail that a plan can break.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Guardrail {
-    /// How much of a collection goes.
+    /// Limits how many entities of a collection may lose access in one plan.
     MaxRemovals,
-    /// How many admins are left.
+    /// Limits how few usable admins a plan may leave.
     MinAdmins,
-    /// Everything goes that isn't listed, and what is listed isn't there.
+    /// Stops a plan that removes all unlisted entities although none of the listed ones exists: probably the file is for
+    /// another organisation.
     Manage,
-    /// It isn't known to be the organisation that the file is for.
+    /// Stops a plan if rolecall can't tell that the live organisation is the one in the file.
     Organization,
 }
 
 impl Guardrail {
-    /// Those that an exception may lift: the others are put right in the file.
+    /// The guardrails that an exception can override. For the others, the file must be corrected.
     pub const OVERRIDABLE: &[Self] = &[Self::MaxRemovals, Self::MinAdmins];
 
     pub fn as_str(self) -> &'static str {
@@ -59,14 +62,15 @@ impl fmt::Display for Guardrail {
     }
 }
 
-/// One plan that may break some rails, as the reviewed file has it.
+/// An exception in the reviewed file, which lets one plan break some guardrails.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Exception {
     pub place: Place,
     /// The seal of the plan.
     pub plan: String,
-    pub rails: BTreeSet<Guardrail>,
-    /// The last day, in UTC.
+    /// The guardrails that the plan may break.
+    pub guardrails: BTreeSet<Guardrail>,
+    /// The last day on which the exception applies, in UTC.
     pub until: Date,
     pub reason: String,
 }
@@ -85,7 +89,7 @@ impl Default for Guardrails {
 }
 
 impl Guardrails {
-    /// Stricter for one run; what the file says is never loosened.
+    /// Makes limits stricter for one run, as the command line asks. A limit is never loosened.
     pub fn tighten(&mut self, min_admins: Option<usize>, max_removals: Option<Limit>) {
         self.min_admins = self.min_admins.max(min_admins.unwrap_or_default());
         self.max_removals.at_most = max_removals;
@@ -94,50 +98,51 @@ impl Guardrails {
     }
 }
 
-/// How much of each collection may go by one plan.
+/// The number of entities of each collection that may lose access in one plan.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Removals {
-    /// Of collections that aren't named here, a quarter.
+    /// The limits in the file. A collection without one has [`Limit::default`].
     by_kind: BTreeMap<Kind, Limit>,
-    /// What whoever runs it allows of each.
+    /// The limit of the command line, which applies to every collection.
     at_most: Option<Limit>,
 }
 
 impl Removals {
-    /// The same limit for every collection.
-    pub fn of_each(limit: Limit) -> Self {
+    /// Sets the same limit for every collection.
+    pub fn same_for_each(limit: Limit) -> Self {
         Self { by_kind: Kind::ALL.iter().map(|kind| (*kind, limit)).collect(), at_most: None }
     }
 
-    /// A limit for each of these.
-    pub fn each(by_kind: BTreeMap<Kind, Limit>) -> Self {
+    /// Sets the limits of these collections. The others have [`Limit::default`].
+    pub fn new(by_kind: BTreeMap<Kind, Limit>) -> Self {
         Self { by_kind, at_most: None }
     }
 
-    /// What the file says, collection by collection.
+    /// Returns the limits in the file.
     pub fn by_kind(&self) -> &BTreeMap<Kind, Limit> {
         &self.by_kind
     }
 
-    /// The stricter of the limits that apply to a collection of so many, and how many that are.
-    pub fn of(&self, kind: Kind, live: usize) -> (Limit, usize) {
+    /// Returns the stricter of the limits that apply to a collection with `live` entities, and the number of entities that it
+    /// allows.
+    pub fn for_collection(&self, kind: Kind, live: usize) -> (Limit, usize) {
         let written = self.by_kind.get(&kind).copied().unwrap_or_default();
-        let limits = [Some(written), self.at_most].into_iter().flatten().map(|limit| (limit, limit.of(live)));
-        limits.min_by_key(|(_, most)| *most).unwrap_or((written, written.of(live)))
+        let limits = [Some(written), self.at_most].into_iter().flatten().map(|limit| (limit, limit.count(live)));
+        limits.min_by_key(|(_, most)| *most).unwrap_or((written, written.count(live)))
     }
 }
 
-/// A share of a collection, or a number.
+/// A limit on removals: a share of the live entities, or a number. The default is 25%.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Limit {
-    /// In percent.
+    /// A share in percent.
     Share(u8),
     Number(usize),
 }
 
 impl Limit {
-    /// How many that are of so many. A share is rounded down, and one at least.
-    pub fn of(self, live: usize) -> usize {
+    /// Returns the number of entities that the limit allows of `live` entities. A share is rounded down, and is at least one.
+    pub fn count(self, live: usize) -> usize {
         match self {
             Self::Share(percent) => (live * usize::from(percent) / 100).max(1),
             Self::Number(number) => number,
@@ -164,7 +169,7 @@ impl FromStr for Limit {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let wrong = || format!("`{text}` is neither a share such as 25% nor a number such as 3");
+        let wrong = || format!("`{text}` is not a limit; write a share such as 25%, or a number such as 3");
         match text.strip_suffix('%') {
             Some(percent) => {
                 let percent = percent.parse().ok().filter(|percent| *percent <= 100);
@@ -175,7 +180,7 @@ impl FromStr for Limit {
     }
 }
 
-/// An address in which `*` stands for anything.
+/// An address in which each `*` stands for any text, such as `user/*@acme.example`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Pattern(Address);
 
@@ -184,14 +189,14 @@ impl Pattern {
         self.0.kind
     }
 
-    /// Does it mean this one? Without an id it means every namesake.
+    /// Returns whether the pattern matches this address. Without an id, it matches every entity of that name.
     pub fn covers(&self, other: &Address) -> bool {
         let Self(Address { kind, name, id }) = self;
-        kind.covers(other.kind) && fits(name, &other.name) && (id.is_none() || *id == other.id)
+        kind.covers(other.kind) && matches(name, &other.name) && (id.is_none() || *id == other.id)
     }
 }
 
-fn fits(pattern: &str, name: &str) -> bool {
+fn matches(pattern: &str, name: &str) -> bool {
     let Some((start, rest)) = pattern.split_once('*') else { return pattern == name };
     let Some(mut name) = name.strip_prefix(start) else { return false };
     let (middle, end) = rest.rsplit_once('*').unwrap_or(("", rest));

@@ -1,4 +1,4 @@
-//! A difference seen and deliberately not acted on.
+//! A [`Hold`]: a difference that rolecall sees and deliberately doesn't change, with its [`HoldReason`].
 
 use jiff::Timestamp;
 use schemars::JsonSchema;
@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Address, RemoteId, RoleName, TeamName};
 
-/// A difference that no mutation closes, and why.
+/// A difference that rolecall sees and doesn't change, and the reason.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Hold {
     pub address: Address,
@@ -14,144 +14,145 @@ pub struct Hold {
     pub reason: HoldReason,
 }
 
-/// What a hold means to whoever reads it. Only blocked ones count as drift.
+/// The class of a hold. Only blocked holds count as drift.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum HoldClass {
-    /// Somebody has to do something.
+    /// Somebody has to act.
     Blocked,
-    /// Time, or another person, will close it.
+    /// Time or another person will resolve the difference.
     Waiting,
-    /// None of our business.
+    /// The file doesn't ask for a change, or none is needed.
     Ignored,
 }
 
-/// Why a difference is left alone.
+/// The reason why rolecall doesn't change a difference. Its `Display` is the sentence that people read.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "is", rename_all = "kebab-case")]
 pub enum HoldReason {
-    /// Live and not in the file, which speaks only for those listed.
+    /// The entity is live and isn't in the file, and the file doesn't manage unlisted ones.
     Unmanaged { privileged: bool },
-    /// The file declares somebody disabled who isn't there: nobody is invited for that.
+    /// The file says that the user is disabled, and the user doesn't exist. rolecall doesn't invite somebody to disable them.
     DisabledAndAbsent,
-    /// Invited, and not a member yet. Not every platform says since when.
+    /// The user is invited and not a member yet. Not every platform shows the date of the invitation.
     InvitationPending {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         since: Option<Timestamp>,
     },
-    /// The invitation has run out. One that isn't wanted is listed all the same.
+    /// The invitation has expired. `wanted` is false if the file doesn't ask for it.
     InvitationExpired { wanted: bool, step: String },
-    /// Has to go, and no call cancels the invitation.
+    /// The invitation must be cancelled, and the API has no mutation for that.
     InvitationStands {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         since: Option<Timestamp>,
         step: String,
     },
-    /// The invitation is no longer listed, as it would be if it had run out.
+    /// The invitation is no longer listed, although this platform also lists expired invitations.
     InvitationGone { since: Timestamp, step: String },
-    /// Somebody who is in has an open invitation besides, and no call cancels it.
+    /// A member also has an open invitation, and the API can't cancel it. `harmless` is true if it gives no more access.
     InvitationBesideMember { role: RoleName, harmless: bool, step: String },
-    /// Is told by their id, which nobody has who is listed.
+    /// The file selects the user by an id that no listed user has.
     NotListed { step: String },
-    /// We disabled them, and no call enables.
+    /// rolecall disabled the user, and the API can't enable users.
     Disabled { since: Timestamp, step: String },
-    /// Has to go; we disabled them, and the list shows them as before.
+    /// The user must be removed. rolecall sent a request to disable them, and the platform lists them as before. `refused`:
+    /// the answer was lost, and the platform refused the request when it was sent again.
     StillListed { since: Timestamp, refused: bool, step: String },
-    /// Is to stay; we disabled them, or may have, and the list shows them as before.
+    /// The user must stay. rolecall sent a request to disable them earlier, and the platform lists them as before.
     PerhapsDisabled { since: Timestamp, step: String },
-    /// No call knows of keys.
+    /// The API has no operations for keys.
     KeysByHand { step: String },
-    /// The invitation was seen once and is gone.
+    /// The invitation was listed earlier and has disappeared.
     InvitationVanished { since: Timestamp },
-    /// An invitation whose answer was lost: whether the mail went out is unknown.
+    /// The answer to the invitation was lost, so it is unknown whether the mail was sent.
     InvitationUnsure { since: Timestamp },
-    /// Has to go, and can't be reached before the invitation is accepted.
+    /// The user must be removed, and can't be removed before they accept the invitation.
     InvitationCannotBeCancelled { since: Timestamp },
-    /// Sent, answered, and not to be seen: perhaps a second person has to approve.
+    /// The platform accepted the change, but a read doesn't show it. Perhaps a second person has to approve it.
     AwaitingApproval { since: Timestamp },
-    /// An old key that works until its successor is delivered and a later plan retires it.
+    /// The key works until its successor is delivered. A later plan then removes it.
     Superseded,
-    /// An earlier update cleared what it doesn't carry, so another would too.
+    /// An earlier update cleared values that it didn't contain, so this one would clear them too.
     WouldLose { fields: String },
-    /// It is what we call the platform with.
+    /// rolecall signs in with this key, or through this team or organisation.
     OwnAccess,
-    /// What we call the platform with is theirs.
+    /// rolecall signs in with a credential of this user.
     OwnUser,
-    /// Isn't there, and the file doesn't say enough to invite them.
+    /// The user doesn't exist, and the file lacks fields that an invitation needs.
     Incomplete { missing: String, step: String },
-    /// It may be what we call the platform with.
+    /// rolecall may sign in with this key.
     PerhapsOwnAccess,
-    /// The file's guardrails name it.
+    /// The guardrail `protected` names the entity.
     Protected,
-    /// Nothing that can be sent makes this change.
+    /// No mutation makes this change.
     NoCall,
-    /// The platform has no call for it.
+    /// A field differs, and the API can't change it.
     ByHand { field: String, live: Option<String>, desired: String, step: String },
-    /// The list is incomplete, so that absence proves nothing.
+    /// The list is incomplete, so an entity that isn't in it may exist.
     Unreadable { list: String, why: String },
-    /// Built into the platform.
+    /// The role is built into the platform.
     Locked,
-    /// May do everything whatever their role, and can't be removed.
+    /// The owner can do everything, whatever their role, and can't be removed.
     Owner { must_go: bool },
-    /// Another system provisions this user, and the platform refuses to have them changed.
+    /// Another system provisions the user, and the platform refuses changes by anybody else.
     ExternallyManaged { must_go: bool },
-    /// What rolecall itself calls with, and the file doesn't speak of.
+    /// rolecall signs in with this key, and the file doesn't list it.
     OwnKey,
-    /// Accepted an invitation of ours once, and is no member any more.
+    /// The user accepted an invitation of rolecall earlier and is no longer a member.
     LeftAgain {
         since: Timestamp,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         step: Option<String>,
     },
-    /// What the file desired_users of the role is held itself.
+    /// The user can't get the role, because the change of the role is skipped.
     RoleHeld { role: RoleName },
-    /// Whoever has the role is protected, and would be changed with it.
+    /// The change of the role would change the access of protected users.
     ProtectsHolders { holders: Vec<Address> },
-    /// Has to go, and the role that would take all access can't be had.
+    /// The user must be removed, and the role without permissions can't be used.
     NotContained { role: RoleName, step: String },
-    /// Has to go, and somebody has it whom the file doesn't move.
+    /// The role must be deleted, and users have it to whom this plan gives no other role.
     RoleInUse { by: Vec<Address> },
-    /// It can't be given: it isn't among those that the platform lists.
+    /// The role can't be given, because the platform's incomplete list doesn't contain it.
     RoleOutOfSight { role: RoleName },
-    /// The platform has one of that name and doesn't list it.
+    /// The platform has a role of this name and doesn't list it.
     RoleExistsUnlisted,
-    /// The platform says that they are a member, and doesn't list them.
+    /// The platform says that the user is a member, and doesn't list them.
     MemberUnlisted,
-    /// Sent, answered, and not to be seen: the platform drops a part of it, or has another reason.
+    /// The platform accepted the change, but a read doesn't show it. `why` is the probable reason, if one is known.
     NotTaken {
         since: Timestamp,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         why: Option<String>,
     },
-    /// Invited without access, since invitations can't carry it.
+    /// The user is invited without access, because invitations on this server can't contain it.
     InvitedWithoutAccess {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         since: Option<Timestamp>,
     },
-    /// Invited as far as an invitation can say; the rest of the roles follows once it is accepted.
+    /// The user is invited with some of the roles. The others follow after the user accepts.
     RolesFollow {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         since: Option<Timestamp>,
     },
-    /// Nobody else administrates these, and the platform lets nobody go who does.
+    /// The user is the only admin of these organisations, and the platform doesn't remove an only admin.
     OnlyAdminElsewhere { organizations: Vec<RemoteId> },
-    /// The same may be so: the platform doesn't tell.
+    /// The user may be the only admin of an organisation. The platform doesn't show it.
     PerhapsOnlyAdmin,
-    /// The organisation has to be there first.
+    /// The organisation must exist first.
     AwaitsOrganization,
-    /// Making the organisation was sent, and it isn't listed. Another would cost once more.
+    /// The creation of the organisation was sent, and the organisation isn't listed. A second one would be billed too.
     OrganizationUnsure { since: Timestamp },
-    /// The team that came with the organisation, or the only one that is left.
+    /// The team was created with the organisation (`default`), or is its last one.
     LastTeam { default: bool },
-    /// What the file desired_users of the team is held itself.
+    /// Users can't be added to the team, because the change of the team is skipped.
     TeamHeld { team: TeamName },
-    /// Waits until an administrator of the platform lets them in.
+    /// The user waits until an administrator of the platform approves them.
     Unapproved { step: String },
-    /// Switched off in this organisation by another hand.
+    /// Somebody else deactivated the user in this organisation.
     Suspended { step: String },
-    /// The platform says that this account isn't to be touched.
+    /// The platform marks the account as one that must not be changed.
     Shielded,
-    /// Has to go and keeps nothing; only a person can remove them.
+    /// The user must be removed, and the API can't remove them. rolecall takes all their access.
     Contained { step: String },
 }
 

@@ -1,12 +1,11 @@
-//! Why a difference is left alone, as people read it.
+//! The sentences of a [`HoldReason`], as people read them in reports after the address and the class of a hold.
 
 use std::fmt;
 
 use jiff::Timestamp;
 
-use super::{Address, HoldReason};
+use super::{Address, HoldReason, sentence};
 
-/// The sentence that people read.
 impl fmt::Display for HoldReason {
     #[expect(clippy::too_many_lines, reason = "a sentence for each")]
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -14,200 +13,248 @@ impl fmt::Display for HoldReason {
         let on =
             |since: &Option<Timestamp>| since.as_ref().map(|at| format!(" on {}", day(at))).unwrap_or_default();
         match self {
-            Self::Unmanaged { privileged: false } => f.write_str("not in the file"),
-            Self::Unmanaged { privileged: true } => f.write_str("not in the file, and privileged"),
-            Self::DisabledAndAbsent => f.write_str("declared disabled and not there; nobody is invited for that"),
+            Self::Unmanaged { privileged: false } => f.write_str("Not in the file."),
+            Self::Unmanaged { privileged: true } => f.write_str("Not in the file, and has privileged access."),
+            Self::DisabledAndAbsent => f.write_str(
+                "The user doesn't exist, and the file says that they are disabled. rolecall doesn't invite a user to disable them.",
+            ),
             Self::InvitationPending { since } => {
-                write!(f, "invited{} and not a member yet; accepting it is up to them", on(since))
+                write!(f, "Invited{}. The user has not accepted yet.", on(since))
             }
             Self::InvitationExpired { wanted: true, step } => write!(
                 f,
-                "invited, and the invitation has run out; `reinvite_expired: true` in the file sends another, or do it {step}"
+                "The invitation has expired. Set `reinvite_expired: true` in the file to send another, or send it manually: {}.",
+                open(step)
             ),
-            Self::InvitationExpired { wanted: false, .. } => {
-                f.write_str("not wanted; the invitation has run out, so that it lets nobody in")
-            }
+            Self::InvitationExpired { wanted: false, .. } => f.write_str(
+                "The file doesn't ask for this invitation. It has expired and gives no access, so nothing needs to be done.",
+            ),
             Self::InvitationStands { since, step } => write!(
                 f,
-                "has to go, and is invited{}, which no call takes back; look {step}. Whoever accepts is taken out by the next apply",
-                on(since)
+                "The user must be removed and was invited{}, and the API can't cancel the invitation. Cancel it manually: {}. If the user accepts first, the next apply removes them.",
+                on(since),
+                open(step)
             ),
             Self::InvitationGone { since, step } => write!(
                 f,
-                "the invitation of {} is no longer listed: taken back, or accepted and the person disabled since, whom a person can enable {step}; another is sent only with `--assert`",
-                day(since)
+                "The invitation of {} is no longer listed. Either it was cancelled, or the user accepted and was disabled later. If they were disabled, enable them manually: {}. Use `--assert` to send another invitation.",
+                day(since),
+                open(step)
             ),
             Self::Incomplete { missing, step } => write!(
                 f,
-                "isn't there, and can't be invited without {missing}; if they were disabled, enable them {step}"
+                "The user doesn't exist, and an invitation also needs: {missing}. Add it to the file. If the user was disabled, enable them manually: {}.",
+                open(step)
             ),
-            Self::OwnUser => {
-                f.write_str("what rolecall calls with is theirs, and may end with what they may do")
-            }
-            Self::InvitationBesideMember { role, harmless: true, .. } => {
-                write!(f, "is in already, and an invitation as `{role}` is listed besides, which gives nothing more")
-            }
+            Self::OwnUser => f.write_str(
+                "This is rolecall's own user. rolecall's credential may stop working if the user loses access. Use another user's credential first.",
+            ),
+            Self::InvitationBesideMember { role, harmless: true, .. } => write!(
+                f,
+                "The user is already a member. An invitation with the role `{role}` is still listed, but it gives no more access."
+            ),
             Self::InvitationBesideMember { role, harmless: false, step } => write!(
                 f,
-                "is in already, and an invitation as `{role}` is open besides, which no call takes back; whoever follows it may get that role. Look {step}"
+                "The user is already a member, but an invitation with the role `{role}` is still open, and the API can't cancel it. Anyone who accepts it may get that role. Cancel it manually: {}.",
+                open(step)
             ),
-            Self::NotListed { step } => {
-                write!(f, "nobody who is listed has this id; perhaps they were disabled. Enable them {step}")
-            }
-            Self::Disabled { since, step } => {
-                write!(f, "disabled by rolecall on {}, and no call enables; do it {step}", day(since))
-            }
+            Self::NotListed { step } => write!(
+                f,
+                "No listed user has the id in the file. The user may be disabled. If so, enable them manually: {}.",
+                open(step)
+            ),
+            Self::Disabled { since, step } => write!(
+                f,
+                "rolecall disabled the user on {}, and the API can't enable users. Enable them manually: {}.",
+                day(since),
+                open(step)
+            ),
             Self::StillListed { since, refused, step } => write!(
                 f,
-                "has to go; disabling was sent on {}, {}. Look {step}: whoever isn't there is still in, and `--assert` sends it again",
+                "The user must be removed. rolecall sent a request to disable them on {}. {} Check whether they are disabled: {}. If they aren't, use `--assert` to send the request again.",
                 day(since),
                 if *refused {
-                    "its answer was lost, and the platform refused it when it was sent again"
+                    "Its answer was lost, and the platform refused the request when it was sent again."
                 } else {
-                    "and the platform lists them as before"
-                }
+                    "The platform still lists them as before."
+                },
+                open(step)
             ),
             Self::PerhapsDisabled { since, step } => write!(
                 f,
-                "disabling was sent on {} and may have had an effect, although the platform lists them. Look {step}; `--assert` has their role written anew, which settles it",
-                day(since)
+                "rolecall sent a request to disable the user on {}. The user may be disabled, although the platform lists them. Check whether they are: {}. Or use `--assert`: it writes their role again, and the platform's answer settles the question.",
+                day(since),
+                open(step)
             ),
-            Self::KeysByHand { step } => write!(f, "no call knows of keys; see to them {step}"),
+            Self::KeysByHand { step } => {
+                write!(f, "The API has no operations for keys. Manage keys manually: {}.", open(step))
+            }
             Self::InvitationVanished { since } => write!(
                 f,
-                "the invitation of {} is gone and wasn't accepted; `reinvite_expired: true` in the file sends another",
+                "The invitation of {} has disappeared and was not accepted. Set `reinvite_expired: true` in the file to send another.",
                 day(since)
             ),
             Self::InvitationUnsure { since } => write!(
                 f,
-                "the answer to the invitation of {} was lost, so the mail may be out; ask them, or send another with `--assert`",
+                "The answer to the invitation of {} was lost, so the mail may have been sent. Ask the user, or use `--assert` to send another.",
                 day(since)
             ),
             Self::InvitationCannotBeCancelled { since } => write!(
                 f,
-                "invited on {} and not in the list, so out of reach; cancel the invitation in the web app",
+                "The user must be removed. They were invited on {} and aren't listed, so rolecall can't cancel the invitation. Cancel it in the web app.",
                 day(since)
             ),
             Self::AwaitingApproval { since } => write!(
                 f,
-                "sent on {} and not seen in effect; perhaps it awaits approval. It isn't sent again unless asked with `--assert`",
+                "rolecall sent this change on {}, but a later read doesn't show it. It may be waiting for approval. Use `--assert` to send it again.",
                 day(since)
             ),
-            Self::Superseded => {
-                f.write_str("keeps working until its successor is delivered; a later plan retires it")
-            }
+            Self::Superseded => f.write_str(
+                "This key works until its successor is delivered. A later plan then disables or deletes it.",
+            ),
             Self::WouldLose { fields } => write!(
                 f,
-                "an earlier update cleared what it doesn't carry, so this one would clear the {fields}; change it by hand, or accept that with `--assert`"
+                "An earlier update cleared values that it didn't contain, so this update would clear the {fields}. Change the user manually, or use `--assert` to accept the loss."
             ),
-            Self::OwnAccess => f.write_str("rolecall itself calls with this, and would lock itself out"),
+            Self::OwnAccess => f.write_str(
+                "rolecall signs in with a key that belongs here, so this change would lock rolecall out. Use another credential first.",
+            ),
             Self::PerhapsOwnAccess => f.write_str(
-                "rolecall may itself be calling with this key, since its credential doesn't tell; where the file has `own`, name the one it uses there",
+                "rolecall may sign in with this key, and its credential doesn't show which key it is. If the file can have `own`, name rolecall's own key there.",
             ),
-            Self::Protected => f.write_str("protected by the file's guardrails"),
-            Self::ByHand { field, live, desired, step } => match live {
-                Some(live) => write!(f, "{field} is `{live}`, wished `{desired}`: {step}"),
-                None => write!(f, "{field} is empty, wished `{desired}`: {step}"),
-            },
-            Self::Unreadable { list, why } => write!(f, "the list of {list} is incomplete: {why}"),
-            Self::Locked => f.write_str("built in, and never touched"),
-            Self::Owner { must_go: false } => {
-                f.write_str("the owner, who may do everything whatever their role; never touched")
+            Self::Protected => {
+                f.write_str("The file's guardrails protect this entity, so rolecall doesn't change it.")
             }
-            Self::Owner { must_go: true } => {
-                f.write_str("the owner, whom no call can remove: transfer the ownership in the web app first")
+            Self::ByHand { field, live, desired, step } => {
+                let live = live.as_ref().map_or_else(|| "empty".to_owned(), |live| format!("`{live}`"));
+                let difference = sentence(&format!("{field} is {live}, but the file says `{desired}`"));
+                write!(f, "{difference} Manual step: {}.", open(step))
             }
+            Self::Unreadable { list, why } => write!(
+                f,
+                "The list of {list} is incomplete: {}. rolecall makes no change that depends on a missing entry.",
+                open(why)
+            ),
+            Self::Locked => f.write_str("This role is built in, and rolecall never changes it."),
+            Self::Owner { must_go: false } => f.write_str(
+                "This user is the owner and can do everything, whatever their role. rolecall never changes the owner.",
+            ),
+            Self::Owner { must_go: true } => f.write_str(
+                "The user must be removed, but is the owner, and the API can't remove an owner. Transfer the ownership in the web app first.",
+            ),
             Self::ExternallyManaged { must_go: false } => f.write_str(
-                "provisioned by another system (SCIM), which alone may change them; `--assert` asks again",
+                "Another system provisions this user (SCIM), and only that system can change them. Use `--assert` to try again.",
             ),
             Self::ExternallyManaged { must_go: true } => f.write_str(
-                "has to go, and is provisioned by another system (SCIM), which alone may change them: deactivate them in the identity provider",
+                "The user must be removed, but another system provisions them (SCIM), and only that system can change them. Deactivate them in the identity provider.",
             ),
-            Self::OwnKey => f.write_str("what rolecall itself calls with"),
+            Self::OwnKey => f.write_str("rolecall signs in with this key, and the file doesn't list it."),
             Self::LeftAgain { since, step } => {
                 write!(
                     f,
-                    "accepted the invitation of {} and is no member any more; whoever took them out may have had a reason, so another is sent only with `--assert`",
+                    "The user accepted the invitation of {} and is no longer a member. Somebody may have removed them for a reason, so rolecall sends another only with `--assert`.",
                     day(since)
                 )?;
-                step.as_ref().map_or(Ok(()), |step| write!(f, "; or enable them {step}"))
+                step.as_ref().map_or(Ok(()), |step| {
+                    write!(f, " If the user was disabled, enable them manually: {}.", open(step))
+                })
             }
-            Self::RoleHeld { role } => {
-                write!(f, "the role `{role}` can't be given, since what the file desired_users of it is held itself")
-            }
-            Self::ProtectsHolders { holders } => {
-                write!(f, "would change what {} may do, whom the file's guardrails protect", names(holders))
-            }
-            Self::NoCall => write!(f, "no call of the platform makes this change; it is for a person"),
+            Self::RoleHeld { role } => write!(
+                f,
+                "The role `{role}` can't be given, because the change that the file asks for that role is skipped."
+            ),
+            Self::ProtectsHolders { holders } => write!(
+                f,
+                "This change would also change the access of {}, and the file's guardrails protect them.",
+                names(holders)
+            ),
+            Self::NoCall => f.write_str("The API has no mutation for this change. Make it in the web app."),
             Self::NotContained { role, step } => write!(
                 f,
-                "has to go and keeps everything, since the role `{role}` can't be had as it has to be; {step}"
+                "The user must be removed but keeps all access, because the role `{role}` can't be used to take it away. Remove the user manually: {}.",
+                open(step)
             ),
-            Self::RoleInUse { by } => {
-                write!(f, "still held by {}, whom this plan gives no other role", names(by))
-            }
+            Self::RoleInUse { by } => write!(
+                f,
+                "The role can't be deleted. This plan gives no other role to its users: {}.",
+                names(by)
+            ),
             Self::RoleOutOfSight { role } => write!(
                 f,
-                "the role `{role}` isn't among those that the platform lists, which are not all; give it in the web app, or delete roles that nobody needs"
+                "The platform's list of roles is incomplete and doesn't contain the role `{role}`. Give the role in the web app, or delete roles that nobody needs."
             ),
             Self::RoleExistsUnlisted => f.write_str(
-                "the platform has a role of this name and doesn't list it, as it lists 50 at most; delete roles that nobody needs, or manage this one in the web app",
+                "The platform has a role of this name, but doesn't list it, because it lists at most 50 roles. Delete roles that nobody needs, or manage this role in the web app.",
             ),
             Self::MemberUnlisted => f.write_str(
-                "the platform says that they are a member already, and its list of members doesn't show them; look in the web app, and report the platform's paging",
+                "The platform says that the user is already a member, but its list of members doesn't contain them. Look in the web app, and report the platform's paging.",
             ),
             Self::NotTaken { since, why } => write!(
                 f,
-                "sent on {}, answered, and not seen in effect since: {}. It isn't sent again unless asked with `--assert`",
+                "rolecall sent this change on {} and the platform accepted it, but no later read shows it. Possible reason: {}. Use `--assert` to send it again.",
                 day(since),
-                why.as_deref().unwrap_or("the platform drops a part of it")
+                open(why.as_deref().unwrap_or("the platform drops a part of the change"))
             ),
             Self::InvitedWithoutAccess { since } => write!(
                 f,
-                "invited{} without access, which this server's invitations can't limit; role and resources follow once it is accepted",
+                "Invited{} without access, because this server's invitations can't limit it. Role and resources follow after the user accepts.",
                 on(since)
             ),
             Self::RolesFollow { since } => write!(
                 f,
-                "invited{}; the roles that an invitation can't carry follow once it is accepted",
+                "Invited{}. The roles that an invitation can't contain follow after the user accepts.",
                 on(since)
             ),
             Self::OnlyAdminElsewhere { organizations } => write!(
                 f,
-                "nobody else administrates the organisation {}; make somebody else an admin there first",
+                "The user is the only admin of the organisation {}. Make somebody else an admin there first.",
                 organizations.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
             ),
             Self::PerhapsOnlyAdmin => f.write_str(
-                "the platform doesn't tell which organisations nobody else administrates; look it up, then send this with `--assert`",
+                "The platform doesn't show whether the user is the only admin of an organisation. Look it up, then use `--assert` to send this change.",
             ),
-            Self::AwaitsOrganization => f.write_str("follows once the organisation is there"),
+            Self::AwaitsOrganization => f.write_str("This change follows after the organisation is created."),
             Self::OrganizationUnsure { since } => write!(
                 f,
-                "its making was sent on {}, and it isn't listed; look whether it is there under another slug. `--assert` has it made once more, which may cost once more",
+                "rolecall sent the creation of the organisation on {}, but the platform doesn't list it. Check whether it exists under another slug. Use `--assert` to create it again, which may be billed again.",
                 day(since)
             ),
             Self::LastTeam { default: true } => f.write_str(
-                "the team that came with the organisation; `allow: [default-team-deletion]` in the file lets it be deleted",
+                "This team was created with the organisation. Set `allow: [default-team-deletion]` in the file to delete it.",
             ),
             Self::LastTeam { default: false } => f.write_str(
-                "the last team of the organisation; `allow: [default-team-deletion]` in the file lets it be deleted",
+                "This is the last team of the organisation. Set `allow: [default-team-deletion]` in the file to delete it.",
             ),
-            Self::TeamHeld { team } => {
-                write!(f, "nobody can be put into the team `{team}`, since what the file desired_users of it is held itself")
-            }
-            Self::Unapproved { step } => {
-                write!(f, "waits until an administrator of the platform lets them in: {step}")
-            }
-            Self::Suspended { step } => {
-                write!(f, "deactivated in this organisation by another hand, and no call of rolecall's undoes it: {step}")
-            }
-            Self::Shielded => f.write_str("the platform says that this account isn't to be touched"),
-            Self::Contained { step } => write!(f, "has to go, and no call removes them: {step}"),
+            Self::TeamHeld { team } => write!(
+                f,
+                "The user can't be added to the team `{team}`, because the change that the file asks for that team is skipped."
+            ),
+            Self::Unapproved { step } => write!(
+                f,
+                "The user waits until an administrator of the platform approves them: {}.",
+                open(step)
+            ),
+            Self::Suspended { step } => write!(
+                f,
+                "Somebody else deactivated the user in this organisation, and the API can't undo that. Activate them manually: {}.",
+                open(step)
+            ),
+            Self::Shielded => f.write_str("The platform says that this account must not be changed."),
+            Self::Contained { step } => write!(
+                f,
+                "The user must be removed, and the API can't remove them. Remove them manually: {}.",
+                open(step)
+            ),
         }
     }
 }
 
-/// The first few, and how many more.
+/// Returns a phrase without its final period, so that it can be put into a sentence.
+fn open(phrase: &str) -> &str {
+    phrase.trim_end_matches('.')
+}
+
+/// Lists the first five addresses, and the number of the others.
 fn names(addresses: &[Address]) -> String {
     const SHOWN: usize = 5;
     let names: Vec<String> = addresses.iter().take(SHOWN).map(ToString::to_string).collect();

@@ -1,4 +1,4 @@
-//! What is there beside access, to be seen and not to be managed.
+//! The [`Inventory`]: things that a drift report lists and that rolecall doesn't manage.
 
 use std::collections::BTreeMap;
 
@@ -7,29 +7,30 @@ use serde::{Deserialize, Serialize};
 
 use super::{Address, Expiry};
 
-/// What a drift report says besides.
+/// Things that a drift report lists and that rolecall sees but doesn't manage: apps, organisations without a file, and the
+/// expiry dates of keys.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Inventory {
-    /// Sorted by owner and name.
+    /// Apps of the organisation, sorted by owner and name.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub apps: Vec<App>,
-    /// Other organisations that the credential sees and no file names.
+    /// Organisations that the credential can read and that no file describes.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub organizations: Vec<String>,
-    /// When keys that work end, where the platform tells.
+    /// The expiry of each working key, if the platform shows it.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub expiring: BTreeMap<Address, Expiry>,
 }
 
-/// What calls APIs.
+/// An app that calls APIs through the platform.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 pub struct App {
-    /// The team or the person whose it is.
+    /// The team or the user that owns the app.
     pub owner: String,
     pub name: String,
-    /// Its id at the platform.
+    /// The app's id at the platform.
     pub id: String,
-    /// None: not read.
+    /// The app's keys. Absent if they were not read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub keys: Option<Vec<AppKey>>,
 }
@@ -38,7 +39,7 @@ pub struct App {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 pub struct AppKey {
     pub name: String,
-    /// Such as `RAPIDAPI` or `OAUTH2`.
+    /// The type of the key, such as `RAPIDAPI` or `OAUTH2`.
     #[serde(rename = "type")]
     pub kind: String,
 }

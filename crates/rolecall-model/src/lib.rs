@@ -1,4 +1,5 @@
-//! The vocabulary: what every other module speaks, and nobody it speaks to.
+//! The types that all other crates share: addresses, changes, plans, findings. They are values: nothing here reads files,
+//! calls a platform or knows another crate of rolecall.
 
 mod address;
 mod assignable;
@@ -40,7 +41,7 @@ pub use guardrails::{Exception, Guardrail, Guardrails, Limit, Pattern, Removals}
 pub use hold::{Hold, HoldClass, HoldReason};
 pub use inventory::{App, AppKey, Inventory};
 pub use live::{
-    AccountStatus, Caller, Catalogue, Completeness, Feature, Gap, Listing, Live, LiveInvitation, LiveKey,
+    AccountStatus, Bearing, Caller, Catalogue, Completeness, Feature, Gap, Listing, Live, LiveInvitation, LiveKey,
     LiveRole, LiveTeam, LiveUser, Project, Projects,
 };
 pub use name::{
@@ -55,4 +56,4 @@ pub use rules::{
     InviteField, KeyField, KeyRemoval, KnownRoles, ListedInvitations, ManualStep, Rules, UserRemoval, Variables,
 };
 pub use time::Expiry;
-pub use words::{list_of, nearest, quote};
+pub use words::{list_of, nearest, quote, sentence};

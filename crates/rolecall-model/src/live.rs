@@ -1,4 +1,4 @@
-//! What the platform answered, with its gaps declared.
+//! The [`Live`] state of one organisation, as a read of the platform's API returned it, with its gaps.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,109 +8,112 @@ use serde::{Deserialize, Serialize};
 use jiff::Timestamp;
 
 use super::{
-    App, AssignableRoles, Email, Entity, Expiry, HoldReason, Key, KeyName, Memberships, Organization, Permission,
-    RemoteId, Resources, Role, RoleName, Seen, Slug, Team, TeamName, User,
+    Action, App, AssignableRoles, Change, Email, Entity, Expiry, HoldReason, Key, KeyName, Kind, Memberships,
+    Organization, Permission, RemoteId, Resources, Role, RoleName, Seen, Slug, Team, TeamName, User,
 };
 
-/// One organisation, as read.
+/// The live state of one organisation.
 #[derive(Clone, Debug)]
 pub struct Live {
-    /// As the file names it.
+    /// The organisation's id, as the file writes it.
     pub organization: RemoteId,
-    /// As calls name it, where that differs.
+    /// The organisation's id in mutations, if it is another one.
     pub organization_id: Option<RemoteId>,
-    /// What this server takes and others of its kind don't.
+    /// The features of this server that not every server of the platform has.
     pub features: BTreeSet<Feature>,
-    /// Itself, where the platform has it changed. None: it isn't there, or not read.
+    /// The organisation's own record. `None` if the organisation doesn't exist, or the record was not read.
     pub organization_entity: Option<Organization>,
-    /// Where the organisation has teams.
+    /// The organisation's teams, if the platform has teams.
     pub teams: Option<Listing<LiveTeam>>,
-    /// Where roles are made by others than the organisation: those that can be given here.
+    /// The roles that the platform defines, on platforms where organisations don't define their own.
     pub assignable: Option<AssignableRoles>,
-    /// Who calls, where the platform tells.
+    /// rolecall's own user, if the platform shows it.
     pub caller: Option<Caller>,
-    /// Why it isn't known for sure who administrates the organisation, if it isn't.
+    /// The reason why the organisation's admins aren't known for sure, if they aren't.
     pub admins_unsure: Option<String>,
-    /// Where roles are made by the organisation.
+    /// The roles that the organisation has defined, on platforms where it can.
     pub roles: Option<Listing<LiveRole>>,
-    /// Members, and on some platforms the invited among them.
+    /// The members. On some platforms the list also contains invited users.
     pub users: Listing<LiveUser>,
-    /// People of whom the file says what isn't the organisation's business alone, and who aren't in it.
+    /// Users who aren't in the organisation, but whose account the file describes.
     pub non_members: Vec<LiveUser>,
-    /// Where the platform lists the invited apart. A person may be there twice, in two spellings.
+    /// The invitations, if the platform lists them separately. A user may have two, with different spellings of the address.
     pub invitations: Option<Listing<LiveInvitation>>,
-    /// None: not read, since the file speaks of none.
+    /// The keys. `None` if they were not read, because the file doesn't mention keys.
     pub keys: Option<Listing<LiveKey>>,
-    /// Where access reaches into parts of the organisation.
+    /// The projects, on platforms where access can be limited to parts of the organisation.
     pub projects: Option<Projects>,
-    /// What may be put into roles and keys, where the platform says so.
+    /// The permissions that roles and keys can have, if the platform lists them.
     pub catalogue: Option<Catalogue>,
-    /// What calls APIs, where that is shown.
+    /// The apps that call APIs, if the platform shows them.
     pub apps: Vec<App>,
-    /// What the API doesn't show at all.
+    /// Facts that the API doesn't show.
     pub gaps: Vec<Gap>,
-    /// Requests that the read took, retries included.
+    /// The number of requests that the read sent, including retries.
     pub requests: usize,
 }
 
-/// Something that servers of one provider do or don't have, by their release.
+/// A feature that only some releases of a platform's server have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Feature {
-    /// Invitations carry resources.
+    /// Invitations can contain resources.
     InvitationResources,
-    /// One call deletes tokens of every kind.
+    /// One mutation deletes tokens of every kind.
     DeleteAccessToken,
-    /// Projects tell their type.
+    /// The API shows the type of a project.
     ProjectType,
-    /// The status of somebody's account can be changed.
+    /// The status of an account can be changed.
     ChangesStatus,
 }
 
-/// The projects that the credential may see.
+/// The projects that the credential can read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Projects {
     pub by_slug: BTreeMap<Slug, Project>,
-    /// Assignments mention others, so that a missing one proves nothing.
+    /// True if assignments mention projects that aren't listed here. Then a missing project proves nothing.
     pub partial: bool,
 }
 
+/// A project and its targets.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Project {
     pub id: RemoteId,
-    /// Has no services to choose from. None: the server doesn't say.
+    /// True if the project has a single schema and so no services to choose from. `None` if the server doesn't say.
     pub single: Option<bool>,
     pub targets: BTreeMap<Slug, RemoteId>,
 }
 
-/// Permissions that may be given, and which of them make sense only beside another.
+/// The permissions that can be given. The value is the other permission without which this one has no effect, if there is
+/// one.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Catalogue {
     pub roles: BTreeMap<Permission, Option<Permission>>,
     pub keys: BTreeMap<Permission, Option<Permission>>,
 }
 
-/// A list and how much of it there is.
+/// A list and its completeness.
 #[derive(Clone, Debug)]
 pub struct Listing<T> {
-    /// Sorted by id, each once.
+    /// The items, sorted by id, each once.
     pub items: Vec<T>,
     pub completeness: Completeness,
 }
 
-/// Whether absence from a list proves anything.
+/// Tells whether an entity that isn't in a list doesn't exist.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "is", rename_all = "kebab-case")]
 pub enum Completeness {
-    /// The platform says so organization_entity: its count agrees, or its only page is the last.
+    /// Every entity was read: the platform's count agrees, or the platform says that the last page was read.
     Proven,
-    /// The platform offers no proof.
+    /// Assumed complete, because the platform gives no proof.
     Assumed { why: String },
-    /// Something is missing: nothing may rest on absence.
+    /// Incomplete: an entity that isn't in the list may exist all the same.
     Broken { why: String },
 }
 
 impl Completeness {
-    /// Why nothing may rest on absence from this list, if nothing may.
+    /// Returns the hold reason for changes that depend on absence from this list, if the list is incomplete. `list` is the
+    /// list's name, such as `users`.
     pub fn unreadable(&self, list: &str) -> Option<HoldReason> {
         match self {
             Self::Broken { why } => Some(HoldReason::Unreadable { list: list.to_owned(), why: why.clone() }),
@@ -123,15 +126,47 @@ impl Completeness {
     }
 }
 
-/// Something that the API has and doesn't show.
+/// Something that can't be read, and that a reader of the plan has to know.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 pub struct Gap {
-    /// Such as `enabled` of users.
+    /// The thing that can't be read, such as "`enabled` of users".
     pub what: String,
-    /// What follows for whoever reads the plan.
+    /// The consequence for the reader of a plan.
     pub why: String,
+    /// The changes that the gap bears on, if it is a permanent limit of the platform's API. Absent for a gap of this
+    /// organisation or this run, which a reader always has to know.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bears_on: Option<BTreeSet<Bearing>>,
 }
 
+/// A kind of change that a [`Gap`] bears on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+pub struct Bearing {
+    pub kind: Kind,
+    pub action: Action,
+}
+
+impl Gap {
+    /// A gap of this organisation or this run.
+    pub fn new(what: impl Into<String>, why: impl Into<String>) -> Self {
+        Self { what: what.into(), why: why.into(), bears_on: None }
+    }
+
+    /// Marks the gap as a permanent limit of the platform's API, which bears on these changes.
+    #[must_use]
+    pub fn permanent(mut self, bears_on: &[(Kind, Action)]) -> Self {
+        self.bears_on = Some(bears_on.iter().map(|&(kind, action)| Bearing { kind, action }).collect());
+        self
+    }
+
+    /// Returns whether a change of this plan is one that the gap bears on.
+    pub fn bears_on(&self, changes: &[Change]) -> bool {
+        let touches = |change: &Change| Some(Bearing { kind: change.address.kind, action: change.action });
+        self.bears_on.as_ref().is_none_or(|set| changes.iter().filter_map(touches).any(|it| set.contains(&it)))
+    }
+}
+
+/// A live user.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LiveUser {
     pub id: RemoteId,
@@ -141,35 +176,36 @@ pub struct LiveUser {
     pub phone: Option<String>,
     pub roles: BTreeSet<RoleName>,
     pub resources: Option<Resources>,
-    /// The teams that they are in, where the platform has them.
+    /// The user's teams, if the platform has teams.
     pub teams: Option<Memberships>,
-    /// Roles in teams that they aren't in: whoever adds them gives them these.
+    /// Roles from earlier memberships of teams. They apply again when the user joins the team.
     pub stale_team_roles: BTreeMap<TeamName, RoleName>,
     pub enabled: Seen<bool>,
     pub account_status: AccountStatus,
-    /// The organisations that nobody else administrates. None: the platform would have to tell, and doesn't.
+    /// The organisations of which the user is the only admin. `None` if the platform doesn't show them, and they matter.
     pub only_admin_of: Option<BTreeSet<RemoteId>>,
 }
 
-/// What decides on a user beside the file.
+/// The status of a user's account at the platform, which limits the changes that rolecall can make.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum AccountStatus {
+    /// The account can be used and changed.
     #[default]
     Ordinary,
-    /// May do everything, whatever their role, and is never touched.
+    /// The owner can do everything, whatever their role. rolecall never changes them.
     Owner,
-    /// The platform says that they are not to be touched.
+    /// The platform marks the account as one that must not be changed.
     Shielded,
-    /// Waits until an administrator of the platform lets them in.
+    /// The user waits until an administrator of the platform approves them.
     Unapproved,
-    /// Is switched off in this organisation, by another hand.
+    /// Somebody else has deactivated the user in this organisation.
     Suspended,
-    /// The platform has a word for it that isn't known.
+    /// The platform answered with a status that rolecall doesn't know.
     Unclear,
 }
 
 impl AccountStatus {
-    /// Is somebody of this standing able to use what they have?
+    /// Returns whether a user with this account status can use their access.
     pub fn is_active(self) -> bool {
         match self {
             Self::Ordinary | Self::Owner | Self::Shielded => true,
@@ -178,61 +214,65 @@ impl AccountStatus {
     }
 }
 
+/// A live team.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LiveTeam {
     pub id: RemoteId,
-    /// Told apart from its namesakes by its id, where it has some.
+    /// The name, made unique by the id if other teams have the same name.
     pub name: TeamName,
-    /// As the platform has it.
+    /// The name at the platform.
     pub raw_name: TeamName,
     pub description: Option<String>,
     pub thumbnail: Option<String>,
-    /// The platform made it together with the organisation.
+    /// True if the platform created the team together with the organisation.
     pub default: bool,
 }
 
-/// Who calls the platform, and for whom.
+/// rolecall's own identity: the users and the team to which its credentials belong.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Caller {
-    /// One, or two where two credentials are of different people.
+    /// One user, or two if the two credentials belong to different users.
     pub users: BTreeSet<RemoteId>,
     pub emails: BTreeSet<Email>,
-    /// The team whose key it is.
+    /// The team to which the key belongs.
     pub team: Option<RemoteId>,
 }
 
+/// A live role.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LiveRole {
     pub id: RemoteId,
     pub name: RoleName,
     pub description: String,
-    /// Without those that the platform gives to every role.
+    /// The permissions of the role, without those that the platform gives to every role.
     pub permissions: BTreeSet<Permission>,
-    /// Built in.
+    /// True if the role is built in and can't be changed.
     pub locked: bool,
 }
 
-/// An invitation that nobody has accepted. Its id isn't kept: on Hive it contains the code that redeems it.
+/// An invitation that the user has not accepted. It has no id here, because on Hive the id contains the code that redeems the
+/// invitation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LiveInvitation {
     pub email: Email,
     pub role: RoleName,
-    /// Where the platform says so.
+    /// The time at which the invitation was created, if the platform shows it.
     pub created: Option<Timestamp>,
-    /// The teams that it lets into, where the platform has them.
+    /// The teams that the user joins by accepting, if the platform has teams.
     pub teams: Option<BTreeSet<TeamName>>,
-    /// It can't be accepted any more, and is listed all the same.
+    /// True if the invitation has expired but is still listed.
     pub expired: bool,
 }
 
+/// A live key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LiveKey {
     pub id: RemoteId,
     pub name: KeyName,
     pub description: Option<String>,
-    /// Where keys have roles.
+    /// The key's roles, if keys of this platform have roles.
     pub roles: Option<BTreeSet<RoleName>>,
-    /// Where keys have permissions.
+    /// The key's permissions, if keys of this platform have permissions.
     pub permissions: Option<BTreeSet<Permission>>,
     pub resources: Option<Resources>,
     pub expires: Option<Expiry>,
@@ -240,7 +280,7 @@ pub struct LiveKey {
 }
 
 impl Live {
-    /// An organisation of which this much is known.
+    /// Returns the live state of an organisation of which only the users are known.
     pub fn of(organization: RemoteId, users: Listing<LiveUser>) -> Self {
         Self {
             organization,
@@ -284,14 +324,14 @@ impl Live {
         self.invitations.as_ref().map(|list| list.items.as_slice()).unwrap_or_default()
     }
 
-    /// Why it proves nothing that somebody is neither a member nor invited, if it proves nothing.
+    /// Returns the hold reason for a user who is in neither list, if the list of users or of invitations is incomplete.
     pub fn people_unreadable(&self) -> Option<HoldReason> {
         let invitations = self.invitations.as_ref();
         let users = self.users.completeness.unreadable("users");
         users.or_else(|| invitations.and_then(|list| list.completeness.unreadable("invitations")))
     }
 
-    /// Those that can be accepted.
+    /// Returns the invitations that can be accepted.
     pub fn open_invitations(&self) -> impl Iterator<Item = &LiveInvitation> {
         self.invitations().iter().filter(|invitation| !invitation.expired)
     }
@@ -302,7 +342,7 @@ impl Live {
 }
 
 impl LiveUser {
-    /// Somebody who may sign in, and of whom nothing else is known.
+    /// Returns a user who can sign in, and of whom nothing else is known.
     pub fn of(id: RemoteId, email: Email, roles: BTreeSet<RoleName>) -> Self {
         Self {
             id,
@@ -320,7 +360,7 @@ impl LiveUser {
         }
     }
 
-    /// As read.
+    /// Returns the user's full value.
     pub fn entity(&self) -> User {
         let Self {
             id,
@@ -342,7 +382,7 @@ impl LiveUser {
 }
 
 impl LiveInvitation {
-    /// As read. What else the invitation promises isn't shown.
+    /// Returns the value of the user whom the invitation is for, as far as the API shows it.
     pub fn entity(&self) -> User {
         let Self { email, role, created, teams, expired: _ } = self.clone();
         let teams = teams.map(|teams| teams.into_iter().map(|team| (team, None)).collect());
@@ -352,7 +392,7 @@ impl LiveInvitation {
 }
 
 impl LiveTeam {
-    /// As read.
+    /// Returns the team's full value.
     pub fn entity(&self) -> Entity {
         let Self { id, name, raw_name: _, description, thumbnail, default: _ } = self.clone();
         Entity::Team(Team { id: Some(id), name, description, thumbnail })
@@ -360,7 +400,7 @@ impl LiveTeam {
 }
 
 impl LiveRole {
-    /// As read.
+    /// Returns the role's full value.
     pub fn entity(&self) -> Entity {
         let Self { id, name, description, permissions, locked: _ } = self.clone();
         Entity::Role(Role { id: Some(id), name, description, permissions })
@@ -368,7 +408,7 @@ impl LiveRole {
 }
 
 impl LiveKey {
-    /// As read.
+    /// Returns the key's full value.
     pub fn entity(&self) -> Key {
         let Self { id, name, description, roles, permissions, resources, expires, enabled } = self.clone();
         Key { id: Some(id), name, description, roles, permissions, resources, expires, enabled }

@@ -1,4 +1,4 @@
-//! Names and ids as types, so that one can't be passed for another.
+//! Names and ids as types of their own, so that one can't be passed in place of another.
 
 use std::borrow::Cow;
 use std::cmp::Ordering;
@@ -8,7 +8,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use thiserror::Error;
 
-/// One of the platforms that rolecall can reconcile.
+/// One of the platforms that rolecall can manage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum ProviderName {
@@ -16,17 +16,17 @@ pub enum ProviderName {
     Bitpanda,
     /// GraphQL Hive's console, in the cloud or self-hosted.
     Hive,
-    /// Paradime, a workspace of it.
+    /// A workspace of Paradime.
     Paradime,
-    /// RapidAPI Enterprise Hub, an organisation on it.
+    /// An organisation on a RapidAPI Enterprise Hub.
     Rapidapi,
 }
 
 impl ProviderName {
-    /// Every provider, in the order in which they are listed to people.
+    /// Every provider, in the order in which messages list them.
     pub const ALL: &[Self] = &[Self::Bitpanda, Self::Hive, Self::Paradime, Self::Rapidapi];
 
-    /// The word that the file's `provider` field takes.
+    /// Returns the provider's name in the field `provider` of a file.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Bitpanda => "bitpanda",
@@ -36,7 +36,7 @@ impl ProviderName {
         }
     }
 
-    /// The provider of that name.
+    /// Returns the provider with this name.
     pub fn parse(word: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|provider| provider.as_str() == word)
     }
@@ -48,7 +48,7 @@ impl fmt::Display for ProviderName {
     }
 }
 
-/// Why a name is not one.
+/// The reason why a text isn't a valid name. Messages print it after the text.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum NameError {
     #[error("is empty")]
@@ -61,11 +61,11 @@ pub enum NameError {
     Long(usize),
 }
 
-/// The longest name, in characters, that the file may ask for.
+/// The length limit of names in a file, in characters.
 pub const MAX_NAME: usize = 256;
 
-/// Does this character move the cursor, turn the reading direction, or not show at all? Each can make a line say
-/// something else than it seems to.
+/// Returns whether a character moves the cursor, changes the reading direction, or is invisible. Such characters can make
+/// a line look different from its content.
 pub fn is_deceptive(c: char) -> bool {
     c.is_control()
         || matches!(
@@ -74,7 +74,7 @@ pub fn is_deceptive(c: char) -> bool {
         )
 }
 
-/// Is this a name as a person may type one?
+/// Checks a name that a person typed.
 pub fn check_name(text: &str) -> Result<(), NameError> {
     if text.is_empty() {
         return Err(NameError::Empty);
@@ -91,7 +91,8 @@ pub fn check_name(text: &str) -> Result<(), NameError> {
     Ok(())
 }
 
-/// Text of one meaning. `parse` guards what people type; `seen` takes what a platform answered as it is.
+/// Defines a type for texts of one meaning. `parse` checks a text that a person typed; `seen` accepts any text from a
+/// platform.
 macro_rules! name {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
@@ -100,14 +101,14 @@ macro_rules! name {
         pub struct $name(String);
 
         impl $name {
-            /// Checks what a person typed.
+            /// Checks and wraps a text that a person typed.
             pub fn parse(text: impl Into<String>) -> Result<Self, NameError> {
                 let text = text.into();
                 check_name(&text)?;
                 Ok(Self(text))
             }
 
-            /// Takes what a platform or a saved plan says, without judging it.
+            /// Wraps a text from a platform, a ledger or a saved plan without a check.
             pub fn seen(text: impl Into<String>) -> Self {
                 Self(text.into())
             }
@@ -126,19 +127,20 @@ macro_rules! name {
 }
 
 name! {
-    /// A role, as the platform spells it. An open set: one that we never heard of is kept as it is.
+    /// The name of a role, as the platform spells it. Names that rolecall doesn't know are kept.
     RoleName
 }
 name! {
-    /// The name of an API key or access token. Not unique on every platform.
+    /// The name of an API key or an access token. It isn't unique on every platform.
     KeyName
 }
 name! {
-    /// What a role or a key allows, as the platform spells it: `member:modify`. An open set.
+    /// A permission of a role or a key, as the platform spells it, such as `member:modify`. Permissions that rolecall doesn't
+    /// know are kept.
     Permission
 }
 name! {
-    /// A team's name.
+    /// The name of a team.
     TeamName
 }
 name! {
@@ -146,11 +148,11 @@ name! {
     Slug
 }
 name! {
-    /// An id that a platform gave. Opaque: nothing is read out of its shape.
+    /// An id from a platform. rolecall never interprets its content.
     RemoteId
 }
 
-/// Why a text is no email address.
+/// The reason why a text isn't an email address. Messages print it after the text.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum EmailError {
     #[error("has no `@`")]
@@ -167,7 +169,8 @@ pub enum EmailError {
     Long,
 }
 
-/// In small letters. What only looks like a letter of the English alphabet, and would become one, stays as it is.
+/// Returns the text in lower case. A character that isn't ASCII, and whose lower case is, stays as it is: otherwise two
+/// different addresses could become equal (the Kelvin sign `K` would become `k`).
 pub(super) fn fold_case(text: &str) -> String {
     let fold = |c: char| {
         let becomes_ascii = !c.is_ascii() && c.to_lowercase().any(|small| small.is_ascii());
@@ -177,7 +180,7 @@ pub(super) fn fold_case(text: &str) -> String {
     text.chars().flat_map(fold).collect()
 }
 
-/// An email address: sent as written, compared without letter case.
+/// An email address. It is sent as it was written, and compared without regard to case.
 #[derive(Clone, Debug)]
 pub struct Email {
     written: String,
@@ -185,7 +188,7 @@ pub struct Email {
 }
 
 impl Email {
-    /// Checks what a person typed.
+    /// Checks an address that a person typed. White space around it is ignored.
     pub fn parse(text: &str) -> Result<Self, EmailError> {
         let text = text.trim();
         if text.chars().any(|c| c.is_whitespace() || is_deceptive(c)) {
@@ -207,17 +210,17 @@ impl Email {
         Ok(Self::seen(text))
     }
 
-    /// Takes what a platform or a saved plan says, without judging it.
+    /// Wraps an address from a platform, a ledger or a saved plan without a check.
     pub fn seen(text: &str) -> Self {
         Self { written: text.to_owned(), key: fold_case(text.trim()) }
     }
 
-    /// As written, for the wire.
+    /// Returns the address as it was written, for requests.
     pub fn as_str(&self) -> &str {
         &self.written
     }
 
-    /// In lower case, for comparing and for addresses.
+    /// Returns the address in lower case, for comparisons and for an [`Address`](crate::Address).
     pub fn key(&self) -> &str {
         &self.key
     }

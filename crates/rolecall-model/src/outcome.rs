@@ -1,23 +1,23 @@
-//! What became of a mutation.
+//! The [`Outcome`] of a mutation.
 
 use std::fmt;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// What became of a mutation.
+/// The outcome of a mutation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Outcome {
-    /// The platform took it.
+    /// The platform accepted the mutation.
     Done,
-    /// It changed nothing.
+    /// The mutation changed nothing.
     Failed,
-    /// Sent, and whether it had an effect is unknown.
+    /// The mutation was sent, and it is unknown whether it had an effect.
     Unsure,
-    /// Not sent.
+    /// The mutation was not sent.
     Skipped,
-    /// Answered without an error, and a read doesn't show it.
+    /// The platform answered without an error, but a later read doesn't show the change.
     NotTaken,
 }
 

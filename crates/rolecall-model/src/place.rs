@@ -1,4 +1,4 @@
-//! Where something stands in a file.
+//! The [`Place`] of a value in a file.
 
 use std::fmt;
 use std::ops::Deref;
@@ -7,7 +7,7 @@ use std::sync::Arc;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-/// Bytes of a source text: start and end, end excluded.
+/// A range of bytes in a source text. `end` is excluded.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Span {
     pub start: usize,
@@ -17,7 +17,7 @@ pub struct Span {
 /// A place in a file. Line and column count from one, columns in characters.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 pub struct Place {
-    /// As it was named on the command line, or found below it.
+    /// The path of the file, as the command line named it or as it was found in a folder.
     pub file: Arc<str>,
     pub line: usize,
     pub column: usize,
@@ -26,13 +26,13 @@ pub struct Place {
 }
 
 impl Place {
-    /// The first character of a file, for what concerns the file as a whole.
+    /// Returns the first character of a file. It is the place of findings about the file as a whole.
     pub fn start_of(file: impl Into<Arc<str>>) -> Self {
         Self { file: file.into(), line: 1, column: 1, span: Span::default() }
     }
 }
 
-/// A value and where it stands.
+/// A value and its place in the file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Placed<T> {
     pub value: T,

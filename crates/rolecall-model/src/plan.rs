@@ -1,4 +1,4 @@
-//! What would be done, to be read, saved, approved and applied.
+//! The [`Plan`]: all changes that rolecall would make. People read and approve it, and `apply` sends it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Address, Change, Completeness, Gap, Guardrail, Hold, Inventory, Mutation, ProviderName, RemoteId};
 
-/// The version of the plan file. A minor step only adds; a reader refuses a major that it doesn't know.
+/// The version of the plan file. A minor version only adds fields. rolecall refuses plans of another major version.
 pub const FORMAT_VERSION: &str = "2.0";
 
 /// A plan over one or more organisations.
@@ -20,12 +20,12 @@ pub struct Plan {
     /// The program that wrote it.
     pub generator: String,
     pub organizations: Vec<OrganizationPlan>,
-    /// Those that could not be planned, and are not among these.
+    /// The organisations that could not be planned. They aren't in `organizations`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unread: Vec<Unread>,
 }
 
-/// An organisation of which no plan could be made.
+/// An organisation that could not be planned, and the reason.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 pub struct Unread {
     pub provider: ProviderName,
@@ -33,36 +33,36 @@ pub struct Unread {
     pub why: String,
 }
 
-/// The plan of one organisation. Whatever may differ between two runs over the same world stands outside `sealed`.
+/// The plan of one organisation. Values that may differ between two runs with the same input are outside of `sealed`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct OrganizationPlan {
     pub sealed: Sealed,
-    /// `sha256:` and the hash of `sealed` as JSON without white space, keys in order.
+    /// The plan's seal: `sha256:` and the hash of `sealed`, as JSON with sorted keys and without white space.
     pub seal: String,
-    /// How complete each list was.
+    /// The completeness of each list that was read.
     pub completeness: BTreeMap<String, Completeness>,
-    /// What the API, or the lack of a ledger, keeps from us.
+    /// Facts that can't be read, because the API doesn't show them or there is no ledger.
     pub gaps: Vec<Gap>,
-    /// Guardrails that this plan would break. Not empty: nothing is sent.
+    /// Guardrails that the plan would break. If there are any, `apply` sends nothing.
     pub refusals: Vec<Refusal>,
-    /// Guardrails that it would break, but for an exception in the file.
+    /// Guardrails that the plan breaks, and that an exception in the file overrides.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub overrides: Vec<Override>,
-    /// Changes by which an admin, a privileged role or a privileged key comes, goes or becomes another.
+    /// The addresses of changes that create, remove or change an admin, a privileged role or a privileged key.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub privileged: BTreeSet<Address>,
-    /// Where in the files each change was asked for, as file:line:column.
+    /// The place in the files that asks for each change, as file:line:column, by address.
     pub places: BTreeMap<String, String>,
-    /// Users that can be relied on to administrate once all is done.
+    /// The number of usable admins after the plan.
     pub usable_admins_after: usize,
-    /// Requests that reading took.
+    /// The number of requests that the read sent.
     pub requests: usize,
-    /// What else is there, where a drift report says so.
+    /// Things that rolecall doesn't manage. Only drift reports contain them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub inventory: Option<Inventory>,
 }
 
-/// The part that is approved: the same, byte for byte, whenever the world and the desired are the same.
+/// The approved part of a plan. It is the same, byte for byte, whenever the live and the desired state are the same.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Sealed {
     pub identity: Identity,
@@ -71,7 +71,7 @@ pub struct Sealed {
     pub holds: Vec<Hold>,
 }
 
-/// Which organisation a plan is for. A plan for one never applies to another.
+/// The identity of the organisation that a plan is for. A plan is never applied to another organisation.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 pub struct Identity {
     pub provider: ProviderName,
@@ -80,12 +80,12 @@ pub struct Identity {
     pub site: Site,
 }
 
-/// Where an organisation is reached, as it may be shown.
+/// The site of the platform, in a form that may be shown.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 pub struct Site {
     /// The platform's host without its port, or `sandbox`.
     pub host: String,
-    /// Where the endpoint's path is a secret: the first digits of its SHA-256, which tell one from another.
+    /// The first digits of the SHA-256 of the endpoint's path, if the path is a secret.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub path_digest: Option<String>,
 }
@@ -95,18 +95,18 @@ pub struct Site {
 pub struct Refusal {
     pub guardrail: Guardrail,
     pub message: String,
-    /// The changes that break it.
+    /// The changes that break the guardrail.
     pub addresses: Vec<Address>,
 }
 
-/// A guardrail that a plan would break, and that the file lifts for it.
+/// A guardrail that a plan breaks, and that an exception in the file overrides.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 pub struct Override {
     #[serde(flatten)]
     pub refusal: Refusal,
-    /// The seal that the exception names.
+    /// The seal in the exception.
     pub plan: String,
-    /// The last day, in UTC.
+    /// The last day on which the exception applies, in UTC.
     pub until: Date,
     pub reason: String,
 }
@@ -123,7 +123,7 @@ impl Plan {
 }
 
 impl Site {
-    /// A site whose path is no secret.
+    /// Returns a site whose path isn't a secret.
     pub fn host(host: impl Into<String>) -> Self {
         Self { host: host.into(), path_digest: None }
     }
@@ -140,7 +140,7 @@ impl fmt::Display for Site {
 }
 
 impl Identity {
-    /// Are these the same organisation? A secret path may have been exchanged since.
+    /// Returns whether both are the same organisation. Paths aren't compared, because a secret path may have been replaced.
     pub fn is_same_organization(&self, other: &Self) -> bool {
         self.provider == other.provider
             && self.organization == other.organization
@@ -149,20 +149,22 @@ impl Identity {
 }
 
 impl OrganizationPlan {
-    /// A mutation by its id, which says its place.
+    /// Returns the mutation with this id.
     pub fn mutation(&self, id: &str) -> Option<&Mutation> {
-        let place = id.strip_prefix('m')?.parse::<usize>().ok()?.checked_sub(1)?;
-        self.sealed.mutations.get(place).filter(|mutation| mutation.id == id)
+        // The id contains the position: `m1` is the first.
+        let index = id.strip_prefix('m')?.parse::<usize>().ok()?.checked_sub(1)?;
+        self.sealed.mutations.get(index).filter(|mutation| mutation.id == id)
     }
 
-    /// Is a mutation a first step of a change, after which another closes it?
+    /// Returns whether another mutation completes the change after this one.
     pub fn is_first_step(&self, mutation: &Mutation, change: &Address) -> bool {
-        let closes = |other: &&Mutation| !other.first_step && other.id != mutation.id && other.change == *change;
+        let completes =
+            |other: &&Mutation| !other.first_step && other.id != mutation.id && other.change == *change;
         mutation.first_step
-            || (!mutation.also.is_empty() && self.sealed.mutations.iter().any(|other| closes(&other)))
+            || (!mutation.also.is_empty() && self.sealed.mutations.iter().any(|other| completes(&other)))
     }
 
-    /// The change of an entity. Changes are in the order of their addresses.
+    /// Returns the change of an entity. Changes are sorted by address.
     pub fn change(&self, address: &Address) -> Option<&Change> {
         let changes = &self.sealed.changes;
         changes.binary_search_by(|change| change.address.cmp(address)).ok().map(|index| &changes[index])

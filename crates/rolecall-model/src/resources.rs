@@ -1,4 +1,5 @@
-//! Which parts of an organisation a user or a key may touch: projects, targets, services, app deployments.
+//! The parts of an organisation to which the access of a user or a key applies: projects, targets, services and app
+//! deployments.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -8,25 +9,25 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::{RemoteId, Slug};
 
-/// Everything there is and will be, or only what is named.
+/// Everything, including what is created later, or only some named parts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reach<T> {
     All,
     Only(T),
 }
 
-/// A whole assignment, by the slugs of projects.
+/// The resources of a user or a key, by the slugs of projects.
 pub type Resources = Reach<BTreeMap<Slug, ProjectReach>>;
 
-/// What of a project.
+/// The selected targets of a project.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ProjectReach {
     pub id: RemoteId,
-    /// By the slugs of targets.
+    /// The targets, by their slugs.
     pub targets: Reach<BTreeMap<Slug, TargetReach>>,
 }
 
-/// What of a target. Services and app deployments are named, and need not exist yet.
+/// The selected services and app deployments of a target. They are selected by name and don't have to exist yet.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct TargetReach {
     pub id: RemoteId,
@@ -34,11 +35,11 @@ pub struct TargetReach {
     pub app_deployments: Reach<BTreeSet<String>>,
 }
 
-/// A value that may be compared with and joined to another of its kind.
+/// A selection that can be compared with another one and joined to it.
 pub trait Extent {
-    /// Is nothing of `other` outside of this?
+    /// Returns whether `self` contains everything in `other`.
     fn covers(&self, other: &Self) -> bool;
-    /// Takes what `other` has besides.
+    /// Adds everything in `other` to `self`.
     fn join(&mut self, other: Self);
 }
 
@@ -111,17 +112,18 @@ impl Extent for TargetReach {
 }
 
 impl Reach<BTreeMap<Slug, ProjectReach>> {
-    /// Nothing at all.
+    /// Returns a selection that contains nothing.
     pub fn none() -> Self {
         Self::Only(BTreeMap::new())
     }
 
-    /// Is nothing of `other` outside of this?
+    /// Returns whether `self` contains everything in `other`.
     pub fn covers(&self, other: &Self) -> bool {
         Extent::covers(self, other)
     }
 
-    /// As paths: `shop/production/services/users`. A star stands for all there is and will be.
+    /// Lists the selection as paths, such as `shop/production/services/users`. `*` stands for everything, including what is
+    /// created later.
     pub fn paths(&self) -> BTreeSet<String> {
         let Self::Only(projects) = self else { return BTreeSet::from(["everything".to_owned()]) };
         let mut paths = BTreeSet::new();
@@ -142,7 +144,7 @@ impl Reach<BTreeMap<Slug, ProjectReach>> {
 }
 
 impl<V: Extent> Reach<BTreeMap<Slug, V>> {
-    /// Adds a part. One that is there already is joined with it: that is what two entries for one mean.
+    /// Adds a part. If there is one with this slug already, both are joined.
     pub fn add(&mut self, slug: Slug, part: V) {
         self.join(Self::Only(BTreeMap::from([(slug, part)])));
     }
@@ -160,7 +162,7 @@ fn target_paths(target: &str, reach: &TargetReach) -> BTreeSet<String> {
                 paths.insert(format!("{target}/{kind}/*"));
             }
             Reach::Only(names) => {
-                // A name that is a star isn't all of them.
+                // A service may be called `*`, so that name is quoted.
                 let quoted = |name: &String| if name == "*" { "\"*\"".to_owned() } else { name.clone() };
                 paths.extend(names.iter().map(|name| format!("{target}/{kind}/{}", quoted(name))));
             }
@@ -169,7 +171,7 @@ fn target_paths(target: &str, reach: &TargetReach) -> BTreeSet<String> {
     if paths.is_empty() { BTreeSet::from([target.to_owned()]) } else { paths }
 }
 
-/// The word for everything.
+/// The text that stands for everything.
 const ALL: &str = "all";
 
 impl<T: Serialize> Serialize for Reach<T> {
@@ -209,7 +211,7 @@ impl<T: JsonSchema> JsonSchema for Reach<T> {
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
         let only = generator.subschema_for::<T>();
         json_schema!({
-            "description": "Everything, or only what is named.",
+            "description": "Everything (`all`), or only the named parts.",
             "anyOf": [{ "const": ALL }, only],
         })
     }

@@ -1,4 +1,4 @@
-//! What a provider can and can't do, as pure answers for checking and planning.
+//! The [`Rules`] of a provider: its capabilities, as pure functions for checks and plans.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,10 +9,10 @@ use super::{
     Call, Change, Desired, Effect, Entity, Kind, Live, Mutation, Permission, ProviderName, RoleName, User,
 };
 
-/// What a call says, by the names of its arguments.
+/// The variables of a GraphQL operation, by name.
 pub type Variables = BTreeMap<String, Value>;
 
-/// What an invitation has to say about the person.
+/// A field that an invitation needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum InviteField {
     FirstName,
@@ -22,7 +22,7 @@ pub enum InviteField {
     Teams,
 }
 
-/// What has to be said of a key before it can be minted.
+/// A field that is needed to create a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KeyField {
     Roles,
@@ -31,73 +31,75 @@ pub enum KeyField {
     Resources,
 }
 
-/// What becomes of a user who must go.
+/// The way in which a user is removed who must have no access.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum UserRemoval {
+    /// The user is disabled.
     Disable,
-    /// There is no call that removes: all access is taken, and the rest is left to a person.
+    /// The user loses all access, because the API can't remove them. A person removes them in the web app.
     Contain,
-    /// They leave this organisation, and stay what they are elsewhere.
+    /// The user is removed from this organisation. Their account and their other organisations stay as they are.
     Leave,
 }
 
-/// What becomes of a key that must go.
+/// The way in which a key is removed that must not exist.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KeyRemoval {
     Disable,
     Delete,
 }
 
-/// Which invitations that nobody has accepted the platform lists.
+/// The invitations that the platform lists, of those that nobody has accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ListedInvitations {
-    /// None, or nobody knows which.
+    /// The platform lists no invitations, or it isn't known which.
     Unknown,
-    /// Those that can be accepted, which is for so long.
+    /// The platform lists the invitations that can be accepted. An invitation expires after this duration.
     Open(SignedDuration),
-    /// Those that ran out, too.
+    /// The platform also lists expired invitations.
     All,
 }
 
-/// What the API can't do and a person can.
+/// A step that the API can't do and that a person does in the web app.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ManualStep {
-    /// A user's names and phone.
+    /// Changing a user's names and phone number.
     ChangeRecord,
+    /// Removing a user.
     RemoveUser,
-    /// To see who is disabled.
+    /// Looking up the disabled users.
     LookUpDisabled,
-    /// Whoever was disabled.
+    /// Enabling a disabled user.
     EnableUser,
-    /// Somebody who waits until an administrator of the platform lets them in.
+    /// Approving a user who waits for an administrator of the platform.
     ApproveUser,
-    /// Somebody who is switched off in the organisation.
+    /// Activating a user who was deactivated in the organisation.
     ReinstateUser,
-    /// To give the organisation's own record or a team's what no call gives it.
+    /// Changing fields of the organisation or of a team that the API can't change.
     ChangeOrganization,
-    /// To send it again, or to take it back.
+    /// Sending an invitation again, or cancelling it.
     HandleInvitation,
-    /// Where no call knows of keys.
+    /// Managing keys, if the API has no operations for them.
     HandleKeys,
-    /// What is said of a key that is minted.
+    /// Changing the description of an existing key.
     DescribeKey,
 }
 
-/// Roles that the provider is known to have.
+/// The roles that the provider is known to have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KnownRoles {
-    /// Another name is a warning: it may be a new one. Empty where organisations make their own.
+    /// Any other name is a warning, because it may be a new role. The list is empty if organisations define their own roles.
     Open(&'static [&'static str]),
-    /// Another can't be given, which is an error.
+    /// Any other name is an error, because it can't be given.
     Closed {
         names: &'static [&'static str],
-        /// What to know when choosing one.
+        /// Advice for the choice of a role.
         hint: &'static str,
     },
 }
 
 impl KnownRoles {
-    /// Can a role of this name be given, as far as anybody knows?
+    /// Returns whether a role of this name can be given, as far as is known.
     pub fn can_be_given(self, role: &RoleName) -> bool {
         match self {
             Self::Open(_) => true,
@@ -106,82 +108,82 @@ impl KnownRoles {
     }
 }
 
-/// A provider's capabilities. Pure: no network, no clock.
+/// A provider's capabilities. All methods are pure: they use neither network nor clock.
 pub trait Rules: Sync {
     fn provider(&self) -> ProviderName;
 
-    /// What can be addressed there.
+    /// Returns the kinds of entities that the provider manages.
     fn kinds(&self) -> &'static [Kind];
 
-    /// Hosts that may see the credential.
+    /// Returns the hosts to which the credential may be sent.
     fn vendor_hosts(&self) -> &'static [&'static str];
 
     fn known_roles(&self) -> KnownRoles;
 
-    /// Is the endpoint's path a secret?
+    /// Returns whether the endpoint's path is a secret.
     fn has_secret_path(&self) -> bool {
         false
     }
 
-    /// Can whoever holds these administrate the organisation?
+    /// Returns whether a user with these roles is an admin of the organisation.
     fn is_admin(&self, live: &Live, roles: &BTreeSet<RoleName>) -> bool;
 
-    /// May whoever holds these roles give access to themselves or to others?
+    /// Returns whether a user with these roles can give access to themselves or to others.
     fn gives_access(&self, live: &Live, roles: &BTreeSet<RoleName>) -> bool {
         self.is_admin(live, roles)
     }
 
-    /// Is whoever administrates the organisation in every team of it, whatever the file says of teams?
+    /// Returns whether admins of the organisation are in every team, whatever the file says.
     fn admins_are_in_every_team(&self) -> bool {
         false
     }
 
-    /// Is taking from whoever calls what they need never done, whatever the file says?
+    /// Returns whether the guardrail `require_self` can't be turned off.
     fn always_requires_self(&self) -> bool {
         false
     }
 
-    /// The fewest admins that may ever be left, whatever the file says.
+    /// Returns the number of admins that every plan must leave, whatever the file says.
     fn fewest_admins(&self) -> usize {
         0
     }
 
-    /// May whoever holds these permissions give access to themselves or to others?
+    /// Returns whether a user or a key with these permissions can give access to themselves or to others.
     fn is_privileged(&self, permissions: &BTreeSet<Permission>) -> bool;
 
-    /// Where roles are fixed: do these allow all that those do?
+    /// Returns whether `these` roles allow everything that `those` roles allow. Used if the platform defines the roles.
     fn covers(&self, _: &Live, these: &BTreeSet<RoleName>, those: &BTreeSet<RoleName>) -> bool {
         those.is_subset(these)
     }
 
-    /// What an invitation says of the roles that somebody is to have.
+    /// Returns the roles that an invitation can contain, of the user's desired roles.
     fn invitation_roles(&self, _: &Live, roles: &BTreeSet<RoleName>) -> BTreeSet<RoleName> {
         roles.clone()
     }
 
-    /// Does an invitation say all of these roles?
+    /// Returns whether an invitation can contain all of these roles.
     fn can_invite_with(&self, live: &Live, roles: &BTreeSet<RoleName>) -> bool {
         self.invitation_roles(live, roles) == *roles
     }
 
-    /// What giving a user their roles does besides.
+    /// Returns the side effects of a change of a user's roles.
     fn effects(&self, _: &Live, _before: Option<&User>, _after: &User) -> Vec<Effect> {
         Vec::new()
     }
 
-    /// What goes with an entity that is deleted, and is no entity of ours.
+    /// Returns the things that are deleted together with an entity and that rolecall doesn't manage.
     fn cascades_to(&self, _: &Entity) -> Option<&'static str> {
         None
     }
 
-    /// What the platform makes together with an organisation.
+    /// Returns the things that the platform creates together with an organisation.
     fn comes_with_organization(&self) -> Option<&'static str> {
         None
     }
 
     fn invite_needs(&self) -> &'static [InviteField];
 
-    /// Are there keys that are shown, and that nothing is done about?
+    /// Returns whether the API shows keys that rolecall doesn't manage.
     fn shows_keys(&self) -> bool {
         false
     }
@@ -190,7 +192,7 @@ pub trait Rules: Sync {
 
     fn user_removal(&self) -> UserRemoval;
 
-    /// Does whoever is disabled vanish from the list, so that they look as if they had never been there?
+    /// Returns whether the platform's list omits disabled users, so that they look like users who never existed.
     fn hides_disabled(&self) -> bool {
         false
     }
@@ -199,59 +201,60 @@ pub trait Rules: Sync {
 
     fn listed_invitations(&self) -> ListedInvitations;
 
-    /// Can an open invitation be replaced, or cancelled?
+    /// Returns whether an open invitation can be replaced or cancelled.
     fn changes_invitations(&self) -> bool;
 
-    /// Does the platform hold changes back until a second person approves?
+    /// Returns whether the platform may wait with a change until a second person approves it.
     fn has_approvals(&self) -> bool;
 
-    /// Permissions that every role has, asked for or not.
+    /// Returns the permissions that the platform gives to every role.
     fn implied_permissions(&self) -> &'static [&'static str];
 
-    /// Where a person does what the API can't: one sentence.
-    fn manual_step(&self, chore: ManualStep) -> &'static str;
+    /// Returns the place in the web app where a person does this step, or another instruction. Messages print it after a
+    /// colon: `Enable them manually: in the web app, …`.
+    fn manual_step(&self, step: ManualStep) -> &'static str;
 
-    /// Why the platform may have answered that a change is made, and not have made it, where more can be said than of any
-    /// platform.
+    /// Returns the probable reason why the platform accepted this change without making it, if one is known.
     fn why_not_taken(&self, _change: &Change) -> Option<String> {
         None
     }
 
-    /// Does even reading take the credential of an admin?
+    /// Returns whether even a read needs the credential of an admin.
     fn reads_as_admin(&self) -> bool {
         false
     }
 
-    /// Do answers tell which organisation they are of?
+    /// Returns whether the API's answers contain the organisation's id.
     fn names_organization(&self) -> bool {
         true
     }
 
-    /// Can the status of somebody's account be changed there?
+    /// Returns whether the API can change the status of an account.
     fn can_switch_accounts(&self, _: &Live) -> bool {
         true
     }
 
-    /// Is somebody's status that of an account which all organisations share?
+    /// Returns whether a user's status belongs to an account that all organisations share.
     fn shares_accounts(&self) -> bool {
         false
     }
 
-    /// The operations that a file asks for, and that none of its credentials can make.
+    /// Returns the operations that a file needs and that none of its credentials can send.
     fn uncallable(&self, _credentials: &BTreeSet<&str>, _: &Desired) -> Vec<&'static str> {
         Vec::new()
     }
 
-    /// Does live show what one of several mutations of a change was for? None: the change as a whole has to tell.
+    /// Returns whether a read shows the effect of one of several mutations of a change. `None` means that only the change as
+    /// a whole can be compared.
     fn shows(&self, _: &Mutation, _: &Change, _: &Live) -> Option<bool> {
         None
     }
 
-    /// The variables of one call that does what several of an operation would, where one can.
+    /// Returns the variables of one mutation that does the work of several with the same operation, if there is one.
     fn merged(&self, _operation: &str, _variables: &[&Variables]) -> Option<Variables> {
         None
     }
 
-    /// The calls that close a change, in order.
+    /// Returns the operations that make a change, in order. This is called lowering.
     fn lower(&self, change: &Change, live: &Live) -> Vec<Call>;
 }

@@ -1,4 +1,4 @@
-//! Instants as the platforms mean them.
+//! The [`Expiry`] of a key, compared to the second.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -7,35 +7,35 @@ use jiff::Timestamp;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-/// When a key expires, to the second.
+/// The time at which a key expires, to the second.
 ///
-/// Bitpanda echoes `…:59Z` on creation and lists the same key as `…:59.999Z` (vendor's sample answers), so
-/// a finer comparison would replace every key for ever.
+/// Bitpanda answers the creation of a key with `…:59Z` and lists the same key as `…:59.999Z` (vendor's sample answers). A
+/// finer comparison would create a successor for every key in every run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Expiry(i64);
 
 impl Expiry {
-    /// Cuts off everything below the second.
+    /// Creates an expiry from an instant, without its fraction of a second.
     pub fn new(instant: Timestamp) -> Self {
         Self(instant.as_second())
     }
 
-    /// Reads RFC 3339, such as `2027-04-30T20:59:59Z`.
+    /// Parses RFC 3339, such as `2027-04-30T20:59:59Z`. Returns `None` for any other text.
     pub fn parse(text: &str) -> Option<Self> {
         text.parse::<Timestamp>().ok().map(Self::new)
     }
 
-    /// In Unix time.
+    /// Returns the expiry in seconds of Unix time.
     pub fn as_second(self) -> i64 {
         self.0
     }
 
-    /// Has it passed at `now`?
+    /// Returns whether the key has expired at `now`.
     pub fn is_past(self, now: Timestamp) -> bool {
         self.0 <= now.as_second()
     }
 
-    /// Whole days from `now`, negative once it has passed.
+    /// Returns the number of whole days from `now` to the expiry. It is negative if the key has expired.
     pub fn days_from(self, now: Timestamp) -> i64 {
         (self.0 - now.as_second()).div_euclid(24 * 60 * 60)
     }
@@ -60,7 +60,7 @@ impl<'de> Deserialize<'de> for Expiry {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
         Self::parse(&text)
-            .ok_or_else(|| de::Error::custom("this is no instant; write it like `2027-04-30T20:59:59Z`"))
+            .ok_or_else(|| de::Error::custom("this is not a point in time; write it like `2027-04-30T20:59:59Z`"))
     }
 }
 

@@ -1,6 +1,6 @@
-//! Small helpers for what findings say.
+//! Small helpers for the text of messages.
 
-/// The name that was probably meant, if one is near enough.
+/// Returns the known name that was probably meant, if one is similar enough to what was typed.
 pub fn nearest<'a>(typed: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let folded = typed.to_lowercase();
     let scored = known.into_iter().map(|name| {
@@ -8,26 +8,35 @@ pub fn nearest<'a>(typed: &str, known: impl IntoIterator<Item = &'a str>) -> Opt
         (strsim::damerau_levenshtein(&folded, &lower), name)
     });
     let (distance, name) = scored.min()?;
-    // A third of the letters may be wrong; more is another word.
+    // Up to a third of the letters may be wrong.
     (distance <= (typed.chars().count().max(name.chars().count()) / 3).max(1)).then_some(name)
 }
 
-/// A value as a message shows it: in backticks, escaped, and not endless.
+/// Quotes a value for a message: in backticks, escaped, and cut after 80 characters.
 pub fn quote(text: &str) -> String {
     const LONGEST: usize = 80;
     let mut shown: String = text.chars().take(LONGEST).flat_map(char::escape_debug).collect();
-    // Quotation marks need no escape between backticks.
+    // Quotation marks don't need an escape between backticks.
     shown = shown.replace("\\\"", "\"").replace("\\'", "'");
     let rest = text.chars().count().saturating_sub(LONGEST);
     if rest > 0 { format!("`{shown}…` ({rest} more characters)") } else { format!("`{shown}`") }
 }
 
-/// `a`, `b` or `c`.
+/// Lists names in backticks: `a`, `b` or `c`. `joiner` is the word before the last one.
 pub fn list_of<T: AsRef<str>>(names: &[T], joiner: &str) -> String {
     let quoted: Vec<String> = names.iter().map(|name| format!("`{}`", name.as_ref())).collect();
     match quoted.as_slice() {
         [] => "nothing".to_owned(),
-        [one] => one.clone(),
+        [only] => only.clone(),
         [most @ .., last] => format!("{} {joiner} {last}", most.join(", ")),
     }
+}
+
+/// Makes a sentence of a phrase: an upper-case letter first, and a period at the end.
+pub fn sentence(phrase: &str) -> String {
+    let phrase = phrase.trim_end_matches('.');
+    let mut letters = phrase.chars();
+    let first = letters.next().into_iter().flat_map(char::to_uppercase);
+    let end = if phrase.ends_with(['?', '!']) { "" } else { "." };
+    first.chain(letters).chain(end.chars()).collect()
 }

@@ -1,4 +1,4 @@
-//! Roles, people and access tokens: what of them is true.
+//! The checks of roles, users and access tokens in a Hive file.
 
 use std::collections::BTreeSet;
 
@@ -13,37 +13,41 @@ use rolecall_model::{
     quote,
 };
 
-/// Built in, under names that no other role can have.
+/// The names of built-in roles, which no other role can have.
 const BUILT_IN: &[&str] = &["Admin", "Viewer"];
 
-/// The longest address that can be invited, in characters.
+/// The length limit of an address that can be invited, in characters.
 const LONGEST_EMAIL: usize = 128;
 
-/// As JavaScript counts, since that is what the platform is written in.
-fn units(text: &str) -> usize {
+/// Returns the length of a text in UTF-16 units. The platform counts these, because it is written in JavaScript.
+fn utf16_length(text: &str) -> usize {
     text.encode_utf16().count()
 }
 
-/// The rules of the server (measured on Hive 8.1.2).
+/// Checks the name of a role by the rules of the server (measured on Hive 8.1.2).
 pub(super) fn check_role_name(name: &RoleName, mark: Mark, check: &mut Checker<'_>) -> bool {
     let text = name.as_str();
     if BUILT_IN.contains(&text) {
         let place = check.place(mark);
         check.push(
-            Finding::error(Code::ReservedRole, place, format!("the role `{text}` is built in"))
-                .hint("remove it here; it can be given to users all the same"),
+            Finding::error(
+                Code::ReservedRole,
+                place,
+                format!("The role `{text}` is built in and can't be changed."),
+            )
+            .hint("Remove the entry. Users can have the role without it."),
         );
         return false;
     }
-    let first_is_small = text.chars().next().is_some_and(|first| !first.to_uppercase().eq([first]));
-    let why = if !(2..=64).contains(&units(text)) {
-        "a role's name has 2 to 64 characters"
-    } else if first_is_small {
-        "a role's name doesn't start with a small letter"
+    let starts_lower_case = text.chars().next().is_some_and(|first| !first.to_uppercase().eq([first]));
+    let why = if !(2..=64).contains(&utf16_length(text)) {
+        "it must have 2 to 64 characters"
+    } else if starts_lower_case {
+        "it must not start with a lower-case letter"
     } else {
         return true;
     };
-    check.invalid(mark, format!("{} can't be the name of a role: {why}", quote(text)), "choose another name");
+    check.invalid(mark, format!("{} can't be the name of a role: {why}.", quote(text)), "Choose another name.");
     false
 }
 
@@ -53,16 +57,20 @@ fn check_description(
     check: &mut Checker<'_>,
 ) -> Option<String> {
     let DescriptionText(text) = field.value?;
-    let length = units(text.trim());
+    let length = utf16_length(text.trim());
     if !lengths.contains(&length) {
         let (least, most) = (lengths.start(), lengths.end());
-        let message = format!("a description has {least} to {most} characters, and this one has {length}");
-        check.invalid(field.mark, message, if length < *least { "say a little more" } else { "shorten it" });
+        let message = format!("A description must have {least} to {most} characters, and this one has {length}.");
+        check.invalid(
+            field.mark,
+            message,
+            if length < *least { "Write a longer text." } else { "Shorten the text." },
+        );
         return None;
     }
     if text.chars().any(|c| c != '\n' && is_deceptive(c)) {
-        let message = "this description has a control or an invisible character".to_owned();
-        check.invalid(field.mark, message, "type it anew");
+        let message = "The description contains a control character or an invisible character.".to_owned();
+        check.invalid(field.mark, message, "Type the text again.");
         return None;
     }
     Some(text)
@@ -94,7 +102,7 @@ pub(super) fn check_roles(raw: Option<Field<Vec<Field<RawRole>>>>, check: &mut C
     roles
 }
 
-/// Where the role that holds whoever must go is listed itself, it has to allow nothing.
+/// Checks the entry of the role for users who must be removed, if the file lists it: the role must exist and allow nothing.
 pub(super) fn check_containment(name: &RoleName, roles: &[DesiredRole], check: &mut Checker<'_>) {
     let Some(role) = roles.iter().find(|role| role.name == *name) else { return };
     let place = &role.place;
@@ -105,16 +113,16 @@ pub(super) fn check_containment(name: &RoleName, roles: &[DesiredRole], check: &
         Finding::error(
             Code::RoleIsAbsent,
             place.clone(),
-            format!("`{name}` holds people who must go, and is absent"),
+            format!("Users who must be removed get the role `{name}`, but the file deletes it."),
         )
-        .hint("name another with `containment_role`, or remove `absent: true` there")
+        .hint("Name another role with `containment_role`, or remove `absent: true` here.")
     } else if allows {
         Finding::error(
             Code::ContainmentRoleHolds,
             place.clone(),
-            format!("`{name}` holds people who must have no access, and allows something"),
+            format!("Users who must have no access get the role `{name}`, but it has permissions."),
         )
-        .hint("name another with `containment_role`, or write `permissions: []` there")
+        .hint("Name another role with `containment_role`, or write `permissions: []` here.")
     } else {
         return;
     };
@@ -126,7 +134,7 @@ pub(super) fn check_users(
     roles: &[DesiredRole],
     check: &mut Checker<'_>,
 ) -> Vec<DesiredUser> {
-    let gone: BTreeSet<&RoleName> = roles.iter().filter(|role| role.absent).map(|role| &role.name).collect();
+    let deleted: BTreeSet<&RoleName> = roles.iter().filter(|role| role.absent).map(|role| &role.name).collect();
     let mut users = Vec::new();
     let mut unique = Unique::new(Code::DuplicateUser);
     for Field { mark: _, value } in raw.and_then(|field| field.value).unwrap_or_default() {
@@ -139,16 +147,18 @@ pub(super) fn check_users(
         );
         let roles = roles.and_then(|field| {
             let mark = field.mark;
-            check_role(field, &gone, check).map(|roles| check.placed(mark, roles))
+            check_role(field, &deleted, check).map(|roles| check.placed(mark, roles))
         });
         let resources = resources.and_then(|field| check.resources(field));
         let id = id.and_then(|field| check.name(field));
         let Some(email) = check.email(email) else { continue };
         if email.key().chars().count() > LONGEST_EMAIL {
-            let message = format!("{} is longer than {LONGEST_EMAIL} characters", quote(email.as_str()));
+            let message = format!("{} is longer than {LONGEST_EMAIL} characters.", quote(email.as_str()));
             let place = check.place(mark);
-            check
-                .push(Finding::error(Code::InvalidEmail, place, message).hint("the platform takes no longer one"));
+            check.push(
+                Finding::error(Code::InvalidEmail, place, message)
+                    .hint("The platform accepts no longer address. Use a shorter one."),
+            );
             continue;
         }
         let address = Address::user(&email).with_id(id.as_ref());
@@ -164,16 +174,16 @@ pub(super) fn check_users(
 
 fn check_role(
     field: Field<Vec<Field<NameText>>>,
-    gone: &BTreeSet<&RoleName>,
+    deleted: &BTreeSet<&RoleName>,
     check: &mut Checker<'_>,
 ) -> Option<BTreeSet<RoleName>> {
-    let several = "keep one; a role that allows what both do can be listed under `roles`";
+    let several = "Keep one. To combine the permissions of both, add a role under `roles`.";
     let (role, mark) = check.one_role(field, several)?;
-    if gone.contains(&role) {
+    if deleted.contains(&role) {
         let place = check.place(mark);
         check.push(
-            Finding::error(Code::RoleIsAbsent, place, format!("the role `{role}` is `absent: true` above"))
-                .hint("give another role, or let this one be"),
+            Finding::error(Code::RoleIsAbsent, place, format!("The file deletes the role `{role}`."))
+                .hint("Give the user another role, or remove `absent: true` from this one."),
         );
         return None;
     }
@@ -226,14 +236,14 @@ pub(super) fn check_keys(raw: Option<Field<Vec<Field<RawKey>>>>, check: &mut Che
     keys
 }
 
-/// The rules of the server (measured on Hive 8.1.2).
+/// Checks the title of an access token by the rules of the server (measured on Hive 8.1.2).
 fn check_title(name: &KeyName, mark: Mark, check: &mut Checker<'_>) -> bool {
     let text = name.as_str();
     let fits = (2..=100).contains(&text.len())
         && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, ' ' | '_' | '-'));
     if !fits {
-        let message = format!("{} can't be the title of an access token", quote(text));
-        check.invalid(mark, message, "2 to 100 letters, digits, blanks, `_` and `-`");
+        let message = format!("{} can't be the title of an access token.", quote(text));
+        check.invalid(mark, message, "Use 2 to 100 letters, digits, spaces, `_` and `-`.");
     }
     fits
 }

@@ -1,4 +1,4 @@
-//! A GraphQL Hive file: what may be typed, and what of it is true.
+//! A GraphQL Hive file: its fields, and the checks of their values.
 
 mod entities;
 
@@ -153,10 +153,10 @@ struct RawKey {
     absent: Option<Field<bool>>,
 }
 
-/// The role that holds whoever must go, where the file names none.
+/// The default of `containment_role`.
 const CONTAINMENT_ROLE: &str = "No access";
 
-/// Step two: what was typed becomes a desired, or findings.
+/// Checks the decoded file: returns the desired state, or `None` and findings.
 pub(super) fn check(raw: RawHive, check: &mut Checker<'_>) -> Option<Desired> {
     let RawHive {
         provider: _,

@@ -1,4 +1,4 @@
-//! Teams and people, one by one.
+//! The checks of the organisation, its teams and its users in a RapidAPI file.
 
 use std::collections::BTreeSet;
 
@@ -37,13 +37,17 @@ pub(super) fn check_settings(
     if let Some(create) = create.as_ref().filter(|create| create.value == Some(true))
         && organization.is_some_and(is_id)
     {
-        let message = "an organisation that is to be made can't be named by an id".to_owned();
-        check.invalid(create.mark, message, "write `organization` as the slug that its name will have");
+        let message = "An organisation that rolecall creates can't have an id yet.".to_owned();
+        check.invalid(create.mark, message, "Write the slug that the name will have as `organization`.");
     }
     let seats = seats.and_then(|field| {
         let seats = field.value?;
         if seats == 0 {
-            check.invalid(field.mark, "an organisation has a seat at least".to_owned(), "write how many it has");
+            check.invalid(
+                field.mark,
+                "An organisation must have at least one seat.".to_owned(),
+                "Write the number of seats.",
+            );
         }
         Some(seats)
     });
@@ -91,7 +95,7 @@ pub(super) fn check_users(
     allowed: &BTreeSet<Allowance>,
     check: &mut Checker<'_>,
 ) -> Vec<DesiredUser> {
-    let gone: BTreeSet<&TeamName> = teams.iter().filter(|team| team.absent).map(|team| &team.name).collect();
+    let deleted: BTreeSet<&TeamName> = teams.iter().filter(|team| team.absent).map(|team| &team.name).collect();
     let mut users = Vec::new();
     let mut unique = Unique::new(Code::DuplicateUser);
     for Field { mark: _, value } in raw.and_then(|field| field.value).unwrap_or_default() {
@@ -106,14 +110,14 @@ pub(super) fn check_users(
         let teams = teams.and_then(|field| check_user_teams(field, check));
         let status = status.and_then(|field| check_status(field, absent, allowed, check));
         let Some(email) = check.email(email) else { continue };
-        for (team, role) in teams.iter().flatten().filter(|(team, _)| gone.contains(team)) {
+        for (team, role) in teams.iter().flatten().filter(|(team, _)| deleted.contains(team)) {
             check.push(
                 Finding::error(
                     Code::TeamIsAbsent,
                     role.place.clone(),
-                    format!("{email} is to be in the team `{team}`, which is absent"),
+                    format!("{email} is listed in the team `{team}`, but the file deletes that team."),
                 )
-                .hint("take it out here, or remove `absent: true` there"),
+                .hint("Remove the team here, or remove `absent: true` from the team."),
             );
         }
         let address = Address::user(&email).to_string();
@@ -133,13 +137,13 @@ pub(super) fn check_users(
     users
 }
 
-/// One, or none, which is the hub's default role.
+/// Checks a user's role. An empty list means the hub's default role.
 fn check_role(field: Field<Vec<Field<NameText>>>, check: &mut Checker<'_>) -> Option<Placed<BTreeSet<RoleName>>> {
     let list: Mark = field.mark;
     if field.value.as_ref()?.is_empty() {
         return Some(check.placed(list, BTreeSet::new()));
     }
-    let (role, _) = check.one_role(field, "keep one: somebody has one role in an organisation")?;
+    let (role, _) = check.one_role(field, "Keep one. A user has one role in an organisation.")?;
     Some(check.placed(list, BTreeSet::from([role])))
 }
 
@@ -155,17 +159,17 @@ fn check_status(
     }
     let mut findings = Vec::new();
     if !absent {
-        findings.push(("whose account is deleted can't be in the organisation", "add `absent: true`"));
+        findings.push(("A user whose account is deleted can't be in the organisation.", "Add `absent: true`."));
     }
     if !allowed.contains(&Allowance::UserDeletion) {
         findings.push((
-            "accounts aren't deleted unless the file allows it",
-            "add `allow: [user-deletion]` to the file; nothing brings a deleted account back",
+            "rolecall deletes an account only if the file allows it.",
+            "Add `allow: [user-deletion]` to the file. A deleted account can't be restored.",
         ));
     }
-    let fine = findings.is_empty();
+    let allowed = findings.is_empty();
     for (message, hint) in findings {
         check.invalid(mark, message.to_owned(), hint);
     }
-    fine.then_some(status)
+    allowed.then_some(status)
 }

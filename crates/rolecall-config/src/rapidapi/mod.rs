@@ -1,4 +1,4 @@
-//! A RapidAPI file: what may be typed, and what of it is true.
+//! A RapidAPI file: its fields, and the checks of their values.
 
 mod entities;
 mod teams;
@@ -204,7 +204,7 @@ enum RawStatus {
     Deleted,
 }
 
-/// Step two: what was typed becomes a desired, or findings.
+/// Checks the decoded file: returns the desired state, or `None` and findings.
 pub(super) fn check(raw: RawRapidapi, check: &mut Checker<'_>) -> Option<Desired> {
     let RawRapidapi {
         provider: _,
@@ -227,7 +227,7 @@ pub(super) fn check(raw: RawRapidapi, check: &mut Checker<'_>) -> Option<Desired
     let organization = check.organization(organization);
     let endpoint = check.endpoint(endpoint);
     let host = check_host(host, check);
-    let credentials_at = check.place(credentials.mark);
+    let credentials_place = check.place(credentials.mark);
     let credentials = credentials.value.and_then(|RawCredentials { personal_key, team_key, identity_key }| {
         check.credentials([("personal_key", personal_key), ("team_key", team_key), ("identity_key", identity_key)])
     });
@@ -235,7 +235,7 @@ pub(super) fn check(raw: RawRapidapi, check: &mut Checker<'_>) -> Option<Desired
         RawKeyName::PersonalKey => "personal_key",
         RawKeyName::TeamKey => "team_key",
     });
-    let requests_per_minute = requests_per_minute.and_then(|field| check_pace(field, check));
+    let requests_per_minute = requests_per_minute.and_then(|field| check_requests_per_minute(field, check));
     let admin_role = admin_role.and_then(|field| {
         let mark = field.mark;
         check.name(field).map(|role| check.placed(mark, role))
@@ -257,11 +257,11 @@ pub(super) fn check(raw: RawRapidapi, check: &mut Checker<'_>) -> Option<Desired
         })
         .collect();
     let organization_entity = settings.and_then(|field| check_settings(field, organization.as_ref(), check));
-    let gone = organization_entity.as_ref().is_some_and(|organization| organization.absent);
+    let deleted = organization_entity.as_ref().is_some_and(|organization| organization.absent);
     let some_teams = teams.as_ref().filter(|field| field.value.as_ref().is_some_and(|list| !list.is_empty()));
     let some_users = users.as_ref().filter(|field| field.value.as_ref().is_some_and(|list| !list.is_empty()));
     check.contradiction(
-        gone,
+        deleted,
         [some_teams.map(|field| (field.mark, "teams")), some_users.map(|field| (field.mark, "users"))],
     );
     let teams = check_teams(teams, check);
@@ -282,11 +282,11 @@ pub(super) fn check(raw: RawRapidapi, check: &mut Checker<'_>) -> Option<Desired
         users,
         ..Desired::of(ProviderName::Rapidapi, place, organization?, endpoint?, credentials?)
     };
-    check_callable(&desired, credentials_at, check);
+    check_callable(&desired, credentials_place, check);
     Some(desired)
 }
 
-/// It travels in a header, and chooses who gets to see the key.
+/// Checks the host name. rolecall sends it in a header, and it decides which server receives the key.
 fn check_host(field: Field<HostText>, check: &mut Checker<'_>) -> Option<Placed<String>> {
     let mark = field.mark;
     let HostText(host) = field.value?;
@@ -294,42 +294,44 @@ fn check_host(field: Field<HostText>, check: &mut Checker<'_>) -> Option<Placed<
     if !host.is_empty() && host.chars().all(usual) && !host.starts_with('.') {
         return Some(check.placed(mark, host));
     }
-    let message = format!("{} is no name of a host", quote(&host));
-    check.invalid(mark, message, "write it as the hub's sample code has it, without https://");
+    let message = format!("{} is not a host name.", quote(&host));
+    check.invalid(mark, message, "Copy it from the hub's sample code, without `https://`.");
     None
 }
 
-fn check_pace(Field { mark, value }: Field<u32>, check: &mut Checker<'_>) -> Option<u32> {
+fn check_requests_per_minute(Field { mark, value }: Field<u32>, check: &mut Checker<'_>) -> Option<u32> {
     const MOST: u32 = 6000;
     let requests = value?;
     if (1..=MOST).contains(&requests) {
         return Some(requests);
     }
-    let message = format!("{requests} requests a minute can't be kept to");
-    check.invalid(mark, message, "write a number from 1 to 6000; the vendor's limit is 10");
+    let message = format!("rolecall can't send {requests} requests in a minute.");
+    check.invalid(mark, message, "Write a number from 1 to 6000. The vendor's limit is 10.");
     None
 }
 
-/// Says which calls can't be made, before any is.
+/// Reports the operations that the file needs and that none of its credentials can send.
 fn check_callable(desired: &Desired, place: Place, check: &mut Checker<'_>) {
     let names: BTreeSet<&str> = desired.credentials.keys().copied().collect();
-    let lacking = check.rules.uncallable(&names, desired);
-    if lacking.is_empty() {
+    let operations = check.rules.uncallable(&names, desired);
+    if operations.is_empty() {
         return;
     }
-    let team = names.contains("team_key") && (names.contains("identity_key") || names.contains("personal_key"));
-    let hint = match (team, names.contains("personal_key")) {
-        (false, false) => "name a `team_key` and a `personal_key`, or an `identity_key` beside the team's",
-        (false, true) => "name a `team_key` too: who is invited is shown to teams alone",
-        (true, _) => "name a `personal_key` of an administrator of the hub",
+    let has_team_key =
+        names.contains("team_key") && (names.contains("identity_key") || names.contains("personal_key"));
+    let hint = match (has_team_key, names.contains("personal_key")) {
+        (false, false) => "Add a `team_key` and a `personal_key`, or a `team_key` and an `identity_key`.",
+        (false, true) => "Add a `team_key`. The hub shows invitations only to a team's key.",
+        (true, _) => "Add the `personal_key` of an administrator of the hub.",
     };
-    let mut message = format!("with these credentials nothing can call {}", list_of(&lacking, "and"));
+    let mut message = format!("None of the credentials can call {}", list_of(&operations, "or"));
     let mut place = place;
-    // Where one entry alone asks for it, that is where to look.
+    // If only a `status` needs the operation, the finding points to the first one.
     let by_status = desired.users.iter().filter(|user| user.enabled.is_some() || user.deleted);
-    if let (["updateUser"], Some(first)) = (&lacking[..], by_status.min_by_key(|user| user.place.line)) {
-        message.push_str(", which a `status` asks for");
+    if let (["updateUser"], Some(first)) = (&operations[..], by_status.min_by_key(|user| user.place.line)) {
+        message.push_str(", which a `status` needs");
         place = first.place.clone();
     }
+    message.push('.');
     check.push(Finding::error(Code::MissingCredential, place, message).hint(hint));
 }

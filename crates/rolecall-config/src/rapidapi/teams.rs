@@ -1,4 +1,4 @@
-//! The teams of a user as they are typed: names with roles, or names alone.
+//! The field `teams` of a user: team names with roles, or only team names.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -66,14 +66,14 @@ impl JsonSchema for RawTeams {
     }
 }
 
-/// None: one of them was wrong, and a set with a hole would take a team away.
+/// Checks the exact set of a user's teams. Returns `None` if one of them is wrong: an incomplete set would take a team away.
 pub(super) fn check_user_teams(
     field: Field<RawTeams>,
     check: &mut Checker<'_>,
 ) -> Option<BTreeMap<TeamName, Placed<Option<Placed<RoleName>>>>> {
     let RawTeams(entries) = field.value?;
     let mut teams = BTreeMap::new();
-    let mut whole = true;
+    let mut complete = true;
     for (name, role) in entries {
         let mark = name.mark;
         let role = match role {
@@ -84,15 +84,15 @@ pub(super) fn check_user_teams(
             None => Some(None),
         };
         let (Some(name), Some(role)) = (check.name::<TeamName>(name), role) else {
-            whole = false;
+            complete = false;
             continue;
         };
         if teams.insert(name.clone(), check.placed(mark, role)).is_some() {
             let place = check.place(mark);
-            let message = format!("the team `{name}` is listed twice");
-            check.push(Finding::error(Code::DuplicateTeam, place, message).hint("keep one of the two"));
-            whole = false;
+            let message = format!("The team `{name}` is listed twice.");
+            check.push(Finding::error(Code::DuplicateTeam, place, message).hint("Keep one of them."));
+            complete = false;
         }
     }
-    whole.then_some(teams)
+    complete.then_some(teams)
 }

@@ -1,21 +1,21 @@
-//! The organisation itself, its teams and its roles, as they were.
+//! The entries of the organisation itself, its teams and its roles in an undo file.
 
 use super::irreversible;
 use super::yaml::{Flow, Yaml};
 use super::{UndoBuilder, UndoInput};
 use rolecall_model::{Action, Address, Cause, Change, Entity, Organization, Reach, Resources, Role, Team};
 
-/// It must not exist: that undoes its making.
+/// Returns `absent: true`, which undoes the creation of an entity.
 pub(super) fn absent() -> (&'static str, Yaml) {
     ("absent", Yaml::Bool(true))
 }
 
-/// A field, where there is a value for it.
+/// Returns a field, unless its value is empty.
 pub(super) fn field(name: &'static str, value: Option<&String>) -> Option<(&'static str, Yaml)> {
     value.filter(|value| !value.is_empty()).map(|value| (name, Yaml::text(value)))
 }
 
-/// An assignment by its slugs. Inside of a tree an absent list means none.
+/// Returns the tree of resources, by slugs. An empty list is left out, because an absent list selects nothing.
 pub(super) fn resources(resources: &Resources) -> Yaml {
     let all = || Yaml::text("all");
     let names = |reach: &Reach<_>| match reach {
@@ -40,7 +40,7 @@ pub(super) fn resources(resources: &Resources) -> Yaml {
     tree_of(tree.collect())
 }
 
-/// On lines of its own, unless there is nothing in it.
+/// Returns a mapping with one entry on each line, or `{}`.
 fn tree_of(entries: Vec<(String, Yaml)>) -> Yaml {
     if entries.is_empty() { Yaml::Flow(Flow::Map(entries)) } else { Yaml::Map(entries) }
 }
@@ -48,18 +48,21 @@ fn tree_of(entries: Vec<(String, Yaml)>) -> Yaml {
 pub(super) fn plan_entries(input: &UndoInput<'_>, builder: &mut UndoBuilder) {
     for change in &input.plan.sealed.changes {
         match change.entity() {
-            Some(Entity::Organization(_)) => itself(input, change, builder),
-            Some(Entity::Team(team)) => one_team(input, change, team, builder),
-            Some(Entity::Role(role)) => one_role(input, change, role, builder),
+            Some(Entity::Organization(_)) => undo_organization(input, change, builder),
+            Some(Entity::Team(team)) => undo_team(input, change, team, builder),
+            Some(Entity::Role(role)) => undo_role(input, change, role, builder),
             Some(Entity::User(_) | Entity::Key(_)) | None => {}
         }
     }
 }
 
-fn itself(input: &UndoInput<'_>, change: &Change, builder: &mut UndoBuilder) {
+fn undo_organization(input: &UndoInput<'_>, change: &Change, builder: &mut UndoBuilder) {
     irreversible::of_effects(change, builder);
     let Some(before) = change.before.as_ref().and_then(Entity::organization) else {
-        builder.note(&change.address, "what is made with it goes with it, once its deletion is confirmed");
+        builder.note(
+            &change.address,
+            "The undo file deletes it with everything in it. `apply` asks for a confirmation first.",
+        );
         builder.write(change.address.clone(), vec![absent()]);
         return;
     };
@@ -72,7 +75,7 @@ fn itself(input: &UndoInput<'_>, change: &Change, builder: &mut UndoBuilder) {
     if change.action == Action::Delete {
         builder.note(
             &change.address,
-            "it is deleted, with all that is in it; the way back makes another, which is empty and has another id",
+            "It is deleted with everything in it. The undo file creates a new one, which is empty and has another id.",
         );
         value.push(("create", Yaml::Bool(true)));
     } else if let Some(after) = change.after.as_ref().and_then(Entity::organization) {
@@ -82,14 +85,14 @@ fn itself(input: &UndoInput<'_>, change: &Change, builder: &mut UndoBuilder) {
         if before.name != after.name && input.live.organization_id.as_ref() != Some(&input.live.organization) {
             builder.note(
                 &change.address,
-                "its slug may have changed with its name; if so, write the new one as `organization`",
+                "Its slug may have changed with its name. If so, write the new slug as `organization`.",
             );
         }
     }
     builder.write(change.address.clone(), value);
 }
 
-fn one_team(input: &UndoInput<'_>, change: &Change, team: &Team, builder: &mut UndoBuilder) {
+fn undo_team(input: &UndoInput<'_>, change: &Change, team: &Team, builder: &mut UndoBuilder) {
     irreversible::of_effects(change, builder);
     let name = ("name", Yaml::text(&team.name));
     let Some(before) = change.before.as_ref().and_then(Entity::team) else {
@@ -106,11 +109,16 @@ fn one_team(input: &UndoInput<'_>, change: &Change, team: &Team, builder: &mut U
         ];
         irreversible::of_emptied(&change.address, emptied, builder);
     } else {
-        builder.note(&change.address, "it is deleted; the way back makes another of its name, with another id");
+        builder.note(
+            &change.address,
+            "It is deleted. The undo file creates a new one with the same name and another id.",
+        );
         for open in input.live.open_invitations() {
             if open.teams.as_ref().is_some_and(|teams| teams.contains(&team.name)) {
-                let why =
-                    format!("their invitation was into the team {} too, and isn't made anew for it", team.name);
+                let why = format!(
+                    "Their invitation was also for the team {}. The undo file doesn't add that team again.",
+                    team.name
+                );
                 builder.note(&Address::user(&open.email), why);
             }
         }
@@ -118,21 +126,27 @@ fn one_team(input: &UndoInput<'_>, change: &Change, team: &Team, builder: &mut U
     builder.write(change.address.clone(), value);
 }
 
-fn one_role(input: &UndoInput<'_>, change: &Change, role: &Role, builder: &mut UndoBuilder) {
+fn undo_role(input: &UndoInput<'_>, change: &Change, role: &Role, builder: &mut UndoBuilder) {
     irreversible::of_effects(change, builder);
     let name = ("name", Yaml::text(&role.name));
     let Some(before) = change.before.as_ref().and_then(Entity::role) else {
-        let holds_whoever_must_go =
+        let is_containment_role =
             change.cause == Cause::Needed || input.desired.containment_role.as_deref() == Some(&role.name);
-        if holds_whoever_must_go {
-            builder.note(&change.address, "it stays: it allows nothing, and holds whoever must go");
+        if is_containment_role {
+            builder.note(
+                &change.address,
+                "It isn't deleted. It allows nothing, and users who must be removed have it.",
+            );
         } else {
             builder.write(change.address.clone(), vec![name, absent()]);
         }
         return;
     };
     if change.after.is_none() {
-        builder.note(&change.address, "it is deleted; the way back makes another of its name, with another id");
+        builder.note(
+            &change.address,
+            "It is deleted. The undo file creates a new one with the same name and another id.",
+        );
     }
     let mut value = vec![name];
     value.extend(field("description", Some(&before.description)));

@@ -1,21 +1,21 @@
-//! What no file brings back.
+//! Notes about effects that no file can undo.
 
 use super::UndoBuilder;
 use rolecall_model::{Address, Change, Effect, list_of};
 
-/// What a change does besides, and nothing undoes.
+/// Notes the side effects of a change that can't be undone.
 pub(super) fn of_effects(change: &Change, builder: &mut UndoBuilder) {
     for effect in &change.effects {
         let why = match effect {
-            Effect::SendsMail => "mail goes out, and can't be called back".to_owned(),
-            Effect::ReplacesInvitation => "the link in the earlier mail stops working".to_owned(),
-            Effect::Irreversible => "nothing brings back what it was".to_owned(),
-            Effect::CascadesTo { what } => format!("with it goes: {what}"),
+            Effect::SendsMail => "The mail that the platform sends can't be recalled.".to_owned(),
+            Effect::ReplacesInvitation => "The link in the earlier mail stops working.".to_owned(),
+            Effect::Irreversible => "The change can't be undone.".to_owned(),
+            Effect::CascadesTo { what } => format!("Also deleted: {what}."),
             Effect::Contains { what } => {
                 let what: Vec<&String> = what.iter().collect();
-                format!("with it goes what was seen in it: {}", list_of(&what, "and"))
+                format!("Also deleted, because a read showed it there: {}.", list_of(&what, "and"))
             }
-            Effect::MayBill => "what is billed for it stays billed".to_owned(),
+            Effect::MayBill => "A charge for it can't be undone.".to_owned(),
             Effect::AccessFollows
             | Effect::RolesFollow
             | Effect::Touches { .. }
@@ -39,16 +39,17 @@ pub(super) fn of_effects(change: &Change, builder: &mut UndoBuilder) {
     }
 }
 
-/// A value that wasn't there can't be taken away: what a file doesn't say keeps what is live.
+/// Notes fields that had no value before the change. The undo file can't empty them, because an absent field keeps the live
+/// value.
 pub(super) fn of_emptied<const N: usize>(
     address: &Address,
     fields: [(&str, &Option<String>, &Option<String>); N],
     builder: &mut UndoBuilder,
 ) {
-    let some = |value: &Option<String>| value.as_ref().is_some_and(|value| !value.is_empty());
+    let has_value = |value: &Option<String>| value.as_ref().is_some_and(|value| !value.is_empty());
     for (name, before, after) in fields {
-        if !some(before) && some(after) {
-            builder.note(address, format!("it had no {name}, and no file takes one away"));
+        if !has_value(before) && has_value(after) {
+            builder.note(address, format!("It had no {name} before, and a file can't remove one."));
         }
     }
 }

@@ -1,4 +1,5 @@
-//! Keys, as they were. A secret that is gone stays gone, so nothing is minted on the way back.
+//! The entries of keys in an undo file. A deleted key can't be restored, because its secret is lost, so an undo file never creates
+//! a key.
 
 use std::collections::BTreeSet;
 
@@ -11,8 +12,8 @@ pub(super) fn plan_keys(input: &UndoInput<'_>, builder: &mut UndoBuilder) {
     let changes = &input.plan.sealed.changes;
     let keys: Vec<(&Change, &Key)> =
         changes.iter().filter_map(|change| Some((change, change.entity()?.key()?))).collect();
-    let retired: BTreeSet<&RemoteId> =
-        keys.iter().filter(|(change, _)| retires(change)).filter_map(|(_, key)| key.id.as_ref()).collect();
+    let removed: BTreeSet<&RemoteId> =
+        keys.iter().filter(|(change, _)| removes(change)).filter_map(|(_, key)| key.id.as_ref()).collect();
     let mut pinned = BTreeSet::new();
     for (change, key) in &keys {
         irreversible::of_effects(change, builder);
@@ -26,8 +27,7 @@ pub(super) fn plan_keys(input: &UndoInput<'_>, builder: &mut UndoBuilder) {
             | Action::Cancel
             | Action::Remove
             | Action::Delete => {
-                let why =
-                    "it is deleted, and its secret with it; nothing brings it back, and no other is minted for it";
+                let why = "It is deleted together with its secret. It can't be restored, and the undo file creates no other key for it.";
                 builder.note(&change.address, why);
             }
         }
@@ -35,20 +35,21 @@ pub(super) fn plan_keys(input: &UndoInput<'_>, builder: &mut UndoBuilder) {
             pinned.extend(key.id.as_ref());
         }
     }
-    // What is minted goes by its name, since nobody knows its id yet. So whoever else has that name is named by id.
+    // A new key has no id yet, so the undo file selects it by name. Other keys with that name are listed by id, so that they
+    // stay.
     let minted = keys.iter().filter(|(change, _)| change.action == Action::Create);
     let names: BTreeSet<&KeyName> = minted.map(|(_, key)| &key.name).collect();
     for key in input.live.keys().iter().filter(|key| names.contains(&key.name)) {
-        if works(input, key) && !retired.contains(&key.id) && !pinned.contains(&key.id) {
+        if works(input, key) && !removed.contains(&key.id) && !pinned.contains(&key.id) {
             builder.remarks.insert(
-                "Keys with an `id` and no more are older namesakes of a new one, which stay; take out those that are gone by then.",
+                "A key with only `name` and `id` is an older key with the name of a new one. It stays. If it no longer exists, remove its entry.",
             );
             pin(&key.entity(), Vec::new(), builder);
         }
     }
 }
 
-fn retires(change: &Change) -> bool {
+fn removes(change: &Change) -> bool {
     matches!(change.action, Action::Disable | Action::Delete)
 }
 
@@ -56,7 +57,7 @@ fn works(input: &UndoInput<'_>, key: &LiveKey) -> bool {
     key.enabled && !key.expires.is_some_and(|expires| expires.is_past(input.now))
 }
 
-/// Lists a key by its id.
+/// Lists a key by its id, with these other fields.
 fn pin(key: &Key, more: Vec<(&'static str, Yaml)>, builder: &mut UndoBuilder) {
     let Some(id) = &key.id else { return };
     let mut value = vec![("name", Yaml::text(&key.name)), ("id", Yaml::text(id))];
@@ -71,7 +72,7 @@ fn minted(input: &UndoInput<'_>, change: &Change, key: &Key, builder: &mut UndoB
     };
     builder.note(
         &change.address,
-        format!("its secret is handed out, and can't be called back; the way back {how} the key"),
+        format!("Its secret is delivered and can't be recalled. The undo file {how} the key."),
     );
     builder.write(Address::key(&key.name), vec![("name", Yaml::text(&key.name)), absent()]);
 }
@@ -79,11 +80,11 @@ fn minted(input: &UndoInput<'_>, change: &Change, key: &Key, builder: &mut UndoB
 fn disabled(input: &UndoInput<'_>, change: &Change, builder: &mut UndoBuilder) {
     let Some(key) = change.before.as_ref().and_then(Entity::key) else { return };
     if change.cause == Cause::SecretLost {
-        builder.note(&change.address, "it stays disabled, since nobody has its secret");
+        builder.note(&change.address, "It stays disabled, because its secret was never delivered.");
         return;
     }
     if key.expires.is_some_and(|expires| expires.is_past(input.now)) {
-        builder.note(&change.address, "it stays disabled, since it has expired");
+        builder.note(&change.address, "It stays disabled, because it has expired.");
         return;
     }
     let mut more = Vec::new();

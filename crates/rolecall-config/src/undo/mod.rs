@@ -1,4 +1,20 @@
-//! The way back: what a plan changes, as a file that desired_users it as it was. And what no file brings back.
+//! Writes undo files: an ordinary file that asks for the previous state of everything that a plan changes.
+//!
+//! For example, a plan gives Jane the role `Admin` instead of `Viewer`, removes Bob, and creates the role `Reviewer`. Before apply
+//! sends it, rolecall writes:
+//!
+//! ```yaml
+//! users:
+//!   - { email: bob@acme.example, roles: [Viewer] }
+//!   - { email: jane@acme.example, roles: [Viewer] }
+//! roles:
+//!   - { name: Reviewer, absent: true }
+//! ```
+//!
+//! To undo the apply, a person plans and applies that file like any other: with a review, the guardrails and the ledger. It lists
+//! only what the plan changes and leaves `manage` at its default, so it touches nothing else. Some effects can't be undone. They
+//! are listed as comments at the end ([`Irreversible`]): Bob gets a new invitation, by mail, and isn't a member before he accepts
+//! it.
 
 mod entries;
 mod irreversible;
@@ -18,49 +34,49 @@ use super::{Source, check_source};
 use rolecall_model::{Address, Desired, Facts, Finding, Kind, Live, OrganizationPlan, Rules, is_deceptive};
 use yaml::Yaml;
 
-/// What the way back is made of.
+/// The input from which an undo file is made.
 #[derive(Clone, Copy)]
 pub struct UndoInput<'a> {
     pub desired: &'a Desired,
-    /// What is about to be sent.
+    /// The plan that apply is about to send.
     pub plan: &'a OrganizationPlan,
-    /// What it was planned from.
+    /// The live state from which it was planned.
     pub live: &'a Live,
     pub facts: &'a Facts,
     pub rules: &'static dyn Rules,
-    /// The program that writes it.
+    /// The name and version of rolecall.
     pub generator: &'a str,
-    /// The run, as the ledger calls it.
+    /// The id of the run in the ledger.
     pub run: &'a str,
     pub now: Timestamp,
 }
 
-/// The file, and what it can't bring back.
+/// An undo file, and the effects that it can't undo.
 #[derive(Clone, Debug)]
 pub struct Undo {
     pub text: String,
     pub irreversible: Vec<Irreversible>,
 }
 
-/// Something that can't be undone, or not wholly.
+/// An effect that can't be undone, or only in part.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 pub struct Irreversible {
     pub address: Address,
     pub why: String,
 }
 
-/// An entity, as the file lists it.
+/// An entity's entry in the file.
 struct Entry {
     address: Address,
     value: Yaml,
 }
 
-/// What is found out entity by entity.
+/// Collects the entries and notes of an undo file, entity by entity.
 #[derive(Default)]
 struct UndoBuilder {
     entries: Vec<Entry>,
     irreversible: BTreeSet<Irreversible>,
-    /// Why something is listed that the plan doesn't change.
+    /// Explanations of entries for entities that the plan doesn't change.
     remarks: BTreeSet<&'static str>,
 }
 
@@ -75,7 +91,7 @@ impl UndoBuilder {
     }
 }
 
-/// The previous state of what a plan changes. The findings say why it can't be had as a file.
+/// Writes the undo file of a plan. The error contains the findings for which the file would be refused.
 pub fn undo(input: &UndoInput<'_>) -> Result<Undo, Vec<Finding>> {
     let mut builder = UndoBuilder::default();
     entries::plan_entries(input, &mut builder);
@@ -84,14 +100,14 @@ pub fn undo(input: &UndoInput<'_>) -> Result<Undo, Vec<Finding>> {
     builder.entries.sort_by(|a, b| a.address.cmp(&b.address));
     let head = settings::settings(input.desired);
     if errors(input, &text(input, &head, &builder)).next().is_some() {
-        // Platforms have had names that no file may have.
+        // Some platforms have names that aren't valid in a file. Entries with such names are left out and noted.
         let (written, unwritten): (Vec<_>, Vec<_>) = builder.entries.drain(..).partition(|entry| {
             let alone = section_of(entry.address.kind, std::slice::from_ref(&entry.value));
             errors(input, &format!("{}{alone}", sections(&head))).next().is_none()
         });
         builder.entries = written;
         for entry in unwritten {
-            builder.note(&entry.address, "what it was can't be written into a file; look at the plan");
+            builder.note(&entry.address, "Its previous value can't be written in a file. The plan shows it.");
         }
     }
     let text = text(input, &head, &builder);
@@ -114,18 +130,18 @@ fn text(input: &UndoInput<'_>, head: &[(&'static str, Yaml)], builder: &UndoBuil
         let _ =
             writeln!(text, "{}", if line.is_empty() { "#".to_owned() } else { format!("# {}", one_line(line)) });
     };
-    say(&format!("The way back from what {} was about to send to", input.generator));
+    say(&format!("This file undoes the changes that {} was about to send to", input.generator));
     say(&format!("{} {} on {}", identity.provider, identity.organization, identity.site));
     say(&format!("in the run {}, by the plan", input.run));
     say(&input.plan.seal);
     say("");
     say(
-        "It lists what that plan changes as it was before, and touches nothing else. `rolecall plan` with this file shows",
+        "It asks for the previous state of everything that the plan changes, and for nothing else. `rolecall plan` with this",
     );
     say(
-        "what undoing it would send, and `rolecall apply` sends it. Keep the ledger: some of it is known from there alone.",
+        "file shows the changes, and `rolecall apply` sends them. Keep the ledger, because rolecall needs it to undo some of them.",
     );
-    say("The guardrails are those of the file, and the way back may need an exception of its own.");
+    say("The guardrails are those of the original file. A plan with this file may need its own exception.");
     for remark in &builder.remarks {
         say(remark);
     }
@@ -139,7 +155,7 @@ fn text(input: &UndoInput<'_>, head: &[(&'static str, Yaml)], builder: &UndoBuil
         }
     }
     if !builder.irreversible.is_empty() {
-        text.push_str("\n# What can't be undone, or not wholly:\n");
+        text.push_str("\n# This can't be undone, or only in part:\n");
         for Irreversible { address, why } in &builder.irreversible {
             let _ = writeln!(text, "#   {}: {}", one_line(&address.to_string()), one_line(why));
         }
@@ -151,7 +167,7 @@ fn sections(fields: &[(&'static str, Yaml)]) -> String {
     fields.iter().map(|(name, value)| section(name, value)).collect()
 }
 
-/// A field that can't be written is missing then, which the check of the whole finds.
+/// Writes one field of the file. If it can't be written, it is left out, and the check of the whole file reports it.
 fn section(name: &str, value: &Yaml) -> String {
     yaml::section(name, value).unwrap_or_default()
 }
@@ -163,7 +179,7 @@ fn section_of(kind: Kind, values: &[Yaml]) -> String {
     }
 }
 
-/// Text of a platform's, so that it stays within its comment.
+/// Escapes text from a platform, so that it can't leave its comment.
 fn one_line(text: &str) -> String {
     let mut safe = String::new();
     for c in text.chars() {

@@ -1,12 +1,12 @@
-//! What the file says besides entities: as it was, but for what speaks of more than the way back.
+//! The settings in an undo file: the fields that aren't entities.
 
 use std::collections::BTreeMap;
 
 use super::yaml::Yaml;
 use rolecall_model::{Credential, Desired, Endpoint, Guardrails, Kind, Limit, Placed};
 
-/// In the order of the examples. `manage` stays at its default, so that nothing else is touched, and nothing is allowed
-/// that can't be undone itself.
+/// Copies the settings of the original file, in the order of the examples. `manage` is left out, so that the file touches only
+/// listed entities. `allow` is left out, so that it permits nothing irreversible.
 pub(super) fn settings(desired: &Desired) -> Vec<(&'static str, Yaml)> {
     let Desired {
         provider,
@@ -32,14 +32,14 @@ pub(super) fn settings(desired: &Desired) -> Vec<(&'static str, Yaml)> {
         users: _,
         keys: _,
     } = desired;
-    let one = |name: &str, value: Yaml| Yaml::flow([(name.to_owned(), value)]);
+    let single = |name: &str, value: Yaml| Yaml::flow([(name.to_owned(), value)]);
     let endpoint = match &endpoint.value {
         Endpoint::Url(url) => Yaml::text(url),
-        Endpoint::Env(name) => one("env", Yaml::text(name)),
+        Endpoint::Env(name) => single("env", Yaml::text(name)),
     };
     let own = match (own_key, own_user) {
-        (Some(key), _) => Some(one("key", Yaml::text(&**key))),
-        (None, Some(user)) => Some(one("user", Yaml::text(&**user))),
+        (Some(key), _) => Some(single("key", Yaml::text(&**key))),
+        (None, Some(user)) => Some(single("user", Yaml::text(&**user))),
         (None, None) => None,
     };
     let text = |value: Option<String>| value.map(Yaml::Text);
@@ -54,14 +54,14 @@ pub(super) fn settings(desired: &Desired) -> Vec<(&'static str, Yaml)> {
         ("several_root_fields", several_root_fields.then_some(Yaml::Bool(true))),
         ("admin_role", text(admin_role.as_ref().map(|role| role.to_string()))),
         ("own", own),
-        ("guardrails", Some(rails(guardrails))),
+        ("guardrails", Some(limits(guardrails))),
         ("reinvite_expired", reinvite_expired.then_some(Yaml::Bool(true))),
         ("containment_role", text(containment_role.as_ref().map(|role| role.to_string()))),
     ];
     fields.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
 }
 
-/// Where each credential is, as the file has it.
+/// Returns the place of each credential, as in the original file.
 fn references(credentials: &BTreeMap<&'static str, Placed<Credential>>) -> Yaml {
     let reference = |credential: &Credential| match credential {
         Credential::Env(name) => ("env".to_owned(), Yaml::text(name)),
@@ -74,10 +74,10 @@ fn references(credentials: &BTreeMap<&'static str, Placed<Credential>>) -> Yaml 
     Yaml::Map(credentials.iter().map(named).collect())
 }
 
-/// As this run kept to them. Not the exceptions: each is for one plan.
-fn rails(guardrails: &Guardrails) -> Yaml {
+/// Returns the guardrails of this run. Exceptions are left out, because each is for one plan.
+fn limits(guardrails: &Guardrails) -> Yaml {
     let Guardrails { min_admins, max_removals, require_self, protected, exceptions: _, tightened: _ } = guardrails;
-    let mut rails = vec![("min_admins".to_owned(), Yaml::Number(*min_admins as u64))];
+    let mut fields = vec![("min_admins".to_owned(), Yaml::Number(*min_admins as u64))];
     let limit = |limit: &Limit| match limit {
         Limit::Share(_) => Yaml::text(limit),
         Limit::Number(number) => Yaml::Number(*number as u64),
@@ -86,18 +86,18 @@ fn rails(guardrails: &Guardrails) -> Yaml {
     let first = written.values().next();
     let alike = written.len() == Kind::ALL.len() && written.values().all(|limit| Some(limit) == first);
     match first {
-        Some(first) if alike => rails.push(("max_removals".to_owned(), limit(first))),
+        Some(first) if alike => fields.push(("max_removals".to_owned(), limit(first))),
         Some(_) => {
             let each = written.iter().map(|(kind, of)| (format!("{}s", kind.as_str()), limit(of)));
-            rails.push(("max_removals".to_owned(), Yaml::flow(each)));
+            fields.push(("max_removals".to_owned(), Yaml::flow(each)));
         }
         None => {}
     }
     if !require_self {
-        rails.push(("require_self".to_owned(), Yaml::Bool(false)));
+        fields.push(("require_self".to_owned(), Yaml::Bool(false)));
     }
     if !protected.is_empty() {
-        rails.push(("protected".to_owned(), Yaml::names(protected.keys())));
+        fields.push(("protected".to_owned(), Yaml::names(protected.keys())));
     }
-    Yaml::Map(rails)
+    Yaml::Map(fields)
 }

@@ -1,4 +1,4 @@
-//! People, as they were.
+//! The entries of users in an undo file.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,10 +7,10 @@ use super::yaml::Yaml;
 use super::{UndoBuilder, UndoInput, irreversible};
 use rolecall_model::{
     Action, Address, AssignableRole, Cause, Change, Effect, Email, Entity, InviteField, Kind, LiveUser,
-    ManualStep, Memberships, ProviderName, RemoteId, RoleName, Seen, TeamName, User, check_name,
+    ManualStep, Memberships, ProviderName, RemoteId, RoleName, Seen, TeamName, User, check_name, sentence,
 };
 
-/// Somebody, by address, and by id where one address stands for several.
+/// A user, by email address, and by id on platforms where several users can have the same address.
 type Person<'a> = (&'a Email, Option<&'a RemoteId>);
 
 type Fields = Vec<(&'static str, Yaml)>;
@@ -21,7 +21,10 @@ pub(super) fn plan_users(input: &UndoInput<'_>, builder: &mut UndoBuilder) {
         let Some(user) = change.entity().and_then(Entity::user) else { continue };
         irreversible::of_effects(change, builder);
         if is_other_invitation(change) {
-            builder.note(&change.address, "another invitation of theirs is taken back, and isn't made anew");
+            builder.note(
+                &change.address,
+                "Another invitation of theirs is cancelled. The undo file doesn't send it again.",
+            );
             continue;
         }
         let by_id = matches!(input.desired.provider, ProviderName::Hive | ProviderName::Paradime);
@@ -35,38 +38,43 @@ pub(super) fn plan_users(input: &UndoInput<'_>, builder: &mut UndoBuilder) {
     admins_to_rely_on(input, &people, builder);
 }
 
-/// One beside a member, or in another spelling: no entry of a file means just that one.
+/// Returns whether the change is about an invitation that no file entry can select: the user is already a member, or the
+/// address is spelled differently.
 fn is_other_invitation(change: &Change) -> bool {
     let Address { kind, id, .. } = &change.address;
     change.cause == Cause::AlreadyMember || *kind == Kind::Invitation && id.is_some()
 }
 
-/// What they were in this organisation.
-enum Was<'a> {
+/// A user's previous state in this organisation.
+enum Previous<'a> {
     Member(&'a User),
     Invited(&'a User),
     /// Neither a member nor invited.
     Outside,
 }
 
-fn was(change: &Change) -> Was<'_> {
+fn previous(change: &Change) -> Previous<'_> {
     match change.before.as_ref().and_then(Entity::user) {
-        None => Was::Outside,
-        Some(before) if before.outside => Was::Outside,
-        // One that has run out let nobody in.
+        None => Previous::Outside,
+        Some(before) if before.outside => Previous::Outside,
+        // An expired invitation gave no access, so there is nothing to restore.
         Some(before) if before.invited && change.action == Action::Invite => {
-            if change.effects.contains(&Effect::ReplacesInvitation) { Was::Invited(before) } else { Was::Outside }
+            if change.effects.contains(&Effect::ReplacesInvitation) {
+                Previous::Invited(before)
+            } else {
+                Previous::Outside
+            }
         }
-        Some(before) if before.invited && change.action == Action::Cancel => Was::Invited(before),
-        Some(before) => Was::Member(before),
+        Some(before) if before.invited && change.action == Action::Cancel => Previous::Invited(before),
+        Some(before) => Previous::Member(before),
     }
 }
 
 fn undo_person(input: &UndoInput<'_>, (email, id): Person<'_>, changes: &[&Change], builder: &mut UndoBuilder) {
-    let Some(change) = changes.iter().min_by_key(|change| match was(change) {
-        Was::Member(_) => 0,
-        Was::Invited(_) => 1,
-        Was::Outside => 2,
+    let Some(change) = changes.iter().min_by_key(|change| match previous(change) {
+        Previous::Member(_) => 0,
+        Previous::Invited(_) => 1,
+        Previous::Outside => 2,
     }) else {
         return;
     };
@@ -74,32 +82,33 @@ fn undo_person(input: &UndoInput<'_>, (email, id): Person<'_>, changes: &[&Chang
     let mut value = vec![("email", Yaml::text(email))];
     value.extend(id.map(|id| ("id", Yaml::text(id))));
     let account = changes.iter().find_map(|change| account(input, change, builder));
-    match was(change) {
-        Was::Outside => {
+    match previous(change) {
+        Previous::Outside => {
             if change.action == Action::Invite && !input.rules.changes_invitations() {
                 let why =
-                    "no call takes the invitation back; the way back takes their access, once they have accepted";
+                    "The API can't cancel the invitation. The undo file takes their access after they accept.";
                 builder.note(address, why);
             }
             let open = input.live.open_invitations().any(|open| open.email == *email);
             if open && change.action != Action::Invite {
-                // `absent` would take the invitation back, and whoever is off must not be invited.
-                let why = "no file says that somebody is invited whose account is as it was; set it back by hand";
+                // `absent` would cancel the open invitation, and a user whose account is deactivated must not be invited.
+                let why = "A file can't ask for an open invitation together with the previous status of the account. Restore the status manually.";
                 builder.note(address, why);
                 return;
             }
             value.push(absent());
         }
-        Was::Invited(before) => {
+        Previous::Invited(before) => {
             let Some(fields) = invited(input, address, before, before.teams.clone(), builder) else { return };
-            builder.note(address, "their invitation is taken back; the way back makes another, by mail");
+            builder.note(address, "Their invitation is cancelled. The undo file sends another, by mail.");
             value.extend(fields);
         }
-        Was::Member(before) => match change.action {
+        Previous::Member(before) => match change.action {
             Action::Remove | Action::Delete => {
                 let teams = live(input, before).and_then(|user| user.teams.clone());
                 let Some(fields) = invited(input, address, before, teams, builder) else { return };
-                let why = "they are no longer in; the way back invites them, by mail, and they have to accept";
+                let why =
+                    "They are no longer a member. The undo file invites them, by mail, and they must accept.";
                 builder.note(address, why);
                 value.extend(fields);
             }
@@ -112,7 +121,8 @@ fn undo_person(input: &UndoInput<'_>, (email, id): Person<'_>, changes: &[&Chang
             | Action::Cancel => {
                 if input.rules.hides_disabled() && change.action == Action::Disable {
                     let manual_step = input.rules.manual_step(ManualStep::EnableUser);
-                    builder.note(address, format!("no call lets them in again; a person does: {manual_step}"));
+                    let why = format!("The API can't enable users. Enable them manually: {manual_step}");
+                    builder.note(address, sentence(&why));
                 }
                 value.extend(as_member(input, before));
             }
@@ -126,17 +136,17 @@ fn live<'a>(input: &UndoInput<'a>, before: &User) -> Option<&'a LiveUser> {
     input.live.users.items.iter().find(|user| Some(&user.id) == before.id.as_ref())
 }
 
-/// Whether they may sign in, where the file has that and the plan writes it.
+/// Returns the field that says whether a user can sign in, if the platform has one and the plan writes it.
 fn account(input: &UndoInput<'_>, change: &Change, builder: &mut UndoBuilder) -> Option<(&'static str, Yaml)> {
     let before = change.before.as_ref()?.user()?;
     let after = change.after.as_ref().and_then(Entity::user);
     let sent = after.map_or(Seen::Unreadable, |after| after.enabled);
     let was = match (before.enabled, sent) {
         (Seen::Known(was), _) => was,
-        // It can't be read, so what is sent is all that there is to reverse.
+        // The previous value can't be read. `true` undoes a request to disable the user.
         (Seen::Unreadable, Seen::Known(sent)) => {
-            let shown = if sent { "they may have been disabled" } else { "they may have been disabled already" };
-            builder.note(&change.address, format!("whether they were enabled can't be read: {shown}"));
+            let perhaps = if sent { "They may have been disabled" } else { "They may have been disabled already" };
+            builder.note(&change.address, format!("{perhaps}: the API doesn't show whether a user is enabled."));
             true
         }
         (Seen::Unreadable, Seen::Unreadable) => true,
@@ -154,17 +164,17 @@ fn is_everywhere(input: &UndoInput<'_>, roles: &BTreeSet<RoleName>) -> bool {
     input.rules.admins_are_in_every_team() && input.rules.is_admin(input.live, roles)
 }
 
-/// Can it be given, by what is written? Not every platform says what an invitation is for, and some have given roles
-/// that are no longer there.
-fn is_given(role: &RoleName, among: Option<&[AssignableRole]>) -> bool {
-    let Some(among) = among else { return !role.as_str().is_empty() };
-    let called = |known: &&AssignableRole| known.raw_name == *role || known.key == role.as_str();
-    among.iter().any(|known| known.name == *role) || among.iter().filter(called).count() == 1
+/// Returns whether a file can ask for a role by this name. Not every platform shows the role of an invitation, and a user may
+/// have a role that no longer exists.
+fn can_be_given(role: &RoleName, assignable: Option<&[AssignableRole]>) -> bool {
+    let Some(assignable) = assignable else { return !role.as_str().is_empty() };
+    let matches = |known: &&AssignableRole| known.raw_name == *role || known.key == role.as_str();
+    assignable.iter().any(|known| known.name == *role) || assignable.iter().filter(matches).count() == 1
 }
 
 fn roles_of(input: &UndoInput<'_>, before: &User) -> Option<(&'static str, Yaml)> {
-    let among = input.live.assignable.as_ref().map(|roles| roles.organization.as_slice());
-    let given = before.roles.iter().all(|role| is_given(role, among));
+    let assignable = input.live.assignable.as_ref().map(|roles| roles.organization.as_slice());
+    let given = before.roles.iter().all(|role| can_be_given(role, assignable));
     given.then(|| ("roles", Yaml::names(&before.roles)))
 }
 
@@ -181,7 +191,7 @@ fn as_member(input: &UndoInput<'_>, before: &User) -> Fields {
     let mut fields = names_of(input, before);
     fields.extend(roles_of(input, before));
     fields.extend(before.resources.as_ref().map(|of| ("resources", resources(of))));
-    // The plan leaves out teams that go, and those of whoever is in all of them.
+    // The plan's `before` lacks deleted teams, and the teams of admins, who are in every team. The read has all of them.
     let teams = live(input, before).and_then(|user| user.teams.as_ref());
     fields.extend(
         teams.filter(|_| !is_everywhere(input, &before.roles)).map(|teams| ("teams", memberships(input, teams))),
@@ -189,11 +199,11 @@ fn as_member(input: &UndoInput<'_>, before: &User) -> Fields {
     fields
 }
 
-/// With their roles there, where all of these are known.
+/// Returns teams with the user's roles in them, or only the teams if a role isn't known.
 fn memberships(input: &UndoInput<'_>, teams: &Memberships) -> Yaml {
-    let among = input.live.assignable.as_ref().map(|roles| roles.team.as_slice());
+    let assignable = input.live.assignable.as_ref().map(|roles| roles.team.as_slice());
     let with_role = |(team, role): (&TeamName, &Option<RoleName>)| {
-        let role = role.as_ref().filter(|role| is_given(role, among))?;
+        let role = role.as_ref().filter(|role| can_be_given(role, assignable))?;
         Some((team.to_string(), Yaml::text(role)))
     };
     let with_roles: Option<Vec<(String, Yaml)>> = teams.iter().map(with_role).collect();
@@ -203,7 +213,7 @@ fn memberships(input: &UndoInput<'_>, teams: &Memberships) -> Yaml {
     }
 }
 
-/// What a new invitation needs. None: not all of it is known, which is noted.
+/// Returns the fields of a new invitation. If one of them isn't known, it adds a note and returns `None`.
 fn invited(
     input: &UndoInput<'_>,
     address: &Address,
@@ -226,15 +236,13 @@ fn invited(
     if missing.is_empty() {
         return Some(fields);
     }
-    let why = format!(
-        "the way back doesn't invite them anew: what was said of their {} isn't known",
-        missing.join(" and ")
-    );
+    let why =
+        format!("The undo file doesn't invite them again, because their {} can't be read.", missing.join(" and "));
     builder.note(address, why);
     None
 }
 
-/// Whoever was in a team that is deleted, and isn't changed besides.
+/// Adds members of deleted teams whom the plan doesn't change otherwise.
 fn members_of_deleted_teams(
     input: &UndoInput<'_>,
     people: &BTreeMap<Person<'_>, Vec<&Change>>,
@@ -261,14 +269,17 @@ fn members_of_deleted_teams(
                 builder.write(address, vec![("email", Yaml::text(email)), ("teams", memberships(input, teams))]);
             }
             _ => {
-                builder
-                    .note(&address, "several have this address, so that no file says who was in the deleted team");
+                builder.note(
+                    &address,
+                    "Several users have this address, so a file can't say which of them was in the deleted team.",
+                );
             }
         }
     }
 }
 
-/// Where it can't be read who may sign in, an admin counts only if the file says so.
+/// Adds unchanged admins with `enabled: true`. If the API doesn't show who can sign in, only admins whom the file declares
+/// enabled count as usable admins.
 fn admins_to_rely_on(
     input: &UndoInput<'_>,
     people: &BTreeMap<Person<'_>, Vec<&Change>>,
@@ -283,7 +294,7 @@ fn admins_to_rely_on(
             let value = vec![("email", Yaml::text(&desired.email)), ("enabled", Yaml::Bool(true))];
             builder.write(Address::user(&desired.email), value);
             builder.remarks.insert(
-                "Users with `enabled` and no more are unchanged admins, who count only if they are listed.",
+                "A user with only `email` and `enabled` is an unchanged admin. Admins count as usable only if they are listed.",
             );
         }
     }
