@@ -1,5 +1,5 @@
-//! Contradictions between files about the same account. The status of an account applies to every organisation of a platform,
-//! so one file can affect the organisations of other files.
+//! Contradictions between files about the same account. The status of an account applies to every organisation of
+//! a platform, so one file can affect the organisations of other files.
 
 use rolecall_model::{Address, Code, Desired, DesiredUser, Finding, ProviderName, Rules};
 

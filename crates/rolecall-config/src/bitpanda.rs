@@ -25,19 +25,22 @@ pub struct RawBitpanda {
     endpoint: Field<RawEndpoint>,
     /// rolecall signs in to the platform with these credentials.
     credentials: Field<RawCredentials>,
-    /// This mapping names the key that rolecall signs in with, because the API doesn't show it. If it is absent, rolecall
-    /// never disables a live admin key.
+    /// This mapping names the key that rolecall signs in with, because the API doesn't show it. If it is absent,
+    /// rolecall never disables a live admin key.
     own: Option<Field<RawOwn>>,
-    /// This mapping decides what happens to entities that the file doesn't list. If it is absent, they stay as they are.
+    /// This mapping decides what happens to entities that the file doesn't list. If it is absent, they stay as
+    /// they are.
     manage: Option<Field<RawManage>>,
-    /// These limits apply to every plan, whatever the rest of the file says. If they are absent, their defaults apply.
+    /// These limits apply to every plan, whatever the rest of the file says. If they are absent, their defaults
+    /// apply.
     guardrails: Option<Field<RawGuardrails>>,
-    /// If `true`, rolecall sends another invitation to a person whose invitation was listed earlier and has disappeared.
-    /// Default: `false`.
+    /// If `true`, rolecall sends another invitation to a person whose invitation was listed earlier and has
+    /// disappeared. Default: `false`.
     reinvite_expired: Option<Field<bool>>,
     /// This list names the people. An absent list and an empty list both mean that nobody is listed.
     users: Option<Field<Vec<Field<RawUser>>>>,
-    /// This list names the organisation's API keys. An absent list and an empty list both mean that no key is listed.
+    /// This list names the organisation's API keys. An absent list and an empty list both mean that no key is
+    /// listed.
     keys: Option<Field<Vec<Field<RawKey>>>>,
 }
 
@@ -86,14 +89,14 @@ struct RawUser {
     first_name: Option<Field<NameText>>,
     /// The invitation contains this name, so it is needed to invite. The API can't change it later.
     last_name: Option<Field<NameText>>,
-    /// The invitation contains this phone number. Put it in quotes: `"+430000000000"`. If it is absent, the invitation has
-    /// none. The API can't change it later.
+    /// The invitation contains this phone number. Put it in quotes: `"+430000000000"`. If it is absent, the
+    /// invitation has none. The API can't change it later.
     phone: Option<Field<NameText>>,
-    /// This is the exact set of roles: the user loses each role that isn't listed. It is needed to invite. If it is
-    /// absent, the live roles are kept. `[]` removes all roles.
+    /// This is the exact set of roles: the user loses each role that isn't listed. It is needed to invite. If it
+    /// is absent, the live roles are kept. `[]` removes all roles.
     roles: Option<Field<Vec<Field<NameText>>>>,
-    /// `true` means that the person can sign in. The API never shows this value, and every update writes it. So the file
-    /// must declare it.
+    /// `true` means that the person can sign in. The API never shows this value, and every update writes it. So
+    /// the file must declare it.
     enabled: Option<Field<bool>>,
     /// If `true`, the person must have no access. rolecall disables them, because the API can't delete users.
     /// Default: `false`.
@@ -110,18 +113,19 @@ struct RawUser {
 struct RawKey {
     /// This is the key's name. Another name means another key.
     name: Field<NameText>,
-    /// This is the key's id (`apiKeyId`). It selects one of several keys with the same name, or a disabled key that must
-    /// be enabled again. If it is absent, the entry means the live key of that name.
+    /// This is the key's id (`apiKeyId`). It selects one of several keys with the same name, or a disabled key
+    /// that must be enabled again. If it is absent, the entry means the live key of that name.
     id: Option<Field<NameText>>,
-    /// This is the exact set of roles. It is needed to create the key. If a live key has other roles, rolecall creates a
-    /// successor.
+    /// This is the exact set of roles. It is needed to create the key. If a live key has other roles, rolecall
+    /// creates a successor.
     roles: Option<Field<Vec<Field<NameText>>>>,
-    /// The key expires at this time. It is needed to create the key. If a live key has another expiry, rolecall creates a
-    /// successor.
+    /// The key expires at this time. It is needed to create the key. If a live key has another expiry, rolecall
+    /// creates a successor.
     expires: Option<Field<InstantText>>,
     /// rolecall delivers the secret of a new key here. It is needed to create the key.
     deliver: Option<Field<RawDelivery>>,
-    /// If `true`, the key must not work. rolecall disables it, because the API can't delete keys. Default: `false`.
+    /// If `true`, the key must not work. rolecall disables it, because the API can't delete keys. Default:
+    /// `false`.
     absent: Option<Field<bool>>,
 }
 

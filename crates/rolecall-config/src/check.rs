@@ -143,7 +143,8 @@ impl<'a> Checker<'a> {
         expiry
     }
 
-    /// Checks the exact set of roles. Returns `None` if one of them is wrong: an incomplete set would take a role away.
+    /// Checks the exact set of roles. Returns `None` if one of them is wrong: an incomplete set would take a role
+    /// away.
     pub fn roles(&mut self, field: Field<Vec<Field<NameText>>>) -> Option<BTreeSet<RoleName>> {
         let mut roles = BTreeSet::new();
         let mut complete = true;
@@ -160,8 +161,8 @@ impl<'a> Checker<'a> {
         complete.then_some(roles)
     }
 
-    /// Checks a list that must contain exactly one role, and returns the role with its place. `several_hint` is the hint for a
-    /// list of several roles.
+    /// Checks a list that must contain exactly one role, and returns the role with its place. `several_hint` is
+    /// the hint for a list of several roles.
     pub fn one_role(
         &mut self,
         field: Field<Vec<Field<NameText>>>,
@@ -186,8 +187,8 @@ impl<'a> Checker<'a> {
         None
     }
 
-    /// Checks that the platform has a role. An unknown role is an error if the platform has a fixed set of roles. Otherwise it is
-    /// a warning, because it may be a new role.
+    /// Checks that the platform has a role. An unknown role is an error if the platform has a fixed set of roles.
+    /// Otherwise it is a warning, because it may be a new role.
     pub fn known_role(&mut self, role: &RoleName, mark: Mark) {
         let (known, closed) = match self.rules.known_roles() {
             KnownRoles::Open(names) => (names, None),

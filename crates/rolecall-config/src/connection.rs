@@ -1,4 +1,5 @@
-//! The checks of endpoints and credentials. A file contains the places of credentials, never the credentials themselves.
+//! The checks of endpoints and credentials. A file contains the places of credentials, never the credentials
+//! themselves.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;

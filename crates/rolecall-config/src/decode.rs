@@ -1,23 +1,26 @@
 //! Decodes the tree of a YAML file into the raw types of a provider, and collects all findings in one pass.
 //!
-//! serde normally stops at the first error. Here an error ends at the nearest [`Field`](super::field::Field): the [`Decoder`]
-//! records a finding with its place and returns [`DecodeError::Recorded`], the field stays empty, and decoding continues with
-//! the next field. For example, this entry has three problems, and one pass reports all of them:
+//! serde normally stops at the first error. Here an error ends at the nearest [`Field`](super::field::Field): the
+//! [`Decoder`] records a finding with its place and returns [`DecodeError::Recorded`], the field stays empty, and
+//! decoding continues with the next field. For example, this entry has three problems, and one pass reports all of
+//! them:
 //!
 //! ```yaml
 //! users:
 //!   - { emial: jane@acme.example, roles: ADMIN }
 //! ```
 //!
-//! 1. `deserialize_struct` reads the entry of a user. It doesn't know `emial`, so it records `unknown-field` with the place of
-//!    that word and drops the entry.
-//! 2. It adds an entry for every field that is missing, here `email`, with `absent` set. An optional field becomes `None`. A
-//!    required one is a `Field`: it records `missing-field` with the place of the mapping, and stays empty.
-//! 3. `roles` is a `Field` of a list, and `ADMIN` is text. `deserialize_seq` records `wrong-type`, and the field stays empty.
+//! 1. `deserialize_struct` reads the entry of a user. It doesn't know `emial`, so it records `unknown-field` with
+//!    the place of that word and drops the entry.
+//! 2. It adds an entry for every field that is missing, here `email`, with `absent` set. An optional field becomes
+//!    `None`. A required one is a `Field`: it records `missing-field` with the place of the mapping, and stays
+//!    empty.
+//! 3. `roles` is a `Field` of a list, and `ADMIN` is text. `deserialize_seq` records `wrong-type`, and the field
+//!    stays empty.
 //!
-//! A serde error has no place, but the decoder that catches it has: [`Decoder::record`] turns the error into a finding with the
-//! place of the value, unless it is recorded already. A [`Node`] has its place because the YAML parser gives one with each value
-//! (see [`node`](super::node)); a `Field` asks for it by its name, [`FIELD`].
+//! A serde error has no place, but the decoder that catches it has: [`Decoder::record`] turns the error into a
+//! finding with the place of the value, unless it is recorded already. A [`Node`] has its place because the YAML
+//! parser gives one with each value (see [`node`](super::node)); a `Field` asks for it by its name, [`FIELD`].
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -33,10 +36,12 @@ use super::node::{Located, Node};
 use super::source::{Mark, Source};
 use rolecall_model::{Code, Finding, list_of, nearest, quote, sentence};
 
-/// The field below which no value is ever quoted, because somebody may have written a credential there instead of its place.
+/// The field below which no value is ever quoted, because somebody may have written a credential there instead of
+/// its place.
 const SECRET_KEY: &str = "credentials";
 
-/// Decodes a tree and appends a finding for each part that can't be decoded. Returns `None` only if the root can't be decoded.
+/// Decodes a tree and appends a finding for each part that can't be decoded. Returns `None` only if the root can't
+/// be decoded.
 pub fn decode<T: de::DeserializeOwned>(source: &Source, root: &Located, findings: &mut Vec<Finding>) -> Option<T> {
     let recorded = RefCell::new(Vec::new());
     let decoded = T::deserialize(Decoder { source, findings: &recorded, at: root, secret: false, absent: None });
@@ -194,7 +199,8 @@ impl<'a> Decoder<'a> {
         }
     }
 
-    /// Returns the entries of a mapping whose names are known. Reports unknown names, and names that are there twice.
+    /// Returns the entries of a mapping whose names are known. Reports unknown names, and names that are there
+    /// twice.
     fn known_entries(self, known: Option<&'static [&'static str]>) -> Result<Vec<Entry<'a>>, DecodeError> {
         let Node::Map(entries) = &self.at.node else {
             return Err(self.wrong_type("a mapping"));
@@ -274,8 +280,8 @@ impl<'de> Deserializer<'de> for Decoder<'_> {
     fn deserialize_bool<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DecodeError> {
         let typed = self.source.slice(self.at.mark.span);
         match &self.at.node {
-            // `yes` and `on` mean true to some tools and are text to others, so neither is accepted. An alias (`*`) has no
-            // text of its own to check.
+            // `yes` and `on` mean true to some tools and are text to others, so neither is accepted. An alias
+            // (`*`) has no text of its own to check.
             Node::Bool(value)
                 if typed.eq_ignore_ascii_case("true")
                     || typed.eq_ignore_ascii_case("false")

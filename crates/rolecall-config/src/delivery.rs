@@ -19,7 +19,8 @@ impl Checker<'_> {
     }
 }
 
-/// The files that secrets are written to. Two secrets must not go to one file, because the second would overwrite the first.
+/// The files that secrets are written to. Two secrets must not go to one file, because the second would overwrite
+/// the first.
 #[derive(Default)]
 pub(super) struct Targets {
     seen: BTreeMap<PathBuf, usize>,

@@ -4,8 +4,8 @@ use url::Url;
 
 use rolecall_model::Code;
 
-/// Parses the URL of an endpoint, from a file or from an environment variable. The URL must use HTTPS, or plain HTTP to a
-/// loopback address, and contain no credential. The error is a code, a message and a hint.
+/// Parses the URL of an endpoint, from a file or from an environment variable. The URL must use HTTPS, or plain
+/// HTTP to a loopback address, and contain no credential. The error is a code, a message and a hint.
 pub fn check_url(text: &str) -> Result<Url, (Code, String, &'static str)> {
     let invalid = |why: &str| {
         (Code::InvalidValue, format!("This endpoint {why}."), "Write it like `https://api.example/graphql`.")

@@ -39,8 +39,8 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Field<T> {
                 let numbers: [usize; 4] = access.next_element()?.unwrap_or_default();
                 let [line, column, start, end] = numbers;
                 let mark = Mark { line, column, span: Span { start, end } };
-                // The decoder has recorded an error already, so it is dropped here: the field stays empty, and decoding
-                // continues with its siblings.
+                // The decoder has recorded an error already, so it is dropped here: the field stays empty, and
+                // decoding continues with its siblings.
                 let value = access.next_element().ok().flatten();
                 Ok(Field { mark, value })
             }

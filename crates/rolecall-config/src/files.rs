@@ -27,8 +27,8 @@ impl Loaded {
     }
 }
 
-/// Reads and checks files and folders. A folder stands for its `*.yaml` and `*.yml` files that have a field `provider`.
-/// Subfolders aren't read.
+/// Reads and checks files and folders. A folder stands for its `*.yaml` and `*.yml` files that have a field
+/// `provider`. Subfolders aren't read.
 pub fn load(paths: &[PathBuf], rules: impl Fn(ProviderName) -> &'static dyn Rules) -> Loaded {
     let mut loaded = Loaded::default();
     for (path, named) in expand(paths, &mut loaded.findings) {
@@ -108,8 +108,8 @@ fn yaml_files(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
     Ok(found)
 }
 
-/// Returns whether a text seems to have a top-level field `provider`. The YAML isn't parsed, because a folder may contain other
-/// YAML files, and broken ones.
+/// Returns whether a text seems to have a top-level field `provider`. The YAML isn't parsed, because a folder may
+/// contain other YAML files, and broken ones.
 fn mentions_provider(text: &str) -> bool {
     text.lines().any(|line| {
         // A top-level field isn't indented, except in a document in braces.

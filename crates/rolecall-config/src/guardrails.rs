@@ -1,8 +1,8 @@
 //! The field `guardrails` of a file, and its checks.
 //!
-//! An exception lets one reviewed plan through although it breaks guardrails. For example, twelve of twenty users leave at once.
-//! The plan would take access from more than 25% of the users, so `max_removals` refuses it, and the report prints an entry for
-//! the file:
+//! An exception lets one reviewed plan through although it breaks guardrails. For example, twelve of twenty users
+//! leave at once. The plan would take access from more than 25% of the users, so `max_removals` refuses it, and
+//! the report prints an entry for the file:
 //!
 //! ```yaml
 //! guardrails:
@@ -10,10 +10,10 @@
 //!     - { plan: "sha256:4f0c…", rails: [max_removals], until: 2026-12-04, reason: the Graz office closes }
 //! ```
 //!
-//! A reviewer merges it, and the same plan is applied. The exception names the seal of that plan, so it lets no other plan
-//! through: if a thirteenth user is removed meanwhile, the plan has another seal and is refused again. It ends with its last day,
-//! and overrides only the guardrails that it names. It never overrides a limit of the command line. This module checks only the
-//! form of an exception. The planner decides whether it fits a plan.
+//! A reviewer merges it, and the same plan is applied. The exception names the seal of that plan, so it lets no
+//! other plan through: if a thirteenth user is removed meanwhile, the plan has another seal and is refused again.
+//! It ends with its last day, and overrides only the guardrails that it names. It never overrides a limit of the
+//! command line. This module checks only the form of an exception. The planner decides whether it fits a plan.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -34,18 +34,19 @@ use rolecall_model::{Exception, Guardrail, Guardrails, Kind, Limit, Pattern, Rem
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename = "Guardrails", deny_unknown_fields)]
 pub struct RawGuardrails {
-    /// A plan must leave at least this number of usable admins. If there are fewer already, a plan must not reduce their
-    /// number. Default: 1.
+    /// A plan must leave at least this number of usable admins. If there are fewer already, a plan must not reduce
+    /// their number. Default: 1.
     min_admins: Option<Field<u32>>,
-    /// At most this many users, keys, roles and teams each may lose access, or a part of it, in one plan. Default: `25%`.
+    /// At most this many users, keys, roles and teams each may lose access, or a part of it, in one plan. Default:
+    /// `25%`.
     max_removals: Option<Field<RawRemovals>>,
-    /// If `true`, no plan takes from rolecall's own user or its own key what rolecall needs. Default: `true`. RapidAPI
-    /// accepts only `true`.
+    /// If `true`, no plan takes from rolecall's own user or its own key what rolecall needs. Default: `true`.
+    /// RapidAPI accepts only `true`.
     require_self: Option<Field<bool>>,
     /// rolecall never changes these entities. `*` stands for any text. Default: none.
     protected: Option<Field<Vec<Field<AddressText>>>>,
-    /// Each exception lets one reviewed plan through. A plan that a guardrail refuses prints the entry to add here.
-    /// Default: none.
+    /// Each exception lets one reviewed plan through. A plan that a guardrail refuses prints the entry to add
+    /// here. Default: none.
     exceptions: Option<Field<Vec<Field<RawException>>>>,
 }
 
@@ -228,7 +229,7 @@ impl Checker<'_> {
                     guardrails.protected.insert(pattern, place);
                 }
                 Err(why) => {
-                    self.invalid(item.mark, format!("{} is not an address.", quote(&text)), &sentence(&why))
+                    self.invalid(item.mark, format!("{} is not an address.", quote(&text)), &sentence(&why));
                 }
             }
         }

@@ -1,5 +1,5 @@
-//! Reads the YAML files of a user, checks them, and returns a [`Desired`] for each organisation. Every problem becomes a
-//! [`Finding`] with its place. Also writes undo files.
+//! Reads the YAML files of a user, checks them, and returns a [`Desired`] for each organisation. Every problem
+//! becomes a [`Finding`] with its place. Also writes undo files.
 
 mod access;
 mod accounts;
@@ -77,7 +77,8 @@ fn check_tree(
     desired
 }
 
-/// Reports and removes the field `keys` if the provider's API has no operations for keys. The hint says where to manage them.
+/// Reports and removes the field `keys` if the provider's API has no operations for keys. The hint says where to
+/// manage them.
 fn reject_keys(source: &Source, root: &mut Located, rules: &dyn Rules, findings: &mut Vec<Finding>) {
     let Node::Map(entries) = &mut root.node else { return };
     if rules.kinds().contains(&Kind::Key) {

@@ -1,10 +1,10 @@
 //! Parses YAML into a tree of [`Node`]s, each with its [`Mark`].
 //!
 //! The YAML crate gives the place of a value that is wrapped in its `Spanned`. So lists and mappings are read as
-//! `Spanned<Node>`, and [`located`] turns each into a [`Located`]: `roles: [ADMIN]` on line 3 becomes a text node `roles`
-//! (line 3, column 1) and a list node (column 8) that contains a text node `ADMIN` (column 9). The
-//! [`decoder`](super::decode) then works on this tree only. For an alias (`*admins`), the place is that of the alias, so that a
-//! finding points to the line that uses it.
+//! `Spanned<Node>`, and [`located`] turns each into a [`Located`]: `roles: [ADMIN]` on line 3 becomes a text node
+//! `roles` (line 3, column 1) and a list node (column 8) that contains a text node `ADMIN` (column 9). The
+//! [`decoder`](super::decode) then works on this tree only. For an alias (`*admins`), the place is that of the
+//! alias, so that a finding points to the line that uses it.
 
 use std::fmt;
 
@@ -23,7 +23,8 @@ pub struct Located {
     pub mark: Mark,
 }
 
-/// A YAML value. A number has no value here, because the decoder reads it from the text of the file: the format has no floats.
+/// A YAML value. A number has no value here, because the decoder reads it from the text of the file: the format
+/// has no floats.
 #[derive(Clone, Debug)]
 pub enum Node {
     Null,
@@ -49,12 +50,12 @@ pub fn parse(source: &Source) -> Result<Located, Finding> {
     }
 }
 
-/// The number of nodes that aliases may add to those in the text. It allows one tree of resources that all members of a large
-/// organisation share.
+/// The number of nodes that aliases may add to those in the text. It allows one tree of resources that all members
+/// of a large organisation share.
 const UNFOLDED: usize = 500_000;
 
-/// Returns the limits of the parser. A node takes at least two bytes of text, so a budget in proportion to the file's size
-/// refuses aliases that expand too much, and nothing that is written out.
+/// Returns the limits of the parser. A node takes at least two bytes of text, so a budget in proportion to the
+/// file's size refuses aliases that expand too much, and nothing that is written out.
 fn options(bytes: usize) -> serde_yaml::Options {
     let nodes = bytes.saturating_add(UNFOLDED).min(MAX_NODES);
     serde_yaml::options! {
@@ -65,7 +66,8 @@ fn options(bytes: usize) -> serde_yaml::Options {
             max_events: nodes.saturating_mul(2),
             max_documents: 2,
             max_aliases: nodes,
-            // One tree that thousands of users share isn't an attack. The budget above limits what aliases expand to.
+            // One tree that thousands of users share isn't an attack. The budget above limits what aliases expand
+            // to.
             enforce_alias_anchor_ratio: false,
             max_total_scalar_bytes: bytes.saturating_mul(2).saturating_add(UNFOLDED * 16),
         },
@@ -114,7 +116,8 @@ fn explain(source: &Source, error: &serde_yaml::Error) -> Finding {
     }
 }
 
-/// Converts the YAML crate's place of a value. `referenced` is the place of an alias, `defined` that of its anchor.
+/// Converts the YAML crate's place of a value. `referenced` is the place of an alias, `defined` that of its
+/// anchor.
 fn located(spanned: Spanned<Node>) -> Located {
     let Spanned { value, referenced, defined: _ } = spanned;
     let number = |value: u64| usize::try_from(value).unwrap_or(0);

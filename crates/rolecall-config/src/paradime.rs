@@ -23,17 +23,19 @@ pub struct RawParadime {
     /// This is the workspace's uid. With a company token it selects the workspace.
     #[schemars(extend("pattern" = "^[!-~]+$"))]
     organization: Field<NameText>,
-    /// This mapping names the environment variable with the URL of the GraphQL endpoint. The URL's path contains a token of
-    /// your company, so the URL must not be written in the file.
+    /// This mapping names the environment variable with the URL of the GraphQL endpoint. The URL's path contains a
+    /// token of your company, so the URL must not be written in the file.
     endpoint: Field<RawSecretEndpoint>,
     /// rolecall signs in to the platform with these credentials.
     credentials: Field<RawCredentials>,
-    /// This mapping names the user to whom the credentials belong, because the API doesn't show it. If it is absent,
-    /// rolecall can't protect that user.
+    /// This mapping names the user to whom the credentials belong, because the API doesn't show it. If it is
+    /// absent, rolecall can't protect that user.
     own: Option<Field<RawOwn>>,
-    /// This mapping decides what happens to entities that the file doesn't list. If it is absent, they stay as they are.
+    /// This mapping decides what happens to entities that the file doesn't list. If it is absent, they stay as
+    /// they are.
     manage: Option<Field<RawManage>>,
-    /// These limits apply to every plan, whatever the rest of the file says. If they are absent, their defaults apply.
+    /// These limits apply to every plan, whatever the rest of the file says. If they are absent, their defaults
+    /// apply.
     guardrails: Option<Field<RawGuardrails>>,
     /// If `true`, rolecall sends another invitation to a person whose invitation has expired. Default: `false`.
     reinvite_expired: Option<Field<bool>>,
@@ -56,8 +58,8 @@ enum Provider {
     { "required": ["api_key", "api_secret"], "properties": { "token": false } },
 ]))]
 struct RawCredentials {
-    /// This is a workspace token (`prdm_wsp_…`) or a company token (`prdm_cmp_…`). Several files can share a company token.
-    /// It is needed unless `api_key` is present.
+    /// This is a workspace token (`prdm_wsp_…`) or a company token (`prdm_cmp_…`). Several files can share a
+    /// company token. It is needed unless `api_key` is present.
     token: Option<Field<RawCredential>>,
     /// This is an API key of the workspace, which the vendor calls legacy. It is needed unless `token` is present.
     api_key: Option<Field<RawCredential>>,
@@ -89,9 +91,11 @@ struct RawManage {
 struct RawUser {
     /// This address identifies the person. Another address means another user.
     email: Field<EmailText>,
-    /// This is the user's uid. It is needed only if two users have addresses that differ only in upper and lower case.
+    /// This is the user's uid. It is needed only if two users have addresses that differ only in upper and lower
+    /// case.
     id: Option<Field<NameText>>,
-    /// This is the user's one account type. It is needed to invite. If it is absent, the live account type is kept.
+    /// This is the user's one account type. It is needed to invite. If it is absent, the live account type is
+    /// kept.
     #[schemars(with = "Option<Vec<AccountTypeText>>", length(min = 1, max = 1))]
     roles: Option<Field<Vec<Field<NameText>>>>,
     /// If `true`, the person must have no access. rolecall disables them, because the API can't delete users.

@@ -31,8 +31,8 @@ macro_rules! schema {
     };
 }
 
-/// Defines a type for text with a certain form. The JSON Schema contains the form, for editors; the check of the value reports
-/// text that doesn't have it.
+/// Defines a type for text with a certain form. The JSON Schema contains the form, for editors; the check of the
+/// value reports text that doesn't have it.
 macro_rules! text {
     ($(#[$doc:meta])* $name:ident: $schema:tt) => {
         $(#[$doc])*
@@ -168,8 +168,8 @@ pub enum RawCredential {
     Env(Field<VariableText>),
     /// This file contains the credential. rolecall ignores white space around it.
     File(Field<PathText>),
-    /// This program prints the credential. The first item is the program, the others are its arguments. rolecall runs it
-    /// only with `--allow-commands`.
+    /// This program prints the credential. The first item is the program, the others are its arguments. rolecall
+    /// runs it only with `--allow-commands`.
     Command(#[schemars(length(min = 1))] Vec<Field<PathText>>),
 }
 
@@ -188,7 +188,8 @@ pub enum RawDelivery {
 #[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
 #[serde(rename = "Scope", rename_all = "lowercase")]
 pub enum RawScope {
-    /// An entity that isn't listed must be removed. Where the platform can't remove it, it is disabled or loses all access.
+    /// An entity that isn't listed must be removed. Where the platform can't remove it, it is disabled or loses
+    /// all access.
     All,
     /// An entity that isn't listed stays as it is. This is the default.
     Listed,
@@ -246,8 +247,8 @@ impl<'de> Deserialize<'de> for RawSecretEndpoint {
     }
 }
 
-/// An endpoint whose URL must not be written in the file. It is decoded like [`RawEndpoint`], so that the check can tell
-/// a URL that was written in the file from a value that isn't an endpoint.
+/// An endpoint whose URL must not be written in the file. It is decoded like [`RawEndpoint`], so that the check
+/// can tell a URL that was written in the file from a value that isn't an endpoint.
 #[derive(Clone, Debug)]
 pub struct RawSecretEndpoint(pub RawEndpoint);
 

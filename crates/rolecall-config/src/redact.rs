@@ -1,7 +1,7 @@
 //! Removes possible credentials from findings.
 //!
-//! A file contains only the places of credentials, but people paste the credential itself by mistake. A finding must not print it,
-//! because findings go to CI logs and to comments on pull requests. For example:
+//! A file contains only the places of credentials, but people paste the credential itself by mistake. A finding
+//! must not print it, because findings go to CI logs and to comments on pull requests. For example:
 //!
 //! ```yaml
 //! credentials:
@@ -10,10 +10,10 @@
 //!   - { email: hvo1/s3cret }      # and pasted again
 //! ```
 //!
-//! The findings below `credentials` never quote a value, which the decoder takes care of. But the finding about the email address
-//! would quote the token: "`hvo1/s3cret` is not an email address". So [`candidates`] collects every text below `credentials`,
-//! and [`redact`] replaces each of them in every message and hint of the file: "`[redacted]` is not an email address". It also
-//! hides the source line of a finding if the line contains one.
+//! The findings below `credentials` never quote a value, which the decoder takes care of. But the finding about
+//! the email address would quote the token: "`hvo1/s3cret` is not an email address". So [`candidates`] collects
+//! every text below `credentials`, and [`redact`] replaces each of them in every message and hint of the file:
+//! "`[redacted]` is not an email address". It also hides the source line of a finding if the line contains one.
 
 use super::node::{Located, Node};
 use super::source::Source;
@@ -26,8 +26,8 @@ const WORDS: &[&str] =
 /// The minimum length of a secret, in bytes. Shorter texts would hide ordinary words.
 const SHORTEST: usize = 4;
 
-/// Collects every text below `credentials`, keys included, because each of them may be a credential. With `endpoint`, it also
-/// collects the texts below `endpoint`: on some platforms the URL is a secret.
+/// Collects every text below `credentials`, keys included, because each of them may be a credential. With
+/// `endpoint`, it also collects the texts below `endpoint`: on some platforms the URL is a secret.
 pub fn candidates(root: &Located, endpoint: bool) -> Vec<String> {
     let is_secret = |name: &str| name == "credentials" || (endpoint && name == "endpoint");
     let mut found = Vec::new();
@@ -54,7 +54,8 @@ fn collect(located: &Located, found: &mut Vec<String>) {
     }
 }
 
-/// Replaces these texts in the message and the hint of a finding, and hides its source line if it contains one of them.
+/// Replaces these texts in the message and the hint of a finding, and hides its source line if it contains one of
+/// them.
 pub fn redact(mut finding: Finding, secrets: &[String], source: &Source) -> Finding {
     for secret in secrets {
         finding.message = finding.message.replace(secret, "[redacted]");

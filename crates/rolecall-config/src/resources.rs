@@ -34,8 +34,8 @@ pub type RawResources = RawReach<RawMap<RawReach<RawMap<RawReach<RawTarget>>>>>;
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename = "TargetResources", deny_unknown_fields)]
 pub struct RawTarget {
-    /// This is `all`, or a list of service names. The services don't have to exist yet. A project with a single schema
-    /// accepts only `all`. If it is absent, no service is selected.
+    /// This is `all`, or a list of service names. The services don't have to exist yet. A project with a single
+    /// schema accepts only `all`. If it is absent, no service is selected.
     services: Option<Field<RawReach<Vec<Field<NameText>>>>>,
     /// This is `all`, or a list of names of app deployments. If it is absent, no app deployment is selected.
     #[schemars(with = "Option<RawReach<Vec<AppDeploymentText>>>")]
@@ -126,7 +126,8 @@ impl<T: JsonSchema> JsonSchema for RawMap<T> {
 }
 
 impl Checker<'_> {
-    /// Checks the tree of resources. Returns `None` if a part of it is wrong: an incomplete tree would take access away.
+    /// Checks the tree of resources. Returns `None` if a part of it is wrong: an incomplete tree would take access
+    /// away.
     pub fn resources(&mut self, field: Field<RawResources>) -> Option<DesiredResources> {
         let RawReach::Only(RawMap(entries)) = field.value? else { return Some(Reach::All) };
         let mut projects = BTreeMap::new();

@@ -30,8 +30,8 @@ pub fn schema() -> Schema {
     schema
 }
 
-/// Removes `null` from the types of optional fields. A field may be absent, but a field without a value is an error: it isn't
-/// clear whether it means the live value or nothing.
+/// Removes `null` from the types of optional fields. A field may be absent, but a field without a value is an
+/// error: it isn't clear whether it means the live value or nothing.
 fn without_null(schema: &mut Schema) {
     let is_null = |value: &Value| value == "null" || *value == serde_json::json!({ "type": "null" });
     for keyword in ["type", "enum", "anyOf"] {

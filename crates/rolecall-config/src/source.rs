@@ -84,7 +84,8 @@ impl Source {
         self.place(Mark { line, column, span: Span { start, end: start } })
     }
 
-    /// Returns the numbers of the lines that may contain a credential. They are never shown, even if the file isn't valid YAML.
+    /// Returns the numbers of the lines that may contain a credential. They are never shown, even if the file
+    /// isn't valid YAML.
     pub fn lines_with_secrets(&self) -> BTreeSet<usize> {
         const WORDS: &[&str] = &["credential", "secret", "token", "password", "api_key", "apikey", "api-key"];
         let mut within = false;

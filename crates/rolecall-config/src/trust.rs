@@ -1,5 +1,5 @@
-//! Compares files with trusted files: those of a pull request with those of the branch that it will be merged into. Reports
-//! each difference that decides who receives a credential or a secret, or how safe an apply is.
+//! Compares files with trusted files: those of a pull request with those of the branch that it will be merged
+//! into. Reports each difference that decides who receives a credential or a secret, or how safe an apply is.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -10,7 +10,8 @@ use rolecall_model::{
     Placed, ProviderName, RemoteId, Rules,
 };
 
-/// Returns a finding for each part of these files that a person must approve before rolecall uses a credential for them.
+/// Returns a finding for each part of these files that a person must approve before rolecall uses a credential for
+/// them.
 pub fn needing_approval(
     loaded: &Loaded,
     trusted: &Loaded,
@@ -51,8 +52,8 @@ fn counterpart<'a>(desired: &Desired, others: &'a Loaded) -> Option<&'a Desired>
         .find(|other| other.provider == desired.provider && other.organization.value == desired.organization.value)
 }
 
-/// Returns whether a file or a folder above it is a link. Top-level folders such as `/tmp` don't count: on some machines they are
-/// links.
+/// Returns whether a file or a folder above it is a link. Top-level folders such as `/tmp` don't count: on some
+/// machines they are links.
 fn is_below_link(file: &Path) -> bool {
     let is_deep = |path: &&Path| path.is_relative() || path.components().count() > 2;
     file.ancestors().filter(is_deep).any(Path::is_symlink)

@@ -29,8 +29,8 @@ impl Kind {
     pub const ALL: &[Self] =
         &[Self::Organization, Self::Team, Self::Role, Self::User, Self::Invitation, Self::Key];
 
-    /// Returns whether an address of this kind, as a person wrote it, also means addresses of the `other` kind. A user's
-    /// address also means the user's invitations.
+    /// Returns whether an address of this kind, as a person wrote it, also means addresses of the `other` kind. A
+    /// user's address also means the user's invitations.
     pub fn covers(self, other: Self) -> bool {
         self == other || (self, other) == (Self::User, Self::Invitation)
     }
@@ -47,8 +47,8 @@ impl Kind {
     }
 }
 
-/// The address of an entity: `kind/name`, with `#id` only where the name is ambiguous. The organisation's address is
-/// `organization`.
+/// The address of an entity: `kind/name`, with `#id` only where the name is ambiguous. The organisation's address
+/// is `organization`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Address {
     pub kind: Kind,
@@ -82,19 +82,22 @@ impl Address {
         Self { kind: Kind::Key, name: name.as_str().to_owned(), id: None }
     }
 
-    /// Returns the address `kind/*`, which stands for all entities of a kind. It is used when they can't be listed.
+    /// Returns the address `kind/*`, which stands for all entities of a kind. It is used when they can't be
+    /// listed.
     pub fn every(kind: Kind) -> Self {
         Self { kind, name: "*".to_owned(), id: None }
     }
 
-    /// Returns the same address with the id, if there is one. The id selects one of several entities with the same name.
+    /// Returns the same address with the id, if there is one. The id selects one of several entities with the same
+    /// name.
     #[must_use]
     pub fn with_id<'a>(mut self, id: impl Into<Option<&'a RemoteId>>) -> Self {
         self.id = id.into().cloned();
         self
     }
 
-    /// Returns whether `self`, as a person wrote it, means `other`. Without an id, it means every entity of that name.
+    /// Returns whether `self`, as a person wrote it, means `other`. Without an id, it means every entity of that
+    /// name.
     pub fn covers(&self, other: &Self) -> bool {
         self.kind.covers(other.kind) && self.name == other.name && (self.id.is_none() || self.id == other.id)
     }
@@ -106,8 +109,8 @@ impl fmt::Display for Address {
         if *kind == Kind::Organization {
             return f.pad(kind.as_str());
         }
-        // `#` separates the name from the id, so a `#` in a name is written as `%23`. `%` is written as `%25`, so that
-        // the name can be read back.
+        // `#` separates the name from the id, so a `#` in a name is written as `%23`. `%` is written as `%25`, so
+        // that the name can be read back.
         let name = name.replace('%', "%25").replace('#', "%23");
         let text = match id {
             Some(id) => format!("{}/{name}#{id}", kind.as_str()),
@@ -131,8 +134,8 @@ impl FromStr for Address {
 }
 
 impl Address {
-    /// Parses an address from a plan or a ledger. The name may be empty: some platforms list users without an email
-    /// address.
+    /// Parses an address from a plan or a ledger. The name may be empty: some platforms list users without an
+    /// email address.
     fn seen(text: &str) -> Result<Self, String> {
         if text == Kind::Organization.as_str() {
             return Ok(Self::organization());
@@ -154,8 +157,8 @@ impl Address {
             Kind::User | Kind::Invitation => fold_case(&name),
             Kind::Organization | Kind::Team | Kind::Role | Kind::Key => name,
         };
-        // Ledgers of format 1 call a member's invitation `user/NAME#invitation`. If there were several, they call each
-        // `user/NAME#invitation:SPELLING`.
+        // Ledgers of format 1 call a member's invitation `user/NAME#invitation`. If there were several, they call
+        // each `user/NAME#invitation:SPELLING`.
         let earlier =
             id.as_ref().and_then(|id| id.as_str().strip_prefix("invitation")).filter(|_| kind == Kind::User);
         match earlier.map(|rest| (rest, rest.strip_prefix(':'))) {

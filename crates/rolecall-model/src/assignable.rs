@@ -29,12 +29,12 @@ pub struct AssignableRole {
 
 impl AssignableRoles {
     /// Returns the role that users have in the organisation if they were given no other.
-    pub fn by_default(&self) -> Option<&AssignableRole> {
+    pub fn default_in_organization(&self) -> Option<&AssignableRole> {
         self.organization.iter().find(|role| role.default)
     }
 
     /// Returns the role that users have in a team if they were given no other there.
-    pub fn by_default_in_teams(&self) -> Option<&AssignableRole> {
+    pub fn default_in_teams(&self) -> Option<&AssignableRole> {
         self.team.iter().find(|role| role.default)
     }
 

@@ -41,7 +41,8 @@ pub enum Action {
     Create,
     /// A disabled key works again.
     Enable,
-    /// The user loses all access, because the API can't remove them: they get a role without permissions, and no resources.
+    /// The user loses all access, because the API can't remove them: they get a role without permissions, and no
+    /// resources.
     #[serde(alias = "contain")]
     RemoveAccess,
     /// An open invitation is cancelled.
@@ -93,8 +94,8 @@ pub enum Effect {
     RolesFollow,
     /// The access of these users changes too, because they have the role and keep it.
     Touches { holders: Vec<Address> },
-    /// The role is updated in two steps, so that nobody's access is interrupted. After the first step it allows these
-    /// permissions: the old ones and the new ones.
+    /// The role is updated in two steps, so that nobody's access is interrupted. After the first step it allows
+    /// these permissions: the old ones and the new ones.
     FirstAllows { permissions: BTreeSet<Permission> },
     /// The user or key gets a role that allows these permissions at the end of the plan.
     Allows { permissions: BTreeSet<Permission> },
@@ -102,8 +103,8 @@ pub enum Effect {
     MayReEnable,
     /// The user was disabled by rolecall and is enabled again.
     ReEnables,
-    /// The invitation may give access to a user whom somebody disabled: the platform doesn't list disabled users, so they
-    /// look like new ones.
+    /// The invitation may give access to a user whom somebody disabled: the platform doesn't list disabled users,
+    /// so they look like new ones.
     MayReadmit,
     /// The new role has another kind of seat, and so another price.
     Seat { change: SeatChange },
@@ -124,8 +125,8 @@ pub enum Effect {
     JoinsEveryTeam,
     /// The user is no longer an admin and may leave the teams that they were in only as an admin.
     MayLeaveTeams,
-    /// A role from an earlier membership of this team still exists. It applies again when the user joins, until another role
-    /// is given.
+    /// A role from an earlier membership of this team still exists. It applies again when the user joins, until
+    /// another role is given.
     ComesBackAs { team: TeamName, role: RoleName },
     /// The user's role is overwritten with the default role, because no mutation takes a role away.
     DefaultRole { role: RoleName },
@@ -177,8 +178,9 @@ impl fmt::Display for Action {
     }
 }
 
-/// The stage of a plan in which a mutation may run. The stages run in the order of declaration: access is given before it is
-/// taken, so that nobody is locked out if a run stops halfway. The smaller harm is that some access lasts a little longer.
+/// The stage of a plan in which a mutation may run. The stages run in the order of declaration: access is given
+/// before it is taken, so that nobody is locked out if a run stops halfway. The smaller harm is that some access
+/// lasts a little longer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Stage {
@@ -194,15 +196,17 @@ pub enum Stage {
     Remove,
 }
 
-/// One GraphQL operation that a provider needs for a change. [`Rules::lower`](crate::Rules::lower) returns these; the plan
-/// turns each into a [`Mutation`].
+/// One GraphQL operation that a provider needs for a change. [`Rules::lower`](crate::Rules::lower) returns these;
+/// the plan turns each into a [`Mutation`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct Call {
     pub operation: &'static str,
     pub variables: BTreeMap<String, Value>,
-    /// The stage in which the operation runs, if the change needs several operations. `None` means the stage of the change.
+    /// The stage in which the operation runs, if the change needs several operations. `None` means the stage of
+    /// the change.
     pub stage: Option<Stage>,
-    /// True if the operation may run independently: no other operation of this change grants a replacement for what this one revokes.
+    /// True if the operation may run independently: no other operation of this change grants a replacement for
+    /// what this one revokes.
     pub alone: bool,
 }
 
@@ -225,8 +229,8 @@ impl Call {
     }
 }
 
-/// The key of a placeholder in variables: `{"$id": ADDRESS}` stands for the id of an entity that an earlier mutation
-/// creates.
+/// The key of a placeholder in variables: `{"$id": ADDRESS}` stands for the id of an entity that an earlier
+/// mutation creates.
 pub const ID_OF: &str = "$id";
 
 /// The key of the same placeholder for platforms that want the id as a number.
@@ -254,8 +258,8 @@ pub struct Mutation {
     pub also: Vec<Address>,
     pub stage: Stage,
     pub operation: String,
-    /// The variables of the operation. `{"$id": ADDRESS}` stands for the id of an entity that a mutation in `needs` creates,
-    /// `{"$number": ADDRESS}` for the same id as a number.
+    /// The variables of the operation. `{"$id": ADDRESS}` stands for the id of an entity that a mutation in
+    /// `needs` creates, `{"$number": ADDRESS}` for the same id as a number.
     pub variables: BTreeMap<String, Value>,
     /// The ids of mutations that must be done before this one is sent.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

@@ -128,8 +128,8 @@ pub struct DesiredUser {
     /// The exact set of roles: the user loses a role that isn't listed.
     pub roles: Option<Placed<BTreeSet<RoleName>>>,
     pub resources: Option<DesiredResources>,
-    /// The exact set of teams, each with its place in the file. A role of `None` keeps the live role; a new member gets the
-    /// default role.
+    /// The exact set of teams, each with its place in the file. A role of `None` keeps the live role; a new member
+    /// gets the default role.
     pub teams: Option<BTreeMap<TeamName, Placed<Option<Placed<RoleName>>>>>,
     /// True if the user can sign in. `None` keeps the live value.
     pub enabled: Option<bool>,
@@ -172,8 +172,8 @@ pub enum Endpoint {
     Env(String),
 }
 
-/// The place of a credential: an environment variable, a file, or a program that prints it. The credential itself is never
-/// part of a [`Desired`].
+/// The place of a credential: an environment variable, a file, or a program that prints it. The credential itself
+/// is never part of a [`Desired`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Credential {
     Env(String),

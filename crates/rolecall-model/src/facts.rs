@@ -13,15 +13,16 @@ pub struct Facts {
     pub ledger_found: bool,
     /// The latest invitation of each user.
     pub invitations: BTreeMap<Email, Invitation>,
-    /// Invitations that we cancelled in order to send a corrected one that may never have been sent. The value is the
-    /// intended content.
+    /// Invitations that we cancelled in order to send a corrected one that may never have been sent. The value is
+    /// the intended content.
     pub cancelled_to_correct: BTreeMap<Email, User>,
     /// The value of `enabled` in the latest update of each user that the platform accepted.
     pub enabled_sent: BTreeMap<RemoteId, bool>,
     /// The latest request to disable each user that may have had an effect. It is forgotten when a read shows that
     /// somebody enabled the user again.
     pub disables: BTreeMap<RemoteId, SentDisable>,
-    /// True if a read has shown that the platform's list omits a user whom we disabled. Then a listed user can sign in.
+    /// True if a read has shown that the platform's list omits a user whom we disabled. Then a listed user can
+    /// sign in.
     pub disabled_vanish: bool,
     /// The latest change of each entity that the platform refused, and the time of the refusal.
     pub refused: BTreeMap<Address, (Timestamp, Change)>,
@@ -70,8 +71,8 @@ impl Facts {
         }
     }
 
-    /// Records that a read lists a user again whom an earlier read didn't list after we disabled them: somebody has enabled
-    /// them.
+    /// Records that a read lists a user again whom an earlier read didn't list after we disabled them: somebody
+    /// has enabled them.
     pub fn see_readmitted(&mut self, id: &RemoteId) {
         if self.disables.get(id).is_some_and(|sent| sent.unlisted) {
             self.disables.remove(id);
@@ -86,10 +87,11 @@ pub struct Invitation {
     pub state: InvitationState,
     /// True if a later read has shown the user, as a member or as invited.
     pub seen: bool,
-    /// True if a later read has shown the user as a member, on platforms that distinguish members from invited users.
+    /// True if a later read has shown the user as a member, on platforms that distinguish members from invited
+    /// users.
     pub accepted: bool,
-    /// True if the read right after the invitation didn't show the user. Then the platform hides invited users, and a user
-    /// whom it shows later has accepted.
+    /// True if the read right after the invitation didn't show the user. Then the platform hides invited users,
+    /// and a user whom it shows later has accepted.
     pub hidden_at_first: bool,
 }
 
@@ -106,7 +108,8 @@ pub struct SentDisable {
     pub at: Timestamp,
     pub email: Email,
     pub answer: DisableAnswer,
-    /// True if a later read didn't list the user. If a read lists them again after that, somebody has enabled them.
+    /// True if a later read didn't list the user. If a read lists them again after that, somebody has enabled
+    /// them.
     pub unlisted: bool,
 }
 
@@ -167,7 +170,7 @@ pub struct LostMint {
     pub requested: Key,
     /// The ids of keys with the same name that existed before the request.
     pub existed_before: BTreeSet<RemoteId>,
-    /// The ids of keys with the same name that existed before a later request for that name, if that one was answered. The
-    /// lost key can only be among these.
+    /// The ids of keys with the same name that existed before a later request for that name, if that one was
+    /// answered. The lost key can only be among these.
     pub candidates: Option<BTreeSet<RemoteId>>,
 }

@@ -35,8 +35,8 @@ pub enum Guardrail {
     MaxRemovals,
     /// Limits how few usable admins a plan may leave.
     MinAdmins,
-    /// Stops a plan that removes all unlisted entities although none of the listed ones exists: probably the file is for
-    /// another organisation.
+    /// Stops a plan that removes all unlisted entities although none of the listed ones exists: probably the file
+    /// is for another organisation.
     Manage,
     /// Stops a plan if rolecall can't tell that the live organisation is the one in the file.
     Organization,
@@ -123,8 +123,8 @@ impl Removals {
         &self.by_kind
     }
 
-    /// Returns the stricter of the limits that apply to a collection with `live` entities, and the number of entities that it
-    /// allows.
+    /// Returns the stricter of the limits that apply to a collection with `live` entities, and the number of
+    /// entities that it allows.
     pub fn for_collection(&self, kind: Kind, live: usize) -> (Limit, usize) {
         let written = self.by_kind.get(&kind).copied().unwrap_or_default();
         let limits = [Some(written), self.at_most].into_iter().flatten().map(|limit| (limit, limit.count(live)));
@@ -141,7 +141,8 @@ pub enum Limit {
 }
 
 impl Limit {
-    /// Returns the number of entities that the limit allows of `live` entities. A share is rounded down, and is at least one.
+    /// Returns the number of entities that the limit allows of `live` entities. A share is rounded down, and is at
+    /// least one.
     pub fn count(self, live: usize) -> usize {
         match self {
             Self::Share(percent) => (live * usize::from(percent) / 100).max(1),

@@ -32,7 +32,8 @@ pub enum HoldClass {
 pub enum HoldReason {
     /// The entity is live and isn't in the file, and the file doesn't manage unlisted ones.
     Unmanaged { privileged: bool },
-    /// The file says that the user is disabled, and the user doesn't exist. rolecall doesn't invite somebody to disable them.
+    /// The file says that the user is disabled, and the user doesn't exist. rolecall doesn't invite somebody to
+    /// disable them.
     DisabledAndAbsent,
     /// The user is invited and not a member yet. Not every platform shows the date of the invitation.
     InvitationPending {
@@ -49,14 +50,15 @@ pub enum HoldReason {
     },
     /// The invitation is no longer listed, although this platform also lists expired invitations.
     InvitationGone { since: Timestamp, step: String },
-    /// A member also has an open invitation, and the API can't cancel it. `harmless` is true if it gives no more access.
+    /// A member also has an open invitation, and the API can't cancel it. `harmless` is true if it gives no more
+    /// access.
     InvitationBesideMember { role: RoleName, harmless: bool, step: String },
     /// The file selects the user by an id that no listed user has.
     NotListed { step: String },
     /// rolecall disabled the user, and the API can't enable users.
     Disabled { since: Timestamp, step: String },
-    /// The user must be removed. rolecall sent a request to disable them, and the platform lists them as before. `refused`:
-    /// the answer was lost, and the platform refused the request when it was sent again.
+    /// The user must be removed. rolecall sent a request to disable them, and the platform lists them as before.
+    /// `refused`: the answer was lost, and the platform refused the request when it was sent again.
     StillListed { since: Timestamp, refused: bool, step: String },
     /// The user must stay. rolecall sent a request to disable them earlier, and the platform lists them as before.
     PerhapsDisabled { since: Timestamp, step: String },
@@ -118,7 +120,8 @@ pub enum HoldReason {
     RoleExistsUnlisted,
     /// The platform says that the user is a member, and doesn't list them.
     MemberUnlisted,
-    /// The platform accepted the change, but a read doesn't show it. `why` is the probable reason, if one is known.
+    /// The platform accepted the change, but a read doesn't show it. `why` is the probable reason, if one is
+    /// known.
     NotTaken {
         since: Timestamp,
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -140,7 +143,8 @@ pub enum HoldReason {
     PerhapsOnlyAdmin,
     /// The organisation must exist first.
     AwaitsOrganization,
-    /// The creation of the organisation was sent, and the organisation isn't listed. A second one would be billed too.
+    /// The creation of the organisation was sent, and the organisation isn't listed. A second one would be billed
+    /// too.
     OrganizationUnsure { since: Timestamp },
     /// The team was created with the organisation (`default`), or is its last one.
     LastTeam { default: bool },

@@ -4,7 +4,7 @@ use std::fmt;
 
 use jiff::Timestamp;
 
-use super::{Address, HoldReason, sentence};
+use super::{Address, HoldReason};
 
 impl fmt::Display for HoldReason {
     #[expect(clippy::too_many_lines, reason = "a sentence for each")]
@@ -127,8 +127,7 @@ impl fmt::Display for HoldReason {
             }
             Self::ByHand { field, live, desired, step } => {
                 let live = live.as_ref().map_or_else(|| "empty".to_owned(), |live| format!("`{live}`"));
-                let difference = sentence(&format!("{field} is {live}, but the file says `{desired}`"));
-                write!(f, "{difference} Manual step: {}.", open(step))
+                write!(f, "The file says `{desired}`, but {field} is {live}. Manual step: {}.", open(step))
             }
             Self::Unreadable { list, why } => write!(
                 f,

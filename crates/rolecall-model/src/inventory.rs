@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{Address, Expiry};
 
-/// Things that a drift report lists and that rolecall sees but doesn't manage: apps, organisations without a file, and the
-/// expiry dates of keys.
+/// Things that a drift report lists and that rolecall sees but doesn't manage: apps, organisations without a file,
+/// and the expiry dates of keys.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Inventory {
     /// Apps of the organisation, sorted by owner and name.

@@ -1,5 +1,5 @@
-//! The types that all other crates share: addresses, changes, plans, findings. They are values: nothing here reads files,
-//! calls a platform or knows another crate of rolecall.
+//! The types that all other crates share: addresses, changes, plans, findings. They are values: nothing here reads
+//! files, calls a platform or knows another crate of rolecall.
 
 mod address;
 mod assignable;

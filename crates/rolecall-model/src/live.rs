@@ -37,7 +37,8 @@ pub struct Live {
     pub users: Listing<LiveUser>,
     /// Users who aren't in the organisation, but whose account the file describes.
     pub non_members: Vec<LiveUser>,
-    /// The invitations, if the platform lists them separately. A user may have two, with different spellings of the address.
+    /// The invitations, if the platform lists them separately. A user may have two, with different spellings of
+    /// the address.
     pub invitations: Option<Listing<LiveInvitation>>,
     /// The keys. `None` if they were not read, because the file doesn't mention keys.
     pub keys: Option<Listing<LiveKey>>,
@@ -78,13 +79,14 @@ pub struct Projects {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Project {
     pub id: RemoteId,
-    /// True if the project has a single schema and so no services to choose from. `None` if the server doesn't say.
+    /// True if the project has a single schema and so no services to choose from. `None` if the server doesn't
+    /// say.
     pub single: Option<bool>,
     pub targets: BTreeMap<Slug, RemoteId>,
 }
 
-/// The permissions that can be given. The value is the other permission without which this one has no effect, if there is
-/// one.
+/// The permissions that can be given. The value is the other permission without which this one has no effect, if
+/// there is one.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Catalogue {
     pub roles: BTreeMap<Permission, Option<Permission>>,
@@ -112,8 +114,8 @@ pub enum Completeness {
 }
 
 impl Completeness {
-    /// Returns the hold reason for changes that depend on absence from this list, if the list is incomplete. `list` is the
-    /// list's name, such as `users`.
+    /// Returns the hold reason for changes that depend on absence from this list, if the list is incomplete.
+    /// `list` is the list's name, such as `users`.
     pub fn unreadable(&self, list: &str) -> Option<HoldReason> {
         match self {
             Self::Broken { why } => Some(HoldReason::Unreadable { list: list.to_owned(), why: why.clone() }),
@@ -133,8 +135,8 @@ pub struct Gap {
     pub what: String,
     /// The consequence for the reader of a plan.
     pub why: String,
-    /// The changes that the gap bears on, if it is a permanent limit of the platform's API. Absent for a gap of this
-    /// organisation or this run, which a reader always has to know.
+    /// The changes that the gap bears on, if it is a permanent limit of the platform's API. Absent for a gap of
+    /// this organisation or this run, which a reader always has to know.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bears_on: Option<BTreeSet<Bearing>>,
 }
@@ -182,7 +184,8 @@ pub struct LiveUser {
     pub stale_team_roles: BTreeMap<TeamName, RoleName>,
     pub enabled: Seen<bool>,
     pub account_status: AccountStatus,
-    /// The organisations of which the user is the only admin. `None` if the platform doesn't show them, and they matter.
+    /// The organisations of which the user is the only admin. `None` if the platform doesn't show them, and they
+    /// matter.
     pub only_admin_of: Option<BTreeSet<RemoteId>>,
 }
 
@@ -250,8 +253,8 @@ pub struct LiveRole {
     pub locked: bool,
 }
 
-/// An invitation that the user has not accepted. It has no id here, because on Hive the id contains the code that redeems the
-/// invitation.
+/// An invitation that the user has not accepted. It has no id here, because on Hive the id contains the code that
+/// redeems the invitation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LiveInvitation {
     pub email: Email,
@@ -324,7 +327,8 @@ impl Live {
         self.invitations.as_ref().map(|list| list.items.as_slice()).unwrap_or_default()
     }
 
-    /// Returns the hold reason for a user who is in neither list, if the list of users or of invitations is incomplete.
+    /// Returns the hold reason for a user who is in neither list, if the list of users or of invitations is
+    /// incomplete.
     pub fn people_unreadable(&self) -> Option<HoldReason> {
         let invitations = self.invitations.as_ref();
         let users = self.users.completeness.unreadable("users");

@@ -64,8 +64,8 @@ pub enum NameError {
 /// The length limit of names in a file, in characters.
 pub const MAX_NAME: usize = 256;
 
-/// Returns whether a character moves the cursor, changes the reading direction, or is invisible. Such characters can make
-/// a line look different from its content.
+/// Returns whether a character moves the cursor, changes the reading direction, or is invisible. Such characters
+/// can make a line look different from its content.
 pub fn is_deceptive(c: char) -> bool {
     c.is_control()
         || matches!(
@@ -91,8 +91,8 @@ pub fn check_name(text: &str) -> Result<(), NameError> {
     Ok(())
 }
 
-/// Defines a type for texts of one meaning. `parse` checks a text that a person typed; `seen` accepts any text from a
-/// platform.
+/// Defines a type for texts of one meaning. `parse` checks a text that a person typed; `seen` accepts any text
+/// from a platform.
 macro_rules! name {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
@@ -135,8 +135,8 @@ name! {
     KeyName
 }
 name! {
-    /// A permission of a role or a key, as the platform spells it, such as `member:modify`. Permissions that rolecall doesn't
-    /// know are kept.
+    /// A permission of a role or a key, as the platform spells it, such as `member:modify`. Permissions that
+    /// rolecall doesn't know are kept.
     Permission
 }
 name! {
@@ -169,8 +169,8 @@ pub enum EmailError {
     Long,
 }
 
-/// Returns the text in lower case. A character that isn't ASCII, and whose lower case is, stays as it is: otherwise two
-/// different addresses could become equal (the Kelvin sign `K` would become `k`).
+/// Returns the text in lower case. A character that isn't ASCII, and whose lower case is, stays as it is:
+/// otherwise two different addresses could become equal (the Kelvin sign `K` would become `k`).
 pub(super) fn fold_case(text: &str) -> String {
     let fold = |c: char| {
         let becomes_ascii = !c.is_ascii() && c.to_lowercase().any(|small| small.is_ascii());

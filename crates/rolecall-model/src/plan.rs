@@ -9,7 +9,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{Address, Change, Completeness, Gap, Guardrail, Hold, Inventory, Mutation, ProviderName, RemoteId};
 
-/// The version of the plan file. A minor version only adds fields. rolecall refuses plans of another major version.
+/// The version of the plan file. A minor version only adds fields. rolecall refuses plans of another major
+/// version.
 pub const FORMAT_VERSION: &str = "2.0";
 
 /// A plan over one or more organisations.
@@ -33,7 +34,8 @@ pub struct Unread {
     pub why: String,
 }
 
-/// The plan of one organisation. Values that may differ between two runs with the same input are outside of `sealed`.
+/// The plan of one organisation. Values that may differ between two runs with the same input are outside of
+/// `sealed`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct OrganizationPlan {
     pub sealed: Sealed,
@@ -62,7 +64,8 @@ pub struct OrganizationPlan {
     pub inventory: Option<Inventory>,
 }
 
-/// The approved part of a plan. It is the same, byte for byte, whenever the live and the desired state are the same.
+/// The approved part of a plan. It is the same, byte for byte, whenever the live and the desired state are the
+/// same.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Sealed {
     pub identity: Identity,
@@ -140,7 +143,8 @@ impl fmt::Display for Site {
 }
 
 impl Identity {
-    /// Returns whether both are the same organisation. Paths aren't compared, because a secret path may have been replaced.
+    /// Returns whether both are the same organisation. Paths aren't compared, because a secret path may have been
+    /// replaced.
     pub fn is_same_organization(&self, other: &Self) -> bool {
         self.provider == other.provider
             && self.organization == other.organization

@@ -1,5 +1,5 @@
-//! The parts of an organisation to which the access of a user or a key applies: projects, targets, services and app
-//! deployments.
+//! The parts of an organisation to which the access of a user or a key applies: projects, targets, services and
+//! app deployments.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -122,8 +122,8 @@ impl Reach<BTreeMap<Slug, ProjectReach>> {
         Extent::covers(self, other)
     }
 
-    /// Lists the selection as paths, such as `shop/production/services/users`. `*` stands for everything, including what is
-    /// created later.
+    /// Lists the selection as paths, such as `shop/production/services/users`. `*` stands for everything,
+    /// including what is created later.
     pub fn paths(&self) -> BTreeSet<String> {
         let Self::Only(projects) = self else { return BTreeSet::from(["everything".to_owned()]) };
         let mut paths = BTreeSet::new();

@@ -37,9 +37,9 @@ pub enum UserRemoval {
     /// The user is disabled.
     Disable,
     /// The user loses all access, because the API can't remove them. A person removes them in the web app.
-    Contain,
+    RemoveAccess,
     /// The user is removed from this organisation. Their account and their other organisations stay as they are.
-    Leave,
+    Remove,
 }
 
 /// The way in which a key is removed that must not exist.
@@ -88,7 +88,8 @@ pub enum ManualStep {
 /// The roles that the provider is known to have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KnownRoles {
-    /// Any other name is a warning, because it may be a new role. The list is empty if organisations define their own roles.
+    /// Any other name is a warning, because it may be a new role. The list is empty if organisations define their
+    /// own roles.
     Open(&'static [&'static str]),
     /// Any other name is an error, because it can't be given.
     Closed {
@@ -151,7 +152,8 @@ pub trait Rules: Sync {
     /// Returns whether a user or a key with these permissions can give access to themselves or to others.
     fn is_privileged(&self, permissions: &BTreeSet<Permission>) -> bool;
 
-    /// Returns whether `these` roles allow everything that `those` roles allow. Used if the platform defines the roles.
+    /// Returns whether `these` roles allow everything that `those` roles allow. Used if the platform defines the
+    /// roles.
     fn covers(&self, _: &Live, these: &BTreeSet<RoleName>, those: &BTreeSet<RoleName>) -> bool {
         those.is_subset(these)
     }
@@ -210,8 +212,8 @@ pub trait Rules: Sync {
     /// Returns the permissions that the platform gives to every role.
     fn implied_permissions(&self) -> &'static [&'static str];
 
-    /// Returns the place in the web app where a person does this step, or another instruction. Messages print it after a
-    /// colon: `Enable them manually: in the web app, …`.
+    /// Returns the place in the web app where a person does this step, or another instruction. Messages print it
+    /// after a colon: `Enable them manually: in the web app, …`.
     fn manual_step(&self, step: ManualStep) -> &'static str;
 
     /// Returns the probable reason why the platform accepted this change without making it, if one is known.
@@ -244,13 +246,14 @@ pub trait Rules: Sync {
         Vec::new()
     }
 
-    /// Returns whether a read shows the effect of one of several mutations of a change. `None` means that only the change as
-    /// a whole can be compared.
+    /// Returns whether a read shows the effect of one of several mutations of a change. `None` means that only the
+    /// change as a whole can be compared.
     fn shows(&self, _: &Mutation, _: &Change, _: &Live) -> Option<bool> {
         None
     }
 
-    /// Returns the variables of one mutation that does the work of several with the same operation, if there is one.
+    /// Returns the variables of one mutation that does the work of several with the same operation, if there is
+    /// one.
     fn merged(&self, _operation: &str, _variables: &[&Variables]) -> Option<Variables> {
         None
     }

@@ -9,8 +9,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 /// The time at which a key expires, to the second.
 ///
-/// Bitpanda answers the creation of a key with `…:59Z` and lists the same key as `…:59.999Z` (vendor's sample answers). A
-/// finer comparison would create a successor for every key in every run.
+/// Bitpanda answers the creation of a key with `…:59Z` and lists the same key as `…:59.999Z` (vendor's sample
+/// answers). A finer comparison would create a successor for every key in every run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Expiry(i64);
 

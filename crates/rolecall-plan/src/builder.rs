@@ -95,7 +95,7 @@ impl<'a> PlanBuilder<'a> {
             && (refused.action, &refused.after) == (*action, after)
         {
             let day = since.strftime("%Y-%m-%d");
-            let message = format!("the platform refused to {action} {address} on {day}");
+            let message = format!("The platform refused to {action} {address} on {day}.");
             self.findings.push(
                 Finding::warning(Code::RefusedBefore, place.clone(), message)
                     .hint("Every apply sends it again. `rolecall show LEDGER` shows the platform's answer."),

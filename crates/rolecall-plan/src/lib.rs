@@ -179,7 +179,7 @@ fn wrong_organization(input: &PlanInput<'_>) -> Finding {
         Code::WrongOrganization,
         desired.organization.place.clone(),
         format!(
-            "the credential belongs to the organisation {}, but the file describes {}",
+            "The credential belongs to the organisation {}, but the file describes {}.",
             live.organization, *desired.organization
         ),
     )

@@ -127,10 +127,10 @@ fn create(input: &PlanInput<'_>, desired: &DesiredOrganization, builder: &mut Pl
     let missing: Vec<&str> = fields.iter().filter(|(_, missing)| *missing).map(|(field, _)| *field).collect();
     if !missing.is_empty() {
         let message =
-            format!("the organisation doesn't exist yet, and creating it requires {}", missing.join(", "));
+            format!("The organisation doesn't exist yet, and creating it requires {}.", missing.join(", "));
         builder.findings.push(
             Finding::error(Code::IncompleteOrganization, desired.place.clone(), message)
-                .hint(format!("add {}", missing.join(", "))),
+                .hint(format!("Add {}.", missing.join(", "))),
         );
         return;
     }

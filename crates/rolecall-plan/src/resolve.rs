@@ -39,13 +39,13 @@ fn unknown_project(slug: &Slug, desired: &DesiredProject, projects: &Projects) -
     let known: Vec<&str> = projects.by_slug.keys().map(Slug::as_str).collect();
     let hint = match nearest(slug.as_str(), known.iter().copied()) {
         _ if projects.partial || known.is_empty() => {
-            "the credential can't read every project; give it `project:describe` on all of them, or check the slug"
+            "The credential can't read every project. Give it `project:describe` on all of them, or check the slug."
                 .to_owned()
         }
-        Some(near) => format!("did you mean `{near}`?"),
-        None => format!("there are {}", list_of(&known, "and")),
+        Some(near) => format!("Did you mean `{near}`?"),
+        None => format!("There are {}.", list_of(&known, "and")),
     };
-    let message = format!("there is no project {} that the credential can read", quote(slug.as_str()));
+    let message = format!("There is no project {} that the credential can read.", quote(slug.as_str()));
     Finding::error(Code::UnknownProject, desired.place.clone(), message).hint(hint)
 }
 
@@ -62,10 +62,10 @@ fn targets(
         let Some(id) = project.targets.get(name) else {
             let known: Vec<&str> = project.targets.keys().map(Slug::as_str).collect();
             let hint = match nearest(name.as_str(), known.iter().copied()) {
-                Some(near) => format!("did you mean `{near}`?"),
-                None => format!("there are {}", list_of(&known, "and")),
+                Some(near) => format!("Did you mean `{near}`?"),
+                None => format!("There are {}.", list_of(&known, "and")),
             };
-            let message = format!("the project `{slug}` has no target {}", quote(name.as_str()));
+            let message = format!("The project `{slug}` has no target {}.", quote(name.as_str()));
             findings.push(Finding::error(Code::UnknownTarget, place.clone(), message).hint(hint));
             complete = false;
             continue;
@@ -75,9 +75,9 @@ fn targets(
                 Finding::error(
                     Code::ServicesOfSingleProject,
                     place.clone(),
-                    format!("the project `{slug}` has a single schema, so there are no services to choose from"),
+                    format!("The project `{slug}` has a single schema, so there are no services to choose from."),
                 )
-                .hint("write `services: all`, which is what the platform stores there"),
+                .hint("Write `services: all`, which is what the platform stores there."),
             );
             complete = false;
             continue;
@@ -131,9 +131,9 @@ pub(super) fn permissions(
                 Finding::warning(
                     Code::PermissionNeedsAnother,
                     place.clone(),
-                    format!("`{permission}` has no effect without `{needed}`"),
+                    format!("`{permission}` has no effect without `{needed}`."),
                 )
-                .hint(format!("add `{needed}`")),
+                .hint(format!("Add `{needed}`.")),
             );
         }
     }
@@ -152,9 +152,9 @@ fn unknown_permission(
     };
     let near = nearest(permission.as_str(), known.keys().map(Permission::as_str));
     let hint = near.map_or_else(
-        || format!("there are {}", list_of(&known.keys().map(Permission::as_str).collect::<Vec<_>>(), "and")),
-        |near| format!("did you mean `{near}`?"),
+        || format!("There are {}.", list_of(&known.keys().map(Permission::as_str).collect::<Vec<_>>(), "and")),
+        |near| format!("Did you mean `{near}`?"),
     );
-    let message = format!("there is no permission {} for {holders} on this platform", quote(permission.as_str()));
+    let message = format!("There is no permission {} for {holders} on this platform.", quote(permission.as_str()));
     Finding::error(Code::UnknownPermission, place.clone(), message).hint(hint)
 }

@@ -18,12 +18,12 @@ pub(super) fn resolve_role_names(desired: &Desired, live: &Live, findings: &mut 
         && roles.organization.iter().any(|role| role.admin && role.default)
     {
         let message = format!(
-            "{} is the role that every member has by default, so it can't be the admin role",
+            "{} is the role that every member has by default, so it can't be the admin role.",
             quote(named.as_str())
         );
         findings.push(
             Finding::error(Code::UnknownRole, named.place.clone(), message)
-                .hint("set `admin_role` to the role whose members administrate the organisation"),
+                .hint("Set `admin_role` to the role whose members administrate the organisation."),
         );
     }
     let mut found = |wanted: &RoleName, place: &Place, among: &[AssignableRole], whose: &str| {
@@ -38,7 +38,7 @@ pub(super) fn resolve_role_names(desired: &Desired, live: &Live, findings: &mut 
     let mut without_default = Vec::new();
     for user in &mut resolved.users {
         if let Some(Placed { value, place }) = &mut user.roles {
-            if value.is_empty() && roles.by_default().is_none() {
+            if value.is_empty() && roles.default_in_organization().is_none() {
                 without_default.push((user.email.clone(), place.clone()));
             }
             let names = value.iter().map(|role| found(role, place, &roles.organization, "in the organisation"));
@@ -56,26 +56,26 @@ pub(super) fn resolve_role_names(desired: &Desired, live: &Live, findings: &mut 
 /// Reports a user with `roles: []` on a hub that has no default role.
 fn no_default(email: &Email, place: &Place, roles: &[AssignableRole]) -> Finding {
     let names: Vec<&str> = roles.iter().map(|role| role.name.as_str()).collect();
-    let message = format!("{email} needs a role, because this hub has no default role");
+    let message = format!("{email} needs a role, because this hub has no default role.");
     Finding::error(Code::UnknownRole, place.clone(), message)
-        .hint(format!("name one of {}", list_of(&names, "or")))
+        .hint(format!("Name one of {}.", list_of(&names, "or")))
 }
 
 /// Reports that the admin role is unknown. Without it, rolecall can't protect the last admin.
 fn no_admin(desired: &Desired, roles: &[AssignableRole]) -> Finding {
     let names: Vec<&str> = roles.iter().map(|role| role.name.as_str()).collect();
-    let there = format!("there are {}", list_of(&names, "and"));
+    let there = format!("There are {}.", list_of(&names, "and"));
     match &desired.admin_role {
         Some(named) => {
-            let message = format!("there is no single organisation role with the name {}", quote(named.as_str()));
+            let message = format!("There is no single organisation role with the name {}.", quote(named.as_str()));
             Finding::error(Code::UnknownRole, named.place.clone(), message).hint(there)
         }
         None => Finding::error(
             Code::UnknownRole,
             desired.place.clone(),
-            "the admin role of the organisation can't be recognised by its name",
+            "The admin role of the organisation can't be recognised by its name.",
         )
-        .hint(format!("name it with `admin_role`; {there}")),
+        .hint(format!("Name it with `admin_role`. {there}")),
     }
 }
 
@@ -102,14 +102,14 @@ fn not_found(
     let shown = quote(wanted.as_str());
     if !several.is_empty() {
         let names: Vec<&str> = several.iter().map(|role| role.as_str()).collect();
-        let message = format!("{} roles {whose} have the name {shown}", several.len());
+        let message = format!("{} roles {whose} have the name {shown}.", several.len());
         return Finding::error(Code::AmbiguousRole, place.clone(), message)
-            .hint(format!("write {}", list_of(&names, "or")));
+            .hint(format!("Write {}.", list_of(&names, "or")));
     }
     let known: Vec<&str> = among.iter().map(|role| role.name.as_str()).collect();
     let hint = match nearest(wanted.as_str(), known.iter().copied()) {
-        Some(near) => format!("did you mean `{near}`?"),
-        None => format!("there are {}", list_of(&known, "and")),
+        Some(near) => format!("Did you mean `{near}`?"),
+        None => format!("There are {}.", list_of(&known, "and")),
     };
-    Finding::error(Code::UnknownRole, place.clone(), format!("there is no role {shown} {whose}")).hint(hint)
+    Finding::error(Code::UnknownRole, place.clone(), format!("There is no role {shown} {whose}.")).hint(hint)
 }

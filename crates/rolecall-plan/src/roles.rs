@@ -170,9 +170,9 @@ fn locked(desired: &DesiredRole) -> Finding {
     Finding::error(
         Code::ReservedRole,
         desired.place.clone(),
-        format!("the role `{}` is built in and can't be changed", desired.name),
+        format!("The role `{}` is built in and can't be changed.", desired.name),
     )
-    .hint("remove it from `roles`; users can have it without that")
+    .hint("Remove it from `roles`. Users can have it without that.")
 }
 
 fn create(
@@ -190,13 +190,13 @@ fn create(
     }
     if !missing.is_empty() {
         let message = format!(
-            "the role {} doesn't exist yet, and creating it requires {}",
+            "The role {} doesn't exist yet, and creating it requires {}.",
             desired.name,
             missing.join(" and ")
         );
         builder.findings.push(
             Finding::error(Code::IncompleteRole, desired.place.clone(), message)
-                .hint(format!("add {}", missing.join(" and "))),
+                .hint(format!("Add {}.", missing.join(" and "))),
         );
     }
     let desired_permissions = desired.permissions.as_ref();
@@ -277,11 +277,11 @@ pub(super) fn containment_role(
         Some(PlannedRole::Kept(permissions)) => {
             let allowed: Vec<&str> = permissions.iter().map(Permission::as_str).collect();
             let message = format!(
-                "the role `{name}` is for users who must have no access, but it allows {}",
+                "The role `{name}` is for users who must have no access, but it allows {}.",
                 allowed.join(", ")
             );
             let finding = Finding::error(Code::ContainmentRoleHolds, place, message)
-                .hint("remove its permissions, or name another role with `containment_role`");
+                .hint("Remove its permissions, or name another role with `containment_role`.");
             if !builder.findings.contains(&finding) {
                 builder.findings.push(finding);
             }

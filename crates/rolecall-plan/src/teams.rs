@@ -93,9 +93,9 @@ fn ambiguous(desired: &DesiredTeam, namesakes: &[&LiveTeam]) -> Finding {
     Finding::error(
         Code::AmbiguousTeam,
         desired.place.clone(),
-        format!("{} live teams have the name {}", namesakes.len(), quote(desired.name.as_str())),
+        format!("{} live teams have the name {}.", namesakes.len(), quote(desired.name.as_str())),
     )
-    .hint(format!("write {}, or rename one of them in the web app", list_of(&names, "or")))
+    .hint(format!("Write {}, or rename one of them in the web app.", list_of(&names, "or")))
 }
 
 fn create(desired: &DesiredTeam, builder: &mut PlanBuilder<'_>) {
@@ -208,10 +208,10 @@ pub(super) fn memberships(
             }
             Some(PlannedTeam::Deleted) => {
                 let message =
-                    format!("{} should be in the team `{name}`, but the file deletes that team", desired.email);
+                    format!("{} should be in the team `{name}`, but the file deletes that team.", desired.email);
                 builder.findings.push(
                     Finding::error(Code::TeamIsAbsent, role.place.clone(), message)
-                        .hint("list the team under `teams`, or remove it from this user"),
+                        .hint("List the team under `teams`, or remove it from this user."),
                 );
                 complete = false;
             }
@@ -231,14 +231,14 @@ pub(super) fn memberships(
 fn unknown(name: &TeamName, place: &Place, builder: &PlanBuilder<'_>) -> Finding {
     let known: Vec<&str> = builder.teams.names().collect();
     let hint = match nearest(name.as_str(), known.iter().copied()) {
-        Some(near) => format!("did you mean `{near}`?"),
-        None => format!("there are {}; list a new team under `teams`", list_of(&known, "and")),
+        Some(near) => format!("Did you mean `{near}`?"),
+        None => format!("There are {}. List a new team under `teams`.", list_of(&known, "and")),
     };
-    Finding::error(Code::UnknownTeam, place.clone(), format!("there is no team {}", quote(name.as_str())))
+    Finding::error(Code::UnknownTeam, place.clone(), format!("There is no team {}.", quote(name.as_str())))
         .hint(hint)
 }
 
 /// Returns the role that a team member has by default, or `None` if team roles weren't read.
 fn default_role(input: &PlanInput<'_>) -> Option<RoleName> {
-    Some(input.live.assignable.as_ref()?.by_default_in_teams()?.name.clone())
+    Some(input.live.assignable.as_ref()?.default_in_teams()?.name.clone())
 }

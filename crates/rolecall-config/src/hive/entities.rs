@@ -102,7 +102,8 @@ pub(super) fn check_roles(raw: Option<Field<Vec<Field<RawRole>>>>, check: &mut C
     roles
 }
 
-/// Checks the entry of the role for users who must be removed, if the file lists it: the role must exist and allow nothing.
+/// Checks the entry of the role for users who must be removed, if the file lists it: the role must exist and allow
+/// nothing.
 pub(super) fn check_containment(name: &RoleName, roles: &[DesiredRole], check: &mut Checker<'_>) {
     let Some(role) = roles.iter().find(|role| role.name == *name) else { return };
     let place = &role.place;

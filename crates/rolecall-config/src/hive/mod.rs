@@ -27,14 +27,16 @@ pub struct RawHive {
     provider: Field<Provider>,
     /// This is the organisation's slug, as the URL of the web app contains it.
     organization: Field<NameText>,
-    /// This is the GraphQL endpoint, including its path. In the cloud it is `https://api.graphql-hive.com/graphql`. On your
-    /// own server the path is `/graphql-public`.
+    /// This is the GraphQL endpoint, including its path. In the cloud it is
+    /// `https://api.graphql-hive.com/graphql`. On your own server the path is `/graphql-public`.
     endpoint: Field<RawEndpoint>,
     /// rolecall signs in to the platform with these credentials.
     credentials: Field<RawCredentials>,
-    /// This mapping decides what happens to entities that the file doesn't list. If it is absent, they stay as they are.
+    /// This mapping decides what happens to entities that the file doesn't list. If it is absent, they stay as
+    /// they are.
     manage: Option<Field<RawManage>>,
-    /// These limits apply to every plan, whatever the rest of the file says. If they are absent, their defaults apply.
+    /// These limits apply to every plan, whatever the rest of the file says. If they are absent, their defaults
+    /// apply.
     guardrails: Option<Field<RawGuardrails>>,
     /// If `true`, rolecall sends another invitation to a person whose invitation has expired. Default: `false`.
     reinvite_expired: Option<Field<bool>>,
@@ -42,13 +44,13 @@ pub struct RawHive {
     /// rolecall creates it when it is first needed. Default: `No access`.
     #[schemars(with = "Option<RoleNameText>")]
     containment_role: Option<Field<NameText>>,
-    /// This list names the roles that the organisation has defined. An absent list and an empty list both mean that no role
-    /// is listed.
+    /// This list names the roles that the organisation has defined. An absent list and an empty list both mean
+    /// that no role is listed.
     roles: Option<Field<Vec<Field<RawRole>>>>,
     /// This list names the people. An absent list and an empty list both mean that nobody is listed.
     users: Option<Field<Vec<Field<RawUser>>>>,
-    /// This list names the organisation's access tokens. An absent list and an empty list both mean that no token is listed.
-    /// rolecall reads the tokens only if one is listed, or if `manage` has `keys: all`.
+    /// This list names the organisation's access tokens. An absent list and an empty list both mean that no token
+    /// is listed. rolecall reads the tokens only if one is listed, or if `manage` has `keys: all`.
     keys: Option<Field<Vec<Field<RawKey>>>>,
 }
 
@@ -62,8 +64,9 @@ enum Provider {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename = "HiveCredentials", deny_unknown_fields)]
 struct RawCredentials {
-    /// This is an organisation access token (`hvo1/…`) for all resources. It needs the permissions `organization:describe`,
-    /// `member:describe`, `member:modify` and `project:describe`. If the file has keys, it also needs `accessToken:modify`.
+    /// This is an organisation access token (`hvo1/…`) for all resources. It needs the permissions
+    /// `organization:describe`, `member:describe`, `member:modify` and `project:describe`. If the file has keys,
+    /// it also needs `accessToken:modify`.
     token: Field<RawCredential>,
 }
 
@@ -78,7 +81,8 @@ struct RawManage {
     keys: Option<Field<RawScope>>,
 }
 
-/// This entry describes one role that the organisation has defined. The built-in roles Admin and Viewer can't be listed.
+/// This entry describes one role that the organisation has defined. The built-in roles Admin and Viewer can't be
+/// listed.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename = "HiveRole", deny_unknown_fields)]
 #[schemars(extend(
@@ -89,11 +93,12 @@ struct RawRole {
     /// This is the role's name. Another name means another role.
     #[schemars(with = "RoleNameText")]
     name: Field<NameText>,
-    /// This text describes the role. It is needed to create the role. If it is absent, the live description is kept.
+    /// This text describes the role. It is needed to create the role. If it is absent, the live description is
+    /// kept.
     #[schemars(extend("minLength" = 2, "maxLength" = 256))]
     description: Option<Field<DescriptionText>>,
-    /// This is the exact set of permissions, such as `[project:describe]`. It is needed to create the role. If it is absent,
-    /// the live permissions are kept. `[]` allows nothing.
+    /// This is the exact set of permissions, such as `[project:describe]`. It is needed to create the role. If it
+    /// is absent, the live permissions are kept. `[]` allows nothing.
     permissions: Option<Field<Vec<Field<NameText>>>>,
     /// If `true`, the role must not exist. rolecall deletes it when no member has it. Default: `false`.
     absent: Option<Field<bool>>,
@@ -118,8 +123,8 @@ struct RawUser {
     /// These are the resources that the role applies to: `all`, or a tree of projects, targets, services and app
     /// deployments. They are needed to invite. If they are absent, the live resources are kept.
     resources: Option<Field<RawResources>>,
-    /// If `true`, the person must have no access. They get a role that allows nothing, because the API can't remove members.
-    /// Default: `false`.
+    /// If `true`, the person must have no access. They get a role that allows nothing, because the API can't
+    /// remove members. Default: `false`.
     absent: Option<Field<bool>>,
 }
 
@@ -134,18 +139,18 @@ struct RawKey {
     /// This is the token's title. Another title means another token.
     #[schemars(with = "TitleText")]
     name: Field<NameText>,
-    /// This is the token's id. It selects one of several tokens with the same title. If it is absent, the entry means the
-    /// live token of that title.
+    /// This is the token's id. It selects one of several tokens with the same title. If it is absent, the entry
+    /// means the live token of that title.
     id: Option<Field<NameText>>,
-    /// This text describes the token. Default: no description. The API can't change it later. A changed description alone
-    /// doesn't create a successor.
+    /// This text describes the token. Default: no description. The API can't change it later. A changed
+    /// description alone doesn't create a successor.
     #[schemars(extend("maxLength" = 248))]
     description: Option<Field<DescriptionText>>,
-    /// This is the exact set of permissions. It is needed to create the token. If a live token has other permissions,
-    /// rolecall creates a successor.
+    /// This is the exact set of permissions. It is needed to create the token. If a live token has other
+    /// permissions, rolecall creates a successor.
     permissions: Option<Field<Vec<Field<NameText>>>>,
-    /// These are the resources that the token applies to. They are needed to create the token. If a live token has other
-    /// resources, rolecall creates a successor.
+    /// These are the resources that the token applies to. They are needed to create the token. If a live token has
+    /// other resources, rolecall creates a successor.
     resources: Option<Field<RawResources>>,
     /// rolecall delivers the secret of a new token here. It is needed to create the token.
     deliver: Option<Field<RawDelivery>>,

@@ -38,30 +38,34 @@ pub struct RawRapidapi {
     host: Field<HostText>,
     /// rolecall signs in to the platform with these credentials.
     credentials: Field<RawCredentials>,
-    /// rolecall sends changes with this key. The vendor doesn't document which key they need. Default: `team_key`, or
-    /// `personal_key` if there is no `team_key`.
+    /// rolecall sends changes with this key. The vendor doesn't document which key they need. Default: `team_key`,
+    /// or `personal_key` if there is no `team_key`.
     changes_with: Option<Field<RawKeyName>>,
     /// The hub accepts this number of requests from one person in a minute. Default: 10.
     #[schemars(extend("minimum" = 1, "maximum" = 6000))]
     requests_per_minute: Option<Field<u32>>,
-    /// If `true`, rolecall asks for several root fields in one query, which saves requests. The vendor's release notes
-    /// forbid that, but a later page of the vendor does it. Default: `false`.
+    /// If `true`, rolecall asks for several root fields in one query, which saves requests. The vendor's release
+    /// notes forbid that, but a later page of the vendor does it. Default: `false`.
     several_root_fields: Option<Field<bool>>,
-    /// A user with this role in the organisation is an admin. It is a role's name or key. It is needed only if no role, or
-    /// more than one role, has `admin` in its name.
+    /// A user with this role in the organisation is an admin. It is a role's name or key. It is needed only if no
+    /// role, or more than one role, has `admin` in its name.
     admin_role: Option<Field<NameText>>,
-    /// This mapping decides what happens to entities that the file doesn't list. If it is absent, they stay as they are.
+    /// This mapping decides what happens to entities that the file doesn't list. If it is absent, they stay as
+    /// they are.
     manage: Option<Field<RawManage>>,
-    /// These limits apply to every plan, whatever the rest of the file says. If they are absent, their defaults apply.
+    /// These limits apply to every plan, whatever the rest of the file says. If they are absent, their defaults
+    /// apply.
     guardrails: Option<Field<RawGuardrails>>,
     /// This list permits actions that can't be undone. Default: none of them is permitted.
     allow: Option<Field<Vec<Field<RawAllowance>>>>,
-    /// If `true`, rolecall sends another invitation to a person whose invitation was listed earlier and has disappeared.
-    /// Default: `false`.
+    /// If `true`, rolecall sends another invitation to a person whose invitation was listed earlier and has
+    /// disappeared. Default: `false`.
     reinvite_expired: Option<Field<bool>>,
-    /// This mapping describes the organisation itself. If it is absent, the organisation must exist and isn't changed.
+    /// This mapping describes the organisation itself. If it is absent, the organisation must exist and isn't
+    /// changed.
     settings: Option<Field<RawSettings>>,
-    /// This list names the organisation's teams. An absent list and an empty list both mean that no team is listed.
+    /// This list names the organisation's teams. An absent list and an empty list both mean that no team is
+    /// listed.
     teams: Option<Field<Vec<Field<RawTeam>>>>,
     /// This list names the people. An absent list and an empty list both mean that nobody is listed.
     users: Option<Field<Vec<Field<RawUser>>>>,
@@ -74,16 +78,16 @@ enum Provider {
     Rapidapi,
 }
 
-/// The hub answers a team's key and a person's key differently. Only a team's key shows invitations. Only the key of a hub
-/// administrator can change the status of accounts.
+/// The hub answers a team's key and a person's key differently. Only a team's key shows invitations. Only the key
+/// of a hub administrator can change the status of accounts.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename = "RapidapiCredentials", deny_unknown_fields)]
 #[expect(clippy::struct_field_names, reason = "as the vendor calls them")]
 struct RawCredentials {
     /// This is the key of a personal account of a hub administrator. It is needed if the file has a `status`.
     personal_key: Option<Field<RawCredential>>,
-    /// This is the key of an app that belongs to a team of the organisation. It is needed in every file, because only a
-    /// team's key can list invitations.
+    /// This is the key of an app that belongs to a team of the organisation. It is needed in every file, because
+    /// only a team's key can list invitations.
     team_key: Option<Field<RawCredential>>,
     /// This is the personal key of the user who signs in with `team_key`. Default: the value of `personal_key`.
     identity_key: Option<Field<RawCredential>>,
@@ -112,7 +116,8 @@ struct RawManage {
 #[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
 #[serde(rename = "RapidapiAllowance", rename_all = "kebab-case")]
 enum RawAllowance {
-    /// rolecall may delete the account of a user whose `status` is `deleted`. The user loses it in every organisation.
+    /// rolecall may delete the account of a user whose `status` is `deleted`. The user loses it in every
+    /// organisation.
     UserDeletion,
     /// rolecall may delete the team that was created with the organisation, and the last team.
     DefaultTeamDeletion,
@@ -128,13 +133,14 @@ enum RawAllowance {
     } },
 ))]
 struct RawSettings {
-    /// This is the organisation's name. It is needed to create the organisation. If it is absent, the live name is kept.
+    /// This is the organisation's name. It is needed to create the organisation. If it is absent, the live name is
+    /// kept.
     name: Option<Field<NameText>>,
-    /// The hub sends invoices and notices to this address. It is needed to create the organisation. If it is absent, the live
-    /// address is kept.
+    /// The hub sends invoices and notices to this address. It is needed to create the organisation. If it is
+    /// absent, the live address is kept.
     email: Option<Field<EmailText>>,
-    /// The organisation pays for this number of people. It is needed to create the organisation. If it is absent, the live
-    /// number is kept.
+    /// The organisation pays for this number of people. It is needed to create the organisation. If it is absent,
+    /// the live number is kept.
     #[schemars(extend("minimum" = 1))]
     seats: Option<Field<u32>>,
     /// This text describes the organisation. If it is absent, the live description is kept.
@@ -143,8 +149,8 @@ struct RawSettings {
     thumbnail: Option<Field<NameText>>,
     /// If `true`, rolecall creates the organisation when no organisation has this slug. Default: `false`.
     create: Option<Field<bool>>,
-    /// If `true`, the organisation must not exist. rolecall deletes it with its teams, apps and APIs. `apply` first asks for
-    /// its name, on the terminal or with `--confirm-deletion`. Default: `false`.
+    /// If `true`, the organisation must not exist. rolecall deletes it with its teams, apps and APIs. `apply`
+    /// first asks for its name, on the terminal or with `--confirm-deletion`. Default: `false`.
     absent: Option<Field<bool>>,
 }
 
@@ -177,18 +183,18 @@ struct RawTeam {
 struct RawUser {
     /// This address identifies the person. Another address means another user.
     email: Field<EmailText>,
-    /// This is the user's one role in the organisation, by its name or its key. It is needed to invite. If it is absent, the
-    /// live role is kept. `[]` means the hub's default role.
+    /// This is the user's one role in the organisation, by its name or its key. It is needed to invite. If it is
+    /// absent, the live role is kept. `[]` means the hub's default role.
     #[schemars(length(max = 1))]
     roles: Option<Field<Vec<Field<NameText>>>>,
-    /// This is the exact set of the user's teams. It is needed to invite. If it is absent, the live teams are kept. rolecall
-    /// ignores it for admins of the organisation, because they are in every team.
+    /// This is the exact set of the user's teams. It is needed to invite. If it is absent, the live teams are
+    /// kept. rolecall ignores it for admins of the organisation, because they are in every team.
     teams: Option<Field<RawTeams>>,
-    /// This is the status of the user's account in the whole hub. If it is absent, the live status is kept. `deleted` also
-    /// requires `absent: true` and `allow: [user-deletion]`.
+    /// This is the status of the user's account in the whole hub. If it is absent, the live status is kept.
+    /// `deleted` also requires `absent: true` and `allow: [user-deletion]`.
     status: Option<Field<RawStatus>>,
-    /// If `true`, the person must not be in the organisation. rolecall removes them from it. Their account and their other
-    /// organisations stay as they are. Default: `false`.
+    /// If `true`, the person must not be in the organisation. rolecall removes them from it. Their account and
+    /// their other organisations stay as they are. Default: `false`.
     absent: Option<Field<bool>>,
 }
 

@@ -66,7 +66,8 @@ impl JsonSchema for RawTeams {
     }
 }
 
-/// Checks the exact set of a user's teams. Returns `None` if one of them is wrong: an incomplete set would take a team away.
+/// Checks the exact set of a user's teams. Returns `None` if one of them is wrong: an incomplete set would take a
+/// team away.
 pub(super) fn check_user_teams(
     field: Field<RawTeams>,
     check: &mut Checker<'_>,

@@ -39,8 +39,8 @@ pub(super) fn of_effects(change: &Change, builder: &mut UndoBuilder) {
     }
 }
 
-/// Notes fields that had no value before the change. The undo file can't empty them, because an absent field keeps the live
-/// value.
+/// Notes fields that had no value before the change. The undo file can't empty them, because an absent field keeps
+/// the live value.
 pub(super) fn of_emptied<const N: usize>(
     address: &Address,
     fields: [(&str, &Option<String>, &Option<String>); N],

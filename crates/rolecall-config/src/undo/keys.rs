@@ -1,5 +1,5 @@
-//! The entries of keys in an undo file. A deleted key can't be restored, because its secret is lost, so an undo file never creates
-//! a key.
+//! The entries of keys in an undo file. A deleted key can't be restored, because its secret is lost, so an undo
+//! file never creates a key.
 
 use std::collections::BTreeSet;
 
@@ -35,8 +35,8 @@ pub(super) fn plan_keys(input: &UndoInput<'_>, builder: &mut UndoBuilder) {
             pinned.extend(key.id.as_ref());
         }
     }
-    // A new key has no id yet, so the undo file selects it by name. Other keys with that name are listed by id, so that they
-    // stay.
+    // A new key has no id yet, so the undo file selects it by name. Other keys with that name are listed by id, so
+    // that they stay.
     let minted = keys.iter().filter(|(change, _)| change.action == Action::Create);
     let names: BTreeSet<&KeyName> = minted.map(|(_, key)| &key.name).collect();
     for key in input.live.keys().iter().filter(|key| names.contains(&key.name)) {

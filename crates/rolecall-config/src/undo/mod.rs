@@ -1,7 +1,7 @@
 //! Writes undo files: an ordinary file that asks for the previous state of everything that a plan changes.
 //!
-//! For example, a plan gives Jane the role `Admin` instead of `Viewer`, removes Bob, and creates the role `Reviewer`. Before apply
-//! sends it, rolecall writes:
+//! For example, a plan gives Jane the role `Admin` instead of `Viewer`, removes Bob, and creates the role
+//! `Reviewer`. Before apply sends it, rolecall writes:
 //!
 //! ```yaml
 //! users:
@@ -11,10 +11,10 @@
 //!   - { name: Reviewer, absent: true }
 //! ```
 //!
-//! To undo the apply, a person plans and applies that file like any other: with a review, the guardrails and the ledger. It lists
-//! only what the plan changes and leaves `manage` at its default, so it touches nothing else. Some effects can't be undone. They
-//! are listed as comments at the end ([`Irreversible`]): Bob gets a new invitation, by mail, and isn't a member before he accepts
-//! it.
+//! To undo the apply, a person plans and applies that file like any other: with a review, the guardrails and the
+//! ledger. It lists only what the plan changes and leaves `manage` at its default, so it touches nothing else.
+//! Some effects can't be undone. They are listed as comments at the end ([`Irreversible`]): Bob gets a new
+//! invitation, by mail, and isn't a member before he accepts it.
 
 mod entries;
 mod irreversible;
@@ -167,7 +167,8 @@ fn sections(fields: &[(&'static str, Yaml)]) -> String {
     fields.iter().map(|(name, value)| section(name, value)).collect()
 }
 
-/// Writes one field of the file. If it can't be written, it is left out, and the check of the whole file reports it.
+/// Writes one field of the file. If it can't be written, it is left out, and the check of the whole file reports
+/// it.
 fn section(name: &str, value: &Yaml) -> String {
     yaml::section(name, value).unwrap_or_default()
 }

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use super::yaml::Yaml;
 use rolecall_model::{Credential, Desired, Endpoint, Guardrails, Kind, Limit, Placed};
 
-/// Copies the settings of the original file, in the order of the examples. `manage` is left out, so that the file touches only
-/// listed entities. `allow` is left out, so that it permits nothing irreversible.
+/// Copies the settings of the original file, in the order of the examples. `manage` is left out, so that the file
+/// touches only listed entities. `allow` is left out, so that it permits nothing irreversible.
 pub(super) fn settings(desired: &Desired) -> Vec<(&'static str, Yaml)> {
     let Desired {
         provider,

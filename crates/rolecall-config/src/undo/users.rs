@@ -38,8 +38,8 @@ pub(super) fn plan_users(input: &UndoInput<'_>, builder: &mut UndoBuilder) {
     admins_to_rely_on(input, &people, builder);
 }
 
-/// Returns whether the change is about an invitation that no file entry can select: the user is already a member, or the
-/// address is spelled differently.
+/// Returns whether the change is about an invitation that no file entry can select: the user is already a member,
+/// or the address is spelled differently.
 fn is_other_invitation(change: &Change) -> bool {
     let Address { kind, id, .. } = &change.address;
     change.cause == Cause::AlreadyMember || *kind == Kind::Invitation && id.is_some()
@@ -91,7 +91,8 @@ fn undo_person(input: &UndoInput<'_>, (email, id): Person<'_>, changes: &[&Chang
             }
             let open = input.live.open_invitations().any(|open| open.email == *email);
             if open && change.action != Action::Invite {
-                // `absent` would cancel the open invitation, and a user whose account is deactivated must not be invited.
+                // `absent` would cancel the open invitation, and a user whose account is deactivated must not be
+                // invited.
                 let why = "A file can't ask for an open invitation together with the previous status of the account. Restore the status manually.";
                 builder.note(address, why);
                 return;
@@ -164,8 +165,8 @@ fn is_everywhere(input: &UndoInput<'_>, roles: &BTreeSet<RoleName>) -> bool {
     input.rules.admins_are_in_every_team() && input.rules.is_admin(input.live, roles)
 }
 
-/// Returns whether a file can ask for a role by this name. Not every platform shows the role of an invitation, and a user may
-/// have a role that no longer exists.
+/// Returns whether a file can ask for a role by this name. Not every platform shows the role of an invitation, and
+/// a user may have a role that no longer exists.
 fn can_be_given(role: &RoleName, assignable: Option<&[AssignableRole]>) -> bool {
     let Some(assignable) = assignable else { return !role.as_str().is_empty() };
     let matches = |known: &&AssignableRole| known.raw_name == *role || known.key == role.as_str();
@@ -191,7 +192,8 @@ fn as_member(input: &UndoInput<'_>, before: &User) -> Fields {
     let mut fields = names_of(input, before);
     fields.extend(roles_of(input, before));
     fields.extend(before.resources.as_ref().map(|of| ("resources", resources(of))));
-    // The plan's `before` lacks deleted teams, and the teams of admins, who are in every team. The read has all of them.
+    // The plan's `before` lacks deleted teams, and the teams of admins, who are in every team. The read has all of
+    // them.
     let teams = live(input, before).and_then(|user| user.teams.as_ref());
     fields.extend(
         teams.filter(|_| !is_everywhere(input, &before.roles)).map(|teams| ("teams", memberships(input, teams))),
@@ -278,8 +280,8 @@ fn members_of_deleted_teams(
     }
 }
 
-/// Adds unchanged admins with `enabled: true`. If the API doesn't show who can sign in, only admins whom the file declares
-/// enabled count as usable admins.
+/// Adds unchanged admins with `enabled: true`. If the API doesn't show who can sign in, only admins whom the file
+/// declares enabled count as usable admins.
 fn admins_to_rely_on(
     input: &UndoInput<'_>,
     people: &BTreeMap<Person<'_>, Vec<&Change>>,

@@ -55,9 +55,9 @@ pub(super) fn unmatched_protected(input: &PlanInput<'_>) -> Vec<Finding> {
             Finding::warning(
                 Code::UnmatchedAddress,
                 place.clone(),
-                format!("`{address}` is protected, but no entity has that address"),
+                format!("`{address}` is protected, but no entity has that address."),
             )
-            .hint("check the spelling; `rolecall drift` shows every address")
+            .hint("Check the spelling. `rolecall drift` shows every address.")
         })
         .collect()
 }
@@ -146,7 +146,7 @@ fn admins_unknown(input: &PlanInput<'_>, changes: &[Change]) -> Option<Refusal> 
     let addresses: Vec<Address> = changes.iter().filter(loses).map(|change| change.address.clone()).collect();
     (!addresses.is_empty()).then(|| Refusal {
         guardrail: Guardrail::MinAdmins,
-        message: format!("It isn't known how many admins would be left: {why}"),
+        message: format!("It isn't known how many admins would be left: {}.", why.trim_end_matches('.')),
         addresses,
     })
 }

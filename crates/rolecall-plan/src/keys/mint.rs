@@ -85,9 +85,9 @@ pub(super) fn mint(
             Finding::error(
                 Code::ExpiryInPast,
                 place.clone(),
-                format!("the key {} has to be minted, but its expiry {expires} has passed", desired.name),
+                format!("The key {} has to be minted, but its expiry {expires} has passed.", desired.name),
             )
-            .hint("choose a later time, or list the key with `absent: true`"),
+            .hint("Choose a later time, or list the key with `absent: true`."),
         );
     }
     let Some(deliver) = &desired.deliver else {
@@ -95,9 +95,9 @@ pub(super) fn mint(
             Finding::error(
                 Code::NoDelivery,
                 desired.place.clone(),
-                format!("the key {} has to be minted, but its secret has no destination", desired.name),
+                format!("The key {} has to be minted, but its secret has no destination.", desired.name),
             )
-            .hint("add `deliver: { file: PATH }` or `deliver: { command: [PROGRAM] }`; the platform shows the secret only once"),
+            .hint("Add `deliver: { file: PATH }` or `deliver: { command: [PROGRAM] }`. The platform shows the secret only once."),
         );
         return false;
     };
@@ -135,12 +135,12 @@ fn is_complete(input: &PlanInput<'_>, desired: &DesiredKey, key: &Key, builder: 
             Code::IncompleteKey,
             desired.place.clone(),
             format!(
-                "the key {} doesn't exist yet, and minting it requires {}",
+                "The key {} doesn't exist yet, and minting it requires {}.",
                 desired.name,
                 missing.join(" and ")
             ),
         )
-        .hint(format!("add {}", missing.join(" and "))),
+        .hint(format!("Add {}.", missing.join(" and "))),
     );
     false
 }

@@ -21,15 +21,15 @@ pub(super) fn check_own(input: &PlanInput<'_>, builder: &mut PlanBuilder<'_>) {
     let Some(Placed { value: id, place }) = &input.desired.own_key else { return };
     let wrong = |why: String| {
         Finding::error(Code::WrongOwnKey, place.clone(), why)
-            .hint("set `own.key` to the id of the key that rolecall signs in with; rolecall protects that key")
+            .hint("Set `own.key` to the id of the key that rolecall signs in with. rolecall protects that key.")
     };
     let found = input.live.keys().iter().find(|key| key.id == *id);
     match found {
-        None => builder.findings.push(wrong(format!("there is no key with the id {id}"))),
-        Some(key) if !key.enabled => builder.findings.push(wrong(format!("the key {id} is disabled"))),
-        Some(key) if has_expired(input, key) => builder.findings.push(wrong(format!("the key {id} has expired"))),
+        None => builder.findings.push(wrong(format!("There is no key with the id {id}."))),
+        Some(key) if !key.enabled => builder.findings.push(wrong(format!("The key {id} is disabled."))),
+        Some(key) if has_expired(input, key) => builder.findings.push(wrong(format!("The key {id} has expired."))),
         Some(key) if !is_privileged(input, &key.entity()) => {
-            builder.findings.push(wrong(format!("the key {id} isn't allowed to read this organisation")));
+            builder.findings.push(wrong(format!("The key {id} isn't allowed to read this organisation.")));
         }
         Some(key) => {
             let days = key.expires.map(|expires| expires.days_from(input.now));
@@ -38,9 +38,12 @@ pub(super) fn check_own(input: &PlanInput<'_>, builder: &mut PlanBuilder<'_>) {
                     Finding::warning(
                         Code::KeyExpires,
                         place.clone(),
-                        format!("rolecall's own key expires in {days} {}", if days == 1 { "day" } else { "days" }),
+                        format!(
+                            "rolecall's own key expires in {days} {}.",
+                            if days == 1 { "day" } else { "days" }
+                        ),
                     )
-                    .hint("mint another key, store it where `credentials` points, and name it in `own`"),
+                    .hint("Mint another key, store it where `credentials` points, and name it in `own`."),
                 );
             }
         }
@@ -115,11 +118,11 @@ pub fn retirement(how: KeyRemoval, before: Key, address: Address, cause: Cause) 
 fn plan_pinned(input: &PlanInput<'_>, desired: &DesiredKey, id: &RemoteId, builder: &mut PlanBuilder<'_>) {
     let unknown = |why: String| {
         Finding::error(Code::UnknownId, desired.place.clone(), why)
-            .hint("`rolecall drift` shows the ids of all keys")
+            .hint("`rolecall drift` shows the ids of all keys.")
     };
     let found = input.live.keys().iter().find(|key| key.id == *id);
     let Some(key) = found else {
-        let finding = unknown(format!("there is no key with the id {id}"));
+        let finding = unknown(format!("There is no key with the id {id}."));
         // If the key must be removed, a missing id can mean that this is done. It can also be a typo, so it is a
         // warning.
         builder.findings.push(if desired.absent {
@@ -130,7 +133,7 @@ fn plan_pinned(input: &PlanInput<'_>, desired: &DesiredKey, id: &RemoteId, build
         return;
     };
     if key.name != desired.name {
-        builder.findings.push(unknown(format!("the key {id} has the name {}, not {}", key.name, desired.name)));
+        builder.findings.push(unknown(format!("The key {id} has the name {}, not {}.", key.name, desired.name)));
         return;
     }
     let address = Address::key(&key.name).with_id(id);
@@ -146,16 +149,16 @@ fn plan_pinned(input: &PlanInput<'_>, desired: &DesiredKey, id: &RemoteId, build
             Finding::error(
                 Code::InvalidValue,
                 desired.place.clone(),
-                format!("the permissions and the expiry of the key {id} can't be changed"),
+                format!("The permissions and the expiry of the key {id} can't be changed."),
             )
-            .hint("remove `id` to mint a new key that replaces it, or write the values that it has"),
+            .hint("Remove `id` to mint a new key that replaces it, or write the values that it has."),
         );
         return;
     }
     if has_expired(input, key) {
         builder.findings.push(
-            Finding::error(Code::ExpiryInPast, desired.place.clone(), format!("the key {id} has expired"))
-                .hint("remove `id` and choose a later `expires` to mint a new key that replaces it"),
+            Finding::error(Code::ExpiryInPast, desired.place.clone(), format!("The key {id} has expired."))
+                .hint("Remove `id` and choose a later `expires` to mint a new key that replaces it."),
         );
         return;
     }
@@ -268,9 +271,9 @@ fn plan_named(input: &PlanInput<'_>, desired: &DesiredKey, namesakes: &[&LiveKey
                 Finding::error(
                     Code::AmbiguousKey,
                     desired.place.clone(),
-                    format!("{} live keys have the name {}: {}", several.len(), desired.name, ids.join(", ")),
+                    format!("{} live keys have the name {}: {}.", several.len(), desired.name, ids.join(", ")),
                 )
-                .hint("add `id: …` of the right key, and list each other one with its `id` and `absent: true` to retire it"),
+                .hint("Add `id: …` of the right key, and list each other one with its `id` and `absent: true` to retire it."),
             );
         }
     }

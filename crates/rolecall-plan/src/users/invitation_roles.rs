@@ -50,9 +50,13 @@ pub(super) fn invitation_content(
             Finding::error(
                 Code::IncompleteInvitation,
                 desired.place.clone(),
-                format!("{} isn't a member yet, and an invitation requires {}", desired.email, missing.join(", ")),
+                format!(
+                    "{} isn't a member yet, and an invitation requires {}.",
+                    desired.email,
+                    missing.join(", ")
+                ),
             )
-            .hint(format!("add {}", missing.join(", "))),
+            .hint(format!("Add {}.", missing.join(", "))),
         );
         return None;
     }
@@ -81,7 +85,7 @@ pub(super) fn invitation_content(
         resources = None;
     }
     let teams = teams::memberships(input, desired, earlier, builder).ok()?;
-    let in_teams = input.live.assignable.as_ref().and_then(|roles| roles.by_default_in_teams());
+    let in_teams = input.live.assignable.as_ref().and_then(|roles| roles.default_in_teams());
     let by_default = |role: &RoleName| in_teams.is_some_and(|known| known.name == *role);
     let team_roles =
         desired.teams.iter().flat_map(|teams| teams.values()).filter_map(|role| role.value.as_deref());
@@ -118,11 +122,11 @@ pub(super) fn without_deleted_teams(
                 Code::IncompleteInvitation,
                 desired.place.clone(),
                 format!(
-                    "the invitation for {} has to be sent again, but this file deletes all of its teams",
+                    "The invitation for {} has to be sent again, but this file deletes all of its teams.",
                     desired.email
                 ),
             )
-            .hint(format!("add {TEAMS} for the invitation")),
+            .hint(format!("Add {TEAMS} for the invitation.")),
         );
         return None;
     }

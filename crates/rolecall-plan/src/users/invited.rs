@@ -43,9 +43,7 @@ pub(super) fn hold_open(
                 field: "the role of the invitation".to_owned(),
                 live: Some(invitation.role.to_string()),
                 desired: roles.iter().map(RoleName::as_str).collect::<Vec<_>>().join(", "),
-                step: format!(
-                    "rolecall can't change an invitation; look {step}, or run apply again once the user has signed up"
-                ),
+                step: format!("change the invitation {step}, or apply again once the user has signed up"),
             },
         };
         let several = open.len() > 1;

@@ -27,10 +27,10 @@ pub(super) fn check_own(input: &PlanInput<'_>, builder: &mut PlanBuilder<'_>) {
     let Some(own) = &input.desired.own_user else { return };
     let list = &input.live.users;
     if !list.completeness.is_broken() && !list.items.iter().any(|user| user.email == own.value) {
-        let message = format!("`own.user` is {}, but there is no user with that address", own.value);
+        let message = format!("`own.user` is {}, but there is no user with that address.", own.value);
         builder.findings.push(
             Finding::error(Code::WrongOwnUser, own.place.clone(), message)
-                .hint("name the user whose credential rolecall uses; rolecall protects that user's access"),
+                .hint("Name the user whose credential rolecall uses. rolecall protects that user's access."),
         );
     }
 }
@@ -134,16 +134,16 @@ impl<'a> Invitations<'a> {
 fn ambiguous(desired: &DesiredUser, several: &[&LiveUser]) -> Finding {
     if let [only] = several {
         let message =
-            format!("the only user with the address {} is already listed by `id` in another entry", only.email);
-        return Finding::error(Code::DuplicateUser, desired.place.clone(), message).hint("merge the two entries");
+            format!("The only user with the address {} is already listed by `id` in another entry.", only.email);
+        return Finding::error(Code::DuplicateUser, desired.place.clone(), message).hint("Merge the two entries.");
     }
     let ids: Vec<_> = several.iter().map(|user| user.id.as_str()).collect();
     Finding::error(
         Code::AmbiguousUser,
         desired.place.clone(),
-        format!("{} live users have the address {}: {}", several.len(), desired.email, ids.join(", ")),
+        format!("{} live users have the address {}: {}.", several.len(), desired.email, ids.join(", ")),
     )
-    .hint("list each with its `id` where users have that field; otherwise have the platform merge or remove one")
+    .hint("List each with its `id` where users have that field. Otherwise, have the platform merge or remove one.")
 }
 
 fn plan_pinned(
@@ -167,11 +167,12 @@ fn plan_pinned(
         return;
     }
     let message = match elsewhere {
-        Some(user) => format!("the user {id} has the address {}, not {}", user.email, desired.email),
-        None => format!("there is no user with the id {id}"),
+        Some(user) => format!("The user {id} has the address {}, not {}.", user.email, desired.email),
+        None => format!("There is no user with the id {id}."),
     };
-    let finding = Finding::error(Code::UnknownId, desired.place.clone(), message)
-        .hint("`rolecall drift` shows the ids of ambiguous addresses; without `id`, the user is found by address");
+    let finding = Finding::error(Code::UnknownId, desired.place.clone(), message).hint(
+        "`rolecall drift` shows the ids of ambiguous addresses. Without `id`, the user is found by address.",
+    );
     // If the user must be removed, a missing id can mean that this is done. It can also be a typo, so it is a
     // warning.
     let harmless = desired.absent && elsewhere.is_none();
@@ -199,22 +200,22 @@ fn role_problem(
             Finding::error(
                 Code::RoleIsAbsent,
                 place.clone(),
-                format!("{} should have the role `{role}`, but the file deletes that role", desired.email),
+                format!("{} should have the role `{role}`, but the file deletes that role.", desired.email),
             )
-            .hint("list the role under `roles`, or give the user another"),
+            .hint("List the role under `roles`, or give the user another."),
         )),
         Availability::Unknown => {
             let known: Vec<&str> = planned_roles.names().collect();
             let hint = match nearest(role.as_str(), known.iter().copied()) {
-                Some(near) => format!("did you mean `{near}`?"),
-                None => format!("there are {}; list a new role under `roles`", list_of(&known, "and")),
+                Some(near) => format!("Did you mean `{near}`?"),
+                None => format!("There are {}. List a new role under `roles`.", list_of(&known, "and")),
             };
             Some(RoleProblem::Finding(
                 Finding::error(
                     Code::UnknownRole,
                     place.clone(),
                     format!(
-                        "{} should have the role {}, which doesn't exist",
+                        "{} should have the role {}, which doesn't exist.",
                         desired.email,
                         quote(role.as_str())
                     ),

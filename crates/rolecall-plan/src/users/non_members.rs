@@ -51,10 +51,10 @@ pub(super) fn plan_account(
             && input.rules.shares_accounts()
         {
             let message =
-                format!("there is no account with the address {}, so none is deactivated", desired.email);
+                format!("There is no account with the address {}, so none is deactivated.", desired.email);
             builder.findings.push(
                 Finding::warning(Code::UnmatchedAddress, desired.place.clone(), message)
-                    .hint("check the spelling, or remove `status` if the account was deleted"),
+                    .hint("Check the spelling, or remove `status` if the account was deleted."),
             );
         }
         return;

@@ -117,7 +117,7 @@ fn differs(before: &User, after: &User) -> bool {
 
 /// Returns the desired roles, or the platform's default role if there are none.
 fn roles_or_default(input: &PlanInput<'_>, desired: &BTreeSet<RoleName>) -> BTreeSet<RoleName> {
-    match input.live.assignable.as_ref().and_then(|roles| roles.by_default()) {
+    match input.live.assignable.as_ref().and_then(|roles| roles.default_in_organization()) {
         Some(role) if desired.is_empty() => BTreeSet::from([role.name.clone()]),
         Some(_) | None => desired.clone(),
     }
@@ -233,8 +233,8 @@ pub(super) fn remove_user(
                 write(input, address, before, after, (Action::Disable, cause), removal.desired, builder);
             }
         }
-        UserRemoval::Leave => remove_from_organization(input, user, before, address, removal, builder),
-        UserRemoval::Contain => {
+        UserRemoval::Remove => remove_from_organization(input, user, before, address, removal, builder),
+        UserRemoval::RemoveAccess => {
             let step = input.rules.manual_step(ManualStep::RemoveUser).to_owned();
             let Some(role) = roles::containment_role(input, planned_roles, builder) else {
                 if let Some(role) = &input.desired.containment_role {
