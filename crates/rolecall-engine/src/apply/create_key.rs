@@ -1,22 +1,20 @@
-//! A key is made: its secret is handed over, or the key goes again.
+//! Creates keys: delivers the secret of a new key, or retires the key at once if the delivery fails.
 
 use super::deliver::delivery_of;
 use super::executor::Execution;
 use super::next_action::mints;
-use super::response::step_from_receipt;
+use super::response::step_from_result;
 use super::writer::{self, PreparedMutation};
-use super::{Prepared, Step, Stop};
+use super::{PreparedDelivery, Step, Stop};
 use crate::ledger::Event;
 use rolecall_model::{Cause, Change, Entity, Key, Mutation, Outcome, RemoteId, Stage};
 use rolecall_plan::retirement;
 use rolecall_providers::MutationResult;
 
 impl Execution<'_> {
-    /// The way to where the secret goes, made ready before there is one.
-    pub(super) fn prepare(&self, prepared_mutations: &[PreparedMutation<'_>]) -> Result<Option<Prepared>, String> {
-        let Some(PreparedMutation { change, .. }) =
-            prepared_mutations.iter().find(|sending| mints(sending.change))
-        else {
+    /// Prepares the delivery of a secret before the key is created. Returns `None` if no key is created.
+    pub(super) fn prepare(&self, batch: &[PreparedMutation<'_>]) -> Result<Option<PreparedDelivery>, String> {
+        let Some(PreparedMutation { change, .. }) = batch.iter().find(|prepared| mints(prepared.change)) else {
             return Ok(None);
         };
         match delivery_of(self.apply.desired, change)? {
@@ -25,16 +23,17 @@ impl Execution<'_> {
         }
     }
 
+    /// Delivers the secret of a new key and records that. If the delivery fails, the key is retired.
     pub(super) async fn deliver(
         &mut self,
-        receipt: MutationResult,
-        prepared: Prepared,
+        result: MutationResult,
+        delivery: PreparedDelivery,
         mutation: &Mutation,
         change: &Change,
         done: &mut Step,
     ) {
-        let (Some(id), Some(secret)) = (receipt.id, receipt.secret) else { return };
-        let delivered = prepared.deliver(&secret).await;
+        let (Some(id), Some(secret)) = (result.id, result.secret) else { return };
+        let delivered = delivery.deliver(&secret).await;
         drop(secret);
         let arrived = delivered.is_ok();
         let event = Event::Delivery {
@@ -50,19 +49,19 @@ impl Execution<'_> {
             let retired = self.retire(mutation, change, &id).await;
             done.outcome = Outcome::Failed;
             done.message =
-                Some(format!("the key was minted and its secret could not be delivered: {why}. {retired}"));
+                Some(format!("The key was minted, but its secret could not be delivered: {why}. {retired}"));
             self.record(done);
         }
     }
 
-    /// A key whose secret nobody has must not live.
+    /// Retires a key whose secret nobody has. Returns a sentence that says how that went.
     async fn retire(&mut self, mutation: &Mutation, change: &Change, id: &RemoteId) -> String {
         let Some(Entity::Key(key)) = &change.after else { return String::new() };
-        let born = Key { id: Some(id.clone()), ..key.clone() };
+        let created = Key { id: Some(id.clone()), ..key.clone() };
         let provider = self.apply.provider;
         let address = change.address.clone().with_id(id);
-        let retirement = retirement(provider.key_removal(), born, address, Cause::SecretLost);
-        let again = format!("The key {id} is live and nobody has its secret: the next run retires it");
+        let retirement = retirement(provider.key_removal(), created, address, Cause::SecretLost);
+        let pending = format!("The key {id} is live, but nobody has its secret. The next run retires it.");
         for call in provider.lower(&retirement, self.live) {
             let cleanup = Mutation {
                 id: format!("{}-undo", mutation.id),
@@ -76,29 +75,29 @@ impl Execution<'_> {
                 first_step: false,
             };
             if self.append(self.intent(&cleanup, &retirement)).is_err() {
-                return again;
+                return pending;
             }
-            let sending = [PreparedMutation { place: 0, mutation: cleanup, change: &retirement }];
-            let answers = writer::send(self.apply, &sending, None).await;
-            let [PreparedMutation { mutation: cleanup, .. }] = sending;
+            let prepared = [PreparedMutation { place: 0, mutation: cleanup, change: &retirement }];
+            let answers = writer::send(self.apply, &prepared, None).await;
+            let [PreparedMutation { mutation: cleanup, .. }] = prepared;
             for answer in answers {
                 let step = match answer {
-                    Ok(receipt) => step_from_receipt(&cleanup, &retirement, &receipt),
+                    Ok(result) => step_from_result(&cleanup, &retirement, &result),
                     Err(error) => self.failed(&cleanup, &retirement, &error),
                 };
                 self.record(&step);
                 if step.outcome != Outcome::Done {
-                    return again;
+                    return pending;
                 }
             }
         }
         match &change.before {
-            Some(_) => format!("The key {id} was retired at once; the old one works as before"),
-            None => format!("The key {id} was retired at once"),
+            Some(_) => format!("The key {id} was retired at once. The old key still works."),
+            None => format!("The key {id} was retired at once."),
         }
     }
 
-    /// Writes down what became of it. Where that fails nothing more is sent.
+    /// Records the outcome of a step. If that fails, nothing more is sent.
     fn record(&mut self, step: &Step) {
         if let Err(error) = self.append(step.event()) {
             self.stopped = Some(Stop::Unrecorded(error.to_string()));

@@ -1,4 +1,5 @@
-//! Getting a minted secret to where the file wants it. It is shown once: the way is made ready before the mint.
+//! Delivers the secret of a new key to a file or a command. The platform shows a secret only once, so every
+//! delivery is prepared before the key is minted.
 
 use std::fs::{self, File};
 use std::io::Write;
@@ -13,19 +14,21 @@ use tokio::process::Command;
 
 use rolecall_model::{Action, Change, Delivery, Desired, DesiredKey, Entity, KeyName};
 
-/// How deliveries are made in this run.
+/// The settings for the deliveries of a run.
 #[derive(Clone, Debug, Default)]
 pub struct Deliveries {
-    /// May commands be run?
+    /// True if commands may be run (`--allow-commands`).
     pub allow_commands: bool,
-    /// Everything goes below this folder instead, and no command is run: the sandbox.
+    /// A folder for all secrets. If it is set, as in the sandbox, no command is run, and no file outside of it is
+    /// written.
     pub below: Option<PathBuf>,
 }
 
-/// A way that is ready.
+/// A delivery that is ready for the secret.
 #[derive(Debug)]
-pub enum Prepared {
-    /// Beside the target, readable by its owner only, and not yet in its place.
+pub enum PreparedDelivery {
+    /// A temporary file beside the target, readable by its owner only. It replaces the target once the secret is
+    /// in it.
     File {
         new: NamedTempFile,
         target: PathBuf,
@@ -36,23 +39,31 @@ pub enum Prepared {
     },
 }
 
-/// How long a command may take.
+/// The maximum time that a command may take.
 const COMMAND_TIMEOUT: Duration = Duration::from_secs(60);
 
 impl Deliveries {
-    /// Makes a delivery ready, or says why it can't be made.
-    pub fn prepare(&self, delivery: &Delivery, key: &KeyName) -> Result<Prepared, String> {
+    /// Prepares a delivery.
+    ///
+    /// # Errors
+    ///
+    /// Returns why the secret can't be delivered this way.
+    pub fn prepare(&self, delivery: &Delivery, key: &KeyName) -> Result<PreparedDelivery, String> {
         match (delivery, &self.below) {
             (Delivery::File(path), None) => prepare_file(path),
-            (Delivery::File(path), Some(below)) => prepare_file(&below.join(harmless(path))),
+            (Delivery::File(path), Some(below)) => prepare_file(&below.join(relative_part(path))),
             (Delivery::Command(_), Some(below)) => {
-                prepare_file(&below.join(harmless(Path::new(&format!("{key}.secret")))))
+                prepare_file(&below.join(relative_part(Path::new(&format!("{key}.secret")))))
             }
             (Delivery::Command(words), None) => self.prepare_command(words),
         }
     }
 
-    /// Can every secret that a plan mints be delivered? Asked before anything is sent; nothing is left behind.
+    /// Checks before anything is sent that all secrets of a plan can be delivered. It leaves no files behind.
+    ///
+    /// # Errors
+    ///
+    /// Returns the first delivery that can't be made, and why.
     pub fn check(&self, desired: &Desired, changes: &[Change]) -> Result<(), String> {
         for change in changes {
             if let Some((delivery, key)) = delivery_of(desired, change)? {
@@ -62,17 +73,17 @@ impl Deliveries {
         Ok(())
     }
 
-    fn prepare_command(&self, words: &[String]) -> Result<Prepared, String> {
+    fn prepare_command(&self, words: &[String]) -> Result<PreparedDelivery, String> {
         let (program, arguments) = words.split_first().ok_or("the command is empty")?;
         if !self.allow_commands {
-            return Err(format!("`{program}` isn't run without --allow-commands"));
+            return Err(format!("`{program}` is only run with --allow-commands"));
         }
         let program = which::which(program).map_err(|why| format!("`{program}` can't be run: {why}"))?;
-        Ok(Prepared::Command { program, arguments: arguments.to_vec() })
+        Ok(PreparedDelivery::Command { program, arguments: arguments.to_vec() })
     }
 }
 
-/// Where the file wants the secret of a change, if it mints one.
+/// Returns where the secret of a new key should go, or `None` if the change mints no key.
 pub(super) fn delivery_of<'a>(
     desired: &'a Desired,
     change: &'a Change,
@@ -83,23 +94,24 @@ pub(super) fn delivery_of<'a>(
     let is_meant = |desired: &&DesiredKey| desired.name == key.name && desired.id.is_none();
     let delivery = desired.keys.iter().find(is_meant).and_then(|desired| desired.deliver.as_ref());
     let delivery =
-        delivery.ok_or_else(|| format!("{}: the file doesn't say where its secret goes", change.address))?;
+        delivery.ok_or_else(|| format!("{}: the file doesn't say where to deliver its secret", change.address))?;
     Ok(Some((delivery, &key.name)))
 }
 
-fn prepare_file(target: &Path) -> Result<Prepared, String> {
+fn prepare_file(target: &Path) -> Result<PreparedDelivery, String> {
     let shown = target.display();
     match fs::symlink_metadata(target) {
-        Ok(meta) if !meta.is_file() => return Err(format!("{shown} is no regular file")),
+        Ok(meta) if !meta.is_file() => return Err(format!("{shown} isn't a regular file")),
         Ok(_) => {}
         Err(why) if why.kind() == std::io::ErrorKind::NotFound => {}
-        Err(why) => return Err(format!("{shown} can't be looked at: {why}")),
+        Err(why) => return Err(format!("{shown} can't be read: {why}")),
     }
     let folder = target.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    fs::create_dir_all(folder).map_err(|why| format!("{} can't be made: {why}", folder.display()))?;
-    let name = target.file_name().ok_or_else(|| format!("{shown} is no file's name"))?.to_string_lossy();
-    // Always the same name: what a killed run left there, perhaps with the secret of a key that is retired since, goes
-    // with the next. Made with mode 0600, in the same folder so that putting it in its place can't fail halfway.
+    fs::create_dir_all(folder).map_err(|why| format!("{} can't be created: {why}", folder.display()))?;
+    let name = target.file_name().ok_or_else(|| format!("{shown} isn't the name of a file"))?.to_string_lossy();
+    // The name is always the same, so that the next run removes what a killed run left there: it may contain the
+    // secret of a key that is retired by now. The mode is 0600. The folder is that of the target, so that the
+    // rename is atomic.
     let beside = format!(".{name}.rolecall-new");
     let failed = |why: std::io::Error| format!("{} can't be written: {why}", folder.display());
     match fs::remove_file(folder.join(&beside)) {
@@ -107,16 +119,20 @@ fn prepare_file(target: &Path) -> Result<Prepared, String> {
         Ok(()) | Err(_) => {}
     }
     let new = tempfile::Builder::new().prefix(&beside).rand_bytes(0).tempfile_in(folder).map_err(failed)?;
-    Ok(Prepared::File { new, target: target.to_owned() })
+    Ok(PreparedDelivery::File { new, target: target.to_owned() })
 }
 
-/// A path that can't leave the folder it is joined to.
-fn harmless(path: &Path) -> PathBuf {
+/// Reduces a path to its normal components, so that it can't leave the folder that it is joined to.
+fn relative_part(path: &Path) -> PathBuf {
     path.components().filter(|part| matches!(part, Component::Normal(_))).collect()
 }
 
-impl Prepared {
-    /// Hands the secret over. After an error, the old content of a file is as it was.
+impl PreparedDelivery {
+    /// Delivers the secret.
+    ///
+    /// # Errors
+    ///
+    /// Returns why the delivery failed. The target file keeps its old content then.
     pub async fn deliver(self, secret: &SecretString) -> Result<(), String> {
         match self {
             Self::File { new, target } => deliver_file(new, &target, secret),
@@ -131,7 +147,8 @@ fn deliver_file(mut new: NamedTempFile, target: &Path, secret: &SecretString) ->
     new.as_file().sync_all().map_err(failed)?;
     new.persist(target).map_err(|why| failed(why.error))?;
     if let Some(folder) = target.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-        // The name, too, has to survive a power cut. Not every file system can do that for a folder.
+        // The new name has to survive a power cut as well. Not every file system can sync a folder, so errors are
+        // ignored.
         if let Ok(folder) = File::open(folder) {
             let _ = folder.sync_all();
         }
@@ -139,11 +156,11 @@ fn deliver_file(mut new: NamedTempFile, target: &Path, secret: &SecretString) ->
     Ok(())
 }
 
-/// Its output is never relayed: it could hold the secret.
+/// Runs a command with the secret as its input. Its output is discarded, because it could contain the secret.
 async fn deliver_command(program: &Path, arguments: &[String], secret: &SecretString) -> Result<(), String> {
     let shown = program.display();
     let mut command = Command::new(program);
-    // A Ctrl-C is for us: the secret is delivered first.
+    // Ctrl-C must not reach the command: the secret is delivered first.
     #[cfg(unix)]
     command.process_group(0);
     let mut child = command
@@ -154,19 +171,19 @@ async fn deliver_command(program: &Path, arguments: &[String], secret: &SecretSt
         .kill_on_drop(true)
         .spawn()
         .map_err(|why| format!("`{shown}` can't be run: {why}"))?;
-    let mut stdin = child.stdin.take().ok_or_else(|| format!("`{shown}` takes no input"))?;
-    let talk = async {
-        // A command may end without reading all of it; its status says whether that is an error.
+    let mut stdin = child.stdin.take().ok_or_else(|| format!("`{shown}` accepts no input"))?;
+    let hand_over = async {
+        // A command may exit without reading all of its input. Its status says whether that is an error.
         let written = stdin.write_all(secret.expose_secret().as_bytes()).await;
         drop(stdin);
-        let status = child.wait().await.map_err(|why| format!("`{shown}` can't be waited for: {why}"))?;
+        let status = child.wait().await.map_err(|why| format!("the end of `{shown}` can't be awaited: {why}"))?;
         match (status.success(), written) {
             (true, Ok(())) => Ok(()),
-            (true, Err(_)) => Err(format!("`{shown}` ended well without reading the secret")),
+            (true, Err(_)) => Err(format!("`{shown}` succeeded without reading the secret")),
             (false, _) => Err(format!("`{shown}` failed ({status})")),
         }
     };
-    tokio::time::timeout(COMMAND_TIMEOUT, talk)
+    tokio::time::timeout(COMMAND_TIMEOUT, hand_over)
         .await
         .unwrap_or_else(|_| Err(format!("`{shown}` took longer than {} s", COMMAND_TIMEOUT.as_secs())))
 }

@@ -1,4 +1,5 @@
-//! What is sent is noted first, with all that was not known when it was planned.
+//! Dispatches mutations: fills in the ids that weren't known when they were planned, records them in the ledger,
+//! and only then sends them.
 
 use std::collections::BTreeSet;
 
@@ -6,16 +7,17 @@ use serde_json::Value;
 
 use super::executor::{Completed, Execution, InFlight};
 use super::writer::{self, PreparedMutation};
-use super::{Step, Stop, step};
+use super::{Step, Stop, not_sent, step};
 use crate::ledger::Event;
 use rolecall_graphql::Ticket;
 use rolecall_model::{Action, Address, Change, Entity, Mutation, Outcome, Reference, RemoteId, reference};
 
 impl<'a> Execution<'a> {
-    /// Notes that these are sent, and sends them. None: they can't be.
+    /// Records these mutations as intents and sends them in one request. Returns `None` if they can't be sent;
+    /// then their steps say why.
     pub(super) fn dispatch(&mut self, places: &[usize], ticket: Option<Ticket>) -> Option<InFlight<'a>> {
         let (apply, plan) = (self.apply, self.plan);
-        let prepared_mutations: Vec<PreparedMutation<'a>> = places
+        let batch: Vec<PreparedMutation<'a>> = places
             .iter()
             .filter_map(|place| {
                 let mutation = self.schedule.mutation(*place);
@@ -26,10 +28,10 @@ impl<'a> Execution<'a> {
                 })
             })
             .collect();
-        let prepared = match self.prepare(&prepared_mutations) {
-            Ok(prepared) => prepared,
+        let delivery = match self.prepare(&batch) {
+            Ok(delivery) => delivery,
             Err(why) => {
-                let message = format!("nothing was sent, since its secret could not be delivered: {why}");
+                let message = format!("Nothing was sent, because the secret could not be delivered: {why}.");
                 self.end_unsent(places, Outcome::Failed, &message);
                 return None;
             }
@@ -41,20 +43,21 @@ impl<'a> Execution<'a> {
         let intents: Vec<Event> = intents.map(|(mutation, change)| self.intent(mutation, change)).collect();
         if let Err(error) = self.append_all(intents) {
             let stop = Stop::Unrecorded(error.to_string());
-            self.end_unsent(places, Outcome::Skipped, &stop.to_string());
+            self.end_unsent(places, Outcome::Skipped, &not_sent(&stop.to_string()));
             self.stopped = Some(stop);
             return None;
         }
         for place in places {
             self.schedule.begin(*place);
         }
-        self.minting = prepared.is_some();
+        self.minting = delivery.is_some();
         Some(Box::pin(async move {
-            let answers = writer::send(apply, &prepared_mutations, ticket).await;
-            Completed { prepared_mutations, answers, prepared }
+            let answers = writer::send(apply, &batch, ticket).await;
+            Completed { batch, answers, delivery }
         }))
     }
 
+    /// Ends mutations that were not sent.
     fn end_unsent(&mut self, places: &[usize], outcome: Outcome, message: &str) {
         for place in places {
             let mutation = self.schedule.mutation(*place);
@@ -64,14 +67,14 @@ impl<'a> Execution<'a> {
         }
     }
 
-    /// Of an entity that an earlier mutation of this run made.
+    /// Returns the id of an entity that an earlier mutation of this run created.
     pub(super) fn id_of(&self, address: &Address) -> Option<&RemoteId> {
-        let made = |step: &&Step| step.address == *address && step.outcome == Outcome::Done;
+        let created = |step: &&Step| step.address == *address && step.outcome == Outcome::Done;
         let steps = self.schedule.of_change(address).iter().filter_map(|place| self.steps.get(place)).flatten();
-        steps.filter(made).find_map(|step| step.id.as_ref())
+        steps.filter(created).find_map(|step| step.id.as_ref())
     }
 
-    /// The mutation with the ids that weren't known when it was planned.
+    /// Returns the mutation with the ids that weren't known when it was planned.
     fn fill(&self, mutation: &Mutation) -> Mutation {
         let mut filled = mutation.clone();
         for value in filled.variables.values_mut() {
@@ -95,6 +98,7 @@ impl<'a> Execution<'a> {
         }
     }
 
+    /// Returns the ledger's event for a mutation that is about to be sent.
     pub(super) fn intent(&self, mutation: &Mutation, change: &Change) -> Event {
         let known: BTreeSet<RemoteId> = match (&change.after, change.action) {
             (Some(Entity::Key(key)), Action::Create) => {

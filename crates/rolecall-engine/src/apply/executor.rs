@@ -1,4 +1,5 @@
-//! Sends a plan's mutations: those that wait for nothing at once, several in one document where the platform takes that.
+//! Runs the mutations of a plan. Independent mutations are sent at the same time, several of them in one document
+//! if the platform allows that.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
@@ -10,10 +11,11 @@ use futures_util::stream::FuturesUnordered;
 use super::next_action::NextAction;
 use super::schedule::Schedule;
 use super::writer::{Answer, PreparedMutation};
-use super::{Apply, Prepared, Step, Stop, interrupt, step};
+use super::{Apply, PreparedDelivery, Step, Stop, interrupt, not_sent, step};
 use crate::ledger::{Event, Ledger, LedgerError, Record};
 use rolecall_model::{HoldReason, Live, OrganizationPlan, Outcome};
 
+/// The state of a run that is sending mutations. Mutations are identified by their places in the plan.
 pub(super) struct Execution<'a> {
     pub(super) apply: &'a Apply<'a>,
     pub(super) plan: &'a OrganizationPlan,
@@ -21,35 +23,36 @@ pub(super) struct Execution<'a> {
     ledger: &'a mut Ledger,
     pub(super) on_step: &'a mut (dyn FnMut(&Step) + Send),
     pub(super) schedule: Schedule<'a>,
-    /// What became of those that are over, by their places.
+    /// The steps of finished mutations.
     pub(super) steps: BTreeMap<usize, Vec<Step>>,
-    /// What a read has shown of mutations that others rely on.
+    /// Says for finished mutations whether a read showed them in effect.
     pub(super) in_effect: BTreeMap<usize, bool>,
-    /// Those of which a read was to decide whether they had an effect.
-    pub(super) decided: BTreeSet<usize>,
-    /// Those whose answers were lost, and that no read has decided on yet: is the request over, so that it can't arrive
-    /// late?
-    pub(super) lost: BTreeMap<usize, bool>,
-    /// Those that were sent a second time.
-    pub(super) repeated: BTreeSet<usize>,
-    /// How often, one after the other, nothing was answered until a read.
-    pub(super) unanswered: usize,
-    /// Operations that were answered once in this run.
-    pub(super) answered: BTreeSet<&'a str>,
-    /// A document for several was refused as such.
-    pub(super) one_by_one: bool,
-    /// A key is being made, and its secret on its way.
+    /// Mutations with an open outcome that a read has been used to settle.
+    pub(super) read_decided: BTreeSet<usize>,
+    /// Mutations whose answers were lost and that no read has settled yet. The value says whether the request has
+    /// ended, so that it can't arrive late.
+    pub(super) unanswered_places: BTreeMap<usize, bool>,
+    /// Mutations that were sent a second time.
+    pub(super) resent: BTreeSet<usize>,
+    /// The number of rounds in a row in which requests got no answer. A read ends a round.
+    pub(super) unanswered_rounds: usize,
+    /// Operations that have been answered in this run.
+    pub(super) answered_operations: BTreeSet<&'a str>,
+    /// True if each mutation is sent in a document of its own: because of `parallelism`, or because the platform
+    /// refused a batch.
+    pub(super) batching_off: bool,
+    /// True while a key is created and its secret is delivered.
     pub(super) minting: bool,
-    /// Why reads show nothing, once one has failed.
-    pub(super) unread: Option<String>,
+    /// The error of the first read that failed. No more reads are tried then.
+    pub(super) read_error: Option<String>,
     /// Why nothing more is sent.
     pub(super) stopped: Option<Stop>,
 }
 
-/// Why a mutation isn't sent.
+/// The reason why a mutation isn't sent. `why` is a clause without a period.
 pub(super) struct SkipReason {
     pub why: String,
-    /// What it relies on is held by the platform, which is nobody's failure.
+    /// Set if the platform holds a change that it depends on, which isn't a failure.
     pub held: Option<HoldReason>,
 }
 
@@ -59,13 +62,14 @@ impl From<String> for SkipReason {
     }
 }
 
-/// A request that was answered, or not.
+/// A finished request, with or without answers.
 pub(super) struct Completed<'a> {
-    pub prepared_mutations: Vec<PreparedMutation<'a>>,
+    pub batch: Vec<PreparedMutation<'a>>,
     pub answers: Vec<Answer>,
-    pub prepared: Option<Prepared>,
+    pub delivery: Option<PreparedDelivery>,
 }
 
+/// A request in flight.
 pub(super) type InFlight<'a> = Pin<Box<dyn Future<Output = Completed<'a>> + Send + 'a>>;
 
 impl<'a> Execution<'a> {
@@ -85,22 +89,24 @@ impl<'a> Execution<'a> {
             schedule: Schedule::new(&plan.sealed.mutations),
             steps: BTreeMap::new(),
             in_effect: BTreeMap::new(),
-            decided: BTreeSet::new(),
-            lost: BTreeMap::new(),
-            repeated: BTreeSet::new(),
-            unanswered: 0,
-            answered: BTreeSet::new(),
-            one_by_one: apply.parallelism <= 1,
+            read_decided: BTreeSet::new(),
+            unanswered_places: BTreeMap::new(),
+            resent: BTreeSet::new(),
+            unanswered_rounds: 0,
+            answered_operations: BTreeSet::new(),
+            batching_off: apply.parallelism <= 1,
             minting: false,
-            unread: None,
+            read_error: None,
             stopped: None,
         }
     }
 
+    /// Returns the steps in the plan's order, and why the run stopped early, if it did.
     pub fn finish(self) -> (Vec<Step>, Option<Stop>) {
         (self.steps.into_values().flatten().collect(), self.stopped)
     }
 
+    /// Sends all mutations that can be sent, and waits for their answers.
     pub async fn send_all(&mut self) {
         let apply = self.apply;
         let mut in_flight: FuturesUnordered<InFlight<'a>> = FuturesUnordered::new();
@@ -113,8 +119,8 @@ impl<'a> Execution<'a> {
                 NextAction::Skip(place, reason) => self.skip(place, &reason),
                 NextAction::VerifyPending(place) => self.verify_pending(place).await,
                 NextAction::VerifyUnanswered => self.verify_unanswered().await,
-                // What is noted as sent should be on its way at once, and nobody should have to wait for what can be
-                // given up.
+                // Once recorded, a mutation should be sent without delay. So wait for the rate limit before it is
+                // recorded, where an interrupt can still stop it.
                 NextAction::Send(places, ticket) => tokio::select! {
                     biased;
                     Some(completed) = in_flight.next() => {
@@ -146,38 +152,40 @@ impl<'a> Execution<'a> {
         self.append_all(vec![event])
     }
 
+    /// Writes events to the ledger.
     pub(super) fn append_all(&mut self, events: Vec<Event>) -> Result<(), LedgerError> {
         let Apply { clock, run, .. } = self.apply;
         let record = |event| Record { at: clock(), run: (*run).to_owned(), event };
         self.ledger.append_all(events.into_iter().map(record).collect())
     }
 
+    /// Ends a mutation that isn't sent.
     pub(super) fn skip(&mut self, place: usize, SkipReason { why, held }: &SkipReason) {
         let mutation = self.schedule.mutation(place);
         let changes = mutation.changes().filter_map(|address| self.plan.change(address));
-        let outcome = if self.repeated.contains(&place) { Outcome::Unsure } else { Outcome::Skipped };
+        let outcome = if self.resent.contains(&place) { Outcome::Unsure } else { Outcome::Skipped };
         let why = match outcome {
             Outcome::Unsure => {
-                format!("its answer was lost and a read doesn't show it. It wasn't sent again: {why}")
+                format!("The answer was lost, and a read doesn't show the change. It wasn't sent again: {why}.")
             }
-            _ => why.clone(),
+            _ => not_sent(why),
         };
         let steps = changes
             .map(|change| Step { held: held.clone(), ..step(mutation, change, outcome, Some(why.clone())) });
         self.end(place, steps.collect());
     }
 
-    /// It is over: each of its changes has its outcome.
+    /// Ends a mutation, with one step for each of its changes.
     pub(super) fn end(&mut self, place: usize, steps: Vec<Step>) {
         let mutation = self.schedule.mutation(place);
         let mut ended = Vec::with_capacity(steps.len());
         for step in steps {
-            // Where an earlier part failed, the last one doesn't close the change.
+            // If an earlier mutation of the change failed, the last one doesn't complete it.
             let others = self.schedule.of_change(&step.address).iter().filter_map(|place| self.steps.get(place));
             let open = |other: &Step| other.address == step.address && other.outcome != Outcome::Done;
             let first_step = self.plan.is_first_step(mutation, &step.address)
                 || step.outcome == Outcome::Done && others.flatten().any(open);
-            let step = Step { first_step, resent: self.repeated.contains(&place), ..step };
+            let step = Step { first_step, resent: self.resent.contains(&place), ..step };
             (self.on_step)(&step);
             ended.push(step);
         }

@@ -1,4 +1,4 @@
-//! Whoever ends a run doesn't wait for a limit, which can take minutes.
+//! Interrupts: a run that is asked to stop doesn't wait for rate limits, which can take minutes.
 
 use std::future::Future;
 use std::time::Duration;
@@ -7,52 +7,57 @@ use tokio::sync::watch;
 
 use super::{Apply, FinalState};
 
-/// Somebody's desired that a run end after what is in flight.
+/// A request to stop a run. Requests in flight are still completed.
 #[derive(Debug, Default)]
 pub struct Shutdown(watch::Sender<bool>);
 
 impl Shutdown {
-    /// Says whether it was wished before.
+    /// Requests the shutdown. Returns whether it had been requested before.
     pub fn request(&self) -> bool {
         self.0.send_replace(true)
     }
 
+    /// Returns whether a shutdown was requested.
     pub fn is_requested(&self) -> bool {
         *self.0.borrow()
     }
 
-    pub async fn wished(&self) {
-        // It can't end without one: whoever could desired it is here.
-        let _ = self.0.subscribe().wait_for(|wished| *wished).await;
+    /// Waits until a shutdown is requested.
+    pub async fn requested(&self) {
+        // This can't fail: the sender lives as long as `self`.
+        let _ = self.0.subscribe().wait_for(|requested| *requested).await;
     }
 }
 
-/// For a last look at what became of it.
-const LAST_LOOK: Duration = Duration::from_secs(5);
+/// The time that the last read of a run may take after a shutdown was requested.
+const VERIFY_AFTER_SHUTDOWN: Duration = Duration::from_secs(5);
 
-/// Waits for something that may be given up. None: somebody ended the run.
-pub(super) async fn unless<T>(apply: &Apply<'_>, waited: impl Future<Output = T>) -> Option<T> {
+/// Waits for a future. Returns `None` if a shutdown is requested first.
+pub(super) async fn unless<T>(apply: &Apply<'_>, future: impl Future<Output = T>) -> Option<T> {
     tokio::select! {
         biased;
-        value = waited => Some(value),
-        () = apply.shutdown.wished() => None,
+        value = future => Some(value),
+        () = apply.shutdown.requested() => None,
     }
 }
 
-/// Waits until the platform's limit lets another request through, or somebody ends the run.
+/// Waits until the rate limit allows another request. Returns false if a shutdown was requested.
 pub(super) async fn may_send_now(apply: &Apply<'_>) -> bool {
     unless(apply, apply.transport.ready()).await.is_some() && !apply.shutdown.is_requested()
 }
 
-/// How live stands, if that can be seen in short time.
-pub(super) async fn last_look(apply: &Apply<'_>, settled: impl Future<Output = FinalState>) -> FinalState {
-    let ended = async {
-        apply.shutdown.wished().await;
-        tokio::time::sleep(LAST_LOOK).await;
+/// Waits for the final verification, which may take only a short time once a shutdown was requested.
+pub(super) async fn until_shutdown(
+    apply: &Apply<'_>,
+    verification: impl Future<Output = FinalState>,
+) -> FinalState {
+    let shutdown = async {
+        apply.shutdown.requested().await;
+        tokio::time::sleep(VERIFY_AFTER_SHUTDOWN).await;
     };
     tokio::select! {
         biased;
-        standing = settled => standing,
-        () = ended => FinalState::Unknown("it wasn't looked at, as the run was ended".to_owned()),
+        final_state = verification => final_state,
+        () = shutdown => FinalState::Unknown("the run was interrupted before the last read".to_owned()),
     }
 }

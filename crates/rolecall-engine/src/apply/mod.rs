@@ -1,4 +1,5 @@
-//! Carries a plan out: sends, records, delivers secrets, looks what became of it. Decides nothing.
+//! Applies a plan: sends its mutations, records them in the ledger, delivers secrets, and verifies the outcome by
+//! reading. It never decides what to change; the plan does.
 
 mod create_key;
 mod deliver;
@@ -20,7 +21,7 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-pub use deliver::{Deliveries, Prepared};
+pub use deliver::{Deliveries, PreparedDelivery};
 pub use interrupt::Shutdown;
 
 use crate::ledger::{Event, Ledger, LedgerError, Record};
@@ -32,62 +33,63 @@ use rolecall_model::{
 use rolecall_plan::{Observed, PlanInput, ledger_updates, plan};
 use rolecall_providers::Provider;
 
-/// Everything that an apply works with.
+/// Everything that an apply needs, apart from the plan and the ledger.
 pub struct Apply<'a> {
     pub provider: &'a dyn Provider,
     pub desired: &'a Desired,
-    /// As in the plan.
+    /// The site of the plan.
     pub site: &'a Site,
     pub reader: &'a Reader,
     pub transport: Arc<dyn Transport>,
     pub redactor: &'a Redactor,
     pub backoff: Backoff,
-    /// Keeps ahead of the platform's limits.
+    /// The budgets of operations that have a rate limit of their own.
     pub quotas: &'a Quotas,
-    /// So many requests at once. One: one mutation after the other, each by itself.
+    /// The maximum number of requests in flight. With 1, mutations are sent one after the other and never batched.
     pub parallelism: usize,
-    /// The key that we call with, where the credential tells.
+    /// The id of the key that rolecall signs in with, if the credential reveals it.
     pub caller: Option<&'a RemoteId>,
     pub deliveries: &'a Deliveries,
-    /// Tells this run from others in the ledger.
+    /// The id of this run in the ledger.
     pub run: &'a str,
     pub generator: &'a str,
     pub clock: &'a (dyn Fn() -> Timestamp + Sync),
     pub shutdown: &'a Shutdown,
 }
 
-/// What became of one mutation.
+/// The outcome of one mutation for one change.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a question of its own")]
+#[expect(clippy::struct_excessive_bools, reason = "the flags are independent of each other")]
 pub struct Step {
     pub mutation: String,
     pub operation: String,
     pub address: Address,
     pub action: Action,
     pub outcome: Outcome,
-    /// The platform itself said no.
+    /// True if the platform itself refused the mutation.
     pub refused: bool,
-    /// The platform dealt with it, and failed it. A credential that it refuses keeps it from that.
+    /// True if the platform processed the request and answered with an error. False if it refused the credential,
+    /// or if no answer arrived.
     #[serde(skip)]
-    pub answered: bool,
-    /// Sent a second time, after its first answer was lost.
+    pub rejected: bool,
+    /// True if the mutation was sent a second time, because its first answer was lost.
     #[serde(skip)]
     pub resent: bool,
-    /// Answered without an error, and without saying that it was done.
+    /// True if the answer contains no error and doesn't confirm the mutation either.
     #[serde(skip)]
     pub unconfirmed: bool,
-    /// What was and wasn't done, and what to do next.
+    /// Says what was done and what wasn't, and what to do next.
     pub message: Option<String>,
-    /// Of the entity that was made.
+    /// The id of the created entity.
     pub id: Option<RemoteId>,
-    /// Why the platform won't, where that is nobody's failure.
+    /// Why the platform doesn't allow the change, if that isn't a failure.
     pub held: Option<HoldReason>,
-    /// A first step, which doesn't close the change.
+    /// True for a first step, which doesn't complete the change.
     pub first_step: bool,
 }
 
 impl Step {
-    /// As the ledger keeps it.
+    /// Returns the step as the ledger records it.
     fn event(&self) -> Event {
         let Self {
             mutation,
@@ -96,7 +98,7 @@ impl Step {
             action: _,
             outcome,
             refused,
-            answered: _,
+            rejected: _,
             resent: _,
             unconfirmed: _,
             message,
@@ -108,80 +110,88 @@ impl Step {
     }
 }
 
-/// How live stands to the desired after an apply.
+/// The result of the last read of an apply: how the live state compares with the file.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum FinalState {
     InSync {
-        /// Changes that a later plan makes, by design: keys whose successor has just been delivered.
+        /// The number of changes that are left to a later plan by design, such as retiring a key whose successor
+        /// was just delivered.
         later: usize,
     },
-    /// Nothing more would be sent, and these are not as wished: approval is awaited, or somebody has to act.
+    /// Nothing more would be sent, but these entities aren't in sync: they wait for an approval, or somebody has
+    /// to act.
     NeedsAttention(Vec<Address>),
-    /// The last read shows that these are still to do.
+    /// The last read shows that these entities still have to be changed.
     OutOfSync(Vec<Address>),
     /// The last read failed.
     Unknown(String),
 }
 
-/// What an apply did.
+/// The result of an apply.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Report {
     pub steps: Vec<Step>,
     pub final_state: FinalState,
-    /// Why the run ended before its end, if it did.
+    /// Why the run stopped early, if it did.
     pub stopped: Option<Stop>,
 }
 
-/// Why a run ended early.
+/// The reason why a run stopped early.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Stop {
     Interrupted,
-    /// The platform, or the way to it.
+    /// The platform, or the network, fails.
     Unreachable(String),
-    /// The ledger can't be written.
+    /// The ledger can't be written, so nothing more may be sent.
     Unrecorded(String),
-    /// Something was done in another way than was meant.
+    /// The platform did something else than the plan says.
     Mismatch,
-    /// An update lost something that it should have kept.
+    /// An update cleared a value that it should have kept.
     Lost,
 }
 
 impl fmt::Display for Stop {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Interrupted => f.write_str("interrupted before it was sent"),
-            Self::Unreachable(why) => write!(f, "the platform could not be used any more: {why}"),
-            Self::Unrecorded(why) => write!(f, "{why}; nothing is sent that can't be recorded"),
-            Self::Mismatch => f.write_str("an earlier mutation was done in another way than was meant"),
-            Self::Lost => f.write_str("an earlier update lost something that it should have kept"),
+            Self::Interrupted => f.write_str("the run was interrupted"),
+            Self::Unreachable(why) => write!(f, "the platform can't be used any more: {why}"),
+            Self::Unrecorded(why) => write!(f, "{why}; rolecall sends nothing that it can't record"),
+            Self::Mismatch => f.write_str("the platform did something else than an earlier mutation says"),
+            Self::Lost => f.write_str("an earlier update cleared a value that it should have kept"),
         }
     }
 }
 
 impl Report {
+    /// Returns whether every mutation was done, or is held by the platform.
     pub fn all_done(&self) -> bool {
         self.steps.iter().all(|step| step.outcome == Outcome::Done || step.held.is_some())
     }
 
-    /// Is something of what was to be sent still to do, by the last read?
-    pub fn is_wanting(&self) -> bool {
+    /// Returns whether a mutation of this run wasn't done, and the last read shows that its change is still
+    /// needed.
+    pub fn has_unfinished(&self) -> bool {
         let FinalState::OutOfSync(left) = &self.final_state else { return false };
         self.steps.iter().any(|step| step.outcome != Outcome::Done && left.contains(&step.address))
     }
 
+    /// Returns whether this run may have changed anything.
     pub fn anything_sent(&self) -> bool {
         let sent = |step: &Step| matches!(step.outcome, Outcome::Done | Outcome::Unsure | Outcome::NotTaken);
-        // A key was made even where its delivery failed.
+        // An id means that a key was created, even if its delivery failed.
         self.steps.iter().any(|step| sent(step) || step.id.is_some())
     }
 }
 
 impl Apply<'_> {
-    /// Sends a plan's mutations in order and reports each. `on_step` hears of each as it happens.
+    /// Sends the mutations of a plan in order, verifies the outcome, and returns a report. Calls `on_step` with
+    /// each step as it happens.
     ///
-    /// An error means that nothing was sent.
+    /// # Errors
+    ///
+    /// Fails if the ledger can't be written at the start. Then nothing was sent.
     pub async fn run(
         &self,
         organization: &OrganizationPlan,
@@ -206,9 +216,9 @@ impl Apply<'_> {
         let mut execution = executor::Execution::new(self, organization, live, ledger, on_step);
         execution.send_all().await;
         let (mut steps, stopped) = execution.finish();
-        let settled = verify_run::verify_run(self, organization, ledger, &mut steps, on_step);
-        let final_state = interrupt::last_look(self, settled).await;
-        // Where all was sent and seen, it doesn't matter how the last answer was lost.
+        let verification = verify_run::verify_run(self, organization, ledger, &mut steps, on_step);
+        let final_state = interrupt::until_shutdown(self, verification).await;
+        // If everything was sent and verified, a lost last answer doesn't matter.
         let stopped = stopped.filter(|stop| {
             !matches!(stop, Stop::Unreachable(_)) || steps.iter().any(|step| step.outcome != Outcome::Done)
         });
@@ -217,7 +227,7 @@ impl Apply<'_> {
             FinalState::NeedsAttention(_) | FinalState::OutOfSync(_) => Some(false),
             FinalState::Unknown(_) => None,
         };
-        // What was sent is on disk already; the closing line is only a convenience.
+        // Everything that was sent is on disk already. The last line is only a convenience.
         let _ = self.append(ledger, Event::RunFinished { in_sync });
         Ok(Report { steps, final_state, stopped })
     }
@@ -226,7 +236,8 @@ impl Apply<'_> {
         ledger.append(Record { at: (self.clock)(), run: self.run.to_owned(), event })
     }
 
-    /// What is still to do, and held, given what live shows and the ledger knows now.
+    /// Plans again, from what the last read shows and the ledger knows now. The result is what is still to do, and
+    /// what is held.
     fn plan_again(&self, live: &Live, ledger: &Ledger) -> Result<Sealed, String> {
         let input = PlanInput {
             desired: self.desired,
@@ -242,12 +253,19 @@ impl Apply<'_> {
         };
         match plan(&input) {
             Ok(planned) => Ok(planned.plan.sealed),
-            Err(findings) => Err(findings.first().map_or_else(String::new, |finding| finding.message.clone())),
+            Err(findings) => Err(findings
+                .first()
+                .map_or_else(String::new, |finding| finding.message.trim_end_matches('.').to_owned())),
         }
     }
 }
 
-/// Writes down what a read shows of what earlier runs left open, whether or not anything is to be sent.
+/// Records in the ledger what a read shows about the open questions of earlier runs. This is done even if nothing
+/// is sent.
+///
+/// # Errors
+///
+/// Fails if the ledger can't be written.
 pub fn note_observed(
     live: &Live,
     rules: &dyn Rules,
@@ -270,7 +288,12 @@ pub fn note_observed(
     Ok(())
 }
 
-/// The step that a mutation begins as.
+/// Returns the message for a mutation that wasn't sent. `why` is a clause without a period.
+fn not_sent(why: &str) -> String {
+    format!("Not sent: {}.", why.trim_end_matches('.'))
+}
+
+/// Returns a step with this outcome and no further details.
 fn step(mutation: &Mutation, change: &Change, outcome: Outcome, message: Option<String>) -> Step {
     Step {
         mutation: mutation.id.clone(),
@@ -279,7 +302,7 @@ fn step(mutation: &Mutation, change: &Change, outcome: Outcome, message: Option<
         action: change.action,
         outcome,
         refused: false,
-        answered: false,
+        rejected: false,
         resent: false,
         unconfirmed: false,
         message,

@@ -1,4 +1,5 @@
-//! Which mutations may go next. Pure: knows what became of none of them, only which are over.
+//! Keeps track of which mutations can be sent next. It is pure: it knows which mutations are finished, but not
+//! their outcomes.
 
 use std::collections::BTreeMap;
 
@@ -7,27 +8,27 @@ use rolecall_model::{Address, Mutation, Stage};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
     Waiting,
-    UnderWay,
-    Over,
+    InFlight,
+    Finished,
 }
 
-/// The mutations of a plan, by their places in it.
+/// The mutations of a plan, by their places in it, and the state of each.
 pub(super) struct Schedule<'a> {
     mutations: &'a [Mutation],
     states: Vec<State>,
-    /// What each relies on.
-    relied: Vec<Vec<usize>>,
-    /// Those that are a part of a change.
+    /// The dependencies of each mutation.
+    dependencies: Vec<Vec<usize>>,
+    /// The mutations of each change.
     of_change: BTreeMap<&'a Address, Vec<usize>>,
-    /// All before this one are over.
-    first: usize,
+    /// The first mutation that isn't finished.
+    first_unfinished: usize,
 }
 
 impl<'a> Schedule<'a> {
     pub fn new(mutations: &'a [Mutation]) -> Self {
         let places: BTreeMap<&str, usize> =
             mutations.iter().enumerate().map(|(place, mutation)| (&*mutation.id, place)).collect();
-        let relied = |mutation: &Mutation| {
+        let dependencies = |mutation: &Mutation| {
             let ids = mutation.needs.iter().chain(&mutation.after);
             ids.filter_map(|id| places.get(&**id).copied()).collect()
         };
@@ -40,9 +41,9 @@ impl<'a> Schedule<'a> {
         Self {
             mutations,
             states: vec![State::Waiting; mutations.len()],
-            relied: mutations.iter().map(relied).collect(),
+            dependencies: mutations.iter().map(dependencies).collect(),
             of_change,
-            first: 0,
+            first_unfinished: 0,
         }
     }
 
@@ -50,63 +51,63 @@ impl<'a> Schedule<'a> {
         &self.mutations[place]
     }
 
-    /// What a mutation relies on.
-    pub fn relied(&self, place: usize) -> &[usize] {
-        &self.relied[place]
+    /// Returns the dependencies of a mutation.
+    pub fn dependencies(&self, place: usize) -> &[usize] {
+        &self.dependencies[place]
     }
 
-    /// The mutations that a change is made of.
+    /// Returns the mutations of a change.
     pub fn of_change(&self, address: &Address) -> &[usize] {
         self.of_change.get(address).map(Vec::as_slice).unwrap_or_default()
     }
 
-    /// Those that wait for nothing any more, in the plan's order. A later stage begins once all is over that comes
-    /// before it in the plan and belongs to an earlier one; nothing is under way twice for one entity.
+    /// Returns the mutations that can be sent, in the plan's order. A mutation also waits for those of an earlier
+    /// stage that come before it in the plan, and for those of the same entity that are in flight.
     pub fn ready(&self) -> impl Iterator<Item = usize> {
         let mut earliest: Option<Stage> = None;
-        (self.first..self.states.len()).filter(move |place| {
+        (self.first_unfinished..self.states.len()).filter(move |place| {
             let state = self.states[*place];
-            if state == State::Over {
+            if state == State::Finished {
                 return false;
             }
             let stage = self.mutations[*place].stage;
-            let its_turn = earliest.is_none_or(|earliest| stage <= earliest);
+            let is_due = earliest.is_none_or(|earliest| stage <= earliest);
             earliest = Some(earliest.map_or(stage, |earliest| earliest.min(stage)));
-            state == State::Waiting && its_turn && self.is_free(*place)
+            state == State::Waiting && is_due && self.is_free(*place)
         })
     }
 
     fn is_free(&self, place: usize) -> bool {
-        let over = |other: &usize| self.states[*other] == State::Over;
+        let finished = |other: &usize| self.states[*other] == State::Finished;
         let idle =
-            |address: &Address| self.of_change(address).iter().all(|other| self.states[*other] != State::UnderWay);
-        self.relied[place].iter().all(over) && self.mutations[place].changes().all(idle)
+            |address: &Address| self.of_change(address).iter().all(|other| self.states[*other] != State::InFlight);
+        self.dependencies[place].iter().all(finished) && self.mutations[place].changes().all(idle)
     }
 
-    pub fn under_way(&self) -> impl Iterator<Item = usize> {
-        (self.first..self.states.len()).filter(|place| self.states[*place] == State::UnderWay)
+    pub fn in_flight(&self) -> impl Iterator<Item = usize> {
+        (self.first_unfinished..self.states.len()).filter(|place| self.states[*place] == State::InFlight)
     }
 
-    /// The first that isn't over and isn't under way.
+    /// Returns the first mutation that wasn't sent yet.
     pub fn first_waiting(&self) -> Option<usize> {
-        (self.first..self.states.len()).find(|place| self.states[*place] == State::Waiting)
+        (self.first_unfinished..self.states.len()).find(|place| self.states[*place] == State::Waiting)
     }
 
     pub fn begin(&mut self, place: usize) {
-        self.states[place] = State::UnderWay;
+        self.states[place] = State::InFlight;
     }
 
     pub fn end(&mut self, place: usize) {
-        self.states[place] = State::Over;
-        while self.states.get(self.first) == Some(&State::Over) {
-            self.first += 1;
+        self.states[place] = State::Finished;
+        while self.states.get(self.first_unfinished) == Some(&State::Finished) {
+            self.first_unfinished += 1;
         }
     }
 
-    /// To be sent once more.
+    /// Marks a mutation as waiting again, so that it is sent once more.
     pub fn reopen(&mut self, place: usize) {
         self.states[place] = State::Waiting;
-        self.first = self.first.min(place);
+        self.first_unfinished = self.first_unfinished.min(place);
     }
 }
 
@@ -133,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_independent_and_of_one_stage_goes_at_once() {
+    fn independent_mutations_of_one_stage_are_ready_at_once() {
         let mutations = [
             mutation("m1", "a@x.example", Stage::Widen, &[]),
             mutation("m2", "b@x.example", Stage::Widen, &[]),
@@ -149,13 +150,13 @@ mod tests {
         assert_eq!(ready(&schedule), [2]);
         schedule.begin(2);
         schedule.end(2);
-        assert_eq!(ready(&schedule), [0; 0], "one that widens is under way still");
+        assert_eq!(ready(&schedule), [0; 0], "a mutation of the earlier stage is still in flight");
         schedule.end(1);
         assert_eq!(ready(&schedule), [3]);
     }
 
     #[test]
-    fn an_earlier_stage_that_comes_later_in_the_plan_is_not_waited_for() {
+    fn a_mutation_does_not_wait_for_later_ones_of_an_earlier_stage() {
         let mutations = [
             mutation("m1", "a@x.example", Stage::Narrow, &[]),
             mutation("m2", "b@x.example", Stage::Widen, &["m1"]),
@@ -170,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn one_entity_is_changed_by_one_request_at_a_time() {
+    fn one_entity_has_one_request_in_flight_at_a_time() {
         let mutations =
             [mutation("m1", "a@x.example", Stage::Widen, &[]), mutation("m2", "a@x.example", Stage::Widen, &[])];
         let mut schedule = Schedule::new(&mutations);

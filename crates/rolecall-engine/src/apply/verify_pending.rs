@@ -1,4 +1,12 @@
-//! Looks what became of what was sent, before anything is sent that depends on it.
+//! Verifies pending outcomes by a read, before anything is sent that depends on them.
+//!
+//! For example, the plan promotes Jane to admin and then demotes Tom. The answer to Jane's promotion contains no
+//! error, but that doesn't prove that it is in effect. So rolecall reads first: if the read shows Jane as an
+//! admin, Tom is demoted; if not, his demotion is skipped, since it could leave no admin at all.
+//!
+//! If the answer to Jane's promotion is lost, the read settles that as well. If it shows the promotion, its
+//! outcome is `done`. If it doesn't, the promotion is sent again, since setting the same value twice does no harm.
+//! An invitation isn't sent again: a second one would send a second mail.
 
 use super::executor::Execution;
 use super::next_action::mints;
@@ -6,86 +14,87 @@ use super::{Step, Stop, interrupt};
 use rolecall_model::{Action, Change, Kind, Live, Outcome, RemoteId};
 use rolecall_plan::{Observation, current_entity, mutation_in_effect};
 
-/// So many requests in a row without an answer are an outage.
+/// The number of rounds in a row without an answer that counts as an outage and stops the run.
 const OUTAGE: usize = 3;
 
-/// What a read shows of one step.
+/// The result of a read for one step.
 struct Shown {
     place: usize,
     step: usize,
     seen: Observation,
-    /// Of an entity that was made, and whose making was answered by nothing.
+    /// The id of the live entity, which is needed if the answer to its creation was lost.
     id: Option<RemoteId>,
 }
 
 impl Execution<'_> {
-    /// Is it left open what became of this one, so that a read decides?
+    /// Returns whether the outcome of a mutation is open, so that a read has to settle it.
     pub(super) fn is_open(&self, place: usize) -> bool {
         let reads_decide = self.apply.provider.reads_decide();
         let open = |step: &Step| match step.outcome {
             Outcome::Unsure => true,
-            Outcome::Failed => step.answered && reads_decide,
+            Outcome::Failed => step.rejected && reads_decide,
             Outcome::Done | Outcome::Skipped | Outcome::NotTaken => false,
         };
         self.steps.get(&place).into_iter().flatten().any(open)
     }
 
-    /// Reads how all stands that this mutation relies on, and whatever else can be told at once.
+    /// Reads, to find out the state of everything that this mutation depends on. The same read settles all other
+    /// open outcomes.
     pub(super) async fn verify_pending(&mut self, place: usize) {
-        let read = match &self.unread {
+        let read = match &self.read_error {
             Some(why) => Err(why.clone()),
             None => self.read().await,
         };
         match read {
             Ok(Some(live)) => {
-                self.decide(&live);
-                self.see(&live);
+                self.settle_open(&live);
+                self.record_observations(&live);
             }
             Ok(None) => self.stopped = Some(Stop::Interrupted),
             Err(why) => {
-                self.skip(place, &format!("what it relies on can't be seen: {why}").into());
-                // It was tried more than once already. What needs no read goes on.
-                self.unread = Some(why);
+                self.skip(place, &format!("its dependencies can't be read: {why}").into());
+                // The reader has already retried. Mutations that need no read can still be sent.
+                self.read_error = Some(why);
             }
         }
     }
 
-    /// Reads what became of those whose answers were lost, and has those sent again that are certainly not done and do
-    /// no harm if they arrive twice.
+    /// Reads, to find out the outcome of mutations whose answers were lost. Those that were certainly not done are
+    /// sent again, if it does no harm that they may arrive twice.
     pub(super) async fn verify_unanswered(&mut self) {
-        self.unanswered += usize::from(self.lost.values().any(|is_over| !is_over));
-        if self.unanswered >= OUTAGE {
-            self.stopped = Some(Stop::Unreachable(format!("{OUTAGE} requests in a row weren't answered")));
+        self.unanswered_rounds += usize::from(self.unanswered_places.values().any(|request_ended| !request_ended));
+        if self.unanswered_rounds >= OUTAGE {
+            self.stopped = Some(Stop::Unreachable(format!("{OUTAGE} requests in a row got no answer")));
         }
         match self.read().await {
-            Ok(Some(live)) => self.decide(&live),
+            Ok(Some(live)) => self.settle_open(&live),
             Ok(None) => self.stopped = Some(Stop::Interrupted),
             Err(why) => {
-                let why = format!("an answer was lost, and what became of it can't be read: {why}");
+                let why = format!("an answer was lost, and its outcome can't be read: {why}");
                 self.stopped = Some(Stop::Unreachable(why));
             }
         }
-        self.lost.clear();
+        self.unanswered_places.clear();
     }
 
-    /// None: the run was ended.
+    /// Reads the live state. Returns `None` if a shutdown was requested.
     async fn read(&self) -> Result<Option<Live>, String> {
         let read = self.apply.provider.read(self.apply.reader, self.apply.desired);
         interrupt::unless(self.apply, read).await.transpose().map_err(|error| error.to_string())
     }
 
-    /// Has a read decide on all that is open.
-    fn decide(&mut self, live: &Live) {
+    /// Settles all open outcomes by a read.
+    fn settle_open(&mut self, live: &Live) {
         let reads_decide = self.apply.provider.reads_decide();
         let open: Vec<usize> = self.steps.keys().copied().filter(|place| self.is_open(*place)).collect();
-        self.decided.extend(&open);
+        self.read_decided.extend(&open);
         for Shown { place, step, seen, id } in self.shown(live, &open) {
             let Some(found) = self.steps.get_mut(&place).and_then(|steps| steps.get_mut(step)) else { continue };
-            let how = match seen {
+            let evidence = match seen {
                 Observation::InEffect => "a read shows it in effect",
-                // Where neither answer nor read tells, an error would have.
-                Observation::CannotTell if found.unconfirmed && reads_decide => "nothing speaks against it",
-                Observation::NotInEffect if self.lost.contains_key(&place) => {
+                // Neither the answer nor the read confirms the change, but a failure would have shown.
+                Observation::CannotTell if found.unconfirmed && reads_decide => "nothing contradicts it",
+                Observation::NotInEffect if self.unanswered_places.contains_key(&place) => {
                     self.send_again(place);
                     continue;
                 }
@@ -95,9 +104,9 @@ impl Execution<'_> {
             found.id = found.id.take().or(id);
             found.message = Some(match found.action {
                 Action::Invite if !found.first_step => {
-                    "the invitation is there; whether its mail went out isn't proven".to_owned()
+                    "The invitation exists. It isn't certain that its mail was sent.".to_owned()
                 }
-                _ => format!("the answer left it open, and {how}"),
+                _ => format!("The answer didn't confirm the change, but {evidence}."),
             });
             let found = found.clone();
             (self.on_step)(&found);
@@ -107,8 +116,8 @@ impl Execution<'_> {
         }
     }
 
-    /// Notes of all that is done whether it is seen in effect.
-    fn see(&mut self, live: &Live) {
+    /// Records for all done mutations whether a read shows them in effect.
+    fn record_observations(&mut self, live: &Live) {
         let done = |steps: &[Step]| steps.iter().all(|step| step.outcome == Outcome::Done);
         let done: Vec<usize> =
             self.steps.iter().filter(|(_, steps)| done(steps)).map(|(place, _)| *place).collect();
@@ -119,32 +128,35 @@ impl Execution<'_> {
         }
     }
 
-    /// Sets a whole value, so that it may arrive twice, and late; and nothing else of this plan changes the same.
+    /// Sends a mutation again, if that does no harm. It has to set a whole value, so that it may arrive twice and
+    /// late, and to be the only mutation of its change.
     fn send_again(&mut self, place: usize) {
         let mutation = self.schedule.mutation(place);
-        let is_over = self.lost.get(&place) == Some(&true);
-        let whole = |change: &Change| match change.action {
+        let request_ended = self.unanswered_places.get(&place) == Some(&true);
+        let sets_whole_value = |change: &Change| match change.action {
             Action::Update
             | Action::Enable
             | Action::Disable
             | Action::RemoveAccess
             | Action::Remove
             | Action::Delete => true,
-            // If the first arrives late its name is taken, and the answer to the second has no id.
-            Action::Create => change.address.kind == Kind::Role && is_over,
+            // If the first request arrives late, the name is taken and the answer to the second has no id.
+            Action::Create => change.address.kind == Kind::Role && request_ended,
             Action::Invite | Action::Cancel => false,
         };
         let only = mutation.also.is_empty() && self.schedule.of_change(&mutation.change).len() == 1;
-        // Where changes await approval, a second one would wait beside the first.
-        let harmless =
-            only && !self.apply.provider.has_approvals() && self.plan.change(&mutation.change).is_some_and(whole);
-        if harmless && self.stopped.is_none() && self.repeated.insert(place) {
+        // On a platform with approvals, the second request would wait for approval beside the first.
+        let harmless = only
+            && !self.apply.provider.has_approvals()
+            && self.plan.change(&mutation.change).is_some_and(sets_whole_value);
+        if harmless && self.stopped.is_none() && self.resent.insert(place) {
             self.steps.remove(&place);
-            self.decided.remove(&place);
+            self.read_decided.remove(&place);
             self.schedule.reopen(place);
         }
     }
 
+    /// Returns what a read shows for the steps of these mutations.
     fn shown(&self, live: &Live, places: &[usize]) -> Vec<Shown> {
         let rules = self.apply.provider.rules();
         let mut shown = Vec::new();
@@ -152,7 +164,7 @@ impl Execution<'_> {
             let mutation = self.schedule.mutation(*place);
             for (index, step) in self.steps.get(place).into_iter().flatten().enumerate() {
                 let Some(change) = self.plan.change(&step.address) else { continue };
-                // Without its answer the secret of a key is lost, whatever is listed.
+                // Without the answer the secret of a key is lost, so a listed key doesn't make the step done.
                 if step.outcome != Outcome::Done && mints(change) {
                     continue;
                 }

@@ -1,4 +1,9 @@
-//! Looks what became of everything that was sent.
+//! Verifies the whole run by a last read.
+//!
+//! The read can correct an outcome in both directions. For example, an update of Jane was answered without an
+//! error, but the read shows her old role: `done` becomes `not taken`. Or the answer to an update of Tom was lost,
+//! and the read shows his new role: `unsure` becomes `done`. A new key whose answer was lost stays `unsure` even
+//! if the read lists it, because nobody has its secret; the next run retires it.
 
 use super::next_action::mints;
 use super::{Apply, FinalState, Step};
@@ -9,7 +14,8 @@ use rolecall_model::{
 };
 use rolecall_plan::{Observation, Observed, current_entity, in_effect, ledger_updates, mutation_in_effect};
 
-/// Reads once more, corrects the outcomes by what is seen, and says how live stands to the desired.
+/// Reads once more, corrects the outcomes of the steps, records the corrections, and compares the live state with
+/// the file.
 pub(super) async fn verify_run(
     apply: &Apply<'_>,
     plan: &OrganizationPlan,
@@ -26,7 +32,7 @@ pub(super) async fn verify_run(
         let (Some(change), Some(mutation)) = (plan.change(&step.address), mutation) else { continue };
         let mut seen = mutation_in_effect(mutation, change, step.id.as_ref(), &live, apply.provider.rules());
         if mutation.stage == Stage::Clear && step.first_step && step.outcome == Outcome::Done {
-            // What it made room for may be there by now, and look the same.
+            // The replacement may exist by now, and a read can't tell it from what was removed.
             seen = Observation::CannotTell;
         }
         let whole = || in_effect(change, None, &live);
@@ -35,55 +41,61 @@ pub(super) async fn verify_run(
             && step.unconfirmed
             && whole() == Observation::InEffect
         {
-            // A first step of what is done.
+            // The whole change is in effect, so its first step is done.
             seen = Observation::InEffect;
         }
         let is_key = matches!(change.after, Some(Entity::Key(_)));
-        let settled = match (step.outcome, seen) {
-            // Whatever was said, a key is there whose secret nobody has.
-            (Outcome::Failed, _) if mints(change) && made_all_the_same(ledger, apply.run, step, &live) => {
+        let correction = match (step.outcome, seen) {
+            // Whatever the answer says, a key exists whose secret nobody has.
+            (Outcome::Failed, _) if mints(change) && key_exists_anyway(ledger, apply.run, step, &live) => {
                 step.refused = false;
-                let again = "the next run retires it and makes another";
                 Some((
                     Outcome::Unsure,
-                    format!("a read shows a key of this name that wasn't there before: {again}"),
+                    "A read shows a new key with this name, but nobody has its secret. The next run retires it and mints another."
+                        .to_owned(),
                 ))
             }
-            // It was sent twice, and the second time it had been done.
+            // It was sent twice. The first request was done, so the second one was refused.
             (Outcome::Failed, Observation::InEffect) if step.resent => {
                 step.refused = false;
                 Some((
                     Outcome::Done,
-                    "the platform said no when it was sent again, and a read shows it in effect".to_owned(),
+                    "The platform refused the change when it was sent again, but a read shows it in effect."
+                        .to_owned(),
                 ))
             }
             (Outcome::Done, Observation::NotInEffect) => Some((
                 Outcome::NotTaken,
                 format!(
-                    "answered without an error, and a read doesn't show it; {}. It isn't sent again unless asked with `--assert`",
+                    "The platform answered without an error, but a read doesn't show the change. {}. It isn't sent again unless you ask with `--assert`.",
                     if apply.provider.has_approvals() {
-                        "perhaps it awaits approval".to_owned()
+                        "It may be waiting for approval".to_owned()
                     } else {
-                        let usual = "the platform drops a part of it, or somebody has changed it back";
+                        let usual = "The platform may have dropped a part of it, or somebody has changed it back";
                         apply.provider.why_not_taken(change).unwrap_or_else(|| usual.to_owned())
                     }
                 ),
             )),
-            (Outcome::NotTaken, Observation::InEffect) => Some((Outcome::Done, "seen in effect".to_owned())),
-            // Where answers say little, what is there is there.
-            (Outcome::Failed, Observation::InEffect) if step.answered && apply.provider.reads_decide() => {
-                Some((Outcome::Done, "the platform said no, and a read shows it in effect after all".to_owned()))
+            (Outcome::NotTaken, Observation::InEffect) => {
+                Some((Outcome::Done, "A read shows the change in effect.".to_owned()))
             }
-            // A mint can't be settled so: without its answer the secret is lost, whatever the list shows.
+            // This platform's answers are unreliable, so trust the read.
+            (Outcome::Failed, Observation::InEffect) if step.rejected && apply.provider.reads_decide() => Some((
+                Outcome::Done,
+                "The platform answered with an error, but a read shows the change in effect.".to_owned(),
+            )),
+            // A new key can't be settled this way: without its answer the secret is lost, even if the key is
+            // listed.
             (Outcome::Unsure, Observation::InEffect) if change.action == Action::Invite && !step.first_step => {
-                Some((Outcome::Done, "the invitation is there; whether its mail went out isn't proven".to_owned()))
+                Some((Outcome::Done, "The invitation exists. It isn't certain that its mail was sent.".to_owned()))
             }
-            (Outcome::Unsure, Observation::InEffect) if change.action != Action::Create || !is_key => {
-                Some((Outcome::Done, "the answer left it open, and a read shows it in effect".to_owned()))
-            }
+            (Outcome::Unsure, Observation::InEffect) if change.action != Action::Create || !is_key => Some((
+                Outcome::Done,
+                "The answer didn't confirm the change, but a read shows it in effect.".to_owned(),
+            )),
             _ => None,
         };
-        if let Some((outcome, message)) = settled {
+        if let Some((outcome, message)) = correction {
             step.outcome = outcome;
             step.message = Some(message);
             on_step(step);
@@ -111,7 +123,7 @@ pub(super) async fn verify_run(
             }
         }
     }
-    // Whoever is listed after this was let in again by another hand.
+    // If a later read lists one of these users again, somebody else has enabled them.
     let Observed { vanished, .. } = ledger_updates(&ledger.facts(), &live, apply.provider.rules());
     for address in vanished.into_values() {
         if let Err(error) = apply.append(ledger, Event::Vanished { address }) {
@@ -124,33 +136,34 @@ pub(super) async fn verify_run(
     }
 }
 
-/// Is there a key of the name that one was to have, which was not there when it was asked for? Not one that was made and
-/// has gone again, or whose id is known.
-fn made_all_the_same(ledger: &Ledger, run: &str, step: &Step, live: &Live) -> bool {
-    let asked = ledger.records().iter().rev().find_map(|record| match &record.event {
+/// Returns whether a live key has the name of the requested one and didn't exist when it was requested. False if
+/// the new key's id is known, or if the key is gone again.
+fn key_exists_anyway(ledger: &Ledger, run: &str, step: &Step, live: &Live) -> bool {
+    let intent = ledger.records().iter().rev().find_map(|record| match &record.event {
         Event::Intent { mutation, known, .. } if record.run == run && *mutation == step.mutation => Some(known),
         _ => None,
     });
-    let (Some(known), None) = (asked, &step.id) else { return false };
+    let (Some(known), None) = (intent, &step.id) else { return false };
     let name = &step.address.name;
     live.keys().iter().any(|key| key.name.as_str() == name && !known.contains(&key.id) && key.enabled)
 }
 
+/// Compares the live state with the file, from a plan that was made after the run. `done` is the plan of the run.
 fn final_state(sealed: Sealed, done: &OrganizationPlan) -> FinalState {
-    // What comes with an organisation is known once it is there.
-    let founds = |change: &Change| change.action == Action::Create && change.address.kind == Kind::Organization;
-    let founded = done.sealed.changes.iter().any(founds);
-    let (later, left): (Vec<_>, Vec<_>) = sealed
-        .changes
-        .into_iter()
-        .partition(|change| founded && !founds(change) || matches!(change.cause, Cause::Superseded { .. }));
+    // After an organisation was created, everything within it belongs to a later plan.
+    let creates_organization =
+        |change: &Change| change.action == Action::Create && change.address.kind == Kind::Organization;
+    let organization_created = done.sealed.changes.iter().any(creates_organization);
+    let (later, left): (Vec<_>, Vec<_>) = sealed.changes.into_iter().partition(|change| {
+        organization_created && !creates_organization(change) || matches!(change.cause, Cause::Superseded { .. })
+    });
     if !left.is_empty() {
         return FinalState::OutOfSync(left.into_iter().map(|change| change.address).collect());
     }
     let open = |hold: &Hold| {
-        let waits =
+        let is_waiting =
             matches!(hold.reason, HoldReason::AwaitingApproval { .. } | HoldReason::ExternallyManaged { .. });
-        hold.class == HoldClass::Blocked || waits
+        hold.class == HoldClass::Blocked || is_waiting
     };
     let held: Vec<Address> = sealed.holds.into_iter().filter(open).map(|hold| hold.address).collect();
     if held.is_empty() { FinalState::InSync { later: later.len() } } else { FinalState::NeedsAttention(held) }

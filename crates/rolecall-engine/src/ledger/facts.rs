@@ -1,4 +1,15 @@
-//! What the planner may take from a ledger.
+//! Folds the records of a ledger into the facts that the planner takes from it.
+//!
+//! That is how a run resumes after a kill: nothing is repaired, the next run just plans from the ledger and a
+//! fresh read. Every mutation has an intent on disk before it is sent. An intent without an outcome means that the
+//! run was killed before it knew the answer, so the outcome counts as unsure.
+//!
+//! For example, a run is killed while it invites Jane. The ledger has the intent of her invitation and no outcome,
+//! so the facts call her invitation unsure. If the next read lists the invitation, it is known to be sent. If the
+//! platform lists no invitations, the plan holds Jane and sends no second mail unless asked with `--assert`. Or a
+//! run is killed while it creates the key `ci`: the secret is lost, and the facts keep the request with the ids of
+//! the keys that existed before. A new key with that name and these values is then known to be the lost one: the
+//! plan retires it and mints another.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,22 +21,22 @@ use rolecall_model::{
     Kind, LostMint, MintedKey, NotTaken, Outcome, RemoteId, Seen, SentDisable, User,
 };
 
-/// A mutation, from its intent to the last that was heard of it.
-struct Sent<'a> {
+/// A mutation: its intent and what later records say about it.
+struct SentMutation<'a> {
     run: &'a str,
     at: Timestamp,
     change: &'a Change,
     known: &'a BTreeSet<RemoteId>,
     first_step: bool,
-    /// None: the process died before it knew.
+    /// The outcome, or `None` if the run was killed before it knew.
     outcome: Option<Outcome>,
-    /// The platform itself said no.
+    /// True if the platform itself refused the mutation.
     refused: bool,
     id: Option<&'a RemoteId>,
     arrived: bool,
 }
 
-/// Folds the records, oldest first.
+/// Returns the facts of these records, which are ordered from the oldest.
 pub fn facts(records: &[Record]) -> Facts {
     let mut facts = Facts { ledger_found: !records.is_empty(), ..Facts::default() };
     let mut invited_in: BTreeMap<&Address, &str> = BTreeMap::new();
@@ -35,17 +46,17 @@ pub fn facts(records: &[Record]) -> Facts {
             Event::Intent { .. } => {
                 let Some(sent) = sent.get(&index) else { continue };
                 if sent.first_step {
-                    learn_step(sent, &mut facts);
+                    record_first_step(sent, &mut facts);
                     continue;
                 }
                 if sent.change.action == Action::Invite {
                     invited_in.insert(&sent.change.address, sent.run);
                 }
-                learn(sent, &mut facts);
+                record_outcome(sent, &mut facts);
             }
             Event::Sighting { address, seen, accepted } => {
                 let same_run = invited_in.get(address) == Some(&record.run.as_str());
-                sighted(address, *seen, *accepted, same_run, &mut facts);
+                record_sighting(address, *seen, *accepted, same_run, &mut facts);
             }
             Event::Vanished { address } => address.id.iter().for_each(|id| facts.miss_disabled(id)),
             Event::Readmitted { address } => address.id.iter().for_each(|id| facts.see_readmitted(id)),
@@ -59,7 +70,7 @@ pub fn facts(records: &[Record]) -> Facts {
             Event::Lost { .. } => facts.updates_lose = true,
             Event::Held { address, reason } => {
                 let refused = sent.range(..index).rev().find(|(_, sent)| sent.change.address == *address);
-                if let Some((_, Sent { change, .. })) = refused {
+                if let Some((_, SentMutation { change, .. })) = refused {
                     let held = HeldChange { change: (*change).clone(), reason: reason.clone() };
                     facts.held.insert(address.clone(), held);
                 }
@@ -75,17 +86,17 @@ pub fn facts(records: &[Record]) -> Facts {
     facts
 }
 
-/// Every intent by its position, with what later lines say of it.
-fn gather(records: &[Record]) -> BTreeMap<usize, Sent<'_>> {
-    let mut sent: BTreeMap<usize, Sent<'_>> = BTreeMap::new();
-    // One mutation may be a part of several changes.
+/// Returns each intent by its position among the records, with what later records say about it.
+fn gather(records: &[Record]) -> BTreeMap<usize, SentMutation<'_>> {
+    let mut sent: BTreeMap<usize, SentMutation<'_>> = BTreeMap::new();
+    // One mutation can belong to several changes, and each of them has an intent of its own.
     let mut open: BTreeMap<(&str, &str, &Address), usize> = BTreeMap::new();
     for (index, Record { at, run, event }) in records.iter().enumerate() {
         match event {
             Event::Intent { mutation, operation: _, change, known, first_step } => {
                 open.insert((run, mutation, &change.address), index);
                 let first_step = *first_step;
-                let sending = Sent {
+                let mutation_sent = SentMutation {
                     run,
                     at: *at,
                     change,
@@ -96,7 +107,7 @@ fn gather(records: &[Record]) -> BTreeMap<usize, Sent<'_>> {
                     id: None,
                     arrived: false,
                 };
-                sent.insert(index, sending);
+                sent.insert(index, mutation_sent);
             }
             Event::Outcome { mutation, address, outcome, refused, id, message: _ } => {
                 let found = open.get(&(run.as_str(), mutation.as_str(), address));
@@ -131,14 +142,14 @@ fn gather(records: &[Record]) -> BTreeMap<usize, Sent<'_>> {
     sent
 }
 
-/// What a mutation says that doesn't close its change.
-fn learn_step(sent: &Sent<'_>, facts: &mut Facts) {
+/// Records a first step, which doesn't complete its change.
+fn record_first_step(sent: &SentMutation<'_>, facts: &mut Facts) {
     let outcome = sent.outcome.unwrap_or(Outcome::Unsure);
     match (sent.change.action, &sent.change.after) {
-        // The earlier invitation is taken back, and its successor not made yet.
+        // The earlier invitation is cancelled, and the one that replaces it isn't sent yet.
         (Action::Invite, Some(Entity::User(user))) if matches!(outcome, Outcome::Done | Outcome::Unsure) => {
             facts.invitations.remove(&user.email);
-            facts.taken_back.insert(user.email.clone(), user.clone());
+            facts.cancelled_to_correct.insert(user.email.clone(), user.clone());
         }
         (Action::Remove, Some(Entity::User(user))) if matches!(outcome, Outcome::Done | Outcome::Unsure) => {
             facts.invitations.remove(&user.email);
@@ -151,14 +162,15 @@ fn learn_step(sent: &Sent<'_>, facts: &mut Facts) {
     }
 }
 
-fn learn(sent: &Sent<'_>, facts: &mut Facts) {
+/// Records a mutation that completes its change.
+fn record_outcome(sent: &SentMutation<'_>, facts: &mut Facts) {
     let outcome = sent.outcome.unwrap_or(Outcome::Unsure);
     if let Some(Entity::User(user)) = &sent.change.after {
-        learn_disable(sent, user, outcome, facts);
+        record_disable(sent, user, outcome, facts);
     }
-    // An id means that a key was made, whether its delivery failed or a read doesn't show it yet.
+    // An id means that a key was created, even if its delivery failed or a read doesn't show it yet.
     if let (Some(Entity::Key(key)), Action::Create, Some(_)) = (&sent.change.after, sent.change.action, sent.id) {
-        learn_mint(sent, key, facts);
+        record_mint(sent, key, facts);
     }
     if sent.refused {
         facts.refused.insert(sent.change.address.clone(), (sent.at, sent.change.clone()));
@@ -167,12 +179,12 @@ fn learn(sent: &Sent<'_>, facts: &mut Facts) {
         return;
     }
     facts.refused.remove(&sent.change.address);
-    // It was asked for again, and the platform had it.
+    // The change was requested again, and this time the platform accepted it.
     facts.held.remove(&sent.change.address);
     facts.not_taken.retain(|earlier| earlier.change.address != sent.change.address);
     if outcome == Outcome::NotTaken {
         if let (Some(Entity::User(user)), Action::Invite) = (&sent.change.after, sent.change.action) {
-            // Its mail may be out.
+            // The mail may have been sent.
             facts.invitations.insert(user.email.clone(), invitation(sent.at, InvitationState::Unsure));
         }
         facts.not_taken.push(NotTaken { at: sent.at, change: sent.change.clone(), left_as: None });
@@ -188,22 +200,24 @@ fn learn(sent: &Sent<'_>, facts: &mut Facts) {
             };
             facts.invitations.insert(user.email.clone(), invitation(sent.at, state));
             if outcome == Outcome::Done {
-                facts.taken_back.remove(&user.email);
+                facts.cancelled_to_correct.remove(&user.email);
             }
         }
-        // Whoever left by our doing may be invited again.
+        // A user that rolecall removed can be invited again.
         (Some(Entity::User(user)), Action::Remove) => {
             facts.invitations.remove(&user.email);
         }
-        (Some(Entity::User(user)), _) => learn_enabled(user, outcome, facts),
-        (Some(Entity::Key(key)), Action::Create) if sent.id.is_none() => learn_mint(sent, key, facts),
-        (None, Action::Delete) if sent.change.address.kind == Kind::Organization => facts.organization_made = None,
+        (Some(Entity::User(user)), _) => record_enabled(user, outcome, facts),
+        (Some(Entity::Key(key)), Action::Create) if sent.id.is_none() => record_mint(sent, key, facts),
+        (None, Action::Delete) if sent.change.address.kind == Kind::Organization => {
+            facts.organization_creation_sent = None
+        }
         (None, Action::Cancel | Action::Delete) => {
             if let Some(Entity::User(user)) = &sent.change.before {
                 facts.invitations.remove(&user.email);
             }
         }
-        (Some(Entity::Organization(_)), Action::Create) => facts.organization_made = Some(sent.at),
+        (Some(Entity::Organization(_)), Action::Create) => facts.organization_creation_sent = Some(sent.at),
         (Some(Entity::Organization(_) | Entity::Team(_) | Entity::Key(_) | Entity::Role(_)) | None, _) => {}
     }
 }
@@ -212,15 +226,17 @@ fn invitation(at: Timestamp, state: InvitationState) -> Invitation {
     Invitation { at, state, seen: false, accepted: false, hidden_at_first: false }
 }
 
-/// Whoever may be disabled, until another update is seen to have taken, which is only for those who are in.
-fn learn_disable(sent: &Sent<'_>, user: &User, outcome: Outcome, facts: &mut Facts) {
+/// Records that a user may be disabled. A later update of the user that is done removes the record, because only a
+/// user who is in the organisation can be updated.
+fn record_disable(sent: &SentMutation<'_>, user: &User, outcome: Outcome, facts: &mut Facts) {
     let Some(id) = &user.id else { return };
     let answer = match (outcome, user.enabled) {
         (Outcome::Done, Seen::Known(false)) => DisableAnswer::Done,
         (Outcome::Unsure, Seen::Known(false)) => DisableAnswer::Lost,
         (Outcome::NotTaken, Seen::Known(false)) => DisableAnswer::NotSeen,
         (Outcome::Failed, Seen::Known(false)) => {
-            // The platform said no, perhaps because it was done before. Any other failure says nothing.
+            // The platform refused, perhaps because the user was already disabled. Any other failure tells
+            // nothing.
             if let Some(earlier) = facts.disables.get_mut(id).filter(|_| sent.refused)
                 && matches!(earlier.answer, DisableAnswer::Lost | DisableAnswer::Done)
             {
@@ -234,32 +250,38 @@ fn learn_disable(sent: &Sent<'_>, user: &User, outcome: Outcome, facts: &mut Fac
         }
         (Outcome::Skipped | Outcome::Failed | Outcome::Unsure | Outcome::NotTaken, _) => return,
     };
-    let disable = SentDisable { at: sent.at, email: user.email.clone(), answer, gone: false };
+    let disable = SentDisable { at: sent.at, email: user.email.clone(), answer, unlisted: false };
     facts.disables.insert(id.clone(), disable);
 }
 
-fn learn_enabled(user: &User, outcome: Outcome, facts: &mut Facts) {
+fn record_enabled(user: &User, outcome: Outcome, facts: &mut Facts) {
     let (Some(id), Seen::Known(enabled)) = (&user.id, user.enabled) else {
         return;
     };
     if outcome == Outcome::Done {
         facts.enabled_sent.insert(id.clone(), enabled);
     } else if facts.enabled_sent.get(id).is_some_and(|earlier| *earlier != enabled) {
-        // The other value may or may not have arrived: nothing is known any more.
+        // The other value may or may not have arrived, so the status is unknown.
         facts.enabled_sent.remove(id);
     }
 }
 
-fn learn_mint(sent: &Sent<'_>, key: &Key, facts: &mut Facts) {
+fn record_mint(sent: &SentMutation<'_>, key: &Key, facts: &mut Facts) {
     let Some(id) = sent.id else {
-        facts.lost_mints.push(LostMint { asked: key.clone(), known: sent.known.clone(), among: None });
+        facts.lost_mints.push(LostMint {
+            requested: key.clone(),
+            existed_before: sent.known.clone(),
+            candidates: None,
+        });
         return;
     };
     if sent.arrived {
-        // From here on a new namesake may be anybody's. What was there when this one was asked for may be ours.
-        for lost in facts.lost_mints.iter_mut().filter(|lost| lost.asked.name == key.name && lost.among.is_none())
+        // From here on, a new key with this name can be from somebody else. A lost one is among those that existed
+        // when this one was requested.
+        for lost in
+            facts.lost_mints.iter_mut().filter(|lost| lost.requested.name == key.name && lost.candidates.is_none())
         {
-            lost.among = Some(sent.known.clone());
+            lost.candidates = Some(sent.known.clone());
         }
     }
     let mut supersedes = BTreeSet::new();
@@ -269,11 +291,12 @@ fn learn_mint(sent: &Sent<'_>, key: &Key, facts: &mut Facts) {
         }
         supersedes.insert(old.clone());
     }
-    let minted = MintedKey { delivered: sent.arrived, asked: key.clone(), at: sent.at, supersedes };
+    let minted = MintedKey { delivered: sent.arrived, requested: key.clone(), at: sent.at, supersedes };
     facts.minted.insert(id.clone(), minted);
 }
 
-fn sighted(address: &Address, seen: bool, accepted: bool, same_run: bool, facts: &mut Facts) {
+/// Records whether a read showed an invited user.
+fn record_sighting(address: &Address, seen: bool, accepted: bool, same_run: bool, facts: &mut Facts) {
     if address.kind != Kind::User {
         return;
     }

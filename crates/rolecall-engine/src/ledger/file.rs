@@ -1,4 +1,5 @@
-//! The ledger on disk: locked, flushed, and readable after a power cut.
+//! The ledger on disk. The file is locked while it is open, every line is flushed, and it can be read after a
+//! power cut.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read, Write};
@@ -8,42 +9,48 @@ use thiserror::Error;
 
 use super::{Event, Record};
 
-/// Why a ledger can't be used.
+/// The reason why a ledger can't be used.
 #[derive(Debug, Error)]
 pub enum LedgerError {
     #[error("the ledger {path} can't be used: {why}")]
     Io { path: String, why: io::Error },
-    #[error("another apply of this organisation is running, and holds {path}")]
+    #[error("another apply of this organisation is running and has locked {path}")]
     Locked { path: String },
-    /// Not the last line, which may be torn.
+    /// A line in the middle of the ledger can't be read. The last line may be torn, which is no error.
     #[error("line {line} of the ledger {path} can't be read: {why}")]
     Damaged { path: String, line: usize, why: String },
 }
 
-/// How a ledger's text ends.
+/// The way in which a ledger's text ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Ending {
     Whole,
     /// Only the newline is missing.
     NoNewline,
-    /// The writer died within a line, or before it had marked one as broken: so many bytes can't be read.
+    /// The writer was killed within a line, or before it had marked one as incomplete. The number of unreadable
+    /// bytes.
     Torn(usize),
 }
 
-/// Keeps other applies of one organisation out until it is dropped, whatever their files call it.
+/// A lock that keeps out other applies of the same organisation until it is dropped, even if they use another
+/// ledger.
 #[derive(Debug)]
-pub struct Alone {
+pub struct OrganizationLock {
     _file: File,
 }
 
-impl Alone {
-    /// `path`: what stands for the organisation. It stays, empty.
-    pub fn at(path: &Path) -> Result<Self, LedgerError> {
+impl OrganizationLock {
+    /// Acquires the lock. `path` is the lock file of the organisation; it is empty and stays there.
+    ///
+    /// # Errors
+    ///
+    /// Fails if another apply has the lock, or the file can't be used.
+    pub fn acquire(path: &Path) -> Result<Self, LedgerError> {
         Ok(Self { _file: locked(path, OpenOptions::new().create(true).truncate(false).write(true))? })
     }
 }
 
-/// Opens a file that nobody else has until it is closed, and makes its folder first.
+/// Opens a file and locks it until it is closed. Creates its folder first.
 fn locked(path: &Path, options: &OpenOptions) -> Result<File, LedgerError> {
     let failed = |why| LedgerError::Io { path: path.display().to_string(), why };
     if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
@@ -61,12 +68,12 @@ fn locked(path: &Path, options: &OpenOptions) -> Result<File, LedgerError> {
 pub(super) struct LedgerFile {
     path: PathBuf,
     file: File,
-    /// Its end may be half a line.
+    /// True after a failed write, when the file may end with half a line.
     broken: bool,
 }
 
 impl LedgerFile {
-    /// The file, its records, and how it ends.
+    /// Opens a ledger. Returns the file, its records, and how it ends.
     pub fn open(path: &Path) -> Result<(Self, Vec<Record>, Ending), LedgerError> {
         let failed = |why| LedgerError::Io { path: path.display().to_string(), why };
         refuse_special(path).map_err(failed)?;
@@ -75,7 +82,7 @@ impl LedgerFile {
         #[cfg(unix)]
         {
             use std::os::unix::fs::OpenOptionsExt;
-            // It names people and what they may do.
+            // The ledger names users and what they can do, so others must not read it.
             options.mode(0o600);
         }
         let mut file = locked(path, &options)?;
@@ -94,13 +101,13 @@ impl LedgerFile {
         self.write(&lines)
     }
 
-    /// Ends a line that broke off, so that the next one starts anew.
+    /// Ends an incomplete line, so that the next one starts on a line of its own.
     pub fn end_line(&mut self) -> Result<(), LedgerError> {
         self.write(b"\n")
     }
 
     fn write(&mut self, bytes: &[u8]) -> Result<(), LedgerError> {
-        // What follows a line that broke off would be read as a part of it.
+        // A line after an incomplete one would be read as a part of it.
         if self.broken {
             return Err(self.failed(io::Error::other("an earlier line could not be written")));
         }
@@ -114,10 +121,10 @@ impl LedgerFile {
     }
 }
 
-/// A device may be written to for ever and read without end.
+/// Refuses anything but a regular file: a device could be read without end.
 fn refuse_special(path: &Path) -> io::Result<()> {
     match std::fs::metadata(path) {
-        Ok(meta) if !meta.is_file() => Err(io::Error::other("it is no regular file")),
+        Ok(meta) if !meta.is_file() => Err(io::Error::other("it isn't a regular file")),
         Err(why) if why.kind() != io::ErrorKind::NotFound => Err(why),
         Ok(_) | Err(_) => Ok(()),
     }
@@ -131,10 +138,11 @@ pub(super) fn read(path: &Path) -> Result<Option<Vec<Record>>, LedgerError> {
     }
 }
 
-/// Lines that can't be read are what a dying writer left only at the end, or before a line that says so.
+/// Parses a ledger. A killed writer leaves an unreadable line only at the end, or before a [`Event::Recovered`]
+/// line. Anywhere else, an unreadable line is damage.
 fn parse(path: &Path, bytes: &[u8]) -> Result<(Vec<Record>, Ending), LedgerError> {
     let mut records: Vec<Record> = Vec::new();
-    // The first of the unreadable lines that nothing has accounted for yet.
+    // The first unreadable line since the last `Recovered` line or readable record.
     let mut bad: Option<(usize, String)> = None;
     let mut bad_bytes = 0;
     for (index, line) in bytes.split(|byte| *byte == b'\n').enumerate() {
@@ -164,7 +172,7 @@ fn parse(path: &Path, bytes: &[u8]) -> Result<(Vec<Record>, Ending), LedgerError
     Ok((records, ending))
 }
 
-/// serde_json quotes nothing of the line but its kind of error and the column.
+/// Returns the error for a damaged line. The message of serde_json contains no text of the line.
 fn damaged(path: &Path, line: usize, why: &str) -> LedgerError {
     let why = why.split(" at line ").next().unwrap_or(why).to_owned();
     LedgerError::Damaged { path: path.display().to_string(), line, why }

@@ -1,6 +1,8 @@
-//! What apply sent and what became of it: JSON lines, only ever appended to, without a secret.
+//! The ledger: what apply sent and what became of it. It is a file of JSON lines that is only appended to and
+//! contains no secrets.
 //!
-//! Some acts can't be seen in the live state. The ledger remembers them, and is the audit trail besides.
+//! The ledger remembers what the live state doesn't show, such as an invitation on a platform that doesn't list
+//! them. It is also an audit trail.
 
 mod facts;
 mod file;
@@ -14,31 +16,31 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use facts::facts;
-pub use file::{Alone, LedgerError};
 use file::{Ending, LedgerFile};
+pub use file::{LedgerError, OrganizationLock};
 
 use rolecall_model::{Address, Change, Entity, Facts, Guardrail, HoldReason, Identity, Outcome, RemoteId};
 
-/// The version of the ledger's lines. A minor step only adds.
+/// The version of the ledger's format. A minor version only adds fields and events.
 pub const LEDGER_VERSION: &str = "2.0";
 
-/// One line.
+/// One line of the ledger.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Record {
     pub at: Timestamp,
-    /// Which run of apply wrote it.
+    /// The id of the run that wrote the line.
     pub run: String,
     #[serde(flatten)]
     pub event: Event,
 }
 
-/// What happened.
+/// The event that a line records.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "event", rename_all = "kebab-case")]
 pub enum Event {
-    /// An apply begins. Nothing was sent yet.
+    /// An apply starts. Nothing was sent yet.
     RunStarted { format_version: String, generator: String, identity: Identity, seal: String },
-    /// The plan breaks a guardrail, and the file lifts it.
+    /// The plan breaks a guardrail, and an exception in the file overrides it.
     #[serde(alias = "lifted")]
     Override {
         #[serde(alias = "rail")]
@@ -48,78 +50,83 @@ pub enum Event {
         until: Date,
         reason: String,
     },
-    /// About to send. On disk before the request is.
+    /// A mutation is about to be sent. This line is on disk before the request is sent.
     Intent {
         mutation: String,
         operation: String,
         change: Box<Change>,
-        /// Keys of the same name that were there before a mint, so that one whose answer was lost can be found.
+        /// The ids of the keys with the same name that existed before a new key is created. If the answer is lost,
+        /// the new key is recognised as the one that isn't among them.
         #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
         known: BTreeSet<RemoteId>,
-        /// A first step, which doesn't close the change.
+        /// True for a first step, which doesn't complete the change.
         #[serde(default, skip_serializing_if = "std::ops::Not::not", alias = "interim")]
         first_step: bool,
     },
-    /// What became of it. A later line for the same mutation of the same run replaces an earlier one.
+    /// The outcome of a mutation. A later line for the same mutation of the same run replaces an earlier one.
     Outcome {
         mutation: String,
         address: Address,
         outcome: Outcome,
-        /// The platform itself said no.
+        /// True if the platform itself refused the mutation.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         refused: bool,
-        /// Of the entity that was made.
+        /// The id of the created entity.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         id: Option<RemoteId>,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         message: Option<String>,
     },
-    /// A minted secret arrived, or didn't.
+    /// The secret of a new key was delivered, or could not be.
     Delivery { mutation: String, address: Address, id: RemoteId, arrived: bool },
-    /// A read did or didn't show somebody who was invited.
+    /// A read showed an invited user, or didn't.
     Sighting {
         address: Address,
         seen: bool,
-        /// As a member, where the platform lists the invited apart.
+        /// True if the read showed them as a member, on a platform that lists invitations separately.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         accepted: bool,
     },
-    /// A read no longer shows somebody whom we disabled.
+    /// A read no longer shows a user that rolecall disabled.
     Vanished { address: Address },
-    /// A read shows them again, so that another hand has let them in.
+    /// A read shows a vanished user again, so somebody else has enabled them.
     Readmitted { address: Address },
-    /// An update cleared something that it doesn't carry.
+    /// An update cleared a value that it doesn't carry.
     Lost { address: Address, what: String },
-    /// The platform won't have an entity changed, for a reason that no read shows.
+    /// The platform doesn't allow an entity to be changed, for a reason that no read shows.
     Held { address: Address, reason: HoldReason },
-    /// How an entity stood after a change that was not taken, or not in full.
+    /// The state of an entity after a change that was not taken, or only in part.
     LeftAs { address: Address, entity: Box<Entity> },
-    /// What had not been taken is in effect after all.
+    /// A change that was not taken at first is in effect now.
     Settled { address: Address },
-    /// The apply is over. `in_sync` is absent where the last read failed.
+    /// The apply has finished. `in_sync` is absent if the last read failed.
     RunFinished {
         #[serde(default, skip_serializing_if = "Option::is_none", alias = "converged")]
         in_sync: Option<bool>,
     },
-    /// The line before broke off when its writer died.
+    /// The line before this one is incomplete, because its writer was killed.
     Recovered { torn_bytes: usize },
 }
 
 /// A ledger, open for one apply.
 #[derive(Debug, Default)]
 pub struct Ledger {
-    /// None: in memory only.
+    /// The file, or `None` if the ledger is only in memory.
     file: Option<LedgerFile>,
     records: Vec<Record>,
 }
 
 impl Ledger {
-    /// For tests, and where nothing should be kept.
+    /// Returns a ledger that is kept in memory only: for tests, and for runs that should leave nothing behind.
     pub fn in_memory() -> Self {
         Self::default()
     }
 
-    /// Opens, or makes, the ledger and keeps other applies out until it is dropped.
+    /// Opens the ledger, or creates it, and locks it until it is dropped.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the file can't be used, is locked by another apply, or has a damaged line.
     pub fn open(path: &Path, run: &str, at: Timestamp) -> Result<Self, LedgerError> {
         let (file, records, ending) = LedgerFile::open(path)?;
         let mut ledger = Self { file: Some(file), records };
@@ -138,17 +145,29 @@ impl Ledger {
         self.file.as_mut().map_or(Ok(()), LedgerFile::end_line)
     }
 
-    /// Reads a ledger without locking it. None: there is none.
+    /// Reads a ledger without locking it. Returns `None` if the file doesn't exist.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the file can't be read or has a damaged line.
     pub fn read(path: &Path) -> Result<Option<Vec<Record>>, LedgerError> {
         file::read(path)
     }
 
     /// Writes a line and waits until it is on disk.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the file can't be written.
     pub fn append(&mut self, record: Record) -> Result<(), LedgerError> {
         self.append_all(vec![record])
     }
 
-    /// Writes lines and waits until all are on disk.
+    /// Writes lines and waits until all of them are on disk.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the file can't be written.
     pub fn append_all(&mut self, records: Vec<Record>) -> Result<(), LedgerError> {
         if let Some(file) = self.file.as_mut().filter(|_| !records.is_empty()) {
             file.append(&records)?;
@@ -157,8 +176,8 @@ impl Ledger {
         Ok(())
     }
 
-    /// The first organisation in it that isn't this one.
-    pub fn foreign<'a>(records: &'a [Record], identity: &Identity) -> Option<&'a Identity> {
+    /// Returns the first organisation in a ledger that isn't this one, or `None` if all records belong to it.
+    pub fn other_organization<'a>(records: &'a [Record], identity: &Identity) -> Option<&'a Identity> {
         records.iter().find_map(|record| match &record.event {
             Event::RunStarted { identity: written, .. } => {
                 (!written.is_same_organization(identity)).then_some(written)
@@ -167,11 +186,12 @@ impl Ledger {
         })
     }
 
+    /// Returns all records, oldest first.
     pub fn records(&self) -> &[Record] {
         &self.records
     }
 
-    /// What the planner may take from it.
+    /// Returns the facts that the planner takes from the ledger.
     pub fn facts(&self) -> Facts {
         facts(&self.records)
     }
