@@ -1,4 +1,4 @@
-//! What an answer means. Each way to fail is told apart, and says whether the platform may have acted.
+//! Reads answers. Each way to fail is an error of its own, which says whether the platform may have acted.
 
 use std::time::Duration;
 
@@ -10,63 +10,64 @@ use thiserror::Error;
 
 use super::{GraphQlError, Redactor, Response, TransportError};
 
-/// Why a call gave nothing that can be used. Holds no secret and no body.
+/// The reason why a request has no usable answer. Contains no secret and no body.
 #[derive(Clone, Debug, PartialEq, Error)]
 pub enum CallError {
     #[error(transparent)]
     Transport(#[from] TransportError),
-    /// HTTP 401 or 403, or the same said in GraphQL.
+    /// HTTP 401 or 403, or a GraphQL error that means the same.
     #[error("the credential was refused ({0})")]
     CredentialRefused(String),
-    #[error("too many requests (HTTP 429){}", asked_to_wait(*retry_after))]
+    #[error("too many requests (HTTP 429){}", requested_wait(*retry_after))]
     RateLimited { retry_after: Option<Duration> },
     #[error("HTTP status {status}")]
     Status { status: u16, retry_after: Option<Duration> },
-    #[error("the answer isn't JSON but {0}")]
+    #[error("the answer isn't valid JSON: {0}")]
     NotJson(String),
-    /// Top-level `errors` and no data.
+    /// Top-level `errors` without data.
     #[error("the platform answered with {}", list(.0))]
     GraphQl(Vec<GraphQlError>),
-    /// A document of several was refused as such, before any of it was carried out.
-    #[error("the platform refused a document of several")]
-    RefusedTogether,
-    /// Top-level `errors` beside data, which can't be relied on then.
-    #[error("the platform answered in part, with {}", list(.0))]
+    /// The platform refused a batch as a whole, before it ran any mutation of it.
+    #[error("the platform refused a request with several mutations")]
+    BatchRefused,
+    /// Top-level `errors` next to data. The data can't be relied on then.
+    #[error("the platform answered only in part, with {}", list(.0))]
     Partial(Vec<GraphQlError>),
-    /// The platform's own way of saying no, inside of data.
+    /// A refusal within the data, in the platform's own form.
     #[error("the platform refused: {0}")]
     Refused(String),
     #[error("the answer has neither data nor errors")]
     NoData,
     #[error("the answer has no data, and an empty list of errors")]
     EmptyErrors,
-    /// Neither done nor refused.
-    #[error("the answer doesn't say that it was done: `{0}` is null or false, without an error")]
+    /// The answer neither confirms the mutation nor refuses it.
+    #[error("the answer doesn't confirm the mutation: `{0}` is null or false, without an error")]
     NullPayload(String),
-    /// One of several that were sent together failed, and the platform says nothing of the others.
-    #[error("its answer was lost with that of {0}")]
-    LostWith(String),
-    #[error("the answer has another form than expected, at {path}: {expected}")]
+    /// Another mutation of the same batch failed, and the response says nothing about this one. Holds the names of those
+    /// that failed.
+    #[error("its answer was lost, because {0} failed in the same request")]
+    LostInBatch(String),
+    #[error("the answer doesn't have the expected form, at {path}: {expected}")]
     Shape { path: String, expected: String },
 }
 
-/// Whether the platform may have acted on a call that failed.
+/// Tells whether the platform may have acted on a request that failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Effect {
-    /// It said no, or never saw the request.
+pub enum PossibleEffect {
+    /// The platform refused the request, or never saw it.
     None,
-    /// Only a read can tell.
+    /// The platform may have acted. Only a read can tell.
     Unknown,
 }
 
-fn asked_to_wait(retry_after: Option<Duration>) -> String {
-    retry_after.map_or_else(String::new, |wait| format!("; it asks to wait for {} s", wait.as_secs()))
+fn requested_wait(retry_after: Option<Duration>) -> String {
+    retry_after.map_or_else(String::new, |wait| format!("; the platform asks for a wait of {} s", wait.as_secs()))
 }
 
-/// With what a gateway says of it, if it says something.
-fn refused(status: u16, body: &[u8], redactor: &Redactor) -> String {
-    let said = serde_json::from_slice::<Value>(body).unwrap_or_default();
-    let message = said.get("message").or_else(|| said.pointer("/errors/0/message")).and_then(Value::as_str);
+/// Describes an HTTP refusal: its status, and the message of the body if there is one.
+fn describe_refusal(status: u16, body: &[u8], redactor: &Redactor) -> String {
+    let body = serde_json::from_slice::<Value>(body).unwrap_or_default();
+    let message = body.get("message").or_else(|| body.pointer("/errors/0/message")).and_then(Value::as_str);
     let message = message.filter(|message| !message.trim().is_empty());
     message.map_or_else(
         || format!("HTTP {status}"),
@@ -76,7 +77,7 @@ fn refused(status: u16, body: &[u8], redactor: &Redactor) -> String {
 
 fn list(errors: &[GraphQlError]) -> String {
     match errors {
-        [one] => format!("the error {one}"),
+        [error] => format!("the error {error}"),
         several => {
             let texts: Vec<String> = several.iter().map(ToString::to_string).collect();
             format!("{} errors: {}", several.len(), texts.join("; "))
@@ -85,16 +86,16 @@ fn list(errors: &[GraphQlError]) -> String {
 }
 
 impl CallError {
-    /// May the platform have acted?
-    pub fn effect(&self) -> Effect {
+    /// Returns whether the platform may have acted.
+    pub fn effect(&self) -> PossibleEffect {
         match self {
             Self::Transport(TransportError::NotSent(_) | TransportError::Redirected(_))
             | Self::CredentialRefused(_)
             | Self::Refused(_)
-            | Self::RefusedTogether
-            | Self::RateLimited { .. } => Effect::None,
-            Self::GraphQl(errors) if errors.iter().all(GraphQlError::is_refusal) => Effect::None,
-            Self::Status { status, .. } if *status < 500 && *status != REQUEST_TIMEOUT => Effect::None,
+            | Self::BatchRefused
+            | Self::RateLimited { .. } => PossibleEffect::None,
+            Self::GraphQl(errors) if errors.iter().all(GraphQlError::is_refusal) => PossibleEffect::None,
+            Self::Status { status, .. } if *status < 500 && *status != REQUEST_TIMEOUT => PossibleEffect::None,
             Self::Transport(TransportError::NoAnswer(_) | TransportError::TooLarge(_))
             | Self::Status { .. }
             | Self::NotJson(_)
@@ -103,24 +104,24 @@ impl CallError {
             | Self::NoData
             | Self::EmptyErrors
             | Self::NullPayload(_)
-            | Self::LostWith(_)
-            | Self::Shape { .. } => Effect::Unknown,
+            | Self::LostInBatch(_)
+            | Self::Shape { .. } => PossibleEffect::Unknown,
         }
     }
 
-    /// Was there an answer that is lost, or none? A read tells what became of it.
+    /// Returns whether there was no answer, or the answer was lost. A read has to tell whether the platform acted.
     pub fn is_lost(&self) -> bool {
-        self.is_without_answer() || matches!(self, Self::LostWith(_))
+        self.is_unanswered() || matches!(self, Self::LostInBatch(_))
     }
 
-    /// Is it no answer of the platform's at all?
-    pub fn is_without_answer(&self) -> bool {
+    /// Returns whether the platform gave no answer of its own: nothing at all, or a page of a proxy or gateway.
+    pub fn is_unanswered(&self) -> bool {
         matches!(self, Self::NotJson(_) | Self::Status { status: REQUEST_TIMEOUT | 500.., .. })
             || matches!(self, Self::Transport(TransportError::NoAnswer(_) | TransportError::TooLarge(_)))
     }
 
-    /// Is a repetition of the same read likely to help?
-    pub fn is_passing(&self) -> bool {
+    /// Returns whether the error may pass, so that the same read is worth another attempt.
+    pub fn is_transient(&self) -> bool {
         match self {
             Self::Transport(TransportError::NotSent(_) | TransportError::NoAnswer(_))
             | Self::RateLimited { .. } => true,
@@ -128,67 +129,69 @@ impl CallError {
             Self::Transport(TransportError::TooLarge(_) | TransportError::Redirected(_))
             | Self::CredentialRefused(_)
             | Self::Refused(_)
-            | Self::RefusedTogether
+            | Self::BatchRefused
             | Self::NotJson(_)
             | Self::GraphQl(_)
             | Self::Partial(_)
             | Self::NoData
             | Self::EmptyErrors
             | Self::NullPayload(_)
-            | Self::LostWith(_)
+            | Self::LostInBatch(_)
             | Self::Shape { .. } => false,
         }
     }
 
+    /// Returns the wait that the platform asks for.
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::RateLimited { retry_after } | Self::Status { retry_after, .. } => *retry_after,
             Self::Transport(_)
             | Self::CredentialRefused(_)
             | Self::Refused(_)
-            | Self::RefusedTogether
+            | Self::BatchRefused
             | Self::NotJson(_)
             | Self::GraphQl(_)
             | Self::Partial(_)
             | Self::NoData
             | Self::EmptyErrors
             | Self::NullPayload(_)
-            | Self::LostWith(_)
+            | Self::LostInBatch(_)
             | Self::Shape { .. } => None,
         }
     }
 
-    /// Is it the platform, or the way to it, rather than what we asked?
+    /// Returns whether the platform can't be used at all: it isn't reached, it fails, or it refuses the credential. The
+    /// content of the request isn't the cause then.
     pub fn is_unreachable_or_refused(&self) -> bool {
         matches!(self, Self::CredentialRefused(_) | Self::RateLimited { .. } | Self::Status { status: 500.., .. })
             || matches!(self, Self::Transport(TransportError::NotSent(_) | TransportError::NoAnswer(_)))
     }
 
-    /// What whoever reads this may do next.
+    /// Returns advice for the user: a full sentence that follows "hint:" or "Next:".
     pub fn next_step(&self) -> &'static str {
         match self {
-            Self::Transport(TransportError::NotSent(_)) => "check the endpoint, the network and the proxy",
-            Self::Transport(TransportError::NoAnswer(_)) => "try again; the network or the platform failed",
+            Self::Transport(TransportError::NotSent(_)) => "Check the endpoint, the network and the proxy.",
+            Self::Transport(TransportError::NoAnswer(_)) => "Try again. The network or the platform failed.",
             Self::Transport(TransportError::Redirected(_)) => {
-                "write the endpoint as it is after the redirect, if you trust it"
+                "Write the address that the redirect leads to as `endpoint`, if you trust it."
             }
             Self::CredentialRefused(_) => {
-                "check that the credential is live and may do what is asked, and that the organisation is named rightly"
+                "Check that the credential is valid, that it has the permissions it needs, and that `organization` is correct."
             }
-            Self::RateLimited { .. } => "wait, then try again; the vendor can raise the limit",
-            Self::Status { status: 500.., .. } => "try again later; the platform failed",
+            Self::RateLimited { .. } => "Wait, then try again. The vendor can raise the limit.",
+            Self::Status { status: 500.., .. } => "Try again later. The platform failed.",
             Self::Transport(TransportError::TooLarge(_)) | Self::Status { .. } | Self::NotJson(_) => {
-                "check that the endpoint is the GraphQL endpoint, path included"
+                "Check that `endpoint` is the address of the GraphQL API, with its path."
             }
             Self::GraphQl(errors) if !errors.iter().all(GraphQlError::is_refusal) => {
-                "the platform failed on its own side; a read tells what became of it"
+                "The platform had an internal error. Run `rolecall drift` to see whether the change was made."
             }
-            Self::Refused(_) | Self::RefusedTogether | Self::GraphQl(_) => {
-                "the platform's words say why; `rolecall drift` shows how things stand"
+            Self::Refused(_) | Self::BatchRefused | Self::GraphQl(_) => {
+                "The platform's message says why. Run `rolecall drift` to see the current state."
             }
-            Self::LostWith(_) => "a read tells what became of it",
+            Self::LostInBatch(_) => "Run `rolecall drift` to see whether the change was made.",
             Self::Partial(_) | Self::NoData | Self::EmptyErrors | Self::NullPayload(_) | Self::Shape { .. } => {
-                "the API may have changed; run again with -v and report it with the versions of both"
+                "The API may have changed. Run again with `-v`, and report the output with the versions of rolecall and of the platform."
             }
         }
     }
@@ -202,30 +205,32 @@ struct Envelope<'a> {
     errors: Option<Value>,
 }
 
-/// The server, or what stands before it, got tired of waiting for itself.
+/// HTTP 408: the server, or a gateway in front of it, gave up waiting.
 const REQUEST_TIMEOUT: u16 = 408;
 
-/// Codes by which platforms say "not you" under HTTP 200.
-const REFUSALS: &[&str] =
+/// Error codes that refuse the credential under HTTP 200.
+const CREDENTIAL_REFUSALS: &[&str] =
     &["UNAUTHENTICATED", "UNAUTHORIZED", "UNAUTHORISED", "FORBIDDEN", "INVALID_SESSION_TOKEN", "INVALID_API_KEY"];
 
-/// An answer, as far as all platforms mean the same by it.
+/// A GraphQL answer, as far as it means the same on all platforms.
 #[derive(Debug)]
 pub struct Answer<'a> {
     status: u16,
     retry_after: Option<Duration>,
     data: Option<&'a RawValue>,
     redactor: &'a Redactor,
-    /// Empty is another thing than absent.
+    /// The top-level errors. An empty list is different from none: some platforms send one with a success.
     pub errors: Option<Vec<GraphQlError>>,
 }
 
 impl<'a> Answer<'a> {
-    /// Opens what HTTP brought: a GraphQL answer, or the reason why it is none.
+    /// Reads an HTTP response as a GraphQL answer.
+    ///
+    /// Fails if it is none: the credential was refused, the rate was limited, or the body isn't GraphQL.
     pub fn open(response: &'a Response, redactor: &'a Redactor) -> Result<Self, CallError> {
         let Response { status, content_type, retry_after, rate_limit: _, body } = response;
         match status {
-            401 | 403 => return Err(CallError::CredentialRefused(refused(*status, body, redactor))),
+            401 | 403 => return Err(CallError::CredentialRefused(describe_refusal(*status, body, redactor))),
             429 => return Err(CallError::RateLimited { retry_after: *retry_after }),
             _ => {}
         }
@@ -241,7 +246,7 @@ impl<'a> Answer<'a> {
             Some(Value::Array(errors)) => {
                 Some(errors.iter().map(|error| GraphQlError::read(error, redactor)).collect())
             }
-            // What it means can't be known.
+            // Nobody knows what this means.
             Some(_) if is_success => {
                 return Err(CallError::Shape {
                     path: "errors".to_owned(),
@@ -252,7 +257,7 @@ impl<'a> Answer<'a> {
         };
         let data = envelope.data.filter(|data| data.get() != "null");
         let answer = Self { status: *status, retry_after: *retry_after, data, redactor, errors };
-        // Whatever stands in it, it was no success.
+        // Any data next to a failed HTTP status is no success.
         if is_success || answer.has_errors() { Ok(answer) } else { Err(answer.status()) }
     }
 
@@ -264,23 +269,26 @@ impl<'a> Answer<'a> {
         CallError::Status { status: self.status, retry_after: self.retry_after }
     }
 
-    /// What its errors mean.
+    /// Returns the error that this answer stands for. Call it if the answer has errors.
     pub fn failure(&self) -> CallError {
-        // Data whose every field is null says nothing that the errors don't.
-        self.meaning(self.data.is_none_or(|data| is_hollow(data.get())))
+        // Data whose fields are all null adds nothing to the errors.
+        self.to_error(self.data.is_none_or(|data| is_all_null(data.get())))
     }
 
-    /// What its errors mean where the data says that nothing was done.
+    /// Returns the error that this answer stands for, if its data says that nothing was done.
     pub fn refusal(&self) -> CallError {
-        self.meaning(true)
+        self.to_error(true)
     }
 
-    fn meaning(&self, hollow: bool) -> CallError {
+    fn to_error(&self, is_empty: bool) -> CallError {
         let errors = self.errors.clone().unwrap_or_default();
         let refused = errors.iter().find(|error| {
-            error.code.as_deref().is_some_and(|code| REFUSALS.iter().any(|refusal| code.contains(refusal)))
+            error
+                .code
+                .as_deref()
+                .is_some_and(|code| CREDENTIAL_REFUSALS.iter().any(|refusal| code.contains(refusal)))
         });
-        match (refused, hollow) {
+        match (refused, is_empty) {
             (Some(error), true) => CallError::CredentialRefused(error.to_string()),
             (None, true) if self.status < 500 => CallError::GraphQl(errors),
             (None, true) => self.status(),
@@ -288,26 +296,26 @@ impl<'a> Answer<'a> {
         }
     }
 
-    /// Its data, whatever stands beside it. None: there is none.
+    /// Returns the data, whether or not there are errors, or nothing if there is none.
     pub fn data<T: DeserializeOwned>(&self) -> Result<Option<T>, CallError> {
         let Some(data) = self.data else { return Ok(None) };
-        understood(&mut serde_json::Deserializer::from_str(data.get()), self.redactor).map(Some)
+        decode(&mut serde_json::Deserializer::from_str(data.get()), self.redactor).map(Some)
     }
 }
 
-/// What the data of an answer means.
-pub(super) fn understood<'de, T: DeserializeOwned>(
+/// Deserialises the data of an answer. An error names the place and the expected type, and never the value.
+pub(super) fn decode<'de, T: DeserializeOwned>(
     data: impl serde::Deserializer<'de, Error = serde_json::Error>,
     redactor: &Redactor,
 ) -> Result<T, CallError> {
     serde_path_to_error::deserialize(data).map_err(|error| CallError::Shape {
-        // Names of fields may be anything that the platform says.
+        // The path has names that the platform chose.
         path: redactor.clean(&format!("data.{}", error.path())),
         expected: redactor.clean(&without_value(&error.inner().to_string())),
     })
 }
 
-/// Reads an answer: whole, or not at all.
+/// Reads the data of an answer without errors. Partial data is an error.
 pub fn parse<T: DeserializeOwned>(response: &Response, redactor: &Redactor) -> Result<T, CallError> {
     let answer = Answer::open(response, redactor)?;
     if answer.has_errors() {
@@ -317,8 +325,8 @@ pub fn parse<T: DeserializeOwned>(response: &Response, redactor: &Redactor) -> R
     answer.data()?.ok_or(empty)
 }
 
-/// Is every value at the top null?
-fn is_hollow(data: &str) -> bool {
+/// Returns whether all fields at the top of the data are null.
+fn is_all_null(data: &str) -> bool {
     match serde_json::from_str::<Value>(data) {
         Ok(Value::Object(fields)) => fields.values().all(Value::is_null),
         Ok(Value::Null) => true,
@@ -326,7 +334,7 @@ fn is_hollow(data: &str) -> bool {
     }
 }
 
-/// serde quotes what it found, which may be a secret. Only what it wanted is kept.
+/// Removes the value from a message of serde, since it may be a secret. What serde expected stays.
 fn without_value(message: &str) -> String {
     let message = message.split(" at line ").next().unwrap_or(message);
     match message.rsplit_once("expected ") {
@@ -336,17 +344,18 @@ fn without_value(message: &str) -> String {
     }
 }
 
+/// Describes a body that isn't JSON, without quoting it.
 fn describe(content_type: Option<&str>, body: &[u8], redactor: &Redactor) -> String {
     let start = String::from_utf8_lossy(&body[..body.len().min(64)]).trim_start().to_lowercase();
     if body.is_empty() {
-        "empty".to_owned()
+        "it is empty".to_owned()
     } else if start.starts_with("<!doctype html") || start.starts_with("<html") {
-        "an HTML page".to_owned()
+        "it is an HTML page".to_owned()
     } else {
         match content_type {
-            _ if start.starts_with('{') => format!("damaged, or breaks off ({} bytes)", body.len()),
-            Some(kind) => format!("{} ({} bytes)", redactor.clean(kind), body.len()),
-            None => format!("{} bytes of something else", body.len()),
+            _ if start.starts_with('{') => format!("it is damaged or cut off ({} bytes)", body.len()),
+            Some(kind) => format!("its content type is {} ({} bytes)", redactor.clean(kind), body.len()),
+            None => format!("it has {} bytes and no content type", body.len()),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! A transport that holds back when the platform asks for it.
+//! A transport that waits when the platform asks for it.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -9,89 +9,100 @@ use tokio::time::Instant;
 
 use super::{OnWait, RateLimit, Request, Response, Transport, TransportError};
 
-/// What one request is told holds for all that go over it: nothing is sent before the time that the platform names, and
-/// after each refusal for coming too fast the next ones come at larger intervals, which shrink again as they are
-/// answered.
+/// Delays requests after the platform asks for it. The answer to one request delays all later ones.
+///
+/// For example, four requests are to be sent, and the first is answered with HTTP 429 and `Retry-After: 5`. No request
+/// is sent for 5 s, and the interval between two requests becomes 100 ms. If the next answer is another 429, it becomes
+/// 200 ms, then 400 ms, and 10 s at most. Every other answer shortens it by a quarter, and ends it once it is down to
+/// 100 ms. An answer that says `RateLimit-Remaining: 0` and `RateLimit-Reset: 30` delays the next request by 30 s, before
+/// the platform has to refuse one.
+///
+/// This transport never repeats a request: [`Backoff`](crate::Backoff) decides on that. It reacts to answers, while
+/// [`RateLimitTransport`](crate::RateLimitTransport) keeps to a limit that is known beforehand.
 pub struct BackpressureTransport {
     inner: Arc<dyn Transport>,
-    quota: Mutex<ObservedLimits>,
-    told: OnWait,
+    limits: Mutex<ObservedLimits>,
+    on_wait: OnWait,
 }
 
-/// What the platform's answers have taught.
+/// The pace that the platform's answers have asked for so far.
 #[derive(Debug, Default)]
 struct ObservedLimits {
-    /// Nothing is sent before.
+    /// No request is sent before this instant.
     not_before: Option<Instant>,
-    /// Between one request and the next.
+    /// The shortest time between two requests.
     interval: Duration,
-    /// When the last one was sent.
-    last: Option<Instant>,
+    /// The instant at which the last request was sent.
+    last_sent: Option<Instant>,
 }
 
-/// Between requests, after the first refusal.
-const FIRST: Duration = Duration::from_millis(100);
+/// The interval between requests after the first refusal.
+const FIRST_INTERVAL: Duration = Duration::from_millis(100);
 
 const LONGEST_INTERVAL: Duration = Duration::from_secs(10);
 
-/// Whoever asks for more is not waited for: the call fails, and says so.
+/// The longest wait that is granted. If the platform asks for more, the request is sent at once and fails with an error
+/// that says so.
 const MAX_RETRY_AFTER: Duration = Duration::from_secs(120);
 
-/// Where no time is named.
-const UNNAMED: Duration = Duration::from_secs(1);
+/// The wait after HTTP 429 without `Retry-After`.
+const DEFAULT_RETRY_AFTER: Duration = Duration::from_secs(1);
 
-const TOO_MANY: u16 = 429;
+const TOO_MANY_REQUESTS: u16 = 429;
 
-const UNAVAILABLE: u16 = 503;
+const SERVICE_UNAVAILABLE: u16 = 503;
 
 impl BackpressureTransport {
-    pub fn new(inner: Arc<dyn Transport>, told: OnWait) -> Self {
-        Self { inner, quota: Mutex::default(), told }
+    pub fn new(inner: Arc<dyn Transport>, on_wait: OnWait) -> Self {
+        Self { inner, limits: Mutex::default(), on_wait }
     }
 
-    fn learnt(&self) -> MutexGuard<'_, ObservedLimits> {
-        self.quota.lock().unwrap_or_else(PoisonError::into_inner)
+    fn limits(&self) -> MutexGuard<'_, ObservedLimits> {
+        self.limits.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits until another request may go, which takes its turn if it is to go now.
-    async fn wait(&self, goes: bool) {
+    /// Waits until another request may be sent. With `send_now` the caller sends one right away, so that its interval
+    /// begins now.
+    async fn wait(&self, send_now: bool) {
         loop {
-            let Some(wait) = self.learnt().wait(Instant::now(), goes) else { return };
+            let Some(wait) = self.limits().wait(Instant::now(), send_now) else { return };
             tracing::info!(wait_ms = wait.as_millis(), "waiting as the platform asks");
-            (self.told)(wait);
+            (self.on_wait)(wait);
             tokio::time::sleep(wait).await;
         }
     }
 }
 
 impl ObservedLimits {
-    /// How long until another one may go. None: now.
-    fn wait(&mut self, now: Instant, goes: bool) -> Option<Duration> {
-        let next = self.last.map(|last| last + self.interval).filter(|_| !self.interval.is_zero());
-        let at = self.not_before.max(next).filter(|at| *at > now);
-        if at.is_none() && goes {
-            self.last = Some(now);
+    /// Returns the time until another request may be sent, or nothing if it may be sent now.
+    fn wait(&mut self, now: Instant, send_now: bool) -> Option<Duration> {
+        let after_last = self.last_sent.map(|last| last + self.interval).filter(|_| !self.interval.is_zero());
+        let at = self.not_before.max(after_last).filter(|at| *at > now);
+        if at.is_none() && send_now {
+            self.last_sent = Some(now);
         }
         at.map(|at| at - now)
     }
 
-    fn hold(&mut self, now: Instant, wait: Duration) {
+    /// Stops all requests for a while, unless the wait is longer than [`MAX_RETRY_AFTER`].
+    fn pause(&mut self, now: Instant, wait: Duration) {
         if wait <= MAX_RETRY_AFTER {
             self.not_before = self.not_before.max(Some(now + wait));
         }
     }
 
-    fn learn(&mut self, now: Instant, answer: &Response) {
-        if answer.status == TOO_MANY {
-            self.hold(now, answer.retry_after.unwrap_or(UNNAMED));
-            self.interval = (self.interval * 2).clamp(FIRST, LONGEST_INTERVAL);
-        } else if let (UNAVAILABLE, Some(wait)) = (answer.status, answer.retry_after) {
-            self.hold(now, wait);
+    /// Takes from an answer how fast the next requests may come.
+    fn observe(&mut self, now: Instant, response: &Response) {
+        if response.status == TOO_MANY_REQUESTS {
+            self.pause(now, response.retry_after.unwrap_or(DEFAULT_RETRY_AFTER));
+            self.interval = (self.interval * 2).clamp(FIRST_INTERVAL, LONGEST_INTERVAL);
+        } else if let (SERVICE_UNAVAILABLE, Some(wait)) = (response.status, response.retry_after) {
+            self.pause(now, wait);
         } else {
-            self.interval = if self.interval > FIRST { self.interval * 3 / 4 } else { Duration::ZERO };
+            self.interval = if self.interval > FIRST_INTERVAL { self.interval * 3 / 4 } else { Duration::ZERO };
         }
-        if let Some(RateLimit { remaining: 0, reset }) = answer.rate_limit {
-            self.hold(now, reset);
+        if let Some(RateLimit { remaining: 0, reset }) = response.rate_limit {
+            self.pause(now, reset);
         }
     }
 }
@@ -104,8 +115,8 @@ impl Transport for BackpressureTransport {
         Box::pin(async move {
             self.wait(true).await;
             let answer = self.inner.send(request).await;
-            if let Ok(answer) = &answer {
-                self.learnt().learn(Instant::now(), answer);
+            if let Ok(response) = &answer {
+                self.limits().observe(Instant::now(), response);
             }
             answer
         })

@@ -1,4 +1,4 @@
-//! Several mutations as one document, each under an alias, for platforms that run them one after the other.
+//! Several mutations in one document, each under an alias, for platforms that run them one after the other.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -9,69 +9,73 @@ use serde_json::{Value, json};
 
 use super::{CallError, Mutation, Request, Response};
 
-/// How large a document may be.
+/// The limits of a platform on one document.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits {
+pub struct BatchLimits {
+    /// The number of aliases, and so of mutations.
     pub aliases: usize,
-    /// What a lexer counts: names, punctuation and values. Variables are none.
+    /// The number of lexical tokens: names, punctuation and literal values. The values of variables don't count.
     pub tokens: usize,
-    /// Ten, and one for each field that has fields.
+    /// The estimated cost: 10 for the mutation, and 1 for each field that has a selection of its own.
     pub cost: usize,
 }
 
-/// What of a mutation's document goes into one with others. It has one argument, `input`, and one variable for that.
+/// The parts of a mutation's document that a batch needs. The mutation has to have one argument, `input`, with one
+/// variable for its value.
 #[derive(Clone, Copy, Debug)]
 pub struct Joinable {
+    /// The name of the mutation's field.
     pub field: &'static str,
     /// The type of its input.
-    pub input: &'static str,
-    /// The fragment that has all that it answers.
-    pub answer: &'static str,
+    pub input_type: &'static str,
+    /// The name of the fragment that selects its whole answer.
+    pub answer_fragment: &'static str,
 }
 
-/// One that goes into a document with others.
+/// One mutation of a batch.
 #[derive(Clone, Copy, Debug)]
-pub struct Part<'a> {
-    /// Tells it from the others.
+pub struct BatchPart<'a> {
+    /// Its alias and the name of its variable, unique within the batch.
     pub alias: &'a str,
     pub mutation: &'a Mutation,
 }
 
-/// What any mutation costs, whatever is in it.
+/// The cost of a mutation without any field.
 const BASE_COST: usize = 10;
 
-/// How many of these, from the first on, fit into one document. Of those that can't be joined, one.
-pub fn fitting(parts: &[Part<'_>], limits: Limits) -> usize {
+/// Returns how many of these mutations, counted from the first, fit into one document. At least one does: it is then
+/// sent by itself.
+pub fn fitting_count(parts: &[BatchPart<'_>], limits: BatchLimits) -> usize {
     let fits = |count: &usize| {
-        document(&parts[..*count])
+        batch_document(&parts[..*count])
             .is_some_and(|text| tokens(&text) <= limits.tokens && cost(&parts[..*count]) <= limits.cost)
     };
     (2..=parts.len().min(limits.aliases)).take_while(fits).last().unwrap_or(1)
 }
 
-/// The one document. None: one of them is only ever sent by itself.
-pub fn document(parts: &[Part<'_>]) -> Option<String> {
+/// Returns the text of a document with all of these mutations, or nothing if one of them isn't joinable.
+pub fn batch_document(parts: &[BatchPart<'_>]) -> Option<String> {
     let (mut variables, mut fields) = (Vec::new(), String::new());
     let mut fragments: BTreeMap<&str, &str> = BTreeMap::new();
-    for Part { alias, mutation } in parts {
-        let Joinable { field, input, answer } = mutation.joinable?;
-        variables.push(format!("${alias}: {input}!"));
-        let _ = writeln!(fields, "  {alias}: {field}(input: ${alias}) {{\n    ...{answer}\n  }}");
+    for BatchPart { alias, mutation } in parts {
+        let Joinable { field, input_type, answer_fragment } = mutation.joinable?;
+        variables.push(format!("${alias}: {input_type}!"));
+        let _ = writeln!(fields, "  {alias}: {field}(input: ${alias}) {{\n    ...{answer_fragment}\n  }}");
         fragments.extend(self::fragments(mutation.text));
     }
     let fragments: Vec<&str> = fragments.into_values().collect();
     Some(format!("mutation Batch({}) {{\n{fields}}}\n\n{}", variables.join(", "), fragments.join("\n")))
 }
 
-/// The request that carries them all. None: one of them is only ever sent by itself.
-pub fn request(parts: &[Part<'_>], inputs: Vec<Value>) -> Option<Request> {
+/// Returns the request that carries all of these mutations with their inputs, or nothing if one of them isn't joinable.
+pub fn request(parts: &[BatchPart<'_>], inputs: Vec<Value>) -> Option<Request> {
     let context = parts.first()?.mutation.context;
-    let query = document(parts)?.into();
+    let query = batch_document(parts)?.into();
     let variables = parts.iter().zip(inputs).map(|(part, input)| (part.alias.to_owned(), input)).collect();
     Some(Request { operation_name: "Batch", query, variables: Value::Object(variables), context })
 }
 
-/// The fragments of a document, by their names.
+/// Returns the fragments of a document with their names.
 fn fragments(text: &'static str) -> impl Iterator<Item = (&'static str, &'static str)> {
     const START: &str = "fragment ";
     let starts = text.match_indices(START).map(|(at, _)| at).filter(move |at| text[..*at].ends_with('\n'));
@@ -83,7 +87,7 @@ fn fragments(text: &'static str) -> impl Iterator<Item = (&'static str, &'static
     })
 }
 
-/// Of documents without strings and comments, which is what ours are.
+/// Counts the tokens of a document that has neither strings nor comments, as rolecall's documents.
 fn tokens(text: &str) -> usize {
     let is_word = |letter: char| letter.is_alphanumeric() || letter == '_';
     let text = text.replace("...", "…");
@@ -97,11 +101,11 @@ fn tokens(text: &str) -> usize {
     count
 }
 
-/// Each fragment of a document of ours is used once in it, so that what opens a brace is a field, but for the operation
-/// and the fragments themselves.
-fn cost(parts: &[Part<'_>]) -> usize {
-    let of = |text: &'static str| text.matches('{').count().saturating_sub(1 + fragments(text).count());
-    BASE_COST + parts.iter().map(|part| of(part.mutation.text)).sum::<usize>()
+/// Estimates the cost of a batch. In rolecall's documents each fragment is used once, so every opening brace belongs to a
+/// field, except those of the operation and of the fragments themselves.
+fn cost(parts: &[BatchPart<'_>]) -> usize {
+    let cost_of = |text: &'static str| text.matches('{').count().saturating_sub(1 + fragments(text).count());
+    BASE_COST + parts.iter().map(|part| cost_of(part.mutation.text)).sum::<usize>()
 }
 
 #[derive(Deserialize)]
@@ -118,13 +122,33 @@ struct Located {
     path: Vec<Value>,
 }
 
-/// What the answer to a document says to each of its parts, as if each had been sent by itself. A platform that fails
-/// one of them may leave out what it had done of the others: of those nothing is known.
-pub fn split(parts: &[Part<'_>], response: &Response) -> Vec<Result<Response, CallError>> {
+/// Splits the response to a batch into one response for each of its mutations, as if each had been sent by itself.
+///
+/// For example, three roles are to be changed, and the plan calls these mutations `m1`, `m2` and `m3`:
+///
+/// ```graphql
+/// mutation Batch($m1: UpdateMemberRoleInput!, $m2: UpdateMemberRoleInput!, $m3: UpdateMemberRoleInput!) {
+///   m1: updateMemberRole(input: $m1) { ...UpdateMemberRoleAnswer }
+///   m2: updateMemberRole(input: $m2) { ...UpdateMemberRoleAnswer }
+///   m3: updateMemberRole(input: $m3) { ...UpdateMemberRoleAnswer }
+/// }
+/// ```
+///
+/// A batch is no transaction. There are three ways to fail:
+///
+/// - The server refuses `m2` within the data (`m2: { error: … }`). That concerns `m2` alone: `m1` and `m3` ran.
+/// - The server throws at `m2`, so that `data` is null and `errors[0].path` is `["m2"]`. `m1` took effect, and its answer
+///   is lost. `m3` never ran. The response looks the same for both, so both get [`CallError::LostInBatch`] and a read has
+///   to decide. This is why nothing is batched whose answer can't be had twice, such as a new key's secret.
+/// - The server refuses the document before it runs any of it: HTTP 400 with errors and without data. All get
+///   [`CallError::BatchRefused`], and each may be sent again by itself.
+///
+/// If an error doesn't say which mutation it belongs to, all of them are lost.
+pub fn split_response(parts: &[BatchPart<'_>], response: &Response) -> Vec<Result<Response, CallError>> {
     if is_refused(response) {
-        return parts.iter().map(|_| Err(CallError::RefusedTogether)).collect();
+        return parts.iter().map(|_| Err(CallError::BatchRefused)).collect();
     }
-    let Some(envelope) = understood(response) else {
+    let Some(envelope) = parse_parts(response) else {
         return parts.iter().map(|_| Ok(response.clone())).collect();
     };
     let Envelope { data, errors } = envelope;
@@ -133,8 +157,8 @@ pub fn split(parts: &[Part<'_>], response: &Response) -> Vec<Result<Response, Ca
         let located = serde_json::from_str::<Located>(error.get()).ok();
         let alias = located.as_ref().and_then(|located| located.path.first()).and_then(Value::as_str);
         let Some(part) = parts.iter().find(|part| alias == Some(part.alias)) else {
-            // It may be about any of them.
-            let lost = || Err(CallError::LostWith("one that the platform doesn't name".to_owned()));
+            // The error may belong to any of them.
+            let lost = || Err(CallError::LostInBatch("an unnamed mutation".to_owned()));
             return parts.iter().map(|_| lost()).collect();
         };
         let mut error: Value = serde_json::from_str(error.get()).unwrap_or_default();
@@ -142,43 +166,43 @@ pub fn split(parts: &[Part<'_>], response: &Response) -> Vec<Result<Response, Ca
         failures.entry(part.alias.to_owned()).or_default().push(error);
     }
     let failed: BTreeSet<&str> = failures.keys().map(String::as_str).collect();
-    let lost = failed.into_iter().collect::<Vec<_>>().join(", ");
+    let failed = failed.into_iter().collect::<Vec<_>>().join(", ");
     let data = data.unwrap_or_default();
     parts
         .iter()
         .map(|part| {
-            let said = data.get(part.alias).filter(|said| said.get() != "null");
-            let body = match (said, failures.remove(part.alias)) {
-                (said, Some(errors)) => {
-                    json!({ "data": said.map(|said| json!({ field(part): said })), "errors": errors })
+            let payload = data.get(part.alias).filter(|payload| payload.get() != "null");
+            let body = match (payload, failures.remove(part.alias)) {
+                (payload, Some(errors)) => {
+                    json!({ "data": payload.map(|payload| json!({ field(part): payload })), "errors": errors })
                 }
-                (Some(said), None) => json!({ "data": { field(part): said } }),
-                (None, None) if lost.is_empty() => json!({ "data": { field(part): null } }),
-                (None, None) => return Err(CallError::LostWith(lost.clone())),
+                (Some(payload), None) => json!({ "data": { field(part): payload } }),
+                (None, None) if failed.is_empty() => json!({ "data": { field(part): null } }),
+                (None, None) => return Err(CallError::LostInBatch(failed.clone())),
             };
             Ok(Response { body: body.to_string().into_bytes(), ..response.clone() })
         })
         .collect()
 }
 
-/// HTTP 400 with errors and no data is for documents that aren't carried out at all (GraphQL over HTTP).
+/// Returns whether the server refused the whole document before it ran any of it. By the specification "GraphQL over
+/// HTTP" that is HTTP 400 with errors and without data.
 fn is_refused(response: &Response) -> bool {
-    let said = || serde_json::from_slice::<Envelope<'_>>(&response.body).ok();
+    let envelope = || serde_json::from_slice::<Envelope<'_>>(&response.body).ok();
     response.status == BAD_REQUEST
-        && said().is_some_and(|said| said.data.is_none() && said.errors.is_some_and(|errors| !errors.is_empty()))
+        && envelope().is_some_and(|it| it.data.is_none() && it.errors.is_some_and(|errors| !errors.is_empty()))
 }
 
 const BAD_REQUEST: u16 = 400;
 
-/// An answer with parts. None: it says the same to all.
-fn understood(response: &Response) -> Option<Envelope<'_>> {
+/// Returns the data and the errors of a response, or nothing if the response means the same for every mutation.
+fn parse_parts(response: &Response) -> Option<Envelope<'_>> {
     let envelope: Envelope<'_> = serde_json::from_slice(&response.body).ok()?;
-    let says_something =
-        envelope.data.is_some() || envelope.errors.as_ref().is_some_and(|errors| !errors.is_empty());
-    (says_something && (200..300).contains(&response.status)).then_some(envelope)
+    let has_content = envelope.data.is_some() || envelope.errors.as_ref().is_some_and(|errors| !errors.is_empty());
+    (has_content && (200..300).contains(&response.status)).then_some(envelope)
 }
 
-fn field(part: &Part<'_>) -> &'static str {
+fn field(part: &BatchPart<'_>) -> &'static str {
     part.mutation.joinable.map_or("", |joinable| joinable.field)
 }
 
@@ -191,29 +215,29 @@ mod tests {
         "A",
         "mutation A($input: AInput!) {\n  a(input: $input) {\n    ...AAnswer\n  }\n}\n\nfragment AAnswer on AResult {\n  ok {\n    ...Shared\n  }\n}\n\nfragment Shared on Thing {\n  id\n}\n",
     )
-    .joinable(Joinable { field: "a", input: "AInput", answer: "AAnswer" });
+    .joinable(Joinable { field: "a", input_type: "AInput", answer_fragment: "AAnswer" });
     const ALONE: Mutation = Mutation::new("Alone", "mutation Alone { alone }");
-    const WIDE: Limits = Limits { aliases: 20, tokens: 800, cost: 1000 };
+    const WIDE: BatchLimits = BatchLimits { aliases: 20, tokens: 800, cost: 1000 };
 
-    fn parts(aliases: &[&'static str]) -> Vec<Part<'static>> {
-        aliases.iter().map(|alias| Part { alias, mutation: &A }).collect()
+    fn parts(aliases: &[&'static str]) -> Vec<BatchPart<'static>> {
+        aliases.iter().map(|alias| BatchPart { alias, mutation: &A }).collect()
     }
 
     fn answer(status: u16, body: &str) -> Response {
         Response::new(status, body.as_bytes().to_vec())
     }
 
-    fn said(parts: &[Part<'_>], status: u16, body: &str) -> Vec<String> {
+    fn parts_of(parts: &[BatchPart<'_>], status: u16, body: &str) -> Vec<String> {
         let text = |part: Result<Response, CallError>| match part {
             Ok(response) => String::from_utf8(response.body).unwrap(),
             Err(error) => error.to_string(),
         };
-        split(parts, &answer(status, body)).into_iter().map(text).collect()
+        split_response(parts, &answer(status, body)).into_iter().map(text).collect()
     }
 
     #[test]
     fn a_fragment_that_several_use_is_there_once() {
-        let text = document(&parts(&["m1", "m2"])).unwrap();
+        let text = batch_document(&parts(&["m1", "m2"])).unwrap();
         assert!(
             text.starts_with("mutation Batch($m1: AInput!, $m2: AInput!) {\n  m1: a(input: $m1) {\n"),
             "{text}"
@@ -225,23 +249,23 @@ mod tests {
     #[test]
     fn as_many_go_together_as_every_limit_allows() {
         let names: Vec<String> = (1..=30).map(|place| format!("m{place}")).collect();
-        let parts: Vec<Part<'_>> = names.iter().map(|alias| Part { alias, mutation: &A }).collect();
-        assert_eq!(fitting(&parts, WIDE), 20);
-        assert_eq!(fitting(&parts[..3], WIDE), 3);
-        assert_eq!(fitting(&parts, Limits { cost: 10 + 2 * 5, ..WIDE }), 5);
-        let four = tokens(&document(&parts[..4]).unwrap());
-        assert_eq!(fitting(&parts, Limits { tokens: four, ..WIDE }), 4);
-        assert_eq!(fitting(&parts, Limits { tokens: four - 1, ..WIDE }), 3);
-        // One always goes: it is no larger than it is by itself.
-        assert_eq!(fitting(&parts, Limits { tokens: 1, aliases: 0, cost: 0 }), 1);
-        assert_eq!(fitting(&[Part { alias: "m1", mutation: &ALONE }, parts[0]], WIDE), 1);
+        let parts: Vec<BatchPart<'_>> = names.iter().map(|alias| BatchPart { alias, mutation: &A }).collect();
+        assert_eq!(fitting_count(&parts, WIDE), 20);
+        assert_eq!(fitting_count(&parts[..3], WIDE), 3);
+        assert_eq!(fitting_count(&parts, BatchLimits { cost: 10 + 2 * 5, ..WIDE }), 5);
+        let four = tokens(&batch_document(&parts[..4]).unwrap());
+        assert_eq!(fitting_count(&parts, BatchLimits { tokens: four, ..WIDE }), 4);
+        assert_eq!(fitting_count(&parts, BatchLimits { tokens: four - 1, ..WIDE }), 3);
+        // The first always fits: it is then sent by itself.
+        assert_eq!(fitting_count(&parts, BatchLimits { tokens: 1, aliases: 0, cost: 0 }), 1);
+        assert_eq!(fitting_count(&[BatchPart { alias: "m1", mutation: &ALONE }, parts[0]], WIDE), 1);
     }
 
     #[test]
-    fn each_hears_what_is_said_of_it() {
+    fn each_mutation_gets_its_own_answer() {
         let parts = parts(&["m1", "m2"]);
         let [one, two] =
-            said(&parts, 200, r#"{"data":{"m1":{"ok":{"id":1}},"m2":{"ok":{"id":2}}}}"#).try_into().unwrap();
+            parts_of(&parts, 200, r#"{"data":{"m1":{"ok":{"id":1}},"m2":{"ok":{"id":2}}}}"#).try_into().unwrap();
         assert_eq!(
             (one.as_str(), two.as_str()),
             (r#"{"data":{"a":{"ok":{"id":1}}}}"#, r#"{"data":{"a":{"ok":{"id":2}}}}"#)
@@ -249,13 +273,13 @@ mod tests {
     }
 
     #[test]
-    fn where_one_fails_the_others_without_an_answer_are_lost() {
+    fn if_one_fails_the_others_without_an_answer_are_lost() {
         let body = r#"{"data":null,"errors":[{"message":"no","path":["m2"]}]}"#;
-        let [one, two] = said(&parts(&["m1", "m2"]), 200, body).try_into().unwrap();
-        assert_eq!(one, "its answer was lost with that of m2");
+        let [one, two] = parts_of(&parts(&["m1", "m2"]), 200, body).try_into().unwrap();
+        assert_eq!(one, "its answer was lost, because m2 failed in the same request");
         assert_eq!(two, r#"{"data":null,"errors":[{"message":"no","path":["a"]}]}"#);
         let body = r#"{"data":{"m1":{"ok":1},"m2":null},"errors":[{"message":"no","path":["m2"]}]}"#;
-        let [one, two] = said(&parts(&["m1", "m2"]), 200, body).try_into().unwrap();
+        let [one, two] = parts_of(&parts(&["m1", "m2"]), 200, body).try_into().unwrap();
         assert_eq!(one, r#"{"data":{"a":{"ok":1}}}"#);
         assert_eq!(two, r#"{"data":null,"errors":[{"message":"no","path":["a"]}]}"#);
     }
@@ -265,20 +289,20 @@ mod tests {
         for error in [r#"{"message":"no"}"#, r#"{"message":"no","path":["m9"]}"#, r#"{"message":"no","path":[]}"#]
         {
             let body = format!(r#"{{"data":{{"m1":{{"ok":1}},"m2":null}},"errors":[{error}]}}"#);
-            let lost = said(&parts(&["m1", "m2"]), 200, &body);
-            assert_eq!(lost, ["its answer was lost with that of one that the platform doesn't name"; 2]);
+            let lost = parts_of(&parts(&["m1", "m2"]), 200, &body);
+            assert_eq!(lost, ["its answer was lost, because an unnamed mutation failed in the same request"; 2]);
         }
     }
 
     #[test]
-    fn what_is_said_of_the_whole_is_said_to_each() {
+    fn an_answer_to_the_whole_document_goes_to_each() {
         for (status, body) in [(502, "<html>"), (400, "<html>"), (200, r#"{"data":null}"#)] {
-            assert_eq!(said(&parts(&["m1", "m2"]), status, body), [body, body]);
+            assert_eq!(parts_of(&parts(&["m1", "m2"]), status, body), [body, body]);
         }
-        let refused = said(&parts(&["m1", "m2"]), 400, r#"{"errors":[{"message":"too long"}]}"#);
-        assert_eq!(refused, ["the platform refused a document of several"; 2]);
-        // One that is silent about a part says of it what it would say of it alone.
-        let silent = said(&parts(&["m1"]), 200, r#"{"data":{"m1":null}}"#);
+        let refused = parts_of(&parts(&["m1", "m2"]), 400, r#"{"errors":[{"message":"too long"}]}"#);
+        assert_eq!(refused, ["the platform refused a request with several mutations"; 2]);
+        // A null without an error means the same as for a mutation that was sent by itself.
+        let silent = parts_of(&parts(&["m1"]), 200, r#"{"data":{"m1":null}}"#);
         assert_eq!(silent, [r#"{"data":{"a":null}}"#]);
     }
 }

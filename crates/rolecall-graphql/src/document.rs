@@ -1,13 +1,14 @@
-//! Named operations. A query and a mutation are two types, so that a reader can't be handed the wrong one.
+//! Named operations. A query and a mutation are two types, so that a reader can't be handed a mutation.
 
 use super::Joinable;
 
-/// Which of the credentials that a connection has an operation is sent with. Its name is the provider's.
+/// The name of a credential that a connection has. Each operation is sent with one of them. The names are the
+/// provider's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Context(pub &'static str);
 
 impl Context {
-    /// Where there is nothing to choose.
+    /// The credential of a platform that takes one for everything.
     pub const ONLY: Self = Self("only");
 }
 
@@ -25,7 +26,7 @@ impl Query {
         Self { name, text, context: Context::ONLY }
     }
 
-    /// The same, sent with another credential.
+    /// Returns the same query, sent with another credential.
     #[must_use]
     pub const fn within(self, context: Context) -> Self {
         Self { context, ..self }
@@ -39,7 +40,7 @@ pub struct Mutation {
     pub name: &'static str,
     pub text: &'static str,
     pub context: Context,
-    /// How it goes into a document with others, where it may.
+    /// The parts that a batch needs of the document. Without them the mutation is always sent by itself.
     pub joinable: Option<Joinable>,
 }
 
@@ -48,13 +49,13 @@ impl Mutation {
         Self { name, text, context: Context::ONLY, joinable: None }
     }
 
-    /// The same, to be sent together with others.
+    /// Returns the same mutation, which may be sent in a batch.
     #[must_use]
     pub const fn joinable(self, joinable: Joinable) -> Self {
         Self { joinable: Some(joinable), ..self }
     }
 
-    /// The same, sent with another credential.
+    /// Returns the same mutation, sent with another credential.
     #[must_use]
     pub const fn within(self, context: Context) -> Self {
         Self { context, ..self }

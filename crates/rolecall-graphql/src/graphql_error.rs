@@ -1,4 +1,4 @@
-//! One error of an answer, as far as all platforms mean the same by it.
+//! One error of an answer, as far as it means the same on all platforms.
 
 use std::fmt;
 
@@ -6,13 +6,14 @@ use serde_json::Value;
 
 use super::Redactor;
 
-/// One entry of `errors`.
+/// An entry of `errors`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GraphQlError {
     pub message: String,
-    /// From `errorType`, `extensions.code`, or the word before the first colon of the message.
+    /// The machine-readable code: `errorType`, `extensions.code`, or the word before the first colon of the message.
     pub code: Option<String>,
-    /// Such as `organisationManagement`, `listUsers`. Empty where the request as such was refused.
+    /// The path of the field that failed, such as `organisationManagement`, `listUsers`. It is empty if the request as a
+    /// whole was refused.
     pub path: Vec<String>,
 }
 
@@ -31,7 +32,7 @@ impl fmt::Display for GraphQlError {
 }
 
 impl GraphQlError {
-    /// Reads one entry of `errors`, whatever form it has.
+    /// Reads an entry of `errors` of any form.
     pub(super) fn read(error: &Value, redactor: &Redactor) -> Self {
         let text = |value: Option<&Value>| value.and_then(Value::as_str).map(|text| redactor.clean(text));
         let message = text(error.get("message")).or_else(|| text(Some(error)));
@@ -53,21 +54,23 @@ impl GraphQlError {
         Self { message, code, path }
     }
 
-    /// Did the field itself refuse, before it had an effect? An error below it, or one of the platform's own, says
-    /// that it ran.
+    /// Returns whether the field refused the mutation before it had an effect. An internal error of the platform, or an
+    /// error of a field below, shows that the mutation ran.
     pub(super) fn is_refusal(&self) -> bool {
-        // Servers in general, AWS AppSync and its functions, and what hides what it was.
+        // Codes of servers in general, of AWS AppSync and its functions, and of gateways that hide the cause.
         #[rustfmt::skip]
-        const OWN: &[&str] = &[
+        const INTERNAL_CODES: &[&str] = &[
             "INTERNAL", "TIMEOUT", "TIMED_OUT", "TIMEDOUT", "UNAVAILABLE", "DOWNSTREAM", "UNHANDLED", "LAMBDA",
             "UNKNOWN", "ABORT",
         ];
-        const WORDS: &[&str] =
+        const INTERNAL_WORDS: &[&str] =
             &["timed out", "timeout", "time out", "unexpected error", "internal error", "internal server error"];
-        let said = self.message.to_lowercase();
-        let own =
-            self.code.as_deref().is_some_and(|code| OWN.iter().any(|word| code.to_uppercase().contains(word)))
-                || WORDS.iter().any(|words| said.contains(words));
-        self.path.len() <= 1 && !own
+        let message = self.message.to_lowercase();
+        let is_internal = self
+            .code
+            .as_deref()
+            .is_some_and(|code| INTERNAL_CODES.iter().any(|word| code.to_uppercase().contains(word)))
+            || INTERNAL_WORDS.iter().any(|words| message.contains(words));
+        self.path.len() <= 1 && !is_internal
     }
 }

@@ -1,4 +1,4 @@
-//! HTTP by reqwest: TLS, proxies, limits. Nothing is followed and nothing repeated here.
+//! HTTP by reqwest: TLS, proxies, limits. It follows no redirect and repeats no request.
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -13,30 +13,31 @@ use url::Url;
 
 use super::{Context, RateLimit, Request, Response, Transport, TransportError};
 
-/// Headers that carry a credential, for each of those that an operation may be sent with.
+/// The headers of each credential, by its [`Context`].
 pub type Contexts = BTreeMap<Context, Vec<(&'static str, SecretString)>>;
 
-/// How to reach an endpoint.
+/// The settings of a connection to an endpoint.
 pub struct HttpSettings {
     pub endpoint: Url,
     pub contexts: Contexts,
     pub client: ClientSettings,
 }
 
-/// How to speak HTTP.
+/// The settings of an HTTP client.
 pub struct ClientSettings {
-    /// Go there directly, whatever proxy the environment names.
+    /// Ignores a proxy that the environment names.
     pub direct: bool,
     pub user_agent: String,
-    /// For one request, from connecting to the last byte.
+    /// The time that one request may take, from connecting to the last byte.
     pub timeout: Duration,
-    /// Certificate authorities beside the operating system's, as PEM.
+    /// Certificate authorities to trust in addition to the operating system's, as PEM.
     pub extra_ca: Option<Vec<u8>>,
 }
 
-/// The largest answer that is read, in MiB. 10,000 users take about 3.
+/// The largest answer that is read, in MiB. A list of 10,000 users takes about 3.
 const MAX_BODY_MIB: usize = 64;
 
+/// A [`Transport`] over HTTP.
 pub struct HttpTransport {
     client: Client,
     endpoint: Url,
@@ -45,19 +46,19 @@ pub struct HttpTransport {
 
 impl HttpTransport {
     pub fn new(settings: HttpSettings) -> Result<Self, String> {
-        let HttpSettings { endpoint, contexts, client: how } = settings;
+        let HttpSettings { endpoint, contexts, client: client_settings } = settings;
         let mut headers = HeaderMap::new();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         headers
             .insert(ACCEPT, HeaderValue::from_static("application/graphql-response+json, application/json;q=0.9"));
-        let contexts = contexts.into_iter().map(|(context, with)| {
+        let contexts = contexts.into_iter().map(|(context, secrets)| {
             let mut all = headers.clone();
-            all.extend(secret_headers(with)?);
+            all.extend(secret_headers(secrets)?);
             Ok((context, all))
         });
         let contexts = contexts.collect::<Result<_, String>>()?;
-        let plain = how.direct && endpoint.scheme() == "http";
-        let client = build(how, plain)?;
+        let plain = client_settings.direct && endpoint.scheme() == "http";
+        let client = build(client_settings, plain)?;
         Ok(Self { client, endpoint, contexts })
     }
 
@@ -65,7 +66,7 @@ impl HttpTransport {
         let body = serde_json::to_vec(request).map_err(|why| TransportError::NotSent(why.to_string()))?;
         let Some(headers) = self.contexts.get(&request.context) else {
             let Context(name) = request.context;
-            return Err(TransportError::NotSent(format!("there is no {name} credential to send it with")));
+            return Err(TransportError::NotSent(format!("there is no {name} credential")));
         };
         let sent = self.client.post(self.endpoint.clone()).headers(headers.clone()).body(body).send().await;
         let mut answer = sent.map_err(|why| transport_error(&why))?;
@@ -74,14 +75,16 @@ impl HttpTransport {
             |name: HeaderName| answer.headers().get(name).and_then(|value: &HeaderValue| value.to_str().ok());
         if status.is_redirection() {
             let target = header(LOCATION).and_then(|text| self.endpoint.join(text).ok());
-            let host = target.as_ref().and_then(Url::host_str).unwrap_or("an unnamed place");
+            let host = target.as_ref().and_then(Url::host_str).unwrap_or("an unnamed host");
             return Err(TransportError::Redirected(host.to_owned()));
         }
         let content_type = header(CONTENT_TYPE).map(ToOwned::to_owned);
         let retry_after = header(RETRY_AFTER).and_then(retry_after);
         let rate_limit = rate_limit(|name| header(HeaderName::from_static(name)));
         let mut body = Vec::new();
-        while let Some(chunk) = answer.chunk().await.map_err(|why| TransportError::NoAnswer(chain(&why)))? {
+        while let Some(chunk) =
+            answer.chunk().await.map_err(|why| TransportError::NoAnswer(innermost_cause(&why)))?
+        {
             if body.len() + chunk.len() > MAX_BODY_MIB * 1024 * 1024 {
                 return Err(TransportError::TooLarge(MAX_BODY_MIB));
             }
@@ -91,15 +94,16 @@ impl HttpTransport {
     }
 }
 
-/// A client that follows no redirect, so that no header travels on.
+/// Builds an HTTP client that follows no redirect, so that no header reaches another host.
 pub fn client(settings: ClientSettings) -> Result<Client, String> {
     build(settings, false)
 }
 
-/// `plain` is for what never goes over TLS, and so needs no authorities: an empty folder has none.
+/// Builds an HTTP client. With `plain` it loads no certificate authorities: they aren't needed without TLS, and a minimal
+/// container has none.
 fn build(settings: ClientSettings, plain: bool) -> Result<Client, String> {
     let ClientSettings { direct, user_agent, timeout, extra_ca } = settings;
-    // Several in one process are fine: only the first is taken, and all are the same.
+    // Only the first call installs the provider. Later ones fail, and that is fine: they are all the same.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let mut builder = Client::builder()
         .user_agent(user_agent)
@@ -116,18 +120,18 @@ fn build(settings: ClientSettings, plain: bool) -> Result<Client, String> {
         let certificates = Certificate::from_pem_bundle(&pem)
             .map_err(|why| format!("the extra certificate authorities can't be read: {why}"))?;
         if certificates.is_empty() {
-            return Err("the file of extra certificate authorities holds no certificate".to_owned());
+            return Err("the file of extra certificate authorities has no certificate".to_owned());
         }
         builder = builder.tls_certs_merge(certificates);
     }
-    builder.build().map_err(|why| format!("HTTP can't be set up: {}", chain(&why)))
+    builder.build().map_err(|why| format!("the HTTP client can't be set up: {}", innermost_cause(&why)))
 }
 
 fn secret_headers(headers: Vec<(&'static str, SecretString)>) -> Result<HeaderMap, String> {
     let mut sensitive = HeaderMap::new();
     for (name, secret) in headers {
         let mut value = HeaderValue::from_str(secret.expose_secret())
-            .map_err(|_| "the credential holds a character that no HTTP header can carry".to_owned())?;
+            .map_err(|_| "the credential has a character that an HTTP header can't carry".to_owned())?;
         value.set_sensitive(true);
         sensitive.insert(HeaderName::from_static(name), value);
     }
@@ -143,7 +147,7 @@ impl Transport for HttpTransport {
     }
 }
 
-/// Seconds, or a date.
+/// Parses `Retry-After`: a number of seconds, or a date.
 fn retry_after(text: &str) -> Option<Duration> {
     if let Ok(seconds) = text.trim().parse() {
         return Some(Duration::from_secs(seconds));
@@ -153,8 +157,8 @@ fn retry_after(text: &str) -> Option<Duration> {
     Some(Duration::from_secs(u64::try_from(seconds).unwrap_or(0)))
 }
 
-/// What is left of a limit, where the platform says both how much and for how long. The names are those of the IETF's
-/// draft and of what was usual before it.
+/// Reads the rest of the limit from the headers, if they tell both the number of requests and the time. The names are
+/// those of the IETF's draft and the older ones with `x-`.
 fn rate_limit<'a>(header: impl Fn(&'static str) -> Option<&'a str>) -> Option<RateLimit> {
     const NAMES: &[(&str, &str)] = &[
         ("ratelimit-remaining", "ratelimit-reset"),
@@ -164,26 +168,26 @@ fn rate_limit<'a>(header: impl Fn(&'static str) -> Option<&'a str>) -> Option<Ra
     NAMES.iter().find_map(|(remaining, reset)| {
         let remaining = header(remaining)?.trim().parse().ok()?;
         let reset: u64 = header(reset)?.trim().parse().ok()?;
-        // Some count seconds from now, others from 1970.
+        // Some platforms count the seconds from now, others from 1970.
         let now = u64::try_from(jiff::Timestamp::now().as_second()).unwrap_or(0);
-        let reset = if reset > YEARS { reset.saturating_sub(now) } else { reset };
+        let reset = if reset > LONGEST_RESET { reset.saturating_sub(now) } else { reset };
         Some(RateLimit { remaining, reset: Duration::from_secs(reset) })
     })
 }
 
-/// No limit lasts for so many seconds.
-const YEARS: u64 = 100_000_000;
+/// A number of seconds that no limit lasts for: three years. A larger number is a date.
+const LONGEST_RESET: u64 = 100_000_000;
 
 fn transport_error(why: &reqwest::Error) -> TransportError {
     if why.is_connect() || why.is_builder() {
-        TransportError::NotSent(chain(why))
+        TransportError::NotSent(innermost_cause(why))
     } else {
-        TransportError::NoAnswer(chain(why))
+        TransportError::NoAnswer(innermost_cause(why))
     }
 }
 
-/// The innermost cause: the outer ones repeat the URL, which may hold a token.
-fn chain(why: &dyn std::error::Error) -> String {
+/// Returns the innermost cause. The outer ones repeat the URL, which may contain a token.
+fn innermost_cause(why: &dyn std::error::Error) -> String {
     let mut cause = why;
     while let Some(inner) = cause.source() {
         cause = inner;

@@ -1,4 +1,4 @@
-//! GraphQL over HTTP: documents, transport, answers, retries. Knows no provider.
+//! GraphQL over HTTP: documents, batches, transports, answers, retries. Knows no provider.
 
 mod answer;
 mod backpressure;
@@ -15,10 +15,10 @@ mod storage;
 mod transport;
 pub mod write;
 
-use answer::understood;
-pub use answer::{Answer, CallError, Effect, parse};
+use answer::decode;
+pub use answer::{Answer, CallError, PossibleEffect, parse};
 pub use backpressure::BackpressureTransport;
-pub use batch::{Joinable, Limits, Part, document, fitting, split};
+pub use batch::{BatchLimits, BatchPart, Joinable, batch_document, fitting_count, split_response};
 pub use document::{Context, Mutation, Query};
 pub use graphql_error::GraphQlError;
 pub use http::{ClientSettings, Contexts, HttpSettings, HttpTransport, client};
@@ -26,6 +26,6 @@ pub use quota::{Quota, Quotas};
 pub use rate_limit::{MemoryBudget, OnWait, RateLimitTransport};
 pub use reader::{Reader, RunCache};
 pub use redact::Redactor;
-pub use retry::Backoff;
+pub use retry::{Backoff, RetryWaits};
 pub use storage::{Budget, ReadCheckpoint, ResponseCache, Ticket};
 pub use transport::{RateLimit, Request, Response, Transport, TransportError};

@@ -1,4 +1,4 @@
-//! Keeping ahead of a platform's limits, so that nothing is sent only to be refused.
+//! Limits that a platform is known to have, so that no request is sent only to be refused.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::MemoryBudget;
 
-/// At most so many calls within any stretch of that length.
+/// A limit on requests: at most `calls` of them within any period as long as `window`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Quota {
     pub calls: usize,
@@ -17,12 +17,13 @@ pub struct Quota {
 const MARGIN: Duration = Duration::from_millis(100);
 
 impl Quota {
-    /// Does a call of this age count against the limit still?
+    /// Returns whether a request that was sent so long ago still counts against the limit.
     pub fn counts(self, age: Duration) -> bool {
         age < self.window + MARGIN
     }
 
-    /// How long it takes until another call fits, beside calls of these ages, all of which count. None: it fits now.
+    /// Returns the time until another request is within the limit, or nothing if it is now. `ages` are those of the
+    /// requests that still count.
     pub fn wait(self, ages: impl ExactSizeIterator<Item = Duration>) -> Option<Duration> {
         if ages.len() < self.calls {
             return None;
@@ -32,16 +33,17 @@ impl Quota {
     }
 }
 
-/// The limits of single operations. One of them serves all that goes out with one credential.
+/// The budgets of operations that have a limit of their own, by the operation's name. All requests that are sent with
+/// one credential share one such value.
 #[derive(Debug, Default)]
 pub struct Quotas {
-    operations: Mutex<BTreeMap<String, Arc<MemoryBudget>>>,
+    budgets: Mutex<BTreeMap<String, Arc<MemoryBudget>>>,
 }
 
 impl Quotas {
-    /// What is left of an operation's limit. Refused calls count, too.
+    /// Returns the budget of an operation. Requests that the platform refuses count against it, too.
     pub fn budget(&self, operation: &str) -> Arc<MemoryBudget> {
-        let mut operations = self.operations.lock().unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(operations.entry(operation.to_owned()).or_default())
+        let mut budgets = self.budgets.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(budgets.entry(operation.to_owned()).or_default())
     }
 }

@@ -1,4 +1,4 @@
-//! A transport that sends no more than a platform allows, whatever is sent.
+//! A transport that never sends more requests than a platform allows.
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -10,23 +10,30 @@ use tokio::time::Instant;
 
 use super::{Budget, Quota, Request, Response, Ticket, Transport, TransportError};
 
-/// Hears of every wait, before it.
+/// A callback that is told of every wait before it begins.
 pub type OnWait = Arc<dyn Fn(Duration) + Send + Sync>;
 
-/// Keeps to one quota for all that goes over it. Everything that counts against one limit has to share a budget.
+/// Delays requests so that they keep to a [`Quota`] that is known beforehand. All transports whose requests count
+/// against the same limit have to share one [`Budget`].
+///
+/// For example, a hub takes 10 requests a minute from each person, and a run reads three organisations with two keys of
+/// that person. Each key has a transport of its own, and both transports share the budget: the first ten requests are
+/// sent at once, and the eleventh waits until a minute after the first was answered. If the platform answers HTTP 429 all
+/// the same, another client uses the same limit. The next request then waits for as long as the platform asks, or for a
+/// whole minute if it doesn't say.
 pub struct RateLimitTransport {
     inner: Arc<dyn Transport>,
     quota: Quota,
     budget: Arc<dyn Budget>,
-    told: OnWait,
+    on_wait: OnWait,
 }
 
 impl RateLimitTransport {
-    pub fn new(inner: Arc<dyn Transport>, quota: Quota, budget: Arc<dyn Budget>, told: OnWait) -> Self {
-        Self { inner, quota, budget, told }
+    pub fn new(inner: Arc<dyn Transport>, quota: Quota, budget: Arc<dyn Budget>, on_wait: OnWait) -> Self {
+        Self { inner, quota, budget, on_wait }
     }
 
-    /// Waits until another request fits.
+    /// Waits until another request is within the limit, and counts it.
     async fn admit(&self) -> Ticket {
         loop {
             let wait = match self.budget.take(self.quota) {
@@ -34,7 +41,7 @@ impl RateLimitTransport {
                 Err(wait) => wait,
             };
             tracing::info!(wait_ms = wait.as_millis(), "waiting for the platform's limit");
-            (self.told)(wait);
+            (self.on_wait)(wait);
             tokio::time::sleep(wait).await;
         }
     }
@@ -53,8 +60,10 @@ impl Transport for RateLimitTransport {
             } else {
                 self.budget.answered(ticket);
             }
-            // Another hand has used up what there was, and nobody says for how long.
-            if answer.as_ref().is_ok_and(|answer| answer.status == TOO_MANY && answer.retry_after.is_none()) {
+            // Another client has used up the limit, and the platform doesn't say for how long.
+            let is_refused =
+                |response: &Response| response.status == TOO_MANY_REQUESTS && response.retry_after.is_none();
+            if answer.as_ref().is_ok_and(is_refused) {
                 self.budget.used_up(self.quota);
             }
             answer
@@ -66,10 +75,9 @@ impl Transport for RateLimitTransport {
     }
 }
 
-/// "Too Many Requests".
-const TOO_MANY: u16 = 429;
+const TOO_MANY_REQUESTS: u16 = 429;
 
-/// A budget of this process alone.
+/// A budget of this process alone: the number of the last ticket, and when each counted request was sent.
 #[derive(Debug, Default)]
 pub struct MemoryBudget(Mutex<(u64, BTreeMap<u64, Instant>)>);
 
@@ -77,15 +85,15 @@ impl Budget for MemoryBudget {
     fn take(&self, quota: Quota) -> Result<Ticket, Duration> {
         let now = Instant::now();
         let mut guard = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let (made, past) = &mut *guard;
+        let (last_ticket, sent) = &mut *guard;
         let age = |at: &Instant| now.saturating_duration_since(*at);
-        past.retain(|_, at| quota.counts(age(at)));
-        if let Some(wait) = quota.wait(past.values().map(age)) {
+        sent.retain(|_, at| quota.counts(age(at)));
+        if let Some(wait) = quota.wait(sent.values().map(age)) {
             return Err(wait);
         }
-        *made += 1;
-        past.insert(*made, now);
-        Ok(Ticket(*made))
+        *last_ticket += 1;
+        sent.insert(*last_ticket, now);
+        Ok(Ticket(*last_ticket))
     }
 
     fn answered(&self, Ticket(ticket): Ticket) {
@@ -101,11 +109,11 @@ impl Budget for MemoryBudget {
 
     fn used_up(&self, quota: Quota) {
         let mut guard = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let (made, past) = &mut *guard;
-        past.clear();
+        let (last_ticket, sent) = &mut *guard;
+        sent.clear();
         for _ in 0..quota.calls {
-            *made += 1;
-            past.insert(*made, Instant::now());
+            *last_ticket += 1;
+            sent.insert(*last_ticket, Instant::now());
         }
     }
 }

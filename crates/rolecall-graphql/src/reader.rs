@@ -1,4 +1,4 @@
-//! The client that can only read.
+//! A client that can only read.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::{
-    Backoff, CallError, Query, ReadCheckpoint, Redactor, Request, ResponseCache, Transport, parse, understood,
+    Backoff, CallError, Query, ReadCheckpoint, Redactor, Request, ResponseCache, Transport, decode, parse,
 };
 
 /// Sends queries. Planning holds this and nothing else, so planning can't change anything.
@@ -49,155 +49,169 @@ pub struct Reader {
     redactor: Redactor,
     backoff: Backoff,
     requests: AtomicUsize,
-    kept: RunCache,
-    shelf: Option<Arc<dyn ResponseCache>>,
-    spool: Option<Arc<dyn ReadCheckpoint>>,
+    run_cache: RunCache,
+    response_cache: Option<Arc<dyn ResponseCache>>,
+    checkpoint: Option<Arc<dyn ReadCheckpoint>>,
 }
 
-/// Answers that don't change within a run, by what was asked. Readers of one platform may share them.
+/// Answers and errors that don't change within a run, by the key of their request. Readers of one platform may share them.
 #[derive(Clone, Default)]
 pub struct RunCache(Arc<Mutex<BTreeMap<String, Result<Value, CallError>>>>);
 
-/// Two requests that are called the same ask for the same.
-fn asked(query: &Query, variables: &Value) -> String {
+/// Returns a text that is the same for two requests only if they ask for the same.
+fn cache_key(query: &Query, variables: &Value) -> String {
     format!("{} {} {variables}", query.context.0, query.name)
 }
 
-fn nothing() -> Value {
+fn no_variables() -> Value {
     Value::Object(serde_json::Map::new())
 }
 
 impl RunCache {
-    fn forget(&self, asked: &str) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(asked);
+    fn forget(&self, key: &str) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(key);
     }
 
-    fn get(&self, asked: &str) -> Option<Result<Value, CallError>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(asked).cloned()
+    fn get(&self, key: &str) -> Option<Result<Value, CallError>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(key).cloned()
     }
 
-    fn insert(&self, asked: String, answer: Result<Value, CallError>) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(asked, answer);
+    fn insert(&self, key: String, answer: Result<Value, CallError>) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(key, answer);
     }
 }
 
 impl Reader {
     pub fn new(transport: Arc<dyn Transport>, redactor: Redactor, backoff: Backoff) -> Self {
         let requests = AtomicUsize::new(0);
-        Self { transport, redactor, backoff, requests, kept: RunCache::default(), shelf: None, spool: None }
+        Self {
+            transport,
+            redactor,
+            backoff,
+            requests,
+            run_cache: RunCache::default(),
+            response_cache: None,
+            checkpoint: None,
+        }
     }
 
-    /// One that knows what others have been told.
+    /// Returns a reader that shares the answers of this run with others.
     #[must_use]
-    pub fn sharing(self, kept: RunCache) -> Self {
-        Self { kept, ..self }
+    pub fn with_run_cache(self, run_cache: RunCache) -> Self {
+        Self { run_cache, ..self }
     }
 
-    /// One that knows what was so for days.
+    /// Returns a reader that keeps the answers of [`Self::query_cached`] between runs.
     #[must_use]
-    pub fn with_shelf(self, shelf: Arc<dyn ResponseCache>) -> Self {
-        Self { shelf: Some(shelf), ..self }
+    pub fn with_response_cache(self, cache: Arc<dyn ResponseCache>) -> Self {
+        Self { response_cache: Some(cache), ..self }
     }
 
-    /// One that goes on where an earlier read broke off.
+    /// Returns a reader that continues an interrupted read, and leaves a checkpoint if it is interrupted itself.
     #[must_use]
-    pub fn resuming(self, spool: Arc<dyn ReadCheckpoint>) -> Self {
-        Self { spool: Some(spool), ..self }
+    pub fn with_checkpoint(self, checkpoint: Arc<dyn ReadCheckpoint>) -> Self {
+        Self { checkpoint: Some(checkpoint), ..self }
     }
 
-    /// Requests sent so far, repetitions included.
+    /// Returns the number of requests sent so far, retries included.
     pub fn requests(&self) -> usize {
         self.requests.load(Ordering::Relaxed)
     }
 
-    /// Asks once a run for what can't change meanwhile: what the server is able to do. That it won't say is kept too.
+    /// Sends a query at most once a run, for facts that can't change meanwhile, such as the server's features. If the server
+    /// refuses to tell, that is remembered too.
     pub async fn query_once<T: DeserializeOwned>(&self, query: &Query) -> Result<T, CallError> {
-        self.query_kept(query, nothing()).await
+        self.query_once_with(query, no_variables()).await
     }
 
-    /// Asks once in days.
-    pub async fn query_lasting<T: DeserializeOwned>(&self, query: &Query) -> Result<T, CallError> {
-        let asked = asked(query, &nothing());
-        let Some(shelf) = self.shelf.as_ref().filter(|_| self.kept.get(&asked).is_none()) else {
+    /// Sends a query only if the response cache has no answer to it, for facts that rarely change.
+    pub async fn query_cached<T: DeserializeOwned>(&self, query: &Query) -> Result<T, CallError> {
+        let key = cache_key(query, &no_variables());
+        let Some(cache) = self.response_cache.as_ref().filter(|_| self.run_cache.get(&key).is_none()) else {
             return self.query_once(query).await;
         };
-        if let Some(answer) = shelf.get(query.name)
-            && let Ok(known) = understood(&answer, &self.redactor)
+        if let Some(answer) = cache.get(query.name)
+            && let Ok(value) = decode(&answer, &self.redactor)
         {
-            self.kept.insert(asked, Ok(answer));
-            return Ok(known);
+            self.run_cache.insert(key, Ok(answer));
+            return Ok(value);
         }
-        let known = self.query_once(query).await?;
-        if let Some(Ok(answer)) = self.kept.get(&asked) {
-            shelf.put(query.name, &answer);
+        let value = self.query_once(query).await?;
+        if let Some(Ok(answer)) = self.run_cache.get(&key) {
+            cache.put(query.name, &answer);
         }
-        Ok(known)
+        Ok(value)
     }
 
-    /// What was answered days ago is no longer so.
-    pub fn forget_lasting(&self, query: &Query) {
-        self.kept.forget(&asked(query, &nothing()));
-        if let Some(shelf) = &self.shelf {
-            shelf.forget(query.name);
+    /// Forgets the cached answer to a query, because it is out of date.
+    pub fn forget_cached(&self, query: &Query) {
+        self.run_cache.forget(&cache_key(query, &no_variables()));
+        if let Some(cache) = &self.response_cache {
+            cache.forget(query.name);
         }
     }
 
-    /// The same with variables.
-    pub async fn query_kept<T: DeserializeOwned>(&self, query: &Query, variables: Value) -> Result<T, CallError> {
-        let asked = asked(query, &variables);
-        if let Some(answer) = self.kept.get(&asked) {
-            return understood(&answer?, &self.redactor);
+    /// Sends a query with variables at most once a run. See [`Self::query_once`].
+    pub async fn query_once_with<T: DeserializeOwned>(
+        &self,
+        query: &Query,
+        variables: Value,
+    ) -> Result<T, CallError> {
+        let key = cache_key(query, &variables);
+        if let Some(answer) = self.run_cache.get(&key) {
+            return decode(&answer?, &self.redactor);
         }
-        match self.query_whole(query, variables).await {
-            Ok((answer, known)) => {
-                self.kept.insert(asked, Ok(answer));
-                Ok(known)
+        match self.query_checkpointed(query, variables).await {
+            Ok((answer, value)) => {
+                self.run_cache.insert(key, Ok(answer));
+                Ok(value)
             }
             Err(error) => {
                 if !error.is_unreachable_or_refused() {
-                    self.kept.insert(asked, Err(error.clone()));
+                    self.run_cache.insert(key, Err(error.clone()));
                 }
                 Err(error)
             }
         }
     }
 
-    /// Asks until there is an answer that is whole, or a reason why there is none.
+    /// Sends a query, and retries after errors that may pass. Partial data is an error.
     pub async fn query<T: DeserializeOwned>(&self, query: &Query, variables: Value) -> Result<T, CallError> {
-        if self.spool.is_none() {
-            return self.ask(query, variables).await;
+        if self.checkpoint.is_none() {
+            return self.send(query, variables).await;
         }
-        self.query_whole(query, variables).await.map(|(_, known)| known)
+        self.query_checkpointed(query, variables).await.map(|(_, value)| value)
     }
 
-    /// The answer, and what it means. One that isn't understood isn't kept, so that the next read asks anew.
-    async fn query_whole<T: DeserializeOwned>(
+    /// Takes the answer from the checkpoint, or sends the query. Returns the answer and the value read from it. An answer
+    /// that can't be read isn't stored, so the next run sends the query again.
+    async fn query_checkpointed<T: DeserializeOwned>(
         &self,
         query: &Query,
         variables: Value,
     ) -> Result<(Value, T), CallError> {
-        let asked = asked(query, &variables);
-        if let Some(answer) = self.spool.as_ref().and_then(|spool| spool.take(&asked))
-            && let Ok(known) = understood(&answer, &self.redactor)
+        let key = cache_key(query, &variables);
+        if let Some(answer) = self.checkpoint.as_ref().and_then(|checkpoint| checkpoint.take(&key))
+            && let Ok(value) = decode(&answer, &self.redactor)
         {
-            return Ok((answer, known));
+            return Ok((answer, value));
         }
-        let answer: Value = self.ask(query, variables).await?;
-        let known = understood(&answer, &self.redactor)?;
-        if let Some(spool) = &self.spool {
-            spool.keep(&asked, &answer);
+        let answer: Value = self.send(query, variables).await?;
+        let value = decode(&answer, &self.redactor)?;
+        if let Some(checkpoint) = &self.checkpoint {
+            checkpoint.keep(&key, &answer);
         }
-        Ok((answer, known))
+        Ok((answer, value))
     }
 
-    async fn ask<T: DeserializeOwned>(&self, query: &Query, variables: Value) -> Result<T, CallError> {
+    async fn send<T: DeserializeOwned>(&self, query: &Query, variables: Value) -> Result<T, CallError> {
         let request = Request::query(query, variables);
         self.backoff
-            .run(query.name, CallError::is_passing, || async {
+            .run(query.name, CallError::is_transient, || async {
                 self.requests.fetch_add(1, Ordering::Relaxed);
                 let answer = self.transport.send(&request).await;
                 let mut response = answer.map_err(|error| self.redactor.clean_error(error))?;
-                self.redactor.clear(&mut response.body);
+                self.redactor.clean_body(&mut response.body);
                 tracing::info!(
                     operation = query.name,
                     status = response.status,

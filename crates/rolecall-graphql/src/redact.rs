@@ -1,18 +1,18 @@
-//! Keeps known secrets out of whatever a platform says.
+//! Removes known secrets from the texts of a platform.
 
 use secrecy::{ExposeSecret, SecretString};
 
 use super::TransportError;
 
-/// Knows the secrets of a run and takes them out of foreign text.
+/// The secrets of a run. Removes them from texts that others wrote: errors, headers, bodies.
 #[derive(Clone, Debug, Default)]
 pub struct Redactor {
     secrets: Vec<SecretString>,
 }
 
-/// Whatever the case of its letters: hosts come in small ones.
+/// Replaces a secret in a text. The case of letters doesn't matter, because host names come in lower case.
 fn without(text: &str, secret: &str) -> String {
-    // Of ASCII alone, so that both have the same places.
+    // Changing only ASCII letters keeps all byte positions.
     let (folded, wanted) = (text.to_ascii_lowercase(), secret.to_ascii_lowercase());
     let mut clean = String::new();
     let mut end = 0;
@@ -27,26 +27,26 @@ fn without(text: &str, secret: &str) -> String {
 
 const REDACTED: &str = "[redacted]";
 
-/// A credential shorter than this would blank out ordinary words.
+/// The length of the shortest secret that is removed. A shorter one would remove ordinary words.
 const SHORTEST: usize = 4;
 
-/// One of this length or more is nothing but itself, wherever it stands.
+/// The length from which on a secret can't be an ordinary word, so that it is removed from data as well.
 const UNMISTAKABLE: usize = 16;
 
-/// The longest foreign text that is relayed, in characters.
+/// The longest text that is shown, in characters.
 const LONGEST: usize = 500;
 
 impl Redactor {
     pub fn new(secrets: impl IntoIterator<Item = SecretString>) -> Self {
         let long = |secret: &SecretString| secret.expose_secret().len() >= SHORTEST;
         let mut secrets: Vec<SecretString> = secrets.into_iter().filter(long).collect();
-        // One may begin with another.
+        // A secret may begin with a shorter one.
         secrets.sort_by_key(|secret| std::cmp::Reverse(secret.expose_secret().len()));
         Self { secrets }
     }
 
-    /// Data is what it is, unless it repeats a secret of ours. Short ones are words of the data itself.
-    pub fn clear(&self, body: &mut Vec<u8>) {
+    /// Removes long secrets from a body. Short ones stay, since they may be ordinary words of the data.
+    pub fn clean_body(&self, body: &mut Vec<u8>) {
         for secret in self.secrets.iter().filter(|secret| secret.expose_secret().len() >= UNMISTAKABLE) {
             let secret = secret.expose_secret().as_bytes();
             let mut start = 0;
@@ -58,7 +58,7 @@ impl Redactor {
         }
     }
 
-    /// The same of a host to which an answer would have us go.
+    /// Removes secrets from the host that a redirect names.
     pub fn clean_error(&self, error: TransportError) -> TransportError {
         match error {
             TransportError::Redirected(host) => TransportError::Redirected(self.clean(&host)),
@@ -66,7 +66,7 @@ impl Redactor {
         }
     }
 
-    /// Foreign text as it may be shown: no secret of ours, no control characters, not endless.
+    /// Returns a text of somebody else as it may be shown: without secrets and control characters, and not too long.
     pub fn clean(&self, text: &str) -> String {
         let mut clean = text.to_owned();
         for secret in &self.secrets {

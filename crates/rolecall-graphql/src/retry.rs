@@ -1,4 +1,4 @@
-//! Patience with a platform that says "not now".
+//! Retries after errors that may pass.
 
 use std::future::Future;
 use std::time::Duration;
@@ -7,80 +7,87 @@ use backon::{BackoffBuilder, ExponentialBuilder};
 
 use super::CallError;
 
-/// How long to wait, and how often.
+/// The rules for retrying: how often, and after what waits.
+///
+/// Only a request that can't have an effect twice is retried. A read may always be sent again. A mutation may be sent
+/// again only if it certainly never ran: the connection was refused, or the platform answered HTTP 429 and is known to do
+/// so before it runs anything. For example, `inviteUser` is sent and the connection is lost while rolecall waits for the
+/// answer. A retry could send a second mail, so there is none: the mutation is unsure, and the next read decides. A
+/// mutation that creates a key is never repeated for another reason: its answer is the only place that has the secret.
 #[derive(Clone, Copy, Debug)]
 pub struct Backoff {
-    pub first: Duration,
-    pub longest: Duration,
-    /// Repetitions after the first try.
-    pub times: usize,
-    /// A `Retry-After` beyond this is an error instead of a wait.
-    pub patience: Duration,
-    /// For the jitter, so that many runs don't come back at once.
+    /// The wait before the first retry. Each later wait is about twice as long as the one before.
+    pub first_wait: Duration,
+    pub longest_wait: Duration,
+    /// The number of retries after the first attempt.
+    pub retries: usize,
+    /// The longest `Retry-After` that is waited for. A longer one is an error.
+    pub max_retry_after: Duration,
+    /// The seed of the jitter, so that many runs don't return at the same moment.
     pub seed: u64,
 }
 
 impl Backoff {
-    /// What suits a platform on the internet.
+    /// Returns rules that suit a platform on the internet: four retries, over 8 to 15 s.
     pub fn with_seed(seed: u64) -> Self {
         Self {
-            first: Duration::from_millis(500),
-            longest: Duration::from_secs(20),
-            times: 4,
-            patience: Duration::from_secs(120),
+            first_wait: Duration::from_millis(500),
+            longest_wait: Duration::from_secs(20),
+            retries: 4,
+            max_retry_after: Duration::from_secs(120),
             seed,
         }
     }
 
-    /// For one call, with all its tries.
-    pub fn patience(self) -> Patience {
+    /// Returns the waits between the attempts of one request.
+    pub fn waits(self) -> RetryWaits {
         let waits = ExponentialBuilder::default()
-            .with_min_delay(self.first)
-            .with_max_delay(self.longest)
-            .with_max_times(self.times)
+            .with_min_delay(self.first_wait)
+            .with_max_delay(self.longest_wait)
+            .with_max_times(self.retries)
             .with_jitter()
             .with_jitter_seed(self.seed)
             .build();
-        Patience { waits: Box::new(waits), longest: self.patience }
+        RetryWaits { waits: Box::new(waits), max_retry_after: self.max_retry_after }
     }
 
-    /// Tries until it works, patience ends, or `worth` says that repeating is of no use.
+    /// Attempts until one succeeds, no retry is left, or `may_pass` says that a retry can't help.
     pub async fn run<T, F>(
         self,
         operation: &str,
-        worth: impl Fn(&CallError) -> bool,
+        may_pass: impl Fn(&CallError) -> bool,
         mut attempt: impl FnMut() -> F,
     ) -> Result<T, CallError>
     where
         F: Future<Output = Result<T, CallError>>,
     {
-        let mut patience = self.patience();
+        let mut waits = self.waits();
         loop {
             let error = match attempt().await {
                 Ok(value) => return Ok(value),
                 Err(error) => error,
             };
-            if !worth(&error) {
+            if !may_pass(&error) {
                 return Err(error);
             }
-            let Some(wait) = patience.before_trying_again(operation, &error) else { return Err(error) };
+            let Some(wait) = waits.before_retry(operation, &error) else { return Err(error) };
             tokio::time::sleep(wait).await;
         }
     }
 }
 
-/// What is left of it for one call.
-pub struct Patience {
-    /// Between tries, with jitter.
+/// The retries that one request has left.
+pub struct RetryWaits {
+    /// The remaining waits, with jitter.
     waits: Box<dyn Iterator<Item = Duration> + Send>,
-    longest: Duration,
+    max_retry_after: Duration,
 }
 
-impl Patience {
-    /// How long to wait after this error. None: it isn't tried again.
-    pub fn before_trying_again(&mut self, operation: &str, error: &CallError) -> Option<Duration> {
+impl RetryWaits {
+    /// Returns how long to wait after this error before the next attempt, or nothing if there is to be none.
+    pub fn before_retry(&mut self, operation: &str, error: &CallError) -> Option<Duration> {
         let wait = match (self.waits.next()?, error.retry_after()) {
-            (_, Some(asked)) if asked > self.longest => return None,
+            (_, Some(asked)) if asked > self.max_retry_after => return None,
             (wait, Some(asked)) => wait.max(asked),
             (wait, None) => wait,
         };

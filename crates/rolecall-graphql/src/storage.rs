@@ -1,4 +1,5 @@
-//! What outlives a run: answers that hold for days, answers of a read that broke off, and requests that still count.
+//! Storage that persists between runs: a response cache, the checkpoint of an interrupted read, and the request budget.
+//! Each is a trait; whoever opens a connection implements it on files.
 
 use std::time::Duration;
 
@@ -6,32 +7,39 @@ use serde_json::Value;
 
 use super::Quota;
 
-/// Answers that don't change for days.
+/// A cache of answers that rarely change, such as a platform's schema. Entries are named after their operation.
 pub trait ResponseCache: Send + Sync {
     fn get(&self, name: &str) -> Option<Value>;
     fn put(&self, name: &str, answer: &Value);
     fn forget(&self, name: &str);
 }
 
-/// Answers that a read got before it broke off, so that the next one goes on there.
+/// The answers that a read received before it was interrupted, so that the next read continues from there. The key
+/// identifies a query with its variables and its credential.
+///
+/// For example, reading needs 40 requests at 10 a minute, and the connection is lost after the 25th. The next run takes
+/// 25 answers from the checkpoint and sends 15 requests.
 pub trait ReadCheckpoint: Send + Sync {
-    /// One that an earlier run got. It is given once: whoever asks again wants to know what is so now.
-    fn take(&self, asked: &str) -> Option<Value>;
-    fn keep(&self, asked: &str, answer: &Value);
+    /// Removes and returns an answer of the interrupted read. The next call with the same key returns nothing, because
+    /// a program that asks again wants the current state.
+    fn take(&self, key: &str) -> Option<Value>;
+    /// Stores an answer of this read.
+    fn keep(&self, key: &str, answer: &Value);
 }
 
-/// Tells one request from another.
+/// A request that a [`Budget`] counts. The number distinguishes it from the others of this run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ticket(pub u64);
 
-/// Requests that count against a limit.
+/// The requests that still count against a limit.
 pub trait Budget: Send + Sync {
-    /// Takes one, or says how long to wait before asking again.
+    /// Counts one more request. If the limit is reached, returns how long to wait before the next try instead.
     fn take(&self, quota: Quota) -> Result<Ticket, Duration>;
-    /// It was answered: it may have arrived as late as now.
+    /// Notes that the request was answered. It may have reached the platform as late as now, so it counts from now on.
     fn answered(&self, ticket: Ticket);
-    /// It never left.
+    /// Stops counting a request that was never sent.
     fn give_back(&self, ticket: Ticket);
-    /// The platform says that there are none left, whoever took them: it has to be taken at its word for a window.
+    /// Counts the limit as reached for a whole window, because the platform says so. Some other client may have sent the
+    /// requests.
     fn used_up(&self, quota: Quota);
 }

@@ -1,4 +1,4 @@
-//! How a request gets to a platform and an answer back.
+//! Requests, responses, and the trait that carries them.
 
 use std::borrow::Cow;
 use std::future::Future;
@@ -35,57 +35,58 @@ impl Request {
     }
 }
 
-/// What came back, whatever it is.
+/// An HTTP response with any status and any body. [`Answer::open`](crate::Answer::open) reads it.
 #[derive(Clone, Debug)]
 pub struct Response {
     pub status: u16,
     pub content_type: Option<String>,
-    /// From `Retry-After`.
+    /// The value of `Retry-After`.
     pub retry_after: Option<Duration>,
-    /// What the platform says is left of a limit.
+    /// The rest of the limit, if the headers tell it.
     pub rate_limit: Option<RateLimit>,
     pub body: Vec<u8>,
 }
 
 impl Response {
-    /// One that says nothing beside its body.
+    /// Returns a response without any header.
     pub fn new(status: u16, body: Vec<u8>) -> Self {
         Self { status, content_type: None, retry_after: None, rate_limit: None, body }
     }
 }
 
-/// How many requests a platform still takes, and how long until it takes more.
+/// The number of requests that a platform still accepts, and the time until it accepts more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RateLimit {
     pub remaining: u64,
     pub reset: Duration,
 }
 
-/// No answer, or none that may be read.
+/// The reason why there is no response, or none that may be read.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum TransportError {
     /// The platform never saw the request.
-    #[error("not reached: {0}")]
+    #[error("the request was not sent: {0}")]
     NotSent(String),
     /// The request may have arrived.
-    #[error("no answer: {0}")]
+    #[error("the platform did not answer: {0}")]
     NoAnswer(String),
-    /// The answer is larger than anything we asked for.
+    /// The answer is larger than any that rolecall asks for.
     #[error("the answer is larger than {0} MiB")]
     TooLarge(usize),
-    /// Credentials in custom headers would travel along.
-    #[error("redirected to {0}, which is never followed")]
+    /// The platform answered with a redirect. Following it would carry credentials in custom headers to another host.
+    #[error("the platform redirects to {0}, and rolecall never follows a redirect")]
     Redirected(String),
 }
 
-/// Carries requests. HTTP in earnest, in process for tests.
+/// Carries requests: over HTTP, or within the process in tests.
 pub trait Transport: Send + Sync {
     fn send<'a>(
         &'a self,
         request: &'a Request,
     ) -> Pin<Box<dyn Future<Output = Result<Response, TransportError>> + Send + 'a>>;
 
-    /// Waits until another request may go, for whoever wants to know before they commit themselves to one.
+    /// Waits until another request may be sent, and sends none. A caller that records its intent before it sends calls
+    /// this first, so that it can still give up during the wait.
     fn ready(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
         Box::pin(std::future::ready(()))
     }

@@ -1,4 +1,5 @@
-//! What each platform can do, how it is read, and what its answers mean. One folder a provider; none knows another.
+//! The providers: for each platform its rules, how it is read, and how its answers are understood. Each provider has a
+//! folder of its own and never uses another.
 
 pub mod bitpanda;
 mod distinct;
@@ -13,10 +14,10 @@ use std::pin::Pin;
 use secrecy::SecretString;
 use thiserror::Error;
 
-use rolecall_graphql::{CallError, Contexts, Limits, Mutation, Quota, Reader, Redactor, Response};
+use rolecall_graphql::{BatchLimits, CallError, Contexts, Mutation, Quota, Reader, Redactor, Response};
 use rolecall_model::{Change, Desired, HoldReason, Inventory, Live, ProviderName, RemoteId, Rules};
 
-/// The credentials themselves, by the names that the file has for them.
+/// The values of the credentials, by their names in the file.
 #[derive(Clone, Debug, Default)]
 pub struct Secrets(BTreeMap<&'static str, SecretString>);
 
@@ -25,89 +26,96 @@ impl Secrets {
         Self(secrets.into_iter().collect())
     }
 
-    /// One that the file has to name, so that it is there.
+    /// Returns a credential that the file has to name. The check of the file has made sure that it does.
     pub fn get(&self, name: &str) -> SecretString {
         self.find(name).cloned().unwrap_or_default()
     }
 
-    /// One that the file may name.
+    /// Returns a credential that the file may name.
     pub fn find(&self, name: &str) -> Option<&SecretString> {
         self.0.get(name)
     }
 
-    /// All of them, to be kept out of every output.
+    /// Returns all credentials, so that they can be removed from every output.
     pub fn all(&self) -> impl Iterator<Item = SecretString> {
         self.0.values().cloned()
     }
 }
 
-/// A credential that isn't what the file calls it.
+/// A credential that can't be what the file says it is, such as a key where a token belongs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error("{why}")]
 pub struct UnfitCredential {
-    /// As the file has it.
+    /// Its name in the file.
     pub name: &'static str,
     pub why: &'static str,
-    /// What to do about it.
+    /// Advice for the user.
     pub hint: &'static str,
 }
 
-/// What else is there, to come.
+/// The future result of [`Provider::survey`].
 pub type Survey<'a> = Pin<Box<dyn Future<Output = Result<Inventory, ReadError>> + Send + 'a>>;
 
-/// A platform. The pure half, `Rules`, is all that planning sees.
+/// A platform: its [`Rules`], which planning uses, and everything that needs its API.
 pub trait Provider: Rules {
     fn rules(&self) -> &'static dyn Rules;
 
-    /// The headers that carry the credentials, and choose the organisation where they don't.
+    /// Returns the headers of each credential. They also select the organisation, if the credential alone doesn't.
     fn headers(&self, secrets: &Secrets, desired: &Desired) -> Result<Contexts, UnfitCredential>;
 
-    /// The id of the key that we call with, where its credential tells.
+    /// Returns the id of rolecall's own key, if the credential contains it.
     fn own_key(&self, _: &Secrets) -> Option<RemoteId> {
         None
     }
 
-    /// How often an operation may be called, where the platform limits it.
+    /// Returns the limit on one operation, if it has a limit of its own.
     fn quota(&self, _operation: &str) -> Option<Quota> {
         None
     }
 
-    /// How many requests that change something may be under way at once, unless somebody says otherwise.
+    /// Returns how many mutations may be in flight at once, unless the user chooses another number.
     fn parallelism(&self) -> usize {
         1
     }
 
-    /// How much goes into one document, where the platform is known to run what is in it one after the other.
-    fn batches(&self) -> Option<Limits> {
+    /// Returns the limits on a document with several mutations, if the platform is known to run them one after the other.
+    /// Without limits every mutation is sent by itself.
+    fn batch_limits(&self) -> Option<BatchLimits> {
         None
     }
 
-    /// How often anything at all may be called, where the platform limits that.
+    /// Returns the limit on all requests together, if the platform has one.
     fn budget(&self, _: &Desired) -> Option<Quota> {
         None
     }
 
-    /// About how many requests reading takes, where they are few: once for all organisations, and for this one.
+    /// Returns about how many requests a read needs, if the platform limits them: once for all organisations, and for this
+    /// one.
     fn requests_to_read(&self, _: &Desired) -> Option<(usize, usize)> {
         None
     }
 
-    /// Reads the organisation that the file names, gaps declared; and of it only what the file can speak of.
+    /// Reads the organisation that the file names: everything that the file can describe. Anything that can't be read is
+    /// declared as a gap or as an incomplete list.
+    ///
+    /// Fails if the platform can't be used, or if its answer lacks a value that can't be left open.
     fn read<'a>(
         &'a self,
         reader: &'a Reader,
         desired: &'a Desired,
     ) -> Pin<Box<dyn Future<Output = Result<Live, ReadError>> + Send + 'a>>;
 
-    /// What a drift report says besides, of an organisation that was read.
+    /// Reads things that rolecall doesn't manage and that a drift report lists, such as apps and other organisations.
     fn survey<'a>(&'a self, _: &'a Reader, _: &'a Desired, _: &'a Live) -> Survey<'a> {
         Box::pin(std::future::ready(Ok(Inventory::default())))
     }
 
-    /// The document of an operation that `lower` named.
+    /// Returns the document of an operation of [`Rules::lower`].
     fn document(&self, operation: &str) -> Option<&'static Mutation>;
 
-    /// What the answer to a mutation says became of it.
+    /// Reads the answer to a mutation.
+    ///
+    /// Fails if the answer doesn't confirm the mutation. [`CallError::effect`] then says whether the platform may have acted.
     fn receipt(
         &self,
         change: &Change,
@@ -116,76 +124,87 @@ pub trait Provider: Rules {
         redactor: &Redactor,
     ) -> Result<MutationResult, CallError>;
 
-    /// Do answers say so little that the next read decides, even of what the platform said no to?
+    /// Returns whether the platform's answers are so unreliable that the next read decides on the outcome of a mutation.
+    ///
+    /// For example, RapidAPI answers `true` or `null` to most mutations, and `null` means "not done" as well as "unknown". If
+    /// the next read shows Jane in the team, adding her is done, even if the answer was an error. Elsewhere a mutation that
+    /// the platform refused has failed, and no read changes that.
     fn reads_decide(&self) -> bool {
         false
     }
 
-    /// Is a mutation that was refused for coming too fast known not to have run, so that it may be sent again at once?
-    fn repeats_limited(&self) -> bool {
+    /// Returns whether a mutation that was answered with HTTP 429 is known not to have run, so that it may be sent again.
+    fn may_retry_rate_limited(&self) -> bool {
         true
     }
 
-    /// What to do about a read that failed, where more can be said than of any platform.
+    /// Returns advice on a failed read that is better than [`ReadError::next_step`], if there is any.
     fn next_step_of_read(&self, _: &ReadError) -> Option<&'static str> {
         None
     }
 
-    /// What to do about a mutation that failed, where more can be said than of any platform.
+    /// Returns advice on a failed mutation that is better than [`CallError::next_step`], if there is any.
     fn next_step(&self, _: &Change, _: &CallError) -> Option<String> {
         None
     }
 }
 
-/// A platform's answer to a mutation, understood.
+/// The answer of a platform to a mutation that it carried out.
 #[derive(Debug)]
 pub struct MutationResult {
-    /// Of the entity that was made.
+    /// The id of the new entity, if one was created and the answer has it.
     pub id: Option<RemoteId>,
-    /// A key's secret, which no other call will ever give.
+    /// The secret of a new key. No later request can get it again.
     pub secret: Option<SecretString>,
     pub verdict: Verdict,
 }
 
-/// What the platform's answer shows of the desired.
+/// Tells whether the answer to a mutation shows the desired value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
+    /// The answer shows no difference.
     Taken,
-    /// Answered without an error, and with another value than was sent.
+    /// The platform reported no error and answered with another value. A full sentence says which.
     NotTaken(String),
-    /// The platform won't, for a reason that no read shows and no repetition changes.
+    /// The platform refuses the change for a reason that no read shows and no retry changes.
     Held(HoldReason),
-    /// Done, and in another way than was meant: nothing more may be sent.
+    /// The mutation was done in another way than intended, so nothing more may be sent. A sentence without its period says
+    /// how.
     Mismatch(String),
-    /// Something was lost that the call should have kept: nothing more may be sent.
+    /// The mutation cleared a value that it should have kept, so nothing more may be sent.
     Lost(String),
 }
 
-/// Why an organisation couldn't be read.
+/// The reason why an organisation couldn't be read.
 #[derive(Clone, Debug, PartialEq, Error)]
 pub enum ReadError {
     #[error("{operation}: {error}")]
     Call { operation: &'static str, error: CallError },
-    /// There is none of that id or slug, or not for whoever calls.
-    #[error("there is no organisation {organization} that the credential reaches{}", shown(.others))]
+    /// The credential reaches no organisation with that id or slug.
+    #[error("the credential reaches no organisation {organization}{}", shown(.others))]
     NoOrganization { organization: String, others: Vec<String> },
-    /// There is one of that name, and its slug isn't the one that the file has.
-    #[error("an organisation of the wished name is there already, and its slug is {slug}, not {organization}")]
+    /// An organisation with the desired name exists, and its slug isn't the one in the file.
+    #[error(
+        "an organisation with the desired name exists already, with the slug {slug} instead of {organization}"
+    )]
     OtherSlug { organization: String, slug: String },
-    /// The platform left out what can't be done without.
+    /// The answer lacks a value that a plan can't do without.
     #[error("{operation}: the answer lacks `{field}`")]
     Missing { operation: &'static str, field: String },
 }
 
 impl ReadError {
+    /// Returns advice for the user: a full sentence that follows "hint:".
     pub fn next_step(&self) -> &'static str {
         match self {
             Self::Call { error, .. } => error.next_step(),
-            Self::OtherSlug { .. } => "write that slug as `organization`; nothing was made a second time",
+            Self::OtherSlug { .. } => "Write that slug as `organization`. No second organisation was created.",
             Self::NoOrganization { .. } => {
-                "check `organization`, its id or its slug, and that the credential's owner administrates it"
+                "Check that `organization` is its id or its slug, and that the credential's owner is an admin of it."
             }
-            Self::Missing { .. } => "the API may have changed; report it with the versions of both",
+            Self::Missing { .. } => {
+                "The API may have changed. Report this with the versions of rolecall and of the platform."
+            }
         }
     }
 }
@@ -197,10 +216,10 @@ fn shown(others: &[String]) -> String {
     }
     let more = others.len().saturating_sub(SHOWN);
     let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-    format!("; it reaches {}{more}", others.iter().take(SHOWN).cloned().collect::<Vec<_>>().join(", "))
+    format!(", and reaches {}{more}", others.iter().take(SHOWN).cloned().collect::<Vec<_>>().join(", "))
 }
 
-/// The provider of that name.
+/// Returns the provider of that name.
 pub fn of(name: ProviderName) -> &'static dyn Provider {
     match name {
         ProviderName::Bitpanda => &bitpanda::Bitpanda,
@@ -210,7 +229,7 @@ pub fn of(name: ProviderName) -> &'static dyn Provider {
     }
 }
 
-/// Its rules alone.
+/// Returns the rules of the provider of that name.
 pub fn rules(name: ProviderName) -> &'static dyn Rules {
     of(name).rules()
 }

@@ -1,4 +1,4 @@
-//! The operations, as documents.
+//! The GraphQL documents of the operations.
 
 use rolecall_graphql::{Mutation, Query};
 
@@ -12,11 +12,11 @@ pub(super) const LIST_USERS_ARGUMENTS: Query =
 
 pub(super) const LIST_API_KEYS: Query = Query::new("ListApiKeys", include_str!("graphql/list_api_keys.graphql"));
 
-/// Every query whose fields the vendor's page shows. `ListUsersPage` isn't among them: its arguments are sent only
-/// to a server whose introspection has them.
+/// All queries whose fields the vendor's page shows. `ListUsersPage` isn't one of them: its arguments are sent only to a
+/// server whose introspection has them.
 pub const DOCUMENTED_QUERIES: &[Query] = &[LIST_USERS, LIST_USERS_ARGUMENTS, LIST_API_KEYS];
 
-/// Every mutation, under the name of its field.
+/// All mutations, by the names of their fields.
 pub const MUTATIONS: &[(&str, Mutation)] = &[
     ("createOrgApiKey", Mutation::new("CreateOrgApiKey", include_str!("graphql/create_org_api_key.graphql"))),
     ("inviteUser", Mutation::new("InviteUser", include_str!("graphql/invite_user.graphql"))),
@@ -24,10 +24,9 @@ pub const MUTATIONS: &[(&str, Mutation)] = &[
     ("updateUser", Mutation::new("UpdateUser", include_str!("graphql/update_user.graphql"))),
 ];
 
-/// Type names that stand in the documents and in no page of the vendor: the convention of its older operations,
-/// `<operation>Input`, is all there is (trustvault-nodejs-sdk 3.1.1). A server that calls them otherwise refuses
-/// the mutation before it runs. Whoever learns the true name changes it here and in the document; a test holds the
-/// two together.
+/// The type names in the documents that no page of the vendor confirms. They follow the convention of its older
+/// operations, `<operation>Input` (trustvault-nodejs-sdk 3.1.1). If a server has other names, it refuses the mutation
+/// before it runs. To correct a name, change it here and in the document; a test compares the two.
 pub const GUESSED_TYPES: &[(&str, &str)] = &[
     ("createOrgApiKey", "CreateOrgApiKeyInput"),
     ("inviteUser", "InviteUserInput"),

@@ -1,7 +1,7 @@
 //! Bitpanda Enterprise Custody: organisation management.
 //!
-//! Facts are from the vendor's page "Organisation Management" (documentation.bitpandaenterprise.com, as of
-//! 2026-05-06) unless a comment says otherwise. That page shows sample variables and answers and no schema.
+//! Facts come from the vendor's page "Organisation Management" (documentation.bitpandaenterprise.com, as of
+//! 2026-05-06) unless a comment says otherwise. That page shows sample variables and sample answers, and no schema.
 
 mod documents;
 mod read;
@@ -18,7 +18,7 @@ use super::{MutationResult, Provider, ReadError, Secrets, UnfitCredential};
 use rolecall_graphql::{CallError, Context, Contexts, Mutation, Reader, Redactor, Response};
 use rolecall_model::{Change, Desired, Live, Rules};
 
-/// The provider.
+/// The provider for Bitpanda Enterprise Custody.
 #[derive(Clone, Copy, Debug)]
 pub struct Bitpanda;
 
@@ -32,7 +32,7 @@ impl Provider for Bitpanda {
     }
 
     fn parallelism(&self) -> usize {
-        // Bursts are refused, and no page says from where on.
+        // The platform refuses bursts, and no page says how many requests make one.
         2
     }
 

@@ -1,4 +1,4 @@
-//! Reading an organisation: two requests, or a few more where the user list turns out to be paged.
+//! Reads an organisation with two requests, or with a few more if the list of users has pages.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,28 +10,28 @@ use super::documents::{LIST_API_KEYS, LIST_USERS, LIST_USERS_ARGUMENTS, LIST_USE
 use super::wire::{Introspection, KeyList, ListApiKeys, ListUsers, UserList, WireKey, WireUser};
 use rolecall_graphql::{CallError, Query, Reader};
 use rolecall_model::{
-    Completeness, Email, Expiry, Gap, KeyName, Listing, Live, LiveKey, LiveUser, RemoteId, RoleName, Seen,
+    Action, Completeness, Email, Expiry, Gap, KeyName, Kind, Listing, Live, LiveKey, LiveUser, RemoteId, RoleName,
+    Seen,
 };
 
-/// Users asked for in one page, where there are pages.
+/// The number of users that one page asks for, if the list has pages.
 const PAGE: usize = 100;
 
 pub(super) async fn read(reader: &Reader) -> Result<Live, ReadError> {
-    let already = reader.requests();
+    let requests_before = reader.requests();
     let (users, keys) = tokio::join!(read_users(reader), read_keys(reader));
     let ((organization, users), keys) = (users?, keys?);
-    let requests = reader.requests() - already;
+    let requests = reader.requests() - requests_before;
     Ok(Live { keys: Some(keys), gaps: gaps(), requests, ..Live::of(organization, users) })
 }
 
-/// What the API keeps from every reader.
+/// Returns everything that Bitpanda's API doesn't show.
 fn gaps() -> Vec<Gap> {
-    vec![Gap {
-        what: "`enabled` of users".to_owned(),
-        why:
-            "the API takes it and never shows it: whoever was disabled or enabled by another hand looks unchanged"
-                .to_owned(),
-    }]
+    let enabled = Gap::new(
+        "`enabled` of users",
+        "The API accepts it and never returns it. A user whom somebody else disabled or enabled looks unchanged.",
+    );
+    vec![enabled.permanent(&[(Kind::User, Action::Update)])]
 }
 
 fn failed(query: &Query) -> impl Fn(CallError) -> ReadError {
@@ -58,13 +58,13 @@ async fn read_users(reader: &Reader) -> Result<(RemoteId, Listing<LiveUser>), Re
     }
     let completeness = match total {
         Some(total) if total == found.len() as u64 => Completeness::Proven,
-        Some(total) => {
-            Completeness::Broken { why: format!("the platform counts {total} users and lists {}", found.len()) }
-        }
+        Some(total) => Completeness::Broken {
+            why: format!("the platform says that it has {total} users, and lists {}", found.len()),
+        },
         None if found.len() < count => {
-            Completeness::Broken { why: format!("the platform lists {count} users, and some of them twice") }
+            Completeness::Broken { why: format!("the platform lists {count} users, but some of them twice") }
         }
-        None => Completeness::Assumed { why: "the platform gave no count".to_owned() },
+        None => Completeness::Assumed { why: "the platform doesn't say how many users it has".to_owned() },
     };
     Ok((organization, Listing { items: found.into_values().collect(), completeness }))
 }
@@ -86,8 +86,10 @@ fn collect(list: UserList, query: &Query, rows: &mut Vec<(RemoteId, LiveUser)>) 
     Ok(())
 }
 
-/// The page shows no arguments. Only where the list is short is the server asked whether it has any; one that
-/// doesn't introspect leaves the list short, and so broken.
+/// Returns whether the list of users takes the arguments of a paged list.
+///
+/// The vendor's page shows no arguments, so the server is asked only if the list is too short. If it refuses
+/// introspection, the list stays too short and is declared incomplete.
 async fn is_paged(reader: &Reader) -> Result<bool, ReadError> {
     let answer: Introspection = match reader.query(&LIST_USERS_ARGUMENTS, json!({})).await {
         Ok(answer) => answer,
@@ -124,7 +126,7 @@ async fn read_pages(reader: &Reader, organization: &RemoteId) -> Result<Vec<(Rem
         token = list.next_token.take();
         collect(list, query, &mut rows)?;
         match &token {
-            // A token that comes again would go on for ever; the count then says that the list is broken.
+            // A repeated token would never end. The list is then shorter than its count, and so incomplete.
             Some(next) if seen_tokens.insert(next.clone()) => {}
             Some(_) | None => return Ok(rows),
         }
@@ -135,7 +137,7 @@ fn into_user(wire: WireUser) -> Result<LiveUser, &'static str> {
     let WireUser { user_trust_id, email, first_name, last_name, phone_number, roles } = wire;
     let id = RemoteId::seen(user_trust_id.ok_or("userTrustId")?);
     let email = Email::seen(&email.ok_or("email")?);
-    // Without the set there is nothing to send back in full.
+    // An update has to send the whole set of roles, so it must be known.
     let roles = roles.ok_or("roles")?.into_iter().map(RoleName::seen).collect();
     let user = LiveUser::of(id, email, roles);
     Ok(LiveUser { first_name, last_name, phone: phone_number, enabled: Seen::Unreadable, ..user })
@@ -153,7 +155,7 @@ async fn read_keys(reader: &Reader) -> Result<Listing<LiveKey>, ReadError> {
             .map_err(|field| missing(query, format!("listApiKeys.orgApiKeysList[{index}].{field}")))?;
         found.insert(key.id.clone(), key);
     }
-    let completeness = Completeness::Assumed { why: "the API gives no count of keys".to_owned() };
+    let completeness = Completeness::Assumed { why: "the API doesn't say how many keys there are".to_owned() };
     Ok(Listing { items: found.into_values().collect(), completeness })
 }
 

@@ -1,4 +1,4 @@
-//! What the answers to mutations say.
+//! Reads the answers to mutations.
 
 use std::collections::BTreeSet;
 
@@ -35,7 +35,7 @@ pub(super) fn receipt(
             })
         }
         _ => {
-            // Only the id is echoed, so the list that is read at the end decides.
+            // The answer has only the id, so the read at the end decides.
             let UpdateOrgApiKey { update_org_api_key } = parse(response, redactor)?;
             Ok(MutationResult {
                 id: Some(RemoteId::seen(update_org_api_key.api_key_id)),
@@ -46,8 +46,11 @@ pub(super) fn receipt(
     }
 }
 
-/// The input type isn't documented: if it has names and a phone, leaving them out may clear them. The sample
-/// answers can't settle it, so each answer is compared with what was read.
+/// Compares the answer to an update with the values that were read before.
+///
+/// The input type isn't documented. If it has names and a phone number, an update that leaves them out may clear them. For
+/// example, an update of Jane's roles answers without her phone number, which was read before: then the verdict is
+/// [`Verdict::Lost`], and the run stops before it does the same to anybody else.
 fn judge_update(change: &Change, answer: &WireUser) -> Verdict {
     let (Some(Entity::User(before)), Some(Entity::User(after))) = (&change.before, &change.after) else {
         return Verdict::Taken;
@@ -67,7 +70,7 @@ fn judge_update(change: &Change, answer: &WireUser) -> Verdict {
     let answered: BTreeSet<RoleName> = answer.roles.iter().flatten().cloned().map(RoleName::seen).collect();
     if answer.roles.is_some() && answered != after.roles {
         let roles: Vec<&str> = answered.iter().map(RoleName::as_str).collect();
-        return Verdict::NotTaken(format!("the platform answered with the roles {}", roles.join(", ")));
+        return Verdict::NotTaken(format!("The platform answered with the roles {}.", roles.join(", ")));
     }
     Verdict::Taken
 }

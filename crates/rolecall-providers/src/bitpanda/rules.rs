@@ -1,4 +1,4 @@
-//! What Bitpanda Custody can and can't do.
+//! The capabilities of Bitpanda Enterprise Custody.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,13 +10,14 @@ use rolecall_model::{
     Live, ManualStep, Permission, ProviderName, RoleName, Rules, Seen, User, UserRemoval,
 };
 
-/// Administrates users and keys. Every call needs it, reading included.
+/// The role that manages users and keys. Every request needs it, reads included.
 const ADMIN: &str = "ADMIN";
 
-/// The set is open. `SIGNER` is a role of the support site's permission matrix whose spelling here is inferred.
+/// The roles that the vendor's pages name. There may be more. `SIGNER` comes from the permission matrix of the support
+/// site, and its spelling is inferred.
 const KNOWN_ROLES: &[&str] = &[ADMIN, "CLUSTER_MANAGER", "CLUSTER_OPS", "SIGNER"];
 
-/// From the vendor's client (trustvault-nodejs-sdk 3.1.1): production, sandbox, pre-production.
+/// The hosts for production, sandbox and pre-production, from the vendor's client (trustvault-nodejs-sdk 3.1.1).
 const VENDOR_HOSTS: &[&str] = &[
     "tapi-production.trustology-prod.com",
     "tapi-sandbox.trustology-test.com",
@@ -36,7 +37,7 @@ impl Rules for Bitpanda {
         VENDOR_HOSTS
     }
 
-    /// Users and keys are shown to keys with the role ADMIN alone.
+    /// Returns true: only a key with the role `ADMIN` can list users and keys.
     fn reads_as_admin(&self) -> bool {
         true
     }
@@ -54,7 +55,7 @@ impl Rules for Bitpanda {
     }
 
     fn invite_needs(&self) -> &'static [InviteField] {
-        // The sample variables of `inviteUser` carry all of them; which are required isn't said.
+        // The sample variables of `inviteUser` have all of these. The page doesn't say which are required.
         &[InviteField::FirstName, InviteField::LastName, InviteField::Roles]
     }
 
@@ -87,7 +88,7 @@ impl Rules for Bitpanda {
     }
 
     fn manual_step(&self, _: ManualStep) -> &'static str {
-        "the API can't change it; the person or the vendor's support does, or write it here as it is"
+        "the API can't change it. The user or the vendor's support can, or write the live value in the file"
     }
 
     fn lower(&self, change: &Change, _: &Live) -> Vec<Call> {
@@ -98,7 +99,7 @@ impl Rules for Bitpanda {
             }
             (Action::Create, Some(Entity::Key(key))) => vec![create_key(key)],
             (Action::Disable | Action::Enable, Some(Entity::Key(key))) => update_key(key).into_iter().collect(),
-            // There is no other call.
+            // The API has no other operation.
             _ => Vec::new(),
         }
     }
@@ -127,8 +128,10 @@ fn invite_user(user: &User) -> Call {
     call("inviteUser", "inviteUserInput", input)
 }
 
-/// `updateUser` replaces the record: the whole role set and `enabled` go out whatever changed. Without either, or
-/// without an id, there is nothing that could be sent safely.
+/// Returns the operation that updates a user.
+///
+/// `updateUser` replaces the record, so it always sends the whole set of roles and `enabled`. If `enabled` or the id isn't
+/// known, nothing can be sent safely.
 fn update_user(user: &User) -> Option<Call> {
     let User { id, roles, enabled, .. } = user;
     let (Some(id), Seen::Known(enabled)) = (id, enabled) else {
@@ -147,7 +150,7 @@ fn create_key(key: &Key) -> Call {
     call("createOrgApiKey", "createOrgApiKeyInput", input)
 }
 
-/// Nothing of a key but `enabled` can be changed.
+/// Returns the operation that enables or disables a key. The API can't change anything else of a key.
 fn update_key(key: &Key) -> Option<Call> {
     let Key { id, enabled, .. } = key;
     let input = object(json!({ "apiKeyId": id.as_ref()?, "enabled": enabled }));

@@ -1,4 +1,4 @@
-//! Answers as they come: every field may be null until it has crossed into the model.
+//! The forms of the platform's answers. Every field may be null; `read` checks what the model needs.
 
 use secrecy::SecretString;
 use serde::Deserialize;
@@ -21,7 +21,7 @@ pub(super) struct OrganisationManagement {
 pub(super) struct UserList {
     pub total: Option<u64>,
     pub items: Option<Vec<WireUser>>,
-    /// Only where it was asked for.
+    /// Present only if the query asked for it.
     pub next_token: Option<String>,
 }
 
@@ -118,7 +118,7 @@ pub(super) struct CreateOrgApiKey {
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct CreatedKey {
-    /// Straight into a type that neither prints nor serialises.
+    /// Read directly into a type that can't be printed or serialised.
     pub org_api_key: SecretString,
     pub org_api_key_details: UpdatedKey,
 }

@@ -1,5 +1,5 @@
-//! The operations, as documents. Each stays below the 800 tokens, depth 20 and cost 1000 that a server or the public
-//! gateway allow; a test counts.
+//! The GraphQL documents of the operations. A server or the public gateway allow 800 tokens, depth 20 and cost 1000; a test
+//! makes sure that each document stays below.
 
 use rolecall_graphql::{Joinable, Mutation, Query};
 
@@ -9,7 +9,7 @@ macro_rules! document {
     };
 }
 
-/// What this server has of what not every release has.
+/// Asks for the features that only some releases have.
 pub(super) const FEATURES: Query = Query::new("Features", document!("features.graphql"));
 
 pub(super) const ORGANIZATION: Query = Query::new(
@@ -25,7 +25,7 @@ pub(super) const ORGANIZATION: Query = Query::new(
     ),
 );
 
-/// The same for a server whose projects don't tell their type.
+/// The same query for a server whose projects have no `type`.
 pub(super) const ORGANIZATION_WITHOUT_TYPE: Query = Query::new(
     "Organization",
     document!(
@@ -52,25 +52,27 @@ pub(super) const ACCESS_TOKENS_PAGE: Query = Query::new(
     document!("access_tokens_page.graphql", "access_token.graphql", "resources.graphql"),
 );
 
-/// Every query.
+/// All queries.
 pub const QUERIES: &[Query] =
     &[FEATURES, ORGANIZATION, ORGANIZATION_WITHOUT_TYPE, MEMBERS_PAGE, INVITATIONS_PAGE, ACCESS_TOKENS_PAGE];
 
-/// One that may share a document with others: what is lost with the answer of another can be read, and be sent again.
+/// Declares a mutation that may be sent in a batch. If its answer is lost because another mutation failed, a read shows
+/// whether it was done, and it can be sent again.
 macro_rules! joinable {
     ($field:literal, $name:literal, $file:literal $(, $fragment:literal)*) => {
         (
             $field,
             Mutation::new($name, document!($file $(, $fragment)*)).joinable(Joinable {
                 field: $field,
-                input: concat!($name, "Input"),
-                answer: concat!($name, "Answer"),
+                input_type: concat!($name, "Input"),
+                answer_fragment: concat!($name, "Answer"),
             }),
         )
     };
 }
 
-/// Every mutation, under the name of its field. A secret and a mail can't be had twice: those go by themselves.
+/// All mutations, by the names of their fields. A mutation that returns a secret or sends a mail must never be repeated, so
+/// it is always sent by itself.
 pub const MUTATIONS: &[(&str, Mutation)] = &[
     joinable!("assignMemberRole", "AssignMemberRole", "assign_member_role.graphql", "resources.graphql"),
     joinable!("createMemberRole", "CreateMemberRole", "create_member_role.graphql", "role.graphql"),

@@ -1,7 +1,7 @@
 //! GraphQL Hive's public management API: roles, members, invitations, organisation access tokens.
 //!
-//! Facts are from the vendor's documentation and source (graphql-hive/console) as of 2026, and where a comment says
-//! so measured on a self-hosted Hive 8.1.2.
+//! Facts come from the vendor's documentation and source (graphql-hive/console) as of 2026. Where a comment says so, they
+//! were measured on a self-hosted Hive 8.1.2.
 
 mod documents;
 mod list;
@@ -21,19 +21,19 @@ use secrecy::{ExposeSecret, SecretString};
 pub use documents::{MUTATIONS, QUERIES};
 
 use super::{MutationResult, Provider, ReadError, Secrets, UnfitCredential, Verdict};
-use rolecall_graphql::{CallError, Context, Contexts, Limits, Mutation, Quota, Reader, Redactor, Response};
+use rolecall_graphql::{BatchLimits, CallError, Context, Contexts, Mutation, Quota, Reader, Redactor, Response};
 use rolecall_model::{Change, Desired, Live, RemoteId, Rules};
 
-/// The provider.
+/// The provider for GraphQL Hive.
 #[derive(Clone, Copy, Debug)]
 pub struct Hive;
 
-/// Invitations of one token, whatever their answer (measured on Hive 8.1.2).
+/// The limit on invitations for each token. Refused and failed ones count, too (measured on Hive 8.1.2).
 const INVITATIONS: Quota = Quota { calls: 6, window: Duration::from_secs(5) };
 
-/// Measured on Hive 8.1.2, which runs the fields of a mutation one after the other and stops at the first that throws;
-/// the cost is the public gateway's.
-const BATCHES: Limits = Limits { aliases: 20, tokens: 800, cost: 1000 };
+/// The limits on a batch. Hive 8.1.2 runs the fields of a mutation one after the other and stops at the first that throws
+/// (measured). The cost is the limit of the public gateway.
+const BATCH_LIMITS: BatchLimits = BatchLimits { aliases: 20, tokens: 800, cost: 1000 };
 
 impl Provider for Hive {
     fn rules(&self) -> &'static dyn Rules {
@@ -41,7 +41,7 @@ impl Provider for Hive {
     }
 
     fn headers(&self, secrets: &Secrets, _: &Desired) -> Result<Contexts, UnfitCredential> {
-        // Exactly this case: `bearer` counts as no token (measured on Hive 8.1.2).
+        // Case matters: the server ignores `bearer` (measured on Hive 8.1.2).
         let bearer = format!("Bearer {}", secrets.get("token").expose_secret());
         Ok(Contexts::from([(Context::ONLY, vec![("authorization", SecretString::from(bearer))])]))
     }
@@ -58,8 +58,8 @@ impl Provider for Hive {
         4
     }
 
-    fn batches(&self) -> Option<Limits> {
-        Some(BATCHES)
+    fn batch_limits(&self) -> Option<BatchLimits> {
+        Some(BATCH_LIMITS)
     }
 
     fn read<'a>(

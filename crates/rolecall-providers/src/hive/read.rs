@@ -1,4 +1,4 @@
-//! Reading an organisation: what the server is able to do, everything in one request, and further pages.
+//! Reads an organisation: the features of the server, everything else in one request, and the further pages of lists.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,7 +10,7 @@ use super::ReadError;
 use super::documents::{
     ACCESS_TOKENS_PAGE, FEATURES, INVITATIONS_PAGE, MEMBERS_PAGE, ORGANIZATION, ORGANIZATION_WITHOUT_TYPE,
 };
-use super::list::{Collected, follow, gap_in_members, whole};
+use super::list::{Collected, completeness_of, follow, gap_in_members};
 use super::resources::from_wire;
 use super::rules::DESCRIBE;
 use super::wire::{
@@ -19,24 +19,25 @@ use super::wire::{
 };
 use rolecall_graphql::{CallError, GraphQlError, Query, Reader, TransportError};
 use rolecall_model::{
-    AccountStatus, Catalogue, Completeness, Desired, Email, Feature, Gap, KeyName, Listing, Live, LiveInvitation,
-    LiveKey, LiveRole, LiveUser, Permission, Project, Projects, Reach, RemoteId, Resources, RoleName, Slug,
+    AccountStatus, Action, Catalogue, Completeness, Desired, Email, Feature, Gap, KeyName, Kind, Listing, Live,
+    LiveInvitation, LiveKey, LiveRole, LiveUser, Permission, Project, Projects, Reach, RemoteId, Resources,
+    RoleName, Slug,
 };
 
-/// Members asked for in one page.
+/// The number of members that one page asks for.
 const MEMBERS: usize = 1_000;
 
-/// More members than any organisation has.
+/// A page size that is larger than any organisation.
 const ALL_MEMBERS: usize = 1_000_000;
 
-/// The most roles that a list shows. It has no pages.
+/// The most roles that the server lists. The list has no further pages.
 const ROLES: usize = 50;
 
 pub(super) async fn read(reader: &Reader, desired: &Desired) -> Result<Live, ReadError> {
-    let already = reader.requests();
+    let requests_before = reader.requests();
     let features = features(reader).await?;
-    let typed = features.as_ref().is_some_and(|features| features.contains(&Feature::ProjectType));
-    let query = if typed { &ORGANIZATION } else { &ORGANIZATION_WITHOUT_TYPE };
+    let has_project_type = features.as_ref().is_some_and(|features| features.contains(&Feature::ProjectType));
+    let query = if has_project_type { &ORGANIZATION } else { &ORGANIZATION_WITHOUT_TYPE };
     let keys = desired.speaks_of_keys();
     let variables = json!({
         "organization": { "bySelector": { "organizationSlug": *desired.organization } },
@@ -44,11 +45,11 @@ pub(super) async fn read(reader: &Reader, desired: &Desired) -> Result<Live, Rea
         "keys": keys,
         "invitations": true,
     });
-    let (found, unreadable) = ask_organization(reader, query, variables).await?;
+    let (found, unreadable_invitations) = read_organization(reader, query, variables).await?;
     let reference = json!({ "byId": found.id });
     let known = features.clone().unwrap_or_default();
     let (members, completeness) = read_members(reader, &reference, found.members, &found.owner.user.id).await?;
-    let invitations = match unreadable {
+    let invitations = match unreadable_invitations {
         Some(why) => Listing { items: Vec::new(), completeness: Completeness::Broken { why } },
         None => read_invitations(reader, &reference, found.invitations).await?,
     };
@@ -78,38 +79,46 @@ pub(super) async fn read(reader: &Reader, desired: &Desired) -> Result<Live, Rea
             keys: permissions(found.available_organization_access_token_permission_groups),
         }),
         gaps,
-        requests: reader.requests() - already,
+        requests: reader.requests() - requests_before,
         ..Live::of(RemoteId::seen(found.slug), users)
     })
 }
 
-/// An organisation, or why there is none.
-async fn ask<T: DeserializeOwned>(reader: &Reader, query: &Query, variables: Value) -> Result<T, ReadError> {
+/// Sends a query about an organisation.
+async fn query_organization<T: DeserializeOwned>(
+    reader: &Reader,
+    query: &Query,
+    variables: Value,
+) -> Result<T, ReadError> {
     let operation = query.name;
     let found: Found<T> =
         reader.query(query, variables).await.map_err(|error| ReadError::Call { operation, error })?;
     found.organization.ok_or_else(|| ReadError::Missing { operation, field: "organization".to_owned() })
 }
 
-/// Everything, or everything but the invitations, and why those can't be had.
-async fn ask_organization(
+/// Reads an organisation. If the server fails on its invitations, reads everything else, and returns why the invitations
+/// can't be read.
+async fn read_organization(
     reader: &Reader,
     query: &Query,
     mut variables: Value,
 ) -> Result<(Organization, Option<String>), ReadError> {
-    let of_invitations = |error: &GraphQlError| error.path.get(1).is_some_and(|field| field == "invitations");
-    match ask(reader, query, variables.clone()).await {
-        // One invitation with a role of another organisation makes all of them fail (measured on Hive 8.1.2).
-        Err(ReadError::Call { error: CallError::Partial(errors), .. }) if errors.iter().all(of_invitations) => {
+    let concerns_invitations =
+        |error: &GraphQlError| error.path.get(1).is_some_and(|field| field == "invitations");
+    match query_organization(reader, query, variables.clone()).await {
+        // A single invitation with a role of another organisation makes the whole list fail (measured on Hive 8.1.2).
+        Err(ReadError::Call { error: CallError::Partial(errors), .. })
+            if errors.iter().all(concerns_invitations) =>
+        {
             variables["invitations"] = Value::Bool(false);
-            let why = "the platform fails on them, as it does where one carries a role of another organisation; cancel that one in the web app";
-            Ok((ask(reader, query, variables).await?, Some(why.to_owned())))
+            let why = "the platform fails to list them, as it does if one has a role of another organisation. Cancel that one in the web app";
+            Ok((query_organization(reader, query, variables).await?, Some(why.to_owned())))
         }
         found => found.map(|found| (found, None)),
     }
 }
 
-/// What this server has of what not every release has. None: it doesn't say.
+/// Returns the server's features that only some releases have, or nothing if it refuses to tell.
 async fn features(reader: &Reader) -> Result<Option<BTreeSet<Feature>>, ReadError> {
     let answer: Features = match reader.query_once(&FEATURES).await {
         Ok(answer) => answer,
@@ -140,24 +149,24 @@ async fn read_members(
     first: Page<WireMember>,
     owner: &str,
 ) -> Result<(Vec<WireMember>, Completeness), ReadError> {
-    let ask_page = |first: usize, after: Option<String>| async move {
+    let read_page = |first: usize, after: Option<String>| async move {
         let variables = json!({ "organization": organization, "first": first, "after": after });
-        ask::<MembersPage>(reader, &MEMBERS_PAGE, variables).await.map(|found| found.members)
+        query_organization::<MembersPage>(reader, &MEMBERS_PAGE, variables).await.map(|found| found.members)
     };
-    // Cursors can't be trusted on every release, so all are asked for at once, unless the server gives no more on a
-    // page than it likes, or they would be too many for one answer.
+    // Some releases have broken cursors, so one page asks for all members. The cursors are followed only if the server limits
+    // the size of a page, or if that page is too large to read.
     let unlimited = first.page_info.has_next_page && first.edges.len() >= MEMBERS;
-    let all = if unlimited { Some(ask_page(ALL_MEMBERS, None).await) } else { None };
+    let all = if unlimited { Some(read_page(ALL_MEMBERS, None).await) } else { None };
     let collected = match all {
         Some(Err(ReadError::Call { error: CallError::Transport(TransportError::TooLarge(_)), .. })) | None => {
-            follow(first, |after| ask_page(MEMBERS, Some(after))).await?
+            follow(first, |after| read_page(MEMBERS, Some(after))).await?
         }
-        Some(all) => follow(all?, |after| ask_page(ALL_MEMBERS, Some(after))).await?,
+        Some(all) => follow(all?, |after| read_page(ALL_MEMBERS, Some(after))).await?,
     };
     let gap = gap_in_members(&collected, owner);
     let completeness = match gap {
         Some(why) => Completeness::Broken { why },
-        None => whole(collected.pages.len()),
+        None => completeness_of(collected.pages.len()),
     };
     Ok((collected.items, completeness))
 }
@@ -170,13 +179,13 @@ async fn read_invitations(
     let hidden = || Listing {
         items: Vec::new(),
         completeness: Completeness::Broken {
-            why: "the credential may not see invitations, for which it needs `member:modify`".to_owned(),
+            why: "the credential may not see invitations. Give it the permission `member:modify`".to_owned(),
         },
     };
     let Some(first) = first else { return Ok(hidden()) };
     let page = |after: String| async move {
         let variables = json!({ "organization": organization, "after": after });
-        let found: InvitationsPage = ask(reader, &INVITATIONS_PAGE, variables).await?;
+        let found: InvitationsPage = query_organization(reader, &INVITATIONS_PAGE, variables).await?;
         let field = "organization.invitations".to_owned();
         found.invitations.ok_or(ReadError::Missing { operation: INVITATIONS_PAGE.name, field })
     };
@@ -191,7 +200,7 @@ async fn read_tokens(
 ) -> Result<Listing<LiveKey>, ReadError> {
     let page = |after: String| async move {
         let variables = json!({ "organization": organization, "after": after });
-        let found: AccessTokensPage = ask(reader, &ACCESS_TOKENS_PAGE, variables).await?;
+        let found: AccessTokensPage = query_organization(reader, &ACCESS_TOKENS_PAGE, variables).await?;
         Ok(found.access_tokens)
     };
     let collected = follow(first, page).await?;
@@ -201,29 +210,31 @@ async fn read_tokens(
     Ok(Listing { items, completeness })
 }
 
-/// A list in the order of its keys. One that repeats skips, too.
+/// Returns a list sorted by its keys. A list that repeats a row may skip others as well, so it is incomplete.
 fn listing<T>(collected: Collected<T>, key: impl Fn(&T) -> String, what: &str) -> Listing<T> {
     let (rows, pages, endless) = (collected.items.len(), collected.pages.len(), collected.endless);
     let items: BTreeMap<String, T> = collected.items.into_iter().map(|item| (key(&item), item)).collect();
     let completeness = if endless || items.len() < rows {
-        Completeness::Broken { why: format!("the pages of {what} repeat or break off") }
+        Completeness::Broken { why: format!("the pages of {what} repeat rows or end early") }
     } else {
-        whole(pages)
+        completeness_of(pages)
     };
     Listing { items: items.into_values().collect(), completeness }
 }
 
-/// The roles of the organisation, and how each that somebody has is to be called.
+/// The roles of the organisation, and those of other organisations that its users have.
 struct Roles {
     listing: Listing<LiveRole>,
-    /// Of another organisation, by id. The server lets them be given (measured on Hive 8.1.2), and their names may be
-    /// those of our own.
+    /// The ids of roles of another organisation. The server allows their assignment (measured on Hive 8.1.2), and they may
+    /// have the same names as the organisation's own roles.
     foreign: BTreeSet<String>,
 }
 
 impl Roles {
-    /// Those that are listed. One that only its holders show is ours where the list isn't all and no other has its
-    /// name.
+    /// Combines the listed roles with those that users and invitations have.
+    ///
+    /// For example, Sam has the role `Auditor`, which isn't listed. If the list is cut off at 50 roles and shows no other
+    /// `Auditor`, it is a role of this organisation. If the list is complete, it can only be a role of another one.
     fn of(listed: Option<List<WireRole>>, members: &[WireMember], invitations: &[WireInvitation]) -> Self {
         let answered = listed.is_some();
         let listed: Vec<WireRole> = listed.map(|list| list.into_nodes().collect()).unwrap_or_default();
@@ -244,26 +255,27 @@ impl Roles {
             }
         }
         let why = if answered {
-            format!("the platform lists {ROLES} roles and no more; one that isn't shown may be there")
+            format!("the platform lists {ROLES} roles at most, so there may be others")
         } else {
-            "the platform listed none, and at least two are built in".to_owned()
+            "the platform listed no roles, although at least two are built in".to_owned()
         };
         let completeness = if truncated { Completeness::Broken { why } } else { Completeness::Proven };
         Self { listing: Listing { items: items.into_values().collect(), completeness }, foreign }
     }
 
-    /// Somebody has a role that can't be told what it allows from here.
+    /// Returns the gap for roles of another organisation: what they allow can't be read from here.
     fn gap(&self) -> Option<Gap> {
         let count = self.foreign.len();
-        (count > 0).then(|| Gap {
-            what: "roles of another organisation".to_owned(),
-            why: format!(
-                "{count} of them given here; whoever has one is shown with it, and it is never given again"
-            ),
+        (count > 0).then(|| {
+            Gap::new(
+                "roles of another organisation",
+                format!("Members have {count} of them. They are shown with these roles, and rolecall never assigns them."),
+            )
         })
     }
 
-    /// What a role is called. No role that can be listed has the name of a foreign one.
+    /// Returns the name of a role. For a role of another organisation it includes the id, so that no listed role has the
+    /// same name.
     fn name(&self, role: &WireRole) -> RoleName {
         if self.foreign.contains(&role.id) {
             RoleName::seen(format!("{} (of another organisation, {})", role.name, role.id))
@@ -284,7 +296,7 @@ fn into_role(wire: WireRole) -> LiveRole {
     }
 }
 
-/// What a role allows, without what every role does.
+/// Returns the permissions of a role, without the one that every role has.
 pub(super) fn allowed(permissions: Vec<String>) -> BTreeSet<Permission> {
     permissions.into_iter().filter(|permission| permission != DESCRIBE).map(Permission::seen).collect()
 }
@@ -330,7 +342,8 @@ fn permissions(groups: Vec<PermissionGroup>) -> BTreeMap<Permission, Option<Perm
         .collect()
 }
 
-/// What the credential may see of the projects. Assignments name all of theirs, seen or not.
+/// Returns the projects that the credential may see. Assignments name projects that it may not see, too: then the list is
+/// partial.
 fn projects<'a>(listed: List<WireProject>, assigned: impl Iterator<Item = &'a Resources>) -> Projects {
     let mut projects = Projects::default();
     for WireProject { id, slug, kind, targets } in listed.into_nodes() {
@@ -339,42 +352,44 @@ fn projects<'a>(listed: List<WireProject>, assigned: impl Iterator<Item = &'a Re
         let single = kind.map(|kind| kind == "SINGLE");
         projects.by_slug.insert(Slug::seen(slug), Project { id: RemoteId::seen(id), single, targets });
     }
-    let mut named = assigned.filter_map(|resources| match resources {
+    let mut assigned_projects = assigned.filter_map(|resources| match resources {
         Reach::Only(projects) => Some(projects.keys()),
         Reach::All => None,
     });
-    projects.partial = named.any(|mut slugs| slugs.any(|slug| !projects.by_slug.contains_key(slug)));
+    projects.partial = assigned_projects.any(|mut slugs| slugs.any(|slug| !projects.by_slug.contains_key(slug)));
     projects
 }
 
-/// What this API keeps from every reader, or from this one.
+/// Returns everything that Hive's API doesn't show, or doesn't show to this credential.
 fn gaps(silent: bool, keys: bool, projects: &Projects) -> Vec<Gap> {
-    let gap = |what: &str, why: &str| Gap { what: what.to_owned(), why: why.to_owned() };
     let mut gaps = vec![
-        gap(
+        Gap::new(
             "resources of invitations",
-            "an open invitation shows its role alone; what it reaches shows once it is accepted",
-        ),
-        gap(
-            "who is provisioned by another system",
-            "whoever SCIM manages looks like everybody else, and what is shown of them needn't be what is enforced",
-        ),
+            "An open invitation shows only its role. Its resources can be read once the user has accepted it.",
+        )
+        .permanent(&[(Kind::Invitation, Action::Cancel)]),
+        Gap::new(
+            "users provisioned by SCIM",
+            "They look like all other users, and what the API shows of them may differ from what Hive enforces.",
+        )
+        .permanent(&[(Kind::User, Action::RemoveAccess)]),
     ];
     if keys {
-        gaps.push(gap("expiry of access tokens", "the public API neither takes nor shows it"));
+        let expiry = Gap::new("expiry of access tokens", "The public API neither accepts nor shows it.");
+        gaps.push(expiry.permanent(&[(Kind::Key, Action::Create)]));
     } else {
-        gaps.push(gap("access tokens", "not read, since the file speaks of none"));
+        gaps.push(Gap::new("access tokens", "They are not read, since the file has no `keys`.").permanent(&[]));
     }
     if projects.partial {
-        gaps.push(gap(
+        gaps.push(Gap::new(
             "some projects",
-            "assignments name projects that the credential may not see, for which it needs `project:describe` on all",
+            "Users have resources in projects that the credential may not see. Give it `project:describe` on all projects.",
         ));
     }
     if silent {
-        gaps.push(gap(
+        gaps.push(Gap::new(
             "the server's release",
-            "it doesn't introspect, so that only what every release has is used",
+            "The server refuses introspection, so rolecall uses only what every release has.",
         ));
     }
     gaps

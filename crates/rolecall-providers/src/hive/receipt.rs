@@ -1,5 +1,5 @@
-//! What the answers to mutations say. The server drops what it doesn't know without a word, so each answer is
-//! compared with what was sent.
+//! Reads the answers to mutations. The server silently drops permissions and resources that it doesn't know, so each
+//! answer is compared with the input.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -27,37 +27,40 @@ pub(super) fn receipt(
     match mutation.operation.as_str() {
         "createMemberRole" => match payload::<CreatedRole>(response, redactor)? {
             Ok(CreatedRole { created_member_role: role }) => {
-                Ok(MutationResult { id: Some(RemoteId::seen(&*role.id)), ..taken(judge_role(input, role)) })
+                Ok(MutationResult { id: Some(RemoteId::seen(&*role.id)), ..result(judge_role(input, role)) })
             }
-            // Not among those that the list shows.
-            Err(error) if error.says("already exists") => Ok(taken(Verdict::Held(HoldReason::RoleExistsUnlisted))),
+            // The list of roles is cut off at 50, and this role isn't in it.
+            Err(error) if error.says("already exists") => {
+                Ok(result(Verdict::Held(HoldReason::RoleExistsUnlisted)))
+            }
             Err(error) => Err(error.into_refusal(redactor)),
         },
         "updateMemberRole" => match payload::<UpdatedRole>(response, redactor)? {
-            Ok(UpdatedRole { updated_role }) => Ok(taken(judge_role(input, updated_role))),
+            Ok(UpdatedRole { updated_role }) => Ok(result(judge_role(input, updated_role))),
             Err(error) => Err(error.into_refusal(redactor)),
         },
         "assignMemberRole" => match payload::<Assigned>(response, redactor)? {
-            Ok(assigned) => Ok(taken(judge_assignment(change, input, assigned))),
+            Ok(assigned) => Ok(result(judge_assignment(change, input, assigned))),
             Err(error) if error.says("Provisioned users") => {
                 let must_go = change.action == Action::RemoveAccess;
-                Ok(taken(Verdict::Held(HoldReason::ExternallyManaged { must_go })))
+                Ok(result(Verdict::Held(HoldReason::ExternallyManaged { must_go })))
             }
             Err(error) => Err(error.into_refusal(redactor)),
         },
         "inviteToOrganizationByEmail" => match payload::<Invited>(response, redactor) {
             Ok(Ok(Invited { created_organization_invitation: invitation })) => {
-                let as_sent = Value::String(invitation.role.id) == input["memberRoleId"]
+                let is_as_sent = Value::String(invitation.role.id) == input["memberRoleId"]
                     && Value::String(invitation.email) == input["email"];
-                let other = || Verdict::NotTaken("the platform answered with another role or address".to_owned());
-                Ok(taken(if as_sent { Verdict::Taken } else { other() }))
+                let differs =
+                    || Verdict::NotTaken("The platform answered with another role or address.".to_owned());
+                Ok(result(if is_as_sent { Verdict::Taken } else { differs() }))
             }
-            // A list that comes in pages can leave people out without a trace.
+            // The pages of the list of members may have skipped this one.
             Ok(Err(error)) if error.says("already a member") => {
-                Ok(taken(Verdict::Held(HoldReason::MemberUnlisted)))
+                Ok(result(Verdict::Held(HoldReason::MemberUnlisted)))
             }
             Ok(Err(error)) => Err(error.into_refusal(redactor)),
-            Err(error) => Err(limited(error)),
+            Err(error) => Err(rate_limited(error)),
         },
         "createOrganizationAccessToken" => match payload::<CreatedToken>(response, redactor)? {
             Ok(CreatedToken { private_access_key: secret }) => Ok(MutationResult {
@@ -71,28 +74,28 @@ pub(super) fn receipt(
         | "deleteOrganizationInvitation"
         | "deleteAccessToken"
         | "deleteOrganizationAccessToken" => match payload::<Deleted>(response, redactor)? {
-            Ok(Deleted {}) => Ok(taken(Verdict::Taken)),
+            Ok(Deleted {}) => Ok(result(Verdict::Taken)),
             Err(error) => Err(error.into_refusal(redactor)),
         },
         other => {
-            Err(CallError::Shape { path: other.to_owned(), expected: "an operation that is known".to_owned() })
+            Err(CallError::Shape { path: other.to_owned(), expected: "expected a known operation".to_owned() })
         }
     }
 }
 
-fn taken(verdict: Verdict) -> MutationResult {
+fn result(verdict: Verdict) -> MutationResult {
     MutationResult { id: None, secret: None, verdict }
 }
 
-/// The one field of the answer: done, or refused.
+/// Reads the payload of a mutation: its `ok`, or its `error`.
 fn payload<T: DeserializeOwned>(
     response: &Response,
     redactor: &Redactor,
 ) -> Result<Result<T, PayloadError>, CallError> {
     let data: BTreeMap<String, Payload<T>> = parse(response, redactor).map_err(|error| match error {
-        // Said of a missing permission and of an id that is gone, alike; neither is the way to the platform.
+        // The server says the same for a missing permission and for an unknown id. Other requests may still succeed.
         CallError::CredentialRefused(why) => {
-            CallError::Refused(format!("{why}, so a permission is missing, or what was named is gone"))
+            CallError::Refused(format!("{why}: either a permission is missing, or the entity no longer exists"))
         }
         other => other,
     })?;
@@ -120,17 +123,18 @@ impl PayloadError {
     }
 }
 
-/// Too many invitations are told by words alone: directly there is no code, and behind the gateway one that says
-/// nothing (measured on Hive 8.1.2). Refused calls count too, so that only the whole window helps.
-fn limited(error: CallError) -> CallError {
-    let by_rate = match &error {
+/// Recognises the rate limit on invitations by its message. The server sends no code, and the gateway one that means
+/// nothing (measured on Hive 8.1.2). Refused invitations count, too, so only waiting for the whole window helps.
+fn rate_limited(error: CallError) -> CallError {
+    let is_rate_limit = match &error {
         CallError::GraphQl(errors) => errors.iter().any(|error| error.message.contains("Exceeded rate limit")),
         _ => false,
     };
     let retry_after = Some(Duration::from_secs(6));
-    if by_rate { CallError::RateLimited { retry_after } } else { error }
+    if is_rate_limit { CallError::RateLimited { retry_after } } else { error }
 }
 
+/// Compares a stored role with the input.
 fn judge_role(input: &Value, role: WireRole) -> Verdict {
     let sent: BTreeSet<Permission> =
         serde_json::from_value(input["selectedPermissions"].clone()).unwrap_or_default();
@@ -138,32 +142,34 @@ fn judge_role(input: &Value, role: WireRole) -> Verdict {
     let dropped: Vec<&str> = sent.difference(&stored).map(Permission::as_str).collect();
     let added: Vec<&str> = stored.difference(&sent).map(Permission::as_str).collect();
     if !dropped.is_empty() {
-        return Verdict::NotTaken(format!("the platform dropped {}", dropped.join(", ")));
+        return Verdict::NotTaken(format!("The platform dropped {}.", dropped.join(", ")));
     }
     if !added.is_empty() {
-        return Verdict::NotTaken(format!("the platform added {}", added.join(", ")));
+        return Verdict::NotTaken(format!("The platform added {}.", added.join(", ")));
     }
     if input["name"] != *role.name || input["description"] != *role.description {
-        return Verdict::NotTaken("the platform answered with another name or description".to_owned());
+        return Verdict::NotTaken("The platform answered with another name or description.".to_owned());
     }
     Verdict::Taken
 }
 
+/// Compares a stored assignment with the input and with the desired resources.
 fn judge_assignment(change: &Change, input: &Value, assigned: Assigned) -> Verdict {
     let Assigned { updated_member: member } = assigned;
     if input["memberRole"]["byId"] != *member.role.id {
-        return Verdict::NotTaken("the platform answered with another role".to_owned());
+        return Verdict::NotTaken("The platform answered with another role.".to_owned());
     }
-    let wanted = change.after.as_ref().and_then(Entity::user).and_then(|user| user.resources.as_ref());
+    let desired = change.after.as_ref().and_then(Entity::user).and_then(|user| user.resources.as_ref());
     let (stored, none) = (from_wire(member.resource_assignment), Resources::none());
-    let wanted = wanted.unwrap_or(&none);
-    if *wanted == stored {
+    let desired = desired.unwrap_or(&none);
+    if *desired == stored {
         return Verdict::Taken;
     }
-    let (wanted, stored) = (wanted.paths(), stored.paths());
-    let dropped: Vec<&str> = wanted.difference(&stored).map(String::as_str).collect();
-    let added: Vec<&str> = stored.difference(&wanted).map(String::as_str).collect();
-    let parts = [("dropped", dropped), ("added", added)].into_iter().filter(|(_, parts)| !parts.is_empty());
-    let parts: Vec<String> = parts.map(|(what, parts)| format!("{what} {}", parts.join(", "))).collect();
-    Verdict::NotTaken(format!("of the resources the platform {}", parts.join(" and ")))
+    let (desired, stored) = (desired.paths(), stored.paths());
+    let dropped: Vec<&str> = desired.difference(&stored).map(String::as_str).collect();
+    let added: Vec<&str> = stored.difference(&desired).map(String::as_str).collect();
+    let differences = [("dropped", dropped), ("added", added)].into_iter().filter(|(_, paths)| !paths.is_empty());
+    let differences: Vec<String> =
+        differences.map(|(verb, paths)| format!("{verb} the resources {}", paths.join(", "))).collect();
+    Verdict::NotTaken(format!("The platform {}.", differences.join(" and ")))
 }

@@ -1,4 +1,4 @@
-//! Resource assignments between the model and the wire.
+//! Converts resource assignments between the model and the API.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::wire::{AssignedProject, AssignedTarget, Mode, WireResources};
 use rolecall_model::{ProjectReach, Reach, RemoteId, Resources, Slug, TargetReach};
 
-/// As read. Order and repetition mean nothing; lists under ALL are null.
+/// Converts an assignment that was read. Order and duplicates mean nothing. With the mode `ALL` lists are null.
 pub(super) fn from_wire(wire: WireResources) -> Resources {
     if wire.mode == Mode::All {
         return Reach::All;
@@ -42,7 +42,8 @@ fn names(mode: Mode, names: Option<Vec<String>>) -> Reach<BTreeSet<String>> {
     }
 }
 
-/// As sent. Every list is written out: at the top, GRANULAR without one is stored as ALL (measured on Hive 8.1.2).
+/// Converts an assignment to be sent. It writes every list, even an empty one: the server stores `GRANULAR` without
+/// `projects` as `ALL`, which would give access to everything (measured on Hive 8.1.2).
 pub(super) fn to_wire(resources: &Resources) -> Value {
     let Reach::Only(projects) = resources else { return json!({ "mode": "ALL" }) };
     let projects: Vec<Value> = projects

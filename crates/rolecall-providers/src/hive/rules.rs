@@ -1,4 +1,4 @@
-//! What GraphQL Hive can and can't do.
+//! The capabilities of GraphQL Hive.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,10 +13,10 @@ use rolecall_model::{
     User, UserRemoval, id_of,
 };
 
-/// The built-in role that may do everything. Its permissions hang on its name (measured on Hive 8.1.2).
+/// The built-in role that allows everything. The server derives its permissions from its name (measured on Hive 8.1.2).
 const ADMIN: &str = "Admin";
 
-/// The read-only default that every role has and none can be given.
+/// The permission that every role has. It can't be assigned.
 pub(super) const DESCRIBE: &str = "organization:describe";
 
 impl Rules for Hive {
@@ -53,8 +53,8 @@ impl Rules for Hive {
     }
 
     fn user_removal(&self) -> UserRemoval {
-        // `deleteOrganizationMember` isn't public, and wants a person who is signed in (measured on Hive 8.1.2).
-        UserRemoval::Contain
+        // `deleteOrganizationMember` isn't public, and needs a user who is signed in (measured on Hive 8.1.2).
+        UserRemoval::RemoveAccess
     }
 
     fn key_removal(&self) -> KeyRemoval {
@@ -77,15 +77,15 @@ impl Rules for Hive {
         &[DESCRIBE]
     }
 
-    fn manual_step(&self, chore: ManualStep) -> &'static str {
-        match chore {
+    fn manual_step(&self, step: ManualStep) -> &'static str {
+        match step {
             ManualStep::RemoveUser => {
-                "in the web app, open the organisation, Members, the menu beside them, Remove"
+                "in the web app, open the organisation, Members, the menu beside the user, Remove"
             }
             ManualStep::DescribeKey => {
-                "a token's description can't be changed; write it as it is, or give the new token another name"
+                "a token's description can't be changed. Write the live description in the file, or give the new token another name"
             }
-            ManualStep::ChangeRecord => "the person changes it in their own account",
+            ManualStep::ChangeRecord => "the user can change it in their own account",
             ManualStep::LookUpDisabled
             | ManualStep::EnableUser
             | ManualStep::ApproveUser
@@ -110,10 +110,10 @@ impl Rules for Hive {
             (Action::Invite, before, Some(Entity::User(user))) => {
                 invite(before.as_ref().and_then(Entity::user), user, &organization, live)
             }
-            (Action::Cancel, Some(Entity::User(user)), _) => vec![withdraw(user, &organization)],
+            (Action::Cancel, Some(Entity::User(user)), _) => vec![cancel(user, &organization)],
             (Action::Create, _, Some(Entity::Key(key))) => vec![create_token(key, &organization)],
             (Action::Delete, Some(Entity::Key(key)), _) => delete_token(key, live).into_iter().collect(),
-            // There is no other call.
+            // The API has no other operation.
             _ => Vec::new(),
         }
     }
@@ -134,7 +134,7 @@ fn create_role(role: &Role, organization: &Value) -> Call {
     call("createMemberRole", input)
 }
 
-/// All of name, description and permissions are replaced.
+/// Returns the operation that updates a role. It replaces the name, the description and all permissions.
 fn update_role(role: &Role) -> Call {
     let Role { id, name, description, permissions } = role;
     let input = json!({
@@ -146,7 +146,7 @@ fn update_role(role: &Role) -> Call {
     call("updateMemberRole", input)
 }
 
-/// The id of the one role that a user has. One that isn't there yet is made by an earlier mutation.
+/// Returns the id of the user's only role. If an earlier mutation of the plan creates the role, that is a reference to it.
 fn role_id(user: &User, live: &Live) -> Option<Value> {
     let name = user.roles.first()?;
     Some(match live.role(name) {
@@ -155,7 +155,7 @@ fn role_id(user: &User, live: &Live) -> Option<Value> {
     })
 }
 
-/// Role and resources are replaced together.
+/// Returns the operation that assigns a role and resources. It replaces both.
 fn assign(user: &User, organization: &Value, live: &Live) -> Option<Call> {
     let (id, resources) = (user.id.as_ref()?, user.resources.as_ref()?);
     let input = json!({
@@ -167,17 +167,21 @@ fn assign(user: &User, organization: &Value, live: &Live) -> Option<Call> {
     Some(call("assignMemberRole", input))
 }
 
-/// Another invitation of the same spelling takes the place of the one before it. Of another spelling it would be a
-/// second one, so that the first has to go; small letters are what accounts are most likely to have.
+/// Returns the operations that invite a user. The address is sent in lower case, as most accounts have it.
+///
+/// A new invitation replaces an open one only if both addresses are spelled the same. For example, `Jane@acme.example` has
+/// an open invitation and is invited again as `jane@acme.example`. The server would keep both, so the first is cancelled
+/// before.
 fn invite(before: Option<&User>, user: &User, organization: &Value, live: &Live) -> Vec<Call> {
     let Some(role) = role_id(user, live) else { return Vec::new() };
     let email = user.email.key();
     let mut calls = Vec::new();
     if let Some(before) = before.filter(|before| before.email.as_str() != email) {
-        calls.push(withdraw(before, organization).at(Stage::Clear));
+        calls.push(cancel(before, organization).at(Stage::Clear));
     }
     let mut input = json!({ "organization": organization, "email": email, "memberRoleId": role });
-    // Without them, whoever accepts gets everything, which is why the planner then gives a role that allows nothing.
+    // An invitation without resources gives access to all of them. If this server's invitations can't have resources, the
+    // planner invites with a role that allows nothing.
     if live.features.contains(&Feature::InvitationResources)
         && let Some(fields) = input.as_object_mut()
     {
@@ -187,8 +191,9 @@ fn invite(before: Option<&User>, user: &User, organization: &Value, live: &Live)
     calls
 }
 
-/// Spelling matters among invitations (measured on Hive 8.1.2).
-fn withdraw(user: &User, organization: &Value) -> Call {
+/// Returns the operation that cancels an invitation. It names the address exactly as it is listed, because the server
+/// compares the letters' case (measured on Hive 8.1.2).
+fn cancel(user: &User, organization: &Value) -> Call {
     call("deleteOrganizationInvitation", json!({ "organization": organization, "email": user.email.as_str() }))
 }
 
@@ -196,7 +201,7 @@ fn create_token(key: &Key, organization: &Value) -> Call {
     let input = json!({
         "organization": organization,
         "title": key.name,
-        // Declared optional, and without it the server fails (measured on Hive 8.1.2).
+        // The schema declares it optional, but the server fails without it (measured on Hive 8.1.2).
         "description": key.description.as_deref().unwrap_or_default(),
         "permissions": key.permissions.as_ref().unwrap_or(&BTreeSet::new()),
         "resources": to_wire(key.resources.as_ref().unwrap_or(&Reach::none())),

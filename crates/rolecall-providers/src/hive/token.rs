@@ -1,4 +1,4 @@
-//! Organisation access tokens: `hvo1/` and the base64 of `<token id>:<secret>` (measured on Hive 8.1.2).
+//! Organisation access tokens: `hvo1/`, followed by the base64 of `<token id>:<secret>` (measured on Hive 8.1.2).
 
 use base64::Engine as _;
 use base64::alphabet::STANDARD;
@@ -9,9 +9,9 @@ use rolecall_model::RemoteId;
 
 const PREFIX: &str = "hvo1/";
 
-/// The id inside of a token. None: it is of another kind.
+/// Returns the id that a token contains, or nothing if the token is of another kind.
 pub(super) fn id_of(token: &str) -> Option<RemoteId> {
-    // Some ways of pasting a token lose the signs at its end.
+    // The `=` at the end of a token may get lost when it is copied.
     let config = GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);
     let mut decoded = GeneralPurpose::new(&STANDARD, config).decode(token.strip_prefix(PREFIX)?).ok()?;
     let id = std::str::from_utf8(&decoded).ok().and_then(|text| text.split_once(':')).map(|(id, _)| id.to_owned());

@@ -1,38 +1,39 @@
-//! The roles that a user can have: one of nine, whose names and plans are the vendor's.
+//! The nine roles that a user can have, with the seats and plans that the vendor's pages give them.
 
 use rolecall_model::RoleName;
 
-/// What all roles but three are part of, by the pages on roles and licences.
+/// The plan that most roles belong to, by the pages on roles and licences.
 const SECURITY_PACK: &str = "Security pack";
 
-/// What a role costs, by the vendor's page on users and licences.
+/// The kind of seat that a role uses, by the vendor's page on users and licences.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Seat {
     Billed,
     Unbilled,
-    /// No page says.
+    /// No page tells the seat of this role.
     Unknown,
 }
 
 pub(super) struct AccountType {
     pub name: &'static str,
     pub seat: Seat,
-    /// The plan that it is part of, where not every customer has it.
+    /// The plan that the role belongs to, if not every plan has it.
     pub plan: Option<&'static str>,
-    /// What whoever has it can do as well, by the vendor's page on roles.
+    /// The roles whose permissions it includes, by the vendor's page on roles.
     pub covers: &'static [&'static str],
-    /// May give more than they have, or change how people sign in. In the web app everybody may give what they have.
+    /// Whether a user with this role can give more than they have themselves, or change how people sign in. In the web app
+    /// every user can give the role that they have.
     pub gives_access: bool,
 }
 
-/// Everything, workspaces, billing and audit logs included.
+/// The role that allows everything, including workspaces, billing and audit logs.
 pub(super) const ADMIN: &str = "ADMIN";
 
 const fn account_type(name: &'static str, seat: Seat) -> AccountType {
     AccountType { name, seat, plan: None, covers: &[], gives_access: false }
 }
 
-/// As Paradime's Python SDK 6.9.0 knows them. The page on roles describes all of them but the last.
+/// The roles of Paradime's Python SDK 6.9.0. The page on roles describes all but the last.
 pub(super) const ACCOUNT_TYPES: &[AccountType] = &[
     AccountType {
         covers: &[
@@ -53,7 +54,7 @@ pub(super) const ACCOUNT_TYPES: &[AccountType] = &[
     AccountType {
         plan: Some(SECURITY_PACK),
         covers: &["BUSINESS"],
-        // No page names its seat; it works in the editor, as those do who are billed.
+        // No page names its seat. It may use the editor, as the other billed roles may.
         ..account_type("ANALYST", Seat::Billed)
     },
     AccountType {
@@ -76,7 +77,7 @@ pub(super) const ACCOUNT_TYPES: &[AccountType] = &[
     account_type("SANDBOX_USER", Seat::Unknown),
 ];
 
-/// Their names alone.
+/// The names of the roles.
 pub(super) const NAMES: [&str; ACCOUNT_TYPES.len()] = {
     let mut names = [""; ACCOUNT_TYPES.len()];
     let mut index = 0;
@@ -87,7 +88,7 @@ pub(super) const NAMES: [&str; ACCOUNT_TYPES.len()] = {
     names
 };
 
-/// One of the nine. None: it came after them.
+/// Returns the role of that name, or nothing if it is newer than this list.
 pub(super) fn find(role: &RoleName) -> Option<&'static AccountType> {
     ACCOUNT_TYPES.iter().find(|known| known.name == role.as_str())
 }

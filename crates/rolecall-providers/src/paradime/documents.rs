@@ -1,13 +1,13 @@
-//! The operations, as documents.
+//! The GraphQL documents of the operations.
 
 use rolecall_graphql::{Mutation, Query};
 
 pub(super) const LIST_USERS: Query = Query::new("ListUsers", include_str!("graphql/list_users.graphql"));
 
-/// Every query.
+/// All queries.
 pub const QUERIES: &[Query] = &[LIST_USERS];
 
-/// Every mutation, under the name of its field.
+/// All mutations, by the names of their fields.
 pub const MUTATIONS: &[(&str, Mutation)] = &[
     ("disableUser", Mutation::new("DisableUser", include_str!("graphql/disable_user.graphql"))),
     ("inviteUser", Mutation::new("InviteUser", include_str!("graphql/invite_user.graphql"))),

@@ -1,8 +1,8 @@
 //! Paradime: the users of one workspace.
 //!
-//! Facts are from the vendor's documentation (docs.paradime.io, as of 2026) and from its own clients: the Python SDK
-//! paradime-io 6.9.0 and the provider for Airflow. There is no published schema. Little of what people do with users can
-//! be done through this API; the rest is left to a person, with where to click.
+//! Facts come from the vendor's documentation (docs.paradime.io, as of 2026) and from its own clients: the Python SDK
+//! paradime-io 6.9.0 and the provider for Airflow. There is no published schema. The API can only invite a user, change
+//! their role and disable them. For everything else rolecall tells the user where to click in the web app.
 
 mod account_type;
 mod documents;
@@ -22,11 +22,11 @@ use super::{MutationResult, Provider, ReadError, Secrets, UnfitCredential};
 use rolecall_graphql::{CallError, Context, Contexts, Mutation, Reader, Redactor, Response};
 use rolecall_model::{Change, Desired, Live, Rules};
 
-/// The provider.
+/// The provider for Paradime.
 #[derive(Clone, Copy, Debug)]
 pub struct Paradime;
 
-// How the vendor's Python SDK 6.9.0 knows its tokens.
+// The prefixes by which the vendor's Python SDK 6.9.0 recognises its tokens.
 const TOKEN: &str = "prdm_";
 const WORKSPACE_TOKEN: &str = "prdm_wsp_";
 const COMPANY_TOKEN: &str = "prdm_cmp_";
@@ -38,7 +38,7 @@ impl Provider for Paradime {
 
     fn headers(&self, secrets: &Secrets, desired: &Desired) -> Result<Contexts, UnfitCredential> {
         let Some(token) = secrets.find("token") else {
-            return pair(secrets).map(only);
+            return key_and_secret(secrets).map(only);
         };
         let bearer = SecretString::from(format!("Bearer {}", token.expose_secret()));
         let mut headers = vec![("authorization", bearer)];
@@ -50,8 +50,8 @@ impl Provider for Paradime {
             _ => {
                 return Err(UnfitCredential {
                     name: "token",
-                    why: "this is no token of Paradime's: those of a workspace begin with `prdm_wsp_`, those of a company with `prdm_cmp_`",
-                    hint: "a key and its secret go under `api_key` and `api_secret`",
+                    why: "This is not a Paradime token. A workspace token begins with `prdm_wsp_`, a company token with `prdm_cmp_`.",
+                    hint: "Write a key and its secret as `api_key` and `api_secret`.",
                 });
             }
         }
@@ -84,8 +84,8 @@ impl Provider for Paradime {
         true
     }
 
-    fn repeats_limited(&self) -> bool {
-        // No limit is documented, and so nothing of what one would mean.
+    fn may_retry_rate_limited(&self) -> bool {
+        // No limit is documented, so it isn't known whether a mutation that was answered with HTTP 429 ran.
         false
     }
 
@@ -102,12 +102,17 @@ fn is_token(text: &str, kind: &str) -> bool {
     text.strip_prefix(kind).is_some_and(|rest| !rest.is_empty())
 }
 
-/// What the vendor calls legacy by now. It was made in a workspace, and reaches no other.
-fn pair(secrets: &Secrets) -> Result<Vec<(&'static str, SecretString)>, UnfitCredential> {
+/// Returns the headers of a key and its secret, which the vendor now calls legacy. They were created in one workspace and
+/// reach only that one.
+fn key_and_secret(secrets: &Secrets) -> Result<Vec<(&'static str, SecretString)>, UnfitCredential> {
     let names = [("x-api-key", "api_key"), ("x-api-secret", "api_secret")];
     for (_, name) in names {
         if secrets.get(name).expose_secret().starts_with(TOKEN) {
-            return Err(UnfitCredential { name, why: "this is a token, and no key", hint: "name it as `token`" });
+            return Err(UnfitCredential {
+                name,
+                why: "This is a token and not a key.",
+                hint: "Write it as `token`.",
+            });
         }
     }
     Ok(names.into_iter().map(|(header, name)| (header, secrets.get(name))).collect())

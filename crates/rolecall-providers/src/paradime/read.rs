@@ -1,4 +1,4 @@
-//! Reading a workspace: one request, whatever its size.
+//! Reads a workspace with one request.
 
 use std::collections::BTreeSet;
 
@@ -10,27 +10,27 @@ use super::documents::LIST_USERS;
 use super::wire::{ListUsers, UserLists, WireInvitation, WireUser};
 use rolecall_graphql::{CallError, Reader};
 use rolecall_model::{
-    Completeness, Desired, Email, Gap, Listing, Live, LiveInvitation, LiveUser, RemoteId, RoleName,
+    Action, Completeness, Desired, Email, Gap, Kind, Listing, Live, LiveInvitation, LiveUser, RemoteId, RoleName,
 };
 
-/// The one status that all of the vendor's pages and clients have. Any other means that it can be accepted.
+/// The only status that all of the vendor's pages and clients have. An invitation with any other status can be accepted.
 const EXPIRED: &str = "EXPIRED";
 
 pub(super) async fn read(reader: &Reader, desired: &Desired) -> Result<Live, ReadError> {
-    let already = reader.requests();
+    let requests_before = reader.requests();
     let answer: ListUsers = reader.query(&LIST_USERS, json!({})).await.map_err(failed)?;
     let UserLists { ok, active_users, invited_users } = answer.list_users.ok_or_else(|| missing("listUsers"))?;
     if ok != Some(true) {
-        return Err(failed(CallError::Refused("`ok` isn't true, and no reason is given".to_owned())));
+        return Err(failed(CallError::Refused("`ok` isn't true, and the platform gives no reason".to_owned())));
     }
     let users = users(active_users.ok_or_else(|| missing("listUsers.activeUsers"))?)?;
     let invitations = invitations(invited_users.ok_or_else(|| missing("listUsers.invitedUsers"))?)?;
-    // No answer names the workspace, so that what the file says has to be believed.
+    // No answer names the workspace, so the name in the file has to be trusted.
     let organization = desired.organization.value.clone();
     Ok(Live {
         invitations: Some(invitations),
         gaps: gaps(desired),
-        requests: reader.requests() - already,
+        requests: reader.requests() - requests_before,
         ..Live::of(organization, users)
     })
 }
@@ -53,16 +53,16 @@ fn users(wire: Vec<WireUser>) -> Result<Listing<LiveUser>, ReadError> {
         let role = RoleName::seen(some(account_type).ok_or_else(|| lacks("accountType"))?);
         listed.push((id.clone(), LiveUser::of(id, email, BTreeSet::from([role]))));
     }
-    let different: BTreeSet<&RemoteId> = listed.iter().map(|(id, _)| id).collect();
-    let different = different.len();
+    let distinct_ids: BTreeSet<&RemoteId> = listed.iter().map(|(id, _)| id).collect();
+    let distinct_ids = distinct_ids.len();
     let found = distinct(listed);
-    let completeness = if different == 0 {
+    let completeness = if distinct_ids == 0 {
         Completeness::Broken {
-            why: "the platform lists nobody, and somebody must have made the credential".to_owned(),
+            why: "the platform lists no user, although a user must have created the credential".to_owned(),
         }
-    } else if different < rows {
+    } else if distinct_ids < rows {
         Completeness::Broken {
-            why: format!("the platform lists {rows} users and only {different} different ones"),
+            why: format!("the platform lists {rows} users, and only {distinct_ids} of them are different"),
         }
     } else {
         assumed()
@@ -82,37 +82,38 @@ fn invitations(wire: Vec<WireInvitation>) -> Result<Listing<LiveInvitation>, Rea
             expired: invite_status.ok_or_else(|| lacks("inviteStatus"))? == EXPIRED,
         });
     }
-    // There is no id, and the order of the list isn't documented.
+    // Invitations have no id, and the order of the list isn't documented.
     items.sort_by(|a, b| (a.email.as_str(), &a.role, a.expired).cmp(&(b.email.as_str(), &b.role, b.expired)));
     Ok(Listing { items, completeness: assumed() })
 }
 
-/// An empty text says no more than none.
+/// Treats an empty text as a missing one.
 fn some(text: Option<String>) -> Option<String> {
     text.filter(|text| !text.trim().is_empty())
 }
 
 fn assumed() -> Completeness {
-    Completeness::Assumed { why: "the API gives no count and has no pages".to_owned() }
+    Completeness::Assumed { why: "the API has no pages and doesn't say how many there are".to_owned() }
 }
 
-/// What the API keeps from every reader.
+/// Returns everything that Paradime's API doesn't show.
 fn gaps(desired: &Desired) -> Vec<Gap> {
-    let gap = |what: &str, why: &str| Gap { what: what.to_owned(), why: why.to_owned() };
     let mut gaps = vec![
-        gap(
-            "who is disabled",
-            "the API lists who is active or invited: whoever was disabled by another hand looks as if they had never been there",
-        ),
-        gap(
+        Gap::new(
+            "disabled users",
+            "The API lists only active and invited users. A user whom somebody else disabled looks as if they never existed.",
+        )
+        .permanent(&[(Kind::User, Action::Invite)]),
+        Gap::new(
             "which workspace this is",
-            "no answer names it: a company token reaches the one that `organization` names, a key or a workspace token the one that it was made in",
-        ),
+            "No answer names the workspace. A company token reaches the one that `organization` names; other credentials reach the one they were created in.",
+        )
+        .permanent(&[]),
     ];
     if desired.own_user.is_none() {
-        gaps.push(gap(
-            "whose credential this is",
-            "the API doesn't tell, nor whether it ends with the person: name them as `own: { user: … }`, and they keep what they have",
+        gaps.push(Gap::new(
+            "the owner of this credential",
+            "The API doesn't tell whose it is, nor whether it ends with that user. Write `own: { user: EMAIL }`, and rolecall never takes what that user needs.",
         ));
     }
     gaps

@@ -1,4 +1,4 @@
-//! What Paradime can and can't do.
+//! The capabilities of Paradime.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,24 +17,24 @@ impl Rules for Paradime {
     }
 
     fn kinds(&self) -> &'static [Kind] {
-        // Keys are made, listed and revoked in the web app only.
+        // Keys can be created, listed and revoked only in the web app.
         &[Kind::User, Kind::Invitation]
     }
 
     fn vendor_hosts(&self) -> &'static [&'static str] {
-        // As the pages name them. One in Asia is likely, and nowhere named.
+        // The hosts that the vendor's pages name. One in Asia is likely, but no page names it.
         &["api.paradime.io", "api.us.paradime.io"]
     }
 
     fn known_roles(&self) -> KnownRoles {
         KnownRoles::Closed {
             names: &NAMES,
-            hint: "`ADMIN`, `DEVELOPER` and `BUSINESS` are part of every plan; `ANALYST`, `WORKSPACE_ADMIN`, `WORKSPACE_SETTINGS_ADMIN`, `SECURITY_ADMIN` and `BILLING_ADMIN` need the Security pack; of `SANDBOX_USER` no page says. Without `roles` a user keeps what is live",
+            hint: "Every plan has `ADMIN`, `DEVELOPER` and `BUSINESS`. `ANALYST`, `WORKSPACE_ADMIN`, `WORKSPACE_SETTINGS_ADMIN`, `SECURITY_ADMIN` and `BILLING_ADMIN` need the Security pack. No page says which plan has `SANDBOX_USER`. A user without `roles` keeps the live role.",
         }
     }
 
     fn has_secret_path(&self) -> bool {
-        // https://api.paradime.io/api/v1/<token of the company>/graphql, by the page on API keys.
+        // The page on API keys shows https://api.paradime.io/api/v1/<token of the company>/graphql.
         true
     }
 
@@ -43,7 +43,7 @@ impl Rules for Paradime {
     }
 
     fn gives_access(&self, _: &Live, roles: &BTreeSet<RoleName>) -> bool {
-        // Of one that came later nobody knows.
+        // It isn't known what a newer role allows.
         roles.iter().any(|role| find(role).is_none_or(|known| known.gives_access))
     }
 
@@ -52,19 +52,19 @@ impl Rules for Paradime {
     }
 
     fn covers(&self, _: &Live, these: &BTreeSet<RoleName>, those: &BTreeSet<RoleName>) -> bool {
-        let allowed = |that: &RoleName| {
+        let is_covered = |that: &RoleName| {
             these.contains(that)
                 || these.iter().filter_map(find).any(|known| known.covers.contains(&that.as_str()))
         };
-        those.iter().all(allowed)
+        those.iter().all(is_covered)
     }
 
     fn effects(&self, _: &Live, before: Option<&User>, after: &User) -> Vec<Effect> {
         if before.is_some_and(|before| before.roles == after.roles) {
             return Vec::new();
         }
-        let was = before.map(|before| seat(&before.roles));
-        let seat = seat_change(was, seat(&after.roles)).map(|change| Effect::Seat { change });
+        let seat_before = before.map(|before| seat(&before.roles));
+        let seat = seat_change(seat_before, seat(&after.roles)).map(|change| Effect::Seat { change });
         let plan = after.roles.iter().filter_map(find).find_map(|known| known.plan);
         let plan = plan.map(|plan| Effect::NeedsPlan { plan: plan.to_owned() });
         seat.into_iter().chain(plan).collect()
@@ -83,7 +83,7 @@ impl Rules for Paradime {
     }
 
     fn hides_disabled(&self) -> bool {
-        // They have a tab of their own in the web app, and no list in the API.
+        // The web app lists disabled users on a tab of their own. The API doesn't list them.
         true
     }
 
@@ -107,11 +107,11 @@ impl Rules for Paradime {
         &[]
     }
 
-    fn manual_step(&self, chore: ManualStep) -> &'static str {
-        match chore {
+    fn manual_step(&self, step: ManualStep) -> &'static str {
+        match step {
             ManualStep::LookUpDisabled => "in the web app, Account Settings > Team, the Disabled tab",
             ManualStep::EnableUser => {
-                "in the web app, Account Settings > Team, the Disabled tab: Edit, the menu beside them, Enable user, Save"
+                "in the web app, Account Settings > Team, the Disabled tab: Edit, the menu beside the user, Enable user, Save"
             }
             ManualStep::HandleInvitation => "in the web app, Account Settings > Team, among the pending users",
             ManualStep::HandleKeys | ManualStep::DescribeKey => {
@@ -126,8 +126,8 @@ impl Rules for Paradime {
     }
 
     fn why_not_taken(&self, change: &Change) -> Option<String> {
-        let reasons = receipt::why_not(self, change);
-        (!reasons.is_empty()).then(|| reasons.join("; "))
+        let reasons = receipt::likely_reasons(self, change);
+        (!reasons.is_empty()).then(|| reasons.join(". "))
     }
 
     fn names_organization(&self) -> bool {
@@ -146,7 +146,7 @@ impl Rules for Paradime {
                 .zip(role(user))
                 .map(|(id, role)| call("updateUserAccountType", [("uid", json!(id)), ("accountType", role)])),
             Action::Disable => user.id.as_ref().map(|id| call("disableUser", [("uid", json!(id))])),
-            // There is no other call.
+            // The API has no other operation.
             Action::Create
             | Action::Enable
             | Action::RemoveAccess
@@ -158,7 +158,7 @@ impl Rules for Paradime {
     }
 }
 
-/// The one that a user has.
+/// Returns the user's role. A user has exactly one.
 fn role(user: &User) -> Option<Value> {
     user.roles.first().map(|role| json!(role))
 }
@@ -172,9 +172,9 @@ fn seat(roles: &BTreeSet<RoleName>) -> Seat {
     roles.first().and_then(find).map_or(Seat::Unknown, |AccountType { seat, .. }| *seat)
 }
 
-/// Between two kinds of seats. `was` is None for somebody who had none.
-fn seat_change(was: Option<Seat>, is: Seat) -> Option<SeatChange> {
-    match (was, is) {
+/// Returns the change between two kinds of seats. A user who had no seat has `None` before.
+fn seat_change(before: Option<Seat>, after: Seat) -> Option<SeatChange> {
+    match (before, after) {
         (None | Some(Seat::Unbilled), Seat::Billed) => Some(SeatChange::Billed),
         (Some(Seat::Billed), Seat::Unbilled) => Some(SeatChange::Unbilled),
         (_, Seat::Unknown) | (Some(Seat::Unknown), _) => Some(SeatChange::Unknown),

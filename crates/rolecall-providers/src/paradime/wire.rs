@@ -1,4 +1,4 @@
-//! Answers as they come: every field may be null until it has crossed into the model.
+//! The forms of the platform's answers. Every field may be null; `read` checks what the model needs.
 
 use serde::Deserialize;
 
@@ -21,7 +21,7 @@ pub(super) struct UserLists {
 pub(super) struct WireUser {
     pub uid: Option<String>,
     pub email: Option<String>,
-    /// An open set: roles were added before.
+    /// A role's name. The set is open, because the vendor has added roles before.
     pub account_type: Option<String>,
 }
 
@@ -30,11 +30,11 @@ pub(super) struct WireUser {
 pub(super) struct WireInvitation {
     pub email: Option<String>,
     pub account_type: Option<String>,
-    /// The documentation has `ACTIVE` and `EXPIRED`, the vendor's clients `SENT` and `EXPIRED`.
+    /// `ACTIVE` or `EXPIRED` by the documentation, `SENT` or `EXPIRED` by the vendor's clients.
     pub invite_status: Option<String>,
 }
 
-/// All that a mutation answers.
+/// The whole answer to a mutation.
 #[derive(Debug, Deserialize)]
 pub(super) struct Acknowledgement {
     pub ok: Option<bool>,

@@ -1,23 +1,24 @@
-//! Which credential each operation needs, by the vendor's pages "Users, Teams, and Roles (GQL)" and "Organizations (GQL)".
+//! The credential that each operation needs, by the vendor's pages "Users, Teams, and Roles (GQL)" and "Organizations
+//! (GQL)".
 //!
-//! A key belongs to a person, or to a team; the same API answers each differently. Beside a team's key a person's own
-//! key says who is calling.
+//! A key belongs to a person or to a team, and the API answers each differently. A request with a team's key also carries
+//! the personal key of a member of the team, the identity key. It says who sends the request.
 
 use std::collections::BTreeSet;
 
 use rolecall_graphql::Context;
 use rolecall_model::Desired;
 
-/// A person's own key: of an administrator of the hub, where the record of others is asked for or changed.
+/// A personal key. To read or change the account of another user, its owner has to be an administrator of the hub.
 pub(super) const PERSONAL: Context = Context("personal");
-/// A team's key, and that of somebody in it.
+/// A team's key with the identity key of a member of the team.
 pub(super) const TEAM: Context = Context("team");
-/// Whichever there is, the personal one first: it shows more to administrators of the hub.
+/// The personal key if there is one, since it shows more to an administrator of the hub. Otherwise the team's key.
 pub(super) const EITHER: Context = Context("either");
-/// Of changes no page says what they need; the file may choose.
+/// The credential for mutations. No page says which one they need, so the file can choose.
 pub(super) const CHANGES: Context = Context("changes");
 
-/// Every operation that is used.
+/// All operations in use, with their credentials.
 pub const OPERATIONS: &[(&str, Context)] = &[
     ("activeUser", EITHER),
     ("activeEntity", TEAM),
@@ -44,13 +45,13 @@ pub const OPERATIONS: &[(&str, Context)] = &[
     ("updateUser", PERSONAL),
 ];
 
-/// The names that the file has for the credentials.
+/// The names of the credentials in the file.
 pub(super) const PERSONAL_KEY: &str = "personal_key";
 pub(super) const TEAM_KEY: &str = "team_key";
 pub(super) const IDENTITY_KEY: &str = "identity_key";
 
-/// Can a context be had with these credentials?
-pub(super) fn is_there(context: Context, credentials: &BTreeSet<&str>) -> bool {
+/// Returns whether these credentials are enough for a context.
+pub(super) fn is_available(context: Context, credentials: &BTreeSet<&str>) -> bool {
     let personal = credentials.contains(PERSONAL_KEY);
     let team = credentials.contains(TEAM_KEY) && (personal || credentials.contains(IDENTITY_KEY));
     match context {
@@ -60,29 +61,29 @@ pub(super) fn is_there(context: Context, credentials: &BTreeSet<&str>) -> bool {
     }
 }
 
-/// The operations that a file asks for, and that none of these credentials can make.
+/// Returns the operations that a file needs and that none of these credentials can send.
 pub(super) fn uncallable(credentials: &BTreeSet<&str>, desired: &Desired) -> Vec<&'static str> {
-    let accounts = desired.users.iter().any(|user| user.enabled.is_some() || user.deleted);
-    let itself = desired.organization_entity.as_ref();
-    let wanted = |operation: &str| match operation {
-        "updateUser" => accounts,
-        "createOrganization" => itself.is_some_and(|itself| itself.create),
-        "deleteOrganization" => itself.is_some_and(|itself| itself.absent),
+    let changes_accounts = desired.users.iter().any(|user| user.enabled.is_some() || user.deleted);
+    let entity = desired.organization_entity.as_ref();
+    let is_needed = |operation: &str| match operation {
+        "updateUser" => changes_accounts,
+        "createOrganization" => entity.is_some_and(|entity| entity.create),
+        "deleteOrganization" => entity.is_some_and(|entity| entity.absent),
         _ => true,
     };
     let lacking = OPERATIONS.iter().filter(|(operation, context)| {
         let context = if *context == CHANGES { changes(credentials, desired) } else { *context };
-        wanted(operation) && !is_there(context, credentials)
+        is_needed(operation) && !is_available(context, credentials)
     });
     lacking.map(|(operation, _)| *operation).collect()
 }
 
-/// What changes are sent with: as the file has it, or else the team's key, which is what most of the pages are about.
+/// Returns the context for mutations: the one that the file chooses, or else the team's key, which most pages describe.
 pub(super) fn changes(credentials: &BTreeSet<&str>, desired: &Desired) -> Context {
     match desired.changes_with {
         Some(PERSONAL_KEY) => PERSONAL,
         Some(_) => TEAM,
-        None if is_there(TEAM, credentials) => TEAM,
+        None if is_available(TEAM, credentials) => TEAM,
         None => PERSONAL,
     }
 }

@@ -1,4 +1,4 @@
-//! The operations, as documents. Each asks for one field, as the vendor's release notes allow no more.
+//! The GraphQL documents of the operations. Each has one root field, since the vendor's release notes allow only one.
 
 use super::context::{CHANGES, EITHER, PERSONAL, TEAM};
 use rolecall_graphql::{Mutation, Query};
@@ -9,12 +9,12 @@ macro_rules! document {
     };
 }
 
-/// What this hub has of what not every generation of the schema has.
+/// Asks for the types that differ between the generations of the schema.
 pub(super) const SCHEMA: Query = Query::new("Schema", document!("schema.graphql")).within(EITHER);
 
 pub(super) const ACTIVE_USER: Query = Query::new("ActiveUser", document!("active_user.graphql")).within(EITHER);
 
-/// Who calls beside a team's key.
+/// Asks for the owner of the identity key.
 pub(super) const IDENTITY: Query = ACTIVE_USER.within(TEAM);
 
 pub(super) const ACTIVE_ENTITY: Query =
@@ -22,45 +22,45 @@ pub(super) const ACTIVE_ENTITY: Query =
 
 pub(super) const ROLES: Query = Query::new("Roles", document!("roles.graphql")).within(EITHER);
 
-/// Those that whoever calls administrates.
+/// Asks for the organisations that the owner of the key administrates.
 pub(super) const ORGANIZATIONS: Query =
     Query::new("Organizations", document!("organizations.graphql")).within(TEAM);
 
 pub(super) const ORGANIZATION: Query =
     Query::new("Organization", document!("organization.graphql")).within(EITHER);
 
-/// The same for a hub whose users don't say which role they have in it.
+/// The same query for a hub whose users don't have their role in the organisation.
 pub(super) const ORGANIZATION_MIDDLE: Query =
     Query::new("Organization", document!("organization_middle.graphql")).within(EITHER);
 
-/// The same for a hub that has less.
+/// The same query for a hub with the fields of January 2023.
 pub(super) const ORGANIZATION_EARLY: Query =
     Query::new("Organization", document!("organization_early.graphql")).within(EITHER);
 
-/// The only list of invitations.
+/// Asks for the members and the invited. No other query lists invitations.
 pub(super) const TEAM_USERS: Query = Query::new("TeamUsers", document!("team_users.graphql")).within(TEAM);
 
 pub(super) const ENTITIES_ROLES: Query =
     Query::new("EntitiesRoles", document!("entities_roles.graphql")).within(EITHER);
 
-/// The keys of an app, by their names.
+/// Asks for the names of an app's keys.
 pub(super) const APPLICATION_AUTHORIZATIONS: Query =
     Query::new("ApplicationAuthorizations", document!("application_authorizations.graphql")).within(TEAM);
 
-/// Several at once, where the hub is known to take that.
+/// Asks for several root fields at once, for a hub that is known to accept that.
 pub(super) const START: Query = Query::new("Start", document!("start.graphql")).within(EITHER);
 
 pub(super) const START_OF_TEAM: Query = Query::new("StartOfTeam", document!("start_of_team.graphql")).within(TEAM);
 
 pub(super) const USERS: Query = Query::new("Users", document!("users.graphql")).within(EITHER);
 
-/// The same for a hub that answers with a list.
+/// The same query for a hub that answers with a list.
 pub(super) const USERS_LISTED: Query = Query::new("Users", document!("users_listed.graphql")).within(EITHER);
 
-/// The same for a hub that has less.
+/// The same query for a hub with the fields of January 2023.
 pub(super) const USERS_EARLY: Query = Query::new("Users", document!("users_early.graphql")).within(EITHER);
 
-/// What every generation of the schema has.
+/// The queries that are valid in every generation of the schema.
 pub const QUERIES: &[Query] = &[
     SCHEMA,
     ACTIVE_USER,
@@ -75,12 +75,12 @@ pub const QUERIES: &[Query] = &[
     START_OF_TEAM,
 ];
 
-/// What is asked for beside these, of a hub as it was introspected in January 2023, of one as a client of August 2023 was
-/// generated from, and of one as the documentation has it.
+/// The further queries for each generation: the introspection of January 2023, the client of August 2023, and the
+/// documentation.
 pub const QUERIES_BY_GENERATION: [&[Query]; 3] =
     [&[USERS_EARLY], &[ORGANIZATION_MIDDLE, USERS_LISTED], &[ORGANIZATION, USERS]];
 
-/// Every mutation, under the name of its field.
+/// All mutations, by the names of their fields.
 pub const MUTATIONS: &[(&str, Mutation)] = &[
     ("addUserToTeams", changing("AddUserToTeams", document!("add_user_to_teams.graphql"))),
     ("createOrganization", changing("CreateOrganization", document!("create_organization.graphql"))),

@@ -1,5 +1,5 @@
-//! From a change to the calls that close it. What gives comes before what takes, and whatever becomes of somebody's
-//! account comes first of all that is done with them, unless they leave.
+//! Lowers a change to the mutations that make it. A mutation that grants access comes before one that revokes it. A change
+//! of a user's account comes first of all, unless the user leaves the organisation.
 
 use std::collections::BTreeMap;
 
@@ -22,27 +22,29 @@ pub(super) fn lower(change: &Change, live: &Live) -> Vec<Call> {
         (Action::Update, Some(Entity::Team(before)), Some(Entity::Team(after))) => {
             update_team(before, after).into_iter().collect()
         }
-        (Action::Delete, Some(Entity::Team(team)), _) => vec![closing("deleteTeam", json!({ "id": team.id }))],
+        (Action::Delete, Some(Entity::Team(team)), _) => vec![call("deleteTeam", json!({ "id": team.id }))],
         (Action::Update, Some(Entity::Organization(before)), Some(Entity::Organization(after))) => {
             vec![update_organization(before, after, organization)]
         }
         (Action::Delete, Some(Entity::Organization(_)), _) => {
-            vec![closing("deleteOrganization", json!({ "id": organization }))]
+            vec![call("deleteOrganization", json!({ "id": organization }))]
         }
         (Action::Invite, before, Some(Entity::User(user))) => {
             invite(before.as_ref().and_then(Entity::user), user, organization, live)
         }
-        // Early, so that it goes together with those that are made anew.
-        (Action::Cancel, Some(Entity::User(user)), _) => vec![withdraw(user, organization).at(Stage::Clear)],
+        // The early stage lets it be merged with the cancellations that precede new invitations.
+        (Action::Cancel, Some(Entity::User(user)), _) => vec![cancel(user, organization).at(Stage::Clear)],
         (Action::Delete, Some(Entity::User(user)), _) => set_status(user, "DELETED").into_iter().collect(),
-        (_, Some(Entity::User(before)), Some(Entity::User(after))) => user(before, after, organization, live),
-        // There is no other call.
+        (_, Some(Entity::User(before)), Some(Entity::User(after))) => {
+            update_user(before, after, organization, live)
+        }
+        // The API has no other operation.
         _ => Vec::new(),
     }
 }
 
-/// Variables are the fields of an object.
-fn closing(operation: &'static str, variables: Value) -> Call {
+/// Returns a mutation whose variables are the fields of an object.
+fn call(operation: &'static str, variables: Value) -> Call {
     let variables = match variables {
         Value::Object(fields) => fields.into_iter().collect(),
         _ => BTreeMap::new(),
@@ -56,10 +58,10 @@ fn create_organization(organization: &Organization) -> Call {
     add(&mut input, "description", description.as_ref());
     add(&mut input, "thumbnail", thumbnail.as_ref());
     if !invites.is_empty() {
-        let users = invites.iter().map(|first| json!({ "email": first.email.as_str(), "role": first.role }));
+        let users = invites.iter().map(|invite| json!({ "email": invite.email.as_str(), "role": invite.role }));
         input["users"] = users.collect();
     }
-    closing("createOrganization", json!({ "input": input }))
+    call("createOrganization", json!({ "input": input }))
 }
 
 fn create_team(team: &Team, organization: &RemoteId) -> Call {
@@ -67,7 +69,7 @@ fn create_team(team: &Team, organization: &RemoteId) -> Call {
     let mut input = json!({ "organizationId": number(organization), "name": name });
     add(&mut input, "description", description.as_ref());
     add(&mut input, "thumbnail", thumbnail.as_ref());
-    closing("createTeam", json!({ "input": input }))
+    call("createTeam", json!({ "input": input }))
 }
 
 fn add(input: &mut Value, field: &str, value: Option<&String>) {
@@ -76,16 +78,17 @@ fn add(input: &mut Value, field: &str, value: Option<&String>) {
     }
 }
 
-/// Partial: what isn't sent is kept. All of it goes out that can be said.
+/// Returns the mutation that updates a team. The update is partial, but all known fields are sent.
 fn update_team(before: &Team, after: &Team) -> Option<Call> {
     let Team { id, name: _, description, thumbnail } = after;
     let mut input = json!({ "id": number(id.as_ref().or(before.id.as_ref())?) });
     add(&mut input, "description", description.as_ref());
     add(&mut input, "thumbnail", thumbnail.as_ref());
-    Some(closing("updateTeam", json!({ "input": input })))
+    Some(call("updateTeam", json!({ "input": input })))
 }
 
-/// Partial as well. Seats are sent only where they change, since they are what is paid for.
+/// Returns the mutation that updates the organisation. The update is partial. Seats cost money, so they are sent only if
+/// they change.
 fn update_organization(before: &Organization, after: &Organization, id: &RemoteId) -> Call {
     let Organization { id: _, slug: _, name, email, seats, description, thumbnail, invites: _ } = after;
     let mut input = json!({ "organizationId": number(id), "name": name });
@@ -95,16 +98,17 @@ fn update_organization(before: &Organization, after: &Organization, id: &RemoteI
     if let Some(seats) = seats.filter(|_| *seats != before.seats) {
         input["seats"] = json!(seats);
     }
-    closing("updateOrganization", json!({ "input": input }))
+    call("updateOrganization", json!({ "input": input }))
 }
 
-fn withdraw(user: &User, organization: &RemoteId) -> Call {
-    // Spelled as it is listed: that may be what tells two of them apart.
+/// Returns the mutation that cancels an invitation.
+fn cancel(user: &User, organization: &RemoteId) -> Call {
+    // Two invitations may differ only in the spelling of the address, so it is sent exactly as it is listed.
     let input = json!({ "emails": [user.email.as_str()], "orgId": number(organization) });
-    closing("deleteUserInvites", json!({ "input": input }))
+    call("deleteUserInvites", json!({ "input": input }))
 }
 
-/// Any number of invitations is taken back by one call.
+/// Returns the variables of one mutation that cancels several invitations.
 pub(super) fn merged(operation: &str, variables: &[&Variables]) -> Option<Variables> {
     if operation != "deleteUserInvites" {
         return None;
@@ -116,11 +120,11 @@ pub(super) fn merged(operation: &str, variables: &[&Variables]) -> Option<Variab
     Some(Variables::from([("input".to_owned(), merged)]))
 }
 
-/// An invitation can't be changed: the earlier one is taken back first.
+/// Returns the mutations that invite a user. The API can't change an invitation, so an open one is cancelled first.
 fn invite(before: Option<&User>, user: &User, organization: &RemoteId, live: &Live) -> Vec<Call> {
     let mut calls = Vec::new();
     if let Some(earlier) = before.filter(|before| before.invited) {
-        calls.push(withdraw(earlier, organization).at(Stage::Clear));
+        calls.push(cancel(earlier, organization).at(Stage::Clear));
     }
     if let Some(account) = before.filter(|before| before.outside) {
         calls.extend(set_status(account, "ACTIVE").map(|call| call.at(Stage::Widen)));
@@ -132,45 +136,49 @@ fn invite(before: Option<&User>, user: &User, organization: &RemoteId, live: &Li
         "organizationId": number(organization),
         "role": user.roles.first(),
     });
-    calls.push(closing("createUserInvites", json!({ "input": input })));
+    calls.push(call("createUserInvites", json!({ "input": input })));
     calls
 }
 
-/// Of a team that isn't there yet, what stands for its id.
+/// Returns the id of a team. If an earlier mutation of the plan creates the team, that is a reference to it.
 fn team_id(name: &TeamName, live: &Live) -> Value {
     live.team(name).map_or_else(|| number_of(&Address::team(name)), |team| number(&team.id))
 }
 
 fn set_status(user: &User, status: &str) -> Option<Call> {
     let input = json!({ "id": user.id.as_ref()?, "status": status });
-    Some(closing("updateUser", json!({ "input": input })))
+    Some(call("updateUser", json!({ "input": input })))
 }
 
-/// All of what differs, each part by a call of its own.
-fn user(before: &User, after: &User, organization: &RemoteId, live: &Live) -> Vec<Call> {
+/// Returns one mutation for each difference between a user and the desired user.
+///
+/// For example, Jane joins the team Platform as its admin and leaves the team Legacy. That takes three mutations:
+/// `addUserToTeams` and `upsertEntityRole` grant, and `updateTeamUser` revokes afterwards. If Jane is deactivated by the
+/// same change, all of them move behind that, so that she gets nothing while she is still active.
+fn update_user(before: &User, after: &User, organization: &RemoteId, live: &Live) -> Vec<Call> {
     let Some(id) = after.id.as_ref() else { return Vec::new() };
-    let switched = |to: bool| after.enabled == Seen::Known(to) && before.enabled != after.enabled;
+    let switches_to = |to: bool| after.enabled == Seen::Known(to) && before.enabled != after.enabled;
     let mut calls = Vec::new();
     if after.outside && !before.outside {
         let variables = json!({ "orgId": number(organization), "email": after.email.as_str() });
-        // Roles outlast a membership: whoever comes back must not be an admin for it.
-        let default = live.assignable.as_ref().and_then(|roles| roles.by_default());
+        // A role outlives the membership. Without this, an admin who is removed and later rejoins would be an admin again.
+        let default = live.assignable.as_ref().and_then(|roles| roles.default_in_organization());
         if let Some(role) = default.filter(|_| is_admin(live, &before.roles)) {
-            calls.push(give(id, &role.id, organization).at(Stage::Narrow));
+            calls.push(set_organization_role(id, &role.id, organization).at(Stage::Narrow));
         }
-        calls.push(closing("removeTeamUserFromAllOrgTeams", variables).at(Stage::Narrow).alone());
-        // Whoever leaves uses nothing meanwhile.
-        let status = if switched(true) { Some("ACTIVE") } else { switched(false).then_some("DEACTIVATED") };
+        calls.push(call("removeTeamUserFromAllOrgTeams", variables).at(Stage::Narrow).alone());
+        // A user who leaves needs no access meanwhile, so their account is changed last.
+        let status = if switches_to(true) { Some("ACTIVE") } else { switches_to(false).then_some("DEACTIVATED") };
         calls.extend(status.and_then(|status| set_status(after, status)).map(|call| call.at(Stage::Narrow)));
         return calls;
     }
-    if switched(true) {
+    if switches_to(true) {
         calls.extend(set_status(after, "ACTIVE").map(|call| call.at(Stage::Widen)));
-    } else if switched(false) {
+    } else if switches_to(false) {
         calls.extend(set_status(after, "DEACTIVATED").map(|call| call.at(Stage::Narrow)));
     }
     if !after.outside {
-        // What is as wished is sent as well where that was asked for.
+        // A change without a difference comes from `--assert`: then everything is sent again.
         let asserted = before == after;
         let before_teams = before.teams.clone().unwrap_or_default();
         let after_teams = after.teams.clone().unwrap_or_default();
@@ -180,51 +188,56 @@ fn user(before: &User, after: &User, organization: &RemoteId, live: &Live) -> Ve
             && let Some(role) =
                 role_id(after.roles.first(), live.assignable.iter().flat_map(|it| &it.organization))
         {
-            let widens = is_admin(live, &after.roles);
-            let stage = if widens { Stage::Widen } else { Stage::Narrow };
-            calls.push(give(id, role, organization).at(stage));
+            let is_promotion = is_admin(live, &after.roles);
+            let stage = if is_promotion { Stage::Widen } else { Stage::Narrow };
+            calls.push(set_organization_role(id, role, organization).at(stage));
         }
         let demoted = is_admin(live, &before.roles) && !is_admin(live, &after.roles);
-        let stays = after_teams.is_empty() || before_teams.keys().any(|team| after_teams.contains_key(team));
+        let keeps_a_team =
+            after_teams.is_empty() || before_teams.keys().any(|team| after_teams.contains_key(team));
         for team in before_teams.keys().filter(|team| after.teams.is_some() && !after_teams.contains_key(*team)) {
             let input = json!({
                 "orgId": number(organization),
                 "teamUserId": number(id),
                 "teamToRemove": team_id(team, live),
             });
-            let call = closing("updateTeamUser", json!({ "input": input })).at(Stage::Narrow);
-            // Whoever administrates the organisation is in every team of it, and nobody is left in none for a call that fails.
-            calls.push(if demoted || !stays { call } else { call.alone() });
+            let call = call("updateTeamUser", json!({ "input": input })).at(Stage::Narrow);
+            // An admin is in every team, so the demotion has to come first. And if no earlier team is kept, the user first has
+            // to be in a new one: otherwise a failure could leave them without any.
+            calls.push(if demoted || !keeps_a_team { call } else { call.alone() });
         }
     }
-    if switched(false) {
-        // What they get must not be theirs for a moment before.
+    if switches_to(false) {
+        // The user must not have the new access even for a moment before they are deactivated.
         calls = calls.into_iter().map(|call| call.at(Stage::Narrow)).collect();
     }
     calls
 }
 
-/// Gives somebody their one role in the organisation.
-fn give(user: &RemoteId, role: &RemoteId, organization: &RemoteId) -> Call {
+/// Returns the mutation that sets a user's role in the organisation. A user has exactly one.
+fn set_organization_role(user: &RemoteId, role: &RemoteId, organization: &RemoteId) -> Call {
     let input = json!({ "entityId": number(user), "roleId": number(role), "orgId": number(organization) });
-    closing("updateUserRoles", json!({ "input": input }))
+    call("updateUserRoles", json!({ "input": input }))
 }
 
-/// Puts somebody into all of the teams that they aren't in, by one call. Whoever ceases to be an admin is put into all
-/// that they are to stay in: it isn't documented whether they are in them by themselves.
+/// Returns the mutation that adds a user to all new teams at once. A demoted admin is added to all teams that they keep,
+/// because the documentation doesn't say whether they stay in them otherwise.
 fn join(before: &User, after: &User, id: &RemoteId, live: &Live) -> Option<Call> {
-    let (had, has) = (before.teams.as_ref(), after.teams.as_ref()?);
-    let is_in = |team: &&TeamName| had.is_some_and(|had| had.contains_key(*team));
+    let (before_teams, after_teams) = (before.teams.as_ref(), after.teams.as_ref()?);
+    let is_in = |team: &&TeamName| before_teams.is_some_and(|teams| teams.contains_key(*team));
     let demoted = is_admin(live, &before.roles);
     let asserted = before == after;
-    let new: Vec<Value> =
-        has.keys().filter(|team| demoted || asserted || !is_in(team)).map(|team| team_id(team, live)).collect();
+    let new: Vec<Value> = after_teams
+        .keys()
+        .filter(|team| demoted || asserted || !is_in(team))
+        .map(|team| team_id(team, live))
+        .collect();
     let variables = json!({ "userId": number(id), "teamIds": new });
-    (!new.is_empty()).then(|| closing("addUserToTeams", variables).at(Stage::Widen))
+    (!new.is_empty()).then(|| call("addUserToTeams", variables).at(Stage::Widen))
 }
 
-/// Gives somebody their roles in teams. Whoever comes has the default one, or the one that they once had. `before`: none
-/// where all are sent.
+/// Returns the mutations that set a user's roles in teams. A user who joins a team has the default role, or the stale role
+/// of an earlier membership. Without `before` all roles are sent.
 fn role_calls(
     id: &RemoteId,
     before: Option<&Memberships>,
@@ -233,18 +246,18 @@ fn role_calls(
     live: &Live,
 ) -> Vec<Call> {
     let roles = || live.assignable.iter().flat_map(|it| &it.team);
-    let default = live.assignable.as_ref().and_then(|roles| roles.by_default_in_teams()).map(|role| &role.name);
+    let default = live.assignable.as_ref().and_then(|roles| roles.default_in_teams()).map(|role| &role.name);
     let stale_team_roles = live.users.items.iter().find(|user| user.id == *id).map(|user| &user.stale_team_roles);
     let mut calls = Vec::new();
     for (team, role) in after {
         let Some(role) = role else { continue };
         let is_in = before.is_none_or(|before| before.contains_key(team));
-        let had = match before.map(|before| before.get(team)) {
-            Some(Some(had)) => had.as_ref(),
+        let current = match before.map(|before| before.get(team)) {
+            Some(Some(role)) => role.as_ref(),
             Some(None) => stale_team_roles.and_then(|roles| roles.get(team)).or(default),
             None => None,
         };
-        if had == Some(role) {
+        if current == Some(role) {
             continue;
         }
         let Some(role) = role_id(Some(role), roles()) else { continue };
@@ -254,8 +267,8 @@ fn role_calls(
             "orgId": number(organization),
             "parentId": team_id(team, live),
         });
-        let call = closing("upsertEntityRole", json!({ "input": input })).at(Stage::Widen);
-        // Whoever is there already waits for nothing.
+        let call = call("upsertEntityRole", json!({ "input": input })).at(Stage::Widen);
+        // A user who is in the team already can get the role at any time.
         calls.push(if is_in { call.alone() } else { call });
     }
     calls

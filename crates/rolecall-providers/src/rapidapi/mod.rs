@@ -1,8 +1,8 @@
 //! RapidAPI Enterprise Hub: an organisation, its teams and its people, over the GraphQL Platform API.
 //!
-//! Facts are from the vendor's documentation (docs.rapidapi.com, as of 2026), from an introspection of January 2023 and
-//! from a client that was generated in August 2023 (dapalex/py-graphql-mapper). There is no published schema, and the
-//! three disagree: the hub is asked which it has.
+//! Facts come from the vendor's documentation (docs.rapidapi.com, as of 2026), from an introspection of January 2023 and
+//! from a client generated in August 2023 (dapalex/py-graphql-mapper). There is no published schema, and the three
+//! disagree: see the module `generation`.
 
 mod context;
 mod documents;
@@ -30,10 +30,10 @@ use context::{CHANGES, EITHER, IDENTITY_KEY, PERSONAL, PERSONAL_KEY, TEAM, TEAM_
 use rolecall_graphql::{CallError, Contexts, Mutation, Quota, Reader, Redactor, Response};
 use rolecall_model::{Change, Desired, Live, Rules};
 
-/// What a person may send, by the release notes of December 2022.
+/// The number of requests that a hub accepts from a person each minute, by the release notes of December 2022.
 const REQUESTS_PER_MINUTE: usize = 10;
 
-/// The provider.
+/// The provider for RapidAPI Enterprise Hub.
 #[derive(Clone, Copy, Debug)]
 pub struct RapidApi;
 
@@ -56,8 +56,8 @@ impl Provider for RapidApi {
         {
             return Err(UnfitCredential {
                 name: TEAM_KEY,
-                why: "this is the personal key once more",
-                hint: "a team's key is on the page of one of the team's apps, under Authorization",
+                why: "This is the same key as `personal_key`.",
+                hint: "Find a team's key on the page of one of the team's apps, under Authorization.",
             });
         }
         if let (Some(team), Some(identity)) = (team, identity) {

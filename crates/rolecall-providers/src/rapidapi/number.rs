@@ -1,16 +1,16 @@
-//! Ids as an argument wants them: the same id is text for one operation and a number for another (introspection of
-//! January 2023).
+//! Converts ids for arguments: the same id is a text for one operation and a number for another (introspection of January
+//! 2023).
 
 use serde_json::Value;
 
 use rolecall_model::RemoteId;
 
-/// A number, where it is one.
+/// Returns an id as a number if it is one, or else as a text.
 pub(super) fn number(id: &RemoteId) -> Value {
     id.as_str().parse::<i64>().map_or_else(|_| Value::String(id.to_string()), Value::from)
 }
 
-/// The id that a variable says, in either form.
+/// Returns the id in a variable of either form.
 pub(super) fn id_in(value: &Value) -> Option<RemoteId> {
     match value {
         Value::String(text) => Some(RemoteId::seen(text.as_str())),

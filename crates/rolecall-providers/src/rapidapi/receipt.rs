@@ -1,4 +1,4 @@
-//! What the answers to mutations say. Most are a Boolean that may be null; what became of them shows in the next read.
+//! Reads the answers to mutations. Most are a Boolean that may be null, so the next read decides what became of them.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use super::super::{MutationResult, ReadError, Verdict};
 use super::number::id_in;
-use rolecall_graphql::{Answer, CallError, Effect, Redactor, Response};
+use rolecall_graphql::{Answer, CallError, PossibleEffect, Redactor, Response};
 use rolecall_model::{Action, Change, Entity, Kind};
 
 pub(super) fn receipt(
@@ -17,7 +17,7 @@ pub(super) fn receipt(
 ) -> Result<MutationResult, CallError> {
     let answer = Answer::open(response, redactor)?;
     if answer.errors.as_ref().is_some_and(|errors| !errors.is_empty()) {
-        // A failure of the business kind comes with HTTP 200, as in the vendor's own clients.
+        // A refused mutation comes with HTTP 200, as the vendor's own clients expect.
         return Err(answer.failure());
     }
     let data: Option<BTreeMap<String, Value>> = answer.data()?;
@@ -25,7 +25,7 @@ pub(super) fn receipt(
     let payload = data.ok_or(empty)?.remove(&mutation.operation);
     let taken = |id| Ok(MutationResult { id, secret: None, verdict: Verdict::Taken });
     match payload {
-        // Of some no type is declared.
+        // Some mutations have no documented type.
         Some(Value::Bool(true) | Value::Array(_) | Value::Number(_) | Value::String(_)) => taken(None),
         Some(Value::Object(fields)) => match (mutation.operation.as_str(), fields.get("status")) {
             ("updateUser", Some(Value::String(status))) => {
@@ -33,29 +33,30 @@ pub(super) fn receipt(
                 if sent.and_then(Value::as_str) == Some(status) {
                     taken(None)
                 } else {
-                    let why = format!("the platform says that the status is {}", redactor.clean(status));
+                    let why = format!("The platform answered with the status {}.", redactor.clean(status));
                     Ok(MutationResult { id: None, secret: None, verdict: Verdict::NotTaken(why) })
                 }
             }
-            ("createOrganization" | "updateOrganization", _) => Ok(made(&fields, change)),
+            ("createOrganization" | "updateOrganization", _) => Ok(organization_result(&fields, change)),
             ("updateUser", _) => Err(CallError::NullPayload("updateUser.status".to_owned())),
             _ => taken(fields.get("id").and_then(id_in)),
         },
-        // Neither says whether it was done.
+        // None of these says whether the mutation was done.
         Some(Value::Null | Value::Bool(false)) | None => Err(CallError::NullPayload(mutation.operation.clone())),
     }
 }
 
-/// The platform derives the slug, by which the file will look for the organisation.
-fn made(fields: &Map<String, Value>, change: &Change) -> MutationResult {
+/// Reads the answer to the creation or the update of an organisation. The platform chooses the slug, and later runs find
+/// the organisation by the slug in the file. If the two differ, the run stops.
+fn organization_result(fields: &Map<String, Value>, change: &Change) -> MutationResult {
     let id = fields.get("id").and_then(id_in);
-    let wished = change.after.as_ref().and_then(Entity::organization).and_then(|made| made.slug.as_deref());
+    let desired = change.after.as_ref().and_then(Entity::organization).and_then(|it| it.slug.as_deref());
     let slug = fields.get("slugifiedName").and_then(Value::as_str);
-    let verdict = match (slug, wished) {
-        (Some(slug), Some(wished)) if slug != wished => {
-            let done = if change.before.is_some() { "renamed" } else { "made" };
+    let verdict = match (slug, desired) {
+        (Some(slug), Some(desired)) if slug != desired => {
+            let done = if change.before.is_some() { "renamed" } else { "created" };
             Verdict::Mismatch(format!(
-                "the organisation was {done}, and its slug came out as {slug}, not {wished}: write `organization: {slug}` before the next run"
+                "The organisation was {done}, and its slug is {slug} instead of {desired}. Write `organization: {slug}` before the next run"
             ))
         }
         _ => Verdict::Taken,
@@ -63,36 +64,38 @@ fn made(fields: &Map<String, Value>, change: &Change) -> MutationResult {
     MutationResult { id, secret: None, verdict }
 }
 
-/// What to do about a read that failed.
+/// Returns advice on a failed read.
 pub(super) fn next_step_of_read(error: &ReadError) -> Option<&'static str> {
     let ReadError::Call { error, .. } = error else { return None };
     match error {
-        // The gateway was seen to say so to callers without a key.
+        // The gateway also answers HTTP 429 to requests without a key (observed).
         CallError::RateLimited { .. } => {
-            Some("wait a minute; where it is so from the first call on, the key may be the cause")
+            Some("Wait a minute. If even the first request is answered like this, check the key.")
         }
         CallError::CredentialRefused(_) => Some(
-            "check that the keys are live and that `host` is what the hub's sample code has; that the personal key's owner administrates the hub, and the identity key's the organisation",
+            "Check that the keys are valid and that `host` is the one in the hub's sample code. The owner of the personal key has to be an administrator of the hub, and the owner of the identity key an admin of the organisation.",
         ),
         CallError::GraphQl(_) | CallError::Refused(_) => Some(
-            "the platform's words say why; check `endpoint` and `host`, and that `several_root_fields` is only true where the hub takes them",
+            "The platform's message says why. Check `endpoint` and `host`. Set `several_root_fields: true` only if the hub accepts several root fields.",
         ),
         _ => None,
     }
 }
 
-/// What to do about a mutation that failed.
+/// Returns advice on a failed mutation.
 pub(super) fn next_step(change: &Change, error: &CallError) -> Option<String> {
-    let makes_organization = change.action == Action::Create && change.address.kind == Kind::Organization;
+    let creates_organization = change.action == Action::Create && change.address.kind == Kind::Organization;
     let next = match error {
         CallError::CredentialRefused(_) => {
-            "see that the key is live and that its owner administrates the organisation; whether changes need a team's key or a person's isn't documented: `changes_with` in the file chooses"
+            "Check that the key is valid and that its owner is an admin of the organisation. The documentation doesn't say whether changes need a team's key or a personal key. Try the other one with `changes_with`."
         }
-        _ if makes_organization && error.effect() == Effect::Unknown => {
-            "look in the hub whether it is there; where the next plan doesn't find it, it isn't made again without `--assert organization`"
+        _ if creates_organization && error.effect() == PossibleEffect::Unknown => {
+            "Check in the hub whether the organisation exists. If the next plan doesn't find it, rolecall creates it again only with `--assert organization`."
         }
-        // That is what these answers are like.
-        CallError::NullPayload(_) => "a read decides whether it was done; `rolecall drift` shows how things stand",
+        // Such answers are common here and don't mean that the API has changed.
+        CallError::NullPayload(_) => {
+            "The next read decides whether it was done. Run `rolecall drift` to see the current state."
+        }
         _ => return None,
     };
     Some(next.to_owned())

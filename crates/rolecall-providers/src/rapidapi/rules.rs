@@ -1,4 +1,4 @@
-//! What a RapidAPI hub can and can't do.
+//! The capabilities of a RapidAPI hub.
 
 use std::collections::BTreeSet;
 
@@ -11,7 +11,7 @@ use rolecall_model::{
     User, UserRemoval, Variables,
 };
 
-/// What invitations say of roles: names of an older system, of which the vendor's pages show these two.
+/// The roles of invitations. They belong to an older system of roles, and the vendor's pages show these two.
 pub(super) const ADMIN: &str = "ADMIN";
 const DEVELOPER: &str = "DEVELOPER";
 
@@ -25,7 +25,7 @@ impl Rules for RapidApi {
     }
 
     fn vendor_hosts(&self) -> &'static [&'static str] {
-        // As vendor tools and examples name them. Others of p.rapidapi.com are anybody's APIs.
+        // The hosts in the vendor's tools and examples. Other hosts below p.rapidapi.com serve the APIs of anybody.
         &["graphql-platform.p.rapidapi.com", "platform-graphql.p.rapidapi.com"]
     }
 
@@ -54,7 +54,7 @@ impl Rules for RapidApi {
     }
 
     fn gives_access(&self, live: &Live, roles: &BTreeSet<RoleName>) -> bool {
-        // Those of invitations are no roles that the hub lists.
+        // The hub doesn't list the roles of invitations.
         is_admin(live, roles) || roles.iter().any(|role| role.as_str() == ADMIN)
     }
 
@@ -67,9 +67,9 @@ impl Rules for RapidApi {
     }
 
     fn can_invite_with(&self, live: &Live, roles: &BTreeSet<RoleName>) -> bool {
-        let by_default = live.assignable.as_ref().and_then(|roles| roles.by_default());
-        // A hub with several such roles would have another word for each.
-        is_admin(live, roles) || by_default.is_some_and(|role| roles.iter().eq([&role.name]))
+        let default_role = live.assignable.as_ref().and_then(|roles| roles.default_in_organization());
+        // An invitation as developer gives the default role, if the hub has exactly one.
+        is_admin(live, roles) || default_role.is_some_and(|role| roles.iter().eq([&role.name]))
     }
 
     fn effects(&self, live: &Live, before: Option<&User>, after: &User) -> Vec<Effect> {
@@ -79,7 +79,7 @@ impl Rules for RapidApi {
             effects.push(Effect::HubWide);
         }
         if before.enabled != after.enabled && after.enabled == Seen::Known(false) {
-            // "Personal subscriptions are deleted", by the vendor's page on user management.
+            // The vendor's page on user management says: "Personal subscriptions are deleted".
             effects.push(Effect::CascadesTo { what: "their personal subscriptions".to_owned() });
         }
         if is_admin(live, &after.roles) && !is_admin(live, &before.roles) {
@@ -92,17 +92,17 @@ impl Rules for RapidApi {
         {
             effects.push(Effect::MayLeaveTeams);
         }
-        let default = live.assignable.as_ref().and_then(|roles| roles.by_default());
+        let default = live.assignable.as_ref().and_then(|roles| roles.default_in_organization());
         if let Some(role) = default.filter(|_| is_admin(live, &before.roles) && after.outside && !before.outside) {
             effects.push(Effect::DefaultRole { role: role.name.clone() });
         }
-        // Roles outlast a membership, and come back with it.
+        // A role in a team outlives the membership, and applies again when the user rejoins.
         let user = live.users.items.iter().find(|user| after.id.as_ref() == Some(&user.id));
         let joins = |team: &TeamName| before.teams.as_ref().is_some_and(|teams| !teams.contains_key(team));
         for (team, role) in after.teams.iter().flatten().filter(|(team, _)| joins(team)) {
-            let had =
-                user.and_then(|user| user.stale_team_roles.get(team)).filter(|had| Some(*had) != role.as_ref());
-            effects.extend(had.map(|had| Effect::ComesBackAs { team: team.clone(), role: had.clone() }));
+            let stale = user.and_then(|user| user.stale_team_roles.get(team));
+            let stale = stale.filter(|stale| Some(*stale) != role.as_ref());
+            effects.extend(stale.map(|stale| Effect::ComesBackAs { team: team.clone(), role: stale.clone() }));
         }
         effects
     }
@@ -117,7 +117,7 @@ impl Rules for RapidApi {
     }
 
     fn comes_with_organization(&self) -> Option<&'static str> {
-        // By the vendor's page "Organizations (GQL)".
+        // The list comes from the vendor's page "Organizations (GQL)".
         Some("a team, an app of that, and a subscription for its seats")
     }
 
@@ -134,7 +134,7 @@ impl Rules for RapidApi {
     }
 
     fn user_removal(&self) -> UserRemoval {
-        UserRemoval::Leave
+        UserRemoval::Remove
     }
 
     fn key_removal(&self) -> KeyRemoval {
@@ -142,7 +142,8 @@ impl Rules for RapidApi {
     }
 
     fn listed_invitations(&self) -> ListedInvitations {
-        // When they run out isn't documented, nor whether they are listed then. None is known to within a day.
+        // The documentation says neither when invitations expire nor whether expired ones are listed. A day is a cautious
+        // guess.
         ListedInvitations::Open(SignedDuration::from_hours(24))
     }
 
@@ -158,9 +159,9 @@ impl Rules for RapidApi {
         &[]
     }
 
-    fn manual_step(&self, chore: ManualStep) -> &'static str {
-        match chore {
-            ManualStep::HandleKeys | ManualStep::DescribeKey => "in the app's own page, Authorization",
+    fn manual_step(&self, step: ManualStep) -> &'static str {
+        match step {
+            ManualStep::HandleKeys | ManualStep::DescribeKey => "on the app's own page, under Authorization",
             ManualStep::ApproveUser => "in the Admin Panel, Users",
             ManualStep::ReinstateUser
             | ManualStep::ChangeRecord
@@ -197,7 +198,7 @@ impl Rules for RapidApi {
     }
 }
 
-/// By the role that the hub, or the file, has for it.
+/// Returns whether one of these roles is the admin role of the hub, or the one that the file names with `admin_role`.
 pub(super) fn is_admin(live: &Live, roles: &BTreeSet<RoleName>) -> bool {
     live.assignable.as_ref().is_some_and(|known| known.make_admin(roles))
 }

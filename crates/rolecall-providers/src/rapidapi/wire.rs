@@ -1,11 +1,11 @@
-//! Answers as they come: every field may be null until it has crossed into the model.
+//! The forms of the platform's answers. Every field may be null; `read` checks what the model needs.
 
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
 use rolecall_model::RemoteId;
 
-/// An id, which is text at one place and a number at another, of the same thing.
+/// An id. The same id is a text in one place and a number in another.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Id(pub String);
 
@@ -25,7 +25,7 @@ impl From<Id> for RemoteId {
     }
 }
 
-/// How many the platform says there are, be that true or not.
+/// A number of entities, as the platform counts them. It may be wrong.
 pub(super) type Count = i64;
 
 #[derive(Debug, Deserialize)]
@@ -147,7 +147,7 @@ pub(super) struct WireOwner {
     pub kind: Option<String>,
 }
 
-/// Beside its keys' names nothing of them is asked for: this API would show their values.
+/// An app. Only the names of its keys are selected, because the API would show their values as well.
 #[derive(Debug, Deserialize)]
 pub(super) struct WireApp {
     pub id: Option<Id>,
@@ -170,7 +170,7 @@ pub(super) struct Authorizations {
     pub keys: Option<Vec<WireAppKey>>,
 }
 
-/// Several at once.
+/// The answer to a query with several root fields.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Start {
@@ -197,16 +197,16 @@ pub(super) struct WireTeam {
     pub name: Option<String>,
     pub description: Option<String>,
     pub thumbnail: Option<String>,
-    /// An instant in one of two forms. That it is there says enough.
+    /// An instant in one of two forms. Only its presence matters.
     pub deleted_at: Option<Value>,
     pub users_count: Option<Count>,
-    /// Where users don't tell their teams.
+    /// The members of the team, if the hub's users don't have their teams.
     pub users: Option<Vec<Option<WireAddress>>>,
     #[serde(rename = "ProjectAcls")]
     pub apps: Option<Vec<Option<WireTeamApp>>>,
 }
 
-/// The owner is the team, and told by its id alone.
+/// An app of a team. The owner isn't selected, because it is the team.
 #[derive(Debug, Deserialize)]
 pub(super) struct WireTeamApp {
     #[serde(rename = "Project")]
@@ -262,7 +262,7 @@ pub(super) struct TeamUsersPage {
     pub total_active: Option<Count>,
 }
 
-/// Somebody in the organisation, or invited to it.
+/// A row of the list that has members and invited people.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct WireTeamUser {
@@ -273,7 +273,7 @@ pub(super) struct WireTeamUser {
     pub teams: Option<Vec<Option<Identified>>>,
 }
 
-/// A list, or a connection, by the hub's generation.
+/// The users of a hub: a list or a connection, depending on the generation.
 #[derive(Debug, Deserialize)]
 pub(super) struct Users {
     pub users: Option<UserList>,
@@ -290,7 +290,7 @@ pub(super) enum UserList {
     List(Vec<Option<WireUser>>),
 }
 
-/// What is asked for by introspection.
+/// The answer to an introspection.
 #[derive(Debug, Deserialize)]
 pub(super) struct Introspection {
     #[serde(rename = "__schema")]
@@ -332,7 +332,7 @@ pub(super) struct TypeReference {
 }
 
 impl TypeReference {
-    /// Is it a list, whether or not it may be null?
+    /// Returns whether the type is a list, nullable or not.
     pub fn is_list(&self) -> bool {
         self.kind.as_deref() == Some("LIST") || self.of_type.as_ref().is_some_and(|inner| inner.is_list())
     }

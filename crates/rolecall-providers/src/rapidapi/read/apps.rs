@@ -1,4 +1,4 @@
-//! Apps and the names of their keys: shown, and nothing more. Values are never asked for.
+//! Reads apps and the names of their keys, which rolecall only shows. It never asks for the values of keys.
 
 use serde_json::json;
 
@@ -9,10 +9,10 @@ use crate::ReadError;
 use rolecall_graphql::Reader;
 use rolecall_model::{App, AppKey, Desired, Inventory, Live};
 
-/// Keys that were deleted stay listed.
+/// The status of a deleted key. Deleted keys stay in the list.
 const DELETED: &str = "DELETED";
 
-/// As an organisation lists them, or else each of its teams.
+/// Returns the apps of an organisation, which the organisation or its teams list.
 pub(super) fn apps(found: &WireOrganization) -> Vec<App> {
     let mut apps = Vec::new();
     for owned in found.apps.iter().flatten().flatten() {
@@ -45,7 +45,8 @@ fn names<'a>(keys: impl Iterator<Item = &'a WireAppKey>) -> Vec<AppKey> {
     names
 }
 
-/// What a drift report says besides: a request for each app whose keys weren't told, and one for the organisations.
+/// Reads the things that a drift report lists and that rolecall doesn't manage: the keys of apps and other organisations.
+/// That takes a request for each app whose keys aren't known yet, and one for the organisations.
 pub(in super::super) async fn survey(
     reader: &Reader,
     desired: &Desired,
@@ -60,11 +61,12 @@ pub(in super::super) async fn survey(
         app.keys = Some(names(keys.iter()));
     }
     let listed = start::organizations(reader, desired, false).await?.into_iter();
-    let mut organizations: Vec<String> =
-        listed.map(|one| one.slugified_name.unwrap_or_else(|| one.id.0.clone())).collect();
+    let mut organizations: Vec<String> = listed
+        .map(|organization| organization.slugified_name.unwrap_or_else(|| organization.id.0.clone()))
+        .collect();
     organizations.sort();
-    // By its slug, whatever the file calls it.
-    let own = live.organization_entity.as_ref().and_then(|itself| itself.slug.clone());
+    // The file may name the organisation by its id, so its slug is taken from the platform.
+    let own = live.organization_entity.as_ref().and_then(|entity| entity.slug.clone());
     organizations.retain(|slug| Some(slug) != own.as_ref());
     Ok(Inventory { apps, organizations, ..Inventory::default() })
 }

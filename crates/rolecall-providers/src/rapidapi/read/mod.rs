@@ -1,4 +1,5 @@
-//! Reading an organisation: about three requests for all of them and three for each, as ten a minute are all there is.
+//! Reads an organisation. A hub accepts ten requests a minute, so a read takes about three for each organisation, and three
+//! or four more for all of them together.
 
 mod apps;
 mod people;
@@ -13,35 +14,36 @@ use serde_json::json;
 use super::ReadError;
 use super::context::{IDENTITY_KEY, PERSONAL_KEY};
 use super::documents::{ACTIVE_ENTITY, ACTIVE_USER, IDENTITY, ORGANIZATION};
-use super::generation::{self, Generation, Tells};
+use super::generation::{self, Generation, OrganizationFields};
 use super::wire::{self, WireCaller, WireOrganization, WireOrganizationName, WireUser};
 use people::{Members, People};
 use rolecall_graphql::{CallError, Query, Reader};
 use rolecall_model::{
-    AssignableRole, AssignableRoles, Caller, Completeness, Desired, Email, Feature, Gap, Listing, Live, LiveUser,
-    Organization, RemoteId, RoleName, Scope,
+    Action, AssignableRole, AssignableRoles, Caller, Completeness, Desired, Email, Feature, Gap, Kind, Listing,
+    Live, LiveUser, Organization, RemoteId, RoleName, Scope,
 };
 use roles::Assignments;
 use teams::Teams;
 
 pub(super) async fn read(reader: &Reader, desired: &Desired) -> Result<Live, ReadError> {
-    let already = reader.requests();
+    let requests_before = reader.requests();
     let generation = generation::read(reader).await?;
     let read = match read_as(reader, desired, generation).await {
-        // The hub may have another schema than it had days ago.
-        Err(error) if generation::is_of_another(&error) => {
+        // The hub's schema may have changed since it was cached.
+        Err(error) if generation::is_schema_mismatch(&error) => {
             generation::forget(reader);
-            let now = generation::read(reader).await?;
-            if now == generation {
+            let current = generation::read(reader).await?;
+            if current == generation {
                 return Err(error);
             }
-            read_as(reader, desired, now).await
+            read_as(reader, desired, current).await
         }
         read => read,
     };
-    read.map(|live| Live { requests: reader.requests() - already, ..live })
+    read.map(|live| Live { requests: reader.requests() - requests_before, ..live })
 }
 
+/// Reads the organisation with the documents of a generation.
 async fn read_as(reader: &Reader, desired: &Desired, generation: Generation) -> Result<Live, ReadError> {
     let caller = read_caller(reader, desired).await?;
     let roles = roles::read_roles(reader, desired).await?;
@@ -51,10 +53,10 @@ async fn read_as(reader: &Reader, desired: &Desired, generation: Generation) -> 
     };
     let Some(found) = found else {
         let nobody = Listing { items: Vec::new(), completeness: Completeness::Proven };
-        let unseen = Gap {
-            what: "whether there is such an organisation".to_owned(),
-            why: "those are listed that the credential's owner administrates, and it isn't among them".to_owned(),
-        };
+        let unseen = Gap::new(
+            "whether the organisation exists",
+            "The hub lists only the organisations that the credential's owner administrates, and this one is not among them.",
+        );
         return Ok(Live {
             assignable: Some(roles),
             caller: Some(caller),
@@ -64,30 +66,30 @@ async fn read_as(reader: &Reader, desired: &Desired, generation: Generation) -> 
     };
     let id = RemoteId::from(found.id.clone());
     let WireOrganization { num_of_teams, num_of_users, .. } = found;
-    let (itself, apps) = (itself(&found, &id), apps::apps(&found));
+    let (entity, apps) = (organization_entity(&found, &id), apps::apps(&found));
     let teams = found.teams.ok_or_else(|| missing(&ORGANIZATION, "organization.teams"))?;
-    let teams = teams::teams(teams, &itself)?;
+    let teams = teams::teams(teams, &entity)?;
     let members = people::members(found.users.ok_or_else(|| missing(&ORGANIZATION, "organization.users"))?)?;
     let rows = people::read_rows(reader, &id).await?;
     let assigned = read_assignments(reader, desired, &id, &members, &teams, &roles, generation).await?;
-    let held = held(&members, &assigned, generation);
-    let People { mut users, invitations, unsure_of_teams, admins_of_old } =
+    let held = held_roles(&members, &assigned, generation);
+    let People { mut users, invitations, doubt_about_teams, legacy_admins } =
         people::people(members, rows, &teams, num_of_users);
     let doubt = give_roles(&mut users.items, &held, &assigned, &teams, &roles);
-    let admins_unsure = admins_unsure(&users.items, &held, &caller, &admins_of_old, &roles);
+    let admins_unsure = doubt_about_admins(&users.items, &held, &caller, &legacy_admins, &roles);
     let doubt = doubt.or_else(|| admins_unsure.clone());
     if let (Some(why), false) = (doubt, users.completeness.is_broken()) {
         users.completeness = Completeness::Broken { why };
     }
-    let of_teams = teams_whole(&teams, num_of_teams, unsure_of_teams);
+    let teams_completeness = completeness_of_teams(&teams, num_of_teams, doubt_about_teams);
     let non_members = read_non_members(reader, desired, &users.items, generation).await?;
-    let features = generation.changes_status.then_some(Feature::ChangesStatus).into_iter().collect();
+    let features = generation.can_change_status.then_some(Feature::ChangesStatus).into_iter().collect();
     let organization = desired.organization.value.clone();
     Ok(Live {
         organization_id: Some(id),
         features,
-        organization_entity: Some(itself),
-        teams: Some(Listing { items: teams.by_id.into_values().collect(), completeness: of_teams }),
+        organization_entity: Some(entity),
+        teams: Some(Listing { items: teams.by_id.into_values().collect(), completeness: teams_completeness }),
         assignable: Some(roles),
         caller: Some(caller),
         admins_unsure,
@@ -101,10 +103,10 @@ async fn read_as(reader: &Reader, desired: &Desired, generation: Generation) -> 
 
 pub(super) use apps::survey;
 
-/// About how many requests a read takes: once for all organisations, and for this one.
+/// Returns about how many requests a read takes: once for all organisations, and for this one.
 pub(super) fn requests(desired: &Desired) -> (usize, usize) {
-    // The schema, who calls, the roles, the organisations, and whose team's key it is.
-    let once = if desired.several_root_fields { 3 } else { 4 + usize::from(deletes(desired)) };
+    // These are the schema, the owner of the key, the roles, the organisations, and the team of the key.
+    let once = if desired.several_root_fields { 3 } else { 4 + usize::from(may_delete_own_team(desired)) };
     let accounts = desired.users.iter().filter(|user| user.deleted || (user.absent && user.enabled.is_some()));
     (once, 3 + accounts.count())
 }
@@ -118,18 +120,18 @@ fn missing(query: &Query, field: impl Into<String>) -> ReadError {
     ReadError::Missing { operation: query.name, field: field.into() }
 }
 
-/// An empty text says no more than none.
+/// Treats an empty text as a missing one.
 fn some(text: Option<String>) -> Option<String> {
     text.filter(|text| !text.trim().is_empty())
 }
 
-/// Who calls: by the personal key, and by the one that goes beside the team's, where that is another.
+/// Reads who rolecall is: the owner of the personal key, and the owner of the identity key if that is another key.
 async fn read_caller(reader: &Reader, desired: &Desired) -> Result<Caller, ReadError> {
     let named = |name: &str| desired.credentials.contains_key(name);
     let mut callers = vec![start::active_user(reader, desired).await?];
     if named(IDENTITY_KEY) && named(PERSONAL_KEY) {
         let query = &IDENTITY;
-        let answer: wire::ActiveUser = reader.query_kept(query, json!({})).await.map_err(failed(query))?;
+        let answer: wire::ActiveUser = reader.query_once_with(query, json!({})).await.map_err(failed(query))?;
         callers.push(answer.active_user.ok_or_else(|| missing(query, "activeUser"))?);
     }
     let (mut users, mut emails) = (BTreeSet::new(), BTreeSet::new());
@@ -137,7 +139,7 @@ async fn read_caller(reader: &Reader, desired: &Desired) -> Result<Caller, ReadE
         users.insert(RemoteId::from(id.ok_or_else(|| missing(&ACTIVE_USER, "activeUser.id"))?));
         emails.extend(email.map(|email| Email::seen(&email)));
     }
-    let team = if deletes(desired) {
+    let team = if may_delete_own_team(desired) {
         let id = start::active_entity(reader, desired).await?.id;
         Some(RemoteId::from(id.ok_or_else(|| missing(&ACTIVE_ENTITY, "activeEntity.id"))?))
     } else {
@@ -146,49 +148,50 @@ async fn read_caller(reader: &Reader, desired: &Desired) -> Result<Caller, ReadE
     Ok(Caller { users, emails, team })
 }
 
-/// Could anything be deleted that we call with?
-fn deletes(desired: &Desired) -> bool {
-    let itself = desired.organization_entity.as_ref().is_some_and(|itself| itself.absent);
-    itself || desired.manage.teams == Scope::All || desired.teams.iter().any(|team| team.absent)
+/// Returns whether the plan may delete a team, which could be the one whose key rolecall uses.
+fn may_delete_own_team(desired: &Desired) -> bool {
+    let deletes_organization = desired.organization_entity.as_ref().is_some_and(|entity| entity.absent);
+    deletes_organization || desired.manage.teams == Scope::All || desired.teams.iter().any(|team| team.absent)
 }
 
-/// The id of the organisation that the file names, by its id or its slug. None: there is none, as the file allows.
+/// Returns the id of the organisation that the file names by its id or its slug, or nothing if it doesn't exist and the
+/// file allows that.
 async fn find(reader: &Reader, desired: &Desired) -> Result<Option<RemoteId>, ReadError> {
-    let named = desired.organization.as_str();
-    let itself = desired.organization_entity.as_ref();
-    // Of one that is gone the platform says no more than that it can't be had.
-    if is_id(named) && !itself.is_some_and(|itself| itself.absent) {
-        return Ok(Some(RemoteId::seen(named)));
+    let name = desired.organization.as_str();
+    let entity = desired.organization_entity.as_ref();
+    // Reading a deleted organisation by its id fails, so its id is looked up in the list.
+    if is_id(name) && !entity.is_some_and(|entity| entity.absent) {
+        return Ok(Some(RemoteId::seen(name)));
     }
-    let afresh = itself.is_some_and(|itself| itself.create || itself.absent);
-    let listed = start::organizations(reader, desired, afresh).await?;
-    let is_it = |one: &&WireOrganizationName| match one.slugified_name.as_deref() {
-        _ if is_id(named) => one.id.0 == named,
-        slug => slug == Some(named),
+    let may_have_changed = entity.is_some_and(|entity| entity.create || entity.absent);
+    let listed = start::organizations(reader, desired, may_have_changed).await?;
+    let is_wanted = |listed: &&WireOrganizationName| match listed.slugified_name.as_deref() {
+        _ if is_id(name) => listed.id.0 == name,
+        slug => slug == Some(name),
     };
-    if let Some(found) = listed.iter().find(is_it) {
+    if let Some(found) = listed.iter().find(is_wanted) {
         return Ok(Some(RemoteId::seen(&*found.id.0)));
     }
-    let namesake = itself
-        .filter(|itself| itself.create)
-        .and_then(|itself| listed.iter().find(|one| one.name.is_some() && one.name == itself.name));
+    let namesake = entity
+        .filter(|entity| entity.create)
+        .and_then(|entity| listed.iter().find(|listed| listed.name.is_some() && listed.name == entity.name));
     if let Some(namesake) = namesake {
-        // Making another would cost once more.
+        // A second organisation with this name would cost a second time.
         let slug = namesake.slugified_name.clone().unwrap_or_else(|| namesake.id.0.clone());
-        return Err(ReadError::OtherSlug { organization: named.to_owned(), slug });
+        return Err(ReadError::OtherSlug { organization: name.to_owned(), slug });
     }
-    if afresh {
+    if may_have_changed {
         return Ok(None);
     }
     Err(ReadError::NoOrganization {
-        organization: named.to_owned(),
+        organization: name.to_owned(),
         others: listed.into_iter().filter_map(|organization| organization.slugified_name).collect(),
     })
 }
 
-/// Ids are numbers; a slug may begin with one.
-fn is_id(named: &str) -> bool {
-    !named.is_empty() && named.bytes().all(|byte| byte.is_ascii_digit())
+/// Returns whether a text is an id, which is a number. A slug may begin with a digit.
+fn is_id(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 async fn read_organization(
@@ -200,14 +203,14 @@ async fn read_organization(
     let query = generation.organization();
     let answer: wire::Organization = reader.query(query, json!({ "id": id })).await.map_err(failed(query))?;
     let found = answer.organization.filter(|organization| organization.id.0 == id.as_str());
-    let may_be_gone = desired.organization_entity.as_ref().is_some_and(|itself| itself.absent);
-    if found.is_some() || may_be_gone {
+    let may_be_deleted = desired.organization_entity.as_ref().is_some_and(|entity| entity.absent);
+    if found.is_some() || may_be_deleted {
         return Ok(found);
     }
     Err(ReadError::NoOrganization { organization: id.to_string(), others: Vec::new() })
 }
 
-fn itself(found: &WireOrganization, id: &RemoteId) -> Organization {
+fn organization_entity(found: &WireOrganization, id: &RemoteId) -> Organization {
     Organization {
         id: Some(id.clone()),
         slug: some(found.slugified_name.clone()),
@@ -220,7 +223,8 @@ fn itself(found: &WireOrganization, id: &RemoteId) -> Organization {
     }
 }
 
-/// Roles in teams are read only where the file speaks of teams; those in the organisation where users don't tell them.
+/// Reads the role rows. Those of teams are read only if the file has teams, and those of the organisation only if this
+/// generation's users don't have their roles.
 async fn read_assignments(
     reader: &Reader,
     desired: &Desired,
@@ -237,51 +241,56 @@ async fn read_assignments(
         found = roles::read_assignments(reader, id, &people, Some(&all), roles).await?;
         found.read_teams = true;
     }
-    if generation.organization != Tells::Roles {
-        let of_organization = roles::read_assignments(reader, id, &people, None, roles).await?;
-        found.ambiguous = found.ambiguous.or(of_organization.ambiguous);
-        found.organization = of_organization.organization;
+    if generation.organization != OrganizationFields::Documented {
+        let organization_roles = roles::read_assignments(reader, id, &people, None, roles).await?;
+        found.ambiguous = found.ambiguous.or(organization_roles.ambiguous);
+        found.organization = organization_roles.organization;
     }
     Ok(found)
 }
 
-/// The role that each user has in the organisation, with the name that came along.
-type Held = BTreeMap<RemoteId, (RemoteId, Option<String>)>;
+/// The id of each user's role in the organisation, with its name if the platform sent one.
+type HeldRoles = BTreeMap<RemoteId, (RemoteId, Option<String>)>;
 
-fn held(members: &Members, assigned: &Assignments, generation: Generation) -> Held {
-    if generation.organization == Tells::Roles {
+fn held_roles(members: &Members, assigned: &Assignments, generation: Generation) -> HeldRoles {
+    if generation.organization == OrganizationFields::Documented {
         return members.roles.clone();
     }
     assigned.organization.iter().map(|(user, role)| (user.clone(), (role.clone(), None))).collect()
 }
 
-/// Says of everybody which roles they have. Whoever has been given none has the one that is the default (inferred:
-/// nothing says so but its name). Returns why that can't be relied on, if it can't.
+/// Sets the roles of all users. A user without a role row has the default role (inferred from its name alone). Returns why
+/// the roles can't be relied on, or nothing.
+///
+/// A role row outlives the membership. For example, Jane had the role `Admin` in the team Platform and left it. The row is
+/// still there, and applies again as soon as she rejoins. It becomes one of her `stale_team_roles`, so that the plan can
+/// show it and replace it.
 fn give_roles(
     users: &mut [LiveUser],
-    held: &Held,
+    held: &HeldRoles,
     assigned: &Assignments,
     teams: &Teams,
     roles: &AssignableRoles,
 ) -> Option<String> {
-    let mut doubt = assigned.ambiguous.as_ref().map(|user| format!("the user {user} has two roles at one place"));
-    let named = |among: &[AssignableRole], id: &RemoteId| {
-        among.iter().find(|role| role.id == *id).map(|role| role.name.clone())
+    let mut doubt =
+        assigned.ambiguous.as_ref().map(|user| format!("the user {user} has two roles in the same place"));
+    let name_of = |roles: &[AssignableRole], id: &RemoteId| {
+        roles.iter().find(|role| role.id == *id).map(|role| role.name.clone())
     };
-    let default = |role: Option<&AssignableRole>| role.map(|role| role.name.clone());
+    let name_of_default = |role: Option<&AssignableRole>| role.map(|role| role.name.clone());
     for user in users {
         let role = match held.get(&user.id) {
             Some((id, name)) => {
-                let known = named(&roles.organization, id);
+                let known = name_of(&roles.organization, id);
                 if known.is_none() {
                     let shown = name.as_deref().unwrap_or(id.as_str());
                     doubt.get_or_insert_with(|| {
-                        format!("{} has the role {shown}, which is none of those in organisations", user.email)
+                        format!("{} has the role {shown}, which is not a role of organisations", user.email)
                     });
                 }
                 Some(known.unwrap_or_else(|| RoleName::seen(name.clone().unwrap_or_else(|| format!("#{id}")))))
             }
-            None => default(roles.by_default()),
+            None => name_of_default(roles.default_in_organization()),
         };
         user.roles = role.into_iter().collect();
         if !assigned.read_teams {
@@ -290,9 +299,9 @@ fn give_roles(
         for (id, team) in &teams.by_id {
             let given = assigned.team.get(&(user.id.clone(), id.clone()));
             let given =
-                given.map(|role| named(&roles.team, role).unwrap_or_else(|| RoleName::seen(format!("#{role}"))));
+                given.map(|role| name_of(&roles.team, role).unwrap_or_else(|| RoleName::seen(format!("#{role}"))));
             match user.teams.as_mut().and_then(|teams| teams.get_mut(&team.name)) {
-                Some(role) => *role = given.or_else(|| default(roles.by_default_in_teams())),
+                Some(role) => *role = given.or_else(|| name_of_default(roles.default_in_teams())),
                 None => user.stale_team_roles.extend(given.map(|role| (team.name.clone(), role))),
             }
         }
@@ -300,36 +309,39 @@ fn give_roles(
     doubt
 }
 
-/// Why it isn't known for sure who administrates the organisation, if it isn't: whoever calls has to, and whoever does by
-/// the older system and has been given no role may.
-fn admins_unsure(
+/// Returns why it isn't certain who the admins of the organisation are, or nothing.
+///
+/// rolecall's own user has to be an admin, since the hub would refuse its requests otherwise. And a user who is an admin by
+/// the older role names, and has no role row, may be one or not.
+fn doubt_about_admins(
     users: &[LiveUser],
-    held: &Held,
+    held: &HeldRoles,
     caller: &Caller,
-    of_old: &BTreeSet<RemoteId>,
+    legacy_admins: &BTreeSet<RemoteId>,
     roles: &AssignableRoles,
 ) -> Option<String> {
     if !users.iter().any(|user| caller.users.contains(&user.id) && roles.make_admin(&user.roles)) {
-        let named = caller.emails.first().map_or_else(|| "whoever calls".to_owned(), ToString::to_string);
-        return Some(format!("{named} has to be an admin of the organisation to call, and isn't shown to be one"));
+        let own_user = caller.emails.first().map_or_else(|| "rolecall's own user".to_owned(), ToString::to_string);
+        return Some(format!("{own_user} has to be an admin of the organisation, but is not listed as one"));
     }
-    let untold = users.iter().find(|user| of_old.contains(&user.id) && !held.contains_key(&user.id))?;
-    Some(format!("{} is an admin by one list, and by another has no role", untold.email))
+    let unclear = users.iter().find(|user| legacy_admins.contains(&user.id) && !held.contains_key(&user.id))?;
+    Some(format!("{} is an admin in one list and has no role in another", unclear.email))
 }
 
-/// `count`: how many teams there are by the organisation's own word. Whether it counts deleted ones isn't documented.
-fn teams_whole(teams: &Teams, count: Option<wire::Count>, unsure: Option<String>) -> Completeness {
+/// Returns the completeness of the list of teams. `count` is the number of teams by the organisation's own record. The
+/// documentation doesn't say whether it includes deleted teams.
+fn completeness_of_teams(teams: &Teams, count: Option<wire::Count>, doubt: Option<String>) -> Completeness {
     let number = |teams: usize| wire::Count::try_from(teams).unwrap_or(wire::Count::MAX);
     let live = number(teams.by_id.len());
     let count = count.filter(|count| !(live..=live + number(teams.deleted.len())).contains(count));
     let why = count.map(|count| format!("the organisation says that it has {count} teams, and lists {live}"));
-    match why.or(unsure) {
+    match why.or(doubt) {
         Some(why) => Completeness::Broken { why },
         None => Completeness::Proven,
     }
 }
 
-/// The accounts of those who aren't in the organisation, and of whose account the file speaks: one request for each.
+/// Reads the accounts that the file describes and whose users aren't in the organisation. Each takes a request.
 async fn read_non_members(
     reader: &Reader,
     desired: &Desired,
@@ -337,9 +349,9 @@ async fn read_non_members(
     generation: Generation,
 ) -> Result<Vec<LiveUser>, ReadError> {
     let here: BTreeSet<_> = users.iter().map(|user| &user.email).collect();
-    let asked = desired.users.iter().filter(|desired| desired.enabled.is_some() || desired.deleted);
+    let described = desired.users.iter().filter(|desired| desired.enabled.is_some() || desired.deleted);
     let mut non_members = Vec::new();
-    for desired in asked.filter(|desired| !here.contains(&desired.email)) {
+    for desired in described.filter(|desired| !here.contains(&desired.email)) {
         let query = generation.users();
         let variables = json!({ "where": { "email": desired.email } });
         let answer: wire::Users = reader.query(query, variables).await.map_err(failed(query))?;
@@ -353,7 +365,7 @@ async fn read_non_members(
         let listed = listed.ok_or_else(|| missing(query, "users[]"))?;
         let is_theirs = |user: &WireUser| user.email.as_deref().map(Email::seen).as_ref() == Some(&desired.email);
         if !listed.iter().any(is_theirs) && total.is_some_and(|total| total > people::counted(&listed)) {
-            return Err(missing(query, format!("all of the users that have the address {}", desired.email)));
+            return Err(missing(query, format!("all users with the address {}", desired.email)));
         }
         for (index, user) in listed.iter().enumerate().filter(|(_, user)| is_theirs(user)) {
             non_members.extend(people::account(user, index)?);
@@ -362,24 +374,25 @@ async fn read_non_members(
     Ok(non_members)
 }
 
-/// What the API keeps from every reader.
+/// Returns everything that the hub's API doesn't show.
 fn gaps(generation: Generation) -> Vec<Gap> {
-    let gap = |what: &str, why: &str| Gap { what: what.to_owned(), why: why.to_owned() };
     let mut gaps = vec![
-        gap(
-            "who has been given a default role",
-            "whoever has been given no role is taken to have the one that is the default, as no page says otherwise; no call takes a role away",
-        ),
-        gap("when an invitation was made, and when it runs out", "the API tells neither"),
+        Gap::new(
+            "who was assigned the default role",
+            "A user without a role is assumed to have the hub's default role. No mutation takes a role away.",
+        )
+        .permanent(&[(Kind::User, Action::Remove)]),
+        Gap::new("age and expiry of invitations", "The API shows neither.")
+            .permanent(&[(Kind::User, Action::Invite)]),
     ];
-    if !generation.told {
-        gaps.push(gap(
-            "which generation of the schema the hub has",
-            "it doesn't introspect, so it is taken to be as the documentation has it",
+    if !generation.is_introspected {
+        gaps.push(Gap::new(
+            "the schema of the hub",
+            "The hub refuses introspection, so rolecall assumes the schema of the documentation.",
         ));
     }
-    if !generation.changes_status {
-        gaps.push(gap("accounts", "this hub's API can't change the status of somebody else's account"));
+    if !generation.can_change_status {
+        gaps.push(Gap::new("accounts", "This hub's API can't change the status of another user's account."));
     }
     gaps
 }

@@ -1,4 +1,25 @@
-//! Who is in an organisation, and who is invited: two lists that have to agree, as neither says when it is cut short.
+//! Reads the people of an organisation: its members and the invited.
+//!
+//! No single list has everything, and none says when it is cut short. So several are read, and they have to agree:
+//!
+//! - `organization.users` has the members with their accounts. It leaves out members who are deactivated in the organisation.
+//! - The rows of `paginatedTeamUsersByOrganizationIdV2` have the members and the invited alike, with a state, teams, and a
+//!   role of an older system. This is the only list of invitations.
+//! - The role rows of `entitiesRoles` have the roles that were assigned. They outlive memberships: see `give_roles`.
+//! - Teams have a count of their members, and on early hubs the list of them.
+//!
+//! For example, Jane and Bob are members, and Kim is invited. `organization.users` lists Jane and Bob. There are three rows:
+//! Jane and Bob with the state `active`, and Kim with the state `pending`. No member has Kim's address or Kim's state, so
+//! her row is an invitation. Now suppose that `organization.users` is cut short and lacks Bob. His row has the state of
+//! Jane's, so it is no invitation: Bob is a member whom one list leaves out. The list of users is then incomplete, and
+//! nothing that rests on somebody's absence is planned. Otherwise Bob would be invited again. In the same way:
+//!
+//! - A second row for Jane is an invitation that was sent to a member. If it says the same as her own row, it is a duplicate,
+//!   and the list is incomplete.
+//! - A deactivated row without a member is a member who was deactivated in the organisation.
+//! - If `organization.users` says that Jane is in the team Platform, and her row says Platform and Billing, the list of teams
+//!   is incomplete.
+//! - If a team counts more people than its members and its invitations together, the list of teams is incomplete.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,19 +37,21 @@ use rolecall_model::{
     AccountStatus, Completeness, Email, Listing, LiveInvitation, LiveUser, Memberships, RemoteId, RoleName, Seen,
 };
 
-/// Rows asked for in one page, as in the vendor's example.
+/// The number of rows that one page asks for, as in the vendor's example.
 const PAGE: usize = 1000;
 
-/// What a hub calls the states of a user, by the vendor's page on user management.
+// The states of an account, by the vendor's page on user management.
 const ACTIVE: &str = "ACTIVE";
 const DEACTIVATED: &str = "DEACTIVATED";
 const PENDING: &str = "PENDING";
 const DELETED: &str = "DELETED";
 
-/// The list that has the invited among the members.
+/// The rows of the list that has both members and invited people.
 pub(super) struct Rows {
     people: Vec<WireTeamUser>,
+    /// The number of rows, as the platform counts them.
     total: Count,
+    /// The number of active members, as the platform counts them.
     active: Option<Count>,
 }
 
@@ -50,7 +73,7 @@ pub(super) async fn read_rows(reader: &Reader, organization: &RemoteId) -> Resul
     }
 }
 
-/// Of a user, without what is told elsewhere. None: there is no such account any more.
+/// Converts an account, without its roles and teams. Returns nothing if the account is deleted.
 pub(super) fn account(wire: &WireUser, index: usize) -> Result<Option<LiveUser>, ReadError> {
     let lacks = |field: &str| missing(&ORGANIZATION, format!("users[{index}].{field}"));
     let id = RemoteId::from(wire.id.clone().ok_or_else(|| lacks("id"))?);
@@ -70,30 +93,32 @@ pub(super) fn account(wire: &WireUser, index: usize) -> Result<Option<LiveUser>,
         Some(DEACTIVATED | PENDING) => Seen::Known(false),
         _ => Seen::Unreadable,
     };
-    // Null isn't none.
+    // Null means unknown, and not an empty list.
     let only_admin_of = wire.single_admin_orgs.iter().flatten().map(|id| Some(RemoteId::seen(&*id.as_ref()?.0)));
     let only_admin_of = wire.single_admin_orgs.as_ref().and_then(|_| only_admin_of.collect());
     Ok(Some(LiveUser { enabled, account_status, only_admin_of, ..LiveUser::of(id, email, BTreeSet::new()) }))
 }
 
-/// The members as an organisation lists them.
+/// The members that `organization.users` lists.
 pub(super) struct Members {
     pub users: Vec<LiveUser>,
-    /// By the ids of the users: the roles that they say they have, and the teams.
+    /// The role of each member with its name, if the hub's users have roles.
     pub roles: BTreeMap<RemoteId, (RemoteId, Option<String>)>,
+    /// The teams of each member, if the hub's users have teams.
     pub teams: BTreeMap<RemoteId, BTreeSet<RemoteId>>,
-    /// Why the list isn't whole, if it isn't.
-    broken: Option<String>,
+    /// The reason why the list isn't complete, if there is one.
+    incomplete: Option<String>,
 }
 
 pub(super) fn members(wire: Vec<Option<WireUser>>) -> Result<Members, ReadError> {
-    let mut found = Members { users: Vec::new(), roles: BTreeMap::new(), teams: BTreeMap::new(), broken: None };
+    let mut found =
+        Members { users: Vec::new(), roles: BTreeMap::new(), teams: BTreeMap::new(), incomplete: None };
     let mut seen = BTreeSet::new();
     for (index, user) in wire.into_iter().enumerate() {
         let user = user.ok_or_else(|| missing(&ORGANIZATION, format!("organization.users[{index}]")))?;
         let Some(live) = account(&user, index)? else { continue };
         if !seen.insert(live.id.clone()) {
-            found.broken = Some(format!("the platform lists the user {} twice", live.id));
+            found.incomplete = Some(format!("the platform lists the user {} twice", live.id));
             continue;
         }
         let WireUser { role, teams, .. } = user;
@@ -108,7 +133,7 @@ pub(super) fn members(wire: Vec<Option<WireUser>>) -> Result<Members, ReadError>
     Ok(found)
 }
 
-/// As the platform counts.
+/// Returns the number of rows in the platform's type.
 pub(super) fn counted<T>(rows: &[T]) -> Count {
     Count::try_from(rows.len()).unwrap_or(Count::MAX)
 }
@@ -117,59 +142,59 @@ fn ids(teams: Vec<Option<Identified>>) -> BTreeSet<RemoteId> {
     teams.into_iter().flatten().map(|team| RemoteId::from(team.id)).collect()
 }
 
-/// Everybody, put together.
+/// The people of an organisation, combined from all lists.
 pub(super) struct People {
     pub users: Listing<LiveUser>,
     pub invitations: Listing<LiveInvitation>,
-    /// Why it isn't known for sure who is in which team, if it isn't.
-    pub unsure_of_teams: Option<String>,
-    /// Who administrates, by the name that the older system has for that.
-    pub admins_of_old: BTreeSet<RemoteId>,
+    /// The reason why the members of teams aren't certain, if there is one.
+    pub doubt_about_teams: Option<String>,
+    /// The users who are admins by the older system of roles.
+    pub legacy_admins: BTreeSet<RemoteId>,
 }
 
-/// `count`: how many members there are by the organisation's own word.
+/// Combines the lists, as the module describes. `count` is the number of members by the organisation's own record.
 pub(super) fn people(members: Members, rows: Rows, teams: &Teams, count: Option<Count>) -> People {
-    let Members { mut users, teams: told, broken, .. } = members;
+    let Members { mut users, teams: teams_of_users, incomplete, .. } = members;
     let Rows { people: rows, total, active } = rows;
-    let (read, mut known) = (counted(&rows), BTreeSet::new());
+    let (row_count, mut members_with_row) = (counted(&rows), BTreeSet::new());
     let by_email: BTreeMap<Email, RemoteId> =
         users.iter().map(|user| (user.email.clone(), user.id.clone())).collect();
-    let mut shown: BTreeMap<RemoteId, BTreeSet<RemoteId>> = BTreeMap::new();
+    let mut teams_of_rows: BTreeMap<RemoteId, BTreeSet<RemoteId>> = BTreeMap::new();
     let (mut invitations, mut suspended) = (Vec::new(), Vec::new());
-    let (mut twice, mut left_out) = (None, None);
-    let mut admins_of_old = BTreeSet::new();
-    let own = own_rows(&rows, &by_email);
+    let (mut duplicate, mut left_out) = (None, None);
+    let mut legacy_admins = BTreeSet::new();
+    let own_rows = own_rows(&rows, &by_email);
     let states: Vec<String> = rows.iter().map(state).collect();
-    // What is said of members isn't documented, and whatever it is, no invitation has it.
-    let of_members: BTreeSet<&String> =
-        own.values().map(|index| &states[*index]).filter(|it| !it.is_empty()).collect();
+    // The states of members aren't documented. Whatever they are, an invitation has another one.
+    let member_states: BTreeSet<&String> =
+        own_rows.values().map(|index| &states[*index]).filter(|state| !state.is_empty()).collect();
     for (index, WireTeamUser { id, email, role, teams: in_teams, .. }) in rows.into_iter().enumerate() {
         let (email, state) = (Email::seen(&email), &states[index]);
-        let off = state.contains("deactivated");
+        let is_deactivated = state.contains("deactivated");
         let member = by_email.get(&email);
-        // A second row of a member is an invitation, which may have been sent to somebody who is in, unless it says
-        // the same of them.
-        let is_theirs = |member: &&RemoteId| {
-            let own = own.get(*member);
+        // A second row with a member's address is an invitation that was sent to a member, unless it has the same state as
+        // the member's own row: then it is a duplicate.
+        let belongs_to = |member: &&RemoteId| {
+            let own = own_rows.get(*member);
             own.is_some_and(|own| {
-                *own == index || (is_of(id.as_ref(), member) || !state.is_empty()) && states[*own] == *state
+                *own == index || (has_id(id.as_ref(), member) || !state.is_empty()) && states[*own] == *state
             })
         };
-        if let Some(member) = member.filter(is_theirs) {
-            if !known.insert(member.clone()) {
-                twice = Some(format!("the platform lists {email} twice"));
+        if let Some(member) = member.filter(belongs_to) {
+            if !members_with_row.insert(member.clone()) {
+                duplicate = Some(format!("the platform lists {email} twice"));
             }
             if role.is_some_and(|role| role.eq_ignore_ascii_case(ADMIN)) {
-                admins_of_old.insert(member.clone());
+                legacy_admins.insert(member.clone());
             }
-            shown.extend(in_teams.map(|teams| (member.clone(), ids(teams))));
-            if off && let Some(user) = users.iter_mut().find(|user| user.id == *member) {
+            teams_of_rows.extend(in_teams.map(|teams| (member.clone(), ids(teams))));
+            if is_deactivated && let Some(user) = users.iter_mut().find(|user| user.id == *member) {
                 user.account_status = AccountStatus::Suspended;
             }
-        } else if off {
-            // Of the organisation, and left out where it lists its users.
+        } else if is_deactivated {
+            // Such a member is left out of `organization.users`.
             suspended.extend(id.map(|id| (RemoteId::from(id), email)));
-        } else if of_members.contains(state) {
+        } else if member_states.contains(state) {
             left_out.get_or_insert(email);
         } else {
             let teams = in_teams.map(|listed| teams.names(&ids(listed)));
@@ -183,21 +208,21 @@ pub(super) fn people(members: Members, rows: Rows, teams: &Teams, count: Option<
             });
         }
     }
-    let unsure_of_teams = team_doubts(&users, &told, &shown, teams, &invitations);
+    let doubt_about_teams = doubt_about_teams(&users, &teams_of_users, &teams_of_rows, teams, &invitations);
     for user in &mut users {
-        let ids = told.get(&user.id).or_else(|| shown.get(&user.id)).cloned();
-        let by_team = || teams.people.as_ref().map(|people| members_of(people, &user.email));
+        let ids = teams_of_users.get(&user.id).or_else(|| teams_of_rows.get(&user.id)).cloned();
+        let by_team = || teams.people.as_ref().map(|people| teams_with(people, &user.email));
         let ids = ids.or_else(by_team);
         user.teams = ids.map(|ids| {
-            let here = ids.into_iter().filter(|id| teams.by_id.contains_key(id)).collect();
-            teams.names(&here).into_iter().map(|team| (team, None)).collect::<Memberships>()
+            let listed = ids.into_iter().filter(|id| teams.by_id.contains_key(id)).collect();
+            teams.names(&listed).into_iter().map(|team| (team, None)).collect::<Memberships>()
         });
     }
-    let unlisted = by_email.iter().find(|(_, id)| !known.contains(*id)).map(|(email, _)| email);
-    let unlisted = unlisted.or(left_out.as_ref());
-    let of_users = broken
-        .or(twice)
-        .or_else(|| unlisted.map(|email| format!("{email} is in one of two lists, and not in the other")))
+    let without_row = by_email.iter().find(|(_, id)| !members_with_row.contains(*id)).map(|(email, _)| email);
+    let in_one_list = without_row.or(left_out.as_ref());
+    let doubt_about_users = incomplete
+        .or(duplicate)
+        .or_else(|| in_one_list.map(|email| format!("{email} is in only one of two lists")))
         .or_else(|| {
             let most = counted(&users) + counted(&invitations) + counted(&suspended);
             let count = count.filter(|count| !(counted(&users)..=most).contains(count))?;
@@ -205,11 +230,12 @@ pub(super) fn people(members: Members, rows: Rows, teams: &Teams, count: Option<
         })
         .or_else(|| {
             let active = active.filter(|active| *active > counted(&users))?;
-            Some(format!("the platform says that {active} are active, and lists {}", users.len()))
+            Some(format!("the platform says that {active} users are active, and lists {}", users.len()))
         });
-    let of_rows =
-        (read != total).then(|| format!("the platform says that there are {total} people, and lists {read}"));
-    let why = |why: Option<String>| why.map_or(Completeness::Proven, |why| Completeness::Broken { why });
+    let doubt_about_rows = (row_count != total)
+        .then(|| format!("the platform says that there are {total} people, and lists {row_count}"));
+    let completeness =
+        |doubt: Option<String>| doubt.map_or(Completeness::Proven, |why| Completeness::Broken { why });
     users.extend(suspended.into_iter().map(|(id, email)| LiveUser {
         account_status: AccountStatus::Suspended,
         enabled: Seen::Unreadable,
@@ -218,21 +244,25 @@ pub(super) fn people(members: Members, rows: Rows, teams: &Teams, count: Option<
     users.sort_by(|a, b| a.id.cmp(&b.id));
     invitations.sort_by(|a, b| (a.email.as_str(), &a.role, &a.teams).cmp(&(b.email.as_str(), &b.role, &b.teams)));
     People {
-        users: Listing { items: users, completeness: why(of_users.or_else(|| of_rows.clone())) },
-        invitations: Listing { items: invitations, completeness: why(of_rows) },
-        unsure_of_teams,
-        admins_of_old,
+        users: Listing {
+            items: users,
+            completeness: completeness(doubt_about_users.or_else(|| doubt_about_rows.clone())),
+        },
+        invitations: Listing { items: invitations, completeness: completeness(doubt_about_rows) },
+        doubt_about_teams,
+        legacy_admins,
     }
 }
 
-/// Which row is the member's own: the one with their id that is active, or else the first with their address.
+/// Returns the index of each member's own row. Of the rows with a member's address that is the active one with their id, or
+/// else the first one with their id, or else the first.
 fn own_rows(rows: &[WireTeamUser], by_email: &BTreeMap<Email, RemoteId>) -> BTreeMap<RemoteId, usize> {
-    let likely = |row: &WireTeamUser, member| (is_of(row.id.as_ref(), member), state(row) == "active");
+    let likelihood = |row: &WireTeamUser, member| (has_id(row.id.as_ref(), member), state(row) == "active");
     let mut own = BTreeMap::new();
     for (index, row) in rows.iter().enumerate() {
         let Some(member) = by_email.get(&Email::seen(&row.email)) else { continue };
         let found = *own.entry(member.clone()).or_insert(index);
-        if likely(row, member) > likely(&rows[found], member) {
+        if likelihood(row, member) > likelihood(&rows[found], member) {
             own.insert(member.clone(), index);
         }
     }
@@ -243,36 +273,36 @@ fn state(row: &WireTeamUser) -> String {
     row.invite_status.as_deref().unwrap_or_default().to_lowercase()
 }
 
-fn is_of(id: Option<&Id>, member: &RemoteId) -> bool {
+fn has_id(id: Option<&Id>, member: &RemoteId) -> bool {
     id.is_some_and(|id| id.0 == member.as_str())
 }
 
-fn members_of(people: &BTreeMap<RemoteId, BTreeSet<Email>>, email: &Email) -> BTreeSet<RemoteId> {
+fn teams_with(people: &BTreeMap<RemoteId, BTreeSet<Email>>, email: &Email) -> BTreeSet<RemoteId> {
     people.iter().filter(|(_, emails)| emails.contains(email)).map(|(team, _)| team.clone()).collect()
 }
 
-/// Where two lists, or a list and a count, tell of different teams.
-fn team_doubts(
+/// Returns the first contradiction about the members of teams: between two lists, or between a list and a count.
+fn doubt_about_teams(
     users: &[LiveUser],
-    told: &BTreeMap<RemoteId, BTreeSet<RemoteId>>,
-    shown: &BTreeMap<RemoteId, BTreeSet<RemoteId>>,
+    teams_of_users: &BTreeMap<RemoteId, BTreeSet<RemoteId>>,
+    teams_of_rows: &BTreeMap<RemoteId, BTreeSet<RemoteId>>,
     teams: &Teams,
     invitations: &[LiveInvitation],
 ) -> Option<String> {
-    let here = |ids: &BTreeSet<RemoteId>| -> BTreeSet<RemoteId> {
+    let listed = |ids: &BTreeSet<RemoteId>| -> BTreeSet<RemoteId> {
         ids.iter().filter(|id| teams.by_id.contains_key(*id)).cloned().collect()
     };
     let mut sizes: BTreeMap<&RemoteId, Count> = BTreeMap::new();
     for user in users {
-        let by_team = || teams.people.as_ref().map(|people| members_of(people, &user.email));
-        let one = told.get(&user.id).map(here).or_else(by_team);
-        let other = shown.get(&user.id).map(here);
-        if let (Some(one), Some(other)) = (&one, &other)
-            && one != other
+        let by_team = || teams.people.as_ref().map(|people| teams_with(people, &user.email));
+        let of_user = teams_of_users.get(&user.id).map(listed).or_else(by_team);
+        let of_row = teams_of_rows.get(&user.id).map(listed);
+        if let (Some(of_user), Some(of_row)) = (&of_user, &of_row)
+            && of_user != of_row
         {
-            return Some(format!("two lists disagree on the teams of {}", user.email));
+            return Some(format!("two lists disagree about the teams of {}", user.email));
         }
-        for team in one.or(other).iter().flatten() {
+        for team in of_user.or(of_row).iter().flatten() {
             if let Some((id, _)) = teams.by_id.get_key_value(team) {
                 *sizes.entry(id).or_default() += 1;
             }
@@ -281,8 +311,9 @@ fn team_doubts(
     teams.counts.iter().find_map(|(id, count)| {
         let team = teams.by_id.get(id)?;
         let members = sizes.get(id).copied().unwrap_or_default();
-        let invited =
-            invitations.iter().filter(|it| it.teams.as_ref().is_some_and(|in_it| in_it.contains(&team.name)));
+        let invited = invitations
+            .iter()
+            .filter(|invitation| invitation.teams.as_ref().is_some_and(|teams| teams.contains(&team.name)));
         let most = members + counted(&invited.collect::<Vec<_>>());
         (!(members..=most).contains(count))
             .then(|| format!("the team {} says that it has {count} people, and {members} are listed", team.name))

@@ -1,4 +1,4 @@
-//! Roles of the hub, and who holds which.
+//! Reads the roles of the hub, and the rows that assign them to users.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,25 +12,28 @@ use crate::ReadError;
 use rolecall_graphql::{Query, Reader};
 use rolecall_model::{AssignableRole, AssignableRoles, Desired, RemoteId, RoleName};
 
-/// Of a user within one organisation, and within one team.
+/// The level of a user's role in an organisation.
 const ORGANIZATION: &str = "USER_ORGANIZATION";
+/// The level of a user's role in a team.
 const TEAM: &str = "USER_TEAM";
 
-/// Rows asked for in one page. The most that a hub gives isn't documented.
+/// The number of rows that one page asks for. The documentation doesn't say how many a hub returns at most.
 const PAGE: usize = 500;
 
-/// Who has which role: in the organisation, and in each team of it.
+/// The assigned roles, as ids.
 #[derive(Debug, Default)]
 pub(super) struct Assignments {
+    /// The role of each user in the organisation.
     pub organization: BTreeMap<RemoteId, RemoteId>,
+    /// The role of each user in each team, by the user and the team.
     pub team: BTreeMap<(RemoteId, RemoteId), RemoteId>,
-    /// Somebody has two at once, so that nobody knows which counts.
+    /// A user with two roles in the same place. Nobody knows which of them applies.
     pub ambiguous: Option<RemoteId>,
-    /// Were roles in teams asked for at all?
+    /// Whether the roles in teams were read.
     pub read_teams: bool,
 }
 
-/// Those that can be given in organisations and in teams.
+/// Reads the roles that can be assigned in organisations and in teams.
 pub(super) async fn read_roles(reader: &Reader, desired: &Desired) -> Result<AssignableRoles, ReadError> {
     let mut rows: BTreeMap<String, WireRole> = BTreeMap::new();
     let mut cursor: Option<String> = None;
@@ -43,16 +46,16 @@ pub(super) async fn read_roles(reader: &Reader, desired: &Desired) -> Result<Ass
         }
         cursor = next;
     }
-    let of = |level: &str| rows.values().filter(|role| role.role_level == level).collect::<Vec<_>>();
-    let mut organization = assignable(&of(ORGANIZATION));
+    let of_level = |level: &str| rows.values().filter(|role| role.role_level == level).collect::<Vec<_>>();
+    let mut organization = assignable(&of_level(ORGANIZATION));
     let admins = admins(&organization, desired);
     for role in &mut organization {
         role.admin = admins.contains(&role.id);
     }
-    Ok(AssignableRoles { organization, team: assignable(&of(TEAM)) })
+    Ok(AssignableRoles { organization, team: assignable(&of_level(TEAM)) })
 }
 
-/// Of the roles that can be given in organisations and in teams, those after a cursor.
+/// Returns the variables of a page of roles, after a cursor.
 pub(super) fn page(cursor: Option<&str>) -> Value {
     json!({
         "where": { "roleLevels": [ORGANIZATION, TEAM] },
@@ -60,18 +63,19 @@ pub(super) fn page(cursor: Option<&str>) -> Value {
     })
 }
 
-/// By their names, and where several have one name, by their keys.
+/// Converts roles. A role is named by its name, or by its key if several roles have that name. A default role counts as one
+/// only if it is the only one.
 fn assignable(roles: &[&WireRole]) -> Vec<AssignableRole> {
-    let several = |name: &str| roles.iter().filter(|role| role.name == name).count() > 1;
-    let alone = roles.iter().filter(|role| role.is_default).count() == 1;
+    let is_shared = |name: &str| roles.iter().filter(|role| role.name == name).count() > 1;
+    let has_one_default = roles.iter().filter(|role| role.is_default).count() == 1;
     let mut assignable: Vec<AssignableRole> = roles
         .iter()
         .map(|role| AssignableRole {
             id: RemoteId::seen(&*role.id.0),
-            name: RoleName::seen(if several(&role.name) { &*role.key } else { &*role.name }),
+            name: RoleName::seen(if is_shared(&role.name) { &*role.key } else { &*role.name }),
             raw_name: RoleName::seen(&*role.name),
             key: role.key.clone(),
-            default: role.is_default && alone,
+            default: role.is_default && has_one_default,
             admin: false,
         })
         .collect();
@@ -79,19 +83,20 @@ fn assignable(roles: &[&WireRole]) -> Vec<AssignableRole> {
     assignable
 }
 
-/// The role that makes an admin: the one that the file names, or else the only one that is called so.
+/// Returns the admin role: the one that the file names, or else the only one that has "admin" in its name or key. Returns
+/// nothing if there are several.
 fn admins(roles: &[AssignableRole], desired: &Desired) -> BTreeSet<RemoteId> {
-    let named = |role: &&AssignableRole| match desired.admin_role.as_deref() {
+    let is_admin = |role: &&AssignableRole| match desired.admin_role.as_deref() {
         Some(wanted) => [&role.name, &role.raw_name].contains(&wanted) || role.key == wanted.as_str(),
         None => [role.raw_name.as_str(), &*role.key]
             .iter()
             .any(|text| text.to_lowercase().split(|c: char| !c.is_alphanumeric()).any(|word| word == "admin")),
     };
-    let found: BTreeSet<RemoteId> = roles.iter().filter(named).map(|role| role.id.clone()).collect();
+    let found: BTreeSet<RemoteId> = roles.iter().filter(is_admin).map(|role| role.id.clone()).collect();
     if found.len() == 1 { found } else { BTreeSet::new() }
 }
 
-/// Who holds which role in an organisation. `parents`: in these teams alone, rather than in the organisation.
+/// Reads the role rows of these users: those of the teams `parents`, or else those of the organisation.
 pub(super) async fn read_assignments(
     reader: &Reader,
     organization: &RemoteId,
@@ -108,7 +113,7 @@ pub(super) async fn read_assignments(
     if let Some(parents) = parents {
         filter["parentIds"] = Value::Array(numbers(parents));
     }
-    let of_organization: BTreeSet<&RemoteId> = roles.organization.iter().map(|role| &role.id).collect();
+    let organization_roles: BTreeSet<&RemoteId> = roles.organization.iter().map(|role| &role.id).collect();
     let mut cursor = None;
     loop {
         let variables = json!({
@@ -120,7 +125,7 @@ pub(super) async fn read_assignments(
         let answer: EntitiesRoles = reader.query(query, variables).await.map_err(failed(query))?;
         let page = answer.entities_roles.ok_or_else(|| missing(query, "entitiesRoles"))?;
         let (nodes, next) = page_of(page, query, "entitiesRoles")?;
-        // Roles in other organisations are none here.
+        // Rows of other organisations don't matter here.
         let elsewhere = |id: &Id| id.0 != organization.as_str();
         for WireAssignment { entity_id, role_id, parent_id, org_id } in nodes {
             if org_id.as_ref().is_some_and(elsewhere) {
@@ -129,7 +134,7 @@ pub(super) async fn read_assignments(
             let (user, role) = (RemoteId::from(entity_id), RemoteId::from(role_id));
             let earlier = match (parents, parent_id.map(RemoteId::from)) {
                 (Some(_), Some(team)) => found.team.insert((user.clone(), team), role.clone()),
-                (None, _) if of_organization.contains(&role) => {
+                (None, _) if organization_roles.contains(&role) => {
                     found.organization.insert(user.clone(), role.clone())
                 }
                 (Some(_), None) | (None, _) => None,
@@ -145,7 +150,7 @@ pub(super) async fn read_assignments(
     }
 }
 
-/// The rows of a page, and where the next one begins.
+/// Returns the rows of a page and the cursor of the next one, if there is one.
 fn page_of<T>(page: Page<T>, query: &Query, field: &str) -> Result<(Vec<T>, Option<String>), ReadError> {
     let nodes = page.nodes.ok_or_else(|| missing(query, format!("{field}.nodes")))?;
     let nodes = nodes.into_iter().collect::<Option<Vec<T>>>();

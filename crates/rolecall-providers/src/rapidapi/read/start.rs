@@ -1,5 +1,5 @@
-//! What is the same for all organisations: who calls, which roles there are, which organisations. One request for each,
-//! or two for all, where the hub is known to take several fields at once.
+//! Reads the facts that all organisations share: the owner of the key, the roles, and the list of organisations. Each takes
+//! one request. If the hub accepts several root fields, two requests are enough for all.
 
 use serde_json::{Value, json};
 
@@ -11,69 +11,70 @@ use crate::ReadError;
 use rolecall_graphql::Reader;
 use rolecall_model::Desired;
 
-/// Whoever the personal key is of, or calls beside the team's.
+/// Reads the owner of the personal key, or else of the identity key.
 pub(super) async fn active_user(reader: &Reader, desired: &Desired) -> Result<WireCaller, ReadError> {
     let (query, found) = if desired.several_root_fields {
-        let answer: wire::Start = reader.query_kept(&START, page(None)).await.map_err(failed(&START))?;
+        let answer: wire::Start = reader.query_once_with(&START, page(None)).await.map_err(failed(&START))?;
         (&START, answer.active_user)
     } else {
         let query = &ACTIVE_USER;
-        let answer: wire::ActiveUser = reader.query_kept(query, json!({})).await.map_err(failed(query))?;
+        let answer: wire::ActiveUser = reader.query_once_with(query, json!({})).await.map_err(failed(query))?;
         (query, answer.active_user)
     };
     found.ok_or_else(|| missing(query, "activeUser"))
 }
 
-/// A page of the roles, from where the last one ended.
+/// Reads a page of the roles, from the cursor of the previous one.
 pub(super) async fn roles(
     reader: &Reader,
     desired: &Desired,
     cursor: Option<&str>,
 ) -> Result<Page<WireRole>, ReadError> {
     let found = if desired.several_root_fields && cursor.is_none() {
-        let answer: wire::Start = reader.query_kept(&START, page(None)).await.map_err(failed(&START))?;
+        let answer: wire::Start = reader.query_once_with(&START, page(None)).await.map_err(failed(&START))?;
         answer.roles
     } else {
-        let answer: wire::Roles = reader.query_kept(&ROLES, page(cursor)).await.map_err(failed(&ROLES))?;
+        let answer: wire::Roles = reader.query_once_with(&ROLES, page(cursor)).await.map_err(failed(&ROLES))?;
         answer.roles
     };
     found.ok_or_else(|| missing(&ROLES, "roles"))
 }
 
-/// The team whose key it is.
+/// Reads the team that the team's key belongs to.
 pub(super) async fn active_entity(reader: &Reader, desired: &Desired) -> Result<WireEntity, ReadError> {
     let (query, found) = if desired.several_root_fields {
-        let answer = of_team(reader).await?;
+        let answer = start_of_team(reader).await?;
         (&START_OF_TEAM, answer.active_entity)
     } else {
         let query = &ACTIVE_ENTITY;
-        let answer: wire::ActiveEntity = reader.query_kept(query, json!({})).await.map_err(failed(query))?;
+        let answer: wire::ActiveEntity = reader.query_once_with(query, json!({})).await.map_err(failed(query))?;
         (query, answer.active_entity)
     };
     found.ok_or_else(|| missing(query, "activeEntity"))
 }
 
-/// Those that whoever calls administrates. `afresh`: what this very run may have made or deleted has to show.
+/// Reads the organisations that the owner of the key administrates. With `fresh` nothing is taken from the cache of this run,
+/// which may itself have created or deleted one.
 pub(super) async fn organizations(
     reader: &Reader,
     desired: &Desired,
-    afresh: bool,
+    fresh: bool,
 ) -> Result<Vec<WireOrganizationName>, ReadError> {
     let query = &ORGANIZATIONS;
-    let found = if afresh {
+    let found = if fresh {
         reader
             .query::<wire::Organizations>(query, Value::Object(serde_json::Map::new()))
             .await
             .map_err(failed(query))?
             .organizations
     } else if desired.several_root_fields {
-        of_team(reader).await?.organizations
+        start_of_team(reader).await?.organizations
     } else {
-        reader.query_kept::<wire::Organizations>(query, json!({})).await.map_err(failed(query))?.organizations
+        reader.query_once_with::<wire::Organizations>(query, json!({})).await.map_err(failed(query))?.organizations
     };
     Ok(found.ok_or_else(|| missing(query, "organizations"))?.into_iter().flatten().collect())
 }
 
-async fn of_team(reader: &Reader) -> Result<wire::StartOfTeam, ReadError> {
-    reader.query_kept(&START_OF_TEAM, json!({})).await.map_err(failed(&START_OF_TEAM))
+async fn start_of_team(reader: &Reader) -> Result<wire::StartOfTeam, ReadError> {
+    reader.query_once_with(&START_OF_TEAM, json!({})).await.map_err(failed(&START_OF_TEAM))
 }

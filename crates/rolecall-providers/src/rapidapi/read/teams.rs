@@ -1,4 +1,4 @@
-//! The teams of an organisation, and who is in which.
+//! Reads the teams of an organisation and their members.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,32 +8,32 @@ use super::{missing, some};
 use crate::ReadError;
 use rolecall_model::{Email, LiveTeam, Organization, RemoteId, TeamName};
 
-/// Teams by their ids, with what else is told of them.
+/// The teams of an organisation, and what their records say about their members.
 #[derive(Debug, Default)]
 pub(super) struct Teams {
     pub by_id: BTreeMap<RemoteId, LiveTeam>,
-    /// How many people the platform says are in each.
+    /// The number of members of each team, as the platform counts them.
     pub counts: BTreeMap<RemoteId, Count>,
-    /// Who is in each, where users don't tell.
+    /// The members of each team, if users don't have their teams.
     pub people: Option<BTreeMap<RemoteId, BTreeSet<Email>>>,
-    /// Those that are deleted and listed all the same.
+    /// The teams that are still listed although they are deleted.
     pub deleted: BTreeSet<RemoteId>,
 }
 
 impl Teams {
-    /// What the teams of these ids are called here. One that nobody lists is called by its id.
+    /// Returns the names of the teams with these ids, without deleted ones. A team that isn't listed is named by its id.
     pub fn names(&self, ids: &BTreeSet<RemoteId>) -> BTreeSet<TeamName> {
-        let stays = ids.iter().filter(|id| !self.deleted.contains(*id));
-        let named = |id: &RemoteId| {
+        let remaining = ids.iter().filter(|id| !self.deleted.contains(*id));
+        let name = |id: &RemoteId| {
             self.by_id.get(id).map_or_else(|| TeamName::seen(format!("#{id}")), |team| team.name.clone())
         };
-        stays.map(named).collect()
+        remaining.map(name).collect()
     }
 }
 
-/// Is this the team that came with the organisation? It is called after it, "<name>-Default", by the vendor's page on
-/// organisations; and keeps its name when the organisation gets another.
-fn came_with(organization: &Organization, team: &str) -> bool {
+/// Returns whether the platform created this team together with the organisation. By the vendor's page on organisations it
+/// is named "<name>-Default", and it keeps that name when the organisation is renamed.
+fn is_default_team(organization: &Organization, team: &str) -> bool {
     let words = |text: &str| {
         let lower = text.to_lowercase();
         lower
@@ -42,10 +42,11 @@ fn came_with(organization: &Organization, team: &str) -> bool {
             .map(str::to_owned)
             .collect::<Vec<_>>()
     };
-    let called = |name: &str| words(&format!("{name}-Default")) == words(team);
-    called(&organization.name) || organization.slug.as_deref().is_some_and(called)
+    let is_named_after = |name: &str| words(&format!("{name}-Default")) == words(team);
+    is_named_after(&organization.name) || organization.slug.as_deref().is_some_and(is_named_after)
 }
 
+/// Converts the teams of an organisation. Teams with the same name get their ids appended.
 pub(super) fn teams(wire: Vec<Option<WireTeam>>, organization: &Organization) -> Result<Teams, ReadError> {
     let lacks = |index: usize, field: &str| missing(&ORGANIZATION, format!("organization.teams[{index}]{field}"));
     let mut found = Teams::default();
@@ -65,7 +66,7 @@ pub(super) fn teams(wire: Vec<Option<WireTeam>>, organization: &Organization) ->
             emails.map(|email| Email::seen(&email)).collect()
         });
         people.insert(id.clone(), members);
-        let default = came_with(organization, raw_name.as_str());
+        let default = is_default_team(organization, raw_name.as_str());
         let (description, thumbnail) = (some(description), some(thumbnail));
         let team = LiveTeam { id: id.clone(), name: raw_name.clone(), raw_name, description, thumbnail, default };
         found.by_id.insert(id, team);
