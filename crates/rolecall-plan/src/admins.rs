@@ -38,7 +38,7 @@ pub(super) struct Admins {
 pub(super) fn count(input: &PlanInput<'_>, changes: &[Change]) -> Admins {
     let desired_users: BTreeMap<&Email, &DesiredUser> =
         input.desired.users.iter().map(|desired| (&desired.email, desired)).collect();
-    let declared_on = |email: &Email| {
+    let declared_enabled = |email: &Email| {
         desired_users.get(email).is_some_and(|desired| desired.enabled == Some(true) && !desired.absent)
     };
     let accepted = |email: &Email| input.facts.invitations.get(email).is_none_or(Invitation::accepted_if_live);
@@ -59,17 +59,17 @@ pub(super) fn count(input: &PlanInput<'_>, changes: &[Change]) -> Admins {
         floor: 0,
     };
     for user in &input.live.users.items {
-        let off = match user.enabled {
+        let known_disabled = match user.enabled {
             Seen::Known(enabled) => !enabled,
             Seen::Unreadable => input.facts.enabled_sent.get(&user.id) == Some(&false),
         };
         let readable = matches!(user.enabled, Seen::Known(_));
         let uncertain = possibly_disabled(input, user).is_some();
-        let known_on = readable && !uncertain;
-        let reliable = known_on || (!readable && declared_on(&user.email) && accepted(&user.email));
+        let known_enabled = readable && !uncertain;
+        let reliable = known_enabled || (!readable && declared_enabled(&user.email) && accepted(&user.email));
         let owner = user.account_status == AccountStatus::Owner;
         let active = user.account_status.is_active();
-        let usable = !off && active && (owner || input.is_admin(&user.roles));
+        let usable = !known_disabled && active && (owner || input.is_admin(&user.roles));
         admins.before += usize::from(usable);
         if usable && uncertain {
             let namesakes = input.live.users.items.iter().filter(|other| other.email == user.email).count() > 1;
@@ -84,8 +84,8 @@ pub(super) fn count(input: &PlanInput<'_>, changes: &[Change]) -> Admins {
         let deleted = User { outside: true, ..User::named(user.email.clone()) };
         let after = after.unwrap_or(&deleted);
         let User { roles, enabled, .. } = after;
-        let on = *enabled == Seen::Known(true) && active && !after.outside;
-        let usable_after = on && (owner || input.is_admin(roles));
+        let can_sign_in = *enabled == Seen::Known(true) && active && !after.outside;
+        let usable_after = can_sign_in && (owner || input.is_admin(roles));
         // If a change only enables an account, no read can confirm it, so no other admin is demoted because of it.
         let visible = readable || usable || *roles != user.roles;
         admins.after += usize::from(usable_after && reliable && visible);

@@ -34,12 +34,12 @@ pub(super) fn contents(input: &PlanInput<'_>, of: Option<&TeamName>) -> Option<E
 }
 
 /// Returns whether an entity is still as an earlier change left it. Teams count only if the new change reads them.
-fn is_unchanged_since(before: &Entity, left: &Entity) -> bool {
-    match (before, left) {
-        (Entity::User(before), Entity::User(left)) if before.teams.is_none() => {
-            *before == User { teams: None, ..left.clone() }
+fn is_unchanged_since(before: &Entity, left_as: &Entity) -> bool {
+    match (before, left_as) {
+        (Entity::User(before), Entity::User(left_as)) if before.teams.is_none() => {
+            *before == User { teams: None, ..left_as.clone() }
         }
-        _ => before == left,
+        _ => before == left_as,
     }
 }
 
@@ -137,8 +137,8 @@ impl<'a> PlanBuilder<'a> {
         let same_attempt = |earlier: &&NotTaken| {
             let then = &earlier.change;
             let unchanged = match &earlier.left_as {
-                Some(left) if !self.input.rules.has_approvals() => {
-                    change.before.as_ref().is_some_and(|before| is_unchanged_since(before, left))
+                Some(left_as) if !self.input.rules.has_approvals() => {
+                    change.before.as_ref().is_some_and(|before| is_unchanged_since(before, left_as))
                 }
                 _ => change.before == then.before,
             };

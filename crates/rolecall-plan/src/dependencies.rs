@@ -84,8 +84,8 @@ pub(super) fn seat_dependencies(nodes: &mut [Node<'_>]) {
             let removes = matches!(node.change.action, Action::Remove | Action::Cancel | Action::Delete);
             removes && node.change.entity().is_some_and(|entity| entity.user().is_some())
         };
-        let left = indices(nodes, leaves);
-        nodes[seat_update].needs.extend(left);
+        let leaving = indices(nodes, leaves);
+        nodes[seat_update].needs.extend(leaving);
     }
 }
 

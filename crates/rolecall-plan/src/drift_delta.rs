@@ -90,8 +90,8 @@ fn reported(plan: &OrganizationPlan, before: Option<&Differences>) -> ReportedOr
     let broken = broken_kinds(plan);
     if let (false, Some(before)) = (broken.is_empty(), before) {
         differences.retain(|address, _| !broken.contains(&address.kind));
-        let kept = before.iter().filter(|(address, _)| broken.contains(&address.kind));
-        differences.extend(kept.map(|(address, hashes)| (address.clone(), hashes.clone())));
+        let unreadable = before.iter().filter(|(address, _)| broken.contains(&address.kind));
+        differences.extend(unreadable.map(|(address, hashes)| (address.clone(), hashes.clone())));
     }
     ReportedOrganization { identity: plan.sealed.identity.clone(), differences }
 }

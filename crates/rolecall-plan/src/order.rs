@@ -123,7 +123,7 @@ fn permission_changes(change: &Change) -> (BTreeSet<Permission>, BTreeSet<Permis
 
 /// Returns whether a user loses anything: the account, permissions, resources, a team or a team role.
 pub(super) fn narrows(input: &PlanInput<'_>, before: &User, after: &User, planned_roles: &PlannedRoles) -> bool {
-    let off = after.enabled == Seen::Known(false);
+    let disabled = after.enabled == Seen::Known(false);
     let roles = match (planned_roles.allowed_before(&before.roles), planned_roles.allowed_after(&after.roles)) {
         (Some(before), Some(after)) => !before.is_subset(&after),
         _ => !input.covers(&after.roles, &before.roles),
@@ -136,7 +136,7 @@ pub(super) fn narrows(input: &PlanInput<'_>, before: &User, after: &User, planne
         (Some(before), Some(after)) => before.iter().any(|(team, role)| after.get(team) != Some(role)),
         (_, None) | (None, Some(_)) => false,
     };
-    off || roles || resources || teams
+    disabled || roles || resources || teams
 }
 
 /// Sorts the mutations: each comes after its dependencies, and otherwise stage and address decide. Gives them

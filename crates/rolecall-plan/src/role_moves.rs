@@ -94,11 +94,14 @@ pub(super) fn roles_in_two_steps(changes: &[Change], role_moves: &[RoleMove]) ->
     // the role loses, and gets it from a role that gains it.
     let mut after: BTreeMap<&RoleName, BTreeSet<&RoleName>> = BTreeMap::new();
     for role_move in role_moves {
-        let left = role_move.from.iter().filter_map(|role| changed_roles.get(role));
-        let joined = || role_move.to.iter().filter_map(|role| changed_roles.get(role));
-        for left in left.filter(|left| role_move.keeps.iter().any(|kept| left.loses.contains(kept))) {
-            let sources = joined().filter(|joined| role_move.keeps.iter().any(|kept| joined.gains.contains(kept)));
-            after.entry(left.role).or_default().extend(sources.map(|joined| joined.role));
+        let left_roles = role_move.from.iter().filter_map(|role| changed_roles.get(role));
+        let joined_roles = || role_move.to.iter().filter_map(|role| changed_roles.get(role));
+        for left_role in
+            left_roles.filter(|left_role| role_move.keeps.iter().any(|kept| left_role.loses.contains(kept)))
+        {
+            let sources = joined_roles()
+                .filter(|joined_role| role_move.keeps.iter().any(|kept| joined_role.gains.contains(kept)));
+            after.entry(left_role.role).or_default().extend(sources.map(|joined_role| joined_role.role));
         }
     }
     let mut split = BTreeSet::new();

@@ -64,18 +64,18 @@ fn no_default(email: &Email, place: &Place, roles: &[AssignableRole]) -> Finding
 /// Reports that the admin role is unknown. Without it, rolecall can't protect the last admin.
 fn no_admin(desired: &Desired, roles: &[AssignableRole]) -> Finding {
     let names: Vec<&str> = roles.iter().map(|role| role.name.as_str()).collect();
-    let there = format!("There are {}.", list_of(&names, "and"));
+    let known = format!("There are {}.", list_of(&names, "and"));
     match &desired.admin_role {
         Some(named) => {
             let message = format!("There is no single organisation role with the name {}.", quote(named.as_str()));
-            Finding::error(Code::UnknownRole, named.place.clone(), message).hint(there)
+            Finding::error(Code::UnknownRole, named.place.clone(), message).hint(known)
         }
         None => Finding::error(
             Code::UnknownRole,
             desired.place.clone(),
             "The admin role of the organisation can't be recognised by its name.",
         )
-        .hint(format!("Name it with `admin_role`. {there}")),
+        .hint(format!("Name it with `admin_role`. {known}")),
     }
 }
 

@@ -262,7 +262,8 @@ fn update(
 }
 
 /// The description of the containment role, as the platform shows it.
-const CONTAINMENT: &str = "Holds people who must have no access and can't be removed. Kept by rolecall.";
+const CONTAINMENT_DESCRIPTION: &str =
+    "Holds people who must have no access and can't be removed. Kept by rolecall.";
 
 /// Returns the name of the containment role, which allows nothing and is given to users whose access is removed.
 /// It may still have to be created. Returns `None` if it isn't configured, is held, or allows something.
@@ -297,7 +298,7 @@ pub(super) fn containment_role(
 }
 
 fn empty_role(name: &RoleName) -> Change {
-    creation(name, CONTAINMENT.to_owned(), BTreeSet::new(), Cause::Needed)
+    creation(name, CONTAINMENT_DESCRIPTION.to_owned(), BTreeSet::new(), Cause::Needed)
 }
 
 /// Plans the creation of the containment role, if a user gets it and it doesn't exist.
@@ -393,14 +394,14 @@ pub(super) fn plan_removals(input: &PlanInput<'_>, planned_roles: &PlannedRoles,
 /// Returns the users who still have a role after these changes. Open invitations count: if the role were deleted,
 /// the platform would silently put another role into them.
 fn holders(input: &PlanInput<'_>, role: &LiveRole, changes: &[Change]) -> Vec<Address> {
-    let mut left: BTreeSet<&RemoteId> = BTreeSet::new();
+    let mut leaving: BTreeSet<&RemoteId> = BTreeSet::new();
     let mut replaced: BTreeSet<&str> = BTreeSet::new();
     for change in changes {
         let after = change.after.as_ref().and_then(Entity::user);
         let keeps = after.is_some_and(|user| user.roles.contains(&role.name));
         match change.before.as_ref().and_then(Entity::user) {
             Some(User { id: Some(id), .. }) if !keeps => {
-                left.insert(id);
+                leaving.insert(id);
             }
             Some(User { email, invited: true, .. }) if !keeps => {
                 replaced.insert(email.as_str());
@@ -409,7 +410,7 @@ fn holders(input: &PlanInput<'_>, role: &LiveRole, changes: &[Change]) -> Vec<Ad
         }
     }
     let members = input.live.users.items.iter().filter(|user| user.roles.contains(&role.name));
-    let members = members.filter(|user| !left.contains(&user.id)).map(|user| Address::user(&user.email));
+    let members = members.filter(|user| !leaving.contains(&user.id)).map(|user| Address::user(&user.email));
     let invited = input.live.invitations().iter().filter(|open| open.role == role.name);
     let invited = invited.filter(|open| !replaced.contains(open.email.as_str()));
     members.chain(invited.map(|open| Address::user(&open.email))).collect::<BTreeSet<_>>().into_iter().collect()

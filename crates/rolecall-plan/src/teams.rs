@@ -176,8 +176,8 @@ fn why_not_deleted(input: &PlanInput<'_>, team: &LiveTeam, builder: &PlanBuilder
         return None;
     }
     let is_deleted = |other: &&LiveTeam| builder.teams.0.get(&other.name) == Some(&PlannedTeam::Deleted);
-    let left = input.live.teams().iter().filter(|other| other.id != team.id && !is_deleted(other)).count();
-    (team.default || left == 0).then_some(HoldReason::LastTeam { default: team.default })
+    let remaining = input.live.teams().iter().filter(|other| other.id != team.id && !is_deleted(other)).count();
+    (team.default || remaining == 0).then_some(HoldReason::LastTeam { default: team.default })
 }
 
 /// The error of a request that can't be planned and was already reported, as a finding or a hold.
@@ -220,9 +220,9 @@ pub(super) fn memberships(
                 complete = false;
             }
         }
-        let kept = before.and_then(|before| before.get(name)).cloned();
+        let current = before.and_then(|before| before.get(name)).cloned();
         let by_default = || default_role(input);
-        let role = role.value.as_deref().cloned().or_else(|| kept.unwrap_or_else(by_default));
+        let role = role.value.as_deref().cloned().or_else(|| current.unwrap_or_else(by_default));
         teams.insert(name.clone(), role);
     }
     if complete { Ok(Some(teams)) } else { Err(Reported) }

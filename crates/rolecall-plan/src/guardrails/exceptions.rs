@@ -35,7 +35,7 @@ pub(in super::super) fn apply_exceptions(
             overrides.push(Override { refusal, plan: plan.clone(), until: *until, reason: reason.clone() });
             continue;
         }
-        let whys: Vec<String> = named()
+        let reasons: Vec<String> = named()
             .map(|exception| {
                 let why = why_not(input, exception, seal);
                 let why = why.unwrap_or_else(|| match (stricter, admins::own_user_unknown(input)) {
@@ -46,7 +46,7 @@ pub(in super::super) fn apply_exceptions(
                 format!(" The exception in line {} {why}.", exception.place.line)
             })
             .collect();
-        refusal.message.push_str(&whys.concat());
+        refusal.message.push_str(&reasons.concat());
         refused.push(refusal);
     }
     (refused, overrides)

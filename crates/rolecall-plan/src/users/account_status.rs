@@ -50,8 +50,8 @@ pub(super) fn why_kept(
     if !input.rules.can_switch_accounts(input.live) {
         return Some(manual_step(input, user, enabled, deleted));
     }
-    let off = enabled == Seen::Known(false) && user.enabled != Seen::Known(false);
-    (off || deleted).then(|| only_admin_elsewhere(input, user)).flatten()
+    let disables = enabled == Seen::Known(false) && user.enabled != Seen::Known(false);
+    (disables || deleted).then(|| only_admin_elsewhere(input, user)).flatten()
 }
 
 fn manual_step(input: &PlanInput<'_>, user: &LiveUser, enabled: Seen<bool>, deleted: bool) -> HoldReason {
@@ -77,8 +77,8 @@ fn only_admin_elsewhere(input: &PlanInput<'_>, user: &LiveUser) -> Option<HoldRe
     let Some(only_admin_of) = &user.only_admin_of else {
         return (!input.is_asserted(&Address::user(&user.email))).then_some(HoldReason::PerhapsOnlyAdmin);
     };
-    let here = input.live.organization_id.as_ref().unwrap_or(&input.live.organization);
-    let others: BTreeSet<&RemoteId> = only_admin_of.iter().filter(|other| *other != here).collect();
+    let this_organization = input.live.organization_id.as_ref().unwrap_or(&input.live.organization);
+    let others: BTreeSet<&RemoteId> = only_admin_of.iter().filter(|other| *other != this_organization).collect();
     let organizations: Vec<RemoteId> = others.into_iter().cloned().collect();
     (!organizations.is_empty()).then_some(HoldReason::OnlyAdminElsewhere { organizations })
 }

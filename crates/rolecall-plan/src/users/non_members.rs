@@ -24,8 +24,9 @@ pub(super) fn account_to_enable(
     input: &PlanInput<'_>,
     desired: &DesiredUser,
 ) -> Result<Option<User>, (RemoteId, HoldReason)> {
-    let off = |(_, before): &(&LiveUser, User)| before.enabled == Seen::Known(false);
-    let Some((user, before)) = account(input, desired).filter(off).filter(|_| desired.enabled == Some(true))
+    let is_disabled = |(_, before): &(&LiveUser, User)| before.enabled == Seen::Known(false);
+    let Some((user, before)) =
+        account(input, desired).filter(is_disabled).filter(|_| desired.enabled == Some(true))
     else {
         return Ok(None);
     };
@@ -69,8 +70,8 @@ pub(super) fn plan_account(
     let address = Address::user(&desired.email).with_id(Some(&user.id).filter(|_| is_invited));
     let after = User { enabled, ..before.clone() };
     let protected = (user.account_status == AccountStatus::Shielded).then_some(HoldReason::Shielded);
-    let kept = || account_status::why_kept(input, user, enabled, desired.deleted);
-    if let Some(reason) = account_status::why_unusable(input, desired, user).or(protected).or_else(kept) {
+    let why_kept = || account_status::why_kept(input, user, enabled, desired.deleted);
+    if let Some(reason) = account_status::why_unusable(input, desired, user).or(protected).or_else(why_kept) {
         builder.hold(address, reason);
         return;
     }
