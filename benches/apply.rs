@@ -21,7 +21,7 @@ use rolecall_graphql::{
 use rolecall_model::{Desired, Limit, ProviderName, Removals, Site};
 use rolecall_plan::{PlanInput, plan};
 use rolecall_sandbox::hive::{Assignment, AuthProvider, Hive, OWN_CREDENTIAL, World, WorldMember, WorldRole};
-use rolecall_sandbox::{Fault, FaultKind, Sandbox, Served as _, Store, serve, system_clock};
+use rolecall_sandbox::{AnySandbox as _, Fault, FaultKind, Sandbox, Store, serve, system_clock};
 use secrecy::SecretString;
 
 const MEMBERS: usize = 1_000;
@@ -74,7 +74,7 @@ fn desired() -> Desired {
         let _ = writeln!(text, "  - {{ email: person{number:04}@acme.example, roles: [After] }}");
     }
     let mut desired = check_source(&Source::inline("bench.yaml", text), rolecall_providers::rules).0.unwrap();
-    desired.guardrails.max_removals = Removals::of_each(Limit::Number(usize::MAX));
+    desired.guardrails.max_removals = Removals::same_for_each(Limit::Number(usize::MAX));
     desired
 }
 

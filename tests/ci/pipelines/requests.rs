@@ -1,4 +1,4 @@
-//! Merge requests: what is checked, what is planned, and what is said of it.
+//! Merge requests: checks, plans and notes.
 
 use rolecall_model::ProviderName;
 use serde_json::json;
@@ -26,7 +26,7 @@ fn a_merge_request_is_planned_in_one_note_and_on_merge_just_that_is_applied() {
     assert!(notes[0].contains(&request.head), "of which commit it speaks");
     assert!(team.changes_left().contains(&"user/alice@acme.example".to_owned()), "nothing was sent yet");
 
-    // Another push: the same note says what is so now.
+    // After another push, the same note is updated.
     let request = team.propose(7, &team.file_with(&ZOE.replace("zoe", "yann")));
     team.plan(&request).is("comment", Ended::Success);
     let notes = team.notes("merge_requests/7");
@@ -44,7 +44,7 @@ fn a_merge_request_is_planned_in_one_note_and_on_merge_just_that_is_applied() {
 fn the_note_is_found_among_many_and_only_its_own_is_edited() {
     let team = Team::hive();
     let request = team.propose(7, &team.file_with(ZOE));
-    // Whoever else may write a note can write this.
+    // Anybody who may write notes can write this one.
     let others = |index: u64| json!({ "id": index, "on": "merge_requests/7", "author": { "id": 99 }, "body": "<!-- rolecall plan -->\n" });
     team.lab.state().notes = (1000..1100).map(others).collect();
     team.plan(&request).is("comment", Ended::Success);
@@ -54,7 +54,7 @@ fn the_note_is_found_among_many_and_only_its_own_is_edited() {
         mine.map(|note| note["body"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
     };
     assert!(mine().len() == 1 && mine()[0].contains("zoe"), "{:?}", mine());
-    // It is on the second page.
+    // Our note is on the second page.
     let request = team.propose(7, &team.file_with(&ZOE.replace("zoe", "yann")));
     team.plan(&request).is("comment", Ended::Success);
     assert!(mine().len() == 1 && mine()[0].contains("yann"), "{:?}", mine());
@@ -100,15 +100,15 @@ fn a_head_that_points_the_endpoint_elsewhere_is_checked_and_not_planned() {
     planned.is("plan:review", Ended::Waiting);
     planned.is("comment", Ended::Success);
     let notes = team.notes("merge_requests/4");
-    assert!(notes.len() == 1 && notes[0].contains(", which gets the credential"), "{notes:?}");
+    assert!(notes.len() == 1 && notes[0].contains(", which receives the credential"), "{notes:?}");
     assert!(notes[0].contains("`plan:review`"), "{notes:?}");
     assert!(elsewhere.take().is_empty());
-    // Merged all the same, it isn't applied: there is no plan of it.
+    // If it is merged nevertheless, it isn't applied, because it has no plan.
     let applied = team.merge(&request);
     applied.is("apply", Ended::Failure);
     assert!(applied.log.contains("there is no plan of"), "{}", applied.log);
     assert!(elsewhere.take().is_empty() && team.ledger().is_none());
-    // A person is all that stands between: were they to run it, it would be asked.
+    // Only a person stands in between: if they ran the job, the other host would be called.
     let request = team.propose(5, &team.file().replace("/graphql", "/graphql/v2"));
     team.approve();
     let planned = team.plan(&request);
@@ -125,15 +125,15 @@ fn bitpanda_is_never_planned_without_a_reviewer() {
     planned.is("plan", Ended::Warning);
     planned.is("plan:review", Ended::Waiting);
     let notes = team.notes("merge_requests/6");
-    assert!(notes.len() == 1 && notes[0].contains("takes the credential of an admin"), "{notes:?}");
-    // With one it is, and the same note says so.
+    assert!(notes.len() == 1 && notes[0].contains("needs the credential of an admin"), "{notes:?}");
+    // After an approval it is planned, and the same note is updated.
     team.approve();
     let planned = team.plan(&request);
     planned.is("plan", Ended::Warning);
     planned.is("plan:review", Ended::Success);
     planned.is("comment:review", Ended::Success);
     let notes = team.notes("merge_requests/6");
-    assert!(notes.len() == 1 && !notes[0].contains("takes the credential of an admin"), "{notes:?}");
+    assert!(notes.len() == 1 && !notes[0].contains("needs the credential of an admin"), "{notes:?}");
 }
 
 #[test]
@@ -178,7 +178,7 @@ fn only_what_was_checked_is_planned() {
     let mut team = Team::hive();
     let request = team.propose(5, &team.file_with(ZOE));
     let before = team.main();
-    // As if the main branch that was merged had been another.
+    // The checked files were merged with another state of main.
     let other = team.propose(6, &team.file().replace("max_removals: 2", "max_removals: 1"));
     team.merge_only(&other);
     team.settings.altered.insert("gate/base".to_owned(), before);
@@ -202,7 +202,7 @@ fn a_link_leads_nowhere() {
     assert!(!team.notes("merge_requests/8")[0].contains("zoe"));
 }
 
-/// Of another organisation: whoever reads it refuses to go on.
+/// A ledger of another organisation: rolecall refuses to go on with it.
 const LEDGER: &str = r#"{"at":"2026-01-01T00:00:00Z","run":"one","event":"run-started","format_version":"1.0","generator":"x","identity":{"provider":"hive","organization":"mallory","host":"h"},"seal":"sha256:0"}"#;
 
 #[test]

@@ -1,4 +1,5 @@
-//! The workflows of `examples/ci/github`, their shell steps as they are, against the sandbox and a throwaway repository.
+//! Tests of the workflows in `examples/ci/github`, with their original shell steps, against the sandbox and a
+//! throwaway repository.
 
 mod team;
 
@@ -25,7 +26,7 @@ fn a_pull_request_is_planned_in_one_comment_and_on_merge_just_that_is_applied() 
     assert!(comments[0].contains(&pull.head), "of which commit it speaks");
     assert!(team.changes_left().contains(&"user/alice@acme.example".to_owned()), "nothing was sent yet");
 
-    // Another push: the same comment says what is so now.
+    // After another push, the same comment is updated.
     let pull = team.propose(7, &team.file_with(&ZOE.replace("zoe", "yann")));
     team.plan(&pull).is("comment", Ended::Success);
     let comments = team.comments();
@@ -110,9 +111,9 @@ fn a_head_that_points_the_endpoint_elsewhere_is_checked_and_not_planned() {
     let planned = team.plan(&pull);
     planned.is("gate", Ended::Success);
     planned.is("plan", Ended::Waiting);
-    assert!(planned.log.contains("`endpoint`, which gets the credential"), "{}", planned.log);
+    assert!(planned.log.contains("`endpoint`, which receives the credential"), "{}", planned.log);
     assert!(elsewhere.take().is_empty());
-    // A person is all that stands between: were they to approve it, it would be asked.
+    // Only a person stands in between: if they approved the job, the other host would be called.
     team.settings.unapproved.clear();
     team.plan(&pull).is("plan", Ended::Failure);
     assert!(!elsewhere.take().is_empty());
@@ -146,7 +147,7 @@ fn bitpanda_is_never_planned_without_a_reviewer() {
     let planned = team.plan(&pull);
     planned.is("gate", Ended::Success);
     planned.is("plan", Ended::Waiting);
-    assert!(planned.log.contains("takes the credential of an admin"), "{}", planned.log);
+    assert!(planned.log.contains("needs the credential of an admin"), "{}", planned.log);
 }
 
 #[test]
@@ -185,7 +186,7 @@ fn an_edited_plan_is_not_applied() {
     }
     let applied = team.merge(&pull);
     applied.is("apply", Ended::Failure);
-    assert!(applied.log.contains("plan again and have it reviewed"), "{}", applied.log);
+    assert!(applied.log.contains("plan again and have the new plan reviewed"), "{}", applied.log);
     assert!(team.changes_left().contains(&"user/zoe@acme.example".to_owned()), "nothing was sent");
 }
 
@@ -205,7 +206,7 @@ fn a_plan_that_another_workflow_has_made_counts_for_nothing() {
     let applied = team.merge(&pull);
     applied.is("apply", Ended::Failure);
     assert!(applied.log.contains("that was made before it was merged"), "{}", applied.log);
-    // Beside the right one it isn't taken either, however new it is.
+    // Beside the right one it isn't used either, even if it is newer.
     let pull = team.propose(11, &team.file_with(&ZOE.replace("zoe", "yann")));
     team.plan(&pull).is("plan", Ended::Success);
     let run = team.hub.begin("pull_request", ".github/workflows/rolecall-plan.yml");
@@ -242,7 +243,7 @@ fn an_apply_that_is_started_again_later_brings_nothing_back() {
     team.merge(&demoted).is("apply", Ended::Success);
     let again = team.pushed_to(&before, &then);
     again.is("apply", Ended::Failure);
-    assert!(again.log.contains("no longer stands; nothing was sent"), "{}", again.log);
+    assert!(again.log.contains("is out of date; nothing was sent"), "{}", again.log);
     assert_eq!(team.changes_left(), Vec::<String>::new(), "she is what main says");
 }
 
@@ -252,7 +253,7 @@ fn a_plan_that_was_made_after_the_merge_was_reviewed_by_nobody() {
     let before = team.main();
     let pull = team.propose(14, &team.file_with(ZOE));
     team.merge(&pull).is("apply", Ended::Failure);
-    // Its workflow won't, and another's artifact of that name comes too late.
+    // The pull request's workflow refuses by now. An artifact of that name from another run comes too late.
     let planned = team.plan(&pull);
     planned.is("gate", Ended::Failure);
     assert!(planned.log.contains("no open pull request"), "{}", planned.log);
@@ -271,7 +272,7 @@ fn a_ledger_that_stands_among_the_files_is_nobodys() {
         team.env.write("clone/.rolecall/ledger/hive-acme.jsonl", "{\"event\":\"forged\"}\n");
         team.git(&["add", "--force", ".rolecall"]);
     };
-    // With nothing to apply, since nobody has planned it.
+    // Nobody has planned it, and there is nothing to apply.
     team.at_main();
     let before = team.main();
     forge();
@@ -279,7 +280,7 @@ fn a_ledger_that_stands_among_the_files_is_nobodys() {
     team.git(&["push", "--quiet", "origin", "HEAD:main"]);
     team.pushed(&before).is("apply", Ended::Failure);
     assert!(team.ledger().is_none());
-    // And with something.
+    // Nobody has planned it, and there is something to apply.
     let pull = team.propose(15, &team.file_with(&ZOE.replace("zoe", "yann")));
     let planned = team.plan(&pull);
     planned.is("plan", Ended::Success);
@@ -334,7 +335,7 @@ fn a_plan_that_no_longer_stands_sends_nothing() {
     let team = Team::hive();
     let pull = team.propose(12, &team.file_with(ZOE));
     team.plan(&pull).is("plan", Ended::Success);
-    // Somebody else gives alice another role meanwhile.
+    // Somebody else gives alice another role in the meantime.
     let other = team.file().replace("roles: [Schema reviewer]", "roles: [Viewer]");
     team.env.write("other.yaml", other);
     let mut command = team.env.command();
@@ -352,7 +353,7 @@ fn a_plan_that_no_longer_stands_sends_nothing() {
     assert!(said.status.success(), "{}", String::from_utf8_lossy(&said.stderr));
     let applied = team.merge(&pull);
     applied.is("apply", Ended::Failure);
-    assert!(applied.log.contains("no longer stand; nothing was sent"), "{}", applied.log);
+    assert!(applied.log.contains("are out of date; nothing was sent"), "{}", applied.log);
     assert!(team.changes_left().contains(&"user/zoe@acme.example".to_owned()), "nothing was sent");
 }
 
@@ -378,17 +379,17 @@ fn drift_opens_one_issue_updates_it_and_closes_it() {
     assert_eq!(issues().len(), 1);
     assert_eq!(issues()[0]["labels"], json!(["rolecall-drift"]));
     assert!(issues()[0]["body"].as_str().unwrap().contains("user/alice@acme.example"));
-    // The same drift again: nobody hears of it twice.
+    // The same drift again: nobody is notified twice.
     team.drift().is("issue", Ended::Success);
     assert_eq!((issues().len(), team.remarks()), (1, 0));
-    // Another drift: the issue says so, and tells whoever watches it.
+    // Different drift: the issue is updated, and its watchers are notified.
     let pull = team.propose(20, &team.file_with(ZOE));
     team.plan(&pull).is("plan", Ended::Success);
     team.merge(&pull).is("apply", Ended::Waiting);
     team.drift().is("issue", Ended::Success);
     assert_eq!((issues().len(), team.remarks()), (1, 1));
     assert!(issues()[0]["body"].as_str().unwrap().contains("zoe"));
-    // Gone: what is live is written down as the wish.
+    // The drift ends when the file on main says what is live.
     team.at_main();
     let nothing = team.file().split("\nroles:").next().unwrap().to_owned() + "\nusers: []\n";
     team.commit(&nothing);

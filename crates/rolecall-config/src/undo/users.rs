@@ -147,7 +147,7 @@ fn account(input: &UndoInput<'_>, change: &Change, builder: &mut UndoBuilder) ->
         // The previous value can't be read. `true` undoes a request to disable the user.
         (Seen::Unreadable, Seen::Known(sent)) => {
             let perhaps = if sent { "They may have been disabled" } else { "They may have been disabled already" };
-            builder.note(&change.address, format!("{perhaps}: the API doesn't show whether a user is enabled."));
+            builder.note(&change.address, format!("The previous status can't be read. {perhaps}."));
             true
         }
         (Seen::Unreadable, Seen::Unreadable) => true,
