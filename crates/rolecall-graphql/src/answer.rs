@@ -43,8 +43,8 @@ pub enum CallError {
     /// The answer neither confirms the mutation nor refuses it.
     #[error("the answer doesn't confirm the mutation: `{0}` is null or false, without an error")]
     NullPayload(String),
-    /// Another mutation of the same batch failed, and the response says nothing about this one. Holds the names of those
-    /// that failed.
+    /// Another mutation of the same batch failed, and the response says nothing about this one. Holds the names of
+    /// those that failed.
     #[error("its answer was lost, because {0} failed in the same request")]
     LostInBatch(String),
     #[error("the answer doesn't have the expected form, at {path}: {expected}")]
@@ -160,8 +160,8 @@ impl CallError {
         }
     }
 
-    /// Returns whether the platform can't be used at all: it isn't reached, it fails, or it refuses the credential. The
-    /// content of the request isn't the cause then.
+    /// Returns whether the platform can't be used at all: it isn't reached, it fails, or it refuses the
+    /// credential. The content of the request isn't the cause then.
     pub fn is_unreachable_or_refused(&self) -> bool {
         matches!(self, Self::CredentialRefused(_) | Self::RateLimited { .. } | Self::Status { status: 500.., .. })
             || matches!(self, Self::Transport(TransportError::NotSent(_) | TransportError::NoAnswer(_)))

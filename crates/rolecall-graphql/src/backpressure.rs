@@ -11,14 +11,14 @@ use super::{OnWait, RateLimit, Request, Response, Transport, TransportError};
 
 /// Delays requests after the platform asks for it. The answer to one request delays all later ones.
 ///
-/// For example, four requests are to be sent, and the first is answered with HTTP 429 and `Retry-After: 5`. No request
-/// is sent for 5 s, and the interval between two requests becomes 100 ms. If the next answer is another 429, it becomes
-/// 200 ms, then 400 ms, and 10 s at most. Every other answer shortens it by a quarter, and ends it once it is down to
-/// 100 ms. An answer that says `RateLimit-Remaining: 0` and `RateLimit-Reset: 30` delays the next request by 30 s, before
-/// the platform has to refuse one.
+/// For example, four requests are to be sent, and the first is answered with HTTP 429 and `Retry-After: 5`. No
+/// request is sent for 5 s, and the interval between two requests becomes 100 ms. If the next answer is another
+/// 429, it becomes 200 ms, then 400 ms, and 10 s at most. Every other answer shortens it by a quarter, and ends it
+/// once it is down to 100 ms. An answer that says `RateLimit-Remaining: 0` and `RateLimit-Reset: 30` delays the
+/// next request by 30 s, before the platform has to refuse one.
 ///
-/// This transport never repeats a request: [`Backoff`](crate::Backoff) decides on that. It reacts to answers, while
-/// [`RateLimitTransport`](crate::RateLimitTransport) keeps to a limit that is known beforehand.
+/// This transport never repeats a request: [`Backoff`](crate::Backoff) decides on that. It reacts to answers,
+/// while [`RateLimitTransport`](crate::RateLimitTransport) keeps to a limit that is known beforehand.
 pub struct BackpressureTransport {
     inner: Arc<dyn Transport>,
     limits: Mutex<ObservedLimits>,
@@ -41,8 +41,8 @@ const FIRST_INTERVAL: Duration = Duration::from_millis(100);
 
 const LONGEST_INTERVAL: Duration = Duration::from_secs(10);
 
-/// The longest wait that is granted. If the platform asks for more, the request is sent at once and fails with an error
-/// that says so.
+/// The longest wait that is granted. If the platform asks for more, there is no wait: the refused request fails, and
+/// its error says how long the platform asked to wait.
 const MAX_RETRY_AFTER: Duration = Duration::from_secs(120);
 
 /// The wait after HTTP 429 without `Retry-After`.
@@ -61,8 +61,8 @@ impl BackpressureTransport {
         self.limits.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits until another request may be sent. With `send_now` the caller sends one right away, so that its interval
-    /// begins now.
+    /// Waits until another request may be sent. With `send_now` the caller sends one right away, so that its
+    /// interval begins now.
     async fn wait(&self, send_now: bool) {
         loop {
             let Some(wait) = self.limits().wait(Instant::now(), send_now) else { return };

@@ -43,8 +43,8 @@ pub struct BatchPart<'a> {
 /// The cost of a mutation without any field.
 const BASE_COST: usize = 10;
 
-/// Returns how many of these mutations, counted from the first, fit into one document. At least one does: it is then
-/// sent by itself.
+/// Returns how many of these mutations, counted from the first, fit into one document. At least one does: it is
+/// then sent by itself.
 pub fn fitting_count(parts: &[BatchPart<'_>], limits: BatchLimits) -> usize {
     let fits = |count: &usize| {
         batch_document(&parts[..*count])
@@ -67,7 +67,8 @@ pub fn batch_document(parts: &[BatchPart<'_>]) -> Option<String> {
     Some(format!("mutation Batch({}) {{\n{fields}}}\n\n{}", variables.join(", "), fragments.join("\n")))
 }
 
-/// Returns the request that carries all of these mutations with their inputs, or nothing if one of them isn't joinable.
+/// Returns the request that carries all of these mutations with their inputs, or nothing if one of them isn't
+/// joinable.
 pub fn request(parts: &[BatchPart<'_>], inputs: Vec<Value>) -> Option<Request> {
     let context = parts.first()?.mutation.context;
     let query = batch_document(parts)?.into();
@@ -101,8 +102,8 @@ fn tokens(text: &str) -> usize {
     count
 }
 
-/// Estimates the cost of a batch. In rolecall's documents each fragment is used once, so every opening brace belongs to a
-/// field, except those of the operation and of the fragments themselves.
+/// Estimates the cost of a batch. In rolecall's documents each fragment is used once, so every opening brace
+/// belongs to a field, except those of the operation and of the fragments themselves.
 fn cost(parts: &[BatchPart<'_>]) -> usize {
     let cost_of = |text: &'static str| text.matches('{').count().saturating_sub(1 + fragments(text).count());
     BASE_COST + parts.iter().map(|part| cost_of(part.mutation.text)).sum::<usize>()
@@ -137,9 +138,10 @@ struct Located {
 /// A batch is no transaction. There are three ways to fail:
 ///
 /// - The server refuses `m2` within the data (`m2: { error: … }`). That concerns `m2` alone: `m1` and `m3` ran.
-/// - The server throws at `m2`, so that `data` is null and `errors[0].path` is `["m2"]`. `m1` took effect, and its answer
-///   is lost. `m3` never ran. The response looks the same for both, so both get [`CallError::LostInBatch`] and a read has
-///   to decide. This is why nothing is batched whose answer can't be had twice, such as a new key's secret.
+/// - The server throws at `m2`, so that `data` is null and `errors[0].path` is `["m2"]`. `m1` took effect, and its
+///   answer is lost. `m3` never ran. The response looks the same for both, so both get [`CallError::LostInBatch`]
+///   and a read has to decide. This is why nothing is batched whose answer can't be had twice, such as a new key's
+///   secret.
 /// - The server refuses the document before it runs any of it: HTTP 400 with errors and without data. All get
 ///   [`CallError::BatchRefused`], and each may be sent again by itself.
 ///
@@ -185,8 +187,8 @@ pub fn split_response(parts: &[BatchPart<'_>], response: &Response) -> Vec<Resul
         .collect()
 }
 
-/// Returns whether the server refused the whole document before it ran any of it. By the specification "GraphQL over
-/// HTTP" that is HTTP 400 with errors and without data.
+/// Returns whether the server refused the whole document before it ran any of it. By the specification "GraphQL
+/// over HTTP" that is HTTP 400 with errors and without data.
 fn is_refused(response: &Response) -> bool {
     let envelope = || serde_json::from_slice::<Envelope<'_>>(&response.body).ok();
     response.status == BAD_REQUEST

@@ -10,10 +10,11 @@ use super::Redactor;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GraphQlError {
     pub message: String,
-    /// The machine-readable code: `errorType`, `extensions.code`, or the word before the first colon of the message.
+    /// The machine-readable code: `errorType`, `extensions.code`, or the word before the first colon of the
+    /// message.
     pub code: Option<String>,
-    /// The path of the field that failed, such as `organisationManagement`, `listUsers`. It is empty if the request as a
-    /// whole was refused.
+    /// The path of the field that failed, such as `organisationManagement`, `listUsers`. It is empty if the
+    /// request as a whole was refused.
     pub path: Vec<String>,
 }
 
@@ -54,8 +55,8 @@ impl GraphQlError {
         Self { message, code, path }
     }
 
-    /// Returns whether the field refused the mutation before it had an effect. An internal error of the platform, or an
-    /// error of a field below, shows that the mutation ran.
+    /// Returns whether the field refused the mutation before it had an effect. An internal error of the platform,
+    /// or an error of a field below, shows that the mutation ran.
     pub(super) fn is_refusal(&self) -> bool {
         // Codes of servers in general, of AWS AppSync and its functions, and of gateways that hide the cause.
         #[rustfmt::skip]

@@ -99,8 +99,8 @@ pub fn client(settings: ClientSettings) -> Result<Client, String> {
     build(settings, false)
 }
 
-/// Builds an HTTP client. With `plain` it loads no certificate authorities: they aren't needed without TLS, and a minimal
-/// container has none.
+/// Builds an HTTP client. With `plain` it loads no certificate authorities: they aren't needed without TLS, and a
+/// minimal container has none.
 fn build(settings: ClientSettings, plain: bool) -> Result<Client, String> {
     let ClientSettings { direct, user_agent, timeout, extra_ca } = settings;
     // Only the first call installs the provider. Later ones fail, and that is fine: they are all the same.
@@ -157,8 +157,8 @@ fn retry_after(text: &str) -> Option<Duration> {
     Some(Duration::from_secs(u64::try_from(seconds).unwrap_or(0)))
 }
 
-/// Reads the rest of the limit from the headers, if they tell both the number of requests and the time. The names are
-/// those of the IETF's draft and the older ones with `x-`.
+/// Reads the rest of the limit from the headers, if they tell both the number of requests and the time. The names
+/// are those of the IETF's draft and the older ones with `x-`.
 fn rate_limit<'a>(header: impl Fn(&'static str) -> Option<&'a str>) -> Option<RateLimit> {
     const NAMES: &[(&str, &str)] = &[
         ("ratelimit-remaining", "ratelimit-reset"),

@@ -22,8 +22,8 @@ impl Quota {
         age < self.window + MARGIN
     }
 
-    /// Returns the time until another request is within the limit, or nothing if it is now. `ages` are those of the
-    /// requests that still count.
+    /// Returns the time until another request is within the limit, or nothing if it is now. `ages` are those of
+    /// the requests that still count.
     pub fn wait(self, ages: impl ExactSizeIterator<Item = Duration>) -> Option<Duration> {
         if ages.len() < self.calls {
             return None;
@@ -33,8 +33,8 @@ impl Quota {
     }
 }
 
-/// The budgets of operations that have a limit of their own, by the operation's name. All requests that are sent with
-/// one credential share one such value.
+/// The budgets of operations that have a limit of their own, by the operation's name. All requests that are sent
+/// with one credential share one such value.
 #[derive(Debug, Default)]
 pub struct Quotas {
     budgets: Mutex<BTreeMap<String, Arc<MemoryBudget>>>,

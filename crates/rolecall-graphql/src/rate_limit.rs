@@ -16,11 +16,11 @@ pub type OnWait = Arc<dyn Fn(Duration) + Send + Sync>;
 /// Delays requests so that they keep to a [`Quota`] that is known beforehand. All transports whose requests count
 /// against the same limit have to share one [`Budget`].
 ///
-/// For example, a hub takes 10 requests a minute from each person, and a run reads three organisations with two keys of
-/// that person. Each key has a transport of its own, and both transports share the budget: the first ten requests are
-/// sent at once, and the eleventh waits until a minute after the first was answered. If the platform answers HTTP 429 all
-/// the same, another client uses the same limit. The next request then waits for as long as the platform asks, or for a
-/// whole minute if it doesn't say.
+/// For example, a hub takes 10 requests a minute from each person, and a run reads three organisations with two
+/// keys of that person. Each key has a transport of its own, and both transports share the budget: the first ten
+/// requests are sent at once, and the eleventh waits until a minute after the first was answered. If the platform
+/// answers HTTP 429 all the same, another client uses the same limit. The next request then waits for as long as
+/// the platform asks, or for a whole minute if it doesn't say.
 pub struct RateLimitTransport {
     inner: Arc<dyn Transport>,
     quota: Quota,

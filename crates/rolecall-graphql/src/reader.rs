@@ -54,7 +54,8 @@ pub struct Reader {
     checkpoint: Option<Arc<dyn ReadCheckpoint>>,
 }
 
-/// Answers and errors that don't change within a run, by the key of their request. Readers of one platform may share them.
+/// Answers and errors that don't change within a run, by the key of their request. Readers of one platform may
+/// share them.
 #[derive(Clone, Default)]
 pub struct RunCache(Arc<Mutex<BTreeMap<String, Result<Value, CallError>>>>);
 
@@ -118,8 +119,8 @@ impl Reader {
         self.requests.load(Ordering::Relaxed)
     }
 
-    /// Sends a query at most once a run, for facts that can't change meanwhile, such as the server's features. If the server
-    /// refuses to tell, that is remembered too.
+    /// Sends a query at most once a run, for facts that can't change meanwhile, such as the server's features. If
+    /// the server refuses to tell, that is remembered too.
     pub async fn query_once<T: DeserializeOwned>(&self, query: &Query) -> Result<T, CallError> {
         self.query_once_with(query, no_variables()).await
     }
@@ -183,8 +184,8 @@ impl Reader {
         self.query_checkpointed(query, variables).await.map(|(_, value)| value)
     }
 
-    /// Takes the answer from the checkpoint, or sends the query. Returns the answer and the value read from it. An answer
-    /// that can't be read isn't stored, so the next run sends the query again.
+    /// Takes the answer from the checkpoint, or sends the query. Returns the answer and the value read from it. An
+    /// answer that can't be read isn't stored, so the next run sends the query again.
     async fn query_checkpointed<T: DeserializeOwned>(
         &self,
         query: &Query,

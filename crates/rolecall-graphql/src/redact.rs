@@ -66,7 +66,8 @@ impl Redactor {
         }
     }
 
-    /// Returns a text of somebody else as it may be shown: without secrets and control characters, and not too long.
+    /// Returns a text of somebody else as it may be shown: without secrets and control characters, and not too
+    /// long.
     pub fn clean(&self, text: &str) -> String {
         let mut clean = text.to_owned();
         for secret in &self.secrets {

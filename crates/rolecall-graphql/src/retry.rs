@@ -9,11 +9,12 @@ use super::CallError;
 
 /// The rules for retrying: how often, and after what waits.
 ///
-/// Only a request that can't have an effect twice is retried. A read may always be sent again. A mutation may be sent
-/// again only if it certainly never ran: the connection was refused, or the platform answered HTTP 429 and is known to do
-/// so before it runs anything. For example, `inviteUser` is sent and the connection is lost while rolecall waits for the
-/// answer. A retry could send a second mail, so there is none: the mutation is unsure, and the next read decides. A
-/// mutation that creates a key is never repeated for another reason: its answer is the only place that has the secret.
+/// Only a request that can't have an effect twice is retried. A read may always be sent again. A mutation may be
+/// sent again only if it certainly never ran: the connection was refused, or the platform answered HTTP 429 and is
+/// known to do so before it runs anything. For example, `inviteUser` is sent and the connection is lost while
+/// rolecall waits for the answer. A retry could send a second mail, so there is none: the mutation is unsure, and
+/// the next read decides. A mutation that creates a key is never repeated for another reason: its answer is the
+/// only place that has the secret.
 #[derive(Clone, Copy, Debug)]
 pub struct Backoff {
     /// The wait before the first retry. Each later wait is about twice as long as the one before.

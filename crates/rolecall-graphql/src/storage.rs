@@ -1,5 +1,5 @@
-//! Storage that persists between runs: a response cache, the checkpoint of an interrupted read, and the request budget.
-//! Each is a trait; whoever opens a connection implements it on files.
+//! Storage that persists between runs: a response cache, the checkpoint of an interrupted read, and the request
+//! budget. Each is a trait; whoever opens a connection implements it on files.
 
 use std::time::Duration;
 
@@ -17,11 +17,11 @@ pub trait ResponseCache: Send + Sync {
 /// The answers that a read received before it was interrupted, so that the next read continues from there. The key
 /// identifies a query with its variables and its credential.
 ///
-/// For example, reading needs 40 requests at 10 a minute, and the connection is lost after the 25th. The next run takes
-/// 25 answers from the checkpoint and sends 15 requests.
+/// For example, reading needs 40 requests at 10 a minute, and the connection is lost after the 25th. The next run
+/// takes 25 answers from the checkpoint and sends 15 requests.
 pub trait ReadCheckpoint: Send + Sync {
-    /// Removes and returns an answer of the interrupted read. The next call with the same key returns nothing, because
-    /// a program that asks again wants the current state.
+    /// Removes and returns an answer of the interrupted read. The next call with the same key returns nothing,
+    /// because a program that asks again wants the current state.
     fn take(&self, key: &str) -> Option<Value>;
     /// Stores an answer of this read.
     fn keep(&self, key: &str, answer: &Value);
@@ -35,11 +35,12 @@ pub struct Ticket(pub u64);
 pub trait Budget: Send + Sync {
     /// Counts one more request. If the limit is reached, returns how long to wait before the next try instead.
     fn take(&self, quota: Quota) -> Result<Ticket, Duration>;
-    /// Notes that the request was answered. It may have reached the platform as late as now, so it counts from now on.
+    /// Notes that the request was answered. It may have reached the platform as late as now, so it counts from now
+    /// on.
     fn answered(&self, ticket: Ticket);
     /// Stops counting a request that was never sent.
     fn give_back(&self, ticket: Ticket);
-    /// Counts the limit as reached for a whole window, because the platform says so. Some other client may have sent the
-    /// requests.
+    /// Counts the limit as reached for a whole window, because the platform says so. Some other client may have
+    /// sent the requests.
     fn used_up(&self, quota: Quota);
 }

@@ -11,7 +11,8 @@ use thiserror::Error;
 
 use super::{Context, Mutation, Query};
 
-/// One GraphQL request. Other crates build one from a [`Query`], or with [`write`](crate::write) from a [`Mutation`].
+/// One GraphQL request. Other crates build one from a [`Query`], or with [`write`](crate::write) from a
+/// [`Mutation`].
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -73,7 +74,8 @@ pub enum TransportError {
     /// The answer is larger than any that rolecall asks for.
     #[error("the answer is larger than {0} MiB")]
     TooLarge(usize),
-    /// The platform answered with a redirect. Following it would carry credentials in custom headers to another host.
+    /// The platform answered with a redirect. Following it would carry credentials in custom headers to another
+    /// host.
     #[error("the platform redirects to {0}, and rolecall never follows a redirect")]
     Redirected(String),
 }
@@ -85,8 +87,8 @@ pub trait Transport: Send + Sync {
         request: &'a Request,
     ) -> Pin<Box<dyn Future<Output = Result<Response, TransportError>> + Send + 'a>>;
 
-    /// Waits until another request may be sent, and sends none. A caller that records its intent before it sends calls
-    /// this first, so that it can still give up during the wait.
+    /// Waits until another request may be sent, and sends none. A caller that records its intent before it sends
+    /// calls this first, so that it can still give up during the wait.
     fn ready(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
         Box::pin(std::future::ready(()))
     }

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 
-/// Returns the entities by their ids. An entity that is listed twice with different values is left out, because nobody
-/// knows which of them is true.
+/// Returns the entities by their ids. An entity that is listed twice with different values is left out, because
+/// nobody knows which of them is true.
 pub(super) fn distinct<K: Ord + Clone, T: PartialEq>(rows: impl IntoIterator<Item = (K, T)>) -> BTreeMap<K, T> {
     let mut found: BTreeMap<K, Option<T>> = BTreeMap::new();
     for (id, row) in rows {

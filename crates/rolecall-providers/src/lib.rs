@@ -1,5 +1,5 @@
-//! The providers: for each platform its rules, how it is read, and how its answers are understood. Each provider has a
-//! folder of its own and never uses another.
+//! The providers: for each platform its rules, how it is read, and how its answers are understood. Each provider
+//! has a folder of its own and never uses another.
 
 pub mod bitpanda;
 mod distinct;
@@ -78,8 +78,8 @@ pub trait Provider: Rules {
         1
     }
 
-    /// Returns the limits on a document with several mutations, if the platform is known to run them one after the other.
-    /// Without limits every mutation is sent by itself.
+    /// Returns the limits on a document with several mutations, if the platform is known to run them one after the
+    /// other. Without limits every mutation is sent by itself.
     fn batch_limits(&self) -> Option<BatchLimits> {
         None
     }
@@ -89,14 +89,14 @@ pub trait Provider: Rules {
         None
     }
 
-    /// Returns about how many requests a read needs, if the platform limits them: once for all organisations, and for this
-    /// one.
+    /// Returns about how many requests a read needs, if the platform limits them: once for all organisations, and
+    /// for this one.
     fn requests_to_read(&self, _: &Desired) -> Option<(usize, usize)> {
         None
     }
 
-    /// Reads the organisation that the file names: everything that the file can describe. Anything that can't be read is
-    /// declared as a gap or as an incomplete list.
+    /// Reads the organisation that the file names: everything that the file can describe. Anything that can't be
+    /// read is declared as a gap or as an incomplete list.
     ///
     /// Fails if the platform can't be used, or if its answer lacks a value that can't be left open.
     fn read<'a>(
@@ -105,7 +105,8 @@ pub trait Provider: Rules {
         desired: &'a Desired,
     ) -> Pin<Box<dyn Future<Output = Result<Live, ReadError>> + Send + 'a>>;
 
-    /// Reads things that rolecall doesn't manage and that a drift report lists, such as apps and other organisations.
+    /// Reads things that rolecall doesn't manage and that a drift report lists, such as apps and other
+    /// organisations.
     fn survey<'a>(&'a self, _: &'a Reader, _: &'a Desired, _: &'a Live) -> Survey<'a> {
         Box::pin(std::future::ready(Ok(Inventory::default())))
     }
@@ -115,7 +116,8 @@ pub trait Provider: Rules {
 
     /// Reads the answer to a mutation.
     ///
-    /// Fails if the answer doesn't confirm the mutation. [`CallError::effect`] then says whether the platform may have acted.
+    /// Fails if the answer doesn't confirm the mutation. [`CallError::effect`] then says whether the platform may
+    /// have acted.
     fn receipt(
         &self,
         change: &Change,
@@ -124,16 +126,18 @@ pub trait Provider: Rules {
         redactor: &Redactor,
     ) -> Result<MutationResult, CallError>;
 
-    /// Returns whether the platform's answers are so unreliable that the next read decides on the outcome of a mutation.
+    /// Returns whether the platform's answers are so unreliable that the next read decides on the outcome of a
+    /// mutation.
     ///
-    /// For example, RapidAPI answers `true` or `null` to most mutations, and `null` means "not done" as well as "unknown". If
-    /// the next read shows Jane in the team, adding her is done, even if the answer was an error. Elsewhere a mutation that
-    /// the platform refused has failed, and no read changes that.
+    /// For example, RapidAPI answers `true` or `null` to most mutations, and `null` means "not done" as well as
+    /// "unknown". If the next read shows Jane in the team, adding her is done, even if the answer was an error.
+    /// Elsewhere a mutation that the platform refused has failed, and no read changes that.
     fn reads_decide(&self) -> bool {
         false
     }
 
-    /// Returns whether a mutation that was answered with HTTP 429 is known not to have run, so that it may be sent again.
+    /// Returns whether a mutation that was answered with HTTP 429 is known not to have run, so that it may be sent
+    /// again.
     fn may_retry_rate_limited(&self) -> bool {
         true
     }
@@ -168,8 +172,8 @@ pub enum Verdict {
     NotTaken(String),
     /// The platform refuses the change for a reason that no read shows and no retry changes.
     Held(HoldReason),
-    /// The mutation was done in another way than intended, so nothing more may be sent. A sentence without its period says
-    /// how.
+    /// The mutation was done in another way than intended, so nothing more may be sent. A sentence without its
+    /// period says how.
     Mismatch(String),
     /// The mutation cleared a value that it should have kept, so nothing more may be sent.
     Lost(String),

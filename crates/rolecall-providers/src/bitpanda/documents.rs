@@ -12,8 +12,8 @@ pub(super) const LIST_USERS_ARGUMENTS: Query =
 
 pub(super) const LIST_API_KEYS: Query = Query::new("ListApiKeys", include_str!("graphql/list_api_keys.graphql"));
 
-/// All queries whose fields the vendor's page shows. `ListUsersPage` isn't one of them: its arguments are sent only to a
-/// server whose introspection has them.
+/// All queries whose fields the vendor's page shows. `ListUsersPage` isn't one of them: its arguments are sent
+/// only to a server whose introspection has them.
 pub const DOCUMENTED_QUERIES: &[Query] = &[LIST_USERS, LIST_USERS_ARGUMENTS, LIST_API_KEYS];
 
 /// All mutations, by the names of their fields.
@@ -25,8 +25,8 @@ pub const MUTATIONS: &[(&str, Mutation)] = &[
 ];
 
 /// The type names in the documents that no page of the vendor confirms. They follow the convention of its older
-/// operations, `<operation>Input` (trustvault-nodejs-sdk 3.1.1). If a server has other names, it refuses the mutation
-/// before it runs. To correct a name, change it here and in the document; a test compares the two.
+/// operations, `<operation>Input` (trustvault-nodejs-sdk 3.1.1). If a server has other names, it refuses the
+/// mutation before it runs. To correct a name, change it here and in the document; a test compares the two.
 pub const GUESSED_TYPES: &[(&str, &str)] = &[
     ("createOrgApiKey", "CreateOrgApiKeyInput"),
     ("inviteUser", "InviteUserInput"),

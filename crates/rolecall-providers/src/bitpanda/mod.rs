@@ -1,7 +1,8 @@
 //! Bitpanda Enterprise Custody: organisation management.
 //!
 //! Facts come from the vendor's page "Organisation Management" (documentation.bitpandaenterprise.com, as of
-//! 2026-05-06) unless a comment says otherwise. That page shows sample variables and sample answers, and no schema.
+//! 2026-05-06) unless a comment says otherwise. That page shows sample variables and sample answers, and no
+//! schema.
 
 mod documents;
 mod read;

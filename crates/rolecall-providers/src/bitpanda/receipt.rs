@@ -48,9 +48,9 @@ pub(super) fn receipt(
 
 /// Compares the answer to an update with the values that were read before.
 ///
-/// The input type isn't documented. If it has names and a phone number, an update that leaves them out may clear them. For
-/// example, an update of Jane's roles answers without her phone number, which was read before: then the verdict is
-/// [`Verdict::Lost`], and the run stops before it does the same to anybody else.
+/// The input type isn't documented. If it has names and a phone number, an update that leaves them out may clear
+/// them. For example, an update of Jane's roles answers without her phone number, which was read before: then the
+/// verdict is [`Verdict::Lost`], and the run stops before it does the same to anybody else.
 fn judge_update(change: &Change, answer: &WireUser) -> Verdict {
     let (Some(Entity::User(before)), Some(Entity::User(after))) = (&change.before, &change.after) else {
         return Verdict::Taken;

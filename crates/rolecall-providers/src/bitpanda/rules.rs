@@ -13,8 +13,8 @@ use rolecall_model::{
 /// The role that manages users and keys. Every request needs it, reads included.
 const ADMIN: &str = "ADMIN";
 
-/// The roles that the vendor's pages name. There may be more. `SIGNER` comes from the permission matrix of the support
-/// site, and its spelling is inferred.
+/// The roles that the vendor's pages name. There may be more. `SIGNER` comes from the permission matrix of the
+/// support site, and its spelling is inferred.
 const KNOWN_ROLES: &[&str] = &[ADMIN, "CLUSTER_MANAGER", "CLUSTER_OPS", "SIGNER"];
 
 /// The hosts for production, sandbox and pre-production, from the vendor's client (trustvault-nodejs-sdk 3.1.1).
@@ -109,7 +109,7 @@ fn call(operation: &'static str, argument: &str, input: Map<String, Value>) -> C
     Call::closing(operation, BTreeMap::from([(argument.to_owned(), Value::Object(input))]))
 }
 
-fn object(value: Value) -> Map<String, Value> {
+fn into_object(value: Value) -> Map<String, Value> {
     match value {
         Value::Object(map) => map,
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => Map::new(),
@@ -118,7 +118,8 @@ fn object(value: Value) -> Map<String, Value> {
 
 fn invite_user(user: &User) -> Call {
     let User { email, first_name, last_name, phone, roles, enabled, .. } = user;
-    let mut input = object(json!({ "email": email, "roles": roles, "enabled": *enabled == Seen::Known(true) }));
+    let mut input =
+        into_object(json!({ "email": email, "roles": roles, "enabled": *enabled == Seen::Known(true) }));
     let optional = [("firstName", first_name), ("lastName", last_name), ("phoneNumber", phone)];
     for (name, value) in optional {
         if let Some(value) = value {
@@ -130,20 +131,20 @@ fn invite_user(user: &User) -> Call {
 
 /// Returns the operation that updates a user.
 ///
-/// `updateUser` replaces the record, so it always sends the whole set of roles and `enabled`. If `enabled` or the id isn't
-/// known, nothing can be sent safely.
+/// `updateUser` replaces the record, so it always sends the whole set of roles and `enabled`. If `enabled` or the
+/// id isn't known, nothing can be sent safely.
 fn update_user(user: &User) -> Option<Call> {
     let User { id, roles, enabled, .. } = user;
     let (Some(id), Seen::Known(enabled)) = (id, enabled) else {
         return None;
     };
-    let input = object(json!({ "userTrustId": id, "roles": roles, "enabled": enabled }));
+    let input = into_object(json!({ "userTrustId": id, "roles": roles, "enabled": enabled }));
     Some(call("updateUser", "updateUserInput", input))
 }
 
 fn create_key(key: &Key) -> Call {
     let Key { name, roles, expires, .. } = key;
-    let mut input = object(json!({ "name": name, "roles": roles }));
+    let mut input = into_object(json!({ "name": name, "roles": roles }));
     if let Some(expires) = expires {
         input.insert("apiKeyExpiryDate".to_owned(), json!(expires));
     }
@@ -153,6 +154,6 @@ fn create_key(key: &Key) -> Call {
 /// Returns the operation that enables or disables a key. The API can't change anything else of a key.
 fn update_key(key: &Key) -> Option<Call> {
     let Key { id, enabled, .. } = key;
-    let input = object(json!({ "apiKeyId": id.as_ref()?, "enabled": enabled }));
+    let input = into_object(json!({ "apiKeyId": id.as_ref()?, "enabled": enabled }));
     Some(call("updateOrgApiKey", "updateOrgApiKeyInput", input))
 }

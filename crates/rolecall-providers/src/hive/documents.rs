@@ -1,5 +1,5 @@
-//! The GraphQL documents of the operations. A server or the public gateway allow 800 tokens, depth 20 and cost 1000; a test
-//! makes sure that each document stays below.
+//! The GraphQL documents of the operations. A server or the public gateway allow 800 tokens, depth 20 and cost
+//! 1000; a test makes sure that each document stays below.
 
 use rolecall_graphql::{Joinable, Mutation, Query};
 
@@ -56,8 +56,8 @@ pub(super) const ACCESS_TOKENS_PAGE: Query = Query::new(
 pub const QUERIES: &[Query] =
     &[FEATURES, ORGANIZATION, ORGANIZATION_WITHOUT_TYPE, MEMBERS_PAGE, INVITATIONS_PAGE, ACCESS_TOKENS_PAGE];
 
-/// Declares a mutation that may be sent in a batch. If its answer is lost because another mutation failed, a read shows
-/// whether it was done, and it can be sent again.
+/// Declares a mutation that may be sent in a batch. If its answer is lost because another mutation failed, a read
+/// shows whether it was done, and it can be sent again.
 macro_rules! joinable {
     ($field:literal, $name:literal, $file:literal $(, $fragment:literal)*) => {
         (
@@ -71,8 +71,8 @@ macro_rules! joinable {
     };
 }
 
-/// All mutations, by the names of their fields. A mutation that returns a secret or sends a mail must never be repeated, so
-/// it is always sent by itself.
+/// All mutations, by the names of their fields. A mutation that returns a secret or sends a mail must never be
+/// repeated, so it is always sent by itself.
 pub const MUTATIONS: &[(&str, Mutation)] = &[
     joinable!("assignMemberRole", "AssignMemberRole", "assign_member_role.graphql", "resources.graphql"),
     joinable!("createMemberRole", "CreateMemberRole", "create_member_role.graphql", "role.graphql"),

@@ -45,10 +45,10 @@ where
 
 /// Returns why a list of members isn't complete, or nothing if there is no sign of that.
 ///
-/// Hive 8.1.2 sorts members by user id and cuts pages by the time they joined, so its cursors repeat some members and skip
-/// others (measured; public history: graphql-hive/console #6996, #7284, #7299). A repeated member shows at once. A skipped
-/// one shows in the order of the ids: for example, the pages `[1, 4, 9]` and `[2, 7]` are each sorted, and `[1, 4, 9, 2, 7]`
-/// isn't. A server that cut its pages by the id would not return `2` after `9`.
+/// Hive 8.1.2 sorts members by user id and cuts pages by the time they joined, so its cursors repeat some members
+/// and skip others (measured; public history: graphql-hive/console #6996, #7284, #7299). A repeated member shows
+/// at once. A skipped one shows in the order of the ids: for example, the pages `[1, 4, 9]` and `[2, 7]` are each
+/// sorted, and `[1, 4, 9, 2, 7]` isn't. A server that cut its pages by the id would not return `2` after `9`.
 pub(super) fn gap_in_members(collected: &Collected<WireMember>, owner: &str) -> Option<String> {
     let ids: Vec<&str> = collected.items.iter().map(|member| member.user.id.as_str()).collect();
     let distinct: BTreeSet<&str> = ids.iter().copied().collect();

@@ -1,7 +1,7 @@
 //! GraphQL Hive's public management API: roles, members, invitations, organisation access tokens.
 //!
-//! Facts come from the vendor's documentation and source (graphql-hive/console) as of 2026. Where a comment says so, they
-//! were measured on a self-hosted Hive 8.1.2.
+//! Facts come from the vendor's documentation and source (graphql-hive/console) as of 2026. Where a comment says
+//! so, they were measured on a self-hosted Hive 8.1.2.
 
 mod documents;
 mod list;
@@ -31,8 +31,8 @@ pub struct Hive;
 /// The limit on invitations for each token. Refused and failed ones count, too (measured on Hive 8.1.2).
 const INVITATIONS: Quota = Quota { calls: 6, window: Duration::from_secs(5) };
 
-/// The limits on a batch. Hive 8.1.2 runs the fields of a mutation one after the other and stops at the first that throws
-/// (measured). The cost is the limit of the public gateway.
+/// The limits on a batch. Hive 8.1.2 runs the fields of a mutation one after the other and stops at the first that
+/// throws (measured). The cost is the limit of the public gateway.
 const BATCH_LIMITS: BatchLimits = BatchLimits { aliases: 20, tokens: 800, cost: 1000 };
 
 impl Provider for Hive {

@@ -1,4 +1,5 @@
-//! Reads an organisation: the features of the server, everything else in one request, and the further pages of lists.
+//! Reads an organisation: the features of the server, everything else in one request, and the further pages of
+//! lists.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -57,7 +58,7 @@ pub(super) async fn read(reader: &Reader, desired: &Desired) -> Result<Live, Rea
         Some(first) => Some(read_tokens(reader, &reference, first).await?),
         None => None,
     };
-    let roles = Roles::of(found.member_roles, &members, &invitations.items);
+    let roles = Roles::combine(found.member_roles, &members, &invitations.items);
     let users = members.into_iter().map(|member| into_user(member, &roles));
     let users = distinct(users.map(|user| (user.id.clone(), user)));
     let users = Listing { items: users.into_values().collect(), completeness };
@@ -96,8 +97,8 @@ async fn query_organization<T: DeserializeOwned>(
     found.organization.ok_or_else(|| ReadError::Missing { operation, field: "organization".to_owned() })
 }
 
-/// Reads an organisation. If the server fails on its invitations, reads everything else, and returns why the invitations
-/// can't be read.
+/// Reads an organisation. If the server fails on its invitations, reads everything else, and returns why the
+/// invitations can't be read.
 async fn read_organization(
     reader: &Reader,
     query: &Query,
@@ -106,7 +107,8 @@ async fn read_organization(
     let concerns_invitations =
         |error: &GraphQlError| error.path.get(1).is_some_and(|field| field == "invitations");
     match query_organization(reader, query, variables.clone()).await {
-        // A single invitation with a role of another organisation makes the whole list fail (measured on Hive 8.1.2).
+        // A single invitation with a role of another organisation makes the whole list fail (measured on Hive
+        // 8.1.2).
         Err(ReadError::Call { error: CallError::Partial(errors), .. })
             if errors.iter().all(concerns_invitations) =>
         {
@@ -153,8 +155,8 @@ async fn read_members(
         let variables = json!({ "organization": organization, "first": first, "after": after });
         query_organization::<MembersPage>(reader, &MEMBERS_PAGE, variables).await.map(|found| found.members)
     };
-    // Some releases have broken cursors, so one page asks for all members. The cursors are followed only if the server limits
-    // the size of a page, or if that page is too large to read.
+    // Some releases have broken cursors, so one page asks for all members. The cursors are followed only if the
+    // server limits the size of a page, or if that page is too large to read.
     let unlimited = first.page_info.has_next_page && first.edges.len() >= MEMBERS;
     let all = if unlimited { Some(read_page(ALL_MEMBERS, None).await) } else { None };
     let collected = match all {
@@ -225,17 +227,18 @@ fn listing<T>(collected: Collected<T>, key: impl Fn(&T) -> String, what: &str) -
 /// The roles of the organisation, and those of other organisations that its users have.
 struct Roles {
     listing: Listing<LiveRole>,
-    /// The ids of roles of another organisation. The server allows their assignment (measured on Hive 8.1.2), and they may
-    /// have the same names as the organisation's own roles.
+    /// The ids of roles of another organisation. The server allows their assignment (measured on Hive 8.1.2), and
+    /// they may have the same names as the organisation's own roles.
     foreign: BTreeSet<String>,
 }
 
 impl Roles {
     /// Combines the listed roles with those that users and invitations have.
     ///
-    /// For example, Sam has the role `Auditor`, which isn't listed. If the list is cut off at 50 roles and shows no other
-    /// `Auditor`, it is a role of this organisation. If the list is complete, it can only be a role of another one.
-    fn of(listed: Option<List<WireRole>>, members: &[WireMember], invitations: &[WireInvitation]) -> Self {
+    /// For example, Sam has the role `Auditor`, which isn't listed. If the list is cut off at 50 roles and shows
+    /// no other `Auditor`, it is a role of this organisation. If the list is complete, it can only be a role of
+    /// another one.
+    fn combine(listed: Option<List<WireRole>>, members: &[WireMember], invitations: &[WireInvitation]) -> Self {
         let answered = listed.is_some();
         let listed: Vec<WireRole> = listed.map(|list| list.into_nodes().collect()).unwrap_or_default();
         let truncated = !answered || listed.len() >= ROLES;
@@ -274,8 +277,8 @@ impl Roles {
         })
     }
 
-    /// Returns the name of a role. For a role of another organisation it includes the id, so that no listed role has the
-    /// same name.
+    /// Returns the name of a role. For a role of another organisation it includes the id, so that no listed role
+    /// has the same name.
     fn name(&self, role: &WireRole) -> RoleName {
         if self.foreign.contains(&role.id) {
             RoleName::seen(format!("{} (of another organisation, {})", role.name, role.id))
@@ -342,8 +345,8 @@ fn permissions(groups: Vec<PermissionGroup>) -> BTreeMap<Permission, Option<Perm
         .collect()
 }
 
-/// Returns the projects that the credential may see. Assignments name projects that it may not see, too: then the list is
-/// partial.
+/// Returns the projects that the credential may see. Assignments name projects that it may not see, too: then the
+/// list is partial.
 fn projects<'a>(listed: List<WireProject>, assigned: impl Iterator<Item = &'a Resources>) -> Projects {
     let mut projects = Projects::default();
     for WireProject { id, slug, kind, targets } in listed.into_nodes() {

@@ -1,5 +1,5 @@
-//! Reads the answers to mutations. The server silently drops permissions and resources that it doesn't know, so each
-//! answer is compared with the input.
+//! Reads the answers to mutations. The server silently drops permissions and resources that it doesn't know, so
+//! each answer is compared with the input.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -93,7 +93,8 @@ fn payload<T: DeserializeOwned>(
     redactor: &Redactor,
 ) -> Result<Result<T, PayloadError>, CallError> {
     let data: BTreeMap<String, Payload<T>> = parse(response, redactor).map_err(|error| match error {
-        // The server says the same for a missing permission and for an unknown id. Other requests may still succeed.
+        // The server says the same for a missing permission and for an unknown id. Other requests may still
+        // succeed.
         CallError::CredentialRefused(why) => {
             CallError::Refused(format!("{why}: either a permission is missing, or the entity no longer exists"))
         }
@@ -123,8 +124,9 @@ impl PayloadError {
     }
 }
 
-/// Recognises the rate limit on invitations by its message. The server sends no code, and the gateway one that means
-/// nothing (measured on Hive 8.1.2). Refused invitations count, too, so only waiting for the whole window helps.
+/// Recognises the rate limit on invitations by its message. The server sends no code, and the gateway one that
+/// means nothing (measured on Hive 8.1.2). Refused invitations count, too, so only waiting for the whole window
+/// helps.
 fn rate_limited(error: CallError) -> CallError {
     let is_rate_limit = match &error {
         CallError::GraphQl(errors) => errors.iter().any(|error| error.message.contains("Exceeded rate limit")),

@@ -42,8 +42,8 @@ fn names(mode: Mode, names: Option<Vec<String>>) -> Reach<BTreeSet<String>> {
     }
 }
 
-/// Converts an assignment to be sent. It writes every list, even an empty one: the server stores `GRANULAR` without
-/// `projects` as `ALL`, which would give access to everything (measured on Hive 8.1.2).
+/// Converts an assignment to be sent. It writes every list, even an empty one: the server stores `GRANULAR`
+/// without `projects` as `ALL`, which would give access to everything (measured on Hive 8.1.2).
 pub(super) fn to_wire(resources: &Resources) -> Value {
     let Reach::Only(projects) = resources else { return json!({ "mode": "ALL" }) };
     let projects: Vec<Value> = projects

@@ -13,7 +13,8 @@ use rolecall_model::{
     User, UserRemoval, id_of,
 };
 
-/// The built-in role that allows everything. The server derives its permissions from its name (measured on Hive 8.1.2).
+/// The built-in role that allows everything. The server derives its permissions from its name (measured on Hive
+/// 8.1.2).
 const ADMIN: &str = "Admin";
 
 /// The permission that every role has. It can't be assigned.
@@ -146,7 +147,8 @@ fn update_role(role: &Role) -> Call {
     call("updateMemberRole", input)
 }
 
-/// Returns the id of the user's only role. If an earlier mutation of the plan creates the role, that is a reference to it.
+/// Returns the id of the user's only role. If an earlier mutation of the plan creates the role, that is a
+/// reference to it.
 fn role_id(user: &User, live: &Live) -> Option<Value> {
     let name = user.roles.first()?;
     Some(match live.role(name) {
@@ -169,9 +171,9 @@ fn assign(user: &User, organization: &Value, live: &Live) -> Option<Call> {
 
 /// Returns the operations that invite a user. The address is sent in lower case, as most accounts have it.
 ///
-/// A new invitation replaces an open one only if both addresses are spelled the same. For example, `Jane@acme.example` has
-/// an open invitation and is invited again as `jane@acme.example`. The server would keep both, so the first is cancelled
-/// before.
+/// A new invitation replaces an open one only if both addresses are spelled the same. For example,
+/// `Jane@acme.example` has an open invitation and is invited again as `jane@acme.example`. The server would keep
+/// both, so the first is cancelled before.
 fn invite(before: Option<&User>, user: &User, organization: &Value, live: &Live) -> Vec<Call> {
     let Some(role) = role_id(user, live) else { return Vec::new() };
     let email = user.email.key();
@@ -180,8 +182,8 @@ fn invite(before: Option<&User>, user: &User, organization: &Value, live: &Live)
         calls.push(cancel(before, organization).at(Stage::Clear));
     }
     let mut input = json!({ "organization": organization, "email": email, "memberRoleId": role });
-    // An invitation without resources gives access to all of them. If this server's invitations can't have resources, the
-    // planner invites with a role that allows nothing.
+    // An invitation without resources gives access to all of them. If this server's invitations can't have
+    // resources, the planner invites with a role that allows nothing.
     if live.features.contains(&Feature::InvitationResources)
         && let Some(fields) = input.as_object_mut()
     {
@@ -191,8 +193,8 @@ fn invite(before: Option<&User>, user: &User, organization: &Value, live: &Live)
     calls
 }
 
-/// Returns the operation that cancels an invitation. It names the address exactly as it is listed, because the server
-/// compares the letters' case (measured on Hive 8.1.2).
+/// Returns the operation that cancels an invitation. It names the address exactly as it is listed, because the
+/// server compares the letters' case (measured on Hive 8.1.2).
 fn cancel(user: &User, organization: &Value) -> Call {
     call("deleteOrganizationInvitation", json!({ "organization": organization, "email": user.email.as_str() }))
 }

@@ -21,8 +21,8 @@ pub(super) struct AccountType {
     pub plan: Option<&'static str>,
     /// The roles whose permissions it includes, by the vendor's page on roles.
     pub covers: &'static [&'static str],
-    /// Whether a user with this role can give more than they have themselves, or change how people sign in. In the web app
-    /// every user can give the role that they have.
+    /// Whether a user with this role can give more than they have themselves, or change how people sign in. In the
+    /// web app every user can give the role that they have.
     pub gives_access: bool,
 }
 

@@ -1,8 +1,9 @@
 //! Paradime: the users of one workspace.
 //!
-//! Facts come from the vendor's documentation (docs.paradime.io, as of 2026) and from its own clients: the Python SDK
-//! paradime-io 6.9.0 and the provider for Airflow. There is no published schema. The API can only invite a user, change
-//! their role and disable them. For everything else rolecall tells the user where to click in the web app.
+//! Facts come from the vendor's documentation (docs.paradime.io, as of 2026) and from its own clients: the Python
+//! SDK paradime-io 6.9.0 and the provider for Airflow. There is no published schema. The API can only invite a
+//! user, change their role and disable them. For everything else rolecall tells the user where to click in the web
+//! app.
 
 mod account_type;
 mod documents;
@@ -38,7 +39,7 @@ impl Provider for Paradime {
 
     fn headers(&self, secrets: &Secrets, desired: &Desired) -> Result<Contexts, UnfitCredential> {
         let Some(token) = secrets.find("token") else {
-            return key_and_secret(secrets).map(only);
+            return key_and_secret(secrets).map(single_context);
         };
         let bearer = SecretString::from(format!("Bearer {}", token.expose_secret()));
         let mut headers = vec![("authorization", bearer)];
@@ -55,7 +56,7 @@ impl Provider for Paradime {
                 });
             }
         }
-        Ok(only(headers))
+        Ok(single_context(headers))
     }
 
     fn read<'a>(
@@ -94,7 +95,7 @@ impl Provider for Paradime {
     }
 }
 
-fn only(headers: Vec<(&'static str, SecretString)>) -> Contexts {
+fn single_context(headers: Vec<(&'static str, SecretString)>) -> Contexts {
     Contexts::from([(Context::ONLY, headers)])
 }
 
@@ -102,8 +103,8 @@ fn is_token(text: &str, kind: &str) -> bool {
     text.strip_prefix(kind).is_some_and(|rest| !rest.is_empty())
 }
 
-/// Returns the headers of a key and its secret, which the vendor now calls legacy. They were created in one workspace and
-/// reach only that one.
+/// Returns the headers of a key and its secret, which the vendor now calls legacy. They were created in one
+/// workspace and reach only that one.
 fn key_and_secret(secrets: &Secrets) -> Result<Vec<(&'static str, SecretString)>, UnfitCredential> {
     let names = [("x-api-key", "api_key"), ("x-api-secret", "api_secret")];
     for (_, name) in names {

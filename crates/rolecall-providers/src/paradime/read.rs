@@ -13,7 +13,8 @@ use rolecall_model::{
     Action, Completeness, Desired, Email, Gap, Kind, Listing, Live, LiveInvitation, LiveUser, RemoteId, RoleName,
 };
 
-/// The only status that all of the vendor's pages and clients have. An invitation with any other status can be accepted.
+/// The only status that all of the vendor's pages and clients have. An invitation with any other status can be
+/// accepted.
 const EXPIRED: &str = "EXPIRED";
 
 pub(super) async fn read(reader: &Reader, desired: &Desired) -> Result<Live, ReadError> {
@@ -47,10 +48,10 @@ fn users(wire: Vec<WireUser>) -> Result<Listing<LiveUser>, ReadError> {
     let rows = wire.len();
     let mut listed = Vec::new();
     for (index, WireUser { uid, email, account_type }) in wire.into_iter().enumerate() {
-        let lacks = |field: &str| missing(format!("listUsers.activeUsers[{index}].{field}"));
-        let id = RemoteId::seen(some(uid).ok_or_else(|| lacks("uid"))?);
-        let email = Email::seen(&some(email).ok_or_else(|| lacks("email"))?);
-        let role = RoleName::seen(some(account_type).ok_or_else(|| lacks("accountType"))?);
+        let missing_field = |field: &str| missing(format!("listUsers.activeUsers[{index}].{field}"));
+        let id = RemoteId::seen(non_empty(uid).ok_or_else(|| missing_field("uid"))?);
+        let email = Email::seen(&non_empty(email).ok_or_else(|| missing_field("email"))?);
+        let role = RoleName::seen(non_empty(account_type).ok_or_else(|| missing_field("accountType"))?);
         listed.push((id.clone(), LiveUser::of(id, email, BTreeSet::from([role]))));
     }
     let distinct_ids: BTreeSet<&RemoteId> = listed.iter().map(|(id, _)| id).collect();
@@ -73,13 +74,13 @@ fn users(wire: Vec<WireUser>) -> Result<Listing<LiveUser>, ReadError> {
 fn invitations(wire: Vec<WireInvitation>) -> Result<Listing<LiveInvitation>, ReadError> {
     let mut items = Vec::new();
     for (index, WireInvitation { email, account_type, invite_status }) in wire.into_iter().enumerate() {
-        let lacks = |field: &str| missing(format!("listUsers.invitedUsers[{index}].{field}"));
+        let missing_field = |field: &str| missing(format!("listUsers.invitedUsers[{index}].{field}"));
         items.push(LiveInvitation {
-            email: Email::seen(&some(email).ok_or_else(|| lacks("email"))?),
-            role: RoleName::seen(some(account_type).ok_or_else(|| lacks("accountType"))?),
+            email: Email::seen(&non_empty(email).ok_or_else(|| missing_field("email"))?),
+            role: RoleName::seen(non_empty(account_type).ok_or_else(|| missing_field("accountType"))?),
             created: None,
             teams: None,
-            expired: invite_status.ok_or_else(|| lacks("inviteStatus"))? == EXPIRED,
+            expired: invite_status.ok_or_else(|| missing_field("inviteStatus"))? == EXPIRED,
         });
     }
     // Invitations have no id, and the order of the list isn't documented.
@@ -88,7 +89,7 @@ fn invitations(wire: Vec<WireInvitation>) -> Result<Listing<LiveInvitation>, Rea
 }
 
 /// Treats an empty text as a missing one.
-fn some(text: Option<String>) -> Option<String> {
+fn non_empty(text: Option<String>) -> Option<String> {
     text.filter(|text| !text.trim().is_empty())
 }
 

@@ -1,10 +1,11 @@
 //! Reads the answers to mutations. An answer has only `ok`, so the next read decides what became of a mutation.
 //!
-//! For example, rolecall disables Jane, and the answer is HTTP 200 with `errors` and `disableUser: null`. That can mean
-//! that the credential lacks a capability, or that Jane was disabled before, or that she is disabled now and something
-//! failed afterwards. So the outcome follows the next list of users: if Jane is no longer in it, she is disabled, although
-//! the platform refused. If she is, the mutation has failed. In the same way `ok: true` for a user who is still listed
-//! afterwards is reported as "not taken". See [`Provider::reads_decide`](crate::Provider::reads_decide).
+//! For example, rolecall disables Jane, and the answer is HTTP 200 with `errors` and `disableUser: null`. That can
+//! mean that the credential lacks a capability, or that Jane was disabled before, or that she is disabled now and
+//! something failed afterwards. So the outcome follows the next list of users: if Jane is no longer in it, she is
+//! disabled, although the platform refused. If she is, the mutation has failed. In the same way `ok: true` for a
+//! user who is still listed afterwards is reported as "not taken". See
+//! [`Provider::reads_decide`](crate::Provider::reads_decide).
 
 use std::collections::BTreeMap;
 
@@ -16,8 +17,9 @@ use rolecall_model::{Action, Change, Entity, ManualStep, Rules};
 
 /// Reads the answer to a mutation.
 ///
-/// The documentation doesn't say what a refusal looks like: errors, `ok: false`, or both. All of them count as one. An
-/// empty list of errors next to `ok: true` is a success, although the vendor's Python SDK 6.9.0 takes it for a failure.
+/// The documentation doesn't say what a refusal looks like: errors, `ok: false`, or both. All of them count as
+/// one. An empty list of errors next to `ok: true` is a success, although the vendor's Python SDK 6.9.0 takes it
+/// for a failure.
 pub(super) fn receipt(
     mutation: &rolecall_model::Mutation,
     response: &Response,

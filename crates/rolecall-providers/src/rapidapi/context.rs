@@ -1,8 +1,8 @@
-//! The credential that each operation needs, by the vendor's pages "Users, Teams, and Roles (GQL)" and "Organizations
-//! (GQL)".
+//! The credential that each operation needs, by the vendor's pages "Users, Teams, and Roles (GQL)" and
+//! "Organizations (GQL)".
 //!
-//! A key belongs to a person or to a team, and the API answers each differently. A request with a team's key also carries
-//! the personal key of a member of the team, the identity key. It says who sends the request.
+//! A key belongs to a person or to a team, and the API answers each differently. A request with a team's key also
+//! carries the personal key of a member of the team, the identity key. It says who sends the request.
 
 use std::collections::BTreeSet;
 
@@ -78,7 +78,8 @@ pub(super) fn uncallable(credentials: &BTreeSet<&str>, desired: &Desired) -> Vec
     lacking.map(|(operation, _)| *operation).collect()
 }
 
-/// Returns the context for mutations: the one that the file chooses, or else the team's key, which most pages describe.
+/// Returns the context for mutations: the one that the file chooses, or else the team's key, which most pages
+/// describe.
 pub(super) fn changes(credentials: &BTreeSet<&str>, desired: &Desired) -> Context {
     match desired.changes_with {
         Some(PERSONAL_KEY) => PERSONAL,

@@ -1,4 +1,5 @@
-//! The GraphQL documents of the operations. Each has one root field, since the vendor's release notes allow only one.
+//! The GraphQL documents of the operations. Each has one root field, since the vendor's release notes allow only
+//! one.
 
 use super::context::{CHANGES, EITHER, PERSONAL, TEAM};
 use rolecall_graphql::{Mutation, Query};

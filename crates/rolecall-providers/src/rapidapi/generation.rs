@@ -1,14 +1,15 @@
 //! Detects the generation of a hub's schema.
 //!
-//! The vendor publishes neither a schema nor versions. Three sources are known, and they differ: an introspection of
-//! January 2023, a client generated in August 2023, and the documentation as it is now. For example, `users` returns a list
-//! in the first two and a connection with `nodes` in the last, and only the last has `users(roleInOrgCtx: true)`, which
-//! tells each user's role in the organisation. A query for a field that a hub doesn't have fails as a whole.
+//! The vendor publishes neither a schema nor versions. Three sources are known, and they differ: an introspection
+//! of January 2023, a client generated in August 2023, and the documentation as it is now. For example, `users`
+//! returns a list in the first two and a connection with `nodes` in the last, and only the last has
+//! `users(roleInOrgCtx: true)`, which tells each user's role in the organisation. A query for a field that a hub
+//! doesn't have fails as a whole.
 //!
-//! So rolecall asks the hub for its schema, caches the answer for a day, and selects each document by it: an early hub gets
-//! `organization_early.graphql`, and its users' roles are then read from the role rows instead. If a hub refuses
-//! introspection, the documentation is assumed. If the hub answers that a field doesn't exist, the cached schema is
-//! forgotten and the read starts again.
+//! So rolecall asks the hub for its schema, caches the answer for a day, and selects each document by it: an early
+//! hub gets `organization_early.graphql`, and its users' roles are then read from the role rows instead. If a hub
+//! refuses introspection, the documentation is assumed. If the hub answers that a field doesn't exist, the cached
+//! schema is forgotten and the read starts again.
 
 use super::documents::SCHEMA;
 use super::wire::{IntrospectedField, IntrospectedType, Introspection};

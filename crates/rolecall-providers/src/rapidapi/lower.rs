@@ -1,5 +1,5 @@
-//! Lowers a change to the mutations that make it. A mutation that grants access comes before one that revokes it. A change
-//! of a user's account comes first of all, unless the user leaves the organisation.
+//! Lowers a change to the mutations that make it. A mutation that grants access comes before one that revokes it.
+//! A change of a user's account comes first of all, unless the user leaves the organisation.
 
 use std::collections::BTreeMap;
 
@@ -55,8 +55,8 @@ fn call(operation: &'static str, variables: Value) -> Call {
 fn create_organization(organization: &Organization) -> Call {
     let Organization { id: _, slug: _, name, email, seats, description, thumbnail, invites } = organization;
     let mut input = json!({ "name": name, "email": email, "seats": seats });
-    add(&mut input, "description", description.as_ref());
-    add(&mut input, "thumbnail", thumbnail.as_ref());
+    insert_if_some(&mut input, "description", description.as_ref());
+    insert_if_some(&mut input, "thumbnail", thumbnail.as_ref());
     if !invites.is_empty() {
         let users = invites.iter().map(|invite| json!({ "email": invite.email.as_str(), "role": invite.role }));
         input["users"] = users.collect();
@@ -67,12 +67,12 @@ fn create_organization(organization: &Organization) -> Call {
 fn create_team(team: &Team, organization: &RemoteId) -> Call {
     let Team { id: _, name, description, thumbnail } = team;
     let mut input = json!({ "organizationId": number(organization), "name": name });
-    add(&mut input, "description", description.as_ref());
-    add(&mut input, "thumbnail", thumbnail.as_ref());
+    insert_if_some(&mut input, "description", description.as_ref());
+    insert_if_some(&mut input, "thumbnail", thumbnail.as_ref());
     call("createTeam", json!({ "input": input }))
 }
 
-fn add(input: &mut Value, field: &str, value: Option<&String>) {
+fn insert_if_some(input: &mut Value, field: &str, value: Option<&String>) {
     if let Some(value) = value {
         input[field] = json!(value);
     }
@@ -82,19 +82,19 @@ fn add(input: &mut Value, field: &str, value: Option<&String>) {
 fn update_team(before: &Team, after: &Team) -> Option<Call> {
     let Team { id, name: _, description, thumbnail } = after;
     let mut input = json!({ "id": number(id.as_ref().or(before.id.as_ref())?) });
-    add(&mut input, "description", description.as_ref());
-    add(&mut input, "thumbnail", thumbnail.as_ref());
+    insert_if_some(&mut input, "description", description.as_ref());
+    insert_if_some(&mut input, "thumbnail", thumbnail.as_ref());
     Some(call("updateTeam", json!({ "input": input })))
 }
 
-/// Returns the mutation that updates the organisation. The update is partial. Seats cost money, so they are sent only if
-/// they change.
+/// Returns the mutation that updates the organisation. The update is partial. Seats cost money, so they are sent
+/// only if they change.
 fn update_organization(before: &Organization, after: &Organization, id: &RemoteId) -> Call {
     let Organization { id: _, slug: _, name, email, seats, description, thumbnail, invites: _ } = after;
     let mut input = json!({ "organizationId": number(id), "name": name });
-    add(&mut input, "email", email.as_ref());
-    add(&mut input, "description", description.as_ref());
-    add(&mut input, "thumbnail", thumbnail.as_ref());
+    insert_if_some(&mut input, "email", email.as_ref());
+    insert_if_some(&mut input, "description", description.as_ref());
+    insert_if_some(&mut input, "thumbnail", thumbnail.as_ref());
     if let Some(seats) = seats.filter(|_| *seats != before.seats) {
         input["seats"] = json!(seats);
     }
@@ -120,7 +120,8 @@ pub(super) fn merged(operation: &str, variables: &[&Variables]) -> Option<Variab
     Some(Variables::from([("input".to_owned(), merged)]))
 }
 
-/// Returns the mutations that invite a user. The API can't change an invitation, so an open one is cancelled first.
+/// Returns the mutations that invite a user. The API can't change an invitation, so an open one is cancelled
+/// first.
 fn invite(before: Option<&User>, user: &User, organization: &RemoteId, live: &Live) -> Vec<Call> {
     let mut calls = Vec::new();
     if let Some(earlier) = before.filter(|before| before.invited) {
@@ -153,15 +154,16 @@ fn set_status(user: &User, status: &str) -> Option<Call> {
 /// Returns one mutation for each difference between a user and the desired user.
 ///
 /// For example, Jane joins the team Platform as its admin and leaves the team Legacy. That takes three mutations:
-/// `addUserToTeams` and `upsertEntityRole` grant, and `updateTeamUser` revokes afterwards. If Jane is deactivated by the
-/// same change, all of them move behind that, so that she gets nothing while she is still active.
+/// `addUserToTeams` and `upsertEntityRole` grant, and `updateTeamUser` revokes afterwards. If Jane is deactivated
+/// by the same change, all of them move behind that, so that she gets nothing while she is still active.
 fn update_user(before: &User, after: &User, organization: &RemoteId, live: &Live) -> Vec<Call> {
     let Some(id) = after.id.as_ref() else { return Vec::new() };
     let switches_to = |to: bool| after.enabled == Seen::Known(to) && before.enabled != after.enabled;
     let mut calls = Vec::new();
     if after.outside && !before.outside {
         let variables = json!({ "orgId": number(organization), "email": after.email.as_str() });
-        // A role outlives the membership. Without this, an admin who is removed and later rejoins would be an admin again.
+        // A role outlives the membership. Without this, an admin who is removed and later rejoins would be an
+        // admin again.
         let default = live.assignable.as_ref().and_then(|roles| roles.default_in_organization());
         if let Some(role) = default.filter(|_| is_admin(live, &before.roles)) {
             calls.push(set_organization_role(id, &role.id, organization).at(Stage::Narrow));
@@ -202,8 +204,8 @@ fn update_user(before: &User, after: &User, organization: &RemoteId, live: &Live
                 "teamToRemove": team_id(team, live),
             });
             let call = call("updateTeamUser", json!({ "input": input })).at(Stage::Narrow);
-            // An admin is in every team, so the demotion has to come first. And if no earlier team is kept, the user first has
-            // to be in a new one: otherwise a failure could leave them without any.
+            // An admin is in every team, so the demotion has to come first. And if no earlier team is kept, the
+            // user first has to be in a new one: otherwise a failure could leave them without any.
             calls.push(if demoted || !keeps_a_team { call } else { call.alone() });
         }
     }
@@ -220,8 +222,8 @@ fn set_organization_role(user: &RemoteId, role: &RemoteId, organization: &Remote
     call("updateUserRoles", json!({ "input": input }))
 }
 
-/// Returns the mutation that adds a user to all new teams at once. A demoted admin is added to all teams that they keep,
-/// because the documentation doesn't say whether they stay in them otherwise.
+/// Returns the mutation that adds a user to all new teams at once. A demoted admin is added to all teams that they
+/// keep, because the documentation doesn't say whether they stay in them otherwise.
 fn join(before: &User, after: &User, id: &RemoteId, live: &Live) -> Option<Call> {
     let (before_teams, after_teams) = (before.teams.as_ref(), after.teams.as_ref()?);
     let is_in = |team: &&TeamName| before_teams.is_some_and(|teams| teams.contains_key(*team));
@@ -236,8 +238,8 @@ fn join(before: &User, after: &User, id: &RemoteId, live: &Live) -> Option<Call>
     (!new.is_empty()).then(|| call("addUserToTeams", variables).at(Stage::Widen))
 }
 
-/// Returns the mutations that set a user's roles in teams. A user who joins a team has the default role, or the stale role
-/// of an earlier membership. Without `before` all roles are sent.
+/// Returns the mutations that set a user's roles in teams. A user who joins a team has the default role, or the
+/// stale role of an earlier membership. Without `before` all roles are sent.
 fn role_calls(
     id: &RemoteId,
     before: Option<&Memberships>,

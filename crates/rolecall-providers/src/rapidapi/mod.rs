@@ -1,8 +1,8 @@
 //! RapidAPI Enterprise Hub: an organisation, its teams and its people, over the GraphQL Platform API.
 //!
-//! Facts come from the vendor's documentation (docs.rapidapi.com, as of 2026), from an introspection of January 2023 and
-//! from a client generated in August 2023 (dapalex/py-graphql-mapper). There is no published schema, and the three
-//! disagree: see the module `generation`.
+//! Facts come from the vendor's documentation (docs.rapidapi.com, as of 2026), from an introspection of January
+//! 2023 and from a client generated in August 2023 (dapalex/py-graphql-mapper). There is no published schema, and
+//! the three disagree: see the module `generation`.
 
 mod context;
 mod documents;

@@ -1,5 +1,5 @@
-//! Converts ids for arguments: the same id is a text for one operation and a number for another (introspection of January
-//! 2023).
+//! Converts ids for arguments: the same id is a text for one operation and a number for another (introspection of
+//! January 2023).
 
 use serde_json::Value;
 

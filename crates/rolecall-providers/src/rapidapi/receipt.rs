@@ -1,4 +1,5 @@
-//! Reads the answers to mutations. Most are a Boolean that may be null, so the next read decides what became of them.
+//! Reads the answers to mutations. Most are a Boolean that may be null, so the next read decides what became of
+//! them.
 
 use std::collections::BTreeMap;
 
@@ -46,8 +47,8 @@ pub(super) fn receipt(
     }
 }
 
-/// Reads the answer to the creation or the update of an organisation. The platform chooses the slug, and later runs find
-/// the organisation by the slug in the file. If the two differ, the run stops.
+/// Reads the answer to the creation or the update of an organisation. The platform chooses the slug, and later
+/// runs find the organisation by the slug in the file. If the two differ, the run stops.
 fn organization_result(fields: &Map<String, Value>, change: &Change) -> MutationResult {
     let id = fields.get("id").and_then(id_in);
     let desired = change.after.as_ref().and_then(Entity::organization).and_then(|it| it.slug.as_deref());

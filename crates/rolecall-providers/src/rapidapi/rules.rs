@@ -25,7 +25,8 @@ impl Rules for RapidApi {
     }
 
     fn vendor_hosts(&self) -> &'static [&'static str] {
-        // The hosts in the vendor's tools and examples. Other hosts below p.rapidapi.com serve the APIs of anybody.
+        // The hosts in the vendor's tools and examples. Other hosts below p.rapidapi.com serve the APIs of
+        // anybody.
         &["graphql-platform.p.rapidapi.com", "platform-graphql.p.rapidapi.com"]
     }
 
@@ -142,8 +143,8 @@ impl Rules for RapidApi {
     }
 
     fn listed_invitations(&self) -> ListedInvitations {
-        // The documentation says neither when invitations expire nor whether expired ones are listed. A day is a cautious
-        // guess.
+        // The documentation says neither when invitations expire nor whether expired ones are listed. A day is a
+        // cautious guess.
         ListedInvitations::Open(SignedDuration::from_hours(24))
     }
 
@@ -198,7 +199,8 @@ impl Rules for RapidApi {
     }
 }
 
-/// Returns whether one of these roles is the admin role of the hub, or the one that the file names with `admin_role`.
+/// Returns whether one of these roles is the admin role of the hub, or the one that the file names with
+/// `admin_role`.
 pub(super) fn is_admin(live: &Live, roles: &BTreeSet<RoleName>) -> bool {
     live.assignable.as_ref().is_some_and(|known| known.make_admin(roles))
 }

@@ -6,7 +6,8 @@ use super::number::id_in;
 use super::rules::is_admin;
 use rolecall_model::{Change, Entity, Live, LiveTeam, LiveUser, Mutation, RemoteId, Seen, reference};
 
-/// Returns whether a read shows the effect of a mutation, or nothing if only the change as a whole can be compared.
+/// Returns whether a read shows the effect of a mutation, or nothing if only the change as a whole can be
+/// compared.
 pub(super) fn shows(mutation: &Mutation, change: &Change, live: &Live) -> Option<bool> {
     let Mutation { operation, variables, .. } = mutation;
     let input = variables.get("input");

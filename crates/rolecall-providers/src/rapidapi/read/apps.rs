@@ -45,8 +45,8 @@ fn names<'a>(keys: impl Iterator<Item = &'a WireAppKey>) -> Vec<AppKey> {
     names
 }
 
-/// Reads the things that a drift report lists and that rolecall doesn't manage: the keys of apps and other organisations.
-/// That takes a request for each app whose keys aren't known yet, and one for the organisations.
+/// Reads the things that a drift report lists and that rolecall doesn't manage: the keys of apps and other
+/// organisations. That takes a request for each app whose keys aren't known yet, and one for the organisations.
 pub(in super::super) async fn survey(
     reader: &Reader,
     desired: &Desired,

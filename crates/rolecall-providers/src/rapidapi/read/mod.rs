@@ -1,5 +1,5 @@
-//! Reads an organisation. A hub accepts ten requests a minute, so a read takes about three for each organisation, and three
-//! or four more for all of them together.
+//! Reads an organisation. A hub accepts ten requests a minute, so a read takes about three for each organisation,
+//! and three or four more for all of them together.
 
 mod apps;
 mod people;
@@ -121,7 +121,7 @@ fn missing(query: &Query, field: impl Into<String>) -> ReadError {
 }
 
 /// Treats an empty text as a missing one.
-fn some(text: Option<String>) -> Option<String> {
+fn non_empty(text: Option<String>) -> Option<String> {
     text.filter(|text| !text.trim().is_empty())
 }
 
@@ -154,8 +154,8 @@ fn may_delete_own_team(desired: &Desired) -> bool {
     deletes_organization || desired.manage.teams == Scope::All || desired.teams.iter().any(|team| team.absent)
 }
 
-/// Returns the id of the organisation that the file names by its id or its slug, or nothing if it doesn't exist and the
-/// file allows that.
+/// Returns the id of the organisation that the file names by its id or its slug, or nothing if it doesn't exist
+/// and the file allows that.
 async fn find(reader: &Reader, desired: &Desired) -> Result<Option<RemoteId>, ReadError> {
     let name = desired.organization.as_str();
     let entity = desired.organization_entity.as_ref();
@@ -213,18 +213,18 @@ async fn read_organization(
 fn organization_entity(found: &WireOrganization, id: &RemoteId) -> Organization {
     Organization {
         id: Some(id.clone()),
-        slug: some(found.slugified_name.clone()),
+        slug: non_empty(found.slugified_name.clone()),
         name: found.name.clone().unwrap_or_default(),
-        email: some(found.email.clone()),
+        email: non_empty(found.email.clone()),
         seats: found.billing_additional_values.as_ref().and_then(|billing| billing.total),
-        description: some(found.description.clone()),
-        thumbnail: some(found.thumbnail.clone()),
+        description: non_empty(found.description.clone()),
+        thumbnail: non_empty(found.thumbnail.clone()),
         invites: Vec::new(),
     }
 }
 
-/// Reads the role rows. Those of teams are read only if the file has teams, and those of the organisation only if this
-/// generation's users don't have their roles.
+/// Reads the role rows. Those of teams are read only if the file has teams, and those of the organisation only if
+/// this generation's users don't have their roles.
 async fn read_assignments(
     reader: &Reader,
     desired: &Desired,
@@ -259,12 +259,12 @@ fn held_roles(members: &Members, assigned: &Assignments, generation: Generation)
     assigned.organization.iter().map(|(user, role)| (user.clone(), (role.clone(), None))).collect()
 }
 
-/// Sets the roles of all users. A user without a role row has the default role (inferred from its name alone). Returns why
-/// the roles can't be relied on, or nothing.
+/// Sets the roles of all users. A user without a role row has the default role (inferred from its name alone).
+/// Returns why the roles can't be relied on, or nothing.
 ///
-/// A role row outlives the membership. For example, Jane had the role `Admin` in the team Platform and left it. The row is
-/// still there, and applies again as soon as she rejoins. It becomes one of her `stale_team_roles`, so that the plan can
-/// show it and replace it.
+/// A role row outlives the membership. For example, Jane had the role `Admin` in the team Platform and left it.
+/// The row is still there, and applies again as soon as she rejoins. It becomes one of her `stale_team_roles`, so
+/// that the plan can show it and replace it.
 fn give_roles(
     users: &mut [LiveUser],
     held: &HeldRoles,
@@ -311,8 +311,8 @@ fn give_roles(
 
 /// Returns why it isn't certain who the admins of the organisation are, or nothing.
 ///
-/// rolecall's own user has to be an admin, since the hub would refuse its requests otherwise. And a user who is an admin by
-/// the older role names, and has no role row, may be one or not.
+/// rolecall's own user has to be an admin, since the hub would refuse its requests otherwise. And a user who is an
+/// admin by the older role names, and has no role row, may be one or not.
 fn doubt_about_admins(
     users: &[LiveUser],
     held: &HeldRoles,
@@ -328,8 +328,8 @@ fn doubt_about_admins(
     Some(format!("{} is an admin in one list and has no role in another", unclear.email))
 }
 
-/// Returns the completeness of the list of teams. `count` is the number of teams by the organisation's own record. The
-/// documentation doesn't say whether it includes deleted teams.
+/// Returns the completeness of the list of teams. `count` is the number of teams by the organisation's own record.
+/// The documentation doesn't say whether it includes deleted teams.
 fn completeness_of_teams(teams: &Teams, count: Option<wire::Count>, doubt: Option<String>) -> Completeness {
     let number = |teams: usize| wire::Count::try_from(teams).unwrap_or(wire::Count::MAX);
     let live = number(teams.by_id.len());

@@ -2,23 +2,26 @@
 //!
 //! No single list has everything, and none says when it is cut short. So several are read, and they have to agree:
 //!
-//! - `organization.users` has the members with their accounts. It leaves out members who are deactivated in the organisation.
-//! - The rows of `paginatedTeamUsersByOrganizationIdV2` have the members and the invited alike, with a state, teams, and a
-//!   role of an older system. This is the only list of invitations.
-//! - The role rows of `entitiesRoles` have the roles that were assigned. They outlive memberships: see `give_roles`.
+//! - `organization.users` has the members with their accounts. It leaves out members who are deactivated in the
+//!   organisation.
+//! - The rows of `paginatedTeamUsersByOrganizationIdV2` have the members and the invited alike, with a state,
+//!   teams, and a role of an older system. This is the only list of invitations.
+//! - The role rows of `entitiesRoles` have the roles that were assigned. They outlive memberships: see
+//!   `give_roles`.
 //! - Teams have a count of their members, and on early hubs the list of them.
 //!
-//! For example, Jane and Bob are members, and Kim is invited. `organization.users` lists Jane and Bob. There are three rows:
-//! Jane and Bob with the state `active`, and Kim with the state `pending`. No member has Kim's address or Kim's state, so
-//! her row is an invitation. Now suppose that `organization.users` is cut short and lacks Bob. His row has the state of
-//! Jane's, so it is no invitation: Bob is a member whom one list leaves out. The list of users is then incomplete, and
-//! nothing that rests on somebody's absence is planned. Otherwise Bob would be invited again. In the same way:
+//! For example, Jane and Bob are members, and Kim is invited. `organization.users` lists Jane and Bob. There are
+//! three rows: Jane and Bob with the state `active`, and Kim with the state `pending`. No member has Kim's address
+//! or Kim's state, so her row is an invitation. Now suppose that `organization.users` is cut short and lacks Bob.
+//! His row has the state of Jane's, so it is no invitation: Bob is a member whom one list leaves out. The list of
+//! users is then incomplete, and nothing that rests on somebody's absence is planned. Otherwise Bob would be
+//! invited again. In the same way:
 //!
-//! - A second row for Jane is an invitation that was sent to a member. If it says the same as her own row, it is a duplicate,
-//!   and the list is incomplete.
+//! - A second row for Jane is an invitation that was sent to a member. If it says the same as her own row, it is a
+//!   duplicate, and the list is incomplete.
 //! - A deactivated row without a member is a member who was deactivated in the organisation.
-//! - If `organization.users` says that Jane is in the team Platform, and her row says Platform and Billing, the list of teams
-//!   is incomplete.
+//! - If `organization.users` says that Jane is in the team Platform, and her row says Platform and Billing, the
+//!   list of teams is incomplete.
 //! - If a team counts more people than its members and its invitations together, the list of teams is incomplete.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -30,7 +33,7 @@ use super::super::number::number;
 use super::super::rules::ADMIN;
 use super::super::wire::{Count, Id, Identified, TeamUsers, TeamUsersPage, WireTeamUser, WireUser};
 use super::teams::Teams;
-use super::{failed, missing, some};
+use super::{failed, missing, non_empty};
 use crate::ReadError;
 use rolecall_graphql::Reader;
 use rolecall_model::{
@@ -75,9 +78,9 @@ pub(super) async fn read_rows(reader: &Reader, organization: &RemoteId) -> Resul
 
 /// Converts an account, without its roles and teams. Returns nothing if the account is deleted.
 pub(super) fn account(wire: &WireUser, index: usize) -> Result<Option<LiveUser>, ReadError> {
-    let lacks = |field: &str| missing(&ORGANIZATION, format!("users[{index}].{field}"));
-    let id = RemoteId::from(wire.id.clone().ok_or_else(|| lacks("id"))?);
-    let email = Email::seen(&some(wire.email.clone()).ok_or_else(|| lacks("email"))?);
+    let missing_field = |field: &str| missing(&ORGANIZATION, format!("users[{index}].{field}"));
+    let id = RemoteId::from(wire.id.clone().ok_or_else(|| missing_field("id"))?);
+    let email = Email::seen(&non_empty(wire.email.clone()).ok_or_else(|| missing_field("email"))?);
     let status = wire.status.as_deref();
     if status == Some(DELETED) {
         return Ok(None);
@@ -172,8 +175,8 @@ pub(super) fn people(members: Members, rows: Rows, teams: &Teams, count: Option<
         let (email, state) = (Email::seen(&email), &states[index]);
         let is_deactivated = state.contains("deactivated");
         let member = by_email.get(&email);
-        // A second row with a member's address is an invitation that was sent to a member, unless it has the same state as
-        // the member's own row: then it is a duplicate.
+        // A second row with a member's address is an invitation that was sent to a member, unless it has the same
+        // state as the member's own row: then it is a duplicate.
         let belongs_to = |member: &&RemoteId| {
             let own = own_rows.get(*member);
             own.is_some_and(|own| {
@@ -254,8 +257,8 @@ pub(super) fn people(members: Members, rows: Rows, teams: &Teams, count: Option<
     }
 }
 
-/// Returns the index of each member's own row. Of the rows with a member's address that is the active one with their id, or
-/// else the first one with their id, or else the first.
+/// Returns the index of each member's own row. Of the rows with a member's address that is the active one with
+/// their id, or else the first one with their id, or else the first.
 fn own_rows(rows: &[WireTeamUser], by_email: &BTreeMap<Email, RemoteId>) -> BTreeMap<RemoteId, usize> {
     let likelihood = |row: &WireTeamUser, member| (has_id(row.id.as_ref(), member), state(row) == "active");
     let mut own = BTreeMap::new();

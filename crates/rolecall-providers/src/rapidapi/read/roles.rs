@@ -63,8 +63,8 @@ pub(super) fn page(cursor: Option<&str>) -> Value {
     })
 }
 
-/// Converts roles. A role is named by its name, or by its key if several roles have that name. A default role counts as one
-/// only if it is the only one.
+/// Converts roles. A role is named by its name, or by its key if several roles have that name. A default role
+/// counts as one only if it is the only one.
 fn assignable(roles: &[&WireRole]) -> Vec<AssignableRole> {
     let is_shared = |name: &str| roles.iter().filter(|role| role.name == name).count() > 1;
     let has_one_default = roles.iter().filter(|role| role.is_default).count() == 1;
@@ -83,8 +83,8 @@ fn assignable(roles: &[&WireRole]) -> Vec<AssignableRole> {
     assignable
 }
 
-/// Returns the admin role: the one that the file names, or else the only one that has "admin" in its name or key. Returns
-/// nothing if there are several.
+/// Returns the admin role: the one that the file names, or else the only one that has "admin" in its name or key.
+/// Returns nothing if there are several.
 fn admins(roles: &[AssignableRole], desired: &Desired) -> BTreeSet<RemoteId> {
     let is_admin = |role: &&AssignableRole| match desired.admin_role.as_deref() {
         Some(wanted) => [&role.name, &role.raw_name].contains(&wanted) || role.key == wanted.as_str(),

@@ -1,5 +1,5 @@
-//! Reads the facts that all organisations share: the owner of the key, the roles, and the list of organisations. Each takes
-//! one request. If the hub accepts several root fields, two requests are enough for all.
+//! Reads the facts that all organisations share: the owner of the key, the roles, and the list of organisations.
+//! Each takes one request. If the hub accepts several root fields, two requests are enough for all.
 
 use serde_json::{Value, json};
 
@@ -53,8 +53,8 @@ pub(super) async fn active_entity(reader: &Reader, desired: &Desired) -> Result<
     found.ok_or_else(|| missing(query, "activeEntity"))
 }
 
-/// Reads the organisations that the owner of the key administrates. With `fresh` nothing is taken from the cache of this run,
-/// which may itself have created or deleted one.
+/// Reads the organisations that the owner of the key administrates. With `fresh` nothing is taken from the cache
+/// of this run, which may itself have created or deleted one.
 pub(super) async fn organizations(
     reader: &Reader,
     desired: &Desired,

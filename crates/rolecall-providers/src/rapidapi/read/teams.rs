@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::documents::ORGANIZATION;
 use super::super::wire::{Count, WireTeam};
-use super::{missing, some};
+use super::{missing, non_empty};
 use crate::ReadError;
 use rolecall_model::{Email, LiveTeam, Organization, RemoteId, TeamName};
 
@@ -21,7 +21,8 @@ pub(super) struct Teams {
 }
 
 impl Teams {
-    /// Returns the names of the teams with these ids, without deleted ones. A team that isn't listed is named by its id.
+    /// Returns the names of the teams with these ids, without deleted ones. A team that isn't listed is named by
+    /// its id.
     pub fn names(&self, ids: &BTreeSet<RemoteId>) -> BTreeSet<TeamName> {
         let remaining = ids.iter().filter(|id| !self.deleted.contains(*id));
         let name = |id: &RemoteId| {
@@ -31,8 +32,8 @@ impl Teams {
     }
 }
 
-/// Returns whether the platform created this team together with the organisation. By the vendor's page on organisations it
-/// is named "<name>-Default", and it keeps that name when the organisation is renamed.
+/// Returns whether the platform created this team together with the organisation. By the vendor's page on
+/// organisations it is named "<name>-Default", and it keeps that name when the organisation is renamed.
 fn is_default_team(organization: &Organization, team: &str) -> bool {
     let words = |text: &str| {
         let lower = text.to_lowercase();
@@ -48,18 +49,19 @@ fn is_default_team(organization: &Organization, team: &str) -> bool {
 
 /// Converts the teams of an organisation. Teams with the same name get their ids appended.
 pub(super) fn teams(wire: Vec<Option<WireTeam>>, organization: &Organization) -> Result<Teams, ReadError> {
-    let lacks = |index: usize, field: &str| missing(&ORGANIZATION, format!("organization.teams[{index}]{field}"));
+    let missing_field =
+        |index: usize, field: &str| missing(&ORGANIZATION, format!("organization.teams[{index}]{field}"));
     let mut found = Teams::default();
     let mut people: BTreeMap<RemoteId, Option<BTreeSet<Email>>> = BTreeMap::new();
     for (index, team) in wire.into_iter().enumerate() {
         let WireTeam { id, name, description, thumbnail, deleted_at, users_count, users, apps: _ } =
-            team.ok_or_else(|| lacks(index, ""))?;
+            team.ok_or_else(|| missing_field(index, ""))?;
         let id = RemoteId::from(id);
         if deleted_at.is_some() {
             found.deleted.insert(id);
             continue;
         }
-        let raw_name = TeamName::seen(some(name).ok_or_else(|| lacks(index, ".name"))?);
+        let raw_name = TeamName::seen(non_empty(name).ok_or_else(|| missing_field(index, ".name"))?);
         found.counts.extend(users_count.map(|count| (id.clone(), count)));
         let members = users.map(|users| {
             let emails = users.into_iter().flatten().filter_map(|user| user.email);
@@ -67,7 +69,7 @@ pub(super) fn teams(wire: Vec<Option<WireTeam>>, organization: &Organization) ->
         });
         people.insert(id.clone(), members);
         let default = is_default_team(organization, raw_name.as_str());
-        let (description, thumbnail) = (some(description), some(thumbnail));
+        let (description, thumbnail) = (non_empty(description), non_empty(thumbnail));
         let team = LiveTeam { id: id.clone(), name: raw_name.clone(), raw_name, description, thumbnail, default };
         found.by_id.insert(id, team);
     }
