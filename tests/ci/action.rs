@@ -1,4 +1,4 @@
-//! The action's own shell steps: what it installs, and what it refuses to.
+//! The shell steps of the action: what it installs and what it refuses to install.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -14,7 +14,7 @@ const NAME: &str = "rolecall-0.1.0-x86_64-unknown-linux-musl";
 /// A release, and a machine to install it on.
 struct Machine {
     env: Env,
-    /// What `gh` was called with.
+    /// The arguments of the calls of `gh`.
     calls: Arc<Mutex<Vec<Vec<String>>>>,
 }
 
@@ -23,7 +23,7 @@ fn action() -> Value {
 }
 
 impl Machine {
-    /// `genuine`: does the attestation fit?
+    /// Creates a machine. `genuine`: whether the release's attestation is valid.
     fn new(genuine: bool) -> Self {
         let env = Env::new();
         env.write(&format!("release/{NAME}/rolecall"), "#!/bin/sh\nprintf '<%s>' \"$@\"\nexit 2\n");

@@ -1,4 +1,4 @@
-//! What becomes of an apply where the world around it fails, with the built program.
+//! Applies of the built program that fail halfway because the disk, the network or the platform does.
 
 use std::io::{BufRead, BufReader, Read};
 use std::process::Stdio;
@@ -13,7 +13,7 @@ fn in_sync(env: &Env) -> bool {
     env.run(&["plan", "--detailed-exitcode", "file.yaml"]).code == 0
 }
 
-/// Whoever was mailed, by the world that the sandbox keeps.
+/// Returns the recipients of mails, from the world that the sandbox stores.
 fn mails(env: &Env) -> Vec<String> {
     let folder = std::fs::read_dir(env.path(".rolecall/sandbox")).unwrap();
     let mut worlds = folder.map(|entry| entry.unwrap().path());
@@ -26,7 +26,7 @@ fn count(said: &Said, outcome: &str) -> usize {
     said.stdout.lines().filter(|line| line.trim_start().starts_with(&format!("{outcome} "))).count()
 }
 
-/// A limit on the size of files is a disk that is full after so many blocks, in the middle of a line.
+/// A limit on file size acts like a full disk: it ends a write in the middle of a line.
 #[cfg(unix)]
 #[test]
 fn once_the_ledger_can_not_be_written_nothing_more_is_sent() {
@@ -34,7 +34,7 @@ fn once_the_ledger_can_not_be_written_nothing_more_is_sent() {
         let (env, _server) = served(ProviderName::Hive, &[]);
         let said = env.run_within(&format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$0\" \"$@\""), APPLY);
         assert!(matches!(said.code, 1 | 5), "{}", said.all());
-        assert!(said.all().contains("nothing is sent that can't be recorded"), "{blocks} {}", said.all());
+        assert!(said.all().contains("rolecall sends nothing that it can't record"), "{blocks} {}", said.all());
         assert!(!said.all().contains("panicked"), "{}", said.all());
         let ledger = env.path(".rolecall/ledger/hive-acme.jsonl");
         assert!(std::fs::metadata(ledger).unwrap().len() <= 1024 * blocks);
@@ -57,8 +57,8 @@ fn a_network_that_is_lost_on_the_way_loses_nothing_else() {
     assert_eq!(child.wait().unwrap().code(), Some(5), "{told}");
     let mut stderr = String::new();
     child.stderr.take().unwrap().read_to_string(&mut stderr).unwrap();
-    assert!(told.contains("the platform could not be used any more"), "{told}{stderr}");
-    // The network is back, and whatever had not been done is.
+    assert!(told.contains("the platform can't be used any more"), "{told}{stderr}");
+    // The network is back, and the next run does what is left.
     let _server = env.serve_example(ProviderName::Hive, &[]);
     let said = env.run(APPLY);
     assert_eq!(said.code, 0, "{}", said.all());
@@ -66,7 +66,8 @@ fn a_network_that_is_lost_on_the_way_loses_nothing_else() {
     assert_eq!(mails(&env).len(), 1);
 }
 
-/// The platform's own faults are looked up and made good within one run, but for mails and secrets.
+/// After a fault of the platform, the same run reads the state and repeats what didn't take effect. Mails and
+/// secrets are the exceptions.
 #[test]
 fn a_platform_that_fails_now_and_then_is_dealt_with_in_one_run() {
     for fault in [
@@ -83,7 +84,7 @@ fn a_platform_that_fails_now_and_then_is_dealt_with_in_one_run() {
     let (env, _server) = served(ProviderName::Hive, &["--fault", "drop-after@inviteToOrganizationByEmail*1"]);
     let said = env.run(APPLY);
     assert_eq!(said.code, 0, "{}", said.all());
-    assert!(said.stdout.contains("whether its mail went out isn't proven"), "{}", said.all());
+    assert!(said.stdout.contains("It isn't certain that its mail was sent."), "{}", said.all());
     let (env, _server) = served(ProviderName::Hive, &["--fault", "drop-before@inviteToOrganizationByEmail*1"]);
     let said = env.run(APPLY);
     assert_eq!((said.code, count(&said, "unsure")), (5, 1), "{}", said.all());
@@ -120,7 +121,7 @@ fn a_second_ctrl_c_ends_it_at_once() {
     assert!(began.elapsed() < Duration::from_secs(25), "it waited for what was under way");
     let mut stderr = String::new();
     child.stderr.take().unwrap().read_to_string(&mut stderr).unwrap();
-    assert!(stderr.contains("what was in flight may have had its effect"), "{stderr}");
+    assert!(stderr.contains("Requests in flight may have taken effect"), "{stderr}");
 }
 
 /// A terminal sends Ctrl-C to every program in the foreground; the one that is handed a secret goes on.
@@ -144,7 +145,7 @@ fn a_ctrl_c_does_not_lose_a_secret_on_its_way() {
     std::process::Command::new("kill").args(["-INT", "--", &group]).status().unwrap();
     let said = env.said(&child.wait_with_output().unwrap());
     assert_eq!(said.code, 5, "{}", said.all());
-    assert!(said.stdout.contains("interrupted before it was sent"), "{}", said.all());
+    assert!(said.stdout.contains("the run was interrupted"), "{}", said.all());
     assert!(env.read("stored").len() > 20, "{}", said.all());
     let said = env.run(&args);
     assert_eq!(said.code, 0, "{}", said.all());
@@ -155,7 +156,7 @@ fn a_ctrl_c_does_not_lose_a_secret_on_its_way() {
 fn several_organisations_are_each_told_of_by_name() {
     let (env, server) = served(ProviderName::Bitpanda, &[]);
     env.write("here/org.yaml", env.read("file.yaml"));
-    // Nobody listens there.
+    // Nothing listens at this address.
     let away = env.read("file.yaml").replace(&server.url, "http://127.0.0.1:9/graphql");
     env.write(
         "here/away.yaml",
@@ -173,7 +174,7 @@ fn several_organisations_are_each_told_of_by_name() {
     );
 }
 
-/// A folder of two organisations, of which the first answers at once and the second takes its time to be read.
+/// Creates a folder with two organisations. Reading the first is fast, reading the second is slow.
 #[cfg(unix)]
 fn two_organisations() -> (Env, Vec<crate::support::cli::Server>) {
     let (mut env, bitpanda) = served(ProviderName::Bitpanda, &[]);

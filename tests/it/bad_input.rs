@@ -1,4 +1,4 @@
-//! Everything that can be wrong with a file gives a clear finding: never a panic, a hang or a swollen process.
+//! Every error in a file gives a clear finding. No file makes the program panic, hang or use too much memory.
 
 use std::fmt::Write as _;
 
@@ -9,7 +9,7 @@ fn user(fields: &str) -> String {
     format!("{HEAD}users:\n  - {{ email: a@x.example, {fields} }}\n")
 }
 
-/// Validates one file and gives all that was said.
+/// Validates one file. Returns the whole output.
 fn validate(content: impl AsRef<[u8]>) -> String {
     let env = Env::new();
     env.write("org.yaml", content);
@@ -21,7 +21,7 @@ fn utf16(text: &str) -> Vec<u8> {
     units.flat_map(u16::to_le_bytes).collect()
 }
 
-/// Cases of Hive's own fields.
+/// Returns wrong files with fields of Hive.
 fn hive_cases() -> Vec<(&'static str, Vec<u8>)> {
     use crate::support::hive::HEAD;
     let text = |body: &str| format!("{HEAD}{body}\n").into_bytes();
@@ -92,7 +92,7 @@ users:
     ]
 }
 
-/// Cases of Paradime's own fields.
+/// Returns wrong files with fields of Paradime.
 fn paradime_cases() -> Vec<(&'static str, Vec<u8>)> {
     use crate::support::paradime::HEAD;
     let text = |body: &str| format!("{HEAD}{body}\n").into_bytes();
@@ -143,7 +143,7 @@ guardrails: { protected: [key/x, role/y] }",
     ]
 }
 
-/// Cases of RapidAPI's own fields.
+/// Returns wrong files with fields of RapidAPI.
 fn rapidapi_cases() -> Vec<(&'static str, Vec<u8>)> {
     use crate::support::rapidapi::HEAD;
     let text = |body: &str| format!("{HEAD}{body}\n").into_bytes();
@@ -212,7 +212,7 @@ guardrails: { protected: [key/x, role/y, organization, team/Payments] }",
     ]
 }
 
-/// Small cases, in one snapshot each: a name, and the file.
+/// Returns small wrong files with a name each. Each has its snapshot.
 fn cases() -> Vec<(&'static str, Vec<u8>)> {
     let text = |text: String| text.into_bytes();
     let mut cases = [hive_cases(), paradime_cases(), rapidapi_cases()].concat();
@@ -335,7 +335,7 @@ fn all_findings_come_at_once() {
     assert!(said.contains("31 errors"), "{said}");
 }
 
-/// Runs under a limit of address space, so that a swollen process fails.
+/// Runs with limited address space, so that too much memory fails the test.
 fn limited(env: &Env, args: &str) -> String {
     let program = env!("CARGO_BIN_EXE_rolecall");
     let script = format!("ulimit -v 1500000; exec timeout 60 {program} {args}");
@@ -432,7 +432,7 @@ fn two_files_for_one_organisation_are_an_error() {
     let said = env.run(&["validate"]);
     assert_eq!(said.code, 1);
     assert!(
-        said.stdout.contains("error[duplicate-organization]: org-1 is already described by a.yaml"),
+        said.stdout.contains("error[duplicate-organization]: The file a.yaml already describes org-1."),
         "{}",
         said.stdout
     );
@@ -448,7 +448,7 @@ fn findings_are_json_for_programs() {
     assert_eq!(json["findings"][0]["place"]["line"], 7);
 }
 
-/// Every code is explained in the book, and the book explains no other.
+/// Every code is explained in docs/findings.md, which explains no other.
 #[test]
 fn every_finding_is_documented() {
     let book = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/findings.md")).unwrap();

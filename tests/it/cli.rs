@@ -1,4 +1,4 @@
-//! The program as its users run it: stdout, stderr and status as one text.
+//! The program as users run it: stdout, stderr and exit code as one text.
 
 use std::io::Read;
 use std::process::Stdio;
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 const OWN_KEY: &str = "sandbox-own-key";
 
-/// A folder whose `org.yaml` is the example, pointed at a running sandbox of that folder.
+/// Creates a folder whose `org.yaml` is the example, pointed at a running sandbox of that folder.
 fn served(args: &[&str]) -> (Env, Server) {
     let mut env = Env::new();
     let server = env.serve(args);
@@ -38,7 +38,7 @@ fn the_hive_example_is_planned_applied_and_in_sync() {
     let planned = env.run(&["plan", "--sandbox", "--out", "plan.json", "--show-mutations", "hive.yaml"]);
     insta::assert_snapshot!("hive_plan", planned.all());
     insta::assert_snapshot!("hive_drift", env.run(&["drift", "--sandbox", "hive.yaml"]).all());
-    // One after the other, so that what is told comes in one order.
+    // One mutation at a time, so that the order of the lines is fixed.
     let applied = env.run(&["apply", "--parallelism", "1", "--sandbox", "--plan", "plan.json", "hive.yaml"]);
     let secret = env.read(".rolecall/sandbox/delivered/acme/keys/ci-publisher.key");
     assert!(secret.starts_with("hvo1/"), "{}", secret.len());
@@ -50,7 +50,7 @@ fn the_hive_example_is_planned_applied_and_in_sync() {
     assert!(!ledger.contains(&secret) && !ledger.contains(secret.trim_start_matches("hvo1/")));
 }
 
-/// The id of the one token that was minted.
+/// Returns the id of the only token that was created.
 fn minted_id(said: &str) -> String {
     let line = said.lines().find(|line| line.contains("key/ci-publisher") && line.contains("done")).unwrap();
     line.split_whitespace().last().unwrap().to_owned()
@@ -90,7 +90,7 @@ fn what_was_reviewed_is_applied_once() {
     let env = Env::with_example();
     let run = |args: &[&str]| env.run(&[args, &["--sandbox", "bitpanda.yaml"]].concat());
     assert_eq!(run(&["plan", "--out", "plan.json", "--detailed-exitcode"]).code, 2);
-    // One after the other, so that what is told comes in one order.
+    // One mutation at a time, so that the order of the lines is fixed.
     let applied = run(&["apply", "--plan", "plan.json", "--parallelism", "1"]);
     insta::assert_snapshot!("example_apply", applied.all());
     let again = run(&["plan", "--detailed-exitcode"]);
@@ -223,7 +223,7 @@ fn an_edited_plan_sends_nothing() {
     env.write("plan.json", edited);
     let said = env.run(&["apply", "--sandbox", "--plan", "plan.json", "bitpanda.yaml"]);
     assert_eq!(said.code, 1);
-    assert!(said.stderr.contains("it was edited or damaged"), "{}", said.stderr);
+    assert!(said.stderr.contains("the plan was edited or damaged"), "{}", said.stderr);
     for bad in ["{", "[]", "{\"format_version\":\"2.0\"}", ""] {
         env.write("plan.json", bad);
         assert_eq!(env.run(&["apply", "--sandbox", "--plan", "plan.json", "bitpanda.yaml"]).code, 1, "{bad}");
@@ -255,7 +255,7 @@ fn changes_that_nobody_approved_are_reported_and_not_sent() {
     env.run(&["plan", "--sandbox", "--out", "plan.json", "before.yaml"]);
     let said = env.run(&["apply", "--sandbox", "--plan", "plan.json", "bitpanda.yaml"]);
     assert_eq!(said.code, 0, "{}", said.all());
-    assert!(said.stderr.contains("not approved, so not sent: user/sam@acme.example"), "{}", said.stderr);
+    assert!(said.stderr.contains("Not approved, so not sent: user/sam@acme.example."), "{}", said.stderr);
     let left = plan_of(&env.run(&["plan", "--sandbox", "--format", "json", "bitpanda.yaml"]));
     assert_eq!(left["organizations"][0]["sealed"]["changes"][0]["address"], "user/sam@acme.example");
 }
@@ -305,7 +305,7 @@ fn credentials_come_from_where_the_file_says() {
     assert_eq!(env.run(&["plan", "org.yaml"]).code, 0);
 }
 
-/// Every verb and every option, in whatever is generated for shells and readers.
+/// Generated completions and manual pages contain every verb and every option.
 #[test]
 fn completions_and_pages_know_every_verb() {
     let env = Env::new();
@@ -331,7 +331,7 @@ fn completions_and_pages_know_every_verb() {
 
 #[test]
 fn every_exit_code_is_what_the_help_says() {
-    // 6: the credential is refused; nobody is there.
+    // 6: the platform refuses the credential, or nothing listens there.
     let (mut env, server) = served(&[]);
     env.set("BITPANDA_API_KEY", "not-a-key");
     let refused = env.run(&["plan", "org.yaml"]);
@@ -342,14 +342,14 @@ fn every_exit_code_is_what_the_help_says() {
     assert_eq!(away.code, 6, "{}", away.all());
     assert!(away.stderr.contains("Nothing was changed"), "{}", away.stderr);
 
-    // 1: a list that is broken where it matters, also for apply.
+    // 1: a list is incomplete where that matters, also for apply.
     let (env, _server) = served(&["--set", "count-off-by=1"]);
     let broken = env.run(&["plan", "--detailed-exitcode", "org.yaml"]);
     assert_eq!(broken.code, 1, "{}", broken.all());
     assert!(broken.stdout.contains("users INCOMPLETE"), "{}", broken.stdout);
     assert_eq!(env.run(&["apply", "--auto-approve", "org.yaml"]).code, 1);
 
-    // 3: a guardrail; the plan is still written and shows the change.
+    // 3: a guardrail refuses. The plan is still written and shows the change.
     let (env, _server) = served(&[]);
     env.write(
         "guardrail.yaml",
@@ -362,14 +362,14 @@ fn every_exit_code_is_what_the_help_says() {
     assert!(guardrail.stdout.contains("refused by min_admins") && env.path("guardrail.json").exists());
     assert_eq!(env.run(&["apply", "--auto-approve", "guardrail.yaml"]).code, 3);
 
-    // 5: partly applied.
+    // 5: the plan is partly applied.
     let (env, _server) = served(&["--fault", "errors@updateUser"]);
     let partly = env.run(&["apply", "--auto-approve", "org.yaml"]);
     assert_eq!(partly.code, 5, "{}", partly.all());
     assert!(partly.stdout.contains("4 done, 1 failed"), "{}", partly.stdout);
     assert_eq!(env.run(&["apply", "--auto-approve", "org.yaml"]).code, 0, "the next run makes it good");
 
-    // 1: usage.
+    // 1: wrong usage.
     assert_eq!(env.run(&["plan", "--no-such-flag"]).code, 1);
 }
 
@@ -416,7 +416,7 @@ fn a_command_gets_the_secret_on_its_standard_input() {
     assert_eq!(refused.code, 1, "{}", refused.all());
     assert!(
         refused.stderr.contains("nothing was sent")
-            && refused.stderr.contains("isn't run without --allow-commands"),
+            && refused.stderr.contains("is only run with --allow-commands"),
         "{}",
         refused.stderr
     );
@@ -512,7 +512,7 @@ fn ctrl_c_ends_an_apply_after_what_is_in_flight() {
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    // The first mutation is a key; the interrupt comes once its outcome has been told.
+    // The first mutation creates a key. The interrupt comes when its outcome is reported.
     let mut stdout = child.stdout.take().unwrap();
     let mut told = String::new();
     let mut byte = [0];
@@ -523,7 +523,7 @@ fn ctrl_c_ends_an_apply_after_what_is_in_flight() {
     let mut rest = String::new();
     stdout.read_to_string(&mut rest).unwrap();
     assert_eq!(child.wait().unwrap().code(), Some(5), "{told}{rest}");
-    assert!(rest.contains("interrupted before it was sent") && rest.contains("Stopped early"), "{rest}");
+    assert!(rest.contains("the run was interrupted") && rest.contains("Stopped early"), "{rest}");
     assert_eq!(env.run(&["apply", "--auto-approve", "org.yaml"]).code, 0, "the next run goes on");
 }
 
@@ -544,7 +544,7 @@ fn a_ledger_of_another_organisation_is_refused() {
     for verb in [&["plan"][..], &["apply", "--auto-approve"]] {
         let said = env.run(&[verb, &["--ledger", "l.jsonl", "org.yaml"]].concat());
         assert_eq!(said.code, 1);
-        assert!(said.stderr.contains("the ledger l.jsonl is of bitpanda"), "{}", said.stderr);
+        assert!(said.stderr.contains("the ledger l.jsonl belongs to bitpanda"), "{}", said.stderr);
     }
 }
 
@@ -556,7 +556,7 @@ fn a_plan_that_could_not_be_made_is_not_saved_over_one_that_could() {
     env.set("BITPANDA_API_KEY", "not-a-key");
     let said = env.run(&["plan", "--out", "plan.json", "org.yaml"]);
     assert_eq!(said.code, 6);
-    assert!(said.stderr.contains("not saved as plan.json"), "{}", said.stderr);
+    assert!(said.stderr.contains("was not saved as plan.json"), "{}", said.stderr);
     assert_eq!(env.read("plan.json"), good);
 }
 
@@ -578,7 +578,7 @@ fn a_plan_of_a_later_minor_version_is_read() {
     let env = Env::with_example();
     env.run(&["plan", "--sandbox", "--out", "plan.json", "bitpanda.yaml"]);
     let mut plan: Value = serde_json::from_str(&env.read("plan.json")).unwrap();
-    plan["format_version"] = json!("1.7");
+    plan["format_version"] = json!("2.7");
     plan["organizations"][0]["later"] = json!(true);
     env.write("later.json", plan.to_string());
     assert_eq!(env.run(&["show", "later.json"]).code, 0);
@@ -596,7 +596,7 @@ fn what_became_of_an_apply_is_json_for_programs() {
     assert_eq!(organization["exit"], 0);
     assert_eq!(organization["report"]["steps"].as_array().unwrap().len(), 5);
     assert_eq!(organization["report"]["steps"][0]["outcome"], "done");
-    assert_eq!(organization["report"]["standing"]["converged"]["later"], 0);
+    assert_eq!(organization["report"]["final_state"]["in-sync"]["later"], 0);
     let in_sync =
         plan_of(&env.run(&["apply", "--sandbox", "--auto-approve", "--format", "json", "bitpanda.yaml"]));
     assert_eq!(in_sync["organizations"][0]["exit"], 0);
@@ -620,7 +620,7 @@ fn nothing_that_took_effect_is_no_partial_apply() {
     env.write("org.yaml", without_users.replace("  - name: Reporting / 2024\n    absent: true\n", ""));
     let said = env.run(&["apply", "--auto-approve", "org.yaml"]);
     assert_eq!(said.code, 1, "{}", said.all());
-    assert!(said.stderr.contains("/dev/null is no regular file"), "{}", said.stderr);
+    assert!(said.stderr.contains("/dev/null isn't a regular file"), "{}", said.stderr);
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! What is shipped says one thing: the workflows, the image, the hook and the changelog.
+//! The workflows, the image, the hook and the changelog agree with each other.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -14,7 +14,7 @@ fn text(file: &str) -> String {
 }
 
 fn yaml(text: &str) -> Value {
-    // Or else `on` is true.
+    // Otherwise `on` would be read as true.
     serde_yaml::from_str_with_options(text, serde_yaml::options! { strict_booleans: true }).unwrap()
 }
 
@@ -29,7 +29,7 @@ fn yaml_files(folder: &Path, found: &mut Vec<PathBuf>) {
     }
 }
 
-/// Every file that may name an action, and its text.
+/// Returns every file that may use an action, with its text.
 fn files_with_actions() -> Vec<(PathBuf, String)> {
     let mut files = Vec::new();
     yaml_files(&root().join(".github"), &mut files);
@@ -43,7 +43,8 @@ fn files_with_actions() -> Vec<(PathBuf, String)> {
     files.into_iter().map(|file| (file.clone(), std::fs::read_to_string(file).unwrap())).collect()
 }
 
-/// `OWNER/NAME@HASH # vMAJOR.MINOR.PATCH`: the hash is what runs, the version is for people.
+/// Whether an action is pinned as `OWNER/NAME@HASH # vMAJOR.MINOR.PATCH`. The hash is what runs; the version is
+/// for readers.
 fn is_pinned(used: &str) -> bool {
     let Some((action, comment)) = used.split_once(" # v") else { return false };
     let hash = action.split_once('@').map_or("", |(_, hash)| hash);
@@ -59,7 +60,7 @@ fn every_action_is_pinned_by_its_hash() {
     let mut seen = 0;
     for (file, text) in files_with_actions() {
         let lines = text.lines().map(|line| line.trim().trim_start_matches("- "));
-        // What is in the same repository comes with the same commit.
+        // An action of the same repository comes with the same commit.
         for used in lines.filter_map(|line| line.strip_prefix("uses: ")).filter(|used| !used.starts_with("./")) {
             assert!(is_pinned(used), "{}: {used}", file.display());
             seen += 1;
@@ -131,7 +132,7 @@ fn the_hook_runs_a_verb_that_is_there() {
     assert!(said.status.success());
 }
 
-/// As in an empty folder or an image of nothing else.
+/// Without other files around it, as in an empty folder or image.
 #[test]
 fn the_sandbox_needs_no_certificate_authorities() {
     let folder = tempfile::TempDir::new().unwrap();
@@ -142,7 +143,7 @@ fn the_sandbox_needs_no_certificate_authorities() {
     assert!(said.status.success(), "{}", String::from_utf8_lossy(&said.stderr));
 }
 
-/// In a repository of its own: what `.ci/notes` makes of a tag and a changelog.
+/// Runs `.ci/notes` on a tag and a changelog in a repository of its own.
 #[cfg(unix)]
 fn notes(changelog: &str, tag: &str) -> Result<String, String> {
     let folder = tempfile::TempDir::new().unwrap();
@@ -162,14 +163,14 @@ fn a_release_has_one_version_and_says_what_is_new() {
     let version = env!("CARGO_PKG_VERSION");
     let tag = format!("v{version}");
     let released = text("CHANGELOG.md").replace("## [Unreleased]", &format!("## [{version}] - 2026-11-25"));
-    assert!(notes(&released, &tag).unwrap().contains("- `validate`"));
+    assert!(notes(&released, &tag).unwrap().contains("- The verbs `validate`"));
     let changelog = format!(
         "# C\n\n## [Unreleased]\n\nlater\n\n## [{version}] - 2026-11-25\n\nnow\n\n## [0.0.1] - 2026-01-01\n\nbefore\n"
     );
     assert_eq!(notes(&changelog, &tag).unwrap().trim(), "now");
     assert!(notes(&changelog, "v0.0.1").unwrap_err().contains("Cargo.toml has version"));
     assert!(notes("# C\n\n## [Unreleased]\n\nlater\n", &tag).unwrap_err().contains("no section"));
-    // Each crate is published by itself, and the program must get those of its own version.
+    // The crates are published separately, and the program must depend on those of its own version.
     let manifest = text("Cargo.toml");
     let parts = manifest.lines().filter(|line| line.starts_with("rolecall-") && line.contains("path = "));
     assert!(parts.clone().count() >= 3);

@@ -1,4 +1,5 @@
-//! Every document is valid GraphQL against what the vendors document and against the sandbox, and small enough.
+//! Every GraphQL document is valid against the vendor's schema and the sandbox's, and within the platform's
+//! limits.
 
 use std::path::Path;
 
@@ -6,19 +7,19 @@ use apollo_compiler::ast::OperationType;
 use apollo_compiler::executable::{Selection, SelectionSet};
 use apollo_compiler::validation::Valid;
 use apollo_compiler::{ExecutableDocument, Schema};
-use rolecall_graphql::{Mutation, Part, Query, fitting};
+use rolecall_graphql::{BatchPart, Mutation, Query, fitting_count};
 use rolecall_model::ProviderName;
 use rolecall_providers::{bitpanda, hive, paradime, rapidapi};
 use rolecall_sandbox::rapidapi::Generation;
 
-/// A provider's documents, and the schemas that each has to be valid against.
+/// The documents of a provider, with the schemas against which each has to be valid.
 struct Api {
     schemas: Vec<(&'static str, Valid<Schema>)>,
     queries: Vec<Query>,
     mutations: &'static [(&'static str, Mutation)],
 }
 
-/// Our own copy of the part of an API that we rely on.
+/// Returns our copy of the part of an API that rolecall uses.
 fn committed(file: &str) -> Valid<Schema> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("schemas").join(file);
     Schema::parse_and_validate(std::fs::read_to_string(path).unwrap(), file).unwrap()
@@ -61,7 +62,7 @@ fn apis() -> Vec<Api> {
     ]
 }
 
-/// What is asked of a hub of that generation.
+/// Returns the documents for a hub of that generation.
 fn rapidapi_of(index: usize, file: &'static str, generation: Generation) -> Api {
     let schemas =
         vec![(file, committed(file)), ("sandbox", served(rolecall_sandbox::rapidapi::RapidApi::sdl(generation)))];
@@ -92,7 +93,7 @@ fn mutations_ask_for_nothing_undocumented_and_are_single_mutations() {
     for Api { schemas, mutations, .. } in apis() {
         for (release, schema) in &schemas {
             for (field, mutation) in mutations {
-                // Sent only to a server whose introspection has it.
+                // This is sent only to a server whose introspection shows it.
                 if *release == "8.1.2" && *field == "deleteAccessToken" {
                     assert!(ExecutableDocument::parse_and_validate(schema, mutation.text, "x").is_err());
                     continue;
@@ -131,7 +132,7 @@ fn the_bitpanda_sandbox_keeps_enabled_of_users_to_itself() {
     assert!(!fields.contains_key("enabled"));
 }
 
-/// How deep a selection goes, and how many fields in it have a selection of their own: what the gateway counts.
+/// Returns the depth of a selection and the number of fields in it with subfields, which is the gateway's cost.
 fn measure(document: &ExecutableDocument, set: &SelectionSet) -> (usize, usize) {
     let (mut depth, mut cost) = (0, 0);
     for selection in &set.selections {
@@ -151,8 +152,9 @@ fn measure(document: &ExecutableDocument, set: &SelectionSet) -> (usize, usize) 
     (depth, cost)
 }
 
-/// The server takes 800 tokens, 20 aliases and depth 22; the public gateway depth 20 and cost 1000 (measured on Hive
-/// 8.1.2 and its gateway). Cost counts selections here, as the gateway's own estimate for single mutations does.
+/// The server accepts 800 tokens, 20 aliases and depth 22; the public gateway accepts depth 20 and cost 1000
+/// (measured on Hive 8.1.2 and its gateway). Cost counts fields with subfields, as the gateway's own estimate of
+/// single mutations does.
 #[test]
 fn hive_documents_are_within_every_limit() {
     let schema = committed("hive-newest.graphql");
@@ -170,10 +172,11 @@ fn hive_documents_are_within_every_limit() {
     }
 }
 
-/// As many as go together of each kind, and of all kinds in turns, are valid everywhere and within every limit.
+/// The largest batches of each kind of mutation, and of all kinds mixed, are valid everywhere and within every
+/// limit.
 #[test]
 fn hive_documents_for_several_are_valid_and_within_every_limit() {
-    let limits = rolecall_providers::of(ProviderName::Hive).batches().unwrap();
+    let limits = rolecall_providers::of(ProviderName::Hive).batch_limits().unwrap();
     let joinable: Vec<&Mutation> = hive::MUTATIONS
         .iter()
         .map(|(_, mutation)| mutation)
@@ -183,11 +186,14 @@ fn hive_documents_for_several_are_valid_and_within_every_limit() {
     let names: Vec<String> = (1..=40).map(|place| format!("m{}", place + 10_000)).collect();
     let kinds = joinable.iter().map(|mutation| vec![*mutation]).chain([joinable.clone()]);
     for kinds in kinds {
-        let parts: Vec<Part<'_>> =
-            names.iter().zip(kinds.iter().cycle()).map(|(alias, mutation)| Part { alias, mutation }).collect();
-        let count = fitting(&parts, limits);
+        let parts: Vec<BatchPart<'_>> = names
+            .iter()
+            .zip(kinds.iter().cycle())
+            .map(|(alias, mutation)| BatchPart { alias, mutation })
+            .collect();
+        let count = fitting_count(&parts, limits);
         assert!(count >= 15, "{count} {kinds:?}");
-        let text = rolecall_graphql::document(&parts[..count]).unwrap();
+        let text = rolecall_graphql::batch_document(&parts[..count]).unwrap();
         assert!(lexed_tokens(&text.replace("...", ".")) <= 800, "{text}");
         for release in ["newest", "8.1.2"] {
             let schema = committed(&format!("hive-{release}.graphql"));
@@ -201,13 +207,13 @@ fn hive_documents_for_several_are_valid_and_within_every_limit() {
             assert_eq!(operation.root_fields(&document).count(), count);
         }
         if let Some(more) = parts.get(..=count) {
-            let tokens = lexed_tokens(&rolecall_graphql::document(more).unwrap().replace("...", "."));
+            let tokens = lexed_tokens(&rolecall_graphql::batch_document(more).unwrap().replace("...", "."));
             assert!(count == 20 || tokens > 800, "one more would have fitted: {tokens}");
         }
     }
 }
 
-/// What can't be had twice is never lost together with something else.
+/// An answer that can't be read again is never lost because another mutation of the batch failed.
 #[test]
 fn secrets_and_mails_are_asked_for_by_themselves() {
     for (field, mutation) in
@@ -218,7 +224,7 @@ fn secrets_and_mails_are_asked_for_by_themselves() {
     }
 }
 
-/// Names, numbers, strings and punctuation: what a server's lexer counts.
+/// Counts names, numbers, strings and punctuation, which a server's lexer counts as tokens.
 fn lexed_tokens(text: &str) -> usize {
     let mut count = 0;
     let mut in_word = false;
@@ -236,7 +242,7 @@ fn lexed_tokens(text: &str) -> usize {
     count
 }
 
-/// The query for servers whose projects don't tell their type is the same but for that.
+/// For servers whose projects have no type, the query differs only in that field.
 #[test]
 fn hive_has_one_query_with_the_type_of_projects_and_one_without() {
     let texts: Vec<&str> =
@@ -247,7 +253,7 @@ fn hive_has_one_query_with_the_type_of_projects_and_one_without() {
     assert_ne!(with, without);
 }
 
-/// An invitation's id contains the code that redeems it, and its deletion answers with the id.
+/// An invitation's id contains the code that redeems it, and the answer to its deletion contains the id.
 #[test]
 fn hive_documents_never_ask_for_the_id_of_an_invitation() {
     for (release, schema) in
@@ -269,7 +275,8 @@ fn hive_documents_never_ask_for_the_id_of_an_invitation() {
     }
 }
 
-/// One field at the root each, as the vendor's release notes want it, but for the two that are for hubs that take more.
+/// Each document has one root field, as the vendor's release notes require, except for the two for hubs that
+/// accept more.
 #[test]
 fn rapidapi_documents_ask_for_one_field_and_for_no_secret() {
     let schema = committed("rapidapi-documented.graphql");
@@ -302,7 +309,7 @@ fn rapidapi_documents_ask_for_one_field_and_for_no_secret() {
     }
 }
 
-/// Each generation's own documents are there because the other generations don't take them.
+/// A generation has its own documents only because the other generations don't accept them.
 #[test]
 fn rapidapi_generations_differ_in_what_is_asked_of_them() {
     let files = ["rapidapi-2023-01.graphql", "rapidapi-2023-08.graphql", "rapidapi-documented.graphql"];
@@ -312,7 +319,8 @@ fn rapidapi_generations_differ_in_what_is_asked_of_them() {
     let [early, listed, late] = rapidapi::QUERIES_BY_GENERATION;
     assert!(late.iter().all(|query| !valid(0, query) && !valid(1, query)));
     assert!(listed.iter().all(|query| !valid(0, query)));
-    // What the latest has for an organisation says more, and what the others have for users it doesn't take.
+    // The latest document for an organisation selects more. The latest schema doesn't accept the others' document
+    // for users.
     let of_users = [listed, early].into_iter().flatten().filter(|query| query.name == "Users");
     assert!(of_users.clone().all(|query| !valid(2, query)) && of_users.count() == 2);
     assert!(early.iter().all(|query| valid(1, query)));

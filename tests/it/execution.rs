@@ -1,4 +1,4 @@
-//! How a plan is carried out: what goes at once, what goes together, and what is done where an answer doesn't come.
+//! Execution of a plan: parallel requests, batches, and lost or unclear answers.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -10,11 +10,11 @@ use rolecall_model::Outcome;
 use rolecall_sandbox::hive::{Assignment, World};
 use tokio::time::Instant;
 
-/// As a server says it that takes fewer aliases.
+/// The refusal of a server that accepts fewer aliases.
 const REFUSED: &str = r#"{"errors":[{"message":"Syntax Error: Aliases limit of 1 exceeded, found 9."}]}"#;
 
-/// So many members who all get another role.
-fn movers(count: usize) -> (World, String) {
+/// Returns a world and a file that gives this many members another role.
+fn role_changes(count: usize) -> (World, String) {
     let mut world = world();
     let more = ["support:manageTickets", "project:describe", "laboratory:describe", "laboratory:modify"];
     role(&mut world, "Developer", &more);
@@ -35,20 +35,20 @@ fn converged(report: &Report) -> bool {
     matches!(report.final_state, FinalState::InSync { .. })
 }
 
-fn moved(world: &World) -> usize {
+fn count_moved(world: &World) -> usize {
     let developer = world.role("Developer").unwrap().id.clone();
     world.members.iter().filter(|member| member.role_id == developer).count()
 }
 
-/// The outcomes that aren't done, with whom they are about.
-fn open(report: &Report) -> Vec<(String, Outcome)> {
+/// Returns the outcomes other than done, with their addresses.
+fn not_done(report: &Report) -> Vec<(String, Outcome)> {
     let open = report.steps.iter().filter(|step| step.outcome != Outcome::Done);
     open.map(|step| (step.address.to_string(), step.outcome)).collect()
 }
 
 #[test]
 fn twenty_go_in_one_document_once_the_first_was_answered() {
-    let (world, body) = movers(46);
+    let (world, body) = role_changes(46);
     let mut rig = Rig::new(world, &body);
     let report = rig.apply();
     assert!(report.all_done() && converged(&report), "{report:#?}");
@@ -56,12 +56,12 @@ fn twenty_go_in_one_document_once_the_first_was_answered() {
     let sizes: Vec<usize> =
         rig.wire.mutations().iter().map(|request| request.variables.as_object().unwrap().len()).collect();
     assert_eq!(sizes, [1, 20, 20, 5]);
-    assert_eq!(moved(&rig.world()), 46);
+    assert_eq!(count_moved(&rig.world()), 46);
 }
 
 #[test]
 fn one_request_at_once_is_one_mutation_a_request() {
-    let (world, body) = movers(5);
+    let (world, body) = role_changes(5);
     let mut rig = Rig::new(world, &body);
     rig.parallelism = Some(1);
     assert!(rig.apply().all_done());
@@ -70,7 +70,7 @@ fn one_request_at_once_is_one_mutation_a_request() {
 
 #[test]
 fn steps_are_reported_in_the_order_of_the_plan_however_they_came_back() {
-    let (world, body) = movers(30);
+    let (world, body) = role_changes(30);
     let mut rig = Rig::new(world, &body);
     let seconds = Mutex::new([9, 9, 1].into_iter());
     rig.wire.delay(Arc::new(move || Duration::from_secs(seconds.lock().unwrap().next().unwrap_or(0))));
@@ -79,20 +79,21 @@ fn steps_are_reported_in_the_order_of_the_plan_however_they_came_back() {
     assert_eq!(ids, (1..=30).map(|place| format!("m{place}")).collect::<Vec<_>>());
 }
 
-/// The server stops at the first that throws, and answers with nothing of those before it (measured on Hive 8.1.2).
+/// The server stops at the first mutation that fails with an error, and leaves out the results of those before it
+/// (measured on Hive 8.1.2).
 #[test]
 fn where_one_of_a_document_throws_the_others_are_looked_up_and_those_that_never_ran_are_sent_again() {
     for gateway in [false, true] {
-        let (mut world, body) = movers(9);
+        let (mut world, body) = role_changes(9);
         world.switches.gateway = gateway;
         let mut rig = Rig::new(world, &body);
         let plan = rig.plan();
-        // By another hand.
+        // Somebody else removes the member.
         rig.world().members.retain(|member| member.email != "u004@x.example");
         let report = rig.apply_plan(&plan).unwrap();
-        assert_eq!(open(&report), [("user/u004@x.example".to_owned(), Outcome::Unsure)], "{gateway}");
-        assert_eq!(moved(&rig.world()), 8);
-        // Of those that had run none was sent again, and of the others each once.
+        assert_eq!(not_done(&report), [("user/u004@x.example".to_owned(), Outcome::Unsure)], "{gateway}");
+        assert_eq!(count_moved(&rig.world()), 8);
+        // None that had run was sent again; each of the others was sent once.
         let again = 4;
         assert_eq!(rig.intents(), 9 + again, "{gateway} {:?}", operations(&rig));
         assert_eq!(operations(&rig)[..2], ["AssignMemberRole", "Batch"]);
@@ -103,15 +104,15 @@ fn where_one_of_a_document_throws_the_others_are_looked_up_and_those_that_never_
 
 #[test]
 fn a_server_that_takes_no_document_of_several_gets_one_after_the_other() {
-    let (world, body) = movers(9);
+    let (world, body) = role_changes(9);
     let mut rig = Rig::new(world, &body);
-    rig.wire.doom(&[Fate::Fine, Fate::Ignored(400, REFUSED)]);
+    rig.wire.set_fates(&[Fate::Fine, Fate::Ignored(400, REFUSED)]);
     let report = rig.apply();
     assert!(report.all_done() && converged(&report), "{report:#?}");
     assert_eq!(operations(&rig), ["AssignMemberRole"; 9]);
 }
 
-/// Errors that name none of them, from a server that ran some, all or none.
+/// The errors name no mutation, and the server executed some, all or none of them.
 #[test]
 fn what_a_document_says_of_no_one_in_particular_is_looked_up_for_each() {
     const NAMELESS: &[&str] = &[
@@ -122,9 +123,9 @@ fn what_a_document_says_of_no_one_in_particular_is_looked_up_for_each() {
     ];
     for said in NAMELESS {
         for (fate, sent) in [(Fate::Acted(200, said), 9), (Fate::Ignored(200, said), 17)] {
-            let (world, body) = movers(9);
+            let (world, body) = role_changes(9);
             let mut rig = Rig::new(world, &body);
-            rig.wire.doom(&[Fate::Fine, fate]);
+            rig.wire.set_fates(&[Fate::Fine, fate]);
             let report = rig.apply();
             assert!(report.all_done() && converged(&report), "{fate:?} {report:#?}");
             assert_eq!(rig.intents(), sent, "{fate:?} {:?}", operations(&rig));
@@ -132,13 +133,13 @@ fn what_a_document_says_of_no_one_in_particular_is_looked_up_for_each() {
     }
 }
 
-/// HTTP 408, and a 503 that says when to come again, are no answer to what was sent.
+/// HTTP 408, and a 503 with `Retry-After`, don't say whether the mutation took effect.
 #[test]
 fn a_server_that_got_tired_may_have_acted() {
     for status in [408, 503] {
-        let (world, body) = movers(2);
+        let (world, body) = role_changes(2);
         let mut rig = Rig::new(world, &body);
-        rig.wire.doom(&[Fate::Acted(status, "")]);
+        rig.wire.set_fates(&[Fate::Acted(status, "")]);
         let report = rig.apply();
         assert!(report.all_done() && converged(&report), "{status} {report:#?}");
         assert_eq!(rig.intents(), 2, "{status}");
@@ -147,9 +148,9 @@ fn a_server_that_got_tired_may_have_acted() {
 
 #[test]
 fn what_a_lost_answer_had_done_is_seen_and_not_done_again() {
-    let (world, body) = movers(9);
+    let (world, body) = role_changes(9);
     let mut rig = Rig::new(world, &body);
-    rig.wire.doom(&[Fate::Fine, Fate::DropAfter]);
+    rig.wire.set_fates(&[Fate::Fine, Fate::DropAfter]);
     let report = rig.apply();
     assert!(report.all_done() && converged(&report), "{report:#?}");
     assert_eq!(operations(&rig), ["AssignMemberRole", "Batch"]);
@@ -159,32 +160,32 @@ fn what_a_lost_answer_had_done_is_seen_and_not_done_again() {
 #[test]
 fn a_whole_value_that_a_read_does_not_show_is_sent_once_more_and_not_a_third_time() {
     for fate in [Fate::DropBefore, Fate::Ignored(502, ""), Fate::Ignored(200, "<html>")] {
-        let (world, body) = movers(2);
+        let (world, body) = role_changes(2);
         let mut rig = Rig::new(world, &body);
-        rig.wire.doom(&[fate]);
+        rig.wire.set_fates(&[fate]);
         let report = rig.apply();
         assert!(report.all_done() && converged(&report), "{fate:?} {report:#?}");
         assert_eq!(rig.intents(), 3);
-        let (world, body) = movers(1);
+        let (world, body) = role_changes(1);
         let mut rig = Rig::new(world, &body);
-        rig.wire.doom(&[fate; 9]);
+        rig.wire.set_fates(&[fate; 9]);
         let report = rig.apply();
-        assert_eq!(open(&report), [("user/u000@x.example".to_owned(), Outcome::Unsure)]);
+        assert_eq!(not_done(&report), [("user/u000@x.example".to_owned(), Outcome::Unsure)]);
         assert_eq!(rig.intents(), 2);
     }
 }
 
-/// Its mail may be out: only the next run, which reads first, may send another.
+/// The mail may have been sent, so only the next run may send another, after a read.
 #[test]
 fn an_invitation_and_a_key_whose_answers_were_lost_are_never_asked_for_again_in_the_same_run() {
     let body = "users: [{ email: a@x.example, roles: [Viewer], resources: all }, { email: b@x.example, roles: [Viewer], resources: all }]
 keys: [{ name: ci, permissions: [organization:describe], resources: all, deliver: { file: ci.key } }]";
     let mut rig = Rig::new(world(), body);
-    rig.wire.doom(&[Fate::DropBefore, Fate::DropBefore]);
+    rig.wire.set_fates(&[Fate::DropBefore, Fate::DropBefore]);
     let report = rig.apply();
     assert_eq!(rig.intents(), 3);
     assert_eq!(
-        open(&report),
+        not_done(&report),
         [("key/ci".to_owned(), Outcome::Unsure), ("user/a@x.example".to_owned(), Outcome::Unsure)]
     );
     assert_eq!(rig.world().invitations.len(), 1);
@@ -197,24 +198,24 @@ const NO: &str = r#"{"data":null,"errors":[{"message":"no","errorType":"REFUSED"
 
 #[test]
 fn what_is_refused_when_it_is_sent_again_and_is_so_was_done() {
-    let (world, body) = movers(1);
+    let (world, body) = role_changes(1);
     let mut rig = Rig::new(world, &body);
-    rig.wire.doom(&[Fate::DropBefore, Fate::Acted(200, NO)]);
+    rig.wire.set_fates(&[Fate::DropBefore, Fate::Acted(200, NO)]);
     let report = rig.apply();
     assert!(report.all_done() && converged(&report), "{report:#?}");
     let said = report.steps[0].message.as_ref().unwrap();
-    assert!(said.contains("the platform said no when it was sent again"), "{said}");
+    assert!(said.contains("The platform refused the change when it was sent again"), "{said}");
 }
 
-/// Whatever the platform said of it: nobody has its secret.
+/// Nobody has the secret of this key, whatever the platform answered.
 #[test]
 fn a_key_that_is_there_although_it_was_refused_is_retired_by_the_next_run() {
     let body =
         "keys: [{ name: ci, permissions: [organization:describe], resources: all, deliver: { file: ci.key } }]";
     let mut rig = Rig::new(world(), body);
-    rig.wire.doom(&[Fate::Acted(200, NO)]);
+    rig.wire.set_fates(&[Fate::Acted(200, NO)]);
     let report = rig.apply();
-    assert_eq!(open(&report), [("key/ci".to_owned(), Outcome::Unsure)], "{report:#?}");
+    assert_eq!(not_done(&report), [("key/ci".to_owned(), Outcome::Unsure)], "{report:#?}");
     let named = |rig: &Rig| -> Vec<String> {
         let tokens = rig.world().tokens.clone().into_iter();
         tokens.filter(|token| token.title == "ci").map(|token| token.id).collect()
@@ -230,23 +231,23 @@ fn a_key_that_is_there_although_it_was_refused_is_retired_by_the_next_run() {
 
 #[test]
 fn a_platform_that_answers_nothing_any_more_is_left_alone() {
-    let (world, body) = movers(9);
+    let (world, body) = role_changes(9);
     let mut rig = Rig::new(world, &body);
     rig.parallelism = Some(1);
-    rig.wire.doom(&[Fate::DropBefore; 99]);
+    rig.wire.set_fates(&[Fate::DropBefore; 99]);
     let report = rig.apply();
     let Some(Stop::Unreachable(why)) = &report.stopped else { panic!("{report:#?}") };
-    assert_eq!(why, "3 requests in a row weren't answered");
+    assert_eq!(why, "3 requests in a row got no answer");
     assert_eq!(rig.intents(), 3);
     let skipped = report.steps.iter().filter(|step| step.outcome == Outcome::Skipped);
     assert!(skipped.clone().all(|step| step.message.as_ref().unwrap().contains("3 requests in a row")));
     assert_eq!(skipped.count(), 7);
 }
 
-/// Six invitations in five seconds is all that the platform takes; everything else needn't wait for them.
+/// The platform accepts six invitations in five seconds. Other mutations don't wait for them.
 #[test]
 fn what_has_no_limit_does_not_wait_for_what_has_one() {
-    let (world, body) = movers(30);
+    let (world, body) = role_changes(30);
     let invited = (0..8).map(|index| format!("{{ email: i{index}@x.example, roles: [Viewer], resources: all }}"));
     let body = body.replacen("users: [", &format!("users: [{}, ", invited.collect::<Vec<_>>().join(", ")), 1);
     let mut rig = Rig::new(world, &body);
@@ -255,7 +256,7 @@ fn what_has_no_limit_does_not_wait_for_what_has_one() {
     let (start, sights) = (Arc::clone(&began), Arc::clone(&seen));
     rig.wire.watch(Arc::new(move |world: &World| {
         let since = *start.lock().unwrap().get_or_insert_with(Instant::now);
-        sights.lock().unwrap().push((since.elapsed().as_secs(), world.invitations.len(), moved(world)));
+        sights.lock().unwrap().push((since.elapsed().as_secs(), world.invitations.len(), count_moved(world)));
     }));
     let report = rig.apply();
     assert!(report.all_done(), "{report:#?}");
@@ -266,16 +267,17 @@ fn what_has_no_limit_does_not_wait_for_what_has_one() {
     assert!(seen.iter().all(|(at, invited, _)| *at >= 5 || *invited <= 6), "{seen:?}");
 }
 
-/// What a run that ends leaves unsent of what it would have sent again isn't taken for never sent.
+/// An interrupted run may leave a mutation unsent that it would have sent again. The mutation isn't treated as
+/// never sent.
 #[test]
 fn whoever_ends_the_run_is_told_what_stays_open() {
-    let (world, body) = movers(3);
+    let (world, body) = role_changes(3);
     let mut rig = Rig::new(world, &body);
     rig.parallelism = Some(1);
-    rig.wire.doom(&[Fate::DropBefore]);
+    rig.wire.set_fates(&[Fate::DropBefore]);
     rig.interrupt_after_steps(1);
     let report = rig.apply();
-    let [first, others @ ..] = &*open(&report) else { panic!("{report:#?}") };
+    let [first, others @ ..] = &*not_done(&report) else { panic!("{report:#?}") };
     assert_eq!(*first, ("user/u000@x.example".to_owned(), Outcome::Unsure));
     assert!(others.iter().all(|(_, outcome)| *outcome == Outcome::Skipped), "{others:?}");
     assert_eq!(report.stopped, Some(Stop::Interrupted));
@@ -305,13 +307,14 @@ mod bitpanda {
             rig.wire.delay(Arc::new(|| Duration::from_secs(1)));
             let report = rig.apply();
             assert!(report.all_done(), "{report:#?}");
-            // The first goes alone.
+            // The first one is sent alone.
             assert_eq!(rig.wire.most_at_once(), most, "{parallelism:?}");
             assert_eq!(rig.wire.mutations().len(), 9);
         }
     }
 
-    /// An input type that isn't known may clear what isn't sent: that happens to one person, however many go at once.
+    /// An unknown input type may clear fields that aren't sent. This happens to one user at most, even with
+    /// parallel requests.
     #[test]
     fn what_an_operation_loses_it_loses_once() {
         let (mut world, body) = updates(9);

@@ -1,22 +1,22 @@
-//! Guardrails at their edges, on every provider.
+//! Guardrails at their limits, on every provider.
 
 use crate::support::cli::Env;
 use crate::support::rig::{Platform, Rig, addresses};
 use rolecall_model::{Limit, OrganizationPlan, Pattern, Removals};
 use rolecall_sandbox::hive::Assignment;
 
-/// A provider's organisation of so many people besides those who administrate it, and the file that takes some of them out.
+/// A provider's organisation with a number of users besides the admins, and files that remove some of them.
 trait Crowd: Platform {
     fn crowd(people: usize) -> Self::World;
-    /// How many users are live in it: whoever calls, or owns it, is mostly one of them.
+    /// Returns the number of live users. It mostly includes rolecall's own user or the owner.
     fn live(people: usize) -> usize {
         people + 1
     }
-    /// An entry that takes somebody out.
-    fn out(email: &str) -> String {
+    /// Returns an entry that removes a user.
+    fn removal_entry(email: &str) -> String {
         format!("{{ email: {email}, absent: true }}")
     }
-    /// An entry that leaves somebody less than they have.
+    /// Returns an entry that leaves a user with less access.
     fn demoted(email: &str) -> String;
 }
 
@@ -86,8 +86,8 @@ impl Crowd for crate::support::rapidapi::Hub {
     }
 }
 
-/// The rails that a plan breaks.
-fn rails(plan: &OrganizationPlan) -> Vec<&str> {
+/// Returns the guardrails that a plan breaks.
+fn guardrails_broken(plan: &OrganizationPlan) -> Vec<&str> {
     plan.refusals.iter().map(|refusal| refusal.guardrail.as_str()).collect()
 }
 
@@ -101,7 +101,7 @@ fn plan_of<P: Crowd>(people: usize, limit: &str, entries: &[String]) -> Organiza
     rig.plan()
 }
 
-/// One less, as many, and one more than may go.
+/// Checks plans with one removal less than the limit, exactly the limit, and one more.
 fn at_the_edge<P: Crowd>() {
     for people in 1..=12 {
         let live = P::live(people);
@@ -116,16 +116,16 @@ fn at_the_edge<P: Crowd>() {
             ("{ users: 2 }".to_owned(), 2),
         ] {
             for go in cap.saturating_sub(1)..=(cap + 1).min(people) {
-                let entry: fn(&str) -> String = if go % 2 == 0 { P::out } else { P::demoted };
+                let entry: fn(&str) -> String = if go % 2 == 0 { P::removal_entry } else { P::demoted };
                 let entries: Vec<String> = (0..go).map(|number| entry(&email(number))).collect();
                 let plan = plan_of::<P>(people, &limit, &entries);
                 let users = addresses(&plan).into_iter().filter(|address| address.starts_with("user/"));
                 assert_eq!(users.count(), go, "{people} {limit} {go}");
                 let refused = if go > cap { vec!["max_removals"] } else { Vec::new() };
-                assert_eq!(rails(&plan), refused, "{go} of {live}, {limit}: {:?}", plan.refusals);
+                assert_eq!(guardrails_broken(&plan), refused, "{go} of {live}, {limit}: {:?}", plan.refusals);
                 for refusal in &plan.refusals {
                     let said = format!(
-                        "{go} of {live} users would lose access or some of it, and by one plan at most {cap} may"
+                        "{go} of {live} users would lose access, or a part of it. One plan may do that to {cap} at most"
                     );
                     assert!(refusal.message.starts_with(&said), "{}", refusal.message);
                     assert_eq!(refusal.addresses.len(), go);
@@ -155,7 +155,7 @@ fn no_more_than_may_go_at_rapidapi() {
     at_the_edge::<crate::support::rapidapi::Hub>();
 }
 
-/// One more of a collection than may go, and as many as may, is told by the collection alone.
+/// Checks that a collection's guardrail refuses one removal above the limit, and nothing at the limit.
 fn refused<P: Platform>(world: &P::World, limit: &str, body: &str) -> Vec<String>
 where
     P::World: Clone,
@@ -177,7 +177,7 @@ fn keys_roles_and_teams_are_counted_each_by_itself() {
             "secret",
         ));
     }
-    // One that is off is none of those that there are.
+    // A disabled key doesn't count as one of the keys.
     world.keys[8].enabled = false;
     let out = |keys: usize| {
         let entries =
@@ -185,7 +185,7 @@ fn keys_roles_and_teams_are_counted_each_by_itself() {
         format!("keys: [{}]", entries.join(", "))
     };
     assert_eq!(refused::<bitpanda::Custody>(&world, "25%", &out(2)), [""; 0]);
-    let said = "3 of 8 keys would go, and by one plan at most 2 may (25%)";
+    let said = "3 of 8 keys would be removed. One plan may do that to 2 at most (`max_removals: 25%`).";
     assert_eq!(refused::<bitpanda::Custody>(&world, "25%", &out(3)), [said]);
     assert_eq!(refused::<bitpanda::Custody>(&world, "{ users: 0, keys: 3 }", &out(3)), [""; 0]);
 
@@ -199,17 +199,18 @@ fn keys_roles_and_teams_are_counted_each_by_itself() {
         format!("roles: [{}]", entries.join(", "))
     };
     assert_eq!(refused::<hive::Console>(&world, "{ roles: 2 }", &roles(2)), [""; 0]);
-    let said = format!("3 of {live} roles would go, and by one plan at most 2 may (2)");
+    let said =
+        format!("3 of {live} roles would be removed. One plan may do that to 2 at most (`max_removals: 2`).");
     assert_eq!(refused::<hive::Console>(&world, "{ roles: 2 }", &roles(3)), [said]);
 
     let world = rapidapi::with_teams(&["A", "B", "C"]);
     let teams = "teams: [{ name: A, absent: true }, { name: B, absent: true }]";
-    let said = "2 of 4 teams would go, and by one plan at most 1 may (25%)";
+    let said = "2 of 4 teams would be removed. One plan may do that to 1 at most (`max_removals: 25%`).";
     assert_eq!(refused::<rapidapi::Hub>(&world, "25%", teams), [said]);
     assert_eq!(refused::<rapidapi::Hub>(&world, "50%", teams), [""; 0]);
 }
 
-/// Whoever has a role that loses something loses it.
+/// A role that loses a permission takes it from each of its holders.
 #[test]
 fn a_role_that_loses_a_permission_counts_each_of_its_holders() {
     use crate::support::hive;
@@ -220,12 +221,12 @@ fn a_role_that_loses_a_permission_counts_each_of_its_holders() {
         let most = people - 1;
         assert_eq!(refused::<hive::Console>(&world, &people.to_string(), weaker), [""; 0]);
         let said = format!(
-            "{people} of {} users would lose access or some of it, and by one plan at most {most} may ({most})",
+            "{people} of {} users would lose access, or a part of it. One plan may do that to {most} at most (`max_removals: {most}`).",
             people + 1
         );
         assert_eq!(refused::<hive::Console>(&world, &most.to_string(), weaker), [said]);
         assert_eq!(refused::<hive::Console>(&world, "0", stronger), [""; 0]);
-        // Somebody who is moved at the same time to what they had is judged by where they go.
+        // A user who moves to a role with the old permissions at the same time loses nothing.
         let moved = format!("{weaker}\nusers: [{{ email: {}, roles: [Admin], resources: all }}]", email(0));
         assert_eq!(refused::<hive::Console>(&world, &most.to_string(), &moved), [""; 0]);
     }
@@ -239,7 +240,7 @@ fn the_command_line_is_stricter_and_never_looser() {
     let said = plan(&["--max-removals", "0"]);
     assert_eq!(said.code, 3, "{}", said.all());
     assert!(said.stdout.contains("refused by max_removals"), "{}", said.all());
-    // The change is shown all the same.
+    // The change is shown nevertheless.
     assert!(said.stdout.contains("- user/sam@acme.example"), "{}", said.all());
     assert_eq!(plan(&["--max-removals", "100%", "--min-admins", "1"]).code, 0);
     let original = env.read("bitpanda.yaml");
@@ -291,17 +292,17 @@ fn a_protected_pattern_covers_what_it_fits() {
 fn a_limit_is_written_as_a_share_or_a_number() {
     for (text, of_ten) in [("0%", 1), ("9%", 1), ("25%", 2), ("100%", 10), ("0", 0), ("3", 3)] {
         let limit: Limit = text.parse().unwrap();
-        assert_eq!((limit.of(10), limit.to_string().as_str()), (of_ten, text));
+        assert_eq!((limit.count(10), limit.to_string().as_str()), (of_ten, text));
     }
     for wrong in ["", "%", "-1", "101%", "2.5%", "25 %", "lots"] {
         assert!(wrong.parse::<Limit>().is_err(), "{wrong}");
     }
-    assert_eq!(Limit::default().of(usize::MAX / 100), usize::MAX / 100 / 4);
+    assert_eq!(Limit::default().count(usize::MAX / 100), usize::MAX / 100 / 4);
 }
 
 // ---- exceptions
 
-/// The file with an exception for the plan that was just shown.
+/// Returns the file with an exception for the plan that was just shown.
 fn excepting(file: &str, plan: &str, rails: &str, until: &str) -> String {
     let exception = format!("{{ plan: \"{plan}\", rails: [{rails}], until: {until}, reason: Sam leaves }}");
     file.replace("  max_removals: 25%\n", &format!("  max_removals: 0\n  exceptions: [{exception}]\n"))
@@ -321,10 +322,10 @@ fn an_exception_lets_one_plan_through_and_no_other() {
     let snippet = refused.stdout.lines().find(|line| line.contains("- { plan:")).unwrap();
     let seal = snippet.split('"').nth(1).unwrap().to_owned();
     assert!(snippet.ends_with("rails: [max_removals], until: YYYY-MM-DD, reason: WHY }"), "{snippet}");
-    // Pasted as it is, it says nothing yet.
+    // The printed exception contains placeholders, so it isn't valid as it is.
     file(&example.replace("  max_removals: 25%\n", &format!("  max_removals: 0\n  exceptions:\n  {snippet}\n")));
     let said = env.run(&["validate", "bitpanda.yaml"]);
-    assert!(said.stdout.contains("error[invalid-value]: `YYYY-MM-DD` is no date"), "{}", said.all());
+    assert!(said.stdout.contains("error[invalid-value]: `YYYY-MM-DD` is not a date."), "{}", said.all());
     for (exception, why) in [
         (excepting(&example, &seal, "min_admins", NEVER), None),
         (excepting(&example, &seal, "max_removals", "2026-11-01"), Some("ended on 2026-11-01")),
@@ -338,7 +339,7 @@ fn an_exception_lets_one_plan_through_and_no_other() {
         assert_eq!(said.code, 3, "{}", said.all());
         let line = said.stdout.lines().find(|line| line.contains("refused by max_removals")).unwrap();
         match why {
-            Some(why) => assert!(line.ends_with(&format!("; the exception in line 37 {why}")), "{line}"),
+            Some(why) => assert!(line.ends_with(&format!(" The exception in line 37 {why}.")), "{line}"),
             None => assert!(!line.contains("exception"), "{line}"),
         }
     }
@@ -346,14 +347,14 @@ fn an_exception_lets_one_plan_through_and_no_other() {
     let said = plan(&[]);
     assert_eq!(said.code, 0, "{}", said.all());
     assert!(said.stdout.contains("lifted max_removals until 2999-12-31, Sam leaves: "), "{}", said.all());
-    // What whoever runs it makes stricter no file lifts.
+    // No exception in the file lifts a limit that was set on the command line.
     let said = env.run(&["apply", "--sandbox", "bitpanda.yaml", "--plan", "plan.json", "--max-removals", "1"]);
     assert_eq!(said.code, 3, "{}", said.all());
-    assert!(said.stdout.contains("lifts no limit of the command line"), "{}", said.all());
+    assert!(said.stdout.contains("can't override a limit of the command line"), "{}", said.all());
     let said = env.run(&["apply", "--sandbox", "bitpanda.yaml", "--plan", "plan.json"]);
     assert_eq!(said.code, 0, "{}", said.all());
     let ledger = env.read(".rolecall/sandbox/ledger/bitpanda-f8588dc7-e1ce-4d92-a473-809a0a357ad9.jsonl");
-    let lifted = ledger.lines().find(|line| line.contains("\"event\":\"lifted\"")).unwrap();
+    let lifted = ledger.lines().find(|line| line.contains("\"event\":\"override\"")).unwrap();
     for part in [seal.as_str(), "max_removals", NEVER, "Sam leaves"] {
         assert!(lifted.contains(part), "{lifted}");
     }
@@ -367,10 +368,10 @@ fn an_exception_is_checked_like_everything_else() {
     let example = env.read("bitpanda.yaml");
     let seal = format!("sha256:{}", "a".repeat(64));
     for (exception, said) in [
-        (excepting(&example, "sha256:abc", "max_removals", NEVER), "`sha256:abc` is no plan's seal"),
-        (excepting(&example, &seal, "", NEVER), "no guardrail is named"),
-        (excepting(&example, &seal, "manage", NEVER), "`manage` is not one of `max_removals` or `min_admins`"),
-        (excepting(&example, &seal, "max_removals", "tomorrow"), "`tomorrow` is no date"),
+        (excepting(&example, "sha256:abc", "max_removals", NEVER), "`sha256:abc` is not the seal of a plan."),
+        (excepting(&example, &seal, "", NEVER), "The exception names no guardrail."),
+        (excepting(&example, &seal, "manage", NEVER), "Expected `max_removals` or `min_admins`, found `manage`."),
+        (excepting(&example, &seal, "max_removals", "tomorrow"), "`tomorrow` is not a date."),
         (
             excepting(&example, &seal, "max_removals", NEVER).replace(", reason: Sam leaves", ""),
             "`reason` is missing",
@@ -390,7 +391,7 @@ fn no_exception_leaves_fewer_admins_than_the_platform_needs() {
     rapidapi::member(&mut world, "jane@x.example", true, &[]);
     let organization = rapidapi::acme(&world);
     let own = rapidapi::user(&world, rolecall_sandbox::rapidapi::OWN_EMAIL);
-    // Of the whole hub, and not of this organisation.
+    // The user stays an environment admin, but is no admin of this organisation.
     world.assign("USER_ORGANIZATION", "organization-developer", own, Some(organization), None);
     let head = rapidapi::head_of(organization);
     let wish = |more: &str| {
@@ -405,33 +406,33 @@ fn no_exception_leaves_fewer_admins_than_the_platform_needs() {
     let plan = rig.plan();
     assert_eq!(plan.seal, seal);
     let left = plan.refusals.iter().find(|it| it.message.starts_with("0 usable admins")).unwrap();
-    assert!(left.message.ends_with("can't leave fewer admins than the platform needs"), "{}", left.message);
+    assert!(left.message.ends_with("can't allow fewer admins than the platform requires."), "{}", left.message);
 }
 
-// ---- an admin who was demoted meanwhile
+// ---- an admin who was demoted in the meantime
 
-/// What was safe when it was reviewed is judged anew on what is there now.
+/// A plan that was safe at its review is checked again on the current state.
 fn demoted_meanwhile<P: Crowd>(admins: fn(usize) -> P::World, demote: fn(&mut P::World, &str)) {
-    let out: Vec<String> = (0..2).map(|number| P::out(&email(number))).collect();
+    let out: Vec<String> = (0..2).map(|number| P::removal_entry(&email(number))).collect();
     let body = format!("guardrails: {{ min_admins: 2 }}\nusers: [{}]", out.join(", "));
     for (demoted, refused) in [(0, false), (1, true)] {
         let rig = Rig::<P>::new(admins(4), &body);
         let approved = rig.plan();
-        assert_eq!(rails(&approved), [""; 0]);
+        assert_eq!(guardrails_broken(&approved), [""; 0]);
         for number in 0..demoted {
             demote(&mut rig.world(), &email(3 - number));
         }
         let fresh = rig.plan();
         let standing = rolecall_plan::compare(&approved.sealed, &fresh.sealed);
         assert!(standing.stale.is_empty());
-        assert_eq!(!rails(&fresh).is_empty(), refused, "{:?}", fresh.refusals);
+        assert_eq!(!guardrails_broken(&fresh).is_empty(), refused, "{:?}", fresh.refusals);
     }
 }
 
 #[test]
 fn an_admin_who_was_demoted_meanwhile_no_longer_counts() {
     use crate::support::{hive, paradime, rapidapi};
-    // Beside those there is whoever calls, or owns the organisation, so that one of the four goes first.
+    // Rolecall's own user or the owner is an admin too, so the first of the four is left out.
     demoted_meanwhile::<rapidapi::Hub>(
         |people| <rapidapi::Hub as Crowd>::crowd(people - 1),
         |world, email| {
@@ -460,7 +461,7 @@ fn an_admin_who_was_demoted_meanwhile_no_longer_counts() {
     );
 }
 
-// ---- whoever calls
+// ---- rolecall's own access
 
 #[test]
 fn whoever_calls_keeps_what_it_needs_unless_the_file_says_otherwise() {
@@ -483,15 +484,15 @@ fn whoever_calls_keeps_what_it_needs_unless_the_file_says_otherwise() {
             .replace("  min_admins: 2\n", "  min_admins: 2\n  require_self: false\n"),
     );
     let said = env.run(&["validate", "r.yaml"]);
-    assert!(said.stdout.contains("rapidapi never lets rolecall harm itself"), "{}", said.all());
+    assert!(said.stdout.contains("rolecall always protects its own access on rapidapi."), "{}", said.all());
 }
 
-/// The last of those who could set it right again stays, whoever it is, and goes where there is one more.
+/// The last user or key that could undo a mistake stays, whichever it is. It may be removed if there is another.
 #[test]
 fn whoever_calls_is_never_the_last_who_goes() {
     use crate::support::{bitpanda, hive, paradime};
     let none = "guardrails: { require_self: false, min_admins: 1 }\n";
-    // Its own user.
+    // Rolecall's own user.
     let own = format!("{none}users: [{{ email: {}, roles: [BUSINESS] }}]", paradime::OWNER);
     for (others, refused) in [(0, true), (1, false), (2, false)] {
         let mut world = paradime::world();
@@ -500,9 +501,9 @@ fn whoever_calls_is_never_the_last_who_goes() {
         }
         let plan = Rig::<paradime::Workspace>::new(world, &own).plan();
         assert_eq!(addresses(&plan), [format!("user/{}", paradime::OWNER)]);
-        assert_eq!(!rails(&plan).is_empty(), refused, "{others} {:?}", plan.refusals);
+        assert_eq!(!guardrails_broken(&plan).is_empty(), refused, "{others} {:?}", plan.refusals);
     }
-    // Its own key, which an admin key beside it could stand in for.
+    // Rolecall's own key, which another admin key could replace.
     let own = "guardrails: { require_self: false, min_admins: 0 }\nkeys: [{ name: rolecall, absent: true }]";
     for others in [0, 1] {
         let mut world = bitpanda::world();
@@ -512,7 +513,7 @@ fn whoever_calls_is_never_the_last_who_goes() {
         let rig = Rig::<bitpanda::Custody>::new(world, own);
         assert_eq!(addresses(&rig.plan()), ["key/rolecall"], "{others}");
     }
-    // A Hive token says which it is, and no file can have it deleted unless it says that it may harm itself.
+    // A Hive token contains its own id, so no file can delete rolecall's token unless `require_self` is false.
     let token = |head: &str| {
         let mut world = hive::world();
         let title = world.tokens[0].title.clone();
@@ -523,7 +524,8 @@ fn whoever_calls_is_never_the_last_who_goes() {
     assert_eq!((token(""), token("guardrails: { require_self: false }")), (0, 1));
 }
 
-/// Nobody says which key calls: then the last admin key is untouchable, as it may be the one.
+/// The file doesn't name rolecall's own key. The last admin key then can't be disabled, because it may be this
+/// one.
 #[test]
 fn where_nobody_says_which_key_calls_no_admin_key_goes() {
     use crate::support::bitpanda::{Custody, key, world};
@@ -540,7 +542,7 @@ fn where_nobody_says_which_key_calls_no_admin_key_goes() {
     }
 }
 
-/// It may be theirs, and then nobody could put it right.
+/// The credential may belong to this admin, and then nobody could undo a mistake.
 #[test]
 fn where_nobody_says_whose_credential_it_is_the_last_admin_stays() {
     use crate::support::paradime::{HEAD, OWNER, Workspace, user, world};
@@ -558,20 +560,24 @@ fn where_nobody_says_whose_credential_it_is_the_last_admin_stays() {
         rig.plan()
     };
     let refused = plan("", "");
-    assert_eq!(rails(&refused), ["min_admins"]);
-    assert!(refused.refusals[0].message.contains("name it as `own`"), "{}", refused.refusals[0].message);
+    assert_eq!(guardrails_broken(&refused), ["min_admins"]);
+    assert!(refused.refusals[0].message.contains("Name it as `own`."), "{}", refused.refusals[0].message);
     let seal = refused.seal;
     let exception =
         format!(", exceptions: [{{ plan: \"{seal}\", rails: [min_admins], until: {NEVER}, reason: all go }}]");
     let refused = plan("", &exception);
-    assert!(refused.refusals[0].message.ends_with("can't take the last admin"), "{:?}", refused.refusals);
-    // Where it is known whose it is, or doesn't matter, the file says how many there have to be.
-    assert_eq!(rails(&plan(&own, "")), [""; 0]);
-    assert_eq!(rails(&plan("", ", require_self: false")), [""; 0]);
+    assert!(
+        refused.refusals[0].message.ends_with("can't allow that the last admin is removed."),
+        "{:?}",
+        refused.refusals
+    );
+    // If the file names the credential's user, or allows losing it, `min_admins` sets the number of admins.
+    assert_eq!(guardrails_broken(&plan(&own, "")), [""; 0]);
+    assert_eq!(guardrails_broken(&plan("", ", require_self: false")), [""; 0]);
 }
 
-/// At Bitpanda whoever counts has to be listed: one who was demoted by another hand since would be made an admin again,
-/// but that isn't what was approved.
+/// At Bitpanda a usable admin has to be listed in the file. One whom somebody else demoted since would be made an
+/// admin again, but nobody approved that.
 #[test]
 fn an_admin_who_was_demoted_meanwhile_no_longer_counts_at_bitpanda() {
     use crate::support::bitpanda::{Custody, user, world};
@@ -583,26 +589,29 @@ fn an_admin_who_was_demoted_meanwhile_no_longer_counts_at_bitpanda() {
     let stays = |number: usize| format!("{{ email: {}, roles: [ADMIN], enabled: true }}", email(number));
     let body = format!(
         "guardrails: {{ min_admins: 2 }}\nusers: [{}, {}, {}]",
-        <Custody as Crowd>::out(&email(0)),
+        <Custody as Crowd>::removal_entry(&email(0)),
         stays(1),
         stays(2)
     );
     for demoted in [false, true] {
         let rig = Rig::<Custody>::new(admins(3), &body);
         let approved = rig.plan();
-        assert_eq!((rails(&approved), addresses(&approved)), (vec![], vec!["user/u0@x.example".to_owned()]));
+        assert_eq!(
+            (guardrails_broken(&approved), addresses(&approved)),
+            (vec![], vec!["user/u0@x.example".to_owned()])
+        );
         if demoted {
             let mut world = rig.world();
             world.users[2].roles = ["SIGNER".to_owned()].into_iter().collect();
         }
         let fresh = rig.plan();
-        // It would have to wait for the promotion that nobody approved, so that it isn't what was approved any more.
+        // The change would now wait for a promotion that nobody approved, so it is out of date.
         let compared = rolecall_plan::compare(&approved.sealed, &fresh.sealed);
         assert_eq!((compared.still_valid.len(), compared.stale.len()), if demoted { (0, 1) } else { (1, 0) });
-        // And by itself it would leave too few.
+        // Sent alone, it would leave too few admins.
         let only = addresses_of(&approved);
         let sent = rig.plan_from(&rig.read().unwrap(), &std::collections::BTreeSet::new(), Some(&only)).unwrap();
-        assert_eq!(!rails(&sent).is_empty(), demoted, "{sent:#?}");
+        assert_eq!(!guardrails_broken(&sent).is_empty(), demoted, "{sent:#?}");
     }
 }
 

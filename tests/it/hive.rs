@@ -1,4 +1,4 @@
-//! Stories of one GraphQL Hive organisation, each a thing that users rely on.
+//! Stories of a GraphQL Hive organisation. Each tests something that users rely on.
 
 use std::collections::BTreeSet;
 
@@ -14,7 +14,7 @@ fn converged(report: &Report) -> bool {
     matches!(report.final_state, FinalState::InSync { .. })
 }
 
-/// The operations that went out, with their inputs.
+/// Returns the operations that were sent, with their inputs.
 fn sent(rig: &Rig) -> Vec<(&'static str, Value)> {
     let input = |variables: &Value| variables["input"].clone();
     rig.wire.mutations().iter().map(|request| (request.operation_name, input(&request.variables))).collect()
@@ -24,7 +24,7 @@ fn operations(rig: &Rig) -> Vec<&'static str> {
     sent(rig).into_iter().map(|(name, _)| name).collect()
 }
 
-/// The findings that keep a wish from being planned.
+/// Returns the findings that prevent a plan.
 fn findings(world: World, body: &str) -> Vec<Finding> {
     Rig::new(world, body).try_plan().err().unwrap_or_default()
 }
@@ -76,10 +76,10 @@ fn each_further_page_is_one_request_more() {
     let live = rig.read().unwrap();
     assert_eq!((live.users.items.len(), live.invitations().len()), (2_501, 120));
     assert!(matches!(live.users.completeness, Completeness::Assumed { .. }));
-    // 6 pages of members, 3 of invitations, of which the first of each came together.
+    // There are 6 pages of members and 3 of invitations. The first page of each came in one request.
     assert_eq!(rig.wire.sent().len(), 2 + 5 + 2);
     assert_eq!(live.requests, 9);
-    // A server that gives as many as it is asked for is asked for all.
+    // A server without a page limit returns all members at once.
     world.switches.member_page_limit = None;
     let rig = Rig::new(world, "");
     let live = rig.read().unwrap();
@@ -92,7 +92,7 @@ fn an_apply_asks_once_what_the_server_can_do() {
     let mut rig = Rig::new(with_members(1), "users: [{ email: u0@x.example, roles: [Admin], resources: all }]");
     assert!(converged(&rig.apply()));
     let features = rig.wire.sent().iter().filter(|request| request.operation_name == "Features").count();
-    // Once for the plan and once for the apply, which reads twice.
+    // Once for the plan, and once for the two reads of the apply.
     assert_eq!(features, 2);
 }
 
@@ -140,13 +140,13 @@ fn pages_that_repeat_or_skip_are_a_broken_list_from_which_nothing_follows() {
     assert!(live.users.completeness.is_broken());
     let plan = rig.plan();
     assert!(plan.sealed.changes.is_empty(), "{:#?}", plan.sealed.changes);
-    assert!(holds(&plan).iter().any(|hold| hold.starts_with("user/new@x.example blocked: the list of users")));
+    assert!(holds(&plan).iter().any(|hold| hold.starts_with("user/new@x.example blocked: The list of users")));
 }
 
 #[test]
 fn somebody_whom_the_pages_left_out_is_held_and_not_invited_again_and_again() {
     let mut rig = Rig::new(with_members(1), "users: [{ email: u0@x.example, roles: [Viewer], resources: all }]");
-    // Not even the platform's own words show that somebody is missing.
+    // The list of members doesn't show that somebody is missing: only the refused invitation does.
     rig.wire.forge(|data| {
         let edges = data.pointer_mut("/organization/members/edges").and_then(Value::as_array_mut);
         if let Some(edges) = edges {
@@ -268,14 +268,14 @@ users: [{ email: u0@x.example, roles: [New] }]",
     );
     let order: Vec<String> = rig.plan().sealed.mutations.iter().map(|m| m.change.to_string()).collect();
     assert_eq!(order, ["role/New", "user/u0@x.example", "role/Old"]);
-    // The widening fails, so nothing that relies on it goes out.
-    rig.wire.doom(&[Fate::Refuse]);
+    // The wider role fails, so nothing that depends on it is sent.
+    rig.wire.set_fates(&[Fate::Refuse]);
     let plan = rig.plan();
     let report = rig.apply_plan(&plan).unwrap();
     let outcomes: Vec<Outcome> = report.steps.iter().map(|step| step.outcome).collect();
     assert_eq!(outcomes, [Outcome::Failed, Outcome::Skipped, Outcome::Skipped]);
     assert!(rig.world().access("u0@x.example").iter().any(|access| access.starts_with("laboratory:describe")));
-    rig.wire.doom(&[]);
+    rig.wire.set_fates(&[]);
     assert!(converged(&rig.apply()));
 }
 
@@ -288,7 +288,7 @@ fn of_roles_that_swap_permissions_under_movers_one_is_updated_in_two_steps() {
     world.members[1].role_id = uuid("role/A");
     member(&mut world, "u1@x.example", "Viewer", Assignment::All);
     world.members[2].role_id = uuid("role/B");
-    // One letter is no name for a role that is made; those that are there may have it.
+    // A new role needs a name of at least two letters; existing roles may have shorter ones.
     world.roles[2].name = "Aa".to_owned();
     world.roles[3].name = "Bb".to_owned();
     let mut rig = Rig::new(
@@ -307,7 +307,7 @@ users:
     assert_eq!(
         steps,
         [
-            // One of the two is enough to break the circle.
+            // Two steps for one of the roles are enough to break the cycle.
             step("role/Aa", true),
             step("user/u1@x.example", false),
             step("role/Bb", false),
@@ -325,7 +325,8 @@ fn without_a_circle_no_role_allows_more_than_it_should() {
     role(&mut world, "Through", &["member:describe"]);
     member(&mut world, "out@x.example", "Through", Assignment::All);
     member(&mut world, "in@x.example", "From", Assignment::All);
-    // One leaves, relying on what the role loses; another comes, relying on what it gains.
+    // One user leaves and depends on the permission that the role loses. Another joins and depends on the one that
+    // it gains.
     let rig = Rig::new(
         world,
         "roles: [{ name: Through, permissions: [laboratory:describe] }]
@@ -377,7 +378,7 @@ fn built_in_roles_are_never_touched_whatever_they_are_called() {
     assert_eq!(found[0].code, Code::ReservedRole);
 }
 
-/// An organisation with 50 roles besides the built-in ones, which then drop out of the list.
+/// Returns an organisation with 50 roles besides the built-in ones, which are then missing in the list.
 fn with_fifty_roles() -> World {
     let mut world = with_members(1);
     for index in 0..50 {
@@ -407,7 +408,7 @@ fn among_fifty_roles_a_hidden_one_is_tried_and_then_held() {
 
 #[test]
 fn among_fifty_roles_one_that_is_seen_through_a_member_can_be_given() {
-    // The owner has Admin, so Admin is known wherever it is in the list.
+    // The owner has the role Admin, so it is known even if the list leaves it out.
     let mut rig = Rig::new(with_fifty_roles(), "users: [{ email: u0@x.example, roles: [Admin] }]");
     assert!(rig.apply().all_done());
     let admin = rig.world().role("Admin").unwrap().id.clone();
@@ -423,7 +424,7 @@ fn permissions_are_checked_against_the_catalogue_of_this_server() {
     let codes: Vec<Code> = found.iter().map(|finding| finding.code).collect();
     assert_eq!(codes, [Code::UnknownPermission, Code::UnknownPermission]);
     let near = found.iter().find(|finding| finding.message.contains("aprove")).unwrap();
-    assert_eq!(near.hint.as_deref(), Some("did you mean `schemaCheck:approve`?"));
+    assert_eq!(near.hint.as_deref(), Some("Did you mean `schemaCheck:approve`?"));
     assert_eq!((near.place.line, near.place.column), (6, 52));
     world.switches.release = Release::Newest;
     let codes: Vec<Code> = findings(world, body).iter().map(|finding| finding.code).collect();
@@ -493,13 +494,13 @@ fn what_does_not_resolve_fails_the_plan_at_its_place() {
         ]
     );
     let hint = |code| found.iter().find(|finding| finding.code == code).unwrap().hint.clone().unwrap();
-    assert_eq!(hint(Code::UnknownProject), "did you mean `shop`?");
+    assert_eq!(hint(Code::UnknownProject), "Did you mean `shop`?");
 }
 
 #[test]
 fn a_role_that_is_not_there_is_named_with_the_nearest() {
     let found = findings(with_members(1), "users: [{ email: u0@x.example, roles: [Viewr] }]");
-    assert_eq!((found[0].code, found[0].hint.as_deref()), (Code::UnknownRole, Some("did you mean `Viewer`?")));
+    assert_eq!((found[0].code, found[0].hint.as_deref()), (Code::UnknownRole, Some("Did you mean `Viewer`?")));
 }
 
 #[test]
@@ -607,7 +608,7 @@ fn whom_another_system_provisions_is_nobodys_failure() {
     assert!(
         holds(&second).iter().any(|hold| hold.starts_with("user/u0@x.example ignored: provisioned by another"))
     );
-    // Asked for by address, it is tried again; and once the other system has let go, it is done.
+    // With `--assert` it is tried again. It succeeds once the other system no longer provisions the user.
     rig.world().members[1].provisioned = false;
     let asserted = BTreeSet::from(["user/u0@x.example".parse::<Address>().unwrap()]);
     let plan = rig.plan_from(&rig.read().unwrap(), &asserted, None).unwrap();
@@ -626,7 +627,7 @@ fn what_the_server_drops_is_not_taken_and_not_sent_again() {
     let second = rig.plan();
     assert!(second.sealed.mutations.is_empty());
     assert!(holds(&second).iter().any(|hold| hold.contains("user/u0@x.example blocked: sent on")));
-    // Only while live stands as the platform left it.
+    // The hold applies only as long as live is as the platform left it.
     rig.world().members[1].resources = Assignment::All;
     assert_eq!(addresses(&rig.plan()), ["user/u0@x.example"]);
 }
@@ -640,7 +641,7 @@ fn a_role_of_another_organisation_is_never_given_whatever_it_is_called() {
         "id": uuid("foreign"), "name": "Developer", "description": "Theirs", "isLocked": false,
         "permissions": ["member:modify"],
     });
-    // The list has our own only, and its holder shows the other.
+    // The list shows our role; its holder shows the other one.
     rig.wire.forge(move |data| {
         let edges = data.pointer_mut("/organization/members/edges").and_then(Value::as_array_mut);
         for edge in edges.into_iter().flatten().filter(|edge| edge["node"]["user"]["email"] == "u1@x.example") {
@@ -650,7 +651,7 @@ fn a_role_of_another_organisation_is_never_given_whatever_it_is_called() {
     let plan = rig.plan();
     assert_eq!(plan.sealed.mutations[0].variables["input"]["memberRole"]["byId"], json!(uuid("role/Developer")));
     assert!(plan.gaps.iter().any(|gap| gap.what == "roles of another organisation"));
-    // Whoever has theirs and should have ours is given ours.
+    // A user with the other organisation's role who should have ours is given ours.
     rig.set_file("users: [{ email: u1@x.example, roles: [Developer] }]");
     let plan = rig.plan();
     assert_eq!(plan.sealed.mutations[0].variables["input"]["memberRole"]["byId"], json!(uuid("role/Developer")));
@@ -684,7 +685,7 @@ users:
   - { email: u0@x.example, roles: [Release] }
   - { email: new@x.example, roles: [Release], resources: all }",
     );
-    rig.wire.doom(&[Fate::Refuse]);
+    rig.wire.set_fates(&[Fate::Refuse]);
     let plan = rig.plan();
     let report = rig.apply_plan(&plan).unwrap();
     let outcomes: Vec<Outcome> = report.steps.iter().map(|step| step.outcome).collect();
@@ -739,7 +740,7 @@ users: [{ email: new@x.example, roles: [Viewer], resources: all }]";
     let mut rig = Rig::new(world, body);
     rig.set_file(body);
     let approved = rig.plan();
-    // Somebody has been invited with the role meanwhile; to replace that invitation is nothing that was reviewed.
+    // Somebody was invited with the role in the meantime. Nobody reviewed the replacement of that invitation.
     invitation(&mut rig.world(), "new@x.example", "Old");
     let approval = rolecall_plan::compare(&approved.sealed, &rig.plan().sealed);
     assert!(approval.still_valid.is_empty(), "{approval:#?}");
@@ -755,23 +756,24 @@ fn a_change_of_a_role_says_who_has_it_and_spares_whom_the_file_protects() {
     let roles = "roles: [{ name: Release, permissions: [project:describe, member:modify, member:describe] }]";
     let rig = Rig::new(world.clone(), roles);
     let approved = rig.plan();
-    let shown = rolecall::report::plan_text(&rolecall_model::Plan::new("test", vec![approved.clone()]));
+    let shown = rolecall::report::plan_text(
+        &rolecall_model::Plan::new("test", vec![approved.clone()]),
+        rolecall::report::Layout::default(),
+    );
     assert!(shown.contains("held by") && shown.contains("user/ghost@x.example"), "{shown}");
     assert!(
         holds(&approved)
             .iter()
-            .any(|hold| hold == "user/ghost@x.example ignored: not in the file, and privileged")
+            .any(|hold| hold == "user/ghost@x.example ignored: Not in the file, and has privileged access.")
     );
-    // Whoever has been given it since was not in what was approved.
+    // A user who was given the role later isn't in the approved plan.
     member(&mut rig.world(), "late@x.example", "Release", Assignment::All);
     assert!(rolecall_plan::compare(&approved.sealed, &rig.plan().sealed).still_valid.is_empty());
     let rig = Rig::new(world, &format!("guardrails: {{ protected: [user/ghost@x.example] }}\n{roles}"));
     assert!(rig.plan().sealed.changes.is_empty());
-    assert!(
-        holds(&rig.plan())
-            .iter()
-            .any(|hold| hold.starts_with("role/Release blocked: would change what user/ghost@x.example"))
-    );
+    assert!(holds(&rig.plan()).iter().any(|hold| {
+        hold.starts_with("role/Release blocked: This change would also change the access of user/ghost@x.example")
+    }));
 }
 
 #[test]
@@ -804,7 +806,7 @@ users: [{ email: owner@acme.example }, { email: new@x.example, roles: [Viewer], 
     let mut rig = Rig::new(world, body);
     let plan = rig.plan();
     assert_eq!(addresses(&plan), ["role/No access", "user/u0@x.example"]);
-    assert!(holds(&plan).iter().any(|hold| hold.starts_with("user/* blocked: the list of invitations")));
+    assert!(holds(&plan).iter().any(|hold| hold.starts_with("invitation/* blocked: The list of invitations")));
     assert!(rig.apply_plan(&plan).unwrap().all_done());
 }
 
@@ -848,12 +850,15 @@ fn the_containment_role_is_made_only_for_somebody_who_is_contained() {
     let plan = Rig::new(with_members(1), body).plan();
     assert!(plan.sealed.changes.is_empty());
     let of_user = holds(&plan).into_iter().filter(|hold| hold.starts_with("user/u0@")).collect::<Vec<_>>();
-    assert_eq!(of_user, ["user/u0@x.example blocked: protected by the file's guardrails"]);
+    assert_eq!(
+        of_user,
+        ["user/u0@x.example blocked: The file's guardrails protect this entity, so rolecall doesn't change it."]
+    );
     let body = "guardrails: { protected: [\"role/No access\"] }\nusers: [{ email: u0@x.example, absent: true }]";
     let rig = Rig::new(with_members(1), body);
     assert!(rig.warnings().is_empty());
     let hold = holds(&rig.plan()).into_iter().find(|hold| hold.starts_with("user/u0@")).unwrap();
-    assert!(hold.contains("keeps everything") && hold.contains("web app"), "{hold}");
+    assert!(hold.contains("keeps all access") && hold.contains("web app"), "{hold}");
 }
 
 #[test]
@@ -953,11 +958,13 @@ fn an_invitation_that_the_file_does_not_want_is_cancelled_or_left_alone() {
     assert!(converged(&rig.apply()));
     assert!(rig.world().invitations.is_empty());
     let all = "manage: { users: all }\nusers: [{ email: u0@x.example }]";
-    assert_eq!(addresses(&Rig::new(world.clone(), all).plan()), ["user/i0@x.example"]);
+    assert_eq!(addresses(&Rig::new(world.clone(), all).plan()), ["invitation/i0@x.example"]);
     let listed = Rig::new(world, "users: [{ email: u0@x.example }]").plan();
     assert!(listed.sealed.changes.is_empty());
     assert!(
-        holds(&listed).iter().any(|hold| hold == "user/i0@x.example ignored: not in the file, and privileged")
+        holds(&listed)
+            .iter()
+            .any(|hold| hold == "invitation/i0@x.example ignored: Not in the file, and has privileged access.")
     );
 }
 
@@ -969,7 +976,7 @@ fn a_role_is_not_deleted_while_invitations_can_not_be_seen() {
     own_token_without(&mut world, "member:modify");
     let plan = Rig::new(world, "roles: [{ name: Old, absent: true }]").plan();
     assert!(plan.sealed.changes.is_empty());
-    assert!(holds(&plan).iter().any(|hold| hold.starts_with("role/Old blocked: the list of invitations")));
+    assert!(holds(&plan).iter().any(|hold| hold.starts_with("role/Old blocked: The list of invitations")));
 }
 
 #[test]
@@ -979,7 +986,7 @@ fn a_role_goes_once_the_invitations_that_carry_it_are_cancelled() {
     invitation(&mut world, "u0@x.example", "Old");
     let mut rig =
         Rig::new(world, "roles: [{ name: Old, absent: true }]\nusers: [{ email: u0@x.example, roles: [Admin] }]");
-    assert_eq!(addresses(&rig.plan()), ["role/Old", "user/u0@x.example", "user/u0@x.example#invitation"]);
+    assert_eq!(addresses(&rig.plan()), ["role/Old", "user/u0@x.example", "invitation/u0@x.example"]);
     assert!(converged(&rig.apply()));
     assert!(rig.world().role("Old").is_none());
 }
@@ -997,7 +1004,7 @@ fn whoever_accepted_and_left_is_invited_again_only_when_asked() {
     rolecall_engine::apply::note_observed(&live, rules, &mut rig.ledger, "r", crate::support::rig::now()).unwrap();
     rig.world().members.pop();
     assert!(rig.plan().sealed.mutations.is_empty());
-    assert!(holds(&rig.plan()).iter().any(|hold| hold.contains("is no member any more")));
+    assert!(holds(&rig.plan()).iter().any(|hold| hold.contains("is no longer a member")));
     let asserted = BTreeSet::from(["user/new@x.example".parse::<Address>().unwrap()]);
     let plan = rig.plan_from(&rig.read().unwrap(), &asserted, None).unwrap();
     assert_eq!(addresses(&plan), ["user/new@x.example"]);
@@ -1010,7 +1017,7 @@ fn an_invitation_that_was_to_replace_another_is_not_seen_in_the_other() {
     let mut rig = Rig::new(world, "users: [{ email: new@x.example, roles: [Viewer], resources: all }]");
     let asserted = BTreeSet::from(["user/new@x.example".parse::<Address>().unwrap()]);
     let plan = rig.plan_from(&rig.read().unwrap(), &asserted, None).unwrap();
-    rig.wire.doom(&[Fate::DropBefore]);
+    rig.wire.set_fates(&[Fate::DropBefore]);
     assert_eq!(rig.apply_plan(&plan).unwrap().steps[0].outcome, Outcome::Unsure);
 }
 
@@ -1081,7 +1088,7 @@ fn an_invitation_whose_mail_failed_is_there_and_said_so() {
 #[test]
 fn an_invitation_whose_answer_was_lost_before_it_arrived_is_sent_by_the_next_run() {
     let mut rig = Rig::new(world(), "users: [{ email: new@x.example, roles: [Viewer], resources: all }]");
-    rig.wire.doom(&[Fate::DropBefore]);
+    rig.wire.set_fates(&[Fate::DropBefore]);
     let plan = rig.plan();
     let report = rig.apply_plan(&plan).unwrap();
     assert_eq!(report.steps[0].outcome, Outcome::Unsure);
@@ -1108,7 +1115,7 @@ fn an_invitation_that_is_refused_for_its_rate_waits_and_goes_out_once() {
         let mut world = world();
         world.switches.gateway = gateway;
         let mut rig = Rig::new(world, "users: [{ email: new@x.example, roles: [Viewer], resources: all }]");
-        rig.wire.doom(&[Fate::TooManyInvitations]);
+        rig.wire.set_fates(&[Fate::TooManyInvitations]);
         let report = rig.apply();
         assert!(converged(&report), "{report:#?}");
         assert_eq!(rig.world().mails, ["new@x.example"]);
@@ -1248,7 +1255,7 @@ fn grants_are_compared_by_meaning() {
     assert!(live.users.items.iter().any(|user| matches!(user.resources, Some(Reach::Only(_)))));
 }
 
-/// A list that can't be read doesn't show that something is gone from it.
+/// A list that can't be read is no proof that an entry is gone.
 #[test]
 fn what_was_to_go_is_not_gone_because_its_list_can_not_be_read() {
     let mut world = world();
@@ -1260,13 +1267,13 @@ fn what_was_to_go_is_not_gone_because_its_list_can_not_be_read() {
             data["organization"]["invitations"] = Value::Null;
         }
     });
-    rig.wire.doom(&[Fate::DropBefore]);
+    rig.wire.set_fates(&[Fate::DropBefore]);
     let report = rig.apply_plan(&plan).unwrap();
     assert_eq!(report.steps[0].outcome, Outcome::Unsure);
     assert_eq!(rig.world().invitations.len(), 1);
 }
 
-/// The platform's no stands, however things are.
+/// A refusal by the platform stays a failure, even if live matches the file.
 #[test]
 fn a_refusal_is_no_success_because_another_hand_did_it() {
     let mut world = world();
@@ -1274,6 +1281,6 @@ fn a_refusal_is_no_success_because_another_hand_did_it() {
     let mut rig = Rig::new(world, "users: [{ email: left@x.example, absent: true }]");
     let plan = rig.plan();
     rig.world().invitations.clear();
-    rig.wire.doom(&[Fate::Refuse]);
+    rig.wire.set_fates(&[Fate::Refuse]);
     assert_eq!(rig.apply_plan(&plan).unwrap().steps[0].outcome, Outcome::Failed);
 }

@@ -1,4 +1,4 @@
-//! The sandbox of GraphQL Hive does what was measured on Hive 8.1.2, and what the newest release documents.
+//! The sandbox of GraphQL Hive behaves as measured on Hive 8.1.2 and as documented for the newest release.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -40,14 +40,14 @@ async fn send(hive: &Hive, credential: Option<&str>, query: &str, variables: Val
     (response.status, serde_json::from_slice(&response.body).unwrap())
 }
 
-/// As the own token, with an answer of status 200.
+/// Sends a request with rolecall's own token. Returns an answer with status 200.
 async fn ask(hive: &Hive, query: &str, variables: Value) -> Value {
     let (status, body) = send(hive, Some(OWN_CREDENTIAL), query, variables).await;
     assert_eq!(status, 200, "{body}");
     body
 }
 
-/// As the own token, without errors.
+/// Sends a request with rolecall's own token. Returns the data of an answer without errors.
 async fn data(hive: &Hive, query: &str, variables: Value) -> Value {
     let body = ask(hive, query, variables).await;
     assert_eq!(body.get("errors"), None, "{body}");
@@ -70,7 +70,7 @@ fn no_access(permission: &str) -> String {
     format!(r#"No access (reason: "Missing permission for performing '{permission}' on resource")"#)
 }
 
-/// A credential of a new token with these permissions.
+/// Returns the credential of a new token with these permissions.
 fn credential(hive: &Hive, permissions: &[&str], resources: Assignment) -> String {
     // base64 of "11111111-1111-4111-8111-111111111111:s".
     let key = "hvo1/MTExMTExMTEtMTExMS00MTExLTgxMTEtMTExMTExMTExMTExOnM=";
@@ -339,7 +339,7 @@ async fn built_in_roles_are_not_protected() {
         "permissions": ["organization:describe", "member:modify"] });
     assert_eq!(answer["updateMemberRole"]["ok"]["updatedRole"], role);
 
-    // Which breaks the organisation.
+    // This breaks the organisation.
     let body = ask(&hive, INVITE, json!({ "i": { "organization": org(), "email": "a@acme.example" } })).await;
     assert_eq!((message(&body), code(&body)), ("Role not found", None));
     let answer = data(&hive, CREATE, json!({ "i": new_role("Unused", "fine", &[]) })).await;
@@ -403,7 +403,7 @@ async fn no_more_than_50_roles_are_ever_shown() {
     assert_eq!(body.get("data"), None);
 }
 
-/// The user ids that following the pages gives, in order.
+/// Returns the user ids on all pages, in order.
 async fn followed(hive: &Hive, first: Option<i32>) -> Vec<String> {
     let query = "query($o: OrganizationReferenceInput!, $f: Int, $a: String) { organization(reference: $o) {
         members(first: $f, after: $a) { edges { node { user { id } } } pageInfo { hasNextPage endCursor } } } }";
@@ -426,7 +426,7 @@ async fn pages_of_members_skip_and_repeat_where_the_switch_says_so() {
     let hive = acme();
     let viewer = hive.world().role("Viewer").unwrap().id.clone();
     for number in 0..100_u32 {
-        // The ids and the days aren't in the same order.
+        // The ids and the creation times have different orders.
         let id = format!("{:08}-0000-4000-8000-000000000000", number * 37 % 101);
         let joined = format!("2025-{:02}-{:02}T00:00:00Z", 1 + number / 28, 1 + number % 28);
         hive.world().members.push(member(&format!("m{number}"), &id, &viewer, &joined));
@@ -598,7 +598,7 @@ async fn inviting() {
     let hex = text.bytes().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
     assert_eq!(made["id"], hex.as_str());
 
-    // Again: another id, and another mail. In another case: another invitation.
+    // The same address again: a new id and another mail. In another case: a second invitation.
     let again = data(&hive, INVITE, invite("new2@acme.example")).await;
     assert_ne!(again["inviteToOrganizationByEmail"]["ok"]["createdOrganizationInvitation"]["id"], made["id"]);
     data(&hive, INVITE, invite("New2@acme.example")).await;
@@ -626,7 +626,7 @@ async fn inviting() {
     let answer = data(&hive, UNINVITE, uninvite).await;
     assert_eq!(answer["deleteOrganizationInvitation"]["error"]["message"], "Invitation not found");
 
-    // Expired ones aren't listed, and can be deleted.
+    // Expired invitations aren't listed, but can be deleted.
     hive.world().invitations[0].expires_at = now();
     let answer = data(&hive, READ, json!({ "o": org() })).await;
     assert_eq!(answer["organization"]["invitations"]["edges"].as_array().unwrap().len(), 2);
@@ -696,7 +696,7 @@ async fn an_invitation_whose_mail_fails_exists() {
 async fn six_invitations_in_five_seconds_whatever_becomes_of_them() {
     let hive = acme();
     for number in 0..6 {
-        // Every other one is invalid, and counts.
+        // Every second call is invalid, and counts nevertheless.
         let email = if number % 2 == 0 { "nonsense".to_owned() } else { format!("n{number}@acme.example") };
         data(&hive, INVITE, invite(&email)).await;
     }
@@ -706,7 +706,7 @@ async fn six_invitations_in_five_seconds_whatever_becomes_of_them() {
         assert_eq!((code(&body), &body["data"]), (None, &Value::Null));
         tokio::time::advance(Duration::from_secs(2)).await;
     }
-    // What was refused occupies the window: the first six are over, three are not.
+    // Refused calls count too: the first six have left the window, three are still in it.
     for _ in 0..2 {
         data(&hive, INVITE, invite("late@acme.example")).await;
     }
@@ -738,7 +738,7 @@ async fn tokens() {
         let error = json!({ "message": "Invalid input provided.", "details": details });
         assert_eq!(answer["createOrganizationAccessToken"], json!({ "ok": null, "error": error }));
     }
-    // The input is looked at before the caller is.
+    // The input is checked before the caller's permissions.
     let (_, body) = send(&hive, None, MINT, token("a", &json!(""), &[])).await;
     assert_eq!(body["data"]["createOrganizationAccessToken"]["error"]["message"], "Invalid input provided.");
     let (_, body) = send(&hive, None, MINT, token("abc", &json!(""), &[])).await;
@@ -754,7 +754,7 @@ async fn tokens() {
     assert_eq!(made.permissions, ["organization:describe", "accessToken:modify"]);
     assert_eq!(made.first_characters, key[..10]);
 
-    // It works, reads itself, deletes itself, and is gone.
+    // The new token works, reads itself, deletes itself, and is gone.
     let credential = format!("Bearer {key}");
     let query = "query($o: OrganizationReferenceInput!, $id: ID!) { organization(reference: $o) {
         accessToken(id: $id) { title description permissions firstCharacters createdAt } } }";
@@ -982,7 +982,7 @@ async fn the_gateway_answers_in_its_own_way() {
     let body = ask(&hive, one_of, json!({ "i": {} })).await;
     assert_eq!((code(&body), &body["data"]), (Some("DOWNSTREAM_SERVICE_ERROR"), &Value::Null));
 
-    // Aliases at the root of a mutation are sent on one by one.
+    // The gateway forwards the root fields of a mutation one by one.
     let field = |at: usize| format!(" a{at}: deleteOrganizationInvitation(input: $i) {{ error {{ message }} }}");
     let fields = (0..21).fold(String::new(), |fields, at| fields + &field(at));
     let query = format!("mutation($i: DeleteOrganizationInvitationInput!) {{{fields} }}");
@@ -1031,7 +1031,7 @@ fn access_is_what_the_platform_would_allow() {
             "appDeployment:retire @ shop/production/app:ios-app",
         ])
     );
-    // The owner's stored role and resources don't matter.
+    // The stored role and resources of the owner have no effect.
     let before = world.access("owner@acme.example");
     let viewer = world.role("Viewer").unwrap().id.clone();
     let owner = world.member_mut("owner@acme.example").unwrap();

@@ -1,4 +1,4 @@
-//! What comes over a real socket, and what each of it is told apart as.
+//! HTTP over a real socket: each kind of answer is told apart.
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use rolecall_graphql::{
-    Backoff, CallError, ClientSettings, Context, Contexts, Effect, HttpSettings, HttpTransport, Query, Reader,
-    Redactor, TransportError,
+    Backoff, CallError, ClientSettings, Context, Contexts, HttpSettings, HttpTransport, PossibleEffect, Query,
+    Reader, Redactor, TransportError,
 };
 use secrecy::SecretString;
 use serde_json::{Value, json};
@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 const QUERY: Query = Query::new("Test", "query Test { a }");
 const SECRET: &str = "canary-credential";
 
-/// Answers connections one after the other with these bytes, and keeps what was asked.
+/// A server that answers connections in order with these bytes, and records the requests.
 struct Server {
     url: String,
     asked: Arc<Mutex<Vec<String>>>,
@@ -42,7 +42,7 @@ impl Server {
     }
 }
 
-/// Reads one request whole.
+/// Reads one complete request.
 fn request(stream: &mut TcpStream) -> String {
     let mut bytes = Vec::new();
     let mut buffer = [0; 4096];
@@ -78,8 +78,11 @@ fn ask_with(url: &str, timeout: Duration) -> (Result<Value, CallError>, usize) {
         contexts: Contexts::from([(Context::ONLY, vec![("x-api-key", SecretString::from(SECRET))])]),
     };
     let transport = Arc::new(HttpTransport::new(settings).unwrap());
-    let backoff =
-        Backoff { first: Duration::from_millis(1), longest: Duration::from_millis(5), ..Backoff::with_seed(7) };
+    let backoff = Backoff {
+        first_wait: Duration::from_millis(1),
+        longest_wait: Duration::from_millis(5),
+        ..Backoff::with_seed(7)
+    };
     let reader = Reader::new(transport, Redactor::new([SecretString::from(SECRET)]), backoff);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let answer = runtime.block_on(reader.query(&QUERY, json!({})));
@@ -160,7 +163,7 @@ fn retry_after_is_obeyed() {
     let started = std::time::Instant::now();
     let (answer, _) = ask(vec![answer("429 Too Many", "retry-after: 1\r\n", ""), ok(&json!({ "data": {} }))]);
     assert!(answer.is_ok());
-    // At least what was asked for; how much more is the machine's business.
+    // At least the time that was asked for. How much more depends on the machine.
     assert!(started.elapsed() >= Duration::from_secs(1));
 }
 
@@ -173,7 +176,7 @@ fn a_refused_credential_is_told_apart_however_it_is_said() {
     for refusal in all {
         let error = error(vec![refusal]);
         assert!(matches!(error, CallError::CredentialRefused(_)), "{error}");
-        assert_eq!(error.effect(), Effect::None);
+        assert_eq!(error.effect(), PossibleEffect::None);
     }
 }
 
@@ -198,12 +201,12 @@ fn other_answers_are_told_apart() {
         errors.to_string(),
         "the platform answered with 2 errors: \"no such thing\" (NOT_FOUND, at a.0.b); \"second\""
     );
-    assert_eq!(errors.effect(), Effect::Unknown, "a field below the mutation failed, so the mutation ran");
+    assert_eq!(errors.effect(), PossibleEffect::Unknown, "a field below the mutation failed, so the mutation ran");
 
     let partial =
         error(vec![ok(&json!({ "data": { "a": 1, "b": null }, "errors": [{ "message": "b failed" }] }))]);
     assert!(matches!(partial, CallError::Partial(_)));
-    assert_eq!(partial.effect(), Effect::Unknown);
+    assert_eq!(partial.effect(), PossibleEffect::Unknown);
 }
 
 #[test]
@@ -229,7 +232,7 @@ fn a_wrong_form_names_its_place_and_quotes_no_value() {
         number: u32,
     }
     let body = json!({ "data": { "list": [{ "number": 1 }, { "number": "canary-value" }] } });
-    let response = rolecall_sandbox::answer(200, &body);
+    let response = rolecall_sandbox::json_response(200, &body);
     let error = rolecall_graphql::parse::<Form>(&response, &Redactor::default()).unwrap_err();
     assert_eq!(
         error,
@@ -253,7 +256,7 @@ fn an_endless_answer_is_cut_off() {
         request(&mut stream);
         let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n");
         let block = vec![b' '; 1024 * 1024];
-        // Bounded, so that a client that never stops fails the test instead of filling the machine.
+        // The number is limited, so that a client that never stops fails the test.
         for _ in 0..200 {
             if stream.write_all(&block).is_err() {
                 return;
@@ -281,5 +284,5 @@ fn nobody_listening_means_that_nothing_was_sent() {
     let (answer, requests) = ask_with(&url, Duration::from_secs(5));
     let error = answer.unwrap_err();
     assert!(matches!(error, CallError::Transport(TransportError::NotSent(_))), "{error}");
-    assert_eq!((error.effect(), requests), (Effect::None, 5));
+    assert_eq!((error.effect(), requests), (PossibleEffect::None, 5));
 }

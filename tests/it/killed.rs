@@ -1,4 +1,5 @@
-//! A real process, killed at random moments while it sends: the next run makes it good. `KILLS=500` tries more often.
+//! A real process is killed at random moments while it sends, and the next run repairs the state. `KILLS=500`
+//! kills more often.
 
 use std::collections::BTreeSet;
 use std::process::Stdio;
@@ -12,8 +13,8 @@ fn apply(env: &Env) -> Said {
     env.run(&["apply", "--auto-approve", "file.yaml"])
 }
 
-/// What is left, up to ids and times: mails, and the names of keys that work, each as often as there are such.
-fn left(env: &Env) -> (Vec<String>, Vec<String>) {
+/// Returns the state without ids and times: the mails, and the names of working keys, once for each such key.
+fn remaining_state(env: &Env) -> (Vec<String>, Vec<String>) {
     let folder = env.path(".rolecall/sandbox");
     let mut worlds = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
     let world = worlds.find(|path| path.extension().is_some_and(|it| it == "json")).unwrap();
@@ -29,8 +30,8 @@ fn left(env: &Env) -> (Vec<String>, Vec<String>) {
     (texts("mails", "-"), [texts("keys", "name"), texts("tokens", "title")].concat())
 }
 
-/// Some number, by the time of day: which moments are tried differs from run to run, and each has to do.
-fn some(below: u128) -> u64 {
+/// Returns a number derived from the time. Each run tries other moments, and all of them have to work.
+fn pseudo_random(below: u128) -> u64 {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
     u64::try_from(now.as_nanos() / 1000 % below).unwrap()
 }
@@ -42,7 +43,7 @@ fn killed_and_made_good(provider: ProviderName) {
     let said = apply(&whole);
     assert_eq!(said.code, 0, "{}", said.all());
     let takes = began.elapsed().as_millis();
-    let expected = left(&whole);
+    let expected = remaining_state(&whole);
     assert!(!expected.0.is_empty(), "nobody was mailed");
     let mut moments = BTreeSet::new();
     for _ in 0..kills.div_ceil(4) {
@@ -54,10 +55,10 @@ fn killed_and_made_good(provider: ProviderName) {
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
-        let moment = some(takes.max(1));
+        let moment = pseudo_random(takes.max(1));
         std::thread::sleep(Duration::from_millis(moment));
         moments.insert(moment);
-        // Without a chance to tidy up.
+        // The process gets no chance to clean up.
         child.kill().unwrap();
         child.wait().unwrap();
         for _ in 0..3 {
@@ -66,10 +67,10 @@ fn killed_and_made_good(provider: ProviderName) {
         }
         let said = env.run(&["plan", "--detailed-exitcode", "file.yaml"]);
         assert_eq!(said.code, 0, "after {moment} ms: {}", said.all());
-        let (mails, keys) = left(&env);
+        let (mails, keys) = remaining_state(&env);
         assert_eq!(keys, expected.1, "after {moment} ms");
-        // Whether the mail of a lost answer went out is a person's to say, where nobody lists invitations.
-        if said.stdout.contains("the mail may be out") || said.stdout.contains("unknown whether") {
+        // Where no list shows invitations, a person has to find out whether the mail of a lost answer was sent.
+        if said.stdout.contains("the mail may have been sent") || said.stdout.contains("unknown whether") {
             assert!(mails.iter().all(|mail| expected.0.contains(mail)), "after {moment} ms: {mails:?}");
         } else {
             assert_eq!(mails, expected.0, "after {moment} ms: {}", said.all());

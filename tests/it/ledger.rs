@@ -1,4 +1,4 @@
-//! The ledger survives what happens to files.
+//! The ledger survives damage to its file.
 
 use std::io::Write;
 
@@ -111,7 +111,8 @@ fn a_device_is_no_ledger() {
     assert!(Ledger::open(std::path::Path::new("/dev/zero"), "one", now()).is_err());
 }
 
-/// Lines as rolecall wrote them before format 2: other names for actions, effects, overrides and invitations.
+/// Lines in the format of rolecall before format 2, with other names for actions, effects, overrides and
+/// invitations.
 #[test]
 fn a_ledger_of_format_1_is_read() {
     let (_folder, path) = folder();

@@ -1,4 +1,4 @@
-//! One message where drift is another than it was, and none where it isn't.
+//! A message is sent when drift changes, and none when it doesn't.
 
 use crate::support::cli::{Env, Said, example, served};
 use crate::support::receiver::Receiver;
@@ -15,7 +15,7 @@ fn drift(env: &Env, receiver: &Receiver, more: &[&str]) -> Said {
     said
 }
 
-/// A Hive example whose platform is embedded.
+/// Creates a Hive example with an embedded platform.
 fn sandboxed() -> Env {
     let env = Env::new();
     env.write("hive.yaml", example("hive.yaml"));
@@ -42,11 +42,11 @@ fn one_message_for_what_is_new_none_for_what_was_told_and_one_when_it_is_gone() 
     assert!(addresses("differences") > 3 && addresses("blocked") == 1 && addresses("gone") == 0);
     assert!(message["text"].as_str().unwrap().starts_with("hive acme: Drift: "), "{message}");
 
-    // The same drift: nobody is told twice.
+    // The same drift: nobody is notified twice.
     assert_eq!(drift(&env, &receiver, SANDBOX).code, 2);
     assert!(receiver.take().is_empty());
 
-    // Some of it is closed.
+    // A part of the drift is resolved.
     let applied = env.run(&["apply", "--auto-approve", "--sandbox", "hive.yaml"]);
     assert_eq!(applied.code, 0, "{}", applied.all());
     drift(&env, &receiver, SANDBOX);
@@ -77,7 +77,7 @@ fn what_could_not_be_told_is_told_by_the_next_run() {
         let receiver = Receiver::answering(statuses);
         let said = drift(&env, &receiver, SANDBOX);
         assert_eq!(said.code, 1, "{}", said.all());
-        assert!(said.stderr.contains("could not be told of the drift: HTTP"), "{}", said.stderr);
+        assert!(said.stderr.contains("could not be notified of the drift: HTTP"), "{}", said.stderr);
         assert!(!env.path("told.json").exists());
         assert_eq!(receiver.take().len(), tries, "{statuses:?}");
     }
@@ -175,12 +175,15 @@ fn a_message_for_slack_has_no_markup_and_mentions_nobody() {
 fn usage_that_cant_work_is_refused_before_anything_is_read() {
     let env = sandboxed();
     let cases: &[(&[&str], &str)] = &[
-        (&["--notify", "http://hooks.example/x", "--previous", "p.json"], "in the clear"),
-        (&["--notify", "hooks.example", "--previous", "p.json"], "this is no URL"),
+        (
+            &["--notify", "http://hooks.example/x", "--previous", "p.json"],
+            "would send names and addresses unencrypted",
+        ),
+        (&["--notify", "hooks.example", "--previous", "p.json"], "this is not a URL"),
         (&["--notify", "ftp://hooks.example/x", "--previous", "p.json"], "ftp"),
         (&["--notify", "https://hooks.example/x"], "--previous"),
         (&["--previous", "p.json"], "--notify"),
-        (&["--notify", "https://hooks.example/x", "--previous", "hive.yaml"], "is no plan"),
+        (&["--notify", "https://hooks.example/x", "--previous", "hive.yaml"], "is not a plan"),
     ];
     for (args, told) in cases {
         let said = env.run(&[&["drift", "--sandbox", "hive.yaml"], *args].concat());

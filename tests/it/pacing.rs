@@ -1,4 +1,4 @@
-//! Keeping to the quota that a platform asks for.
+//! Requests stay within the quota that a platform asks for.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -9,7 +9,7 @@ use rolecall_graphql::{BackpressureTransport, Query, RateLimit, Request, Respons
 use serde_json::json;
 use tokio::time::Instant;
 
-/// Answers one after the other, and notes when it was asked.
+/// A platform that answers in order and records the times of requests.
 struct Platform {
     answers: Mutex<Vec<Response>>,
     asked: Mutex<Vec<Instant>>,
@@ -35,11 +35,11 @@ fn too_many(retry_after: Option<u64>) -> Response {
     Response { retry_after: retry_after.map(Duration::from_secs), ..Response::new(429, Vec::new()) }
 }
 
-fn left(remaining: u64, reset: u64) -> Response {
+fn quota_response(remaining: u64, reset: u64) -> Response {
     Response { rate_limit: Some(RateLimit { remaining, reset: Duration::from_secs(reset) }), ..fine() }
 }
 
-/// When each of so many requests was sent, in milliseconds, where all want to go at once; and the waits that were told.
+/// Sends this many requests at once. Returns the time of each in milliseconds, and the waits that were reported.
 fn sent_at(answers: Vec<Response>, requests: usize) -> (Vec<u128>, Vec<u64>) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
     runtime.block_on(async {
@@ -63,14 +63,14 @@ fn sent_at(answers: Vec<Response>, requests: usize) -> (Vec<u128>, Vec<u64>) {
 #[test]
 fn nothing_waits_where_nobody_asks_for_it() {
     assert_eq!(sent_at(vec![], 5), (vec![0; 5], vec![]));
-    assert_eq!(sent_at(vec![left(3, 60), left(1, 60)], 3), (vec![0; 3], vec![]));
+    assert_eq!(sent_at(vec![quota_response(3, 60), quota_response(1, 60)], 3), (vec![0; 3], vec![]));
 }
 
 #[test]
 fn whoever_comes_after_a_refusal_waits_as_long_as_it_said() {
     let (asked, waits) = sent_at(vec![fine(), too_many(Some(7))], 3);
     assert_eq!((asked, waits), (vec![0, 0, 7000], vec![7]));
-    // Nobody says how long.
+    // The platform doesn't say how long to wait.
     assert_eq!(sent_at(vec![too_many(None)], 2).0, [0, 1000]);
 }
 
@@ -83,7 +83,7 @@ fn a_platform_that_is_away_for_so_long_is_left_alone_for_so_long() {
 
 #[test]
 fn a_limit_that_is_used_up_is_not_tried() {
-    assert_eq!(sent_at(vec![left(1, 9), left(0, 9)], 4).0, [0, 0, 9000, 9000]);
+    assert_eq!(sent_at(vec![quota_response(1, 9), quota_response(0, 9)], 4).0, [0, 0, 9000, 9000]);
 }
 
 #[test]
@@ -93,8 +93,8 @@ fn refusals_make_it_slower_and_answers_faster_again() {
     assert_eq!(intervals, [100, 200, 400, 300, 225, 169, 127, 95, 0]);
 }
 
-/// A quota that is gone for days is no reason to hang: the next call fails and says why.
+/// A quota that is used up for days doesn't make the program hang: the next request fails and says why.
 #[test]
 fn nobody_waits_for_days() {
-    assert_eq!(sent_at(vec![left(0, 86_400), too_many(Some(3600))], 3).0, [0, 0, 100]);
+    assert_eq!(sent_at(vec![quota_response(0, 86_400), too_many(Some(3600))], 3).0, [0, 0, 100]);
 }

@@ -1,4 +1,4 @@
-//! Stories of one Paradime workspace, each a thing that users rely on.
+//! Stories of a Paradime workspace. Each tests something that users rely on.
 
 use std::collections::BTreeSet;
 
@@ -18,13 +18,13 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 
 const ENABLE: &str =
-    "in the web app, Account Settings > Team, the Disabled tab: Edit, the menu beside them, Enable user, Save";
+    "in the web app, Account Settings > Team, the Disabled tab: Edit, the menu beside the user, Enable user, Save";
 
 const LOOK: &str = "in the web app, Account Settings > Team, the Disabled tab";
 
-const CAPABILITY: &str = "see that the credential has the capability User management admin";
+const CAPABILITY: &str = "Check that the credential has the capability User management admin.";
 
-/// The operations that went out, with their variables.
+/// Returns the operations that were sent, with their variables.
 fn sent(rig: &Rig) -> Vec<(&'static str, Value)> {
     rig.wire.mutations().into_iter().map(|request| (request.operation_name, request.variables)).collect()
 }
@@ -34,7 +34,7 @@ fn asserted(rig: &Rig, address: &str) -> OrganizationPlan {
     rig.plan_from(&rig.read().unwrap(), &asserted, None).unwrap()
 }
 
-/// What an apply does before it plans.
+/// Updates the ledger from what was read, as an apply does before it plans.
 fn ledger_updates(rig: &mut Rig) {
     let live = rig.read().unwrap();
     note_observed(&live, rolecall_providers::rules(ProviderName::Paradime), &mut rig.ledger, "run-x", now())
@@ -82,7 +82,7 @@ fn a_read_is_one_request_whatever_the_size_and_an_apply_one_for_each_mutation() 
     let before = rig.wire.sent().len();
     rig.apply_plan(&plan).unwrap();
     let operations: Vec<_> = rig.wire.sent()[before..].iter().map(|request| request.operation_name).collect();
-    // The first read is the rig's, as the program reads before it plans.
+    // The first read is the rig's, because the program reads before it plans.
     assert_eq!(operations, ["ListUsers", "InviteUser", "DisableUser", "UpdateUserAccountType", "ListUsers"]);
 }
 
@@ -108,12 +108,12 @@ fn completeness_is_assumed_and_a_list_that_can_not_be_right_is_broken() {
     nobody.users.clear();
     assert!(completeness(nobody.clone()).is_broken());
     let rig = Rig::new(nobody, "users: [{ email: new@x.example, roles: [ADMIN] }]");
-    // That the owner isn't there proves nothing either.
+    // The list is incomplete also if the owner isn't expected in it.
     assert_eq!(addresses(&rig.plan()), Vec::<String>::new());
-    assert!(holds(&rig.plan())[0].contains("the list of users is incomplete: the platform lists nobody"));
+    assert!(holds(&rig.plan())[0].contains("The list of users is incomplete: the platform lists no user"));
 }
 
-/// Half an answer is no answer: nobody is taken for gone, and nobody invited, because of one.
+/// Contradictory rows prove nothing: nobody is treated as gone or invited because of them.
 #[test]
 fn somebody_who_is_listed_in_two_ways_is_left_alone_in_any_order() {
     let plan = |one: &str, other: &str| {
@@ -128,7 +128,7 @@ fn somebody_who_is_listed_in_two_ways_is_left_alone_in_any_order() {
     let (there, back) = (plan("ADMIN", "BUSINESS"), plan("BUSINESS", "ADMIN"));
     assert_eq!(there.seal, back.seal);
     assert_eq!(addresses(&there), ["user/b@x.example"]);
-    assert!(holds(&there)[0].starts_with("user/a@x.example blocked: the list of users is incomplete"));
+    assert!(holds(&there)[0].starts_with("user/a@x.example blocked: The list of users is incomplete"));
 }
 
 #[test]
@@ -170,15 +170,15 @@ fn a_credential_that_is_refused_is_told_from_a_platform_that_fails() {
         let mut world = world();
         world.credentials.clear();
         let rig = Rig::new(world, "");
-        rolecall_sandbox::Served::set(&*rig.sandbox, &[format!("auth-refusal={how}")]).unwrap();
+        rolecall_sandbox::AnySandbox::set(&*rig.sandbox, &[format!("auth-refusal={how}")]).unwrap();
         let ReadError::Call { error, .. } = rig.read().unwrap_err() else { panic!("{how}") };
-        // By words alone nobody can tell it from another refusal.
+        // The words alone don't distinguish it from another refusal.
         assert_eq!(matches!(error, CallError::CredentialRefused(_)), how != "errors", "{error}");
         assert_eq!(matches!(error, CallError::GraphQl(_)), how == "errors", "{error}");
     }
 }
 
-/// Only what is written is checked: roles were added before.
+/// Only written values are validated, because Paradime has added roles before.
 #[test]
 fn an_account_type_that_came_later_is_kept_and_counts_as_privileged() {
     let world = with(&[("a@x.example", "OVERLORD"), ("b@x.example", "OVERLORD"), ("c@x.example", "OVERLORD")]);
@@ -186,7 +186,9 @@ fn an_account_type_that_came_later_is_kept_and_counts_as_privileged() {
     let plan = rig.plan();
     assert_eq!(addresses(&plan), ["user/b@x.example"]);
     assert_eq!(effects(&plan), [Effect::Seat { change: SeatChange::Unknown }]);
-    assert!(holds(&plan).contains(&"user/c@x.example ignored: not in the file, and privileged".to_owned()));
+    assert!(
+        holds(&plan).contains(&"user/c@x.example ignored: Not in the file, and has privileged access.".to_owned())
+    );
 }
 
 // ---- who is invited
@@ -208,7 +210,7 @@ fn whoever_is_not_there_is_invited_with_all_that_this_may_mean() {
     assert_eq!(variables, json!({ "email": "New@x.example", "accountType": "ANALYST" }));
 }
 
-/// Whoever was disabled by hand must not keep everybody else from being planned.
+/// A user whom somebody disabled must not prevent a plan for everybody else.
 #[test]
 fn whoever_can_not_be_invited_for_want_of_an_account_type_is_held() {
     let mut world = with(&[("a@x.example", "ADMIN")]);
@@ -218,7 +220,7 @@ fn whoever_can_not_be_invited_for_want_of_an_account_type_is_held() {
     assert_eq!(
         holds(&rig.plan())[0],
         format!(
-            "user/new@x.example blocked: isn't there, and can't be invited without `roles`; if they were disabled, enable them {ENABLE}"
+            "user/new@x.example blocked: The user doesn't exist, and an invitation also needs: `roles`. Add it to the file. If the user was disabled, enable them manually: {ENABLE}."
         )
     );
 }
@@ -234,7 +236,7 @@ fn an_invitation_that_is_sent_again_says_what_it_said_where_the_file_says_nothin
     assert_eq!(addresses(&rig.plan()), Vec::<String>::new());
 }
 
-/// One that is sent again for the account type of the first time isn't what was asked for.
+/// An invitation that is sent again with its first account type isn't what the file asks for.
 #[test]
 fn an_invitation_that_is_sent_again_as_it_was_waits_for_a_person() {
     for how in [InviteAgain::Resent, InviteAgain::OkIgnored] {
@@ -245,7 +247,7 @@ fn an_invitation_that_is_sent_again_as_it_was_waits_for_a_person() {
             Rig::new(world, "reinvite_expired: true\nusers: [{ email: old@x.example, roles: [BUSINESS] }]");
         assert_eq!(only_step(&rig.apply()).0, Outcome::NotTaken);
         assert_eq!(addresses(&rig.plan()), Vec::<String>::new(), "{how:?}");
-        // Its mail may be out, so that it isn't made anew when somebody takes it back.
+        // The mail may have been sent. If the invitation disappears, it therefore isn't sent again.
         ledger_updates(&mut rig);
         rig.world().invitations.clear();
         if how == InviteAgain::Resent {
@@ -263,21 +265,18 @@ fn an_invited_person_with_the_right_account_type_is_in_sync() {
     assert_eq!(addresses(&plan), Vec::<String>::new());
     assert_eq!(
         holds(&plan)[0],
-        "user/new@x.example waiting: invited on 2026-11-21 and not a member yet; accepting it is up to them"
+        "user/new@x.example waiting: Invited on 2026-11-21. The user has not accepted yet."
     );
     assert!(rig.world().accept("new@x.example"));
     assert!(holds(&rig.plan()).iter().all(|hold| !hold.starts_with("user/new@")));
-    // Invited by another hand: nobody says when.
+    // Somebody else invited them, so the date isn't known.
     let mut world = world();
     invitation(&mut world, "NEW@x.example", "BUSINESS", "ACTIVE");
     let plan = Rig::new(world, "users: [{ email: new@x.example, roles: [BUSINESS] }]").plan();
-    assert_eq!(
-        holds(&plan)[0],
-        "user/new@x.example waiting: invited and not a member yet; accepting it is up to them"
-    );
+    assert_eq!(holds(&plan)[0], "user/new@x.example waiting: Invited. The user has not accepted yet.");
 }
 
-/// No call changes an invitation, so none is sent to somebody who has one, even on demand.
+/// No call changes an invitation, so none is sent to somebody with a pending one, not even with `--assert`.
 #[test]
 fn an_invitation_with_another_account_type_waits_for_a_person() {
     let mut world = world();
@@ -287,7 +286,7 @@ fn an_invitation_with_another_account_type_waits_for_a_person() {
         assert_eq!(addresses(&plan), Vec::<String>::new());
         assert_eq!(
             holds(&plan)[0],
-            "user/new@x.example blocked: the role of the invitation is `ADMIN`, wished `BUSINESS`: no call changes an invitation; look in the web app, Account Settings > Team, among the pending users, or the next apply changes it once they have signed up"
+            "user/new@x.example blocked: The file says `BUSINESS`, but the role of the invitation is `ADMIN`. Manual step: change the invitation in the web app, Account Settings > Team, among the pending users, or apply again once the user has signed up."
         );
     }
     rig.world().accept("new@x.example");
@@ -304,7 +303,7 @@ fn an_invitation_that_ran_out_is_sent_again_only_where_the_file_says_so() {
     let mut rig = Rig::new(world, body);
     assert_eq!(
         holds(&rig.plan())[0],
-        "user/old@x.example blocked: invited, and the invitation has run out; `reinvite_expired: true` in the file sends another, or do it in the web app, Account Settings > Team, among the pending users"
+        "user/old@x.example blocked: The invitation has expired. Set `reinvite_expired: true` in the file to send another, or send it manually: in the web app, Account Settings > Team, among the pending users."
     );
     rig.set_file(&format!("reinvite_expired: true\n{body}"));
     let report = rig.apply();
@@ -324,13 +323,13 @@ fn an_invitation_that_can_not_be_sent_again_says_where_a_person_can() {
     assert!(message.contains("the invitation has expired"), "{message}");
     assert!(
         message.ends_with(
-            "nothing was changed. Next: send the invitation again in the web app, Account Settings > Team, among the pending users; `ANALYST` needs the Security pack; see that the credential has the capability User management admin"
+            "nothing was changed. Next: Send the invitation again in the web app, Account Settings > Team, among the pending users. The role `ANALYST` needs the Security pack. Check that the credential has the capability User management admin."
         ),
         "{message}"
     );
 }
 
-/// The platform may go on listing the one that ran out beside the one that was sent instead.
+/// The platform may list the expired invitation beside the one that replaced it.
 #[test]
 fn an_open_invitation_counts_and_not_the_one_that_ran_out_beside_it() {
     let mut world = world();
@@ -354,13 +353,13 @@ fn an_invitation_that_is_not_wanted_is_left_to_a_person_and_undone_once_accepted
     assert_eq!(addresses(&plan), Vec::<String>::new());
     for email in ["a@x.example", "b@x.example"] {
         assert!(
-            holds(&plan).contains(&format!("user/{email} blocked: has to go, and is invited, which no call takes back; look in the web app, Account Settings > Team, among the pending users. Whoever accepts is taken out by the next apply")),
+            holds(&plan).contains(&format!("invitation/{email} blocked: The user must be removed and was invited, and the API can't cancel the invitation. Cancel it manually: in the web app, Account Settings > Team, among the pending users. If the user accepts first, the next apply removes them.")),
             "{:?}",
             holds(&plan)
         );
     }
     assert!(holds(&plan).contains(
-        &"user/c@x.example ignored: not wanted; the invitation has run out, so that it lets nobody in".to_owned()
+        &"user/c@x.example ignored: The file doesn't ask for this invitation. It has expired and gives no access, so nothing needs to be done.".to_owned()
     ));
     for email in ["a@x.example", "b@x.example"] {
         assert!(rig.world().accept(email));
@@ -382,34 +381,40 @@ fn where_only_the_listed_are_managed_other_invitations_are_left_alone() {
     invitation(&mut world, "a@x.example", "ADMIN", "SENT");
     invitation(&mut world, "b@x.example", "BUSINESS", "EXPIRED");
     let plan = Rig::new(world, "").plan();
-    assert!(holds(&plan).contains(&"user/a@x.example ignored: not in the file, and privileged".to_owned()));
-    assert!(holds(&plan).contains(&"user/b@x.example ignored: not in the file".to_owned()));
+    assert!(
+        holds(&plan)
+            .contains(&"invitation/a@x.example ignored: Not in the file, and has privileged access.".to_owned())
+    );
+    assert!(holds(&plan).contains(&"invitation/b@x.example ignored: Not in the file.".to_owned()));
 }
 
-/// Whoever follows it would have its account type.
+/// Accepting the invitation would give the user its account type.
 #[test]
 fn an_invitation_of_somebody_who_is_in_already_waits_for_a_person() {
     let beside = |role: &str, wish: &str| {
         let mut world = with(&[("a@x.example", "DEVELOPER")]);
         invitation(&mut world, "A@x.example", role, "SENT");
         let plan = Rig::new(world, &format!("users: [{{ email: a@x.example, {wish} }}]")).plan();
-        let hold = plan.sealed.holds.iter().find(|hold| hold.address.to_string() == "user/a@x.example#invitation");
+        let hold = plan.sealed.holds.iter().find(|hold| hold.address.to_string() == "invitation/a@x.example");
         let hold = hold.unwrap_or_else(|| panic!("{:?}", holds(&plan)));
         (hold.class, hold.reason.to_string())
     };
     let (class, said) = beside("ADMIN", "roles: [DEVELOPER]");
     assert_eq!(class, HoldClass::Blocked);
-    assert!(said.starts_with("is in already, and an invitation as `ADMIN` is open besides"), "{said}");
-    // One that gives nothing more is no reason to block anybody.
+    assert!(
+        said.starts_with("The user is already a member, but an invitation with the role `ADMIN` is still open"),
+        "{said}"
+    );
+    // An invitation that gives no more access blocks nothing.
     assert_eq!(beside("BUSINESS", "roles: [DEVELOPER]").0, HoldClass::Ignored);
     let (class, said) = beside("BUSINESS", "absent: true");
     assert_eq!(class, HoldClass::Blocked);
-    assert!(said.starts_with("has to go, and is invited"), "{said}");
+    assert!(said.starts_with("The user must be removed and was invited"), "{said}");
 }
 
 // ---- addresses
 
-/// The sign of Kelvin becomes a k in small letters.
+/// The lower case of the Kelvin sign is the letter k.
 #[test]
 fn what_only_looks_like_an_address_is_another() {
     let mut world = world();
@@ -455,14 +460,14 @@ fn two_users_whose_addresses_differ_in_case_alone_are_told_apart_by_uid() {
         ),
     );
     assert_eq!(found[0].code, Code::DuplicateUser);
-    // Whoever must not get in must not by any of their accounts.
+    // A user who must be removed must not get in with any of their accounts.
     let mut rig = Rig::new(namesakes(), "users: [{ email: jane@x.example, absent: true }]");
     rig.apply();
     assert_eq!(rig.world().usable_admins(), 1);
     assert_eq!(sent(&rig).len(), 2);
     assert_eq!(addresses(&rig.plan()), Vec::<String>::new());
     rig.set_file("users: [{ email: jane@x.example, roles: [BUSINESS] }]");
-    assert!(holds(&rig.plan())[0].contains("disabled by rolecall on 2026-11-21"));
+    assert!(holds(&rig.plan())[0].contains("rolecall disabled the user on 2026-11-21"));
 }
 
 // ---- account types
@@ -508,7 +513,7 @@ fn nobody_loses_admin_before_their_successor_is_seen_to_have_it() {
         with(&[("old@x.example", "ADMIN"), ("next@x.example", "DEVELOPER")]),
         "guardrails: { min_admins: 2 }\nusers: [{ email: next@x.example, roles: [ADMIN] }, { email: old@x.example, absent: true }]",
     );
-    rig.wire.doom(&[Fate::Ignored(200, r#"{"data":{"updateUserAccountType":{"ok":true}}}"#)]);
+    rig.wire.set_fates(&[Fate::Ignored(200, r#"{"data":{"updateUserAccountType":{"ok":true}}}"#)]);
     let report = rig.apply();
     assert_eq!(
         report.steps.iter().map(|step| step.outcome).collect::<Vec<_>>(),
@@ -527,7 +532,7 @@ fn a_plan_that_leaves_too_few_admins_is_refused() {
     assert_eq!(rig.plan().refusals[0].guardrail.as_str(), "min_admins");
 }
 
-// ---- whoever was disabled
+// ---- disabled users
 
 #[test]
 fn whoever_we_disabled_is_not_invited_but_enabled_by_a_person() {
@@ -543,18 +548,18 @@ fn whoever_we_disabled_is_not_invited_but_enabled_by_a_person() {
     assert_eq!(
         holds(&plan)[0],
         format!(
-            "user/left@x.example blocked: disabled by rolecall on 2026-11-21, and no call enables; do it {ENABLE}"
+            "user/left@x.example blocked: rolecall disabled the user on 2026-11-21, and the API can't enable users. Enable them manually: {ENABLE}."
         )
     );
-    // On demand they are invited all the same.
+    // With `--assert` they are invited nevertheless.
     let plan = asserted(&rig, "user/left@x.example");
     assert_eq!(addresses(&plan), ["user/left@x.example"]);
     assert!(effects(&plan).contains(&Effect::MayReadmit));
-    // A person lets them in. Live shows it, so that the ledger has nothing to say any more.
+    // Somebody enables them in the web app. Live shows that, so the ledger's entry no longer matters.
     rig.world().user_mut("left@x.example").unwrap().status = UserStatus::Active;
     assert!(holds(&rig.plan()).iter().all(|hold| !hold.starts_with("user/left@")));
     ledger_updates(&mut rig);
-    // Another hand disables them: that nobody can see.
+    // Somebody else disables them, which the API doesn't show.
     rig.world().user_mut("left@x.example").unwrap().status = UserStatus::Disabled;
     assert!(effects(&rig.plan()).contains(&Effect::MayReadmit));
     rig.world().user_mut("left@x.example").unwrap().status = UserStatus::Active;
@@ -581,7 +586,8 @@ fn a_stranger_may_be_a_disabled_person_and_a_refusal_says_where_to_let_them_in()
             assert_eq!(became, outcome, "{switch:?} {how:?}");
             if outcome == Outcome::Failed {
                 assert!(
-                    message.ends_with(&format!("Next: if they were disabled, enable them {ENABLE}; {CAPABILITY}"))
+                    message
+                        .ends_with(&format!("Next: If the user is disabled, enable them {ENABLE}. {CAPABILITY}"))
                 );
             } else {
                 assert_eq!(addresses(&rig.plan()), Vec::<String>::new());
@@ -590,7 +596,7 @@ fn a_stranger_may_be_a_disabled_person_and_a_refusal_says_where_to_let_them_in()
     }
 }
 
-/// Somebody who accepted an invitation of ours and is gone was taken out by another hand.
+/// A user who accepted our invitation and is gone was removed by somebody else.
 #[test]
 fn whoever_accepted_and_is_gone_is_invited_only_on_demand() {
     let mut rig = Rig::new(world(), "users: [{ email: new@x.example, roles: [BUSINESS] }]");
@@ -598,11 +604,11 @@ fn whoever_accepted_and_is_gone_is_invited_only_on_demand() {
     rig.world().accept("new@x.example");
     ledger_updates(&mut rig);
     rig.world().user_mut("new@x.example").unwrap().status = UserStatus::Disabled;
-    assert!(holds(&rig.plan())[0].contains("accepted the invitation of 2026-11-21 and is no member any more"));
+    assert!(holds(&rig.plan())[0].contains("accepted the invitation of 2026-11-21 and is no longer a member"));
     assert_eq!(addresses(&asserted(&rig, "user/new@x.example")), ["user/new@x.example"]);
 }
 
-/// An old one that ran out and is still listed says nothing of what came after it.
+/// An old, expired invitation in the list says nothing about what came after it.
 #[test]
 fn whoever_accepted_and_is_gone_is_not_invited_for_an_old_invitation() {
     let mut rig =
@@ -614,10 +620,12 @@ fn whoever_accepted_and_is_gone_is_not_invited_for_an_old_invitation() {
     invitation(&mut rig.world(), "new@x.example", "BUSINESS", "EXPIRED");
     assert_eq!(addresses(&rig.plan()), Vec::<String>::new());
     assert!(holds(&rig.plan())[0].contains("accepted the invitation of 2026-11-21"));
-    assert!(holds(&rig.plan())[0].ends_with(&format!("or enable them {ENABLE}")));
+    assert!(
+        holds(&rig.plan())[0].ends_with(&format!("If the user was disabled, enable them manually: {ENABLE}."))
+    );
 }
 
-/// Those that ran out stay listed, so somebody has decided on one that isn't.
+/// Expired invitations stay listed, so an unlisted one was accepted or cancelled.
 #[test]
 fn an_invitation_that_is_no_longer_listed_is_sent_again_only_on_demand() {
     let mut rig =
@@ -626,12 +634,13 @@ fn an_invitation_that_is_no_longer_listed_is_sent_again_only_on_demand() {
     rig.world().invitations.clear();
     assert_eq!(addresses(&rig.plan()), Vec::<String>::new());
     assert!(
-        holds(&rig.plan())[0].contains("no longer listed: taken back, or accepted and the person disabled since")
+        holds(&rig.plan())[0]
+            .contains("no longer listed. Either it was cancelled, or the user accepted and was disabled later.")
     );
     assert_eq!(addresses(&asserted(&rig, "user/new@x.example")), ["user/new@x.example"]);
 }
 
-/// To be asked to invite somebody doesn't make them one who is in.
+/// An invitation with `--assert` doesn't count as access: the user has to accept it first.
 #[test]
 fn whoever_we_disabled_and_invited_on_demand_is_still_disabled() {
     let mut rig =
@@ -643,7 +652,7 @@ fn whoever_we_disabled_and_invited_on_demand_is_still_disabled() {
     rig.apply_plan(&plan).unwrap();
     assert!(holds(&rig.plan())[0].contains("waiting: invited on 2026-11-21"));
     rig.world().invitations.clear();
-    assert!(holds(&rig.plan())[0].contains("disabled by rolecall on 2026-11-21"));
+    assert!(holds(&rig.plan())[0].contains("rolecall disabled the user on 2026-11-21"));
 }
 
 #[test]
@@ -662,21 +671,21 @@ fn whoever_is_told_by_an_id_and_disabled_keeps_nobody_from_being_planned() {
     let plan = rig.plan();
     assert_eq!(addresses(&plan), ["user/a@x.example"]);
     assert!(
-        holds(&plan)[1].contains("disabled by rolecall on 2026-11-21, and no call enables"),
+        holds(&plan)[1].contains("rolecall disabled the user on 2026-11-21, and the API can't enable users"),
         "{:?}",
         holds(&plan)
     );
-    assert!(holds(&plan)[0].contains("nobody who is listed has this id"), "{:?}", holds(&plan));
+    assert!(holds(&plan)[0].contains("No listed user has the id in the file"), "{:?}", holds(&plan));
 }
 
-/// What is asked for on demand and would be sent anyway is the same change, so that the same plan approves it.
+/// With `--assert` a change that would be sent anyway stays the same, so the same plan approves it.
 #[test]
 fn asking_for_an_ordinary_invitation_changes_nothing_of_it() {
     let rig = Rig::new(world(), "users: [{ email: new@x.example, roles: [BUSINESS] }]");
     assert_eq!(asserted(&rig, "user/new@x.example").seal, rig.plan().seal);
 }
 
-/// It is tried again, and whoever wonders is told.
+/// The change is planned again, and a warning mentions the refusal.
 #[test]
 fn what_was_refused_before_is_said_when_it_is_planned_again() {
     let mut world = world();
@@ -687,16 +696,16 @@ fn what_was_refused_before_is_said_when_it_is_planned_again() {
     rig.apply();
     let warned = rig.warnings();
     assert_eq!((warned.len(), warned[0].code), (1, Code::RefusedBefore));
-    assert_eq!(warned[0].message, "the platform refused to invite user/gone@x.example on 2026-11-21");
-    // An approved plan still stands.
+    assert_eq!(warned[0].message, "The platform refused to invite user/gone@x.example on 2026-11-21.");
+    // An approved plan is still valid.
     assert_eq!(rig.plan().seal, seal);
-    // What was never sent was never refused.
+    // A mutation that was never sent was never refused.
     rig.world().user_mut("gone@x.example").unwrap().status = UserStatus::Active;
     assert_eq!(addresses(&rig.plan()), ["user/gone@x.example"]);
     assert_eq!(rig.warnings(), []);
 }
 
-// ---- where the list shows the disabled, too
+// ---- where the list also shows disabled users
 
 fn listed_although_disabled(people: &[(&str, &str)], body: &str) -> Rig {
     let mut world = with(people);
@@ -714,25 +723,26 @@ fn a_disabling_that_does_not_show_is_not_sent_again_and_not_passed_over() {
     assert_eq!(
         holds(&plan)[0],
         format!(
-            "user/left@x.example blocked: has to go; disabling was sent on 2026-11-21, and the platform lists them as before. Look {LOOK}: whoever isn't there is still in, and `--assert` sends it again"
+            "user/left@x.example blocked: The user must be removed. rolecall sent a request to disable them on 2026-11-21. The platform still lists them as before. Check whether they are disabled: {LOOK}. If they aren't, use `--assert` to send the request again."
         )
     );
     assert_eq!(addresses(&asserted(&rig, "user/left@x.example")), ["user/left@x.example"]);
-    // What is written as it was proves nothing by being there: they stay in doubt until it is answered with yes.
+    // Writing the role that they already have proves nothing by a read. It is settled only when the platform
+    // answers that it is done.
     rig.set_file("users: [{ email: left@x.example, roles: [ADMIN] }]");
     for fate in [Fate::Fine, Fate::DropBefore, Fate::Ignored(401, "")] {
-        rig.wire.doom(&[fate]);
+        rig.wire.set_fates(&[fate]);
         let plan = asserted(&rig, "user/left@x.example");
         let report = rig.apply_plan(&plan).unwrap();
         assert_ne!(only_step(&report).0, Outcome::Done, "{fate:?}");
         assert_eq!(rig.plan().usable_admins_after, 1, "{fate:?}");
     }
-    // Nor do they pass for well when the file wants them back, or for an admin to rely on.
+    // Nor are they reported as in sync when the file wants them back, or counted as a usable admin.
     rig.set_file("users: [{ email: left@x.example, roles: [ADMIN] }]");
     assert_eq!(
         holds(&rig.plan())[0],
         format!(
-            "user/left@x.example blocked: disabling was sent on 2026-11-21 and may have had an effect, although the platform lists them. Look {LOOK}; `--assert` has their role written anew, which settles it"
+            "user/left@x.example blocked: rolecall sent a request to disable the user on 2026-11-21. The user may be disabled, although the platform lists them. Check whether they are: {LOOK}. Or use `--assert`: it writes their role again, and the platform's answer settles the question."
         )
     );
     assert_eq!(rig.plan().usable_admins_after, 1);
@@ -744,22 +754,22 @@ fn a_disabling_that_does_not_show_is_not_sent_again_and_not_passed_over() {
     assert_eq!(rig.plan().usable_admins_after, 2);
 }
 
-/// The process died before it could look; the next one does.
+/// The process died before its read; the next one reads.
 #[test]
 fn whoever_is_found_gone_later_and_listed_after_that_was_let_in_by_a_person() {
     let mut rig =
         Rig::new(with(&[("left@x.example", "BUSINESS")]), "users: [{ email: left@x.example, absent: true }]");
-    rig.wire.doom(&[Fate::KillAfter]);
+    rig.wire.set_fates(&[Fate::KillAfter]);
     let plan = rig.plan();
     assert!(rig.apply_plan(&plan).is_none());
     ledger_updates(&mut rig);
     rig.set_file("users: [{ email: left@x.example, roles: [BUSINESS] }]");
-    assert!(holds(&rig.plan())[0].contains("disabled by rolecall on 2026-11-21"));
+    assert!(holds(&rig.plan())[0].contains("rolecall disabled the user on 2026-11-21"));
     rig.world().user_mut("left@x.example").unwrap().status = UserStatus::Active;
     assert!(holds(&rig.plan()).iter().all(|hold| !hold.starts_with("user/left@")));
 }
 
-/// That they once accepted an invitation says nothing of what was sent since.
+/// An earlier accepted invitation says nothing about a mutation that was sent later.
 #[test]
 fn a_disabling_stays_in_doubt_when_an_old_invitation_is_seen_to_be_accepted() {
     let mut rig = listed_although_disabled(&[], "users: [{ email: left@x.example, roles: [BUSINESS] }]");
@@ -769,37 +779,40 @@ fn a_disabling_stays_in_doubt_when_an_old_invitation_is_seen_to_be_accepted() {
     assert_eq!(only_step(&rig.apply()).0, Outcome::NotTaken);
     ledger_updates(&mut rig);
     assert_eq!(addresses(&rig.plan()), Vec::<String>::new());
-    assert!(holds(&rig.plan())[0].contains("has to go; disabling was sent on 2026-11-21"));
+    assert!(
+        holds(&rig.plan())[0]
+            .contains("The user must be removed. rolecall sent a request to disable them on 2026-11-21")
+    );
 }
 
 #[test]
 fn a_refusal_after_a_lost_answer_may_mean_that_it_was_done() {
     let absent = "users: [{ email: left@x.example, absent: true }]";
     let mut rig = listed_although_disabled(&[("left@x.example", "ADMIN")], absent);
-    rig.wire.doom(&[Fate::DropAfter, Fate::DropBefore]);
+    rig.wire.set_fates(&[Fate::DropAfter, Fate::DropBefore]);
     assert_eq!(only_step(&rig.apply()).0, Outcome::Unsure);
     let (outcome, message) = only_step(&rig.apply());
     assert_eq!(outcome, Outcome::Failed);
     assert!(
-        message.ends_with(&format!("Next: they may be disabled already: look {LOOK}; {CAPABILITY}")),
+        message.ends_with(&format!("Next: The user may be disabled already. Look {LOOK}. {CAPABILITY}")),
         "{message}"
     );
     assert_eq!(addresses(&rig.plan()), Vec::<String>::new());
     assert!(holds(&rig.plan())[0].contains(
-        "has to go; disabling was sent on 2026-11-21, its answer was lost, and the platform refused it"
+        "The user must be removed. rolecall sent a request to disable them on 2026-11-21. Its answer was lost, and the platform refused the request"
     ));
 }
 
-/// Only the platform's own no may mean that it was done before: that a credential is refused, or comes too fast, says
-/// nothing of the person.
+/// Only a refusal by the platform itself may mean that the user was disabled before. A refused credential or a
+/// rate limit says nothing about the user.
 #[test]
 fn a_failure_that_is_no_refusal_is_no_reason_to_give_up() {
     for (status, text) in [(401, ""), (403, ""), (429, ""), (404, "<html>")] {
         let mut rig =
             Rig::new(with(&[("left@x.example", "ADMIN")]), "users: [{ email: left@x.example, absent: true }]");
-        rig.wire.doom(&[Fate::DropBefore; 2]);
+        rig.wire.set_fates(&[Fate::DropBefore; 2]);
         rig.apply();
-        rig.wire.doom(&[Fate::Ignored(status, text)]);
+        rig.wire.set_fates(&[Fate::Ignored(status, text)]);
         assert_eq!(only_step(&rig.apply()).0, Outcome::Failed, "{status}");
         assert_eq!(addresses(&rig.plan()), ["user/left@x.example"], "{status}");
         rig.apply();
@@ -807,14 +820,15 @@ fn a_failure_that_is_no_refusal_is_no_reason_to_give_up() {
     }
 }
 
-/// Where others have vanished, whoever is listed is in: a refusal is a refusal, and somebody who must go is tried again.
+/// Other disabled users have left the list, so a listed user is active. A refusal is then a failure, and the
+/// removal is tried again.
 #[test]
 fn where_the_disabled_are_known_to_vanish_a_refusal_is_no_reason_to_give_up() {
     let absent = "users: [{ email: a@x.example, absent: true }, { email: b@x.example, absent: true }]";
     let mut rig = Rig::new(with(&[("a@x.example", "BUSINESS"), ("b@x.example", "BUSINESS")]), absent);
-    rig.wire.doom(&[Fate::Fine, Fate::DropBefore, Fate::DropBefore]);
+    rig.wire.set_fates(&[Fate::Fine, Fate::DropBefore, Fate::DropBefore]);
     rig.apply();
-    rig.wire.doom(&[Fate::Refuse]);
+    rig.wire.set_fates(&[Fate::Refuse]);
     assert_eq!(only_step(&rig.apply()).0, Outcome::Failed);
     assert_eq!(addresses(&rig.plan()), ["user/b@x.example"]);
     rig.apply();
@@ -827,20 +841,20 @@ fn an_admin_who_may_be_disabled_is_not_relied_on() {
     let head = "guardrails: { min_admins: 2 }";
     let mut rig =
         listed_although_disabled(&people, &format!("{head}\nusers: [{{ email: a@x.example, absent: true }}]"));
-    rig.wire.doom(&[Fate::DropAfter]);
+    rig.wire.set_fates(&[Fate::DropAfter]);
     rig.apply();
     assert_eq!(rig.world().usable_admins(), 2);
     rig.set_file(&format!("{head}\nusers: [{{ email: b@x.example, roles: [BUSINESS] }}]"));
     let refusal = &rig.plan().refusals[0];
     assert_eq!(refusal.guardrail.as_str(), "min_admins");
     assert!(
-        refusal.message.ends_with("Not counted, since rolecall may have disabled them: user/a@x.example"),
+        refusal.message.ends_with("Not counted, because rolecall may have disabled them: user/a@x.example."),
         "{}",
         refusal.message
     );
 }
 
-// ---- our own access
+// ---- rolecall's own access
 
 #[test]
 fn the_owner_of_the_credential_keeps_what_they_have() {
@@ -851,7 +865,7 @@ fn the_owner_of_the_credential_keeps_what_they_have() {
     ] {
         let plan = Rig::new(with(&[("a@x.example", "ADMIN")]), &body).plan();
         assert_eq!(addresses(&plan), Vec::<String>::new());
-        assert!(holds(&plan)[0].contains("what rolecall calls with is theirs"), "{:?}", holds(&plan));
+        assert!(holds(&plan)[0].contains("This is rolecall's own user."), "{:?}", holds(&plan));
     }
     let mut world = world();
     world.user_mut(OWNER).unwrap().account_type = "DEVELOPER".to_owned();
@@ -859,7 +873,7 @@ fn the_owner_of_the_credential_keeps_what_they_have() {
     assert_eq!(addresses(&plan), [format!("user/{OWNER}")]);
 }
 
-/// No answer names the workspace: whoever is listed and active shows that it is the right one, or the owner does.
+/// No answer names the workspace. Listed active users show that it is the right one, or the owner does.
 #[test]
 fn nobody_is_invited_to_what_may_be_another_workspace() {
     let head = HEAD.replace("own: { user: own@x.example }\n", "");
@@ -884,15 +898,21 @@ fn an_owner_who_is_nobody_guards_nobody() {
 
 // ---- answers
 
-/// What is said of an answer to a mutation, with and without its effect.
+/// The reported outcome of each kind of answer to a mutation, with and without an effect.
 #[test]
 fn every_kind_of_answer_is_told_apart() {
     const HTML: &str = "<!DOCTYPE html><title>Sign in</title>";
     let cases: &[(u16, &str, bool, Outcome, &str)] = &[
         (200, r#"{"data":{"disableUser":{"ok":true}}}"#, true, Outcome::Done, ""),
         (200, r#"{"data":{"disableUser":{"ok":true}},"errors":[]}"#, true, Outcome::Done, ""),
-        // `ok` and nothing else is answered, so the read decides.
-        (200, r#"{"data":{"disableUser":{"ok":true}}}"#, false, Outcome::NotTaken, "a read doesn't show it"),
+        // The answer is only `ok`, so a read decides.
+        (
+            200,
+            r#"{"data":{"disableUser":{"ok":true}}}"#,
+            false,
+            Outcome::NotTaken,
+            "a read doesn't show the change.",
+        ),
         (200, r#"{"data":{"disableUser":{"ok":true}},"errors":[]}"#, false, Outcome::NotTaken, "a read doesn't"),
         (200, r#"{"data":{"disableUser":{"ok":false}}}"#, false, Outcome::Failed, "`ok` is false"),
         (200, r#"{"data":{"disableUser":{"ok":false}},"errors":[]}"#, false, Outcome::Failed, "`ok` is false"),
@@ -912,7 +932,7 @@ fn every_kind_of_answer_is_told_apart() {
         ),
         (200, r#"{"errors":[{"message":"no"}]}"#, false, Outcome::Failed, "answered with the error \"no\""),
         (200, r#"{"errors":["words"]}"#, false, Outcome::Failed, "answered with the error \"words\""),
-        // What this means can't be known.
+        // The meaning of this answer is unknown.
         (200, r#"{"errors":{"message":"no list"}}"#, false, Outcome::Unsure, "at errors: expected a list"),
         (200, r#"{"errors":"upstream timeout"}"#, false, Outcome::Unsure, "at errors: expected a list"),
         (400, r#"{"errors":[{"message":"bad"}]}"#, false, Outcome::Failed, "\"bad\""),
@@ -921,14 +941,14 @@ fn every_kind_of_answer_is_told_apart() {
             r#"{"data":{"disableUser":{"ok":true}},"errors":[{"message":"mail"}]}"#,
             true,
             Outcome::Done,
-            "the answer left it open, and a read shows it",
+            "The answer didn't confirm the change, but a read shows it in effect.",
         ),
         (
             200,
             r#"{"data":{"disableUser":{"ok":true}},"errors":[{"message":"mail"}]}"#,
             false,
             Outcome::Unsure,
-            "answered in part, with the error \"mail\"",
+            "answered only in part, with the error \"mail\"",
         ),
         (
             200,
@@ -939,13 +959,13 @@ fn every_kind_of_answer_is_told_apart() {
         ),
         (200, r#"{"data":{"disableUser":{}}}"#, false, Outcome::Unsure, "`ok` is null or false, without an error"),
         (200, r#"{"data":{"inviteUser":{"ok":true}}}"#, false, Outcome::Unsure, "neither data nor errors"),
-        // A refusal that had its effect all the same.
+        // A refusal that took effect nevertheless.
         (
             200,
             r#"{"data":{"disableUser":{"ok":false}}}"#,
             true,
             Outcome::Done,
-            "the platform said no, and a read shows it in effect",
+            "The platform answered with an error, but a read shows the change in effect.",
         ),
         (
             200,
@@ -961,14 +981,20 @@ fn every_kind_of_answer_is_told_apart() {
             Outcome::Unsure,
             "HTTP status 500",
         ),
-        (429, "", true, Outcome::Done, "a read shows it in effect"),
+        (429, "", true, Outcome::Done, "but a read shows the change in effect."),
         (429, "", false, Outcome::Failed, "too many requests"),
         (200, r#"{"data":null,"errors":[]}"#, false, Outcome::Unsure, "an empty list of errors"),
         (200, r#"{"data":null}"#, false, Outcome::Unsure, "neither data nor errors"),
         (200, r#"{"data":{"disableUser":{"ok":"yes"}}}"#, false, Outcome::Unsure, "data.disableUser.ok"),
-        (200, HTML, false, Outcome::Unsure, "isn't JSON but an HTML page"),
-        (200, HTML, true, Outcome::Done, "a read shows it in effect"),
-        (200, r#"{"data":{"disab"#, false, Outcome::Unsure, "isn't JSON but damaged, or breaks off (15 bytes)"),
+        (200, HTML, false, Outcome::Unsure, "isn't valid JSON: it is an HTML page"),
+        (200, HTML, true, Outcome::Done, "but a read shows it in effect."),
+        (
+            200,
+            r#"{"data":{"disab"#,
+            false,
+            Outcome::Unsure,
+            "isn't valid JSON: it is damaged or cut off (15 bytes)",
+        ),
         (401, "", false, Outcome::Failed, "the credential was refused (HTTP 401); nothing was changed"),
         (403, HTML, false, Outcome::Failed, "has the capability User management admin"),
         (404, HTML, false, Outcome::Failed, "HTTP status 404"),
@@ -977,8 +1003,8 @@ fn every_kind_of_answer_is_told_apart() {
     for (status, text, acted, outcome, said) in cases {
         let mut rig =
             Rig::new(with(&[("left@x.example", "BUSINESS")]), "users: [{ email: left@x.example, absent: true }]");
-        // Where there was no answer at all and a read shows nothing done, it is sent once more.
-        rig.wire.doom(&[if *acted { Fate::Acted(*status, text) } else { Fate::Ignored(*status, text) }; 2]);
+        // If there was no answer and a read shows no effect, it is sent once more.
+        rig.wire.set_fates(&[if *acted { Fate::Acted(*status, text) } else { Fate::Ignored(*status, text) }; 2]);
         let (became, message) = only_step(&rig.apply());
         let lost = !acted && (*status >= 500 || message.contains("isn't JSON"));
         assert_eq!(rig.intents(), 1 + usize::from(lost), "{status} {text}");
@@ -999,20 +1025,20 @@ fn a_success_with_an_empty_list_of_errors_converges_in_one_run() {
 #[test]
 fn a_lost_answer_is_looked_up_and_no_second_mail_goes_out() {
     let mut rig = Rig::new(world(), "users: [{ email: new@x.example, roles: [BUSINESS] }]");
-    rig.wire.doom(&[Fate::DropAfter]);
+    rig.wire.set_fates(&[Fate::DropAfter]);
     let (outcome, message) = only_step(&rig.apply());
     assert_eq!(outcome, Outcome::Done);
-    assert!(message.contains("whether its mail went out isn't proven"), "{message}");
+    assert!(message.contains("It isn't certain that its mail was sent."), "{message}");
     assert_eq!(addresses(&rig.plan()), Vec::<String>::new());
-    // One that never arrived is known not to be there, since also those that ran out are listed.
+    // An invitation that never arrived is known to be missing, because even expired ones are listed.
     let mut rig = Rig::new(world(), "users: [{ email: new@x.example, roles: [BUSINESS] }]");
-    rig.wire.doom(&[Fate::DropBefore]);
+    rig.wire.set_fates(&[Fate::DropBefore]);
     assert_eq!(only_step(&rig.apply()).0, Outcome::Unsure);
     assert_eq!(only_step(&rig.apply()).0, Outcome::Done);
     assert_eq!(rig.world().mails.len(), 1);
 }
 
-// ---- what isn't there to be managed
+// ---- things that can't be managed
 
 #[test]
 fn keys_are_left_to_a_person_and_that_is_said() {
@@ -1021,7 +1047,7 @@ fn keys_are_left_to_a_person_and_that_is_said() {
     assert_eq!(hold.class, HoldClass::Ignored);
     assert_eq!(
         hold.reason.to_string(),
-        "no call knows of keys; see to them in the web app, Account Settings > Workspace Settings, at the bottom"
+        "The API has no operations for keys. Manage keys manually: in the web app, Account Settings > Workspace Settings, at the bottom."
     );
 }
 
@@ -1055,7 +1081,7 @@ fn each_kind_of_credential_travels_in_its_own_headers() {
 
 // ---- the program
 
-/// A file for a running sandbox, with a token of the company in the endpoint's path.
+/// Starts a sandbox and writes a file for it, with a company token in the endpoint's path.
 fn served(seed: &str, file: &str, env: &mut Env) -> Server {
     let server = env.serve(&["--provider", "paradime", "--organization", seed]);
     let endpoint = server.url.replace("sandbox-company-token", CANARY_PATH);
@@ -1068,7 +1094,7 @@ fn served(seed: &str, file: &str, env: &mut Env) -> Server {
     server
 }
 
-/// Short, and with capitals, which hosts don't keep.
+/// A short token with a capital letter. A host name wouldn't keep the case.
 const CANARY_PATH: &str = "Canary7";
 
 fn digest_of(path: &str) -> String {
@@ -1101,16 +1127,16 @@ fn one_company_token_serves_several_workspaces_and_the_header_chooses() {
     };
     env.write("analytics.yaml", file("acme0analytics00"));
     env.write("marketing.yaml", file("acme0marketing00"));
-    // Kim is in one of them.
+    // Kim is a member of one workspace.
     let said = env.run(&["apply", "--auto-approve", "analytics.yaml", "marketing.yaml"]);
     assert_eq!(said.code, 0, "{}", said.all());
     assert_eq!(said.stdout.matches("done      user/kim@acme.example").count(), 1, "{}", said.stdout);
     assert!(said.stderr.contains("paradime-acme0marketing00.jsonl"), "{}", said.stderr);
-    // The header names a workspace that isn't the company's.
+    // The header names a workspace of another company.
     env.write("wrong.yaml", file("acme0nobody00000"));
     let said = env.run(&["plan", "wrong.yaml"]);
     assert_eq!(said.code, 6, "{}", said.all());
-    // A token of another kind, and a key's secret in its place.
+    // A token of another kind, and a key's secret instead of a token.
     env.set("TOKEN", "just-some-secret-77");
     let said = env.run(&["plan", "marketing.yaml"]);
     assert_eq!(said.code, 1, "{}", said.all());
@@ -1118,7 +1144,7 @@ fn one_company_token_serves_several_workspaces_and_the_header_chooses() {
     assert!(!said.all().contains("just-some-secret"), "{}", said.all());
 }
 
-/// The endpoint's path contains a token of the company: no output shows it, at any verbosity, whatever goes wrong.
+/// The endpoint's path contains a company token. No output shows it, at any verbosity, whatever goes wrong.
 #[test]
 fn outputs_show_the_endpoints_host_and_a_digest_of_its_path_alone() {
     let mut env = Env::new();
@@ -1145,7 +1171,7 @@ fn outputs_show_the_endpoints_host_and_a_digest_of_its_path_alone() {
     for file in ["plan.json", ".rolecall/ledger/paradime-acme0marketing00.jsonl"] {
         all += &env.read(file);
     }
-    // Something else answers there, or nobody.
+    // Another service answers there, or none.
     let root = server.url.split("/api/").next().unwrap().to_owned();
     drop(server);
     for endpoint in [
@@ -1165,7 +1191,8 @@ fn outputs_show_the_endpoints_host_and_a_digest_of_its_path_alone() {
     assert!(!all.to_lowercase().contains(&CANARY_PATH.to_lowercase()), "{all}");
 }
 
-/// What was reviewed for one endpoint isn't sent to another. The ledger goes on, as the workspace is the same.
+/// A plan that was reviewed for one endpoint isn't sent to another. The ledger stays valid, because the workspace
+/// is the same.
 #[test]
 fn a_plan_is_for_one_path_and_a_ledger_for_the_workspace() {
     let mut env = Env::new();
@@ -1183,7 +1210,7 @@ fn a_plan_is_for_one_path_and_a_ledger_for_the_workspace() {
     assert_eq!(env.run(&["apply", "--auto-approve", "marketing.yaml"]).code, 0);
 }
 
-/// A server that says this to everything.
+/// Starts a server that gives this answer to every request.
 fn parrot(answer: &'static str) -> String {
     use std::io::{Read as _, Write as _};
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
@@ -1199,7 +1226,7 @@ fn parrot(answer: &'static str) -> String {
     format!("http://{address}/api/v1/{CANARY_PATH}/graphql")
 }
 
-/// What a platform says back may hold what it was sent.
+/// An answer may repeat a secret that the platform received.
 #[test]
 fn what_the_platform_echoes_is_redacted() {
     let token = "prdm_wsp_canary-token-91ab";
@@ -1238,7 +1265,7 @@ fn what_the_platform_echoes_is_redacted() {
     }
 }
 
-/// A workspace token reaches its own workspace, whatever the file says.
+/// A workspace token reaches its own workspace, even if the file names another.
 #[test]
 fn two_files_that_can_only_be_one_workspace_are_refused() {
     let mut env = Env::new();
@@ -1252,7 +1279,7 @@ fn two_files_that_can_only_be_one_workspace_are_refused() {
     assert_eq!(said.code, 1, "{}", said.all());
     assert_eq!(said.stderr.matches("error[duplicate-organization]").count(), 2, "{}", said.stderr);
     assert_eq!(env.run(&["plan", "marketing.yaml"]).stdout, before.stdout, "something was sent");
-    // A token of the company reaches both.
+    // A company token reaches both workspaces.
     env.set("TOKEN", "prdm_cmp_sandbox-own-token");
     let said = env.run(&["plan", "marketing.yaml", "other.yaml"]);
     assert!(!said.stderr.contains("duplicate-organization"), "{}", said.stderr);

@@ -1,5 +1,5 @@
-//! The sandbox of Paradime does what its documentation and its own clients show, and under each switch what they
-//! leave open.
+//! The sandbox of Paradime behaves as its documentation and clients show, and each switch changes behaviour that
+//! they leave open.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use rolecall_sandbox::paradime::{
     Capability, CredentialKind, OWN_API_KEY, OWN_API_SECRET, OWN_COMPANY_TOKEN, OWN_WORKSPACE_TOKEN, Paradime,
     SEEDS, UserStatus, World, WorldCredential,
 };
-use rolecall_sandbox::{Engine, Headers, Reply, Sandbox, Served, Store, digest};
+use rolecall_sandbox::{AnySandbox, Engine, Headers, Reply, Sandbox, Store, digest};
 use serde_json::{Value, json};
 
 fn now() -> Timestamp {
@@ -39,21 +39,21 @@ async fn send(paradime: &Paradime, headers: &Headers, query: &str, variables: Va
     (response.status, serde_json::from_slice(&response.body).unwrap())
 }
 
-/// As the own pair, with an answer of status 200.
+/// Sends a request with rolecall's own key and secret. Returns an answer with status 200.
 async fn ask(paradime: &Paradime, query: &str, variables: Value) -> Value {
     let (status, body) = send(paradime, &own_pair(), query, variables).await;
     assert_eq!(status, 200, "{body}");
     body
 }
 
-/// As the own pair, without errors.
+/// Sends a request with rolecall's own key and secret. Returns the data of an answer without errors.
 async fn data(paradime: &Paradime, query: &str, variables: Value) -> Value {
     let body = ask(paradime, query, variables).await;
     assert_eq!(body.get("errors"), None, "{body}");
     body["data"].clone()
 }
 
-/// As Paradime's Python SDK 6.9.0 asks for them.
+/// The query of Paradime's Python SDK 6.9.0.
 const ACTIVE: &str = "
             query listActiveUsers {
                 listUsers{
@@ -107,7 +107,7 @@ async fn invite(paradime: &Paradime, email: &str, account_type: &str) -> Value {
     ask(paradime, INVITE, invitation(email, account_type)).await
 }
 
-/// The active users' addresses without their domain, in the order of the alphabet.
+/// Returns the addresses of active users without their domain, sorted.
 async fn active(paradime: &Paradime) -> Vec<String> {
     let answer = data(paradime, ACTIVE, json!({})).await;
     let users = answer["listUsers"]["activeUsers"].as_array().unwrap();
@@ -168,7 +168,7 @@ async fn the_documentations_way_of_asking_works_too() {
         };
         (response.status, serde_json::from_slice::<Value>(&response.body).unwrap())
     };
-    // No `variables` at all.
+    // The request has no `variables`.
     let (status, body) = post(json!({ "query": query })).await;
     assert_eq!((status, body.get("errors")), (200, None));
     assert_eq!(body["data"]["listUsers"]["ok"], true);
@@ -372,7 +372,7 @@ async fn a_refusal_is_told_in_one_of_several_ways() {
     ] {
         let paradime = acme(switches);
         let body = ask(&paradime, twice, json!({})).await;
-        // The answer to a mutation can be null: those after it run.
+        // The answer to a mutation can be null, so the later mutations run.
         assert_eq!(body["data"], json!({ "one": refused, "two": done }), "{switches:?}");
         assert_eq!(body.get("errors").map_or(0, |errors| errors.as_array().unwrap().len()), errors);
         if errors > 0 {
@@ -388,7 +388,7 @@ async fn inviting_again_does_what_the_switch_says() {
         email: &'static str,
         is_refused: bool,
         mails: usize,
-        /// The role of the invitation after it, and its status.
+        /// The role and the status of the invitation afterwards.
         invited: Option<(&'static str, &'static str)>,
     }
     let case = |switch, email, is_refused, mails, invited| Case { switch, email, is_refused, mails, invited };

@@ -1,4 +1,4 @@
-//! A part of a plan: what was asked for, what it relies on, and nothing else.
+//! Plans for selected changes contain these, the changes that they depend on, and nothing else.
 
 use std::collections::BTreeSet;
 
@@ -14,7 +14,7 @@ fn hive() -> Env {
     env
 }
 
-/// The addresses of the changes that a plan has.
+/// Returns the addresses of a plan's changes.
 fn changes(json: &str) -> BTreeSet<String> {
     let plan: Value = serde_json::from_str(json).unwrap();
     let changes = plan["organizations"].as_array().unwrap().iter();
@@ -60,7 +60,7 @@ fn what_others_rely_on_is_not_left_out() {
     assert!(!planned(&env, &more).contains("role/Schema reviewer"));
 }
 
-/// A slip of the pen must not have done what was to be left out.
+/// A typing error must not send a change that was to be left out.
 #[test]
 fn an_address_that_no_change_has_is_an_error() {
     let env = hive();
@@ -82,7 +82,7 @@ fn an_address_that_no_change_has_is_an_error() {
     );
 }
 
-/// What is done in part and then in full is what is done at once.
+/// A partial apply and then a full one have the same result as one full apply.
 #[test]
 fn parts_add_up_to_the_whole() {
     let env = hive();
@@ -104,7 +104,7 @@ fn a_part_that_was_approved_is_sent_and_no_more() {
     let said = env.run(&["apply", "--sandbox", "hive.yaml", "--plan", "keys.json"]);
     assert_eq!(said.code, 0, "{}", said.all());
     assert!(!planned(&env, &[]).iter().any(|address| address.starts_with("key/")));
-    // And of what was approved as a whole, the part that is wanted.
+    // A part of a plan that was approved as a whole.
     env.run(&["plan", "--sandbox", "hive.yaml", "--out", "all.json"]);
     let apply =
         |more: &[&str]| env.run(&[&["apply", "--sandbox", "hive.yaml", "--plan", "all.json"], more].concat());
@@ -113,14 +113,14 @@ fn a_part_that_was_approved_is_sent_and_no_more() {
     assert!(!said.stderr.contains("not approved"), "{}", said.all());
     let left = planned(&env, &[]);
     assert!(!left.contains("user/new.user@acme.example") && left.contains("user/left@acme.example"), "{left:?}");
-    // What is left of it no longer stands as a whole, and what does stand may be sent.
+    // The rest of it is no longer valid as a whole. The changes that are still valid can be sent.
     let said = apply(&[]);
     assert_eq!(said.code, 4, "{}", said.all());
     let said = apply(&["--only-standing"]);
     assert_eq!(said.code, 5, "{}", said.all());
     assert!(said.stdout.contains("user/new.user@acme.example"), "{}", said.all());
     assert!(planned(&env, &[]).is_empty());
-    // Where nothing stands there is nothing to send.
+    // If no change is still valid, nothing is sent.
     assert_eq!(apply(&["--only-standing"]).code, 4);
     assert_eq!(env.run(&["apply", "--sandbox", "hive.yaml", "--only-standing"]).code, 1);
 }
@@ -137,7 +137,7 @@ fn of_several_organisations_each_part_says_which() {
     assert_eq!(said.code, 0, "{}", said.all());
     assert_eq!(changes(&said.stdout), set(&["team/Data", "user/sam@acme.example"]));
     assert_eq!(plan("hive:other//user/sam@acme.example").code, 1);
-    // To leave something out of one is to plan the others as ever.
+    // Excluding one change plans the others as before.
     let said =
         env.run(&["plan", "--sandbox", "--format", "json", "--exclude", "hive:acme//key/ci-publisher", "."]);
     let found = changes(&said.stdout);
@@ -145,7 +145,7 @@ fn of_several_organisations_each_part_says_which() {
     assert!(!found.contains("key/ci-publisher"));
 }
 
-/// One call takes several invitations back; each may be chosen by itself.
+/// One mutation cancels several invitations, but each can be selected by itself.
 #[test]
 fn a_call_for_several_is_made_for_those_that_are_chosen() {
     let mut world = with_teams(&["Payments"]);
@@ -163,6 +163,7 @@ fn a_call_for_several_is_made_for_those_that_are_chosen() {
         |text: &str| select(&plan.sealed, &Selection { targets: vec![pattern(text)], excluded: Vec::new() });
     let one = |text: &str| Ok(BTreeSet::from([text.parse::<Address>().unwrap()]));
     assert_eq!(only("user/a@x.example"), one("user/a@x.example"));
-    assert_eq!(only("user/b@x.example"), one("user/b@x.example"));
+    // The address of a user also selects their invitation.
+    assert_eq!(only("user/b@x.example"), one("invitation/b@x.example"));
     assert_eq!(only("user/c@*"), Err(vec![Unselectable::Unmatched(pattern("user/c@*"))]));
 }

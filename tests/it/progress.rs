@@ -1,4 +1,4 @@
-//! How far an apply is, as it is told.
+//! The progress of an apply, as it is shown.
 
 use std::time::Duration;
 

@@ -1,10 +1,11 @@
-//! Stories of the people of an organisation on a RapidAPI hub, each a thing that users rely on.
+//! Stories of the users of an organisation on a RapidAPI hub. Each tests something that users rely on.
 
 use std::sync::Arc;
 
 use crate::support::rapidapi::{
     NOBODY, Rig, acme, asserted, converged, effects, findings, held, invitation, is_admin, member, operations,
-    outcomes, planned, rig_of, role, role_in, sent, team, teams_of, two_teams, user, wish_of, with_teams, world,
+    outcomes, planned, rig_of, role, role_in, sent, set_file_of, team, teams_of, two_teams, user, with_teams,
+    world,
 };
 use crate::support::rig::{Fate, addresses};
 use rolecall_model::{Code, Effect, Outcome, RoleName, TeamName};
@@ -15,7 +16,7 @@ use serde_json::json;
 
 // ---- administrators
 
-/// They are in every team, whatever a team's own list says.
+/// Admins are members of every team, even if a team's own list doesn't show them.
 #[test]
 fn the_teams_of_administrators_are_not_looked_at() {
     let mut world = with_teams(&["Payments", "Data"]);
@@ -51,7 +52,7 @@ fn a_promotion_joins_every_team_and_the_plan_says_so() {
     assert_eq!(addresses(&rig.plan()), NOBODY);
 }
 
-/// Whether those who were administrators stay in the teams isn't documented, and doesn't matter.
+/// The documentation doesn't say whether former admins stay in the teams. The result is the same.
 #[test]
 fn whoever_ceases_to_be_an_administrator_is_in_just_the_teams_that_the_file_has() {
     for demotion in [Demotion::DropsTeams, Demotion::KeepsTeams] {
@@ -86,20 +87,20 @@ fn nobody_is_demoted_while_it_is_unsure_that_their_teams_are_their_own() {
             world.switches.demotion = demotion;
             let mut rig =
                 Rig::new(world, "users: [{ email: jane@acme.example, roles: [Developer], teams: [Payments] }]");
-            rig.wire.doom(&[fate]);
+            rig.wire.set_fates(&[fate]);
             let report = rig.apply();
             assert_eq!(operations(&rig), [] as [&str; 0], "{fate:?} {report:#?}");
             assert_eq!(report.steps[0].operation, "addUserToTeams");
             assert!(report.steps[1..].iter().all(|step| step.outcome == Outcome::Skipped), "{report:#?}");
             assert!(is_admin(&rig.world(), "jane@acme.example"), "{fate:?}");
-            // The next run does it.
+            // The next run completes the change.
             assert!(converged(&rig.apply()), "{fate:?}");
             assert_eq!(teams_of(&rig.world(), "jane@acme.example"), ["Payments"]);
         }
     }
 }
 
-/// On its being made every administrator is in it.
+/// A new team has every admin as a member from the start.
 #[test]
 fn a_team_that_is_made_by_the_same_plan_takes_in_those_who_cease_to_be_administrators() {
     for demotion in [Demotion::DropsTeams, Demotion::KeepsTeams] {
@@ -122,7 +123,7 @@ fn a_team_that_is_made_by_the_same_plan_takes_in_those_who_cease_to_be_administr
     }
 }
 
-/// An answer isn't enough.
+/// The answer to the promotion isn't enough: a read has to show it.
 #[test]
 fn nobody_is_demoted_before_their_successor_is_seen_to_be_an_administrator() {
     let mut world = world();
@@ -132,7 +133,7 @@ fn nobody_is_demoted_before_their_successor_is_seen_to_be_an_administrator() {
         world,
         "guardrails: { min_admins: 2 }\nusers: [{ email: next@acme.example, roles: [Organization Admin] }, { email: old@acme.example, absent: true }]",
     );
-    rig.wire.doom(&[Fate::Ignored(200, r#"{"data":{"updateUserRoles":true}}"#)]);
+    rig.wire.set_fates(&[Fate::Ignored(200, r#"{"data":{"updateUserRoles":true}}"#)]);
     let report = rig.apply();
     assert_eq!(
         outcomes(&report),
@@ -145,19 +146,22 @@ fn nobody_is_demoted_before_their_successor_is_seen_to_be_an_administrator() {
     assert!(is_admin(&rig.world(), "old@acme.example"));
 }
 
-/// As it says in the report of the apply.
+/// Checks that it isn't sent again without `--assert`, as the report of the apply says.
 fn is_sent_again_only_on_demand(wish: &str, answer: &'static str) {
     let mut world = with_teams(&["Payments"]);
     member(&mut world, "kim@acme.example", false, &[("Payments", "team-viewer")]);
     let mut rig = Rig::new(world, &format!("users: [{{ email: kim@acme.example, {wish} }}]"));
-    rig.wire.doom(&[Fate::Ignored(200, answer)]);
+    rig.wire.set_fates(&[Fate::Ignored(200, answer)]);
     let report = rig.apply();
     assert_eq!(report.steps[0].outcome, Outcome::NotTaken, "{wish}");
     assert!(
-        report.steps[0].message.as_ref().unwrap().contains("It isn't sent again unless asked with `--assert`")
+        report.steps[0].message.as_ref().unwrap().contains("It isn't sent again unless you ask with `--assert`.")
     );
     assert_eq!(addresses(&rig.plan()), NOBODY, "{wish}");
-    assert!(held(&rig.plan(), "user/kim@acme.example")[0].contains("answered, and not seen in effect since"));
+    assert!(
+        held(&rig.plan(), "user/kim@acme.example")[0]
+            .contains("and the platform accepted it, but no later read shows it")
+    );
     let plan = asserted(&rig, "user/kim@acme.example");
     assert!(converged(&rig.apply_plan(&plan).unwrap()), "{wish}");
 }
@@ -186,7 +190,7 @@ fn the_last_administrator_stays_even_where_the_file_wants_none() {
         let jane = member(&mut world, "jane@acme.example", true, &[]);
         let organization = acme(&world);
         let own = user(&world, OWN_EMAIL);
-        // Of the whole hub, and not of this organisation.
+        // The user stays an environment admin, but is no admin of this organisation.
         world.assign("USER_ORGANIZATION", "organization-developer", own, Some(organization), None);
         assert_eq!(world.admins(organization), [jane]);
         (organization, world)
@@ -209,12 +213,12 @@ fn the_last_administrator_stays_even_where_the_file_wants_none() {
         );
         let plan = rig.plan();
         assert!(plan.refusals.iter().all(|it| it.guardrail.as_str() == "min_admins"), "{wish}");
-        let left = "0 usable admins would be left, and the file wants at least 1";
+        let left = "0 usable admins would be left, and the file requires at least 1";
         assert!(plan.refusals.iter().any(|it| it.message.starts_with(left)), "{wish} {:?}", plan.refusals);
     }
 }
 
-/// Whoever can't sign in administrates nothing.
+/// A user who can't sign in isn't a usable admin.
 #[test]
 fn administrators_who_are_switched_off_do_not_count() {
     for how in ["account", "member"] {
@@ -250,7 +254,7 @@ fn role_named(world: &mut World, level: &str, id: u64, key: &str, name: &str) {
 fn roles_are_found_by_name_or_by_key_on_any_hub() {
     let mut world = with_teams(&["Payments"]);
     member(&mut world, "kim@acme.example", false, &[("Payments", "team-viewer")]);
-    // The ids are this hub's own.
+    // The ids differ between hubs.
     for role in &mut world.roles {
         role.id += 4_000;
     }
@@ -282,12 +286,15 @@ fn a_role_that_is_not_there_is_a_finding_with_the_one_that_is_near() {
         found.iter().map(|it| (it.code, it.message.as_str(), it.hint.as_deref().unwrap_or_default())).collect();
     assert_eq!(said.len(), 4, "{said:#?}");
     assert!(said.iter().all(|(code, ..)| *code == Code::UnknownRole));
-    assert_eq!(said[0].1, "there is no role `Organisation Admin` in the organisation");
-    assert_eq!(said[0].2, "did you mean `Organization Admin`?");
-    assert_eq!((said[1].1, said[1].2), ("there is no role `Team Veiwer` in teams", "did you mean `Team Viewer`?"));
-    // A role of the other level is none.
-    assert_eq!(said[2].1, "there is no role `Team Viewer` in the organisation");
-    assert_eq!(said[3].1, "there is no role `Developer` in teams");
+    assert_eq!(said[0].1, "There is no role `Organisation Admin` in the organisation.");
+    assert_eq!(said[0].2, "Did you mean `Organization Admin`?");
+    assert_eq!(
+        (said[1].1, said[1].2),
+        ("There is no role `Team Veiwer` in teams.", "Did you mean `Team Viewer`?")
+    );
+    // A role of another level isn't found.
+    assert_eq!(said[2].1, "There is no role `Team Viewer` in the organisation.");
+    assert_eq!(said[3].1, "There is no role `Developer` in teams.");
 }
 
 #[test]
@@ -307,12 +314,12 @@ fn of_two_roles_of_one_name_the_key_tells_which() {
         [
             (
                 Code::AmbiguousRole,
-                "2 roles in the organisation are called `Developer`",
+                "2 roles in the organisation have the name `Developer`.",
                 "write `custom-developer` or `organization-developer`"
             ),
             (
                 Code::AmbiguousRole,
-                "2 roles in teams are called `Team Viewer`",
+                "2 roles in teams have the name `Team Viewer`.",
                 "write `custom-viewer` or `team-viewer`"
             ),
         ]
@@ -326,7 +333,7 @@ fn of_two_roles_of_one_name_the_key_tells_which() {
     assert_eq!(addresses(&rig.plan()), NOBODY);
 }
 
-/// No call takes a role away.
+/// No mutation only removes a role.
 #[test]
 fn no_role_is_the_one_that_everybody_has_by_default_and_the_plan_says_so() {
     let mut world = with_teams(&["Payments"]);
@@ -362,7 +369,7 @@ fn whoever_was_given_no_role_has_the_default_one() {
     assert_eq!(addresses(&planned(world, &body("Developer", "Team Viewer"))), ["user/kim@acme.example"]);
 }
 
-/// Two that are called so, of which one makes an admin.
+/// Returns a world with two roles whose names contain "Admin". Only one makes an admin.
 fn two_kinds_of_admin() -> World {
     let mut world = with_teams(&["Payments"]);
     role_named(&mut world, "USER_ORGANIZATION", 600, "billing-admin", "Billing Admin");
@@ -385,7 +392,7 @@ fn the_file_says_which_role_makes_an_administrator_where_names_do_not() {
     }
 }
 
-/// Nobody counts as one, so that nobody is guarded: that has to be said, or refused.
+/// No role counts as the admin role, so `min_admins` protects nobody. The plan has to say so or be refused.
 #[test]
 fn where_no_role_is_known_to_make_an_administrator_the_guardrail_is_not_silently_off() {
     let mut rig = Rig::new(
@@ -401,7 +408,7 @@ fn where_no_role_is_known_to_make_an_administrator_the_guardrail_is_not_silently
     assert!(rig.try_plan().is_err(), "a role that isn't there makes nobody an administrator");
 }
 
-/// As after an apply that died: what the file says is sent, seen or not.
+/// With `--assert`, as after an apply that died, the file's roles are sent even if live already shows them.
 #[test]
 fn whoever_is_as_wished_is_sent_all_the_same_where_that_was_asked_for() {
     let mut world = with_teams(&["Payments"]);
@@ -418,7 +425,7 @@ fn whoever_is_as_wished_is_sent_all_the_same_where_that_was_asked_for() {
     assert!(sent(&rig)[1..].iter().all(|(_, input)| input["entityId"] == json!(kim)));
 }
 
-/// A hub may have no role that everybody has by default.
+/// A hub may have no default role.
 #[test]
 fn nobody_can_be_without_a_role_where_none_is_the_default() {
     let mut world = world();
@@ -429,11 +436,11 @@ fn nobody_can_be_without_a_role_where_none_is_the_default() {
     let found = findings(world, "users: [{ email: jane@acme.example, roles: [] }]");
     assert_eq!(found.len(), 1, "{found:?}");
     assert_eq!(found[0].code, Code::UnknownRole);
-    assert_eq!(found[0].message, "jane@acme.example can't be without a role, as this hub has none by default");
-    assert!(found[0].hint.as_ref().unwrap().starts_with("name one of "));
+    assert_eq!(found[0].message, "jane@acme.example needs a role, because this hub has no default role.");
+    assert!(found[0].hint.as_ref().unwrap().starts_with("Name one of "));
 }
 
-/// Which teams those are isn't documented, so that it can only be said.
+/// The documentation doesn't say which teams these are, so the plan can only warn.
 #[test]
 fn whoever_ceases_to_be_an_administrator_may_leave_teams_and_the_plan_says_so() {
     let mut world = with_teams(&["Payments"]);
@@ -455,7 +462,7 @@ fn whoever_comes_into_a_team_has_the_default_role_there_unless_another_is_writte
         "users: [{ email: kim@acme.example, teams: { Payments: Team Developer, Data: Team Admin } }]",
     );
     assert!(converged(&rig.apply()));
-    // Into all of them at once, and one role to write.
+    // They join all teams in one mutation, and one role has to be set.
     assert_eq!(operations(&rig), ["AddUserToTeams", "UpsertEntityRole", "UpdateTeamUser"]);
     let (payments, data) = two_teams(&rig);
     assert_eq!(sent(&rig)[0].1, json!({ "userId": kim, "teamIds": [data, payments] }));
@@ -464,7 +471,7 @@ fn whoever_comes_into_a_team_has_the_default_role_there_unless_another_is_writte
     assert_eq!(addresses(&rig.plan()), NOBODY);
 }
 
-/// A list of names leaves the roles in them as they are.
+/// A list of team names leaves the roles in these teams unchanged.
 #[test]
 fn teams_without_roles_keep_the_roles_that_are_live() {
     let mut world = with_teams(&["Payments", "Data"]);
@@ -479,7 +486,7 @@ fn teams_without_roles_keep_the_roles_that_are_live() {
     assert_eq!(role_in(&rig.world(), "kim@acme.example", "Payments").unwrap(), "team-admin");
 }
 
-/// Rows of those who left may stay with the hub, and count again once they are back.
+/// The hub may keep the roles of former members. They apply again when the user rejoins.
 #[test]
 fn roles_of_an_earlier_time_do_not_come_back_with_whoever_comes_back() {
     for (teams, key) in [("[Payments]", "team-developer"), ("{ Payments: Team Viewer }", "team-viewer")] {
@@ -498,7 +505,7 @@ fn roles_of_an_earlier_time_do_not_come_back_with_whoever_comes_back() {
         assert_eq!(role_in(&rig.world(), "kim@acme.example", "Payments").unwrap(), key, "{teams}");
         assert_eq!(addresses(&rig.plan()), NOBODY);
     }
-    // The same after leaving the organisation altogether, in which they had administrated.
+    // The same after a former admin left the whole organisation.
     let mut world = with_teams(&["Payments"]);
     member(&mut world, "kim@acme.example", true, &[("Payments", "team-admin")]);
     world.switches.stale_rows = StaleRows::Kept;
@@ -508,15 +515,15 @@ fn roles_of_an_earlier_time_do_not_come_back_with_whoever_comes_back() {
     rig.apply();
     let organization = acme(&rig.world());
     assert!(rig.world().accept(organization, "kim@acme.example"));
-    // Not for a moment: the role was taken before they left.
+    // They aren't an admin at any moment: the role was replaced before they left.
     assert!(!is_admin(&rig.world(), "kim@acme.example"));
     assert!(converged(&rig.apply()));
     assert_eq!(role_in(&rig.world(), "kim@acme.example", "Payments").unwrap(), "team-viewer");
 }
 
-// ---- answers that say little
+// ---- answers without details
 
-/// A bit of everything that can be done to people and teams.
+/// Returns a world and a file with every kind of change to users and teams.
 fn busy() -> (World, &'static str) {
     let mut world = with_teams(&["Payments", "Data", "Legacy"]);
     member(&mut world, "up@x.example", false, &[("Payments", "team-viewer")]);
@@ -544,7 +551,7 @@ users:
     (world, body)
 }
 
-/// Null and false may mean anything: a read decides.
+/// Null and false may mean anything, so a read decides.
 #[test]
 fn whatever_the_hub_answers_everything_is_done_and_nothing_reported_failed() {
     for generation in [Generation::Middle, Generation::Late] {
@@ -564,26 +571,26 @@ fn whatever_the_hub_answers_everything_is_done_and_nothing_reported_failed() {
     }
 }
 
-/// A refusal without a word looks like a success without one.
+/// A refusal may look like a success: both answers can be null.
 #[test]
 fn what_was_refused_without_a_word_is_never_reported_done() {
     for booleans in [Some(true), None, Some(false)] {
         let (mut world, body) = busy();
         (world.switches.refusal, world.switches.booleans) = (Refusal::Null, booleans);
         let mut rig = Rig::new(world, body);
-        // By another hand, between the plan and the apply.
+        // Somebody else changes the hub between the plan and the apply.
         let plan = rig.plan();
         let before = rig.world().clone();
         {
             let mut world = rig.world();
-            // No change works any more.
+            // No mutation works any more.
             world.switches.environment_admin_mutates_anywhere = false;
             let (organization, own) = (acme(&world), user(&world, OWN_EMAIL));
             let down = user(&world, "down@x.example");
             assert_eq!(world.admins(organization), [own, down]);
             world.assign("USER_ORGANIZATION", "organization-developer", own, Some(organization), None);
         }
-        wish_of(&mut rig, acme(&before), body);
+        set_file_of(&mut rig, acme(&before), body);
         let report = rig.apply_plan(&plan).unwrap();
         let done: Vec<_> = report
             .steps
@@ -596,7 +603,7 @@ fn what_was_refused_without_a_word_is_never_reported_done() {
     }
 }
 
-/// An answer with its effect, or without it, in every form that answers are known to have.
+/// Every known form of an answer, with and without an effect.
 #[test]
 fn every_kind_of_answer_to_a_removal_is_told_apart() {
     const CALL: &str = "removeTeamUserFromAllOrgTeams";
@@ -632,10 +639,10 @@ fn every_kind_of_answer_to_a_removal_is_told_apart() {
         let mut world = world();
         member(&mut world, "left@x.example", false, &[]);
         let mut rig = Rig::new(world, "users: [{ email: left@x.example, absent: true }]");
-        rig.wire.doom(&[if *acted { Fate::Acted(*http, text) } else { Fate::Ignored(*http, text) }; 2]);
+        rig.wire.set_fates(&[if *acted { Fate::Acted(*http, text) } else { Fate::Ignored(*http, text) }; 2]);
         let report = rig.apply();
         assert_eq!(outcomes(&report), [(CALL, *outcome)], "{http} {text} {acted} {report:#?}");
-        // Where there was no answer at all and a read shows nothing done, it is sent once more.
+        // If there was no answer and a read shows no effect, it is sent once more.
         let lost = !acted && (*http >= 500 || *text == HTML);
         assert_eq!(rig.intents(), 1 + usize::from(lost), "{http} {text}");
     }

@@ -1,4 +1,4 @@
-//! Stories of who leaves an organisation on a RapidAPI hub, of accounts, and of our own access.
+//! Stories of users who leave an organisation on a RapidAPI hub, of their accounts, and of rolecall's own access.
 
 use crate::support::rapidapi::{
     HEAD, NOBODY, Rig, acme, asserted, converged, effects, held, is_member, ledger_updates, member, operations,
@@ -15,7 +15,7 @@ const ADMIN_PANEL: &str = "in the Admin Panel, Users";
 
 const DASHBOARD: &str = "in the organisation's dashboard, Users";
 
-// ---- whoever leaves
+// ---- users who leave
 
 #[test]
 fn whoever_is_absent_leaves_this_organisation_alone_and_comes_back_by_an_invitation() {
@@ -33,7 +33,7 @@ fn whoever_is_absent_leaves_this_organisation_alone_and_comes_back_by_an_invitat
     assert_eq!(
         sent(&rig),
         [
-            // Whoever comes back must not be an admin for what is left of them.
+            // A user who rejoins must not be an admin because of an assignment that was left behind.
             ("UpdateUserRoles", json!({ "entityId": kim, "roleId": developer, "orgId": organization })),
             ("RemoveTeamUserFromAllOrgTeams", json!({ "orgId": organization, "email": "kim@acme.example" })),
         ]
@@ -42,7 +42,7 @@ fn whoever_is_absent_leaves_this_organisation_alone_and_comes_back_by_an_invitat
     assert!(rig.world().is_org_admin(other, kim));
     assert_eq!(status(&rig.world(), "kim@acme.example"), "ACTIVE");
     assert_eq!(addresses(&rig.plan()), NOBODY);
-    // In, out and in again, by the file alone.
+    // In, out and in again, only by editing the file.
     let back = "users: [{ email: kim@acme.example, roles: [Developer], teams: [Payments] }]";
     for _ in 0..2 {
         rig.set_file(back);
@@ -57,7 +57,7 @@ fn whoever_is_absent_leaves_this_organisation_alone_and_comes_back_by_an_invitat
     }
 }
 
-/// By another hand than the file's, it is another matter.
+/// If somebody else removed the user, they aren't invited again.
 #[test]
 fn whoever_accepted_and_was_taken_out_by_another_hand_is_invited_only_on_demand() {
     let body = "users: [{ email: new@x.example, roles: [Developer], teams: [Payments] }]";
@@ -73,13 +73,14 @@ fn whoever_accepted_and_was_taken_out_by_another_hand_is_invited_only_on_demand(
     assert_eq!(
         held(&rig.plan(), "user/new@x.example"),
         [
-            "blocked: accepted the invitation of 2026-11-21 and is no member any more; whoever took them out may have had a reason, so another is sent only with `--assert`"
+            "blocked: The user accepted the invitation of 2026-11-21 and is no longer a member. Somebody may have removed them for a reason, so rolecall sends another only with `--assert`."
         ]
     );
     assert_eq!(addresses(&asserted(&rig, "user/new@x.example")), ["user/new@x.example"]);
 }
 
-/// Whoever accepted our invitation, and is taken out as the file has it: they are invited once it has them again.
+/// Tests a user who accepted our invitation and is then removed by the file: they are invited when the file lists
+/// them again.
 fn leaves_and_comes_back(gone: &str, fates: &[Fate]) {
     let mut rig = Rig::new(
         with_teams(&["Payments"]),
@@ -90,7 +91,7 @@ fn leaves_and_comes_back(gone: &str, fates: &[Fate]) {
     rig.world().accept(organization, "new@x.example");
     ledger_updates(&mut rig);
     rig.set_file(gone);
-    rig.wire.doom(fates);
+    rig.wire.set_fates(fates);
     let plan = rig.plan();
     rig.apply_plan(&plan);
     ledger_updates(&mut rig);
@@ -117,7 +118,7 @@ fn whoever_left_by_the_first_of_two_calls_is_invited_again_when_the_file_has_the
     }
 }
 
-/// The address can be somebody else's from now on.
+/// Another user may have the address from now on.
 #[test]
 fn whoever_has_the_address_of_a_deleted_account_is_invited_as_anybody() {
     leaves_and_comes_back(
@@ -156,7 +157,7 @@ fn an_account_is_switched_off_in_all_of_the_hub_only_where_that_is_written() {
     assert_eq!(effects(&rig.plan(), "user/kim@acme.example"), [Effect::ReEnables, Effect::HubWide]);
     assert!(converged(&rig.apply()));
     assert_eq!(status(&rig.world(), "kim@acme.example"), "ACTIVE");
-    // And is left alone where nothing is written.
+    // The status isn't changed if the file doesn't give one.
     rig.set_file("users: [{ email: kim@acme.example, status: deactivated }]");
     rig.apply();
     rig.set_file("users: [{ email: kim@acme.example }]");
@@ -186,13 +187,13 @@ fn accounts_of_people_who_are_not_in_the_organisation() {
         status.clone_into(&mut world.user_mut(kim).unwrap().status);
         (world, kim.to_string())
     };
-    // Has to be off, and isn't in the organisation anyhow.
+    // A user who must be removed and deactivated, and who isn't a member: only the account is changed.
     let (world, kim) = hub("ACTIVE");
     let mut rig = Rig::new(world, "users: [{ email: kim@acme.example, absent: true, status: deactivated }]");
     assert!(converged(&rig.apply()));
     assert_eq!(sent(&rig), [("UpdateUser", json!({ "id": kim, "status": "DEACTIVATED" }))]);
     assert_eq!(addresses(&rig.plan()), NOBODY);
-    // Is invited: the account is switched on first.
+    // A user to invite: the account is activated first.
     let (world, kim) = hub("DEACTIVATED");
     let mut rig = Rig::new(
         world,
@@ -206,7 +207,7 @@ fn accounts_of_people_who_are_not_in_the_organisation() {
     assert_eq!(sent(&rig)[0], ("UpdateUser", json!({ "id": kim, "status": "ACTIVE" })));
     assert_eq!(operations(&rig)[1..], ["CreateUserInvites"]);
     assert_eq!(addresses(&rig.plan()), NOBODY);
-    // Nobody is invited to be switched off.
+    // A user whose account is to be deactivated isn't invited.
     let (world, _) = hub("ACTIVE");
     let plan = planned(
         world,
@@ -226,7 +227,7 @@ fn nobody_is_invited_whose_account_could_not_be_switched_on() {
             world,
             "users: [{ email: kim@acme.example, roles: [Developer], teams: [Payments], status: active }]",
         );
-        rig.wire.doom(&[fate]);
+        rig.wire.set_fates(&[fate]);
         let report = rig.apply();
         assert_eq!(outcomes(&report)[1], ("createUserInvites", Outcome::Skipped), "{fate:?}");
         assert_eq!(rig.world().mails, NOBODY);
@@ -238,18 +239,18 @@ fn nobody_is_invited_whose_account_could_not_be_switched_on() {
 #[test]
 fn an_account_is_deleted_only_by_two_words_in_the_file() {
     for (head, rest, said) in [
-        ("", "absent: true, status: deleted", vec!["accounts aren't deleted unless the file allows it"]),
+        ("", "absent: true, status: deleted", vec!["rolecall deletes an account only if the file allows it."]),
         (
             "allow: [user-deletion]\n",
             "status: deleted",
-            vec!["whose account is deleted can't be in the organisation"],
+            vec!["A user whose account is deleted can't be in the organisation."],
         ),
         (
             "",
             "status: deleted",
             vec![
-                "whose account is deleted can't be in the organisation",
-                "accounts aren't deleted unless the file allows it",
+                "A user whose account is deleted can't be in the organisation.",
+                "rolecall deletes an account only if the file allows it.",
             ],
         ),
     ] {
@@ -291,13 +292,13 @@ fn the_only_administrator_of_another_organisation_keeps_their_account_and_leaves
         let body = format!("{allow}users: [{{ email: kim@acme.example, absent: true, status: {wish} }}]");
         let mut rig = Rig::new(world, &body);
         let reason = format!(
-            "blocked: nobody else administrates the organisation {other}; make somebody else an admin there first"
+            "blocked: The user is the only admin of the organisation {other}. Make somebody else an admin there first."
         );
         assert_eq!(held(&rig.plan(), "user/kim@acme.example"), [reason.as_str()]);
         let report = rig.apply();
         assert_eq!(operations(&rig), ["RemoveTeamUserFromAllOrgTeams"], "{report:#?}");
         assert_eq!(status(&rig.world(), "kim@acme.example"), "ACTIVE");
-        // Out of the organisation, they are held for the same.
+        // Outside of the organisation, the account is held for the same reason.
         assert_eq!(held(&rig.plan(), "user/kim@acme.example"), [reason]);
         assert_eq!(addresses(&rig.plan()), NOBODY);
         rig.world().add_member(other, own, true);
@@ -317,7 +318,9 @@ fn an_early_hub_changes_no_account_and_lets_people_go_all_the_same() {
             "allow: [user-deletion]\nusers: [{{ email: kim@acme.example, absent: true, status: {wish} }}, {{ email: pia@acme.example, absent: true, status: {wish} }}]"
         );
         let mut rig = Rig::new(world, &body);
-        let reason = format!("blocked: the status of the account is `active`, wished `{shown}`: {ADMIN_PANEL}");
+        let reason = format!(
+            "blocked: The file says `{shown}`, but the status of the account is `active`. Manual step: {ADMIN_PANEL}."
+        );
         let plan = rig.plan();
         for email in ["kim", "pia"] {
             assert_eq!(held(&plan, &format!("user/{email}@acme.example")), [reason.as_str()], "{wish}");
@@ -343,9 +346,9 @@ fn whoever_waits_for_an_administrator_of_the_hub_is_let_in_by_them() {
     assert_eq!(addresses(&plan), NOBODY);
     assert_eq!(
         held(&plan, "user/kim@acme.example"),
-        [format!("waiting: waits until an administrator of the platform lets them in: {ADMIN_PANEL}")]
+        [format!("waiting: The user waits until an administrator of the platform approves them: {ADMIN_PANEL}.")]
     );
-    // They can be in teams meanwhile, and be taken out.
+    // They can be in teams in the meantime, and be removed from the organisation.
     let plan = planned(world.clone(), "users: [{ email: kim@acme.example, teams: { Payments: Team Admin } }]");
     assert_eq!(addresses(&plan), ["user/kim@acme.example"]);
     let plan = planned(world, "users: [{ email: kim@acme.example, absent: true }]");
@@ -369,11 +372,11 @@ fn an_account_that_the_hub_protects_is_never_touched() {
         assert_eq!(addresses(&plan), NOBODY, "{body}");
         assert_eq!(
             held(&plan, "user/robot@acme.example"),
-            ["blocked: the platform says that this account isn't to be touched"],
+            ["blocked: The platform says that this account must not be changed."],
             "{body}"
         );
     }
-    // Not as an outsider either.
+    // Nor is a non-member.
     let organization = acme(&world);
     let other = world.add_organization("elsewhere");
     world.add_member(other, robot, false);
@@ -400,7 +403,7 @@ fn whoever_is_deactivated_within_the_organisation_is_for_a_person_to_bring_back(
         assert_eq!(
             held(&plan, "user/kim@acme.example"),
             [format!(
-                "blocked: deactivated in this organisation by another hand, and no call of rolecall's undoes it: {DASHBOARD}"
+                "blocked: Somebody else deactivated the user in this organisation, and the API can't undo that. Activate them manually: {DASHBOARD}."
             )]
         );
     }
@@ -410,7 +413,7 @@ fn whoever_is_deactivated_within_the_organisation_is_for_a_person_to_bring_back(
     assert!(!is_member(&rig.world(), "kim@acme.example"));
 }
 
-/// What the hub's words for a status mean is known of four.
+/// Only four values of a status are documented.
 #[test]
 fn a_status_that_nobody_knows_is_never_taken_to_be_as_wished() {
     for (live, wish) in [("LOCKED", "active"), ("LOCKED", "deactivated")] {
@@ -423,7 +426,7 @@ fn a_status_that_nobody_knows_is_never_taken_to_be_as_wished() {
     }
 }
 
-/// Nobody has for a moment what they are not to use, nor an account that is to be used by others.
+/// An account is deactivated before its user gets more access, and activated only after access was removed.
 #[test]
 fn whoever_is_switched_off_is_so_before_they_get_anything() {
     let mut world = with_teams(&["Payments", "Data"]);
@@ -447,7 +450,7 @@ fn whoever_is_switched_off_is_so_before_they_get_anything() {
     assert_eq!(operations(&rig), ["RemoveTeamUserFromAllOrgTeams", "UpdateUser"]);
 }
 
-// ---- our own access
+// ---- rolecall's own access
 
 #[test]
 fn whoever_we_call_as_keeps_what_they_have() {
@@ -466,13 +469,15 @@ fn whoever_we_call_as_keeps_what_they_have() {
         assert_eq!(addresses(&plan), NOBODY, "{body}");
         assert_eq!(
             held(&plan, "user/own@acme.example"),
-            ["blocked: what rolecall calls with is theirs, and may end with what they may do"],
+            [
+                "blocked: This is rolecall's own user. rolecall's credential may stop working if the user loses access. Use another user's credential first."
+            ],
             "{body}"
         );
     }
 }
 
-/// The team whose key we call with is one that they have to be in.
+/// Rolecall's own user has to be in the team whose key is used.
 #[test]
 fn whoever_we_call_as_leaves_no_team() {
     let mut world = with_teams(&["Payments"]);

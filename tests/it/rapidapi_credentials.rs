@@ -1,11 +1,11 @@
-//! With which credentials a RapidAPI hub is called, and that no secret is asked for, shown or written down.
+//! The credentials of requests to a RapidAPI hub. No secret is requested, shown or written down.
 
 use std::sync::MutexGuard;
 
 use crate::support::cli::Env;
 use crate::support::rapidapi::{
-    GENERATIONS, HEAD, Hub, NOBODY, Rig, acme, converged, crowd, held, invitation, member, moved, operations,
-    outcomes, rig_of, team, user, world,
+    GENERATIONS, HEAD, Hub, NOBODY, Rig, acme, converged, crowd, held, invitation, member, one_of_each_change,
+    operations, outcomes, rig_of, team, user, world,
 };
 use crate::support::rig::{self, Fate, Platform, addresses, desired, paused};
 use rolecall::cli::{SchemaName, schema_text};
@@ -55,10 +55,10 @@ fn operations_that_no_credential_can_call_are_a_finding_before_any_request() {
     }
     let (said, hint) = lacking(&["personal_key"], "").unwrap();
     assert_eq!(
-        said.replace(" and ", ", "),
-        format!("with these credentials nothing can call {team_alone}").replace(" and ", ", ")
+        said.replace(" or ", ", "),
+        format!("None of the credentials can call {team_alone}.").replace(" and ", ", ")
     );
-    assert_eq!(hint, "name a `team_key` too: who is invited is shown to teams alone");
+    assert_eq!(hint, "Add a `team_key`. The hub shows invitations only to a team's key.");
     for nothing in [&["team_key"][..], &["identity_key"]] {
         let (said, hint) = lacking(nothing, "").unwrap();
         for operation in ["activeUser", "organization", "createUserInvites", "updateUserRoles"] {
@@ -66,14 +66,14 @@ fn operations_that_no_credential_can_call_are_a_finding_before_any_request() {
         }
         assert!(hint.contains("`personal_key`"), "{hint}");
     }
-    // The status of accounts is for administrators of the hub in person.
+    // The status of accounts needs the personal key of an environment admin.
     let account = "users: [{ email: a@x.example, status: deactivated }]";
     let (said, hint) = lacking(&["team_key", "identity_key"], account).unwrap();
-    assert_eq!(said, "with these credentials nothing can call `updateUser`, which a `status` asks for");
-    assert_eq!(hint, "name a `personal_key` of an administrator of the hub");
+    assert_eq!(said, "None of the credentials can call `updateUser`, which a `status` needs.");
+    assert_eq!(hint, "Add the `personal_key` of an administrator of the hub.");
     let deletion = "allow: [user-deletion]\nusers: [{ email: a@x.example, absent: true, status: deleted }]";
     assert!(lacking(&["team_key", "identity_key"], deletion).is_some());
-    // What the file doesn't ask for isn't missed.
+    // Credentials that the file's changes don't need aren't missed.
     let (said, _) = lacking(&["team_key", "identity_key"], "changes_with: personal_key").unwrap();
     assert!(said.contains("createTeam") && !said.contains("createOrganization"), "{said}");
     let settings = "changes_with: personal_key\nsettings: { absent: true }";
@@ -103,7 +103,7 @@ fn a_teams_key_that_is_the_personal_one_is_unfit() {
     assert_eq!(sent("changes"), sent("team"));
 }
 
-/// Two people: whose key it is, and who calls beside the team's.
+/// A platform whose personal key and identity key belong to two users.
 struct Pair;
 
 const OTHER: &str = "other@acme.example";
@@ -152,13 +152,15 @@ fn both_people_whose_keys_we_call_with_are_protected() {
             if !free {
                 assert_eq!(
                     held(&plan, &format!("user/{email}")),
-                    ["blocked: what rolecall calls with is theirs, and may end with what they may do"]
+                    [
+                        "blocked: This is rolecall's own user. rolecall's credential may stop working if the user loses access. Use another user's credential first."
+                    ]
                 );
             }
             assert_eq!(rig.wire.sent().iter().filter(|it| it.operation_name == "ActiveUser").count(), 2);
         }
     }
-    // Nor is the other invited with an organisation that they administrate by making it.
+    // Nor is the other one invited to a new organisation, of which they are an admin as its creator.
     let mut rig = rig::Rig::<Pair>::new(world, "");
     rig.desired = desired(&format!(
         "{}settings: {{ name: Globex, email: a@x.example, seats: 9, create: true }}\nusers: [{{ email: {OTHER}, roles: [Organization Admin] }}]",
@@ -168,7 +170,7 @@ fn both_people_whose_keys_we_call_with_are_protected() {
     assert_eq!(addresses(&plan), ["organization"]);
 }
 
-/// No page says what changes need, so that the file chooses.
+/// No page says which key mutations need, so the file chooses.
 #[test]
 fn changes_go_out_with_the_key_that_the_file_names() {
     for (context, key) in [(MutationContext::Team, "team_key"), (MutationContext::Personal, "personal_key")] {
@@ -186,12 +188,12 @@ fn changes_go_out_with_the_key_that_the_file_names() {
     }
 }
 
-/// The proxy refuses a credential before the hub sees anything.
+/// The proxy refuses a credential before the hub sees the request.
 #[test]
 fn a_credential_that_stops_working_ends_the_run() {
     let (world, body) = crowd();
     let mut rig = Rig::new(World { switches: self::world().switches, ..world }, &body);
-    rig.wire.doom(&[Fate::Fine, Fate::Ignored(401, r#"{"message":"Invalid API key."}"#)]);
+    rig.wire.set_fates(&[Fate::Fine, Fate::Ignored(401, r#"{"message":"Invalid API key."}"#)]);
     let report = rig.apply();
     assert_eq!(operations(&rig).len(), 1);
     assert!(report.stopped.is_some());
@@ -206,13 +208,13 @@ fn a_credential_that_stops_working_ends_the_run() {
 
 // ---- secrets
 
-/// What lets whoever has it call, or in.
+/// The fields with secrets: anybody who has one can call the API or join.
 const SECRET_FIELDS: [&str; 6] = ["token", "xMashapeKey", "authorizationValues", "webhook", "password", "key { "];
 
 #[test]
 fn no_request_asks_for_a_secret_and_no_output_has_one() {
     for generation in GENERATIONS {
-        let (mut world, body) = moved();
+        let (mut world, body) = one_of_each_change();
         world.switches.generation = generation;
         let payments = team(&world, "Payments");
         world.add_app(payments, "checkout");
@@ -226,13 +228,13 @@ fn no_request_asks_for_a_secret_and_no_output_has_one() {
         let plan = rig.plan();
         let text = |plan: &OrganizationPlan| {
             let document = Plan::new("test", vec![plan.clone()]);
-            format!("{}{}", report::plan_json(&document), report::plan_text(&document))
+            format!("{}{}", report::plan_json(&document), report::plan_text(&document, report::Layout::default()))
         };
         let mut all = format!("{live:?}{inventory:?}{}", text(&plan));
-        rig.wire.doom(&[Fate::Fine, Fate::Refuse, Fate::DropAfter]);
+        rig.wire.set_fates(&[Fate::Fine, Fate::Refuse, Fate::DropAfter]);
         let report = rig.apply_plan(&plan).unwrap();
         all += &serde_json::to_string(&report).unwrap();
-        all += &report::summary(&report);
+        all += &report::summary(&report, report::Layout::default());
         all += &text(&rig.plan());
         all += &serde_json::to_string(rig.ledger.records()).unwrap();
         for secret in [APP_KEY, "sandbox-invite-token", OWN_PERSONAL_KEY, OWN_TEAM_KEY] {
@@ -243,7 +245,7 @@ fn no_request_asks_for_a_secret_and_no_output_has_one() {
             for field in SECRET_FIELDS {
                 assert!(!words.contains(&field.trim()), "{}: {field}", request.operation_name);
             }
-            // `key` is what a role is called, and nothing else.
+            // `key` is the key of a role, and nothing else.
             assert!(!words.contains(&"key") || request.query.contains("roles("), "{}", request.query);
             let body = serde_json::to_string(&request).unwrap();
             assert!(!body.contains(OWN_PERSONAL_KEY) && !body.contains(OWN_TEAM_KEY));
@@ -251,7 +253,7 @@ fn no_request_asks_for_a_secret_and_no_output_has_one() {
     }
 }
 
-/// A server that says this to everything.
+/// Starts a server that gives this answer to every request.
 fn parrot(answer: String) -> String {
     use std::io::{Read as _, Write as _};
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
@@ -269,7 +271,7 @@ fn parrot(answer: String) -> String {
 
 const KEYS: [&str; 3] = ["canary-personal-4711", "canary-team-0815", "canary-identity-42"];
 
-/// What a gateway says back may hold what it was sent: no output does.
+/// Checks that no output repeats a secret from an answer.
 fn nothing_is_echoed(answers: &[String]) {
     let mut env = Env::new();
     env.set("ROLECALL_ALLOWED_HOSTS", "127.0.0.1,platform-graphql.sandbox.rapidapi.example");
@@ -305,7 +307,7 @@ fn what_the_platform_echoes_is_redacted() {
     ]);
 }
 
-/// Answers that are kept for the run are understood a second time, by another path.
+/// Cached answers are parsed a second time, by other code.
 #[test]
 fn what_the_platform_echoes_in_an_answer_that_is_kept_is_redacted() {
     let [personal, team, identity] = KEYS;
@@ -317,7 +319,7 @@ fn what_the_platform_echoes_in_an_answer_that_is_kept_is_redacted() {
 
 #[test]
 fn two_reads_of_one_world_are_the_same_whatever_was_read_before() {
-    let (world, body) = moved();
+    let (world, body) = one_of_each_change();
     let rig = Rig::new(world, body);
     let (one, other) = (rig.plan(), rig.plan());
     assert_eq!(one.seal, other.seal);
@@ -326,7 +328,7 @@ fn two_reads_of_one_world_are_the_same_whatever_was_read_before() {
     assert_eq!(user(&world, OWN_EMAIL), world.admins(acme(&world))[0]);
 }
 
-// ---- what is written down
+// ---- output
 
 fn valid(schema: SchemaName, value: &Value) {
     let schema: Value = serde_json::from_str(&schema_text(schema)).unwrap();
@@ -337,7 +339,7 @@ fn valid(schema: SchemaName, value: &Value) {
 
 #[test]
 fn plans_and_ledgers_are_as_their_schemas_say() {
-    let (mut world, body) = moved();
+    let (mut world, body) = one_of_each_change();
     invitation(&mut world, "another@x.example", "ADMIN", &["Payments"]);
     let made = "settings: { name: Globex, email: a@x.example, seats: 9, create: true }\nteams: [{ name: New }]\nusers: [{ email: first@x.example, roles: [Developer] }, { email: b@x.example, roles: [Developer], teams: [New] }]";
     for mut rig in [Rig::new(world.clone(), body), rig_of("globex", world, made)] {
@@ -346,11 +348,11 @@ fn plans_and_ledgers_are_as_their_schemas_say() {
         let text = report::plan_json(&document);
         let value: Value = serde_json::from_str(&text).unwrap();
         valid(SchemaName::Plan, &value);
-        // What is read back is what was approved.
+        // The saved plan is the approved one.
         verify(&value["organizations"][0]).unwrap();
         let back: Plan = serde_json::from_str(&text).unwrap();
         assert_eq!(back.organizations[0].sealed, plan.sealed);
-        rig.wire.doom(&[Fate::Fine, Fate::Refuse, Fate::DropBefore]);
+        rig.wire.set_fates(&[Fate::Fine, Fate::Refuse, Fate::DropBefore]);
         rig.apply_plan(&plan).unwrap();
         for record in rig.ledger.records() {
             let line = serde_json::to_value(record).unwrap();
@@ -361,7 +363,7 @@ fn plans_and_ledgers_are_as_their_schemas_say() {
     }
 }
 
-/// What `validate` says of a file, an editor says too, where a schema can.
+/// A JSON schema rejects what `validate` rejects, where it can.
 #[test]
 fn files_are_as_their_schema_says() {
     let schema: Value = serde_json::from_str(&schema_text(SchemaName::File)).unwrap();
@@ -409,7 +411,7 @@ fn files_are_as_their_schema_says() {
     ] {
         assert_eq!(both(wrong), (false, false), "{wrong}");
     }
-    // A schema can't tell these.
+    // A JSON schema can't find these errors.
     for beyond in [
         "users: [{ email: a@x.example, absent: true, status: deleted }]",
         "teams: [{ name: A }, { name: A }]",

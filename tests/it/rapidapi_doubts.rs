@@ -1,4 +1,4 @@
-//! Stories of a RapidAPI hub that leaves something out, or says what can't be: nothing may rest on that.
+//! Stories of a RapidAPI hub that leaves something out or contradicts itself: nothing may depend on that.
 
 use crate::support::rapidapi::{
     NOBODY, Rig, acme, asserted, converged, effects, findings, held, is_member, member, operations, outcomes,
@@ -12,12 +12,12 @@ use serde_json::{Value, json};
 
 const LATER: [Generation; 2] = [Generation::Middle, Generation::Late];
 
-/// What the guardrails have against a plan.
+/// Returns the refusals of the guardrails.
 fn refusals(rig: &Rig) -> Vec<String> {
     rig.plan().refusals.into_iter().map(|it| format!("{}: {}", it.guardrail, it.message)).collect()
 }
 
-/// Three admins, of whom the file takes one.
+/// Returns a hub with three admins, of whom the file removes one.
 fn three_admins(generation: Generation) -> World {
     let mut world = world();
     for email in ["jane@acme.example", "kim@acme.example"] {
@@ -28,7 +28,7 @@ fn three_admins(generation: Generation) -> World {
     world
 }
 
-// ---- who administrates
+// ---- who is an admin
 
 #[test]
 fn nobody_loses_anything_while_roles_are_not_shown() {
@@ -37,7 +37,7 @@ fn nobody_loses_anything_while_roles_are_not_shown() {
         for wish in wishes {
             let world = three_admins(generation);
             let mut rig = Rig::new(world, &format!("users: [{{ email: kim@acme.example, {wish} }}]"));
-            // Of everybody, as a key of fewer rights might have it.
+            // No role is shown, as a key with fewer rights might see it.
             rig.wire.forge(|data| {
                 for user in
                     data.pointer_mut("/organization/users").and_then(Value::as_array_mut).into_iter().flatten()
@@ -51,16 +51,15 @@ fn nobody_loses_anything_while_roles_are_not_shown() {
             let plan = rig.plan();
             assert!(plan.completeness["users"].is_broken());
             let said = refusals(&rig);
-            // Whoever is shown to have what the file gives them loses nothing, and the list says that it isn't known.
+            // A user who is shown with the role from the file loses nothing, and the list says what isn't known.
             if plan.sealed.mutations.is_empty() {
                 assert_eq!(wish, "roles: [Developer]");
                 continue;
             }
-            let unknown =
-                format!("{OWN_EMAIL} has to be an admin of the organisation to call, and isn't shown to be one");
+            let unknown = format!("{OWN_EMAIL} has to be an admin of the organisation, but is not listed as one");
             assert!(said.iter().any(|it| it.contains(&unknown)), "{generation:?} {wish} {said:?}");
             assert!(said.iter().all(|it| it.starts_with("min_admins: ")), "{said:?}");
-            // Whoever gets more loses nothing.
+            // A user who gets more access loses nothing.
             rig.set_file("users: [{ email: dev@acme.example, roles: [Organization Admin] }]");
             assert!(refusals(&rig).is_empty());
         }
@@ -75,11 +74,8 @@ fn an_admin_by_the_older_list_who_is_shown_without_a_role_may_be_one() {
     let mut rig = Rig::new(world, "users: [{ email: kim@acme.example, absent: true }]");
     let said = refusals(&rig);
     assert_eq!(said.len(), 1, "{said:?}");
-    assert!(
-        said[0].ends_with("jane@acme.example is an admin by one list, and by another has no role"),
-        "{said:?}"
-    );
-    // Until somebody has said which it is.
+    assert!(said[0].ends_with("jane@acme.example is an admin in one list and has no role in another"), "{said:?}");
+    // The contradiction ends when the file says which role they have.
     rig.set_file("users: [{ email: jane@acme.example, roles: [Organization Admin] }]");
     assert!(converged(&rig.apply()));
     rig.set_file("users: [{ email: kim@acme.example, absent: true }]");
@@ -103,7 +99,7 @@ fn whoever_calls_and_is_not_told_by_an_id_that_a_member_has_may_be_anybody() {
 fn the_role_that_everybody_has_makes_no_admin() {
     let found = findings(three_admins(Generation::Late), "admin_role: Developer");
     assert_eq!(found.iter().map(|it| it.code).collect::<Vec<_>>(), [Code::UnknownRole]);
-    assert!(found[0].message.contains("that everybody has by default"), "{}", found[0].message);
+    assert!(found[0].message.contains("is the role that every member has by default"), "{}", found[0].message);
 }
 
 #[test]
@@ -114,7 +110,7 @@ fn a_role_in_another_organisation_is_none_here() {
     let kim = user(&world, "kim@acme.example");
     let rig = Rig::new(world, "guardrails: { min_admins: 3 }\nusers: [{ email: kim@acme.example, absent: true }]");
     rig.wire.forge(move |data| {
-        // As if the filter had been left out of account.
+        // As if the hub ignored the filter.
         if let Some(nodes) = data.pointer_mut("/entitiesRoles/nodes").and_then(Value::as_array_mut) {
             nodes.push(json!({ "entityId": kim, "roleId": developer, "parentId": null, "orgId": other }));
         }
@@ -137,7 +133,7 @@ fn whoever_alone_administrates_another_organisation_is_told_by_every_generation_
         let rig = Rig::new(world, "users: [{ email: dev@acme.example, status: deactivated }]");
         assert_eq!(addresses(&rig.plan()), NOBODY, "{generation:?}");
         let reason = held(&rig.plan(), "user/dev@acme.example");
-        assert!(reason[0].starts_with("blocked: nobody else administrates the organisation"), "{reason:?}");
+        assert!(reason[0].starts_with("blocked: The user is the only admin of the organisation"), "{reason:?}");
     }
 }
 
@@ -193,7 +189,7 @@ fn an_account_that_the_list_of_users_leaves_out_ends_the_read() {
                 data["users"] = json!({ "nodes": [null], "totalCount": 1 });
             }
         },
-        // As if the filter had been left out of account, and the list cut short.
+        // As if the hub ignored the filter and cut the list short.
         |data| {
             if data.get("users").is_some() {
                 let other = json!({ "id": "1", "email": "other@x.example", "status": "ACTIVE", "protected": false, "singleAdminOrgs": [] });
@@ -211,14 +207,15 @@ fn an_account_that_the_list_of_users_leaves_out_ends_the_read() {
     }
 }
 
-// ---- what is done in part
+// ---- partial updates
 
 #[test]
 fn nobody_is_left_without_a_team_for_a_call_that_failed() {
     let mut world = with_teams(&["Payments", "Data", "Search"]);
     member(&mut world, "sam@acme.example", false, &[("Payments", "team-viewer"), ("Search", "team-viewer")]);
     let mut rig = Rig::new(world, "users: [{ email: sam@acme.example, teams: [Data] }]");
-    rig.wire.doom(&[Fate::Ignored(200, r#"{"errors":[{"message":"no seats"}],"data":{"addUserToTeams":null}}"#)]);
+    rig.wire
+        .set_fates(&[Fate::Ignored(200, r#"{"errors":[{"message":"no seats"}],"data":{"addUserToTeams":null}}"#)]);
     let report = rig.apply();
     assert_eq!(
         outcomes(&report),
@@ -230,14 +227,15 @@ fn nobody_is_left_without_a_team_for_a_call_that_failed() {
     );
     assert_eq!(teams_of(&rig.world(), "sam@acme.example"), ["Payments", "Search"]);
     assert!(converged(&rig.apply()));
-    // With a team that they keep, what they are to leave they leave.
+    // A team that they keep is among them, so they leave the old team even if joining the new one fails.
     rig.set_file("users: [{ email: sam@acme.example, teams: [Payments, Data] }]");
     assert!(converged(&rig.apply()));
     rig.set_file("users: [{ email: sam@acme.example, teams: [Data, Search] }]");
-    rig.wire.doom(&[Fate::Ignored(200, r#"{"errors":[{"message":"no seats"}],"data":{"addUserToTeams":null}}"#)]);
+    rig.wire
+        .set_fates(&[Fate::Ignored(200, r#"{"errors":[{"message":"no seats"}],"data":{"addUserToTeams":null}}"#)]);
     let report = rig.apply();
     assert_eq!(teams_of(&rig.world(), "sam@acme.example"), ["Data"], "{report:#?}");
-    // It wasn't closed, and isn't said to be.
+    // The change isn't complete, and isn't reported as complete.
     assert!(report.steps.iter().all(|step| step.first_step), "{report:#?}");
 }
 
@@ -252,9 +250,9 @@ fn a_deletion_shows_what_it_takes_along_and_takes_nothing_else() {
     assert_ne!(shown(&world), shown(&kept));
     let (approved, fresh) = (Rig::new(kept, wish).plan(), Rig::new(world, wish).plan());
     assert_eq!(compare(&approved.sealed, &fresh.sealed).stale.len(), 1);
-    // Of the whole organisation too: teams, apps, and those who are invited.
+    // The deletion of a whole organisation shows its teams, apps and invitations too.
     let absent = "settings: { absent: true }";
-    // Not the one whose team's key is used.
+    // Another organisation than the one whose team's key is used.
     let mut world = with_teams(&[]);
     let partners = world.add_organization("partners");
     let one = world.add_team(partners, "One");

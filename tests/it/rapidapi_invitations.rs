@@ -1,4 +1,4 @@
-//! Stories of invitations to an organisation on a RapidAPI hub, each a thing that users rely on.
+//! Stories of invitations to an organisation on a RapidAPI hub. Each tests something that users rely on.
 
 use std::collections::BTreeSet;
 
@@ -12,7 +12,8 @@ use rolecall_plan::compare;
 use rolecall_sandbox::rapidapi::{Generation, InvitePending, OWN_EMAIL, World};
 use serde_json::json;
 
-const ROLES_FOLLOW: &str = "waiting: invited; the roles that an invitation can't carry follow once it is accepted";
+const ROLES_FOLLOW: &str =
+    "waiting: Invited. The roles that an invitation can't contain follow after the user accepts.";
 
 const DASHBOARD: &str = "in the organisation's dashboard, Users";
 
@@ -41,7 +42,7 @@ fn an_invitation_says_which_teams_and_the_roles_in_them_follow_once_it_is_accept
     assert!(converged(&rig.apply()));
     let new = user(&rig.world(), "new@acme.example");
     let viewer = role(&rig.world(), "USER_TEAM", "team-viewer");
-    // In the other team they have the default role, and so what they should.
+    // In the other team they have the default role, which is the one in the file.
     assert_eq!(
         sent(&rig)[1..],
         [(
@@ -53,7 +54,7 @@ fn an_invitation_says_which_teams_and_the_roles_in_them_follow_once_it_is_accept
     assert_eq!(addresses(&rig.plan()), NOBODY);
 }
 
-/// Into a team that is made by the same plan, too.
+/// The same for a team that the plan creates.
 #[test]
 fn administrators_are_invited_by_the_older_name_of_their_role() {
     let mut rig = Rig::new(
@@ -77,10 +78,10 @@ fn administrators_are_invited_by_the_older_name_of_their_role() {
 fn whoever_is_to_be_invited_needs_a_role_and_a_team() {
     let world = with_teams(&["Payments"]);
     for (wish, lacks) in [
-        ("roles: [Developer]", "`teams` (one at least)"),
-        ("roles: [Developer], teams: []", "`teams` (one at least)"),
+        ("roles: [Developer]", "`teams` (at least one)"),
+        ("roles: [Developer], teams: []", "`teams` (at least one)"),
         ("teams: [Payments]", "`roles`"),
-        ("status: active", "`roles`, `teams` (one at least)"),
+        ("status: active", "`roles`, `teams` (at least one)"),
     ] {
         let found = findings(world.clone(), &format!("users: [{{ email: new@acme.example, {wish} }}]"));
         assert_eq!((found.len(), found[0].code), (1, Code::IncompleteInvitation), "{wish}");
@@ -88,7 +89,8 @@ fn whoever_is_to_be_invited_needs_a_role_and_a_team() {
     }
 }
 
-/// Four who are invited: into other teams, with another role, not wanted, and as they should be.
+/// Returns four invitations: one to other teams, one with another role, one to cancel, and one that matches the
+/// file.
 fn four_invitations() -> (World, &'static str) {
     let mut world = with_teams(&["Payments", "Data"]);
     invitation(&mut world, "a@x.example", "DEVELOPER", &["Payments"]);
@@ -108,13 +110,10 @@ fn all_invitations_that_go_are_taken_back_by_one_call_and_each_address_is_a_step
     let (world, body) = four_invitations();
     let mut rig = Rig::new(world, body);
     let plan = rig.plan();
-    assert_eq!(addresses(&plan), ["user/a@x.example", "user/b@x.example", "user/c@x.example"]);
-    // Nothing follows where an invitation says it all.
+    assert_eq!(addresses(&plan), ["user/a@x.example", "user/b@x.example", "invitation/c@x.example"]);
+    // An invitation that contains everything needs no later change.
     assert_eq!(effects(&plan, "user/a@x.example"), [Effect::SendsMail, Effect::ReplacesInvitation]);
-    assert_eq!(
-        held(&plan, "user/d@x.example"),
-        ["waiting: invited and not a member yet; accepting it is up to them"]
-    );
+    assert_eq!(held(&plan, "user/d@x.example"), ["waiting: Invited. The user has not accepted yet."]);
     let report = rig.apply();
     assert!(converged(&report), "{report:#?}");
     let organization = acme(&rig.world());
@@ -150,14 +149,14 @@ fn all_invitations_that_go_are_taken_back_by_one_call_and_each_address_is_a_step
     assert_eq!(addresses(&rig.plan()), NOBODY);
 }
 
-/// Where the revocation isn't known to have worked, the hub may refuse the new one, or have two.
+/// If the cancellation isn't known to have worked, the hub may refuse the new invitation or have two.
 #[test]
 fn nobody_is_invited_anew_before_the_earlier_invitation_is_known_to_be_gone() {
     for fate in [Fate::Refuse, Fate::DropBefore, Fate::Ignored(200, r#"{"data":{"deleteUserInvites":null}}"#)] {
         let (mut world, body) = four_invitations();
         world.switches.invite_pending = InvitePending::Duplicated;
         let mut rig = Rig::new(world, body);
-        rig.wire.doom(&[fate]);
+        rig.wire.set_fates(&[fate]);
         let report = rig.apply();
         assert_eq!(operations(&rig), [] as [&str; 0], "{fate:?}");
         let skipped: Vec<_> = outcomes(&report).into_iter().filter(|step| step.0 == "createUserInvites").collect();
@@ -181,7 +180,7 @@ fn a_crash_between_revocation_and_invitation_is_made_good_with_one_mail() {
     ] {
         let (world, body) = four_invitations();
         let mut rig = Rig::new(world, body);
-        rig.wire.doom(&fates);
+        rig.wire.set_fates(&fates);
         let plan = rig.plan();
         assert!(rig.apply_plan(&plan).is_none(), "{fates:?}");
         ledger_updates(&mut rig);
@@ -203,7 +202,7 @@ fn a_crash_between_revocation_and_invitation_is_made_good_with_one_mail() {
     }
 }
 
-/// An older hub has no call that switches an account on. Their invitation is made anew all the same, stopped or not.
+/// An older hub can't activate an account. The invitation is recreated nevertheless, also after an interruption.
 #[test]
 fn a_crash_loses_no_invitation_of_somebody_whose_account_stays_off() {
     for fate in [Fate::Fine, Fate::KillBefore, Fate::KillAfter] {
@@ -214,7 +213,7 @@ fn a_crash_loses_no_invitation_of_somebody_whose_account_stays_off() {
         invitation(&mut world, "kim@acme.example", "DEVELOPER", &[]);
         let body = "users: [{ email: kim@acme.example, roles: [Developer], status: active, teams: [Data] }]";
         let mut rig = Rig::new(world, body);
-        rig.wire.doom(&[fate]);
+        rig.wire.set_fates(&[fate]);
         let plan = rig.plan();
         assert_eq!(addresses(&plan), ["user/kim@acme.example"]);
         assert_eq!(rig.apply_plan(&plan).is_some(), fate == Fate::Fine);
@@ -232,18 +231,18 @@ fn only(addresses: &[&str]) -> BTreeSet<Address> {
     addresses.iter().map(|address| address.parse().unwrap()).collect()
 }
 
-/// Of several changes that one call makes, each was approved by itself.
+/// One mutation makes several changes, but each was approved by itself.
 #[test]
 fn a_revocation_that_no_longer_stands_leaves_those_beside_it_standing() {
     let (world, body) = four_invitations();
     let mut rig = Rig::new(world, body);
     let approved = rig.plan();
-    // Another hand takes one of them back.
+    // Somebody else cancels one of them.
     let organization = acme(&rig.world());
     rig.world().organization_mut(organization).unwrap().invitations.retain(|it| it.email != "a@x.example");
     let fresh = rig.plan();
     let approval = compare(&approved.sealed, &fresh.sealed);
-    assert_eq!(approval.still_valid, only(&["user/b@x.example", "user/c@x.example"]));
+    assert_eq!(approval.still_valid, only(&["user/b@x.example", "invitation/c@x.example"]));
     let stale: Vec<_> = approval.stale.iter().map(|stale| stale.approved.address.to_string()).collect();
     assert_eq!(stale, ["user/a@x.example"]);
     let live = rig.read().unwrap();
@@ -253,15 +252,15 @@ fn a_revocation_that_no_longer_stands_leaves_those_beside_it_standing() {
     assert_eq!(rig.world().mails, ["b@x.example"]);
 }
 
-/// What was not approved isn't sent along by the call that it would share.
+/// A change that wasn't approved isn't sent along in a mutation that it would share.
 #[test]
 fn a_revocation_that_was_not_approved_is_not_sent_with_those_that_were() {
     let (world, body) = four_invitations();
     let mut rig = Rig::new(world, body);
     let live = rig.read().unwrap();
-    let approved = rig.plan_from(&live, &BTreeSet::new(), Some(&only(&["user/c@x.example"]))).unwrap();
+    let approved = rig.plan_from(&live, &BTreeSet::new(), Some(&only(&["invitation/c@x.example"]))).unwrap();
     let approval = compare(&approved.sealed, &rig.plan().sealed);
-    assert_eq!(approval.still_valid, only(&["user/c@x.example"]));
+    assert_eq!(approval.still_valid, only(&["invitation/c@x.example"]));
     let unapproved: Vec<_> = approval.unapproved.iter().map(|change| change.address.to_string()).collect();
     assert_eq!(unapproved, ["user/a@x.example", "user/b@x.example"]);
     let plan = rig.plan_from(&live, &BTreeSet::new(), Some(&approval.still_valid)).unwrap();
@@ -278,19 +277,22 @@ fn where_all_are_managed_whoever_is_invited_and_not_listed_is_taken_back() {
     invitation(&mut world, "b@x.example", "DEVELOPER", &["Payments"]);
     let listed = Rig::new(world.clone(), &format!("users: [{{ email: {OWN_EMAIL} }}]"));
     assert_eq!(addresses(&listed.plan()), NOBODY);
-    // An administrator to be is what an auditor looks for.
-    assert_eq!(held(&listed.plan(), "user/a@x.example"), ["ignored: not in the file, and privileged"]);
-    assert_eq!(held(&listed.plan(), "user/b@x.example"), ["ignored: not in the file"]);
+    // An invitation of an admin is privileged, so an audit has to show it.
+    assert_eq!(
+        held(&listed.plan(), "invitation/a@x.example"),
+        ["ignored: Not in the file, and has privileged access."]
+    );
+    assert_eq!(held(&listed.plan(), "invitation/b@x.example"), ["ignored: Not in the file."]);
     let mut rig = Rig::new(world, &format!("manage: {{ users: all }}\nusers: [{{ email: {OWN_EMAIL} }}]"));
     assert!(converged(&rig.apply()));
     assert_eq!(operations(&rig), ["DeleteUserInvites"]);
     assert_eq!(invited(&rig.world()), []);
-    // Taken back by us, so that listing them again invites them.
+    // Rolecall cancelled it, so listing the user again invites them.
     rig.set_file("users: [{ email: a@x.example, roles: [Developer], teams: [Payments] }]");
     assert_eq!(rig.plan().sealed.changes[0].action, Action::Invite);
 }
 
-/// The link in either mail lets its holder in.
+/// The link in either mail lets its recipient join.
 #[test]
 fn of_two_invitations_of_one_address_none_may_give_more_than_the_file_does() {
     for (one, other) in [("DEVELOPER", "ADMIN"), ("ADMIN", "DEVELOPER")] {
@@ -306,7 +308,7 @@ fn of_two_invitations_of_one_address_none_may_give_more_than_the_file_does() {
     }
 }
 
-/// Whoever accepts one of two is a member with an invitation.
+/// A user who accepts one of two invitations is a member with an open invitation.
 #[test]
 fn an_invitation_of_somebody_who_is_in_already_is_taken_back() {
     let mut world = with_teams(&["Payments"]);
@@ -318,25 +320,19 @@ fn an_invitation_of_somebody_who_is_in_already_is_taken_back() {
         "users: [{ email: jane@acme.example, roles: [Developer] }, { email: sam@acme.example, absent: true }]",
     );
     let plan = rig.plan();
-    assert_eq!(
-        addresses(&plan),
-        ["user/jane@acme.example#invitation", "user/sam@acme.example"],
-        "{:?}",
-        holds(&plan)
-    );
-    assert_eq!(plan.sealed.changes[0].cause, Cause::AlreadyMember);
+    assert_eq!(addresses(&plan), ["user/sam@acme.example", "invitation/jane@acme.example"], "{:?}", holds(&plan));
+    assert_eq!(plan.sealed.changes[1].cause, Cause::AlreadyMember);
     rig.apply();
     assert_eq!(invited(&rig.world()), []);
 }
 
-/// They are told by their teams as much as by their role.
+/// An invitation matches the file only if its teams do, not just its role.
 #[test]
 fn an_invitation_into_other_teams_than_the_file_has_is_never_taken_to_be_as_wished() {
     let mut world = with_teams(&["Payments", "Data"]);
     invitation(&mut world, "new@x.example", "DEVELOPER", &["Payments"]);
     let plan = planned(world, "users: [{ email: new@x.example, teams: [Data] }]");
-    let silent =
-        held(&plan, "user/new@x.example") == ["waiting: invited and not a member yet; accepting it is up to them"];
+    let silent = held(&plan, "user/new@x.example") == ["waiting: Invited. The user has not accepted yet."];
     assert!(!silent, "the file has another team, and nothing says so");
 }
 
@@ -351,7 +347,7 @@ fn an_invitation_that_ran_out_is_made_anew_only_where_the_file_says_so() {
     assert_eq!(
         held(&rig.plan(), "user/old@x.example"),
         [format!(
-            "blocked: invited, and the invitation has run out; `reinvite_expired: true` in the file sends another, or do it {DASHBOARD}"
+            "blocked: The invitation has expired. Set `reinvite_expired: true` in the file to send another, or send it manually: {DASHBOARD}."
         )]
     );
     rig.set_file(&format!("reinvite_expired: true\n{body}"));
@@ -366,34 +362,34 @@ fn an_invitation_that_ran_out_is_made_anew_only_where_the_file_says_so() {
 fn a_lost_answer_to_an_invitation_is_looked_up_and_no_second_mail_goes_out() {
     let body = "users: [{ email: new@x.example, roles: [Developer], teams: [Payments] }]";
     let mut rig = Rig::new(with_teams(&["Payments"]), body);
-    rig.wire.doom(&[Fate::DropAfter]);
+    rig.wire.set_fates(&[Fate::DropAfter]);
     let report = rig.apply();
     assert_eq!(outcomes(&report), [("createUserInvites", Outcome::Done)]);
-    assert!(report.steps[0].message.as_ref().unwrap().contains("whether its mail went out isn't proven"));
+    assert!(report.steps[0].message.as_ref().unwrap().contains("It isn't certain that its mail was sent."));
     assert_eq!(addresses(&rig.plan()), NOBODY);
-    // One that isn't listed a moment later was never made.
+    // The list is read right afterwards, so an unlisted invitation was never created.
     let mut rig = Rig::new(with_teams(&["Payments"]), body);
-    rig.wire.doom(&[Fate::DropBefore]);
+    rig.wire.set_fates(&[Fate::DropBefore]);
     assert_eq!(outcomes(&rig.apply()), [("createUserInvites", Outcome::Unsure)]);
     assert!(converged(&rig.apply()));
     assert_eq!(rig.world().mails, ["new@x.example"]);
-    // Some days later it may have run out, or been accepted and its holder taken out: nobody knows.
+    // Some days later it may have expired, or been accepted and the user removed. Nobody knows.
     let mut rig = Rig::new(with_teams(&["Payments"]), body);
-    rig.wire.doom(&[Fate::DropBefore]);
+    rig.wire.set_fates(&[Fate::DropBefore]);
     rig.apply();
     rig.now += jiff::SignedDuration::from_hours(72);
     assert_eq!(addresses(&rig.plan()), NOBODY);
     assert_eq!(
         held(&rig.plan(), "user/new@x.example"),
         [
-            "blocked: the answer to the invitation of 2026-11-21 was lost, so the mail may be out; ask them, or send another with `--assert`"
+            "blocked: The answer to the invitation of 2026-11-21 was lost, so the mail may have been sent. Ask the user, or use `--assert` to send another."
         ]
     );
     let plan = asserted(&rig, "user/new@x.example");
     assert_eq!(outcomes(&rig.apply_plan(&plan).unwrap()), [("createUserInvites", Outcome::Done)]);
 }
 
-/// Spelled in another way, each is one to the hub.
+/// The hub may treat two spellings of an address as two invitations.
 #[test]
 fn invitations_in_two_spellings_of_one_address_are_told_apart() {
     let mut world = with_teams(&["Payments"]);
@@ -401,9 +397,9 @@ fn invitations_in_two_spellings_of_one_address_are_told_apart() {
     invitation(&mut world, "new@x.example", "DEVELOPER", &["Payments"]);
     let mut rig = Rig::new(world, "users: [{ email: NEW@x.example, roles: [Developer], teams: [Payments] }]");
     let plan = rig.plan();
-    assert_eq!(addresses(&plan), ["user/new@x.example#invitation:New@X.example"], "{:?}", holds(&plan));
+    assert_eq!(addresses(&plan), ["invitation/new@x.example#New@X.example"], "{:?}", holds(&plan));
     assert_eq!(plan.sealed.mutations[0].variables["input"]["emails"], serde_json::json!(["New@X.example"]));
-    // This hub takes both for one, and has none afterwards, so that the next run makes one.
+    // This hub treats both as the same and cancels both, so the next run creates one.
     rig.apply();
     rig.apply();
     assert_eq!(invited(&rig.world()).len(), 1);
@@ -425,11 +421,13 @@ fn an_invitation_whose_role_is_not_told_is_not_made_anew_for_that() {
     assert_eq!(addresses(&rig.plan()), NOBODY);
     assert_eq!(
         held(&rig.plan(), "user/new@x.example"),
-        [format!("blocked: the role of the invitation is `unreadable`, wished `DEVELOPER`: {DASHBOARD}")]
+        [format!(
+            "blocked: The file says `DEVELOPER`, but the role of the invitation is `unreadable`. Manual step: {DASHBOARD}."
+        )]
     );
 }
 
-/// The shrunken case of a law: an invitation into a team that is deleted by the same plan.
+/// The shrunken case of a law: an invitation to a team that the same plan deletes.
 #[test]
 fn an_invitation_is_never_made_anew_into_a_team_that_goes() {
     let mut world = with_teams(&["Payments", "Legacy"]);
@@ -439,8 +437,8 @@ fn an_invitation_is_never_made_anew_into_a_team_that_goes() {
     let found =
         findings(world.clone(), &format!("{gone}\nusers: [{{ email: one@x.example, roles: [Developer] }}]"));
     assert_eq!((found.len(), found[0].code), (1, Code::IncompleteInvitation));
-    assert!(found[0].message.contains("deletes every team of it"), "{}", found[0].message);
-    // What is as wished stays as it is.
+    assert!(found[0].message.contains("this file deletes all of its teams"), "{}", found[0].message);
+    // An invitation that matches the file stays as it is.
     let as_is = format!("{gone}\nusers: [{{ email: one@x.example, roles: [Organization Admin] }}]");
     assert_eq!(addresses(&Rig::new(world.clone(), &as_is).plan()), ["team/Legacy"]);
     let mut rig = Rig::new(world, &format!("{gone}\nusers: [{{ email: two@x.example, roles: [Developer] }}]"));
@@ -450,7 +448,7 @@ fn an_invitation_is_never_made_anew_into_a_team_that_goes() {
     assert!(invited(&rig.world()).contains(&two), "{:?}", invited(&rig.world()));
 }
 
-/// The shrunken case of a law: whoever's roles the file doesn't say has those of the invitation that was taken back.
+/// The shrunken case of a law: the file gives no roles for a user, so they get those of the cancelled invitation.
 #[test]
 fn an_invitation_that_was_taken_back_is_made_anew_as_it_was_where_the_file_says_no_roles() {
     for fate in [Fate::KillAfter, Fate::KillBefore] {
@@ -458,9 +456,9 @@ fn an_invitation_that_was_taken_back_is_made_anew_as_it_was_where_the_file_says_
         invitation(&mut world, "one@x.example", "ADMIN", &["Legacy"]);
         let mut rig = Rig::new(world, "users: [{ email: one@x.example, teams: [Payments] }]");
         let plan = rig.plan();
-        rig.wire.doom(&[Fate::Fine, fate]);
+        rig.wire.set_fates(&[Fate::Fine, fate]);
         assert!(rig.apply_plan(&plan).is_none());
-        rig.wire.doom(&[]);
+        rig.wire.set_fates(&[]);
         rig.apply();
         let one = ("one@x.example".to_owned(), "ADMIN".to_owned(), vec!["Payments".to_owned()]);
         assert_eq!(invited(&rig.world()), [one], "{fate:?}");
@@ -468,8 +466,8 @@ fn an_invitation_that_was_taken_back_is_made_anew_as_it_was_where_the_file_says_
     }
 }
 
-/// The shrunken case of a law: whoever's teams the file doesn't say has those of the invitation that was taken back, by
-/// whatever the run ended in between.
+/// The shrunken case of a law: the file gives no teams for a user, so they get those of the cancelled invitation,
+/// however the run in between ended.
 #[test]
 fn an_invitation_that_was_taken_back_is_made_anew_into_its_teams_by_a_later_run() {
     let refused = Fate::Ignored(200, r#"{"errors":[{"message":"no seats"}],"data":{"createUserInvites":null}}"#);
@@ -478,11 +476,11 @@ fn an_invitation_that_was_taken_back_is_made_anew_into_its_teams_by_a_later_run(
         invitation(&mut world, "one@x.example", "ADMIN", &["Legacy", "Payments"]);
         let mut rig = Rig::new(world, "users: [{ email: one@x.example, roles: [Developer] }]");
         let plan = rig.plan();
-        rig.wire.doom(fates);
+        rig.wire.set_fates(fates);
         let _ = rig.apply_plan(&plan);
-        rig.wire.doom(&[]);
+        rig.wire.set_fates(&[]);
         assert!(invited(&rig.world()).is_empty(), "{fates:?}");
-        // Of what another hand has deleted meanwhile nothing is left.
+        // The team that somebody else deletes in the meantime is left out.
         let legacy = crate::support::rapidapi::team(&rig.world(), "Legacy");
         rig.world().organizations[0].teams.iter_mut().find(|it| it.id == legacy).unwrap().deleted = true;
         let report = rig.apply();

@@ -1,11 +1,11 @@
-//! Stories of an organisation on a RapidAPI hub, and of its teams, each a thing that users rely on.
+//! Stories of an organisation on a RapidAPI hub and of its teams. Each tests something that users rely on.
 
 use std::sync::Arc;
 
 use crate::support::cli::Env;
 use crate::support::rapidapi::{
     NOBODY, Rig, acme, asserted, converged, effects, findings, head_of, held, invitation, is_member, member,
-    operations, outcomes, planned, requests, rig_of, sent, team, user, wish_of, with_teams, world,
+    operations, outcomes, planned, requests, rig_of, sent, set_file_of, team, user, with_teams, world,
 };
 use crate::support::rig::{Fate, addresses, holds};
 use rolecall_config::{Source, check_source};
@@ -17,13 +17,13 @@ use serde_json::{Value, json};
 
 const SETTINGS: &str = "settings: { name: Globex, email: bills@globex.example, seats: 25, create: true }\n";
 
-const UNSURE: &str = "blocked: its making was sent on 2026-11-21, and it isn't listed; look whether it is there under another slug. `--assert` has it made once more, which may cost once more";
+const UNSURE: &str = "blocked: rolecall sent the creation of the organisation on 2026-11-21, but the platform doesn't list it. Check whether it exists under another slug. Use `--assert` to create it again, which may be billed again.";
 
 fn rails(plan: &rolecall_model::OrganizationPlan) -> Vec<&str> {
     plan.refusals.iter().map(|refusal| refusal.guardrail.as_str()).collect()
 }
 
-/// The program's errors for a file that is wrong by itself.
+/// Returns the errors of a file by itself, without a read.
 fn errors(text: &str) -> Vec<(Code, String)> {
     let (_, found) = check_source(&Source::inline("test.yaml", text), rolecall_providers::rules);
     found.into_iter().filter(rolecall_model::Finding::is_error).map(|it| (it.code, it.message)).collect()
@@ -34,7 +34,7 @@ fn of_that_name(world: &World) -> Vec<String> {
     named.map(|it| it.slug.clone()).collect()
 }
 
-// ---- making one
+// ---- creating an organisation
 
 const STAFF: &str = "teams: [{ name: Globex-Default, description: everybody }, { name: Payments }]
 users:
@@ -57,7 +57,11 @@ fn an_organisation_is_made_with_those_who_need_no_team_and_the_rest_follows() {
         ]
     );
     for waits in ["team/Globex-Default", "team/Payments", "user/dev@x.example"] {
-        assert_eq!(held(&plan, waits), ["waiting: follows once the organisation is there"], "{waits}");
+        assert_eq!(
+            held(&plan, waits),
+            ["waiting: This change follows after the organisation is created."],
+            "{waits}"
+        );
     }
     assert!(held(&plan, "user/admin@x.example").is_empty());
     let report = rig.apply();
@@ -72,7 +76,7 @@ fn an_organisation_is_made_with_those_who_need_no_team_and_the_rest_follows() {
             })
         )]
     );
-    // The team that came with it is the one that the file names, and not made a second time.
+    // The default team is the one that the file names, so it isn't created again.
     assert_eq!(addresses(&rig.plan()), ["team/Globex-Default", "team/Payments", "user/dev@x.example"]);
     let report = rig.apply();
     assert!(converged(&report), "{report:#?}");
@@ -86,7 +90,7 @@ fn an_organisation_is_made_with_those_who_need_no_team_and_the_rest_follows() {
     assert_eq!(invited, [("admin@x.example", "ADMIN"), ("dev@x.example", "DEVELOPER")]);
     assert_eq!(world.mails, ["admin@x.example", "dev@x.example"]);
     assert_eq!(addresses(&rig.plan()), NOBODY);
-    // Once all are in, what invitations can't say is written.
+    // When all have joined, the roles are set that invitations can't carry.
     let id = made.id;
     for email in ["admin@x.example", "dev@x.example"] {
         assert!(rig.world().accept(id, email));
@@ -95,7 +99,7 @@ fn an_organisation_is_made_with_those_who_need_no_team_and_the_rest_follows() {
     assert!(converged(&rig.apply()));
 }
 
-/// They are invited together with it, so they need none afterwards either.
+/// They are invited with the organisation's creation and need no invitation afterwards.
 #[test]
 fn whoever_was_invited_with_the_organisation_and_needs_no_team_keeps_nobody_from_being_planned() {
     for role in ["Developer", "Organization Admin"] {
@@ -133,10 +137,7 @@ fn without_create_an_organisation_that_is_not_there_is_an_error() {
         let rig = rig_of("globex", world.clone(), settings);
         let error = rig.read().unwrap_err();
         assert!(matches!(error, ReadError::NoOrganization { .. }), "{error}");
-        assert_eq!(
-            error.to_string(),
-            "there is no organisation globex that the credential reaches; it reaches acme, partners"
-        );
+        assert_eq!(error.to_string(), "the credential reaches no organisation globex, and reaches acme, partners");
     }
 }
 
@@ -151,19 +152,22 @@ fn what_making_an_organisation_needs_is_a_finding_where_it_is_missing() {
         let rig = rig_of("globex", world(), &format!("settings: {{ {fields}, create: true }}"));
         let found = rig.try_plan().unwrap_err();
         assert_eq!((found.len(), found[0].code), (1, Code::IncompleteOrganization), "{fields}");
-        assert_eq!(found[0].message, format!("the organisation isn't there yet, and making it needs {lacks}"));
+        assert_eq!(
+            found[0].message,
+            format!("The organisation doesn't exist yet, and creating it requires {lacks}.")
+        );
     }
 }
 
-/// An id is given by the hub.
+/// The hub assigns the ids, so a new organisation can't be named by one.
 #[test]
 fn an_organisation_that_is_to_be_made_is_named_by_its_slug() {
     let text = format!("{}{SETTINGS}", head_of(8_000_002));
     assert_eq!(
         errors(&text),
-        [(Code::InvalidValue, "an organisation that is to be made can't be named by an id".to_owned())]
+        [(Code::InvalidValue, "An organisation that rolecall creates can't have an id yet.".to_owned())]
     );
-    // A slug may begin with a number.
+    // A slug may begin with a digit.
     assert_eq!(errors(&format!("{}{SETTINGS}", head_of("3-globex"))), []);
     let zero = format!("{}settings: {{ name: A, email: a@x.example, seats: 0, create: true }}", head_of("a"));
     assert_eq!(errors(&zero).len(), 1);
@@ -172,17 +176,17 @@ fn an_organisation_that_is_to_be_made_is_named_by_its_slug() {
     assert_eq!(errors(&both).len(), 2);
 }
 
-/// The hub derives the slug from the name, and the file looks for the slug.
+/// The hub derives the slug from the name, but the file names the slug.
 #[test]
 fn a_slug_that_comes_out_different_stops_the_run_and_is_never_made_twice() {
     let staffed = format!("{SETTINGS}{STAFF}");
     for fate in [Fate::Fine, Fate::DropAfter, Fate::KillAfter] {
         let mut world = world();
         "-hub7".clone_into(&mut world.switches.slug_suffix);
-        // Names of others don't keep it from being made.
+        // Another organisation with this name doesn't prevent its creation.
         world.switches.duplicate_names = DuplicateNames::Allowed;
         let mut rig = rig_of("globex", world, &staffed);
-        rig.wire.doom(&[fate]);
+        rig.wire.set_fates(&[fate]);
         let plan = rig.plan();
         let report = rig.apply_plan(&plan);
         assert_eq!(operations(&rig), ["CreateOrganization"], "{fate:?}");
@@ -191,12 +195,12 @@ fn a_slug_that_comes_out_different_stops_the_run_and_is_never_made_twice() {
             let said = report.steps[0].message.clone().unwrap();
             assert_eq!(
                 said,
-                "the organisation was made, and its slug came out as globex-hub7, not globex: write `organization: globex-hub7` before the next run. Nothing more is sent"
+                "The organisation was created, and its slug is globex-hub7 instead of globex. Write `organization: globex-hub7` before the next run. Nothing more is sent."
             );
             assert!(!matches!(report.final_state, FinalState::InSync { .. }), "{:?}", report.final_state);
             assert!(report.stopped.is_some());
         }
-        // Any later run says so, and sends nothing.
+        // Every later run reports it and sends nothing.
         for _ in 0..2 {
             let error = rig.read().unwrap_err();
             assert_eq!(
@@ -204,10 +208,10 @@ fn a_slug_that_comes_out_different_stops_the_run_and_is_never_made_twice() {
                 ReadError::OtherSlug { organization: "globex".to_owned(), slug: "globex-hub7".to_owned() },
                 "{fate:?}"
             );
-            assert!(error.next_step().contains("nothing was made a second time"));
+            assert!(error.next_step().contains("No second organisation was created"));
         }
         assert_eq!(of_that_name(&rig.world()), ["globex-hub7"], "{fate:?}");
-        wish_of(&mut rig, "globex-hub7", &staffed);
+        set_file_of(&mut rig, "globex-hub7", &staffed);
         assert_eq!(addresses(&rig.plan()), ["team/Globex-Default", "team/Payments", "user/dev@x.example"]);
     }
 }
@@ -218,7 +222,7 @@ fn a_lost_answer_to_the_making_of_an_organisation_never_makes_another() {
         let mut world = world();
         world.switches.duplicate_names = DuplicateNames::Allowed;
         let mut rig = rig_of("globex", world, SETTINGS);
-        rig.wire.doom(&[fate]);
+        rig.wire.set_fates(&[fate]);
         let plan = rig.plan();
         if let Some(report) = rig.apply_plan(&plan) {
             assert_eq!(outcomes(&report), [("createOrganization", Outcome::Done)], "{fate:?}");
@@ -226,12 +230,12 @@ fn a_lost_answer_to_the_making_of_an_organisation_never_makes_another() {
         assert_eq!(addresses(&rig.plan()), NOBODY, "{fate:?}");
         assert_eq!(of_that_name(&rig.world()), ["globex"], "{fate:?}");
     }
-    // One that isn't listed may be there all the same, under another name.
+    // An organisation that isn't found may still exist under another slug.
     for fate in
         [Fate::DropBefore, Fate::KillBefore, Fate::Ignored(500, ""), Fate::Ignored(200, r#"{"data":null}"#)]
     {
         let mut rig = rig_of("globex", world(), SETTINGS);
-        rig.wire.doom(&[fate]);
+        rig.wire.set_fates(&[fate]);
         let plan = rig.plan();
         if let Some(report) = rig.apply_plan(&plan) {
             assert_eq!(outcomes(&report), [("createOrganization", Outcome::Unsure)], "{fate:?}");
@@ -250,12 +254,12 @@ fn a_lost_answer_to_the_making_of_an_organisation_never_makes_another() {
     }
 }
 
-/// That it is refused says that there is none, so that it is tried again.
+/// A refusal proves that it doesn't exist, so it is tried again.
 #[test]
 fn a_refused_making_is_tried_again() {
     let mut world = world();
     world.add_organization("Globex");
-    // Of somebody else, so that nobody tells us.
+    // It belongs to somebody else, so it isn't visible to us.
     let taken = world.organization("globex").unwrap().id;
     let own = user(&world, OWN_EMAIL);
     world.organization_mut(taken).unwrap().members.retain(|it| it.user != own);
@@ -271,7 +275,7 @@ fn a_refused_making_is_tried_again() {
     assert_eq!(rig.warnings(), []);
 }
 
-/// Nothing is said of seats, so that nothing speaks against its being there.
+/// The number of seats isn't shown, so it is no evidence against the creation.
 #[test]
 fn an_organisation_whose_seats_can_not_be_read_is_not_reported_untaken() {
     let mut rig = rig_of("globex", world(), SETTINGS);
@@ -284,7 +288,7 @@ fn an_organisation_whose_seats_can_not_be_read_is_not_reported_untaken() {
     assert_eq!(outcomes(&report), [("createOrganization", Outcome::Done)], "{report:#?}");
 }
 
-// ---- changing one
+// ---- updating an organisation
 
 #[test]
 fn name_address_and_seats_are_changed_and_what_is_not_said_is_kept() {
@@ -312,12 +316,12 @@ fn name_address_and_seats_are_changed_and_what_is_not_said_is_kept() {
     assert_eq!(sent(&rig)[1].1["seats"], json!(7));
     assert_eq!(rig.world().organization("acme").unwrap().name, "Acme Group");
     assert_eq!(addresses(&rig.plan()), NOBODY);
-    // Nothing that the file leaves out is touched.
+    // Fields that aren't in the file don't change.
     rig.set_file("settings: {}");
     assert_eq!(addresses(&rig.plan()), NOBODY);
 }
 
-/// A full organisation of three, and somebody invited to it.
+/// Returns a full organisation of three members, and a file that invites another.
 fn full() -> World {
     let mut world = with_teams(&["Payments"]);
     member(&mut world, "kim@acme.example", false, &[]);
@@ -335,11 +339,11 @@ fn seats_are_added_before_anybody_is_invited_who_needs_one() {
     assert_eq!(operations(&rig), ["UpdateOrganization", "CreateUserInvites"]);
     for fate in [Fate::Refuse, Fate::DropBefore] {
         let mut rig = Rig::new(full(), body);
-        rig.wire.doom(&[fate; 2]);
+        rig.wire.set_fates(&[fate; 2]);
         let report = rig.apply();
         assert_eq!(outcomes(&report)[1], ("createUserInvites", Outcome::Skipped), "{fate:?} {report:#?}");
         assert_eq!(rig.world().mails, NOBODY);
-        rig.wire.doom(&[]);
+        rig.wire.set_fates(&[]);
         assert!(converged(&rig.apply()), "{fate:?}");
     }
 }
@@ -353,7 +357,7 @@ fn seats_go_after_those_who_leave_them() {
     assert_eq!(rig.world().organization("acme").unwrap().seats, 1);
     for fates in [[Fate::Refuse, Fate::Fine], [Fate::Fine, Fate::Refuse]] {
         let mut rig = Rig::new(full(), body);
-        rig.wire.doom(&fates);
+        rig.wire.set_fates(&fates);
         let report = rig.apply();
         assert_eq!(report.steps.last().unwrap().operation, "updateOrganization");
         assert_eq!(report.steps.last().unwrap().outcome, Outcome::Skipped, "{fates:?}");
@@ -368,12 +372,12 @@ fn too_few_seats_are_refused_by_the_hub_and_reported() {
     let report = rig.apply();
     assert_eq!(outcomes(&report), [("updateOrganization", Outcome::Failed)]);
     assert!(report.steps[0].message.as_ref().unwrap().contains("2 seats are too few"));
-    // An invitation without a free one is refused as well, and nothing is reported done.
+    // An invitation without a free seat is refused too, and nothing is reported as done.
     let mut rig = Rig::new(full(), "users: [{ email: new@x.example, roles: [Developer], teams: [Payments] }]");
     assert_eq!(outcomes(&rig.apply()), [("createUserInvites", Outcome::Failed)]);
 }
 
-/// More or less: nobody knows, and either is paid for.
+/// Live shows no number of seats, so the change may be up or down. Both change the bill.
 #[test]
 fn seats_that_can_not_be_read_are_changed_by_hand() {
     let rig = Rig::new(full(), "settings: { name: Acme Group, seats: 9 }");
@@ -385,15 +389,17 @@ fn seats_that_can_not_be_read_are_changed_by_hand() {
     let plan = rig.plan();
     assert_eq!(
         held(&plan, "organization"),
-        ["blocked: the number of seats is `unreadable`, wished `9`: in the organisation's dashboard, Settings"]
+        [
+            "blocked: The file says `9`, but the number of seats is `unreadable`. Manual step: in the organisation's dashboard, Settings."
+        ]
     );
-    // What else is wished of it goes out.
+    // The other changes of the organisation are sent.
     assert_eq!(plan.sealed.mutations.len(), 1);
     assert!(plan.sealed.mutations[0].variables["input"].get("seats").is_none());
     assert_eq!(effects(&plan, "organization"), [Effect::SlugMayChange]);
 }
 
-/// The next run looks for the slug that the file has.
+/// The next run looks for the slug in the file.
 #[test]
 fn a_slug_that_follows_the_name_is_said_when_it_changes() {
     let mut world = world();
@@ -416,7 +422,7 @@ fn an_organisation_that_was_renamed_with_its_slug_is_not_made_once_more() {
     assert_eq!(rig.world().organizations.len(), 1);
 }
 
-// ---- deleting one
+// ---- deleting an organisation
 
 const ABSENT: &str = "settings: { absent: true }";
 
@@ -426,7 +432,9 @@ fn the_organisation_that_we_call_from_is_not_deleted() {
     assert_eq!(addresses(&rig.plan()), NOBODY);
     assert_eq!(
         held(&rig.plan(), "organization"),
-        ["blocked: rolecall itself calls with this, and would lock itself out"]
+        [
+            "blocked: rolecall signs in with a key that belongs here, so this change would lock rolecall out. Use another credential first."
+        ]
     );
     rig.apply();
     assert_eq!(operations(&rig), [] as [&str; 0]);
@@ -439,7 +447,7 @@ fn another_organisation_is_deleted_with_all_that_is_in_it() {
     }
 }
 
-/// `named`: by its slug or its id.
+/// Tests a deletion. `named`: by its slug or by its id.
 fn deletes(named: &str, fate: Fate) {
     let mut world = world();
     let globex = world.add_organization("globex");
@@ -458,13 +466,13 @@ fn deletes(named: &str, fate: Fate) {
         ]
     );
     assert!(matches!(&said[2], Effect::Touches { holders } if holders.len() == 2), "{said:?}");
-    rig.wire.doom(&[fate]);
+    rig.wire.set_fates(&[fate]);
     let report = rig.apply_plan(&plan).unwrap();
     assert!(converged(&report), "{named} {fate:?} {report:#?}");
     assert_eq!(rig.wire.mutations()[0].variables, json!({ "id": globex.to_string() }));
     assert_eq!(rig.world().organizations.len(), 1);
     assert_eq!(addresses(&rig.plan()), NOBODY);
-    // By another hand it would be made again only where the file says so.
+    // The members' accounts stay.
     assert_eq!(rig.world().user("kim@x.example").unwrap().status, "ACTIVE");
 }
 
@@ -477,15 +485,15 @@ fn an_organisation_that_is_named_by_its_id_is_deleted_and_stays_in_sync() {
 fn what_was_deleted_can_be_made_again() {
     let mut rig = rig_of("globex", world(), SETTINGS);
     rig.apply();
-    wish_of(&mut rig, "globex", ABSENT);
+    set_file_of(&mut rig, "globex", ABSENT);
     assert!(converged(&rig.apply()));
-    wish_of(&mut rig, "globex", SETTINGS);
+    set_file_of(&mut rig, "globex", SETTINGS);
     assert_eq!(addresses(&rig.plan()), ["organization"], "{:?}", holds(&rig.plan()));
     rig.apply();
     assert_eq!(of_that_name(&rig.world()), ["globex"]);
 }
 
-/// Whose team's key it is has to be known before anything goes that it may belong to.
+/// Before a deletion, the team of the team key has to be known, because the deletion may include it.
 #[test]
 fn nothing_is_deleted_while_it_is_unknown_whose_key_we_call_with() {
     for (organization, body) in [
@@ -510,7 +518,7 @@ fn nothing_is_deleted_while_it_is_unknown_whose_key_we_call_with() {
     }
 }
 
-/// The one that we call for may be among those that aren't listed.
+/// The team of the team key may be one that the list leaves out.
 #[test]
 fn nothing_is_deleted_while_the_list_of_its_teams_is_incomplete() {
     let rig = Rig::new(with_teams(&["Payments"]), ABSENT);
@@ -561,7 +569,7 @@ fn teams_are_made_changed_and_deleted() {
     assert!(is_member(&rig.world(), "kim@acme.example"));
     assert!(rig.world().user_by_id(kim).is_some());
     assert_eq!(addresses(&rig.plan()), NOBODY);
-    // Its name is free.
+    // The name of a deleted team is free.
     rig.set_file("teams: [{ name: Legacy }]");
     assert!(converged(&rig.apply()));
 }
@@ -575,7 +583,7 @@ fn a_lost_answer_to_the_making_of_a_team_makes_no_second_one() {
             world,
             "teams: [{ name: New }]\nusers: [{ email: new@x.example, roles: [Developer], teams: [New] }]",
         );
-        rig.wire.doom(&[fate]);
+        rig.wire.set_fates(&[fate]);
         let plan = rig.plan();
         rig.apply_plan(&plan);
         rig.apply();
@@ -587,14 +595,14 @@ fn a_lost_answer_to_the_making_of_a_team_makes_no_second_one() {
     }
 }
 
-/// Whoever is put into it waits for it.
+/// A user who joins a new team waits until it exists.
 #[test]
 fn nobody_is_invited_into_a_team_that_could_not_be_made() {
     let mut rig = Rig::new(
         world(),
         "teams: [{ name: New }]\nusers: [{ email: new@x.example, roles: [Developer], teams: [New] }]",
     );
-    rig.wire.doom(&[Fate::Refuse]);
+    rig.wire.set_fates(&[Fate::Refuse]);
     let report = rig.apply();
     assert_eq!(outcomes(&report), [("createTeam", Outcome::Failed), ("createUserInvites", Outcome::Skipped)]);
     assert_eq!(rig.world().mails, NOBODY);
@@ -602,17 +610,17 @@ fn nobody_is_invited_into_a_team_that_could_not_be_made() {
 
 #[test]
 fn the_team_that_we_call_for_the_one_that_came_with_it_and_the_last_one_stay() {
-    let own = "blocked: rolecall itself calls with this, and would lock itself out";
-    let default = "blocked: the team that came with the organisation; `allow: [default-team-deletion]` in the file lets it be deleted";
-    let last = "blocked: the last team of the organisation; `allow: [default-team-deletion]` in the file lets it be deleted";
+    let own = "blocked: rolecall signs in with a key that belongs here, so this change would lock rolecall out. Use another credential first.";
+    let default = "blocked: This team was created with the organisation. Set `allow: [default-team-deletion]` in the file to delete it.";
+    let last = "blocked: This is the last team of the organisation. Set `allow: [default-team-deletion]` in the file to delete it.";
     let absent = "teams: [{ name: acme-Default, absent: true }]";
-    // What we call with is never deleted, whatever the file allows.
+    // The team of the team key is never deleted, whatever the file allows.
     for allow in ["", "allow: [default-team-deletion]\n"] {
         let plan = planned(with_teams(&["Payments"]), &format!("{allow}{absent}"));
         assert_eq!(addresses(&plan), NOBODY);
         assert_eq!(held(&plan, "team/acme-Default"), [own]);
     }
-    // Of another organisation, which we don't call for.
+    // A team of another organisation, which the key doesn't belong to.
     let mut other = world();
     let globex = other.add_organization("globex");
     let payments = other.add_team(globex, "Payments");
@@ -621,7 +629,7 @@ fn the_team_that_we_call_for_the_one_that_came_with_it_and_the_last_one_stay() {
     assert_eq!((addresses(&plan), held(&plan, "team/globex-Default")), (NOBODY, vec![default.to_owned()]));
     let plan = with(&other, "allow: [default-team-deletion]\nteams: [{ name: globex-Default, absent: true }]");
     assert_eq!(addresses(&plan), ["team/globex-Default"]);
-    // All of them at once: one stays.
+    // All teams at once: one of them has to stay.
     let both = "teams: [{ name: globex-Default, absent: true }, { name: Payments, absent: true }]";
     assert_eq!(addresses(&with(&other, both)), ["team/Payments"]);
     let first = other.organization("globex").unwrap().teams[0].id;
@@ -631,7 +639,7 @@ fn the_team_that_we_call_for_the_one_that_came_with_it_and_the_last_one_stay() {
     assert!(other.team(payments).is_some());
 }
 
-/// It is known by the organisation's name, which may change, and by its slug, which may not.
+/// The default team is recognised by the organisation's name, which may change, and by its slug, which may not.
 #[test]
 fn the_team_that_came_with_an_organisation_stays_after_the_organisation_was_renamed() {
     let mut world = world();
@@ -642,7 +650,7 @@ fn the_team_that_came_with_an_organisation_stays_after_the_organisation_was_rena
     for body in
         ["teams: [{ name: globex-Default, absent: true }]", "manage: { teams: all }\nteams: [{ name: Payments }]"]
     {
-        wish_of(&mut rig, "globex", body);
+        set_file_of(&mut rig, "globex", body);
         assert_eq!(addresses(&rig.plan()), NOBODY, "{body}");
     }
 }
@@ -654,12 +662,12 @@ fn where_all_teams_are_managed_those_that_are_not_listed_go() {
     assert_eq!(addresses(&rig.plan()), ["team/Legacy"]);
     assert_eq!(held(&rig.plan(), "team/acme-Default").len(), 1);
     assert!(matches!(rig.apply().final_state, FinalState::NeedsAttention(_)));
-    // None of those listed is there: perhaps another hub.
+    // None of the listed teams exists, so this may be another hub.
     let plan = planned(with_teams(&["Payments"]), "manage: { teams: all }\nteams: [{ name: Paymens }]");
     assert_eq!(rails(&plan), ["manage"]);
 }
 
-/// Nobody knows which is meant.
+/// The name alone doesn't say which team is meant.
 #[test]
 fn of_two_teams_of_one_name_the_id_tells_which() {
     let mut world = with_teams(&["Payments"]);
@@ -684,9 +692,9 @@ fn a_team_that_is_not_there_is_a_finding_with_the_one_that_is_near() {
     let found = findings(world.clone(), "users: [{ email: kim@acme.example, teams: [Paymens] }]");
     assert_eq!(
         (found[0].code, found[0].hint.as_deref().unwrap()),
-        (Code::UnknownTeam, "did you mean `Payments`?")
+        (Code::UnknownTeam, "Did you mean `Payments`?")
     );
-    // One that the plan deletes for not being listed.
+    // A team that the plan deletes because the file doesn't list it.
     let found = findings(
         world,
         "manage: { teams: all }\nteams: [{ name: acme-Default }]\nusers: [{ email: kim@acme.example, teams: [Payments] }]",
@@ -694,7 +702,7 @@ fn a_team_that_is_not_there_is_a_finding_with_the_one_that_is_near() {
     assert_eq!(found[0].code, Code::TeamIsAbsent);
 }
 
-/// Deleted teams stay listed, and their people and names don't count.
+/// Deleted teams stay in the list. Their members and names don't count.
 #[test]
 fn a_team_that_was_deleted_by_another_hand_is_made_again() {
     let mut world = with_teams(&["Payments"]);
@@ -711,7 +719,7 @@ fn a_team_that_was_deleted_by_another_hand_is_made_again() {
     assert_eq!(operations(&rig), ["CreateTeam", "AddUserToTeams", "UpsertEntityRole"]);
 }
 
-/// A read needs to know whose team's key it is only where something may go that it belongs to.
+/// A read needs the team of the team key only if the plan may delete what it belongs to.
 #[test]
 fn whose_key_it_is_is_asked_only_where_something_is_deleted() {
     let asks = |body: &str| {
@@ -755,11 +763,11 @@ fn an_organisation_is_deleted_only_by_whoever_types_its_name() {
             said.all()
         );
     }
-    // It is there still.
+    // The organisation still exists.
     let plan = env.run(&["plan", "--sandbox", "--detailed-exitcode", "--out", "plan.json", "partners.yaml"]);
     assert_eq!(plan.code, 2, "{}", plan.all());
     assert!(plan.stdout.contains("- organization"), "{}", plan.all());
-    // A reviewed plan is no substitute.
+    // A reviewed plan doesn't replace the confirmation.
     let said = env.run(&["apply", "--sandbox", "--plan", "plan.json", "partners.yaml"]);
     assert_eq!(said.code, 3, "{}", said.all());
     let said =
@@ -769,7 +777,7 @@ fn an_organisation_is_deleted_only_by_whoever_types_its_name() {
     assert_eq!(again.code, 0, "{}", again.all());
 }
 
-/// Nobody is asked to type a name for anything else, and typing one deletes nothing.
+/// Other changes ask for no name, and a name alone deletes nothing.
 #[test]
 fn typing_a_name_deletes_nothing_that_the_file_does_not() {
     let env = Env::new();
@@ -793,14 +801,14 @@ fn the_organisation_of_the_calling_team_is_held_whatever_is_typed() {
         "platform-management",
         "own.yaml",
     ]);
-    assert!(said.stdout.contains("rolecall itself calls with this, and would lock itself out"), "{}", said.all());
+    assert!(said.stdout.contains("rolecall signs in with a key that belongs here, so this change would lock rolecall out. Use another credential first."), "{}", said.all());
     let drift = env.run(&["drift", "--sandbox", "own.yaml"]);
     assert_eq!(drift.code, 2, "{}", drift.all());
 }
 
-// ---- who is protected
+// ---- protected addresses
 
-/// What goes with an organisation or a team is as protected as if it were named itself.
+/// Whatever a deletion includes is protected as if it were deleted by itself.
 #[test]
 fn nothing_is_deleted_that_somebody_protected_would_lose() {
     let mut world = with_teams(&["Payments"]);
@@ -814,7 +822,9 @@ fn nothing_is_deleted_that_somebody_protected_would_lose() {
         assert_eq!(addresses(&plan), NOBODY, "{protected}");
         assert_eq!(
             held(&plan, "organization"),
-            [format!("blocked: would change what {protected} may do, whom the file's guardrails protect")]
+            [format!(
+                "blocked: This change would also change the access of {protected}, and the file's guardrails protect them."
+            )]
         );
     }
     member(&mut world, "kim@x.example", false, &[("Payments", "team-viewer")]);
@@ -826,12 +836,14 @@ fn nothing_is_deleted_that_somebody_protected_would_lose() {
         assert_eq!(addresses(&plan), NOBODY, "{protected}");
         assert_eq!(
             held(&plan, "team/Payments"),
-            [format!("blocked: would change what {protected} may do, whom the file's guardrails protect")]
+            [format!(
+                "blocked: This change would also change the access of {protected}, and the file's guardrails protect them."
+            )]
         );
     }
 }
 
-/// Nothing within it is looked at, so that whatever else the file says would be left undone without a word.
+/// An absent organisation's contents aren't compared, so other entries in the file would be ignored silently.
 #[test]
 fn an_organisation_that_is_absent_has_nobody_in_it() {
     for (rest, field) in [

@@ -1,4 +1,4 @@
-//! The program against a RapidAPI hub: what it prints, what it keeps between runs, how many requests it takes.
+//! The program with a RapidAPI hub: its output, its caches between runs, and its number of requests.
 
 use std::collections::BTreeMap;
 use std::io::Read;
@@ -9,7 +9,7 @@ use rolecall_sandbox::rapidapi::{APP_KEY, HOST, World};
 
 const KEYS: [(&str, &str); 2] = [("KEY", "sandbox-own-personal-key"), ("TEAM_KEY", "sandbox-own-team-key")];
 
-/// A file for a running sandbox.
+/// Returns a file for a running sandbox.
 fn file(server: &Server, organization: &str, body: &str) -> String {
     format!(
         "provider: rapidapi\norganization: {organization}\nendpoint: {}\nhost: {HOST}\ncredentials: {{ personal_key: {{ env: KEY }}, team_key: {{ env: TEAM_KEY }} }}\n{body}",
@@ -17,7 +17,7 @@ fn file(server: &Server, organization: &str, body: &str) -> String {
     )
 }
 
-/// A folder with a hub, which is served.
+/// Creates a folder with this hub and serves it.
 fn hub(world: &World, args: &[&str]) -> (Env, Server) {
     let mut env = Env::new();
     env.write(".rolecall/sandbox/rapidapi-hub.json", serde_json::to_string(world).unwrap());
@@ -29,7 +29,7 @@ fn hub(world: &World, args: &[&str]) -> (Env, Server) {
     (env, server)
 }
 
-/// The requests that a plan took, of all of its organisations.
+/// Returns the number of requests of a plan, for all organisations.
 fn requests(said: &Said) -> u64 {
     let plan: serde_json::Value = serde_json::from_str(&said.stdout).unwrap_or_else(|_| panic!("{}", said.all()));
     plan["organizations"].as_array().unwrap().iter().map(|one| one["requests"].as_u64().unwrap()).sum()
@@ -41,7 +41,7 @@ fn the_example_is_planned_applied_and_in_sync() {
     env.write("rapidapi.yaml", example("rapidapi.yaml"));
     let run = |args: &[&str]| env.run(&[args, &["--sandbox", "rapidapi.yaml"]].concat());
     insta::assert_snapshot!("rapidapi_plan", run(&["plan", "--out", "plan.json", "--show-mutations"]).all());
-    // How long it takes depends on what was sent just before.
+    // The wait depends on what was sent just before.
     let told = |args: &[&str]| {
         let said = run(args).all();
         let until = |line: &str| {
@@ -55,7 +55,7 @@ fn the_example_is_planned_applied_and_in_sync() {
     insta::assert_snapshot!("rapidapi_drift", told(&["drift"]));
 }
 
-/// The values of the apps' keys are there to be asked for, and invitations have tokens that let anybody in.
+/// Every caller could read the values of the apps' keys, and invitations have tokens that let anybody join.
 #[test]
 fn no_output_has_a_value_of_a_key_or_the_token_of_an_invitation() {
     let env = Env::new();
@@ -90,7 +90,7 @@ fn thirty() -> World {
     world
 }
 
-/// Of 30 organisations one read fails at its last request: the next run asks for that, and for nothing else.
+/// Reading 30 organisations fails at the last request. The next run sends only that one.
 #[test]
 fn a_read_of_30_organisations_goes_on_where_it_broke_off() {
     let (env, server) = hub(&thirty(), &["--fault", "status=500@entitiesRoles"]);
@@ -100,16 +100,16 @@ fn a_read_of_30_organisations_goes_on_where_it_broke_off() {
     }
     let first = env.run(&["plan", "--format", "json", "access"]);
     assert_eq!(first.code, 6, "{}", first.all());
-    assert!(first.stderr.contains("reading 30 organisations: about 94 requests"), "{}", first.stderr);
-    assert!(first.stderr.contains("what was read is kept in"), "{}", first.stderr);
-    // Once for all the schema, who calls, the roles and the organisations, and three for each; but the first, which
-    // had asked for the former, isn't in the plan.
+    assert!(first.stderr.contains("Reading 30 organisations: about 94 requests"), "{}", first.stderr);
+    assert!(first.stderr.contains("The answers so far are kept in"), "{}", first.stderr);
+    // The schema, the caller, the roles and the list of organisations are read once, and each organisation needs
+    // three requests. The first organisation, which read the shared part, isn't in the plan.
     assert_eq!(requests(&first), 29 * 3);
     let second = env.run(&["plan", "--format", "json", "access"]);
     assert_eq!(second.code, 0, "{}", second.all());
-    assert!(second.stderr.contains("going on with a read that began 0 min ago"), "{}", second.stderr);
+    assert!(second.stderr.contains("Resuming an interrupted read that began 0 min ago"), "{}", second.stderr);
     assert_eq!(requests(&second), 1);
-    // A read that came to its end is over: the next one begins anew, but for the schema.
+    // A finished read isn't resumed: the next one starts anew, except for the schema.
     let third = env.run(&["plan", "--format", "json", "access"]);
     assert_eq!(third.code, 0, "{}", third.all());
     assert_eq!(requests(&third), 3 + 30 * 3);
@@ -121,7 +121,7 @@ fn a_read_of_30_organisations_goes_on_where_it_broke_off() {
     );
 }
 
-/// What is sent wants to know what is so now.
+/// An apply needs the current state, so it doesn't use cached answers.
 #[test]
 fn an_apply_never_goes_on_with_a_read_that_broke_off() {
     let (env, server) = hub(&thirty(), &["--fault", "status=500@entitiesRoles"]);
@@ -131,10 +131,10 @@ fn an_apply_never_goes_on_with_a_read_that_broke_off() {
     let said = env.run(&["apply", "--auto-approve", "one.yaml"]);
     assert_eq!(said.code, 0, "{}", said.all());
     assert!(said.stdout.contains("6 requests"), "{}", said.stdout);
-    assert!(!said.stderr.contains("going on with"), "{}", said.stderr);
+    assert!(!said.stderr.contains("Resuming an interrupted read"), "{}", said.stderr);
 }
 
-/// The sandbox's own limit is the judge: it would answer one request too many with 429.
+/// The sandbox enforces the limit: it would answer one request too many with 429.
 #[test]
 fn runs_after_one_another_keep_to_the_limit_together() {
     let env = Env::new();
@@ -146,7 +146,7 @@ fn runs_after_one_another_keep_to_the_limit_together() {
     }
 }
 
-/// The limit is a person's, whichever team's key they call with: both files share what there is of it.
+/// The limit belongs to a user, whichever team's key is used, so both files share it.
 #[test]
 fn files_with_other_keys_for_one_hub_share_its_limit() {
     let mut world = thirty();
@@ -156,7 +156,7 @@ fn files_with_other_keys_for_one_hub_share_its_limit() {
         let body = format!("requests_per_minute: 6000\n{more}");
         env.write(&format!("access/{number}.yaml"), file(&server, &format!("org-{number:02}"), &body));
     }
-    // The second file's own quota is slower, so that it is the one that counts, and what is left of it is known to both.
+    // The second file has a smaller quota. It applies to both, because both know what is left of it.
     let slow = file(&server, "org-02", "requests_per_minute: 10\nchanges_with: team_key\n");
     env.write("access/2.yaml", slow);
     let mut child =
@@ -168,7 +168,7 @@ fn files_with_other_keys_for_one_hub_share_its_limit() {
     assert!(told.contains("waiting") && !told.contains("429"), "{told}");
 }
 
-/// What somebody said until they say this.
+/// Reads output until these words appear.
 fn until(stream: &mut impl Read, words: &str) -> String {
     let (mut told, mut byte) = (Vec::new(), [0]);
     while !String::from_utf8_lossy(&told).contains(words) && stream.read(&mut byte).unwrap() > 0 {
@@ -177,10 +177,10 @@ fn until(stream: &mut impl Read, words: &str) -> String {
     String::from_utf8_lossy(&told).into_owned()
 }
 
-/// Most of an apply is waiting: whoever ends it then has nothing sent behind their back, nor noted as sent.
+/// An apply mostly waits. If it is interrupted then, no mutation is sent later or recorded as sent.
 #[test]
 fn ctrl_c_while_waiting_for_the_limit_ends_an_apply_at_once() {
-    // The schema, five to read, and then none or one to send.
+    // One request for the schema and five to read leave none or one for mutations.
     for (requests, code, sent) in [(6, 130, 0), (7, 5, 1)] {
         let (env, server) = hub(&thirty(), &[]);
         let body = format!(
@@ -203,13 +203,13 @@ fn ctrl_c_while_waiting_for_the_limit_ends_an_apply_at_once() {
             String::from_utf8_lossy(&output.stdout)
         );
         assert_eq!(output.status.code(), Some(code), "{said}");
-        assert!(said.contains("interrupted before it was sent"), "{said}");
+        assert!(said.contains("the run was interrupted"), "{said}");
         let ledger = env.read(".rolecall/ledger/rapidapi-org-00.jsonl");
         assert_eq!(ledger.matches(r#""event":"intent""#).count(), sent, "{ledger}");
     }
 }
 
-/// A clock that was ahead, or somebody's hand, must not keep every later run waiting.
+/// A clock that was ahead or an edited file must not make every later run wait.
 #[test]
 fn a_budget_that_is_not_what_it_should_be_is_made_good() {
     let (env, server) = hub(&thirty(), &[]);
@@ -227,15 +227,15 @@ fn a_budget_that_is_not_what_it_should_be_is_made_good() {
         let sent: BTreeMap<String, String> = serde_json::from_str(&env.read(&budget)).unwrap();
         assert!(sent.values().all(|at| !at.starts_with("2099")), "{sent:?}");
     }
-    // Where it can't be had at all, that is said.
+    // If the budget file can't be used, the program says so.
     std::fs::remove_file(env.path(&budget)).unwrap();
     std::fs::create_dir(env.path(&budget)).unwrap();
     let said = env.run(&["plan", "one.yaml"]);
     assert_eq!(said.code, 0, "{}", said.all());
-    assert_eq!(said.stderr.matches("other runs aren't seen").count(), 1, "{}", said.stderr);
+    assert_eq!(said.stderr.matches("rolecall can't see the requests of other runs").count(), 1, "{}", said.stderr);
 }
 
-/// An answer that isn't one is no reason to ask for all the others anew.
+/// An invalid answer doesn't make the next run repeat the other requests.
 #[test]
 fn a_read_goes_on_after_an_answer_that_was_none() {
     let body = "requests_per_minute: 6000\nusers: [{ email: u0@x.example, teams: [] }]\n";
@@ -244,19 +244,19 @@ fn a_read_goes_on_after_an_answer_that_was_none() {
         env.write("one.yaml", file(&server, "org-00", body));
         let first = env.run(&["plan", "one.yaml"]);
         assert_ne!(first.code, 0, "{fault} {}", first.all());
-        assert!(first.stderr.contains("what was read is kept in"), "{fault} {}", first.stderr);
+        assert!(first.stderr.contains("The answers so far are kept in"), "{fault} {}", first.stderr);
         let second = env.run(&["plan", "--format", "json", "one.yaml"]);
         assert_eq!((second.code, requests(&second)), (0, 1), "{fault} {}", second.all());
     }
-    // Nothing is kept where nothing was read.
+    // Nothing is stored if nothing was read.
     let (env, server) = hub(&thirty(), &["--fault", "status=500@__schema"]);
     env.write("one.yaml", file(&server, "org-00", body));
     let said = env.run(&["plan", "one.yaml"]);
     assert_ne!(said.code, 0);
-    assert!(!said.stderr.contains("what was read is kept"), "{}", said.stderr);
+    assert!(!said.stderr.contains("The answers so far are kept"), "{}", said.stderr);
 }
 
-/// Two files may call one organisation differently, and so have two ledgers.
+/// Two files may name an organisation differently, and then they would have two ledgers.
 #[test]
 fn two_applies_of_one_organisation_never_overlap_whatever_it_is_called() {
     let (env, server) = hub(&thirty(), &[]);
@@ -291,7 +291,7 @@ fn one_organisation_by_its_slug_and_by_its_id_is_one() {
     let said = env.run(&["plan", "--sandbox", "."]);
     assert_eq!(said.code, 1, "{}", said.all());
     assert!(said.stderr.contains("error[duplicate-organization]"), "{}", said.stderr);
-    // Whichever key either calls with.
+    // This doesn't depend on the keys of the files.
     let other = example
         .replace("organization: platform-management", "organization: \"7000001\"")
         .replace("\nchanges_with: team_key", "\nchanges_with: personal_key");
@@ -305,7 +305,7 @@ fn one_organisation_by_its_slug_and_by_its_id_is_one() {
     assert!(said.stderr.contains(&format!("b.yaml:{line}:15")), "{}", said.stderr);
 }
 
-/// The gateway hands the key on to whatever the file names: it is as good as the endpoint.
+/// The gateway forwards the key to the API that the file names, so that name is as sensitive as the endpoint.
 #[test]
 fn a_host_that_nobody_has_allowed_gets_no_key() {
     let (mut env, server) = hub(&thirty(), &[]);
@@ -329,7 +329,7 @@ fn an_organisation_that_is_not_there_is_told_from_those_that_are() {
     assert!(said.stderr.contains("there is no organisation org-99") && said.stderr.contains("org-00, org-01"));
 }
 
-/// An account is of the whole hub, so that one file's word of it reaches past the guardrails of another.
+/// An account belongs to the whole hub, so one file's change would avoid the guardrails of another.
 #[test]
 fn what_two_files_say_of_one_account_must_agree() {
     let env = Env::new();
@@ -348,7 +348,7 @@ fn what_two_files_say_of_one_account_must_agree() {
         assert_eq!(found.code, 1, "{}", found.all());
         assert!(found.stdout.contains("error[contradicted-status]"), "{}", found.all());
         assert!(found.stdout.contains(said), "{}", found.all());
-        // Before any request.
+        // This is found before any request.
         assert_eq!(env.run(&["plan", "--sandbox", "."]).code, 1);
     }
     for body in [
@@ -360,7 +360,7 @@ fn what_two_files_say_of_one_account_must_agree() {
         let found = env.run(&["validate", "."]);
         assert_eq!(found.code, 0, "{body} {}", found.all());
     }
-    // Of another hub it is another account.
+    // On another hub it is another account.
     let elsewhere = file("platform-management", "users: [{ email: jane@acme.example, status: active }]");
     env.write("other.yaml", elsewhere.replace("https://graphql-platform", "https://platform-graphql"));
     assert_eq!(env.run(&["validate", "."]).code, 0);

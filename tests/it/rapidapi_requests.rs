@@ -1,4 +1,5 @@
-//! What is asked of a RapidAPI hub, how often, with which credential, and what is made of answers that can't be right.
+//! Requests to a RapidAPI hub: which, how many and with which credential, and the handling of answers that can't
+//! be right.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
@@ -9,7 +10,7 @@ use std::time::Duration;
 
 use crate::support::rapidapi::{
     GENERATIONS, HEAD, Hub, NOBODY, Rig, acme, converged, crowd, head_of, held, invitation, invited, member,
-    moved, planned, requests, rig_of, user, with_teams, world,
+    one_of_each_change, planned, requests, rig_of, user, with_teams, world,
 };
 use crate::support::rig::{Platform, addresses, desired, holds, now, paused};
 use jiff::{SignedDuration, Timestamp};
@@ -28,7 +29,7 @@ use rolecall_sandbox::{Headers, InProcess, Sandbox, Store};
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 
-// ---- how many
+// ---- number of requests
 
 #[test]
 fn a_read_is_four_requests_for_all_organisations_and_three_for_each() {
@@ -38,11 +39,11 @@ fn a_read_is_four_requests_for_all_organisations_and_three_for_each() {
     let once = ["Schema", "ActiveUser", "Roles", "Organizations"];
     assert_eq!(requests(&rig, 0), [&once[..], &["Organization", "TeamUsers", "EntitiesRoles"]].concat());
     assert_eq!(live.requests, 7);
-    // Roles in teams are asked for only where the file speaks of teams.
+    // Roles in teams are read only if the file mentions teams.
     let rig = Rig::new(with_teams(&["Payments"]), "users: [{ email: own@acme.example }]");
     rig.read().unwrap();
     assert_eq!(requests(&rig, 0), [&once[..], &["Organization", "TeamUsers"]].concat());
-    // One that is named by its id needs no looking up.
+    // An organisation that is named by its id needs no lookup.
     let world = with_teams(&["Payments"]);
     let rig = rig_of(acme(&world), world, "");
     rig.read().unwrap();
@@ -81,14 +82,14 @@ fn several_fields_at_once_save_requests_where_the_file_says_that_the_hub_takes_t
         requests(&rig, 0),
         ["Schema", "Start", "StartOfTeam", "Organization", "TeamUsers", "EntitiesRoles"]
     );
-    // With what deletions need to know as well, no more.
+    // A deletion needs more fields but no more requests.
     let rig = with(&format!("teams: [{{ name: Payments, absent: true }}]\n{body}"), RootFields::Many);
     rig.read().unwrap();
     assert_eq!(rig.wire.sent().len(), 6);
-    // What is planned is the same.
+    // The plan is the same.
     let plan = with(&body.replace("several_root_fields: true\n", ""), RootFields::Many).plan();
     assert_eq!(plan.seal, several.seal);
-    // A hub that takes one says so.
+    // A hub that accepts one root field refuses more.
     let error = with(body, RootFields::One).read().unwrap_err();
     assert!(error.to_string().contains("Only one query or mutation is allowed per request."), "{error}");
 }
@@ -104,7 +105,7 @@ fn lists_are_read_page_by_page_to_their_end() {
     let rig = Rig::new(world, "users: [{ email: u1@x.example, teams: [Payments] }]");
     let live = rig.read().unwrap();
     let count = |name: &str| requests(&rig, 0).iter().filter(|asked| **asked == name).count();
-    // Nine people, two and three roles, four roles in teams.
+    // Nine users, two and three roles, four roles in teams.
     assert_eq!((count("TeamUsers"), count("Roles"), count("EntitiesRoles")), (5, 3, 2));
     assert_eq!((live.users.items.len(), live.invitations().len()), (5, 4));
     assert!(live.users.completeness == Completeness::Proven);
@@ -130,7 +131,7 @@ fn an_apply_costs_its_mutations_and_one_read_of_the_organisation() {
     let before = rig.wire.sent().len();
     assert!(converged(&rig.apply_plan(&plan).unwrap()));
     let mut sent = requests(&rig, before);
-    // The first read is the rig's, as the program reads before it plans.
+    // The first read is the rig's, because the program reads before it plans.
     let ours = ["Schema", "ActiveUser", "Roles", "Organizations", "Organization", "TeamUsers", "EntitiesRoles"];
     assert_eq!(sent[..7], ours);
     let after = sent.split_off(7);
@@ -140,7 +141,7 @@ fn an_apply_costs_its_mutations_and_one_read_of_the_organisation() {
     );
 }
 
-/// One for each, of those of whom the file says something that isn't the organisation's business.
+/// One request for each user whose account the file mentions.
 #[test]
 fn accounts_outside_the_organisation_cost_a_request_each() {
     let mut world = with_teams(&["Payments"]);
@@ -154,7 +155,7 @@ fn accounts_outside_the_organisation_cost_a_request_each() {
     assert_eq!(live.requests, 9);
 }
 
-/// Thirty organisations of one hub, with what doesn't change asked for once.
+/// Returns thirty organisations of one hub. What they share is read once.
 fn thirty() -> (World, Vec<String>) {
     let mut world = world();
     let names: Vec<String> = (0..30).map(|index| format!("org{index}")).collect();
@@ -168,7 +169,7 @@ fn wish_for(name: &str) -> Desired {
     desired(&format!("{}users: [{{ email: own@acme.example, teams: [] }}]", head_of(name)))
 }
 
-/// Answers until so many are given, and then no more.
+/// A transport that fails after a number of answers.
 struct Failing {
     inner: Arc<dyn Transport>,
     left: Mutex<usize>,
@@ -215,8 +216,8 @@ fn a_read_of_thirty_organisations_that_breaks_off_goes_on_where_it_was() {
         let mut whole = 0;
         for name in &names {
             let reader = Reader::new(transport.clone(), Redactor::default(), Backoff::with_seed(1))
-                .sharing(kept.clone())
-                .resuming(spool.clone());
+                .with_run_cache(kept.clone())
+                .with_checkpoint(spool.clone());
             let wish = wish_for(name);
             if paused(provider.read(&reader, &wish)).is_err() {
                 break;
@@ -240,13 +241,13 @@ fn a_read_of_thirty_organisations_that_breaks_off_goes_on_where_it_was() {
     }
 }
 
-// ---- how fast
+// ---- speed
 
-/// A hub over which time passes as the test's does, and that remembers when it was asked for what.
+/// A hub whose time is the test's, and which records the time of each request.
 struct Timed {
     inner: InProcess<RapidApi>,
     log: Mutex<Vec<(tokio::time::Instant, u16)>>,
-    /// How long a request is on its way, and an answer.
+    /// The time that a request and its answer take.
     latency: Duration,
 }
 
@@ -281,7 +282,7 @@ fn timed(world: World, latency: Duration) -> (Arc<Sandbox<RapidApi>>, Arc<Timed>
     (sandbox, Arc::new(Timed { inner, log: Mutex::new(Vec::new()), latency }))
 }
 
-/// Plans and applies, as the program does with a fresh ledger.
+/// Plans and applies with a new ledger, as the program does.
 async fn run(transport: Arc<dyn Transport>, body: &str) -> (usize, Report) {
     let provider = rolecall_providers::of(ProviderName::Rapidapi);
     let wish = desired(&format!("{HEAD}{body}"));
@@ -337,14 +338,14 @@ fn nothing_is_sent_that_the_hubs_limit_refuses() {
             assert_eq!(mutations, 20 + 10 * 3 + 5);
             assert!(converged(&report), "{latency:?} {:?}", report.final_state);
             let log = timed.log.lock().unwrap().clone();
-            // Seven to plan, three to look afterwards.
+            // Seven to plan and three to verify.
             assert_eq!(log.len(), 7 + mutations + 3);
             assert!(log.iter().all(|(_, status)| *status == 200), "{latency:?}");
             for window in log.windows(11) {
                 let took = window[10].0 - window[0].0;
                 assert!(took >= Duration::from_secs(60), "{latency:?}: eleven in {took:?}");
             }
-            // No slower than it has to be.
+            // It takes no longer than needed.
             let whole = log.last().unwrap().0 - log[0].0;
             let spent = latency * 2 * u32::try_from(log.len()).unwrap();
             assert!(whole <= Duration::from_secs(60 * 6 + 10) + spent, "{latency:?}: {whole:?}");
@@ -353,7 +354,7 @@ fn nothing_is_sent_that_the_hubs_limit_refuses() {
     }
 }
 
-/// That the limit is real, and how it ends without a budget.
+/// The control: without a budget the limit is hit.
 #[test]
 fn without_a_budget_the_limit_refuses() {
     paused(async {
@@ -362,7 +363,7 @@ fn without_a_budget_the_limit_refuses() {
         let (_, report) = run(timed.clone(), &body).await;
         assert!(timed.log.lock().unwrap().iter().any(|(_, status)| *status == 429));
         assert!(!report.all_done());
-        // What was refused for coming too fast was not done, and isn't said to be.
+        // A mutation that the rate limit refused wasn't executed and isn't reported as done.
         let done = report
             .steps
             .iter()
@@ -371,7 +372,7 @@ fn without_a_budget_the_limit_refuses() {
     });
 }
 
-/// The limit is of the person, whichever of their keys and organisations it is about.
+/// The limit applies to the user, for all of their keys and organisations.
 #[test]
 fn organisations_of_one_credential_share_the_limit() {
     paused(async {
@@ -392,11 +393,12 @@ fn organisations_of_one_credential_share_the_limit() {
         let reads = names.iter().map(|name| {
             let (transport, kept) = (transport.clone(), kept.clone());
             async move {
-                let reader = Reader::new(transport, Redactor::default(), Backoff::with_seed(1)).sharing(kept);
+                let reader =
+                    Reader::new(transport, Redactor::default(), Backoff::with_seed(1)).with_run_cache(kept);
                 provider.read(&reader, &wish_for(name)).await.map(|live| live.users.items.len())
             }
         });
-        // At the same time, as separate readers.
+        // At the same time, with separate readers.
         let reads = futures_util::future::join_all(reads).await;
         assert!(reads.iter().all(|users| *users == Ok(1)), "{reads:?}");
         let log = timed.log.lock().unwrap().clone();
@@ -406,7 +408,7 @@ fn organisations_of_one_credential_share_the_limit() {
     });
 }
 
-/// A read while another process, or a person, has just used up the minute of the one whose keys these are.
+/// Reads after another process or a person used up the user's minute.
 fn reads_after_the_limit_was_used_up(retry_after: bool) {
     paused(async {
         let (mut world, body) = crowd();
@@ -434,7 +436,7 @@ fn a_limit_that_another_hand_has_used_up_is_waited_for_as_long_as_it_is_known_to
     reads_after_the_limit_was_used_up(false);
 }
 
-/// A whole one, however much of the last was used before by us.
+/// Reads wait for a whole minute, however many requests of the last one were ours.
 #[test]
 fn a_minute_that_another_hand_has_used_up_is_waited_for_as_a_whole() {
     use rolecall_graphql::Budget;
@@ -457,7 +459,7 @@ fn a_minute_that_another_hand_has_used_up_is_waited_for_as_a_whole() {
     });
 }
 
-/// How many there are in a file that is wrong by itself.
+/// Counts the errors of a file by itself.
 fn errors(text: &str) -> usize {
     let (_, found) = check_source(&Source::inline("test.yaml", text), rolecall_providers::rules);
     found.iter().filter(|it| it.is_error()).count()
@@ -480,7 +482,7 @@ fn every_generation_of_the_schema_leads_to_the_same_plan_and_the_same_access() {
     let mut seals = BTreeSet::new();
     let mut access = Vec::new();
     for generation in GENERATIONS {
-        let (mut world, body) = moved();
+        let (mut world, body) = one_of_each_change();
         world.switches.generation = generation;
         let mut rig = Rig::new(world, body);
         let plan = rig.plan();
@@ -499,7 +501,7 @@ fn every_generation_of_the_schema_leads_to_the_same_plan_and_the_same_access() {
 
 #[test]
 fn a_hub_that_does_not_introspect_is_taken_to_be_as_documented_and_that_is_said() {
-    let (mut world, body) = moved();
+    let (mut world, body) = one_of_each_change();
     let told = Rig::new(world.clone(), body).plan();
     world.switches.introspection = false;
     let plan = Rig::new(world.clone(), body).plan();
@@ -509,7 +511,7 @@ fn a_hub_that_does_not_introspect_is_taken_to_be_as_documented_and_that_is_said(
         plan.gaps.iter().any(|it| it.what == gap && it.why.contains("taken to be as the documentation has it"))
     );
     assert!(told.gaps.iter().all(|it| it.what != gap));
-    // Where that is wrong, the hub says so, and nothing is planned.
+    // If the named generation is wrong, the hub refuses the query and nothing is planned.
     world.switches.generation = Generation::Early;
     let rig = Rig::new(world, body);
     let error = rig.read().unwrap_err();
@@ -519,7 +521,7 @@ fn a_hub_that_does_not_introspect_is_taken_to_be_as_documented_and_that_is_said(
     );
 }
 
-/// A hub's schema, kept for days.
+/// A cached schema of a hub.
 #[derive(Default)]
 struct Board(Mutex<BTreeMap<String, Value>>);
 
@@ -542,11 +544,11 @@ fn a_hub_that_has_another_schema_than_days_ago_is_asked_again() {
     let provider = rolecall_providers::of(ProviderName::Rapidapi);
     let board: Arc<Board> = Arc::default();
     let read = |generation: Generation| {
-        let (mut world, body) = moved();
+        let (mut world, body) = one_of_each_change();
         world.switches.generation = generation;
         let rig = Rig::new(world, body);
         let reader = Reader::new(rig.wire.clone(), Redactor::default(), Backoff::with_seed(1));
-        let reader = reader.with_shelf(board.clone());
+        let reader = reader.with_response_cache(board.clone());
         let live = paused(provider.read(&reader, &rig.desired)).unwrap();
         let plan = rig.plan_from(&live, &BTreeSet::new(), None).unwrap();
         let asked = rig.wire.sent().iter().filter(|request| request.operation_name == "Schema").count();
@@ -555,16 +557,16 @@ fn a_hub_that_has_another_schema_than_days_ago_is_asked_again() {
     let (asked, seal) = read(Generation::Late);
     assert_eq!(asked, 1);
     assert_eq!(read(Generation::Late), (0, seal.clone()));
-    // An update was taken back.
+    // The hub's schema went back to an earlier generation.
     assert_eq!(read(Generation::Early), (1, seal.clone()));
     assert_eq!(read(Generation::Early), (0, seal.clone()));
-    // What is asked of the earlier one, the later one understands.
+    // The later hub also accepts the queries of the earlier generation.
     assert_eq!(read(Generation::Late), (0, seal));
 }
 
 // ---- counts and lists that can't be right
 
-/// Of whom the file says something, and of whom it doesn't, in an organisation whose lists don't add up.
+/// Plans for users in the file and others, in an organisation whose lists contradict each other.
 fn miscounted(set: impl Fn(&mut World)) -> OrganizationPlan {
     let mut world = with_teams(&["Payments", "Legacy", "Gone"]);
     member(&mut world, "left@x.example", false, &[]);
@@ -634,7 +636,12 @@ fn where_the_people_do_not_add_up_nobody_is_invited_and_nobody_goes_for_not_bein
             "{why}"
         );
         for address in ["user/*", "user/new@x.example", "user/unlisted@x.example"] {
-            assert_eq!(held(&plan, address)[0], format!("blocked: the list of users is incomplete: {why}"));
+            assert_eq!(
+                held(&plan, address)[0],
+                format!(
+                    "blocked: The list of users is incomplete: {why}. rolecall makes no change that depends on a missing entry."
+                )
+            );
         }
         assert!(plan.completeness["users"].is_broken());
         assert!(plan.sealed.mutations.iter().all(|it| it.operation != "createUserInvites"));
@@ -671,20 +678,25 @@ fn where_the_teams_do_not_add_up_none_is_made_and_none_goes_for_not_being_listed
             "{why}"
         );
         for address in ["team/*", "team/New", "team/Legacy", "user/new@x.example"] {
-            assert_eq!(held(&plan, address), [format!("blocked: the list of teams is incomplete: {why}")]);
+            assert_eq!(
+                held(&plan, address),
+                [format!(
+                    "blocked: The list of teams is incomplete: {why}. rolecall makes no change that depends on a missing entry."
+                )]
+            );
         }
-        // Nor is anybody put into a team that isn't made.
+        // Nor is anybody added to a team that isn't created.
         let mut world = with_teams(&["Payments"]);
         member(&mut world, "kim@x.example", false, &[]);
         broken(&mut world);
         let plan = planned(world, "teams: [{ name: New }]\nusers: [{ email: kim@x.example, teams: [New] }]");
         assert_eq!(addresses(&plan), NOBODY, "{why}");
         let kim = held(&plan, "user/kim@x.example");
-        assert!(kim[0].starts_with("blocked: the list of teams is incomplete: "), "{kim:?}");
+        assert!(kim[0].starts_with("blocked: The list of teams is incomplete: "), "{kim:?}");
     }
 }
 
-/// A count that may have the invited in it, or not, proves nothing either way.
+/// A count that may include invitations proves nothing.
 #[test]
 fn a_count_that_is_right_in_one_reading_is_not_held_against_the_list() {
     let mut world = with_teams(&["Payments"]);
@@ -697,7 +709,7 @@ fn a_count_that_is_right_in_one_reading_is_not_held_against_the_list() {
     assert!(planned(world, "").completeness["users"].is_broken());
 }
 
-/// Where a hub cuts its list short, the other one has them still. Nobody is invited, or taken for invited, who is in.
+/// One list leaves out a user whom the other list has. Nobody who is a member is invited or treated as invited.
 fn one_left_out(more: &str, wish: &str) -> Rig {
     let mut world = with_teams(&["Payments"]);
     member(&mut world, "kim@x.example", false, &[("Payments", "team-viewer")]);
@@ -720,7 +732,9 @@ fn somebody_whom_one_of_two_lists_leaves_out_is_not_invited() {
     assert_eq!(addresses(&plan), NOBODY);
     assert_eq!(
         held(&plan, "user/kim@x.example"),
-        ["blocked: the list of users is incomplete: kim@x.example is in one of two lists, and not in the other"]
+        [
+            "blocked: The list of users is incomplete: kim@x.example is in only one of two lists. rolecall makes no change that depends on a missing entry."
+        ]
     );
 }
 
@@ -732,7 +746,7 @@ fn somebody_whom_one_of_two_lists_leaves_out_has_no_invitation_to_take_back() {
     }
 }
 
-/// Where the count of active people is left out, too.
+/// The same if the count of active users leaves them out too.
 #[test]
 fn somebody_whom_one_of_two_lists_leaves_out_is_noticed_without_the_count_of_active_people() {
     let mut world = with_teams(&["Payments"]);
@@ -750,7 +764,7 @@ fn somebody_whom_one_of_two_lists_leaves_out_is_noticed_without_the_count_of_act
     assert_eq!(addresses(&plan), NOBODY, "{:?}", plan.sealed.mutations);
 }
 
-/// Half an answer is an error, and never an empty list.
+/// An incomplete answer is an error, never an empty list.
 #[test]
 fn half_answers_are_errors() {
     type Forgery = fn(&mut Value);

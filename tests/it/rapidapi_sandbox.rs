@@ -1,5 +1,5 @@
-//! The sandbox of RapidAPI's Enterprise Hub does what its documentation and the known schemas show, and under each
-//! switch what they leave open.
+//! The sandbox of RapidAPI's Enterprise Hub behaves as its documentation and the known schemas show, and each
+//! switch changes behaviour that they leave open.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -13,10 +13,10 @@ use rolecall_sandbox::rapidapi::{
     APP_KEY, Generation, HOST, OWN_EMAIL, OWN_PERSONAL_KEY, OWN_TEAM_KEY, RapidApi, SEEDS, World, WorldCredential,
     WorldOrganization, WorldTeam,
 };
-use rolecall_sandbox::{Engine, Headers, Reply, Sandbox, Served, Store};
+use rolecall_sandbox::{AnySandbox, Engine, Headers, Reply, Sandbox, Store};
 use serde_json::{Value, json};
 
-// Of the seed.
+// The ids of the seed.
 const ORG: u64 = 7_000_001;
 const PARTNERS: u64 = 7_000_002;
 const DEFAULT: u64 = 7_000_011;
@@ -33,7 +33,7 @@ fn at(world: World) -> RapidApi {
     RapidApi::new(world, Arc::new(|| "2026-11-21T12:00:00Z".parse().unwrap()))
 }
 
-/// The seed's hub, in which nobody counts requests.
+/// Returns the seed's hub without a rate limit.
 fn hub(switches: &[&str]) -> RapidApi {
     let rapidapi = at(World::seed().unwrap());
     for switch in ["rate-limit=0"].iter().chain(switches) {
@@ -58,7 +58,7 @@ fn own_team() -> Headers {
     team(OWN_TEAM_KEY, OWN_PERSONAL_KEY)
 }
 
-/// Somebody's personal key, which is made for it: `jane-key`.
+/// Gives a user a personal key, such as `jane-key`.
 fn give_key(rapidapi: &RapidApi, name: &str) {
     let mut world = rapidapi.world();
     let user = world.user(&format!("{name}@acme.example")).unwrap().id;
@@ -71,7 +71,7 @@ async fn send(rapidapi: &RapidApi, headers: &Headers, query: &str, variables: Va
     (response.status, serde_json::from_slice(&response.body).unwrap())
 }
 
-/// As the own user in person, with an answer of status 200.
+/// Sends a request with the own user's personal key. Returns an answer with status 200.
 async fn ask(rapidapi: &RapidApi, query: &str, variables: Value) -> Value {
     let (status, body) = send(rapidapi, &own(), query, variables).await;
     assert_eq!(status, 200, "{query} {body}");
@@ -98,7 +98,7 @@ fn code(body: &Value) -> &str {
     body["errors"][0]["extensions"]["code"].as_str().unwrap_or_default()
 }
 
-/// A mutation that answers with a Boolean, of one argument `input`.
+/// Returns a mutation with a Boolean answer and one argument `input`.
 fn by_input(name: &str, input: &str) -> String {
     format!("mutation($input: {input}) {{ {name}(input: $input) }}")
 }
@@ -184,13 +184,13 @@ async fn the_seed_reads_as_the_documentations_samples_read_it() {
     let user = |email: &str| users.iter().find(|user| user["email"] == email).unwrap().clone();
     assert_eq!(user("jane@acme.example")["role"]["role"]["name"], "Organization Admin");
     assert_eq!(user("sam@acme.example")["role"]["roleId"], DEVELOPER_ROLE);
-    // Whoever was given no role has no row, whatever the default is.
+    // A user without an assigned role has no row, even though the level has a default.
     assert_eq!(user("ghost@acme.example")["role"], Value::Null);
     assert_eq!(
         (&user("max@acme.example")["status"], &user("robot@acme.example")["protected"]),
         (&json!("DEACTIVATED"), &json!(true))
     );
-    // Sam is in a team of another organisation too.
+    // Sam is also in a team of another organisation.
     let teams = &user("sam@acme.example")["Teams"];
     assert_eq!(
         *teams,
@@ -220,7 +220,7 @@ async fn the_seed_reads_as_the_documentations_samples_read_it() {
 async fn the_proxy_looks_at_host_and_keys() {
     let rapidapi = hub(&[]);
     give_key(&rapidapi, "max");
-    // Of a team's key nobody's name counts.
+    // A team's key ignores its user.
     let named = WorldCredential { user: id(&rapidapi, "own"), ..WorldCredential::of_team("named", PAYMENTS) };
     rapidapi.world().credentials.push(named);
     let refused = [
@@ -228,13 +228,13 @@ async fn the_proxy_looks_at_host_and_keys() {
         (Headers::new([("x-rapidapi-host", "elsewhere"), ("x-rapidapi-key", OWN_PERSONAL_KEY)]), 403),
         (Headers::new([("x-rapidapi-host", HOST)]), 401),
         (personal("another"), 401),
-        // A team's key alone, with another team's, with nobody's.
+        // A team's key alone, with another team's key, and with an unknown one.
         (personal(OWN_TEAM_KEY), 401),
         (team(OWN_TEAM_KEY, OWN_TEAM_KEY), 401),
         (team(OWN_TEAM_KEY, "named"), 401),
         (personal("named"), 401),
         (team(OWN_TEAM_KEY, "another"), 401),
-        // Deactivated.
+        // The user is deactivated.
         (personal("max-key"), 401),
     ];
     for (headers, status) in refused {
@@ -247,7 +247,7 @@ async fn the_proxy_looks_at_host_and_keys() {
     }
 }
 
-/// A hub whose clock is set by hand, in milliseconds.
+/// Returns a hub with a clock that the test sets, in milliseconds.
 fn timed(switches: &[&str]) -> (RapidApi, Arc<AtomicI64>) {
     let clock = Arc::new(AtomicI64::new(1_800_000_000_000));
     let shared = Arc::clone(&clock);
@@ -263,7 +263,7 @@ fn timed(switches: &[&str]) -> (RapidApi, Arc<AtomicI64>) {
 async fn a_user_has_ten_requests_in_a_minute() {
     let (rapidapi, clock) = timed(&[]);
     let status = async |headers: Headers, query: &str| rapidapi.respond(&headers, Request::new(query)).await;
-    // Whatever is asked, with whichever key: they are one person's.
+    // All requests with either key count for the same user.
     for at in 0..10 {
         let (headers, query) = match at % 3 {
             0 => (own(), "{ ping }"),
@@ -277,13 +277,13 @@ async fn a_user_has_ten_requests_in_a_minute() {
         let limited = status(headers, "{ ping }").await;
         assert_eq!((limited.status, limited.retry_after), (429, None));
     }
-    // What nobody is known by isn't counted for anybody, and somebody else has a minute of their own.
+    // A request with an unknown key counts for nobody, and another user has a minute of their own.
     give_key(&rapidapi, "jane");
     assert_eq!(status(personal("another"), "{ ping }").await.status, 401);
     assert_eq!(status(personal("jane-key"), "{ ping }").await.status, 200);
     rapidapi.set("retry-after=true").unwrap();
     assert_eq!(status(own(), "{ ping }").await.retry_after, Some(Duration::from_secs(50)));
-    // The first one leaves, and the refused ones didn't count.
+    // The first request leaves the window. Refused requests didn't count.
     clock.fetch_add(50_000, Ordering::Relaxed);
     assert_eq!(status(own(), "{ ping }").await.status, 200);
     assert_eq!(status(own(), "{ ping }").await.status, 429);
@@ -300,7 +300,7 @@ async fn the_limit_and_the_minute_are_switches() {
     assert_eq!((status().await, status().await, status().await), (200, 200, 429));
     clock.fetch_add(100, Ordering::Relaxed);
     assert_eq!(status().await, 200);
-    // The minute is kept with the world.
+    // The requests are stored with the world.
     let saved = rapidapi.save();
     rapidapi.load(&saved).unwrap();
     assert_eq!((status().await, status().await), (200, 429));
@@ -351,7 +351,7 @@ async fn introspection_can_be_off() {
     assert_eq!(data(&rapidapi, "{ __typename }", json!({})).await, json!({ "__typename": "Query" }));
 }
 
-/// Each with the generation that it came with.
+/// Fields with the generation that added them.
 const LATE_COMERS: &[(&str, &str, Generation)] = &[
     ("Organization", "query($id: ID!) { organization(id: $id) { role { id } } }", Generation::Middle),
     ("Organization", "query($id: ID!) { organization(id: $id) { ProjectAcls { id } } }", Generation::Middle),
@@ -414,7 +414,7 @@ async fn what_a_generation_lacks_is_invalid() {
     let early = hub(&["generation=early"]);
     let (_, body) = send(&early, &own(), "{ activeUser { id role { id } } }", json!({})).await;
     assert_eq!(body["errors"][0]["message"], "Cannot query field \"role\" on type \"User\".");
-    // Fields of an input that came as a variable.
+    // Fields of an input in a variable.
     let input = json!({ "input": { "id": "7000107", "name": "Lea" } });
     let query = "mutation($input: UserUpdateInput!) { updateUser(input: $input) { id } }";
     let (status, body) = send(&early, &own(), query, input).await;
@@ -544,7 +544,7 @@ async fn ids_are_of_another_type_in_each_place() {
         assert!(code(&body).starts_with("GRAPHQL_"), "{query} {body}");
     }
     assert_eq!(*rapidapi.world(), before);
-    // Where an ID goes in, a number does as well.
+    // A number is accepted as an ID.
     for id in [json!(ORG), json!(ORG.to_string())] {
         let query = "query($id: ID!) { organization(id: $id) { id } }";
         assert_eq!(data(&rapidapi, query, json!({ "id": id })).await["organization"]["id"], ORG.to_string());
@@ -562,7 +562,7 @@ async fn what_may_be_read_depends_on_key_and_person() {
     for name in ["jane", "sam", "kim"] {
         give_key(&rapidapi, name);
     }
-    // The own user in person and for a team; an organisation's admin, a member, somebody else.
+    // The own user with the personal and the team key, an admin of the organisation, a member, and another user.
     let people = [
         own(),
         own_team(),
@@ -645,7 +645,7 @@ async fn what_may_be_read_depends_on_key_and_person() {
             }
         }
     }
-    // Those that they don't administrate are left out.
+    // Organisations that they don't administrate are left out.
     let all = "{ organizations { id } }";
     for (key, expected) in
         [("jane-key", json!([{ "id": "7000001" }, { "id": "7000002" }])), ("sam-key", json!([]))]
@@ -679,12 +679,12 @@ async fn roles_within_an_organisation_are_for_its_admins() {
     assert_eq!(body["data"]["organization"]["ProjectAcls"], Value::Null);
     assert_eq!(body["errors"].as_array().unwrap().len(), 9);
     assert_eq!(body["errors"][0]["path"][0], "organization");
-    // Outside of the organisation's context it is the role in the hub.
+    // Without the organisation's context it is the role in the hub.
     let hub_roles = "{ organization(id: 7000001) { users { id role { roleId } } } }";
     let answer = data(&rapidapi, hub_roles, json!({})).await;
     assert_eq!(answer["organization"]["users"][0]["role"]["roleId"], 511);
     assert_eq!(answer["organization"]["users"][1]["role"], Value::Null);
-    // Somebody else's apps, as an admin sees them and as only their owner does.
+    // Another user's apps, in the field for admins and in the field for the owner only.
     let apps = "{ user(id: 7000104) { ProjectAcls { Project { name } } ProjectACLs { owner } } }";
     let body = ask(&rapidapi, apps, json!({})).await;
     assert_eq!(body["data"]["user"]["ProjectAcls"][0]["Project"]["name"], "default-application_sam");
@@ -711,7 +711,8 @@ async fn who_may_change_what_are_switches() {
         assert_eq!(is_refused(&body, "createTeam"), !may, "{switch} {body}");
         assert_eq!(organization(&rapidapi).teams.len(), if may { 4 } else { 3 });
     }
-    // Members change nothing, and environment admins what they don't administrate, if they may.
+    // Members can't change anything. Environment admins can change other organisations only if the switch allows
+    // it.
     for (switch, may) in
         [("environment-admin-mutates-anywhere=true", true), ("environment-admin-mutates-anywhere=false", false)]
     {
@@ -723,7 +724,7 @@ async fn who_may_change_what_are_switches() {
         rapidapi.world().organization_mut(ORG).unwrap().members.retain(|member| member.user != own_id);
         assert_eq!(is_refused(&ask(&rapidapi, TEAM, json!({})).await, "createTeam"), !may, "{switch}");
     }
-    // Accounts are for environment admins in person, whatever the switch says.
+    // Accounts need an environment admin with a personal key, whatever the switch says.
     let rapidapi = hub(&["mutation-context=team"]);
     give_key(&rapidapi, "jane");
     let left = json!({ "input": { "id": id(&rapidapi, "left").to_string(), "status": "DEACTIVATED" } });
@@ -743,7 +744,7 @@ async fn people(rapidapi: &RapidApi, paging: Value) -> Value {
     answer[PAGED].clone()
 }
 
-/// Addresses without their domain.
+/// Returns addresses without their domain.
 fn names(people: &Value) -> Vec<String> {
     let name = |it: &Value| it["email"].as_str().unwrap().split('@').next().unwrap().to_owned();
     people.as_array().unwrap().iter().map(name).collect()
@@ -755,7 +756,7 @@ async fn members_and_invitations_come_mixed_and_by_offset() {
     assert_eq!(invite(&rapidapi, "kim@acme.example", "ADMIN", &[PAYMENTS]).await, done("createUserInvites"));
     let all =
         people(&rapidapi, json!({ "limit": 1000, "offset": 0, "orderBy": "id", "orderDirection": "asc" })).await;
-    // Kim has an account, and so an id; whoever has none comes last.
+    // Kim has an account and so an id. Rows without an id come last.
     let expected = ["own", "jane", "alexandra", "sam", "ghost", "max", "left", "robot", "kim", "new1"];
     assert_eq!(names(&all["data"]), expected);
     assert_eq!((&all["total"], &all["totalActive"]), (&json!(10), &json!(8)));
@@ -766,7 +767,7 @@ async fn members_and_invitations_come_mixed_and_by_offset() {
     );
     assert_eq!((&new["id"], &new["name"], &new["userData"]), (&Value::Null, &Value::Null, &Value::Null));
     assert_eq!(new["teams"], json!([{ "id": SEARCH.to_string() }]));
-    // Active in the organisation, whatever the hub says.
+    // Max is active in the organisation, although deactivated in the hub.
     let max = &all["data"][5];
     assert_eq!((&max["inviteStatus"], &max["userData"]["status"]), (&json!("ACTIVE"), &json!("DEACTIVATED")));
 
@@ -786,7 +787,7 @@ async fn members_and_invitations_come_mixed_and_by_offset() {
         let (_, body) = send(&rapidapi, &own_team(), PEOPLE, json!({ "org": ORG, "paging": paging })).await;
         assert!(is_refused(&body, PAGED) && code(&body) == "BAD_USER_INPUT");
     }
-    // Whatever the status says, an invitation isn't active.
+    // An invitation doesn't count as active, whatever its status is called.
     rapidapi.set("invite-status=ACTIVE").unwrap();
     for (paging, active) in [(json!({ "searchTerm": "kim" }), 0), (json!({ "limit": 50 }), 8)] {
         assert_eq!(people(&rapidapi, paging).await["totalActive"], active);
@@ -832,11 +833,11 @@ async fn roles_are_read_by_cursor() {
         after = page["pageInfo"]["endCursor"].clone();
     }
     assert_eq!(seen, ["501", "511", "512", "521", "522", "531", "532", "533", "541"]);
-    // `last` and `before` are taken, and do nothing.
+    // `last` and `before` have no effect.
     let ignored = data(&rapidapi, ROLES, json!({ "page": { "first": 2, "last": 1, "before": after } })).await;
     assert_eq!(ignored["roles"]["nodes"], json!([{ "id": "501" }, { "id": "511" }]));
     let body = ask(&rapidapi, ROLES, json!({ "page": { "after": "nowhere" } })).await;
-    // It can't be null, and takes the data with it.
+    // The field can't be null, so all of the data is null.
     assert_eq!((&body["data"], code(&body)), (&Value::Null, "BAD_USER_INPUT"));
     let levels = "{ roles(where: { roleLevels: [USER_TEAM, USER_ORGANIZATION] },
         orderBy: { sortingFields: [{ fieldName: NAME, by: DESC }] }) { nodes { name key isDefault } } }";
@@ -868,7 +869,7 @@ async fn assignments_are_read_for_many_at_once() {
             { "entityId": 7_000_105, "roleId": 533, "orgId": ORG, "parentId": PAYMENTS, "role": { "key": "team-viewer" } },
         ])
     );
-    // Without teams, those in the organisation are among them; without the organisation, all of them.
+    // Without teams, the roles in the organisation are included. Without the organisation, all roles are.
     let count = async |filter: Value| rows(filter, Value::Null).await["nodes"].as_array().unwrap().len();
     assert_eq!(count(json!({ "entityIds": everybody, "orgId": ORG })).await, 6);
     assert_eq!(count(json!({ "entityIds": everybody })).await, 10);
@@ -906,7 +907,7 @@ async fn users_are_named_or_searched_for() {
     let body = ask(&rapidapi, "{ users(where: { order: \"mood,ASC\" }) { totalCount } }", json!({})).await;
     assert!(is_refused(&body, "users"));
 
-    // A deleted user is known by the id only, and the address is free for somebody else.
+    // A deleted user is found only by id, and the address is free.
     let ghost = json!({ "input": { "id": "7000105", "status": "DELETED" } });
     assert_eq!(data(&rapidapi, UPDATE_USER, ghost).await["updateUser"]["status"], "DELETED");
     assert_eq!(users(r#"{ email: "ghost@acme.example" }"#).await["totalCount"], 0);
@@ -938,7 +939,7 @@ async fn founding_an_organisation_has_consequences() {
     let [team] = &organization.teams[..] else { panic!("{organization:?}") };
     assert_eq!((team.name.as_str(), &team.members), ("Data & Science-Default", &vec![sam]));
     assert_eq!(world.apps_of(team.id).count(), 1);
-    // Invited, and in nothing yet.
+    // They are invited, and not a member yet.
     assert_eq!(world.mails, ["new2@acme.example", "kim@acme.example"]);
     let invited: Vec<_> =
         organization.invitations.iter().map(|it| (it.email.as_str(), it.role.as_str())).collect();
@@ -1015,7 +1016,7 @@ async fn deleting_an_organisation_takes_all_of_it() {
     assert_eq!(world.organization(SEEDS[0]), None);
     assert!(world.assignments.iter().all(|row| row.org != Some(ORG)));
     assert!(world.apps.iter().all(|app| app.id != 6001 && app.id != 6002) && world.apps.len() == 2);
-    // The team's key is gone with the team.
+    // The team's key was deleted with the team.
     assert_eq!(send(&rapidapi, &own_team(), "{ ping }", json!({})).await.0, 401);
     let body = ask(&rapidapi, DELETE, json!({ "id": ORG })).await;
     assert_eq!((&body["data"], code(&body)), (&Value::Null, "BAD_USER_INPUT"));
@@ -1038,7 +1039,7 @@ async fn teams_are_made_changed_and_marked_as_deleted() {
     assert_eq!(team_of(&rapidapi, fraud).members, [7_000_101, 7_000_102, 7_000_103]);
     assert!(is_refused(&ask(&rapidapi, NEW, team("payments")).await, "createTeam"));
     assert!(is_refused(&ask(&rapidapi, NEW, team("")).await, "createTeam"));
-    // A name of another organisation's team is free.
+    // The name of another organisation's team is free.
     data(&rapidapi, NEW, team("Integrations")).await;
 
     let update = json!({ "input": { "id": fraud, "name": "Fraud" } });
@@ -1052,7 +1053,7 @@ async fn teams_are_made_changed_and_marked_as_deleted() {
     rapidapi.set("duplicate-names=allowed").unwrap();
     data(&rapidapi, NEW, team("Payments")).await;
 
-    // So is that of one that is gone.
+    // So is the name of a deleted team.
     rapidapi.set("duplicate-names=refused").unwrap();
     assert_eq!(ask(&rapidapi, DELETE_TEAM, json!({ "id": SEARCH })).await, done("deleteTeam"));
     data(&rapidapi, NEW, team("Search")).await;
@@ -1098,7 +1099,7 @@ async fn a_member_joins_many_teams_at_once() {
     let before = rapidapi.world().clone();
     assert_eq!(add(id(&rapidapi, "left"), &[PAYMENTS]).await, done("addUserToTeams"));
     assert_eq!(*rapidapi.world(), before);
-    // Nothing of it happens where a part can't.
+    // If one part is refused, nothing is changed.
     for (user, teams) in [
         (id(&rapidapi, "ghost"), [SEARCH, 1]),
         (id(&rapidapi, "kim"), [SEARCH, PAYMENTS]),
@@ -1112,7 +1113,7 @@ async fn a_member_joins_many_teams_at_once() {
     assert_eq!(add(id(&rapidapi, "kim"), &[SEARCH, PAYMENTS]).await, done("addUserToTeams"));
     let kim = id(&rapidapi, "kim");
     assert!(organization(&rapidapi).member(kim).is_some() && is_in(&rapidapi, PAYMENTS, "kim"));
-    // A seat is needed.
+    // The user needs a seat.
     rapidapi.world().organization_mut(ORG).unwrap().seats = 10;
     let pia = id(&rapidapi, "pia@partner.example");
     assert!(is_refused(&add(pia, &[SEARCH]).await, "addUserToTeams"));
@@ -1131,7 +1132,7 @@ async fn one_team_to_join_one_to_leave_and_a_role() {
     let moved = update("ghost", json!({ "teamToAdd": SEARCH, "teamToRemove": PAYMENTS })).await;
     assert_eq!(moved, done("updateTeamUser"));
     assert!(is_in(&rapidapi, SEARCH, "ghost") && !is_in(&rapidapi, PAYMENTS, "ghost"));
-    // The role went with the team.
+    // The role in the team was deleted with the team.
     let ghost = id(&rapidapi, "ghost");
     assert_eq!(rapidapi.world().assignment("USER_TEAM", ghost, Some(ORG), Some(PAYMENTS)), None);
     let before = rapidapi.world().clone();
@@ -1151,7 +1152,7 @@ async fn one_team_to_join_one_to_leave_and_a_role() {
     assert!(is_in(&rapidapi, SEARCH, "left"));
     update("left", json!({ "newRole": "DEVELOPER" })).await;
     assert!(!rapidapi.world().is_org_admin(ORG, id_of(&before, "left")));
-    // Whoever isn't in the team can't leave it, which isn't always an error.
+    // A user can't leave a team that they aren't in. The answer isn't always an error.
     rapidapi.set("refusal=null").unwrap();
     let before = rapidapi.world().clone();
     let body = update("ghost", json!({ "teamToRemove": PAYMENTS, "teamToAdd": DEFAULT })).await;
@@ -1178,7 +1179,7 @@ async fn leaving_the_organisation_is_by_address() {
         for email in ["sam@acme.example", "nobody@acme.example", "new1@acme.example"] {
             assert!(is_refused(&remove(email).await, "removeTeamUserFromAllOrgTeams"), "{email}");
         }
-        // An admin who comes back is one again, if the platform forgot to forget.
+        // An admin who rejoins is an admin again if the platform kept the role.
         remove("jane@acme.example").await;
         invite(&rapidapi, "jane@acme.example", "DEVELOPER", &[]).await;
         assert!(rapidapi.world().accept(ORG, "jane@acme.example"));
@@ -1225,7 +1226,7 @@ async fn invited_people_join_by_accepting() {
     );
     assert_eq!(people(&rapidapi, json!({ "limit": 50 })).await["data"][9]["inviteStatus"], "ACTIVE");
 
-    // Of an account that there is, by its id; to a team that is gone by then.
+    // Invites an existing account by its id, to a team that is deleted later.
     let input = json!({ "id": 7_000_110, "organizationId": ORG, "teamIds": [PAYMENTS] });
     change(&rapidapi, "createUserInvites", "UserInvitesInput", input).await;
     ask(&rapidapi, DELETE_TEAM, json!({ "id": PAYMENTS })).await;
@@ -1278,7 +1279,7 @@ async fn inviting_again_does_what_the_switch_says() {
     rapidapi.world().organization_mut(ORG).unwrap().seats = 9;
     let body = invite(&rapidapi, "a@acme.example", "ADMIN", &[]).await;
     assert!(is_refused(&body, "createUserInvites") && code(&body) == "UNPROCESSABLE_ENTITY");
-    // A seat is free again once an invitation is taken back.
+    // A cancelled invitation frees its seat.
     let revoke = json!({ "orgId": ORG, "emails": ["NEW1@acme.example", "nobody@acme.example", null] });
     assert_eq!(
         change(&rapidapi, "deleteUserInvites", "UserInvitesDeleteInput!", revoke).await,
@@ -1312,7 +1313,7 @@ async fn admins_are_in_every_team_and_one_of_them_stays() {
         assert!(rapidapi.world().is_org_admin(ORG, left));
         assert!([DEFAULT, PAYMENTS, SEARCH].iter().all(|team| is_in(&rapidapi, *team, "left")));
         assert_eq!(organization(&rapidapi).member(left).unwrap().legacy_role, "ADMIN");
-        // Somebody puts them where they are already.
+        // They are added to a team that they are already in.
         ask(&rapidapi, ADD, json!({ "user": left, "teams": [SEARCH] })).await;
         assert_eq!(give(&rapidapi, "left", DEVELOPER_ROLE).await, done("updateUserRoles"));
         assert!(!rapidapi.world().is_org_admin(ORG, left));
@@ -1330,7 +1331,7 @@ async fn admins_are_in_every_team_and_one_of_them_stays() {
         assert!(is_refused(&give(&rapidapi, name, role).await, "updateUserRoles"));
     }
     assert_eq!(*rapidapi.world(), before);
-    // The platform counts an admin who can't sign in.
+    // The platform also counts an admin who can't sign in.
     give(&rapidapi, "max", ADMIN_ROLE).await;
     let world = rapidapi.world().clone();
     assert_eq!((world.admins(ORG).len(), world.usable_admins(ORG)), (2, 1));
@@ -1353,7 +1354,7 @@ async fn an_assignment_is_found_by_what_it_is_about() {
     assert_eq!(rows(), before + 1);
     assert_eq!(upsert(json!({ "id": "9008", "roleId": 532 })).await, done("upsertEntityRole"));
     assert_eq!(rapidapi.world().assignments[7].role, 532);
-    // In the organisation it does what the other mutation does.
+    // For a role in the organisation it does the same as the other mutation.
     assert_eq!(
         upsert(json!({ "entityId": 7_000_107, "roleId": ADMIN_ROLE, "orgId": ORG })).await,
         done("upsertEntityRole")
@@ -1380,7 +1381,7 @@ async fn an_assignment_is_found_by_what_it_is_about() {
     ));
     assert_eq!(*rapidapi.world(), world);
 
-    // What is for the whole hub is for environment admins.
+    // Roles for the whole hub need an environment admin.
     give_key(&rapidapi, "jane");
     let hub_wide = json!({ "input": { "entityId": 7_000_102, "roleId": 511 } });
     let query = by_input("upsertEntityRole", "EntityRoleInput");
@@ -1410,7 +1411,7 @@ async fn accounts_are_deactivated_and_deleted() {
     for (name, status) in [("sam", "PENDING"), ("sam", "HAPPY")] {
         assert!(is_refused(&set(name, status).await, "updateUser"));
     }
-    // The only admin of an organisation stays.
+    // The only admin of an organisation can't be removed.
     rapidapi.world().assignments.retain(|row| row.role != ADMIN_ROLE || row.entity == 7_000_101);
     let query = "{ users(where: { userIds: [7000101] }) { nodes { singleAdminOrgs } } }";
     let orgs = data(&rapidapi, query, json!({})).await["users"]["nodes"][0]["singleAdminOrgs"].clone();
@@ -1438,7 +1439,7 @@ async fn accounts_are_deactivated_and_deleted() {
             .await;
     assert!(is_refused(&body, "deleteUser"));
 
-    // One's own record, whoever one is.
+    // Every user may update their own record.
     give_key(&rapidapi, "jane");
     for (input, may) in [
         (json!({ "name": "Jane D." }), true),
@@ -1480,7 +1481,7 @@ async fn a_refusal_is_told_or_kept() {
     let before = kept.world().clone();
     assert_eq!(ask(&kept, ADD, kim).await, json!({ "data": { "addUserToTeams": null } }));
     assert_eq!(ask(&kept, new, json!({})).await, json!({ "data": { "createTeam": null } }));
-    // What can't be null is an error all the same.
+    // A field that can't be null reports an error nevertheless.
     let body = ask(&kept, "mutation { deleteOrganization(id: 1) }", json!({})).await;
     assert_eq!((&body["data"], code(&body)), (&Value::Null, "BAD_USER_INPUT"));
     assert_eq!(*kept.world(), before);
@@ -1516,7 +1517,7 @@ async fn secrets_are_there_for_whoever_asks() {
     assert!(
         data_as(&rapidapi, &own_team(), &token, json!({})).await.to_string().contains("sandbox-invite-token-")
     );
-    // A key that was deleted is still listed.
+    // A deleted key is still listed.
     rapidapi.world().apps[0].keys[0].status = "DELETED".to_owned();
     let status = "{ applicationAuthorizations(where: { projectId: 6001 }) { status deletedAt } }";
     let found = data_as(&rapidapi, &own_team(), status, json!({})).await["applicationAuthorizations"].clone();
@@ -1563,7 +1564,7 @@ async fn worlds_are_built_kept_and_switched_by_name() {
     assert_eq!(world.organization(&other.to_string()).map(|it| it.name.as_str()), Some("Other"));
     assert_eq!(world.team_access(org)[&kim.to_string()], [format!("team-viewer @ {team}")].into());
     let rapidapi = at(world);
-    // The team key is for the default team of the first organisation.
+    // The team key belongs to the default team of the first organisation.
     let entity = data_as(&rapidapi, &own_team(), "{ activeEntity { name } }", json!({})).await;
     assert_eq!(entity["activeEntity"]["name"], "Payments & Co-Default");
 
@@ -1579,7 +1580,7 @@ async fn worlds_are_built_kept_and_switched_by_name() {
     assert!(rapidapi.set("generation=ancient").is_err());
     assert!(rapidapi.set("no-such=1").unwrap_err().contains("stale-rows"));
     assert!(rapidapi.load(&json!({ "users": [] })).is_err());
-    // As it is served, without `variables`.
+    // A request over HTTP, without `variables`.
     let sandbox = Sandbox::new(rapidapi, Store::Memory);
     let Reply::Answer(response) = sandbox.handle(&own(), br#"{"query":"{ ping }"}"#).await else {
         panic!("dropped")

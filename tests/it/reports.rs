@@ -1,4 +1,4 @@
-//! Every form of a report: golden files of the examples, and what hostile names can't do to them.
+//! Every format of a report: golden files of the examples, and hostile names, which must have no effect.
 
 use std::collections::BTreeSet;
 
@@ -6,7 +6,7 @@ use crate::support::cli::{Env, example};
 use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd};
 use quick_junit::{NonSuccessKind, TestCaseStatus};
 use rolecall::cli::{SchemaName, schema_text};
-use rolecall::report::{Format, Subject, render};
+use rolecall::report::{Format, Layout, Subject, render};
 use rolecall_model::Plan;
 
 const PROVIDERS: &[&str] = &["bitpanda", "hive", "paradime", "rapidapi"];
@@ -14,14 +14,14 @@ const PROVIDERS: &[&str] = &["bitpanda", "hive", "paradime", "rapidapi"];
 const FORMATS: &[Format] =
     &[Format::Text, Format::Json, Format::Markdown, Format::Junit, Format::Sarif, Format::Github];
 
-/// What becomes of it depends on the day, as the sandbox's worlds do.
+/// Removes what depends on the day, as the sandbox's worlds do.
 fn without_seals(text: &str) -> String {
     let mut parts = text.split("sha256:");
     let first = parts.next().unwrap_or_default().to_owned();
     parts.fold(first, |text, part| format!("{text}sha256:$SEAL{}", part.get(64..).unwrap_or_default()))
 }
 
-/// A folder with an example and every report of it, made in one run.
+/// Creates a folder with an example and every report of it, all from one run.
 fn reported(provider: &str, verb: &str) -> Env {
     let env = Env::new();
     let file = format!("{provider}.yaml");
@@ -46,7 +46,7 @@ fn plan_of(provider: &str) -> Plan {
 }
 
 fn shown(plan: &Plan, format: Format) -> String {
-    let text = render(Subject::Plan(plan), format).unwrap();
+    let text = render(Subject::Plan(plan), format, Layout::default()).unwrap();
     anstream::adapter::strip_str(&text).to_string()
 }
 
@@ -85,7 +85,7 @@ fn drift_is_told_as_drift() {
     assert_eq!(failed("hold"), 1, "the blocked one");
 }
 
-/// The cells of each row of tables, and all HTML, links and emphasis that a reader would see.
+/// A parsed report: the cells of each table row, and all HTML, links and emphasis that a reader would see.
 struct Read {
     rows: Vec<Vec<String>>,
     html: Vec<String>,
@@ -122,7 +122,7 @@ fn read(markdown: &str) -> Read {
 const OUR_TAGS: &[&str] =
     &["<details>", "<details open>", "</details>", "<summary>", "</summary>", "<code>", "</code>"];
 
-/// What is left of a tag once text stands before it in one piece of HTML.
+/// Whether a tag is one of ours. `</summary>` may have text before it in the same piece of HTML.
 fn is_ours(tag: &str) -> bool {
     OUR_TAGS.iter().any(|ours| tag == *ours || tag.ends_with("</summary>") && !tag[..tag.len() - 10].contains('<'))
 }
@@ -142,7 +142,7 @@ fn the_comment_has_a_row_for_each_change_the_privileged_ones_first() {
     }
 }
 
-/// Names that platforms may have, and that would say something of their own.
+/// Returns names that a platform may have and that could be read as markup.
 fn hostile() -> Vec<String> {
     let mut names: Vec<String> = [
         "a | b",
@@ -173,7 +173,7 @@ fn hostile() -> Vec<String> {
     names
 }
 
-/// A plan in which a name stands wherever one of these stood.
+/// Returns the plan with these names replaced by a hostile one.
 fn renamed(plan: &Plan, names: &[&str], hostile: &str) -> Plan {
     fn rename(value: &mut serde_json::Value, names: &[&str], hostile: &str) {
         match value {
@@ -319,7 +319,7 @@ fn a_report_that_can_not_be_written_or_is_not_there_is_an_error_and_nothing_else
     for (wrong, told) in [
         (&["--report", "github=no/such/place"] as &[&str], "no/such/place can't be written"),
         (&["--report", "github=."], "it is a folder"),
-        (&["--report", "github=x", "--report", "json=x"], "names x twice"),
+        (&["--report", "github=x", "--report", "json=x"], "names the file x twice"),
         (&["--report", "github=./bitpanda.yaml"], "would be overwritten"),
     ] {
         let said = env.run(&[&["plan", "--sandbox", "bitpanda.yaml", "--out", "plan.json"], wrong].concat());
@@ -330,7 +330,7 @@ fn a_report_that_can_not_be_written_or_is_not_there_is_an_error_and_nothing_else
         let said = env.run(&["plan", "--sandbox", "bitpanda.yaml", "--out", out]);
         assert!(said.code == 1 && said.stdout.is_empty(), "{}", said.all());
     }
-    // One that breaks meanwhile doesn't keep the others from being written, nor the plan.
+    // A report that can't be written doesn't prevent the others or the plan.
     env.write("disk", "");
     std::os::unix::fs::symlink("/dev/full", env.path("full")).unwrap();
     let args = ["--report", "github=full", "--report", "json=report.json", "--out", "plan.json"];
@@ -350,10 +350,10 @@ fn a_report_that_can_not_be_written_or_is_not_there_is_an_error_and_nothing_else
     assert!(said.stderr.contains("there is no sarif of a ledger"), "{}", said.all());
 }
 
-/// What ends a word that is looked at.
+/// The characters that end a word.
 const ENDS: &[char] = &[' ', '`', '"', '/', ',', '<', '>', '(', ')'];
 
-/// What isn't the same in two runs: ids, hours, the process, seals.
+/// Removes what differs between runs: ids, times, the process and seals.
 fn without_chance(text: &str) -> String {
     let uuid = |word: &str| {
         word.len() == 36
@@ -384,7 +384,7 @@ fn without_chance(text: &str) -> String {
     clean
 }
 
-/// A folder with an example applied, and every report of that.
+/// Creates a folder with an applied example and every report of it.
 fn applied(provider: &str) -> Env {
     let env = Env::new();
     let file = format!("{provider}.yaml");
@@ -397,7 +397,7 @@ fn applied(provider: &str) -> Env {
     env
 }
 
-/// Its only ledger.
+/// Returns the folder's only ledger.
 fn ledger_of(env: &Env) -> String {
     let ledger = std::fs::read_dir(env.path(".rolecall/sandbox/ledger")).unwrap().next().unwrap().unwrap().path();
     ledger.to_str().unwrap().to_owned()
@@ -424,7 +424,7 @@ fn what_became_of_an_apply_is_told_in_every_form_and_by_its_ledger_too() {
         let junit = quick_junit::Report::deserialize_from_str(&env.read("junit.out")).unwrap();
         assert_eq!(junit.tests, steps + 1, "each mutation, and the run");
         let _: serde_sarif::sarif::Sarif = serde_json::from_str(&env.read("sarif.out")).unwrap();
-        // The ledger says the same of the same mutations.
+        // The ledger has the same outcomes for the same mutations.
         let ledger = ledger_of(&env);
         for format in ["markdown", "junit", "github"] {
             let said = env.run(&["show", &ledger, "--format", format]);
@@ -475,7 +475,7 @@ fn an_organisation_that_can_not_be_read_is_missed_in_every_form() {
     }
 }
 
-/// An earlier run that broke off, and one that was refused.
+/// Two earlier runs: one was interrupted and one was refused.
 const LEDGER: &str = r#"{"at":"2026-01-01T00:00:00Z","run":"one","event":"run-started","format_version":"1.0","generator":"x","identity":{"provider":"hive","organization":"NAME","host":"h"},"seal":"sha256:0"}
 {"at":"2026-01-01T00:00:01Z","run":"one","event":"intent","mutation":"m1","operation":"op","change":{"address":"role/NAME","action":"create","before":null,"after":null,"cause":{"is":"declared"},"effects":[]}}
 {"at":"2026-01-01T00:00:02Z","run":"two","event":"run-started","format_version":"1.0","generator":"x","identity":{"provider":"hive","organization":"NAME","host":"h"},"seal":"sha256:0"}
@@ -507,7 +507,7 @@ fn a_ledger_breaks_no_form_and_what_broke_off_is_unsure() {
         assert_eq!(github.lines().count(), 2, "{name:?} {github}");
         assert!(!show("text").lines().any(|line| line.trim_start().starts_with("::")), "{name:?}");
     }
-    // More than a comment holds: the last runs are what counts.
+    // This is more than fits in a comment, so only the last runs are shown.
     let many: String = (0..2000).map(|index| LEDGER.replace("NAME", &format!("n{index}"))).collect();
     env.write("ledger.jsonl", many);
     let markdown = env.run(&["show", "ledger.jsonl", "--format", "markdown"]).stdout;
@@ -535,7 +535,7 @@ fn metrics_keep_the_last_success_of_whoever_can_not_be_read() {
         let mode = std::fs::metadata(env.path("rolecall.prom")).unwrap().permissions().mode();
         assert_eq!(mode & 0o444, 0o444, "a node exporter is another user");
     }
-    // A run that reads nothing forgets nothing.
+    // A run that reads nothing doesn't forget anything.
     let earlier = last.replace(second, "1700000000");
     env.write("rolecall.prom", format!("{earlier}\n"));
     let away = example("bitpanda.yaml").replace("https://tapi-sandbox.trustology-test.com", "https://127.0.0.1:9");

@@ -1,4 +1,4 @@
-//! Stories of one organisation, each a thing that users rely on.
+//! Stories of an organisation. Each tests something that users rely on.
 
 use std::collections::BTreeSet;
 
@@ -19,7 +19,7 @@ fn converged(standing: &FinalState) -> bool {
     matches!(standing, FinalState::InSync { .. })
 }
 
-/// The variables of the mutations that went out, without the name of their argument.
+/// Returns the variables of the mutations that were sent, without the argument's name.
 fn inputs(rig: &Rig) -> Vec<serde_json::Value> {
     let inner = |variables: &serde_json::Value| variables.as_object().unwrap().values().next().unwrap().clone();
     rig.wire.mutations().iter().map(|request| inner(&request.variables)).collect()
@@ -41,7 +41,7 @@ fn two_of_three_roles_are_sent_as_two_and_the_plan_shows_the_unknown_one_going()
     let world = world_with(&[("jane@x.example", &["A", "B", "NEVER_HEARD_OF"])]);
     let mut rig = Rig::new(world, "users: [{ email: jane@x.example, roles: [A, B], enabled: true }]");
     let plan = rolecall_model::Plan::new("test", vec![rig.plan()]);
-    assert!(rolecall::report::plan_text(&plan).contains("-NEVER_HEARD_OF"));
+    assert!(rolecall::report::plan_text(&plan, rolecall::report::Layout::default()).contains("-NEVER_HEARD_OF"));
     assert!(converged(&rig.apply().final_state));
     assert_eq!(
         inputs(&rig),
@@ -120,7 +120,9 @@ fn an_update_that_awaits_approval_is_not_taken_and_not_sent_again() {
     assert_eq!(report.steps[0].outcome, Outcome::NotTaken);
     let again = rig.plan();
     assert!(addresses(&again).is_empty());
-    assert!(holds(&again)[0].starts_with("user/ann@x.example waiting: sent on 2026-11-21 and not seen in effect"));
+    assert!(holds(&again)[0].starts_with(
+        "user/ann@x.example waiting: rolecall sent this change on 2026-11-21, but a later read doesn't show it."
+    ));
     rig.world().approve_pending();
     let after = rig.plan();
     assert!(addresses(&after).is_empty());
@@ -192,7 +194,7 @@ fn the_key_we_call_with_is_never_disabled() {
     let rig = Rig::new(world(), "keys: [{ name: rolecall, absent: true }]");
     let plan = rig.plan();
     assert!(addresses(&plan).is_empty());
-    assert!(holds(&plan)[0].contains("blocked: rolecall itself calls with this"));
+    assert!(holds(&plan)[0].contains("blocked: rolecall signs in with a key that belongs here"));
 }
 
 #[test]
@@ -208,7 +210,7 @@ fn without_own_no_admin_key_is_ever_disabled() {
     .keys;
     let plan = rig.plan();
     assert_eq!(addresses(&plan), ["key/plain"]);
-    assert!(holds(&plan)[0].contains("has `own`"));
+    assert!(holds(&plan)[0].contains("have `own`"));
 }
 
 #[test]
@@ -240,10 +242,10 @@ fn nobody_loses_admin_before_those_relied_on_are_seen_to_have_it() {
     assert!(converged(&rig.apply().final_state));
 
     let mut refused = Rig::new(world(), body);
-    refused.wire.doom(&[Fate::Refuse]);
+    refused.wire.set_fates(&[Fate::Refuse]);
     let report = refused.apply();
     assert_eq!(report.steps[1].outcome, Outcome::Skipped);
-    assert!(report.steps[1].message.as_ref().unwrap().contains("relies on user/bob@x.example, which failed"));
+    assert!(report.steps[1].message.as_ref().unwrap().contains("depends on user/bob@x.example, which failed"));
 
     let mut waiting = Rig::new(world(), body);
     waiting.world().switches.quorum = true;
@@ -307,7 +309,10 @@ fn protected_entities_are_never_changed() {
     );
     let plan = rig.plan();
     assert!(addresses(&plan).is_empty());
-    assert!(holds(&plan)[0].ends_with("blocked: protected by the file's guardrails"));
+    assert!(
+        holds(&plan)[0]
+            .ends_with("blocked: The file's guardrails protect this entity, so rolecall doesn't change it.")
+    );
 }
 
 #[test]
@@ -322,10 +327,10 @@ fn an_incomplete_list_supports_neither_invitation_nor_removal() {
     assert_eq!(addresses(&plan), ["user/ann@x.example"], "only somebody who was seen");
     let held = holds(&plan);
     assert!(
-        held.iter().any(|hold| hold.starts_with("user/bob@x.example blocked: the list of users is incomplete"))
+        held.iter().any(|hold| hold.starts_with("user/bob@x.example blocked: The list of users is incomplete"))
     );
     assert!(
-        held.iter().any(|hold| hold.starts_with("user/new@x.example blocked: the list of users is incomplete"))
+        held.iter().any(|hold| hold.starts_with("user/new@x.example blocked: The list of users is incomplete"))
     );
 }
 
@@ -339,7 +344,7 @@ fn pages_are_followed_where_the_server_has_them_and_a_broken_list_where_it_hides
     let live = rig.read().unwrap();
     assert_eq!(live.users.items.len(), 7);
     assert_eq!(live.users.completeness, rolecall_model::Completeness::Proven);
-    // Users, keys, what `listUsers` takes, then three pages.
+    // The users, the keys, the arguments of `listUsers`, and then three pages.
     assert_eq!(live.requests, 6);
 
     world.switches.introspection = false;
@@ -371,17 +376,17 @@ fn an_apply_takes_a_read_before_one_request_a_mutation_and_a_read_after() {
 fn an_invitation_whose_answer_was_lost_is_not_sent_again() {
     let body = "users: [{ email: new@x.example, first_name: Nina, last_name: W, roles: [A], enabled: true }]";
     let mut rig = Rig::new(world(), body);
-    rig.wire.doom(&[Fate::DropAfter]);
+    rig.wire.set_fates(&[Fate::DropAfter]);
     let report = rig.apply();
     assert_eq!(report.steps[0].outcome, Outcome::Unsure);
     let again = rig.plan();
     assert!(addresses(&again).is_empty());
-    assert!(holds(&again)[0].contains("the mail may be out"));
+    assert!(holds(&again)[0].contains("the mail may have been sent"));
     assert_eq!(rig.world().mails.len(), 1);
 
     let mut shown = Rig::new(world(), body);
     shown.world().switches.invitees = Invitees::Shown;
-    shown.wire.doom(&[Fate::DropAfter]);
+    shown.wire.set_fates(&[Fate::DropAfter]);
     let report = shown.apply();
     assert_eq!(report.steps[0].outcome, Outcome::Done, "a read settles it");
     assert!(addresses(&shown.plan()).is_empty());
@@ -393,7 +398,7 @@ fn a_lost_invitation_can_be_asked_for_again_by_address() {
         world(),
         "users: [{ email: new@x.example, first_name: Nina, last_name: W, roles: [A], enabled: true }]",
     );
-    rig.wire.doom(&[Fate::DropBefore]);
+    rig.wire.set_fates(&[Fate::DropBefore]);
     rig.apply();
     let live = rig.read().unwrap();
     let asserted = BTreeSet::from(["user/new@x.example".parse::<Address>().unwrap()]);
@@ -436,7 +441,7 @@ fn a_minted_key_whose_answer_was_lost_is_retired_and_minted_anew() {
         world(),
         "keys: [{ name: ci, roles: [A], expires: 2031-01-01T00:00:00Z, deliver: { file: ci.key } }]",
     );
-    rig.wire.doom(&[Fate::DropAfter]);
+    rig.wire.set_fates(&[Fate::DropAfter]);
     let report = rig.apply();
     assert_eq!(report.steps[0].outcome, Outcome::Unsure);
     assert_eq!(rig.wire.mutations().len(), 1, "never twice in one run");
@@ -463,7 +468,7 @@ fn a_key_that_another_hand_made_meanwhile_is_not_taken_for_ours() {
         world(),
         "keys: [{ name: ci, roles: [A], expires: 2031-01-01T00:00:00Z, deliver: { file: ci.key } }]",
     );
-    rig.wire.doom(&[Fate::DropBefore]);
+    rig.wire.set_fates(&[Fate::DropBefore]);
     rig.apply();
     rig.world().keys.push(key("foreign", "ci", &["A", "B"], "x"));
     let plan = rig.plan();
@@ -481,11 +486,11 @@ fn a_failed_delivery_retires_the_new_key_and_keeps_the_old() {
     rig.deliveries = rolecall_engine::apply::Deliveries { allow_commands: true, below: None };
     let plan = rig.plan();
     let report = {
-        // Waiting for a program needs a real clock.
+        // Waiting for another program needs a real clock.
         rig.apply_plan_in_real_time(&plan)
     };
     assert_eq!(report.steps[0].outcome, Outcome::Failed);
-    assert!(report.steps[0].message.as_ref().unwrap().contains("the old one works as before"));
+    assert!(report.steps[0].message.as_ref().unwrap().contains("The old key still works."));
     let enabled: Vec<String> =
         rig.world().keys.iter().filter(|key| key.name == "ci" && key.enabled).map(|key| key.id.clone()).collect();
     assert_eq!(enabled, ["old"]);
@@ -511,7 +516,7 @@ fn one_failure_does_not_stop_what_does_not_depend_on_it() {
         world,
         "users: [{ email: ann@x.example, roles: [B], enabled: true }, { email: bob@x.example, enabled: false }]",
     );
-    rig.wire.doom(&[Fate::Refuse]);
+    rig.wire.set_fates(&[Fate::Refuse]);
     let report = rig.apply();
     assert_eq!([report.steps[0].outcome, report.steps[1].outcome], [Outcome::Failed, Outcome::Done]);
     let message = report.steps[0].message.as_ref().unwrap();
@@ -525,9 +530,9 @@ fn what_the_api_can_not_change_is_by_hand() {
         world_with(&[("ann@x.example", &["A"])]),
         "users: [{ email: ann@x.example, last_name: Other, enabled: true }]",
     );
-    assert!(
-        holds(&rig.plan())[0].contains("blocked: last_name is `Last`, wished `Other`: the API can't change it")
-    );
+    assert!(holds(&rig.plan())[0].contains(
+        "blocked: The file says `Other`, but last_name is `Last`. Manual step: the API can't change it"
+    ));
 }
 
 #[test]
@@ -537,7 +542,7 @@ fn an_invitation_says_what_it_lacks() {
     assert_eq!(findings[0].code, Code::IncompleteInvitation);
     assert!(findings[0].message.ends_with("`first_name`, `last_name`, `roles`"));
     let off = Rig::new(world(), "users: [{ email: new@x.example, enabled: false }]");
-    assert!(holds(&off.plan())[0].contains("nobody is invited for that"));
+    assert!(holds(&off.plan())[0].contains("rolecall doesn't invite a user to disable them"));
 }
 
 #[test]
@@ -563,10 +568,10 @@ fn a_key_that_could_neither_be_delivered_nor_retired_is_retired_by_the_next_run(
         "keys: [{ name: ci, roles: [B], expires: 2031-01-01T00:00:00Z, deliver: { command: [\"false\"] } }]",
     );
     rig.deliveries = rolecall_engine::apply::Deliveries { allow_commands: true, below: None };
-    rig.wire.doom(&[Fate::Fine, Fate::DropBefore]);
+    rig.wire.set_fates(&[Fate::Fine, Fate::DropBefore]);
     let plan = rig.plan();
     let report = rig.apply_plan_in_real_time(&plan);
-    assert!(report.steps[0].message.as_ref().unwrap().contains("the next run retires it"));
+    assert!(report.steps[0].message.as_ref().unwrap().contains("The next run retires it"));
     assert!(!converged(&report.final_state));
     let next = rig.plan();
     assert!(next.sealed.changes.iter().any(|change| change.cause == rolecall_model::Cause::SecretLost));
@@ -578,7 +583,7 @@ fn an_orphan_is_retired_even_when_its_entry_has_left_the_file() {
         world(),
         "keys: [{ name: ci, roles: [A], expires: 2031-01-01T00:00:00Z, deliver: { file: ci.key } }]",
     );
-    rig.wire.doom(&[Fate::DropAfter]);
+    rig.wire.set_fates(&[Fate::DropAfter]);
     rig.apply();
     rig.set_file("");
     assert_eq!(rig.plan().sealed.changes[0].cause, rolecall_model::Cause::SecretLost);
@@ -592,7 +597,7 @@ fn a_lost_mint_is_over_once_another_has_arrived() {
         world(),
         "keys: [{ name: ci, roles: [A], expires: 2031-01-01T00:00:00Z, deliver: { file: ci.key } }]",
     );
-    rig.wire.doom(&[Fate::DropBefore]);
+    rig.wire.set_fates(&[Fate::DropBefore]);
     rig.apply();
     rig.apply();
     let mut theirs = key("theirs", "ci", &["A"], "x");
@@ -604,18 +609,18 @@ fn a_lost_mint_is_over_once_another_has_arrived() {
 
 #[test]
 fn an_answer_with_errors_below_the_mutation_may_have_had_its_effect() {
-    use rolecall_graphql::{CallError, Effect, Redactor, parse};
+    use rolecall_graphql::{CallError, PossibleEffect, Redactor, parse};
     let effect = |error: serde_json::Value| {
         let body = json!({ "data": null, "errors": [error] });
-        let response = rolecall_sandbox::answer(200, &body);
+        let response = rolecall_sandbox::json_response(200, &body);
         parse::<serde_json::Value>(&response, &Redactor::default())
             .map_err(|error: CallError| error.effect())
             .unwrap_err()
     };
-    assert_eq!(effect(json!({ "message": "x", "path": ["inviteUser", "roles", 0] })), Effect::Unknown);
-    assert_eq!(effect(json!({ "message": "INTERNAL_ERROR: x", "path": ["inviteUser"] })), Effect::Unknown);
-    assert_eq!(effect(json!({ "message": "CONFLICT: x", "path": ["inviteUser"] })), Effect::None);
-    assert_eq!(effect(json!({ "message": "Unknown type" })), Effect::None);
+    assert_eq!(effect(json!({ "message": "x", "path": ["inviteUser", "roles", 0] })), PossibleEffect::Unknown);
+    assert_eq!(effect(json!({ "message": "INTERNAL_ERROR: x", "path": ["inviteUser"] })), PossibleEffect::Unknown);
+    assert_eq!(effect(json!({ "message": "CONFLICT: x", "path": ["inviteUser"] })), PossibleEffect::None);
+    assert_eq!(effect(json!({ "message": "Unknown type" })), PossibleEffect::None);
 }
 
 #[test]
@@ -671,7 +676,7 @@ fn a_key_that_is_replaced_by_another_entry_works_until_that_one_has_arrived() {
         world.keys.push(key("old", "ci", &["A"], "x"));
         let body = "keys: [{ name: ci, id: old, absent: true }, { name: ci, roles: [B], expires: 2031-01-01T00:00:00Z, deliver: { file: k } }]";
         let mut rig = Rig::new(world, body);
-        rig.wire.doom(&[fate]);
+        rig.wire.set_fates(&[fate]);
         let report = rig.apply();
         assert_eq!(report.steps[1].outcome, Outcome::Skipped, "{fate:?}");
         assert!(rig.world().keys.iter().any(|key| key.id == "old" && key.enabled));
@@ -689,7 +694,7 @@ fn under_manage_all_a_renamed_key_works_until_its_new_name_has_arrived() {
         world,
         "manage: { keys: all }\nkeys: [{ name: kept }, { name: after, roles: [A], expires: 2031-01-01T00:00:00Z, deliver: { file: k } }]",
     );
-    rig.wire.doom(&[Fate::Refuse]);
+    rig.wire.set_fates(&[Fate::Refuse]);
     rig.apply();
     assert!(rig.world().keys.iter().any(|key| key.id == "old" && key.enabled));
 }
@@ -723,7 +728,10 @@ fn a_protected_key_is_not_promised_a_successor() {
         world,
         "guardrails: { protected: [key/ci] }\nkeys: [{ name: ci, roles: [B], deliver: { file: k } }]",
     );
-    assert_eq!(holds(&rig.plan()), ["key/ci blocked: protected by the file's guardrails"]);
+    assert_eq!(
+        holds(&rig.plan()),
+        ["key/ci blocked: The file's guardrails protect this entity, so rolecall doesn't change it."]
+    );
 }
 
 #[test]
@@ -778,11 +786,11 @@ fn all_that_rely_on_a_promotion_wait_for_one_read() {
     let plan = rig.plan();
     let before = rig.wire.sent().len();
     assert!(converged(&rig.apply_plan(&plan).unwrap().final_state));
-    // A read before, the promotion, the read that shows it, three demotions, a read after.
+    // Two reads before, the promotion, the read that shows it, three demotions, and the reads after.
     assert_eq!(rig.wire.sent().len() - before, 2 + 1 + 2 + 3 + 2);
 }
 
-/// Nobody knows which of two rows is true, and without a count nothing else tells that one is missing.
+/// Nothing tells which of two rows is true. Without a count, nothing shows that a row is missing.
 #[test]
 fn somebody_who_is_listed_in_two_ways_is_nobody_who_is_absent() {
     let mut world = world();
@@ -803,7 +811,7 @@ fn somebody_who_is_listed_in_two_ways_is_nobody_who_is_absent() {
     });
     let plan = rig.plan();
     assert!(addresses(&plan).is_empty());
-    assert!(holds(&plan)[0].starts_with("user/max@x.example blocked: the list of users is incomplete"));
+    assert!(holds(&plan)[0].starts_with("user/max@x.example blocked: The list of users is incomplete"));
 }
 
 #[test]
@@ -816,7 +824,10 @@ fn a_command_that_gets_a_secret_is_approved_with_its_arguments_and_they_are_not_
     };
     let seals = ["[vault, put, one]", "[vault, put, two]", "[vault, 'put one']"].map(|command| plan(command).seal);
     assert!(seals[0] != seals[1] && seals[0] != seals[2], "{seals:?}");
-    let shown = rolecall::report::plan_text(&rolecall_model::Plan::new("test", vec![plan("[vault, put, 'a b']")]));
+    let shown = rolecall::report::plan_text(
+        &rolecall_model::Plan::new("test", vec![plan("[vault, put, 'a b']")]),
+        rolecall::report::Layout::default(),
+    );
     assert!(
         shown.contains("secret to the command vault with the arguments ") && !shown.contains("a b"),
         "{shown}"

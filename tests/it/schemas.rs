@@ -1,4 +1,5 @@
-//! The committed schemas are what the program prints, and they reject what `validate` rejects where a schema can.
+//! The committed JSON schemas are those that the program prints. They reject what `validate` rejects, where a
+//! schema can.
 
 use std::collections::BTreeSet;
 
@@ -22,17 +23,17 @@ fn the_committed_schemas_are_current() {
     }
 }
 
-/// A Hive file with this in it.
+/// Returns a Hive file with this body.
 fn hive(body: &str) -> String {
     format!("{}{body}", crate::support::hive::HEAD)
 }
 
-/// A RapidAPI file with this in it.
+/// Returns a RapidAPI file with this body.
 fn rapidapi(body: &str) -> String {
     format!("{}{body}", crate::support::rapidapi::HEAD)
 }
 
-/// A Paradime file with this in it.
+/// Returns a Paradime file with this body.
 fn paradime(body: &str) -> String {
     format!("{}{body}", crate::support::paradime::HEAD)
 }
@@ -42,7 +43,7 @@ fn file_schema() -> jsonschema::Validator {
     jsonschema::validator_for(&schema).unwrap()
 }
 
-/// As an editor sees the file: YAML as JSON. Words like `yes` are text to it, as they are in YAML 1.2.
+/// Returns the file as an editor sees it: YAML as JSON. Words such as `yes` are text, as in YAML 1.2.
 fn as_json(yaml: &str) -> Value {
     serde_yaml::from_str_with_options(yaml, serde_yaml::options! { strict_booleans: true }).unwrap()
 }
@@ -222,7 +223,7 @@ fn what_the_schema_can_refuse_it_refuses_as_validate_does() {
     }
 }
 
-/// The schema's list is written out for editors, and the provider's is what counts.
+/// The schema repeats the provider's list for editors, so the two have to agree.
 #[test]
 fn the_schema_knows_the_roles_that_the_provider_knows() {
     let schema: Value = serde_json::from_str(&schema_text(rolecall::cli::SchemaName::File)).unwrap();

@@ -1,9 +1,9 @@
-//! What of a pull request's files somebody has to approve before a credential is spent on them.
+//! Files of a pull request: which changes somebody has to approve before a credential is used with them.
 
 use crate::support::cli::{Env, Said, example};
 use serde_json::Value;
 
-/// What is said of `head/access`, where `main/access` is trusted and both hold a file.
+/// Compares `head/access` with the trusted `main/access`, which both contain a file. Returns the output.
 fn compared(main: &str, head: &str) -> Said {
     let env = Env::new();
     env.write("main/access/file.yaml", main);
@@ -11,7 +11,7 @@ fn compared(main: &str, head: &str) -> Said {
     env.run(&["validate", "--trusted", "main/access", "head/access", "--format", "json"])
 }
 
-/// The messages of those findings that want an approval.
+/// Returns the messages of the findings that need an approval.
 fn approvals(said: &Said) -> Vec<String> {
     let report: Value = serde_json::from_str(&said.stdout).unwrap();
     let all = report["findings"].as_array().unwrap().iter();
@@ -43,7 +43,7 @@ fn what_moves_a_credential_or_a_secret_or_loosens_a_rail_does() {
             "max_removals: 2\n  exceptions:\n    - { plan: \"sha256:SEAL\", rails: [min_admins], until: 2999-01-01, reason: x }",
             "`guardrails.exceptions`",
         ),
-        ("organization: acme", "organization: other", "no trusted file speaks for hive other"),
+        ("organization: acme", "organization: other", "No trusted file describes hive other."),
     ];
     for (before, after, told) in cases {
         assert!(hive.contains(before), "{before}");
@@ -51,7 +51,7 @@ fn what_moves_a_credential_or_a_secret_or_loosens_a_rail_does() {
         let said = compared(&hive, &hive.replacen(before, &after, 1));
         let found = approvals(&said);
         assert_eq!(said.code, 3, "{}", said.all());
-        // Of the one that is called otherwise, both are told.
+        // A renamed file is reported under both names.
         assert_eq!(
             found.len(),
             if after.contains("other") && told.contains("other") { 2 } else { 1 },
@@ -110,7 +110,7 @@ fn a_link_shows_something_else_than_the_commit() {
     std::os::unix::fs::symlink(env.path("elsewhere"), env.path("head")).unwrap();
     let said = env.run(&["validate", "--trusted", "main", "head"]);
     assert!(said.code == 3 && said.stdout.contains("is a link"), "{}", said.all());
-    // However it is named.
+    // The result doesn't depend on how the folder is named.
     let head = env.path("head").display().to_string();
     let said = env.run(&["validate", "--trusted", "main", &head]);
     assert!(said.code == 3 && said.stdout.contains("is a link"), "{}", said.all());
@@ -135,7 +135,7 @@ fn a_secret_that_would_follow_a_link_needs_approval() {
     }
     std::os::unix::fs::symlink("/tmp", env.path("keys")).unwrap();
     let said = env.run(&["validate", "--trusted", "main", "head"]);
-    assert!(said.code == 3 && said.stdout.contains("secret is a link"), "{}", said.all());
+    assert!(said.code == 3 && said.stdout.contains("is a link, so its target perhaps differs"), "{}", said.all());
 }
 
 #[test]
@@ -144,12 +144,12 @@ fn an_organisation_that_nobody_speaks_for_any_more_needs_approval() {
     env.write("main/file.yaml", example("hive.yaml"));
     env.write("main/other.yaml", example("rapidapi.yaml"));
     env.write("head/file.yaml", example("hive.yaml"));
-    // Says `provider`, and isn't seen to.
+    // The file has `provider`, but in a form that hides it.
     env.write(
         "head/other.yaml",
         example("rapidapi.yaml").replacen("provider: rapidapi", "? provider\n: rapidapi", 1),
     );
     let said = env.run(&["validate", "--trusted", "main", "head"]);
-    let told = "no file speaks for rapidapi platform-management any more";
+    let told = "No file describes rapidapi platform-management any more.";
     assert!(said.code == 3 && said.stdout.contains(told), "{}", said.all());
 }

@@ -1,4 +1,4 @@
-//! `apply --undo-out`, as its users run it.
+//! `apply --undo-out`, as users run it.
 
 use std::collections::BTreeMap;
 
@@ -20,14 +20,15 @@ fn planned(env: &Env, file: &str) -> Value {
     serde_json::from_str(&said.stdout).unwrap_or_else(|why| panic!("{why}: {}", said.all()))
 }
 
-/// What a plan would do, by address.
+/// Returns the actions of a plan, by address.
 fn actions(plan: &Value) -> BTreeMap<String, String> {
     let changes = plan["organizations"][0]["sealed"]["changes"].as_array().unwrap();
     let text = |value: &Value| value.as_str().unwrap().to_owned();
     changes.iter().map(|change| (text(&change["address"]), text(&change["action"]))).collect()
 }
 
-/// What those had before or after that a plan changes. Ids tell namesakes apart in one plan and not in the other.
+/// Returns the values before or after a plan, for the entities that it changes. Ids distinguish namesakes in one
+/// plan but not between plans.
 fn values(plan: &Value, when: &str) -> BTreeMap<String, Value> {
     let changes = plan["organizations"][0]["sealed"]["changes"].as_array().unwrap();
     let of = |change: &Value| {
@@ -46,7 +47,7 @@ fn ledger_has_intents(env: &Env) -> bool {
     })
 }
 
-/// What the way back from each example is, and that it ends where nothing is left to send.
+/// The undo file of each example, and that nothing is left to do after it is applied.
 #[test]
 fn each_example_has_a_way_back() {
     for file in ["bitpanda.yaml", "hive.yaml", "paradime.yaml", "rapidapi.yaml"] {
@@ -54,7 +55,7 @@ fn each_example_has_a_way_back() {
         let before = planned(&env, file);
         let applied = apply(&env, file, &[]);
         assert!([0, 5].contains(&applied.code), "{}", applied.all());
-        assert!(applied.stderr.contains("the way back is in undo.yaml"), "{}", applied.all());
+        assert!(applied.stderr.contains("The undo file is undo.yaml."), "{}", applied.all());
         let undo = env.read("undo.yaml");
         let seal = before["organizations"][0]["seal"].as_str().unwrap();
         assert!(undo.contains(seal), "{undo}");
@@ -73,7 +74,7 @@ fn each_example_has_a_way_back() {
                 ["roles", "resources", "teams", "permissions", "description", "seats", "email", "expires"];
             let alike =
                 fields.into_iter().all(|field| was.get(field).is_none() || was.get(field) == value.get(field));
-            // Whoever is invited anew has to accept first, and what was made is gone or of no use.
+            // A user who is invited again has to accept first, and created entities are deleted or disabled.
             let invited = value["invited"] == true;
             let gone = was.is_null() && (value.is_null() || value["enabled"] == false);
             assert!(alike || invited || gone, "{address}: {was:#} {value:#}");
@@ -99,8 +100,11 @@ fn programs_are_told_as_well() {
         let of = irreversible.iter().filter(|one| one["address"] == address);
         of.map(|one| one["why"].as_str().unwrap().to_owned()).collect::<Vec<_>>().join("; ")
     };
-    assert!(why("key/legacy-ci").contains("nothing brings it back"), "{irreversible:#?}");
-    assert!(why("user/new.user@acme.example").contains("mail goes out"), "{irreversible:#?}");
+    assert!(why("key/legacy-ci").contains("It can't be restored"), "{irreversible:#?}");
+    assert!(
+        why("user/new.user@acme.example").contains("The mail that the platform sends can't be recalled."),
+        "{irreversible:#?}"
+    );
     let plain = env.run(&["apply", "--sandbox", "--auto-approve", "--format", "json", "hive.yaml"]);
     let told: Value = serde_json::from_str(&plain.stdout).unwrap();
     assert!(told["organizations"][0].get("undo").is_none(), "{told:#}");
@@ -149,7 +153,11 @@ fn where_nothing_is_to_be_sent_nothing_is_written() {
     assert_eq!(env.run(&["apply", "--sandbox", "--auto-approve", "hive.yaml"]).code, 0);
     let said = apply(&env, "hive.yaml", &[]);
     assert_eq!(said.code, 0, "{}", said.all());
-    assert!(said.stderr.contains("undo.yaml wasn't written, as nothing was to be sent"), "{}", said.all());
+    assert!(
+        said.stderr.contains("undo.yaml was not written, because there was nothing to send"),
+        "{}",
+        said.all()
+    );
     assert!(!env.path("undo.yaml").exists());
 }
 
@@ -162,12 +170,12 @@ fn a_part_of_a_plan_has_a_way_back_of_its_own() {
     assert!(undo.contains("alice@acme.example") && undo.contains("Schema reviewer"), "{undo}");
     assert!(!undo.contains("left@acme.example") && !undo.contains("ci-publisher"), "{undo}");
     let back = actions(&planned(&env, "undo.yaml"));
-    assert_eq!(back["user/alice@acme.example"], "replace");
+    assert_eq!(back["user/alice@acme.example"], "update");
     assert_eq!(back["role/Schema reviewer"], "delete");
     assert_eq!(back.len(), 2, "{back:?}");
 }
 
-/// Neither what is minted nor what rolecall calls with, at any verbosity.
+/// No output contains a created secret or rolecall's own credentials, at any verbosity.
 #[test]
 fn no_secret_is_in_the_file() {
     let env = with("hive.yaml");

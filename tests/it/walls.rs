@@ -1,5 +1,5 @@
-//! What Cargo can't hold: the crates below `crates` can't import what they don't depend on; these tests look after the
-//! walls within a crate, and after the dependencies themselves.
+//! Dependencies that Cargo doesn't check. A crate below `crates` can only import its dependencies; these tests
+//! check the imports within a crate, and the dependencies themselves.
 
 use std::path::{Path, PathBuf};
 
@@ -75,7 +75,7 @@ fn a_provider_never_imports_another() {
     }
 }
 
-/// Law 1: whoever can't name this module can't send a mutation.
+/// Law 1: code that can't name this module can't send a mutation.
 #[test]
 fn only_apply_can_make_a_request_that_writes() {
     let writers: Vec<String> = sources()
@@ -89,7 +89,7 @@ fn only_apply_can_make_a_request_that_writes() {
     assert_eq!(writers, ["engine/apply/writer.rs"]);
 }
 
-/// What plans has no client, no runtime and no clock to begin with.
+/// The crate that plans has no client, no runtime and no clock.
 #[test]
 fn planning_is_pure() {
     const IMPURE: &[&str] =
@@ -129,7 +129,7 @@ fn no_order_comes_from_a_hash_map() {
     }
 }
 
-/// Clippy bounds the length of functions (`too_many_lines`), which matters more.
+/// A limit on file length. Clippy's limit on function length (`too_many_lines`) matters more.
 #[test]
 fn files_stay_small() {
     for (file, text) in sources() {

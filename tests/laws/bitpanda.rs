@@ -1,4 +1,4 @@
-//! Bitpanda Custody for the laws.
+//! Bitpanda Custody in the laws.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,7 +8,7 @@ use rolecall_graphql::Request;
 use rolecall_model::Mutation;
 use rolecall_sandbox::bitpanda::{DuplicateInvite, Invitees, World};
 
-use crate::lawful::{Lawful, LiveSecret, Wish, turn};
+use crate::lawful::{FileBody, Lawful, LiveSecret, shuffle};
 use crate::support::bitpanda::{Custody, OWN_SECRET, key, user, world};
 use crate::support::rig::now;
 use crate::{config, planned};
@@ -22,7 +22,8 @@ fn roles() -> impl Strategy<Value = Vec<&'static str>> {
     subsequence(ROLES, 0..=ROLES.len())
 }
 
-/// People and keys as another hand left them. Everybody is enabled and has accepted unless `shadows` is set.
+/// Generates organisations as they could be after changes by others. All users are enabled and have accepted
+/// unless `shadows` is set.
 fn organisations(shadows: bool) -> impl Strategy<Value = World> {
     let person = (any::<bool>(), roles(), any::<bool>(), any::<bool>());
     let keys = proptest::collection::vec((0..KEY_NAMES.len(), roles(), 0..EXPIRIES.len(), any::<bool>()), 0..4);
@@ -53,7 +54,7 @@ fn organisations(shadows: bool) -> impl Strategy<Value = World> {
     })
 }
 
-fn user_wish(index: usize) -> impl Strategy<Value = Option<String>> {
+fn user_entry(index: usize) -> impl Strategy<Value = Option<String>> {
     let listed = (proptest::option::of(roles()), any::<bool>()).prop_map(move |(roles, enabled)| {
         let roles = roles.map(|roles| format!(", roles: [{}]", roles.join(", "))).unwrap_or_default();
         let name = "first_name: First, last_name: Last";
@@ -66,7 +67,7 @@ fn user_wish(index: usize) -> impl Strategy<Value = Option<String>> {
     ]
 }
 
-fn key_wish(name: &'static str) -> impl Strategy<Value = Option<String>> {
+fn key_entry(name: &'static str) -> impl Strategy<Value = Option<String>> {
     let listed = (roles(), 0..EXPIRIES.len()).prop_map(move |(roles, expires)| {
         let file = name.replace([' ', '/'], "-");
         Some(format!(
@@ -87,12 +88,12 @@ impl Lawful for Custody {
         organisations(shadows).boxed()
     }
 
-    fn wishes() -> BoxedStrategy<Wish> {
-        let users: Vec<_> = (0..PEOPLE).map(|index| user_wish(index).boxed()).collect();
-        let keys: Vec<_> = KEY_NAMES.iter().map(|name| key_wish(name).boxed()).collect();
+    fn files() -> BoxedStrategy<FileBody> {
+        let users: Vec<_> = (0..PEOPLE).map(|index| user_entry(index).boxed()).collect();
+        let keys: Vec<_> = KEY_NAMES.iter().map(|name| key_entry(name).boxed()).collect();
         let scope = || prop_oneof![Just("listed"), Just("all")];
         (users, keys, scope(), any::<bool>(), 0..3_usize)
-            .prop_map(|(users, keys, scope, reinvite, min_admins)| Wish {
+            .prop_map(|(users, keys, scope, reinvite, min_admins)| FileBody {
                 head: format!("manage: {{ users: {scope} }}\nreinvite_expired: {reinvite}"),
                 lists: vec![
                     ("users", users.into_iter().flatten().collect()),
@@ -103,8 +104,8 @@ impl Lawful for Custody {
             .boxed()
     }
 
-    /// Admins change places.
-    fn swaps() -> BoxedStrategy<(World, Wish)> {
+    /// Generates organisations in which admins change places.
+    fn swaps() -> BoxedStrategy<(World, FileBody)> {
         let person = (any::<bool>(), any::<bool>());
         (proptest::collection::vec(person, 0..3), 1..3_usize)
             .prop_map(|(others, min_admins)| {
@@ -117,40 +118,41 @@ impl Lawful for Custody {
                     let role = if shall_be { "ADMIN" } else { "SIGNER" };
                     users.push(format!("{{ email: {email}, roles: [{role}], enabled: true }}"));
                 }
-                (world, Wish { head: String::new(), lists: vec![("users", users)], min_admins })
+                (world, FileBody { head: String::new(), lists: vec![("users", users)], min_admins })
             })
             .boxed()
     }
 
-    fn turbulent() -> BoxedStrategy<(World, Wish)> {
-        let any_world = prop_oneof![(Self::worlds(false), Self::wishes()), Self::swaps()];
+    fn mixed() -> BoxedStrategy<(World, FileBody)> {
+        let any_world = prop_oneof![(Self::worlds(false), Self::files()), Self::swaps()];
         (any_world, any::<bool>())
-            .prop_map(|((mut world, wish), quorum)| {
+            .prop_map(|((mut world, file), quorum)| {
                 world.switches.quorum = quorum;
-                (world, wish)
+                (world, file)
             })
             .boxed()
     }
 
-    /// Whoever another hand invited and the list hides can't be told from a stranger: that invitation is refused.
-    fn make_knowable(world: &mut World) {
+    /// Removes pending invitations, which the list hides. Inviting such a user again is refused, and no plan can
+    /// know that.
+    fn remove_unknowable(world: &mut World) {
         let hidden = world.switches.invitees == Invitees::Hidden;
         world.users.retain(|user| user.accepted || !hidden);
     }
 
-    fn turned(world: &World, seed: u64) -> World {
-        let mut turned = world.clone();
-        turn(&mut turned.users, seed);
-        turn(&mut turned.keys, seed);
-        turned.switches.page_size = Some(usize::try_from(seed % 4).unwrap() + 1);
-        turned
+    fn shuffled(world: &World, seed: u64) -> World {
+        let mut shuffled = world.clone();
+        shuffle(&mut shuffled.users, seed);
+        shuffle(&mut shuffled.keys, seed);
+        shuffled.switches.page_size = Some(usize::try_from(seed % 4).unwrap() + 1);
+        shuffled
     }
 
     fn usable_admins(world: &World) -> usize {
         world.usable_admins()
     }
 
-    fn lets_us_in(world: &World) -> bool {
+    fn own_access_works(world: &World) -> bool {
         world.admits(OWN_SECRET, now())
     }
 
@@ -198,16 +200,17 @@ impl Lawful for Custody {
 proptest! {
     #![proptest_config(config())]
 
-    /// Law 2, where every update waits for a second person: nothing is sent twice, and approving it converges.
+    /// Law 2 with updates that wait for a second approval: nothing is sent twice, and the approval makes the
+    /// organisation converge.
     #[test]
-    fn waiting_for_approval_is_not_a_reason_to_send_again(mut world in Custody::worlds(false), wish in Custody::wishes()) {
+    fn waiting_for_approval_is_not_a_reason_to_send_again(mut world in Custody::worlds(false), file in Custody::files()) {
         world.switches.quorum = true;
-        let mut rig = Custody::rig(world, &wish);
+        let mut rig = Custody::rig(world, &file);
         let Some(first) = planned(&rig) else { return Ok(()) };
         rig.apply_plan(&first).unwrap();
         let Some(second) = planned(&rig) else { return Ok(()) };
         let sent: BTreeSet<String> = first.sealed.mutations.iter().map(|m| format!("{:?}", m.variables)).collect();
-        // What relied on something that is still waiting has not been sent at all.
+        // Mutations that depend on a waiting one have not been sent.
         let skipped = |m: &Mutation| first.sealed.mutations.iter().any(|f| f.variables == m.variables && !f.after.is_empty());
         for mutation in second.sealed.mutations.iter().filter(|m| m.operation == "updateUser" && !skipped(m)) {
             prop_assert!(!sent.contains(&format!("{:?}", mutation.variables)), "{mutation:#?}");

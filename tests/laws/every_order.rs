@@ -1,5 +1,5 @@
-//! Law 5 by exhaustion: small plans in every order that they allow, with every outcome of every request. What is safe
-//! after each request is safe wherever a run ends.
+//! Law 5 by exhaustion: small plans in every order that their dependencies allow, with every outcome of every
+//! request. A state that is safe after each request is safe wherever a run stops.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
@@ -10,18 +10,18 @@ use proptest::test_runner::TestRunner;
 use rolecall_model::{Mutation, OrganizationPlan, Stage};
 use tokio::time::Instant;
 
-use crate::lawful::{Lawful, Wish};
+use crate::lawful::{FileBody, Lawful};
 use crate::planned;
 use crate::safety::Safety;
 use crate::support::rig::{Fate, Rig};
 
-/// What may become of a request.
+/// The possible fates of a request.
 const OUTCOMES: &[Fate] = &[Fate::Fine, Fate::Refuse, Fate::DropBefore, Fate::DropAfter, Fate::NotTaken];
 
-/// All sequences of choices, one after the other: each run makes the next.
+/// All sequences of choices, one after the other. Each run makes the choices of one sequence.
 #[derive(Debug, Default)]
 struct Choices {
-    /// What was chosen, and among how many.
+    /// The choices of this run: the chosen index and the number of options.
     made: Vec<(usize, usize)>,
     next: usize,
 }
@@ -37,8 +37,8 @@ impl Choices {
         chosen
     }
 
-    /// Goes on to the next sequence. False: there is none.
-    fn turn(&mut self) -> bool {
+    /// Moves to the next sequence. Returns false after the last one.
+    fn advance(&mut self) -> bool {
         self.next = 0;
         while let Some((chosen, among)) = self.made.pop() {
             if chosen + 1 < among {
@@ -52,8 +52,8 @@ impl Choices {
 
 type Shared = Arc<Mutex<Choices>>;
 
-/// The mutations in another order that they allow: none before what it relies on, none before one of an earlier stage that
-/// comes before it in the plan.
+/// Reorders the mutations as their dependencies allow. A mutation also stays behind those of an earlier stage that
+/// come before it in the plan.
 fn reordered(plan: &OrganizationPlan, choices: &Shared) -> OrganizationPlan {
     let mutations = &plan.sealed.mutations;
     let mut order: Vec<usize> = Vec::new();
@@ -89,7 +89,7 @@ fn reordered(plan: &OrganizationPlan, choices: &Shared) -> OrganizationPlan {
     plan
 }
 
-/// Requests that are under way at once have their effects in every order.
+/// Lets requests in flight at the same time take effect in every order.
 fn in_every_order<P: Lawful>(rig: &Rig<P>, choices: &Shared) {
     let (choices, due) = (Arc::clone(choices), Mutex::new(BTreeSet::<Instant>::new()));
     rig.wire.delay(Arc::new(move || {
@@ -99,20 +99,20 @@ fn in_every_order<P: Lawful>(rig: &Rig<P>, choices: &Shared) {
         let place = choices.lock().unwrap().choose(due.len() + 1);
         let before = place.checked_sub(1).and_then(|place| due.iter().nth(place)).copied().unwrap_or(now);
         let after = due.iter().nth(place).copied();
-        // Half way between those that it comes between.
+        // The time between those of its two neighbours.
         let at = after.map_or(before + Duration::from_secs(64), |after| before + (after - before) / 2);
         due.insert(at);
         at - now
     }));
 }
 
-/// How often the plan of this world was run. Panics where a moment isn't safe.
-fn exhaust<P: Lawful>(world: &P::World, wish: &Wish, plan: &OrganizationPlan) -> usize {
-    let safety = Arc::new(Safety::of::<P>(world, wish, plan));
+/// Runs the plan of a world in every order and counts the runs. Panics if a state isn't safe.
+fn exhaust<P: Lawful>(world: &P::World, file: &FileBody, plan: &OrganizationPlan) -> usize {
+    let safety = Arc::new(Safety::of::<P>(world, file, plan));
     let choices = Shared::default();
     let mut runs = 0;
     loop {
-        let mut rig = P::rig(world.clone(), wish);
+        let mut rig = P::rig(world.clone(), file);
         let breach = safety.watch(&rig);
         let at_once = choices.lock().unwrap().choose(2) == 1;
         let plan = if at_once { plan.clone() } else { reordered(plan, &choices) };
@@ -126,13 +126,13 @@ fn exhaust<P: Lawful>(world: &P::World, wish: &Wish, plan: &OrganizationPlan) ->
         runs += 1;
         let breach = breach.lock().unwrap().clone();
         assert!(breach.is_none(), "{breach:?} by {:?} in {:#?}", choices.lock().unwrap(), plan.sealed.mutations);
-        if !choices.lock().unwrap().turn() {
+        if !choices.lock().unwrap().advance() {
             return runs;
         }
     }
 }
 
-/// What a plan does, whatever its names.
+/// Returns the structure of a plan without names, to recognise plans of the same shape.
 fn shape(plan: &OrganizationPlan) -> Vec<(Stage, String, usize, usize)> {
     let of = |mutation: &Mutation| {
         (mutation.stage, mutation.operation.clone(), mutation.needs.len(), mutation.after.len())
@@ -140,23 +140,23 @@ fn shape(plan: &OrganizationPlan) -> Vec<(Stage, String, usize, usize)> {
     plan.sealed.mutations.iter().map(of).collect()
 }
 
-/// Small plans of different shapes, in which something is taken, under each guardrail.
+/// Runs small plans of different shapes that remove something, under each guardrail.
 pub fn small_plans_are_safe_in_every_order<P: Lawful>() {
     let number = |name: &str| std::env::var(name).ok().and_then(|number| number.parse::<usize>().ok());
-    // Three mutations take minutes already.
+    // Plans of three mutations already take minutes.
     let (shapes, size) = (number("SHAPES").unwrap_or(3), number("SIZE").unwrap_or(2));
     let mut runner = TestRunner::deterministic();
     let mut seen = BTreeSet::new();
     let mut runs = 0;
     for tried in 0..400 {
-        // Where such plans are rare, two will do.
+        // Two shapes are enough where such plans are rare.
         if seen.len() >= shapes || (seen.len() >= 2 && tried >= 100) {
             break;
         }
-        let (world, wish) = P::turbulent().new_tree(&mut runner).unwrap().current();
+        let (world, file) = P::mixed().new_tree(&mut runner).unwrap().current();
         for min_admins in 1..=3 {
-            let wish = Wish { min_admins, ..wish.clone() };
-            let Some(plan) = planned(&P::rig(world.clone(), &wish)) else { continue };
+            let file = FileBody { min_admins, ..file.clone() };
+            let Some(plan) = planned(&P::rig(world.clone(), &file)) else { continue };
             let mutations = &plan.sealed.mutations;
             let relied = mutations.iter().any(|mutation| !mutation.after.is_empty());
             let takes = mutations.iter().any(|mutation| mutation.stage >= Stage::Narrow);
@@ -164,7 +164,7 @@ pub fn small_plans_are_safe_in_every_order<P: Lawful>() {
                 continue;
             }
             if seen.insert((shape(&plan), min_admins)) {
-                runs += exhaust::<P>(&world, &wish, &plan);
+                runs += exhaust::<P>(&world, &file, &plan);
             }
         }
     }

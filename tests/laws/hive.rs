@@ -1,4 +1,4 @@
-//! GraphQL Hive for the laws.
+//! GraphQL Hive in the laws.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,7 +11,7 @@ use rolecall_sandbox::hive::{
 };
 use serde_json::Value;
 
-use crate::lawful::{Lawful, LiveSecret, Wish, turn};
+use crate::lawful::{FileBody, Lawful, LiveSecret, shuffle};
 use crate::support::hive::{Console, invitation, member, role, uuid, world};
 
 const CUSTOM: &[&str] = &["Developer", "Release", "Ops"];
@@ -31,14 +31,14 @@ fn role_name() -> impl Strategy<Value = &'static str> {
     prop_oneof![2 => Just("Admin"), 2 => Just("Viewer"), 2 => Just("Developer"), 1 => Just("Release"), 1 => Just("Ops")]
 }
 
-/// Names, or all of them.
+/// Generates a list of names, or `None` for all of them.
 fn names(known: &'static [&'static str]) -> BoxedStrategy<Option<Vec<&'static str>>> {
     prop_oneof![1 => Just(None), 2 => subsequence(known, 0..=known.len()).prop_map(Some)].boxed()
 }
 
-/// What of a target: services and app deployments.
+/// The grant of a target: its services and its app deployments. `None` grants all.
 type Grant = Option<(Option<Vec<&'static str>>, Option<Vec<&'static str>>)>;
-/// A tree of grants: projects, in them targets. None stands for all.
+/// A tree of grants: projects, and targets in them. `None` grants all.
 type Tree = Option<Vec<(&'static str, Option<Vec<(&'static str, Grant)>>)>>;
 
 fn tree() -> impl Strategy<Value = Tree> {
@@ -55,8 +55,8 @@ fn tree() -> impl Strategy<Value = Tree> {
     proptest::option::of(projects.prop_map(|projects| projects.into_iter().flatten().collect()))
 }
 
-/// A tree as the platform stores it: a single schema has no services to choose from. Repetition, as another hand may
-/// leave it, means nothing.
+/// Converts a tree to the platform's stored form. Projects with a single schema have no services to select.
+/// `repeat` adds duplicates, which have no meaning.
 fn stored(tree: &Tree, repeat: bool) -> Assignment {
     let Some(projects) = tree else { return Scope::All };
     let words = |names: &Option<Vec<&'static str>>| match names {
@@ -90,7 +90,7 @@ fn stored(tree: &Tree, repeat: bool) -> Assignment {
     Scope::Granular(stored)
 }
 
-/// A tree as it is written in a file.
+/// Converts a tree to YAML.
 fn written(tree: &Tree) -> String {
     let Some(projects) = tree else { return "all".to_owned() };
     let words = |field: &str, names: &Option<Vec<&'static str>>| match names {
@@ -153,7 +153,7 @@ fn organisations() -> impl Strategy<Value = World> {
                 }
             }
             for (index, (there, name, shouted)) in invited.into_iter().enumerate() {
-                // One who may be a member and one who never is.
+                // The first may be a member; the second never is.
                 let email = format!("u{}@x.example", PEOPLE - 1 + index);
                 let name = known(&world, name);
                 if there && world.member(&email).is_none() {
@@ -170,7 +170,7 @@ fn organisations() -> impl Strategy<Value = World> {
         })
 }
 
-fn user_wish(index: usize) -> impl Strategy<Value = Option<String>> {
+fn user_entry(index: usize) -> impl Strategy<Value = Option<String>> {
     let listed = (proptest::option::weighted(0.8, role_name()), proptest::option::weighted(0.8, tree())).prop_map(
         move |(role, tree)| {
             let role = role.map(|role| format!(", roles: [{role}]")).unwrap_or_default();
@@ -185,7 +185,7 @@ fn user_wish(index: usize) -> impl Strategy<Value = Option<String>> {
     ]
 }
 
-fn role_wish(name: &'static str) -> impl Strategy<Value = Option<String>> {
+fn role_entry(name: &'static str) -> impl Strategy<Value = Option<String>> {
     let listed = permissions().prop_map(move |permissions| {
         let permissions = permissions.join(", ");
         Some(format!("{{ name: {name}, description: About {name}, permissions: [{permissions}] }}"))
@@ -193,7 +193,7 @@ fn role_wish(name: &'static str) -> impl Strategy<Value = Option<String>> {
     prop_oneof![2 => Just(None), 5 => listed]
 }
 
-fn key_wish(title: &'static str) -> impl Strategy<Value = Option<String>> {
+fn key_entry(title: &'static str) -> impl Strategy<Value = Option<String>> {
     let permissions = subsequence(TOKEN_PERMISSIONS, 0..=TOKEN_PERMISSIONS.len());
     let listed = (permissions, tree()).prop_map(move |(permissions, tree)| {
         let (permissions, resources) = (permissions.join(", "), written(&tree));
@@ -205,8 +205,8 @@ fn key_wish(title: &'static str) -> impl Strategy<Value = Option<String>> {
     prop_oneof![2 => Just(None), 1 => Just(Some(format!("{{ name: {title}, absent: true }}"))), 3 => listed]
 }
 
-/// Roles change under their holders while these change roles.
-fn role_swaps() -> BoxedStrategy<(World, Wish)> {
+/// Generates organisations in which roles change while their holders move to other roles.
+fn role_swaps() -> BoxedStrategy<(World, FileBody)> {
     let names = ["Developer", "Release", "Admin"];
     let sets = || proptest::collection::vec(permissions(), 2);
     let moves = proptest::collection::vec((0..names.len(), 0..names.len(), tree()), 2..5);
@@ -224,13 +224,13 @@ fn role_swaps() -> BoxedStrategy<(World, Wish)> {
                 member(&mut world, &email, names[from], stored(&tree, false));
                 users.push(format!("{{ email: {email}, roles: [{}] }}", names[to]));
             }
-            (world, Wish { head: String::new(), lists: vec![("roles", roles), ("users", users)], min_admins })
+            (world, FileBody { head: String::new(), lists: vec![("roles", roles), ("users", users)], min_admins })
         })
         .boxed()
 }
 
-/// Admins change places.
-fn admin_swaps() -> BoxedStrategy<(World, Wish)> {
+/// Generates organisations in which admins change places.
+fn admin_swaps() -> BoxedStrategy<(World, FileBody)> {
     let person = (any::<bool>(), any::<bool>());
     (proptest::collection::vec(person, 0..3), 2..4_usize)
         .prop_map(|(others, min_admins)| {
@@ -243,7 +243,7 @@ fn admin_swaps() -> BoxedStrategy<(World, Wish)> {
                 let role = if shall_be { "Admin" } else { "Viewer" };
                 users.push(format!("{{ email: {email}, roles: [{role}] }}"));
             }
-            (world, Wish { head: String::new(), lists: vec![("users", users)], min_admins })
+            (world, FileBody { head: String::new(), lists: vec![("users", users)], min_admins })
         })
         .boxed()
 }
@@ -265,13 +265,13 @@ impl Lawful for Console {
         organisations().boxed()
     }
 
-    fn wishes() -> BoxedStrategy<Wish> {
-        let roles: Vec<_> = CUSTOM.iter().map(|name| role_wish(name).boxed()).collect();
-        let users: Vec<_> = (0..=PEOPLE).map(|index| user_wish(index).boxed()).collect();
-        let keys: Vec<_> = TITLES.iter().map(|title| key_wish(title).boxed()).collect();
+    fn files() -> BoxedStrategy<FileBody> {
+        let roles: Vec<_> = CUSTOM.iter().map(|name| role_entry(name).boxed()).collect();
+        let users: Vec<_> = (0..=PEOPLE).map(|index| user_entry(index).boxed()).collect();
+        let keys: Vec<_> = TITLES.iter().map(|title| key_entry(title).boxed()).collect();
         let scope = || prop_oneof![3 => Just("listed"), 1 => Just("all")];
         (roles, users, keys, (scope(), scope()), any::<bool>(), 0..4_usize)
-            .prop_map(|(roles, users, keys, (all_roles, all_users), reinvite, min_admins)| Wish {
+            .prop_map(|(roles, users, keys, (all_roles, all_users), reinvite, min_admins)| FileBody {
                 head: format!(
                     "manage: {{ roles: {all_roles}, users: {all_users} }}\nreinvite_expired: {reinvite}"
                 ),
@@ -285,30 +285,30 @@ impl Lawful for Console {
             .boxed()
     }
 
-    fn swaps() -> BoxedStrategy<(World, Wish)> {
+    fn swaps() -> BoxedStrategy<(World, FileBody)> {
         prop_oneof![role_swaps(), admin_swaps()].boxed()
     }
 
-    fn turned(world: &World, seed: u64) -> World {
-        let mut turned = world.clone();
-        turn(&mut turned.roles, seed);
-        turn(&mut turned.members, seed);
-        turn(&mut turned.invitations, seed);
-        turn(&mut turned.projects, seed);
-        turn(&mut turned.tokens, seed);
-        for member in &mut turned.members {
+    fn shuffled(world: &World, seed: u64) -> World {
+        let mut shuffled = world.clone();
+        shuffle(&mut shuffled.roles, seed);
+        shuffle(&mut shuffled.members, seed);
+        shuffle(&mut shuffled.invitations, seed);
+        shuffle(&mut shuffled.projects, seed);
+        shuffle(&mut shuffled.tokens, seed);
+        for member in &mut shuffled.members {
             if let Scope::Granular(projects) = &mut member.resources {
-                turn(projects, seed);
+                shuffle(projects, seed);
             }
         }
-        turned
+        shuffled
     }
 
     fn usable_admins(world: &World) -> usize {
         world.usable_admins()
     }
 
-    fn lets_us_in(world: &World) -> bool {
+    fn own_access_works(world: &World) -> bool {
         let own = world.tokens.iter().find(|token| token.title == "rolecall");
         OWN_CREDENTIAL.starts_with("Bearer ")
             && own.is_some_and(|token| token.permissions.iter().any(|permission| permission == "member:modify"))
@@ -357,7 +357,7 @@ impl Lawful for Console {
     }
 }
 
-/// The operation that a document has under an alias, as it would be called by itself.
+/// Returns the operation behind an alias of a document, as it would be sent by itself.
 fn field_of(query: &str, alias: &str) -> String {
     let (_, rest) = query.split_once(&format!(" {alias}: ")).unwrap();
     let (field, _) = rest.split_once('(').unwrap();
@@ -381,7 +381,8 @@ fn is_whole(operation: &str, input: &Value) -> Result<(), String> {
     lists_are_explicit(&input["resources"])
 }
 
-/// Where only some are meant, they are listed, even where there are none: a list that is left out means everything.
+/// Checks that granular resources always carry a list, even an empty one: the platform reads a missing list as
+/// all.
 fn lists_are_explicit(value: &Value) -> Result<(), String> {
     match value {
         Value::Object(fields) => {

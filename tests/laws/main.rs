@@ -1,5 +1,5 @@
-//! The laws, over generated worlds and wishes, for every provider. `PROPTEST_CASES=5000 cargo test --test laws` looks
-//! harder.
+//! The laws, over generated worlds and files, for every provider. `PROPTEST_CASES=5000 cargo test --test laws`
+//! tries more cases.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::expect_used, reason = "a test fails by panicking")]
 
 mod bitpanda;
@@ -19,7 +19,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use lawful::{Lawful, LiveSecret, Wish};
+use lawful::{FileBody, Lawful, LiveSecret};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::{TestCaseError, TestRunner};
@@ -35,20 +35,20 @@ use support::rig::{Fate, Rig, desired, now};
 
 type Law = Result<(), TestCaseError>;
 
-/// What a network does to requests.
+/// The behaviour of a network.
 #[derive(Clone, Debug)]
-struct Weather {
-    /// What becomes of one after the other.
+struct Network {
+    /// The fates of the requests, in order.
     fates: Vec<Fate>,
-    /// How many seconds each takes, over and over.
+    /// The delays of the requests in seconds, repeated cyclically.
     seconds: Vec<u64>,
-    /// How many are under way at once.
+    /// The number of requests in flight at once.
     parallelism: usize,
 }
 
-impl Weather {
+impl Network {
     fn over<P: Lawful>(&self, rig: &mut Rig<P>) {
-        rig.wire.doom(&self.fates);
+        rig.wire.set_fates(&self.fates);
         rig.parallelism = Some(self.parallelism);
         let (seconds, sent) = (self.seconds.clone(), AtomicUsize::new(0));
         rig.wire.delay(Arc::new(move || {
@@ -58,9 +58,9 @@ impl Weather {
     }
 }
 
-fn weather() -> impl Strategy<Value = Weather> {
+fn network() -> impl Strategy<Value = Network> {
     let seconds = proptest::collection::vec(0..4_u64, 1..6);
-    let over = |(fates, seconds, parallelism)| Weather { fates, seconds, parallelism };
+    let over = |(fates, seconds, parallelism)| Network { fates, seconds, parallelism };
     (fates(), seconds, 1..5_usize).prop_map(over)
 }
 
@@ -75,26 +75,26 @@ fn fates() -> impl Strategy<Value = Vec<Fate>> {
     proptest::collection::vec(fate, 0..8)
 }
 
-/// The plan, where there is one: ambiguous keys and the like are findings, and refusals send nothing.
+/// Returns the plan. `None` if there are findings, for example on ambiguous keys, or if a guardrail refuses it.
 fn planned<P: Lawful>(rig: &Rig<P>) -> Option<OrganizationPlan> {
     rig.try_plan().ok().filter(|plan| plan.refusals.is_empty())
 }
 
-/// Cases are few by default, so that the suite stays quick.
+/// Returns a configuration with few cases by default, so that the suite stays fast.
 fn config() -> ProptestConfig {
     let cases = std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(64);
     ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() }
 }
 
-/// The same for a law that takes many runs a case.
+/// Returns a configuration with even fewer cases, for laws that need many runs in each case.
 fn few() -> ProptestConfig {
     let config = config();
     ProptestConfig { cases: config.cases.div_ceil(8), ..config }
 }
 
-/// Law 1: planning changes nothing, and asks for nothing that could. That it can't is a compile-fail test.
-fn reading_can_not_write<P: Lawful>(world: P::World, wish: &Wish) -> Law {
-    let rig = P::rig(world, wish);
+/// Law 1: planning changes nothing and sends no mutation. A compile-fail test shows that it can't.
+fn reading_can_not_write<P: Lawful>(world: P::World, file: &FileBody) -> Law {
+    let rig = P::rig(world, file);
     let before = rig.world().clone();
     let _ = rig.try_plan();
     prop_assert_eq!(&*rig.world(), &before);
@@ -102,11 +102,11 @@ fn reading_can_not_write<P: Lawful>(world: P::World, wish: &Wish) -> Law {
     Ok(())
 }
 
-/// Law 2: apply, read, plan again: nothing, but for old keys whose successor has just been delivered, and after those
-/// nothing at all.
-fn applying_converges<P: Lawful>(mut world: P::World, wish: &Wish) -> Law {
-    P::make_knowable(&mut world);
-    let mut rig = P::rig(world, wish);
+/// Law 2: apply, read and plan again gives no mutation. Only keys whose successor was just delivered may follow,
+/// and after those nothing.
+fn applying_converges<P: Lawful>(mut world: P::World, file: &FileBody) -> Law {
+    P::remove_unknowable(&mut world);
+    let mut rig = P::rig(world, file);
     let Some(first) = planned(&rig) else { return Ok(()) };
     let report = rig.apply_plan(&first).unwrap();
     prop_assert!(report.all_done(), "{:#?}", report);
@@ -124,10 +124,10 @@ fn applying_converges<P: Lawful>(mut world: P::World, wish: &Wish) -> Law {
     Ok(())
 }
 
-/// Law 3: the sealed part doesn't depend on the order of lists and pages, nor on the time of day.
-fn the_same_world_and_wish_give_the_same_seal<P: Lawful>(world: P::World, wish: &Wish, seed: u64) -> Law {
-    let other = P::rig(P::turned(&world, seed), &wish.turned(seed));
-    let one = P::rig(world, wish);
+/// Law 3: the sealed part doesn't depend on the order of lists and pages or on the time of day.
+fn the_same_world_and_file_give_the_same_seal<P: Lawful>(world: P::World, file: &FileBody, seed: u64) -> Law {
+    let other = P::rig(P::shuffled(&world, seed), &file.shuffled(seed));
+    let one = P::rig(world, file);
     let later: Timestamp = "2026-11-21T23:04:05Z".parse().unwrap();
     let caller = rolecall_providers::of(P::NAME).own_key(&P::secrets());
     let seal = |rig: &Rig<P>, now: Timestamp| {
@@ -149,10 +149,10 @@ fn the_same_world_and_wish_give_the_same_seal<P: Lawful>(world: P::World, wish: 
     Ok(())
 }
 
-/// Law 4: every update carries the whole value; what the file says is so afterwards, and what it doesn't say is as it
-/// was.
-fn updates_carry_whole_values<P: Lawful>(world: P::World, wish: &Wish) -> Law {
-    let mut rig = P::rig(world, wish);
+/// Law 4: every update carries the full value. Afterwards the fields in the file have the file's values, and the
+/// other fields are unchanged.
+fn updates_carry_whole_values<P: Lawful>(world: P::World, file: &FileBody) -> Law {
+    let mut rig = P::rig(world, file);
     let Some(plan) = planned(&rig) else { return Ok(()) };
     let before = rig.read().unwrap();
     let report = rig.apply_plan(&plan).unwrap();
@@ -186,7 +186,7 @@ fn updates_carry_whole_values<P: Lawful>(world: P::World, wish: &Wish) -> Law {
         prop_assert_eq!((&is.first_name, &is.last_name, &is.phone), (&was.first_name, &was.last_name, &was.phone));
         let address = Address::user(&was.email);
         if !changed.contains(&address) || undone.contains(&address) {
-            // But for teams that go with everybody in them, and for what others change about them.
+            // Except for deleted teams, which remove their members, and for fields that other changes affect.
             let mut was = was.entity();
             was.teams = was.teams.map(|teams| {
                 let stays = |team: &TeamName| after.team(team).is_some();
@@ -200,23 +200,23 @@ fn updates_carry_whole_values<P: Lawful>(world: P::World, wish: &Wish) -> Law {
             }
             continue;
         }
-        let wished = rig.desired.users.iter().find(|wish| wish.email == was.email && !wish.absent);
-        let Some(wished) = wished.filter(|_| !held.contains(&address)) else { continue };
-        prop_assert_eq!(&is.roles, &roles_meant(wished, &after).unwrap_or_else(|| was.roles.clone()));
-        if wished.resources.is_none() {
+        let desired = rig.desired.users.iter().find(|entry| entry.email == was.email && !entry.absent);
+        let Some(desired) = desired.filter(|_| !held.contains(&address)) else { continue };
+        prop_assert_eq!(&is.roles, &desired_roles(desired, &after).unwrap_or_else(|| was.roles.clone()));
+        if desired.resources.is_none() {
             prop_assert_eq!(&is.resources, &was.resources);
         }
     }
     for was in before.roles() {
         let address = Address::role(&was.name);
         let is = after.role(&was.name);
-        let wished = rig.desired.roles.iter().find(|wish| wish.name == was.name && !wish.absent);
-        match wished {
+        let desired = rig.desired.roles.iter().find(|entry| entry.name == was.name && !entry.absent);
+        match desired {
             _ if !changed.contains(&address) => prop_assert_eq!(is, Some(was)),
-            Some(wished) => {
+            Some(desired) => {
                 let is = is.unwrap();
-                prop_assert_eq!(&is.description, wished.description.as_ref().unwrap_or(&was.description));
-                if wished.permissions.is_none() {
+                prop_assert_eq!(&is.description, desired.description.as_ref().unwrap_or(&was.description));
+                if desired.permissions.is_none() {
                     prop_assert_eq!(&is.permissions, &was.permissions);
                 }
             }
@@ -226,35 +226,35 @@ fn updates_carry_whole_values<P: Lawful>(world: P::World, wish: &Wish) -> Law {
     Ok(())
 }
 
-/// The roles that a wish is for, by the names that reads have for them.
-fn roles_meant(wish: &DesiredUser, live: &Live) -> Option<BTreeSet<RoleName>> {
-    let wished = wish.roles.as_deref()?;
-    let Some(assignable) = &live.assignable else { return Some(wished.clone()) };
+/// Returns the roles that a file's entry asks for, by their names in a read.
+fn desired_roles(desired: &DesiredUser, live: &Live) -> Option<BTreeSet<RoleName>> {
+    let wanted = desired.roles.as_deref()?;
+    let Some(assignable) = &live.assignable else { return Some(wanted.clone()) };
     let roles = &assignable.organization;
-    let meant = roles.iter().filter(|role| match wished.first() {
+    let meant = roles.iter().filter(|role| match wanted.first() {
         Some(name) => role.name == *name || role.key == name.as_str(),
         None => role.default,
     });
     Some(meant.map(|role| role.name.clone()).collect())
 }
 
-/// Law 5: after every request, whatever becomes of it: enough admins, our own access, and no access interrupted that
-/// live had and the finished plan gives.
-fn every_step_is_safe<P: Lawful>(world: &P::World, wish: &Wish, weather: &Weather) -> Law {
-    every_step_is_safe_by::<P>(world, wish, weather, |_| {})
+/// Law 5: after every request, whatever its outcome, there are enough admins, rolecall keeps its own access, and
+/// nobody loses access that they had at the start and keep at the end.
+fn every_step_is_safe<P: Lawful>(world: &P::World, file: &FileBody, network: &Network) -> Law {
+    every_step_is_safe_by::<P>(world, file, network, |_| {})
 }
 
-/// `twist`: what becomes of the plan before it is sent.
+/// Checks law 5 with a plan that `twist` changes before it is sent.
 fn every_step_is_safe_by<P: Lawful>(
     world: &P::World,
-    wish: &Wish,
-    weather: &Weather,
+    file: &FileBody,
+    network: &Network,
     twist: fn(&mut OrganizationPlan),
 ) -> Law {
-    let mut rig = P::rig(world.clone(), wish);
+    let mut rig = P::rig(world.clone(), file);
     let Some(mut plan) = planned(&rig) else { return Ok(()) };
-    let breach = Arc::new(Safety::of::<P>(world, wish, &plan)).watch(&rig);
-    weather.over(&mut rig);
+    let breach = Arc::new(Safety::of::<P>(world, file, &plan)).watch(&rig);
+    network.over(&mut rig);
     twist(&mut plan);
     rig.apply_plan(&plan).unwrap();
     let breach = breach.lock().unwrap().clone();
@@ -262,8 +262,8 @@ fn every_step_is_safe_by<P: Lawful>(
     Ok(())
 }
 
-/// A planner that takes before it gives, and looks at nothing in between.
-fn narrow_first(plan: &mut OrganizationPlan) {
+/// Makes a wrong plan, which revokes before it grants and doesn't verify in between.
+fn revoke_first(plan: &mut OrganizationPlan) {
     let mutations = &mut plan.sealed.mutations;
     mutations.sort_by_key(|mutation| std::cmp::Reverse(mutation.stage >= Stage::Narrow));
     let places: BTreeMap<String, String> =
@@ -275,16 +275,16 @@ fn narrow_first(plan: &mut OrganizationPlan) {
     }
 }
 
-/// Laws that couldn't be broken would prove nothing: each of these is noticed within so many tries.
+/// Checks that the laws can fail: each of these wrong planners and clients is noticed within a number of tries.
 fn flaws_are_noticed<P: Lawful>() {
     let mut runner = TestRunner::deterministic();
     let mut noticed = (false, false);
     for _ in 0..600 {
-        let (world, wish) = P::turbulent().new_tree(&mut runner).unwrap().current();
-        let weather = weather().new_tree(&mut runner).unwrap().current();
-        noticed.0 = noticed.0 || every_step_is_safe_by::<P>(&world, &wish, &weather, narrow_first).is_err();
-        let (world, wish) = (P::worlds(false), P::wishes()).new_tree(&mut runner).unwrap().current();
-        noticed.1 = noticed.1 || repeating_blindly::<P>(&world, &wish).is_err();
+        let (world, file) = P::mixed().new_tree(&mut runner).unwrap().current();
+        let network = network().new_tree(&mut runner).unwrap().current();
+        noticed.0 = noticed.0 || every_step_is_safe_by::<P>(&world, &file, &network, revoke_first).is_err();
+        let (world, file) = (P::worlds(false), P::files()).new_tree(&mut runner).unwrap().current();
+        noticed.1 = noticed.1 || repeating_blindly::<P>(&world, &file).is_err();
         if noticed == (true, true) {
             return;
         }
@@ -292,17 +292,17 @@ fn flaws_are_noticed<P: Lawful>() {
     panic!("who narrows first is noticed, who repeats blindly is noticed: {noticed:?}");
 }
 
-/// A client that sends again what wasn't answered.
-fn repeating_blindly<P: Lawful>(world: &P::World, wish: &Wish) -> Law {
-    let mut rig = P::rig(world.clone(), wish);
+/// Checks that a client that repeats unanswered mutations is noticed.
+fn repeating_blindly<P: Lawful>(world: &P::World, file: &FileBody) -> Law {
+    let mut rig = P::rig(world.clone(), file);
     let Some(plan) = planned(&rig) else { return Ok(()) };
-    rig.wire.doom(&vec![Fate::DropAfter; plan.sealed.mutations.len()]);
+    rig.wire.set_fates(&vec![Fate::DropAfter; plan.sealed.mutations.len()]);
     rig.wire.repeat_blindly();
     rig.apply_plan(&plan).unwrap();
     nothing_doubled_or_lost(&rig, world)
 }
 
-/// Whether everybody was mailed once at most, and no key lives whose secret is lost.
+/// Checks that nobody got more than one mail and that no key works whose secret is lost.
 fn nothing_doubled_or_lost<P: Lawful>(rig: &Rig<P>, before: &P::World) -> Law {
     let mails = P::mails(&rig.world());
     let once: BTreeSet<&String> = mails.iter().collect();
@@ -318,7 +318,7 @@ fn nothing_doubled_or_lost<P: Lawful>(rig: &Rig<P>, before: &P::World) -> Law {
     Ok(())
 }
 
-/// Of a key that carries its id, the part that the platform keeps a digest of.
+/// Returns the part of a key of which the platform stores the digest. Some keys also contain their id.
 fn secret_part(key: &str) -> String {
     use base64::Engine as _;
     let inner =
@@ -329,21 +329,22 @@ fn secret_part(key: &str) -> String {
         .unwrap_or_else(|| key.to_owned())
 }
 
-/// Law 6: die anywhere, and the next runs converge with one mail a person and no live key whose secret is lost.
+/// Law 6: if the process dies anywhere, the next runs converge with one mail for each person and no working key
+/// whose secret is lost.
 fn dying_anywhere_loses_nothing<P: Lawful>(
     world: &P::World,
-    wish: &Wish,
-    weather: &Weather,
+    file: &FileBody,
+    network: &Network,
     at: usize,
     after: bool,
 ) -> Law {
-    let mut rig = P::rig(world.clone(), wish);
+    let mut rig = P::rig(world.clone(), file);
     let Some(plan) = planned(&rig) else { return Ok(()) };
     let mut fates = vec![Fate::Fine; at];
     fates.push(if after { Fate::KillAfter } else { Fate::KillBefore });
-    Weather { fates, ..weather.clone() }.over(&mut rig);
+    Network { fates, ..network.clone() }.over(&mut rig);
     let _ = rig.apply_plan(&plan);
-    rig.wire.doom(&[]);
+    rig.wire.set_fates(&[]);
     for _ in 0..3 {
         let Some(plan) = planned(&rig) else { return Ok(()) };
         rig.apply_plan(&plan).unwrap();
@@ -353,20 +354,21 @@ fn dying_anywhere_loses_nothing<P: Lawful>(
     nothing_doubled_or_lost(&rig, world)
 }
 
-/// What a run leaves behind, up to ids and times.
+/// The state after a run, without ids and times.
 #[derive(Debug, PartialEq)]
-struct End {
-    /// Whoever wasn't there before is told by what they may do alone, as their id is another each time.
+struct EndState {
+    /// The access of users. Users who weren't there before have no name here, because their ids differ between
+    /// runs.
     access: Vec<(String, BTreeSet<String>)>,
     people: BTreeSet<String>,
     mails: Vec<String>,
-    /// The files of keys that work, each as often as there are such keys.
+    /// The files of working keys, once for each such key.
     keys: Vec<String>,
 }
 
-/// Applies until there is nothing left to do. None: a guardrail stands in the way by now, as there are more admins to lose
-/// than there were.
-fn to_the_end<P: Lawful>(rig: &mut Rig<P>, before: &P::World) -> Result<Option<End>, TestCaseError> {
+/// Applies until nothing is left to do. Returns `None` if a guardrail now refuses the rest, which can happen
+/// because there are more admins than before.
+fn apply_until_done<P: Lawful>(rig: &mut Rig<P>, before: &P::World) -> Result<Option<EndState>, TestCaseError> {
     for _ in 0..4 {
         let plan = rig.try_plan().unwrap();
         if plan.sealed.mutations.is_empty() {
@@ -392,30 +394,35 @@ fn to_the_end<P: Lawful>(rig: &mut Rig<P>, before: &P::World) -> Result<Option<E
     access.sort();
     let mut keys: Vec<String> = P::live_secrets(&world).into_iter().map(|key| key.file).collect();
     keys.sort();
-    Ok(Some(End { access, people: P::emails(&world), mails, keys }))
+    Ok(Some(EndState { access, people: P::emails(&world), mails, keys }))
 }
 
-/// Law 6 in full: stopped before any request, or after it took effect and before its answer, the next runs end as if
-/// nothing had happened.
-fn stopped_at_any_request_it_ends_the_same<P: Lawful>(world: &P::World, wish: &Wish, weather: &Weather) -> Law {
-    let calm = |fates: Vec<Fate>| Weather { fates, ..weather.clone() };
-    let mut whole = P::rig(world.clone(), wish);
+/// Law 6 in full: if the process stops before any request, or between its effect and its answer, the next runs end
+/// as if it hadn't.
+fn stopped_at_any_request_it_ends_the_same<P: Lawful>(
+    world: &P::World,
+    file: &FileBody,
+    network: &Network,
+) -> Law {
+    let calm = |fates: Vec<Fate>| Network { fates, ..network.clone() };
+    let mut whole = P::rig(world.clone(), file);
     calm(Vec::new()).over(&mut whole);
     let Some(plan) = planned(&whole) else { return Ok(()) };
     whole.apply_plan(&plan).unwrap();
     let requests = whole.wire.mutations().len();
-    let Ok(Some(end)) = to_the_end(&mut whole, world) else { return Ok(()) };
+    let Ok(Some(end)) = apply_until_done(&mut whole, world) else { return Ok(()) };
     for at in 0..requests {
         for fate in [Fate::KillBefore, Fate::KillAfter] {
-            let mut rig = P::rig(world.clone(), wish);
+            let mut rig = P::rig(world.clone(), file);
             let mut fates = vec![Fate::Fine; at];
             fates.push(fate);
             calm(fates).over(&mut rig);
             prop_assert!(rig.apply_plan(&plan).is_none(), "nothing died");
-            rig.wire.doom(&[]);
-            let Some(ended) = to_the_end(&mut rig, world)? else { continue };
+            rig.wire.set_fates(&[]);
+            let Some(ended) = apply_until_done(&mut rig, world)? else { continue };
             nothing_doubled_or_lost(&rig, world)?;
-            // Whether a mail went out can't be known where nobody lists invitations: it is a person's to say.
+            // Where the API doesn't list invitations, nobody can know whether the mail was sent. A person has to
+            // decide.
             let unsure = |hold: &Hold| matches!(hold.reason, HoldReason::InvitationUnsure { .. });
             if rig.plan().sealed.holds.iter().any(unsure) {
                 continue;
@@ -426,28 +433,28 @@ fn stopped_at_any_request_it_ends_the_same<P: Lawful>(world: &P::World, wish: &W
     Ok(())
 }
 
-/// Law 6 between an answer and the ledger, and at every other line of it: what was done and isn't written down is found
-/// out, and the next runs end as if nothing had happened.
+/// Law 6 at every line of the ledger: an effect that isn't recorded is found by reading, and the next runs end as
+/// if the process hadn't stopped.
 fn stopped_before_any_line_of_the_ledger_it_ends_the_same<P: Lawful>(
     world: &P::World,
-    wish: &Wish,
-    weather: &Weather,
+    file: &FileBody,
+    network: &Network,
 ) -> Law {
-    let calm = Weather { fates: Vec::new(), ..weather.clone() };
-    let mut whole = P::rig(world.clone(), wish);
+    let calm = Network { fates: Vec::new(), ..network.clone() };
+    let mut whole = P::rig(world.clone(), file);
     calm.over(&mut whole);
     let Some(plan) = planned(&whole) else { return Ok(()) };
     whole.apply_plan(&plan).unwrap();
-    let Ok(Some(end)) = to_the_end(&mut whole, world) else { return Ok(()) };
+    let Ok(Some(end)) = apply_until_done(&mut whole, world) else { return Ok(()) };
     for lines in 0.. {
-        let mut rig = P::rig(world.clone(), wish);
+        let mut rig = P::rig(world.clone(), file);
         calm.over(&mut rig);
         if !rig.apply_until_line(&plan, lines) {
-            // It is asked for the time when it plans again, too.
+            // The clock is also asked for the time of the next plan.
             prop_assert!(lines > plan.sealed.mutations.len());
             break;
         }
-        let Some(ended) = to_the_end(&mut rig, world)? else { continue };
+        let Some(ended) = apply_until_done(&mut rig, world)? else { continue };
         nothing_doubled_or_lost(&rig, world)?;
         let unsure = |hold: &Hold| matches!(hold.reason, HoldReason::InvitationUnsure { .. });
         if rig.plan().sealed.holds.iter().any(unsure) {
@@ -458,15 +465,15 @@ fn stopped_before_any_line_of_the_ledger_it_ends_the_same<P: Lawful>(
     Ok(())
 }
 
-/// Laws 5 and 6 for answers that are lost or refused: the next runs converge all the same.
+/// Laws 5 and 6 with lost and refused answers: the next runs converge nevertheless.
 fn failures_are_made_good_by_later_runs<P: Lawful>(
     world: &P::World,
-    wish: &Wish,
-    weather: &Weather,
+    file: &FileBody,
+    network: &Network,
     more: &[Fate],
 ) -> Law {
-    let mut rig = P::rig(world.clone(), wish);
-    weather.over(&mut rig);
+    let mut rig = P::rig(world.clone(), file);
+    network.over(&mut rig);
     for run in 0..6 {
         let Some(plan) = planned(&rig) else { return Ok(()) };
         let report = rig.apply_plan(&plan).unwrap();
@@ -474,19 +481,19 @@ fn failures_are_made_good_by_later_runs<P: Lawful>(
             || !matches!(report.final_state, FinalState::InSync { .. })
             || report.steps.iter().any(|step| step.outcome != Outcome::Done);
         prop_assert!(honest);
-        rig.wire.doom(if run == 0 { more } else { &[] });
+        rig.wire.set_fates(if run == 0 { more } else { &[] });
     }
     let last = rig.try_plan().unwrap();
     prop_assert!(last.sealed.mutations.is_empty(), "{:#?}", last.sealed);
     nothing_doubled_or_lost(&rig, world)
 }
 
-/// Law 7: a list that isn't whole is never taken for one; nothing rests on a broken one, and everybody whom that keeps
-/// from being planned is named.
-fn a_broken_list_proves_nothing<P: Lawful>(mut world: P::World, wish: &Wish, how: u8) -> Law {
+/// Law 7: an incomplete list is never treated as complete. No change depends on it, and everybody who can't be
+/// planned because of it is named.
+fn a_broken_list_proves_nothing<P: Lawful>(mut world: P::World, file: &FileBody, how: u8) -> Law {
     P::break_users(&mut world, how);
     let there = P::emails(&world);
-    let rig = P::rig(world, wish);
+    let rig = P::rig(world, file);
     let live = rig.read().unwrap();
     let listed: BTreeSet<String> = live.users.items.iter().map(|user| user.email.key().to_owned()).collect();
     if live.users.completeness == Completeness::Proven {
@@ -502,27 +509,27 @@ fn a_broken_list_proves_nothing<P: Lawful>(mut world: P::World, wish: &Wish, how
         let rests = change.action == Action::Invite || (is_user && removal);
         prop_assert!(!rests, "{:#?}", change);
     }
-    for wish in &rig.desired.users {
-        let seen = listed.contains(wish.email.key());
+    for entry in &rig.desired.users {
+        let seen = listed.contains(entry.email.key());
         let held = plan.sealed.holds.iter().any(|hold| {
             let stands = matches!(hold.reason, HoldReason::InvitationStands { .. })
                 && !Rig::<P>::rules().changes_invitations();
             let said = stands || matches!(hold.reason, HoldReason::Unreadable { .. });
-            hold.address.name == wish.email.key() && said
+            hold.address.name == entry.email.key() && said
         });
         let withdrawn = plan
             .sealed
             .changes
             .iter()
-            .any(|change| change.action == Action::Cancel && change.address.name == wish.email.key());
-        prop_assert!(seen || held || withdrawn, "{} is silently absent", wish.email);
+            .any(|change| change.action == Action::Cancel && change.address.name == entry.email.key());
+        prop_assert!(seen || held || withdrawn, "{} is silently absent", entry.email);
     }
     Ok(())
 }
 
-/// Law 7: what the API doesn't show is said, and never taken for equal.
-fn what_can_not_be_read_is_said<P: Lawful>(world: P::World, wish: &Wish) -> Law {
-    let rig = P::rig(world, wish);
+/// Law 7: state that the API doesn't show is reported, and never treated as equal.
+fn what_can_not_be_read_is_said<P: Lawful>(world: P::World, file: &FileBody) -> Law {
+    let rig = P::rig(world, file);
     let Ok(plan) = rig.try_plan() else { return Ok(()) };
     for gap in P::GAPS.iter().chain(&["ledger"]) {
         prop_assert!(plan.gaps.iter().any(|said| said.what.contains(gap)), "{} isn't said", gap);
@@ -537,10 +544,10 @@ fn what_can_not_be_read_is_said<P: Lawful>(world: P::World, wish: &Wish) -> Law 
     Ok(())
 }
 
-/// Law 9: every change has its calls, and none that the provider doesn't know; an order that can be run; keys are never
-/// changed in place.
-fn only_what_the_provider_can_do_is_planned<P: Lawful>(world: P::World, wish: &Wish) -> Law {
-    let rig = P::rig(world, wish);
+/// Law 9: every change has its mutations, the provider has all of them, they can be ordered, and keys are never
+/// updated in place.
+fn only_what_the_provider_can_do_is_planned<P: Lawful>(world: P::World, file: &FileBody) -> Law {
+    let rig = P::rig(world, file);
     let Ok(plan) = rig.try_plan() else { return Ok(()) };
     for change in &plan.sealed.changes {
         let is_part = |mutation: &&Mutation| mutation.changes().any(|address| *address == change.address);
@@ -573,9 +580,9 @@ fn only_what_the_provider_can_do_is_planned<P: Lawful>(world: P::World, wish: &W
     Ok(())
 }
 
-/// A saved plan is read back as it was.
-fn a_plan_survives_being_saved<P: Lawful>(world: P::World, wish: &Wish) -> Law {
-    let rig = P::rig(world, wish);
+/// A saved plan reads back unchanged.
+fn a_plan_survives_being_saved<P: Lawful>(world: P::World, file: &FileBody) -> Law {
+    let rig = P::rig(world, file);
     let Ok(plan) = rig.try_plan() else { return Ok(()) };
     let saved: serde_json::Value = serde_json::from_str(&serde_json::to_string(&plan).unwrap()).unwrap();
     prop_assert!(rolecall_plan::verify(&saved).is_ok());
@@ -584,16 +591,17 @@ fn a_plan_survives_being_saved<P: Lawful>(world: P::World, wish: &Wish) -> Law {
     Ok(())
 }
 
-/// The generators reach what the laws are about. A law over worlds in which nothing happens says nothing.
+/// Checks that the generated worlds produce the changes that the laws are about. Without changes a law would prove
+/// nothing.
 fn the_generated_worlds_have_something_to_do<P: Lawful>() {
     use proptest::strategy::ValueTree;
     let mut runner = TestRunner::deterministic();
     let mut seen: BTreeMap<String, usize> = BTreeMap::new();
     for _ in 0..200 {
         let world = P::worlds(false).new_tree(&mut runner).unwrap().current();
-        let wish = P::wishes().new_tree(&mut runner).unwrap().current();
-        let _ = desired(&format!("{}{}", P::HEAD, wish.body()));
-        match P::rig(world, &wish).try_plan() {
+        let file = P::files().new_tree(&mut runner).unwrap().current();
+        let _ = desired(&format!("{}{}", P::HEAD, file.body()));
+        match P::rig(world, &file).try_plan() {
             Ok(plan) if plan.refusals.is_empty() => {
                 *seen.entry("plans".to_owned()).or_default() += 1;
                 for change in &plan.sealed.changes {
@@ -625,58 +633,58 @@ macro_rules! laws {
                 #![proptest_config(config())]
 
                 #[test]
-                fn reading_can_not_write(world in P::worlds(true), wish in P::wishes()) {
-                    super::reading_can_not_write::<P>(world, &wish)?;
+                fn reading_can_not_write(world in P::worlds(true), file in P::files()) {
+                    super::reading_can_not_write::<P>(world, &file)?;
                 }
 
                 #[test]
-                fn applying_converges(world in P::worlds(true), wish in P::wishes()) {
-                    super::applying_converges::<P>(world, &wish)?;
+                fn applying_converges(world in P::worlds(true), file in P::files()) {
+                    super::applying_converges::<P>(world, &file)?;
                 }
 
                 #[test]
-                fn the_same_world_and_wish_give_the_same_seal(world in P::worlds(true), wish in P::wishes(), seed in any::<u64>()) {
-                    super::the_same_world_and_wish_give_the_same_seal::<P>(world, &wish, seed)?;
+                fn the_same_world_and_file_give_the_same_seal(world in P::worlds(true), file in P::files(), seed in any::<u64>()) {
+                    super::the_same_world_and_file_give_the_same_seal::<P>(world, &file, seed)?;
                 }
 
                 #[test]
-                fn updates_carry_whole_values(world in P::worlds(true), wish in P::wishes()) {
-                    super::updates_carry_whole_values::<P>(world, &wish)?;
+                fn updates_carry_whole_values(world in P::worlds(true), file in P::files()) {
+                    super::updates_carry_whole_values::<P>(world, &file)?;
                 }
 
                 #[test]
-                fn every_step_is_safe((world, wish) in P::turbulent(), weather in weather()) {
-                    super::every_step_is_safe::<P>(&world, &wish, &weather)?;
+                fn every_step_is_safe((world, file) in P::mixed(), network in network()) {
+                    super::every_step_is_safe::<P>(&world, &file, &network)?;
                 }
 
                 #[test]
-                fn dying_anywhere_loses_nothing(world in P::worlds(false), wish in P::wishes(), weather in weather(), at in 0..8_usize, after in any::<bool>()) {
-                    super::dying_anywhere_loses_nothing::<P>(&world, &wish, &weather, at, after)?;
+                fn dying_anywhere_loses_nothing(world in P::worlds(false), file in P::files(), network in network(), at in 0..8_usize, after in any::<bool>()) {
+                    super::dying_anywhere_loses_nothing::<P>(&world, &file, &network, at, after)?;
                 }
 
                 #[test]
-                fn failures_are_made_good_by_later_runs(world in P::worlds(false), wish in P::wishes(), weather in weather(), more in fates()) {
-                    super::failures_are_made_good_by_later_runs::<P>(&world, &wish, &weather, &more)?;
+                fn failures_are_made_good_by_later_runs(world in P::worlds(false), file in P::files(), network in network(), more in fates()) {
+                    super::failures_are_made_good_by_later_runs::<P>(&world, &file, &network, &more)?;
                 }
 
                 #[test]
-                fn a_broken_list_proves_nothing(world in P::worlds(true), wish in P::wishes(), how in any::<u8>()) {
-                    super::a_broken_list_proves_nothing::<P>(world, &wish, how)?;
+                fn a_broken_list_proves_nothing(world in P::worlds(true), file in P::files(), how in any::<u8>()) {
+                    super::a_broken_list_proves_nothing::<P>(world, &file, how)?;
                 }
 
                 #[test]
-                fn what_can_not_be_read_is_said(world in P::worlds(true), wish in P::wishes()) {
-                    super::what_can_not_be_read_is_said::<P>(world, &wish)?;
+                fn what_can_not_be_read_is_said(world in P::worlds(true), file in P::files()) {
+                    super::what_can_not_be_read_is_said::<P>(world, &file)?;
                 }
 
                 #[test]
-                fn only_what_the_provider_can_do_is_planned(world in P::worlds(true), wish in P::wishes()) {
-                    super::only_what_the_provider_can_do_is_planned::<P>(world, &wish)?;
+                fn only_what_the_provider_can_do_is_planned(world in P::worlds(true), file in P::files()) {
+                    super::only_what_the_provider_can_do_is_planned::<P>(world, &file)?;
                 }
 
                 #[test]
-                fn a_plan_survives_being_saved(world in P::worlds(true), wish in P::wishes()) {
-                    super::a_plan_survives_being_saved::<P>(world, &wish)?;
+                fn a_plan_survives_being_saved(world in P::worlds(true), file in P::files()) {
+                    super::a_plan_survives_being_saved::<P>(world, &file)?;
                 }
             }
 
@@ -684,13 +692,13 @@ macro_rules! laws {
                 #![proptest_config(few())]
 
                 #[test]
-                fn stopped_at_any_request_it_ends_the_same((world, wish) in P::turbulent(), weather in weather()) {
-                    super::stopped_at_any_request_it_ends_the_same::<P>(&world, &wish, &weather)?;
+                fn stopped_at_any_request_it_ends_the_same((world, file) in P::mixed(), network in network()) {
+                    super::stopped_at_any_request_it_ends_the_same::<P>(&world, &file, &network)?;
                 }
 
                 #[test]
-                fn stopped_before_any_line_of_the_ledger_it_ends_the_same((world, wish) in P::turbulent(), weather in weather()) {
-                    super::stopped_before_any_line_of_the_ledger_it_ends_the_same::<P>(&world, &wish, &weather)?;
+                fn stopped_before_any_line_of_the_ledger_it_ends_the_same((world, file) in P::mixed(), network in network()) {
+                    super::stopped_before_any_line_of_the_ledger_it_ends_the_same::<P>(&world, &file, &network)?;
                 }
             }
 
@@ -720,16 +728,16 @@ laws!(rapidapi_laws, support::rapidapi::Hub);
 proptest! {
     #![proptest_config(config())]
 
-    /// No text makes reading a file panic, and none is accepted without being understood.
+    /// No text makes the parser panic, and no text is accepted without being understood.
     #[test]
-    fn any_text_gives_findings_or_a_wish(text in "(?s).{0,400}", cut in 0..400_usize, which in 0..4_usize) {
+    fn any_text_gives_findings_or_a_file(text in "(?s).{0,400}", cut in 0..400_usize, which in 0..4_usize) {
         use rolecall_config::{Source, check_source};
-        let (wish, findings) = check_source(&Source::inline("x.yaml", text.clone()), rolecall_providers::rules);
-        prop_assert!(wish.is_some() || !findings.is_empty());
+        let (file, findings) = check_source(&Source::inline("x.yaml", text.clone()), rolecall_providers::rules);
+        prop_assert!(file.is_some() || !findings.is_empty());
         let example = support::cli::example(["bitpanda.yaml", "hive.yaml", "paradime.yaml", "rapidapi.yaml"][which]);
         let at = (0..=cut.min(example.len())).rev().find(|at| example.is_char_boundary(*at)).unwrap_or(0);
         let spliced = format!("{}{text}{}", &example[..at], &example[at..]);
-        let (wish, findings) = check_source(&Source::inline("x.yaml", spliced), rolecall_providers::rules);
-        prop_assert!(wish.is_some() || !findings.is_empty());
+        let (file, findings) = check_source(&Source::inline("x.yaml", spliced), rolecall_providers::rules);
+        prop_assert!(file.is_some() || !findings.is_empty());
     }
 }

@@ -1,4 +1,4 @@
-//! Paradime for the laws.
+//! Paradime in the laws.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,26 +10,26 @@ use rolecall_sandbox::paradime::{
     DisabledUsers, EmailCase, InviteActive, InviteAgain, InviteDisabled, Refusal, Switches, UserStatus, World,
 };
 
-use crate::lawful::{Lawful, LiveSecret, Wish, turn};
+use crate::lawful::{FileBody, Lawful, LiveSecret, shuffle};
 use crate::support::paradime::{OWNER, Workspace, disabled, invitation, user, world};
 use crate::{config, planned};
 
 const PEOPLE: usize = 6;
 
-/// The last came after all that is known.
+/// The last one is a role that rolecall doesn't know.
 const TYPES: &[&str] = &["ADMIN", "ADMIN", "DEVELOPER", "BUSINESS", "WORKSPACE_ADMIN", "NEVER_HEARD_OF"];
 
-/// How somebody is known to the platform.
+/// The ways in which a user can be known to the platform.
 #[derive(Clone, Copy, Debug)]
-enum There {
+enum Presence {
     No,
     Active,
     Disabled,
     Invited,
     Expired,
-    /// A member, and an invitation is open besides.
+    /// A member who also has an open invitation.
     Both,
-    /// Two, whose addresses differ in the case of their letters alone.
+    /// Two users whose addresses differ only in case.
     Namesakes,
 }
 
@@ -40,7 +40,7 @@ fn switches(shadows: bool) -> impl Strategy<Value = Switches> {
         select(if shadows {
             vec![InviteAgain::Refused, InviteAgain::OkIgnored, InviteAgain::Resent, InviteAgain::Replaced]
         } else {
-            // One that is always refused can't converge, and nobody can know that it will be.
+            // An invitation that is always refused can't converge, and no plan can know that it will be.
             vec![InviteAgain::Resent, InviteAgain::Replaced]
         }),
         select(vec![
@@ -68,16 +68,16 @@ fn switches(shadows: bool) -> impl Strategy<Value = Switches> {
     )
 }
 
-/// People as another hand left them. Nobody is disabled unless `shadows` is set.
+/// Generates workspaces as they could be after changes by others. Nobody is disabled unless `shadows` is set.
 fn workspaces(shadows: bool) -> impl Strategy<Value = World> {
     let there = prop_oneof![
-        3 => Just(There::No),
-        8 => Just(There::Active),
-        1 => Just(if shadows { There::Disabled } else { There::Active }),
-        1 => Just(There::Invited),
-        1 => Just(There::Expired),
-        1 => Just(There::Both),
-        1 => Just(There::Namesakes),
+        3 => Just(Presence::No),
+        8 => Just(Presence::Active),
+        1 => Just(if shadows { Presence::Disabled } else { Presence::Active }),
+        1 => Just(Presence::Invited),
+        1 => Just(Presence::Expired),
+        1 => Just(Presence::Both),
+        1 => Just(Presence::Namesakes),
     ];
     (proptest::collection::vec((there, select(TYPES)), PEOPLE), switches(shadows)).prop_map(
         |(people, switches)| {
@@ -85,16 +85,16 @@ fn workspaces(shadows: bool) -> impl Strategy<Value = World> {
             for (index, (there, account_type)) in people.into_iter().enumerate() {
                 let email = format!("u{index}@x.example");
                 match there {
-                    There::No => {}
-                    There::Active => user(&mut world, &email, account_type),
-                    There::Disabled => disabled(&mut world, &email, account_type),
-                    There::Invited => invitation(&mut world, &email, account_type, &switches.pending_status),
-                    There::Expired => invitation(&mut world, &email, account_type, "EXPIRED"),
-                    There::Both => {
+                    Presence::No => {}
+                    Presence::Active => user(&mut world, &email, account_type),
+                    Presence::Disabled => disabled(&mut world, &email, account_type),
+                    Presence::Invited => invitation(&mut world, &email, account_type, &switches.pending_status),
+                    Presence::Expired => invitation(&mut world, &email, account_type, "EXPIRED"),
+                    Presence::Both => {
                         user(&mut world, &email, account_type);
                         invitation(&mut world, &email, "ADMIN", &switches.pending_status);
                     }
-                    There::Namesakes => {
+                    Presence::Namesakes => {
                         user(&mut world, &email, account_type);
                         user(&mut world, &email.to_uppercase(), "DEVELOPER");
                     }
@@ -106,7 +106,7 @@ fn workspaces(shadows: bool) -> impl Strategy<Value = World> {
     )
 }
 
-fn user_wish(email: &str) -> impl Strategy<Value = Option<String>> + use<> {
+fn user_entry(email: &str) -> impl Strategy<Value = Option<String>> + use<> {
     let kind = select(vec!["ADMIN", "DEVELOPER", "BUSINESS", "WORKSPACE_ADMIN"]);
     let owner = email == OWNER;
     let absent = format!("{{ email: {email}, absent: true }}");
@@ -115,7 +115,7 @@ fn user_wish(email: &str) -> impl Strategy<Value = Option<String>> + use<> {
         let roles = kind.map(|kind| format!(", roles: [{kind}]")).unwrap_or_default();
         Some(format!("{{ email: {email}{roles} }}"))
     });
-    // Of the owner of the credential that is a finding.
+    // For the owner of the credential this is a finding.
     let absent = Some(absent).filter(|_| !owner);
     prop_oneof![
         1 => Just(None),
@@ -124,7 +124,7 @@ fn user_wish(email: &str) -> impl Strategy<Value = Option<String>> + use<> {
     ]
 }
 
-/// What each account type may do, as far as one includes another.
+/// Returns the roles whose permissions an account type includes.
 fn allows(account_type: &str) -> BTreeSet<String> {
     let words: &[&str] = match account_type {
         "ADMIN" => &["administrate", "arrange", "develop", "view"],
@@ -144,12 +144,12 @@ impl Lawful for Workspace {
         workspaces(shadows).boxed()
     }
 
-    fn wishes() -> BoxedStrategy<Wish> {
+    fn files() -> BoxedStrategy<FileBody> {
         let people = (0..PEOPLE).map(|index| format!("U{index}@x.example")).chain([OWNER.to_owned()]);
-        let users: Vec<_> = people.map(|email| user_wish(&email).boxed()).collect();
+        let users: Vec<_> = people.map(|email| user_entry(&email).boxed()).collect();
         let scope = prop_oneof![Just("listed"), Just("all")];
         (users, scope, any::<bool>(), 0..4_usize)
-            .prop_map(|(users, scope, reinvite, min_admins)| Wish {
+            .prop_map(|(users, scope, reinvite, min_admins)| FileBody {
                 head: format!("manage: {{ users: {scope} }}\nreinvite_expired: {reinvite}"),
                 lists: vec![("users", users.into_iter().flatten().collect())],
                 min_admins,
@@ -157,8 +157,8 @@ impl Lawful for Workspace {
             .boxed()
     }
 
-    /// Admins change places.
-    fn swaps() -> BoxedStrategy<(World, Wish)> {
+    /// Generates workspaces in which admins change places.
+    fn swaps() -> BoxedStrategy<(World, FileBody)> {
         let person = (any::<bool>(), any::<bool>());
         (proptest::collection::vec(person, 0..3), 1..4_usize, switches(false))
             .prop_map(|(others, min_admins, switches)| {
@@ -172,33 +172,34 @@ impl Lawful for Workspace {
                     users.push(format!("{{ email: {email}, roles: [{role}] }}"));
                 }
                 world.switches = switches;
-                (world, Wish { head: String::new(), lists: vec![("users", users)], min_admins })
+                (world, FileBody { head: String::new(), lists: vec![("users", users)], min_admins })
             })
             .boxed()
     }
 
-    /// Whoever another hand disabled can't be told from a stranger, or from somebody active: what is sent for them may be
-    /// refused. And where the disabled are listed, disabling isn't seen.
-    fn make_knowable(world: &mut World) {
+    /// Removes users whom somebody else disabled. The API doesn't show them or lists them as active, so an invitation
+    /// or an update may be refused. Where the list shows disabled users, the effect of disabling can't be seen
+    /// either.
+    fn remove_unknowable(world: &mut World) {
         let mut seen = BTreeSet::new();
         world.users.retain(|user| user.status == UserStatus::Active && seen.insert(user.uid.clone()));
         world.switches.invite_expired = InviteAgain::Replaced;
         world.switches.disabled_users = DisabledUsers::Hidden;
     }
 
-    fn turned(world: &World, seed: u64) -> World {
-        let mut turned = world.clone();
-        turn(&mut turned.users, seed);
-        turn(&mut turned.invitations, seed);
-        turned
+    fn shuffled(world: &World, seed: u64) -> World {
+        let mut shuffled = world.clone();
+        shuffle(&mut shuffled.users, seed);
+        shuffle(&mut shuffled.invitations, seed);
+        shuffled
     }
 
     fn usable_admins(world: &World) -> usize {
         world.usable_admins()
     }
 
-    /// The credential is the owner's, and may go with them.
-    fn lets_us_in(world: &World) -> bool {
+    /// The credential belongs to the owner and stops working without them.
+    fn own_access_works(world: &World) -> bool {
         let owner = world.user(OWNER).unwrap();
         owner.status == UserStatus::Active && owner.account_type == "ADMIN"
     }
@@ -216,7 +217,7 @@ impl Lawful for Workspace {
         Vec::new()
     }
 
-    /// Nobody at all, one of them twice, or in two ways.
+    /// Makes the list empty, or lists a user twice or in two ways.
     fn break_users(world: &mut World, how: u8) {
         world.switches.disabled_users = DisabledUsers::Hidden;
         if how.is_multiple_of(2) {
@@ -249,10 +250,10 @@ impl Lawful for Workspace {
 proptest! {
     #![proptest_config(config())]
 
-    /// Whoever is in, or can still accept, is never invited: what the platform does then isn't known.
+    /// A member or somebody with a valid invitation is never invited: what the platform would do isn't known.
     #[test]
-    fn nobody_who_is_in_or_invited_is_invited(world in Workspace::worlds(true), wish in Workspace::wishes()) {
-        let rig = Workspace::rig(world, &wish);
+    fn nobody_who_is_in_or_invited_is_invited(world in Workspace::worlds(true), file in Workspace::files()) {
+        let rig = Workspace::rig(world, &file);
         let live = rig.read().unwrap();
         let Ok(plan) = rig.try_plan() else { return Ok(()) };
         let known: BTreeSet<Address> = live.users.items.iter().map(|user| &user.email)
@@ -264,13 +265,14 @@ proptest! {
         }
     }
 
-    /// Law 2, where disabled users stay in the list: nothing is sent twice, and nobody passes for gone or for well.
+    /// Law 2 where the list shows disabled users: nothing is sent twice, and nobody is reported as removed or as
+    /// in sync without proof.
     #[test]
-    fn where_the_disabled_are_listed_nothing_is_sent_again(world in Workspace::worlds(false), wish in Workspace::wishes()) {
+    fn where_the_disabled_are_listed_nothing_is_sent_again(world in Workspace::worlds(false), file in Workspace::files()) {
         let mut world = world;
-        Workspace::make_knowable(&mut world);
+        Workspace::remove_unknowable(&mut world);
         world.switches.disabled_users = DisabledUsers::ListedActive;
-        let mut rig = Workspace::rig(world, &wish);
+        let mut rig = Workspace::rig(world, &file);
         let Some(first) = planned(&rig) else { return Ok(()) };
         rig.apply_plan(&first).unwrap();
         let Ok(second) = rig.try_plan() else { return Ok(()) };

@@ -1,4 +1,4 @@
-//! RapidAPI for the laws.
+//! RapidAPI in the laws.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,28 +9,28 @@ use rolecall_sandbox::rapidapi::{
     DeletedTeams, Demotion, Generation, InvitePending, OWN_EMAIL, Refusal, StaleRows, Switches, World,
 };
 
-use crate::lawful::{Lawful, LiveSecret, Wish, turn};
+use crate::lawful::{FileBody, Lawful, LiveSecret, shuffle};
 use crate::support::rapidapi::{Hub, acme, invitation, member, world};
 
 const PEOPLE: usize = 5;
 const TEAMS: &[&str] = &["T0", "T1", "T2"];
 const TEAM_ROLES: &[&str] = &["team-admin", "team-developer", "team-viewer"];
 
-/// How somebody is known to the hub.
+/// The ways in which a user can be known to the hub.
 #[derive(Clone, Copy, Debug)]
-enum There {
+enum Presence {
     No,
     Admin,
     Member,
     Deactivated,
-    /// Switched off in the organisation.
+    /// A member who is deactivated in the organisation.
     Suspended,
     Invited,
     InvitedAdmin,
-    /// Has an account, and isn't in the organisation.
+    /// A user of the hub who isn't a member of the organisation.
     Account,
     DeactivatedAccount,
-    /// Both of the last and an invitation.
+    /// A user of the hub who is invited and isn't a member.
     InvitedAccount,
 }
 
@@ -59,7 +59,7 @@ fn switches() -> impl Strategy<Value = Switches> {
     )
 }
 
-/// Teams by number, each with a role.
+/// Generates memberships of teams, each with a role.
 fn memberships() -> impl Strategy<Value = Vec<(&'static str, &'static str)>> {
     let team = proptest::option::of(select(TEAM_ROLES));
     proptest::collection::vec(team, TEAMS.len())
@@ -68,16 +68,16 @@ fn memberships() -> impl Strategy<Value = Vec<(&'static str, &'static str)>> {
 
 fn hubs() -> impl Strategy<Value = World> {
     let there = prop_oneof![
-        3 => Just(There::No),
-        3 => Just(There::Admin),
-        6 => Just(There::Member),
-        1 => Just(There::Deactivated),
-        1 => Just(There::Suspended),
-        2 => Just(There::Invited),
-        1 => Just(There::InvitedAdmin),
-        1 => Just(There::Account),
-        1 => Just(There::DeactivatedAccount),
-        1 => Just(There::InvitedAccount),
+        3 => Just(Presence::No),
+        3 => Just(Presence::Admin),
+        6 => Just(Presence::Member),
+        1 => Just(Presence::Deactivated),
+        1 => Just(Presence::Suspended),
+        2 => Just(Presence::Invited),
+        1 => Just(Presence::InvitedAdmin),
+        1 => Just(Presence::Account),
+        1 => Just(Presence::DeactivatedAccount),
+        1 => Just(Presence::InvitedAccount),
     ];
     let person = (there, memberships());
     let people = proptest::collection::vec(person, PEOPLE);
@@ -93,31 +93,31 @@ fn hubs() -> impl Strategy<Value = World> {
                 let email = format!("u{index}@x.example");
                 let names: Vec<&str> = teams.iter().map(|(team, _)| *team).collect();
                 match there {
-                    There::No => {}
-                    There::Admin => {
+                    Presence::No => {}
+                    Presence::Admin => {
                         member(&mut world, &email, true, &teams);
                     }
-                    There::Member => {
+                    Presence::Member => {
                         member(&mut world, &email, false, &teams);
                     }
-                    There::Deactivated => {
+                    Presence::Deactivated => {
                         let id = member(&mut world, &email, false, &teams);
                         "DEACTIVATED".clone_into(&mut world.user_mut(id).unwrap().status);
                     }
-                    There::Suspended => {
+                    Presence::Suspended => {
                         let id = member(&mut world, &email, false, &teams);
                         let found = world.organization_mut(organization).unwrap();
                         found.member_mut(id).unwrap().deactivated = true;
                     }
-                    There::Invited => invitation(&mut world, &email, "DEVELOPER", &names),
-                    There::InvitedAdmin => invitation(&mut world, &email, "ADMIN", &names),
-                    There::Account => {
+                    Presence::Invited => invitation(&mut world, &email, "DEVELOPER", &names),
+                    Presence::InvitedAdmin => invitation(&mut world, &email, "ADMIN", &names),
+                    Presence::Account => {
                         world.add_user(&email);
                     }
-                    There::DeactivatedAccount | There::InvitedAccount => {
+                    Presence::DeactivatedAccount | Presence::InvitedAccount => {
                         let id = world.add_user(&email);
                         "DEACTIVATED".clone_into(&mut world.user_mut(id).unwrap().status);
-                        if matches!(there, There::InvitedAccount) {
+                        if matches!(there, Presence::InvitedAccount) {
                             invitation(&mut world, &email, "DEVELOPER", &names);
                         }
                     }
@@ -130,14 +130,14 @@ fn hubs() -> impl Strategy<Value = World> {
     )
 }
 
-/// The teams that somebody is to be in: with roles, or by their names alone.
+/// The teams in a user's entry: with roles, or only by name.
 #[derive(Clone, Debug)]
-struct TeamsWish {
+struct TeamEntries {
     roles: Vec<Option<&'static str>>,
     bare: bool,
 }
 
-impl TeamsWish {
+impl TeamEntries {
     fn text(&self, gone: &BTreeSet<&str>) -> String {
         let named = TEAMS.iter().zip(&self.roles).filter_map(|(team, role)| Some((*team, (*role)?)));
         let named = named.filter(|(team, _)| !gone.contains(team));
@@ -150,19 +150,19 @@ impl TeamsWish {
     }
 }
 
-fn teams_wish() -> impl Strategy<Value = TeamsWish> {
+fn team_entries() -> impl Strategy<Value = TeamEntries> {
     let role = select(vec!["Team Admin", "team-developer", "Team Viewer"]);
     let roles = proptest::collection::vec(proptest::option::of(role), TEAMS.len());
-    (roles, proptest::bool::weighted(0.3)).prop_map(|(roles, bare)| TeamsWish { roles, bare })
+    (roles, proptest::bool::weighted(0.3)).prop_map(|(roles, bare)| TeamEntries { roles, bare })
 }
 
-/// What is wished of somebody.
+/// The entry of a user in the file.
 #[derive(Clone, Debug)]
 struct UserWish {
     email: String,
-    /// The rest of the entry, but for the teams.
+    /// The fields of the entry other than the teams.
     rest: String,
-    teams: Option<TeamsWish>,
+    teams: Option<TeamEntries>,
 }
 
 impl UserWish {
@@ -172,7 +172,7 @@ impl UserWish {
     }
 }
 
-fn user_wish(email: &str) -> impl Strategy<Value = Option<UserWish>> + use<> {
+fn user_entry(email: &str) -> impl Strategy<Value = Option<UserWish>> + use<> {
     let roles = select(vec![
         "",
         "",
@@ -189,7 +189,7 @@ fn user_wish(email: &str) -> impl Strategy<Value = Option<UserWish>> + use<> {
         status.prop_map(|status| status.map(|status| format!(", status: {status}")).unwrap_or_default())
     };
     let (one, other) = (email.to_owned(), email.to_owned());
-    let listed = (roles, status(&["active", "deactivated"]), proptest::option::weighted(0.7, teams_wish()))
+    let listed = (roles, status(&["active", "deactivated"]), proptest::option::weighted(0.7, team_entries()))
         .prop_map(move |(roles, status, teams)| {
             Some(UserWish { email: one.clone(), rest: format!("{roles}{status}"), teams })
         });
@@ -203,8 +203,8 @@ fn user_wish(email: &str) -> impl Strategy<Value = Option<UserWish>> + use<> {
     ]
 }
 
-/// What is said of a team, and whether that is that it has to go.
-fn team_wish() -> impl Strategy<Value = Option<(&'static str, bool)>> {
+/// Generates the entry of a team, and whether it asks for the team's deletion.
+fn team_entry() -> impl Strategy<Value = Option<(&'static str, bool)>> {
     prop_oneof![
         3 => Just(None),
         3 => Just(Some(("", false))),
@@ -230,10 +230,10 @@ impl Lawful for Hub {
         hubs().boxed()
     }
 
-    fn wishes() -> BoxedStrategy<Wish> {
-        let users: Vec<_> = (0..PEOPLE).map(|index| user_wish(&format!("U{index}@x.example")).boxed()).collect();
+    fn files() -> BoxedStrategy<FileBody> {
+        let users: Vec<_> = (0..PEOPLE).map(|index| user_entry(&format!("U{index}@x.example")).boxed()).collect();
         let new = prop_oneof![2 => Just(None), 1 => Just(Some("{ name: T3, description: new }".to_owned()))];
-        let teams = (proptest::collection::vec(team_wish(), TEAMS.len()), new);
+        let teams = (proptest::collection::vec(team_entry(), TEAMS.len()), new);
         let scopes = (
             prop_oneof![2 => Just("listed"), 1 => Just("all")],
             prop_oneof![4 => Just("listed"), 1 => Just("all")],
@@ -250,7 +250,7 @@ impl Lawful for Hub {
                 let settings = format!("settings: {{ {} }}", settings.join(", "));
                 let listed = TEAMS.iter().zip(teams).filter_map(|(name, team)| Some((*name, team?)));
                 let listed: Vec<_> = listed.collect();
-                // Of everybody whom the file puts there that is a finding.
+                // A file that adds members to a team that it deletes has a finding.
                 let goes = |name: &&str| match listed.iter().find(|(team, _)| team == name) {
                     Some((_, (_, absent))) => *absent,
                     None => of_teams == "all",
@@ -258,7 +258,7 @@ impl Lawful for Hub {
                 let gone: BTreeSet<&str> = TEAMS.iter().copied().filter(goes).collect();
                 let users = users.iter().flatten().map(|user| user.text(&gone));
                 let teams = listed.iter().map(|(name, (rest, _))| format!("{{ name: {name}{rest} }}")).chain(new);
-                Wish {
+                FileBody {
                 head: format!(
                     "manage: {{ users: {of_users}, teams: {of_teams} }}\nallow: [user-deletion, default-team-deletion]\nreinvite_expired: {reinvite}\n{settings}"
                 ),
@@ -271,9 +271,9 @@ impl Lawful for Hub {
             .boxed()
     }
 
-    /// Admins change places, and people change teams.
-    fn swaps() -> BoxedStrategy<(World, Wish)> {
-        let person = (any::<bool>(), any::<bool>(), memberships(), teams_wish());
+    /// Generates organisations in which admins change places and users change teams.
+    fn swaps() -> BoxedStrategy<(World, FileBody)> {
+        let person = (any::<bool>(), any::<bool>(), memberships(), team_entries());
         (proptest::collection::vec(person, 2..4), 1..4_usize, switches())
             .prop_map(|(people, min_admins, switches)| {
                 let mut world = world();
@@ -282,47 +282,47 @@ impl Lawful for Hub {
                     world.add_team(organization, name);
                 }
                 let mut users = vec![format!("{{ email: {OWN_EMAIL} }}")];
-                for (index, (is_admin, shall_be, teams, wished)) in people.into_iter().enumerate() {
+                for (index, (is_admin, shall_be, teams, desired)) in people.into_iter().enumerate() {
                     let email = format!("u{index}@x.example");
                     member(&mut world, &email, is_admin, &teams);
                     let role = if shall_be { "Organization Admin" } else { "Developer" };
                     users.push(format!(
                         "{{ email: {email}, roles: [{role}], teams: {} }}",
-                        wished.text(&BTreeSet::new())
+                        desired.text(&BTreeSet::new())
                     ));
                 }
                 world.switches = switches;
-                (world, Wish { head: String::new(), lists: vec![("users", users)], min_admins })
+                (world, FileBody { head: String::new(), lists: vec![("users", users)], min_admins })
             })
             .boxed()
     }
 
-    fn turned(world: &World, seed: u64) -> World {
-        let mut turned = world.clone();
-        turn(&mut turned.users, seed);
-        turn(&mut turned.assignments, seed);
-        turn(&mut turned.roles, seed);
-        for organization in &mut turned.organizations {
-            turn(&mut organization.teams, seed);
-            turn(&mut organization.members, seed);
-            turn(&mut organization.invitations, seed);
+    fn shuffled(world: &World, seed: u64) -> World {
+        let mut shuffled = world.clone();
+        shuffle(&mut shuffled.users, seed);
+        shuffle(&mut shuffled.assignments, seed);
+        shuffle(&mut shuffled.roles, seed);
+        for organization in &mut shuffled.organizations {
+            shuffle(&mut organization.teams, seed);
+            shuffle(&mut organization.members, seed);
+            shuffle(&mut organization.invitations, seed);
         }
-        turned
+        shuffled
     }
 
     fn usable_admins(world: &World) -> usize {
         world.usable_admins(acme(world))
     }
 
-    /// The credentials are the owner's, and a team's that they are in.
-    fn lets_us_in(world: &World) -> bool {
+    /// The credentials belong to the owner and to a team that they have to be in.
+    fn own_access_works(world: &World) -> bool {
         let own = world.user(OWN_EMAIL).unwrap();
         let key = world.credentials.iter().find_map(|credential| credential.team).unwrap();
         own.status == "ACTIVE" && world.is_org_admin(acme(world), own.id) && world.is_in_team(key, own.id)
     }
 
-    /// What the role in the organisation allows, and being in a team. Which role there isn't part of it: that of one
-    /// team isn't more or less than that of another.
+    /// Returns the access from roles in the organisation and from team memberships. Roles in teams don't count,
+    /// because none of them includes another.
     fn access(world: &World) -> BTreeMap<String, BTreeSet<String>> {
         let found = world.organization("acme").unwrap();
         let mut access = BTreeMap::new();
@@ -346,7 +346,7 @@ impl Lawful for Hub {
         Vec::new()
     }
 
-    /// A count that disagrees, or a list that doesn't end where it says.
+    /// Makes a count wrong, or a list end too early.
     fn break_users(world: &mut World, how: u8) {
         let off = if how.is_multiple_of(2) { 50 } else { -50 };
         match how % 4 {

@@ -1,27 +1,27 @@
-//! What law 5 promises of every moment.
+//! The promise of law 5 about every moment of an apply.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
 use rolecall_model::OrganizationPlan;
 
-use crate::lawful::{Lawful, Wish};
+use crate::lawful::{FileBody, Lawful};
 use crate::support::rig::Rig;
 
-/// What must hold between the start and the end of a plan.
+/// Conditions that hold from the start to the end of a plan.
 pub struct Safety {
-    /// Fewer admins may never be left.
+    /// The minimum number of usable admins.
     floor: usize,
-    /// What both ends allow, and so every moment between them.
+    /// The access that users have both at the start and at the end.
     kept: BTreeMap<String, BTreeSet<String>>,
 }
 
-/// The first thing that went wrong.
+/// The first violation, if there was one.
 pub type Breach = Arc<Mutex<Option<String>>>;
 
 impl Safety {
-    pub fn of<P: Lawful>(world: &P::World, wish: &Wish, plan: &OrganizationPlan) -> Self {
-        let mut undisturbed = P::rig(world.clone(), wish);
+    pub fn of<P: Lawful>(world: &P::World, file: &FileBody, plan: &OrganizationPlan) -> Self {
+        let mut undisturbed = P::rig(world.clone(), file);
         undisturbed.apply_plan(plan).unwrap();
         let (start, end) = (P::access(world), P::access(&undisturbed.world()));
         let nothing = BTreeSet::new();
@@ -29,7 +29,7 @@ impl Safety {
             .iter()
             .map(|(who, had)| (who.clone(), had.intersection(end.get(who).unwrap_or(&nothing)).cloned().collect()))
             .collect();
-        Self { floor: wish.min_admins.min(P::usable_admins(world)), kept }
+        Self { floor: file.min_admins.min(P::usable_admins(world)), kept }
     }
 
     fn breach<P: Lawful>(&self, world: &P::World) -> Option<String> {
@@ -38,7 +38,7 @@ impl Safety {
         if admins < *floor {
             return Some(format!("{admins} admins of {floor}"));
         }
-        if !P::lets_us_in(world) {
+        if !P::own_access_works(world) {
             return Some("locked out".to_owned());
         }
         let (now, nothing) = (P::access(world), BTreeSet::new());
@@ -48,7 +48,7 @@ impl Safety {
         })
     }
 
-    /// Looks after each request.
+    /// Checks the conditions after each request.
     pub fn watch<P: Lawful>(self: &Arc<Self>, rig: &Rig<P>) -> Breach {
         let (safety, breach) = (Arc::clone(self), Breach::default());
         let found = Arc::clone(&breach);

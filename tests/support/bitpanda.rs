@@ -1,4 +1,4 @@
-//! Bitpanda Custody for tests.
+//! Support for tests with Bitpanda Custody.
 
 use std::sync::{Arc, MutexGuard};
 
@@ -36,7 +36,7 @@ impl rig::Platform for Custody {
     }
 }
 
-/// A world with rolecall's own key in it.
+/// Returns a world with rolecall's own key.
 pub fn world() -> World {
     let mut world = World::empty(ORGANIZATION);
     world.keys.push(key("own", "rolecall", &["ADMIN"], OWN_SECRET));
@@ -68,7 +68,7 @@ pub fn key(id: &str, name: &str, roles: &[&str], secret: &str) -> WorldKey {
     }
 }
 
-/// The part of a file that every test has.
+/// The beginning of every test's file.
 pub const HEAD: &str = "provider: bitpanda
 organization: org-1
 endpoint: https://tapi-sandbox.trustology-test.com/graphql

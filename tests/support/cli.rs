@@ -10,13 +10,13 @@ use rolecall_model::ProviderName;
 use rolecall_sandbox::own_credentials;
 use tempfile::TempDir;
 
-/// An empty folder, and an environment with nothing of this machine in it.
+/// An empty folder, and an environment without any variable of this machine.
 pub struct Env {
     folder: TempDir,
     variables: Vec<(String, String)>,
 }
 
-/// What a run said: stdout, stderr and status.
+/// The output of a run: stdout, stderr and exit code.
 pub struct Said {
     pub stdout: String,
     pub stderr: String,
@@ -24,7 +24,7 @@ pub struct Said {
 }
 
 impl Said {
-    /// All of it as one text, so that a snapshot catches everything.
+    /// Returns everything as one text, so that a snapshot covers all of it.
     pub fn all(&self) -> String {
         let mut text = String::new();
         let _ = writeln!(text, "{}[exit {}]", self.stdout, self.code);
@@ -40,7 +40,7 @@ impl Env {
         Self { folder: TempDir::new().unwrap(), variables: Vec::new() }
     }
 
-    /// With the example in it.
+    /// Creates a folder with the example in it.
     pub fn with_example() -> Self {
         let env = Self::new();
         env.write("bitpanda.yaml", example("bitpanda.yaml"));
@@ -68,7 +68,7 @@ impl Env {
     pub fn command(&self) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_rolecall"));
         command.current_dir(self.folder.path()).env_clear().stdin(Stdio::null());
-        // The programs that deliveries name.
+        // Deliveries name programs, so they need the path.
         command.env("PATH", std::env::var_os("PATH").unwrap_or_default());
         for (name, value) in &self.variables {
             command.env(name, value);
@@ -84,7 +84,7 @@ impl Env {
         let clean = |bytes: &[u8]| {
             let text = String::from_utf8(bytes.to_vec()).unwrap();
             let text = text.replace(&self.folder.path().display().to_string(), "$DIR");
-            // A run may begin before midnight and be looked at after it.
+            // A run may begin before midnight and be compared after it.
             let now = jiff::Timestamp::now();
             let days =
                 [now, now - jiff::SignedDuration::from_mins(5)].map(|at| at.strftime("%Y-%m-%d").to_string());
@@ -113,7 +113,7 @@ impl Env {
     }
 }
 
-/// An example as it is in the repository.
+/// Returns an example of the repository.
 pub fn example(name: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples").join(name);
     std::fs::read_to_string(path).unwrap()
@@ -126,12 +126,12 @@ pub struct Server {
 }
 
 impl Server {
-    /// The example, pointed at this server.
+    /// Returns the example, pointed at this server.
     pub fn example(&self) -> String {
         example("bitpanda.yaml").replace("https://tapi-sandbox.trustology-test.com/graphql", &self.url)
     }
 
-    /// Asks as any client would. Gives the status and the body.
+    /// Sends a query, as any client would. Returns the status and the body.
     pub fn post(&self, key: Option<&str>, query: &str) -> (u16, String) {
         let body = serde_json::json!({ "query": query }).to_string();
         let address = self.url.trim_start_matches("http://").trim_end_matches("/graphql");
@@ -158,10 +158,10 @@ impl Drop for Server {
     }
 }
 
-/// What a hub's gateway calls its API.
+/// The host name that RapidAPI's gateway expects.
 const HOST: &str = "platform-graphql.sandbox.rapidapi.example";
 
-/// A folder with an example as `file.yaml`, and its platform over HTTP.
+/// Creates a folder with an example as `file.yaml`, and serves its platform over HTTP.
 pub fn served(provider: ProviderName, args: &[&str]) -> (Env, Server) {
     let mut env = Env::new();
     let server = env.serve_example(provider, args);
@@ -179,7 +179,7 @@ pub fn served(provider: ProviderName, args: &[&str]) -> (Env, Server) {
 }
 
 impl Env {
-    /// Serves the world of an example, as it was left, and points `file.yaml` there.
+    /// Serves the world of an example in its last state, and points `file.yaml` there.
     pub fn serve_example(&mut self, provider: ProviderName, args: &[&str]) -> Server {
         let name = provider.as_str();
         let more: &[&str] = if provider == ProviderName::Rapidapi { &["--set", "rate-limit=0"] } else { &[] };
@@ -204,7 +204,8 @@ impl Env {
         server
     }
 
-    /// The same program with something done to it by a shell before it begins: `$0` is the program, `$@` what it gets.
+    /// Runs the program from a shell script, which may set something up first: `$0` is the program, `$@` its
+    /// arguments.
     pub fn run_within(&self, script: &str, args: &[&str]) -> Said {
         let mut shell = Command::new("sh");
         shell.args(["-c", script, env!("CARGO_BIN_EXE_rolecall")]).args(args);

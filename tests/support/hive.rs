@@ -1,4 +1,4 @@
-//! GraphQL Hive for tests.
+//! Support for tests with GraphQL Hive.
 
 use std::sync::{Arc, MutexGuard};
 
@@ -42,7 +42,7 @@ impl rig::Platform for Console {
     }
 }
 
-/// An id in the platform's shape.
+/// Returns an id in the platform's format.
 pub fn uuid(seed: &str) -> String {
     let digest = rolecall_sandbox::digest(seed);
     format!("{}-{}-4{}-a{}-{}", &digest[..8], &digest[8..12], &digest[13..16], &digest[17..20], &digest[20..32])
@@ -52,7 +52,7 @@ fn past() -> Timestamp {
     "2025-01-01T00:00:00Z".parse().unwrap()
 }
 
-/// An organisation with its owner and three projects of two targets each.
+/// Returns an organisation with its owner and three projects of two targets each.
 pub fn world() -> World {
     let mut world = World::empty("acme");
     let projects =

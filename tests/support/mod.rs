@@ -1,4 +1,4 @@
-//! What the tests share.
+//! Support code that the test binaries share.
 #![allow(dead_code, reason = "each test binary uses a part")]
 
 pub mod bitpanda;

@@ -1,4 +1,4 @@
-//! Paradime for tests.
+//! Support for tests with Paradime.
 
 use std::sync::{Arc, MutexGuard};
 
@@ -16,7 +16,7 @@ pub struct Workspace;
 
 pub type Rig = rig::Rig<Workspace>;
 
-/// Whose credential rolecall uses.
+/// The user to whom rolecall's credential belongs.
 pub const OWNER: &str = "own@x.example";
 
 pub const HEAD: &str = "provider: paradime
@@ -48,7 +48,7 @@ impl rig::Platform for Workspace {
     }
 }
 
-/// A workspace with the owner of the credential in it.
+/// Returns a workspace with the owner of the credential.
 pub fn world() -> World {
     let mut world = World::empty("analytics0000000");
     user(&mut world, OWNER, "ADMIN");

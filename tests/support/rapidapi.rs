@@ -1,4 +1,4 @@
-//! RapidAPI for tests.
+//! Support for tests with RapidAPI.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, MutexGuard};
@@ -45,8 +45,8 @@ impl Platform for Hub {
     }
 }
 
-/// A hub with one organisation, which the owner of the credentials administrates. Nothing is limited, as time stands
-/// still.
+/// Returns a hub with one organisation, of which the owner of the credentials is an admin. There is no rate limit,
+/// because time stands still.
 pub fn world() -> World {
     let mut world = World::empty();
     world.add_organization("acme");
@@ -64,7 +64,7 @@ pub fn team(world: &World, name: &str) -> u64 {
     organization.teams.iter().find(|team| team.name == name && !team.deleted).unwrap().id
 }
 
-/// A member with a role, by its key, in each of some teams.
+/// Adds a member to the organisation and to some teams, each with a role by its key.
 pub fn member(world: &mut World, email: &str, admin: bool, teams: &[(&str, &str)]) -> u64 {
     let organization = acme(world);
     let known = world.user(email).map(|user| user.id);
@@ -84,7 +84,7 @@ pub fn invitation(world: &mut World, email: &str, role: &str, teams: &[&str]) {
     world.add_invitation(organization, email, role, &teams);
 }
 
-/// The teams that somebody is in.
+/// Returns the teams that a user is in.
 pub fn teams_of(world: &World, email: &str) -> Vec<String> {
     let user = world.user(email).unwrap().id;
     let organization = world.organization("acme").unwrap();
@@ -92,7 +92,7 @@ pub fn teams_of(world: &World, email: &str) -> Vec<String> {
     in_it.map(|team| team.name.clone()).collect()
 }
 
-/// A hub whose one organisation has these teams besides the one that came with it.
+/// Returns a hub whose organisation has these teams and its default team.
 pub fn with_teams(names: &[&str]) -> World {
     let mut world = world();
     let organization = acme(&world);
@@ -106,12 +106,12 @@ pub fn user(world: &World, email: &str) -> u64 {
     world.user(email).unwrap().id
 }
 
-/// The id of a role, by its level and key.
+/// Returns the id of a role by its level and key.
 pub fn role(world: &World, level: &str, key: &str) -> u64 {
     world.role(level, key).unwrap().id
 }
 
-/// The key of the role that somebody was given in a team.
+/// Returns the key of a user's role in a team.
 pub fn role_in(world: &World, email: &str, name: &str) -> Option<String> {
     let row = world.assignment("USER_TEAM", user(world, email), Some(acme(world)), Some(team(world, name)))?;
     world.role_by_id(row.role).map(|role| role.key.clone())
@@ -129,7 +129,7 @@ pub fn status(world: &World, email: &str) -> String {
     world.user(email).unwrap().status.clone()
 }
 
-/// Invitations that can be accepted: whom, as what, into which teams.
+/// Returns the invitations that can be accepted: address, role and teams.
 pub fn invited(world: &World) -> Vec<(String, String, Vec<String>)> {
     let organization = world.organization("acme").unwrap();
     let name = |id: &u64| organization.team(*id).unwrap().name.clone();
@@ -142,23 +142,23 @@ pub fn invited(world: &World) -> Vec<(String, String, Vec<String>)> {
     invited
 }
 
-/// The operations that went out, with their variables; of those that have one, the input.
+/// Returns the operations that were sent with their variables, or with their input if they have one.
 pub fn sent<P: Platform>(rig: &rig::Rig<P>) -> Vec<(&'static str, Value)> {
     let input = |variables: Value| variables.get("input").cloned().unwrap_or(variables);
     rig.wire.mutations().into_iter().map(|request| (request.operation_name, input(request.variables))).collect()
 }
 
-/// Their names alone.
+/// Returns the names of the operations that were sent.
 pub fn operations<P: Platform>(rig: &rig::Rig<P>) -> Vec<&'static str> {
     sent(rig).into_iter().map(|(operation, _)| operation).collect()
 }
 
-/// The names of all requests from one on.
+/// Returns the names of all requests, starting at the given one.
 pub fn requests<P: Platform>(rig: &rig::Rig<P>, from: usize) -> Vec<&'static str> {
     rig.wire.sent()[from..].iter().map(|request| request.operation_name).collect()
 }
 
-/// What became of each step.
+/// Returns the outcome of each step.
 pub fn outcomes(report: &Report) -> Vec<(&str, Outcome)> {
     report.steps.iter().map(|step| (step.operation.as_str(), step.outcome)).collect()
 }
@@ -168,7 +168,7 @@ pub fn asserted<P: Platform>(rig: &rig::Rig<P>, address: &str) -> OrganizationPl
     rig.plan_from(&rig.read().unwrap(), &asserted, None).unwrap()
 }
 
-/// What an apply does before it plans.
+/// Updates the ledger from what was read, as an apply does before it plans.
 pub fn ledger_updates<P: Platform>(rig: &mut rig::Rig<P>) {
     let live = rig.read().unwrap();
     note_observed(&live, rolecall_providers::rules(P::NAME), &mut rig.ledger, "run-x", now()).unwrap();
@@ -179,7 +179,7 @@ pub fn effects(plan: &OrganizationPlan, address: &str) -> Vec<Effect> {
     change.unwrap_or_else(|| panic!("{:?}", addresses(plan))).effects.clone()
 }
 
-/// The reason and the class of what is held of an address.
+/// Returns the reasons and classes of the holds on an address.
 pub fn held(plan: &OrganizationPlan, address: &str) -> Vec<String> {
     let of = plan.sealed.holds.iter().filter(|hold| hold.address.to_string() == address);
     of.map(|hold| format!("{}: {}", hold.class.as_str(), hold.reason)).collect()
@@ -189,15 +189,15 @@ pub fn findings(world: World, body: &str) -> Vec<Finding> {
     Rig::new(world, body).try_plan().err().unwrap_or_default()
 }
 
-/// The plan of a fresh rig.
+/// Returns the plan of a new rig.
 pub fn planned(world: World, body: &str) -> OrganizationPlan {
     Rig::new(world, body).plan()
 }
 
-/// No addresses.
+/// An empty list of addresses.
 pub const NOBODY: Vec<String> = Vec::new();
 
-/// Was all of it done, and is nothing left to do?
+/// Whether everything was done and the platform is in sync with the file.
 pub fn converged(report: &Report) -> bool {
     report.all_done() && matches!(report.final_state, FinalState::InSync { .. })
 }
@@ -207,27 +207,27 @@ pub fn two_teams(rig: &Rig) -> (u64, u64) {
     (team(&world, "Payments"), team(&world, "Data"))
 }
 
-/// The same credentials for another organisation.
+/// Returns the beginning of a file for another organisation, with the same credentials.
 pub fn head_of(organization: impl std::fmt::Display) -> String {
     HEAD.replace("organization: acme", &format!("organization: \"{organization}\""))
 }
 
-/// A rig for an organisation of this hub that isn't `acme`.
+/// Returns a rig for an organisation of this hub other than `acme`.
 pub fn rig_of(organization: impl std::fmt::Display, world: World, body: &str) -> Rig {
     let mut rig = Rig::new(world, "");
-    wish_of(&mut rig, organization, body);
+    set_file_of(&mut rig, organization, body);
     rig
 }
 
-/// Another wish, for an organisation that isn't `acme`.
-pub fn wish_of(rig: &mut Rig, organization: impl std::fmt::Display, body: &str) {
+/// Plans from another file, for an organisation other than `acme`.
+pub fn set_file_of(rig: &mut Rig, organization: impl std::fmt::Display, body: &str) {
     rig.desired = rig::desired(&format!("{}{body}", head_of(organization)));
 }
 
 pub const GENERATIONS: [Generation; 3] = [Generation::Early, Generation::Middle, Generation::Late];
 
-/// Somebody of every kind, each with something to be done, and what the file has of it.
-pub fn moved() -> (World, &'static str) {
+/// Returns a world with one user for each kind of change, and the file that asks for the changes.
+pub fn one_of_each_change() -> (World, &'static str) {
     let mut world = with_teams(&["Payments", "Data", "Legacy"]);
     let partners = world.add_organization("partners");
     let up = member(&mut world, "up@x.example", false, &[("Payments", "team-viewer")]);
@@ -254,7 +254,7 @@ users:
     (world, body)
 }
 
-/// Twenty to invite, ten to change, five to take out.
+/// Returns a world and a file with twenty users to invite, ten to change and five to remove.
 pub fn crowd() -> (World, String) {
     let mut world = with_teams(&["Payments", "Data"]);
     let mut users = Vec::new();

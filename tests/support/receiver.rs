@@ -1,11 +1,11 @@
-//! A server that takes whatever is posted to it and remembers it.
+//! A server that accepts everything that is posted to it and records it.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
 use std::sync::mpsc::{Receiver as Channel, channel};
 use std::thread;
 
-/// Takes requests until it is dropped.
+/// A server that runs until it is dropped.
 pub struct Receiver {
     pub url: String,
     requests: Channel<Received>,
@@ -14,13 +14,13 @@ pub struct Receiver {
 /// One request.
 pub struct Received {
     pub path: String,
-    /// Names in small letters.
+    /// The headers, with lower-case names.
     pub headers: Vec<String>,
     pub body: String,
 }
 
 impl Receiver {
-    /// Answers with these statuses, one after the other, and with the last one from then on.
+    /// Starts a server that answers with these statuses in order, then always with the last one.
     pub fn answering(statuses: &'static [u16]) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
@@ -55,7 +55,7 @@ impl Receiver {
         Self { url, requests }
     }
 
-    /// All that has come since it was asked last.
+    /// Returns the requests received since the last call.
     pub fn take(&self) -> Vec<Received> {
         self.requests.try_iter().collect()
     }

@@ -1,5 +1,5 @@
-//! An organisation in memory with everything around it: sandbox, connection, ledger, deliveries. No network, and
-//! time stands still.
+//! An organisation in memory with a sandbox, a connection, a ledger and deliveries. There is no network, and time
+//! stands still.
 
 use std::collections::BTreeSet;
 use std::future::Future;
@@ -23,50 +23,50 @@ use rolecall_sandbox::{Engine, Headers, InProcess, Sandbox, Store};
 use secrecy::ExposeSecret;
 use tempfile::TempDir;
 
-/// The present of every test.
+/// Returns the current time of every test.
 pub fn now() -> Timestamp {
     "2026-11-21T12:00:00Z".parse().unwrap()
 }
 
-/// What tests have to know of a provider and its sandbox.
+/// The parts of a rig that differ between providers.
 pub trait Platform: 'static {
     type World: Clone + std::fmt::Debug + PartialEq + Send + 'static;
     type Engine: Engine + 'static;
     const NAME: ProviderName;
-    /// The part of a file that every test has.
+    /// The beginning of every test's file.
     const HEAD: &'static str;
-    /// What rolecall calls with.
+    /// Returns rolecall's own credentials.
     fn secrets() -> Secrets;
     fn engine(world: Self::World) -> Self::Engine;
     fn world(engine: &Self::Engine) -> MutexGuard<'_, Self::World>;
 }
 
-/// Looks at the world after each request.
+/// A check of the world after each request.
 pub type Watch<W> = Arc<dyn Fn(&W) + Send + Sync>;
 
-/// Changes the data of every answer: what a sandbox of one organisation can't be made to say.
+/// A change to the data of every answer, for answers that the sandbox can't give by itself.
 pub type Forgery = Arc<dyn Fn(&mut serde_json::Value) + Send + Sync>;
 
-/// Says of a mutation that is sent how long it takes to have its effect.
+/// The time until a mutation that was sent takes effect.
 pub type Delay = Arc<dyn Fn() -> Duration + Send + Sync>;
 
-/// What happens to the n-th mutation that is sent.
+/// The fate of a mutation that is sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fate {
     Fine,
-    /// The connection ends before it had an effect.
+    /// The connection closes before the mutation takes effect.
     DropBefore,
-    /// The connection ends after it had its effect.
+    /// The connection closes after the mutation took effect.
     DropAfter,
-    /// HTTP 200 and an error.
+    /// The answer is HTTP 200 with an error.
     Refuse,
-    /// It has its effect and is answered with this status and text.
+    /// The mutation takes effect, and the answer is this status and text.
     Acted(u16, &'static str),
-    /// It has no effect and is answered with this status and text.
+    /// The mutation has no effect, and the answer is this status and text.
     Ignored(u16, &'static str),
-    /// It is answered as if it had its effect, and has none.
+    /// The answer reports success, but the mutation has no effect.
     NotTaken,
-    /// As Hive refuses invitations that come too fast.
+    /// The answer is Hive's refusal of too many invitations.
     TooManyInvitations,
     /// The process dies before the request leaves.
     KillBefore,
@@ -80,11 +80,11 @@ pub struct Rig<P: Platform> {
     pub desired: Desired,
     pub ledger: Ledger,
     pub deliveries: Deliveries,
-    /// What the clock of whoever plans and applies shows; the sandbox's own stands still.
+    /// The time that rolecall sees. The sandbox's clock stands still.
     pub now: Timestamp,
-    /// So many requests at once. None: as many as suits the platform.
+    /// The number of requests in flight at once. `None` uses the platform's default.
     pub parallelism: Option<usize>,
-    /// Somebody ends the run once so much was sent.
+    /// The user interrupts the run after this many steps.
     interrupted_after: Option<usize>,
     /// The process dies before this line of the ledger.
     dies_at_line: Option<usize>,
@@ -92,7 +92,7 @@ pub struct Rig<P: Platform> {
     folder: TempDir,
 }
 
-/// A transport that meets fates and is watched.
+/// A transport that decides the fate of each request and watches the world.
 pub struct Wire<P: Platform> {
     inner: InProcess<P::Engine>,
     sandbox: Arc<Sandbox<P::Engine>>,
@@ -102,9 +102,9 @@ pub struct Wire<P: Platform> {
     forgery: Mutex<Option<Forgery>>,
     delay: Mutex<Option<Delay>>,
     repeats_blindly: AtomicBool,
-    /// The process died. What was under way by then arrives all the same.
+    /// Whether the process died. Requests that were in flight still arrive.
     dead: AtomicBool,
-    /// Mutations that are under way, and the most that ever were.
+    /// The mutations in flight: the current number, and the highest so far.
     at_once: (AtomicUsize, AtomicUsize),
 }
 
@@ -117,11 +117,11 @@ impl<P: Platform> Wire<P> {
         self.sent().into_iter().filter(is_mutation).collect()
     }
 
-    pub fn doom(&self, fates: &[Fate]) {
+    pub fn set_fates(&self, fates: &[Fate]) {
         *self.fates.lock().unwrap() = fates.to_vec();
     }
 
-    /// Says of each mutation what becomes of it, once its turn has come.
+    /// Sets a function that decides the fate of each mutation when it is executed.
     pub fn decide(&self, decide: Arc<dyn Fn() -> Fate + Send + Sync>) {
         *self.decide.lock().unwrap() = Some(decide);
     }
@@ -134,23 +134,23 @@ impl<P: Platform> Wire<P> {
         *self.forgery.lock().unwrap() = Some(Arc::new(forgery));
     }
 
-    /// Sends again what was sent and not answered, as no client of ours may.
+    /// Makes the transport send unanswered requests again, which rolecall must never do.
     pub fn repeat_blindly(&self) {
         self.repeats_blindly.store(true, Ordering::Relaxed);
     }
 
-    /// Has mutations take their time, so that those under way at once are dealt with in another order.
+    /// Delays mutations, so that those in flight take effect in another order.
     pub fn delay(&self, delay: Delay) {
         *self.delay.lock().unwrap() = Some(delay);
     }
 
-    /// How many mutations that take their time were ever under way at once.
+    /// Returns the highest number of delayed mutations that were in flight at once.
     pub fn most_at_once(&self) -> usize {
         self.at_once.1.load(Ordering::Relaxed)
     }
 
-    /// The next process begins.
-    fn revive(&self) {
+    /// Starts the next process.
+    fn start_process(&self) {
         self.dead.store(false, Ordering::Relaxed);
     }
 
@@ -165,8 +165,8 @@ impl<P: Platform> Wire<P> {
         if fates.is_empty() { Fate::Fine } else { fates.remove(0) }
     }
 
-    /// Waits until it is this one's turn. Says whether somebody still waits for its answer.
-    async fn turn(&self, request: &Request) -> bool {
+    /// Waits until the request may be executed. Returns whether its sender still waits for the answer.
+    async fn wait_for_turn(&self, request: &Request) -> bool {
         if self.dead.load(Ordering::Relaxed) {
             std::future::pending::<()>().await;
         }
@@ -188,7 +188,7 @@ impl<P: Platform> Transport for Wire<P> {
     ) -> Pin<Box<dyn Future<Output = Result<Response, TransportError>> + Send + 'a>> {
         Box::pin(async move {
             let lost = || Err(TransportError::NoAnswer("connection reset".to_owned()));
-            let is_heard = self.turn(request).await;
+            let is_heard = self.wait_for_turn(request).await;
             let fate = if is_heard { self.fate(request) } else { Fate::KillAfter };
             let answer = match fate {
                 Fate::DropBefore => return lost(),
@@ -198,18 +198,18 @@ impl<P: Platform> Transport for Wire<P> {
                 }
                 Fate::Refuse => {
                     let body = serde_json::json!({ "data": null, "errors": [{ "message": "no", "errorType": "REFUSED" }] });
-                    return Ok(rolecall_sandbox::answer(200, &body));
+                    return Ok(rolecall_sandbox::json_response(200, &body));
                 }
                 Fate::TooManyInvitations => {
                     let message = "Exceeded rate limit for inviting to organization by email.";
                     let extensions = serde_json::json!({ "code": "DOWNSTREAM_SERVICE_ERROR" });
                     let error = serde_json::json!({ "message": message, "path": ["inviteToOrganizationByEmail"], "extensions": extensions });
-                    return Ok(rolecall_sandbox::answer(
+                    return Ok(rolecall_sandbox::json_response(
                         200,
                         &serde_json::json!({ "data": null, "errors": [error] }),
                     ));
                 }
-                Fate::Ignored(status, text) => return Ok(said(status, text)),
+                Fate::Ignored(status, text) => return Ok(text_response(status, text)),
                 Fate::NotTaken => {
                     let before = P::world(&self.sandbox.engine).clone();
                     let answer = self.inner.send(request).await;
@@ -236,7 +236,7 @@ impl<P: Platform> Transport for Wire<P> {
                     self.dead.store(true, Ordering::Relaxed);
                     std::future::pending().await
                 }
-                Fate::Acted(status, text) => Ok(said(status, text)),
+                Fate::Acted(status, text) => Ok(text_response(status, text)),
                 Fate::Fine
                 | Fate::DropBefore
                 | Fate::KillBefore
@@ -253,16 +253,17 @@ fn is_mutation(request: &Request) -> bool {
     request.query.trim_start().starts_with("mutation")
 }
 
-fn said(status: u16, text: &str) -> Response {
+fn text_response(status: u16, text: &str) -> Response {
     Response::new(status, text.as_bytes().to_vec())
 }
 
-/// Checks a file's text that has to be right. Worlds are small here, so that any number may go unless the text says how many.
+/// Parses a file that has to be valid. There is no limit on removals unless the file sets one, because the worlds
+/// are small.
 pub fn desired(yaml: &str) -> Desired {
     let (desired, findings) = check_source(&Source::inline("test.yaml", yaml), rolecall_providers::rules);
     let mut desired = desired.unwrap_or_else(|| panic!("{yaml}\n{findings:#?}"));
     if !yaml.contains("max_removals") {
-        desired.guardrails.max_removals = Removals::of_each(Limit::Number(usize::MAX));
+        desired.guardrails.max_removals = Removals::same_for_each(Limit::Number(usize::MAX));
     }
     desired
 }
@@ -314,7 +315,7 @@ impl<P: Platform> Rig<P> {
         self.desired = desired(&format!("{}{body}", P::HEAD));
     }
 
-    /// How often something was sent.
+    /// Counts the mutations recorded as sent.
     pub fn intents(&self) -> usize {
         self.ledger.records().iter().filter(|record| matches!(record.event, Event::Intent { .. })).count()
     }
@@ -371,7 +372,7 @@ impl<P: Platform> Rig<P> {
         plan(&input)
     }
 
-    /// What the reader of the plan is warned of.
+    /// Returns the warnings of the plan.
     pub fn warnings(&self) -> Vec<Finding> {
         self.planned(&self.read().unwrap(), &BTreeSet::new(), None).unwrap().warnings
     }
@@ -380,30 +381,31 @@ impl<P: Platform> Rig<P> {
         self.try_plan().unwrap()
     }
 
-    /// Sends a plan. None: the process died on the way.
+    /// Sends a plan. Returns `None` if the process died on the way.
     pub fn apply_plan(&mut self, plan: &OrganizationPlan) -> Option<Report> {
-        // A request that never ends stands for a process that died: paused time runs out at once.
+        // A request that never ends represents a dead process. With paused time, the limit passes at once.
         let limit = Duration::from_secs(100_000);
         let report = paused(async { tokio::time::timeout(limit, self.run(plan)).await.ok() });
-        self.wire.revive();
+        self.wire.start_process();
         report
     }
 
-    /// Applies until so many lines were written to the ledger, and dies before the next. False: there were no more.
+    /// Applies until a number of lines is in the ledger, and dies before the next. Returns false if there were no
+    /// more lines.
     pub fn apply_until_line(&mut self, plan: &OrganizationPlan, lines: usize) -> bool {
         self.dies_at_line = Some(self.ledger.records().len() + lines);
         let ended = catch_unwind(AssertUnwindSafe(|| self.apply_plan(plan)));
         self.dies_at_line = None;
-        self.wire.revive();
+        self.wire.start_process();
         ended.is_err()
     }
 
-    /// Somebody ends the next run once so many mutations were told of.
+    /// Interrupts the next run after this many steps were reported.
     pub fn interrupt_after_steps(&mut self, steps: usize) {
         self.interrupted_after = Some(steps);
     }
 
-    /// For what waits for another process.
+    /// Sends a plan with a real clock, for tests that wait for another process.
     pub fn apply_plan_in_real_time(&mut self, plan: &OrganizationPlan) -> Report {
         tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(self.run(plan))
     }
@@ -432,7 +434,7 @@ impl<P: Platform> Rig<P> {
             run: &format!("run-{}", self.runs),
             generator: "test",
             clock: &move || {
-                // It is asked for the time of each line.
+                // The clock is asked for the time of each line.
                 if written.fetch_add(1, Ordering::Relaxed) >= last {
                     resume_unwind(Box::new("died"));
                 }
@@ -457,7 +459,7 @@ impl<P: Platform> Rig<P> {
     }
 }
 
-/// Runs to the end without waiting for any clock.
+/// Runs a future to its end with paused time, so that it never waits for a clock.
 pub fn paused<T>(future: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread()
         .enable_time()

@@ -1,4 +1,4 @@
-//! Drift, and the issue on it.
+//! Drift and its issue.
 
 use serde_json::json;
 
@@ -18,16 +18,16 @@ fn drift_opens_one_issue_updates_it_and_closes_it() {
     assert_eq!(issues()[0]["labels"], json!(["rolecall-drift"]));
     assert_eq!(issues()[0]["confidential"], true);
     assert!(issues()[0]["description"].as_str().unwrap().contains("user/alice@acme.example"));
-    // The same drift again: nobody hears of it twice.
+    // The same drift again: nobody is notified twice.
     team.drift().is("issue", Ended::Success);
     assert_eq!((issues().len(), remarks()), (1, 0));
-    // Another drift: the issue says so, and tells whoever watches it.
+    // Different drift: the issue is updated, and its watchers are notified.
     let request = team.propose(20, &team.file_with(ZOE));
     team.merge_only(&request);
     team.drift().is("issue", Ended::Success);
     assert_eq!((issues().len(), remarks()), (1, 1));
     assert!(issues()[0]["description"].as_str().unwrap().contains("zoe"));
-    // Gone: what is live is written down as the wish.
+    // The drift ends when the file on main says what is live.
     team.at_main();
     let nothing = team.file().split("\nroles:").next().unwrap().to_owned() + "\nusers: []\n";
     team.commit(&nothing);

@@ -1,4 +1,4 @@
-//! Merges: which plan is applied, and what is kept of it.
+//! Merges: which plan is applied, and what the ledger records.
 
 use rolecall_model::ProviderName;
 use serde_json::json;
@@ -39,7 +39,7 @@ fn two_merges_in_one_push_are_both_applied() {
     team.merge_only(&first);
     team.merge_only(&second);
     {
-        // As when the second was begun on top of the first: it holds that commit, too.
+        // This happens if the second branch was started from the first: it contains that commit too.
         let mut state = team.lab.state();
         let merged = state.requests[1]["merge_commit_sha"].clone();
         state.requests.reverse();
@@ -89,14 +89,14 @@ fn an_edited_plan_is_not_applied() {
     assert_eq!(edited, 1);
     let applied = team.merge(&request);
     applied.is("apply", Ended::Failure);
-    assert!(applied.log.contains("plan again and have it reviewed"), "{}", applied.log);
+    assert!(applied.log.contains("plan again and have the new plan reviewed"), "{}", applied.log);
     assert!(team.changes_left().contains(&"user/zoe@acme.example".to_owned()), "nothing was sent");
 }
 
-/// After the plans, and before the merge.
+/// A time after the plans and before the merge.
 const BEFORE: &str = "2026-05-01T00:00:00.000Z";
 
-/// A pipeline with a job that has made a plan, or says so.
+/// Forges a pipeline with a job that made a plan, or claims so.
 fn forge(team: &Team, request: &Request, (source, project, job, commit, finished): (&str, u64, &str, &str, &str)) {
     let mut state = team.lab.state();
     let (pipeline, id) = (900 + state.pipelines.len(), 3000 + state.jobs.len() as u64);
@@ -121,7 +121,7 @@ fn a_plan_that_something_else_has_made_counts_for_nothing() {
             ("merge_request_event", 66, "plan", &request.head, BEFORE),
             ("merge_request_event", PROJECT, "validate", &request.head, BEFORE),
             ("merge_request_event", PROJECT, "plan", &other, BEFORE),
-            // One that was made after the merge was reviewed by nobody.
+            // A plan that was made after the merge was reviewed by nobody.
             ("merge_request_event", PROJECT, "plan", &request.head, "2026-06-01T00:00:00.001Z"),
         ] {
             forge(&team, request, what);
@@ -132,12 +132,12 @@ fn a_plan_that_something_else_has_made_counts_for_nothing() {
     let applied = team.merge(&request);
     applied.is("apply", Ended::Failure);
     assert!(applied.log.contains("there is no plan of"), "{}", applied.log);
-    // Beside the right one they aren't taken either, however new they are.
+    // Beside the right one they aren't used either, even if they are newer.
     let request = team.propose(11, &team.file_with(&ZOE.replace("zoe", "yann")));
     team.plan(&request).is("plan", Ended::Success);
     forge_all(&request);
     team.merge(&request).is("apply", Ended::Success);
-    // The test's own forgeries would be taken if they were no forgeries.
+    // The control: a forged pipeline without a flaw is used.
     let request = team.propose(12, &team.file_with(&ZOE.replace("zoe", "xenia")));
     forge(&team, &request, ("merge_request_event", PROJECT, "plan", &request.head, BEFORE));
     let applied = team.merge(&request);
@@ -151,7 +151,7 @@ fn what_nobody_has_reviewed_is_not_applied() {
     let before = team.main();
     let open = team.propose(1, &team.file_with(ZOE));
     team.plan(&open).is("plan", Ended::Success);
-    // Elsewhere, nobody reviewed it for main.
+    // A merge request for another branch wasn't reviewed for main.
     let elsewhere = json!({ "iid": 2, "state": "merged", "target_branch": "topic", "sha": open.head,
         "merged_at": "2026-06-01T00:00:00.000Z" });
     team.lab.state().requests.push(elsewhere);
@@ -181,7 +181,7 @@ fn a_plan_that_no_longer_stands_sends_nothing() {
     let team = Team::hive();
     let request = team.propose(12, &team.file_with(ZOE));
     team.plan(&request).is("plan", Ended::Success);
-    // Somebody else gives alice another role meanwhile.
+    // Somebody else gives alice another role in the meantime.
     let other = team.file().replace("roles: [Schema reviewer]", "roles: [Viewer]");
     team.env.write("other.yaml", other);
     let mut command = team.env.command();
@@ -191,7 +191,7 @@ fn a_plan_that_no_longer_stands_sends_nothing() {
     assert!(said.status.success(), "{}", String::from_utf8_lossy(&said.stderr));
     let applied = team.merge(&request);
     applied.is("apply", Ended::Failure);
-    assert!(applied.log.contains("no longer stand; nothing was sent"), "{}", applied.log);
+    assert!(applied.log.contains("are out of date; nothing was sent"), "{}", applied.log);
     assert!(team.changes_left().contains(&"user/zoe@acme.example".to_owned()), "nothing was sent");
 }
 
@@ -234,14 +234,14 @@ fn an_apply_that_is_started_again_later_brings_nothing_back() {
     team.merge(&demoted).is("apply", Ended::Success);
     let again = team.pushed_to(&before, &then);
     again.is("apply", Ended::Failure);
-    assert!(again.log.contains("no longer stands; nothing was sent"), "{}", again.log);
+    assert!(again.log.contains("is out of date; nothing was sent"), "{}", again.log);
     assert_eq!(team.changes_left(), Vec::<String>::new(), "she is what main says");
 }
 
 #[test]
 fn a_ledger_that_stands_among_the_files_is_nobodys() {
     let team = Team::hive();
-    // With nothing to apply, since nobody has planned it.
+    // Nobody has planned it, and there is nothing to apply.
     team.at_main();
     let before = team.main();
     team.env.write("clone/.rolecall/ledger/hive-acme.jsonl", "{\"event\":\"forged\"}\n");
@@ -249,7 +249,7 @@ fn a_ledger_that_stands_among_the_files_is_nobodys() {
     team.git(&["push", "--quiet", "origin", "HEAD:main"]);
     team.pushed(&before).is("apply", Ended::Failure);
     assert!(team.ledger().is_none());
-    // And with something.
+    // Nobody has planned it, and there is something to apply.
     let request = team.propose(15, &team.file_with(&ZOE.replace("zoe", "yann")));
     team.plan(&request).is("plan", Ended::Success);
     team.merge(&request).is("apply", Ended::Success);

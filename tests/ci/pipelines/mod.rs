@@ -1,4 +1,5 @@
-//! The pipelines of `examples/ci/gitlab`, their scripts as they are, against the sandbox and a throwaway repository.
+//! Tests of the pipelines in `examples/ci/gitlab`, with their original scripts, against the sandbox and a
+//! throwaway repository.
 
 mod drift;
 mod merges;

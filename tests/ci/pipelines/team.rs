@@ -1,4 +1,4 @@
-//! A team at GitLab.
+//! A team that works with GitLab.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -14,7 +14,7 @@ use crate::runner::pipeline::{Event, Settings, run};
 use crate::runner::repository::Repository;
 use crate::support::cli::{Env, Server};
 
-/// A team with its files at GitLab, and their platform.
+/// A team with its files at GitLab and their platform.
 pub struct Team {
     pub env: Env,
     pub server: Server,
@@ -43,7 +43,7 @@ impl Repository for Team {
 }
 
 impl Team {
-    /// With the Hive example, or another's, on main.
+    /// Creates a team with a provider's example on main.
     pub fn of(provider: ProviderName, faults: &[&str]) -> Self {
         let mut env = Env::new();
         let server = env.serve_example(provider, faults);
@@ -79,14 +79,14 @@ impl Team {
         Self::of(ProviderName::Hive, &[])
     }
 
-    /// Opens a merge request with the file changed so, or pushes to one.
+    /// Opens a merge request with this file, or pushes the file to an open one.
     pub fn propose(&self, iid: u64, file: &str) -> Request {
         self.at_main();
         self.commit(file);
         self.open(iid)
     }
 
-    /// The same with what is committed.
+    /// Opens a merge request with the commit that is checked out.
     pub fn open(&self, iid: u64) -> Request {
         let head = self.git(&["rev-parse", "HEAD"]);
         self.git(&["push", "--quiet", "--force", "origin", &format!("HEAD:refs/heads/topic-{iid}")]);
@@ -113,12 +113,12 @@ impl Team {
         Event { variables: all, changed, request }
     }
 
-    /// What a merge request sets off, from this project, into this branch.
+    /// Runs the pipeline of a merge request from a project into a branch.
     pub fn opened(&self, request: &Request, from: u64, target: &str) -> Option<Run> {
         self.planned(request, from, target, None)
     }
 
-    /// The same where GitLab has merged it into this commit first.
+    /// Runs the pipeline of a merge request on the commit into which GitLab merged it for a test.
     pub fn planned(&self, request: &Request, from: u64, target: &str, merged: Option<&str>) -> Option<Run> {
         let (iid, from) = (request.iid.to_string(), from.to_string());
         let mut variables = vec![
@@ -139,7 +139,7 @@ impl Team {
         self.opened(request, PROJECT, "main").unwrap()
     }
 
-    /// Merges it, and runs what that sets off.
+    /// Merges it, and runs the pipeline of the merge.
     pub fn merge(&self, request: &Request) -> Run {
         let before = self.main();
         self.merge_only(request);
@@ -163,7 +163,7 @@ impl Team {
         self.pushed_to(before, &self.main())
     }
 
-    /// The same where main was moved to a commit that it has left by now.
+    /// Runs the pipeline of a push to main, which may have moved on since.
     pub fn pushed_to(&self, before: &str, main: &str) -> Run {
         let variables = [("CI_COMMIT_SHA", main), ("CI_COMMIT_BEFORE_SHA", before), ("CI_COMMIT_BRANCH", "main")];
         let event = self.event("push", &variables, None, &format!("{before}..{main}"));
@@ -176,7 +176,7 @@ impl Team {
         self.seen(run(&self.lab, &self.settings, &self.event("schedule", &variables, None, "")).unwrap())
     }
 
-    /// Nothing that a pipeline printed, said or kept holds a credential or a token.
+    /// Checks that nothing that the pipeline printed, wrote or kept contains a credential or a token.
     fn seen(&self, run: Run) -> Run {
         let state = self.lab.state();
         let mut texts: Vec<String> = state.notes.iter().chain(&state.issues).map(Value::to_string).collect();
@@ -196,12 +196,12 @@ impl Team {
         run
     }
 
-    /// Has everybody approve everything.
+    /// Approves everything as every approver.
     pub fn approve(&mut self) {
         self.settings.unapproved.clear();
     }
 
-    /// The notes on merge requests, and those on issues.
+    /// Returns the notes on merge requests or on issues.
     pub fn notes(&self, on: &str) -> Vec<String> {
         let state = self.lab.state();
         let those = state.notes.iter().filter(|it| it["on"].as_str().unwrap().starts_with(on));

@@ -1,24 +1,24 @@
-//! What became of a run in CI, and how a test asks.
+//! The results of a run in CI.
 
 use std::collections::BTreeMap;
 
-/// What became of a job.
+/// The result of a job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ended {
     Success,
-    /// At GitLab: with one of the exit codes that are no failure, or a manual one that may fail.
+    /// A GitLab job that ended with an allowed exit code, or a manual job that may fail.
     Warning,
     Failure,
     Skipped,
-    /// For somebody to run it, or for reviewers of its environment.
+    /// The job waits for somebody to run it or to approve its environment.
     Waiting,
 }
 
-/// What became of a workflow or a pipeline.
+/// The results of a workflow or a pipeline.
 #[derive(Debug, Default)]
 pub struct Run {
     pub jobs: BTreeMap<String, Ended>,
-    /// All that its jobs printed, and their summaries.
+    /// The output of all its jobs, with their summaries.
     pub log: String,
 }
 
@@ -27,7 +27,7 @@ impl Run {
         assert_eq!(self.jobs.get(job), Some(&ended), "{job}\n{}", self.log);
     }
 
-    /// Exactly these jobs are in it.
+    /// Checks that it consists of exactly these jobs.
     pub fn has(&self, jobs: &[&str]) {
         assert_eq!(self.jobs.keys().collect::<Vec<_>>(), jobs, "{}", self.log);
     }

@@ -1,16 +1,17 @@
-//! As much of the expressions of GitHub's workflows as ours use
-//! (<https://docs.github.com/actions/reference/evaluate-expressions-in-workflows-and-actions>). Anything else panics.
+//! The part of GitHub's expressions that our workflows use
+//! (<https://docs.github.com/actions/reference/evaluate-expressions-in-workflows-and-actions>). Anything else
+//! panics.
 
 use serde_json::Value;
 
-/// How the jobs or steps before stand, which functions ask for.
+/// The result of the earlier jobs or steps, which status functions test.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Status {
     Success,
     Failure,
 }
 
-/// A text in which `${{ … }}` stand.
+/// Evaluates the `${{ … }}` parts of a text.
 pub fn text(template: &str, contexts: &Value, status: Status) -> String {
     let mut out = String::new();
     let mut rest = template;
@@ -23,7 +24,7 @@ pub fn text(template: &str, contexts: &Value, status: Status) -> String {
     out + rest
 }
 
-/// A condition, with or without `${{ }}`. One that asks for no status wants success as well.
+/// Evaluates a condition, with or without `${{ }}`. A condition without a status function also requires success.
 pub fn condition(template: Option<&str>, contexts: &Value, status: Status) -> bool {
     let expression = template.unwrap_or("success()").trim();
     let expression = expression.strip_prefix("${{").map_or(expression, |rest| rest.strip_suffix("}}").unwrap());
@@ -79,7 +80,7 @@ struct Parser<'a> {
 }
 
 impl Parser<'_> {
-    fn takes(&mut self, token: &str) -> bool {
+    fn accepts(&mut self, token: &str) -> bool {
         let is_it = self.tokens.get(self.at).is_some_and(|it| it == token);
         self.at += usize::from(is_it);
         is_it
@@ -87,7 +88,7 @@ impl Parser<'_> {
 
     fn or(&mut self) -> Value {
         let mut value = self.and();
-        while self.takes("||") {
+        while self.accepts("||") {
             let other = self.and();
             value = if truthy(&value) { value } else { other };
         }
@@ -96,7 +97,7 @@ impl Parser<'_> {
 
     fn and(&mut self) -> Value {
         let mut value = self.equal();
-        while self.takes("&&") {
+        while self.accepts("&&") {
             let other = self.equal();
             value = if truthy(&value) { other } else { value };
         }
@@ -105,28 +106,28 @@ impl Parser<'_> {
 
     fn equal(&mut self) -> Value {
         let value = self.unary();
-        if self.takes("==") {
+        if self.accepts("==") {
             return Value::Bool(value == self.unary());
         }
-        if self.takes("!=") {
+        if self.accepts("!=") {
             return Value::Bool(value != self.unary());
         }
         value
     }
 
     fn unary(&mut self) -> Value {
-        if self.takes("!") {
+        if self.accepts("!") {
             return Value::Bool(!truthy(&self.unary()));
         }
-        if self.takes("(") {
+        if self.accepts("(") {
             let value = self.or();
-            assert!(self.takes(")"));
+            assert!(self.accepts(")"));
             return value;
         }
         let token = self.tokens[self.at].clone();
         self.at += 1;
-        if self.takes("(") {
-            assert!(self.takes(")"));
+        if self.accepts("(") {
+            assert!(self.accepts(")"));
             return Value::Bool(match &*token {
                 "always" => true,
                 "cancelled" => false,

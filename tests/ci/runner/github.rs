@@ -1,5 +1,5 @@
-//! As much of GitHub as the workflows' scripts talk to: a bare repository, and what `gh` is asked. Whatever a job has no
-//! permission for is refused, so that too few are seen; too many are what a reader has to see.
+//! The part of GitHub that the workflows' scripts use: a bare repository, and answers to `gh`. It refuses what a
+//! job has no permission for. A test therefore fails if a permission is missing, but not if there are too many.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -12,13 +12,13 @@ use super::stub::{Answer, Call, stub};
 
 pub const REPOSITORY: &str = "acme/access";
 
-/// `GITHUB_SERVER_URL`, as scripts see it.
+/// The value of `GITHUB_SERVER_URL` in scripts.
 pub const SERVER: &str = "https://github.example";
 
-/// The key that the ledger's branch takes.
+/// The key that can push to the ledger's branch.
 pub const LEDGER_KEY: &str = "a-private-key";
 
-/// To the one host, whose key is known, with the one key; what it runs there runs in the server's folder.
+/// A stub of ssh. It accepts only the known host and the right key, and runs the command in the server's folder.
 const SSH: &str = r#"#!/usr/bin/env bash
 [ "$1" = -i ] && [ "$(cat "$2")" = a-private-key ] || { echo 'permission denied' >&2; exit 255; }
 for word in "$@"; do
@@ -36,7 +36,7 @@ pub struct Hub {
     state: Arc<Mutex<State>>,
 }
 
-/// What a test looks at, and brings about.
+/// The state that a test reads and changes.
 #[derive(Default)]
 pub struct State {
     folder: PathBuf,
@@ -45,9 +45,9 @@ pub struct State {
     pub artifacts: Vec<Artifact>,
     pub issues: Vec<Value>,
     pub comments: Vec<Value>,
-    /// The time, in seconds: whatever happens, happens later than what was before.
+    /// The time in seconds. Every event takes place later than the one before.
     now: u32,
-    /// What GitHub doesn't answer at the moment: the end of a path.
+    /// The ending of paths that aren't answered, as if GitHub were down.
     pub away: Option<String>,
 }
 
@@ -65,7 +65,7 @@ impl Hub {
         let state = hub.state.clone();
         stub(&["gh", "unzip"], &hub.programs(), move |call| state.lock().unwrap().answer(call));
         let remote = hub.remote();
-        // Nothing here gets ready by waiting.
+        // Waiting changes nothing here, so `sleep` returns at once.
         super::stub::program(&hub.programs().join("sleep"), "#!/bin/sh\n");
         super::stub::program(
             &hub.programs().join("ssh"),
@@ -80,12 +80,12 @@ impl Hub {
         self.state.lock().unwrap()
     }
 
-    /// Where the stubs are.
+    /// Returns the folder with the stubs.
     pub fn programs(&self) -> PathBuf {
         self.folder.join("programs")
     }
 
-    /// Where a checkout gets it from.
+    /// Returns the URL for checkouts.
     pub fn url(&self) -> String {
         format!("file://{}", self.remote().display())
     }
@@ -94,7 +94,7 @@ impl Hub {
         self.folder.join("server").join(format!("{REPOSITORY}.git"))
     }
 
-    /// A new run of a workflow.
+    /// Starts a run of a workflow. Returns its id.
     pub fn begin(&self, event: &str, path: &str) -> u64 {
         let mut state = self.state();
         let id = 1000 + state.runs.len() as u64;
@@ -103,7 +103,7 @@ impl Hub {
         id
     }
 
-    /// Takes over a file or a folder.
+    /// Stores files or folders as an artifact.
     pub fn upload(&self, run: u64, name: &str, files: &[PathBuf]) {
         let mut state = self.state();
         let folder = self.folder.join(format!("artifacts/{run}/{name}"));
@@ -116,7 +116,7 @@ impl Hub {
     }
 }
 
-/// Runs git with a name, and nothing of this machine's settings.
+/// Runs git with a user name and without the settings of this machine.
 pub fn git(folder: &Path, args: &[&str]) -> String {
     let mut command = Command::new("git");
     command.current_dir(folder).args(["-c", "user.name=Test", "-c", "user.email=test@acme.example"]).args(args);
@@ -126,7 +126,7 @@ pub fn git(folder: &Path, args: &[&str]) -> String {
     String::from_utf8(output.stdout).unwrap().trim().to_owned()
 }
 
-/// What `gh api` was asked for.
+/// A request made with `gh api`.
 struct Asked {
     method: String,
     path: String,
@@ -137,7 +137,7 @@ struct Asked {
 }
 
 impl State {
-    /// A time that is later than all before.
+    /// Returns a time later than all before.
     pub fn tick(&mut self) -> String {
         self.now += 1;
         format!("2026-01-01T{:02}:{:02}:{:02}Z", self.now / 3600, self.now / 60 % 60, self.now % 60)
@@ -179,7 +179,7 @@ impl State {
         }
     }
 
-    /// What one has to be allowed, one of these, and the answer. None: there is no such thing.
+    /// Returns the permissions of which the job needs one, and the answer. `None` if the path doesn't exist.
     fn route(&mut self, asked: &Asked, parts: &[&str]) -> (&'static [&'static str], Option<Value>) {
         let discussion: &[&str] = &["issues", "pull-requests"];
         match (&*asked.method, parts) {
@@ -208,7 +208,7 @@ impl State {
                 (&["actions"], Some(json!({ "artifacts": artifacts })))
             }
             ("GET", ["actions", "artifacts", id, "zip"]) => {
-                // Stands for what is in it; the stub of unzip knows.
+                // The archive is represented by a number, which the stub of unzip knows.
                 let index = id.parse::<usize>().unwrap() - 500;
                 (&["actions"], Some(json!(self.artifacts[index].folder)))
             }
@@ -262,7 +262,7 @@ fn is(number: &Value, text: &str) -> bool {
     number.is_u64() && number.as_u64() == text.parse().ok()
 }
 
-/// Is a job with these permissions, as JSON, allowed that?
+/// Whether a job with these permissions, in JSON, has this level of a scope.
 fn allows(permissions: &str, scope: &str, level: &str) -> bool {
     let permissions: Value = serde_json::from_str(permissions).unwrap();
     let has = &permissions[scope];
@@ -287,7 +287,7 @@ fn asked(args: &[&str], folder: &Path) -> Asked {
             "--jq" => asked.filter = Some((*args.next().unwrap()).to_owned()),
             "-f" | "-F" => {
                 let (key, value) = args.next().unwrap().split_once('=').unwrap();
-                // Only with -F does `@` stand for a file.
+                // Only with -F does `@` mean a file.
                 let value = match value.strip_prefix('@').filter(|_| *arg == "-F") {
                     Some(file) => std::fs::read_to_string(folder.join(file)).unwrap(),
                     None => value.to_owned(),
@@ -309,7 +309,7 @@ fn asked(args: &[&str], folder: &Path) -> Asked {
     asked
 }
 
-/// All files of a folder, not deeper.
+/// Copies the files of a folder, without its subfolders.
 pub fn copy(from: &Path, to: &Path) {
     std::fs::create_dir_all(to).unwrap();
     for entry in std::fs::read_dir(from).unwrap() {

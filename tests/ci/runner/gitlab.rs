@@ -1,5 +1,5 @@
-//! As much of GitLab as the pipelines' scripts talk to: a bare repository, and what `curl` is asked. Whatever a token may
-//! not do is refused.
+//! The part of GitLab that the pipelines' scripts use: a bare repository, and answers to `curl`. It refuses what a
+//! token isn't allowed to do.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -14,12 +14,12 @@ use super::jq;
 use super::stub::{Answer, Call, stub, stub_reading};
 
 pub const PROJECT: u64 = 5;
-/// What the token that writes notes and issues is, and the one that reads plans.
+/// The token that writes notes and issues, followed by the token that reads plans.
 pub const REPORT_TOKEN: &str = "glpat-of-the-report";
 pub const APPLY_TOKEN: &str = "glpat-of-the-apply";
-/// Who the first of them is.
+/// The user id of the first token.
 pub const BOT: u64 = 11;
-/// What the release's archive holds here, and its checksum has to be pinned.
+/// The content of the release's archive in these tests. Its checksum has to be pinned.
 const ARCHIVE: &str = "an archive of rolecall";
 
 /// A project at GitLab.
@@ -28,18 +28,18 @@ pub struct Lab {
     state: Arc<Mutex<State>>,
 }
 
-/// What a test looks at, and brings about.
+/// The state that a test reads and changes.
 #[derive(Default)]
 pub struct State {
     pub requests: Vec<Value>,
     pub pipelines: Vec<Value>,
     pub jobs: Vec<Value>,
-    /// Of each job.
+    /// The artifacts of each job.
     pub artifacts: BTreeMap<u64, PathBuf>,
     pub issues: Vec<Value>,
-    /// Each with the path of what it is on.
+    /// The notes, each with the path of its merge request or issue.
     pub notes: Vec<Value>,
-    /// What it doesn't answer: paths that end so.
+    /// The ending of paths that aren't answered, as if GitLab were down.
     pub away: Option<&'static str>,
 }
 
@@ -67,7 +67,7 @@ impl Lab {
         self.state.lock().unwrap()
     }
 
-    /// Where the stubs are.
+    /// Returns the folder with the stubs.
     pub fn programs(&self) -> PathBuf {
         self.folder.join("programs")
     }
@@ -76,12 +76,12 @@ impl Lab {
         self.folder.join("server/acme/access.git")
     }
 
-    /// `CI_PROJECT_URL`.
+    /// Returns `CI_PROJECT_URL`.
     pub fn url(&self) -> String {
         format!("file://{}", self.folder.join("server/acme/access").display())
     }
 
-    /// What `ROLECALL_SHA256` has to be.
+    /// Returns the right value of `ROLECALL_SHA256`.
     pub fn checksum() -> String {
         sha256(ARCHIVE.as_bytes())
     }
@@ -94,7 +94,7 @@ fn sha256(bytes: &[u8]) -> String {
     })
 }
 
-/// `sha256sum -c`.
+/// Answers `sha256sum -c`.
 fn checked(call: &Call) -> Answer {
     assert_eq!(call.args, ["-c"]);
     let (wanted, file) = call.stdin.trim_end().split_once("  ").unwrap();
@@ -102,7 +102,7 @@ fn checked(call: &Call) -> Answer {
     (u8::from(!right), format!("{file}: {}\n", if right { "OK" } else { "FAILED" }))
 }
 
-/// `tar -xzf ARCHIVE -C FOLDER`, of which comes what runs the built program.
+/// Answers `tar -xzf ARCHIVE -C FOLDER`. It unpacks a script that runs the built program.
 fn unpacked(call: &Call) -> Answer {
     let [flags, archive, into, folder] = &*call.args else { panic!("tar {:?}", call.args) };
     assert_eq!((&**flags, &**into), ("-xzf", "-C"));
@@ -114,7 +114,7 @@ fn unpacked(call: &Call) -> Answer {
     (0, String::new())
 }
 
-/// What `curl` was asked for.
+/// A request made with `curl`.
 #[derive(Default)]
 struct Asked {
     method: String,
@@ -154,7 +154,7 @@ impl State {
     }
 
     fn answer(&mut self, asked: &Asked, path: &str, query: &BTreeMap<&str, &str>) -> (u16, String) {
-        // Its user, its role and its scopes.
+        // The token's user, role and scopes.
         let (user, role, scopes): (u64, &str, &[&str]) = match &*asked.token {
             REPORT_TOKEN => (BOT, "Reporter", &["api"]),
             APPLY_TOKEN => (12, "Developer", &["read_api", "write_repository"]),
@@ -168,7 +168,7 @@ impl State {
         }
         let path = path.strip_prefix(&format!("projects/{PROJECT}/")).unwrap_or_else(|| panic!("{path}"));
         let parts: Vec<&str> = path.split('/').collect();
-        // Artifacts with `access: developer`, as ours have.
+        // The artifacts have `access: developer`, as in our pipelines.
         if let ["jobs", job, "artifacts", file @ ..] = &*parts {
             let folder = self.artifacts.get(&job.parse().unwrap());
             let file = folder.and_then(|folder| std::fs::read_to_string(folder.join(file.join("/"))).ok());
@@ -198,7 +198,7 @@ impl State {
         };
         match (&*asked.method, parts) {
             ("GET", ["merge_requests", iid]) => at(&self.requests, "iid", iid).map(|at| self.requests[at].clone()),
-            // Those that hold the commit in any way.
+            // Every merge request that contains the commit.
             ("GET", ["repository", "commits", commit, "merge_requests"]) => all(&self.requests, &|it| {
                 [&it["sha"], &it["merge_commit_sha"], &it["squash_commit_sha"]].contains(&&json!(commit))
                     || it["holds"].as_array().is_some_and(|holds| holds.contains(&json!(commit)))
@@ -263,7 +263,7 @@ fn asked(call: &Call) -> Asked {
         let mut next = || args.next().unwrap().to_owned();
         match arg {
             "--silent" | "--show-error" => {}
-            // Only where no token is sent, which would go along.
+            // A token would be sent along to the new location, so this is allowed only without one.
             "--location" => assert!(call.stdin.is_empty()),
             "--proto" => assert_eq!(next(), "=https"),
             "--retry" => drop(next()),

@@ -1,4 +1,4 @@
-//! jq, for what scripts filter with it.
+//! The part of jq that the scripts use.
 
 use std::path::Path;
 
@@ -9,12 +9,12 @@ use serde_json::Value;
 
 use super::stub::{Answer, Call};
 
-/// What a filter makes of a value, a line for each result, texts as they are.
+/// Applies a filter to a value. Returns a line for each result; texts have no quotes.
 pub fn jq(filter: &str, input: &Value) -> String {
     results(filter, &[], input).into_iter().map(|result| plain(result) + "\n").collect()
 }
 
-/// `jq`, as scripts call it: with its input on stdin.
+/// Answers a call of `jq`, with its input on stdin.
 pub fn program(call: &Call) -> Answer {
     let mut vars = Vec::new();
     let (mut raw, mut slurp, mut null, mut filter) = (false, false, false, None);

@@ -1,5 +1,5 @@
-//! Runs a pipeline of GitLab's: its jobs in their order, their scripts as they are, each in a folder of its own. Knows the
-//! keywords that ours use; any other panics.
+//! Runs a GitLab pipeline: its jobs in order, with their original scripts, each in a folder of its own. It
+//! supports the keywords that our pipelines use and panics at any other.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -17,20 +17,20 @@ use super::gitlab::{Lab, PROJECT};
 pub struct Settings {
     /// The variables of each environment.
     pub scoped: BTreeMap<String, BTreeMap<String, String>>,
-    /// Those that every job has.
+    /// The variables of every job.
     pub variables: BTreeMap<String, String>,
-    /// Environments whose variables are protected: no merge request gets them.
+    /// Environments with protected variables, which merge requests don't get.
     pub protected: BTreeSet<String>,
-    /// Artifacts that are otherwise once a job has made them: their paths, and texts.
+    /// Artifacts that are replaced after a job made them: their paths and new texts.
     pub altered: BTreeMap<String, String>,
-    /// Environments that only some may deploy to, and nobody of them has run or approved the job.
+    /// Environments with restricted deployment, for which nobody allowed has run or approved the job.
     pub unapproved: BTreeSet<String>,
 }
 
-/// What sets off a pipeline: the variables that GitLab predefines for it.
+/// The event that starts a pipeline: the variables that GitLab predefines for it.
 pub struct Event {
     pub variables: BTreeMap<String, String>,
-    /// Files that it changes; None: as with a schedule, rules on changes hold.
+    /// The files that the event changes. With `None`, as for a schedule, rules on changes always apply.
     pub changed: Option<Vec<String>>,
     /// The number of its merge request.
     pub request: Option<u64>,
@@ -42,7 +42,7 @@ impl Event {
     }
 }
 
-/// What the pipelines consist of, with what they include.
+/// Returns the configuration of the pipelines, including the files that they include.
 pub fn config() -> Map<String, Value> {
     let mut all = file("rolecall.gitlab-ci.yml");
     let includes = all.remove("include").unwrap();
@@ -59,7 +59,7 @@ fn file(name: &str) -> Map<String, Value> {
     serde_yaml::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
 }
 
-/// A job with what it extends: maps are merged, all else is replaced.
+/// Returns a job merged with the jobs that it extends. Maps are merged; other values are replaced.
 fn extended(config: &Map<String, Value>, name: &str) -> Value {
     let job = &config[name];
     let Some(base) = job["extends"].as_str() else { return job.clone() };
@@ -97,7 +97,7 @@ const KEYWORDS: &[&str] = &[
     "variables",
 ];
 
-/// All jobs, with what they extend.
+/// Returns all jobs, merged with the jobs that they extend.
 pub fn jobs() -> BTreeMap<String, Value> {
     let config = config();
     let mut jobs = BTreeMap::new();
@@ -114,7 +114,7 @@ pub fn jobs() -> BTreeMap<String, Value> {
     jobs
 }
 
-/// Runs what an event sets off. None: no pipeline.
+/// Runs the pipeline of an event. Returns `None` if the event starts no pipeline.
 pub fn run(lab: &Lab, settings: &Settings, event: &Event) -> Option<Run> {
     let config = config();
     rule(&config["workflow"]["rules"], &config, event)?;
@@ -150,11 +150,11 @@ pub fn run(lab: &Lab, settings: &Settings, event: &Event) -> Option<Run> {
     Some(machine.run)
 }
 
-/// The first rule that holds. None: the job isn't in the pipeline.
+/// Returns the first rule that applies. `None` if the job isn't in the pipeline.
 fn rule(rules: &Value, config: &Map<String, Value>, event: &Event) -> Option<Value> {
     let rules = rules.as_array().expect("who says no rules is in every pipeline");
     let holds = |rule: &&Value| {
-        // As GitHub's expressions are written.
+        // GitHub's expressions have single quotes.
         let text = rule["if"].as_str().unwrap().replace('"', "'").replace('$', "vars.");
         let folder = config["variables"]["FOLDER"].as_str().unwrap();
         let changes = rule.get("changes").is_none_or(|changes| {
@@ -187,7 +187,7 @@ impl Machine<'_> {
         let before: Vec<Ended> = needs(job).iter().map(|it| self.run.jobs[it]).collect();
         let manual = rule["when"] == "manual";
         if rule["when"] == "always" {
-            // GitLab would run it at once, and not again once the other was run.
+            // GitLab would run this job at once, and wouldn't run it again after the other one.
             assert!(!before.contains(&Ended::Waiting), "{name} always runs, and needs a manual job");
         } else if before.contains(&Ended::Waiting) {
             return Ended::Waiting;
@@ -227,7 +227,7 @@ impl Machine<'_> {
         }
     }
 
-    /// As the runner does: a clone from scratch, in which nothing is checked out.
+    /// Clones from scratch without a checkout, as the runner does.
     fn clone_into(&self, folder: &Path) {
         for (name, value) in [("GIT_STRATEGY", "clone"), ("GIT_CHECKOUT", "false"), ("GIT_DEPTH", "0")] {
             assert_eq!(self.config["variables"][name], value);
@@ -269,8 +269,8 @@ impl Machine<'_> {
         variables
     }
 
-    /// The runner joins the scripts, and has the shell of the image stop at the first failure. That shell is Alpine's,
-    /// which knows no more than POSIX and `pipefail`.
+    /// Runs a script. Like the runner, it joins the script's lines and stops at the first failure. The image's
+    /// shell is Alpine's, which supports only POSIX and `pipefail`.
     fn shell(&mut self, script: &str, folder: &Path, variables: &BTreeMap<String, String>) -> i32 {
         let home = folder.with_extension("home");
         std::fs::create_dir_all(&home).unwrap();
@@ -329,7 +329,7 @@ fn copy(from: &Path, to: &Path) {
     copy_those(from, to, "");
 }
 
-/// All files below a folder whose names end so.
+/// Copies all files below a folder whose names have this ending.
 fn copy_those(from: &Path, to: &Path, ending: &str) {
     for entry in std::fs::read_dir(from).unwrap() {
         let path = entry.unwrap().path();

@@ -1,4 +1,4 @@
-//! What a team does with its repository, wherever that is.
+//! A team's work with its repository, at any host.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -8,15 +8,15 @@ use serde_json::Value;
 use super::github::git;
 use crate::support::cli::Env;
 
-/// One user more, for a file to wish.
+/// A user to add to a file.
 pub const ZOE: &str = "  - email: zoe@acme.example\n    roles: [Viewer]\n    resources: all\n";
 
 /// A team whose clone is the folder `clone` of its environment.
 pub trait Repository {
     fn env(&self) -> &Env;
-    /// Where it is pushed to.
+    /// Returns the repository that the clone pushes to.
     fn remote(&self) -> PathBuf;
-    /// Credentials that can read the platform.
+    /// Returns credentials that can read the platform.
     fn credentials(&self) -> &BTreeMap<String, String>;
 
     fn git(&self, args: &[&str]) -> String {
@@ -29,13 +29,13 @@ pub trait Repository {
         self.git(&["commit", "--quiet", "--allow-empty", "--message", "change access"]);
     }
 
-    /// The clone is as main is.
+    /// Resets the clone to main.
     fn at_main(&self) {
         self.git(&["fetch", "--quiet", "origin"]);
         self.git(&["checkout", "--quiet", "--detach", "origin/main"]);
     }
 
-    /// The file on main.
+    /// Returns the file on main.
     fn file(&self) -> String {
         self.git(&["show", "origin/main:access/file.yaml"])
     }
@@ -44,7 +44,7 @@ pub trait Repository {
         git(&self.remote(), &["rev-parse", "main"])
     }
 
-    /// What `plan` says of main now, by itself.
+    /// Returns the changes in a plan of main.
     fn changes_left(&self) -> Vec<String> {
         let mut command = self.env().command();
         command.envs(self.credentials()).env("ROLECALL_ALLOWED_HOSTS", "127.0.0.1");
@@ -55,13 +55,13 @@ pub trait Repository {
         changes.iter().map(|change| change["address"].as_str().unwrap().to_owned()).collect()
     }
 
-    /// The lines of the ledger's branch. None: there is no such branch.
+    /// Returns the lines on the ledger's branch. `None` if there is no such branch.
     fn ledger(&self) -> Option<String> {
         let refs = git(&self.remote(), &["for-each-ref", "refs/heads/rolecall-ledger"]);
         (!refs.is_empty()).then(|| git(&self.remote(), &["show", "rolecall-ledger:hive-acme.jsonl"]))
     }
 
-    /// The file on main, and one user more.
+    /// Returns the file on main with more entries at its end.
     fn file_with(&self, more: &str) -> String {
         self.file().replace("\nusers:\n", &format!("\nusers:\n{more}"))
     }

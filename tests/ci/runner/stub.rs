@@ -1,4 +1,4 @@
-//! Programs that scripts call and that aren't here: what they are called with goes to a test, which answers.
+//! Stubs of programs that scripts call. A test answers each call.
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -10,17 +10,18 @@ use std::thread;
 pub struct Call {
     pub program: String,
     pub folder: String,
-    /// `STUB_CONTEXT` of its environment.
+    /// The value of `STUB_CONTEXT` in the call's environment.
     pub context: String,
     pub args: Vec<String>,
-    /// What it reads, of one that does.
+    /// The program's stdin, if the stub reads it.
     pub stdin: String,
 }
 
-/// How it ends: its exit code, and what it prints: on stderr, if that isn't 0.
+/// The exit code and the output. The output goes to stderr if the exit code isn't 0.
 pub type Answer = (u8, String);
 
-/// Bash speaks TCP itself, so that nothing else has to be installed. The last word of an answer is its exit code.
+/// The stub's script. Bash can use TCP itself, so nothing has to be installed. The last word of the answer is the
+/// exit code.
 const SCRIPT: &str = r#"#!/usr/bin/env bash
 read=
 READS
@@ -34,16 +35,16 @@ printf '%s' "${answer%$'\n'*}"
 exit "$code"
 "#;
 
-/// What takes stdin as it is, the last end of a line included. It comes before the connection: calls are answered one by
-/// one, and what is read may come of another.
+/// Reads stdin completely, including a last line break. This comes before the connection, because calls are
+/// answered one at a time and the input may be the output of another call.
 const READS: &str = "read=$(cat; printf x)\nread=${read%x}";
 
-/// Puts programs of these names into a folder, and answers them as long as the test runs.
+/// Creates stubs with these names in a folder, and answers their calls while the test runs.
 pub fn stub(programs: &[&str], folder: &Path, answer: impl FnMut(&Call) -> Answer + Send + 'static) {
     serve(programs, "", folder, answer);
 }
 
-/// The same of programs that read stdin.
+/// Creates stubs that also read stdin.
 pub fn stub_reading(programs: &[&str], folder: &Path, answer: impl FnMut(&Call) -> Answer + Send + 'static) {
     serve(programs, READS, folder, answer);
 }
@@ -65,7 +66,7 @@ fn serve(programs: &[&str], reads: &str, folder: &Path, mut answer: impl FnMut(&
     });
 }
 
-/// Makes a script that can be run.
+/// Writes an executable script.
 pub fn program(path: &Path, script: &str) {
     std::fs::write(path, script).unwrap();
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).unwrap();

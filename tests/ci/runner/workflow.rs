@@ -1,5 +1,5 @@
-//! Runs a workflow of GitHub's: its jobs in their order, its shell steps as they are, and the few actions that ours use
-//! as far as those matter.
+//! Runs a GitHub workflow: its jobs in order with their original shell steps. Actions are imitated as far as our
+//! workflows use them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -16,28 +16,28 @@ use super::github::{Hub, REPOSITORY, SERVER, copy, git};
 pub struct Settings {
     /// The secrets of each environment. The repository itself has none.
     pub secrets: BTreeMap<String, BTreeMap<String, String>>,
-    /// What the team has written into the workflow's own `env`.
+    /// Variables that the team added to the workflow's own `env`.
     pub env: BTreeMap<String, String>,
-    /// Environments with reviewers, who have not approved.
+    /// Environments whose reviewers haven't approved.
     pub unapproved: BTreeSet<String>,
 }
 
-/// Something that happens at GitHub.
+/// An event at GitHub.
 pub struct Event<'a> {
     pub name: &'a str,
-    /// The payload, as `github.event`.
+    /// The payload, which is `github.event`.
     pub payload: Value,
     /// `GITHUB_SHA`.
     pub sha: &'a str,
 }
 
-/// A workflow as it stands in `examples/ci/github`.
+/// Returns a workflow of `examples/ci/github`.
 pub fn workflow(name: &str) -> Value {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/ci/github").join(name);
     parse(&std::fs::read_to_string(path).unwrap())
 }
 
-/// YAML, in which `on` is a word.
+/// Parses YAML in which `on` is a text.
 pub fn parse(text: &str) -> Value {
     serde_yaml::from_str_with_options(text, serde_yaml::options! { strict_booleans: true }).unwrap()
 }
@@ -79,7 +79,7 @@ struct Machine<'a> {
     needs: Value,
 }
 
-/// One job under way.
+/// A running job.
 struct Job {
     workspace: PathBuf,
     contexts: Value,
@@ -124,7 +124,7 @@ impl Machine<'_> {
         if let Some(environment) = job["environment"].as_str() {
             let environment = text(environment, &contexts, status);
             assert!(self.settings.secrets.contains_key(&environment), "no environment {environment:?}");
-            // Of the branch main alone, which a pull request's own run isn't of.
+            // Environments are limited to the branch main, and a pull request's run isn't on main.
             assert_ne!(self.event.name, "pull_request", "{name} of a pull request has an environment");
             if self.settings.unapproved.contains(&environment) {
                 return Ended::Waiting;
@@ -181,7 +181,7 @@ impl Machine<'_> {
         }
     }
 
-    /// As GitHub runs one: `bash` stops at the first failure.
+    /// Runs a step as GitHub does: `bash` stops at the first failure.
     fn shell(
         &mut self,
         script: &str,
@@ -236,14 +236,14 @@ impl Machine<'_> {
         let given = |key: &str| with.get(key).map(String::as_str);
         let path = |key: &str| state.workspace.join(given(key).unwrap_or("."));
         match uses.split('@').next().unwrap() {
-            // The built program is on the path already. tests/action.rs installs one as the action does.
+            // The built program is already on the path. tests/ci/action.rs tests its installation.
             "rolecall-dev/rolecall" => given("version").is_some(),
             "actions/checkout" => {
                 assert_eq!(given("persist-credentials"), Some("false"));
                 self.check_out(given("ref"), given("fetch-depth").unwrap_or("1"), &path("path"))
             }
             "actions/upload-artifact" => {
-                let files = found(&path("path"));
+                let files = matching_files(&path("path"));
                 if !files.is_empty() {
                     self.hub.upload(self.id, given("name").unwrap(), &files);
                 }
@@ -284,8 +284,8 @@ impl Machine<'_> {
     }
 }
 
-/// The files that a path or a `*` in its last part means.
-fn found(path: &Path) -> Vec<PathBuf> {
+/// Returns the files that a path matches; its last part may contain `*`.
+fn matching_files(path: &Path) -> Vec<PathBuf> {
     let (folder, ending) = match path.file_name().and_then(|name| name.to_str()?.strip_prefix('*')) {
         Some(ending) => (path.parent().unwrap(), ending.to_owned()),
         None => (path, String::new()),

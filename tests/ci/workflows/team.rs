@@ -1,4 +1,4 @@
-//! A team at GitHub: its repository, its pull requests, and what they set off.
+//! A team at GitHub: its repository, its pull requests, and the runs that they start.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -17,7 +17,7 @@ pub const PLAN: &str = "rolecall-plan.yml";
 pub const APPLY: &str = "rolecall-apply.yml";
 pub const DRIFT: &str = "rolecall-drift.yml";
 
-/// A team with its files at GitHub, and their platform.
+/// A team with its files at GitHub and their platform.
 pub struct Team {
     pub env: Env,
     pub server: Server,
@@ -29,7 +29,7 @@ pub struct Team {
 pub struct Pull {
     pub number: u64,
     pub head: String,
-    /// The commit that merging it would make.
+    /// The commit that a merge would create.
     pub merge: String,
 }
 
@@ -48,7 +48,7 @@ impl Repository for Team {
 }
 
 impl Team {
-    /// With the Hive example, or another's, on main.
+    /// Creates a team with a provider's example on main.
     pub fn of(provider: ProviderName, faults: &[&str]) -> Self {
         let mut env = Env::new();
         let server = env.serve_example(provider, faults);
@@ -78,7 +78,7 @@ impl Team {
         Self::of(ProviderName::Hive, &[])
     }
 
-    /// Opens a pull request with the file changed so, or pushes to one.
+    /// Opens a pull request with this file, or pushes the file to an open one.
     pub fn propose(&self, number: u64, file: &str) -> Pull {
         self.at_main();
         self.commit(file);
@@ -112,12 +112,12 @@ impl Team {
         self.seen(run(&self.hub, &self.settings, PLAN, &Event { name, payload, sha: &sha }))
     }
 
-    /// What a pull request of the team's own sets off.
+    /// Runs the workflow of a pull request from the team's own repository.
     pub fn plan(&self, pull: &Pull) -> Run {
         self.event("pull_request_target", pull, REPOSITORY)
     }
 
-    /// Merges it, and runs what that sets off.
+    /// Merges it, and runs the workflow of the merge.
     pub fn merge(&self, pull: &Pull) -> Run {
         let before = self.main();
         self.at_main();
@@ -140,7 +140,7 @@ impl Team {
         self.pushed_to(before, &self.main())
     }
 
-    /// What the push of main from one commit to another sets off, whenever it is run.
+    /// Runs the workflow of a push that moved main from one commit to another.
     pub fn pushed_to(&self, before: &str, sha: &str) -> Run {
         let event = Event { name: "push", payload: json!({ "before": before }), sha };
         self.seen(run(&self.hub, &self.settings, APPLY, &event))
@@ -148,12 +148,12 @@ impl Team {
 
     pub fn drift(&self) -> Run {
         let sha = self.main();
-        // The payload of a schedule says next to nothing.
+        // The payload of a schedule contains almost nothing.
         let payload = json!({ "schedule": "17 5 * * *" });
         self.seen(run(&self.hub, &self.settings, DRIFT, &Event { name: "schedule", payload, sha: &sha }))
     }
 
-    /// Nothing that a run printed, said or kept holds a credential.
+    /// Checks that nothing that the run printed, wrote or kept contains a credential.
     pub fn seen(&self, run: Run) -> Run {
         let state = self.hub.state();
         let kept = state.artifacts.iter().flat_map(|artifact| std::fs::read_dir(&artifact.folder).unwrap());
@@ -171,7 +171,7 @@ impl Team {
         self.hub.state().comments.iter().map(|it| it["body"].as_str().unwrap().to_owned()).collect()
     }
 
-    /// How many comments the issue on drift has.
+    /// Counts the comments on the drift issue.
     pub fn remarks(&self) -> usize {
         self.comments().iter().filter(|comment| !comment.starts_with("<!-- rolecall plan -->")).count()
     }

@@ -1,11 +1,11 @@
-//! What people are told to type exists.
+//! Commands and options in the documentation exist.
 
 use clap::{Arg, Command, CommandFactory};
 use rolecall::cli::Cli;
 
 use super::{Page, code, pages};
 
-/// What was understood as a command line or an option, and what of it doesn't exist.
+/// The commands and options that were found, and those among them that don't exist.
 #[derive(Default)]
 struct Seen {
     verbs: Vec<String>,
@@ -24,20 +24,20 @@ fn has_option(command: &Command, option: &str) -> bool {
     option == "help" || command.get_arguments().any(is_it)
 }
 
-/// `--report` of `--report=x`, of `[--report` and of `--report…`.
+/// Returns `--report` of `--report=x`, of `[--report` and of `--report…`.
 fn option_in(word: &str) -> Option<&str> {
     let rest = word.trim_start_matches(['[', '(', '`', '"', '\'']).strip_prefix("--")?;
     let end = rest.find(|c: char| !c.is_ascii_alphanumeric() && c != '-').unwrap_or(rest.len());
     (end > 0).then_some(&rest[..end])
 }
 
-/// A word that stands for others.
+/// Whether the word is a placeholder for other words.
 fn is_placeholder(word: &str) -> bool {
     word.chars().all(|c| c.is_uppercase() || matches!(c, '_' | '…' | '.'))
 }
 
 impl Seen {
-    /// The words after `rolecall`, up to the end of the command.
+    /// Checks the words after `rolecall`, up to the end of the command.
     fn command(&mut self, words: &[&str], whole: &Command, said: &str) {
         let end = words.iter().position(|word| matches!(*word, "|" | "||" | "&&" | ";" | ">" | "2>" | "#"));
         let words = &words[..end.unwrap_or(words.len())];
@@ -80,7 +80,7 @@ impl Seen {
                 let option = option_in(first).unwrap_or_default();
                 let any = has_option(whole, option)
                     || whole.get_subcommands().any(|command| has_option(command, option));
-                // cargo's, where people build it.
+                // This is an option of cargo, for people who build the program.
                 if !any && option != "locked" {
                     self.unknown.push(format!("{span}: no verb has it"));
                 }
@@ -109,7 +109,7 @@ impl Seen {
             let ours = |word: &str| word == "rolecall" || word.ends_with("/rolecall");
             let starts = words.iter().enumerate().filter(|(at, word)| {
                 let before = at.checked_sub(1).map_or("", |before| words[before]);
-                // As a command, not as an argument.
+                // The word is a command here, not an argument.
                 ours(word) && (matches!(before, "" | "$" | "-" | "run:" | "|" | "||" | "&&" | ";" | "if" | "!"))
             });
             for (at, _) in starts {

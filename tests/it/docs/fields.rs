@@ -1,11 +1,11 @@
-//! The page of every field is what the schema says, and the schema says something of every field.
+//! The reference page of the fields agrees with the schema, and the schema describes every field.
 
 use serde_json::Value;
 
 use super::reference::{reference, schema};
 use super::root;
 
-/// Every mapping of the schema that has fields, with what encloses it: definitions, and the forms of one.
+/// Returns every mapping of the schema with fields, also those inside definitions and alternatives.
 fn mappings(schema: &Value) -> Vec<(String, &Value)> {
     let mut mappings = Vec::new();
     for (name, def) in schema["$defs"].as_object().unwrap() {
@@ -19,7 +19,7 @@ fn mappings(schema: &Value) -> Vec<(String, &Value)> {
     mappings
 }
 
-/// Fields with the definition that has them, and whether they are needed.
+/// Returns the fields with their definition, and whether they are required.
 fn fields(schema: &Value) -> Vec<(String, String, &Value, bool)> {
     let mut fields = Vec::new();
     for (name, mapping) in mappings(schema) {
@@ -51,7 +51,7 @@ fn every_field_is_on_the_page() {
     let page = reference(&schema);
     let fields = fields(&schema);
     assert!(fields.len() > 100, "fields were looked for in the wrong place");
-    // A part is a provider's, or a form that several share.
+    // A section is for a provider, or for a definition that several share.
     let heading = |name: &str| {
         ["Bitpanda", "Hive", "Paradime", "Rapidapi"]
             .iter()
@@ -78,7 +78,7 @@ fn every_field_says_what_it_means() {
     let schema = schema();
     let forms: Vec<&Value> = schema["$defs"].as_object().unwrap().values().collect();
     for (name, field, value, needed) in fields(&schema) {
-        // The forms of a credential have one field each, and say for themselves what it is.
+        // The forms of a credential have one field each, which describes itself.
         let form =
             forms.iter().filter_map(|def| def.get("oneOf").and_then(Value::as_array)).flatten().any(|form| {
                 form.get("description").is_some() && form["properties"].get(&field).is_some_and(|it| it == value)

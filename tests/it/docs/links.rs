@@ -1,10 +1,10 @@
-//! What a page links to is there, and no page is out of reach.
+//! Links of the documentation lead somewhere, and every page can be reached.
 
 use std::collections::BTreeSet;
 
 use super::{Page, anchors, pages, root, targets};
 
-/// A link within the repository: the file, and the anchor in it.
+/// Resolves a link within the repository to a file and an anchor.
 fn resolve(page: &str, target: &str) -> Option<(String, Option<String>)> {
     let elsewhere = ["http://", "https://", "mailto:"];
     if elsewhere.iter().any(|scheme| target.starts_with(scheme)) {
@@ -29,7 +29,7 @@ fn resolve(page: &str, target: &str) -> Option<(String, Option<String>)> {
     Some((parts.join("/"), anchor))
 }
 
-/// Links of a page that lead nowhere.
+/// Returns the links of a page that lead nowhere.
 fn dead(page: &Page) -> Vec<String> {
     let mut dead = Vec::new();
     for target in targets(&page.text) {

@@ -1,9 +1,10 @@
-//! The documentation: what it links to is there, what it tells people to type exists, and what is generated is current.
+//! The documentation: its links lead somewhere, its commands exist, and its generated parts are current.
 
 mod commands;
 mod fields;
 mod links;
 mod pages;
+mod picture;
 mod prose;
 mod reference;
 
@@ -11,7 +12,7 @@ use std::path::{Path, PathBuf};
 
 use pulldown_cmark::{CodeBlockKind, Event, Options, Parser, Tag, TagEnd};
 
-/// A page, by its path in the repository.
+/// A page with its path in the repository.
 struct Page {
     path: String,
     text: String,
@@ -21,7 +22,7 @@ fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// The pages in the root and those in `docs`.
+/// Returns the pages in the root and in `docs`.
 fn pages() -> Vec<Page> {
     let mut files: Vec<PathBuf> = ["", "docs"]
         .iter()
@@ -38,7 +39,7 @@ fn parse(text: &str) -> Parser<'_> {
     Parser::new_ext(text, Options::ENABLE_TABLES | Options::ENABLE_STRIKETHROUGH)
 }
 
-/// Headings with their levels, as they read.
+/// Returns the headings as text, with their levels.
 fn headings(text: &str) -> Vec<(u8, String)> {
     let mut headings = Vec::new();
     let mut open: Option<(u8, String)> = None;
@@ -57,14 +58,14 @@ fn headings(text: &str) -> Vec<(u8, String)> {
     headings
 }
 
-/// The anchors of a page, as GitHub makes them of its headings.
+/// Returns the anchors of a page, which GitHub derives from its headings.
 fn anchors(text: &str) -> Vec<String> {
     let mut anchors: Vec<String> = Vec::new();
     for (_, heading) in headings(text) {
         let kept = heading.to_lowercase();
         let kept = kept.chars().filter(|c| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_'));
         let anchor: String = kept.map(|c| if c == ' ' { '-' } else { c }).collect();
-        // The first of a name has it as it is.
+        // The first heading of a name gets no number.
         let mut count = 0;
         let mut free = anchor.clone();
         while anchors.contains(&free) {
@@ -76,7 +77,7 @@ fn anchors(text: &str) -> Vec<String> {
     anchors
 }
 
-/// Where the links and pictures of a page lead.
+/// Returns the targets of links and pictures.
 fn targets(text: &str) -> Vec<String> {
     parse(text)
         .filter_map(|event| match event {
@@ -86,7 +87,7 @@ fn targets(text: &str) -> Vec<String> {
         .collect()
 }
 
-/// The code of a page: spans, and blocks with their languages.
+/// Returns the inline code of a page, and its code blocks with their languages.
 fn code(text: &str) -> (Vec<String>, Vec<(String, String)>) {
     let (mut spans, mut blocks) = (Vec::new(), Vec::new());
     let mut open: Option<(String, String)> = None;

@@ -1,4 +1,4 @@
-//! Sentences of the pages are short enough to be read once.
+//! Sentences of the documentation are short enough to be read once.
 
 use pulldown_cmark::{Event, Tag, TagEnd};
 

@@ -1,4 +1,4 @@
-//! `docs/reference.md`, made of the file's schema. A keyword of the schema that nothing here speaks of is a failure.
+//! Generates `docs/reference.md` from the schema of the file. An unknown keyword of the schema is a failure.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 const TEXT: &str = "text";
 
-/// A pattern that is longer says nothing to a reader.
+/// The length above which a pattern doesn't help a reader.
 const LONGEST_PATTERN: usize = 100;
 
 const HEAD: &str = "# Every field
@@ -25,7 +25,7 @@ pub fn schema() -> Value {
     serde_json::from_str(&schema_text(SchemaName::File)).unwrap()
 }
 
-/// The whole page.
+/// Returns the whole page.
 pub fn reference(schema: &Value) -> String {
     let defs = schema["$defs"].as_object().unwrap();
     let providers: Vec<&str> = schema["oneOf"].as_array().unwrap().iter().map(name_of).collect();
@@ -48,20 +48,20 @@ pub fn reference(schema: &Value) -> String {
     page.text
 }
 
-/// Of a reference to a definition.
+/// Returns the name of the definition that a reference names.
 fn name_of(reference: &Value) -> &str {
     reference["$ref"].as_str().and_then(|path| path.strip_prefix("#/$defs/")).unwrap()
 }
 
-/// Is this a mapping of one provider alone? Its fields are told with that provider's.
+/// Whether this mapping belongs to one provider alone. Its fields are described in that provider's section.
 fn is_own(provider: &str, name: &str, def: &Value) -> bool {
     name.starts_with(provider) && def.get("properties").is_some()
 }
 
-/// No provider: what is told is of all of them.
+/// The absence of a provider, for what applies to all of them.
 const NONE: &str = "-";
 
-/// The fields of a mapping: what is needed first, in the order of the schema.
+/// Returns the fields of a mapping: the required ones first, otherwise in the schema's order.
 fn fields_of(def: &Value) -> Vec<(&str, &Value)> {
     let properties = def["properties"].as_object().unwrap();
     let required: Vec<&str> =
@@ -77,7 +77,7 @@ struct Page<'a> {
 }
 
 impl Page<'_> {
-    /// The word that `provider` takes.
+    /// Returns the value of `provider` as text.
     fn word(&self, provider: &str) -> String {
         self.defs[provider]["properties"]["provider"]["enum"][0].as_str().unwrap().to_owned()
     }
@@ -104,7 +104,7 @@ impl Page<'_> {
         }
     }
 
-    /// The fields of a mapping.
+    /// Writes the table of a mapping's fields.
     fn table(&mut self, def: &Value, provider: &str) {
         self.text.push_str("| field | required | type | meaning |\n|---|---|---|---|\n");
         let rules = Rules::of(def);
@@ -120,7 +120,7 @@ impl Page<'_> {
         }
     }
 
-    /// A definition that several fields share.
+    /// Writes a definition that several fields share.
     fn form(&mut self, name: &str, def: &Value) {
         let _ = write!(self.text, "\n### {name}\n\n{}\n", description(def).unwrap());
         if def.get("properties").is_some() {
@@ -154,7 +154,7 @@ impl Page<'_> {
         }
     }
 
-    /// What the value of a field may be, on one line.
+    /// Returns the possible values of a field on one line.
     fn value(&self, value: &Value, provider: &str, field: &str) -> String {
         let object = value.as_object().unwrap();
         let inner = |keyword: &str| self.value(&object[keyword], provider, field);
@@ -191,7 +191,7 @@ impl Page<'_> {
     }
 }
 
-/// A cell ends at a bar, in code as well.
+/// Escapes a bar, which would end a table cell even in code.
 fn in_cell(text: &str) -> String {
     text.replace('|', "\\|")
 }
@@ -201,13 +201,13 @@ fn words_of(words: &Value) -> String {
     words.map(|word| format!("`{}`", word.as_str().unwrap())).collect::<Vec<_>>().join(", ")
 }
 
-/// On one line, as prose.
+/// Returns the description on one line.
 fn description(value: &Value) -> Option<String> {
     let text = value.get("description")?.as_str()?.split_whitespace().collect::<Vec<_>>().join(" ");
     Some(if text.ends_with(['.', '?']) { text } else { format!("{text}.") })
 }
 
-/// Everything else that narrows a value.
+/// Returns the other constraints on a value.
 fn limits(object: &Map<String, Value>) -> Vec<String> {
     const TOLD: &[&str] = &[
         "$ref",
@@ -261,16 +261,16 @@ fn counted(unit: &str, count: u64) -> String {
     }
 }
 
-/// What one field of a mapping says of others.
+/// The constraints of a mapping that depend on another field.
 struct Rules<'a> {
     required: BTreeSet<&'a str>,
-    /// Needed where `absent: true` isn't written.
+    /// The fields that are required unless `absent: true` is set.
     otherwise: BTreeSet<&'a str>,
-    /// Not beside `absent: true`.
+    /// The fields that aren't allowed beside `absent: true`.
     forbidden: BTreeSet<&'a str>,
-    /// What a field may be where `absent: true` isn't written.
+    /// The values that fields can have unless `absent: true` is set.
     narrowed: Vec<(&'a str, String)>,
-    /// What is said below the table.
+    /// The text below the table.
     rest: Option<String>,
 }
 
