@@ -1,4 +1,4 @@
-//! What an apply may send, and how it ends.
+//! Decides whether a plan may be sent, and how an apply ends.
 
 use super::connect::GENERATOR;
 use super::exit::{Exit, Failure};
@@ -6,19 +6,19 @@ use crate::report::Applied;
 use rolecall_engine::apply::{FinalState, Report, Stop};
 use rolecall_model::{OrganizationPlan, Plan, ProviderName, RemoteId};
 
-/// How a run ends that had something to send.
+/// Returns how a run ends that had something to send.
 pub(super) fn ending(report: &Report) -> Exit {
     match (&report.stopped, report.anything_sent()) {
         (Some(Stop::Interrupted), false) => Exit::Interrupted,
         (Some(Stop::Unreachable(_)), false) => Exit::Unreachable,
         (Some(Stop::Unrecorded(_)), false) => Exit::Error,
         (Some(_), _) => Exit::Partial,
-        // Everything was refused before it had an effect.
+        // The platform refused everything, so nothing has changed.
         (None, false) if !report.all_done() => Exit::Error,
-        // Something that was to be done isn't, whoever's fault it is.
-        (None, _) if report.is_wanting() => Exit::Partial,
+        // Some of the mutations are not done.
+        (None, _) if report.has_unfinished() => Exit::Partial,
         (None, _) => match &report.final_state {
-            // What was approved is done; that the file desired_users more is another plan's business.
+            // Every approved change is done. Further changes in the file belong to another plan.
             FinalState::InSync { .. } | FinalState::NeedsAttention(_) | FinalState::OutOfSync(_)
                 if report.all_done() =>
             {
@@ -32,7 +32,7 @@ pub(super) fn ending(report: &Report) -> Exit {
     }
 }
 
-/// What is known of an organisation before it is dealt with.
+/// Returns the outcome of an organisation before it is handled.
 pub(super) fn nothing_yet(provider: ProviderName, organization: RemoteId) -> Applied {
     Applied {
         provider,
@@ -46,17 +46,19 @@ pub(super) fn nothing_yet(provider: ProviderName, organization: RemoteId) -> App
     }
 }
 
-/// Guardrails and lists, judged on exactly what would be sent.
+/// Checks that no guardrail refuses the plan, which has exactly what would be sent.
 pub(super) fn may_be_sent(plan: &OrganizationPlan) -> Result<(), Failure> {
     if !plan.refusals.is_empty() {
-        let mut rails: Vec<&str> = plan.refusals.iter().map(|refusal| refusal.guardrail.as_str()).collect();
-        rails.dedup();
-        let failure = Failure::error(format!("refused by the guardrail {}; nothing was sent", rails.join(", ")));
+        let mut guardrails: Vec<&str> = plan.refusals.iter().map(|refusal| refusal.guardrail.as_str()).collect();
+        guardrails.dedup();
+        let failure =
+            Failure::error(format!("refused by the guardrail {}; nothing was sent", guardrails.join(", ")));
         return Err(Failure { exit: Exit::Refused, ..failure });
     }
     Ok(())
 }
 
+/// Returns a plan document with this organisation alone.
 pub(super) fn document(plan: &OrganizationPlan) -> Plan {
     Plan::new(GENERATOR, vec![plan.clone()])
 }

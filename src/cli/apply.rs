@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use clap::Args;
+use clap::{Args, ValueHint};
 use jiff::Timestamp;
 
 use super::applied::{document, ending, may_be_sent, nothing_yet};
@@ -17,54 +17,65 @@ use super::out::Out;
 use super::progress::Progress;
 use super::reports::Reports;
 use super::selection::Selected;
-use super::session::{Connections, Session, is_broken};
-use super::{Connection, Paths, approval, undo};
+use super::session::{Connections, Session, has_unread_lists};
+use super::{APPROVAL, CONNECTION, Connection, OUTPUT, Paths, Planning, approval, undo};
 use crate::report::{self, Applied, Format, Outcomes, Subject};
 use rolecall_engine::apply::{Apply, Step, note_observed};
-use rolecall_engine::ledger::{Alone, Ledger};
+use rolecall_engine::ledger::{Ledger, OrganizationLock};
 use rolecall_model::{Action, Desired, Live, OrganizationPlan, Plan, Sealed, Unread};
 use rolecall_plan::{Approval, compare, seal};
 
-/// Send what was reviewed, and look what became of it.
+/// Send the changes of a plan, and verify them.
 ///
-/// Without --plan: plan, show, ask. With it: send only changes that both the file and a fresh plan hold; an approved
-/// change that no longer stands ends the run before anything is sent.
+/// Without --plan, it plans, shows the plan and asks. With --plan, it sends only approved changes that a fresh plan still
+/// has. If the approved plan is out of date, it sends nothing.
 #[derive(Clone, Debug, Args)]
 #[command(after_help = "Examples:
-  rolecall apply access/                                    asks before it sends
-  rolecall apply --plan plan.json access/                   what was reviewed, and nothing else
+  rolecall apply access/                                 asks before it sends
+  rolecall apply --plan plan.json access/                sends what was reviewed
   rolecall apply --plan plan.json --report markdown=outcome.md access/
-  rolecall apply --undo-out undo.yaml access/acme.yaml      the way back; later, `rolecall plan undo.yaml`
-  rolecall apply --auto-approve --sandbox examples/bitpanda.yaml")]
+  rolecall apply --undo-out undo.yaml access/acme.yaml   saves an undo file
+  rolecall apply --auto-approve --sandbox examples/bitpanda.yaml
+
+Exit codes: 0 done, 1 error, 3 refused by a guardrail, 4 the approved plan is out
+of date, 5 partly applied or unsure, 6 platform unreachable, 130 interrupted.
+`rolecall exit-codes` explains them.")]
 pub(super) struct ApplyArgs {
     #[command(flatten)]
     paths: Paths,
-    #[command(flatten)]
-    connection: Connection,
+    /// Send this plan, which `plan --out` saved and somebody reviewed.
+    #[arg(long, value_name = "FILE", help_heading = APPROVAL)]
+    plan: Option<PathBuf>,
+    /// If the plan is out of date, send the changes that are still valid instead of none.
+    #[arg(long, requires = "plan", help_heading = APPROVAL)]
+    only_standing: bool,
+    /// Don't ask before sending; needed if there is neither a terminal nor --plan.
+    #[arg(long, help_heading = APPROVAL)]
+    auto_approve: bool,
+    /// Confirm that this organisation is deleted, as its file says with `absent: true`.
+    #[arg(long, value_name = "ORGANIZATION", value_hint = ValueHint::Other, help_heading = APPROVAL)]
+    confirm_deletion: Option<String>,
     #[command(flatten)]
     selected: Selected,
-    /// The plan that was reviewed, as `plan --out` saved it.
-    #[arg(long, value_name = "FILE")]
-    plan: Option<PathBuf>,
-    /// Send what still stands of the plan that was reviewed, instead of nothing.
-    #[arg(long, requires = "plan")]
-    only_standing: bool,
-    /// Don't ask. Needed where there is no terminal and no --plan.
-    #[arg(long)]
-    auto_approve: bool,
-    /// How many requests that change something may be under way at once. With 1, one mutation follows the other, each in
-    /// a request of its own. Default: 4 for Hive, 2 for Bitpanda, 1 for Paradime and RapidAPI.
-    #[arg(long, value_name = "NUMBER", value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..=64))]
-    parallelism: Option<usize>,
-    /// Delete this organisation, which the file says is to be absent: its `organization`, once more. Asked for on a
-    /// terminal where it isn't given.
-    #[arg(long, value_name = "ORGANIZATION")]
-    confirm_deletion: Option<String>,
-    /// Save the way back before anything is sent: what the plan changes, as it was, as a file that can be planned.
-    #[arg(long, value_name = "FILE")]
+    #[command(flatten)]
+    planning: Planning,
+    /// Save an undo file before anything is sent. It has the changed entities as they were, and can be planned.
+    #[arg(long, value_name = "FILE", help_heading = OUTPUT)]
     undo_out: Option<PathBuf>,
     #[command(flatten)]
     reports: Reports,
+    /// Send at most this many requests with mutations at once; the default depends on the platform. With 1, each mutation
+    /// is a request of its own. The default is 4 for Hive, 2 for Bitpanda, and 1 for Paradime and RapidAPI.
+    #[arg(
+        long,
+        value_name = "NUMBER",
+        value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..=64),
+        value_hint = ValueHint::Other,
+        help_heading = CONNECTION
+    )]
+    parallelism: Option<usize>,
+    #[command(flatten)]
+    connection: Connection,
 }
 
 /// One run over one or more organisations.
@@ -76,8 +87,12 @@ struct Run<'a> {
     applied: Vec<Applied>,
 }
 
+fn open<'a>(args: &'a ApplyArgs, out: &mut Out) -> Result<Session<'a>, Failure> {
+    Session::open(&args.paths, &args.planning, &args.connection, &args.reports, out)?.selecting(&args.selected)
+}
+
 pub(super) async fn apply(args: &ApplyArgs, out: &mut Out) -> Result<Exit, Failure> {
-    let session = Session::open(&args.paths, &args.connection, &args.reports, out)?.selecting(&args.selected)?;
+    let session = open(args, out)?;
     undo::check(args.undo_out.as_deref(), &session)?;
     let Connections { organizations, failed, mut exit } = session.connect_all(out).await;
     let interrupts = Interrupts::watch();
@@ -91,63 +106,63 @@ pub(super) async fn apply(args: &ApplyArgs, out: &mut Out) -> Result<Exit, Failu
             ..nothing_yet(provider, organization)
         }
     }));
-    // Where one can't be reached, it would look like one that no file describes.
+    // With --plan, every organisation has to be reachable: an unreachable one would look like one that no file describes.
     if args.plan.is_none() || exit == Exit::Done {
         exit = exit.and(run.organizations(&organizations).await?);
     }
-    run.tell_endings();
+    run.print_endings();
     run.out.talk(&undo::missing(args.undo_out.as_deref()).unwrap_or_default());
     let outcomes = Outcomes::new(GENERATOR, run.applied);
-    let told = match args.reports.format {
-        // It was told while it happened.
+    let reported = match args.reports.format {
+        // The text was printed while the run went on.
         Format::Text => args.reports.save(Subject::Outcomes(&outcomes)),
         Format::Json | Format::Markdown | Format::Junit | Format::Sarif | Format::Github => {
             args.reports.write(Subject::Outcomes(&outcomes), out)
         }
     };
-    // What was applied is applied, whoever can read of it.
-    Ok(out.settle(exit, [told]))
+    // A report that can't be written doesn't change what was applied.
+    Ok(out.settle(exit, [reported]))
 }
 
 impl Run<'_> {
-    /// One after the other, until somebody ends it.
+    /// Handles one organisation after the other, until the run is interrupted.
     async fn organizations(&mut self, organizations: &[Organization<'_>]) -> Result<Exit, Failure> {
         let approved = self.args.plan.as_ref().map(|path| approval::load(path, organizations)).transpose()?;
         let interrupts = self.interrupts;
         let mut exit = Exit::Done;
-        let mut left = organizations.len();
+        let mut remaining = organizations.len();
         for organization in organizations {
             let Desired { provider, organization: name, .. } = organization.desired;
             self.applied.push(nothing_yet(*provider, name.value.clone()));
             let (ended, error) = match self.organization(organization, approved.as_ref()).await {
                 Ok(ended) => (ended, None),
-                Err(failure) => (self.session.told(&failure, self.out), Some(failure.to_string())),
+                Err(failure) => (self.session.report_failure(&failure, self.out), Some(failure.to_string())),
             };
             self.note(|applied| {
                 (applied.exit, applied.ending, applied.error) = (ended as u8, ended.as_str().to_owned(), error);
             });
             exit = exit.and(ended);
-            left -= 1;
+            remaining -= 1;
             if interrupts.shutdown.is_requested() {
                 break;
             }
         }
-        if left > 0 {
-            // Some of them weren't dealt with.
+        if remaining > 0 {
+            // The interrupted run never got to some of the organisations.
             exit = exit.and(Exit::interrupted(interrupts.has_sent()));
         }
         Ok(exit)
     }
 
-    /// Completes what programs are told of the organisation that is being dealt with.
+    /// Completes the outcome of the organisation that is being handled.
     fn note(&mut self, note: impl FnOnce(&mut Applied)) {
         if let Some(applied) = self.applied.last_mut() {
             note(applied);
         }
     }
 
-    /// What people follow while it happens.
-    fn tell(&mut self, text: &str) {
+    /// Prints the progress of the run: to stdout if the format is text, otherwise to stderr.
+    fn print(&mut self, text: &str) {
         match self.args.reports.format {
             Format::Text => self.out.result(text),
             Format::Json | Format::Markdown | Format::Junit | Format::Sarif | Format::Github => {
@@ -156,20 +171,20 @@ impl Run<'_> {
         }
     }
 
-    /// Of several organisations each by its name: what happened in between was much to read.
-    fn tell_endings(&mut self) {
-        let wanted: Vec<&Desired> = self.session.wanted().collect();
-        if wanted.len() < 2 {
+    /// Prints the ending of each organisation by its name, if there are several.
+    fn print_endings(&mut self) {
+        let selected: Vec<&Desired> = self.session.selected().collect();
+        if selected.len() < 2 {
             return;
         }
-        let mut text = format!("\n{}\n", report::plural(wanted.len(), "organisation"));
-        for Desired { provider, organization, .. } in wanted {
-            let is_it =
+        let mut text = format!("\n{}\n", report::plural(selected.len(), "organisation"));
+        for Desired { provider, organization, .. } in selected {
+            let is_same =
                 |applied: &&Applied| applied.provider == *provider && applied.organization == **organization;
-            let ending = self.applied.iter().find(is_it).map_or("nothing was sent", |applied| &*applied.ending);
+            let ending = self.applied.iter().find(is_same).map_or("nothing was sent", |applied| &*applied.ending);
             let _ = writeln!(text, "  {ending:16}  {provider} {}", report::clean(&organization.value));
         }
-        self.tell(&text);
+        self.print(&text);
     }
 
     async fn organization(
@@ -179,9 +194,11 @@ impl Run<'_> {
     ) -> Result<Exit, Failure> {
         let approved = match approved {
             Some(plan) => {
-                let Some(sealed) = approval::part(plan, organization) else {
-                    self.out
-                        .talk(&format!("{} is not in the plan, so nothing is sent there\n", organization.name()));
+                let Some(sealed) = approval::approved_section(plan, organization) else {
+                    self.out.talk(&format!(
+                        "The approved plan doesn't have {}. Nothing is sent to it.\n",
+                        organization.name()
+                    ));
                     return Ok(Exit::Done);
                 };
                 Some(sealed)
@@ -194,58 +211,64 @@ impl Run<'_> {
         let mut ledger = Ledger::open(path, &run, started).map_err(|why| Failure::unrecorded(&why))?;
         organization.check_ledger_identity(ledger.records())?;
         let (mut plan, mut live) = self.plan_fresh(organization, &mut ledger, &run).await?;
-        let mut left_out = Exit::Done;
-        // Another file may call it by its slug, and so have another ledger.
-        let known = live
+        let mut restricted = Exit::Done;
+        // Another file may name this organisation by its slug, and use another ledger. The lock is by its id.
+        let lock_path = live
             .organization_id
             .as_ref()
             .map(|id| organization.connected.lock_of(organization.desired.provider, id));
-        let _alone = known.map(|path| Alone::at(&path)).transpose().map_err(|why| Failure::unrecorded(&why))?;
+        let _lock = lock_path
+            .map(|path| OrganizationLock::acquire(&path))
+            .transpose()
+            .map_err(|why| Failure::unrecorded(&why))?;
         if let Some(approved) = approved {
-            (plan, left_out) = self.restrict(approved, organization, &live, &ledger, &plan)?;
+            (plan, restricted) = self.restrict(approved, organization, &live, &ledger, &plan)?;
         } else {
             plan = organization.selected(plan, &live, &ledger.facts())?;
         }
-        self.tell(&report::plan_text(&document(&plan)));
+        let layout = self.args.reports.layout();
+        self.print(&report::plan_text(&document(&plan), layout));
         self.note(|applied| applied.plan = Some(plan.clone()));
         may_be_sent(&plan)?;
-        // What rests on an incomplete list was left out, and that is no success.
-        let left_out = left_out.and(if is_broken(&plan) { Exit::Error } else { Exit::Done });
+        // The plan leaves out what rests on an incomplete list. Then the run is not a success.
+        let restricted = restricted.and(if has_unread_lists(&plan) { Exit::Error } else { Exit::Done });
         if plan.sealed.mutations.is_empty() {
-            return Ok(left_out);
+            return Ok(restricted);
         }
-        let asked = approved.is_none() && !self.args.auto_approve;
+        let asks = approved.is_none() && !self.args.auto_approve;
         if deletes_itself(&plan) {
             let name = organization.desired.organization.as_str();
-            confirm_deletion(name, self.args.confirm_deletion.as_deref(), asked, self.out)?;
+            confirm_deletion(name, self.args.confirm_deletion.as_deref(), asks, self.out)?;
         }
         self.session.estimate_apply(organization, plan.sealed.mutations.len(), self.out);
-        if asked {
+        if asks {
             confirm(&plan, self.out)?;
             if self.interrupts.shutdown.is_requested() {
-                return Err(self.ended(organization));
+                return Err(self.interrupted(organization));
             }
-            // Time has passed at the prompt: what was shown has to stand still, and to be safe still.
+            // Time has passed at the prompt. The plan that was shown has to be still valid, and still safe.
             let (fresh, read) = self.plan_fresh(organization, &mut ledger, &run).await?;
             let shown = plan.sealed;
             (plan, _) = self.restrict(&shown, organization, &read, &ledger, &fresh)?;
             live = read;
             if let Err(failure) = may_be_sent(&plan) {
-                self.tell(&report::plan_text(&document(&plan)));
+                let layout = self.args.reports.layout();
+                self.print(&report::plan_text(&document(&plan), layout));
                 return Err(failure);
             }
         }
         organization.connected.deliveries.check(organization.desired, &plan.sealed.changes).map_err(|why| {
-            Failure::error(format!("a secret could not be delivered, so nothing was sent: {why}"))
-                .hint("secrets are shown once, so the way has to be ready before one is made")
+            Failure::error(format!("a secret can't be delivered, so nothing was sent: {why}")).hint(
+                "the platform shows a secret only once, so its delivery has to work before the key is created",
+            )
         })?;
         if let Some(path) = &self.args.undo_out {
             let written = undo::write(path, organization, &plan, (&live, &ledger.facts()), &run)?;
-            self.out.talk(&undo::told(&written, &self.args.connection));
+            self.out.talk(&undo::saved_text(&written, &self.args.connection));
             self.note(|applied| applied.undo = Some(written));
         }
         let ended = self.execute(organization, &plan, &live, &mut ledger, &run).await?;
-        Ok(ended.and(left_out))
+        Ok(ended.and(restricted))
     }
 
     async fn plan_fresh(
@@ -257,7 +280,7 @@ impl Run<'_> {
         let live = tokio::select! {
             biased;
             live = organization.read() => live?,
-            () = self.interrupts.shutdown.wished() => return Err(self.ended(organization)),
+            () = self.interrupts.shutdown.requested() => return Err(self.interrupted(organization)),
         };
         self.session.claim(organization, &live)?;
         if live.organization == *organization.desired.organization {
@@ -269,13 +292,14 @@ impl Run<'_> {
         Ok((planned.plan, live))
     }
 
-    /// Somebody ended the run before anything was sent to this one.
-    fn ended(&self, organization: &Organization<'_>) -> Failure {
+    /// Returns the failure of a run that was interrupted before anything was sent to this organisation.
+    fn interrupted(&self, organization: &Organization<'_>) -> Failure {
         let failure = Failure::error(format!("{}: interrupted; nothing was sent to it", organization.name()));
         Failure { exit: Exit::interrupted(self.interrupts.has_sent()), ..failure }
     }
 
-    /// What was approved and still stands, of what is wanted. And how a run ends by which some of it is left out.
+    /// Restricts a fresh plan to the selected changes that are approved and still valid. Returns the plan, and how the run
+    /// ends because of approved changes that are out of date.
     fn restrict(
         &mut self,
         approved: &Sealed,
@@ -285,27 +309,27 @@ impl Run<'_> {
         fresh: &OrganizationPlan,
     ) -> Result<(OrganizationPlan, Exit), Failure> {
         let selection = &organization.selection;
-        let Approval { still_valid: mut standing, mut stale, mut unapproved } = compare(approved, &fresh.sealed);
-        // What isn't asked for is neither missed nor news.
-        stale.retain(|stale| selection.wants(&stale.approved.address));
-        unapproved.retain(|change| selection.wants(&change.address));
+        let Approval { mut still_valid, mut stale, mut unapproved } = compare(approved, &fresh.sealed);
+        // Changes that are not selected count neither as out of date nor as not approved.
+        stale.retain(|stale| selection.matches(&stale.approved.address));
+        unapproved.retain(|change| selection.matches(&change.address));
         if !stale.is_empty() {
-            self.tell(&report::stale(&stale));
-            if !self.args.only_standing || standing.is_empty() {
+            self.print(&report::stale(&stale));
+            if !self.args.only_standing || still_valid.is_empty() {
                 return Err(approval::stale(&stale, organization));
             }
         }
-        if !selection.is_all() && !standing.is_empty() {
+        if !selection.is_all() && !still_valid.is_empty() {
             let chosen = organization.chosen(&fresh.sealed)?;
-            standing.retain(|address| chosen.contains(address));
+            still_valid.retain(|address| chosen.contains(address));
         }
         if !unapproved.is_empty() {
             let list: Vec<String> = unapproved.iter().map(|change| report::clean(&change.address)).collect();
-            self.out.talk(&format!("not approved, so not sent: {}\n", list.join(", ")));
+            self.out.talk(&format!("Not approved, so not sent: {}.\n", list.join(", ")));
         }
-        let whole = stale.is_empty() && selection.is_all();
+        let is_whole = stale.is_empty() && selection.is_all();
         let seal = seal(approved);
-        let approved = Approved { still_valid: &standing, seal: Some(&*seal).filter(|_| whole) };
+        let approved = Approved { still_valid: &still_valid, seal: Some(&*seal).filter(|_| is_whole) };
         let plan = organization.plan(live, &ledger.facts(), Some(&approved))?.plan;
         Ok((plan, if stale.is_empty() { Exit::Done } else { Exit::Partial }))
     }
@@ -336,24 +360,25 @@ impl Run<'_> {
             clock: &Timestamp::now,
             shutdown: &self.interrupts.shutdown,
         };
-        self.tell("\n");
+        self.print("\n");
         if let Some(cache) = &connected.cache {
             cache.forget_read();
         }
         self.interrupts.begin_sending();
+        let layout = self.args.reports.layout();
         let mut progress = Progress::of(plan.sealed.mutations.len());
-        let mut told = |step: &Step| {
-            progress.beside(|| self.tell(&format!("{}\n", report::step_line(step))));
+        let mut on_step = |step: &Step| {
+            progress.suspend(|| self.print(&report::step_line(step, layout)));
             progress.step(&step.mutation);
         };
-        let report = apply.run(plan, live, ledger, &mut told).await;
+        let report = apply.run(plan, live, ledger, &mut on_step).await;
         progress.end();
         let report = report.map_err(|why| Failure::error(format!("{why}. Nothing was sent")))?;
-        self.tell(&format!("\n{}", report::summary(&report)));
-        self.out.talk(&format!("recorded in {}\n", connected.ledger.display()));
-        let mints = plan.sealed.changes.iter().any(|change| change.action == Action::Create);
-        if let (true, Some(folder)) = (mints, &connected.deliveries.below) {
-            self.out.talk(&format!("in the sandbox, secrets go below {}\n", folder.display()));
+        self.print(&format!("\n{}", report::summary(&report, layout)));
+        self.out.talk(&format!("The outcomes are recorded in {}.\n", connected.ledger.display()));
+        let creates_keys = plan.sealed.changes.iter().any(|change| change.action == Action::Create);
+        if let (true, Some(folder)) = (creates_keys, &connected.deliveries.below) {
+            self.out.talk(&format!("The sandbox delivers secrets to {}.\n", folder.display()));
         }
         let exit = ending(&report);
         self.note(|applied| (applied.plan, applied.report) = (Some(plan.clone()), Some(report)));

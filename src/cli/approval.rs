@@ -1,4 +1,4 @@
-//! What was reviewed against what is planned now.
+//! Compares an approved plan with the files of this run.
 
 use std::path::Path;
 
@@ -16,11 +16,11 @@ pub(super) fn load(path: &Path, organizations: &[Organization<'_>]) -> Result<Pl
         let identity = &approved.sealed.identity;
         let Some(organization) = organizations.iter().find(|organization| organization.is(identity)) else {
             return Err(Failure::error(format!(
-                "the plan is also for {} {}, which no file here describes",
+                "the plan also has {} {}, which none of the files describes",
                 identity.provider,
                 report::clean(&identity.organization)
             ))
-            .hint("apply it with the files that it was made from"));
+            .hint("give the files that the plan was made from"));
         };
         let site = &organization.connected.site;
         if *site != identity.site {
@@ -29,27 +29,30 @@ pub(super) fn load(path: &Path, organizations: &[Organization<'_>]) -> Result<Pl
                 report::clean(&identity.site)
             ))
             .hint(if site.host == identity.site.host {
-                "the endpoint has another path since; plan again and have it reviewed"
+                "the path of the endpoint has changed since. Plan again and have the new plan reviewed"
             } else {
-                "a plan made in the sandbox never applies elsewhere, nor the reverse"
+                "a plan of the sandbox applies only to the sandbox, and a plan of a platform only to that platform"
             }));
         }
     }
     Ok(plan)
 }
 
-/// The part of an approved plan that is for this organisation.
-pub(super) fn part<'a>(plan: &'a Plan, organization: &Organization<'_>) -> Option<&'a Sealed> {
+/// Returns the section of an approved plan that is for this organisation.
+pub(super) fn approved_section<'a>(plan: &'a Plan, organization: &Organization<'_>) -> Option<&'a Sealed> {
     plan.organizations.iter().map(|approved| &approved.sealed).find(|sealed| organization.is(&sealed.identity))
 }
 
-/// Something approved no longer stands: nothing is sent.
+/// Returns the failure of an apply whose approved plan is out of date.
 pub(super) fn stale(stale: &[Stale], organization: &Organization<'_>) -> Failure {
     let failure = Failure::error(format!(
-        "{} of {} no longer {}; nothing was sent to it",
+        "{} of {} {} out of date; nothing was sent to it",
         report::plural(stale.len(), "approved change"),
         organization.name(),
-        if stale.len() == 1 { "stands" } else { "stand" },
+        if stale.len() == 1 { "is" } else { "are" },
     ));
-    Failure { exit: Exit::Stale, ..failure.hint("plan again and have it reviewed") }
+    Failure {
+        exit: Exit::Stale,
+        ..failure.hint("plan again and have the new plan reviewed, or give --only-standing")
+    }
 }

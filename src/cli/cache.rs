@@ -1,5 +1,5 @@
-//! What is kept between runs, below `.rolecall/cache`: the schema of a hub, the requests that still count against its
-//! limit, and the answers of a read that broke off. Nothing of it is needed: without it more is asked for, and slower.
+//! The cache in `.rolecall/cache`: the schema of a platform, the requests that still count against its rate limit, and the
+//! answers of an interrupted read. A run works without it, and then sends more requests and takes longer.
 
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
@@ -18,61 +18,63 @@ use super::out::talk;
 use crate::report::plural;
 use rolecall_graphql::{Budget, MemoryBudget, Quota, ReadCheckpoint, ResponseCache, Ticket};
 
-/// A schema is asked for anew after so long.
-const SCHEMA_LASTS: SignedDuration = SignedDuration::from_hours(24);
+/// The time after which a kept schema is read again.
+const SCHEMA_LIFETIME: SignedDuration = SignedDuration::from_hours(24);
 
-/// A read that broke off is gone on with for so long after it began: what it found may no longer be so.
-const READ_LASTS: SignedDuration = SignedDuration::from_mins(30);
+/// The time after its start within which an interrupted read can be resumed. Later, its answers may be out of date.
+const READ_LIFETIME: SignedDuration = SignedDuration::from_mins(30);
 
-/// Where a line keeps what outlives a run.
+/// The cache of one connection.
 #[derive(Clone, Debug)]
 pub(super) struct Cache {
     folder: PathBuf,
-    /// Tells one platform from another: what it is able to do, and how much of it is left.
+    /// Names the files of the platform: its schema, and the budget of its requests.
     pub platform: String,
-    /// Tells one way to it from another: what is seen differs by the credentials.
-    line: String,
+    /// Names the files of the connection: its read, because each credential sees something else.
+    connection: String,
 }
 
 impl Cache {
-    pub fn new(folder: &Path, platform: String, line: String) -> Self {
-        Self { folder: folder.join("cache"), platform, line }
+    pub fn new(folder: &Path, platform: String, connection: String) -> Self {
+        Self { folder: folder.join("cache"), platform, connection }
     }
 
-    fn of_platform(&self, what: &str) -> PathBuf {
-        self.folder.join(format!("{}.{what}", self.platform))
+    fn platform_file(&self, suffix: &str) -> PathBuf {
+        self.folder.join(format!("{}.{suffix}", self.platform))
     }
 
-    fn of_line(&self, what: &str) -> PathBuf {
-        self.folder.join(format!("{}.{what}", self.line))
+    fn connection_file(&self, suffix: &str) -> PathBuf {
+        self.folder.join(format!("{}.{suffix}", self.connection))
     }
 
-    /// The answers that an earlier read got before it broke off, and a place for those of this one.
-    pub fn spool(&self) -> Arc<ReadSpool> {
-        Arc::new(ReadSpool::open(self.of_line("read.jsonl")))
+    /// Opens the checkpoint: the answers that an interrupted read has left, and a file for those of this read.
+    pub fn checkpoint(&self) -> Arc<FileCheckpoint> {
+        Arc::new(FileCheckpoint::open(self.connection_file("read.jsonl")))
     }
 
-    /// What was read before is no longer so.
+    /// Deletes the answers of an interrupted read, because an apply is about to change live.
     pub fn forget_read(&self) {
-        let _ = std::fs::remove_file(self.of_line("read.jsonl"));
+        let _ = std::fs::remove_file(self.connection_file("read.jsonl"));
     }
 
+    /// Returns the budget of requests that every run on this platform shares.
     pub fn budget(&self) -> FileBudget {
         let began = Timestamp::now().as_nanosecond();
         FileBudget {
-            path: self.of_platform("requests.json"),
+            path: self.platform_file("requests.json"),
             run: format!("{began:x}-{}", std::process::id()),
-            made: AtomicU64::new(0),
+            tickets: AtomicU64::new(0),
             slowest: Mutex::new(None),
             answered: AtomicUsize::new(0),
             expected: AtomicUsize::new(0),
-            alone: AtomicBool::new(false),
+            is_unshared: AtomicBool::new(false),
             fallback: MemoryBudget::default(),
         }
     }
 }
 
-/// Readable by its owner only: it says who is in an organisation.
+/// Returns options that open a file which only its owner may read, because it says who is in an organisation. Creates its
+/// folder.
 fn private(path: &Path) -> io::Result<OpenOptions> {
     if let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder)?;
@@ -83,12 +85,12 @@ fn private(path: &Path) -> io::Result<OpenOptions> {
     Ok(options)
 }
 
-/// A kept answer, with what tells one schema from another.
+/// A kept schema, with its fingerprint.
 #[derive(Serialize, Deserialize)]
-struct Shelved {
+struct KeptSchema {
     at: Timestamp,
     fingerprint: String,
-    /// None: it was seen to be so no longer.
+    /// The schema. `None` if the platform has turned out to have another one.
     answer: Option<Value>,
 }
 
@@ -99,54 +101,54 @@ fn fingerprint(answer: &Value) -> String {
 }
 
 impl Cache {
-    fn shelved(&self, name: &str) -> Option<Shelved> {
-        let text = std::fs::read(self.of_platform(&format!("{}.json", name.to_lowercase()))).ok()?;
+    fn read_schema(&self, name: &str) -> Option<KeptSchema> {
+        let text = std::fs::read(self.platform_file(&format!("{}.json", name.to_lowercase()))).ok()?;
         serde_json::from_slice(&text).ok()
     }
 
-    fn shelve(&self, name: &str, shelved: &Shelved) {
-        let path = self.of_platform(&format!("{}.json", name.to_lowercase()));
+    fn write_schema(&self, name: &str, kept: &KeptSchema) {
+        let path = self.platform_file(&format!("{}.json", name.to_lowercase()));
         let write = || {
             let mut file = private(&path)?.create(true).write(true).truncate(true).open(&path)?;
-            file.write_all(&serde_json::to_vec(shelved)?)
+            file.write_all(&serde_json::to_vec(kept)?)
         };
         if let Err(why) = write() {
-            tracing::info!(%why, "the schema can't be kept");
+            tracing::info!(%why, "cannot keep the schema");
         }
     }
 }
 
 impl ResponseCache for Cache {
     fn get(&self, name: &str) -> Option<Value> {
-        let Shelved { at, fingerprint: written, answer } = self.shelved(name)?;
+        let KeptSchema { at, fingerprint: written, answer } = self.read_schema(name)?;
         let answer = answer?;
         let age = Timestamp::now().duration_since(at);
-        let fresh = !age.is_negative() && age < SCHEMA_LASTS;
-        // One that was damaged is asked for anew.
-        (fresh && written == fingerprint(&answer)).then_some(answer)
+        let is_fresh = !age.is_negative() && age < SCHEMA_LIFETIME;
+        // A damaged schema is read again.
+        (is_fresh && written == fingerprint(&answer)).then_some(answer)
     }
 
     fn put(&self, name: &str, answer: &Value) {
         let fingerprint = fingerprint(answer);
         tracing::info!(fingerprint, "the platform's schema");
-        if let Some(before) = self.shelved(name).filter(|before| before.fingerprint != fingerprint) {
+        if let Some(before) = self.read_schema(name).filter(|before| before.fingerprint != fingerprint) {
             let day = before.at.strftime("%Y-%m-%d");
             talk(&format!(
-                "the platform's schema has changed since {day}: {} -> {fingerprint}\n",
+                "The platform's schema has changed since {day}: {} -> {fingerprint}.\n",
                 before.fingerprint
             ));
         }
-        self.shelve(name, &Shelved { at: Timestamp::now(), fingerprint, answer: Some(answer.clone()) });
+        self.write_schema(name, &KeptSchema { at: Timestamp::now(), fingerprint, answer: Some(answer.clone()) });
     }
 
     fn forget(&self, name: &str) {
-        if let Some(known) = self.shelved(name) {
-            self.shelve(name, &Shelved { answer: None, ..known });
+        if let Some(known) = self.read_schema(name) {
+            self.write_schema(name, &KeptSchema { answer: None, ..known });
         }
     }
 }
 
-/// An answer of a read, or when it began.
+/// A line of a checkpoint: the time at which the read began, or an answer.
 #[derive(Serialize, Deserialize)]
 #[serde(untagged)]
 enum Line {
@@ -154,40 +156,40 @@ enum Line {
     Began { began: Timestamp },
 }
 
-/// The answers of a read, kept until it is complete.
-pub(super) struct ReadSpool {
+/// The answers of a read in a file, kept until the read is complete.
+pub(super) struct FileCheckpoint {
     path: PathBuf,
     earlier: Mutex<BTreeMap<String, Value>>,
     file: Mutex<Option<File>>,
 }
 
-impl ReadSpool {
+impl FileCheckpoint {
     fn open(path: PathBuf) -> Self {
         let text = std::fs::read_to_string(&path).unwrap_or_default();
-        // A torn last line is as good as none.
+        // A last line that was cut off is ignored.
         let mut lines = text.lines().filter_map(|line| serde_json::from_str::<Line>(line).ok());
         let began = lines.next().and_then(|line| match line {
             Line::Began { began } => Some(began),
             Line::Answer { .. } => None,
         });
         let age = began.map(|began| Timestamp::now().duration_since(began));
-        let fresh = age.is_some_and(|age| !age.is_negative() && age < READ_LASTS);
+        let is_fresh = age.is_some_and(|age| !age.is_negative() && age < READ_LIFETIME);
         let mut earlier = BTreeMap::new();
-        for line in lines.filter(|_| fresh) {
+        for line in lines.filter(|_| is_fresh) {
             if let Line::Answer { asked, answer } = line {
                 earlier.insert(asked, answer);
             }
         }
         if let Some(age) = age.filter(|_| !earlier.is_empty()) {
             talk(&format!(
-                "going on with a read that began {} min ago and was not completed: {} there already\n",
+                "Resuming an interrupted read that began {} min ago, with {}.\n",
                 age.as_mins(),
                 plural(earlier.len(), "answer")
             ));
         }
         let open = || {
             let mut file = private(&path)?.create(true).append(true).open(&path)?;
-            if !fresh {
+            if !is_fresh {
                 file.set_len(0)?;
                 let began = serde_json::to_string(&Line::Began { began: Timestamp::now() })?;
                 writeln!(file, "{began}")?;
@@ -199,32 +201,32 @@ impl ReadSpool {
         Self { earlier: Mutex::new(earlier), file: Mutex::new(open().ok()), path }
     }
 
-    /// How many answers of an earlier read haven't been used yet.
-    pub fn kept(&self) -> usize {
+    /// Returns the number of answers of the interrupted read that this read has not used yet.
+    pub fn unused_answers(&self) -> usize {
         self.earlier.lock().unwrap_or_else(PoisonError::into_inner).len()
     }
 
-    /// The read is complete: the next one begins anew.
+    /// Deletes the file after a complete read, so that the next read starts from the beginning.
     pub fn finish(&self) {
         *self.file.lock().unwrap_or_else(PoisonError::into_inner) = None;
         let _ = std::fs::remove_file(&self.path);
     }
 
-    /// The read broke off: what is there stays there.
+    /// Keeps the file after an interrupted read, and prints how to resume it.
     pub fn suspend(&self) {
         let answers = |text: String| text.lines().count().saturating_sub(1);
         if std::fs::read_to_string(&self.path).map_or(0, answers) == 0 {
             return;
         }
         let path = self.path.display();
-        let lasts = READ_LASTS.as_mins();
+        let lifetime = READ_LIFETIME.as_mins();
         talk(&format!(
-            "what was read is kept in {path}: the next `plan` or `drift` within {lasts} min goes on from there\n"
+            "The answers so far are kept in {path}. The next `plan` or `drift` within {lifetime} min resumes the read.\n"
         ));
     }
 }
 
-impl ReadCheckpoint for ReadSpool {
+impl ReadCheckpoint for FileCheckpoint {
     fn take(&self, asked: &str) -> Option<Value> {
         self.earlier.lock().unwrap_or_else(PoisonError::into_inner).remove(asked)
     }
@@ -240,33 +242,33 @@ impl ReadCheckpoint for ReadSpool {
     }
 }
 
-/// A budget that all processes share which call the same platform.
+/// The budget of a platform's rate limit, in a file that all processes share.
 pub(super) struct FileBudget {
     path: PathBuf,
-    /// Tells this run's requests from those of others, wherever these run.
+    /// The prefix of the names of this run's requests. No other run has it.
     run: String,
-    made: AtomicU64,
-    /// The slowest quota that was asked for.
+    tickets: AtomicU64,
+    /// The smallest quota that any organisation asks for.
     slowest: Mutex<Option<Quota>>,
-    /// Requests of this run that were answered, and that it was said to take.
+    /// The number of requests of this run that are answered, and the number that the run is expected to send.
     answered: AtomicUsize,
     expected: AtomicUsize,
-    /// The file can't be had, which was said.
-    alone: AtomicBool,
-    /// Where the file can't be had.
+    /// Whether the file can't be used. People were told so.
+    is_unshared: AtomicBool,
+    /// The budget of this process alone, if the file can't be used.
     fallback: MemoryBudget,
 }
 
-/// When requests were sent, by what tells them apart.
+/// The time at which each request was sent, by the name of the request.
 type Sent = BTreeMap<String, Timestamp>;
 
-/// How long ago that was. Where a clock was ahead, it was just now.
+/// Returns the time that has passed since `at`. If a clock was ahead, it is zero.
 fn age(now: Timestamp, at: Timestamp) -> Duration {
     Duration::try_from(now.duration_since(at)).unwrap_or_default()
 }
 
 impl FileBudget {
-    /// Works on what is written, while nobody else does.
+    /// Reads, changes and writes the file, while it is locked for other processes.
     fn with<T>(&self, work: impl FnOnce(&mut Sent) -> T) -> io::Result<T> {
         let mut file =
             private(&self.path)?.create(true).truncate(false).read(true).write(true).open(&self.path)?;
@@ -282,13 +284,13 @@ impl FileBudget {
         Ok(done)
     }
 
-    /// The same, or what this process knows by itself.
+    /// Changes the file like [`FileBudget::with`], or the budget of this process if the file can't be used.
     fn shared<T>(&self, work: impl FnOnce(&mut Sent) -> T, alone: impl FnOnce(&MemoryBudget) -> T) -> T {
         self.with(work).unwrap_or_else(|why| {
-            if !self.alone.swap(true, Ordering::Relaxed) {
+            if !self.is_unshared.swap(true, Ordering::Relaxed) {
                 let path = self.path.display();
                 talk(&format!(
-                    "other runs aren't seen, so that together they may exceed the limit: {path}: {why}\n"
+                    "rolecall can't see the requests of other runs, so together they may exceed the rate limit. {path}: {why}\n"
                 ));
             }
             alone(&self.fallback)
@@ -296,37 +298,39 @@ impl FileBudget {
     }
 
     fn ticket(&self) -> Ticket {
-        Ticket(self.made.fetch_add(1, Ordering::Relaxed))
+        Ticket(self.tickets.fetch_add(1, Ordering::Relaxed))
     }
 
     fn name(&self, Ticket(ticket): Ticket) -> String {
         format!("{}-{ticket}", self.run)
     }
 
-    /// As slow as anybody asks for: the limit is the platform's, and one.
+    /// Lowers the quota to that of an organisation. All organisations share the limit of the platform, so the smallest quota
+    /// applies.
     pub fn no_faster_than(&self, quota: Quota) {
         let mut slowest = self.slowest.lock().unwrap_or_else(PoisonError::into_inner);
         let calls = slowest.map_or(quota.calls, |known| known.calls.min(quota.calls));
         *slowest = Some(Quota { calls, ..quota });
     }
 
-    /// So many more are to come.
+    /// Announces further requests of this run.
     pub fn expect(&self, requests: usize) {
         self.expected.fetch_add(requests, Ordering::Relaxed);
     }
 
-    /// How many of the requests that were sent count against the limit still.
+    /// Returns how many of the sent requests still count against the limit.
     pub fn counting(&self, quota: Quota) -> usize {
         let (now, quota) = (Timestamp::now(), self.slowest(quota));
         let counts = |at: &&Timestamp| quota.counts(age(now, **at));
         self.with(|sent| sent.values().filter(counts).count()).unwrap_or_default()
     }
 
-    /// How far this run has come: of about how many requests how many were answered.
+    /// Returns the number of answered requests, and the number that the run is expected to send.
     pub fn progress(&self) -> (usize, usize) {
         (self.answered.load(Ordering::Relaxed), self.expected.load(Ordering::Relaxed))
     }
 
+    /// Returns the smallest quota that any organisation asks for.
     pub fn slowest(&self, quota: Quota) -> Quota {
         self.slowest.lock().unwrap_or_else(PoisonError::into_inner).unwrap_or(quota)
     }
@@ -337,7 +341,7 @@ impl Budget for FileBudget {
         let (quota, ticket) = (self.slowest(quota), self.ticket());
         let take = |sent: &mut Sent| {
             let now = Timestamp::now();
-            // Where a clock was ahead, nothing was sent later than now.
+            // If a clock was ahead, the request counts as sent now.
             for at in sent.values_mut() {
                 *at = now.min(*at);
             }

@@ -1,22 +1,25 @@
-//! What is asked before anything is sent.
+//! The questions that an apply asks before it sends anything.
 
 use super::exit::{Exit, Failure};
 use super::out::Out;
 use crate::report;
 use rolecall_model::{Action, Change, Kind, OrganizationPlan};
 
-/// Does the organisation itself go?
+/// Returns whether the plan deletes the organisation itself.
 pub(super) fn deletes_itself(plan: &OrganizationPlan) -> bool {
-    let itself = |change: &Change| change.action == Action::Delete && change.address.kind == Kind::Organization;
-    plan.sealed.changes.iter().any(itself)
+    let is_deletion =
+        |change: &Change| change.action == Action::Delete && change.address.kind == Kind::Organization;
+    plan.sealed.changes.iter().any(is_deletion)
 }
 
-/// Whoever deletes an organisation says which, beside the file that says so.
+/// Checks that a person has confirmed the deletion by the name of the organisation, with `--confirm-deletion` or at the
+/// prompt. The file alone is not enough.
 pub(super) fn confirm_deletion(name: &str, typed: Option<&str>, ask: bool, out: &Out) -> Result<(), Failure> {
-    let wanted = format!("to delete the organisation {name}, with all that is in it, type its name: ");
+    let question =
+        format!("This deletes the organisation {name} and everything in it. Type its name to confirm: ");
     let typed = match typed {
         Some(typed) => Some(typed.to_owned()),
-        None if ask => out.ask_for(&format!("\n{}", report::clean(&wanted))),
+        None if ask => out.ask_for(&format!("\n{}", report::clean(&question))),
         None => None,
     };
     if typed.as_deref() == Some(name) {
@@ -24,14 +27,14 @@ pub(super) fn confirm_deletion(name: &str, typed: Option<&str>, ask: bool, out: 
     }
     let failure =
         Failure::error(format!("the deletion of the organisation {name} wasn't confirmed; nothing was sent"))
-            .hint(format!("give --confirm-deletion {name}"));
+            .hint(format!("to confirm it, give --confirm-deletion {name}"));
     Err(Failure { exit: Exit::Refused, ..failure })
 }
 
-/// Asks whether what was shown is to be sent.
+/// Asks whether the plan that was shown should be sent.
 pub(super) fn confirm(plan: &OrganizationPlan, out: &Out) -> Result<(), Failure> {
     let question = format!(
-        "\nSend {} to {}? Only `yes` will do: ",
+        "\nSend {} to {}? Only `yes` confirms: ",
         report::plural(plan.sealed.mutations.len(), "mutation"),
         report::clean(&plan.sealed.identity.site)
     );
@@ -39,6 +42,6 @@ pub(super) fn confirm(plan: &OrganizationPlan, out: &Out) -> Result<(), Failure>
         Some(true) => Ok(()),
         Some(false) => Err(Failure::error("declined; nothing was sent")),
         None => Err(Failure::error("there is no terminal to ask on; nothing was sent")
-            .hint("review a saved plan and give it with --plan, or give --auto-approve")),
+            .hint("give a reviewed plan with --plan, or give --auto-approve")),
     }
 }

@@ -1,4 +1,4 @@
-//! From a file to a connection with what it describes.
+//! Connects to the organisation that a file describes.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -22,10 +22,10 @@ use rolecall_graphql::{
 use rolecall_model::{Code, Desired, Finding, ProviderName, RemoteId, Rules, Site};
 use rolecall_providers::{Provider, Secrets};
 
-/// What we call ourselves, to platforms and in plans.
+/// The name and version of rolecall, as platforms and plans get it.
 pub(super) const GENERATOR: &str = concat!("rolecall/", env!("CARGO_PKG_VERSION"));
 
-/// A way to one organisation.
+/// The connection to one organisation.
 pub(super) struct Connected {
     pub provider: &'static dyn Provider,
     pub transport: Arc<dyn Transport>,
@@ -33,34 +33,39 @@ pub(super) struct Connected {
     pub redactor: Redactor,
     pub backoff: Backoff,
     pub quotas: Arc<Quotas>,
-    /// The key that we call with, where the credential tells.
+    /// The id of the key that rolecall signs in with, if the credential shows it.
     pub caller: Option<RemoteId>,
     pub site: Site,
-    /// Where all that is kept is.
+    /// The folder of everything that is kept between runs.
     pub folder: PathBuf,
     pub ledger: PathBuf,
     pub deliveries: Deliveries,
-    /// What is kept between runs, where requests are few.
+    /// The cache between runs, for platforms with a rate limit.
     pub cache: Option<Cache>,
-    /// Of the endpoint and all that is sent with each request: what is the same there reaches the same organisation,
-    /// where nothing else names it.
+    /// A digest of the endpoint and of everything that is sent with each request. On platforms whose requests don't name the
+    /// organisation, equal digests mean the same organisation.
     pub credential_fingerprint: [u8; 32],
-    /// Of the endpoint and the host alone: whatever the credential, an id means the same there.
+    /// A digest of the endpoint and the host. An id means the same entity for every credential of one platform.
     pub platform: [u8; 32],
 }
 
 impl Connected {
-    /// What stands for an organisation, by its own id, while it is changed.
+    /// Returns the path of the lock that an apply holds on an organisation. The id names the organisation, because files may
+    /// use its slug.
     pub fn lock_of(&self, provider: ProviderName, id: &RemoteId) -> PathBuf {
-        self.folder.join("cache").join(format!("{provider}-{}-{}.lock", shown(&self.platform), file_name(id)))
+        self.folder.join("cache").join(format!(
+            "{provider}-{}-{}.lock",
+            short_digest(&self.platform),
+            file_name(id)
+        ))
     }
 }
 
-/// Opens the way that the file describes.
+/// Opens the connection that the file describes.
 pub(super) async fn connect(
     desired: &Desired,
     connection: &Connection,
-    lines: &ConnectionPool,
+    pool: &ConnectionPool,
     resume: bool,
 ) -> Result<Connected, Failure> {
     let provider = rolecall_providers::of(desired.provider);
@@ -70,7 +75,7 @@ pub(super) async fn connect(
         Err(untrusted) => Err(endpoint.err().into_iter().chain([untrusted]).collect()),
     };
     let secrets = match &endpoint {
-        // A credential is not even looked up for a host that may not see it.
+        // The credential is not even looked up if the host is not trusted with it.
         Ok(_) => credential::credentials(desired, connection.allow_commands).await,
         Err(_) => Ok(Secrets::default()),
     };
@@ -82,7 +87,7 @@ pub(super) async fn connect(
         }
     };
     let host = endpoint.host_str().unwrap_or_default().to_lowercase();
-    let way = ConnectionConfig {
+    let config = ConnectionConfig {
         site: site(&host, &endpoint, provider.rules()),
         endpoint,
         secrets,
@@ -93,32 +98,33 @@ pub(super) async fn connect(
         cache: None,
         resume,
     };
-    way.open(desired, connection, lines)
+    config.open(desired, connection, pool)
 }
 
-/// What a connection is made of, be it to a vendor or to the sandbox.
+/// The parts of a connection, to a platform or to the sandbox.
 pub(super) struct ConnectionConfig<'a> {
     pub endpoint: Url,
     pub secrets: Secrets,
     pub site: Site,
     pub extra_ca: Option<Vec<u8>>,
-    /// Where ledgers are kept.
+    /// The folder of ledgers and caches.
     pub folder: &'a Path,
     pub deliveries: Deliveries,
-    /// How long a minute is: the sandbox's is shorter.
+    /// The length of a minute of rate limits. The sandbox has a shorter one.
     pub minute: Duration,
-    /// What is kept between runs is called so. None: after what reaches the platform.
+    /// The name of the cache files. `None`: the names come from the platform and the credential.
     pub cache: Option<String>,
-    /// Does this run go on where an earlier read broke off?
+    /// Whether this run continues an interrupted read of an earlier one.
     pub resume: bool,
 }
 
 impl ConnectionConfig<'_> {
+    /// Opens the connection, or returns the one that this run has opened before.
     pub fn open(
         self,
         desired: &Desired,
         connection: &Connection,
-        lines: &ConnectionPool,
+        pool: &ConnectionPool,
     ) -> Result<Connected, Failure> {
         let Self { endpoint, secrets, site, extra_ca, folder, deliveries, minute, cache, resume } = self;
         let provider = rolecall_providers::of(desired.provider);
@@ -132,7 +138,7 @@ impl ConnectionConfig<'_> {
         let hidden = if provider.has_secret_path() { secret_parts(&endpoint) } else { Vec::new() };
         let settings = HttpSettings {
             client: ClientSettings {
-                // Plain HTTP is allowed there because it doesn't leave the machine; through a proxy it would.
+                // Requests to loopback skip the proxy. Plain HTTP is allowed for them only because they don't leave the machine.
                 direct: endpoint.host_str().is_some_and(is_loopback),
                 user_agent: GENERATOR.to_owned(),
                 timeout: connection.timeout(),
@@ -146,20 +152,21 @@ impl ConnectionConfig<'_> {
             Quota { window: quota.window.mul_f64(scale), ..quota }
         });
         let limited = quota.map(|quota| {
-            let name = |digest| cache.clone().unwrap_or_else(|| format!("{}-{}", desired.provider, shown(digest)));
+            let name =
+                |digest| cache.clone().unwrap_or_else(|| format!("{}-{}", desired.provider, short_digest(digest)));
             (quota, Cache::new(folder, name(&platform), name(&credential_fingerprint)))
         });
-        let line = lines.open(credential_fingerprint, settings, limited, resume).map_err(Failure::error)?;
-        let PlatformConnection { transport, quotas, kept, cache, spool } = line;
+        let opened = pool.open(credential_fingerprint, settings, limited, resume).map_err(Failure::error)?;
+        let PlatformConnection { transport, quotas, run_cache, cache, checkpoint } = opened;
         let caller = provider.own_key(&secrets);
         let redactor = Redactor::new(secrets.all().chain(hidden));
         let backoff = Backoff::with_seed(seed());
-        let mut reader = Reader::new(transport.clone(), redactor.clone(), backoff).sharing(kept);
+        let mut reader = Reader::new(transport.clone(), redactor.clone(), backoff).with_run_cache(run_cache);
         if let Some(cache) = &cache {
-            reader = reader.with_shelf(Arc::new(cache.clone()));
+            reader = reader.with_response_cache(Arc::new(cache.clone()));
         }
-        if let Some(spool) = spool {
-            reader = reader.resuming(spool);
+        if let Some(checkpoint) = checkpoint {
+            reader = reader.with_checkpoint(checkpoint);
         }
         let own_ledger = || ledger_path(folder, desired.provider, &desired.organization);
         let ledger = connection.ledger.clone().unwrap_or_else(own_ledger);
@@ -182,6 +189,7 @@ impl ConnectionConfig<'_> {
     }
 }
 
+/// Returns the digest of an endpoint and of the headers of every context.
 fn credential_fingerprint(endpoint: &Url, contexts: &Contexts) -> [u8; 32] {
     let mut digest = Sha256::new();
     digest.update(endpoint.as_str());
@@ -198,6 +206,7 @@ fn credential_fingerprint(endpoint: &Url, contexts: &Contexts) -> [u8; 32] {
     digest.finalize().into()
 }
 
+/// Returns the digest of an endpoint and the host that a gateway passes requests on to.
 fn platform(endpoint: &Url, desired: &Desired) -> [u8; 32] {
     let host = desired.host.as_ref().map_or("", |host| &host.value);
     Sha256::new()
@@ -208,26 +217,28 @@ fn platform(endpoint: &Url, desired: &Desired) -> [u8; 32] {
         .into()
 }
 
-/// So much of a digest as tells it from others.
-fn shown(digest: &[u8; 32]) -> String {
+/// Returns the first 8 bytes of a digest in hex, for names of files.
+fn short_digest(digest: &[u8; 32]) -> String {
     let shown = digest.first_chunk().copied().unwrap_or_default();
     format!("{:016x}", u64::from_be_bytes(shown))
 }
 
-/// What of a secret path must not be shown, as a whole and in its parts. Words that all such paths have are none.
+/// Returns what must not be shown of an endpoint with a secret path: the path as a whole, and its parts. Parts that every
+/// such path has are not secret.
 fn secret_parts(endpoint: &Url) -> Vec<SecretString> {
     let path = endpoint.path();
     let parts = path.split('/').filter(|part| !matches!(*part, "api" | "graphql"));
     std::iter::once(path).chain(parts).map(SecretString::from).collect()
 }
 
+/// Reads the file of `--ca-file`.
 pub(super) fn extra_ca(connection: &Connection) -> Result<Option<Vec<u8>>, Failure> {
     let Some(path) = &connection.ca_file else { return Ok(None) };
     files::read_text(path).map(|text| Some(text.into_bytes()))
 }
 
-/// What may be shown of an endpoint. Of a digest so much that another path is seen to be another; a token can't be found
-/// from it, if it is one that can't be guessed.
+/// Returns what may be shown of an endpoint. If the path is secret, this is a short digest of it, which is enough to see
+/// that the path has changed, and too short to find a random token from it.
 pub(super) fn site(host: &str, endpoint: &Url, rules: &dyn Rules) -> Site {
     let path_digest = rules.has_secret_path().then(|| {
         let digest = Sha256::digest(endpoint.path().as_bytes());
@@ -237,18 +248,18 @@ pub(super) fn site(host: &str, endpoint: &Url, rules: &dyn Rules) -> Site {
     Site { host: host.to_owned(), path_digest }
 }
 
-/// Where an organisation's ledger is kept below a folder.
+/// Returns the path of an organisation's ledger below a folder.
 pub(super) fn ledger_path(folder: &Path, provider: ProviderName, organization: &RemoteId) -> PathBuf {
     folder.join("ledger").join(format!("{provider}-{}.jsonl", file_name(organization)))
 }
 
-/// An organisation's id as a part of a file's name.
+/// Returns an organisation's id with only characters that are safe in the name of a file.
 pub(super) fn file_name(organization: &RemoteId) -> String {
     let safe = |c: char| if c.is_ascii_alphanumeric() || matches!(c, '-' | '_') { c } else { '_' };
     organization.as_str().chars().map(safe).collect()
 }
 
-/// Different from run to run, for jitter only.
+/// Returns a seed that differs from run to run. It is for the jitter of retries only.
 fn seed() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::from(std::process::id()) ^ u64::from(since.subsec_nanos())

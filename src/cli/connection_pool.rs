@@ -1,4 +1,5 @@
-//! What several organisations of one run have in common: one platform, and so one limit, and perhaps one credential.
+//! The connections of one run. Organisations on one platform share its rate limit, and those with one credential share a
+//! connection.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -7,40 +8,41 @@ use std::time::Duration;
 #[cfg(feature = "sandbox")]
 use url::Url;
 
-use super::cache::{Cache, FileBudget, ReadSpool};
+use super::cache::{Cache, FileBudget, FileCheckpoint};
 use super::out::talk;
 use rolecall_graphql::{
     BackpressureTransport, HttpSettings, HttpTransport, OnWait, Quota, Quotas, RateLimitTransport, RunCache,
     Transport,
 };
 
-/// The way to one platform with one credential.
+/// The connection to one platform with one credential.
 #[derive(Clone)]
 pub(super) struct PlatformConnection {
     pub transport: Arc<dyn Transport>,
-    /// What is left of the limits of single operations.
+    /// The quotas of single operations.
     pub quotas: Arc<Quotas>,
-    /// What the platform said that doesn't change within a run.
-    pub kept: RunCache,
-    /// What is kept between runs, where requests are few.
+    /// Answers of the platform that don't change within a run.
+    pub run_cache: RunCache,
+    /// The cache between runs, for platforms with a rate limit.
     pub cache: Option<Cache>,
-    /// The answers of a read that may break off.
-    pub spool: Option<Arc<ReadSpool>>,
+    /// The answers of the current read, which the next run uses if this one is interrupted.
+    pub checkpoint: Option<Arc<FileCheckpoint>>,
 }
 
-/// Those that this run has opened, by what reaches them.
+/// The connections that this run has opened, by their credential fingerprints.
 #[derive(Default)]
 pub(super) struct ConnectionPool {
     open: Mutex<BTreeMap<[u8; 32], PlatformConnection>>,
-    /// What is left of each platform's limit, by its name.
+    /// The request budget of each platform, by its name.
     budgets: Mutex<BTreeMap<String, Arc<FileBudget>>>,
-    /// Where the sandbox of a world listens.
+    /// The URL of the sandbox that serves each world.
     #[cfg(feature = "sandbox")]
     sandboxes: tokio::sync::Mutex<BTreeMap<String, Url>>,
 }
 
 impl ConnectionPool {
-    /// The line that reaches there, opened if it isn't. `limited`: by which quota, and where to note what was sent.
+    /// Returns the connection with this fingerprint, and opens it if it isn't open. `limited`: the quota of the platform, and
+    /// the cache that counts requests between runs.
     pub fn open(
         &self,
         credential_fingerprint: [u8; 32],
@@ -55,29 +57,33 @@ impl ConnectionPool {
             (quota, cache, budget.clone())
         });
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(line) = open.get(&credential_fingerprint) {
-            return Ok(line.clone());
+        if let Some(connection) = open.get(&credential_fingerprint) {
+            return Ok(connection.clone());
         }
         let mut transport: Arc<dyn Transport> = Arc::new(HttpTransport::new(settings)?);
-        transport = Arc::new(BackpressureTransport::new(transport, Arc::new(tell_asked)));
-        let mut line = PlatformConnection {
+        transport = Arc::new(BackpressureTransport::new(transport, Arc::new(print_backpressure)));
+        let mut connection = PlatformConnection {
             transport: Arc::clone(&transport),
             quotas: Arc::default(),
-            kept: RunCache::default(),
+            run_cache: RunCache::default(),
             cache: None,
-            spool: None,
+            checkpoint: None,
         };
         if let Some((quota, cache, budget)) = limited {
-            transport =
-                Arc::new(RateLimitTransport::new(transport, quota, budget.clone(), tell_waits(budget, quota)));
-            line.spool = resume.then(|| cache.spool());
-            line = PlatformConnection { transport, cache: Some(cache), ..line };
+            transport = Arc::new(RateLimitTransport::new(
+                transport,
+                quota,
+                budget.clone(),
+                print_rate_limit(budget, quota),
+            ));
+            connection.checkpoint = resume.then(|| cache.checkpoint());
+            connection = PlatformConnection { transport, cache: Some(cache), ..connection };
         }
-        open.insert(credential_fingerprint, line.clone());
-        Ok(line)
+        open.insert(credential_fingerprint, connection.clone());
+        Ok(connection)
     }
 
-    /// So many requests more are to go to a platform that limits them. Returns how many still count against the limit.
+    /// Announces requests to a platform with a rate limit. Returns how many earlier requests still count against the limit.
     pub fn expect(&self, cache: &Cache, requests: usize, quota: Quota) -> usize {
         let budgets = self.budgets.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(budget) = budgets.get(&cache.platform) else { return 0 };
@@ -85,19 +91,21 @@ impl ConnectionPool {
         budget.counting(quota)
     }
 
-    /// How many answers of an earlier read are there already.
-    pub fn kept(&self, credential_fingerprint: &[u8; 32]) -> usize {
+    /// Returns the number of answers that an interrupted read has left for a connection.
+    pub fn resumable_answers(&self, credential_fingerprint: &[u8; 32]) -> usize {
         let open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        open.get(credential_fingerprint).and_then(|line| line.spool.as_ref()).map_or(0, |spool| spool.kept())
+        open.get(credential_fingerprint)
+            .and_then(|connection| connection.checkpoint.as_ref())
+            .map_or(0, |checkpoint| checkpoint.unused_answers())
     }
 
-    /// Every spool of this run.
-    pub fn spools(&self) -> Vec<Arc<ReadSpool>> {
+    /// Returns every checkpoint of this run.
+    pub fn checkpoints(&self) -> Vec<Arc<FileCheckpoint>> {
         let open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        open.values().filter_map(|line| line.spool.clone()).collect()
+        open.values().filter_map(|connection| connection.checkpoint.clone()).collect()
     }
 
-    /// Where the sandbox of a world listens, which is started if it isn't.
+    /// Returns the URL of the sandbox that serves a world, and starts it if it isn't running.
     #[cfg(feature = "sandbox")]
     pub async fn sandbox<E>(&self, world: &str, start: impl AsyncFnOnce() -> Result<Url, E>) -> Result<Url, E> {
         let mut sandboxes = self.sandboxes.lock().await;
@@ -110,28 +118,29 @@ impl ConnectionPool {
     }
 }
 
-/// Says that the platform asked for a wait, where somebody would wonder.
-fn tell_asked(wait: Duration) {
-    if wait >= WORTH_TELLING {
-        talk(&format!("waiting {} s, as the platform asks not to come too fast\n", wait.as_secs()));
+/// Prints that the platform asked rolecall to wait, if the wait is long enough to be noticed.
+fn print_backpressure(wait: Duration) {
+    if wait >= SHORTEST_PRINTED_WAIT {
+        talk(&format!("Waiting {} s, because the platform asks for fewer requests.\n", wait.as_secs()));
     }
 }
 
-const WORTH_TELLING: Duration = Duration::from_secs(2);
+/// Shorter waits are not printed.
+const SHORTEST_PRINTED_WAIT: Duration = Duration::from_secs(2);
 
-/// Says how long a wait is, where somebody would wonder.
-fn tell_waits(budget: Arc<FileBudget>, quota: Quota) -> OnWait {
+/// Returns a callback that prints a wait for the rate limit, if the wait is long enough to be noticed.
+fn print_rate_limit(budget: Arc<FileBudget>, quota: Quota) -> OnWait {
     Arc::new(move |wait| {
-        if wait < WORTH_TELLING {
+        if wait < SHORTEST_PRINTED_WAIT {
             return;
         }
         let Quota { calls, window } = budget.slowest(quota);
         let (answered, expected) = budget.progress();
-        // What was expected is an estimate.
+        // The number of expected requests is an estimate.
         let of = if expected > answered { format!(" of about {expected}") } else { String::new() };
         let (wait, window) = (wait.as_secs(), window.as_secs());
         talk(&format!(
-            "{answered}{of} requests answered; waiting {wait} s, as the limit is {calls} in {window} s\n"
+            "{answered}{of} requests are answered. Waiting {wait} s for the rate limit, {calls} requests in {window} s.\n"
         ));
     })
 }

@@ -1,4 +1,4 @@
-//! Endpoints that may see a credential, and the credential itself.
+//! Checks that an endpoint is trusted with a credential, and looks the credential up.
 
 use std::io::Read;
 use std::process::Stdio;
@@ -12,16 +12,16 @@ use rolecall_config::{check_url, is_loopback};
 use rolecall_model::{Code, Credential, Desired, Endpoint, Finding, Place, Placed, Rules};
 use rolecall_providers::Secrets;
 
-/// Hosts beside the vendors', separated by commas.
+/// The environment variable that names further trusted hosts, separated by commas.
 const ALLOWED_HOSTS: &str = "ROLECALL_ALLOWED_HOSTS";
 
-/// A credential is never larger, in bytes.
+/// The largest size of a credential, in bytes.
 const MAX_CREDENTIAL: u64 = 64 * 1024;
 
 const COMMAND_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// The endpoint, if it may be trusted with the credential. Whoever opens a pull request can change the file, not
-/// the environment of the job.
+/// Returns the endpoint, if it is trusted with the credential. The environment decides on trust, not the file: a pull request
+/// can change the file, and it can't change the environment of the job.
 pub(super) fn endpoint(desired: &Desired, rules: &dyn Rules) -> Result<Url, Finding> {
     let place = desired.endpoint.place.clone();
     let text = match &*desired.endpoint {
@@ -31,7 +31,7 @@ pub(super) fn endpoint(desired: &Desired, rules: &dyn Rules) -> Result<Url, Find
                 Code::CredentialUnavailable,
                 place.clone(),
                 if rules.has_secret_path() {
-                    // Somebody may have put the token where the name belongs.
+                    // The name is not shown, because somebody may have written the token in its place.
                     "the environment variable that `endpoint` names isn't set, or isn't text".to_owned()
                 } else {
                     format!("the environment variable {name} isn't set, or isn't text")
@@ -46,12 +46,13 @@ pub(super) fn endpoint(desired: &Desired, rules: &dyn Rules) -> Result<Url, Find
     trust(&host, place, rules).map(|()| url)
 }
 
-/// What a gateway is told to hand the credential on to: as good as where it is sent.
+/// Checks the host that a gateway passes the credential on to. It needs the same trust as the endpoint.
 pub(super) fn host(desired: &Desired, rules: &dyn Rules) -> Result<(), Finding> {
     let Some(Placed { value, place }) = &desired.host else { return Ok(()) };
     trust(&value.to_lowercase(), place.clone(), rules)
 }
 
+/// Checks that a host is one of the vendor, or that the environment allows it.
 fn trust(host: &str, place: Place, rules: &dyn Rules) -> Result<(), Finding> {
     let allowed = variable(ALLOWED_HOSTS).unwrap_or_default().to_lowercase();
     let trusted =
@@ -60,10 +61,10 @@ fn trust(host: &str, place: Place, rules: &dyn Rules) -> Result<(), Finding> {
         return Ok(());
     }
     let hint = if is_loopback(host) {
-        format!("for a server of your own, such as `rolecall sandbox`: {ALLOWED_HOSTS}={host}")
+        format!("to trust a server of your own, such as `rolecall sandbox`, set {ALLOWED_HOSTS}={host}")
     } else {
         format!(
-            "{} hosts are {}; add another with {ALLOWED_HOSTS}={host} in the job's environment, not in the file",
+            "the hosts of {} are {}. To trust another one, set {ALLOWED_HOSTS}={host} in the job's environment, not in the file",
             rules.provider(),
             rules.vendor_hosts().join(", ")
         )
@@ -72,16 +73,17 @@ fn trust(host: &str, place: Place, rules: &dyn Rules) -> Result<(), Finding> {
         .hint(hint))
 }
 
-/// An IPv6 address is written with brackets in a URL and without elsewhere.
+/// Removes the brackets that an IPv6 address has in a URL, and does not have elsewhere.
 fn bare(host: &str) -> &str {
     host.trim_start_matches('[').trim_end_matches(']')
 }
 
+/// Returns the value of an environment variable. `None` if it is blank, not set or not text.
 fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.trim().is_empty())
 }
 
-/// The credentials that the file points to, or every reason why one can't be had.
+/// Returns the credentials that the file points to, or a finding for each one that is unavailable.
 pub(super) async fn credentials(desired: &Desired, allow_commands: bool) -> Result<Secrets, Vec<Finding>> {
     let (mut secrets, mut findings) = (Vec::new(), Vec::new());
     for (name, credential) in &desired.credentials {
@@ -93,19 +95,19 @@ pub(super) async fn credentials(desired: &Desired, allow_commands: bool) -> Resu
     if findings.is_empty() { Ok(Secrets::new(secrets)) } else { Err(findings) }
 }
 
-/// One of them. Nothing of it, or of what a command printed, is in the finding.
+/// Looks one credential up. The finding has no part of the credential, nor of the output of its command.
 async fn resolve(credential: &Placed<Credential>, allow_commands: bool) -> Result<SecretString, Finding> {
     let unavailable = |message: String, hint: &str| {
         Finding::error(Code::CredentialUnavailable, credential.place.clone(), message).hint(hint)
     };
     let text = match &credential.value {
         Credential::Env(name) => variable(name).ok_or_else(|| {
-            // In small letters it may be the value that was put where its name belongs.
-            let usual = name.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_');
-            let shown = if usual { name.as_str() } else { "that is named here" };
+            // A name in small letters is not shown, because it may be the credential itself in the wrong place.
+            let looks_like_a_name = name.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_');
+            let shown = if looks_like_a_name { name.as_str() } else { "that the file names" };
             unavailable(
                 format!("the environment variable {shown} isn't set, or isn't text"),
-                "set it to the credential; the file holds its name, never the value",
+                "set it to the credential. The file has the name of the variable, never the value",
             )
         })?,
         Credential::File(path) => {
@@ -126,9 +128,9 @@ async fn resolve(credential: &Placed<Credential>, allow_commands: bool) -> Resul
                     credential.place.clone(),
                     format!("`{program}` isn't run without --allow-commands"),
                 )
-                .hint("give --allow-commands only where the file has been reviewed"));
+                .hint("give --allow-commands only if the file has been reviewed"));
             }
-            run(words).await.map_err(|why| unavailable(why, "run it by hand to see what it says"))?
+            run(words).await.map_err(|why| unavailable(why, "run the command yourself to see its output"))?
         }
     };
     let text = text.trim();
@@ -138,6 +140,7 @@ async fn resolve(credential: &Placed<Credential>, allow_commands: bool) -> Resul
     Ok(SecretString::from(text))
 }
 
+/// Runs a command and returns what it prints to stdout.
 async fn run(words: &[String]) -> Result<String, String> {
     let (program, arguments) = words.split_first().ok_or("the command is empty")?;
     let path = which::which(program).map_err(|why| format!("`{program}` can't be run: {why}"))?;

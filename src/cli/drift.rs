@@ -11,35 +11,42 @@ use super::notify::Notify;
 use super::out::Out;
 use super::reports::Reports;
 use super::session::Session;
-use super::{Connection, Paths};
+use super::{Connection, OUTPUT, Paths, Planning};
 use crate::report::{self, Subject};
 use rolecall_model::{Desired, HoldClass, Identity, Plan};
 
-/// Report how live differs from the files: what moved, who is unmanaged, what is held, what can't be seen.
+/// Show how live differs from the files.
+///
+/// Reports what has changed, what no file describes, what needs attention, and what can't be read.
 #[derive(Clone, Debug, Args)]
 #[command(after_help = "Examples:
-  rolecall drift access/                 2 where live has moved or something is blocked
+  rolecall drift access/
   rolecall drift --sandbox examples/bitpanda.yaml
   rolecall drift --metrics-file /var/lib/node_exporter/rolecall.prom access/
-  rolecall drift --notify \"$URL\" --previous drift.json access/    a message where something is new
-  rolecall drift --format json           the same document as `plan --format json`")]
+  rolecall drift --notify \"$URL\" --previous drift.json access/
+  rolecall drift --format json           the same document as `plan --format json`
+
+Exit codes: 0 in sync, 1 error, 2 live differs or something needs attention,
+6 platform unreachable. `rolecall exit-codes` explains them.")]
 pub(super) struct DriftArgs {
     #[command(flatten)]
     paths: Paths,
     #[command(flatten)]
-    connection: Connection,
-    #[command(flatten)]
-    reports: Reports,
-    /// Write metrics in Prometheus' text format to this file, such as the one that a node exporter picks up.
-    #[arg(long, value_name = "FILE")]
-    metrics_file: Option<PathBuf>,
+    planning: Planning,
     #[command(flatten)]
     notify: Notify,
+    /// Write metrics to this file in the text format of Prometheus.
+    #[arg(long, value_name = "FILE", help_heading = OUTPUT)]
+    metrics_file: Option<PathBuf>,
+    #[command(flatten)]
+    reports: Reports,
+    #[command(flatten)]
+    connection: Connection,
 }
 
 pub(super) async fn drift(args: &DriftArgs, out: &mut Out) -> Result<Exit, Failure> {
-    let session = Session::open(&args.paths, &args.connection, &args.reports, out)?;
-    let teller = args.notify.check(&args.connection)?;
+    let session = Session::open(&args.paths, &args.planning, &args.connection, &args.reports, out)?;
+    let notifier = args.notify.check(&args.connection)?;
     let (plan, mut exit) = session.survey_all(out).await;
     for organization in &plan.organizations {
         let blocked = organization.sealed.holds.iter().any(|hold| hold.class == HoldClass::Blocked);
@@ -47,29 +54,29 @@ pub(super) async fn drift(args: &DriftArgs, out: &mut Out) -> Result<Exit, Failu
             exit = exit.and(Exit::Differences);
         }
     }
-    // One of them that fails doesn't keep the others from being told.
-    let mut told = vec![args.reports.write(Subject::Drift(&plan), out)];
+    // If one report fails, the others are still written.
+    let mut written = vec![args.reports.write(Subject::Drift(&plan), out)];
     if let Some(path) = &args.metrics_file {
-        told.push(write_metrics(path, &plan, &session));
+        written.push(write_metrics(path, &plan, &session));
     }
-    if let Some(teller) = teller {
-        let wanted: Vec<_> =
-            session.wanted().map(|desired| (desired.provider, &desired.organization.value)).collect();
-        let is_wanted = |one: &Identity| wanted.contains(&(one.provider, &one.organization));
-        told.push(teller.tell(&plan, is_wanted, out).await);
+    if let Some(notifier) = notifier {
+        let selected: Vec<_> =
+            session.selected().map(|desired| (desired.provider, &desired.organization.value)).collect();
+        let is_selected = |identity: &Identity| selected.contains(&(identity.provider, &identity.organization));
+        written.push(notifier.notify(&plan, is_selected, out).await);
     }
-    Ok(out.settle(exit, told))
+    Ok(out.settle(exit, written))
 }
 
-/// Of organisations that couldn't be read, what the file says of their last success stays.
+/// Writes the metrics. For organisations that couldn't be read, the file keeps the metrics of their last success.
 fn write_metrics(path: &Path, plan: &Plan, session: &Session<'_>) -> Result<(), Failure> {
-    let read = |desired: &&Desired| {
-        let is_it = |identity: &Identity| {
+    let was_read = |desired: &&Desired| {
+        let is_same = |identity: &Identity| {
             identity.provider == desired.provider && identity.organization == desired.organization.value
         };
-        plan.organizations.iter().any(|organization| is_it(&organization.sealed.identity))
+        plan.organizations.iter().any(|organization| is_same(&organization.sealed.identity))
     };
-    let unread = session.wanted().filter(|desired| !read(desired));
+    let unread = session.selected().filter(|desired| !was_read(desired));
     let unread: Vec<_> = unread.map(|desired| (desired.provider, desired.organization.value.clone())).collect();
     let before = if path.exists() { files::read_text(path)? } else { String::new() };
     let text = report::metrics(plan, Timestamp::now(), &unread, &before);

@@ -1,4 +1,4 @@
-//! Runs with `--sandbox`: the embedded server over real HTTP, on a free port of the loopback.
+//! Runs with `--sandbox`: the embedded server over real HTTP, on a free port of loopback.
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -18,28 +18,28 @@ use rolecall_engine::apply::Deliveries;
 use rolecall_model::{Desired, Endpoint, Place, Placed, ProviderName, RemoteId};
 use rolecall_providers::Secrets;
 use rolecall_sandbox::paradime::Company;
-use rolecall_sandbox::{Served, Store, own_credentials, seed_names, serve};
+use rolecall_sandbox::{AnySandbox, Store, own_credentials, seed_names, serve};
 
-/// Everything of the sandbox is below this folder.
+/// The folder of everything that the sandbox keeps.
 pub(super) const FOLDER: &str = ".rolecall/sandbox";
 
-/// The host that plans made here carry: they never apply elsewhere, nor the reverse.
+/// The host in plans of the sandbox. Such a plan applies only to the sandbox, and a plan of a platform never does.
 const HOST: &str = "sandbox";
 
-/// The world of an organisation, with what is kept of it.
+/// Opens the world of an organisation. `reset`: restore its first state, and delete its ledgers, deliveries and caches.
 pub(super) fn open(
     provider: ProviderName,
     organization: &RemoteId,
     reset: bool,
-) -> Result<Arc<dyn Served>, Failure> {
+) -> Result<Arc<dyn AnySandbox>, Failure> {
     let store = Store::in_folder(Path::new(FOLDER), provider, organization)
         .map_err(|why| Failure::error(why.to_string()).hint("write one of these as `organization`"))?;
     let sandbox = rolecall_sandbox::open(provider, organization, store).map_err(Failure::error)?;
     if reset {
-        let world = rolecall_sandbox::world_of(provider, organization);
+        let world = rolecall_sandbox::world_name(provider, organization);
         let seeds = seed_names(provider).iter().map(|seed| RemoteId::seen(*seed));
-        for neighbour in seeds.filter(|seed| rolecall_sandbox::world_of(provider, seed) == world) {
-            forget(provider, &neighbour);
+        for other in seeds.filter(|seed| rolecall_sandbox::world_name(provider, seed) == world) {
+            forget(provider, &other);
         }
         forget(provider, organization);
         let _ = std::fs::remove_dir_all(Path::new(FOLDER).join("cache"));
@@ -48,18 +48,19 @@ pub(super) fn open(
     Ok(Arc::from(sandbox))
 }
 
-/// Ledger and deliveries speak of a world that is gone.
+/// Deletes the ledger and the deliveries of an organisation, because they belong to the world before a reset.
 fn forget(provider: ProviderName, organization: &RemoteId) {
     let _ = std::fs::remove_file(ledger_path(Path::new(FOLDER), provider, organization));
     let _ = std::fs::remove_dir_all(delivered(organization));
 }
 
-/// What one server has: the organisation, or the provider's first and whatever else is reached at the same endpoint.
+/// Opens what one server serves: the organisation, or otherwise the provider's first one with all others at the same
+/// endpoint. Returns the id of the first, too.
 pub(super) fn open_all(
     provider: ProviderName,
     organization: Option<&str>,
     reset: bool,
-) -> Result<(RemoteId, Arc<dyn Served>), Failure> {
+) -> Result<(RemoteId, Arc<dyn AnySandbox>), Failure> {
     let seeds = seed_names(provider);
     let first = RemoteId::seen(organization.or(seeds.first().copied()).unwrap_or_default());
     let served = open(provider, &first, reset)?;
@@ -73,12 +74,12 @@ pub(super) fn open_all(
     Ok((first, Arc::new(Company::new(served, others))))
 }
 
-/// What opens a provider's seeds.
+/// Returns the credentials of a provider's seeds.
 pub(super) fn own_secrets(provider: ProviderName) -> Secrets {
     Secrets::new(own_credentials(provider).into_iter().map(|(name, secret)| (name, SecretString::from(secret))))
 }
 
-/// The least that can be said of a provider's seed.
+/// Returns the smallest file for a provider's seed, as if it had been loaded.
 pub(super) fn sandbox_desired(provider: ProviderName, organization: &RemoteId) -> Desired {
     let place = Place::start_of("the sandbox");
     let organization = Placed { value: organization.clone(), place: place.clone() };
@@ -86,45 +87,46 @@ pub(super) fn sandbox_desired(provider: ProviderName, organization: &RemoteId) -
     within(Desired::of(provider, place, organization, endpoint, BTreeMap::new()))
 }
 
-/// The desired as it is sent to the sandbox, which has a name of its own.
+/// Returns the desired with the host name that the sandbox expects.
 fn within(desired: Desired) -> Desired {
-    let host = rolecall_sandbox::host(desired.provider)
+    let host = rolecall_sandbox::gateway_host(desired.provider)
         .map(|host| Placed { value: host.to_owned(), place: desired.place.clone() });
     Desired { host, ..desired }
 }
 
-/// Where secrets that were minted in the sandbox go.
+/// Returns the folder to which the sandbox delivers secrets.
 fn delivered(organization: &RemoteId) -> PathBuf {
     Path::new(FOLDER).join("delivered").join(file_name(organization))
 }
 
-/// How long a minute of the sandbox's is, where something is limited in one: nobody wants to wait for a demonstration.
+/// The length of a minute of the sandbox's rate limits. It is short, so that trying things out doesn't take long.
 const MINUTE: Duration = Duration::from_secs(1);
 
+/// Starts the sandbox of the organisation's world, unless it is running, and connects to it.
 pub(super) async fn connect(
     desired: &Desired,
     connection: &Connection,
-    lines: &ConnectionPool,
+    pool: &ConnectionPool,
     resume: bool,
 ) -> Result<Connected, Failure> {
     let provider = desired.provider;
     let world =
-        rolecall_sandbox::world_of(provider, &desired.organization).unwrap_or(desired.organization.as_str());
+        rolecall_sandbox::world_name(provider, &desired.organization).unwrap_or(desired.organization.as_str());
     let start = async || {
         let sandbox = open(provider, &desired.organization, connection.reset)?;
-        let switches = rolecall_sandbox::minute(provider, MINUTE);
+        let switches = rolecall_sandbox::minute_switches(provider, MINUTE);
         if !switches.is_empty() {
             sandbox.set(&switches).map_err(Failure::error)?;
         }
-        let failed = |why: std::io::Error| Failure::error(format!("the sandbox can't listen: {why}"));
+        let failed = |why: std::io::Error| Failure::error(format!("the sandbox can't listen on a port: {why}"));
         let listener = TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).await.map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
         tokio::spawn(serve(sandbox, listener));
-        Url::parse(&format!("http://{address}{}", rolecall_sandbox::path(provider)))
+        Url::parse(&format!("http://{address}{}", rolecall_sandbox::endpoint_path(provider)))
             .map_err(|why| Failure::error(why.to_string()))
     };
-    let endpoint = lines.sandbox(&format!("{provider}-{world}"), start).await?;
-    let way = ConnectionConfig {
+    let endpoint = pool.sandbox(&format!("{provider}-{world}"), start).await?;
+    let config = ConnectionConfig {
         secrets: own_secrets(desired.provider),
         site: site(HOST, &endpoint, rolecall_providers::rules(desired.provider)),
         endpoint,
@@ -135,5 +137,5 @@ pub(super) async fn connect(
         cache: Some(format!("{provider}-{world}")),
         resume,
     };
-    way.open(&within(desired.clone()), connection, lines)
+    config.open(&within(desired.clone()), connection, pool)
 }

@@ -1,4 +1,4 @@
-//! How a run ends.
+//! The exit codes, and the failures that end a run.
 
 use std::fmt;
 use std::process::ExitCode;
@@ -8,7 +8,7 @@ use rolecall_graphql::CallError;
 use rolecall_model::Finding;
 use rolecall_providers::{Provider, ReadError};
 
-/// The exit codes, documented in `--help` and docs/formats.md.
+/// The exit codes, as `rolecall exit-codes` and docs/formats.md explain them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exit {
     Done = 0,
@@ -22,7 +22,8 @@ pub enum Exit {
 }
 
 impl Exit {
-    /// Which of several organisations' endings a run reports: the one that most needs a person.
+    /// Returns the precedence of an exit code. A run over several organisations ends with the lowest, which is the most
+    /// urgent one for a person.
     fn rank(self) -> u8 {
         match self {
             Self::Partial => 0,
@@ -36,7 +37,7 @@ impl Exit {
         }
     }
 
-    /// What became of one of several organisations, in words.
+    /// Returns the ending of one organisation in words.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Done => "done",
@@ -50,11 +51,12 @@ impl Exit {
         }
     }
 
-    /// Of a run that somebody ended.
+    /// Returns the exit code of an interrupted run. `sent`: some requests were sent before.
     pub fn interrupted(sent: bool) -> Self {
         if sent { Self::Partial } else { Self::Interrupted }
     }
 
+    /// Returns the more urgent of two exit codes.
     #[must_use]
     pub fn and(self, other: Self) -> Self {
         if other.rank() < self.rank() { other } else { self }
@@ -67,19 +69,19 @@ impl From<Exit> for ExitCode {
     }
 }
 
-/// Why a run, or one organisation's part of it, could not go on.
+/// The reason why a run, or the run of one organisation, could not continue.
 #[derive(Debug)]
 pub struct Failure {
     pub exit: Exit,
-    /// A read ended before its end, through no fault of what it had got by then.
-    pub broke_off: bool,
-    /// None where the findings say it all.
+    /// Whether a read was interrupted. The answers that it got before are good, and the next run can resume it.
+    pub is_resumable: bool,
+    /// The message. `None` if the findings say everything.
     pub message: Option<String>,
     pub hint: Option<String>,
     pub findings: Vec<Finding>,
 }
 
-/// All that went wrong, in one line.
+/// Shows the message and all findings in one line.
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let findings = self
@@ -95,7 +97,7 @@ impl Failure {
     pub fn error(message: impl Into<String>) -> Self {
         Self {
             exit: Exit::Error,
-            broke_off: false,
+            is_resumable: false,
             message: Some(message.into()),
             hint: None,
             findings: Vec::new(),
@@ -109,27 +111,27 @@ impl Failure {
     }
 
     pub fn findings(findings: Vec<Finding>) -> Self {
-        Self { exit: Exit::Error, broke_off: false, message: None, hint: None, findings }
+        Self { exit: Exit::Error, is_resumable: false, message: None, hint: None, findings }
     }
 
-    /// Without a ledger nothing is planned or sent.
+    /// Returns the failure of a run whose ledger can't be used. Without a ledger nothing is planned or sent.
     pub fn unrecorded(error: &LedgerError) -> Self {
         let hint = match error {
-            LedgerError::Locked { .. } => "wait until that one has ended, then apply again",
+            LedgerError::Locked { .. } => "wait until the other apply has ended, then apply again",
             LedgerError::Damaged { .. } => {
-                "restore it from a copy; without it, what was sent before and can't be seen is unknown"
+                "restore it from a copy. Without it, rolecall doesn't know what it sent before and what the API doesn't show"
             }
-            LedgerError::Io { .. } => "without a ledger nothing is sent; see --ledger",
+            LedgerError::Io { .. } => "rolecall sends nothing without a ledger. Name another file with --ledger",
         };
         Self::error(format!("{error}. Nothing was sent")).hint(hint)
     }
 
-    /// An organisation that couldn't be read.
+    /// Returns the failure of an organisation that could not be read.
     pub fn unread(organization: &str, provider: &dyn Provider, error: &ReadError) -> Self {
-        let away = matches!(error, ReadError::Call { error, .. } if error.is_unreachable_or_refused());
+        let is_unreachable = matches!(error, ReadError::Call { error, .. } if error.is_unreachable_or_refused());
         Self {
-            exit: if away { Exit::Unreachable } else { Exit::Error },
-            broke_off: matches!(error, ReadError::Call { error, .. } if !matches!(error, CallError::Shape { .. })),
+            exit: if is_unreachable { Exit::Unreachable } else { Exit::Error },
+            is_resumable: matches!(error, ReadError::Call { error, .. } if !matches!(error, CallError::Shape { .. })),
             message: Some(format!("{organization} could not be read: {error}. Nothing was changed")),
             hint: Some(provider.next_step_of_read(error).unwrap_or_else(|| error.next_step()).to_owned()),
             findings: Vec::new(),

@@ -1,4 +1,4 @@
-//! Files that are named on the command line.
+//! Reads and writes the files that the command line names.
 
 use std::fs::File;
 use std::io::{Read, Write};
@@ -9,7 +9,7 @@ use tempfile::NamedTempFile;
 use super::exit::Failure;
 use rolecall_config::MAX_BYTES;
 
-/// A file's text, never more than `MAX_BYTES`.
+/// Reads the text of a file of at most [`MAX_BYTES`].
 pub(super) fn read_text(path: &Path) -> Result<String, Failure> {
     let shown = path.display();
     let mut text = String::new();
@@ -21,36 +21,35 @@ pub(super) fn read_text(path: &Path) -> Result<String, Failure> {
     Ok(text)
 }
 
-/// Who may read a file that is written.
+/// The people who may read a file that rolecall writes.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Readers {
-    /// It says who has what.
+    /// Only the owner, because the file says who has which access.
     Owner,
-    /// Somebody else's program picks it up.
+    /// Everybody, because another program reads the file.
     Everybody,
 }
 
-/// Writes a file so that it is there whole or not at all. A pipe or a device is written to as it is, and a link is
-/// followed.
+/// Writes a file, whole or not at all. Writes to a pipe or a device directly, and follows links.
 pub(super) fn write_text(path: &Path, text: &str, readers: Readers) -> Result<(), Failure> {
     Pending::new(path, text, readers)?.commit()
 }
 
-/// Could this file be written?
+/// Checks that a file can be written.
 pub(super) fn check_writable(path: &Path) -> Result<(), Failure> {
     Pending::new(path, "", Readers::Owner).map(drop)
 }
 
-/// A file that is written and isn't there yet.
+/// A file that is written under another name, until [`Pending::commit`] renames it.
 pub(super) struct Pending<'a> {
     path: &'a Path,
     place: Place<'a>,
 }
 
 enum Place<'a> {
-    /// Beside the target, whose name it takes.
+    /// A temporary file in the folder of the target, and the path of the target.
     Beside(NamedTempFile, PathBuf),
-    /// A pipe or a device.
+    /// A pipe or a device, and the text for it.
     Special(File, &'a str),
 }
 
@@ -88,7 +87,7 @@ fn unwritable(path: &Path, why: &std::io::Error) -> Failure {
     Failure::error(format!("{} can't be written: {why}", path.display()))
 }
 
-/// A file that only its owner may read, unless it is said otherwise.
+/// Creates a temporary file that only its owner may read, unless `readers` says otherwise.
 fn temporary(folder: &Path, readers: Readers) -> std::io::Result<NamedTempFile> {
     #[cfg(unix)]
     if readers == Readers::Everybody {

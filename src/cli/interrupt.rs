@@ -1,4 +1,4 @@
-//! Ctrl-C, and what runners of jobs send in its place.
+//! Handles Ctrl-C, and the signal that CI runners send to cancel a job.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -7,12 +7,13 @@ use super::exit::Exit;
 use super::out::talk;
 use rolecall_engine::apply::Shutdown;
 
-/// Once mutations were sent, the first Ctrl-C ends the run after what is in flight, so that it can say what was and
-/// wasn't done. Before that, and for the second, it ends the process.
+/// Interrupts of an apply. After mutations were sent, the first Ctrl-C stops the run once the requests in flight are
+/// answered, so that the run can report what was done. The second one ends the process, as does one before anything was
+/// sent.
 #[derive(Debug, Default)]
 pub(super) struct Interrupts {
     pub shutdown: Shutdown,
-    /// Has any organisation of this run been sent anything?
+    /// Whether this run has sent a mutation to any organisation.
     sent: AtomicBool,
 }
 
@@ -25,7 +26,7 @@ impl Interrupts {
                 watching.end();
             }
         });
-        // By which jobs are cancelled and containers stopped.
+        // CI runners cancel jobs and container runtimes stop containers with SIGTERM.
         #[cfg(unix)]
         if let Ok(mut terminate) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
             let watching = Arc::clone(&interrupts);
@@ -38,17 +39,18 @@ impl Interrupts {
         interrupts
     }
 
-    /// Somebody wants an end.
+    /// Handles one interrupt.
     fn end(&self) {
         let first = !self.shutdown.request();
         let sent = self.has_sent();
         if first && sent {
-            talk("\nstopping after what is in flight; once more to stop at once\n");
+            talk("\nStopping after the requests in flight. Press Ctrl-C again to stop at once.\n");
             return;
         }
         if sent {
             talk(
-                "\nstopped at once: what was in flight may have had its effect. The ledger has it, and the next apply looks first\n",
+                "\nStopped at once. Requests in flight may have taken effect. The ledger has them, and the next apply verifies them\
+                 first.\n",
             );
         }
         std::process::exit(Exit::interrupted(sent) as i32);

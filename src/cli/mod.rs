@@ -1,4 +1,4 @@
-//! The command line: the only place that prints, reads the environment and knows what time it is.
+//! The command line. Only this module prints, reads the environment and reads the clock.
 
 mod applied;
 mod apply;
@@ -13,10 +13,12 @@ mod drift;
 #[cfg(feature = "sandbox")]
 mod embedded;
 mod exit;
+mod exit_codes;
 mod files;
 mod interrupt;
 mod man;
 mod notify;
+mod offer;
 mod organization;
 mod out;
 mod plan;
@@ -36,39 +38,57 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum, ValueHint};
 
 pub use exit::Exit;
 use exit::Failure;
+use offer::Offer;
 use out::Out;
 use rolecall_model::{Address, Limit};
 pub use schema::{SCHEMAS, SchemaName, schema_text};
 
-const EXIT_CODES: &str = "\
-Exit codes:
-    0  done, or in sync (`plan` without --detailed-exitcode also with changes)
-    1  error: usage, files, declined, a broken list where it matters, an answer not understood
-    2  differences: `plan --detailed-exitcode` with mutations; `drift` with mutations or blocked holds
-    3  refused by a guardrail, or a deletion that wasn't confirmed; nothing sent. `validate --trusted`: to be approved
-    4  the approved plan no longer stands; nothing sent
-    5  partly applied, unsure, or not taken
-    6  platform unreachable, or credential refused
-  130  interrupted before anything was sent
-Of several organisations the one that most needs a person is told: 5, 4, 3, 6, 1, 130, 2, 0.";
+/// The headings of options in help. Every verb lists the options that it shares with others under the same headings, in
+/// this order. Only `apply` and `validate` have options under [`APPROVAL`], and only `drift` under [`NOTIFICATION`].
+const APPROVAL: &str = "Approval";
+const WHICH_CHANGES: &str = "Which changes";
+const GUARDRAILS: &str = "Guardrails";
+const NOTIFICATION: &str = "Notification";
+const OUTPUT: &str = "Output";
+const CONNECTION: &str = "Connection";
+const SANDBOX: &str = "Sandbox";
+const GLOBAL: &str = "Global";
 
-/// Access as code for SaaS organisations.
-///
-/// A YAML file says who should have which role and which keys. rolecall reads what is live over the platform's
-/// GraphQL API, plans the mutations that close the difference, and applies exactly the plan that was reviewed.
+/// Plan, review and apply who has access to your SaaS organisations.
 #[derive(Debug, Parser)]
-#[command(name = "rolecall", version, after_help = EXIT_CODES, max_term_width = 110)]
+#[command(
+    name = "rolecall",
+    version,
+    disable_help_flag = true,
+    disable_version_flag = true,
+    after_help = "`rolecall exit-codes` explains the exit codes. `rolecall VERB --help` has examples.",
+    max_term_width = 110
+)]
 pub struct Cli {
-    /// Say what is sent and how it was answered, on stderr; twice for more. Never bodies, never secrets.
-    #[arg(short, long, action = ArgAction::Count, global = true)]
+    /// Log requests and their answers to stderr, without bodies; -vv logs more.
+    #[arg(short, long, action = ArgAction::Count, global = true, help_heading = GLOBAL)]
     verbose: u8,
-    /// When to colour. NO_COLOR is honoured by `auto`.
-    #[arg(long, value_enum, default_value = "auto", global = true)]
+    /// Colour the output: always, never or auto (honours NO_COLOR).
+    #[arg(
+        long,
+        value_enum,
+        default_value = "auto",
+        value_name = "WHEN",
+        hide_possible_values = true,
+        global = true,
+        help_heading = GLOBAL
+    )]
     color: Color,
+    /// Print help.
+    #[arg(short, long, action = ArgAction::Help, global = true, help_heading = GLOBAL)]
+    help: Option<bool>,
+    /// Print the version.
+    #[arg(short = 'V', long, action = ArgAction::Version, help_heading = GLOBAL)]
+    version: Option<bool>,
     #[command(subcommand)]
     verb: Verb,
 }
@@ -90,49 +110,69 @@ enum Verb {
     Schema(schema::SchemaArgs),
     Completions(completions::CompletionsArgs),
     Man(man::ManArgs),
+    #[command(hide = true)]
+    ExitCodes(exit_codes::ExitCodesArgs),
     #[cfg(feature = "sandbox")]
     Sandbox(sandbox::SandboxArgs),
 }
 
-/// Files and folders.
+/// The files that a verb reads.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Paths {
-    /// Files, or folders: their *.yaml and *.yml that have a `provider` field, not deeper.
+    /// Files, or folders whose *.yaml and *.yml files with a `provider` field are read.
     #[arg(default_value = ".")]
     paths: Vec<PathBuf>,
 }
 
-/// What every verb that talks to a platform takes.
+/// Options of every verb that plans.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Planning {
+    /// Send this entity as the file describes it, even if live seems to be in sync; repeatable. This also repeats an
+    /// invitation, and an update that awaits an approval.
+    #[arg(
+        long = "assert",
+        value_name = "ADDRESS",
+        value_parser = Offer::<Address>::new(offer::addresses),
+        hide_possible_values = true,
+        help_heading = WHICH_CHANGES
+    )]
+    asserted: Vec<Address>,
+    /// Never leave fewer admins than this; the file's `min_admins` applies too.
+    #[arg(long, value_name = "NUMBER", value_hint = ValueHint::Other, help_heading = GUARDRAILS)]
+    min_admins: Option<usize>,
+    /// Never remove more of a collection than this, such as 10% or 3; the file's `max_removals` applies too.
+    #[arg(long, value_name = "LIMIT", value_hint = ValueHint::Other, help_heading = GUARDRAILS)]
+    max_removals: Option<Limit>,
+}
+
+/// Options of every verb that connects to a platform.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Connection {
-    /// Run against the embedded sandbox: no account, no credentials, no network.
-    #[arg(long)]
-    sandbox: bool,
-    /// Start the sandbox's world anew, with its ledger and deliveries.
-    #[arg(long, requires = "sandbox")]
-    reset: bool,
-    /// The ledger, instead of .rolecall/ledger/PROVIDER-ORGANISATION.jsonl.
-    #[arg(long, value_name = "FILE")]
+    /// Use this ledger instead of .rolecall/ledger/PROVIDER-ORGANISATION.jsonl.
+    #[arg(long, value_name = "FILE", help_heading = CONNECTION)]
     ledger: Option<PathBuf>,
-    /// Let the file's `command` credentials and deliveries run.
-    #[arg(long)]
+    /// Run the commands that the files name for credentials and deliveries.
+    #[arg(long, help_heading = CONNECTION)]
     allow_commands: bool,
-    /// Trust these certificate authorities too (PEM).
-    #[arg(long, value_name = "FILE")]
+    /// Also trust the certificate authorities in this PEM file.
+    #[arg(long, value_name = "FILE", help_heading = CONNECTION)]
     ca_file: Option<PathBuf>,
-    /// How long one request may take, in seconds.
-    #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = clap::value_parser!(u64).range(1..=3600))]
+    /// Give up on a request after this many seconds.
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        default_value = "60",
+        value_parser = clap::value_parser!(u64).range(1..=3600),
+        value_hint = ValueHint::Other,
+        help_heading = CONNECTION
+    )]
     timeout: u64,
-    /// Send what the file says of this user even if nothing is seen to differ, invite them again, or send again
-    /// what awaits approval; such as `user/jane@acme.example`. May be repeated.
-    #[arg(long = "assert", value_name = "ADDRESS")]
-    asserted: Vec<Address>,
-    /// Never leave fewer admins than that. The file's own `min_admins` holds too.
-    #[arg(long, value_name = "NUMBER")]
-    min_admins: Option<usize>,
-    /// Take no more of any collection than that, such as 10% or 3. The file's own `max_removals` holds too.
-    #[arg(long, value_name = "LIMIT")]
-    max_removals: Option<Limit>,
+    /// Run against the embedded sandbox, without account, credentials and network.
+    #[arg(long, help_heading = SANDBOX)]
+    sandbox: bool,
+    /// Restore the sandbox's first state, and delete its ledger and deliveries.
+    #[arg(long, requires = "sandbox", help_heading = SANDBOX)]
+    reset: bool,
 }
 
 impl Connection {
@@ -146,7 +186,7 @@ pub fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
-            // Help and version are no errors; usage is 1, as every other error that sent nothing.
+            // Help and version are successes. Wrong usage ends with 1, as every error before anything is sent.
             let exit = if error.use_stderr() { Exit::Error } else { Exit::Done };
             let _ = error.print();
             return exit.into();
@@ -162,7 +202,7 @@ pub fn main() -> ExitCode {
     let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
         Ok(runtime) => runtime,
         Err(why) => {
-            out.failure(&Failure::error(format!("the runtime can't be started: {why}")));
+            out.failure(&Failure::error(format!("cannot start the runtime: {why}")));
             return Exit::Error.into();
         }
     };
@@ -183,12 +223,13 @@ async fn run(verb: Verb, out: &mut Out) -> Result<Exit, Failure> {
         Verb::Schema(args) => Ok(schema::schema(&args, out)),
         Verb::Completions(args) => Ok(completions::completions(&args, out)),
         Verb::Man(args) => man::man(&args, out),
+        Verb::ExitCodes(_) => Ok(exit_codes::exit_codes(out)),
         #[cfg(feature = "sandbox")]
         Verb::Sandbox(args) => sandbox::sandbox(&args, out).await,
     }
 }
 
-/// Only our own events: those of HTTP libraries could show headers.
+/// Logs rolecall's own events to stderr. Events of HTTP libraries are left out, because they could show headers.
 fn trace(verbose: u8) {
     use tracing_subscriber::filter::{LevelFilter, Targets};
     use tracing_subscriber::layer::SubscriberExt;

@@ -1,4 +1,4 @@
-//! One organisation: the desired, and the way to it.
+//! One organisation of a run: its file and the connection to its platform.
 
 use std::collections::BTreeSet;
 
@@ -11,14 +11,14 @@ use rolecall_engine::ledger::{Ledger, Record};
 use rolecall_model::{Address, Desired, Facts, Identity, Inventory, Live, OrganizationPlan, Sealed};
 use rolecall_plan::{PlanInput, Planned, Selection, plan, select};
 
-/// What was approved, and still stands.
+/// The approved changes that are still valid.
 pub(super) struct Approved<'a> {
     pub still_valid: &'a BTreeSet<Address>,
-    /// Of the plan as it was approved, where that is all of it.
+    /// The seal of the approved plan. `None` if the run sends only a part of that plan.
     pub seal: Option<&'a str>,
 }
 
-/// One organisation: the desired, and the way to it.
+/// One organisation of a run: its file and the connection to its platform.
 pub(super) struct Organization<'a> {
     pub desired: &'a Desired,
     pub connected: Connected,
@@ -31,22 +31,22 @@ impl Organization<'_> {
         format!("{} {}", self.desired.provider, *self.desired.organization)
     }
 
-    /// Is this the organisation that a plan speaks of, on whatever host?
+    /// Returns whether a plan with this identity is for this organisation. The host may differ.
     pub fn is(&self, identity: &Identity) -> bool {
         self.desired.provider == identity.provider && *self.desired.organization == identity.organization
     }
 
-    /// A ledger of another organisation knows things that aren't so here.
+    /// Checks that the ledger belongs to this organisation. A ledger of another one would say wrong things about this one.
     pub fn check_ledger_identity(&self, records: &[Record]) -> Result<(), Failure> {
         let identity = Identity {
             provider: self.desired.provider,
             organization: self.desired.organization.value.clone(),
             site: self.connected.site.clone(),
         };
-        match Ledger::foreign(records, &identity) {
+        match Ledger::other_organization(records, &identity) {
             None => Ok(()),
             Some(other) => Err(Failure::error(format!(
-                "the ledger {} is of {} {} on {}, and this is {} on {}",
+                "the ledger {} belongs to {} {} on {}, and this is {} on {}",
                 self.connected.ledger.display(),
                 other.provider,
                 other.organization,
@@ -54,7 +54,7 @@ impl Organization<'_> {
                 self.name(),
                 identity.site,
             ))
-            .hint("name another with --ledger, or move this one away if the organisation has moved")),
+            .hint("name another ledger with --ledger. If the organisation has moved to another host, move this file away")),
         }
     }
 
@@ -69,7 +69,7 @@ impl Organization<'_> {
         found.map_err(|error| Failure::unread(&self.name(), *provider, &error))
     }
 
-    /// `approved`: plan what stands of that alone.
+    /// Plans the organisation. `approved`: plan only these changes.
     pub fn plan(&self, live: &Live, facts: &Facts, approved: Option<&Approved<'_>>) -> Result<Planned, Failure> {
         let input = PlanInput {
             desired: self.desired,
@@ -86,7 +86,7 @@ impl Organization<'_> {
         plan(&input).map_err(Failure::findings)
     }
 
-    /// The part that is wanted of a plan, of which nothing was approved yet.
+    /// Restricts a plan that nobody has approved yet to the selected changes.
     pub fn selected(
         &self,
         whole: OrganizationPlan,
@@ -100,7 +100,7 @@ impl Organization<'_> {
         Ok(self.plan(live, facts, Some(&Approved { still_valid: &chosen, seal: None }))?.plan)
     }
 
-    /// Which changes are wanted, with what they rely on.
+    /// Returns the selected changes, with the changes that they rely on.
     pub fn chosen(&self, sealed: &Sealed) -> Result<BTreeSet<Address>, Failure> {
         select(sealed, &self.selection).map_err(|wrong| selection::failure(&self.name(), &wrong))
     }

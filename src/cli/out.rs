@@ -1,4 +1,4 @@
-//! The one place that writes to stdout and stderr: results to the one, talk to the other.
+//! Writes to stdout and stderr. Results go to stdout, and everything else to stderr.
 
 use std::io::{self, BufRead, IsTerminal, Write};
 
@@ -6,22 +6,32 @@ use super::exit::{Exit, Failure};
 use crate::report;
 use rolecall_config::Source;
 use rolecall_model::Finding;
+use terminal_size::{Width, terminal_size_of};
 
-/// For what happens while nobody with an `Out` is at hand.
+/// Writes to stderr, for callers that have no [`Out`].
 pub(super) fn talk(text: &str) {
     let mut stderr = anstream::stderr().lock();
     let _ = stderr.write_all(text.as_bytes()).and_then(|()| stderr.flush());
 }
 
-/// Where a run's words go.
+/// The narrowest terminal that text is wrapped for, in columns.
+const NARROWEST: usize = 40;
+
+/// Returns the number of columns of the terminal that stdout goes to. `None` if it goes to a pipe or a file.
+pub(super) fn width() -> Option<usize> {
+    let (Width(columns), _) = terminal_size_of(io::stdout())?;
+    Some(usize::from(columns).max(NARROWEST))
+}
+
+/// The output of a run.
 #[derive(Debug, Default)]
 pub(crate) struct Out {
-    /// The first failure to write a result.
+    /// The first error that occurred while a result was written.
     broken: Option<io::Error>,
 }
 
 impl Out {
-    /// A part of the result.
+    /// Writes a part of the result to stdout.
     pub fn result(&mut self, text: &str) {
         if self.broken.is_some() {
             return;
@@ -32,8 +42,8 @@ impl Out {
         }
     }
 
-    /// Progress, warnings, hints. Nobody listening is no error.
-    #[expect(clippy::unused_self, reason = "whoever may talk was handed an Out")]
+    /// Writes progress, warnings and hints to stderr. A closed stderr is not an error.
+    #[expect(clippy::unused_self, reason = "only callers with an Out should write")]
     pub fn talk(&self, text: &str) {
         talk(text);
     }
@@ -53,20 +63,21 @@ impl Out {
         }
     }
 
-    /// How a run ends of which something could not be told: whatever else became of it counts, too.
-    pub fn settle(&self, exit: Exit, told: impl IntoIterator<Item = Result<(), Failure>>) -> Exit {
-        told.into_iter().filter_map(Result::err).fold(exit, |exit, failure| {
+    /// Returns how a run ends whose reports were written with these results. A report that failed counts as well as the
+    /// run itself.
+    pub fn settle(&self, exit: Exit, written: impl IntoIterator<Item = Result<(), Failure>>) -> Exit {
+        written.into_iter().filter_map(Result::err).fold(exit, |exit, failure| {
             self.failure(&failure);
             exit.and(failure.exit)
         })
     }
 
-    /// Asks on a terminal. None: there is none.
+    /// Asks for `yes` on a terminal. Returns `None` if there is no terminal.
     pub fn ask(&self, question: &str) -> Option<bool> {
         self.ask_for(question).map(|answer| answer == "yes")
     }
 
-    /// Asks for a word on a terminal. None: there is none.
+    /// Asks for a word on a terminal. Returns `None` if there is no terminal.
     pub fn ask_for(&self, question: &str) -> Option<String> {
         if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
             return None;
@@ -77,7 +88,8 @@ impl Out {
         Some(answer.trim().to_owned())
     }
 
-    /// A result that nobody could read in full is no success. A reader that went away has seen what it wanted.
+    /// Returns how the run ends. A result that could not be written is an error, unless the reader closed the pipe: then it
+    /// has read what it wanted.
     pub fn finish(&mut self, exit: Exit) -> Exit {
         match self.broken.take() {
             Some(why) if why.kind() != io::ErrorKind::BrokenPipe => {

@@ -10,40 +10,51 @@ use super::out::Out;
 use super::reports::{Reports, ensure_not_an_input};
 use super::selection::Selected;
 use super::session::Session;
-use super::{Connection, Paths};
+use super::{Connection, OUTPUT, Paths, Planning};
 use crate::report::{self, Format, Subject};
 use rolecall_model::Plan;
 
-/// Read what is live and show what an apply would do. Changes nothing.
+/// Show the changes that an apply would make.
+///
+/// Reads live and compares it with the files. Changes nothing.
 #[derive(Clone, Debug, Args)]
 #[command(after_help = "Examples:
-  rolecall plan --sandbox examples/bitpanda.yaml     no account needed
-  rolecall plan access/ --out plan.json              for review, then `rolecall apply --plan plan.json access/`
-  rolecall plan access/ --report markdown=comment.md for the pull request
-  rolecall plan --detailed-exitcode                  2 where there is something to do
-  rolecall plan --format json | jq '.organizations[].sealed.changes[].address'")]
+  rolecall plan --sandbox examples/bitpanda.yaml       needs no account
+  rolecall plan access/ --out plan.json                saves the plan for a review
+  rolecall plan access/ --report markdown=comment.md   writes a comment, too
+  rolecall plan --target user/jane@acme.example        plans one user
+  rolecall plan --format json | jq '.organizations[].sealed.changes[].address'
+
+Exit codes: 0 planned, 1 error, 2 changes (with --detailed-exitcode), 3 refused by
+a guardrail, 6 platform unreachable. `rolecall exit-codes` explains them.")]
 pub(super) struct PlanArgs {
     #[command(flatten)]
     paths: Paths,
     #[command(flatten)]
-    connection: Connection,
-    #[command(flatten)]
     selected: Selected,
-    /// Save the plan, for review and for `apply --plan`.
-    #[arg(long, value_name = "FILE")]
+    #[command(flatten)]
+    planning: Planning,
+    /// Save the plan to this file, for a review and for `apply --plan`.
+    #[arg(long, value_name = "FILE", help_heading = OUTPUT)]
     out: Option<PathBuf>,
     #[command(flatten)]
     reports: Reports,
-    /// Exit with 2 where there are mutations.
-    #[arg(long)]
+    /// End with exit code 2 if the plan has changes.
+    #[arg(long, help_heading = OUTPUT)]
     detailed_exitcode: bool,
-    /// Show the exact mutations too.
-    #[arg(long)]
+    /// Also show the exact mutations.
+    #[arg(long, help_heading = OUTPUT)]
     show_mutations: bool,
+    #[command(flatten)]
+    connection: Connection,
+}
+
+fn open<'a>(args: &'a PlanArgs, out: &mut Out) -> Result<Session<'a>, Failure> {
+    Session::open(&args.paths, &args.planning, &args.connection, &args.reports, out)?.selecting(&args.selected)
 }
 
 pub(super) async fn plan(args: &PlanArgs, out: &mut Out) -> Result<Exit, Failure> {
-    let session = Session::open(&args.paths, &args.connection, &args.reports, out)?.selecting(&args.selected)?;
+    let session = open(args, out)?;
     if let Some(path) = &args.out {
         ensure_not_an_input(path, &session.files())?;
         files::check_writable(path)?;
@@ -56,35 +67,38 @@ pub(super) async fn plan(args: &PlanArgs, out: &mut Out) -> Result<Exit, Failure
             exit = exit.and(Exit::Differences);
         }
     }
-    let mut told = vec![args.reports.write(Subject::Plan(&plan), out)];
+    let mut written = vec![args.reports.write(Subject::Plan(&plan), out)];
     if args.show_mutations && args.reports.format == Format::Text {
         out.result(&format!("\n{}", report::mutations(&plan)));
     }
     if let Some(path) = &args.out {
-        if plan.organizations.len() < session.wanted().count() {
-            out.talk(&format!("not saved as {}: not every organisation could be planned\n", path.display()));
+        if plan.organizations.len() < session.selected().count() {
+            out.talk(&format!(
+                "The plan was not saved as {}, because rolecall couldn't plan every organisation.\n",
+                path.display()
+            ));
         } else {
             let saved = files::write_text(path, &report::plan_json(&plan), Readers::Owner);
             if saved.is_ok() {
-                out.talk(&format!("saved as {}; {}\n", path.display(), next_step(args, &plan, path)));
+                out.talk(&format!("The plan is saved as {}. {}\n", path.display(), next_step(args, &plan, path)));
             }
-            told.push(saved);
+            written.push(saved);
         }
     }
-    Ok(out.settle(exit, told))
+    Ok(out.settle(exit, written))
 }
 
-/// What to do with a plan that was saved.
+/// Returns a sentence that says what to do with a saved plan.
 fn next_step(args: &PlanArgs, plan: &Plan, path: &Path) -> String {
     if plan.organizations.iter().any(|organization| !organization.refusals.is_empty()) {
-        return "a guardrail refuses it, so that an apply would send nothing where it does".to_owned();
+        return "A guardrail refuses it, so an apply would send nothing to that organisation.".to_owned();
     }
     let sandbox = if args.connection.sandbox { " --sandbox" } else { "" };
     let paths: Vec<String> = args.paths.paths.iter().map(|path| path.display().to_string()).collect();
     let asserted: Vec<String> =
-        args.connection.asserted.iter().map(|address| format!(" --assert '{address}'")).collect();
+        args.planning.asserted.iter().map(|address| format!(" --assert '{address}'")).collect();
     format!(
-        "`rolecall apply{sandbox}{} --plan {} {}` sends it",
+        "`rolecall apply{sandbox}{} --plan {} {}` applies it.",
         asserted.concat(),
         path.display(),
         paths.join(" ")

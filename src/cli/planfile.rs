@@ -1,4 +1,4 @@
-//! Plans on disk.
+//! Reads saved plans.
 
 use std::path::Path;
 
@@ -9,21 +9,22 @@ use crate::report;
 use rolecall_model::{FORMAT_VERSION, Plan};
 use rolecall_plan::verify;
 
-/// A plan as it was saved: of a version that we know, whole, and with its seals intact.
+/// Parses a saved plan. Checks that its format version is known and that its seals are intact.
 pub(super) fn parse(path: &Path, text: &str) -> Result<Plan, Failure> {
     let shown = path.display();
     let value: Value = serde_json::from_str(text).map_err(|why| {
-        Failure::error(format!("{shown} is no plan: {why}")).hint("`rolecall plan --out FILE` writes one")
+        Failure::error(format!("{shown} is not a plan: {why}")).hint("`rolecall plan --out FILE` writes a plan")
     })?;
     check_version(path, value.get("format_version").and_then(Value::as_str).unwrap_or_default())?;
     for organization in value.get("organizations").and_then(Value::as_array).into_iter().flatten() {
-        verify(organization)
-            .map_err(|why| Failure::error(format!("{shown}: {why}")).hint("plan again and have it reviewed"))?;
+        verify(organization).map_err(|why| {
+            Failure::error(format!("{shown}: {why}")).hint("plan again and have the new plan reviewed")
+        })?;
     }
-    serde_json::from_value(value).map_err(|why| Failure::error(format!("{shown} is no plan: {why}")))
+    serde_json::from_value(value).map_err(|why| Failure::error(format!("{shown} is not a plan: {why}")))
 }
 
-/// A major that we don't know may mean anything.
+/// Checks that rolecall knows the major version of a format. A later major version may mean something else.
 pub(super) fn check_version(path: &Path, version: &str) -> Result<(), Failure> {
     let major = |version: &str| version.split('.').next().unwrap_or_default().to_owned();
     if major(version) == major(FORMAT_VERSION) {
@@ -33,5 +34,5 @@ pub(super) fn check_version(path: &Path, version: &str) -> Result<(), Failure> {
     Err(Failure::error(format!(
         "{shown} has the plan format `{version}`, and this rolecall reads {FORMAT_VERSION}"
     ))
-    .hint("plan again with this version"))
+    .hint("plan again with this version of rolecall"))
 }

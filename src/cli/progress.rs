@@ -1,4 +1,4 @@
-//! How far an apply is: a bar where a terminal is watched, a line now and then where not.
+//! The progress of an apply: a bar on a terminal, and otherwise a line from time to time.
 
 use std::io::IsTerminal;
 use std::time::{Duration, Instant};
@@ -8,11 +8,11 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use super::out::talk;
 use crate::report::Count;
 
-/// Follows one run.
+/// Shows the progress of one apply.
 pub(super) struct Progress {
     count: Count,
     started: Instant,
-    /// None: nobody watches a terminal.
+    /// The bar. `None` if stderr is not a terminal.
     bar: Option<ProgressBar>,
 }
 
@@ -20,7 +20,7 @@ impl Progress {
     pub fn of(mutations: usize) -> Self {
         let bar = std::io::stderr().is_terminal().then(|| {
             let bar = ProgressBar::with_draw_target(Some(mutations as u64), ProgressDrawTarget::stderr());
-            // Without colours, so that NO_COLOR needn't be asked.
+            // The bar has no colours, so it needs no check of NO_COLOR.
             bar.with_style(
                 ProgressStyle::with_template("  [{bar:24}] {msg}")
                     .unwrap_or_else(|_| ProgressStyle::default_bar()),
@@ -31,15 +31,15 @@ impl Progress {
         progress
     }
 
-    /// A line of the run's own: the bar makes way for it.
-    pub fn beside<T>(&self, tell: impl FnOnce() -> T) -> T {
+    /// Hides the bar while `print` prints.
+    pub fn suspend<T>(&self, print: impl FnOnce() -> T) -> T {
         match &self.bar {
-            Some(bar) => bar.suspend(tell),
-            None => tell(),
+            Some(bar) => bar.suspend(print),
+            None => print(),
         }
     }
 
-    /// Something has become of a mutation.
+    /// Counts a mutation that has an outcome.
     pub fn step(&mut self, mutation: &str) {
         let elapsed = self.started.elapsed();
         self.count.see(mutation);
@@ -49,7 +49,7 @@ impl Progress {
         }
     }
 
-    /// Nothing of the bar is left.
+    /// Removes the bar.
     pub fn end(self) {
         if let Some(bar) = self.bar {
             bar.finish_and_clear();

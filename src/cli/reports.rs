@@ -1,26 +1,37 @@
-//! In which forms what is found is told.
+//! `--format` and `--report`: the formats of what a run reports.
 
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use clap::{Args, ValueEnum};
 
+use super::OUTPUT;
 use super::exit::Failure;
 use super::files::{self, Readers, write_text};
-use super::out::Out;
-use crate::report::{Format, Subject, render};
+use super::offer::{self, Offer};
+use super::out::{self, Out};
+use crate::report::{Format, Layout, Subject, render};
 use rolecall_config::Source;
 use rolecall_model::Finding;
 
-/// One form on stdout, and any number of them in files.
+/// Options that choose the format on stdout, and further formats in files.
 #[derive(Clone, Debug, Args)]
 pub(super) struct Reports {
-    /// The form on stdout.
-    #[arg(long, value_enum, default_value = "text")]
+    /// Print this format to stdout.
+    #[arg(long, value_enum, default_value = "text", help_heading = OUTPUT)]
     pub format: Format,
-    /// Write the same in another form to a file, such as markdown=comment.md. May be repeated.
-    #[arg(long = "report", value_name = "FORMAT=FILE")]
+    /// Also write this format to a file, such as markdown=comment.md; repeatable.
+    #[arg(
+        long = "report",
+        value_name = "FORMAT=FILE",
+        value_parser = Offer::<ReportFile>::new(offer::reports),
+        hide_possible_values = true,
+        help_heading = OUTPUT
+    )]
     files: Vec<ReportFile>,
+    /// List every entity and explain every limit of the API, instead of summarising long lists.
+    #[arg(long, help_heading = OUTPUT)]
+    full: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -33,65 +44,71 @@ impl FromStr for ReportFile {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let forms =
+        let formats =
             || Format::value_variants().iter().map(|format| format.as_str()).collect::<Vec<_>>().join(", ");
         let (format, path) = text
             .split_once('=')
-            .ok_or_else(|| format!("write FORMAT=FILE, where FORMAT is one of {}", forms()))?;
+            .ok_or_else(|| format!("write FORMAT=FILE, where FORMAT is one of {}", formats()))?;
         let format = Format::from_str(format, false)
-            .map_err(|_| format!("`{format}` is no form of a report; there are {}", forms()))?;
+            .map_err(|_| format!("`{format}` is not a format of a report; write one of {}", formats()))?;
         if path.is_empty() {
-            return Err(format!("write the file, such as {}=FILE", format.as_str()));
+            return Err(format!("the file is missing; write {}=FILE", format.as_str()));
         }
         Ok(Self { format, path: PathBuf::from(path) })
     }
 }
 
 impl Reports {
-    /// Before anything is done that they would tell of: what couldn't be written anyway, or twice to one place.
+    /// Returns how text on stdout is laid out: wrapped if stdout is a terminal.
+    pub fn layout(&self) -> Layout {
+        Layout { width: out::width(), full: self.full }
+    }
+
+    /// Checks that every report can be written, and that no two go to the same file. Runs before anything else, so that
+    /// nothing is done that can't be reported.
     pub fn check(&self) -> Result<(), Failure> {
         for (index, ReportFile { path, .. }) in self.files.iter().enumerate() {
             if self.files[..index].iter().any(|other| other.path == *path) {
-                return Err(Failure::error(format!("--report names {} twice", path.display()))
-                    .hint("one report would overwrite the other"));
+                return Err(Failure::error(format!("--report names the file {} twice", path.display()))
+                    .hint("name two files, because one report would overwrite the other"));
             }
             files::check_writable(path)?;
         }
         Ok(())
     }
 
-    /// A report that would overwrite what it is of.
+    /// Checks that no report overwrites a file that the run reads.
     pub fn ensure_not_an_input(&self, inputs: &[&Path]) -> Result<(), Failure> {
         self.files.iter().try_for_each(|file| ensure_not_an_input(&file.path, inputs))
     }
 
-    /// Every form that was asked for. One file that can't be written doesn't keep the others from being.
+    /// Writes every format that was asked for. If one of the files can't be written, the others still are.
     pub fn write(&self, subject: Subject<'_>, out: &mut Out) -> Result<(), Failure> {
-        let told = match render(subject, self.format) {
+        let printed = match render(subject, self.format, self.layout()) {
             Some(text) => {
                 out.result(&text);
                 Ok(())
             }
-            None => Err(absent(self.format)),
+            None => Err(unsupported(self.format)),
         };
         let saved = self.save(subject);
-        told.and(saved)
+        printed.and(saved)
     }
 
-    /// The same where what goes to stdout was told already.
+    /// Writes the formats that go to files. For a caller that has printed to stdout already.
     pub fn save(&self, subject: Subject<'_>) -> Result<(), Failure> {
         let mut failure = None;
         for ReportFile { format, path } in &self.files {
-            let written = match render(subject, *format) {
+            let written = match render(subject, *format, Layout { width: None, full: self.full }) {
                 Some(text) => save(path, &text),
-                None => Err(absent(*format)),
+                None => Err(unsupported(*format)),
             };
             failure = failure.or(written.err());
         }
         failure.map_or(Ok(()), Err)
     }
 
-    /// What is wrong with files, instead of what there would be to tell if they were right. People are told on stderr.
+    /// Reports the findings instead of a plan, because the files have errors. As text they are on stderr already.
     pub fn refuse(&self, findings: &[Finding], sources: &[&Source], out: &mut Out) -> Result<(), Failure> {
         let subject = Subject::Findings { findings, sources };
         match self.format {
@@ -103,24 +120,27 @@ impl Reports {
     }
 }
 
-/// Nothing that was read is written over.
+/// Checks that `path` is not one of the files that the run reads.
 pub(super) fn ensure_not_an_input(path: &Path, inputs: &[&Path]) -> Result<(), Failure> {
     let is_same = |input: &Path| {
         path == input || path.canonicalize().is_ok_and(|path| input.canonicalize().is_ok_and(|it| it == path))
     };
     if inputs.iter().any(|input| is_same(input)) {
-        return Err(Failure::error(format!("{} is what is read, and would be overwritten", path.display()))
-            .hint("name another file"));
+        return Err(Failure::error(format!(
+            "{} is an input of this run, and would be overwritten",
+            path.display()
+        ))
+        .hint("name another file"));
     }
     Ok(())
 }
 
-/// Files have no colours.
+/// Writes a report to a file, without colours.
 fn save(path: &Path, text: &str) -> Result<(), Failure> {
     write_text(path, &anstream::adapter::strip_str(text).to_string(), Readers::Owner)
 }
 
-fn absent(format: Format) -> Failure {
+fn unsupported(format: Format) -> Failure {
     Failure::error(format!("there is no {} of a ledger", format.as_str()))
-        .hint("nothing that it remembers stands in a file")
+        .hint("this format points to lines of a file, and the records of a ledger have none")
 }

@@ -1,75 +1,151 @@
 //! `rolecall sandbox`
 
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::net::SocketAddr;
 
-use clap::Args;
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
+use clap::{Args, ValueHint};
 use secrecy::ExposeSecret;
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
-use super::embedded;
 use super::exit::{Exit, Failure};
+use super::offer::Offer;
 use super::out::Out;
+use super::{SANDBOX, embedded};
 use rolecall_model::ProviderName;
-use rolecall_sandbox::{Fault, host, path, serve};
+use rolecall_sandbox::{FAULTS, Fault, defaults, endpoint_path, gateway_host, seed_names, serve, switches};
 
-/// Serve the embedded GraphQL server of a provider, on loopback, for any client.
-///
-/// The world is the one that `--sandbox` runs use, kept in .rolecall/sandbox. What the vendor leaves undocumented is
-/// a switch, set with --set and kept with the world; faults come on demand with --fault.
-#[derive(Clone, Debug, Args)]
-#[command(after_help = "Examples:
+const EXAMPLES: &str = "\
+Examples:
   rolecall sandbox --provider bitpanda --listen 127.0.0.1:4100
   rolecall sandbox --provider hive --set release=8.1.2 --set paging=broken
-  rolecall sandbox --provider paradime --set disabled-users=listed-active
   rolecall sandbox --provider rapidapi --set generation=early --set booleans=null
   rolecall sandbox --set page-size=2 --set quorum=true
-  rolecall sandbox --fault status=503@listUsers*2 --fault drop-after@createOrgApiKey
+  rolecall sandbox --fault status=503@listUsers*2 --fault drop-after";
 
-Switches of bitpanda: page-size, introspection, invitees (hidden, shown), expiry-millis, quorum, clears-unsent,
-duplicate-key-names, duplicate-invite (refused, resent), count-off-by, refusal (http401, http403, errors)
-Switches of hive: release (8.1.2, newest), paging (fixed, broken), member-page-limit, gateway, mail, introspection,
-app-deployments-kept, invitation-window
-Switches of paradime: invite-active (refused, ok-ignored, resent), invite-pending and invite-expired (refused,
-ok-ignored, resent, replaced), invite-disabled (refused, ok-ignored, readmits, invited), disabled-users (hidden,
-listed-active), refusal (errors, ok-false), auth-refusal (http401, http403, errors), email-case (insensitive,
-sensitive), empty-errors, null-payload, introspection, security-pack, pending-status
-Switches of rapidapi: generation (late, middle, early), rate-limit, minute-millis, retry-after, root-fields (one, many),
-introspection, mutation-context (any, team, personal), environment-admin-mutates-anywhere, page-max, slug-suffix,
-rename-slug (kept, follows), duplicate-names (refused, allowed), add-outsiders, refusal (errors, null), booleans (true,
-null, false), stale-rows (dropped, kept), invite-member (refused, ignored), invite-pending (refused, resent,
-duplicated), invite-status, demotion (keeps-teams, drops-teams), deleted-teams (listed, hidden), dates (iso, epoch),
-users-count-off-by, teams-count-off-by, total-off-by, team-users-count-off-by
-Faults: KIND[@FIELD][*TIMES]; latency=MS, status=CODE, rate-limit=SECONDS, drop-before, drop-after, errors, partial,
-html, truncate")]
+/// Serve the API of a platform from this machine, to try things out.
+///
+/// The server shares its world with runs that have --sandbox, in .rolecall/sandbox. Switches set what the platform's
+/// documentation leaves open, and are kept with the world. Faults make requests fail.
+#[derive(Clone, Debug, Args)]
+#[command(
+    after_help = format!("{EXAMPLES}\n\n`rolecall sandbox --help` lists the switches and the faults."),
+    after_long_help = format!("{EXAMPLES}\n\n{}", switches_and_faults())
+)]
 pub(super) struct SandboxArgs {
-    #[arg(long, default_value = "bitpanda", value_parser = provider_name)]
+    /// Serve the API of this platform.
+    #[arg(long, default_value = "bitpanda", value_parser = providers(), help_heading = SANDBOX)]
     provider: ProviderName,
-    /// Where to listen; loopback only.
-    #[arg(long, default_value = "127.0.0.1:4100", value_name = "ADDRESS")]
+    /// Listen on this address of loopback.
+    #[arg(
+        long,
+        default_value = "127.0.0.1:4100",
+        value_name = "ADDRESS",
+        value_hint = ValueHint::Other,
+        help_heading = SANDBOX
+    )]
     listen: SocketAddr,
-    /// Which seed. The first, where it is left out; at Paradime a token of the company then reaches the others too.
-    #[arg(long, value_name = "ID")]
+    /// Serve this organisation instead of the first one. Without it, a company token of Paradime reaches all workspaces.
+    #[arg(
+        long,
+        value_name = "ID",
+        value_parser = Offer::<String>::new(organizations),
+        hide_possible_values = true,
+        help_heading = SANDBOX
+    )]
     organization: Option<String>,
-    /// Start the world anew.
-    #[arg(long)]
+    /// Restore the sandbox's first state, and delete its ledger and deliveries.
+    #[arg(long, help_heading = SANDBOX)]
     reset: bool,
-    /// Set a switch.
-    #[arg(long = "set", value_name = "SWITCH=VALUE")]
+    /// Set a switch of the platform; repeatable.
+    #[arg(
+        long = "set",
+        value_name = "SWITCH=VALUE",
+        value_parser = Offer::<String>::new(switch_names),
+        hide_possible_values = true,
+        help_heading = SANDBOX
+    )]
     switches: Vec<String>,
-    /// Have something go wrong.
-    #[arg(long = "fault", value_name = "FAULT")]
+    /// Make requests fail in this way; repeatable.
+    #[arg(
+        long = "fault",
+        value_name = "FAULT",
+        value_parser = Offer::<Fault>::new(fault_kinds),
+        hide_possible_values = true,
+        help_heading = SANDBOX
+    )]
     faults: Vec<Fault>,
 }
 
-fn provider_name(word: &str) -> Result<ProviderName, String> {
-    ProviderName::parse(word).ok_or_else(|| {
-        let known: Vec<&str> = ProviderName::ALL.iter().map(|provider| provider.as_str()).collect();
-        format!("there are {}", known.join(", "))
-    })
+/// Returns a parser that takes the name of a provider.
+fn providers() -> impl TypedValueParser<Value = ProviderName> {
+    let names = ProviderName::ALL.iter().map(|provider| provider.as_str());
+    PossibleValuesParser::new(names).try_map(|word| ProviderName::parse(&word).ok_or("not a provider"))
 }
 
-/// Something to ask a seed for.
+/// Returns the ids of the organisations that the sandboxes start with.
+fn organizations() -> Vec<PossibleValue> {
+    let ids = |provider: &ProviderName| {
+        let provider = *provider;
+        seed_names(provider).iter().map(move |id| PossibleValue::new(*id).help(provider.as_str()))
+    };
+    ProviderName::ALL.iter().flat_map(ids).collect()
+}
+
+/// Returns the beginnings of settings of all switches: `paging=` and so on. Several providers have a switch of one name.
+fn switch_names() -> Vec<PossibleValue> {
+    let mut names: BTreeMap<&str, Vec<(&str, &str)>> = BTreeMap::new();
+    for provider in ProviderName::ALL {
+        for switch in switches(*provider) {
+            names.entry(switch.name).or_default().push((provider.as_str(), switch.about));
+        }
+    }
+    let offer = |(name, of): (&str, Vec<(&str, &str)>)| {
+        let providers: Vec<&str> = of.iter().map(|(provider, _)| *provider).collect();
+        let about = if let [(_, about)] = &*of { format!(": {about}") } else { String::new() };
+        PossibleValue::new(format!("{name}=")).help(format!("{}{about}", providers.join(", ")))
+    };
+    names.into_iter().map(offer).collect()
+}
+
+/// Returns the beginnings of all faults: `status=`, `drop-after` and so on.
+fn fault_kinds() -> Vec<PossibleValue> {
+    let beginning = |kind: &str| match kind.split_once('=') {
+        Some((name, _)) => format!("{name}="),
+        None => kind.to_owned(),
+    };
+    FAULTS.iter().map(|fault| PossibleValue::new(beginning(fault.kind)).help(fault.about)).collect()
+}
+
+/// Returns the part of the help that explains every switch and every fault. Its lines fit 80 columns.
+fn switches_and_faults() -> String {
+    let mut text = String::new();
+    for provider in ProviderName::ALL {
+        let _ = writeln!(text, "Switches of {provider}:");
+        let defaults = defaults(*provider);
+        for switch in switches(*provider) {
+            let default = match &defaults[switch.name] {
+                Value::String(word) if word.is_empty() => "empty".to_owned(),
+                Value::String(word) => word.clone(),
+                value => value.to_string(),
+            };
+            let _ = writeln!(text, "  {} [default: {default}]\n      {}", switch.syntax(), switch.about);
+        }
+        text.push('\n');
+    }
+    let _ = writeln!(text, "Faults, each written {}:", Fault::SYNTAX);
+    text.push_str("  FIELD restricts a fault to requests that ask for this field. TIMES is 1 if it\n");
+    text.push_str("  is left out, except for latency.\n");
+    for fault in FAULTS {
+        let _ = writeln!(text, "  {}\n      {}", fault.kind, fault.about);
+    }
+    text.push_str("\nExit codes: 0 stopped by Ctrl-C, 1 error.");
+    text
+}
+
+/// Returns a query that shows something of a seed.
 fn sample_query(provider: ProviderName) -> &'static str {
     match provider {
         ProviderName::Bitpanda => {
@@ -85,20 +161,20 @@ fn sample_query(provider: ProviderName) -> &'static str {
     }
 }
 
-/// What else opens a seed.
+/// Returns the other credentials of a seed, as text for people.
 fn other_credentials(provider: ProviderName) -> String {
     match provider {
         ProviderName::Bitpanda | ProviderName::Hive => String::new(),
         ProviderName::Rapidapi => {
             use rolecall_sandbox::rapidapi::{OWN_PERSONAL_KEY, OWN_TEAM_KEY};
             format!(
-                "\nIn the name of a team: x-rapidapi-key: {OWN_TEAM_KEY} with x-rapidapi-identity-key: {OWN_PERSONAL_KEY}\n"
+                "\nTo act for a team, send x-rapidapi-key: {OWN_TEAM_KEY} with x-rapidapi-identity-key: {OWN_PERSONAL_KEY}\n"
             )
         }
         ProviderName::Paradime => {
             use rolecall_sandbox::paradime::{OWN_COMPANY_TOKEN, OWN_WORKSPACE_TOKEN};
             format!(
-                "\nInstead of the key and its secret: authorization: Bearer {OWN_WORKSPACE_TOKEN}, or Bearer {OWN_COMPANY_TOKEN} with x-paradime-workspace\n"
+                "\nInstead of the key and its secret, you can send authorization: Bearer {OWN_WORKSPACE_TOKEN}, or Bearer {OWN_COMPANY_TOKEN} with x-paradime-workspace\n"
             )
         }
     }
@@ -106,8 +182,8 @@ fn other_credentials(provider: ProviderName) -> String {
 
 pub(super) async fn sandbox(args: &SandboxArgs, out: &mut Out) -> Result<Exit, Failure> {
     if !args.listen.ip().is_loopback() {
-        return Err(Failure::error(format!("{} isn't loopback", args.listen))
-            .hint("the sandbox's key is known to everybody: listen on 127.0.0.1 or [::1]"));
+        return Err(Failure::error(format!("{} is not an address of loopback", args.listen))
+            .hint("listen on 127.0.0.1 or [::1], because everybody knows the sandbox's key"));
     }
     let (organization, sandbox) = embedded::open_all(args.provider, args.organization.as_deref(), args.reset)?;
     sandbox.set(&args.switches).map_err(Failure::error)?;
@@ -115,7 +191,8 @@ pub(super) async fn sandbox(args: &SandboxArgs, out: &mut Out) -> Result<Exit, F
         sandbox.add_fault(fault.clone());
     }
     let failed = |why: std::io::Error| {
-        Failure::error(format!("{} can't be listened on: {why}", args.listen)).hint("choose another with --listen")
+        Failure::error(format!("cannot listen on {}: {why}", args.listen))
+            .hint("choose another port with --listen")
     };
     let listener = TcpListener::bind(args.listen).await.map_err(failed)?;
     let address = listener.local_addr().map_err(failed)?;
@@ -124,16 +201,16 @@ pub(super) async fn sandbox(args: &SandboxArgs, out: &mut Out) -> Result<Exit, F
         .map_err(|unfit| Failure::error(unfit.to_string()))?;
     let headers = contexts.values().next().into_iter().flatten();
     let headers: Vec<String> = headers.map(|(name, value)| format!("{name}: {}", value.expose_secret())).collect();
-    let url = format!("http://{address}{}", path(args.provider));
+    let url = format!("http://{address}{}", endpoint_path(args.provider));
     out.result(&format!("{url}\n{}\n", headers.join("\n")));
     let query = json!({ "query": sample_query(args.provider) });
-    let shown: Vec<String> = headers.iter().map(|header| format!(" -H '{header}'")).collect();
+    let options: Vec<String> = headers.iter().map(|header| format!(" -H '{header}'")).collect();
     out.talk(&format!(
-        "The sandbox of {} serves {organization}. Stop it with Ctrl-C. For example:\n\n  curl -s {url} -H 'content-type: application/json'{} \\\n    -d '{query}'\n{}\nFor rolecall itself, as the endpoint that a file names: ROLECALL_ALLOWED_HOSTS={}\n",
+        "The sandbox of {} serves {organization}. Stop it with Ctrl-C. An example:\n\n  curl -s {url} -H 'content-type: application/json'{} \\\n    -d '{query}'\n{}\nTo use it as the `endpoint` of a file, set ROLECALL_ALLOWED_HOSTS={}\n",
         args.provider,
-        shown.concat(),
+        options.concat(),
         other_credentials(args.provider),
-        [Some(address.ip().to_string()), host(args.provider).map(str::to_owned)].into_iter().flatten().collect::<Vec<_>>().join(",")
+        [Some(address.ip().to_string()), gateway_host(args.provider).map(str::to_owned)].into_iter().flatten().collect::<Vec<_>>().join(",")
     ));
     tokio::select! {
         served = serve(sandbox, listener) => served.map(|()| Exit::Done).map_err(failed),

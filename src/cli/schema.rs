@@ -9,13 +9,14 @@ use crate::report::{self, Findings, Notice, Outcomes};
 use rolecall_engine::ledger::Record;
 use rolecall_model::Plan;
 
-/// Print the JSON Schema of a format.
+/// Print the JSON Schema of a file format.
 #[derive(Clone, Debug, Args)]
 #[command(after_help = "Examples:
   rolecall schema > rolecall.schema.json
   rolecall schema plan")]
 pub(super) struct SchemaArgs {
-    #[arg(value_enum, default_value = "file")]
+    /// The format whose schema is printed.
+    #[arg(value_enum, default_value = "file", value_name = "FORMAT")]
     of: SchemaName,
 }
 
@@ -24,13 +25,13 @@ pub(super) struct SchemaArgs {
 pub enum SchemaName {
     /// The YAML files, for editors.
     File,
-    /// Plans, as `plan --out` and `--format json` write them.
+    /// Plans, which `plan --out` and `--format json` write.
     Plan,
     /// One line of a ledger.
     Ledger,
-    /// What `validate --format json` finds, and other verbs where files are wrong.
+    /// Findings, which `validate --format json` writes, and other verbs if files have errors.
     Findings,
-    /// What became of an apply, as `apply --format json` writes it.
+    /// Outcomes of an apply, which `apply --format json` writes.
     Outcomes,
     /// The message that `drift --notify` posts.
     Notice,
@@ -46,7 +47,7 @@ pub const SCHEMAS: &[(SchemaName, &str)] = &[
     (SchemaName::Notice, "notice.schema.json"),
 ];
 
-/// A schema as it is committed.
+/// Returns the text of a schema, as the file in `schemas/` has it.
 pub fn schema_text(name: SchemaName) -> String {
     let schema: Schema = match name {
         SchemaName::File => rolecall_config::schema(),

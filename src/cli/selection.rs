@@ -1,27 +1,41 @@
-//! `--target` and `--exclude`: a part of the plan.
+//! `--target` and `--exclude`: restrict a plan to some of its changes.
 
 use std::str::FromStr;
 
 use clap::Args;
 
+use super::WHICH_CHANGES;
 use super::exit::Failure;
+use super::offer::{self, Offer};
 use crate::report;
 use rolecall_model::{Desired, Pattern, ProviderName, list_of};
 use rolecall_plan::{Selection, Unselectable};
 
-/// Which changes are planned, of those that there are.
+/// Options that choose the changes of a plan.
 #[derive(Clone, Debug, Default, Args)]
 pub(super) struct Selected {
-    /// Plan this change alone, and what it relies on; such as `user/jane@acme.example` or `key/*`. Of several
-    /// organisations `PROVIDER:ORGANISATION//` stands in front. May be repeated.
-    #[arg(long = "target", value_name = "ADDRESS")]
+    /// Plan only this change and what it relies on, such as user/jane@acme.example or key/*; repeatable.
+    /// If there are several organisations, write PROVIDER:ORGANISATION// in front.
+    #[arg(
+        long = "target",
+        value_name = "ADDRESS",
+        value_parser = Offer::<Selector>::new(offer::addresses),
+        hide_possible_values = true,
+        help_heading = WHICH_CHANGES
+    )]
     targets: Vec<Selector>,
-    /// Leave this change out. Refused where another relies on it. May be repeated.
-    #[arg(long = "exclude", value_name = "ADDRESS")]
+    /// Leave this change out; repeatable. It is an error if another change relies on it.
+    #[arg(
+        long = "exclude",
+        value_name = "ADDRESS",
+        value_parser = Offer::<Selector>::new(offer::addresses),
+        hide_possible_values = true,
+        help_heading = WHICH_CHANGES
+    )]
     excluded: Vec<Selector>,
 }
 
-/// An address, and of which organisation.
+/// A pattern of addresses, and the organisation that it is for. Without an organisation it is for the only one.
 #[derive(Clone, Debug)]
 struct Selector {
     organization: Option<(ProviderName, String)>,
@@ -37,37 +51,38 @@ impl FromStr for Selector {
             return Ok(Self { organization: None, pattern: text.parse()? });
         };
         let known = ProviderName::ALL.iter().find(|known| known.as_str() == provider);
-        let provider = known.ok_or_else(|| format!("`{provider}` is no provider"))?;
+        let provider = known.ok_or_else(|| format!("`{provider}` is not a provider"))?;
         Ok(Self { organization: Some((*provider, organization.to_owned())), pattern: address.parse()? })
     }
 }
 
 impl Selected {
-    /// Each has to name its organisation where there are several, and one that there is.
-    pub fn check(&self, desired_users: &[&Desired]) -> Result<(), Failure> {
-        let names: Vec<String> = desired_users
-            .iter()
-            .map(|desired| format!("{}:{}//", desired.provider, *desired.organization))
-            .collect();
+    /// Checks that each selector names one of these organisations, or none if there is only one organisation.
+    pub fn check(&self, all: &[&Desired]) -> Result<(), Failure> {
+        let names: Vec<String> =
+            all.iter().map(|desired| format!("{}:{}//", desired.provider, *desired.organization)).collect();
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
         for Selector { organization, pattern } in self.targets.iter().chain(&self.excluded) {
             let known = match organization {
-                Some(named) => desired_users.iter().any(|desired| is_of(named, desired)),
-                None => desired_users.len() == 1,
+                Some(named) => all.iter().any(|desired| is_of(named, desired)),
+                None => all.len() == 1,
             };
             if !known {
-                return Err(Failure::error(format!("{pattern}: it isn't said of which organisation"))
-                    .hint(format!("put one of these in front: {}", list_of(&names, "or"))));
+                return Err(Failure::error(format!(
+                    "the address {pattern} doesn't say which organisation it belongs to"
+                ))
+                .hint(format!("write one of these in front: {}", list_of(&names, "or"))));
             }
         }
         Ok(())
     }
 
-    /// What it means for one organisation. None: it has no part in what was asked for.
+    /// Returns the selection for one organisation. `None` if all targets are in other organisations.
     pub fn of(&self, desired: &Desired) -> Option<Selection> {
         let patterns = |selectors: &[Selector]| -> Vec<Pattern> {
-            let here = |it: &&Selector| it.organization.as_ref().is_none_or(|named| is_of(named, desired));
-            selectors.iter().filter(here).map(|it| it.pattern.clone()).collect()
+            let is_here =
+                |selector: &&Selector| selector.organization.as_ref().is_none_or(|named| is_of(named, desired));
+            selectors.iter().filter(is_here).map(|selector| selector.pattern.clone()).collect()
         };
         let selection = Selection { targets: patterns(&self.targets), excluded: patterns(&self.excluded) };
         let elsewhere = selection.targets.is_empty() && !self.targets.is_empty();
@@ -79,7 +94,7 @@ fn is_of((provider, organization): &(ProviderName, String), desired: &Desired) -
     *provider == desired.provider && organization == desired.organization.as_str()
 }
 
-/// Why a part of the plan can't be had.
+/// Returns the error of a selection that does not fit the plan.
 pub(super) fn failure(organization: &str, wrong: &[Unselectable]) -> Failure {
     let texts: Vec<String> = wrong
         .iter()
@@ -91,5 +106,5 @@ pub(super) fn failure(organization: &str, wrong: &[Unselectable]) -> Failure {
         })
         .collect();
     Failure::error(format!("{organization}: {}. Nothing was sent", texts.join("; ")))
-        .hint("`rolecall plan` shows the changes that there are; exclude what relies on it too")
+        .hint("`rolecall plan` shows all changes. To exclude a change, also exclude what relies on it")
 }

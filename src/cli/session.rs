@@ -1,4 +1,4 @@
-//! Files in, one connection and one plan for each organisation out: what plan, apply and drift share.
+//! Loads the files, connects to each organisation and plans it. Shared by `plan`, `apply` and `drift`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -12,7 +12,7 @@ use super::organization::Organization;
 use super::out::Out;
 use super::reports::Reports;
 use super::selection::Selected;
-use super::{Connection, Paths};
+use super::{Connection, Paths, Planning};
 use crate::report;
 use rolecall_config::{Loaded, Source, load};
 use rolecall_engine::ledger::{Ledger, facts};
@@ -22,23 +22,24 @@ use rolecall_model::{
     Scope, Unread, list_of,
 };
 
-/// Everything that was asked for, checked.
+/// The files and options of a run, checked.
 pub(super) struct Session<'a> {
-    pub connection: &'a Connection,
+    planning: &'a Planning,
+    connection: &'a Connection,
     loaded: Loaded,
-    lines: ConnectionPool,
-    /// Which part of each plan is wanted.
+    pool: ConnectionPool,
+    /// The selected part of each plan.
     selected: Selected,
-    /// Which file has spoken for an organisation, by its platform and its own id there.
-    spoken_for: Mutex<BTreeMap<OrganizationKey, Placed<RemoteId>>>,
+    /// The `organization` of the first file for each organisation, by its platform and its own id there.
+    claimed: Mutex<BTreeMap<OrganizationKey, Placed<RemoteId>>>,
 }
 
-/// Every organisation that is wanted: those that can be spoken with, and those that can't.
+/// The connections to every selected organisation, and the failures of those that can't be connected to.
 pub(super) struct Connections<'a> {
     pub organizations: Vec<Organization<'a>>,
-    /// Each with how a run ends by it alone.
+    /// Each failed organisation, and the exit code that it alone would end the run with.
     pub failed: Vec<(Unread, Exit)>,
-    /// How a run ends by all that failed.
+    /// The exit code of all failures together.
     pub exit: Exit,
 }
 
@@ -46,9 +47,10 @@ pub(super) struct Connections<'a> {
 type OrganizationKey = ([u8; 32], RemoteId);
 
 impl<'a> Session<'a> {
-    /// Loads and checks the files. Every finding is told; one error ends the run.
+    /// Loads and checks the files, and prints every finding. An error in any file is a failure.
     pub fn open(
         paths: &Paths,
+        planning: &'a Planning,
         connection: &'a Connection,
         reports: &Reports,
         out: &mut Out,
@@ -58,41 +60,42 @@ impl<'a> Session<'a> {
         let files: Vec<&Path> = loaded.files.iter().map(|file| &*file.path).collect();
         reports.ensure_not_an_input(&files)?;
         for desired in loaded.files.iter_mut().filter_map(|file| file.desired.as_mut()) {
-            desired.guardrails.tighten(connection.min_admins, connection.max_removals);
+            desired.guardrails.tighten(planning.min_admins, planning.max_removals);
         }
         let session = Self {
+            planning,
             connection,
             loaded,
-            lines: ConnectionPool::default(),
+            pool: ConnectionPool::default(),
             selected: Selected::default(),
-            spoken_for: Mutex::default(),
+            claimed: Mutex::default(),
         };
         out.findings(&session.loaded.findings, &session.sources());
         if session.loaded.has_errors() {
             reports.refuse(&session.loaded.findings, &session.sources(), out)?;
             return Err(Failure::findings(Vec::new()));
         }
-        let desired_users = session.desired_users();
-        if connection.ledger.is_some() && desired_users.len() > 1 {
+        let all = session.desired();
+        if connection.ledger.is_some() && all.len() > 1 {
             return Err(Failure::error("--ledger names one file, and there are several organisations")
-                .hint("leave it out, or run each organisation by itself"));
+                .hint("run each organisation by itself, or leave --ledger out"));
         }
-        for asserted in &connection.asserted {
-            if !desired_users.iter().any(|desired| speaks_for(desired, asserted)) {
-                return Err(Failure::error(format!("--assert {asserted}: no file speaks for this entity"))
-                    .hint("only what a file declares can be sent"));
+        for asserted in &planning.asserted {
+            if !all.iter().any(|desired| manages(desired, asserted)) {
+                return Err(Failure::error(format!("--assert {asserted}: no file manages this entity"))
+                    .hint("only an entity that a file lists, or of a kind that it manages, can be sent"));
             }
         }
         Ok(session)
     }
 
-    /// For a part of each plan alone.
+    /// Restricts the session to the selected part of each plan.
     pub fn selecting(self, selected: &Selected) -> Result<Self, Failure> {
-        selected.check(&self.desired_users())?;
+        selected.check(&self.desired())?;
         Ok(Self { selected: selected.clone(), ..self })
     }
 
-    /// What was read.
+    /// Returns the paths of the files.
     pub fn files(&self) -> Vec<&Path> {
         self.loaded.files.iter().map(|file| &*file.path).collect()
     }
@@ -101,70 +104,76 @@ impl<'a> Session<'a> {
         self.loaded.files.iter().map(|file| &file.source).collect()
     }
 
-    /// Those that this run is about.
-    pub fn wanted(&self) -> impl Iterator<Item = &Desired> {
-        self.desired_users().into_iter().filter(|desired| self.selected.of(desired).is_some())
+    /// Returns the organisations that `--target` selects a change of. Without `--target`, these are all.
+    pub fn selected(&self) -> impl Iterator<Item = &Desired> {
+        self.desired().into_iter().filter(|desired| self.selected.of(desired).is_some())
     }
 
-    pub fn desired_users(&self) -> Vec<&Desired> {
+    pub fn desired(&self) -> Vec<&Desired> {
         self.loaded.files.iter().filter_map(|file| file.desired.as_ref()).collect()
     }
 
     async fn connect<'b>(&'b self, desired: &'b Desired, resume: bool) -> Result<Organization<'b>, Failure> {
         let connected = if self.connection.sandbox {
-            sandbox(desired, self.connection, &self.lines, resume).await?
+            sandbox(desired, self.connection, &self.pool, resume).await?
         } else {
-            connect(desired, self.connection, &self.lines, resume).await?
+            connect(desired, self.connection, &self.pool, resume).await?
         };
-        let asserted = self.connection.asserted.iter().cloned().collect();
+        let asserted = self.planning.asserted.iter().cloned().collect();
         let selection = self.selected.of(desired).unwrap_or_default();
         Ok(Organization { desired, connected, asserted, selection })
     }
 
-    /// Connects with every organisation. One that can't be reached doesn't stand in the way of the others.
+    /// Connects to every selected organisation. A failure of one does not affect the others.
     pub async fn connect_all(&self, out: &Out) -> Connections<'_> {
         self.connect_each(out, false).await
     }
 
-    /// `resume`: where an earlier read broke off. Not for what sends: it wants to know what is so now.
+    /// Connects to every selected organisation. `resume`: continue an interrupted read of an earlier run. An apply does not
+    /// resume, because it needs the current state.
     async fn connect_each(&self, out: &Out, resume: bool) -> Connections<'_> {
         let mut all = Connections { organizations: Vec::new(), failed: Vec::new(), exit: Exit::Done };
-        for desired in self.wanted() {
+        for desired in self.selected() {
             match self.connect(desired, resume).await {
                 Ok(organization) => all.organizations.push(organization),
                 Err(failure) => {
                     all.failed.push((unread(desired, &failure), failure.exit));
-                    all.exit = all.exit.and(self.told(&failure, out));
+                    all.exit = all.exit.and(self.report_failure(&failure, out));
                 }
             }
         }
-        // Two files that credential_fingerprint one organisation would undo each other's work: neither is dealt with.
-        let mut by_reach: BTreeMap<[u8; 32], Vec<&Desired>> = BTreeMap::new();
-        for organization in all.organizations.iter().filter(|one| !one.connected.provider.names_organization()) {
-            by_reach.entry(organization.connected.credential_fingerprint).or_default().push(organization.desired);
+        // Two files for the same organisation would undo each other's changes, so neither is planned.
+        let mut by_credential: BTreeMap<[u8; 32], Vec<&Desired>> = BTreeMap::new();
+        for organization in
+            all.organizations.iter().filter(|organization| !organization.connected.provider.names_organization())
+        {
+            by_credential
+                .entry(organization.connected.credential_fingerprint)
+                .or_default()
+                .push(organization.desired);
         }
-        by_reach.retain(|_, files| files.len() > 1);
-        for files in by_reach.values() {
+        by_credential.retain(|_, files| files.len() > 1);
+        for files in by_credential.values() {
             let failure = duplicate_organizations(files);
             all.failed.extend(files.iter().map(|desired| (unread(desired, &failure), failure.exit)));
-            all.exit = all.exit.and(self.told(&failure, out));
+            all.exit = all.exit.and(self.report_failure(&failure, out));
         }
         all.organizations
-            .retain(|organization| !by_reach.contains_key(&organization.connected.credential_fingerprint));
+            .retain(|organization| !by_credential.contains_key(&organization.connected.credential_fingerprint));
         self.estimate(&all.organizations, out);
         all
     }
 
-    /// Says how long reading will take, where a limit decides on that.
+    /// Prints how long reading will take, if a rate limit determines it.
     fn estimate(&self, organizations: &[Organization<'_>], out: &Out) {
-        // What one credential has asked once needn't be asked again, and all of them share the platform's limit.
-        let mut lines: BTreeMap<([u8; 32], [u8; 32]), usize> = BTreeMap::new();
+        // Some answers serve all organisations of one credential. All credentials share the rate limit of the platform.
+        let mut connections: BTreeMap<([u8; 32], [u8; 32]), usize> = BTreeMap::new();
         let mut platforms: BTreeMap<[u8; 32], (usize, Quota)> = BTreeMap::new();
         for organization in organizations {
             let Connected { provider, credential_fingerprint, platform, .. } = &organization.connected;
             let Some(quota) = provider.budget(organization.desired) else { continue };
             let Some((once, each)) = provider.requests_to_read(organization.desired) else { continue };
-            let requests = lines.entry((*platform, *credential_fingerprint)).or_insert(0);
+            let requests = connections.entry((*platform, *credential_fingerprint)).or_insert(0);
             *requests = (*requests).max(once) + each;
             let (read, slowest) = platforms.entry(*platform).or_insert((0, quota));
             *read += 1;
@@ -172,33 +181,35 @@ impl<'a> Session<'a> {
         }
         for (platform, (read, quota)) in platforms {
             let requests: usize =
-                lines.iter().filter(|((of, _), _)| *of == platform).map(|(_, requests)| requests).sum();
-            let kept = lines
+                connections.iter().filter(|((of, _), _)| *of == platform).map(|(_, requests)| requests).sum();
+            let answered = connections
                 .keys()
                 .filter(|(of, _)| *of == platform)
-                .map(|(_, credential_fingerprint)| self.lines.kept(credential_fingerprint))
+                .map(|(_, credential_fingerprint)| self.pool.resumable_answers(credential_fingerprint))
                 .sum();
-            let one = organizations.iter().find(|one| one.connected.platform == platform);
-            let Some(cache) = one.and_then(|one| one.connected.cache.as_ref()) else { continue };
-            let about = self.about(cache, requests.saturating_sub(kept), quota);
-            out.talk(&format!("reading {}: {about}\n", report::plural(read, "organisation")));
+            let first = organizations.iter().find(|organization| organization.connected.platform == platform);
+            let Some(cache) = first.and_then(|organization| organization.connected.cache.as_ref()) else {
+                continue;
+            };
+            let estimate = self.estimate_text(cache, requests.saturating_sub(answered), quota);
+            out.talk(&format!("Reading {}: {estimate}.\n", report::plural(read, "organisation")));
         }
     }
 
-    /// Says how long sending will take, and looking afterwards, where a limit decides on that.
+    /// Prints how long sending and verifying will take, if a rate limit determines it.
     pub fn estimate_apply(&self, organization: &Organization<'_>, mutations: usize, out: &Out) {
         let Connected { provider, cache, .. } = &organization.connected;
         let Some(quota) = provider.budget(organization.desired) else { return };
         let Some((_, read)) = provider.requests_to_read(organization.desired) else { return };
         let Some(cache) = cache else { return };
         let what = report::plural(mutations, "mutation");
-        let about = self.about(cache, mutations + read, quota);
-        out.talk(&format!("sending {what}, and looking afterwards: {about}\n"));
+        let estimate = self.estimate_text(cache, mutations + read, quota);
+        out.talk(&format!("Sending and verifying {what}: {estimate}.\n"));
     }
 
-    /// How long so many requests take, after those that were sent within the last minute.
-    fn about(&self, cache: &Cache, requests: usize, quota: Quota) -> String {
-        let before = self.lines.expect(cache, requests, quota);
+    /// Returns how many requests are to be sent and how long they take. Requests of the last minute count against the limit.
+    fn estimate_text(&self, cache: &Cache, requests: usize, quota: Quota) -> String {
+        let before = self.pool.expect(cache, requests, quota);
         let minutes = (before + requests).saturating_sub(1) / quota.calls.max(1);
         let time = if minutes == 0 || requests == 0 {
             "less than a minute".to_owned()
@@ -208,40 +219,38 @@ impl<'a> Session<'a> {
         format!("about {}, {time} at {} a minute", report::plural(requests, "request"), quota.calls)
     }
 
-    /// Tells why one organisation could not be dealt with, and what that means for the run.
-    pub fn told(&self, failure: &Failure, out: &Out) -> Exit {
+    /// Prints the failure of one organisation, and returns its exit code.
+    pub fn report_failure(&self, failure: &Failure, out: &Out) -> Exit {
         out.findings(&failure.findings, &self.sources());
         out.failure(failure);
         failure.exit
     }
 
-    /// Reads and plans every organisation. One's failure doesn't keep the others from being planned.
+    /// Reads and plans every organisation. A failure of one does not affect the others.
     pub async fn plan_all(&self, out: &Out) -> (Plan, Exit) {
         self.plan_each(out, false).await
     }
 
-    /// The same, and looks what else is there.
+    /// Plans like [`Session::plan_all`], and also lists what rolecall sees and does not manage.
     pub async fn survey_all(&self, out: &Out) -> (Plan, Exit) {
         self.plan_each(out, true).await
     }
 
-    /// An organisation may be called by its slug in one file and by its id in another: the second is turned away.
+    /// Checks that no other file of this run is for the same organisation. One file may name it by its slug, and another by
+    /// its id.
     pub fn claim(&self, organization: &Organization<'_>, live: &Live) -> Result<(), Failure> {
         let Some(id) = &live.organization_id else { return Ok(()) };
         let named = &organization.desired.organization;
-        let mut spoken_for = self.spoken_for.lock().unwrap_or_else(PoisonError::into_inner);
-        let first =
-            spoken_for.entry((organization.connected.platform, id.clone())).or_insert_with(|| named.clone());
+        let mut claimed = self.claimed.lock().unwrap_or_else(PoisonError::into_inner);
+        let first = claimed.entry((organization.connected.platform, id.clone())).or_insert_with(|| named.clone());
         if first.place.file == named.place.file {
             return Ok(());
         }
-        let message = format!(
-            "{} is the organisation {id}, which {} speaks for as {}",
-            named.value, first.place, first.value
-        );
+        let message =
+            format!("{} is the organisation {id}, which {} manages as {}", named.value, first.place, first.value);
         Err(Failure::findings(vec![
             Finding::error(Code::DuplicateOrganization, named.place.clone(), message)
-                .hint("merge the two files; nothing was sent for this one"),
+                .hint("merge the two files. Nothing was sent for this one"),
         ]))
     }
 
@@ -249,31 +258,31 @@ impl<'a> Session<'a> {
         let mut plan = Plan::new(super::connect::GENERATOR, Vec::new());
         let Connections { organizations, failed, mut exit } = self.connect_each(out, true).await;
         plan.unread.extend(failed.into_iter().map(|(unread, _)| unread));
-        let mut broke_off = false;
+        let mut is_resumable = false;
         for organization in &organizations {
             match self.plan_one(organization, survey, out).await {
                 Ok(organization) => {
-                    if is_broken(&organization) {
+                    if has_unread_lists(&organization) {
                         exit = exit.and(Exit::Error);
                     }
                     plan.organizations.push(organization);
                 }
                 Err(failure) => {
-                    broke_off |= failure.broke_off;
+                    is_resumable |= failure.is_resumable;
                     plan.unread.push(unread(organization.desired, &failure));
-                    exit = exit.and(self.told(&failure, out));
+                    exit = exit.and(self.report_failure(&failure, out));
                 }
             }
         }
-        for spool in self.lines.spools() {
-            if broke_off { spool.suspend() } else { spool.finish() }
+        for checkpoint in self.pool.checkpoints() {
+            if is_resumable { checkpoint.suspend() } else { checkpoint.finish() }
         }
-        for asserted in &self.connection.asserted {
+        for asserted in &self.planning.asserted {
             let changes = plan.organizations.iter().flat_map(|organization| &organization.sealed.changes);
             if !changes.into_iter().any(|change| asserted.covers(&change.address)) {
-                let id = if asserted.id.is_some() { "; leave its `#id` off where the plan does" } else { "" };
+                let id = if asserted.id.is_some() { " Leave out its `#id` if the plan does." } else { "" };
                 out.talk(&format!(
-                    "--assert {asserted}: there is nothing to send for it; the plan says why, if it is held{id}\n"
+                    "--assert {asserted}: there is nothing to send for this entity. If the plan lists it as skipped, it says why.{id}\n"
                 ));
             }
         }
@@ -291,20 +300,20 @@ impl<'a> Session<'a> {
         let records = Ledger::read(&organization.connected.ledger).map_err(|why| Failure::unrecorded(&why))?;
         let records = records.unwrap_or_default();
         organization.check_ledger_identity(&records)?;
-        let known = facts(&records);
+        let facts = facts(&records);
         let live = organization.read().await?;
         self.claim(organization, &live)?;
-        let planned = organization.plan(&live, &known, None)?;
+        let planned = organization.plan(&live, &facts, None)?;
         out.findings(&planned.warnings, &self.sources());
-        let mut plan = organization.selected(planned.plan, &live, &known)?;
+        let mut plan = organization.selected(planned.plan, &live, &facts)?;
         if survey {
             let mut inventory = organization.survey(&live).await?;
             let named: BTreeSet<&str> =
-                self.desired_users().iter().map(|desired| desired.organization.as_str()).collect();
+                self.desired().iter().map(|desired| desired.organization.as_str()).collect();
             inventory.organizations.retain(|other| !named.contains(other.as_str()));
-            let working = live.keys().iter().filter(|key| key.enabled);
+            let enabled = live.keys().iter().filter(|key| key.enabled);
             inventory.expiring =
-                working.filter_map(|key| Some((Address::key(&key.name).with_id(&key.id), key.expires?))).collect();
+                enabled.filter_map(|key| Some((Address::key(&key.name).with_id(&key.id), key.expires?))).collect();
             plan.inventory = Some(inventory).filter(|inventory| *inventory != Inventory::default());
         }
         Ok(plan)
@@ -325,9 +334,9 @@ fn duplicate_organizations(files: &[&Desired]) -> Failure {
         Finding::error(
             Code::DuplicateOrganization,
             file.organization.place.clone(),
-            format!("{} credential_fingerprint the same organisation: endpoint and credential are the same", list_of(&names, "and")),
+            format!("{} reach the same organisation, because they have the same endpoint and credential", list_of(&names, "and")),
         )
-        .hint("a workspace token, or a key, reaches the workspace that it was made in, whatever the file says; nothing was sent to it")
+        .hint("a workspace token or a key reaches only the workspace that it was created in. Give each file its own credential. Nothing was sent")
     };
     Failure::findings(files.iter().map(finding).collect())
 }
@@ -336,10 +345,10 @@ fn duplicate_organizations(files: &[&Desired]) -> Failure {
 async fn sandbox(
     desired: &Desired,
     connection: &Connection,
-    lines: &ConnectionPool,
+    pool: &ConnectionPool,
     resume: bool,
 ) -> Result<Connected, Failure> {
-    super::embedded::connect(desired, connection, lines, resume).await
+    super::embedded::connect(desired, connection, pool, resume).await
 }
 
 #[cfg(not(feature = "sandbox"))]
@@ -348,8 +357,8 @@ async fn sandbox(_: &Desired, _: &Connection, _: &ConnectionPool, _: bool) -> Re
     Err(Failure::error("this rolecall was built without the sandbox").hint("build it with the default features"))
 }
 
-/// Does the file say anything of this entity, by listing it or by managing all of its kind?
-fn speaks_for(desired: &Desired, address: &Address) -> bool {
+/// Returns whether the file manages this entity, because it lists it or manages all entities of its kind.
+fn manages(desired: &Desired, address: &Address) -> bool {
     let id_free = Address { id: None, ..address.clone() };
     match address.kind {
         Kind::Organization => true,
@@ -375,7 +384,7 @@ fn speaks_for(desired: &Desired, address: &Address) -> bool {
     }
 }
 
-/// Did an incomplete list keep anything from being planned?
-pub(super) fn is_broken(plan: &OrganizationPlan) -> bool {
+/// Returns whether an incomplete list kept changes out of the plan.
+pub(super) fn has_unread_lists(plan: &OrganizationPlan) -> bool {
     plan.sealed.holds.iter().any(|hold| matches!(hold.reason, HoldReason::Unreadable { .. }))
 }

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::exit::{Exit, Failure};
 use super::out::Out;
 use super::reports::Reports;
-use super::{files, planfile};
+use super::{OUTPUT, files, planfile};
 use crate::report::{self, Format, Subject};
 use rolecall_engine::ledger::Ledger;
 
@@ -17,15 +17,17 @@ use rolecall_engine::ledger::Ledger;
 #[command(after_help = "Examples:
   rolecall show plan.json --show-mutations
   rolecall show .rolecall/ledger/bitpanda-ORGANISATION.jsonl
-  rolecall show plan.json --format markdown              as a comment on a pull request
-  rolecall show plan.json --format json | jq '.organizations[].seal'")]
+  rolecall show plan.json --format markdown       a comment on a pull request
+  rolecall show plan.json --format json | jq '.organizations[].seal'
+
+Exit codes: 0 shown, 1 error.")]
 pub(super) struct ShowArgs {
-    /// What `plan --out` saved, or a ledger.
+    /// A plan that `plan --out` saved, or a ledger.
     file: PathBuf,
     #[command(flatten)]
     reports: Reports,
-    /// Of a plan: show the exact mutations too.
-    #[arg(long)]
+    /// Also show the exact mutations of a plan.
+    #[arg(long, help_heading = OUTPUT)]
     show_mutations: bool,
 }
 
@@ -33,7 +35,7 @@ pub(super) fn show(args: &ShowArgs, out: &mut Out) -> Result<Exit, Failure> {
     args.reports.check()?;
     args.reports.ensure_not_an_input(&[&args.file])?;
     let text = files::read_text(&args.file)?;
-    // A ledger is many JSON values, one a line; a plan is one over many lines.
+    // A ledger has a JSON value on each line. A plan is one JSON value over many lines.
     let first = text.lines().next().unwrap_or_default();
     let is_ledger = serde_json::from_str::<Value>(first).is_ok_and(|value| value.get("event").is_some());
     if is_ledger {

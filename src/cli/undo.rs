@@ -1,4 +1,4 @@
-//! The way back, on disk before anything is sent.
+//! `--undo-out`: writes the undo file before anything is sent.
 
 use std::fmt::Write as _;
 use std::io::{ErrorKind, Write};
@@ -17,28 +17,28 @@ use crate::report::Undone;
 use rolecall_config::{Irreversible, Undo, UndoInput, undo};
 use rolecall_model::{Facts, Live, OrganizationPlan};
 
-/// Turned away before anything is asked: one file holds one organisation, and nothing is overwritten.
+/// Checks `--undo-out` before any request is sent: an undo file is for one organisation, and overwrites no file.
 pub(super) fn check(path: Option<&Path>, session: &Session<'_>) -> Result<(), Failure> {
     let Some(path) = path else { return Ok(()) };
-    if session.desired_users().len() > 1 {
+    if session.desired().len() > 1 {
         return Err(Failure::error("--undo-out names one file, and there are several organisations")
-            .hint("leave it out, or run each organisation by itself"));
+            .hint("run each organisation by itself, or leave --undo-out out"));
     }
     if path.symlink_metadata().is_ok() { Err(exists(path)) } else { Ok(()) }
 }
 
-/// Says so where there was nothing to undo.
+/// Returns a sentence that says so if no undo file was written, because there was nothing to send.
 pub(super) fn missing(path: Option<&Path>) -> Option<String> {
     let path = path.filter(|path| path.symlink_metadata().is_err())?;
-    Some(format!("{} wasn't written, as nothing was to be sent\n", path.display()))
+    Some(format!("{} was not written, because there was nothing to send.\n", path.display()))
 }
 
 fn exists(path: &Path) -> Failure {
     Failure::error(format!("{} exists already; nothing was sent", path.display()))
-        .hint("what it says may still be needed: name another with --undo-out, or move this one away")
+        .hint("that file may still be needed. Name another one with --undo-out, or move this one away")
 }
 
-/// Writes the way back. It is there whole or not at all, and without it nothing is sent.
+/// Writes the undo file, whole or not at all. If it can't be written, nothing is sent.
 pub(super) fn write(
     path: &Path,
     organization: &Organization<'_>,
@@ -64,7 +64,7 @@ pub(super) fn write(
     Ok(Undone { file: path.to_owned(), irreversible })
 }
 
-/// Readable by its owner only, since it names people.
+/// Saves the text so that only the owner can read it, because it names people.
 fn save(path: &Path, text: &str) -> Result<(), Failure> {
     let failed = |why: std::io::Error| match why.kind() {
         ErrorKind::AlreadyExists => exists(path),
@@ -75,22 +75,23 @@ fn save(path: &Path, text: &str) -> Result<(), Failure> {
     new.write_all(text.as_bytes()).map_err(failed)?;
     new.as_file().sync_all().map_err(failed)?;
     new.persist_noclobber(path).map_err(|why| failed(why.error))?;
-    // Its name is to outlast a crash as well. Not every file system syncs folders.
+    // Syncing the folder makes the name of the file outlast a crash. Not every file system can do it.
     if let Ok(folder) = std::fs::File::open(folder) {
         let _ = folder.sync_all();
     }
     Ok(())
 }
 
-/// What people are told of it.
-pub(super) fn told(Undone { file, irreversible }: &Undone, connection: &Connection) -> String {
+/// Returns what people are told of an undo file: its name, the command that plans it, and what it can't undo.
+pub(super) fn saved_text(Undone { file, irreversible }: &Undone, connection: &Connection) -> String {
     let file = file.display();
     let sandbox = if connection.sandbox { " --sandbox" } else { "" };
     let ledger = connection.ledger.as_ref().map(|path| format!(" --ledger {}", path.display()));
     let ledger = ledger.unwrap_or_default();
-    let mut text = format!("the way back is in {file}; `rolecall plan{sandbox}{ledger} {file}` shows it\n");
+    let mut text =
+        format!("The undo file is {file}. `rolecall plan{sandbox}{ledger} {file}` shows what it would change.\n");
     if !irreversible.is_empty() {
-        text.push_str("what can't be undone, or not wholly:\n");
+        text.push_str("Not everything can be undone:\n");
     }
     for Irreversible { address, why } in irreversible {
         let _ = writeln!(text, "  {}: {}", report::clean(address), report::clean(why));

@@ -4,34 +4,36 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use super::Paths;
 use super::exit::{Exit, Failure};
 use super::out::Out;
 use super::reports::Reports;
+use super::{APPROVAL, Paths};
 use crate::report::Subject;
 use rolecall_config::{Source, load, needing_approval};
 use rolecall_model::Code;
 
-/// Check files: no network, no credentials.
+/// Check the files, without network and credentials.
 ///
-/// Every finding of every file is reported, with its place, its line and what to do about it.
+/// Reports every finding of every file, with its place and what to do about it.
 #[derive(Clone, Debug, Args)]
 #[command(after_help = "Examples:
-  rolecall validate                      the files of this folder
+  rolecall validate                                    the files of this folder
   rolecall validate access/*.yaml
   rolecall validate --report sarif=findings.sarif
-  rolecall validate --trusted ../main/access access/     3 where somebody has to approve what changed
-  rolecall validate --format json | jq '.findings[].code'")]
+  rolecall validate --trusted ../main/access access/   compares with a trusted copy
+  rolecall validate --format json | jq '.findings[].code'
+
+Exit codes: 0 no errors, 1 error, 3 somebody has to approve (with --trusted).
+`rolecall exit-codes` explains them.")]
 pub(super) struct ValidateArgs {
     #[command(flatten)]
     paths: Paths,
+    /// Report what somebody has to approve, compared with these trusted files; repeatable. These are differences in
+    /// what receives a credential or a secret, and in what keeps an apply safe.
+    #[arg(long, value_name = "PATH", help_heading = APPROVAL)]
+    trusted: Vec<PathBuf>,
     #[command(flatten)]
     reports: Reports,
-    /// Say, too, what of these files somebody has to approve before a credential is spent on them: where they differ
-    /// from these, which are trusted, in what gets the credential or a secret, or keeps an apply safe. Ends with 3
-    /// where there is any. May be repeated.
-    #[arg(long, value_name = "PATH")]
-    trusted: Vec<PathBuf>,
 }
 
 pub(super) fn validate(args: &ValidateArgs, out: &mut Out) -> Result<Exit, Failure> {
@@ -40,7 +42,7 @@ pub(super) fn validate(args: &ValidateArgs, out: &mut Out) -> Result<Exit, Failu
     let files: Vec<&Path> = loaded.files.iter().map(|file| &*file.path).collect();
     args.reports.ensure_not_an_input(&files)?;
     if !args.trusted.is_empty() {
-        // What is wrong there is trusted to say nothing.
+        // Errors in the trusted files are ignored: such a file declares nothing.
         let trusted = load(&args.trusted, rolecall_providers::rules);
         let mut found = needing_approval(&loaded, &trusted, rolecall_providers::rules);
         loaded.findings.append(&mut found);

@@ -25,7 +25,9 @@ fn plan_of(said: &Said) -> Value {
 #[test]
 fn the_help_of_every_verb() {
     let env = Env::new();
-    for verb in ["", "validate", "plan", "apply", "drift", "show", "schema", "completions", "man", "sandbox"] {
+    let verbs =
+        ["validate", "plan", "apply", "drift", "show", "schema", "completions", "man", "exit-codes", "sandbox"];
+    for verb in std::iter::once("").chain(verbs) {
         let args: Vec<&str> = [verb, "--help"].into_iter().filter(|arg| !arg.is_empty()).collect();
         insta::assert_snapshot!(format!("help_{verb}"), env.run(&args).all());
     }

@@ -73,7 +73,7 @@ pub const SWITCHES: &[Switch] = &[
     Switch { name: "introspection", values: ON_OFF, about: "The server answers introspection queries." },
     Switch {
         name: "invitees",
-        values: &["hidden", "listed"],
+        values: &["hidden", "shown"],
         about: "The list of users hides or shows people who haven't accepted yet.",
     },
     Switch {

@@ -9,22 +9,22 @@ pub const SWITCHES: &[Switch] = &[
     Switch {
         name: "invite-active",
         values: &["refused", "ok-ignored", "resent"],
-        about: "What an invitation of an active user does.",
+        about: "The result of inviting an active user.",
     },
     Switch {
         name: "invite-pending",
         values: &["refused", "ok-ignored", "resent", "replaced"],
-        about: "What a second invitation does. replaced: with the new role.",
+        about: "The result of a second invitation. replaced: for the new role.",
     },
     Switch {
         name: "invite-expired",
         values: &["refused", "ok-ignored", "resent", "replaced"],
-        about: "What an invitation does after an earlier one expired.",
+        about: "The result of inviting again after an invitation expired.",
     },
     Switch {
         name: "invite-disabled",
         values: &["refused", "ok-ignored", "readmits", "invited"],
-        about: "What an invitation of a disabled user does. readmits: without a mail.",
+        about: "The result of inviting a disabled user. readmits: without a mail.",
     },
     Switch {
         name: "disabled-users",

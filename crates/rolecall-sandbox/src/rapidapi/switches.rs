@@ -9,11 +9,11 @@ pub const SWITCHES: &[Switch] = &[
     Switch {
         name: "generation",
         values: &["late", "middle", "early"],
-        about: "The schema: of today's pages, of August 2023, or of January 2023.",
+        about: "The schema of later documentation, of August 2023, or of January 2023.",
     },
     Switch { name: "rate-limit", values: NUMBER, about: "The requests of a user in a minute. 0 means no limit." },
     Switch { name: "minute-millis", values: NUMBER, about: "The length of that minute in milliseconds." },
-    Switch { name: "retry-after", values: ON_OFF, about: "Answers 429 say when to send the request again." },
+    Switch { name: "retry-after", values: ON_OFF, about: "Answers with HTTP 429 have a Retry-After header." },
     Switch {
         name: "root-fields",
         values: &["one", "many"],
@@ -44,7 +44,7 @@ pub const SWITCHES: &[Switch] = &[
     Switch {
         name: "duplicate-names",
         values: &["refused", "allowed"],
-        about: "Two organisations, or two teams of one, may have the same name.",
+        about: "A second organisation, or team of one, with the same name.",
     },
     Switch {
         name: "add-outsiders",
@@ -59,7 +59,7 @@ pub const SWITCHES: &[Switch] = &[
     Switch {
         name: "booleans",
         values: &["true", "null", "false"],
-        about: "What a mutation that returns a Boolean answers when it succeeded.",
+        about: "The answer of a mutation that returns a Boolean and succeeded.",
     },
     Switch {
         name: "stale-rows",
