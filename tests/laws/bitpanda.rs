@@ -82,7 +82,7 @@ fn key_entry(name: &'static str) -> impl Strategy<Value = Option<String>> {
 impl Lawful for Custody {
     const GAPS: &'static [&'static str] = &["`enabled`"];
     const BUSY: &'static [&'static str] =
-        &["user invite", "user replace", "user disable", "key create", "key disable"];
+        &["user invite", "user update", "user disable", "key create", "key disable"];
 
     fn worlds(shadows: bool) -> BoxedStrategy<World> {
         organisations(shadows).boxed()

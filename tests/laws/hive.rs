@@ -252,11 +252,11 @@ impl Lawful for Console {
     const GAPS: &'static [&'static str] = &["resources of invitations", "provisioned", "access tokens"];
     const BUSY: &'static [&'static str] = &[
         "role create",
-        "role replace",
+        "role update",
         "user invite",
-        "user replace",
-        "user contain",
-        "user withdraw",
+        "user update",
+        "user remove-access",
+        "invitation cancel",
         "key create",
         "key delete",
     ];

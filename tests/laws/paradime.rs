@@ -137,8 +137,8 @@ fn allows(account_type: &str) -> BTreeSet<String> {
 }
 
 impl Lawful for Workspace {
-    const GAPS: &'static [&'static str] = &["who is disabled", "which workspace"];
-    const BUSY: &'static [&'static str] = &["user invite", "user replace", "user disable"];
+    const GAPS: &'static [&'static str] = &["disabled users", "which workspace"];
+    const BUSY: &'static [&'static str] = &["user invite", "user update", "user disable"];
 
     fn worlds(shadows: bool) -> BoxedStrategy<World> {
         workspaces(shadows).boxed()

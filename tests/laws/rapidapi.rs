@@ -214,16 +214,16 @@ fn team_entry() -> impl Strategy<Value = Option<(&'static str, bool)>> {
 }
 
 impl Lawful for Hub {
-    const GAPS: &'static [&'static str] = &["default role", "when an invitation"];
+    const GAPS: &'static [&'static str] = &["default role", "expiry of invitations"];
     const BUSY: &'static [&'static str] = &[
-        "organization replace",
+        "organization update",
         "team create",
-        "team replace",
+        "team update",
         "team delete",
         "user invite",
-        "user replace",
+        "user update",
         "user remove",
-        "user withdraw",
+        "invitation cancel",
     ];
 
     fn worlds(_: bool) -> BoxedStrategy<World> {
