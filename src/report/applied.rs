@@ -1,44 +1,44 @@
-//! What an apply did.
+//! Writes what an apply did.
 
 use std::fmt::Write as _;
 
+use super::layout::Layout;
 use super::style::{ADD, BOLD, CHANGE, REMOVE, clean, first, paint, plural};
 use rolecall_engine::apply::{FinalState, Report, Step};
 use rolecall_model::{Address, Outcome};
 
-/// One mutation's outcome, in a line or two.
-pub fn step_line(step: &Step) -> String {
+/// Writes the outcome of one mutation, in a line or two.
+pub fn step_line(step: &Step, layout: Layout) -> String {
     let style = match step.outcome {
         Outcome::Done => ADD,
         Outcome::Skipped => CHANGE,
         Outcome::Failed | Outcome::Unsure | Outcome::NotTaken => REMOVE,
     };
-    let address = clean(&step.address);
-    let mut text = format!(
-        "  {} {address:<44} {}",
-        paint(style, format!("{:<9}", step.outcome)),
-        if step.first_step { format!("{} (first step)", step.operation) } else { step.action.to_string() }
-    );
+    let mut what =
+        if step.first_step { format!("{} (first step)", step.operation) } else { step.action.to_string() };
     if let Some(id) = step.id.as_ref().filter(|_| !step.first_step) {
-        let _ = write!(text, "  {}", clean(id));
+        let _ = write!(what, "  {}", clean(id));
     }
+    let mut text = String::new();
+    let head = format!("  {} {:<36}  ", paint(style, format!("{:<9}", step.outcome)), clean(&step.address));
+    layout.push(&mut text, &head, &what);
     if let Some(message) = &step.message {
-        let _ = write!(text, "\n            {}", clean(message));
+        layout.push(&mut text, "            ", &clean(message));
     }
     text
 }
 
-/// The end of an apply: what was and wasn't done, and how live stands to the file.
-pub fn summary(report: &Report) -> String {
-    let mut text = format!("{}. {}", paint(BOLD, counted(report)), standing(report));
+/// Writes the end of an apply: the number of each outcome, and how live compares with the file.
+pub fn summary(report: &Report, layout: Layout) -> String {
+    let mut text = String::new();
+    layout.push(&mut text, "", &format!("{}. {}", paint(BOLD, counted(report)), final_state(report)));
     if let Some(stop) = &report.stopped {
-        let _ = write!(text, "\nStopped early: {}.", clean(stop));
+        layout.push(&mut text, "", &format!("Stopped early: {}.", clean(stop)));
     }
-    text.push('\n');
     text
 }
 
-/// How many of each outcome.
+/// Returns the number of each outcome.
 pub(super) fn counted(report: &Report) -> String {
     let outcomes =
         [Outcome::Done, Outcome::NotTaken, Outcome::Unsure, Outcome::Failed, Outcome::Skipped].into_iter();
@@ -51,23 +51,29 @@ pub(super) fn counted(report: &Report) -> String {
     if counted.is_empty() { "nothing was sent".to_owned() } else { counted.join(", ") }
 }
 
-/// What the last read showed.
-pub(super) fn standing(report: &Report) -> String {
+/// Returns what the last read showed.
+pub(super) fn final_state(report: &Report) -> String {
     match &report.final_state {
-        FinalState::InSync { later: 0 } => "Read again: converged.".to_owned(),
-        FinalState::InSync { later } => {
-            format!("Read again: converged; {} left for a later plan.", plural(*later, "change"))
-        }
+        FinalState::InSync { later: 0 } => "A last read shows that live and the file are in sync.".to_owned(),
+        FinalState::InSync { later } => format!(
+            "A last read shows that live and the file are in sync, but for {} that a later plan makes.",
+            plural(*later, "change")
+        ),
         FinalState::NeedsAttention(addresses) => {
-            format!("Read again: nothing more to send, and held are {}.", some(addresses))
+            format!("A last read shows nothing more to send. Needs attention: {}.", listed(addresses))
         }
         FinalState::OutOfSync(addresses) => {
-            format!("Read again: not converged, still to do are {}.", some(addresses))
+            format!(
+                "A last read shows that live and the file are out of sync. Still to do: {}.",
+                listed(addresses)
+            )
         }
-        FinalState::Unknown(why) => format!("Whether live is as wished is unknown: {}.", clean(why)),
+        FinalState::Unknown(why) => {
+            format!("It is unknown whether live and the file are in sync: {}.", clean(why).trim_end_matches('.'))
+        }
     }
 }
 
-fn some(addresses: &[Address]) -> String {
+fn listed(addresses: &[Address]) -> String {
     first(addresses.iter(), 10, clean)
 }

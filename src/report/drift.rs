@@ -1,52 +1,53 @@
-//! A plan read as a report on live: what moved, who is unmanaged, what is held, what can't be seen.
+//! Writes a plan as a drift report: how live differs from the file.
 
 use std::fmt::Write as _;
 
+use super::guardrails::push_guardrails;
+use super::layout::{Layout, pad};
 use super::outline::{Verdict, drift_verdict};
-use super::rails::push_rails;
 use super::style::{BOLD, clean, paint};
-use super::text::{header, push_change, push_gaps, push_holds, unread};
+use super::text::{header, push_changes, push_gaps, push_holds, unread};
 use rolecall_model::{App, Inventory, OrganizationPlan, Plan};
 
-/// The whole report.
-pub fn drift(plan: &Plan) -> String {
-    let parts: Vec<String> = plan.organizations.iter().map(organization).chain(unread(plan)).collect();
+/// Writes the whole report.
+pub fn drift(plan: &Plan, layout: Layout) -> String {
+    let organizations = plan.organizations.iter().map(|plan| organization(plan, layout));
+    let parts: Vec<String> = organizations.chain(unread(plan, layout)).collect();
     parts.join("\n")
 }
 
-fn organization(plan: &OrganizationPlan) -> String {
-    let mut text = header(plan);
+fn organization(plan: &OrganizationPlan, layout: Layout) -> String {
+    let mut text = header(plan, layout);
     if !plan.sealed.changes.is_empty() {
-        let _ = writeln!(text, "  {}", paint(BOLD, "moved away from the file; an apply would"));
-        for change in &plan.sealed.changes {
-            push_change(&mut text, change, plan);
-        }
-        text.push('\n');
+        let _ = writeln!(text, "  {}", paint(BOLD, "differs from the file; an apply would"));
+        push_changes(&mut text, plan, layout);
     }
-    push_holds(&mut text, plan, None);
-    push_gaps(&mut text, plan);
-    push_rails(&mut text, plan);
-    push_inventory(&mut text, plan);
+    push_holds(&mut text, plan, layout);
+    push_gaps(&mut text, plan, layout);
+    push_guardrails(&mut text, plan, layout);
+    push_notes(&mut text, plan, layout);
     let Verdict { headline, rest } = drift_verdict(plan);
-    let _ = writeln!(text, "{}{rest}", paint(BOLD, headline));
+    layout.push(&mut text, "", &format!("{}{rest}", paint(BOLD, headline)));
     text
 }
 
-/// What else is there, to be seen and not to be managed.
-fn push_inventory(text: &mut String, plan: &OrganizationPlan) {
+/// Writes what rolecall sees and doesn't manage: apps with the names of their keys, and organisations without a file.
+fn push_notes(text: &mut String, plan: &OrganizationPlan, layout: Layout) {
     let Some(Inventory { apps, organizations, expiring: _ }) = &plan.inventory else { return };
     if !apps.is_empty() {
-        let _ = writeln!(text, "  {}", paint(BOLD, "apps, and the names of their keys"));
-        for App { owner, name, id: _, keys } in apps {
+        let _ = writeln!(text, "  {}", paint(BOLD, "notes: apps, and the names of their keys"));
+        let names: Vec<String> = apps.iter().map(|app| clean(format!("{} {}", app.owner, app.name))).collect();
+        let column = layout.column(names.iter().map(String::as_str));
+        for (App { keys, .. }, name) in apps.iter().zip(&names) {
             let keys: Vec<String> =
                 keys.iter().flatten().map(|key| format!("{} ({})", clean(&key.name), clean(&key.kind))).collect();
             let keys = if keys.is_empty() { "no keys".to_owned() } else { keys.join(", ") };
-            let _ = writeln!(text, "    {:<44} {keys}", clean(format!("{owner} {name}")));
+            layout.push(text, &format!("    {}  ", pad(name, column)), &keys);
         }
         text.push('\n');
     }
     if !organizations.is_empty() {
-        let _ = writeln!(text, "  {}", paint(BOLD, "organisations that no file names"));
+        let _ = writeln!(text, "  {}", paint(BOLD, "notes: organisations that no file names"));
         for other in organizations {
             let _ = writeln!(text, "    {}", clean(other));
         }

@@ -1,4 +1,4 @@
-//! What differs between two values of an entity, field by field.
+//! Compares two values of an entity, field by field.
 
 use std::collections::BTreeSet;
 
@@ -6,17 +6,17 @@ use rolecall_model::{
     Change, Effect, Entity, Key, Memberships, Organization, Resources, Role, RoleName, Seen, Team, TeamName, User,
 };
 
-/// One field's difference. `None`: the entity, or the value, wasn't there.
+/// The difference of one field. `before` and `after` are `None` if the entity or the value is absent.
 pub(super) struct FieldChange {
     pub name: &'static str,
     pub before: Option<String>,
     pub after: Option<String>,
-    /// Of a set: what comes and what goes.
+    /// The parts that a set gains and loses.
     pub gained: Vec<String>,
     pub lost: Vec<String>,
 }
 
-/// A set with more parts than this is counted; what comes and goes is listed all the same.
+/// A set with more parts than this is only counted. The parts that it gains and loses are listed.
 const LISTED: usize = 6;
 
 fn plain(name: &'static str, before: Option<String>, after: Option<String>) -> FieldChange {
@@ -48,7 +48,7 @@ fn truth(value: Seen<bool>) -> String {
     }
 }
 
-/// The fields that a change touches.
+/// Returns the fields that a change touches.
 pub(super) fn fields(change: &Change) -> Vec<FieldChange> {
     let before = change.before.as_ref();
     let all = match &change.after {
@@ -155,7 +155,7 @@ fn key(before: Option<&Key>, after: &Key) -> Vec<FieldChange> {
     fields
 }
 
-/// Each team with the role there, where that is known.
+/// Returns each team, with the user's role there if it is known.
 fn in_teams(teams: &Memberships) -> BTreeSet<String> {
     let shown = |(team, role): (&TeamName, &Option<RoleName>)| match role {
         Some(role) => format!("{team} as {role}"),

@@ -10,10 +10,10 @@ use super::{clean, plural};
 use rolecall_config::Source;
 use rolecall_model::{FORMAT_VERSION, Finding, Severity};
 
-/// A line longer than this is named and not shown, in bytes.
+/// A source line longer than this is not shown, in bytes.
 const LONGEST_LINE: usize = 400;
 
-/// All findings, each with its place, its source line where that may be shown, and its hint.
+/// Writes all findings, each with its place, its hint, and its source line unless that could show a secret.
 pub fn findings(findings: &[Finding], sources: &[&Source]) -> String {
     let renderer = Renderer::styled();
     let mut text = String::new();
@@ -26,7 +26,7 @@ pub fn findings(findings: &[Finding], sources: &[&Source]) -> String {
     text
 }
 
-/// The same with a count, as `validate` ends.
+/// Writes all findings and a count, for `validate`.
 pub(super) fn checked(found: &[Finding], sources: &[&Source]) -> String {
     let errors = found.iter().filter(|finding| finding.is_error()).count();
     let counts = [(errors, "error"), (found.len() - errors, "warning")].into_iter();
@@ -36,7 +36,7 @@ pub(super) fn checked(found: &[Finding], sources: &[&Source]) -> String {
     format!("{}{} checked: {counts}\n", findings(found, sources), plural(sources.len(), "file"))
 }
 
-/// A source, and the lines of it that stay hidden.
+/// A source, and the lines of it that are not shown.
 struct Shown<'a> {
     source: &'a Source,
     hidden: BTreeSet<usize>,
@@ -82,11 +82,11 @@ fn one(finding: &Finding, sources: &[Shown<'_>], renderer: &Renderer) -> String 
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct Findings<'a> {
     pub format_version: &'static str,
-    /// In the order of the files, and of the lines in each.
+    /// The findings, in the order of the files and of the lines in each.
     pub findings: &'a [Finding],
 }
 
-/// All findings for programs.
+/// Writes all findings as JSON.
 pub(super) fn findings_json(findings: &[Finding]) -> String {
     super::json(&Findings { format_version: FORMAT_VERSION, findings })
 }

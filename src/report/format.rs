@@ -1,7 +1,8 @@
-//! In which forms there are reports, and of what.
+//! The forms of reports, and what they report on.
 
 use clap::ValueEnum;
 
+use super::layout::Layout;
 use super::outcomes::{Outcomes, outcomes_text};
 use super::runs::{of_ledger, of_outcomes};
 use super::{drift, findings, github, junit, ledger, markdown, sarif, text};
@@ -9,35 +10,35 @@ use rolecall_config::Source;
 use rolecall_engine::ledger::Record;
 use rolecall_model::{Finding, Plan};
 
-/// How a report is written.
+/// The form in which a report is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
 pub enum Format {
-    /// For people.
+    /// Text for people
     Text,
-    /// For programs; see `rolecall schema`.
+    /// JSON for programs; see `rolecall schema`
     Json,
-    /// A comment on a pull request.
+    /// Markdown for a comment on a pull request
     Markdown,
-    /// Test results.
+    /// JUnit test results
     Junit,
-    /// Results of code scanning.
+    /// SARIF results of code scanning
     Sarif,
-    /// Annotations, as GitHub's workflow commands.
+    /// Annotations as GitHub's workflow commands
     Github,
 }
 
-/// What is reported.
+/// The subject of a report.
 #[derive(Clone, Copy, Debug)]
 pub enum Subject<'a> {
-    /// What an apply would do.
+    /// A plan: what an apply would do.
     Plan(&'a Plan),
-    /// The same, as a report on live.
+    /// A plan, as a drift report.
     Drift(&'a Plan),
-    /// What is wrong with these files.
+    /// Findings in files.
     Findings { findings: &'a [Finding], sources: &'a [&'a Source] },
-    /// What became of an apply.
+    /// The outcomes of an apply.
     Outcomes(&'a Outcomes),
-    /// What became of all that were recorded.
+    /// All records of a ledger.
     Ledger(&'a [Record]),
 }
 
@@ -54,11 +55,11 @@ impl Format {
     }
 }
 
-/// A report. None: there is no such form of it.
-pub fn render(subject: Subject<'_>, format: Format) -> Option<String> {
+/// Writes a report. `None` if the subject has no such form.
+pub fn render(subject: Subject<'_>, format: Format, layout: Layout) -> Option<String> {
     Some(match (subject, format) {
-        (Subject::Plan(plan), Format::Text) => text::plan_text(plan),
-        (Subject::Drift(plan), Format::Text) => drift::drift(plan),
+        (Subject::Plan(plan), Format::Text) => text::plan_text(plan, layout),
+        (Subject::Drift(plan), Format::Text) => drift::drift(plan, layout),
         (Subject::Plan(plan) | Subject::Drift(plan), Format::Json) => super::plan_json(plan),
         (Subject::Plan(plan), Format::Markdown) => markdown::plan(plan, markdown::Reading::Plan),
         (Subject::Drift(plan), Format::Markdown) => markdown::plan(plan, markdown::Reading::Drift),
@@ -79,7 +80,7 @@ pub fn render(subject: Subject<'_>, format: Format) -> Option<String> {
         (Subject::Ledger(records), Format::Github) => github::runs(&of_ledger(records)),
         // Nothing that a ledger remembers stands in a file.
         (Subject::Ledger(_), Format::Sarif) => return None,
-        (Subject::Outcomes(outcomes), Format::Text) => outcomes_text(outcomes),
+        (Subject::Outcomes(outcomes), Format::Text) => outcomes_text(outcomes, layout),
         (Subject::Outcomes(outcomes), Format::Json) => super::json(outcomes),
         (Subject::Outcomes(outcomes), Format::Markdown) => markdown::runs(&of_outcomes(outcomes)),
         (Subject::Outcomes(outcomes), Format::Junit) => junit::runs(&of_outcomes(outcomes)),

@@ -8,7 +8,7 @@ use super::runs::{Row, Run};
 use super::style::{called, clean};
 use rolecall_model::{Completeness, Finding, HoldClass, OrganizationPlan, Outcome, Plan, Severity, Unread};
 
-/// How loud an annotation is.
+/// The level of an annotation.
 #[derive(Clone, Copy)]
 enum Level {
     Error,
@@ -16,7 +16,7 @@ enum Level {
     Notice,
 }
 
-/// A message longer than this is cut, in characters: the runner passes over what is too long.
+/// A message longer than this is cut, in characters, because the runner drops messages that are too long.
 const LONGEST: usize = 2000;
 
 pub(super) fn findings(findings: &[Finding]) -> String {
@@ -45,7 +45,7 @@ pub(super) fn plan(plan: &Plan) -> String {
     text
 }
 
-/// What isn't done.
+/// Writes an annotation for each mutation that is not done.
 pub(super) fn runs(runs: &[Run]) -> String {
     let mut text = String::new();
     for Run { name, verdict: _, error, notes: _, rows } in runs {
@@ -67,7 +67,7 @@ pub(super) fn runs(runs: &[Run]) -> String {
     text
 }
 
-/// The runner shows ten of each level for a step, so that what matters most comes first.
+/// Writes annotations, the most important ones first: the runner shows ten of each level for a step.
 fn push_organization(text: &mut String, plan: &OrganizationPlan) {
     let name = name(plan);
     for refusal in &plan.refusals {
@@ -93,7 +93,7 @@ fn push_organization(text: &mut String, plan: &OrganizationPlan) {
     }
 }
 
-/// `place`: as file:line:column.
+/// Writes one annotation. `place` is file:line:column.
 fn push(text: &mut String, level: Level, place: Option<&str>, title: &str, message: &str) {
     let level = match level {
         Level::Error => "error",
@@ -112,7 +112,7 @@ fn push(text: &mut String, level: Level, place: Option<&str>, title: &str, messa
     );
 }
 
-/// The parts of file:line:column. A file's own name may have colons, too.
+/// Splits file:line:column. The name of the file may contain colons too.
 pub(super) fn parts(place: &str) -> Option<(&str, usize, usize)> {
     let (rest, column) = place.rsplit_once(':')?;
     let (file, line) = rest.rsplit_once(':')?;

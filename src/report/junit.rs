@@ -1,5 +1,5 @@
-//! Test results: a case for each change, each hold, each file and each mutation. What fails is what makes the run end
-//! otherwise than with 0.
+//! Writes JUnit test results: one case for each change, hold, file and mutation. A case fails if it makes the run exit
+//! with another code than 0.
 
 use std::collections::BTreeMap;
 
@@ -11,19 +11,19 @@ use super::style::{called, clean};
 use rolecall_config::Source;
 use rolecall_model::{Address, Completeness, Finding, Hold, HoldClass, OrganizationPlan, Outcome, Plan, Unread};
 
-/// Fails where a guardrail refuses it, or a list is broken.
+/// Writes a plan. A case fails if a guardrail refuses the plan, or a list is incomplete.
 pub(super) fn plan(plan: &Plan) -> String {
     let suites = plan.organizations.iter().map(|plan| suite(plan, false));
     report("rolecall plan", suites.chain(plan.unread.iter().map(unread)))
 }
 
-/// Fails wherever live isn't as the file desired_users.
+/// Writes a drift report. A case fails for each difference between live and the file.
 pub(super) fn drift(plan: &Plan) -> String {
     let suites = plan.organizations.iter().map(|plan| suite(plan, true));
     report("rolecall drift", suites.chain(plan.unread.iter().map(unread)))
 }
 
-/// Fails wherever something that was to be sent isn't done.
+/// Writes runs. A case fails for each mutation that was to be sent and is not done.
 pub(super) fn runs(runs: &[Run]) -> String {
     report("rolecall apply", runs.iter().map(run))
 }
@@ -37,8 +37,8 @@ fn run(Run { name, verdict, error, notes, rows }: &Run) -> TestSuite {
         None => TestCaseStatus::success(),
     };
     let mut whole = case("run", &class("run"), status);
-    let told: Vec<String> = [verdict].into_iter().chain(notes).map(clean).collect();
-    whole.set_system_out(told.join("\n"));
+    let lines: Vec<String> = [verdict].into_iter().chain(notes).map(clean).collect();
+    whole.set_system_out(lines.join("\n"));
     suite.add_test_case(whole);
     for Row { outcome, address, what, message } in rows {
         let message = message.as_ref().map(clean).unwrap_or_default();
@@ -58,7 +58,7 @@ fn run(Run { name, verdict, error, notes, rows }: &Run) -> TestSuite {
     suite
 }
 
-/// An organisation that no plan could be made of.
+/// Writes an organisation that could not be planned.
 fn unread(Unread { provider, organization, why }: &Unread) -> TestSuite {
     let name = called(*provider, organization);
     let mut suite = TestSuite::new(&name);
@@ -66,37 +66,37 @@ fn unread(Unread { provider, organization, why }: &Unread) -> TestSuite {
     suite
 }
 
-/// A case for each file: fails where it has an error.
+/// Writes a case for each file, which fails if the file has an error.
 pub(super) fn findings(findings: &[Finding], sources: &[&Source]) -> String {
     let mut files: Vec<&str> = sources.iter().map(|source| &*source.name).collect();
-    // What couldn't be read is no source.
+    // A file that could not be read is no source.
     files.extend(findings.iter().map(|finding| &*finding.place.file));
     files.sort_unstable();
     files.dedup();
     let mut suite = TestSuite::new("files");
     for file in files {
         let of_it: Vec<&Finding> = findings.iter().filter(|finding| &*finding.place.file == file).collect();
-        let told: Vec<String> = of_it.iter().map(|finding| told(finding)).collect();
+        let lines: Vec<String> = of_it.iter().map(|finding| line(finding)).collect();
         let errors = of_it.iter().filter(|finding| finding.is_error()).count();
         let status = match of_it.iter().find(|finding| finding.is_error()) {
             None => TestCaseStatus::success(),
             Some(first) => {
                 let more = if errors > 1 { format!(", and {} more", errors - 1) } else { String::new() };
                 let mut status = failure(first.code.as_str(), &format!("{}{more}", clean(&first.message)));
-                status.set_description(told.join("\n"));
+                status.set_description(lines.join("\n"));
                 status
             }
         };
         let mut case = case(&clean(file), "validate", status);
-        if errors == 0 && !told.is_empty() {
-            case.set_system_out(told.join("\n"));
+        if errors == 0 && !lines.is_empty() {
+            case.set_system_out(lines.join("\n"));
         }
         suite.add_test_case(case);
     }
     report("rolecall validate", [suite])
 }
 
-fn told(finding: &Finding) -> String {
+fn line(finding: &Finding) -> String {
     let hint = finding.hint.as_ref().map(|hint| format!(" ({})", clean(hint))).unwrap_or_default();
     format!("{}: {}: {}{hint}", clean(&finding.place), finding.code, clean(&finding.message))
 }

@@ -1,4 +1,4 @@
-//! A ledger for people: who was given what, when, and what became of it.
+//! Writes a ledger as text: what was sent, when, and its outcome.
 
 use std::fmt::Write as _;
 
@@ -6,7 +6,7 @@ use super::style::{ADD, BOLD, DIM, REMOVE, clean, paint};
 use rolecall_engine::ledger::{Event, Record};
 use rolecall_model::Outcome;
 
-/// Every record, in order.
+/// Writes every record, in order.
 pub fn ledger(records: &[Record]) -> String {
     let mut text = String::new();
     for Record { at, run, event } in records {
@@ -23,7 +23,7 @@ pub fn ledger(records: &[Record]) -> String {
             ),
             Event::Override { guardrail, message, plan, until, reason } => format!(
                 "     {} until {until} for {}: {}; {}",
-                paint(REMOVE, format!("{guardrail} lifted")),
+                paint(REMOVE, format!("{guardrail} overridden")),
                 clean(plan),
                 clean(reason),
                 clean(message)
@@ -48,30 +48,32 @@ pub fn ledger(records: &[Record]) -> String {
                 format!("{:<4} secret of {} {}: {what}", clean(mutation), clean(address), clean(id))
             }
             Event::Sighting { address, seen: true, accepted: true } => {
-                format!("     {} has joined", clean(address))
+                format!("     {} has accepted the invitation", clean(address))
             }
             Event::Sighting { address, seen: true, accepted: false } => {
-                format!("     {} is in the list", clean(address))
+                format!("     {} is listed", clean(address))
             }
             Event::Sighting { address, seen: false, accepted: _ } => {
-                format!("     {} isn't in the list yet", clean(address))
+                format!("     {} is not listed yet", clean(address))
             }
             Event::Vanished { address } => format!("     {} is no longer listed", clean(address)),
             Event::Readmitted { address } => format!("     {} is listed again", clean(address)),
             Event::Lost { address, what } => {
                 format!("     {} {}: {}", paint(REMOVE, "lost"), clean(address), clean(what))
             }
-            Event::Held { address, reason } => format!("     {} held: {}", clean(address), clean(reason)),
+            Event::Held { address, reason } => format!("     {} skipped: {}", clean(address), clean(reason)),
             Event::LeftAs { address, entity: _ } => {
-                format!("     {} stands otherwise than was sent", clean(address))
+                format!("     {} has another value than was sent", clean(address))
             }
             Event::Settled { address } => format!("     {} is in effect after all", clean(address)),
             Event::RunFinished { in_sync } => match in_sync {
-                Some(true) => "     finished, converged".to_owned(),
-                Some(false) => "     finished, not converged".to_owned(),
+                Some(true) => "     finished, in sync".to_owned(),
+                Some(false) => "     finished, out of sync".to_owned(),
                 None => "     finished, the last read failed".to_owned(),
             },
-            Event::Recovered { torn_bytes } => format!("     the line before broke off after {torn_bytes} bytes"),
+            Event::Recovered { torn_bytes } => {
+                format!("     the line before is incomplete: it ends after {torn_bytes} bytes")
+            }
         };
         let _ = writeln!(text, "{at}  {line}");
     }

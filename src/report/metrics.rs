@@ -9,10 +9,10 @@ use jiff::Timestamp;
 
 use rolecall_model::{Hold, HoldClass, Kind, OrganizationPlan, Plan, ProviderName, RemoteId};
 
-/// Labels besides those of every series, and a value.
+/// A value with the labels that a series has in addition to the common ones.
 type Series = (Vec<(&'static str, String)>, i64);
 
-/// One metric: its name, what it counts, and the series that an organisation has of it.
+/// One metric: its name, its description, and its series for an organisation.
 struct Metric {
     name: &'static str,
     help: &'static str,
@@ -62,8 +62,8 @@ const METRICS: &[Metric] = &[
 
 const SUCCESS: &str = "rolecall_last_success_timestamp_seconds";
 
-/// The metrics of a drift report that was made at `now`. Of `unread` organisations the last success is kept as it is
-/// in `before`, the file of the run before.
+/// Writes the metrics of a drift report made at `now`. For `unread` organisations the time of the last success is kept
+/// from `before`, the file of the previous run.
 pub fn metrics(plan: &Plan, now: Timestamp, unread: &[(ProviderName, RemoteId)], before: &str) -> String {
     let mut text = String::new();
     for Metric { name, help, series } in METRICS {

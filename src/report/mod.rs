@@ -1,4 +1,4 @@
-//! Plans, findings, outcomes and ledgers, as people and programs read them. Values in, text out.
+//! Writes plans, findings, outcomes and ledgers for people and programs. Pure: values in, text out.
 
 mod applied;
 mod drift;
@@ -6,7 +6,9 @@ mod fields;
 mod findings;
 mod format;
 mod github;
+mod guardrails;
 mod junit;
+mod layout;
 mod ledger;
 mod markdown;
 mod metrics;
@@ -15,7 +17,6 @@ mod notice;
 mod outcomes;
 mod outline;
 mod progress;
-mod rails;
 mod runs;
 mod sarif;
 mod stale;
@@ -25,6 +26,7 @@ mod text;
 pub use applied::{step_line, summary};
 pub use findings::{Findings, findings};
 pub use format::{Format, Subject, render};
+pub use layout::Layout;
 pub use metrics::metrics;
 pub use mutations::mutations;
 pub use notice::{Notice, NoticeFormat, notice};
@@ -38,12 +40,12 @@ use serde::Serialize;
 
 use rolecall_model::Plan;
 
-/// A plan as JSON, in the form that `--plan` takes.
+/// Writes a plan as JSON, in the form that `apply --plan` reads.
 pub fn plan_json(plan: &Plan) -> String {
     json(plan)
 }
 
-/// As every JSON document is written.
+/// Writes a document as indented JSON.
 pub fn json(document: &(impl Serialize + ?Sized)) -> String {
     let mut text = serde_json::to_string_pretty(document).unwrap_or_default();
     text.push('\n');

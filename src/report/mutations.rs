@@ -1,11 +1,11 @@
-//! The exact mutations of a plan, for `--show-mutations`.
+//! Writes the exact mutations of a plan, for `--show-mutations`.
 
 use std::fmt::Write as _;
 
 use super::style::{BOLD, DIM, clean, paint};
 use rolecall_model::Plan;
 
-/// Operation, variables and order of everything that would be sent.
+/// Writes the operation, the variables and the order of every mutation.
 pub fn mutations(plan: &Plan) -> String {
     let mut text = String::new();
     for organization in &plan.organizations {
@@ -15,13 +15,13 @@ pub fn mutations(plan: &Plan) -> String {
             let _ =
                 write!(text, "  {:<4} {} {}", clean(&mutation.id), clean(&mutation.operation), clean(variables));
             if mutation.first_step {
-                text.push_str("  as a first step");
+                text.push_str("  (first step)");
             }
             if !mutation.needs.is_empty() {
-                let _ = write!(text, "  once {} is done", clean(mutation.needs.join(", ")));
+                let _ = write!(text, "  after {} is done", clean(mutation.needs.join(", ")));
             }
             if !mutation.after.is_empty() {
-                let _ = write!(text, "  once {} is seen in effect", clean(mutation.after.join(", ")));
+                let _ = write!(text, "  after a read shows {}", clean(mutation.after.join(", ")));
             }
             text.push('\n');
         }

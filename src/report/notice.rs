@@ -1,4 +1,4 @@
-//! One message on what is new in a drift report, for whoever is told of it.
+//! Writes the message that reports how drift has changed.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -13,24 +13,24 @@ use super::style::{clean, first};
 use rolecall_model::{Address, HoldClass, Plan, ProviderName, RemoteId};
 use rolecall_plan::DriftDelta;
 
-/// For whom a message is.
+/// The form of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum NoticeFormat {
-    /// For programs; see `rolecall schema notice`.
+    /// JSON for programs; see `rolecall schema notice`
     Json,
-    /// For an incoming webhook of Slack, or of what understands the same.
+    /// A body for an incoming webhook of Slack, or of a service that understands the same
     Slack,
 }
 
-/// What has become of drift since the message before.
+/// A message: how drift has changed since the previous message.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct Notice<'a> {
     pub format_version: &'a str,
     /// The program that wrote it.
     pub generator: &'a str,
-    /// All of it in words.
+    /// The whole message in words.
     pub text: String,
-    /// Those whose drift is another than it was.
+    /// The organisations whose drift has changed.
     pub organizations: Vec<Noticed<'a>>,
 }
 
@@ -39,20 +39,20 @@ pub struct Notice<'a> {
 pub struct Noticed<'a> {
     pub provider: ProviderName,
     pub organization: &'a RemoteId,
-    /// All that an apply would change.
+    /// Every address that an apply would change.
     pub differences: Vec<&'a Address>,
-    /// All that somebody has to see to.
+    /// Every address that needs attention.
     pub blocked: BTreeSet<&'a Address>,
-    /// What of both wasn't there before, or was otherwise.
+    /// Addresses of either list that are new since the previous message, or differ in another way.
     pub new: &'a BTreeSet<Address>,
-    /// What of both was there before, if nothing of the same address is new.
+    /// Addresses of either list in the previous message that no longer differ.
     pub gone: &'a BTreeSet<Address>,
 }
 
-/// So many addresses of each list are told in words.
-const TOLD: usize = 20;
+/// The number of addresses of each list that `text` names.
+const LISTED: usize = 20;
 
-/// The body of a message.
+/// Writes the body of a message.
 pub fn notice(plan: &Plan, drift_delta: &[DriftDelta<'_>], format: NoticeFormat) -> String {
     let text = text(drift_delta);
     let body = match format {
@@ -96,12 +96,12 @@ fn noticed<'a>(drift_delta: &'a DriftDelta<'a>) -> Noticed<'a> {
 
 fn text(drift_delta: &[DriftDelta<'_>]) -> String {
     let mut text = String::new();
-    for DriftDelta { plan, appeared, gone } in drift_delta {
+    for DriftDelta { plan, appeared, disappeared } in drift_delta {
         let Verdict { headline, rest } = drift_verdict(plan);
         let _ = writeln!(text, "{}: {headline}{rest}", name(plan));
-        for (what, addresses) in [("new", appeared), ("gone", gone)] {
+        for (what, addresses) in [("new", appeared), ("gone", disappeared)] {
             if !addresses.is_empty() {
-                let _ = writeln!(text, "  {what}: {}", first(addresses.iter(), TOLD, clean));
+                let _ = writeln!(text, "  {what}: {}", first(addresses.iter(), LISTED, clean));
             }
         }
     }

@@ -7,13 +7,14 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::applied::{step_line, summary};
+use super::layout::Layout;
 use super::style::{BOLD, REMOVE, called, clean, paint};
 use super::text::plan_text;
 use rolecall_config::Irreversible;
 use rolecall_engine::apply::Report;
 use rolecall_model::{FORMAT_VERSION, OrganizationPlan, Plan, ProviderName, RemoteId};
 
-/// What became of an apply.
+/// The outcomes of an apply.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct Outcomes {
     pub format_version: String,
@@ -22,31 +23,31 @@ pub struct Outcomes {
     pub organizations: Vec<Applied>,
 }
 
-/// What became of one organisation.
+/// The outcome for one organisation.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct Applied {
     pub provider: ProviderName,
     pub organization: RemoteId,
-    /// How the run ends by it, as the program's exit code.
+    /// The exit code that this organisation alone would give.
     pub exit: u8,
-    /// The same in words.
+    /// The exit code in words.
     pub ending: String,
-    /// Why nothing was sent, or nothing more.
+    /// The error that kept the run from sending anything, or anything more.
     pub error: Option<String>,
-    /// What there was to send. None where it could not be planned.
+    /// The plan that was to be sent. Absent if the organisation could not be planned.
     pub plan: Option<OrganizationPlan>,
-    /// What became of it. None where nothing was sent.
+    /// The outcomes of its mutations. Absent if nothing was sent.
     pub report: Option<Report>,
-    /// The way back, where it was asked for.
+    /// The undo file, if `--undo-out` asked for one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub undo: Option<Undone>,
 }
 
-/// Where the way back was written.
+/// An undo file that was written.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct Undone {
     pub file: PathBuf,
-    /// What it can't bring back, or not wholly.
+    /// Changes that the undo file can't undo, or only in part.
     pub irreversible: Vec<Irreversible>,
 }
 
@@ -55,18 +56,18 @@ impl Outcomes {
         Self { format_version: FORMAT_VERSION.to_owned(), generator: generator.into(), organizations }
     }
 
-    /// What there was to send, as a plan.
+    /// Returns everything that was to be sent, as one plan.
     pub(super) fn plan(&self) -> Plan {
         Plan::new(&*self.generator, self.organizations.iter().filter_map(|one| one.plan.clone()).collect())
     }
 }
 
-/// All of it, as it was told while it happened.
-pub(super) fn outcomes_text(outcomes: &Outcomes) -> String {
+/// Writes all of it, in the words in which it was reported while it happened.
+pub(super) fn outcomes_text(outcomes: &Outcomes, layout: Layout) -> String {
     let mut text = String::new();
     for Applied { provider, organization, ending, error, plan, report, .. } in &outcomes.organizations {
         match plan {
-            Some(plan) => text.push_str(&plan_text(&Plan::new(&*outcomes.generator, vec![plan.clone()]))),
+            Some(plan) => text.push_str(&plan_text(&Plan::new(&*outcomes.generator, vec![plan.clone()]), layout)),
             None => {
                 let _ = writeln!(text, "{}", paint(BOLD, called(*provider, organization)));
             }
@@ -74,9 +75,9 @@ pub(super) fn outcomes_text(outcomes: &Outcomes) -> String {
         if let Some(report) = report {
             text.push('\n');
             for step in &report.steps {
-                let _ = writeln!(text, "{}", step_line(step));
+                text.push_str(&step_line(step, layout));
             }
-            let _ = write!(text, "\n{}", summary(report));
+            let _ = write!(text, "\n{}", summary(report, layout));
         }
         if let Some(error) = error {
             let _ = writeln!(text, "{}: {}", paint(REMOVE, ending), clean(error));

@@ -1,4 +1,4 @@
-//! What every form of a report says of a plan, in the same words.
+//! The words in which every form of a report describes a plan.
 
 use super::fields::{FieldChange, fields};
 use super::style::{called, clean, plural};
@@ -7,34 +7,34 @@ use rolecall_model::{
     User,
 };
 
-/// One change, as it is told.
+/// One change, in the words of a report.
 pub(super) struct Outline {
-    /// `+` gives, `~` changes, `-` takes.
+    /// `+` for a change that gives access, `~` for an update, `-` for a change that takes access.
     pub sign: &'static str,
     pub address: String,
     pub verb: String,
-    /// What happens besides, and why.
+    /// Side effects of the change, and its cause.
     pub notes: Vec<Note>,
     pub fields: Vec<FieldChange>,
-    /// Where in the files it was asked for, as file:line:column.
+    /// The place in the files that asks for it, as file:line:column.
     pub place: Option<String>,
-    /// Does somebody, or a key, gain or lose what few have?
+    /// Whether a user or a key gains or loses privileged access.
     pub privileged: bool,
 }
 
 pub(super) struct Note {
     pub text: String,
-    /// Something that a reader should not pass over.
+    /// Whether a reader should not overlook it.
     pub warns: bool,
 }
 
-/// The line that sums a plan up.
+/// The line that sums up a plan.
 pub(super) struct Verdict {
     pub headline: String,
     pub rest: String,
 }
 
-/// What an organisation is called.
+/// Returns the name of an organisation.
 pub(super) fn name(plan: &OrganizationPlan) -> String {
     let identity = &plan.sealed.identity;
     called(identity.provider, &identity.organization)
@@ -52,7 +52,7 @@ pub(super) fn outline(change: &Change, plan: &OrganizationPlan) -> Outline {
     }
 }
 
-/// Every change, the privileged ones first.
+/// Returns every change, the privileged ones first.
 pub(super) fn outlines(plan: &OrganizationPlan) -> Vec<Outline> {
     let mut all: Vec<Outline> = plan.sealed.changes.iter().map(|change| outline(change, plan)).collect();
     all.sort_by_key(|outline| !outline.privileged);
@@ -69,16 +69,16 @@ fn sign(action: Action) -> &'static str {
 
 fn verb(change: &Change) -> String {
     match (change.action, &change.before) {
-        (Action::Invite, Some(Entity::User(before))) if before.invited => "invite anew".to_owned(),
+        (Action::Invite, Some(Entity::User(before))) if before.invited => "invite again".to_owned(),
         (Action::Invite, _) => "invite".to_owned(),
-        (Action::Update, Some(Entity::User(user))) if has_role_alone(user) => "change the role".to_owned(),
-        (Action::Update, Some(Entity::Organization(_) | Entity::Team(_))) => "change".to_owned(),
-        (Action::Update, Some(Entity::User(user))) if user.teams.is_some() => "change".to_owned(),
-        (Action::Update, _) => "replace the full record".to_owned(),
+        (Action::Update, Some(Entity::User(user))) if has_role_alone(user) => "update the role".to_owned(),
+        (Action::Update, Some(Entity::Organization(_) | Entity::Team(_))) => "update".to_owned(),
+        (Action::Update, Some(Entity::User(user))) if user.teams.is_some() => "update".to_owned(),
+        (Action::Update, _) => "update".to_owned(),
         (Action::Disable, _) => "disable".to_owned(),
-        (Action::RemoveAccess, _) => "take all access".to_owned(),
-        (Action::Cancel, _) => "cancel the invitation".to_owned(),
-        (Action::Remove, _) => "leaves the organisation".to_owned(),
+        (Action::RemoveAccess, _) => "remove all access".to_owned(),
+        (Action::Cancel, _) => "cancel".to_owned(),
+        (Action::Remove, _) => "remove from the organisation".to_owned(),
         (Action::Delete, Some(Entity::User(_))) => "delete the account".to_owned(),
         (Action::Delete, _) => "delete".to_owned(),
         (Action::Create, Some(Entity::Key(old))) => match &old.id {
@@ -86,11 +86,11 @@ fn verb(change: &Change) -> String {
             None => "create a successor".to_owned(),
         },
         (Action::Create, _) => "create".to_owned(),
-        (Action::Enable, _) => "enable again".to_owned(),
+        (Action::Enable, _) => "enable".to_owned(),
     }
 }
 
-/// Is there nothing else of a user that an update could write?
+/// Returns whether the role is all that an update of this user can write.
 fn has_role_alone(user: &User) -> bool {
     let User { first_name, last_name, phone, resources, teams, enabled, .. } = user;
     let named = first_name.is_some() || last_name.is_some() || phone.is_some();
@@ -101,41 +101,41 @@ fn cause(cause: &Cause) -> Option<Note> {
     let text = match cause {
         Cause::Declared => return None,
         Cause::DeclaredAbsent => "absent: true".to_owned(),
-        Cause::NotListed => "not in the file, which manages all".to_owned(),
+        Cause::NotListed => "not in the file, and `manage` says all".to_owned(),
         Cause::Asserted => "asked for with --assert".to_owned(),
         Cause::Superseded { by } => format!("its successor {} is delivered", clean(by)),
-        Cause::SecretLost => "its secret never arrived anywhere".to_owned(),
-        Cause::AlreadyMember => "they are a member already".to_owned(),
+        Cause::SecretLost => "its secret was never delivered".to_owned(),
+        Cause::AlreadyMember => "the user is a member already".to_owned(),
         Cause::Needed => "needed by another change".to_owned(),
-        Cause::InvitationExpired => "the earlier invitation has run out".to_owned(),
-        Cause::InvitationVanished => "the earlier invitation has vanished".to_owned(),
+        Cause::InvitationExpired => "the earlier invitation expired".to_owned(),
+        Cause::InvitationVanished => "the earlier invitation is gone".to_owned(),
     };
     Some(Note { text, warns: false })
 }
 
-/// What an effect is called. None: it is shown as a field.
+/// Returns the words for an effect. `None` if it is shown as a field.
 fn effect(effect: &Effect) -> Option<Note> {
     let warns = |text: &str| Note { text: text.to_owned(), warns: true };
     let says = |text: &str| Note { text: text.to_owned(), warns: false };
     Some(match effect {
         Effect::SendsMail => warns("sends mail"),
-        Effect::ReplacesInvitation => warns("the earlier link stops working"),
-        Effect::AccessFollows => says("no access yet; role and resources follow once accepted"),
-        Effect::RolesFollow => says("the rest of the roles follows once accepted"),
-        Effect::HubWide => warns("concerns their account in every organisation of the platform"),
+        Effect::ReplacesInvitation => warns("the link in the earlier mail stops working"),
+        Effect::AccessFollows => says("no access yet: the role and resources follow after acceptance"),
+        Effect::RolesFollow => says("the other roles follow after acceptance"),
+        Effect::HubWide => warns("affects the account in every organisation of the platform"),
         Effect::Irreversible => warns("can't be undone"),
-        Effect::CascadesTo { what } => warns(&format!("with {}", clean(what))),
-        Effect::ComesWith { what } => warns(&format!("comes with {}", clean(what))),
+        Effect::CascadesTo { what } => warns(&format!("also deletes {}", clean(what))),
+        Effect::ComesWith { what } => warns(&format!("the platform adds {}", clean(what))),
         Effect::JoinsEveryTeam => says("joins every team"),
-        Effect::MayLeaveTeams => warns("may leave teams: `teams` says in which they stay"),
+        Effect::MayLeaveTeams => warns("may leave teams: list the ones to keep in `teams`"),
         Effect::ComesBackAs { team, role } => {
-            says(&format!("comes back into {} as {} at first", clean(team), clean(role)))
+            says(&format!("returns to {} as {} at first", clean(team), clean(role)))
         }
         Effect::DefaultRole { role } => {
-            says(&format!("no call takes a role away: overwritten with the default `{}`", clean(role)))
+            says(&format!("the API can't take a role away: it becomes the default `{}`", clean(role)))
         }
-        Effect::SlugMayChange => warns("its slug may change with it"),
-        Effect::MayBill => warns("another price"),
+        Effect::SlugMayChange => warns("its slug may change too"),
+        Effect::MayBill => warns("may change the price"),
         Effect::Allows { .. } | Effect::Touches { .. } | Effect::Contains { .. } => return None,
         Effect::FirstAllows { .. } => says("in two steps"),
         Effect::MayReEnable => warns("may re-enable"),
@@ -144,14 +144,14 @@ fn effect(effect: &Effect) -> Option<Note> {
         Effect::Seat { change } => match change {
             SeatChange::Billed => warns("takes a billed seat"),
             SeatChange::Unbilled => warns("frees a billed seat"),
-            SeatChange::Unknown => says("perhaps another kind of seat"),
+            SeatChange::Unknown => says("may need another kind of seat"),
         },
         Effect::NeedsPlan { plan } => says(&format!("needs the {}", clean(plan))),
         Effect::SecretTo { target } => says(&format!("secret to {}", clean(target))),
     })
 }
 
-/// What the last line counts, in its order.
+/// The actions that the last line counts, in its order.
 const COUNTED: &[Action] = &[
     Action::Invite,
     Action::Create,
@@ -164,15 +164,12 @@ const COUNTED: &[Action] = &[
     Action::Delete,
 ];
 
-/// The one line that sums a plan up.
+/// Returns the line that sums up a plan.
 pub(super) fn verdict(plan: &OrganizationPlan) -> Verdict {
-    let held = plan.sealed.holds.len();
     let blocked = plan.sealed.holds.iter().filter(|hold| hold.class == HoldClass::Blocked).count();
-    let holds = match (held, blocked) {
-        (0, _) => String::new(),
-        (_, 0) => format!(", {held} held"),
-        _ => format!(", {held} held ({blocked} blocked)"),
-    };
+    let counted = |count: usize, word: &str| if count == 0 { String::new() } else { format!(", {count} {word}") };
+    let attention = if blocked == 1 { "needs attention" } else { "need attention" };
+    let holds = counted(blocked, attention) + &counted(plan.sealed.holds.len() - blocked, "skipped");
     let admins = format!("Usable admins after: {}.", plan.usable_admins_after);
     let count = |kind: Kind, action: Action| {
         let of_kind = |change: &&Change| change.address.kind == kind && change.action == action;
@@ -183,12 +180,12 @@ pub(super) fn verdict(plan: &OrganizationPlan) -> Verdict {
         for action in COUNTED {
             match count(*kind, *action) {
                 0 => {}
-                some => counted.push(format!("{} to {action}", plural(some, kind.as_str()))),
+                some => counted.push(to_do(some, *kind, *action)),
             }
         }
     }
     if counted.is_empty() {
-        return Verdict { headline: "Nothing to do".to_owned(), rest: format!("{holds}. {admins}") };
+        return Verdict { headline: "No changes".to_owned(), rest: format!("{holds}. {admins}") };
     }
     let rest = format!(
         "{holds}. {}, {}. {admins}",
@@ -198,13 +195,22 @@ pub(super) fn verdict(plan: &OrganizationPlan) -> Verdict {
     Verdict { headline: counted.join(", "), rest }
 }
 
-/// How many mails a change sends.
+/// Returns what is to be done to so many entities, such as `2 users to invite`.
+pub(super) fn to_do(count: usize, kind: Kind, action: Action) -> String {
+    let what = match action {
+        Action::RemoveAccess => "to lose all access".to_owned(),
+        other => format!("to {other}"),
+    };
+    format!("{} {what}", plural(count, kind.as_str()))
+}
+
+/// Returns the number of mails that a change sends.
 pub(super) fn mails(change: &Change) -> usize {
     let first = change.after.as_ref().and_then(Entity::organization).map_or(0, |made| made.invites.len());
     first + usize::from(change.effects.contains(&Effect::SendsMail))
 }
 
-/// The same of a plan that is read as a report on live.
+/// Returns the line that sums up a drift report.
 pub(super) fn drift_verdict(plan: &OrganizationPlan) -> Verdict {
     let holds = || plan.sealed.holds.iter();
     let blocked = holds().filter(|hold| hold.class == HoldClass::Blocked).count();
@@ -217,7 +223,7 @@ pub(super) fn drift_verdict(plan: &OrganizationPlan) -> Verdict {
     Verdict {
         headline: if changes == 0 && blocked == 0 { "No drift" } else { "Drift" }.to_owned(),
         rest: format!(
-            ": {} to close, {} blocked. Not in the file: {}, {} of them privileged.",
+            ": {}, {} that need attention. Not in the file: {}, {} of them privileged.",
             plural(changes, "difference"),
             blocked,
             unmanaged(true) + unmanaged(false),

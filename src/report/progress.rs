@@ -1,28 +1,28 @@
-//! How far an apply is. What time it is comes in as an argument.
+//! Estimates the progress of an apply. The time comes in as an argument.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::style::plural;
 
-/// How long nothing is said after a line, and before the first.
-const SILENCE: Duration = Duration::from_secs(10);
+/// The least time before the first line of progress, and between two lines.
+const INTERVAL: Duration = Duration::from_secs(10);
 
-/// What was heard of, each once however often it was told.
+/// Counts mutations that have ended, each once.
 #[derive(Clone, Debug)]
 pub struct Count {
     total: usize,
     seen: BTreeSet<String>,
-    /// When something was said last.
-    told: Duration,
+    /// The time of the last line.
+    reported: Duration,
 }
 
 impl Count {
     pub fn of(total: usize) -> Self {
-        Self { total, seen: BTreeSet::new(), told: Duration::ZERO }
+        Self { total, seen: BTreeSet::new(), reported: Duration::ZERO }
     }
 
-    /// Something has become of a mutation.
+    /// Counts a mutation that has ended.
     pub fn see(&mut self, mutation: &str) {
         if !self.seen.contains(mutation) {
             self.seen.insert(mutation.to_owned());
@@ -33,22 +33,22 @@ impl Count {
         self.seen.len()
     }
 
-    /// How far it is, after so long.
+    /// Returns the progress after a time since the start.
     pub fn estimate(&self, elapsed: Duration) -> String {
         estimate(self.seen.len(), self.total, elapsed)
     }
 
-    /// What is to be said by now, if anything is.
+    /// Returns a line of progress, if one is due.
     pub fn line(&mut self, elapsed: Duration) -> Option<String> {
-        let due = elapsed >= self.told + SILENCE && self.seen.len() < self.total;
+        let due = elapsed >= self.reported + INTERVAL && self.seen.len() < self.total;
         due.then(|| {
-            self.told = elapsed;
+            self.reported = elapsed;
             format!("{}\n", self.estimate(elapsed))
         })
     }
 }
 
-/// How many are done, how fast that went, and how long the rest takes if it goes on like that.
+/// Returns the number of mutations that ended, their rate, and how long the rest takes at the same rate.
 fn estimate(done: usize, total: usize, elapsed: Duration) -> String {
     let so_far = format!("{done} of {}", plural(total, "mutation"));
     let millis = elapsed.as_millis();

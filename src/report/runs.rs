@@ -1,8 +1,8 @@
-//! What became of mutations, in the same words whether an apply has just ended or a ledger remembers it.
+//! Describes runs in the same words, whether an apply has just ended or a ledger records it.
 
 use std::collections::BTreeMap;
 
-use super::applied::{counted, standing};
+use super::applied::{counted, final_state};
 use super::outcomes::{Applied, Outcomes};
 use super::style::called;
 use rolecall_engine::apply::{Report, Step};
@@ -13,9 +13,9 @@ use rolecall_model::Outcome;
 pub(super) struct Run {
     pub name: String,
     pub verdict: String,
-    /// Why nothing was sent, or nothing more.
+    /// The error that kept the run from sending anything, or anything more.
     pub error: Option<String>,
-    /// What else there is to say.
+    /// Further facts about the run.
     pub notes: Vec<String>,
     pub rows: Vec<Row>,
 }
@@ -35,11 +35,12 @@ pub(super) fn of_outcomes(outcomes: &Outcomes) -> Vec<Run> {
 fn of_applied(applied: &Applied) -> Run {
     let Applied { provider, organization, exit: _, ending, error, plan, report, undo } = applied;
     let verdict = match report {
-        Some(report) => format!("{}: {}. {}", capital(ending), counted(report), standing(report)),
+        Some(report) => format!("{}: {}. {}", capital(ending), counted(report), final_state(report)),
         None => capital(ending),
     };
     let lifted = plan.iter().flat_map(|plan| &plan.overrides);
-    let lifted = lifted.map(|one| format!("{} lifted until {}: {}", one.refusal.guardrail, one.until, one.reason));
+    let lifted =
+        lifted.map(|one| format!("{} overridden until {}: {}", one.refusal.guardrail, one.until, one.reason));
     let stopped = report.iter().filter_map(|report| report.stopped.as_ref());
     let stopped = stopped.map(|stop| format!("stopped early: {stop}"));
     let irreversible = undo.iter().flat_map(|undo| &undo.irreversible);
@@ -64,8 +65,8 @@ fn of_step(step: &Step) -> Row {
     Row { outcome: step.outcome, address: step.address.to_string(), what, message: step.message.clone() }
 }
 
-/// Each run that a ledger has, with the last outcome of each of its mutations. Of a mutation without one the process
-/// died while it was under way.
+/// Returns each run of a ledger, with the last outcome of each of its mutations. A mutation without an outcome was under
+/// way when the process died.
 pub(super) fn of_ledger(records: &[Record]) -> Vec<Run> {
     let mut runs: Vec<Run> = Vec::new();
     // Where in the last run each mutation stands.
@@ -110,8 +111,8 @@ pub(super) fn of_ledger(records: &[Record]) -> Vec<Run> {
             }
             Event::RunFinished { in_sync } => {
                 let verdict = match in_sync {
-                    Some(true) => "Finished, converged",
-                    Some(false) => "Finished, not converged",
+                    Some(true) => "Finished, in sync",
+                    Some(false) => "Finished, out of sync",
                     None => "Finished, the last read failed",
                 };
                 verdict.clone_into(&mut last.verdict);

@@ -16,11 +16,11 @@ const SCHEMA: &str = "https://json.schemastore.org/sarif-2.1.0.json";
 /// One result.
 struct Found {
     rule: String,
-    /// Where it is explained.
+    /// The address of the page that explains the rule.
     help: String,
     level: &'static str,
     message: String,
-    /// File, line and column.
+    /// The file, line and column.
     places: Vec<(String, usize, usize)>,
 }
 
@@ -38,7 +38,7 @@ pub(super) fn findings(findings: &[Finding]) -> String {
     document(&found.collect::<Vec<_>>())
 }
 
-/// Guardrails that would be broken, where the changes that break them were asked for.
+/// Writes the guardrails that a plan breaks, at the places in the files that ask for the changes that break them.
 pub(super) fn plan(plan: &Plan) -> String {
     let mut found = Vec::new();
     for organization in &plan.organizations {
@@ -88,7 +88,7 @@ fn result(found: &Found) -> Value {
     })
 }
 
-/// A path as a relative reference, or a file's URL where it is absolute.
+/// Returns a relative path as a relative reference, and an absolute path as a `file:` URL.
 fn uri(file: &str) -> String {
     let mut uri = String::from(if file.starts_with('/') { "file://" } else { "" });
     for byte in file.trim_start_matches("./").replace('\\', "/").bytes() {

@@ -1,4 +1,4 @@
-//! An approved plan that no longer stands: approved, then, now.
+//! Explains why an approved plan is out of date: what was approved, and what has changed since.
 
 use std::fmt::Write as _;
 
@@ -9,7 +9,7 @@ use super::style::{ADD, BOLD, REMOVE, clean, paint};
 use rolecall_model::{Change, Entity};
 use rolecall_plan::Stale;
 
-/// Each stale change: what was approved, what live was then, and what has become of it.
+/// Writes each change that is out of date: as it was approved, and as it would be planned now.
 pub fn stale(stale: &[Stale]) -> String {
     let mut text = String::new();
     for Stale { approved, now, held, relies_on } in stale {
@@ -18,15 +18,18 @@ pub fn stale(stale: &[Stale]) -> String {
         let Some(now) = now else {
             let why = match held {
                 Some(hold) => format!("{}: {}", hold.class.as_str(), clean(&hold.reason)),
-                None => "live is as the file desired_users, or the file no longer desired_users it".to_owned(),
+                None => "live and the file are in sync, or the file no longer asks for it".to_owned(),
             };
-            let _ = writeln!(text, "    now        nothing to do; {why}");
+            let _ = writeln!(text, "    now        no change: {why}");
             continue;
         };
         let _ = writeln!(text, "    now        {}", outline(now));
         if let Some(other) = relies_on {
-            let _ =
-                writeln!(text, "    it relies on a change of {}, which was not approved just so", clean(other));
+            let _ = writeln!(
+                text,
+                "    it depends on a change of {}, which was approved in another form",
+                clean(other)
+            );
         }
         let (then, today) = (lines(approved), lines(now));
         for change in TextDiff::from_lines(&then, &today).iter_all_changes() {
@@ -56,7 +59,7 @@ fn outline(change: &Change) -> String {
     format!("{} ({})", change.action, fields.join("; "))
 }
 
-/// A change as lines, so that what moved can be told from what didn't.
+/// Writes a change as lines, so that two changes can be compared.
 fn lines(change: &Change) -> String {
     let mut text = String::new();
     let mut push = |when: &str, entity: Option<&Entity>| {

@@ -1,4 +1,4 @@
-//! Colours as values; the printer drops them where they don't belong. And foreign text made harmless.
+//! Colours, which the printer drops for pipes and files, and the escaping of foreign text for terminals.
 
 use std::fmt::Display;
 
@@ -17,7 +17,7 @@ pub(super) fn paint(style: Style, text: impl Display) -> String {
     format!("{style}{text}{style:#}")
 }
 
-/// Text from a file or a platform, as it may stand on a terminal: on one line, and moving nothing.
+/// Escapes text from a file or a platform for a terminal: it stays on one line and can't move the cursor or reorder text.
 pub fn clean(text: impl Display) -> String {
     let mut safe = String::new();
     for c in text.to_string().chars() {
@@ -27,24 +27,24 @@ pub fn clean(text: impl Display) -> String {
             safe.push(c);
         }
     }
-    // At the start of a line, or anywhere in it, these are orders to GitHub's runner.
+    // GitHub's runner takes `::` at the start of a line, and `##[` anywhere, as a command.
     if safe.trim_start().starts_with("::") {
         safe = safe.replacen(':', "\\u{3a}", 1);
     }
     safe.replace("##[", "##\\u{5b}")
 }
 
-/// `1 mail`, `2 mails`.
+/// Returns a count with its noun: `1 mail`, `2 mails`.
 pub fn plural(count: usize, one: &str) -> String {
     if count == 1 { format!("1 {one}") } else { format!("{count} {one}s") }
 }
 
-/// What an organisation is called.
+/// Returns the name of an organisation.
 pub(super) fn called(provider: ProviderName, organization: &RemoteId) -> String {
     format!("{provider} {}", clean(organization))
 }
 
-/// The first of them, and how many more.
+/// Lists the first items, and counts the others.
 pub(super) fn first<T>(all: impl ExactSizeIterator<Item = T>, shown: usize, word: impl Fn(T) -> String) -> String {
     let more = all.len().saturating_sub(shown);
     let list: Vec<String> = all.take(shown).map(word).collect();
@@ -52,7 +52,7 @@ pub(super) fn first<T>(all: impl ExactSizeIterator<Item = T>, shown: usize, word
     format!("{}{more}", list.join(", "))
 }
 
-/// What is no character to anybody, and makes XML ill-formed.
+/// Returns whether this is a Unicode noncharacter, which would make XML ill-formed.
 fn is_noncharacter(c: char) -> bool {
     let code = u32::from(c);
     code & 0xFFFE == 0xFFFE || (0xFDD0..=0xFDEF).contains(&code)

@@ -1,152 +1,245 @@
-//! A plan for people.
+//! Writes a plan as text for people.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
+use std::mem::discriminant;
 
 use super::fields::FieldChange;
-use super::outline::{Note, Outline, Verdict, name, outline, verdict};
-use super::rails::push_rails;
+use super::guardrails::push_guardrails;
+use super::layout::{Layout, pad};
+use super::outline::{Note, Outline, Verdict, name, outline, to_do, verdict};
 use super::style::{ADD, BOLD, CHANGE, DIM, REMOVE, WARN, called, clean, paint, plural};
-use rolecall_model::{Change, Completeness, Hold, HoldClass, HoldReason, OrganizationPlan, Plan, Unread};
+use rolecall_model::{
+    Action, Change, Completeness, Gap, Hold, HoldClass, HoldReason, Kind, OrganizationPlan, Plan, Unread,
+};
 
-/// Unmanaged entities that a plan lists by name; `drift` lists all.
-const UNMANAGED_SHOWN: usize = 20;
+/// More entities than this of one kind, with the same action or the same reason, are summarised to a count.
+const LISTED: usize = 20;
 
-/// Parts of a set that are listed where it changes; `--format json` has all.
-const PARTS_SHOWN: usize = 30;
+/// The widest that the column of verbs gets, in columns.
+const VERB_WIDTH: usize = 20;
 
-/// The whole plan.
-pub fn plan_text(plan: &Plan) -> String {
-    let parts: Vec<String> = plan.organizations.iter().map(organization).chain(unread(plan)).collect();
+/// The number of parts of a set that are listed where it changes. `--full` lists all.
+const PARTS_LISTED: usize = 30;
+
+/// Writes the whole plan.
+pub fn plan_text(plan: &Plan, layout: Layout) -> String {
+    let organizations = plan.organizations.iter().map(|plan| organization(plan, layout));
+    let parts: Vec<String> = organizations.chain(unread(plan, layout)).collect();
     parts.join("\n")
 }
 
-/// The organisations that aren't in it, and why. None where all are.
-pub(super) fn unread(plan: &Plan) -> Option<String> {
-    let line = |Unread { provider, organization, why }: &Unread| {
-        let name = called(*provider, organization);
-        format!("{}   {}: {}\n", paint(BOLD, name), paint(REMOVE, "not planned"), clean(why))
-    };
-    let lines: String = plan.unread.iter().map(line).collect();
-    Some(lines).filter(|lines| !lines.is_empty())
+/// Writes the organisations that could not be read, and why. `None` if all could.
+pub(super) fn unread(plan: &Plan, layout: Layout) -> Option<String> {
+    let mut text = String::new();
+    for Unread { provider, organization, why } in &plan.unread {
+        let name = paint(BOLD, called(*provider, organization));
+        layout.push(&mut text, &format!("{name}   {}: ", paint(REMOVE, "not planned")), &clean(why));
+    }
+    Some(text).filter(|text| !text.is_empty())
 }
 
-fn organization(plan: &OrganizationPlan) -> String {
-    let mut text = header(plan);
-    for change in &plan.sealed.changes {
-        push_change(&mut text, change, plan);
-    }
-    if !plan.sealed.changes.is_empty() {
-        text.push('\n');
-    }
-    push_holds(&mut text, plan, Some(UNMANAGED_SHOWN));
-    push_gaps(&mut text, plan);
-    push_rails(&mut text, plan);
+fn organization(plan: &OrganizationPlan, layout: Layout) -> String {
+    let mut text = header(plan, layout);
+    push_changes(&mut text, plan, layout);
+    push_holds(&mut text, plan, layout);
+    push_gaps(&mut text, plan, layout);
+    push_guardrails(&mut text, plan, layout);
     let Verdict { headline, rest } = verdict(plan);
-    let _ = writeln!(text, "{}{rest}", paint(BOLD, headline));
+    layout.push(&mut text, "", &format!("{}{rest}", paint(BOLD, headline)));
     text
 }
 
-pub(super) fn header(plan: &OrganizationPlan) -> String {
-    let identity = &plan.sealed.identity;
-    let name = name(plan);
-    let mut lists = Vec::new();
+/// Writes which organisation it is, what was read, and whether the lists are complete.
+pub(super) fn header(plan: &OrganizationPlan, layout: Layout) -> String {
+    let (mut complete, mut assumed, mut incomplete) = (Vec::new(), Vec::new(), Vec::new());
     for list in ["teams", "roles", "users", "invitations", "keys"] {
-        let Some(completeness) = plan.completeness.get(list) else { continue };
-        lists.push(match completeness {
-            Completeness::Proven => format!("{list} proven complete"),
-            Completeness::Assumed { .. } => format!("{list} assumed complete"),
-            Completeness::Broken { .. } => format!("{list} INCOMPLETE"),
-        });
+        match plan.completeness.get(list) {
+            None => {}
+            Some(Completeness::Proven) => complete.push(list),
+            Some(Completeness::Assumed { .. }) => assumed.push(list),
+            Some(Completeness::Broken { .. }) => incomplete.push(list),
+        }
     }
-    let read = format!("{}; {}", plural(plan.requests, "request"), lists.join(", "));
-    format!("{}   {}\n\n", paint(BOLD, name), paint(DIM, format!("on {}: {read}", clean(&identity.site))))
+    let mut lists = plural(plan.requests, "request");
+    for (label, lists_so) in [("complete", complete), ("assumed complete", assumed), ("INCOMPLETE", incomplete)] {
+        if !lists_so.is_empty() {
+            let _ = write!(lists, "; {label}: {}", lists_so.join(", "));
+        }
+    }
+    let mut text = String::new();
+    let head = format!("{}   ", paint(BOLD, name(plan)));
+    let body = format!("on {}: {lists}", clean(&plan.sealed.identity.site));
+    layout.push(&mut text, &head, &paint(DIM, body));
+    text.push('\n');
+    text
 }
 
-pub(super) fn push_change(text: &mut String, change: &Change, plan: &OrganizationPlan) {
-    let Outline { sign, address, verb, notes, fields, place, .. } = outline(change, plan);
+/// Writes every change. More than [`LISTED`] of one kind and action are summarised, but for the privileged ones.
+pub(super) fn push_changes(text: &mut String, plan: &OrganizationPlan, layout: Layout) {
+    let changes = &plan.sealed.changes;
+    if changes.is_empty() {
+        return;
+    }
+    let mut counts: BTreeMap<(Kind, Action), usize> = BTreeMap::new();
+    for change in changes {
+        *counts.entry((change.address.kind, change.action)).or_default() += 1;
+    }
+    let is_listed = |change: &Change| {
+        let count = counts.get(&(change.address.kind, change.action)).copied().unwrap_or_default();
+        layout.full || count <= LISTED || plan.privileged.contains(&change.address)
+    };
+    let outlines: Vec<Outline> =
+        changes.iter().filter(|change| is_listed(change)).map(|change| outline(change, plan)).collect();
+    let column = layout.column(outlines.iter().map(|outline| &*outline.address));
+    let verbs = outlines.iter().filter(|outline| !outline.notes.is_empty()).map(|outline| outline.verb.len());
+    let verb_column = verbs.filter(|width| *width <= VERB_WIDTH).max().unwrap_or(0);
+    let mut outlines = outlines.into_iter();
+    let mut summarised: BTreeSet<(Kind, Action)> = BTreeSet::new();
+    for change in changes {
+        let group = (change.address.kind, change.action);
+        if is_listed(change) {
+            if let Some(outline) = outlines.next() {
+                push_change(text, &outline, (column, verb_column), layout);
+            }
+        } else if summarised.insert(group) {
+            let of_group = |change: &&Change| (change.address.kind, change.action) == group && !is_listed(change);
+            let count = changes.iter().filter(of_group).count();
+            let outline = outline(change, plan);
+            let head =
+                format!("  {} {}  ", painted_sign(outline.sign), pad(&to_do(count, group.0, group.1), column));
+            layout.push(text, &head, "summarised; `--full` lists them");
+        }
+    }
+    text.push('\n');
+}
+
+fn painted_sign(sign: &str) -> String {
     let style = match sign {
         "+" => ADD,
         "-" => REMOVE,
         _ => CHANGE,
     };
+    paint(style, sign)
+}
+
+fn push_change(text: &mut String, outline: &Outline, (column, verb_column): (usize, usize), layout: Layout) {
+    let Outline { sign, address, verb, notes, fields, place, .. } = outline;
     let painted = |note: &Note| if note.warns { paint(WARN, &note.text) } else { note.text.clone() };
     let notes: Vec<String> = notes.iter().map(painted).collect();
-    let line = format!("  {} {address:<44} {verb:<26} {}", paint(style, sign), notes.join("; "));
-    let _ = writeln!(text, "{}", line.trim_end());
-    for field in &fields {
-        push_field(text, field);
+    let head = format!("  {} {}  ", painted_sign(sign), pad(address, column));
+    let body =
+        if notes.is_empty() { verb.clone() } else { format!("{}  {}", pad(verb, verb_column), notes.join("; ")) };
+    layout.push(text, &head, &body);
+    for field in fields {
+        push_field(text, field, layout);
     }
     if let Some(place) = place {
-        let _ = writeln!(text, "        {}", paint(DIM, place));
+        layout.push(text, "        ", &paint(DIM, place));
     }
 }
 
-fn push_field(text: &mut String, field: &FieldChange) {
+fn push_field(text: &mut String, field: &FieldChange, layout: Layout) {
     let FieldChange { name, before, after, gained, lost } = field;
     let shown = |value: &Option<String>| value.as_ref().map_or_else(|| "(empty)".to_owned(), clean);
-    let _ = write!(text, "        {name:<12} ");
+    let mut body = String::new();
     if before.is_some() {
-        let _ = write!(text, "{}  ->  ", shown(before));
+        let _ = write!(body, "{}  ->  ", shown(before));
     }
-    let _ = write!(text, "{}", shown(after));
+    body.push_str(&shown(after));
+    let listed = if layout.full { usize::MAX } else { PARTS_LISTED };
     for (sign, style, parts) in [("+", ADD, gained), ("-", REMOVE, lost)] {
-        for part in parts.iter().take(PARTS_SHOWN) {
-            let _ = write!(text, "   {}", paint(style, format!("{sign}{}", clean(part))));
+        for part in parts.iter().take(listed) {
+            let _ = write!(body, "   {}", paint(style, format!("{sign}{}", clean(part))));
         }
-        let more = parts.len().saturating_sub(PARTS_SHOWN);
+        let more = parts.len().saturating_sub(listed);
         if more > 0 {
-            let _ = write!(text, "   {}", paint(style, format!("{sign}{more} more")));
+            let _ = write!(body, "   {}", paint(style, format!("{sign}{more} more")));
         }
     }
-    text.push('\n');
+    layout.push(text, &format!("        {name:<12} "), &body);
 }
 
-/// Holds, the most pressing first. Beyond `unmanaged` of them, people and keys that are none of our business are
-/// only counted.
-pub(super) fn push_holds(text: &mut String, plan: &OrganizationPlan, unmanaged: Option<usize>) {
-    if plan.sealed.holds.is_empty() {
-        return;
+/// Writes what is skipped, under two headings: what needs attention, and the rest. More than [`LISTED`] entities of one
+/// kind that are skipped for the same reason are summarised, but for the privileged ones.
+pub(super) fn push_holds(text: &mut String, plan: &OrganizationPlan, layout: Layout) {
+    let (blocked, skipped): (Vec<&Hold>, Vec<&Hold>) =
+        plan.sealed.holds.iter().partition(|hold| hold.class == HoldClass::Blocked);
+    for (heading, holds) in [("needs attention", blocked), ("skipped", skipped)] {
+        if !holds.is_empty() {
+            let _ = writeln!(text, "  {}", paint(BOLD, heading));
+            push_hold_list(text, &holds, layout);
+            text.push('\n');
+        }
     }
-    let privileged = |hold: &&Hold| matches!(hold.reason, HoldReason::Unmanaged { privileged: true });
-    let plain = |hold: &&Hold| matches!(hold.reason, HoldReason::Unmanaged { privileged: false });
-    let others = plan.sealed.holds.iter().filter(|hold| !privileged(hold) && !plain(hold));
-    let foreign: Vec<&Hold> =
-        plan.sealed.holds.iter().filter(privileged).chain(plan.sealed.holds.iter().filter(plain)).collect();
-    let shown = unmanaged.unwrap_or(foreign.len()).min(foreign.len());
-    let _ = writeln!(text, "  {}", paint(BOLD, "held"));
-    for hold in others.chain(foreign[..shown].iter().copied()) {
+}
+
+fn push_hold_list(text: &mut String, holds: &[&Hold], layout: Layout) {
+    let privileged = |hold: &Hold| matches!(hold.reason, HoldReason::Unmanaged { privileged: true });
+    let is_like = |one: &Hold, other: &Hold| {
+        (one.class, one.address.kind) == (other.class, other.address.kind)
+            && discriminant(&one.reason) == discriminant(&other.reason)
+    };
+    let like = |hold: &Hold| -> Vec<&Hold> {
+        holds.iter().copied().filter(|other| is_like(hold, other) && !privileged(other)).collect()
+    };
+    let is_listed = |hold: &Hold| layout.full || privileged(hold) || like(hold).len() <= LISTED;
+    let addresses: Vec<String> =
+        holds.iter().filter(|hold| is_listed(hold)).map(|hold| clean(&hold.address)).collect();
+    let column = layout.column(addresses.iter().map(String::as_str));
+    for (place, hold) in holds.iter().enumerate() {
         let class = match hold.class {
             HoldClass::Blocked => paint(REMOVE, "blocked"),
             HoldClass::Waiting => paint(CHANGE, "waiting"),
             HoldClass::Ignored => paint(DIM, "ignored"),
         };
-        let _ = writeln!(text, "    {:<44} {class}: {}", clean(&hold.address), clean(&hold.reason));
+        let reason = clean(&hold.reason);
+        if is_listed(hold) {
+            layout.push(text, &format!("    {}  {class}: ", pad(&clean(&hold.address), column)), &reason);
+            continue;
+        }
+        if holds[..place].iter().any(|other| is_like(hold, other) && !is_listed(other)) {
+            continue;
+        }
+        let alike = like(hold);
+        let count = plural(alike.len(), hold.address.kind.as_str());
+        let same = alike.iter().all(|other| other.reason == hold.reason);
+        let of_whom = if same { String::new() } else { format!("such as {}: ", clean(&hold.address)) };
+        let body = format!("{of_whom}{reason} (summarised; `--full` lists them)");
+        layout.push(text, &format!("    {}  {class}: ", pad(&count, column)), &body);
     }
-    let rest = foreign.len() - shown;
-    if rest > 0 {
-        let _ = writeln!(text, "    and {rest} more that are not in the file; `rolecall drift` lists them");
-    }
-    text.push('\n');
 }
 
-pub(super) fn push_gaps(text: &mut String, plan: &OrganizationPlan) {
-    for gap in &plan.gaps {
-        let _ = writeln!(text, "  {} {}: {}", paint(BOLD, "not visible"), clean(&gap.what), clean(&gap.why));
-    }
+/// Writes which lists are incomplete, and what can't be read. Permanent limits of the platform's API that don't bear on
+/// this plan share one line.
+pub(super) fn push_gaps(text: &mut String, plan: &OrganizationPlan, layout: Layout) {
     for (list, completeness) in &plan.completeness {
-        match completeness {
-            Completeness::Proven => {}
-            Completeness::Assumed { why } => {
-                let _ = writeln!(text, "  {} {list}: {}", paint(BOLD, "assumed complete"), clean(why));
-            }
-            Completeness::Broken { why } => {
-                // A role that is there already is refused by the platform itself.
-                let rests = if list == "roles" { "" } else { ". Nothing that rests on absence is planned" };
-                let _ = writeln!(text, "  {} {list}: {}{rests}", paint(REMOVE, "incomplete"), clean(why));
-            }
-        }
+        let (label, why) = match completeness {
+            Completeness::Broken { why } => (paint(REMOVE, "incomplete"), clean(why)),
+            Completeness::Assumed { why } if layout.full => (paint(BOLD, "assumed complete"), clean(why)),
+            Completeness::Assumed { .. } | Completeness::Proven => continue,
+        };
+        // The platform itself refuses to create a role that exists already.
+        let rests = if completeness.is_broken() && list != "roles" {
+            ". Nothing is removed or created that this list would have to prove absent."
+        } else {
+            ""
+        };
+        layout.push(text, &format!("  {label} {list}: "), &format!("{}{rests}", why.trim_end_matches('.')));
     }
-    if !plan.gaps.is_empty() {
-        text.push('\n');
+    if plan.gaps.is_empty() {
+        return;
     }
+    let is_shown = |gap: &&Gap| layout.full || gap.bears_on(&plan.sealed.changes);
+    let (shown, standing): (Vec<&Gap>, Vec<&Gap>) = plan.gaps.iter().partition(is_shown);
+    let _ = writeln!(text, "  {}", paint(BOLD, "can't be read"));
+    for gap in &shown {
+        layout.push(text, "    ", &format!("{}: {}", clean(&gap.what), clean(&gap.why)));
+    }
+    if !standing.is_empty() {
+        let names: Vec<String> = standing.iter().map(|gap| clean(&gap.what)).collect();
+        let page = format!("`--full` and docs/{}.md explain", plan.sealed.identity.provider);
+        layout.push(text, "    ", &paint(DIM, format!("{} ({page})", names.join(", "))));
+    }
+    text.push('\n');
 }

@@ -200,7 +200,7 @@ fn without_a_terminal_nothing_is_sent_unless_it_is_said_beforehand() {
     let env = Env::with_example();
     let said = env.run(&["apply", "--sandbox", "bitpanda.yaml"]);
     assert_eq!(said.code, 1);
-    assert!(said.stderr.contains("there is no terminal to ask on; nothing was sent"), "{}", said.stderr);
+    assert!(said.stderr.contains("There is no terminal to ask on. Nothing was sent."), "{}", said.stderr);
     assert_eq!(env.run(&["plan", "--sandbox", "--detailed-exitcode", "bitpanda.yaml"]).code, 2);
 }
 
@@ -273,7 +273,7 @@ fn hosts_are_trusted_by_the_environment_and_not_by_the_file() {
     let said = env.run(&["plan", "elsewhere.yaml"]);
     assert_eq!(said.code, 1);
     assert!(
-        said.stderr.contains("error[untrusted-host]: the host evil.example may not see the credential"),
+        said.stderr.contains("error[untrusted-host]: The host evil.example may not see the credential."),
         "{}",
         said.stderr
     );
@@ -297,7 +297,7 @@ fn credentials_come_from_where_the_file_says() {
     let failed = env.run(&["plan", "--allow-commands", "c.yaml"]);
     assert_eq!(failed.code, 1);
     assert!(
-        !failed.all().contains("canary\n") && failed.stderr.contains("`sh` failed (exit status: 3)"),
+        !failed.all().contains("canary\n") && failed.stderr.contains("The command `sh` failed (exit status: 3)."),
         "{}",
         failed.all()
     );
@@ -348,7 +348,7 @@ fn every_exit_code_is_what_the_help_says() {
     let (env, _server) = served(&["--set", "count-off-by=1"]);
     let broken = env.run(&["plan", "--detailed-exitcode", "org.yaml"]);
     assert_eq!(broken.code, 1, "{}", broken.all());
-    assert!(broken.stdout.contains("users INCOMPLETE"), "{}", broken.stdout);
+    assert!(broken.stdout.contains("INCOMPLETE: users"), "{}", broken.stdout);
     assert_eq!(env.run(&["apply", "--auto-approve", "org.yaml"]).code, 1);
 
     // 3: a guardrail refuses. The plan is still written and shows the change.
@@ -489,7 +489,7 @@ fn a_reader_that_goes_away_is_no_error_and_a_full_disk_is() {
     let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
     let output = env.command().args(["plan", "--sandbox", "bitpanda.yaml"]).stdout(full).output().unwrap();
     assert_eq!(output.status.code(), Some(1));
-    assert!(String::from_utf8_lossy(&output.stderr).contains("the result could not be written"));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("The result could not be written"));
 }
 
 #[test]
@@ -546,7 +546,7 @@ fn a_ledger_of_another_organisation_is_refused() {
     for verb in [&["plan"][..], &["apply", "--auto-approve"]] {
         let said = env.run(&[verb, &["--ledger", "l.jsonl", "org.yaml"]].concat());
         assert_eq!(said.code, 1);
-        assert!(said.stderr.contains("the ledger l.jsonl belongs to bitpanda"), "{}", said.stderr);
+        assert!(said.stderr.contains("The ledger l.jsonl belongs to bitpanda"), "{}", said.stderr);
     }
 }
 

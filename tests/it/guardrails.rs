@@ -346,7 +346,7 @@ fn an_exception_lets_one_plan_through_and_no_other() {
     file(&excepting(&example, &seal, "max_removals, min_admins", NEVER));
     let said = plan(&[]);
     assert_eq!(said.code, 0, "{}", said.all());
-    assert!(said.stdout.contains("lifted max_removals until 2999-12-31, Sam leaves: "), "{}", said.all());
+    assert!(said.stdout.contains("overridden max_removals until 2999-12-31, Sam leaves: "), "{}", said.all());
     // No exception in the file lifts a limit that was set on the command line.
     let said = env.run(&["apply", "--sandbox", "bitpanda.yaml", "--plan", "plan.json", "--max-removals", "1"]);
     assert_eq!(said.code, 3, "{}", said.all());
@@ -359,7 +359,7 @@ fn an_exception_lets_one_plan_through_and_no_other() {
         assert!(lifted.contains(part), "{lifted}");
     }
     let shown = env.run(&["show", ".rolecall/sandbox/ledger/bitpanda-f8588dc7-e1ce-4d92-a473-809a0a357ad9.jsonl"]);
-    assert!(shown.stdout.contains("max_removals lifted until 2999-12-31"), "{}", shown.all());
+    assert!(shown.stdout.contains("max_removals overridden until 2999-12-31"), "{}", shown.all());
 }
 
 #[test]

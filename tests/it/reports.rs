@@ -250,15 +250,15 @@ fn a_comment_that_would_be_too_long_leaves_out_what_matters_least_and_says_so() 
         let markdown = shown(&plan, Format::Markdown);
         assert!(markdown.len() <= 60_000, "{}", markdown.len());
         assert_eq!(read(&markdown).rows.len(), rows, "{count}");
-        assert_eq!(markdown.contains("not shown here, for want of room"), rows < count, "{count}");
-        assert_eq!(markdown.contains("left out, for want of room"), count > 20, "{count}");
+        assert_eq!(markdown.contains("changes not shown: the comment is full"), rows < count, "{count}");
+        assert_eq!(markdown.contains("The fields of each change are not shown"), count > 20, "{count}");
         assert!(markdown.contains(&format!("{count} mails** go out")), "{markdown}");
     }
     one.sealed.changes = many(40);
     let organizations = vec![one; 300];
     let markdown = shown(&Plan { organizations, ..plan }, Format::Markdown);
     assert!(markdown.len() <= 60_000, "{}", markdown.len());
-    assert!(markdown.contains("more organisations: this comment has no room"), "{markdown}");
+    assert!(markdown.contains("more organisations are not shown: the comment is full"), "{markdown}");
 }
 
 const WRONG: &str = "provider: hive
@@ -319,7 +319,7 @@ fn a_report_that_can_not_be_written_or_is_not_there_is_an_error_and_nothing_else
     for (wrong, told) in [
         (&["--report", "github=no/such/place"] as &[&str], "no/such/place can't be written"),
         (&["--report", "github=."], "it is a folder"),
-        (&["--report", "github=x", "--report", "json=x"], "names the file x twice"),
+        (&["--report", "github=x", "--report", "json=x"], "Two `--report` options name the file x."),
         (&["--report", "github=./bitpanda.yaml"], "would be overwritten"),
     ] {
         let said = env.run(&[&["plan", "--sandbox", "bitpanda.yaml", "--out", "plan.json"], wrong].concat());
@@ -347,7 +347,7 @@ fn a_report_that_can_not_be_written_or_is_not_there_is_an_error_and_nothing_else
     let ledger = std::fs::read_dir(env.path(".rolecall/sandbox/ledger")).unwrap().next().unwrap().unwrap().path();
     let said = env.run(&["show", ledger.to_str().unwrap(), "--format", "sarif"]);
     assert_eq!(said.code, 1, "{}", said.all());
-    assert!(said.stderr.contains("there is no sarif of a ledger"), "{}", said.all());
+    assert!(said.stderr.contains("There is no sarif of a ledger."), "{}", said.all());
 }
 
 /// The characters that end a word.
@@ -512,7 +512,7 @@ fn a_ledger_breaks_no_form_and_what_broke_off_is_unsure() {
     env.write("ledger.jsonl", many);
     let markdown = env.run(&["show", "ledger.jsonl", "--format", "markdown"]).stdout;
     assert!(markdown.len() <= 60_000 && markdown.contains("role/n1999") && !markdown.contains("role/n0`"));
-    assert!(markdown.contains("before these are not shown"), "{}", &markdown[..500]);
+    assert!(markdown.contains("earlier runs are not shown"), "{}", &markdown[..500]);
 }
 
 #[test]

@@ -68,7 +68,7 @@ pub enum HoldReason {
     InvitationVanished { since: Timestamp },
     /// The answer to the invitation was lost, so it is unknown whether the mail was sent.
     InvitationUnsure { since: Timestamp },
-    /// The user must be removed, and can't be removed before they accept the invitation.
+    /// The user must have no access, but can't be changed before they accept the invitation.
     InvitationCannotBeCancelled { since: Timestamp },
     /// The platform accepted the change, but a read doesn't show it. Perhaps a second person has to approve it.
     AwaitingApproval { since: Timestamp },

@@ -101,7 +101,7 @@ impl fmt::Display for HoldReason {
             ),
             Self::InvitationCannotBeCancelled { since } => write!(
                 f,
-                "The user must be removed. They were invited on {} and aren't listed, so rolecall can't cancel the invitation. Cancel it in the web app.",
+                "Invited on {}, but the platform doesn't list the user, so rolecall can't change them. Cancel the invitation in the web app.",
                 day(since)
             ),
             Self::AwaitingApproval { since } => write!(

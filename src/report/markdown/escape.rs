@@ -1,4 +1,4 @@
-//! Whatever somebody typed, as text that means nothing to whoever shows Markdown.
+//! Escapes foreign text, so that a Markdown renderer shows it and interprets nothing in it.
 
 use std::fmt::Display;
 
@@ -7,7 +7,7 @@ use crate::report::style::clean;
 /// A name or a value longer than this is cut, in characters.
 const LONGEST_VALUE: usize = 160;
 
-/// A sentence, likewise.
+/// A sentence longer than this is cut, in characters.
 const LONGEST_SENTENCE: usize = 400;
 
 fn cut(text: impl Display, longest: usize) -> String {
@@ -18,7 +18,7 @@ fn cut(text: impl Display, longest: usize) -> String {
     }
 }
 
-/// A name or a value, as it is, whatever it holds.
+/// Writes a name or a value as code, whatever characters it holds.
 pub(super) fn code(text: impl Display) -> String {
     let text = cut(text, LONGEST_VALUE);
     // A pipe would end the cell of a table, and a back quote the code.
@@ -30,7 +30,7 @@ pub(super) fn code(text: impl Display) -> String {
     format!("<code>{safe}</code>")
 }
 
-/// A sentence in which somebody else's words may stand: no markup, no link, no mention of anybody.
+/// Writes a sentence that may contain foreign words: without markup, links or mentions.
 pub(super) fn prose(text: impl Display) -> String {
     let mut safe = String::new();
     let text = cut(text, LONGEST_SENTENCE);

@@ -1,4 +1,4 @@
-//! What is wrong with files, as a table.
+//! Writes the findings in files as a table.
 
 use std::fmt::Write as _;
 
@@ -8,7 +8,7 @@ use crate::report::style::plural;
 use rolecall_config::Source;
 use rolecall_model::Finding;
 
-/// What is wrong with files.
+/// Writes the findings in files as a table.
 pub(in crate::report) fn findings(findings: &[Finding], sources: &[&Source]) -> String {
     let errors = findings.iter().filter(|finding| finding.is_error()).count();
     let mut text = format!(
@@ -24,7 +24,7 @@ pub(in crate::report) fn findings(findings: &[Finding], sources: &[&Source]) -> 
         let hint = hint.as_ref().map(prose).unwrap_or_default();
         let row = format!("| {} | {} | `{word}`: {} | {hint} |\n", severity.as_str(), code(place), prose(message));
         if text.len() + row.len() > LONGEST {
-            let _ = writeln!(text, "\n_{} more, for which there is no room_", findings.len() - index);
+            let _ = writeln!(text, "\n_{} more are not shown: the comment is full_", findings.len() - index);
             break;
         }
         text.push_str(&row);

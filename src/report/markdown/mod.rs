@@ -1,4 +1,4 @@
-//! A comment on a pull request: what counts first, the rest folded, and never more than a comment may hold.
+//! Writes a comment on a pull request: what matters first, the rest folded, and never longer than a comment may be.
 
 mod escape;
 mod findings;
@@ -7,25 +7,25 @@ mod runs;
 use std::fmt::Write as _;
 
 use super::fields::FieldChange;
+use super::guardrails::exception;
 use super::outline::{Outline, Verdict, drift_verdict, mails, outlines, verdict};
-use super::rails::exception;
 use super::style::{first, plural};
 use escape::{code, prose};
 pub(super) use findings::findings;
 use rolecall_model::{Completeness, Hold, HoldClass, OrganizationPlan, Override, Plan, Refusal, Unread};
 pub(super) use runs::runs;
 
-/// As what a plan is read.
+/// The kind of report that a plan is written as.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Reading {
     Plan,
     Drift,
 }
 
-/// In bytes. GitHub takes 65,536 characters in a comment, GitLab a million.
+/// The greatest length of a comment, in bytes. GitHub takes 65,536 characters in a comment, GitLab a million.
 const LONGEST: usize = 60_000;
 
-/// How much is told of each organisation, and of how many.
+/// The amount of detail for each organisation, and the number of organisations.
 #[derive(Clone, Copy)]
 struct DetailLevel {
     fields: bool,
@@ -37,7 +37,7 @@ struct DetailLevel {
 const ALL: DetailLevel =
     DetailLevel { fields: true, holds: usize::MAX, rows: usize::MAX, organizations: usize::MAX };
 
-/// From all of it to little: the first that fits is taken.
+/// The levels of detail, from everything to little. The first that fits into a comment is taken.
 const DETAIL_LEVELS: &[DetailLevel] = &[
     ALL,
     DetailLevel { fields: false, ..ALL },
@@ -51,8 +51,8 @@ const DETAIL_LEVELS: &[DetailLevel] = &[
 
 pub(super) fn plan(plan: &Plan, reading: Reading) -> String {
     let mut text = String::new();
-    for room in DETAIL_LEVELS {
-        text = document(plan, reading, *room);
+    for detail in DETAIL_LEVELS {
+        text = document(plan, reading, *detail);
         if text.len() <= LONGEST {
             break;
         }
@@ -60,18 +60,18 @@ pub(super) fn plan(plan: &Plan, reading: Reading) -> String {
     text
 }
 
-fn document(plan: &Plan, reading: Reading, room: DetailLevel) -> String {
+fn document(plan: &Plan, reading: Reading, detail: DetailLevel) -> String {
     let mut text = String::new();
-    for organization in plan.organizations.iter().take(room.organizations) {
-        push_organization(&mut text, organization, reading, room);
+    for organization in plan.organizations.iter().take(detail.organizations) {
+        push_organization(&mut text, organization, reading, detail);
     }
-    let more = plan.organizations.len().saturating_sub(room.organizations);
+    let more = plan.organizations.len().saturating_sub(detail.organizations);
     if plan.organizations.is_empty() {
         text.push_str("**No organisation could be read.**\n\n");
     } else if more > 0 {
-        let _ = writeln!(text, "_And {more} more organisations: this comment has no room for them._\n");
+        let _ = writeln!(text, "_{more} more organisations are not shown: the comment is full._\n");
     }
-    for Unread { provider, organization, why } in plan.unread.iter().take(room.organizations) {
+    for Unread { provider, organization, why } in plan.unread.iter().take(detail.organizations) {
         let _ = writeln!(
             text,
             "> [!CAUTION]\n> {} is not in this plan: {}\n",
@@ -82,7 +82,7 @@ fn document(plan: &Plan, reading: Reading, room: DetailLevel) -> String {
     text
 }
 
-fn push_organization(text: &mut String, plan: &OrganizationPlan, reading: Reading, room: DetailLevel) {
+fn push_organization(text: &mut String, plan: &OrganizationPlan, reading: Reading, detail: DetailLevel) {
     let identity = &plan.sealed.identity;
     let Verdict { headline, rest } = match reading {
         Reading::Plan => verdict(plan),
@@ -92,33 +92,33 @@ fn push_organization(text: &mut String, plan: &OrganizationPlan, reading: Readin
     let name = format!("{} {}", identity.provider, identity.organization);
     let _ = writeln!(text, "### {} on {}\n", code(name), code(&identity.site));
     let _ = writeln!(text, "**{refused}{}**{}\n", prose(headline), prose(rest));
-    push_rails(text, plan, room);
-    push_changes(text, plan, room);
-    push_mails(text, plan, room);
-    push_holds(text, plan, room);
+    push_guardrails(text, plan, detail);
+    push_changes(text, plan, detail);
+    push_mails(text, plan, detail);
+    push_holds(text, plan, detail);
     push_gaps(text, plan);
 }
 
-fn push_rails(text: &mut String, plan: &OrganizationPlan, room: DetailLevel) {
+fn push_guardrails(text: &mut String, plan: &OrganizationPlan, detail: DetailLevel) {
     for Refusal { guardrail, message, addresses } in &plan.refusals {
         let _ = writeln!(text, "> [!CAUTION]\n> **{guardrail}**: {}", prose(message));
-        let shown = addresses.len().min(room.rows.min(20));
+        let shown = addresses.len().min(detail.rows.min(20));
         if shown > 0 {
             let _ = writeln!(text, ">\n> {}", first(addresses.iter(), shown, code));
         }
         text.push('\n');
     }
     if let Some(exception) = exception(plan) {
-        // Of words of our own and the digits of a hash.
+        // The exception holds only words of our own and the digits of a hash, so it needs no escaping.
         let _ = writeln!(
             text,
-            "Reviewed, just this plan may be sent with this below `guardrails: exceptions:`\n\n```yaml\n{exception}\n```\n"
+            "After a review, this entry below `guardrails: exceptions:` lets this plan through, and no other:\n\n```yaml\n{exception}\n```\n"
         );
     }
     for Override { refusal, plan: _, until, reason } in &plan.overrides {
         let _ = writeln!(
             text,
-            "> [!WARNING]\n> **{}** is lifted until {until}, {}: {}\n",
+            "> [!WARNING]\n> **{}** is overridden until {until}, {}: {}\n",
             refusal.guardrail,
             prose(reason),
             prose(&refusal.message)
@@ -126,14 +126,14 @@ fn push_rails(text: &mut String, plan: &OrganizationPlan, room: DetailLevel) {
     }
 }
 
-fn push_changes(text: &mut String, plan: &OrganizationPlan, room: DetailLevel) {
+fn push_changes(text: &mut String, plan: &OrganizationPlan, detail: DetailLevel) {
     let changes = outlines(plan);
     if changes.is_empty() {
         return;
     }
-    let shown = &changes[..changes.len().min(room.rows)];
+    let shown = &changes[..changes.len().min(detail.rows)];
     if !shown.is_empty() {
-        text.push_str("|  | change | what | besides |\n|---|---|---|---|\n");
+        text.push_str("|  | change | action | notes |\n|---|---|---|---|\n");
     }
     for Outline { sign, address, verb, notes, privileged, .. } in shown {
         let privileged = if *privileged { "**privileged** " } else { "" };
@@ -152,18 +152,18 @@ fn push_changes(text: &mut String, plan: &OrganizationPlan, room: DetailLevel) {
     let more = changes.len() - shown.len();
     if more > 0 {
         let _ =
-            writeln!(text, "\n_{} not shown here, for want of room: see the saved plan._", plural(more, "change"));
+            writeln!(text, "\n_{} not shown: the comment is full. See the saved plan._", plural(more, "change"));
     }
     text.push('\n');
-    if room.fields {
+    if detail.fields {
         push_fields(text, shown);
     } else {
-        text.push_str("_What changes in each is left out, for want of room: see the saved plan._\n\n");
+        text.push_str("_The fields of each change are not shown: the comment is full. See the saved plan._\n\n");
     }
 }
 
 fn push_fields(text: &mut String, changes: &[Outline]) {
-    let _ = writeln!(text, "<details><summary>What changes in each</summary>\n");
+    let _ = writeln!(text, "<details><summary>Fields of each change</summary>\n");
     for Outline { address, fields, place, .. } in changes {
         let place = place.as_ref().map(|place| format!(", asked for in {}", code(place))).unwrap_or_default();
         let _ = writeln!(text, "- {}{place}", code(address));
@@ -187,8 +187,8 @@ fn push_field(text: &mut String, FieldChange { name, before, after, gained, lost
     text.push('\n');
 }
 
-/// Whom a mail goes to. An organisation that is made invites several at once.
-fn push_mails(text: &mut String, plan: &OrganizationPlan, room: DetailLevel) {
+/// Writes to whom mails go. Creating an organisation may invite several users at once.
+fn push_mails(text: &mut String, plan: &OrganizationPlan, detail: DetailLevel) {
     let sends: Vec<_> = plan.sealed.changes.iter().filter(|change| mails(change) > 0).collect();
     let count: usize = sends.iter().map(|change| mails(change)).sum();
     if count == 0 {
@@ -196,24 +196,28 @@ fn push_mails(text: &mut String, plan: &OrganizationPlan, room: DetailLevel) {
     }
     let to = sends.iter().map(|change| &change.address);
     let will = if count == 1 { "goes" } else { "go" };
-    let _ = writeln!(text, "**{}** {will} out: {}\n", plural(count, "mail"), first(to, room.rows, code));
+    let _ = writeln!(text, "**{}** {will} out: {}\n", plural(count, "mail"), first(to, detail.rows, code));
 }
 
-fn push_holds(text: &mut String, plan: &OrganizationPlan, room: DetailLevel) {
+fn push_holds(text: &mut String, plan: &OrganizationPlan, detail: DetailLevel) {
     let holds = &plan.sealed.holds;
     if holds.is_empty() {
         return;
     }
     let blocked = holds.iter().filter(|hold| hold.class == HoldClass::Blocked).count();
-    // Whoever has to do something shouldn't have to look for it.
+    // A list that needs attention is shown unfolded.
     let open = if blocked > 0 { " open" } else { "" };
-    let _ = writeln!(text, "<details{open}><summary>{} held, {blocked} blocked</summary>\n", holds.len());
-    for Hold { address, class, reason } in holds.iter().take(room.holds) {
+    let _ = writeln!(
+        text,
+        "<details{open}><summary>{} skipped, {blocked} of them need attention</summary>\n",
+        holds.len()
+    );
+    for Hold { address, class, reason } in holds.iter().take(detail.holds) {
         let _ = writeln!(text, "- {} {}: {}", code(address), class.as_str(), prose(reason));
     }
-    let more = holds.len().saturating_sub(room.holds);
+    let more = holds.len().saturating_sub(detail.holds);
     if more > 0 {
-        let _ = writeln!(text, "- _{more} not shown here, for want of room_");
+        let _ = writeln!(text, "- _{more} more are not shown: the comment is full_");
     }
     text.push_str("\n</details>\n\n");
 }
@@ -229,12 +233,12 @@ fn push_gaps(text: &mut String, plan: &OrganizationPlan) {
         Completeness::Proven | Completeness::Broken { .. } => None,
     });
     let gaps = plan.gaps.iter().map(|gap| format!("{}: {}", prose(&gap.what), prose(&gap.why)));
-    let unseen: Vec<String> = gaps.chain(assumed).collect();
-    if unseen.is_empty() {
+    let unreadable: Vec<String> = gaps.chain(assumed).collect();
+    if unreadable.is_empty() {
         return;
     }
-    let _ = writeln!(text, "<details><summary>What can't be seen</summary>\n");
-    for line in unseen {
+    let _ = writeln!(text, "<details><summary>What can't be read</summary>\n");
+    for line in unreadable {
         let _ = writeln!(text, "- {line}");
     }
     text.push_str("\n</details>\n\n");

@@ -1,4 +1,4 @@
-//! What became of an apply, or of all that a ledger remembers.
+//! Writes the runs of an apply or of a ledger.
 
 use std::fmt::Write as _;
 
@@ -7,30 +7,30 @@ use super::escape::{code, prose};
 use crate::report::runs::{Row, Run};
 use rolecall_model::Outcome;
 
-/// Runs in their order. Where there is no room for all, the last ones are told.
+/// Writes runs in their order. If the comment has no room for all, the last ones are written.
 pub(in crate::report) fn runs(runs: &[Run]) -> String {
-    let mut told: Vec<String> = Vec::new();
+    let mut parts: Vec<String> = Vec::new();
     let mut length = 0;
     for run in runs.iter().rev() {
-        let text = one(run, LONGEST - 200);
+        let text = write_run(run, LONGEST - 200);
         if length + text.len() > LONGEST - 200 {
             break;
         }
         length += text.len();
-        told.push(text);
+        parts.push(text);
     }
-    let more = runs.len() - told.len();
+    let more = runs.len() - parts.len();
     if more > 0 {
-        told.push(format!("_{more} before these are not shown, for want of room._\n\n"));
+        parts.push(format!("_{more} earlier runs are not shown: the comment is full._\n\n"));
     }
     if runs.is_empty() {
-        told.push("**Nothing was applied.**\n".to_owned());
+        parts.push("**Nothing was applied.**\n".to_owned());
     }
-    told.into_iter().rev().collect()
+    parts.into_iter().rev().collect()
 }
 
-/// What isn't done comes first, so that it isn't what is left out.
-fn one(Run { name, verdict, error, notes, rows, .. }: &Run, longest: usize) -> String {
+/// Writes one run. Mutations that are not done come first, so that they are not the ones left out.
+fn write_run(Run { name, verdict, error, notes, rows, .. }: &Run, longest: usize) -> String {
     let mut text = format!("### {}\n\n**{}**\n\n", code(name), prose(verdict));
     if let Some(error) = error {
         let _ = writeln!(text, "> [!CAUTION]\n> {}\n", prose(error));
@@ -47,7 +47,7 @@ fn one(Run { name, verdict, error, notes, rows, .. }: &Run, longest: usize) -> S
     if rows.is_empty() {
         return text;
     }
-    text.push_str("|  | change | what | besides |\n|---|---|---|---|\n");
+    text.push_str("|  | change | action | message |\n|---|---|---|---|\n");
     let mut sorted: Vec<&Row> = rows.iter().collect();
     sorted.sort_by_key(|row| row.outcome == Outcome::Done);
     for (index, Row { outcome, address, what, message }) in sorted.iter().enumerate() {
@@ -55,7 +55,11 @@ fn one(Run { name, verdict, error, notes, rows, .. }: &Run, longest: usize) -> S
         let message = message.as_ref().map(prose).unwrap_or_default();
         let row = format!("| {outcome} | {} | {} | {message} |\n", code(address), prose(what));
         if text.len() + row.len() > longest {
-            let _ = write!(text, "\n_{} more, for which there is no room: see the ledger._\n", rows.len() - index);
+            let _ = write!(
+                text,
+                "\n_{} more are not shown: the comment is full. See the ledger._\n",
+                rows.len() - index
+            );
             break;
         }
         text.push_str(&row);

@@ -1,0 +1,41 @@
+//! Writes which guardrails a plan breaks, by how much, and which of them the file overrides.
+
+use std::fmt::Write as _;
+
+use super::layout::Layout;
+use super::style::{REMOVE, WARN, clean, paint};
+use rolecall_model::{Guardrail, OrganizationPlan, Override};
+
+/// Writes each broken guardrail with the changes that break it, and the exception that would let the plan through.
+pub(super) fn push_guardrails(text: &mut String, plan: &OrganizationPlan, layout: Layout) {
+    for refusal in &plan.refusals {
+        let head = format!("  {} {}: ", paint(REMOVE, "refused by"), refusal.guardrail);
+        layout.push(text, &head, &clean(&refusal.message));
+        for address in &refusal.addresses {
+            let _ = writeln!(text, "    {}", clean(address));
+        }
+    }
+    for Override { refusal, plan: _, until, reason } in &plan.overrides {
+        let head =
+            format!("  {} {} until {until}, {}: ", paint(WARN, "overridden"), refusal.guardrail, clean(reason));
+        layout.push(text, &head, &clean(&refusal.message));
+    }
+    if let Some(exception) = exception(plan) {
+        let _ =
+            writeln!(text, "    After a review, this exception in the file lets this plan through, and no other:");
+        let _ = writeln!(text, "      guardrails:\n        exceptions:\n          {exception}");
+    }
+    if !plan.refusals.is_empty() || !plan.overrides.is_empty() {
+        text.push('\n');
+    }
+}
+
+/// Returns the exception, as YAML, that lets this plan through. `None` if no exception can.
+pub(super) fn exception(plan: &OrganizationPlan) -> Option<String> {
+    let is_refused = |guardrail: &&Guardrail| plan.refusals.iter().any(|refusal| refusal.guardrail == **guardrail);
+    let guardrails: Vec<&str> =
+        Guardrail::OVERRIDABLE.iter().filter(is_refused).map(|guardrail| guardrail.as_str()).collect();
+    let seal = clean(&plan.seal);
+    let guardrails = Some(guardrails.join(", ")).filter(|guardrails| !guardrails.is_empty())?;
+    Some(format!("- {{ plan: \"{seal}\", rails: [{guardrails}], until: YYYY-MM-DD, reason: WHY }}"))
+}
