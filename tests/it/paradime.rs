@@ -337,7 +337,7 @@ fn an_open_invitation_counts_and_not_the_one_that_ran_out_beside_it() {
     invitation(&mut world, "old@x.example", "BUSINESS", "SENT");
     let rig = Rig::new(world, "reinvite_expired: true\nusers: [{ email: old@x.example, roles: [BUSINESS] }]");
     assert_eq!(addresses(&rig.plan()), Vec::<String>::new());
-    assert!(holds(&rig.plan())[0].contains("waiting: invited and not a member yet"));
+    assert!(holds(&rig.plan())[0].contains("waiting: Invited. The user has not accepted yet."));
 }
 
 #[test]
@@ -359,7 +359,7 @@ fn an_invitation_that_is_not_wanted_is_left_to_a_person_and_undone_once_accepted
         );
     }
     assert!(holds(&plan).contains(
-        &"user/c@x.example ignored: The file doesn't ask for this invitation. It has expired and gives no access, so nothing needs to be done.".to_owned()
+        &"invitation/c@x.example ignored: The file doesn't ask for this invitation. It has expired and gives no access, so nothing needs to be done.".to_owned()
     ));
     for email in ["a@x.example", "b@x.example"] {
         assert!(rig.world().accept(email));
@@ -650,7 +650,7 @@ fn whoever_we_disabled_and_invited_on_demand_is_still_disabled() {
     rig.set_file("reinvite_expired: true\nusers: [{ email: left@x.example, roles: [BUSINESS] }]");
     let plan = asserted(&rig, "user/left@x.example");
     rig.apply_plan(&plan).unwrap();
-    assert!(holds(&rig.plan())[0].contains("waiting: invited on 2026-11-21"));
+    assert!(holds(&rig.plan())[0].contains("waiting: Invited on 2026-11-21."));
     rig.world().invitations.clear();
     assert!(holds(&rig.plan())[0].contains("rolecall disabled the user on 2026-11-21"));
 }
@@ -1006,7 +1006,7 @@ fn every_kind_of_answer_is_told_apart() {
         // If there was no answer and a read shows no effect, it is sent once more.
         rig.wire.set_fates(&[if *acted { Fate::Acted(*status, text) } else { Fate::Ignored(*status, text) }; 2]);
         let (became, message) = only_step(&rig.apply());
-        let lost = !acted && (*status >= 500 || message.contains("isn't JSON"));
+        let lost = !acted && (*status >= 500 || message.contains("isn't valid JSON"));
         assert_eq!(rig.intents(), 1 + usize::from(lost), "{status} {text}");
         assert_eq!(became, *outcome, "{status} {text}: {message}");
         assert!(message.contains(said), "{status} {text}: {message}");

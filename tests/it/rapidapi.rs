@@ -315,12 +315,12 @@ fn of_two_roles_of_one_name_the_key_tells_which() {
             (
                 Code::AmbiguousRole,
                 "2 roles in the organisation have the name `Developer`.",
-                "write `custom-developer` or `organization-developer`"
+                "Write `custom-developer` or `organization-developer`."
             ),
             (
                 Code::AmbiguousRole,
                 "2 roles in teams have the name `Team Viewer`.",
-                "write `custom-viewer` or `team-viewer`"
+                "Write `custom-viewer` or `team-viewer`."
             ),
         ]
     );

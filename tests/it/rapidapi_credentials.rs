@@ -202,7 +202,7 @@ fn a_credential_that_stops_working_ends_the_run() {
         message.contains("the credential was refused (HTTP 401: \"Invalid API key.\"); nothing was changed"),
         "{message}"
     );
-    assert!(message.contains("`changes_with` in the file chooses"), "{message}");
+    assert!(message.contains("Try the other one with `changes_with`."), "{message}");
     assert!(converged(&rig.apply()));
 }
 

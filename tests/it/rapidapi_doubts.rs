@@ -74,7 +74,10 @@ fn an_admin_by_the_older_list_who_is_shown_without_a_role_may_be_one() {
     let mut rig = Rig::new(world, "users: [{ email: kim@acme.example, absent: true }]");
     let said = refusals(&rig);
     assert_eq!(said.len(), 1, "{said:?}");
-    assert!(said[0].ends_with("jane@acme.example is an admin in one list and has no role in another"), "{said:?}");
+    assert!(
+        said[0].ends_with("jane@acme.example is an admin in one list and has no role in another."),
+        "{said:?}"
+    );
     // The contradiction ends when the file says which role they have.
     rig.set_file("users: [{ email: jane@acme.example, roles: [Organization Admin] }]");
     assert!(converged(&rig.apply()));
@@ -92,7 +95,7 @@ fn whoever_calls_and_is_not_told_by_an_id_that_a_member_has_may_be_anybody() {
         }
     });
     let said = refusals(&rig);
-    assert!(said[0].contains("whoever calls has to be an admin"), "{said:?}");
+    assert!(said[0].contains("rolecall's own user has to be an admin"), "{said:?}");
 }
 
 #[test]
@@ -160,7 +163,9 @@ fn where_that_is_not_told_nobody_is_switched_off_unless_asked_for() {
         });
         let reason = held(&rig.plan(), "user/dev@acme.example");
         assert!(
-            reason[0].starts_with("blocked: the platform doesn't tell which organisations"),
+            reason[0].starts_with(
+                "blocked: The platform doesn't show whether the user is the only admin of an organisation."
+            ),
             "{wish} {reason:?}"
         );
         let plan = asserted(&rig, "user/dev@acme.example");
@@ -173,7 +178,7 @@ fn an_account_that_is_not_found_is_said_to_be_missing() {
     let rig = Rig::new(world(), "users: [{ email: kmi@acme.example, absent: true, status: deactivated }]");
     let warned = rig.warnings();
     assert_eq!(warned.iter().map(|it| it.code).collect::<Vec<_>>(), [Code::UnmatchedAddress]);
-    assert!(warned[0].message.contains("no account of kmi@acme.example"), "{}", warned[0].message);
+    assert!(warned[0].message.contains("no account with the address kmi@acme.example"), "{}", warned[0].message);
     let nothing = ["{ email: kmi@acme.example, absent: true }", "{ email: own@acme.example, status: active }"];
     for wish in nothing {
         assert!(Rig::new(world(), &format!("users: [{wish}]")).warnings().is_empty(), "{wish}");

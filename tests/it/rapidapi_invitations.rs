@@ -85,7 +85,7 @@ fn whoever_is_to_be_invited_needs_a_role_and_a_team() {
     ] {
         let found = findings(world.clone(), &format!("users: [{{ email: new@acme.example, {wish} }}]"));
         assert_eq!((found.len(), found[0].code), (1, Code::IncompleteInvitation), "{wish}");
-        assert!(found[0].message.ends_with(&format!("an invitation needs {lacks}")), "{}", found[0].message);
+        assert!(found[0].message.ends_with(&format!("an invitation requires {lacks}.")), "{}", found[0].message);
     }
 }
 

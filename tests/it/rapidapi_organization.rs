@@ -758,7 +758,7 @@ fn an_organisation_is_deleted_only_by_whoever_types_its_name() {
         let said = apply(more);
         assert_eq!(said.code, 3, "{more:?}\n{}", said.all());
         assert!(
-            said.stderr.contains("the deletion of the organisation partners wasn't confirmed; nothing was sent"),
+            said.stderr.contains("The deletion of the organisation partners was not confirmed. Nothing was sent."),
             "{}",
             said.all()
         );
@@ -853,6 +853,6 @@ fn an_organisation_that_is_absent_has_nobody_in_it() {
         let source = Source::inline("acme.yaml", format!("{}{ABSENT}\n{rest}\n", crate::support::rapidapi::HEAD));
         let (_, findings) = check_source(&source, rolecall_providers::rules);
         let said: Vec<_> = findings.iter().map(|it| (it.code, it.message.as_str())).collect();
-        assert_eq!(said, [(Code::AbsentWithValues, format!("`{field}` contradicts `absent: true`").as_str())]);
+        assert_eq!(said, [(Code::AbsentWithValues, format!("`{field}` contradicts `absent: true`.").as_str())]);
     }
 }

@@ -326,7 +326,10 @@ fn an_organisation_that_is_not_there_is_told_from_those_that_are() {
     env.write("one.yaml", file(&server, "org-99", "requests_per_minute: 6000"));
     let said = env.run(&["plan", "one.yaml"]);
     assert_eq!(said.code, 1, "{}", said.all());
-    assert!(said.stderr.contains("there is no organisation org-99") && said.stderr.contains("org-00, org-01"));
+    assert!(
+        said.stderr.contains("the credential reaches no organisation org-99")
+            && said.stderr.contains("org-00, org-01")
+    );
 }
 
 /// An account belongs to the whole hub, so one file's change would avoid the guardrails of another.
@@ -339,8 +342,8 @@ fn what_two_files_say_of_one_account_must_agree() {
     };
     env.write("off.yaml", file("partners", "users: [{ email: jane@acme.example, status: deactivated }]\n"));
     for (said, body) in [
-        ("has jane@acme.example in line", "users: [{ email: jane@acme.example, roles: [Developer] }]"),
-        ("has jane@acme.example in line", "users: [{ email: Jane@acme.example, status: active }]"),
+        ("lists jane@acme.example on line", "users: [{ email: jane@acme.example, roles: [Developer] }]"),
+        ("lists jane@acme.example on line", "users: [{ email: Jane@acme.example, status: active }]"),
         ("protects jane@acme.example", "guardrails: { protected: [user/jane@acme.example] }"),
     ] {
         env.write("other.yaml", file("platform-management", body));

@@ -780,7 +780,7 @@ fn half_answers_are_errors() {
             |data| data["organization"]["teams"][0]["name"] = Value::Null,
             "`organization.teams[0].name`",
         ),
-        ("organization", |data| data["organization"]["id"] = json!("8"), "there is no organisation"),
+        ("organization", |data| data["organization"]["id"] = json!("8"), "the credential reaches no organisation"),
         ("activeUser", |data| data["activeUser"] = Value::Null, "`activeUser`"),
         ("activeUser", |data| data["activeUser"]["id"] = Value::Null, "`activeUser.id`"),
         ("roles", |data| data["roles"]["nodes"] = Value::Null, "`roles.nodes`"),

@@ -139,7 +139,9 @@ fn a_key_that_changes_gets_a_successor_and_a_later_plan_retires_the_old_one() {
     );
     let first = rig.plan();
     assert_eq!(addresses(&first), ["key/backend"]);
-    assert!(holds(&first)[0].starts_with("key/backend#old waiting: keeps working"));
+    assert!(
+        holds(&first)[0].starts_with("key/backend#old waiting: This key works until its successor is delivered.")
+    );
     let report = rig.apply_plan(&first).unwrap();
     assert!(matches!(report.final_state, FinalState::InSync { later: 1 }));
     assert!(rig.world().keys.iter().any(|key| key.id == "old" && key.enabled), "both work for a while");
@@ -178,7 +180,7 @@ fn two_live_namesakes_are_an_error_that_names_both_ids() {
     let rig = Rig::new(world, "keys: [{ name: backend, roles: [A] }]");
     let findings = rig.try_plan().unwrap_err();
     assert_eq!(findings[0].code, Code::AmbiguousKey);
-    assert!(findings[0].message.ends_with("one, two"));
+    assert!(findings[0].message.ends_with("one, two."));
 }
 
 #[test]
@@ -430,9 +432,13 @@ fn somebody_invited_and_then_unwanted_is_a_blocked_hold() {
     );
     rig.apply();
     rig.set_file("users: [{ email: new@x.example, absent: true }]");
-    assert!(holds(&rig.plan())[0].contains("blocked: invited on 2026-11-21 and not in the list"));
+    assert!(
+        holds(&rig.plan())[0].contains("blocked: Invited on 2026-11-21, but the platform doesn't list the user")
+    );
     rig.set_file("manage: { users: all }");
-    assert!(holds(&rig.plan())[0].contains("blocked: invited on 2026-11-21 and not in the list"));
+    assert!(
+        holds(&rig.plan())[0].contains("blocked: Invited on 2026-11-21, but the platform doesn't list the user")
+    );
 }
 
 #[test]
@@ -505,7 +511,7 @@ fn nothing_is_minted_where_the_delivery_can_not_be_prepared() {
     rig.deliveries = rolecall_engine::apply::Deliveries { allow_commands: true, below: None };
     let report = rig.apply();
     assert_eq!(report.steps[0].outcome, Outcome::Failed);
-    assert!(report.steps[0].message.as_ref().unwrap().starts_with("nothing was sent"));
+    assert!(report.steps[0].message.as_ref().unwrap().starts_with("Nothing was sent"));
     assert!(rig.wire.mutations().is_empty());
 }
 
@@ -540,7 +546,7 @@ fn an_invitation_says_what_it_lacks() {
     let rig = Rig::new(world(), "users: [{ email: new@x.example, enabled: true }]");
     let findings = rig.try_plan().unwrap_err();
     assert_eq!(findings[0].code, Code::IncompleteInvitation);
-    assert!(findings[0].message.ends_with("`first_name`, `last_name`, `roles`"));
+    assert!(findings[0].message.ends_with("`first_name`, `last_name`, `roles`."));
     let off = Rig::new(world(), "users: [{ email: new@x.example, enabled: false }]");
     assert!(holds(&off.plan())[0].contains("rolecall doesn't invite a user to disable them"));
 }
@@ -665,7 +671,8 @@ fn what_updates_are_known_to_lose_is_not_lost_twice() {
     let plan = rig.plan();
     assert!(addresses(&plan).is_empty());
     assert!(
-        holds(&plan)[0].contains("user/bob@x.example blocked: an earlier update cleared what it doesn't carry")
+        holds(&plan)[0]
+            .contains("user/bob@x.example blocked: An earlier update cleared values that it didn't contain")
     );
 }
 
@@ -717,7 +724,7 @@ fn a_disabled_person_whose_invitation_is_open_is_no_quiet_matter() {
     );
     rig.apply();
     rig.set_file("users: [{ email: new@x.example, enabled: false }]");
-    assert!(holds(&rig.plan())[0].contains("blocked: invited on 2026-11-21"));
+    assert!(holds(&rig.plan())[0].contains("blocked: Invited on 2026-11-21"));
 }
 
 #[test]

@@ -116,7 +116,7 @@ fn an_existing_file_is_left_alone_and_nothing_is_sent() {
     env.write("undo.yaml", "reviewed");
     let said = apply(&env, "hive.yaml", &[]);
     assert_eq!(said.code, 1, "{}", said.all());
-    assert!(said.stderr.contains("undo.yaml exists already; nothing was sent"), "{}", said.all());
+    assert!(said.stderr.contains("The undo file undo.yaml exists already. Nothing was sent."), "{}", said.all());
     assert_eq!(said.stdout, "", "it is said before anything is read");
     assert_eq!(env.read("undo.yaml"), "reviewed");
     assert!(!ledger_has_intents(&env));
@@ -129,7 +129,7 @@ fn without_the_way_back_nothing_is_sent() {
     let said = env.run(&args);
     assert_eq!(said.code, 1, "{}", said.all());
     assert!(said.stderr.contains("nowhere/undo.yaml can't be written: "), "{}", said.all());
-    assert!(said.stderr.contains("nothing was sent"), "{}", said.all());
+    assert!(said.stderr.contains("Nothing was sent."), "{}", said.all());
     assert!(!ledger_has_intents(&env));
 }
 
@@ -140,7 +140,7 @@ fn one_file_holds_one_organisation() {
     let said = apply(&env, ".", &[]);
     assert_eq!(said.code, 1, "{}", said.all());
     assert!(
-        said.stderr.contains("--undo-out names one file, and there are several organisations"),
+        said.stderr.contains("`--undo-out` names one file, and there are several organisations."),
         "{}",
         said.all()
     );
@@ -154,7 +154,7 @@ fn where_nothing_is_to_be_sent_nothing_is_written() {
     let said = apply(&env, "hive.yaml", &[]);
     assert_eq!(said.code, 0, "{}", said.all());
     assert!(
-        said.stderr.contains("undo.yaml was not written, because there was nothing to send"),
+        said.stderr.contains("The undo file undo.yaml was not written, because there was nothing to send."),
         "{}",
         said.all()
     );

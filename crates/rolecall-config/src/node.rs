@@ -54,8 +54,8 @@ pub fn parse(source: &Source) -> Result<Located, Finding> {
 /// of a large organisation share.
 const UNFOLDED: usize = 500_000;
 
-/// Returns the limits of the parser. A node takes at least two bytes of text, so a budget in proportion to the
-/// file's size refuses aliases that expand too much, and nothing that is written out.
+/// Returns the limits of the parser. A node takes at least two bytes of text, so the budget is proportional to the
+/// file's size. It allows everything that is written out, and refuses aliases that expand too much.
 fn options(bytes: usize) -> serde_yaml::Options {
     let nodes = bytes.saturating_add(UNFOLDED).min(MAX_NODES);
     serde_yaml::options! {
