@@ -25,7 +25,7 @@ mod words;
 pub use address::{Address, Kind};
 pub use assignable::{AssignableRole, AssignableRoles};
 pub use change::{
-    Action, Call, Cause, Change, Effect, ID_OF, Mutation, NUMBER_OF, Reference, SeatChange, Stage, id_of,
+    Action, Call, Cause, Change, Effect, Mutation, Reference, SeatChange, Stage, id_of,
     number_of, reference,
 };
 pub use desired::{
