@@ -52,7 +52,7 @@ pub(super) fn may_be_sent(plan: &OrganizationPlan) -> Result<(), Failure> {
         let mut guardrails: Vec<&str> = plan.refusals.iter().map(|refusal| refusal.guardrail.as_str()).collect();
         guardrails.dedup();
         let failure =
-            Failure::error(format!("refused by the guardrail {}; nothing was sent", guardrails.join(", ")));
+            Failure::error(format!("The guardrail {} refuses the plan. Nothing was sent.", guardrails.join(", ")));
         return Err(Failure { exit: Exit::Refused, ..failure });
     }
     Ok(())

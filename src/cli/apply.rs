@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use super::applied::{document, ending, may_be_sent, nothing_yet};
 use super::confirm::{confirm, confirm_deletion, deletes_itself};
 use super::connect::GENERATOR;
-use super::exit::{Exit, Failure};
+use super::exit::{Exit, Failure, sentence};
 use super::interrupt::Interrupts;
 use super::organization::{Approved, Organization};
 use super::out::Out;
@@ -258,8 +258,8 @@ impl Run<'_> {
             }
         }
         organization.connected.deliveries.check(organization.desired, &plan.sealed.changes).map_err(|why| {
-            Failure::error(format!("a secret can't be delivered, so nothing was sent: {why}")).hint(
-                "the platform shows a secret only once, so its delivery has to work before the key is created",
+            Failure::error(format!("A secret can't be delivered, so nothing was sent: {why}.")).hint(
+                "The platform shows a secret only once, so its delivery has to work before the key is created.",
             )
         })?;
         if let Some(path) = &self.args.undo_out {
@@ -285,7 +285,7 @@ impl Run<'_> {
         self.session.claim(organization, &live)?;
         if live.organization == *organization.desired.organization {
             note_observed(&live, organization.connected.provider.rules(), ledger, run, Timestamp::now())
-                .map_err(|why| Failure::error(format!("{why}. Nothing was sent")))?;
+                .map_err(|why| Failure::error(format!("{} Nothing was sent.", sentence(why))))?;
         }
         let planned = organization.plan(&live, &ledger.facts(), None)?;
         self.out.findings(&planned.warnings, &self.session.sources());
@@ -294,7 +294,8 @@ impl Run<'_> {
 
     /// Returns the failure of a run that was interrupted before anything was sent to this organisation.
     fn interrupted(&self, organization: &Organization<'_>) -> Failure {
-        let failure = Failure::error(format!("{}: interrupted; nothing was sent to it", organization.name()));
+        let failure =
+            Failure::error(format!("Interrupted before {}. Nothing was sent to it.", organization.name()));
         Failure { exit: Exit::interrupted(self.interrupts.has_sent()), ..failure }
     }
 
@@ -373,7 +374,7 @@ impl Run<'_> {
         };
         let report = apply.run(plan, live, ledger, &mut on_step).await;
         progress.end();
-        let report = report.map_err(|why| Failure::error(format!("{why}. Nothing was sent")))?;
+        let report = report.map_err(|why| Failure::error(format!("{} Nothing was sent.", sentence(why))))?;
         self.print(&format!("\n{}", report::summary(&report, layout)));
         self.out.talk(&format!("The outcomes are recorded in {}.\n", connected.ledger.display()));
         let creates_keys = plan.sealed.changes.iter().any(|change| change.action == Action::Create);

@@ -16,22 +16,22 @@ pub(super) fn load(path: &Path, organizations: &[Organization<'_>]) -> Result<Pl
         let identity = &approved.sealed.identity;
         let Some(organization) = organizations.iter().find(|organization| organization.is(identity)) else {
             return Err(Failure::error(format!(
-                "the plan also has {} {}, which none of the files describes",
+                "The plan also has {} {}, which none of the files describes.",
                 identity.provider,
                 report::clean(&identity.organization)
             ))
-            .hint("give the files that the plan was made from"));
+            .hint("Give the files that the plan was made from."));
         };
         let site = &organization.connected.site;
         if *site != identity.site {
             return Err(Failure::error(format!(
-                "the plan was made on {} and would be applied to {site}",
+                "The plan was made on {} and would be applied to {site}.",
                 report::clean(&identity.site)
             ))
             .hint(if site.host == identity.site.host {
-                "the path of the endpoint has changed since. Plan again and have the new plan reviewed"
+                "The path of the endpoint has changed since. Plan again and have the new plan reviewed."
             } else {
-                "a plan of the sandbox applies only to the sandbox, and a plan of a platform only to that platform"
+                "A plan of the sandbox applies only to the sandbox, and a plan of a platform only to that platform."
             }));
         }
     }
@@ -46,13 +46,13 @@ pub(super) fn approved_section<'a>(plan: &'a Plan, organization: &Organization<'
 /// Returns the failure of an apply whose approved plan is out of date.
 pub(super) fn stale(stale: &[Stale], organization: &Organization<'_>) -> Failure {
     let failure = Failure::error(format!(
-        "{} of {} {} out of date; nothing was sent to it",
+        "{} of {} {} out of date. Nothing was sent to it.",
         report::plural(stale.len(), "approved change"),
         organization.name(),
         if stale.len() == 1 { "is" } else { "are" },
     ));
     Failure {
         exit: Exit::Stale,
-        ..failure.hint("plan again and have the new plan reviewed, or give --only-standing")
+        ..failure.hint("Plan again and have the new plan reviewed, or give --only-standing.")
     }
 }

@@ -26,8 +26,8 @@ pub(super) fn confirm_deletion(name: &str, typed: Option<&str>, ask: bool, out: 
         return Ok(());
     }
     let failure =
-        Failure::error(format!("the deletion of the organisation {name} wasn't confirmed; nothing was sent"))
-            .hint(format!("to confirm it, give --confirm-deletion {name}"));
+        Failure::error(format!("The deletion of the organisation {name} was not confirmed. Nothing was sent."))
+            .hint(format!("To confirm it, give `--confirm-deletion {name}`."));
     Err(Failure { exit: Exit::Refused, ..failure })
 }
 
@@ -40,8 +40,8 @@ pub(super) fn confirm(plan: &OrganizationPlan, out: &Out) -> Result<(), Failure>
     );
     match out.ask(&question) {
         Some(true) => Ok(()),
-        Some(false) => Err(Failure::error("declined; nothing was sent")),
-        None => Err(Failure::error("there is no terminal to ask on; nothing was sent")
-            .hint("give a reviewed plan with --plan, or give --auto-approve")),
+        Some(false) => Err(Failure::error("You declined. Nothing was sent.")),
+        None => Err(Failure::error("There is no terminal to ask on. Nothing was sent.")
+            .hint("Give a reviewed plan with `--plan`, or give `--auto-approve`.")),
     }
 }

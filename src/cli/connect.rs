@@ -12,7 +12,7 @@ use super::Connection;
 use super::cache::Cache;
 use super::connection_pool::{ConnectionPool, PlatformConnection};
 use super::credential;
-use super::exit::Failure;
+use super::exit::{Failure, sentence};
 use super::files;
 use rolecall_config::is_loopback;
 use rolecall_engine::apply::Deliveries;
@@ -156,7 +156,9 @@ impl ConnectionConfig<'_> {
                 |digest| cache.clone().unwrap_or_else(|| format!("{}-{}", desired.provider, short_digest(digest)));
             (quota, Cache::new(folder, name(&platform), name(&credential_fingerprint)))
         });
-        let opened = pool.open(credential_fingerprint, settings, limited, resume).map_err(Failure::error)?;
+        let opened = pool
+            .open(credential_fingerprint, settings, limited, resume)
+            .map_err(|why| Failure::error(sentence(why)))?;
         let PlatformConnection { transport, quotas, run_cache, cache, checkpoint } = opened;
         let caller = provider.own_key(&secrets);
         let redactor = Redactor::new(secrets.all().chain(hidden));

@@ -32,12 +32,12 @@ pub(super) fn endpoint(desired: &Desired, rules: &dyn Rules) -> Result<Url, Find
                 place.clone(),
                 if rules.has_secret_path() {
                     // The name is not shown, because somebody may have written the token in its place.
-                    "the environment variable that `endpoint` names isn't set, or isn't text".to_owned()
+                    "The environment variable that `endpoint` names isn't set, or isn't text.".to_owned()
                 } else {
-                    format!("the environment variable {name} isn't set, or isn't text")
+                    format!("The environment variable {name} isn't set, or isn't text.")
                 },
             )
-            .hint("set it to the URL of the GraphQL endpoint")
+            .hint("Set it to the URL of the GraphQL endpoint.")
         })?,
     };
     let url = check_url(text.trim())
@@ -61,15 +61,15 @@ fn trust(host: &str, place: Place, rules: &dyn Rules) -> Result<(), Finding> {
         return Ok(());
     }
     let hint = if is_loopback(host) {
-        format!("to trust a server of your own, such as `rolecall sandbox`, set {ALLOWED_HOSTS}={host}")
+        format!("To trust a server of your own, such as `rolecall sandbox`, set `{ALLOWED_HOSTS}={host}`.")
     } else {
         format!(
-            "the hosts of {} are {}. To trust another one, set {ALLOWED_HOSTS}={host} in the job's environment, not in the file",
+            "The hosts of {} are {}. To trust another one, set `{ALLOWED_HOSTS}={host}` in the job's environment, not in the file.",
             rules.provider(),
             rules.vendor_hosts().join(", ")
         )
     };
-    Err(Finding::error(Code::UntrustedHost, place, format!("the host {host} may not see the credential"))
+    Err(Finding::error(Code::UntrustedHost, place, format!("The host {host} may not see the credential."))
         .hint(hint))
 }
 
@@ -106,8 +106,8 @@ async fn resolve(credential: &Placed<Credential>, allow_commands: bool) -> Resul
             let looks_like_a_name = name.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_');
             let shown = if looks_like_a_name { name.as_str() } else { "that the file names" };
             unavailable(
-                format!("the environment variable {shown} isn't set, or isn't text"),
-                "set it to the credential. The file has the name of the variable, never the value",
+                format!("The environment variable {shown} isn't set, or isn't text."),
+                "Set it to the credential. The file has the name of the variable, never the value.",
             )
         })?,
         Credential::File(path) => {
@@ -116,7 +116,10 @@ async fn resolve(credential: &Placed<Credential>, allow_commands: bool) -> Resul
             let read =
                 std::fs::File::open(path).and_then(|file| file.take(MAX_CREDENTIAL).read_to_string(&mut text));
             read.map_err(|why| {
-                unavailable(format!("{shown} can't be read: {why}"), "check the path and its permissions")
+                unavailable(
+                    format!("The file {shown} can't be read: {why}."),
+                    "Check the path and its permissions.",
+                )
             })?;
             text
         }
@@ -126,32 +129,33 @@ async fn resolve(credential: &Placed<Credential>, allow_commands: bool) -> Resul
                 return Err(Finding::error(
                     Code::CommandNotAllowed,
                     credential.place.clone(),
-                    format!("`{program}` isn't run without --allow-commands"),
+                    format!("The command `{program}` isn't run without `--allow-commands`."),
                 )
-                .hint("give --allow-commands only if the file has been reviewed"));
+                .hint("Give `--allow-commands` only if the file has been reviewed."));
             }
-            run(words).await.map_err(|why| unavailable(why, "run the command yourself to see its output"))?
+            run(words).await.map_err(|why| unavailable(why, "Run the command yourself to see its output."))?
         }
     };
     let text = text.trim();
     if text.is_empty() {
-        return Err(unavailable("the credential is empty".to_owned(), "check where `credentials` points"));
+        return Err(unavailable("The credential is empty.".to_owned(), "Check where `credentials` points."));
     }
     Ok(SecretString::from(text))
 }
 
 /// Runs a command and returns what it prints to stdout.
 async fn run(words: &[String]) -> Result<String, String> {
-    let (program, arguments) = words.split_first().ok_or("the command is empty")?;
-    let path = which::which(program).map_err(|why| format!("`{program}` can't be run: {why}"))?;
+    let (program, arguments) = words.split_first().ok_or("The command is empty.")?;
+    let path = which::which(program).map_err(|why| format!("The command `{program}` can't be run: {why}."))?;
     let output =
         Command::new(path).args(arguments).stdin(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true).output();
     let output = tokio::time::timeout(COMMAND_TIMEOUT, output)
         .await
-        .map_err(|_| format!("`{program}` took longer than {} s", COMMAND_TIMEOUT.as_secs()))?
-        .map_err(|why| format!("`{program}` can't be run: {why}"))?;
+        .map_err(|_| format!("The command `{program}` took longer than {} s.", COMMAND_TIMEOUT.as_secs()))?
+        .map_err(|why| format!("The command `{program}` can't be run: {why}."))?;
     if !output.status.success() {
-        return Err(format!("`{program}` failed ({})", output.status));
+        return Err(format!("The command `{program}` failed ({}).", output.status));
     }
-    String::from_utf8(output.stdout).map_err(|_| format!("`{program}` printed something that isn't text"))
+    String::from_utf8(output.stdout)
+        .map_err(|_| format!("The command `{program}` printed something that isn't text."))
 }

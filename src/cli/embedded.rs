@@ -13,7 +13,7 @@ use url::Url;
 use super::Connection;
 use super::connect::{Connected, ConnectionConfig, file_name, ledger_path, site};
 use super::connection_pool::ConnectionPool;
-use super::exit::Failure;
+use super::exit::{Failure, sentence};
 use rolecall_engine::apply::Deliveries;
 use rolecall_model::{Desired, Endpoint, Place, Placed, ProviderName, RemoteId};
 use rolecall_providers::Secrets;
@@ -33,8 +33,9 @@ pub(super) fn open(
     reset: bool,
 ) -> Result<Arc<dyn AnySandbox>, Failure> {
     let store = Store::in_folder(Path::new(FOLDER), provider, organization)
-        .map_err(|why| Failure::error(why.to_string()).hint("write one of these as `organization`"))?;
-    let sandbox = rolecall_sandbox::open(provider, organization, store).map_err(Failure::error)?;
+        .map_err(|why| Failure::error(sentence(why)).hint("Write one of these as `organization`."))?;
+    let sandbox =
+        rolecall_sandbox::open(provider, organization, store).map_err(|why| Failure::error(sentence(why)))?;
     if reset {
         let world = rolecall_sandbox::world_name(provider, organization);
         let seeds = seed_names(provider).iter().map(|seed| RemoteId::seen(*seed));
@@ -43,7 +44,7 @@ pub(super) fn open(
         }
         forget(provider, organization);
         let _ = std::fs::remove_dir_all(Path::new(FOLDER).join("cache"));
-        sandbox.reset().map_err(Failure::error)?;
+        sandbox.reset().map_err(|why| Failure::error(sentence(why)))?;
     }
     Ok(Arc::from(sandbox))
 }
@@ -116,14 +117,14 @@ pub(super) async fn connect(
         let sandbox = open(provider, &desired.organization, connection.reset)?;
         let switches = rolecall_sandbox::minute_switches(provider, MINUTE);
         if !switches.is_empty() {
-            sandbox.set(&switches).map_err(Failure::error)?;
+            sandbox.set(&switches).map_err(|why| Failure::error(sentence(why)))?;
         }
-        let failed = |why: std::io::Error| Failure::error(format!("the sandbox can't listen on a port: {why}"));
+        let failed = |why: std::io::Error| Failure::error(format!("The sandbox can't listen on a port: {why}."));
         let listener = TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).await.map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
         tokio::spawn(serve(sandbox, listener));
         Url::parse(&format!("http://{address}{}", rolecall_sandbox::endpoint_path(provider)))
-            .map_err(|why| Failure::error(why.to_string()))
+            .map_err(|why| Failure::error(sentence(why)))
     };
     let endpoint = pool.sandbox(&format!("{provider}-{world}"), start).await?;
     let config = ConnectionConfig {

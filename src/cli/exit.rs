@@ -8,6 +8,15 @@ use rolecall_graphql::CallError;
 use rolecall_model::Finding;
 use rolecall_providers::{Provider, ReadError};
 
+/// Returns the message of an error as a sentence, with a capital letter and a period.
+pub fn sentence(error: impl fmt::Display) -> String {
+    let text = error.to_string();
+    let mut rest = text.chars();
+    let first: String = rest.next().into_iter().flat_map(char::to_uppercase).collect();
+    let end = if text.ends_with(['.', '!', '?']) { "" } else { "." };
+    format!("{first}{}{end}", rest.as_str())
+}
+
 /// The exit codes, as `rolecall exit-codes` and docs/formats.md explain them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exit {
@@ -89,7 +98,7 @@ impl fmt::Display for Failure {
             .iter()
             .map(|finding| format!("{}: {}: {}", finding.place, finding.code, finding.message));
         let lines: Vec<String> = self.message.iter().cloned().chain(findings).collect();
-        f.write_str(&lines.join("; "))
+        f.write_str(&lines.join(" "))
     }
 }
 
@@ -117,13 +126,15 @@ impl Failure {
     /// Returns the failure of a run whose ledger can't be used. Without a ledger nothing is planned or sent.
     pub fn unrecorded(error: &LedgerError) -> Self {
         let hint = match error {
-            LedgerError::Locked { .. } => "wait until the other apply has ended, then apply again",
+            LedgerError::Locked { .. } => "Wait until the other apply has ended, then apply again.",
             LedgerError::Damaged { .. } => {
-                "restore it from a copy. Without it, rolecall doesn't know what it sent before and what the API doesn't show"
+                "Restore it from a copy. Without it, rolecall doesn't know what it sent before and what the API doesn't show."
             }
-            LedgerError::Io { .. } => "rolecall sends nothing without a ledger. Name another file with --ledger",
+            LedgerError::Io { .. } => {
+                "rolecall sends nothing without a ledger. Name another file with `--ledger`."
+            }
         };
-        Self::error(format!("{error}. Nothing was sent")).hint(hint)
+        Self::error(format!("{} Nothing was sent.", sentence(error))).hint(hint)
     }
 
     /// Returns the failure of an organisation that could not be read.
@@ -132,7 +143,7 @@ impl Failure {
         Self {
             exit: if is_unreachable { Exit::Unreachable } else { Exit::Error },
             is_resumable: matches!(error, ReadError::Call { error, .. } if !matches!(error, CallError::Shape { .. })),
-            message: Some(format!("{organization} could not be read: {error}. Nothing was changed")),
+            message: Some(format!("The organisation {organization} can't be read: {error}. Nothing was changed.")),
             hint: Some(provider.next_step_of_read(error).unwrap_or_else(|| error.next_step()).to_owned()),
             findings: Vec::new(),
         }

@@ -14,9 +14,9 @@ pub(super) fn read_text(path: &Path) -> Result<String, Failure> {
     let shown = path.display();
     let mut text = String::new();
     let read = File::open(path).and_then(|file| file.take(MAX_BYTES + 1).read_to_string(&mut text));
-    read.map_err(|why| Failure::error(format!("{shown} can't be read: {why}")))?;
+    read.map_err(|why| Failure::error(format!("The file {shown} can't be read: {why}.")))?;
     if text.len() as u64 > MAX_BYTES {
-        return Err(Failure::error(format!("{shown} is larger than {} MiB", MAX_BYTES / 1024 / 1024)));
+        return Err(Failure::error(format!("The file {shown} is larger than {} MiB.", MAX_BYTES / 1024 / 1024)));
     }
     Ok(text)
 }
@@ -58,7 +58,10 @@ impl<'a> Pending<'a> {
         let failed = |why| unwritable(path, &why);
         let target = match std::fs::metadata(path) {
             Ok(meta) if meta.is_dir() => {
-                return Err(Failure::error(format!("{} can't be written: it is a folder", path.display())));
+                return Err(Failure::error(format!(
+                    "The file {} can't be written: it is a folder.",
+                    path.display()
+                )));
             }
             Ok(meta) if !meta.is_file() => {
                 let special = std::fs::OpenOptions::new().write(true).open(path).map_err(failed)?;
@@ -84,7 +87,7 @@ impl<'a> Pending<'a> {
 }
 
 fn unwritable(path: &Path, why: &std::io::Error) -> Failure {
-    Failure::error(format!("{} can't be written: {why}", path.display()))
+    Failure::error(format!("The file {} can't be written: {why}.", path.display()))
 }
 
 /// Creates a temporary file that only its owner may read, unless `readers` says otherwise.

@@ -28,7 +28,8 @@ pub(super) struct ManArgs {
 pub(super) fn man(args: &ManArgs, out: &mut Out) -> Result<Exit, Failure> {
     let mut command = Cli::command().disable_help_subcommand(true).after_help(EXIT_CODES);
     if let Some(folder) = &args.out {
-        let failed = |why| Failure::error(format!("cannot write the manual pages to {}: {why}", folder.display()));
+        let failed =
+            |why| Failure::error(format!("The manual pages can't be written to {}: {why}.", folder.display()));
         if !folder.exists() {
             std::fs::create_dir(folder).map_err(failed)?;
         }
@@ -40,11 +41,11 @@ pub(super) fn man(args: &ManArgs, out: &mut Out) -> Result<Exit, Failure> {
     command.build();
     if let Some(verb) = &args.verb {
         command = command.find_subcommand(verb).cloned().ok_or_else(|| {
-            Failure::error(format!("there is no verb `{verb}`")).hint("`rolecall --help` lists the verbs")
+            Failure::error(format!("There is no verb `{verb}`.")).hint("`rolecall --help` lists the verbs.")
         })?;
     }
     let mut page = Vec::new();
-    let failed = |why| Failure::error(format!("cannot make the page: {why}"));
+    let failed = |why| Failure::error(format!("The manual page can't be made: {why}."));
     Man::new(command).render(&mut page).map_err(failed)?;
     out.result(&String::from_utf8_lossy(&page));
     Ok(Exit::Done)

@@ -202,7 +202,7 @@ pub fn main() -> ExitCode {
     let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
         Ok(runtime) => runtime,
         Err(why) => {
-            out.failure(&Failure::error(format!("cannot start the runtime: {why}")));
+            out.failure(&Failure::error(format!("The runtime can't be started: {why}.")));
             return Exit::Error.into();
         }
     };

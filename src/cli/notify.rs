@@ -11,7 +11,7 @@ use serde_json::Value;
 use url::Url;
 
 use super::connect::{GENERATOR, extra_ca};
-use super::exit::Failure;
+use super::exit::{Failure, sentence};
 use super::files::{self, Pending, Readers};
 use super::out::Out;
 use super::{Connection, NOTIFICATION, planfile};
@@ -91,10 +91,14 @@ impl Notifier<'_> {
         if !delta.is_empty() {
             let host = receiver.url.host_str().unwrap_or_default();
             receiver.post(notice(plan, &delta, format)).await.map_err(|why| {
-                Failure::error(format!("{host} could not be notified of the drift: {why}"))
-                    .hint(format!("{} is unchanged, so the next run posts the message again", previous.display()))
+                Failure::error(format!("The receiver {host} could not be notified of the drift: {why}.")).hint(
+                    format!(
+                        "The file {} is unchanged, so the next run posts the message again.",
+                        previous.display()
+                    ),
+                )
             })?;
-            out.talk(&format!("{} was notified of new drift.\n", report::clean(host)));
+            out.talk(&format!("The receiver {} was notified of new drift.\n", report::clean(host)));
         }
         pending.commit()
     }
@@ -114,7 +118,7 @@ fn read_previous(path: &Path) -> Result<Option<ReportedDrift>, Failure> {
         return Ok(Some(ReportedDrift::all(&planfile::parse(path, &text)?)));
     }
     let reported: ReportedDrift = serde_json::from_value(value)
-        .map_err(|why| Failure::error(format!("cannot read {}: {why}", path.display())))?;
+        .map_err(|why| Failure::error(format!("The file {} can't be read: {why}.", path.display())))?;
     planfile::check_version(path, &reported.format_version)?;
     Ok(Some(reported))
 }
@@ -123,18 +127,17 @@ impl Receiver {
     /// Checks the URL. No message shows it, because the URL itself may be a secret that lets people post.
     fn new(text: &str, connection: &Connection) -> Result<Self, Failure> {
         let invalid = |why: String| {
-            Failure::error(format!("--notify: {why}")).hint("write a URL like https://hooks.example/services/…")
+            Failure::error(format!("The URL of `--notify` can't be used: {why}."))
+                .hint("Write a URL like https://hooks.example/services/…")
         };
-        let url = Url::parse(text).map_err(|why| invalid(format!("this is not a URL: {why}")))?;
+        let url = Url::parse(text).map_err(|why| invalid(format!("it is not a URL ({why})")))?;
         let host = url.host_str().unwrap_or_default().to_owned();
         let loopback = is_loopback(&host);
         match url.scheme() {
             "https" => {}
             "http" if loopback => {}
             "http" => {
-                return Err(invalid(format!(
-                    "http to {host} would send names and addresses unencrypted; use https"
-                )));
+                return Err(invalid(format!("http would send names and addresses unencrypted to {host}")));
             }
             scheme => return Err(invalid(format!("a message can't be posted with {scheme}"))),
         }
@@ -144,7 +147,7 @@ impl Receiver {
             timeout: connection.timeout(),
             extra_ca: extra_ca(connection)?,
         });
-        Ok(Self { url, client: client.map_err(Failure::error)? })
+        Ok(Self { url, client: client.map_err(|why| Failure::error(sentence(why)))? })
     }
 
     /// Posts the message. Retries only if the receiver certainly did not take it: a message that comes twice is worse than

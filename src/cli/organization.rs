@@ -46,7 +46,7 @@ impl Organization<'_> {
         match Ledger::other_organization(records, &identity) {
             None => Ok(()),
             Some(other) => Err(Failure::error(format!(
-                "the ledger {} belongs to {} {} on {}, and this is {} on {}",
+                "The ledger {} belongs to {} {} on {}, and this is {} on {}.",
                 self.connected.ledger.display(),
                 other.provider,
                 other.organization,
@@ -54,7 +54,7 @@ impl Organization<'_> {
                 self.name(),
                 identity.site,
             ))
-            .hint("name another ledger with --ledger. If the organisation has moved to another host, move this file away")),
+            .hint("Name another ledger with `--ledger`. If the organisation has moved to another host, move this file away.")),
         }
     }
 

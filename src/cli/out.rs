@@ -93,7 +93,7 @@ impl Out {
     pub fn finish(&mut self, exit: Exit) -> Exit {
         match self.broken.take() {
             Some(why) if why.kind() != io::ErrorKind::BrokenPipe => {
-                self.talk(&format!("error: the result could not be written: {why}\n"));
+                self.talk(&format!("error: The result could not be written: {why}.\n"));
                 exit.and(Exit::Error)
             }
             Some(_) | None => exit,

@@ -13,15 +13,17 @@ use rolecall_plan::verify;
 pub(super) fn parse(path: &Path, text: &str) -> Result<Plan, Failure> {
     let shown = path.display();
     let value: Value = serde_json::from_str(text).map_err(|why| {
-        Failure::error(format!("{shown} is not a plan: {why}")).hint("`rolecall plan --out FILE` writes a plan")
+        Failure::error(format!("The file {shown} is not a plan: {why}."))
+            .hint("`rolecall plan --out FILE` writes a plan.")
     })?;
     check_version(path, value.get("format_version").and_then(Value::as_str).unwrap_or_default())?;
     for organization in value.get("organizations").and_then(Value::as_array).into_iter().flatten() {
         verify(organization).map_err(|why| {
-            Failure::error(format!("{shown}: {why}")).hint("plan again and have the new plan reviewed")
+            Failure::error(format!("The plan {shown} can't be used: {why}."))
+                .hint("Plan again and have the new plan reviewed.")
         })?;
     }
-    serde_json::from_value(value).map_err(|why| Failure::error(format!("{shown} is not a plan: {why}")))
+    serde_json::from_value(value).map_err(|why| Failure::error(format!("The file {shown} is not a plan: {why}.")))
 }
 
 /// Checks that rolecall knows the major version of a format. A later major version may mean something else.
@@ -32,7 +34,7 @@ pub(super) fn check_version(path: &Path, version: &str) -> Result<(), Failure> {
     }
     let (shown, version) = (path.display(), report::clean(version));
     Err(Failure::error(format!(
-        "{shown} has the plan format `{version}`, and this rolecall reads {FORMAT_VERSION}"
+        "The file {shown} has the plan format `{version}`, and this rolecall reads {FORMAT_VERSION}."
     ))
-    .hint("plan again with this version of rolecall"))
+    .hint("Plan again with this version of rolecall."))
 }

@@ -69,8 +69,8 @@ impl Reports {
     pub fn check(&self) -> Result<(), Failure> {
         for (index, ReportFile { path, .. }) in self.files.iter().enumerate() {
             if self.files[..index].iter().any(|other| other.path == *path) {
-                return Err(Failure::error(format!("--report names the file {} twice", path.display()))
-                    .hint("name two files, because one report would overwrite the other"));
+                return Err(Failure::error(format!("Two `--report` options name the file {}.", path.display()))
+                    .hint("Name two files, because one report would overwrite the other."));
             }
             files::check_writable(path)?;
         }
@@ -127,10 +127,10 @@ pub(super) fn ensure_not_an_input(path: &Path, inputs: &[&Path]) -> Result<(), F
     };
     if inputs.iter().any(|input| is_same(input)) {
         return Err(Failure::error(format!(
-            "{} is an input of this run, and would be overwritten",
+            "The file {} is an input of this run, and would be overwritten.",
             path.display()
         ))
-        .hint("name another file"));
+        .hint("Name another file."));
     }
     Ok(())
 }
@@ -141,6 +141,6 @@ fn save(path: &Path, text: &str) -> Result<(), Failure> {
 }
 
 fn unsupported(format: Format) -> Failure {
-    Failure::error(format!("there is no {} of a ledger", format.as_str()))
-        .hint("this format points to lines of a file, and the records of a ledger have none")
+    Failure::error(format!("There is no {} of a ledger.", format.as_str()))
+        .hint("This format points to lines of a file, and the records of a ledger have none.")
 }

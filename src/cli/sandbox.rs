@@ -10,7 +10,7 @@ use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
-use super::exit::{Exit, Failure};
+use super::exit::{Exit, Failure, sentence};
 use super::offer::Offer;
 use super::out::Out;
 use super::{SANDBOX, embedded};
@@ -182,23 +182,23 @@ fn other_credentials(provider: ProviderName) -> String {
 
 pub(super) async fn sandbox(args: &SandboxArgs, out: &mut Out) -> Result<Exit, Failure> {
     if !args.listen.ip().is_loopback() {
-        return Err(Failure::error(format!("{} is not an address of loopback", args.listen))
-            .hint("listen on 127.0.0.1 or [::1], because everybody knows the sandbox's key"));
+        return Err(Failure::error(format!("The address {} is not on loopback.", args.listen))
+            .hint("Listen on 127.0.0.1 or [::1], because everybody knows the sandbox's key."));
     }
     let (organization, sandbox) = embedded::open_all(args.provider, args.organization.as_deref(), args.reset)?;
-    sandbox.set(&args.switches).map_err(Failure::error)?;
+    sandbox.set(&args.switches).map_err(|why| Failure::error(sentence(why)))?;
     for fault in &args.faults {
         sandbox.add_fault(fault.clone());
     }
     let failed = |why: std::io::Error| {
-        Failure::error(format!("cannot listen on {}: {why}", args.listen))
-            .hint("choose another port with --listen")
+        Failure::error(format!("The sandbox can't listen on {}: {why}.", args.listen))
+            .hint("Choose another port with `--listen`.")
     };
     let listener = TcpListener::bind(args.listen).await.map_err(failed)?;
     let address = listener.local_addr().map_err(failed)?;
     let contexts = rolecall_providers::of(args.provider)
         .headers(&embedded::own_secrets(args.provider), &embedded::sandbox_desired(args.provider, &organization))
-        .map_err(|unfit| Failure::error(unfit.to_string()))?;
+        .map_err(|unfit| Failure::error(sentence(unfit)))?;
     let headers = contexts.values().next().into_iter().flatten();
     let headers: Vec<String> = headers.map(|(name, value)| format!("{name}: {}", value.expose_secret())).collect();
     let url = format!("http://{address}{}", endpoint_path(args.provider));

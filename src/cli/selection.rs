@@ -69,9 +69,9 @@ impl Selected {
             };
             if !known {
                 return Err(Failure::error(format!(
-                    "the address {pattern} doesn't say which organisation it belongs to"
+                    "The address {pattern} doesn't say which organisation it belongs to."
                 ))
-                .hint(format!("write one of these in front: {}", list_of(&names, "or"))));
+                .hint(format!("Write one of these in front: {}.", list_of(&names, "or"))));
             }
         }
         Ok(())
@@ -105,6 +105,9 @@ pub(super) fn failure(organization: &str, wrong: &[Unselectable]) -> Failure {
             }
         })
         .collect();
-    Failure::error(format!("{organization}: {}. Nothing was sent", texts.join("; ")))
-        .hint("`rolecall plan` shows all changes. To exclude a change, also exclude what relies on it")
+    Failure::error(format!(
+        "The selection doesn't fit the plan of {organization}: {}. Nothing was sent.",
+        texts.join("; ")
+    ))
+    .hint("`rolecall plan` shows all changes. To exclude a change, also exclude what relies on it.")
 }

@@ -77,13 +77,13 @@ impl<'a> Session<'a> {
         }
         let all = session.desired();
         if connection.ledger.is_some() && all.len() > 1 {
-            return Err(Failure::error("--ledger names one file, and there are several organisations")
-                .hint("run each organisation by itself, or leave --ledger out"));
+            return Err(Failure::error("`--ledger` names one file, and there are several organisations.")
+                .hint("Run each organisation by itself, or leave `--ledger` out."));
         }
         for asserted in &planning.asserted {
             if !all.iter().any(|desired| manages(desired, asserted)) {
-                return Err(Failure::error(format!("--assert {asserted}: no file manages this entity"))
-                    .hint("only an entity that a file lists, or of a kind that it manages, can be sent"));
+                return Err(Failure::error(format!("No file manages {asserted}, which `--assert` names."))
+                    .hint("Only an entity that a file lists, or of a kind that it manages, can be sent."));
             }
         }
         Ok(session)
@@ -247,10 +247,10 @@ impl<'a> Session<'a> {
             return Ok(());
         }
         let message =
-            format!("{} is the organisation {id}, which {} manages as {}", named.value, first.place, first.value);
+            format!("{} is the organisation {id}, which {} manages as {}.", named.value, first.place, first.value);
         Err(Failure::findings(vec![
             Finding::error(Code::DuplicateOrganization, named.place.clone(), message)
-                .hint("merge the two files. Nothing was sent for this one"),
+                .hint("Merge the two files. Nothing was sent for this one."),
         ]))
     }
 
@@ -282,7 +282,7 @@ impl<'a> Session<'a> {
             if !changes.into_iter().any(|change| asserted.covers(&change.address)) {
                 let id = if asserted.id.is_some() { " Leave out its `#id` if the plan does." } else { "" };
                 out.talk(&format!(
-                    "--assert {asserted}: there is nothing to send for this entity. If the plan lists it as skipped, it says why.{id}\n"
+                    "There is nothing to send for {asserted}, which `--assert` names. If the plan lists it as skipped, it says why.{id}\n"
                 ));
             }
         }
@@ -334,9 +334,9 @@ fn duplicate_organizations(files: &[&Desired]) -> Failure {
         Finding::error(
             Code::DuplicateOrganization,
             file.organization.place.clone(),
-            format!("{} reach the same organisation, because they have the same endpoint and credential", list_of(&names, "and")),
+            format!("{} reach the same organisation, because they have the same endpoint and credential.", list_of(&names, "and")),
         )
-        .hint("a workspace token or a key reaches only the workspace that it was created in. Give each file its own credential. Nothing was sent")
+        .hint("A workspace token or a key reaches only the workspace that it was created in. Give each file its own credential. Nothing was sent.")
     };
     Failure::findings(files.iter().map(finding).collect())
 }
@@ -354,7 +354,7 @@ async fn sandbox(
 #[cfg(not(feature = "sandbox"))]
 #[expect(clippy::unused_async, reason = "as with the sandbox")]
 async fn sandbox(_: &Desired, _: &Connection, _: &ConnectionPool, _: bool) -> Result<Connected, Failure> {
-    Err(Failure::error("this rolecall was built without the sandbox").hint("build it with the default features"))
+    Err(Failure::error("This rolecall was built without the sandbox.").hint("Build it with the default features."))
 }
 
 /// Returns whether the file manages this entity, because it lists it or manages all entities of its kind.

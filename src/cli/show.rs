@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use serde_json::Value;
 
-use super::exit::{Exit, Failure};
+use super::exit::{Exit, Failure, sentence};
 use super::out::Out;
 use super::reports::Reports;
 use super::{OUTPUT, files, planfile};
@@ -39,7 +39,7 @@ pub(super) fn show(args: &ShowArgs, out: &mut Out) -> Result<Exit, Failure> {
     let first = text.lines().next().unwrap_or_default();
     let is_ledger = serde_json::from_str::<Value>(first).is_ok_and(|value| value.get("event").is_some());
     if is_ledger {
-        let records = Ledger::read(&args.file).map_err(|why| Failure::error(why.to_string()))?.unwrap_or_default();
+        let records = Ledger::read(&args.file).map_err(|why| Failure::error(sentence(why)))?.unwrap_or_default();
         args.reports.write(Subject::Ledger(&records), out)?;
         return Ok(Exit::Done);
     }

@@ -21,8 +21,8 @@ use rolecall_model::{Facts, Live, OrganizationPlan};
 pub(super) fn check(path: Option<&Path>, session: &Session<'_>) -> Result<(), Failure> {
     let Some(path) = path else { return Ok(()) };
     if session.desired().len() > 1 {
-        return Err(Failure::error("--undo-out names one file, and there are several organisations")
-            .hint("run each organisation by itself, or leave --undo-out out"));
+        return Err(Failure::error("`--undo-out` names one file, and there are several organisations.")
+            .hint("Run each organisation by itself, or leave `--undo-out` out."));
     }
     if path.symlink_metadata().is_ok() { Err(exists(path)) } else { Ok(()) }
 }
@@ -30,12 +30,12 @@ pub(super) fn check(path: Option<&Path>, session: &Session<'_>) -> Result<(), Fa
 /// Returns a sentence that says so if no undo file was written, because there was nothing to send.
 pub(super) fn missing(path: Option<&Path>) -> Option<String> {
     let path = path.filter(|path| path.symlink_metadata().is_err())?;
-    Some(format!("{} was not written, because there was nothing to send.\n", path.display()))
+    Some(format!("The undo file {} was not written, because there was nothing to send.\n", path.display()))
 }
 
 fn exists(path: &Path) -> Failure {
-    Failure::error(format!("{} exists already; nothing was sent", path.display()))
-        .hint("that file may still be needed. Name another one with --undo-out, or move this one away")
+    Failure::error(format!("The undo file {} exists already. Nothing was sent.", path.display()))
+        .hint("It may still be needed. Name another file with `--undo-out`, or move this one away.")
 }
 
 /// Writes the undo file, whole or not at all. If it can't be written, nothing is sent.
@@ -57,7 +57,7 @@ pub(super) fn write(
         now: Timestamp::now(),
     };
     let Undo { text, irreversible } = undo(&input).map_err(|findings| Failure {
-        message: Some(format!("{} can't be written; nothing was sent", path.display())),
+        message: Some(format!("The undo file {} can't be written. Nothing was sent.", path.display())),
         ..Failure::findings(findings)
     })?;
     save(path, &text)?;
@@ -68,7 +68,9 @@ pub(super) fn write(
 fn save(path: &Path, text: &str) -> Result<(), Failure> {
     let failed = |why: std::io::Error| match why.kind() {
         ErrorKind::AlreadyExists => exists(path),
-        _ => Failure::error(format!("{} can't be written: {why}; nothing was sent", path.display())),
+        _ => {
+            Failure::error(format!("The undo file {} can't be written: {why}. Nothing was sent.", path.display()))
+        }
     };
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut new = NamedTempFile::new_in(folder).map_err(failed)?;

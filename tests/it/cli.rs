@@ -392,7 +392,7 @@ fn an_organisation_that_no_seed_has_lists_the_seeds() {
     env.write("x.yaml", env.read("bitpanda.yaml").replace("f8588dc7-e1ce-4d92-a473-809a0a357ad9", "acme"));
     let said = env.run(&["plan", "--sandbox", "x.yaml"]);
     assert_eq!(said.code, 1);
-    assert!(said.stderr.contains("no bitpanda organisation `acme`; it has f8588dc7-"), "{}", said.stderr);
+    assert!(said.stderr.contains("no bitpanda organisation `acme`. It has f8588dc7-"), "{}", said.stderr);
 }
 
 #[test]
@@ -634,7 +634,7 @@ fn extra_certificate_authorities_have_to_be_some() {
     env.write("none.pem", "no certificate in here\n");
     let said = env.run(&["plan", "--ca-file", "none.pem", "org.yaml"]);
     assert_eq!(said.code, 1, "{}", said.all());
-    assert!(said.stderr.contains("holds no certificate"), "{}", said.stderr);
+    assert!(said.stderr.contains("has no certificate"), "{}", said.stderr);
 }
 
 #[test]

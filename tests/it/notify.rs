@@ -179,7 +179,7 @@ fn usage_that_cant_work_is_refused_before_anything_is_read() {
             &["--notify", "http://hooks.example/x", "--previous", "p.json"],
             "would send names and addresses unencrypted",
         ),
-        (&["--notify", "hooks.example", "--previous", "p.json"], "this is not a URL"),
+        (&["--notify", "hooks.example", "--previous", "p.json"], "it is not a URL"),
         (&["--notify", "ftp://hooks.example/x", "--previous", "p.json"], "ftp"),
         (&["--notify", "https://hooks.example/x"], "--previous"),
         (&["--previous", "p.json"], "--notify"),

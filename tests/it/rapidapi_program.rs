@@ -161,11 +161,11 @@ fn files_with_other_keys_for_one_hub_share_its_limit() {
     env.write("access/2.yaml", slow);
     let mut child =
         env.command().args(["plan", "-v", "access"]).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
-    let told = until(child.stderr.as_mut().unwrap(), "waiting ");
+    let told = until(child.stderr.as_mut().unwrap(), "Waiting ");
     child.kill().unwrap();
     child.wait().unwrap();
-    assert!(told.contains("reading 3 organisations") && told.contains("at 10 a minute"), "{told}");
-    assert!(told.contains("waiting") && !told.contains("429"), "{told}");
+    assert!(told.contains("Reading 3 organisations") && told.contains("at 10 a minute"), "{told}");
+    assert!(told.contains("Waiting") && !told.contains("429"), "{told}");
 }
 
 /// Reads output until these words appear.
@@ -194,7 +194,7 @@ fn ctrl_c_while_waiting_for_the_limit_ends_an_apply_at_once() {
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        let told = until(child.stderr.as_mut().unwrap(), "waiting ");
+        let told = until(child.stderr.as_mut().unwrap(), "Waiting ");
         std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
         let output = child.wait_with_output().unwrap();
         let said = format!(
@@ -271,14 +271,14 @@ fn two_applies_of_one_organisation_never_overlap_whatever_it_is_called() {
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    until(child.stderr.as_mut().unwrap(), "waiting ");
+    until(child.stderr.as_mut().unwrap(), "Waiting ");
     let body = body.replace("requests_per_minute: 6", "requests_per_minute: 6000");
     env.write("id.yaml", file(&server, &format!("\"{id}\""), &body));
     let said = env.run(&["apply", "--auto-approve", "id.yaml"]);
     child.kill().unwrap();
     child.wait().unwrap();
     assert_eq!(said.code, 1, "{}", said.all());
-    assert!(said.stderr.contains("another apply of this organisation is running"), "{}", said.stderr);
+    assert!(said.stderr.contains("Another apply of this organisation is running"), "{}", said.stderr);
     assert_eq!(env.run(&["apply", "--auto-approve", "id.yaml"]).code, 0);
 }
 

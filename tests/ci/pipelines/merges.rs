@@ -191,7 +191,7 @@ fn a_plan_that_no_longer_stands_sends_nothing() {
     assert!(said.status.success(), "{}", String::from_utf8_lossy(&said.stderr));
     let applied = team.merge(&request);
     applied.is("apply", Ended::Failure);
-    assert!(applied.log.contains("are out of date; nothing was sent"), "{}", applied.log);
+    assert!(applied.log.contains("are out of date. Nothing was sent"), "{}", applied.log);
     assert!(team.changes_left().contains(&"user/zoe@acme.example".to_owned()), "nothing was sent");
 }
 
@@ -234,7 +234,7 @@ fn an_apply_that_is_started_again_later_brings_nothing_back() {
     team.merge(&demoted).is("apply", Ended::Success);
     let again = team.pushed_to(&before, &then);
     again.is("apply", Ended::Failure);
-    assert!(again.log.contains("is out of date; nothing was sent"), "{}", again.log);
+    assert!(again.log.contains("is out of date. Nothing was sent"), "{}", again.log);
     assert_eq!(team.changes_left(), Vec::<String>::new(), "she is what main says");
 }
 
