@@ -78,7 +78,7 @@ impl Execution<'_> {
             match self.ticket(mutation) {
                 Ok(ticket) => return NextAction::Send(vec![place], ticket),
                 Err(wait) => {
-                    shortest_wait = Some(shortest_wait.map_or(wait, |shortest_wait| shortest_wait.min(wait)))
+                    shortest_wait = Some(shortest_wait.map_or(wait, |shortest| shortest.min(wait)));
                 }
             }
         }

@@ -45,6 +45,7 @@ pub(super) async fn verify_run(
             seen = Observation::InEffect;
         }
         let is_key = matches!(change.after, Some(Entity::Key(_)));
+        let done = |message: &str| Some((Outcome::Done, message.to_owned()));
         let correction = match (step.outcome, seen) {
             // Whatever the answer says, a key exists whose secret nobody has.
             (Outcome::Failed, _) if mints(change) && key_exists_anyway(ledger, apply.run, step, &live) => {
@@ -58,11 +59,7 @@ pub(super) async fn verify_run(
             // It was sent twice. The first request was done, so the second one was refused.
             (Outcome::Failed, Observation::InEffect) if step.resent => {
                 step.refused = false;
-                Some((
-                    Outcome::Done,
-                    "The platform refused the change when it was sent again, but a read shows it in effect."
-                        .to_owned(),
-                ))
+                done("The platform refused the change when it was sent again, but a read shows it in effect.")
             }
             (Outcome::Done, Observation::NotInEffect) => Some((
                 Outcome::NotTaken,
@@ -76,23 +73,19 @@ pub(super) async fn verify_run(
                     }
                 ),
             )),
-            (Outcome::NotTaken, Observation::InEffect) => {
-                Some((Outcome::Done, "A read shows the change in effect.".to_owned()))
-            }
+            (Outcome::NotTaken, Observation::InEffect) => done("A read shows the change in effect."),
             // This platform's answers are unreliable, so trust the read.
-            (Outcome::Failed, Observation::InEffect) if step.rejected && apply.provider.reads_decide() => Some((
-                Outcome::Done,
-                "The platform answered with an error, but a read shows the change in effect.".to_owned(),
-            )),
+            (Outcome::Failed, Observation::InEffect) if step.rejected && apply.provider.reads_decide() => {
+                done("The platform answered with an error, but a read shows the change in effect.")
+            }
+            (Outcome::Unsure, Observation::InEffect) if change.action == Action::Invite && !step.first_step => {
+                done("The invitation exists. It isn't certain that its mail was sent.")
+            }
             // A new key can't be settled this way: without its answer the secret is lost, even if the key is
             // listed.
-            (Outcome::Unsure, Observation::InEffect) if change.action == Action::Invite && !step.first_step => {
-                Some((Outcome::Done, "The invitation exists. It isn't certain that its mail was sent.".to_owned()))
+            (Outcome::Unsure, Observation::InEffect) if change.action != Action::Create || !is_key => {
+                done("The answer didn't confirm the change, but a read shows it in effect.")
             }
-            (Outcome::Unsure, Observation::InEffect) if change.action != Action::Create || !is_key => Some((
-                Outcome::Done,
-                "The answer didn't confirm the change, but a read shows it in effect.".to_owned(),
-            )),
             _ => None,
         };
         if let Some((outcome, message)) = correction {

@@ -4,9 +4,8 @@ use secrecy::zeroize::Zeroize;
 use serde_json::Value;
 
 use super::{Apply, interrupt};
-use rolecall_graphql::{
-    BatchPart, Budget, CallError, Request, Response, Ticket, TransportError, split_response, write,
-};
+use rolecall_graphql::write;
+use rolecall_graphql::{BatchPart, Budget, CallError, Request, Response, Ticket, TransportError, split_response};
 use rolecall_model::{Change, Mutation};
 use rolecall_providers::MutationResult;
 

@@ -210,7 +210,7 @@ fn record_outcome(sent: &SentMutation<'_>, facts: &mut Facts) {
         (Some(Entity::User(user)), _) => record_enabled(user, outcome, facts),
         (Some(Entity::Key(key)), Action::Create) if sent.id.is_none() => record_mint(sent, key, facts),
         (None, Action::Delete) if sent.change.address.kind == Kind::Organization => {
-            facts.organization_creation_sent = None
+            facts.organization_creation_sent = None;
         }
         (None, Action::Cancel | Action::Delete) => {
             if let Some(Entity::User(user)) = &sent.change.before {
