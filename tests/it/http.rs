@@ -183,8 +183,8 @@ fn a_refused_credential_is_told_apart_however_it_is_said() {
 #[test]
 fn other_answers_are_told_apart() {
     let html = answer("200 OK", "content-type: text/html\r\n", "<!DOCTYPE html><title>Sign in</title>");
-    assert_eq!(error(vec![html]), CallError::NotJson("an HTML page".to_owned()));
-    assert_eq!(error(vec![answer("200 OK", "", "")]), CallError::NotJson("empty".to_owned()));
+    assert_eq!(error(vec![html]), CallError::NotJson("it is an HTML page".to_owned()));
+    assert_eq!(error(vec![answer("200 OK", "", "")]), CallError::NotJson("it is empty".to_owned()));
     assert_eq!(error(vec![ok(&json!({}))]), CallError::NoData);
     assert_eq!(error(vec![ok(&json!({ "data": null }))]), CallError::NoData);
     assert_eq!(

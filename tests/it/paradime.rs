@@ -883,7 +883,7 @@ fn nobody_is_invited_to_what_may_be_another_workspace() {
     rig.desired =
         desired(&format!("{head}users: [{{ email: new@x.example, roles: [ADMIN] }}, {{ email: {OWNER} }}]"));
     assert_eq!(rig.plan().refusals, []);
-    let gap = "whose credential this is";
+    let gap = "the owner of this credential";
     assert!(rig.plan().gaps.iter().any(|said| said.what == gap));
     assert!(Rig::new(world(), "").plan().gaps.iter().all(|said| said.what != gap));
 }

@@ -132,7 +132,7 @@ fn all_invitations_that_go_are_taken_back_by_one_call_and_each_address_is_a_step
         [
             ("deleteUserInvites", "user/a@x.example".to_owned(), true),
             ("deleteUserInvites", "user/b@x.example".to_owned(), true),
-            ("deleteUserInvites", "user/c@x.example".to_owned(), false),
+            ("deleteUserInvites", "invitation/c@x.example".to_owned(), false),
             ("createUserInvites", "user/a@x.example".to_owned(), false),
             ("createUserInvites", "user/b@x.example".to_owned(), false),
         ]

@@ -41,8 +41,8 @@ const FIRST_INTERVAL: Duration = Duration::from_millis(100);
 
 const LONGEST_INTERVAL: Duration = Duration::from_secs(10);
 
-/// The longest wait that is granted. If the platform asks for more, there is no wait: the refused request fails, and
-/// its error says how long the platform asked to wait.
+/// The longest wait that is granted. If the platform asks for more, there is no wait: the refused request fails,
+/// and its error says how long the platform asked to wait.
 const MAX_RETRY_AFTER: Duration = Duration::from_secs(120);
 
 /// The wait after HTTP 429 without `Retry-After`.

@@ -15,6 +15,8 @@ use super::CallError;
 /// rolecall waits for the answer. A retry could send a second mail, so there is none: the mutation is unsure, and
 /// the next read decides. A mutation that creates a key is never repeated for another reason: its answer is the
 /// only place that has the secret.
+///
+/// Apply may send a mutation again after a read has shown that it had no effect. That isn't decided here.
 #[derive(Clone, Copy, Debug)]
 pub struct Backoff {
     /// The wait before the first retry. Each later wait is about twice as long as the one before.

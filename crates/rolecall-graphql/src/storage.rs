@@ -1,5 +1,5 @@
 //! Storage that persists between runs: a response cache, the checkpoint of an interrupted read, and the request
-//! budget. Each is a trait; whoever opens a connection implements it on files.
+//! budget. Each is a trait, and the program implements it on files.
 
 use std::time::Duration;
 

@@ -131,7 +131,7 @@ pub trait Provider: Rules {
     ///
     /// For example, RapidAPI answers `true` or `null` to most mutations, and `null` means "not done" as well as
     /// "unknown". If the next read shows Jane in the team, adding her is done, even if the answer was an error.
-    /// Elsewhere a mutation that the platform refused has failed, and no read changes that.
+    /// On other platforms a mutation that the platform refused has failed.
     fn reads_decide(&self) -> bool {
         false
     }

@@ -56,7 +56,7 @@ impl Provider for RapidApi {
         {
             return Err(UnfitCredential {
                 name: TEAM_KEY,
-                why: "This is the same key as `personal_key`.",
+                why: "This key equals `personal_key`.",
                 hint: "Find a team's key on the page of one of the team's apps, under Authorization.",
             });
         }
