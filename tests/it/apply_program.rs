@@ -199,7 +199,7 @@ fn a_ctrl_c_between_two_organisations_tells_of_both_and_is_no_success() {
         .unwrap();
     let mut stdout = BufReader::new(child.stdout.take().unwrap());
     let mut told = String::new();
-    while !told.contains("Read again: converged") && stdout.read_line(&mut told).unwrap() > 0 {}
+    while !told.contains("live and the file are in sync") && stdout.read_line(&mut told).unwrap() > 0 {}
     let began = Instant::now();
     std::process::Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap();
     stdout.read_to_string(&mut told).unwrap();

@@ -22,7 +22,9 @@ fn crowd(count: usize) -> Plan {
     }
     let invited = |index: usize| {
         let role = if index == 7 { "ADMIN" } else { "SIGNER" };
-        format!("{{ email: new{index:02}@x.example, first_name: First, last_name: Last, roles: [{role}] }}")
+        format!(
+            "{{ email: new{index:02}@x.example, first_name: First, last_name: Last, phone: \"+430000000\", enabled: true, roles: [{role}] }}"
+        )
     };
     let users: Vec<String> = (0..count).map(invited).collect();
     let rig: crate::support::bitpanda::Rig = Rig::new(world, &format!("users: [{}]", users.join(", ")));
@@ -60,24 +62,24 @@ fn a_text_goes_on_below_where_it_began() {
 #[test]
 fn more_than_twenty_of_a_kind_are_summarised_but_for_the_privileged() {
     let few = written(&crowd(20), Layout::default());
-    assert_eq!(few.matches("new").count(), 20, "{few}");
+    assert_eq!(few.matches("user/new").count(), 20, "{few}");
     assert!(!few.contains("--full` lists"), "{few}");
 
     let plan = crowd(21);
     let text = written(&plan, Layout::default());
     let privileged: BTreeSet<String> = organization(&plan).privileged.iter().map(ToString::to_string).collect();
     assert_eq!(privileged.len(), 1);
-    assert!(text.contains("new07@x.example"), "{text}");
-    assert_eq!(text.matches("new").count(), 1, "{text}");
+    assert!(text.contains("user/new07@x.example"), "{text}");
+    assert_eq!(text.matches("user/new").count(), 1, "{text}");
     assert!(text.contains("20 users to invite"), "{text}");
     let unmanaged = organization(&plan).sealed.holds.iter();
     let unmanaged = unmanaged.filter(|hold| matches!(hold.reason, HoldReason::Unmanaged { privileged: false }));
     assert_eq!(unmanaged.count(), 21);
-    assert!(text.contains("21 users") && !text.contains("live00"), "{text}");
+    assert!(text.contains("21 users") && !text.contains("user/live00"), "{text}");
 
     let full = written(&plan, Layout { width: None, full: true });
-    assert_eq!(full.matches("new").count(), 21, "{full}");
-    assert_eq!(full.matches("live").count(), 21, "{full}");
+    assert_eq!(full.matches("user/new").count(), 21, "{full}");
+    assert_eq!(full.matches("user/live").count(), 21, "{full}");
 }
 
 /// Bitpanda's `enabled` can't be read: that matters where a user is updated, and is one line elsewhere.
@@ -93,7 +95,7 @@ fn a_permanent_limit_takes_one_line_unless_it_bears_on_the_plan() {
     let mut world = world();
     world.users.push(user("a@x.example", &["SIGNER"]));
     let rig: crate::support::bitpanda::Rig =
-        Rig::new(world, "users: [{ email: a@x.example, roles: [VIEWER, SIGNER] }]");
+        Rig::new(world, "users: [{ email: a@x.example, enabled: true, roles: [VIEWER, SIGNER] }]");
     let updated = Plan::new("rolecall", vec![rig.plan()]);
     assert!(written(&updated, Layout::default()).contains(explained));
 }

@@ -25,8 +25,7 @@ mod words;
 pub use address::{Address, Kind};
 pub use assignable::{AssignableRole, AssignableRoles};
 pub use change::{
-    Action, Call, Cause, Change, Effect, Mutation, Reference, SeatChange, Stage, id_of,
-    number_of, reference,
+    Action, Call, Cause, Change, Effect, Mutation, Reference, SeatChange, Stage, id_of, number_of, reference,
 };
 pub use desired::{
     Allowance, Credential, Delivery, Desired, DesiredKey, DesiredOrganization, DesiredProject, DesiredResources,
