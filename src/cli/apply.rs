@@ -27,8 +27,8 @@ use rolecall_plan::{Approval, compare, seal};
 
 /// Send the changes of a plan, and verify them.
 ///
-/// Without --plan, it plans, shows the plan and asks. With --plan, it sends only approved changes that a fresh plan still
-/// has. If the approved plan is out of date, it sends nothing.
+/// Without --plan, it plans, shows the plan and asks. With --plan, it sends only approved changes that a fresh
+/// plan still has. If the approved plan is out of date, it sends nothing.
 #[derive(Clone, Debug, Args)]
 #[command(after_help = "Examples:
   rolecall apply access/                                 asks before it sends
@@ -64,8 +64,9 @@ pub(super) struct ApplyArgs {
     undo_out: Option<PathBuf>,
     #[command(flatten)]
     reports: Reports,
-    /// Send at most this many requests with mutations at once; the default depends on the platform. With 1, each mutation
-    /// is a request of its own. The default is 4 for Hive, 2 for Bitpanda, and 1 for Paradime and RapidAPI.
+    /// Send at most this many requests with mutations at once; the default depends on the platform. With 1, each
+    /// mutation is a request of its own. The default is 4 for Hive, 2 for Bitpanda, and 1 for Paradime and
+    /// RapidAPI.
     #[arg(
         long,
         value_name = "NUMBER",
@@ -106,7 +107,8 @@ pub(super) async fn apply(args: &ApplyArgs, out: &mut Out) -> Result<Exit, Failu
             ..nothing_yet(provider, organization)
         }
     }));
-    // With --plan, every organisation has to be reachable: an unreachable one would look like one that no file describes.
+    // With --plan, every organisation has to be reachable: an unreachable one would look like one that no file
+    // describes.
     if args.plan.is_none() || exit == Exit::Done {
         exit = exit.and(run.organizations(&organizations).await?);
     }
@@ -299,8 +301,8 @@ impl Run<'_> {
         Failure { exit: Exit::interrupted(self.interrupts.has_sent()), ..failure }
     }
 
-    /// Restricts a fresh plan to the selected changes that are approved and still valid. Returns the plan, and how the run
-    /// ends because of approved changes that are out of date.
+    /// Restricts a fresh plan to the selected changes that are approved and still valid. Returns the plan, and how
+    /// the run ends because of approved changes that are out of date.
     fn restrict(
         &mut self,
         approved: &Sealed,

@@ -1,5 +1,5 @@
-//! The cache in `.rolecall/cache`: the schema of a platform, the requests that still count against its rate limit, and the
-//! answers of an interrupted read. A run works without it, and then sends more requests and takes longer.
+//! The cache in `.rolecall/cache`: the schema of a platform, the requests that still count against its rate limit,
+//! and the answers of an interrupted read. A run works without it, and then sends more requests and takes longer.
 
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
@@ -21,7 +21,8 @@ use rolecall_graphql::{Budget, MemoryBudget, Quota, ReadCheckpoint, ResponseCach
 /// The time after which a kept schema is read again.
 const SCHEMA_LIFETIME: SignedDuration = SignedDuration::from_hours(24);
 
-/// The time after its start within which an interrupted read can be resumed. Later, its answers may be out of date.
+/// The time after its start within which an interrupted read can be resumed. Later, its answers may be out of
+/// date.
 const READ_LIFETIME: SignedDuration = SignedDuration::from_mins(30);
 
 /// The cache of one connection.
@@ -73,8 +74,8 @@ impl Cache {
     }
 }
 
-/// Returns options that open a file which only its owner may read, because it says who is in an organisation. Creates its
-/// folder.
+/// Returns options that open a file which only its owner may read, because it says who is in an organisation.
+/// Creates its folder.
 fn private(path: &Path) -> io::Result<OpenOptions> {
     if let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder)?;
@@ -305,8 +306,8 @@ impl FileBudget {
         format!("{}-{ticket}", self.run)
     }
 
-    /// Lowers the quota to that of an organisation. All organisations share the limit of the platform, so the smallest quota
-    /// applies.
+    /// Lowers the quota to that of an organisation. All organisations share the limit of the platform, so the
+    /// smallest quota applies.
     pub fn no_faster_than(&self, quota: Quota) {
         let mut slowest = self.slowest.lock().unwrap_or_else(PoisonError::into_inner);
         let calls = slowest.map_or(quota.calls, |known| known.calls.min(quota.calls));

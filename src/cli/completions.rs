@@ -19,8 +19,8 @@ pub(super) struct CompletionsArgs {
     shell: Shell,
 }
 
-/// Completes `NAME=VALUE` in bash, which takes `=` for the end of a word: `--format=` completes like `--format`, a file
-/// follows `markdown=`, and no space follows a word that has to be continued.
+/// Completes `NAME=VALUE` in bash, which takes `=` for the end of a word: `--format=` completes like `--format`, a
+/// file follows `markdown=`, and no space follows a word that has to be continued.
 const BASH_PAIRS: &str = r#"
 _rolecall_pairs() {
     local last=$COMP_CWORD before="$3"

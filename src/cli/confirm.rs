@@ -12,8 +12,8 @@ pub(super) fn deletes_itself(plan: &OrganizationPlan) -> bool {
     plan.sealed.changes.iter().any(is_deletion)
 }
 
-/// Checks that a person has confirmed the deletion by the name of the organisation, with `--confirm-deletion` or at the
-/// prompt. The file alone is not enough.
+/// Checks that a person has confirmed the deletion by the name of the organisation, with `--confirm-deletion` or
+/// at the prompt. The file alone is not enough.
 pub(super) fn confirm_deletion(name: &str, typed: Option<&str>, ask: bool, out: &Out) -> Result<(), Failure> {
     let question =
         format!("This deletes the organisation {name} and everything in it. Type its name to confirm: ");

@@ -42,16 +42,16 @@ pub(super) struct Connected {
     pub deliveries: Deliveries,
     /// The cache between runs, for platforms with a rate limit.
     pub cache: Option<Cache>,
-    /// A digest of the endpoint and of everything that is sent with each request. On platforms whose requests don't name the
-    /// organisation, equal digests mean the same organisation.
+    /// A digest of the endpoint and of everything that is sent with each request. On platforms whose requests
+    /// don't name the organisation, equal digests mean the same organisation.
     pub credential_fingerprint: [u8; 32],
     /// A digest of the endpoint and the host. An id means the same entity for every credential of one platform.
     pub platform: [u8; 32],
 }
 
 impl Connected {
-    /// Returns the path of the lock that an apply holds on an organisation. The id names the organisation, because files may
-    /// use its slug.
+    /// Returns the path of the lock that an apply holds on an organisation. The id names the organisation, because
+    /// files may use its slug.
     pub fn lock_of(&self, provider: ProviderName, id: &RemoteId) -> PathBuf {
         self.folder.join("cache").join(format!(
             "{provider}-{}-{}.lock",
@@ -138,7 +138,8 @@ impl ConnectionConfig<'_> {
         let hidden = if provider.has_secret_path() { secret_parts(&endpoint) } else { Vec::new() };
         let settings = HttpSettings {
             client: ClientSettings {
-                // Requests to loopback skip the proxy. Plain HTTP is allowed for them only because they don't leave the machine.
+                // Requests to loopback skip the proxy. Plain HTTP is allowed for them only because they don't
+                // leave the machine.
                 direct: endpoint.host_str().is_some_and(is_loopback),
                 user_agent: GENERATOR.to_owned(),
                 timeout: connection.timeout(),
@@ -225,8 +226,8 @@ fn short_digest(digest: &[u8; 32]) -> String {
     format!("{:016x}", u64::from_be_bytes(shown))
 }
 
-/// Returns what must not be shown of an endpoint with a secret path: the path as a whole, and its parts. Parts that every
-/// such path has are not secret.
+/// Returns what must not be shown of an endpoint with a secret path: the path as a whole, and its parts. Parts
+/// that every such path has are not secret.
 fn secret_parts(endpoint: &Url) -> Vec<SecretString> {
     let path = endpoint.path();
     let parts = path.split('/').filter(|part| !matches!(*part, "api" | "graphql"));
@@ -239,8 +240,8 @@ pub(super) fn extra_ca(connection: &Connection) -> Result<Option<Vec<u8>>, Failu
     files::read_text(path).map(|text| Some(text.into_bytes()))
 }
 
-/// Returns what may be shown of an endpoint. If the path is secret, this is a short digest of it, which is enough to see
-/// that the path has changed, and too short to find a random token from it.
+/// Returns what may be shown of an endpoint. If the path is secret, this is a short digest of it, which is enough
+/// to see that the path has changed, and too short to find a random token from it.
 pub(super) fn site(host: &str, endpoint: &Url, rules: &dyn Rules) -> Site {
     let path_digest = rules.has_secret_path().then(|| {
         let digest = Sha256::digest(endpoint.path().as_bytes());

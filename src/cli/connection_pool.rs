@@ -1,5 +1,5 @@
-//! The connections of one run. Organisations on one platform share its rate limit, and those with one credential share a
-//! connection.
+//! The connections of one run. Organisations on one platform share its rate limit, and those with one credential
+//! share a connection.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -41,8 +41,8 @@ pub(super) struct ConnectionPool {
 }
 
 impl ConnectionPool {
-    /// Returns the connection with this fingerprint, and opens it if it isn't open. `limited`: the quota of the platform, and
-    /// the cache that counts requests between runs.
+    /// Returns the connection with this fingerprint, and opens it if it isn't open. `limited`: the quota of the
+    /// platform, and the cache that counts requests between runs.
     pub fn open(
         &self,
         credential_fingerprint: [u8; 32],
@@ -83,7 +83,8 @@ impl ConnectionPool {
         Ok(connection)
     }
 
-    /// Announces requests to a platform with a rate limit. Returns how many earlier requests still count against the limit.
+    /// Announces requests to a platform with a rate limit. Returns how many earlier requests still count against
+    /// the limit.
     pub fn expect(&self, cache: &Cache, requests: usize, quota: Quota) -> usize {
         let budgets = self.budgets.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(budget) = budgets.get(&cache.platform) else { return 0 };

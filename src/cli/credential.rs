@@ -20,8 +20,8 @@ const MAX_CREDENTIAL: u64 = 64 * 1024;
 
 const COMMAND_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// Returns the endpoint, if it is trusted with the credential. The environment decides on trust, not the file: a pull request
-/// can change the file, and it can't change the environment of the job.
+/// Returns the endpoint, if it is trusted with the credential. The environment decides on trust, not the file: a
+/// pull request can change the file, and it can't change the environment of the job.
 pub(super) fn endpoint(desired: &Desired, rules: &dyn Rules) -> Result<Url, Finding> {
     let place = desired.endpoint.place.clone();
     let text = match &*desired.endpoint {

@@ -26,7 +26,8 @@ pub(super) const FOLDER: &str = ".rolecall/sandbox";
 /// The host in plans of the sandbox. Such a plan applies only to the sandbox, and a plan of a platform never does.
 const HOST: &str = "sandbox";
 
-/// Opens the world of an organisation. `reset`: restore its first state, and delete its ledgers, deliveries and caches.
+/// Opens the world of an organisation. `reset`: restore its first state, and delete its ledgers, deliveries and
+/// caches.
 pub(super) fn open(
     provider: ProviderName,
     organization: &RemoteId,
@@ -55,8 +56,8 @@ fn forget(provider: ProviderName, organization: &RemoteId) {
     let _ = std::fs::remove_dir_all(delivered(organization));
 }
 
-/// Opens what one server serves: the organisation, or otherwise the provider's first one with all others at the same
-/// endpoint. Returns the id of the first, too.
+/// Opens what one server serves: the organisation, or otherwise the provider's first one with all others at the
+/// same endpoint. Returns the id of the first, too.
 pub(super) fn open_all(
     provider: ProviderName,
     organization: Option<&str>,

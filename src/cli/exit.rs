@@ -31,8 +31,8 @@ pub enum Exit {
 }
 
 impl Exit {
-    /// Returns the precedence of an exit code. A run over several organisations ends with the lowest, which is the most
-    /// urgent one for a person.
+    /// Returns the precedence of an exit code. A run over several organisations ends with the lowest, which is the
+    /// most urgent one for a person.
     fn rank(self) -> u8 {
         match self {
             Self::Partial => 0,

@@ -7,9 +7,9 @@ use super::exit::Exit;
 use super::out::talk;
 use rolecall_engine::apply::Shutdown;
 
-/// Interrupts of an apply. After mutations were sent, the first Ctrl-C stops the run once the requests in flight are
-/// answered, so that the run can report what was done. The second one ends the process, as does one before anything was
-/// sent.
+/// Interrupts of an apply. After mutations were sent, the first Ctrl-C stops the run once the requests in flight
+/// are answered, so that the run can report what was done. The second one ends the process, as does one before
+/// anything was sent.
 #[derive(Debug, Default)]
 pub(super) struct Interrupts {
     pub shutdown: Shutdown,

@@ -47,8 +47,9 @@ use out::Out;
 use rolecall_model::{Address, Limit};
 pub use schema::{SCHEMAS, SchemaName, schema_text};
 
-/// The headings of options in help. Every verb lists the options that it shares with others under the same headings, in
-/// this order. Only `apply` and `validate` have options under [`APPROVAL`], and only `drift` under [`NOTIFICATION`].
+/// The headings of options in help. Every verb lists the options that it shares with others under the same
+/// headings, in this order. Only `apply` and `validate` have options under [`APPROVAL`], and only `drift` under
+/// [`NOTIFICATION`].
 const APPROVAL: &str = "Approval";
 const WHICH_CHANGES: &str = "Which changes";
 const GUARDRAILS: &str = "Guardrails";
@@ -127,8 +128,8 @@ pub(crate) struct Paths {
 /// Options of every verb that plans.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Planning {
-    /// Send this entity as the file describes it, even if live seems to be in sync; repeatable. This also repeats an
-    /// invitation, and an update that awaits an approval.
+    /// Send this entity as the file describes it, even if live seems to be in sync; repeatable. This also repeats
+    /// an invitation, and an update that awaits an approval.
     #[arg(
         long = "assert",
         value_name = "ADDRESS",

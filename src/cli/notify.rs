@@ -43,7 +43,8 @@ pub(super) struct Notify {
         help_heading = NOTIFICATION
     )]
     notice_format: NoticeFormat,
-    /// Keep in this file what was reported before; it is created if it is missing, and a drift report in JSON also fits.
+    /// Keep in this file what was reported before; it is created if it is missing, and a drift report in JSON also
+    /// fits.
     #[arg(long, value_name = "FILE", requires = "url", help_heading = NOTIFICATION)]
     previous: Option<PathBuf>,
 }
@@ -74,8 +75,8 @@ pub(super) struct Notifier<'a> {
 }
 
 impl Notifier<'_> {
-    /// Posts a message if the drift of the plan differs from what was reported before, and remembers the drift as reported.
-    /// Organisations that are not selected any more are forgotten.
+    /// Posts a message if the drift of the plan differs from what was reported before, and remembers the drift as
+    /// reported. Organisations that are not selected any more are forgotten.
     pub async fn notify(
         self,
         plan: &Plan,
@@ -86,7 +87,8 @@ impl Notifier<'_> {
         let (delta, mut reported) = drift_delta(plan, before.as_ref());
         reported.organizations.retain(|organization| is_selected(&organization.identity));
         let text = report::json(&reported);
-        // The file is on disk before the message is posted. Otherwise a full disk would repeat the message at every run.
+        // The file is on disk before the message is posted. Otherwise a full disk would repeat the message at
+        // every run.
         let pending = Pending::new(previous, &text, Readers::Owner)?;
         if !delta.is_empty() {
             let host = receiver.url.host_str().unwrap_or_default();
@@ -104,8 +106,8 @@ impl Notifier<'_> {
     }
 }
 
-/// Reads what was reported before, from a file that `--previous` keeps or from a drift report. `None` if the file is
-/// empty.
+/// Reads what was reported before, from a file that `--previous` keeps or from a drift report. `None` if the file
+/// is empty.
 fn read_previous(path: &Path) -> Result<Option<ReportedDrift>, Failure> {
     let text = files::read_text(path)?;
     if text.trim().is_empty() {
@@ -150,8 +152,8 @@ impl Receiver {
         Ok(Self { url, client: client.map_err(|why| Failure::error(sentence(why)))? })
     }
 
-    /// Posts the message. Retries only if the receiver certainly did not take it: a message that comes twice is worse than
-    /// one that comes with the next run.
+    /// Posts the message. Retries only if the receiver certainly did not take it: a message that comes twice is
+    /// worse than one that comes with the next run.
     async fn post(&self, body: String) -> Result<(), String> {
         let waits = ExponentialBuilder::default().with_min_delay(Duration::from_millis(500)).with_max_times(3);
         let attempt = || self.attempt(body.clone());

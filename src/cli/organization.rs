@@ -36,7 +36,8 @@ impl Organization<'_> {
         self.desired.provider == identity.provider && *self.desired.organization == identity.organization
     }
 
-    /// Checks that the ledger belongs to this organisation. A ledger of another one would say wrong things about this one.
+    /// Checks that the ledger belongs to this organisation. A ledger of another one would say wrong things about
+    /// this one.
     pub fn check_ledger_identity(&self, records: &[Record]) -> Result<(), Failure> {
         let identity = Identity {
             provider: self.desired.provider,

@@ -63,8 +63,8 @@ impl Out {
         }
     }
 
-    /// Returns how a run ends whose reports were written with these results. A report that failed counts as well as the
-    /// run itself.
+    /// Returns how a run ends whose reports were written with these results. A report that failed counts as well
+    /// as the run itself.
     pub fn settle(&self, exit: Exit, written: impl IntoIterator<Item = Result<(), Failure>>) -> Exit {
         written.into_iter().filter_map(Result::err).fold(exit, |exit, failure| {
             self.failure(&failure);
@@ -88,8 +88,8 @@ impl Out {
         Some(answer.trim().to_owned())
     }
 
-    /// Returns how the run ends. A result that could not be written is an error, unless the reader closed the pipe: then it
-    /// has read what it wanted.
+    /// Returns how the run ends. A result that could not be written is an error, unless the reader closed the
+    /// pipe: then it has read what it wanted.
     pub fn finish(&mut self, exit: Exit) -> Exit {
         match self.broken.take() {
             Some(why) if why.kind() != io::ErrorKind::BrokenPipe => {

@@ -64,8 +64,8 @@ impl Reports {
         Layout { width: out::width(), full: self.full }
     }
 
-    /// Checks that every report can be written, and that no two go to the same file. Runs before anything else, so that
-    /// nothing is done that can't be reported.
+    /// Checks that every report can be written, and that no two go to the same file. Runs before anything else, so
+    /// that nothing is done that can't be reported.
     pub fn check(&self) -> Result<(), Failure> {
         for (index, ReportFile { path, .. }) in self.files.iter().enumerate() {
             if self.files[..index].iter().any(|other| other.path == *path) {

@@ -27,8 +27,8 @@ Examples:
 
 /// Serve the API of a platform from this machine, to try things out.
 ///
-/// The server shares its world with runs that have --sandbox, in .rolecall/sandbox. Switches set what the platform's
-/// documentation leaves open, and are kept with the world. Faults make requests fail.
+/// The server shares its world with runs that have --sandbox, in .rolecall/sandbox. Switches set what the
+/// platform's documentation leaves open, and are kept with the world. Faults make requests fail.
 #[derive(Clone, Debug, Args)]
 #[command(
     after_help = format!("{EXAMPLES}\n\n`rolecall sandbox --help` lists the switches and the faults."),
@@ -47,7 +47,8 @@ pub(super) struct SandboxArgs {
         help_heading = SANDBOX
     )]
     listen: SocketAddr,
-    /// Serve this organisation instead of the first one. Without it, a company token of Paradime reaches all workspaces.
+    /// Serve this organisation instead of the first one. Without it, a company token of Paradime reaches all
+    /// workspaces.
     #[arg(
         long,
         value_name = "ID",
@@ -94,7 +95,8 @@ fn organizations() -> Vec<PossibleValue> {
     ProviderName::ALL.iter().flat_map(ids).collect()
 }
 
-/// Returns the beginnings of settings of all switches: `paging=` and so on. Several providers have a switch of one name.
+/// Returns the beginnings of settings of all switches: `paging=` and so on. Several providers have a switch of one
+/// name.
 fn switch_names() -> Vec<PossibleValue> {
     let mut names: BTreeMap<&str, Vec<(&str, &str)>> = BTreeMap::new();
     for provider in ProviderName::ALL {

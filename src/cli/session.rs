@@ -129,8 +129,8 @@ impl<'a> Session<'a> {
         self.connect_each(out, false).await
     }
 
-    /// Connects to every selected organisation. `resume`: continue an interrupted read of an earlier run. An apply does not
-    /// resume, because it needs the current state.
+    /// Connects to every selected organisation. `resume`: continue an interrupted read of an earlier run. An apply
+    /// does not resume, because it needs the current state.
     async fn connect_each(&self, out: &Out, resume: bool) -> Connections<'_> {
         let mut all = Connections { organizations: Vec::new(), failed: Vec::new(), exit: Exit::Done };
         for desired in self.selected() {
@@ -166,7 +166,8 @@ impl<'a> Session<'a> {
 
     /// Prints how long reading will take, if a rate limit determines it.
     fn estimate(&self, organizations: &[Organization<'_>], out: &Out) {
-        // Some answers serve all organisations of one credential. All credentials share the rate limit of the platform.
+        // Some answers serve all organisations of one credential. All credentials share the rate limit of the
+        // platform.
         let mut connections: BTreeMap<([u8; 32], [u8; 32]), usize> = BTreeMap::new();
         let mut platforms: BTreeMap<[u8; 32], (usize, Quota)> = BTreeMap::new();
         for organization in organizations {
@@ -207,7 +208,8 @@ impl<'a> Session<'a> {
         out.talk(&format!("Sending and verifying {what}: {estimate}.\n"));
     }
 
-    /// Returns how many requests are to be sent and how long they take. Requests of the last minute count against the limit.
+    /// Returns how many requests are to be sent and how long they take. Requests of the last minute count against
+    /// the limit.
     fn estimate_text(&self, cache: &Cache, requests: usize, quota: Quota) -> String {
         let before = self.pool.expect(cache, requests, quota);
         let minutes = (before + requests).saturating_sub(1) / quota.calls.max(1);
@@ -236,8 +238,8 @@ impl<'a> Session<'a> {
         self.plan_each(out, true).await
     }
 
-    /// Checks that no other file of this run is for the same organisation. One file may name it by its slug, and another by
-    /// its id.
+    /// Checks that no other file of this run is for the same organisation. One file may name it by its slug, and
+    /// another by its id.
     pub fn claim(&self, organization: &Organization<'_>, live: &Live) -> Result<(), Failure> {
         let Some(id) = &live.organization_id else { return Ok(()) };
         let named = &organization.desired.organization;

@@ -28,8 +28,8 @@ Exit codes: 0 no errors, 1 error, 3 somebody has to approve (with --trusted).
 pub(super) struct ValidateArgs {
     #[command(flatten)]
     paths: Paths,
-    /// Report what somebody has to approve, compared with these trusted files; repeatable. These are differences in
-    /// what receives a credential or a secret, and in what keeps an apply safe.
+    /// Report what somebody has to approve, compared with these trusted files; repeatable. These are differences
+    /// in what receives a credential or a secret, and in what keeps an apply safe.
     #[arg(long, value_name = "PATH", help_heading = APPROVAL)]
     trusted: Vec<PathBuf>,
     #[command(flatten)]

@@ -53,8 +53,8 @@ impl Switch {
     }
 }
 
-/// Sets `name=value` in the switches of a world, through their JSON. Errors name the switches that exist, or the values
-/// that the switch takes.
+/// Sets `name=value` in the switches of a world, through their JSON. Errors name the switches that exist, or the
+/// values that the switch takes.
 pub(super) fn set<T: Serialize + DeserializeOwned>(
     settings: &mut T,
     switches: &[Switch],
