@@ -64,7 +64,7 @@ pub(super) fn fields(change: &Change) -> Vec<FieldChange> {
     let shown = change.effects.iter().filter_map(|effect| match effect {
         Effect::Allows { permissions } => Some(set("allows", None, Some(permissions))),
         Effect::FirstAllows { permissions } => Some(set("at first", None, Some(permissions))),
-        Effect::Touches { holders } => Some(set("held by", None, Some(&holders.iter().collect()))),
+        Effect::Affects { holders } => Some(set("held by", None, Some(&holders.iter().collect()))),
         Effect::Contains { what } => Some(set("in it", None, Some(what))),
         _ => None,
     });

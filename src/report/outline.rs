@@ -106,7 +106,7 @@ fn cause(cause: &Cause) -> Option<Note> {
         Cause::Superseded { by } => format!("its successor {} is delivered", clean(by)),
         Cause::SecretLost => "its secret was never delivered".to_owned(),
         Cause::AlreadyMember => "the user is a member already".to_owned(),
-        Cause::Needed => "needed by another change".to_owned(),
+        Cause::NeededByAnother => "needed by another change".to_owned(),
         Cause::InvitationExpired => "the earlier invitation expired".to_owned(),
         Cause::InvitationVanished => "the earlier invitation is gone".to_owned(),
     };
@@ -122,13 +122,13 @@ fn effect(effect: &Effect) -> Option<Note> {
         Effect::ReplacesInvitation => warns("the link in the earlier mail stops working"),
         Effect::AccessFollows => says("no access yet: the role and resources follow after acceptance"),
         Effect::RolesFollow => says("the other roles follow after acceptance"),
-        Effect::HubWide => warns("affects the account in every organisation of the platform"),
+        Effect::EveryOrganization => warns("affects the account in every organisation of the platform"),
         Effect::Irreversible => warns("can't be undone"),
         Effect::CascadesTo { what } => warns(&format!("also deletes {}", clean(what))),
         Effect::ComesWith { what } => warns(&format!("the platform adds {}", clean(what))),
         Effect::JoinsEveryTeam => says("joins every team"),
         Effect::MayLeaveTeams => warns("may leave teams: list the ones to keep in `teams`"),
-        Effect::ComesBackAs { team, role } => {
+        Effect::EarlierRoleApplies { team, role } => {
             says(&format!("returns to {} as {} at first", clean(team), clean(role)))
         }
         Effect::DefaultRole { role } => {
@@ -136,7 +136,7 @@ fn effect(effect: &Effect) -> Option<Note> {
         }
         Effect::SlugMayChange => warns("its slug may change too"),
         Effect::MayBill => warns("may change the price"),
-        Effect::Allows { .. } | Effect::Touches { .. } | Effect::Contains { .. } => return None,
+        Effect::Allows { .. } | Effect::Affects { .. } | Effect::Contains { .. } => return None,
         Effect::FirstAllows { .. } => says("in two steps"),
         Effect::MayReEnable => warns("may re-enable"),
         Effect::ReEnables => warns("re-enables"),

@@ -4,7 +4,7 @@ use std::io::Write;
 
 use crate::support::rig::now;
 use rolecall_engine::ledger::{Event, Ledger, LedgerError, Record};
-use rolecall_model::{Action, Effect, Guardrail};
+use rolecall_model::{Action, Effect, Guardrail, HoldReason};
 use tempfile::TempDir;
 
 fn record(run: &str) -> Record {
@@ -135,6 +135,11 @@ fn a_ledger_of_format_1_is_read() {
         matches!(&records[2].event, Event::Outcome { address, .. } if address.to_string() == "invitation/jane@x.example")
     );
     assert_eq!(records[3].event, Event::RunFinished { in_sync: Some(true) });
+    let held = r#"{"is":"owner","must_go":true}"#;
+    let owner = HoldReason::Owner { must_be_removed: true };
+    assert_eq!(serde_json::from_str::<HoldReason>(held).unwrap(), owner);
+    let held = r#"{"is":"shielded"}"#;
+    assert_eq!(serde_json::from_str::<HoldReason>(held).unwrap(), HoldReason::MustNotBeChanged);
     for (old, action) in [("replace", Action::Update), ("contain", Action::RemoveAccess)] {
         assert_eq!(serde_json::from_value::<Action>(old.into()).unwrap(), action);
     }

@@ -498,7 +498,7 @@ fn roles_of_an_earlier_time_do_not_come_back_with_whoever_comes_back() {
         assert_eq!(role_in(&rig.world(), "kim@acme.example", "Payments").unwrap(), "team-admin");
         rig.set_file(&format!("users: [{{ email: kim@acme.example, teams: {teams} }}]"));
         let comes_back =
-            Effect::ComesBackAs { team: TeamName::seen("Payments"), role: RoleName::seen("Team Admin") };
+            Effect::EarlierRoleApplies { team: TeamName::seen("Payments"), role: RoleName::seen("Team Admin") };
         let says_so = effects(&rig.plan(), "user/kim@acme.example").contains(&comes_back);
         assert_eq!(says_so, key != "team-admin" || teams.starts_with('['), "{teams}");
         assert!(converged(&rig.apply()));

@@ -146,7 +146,7 @@ fn an_account_is_switched_off_in_all_of_the_hub_only_where_that_is_written() {
     assert_eq!(plan.sealed.changes[0].action, Action::Disable);
     assert_eq!(
         effects(&plan, "user/kim@acme.example"),
-        [Effect::HubWide, Effect::CascadesTo { what: "their personal subscriptions".to_owned() }]
+        [Effect::EveryOrganization, Effect::CascadesTo { what: "their personal subscriptions".to_owned() }]
     );
     assert!(converged(&rig.apply()));
     assert_eq!(sent(&rig), [("UpdateUser", json!({ "id": kim.to_string(), "status": "DEACTIVATED" }))]);
@@ -154,7 +154,7 @@ fn an_account_is_switched_off_in_all_of_the_hub_only_where_that_is_written() {
     assert_eq!(teams_of(&rig.world(), "kim@acme.example"), ["Payments"]);
     assert_eq!(addresses(&rig.plan()), NOBODY);
     rig.set_file("users: [{ email: kim@acme.example, status: active }]");
-    assert_eq!(effects(&rig.plan(), "user/kim@acme.example"), [Effect::ReEnables, Effect::HubWide]);
+    assert_eq!(effects(&rig.plan(), "user/kim@acme.example"), [Effect::ReEnables, Effect::EveryOrganization]);
     assert!(converged(&rig.apply()));
     assert_eq!(status(&rig.world(), "kim@acme.example"), "ACTIVE");
     // The status isn't changed if the file doesn't give one.
@@ -201,7 +201,7 @@ fn accounts_of_people_who_are_not_in_the_organisation() {
     );
     assert_eq!(
         effects(&rig.plan(), "user/kim@acme.example"),
-        [Effect::SendsMail, Effect::ReEnables, Effect::HubWide]
+        [Effect::SendsMail, Effect::ReEnables, Effect::EveryOrganization]
     );
     assert!(converged(&rig.apply()));
     assert_eq!(sent(&rig)[0], ("UpdateUser", json!({ "id": kim, "status": "ACTIVE" })));

@@ -465,7 +465,7 @@ fn deletes(named: &str, fate: Fate) {
             Effect::CascadesTo { what: "all of its teams, their apps with their keys, and their APIs".to_owned() }
         ]
     );
-    assert!(matches!(&said[2], Effect::Touches { holders } if holders.len() == 2), "{said:?}");
+    assert!(matches!(&said[2], Effect::Affects { holders } if holders.len() == 2), "{said:?}");
     rig.wire.set_fates(&[fate]);
     let report = rig.apply_plan(&plan).unwrap();
     assert!(converged(&report), "{named} {fate:?} {report:#?}");
@@ -550,7 +550,7 @@ fn teams_are_made_changed_and_deleted() {
         [
             Effect::Irreversible,
             Effect::CascadesTo { what: "its apps with their keys, and its APIs".to_owned() },
-            Effect::Touches { holders: vec!["user/kim@acme.example".parse().unwrap()] }
+            Effect::Affects { holders: vec!["user/kim@acme.example".parse().unwrap()] }
         ]
     );
     assert!(converged(&rig.apply()));

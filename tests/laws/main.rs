@@ -512,7 +512,7 @@ fn a_broken_list_proves_nothing<P: Lawful>(mut world: P::World, file: &FileBody,
     for entry in &rig.desired.users {
         let seen = listed.contains(entry.email.key());
         let held = plan.sealed.holds.iter().any(|hold| {
-            let stands = matches!(hold.reason, HoldReason::InvitationStands { .. })
+            let stands = matches!(hold.reason, HoldReason::InvitationNotCancellable { .. })
                 && !Rig::<P>::rules().changes_invitations();
             let said = stands || matches!(hold.reason, HoldReason::Unreadable { .. });
             hold.address.name == entry.email.key() && said

@@ -279,7 +279,7 @@ proptest! {
         prop_assert!(second.sealed.mutations.is_empty(), "{:#?}", second.sealed);
         for change in first.sealed.changes.iter().filter(|change| change.action == Action::Disable) {
             let held = second.sealed.holds.iter().find(|hold| hold.address == change.address);
-            prop_assert!(matches!(held.map(|hold| &hold.reason), Some(HoldReason::StillListed { .. })), "{held:?}");
+            prop_assert!(matches!(held.map(|hold| &hold.reason), Some(HoldReason::DisableNotSeen { .. })), "{held:?}");
         }
     }
 }

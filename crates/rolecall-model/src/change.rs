@@ -73,7 +73,8 @@ pub enum Cause {
     /// The invitation in the ledger has disappeared from the platform, and the file allows another one.
     InvitationVanished,
     /// Another change of this plan needs this one.
-    Needed,
+    #[serde(alias = "needed")]
+    NeededByAnother,
     /// The invitation has expired, and the file allows another one.
     InvitationExpired,
     /// The invitation is of no use, because the user is already a member.
@@ -93,7 +94,8 @@ pub enum Effect {
     /// The invitation can't contain all roles. A later plan gives the others, after the user accepts.
     RolesFollow,
     /// The access of these users changes too, because they have the role and keep it.
-    Touches { holders: Vec<Address> },
+    #[serde(alias = "touches")]
+    Affects { holders: Vec<Address> },
     /// The role is updated in two steps, so that nobody's access is interrupted. After the first step it allows
     /// these permissions: the old ones and the new ones.
     FirstAllows { permissions: BTreeSet<Permission> },
@@ -111,7 +113,8 @@ pub enum Effect {
     /// The role is available only in this pricing plan of the platform.
     NeedsPlan { plan: String },
     /// The change applies to the user's account, and so to every organisation that the user is in.
-    HubWide,
+    #[serde(alias = "hub-wide")]
+    EveryOrganization,
     /// The change can't be undone.
     Irreversible,
     /// These things are deleted together with the entity.
@@ -127,7 +130,8 @@ pub enum Effect {
     MayLeaveTeams,
     /// A role from an earlier membership of this team still exists. It applies again when the user joins, until
     /// another role is given.
-    ComesBackAs { team: TeamName, role: RoleName },
+    #[serde(alias = "comes-back-as")]
+    EarlierRoleApplies { team: TeamName, role: RoleName },
     /// The user's role is overwritten with the default role, because no mutation takes a role away.
     DefaultRole { role: RoleName },
     /// The organisation's slug, which the file uses to find it, may change with its name.

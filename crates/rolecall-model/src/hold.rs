@@ -43,27 +43,33 @@ pub enum HoldReason {
     /// The invitation has expired. `wanted` is false if the file doesn't ask for it.
     InvitationExpired { wanted: bool, step: String },
     /// The invitation must be cancelled, and the API has no mutation for that.
-    InvitationStands {
+    #[serde(alias = "invitation-stands")]
+    InvitationNotCancellable {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         since: Option<Timestamp>,
         step: String,
     },
     /// The invitation is no longer listed, although this platform also lists expired invitations.
-    InvitationGone { since: Timestamp, step: String },
+    #[serde(alias = "invitation-gone")]
+    InvitationNotListed { since: Timestamp, step: String },
     /// A member also has an open invitation, and the API can't cancel it. `harmless` is true if it gives no more
     /// access.
-    InvitationBesideMember { role: RoleName, harmless: bool, step: String },
+    #[serde(alias = "invitation-beside-member")]
+    MemberInvited { role: RoleName, harmless: bool, step: String },
     /// The file selects the user by an id that no listed user has.
     NotListed { step: String },
     /// rolecall disabled the user, and the API can't enable users.
     Disabled { since: Timestamp, step: String },
     /// The user must be removed. rolecall sent a request to disable them, and the platform lists them as before.
     /// `refused`: the answer was lost, and the platform refused the request when it was sent again.
-    StillListed { since: Timestamp, refused: bool, step: String },
+    #[serde(alias = "still-listed")]
+    DisableNotSeen { since: Timestamp, refused: bool, step: String },
     /// The user must stay. rolecall sent a request to disable them earlier, and the platform lists them as before.
-    PerhapsDisabled { since: Timestamp, step: String },
+    #[serde(alias = "perhaps-disabled")]
+    MaybeDisabled { since: Timestamp, step: String },
     /// The API has no operations for keys.
-    KeysByHand { step: String },
+    #[serde(alias = "keys-by-hand")]
+    KeysUnsupported { step: String },
     /// The invitation was listed earlier and has disappeared.
     InvitationVanished { since: Timestamp },
     /// The answer to the invitation was lost, so it is unknown whether the mail was sent.
@@ -83,39 +89,52 @@ pub enum HoldReason {
     /// The user doesn't exist, and the file lacks fields that an invitation needs.
     Incomplete { missing: String, step: String },
     /// rolecall may sign in with this key.
-    PerhapsOwnAccess,
+    #[serde(alias = "perhaps-own-access")]
+    MaybeOwnAccess,
     /// The guardrail `protected` names the entity.
     Protected,
     /// No mutation makes this change.
-    NoCall,
+    #[serde(alias = "no-call")]
+    NoMutation,
     /// A field differs, and the API can't change it.
-    ByHand { field: String, live: Option<String>, desired: String, step: String },
+    #[serde(alias = "by-hand")]
+    ManualStep { field: String, live: Option<String>, desired: String, step: String },
     /// The list is incomplete, so an entity that isn't in it may exist.
     Unreadable { list: String, why: String },
     /// The role is built into the platform.
     Locked,
     /// The owner can do everything, whatever their role, and can't be removed.
-    Owner { must_go: bool },
+    Owner {
+        #[serde(alias = "must_go")]
+        must_be_removed: bool,
+    },
     /// Another system provisions the user, and the platform refuses changes by anybody else.
-    ExternallyManaged { must_go: bool },
+    ExternallyManaged {
+        #[serde(alias = "must_go")]
+        must_be_removed: bool,
+    },
     /// rolecall signs in with this key, and the file doesn't list it.
     OwnKey,
     /// The user accepted an invitation of rolecall earlier and is no longer a member.
-    LeftAgain {
+    #[serde(alias = "left-again")]
+    NoLongerMember {
         since: Timestamp,
         #[serde(default, skip_serializing_if = "Option::is_none")]
         step: Option<String>,
     },
     /// The user can't get the role, because the change of the role is skipped.
-    RoleHeld { role: RoleName },
+    #[serde(alias = "role-held")]
+    RoleSkipped { role: RoleName },
     /// The change of the role would change the access of protected users.
     ProtectsHolders { holders: Vec<Address> },
     /// The user must be removed, and the role without permissions can't be used.
-    NotContained { role: RoleName, step: String },
+    #[serde(alias = "not-contained")]
+    AccessNotRemoved { role: RoleName, step: String },
     /// The role must be deleted, and users have it to whom this plan gives no other role.
     RoleInUse { by: Vec<Address> },
     /// The role can't be given, because the platform's incomplete list doesn't contain it.
-    RoleOutOfSight { role: RoleName },
+    #[serde(alias = "role-out-of-sight")]
+    RoleNotListed { role: RoleName },
     /// The platform has a role of this name and doesn't list it.
     RoleExistsUnlisted,
     /// The platform says that the user is a member, and doesn't list them.
@@ -140,7 +159,8 @@ pub enum HoldReason {
     /// The user is the only admin of these organisations, and the platform doesn't remove an only admin.
     OnlyAdminElsewhere { organizations: Vec<RemoteId> },
     /// The user may be the only admin of an organisation. The platform doesn't show it.
-    PerhapsOnlyAdmin,
+    #[serde(alias = "perhaps-only-admin")]
+    MaybeOnlyAdmin,
     /// The organisation must exist first.
     AwaitsOrganization,
     /// The creation of the organisation was sent, and the organisation isn't listed. A second one would be billed
@@ -149,15 +169,18 @@ pub enum HoldReason {
     /// The team was created with the organisation (`default`), or is its last one.
     LastTeam { default: bool },
     /// Users can't be added to the team, because the change of the team is skipped.
-    TeamHeld { team: TeamName },
+    #[serde(alias = "team-held")]
+    TeamSkipped { team: TeamName },
     /// The user waits until an administrator of the platform approves them.
     Unapproved { step: String },
     /// Somebody else deactivated the user in this organisation.
     Suspended { step: String },
     /// The platform marks the account as one that must not be changed.
-    Shielded,
+    #[serde(alias = "shielded")]
+    MustNotBeChanged,
     /// The user must be removed, and the API can't remove them. rolecall takes all their access.
-    Contained { step: String },
+    #[serde(alias = "contained")]
+    CannotBeRemoved { step: String },
 }
 
 impl HoldReason {
@@ -166,12 +189,12 @@ impl HoldReason {
             Self::Unmanaged { .. }
             | Self::DisabledAndAbsent
             | Self::Locked
-            | Self::Owner { must_go: false }
+            | Self::Owner { must_be_removed: false }
             | Self::OwnKey
-            | Self::KeysByHand { .. }
+            | Self::KeysUnsupported { .. }
             | Self::InvitationExpired { wanted: false, .. }
-            | Self::InvitationBesideMember { harmless: true, .. }
-            | Self::ExternallyManaged { must_go: false } => HoldClass::Ignored,
+            | Self::MemberInvited { harmless: true, .. }
+            | Self::ExternallyManaged { must_be_removed: false } => HoldClass::Ignored,
             Self::InvitationPending { .. }
             | Self::InvitedWithoutAccess { .. }
             | Self::RolesFollow { .. }
@@ -183,41 +206,41 @@ impl HoldReason {
             | Self::InvitationUnsure { .. }
             | Self::InvitationCannotBeCancelled { .. }
             | Self::InvitationExpired { wanted: true, .. }
-            | Self::InvitationStands { .. }
-            | Self::InvitationGone { .. }
-            | Self::InvitationBesideMember { harmless: false, .. }
+            | Self::InvitationNotCancellable { .. }
+            | Self::InvitationNotListed { .. }
+            | Self::MemberInvited { harmless: false, .. }
             | Self::Incomplete { .. }
             | Self::OwnUser
             | Self::NotListed { .. }
             | Self::Disabled { .. }
-            | Self::StillListed { .. }
-            | Self::PerhapsDisabled { .. }
+            | Self::DisableNotSeen { .. }
+            | Self::MaybeDisabled { .. }
             | Self::WouldLose { .. }
             | Self::OwnAccess
-            | Self::PerhapsOwnAccess
+            | Self::MaybeOwnAccess
             | Self::Protected
-            | Self::ByHand { .. }
-            | Self::NoCall
+            | Self::ManualStep { .. }
+            | Self::NoMutation
             | Self::Unreadable { .. }
-            | Self::Owner { must_go: true }
-            | Self::ExternallyManaged { must_go: true }
-            | Self::LeftAgain { .. }
-            | Self::RoleHeld { .. }
+            | Self::Owner { must_be_removed: true }
+            | Self::ExternallyManaged { must_be_removed: true }
+            | Self::NoLongerMember { .. }
+            | Self::RoleSkipped { .. }
             | Self::ProtectsHolders { .. }
-            | Self::NotContained { .. }
+            | Self::AccessNotRemoved { .. }
             | Self::RoleInUse { .. }
-            | Self::RoleOutOfSight { .. }
+            | Self::RoleNotListed { .. }
             | Self::RoleExistsUnlisted
             | Self::MemberUnlisted
             | Self::NotTaken { .. }
             | Self::OnlyAdminElsewhere { .. }
-            | Self::PerhapsOnlyAdmin
+            | Self::MaybeOnlyAdmin
             | Self::LastTeam { .. }
             | Self::OrganizationUnsure { .. }
-            | Self::TeamHeld { .. }
+            | Self::TeamSkipped { .. }
             | Self::Suspended { .. }
-            | Self::Shielded
-            | Self::Contained { .. } => HoldClass::Blocked,
+            | Self::MustNotBeChanged
+            | Self::CannotBeRemoved { .. } => HoldClass::Blocked,
         }
     }
 }

@@ -29,13 +29,13 @@ impl fmt::Display for HoldReason {
             Self::InvitationExpired { wanted: false, .. } => f.write_str(
                 "The file doesn't ask for this invitation. It has expired and gives no access, so nothing needs to be done.",
             ),
-            Self::InvitationStands { since, step } => write!(
+            Self::InvitationNotCancellable { since, step } => write!(
                 f,
                 "The user must be removed and was invited{}, and the API can't cancel the invitation. Cancel it manually: {}. If the user accepts first, the next apply removes them.",
                 on(since),
                 open(step)
             ),
-            Self::InvitationGone { since, step } => write!(
+            Self::InvitationNotListed { since, step } => write!(
                 f,
                 "The invitation of {} is no longer listed. Either it was cancelled, or the user accepted and was disabled later. If they were disabled, enable them manually: {}. Use `--assert` to send another invitation.",
                 day(since),
@@ -49,11 +49,11 @@ impl fmt::Display for HoldReason {
             Self::OwnUser => f.write_str(
                 "This is rolecall's own user. rolecall's credential may stop working if the user loses access. Use another user's credential first.",
             ),
-            Self::InvitationBesideMember { role, harmless: true, .. } => write!(
+            Self::MemberInvited { role, harmless: true, .. } => write!(
                 f,
                 "The user is already a member. An invitation with the role `{role}` is still listed, but it gives no more access."
             ),
-            Self::InvitationBesideMember { role, harmless: false, step } => write!(
+            Self::MemberInvited { role, harmless: false, step } => write!(
                 f,
                 "The user is already a member, but an invitation with the role `{role}` is still open, and the API can't cancel it. Anyone who accepts it may get that role. Cancel it manually: {}.",
                 open(step)
@@ -69,7 +69,7 @@ impl fmt::Display for HoldReason {
                 day(since),
                 open(step)
             ),
-            Self::StillListed { since, refused, step } => write!(
+            Self::DisableNotSeen { since, refused, step } => write!(
                 f,
                 "The user must be removed. rolecall sent a request to disable them on {}. {} Check whether they are disabled: {}. If they aren't, use `--assert` to send the request again.",
                 day(since),
@@ -80,13 +80,13 @@ impl fmt::Display for HoldReason {
                 },
                 open(step)
             ),
-            Self::PerhapsDisabled { since, step } => write!(
+            Self::MaybeDisabled { since, step } => write!(
                 f,
                 "rolecall sent a request to disable the user on {}. The user may be disabled, although the platform lists them. Check whether they are: {}. Or use `--assert`: it writes their role again, and the platform's answer settles the question.",
                 day(since),
                 open(step)
             ),
-            Self::KeysByHand { step } => {
+            Self::KeysUnsupported { step } => {
                 write!(f, "The API has no operations for keys. Manage keys manually: {}.", open(step))
             }
             Self::InvitationVanished { since } => write!(
@@ -119,13 +119,13 @@ impl fmt::Display for HoldReason {
             Self::OwnAccess => f.write_str(
                 "rolecall signs in with a key that belongs here, so this change would lock rolecall out. Use another credential first.",
             ),
-            Self::PerhapsOwnAccess => f.write_str(
+            Self::MaybeOwnAccess => f.write_str(
                 "rolecall may sign in with this key, and its credential doesn't show which key it is. If the file can have `own`, name rolecall's own key there.",
             ),
             Self::Protected => {
                 f.write_str("The file's guardrails protect this entity, so rolecall doesn't change it.")
             }
-            Self::ByHand { field, live, desired, step } => {
+            Self::ManualStep { field, live, desired, step } => {
                 let live = live.as_ref().map_or_else(|| "empty".to_owned(), |live| format!("`{live}`"));
                 write!(f, "The file says `{desired}`, but {field} is {live}. Manual step: {}.", open(step))
             }
@@ -135,20 +135,20 @@ impl fmt::Display for HoldReason {
                 open(why)
             ),
             Self::Locked => f.write_str("This role is built in, and rolecall never changes it."),
-            Self::Owner { must_go: false } => f.write_str(
+            Self::Owner { must_be_removed: false } => f.write_str(
                 "This user is the owner and can do everything, whatever their role. rolecall never changes the owner.",
             ),
-            Self::Owner { must_go: true } => f.write_str(
+            Self::Owner { must_be_removed: true } => f.write_str(
                 "The user must be removed, but is the owner, and the API can't remove an owner. Transfer the ownership in the web app first.",
             ),
-            Self::ExternallyManaged { must_go: false } => f.write_str(
+            Self::ExternallyManaged { must_be_removed: false } => f.write_str(
                 "Another system provisions this user (SCIM), and only that system can change them. Use `--assert` to try again.",
             ),
-            Self::ExternallyManaged { must_go: true } => f.write_str(
+            Self::ExternallyManaged { must_be_removed: true } => f.write_str(
                 "The user must be removed, but another system provisions them (SCIM), and only that system can change them. Deactivate them in the identity provider.",
             ),
             Self::OwnKey => f.write_str("rolecall signs in with this key, and the file doesn't list it."),
-            Self::LeftAgain { since, step } => {
+            Self::NoLongerMember { since, step } => {
                 write!(
                     f,
                     "The user accepted the invitation of {} and is no longer a member. Somebody may have removed them for a reason, so rolecall sends another only with `--assert`.",
@@ -158,7 +158,7 @@ impl fmt::Display for HoldReason {
                     write!(f, " If the user was disabled, enable them manually: {}.", open(step))
                 })
             }
-            Self::RoleHeld { role } => write!(
+            Self::RoleSkipped { role } => write!(
                 f,
                 "The role `{role}` can't be given, because the change that the file asks for that role is skipped."
             ),
@@ -167,8 +167,8 @@ impl fmt::Display for HoldReason {
                 "This change would also change the access of {}, and the file's guardrails protect them.",
                 names(holders)
             ),
-            Self::NoCall => f.write_str("The API has no mutation for this change. Make it in the web app."),
-            Self::NotContained { role, step } => write!(
+            Self::NoMutation => f.write_str("The API has no mutation for this change. Make it in the web app."),
+            Self::AccessNotRemoved { role, step } => write!(
                 f,
                 "The user must be removed but keeps all access, because the role `{role}` can't be used to take it away. Remove the user manually: {}.",
                 open(step)
@@ -178,7 +178,7 @@ impl fmt::Display for HoldReason {
                 "The role can't be deleted. This plan gives no other role to its users: {}.",
                 names(by)
             ),
-            Self::RoleOutOfSight { role } => write!(
+            Self::RoleNotListed { role } => write!(
                 f,
                 "The platform's list of roles is incomplete and doesn't contain the role `{role}`. Give the role in the web app, or delete roles that nobody needs."
             ),
@@ -209,7 +209,7 @@ impl fmt::Display for HoldReason {
                 "The user is the only admin of the organisation {}. Make somebody else an admin there first.",
                 organizations.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
             ),
-            Self::PerhapsOnlyAdmin => f.write_str(
+            Self::MaybeOnlyAdmin => f.write_str(
                 "The platform doesn't show whether the user is the only admin of an organisation. Look it up, then use `--assert` to send this change.",
             ),
             Self::AwaitsOrganization => f.write_str("This change follows after the organisation is created."),
@@ -224,7 +224,7 @@ impl fmt::Display for HoldReason {
             Self::LastTeam { default: false } => f.write_str(
                 "This is the last team of the organisation. Set `allow: [default-team-deletion]` in the file to delete it.",
             ),
-            Self::TeamHeld { team } => write!(
+            Self::TeamSkipped { team } => write!(
                 f,
                 "The user can't be added to the team `{team}`, because the change that the file asks for that team is skipped."
             ),
@@ -238,8 +238,8 @@ impl fmt::Display for HoldReason {
                 "Somebody else deactivated the user in this organisation, and the API can't undo that. Activate them manually: {}.",
                 open(step)
             ),
-            Self::Shielded => f.write_str("The platform says that this account must not be changed."),
-            Self::Contained { step } => write!(
+            Self::MustNotBeChanged => f.write_str("The platform says that this account must not be changed."),
+            Self::CannotBeRemoved { step } => write!(
                 f,
                 "The user must be removed, and the API can't remove them. Remove them manually: {}.",
                 open(step)

@@ -76,7 +76,7 @@ impl<'a> PlanBuilder<'a> {
             return false;
         }
         if self.input.rules.lower(&change, self.input.live).is_empty() {
-            self.hold(change.address, HoldReason::NoCall);
+            self.hold(change.address, HoldReason::NoMutation);
             return false;
         }
         self.warn_of_refusal(&change, place);
@@ -171,7 +171,7 @@ impl<'a> PlanBuilder<'a> {
         };
         match self.input.own_key() {
             Some(own) => (key.id.as_ref() == Some(own)).then_some(HoldReason::OwnAccess),
-            None => is_privileged(self.input, key).then_some(HoldReason::PerhapsOwnAccess),
+            None => is_privileged(self.input, key).then_some(HoldReason::MaybeOwnAccess),
         }
     }
 

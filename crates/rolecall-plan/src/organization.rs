@@ -59,7 +59,7 @@ fn delete(
     let users = input.live.users.items.iter().map(|user| &user.email);
     let users: BTreeSet<Address> =
         users.chain(input.live.invitations().iter().map(|open| &open.email)).map(Address::user).collect();
-    change.effects.push(Effect::Touches { holders: users.into_iter().collect() });
+    change.effects.push(Effect::Affects { holders: users.into_iter().collect() });
     change.effects.extend(contents(input, None));
     builder.change(change, Some(&desired.place));
 }
@@ -81,7 +81,7 @@ fn update(
     };
     if let (Some(seats), None) = (desired.seats, live.seats) {
         // Nobody knows whether this would add or remove seats, and seats cost money.
-        let reason = HoldReason::ByHand {
+        let reason = HoldReason::ManualStep {
             field: "the number of seats".to_owned(),
             live: Some("unreadable".to_owned()),
             desired: seats.to_string(),

@@ -135,7 +135,7 @@ pub(super) fn plan_roles(input: &PlanInput<'_>, builder: &mut PlanBuilder<'_>) -
                 if list.completeness.is_broken() {
                     builder.hold(
                         Address::role(&desired.name),
-                        HoldReason::RoleOutOfSight { role: desired.name.clone() },
+                        HoldReason::RoleNotListed { role: desired.name.clone() },
                     );
                 }
             }
@@ -298,7 +298,7 @@ pub(super) fn containment_role(
 }
 
 fn empty_role(name: &RoleName) -> Change {
-    creation(name, CONTAINMENT_DESCRIPTION.to_owned(), BTreeSet::new(), Cause::Needed)
+    creation(name, CONTAINMENT_DESCRIPTION.to_owned(), BTreeSet::new(), Cause::NeededByAnother)
 }
 
 /// Plans the creation of the containment role, if a user gets it and it doesn't exist.
@@ -334,7 +334,7 @@ pub(super) fn check_holders(
         let Some(place) = builder.changes.iter().position(|change| change.address == address) else { continue };
         if protected.is_empty() {
             let holders = holders.into_iter().collect();
-            builder.changes[place].effects.push(Effect::Touches { holders });
+            builder.changes[place].effects.push(Effect::Affects { holders });
         } else {
             let live = input.live.role(&name).map(|role| role.permissions.clone()).unwrap_or_default();
             let narrower = planned_roles

@@ -160,7 +160,7 @@ fn delete(input: &PlanInput<'_>, team: &LiveTeam, desired: Option<&DesiredTeam>,
     let holders = holders.into_iter().collect();
     let cause = if desired.is_some() { Cause::DeclaredAbsent } else { Cause::NotListed };
     let mut change = deletion(input, address, team.entity(), cause);
-    change.effects.push(Effect::Touches { holders });
+    change.effects.push(Effect::Affects { holders });
     change.effects.extend(contents(input, Some(&team.name)));
     if builder.change(change, desired.map(|desired| &desired.place)) {
         builder.teams.0.insert(team.name.clone(), PlannedTeam::Deleted);
@@ -203,7 +203,7 @@ pub(super) fn memberships(
         match builder.teams.0.get(name) {
             Some(PlannedTeam::Kept) => {}
             Some(PlannedTeam::Held) => {
-                builder.hold(Address::user(&desired.email), HoldReason::TeamHeld { team: name.clone() });
+                builder.hold(Address::user(&desired.email), HoldReason::TeamSkipped { team: name.clone() });
                 complete = false;
             }
             Some(PlannedTeam::Deleted) => {

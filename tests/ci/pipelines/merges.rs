@@ -89,7 +89,7 @@ fn an_edited_plan_is_not_applied() {
     assert_eq!(edited, 1);
     let applied = team.merge(&request);
     applied.is("apply", Ended::Failure);
-    assert!(applied.log.contains("plan again and have the new plan reviewed"), "{}", applied.log);
+    assert!(applied.log.contains("Plan again and have the new plan reviewed"), "{}", applied.log);
     assert!(team.changes_left().contains(&"user/zoe@acme.example".to_owned()), "nothing was sent");
 }
 

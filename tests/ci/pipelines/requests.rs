@@ -227,7 +227,7 @@ fn a_ledger_or_a_plan_in_the_branch_counts_for_nothing() {
     team.commit(&team.file_with(ZOE));
     let planned = team.plan(&team.open(9));
     planned.is("plan", Ended::Success);
-    assert!(planned.log.contains("the ledger: there is none"), "{}", planned.log);
+    assert!(planned.log.contains("the ledger: There is none"), "{}", planned.log);
 }
 
 #[test]

@@ -186,7 +186,7 @@ fn an_edited_plan_is_not_applied() {
     }
     let applied = team.merge(&pull);
     applied.is("apply", Ended::Failure);
-    assert!(applied.log.contains("plan again and have the new plan reviewed"), "{}", applied.log);
+    assert!(applied.log.contains("Plan again and have the new plan reviewed"), "{}", applied.log);
     assert!(team.changes_left().contains(&"user/zoe@acme.example".to_owned()), "nothing was sent");
 }
 

@@ -130,8 +130,8 @@ fn undo_role(input: &UndoInput<'_>, change: &Change, role: &Role, builder: &mut 
     irreversible::of_effects(change, builder);
     let name = ("name", Yaml::text(&role.name));
     let Some(before) = change.before.as_ref().and_then(Entity::role) else {
-        let is_containment_role =
-            change.cause == Cause::Needed || input.desired.containment_role.as_deref() == Some(&role.name);
+        let is_containment_role = change.cause == Cause::NeededByAnother
+            || input.desired.containment_role.as_deref() == Some(&role.name);
         if is_containment_role {
             builder.note(
                 &change.address,

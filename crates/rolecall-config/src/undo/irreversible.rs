@@ -18,7 +18,7 @@ pub(super) fn of_effects(change: &Change, builder: &mut UndoBuilder) {
             Effect::MayBill => "A charge for it can't be undone.".to_owned(),
             Effect::AccessFollows
             | Effect::RolesFollow
-            | Effect::Touches { .. }
+            | Effect::Affects { .. }
             | Effect::FirstAllows { .. }
             | Effect::Allows { .. }
             | Effect::MayReEnable
@@ -26,11 +26,11 @@ pub(super) fn of_effects(change: &Change, builder: &mut UndoBuilder) {
             | Effect::MayReadmit
             | Effect::Seat { .. }
             | Effect::NeedsPlan { .. }
-            | Effect::HubWide
+            | Effect::EveryOrganization
             | Effect::ComesWith { .. }
             | Effect::JoinsEveryTeam
             | Effect::MayLeaveTeams
-            | Effect::ComesBackAs { .. }
+            | Effect::EarlierRoleApplies { .. }
             | Effect::DefaultRole { .. }
             | Effect::SlugMayChange
             | Effect::SecretTo { .. } => continue,

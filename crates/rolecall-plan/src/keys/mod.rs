@@ -63,7 +63,7 @@ pub(super) fn plan_keys(input: &PlanInput<'_>, builder: &mut PlanBuilder<'_>) {
             return;
         }
         let step = input.rules.manual_step(ManualStep::HandleKeys).to_owned();
-        builder.hold(Address::every(Kind::Key), HoldReason::KeysByHand { step });
+        builder.hold(Address::every(Kind::Key), HoldReason::KeysUnsupported { step });
         return;
     }
     let pinned: BTreeSet<&RemoteId> =
@@ -194,7 +194,8 @@ fn hold_description(input: &PlanInput<'_>, desired: &DesiredKey, key: &LiveKey, 
         && !(desired.is_empty() && live.is_none())
     {
         let step = input.rules.manual_step(ManualStep::DescribeKey).to_owned();
-        let reason = HoldReason::ByHand { field: "description".to_owned(), live, desired: desired.clone(), step };
+        let reason =
+            HoldReason::ManualStep { field: "description".to_owned(), live, desired: desired.clone(), step };
         builder.hold(Address::key(&key.name), reason);
     }
 }

@@ -30,8 +30,8 @@ pub(super) fn why_unusable(input: &PlanInput<'_>, desired: &DesiredUser, user: &
 /// Returns why a user must not be changed as planned, or `None` if they can be.
 pub(super) fn why_unchangeable(input: &PlanInput<'_>, user: &LiveUser, after: &User) -> Option<HoldReason> {
     match user.account_status {
-        AccountStatus::Owner => return Some(HoldReason::Owner { must_go: false }),
-        AccountStatus::Shielded => return Some(HoldReason::Shielded),
+        AccountStatus::Owner => return Some(HoldReason::Owner { must_be_removed: false }),
+        AccountStatus::Shielded => return Some(HoldReason::MustNotBeChanged),
         AccountStatus::Ordinary
         | AccountStatus::Unapproved
         | AccountStatus::Suspended
@@ -55,7 +55,7 @@ pub(super) fn why_kept(
 }
 
 fn manual_step(input: &PlanInput<'_>, user: &LiveUser, enabled: Seen<bool>, deleted: bool) -> HoldReason {
-    HoldReason::ByHand {
+    HoldReason::ManualStep {
         field: "the status of the account".to_owned(),
         live: Some(status(user.enabled).to_owned()),
         desired: if deleted { "deleted" } else { status(enabled) }.to_owned(),
@@ -75,7 +75,7 @@ fn status(enabled: Seen<bool>) -> &'static str {
 /// platform doesn't tell, a person has to check, and confirm it with `--assert`.
 fn only_admin_elsewhere(input: &PlanInput<'_>, user: &LiveUser) -> Option<HoldReason> {
     let Some(only_admin_of) = &user.only_admin_of else {
-        return (!input.is_asserted(&Address::user(&user.email))).then_some(HoldReason::PerhapsOnlyAdmin);
+        return (!input.is_asserted(&Address::user(&user.email))).then_some(HoldReason::MaybeOnlyAdmin);
     };
     let this_organization = input.live.organization_id.as_ref().unwrap_or(&input.live.organization);
     let others: BTreeSet<&RemoteId> = only_admin_of.iter().filter(|other| *other != this_organization).collect();

@@ -36,7 +36,7 @@ pub(super) fn why_not_disabled_again(input: &PlanInput<'_>, user: &LiveUser) -> 
         DisableAnswer::NotSeen | DisableAnswer::Refused => {
             let step = input.rules.manual_step(ManualStep::LookUpDisabled).to_owned();
             let refused = sent.answer == DisableAnswer::Refused;
-            Some(HoldReason::StillListed { since: sent.at, refused, step })
+            Some(HoldReason::DisableNotSeen { since: sent.at, refused, step })
         }
     }
 }
@@ -45,7 +45,7 @@ pub(super) fn why_not_disabled_again(input: &PlanInput<'_>, user: &LiveUser) -> 
 pub(super) fn why_state_unknown(input: &PlanInput<'_>, user: &LiveUser) -> Option<HoldReason> {
     let sent = possibly_disabled(input, user)?;
     let step = input.rules.manual_step(ManualStep::LookUpDisabled).to_owned();
-    Some(HoldReason::PerhapsDisabled { since: sent.at, step })
+    Some(HoldReason::MaybeDisabled { since: sent.at, step })
 }
 
 /// Returns the reason why no listed user has this id.

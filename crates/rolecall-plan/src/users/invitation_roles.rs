@@ -77,7 +77,7 @@ pub(super) fn invitation_content(
         let Some(empty) = roles::containment_role(input, planned_roles, builder) else {
             if let Some(role) = &input.desired.containment_role {
                 let role = role.value.clone();
-                builder.hold(address, HoldReason::RoleHeld { role });
+                builder.hold(address, HoldReason::RoleSkipped { role });
             }
             return None;
         };

@@ -39,7 +39,7 @@ pub(super) fn hold_open(
         let wanted = desired.roles.as_deref().filter(|roles| !roles.contains(&invitation.role));
         let reason = match wanted {
             None => HoldReason::InvitationPending { since: since(input, invitation) },
-            Some(roles) => HoldReason::ByHand {
+            Some(roles) => HoldReason::ManualStep {
                 field: "the role of the invitation".to_owned(),
                 live: Some(invitation.role.to_string()),
                 desired: roles.iter().map(RoleName::as_str).collect::<Vec<_>>().join(", "),
@@ -64,7 +64,7 @@ pub(super) fn cancel(
     let address = address(invitation, several);
     if !input.rules.changes_invitations() {
         let step = input.rules.manual_step(ManualStep::HandleInvitation).to_owned();
-        builder.hold(address, HoldReason::InvitationStands { since: since(input, invitation), step });
+        builder.hold(address, HoldReason::InvitationNotCancellable { since: since(input, invitation), step });
         return;
     }
     let change = Change {
@@ -83,7 +83,7 @@ fn member_with_invitation(input: &PlanInput<'_>, invitation: &LiveInvitation, me
     let role = BTreeSet::from([invitation.role.clone()]);
     let harmless = member.iter().all(|user| input.covers(&user.roles, &role));
     let step = input.rules.manual_step(ManualStep::HandleInvitation).to_owned();
-    HoldReason::InvitationBesideMember { role: invitation.role.clone(), harmless, step }
+    HoldReason::MemberInvited { role: invitation.role.clone(), harmless, step }
 }
 
 /// Plans the invitations of users whom the file doesn't list, and those of users who are already members.

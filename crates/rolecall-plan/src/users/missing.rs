@@ -113,7 +113,7 @@ fn invite(
         }
     };
     effects.extend(account.is_some().then_some(Effect::ReEnables));
-    effects.extend(account.is_some().then_some(Effect::HubWide));
+    effects.extend(account.is_some().then_some(Effect::EveryOrganization));
     let before = user_invitations.expired.first().map(|expired| expired.entity()).or(account).map(Entity::User);
     let after = Some(Entity::User(after));
     let change = Change { address, action: Action::Invite, before, after, cause, effects };
@@ -197,7 +197,7 @@ fn plan_invited(
     if kept.is_some() {
         let since = current.created;
         let reason = if has_unreadable_role(current) {
-            HoldReason::ByHand {
+            HoldReason::ManualStep {
                 field: "the role of the invitation".to_owned(),
                 live: Some("unreadable".to_owned()),
                 desired: content.after.roles.iter().map(RoleName::as_str).collect::<Vec<_>>().join(", "),

@@ -194,8 +194,8 @@ fn role_problem(
     let place = desired.roles.as_ref().map_or(&desired.place, |roles| &roles.place);
     roles.iter().find_map(|role| match planned_roles.availability(role) {
         Availability::Available => None,
-        Availability::Held => Some(RoleProblem::Hold(HoldReason::RoleHeld { role: role.clone() })),
-        Availability::Unlisted => Some(RoleProblem::Hold(HoldReason::RoleOutOfSight { role: role.clone() })),
+        Availability::Held => Some(RoleProblem::Hold(HoldReason::RoleSkipped { role: role.clone() })),
+        Availability::Unlisted => Some(RoleProblem::Hold(HoldReason::RoleNotListed { role: role.clone() })),
         Availability::Deleted => Some(RoleProblem::Finding(
             Finding::error(
                 Code::RoleIsAbsent,

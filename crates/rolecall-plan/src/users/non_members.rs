@@ -69,7 +69,7 @@ pub(super) fn plan_account(
     // The address without an id belongs to the user's invitation.
     let address = Address::user(&desired.email).with_id(Some(&user.id).filter(|_| is_invited));
     let after = User { enabled, ..before.clone() };
-    let protected = (user.account_status == AccountStatus::Shielded).then_some(HoldReason::Shielded);
+    let protected = (user.account_status == AccountStatus::Shielded).then_some(HoldReason::MustNotBeChanged);
     let why_kept = || account_status::why_kept(input, user, enabled, desired.deleted);
     if let Some(reason) = account_status::why_unusable(input, desired, user).or(protected).or_else(why_kept) {
         builder.hold(address, reason);

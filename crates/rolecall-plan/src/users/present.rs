@@ -183,7 +183,7 @@ fn hold_unchangeable(
         if let Some(desired) = desired
             && live.as_ref() != Some(desired)
         {
-            let reason = HoldReason::ByHand {
+            let reason = HoldReason::ManualStep {
                 field: field.to_owned(),
                 live: live.clone(),
                 desired: desired.clone(),
@@ -211,11 +211,11 @@ pub(super) fn remove_user(
     builder: &mut PlanBuilder<'_>,
 ) {
     if user.account_status == AccountStatus::Owner {
-        builder.hold(address, HoldReason::Owner { must_go: true });
+        builder.hold(address, HoldReason::Owner { must_be_removed: true });
         return;
     }
     if user.account_status == AccountStatus::Shielded {
-        builder.hold(address, HoldReason::Shielded);
+        builder.hold(address, HoldReason::MustNotBeChanged);
         return;
     }
     let before = as_read(input, user);
@@ -239,7 +239,7 @@ pub(super) fn remove_user(
             let Some(role) = roles::containment_role(input, planned_roles, builder) else {
                 if let Some(role) = &input.desired.containment_role {
                     let role = role.value.clone();
-                    builder.hold(address, HoldReason::NotContained { role, step });
+                    builder.hold(address, HoldReason::AccessNotRemoved { role, step });
                 }
                 return;
             };
@@ -257,7 +257,7 @@ pub(super) fn remove_user(
                     builder,
                 )
             {
-                builder.hold(address, HoldReason::Contained { step });
+                builder.hold(address, HoldReason::CannotBeRemoved { step });
             }
         }
     }

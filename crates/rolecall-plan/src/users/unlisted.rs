@@ -16,7 +16,7 @@ pub(super) fn plan_unlisted(
 ) {
     let address = address_of(user, namesakes);
     if user.account_status == AccountStatus::Owner {
-        builder.hold(address, HoldReason::Owner { must_go: false });
+        builder.hold(address, HoldReason::Owner { must_be_removed: false });
         return;
     }
     if input.desired.manage.users == Scope::Listed {

@@ -18,7 +18,7 @@ pub(super) fn why_not_invited(
     if let Some(accepted) = ours.filter(|invitation| invitation.accepted) {
         let enable = input.rules.manual_step(ManualStep::EnableUser);
         let step = input.rules.hides_disabled().then(|| enable.to_owned());
-        return Some(HoldReason::LeftAgain { since: accepted.at, step });
+        return Some(HoldReason::NoLongerMember { since: accepted.at, step });
     }
     if !user_invitations.expired.is_empty() {
         let step = input.rules.manual_step(ManualStep::HandleInvitation).to_owned();
@@ -41,7 +41,7 @@ fn why_not_resent(input: &PlanInput<'_>, invitation: &Invitation) -> Option<Hold
         ListedInvitations::All if invitation.state == InvitationState::Sent => {
             // The platform also lists expired invitations, so somebody has accepted or cancelled this one.
             let step = input.rules.manual_step(ManualStep::EnableUser).to_owned();
-            return Some(HoldReason::InvitationGone { since, step });
+            return Some(HoldReason::InvitationNotListed { since, step });
         }
         ListedInvitations::All => true,
     };

@@ -42,8 +42,8 @@ pub(super) fn receipt(
         "assignMemberRole" => match payload::<Assigned>(response, redactor)? {
             Ok(assigned) => Ok(result(judge_assignment(change, input, assigned))),
             Err(error) if error.says("Provisioned users") => {
-                let must_go = change.action == Action::RemoveAccess;
-                Ok(result(Verdict::Held(HoldReason::ExternallyManaged { must_go })))
+                let must_be_removed = change.action == Action::RemoveAccess;
+                Ok(result(Verdict::Held(HoldReason::ExternallyManaged { must_be_removed })))
             }
             Err(error) => Err(error.into_refusal(redactor)),
         },

@@ -77,7 +77,7 @@ impl Rules for RapidApi {
         let mut effects = Vec::new();
         let Some(before) = before else { return effects };
         if before.enabled != after.enabled {
-            effects.push(Effect::HubWide);
+            effects.push(Effect::EveryOrganization);
         }
         if before.enabled != after.enabled && after.enabled == Seen::Known(false) {
             // The vendor's page on user management says: "Personal subscriptions are deleted".
@@ -103,7 +103,8 @@ impl Rules for RapidApi {
         for (team, role) in after.teams.iter().flatten().filter(|(team, _)| joins(team)) {
             let stale = user.and_then(|user| user.stale_team_roles.get(team));
             let stale = stale.filter(|stale| Some(*stale) != role.as_ref());
-            effects.extend(stale.map(|stale| Effect::ComesBackAs { team: team.clone(), role: stale.clone() }));
+            effects
+                .extend(stale.map(|stale| Effect::EarlierRoleApplies { team: team.clone(), role: stale.clone() }));
         }
         effects
     }
