@@ -53,6 +53,6 @@ pub(super) fn stale(stale: &[Stale], organization: &Organization<'_>) -> Failure
     ));
     Failure {
         exit: Exit::Stale,
-        ..failure.hint("Plan again and have the new plan reviewed, or give --only-standing.")
+        ..failure.hint("Plan again and have the new plan reviewed, or send only the changes that are still valid with `--only-standing`.")
     }
 }

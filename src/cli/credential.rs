@@ -69,8 +69,12 @@ fn trust(host: &str, place: Place, rules: &dyn Rules) -> Result<(), Finding> {
             rules.vendor_hosts().join(", ")
         )
     };
-    Err(Finding::error(Code::UntrustedHost, place, format!("The host {host} may not see the credential."))
-        .hint(hint))
+    Err(Finding::error(
+        Code::UntrustedHost,
+        place,
+        format!("The host {host} is not allowed to receive the credential."),
+    )
+    .hint(hint))
 }
 
 /// Removes the brackets that an IPv6 address has in a URL, and does not have elsewhere.

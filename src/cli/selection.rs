@@ -14,7 +14,7 @@ use rolecall_plan::{Selection, Unselectable};
 /// Options that choose the changes of a plan.
 #[derive(Clone, Debug, Default, Args)]
 pub(super) struct Selected {
-    /// Plan only this change and what it relies on, such as user/jane@acme.example or key/*; repeatable.
+    /// Plan only this change and what it needs, such as user/jane@acme.example or key/*; repeatable.
     /// If there are several organisations, write PROVIDER:ORGANISATION// in front.
     #[arg(
         long = "target",
@@ -24,7 +24,7 @@ pub(super) struct Selected {
         help_heading = WHICH_CHANGES
     )]
     targets: Vec<Selector>,
-    /// Leave this change out; repeatable. It is an error if another change relies on it.
+    /// Leave this change out; repeatable. It is an error if another change needs it.
     #[arg(
         long = "exclude",
         value_name = "ADDRESS",
@@ -101,7 +101,7 @@ pub(super) fn failure(organization: &str, wrong: &[Unselectable]) -> Failure {
         .map(|wrong| match wrong {
             Unselectable::Unmatched(pattern) => format!("no change has the address {}", report::clean(pattern)),
             Unselectable::ReliesOn { change, excluded } => {
-                format!("{} relies on {}, which is excluded", report::clean(change), report::clean(excluded))
+                format!("{} needs {}, which is excluded", report::clean(change), report::clean(excluded))
             }
         })
         .collect();
@@ -109,5 +109,5 @@ pub(super) fn failure(organization: &str, wrong: &[Unselectable]) -> Failure {
         "The selection doesn't fit the plan of {organization}: {}. Nothing was sent.",
         texts.join("; ")
     ))
-    .hint("`rolecall plan` shows all changes. To exclude a change, also exclude what relies on it.")
+    .hint("`rolecall plan` shows all changes. To exclude a change, also exclude what needs it.")
 }

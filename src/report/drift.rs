@@ -19,7 +19,7 @@ pub fn drift(plan: &Plan, layout: Layout) -> String {
 fn organization(plan: &OrganizationPlan, layout: Layout) -> String {
     let mut text = header(plan, layout);
     if !plan.sealed.changes.is_empty() {
-        let _ = writeln!(text, "  {}", paint(BOLD, "differs from the file; an apply would"));
+        let _ = writeln!(text, "  {}", paint(BOLD, "differs from the file; an apply would make these changes"));
         push_changes(&mut text, plan, layout);
     }
     push_holds(&mut text, plan, layout);

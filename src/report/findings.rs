@@ -69,7 +69,7 @@ fn one(finding: &Finding, sources: &[Shown<'_>], renderer: &Renderer) -> String 
         title.element(origin)
     };
     if hidden {
-        group = group.element(Level::NOTE.message("the line isn't shown, since a credential may stand on it"));
+        group = group.element(Level::NOTE.message("the line isn't shown, because it may contain a credential"));
     }
     if let Some(hint) = hint {
         group = group.element(Level::HELP.with_name("hint").message(clean(hint)));

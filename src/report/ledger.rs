@@ -68,7 +68,7 @@ pub fn ledger(records: &[Record]) -> String {
             Event::Settled { address } => format!("     {} is in effect after all", clean(address)),
             Event::RunFinished { in_sync } => match in_sync {
                 Some(true) => "     finished, in sync".to_owned(),
-                Some(false) => "     finished, out of sync".to_owned(),
+                Some(false) => "     finished, and something is left to do".to_owned(),
                 None => "     finished, the last read failed".to_owned(),
             },
             Event::Recovered { torn_bytes } => {

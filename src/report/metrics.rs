@@ -31,7 +31,7 @@ const METRICS: &[Metric] = &[
     },
     Metric {
         name: "rolecall_holds",
-        help: "Differences that are deliberately left alone. Only blocked ones are drift.",
+        help: "Entities that rolecall skips. Only blocked ones are drift.",
         series: |plan| {
             let classes = [HoldClass::Blocked, HoldClass::Waiting, HoldClass::Ignored];
             let all = Kind::ALL.iter().flat_map(|kind| classes.map(|class| (*kind, class)));

@@ -112,21 +112,21 @@ pub(super) fn of_ledger(records: &[Record]) -> Vec<Run> {
             Event::RunFinished { in_sync } => {
                 let verdict = match in_sync {
                     Some(true) => "Finished, in sync",
-                    Some(false) => "Finished, out of sync",
+                    Some(false) => "Finished, and something is left to do",
                     None => "Finished, the last read failed",
                 };
                 verdict.clone_into(&mut last.verdict);
             }
             Event::Override { guardrail, message: _, plan: _, until, reason } => {
-                last.notes.push(format!("{guardrail} lifted until {until}: {reason}"));
+                last.notes.push(format!("{guardrail} overridden until {until}: {reason}"));
             }
             Event::Delivery { mutation: _, address, id, arrived: false } => {
                 last.notes.push(format!("the secret of {address} {id} was not delivered"));
             }
             Event::Lost { address, what } => last.notes.push(format!("{address} lost {what}")),
-            Event::Held { address, reason } => last.notes.push(format!("{address} held: {reason}")),
+            Event::Held { address, reason } => last.notes.push(format!("{address} skipped: {reason}")),
             Event::LeftAs { address, entity: _ } => {
-                last.notes.push(format!("{address} stands otherwise than was sent"));
+                last.notes.push(format!("{address} has another value than was sent"));
             }
             Event::Settled { address } => last.notes.push(format!("{address} is in effect after all")),
             Event::Recovered { torn_bytes } => {

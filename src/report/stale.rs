@@ -27,7 +27,7 @@ pub fn stale(stale: &[Stale]) -> String {
         if let Some(other) = relies_on {
             let _ = writeln!(
                 text,
-                "    it depends on a change of {}, which was approved in another form",
+                "    it depends on a change of {}, which differs from the approved one",
                 clean(other)
             );
         }
@@ -36,10 +36,10 @@ pub fn stale(stale: &[Stale]) -> String {
             let line = change.value().trim_end();
             match change.tag() {
                 similar::ChangeTag::Delete => {
-                    let _ = writeln!(text, "      {} {line}", paint(REMOVE, "then"));
+                    let _ = writeln!(text, "      {} {line}", paint(REMOVE, "approved"));
                 }
                 similar::ChangeTag::Insert => {
-                    let _ = writeln!(text, "      {}  {line}", paint(ADD, "now"));
+                    let _ = writeln!(text, "      {}       {line}", paint(ADD, "now"));
                 }
                 similar::ChangeTag::Equal => {}
             }

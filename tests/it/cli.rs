@@ -273,7 +273,8 @@ fn hosts_are_trusted_by_the_environment_and_not_by_the_file() {
     let said = env.run(&["plan", "elsewhere.yaml"]);
     assert_eq!(said.code, 1);
     assert!(
-        said.stderr.contains("error[untrusted-host]: The host evil.example may not see the credential."),
+        said.stderr
+            .contains("error[untrusted-host]: The host evil.example is not allowed to receive the credential."),
         "{}",
         said.stderr
     );

@@ -53,7 +53,7 @@ fn what_others_rely_on_is_not_left_out() {
     for verb in [&["plan"][..], &["apply", "--auto-approve"]] {
         let said = env.run(&[verb, &["--sandbox", "hive.yaml", "--exclude", "role/Schema reviewer"]].concat());
         assert_eq!(said.code, 1, "{}", said.all());
-        let why = "user/alice@acme.example relies on role/Schema reviewer, which is excluded. Nothing was sent";
+        let why = "user/alice@acme.example needs role/Schema reviewer, which is excluded. Nothing was sent";
         assert!(said.stderr.contains(why), "{}", said.all());
     }
     let more = ["--exclude", "role/Schema reviewer", "--exclude", "user/alice@acme.example"];

@@ -102,7 +102,7 @@ struct RawLimit(String);
 
 struct LimitVisitor;
 
-const A_LIMIT: &str = "a share such as 25%, or a number";
+const A_LIMIT: &str = "a percentage such as 25%, or a number";
 
 impl Visitor<'_> for LimitVisitor {
     type Value = RawLimit;
@@ -134,7 +134,7 @@ impl<'de> Deserialize<'de> for RawRemovals {
             type Value = RawRemovals;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a share such as 25%, a number, or a mapping of collections to these")
+                f.write_str("a percentage such as 25%, a number, or a mapping of collections to these")
             }
 
             fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<RawRemovals, E> {
@@ -161,7 +161,7 @@ impl JsonSchema for RawLimit {
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({
-            "description": "This is a number, or a share of the live entities such as `25%`. A share is rounded down, and is at least one.",
+            "description": "This is a number, or a percentage of the live entities such as `25%`. A percentage is rounded down, and is at least one.",
             "anyOf": [
                 { "type": "string", "pattern": "^(100|[1-9]?[0-9])%$" },
                 { "type": "integer", "minimum": 0 },
@@ -313,7 +313,7 @@ impl Checker<'_> {
             self.invalid(
                 mark,
                 format!("{} is not a limit.", quote(&text)),
-                "Write a share such as `25%`, or a number.",
+                "Write a percentage such as `25%`, or a number.",
             );
         }
         limit.ok()

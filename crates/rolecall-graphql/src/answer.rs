@@ -179,7 +179,7 @@ impl CallError {
                 "Check that the credential is valid, that it has the permissions it needs, and that `organization` is correct."
             }
             Self::RateLimited { .. } => "Wait, then try again. The vendor can raise the limit.",
-            Self::Status { status: 500.., .. } => "Try again later. The platform failed.",
+            Self::Status { status: 500.., .. } => "The platform failed. Try again later.",
             Self::Transport(TransportError::TooLarge(_)) | Self::Status { .. } | Self::NotJson(_) => {
                 "Check that `endpoint` is the address of the GraphQL API, with its path."
             }

@@ -132,7 +132,7 @@ impl Removals {
     }
 }
 
-/// A limit on removals: a share of the live entities, or a number. The default is 25%.
+/// A limit on removals: a percentage of the live entities, or a number. The default is 25%.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Limit {
     /// A share in percent.
@@ -170,7 +170,7 @@ impl FromStr for Limit {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let wrong = || format!("`{text}` is not a limit; write a share such as 25%, or a number such as 3");
+        let wrong = || format!("`{text}` is not a limit; write a percentage such as 25%, or a number such as 3");
         match text.strip_suffix('%') {
             Some(percent) => {
                 let percent = percent.parse().ok().filter(|percent| *percent <= 100);

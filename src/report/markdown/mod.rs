@@ -209,8 +209,8 @@ fn push_holds(text: &mut String, plan: &OrganizationPlan, detail: DetailLevel) {
     let open = if blocked > 0 { " open" } else { "" };
     let _ = writeln!(
         text,
-        "<details{open}><summary>{} skipped, {blocked} of them need attention</summary>\n",
-        holds.len()
+        "<details{open}><summary>needs attention: {blocked}; skipped: {}</summary>\n",
+        holds.len().saturating_sub(blocked)
     );
     for Hold { address, class, reason } in holds.iter().take(detail.holds) {
         let _ = writeln!(text, "- {} {}: {}", code(address), class.as_str(), prose(reason));

@@ -35,7 +35,7 @@ pub(super) fn check_role_name(name: &RoleName, mark: Mark, check: &mut Checker<'
                 place,
                 format!("The role `{text}` is built in and can't be changed."),
             )
-            .hint("Remove the entry. Users can have the role without it."),
+            .hint("Remove the entry, or name another role. Users can have a built-in role without an entry."),
         );
         return false;
     }

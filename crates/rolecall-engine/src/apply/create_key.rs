@@ -49,7 +49,7 @@ impl Execution<'_> {
             let retired = self.retire(mutation, change, &id).await;
             done.outcome = Outcome::Failed;
             done.message =
-                Some(format!("The key was minted, but its secret could not be delivered: {why}. {retired}"));
+                Some(format!("The key was created, but its secret could not be delivered: {why}. {retired}"));
             self.record(done);
         }
     }

@@ -52,7 +52,7 @@ pub(super) async fn verify_run(
                 step.refused = false;
                 Some((
                     Outcome::Unsure,
-                    "A read shows a new key with this name, but nobody has its secret. The next run retires it and mints another."
+                    "A read shows a new key with this name, but nobody has its secret. The next run retires it and creates another."
                         .to_owned(),
                 ))
             }

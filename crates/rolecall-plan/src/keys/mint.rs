@@ -85,7 +85,7 @@ pub(super) fn mint(
             Finding::error(
                 Code::ExpiryInPast,
                 place.clone(),
-                format!("The key {} has to be minted, but its expiry {expires} has passed.", desired.name),
+                format!("The key {} must be created, but its expiry {expires} has passed.", desired.name),
             )
             .hint("Choose a later time, or list the key with `absent: true`."),
         );
@@ -95,7 +95,7 @@ pub(super) fn mint(
             Finding::error(
                 Code::NoDelivery,
                 desired.place.clone(),
-                format!("The key {} has to be minted, but its secret has no destination.", desired.name),
+                format!("The key {} must be created, but its secret has no destination.", desired.name),
             )
             .hint("Add `deliver: { file: PATH }` or `deliver: { command: [PROGRAM] }`. The platform shows the secret only once."),
         );

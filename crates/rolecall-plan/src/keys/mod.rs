@@ -43,7 +43,7 @@ pub(super) fn check_own(input: &PlanInput<'_>, builder: &mut PlanBuilder<'_>) {
                             if days == 1 { "day" } else { "days" }
                         ),
                     )
-                    .hint("Mint another key, store it where `credentials` points, and name it in `own`."),
+                    .hint("Create another key, store it where `credentials` points, and name it in `own`."),
                 );
             }
         }
@@ -151,14 +151,14 @@ fn plan_pinned(input: &PlanInput<'_>, desired: &DesiredKey, id: &RemoteId, build
                 desired.place.clone(),
                 format!("The permissions and the expiry of the key {id} can't be changed."),
             )
-            .hint("Remove `id` to mint a new key that replaces it, or write the values that it has."),
+            .hint("Remove `id` to create a new key that replaces it, or write the values that it has."),
         );
         return;
     }
     if has_expired(input, key) {
         builder.findings.push(
             Finding::error(Code::ExpiryInPast, desired.place.clone(), format!("The key {id} has expired."))
-                .hint("Remove `id` and choose a later `expires` to mint a new key that replaces it."),
+                .hint("Remove `id` and choose a later `expires` to create a new key that replaces it."),
         );
         return;
     }
