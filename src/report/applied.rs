@@ -56,7 +56,7 @@ pub(super) fn final_state(report: &Report) -> String {
     match &report.final_state {
         FinalState::InSync { later: 0 } => "A last read shows that live and the file are in sync.".to_owned(),
         FinalState::InSync { later } => format!(
-            "A last read shows that live and the file are in sync, but for {} that a later plan makes.",
+            "A last read shows that live and the file are in sync, except for {} that a later plan makes.",
             plural(*later, "change")
         ),
         FinalState::NeedsAttention(addresses) => {

@@ -75,7 +75,7 @@ pub(super) fn header(plan: &OrganizationPlan, layout: Layout) -> String {
     text
 }
 
-/// Writes every change. More than [`LISTED`] of one kind and action are summarised, but for the privileged ones.
+/// Writes every change. More than [`LISTED`] of one kind and action are summarised, except for the privileged ones.
 pub(super) fn push_changes(text: &mut String, plan: &OrganizationPlan, layout: Layout) {
     let changes = &plan.sealed.changes;
     if changes.is_empty() {
@@ -161,7 +161,7 @@ fn push_field(text: &mut String, field: &FieldChange, layout: Layout) {
 }
 
 /// Writes what is skipped, under two headings: what needs attention, and the rest. More than [`LISTED`] entities of one
-/// kind that are skipped for the same reason are summarised, but for the privileged ones.
+/// kind that are skipped for the same reason are summarised, except for the privileged ones.
 pub(super) fn push_holds(text: &mut String, plan: &OrganizationPlan, layout: Layout) {
     let (blocked, skipped): (Vec<&Hold>, Vec<&Hold>) =
         plan.sealed.holds.iter().partition(|hold| hold.class == HoldClass::Blocked);
