@@ -56,7 +56,7 @@ fn operations_that_no_credential_can_call_are_a_finding_before_any_request() {
     let (said, hint) = lacking(&["personal_key"], "").unwrap();
     assert_eq!(
         said.replace(" or ", ", "),
-        format!("None of the credentials can call {team_alone}.").replace(" and ", ", ")
+        format!("None of the credentials can send {team_alone}.").replace(" and ", ", ")
     );
     assert_eq!(hint, "Add a `team_key`. The hub shows invitations only to a team's key.");
     for nothing in [&["team_key"][..], &["identity_key"]] {
@@ -69,7 +69,7 @@ fn operations_that_no_credential_can_call_are_a_finding_before_any_request() {
     // The status of accounts needs the personal key of an environment admin.
     let account = "users: [{ email: a@x.example, status: deactivated }]";
     let (said, hint) = lacking(&["team_key", "identity_key"], account).unwrap();
-    assert_eq!(said, "None of the credentials can call `updateUser`, which a `status` needs.");
+    assert_eq!(said, "None of the credentials can send `updateUser`, which a `status` needs.");
     assert_eq!(hint, "Add the `personal_key` of an administrator of the hub.");
     let deletion = "allow: [user-deletion]\nusers: [{ email: a@x.example, absent: true, status: deleted }]";
     assert!(lacking(&["team_key", "identity_key"], deletion).is_some());

@@ -330,7 +330,7 @@ fn check_callable(desired: &Desired, place: Place, check: &mut Checker<'_>) {
         (false, true) => "Add a `team_key`. The hub shows invitations only to a team's key.",
         (true, _) => "Add the `personal_key` of an administrator of the hub.",
     };
-    let mut message = format!("None of the credentials can call {}", list_of(&operations, "or"));
+    let mut message = format!("None of the credentials can send {}", list_of(&operations, "or"));
     let mut place = place;
     // If only a `status` needs the operation, the finding points to the first one.
     let by_status = desired.users.iter().filter(|user| user.enabled.is_some() || user.deleted);

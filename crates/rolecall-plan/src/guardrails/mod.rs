@@ -203,7 +203,7 @@ fn wrong_credential(input: &PlanInput<'_>, changes: &[Change], kind: Kind) -> Op
         format!("`manage: {{ {what}: all }}` with no {what} listed would remove all {what}.")
     } else {
         format!(
-            "None of the {listed} listed {what} exists. This looks like the wrong credential or the wrong file."
+            "None of the listed {what} ({listed}) exists. This looks like the wrong credential or the wrong file."
         )
     };
     Some(Refusal { guardrail: Guardrail::Manage, message, addresses: removed })
