@@ -65,8 +65,8 @@ pub(super) fn set<T: Serialize + DeserializeOwned>(
         .ok_or_else(|| format!("`{assignment}` doesn't set a switch: write NAME=VALUE"))?;
     let Some(switch) = switches.iter().find(|switch| switch.name == name) else {
         let known: Vec<String> =
-            switches.iter().map(|switch| format!("\n  {}\n      {}", switch.syntax(), switch.about)).collect();
-        return Err(format!("this sandbox has no switch `{name}`. It has:{}", known.concat()));
+            switches.iter().map(|switch| format!("{} ({})", switch.syntax(), switch.about)).collect();
+        return Err(format!("this sandbox has no switch `{name}`. It has {}", known.join("; ")));
     };
     let mut value = serde_json::to_value(&*settings).map_err(|why| why.to_string())?;
     let fields = value.as_object_mut().ok_or("these settings have no names")?;
