@@ -20,7 +20,7 @@ use super::selection::Selected;
 use super::session::{Connections, Session, has_unread_lists};
 use super::{APPROVAL, CONNECTION, Connection, OUTPUT, Paths, Planning, approval, undo};
 use crate::report::{self, Applied, Format, Outcomes, Subject};
-use rolecall_engine::apply::{Apply, Step, note_observed};
+use rolecall_engine::apply::{Apply, Step, record_observed};
 use rolecall_engine::ledger::{Ledger, OrganizationLock};
 use rolecall_model::{Action, Desired, Live, OrganizationPlan, Plan, Sealed, Unread};
 use rolecall_plan::{Approval, compare, seal};
@@ -286,7 +286,7 @@ impl Run<'_> {
         };
         self.session.claim(organization, &live)?;
         if live.organization == *organization.desired.organization {
-            note_observed(&live, organization.connected.provider.rules(), ledger, run, Timestamp::now())
+            record_observed(&live, organization.connected.provider.rules(), ledger, run, Timestamp::now())
                 .map_err(|why| Failure::error(format!("{} Nothing was sent.", sentence(why))))?;
         }
         let planned = organization.plan(&live, &ledger.facts(), None)?;

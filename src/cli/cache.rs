@@ -310,8 +310,8 @@ impl FileBudget {
     /// smallest quota applies.
     pub fn no_faster_than(&self, quota: Quota) {
         let mut slowest = self.slowest.lock().unwrap_or_else(PoisonError::into_inner);
-        let calls = slowest.map_or(quota.calls, |known| known.calls.min(quota.calls));
-        *slowest = Some(Quota { calls, ..quota });
+        let requests = slowest.map_or(quota.requests, |known| known.requests.min(quota.requests));
+        *slowest = Some(Quota { requests, ..quota });
     }
 
     /// Announces further requests of this run.
@@ -375,7 +375,7 @@ impl Budget for FileBudget {
         let quota = self.slowest(quota);
         let used_up = |sent: &mut Sent| {
             sent.clear();
-            sent.extend((0..quota.calls).map(|_| (self.name(self.ticket()), Timestamp::now())));
+            sent.extend((0..quota.requests).map(|_| (self.name(self.ticket()), Timestamp::now())));
         };
         self.shared(used_up, |budget| budget.used_up(quota));
     }

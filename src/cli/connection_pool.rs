@@ -135,13 +135,13 @@ fn print_rate_limit(budget: Arc<FileBudget>, quota: Quota) -> OnWait {
         if wait < SHORTEST_PRINTED_WAIT {
             return;
         }
-        let Quota { calls, window } = budget.slowest(quota);
+        let Quota { requests, window } = budget.slowest(quota);
         let (answered, expected) = budget.progress();
         // The number of expected requests is an estimate.
         let of = if expected > answered { format!(" of about {expected}") } else { String::new() };
         let (wait, window) = (wait.as_secs(), window.as_secs());
         talk(&format!(
-            "{answered}{of} requests are answered. Waiting {wait} s for the rate limit, {calls} requests in {window} s.\n"
+            "{answered}{of} requests are answered. Waiting {wait} s for the rate limit, {requests} requests in {window} s.\n"
         ));
     })
 }

@@ -100,7 +100,7 @@ pub(super) fn failure(organization: &str, wrong: &[Unselectable]) -> Failure {
         .iter()
         .map(|wrong| match wrong {
             Unselectable::Unmatched(pattern) => format!("no change has the address {}", report::clean(pattern)),
-            Unselectable::ReliesOn { change, excluded } => {
+            Unselectable::DependsOnExcluded { change, excluded } => {
                 format!("{} needs {}, which is excluded", report::clean(change), report::clean(excluded))
             }
         })

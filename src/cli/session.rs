@@ -178,7 +178,7 @@ impl<'a> Session<'a> {
             *requests = (*requests).max(once) + each;
             let (read, slowest) = platforms.entry(*platform).or_insert((0, quota));
             *read += 1;
-            slowest.calls = slowest.calls.min(quota.calls);
+            slowest.requests = slowest.requests.min(quota.requests);
         }
         for (platform, (read, quota)) in platforms {
             let requests: usize =
@@ -212,13 +212,13 @@ impl<'a> Session<'a> {
     /// the limit.
     fn estimate_text(&self, cache: &Cache, requests: usize, quota: Quota) -> String {
         let before = self.pool.expect(cache, requests, quota);
-        let minutes = (before + requests).saturating_sub(1) / quota.calls.max(1);
+        let minutes = (before + requests).saturating_sub(1) / quota.requests.max(1);
         let time = if minutes == 0 || requests == 0 {
             "less than a minute".to_owned()
         } else {
             format!("about {minutes} to {} min", minutes + 1)
         };
-        format!("about {}, {time} at {} a minute", report::plural(requests, "request"), quota.calls)
+        format!("about {}, {time} at {} a minute", report::plural(requests, "request"), quota.requests)
     }
 
     /// Prints the failure of one organisation, and returns its exit code.

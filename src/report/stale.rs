@@ -12,7 +12,7 @@ use rolecall_plan::Stale;
 /// Writes each change that is out of date: as it was approved, and as it would be planned now.
 pub fn stale(stale: &[Stale]) -> String {
     let mut text = String::new();
-    for Stale { approved, now, held, relies_on } in stale {
+    for Stale { approved, now, held, depends_on } in stale {
         let _ = writeln!(text, "  {}", paint(BOLD, clean(&approved.address)));
         let _ = writeln!(text, "    approved   {}", outline(approved));
         let Some(now) = now else {
@@ -24,7 +24,7 @@ pub fn stale(stale: &[Stale]) -> String {
             continue;
         };
         let _ = writeln!(text, "    now        {}", outline(now));
-        if let Some(other) = relies_on {
+        if let Some(other) = depends_on {
             let _ = writeln!(
                 text,
                 "    it depends on a change of {}, which differs from the approved one",

@@ -220,7 +220,7 @@ pub(super) fn push_gaps(text: &mut String, plan: &OrganizationPlan, layout: Layo
             Completeness::Assumed { .. } | Completeness::Proven => continue,
         };
         // The platform itself refuses to create a role that exists already.
-        let rests = if completeness.is_broken() && list != "roles" {
+        let rests = if completeness.is_incomplete() && list != "roles" {
             ". Nothing is removed or created that this list would have to prove absent."
         } else {
             ""

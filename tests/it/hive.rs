@@ -137,7 +137,7 @@ fn pages_that_repeat_or_skip_are_a_broken_list_from_which_nothing_follows() {
         "manage: { users: all }\nusers: [{ email: new@x.example, roles: [Viewer], resources: all }]",
     );
     let live = rig.read().unwrap();
-    assert!(live.users.completeness.is_broken());
+    assert!(live.users.completeness.is_incomplete());
     let plan = rig.plan();
     assert!(plan.sealed.changes.is_empty(), "{:#?}", plan.sealed.changes);
     assert!(holds(&plan).iter().any(|hold| hold.starts_with("user/new@x.example blocked: The list of users")));
@@ -168,7 +168,7 @@ fn a_clamped_page_is_followed_and_read_whole() {
     let rig = Rig::new(world, "");
     let live = rig.read().unwrap();
     assert_eq!(live.users.items.len(), 251);
-    assert!(!live.users.completeness.is_broken());
+    assert!(!live.users.completeness.is_incomplete());
 }
 
 #[test]
@@ -181,7 +181,7 @@ fn invitations_that_may_not_be_seen_are_no_empty_list() {
     assert!(
         holds(&plan).iter().any(|hold| hold.contains("list of invitations") && hold.contains("member:modify"))
     );
-    assert!(plan.completeness["invitations"].is_broken());
+    assert!(plan.completeness["invitations"].is_incomplete());
 }
 
 #[test]
@@ -392,7 +392,7 @@ fn among_fifty_roles_a_hidden_one_is_tried_and_then_held() {
     let mut world = with_fifty_roles();
     let rig = Rig::new(world.clone(), "");
     let live = rig.read().unwrap();
-    assert!(live.roles.as_ref().unwrap().completeness.is_broken());
+    assert!(live.roles.as_ref().unwrap().completeness.is_incomplete());
     let listed: BTreeSet<String> = live.roles().iter().map(|role| role.name.to_string()).collect();
     let hidden = world.roles.iter().find(|role| !listed.contains(&role.name)).unwrap().name.clone();
     world.roles.iter_mut().find(|role| role.name == hidden).unwrap().locked = false;
@@ -751,7 +751,7 @@ users: [{ email: new@x.example, roles: [Viewer], resources: all }]";
     let approval = rolecall_plan::compare(&approved.sealed, &rig.plan().sealed);
     assert!(approval.still_valid.is_empty(), "{approval:#?}");
     let role = approval.stale.iter().find(|stale| stale.approved.address.to_string() == "role/Old").unwrap();
-    assert_eq!(role.relies_on.as_ref().unwrap().to_string(), "user/new@x.example");
+    assert_eq!(role.depends_on.as_ref().unwrap().to_string(), "user/new@x.example");
 }
 
 #[test]
@@ -1007,7 +1007,8 @@ fn whoever_accepted_and_left_is_invited_again_only_when_asked() {
     rig.world().accept("new@x.example");
     let live = rig.read().unwrap();
     let rules = rolecall_providers::rules(rolecall_model::ProviderName::Hive);
-    rolecall_engine::apply::note_observed(&live, rules, &mut rig.ledger, "r", crate::support::rig::now()).unwrap();
+    rolecall_engine::apply::record_observed(&live, rules, &mut rig.ledger, "r", crate::support::rig::now())
+        .unwrap();
     rig.world().members.pop();
     assert!(rig.plan().sealed.mutations.is_empty());
     assert!(holds(&rig.plan()).iter().any(|hold| hold.contains("is no longer a member")));

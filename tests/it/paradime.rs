@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use crate::support::cli::{Env, Server, example};
 use crate::support::paradime::{HEAD, OWNER, Rig, disabled, invitation, uid, user, world};
 use crate::support::rig::{Fate, addresses, desired, holds, now};
-use rolecall_engine::apply::{FinalState, Report, note_observed};
+use rolecall_engine::apply::{FinalState, Report, record_observed};
 use rolecall_graphql::{CallError, Context};
 use rolecall_model::{
     Address, Code, Completeness, Effect, Finding, HoldClass, OrganizationPlan, Outcome, ProviderName, SeatChange,
@@ -37,7 +37,7 @@ fn asserted(rig: &Rig, address: &str) -> OrganizationPlan {
 /// Updates the ledger from what was read, as an apply does before it plans.
 fn ledger_updates(rig: &mut Rig) {
     let live = rig.read().unwrap();
-    note_observed(&live, rolecall_providers::rules(ProviderName::Paradime), &mut rig.ledger, "run-x", now())
+    record_observed(&live, rolecall_providers::rules(ProviderName::Paradime), &mut rig.ledger, "run-x", now())
         .unwrap();
 }
 
@@ -103,10 +103,10 @@ fn completeness_is_assumed_and_a_list_that_can_not_be_right_is_broken() {
     assert!(matches!(completeness(world()), Completeness::Assumed { .. }));
     let mut twice = world();
     user(&mut twice, OWNER, "BUSINESS");
-    assert!(completeness(twice).is_broken());
+    assert!(completeness(twice).is_incomplete());
     let mut nobody = world();
     nobody.users.clear();
-    assert!(completeness(nobody.clone()).is_broken());
+    assert!(completeness(nobody.clone()).is_incomplete());
     let rig = Rig::new(nobody, "users: [{ email: new@x.example, roles: [ADMIN] }]");
     // The list is incomplete also if the owner isn't expected in it.
     assert_eq!(addresses(&rig.plan()), Vec::<String>::new());

@@ -331,7 +331,7 @@ fn nothing_is_sent_that_the_hubs_limit_refuses() {
             let (world, body) = crowd();
             let (sandbox, timed) = timed(world, latency);
             let quota = rolecall_providers::of(ProviderName::Rapidapi).budget(&desired(HEAD)).unwrap();
-            assert_eq!((quota.calls, quota.window), (10, Duration::from_secs(60)));
+            assert_eq!((quota.requests, quota.window), (10, Duration::from_secs(60)));
             let transport =
                 RateLimitTransport::new(timed.clone(), quota, Arc::new(MemoryBudget::default()), Arc::new(|_| {}));
             let (mutations, report) = run(Arc::new(transport), &body).await;
@@ -442,7 +442,7 @@ fn a_minute_that_another_hand_has_used_up_is_waited_for_as_a_whole() {
     use rolecall_graphql::Budget;
     paused(async {
         let minute = Duration::from_secs(60);
-        let quota = Quota { calls: 4, window: minute };
+        let quota = Quota { requests: 4, window: minute };
         let budget = MemoryBudget::default();
         for _ in 0..2 {
             budget.take(quota).unwrap();
@@ -468,7 +468,7 @@ fn errors(text: &str) -> usize {
 #[test]
 fn the_file_sets_the_pace() {
     let provider = rolecall_providers::of(ProviderName::Rapidapi);
-    let calls = |more: &str| provider.budget(&desired(&format!("{HEAD}{more}"))).unwrap().calls;
+    let calls = |more: &str| provider.budget(&desired(&format!("{HEAD}{more}"))).unwrap().requests;
     assert_eq!((calls(""), calls("requests_per_minute: 3"), calls("requests_per_minute: 600")), (10, 3, 600));
     for wrong in ["0", "6001"] {
         assert_eq!(errors(&format!("{HEAD}requests_per_minute: {wrong}")), 1, "{wrong}");
@@ -643,7 +643,7 @@ fn where_the_people_do_not_add_up_nobody_is_invited_and_nobody_goes_for_not_bein
                 )
             );
         }
-        assert!(plan.completeness["users"].is_broken());
+        assert!(plan.completeness["users"].is_incomplete());
         assert!(plan.sealed.mutations.iter().all(|it| it.operation != "createUserInvites"));
     }
 }
@@ -704,9 +704,9 @@ fn a_count_that_is_right_in_one_reading_is_not_held_against_the_list() {
     world.switches.users_count_off_by = 1;
     world.switches.team_users_count_off_by = 0;
     let plan = planned(world.clone(), "");
-    assert!(!plan.completeness["users"].is_broken());
+    assert!(!plan.completeness["users"].is_incomplete());
     world.switches.users_count_off_by = 2;
-    assert!(planned(world, "").completeness["users"].is_broken());
+    assert!(planned(world, "").completeness["users"].is_incomplete());
 }
 
 /// One list leaves out a user whom the other list has. Nobody who is a member is invited or treated as invited.

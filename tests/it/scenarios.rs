@@ -352,7 +352,7 @@ fn pages_are_followed_where_the_server_has_them_and_a_broken_list_where_it_hides
     world.switches.introspection = false;
     let live = Rig::new(world, "").read().unwrap();
     assert_eq!(live.users.items.len(), 3);
-    assert!(live.users.completeness.is_broken());
+    assert!(live.users.completeness.is_incomplete());
 }
 
 #[test]

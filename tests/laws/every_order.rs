@@ -61,7 +61,7 @@ fn reordered(plan: &OrganizationPlan, choices: &Shared) -> OrganizationPlan {
         let mut earliest: Option<Stage> = None;
         let mut ready = Vec::new();
         for (place, mutation) in mutations.iter().enumerate().filter(|(place, _)| !order.contains(place)) {
-            let relied = |other: &usize| mutation.relies_on(&mutations[*other].id) && !order.contains(other);
+            let relied = |other: &usize| mutation.depends_on(&mutations[*other].id) && !order.contains(other);
             if earliest.is_none_or(|earliest| mutation.stage <= earliest)
                 && !(0..mutations.len()).any(|other| relied(&other))
             {

@@ -499,7 +499,7 @@ fn a_broken_list_proves_nothing<P: Lawful>(mut world: P::World, file: &FileBody,
     if live.users.completeness == Completeness::Proven {
         prop_assert!(there.is_subset(&listed), "proven complete, and lacks {:?}", there.difference(&listed));
     }
-    if !live.users.completeness.is_broken() {
+    if !live.users.completeness.is_incomplete() {
         return Ok(());
     }
     let Ok(plan) = rig.try_plan() else { return Ok(()) };

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::{Arc, MutexGuard};
 
-use rolecall_engine::apply::{FinalState, Report, note_observed};
+use rolecall_engine::apply::{FinalState, Report, record_observed};
 use rolecall_model::{Address, Effect, Finding, OrganizationPlan, Outcome, ProviderName};
 use rolecall_providers::Secrets;
 use rolecall_sandbox::rapidapi::{Generation, OWN_PERSONAL_KEY, OWN_TEAM_KEY, RapidApi, World};
@@ -171,7 +171,7 @@ pub fn asserted<P: Platform>(rig: &rig::Rig<P>, address: &str) -> OrganizationPl
 /// Updates the ledger from what was read, as an apply does before it plans.
 pub fn ledger_updates<P: Platform>(rig: &mut rig::Rig<P>) {
     let live = rig.read().unwrap();
-    note_observed(&live, rolecall_providers::rules(P::NAME), &mut rig.ledger, "run-x", now()).unwrap();
+    record_observed(&live, rolecall_providers::rules(P::NAME), &mut rig.ledger, "run-x", now()).unwrap();
 }
 
 pub fn effects(plan: &OrganizationPlan, address: &str) -> Vec<Effect> {

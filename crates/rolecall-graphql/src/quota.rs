@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use super::MemoryBudget;
 
-/// A limit on requests: at most `calls` of them within any period as long as `window`.
+/// A limit on requests: at most `requests` of them within any period as long as `window`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Quota {
-    pub calls: usize,
+    pub requests: usize,
     pub window: Duration,
 }
 
@@ -25,7 +25,7 @@ impl Quota {
     /// Returns the time until another request is within the limit, or nothing if it is now. `ages` are those of
     /// the requests that still count.
     pub fn wait(self, ages: impl ExactSizeIterator<Item = Duration>) -> Option<Duration> {
-        if ages.len() < self.calls {
+        if ages.len() < self.requests {
             return None;
         }
         let oldest = ages.max().unwrap_or_default();

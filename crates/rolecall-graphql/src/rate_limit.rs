@@ -111,7 +111,7 @@ impl Budget for MemoryBudget {
         let mut guard = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let (last_ticket, sent) = &mut *guard;
         sent.clear();
-        for _ in 0..quota.calls {
+        for _ in 0..quota.requests {
             *last_ticket += 1;
             sent.insert(*last_ticket, Instant::now());
         }

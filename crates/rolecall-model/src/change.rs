@@ -200,36 +200,36 @@ pub enum Stage {
     Remove,
 }
 
-/// One GraphQL operation that a provider needs for a change. [`Rules::lower`](crate::Rules::lower) returns these;
-/// the plan turns each into a [`Mutation`].
+/// A mutation as the provider returns it for a change, before it has an id and dependencies. See
+/// [`Rules::lower`](crate::Rules::lower). The plan turns each into a [`Mutation`].
 #[derive(Clone, Debug, PartialEq)]
-pub struct Call {
+pub struct LoweredMutation {
     pub operation: &'static str,
     pub variables: BTreeMap<String, Value>,
-    /// The stage in which the operation runs, if the change needs several operations. `None` means the stage of
-    /// the change.
+    /// The stage in which the mutation runs, if the change needs several mutations. `None` means the stage of the
+    /// change.
     pub stage: Option<Stage>,
-    /// True if the operation may run independently: no other operation of this change grants a replacement for
+    /// True if the mutation may run independently: no other mutation of this change grants a replacement for
     /// what this one revokes.
-    pub alone: bool,
+    pub independent: bool,
 }
 
-impl Call {
-    /// Creates the only operation that a change needs.
-    pub fn closing(operation: &'static str, variables: BTreeMap<String, Value>) -> Self {
-        Self { operation, variables, stage: None, alone: false }
+impl LoweredMutation {
+    /// Creates a mutation that runs in the stage of its change, after the earlier mutations of that change.
+    pub fn new(operation: &'static str, variables: BTreeMap<String, Value>) -> Self {
+        Self { operation, variables, stage: None, independent: false }
     }
 
-    /// Sets the stage. Used if the change needs several operations.
+    /// Sets the stage. Used if the change needs several mutations.
     #[must_use]
     pub fn at(self, stage: Stage) -> Self {
         Self { stage: Some(stage), ..self }
     }
 
-    /// Lets the operation run before the other operations of the change.
+    /// Lets the mutation run without waiting for the earlier mutations of the change.
     #[must_use]
-    pub fn alone(self) -> Self {
-        Self { alone: true, ..self }
+    pub fn independent(self) -> Self {
+        Self { independent: true, ..self }
     }
 }
 
@@ -283,7 +283,7 @@ impl Mutation {
     }
 
     /// Returns whether this mutation must wait for the mutation with the id `other`.
-    pub fn relies_on(&self, other: &str) -> bool {
+    pub fn depends_on(&self, other: &str) -> bool {
         self.needs.iter().chain(&self.after).any(|id| id == other)
     }
 

@@ -256,7 +256,7 @@ impl Desired {
     }
 
     /// Returns whether the file lists keys or manages all keys.
-    pub fn speaks_of_keys(&self) -> bool {
+    pub fn mentions_keys(&self) -> bool {
         !self.keys.is_empty() || self.manage.keys == Scope::All
     }
 }

@@ -23,7 +23,7 @@ pub struct Facts {
     pub disables: BTreeMap<RemoteId, SentDisable>,
     /// True if a read has shown that the platform's list omits a user whom we disabled. Then a listed user can
     /// sign in.
-    pub disabled_vanish: bool,
+    pub list_omits_disabled: bool,
     /// The latest change of each entity that the platform refused, and the time of the refusal.
     pub refused: BTreeMap<Address, (Timestamp, Change)>,
     /// Changes that the platform accepted and a later read didn't show, the latest of each entity.
@@ -37,12 +37,12 @@ pub struct Facts {
     /// The time at which the creation of the organisation was sent, if it may have had an effect.
     pub organization_creation_sent: Option<Timestamp>,
     /// True if an update of a user has cleared values that the update didn't contain.
-    pub updates_lose: bool,
+    pub updates_clear_values: bool,
 }
 
 impl Facts {
     /// Records that a read shows a user whom we invited. `accepted`: the read shows that they are a member.
-    pub fn see_invited(&mut self, email: &Email, accepted: bool) {
+    pub fn record_seen(&mut self, email: &Email, accepted: bool) {
         if let Some(invitation) = self.invitations.get_mut(email) {
             invitation.seen = true;
             invitation.accepted |= accepted;
@@ -52,7 +52,7 @@ impl Facts {
     }
 
     /// Records that a change in `not_taken` is in effect after all.
-    pub fn settle(&mut self, address: &Address) {
+    pub fn record_in_effect(&mut self, address: &Address) {
         let Some(index) = self.not_taken.iter().position(|earlier| earlier.change.address == *address) else {
             return;
         };
@@ -64,16 +64,16 @@ impl Facts {
     }
 
     /// Records that a read no longer lists a user whom we disabled.
-    pub fn miss_disabled(&mut self, id: &RemoteId) {
+    pub fn record_unlisted(&mut self, id: &RemoteId) {
         if let Some(sent) = self.disables.get_mut(id) {
             sent.unlisted = true;
-            self.disabled_vanish |= sent.answer == DisableAnswer::Done;
+            self.list_omits_disabled |= sent.answer == DisableAnswer::Done;
         }
     }
 
     /// Records that a read lists a user again whom an earlier read didn't list after we disabled them: somebody
     /// has enabled them.
-    pub fn see_readmitted(&mut self, id: &RemoteId) {
+    pub fn record_readmitted(&mut self, id: &RemoteId) {
         if self.disables.get(id).is_some_and(|sent| sent.unlisted) {
             self.disables.remove(id);
         }

@@ -25,7 +25,8 @@ mod words;
 pub use address::{Address, Kind};
 pub use assignable::{AssignableRole, AssignableRoles};
 pub use change::{
-    Action, Call, Cause, Change, Effect, Mutation, Reference, SeatChange, Stage, id_of, number_of, reference,
+    Action, Cause, Change, Effect, LoweredMutation, Mutation, Reference, SeatChange, Stage, id_of, number_of,
+    reference,
 };
 pub use desired::{
     Allowance, Credential, Delivery, Desired, DesiredKey, DesiredOrganization, DesiredProject, DesiredResources,

@@ -116,14 +116,14 @@ pub enum Completeness {
 impl Completeness {
     /// Returns the hold reason for changes that depend on absence from this list, if the list is incomplete.
     /// `list` is the list's name, such as `users`.
-    pub fn unreadable(&self, list: &str) -> Option<HoldReason> {
+    pub fn hold_if_incomplete(&self, list: &str) -> Option<HoldReason> {
         match self {
             Self::Broken { why } => Some(HoldReason::Unreadable { list: list.to_owned(), why: why.clone() }),
             Self::Proven | Self::Assumed { .. } => None,
         }
     }
 
-    pub fn is_broken(&self) -> bool {
+    pub fn is_incomplete(&self) -> bool {
         matches!(self, Self::Broken { .. })
     }
 }
@@ -329,10 +329,10 @@ impl Live {
 
     /// Returns the hold reason for a user who is in neither list, if the list of users or of invitations is
     /// incomplete.
-    pub fn people_unreadable(&self) -> Option<HoldReason> {
+    pub fn hold_if_people_incomplete(&self) -> Option<HoldReason> {
         let invitations = self.invitations.as_ref();
-        let users = self.users.completeness.unreadable("users");
-        users.or_else(|| invitations.and_then(|list| list.completeness.unreadable("invitations")))
+        let users = self.users.completeness.hold_if_incomplete("users");
+        users.or_else(|| invitations.and_then(|list| list.completeness.hold_if_incomplete("invitations")))
     }
 
     /// Returns the invitations that can be accepted.

@@ -6,7 +6,8 @@ use jiff::SignedDuration;
 use serde_json::Value;
 
 use super::{
-    Call, Change, Desired, Effect, Entity, Kind, Live, Mutation, Permission, ProviderName, RoleName, User,
+    Change, Desired, Effect, Entity, Kind, Live, LoweredMutation, Mutation, Permission, ProviderName, RoleName,
+    User,
 };
 
 /// The variables of a GraphQL operation, by name.
@@ -258,6 +259,6 @@ pub trait Rules: Sync {
         None
     }
 
-    /// Returns the operations that make a change, in order. This is called lowering.
-    fn lower(&self, change: &Change, live: &Live) -> Vec<Call>;
+    /// Returns the mutations that make a change, in order. This is called lowering.
+    fn lower(&self, change: &Change, live: &Live) -> Vec<LoweredMutation>;
 }

@@ -25,8 +25,8 @@ pub struct Stale {
     pub now: Option<Change>,
     /// The entity's hold in the fresh plan, if it has one.
     pub held: Option<Hold>,
-    /// A change that it depends on and that was not approved or is out of date.
-    pub relies_on: Option<Address>,
+    /// The change that it depends on, if that one was not approved or is out of date.
+    pub depends_on: Option<Address>,
 }
 
 /// Compares the changes of both plans and the mutations that they lower to. A change is still valid if it is the
@@ -36,18 +36,19 @@ pub fn compare(approved: &Sealed, fresh: &Sealed) -> Approval {
     let now: BTreeMap<&Address, &Change> = by_address(&fresh.changes, |change| &change.address);
     let held: BTreeMap<&Address, &Hold> = by_address(&fresh.holds, |hold| &hold.address);
     let shared = shared(approved).chain(shared(fresh)).collect();
-    let (then_sent, now_sent) = (calls(approved, &shared), calls(fresh, &shared));
-    let known = by_address(&approved.changes, |change| &change.address);
-    let unapproved_roles = fresh.changes.iter().filter(|change| known.get(&change.address) != Some(change));
+    let (then_sent, now_sent) = (sent_mutations(approved, &shared), sent_mutations(fresh, &shared));
+    let approved_changes = by_address(&approved.changes, |change| &change.address);
+    let unapproved_roles =
+        fresh.changes.iter().filter(|change| approved_changes.get(&change.address) != Some(change));
     let fresh_roles: Vec<&Role> =
         unapproved_roles.filter_map(|change| change.after.as_ref().or(change.before.as_ref())?.role()).collect();
-    let mut relies_on: BTreeMap<&Address, Address> = BTreeMap::new();
+    let mut depends_on: BTreeMap<&Address, Address> = BTreeMap::new();
     for change in &approved.changes {
         let address = &change.address;
         let same = now.get(address).copied() == Some(change) && then_sent.get(address) == now_sent.get(address);
         match changed_role(change, &fresh_roles) {
             Some(role) if same => {
-                relies_on.insert(address, role);
+                depends_on.insert(address, role);
             }
             None if same => {
                 approval.still_valid.insert(address.clone());
@@ -79,7 +80,7 @@ pub fn compare(approved: &Sealed, fresh: &Sealed) -> Approval {
             break;
         };
         approval.still_valid.remove(address);
-        relies_on.insert(address, dependency);
+        depends_on.insert(address, dependency);
     }
     for change in &approved.changes {
         let address = &change.address;
@@ -88,12 +89,12 @@ pub fn compare(approved: &Sealed, fresh: &Sealed) -> Approval {
                 approved: change.clone(),
                 now: now.get(address).map(|change| (*change).clone()),
                 held: held.get(address).map(|hold| (*hold).clone()),
-                relies_on: relies_on.get(address).cloned(),
+                depends_on: depends_on.get(address).cloned(),
             });
         }
     }
     approval.unapproved =
-        fresh.changes.iter().filter(|change| !known.contains_key(&change.address)).cloned().collect();
+        fresh.changes.iter().filter(|change| !approved_changes.contains_key(&change.address)).cloned().collect();
     approval
 }
 
@@ -109,7 +110,7 @@ fn by_address<T>(items: &[T], address: impl Fn(&T) -> &Address) -> BTreeMap<&Add
 
 /// An operation and its variables. The variables are left out if several changes share one mutation, since they
 /// include those of the other changes.
-type SentCall<'a> = (&'a str, Option<&'a BTreeMap<String, Value>>);
+type SentMutation<'a> = (&'a str, Option<&'a BTreeMap<String, Value>>);
 
 /// Returns the operations of mutations that several changes share.
 fn shared(sealed: &Sealed) -> impl Iterator<Item = &str> {
@@ -118,14 +119,17 @@ fn shared(sealed: &Sealed) -> impl Iterator<Item = &str> {
 }
 
 /// Returns what would be sent for each entity.
-fn calls<'a>(sealed: &'a Sealed, shared: &BTreeSet<&str>) -> BTreeMap<&'a Address, Vec<SentCall<'a>>> {
-    let mut calls: BTreeMap<_, Vec<_>> = BTreeMap::new();
+fn sent_mutations<'a>(
+    sealed: &'a Sealed,
+    shared: &BTreeSet<&str>,
+) -> BTreeMap<&'a Address, Vec<SentMutation<'a>>> {
+    let mut sent: BTreeMap<_, Vec<_>> = BTreeMap::new();
     for mutation in &sealed.mutations {
         let operation = mutation.operation.as_str();
         let alone = !shared.contains(operation);
         for change in mutation.changes() {
-            calls.entry(change).or_default().push((operation, Some(&mutation.variables).filter(|_| alone)));
+            sent.entry(change).or_default().push((operation, Some(&mutation.variables).filter(|_| alone)));
         }
     }
-    calls
+    sent
 }

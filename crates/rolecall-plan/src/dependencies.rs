@@ -48,21 +48,22 @@ pub(super) fn promotion_dependencies(admins: &Admins, nodes: &mut [Node<'_>]) {
 /// list has no known successor, so its retirement waits for every new key.
 pub(super) fn key_dependencies(nodes: &mut [Node<'_>]) {
     let is_key = |node: &Node<'_>| node.change.entity().is_some_and(|entity| entity.key().is_some());
-    let mints: Vec<(usize, String)> = nodes
+    let new_keys: Vec<(usize, String)> = nodes
         .iter()
         .enumerate()
         .filter(|(_, node)| node.change.action == Action::Create && is_key(node))
         .map(|(index, node)| (index, node.change.address.name.clone()))
         .collect();
     for node in nodes.iter_mut().filter(|node| node.mutation.stage == Stage::Remove && is_key(node)) {
-        let relied = |name: &str| match node.change.cause {
+        let replaces = |name: &str| match node.change.cause {
             Cause::DeclaredAbsent => *name == node.change.address.name,
             Cause::NotListed => true,
             // A key whose secret was lost is used by nobody. A superseded key has a successor that was delivered.
             _ => false,
         };
-        let relies: Vec<usize> = mints.iter().filter(|(_, name)| relied(name)).map(|(index, _)| *index).collect();
-        node.after.extend(relies);
+        let successors: Vec<usize> =
+            new_keys.iter().filter(|(_, name)| replaces(name)).map(|(index, _)| *index).collect();
+        node.after.extend(successors);
     }
 }
 
@@ -96,17 +97,17 @@ struct NodeIndices<'a> {
 }
 
 fn node_indices<'a>(nodes: &[Node<'a>]) -> NodeIndices<'a> {
-    let mut node_indices = NodeIndices { roles: BTreeMap::new(), moves: BTreeMap::new() };
+    let mut found = NodeIndices { roles: BTreeMap::new(), moves: BTreeMap::new() };
     for (index, node) in nodes.iter().enumerate() {
         match node.change.entity() {
-            Some(Entity::Role(role)) => node_indices.roles.entry(&role.name).or_default().push(index),
+            Some(Entity::Role(role)) => found.roles.entry(&role.name).or_default().push(index),
             Some(Entity::User(_)) if !node.mutation.first_step => {
-                node_indices.moves.insert(&node.change.address, index);
+                found.moves.insert(&node.change.address, index);
             }
             _ => {}
         }
     }
-    node_indices
+    found
 }
 
 /// Keeps the access of moving users uninterrupted. A move waits for what the new role gains, and a role that is
@@ -132,7 +133,7 @@ pub(super) fn role_dependencies(role_moves: &[RoleMove], nodes: &mut [Node<'_>])
     }
 }
 
-/// Adds dependencies for least privilege on the way, so that nobody briefly gets more than the file grants.
+/// Adds dependencies for least privilege, so that nobody briefly gets more than the file grants.
 /// Joining a role waits until the role has lost its permissions, and a role gains permissions only after its
 /// leavers have left.
 ///

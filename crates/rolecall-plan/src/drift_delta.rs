@@ -42,7 +42,7 @@ pub struct DriftDelta<'a> {
 impl ReportedDrift {
     /// Returns all differences of a plan, as if they had been reported.
     pub fn all(plan: &Plan) -> Self {
-        let organizations = plan.organizations.iter().map(|plan| reported(plan, None)).collect();
+        let organizations = plan.organizations.iter().map(|plan| differences_of(plan, None)).collect();
         Self { format_version: FORMAT_VERSION.to_owned(), organizations }
     }
 
@@ -59,7 +59,7 @@ pub fn drift_delta<'a>(now: &'a Plan, before: Option<&ReportedDrift>) -> (Vec<Dr
     for plan in &now.organizations {
         let earlier =
             before.and_then(|before| before.of(&plan.sealed.identity)).map(|reported| &reported.differences);
-        let reported = reported(plan, earlier);
+        let reported = differences_of(plan, earlier);
         let nothing = Differences::new();
         let earlier = earlier.unwrap_or(&nothing);
         let appeared = not_covered(&reported.differences, earlier);
@@ -77,7 +77,8 @@ pub fn drift_delta<'a>(now: &'a Plan, before: Option<&ReportedDrift>) -> (Vec<Dr
     (all, reported_now)
 }
 
-fn reported(plan: &OrganizationPlan, before: Option<&Differences>) -> ReportedOrganization {
+/// Returns the differences of a plan. Those of an incomplete list are taken from `before`.
+fn differences_of(plan: &OrganizationPlan, before: Option<&Differences>) -> ReportedOrganization {
     let mut differences = Differences::new();
     for change in &plan.sealed.changes {
         let hash = hash(&serde_json::to_value(change).unwrap_or_default());
@@ -87,20 +88,20 @@ fn reported(plan: &OrganizationPlan, before: Option<&Differences>) -> ReportedOr
         let hash = hash(&serde_json::to_value(hold).unwrap_or_default());
         differences.entry(hold.address.clone()).or_default().insert(hash);
     }
-    let broken = broken_kinds(plan);
-    if let (false, Some(before)) = (broken.is_empty(), before) {
-        differences.retain(|address, _| !broken.contains(&address.kind));
-        let unreadable = before.iter().filter(|(address, _)| broken.contains(&address.kind));
+    let incomplete = incomplete_kinds(plan);
+    if let (false, Some(before)) = (incomplete.is_empty(), before) {
+        differences.retain(|address, _| !incomplete.contains(&address.kind));
+        let unreadable = before.iter().filter(|(address, _)| incomplete.contains(&address.kind));
         differences.extend(unreadable.map(|(address, hashes)| (address.clone(), hashes.clone())));
     }
     ReportedOrganization { identity: plan.sealed.identity.clone(), differences }
 }
 
 /// Returns the kinds of entities whose list is incomplete.
-fn broken_kinds(plan: &OrganizationPlan) -> BTreeSet<Kind> {
-    let broken =
+fn incomplete_kinds(plan: &OrganizationPlan) -> BTreeSet<Kind> {
+    let incomplete =
         plan.completeness.iter().filter(|(_, completeness)| matches!(completeness, Completeness::Broken { .. }));
-    let kinds = broken.flat_map(|(list, _)| match &**list {
+    let kinds = incomplete.flat_map(|(list, _)| match &**list {
         "invitations" | "users" => &[Kind::User, Kind::Invitation][..],
         "keys" => &[Kind::Key],
         "roles" => &[Kind::Role],

@@ -30,9 +30,9 @@ pub struct Observed {
 /// Returns what a read adds to the facts of the ledger.
 pub fn ledger_updates(facts: &Facts, live: &Live, rules: &dyn Rules) -> Observed {
     // If the platform doesn't list invitations, a listed user may be a member or only invited.
-    let tells_members = live.invitations.is_some();
+    let lists_members_only = live.invitations.is_some();
     let invited = live.open_invitations().map(|open| (&open.email, false));
-    let members = live.users.items.iter().map(|user| (&user.email, tells_members));
+    let members = live.users.items.iter().map(|user| (&user.email, lists_members_only));
     let shown: BTreeMap<&Email, bool> = invited.chain(members).collect();
     let newly_seen = facts.invitations.iter().filter_map(|(email, invitation)| {
         let accepted = *shown.get(email)?;
@@ -48,7 +48,7 @@ pub fn ledger_updates(facts: &Facts, live: &Live, rules: &dyn Rules) -> Observed
             (true, true) => {
                 readmitted.insert(id.clone(), address);
             }
-            (false, false) if !live.users.completeness.is_broken() => {
+            (false, false) if !live.users.completeness.is_incomplete() => {
                 vanished.insert(id.clone(), address);
             }
             (true | false, _) => {}
@@ -65,20 +65,20 @@ pub(super) fn facts_after_read(facts: &Facts, live: &Live, rules: &dyn Rules) ->
     let Observed { seen, vanished, readmitted, settled } = ledger_updates(facts, live, rules);
     let mut facts = facts.clone();
     for (email, accepted) in seen {
-        facts.see_invited(&email, accepted);
+        facts.record_seen(&email, accepted);
     }
     for id in vanished.keys() {
-        facts.miss_disabled(id);
+        facts.record_unlisted(id);
     }
     for id in readmitted.keys() {
-        facts.see_readmitted(id);
+        facts.record_readmitted(id);
     }
     for address in settled {
-        facts.settle(&address);
+        facts.record_in_effect(&address);
     }
-    // A held role that was missing from an incomplete list is no longer held once it is listed, or the list is
+    // The hold of a role that was missing from an incomplete list ends once the role is listed, or the list is
     // complete.
-    let complete = live.roles.as_ref().is_none_or(|list| !list.completeness.is_broken());
+    let complete = live.roles.as_ref().is_none_or(|list| !list.completeness.is_incomplete());
     let listed: BTreeSet<&RoleName> = live.roles().iter().map(|role| &role.name).collect();
     let still_hidden = |held: &HeldChange| match (&held.reason, held.change.entity()) {
         (HoldReason::RoleExistsUnlisted, Some(Entity::Role(role))) => !complete && !listed.contains(&role.name),

@@ -1,6 +1,6 @@
-//! Batching: merges mutations into one where the platform has a single call for several entities.
+//! Batching: merges mutations into one where the platform has a single mutation for several entities.
 //!
-//! For example, RapidAPI cancels any number of invitations by one `deleteUserInvites` call. Three cancelled
+//! For example, RapidAPI cancels any number of invitations by one `deleteUserInvites`. Three cancelled
 //! invitations become one mutation: it belongs to the change of the first user, and its `also` lists the other
 //! two. A mutation that depends on another is never merged, since the others would have to wait as well. Mutations
 //! that depend on a merged one now depend on the whole batch.
@@ -45,19 +45,19 @@ fn merge_nodes<'a>(
     mut merged: BTreeMap<usize, Variables>,
 ) -> Vec<Node<'a>> {
     let remains = |index: usize| into.get(&index).is_none_or(|first| *first == index);
-    let mut places: BTreeMap<usize, usize> = BTreeMap::new();
+    let mut new_index: BTreeMap<usize, usize> = BTreeMap::new();
     for index in (0..nodes.len()).filter(|index| remains(*index)) {
-        places.insert(index, places.len());
+        new_index.insert(index, new_index.len());
     }
-    let place = |index: &usize| places.get(into.get(index).unwrap_or(index)).copied();
-    let new_indices = |others: &BTreeSet<usize>| others.iter().filter_map(place).collect();
+    let moved_to = |index: &usize| new_index.get(into.get(index).unwrap_or(index)).copied();
+    let new_indices = |others: &BTreeSet<usize>| others.iter().filter_map(moved_to).collect();
     let mut also: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
     for (member, first) in into.iter().filter(|(member, first)| member != first) {
         also.entry(*first).or_default().push(*member);
     }
     let first_step: Vec<bool> = nodes.iter().map(|node| node.mutation.first_step).collect();
     let addresses: Vec<_> = nodes.iter().map(|node| &node.change.address).collect();
-    let mut merge_nodes = Vec::with_capacity(places.len());
+    let mut remaining = Vec::with_capacity(new_index.len());
     for (index, node) in nodes.iter().enumerate().filter(|(index, _)| remains(*index)) {
         let others = also.get(&index).map(Vec::as_slice).unwrap_or_default();
         let mut mutation = node.mutation.clone();
@@ -66,7 +66,7 @@ fn merge_nodes<'a>(
         mutation.also = with;
         mutation.first_step = mutation.first_step && others.iter().all(|other| first_step[*other]);
         mutation.variables = merged.remove(&index).unwrap_or(mutation.variables);
-        merge_nodes.push(Node {
+        remaining.push(Node {
             change: node.change,
             mutation,
             grants: node.grants.clone(),
@@ -75,5 +75,5 @@ fn merge_nodes<'a>(
             after: new_indices(&node.after),
         });
     }
-    merge_nodes
+    remaining
 }

@@ -36,17 +36,17 @@ pub(super) fn mutations(
     for change in changes {
         let role = change.after.as_ref().and_then(Entity::role);
         let first = role.filter(|role| split.contains(&role.name)).and_then(|_| role_moves::first_step(change));
-        let Some(closing) = lower(input, change, change, stage(input, change, admins, planned_roles), &mut nodes)
+        let Some(last) = lower(input, change, change, stage(input, change, admins, planned_roles), &mut nodes)
         else {
             continue;
         };
-        (nodes[closing].grants, nodes[closing].revokes) = permission_changes(change);
+        (nodes[last].grants, nodes[last].revokes) = permission_changes(change);
         if let Some(first) = first
-            && let Some(opening) = lower(input, change, &first, Stage::Widen, &mut nodes)
+            && let Some(first_step) = lower(input, change, &first, Stage::Widen, &mut nodes)
         {
-            nodes[opening].mutation.first_step = true;
-            nodes[opening].grants = std::mem::take(&mut nodes[closing].grants);
-            nodes[closing].after.insert(opening);
+            nodes[first_step].mutation.first_step = true;
+            nodes[first_step].grants = std::mem::take(&mut nodes[last].grants);
+            nodes[last].after.insert(first_step);
         }
     }
     dependencies::id_dependencies(&mut nodes);
@@ -68,22 +68,22 @@ fn lower<'a>(
     nodes: &mut Vec<Node<'a>>,
 ) -> Option<usize> {
     let first = nodes.len();
-    let calls = input.rules.lower(value, input.live);
-    let last = calls.len();
-    for (index, call) in calls.into_iter().enumerate() {
+    let lowered = input.rules.lower(value, input.live);
+    let count = lowered.len();
+    for (index, one) in lowered.into_iter().enumerate() {
         let mutation = Mutation {
             id: String::new(),
             change: change.address.clone(),
             also: Vec::new(),
-            stage: call.stage.unwrap_or(stage),
-            operation: call.operation.to_owned(),
-            variables: call.variables,
+            stage: one.stage.unwrap_or(stage),
+            operation: one.operation.to_owned(),
+            variables: one.variables,
             needs: Vec::new(),
             after: Vec::new(),
-            first_step: index + 1 < last,
+            first_step: index + 1 < count,
         };
         let (grants, revokes, after) = Default::default();
-        let needs = if call.alone { BTreeSet::new() } else { (first..nodes.len()).collect() };
+        let needs = if one.independent { BTreeSet::new() } else { (first..nodes.len()).collect() };
         nodes.push(Node { change, mutation, grants, revokes, needs, after });
     }
     (nodes.len() > first).then(|| nodes.len() - 1)
@@ -153,9 +153,9 @@ fn sorted(nodes: &[Node<'_>]) -> Vec<Mutation> {
     }
     let mut ready: BTreeSet<_> =
         pending.iter().enumerate().filter(|(_, others)| others.is_empty()).map(|(index, _)| key(index)).collect();
-    let mut places: BTreeMap<usize, usize> = BTreeMap::new();
+    let mut positions: BTreeMap<usize, usize> = BTreeMap::new();
     while let Some((_, _, index)) = ready.pop_first() {
-        places.insert(index, places.len());
+        positions.insert(index, positions.len());
         for dependent in &dependents[index] {
             pending[*dependent].remove(&index);
             if pending[*dependent].is_empty() {
@@ -163,18 +163,18 @@ fn sorted(nodes: &[Node<'_>]) -> Vec<Mutation> {
             }
         }
     }
-    let id = |place: &usize| format!("m{}", place + 1);
+    let id = |position: &usize| format!("m{}", position + 1);
     let ids = |others: &BTreeSet<usize>| {
-        let found: BTreeSet<&usize> = others.iter().filter_map(|other| places.get(other)).collect();
+        let found: BTreeSet<&usize> = others.iter().filter_map(|other| positions.get(other)).collect();
         found.into_iter().map(id).collect()
     };
     let mut mutations: Vec<(usize, Mutation)> = Vec::with_capacity(nodes.len());
     for (index, node) in nodes.iter().enumerate() {
-        let Some(place) = places.get(&index) else { continue };
+        let Some(position) = positions.get(&index) else { continue };
         let needs = ids(&node.needs.difference(&node.after).copied().collect());
-        let mutation = Mutation { id: id(place), needs, after: ids(&node.after), ..node.mutation.clone() };
-        mutations.push((*place, mutation));
+        let mutation = Mutation { id: id(position), needs, after: ids(&node.after), ..node.mutation.clone() };
+        mutations.push((*position, mutation));
     }
-    mutations.sort_by_key(|(place, _)| *place);
+    mutations.sort_by_key(|(position, _)| *position);
     mutations.into_iter().map(|(_, mutation)| mutation).collect()
 }

@@ -43,14 +43,15 @@ fn delete(
         return;
     }
     // An incomplete list may leave out the team that rolecall's own credential belongs to.
-    if let Some(reason) = input.live.teams.as_ref().and_then(|list| list.completeness.unreadable("teams")) {
+    if let Some(reason) = input.live.teams.as_ref().and_then(|list| list.completeness.hold_if_incomplete("teams"))
+    {
         builder.hold(address, reason);
         return;
     }
-    let contained = input.live.teams().iter().map(|team| Address::team(&team.name));
-    let contained = contained.chain(input.live.users.items.iter().map(|user| Address::user(&user.email)));
-    let contained = contained.chain(input.live.invitations().iter().map(|open| Address::user(&open.email)));
-    let protected = builder.protected_among(contained);
+    let lost = input.live.teams().iter().map(|team| Address::team(&team.name));
+    let lost = lost.chain(input.live.users.items.iter().map(|user| Address::user(&user.email)));
+    let lost = lost.chain(input.live.invitations().iter().map(|open| Address::user(&open.email)));
+    let protected = builder.protected_among(lost);
     if !protected.is_empty() {
         builder.hold(address, HoldReason::ProtectsHolders { holders: protected });
         return;
@@ -165,7 +166,7 @@ fn create(input: &PlanInput<'_>, desired: &DesiredOrganization, builder: &mut Pl
     builder.change(change, Some(&desired.place));
 }
 
-/// Returns the invitation of a user that is sent by the call that creates the organisation, or `None` if the user
+/// Returns the invitation of a user that is sent by the mutation that creates the organisation, or `None` if the user
 /// is invited later or not at all. Users who need a team wait until teams exist. rolecall's own user needs no
 /// invitation: the creator of an organisation is its admin.
 fn first_invitation(input: &PlanInput<'_>, user: &DesiredUser) -> Option<FirstInvitation> {

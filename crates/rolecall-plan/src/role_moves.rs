@@ -85,11 +85,8 @@ fn permission_changes(change: &Change) -> Option<PermissionChanges<'_>> {
 /// module's documentation for an example. It chooses few roles: one of each cycle that it finds, the one that
 /// gains the fewest permissions by its first step.
 pub(super) fn roles_in_two_steps(changes: &[Change], role_moves: &[RoleMove]) -> BTreeSet<RoleName> {
-    let changed_roles: BTreeMap<&RoleName, PermissionChanges<'_>> = changes
-        .iter()
-        .filter_map(permission_changes)
-        .map(|permission_changes| (permission_changes.role, permission_changes))
-        .collect();
+    let changed_roles: BTreeMap<&RoleName, PermissionChanges<'_>> =
+        changes.iter().filter_map(permission_changes).map(|role_change| (role_change.role, role_change)).collect();
     // Maps a role to the roles that must be updated before it. A user who leaves a role keeps a permission that
     // the role loses, and gets it from a role that gains it.
     let mut after: BTreeMap<&RoleName, BTreeSet<&RoleName>> = BTreeMap::new();
@@ -106,8 +103,7 @@ pub(super) fn roles_in_two_steps(changes: &[Change], role_moves: &[RoleMove]) ->
     }
     let mut split = BTreeSet::new();
     while let Some(cycle) = cycle(&after) {
-        let cost =
-            |role: &RoleName| changed_roles.get(role).map(|permission_changes| permission_changes.gains.len());
+        let cost = |role: &RoleName| changed_roles.get(role).map(|role_change| role_change.gains.len());
         let Some(cheapest) = cycle.into_iter().min_by_key(|role| (cost(role), *role)) else { break };
         split.insert(cheapest.clone());
         after.remove(cheapest);

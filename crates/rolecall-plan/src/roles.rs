@@ -122,7 +122,7 @@ impl PlannedRoles {
 pub(super) fn plan_roles(input: &PlanInput<'_>, builder: &mut PlanBuilder<'_>) -> PlannedRoles {
     let Some(list) = &input.live.roles else { return PlannedRoles::default() };
     let mut planned_roles =
-        PlannedRoles { roles: BTreeMap::new(), truncated: list.completeness.is_broken(), has_role_list: true };
+        PlannedRoles { roles: BTreeMap::new(), truncated: list.completeness.is_incomplete(), has_role_list: true };
     for role in &list.items {
         let allows = role.permissions.clone();
         let state = RoleState { before: Some(allows.clone()), planned: PlannedRole::Kept(allows) };
@@ -132,7 +132,7 @@ pub(super) fn plan_roles(input: &PlanInput<'_>, builder: &mut PlanBuilder<'_>) -
         match (input.live.role(&desired.name), desired.absent) {
             (Some(role), _) if role.locked => builder.findings.push(locked(desired)),
             (None, true) => {
-                if list.completeness.is_broken() {
+                if list.completeness.is_incomplete() {
                     builder.hold(
                         Address::role(&desired.name),
                         HoldReason::RoleNotListed { role: desired.name.clone() },
@@ -144,7 +144,7 @@ pub(super) fn plan_roles(input: &PlanInput<'_>, builder: &mut PlanBuilder<'_>) -
             (Some(role), false) => update(input, desired, role, &mut planned_roles, builder),
         }
     }
-    if let Some(reason) = list.completeness.unreadable("roles")
+    if let Some(reason) = list.completeness.hold_if_incomplete("roles")
         && input.desired.manage.roles == Scope::All
     {
         builder.hold(Address::every(Kind::Role), reason);
@@ -331,16 +331,16 @@ pub(super) fn check_holders(
         let members = input.live.users.items.iter().filter(|user| user.roles.contains(&name));
         let holders: BTreeSet<Address> = members.map(|user| Address::user(&user.email)).collect();
         let protected = builder.protected_among(holders.iter().cloned());
-        let Some(place) = builder.changes.iter().position(|change| change.address == address) else { continue };
+        let Some(index) = builder.changes.iter().position(|change| change.address == address) else { continue };
         if protected.is_empty() {
             let holders = holders.into_iter().collect();
-            builder.changes[place].effects.push(Effect::Affects { holders });
+            builder.changes[index].effects.push(Effect::Affects { holders });
         } else {
             let live = input.live.role(&name).map(|role| role.permissions.clone()).unwrap_or_default();
             let narrower = planned_roles
                 .allowed_after(&BTreeSet::from([name.clone()]))
                 .is_some_and(|after| live.is_subset(&after));
-            builder.changes.remove(place);
+            builder.changes.remove(index);
             builder.hold(address, HoldReason::ProtectsHolders { holders: protected });
             planned_roles.set(&name, if narrower { PlannedRole::Kept(live) } else { PlannedRole::Held });
         }
@@ -370,7 +370,7 @@ pub(super) fn plan_removals(input: &PlanInput<'_>, planned_roles: &PlannedRoles,
         }
         let desired = input.desired.roles.iter().find(|desired| desired.name == role.name);
         let address = Address::role(&role.name);
-        if let Some(reason) = input.live.people_unreadable() {
+        if let Some(reason) = input.live.hold_if_people_incomplete() {
             builder.hold(address, reason);
             continue;
         }

@@ -28,9 +28,9 @@ pub fn seal(sealed: &Sealed) -> String {
 }
 
 /// Returns `sha256:` and the hash of a value's canonical JSON.
-pub(super) fn hash(sealed: &Value) -> String {
+pub(super) fn hash(value: &Value) -> String {
     let mut canonical = String::new();
-    write_canonical(sealed, &mut canonical);
+    write_canonical(value, &mut canonical);
     let mut text = String::from("sha256:");
     for byte in Sha256::digest(canonical.as_bytes()) {
         let _ = write!(text, "{byte:02x}");

@@ -31,7 +31,7 @@ pub enum Unselectable {
     /// No change has this address.
     Unmatched(Pattern),
     /// A selected change depends on an excluded one.
-    ReliesOn { change: Address, excluded: Address },
+    DependsOnExcluded { change: Address, excluded: Address },
 }
 
 /// Returns the addresses of the selected changes and of those that they depend on.
@@ -61,7 +61,7 @@ pub fn select(sealed: &Sealed, selection: &Selection) -> Result<BTreeSet<Address
             }
             for part in other.changes().filter(|part| !chosen.contains(*part)).cloned().collect::<Vec<_>>() {
                 if is_excluded(&part) {
-                    problems.push(Unselectable::ReliesOn { change: change.clone(), excluded: part });
+                    problems.push(Unselectable::DependsOnExcluded { change: change.clone(), excluded: part });
                 } else {
                     chosen.insert(part.clone());
                     open.push(part);

@@ -54,14 +54,14 @@ pub(super) fn plan_teams(input: &PlanInput<'_>, builder: &mut PlanBuilder<'_>) {
     for team in &list.items {
         builder.teams.0.insert(team.name.clone(), PlannedTeam::Kept);
     }
-    let broken = list.completeness.unreadable("teams");
+    let incomplete = list.completeness.hold_if_incomplete("teams");
     for desired in &input.desired.teams {
         let namesakes: Vec<&LiveTeam> = list.items.iter().filter(|team| team.raw_name == desired.name).collect();
         match (input.live.team(&desired.name), &namesakes[..]) {
             (Some(team), _) if desired.absent => delete(input, team, Some(desired), builder),
             (Some(team), _) => update(desired, team, builder),
             (None, [_, _, ..]) => builder.findings.push(ambiguous(desired, &namesakes)),
-            (None, _) => match &broken {
+            (None, _) => match &incomplete {
                 Some(reason) => {
                     builder.hold(Address::team(&desired.name), reason.clone());
                     builder.teams.0.insert(desired.name.clone(), PlannedTeam::Held);
@@ -72,7 +72,7 @@ pub(super) fn plan_teams(input: &PlanInput<'_>, builder: &mut PlanBuilder<'_>) {
         }
     }
     if input.desired.manage.teams == Scope::All
-        && let Some(reason) = &broken
+        && let Some(reason) = &incomplete
     {
         builder.hold(Address::every(Kind::Team), reason.clone());
     }
@@ -80,7 +80,7 @@ pub(super) fn plan_teams(input: &PlanInput<'_>, builder: &mut PlanBuilder<'_>) {
     for team in list.items.iter().filter(|team| !listed.contains(&team.name)) {
         if input.desired.manage.teams == Scope::Listed {
             builder.hold(Address::team(&team.name), HoldReason::Unmanaged { privileged: false });
-        } else if let Some(reason) = &broken {
+        } else if let Some(reason) = &incomplete {
             builder.hold(Address::team(&team.name), reason.clone());
         } else {
             delete(input, team, None, builder);
@@ -180,7 +180,7 @@ fn why_not_deleted(input: &PlanInput<'_>, team: &LiveTeam, builder: &PlanBuilder
     (team.default || remaining == 0).then_some(HoldReason::LastTeam { default: team.default })
 }
 
-/// The error of a request that can't be planned and was already reported, as a finding or a hold.
+/// The error of memberships that can't be planned. The finding or the hold that says so is already in the plan.
 pub(super) struct Reported;
 
 /// Returns the teams that a user should be in, with the role in each, or `None` if nothing is known about teams.
@@ -192,7 +192,8 @@ pub(super) fn memberships(
     builder: &mut PlanBuilder<'_>,
 ) -> Result<Option<Memberships>, Reported> {
     let Some(desired_teams) = &desired.teams else { return Ok(before.cloned()) };
-    if let Some(reason) = input.live.teams.as_ref().and_then(|list| list.completeness.unreadable("teams")) {
+    if let Some(reason) = input.live.teams.as_ref().and_then(|list| list.completeness.hold_if_incomplete("teams"))
+    {
         builder.hold(Address::user(&desired.email), reason);
         // A user who exists keeps their teams. A user who doesn't exist yet isn't invited.
         return before.cloned().map(Some).ok_or(Reported);

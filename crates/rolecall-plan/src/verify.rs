@@ -67,7 +67,7 @@ pub fn in_effect(change: &Change, id: Option<&RemoteId>, live: &Live) -> Observa
 fn is_absent<T>(list: Option<&Listing<T>>, is_it: impl Fn(&T) -> bool) -> Observation {
     match list {
         Some(list) if list.items.iter().any(is_it) => Observation::NotInEffect,
-        Some(list) if !list.completeness.is_broken() => Observation::InEffect,
+        Some(list) if !list.completeness.is_incomplete() => Observation::InEffect,
         Some(_) | None => Observation::CannotTell,
     }
 }
@@ -148,7 +148,7 @@ fn invited(after: &User, before: Option<&User>, live: &Live) -> Observation {
         _ if member => Observation::InEffect,
         // The list of users may leave out those who haven't accepted yet.
         None => Observation::CannotTell,
-        Some(list) if list.completeness.is_broken() => Observation::CannotTell,
+        Some(list) if list.completeness.is_incomplete() => Observation::CannotTell,
         Some(_) => {
             let role_matches = |role| after.roles.is_empty() || after.roles.contains(role);
             let earlier = before.and_then(|before| before.invited_at);
@@ -180,7 +180,7 @@ fn user(after: &User, before: Option<&User>, live: &Live) -> Observation {
     let Some(user) = found else {
         return match after.enabled {
             // A user who isn't listed has no access, whether or not the platform lists disabled users.
-            Seen::Known(false) if live.users.completeness.is_broken() => Observation::CannotTell,
+            Seen::Known(false) if live.users.completeness.is_incomplete() => Observation::CannotTell,
             Seen::Known(false) => Observation::InEffect,
             Seen::Known(true) | Seen::Unreadable => Observation::NotInEffect,
         };

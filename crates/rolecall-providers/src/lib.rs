@@ -118,7 +118,7 @@ pub trait Provider: Rules {
     ///
     /// Fails if the answer doesn't confirm the mutation. [`CallError::effect`] then says whether the platform may
     /// have acted.
-    fn receipt(
+    fn mutation_result(
         &self,
         change: &Change,
         mutation: &rolecall_model::Mutation,

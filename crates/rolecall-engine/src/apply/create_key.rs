@@ -30,7 +30,7 @@ impl Execution<'_> {
         delivery: PreparedDelivery,
         mutation: &Mutation,
         change: &Change,
-        done: &mut Step,
+        step: &mut Step,
     ) {
         let (Some(id), Some(secret)) = (result.id, result.secret) else { return };
         let delivered = delivery.deliver(&secret).await;
@@ -47,10 +47,10 @@ impl Execution<'_> {
         }
         if let Err(why) = delivered {
             let retired = self.retire(mutation, change, &id).await;
-            done.outcome = Outcome::Failed;
-            done.message =
+            step.outcome = Outcome::Failed;
+            step.message =
                 Some(format!("The key was created, but its secret could not be delivered: {why}. {retired}"));
-            self.record(done);
+            self.record(step);
         }
     }
 
@@ -60,30 +60,30 @@ impl Execution<'_> {
         let created = Key { id: Some(id.clone()), ..key.clone() };
         let provider = self.apply.provider;
         let address = change.address.clone().with_id(id);
-        let retirement = retirement(provider.key_removal(), created, address, Cause::SecretLost);
+        let cleanup_change = retirement(provider.key_removal(), created, address, Cause::SecretLost);
         let pending = format!("The key {id} is live, but nobody has its secret. The next run retires it.");
-        for call in provider.lower(&retirement, self.live) {
+        for lowered in provider.lower(&cleanup_change, self.live) {
             let cleanup = Mutation {
                 id: format!("{}-undo", mutation.id),
-                change: retirement.address.clone(),
+                change: cleanup_change.address.clone(),
                 also: Vec::new(),
                 stage: Stage::Remove,
-                operation: call.operation.to_owned(),
-                variables: call.variables,
+                operation: lowered.operation.to_owned(),
+                variables: lowered.variables,
                 needs: Vec::new(),
                 after: Vec::new(),
                 first_step: false,
             };
-            if self.append(self.intent(&cleanup, &retirement)).is_err() {
+            if self.append(self.intent(&cleanup, &cleanup_change)).is_err() {
                 return pending;
             }
-            let prepared = [PreparedMutation { place: 0, mutation: cleanup, change: &retirement }];
+            let prepared = [PreparedMutation { index: 0, mutation: cleanup, change: &cleanup_change }];
             let answers = writer::send(self.apply, &prepared, None).await;
             let [PreparedMutation { mutation: cleanup, .. }] = prepared;
             for answer in answers {
                 let step = match answer {
-                    Ok(result) => step_from_result(&cleanup, &retirement, &result),
-                    Err(error) => self.failed(&cleanup, &retirement, &error),
+                    Ok(result) => step_from_result(&cleanup, &cleanup_change, &result),
+                    Err(error) => self.failed(&cleanup, &cleanup_change, &error),
                 };
                 self.record(&step);
                 if step.outcome != Outcome::Done {

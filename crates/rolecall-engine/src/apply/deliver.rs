@@ -91,8 +91,8 @@ pub(super) fn delivery_of<'a>(
     let (Action::Create, Some(Entity::Key(key))) = (change.action, &change.after) else {
         return Ok(None);
     };
-    let is_meant = |desired: &&DesiredKey| desired.name == key.name && desired.id.is_none();
-    let delivery = desired.keys.iter().find(is_meant).and_then(|desired| desired.deliver.as_ref());
+    let is_this_key = |desired: &&DesiredKey| desired.name == key.name && desired.id.is_none();
+    let delivery = desired.keys.iter().find(is_this_key).and_then(|desired| desired.deliver.as_ref());
     let delivery =
         delivery.ok_or_else(|| format!("{}: the file doesn't say where to deliver its secret", change.address))?;
     Ok(Some((delivery, &key.name)))

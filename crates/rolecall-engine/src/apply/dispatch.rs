@@ -15,14 +15,14 @@ use rolecall_model::{Action, Address, Change, Entity, Mutation, Outcome, Referen
 impl<'a> Execution<'a> {
     /// Records these mutations as intents and sends them in one request. Returns `None` if they can't be sent;
     /// then their steps say why.
-    pub(super) fn dispatch(&mut self, places: &[usize], ticket: Option<Ticket>) -> Option<InFlight<'a>> {
+    pub(super) fn dispatch(&mut self, indices: &[usize], ticket: Option<Ticket>) -> Option<InFlight<'a>> {
         let (apply, plan) = (self.apply, self.plan);
-        let batch: Vec<PreparedMutation<'a>> = places
+        let batch: Vec<PreparedMutation<'a>> = indices
             .iter()
-            .filter_map(|place| {
-                let mutation = self.schedule.mutation(*place);
+            .filter_map(|index| {
+                let mutation = self.schedule.mutation(*index);
                 Some(PreparedMutation {
-                    place: *place,
+                    index: *index,
                     mutation: self.fill(mutation),
                     change: plan.change(&mutation.change)?,
                 })
@@ -32,23 +32,23 @@ impl<'a> Execution<'a> {
             Ok(delivery) => delivery,
             Err(why) => {
                 let message = format!("Nothing was sent, because the secret could not be delivered: {why}.");
-                self.end_unsent(places, Outcome::Failed, &message);
+                self.end_unsent(indices, Outcome::Failed, &message);
                 return None;
             }
         };
-        let intents = places.iter().flat_map(|place| {
-            let mutation = self.schedule.mutation(*place);
+        let intents = indices.iter().flat_map(|index| {
+            let mutation = self.schedule.mutation(*index);
             mutation.changes().filter_map(move |address| Some((mutation, plan.change(address)?)))
         });
         let intents: Vec<Event> = intents.map(|(mutation, change)| self.intent(mutation, change)).collect();
         if let Err(error) = self.append_all(intents) {
             let stop = Stop::Unrecorded(error.to_string());
-            self.end_unsent(places, Outcome::Skipped, &not_sent(&stop.to_string()));
+            self.end_unsent(indices, Outcome::Skipped, &not_sent(&stop.to_string()));
             self.stopped = Some(stop);
             return None;
         }
-        for place in places {
-            self.schedule.begin(*place);
+        for index in indices {
+            self.schedule.begin(*index);
         }
         self.minting = delivery.is_some();
         Some(Box::pin(async move {
@@ -58,19 +58,19 @@ impl<'a> Execution<'a> {
     }
 
     /// Ends mutations that were not sent.
-    fn end_unsent(&mut self, places: &[usize], outcome: Outcome, message: &str) {
-        for place in places {
-            let mutation = self.schedule.mutation(*place);
+    fn end_unsent(&mut self, indices: &[usize], outcome: Outcome, message: &str) {
+        for index in indices {
+            let mutation = self.schedule.mutation(*index);
             let changes = mutation.changes().filter_map(|address| self.plan.change(address));
             let steps = changes.map(|change| step(mutation, change, outcome, Some(message.to_owned())));
-            self.end(*place, steps.collect());
+            self.end(*index, steps.collect());
         }
     }
 
     /// Returns the id of an entity that an earlier mutation of this run created.
     pub(super) fn id_of(&self, address: &Address) -> Option<&RemoteId> {
         let created = |step: &&Step| step.address == *address && step.outcome == Outcome::Done;
-        let steps = self.schedule.of_change(address).iter().filter_map(|place| self.steps.get(place)).flatten();
+        let steps = self.schedule.of_change(address).iter().filter_map(|index| self.steps.get(index)).flatten();
         steps.filter(created).find_map(|step| step.id.as_ref())
     }
 

@@ -15,7 +15,7 @@ use super::{Apply, PreparedDelivery, Step, Stop, interrupt, not_sent, step};
 use crate::ledger::{Event, Ledger, LedgerError, Record};
 use rolecall_model::{HoldReason, Live, OrganizationPlan, Outcome};
 
-/// The state of a run that is sending mutations. Mutations are identified by their places in the plan.
+/// The state of a run that is sending mutations. Mutations are identified by their index in the plan.
 pub(super) struct Execution<'a> {
     pub(super) apply: &'a Apply<'a>,
     pub(super) plan: &'a OrganizationPlan,
@@ -31,7 +31,7 @@ pub(super) struct Execution<'a> {
     pub(super) read_decided: BTreeSet<usize>,
     /// Mutations whose answers were lost and that no read has settled yet. The value says whether the request has
     /// ended, so that it can't arrive late.
-    pub(super) unanswered_places: BTreeMap<usize, bool>,
+    pub(super) unanswered: BTreeMap<usize, bool>,
     /// Mutations that were sent a second time.
     pub(super) resent: BTreeSet<usize>,
     /// The number of rounds in a row in which requests got no answer. A read ends a round.
@@ -90,7 +90,7 @@ impl<'a> Execution<'a> {
             steps: BTreeMap::new(),
             in_effect: BTreeMap::new(),
             read_decided: BTreeSet::new(),
-            unanswered_places: BTreeMap::new(),
+            unanswered: BTreeMap::new(),
             resent: BTreeSet::new(),
             unanswered_rounds: 0,
             answered_operations: BTreeSet::new(),
@@ -116,21 +116,21 @@ impl<'a> Execution<'a> {
             }
             match self.next(in_flight.len()) {
                 NextAction::Nothing => return,
-                NextAction::Skip(place, reason) => self.skip(place, &reason),
-                NextAction::VerifyPending(place) => self.verify_pending(place).await,
+                NextAction::Skip(index, reason) => self.skip(index, &reason),
+                NextAction::VerifyPending(index) => self.verify_pending(index).await,
                 NextAction::VerifyUnanswered => self.verify_unanswered().await,
                 // Once recorded, a mutation should be sent without delay. So wait for the rate limit before it is
                 // recorded, where an interrupt can still stop it.
-                NextAction::Send(places, ticket) => tokio::select! {
+                NextAction::Send(indices, ticket) => tokio::select! {
                     biased;
                     Some(completed) = in_flight.next() => {
-                        self.give_back(&places, ticket);
+                        self.give_back(&indices, ticket);
                         self.handle_response(completed).await;
                     }
                     may = interrupt::may_send_now(apply) => if may {
-                        in_flight.extend(self.dispatch(&places, ticket));
+                        in_flight.extend(self.dispatch(&indices, ticket));
                     } else {
-                        self.give_back(&places, ticket);
+                        self.give_back(&indices, ticket);
                         self.stopped = Some(Stop::Interrupted);
                     }
                 },
@@ -142,7 +142,7 @@ impl<'a> Execution<'a> {
                 NextAction::Wait(Some(wait)) => tokio::select! {
                     biased;
                     Some(completed) = in_flight.next() => self.handle_response(completed).await,
-                    _ = interrupt::unless(apply, tokio::time::sleep(wait)) => {}
+                    _ = interrupt::unless_shutdown(apply, tokio::time::sleep(wait)) => {}
                 },
             }
         }
@@ -160,10 +160,10 @@ impl<'a> Execution<'a> {
     }
 
     /// Ends a mutation that isn't sent.
-    pub(super) fn skip(&mut self, place: usize, SkipReason { why, held }: &SkipReason) {
-        let mutation = self.schedule.mutation(place);
+    pub(super) fn skip(&mut self, index: usize, SkipReason { why, held }: &SkipReason) {
+        let mutation = self.schedule.mutation(index);
         let changes = mutation.changes().filter_map(|address| self.plan.change(address));
-        let outcome = if self.resent.contains(&place) { Outcome::Unsure } else { Outcome::Skipped };
+        let outcome = if self.resent.contains(&index) { Outcome::Unsure } else { Outcome::Skipped };
         let why = match outcome {
             Outcome::Unsure => {
                 format!("The answer was lost, and a read doesn't show the change. It wasn't sent again: {why}.")
@@ -172,24 +172,24 @@ impl<'a> Execution<'a> {
         };
         let steps = changes
             .map(|change| Step { held: held.clone(), ..step(mutation, change, outcome, Some(why.clone())) });
-        self.end(place, steps.collect());
+        self.end(index, steps.collect());
     }
 
     /// Ends a mutation, with one step for each of its changes.
-    pub(super) fn end(&mut self, place: usize, steps: Vec<Step>) {
-        let mutation = self.schedule.mutation(place);
+    pub(super) fn end(&mut self, index: usize, steps: Vec<Step>) {
+        let mutation = self.schedule.mutation(index);
         let mut ended = Vec::with_capacity(steps.len());
         for step in steps {
             // If an earlier mutation of the change failed, the last one doesn't complete it.
-            let others = self.schedule.of_change(&step.address).iter().filter_map(|place| self.steps.get(place));
+            let others = self.schedule.of_change(&step.address).iter().filter_map(|index| self.steps.get(index));
             let open = |other: &Step| other.address == step.address && other.outcome != Outcome::Done;
             let first_step = self.plan.is_first_step(mutation, &step.address)
                 || step.outcome == Outcome::Done && others.flatten().any(open);
-            let step = Step { first_step, resent: self.resent.contains(&place), ..step };
+            let step = Step { first_step, resent: self.resent.contains(&index), ..step };
             (self.on_step)(&step);
             ended.push(step);
         }
-        self.steps.insert(place, ended);
-        self.schedule.end(place);
+        self.steps.insert(index, ended);
+        self.schedule.end(index);
     }
 }

@@ -33,7 +33,7 @@ impl Shutdown {
 const VERIFY_AFTER_SHUTDOWN: Duration = Duration::from_secs(5);
 
 /// Waits for a future. Returns `None` if a shutdown is requested first.
-pub(super) async fn unless<T>(apply: &Apply<'_>, future: impl Future<Output = T>) -> Option<T> {
+pub(super) async fn unless_shutdown<T>(apply: &Apply<'_>, future: impl Future<Output = T>) -> Option<T> {
     tokio::select! {
         biased;
         value = future => Some(value),
@@ -43,11 +43,11 @@ pub(super) async fn unless<T>(apply: &Apply<'_>, future: impl Future<Output = T>
 
 /// Waits until the rate limit allows another request. Returns false if a shutdown was requested.
 pub(super) async fn may_send_now(apply: &Apply<'_>) -> bool {
-    unless(apply, apply.transport.ready()).await.is_some() && !apply.shutdown.is_requested()
+    unless_shutdown(apply, apply.transport.ready()).await.is_some() && !apply.shutdown.is_requested()
 }
 
 /// Waits for the final verification, which may take only a short time once a shutdown was requested.
-pub(super) async fn until_shutdown(
+pub(super) async fn await_verification(
     apply: &Apply<'_>,
     verification: impl Future<Output = FinalState>,
 ) -> FinalState {

@@ -217,7 +217,7 @@ impl Apply<'_> {
         execution.send_all().await;
         let (mut steps, stopped) = execution.finish();
         let verification = verify_run::verify_run(self, organization, ledger, &mut steps, on_step);
-        let final_state = interrupt::until_shutdown(self, verification).await;
+        let final_state = interrupt::await_verification(self, verification).await;
         // If everything was sent and verified, a lost last answer doesn't matter.
         let stopped = stopped.filter(|stop| {
             !matches!(stop, Stop::Unreachable(_)) || steps.iter().any(|step| step.outcome != Outcome::Done)
@@ -266,7 +266,7 @@ impl Apply<'_> {
 /// # Errors
 ///
 /// Fails if the ledger can't be written.
-pub fn note_observed(
+pub fn record_observed(
     live: &Live,
     rules: &dyn Rules,
     ledger: &mut Ledger,

@@ -31,16 +31,16 @@ pub(super) enum NextAction {
 impl Execution<'_> {
     /// Returns the next action. `in_flight` is the number of requests in flight.
     pub(super) fn next(&mut self, in_flight: usize) -> NextAction {
-        let wait = |next| if in_flight > 0 { NextAction::Wait(None) } else { next };
+        let when_idle = |next| if in_flight > 0 { NextAction::Wait(None) } else { next };
         if let Some(reason) = &self.stopped {
             let why = SkipReason::from(reason.to_string());
-            return wait(
-                self.schedule.first_waiting().map_or(NextAction::Nothing, |place| NextAction::Skip(place, why)),
+            return when_idle(
+                self.schedule.first_waiting().map_or(NextAction::Nothing, |index| NextAction::Skip(index, why)),
             );
         }
         // If answers were lost, send nothing more until a read has shown the outcome of those mutations.
-        if !self.unanswered_places.is_empty() {
-            return wait(NextAction::VerifyUnanswered);
+        if !self.unanswered.is_empty() {
+            return when_idle(NextAction::VerifyUnanswered);
         }
         if in_flight >= self.apply.parallelism || self.minting {
             return NextAction::Wait(None);
@@ -48,15 +48,15 @@ impl Execution<'_> {
         let (mut needing_read, mut shortest_wait) = (None, None::<Duration>);
         let mut batch: Vec<usize> = Vec::new();
         let ready: Vec<usize> = self.schedule.ready().collect();
-        for place in ready {
-            let mutation = self.schedule.mutation(place);
-            if !batch.is_empty() && !self.may_join(place) {
+        for index in ready {
+            let mutation = self.schedule.mutation(index);
+            if !batch.is_empty() && !self.may_join(index) {
                 continue;
             }
-            match self.readiness(place) {
-                Readiness::Never(reason) => return NextAction::Skip(place, reason),
+            match self.readiness(index) {
+                Readiness::Never(reason) => return NextAction::Skip(index, reason),
                 Readiness::NeedsRead => {
-                    needing_read = needing_read.or(Some(place));
+                    needing_read = needing_read.or(Some(index));
                     continue;
                 }
                 Readiness::Ready => {}
@@ -65,18 +65,18 @@ impl Execution<'_> {
             // happens only once. A mutation that creates a secret waits until nothing else is in flight.
             let awaits_first_answer =
                 !self.answered_operations.contains(&*mutation.operation) && self.is_in_flight(&mutation.operation);
-            if awaits_first_answer || in_flight > 0 && self.mints(place) {
+            if awaits_first_answer || in_flight > 0 && self.mints(index) {
                 continue;
             }
-            if self.may_join(place) {
-                batch.push(place);
+            if self.may_join(index) {
+                batch.push(index);
                 if self.is_batch_full(&batch) {
                     break;
                 }
                 continue;
             }
             match self.ticket(mutation) {
-                Ok(ticket) => return NextAction::Send(vec![place], ticket),
+                Ok(ticket) => return NextAction::Send(vec![index], ticket),
                 Err(wait) => {
                     shortest_wait = Some(shortest_wait.map_or(wait, |shortest| shortest.min(wait)));
                 }
@@ -88,11 +88,11 @@ impl Execution<'_> {
         }
         match (in_flight, needing_read, shortest_wait) {
             // Don't read while writes are in flight: the result would mix both states.
-            (0, Some(place), _) => NextAction::VerifyPending(place),
+            (0, Some(index), _) => NextAction::VerifyPending(index),
             (0, None, Some(wait)) => NextAction::Wait(Some(wait)),
             (0, None, None) => match self.schedule.first_waiting() {
                 // The planner never makes such a plan.
-                Some(place) => NextAction::Skip(place, "its dependencies form a cycle".to_owned().into()),
+                Some(index) => NextAction::Skip(index, "its dependencies form a cycle".to_owned().into()),
                 None => NextAction::Nothing,
             },
             (_, _, shortest_wait) => NextAction::Wait(shortest_wait),
@@ -100,15 +100,15 @@ impl Execution<'_> {
     }
 
     /// Returns whether a mutation can be batched with others in one document.
-    fn may_join(&self, place: usize) -> bool {
-        let mutation = self.schedule.mutation(place);
+    fn may_join(&self, index: usize) -> bool {
+        let mutation = self.schedule.mutation(index);
         let joinable = || {
             let document = self.apply.provider.document(&mutation.operation);
             document.is_some_and(|document| document.joinable.is_some())
         };
         !self.batching_off
             && self.apply.provider.batch_limits().is_some()
-            && !self.resent.contains(&place)
+            && !self.resent.contains(&index)
             && self.answered_operations.contains(&*mutation.operation)
             && joinable()
     }
@@ -121,8 +121,8 @@ impl Execution<'_> {
     /// Returns how many of these mutations, counted from the first, fit into one document.
     fn fitting_count(&self, batch: &[usize]) -> usize {
         let Some(limits) = self.apply.provider.batch_limits() else { return 1 };
-        let part = |place: &usize| {
-            let Mutation { id, operation, .. } = self.schedule.mutation(*place);
+        let part = |index: &usize| {
+            let Mutation { id, operation, .. } = self.schedule.mutation(*index);
             Some(BatchPart { alias: id, mutation: self.apply.provider.document(operation)? })
         };
         let parts: Vec<BatchPart<'_>> = batch.iter().filter_map(part).collect();
@@ -130,12 +130,12 @@ impl Execution<'_> {
     }
 
     fn is_in_flight(&self, operation: &str) -> bool {
-        self.schedule.in_flight().any(|place| self.schedule.mutation(place).operation == operation)
+        self.schedule.in_flight().any(|index| self.schedule.mutation(index).operation == operation)
     }
 
     /// Returns whether a mutation creates a key.
-    fn mints(&self, place: usize) -> bool {
-        self.schedule.mutation(place).changes().filter_map(|address| self.plan.change(address)).any(mints)
+    fn mints(&self, index: usize) -> bool {
+        self.schedule.mutation(index).changes().filter_map(|address| self.plan.change(address)).any(mints)
     }
 
     /// Takes a ticket if the operation has a rate limit of its own. The error is the time until a ticket is
@@ -146,21 +146,21 @@ impl Execution<'_> {
     }
 
     /// Gives back the ticket of mutations that weren't sent.
-    pub(super) fn give_back(&self, places: &[usize], ticket: Option<Ticket>) {
-        if let (Some(ticket), Some(place)) = (ticket, places.first()) {
-            self.apply.quotas.budget(&self.schedule.mutation(*place).operation).give_back(ticket);
+    pub(super) fn give_back(&self, indices: &[usize], ticket: Option<Ticket>) {
+        if let (Some(ticket), Some(index)) = (ticket, indices.first()) {
+            self.apply.quotas.budget(&self.schedule.mutation(*index).operation).give_back(ticket);
         }
     }
 
-    /// Returns whether a mutation can be sent whose dependencies are all finished.
-    fn readiness(&self, place: usize) -> Readiness {
-        let mutation = self.schedule.mutation(place);
-        let dependencies = || self.schedule.dependencies(place).iter().copied();
-        let open = |place: &usize| self.is_open(*place) && !self.read_decided.contains(place);
-        if dependencies().any(|place| open(&place)) {
+    /// Returns whether a mutation can be sent, once all of its dependencies are finished.
+    fn readiness(&self, index: usize) -> Readiness {
+        let mutation = self.schedule.mutation(index);
+        let dependencies = || self.schedule.dependencies(index).iter().copied();
+        let open = |index: &usize| self.is_open(*index) && !self.read_decided.contains(index);
+        if dependencies().any(|index| open(&index)) {
             return Readiness::NeedsRead;
         }
-        let mut steps = dependencies().filter_map(|place| self.steps.get(&place)).flatten();
+        let mut steps = dependencies().filter_map(|index| self.steps.get(&index)).flatten();
         if let Some(step) = steps.find(|step| step.outcome != Outcome::Done) {
             let outcome = match step.outcome {
                 Outcome::Failed => "failed",
@@ -177,12 +177,12 @@ impl Execution<'_> {
         // An answer isn't enough for these: for example, a promotion must be seen in effect before another admin
         // is demoted.
         let awaited =
-            || dependencies().filter(|place| mutation.after.contains(&self.schedule.mutation(*place).id));
-        if let Some(unseen) = awaited().find(|place| self.in_effect.get(place) == Some(&false)) {
+            || dependencies().filter(|index| mutation.after.contains(&self.schedule.mutation(*index).id));
+        if let Some(unseen) = awaited().find(|index| self.in_effect.get(index) == Some(&false)) {
             let dependency = &self.schedule.mutation(unseen).change;
             return Readiness::Never(format!("it depends on {dependency}, which isn't in effect yet").into());
         }
-        if awaited().all(|place| self.in_effect.contains_key(&place)) {
+        if awaited().all(|index| self.in_effect.contains_key(&index)) {
             Readiness::Ready
         } else {
             Readiness::NeedsRead

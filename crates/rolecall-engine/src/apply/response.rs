@@ -24,9 +24,9 @@ impl<'a> Execution<'a> {
         }
         let batched = batch.len() > 1;
         let mut minted = None;
-        for (PreparedMutation { place, mutation, change }, answer) in batch.into_iter().zip(answers) {
-            self.answered_operations.insert(&self.schedule.mutation(place).operation);
-            let done = match &answer {
+        for (PreparedMutation { index, mutation, change }, answer) in batch.into_iter().zip(answers) {
+            self.answered_operations.insert(&self.schedule.mutation(index).operation);
+            let own_step = match &answer {
                 Ok(result) => step_from_result(&mutation, change, result),
                 Err(error) => self.failed(&mutation, change, error),
             };
@@ -37,43 +37,43 @@ impl<'a> Execution<'a> {
                 }
                 Ok(MutationResult { verdict: Verdict::Mismatch(_), .. }) => self.stopped = Some(Stop::Mismatch),
                 Ok(_) => {}
-                Err(error) => self.apply_error_policy(place, &mutation, error, batched),
+                Err(error) => self.apply_error_policy(index, &mutation, error, batched),
             }
-            if let Some(reason) = &done.held {
+            if let Some(reason) = &own_step.held {
                 events.push(Event::Held { address: change.address.clone(), reason: reason.clone() });
             }
-            let others = self.schedule.mutation(place).also.iter().filter_map(|address| self.plan.change(address));
+            let others = self.schedule.mutation(index).also.iter().filter_map(|address| self.plan.change(address));
             let others = others.map(|change| Step {
                 address: change.address.clone(),
                 action: change.action,
-                ..done.clone()
+                ..own_step.clone()
             });
-            let steps: Vec<Step> = std::iter::once(done.clone()).chain(others).collect();
+            let steps: Vec<Step> = std::iter::once(own_step.clone()).chain(others).collect();
             events.extend(steps.iter().map(Step::event));
             if let Ok(result) = answer {
                 minted = Some((result, mutation, change));
             }
-            ended.push((place, steps));
+            ended.push((index, steps));
         }
         if let Err(error) = self.append_all(events) {
             self.stopped = Some(Stop::Unrecorded(error.to_string()));
         }
         if let (Some((result, mutation, change)), Some(delivery), [(_, steps)]) = (minted, delivery, &mut *ended)
-            && let Some(done) = steps.first_mut()
+            && let Some(own_step) = steps.first_mut()
         {
-            self.deliver(result, delivery, &mutation, change, done).await;
+            self.deliver(result, delivery, &mutation, change, own_step).await;
         }
         self.minting = false;
-        for (place, steps) in ended {
-            self.end(place, steps);
+        for (index, steps) in ended {
+            self.end(index, steps);
         }
     }
 
     /// Decides what an error means for the rest of the run: verify the outcome by a read, stop, or go on.
-    fn apply_error_policy(&mut self, place: usize, mutation: &Mutation, error: &CallError, batched: bool) {
+    fn apply_error_policy(&mut self, index: usize, mutation: &Mutation, error: &CallError, batched: bool) {
         let interrupted = self.apply.shutdown.is_requested() && error.effect() == PossibleEffect::None;
         if error.is_lost() || batched && matches!(error, CallError::NoData | CallError::EmptyErrors) {
-            self.unanswered_places.insert(place, !error.is_unanswered());
+            self.unanswered.insert(index, !error.is_unanswered());
         } else if interrupted && matches!(error, CallError::RateLimited { .. }) {
             self.stopped = Some(Stop::Interrupted);
         } else if error.is_unreachable_or_refused()
@@ -102,7 +102,7 @@ impl<'a> Execution<'a> {
             self.stopped = Some(Stop::Unrecorded(error.to_string()));
         }
         for prepared in batch {
-            self.schedule.reopen(prepared.place);
+            self.schedule.reopen(prepared.index);
         }
     }
 

@@ -12,7 +12,7 @@ enum State {
     Finished,
 }
 
-/// The mutations of a plan, by their places in it, and the state of each.
+/// The mutations of a plan, by their index in it, and the state of each.
 pub(super) struct Schedule<'a> {
     mutations: &'a [Mutation],
     states: Vec<State>,
@@ -26,16 +26,16 @@ pub(super) struct Schedule<'a> {
 
 impl<'a> Schedule<'a> {
     pub fn new(mutations: &'a [Mutation]) -> Self {
-        let places: BTreeMap<&str, usize> =
-            mutations.iter().enumerate().map(|(place, mutation)| (&*mutation.id, place)).collect();
+        let indices: BTreeMap<&str, usize> =
+            mutations.iter().enumerate().map(|(index, mutation)| (&*mutation.id, index)).collect();
         let dependencies = |mutation: &Mutation| {
             let ids = mutation.needs.iter().chain(&mutation.after);
-            ids.filter_map(|id| places.get(&**id).copied()).collect()
+            ids.filter_map(|id| indices.get(&**id).copied()).collect()
         };
         let mut of_change: BTreeMap<&Address, Vec<usize>> = BTreeMap::new();
-        for (place, mutation) in mutations.iter().enumerate() {
+        for (index, mutation) in mutations.iter().enumerate() {
             for change in mutation.changes() {
-                of_change.entry(change).or_default().push(place);
+                of_change.entry(change).or_default().push(index);
             }
         }
         Self {
@@ -47,13 +47,13 @@ impl<'a> Schedule<'a> {
         }
     }
 
-    pub fn mutation(&self, place: usize) -> &'a Mutation {
-        &self.mutations[place]
+    pub fn mutation(&self, index: usize) -> &'a Mutation {
+        &self.mutations[index]
     }
 
     /// Returns the dependencies of a mutation.
-    pub fn dependencies(&self, place: usize) -> &[usize] {
-        &self.dependencies[place]
+    pub fn dependencies(&self, index: usize) -> &[usize] {
+        &self.dependencies[index]
     }
 
     /// Returns the mutations of a change.
@@ -65,49 +65,49 @@ impl<'a> Schedule<'a> {
     /// stage that come before it in the plan, and for those of the same entity that are in flight.
     pub fn ready(&self) -> impl Iterator<Item = usize> {
         let mut earliest: Option<Stage> = None;
-        (self.first_unfinished..self.states.len()).filter(move |place| {
-            let state = self.states[*place];
+        (self.first_unfinished..self.states.len()).filter(move |index| {
+            let state = self.states[*index];
             if state == State::Finished {
                 return false;
             }
-            let stage = self.mutations[*place].stage;
+            let stage = self.mutations[*index].stage;
             let is_due = earliest.is_none_or(|earliest| stage <= earliest);
             earliest = Some(earliest.map_or(stage, |earliest| earliest.min(stage)));
-            state == State::Waiting && is_due && self.is_free(*place)
+            state == State::Waiting && is_due && self.is_free(*index)
         })
     }
 
-    fn is_free(&self, place: usize) -> bool {
+    fn is_free(&self, index: usize) -> bool {
         let finished = |other: &usize| self.states[*other] == State::Finished;
         let idle =
             |address: &Address| self.of_change(address).iter().all(|other| self.states[*other] != State::InFlight);
-        self.dependencies[place].iter().all(finished) && self.mutations[place].changes().all(idle)
+        self.dependencies[index].iter().all(finished) && self.mutations[index].changes().all(idle)
     }
 
     pub fn in_flight(&self) -> impl Iterator<Item = usize> {
-        (self.first_unfinished..self.states.len()).filter(|place| self.states[*place] == State::InFlight)
+        (self.first_unfinished..self.states.len()).filter(|index| self.states[*index] == State::InFlight)
     }
 
     /// Returns the first mutation that wasn't sent yet.
     pub fn first_waiting(&self) -> Option<usize> {
-        (self.first_unfinished..self.states.len()).find(|place| self.states[*place] == State::Waiting)
+        (self.first_unfinished..self.states.len()).find(|index| self.states[*index] == State::Waiting)
     }
 
-    pub fn begin(&mut self, place: usize) {
-        self.states[place] = State::InFlight;
+    pub fn begin(&mut self, index: usize) {
+        self.states[index] = State::InFlight;
     }
 
-    pub fn end(&mut self, place: usize) {
-        self.states[place] = State::Finished;
+    pub fn end(&mut self, index: usize) {
+        self.states[index] = State::Finished;
         while self.states.get(self.first_unfinished) == Some(&State::Finished) {
             self.first_unfinished += 1;
         }
     }
 
     /// Marks a mutation as waiting again, so that it is sent once more.
-    pub fn reopen(&mut self, place: usize) {
-        self.states[place] = State::Waiting;
-        self.first_unfinished = self.first_unfinished.min(place);
+    pub fn reopen(&mut self, index: usize) {
+        self.states[index] = State::Waiting;
+        self.first_unfinished = self.first_unfinished.min(index);
     }
 }
 

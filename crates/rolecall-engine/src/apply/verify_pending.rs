@@ -15,12 +15,12 @@ use rolecall_model::{Action, Change, Kind, Live, Outcome, RemoteId};
 use rolecall_plan::{Observation, current_entity, mutation_in_effect};
 
 /// The number of rounds in a row without an answer that counts as an outage and stops the run.
-const OUTAGE: usize = 3;
+const OUTAGE_ROUNDS: usize = 3;
 
 /// The result of a read for one step.
 struct Shown {
-    place: usize,
-    step: usize,
+    index: usize,
+    step_index: usize,
     seen: Observation,
     /// The id of the live entity, which is needed if the answer to its creation was lost.
     id: Option<RemoteId>,
@@ -28,19 +28,19 @@ struct Shown {
 
 impl Execution<'_> {
     /// Returns whether the outcome of a mutation is open, so that a read has to settle it.
-    pub(super) fn is_open(&self, place: usize) -> bool {
+    pub(super) fn is_open(&self, index: usize) -> bool {
         let reads_decide = self.apply.provider.reads_decide();
         let open = |step: &Step| match step.outcome {
             Outcome::Unsure => true,
             Outcome::Failed => step.rejected && reads_decide,
             Outcome::Done | Outcome::Skipped | Outcome::NotTaken => false,
         };
-        self.steps.get(&place).into_iter().flatten().any(open)
+        self.steps.get(&index).into_iter().flatten().any(open)
     }
 
     /// Reads, to find out the state of everything that this mutation depends on. The same read settles all other
     /// open outcomes.
-    pub(super) async fn verify_pending(&mut self, place: usize) {
+    pub(super) async fn verify_pending(&mut self, index: usize) {
         let read = match &self.read_error {
             Some(why) => Err(why.clone()),
             None => self.read().await,
@@ -52,7 +52,7 @@ impl Execution<'_> {
             }
             Ok(None) => self.stopped = Some(Stop::Interrupted),
             Err(why) => {
-                self.skip(place, &format!("its dependencies can't be read: {why}").into());
+                self.skip(index, &format!("its dependencies can't be read: {why}").into());
                 // The reader has already retried. Mutations that need no read can still be sent.
                 self.read_error = Some(why);
             }
@@ -62,9 +62,9 @@ impl Execution<'_> {
     /// Reads, to find out the outcome of mutations whose answers were lost. Those that were certainly not done are
     /// sent again, if it does no harm that they may arrive twice.
     pub(super) async fn verify_unanswered(&mut self) {
-        self.unanswered_rounds += usize::from(self.unanswered_places.values().any(|request_ended| !request_ended));
-        if self.unanswered_rounds >= OUTAGE {
-            self.stopped = Some(Stop::Unreachable(format!("{OUTAGE} requests in a row got no answer")));
+        self.unanswered_rounds += usize::from(self.unanswered.values().any(|request_ended| !request_ended));
+        if self.unanswered_rounds >= OUTAGE_ROUNDS {
+            self.stopped = Some(Stop::Unreachable(format!("{OUTAGE_ROUNDS} requests in a row got no answer")));
         }
         match self.read().await {
             Ok(Some(live)) => self.settle_open(&live),
@@ -74,28 +74,30 @@ impl Execution<'_> {
                 self.stopped = Some(Stop::Unreachable(why));
             }
         }
-        self.unanswered_places.clear();
+        self.unanswered.clear();
     }
 
     /// Reads the live state. Returns `None` if a shutdown was requested.
     async fn read(&self) -> Result<Option<Live>, String> {
         let read = self.apply.provider.read(self.apply.reader, self.apply.desired);
-        interrupt::unless(self.apply, read).await.transpose().map_err(|error| error.to_string())
+        interrupt::unless_shutdown(self.apply, read).await.transpose().map_err(|error| error.to_string())
     }
 
     /// Settles all open outcomes by a read.
     fn settle_open(&mut self, live: &Live) {
         let reads_decide = self.apply.provider.reads_decide();
-        let open: Vec<usize> = self.steps.keys().copied().filter(|place| self.is_open(*place)).collect();
+        let open: Vec<usize> = self.steps.keys().copied().filter(|index| self.is_open(*index)).collect();
         self.read_decided.extend(&open);
-        for Shown { place, step, seen, id } in self.shown(live, &open) {
-            let Some(found) = self.steps.get_mut(&place).and_then(|steps| steps.get_mut(step)) else { continue };
+        for Shown { index, step_index, seen, id } in self.shown(live, &open) {
+            let Some(found) = self.steps.get_mut(&index).and_then(|steps| steps.get_mut(step_index)) else {
+                continue;
+            };
             let evidence = match seen {
                 Observation::InEffect => "a read shows it in effect",
                 // Neither the answer nor the read confirms the change, but a failure would have shown.
                 Observation::CannotTell if found.unconfirmed && reads_decide => "nothing contradicts it",
-                Observation::NotInEffect if self.unanswered_places.contains_key(&place) => {
-                    self.send_again(place);
+                Observation::NotInEffect if self.unanswered.contains_key(&index) => {
+                    self.send_again(index);
                     continue;
                 }
                 Observation::CannotTell | Observation::NotInEffect => continue,
@@ -120,19 +122,19 @@ impl Execution<'_> {
     fn record_observations(&mut self, live: &Live) {
         let done = |steps: &[Step]| steps.iter().all(|step| step.outcome == Outcome::Done);
         let done: Vec<usize> =
-            self.steps.iter().filter(|(_, steps)| done(steps)).map(|(place, _)| *place).collect();
+            self.steps.iter().filter(|(_, steps)| done(steps)).map(|(index, _)| *index).collect();
         let shown = self.shown(live, &done);
-        self.in_effect.extend(done.into_iter().map(|place| (place, true)));
-        for Shown { place, .. } in shown.into_iter().filter(|shown| shown.seen != Observation::InEffect) {
-            self.in_effect.insert(place, false);
+        self.in_effect.extend(done.into_iter().map(|index| (index, true)));
+        for Shown { index, .. } in shown.into_iter().filter(|shown| shown.seen != Observation::InEffect) {
+            self.in_effect.insert(index, false);
         }
     }
 
     /// Sends a mutation again, if that does no harm. It has to set a whole value, so that it may arrive twice and
     /// late, and to be the only mutation of its change.
-    fn send_again(&mut self, place: usize) {
-        let mutation = self.schedule.mutation(place);
-        let request_ended = self.unanswered_places.get(&place) == Some(&true);
+    fn send_again(&mut self, index: usize) {
+        let mutation = self.schedule.mutation(index);
+        let request_ended = self.unanswered.get(&index) == Some(&true);
         let sets_whole_value = |change: &Change| match change.action {
             Action::Update
             | Action::Enable
@@ -149,20 +151,20 @@ impl Execution<'_> {
         let harmless = only
             && !self.apply.provider.has_approvals()
             && self.plan.change(&mutation.change).is_some_and(sets_whole_value);
-        if harmless && self.stopped.is_none() && self.resent.insert(place) {
-            self.steps.remove(&place);
-            self.read_decided.remove(&place);
-            self.schedule.reopen(place);
+        if harmless && self.stopped.is_none() && self.resent.insert(index) {
+            self.steps.remove(&index);
+            self.read_decided.remove(&index);
+            self.schedule.reopen(index);
         }
     }
 
     /// Returns what a read shows for the steps of these mutations.
-    fn shown(&self, live: &Live, places: &[usize]) -> Vec<Shown> {
+    fn shown(&self, live: &Live, indices: &[usize]) -> Vec<Shown> {
         let rules = self.apply.provider.rules();
         let mut shown = Vec::new();
-        for place in places {
-            let mutation = self.schedule.mutation(*place);
-            for (index, step) in self.steps.get(place).into_iter().flatten().enumerate() {
+        for index in indices {
+            let mutation = self.schedule.mutation(*index);
+            for (step_index, step) in self.steps.get(index).into_iter().flatten().enumerate() {
                 let Some(change) = self.plan.change(&step.address) else { continue };
                 // Without the answer the secret of a key is lost, so a listed key doesn't make the step done.
                 if step.outcome != Outcome::Done && mints(change) {
@@ -170,7 +172,7 @@ impl Execution<'_> {
                 }
                 let seen = mutation_in_effect(mutation, change, step.id.as_ref(), live, rules);
                 let id = current_entity(change, step.id.as_ref(), live).and_then(|entity| entity.id().cloned());
-                shown.push(Shown { place: *place, step: index, seen, id });
+                shown.push(Shown { index: *index, step_index, seen, id });
             }
         }
         shown

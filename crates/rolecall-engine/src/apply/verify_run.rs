@@ -35,11 +35,11 @@ pub(super) async fn verify_run(
             // The replacement may exist by now, and a read can't tell it from what was removed.
             seen = Observation::CannotTell;
         }
-        let whole = || in_effect(change, None, &live);
+        let whole_change = || in_effect(change, None, &live);
         if seen == Observation::CannotTell
             && step.first_step
             && step.unconfirmed
-            && whole() == Observation::InEffect
+            && whole_change() == Observation::InEffect
         {
             // The whole change is in effect, so its first step is done.
             seen = Observation::InEffect;

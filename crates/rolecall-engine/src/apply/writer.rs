@@ -11,8 +11,8 @@ use rolecall_providers::MutationResult;
 
 /// A mutation that is ready to be sent, with the ids that weren't known when it was planned.
 pub(super) struct PreparedMutation<'a> {
-    /// The place among the plan's mutations.
-    pub place: usize,
+    /// The index among the mutations of the plan.
+    pub index: usize,
     pub mutation: Mutation,
     /// The first of the changes that it makes.
     pub change: &'a Change,
@@ -75,7 +75,7 @@ async fn send_with_retries(
         let Some(wait) = waits.before_retry(request.operation_name, &error) else { return Err(error) };
         // The transport reports its own waiting time.
         let waited = async { tokio::join!(tokio::time::sleep(wait), apply.transport.ready()) };
-        if interrupt::unless(apply, waited).await.is_none() {
+        if interrupt::unless_shutdown(apply, waited).await.is_none() {
             return Err(error);
         }
     }
@@ -105,13 +105,15 @@ async fn attempt(
         (Some((budget, quota)), None) => loop {
             match budget.take(*quota) {
                 Ok(ticket) => break Some(ticket),
-                Err(wait) => interrupt::unless(apply, tokio::time::sleep(wait)).await.ok_or_else(interrupted)?,
+                Err(wait) => {
+                    interrupt::unless_shutdown(apply, tokio::time::sleep(wait)).await.ok_or_else(interrupted)?
+                }
             }
         },
         (_, ticket) => ticket,
     };
     // Wait here for the time that the platform asks for, where an interrupt can still end it.
-    interrupt::unless(apply, apply.transport.ready()).await.ok_or_else(interrupted)?;
+    interrupt::unless_shutdown(apply, apply.transport.ready()).await.ok_or_else(interrupted)?;
     let answer = apply.transport.send(request).await;
     if let (Some((budget, _)), Some(ticket)) = (&limited_by, ticket) {
         match answer {
@@ -143,7 +145,7 @@ fn read(
     tracing::info!(operation = request.operation_name, status = response.status, "wrote");
     apply.redactor.clean_body(&mut response.body);
     let result = |prepared: &PreparedMutation<'_>, response: &Response| {
-        apply.provider.receipt(prepared.change, &prepared.mutation, response, apply.redactor)
+        apply.provider.mutation_result(prepared.change, &prepared.mutation, response, apply.redactor)
     };
     let answers = match batch {
         [prepared] => vec![result(prepared, &response)],

@@ -26,7 +26,7 @@ struct SentMutation<'a> {
     run: &'a str,
     at: Timestamp,
     change: &'a Change,
-    known: &'a BTreeSet<RemoteId>,
+    existed_before: &'a BTreeSet<RemoteId>,
     first_step: bool,
     /// The outcome, or `None` if the run was killed before it knew.
     outcome: Option<Outcome>,
@@ -58,16 +58,16 @@ pub fn facts(records: &[Record]) -> Facts {
                 let same_run = invited_in.get(address) == Some(&record.run.as_str());
                 record_sighting(address, *seen, *accepted, same_run, &mut facts);
             }
-            Event::Vanished { address } => address.id.iter().for_each(|id| facts.miss_disabled(id)),
-            Event::Readmitted { address } => address.id.iter().for_each(|id| facts.see_readmitted(id)),
+            Event::Vanished { address } => address.id.iter().for_each(|id| facts.record_unlisted(id)),
+            Event::Readmitted { address } => address.id.iter().for_each(|id| facts.record_readmitted(id)),
             Event::LeftAs { address, entity } => {
                 let found = facts.not_taken.iter_mut().find(|earlier| earlier.change.address == *address);
                 if let Some(earlier) = found {
                     earlier.left_as = Some((**entity).clone());
                 }
             }
-            Event::Settled { address } => facts.settle(address),
-            Event::Lost { .. } => facts.updates_lose = true,
+            Event::Settled { address } => facts.record_in_effect(address),
+            Event::Lost { .. } => facts.updates_clear_values = true,
             Event::Held { address, reason } => {
                 let refused = sent.range(..index).rev().find(|(_, sent)| sent.change.address == *address);
                 if let Some((_, SentMutation { change, .. })) = refused {
@@ -100,7 +100,7 @@ fn gather(records: &[Record]) -> BTreeMap<usize, SentMutation<'_>> {
                     run,
                     at: *at,
                     change,
-                    known,
+                    existed_before: known,
                     first_step,
                     outcome: None,
                     refused: false,
@@ -270,7 +270,7 @@ fn record_mint(sent: &SentMutation<'_>, key: &Key, facts: &mut Facts) {
     let Some(id) = sent.id else {
         facts.lost_mints.push(LostMint {
             requested: key.clone(),
-            existed_before: sent.known.clone(),
+            existed_before: sent.existed_before.clone(),
             candidates: None,
         });
         return;
@@ -281,7 +281,7 @@ fn record_mint(sent: &SentMutation<'_>, key: &Key, facts: &mut Facts) {
         for lost in
             facts.lost_mints.iter_mut().filter(|lost| lost.requested.name == key.name && lost.candidates.is_none())
         {
-            lost.candidates = Some(sent.known.clone());
+            lost.candidates = Some(sent.existed_before.clone());
         }
     }
     let mut supersedes = BTreeSet::new();
@@ -302,7 +302,7 @@ fn record_sighting(address: &Address, seen: bool, accepted: bool, same_run: bool
     }
     let email = Email::seen(&address.name);
     if seen {
-        facts.see_invited(&email, accepted);
+        facts.record_seen(&email, accepted);
     } else if let Some(invitation) = facts.invitations.get_mut(&email).filter(|_| same_run) {
         invitation.hidden_at_first = true;
     }

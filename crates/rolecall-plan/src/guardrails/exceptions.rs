@@ -1,6 +1,6 @@
 //! Applies the exceptions of a file, which override guardrails.
 //!
-//! An exception stands in the reviewed file. It applies to one plan, which it names by its seal, until one day,
+//! An exception is a part of the reviewed file. It applies to one plan, which it names by its seal, until one day,
 //! and to the guardrails that it lists. For example, a team of eight people leaves, and the plan that removes them
 //! breaks `max_removals`. After a review, the file gets
 //! `{ plan: "sha256:…", rails: [max_removals], until: 2026-12-01, reason: … }`, and this plan can be applied. If

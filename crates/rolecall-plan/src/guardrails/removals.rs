@@ -18,10 +18,10 @@ pub(super) fn too_many_removals<'a>(
         let removed = match kind {
             // Deleting the one organisation has a confirmation of its own. Invitations count as users.
             Kind::Organization | Kind::Invitation => return None,
-            Kind::User => users(input, changes, planned_roles),
-            Kind::Team | Kind::Role | Kind::Key => entities(changes, *kind),
+            Kind::User => users_losing_access(input, changes, planned_roles),
+            Kind::Team | Kind::Role | Kind::Key => removed_entities(changes, *kind),
         };
-        let live = live(input, *kind);
+        let live = live_count(input, *kind);
         let (limit, most) = input.desired.guardrails.max_removals.for_collection(*kind, live);
         let what = format!("{}s", kind.as_str());
         (removed.len() > most).then(|| Refusal {
@@ -37,7 +37,7 @@ pub(super) fn too_many_removals<'a>(
 }
 
 /// Returns the number of live entities of a kind, of which a limit in percent is calculated.
-fn live(input: &PlanInput<'_>, kind: Kind) -> usize {
+fn live_count(input: &PlanInput<'_>, kind: Kind) -> usize {
     let live = input.live;
     match kind {
         Kind::Organization | Kind::Invitation => 1,
@@ -60,7 +60,7 @@ fn live(input: &PlanInput<'_>, kind: Kind) -> usize {
 }
 
 /// Returns the teams, roles or keys that are removed.
-fn entities(changes: &[Change], kind: Kind) -> BTreeSet<Address> {
+fn removed_entities(changes: &[Change], kind: Kind) -> BTreeSet<Address> {
     let is_removal = |change: &&Change| {
         let removes = matches!(change.action, Action::Disable | Action::Delete | Action::Remove);
         // Nobody loses access by these: the key's secret was lost, or its successor has been delivered.
@@ -71,7 +71,11 @@ fn entities(changes: &[Change], kind: Kind) -> BTreeSet<Address> {
 }
 
 /// Returns the users who lose something, by their own change or by the change of a role that they have.
-fn users(input: &PlanInput<'_>, changes: &[Change], planned_roles: &PlannedRoles) -> BTreeSet<Address> {
+fn users_losing_access(
+    input: &PlanInput<'_>,
+    changes: &[Change],
+    planned_roles: &PlannedRoles,
+) -> BTreeSet<Address> {
     let mut losing: BTreeSet<Address> = changes
         .iter()
         .filter(|change| loses(input, change, planned_roles))

@@ -64,7 +64,7 @@ pub(super) fn mint(
     builder: &mut PlanBuilder<'_>,
 ) -> bool {
     let address = Address::key(&desired.name);
-    if let Some(reason) = input.live.keys.as_ref().and_then(|list| list.completeness.unreadable("keys")) {
+    if let Some(reason) = input.live.keys.as_ref().and_then(|list| list.completeness.hold_if_incomplete("keys")) {
         builder.hold(address, reason);
         return false;
     }

@@ -299,7 +299,7 @@ fn plan_unlisted(input: &PlanInput<'_>, key: &LiveKey, namesakes: bool, builder:
         builder.hold(address, HoldReason::Unmanaged { privileged });
         return;
     }
-    if let Some(reason) = input.live.keys.as_ref().and_then(|list| list.completeness.unreadable("keys")) {
+    if let Some(reason) = input.live.keys.as_ref().and_then(|list| list.completeness.hold_if_incomplete("keys")) {
         builder.hold(address, reason);
         return;
     }

@@ -72,7 +72,7 @@ fn status(enabled: Seen<bool>) -> &'static str {
 }
 
 /// Returns a hold if other organisations would be left without an admin. `min_admins` protects this one. If the
-/// platform doesn't tell, a person has to check, and confirm it with `--assert`.
+/// platform doesn't show that, a person has to check, and confirm it with `--assert`.
 fn only_admin_elsewhere(input: &PlanInput<'_>, user: &LiveUser) -> Option<HoldReason> {
     let Some(only_admin_of) = &user.only_admin_of else {
         return (!input.is_asserted(&Address::user(&user.email))).then_some(HoldReason::MaybeOnlyAdmin);

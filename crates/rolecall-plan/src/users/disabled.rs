@@ -23,7 +23,7 @@ pub(crate) fn possibly_disabled<'a>(input: &PlanInput<'a>, user: &LiveUser) -> O
     }
     // If other users left the list once they were disabled, the list can be believed. But not if the platform
     // answered that it disabled this user and still lists them.
-    let doubtful = |sent: &&SentDisable| !input.facts.disabled_vanish || sent.answer == DisableAnswer::NotSeen;
+    let doubtful = |sent: &&SentDisable| !input.facts.list_omits_disabled || sent.answer == DisableAnswer::NotSeen;
     input.facts.disables.get(&user.id).filter(doubtful)
 }
 
@@ -50,7 +50,7 @@ pub(super) fn why_state_unknown(input: &PlanInput<'_>, user: &LiveUser) -> Optio
 
 /// Returns the reason why no listed user has this id.
 pub(super) fn why_not_listed(input: &PlanInput<'_>, id: &RemoteId) -> HoldReason {
-    if let Some(reason) = input.live.users.completeness.unreadable("users") {
+    if let Some(reason) = input.live.users.completeness.hold_if_incomplete("users") {
         return reason;
     }
     let step = input.rules.manual_step(ManualStep::EnableUser).to_owned();

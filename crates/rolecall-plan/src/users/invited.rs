@@ -52,7 +52,7 @@ pub(super) fn hold_open(
     }
 }
 
-/// Plans to cancel an invitation, or holds it if the platform has no call for that.
+/// Plans to cancel an invitation, or holds it if the API has no mutation for that.
 pub(super) fn cancel(
     input: &PlanInput<'_>,
     invitation: &LiveInvitation,
@@ -78,7 +78,7 @@ pub(super) fn cancel(
     builder.change(change, place);
 }
 
-/// Returns the hold for a wanted member who also has an open invitation that no call can cancel.
+/// Returns the hold for a wanted member who also has an open invitation that no mutation can cancel.
 fn member_with_invitation(input: &PlanInput<'_>, invitation: &LiveInvitation, member: &[&LiveUser]) -> HoldReason {
     let role = BTreeSet::from([invitation.role.clone()]);
     let harmless = member.iter().all(|user| input.covers(&user.roles, &role));
@@ -94,7 +94,7 @@ pub(super) fn plan_unlisted_invitations(
     builder: &mut PlanBuilder<'_>,
 ) {
     let list = input.live.invitations.as_ref();
-    if let Some(reason) = list.and_then(|list| list.completeness.unreadable("invitations"))
+    if let Some(reason) = list.and_then(|list| list.completeness.hold_if_incomplete("invitations"))
         && input.desired.manage.users == Scope::All
     {
         // Unlisted invitations must be cancelled, but the incomplete list doesn't show all of them.
@@ -117,7 +117,7 @@ pub(super) fn plan_unlisted_invitations(
         let unmanaged = HoldReason::Unmanaged { privileged: false };
         builder.hold(Address::invitation(email), if managed { expired } else { unmanaged });
     }
-    let broken = input.live.people_unreadable();
+    let incomplete = input.live.hold_if_people_incomplete();
     for (email, invitations) in &invitations.open {
         let (email, several) = (*email, invitations.len() > 1);
         for invitation in invitations {
@@ -137,7 +137,7 @@ pub(super) fn plan_unlisted_invitations(
                     cancel(input, invitation, several, Cause::AlreadyMember, None, builder);
                 }
                 (false, true) if !listed.contains(email) => {
-                    if let Some(reason) = &broken {
+                    if let Some(reason) = &incomplete {
                         builder.hold(address(invitation, several), reason.clone());
                         continue;
                     }
@@ -157,7 +157,7 @@ pub(super) fn plan_unlisted_invitations(
 
 /// Holds invitations that rolecall sent, that no list shows, and that the file no longer asks for. They may still
 /// be accepted.
-pub(super) fn hold_unreachable(input: &PlanInput<'_>, builder: &mut PlanBuilder<'_>) {
+pub(super) fn hold_unreadable_invitations(input: &PlanInput<'_>, builder: &mut PlanBuilder<'_>) {
     if input.live.invitations.is_some() {
         return;
     }

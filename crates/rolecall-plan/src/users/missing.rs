@@ -7,7 +7,7 @@ use super::invitation_roles::{
     InvitationContent, expired_content, invitation_content, missing_fields, without_deleted_teams,
 };
 use super::invited;
-use super::{UserInvitations, non_members, waits};
+use super::{UserInvitations, non_members, why_not_invited::why_not_invited};
 use crate::teams;
 use rolecall_model::{
     Action, Address, Cause, Change, DesiredUser, Effect, Entity, HoldReason, InvitationState, LiveInvitation,
@@ -22,12 +22,12 @@ pub(super) fn plan_missing(
     builder: &mut PlanBuilder<'_>,
 ) {
     let address = Address::user(&desired.email);
-    let broken = input.live.people_unreadable();
+    let incomplete = input.live.hold_if_people_incomplete();
     if desired.absent || desired.enabled == Some(false) {
-        prevent_joining(input, desired, user_invitations, broken, builder);
+        prevent_joining(input, desired, user_invitations, incomplete, builder);
         return;
     }
-    if let Some(reason) = broken {
+    if let Some(reason) = incomplete {
         builder.hold(address, reason);
         return;
     }
@@ -39,29 +39,28 @@ pub(super) fn plan_missing(
         }
         return;
     }
-    let reason = waits::why_not_invited(input, desired, user_invitations);
-    let reason_overridden = reason.is_some();
+    let reason = why_not_invited(input, desired, user_invitations);
+    let asserted = reason.is_some() && builder.is_asserted(&address);
     if let Some(reason) = reason.filter(|_| !builder.is_asserted(&address)) {
         builder.hold(address, reason);
         return;
     }
-    invite(input, desired, user_invitations, reason_overridden, planned_roles, builder);
+    invite(input, desired, user_invitations, asserted, planned_roles, builder);
 }
 
-/// Plans an invitation. `reason_overridden` is true if there was a reason to wait and the user asked with
-/// `--assert`.
+/// Plans an invitation. `asserted` is true if there is a reason not to send it, and `--assert` asks for it.
 fn invite(
     input: &PlanInput<'_>,
     desired: &DesiredUser,
     user_invitations: UserInvitations<'_>,
-    reason_overridden: bool,
+    asserted: bool,
     planned_roles: &mut PlannedRoles,
     builder: &mut PlanBuilder<'_>,
 ) {
     let address = Address::user(&desired.email);
     let earlier = input.facts.invitations.get(&desired.email).map(|invitation| invitation.state);
     let cause = match (user_invitations.expired.is_empty(), earlier) {
-        _ if reason_overridden => Cause::Asserted,
+        _ if asserted => Cause::Asserted,
         (false, _) => Cause::InvitationExpired,
         (true, Some(InvitationState::Sent)) => Cause::InvitationVanished,
         // The earlier invitation was never sent, as a read has shown.
@@ -69,7 +68,7 @@ fn invite(
     };
     let missing = missing_fields(input, desired);
     let content = match expired_content(input, desired, user_invitations) {
-        Some(invitation_content) => Some(invitation_content),
+        Some(content) => Some(content),
         // The user may only have been disabled in the web app. A finding here would stop the whole plan.
         None if !missing.is_empty() && input.rules.hides_disabled() => {
             let step = input.rules.manual_step(ManualStep::EnableUser).to_owned();
@@ -78,11 +77,11 @@ fn invite(
         }
         None => {
             // An interrupted run may have cancelled an invitation, in order to send this one.
-            let taken_back = input.facts.cancelled_to_correct.get(&desired.email).cloned().map(|earlier| {
+            let cancelled = input.facts.cancelled_to_correct.get(&desired.email).cloned().map(|earlier| {
                 let teams = earlier.teams.map(|teams| builder.teams.existing_after(teams));
                 User { teams: teams.filter(|teams| !teams.is_empty()), ..earlier }
             });
-            match taken_back {
+            match cancelled {
                 Some(earlier) if desired.roles.is_none() => unchanged_content(input, desired, earlier, builder),
                 earlier => invitation_content(
                     input,
@@ -102,7 +101,7 @@ fn invite(
     effects.extend(input.rules.effects(input.live, None, &after));
     let account = match non_members::account_to_enable(input, desired) {
         Ok(account) => account,
-        // An interrupted run has cancelled their invitation. Their account keeps the status that it had beside it.
+        // An interrupted run has cancelled their invitation. It is sent again, and the account stays as it is.
         Err((id, reason)) if input.facts.cancelled_to_correct.contains_key(&desired.email) => {
             builder.hold(address.clone().with_id(&id), reason);
             None
@@ -126,7 +125,7 @@ pub(super) fn prevent_joining(
     input: &PlanInput<'_>,
     desired: &DesiredUser,
     user_invitations: UserInvitations<'_>,
-    broken: Option<HoldReason>,
+    incomplete: Option<HoldReason>,
     builder: &mut PlanBuilder<'_>,
 ) {
     let address = Address::user(&desired.email);
@@ -138,7 +137,7 @@ pub(super) fn prevent_joining(
         return;
     }
     let remembered = input.facts.invitations.get(&desired.email).filter(|invitation| !invitation.seen);
-    if let Some(reason) = broken {
+    if let Some(reason) = incomplete {
         builder.hold(address, reason);
     } else if !user_invitations.expired.is_empty() {
         let step = input.rules.manual_step(ManualStep::HandleInvitation).to_owned();

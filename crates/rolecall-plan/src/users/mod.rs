@@ -8,7 +8,7 @@ mod missing;
 mod non_members;
 mod present;
 mod unlisted;
-mod waits;
+mod why_not_invited;
 
 pub(super) use disabled::possibly_disabled;
 
@@ -26,7 +26,7 @@ use rolecall_model::{
 pub(super) fn check_own(input: &PlanInput<'_>, builder: &mut PlanBuilder<'_>) {
     let Some(own) = &input.desired.own_user else { return };
     let list = &input.live.users;
-    if !list.completeness.is_broken() && !list.items.iter().any(|user| user.email == own.value) {
+    if !list.completeness.is_incomplete() && !list.items.iter().any(|user| user.email == own.value) {
         let message = format!("`own.user` is {}, but there is no user with that address.", own.value);
         builder.findings.push(
             Finding::error(Code::WrongOwnUser, own.place.clone(), message)
@@ -80,14 +80,14 @@ pub(super) fn plan_users(input: &PlanInput<'_>, planned_roles: &mut PlannedRoles
             }
         }
     }
-    if let Some(reason) = input.live.users.completeness.unreadable("users")
+    if let Some(reason) = input.live.users.completeness.hold_if_incomplete("users")
         && input.desired.manage.users == Scope::All
     {
         builder.hold(Address::every(Kind::User), reason);
     }
     invited::plan_unlisted_invitations(input, &invitations, planned_roles, builder);
     if input.desired.manage.users == Scope::All {
-        invited::hold_unreachable(input, builder);
+        invited::hold_unreadable_invitations(input, builder);
     }
 }
 

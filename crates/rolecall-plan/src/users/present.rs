@@ -133,7 +133,7 @@ fn write(
     desired: Option<&DesiredUser>,
     builder: &mut PlanBuilder<'_>,
 ) -> bool {
-    if input.facts.updates_lose
+    if input.facts.updates_clear_values
         && action != Action::RemoveAccess
         && !builder.is_asserted(&address)
         && desired.is_some()
@@ -167,7 +167,7 @@ fn unsent_values(user: &User) -> Option<String> {
     (!names.is_empty()).then(|| names.join(", "))
 }
 
-/// Holds differences in names and phone number. Only an invitation sets them; no call can change them later.
+/// Holds differences in names and phone number. Only an invitation sets them; no mutation can change them later.
 fn hold_unchangeable(
     input: &PlanInput<'_>,
     desired: &DesiredUser,

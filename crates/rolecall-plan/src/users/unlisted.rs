@@ -24,7 +24,7 @@ pub(super) fn plan_unlisted(
         builder.hold(address, HoldReason::Unmanaged { privileged });
         return;
     }
-    if let Some(reason) = input.live.users.completeness.unreadable("users") {
+    if let Some(reason) = input.live.users.completeness.hold_if_incomplete("users") {
         builder.hold(address, reason);
         return;
     }

@@ -5,8 +5,8 @@
 //! schema.
 
 mod documents;
+mod mutation_result;
 mod read;
-mod receipt;
 mod rules;
 mod wire;
 
@@ -49,13 +49,13 @@ impl Provider for Bitpanda {
         documents::mutation(operation)
     }
 
-    fn receipt(
+    fn mutation_result(
         &self,
         change: &Change,
         mutation: &rolecall_model::Mutation,
         response: &Response,
         redactor: &Redactor,
     ) -> Result<MutationResult, CallError> {
-        receipt::receipt(change, mutation, response, redactor)
+        mutation_result::mutation_result(change, mutation, response, redactor)
     }
 }

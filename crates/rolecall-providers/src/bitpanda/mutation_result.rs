@@ -7,7 +7,7 @@ use super::wire::{CreateOrgApiKey, InviteUser, UpdateOrgApiKey, UpdateUser, Wire
 use rolecall_graphql::{CallError, Redactor, Response, parse};
 use rolecall_model::{Change, Entity, RemoteId, RoleName, User};
 
-pub(super) fn receipt(
+pub(super) fn mutation_result(
     change: &Change,
     mutation: &rolecall_model::Mutation,
     response: &Response,

@@ -6,8 +6,8 @@ use serde_json::{Map, Value, json};
 
 use super::Bitpanda;
 use rolecall_model::{
-    Action, Call, Change, Entity, InviteField, Key, KeyField, KeyRemoval, Kind, KnownRoles, ListedInvitations,
-    Live, ManualStep, Permission, ProviderName, RoleName, Rules, Seen, User, UserRemoval,
+    Action, Change, Entity, InviteField, Key, KeyField, KeyRemoval, Kind, KnownRoles, ListedInvitations, Live,
+    LoweredMutation, ManualStep, Permission, ProviderName, RoleName, Rules, Seen, User, UserRemoval,
 };
 
 /// The role that manages users and keys. Every request needs it, reads included.
@@ -91,7 +91,7 @@ impl Rules for Bitpanda {
         "the API can't change it. The user or the vendor's support can, or write the live value in the file"
     }
 
-    fn lower(&self, change: &Change, _: &Live) -> Vec<Call> {
+    fn lower(&self, change: &Change, _: &Live) -> Vec<LoweredMutation> {
         match (change.action, &change.after) {
             (Action::Invite, Some(Entity::User(user))) => vec![invite_user(user)],
             (Action::Update | Action::Disable, Some(Entity::User(user))) => {
@@ -105,8 +105,8 @@ impl Rules for Bitpanda {
     }
 }
 
-fn call(operation: &'static str, argument: &str, input: Map<String, Value>) -> Call {
-    Call::closing(operation, BTreeMap::from([(argument.to_owned(), Value::Object(input))]))
+fn lowered(operation: &'static str, argument: &str, input: Map<String, Value>) -> LoweredMutation {
+    LoweredMutation::new(operation, BTreeMap::from([(argument.to_owned(), Value::Object(input))]))
 }
 
 fn into_object(value: Value) -> Map<String, Value> {
@@ -116,7 +116,7 @@ fn into_object(value: Value) -> Map<String, Value> {
     }
 }
 
-fn invite_user(user: &User) -> Call {
+fn invite_user(user: &User) -> LoweredMutation {
     let User { email, first_name, last_name, phone, roles, enabled, .. } = user;
     let mut input =
         into_object(json!({ "email": email, "roles": roles, "enabled": *enabled == Seen::Known(true) }));
@@ -126,34 +126,34 @@ fn invite_user(user: &User) -> Call {
             input.insert(name.to_owned(), json!(value));
         }
     }
-    call("inviteUser", "inviteUserInput", input)
+    lowered("inviteUser", "inviteUserInput", input)
 }
 
 /// Returns the operation that updates a user.
 ///
 /// `updateUser` replaces the record, so it always sends the whole set of roles and `enabled`. If `enabled` or the
 /// id isn't known, nothing can be sent safely.
-fn update_user(user: &User) -> Option<Call> {
+fn update_user(user: &User) -> Option<LoweredMutation> {
     let User { id, roles, enabled, .. } = user;
     let (Some(id), Seen::Known(enabled)) = (id, enabled) else {
         return None;
     };
     let input = into_object(json!({ "userTrustId": id, "roles": roles, "enabled": enabled }));
-    Some(call("updateUser", "updateUserInput", input))
+    Some(lowered("updateUser", "updateUserInput", input))
 }
 
-fn create_key(key: &Key) -> Call {
+fn create_key(key: &Key) -> LoweredMutation {
     let Key { name, roles, expires, .. } = key;
     let mut input = into_object(json!({ "name": name, "roles": roles }));
     if let Some(expires) = expires {
         input.insert("apiKeyExpiryDate".to_owned(), json!(expires));
     }
-    call("createOrgApiKey", "createOrgApiKeyInput", input)
+    lowered("createOrgApiKey", "createOrgApiKeyInput", input)
 }
 
 /// Returns the operation that enables or disables a key. The API can't change anything else of a key.
-fn update_key(key: &Key) -> Option<Call> {
+fn update_key(key: &Key) -> Option<LoweredMutation> {
     let Key { id, enabled, .. } = key;
     let input = into_object(json!({ "apiKeyId": id.as_ref()?, "enabled": enabled }));
-    Some(call("updateOrgApiKey", "updateOrgApiKeyInput", input))
+    Some(lowered("updateOrgApiKey", "updateOrgApiKeyInput", input))
 }

@@ -5,8 +5,8 @@
 
 mod documents;
 mod list;
+mod mutation_result;
 mod read;
-mod receipt;
 mod resources;
 mod rules;
 mod token;
@@ -29,7 +29,7 @@ use rolecall_model::{Change, Desired, Live, RemoteId, Rules};
 pub struct Hive;
 
 /// The limit on invitations for each token. Refused and failed ones count, too (measured on Hive 8.1.2).
-const INVITATIONS: Quota = Quota { calls: 6, window: Duration::from_secs(5) };
+const INVITATIONS: Quota = Quota { requests: 6, window: Duration::from_secs(5) };
 
 /// The limits on a batch. Hive 8.1.2 runs the fields of a mutation one after the other and stops at the first that
 /// throws (measured). The cost is the limit of the public gateway.
@@ -74,13 +74,13 @@ impl Provider for Hive {
         documents::mutation(operation)
     }
 
-    fn receipt(
+    fn mutation_result(
         &self,
         change: &Change,
         mutation: &rolecall_model::Mutation,
         response: &Response,
         redactor: &Redactor,
     ) -> Result<MutationResult, CallError> {
-        receipt::receipt(change, mutation, response, redactor)
+        mutation_result::mutation_result(change, mutation, response, redactor)
     }
 }

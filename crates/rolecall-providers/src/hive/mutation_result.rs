@@ -17,7 +17,7 @@ use super::{MutationResult, Verdict, token};
 use rolecall_graphql::{CallError, Redactor, Response, parse};
 use rolecall_model::{Action, Change, Entity, HoldReason, Permission, RemoteId, Resources};
 
-pub(super) fn receipt(
+pub(super) fn mutation_result(
     change: &Change,
     mutation: &rolecall_model::Mutation,
     response: &Response,

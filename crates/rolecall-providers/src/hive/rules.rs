@@ -8,9 +8,9 @@ use serde_json::{Value, json};
 use super::Hive;
 use super::resources::to_wire;
 use rolecall_model::{
-    Action, Address, Call, Change, Entity, Feature, InviteField, Key, KeyField, KeyRemoval, Kind, KnownRoles,
-    ListedInvitations, Live, ManualStep, Permission, ProviderName, Reach, RemoteId, Role, RoleName, Rules, Stage,
-    User, UserRemoval, id_of,
+    Action, Address, Change, Entity, Feature, InviteField, Key, KeyField, KeyRemoval, Kind, KnownRoles,
+    ListedInvitations, Live, LoweredMutation, ManualStep, Permission, ProviderName, Reach, RemoteId, Role,
+    RoleName, Rules, Stage, User, UserRemoval, id_of,
 };
 
 /// The built-in role that allows everything. The server derives its permissions from its name (measured on Hive
@@ -97,13 +97,13 @@ impl Rules for Hive {
         }
     }
 
-    fn lower(&self, change: &Change, live: &Live) -> Vec<Call> {
+    fn lower(&self, change: &Change, live: &Live) -> Vec<LoweredMutation> {
         let organization = json!({ "byId": live.organization_id });
         match (change.action, &change.before, &change.after) {
             (Action::Create, _, Some(Entity::Role(role))) => vec![create_role(role, &organization)],
             (Action::Update, _, Some(Entity::Role(role))) => vec![update_role(role)],
             (Action::Delete, Some(Entity::Role(role)), _) => {
-                vec![call("deleteMemberRole", json!({ "memberRole": { "byId": role.id } }))]
+                vec![lowered("deleteMemberRole", json!({ "memberRole": { "byId": role.id } }))]
             }
             (Action::Update | Action::RemoveAccess, _, Some(Entity::User(user))) => {
                 assign(user, &organization, live).into_iter().collect()
@@ -120,11 +120,11 @@ impl Rules for Hive {
     }
 }
 
-fn call(operation: &'static str, input: Value) -> Call {
-    Call::closing(operation, BTreeMap::from([("input".to_owned(), input)]))
+fn lowered(operation: &'static str, input: Value) -> LoweredMutation {
+    LoweredMutation::new(operation, BTreeMap::from([("input".to_owned(), input)]))
 }
 
-fn create_role(role: &Role, organization: &Value) -> Call {
+fn create_role(role: &Role, organization: &Value) -> LoweredMutation {
     let Role { id: _, name, description, permissions } = role;
     let input = json!({
         "organization": organization,
@@ -132,11 +132,11 @@ fn create_role(role: &Role, organization: &Value) -> Call {
         "description": description,
         "selectedPermissions": permissions,
     });
-    call("createMemberRole", input)
+    lowered("createMemberRole", input)
 }
 
 /// Returns the operation that updates a role. It replaces the name, the description and all permissions.
-fn update_role(role: &Role) -> Call {
+fn update_role(role: &Role) -> LoweredMutation {
     let Role { id, name, description, permissions } = role;
     let input = json!({
         "memberRole": { "byId": id },
@@ -144,7 +144,7 @@ fn update_role(role: &Role) -> Call {
         "description": description,
         "selectedPermissions": permissions,
     });
-    call("updateMemberRole", input)
+    lowered("updateMemberRole", input)
 }
 
 /// Returns the id of the user's only role. If an earlier mutation of the plan creates the role, that is a
@@ -158,7 +158,7 @@ fn role_id(user: &User, live: &Live) -> Option<Value> {
 }
 
 /// Returns the operation that assigns a role and resources. It replaces both.
-fn assign(user: &User, organization: &Value, live: &Live) -> Option<Call> {
+fn assign(user: &User, organization: &Value, live: &Live) -> Option<LoweredMutation> {
     let (id, resources) = (user.id.as_ref()?, user.resources.as_ref()?);
     let input = json!({
         "organization": organization,
@@ -166,7 +166,7 @@ fn assign(user: &User, organization: &Value, live: &Live) -> Option<Call> {
         "member": { "byId": id },
         "resources": to_wire(resources),
     });
-    Some(call("assignMemberRole", input))
+    Some(lowered("assignMemberRole", input))
 }
 
 /// Returns the operations that invite a user. The address is sent in lower case, as most accounts have it.
@@ -174,12 +174,12 @@ fn assign(user: &User, organization: &Value, live: &Live) -> Option<Call> {
 /// A new invitation replaces an open one only if both addresses are spelled the same. For example,
 /// `Jane@acme.example` has an open invitation and is invited again as `jane@acme.example`. The server would keep
 /// both, so the first is cancelled before.
-fn invite(before: Option<&User>, user: &User, organization: &Value, live: &Live) -> Vec<Call> {
+fn invite(before: Option<&User>, user: &User, organization: &Value, live: &Live) -> Vec<LoweredMutation> {
     let Some(role) = role_id(user, live) else { return Vec::new() };
     let email = user.email.key();
-    let mut calls = Vec::new();
+    let mut mutations = Vec::new();
     if let Some(before) = before.filter(|before| before.email.as_str() != email) {
-        calls.push(cancel(before, organization).at(Stage::Clear));
+        mutations.push(cancel(before, organization).at(Stage::Clear));
     }
     let mut input = json!({ "organization": organization, "email": email, "memberRoleId": role });
     // An invitation without resources gives access to all of them. If this server's invitations can't have
@@ -189,17 +189,17 @@ fn invite(before: Option<&User>, user: &User, organization: &Value, live: &Live)
     {
         fields.insert("resources".to_owned(), to_wire(user.resources.as_ref().unwrap_or(&Reach::none())));
     }
-    calls.push(call("inviteToOrganizationByEmail", input));
-    calls
+    mutations.push(lowered("inviteToOrganizationByEmail", input));
+    mutations
 }
 
 /// Returns the operation that cancels an invitation. It names the address exactly as it is listed, because the
 /// server compares the letters' case (measured on Hive 8.1.2).
-fn cancel(user: &User, organization: &Value) -> Call {
-    call("deleteOrganizationInvitation", json!({ "organization": organization, "email": user.email.as_str() }))
+fn cancel(user: &User, organization: &Value) -> LoweredMutation {
+    lowered("deleteOrganizationInvitation", json!({ "organization": organization, "email": user.email.as_str() }))
 }
 
-fn create_token(key: &Key, organization: &Value) -> Call {
+fn create_token(key: &Key, organization: &Value) -> LoweredMutation {
     let input = json!({
         "organization": organization,
         "title": key.name,
@@ -208,14 +208,14 @@ fn create_token(key: &Key, organization: &Value) -> Call {
         "permissions": key.permissions.as_ref().unwrap_or(&BTreeSet::new()),
         "resources": to_wire(key.resources.as_ref().unwrap_or(&Reach::none())),
     });
-    call("createOrganizationAccessToken", input)
+    lowered("createOrganizationAccessToken", input)
 }
 
-fn delete_token(key: &Key, live: &Live) -> Option<Call> {
+fn delete_token(key: &Key, live: &Live) -> Option<LoweredMutation> {
     let id: &RemoteId = key.id.as_ref()?;
     Some(if live.features.contains(&Feature::DeleteAccessToken) {
-        call("deleteAccessToken", json!({ "accessToken": { "byId": id } }))
+        lowered("deleteAccessToken", json!({ "accessToken": { "byId": id } }))
     } else {
-        call("deleteOrganizationAccessToken", json!({ "organizationAccessToken": { "byId": id } }))
+        lowered("deleteOrganizationAccessToken", json!({ "organizationAccessToken": { "byId": id } }))
     })
 }

@@ -7,8 +7,8 @@
 
 mod account_type;
 mod documents;
+mod mutation_result;
 mod read;
-mod receipt;
 mod rules;
 mod wire;
 
@@ -71,14 +71,14 @@ impl Provider for Paradime {
         documents::mutation(operation)
     }
 
-    fn receipt(
+    fn mutation_result(
         &self,
         _: &Change,
         mutation: &rolecall_model::Mutation,
         response: &Response,
         redactor: &Redactor,
     ) -> Result<MutationResult, CallError> {
-        receipt::receipt(mutation, response, redactor)
+        mutation_result::mutation_result(mutation, response, redactor)
     }
 
     fn reads_decide(&self) -> bool {
@@ -91,7 +91,7 @@ impl Provider for Paradime {
     }
 
     fn next_step(&self, change: &Change, error: &CallError) -> Option<String> {
-        receipt::next_step(self.rules(), change, error)
+        mutation_result::next_step(self.rules(), change, error)
     }
 }
 

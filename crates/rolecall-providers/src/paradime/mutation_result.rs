@@ -20,7 +20,7 @@ use rolecall_model::{Action, Change, Entity, ManualStep, Rules};
 /// The documentation doesn't say what a refusal looks like: errors, `ok: false`, or both. All of them count as
 /// one. An empty list of errors next to `ok: true` is a success, although the vendor's Python SDK 6.9.0 takes it
 /// for a failure.
-pub(super) fn receipt(
+pub(super) fn mutation_result(
     mutation: &rolecall_model::Mutation,
     response: &Response,
     redactor: &Redactor,

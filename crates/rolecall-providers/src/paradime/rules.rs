@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Value, json};
 
 use super::account_type::{ADMIN, AccountType, NAMES, Seat, find};
-use super::{Paradime, receipt};
+use super::{Paradime, mutation_result};
 use rolecall_model::{
-    Action, Call, Change, Effect, Entity, InviteField, KeyField, KeyRemoval, Kind, KnownRoles, ListedInvitations,
-    Live, ManualStep, Permission, ProviderName, RoleName, Rules, SeatChange, User, UserRemoval,
+    Action, Change, Effect, Entity, InviteField, KeyField, KeyRemoval, Kind, KnownRoles, ListedInvitations, Live,
+    LoweredMutation, ManualStep, Permission, ProviderName, RoleName, Rules, SeatChange, User, UserRemoval,
 };
 
 impl Rules for Paradime {
@@ -126,7 +126,7 @@ impl Rules for Paradime {
     }
 
     fn why_not_taken(&self, change: &Change) -> Option<String> {
-        let reasons = receipt::likely_reasons(self, change);
+        let reasons = mutation_result::likely_reasons(self, change);
         (!reasons.is_empty()).then(|| reasons.join(". "))
     }
 
@@ -134,27 +134,25 @@ impl Rules for Paradime {
         false
     }
 
-    fn lower(&self, change: &Change, _: &Live) -> Vec<Call> {
+    fn lower(&self, change: &Change, _: &Live) -> Vec<LoweredMutation> {
         let Some(Entity::User(user)) = &change.after else { return Vec::new() };
-        let call = match change.action {
-            Action::Invite => {
-                role(user).map(|role| call("inviteUser", [("email", json!(user.email)), ("accountType", role)]))
-            }
-            Action::Update => user
-                .id
-                .as_ref()
-                .zip(role(user))
-                .map(|(id, role)| call("updateUserAccountType", [("uid", json!(id)), ("accountType", role)])),
-            Action::Disable => user.id.as_ref().map(|id| call("disableUser", [("uid", json!(id))])),
-            // The API has no other operation.
-            Action::Create
-            | Action::Enable
-            | Action::RemoveAccess
-            | Action::Cancel
-            | Action::Remove
-            | Action::Delete => None,
-        };
-        call.into_iter().collect()
+        let mutation =
+            match change.action {
+                Action::Invite => role(user)
+                    .map(|role| lowered("inviteUser", [("email", json!(user.email)), ("accountType", role)])),
+                Action::Update => user.id.as_ref().zip(role(user)).map(|(id, role)| {
+                    lowered("updateUserAccountType", [("uid", json!(id)), ("accountType", role)])
+                }),
+                Action::Disable => user.id.as_ref().map(|id| lowered("disableUser", [("uid", json!(id))])),
+                // The API has no other operation.
+                Action::Create
+                | Action::Enable
+                | Action::RemoveAccess
+                | Action::Cancel
+                | Action::Remove
+                | Action::Delete => None,
+            };
+        mutation.into_iter().collect()
     }
 }
 
@@ -163,9 +161,9 @@ fn role(user: &User) -> Option<Value> {
     user.roles.first().map(|role| json!(role))
 }
 
-fn call<const N: usize>(operation: &'static str, variables: [(&str, Value); N]) -> Call {
+fn lowered<const N: usize>(operation: &'static str, variables: [(&str, Value); N]) -> LoweredMutation {
     let variables = variables.map(|(name, value)| (name.to_owned(), value));
-    Call::closing(operation, BTreeMap::from(variables))
+    LoweredMutation::new(operation, BTreeMap::from(variables))
 }
 
 fn seat(roles: &BTreeSet<RoleName>) -> Seat {

@@ -8,9 +8,9 @@ mod context;
 mod documents;
 mod generation;
 mod lower;
+mod mutation_result;
 mod number;
 mod read;
-mod receipt;
 mod rules;
 mod shows;
 mod wire;
@@ -78,8 +78,8 @@ impl Provider for RapidApi {
     }
 
     fn budget(&self, desired: &Desired) -> Option<Quota> {
-        let calls = desired.requests_per_minute.map_or(REQUESTS_PER_MINUTE, |requests| requests as usize);
-        Some(Quota { calls, window: Duration::from_secs(60) })
+        let requests = desired.requests_per_minute.map_or(REQUESTS_PER_MINUTE, |requests| requests as usize);
+        Some(Quota { requests, window: Duration::from_secs(60) })
     }
 
     fn requests_to_read(&self, desired: &Desired) -> Option<(usize, usize)> {
@@ -102,14 +102,14 @@ impl Provider for RapidApi {
         documents::mutation(operation)
     }
 
-    fn receipt(
+    fn mutation_result(
         &self,
         change: &Change,
         mutation: &rolecall_model::Mutation,
         response: &Response,
         redactor: &Redactor,
     ) -> Result<MutationResult, CallError> {
-        receipt::receipt(change, mutation, response, redactor)
+        mutation_result::mutation_result(change, mutation, response, redactor)
     }
 
     fn reads_decide(&self) -> bool {
@@ -117,10 +117,10 @@ impl Provider for RapidApi {
     }
 
     fn next_step_of_read(&self, error: &ReadError) -> Option<&'static str> {
-        receipt::next_step_of_read(error)
+        mutation_result::next_step_of_read(error)
     }
 
     fn next_step(&self, change: &Change, error: &CallError) -> Option<String> {
-        receipt::next_step(change, error)
+        mutation_result::next_step(change, error)
     }
 }

@@ -10,7 +10,7 @@ use super::number::id_in;
 use rolecall_graphql::{Answer, CallError, PossibleEffect, Redactor, Response};
 use rolecall_model::{Action, Change, Entity, Kind};
 
-pub(super) fn receipt(
+pub(super) fn mutation_result(
     change: &Change,
     mutation: &rolecall_model::Mutation,
     response: &Response,

@@ -6,9 +6,9 @@ use jiff::SignedDuration;
 
 use super::{RapidApi, context, lower, shows};
 use rolecall_model::{
-    Call, Change, Desired, Effect, Entity, Feature, InviteField, KeyField, KeyRemoval, Kind, KnownRoles,
-    ListedInvitations, Live, ManualStep, Mutation, Permission, ProviderName, RoleName, Rules, Seen, TeamName,
-    User, UserRemoval, Variables,
+    Change, Desired, Effect, Entity, Feature, InviteField, KeyField, KeyRemoval, Kind, KnownRoles,
+    ListedInvitations, Live, LoweredMutation, ManualStep, Mutation, Permission, ProviderName, RoleName, Rules,
+    Seen, TeamName, User, UserRemoval, Variables,
 };
 
 /// The roles of invitations. They belong to an older system of roles, and the vendor's pages show these two.
@@ -195,7 +195,7 @@ impl Rules for RapidApi {
         lower::merged(operation, variables)
     }
 
-    fn lower(&self, change: &Change, live: &Live) -> Vec<Call> {
+    fn lower(&self, change: &Change, live: &Live) -> Vec<LoweredMutation> {
         lower::lower(change, live)
     }
 }

@@ -37,7 +37,7 @@ pub(super) fn shows(mutation: &Mutation, change: &Change, live: &Live) -> Option
             Some(user.teams.as_ref()?.get(&team.name)?.as_ref()? == &role.name)
         }
         "deleteUserInvites" => {
-            let listed = live.invitations.as_ref().filter(|list| !list.completeness.is_broken())?;
+            let listed = live.invitations.as_ref().filter(|list| !list.completeness.is_incomplete())?;
             // The same mutation may cancel other invitations, too.
             let cancelled = change.before.as_ref().and_then(Entity::user)?;
             Some(!listed.items.iter().any(|other| other.email.as_str() == cancelled.email.as_str()))
@@ -46,7 +46,7 @@ pub(super) fn shows(mutation: &Mutation, change: &Change, live: &Live) -> Option
         "removeTeamUserFromAllOrgTeams" => {
             let email = variables.get("email")?.as_str()?;
             let is_listed = live.users.items.iter().any(|user| user.email.as_str() == email);
-            (is_listed || !live.users.completeness.is_broken()).then_some(!is_listed)
+            (is_listed || !live.users.completeness.is_incomplete()).then_some(!is_listed)
         }
         _ => None,
     }

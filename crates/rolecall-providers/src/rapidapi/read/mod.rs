@@ -78,7 +78,7 @@ async fn read_as(reader: &Reader, desired: &Desired, generation: Generation) -> 
     let doubt = give_roles(&mut users.items, &held, &assigned, &teams, &roles);
     let admins_unsure = doubt_about_admins(&users.items, &held, &caller, &legacy_admins, &roles);
     let doubt = doubt.or_else(|| admins_unsure.clone());
-    if let (Some(why), false) = (doubt, users.completeness.is_broken()) {
+    if let (Some(why), false) = (doubt, users.completeness.is_incomplete()) {
         users.completeness = Completeness::Broken { why };
     }
     let teams_completeness = completeness_of_teams(&teams, num_of_teams, doubt_about_teams);
