@@ -72,8 +72,6 @@ fn verb(change: &Change) -> String {
         (Action::Invite, Some(Entity::User(before))) if before.invited => "invite again".to_owned(),
         (Action::Invite, _) => "invite".to_owned(),
         (Action::Update, Some(Entity::User(user))) if has_role_alone(user) => "update the role".to_owned(),
-        (Action::Update, Some(Entity::Organization(_) | Entity::Team(_))) => "update".to_owned(),
-        (Action::Update, Some(Entity::User(user))) if user.teams.is_some() => "update".to_owned(),
         (Action::Update, _) => "update".to_owned(),
         (Action::Disable, _) => "disable".to_owned(),
         (Action::RemoveAccess, _) => "remove all access".to_owned(),

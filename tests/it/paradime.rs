@@ -900,6 +900,7 @@ fn an_owner_who_is_nobody_guards_nobody() {
 
 /// The reported outcome of each kind of answer to a mutation, with and without an effect.
 #[test]
+#[expect(clippy::too_many_lines, reason = "one case for each kind of answer")]
 fn every_kind_of_answer_is_told_apart() {
     const HTML: &str = "<!DOCTYPE html><title>Sign in</title>";
     let cases: &[(u16, &str, bool, Outcome, &str)] = &[

@@ -21,7 +21,7 @@ fn paragraphs(text: &str) -> Vec<String> {
                 paragraphs.push(String::new());
             }
             Event::End(TagEnd::CodeBlock | TagEnd::Table | TagEnd::Heading(_) | TagEnd::HtmlBlock) => {
-                left_out -= 1
+                left_out -= 1;
             }
             Event::Start(Tag::Paragraph | Tag::Item | Tag::List(_))
             | Event::End(TagEnd::Paragraph | TagEnd::Item | TagEnd::List(_)) => paragraphs.push(String::new()),

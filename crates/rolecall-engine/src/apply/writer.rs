@@ -106,7 +106,7 @@ async fn attempt(
             match budget.take(*quota) {
                 Ok(ticket) => break Some(ticket),
                 Err(wait) => {
-                    interrupt::unless_shutdown(apply, tokio::time::sleep(wait)).await.ok_or_else(interrupted)?
+                    interrupt::unless_shutdown(apply, tokio::time::sleep(wait)).await.ok_or_else(interrupted)?;
                 }
             }
         },
