@@ -33,7 +33,7 @@ fn email(index: usize) -> String {
     format!("person.number.{index:06}@acme.example")
 }
 
-/// The roles that the file wishes. One user in ten has others live.
+/// The roles in the file. One user in ten has other live roles.
 fn roles(index: usize) -> Vec<&'static str> {
     ROLES.iter().enumerate().filter(|(bit, _)| (index >> bit) & 1 == 1).map(|(_, role)| *role).collect()
 }
@@ -55,7 +55,7 @@ fn yaml(users: usize) -> String {
     text
 }
 
-/// The same wish as JSON, for the floor that any parser stands on.
+/// The same file as JSON, to measure the least time that any parser needs.
 fn as_json(users: usize) -> String {
     let user = |index| json!({ "email": email(index), "first_name": "Person", "last_name": format!("Number {index}"), "roles": roles(index), "enabled": true });
     json!({ "users": (0..users).map(user).collect::<Vec<_>>() }).to_string()

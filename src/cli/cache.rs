@@ -254,7 +254,7 @@ pub(super) struct FileBudget {
     /// The number of requests of this run that are answered, and the number that the run is expected to send.
     answered: AtomicUsize,
     expected: AtomicUsize,
-    /// Whether the file can't be used. People were told so.
+    /// True if the file can't be used, which was printed once.
     is_unshared: AtomicBool,
     /// The budget of this process alone, if the file can't be used.
     fallback: MemoryBudget,

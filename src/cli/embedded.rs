@@ -89,7 +89,7 @@ pub(super) fn sandbox_desired(provider: ProviderName, organization: &RemoteId) -
     within(Desired::of(provider, place, organization, endpoint, BTreeMap::new()))
 }
 
-/// Returns the desired with the host name that the sandbox expects.
+/// Returns the desired state with the host name that the sandbox expects.
 fn within(desired: Desired) -> Desired {
     let host = rolecall_sandbox::gateway_host(desired.provider)
         .map(|host| Placed { value: host.to_owned(), place: desired.place.clone() });

@@ -101,7 +101,7 @@ impl Organization<'_> {
         Ok(self.plan(live, facts, Some(&Approved { still_valid: &chosen, seal: None }))?.plan)
     }
 
-    /// Returns the selected changes, with the changes that they rely on.
+    /// Returns the selected changes, with the changes that they depend on.
     pub fn chosen(&self, sealed: &Sealed) -> Result<BTreeSet<Address>, Failure> {
         select(sealed, &self.selection).map_err(|wrong| selection::failure(&self.name(), &wrong))
     }

@@ -84,7 +84,7 @@ fn save(path: &Path, text: &str) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Returns what people are told of an undo file: its name, the command that plans it, and what it can't undo.
+/// Returns the text about an undo file: its name, the command that plans it, and what it can't undo.
 pub(super) fn saved_text(Undone { file, irreversible }: &Undone, connection: &Connection) -> String {
     let file = file.display();
     let sandbox = if connection.sandbox { " --sandbox" } else { "" };

@@ -78,7 +78,7 @@ pub fn render(subject: Subject<'_>, format: Format, layout: Layout) -> Option<St
         (Subject::Ledger(records), Format::Markdown) => markdown::runs(&of_ledger(records)),
         (Subject::Ledger(records), Format::Junit) => junit::runs(&of_ledger(records)),
         (Subject::Ledger(records), Format::Github) => github::runs(&of_ledger(records)),
-        // Nothing that a ledger remembers stands in a file.
+        // A record of a ledger has no place in a file, so there is no SARIF.
         (Subject::Ledger(_), Format::Sarif) => return None,
         (Subject::Outcomes(outcomes), Format::Text) => outcomes_text(outcomes, layout),
         (Subject::Outcomes(outcomes), Format::Json) => super::json(outcomes),

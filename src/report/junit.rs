@@ -101,7 +101,7 @@ fn line(finding: &Finding) -> String {
     format!("{}: {}: {}{hint}", clean(&finding.place), finding.code, clean(&finding.message))
 }
 
-/// `is_drift`: whatever has to be done is a failure.
+/// Writes an organisation. With `is_drift`, every change and every blocked hold is a failure.
 fn suite(plan: &OrganizationPlan, is_drift: bool) -> TestSuite {
     let name = name(plan);
     let mut suite = TestSuite::new(&name);
@@ -121,8 +121,8 @@ fn suite(plan: &OrganizationPlan, is_drift: bool) -> TestSuite {
         let status = if is_drift { failure("drift", &outline.verb) } else { TestCaseStatus::success() };
         let mut case = case(&outline.address, &class("change"), status);
         let notes = outline.notes.iter().map(|note| note.text.clone());
-        let told: Vec<String> = [outline.verb].into_iter().chain(notes).chain(outline.place).collect();
-        case.set_system_out(told.join("\n"));
+        let lines: Vec<String> = [outline.verb].into_iter().chain(notes).chain(outline.place).collect();
+        case.set_system_out(lines.join("\n"));
         suite.add_test_case(case);
     }
     let mut holds: BTreeMap<&Address, Vec<&Hold>> = BTreeMap::new();
@@ -135,7 +135,7 @@ fn suite(plan: &OrganizationPlan, is_drift: bool) -> TestSuite {
     suite
 }
 
-/// All that holds one entity.
+/// Returns the status of an entity with these holds.
 fn held(holds: &[&Hold], is_drift: bool) -> TestCaseStatus {
     let reasons: Vec<String> = holds.iter().map(|hold| clean(&hold.reason)).collect();
     let reasons = reasons.join("; ");
@@ -150,7 +150,7 @@ fn held(holds: &[&Hold], is_drift: bool) -> TestCaseStatus {
     }
 }
 
-/// Readers tell cases apart by their class and their name alone
+/// Returns the class of a case. Readers distinguish cases only by class and name
 /// (<https://docs.gitlab.com/ci/testing/unit_test_reports/>), so that the organisation is a part of it.
 fn class(organization: &str, kind: &str) -> String {
     format!("{organization} {kind}")
@@ -174,8 +174,8 @@ fn report(name: &str, suites: impl IntoIterator<Item = TestSuite>) -> String {
     without_skipped(&report.to_string().unwrap_or_default())
 }
 
-/// The element around all suites has no such attribute in the schema that Jenkins reads by
-/// (<https://github.com/jenkinsci/xunit-plugin>, junit-10.xsd). Its name is one of ours, and holds no quote.
+/// Removes the attribute `skipped` of the element around all suites, which the schema of Jenkins doesn't have
+/// (<https://github.com/jenkinsci/xunit-plugin>, junit-10.xsd). The element's name is fixed and contains no quote.
 fn without_skipped(xml: &str) -> String {
     let Some((before, rest)) = xml.split_once(" skipped=\"") else { return xml.to_owned() };
     match rest.split_once('"') {

@@ -1,7 +1,7 @@
 //! A drift report as metrics, in Prometheus' text format, for a file that a node exporter picks up
 //! (<https://prometheus.io/docs/instrumenting/exposition_formats/>).
 //!
-//! Written by ourselves, since the client library gives no order to the series of a family.
+//! The format is written here, because the client library gives no order to the series of a family.
 
 use std::fmt::Write as _;
 

@@ -65,11 +65,11 @@ fn of_step(step: &Step) -> Row {
     Row { outcome: step.outcome, address: step.address.to_string(), what, message: step.message.clone() }
 }
 
-/// Returns each run of a ledger, with the last outcome of each of its mutations. A mutation without an outcome was under
-/// way when the process died.
+/// Returns each run of a ledger, with the last outcome of each of its mutations. A mutation without an outcome was in
+/// flight when the process died.
 pub(super) fn of_ledger(records: &[Record]) -> Vec<Run> {
     let mut runs: Vec<Run> = Vec::new();
-    // Where in the last run each mutation stands.
+    // The index of each mutation among the rows of the last run.
     let mut rows: BTreeMap<&str, usize> = BTreeMap::new();
     for Record { at, run, event } in records {
         let at = at.strftime("%Y-%m-%d %H:%M:%S");

@@ -50,14 +50,14 @@ fn a_network_that_is_lost_on_the_way_loses_nothing_else() {
     let (mut env, server) = served(ProviderName::Hive, &["--fault", "latency=300@inviteToOrganizationByEmail"]);
     let mut child = env.command().args(APPLY).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let mut stdout = BufReader::new(child.stdout.take().unwrap());
-    let mut told = String::new();
-    while !told.contains("done      key/ci-publisher") && stdout.read_line(&mut told).unwrap() > 0 {}
+    let mut output = String::new();
+    while !output.contains("done      key/ci-publisher") && stdout.read_line(&mut output).unwrap() > 0 {}
     drop(server);
-    stdout.read_to_string(&mut told).unwrap();
-    assert_eq!(child.wait().unwrap().code(), Some(5), "{told}");
+    stdout.read_to_string(&mut output).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(5), "{output}");
     let mut stderr = String::new();
     child.stderr.take().unwrap().read_to_string(&mut stderr).unwrap();
-    assert!(told.contains("the platform can't be used any more"), "{told}{stderr}");
+    assert!(output.contains("the platform can't be used any more"), "{output}{stderr}");
     // The network is back, and the next run does what is left.
     let _server = env.serve_example(ProviderName::Hive, &[]);
     let said = env.run(APPLY);
@@ -93,7 +93,7 @@ fn a_platform_that_fails_now_and_then_is_dealt_with_in_one_run() {
 }
 
 #[test]
-fn whoever_stops_reading_what_apply_says_stops_nothing() {
+fn a_closed_pipe_does_not_stop_an_apply() {
     let (env, _server) = served(ProviderName::Hive, &[]);
     let mut child = env.command().args(APPLY).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     drop(child.stdout.take());
@@ -109,15 +109,15 @@ fn a_second_ctrl_c_ends_it_at_once() {
     let (env, _server) = served(ProviderName::Bitpanda, &["--fault", "latency=30000@updateUser"]);
     let mut child = env.command().args(APPLY).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let mut stdout = BufReader::new(child.stdout.take().unwrap());
-    let mut told = String::new();
-    while !told.contains("done      key/ci-pipeline") && stdout.read_line(&mut told).unwrap() > 0 {}
+    let mut output = String::new();
+    while !output.contains("done      key/ci-pipeline") && stdout.read_line(&mut output).unwrap() > 0 {}
     let began = Instant::now();
     // As GitHub cancels a job.
     for signal in ["-INT", "-TERM"] {
         std::thread::sleep(Duration::from_millis(300));
         std::process::Command::new("kill").args([signal, &child.id().to_string()]).status().unwrap();
     }
-    assert_eq!(child.wait().unwrap().code(), Some(5), "{told}");
+    assert_eq!(child.wait().unwrap().code(), Some(5), "{output}");
     assert!(began.elapsed() < Duration::from_secs(25), "it waited for what was under way");
     let mut stderr = String::new();
     child.stderr.take().unwrap().read_to_string(&mut stderr).unwrap();
@@ -153,7 +153,7 @@ fn a_ctrl_c_does_not_lose_a_secret_on_its_way() {
 }
 
 #[test]
-fn several_organisations_are_each_told_of_by_name() {
+fn several_organisations_are_each_reported_by_name() {
     let (env, server) = served(ProviderName::Bitpanda, &[]);
     env.write("here/org.yaml", env.read("file.yaml"));
     // Nothing listens at this address.
@@ -198,14 +198,14 @@ fn a_ctrl_c_between_two_organisations_tells_of_both_and_is_no_success() {
         .spawn()
         .unwrap();
     let mut stdout = BufReader::new(child.stdout.take().unwrap());
-    let mut told = String::new();
-    while !told.contains("live and the file are in sync") && stdout.read_line(&mut told).unwrap() > 0 {}
+    let mut output = String::new();
+    while !output.contains("live and the file are in sync") && stdout.read_line(&mut output).unwrap() > 0 {}
     let began = Instant::now();
     std::process::Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap();
-    stdout.read_to_string(&mut told).unwrap();
-    assert_eq!(child.wait().unwrap().code(), Some(5), "{told}");
+    stdout.read_to_string(&mut output).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(5), "{output}");
     assert!(began.elapsed() < Duration::from_secs(15), "it waited for the second to be read");
-    let (_, endings) = told.split_once("2 organisations\n").unwrap_or_else(|| panic!("{told}"));
+    let (_, endings) = output.split_once("2 organisations\n").unwrap_or_else(|| panic!("{output}"));
     assert!(endings.contains("done              bitpanda"), "{endings}");
     assert!(
         endings.contains("partly applied    hive acme") || endings.contains("nothing was sent  hive"),

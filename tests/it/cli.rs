@@ -233,7 +233,7 @@ fn an_edited_plan_sends_nothing() {
 }
 
 #[test]
-fn a_plan_whose_seal_was_forged_still_sends_only_what_the_file_wishes() {
+fn a_plan_with_a_forged_seal_sends_only_what_the_file_says() {
     let env = Env::with_example();
     env.run(&["plan", "--sandbox", "--out", "plan.json", "bitpanda.yaml"]);
     let mut plan: rolecall_model::Plan = serde_json::from_str(&env.read("plan.json")).unwrap();
@@ -377,7 +377,7 @@ fn every_exit_code_is_what_the_help_says() {
 }
 
 #[test]
-fn several_organisations_are_independent_and_the_worst_ending_is_told() {
+fn several_organisations_are_independent_and_the_worst_ending_is_reported() {
     let (env, server) = served(&[]);
     env.write("a.yaml", server.example());
     env.write("b.yaml", server.example().replace("f8588dc7-e1ce-4d92-a473-809a0a357ad9", "another"));
@@ -517,15 +517,15 @@ fn ctrl_c_ends_an_apply_after_what_is_in_flight() {
         .unwrap();
     // The first mutation creates a key. The interrupt comes when its outcome is reported.
     let mut stdout = child.stdout.take().unwrap();
-    let mut told = String::new();
+    let mut output = String::new();
     let mut byte = [0];
-    while !told.contains("done      key/ci-pipeline") && stdout.read(&mut byte).unwrap() > 0 {
-        told.push(char::from(byte[0]));
+    while !output.contains("done      key/ci-pipeline") && stdout.read(&mut byte).unwrap() > 0 {
+        output.push(char::from(byte[0]));
     }
     std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
     let mut rest = String::new();
     stdout.read_to_string(&mut rest).unwrap();
-    assert_eq!(child.wait().unwrap().code(), Some(5), "{told}{rest}");
+    assert_eq!(child.wait().unwrap().code(), Some(5), "{output}{rest}");
     assert!(rest.contains("the run was interrupted") && rest.contains("Stopped early"), "{rest}");
     assert_eq!(env.run(&["apply", "--auto-approve", "org.yaml"]).code, 0, "the next run goes on");
 }

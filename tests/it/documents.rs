@@ -109,7 +109,7 @@ fn mutations_ask_for_nothing_undocumented_and_are_single_mutations() {
 }
 
 #[test]
-fn every_type_name_in_a_bitpanda_mutation_stands_in_the_table_of_guesses() {
+fn every_type_name_in_a_bitpanda_mutation_is_in_the_table_of_guesses() {
     let schema = committed("bitpanda.graphql");
     for (field, mutation) in bitpanda::MUTATIONS {
         let document = document(&schema, mutation.text, mutation.name);

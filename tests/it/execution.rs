@@ -270,7 +270,7 @@ fn what_has_no_limit_does_not_wait_for_what_has_one() {
 /// An interrupted run may leave a mutation unsent that it would have sent again. The mutation isn't treated as
 /// never sent.
 #[test]
-fn whoever_ends_the_run_is_told_what_stays_open() {
+fn an_interrupted_run_reports_what_stays_open() {
     let (world, body) = role_changes(3);
     let mut rig = Rig::new(world, &body);
     rig.parallelism = Some(1);

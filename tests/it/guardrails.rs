@@ -394,15 +394,15 @@ fn no_exception_leaves_fewer_admins_than_the_platform_needs() {
     // The user stays an environment admin, but is no admin of this organisation.
     world.assign("USER_ORGANIZATION", "organization-developer", own, Some(organization), None);
     let head = rapidapi::head_of(organization);
-    let wish = |more: &str| {
+    let body = |more: &str| {
         format!("guardrails: {{ min_admins: 1{more} }}\nusers: [{{ email: jane@x.example, absent: true }}]")
     };
-    let mut rig = Rig::<Hub>::new(world, &wish(""));
-    rig.desired = crate::support::rig::desired(&format!("{head}{}", wish("")));
+    let mut rig = Rig::<Hub>::new(world, &body(""));
+    rig.desired = crate::support::rig::desired(&format!("{head}{}", body("")));
     let seal = rig.plan().seal;
     let exception =
         format!(", exceptions: [{{ plan: \"{seal}\", rails: [min_admins], until: {NEVER}, reason: all go }}]");
-    rig.desired = crate::support::rig::desired(&format!("{head}{}", wish(&exception)));
+    rig.desired = crate::support::rig::desired(&format!("{head}{}", body(&exception)));
     let plan = rig.plan();
     assert_eq!(plan.seal, seal);
     let left = plan.refusals.iter().find(|it| it.message.starts_with("0 usable admins")).unwrap();
@@ -464,7 +464,7 @@ fn an_admin_who_was_demoted_meanwhile_no_longer_counts() {
 // ---- rolecall's own access
 
 #[test]
-fn whoever_calls_keeps_what_it_needs_unless_the_file_says_otherwise() {
+fn rolecalls_own_access_is_kept_unless_the_file_says_otherwise() {
     use crate::support::{bitpanda, paradime};
     let own_key = "keys: [{ name: rolecall, absent: true }]";
     let more = "guardrails: { require_self: false, min_admins: 0 }\n";
@@ -489,7 +489,7 @@ fn whoever_calls_keeps_what_it_needs_unless_the_file_says_otherwise() {
 
 /// The last user or key that could undo a mistake stays, whichever it is. It may be removed if there is another.
 #[test]
-fn whoever_calls_is_never_the_last_who_goes() {
+fn rolecalls_own_access_is_removed_only_if_other_admins_remain() {
     use crate::support::{bitpanda, hive, paradime};
     let none = "guardrails: { require_self: false, min_admins: 1 }\n";
     // Rolecall's own user.

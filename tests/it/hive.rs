@@ -504,7 +504,7 @@ fn a_role_that_is_not_there_is_named_with_the_nearest() {
 }
 
 #[test]
-fn two_members_with_one_address_are_told_apart_by_id_only() {
+fn two_members_with_one_address_are_distinguished_only_by_id() {
     let mut world = with_members(0);
     member(&mut world, "twin@x.example", "Viewer", Assignment::All);
     member(&mut world, "twin@x.example", "Viewer", Assignment::All);
@@ -522,7 +522,7 @@ fn two_members_with_one_address_are_told_apart_by_id_only() {
 }
 
 #[test]
-fn whoever_must_go_is_contained_and_the_removal_is_left_to_a_person() {
+fn a_user_who_must_be_removed_loses_access_and_the_removal_is_a_manual_step() {
     let mut rig = Rig::new(with_members(1), "users: [{ email: u0@x.example, absent: true }]");
     let report = rig.apply();
     assert!(report.all_done());
@@ -551,7 +551,7 @@ fn containment_uses_the_role_that_the_file_names_and_never_one_that_allows_somet
 }
 
 #[test]
-fn under_manage_all_whoever_is_not_listed_is_contained_and_the_owner_never() {
+fn under_manage_all_unlisted_members_lose_access_and_the_owner_never() {
     let mut world = with_members(2);
     member(&mut world, "chief@x.example", "Admin", Assignment::All);
     let mut rig = Rig::new(world, "manage: { users: all }\nusers: [{ email: chief@x.example }]");
@@ -594,7 +594,7 @@ fn the_last_admins_are_kept() {
 }
 
 #[test]
-fn whom_another_system_provisions_is_nobodys_failure() {
+fn an_externally_managed_user_is_no_failure() {
     let mut world = with_members(1);
     world.members[1].provisioned = true;
     let mut rig = Rig::new(world, "users: [{ email: u0@x.example, roles: [Admin] }]");
@@ -783,7 +783,7 @@ fn a_change_of_a_role_says_who_has_it_and_spares_whom_the_file_protects() {
 }
 
 #[test]
-fn every_account_of_somebody_who_must_go_is_contained() {
+fn every_account_of_a_user_who_must_be_removed_loses_access() {
     let mut world = with_members(0);
     member(&mut world, "twin@x.example", "Viewer", Assignment::All);
     member(&mut world, "twin@x.example", "Admin", Assignment::All);
@@ -803,7 +803,7 @@ fn an_account_that_is_gone_does_not_hide_an_invitation() {
 }
 
 #[test]
-fn whoever_must_go_goes_though_invitations_can_not_be_read() {
+fn a_user_is_removed_although_invitations_can_not_be_read() {
     let mut world = with_members(1);
     invitation(&mut world, "foreign@x.example", "Viewer");
     world.invitations[0].role_id = uuid("of another organisation");
@@ -851,7 +851,7 @@ users:
 }
 
 #[test]
-fn the_containment_role_is_made_only_for_somebody_who_is_contained() {
+fn the_containment_role_is_created_only_if_a_user_gets_it() {
     let body = "guardrails: { protected: [user/u0@x.example] }\nusers: [{ email: u0@x.example, absent: true }]";
     let plan = Rig::new(with_members(1), body).plan();
     assert!(plan.sealed.changes.is_empty());
@@ -998,7 +998,7 @@ fn a_role_goes_once_the_invitations_that_carry_it_are_cancelled() {
 }
 
 #[test]
-fn whoever_accepted_and_left_is_invited_again_only_when_asked() {
+fn a_former_member_is_invited_again_only_with_assert() {
     let mut rig = Rig::new(
         world(),
         "reinvite_expired: true\nusers: [{ email: new@x.example, roles: [Viewer], resources: all }]",
@@ -1047,7 +1047,7 @@ fn one_invitation_that_the_platform_fails_on_makes_all_of_them_unreadable_and_no
 }
 
 #[test]
-fn whom_we_uninvited_is_invited_again_when_the_file_lists_them_again() {
+fn a_user_whose_invitation_we_cancelled_is_invited_again_when_the_file_lists_them_again() {
     let body = "users: [{ email: new@x.example, roles: [Viewer], resources: all }]";
     let mut rig = Rig::new(world(), body);
     rig.apply();

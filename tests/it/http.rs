@@ -1,4 +1,4 @@
-//! HTTP over a real socket: each kind of answer is told apart.
+//! HTTP over a real socket: each kind of answer is distinguished.
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -168,7 +168,7 @@ fn retry_after_is_obeyed() {
 }
 
 #[test]
-fn a_refused_credential_is_told_apart_however_it_is_said() {
+fn a_refused_credential_is_recognised_in_every_form() {
     let coded = |code: &str| ok(&json!({ "data": null, "errors": [{ "message": "x", "errorType": code }] }));
     let extension = ok(&json!({ "errors": [{ "message": "x", "extensions": { "code": "UNAUTHENTICATED" } }] }));
     let prefixed = ok(&json!({ "errors": [{ "message": "INVALID_SESSION_TOKEN: x" }] }));
@@ -181,7 +181,7 @@ fn a_refused_credential_is_told_apart_however_it_is_said() {
 }
 
 #[test]
-fn other_answers_are_told_apart() {
+fn other_answers_are_distinguished() {
     let html = answer("200 OK", "content-type: text/html\r\n", "<!DOCTYPE html><title>Sign in</title>");
     assert_eq!(error(vec![html]), CallError::NotJson("it is an HTML page".to_owned()));
     assert_eq!(error(vec![answer("200 OK", "", "")]), CallError::NotJson("it is empty".to_owned()));

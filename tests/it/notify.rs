@@ -25,7 +25,7 @@ fn sandboxed() -> Env {
 const SANDBOX: &[&str] = &["--sandbox", "hive.yaml"];
 
 #[test]
-fn one_message_for_what_is_new_none_for_what_was_told_and_one_when_it_is_gone() {
+fn one_message_for_new_drift_none_for_reported_drift_and_one_when_it_is_gone() {
     let env = sandboxed();
     let receiver = Receiver::answering(&[200]);
     assert_eq!(drift(&env, &receiver, SANDBOX).code, 2);
@@ -71,7 +71,7 @@ fn no_drift_from_the_start_is_no_news() {
 }
 
 #[test]
-fn what_could_not_be_told_is_told_by_the_next_run() {
+fn a_message_that_failed_is_sent_by_the_next_run() {
     let env = sandboxed();
     for (statuses, tries) in [(&[404u16] as &'static [u16], 1), (&[302], 1), (&[503], 4)] {
         let receiver = Receiver::answering(statuses);
@@ -88,7 +88,7 @@ fn what_could_not_be_told_is_told_by_the_next_run() {
 }
 
 #[test]
-fn a_drift_report_in_json_tells_what_was_told_and_so_does_an_empty_file_of_nothing() {
+fn a_drift_report_in_json_counts_as_reported_and_an_empty_file_as_nothing_reported() {
     let env = sandboxed();
     env.run(&["drift", "--sandbox", "hive.yaml", "--report", "json=told.json"]);
     let receiver = Receiver::answering(&[200]);
@@ -118,13 +118,13 @@ fn a_list_that_breaks_once_is_neither_the_end_of_drift_nor_its_return() {
 }
 
 #[test]
-fn where_nothing_can_be_kept_nothing_is_told_and_a_report_that_fails_keeps_nobody_from_being_told() {
+fn without_a_writable_file_nothing_is_sent_and_a_failed_report_does_not_stop_the_message() {
     let env = sandboxed();
     let receiver = Receiver::answering(&[200]);
     let said =
         env.run(&["drift", "--sandbox", "hive.yaml", "--notify", &receiver.url, "--previous", "no/told.json"]);
     assert_eq!(said.code, 1, "{}", said.all());
-    assert!(receiver.take().is_empty(), "or it would be told again and again");
+    assert!(receiver.take().is_empty(), "or it would be reported again and again");
     env.write("folder/x", "");
     let said = drift(&env, &receiver, &[SANDBOX, &["--metrics-file", "folder"]].concat());
     assert_eq!(said.code, 1, "{}", said.all());
@@ -152,7 +152,7 @@ fn what_cant_be_read_this_time_is_neither_gone_nor_new_the_next() {
     std::fs::rename(env.path("file.yaml"), env.path("paradime.yaml")).unwrap();
     let said = drift(&env, &receiver, &["."]);
     assert_eq!(said.code, 2, "{}", said.all());
-    assert!(receiver.take().is_empty(), "it was told of before: {}", said.all());
+    assert!(receiver.take().is_empty(), "it was reported before: {}", said.all());
 }
 
 #[test]
@@ -185,9 +185,9 @@ fn usage_that_cant_work_is_refused_before_anything_is_read() {
         (&["--previous", "p.json"], "--notify"),
         (&["--notify", "https://hooks.example/x", "--previous", "hive.yaml"], "is not a plan"),
     ];
-    for (args, told) in cases {
+    for (args, expected) in cases {
         let said = env.run(&[&["drift", "--sandbox", "hive.yaml"], *args].concat());
         assert_eq!(said.code, 1, "{}", said.all());
-        assert!(said.stderr.contains(told) && said.stdout.is_empty(), "{}", said.all());
+        assert!(said.stderr.contains(expected) && said.stdout.is_empty(), "{}", said.all());
     }
 }

@@ -45,9 +45,9 @@ fn sent_at(answers: Vec<Response>, requests: usize) -> (Vec<u128>, Vec<u64>) {
     runtime.block_on(async {
         let platform = Arc::new(Platform { answers: Mutex::new(answers), asked: Mutex::default() });
         let waits = Arc::new(Mutex::new(Vec::new()));
-        let told = Arc::clone(&waits);
-        let told = Arc::new(move |wait: Duration| told.lock().unwrap().push(wait.as_secs()));
-        let transport = BackpressureTransport::new(platform.clone(), told);
+        let recorded = Arc::clone(&waits);
+        let on_wait = Arc::new(move |wait: Duration| recorded.lock().unwrap().push(wait.as_secs()));
+        let transport = BackpressureTransport::new(platform.clone(), on_wait);
         let request = Request::query(&Query::new("Q", "query Q { q }"), json!({}));
         let began = Instant::now();
         for _ in 0..requests {
@@ -67,7 +67,7 @@ fn nothing_waits_where_nobody_asks_for_it() {
 }
 
 #[test]
-fn whoever_comes_after_a_refusal_waits_as_long_as_it_said() {
+fn a_request_after_a_refusal_waits_as_long_as_the_platform_asked() {
     let (asked, waits) = sent_at(vec![fine(), too_many(Some(7))], 3);
     assert_eq!((asked, waits), (vec![0, 0, 7000], vec![7]));
     // The platform doesn't say how long to wait.

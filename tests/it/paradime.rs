@@ -165,7 +165,7 @@ fn half_answers_are_errors() {
 }
 
 #[test]
-fn a_credential_that_is_refused_is_told_from_a_platform_that_fails() {
+fn a_refused_credential_is_distinguished_from_a_failing_platform() {
     for how in ["http401", "http403", "errors"] {
         let mut world = world();
         world.credentials.clear();
@@ -194,7 +194,7 @@ fn an_account_type_that_came_later_is_kept_and_counts_as_privileged() {
 // ---- who is invited
 
 #[test]
-fn whoever_is_not_there_is_invited_with_all_that_this_may_mean() {
+fn a_missing_user_is_invited_with_all_that_this_may_mean() {
     let rig = Rig::new(world(), "users: [{ email: New@x.example, roles: [ANALYST] }]");
     let plan = rig.plan();
     assert_eq!(
@@ -212,7 +212,7 @@ fn whoever_is_not_there_is_invited_with_all_that_this_may_mean() {
 
 /// A user whom somebody disabled must not prevent a plan for everybody else.
 #[test]
-fn whoever_can_not_be_invited_for_want_of_an_account_type_is_held() {
+fn a_user_without_an_account_type_is_not_invited_but_held() {
     let mut world = with(&[("a@x.example", "ADMIN")]);
     disabled(&mut world, "new@x.example", "BUSINESS");
     let rig = Rig::new(world, "users: [{ email: new@x.example }, { email: a@x.example, absent: true }]");
@@ -391,10 +391,10 @@ fn where_only_the_listed_are_managed_other_invitations_are_left_alone() {
 /// Accepting the invitation would give the user its account type.
 #[test]
 fn an_invitation_of_somebody_who_is_in_already_waits_for_a_person() {
-    let beside = |role: &str, wish: &str| {
+    let beside = |role: &str, fields: &str| {
         let mut world = with(&[("a@x.example", "DEVELOPER")]);
         invitation(&mut world, "A@x.example", role, "SENT");
-        let plan = Rig::new(world, &format!("users: [{{ email: a@x.example, {wish} }}]")).plan();
+        let plan = Rig::new(world, &format!("users: [{{ email: a@x.example, {fields} }}]")).plan();
         let hold = plan.sealed.holds.iter().find(|hold| hold.address.to_string() == "invitation/a@x.example");
         let hold = hold.unwrap_or_else(|| panic!("{:?}", holds(&plan)));
         (hold.class, hold.reason.to_string())
@@ -439,7 +439,7 @@ fn addresses_are_compared_without_case_and_nobody_is_invited_for_a_capital() {
 }
 
 #[test]
-fn two_users_whose_addresses_differ_in_case_alone_are_told_apart_by_uid() {
+fn users_whose_addresses_differ_only_in_case_are_distinguished_by_uid() {
     let namesakes = || with(&[("jane@x.example", "BUSINESS"), ("Jane@x.example", "ADMIN")]);
     let found = findings(namesakes(), "users: [{ email: jane@x.example, roles: [BUSINESS] }]");
     assert_eq!(found[0].code, Code::AmbiguousUser);
@@ -535,7 +535,7 @@ fn a_plan_that_leaves_too_few_admins_is_refused() {
 // ---- disabled users
 
 #[test]
-fn whoever_we_disabled_is_not_invited_but_enabled_by_a_person() {
+fn a_user_we_disabled_is_not_invited_but_enabled_by_a_person() {
     let absent = "users: [{ email: left@x.example, absent: true }]";
     let back = "users: [{ email: left@x.example, roles: [BUSINESS] }]";
     let mut rig = Rig::new(with(&[("left@x.example", "BUSINESS")]), absent);
@@ -598,7 +598,7 @@ fn a_stranger_may_be_a_disabled_person_and_a_refusal_says_where_to_let_them_in()
 
 /// A user who accepted our invitation and is gone was removed by somebody else.
 #[test]
-fn whoever_accepted_and_is_gone_is_invited_only_on_demand() {
+fn a_former_member_is_invited_only_with_assert() {
     let mut rig = Rig::new(world(), "users: [{ email: new@x.example, roles: [BUSINESS] }]");
     rig.apply();
     rig.world().accept("new@x.example");
@@ -610,7 +610,7 @@ fn whoever_accepted_and_is_gone_is_invited_only_on_demand() {
 
 /// An old, expired invitation in the list says nothing about what came after it.
 #[test]
-fn whoever_accepted_and_is_gone_is_not_invited_for_an_old_invitation() {
+fn a_former_member_is_not_invited_because_of_an_old_invitation() {
     let mut rig =
         Rig::new(world(), "reinvite_expired: true\nusers: [{ email: new@x.example, roles: [BUSINESS] }]");
     rig.apply();
@@ -642,7 +642,7 @@ fn an_invitation_that_is_no_longer_listed_is_sent_again_only_on_demand() {
 
 /// An invitation with `--assert` doesn't count as access: the user has to accept it first.
 #[test]
-fn whoever_we_disabled_and_invited_on_demand_is_still_disabled() {
+fn a_user_we_disabled_and_invited_with_assert_is_still_disabled() {
     let mut rig =
         Rig::new(with(&[("left@x.example", "BUSINESS")]), "users: [{ email: left@x.example, absent: true }]");
     rig.apply();
@@ -656,7 +656,7 @@ fn whoever_we_disabled_and_invited_on_demand_is_still_disabled() {
 }
 
 #[test]
-fn whoever_is_told_by_an_id_and_disabled_keeps_nobody_from_being_planned() {
+fn a_disabled_user_listed_by_id_does_not_stop_the_plan() {
     let id = uid("left@x.example");
     let mut rig = Rig::new(
         with(&[("left@x.example", "BUSINESS"), ("a@x.example", "BUSINESS")]),
@@ -756,7 +756,7 @@ fn a_disabling_that_does_not_show_is_not_sent_again_and_not_passed_over() {
 
 /// The process died before its read; the next one reads.
 #[test]
-fn whoever_is_found_gone_later_and_listed_after_that_was_let_in_by_a_person() {
+fn a_user_who_vanished_and_is_listed_again_was_enabled_by_a_person() {
     let mut rig =
         Rig::new(with(&[("left@x.example", "BUSINESS")]), "users: [{ email: left@x.example, absent: true }]");
     rig.wire.set_fates(&[Fate::KillAfter]);
@@ -901,7 +901,7 @@ fn an_owner_who_is_nobody_guards_nobody() {
 /// The reported outcome of each kind of answer to a mutation, with and without an effect.
 #[test]
 #[expect(clippy::too_many_lines, reason = "one case for each kind of answer")]
-fn every_kind_of_answer_is_told_apart() {
+fn every_kind_of_answer_is_distinguished() {
     const HTML: &str = "<!DOCTYPE html><title>Sign in</title>";
     let cases: &[(u16, &str, bool, Outcome, &str)] = &[
         (200, r#"{"data":{"disableUser":{"ok":true}}}"#, true, Outcome::Done, ""),
@@ -1057,10 +1057,10 @@ fn keys_are_left_to_a_person_and_that_is_said() {
 #[test]
 fn each_kind_of_credential_travels_in_its_own_headers() {
     let paradime = rolecall_providers::of(ProviderName::Paradime);
-    let wish = desired(&HEAD.replace("analytics0000000", "acme0analytics00"));
+    let desired_state = desired(&HEAD.replace("analytics0000000", "acme0analytics00"));
     let headers = |secrets: &[(&'static str, &str)]| {
         let secrets = Secrets::new(secrets.iter().map(|(name, secret)| (*name, SecretString::from(*secret))));
-        let contexts = paradime.headers(&secrets, &wish);
+        let contexts = paradime.headers(&secrets, &desired_state);
         contexts.map(|contexts| {
             let headers = contexts[&Context::ONLY].iter();
             headers.map(|(name, value)| format!("{name}: {}", value.expose_secret())).collect::<Vec<_>>()

@@ -361,7 +361,7 @@ async fn reading_and_changing_need_capabilities() {
 }
 
 #[tokio::test]
-async fn a_refusal_is_told_in_one_of_several_ways() {
+async fn a_refusal_is_reported_in_one_of_several_ways() {
     let twice = r#"mutation { one: disableUser(uid: "nobody") { ok }
         two: inviteUser(email: "kim@acme.example", accountType: BUSINESS) { ok } }"#;
     let done = json!({ "ok": true });

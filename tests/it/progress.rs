@@ -26,7 +26,7 @@ fn rate_and_time_left() {
 }
 
 #[test]
-fn one_that_is_told_twice_counts_once() {
+fn a_mutation_reported_twice_counts_once() {
     let mut count = Count::of(3);
     for mutation in ["m1", "m2", "m1", "m2", "m1"] {
         count.see(mutation);

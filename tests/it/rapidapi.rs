@@ -54,7 +54,7 @@ fn a_promotion_joins_every_team_and_the_plan_says_so() {
 
 /// The documentation doesn't say whether former admins stay in the teams. The result is the same.
 #[test]
-fn whoever_ceases_to_be_an_administrator_is_in_just_the_teams_that_the_file_has() {
+fn a_demoted_admin_is_in_just_the_teams_of_the_file() {
     for demotion in [Demotion::DropsTeams, Demotion::KeepsTeams] {
         let mut world = with_teams(&["Payments", "Data", "Search"]);
         member(&mut world, "jane@acme.example", true, &[("Payments", "team-viewer")]);
@@ -147,23 +147,23 @@ fn nobody_is_demoted_before_their_successor_is_seen_to_be_an_administrator() {
 }
 
 /// Checks that it isn't sent again without `--assert`, as the report of the apply says.
-fn is_sent_again_only_on_demand(wish: &str, answer: &'static str) {
+fn is_sent_again_only_on_demand(fields: &str, answer: &'static str) {
     let mut world = with_teams(&["Payments"]);
     member(&mut world, "kim@acme.example", false, &[("Payments", "team-viewer")]);
-    let mut rig = Rig::new(world, &format!("users: [{{ email: kim@acme.example, {wish} }}]"));
+    let mut rig = Rig::new(world, &format!("users: [{{ email: kim@acme.example, {fields} }}]"));
     rig.wire.set_fates(&[Fate::Ignored(200, answer)]);
     let report = rig.apply();
-    assert_eq!(report.steps[0].outcome, Outcome::NotTaken, "{wish}");
+    assert_eq!(report.steps[0].outcome, Outcome::NotTaken, "{fields}");
     assert!(
         report.steps[0].message.as_ref().unwrap().contains("It isn't sent again unless you ask with `--assert`.")
     );
-    assert_eq!(addresses(&rig.plan()), NOBODY, "{wish}");
+    assert_eq!(addresses(&rig.plan()), NOBODY, "{fields}");
     assert!(
         held(&rig.plan(), "user/kim@acme.example")[0]
             .contains("and the platform accepted it, but no later read shows it")
     );
     let plan = asserted(&rig, "user/kim@acme.example");
-    assert!(converged(&rig.apply_plan(&plan).unwrap()), "{wish}");
+    assert!(converged(&rig.apply_plan(&plan).unwrap()), "{fields}");
 }
 
 #[test]
@@ -195,7 +195,7 @@ fn the_last_administrator_stays_even_where_the_file_wants_none() {
         assert_eq!(world.admins(organization), [jane]);
         (organization, world)
     };
-    for wish in [
+    for fields in [
         "absent: true",
         "roles: [Developer], teams: [Payments]",
         "roles: []",
@@ -208,13 +208,13 @@ fn the_last_administrator_stays_even_where_the_file_wants_none() {
             organization,
             world,
             &format!(
-                "allow: [user-deletion]\nguardrails: {{ min_admins: 0 }}\nusers: [{{ email: jane@acme.example, {wish} }}]"
+                "allow: [user-deletion]\nguardrails: {{ min_admins: 0 }}\nusers: [{{ email: jane@acme.example, {fields} }}]"
             ),
         );
         let plan = rig.plan();
-        assert!(plan.refusals.iter().all(|it| it.guardrail.as_str() == "min_admins"), "{wish}");
+        assert!(plan.refusals.iter().all(|it| it.guardrail.as_str() == "min_admins"), "{fields}");
         let left = "0 usable admins would be left, and the file requires at least 1";
-        assert!(plan.refusals.iter().any(|it| it.message.starts_with(left)), "{wish} {:?}", plan.refusals);
+        assert!(plan.refusals.iter().any(|it| it.message.starts_with(left)), "{fields} {:?}", plan.refusals);
     }
 }
 
@@ -358,7 +358,7 @@ fn no_role_is_written_as_the_default_one() {
 }
 
 #[test]
-fn whoever_was_given_no_role_has_the_default_one() {
+fn a_user_without_a_role_has_the_default_role() {
     let mut world = with_teams(&["Payments"]);
     let kim = member(&mut world, "kim@acme.example", false, &[("Payments", "team-viewer")]);
     world.assignments.retain(|row| row.entity != kim);
@@ -410,7 +410,7 @@ fn where_no_role_is_known_to_make_an_administrator_the_guardrail_is_not_silently
 
 /// With `--assert`, as after an apply that died, the file's roles are sent even if live already shows them.
 #[test]
-fn whoever_is_as_wished_is_sent_all_the_same_where_that_was_asked_for() {
+fn a_user_in_sync_is_sent_with_assert() {
     let mut world = with_teams(&["Payments"]);
     let kim = member(&mut world, "kim@acme.example", false, &[("Payments", "team-viewer")]);
     let mut rig = Rig::new(
@@ -442,7 +442,7 @@ fn nobody_can_be_without_a_role_where_none_is_the_default() {
 
 /// The documentation doesn't say which teams these are, so the plan can only warn.
 #[test]
-fn whoever_ceases_to_be_an_administrator_may_leave_teams_and_the_plan_says_so() {
+fn a_demoted_admin_may_leave_teams_and_the_plan_says_so() {
     let mut world = with_teams(&["Payments"]);
     member(&mut world, "jane@acme.example", true, &[]);
     for (teams, said) in [("", vec![Effect::MayLeaveTeams]), (", teams: [Payments]", vec![])] {
@@ -454,7 +454,7 @@ fn whoever_ceases_to_be_an_administrator_may_leave_teams_and_the_plan_says_so() 
 // ---- roles in teams
 
 #[test]
-fn whoever_comes_into_a_team_has_the_default_role_there_unless_another_is_written() {
+fn a_new_team_member_has_the_default_role_unless_the_file_gives_another() {
     let mut world = with_teams(&["Payments", "Data", "Search"]);
     let kim = member(&mut world, "kim@acme.example", false, &[("Search", "team-viewer")]);
     let mut rig = Rig::new(
@@ -488,7 +488,7 @@ fn teams_without_roles_keep_the_roles_that_are_live() {
 
 /// The hub may keep the roles of former members. They apply again when the user rejoins.
 #[test]
-fn roles_of_an_earlier_time_do_not_come_back_with_whoever_comes_back() {
+fn earlier_roles_do_not_return_with_a_returning_user() {
     for (teams, key) in [("[Payments]", "team-developer"), ("{ Payments: Team Viewer }", "team-viewer")] {
         let mut world = with_teams(&["Payments"]);
         member(&mut world, "kim@acme.example", false, &[("Payments", "team-admin")]);
@@ -605,7 +605,7 @@ fn what_was_refused_without_a_word_is_never_reported_done() {
 
 /// Every known form of an answer, with and without an effect.
 #[test]
-fn every_kind_of_answer_to_a_removal_is_told_apart() {
+fn every_kind_of_answer_to_a_removal_is_distinguished() {
     const CALL: &str = "removeTeamUserFromAllOrgTeams";
     const HTML: &str = "<!DOCTYPE html><title>Sign in</title>";
     let null: &'static str = r#"{"data":{"removeTeamUserFromAllOrgTeams":null}}"#;

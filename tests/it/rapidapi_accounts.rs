@@ -18,7 +18,7 @@ const DASHBOARD: &str = "in the organisation's dashboard, Users";
 // ---- users who leave
 
 #[test]
-fn whoever_is_absent_leaves_this_organisation_alone_and_comes_back_by_an_invitation() {
+fn an_absent_user_leaves_only_this_organisation_and_returns_by_an_invitation() {
     let mut world = with_teams(&["Payments"]);
     let other = world.add_organization("partners");
     let kim = member(&mut world, "kim@acme.example", true, &[("Payments", "team-admin")]);
@@ -59,7 +59,7 @@ fn whoever_is_absent_leaves_this_organisation_alone_and_comes_back_by_an_invitat
 
 /// If somebody else removed the user, they aren't invited again.
 #[test]
-fn whoever_accepted_and_was_taken_out_by_another_hand_is_invited_only_on_demand() {
+fn a_member_whom_somebody_else_removed_is_invited_only_with_assert() {
     let body = "users: [{ email: new@x.example, roles: [Developer], teams: [Payments] }]";
     let mut rig = Rig::new(with_teams(&["Payments"]), body);
     rig.apply();
@@ -103,7 +103,7 @@ fn leaves_and_comes_back(gone: &str, fates: &[Fate]) {
 }
 
 #[test]
-fn whoever_left_by_our_doing_is_invited_again_when_the_file_has_them_again() {
+fn a_user_we_removed_is_invited_again_when_the_file_lists_them_again() {
     leaves_and_comes_back("users: [{ email: new@x.example, absent: true, status: deactivated }]", &[]);
     leaves_and_comes_back("users: [{ email: new@x.example, absent: true }]", &[Fate::DropAfter]);
     leaves_and_comes_back("users: [{ email: new@x.example, absent: true }]", &[Fate::KillAfter]);
@@ -111,7 +111,7 @@ fn whoever_left_by_our_doing_is_invited_again_when_the_file_has_them_again() {
 }
 
 #[test]
-fn whoever_left_by_the_first_of_two_calls_is_invited_again_when_the_file_has_them_again() {
+fn a_user_removed_by_the_first_of_two_mutations_is_invited_again() {
     let gone = "users: [{ email: new@x.example, absent: true, status: deactivated }]";
     for fate in [Fate::Refuse, Fate::DropBefore, Fate::KillBefore] {
         leaves_and_comes_back(gone, &[Fate::Fine, fate]);
@@ -120,7 +120,7 @@ fn whoever_left_by_the_first_of_two_calls_is_invited_again_when_the_file_has_the
 
 /// Another user may have the address from now on.
 #[test]
-fn whoever_has_the_address_of_a_deleted_account_is_invited_as_anybody() {
+fn the_address_of_a_deleted_account_is_invited_like_any_other() {
     leaves_and_comes_back(
         "allow: [user-deletion]\nusers: [{ email: new@x.example, absent: true, status: deleted }]",
         &[],
@@ -165,7 +165,7 @@ fn an_account_is_switched_off_in_all_of_the_hub_only_where_that_is_written() {
 }
 
 #[test]
-fn whoever_is_absent_and_switched_off_leaves_first() {
+fn an_absent_and_deactivated_user_leaves_first() {
     let mut world = with_teams(&["Payments"]);
     let other = world.add_organization("partners");
     let kim = member(&mut world, "kim@acme.example", false, &[("Payments", "team-viewer")]);
@@ -282,14 +282,15 @@ fn an_account_is_deleted_only_by_two_words_in_the_file() {
 
 #[test]
 fn the_only_administrator_of_another_organisation_keeps_their_account_and_leaves_this_one() {
-    for (allow, wish) in [("", "deactivated"), ("allow: [user-deletion]\n", "deleted")] {
+    for (allow, desired_status) in [("", "deactivated"), ("allow: [user-deletion]\n", "deleted")] {
         let mut world = world();
         let other = world.add_organization("partners");
         let kim = member(&mut world, "kim@acme.example", false, &[]);
         world.add_member(other, kim, true);
         let own = user(&world, OWN_EMAIL);
         world.organization_mut(other).unwrap().members.retain(|it| it.user != own);
-        let body = format!("{allow}users: [{{ email: kim@acme.example, absent: true, status: {wish} }}]");
+        let body =
+            format!("{allow}users: [{{ email: kim@acme.example, absent: true, status: {desired_status} }}]");
         let mut rig = Rig::new(world, &body);
         let reason = format!(
             "blocked: The user is the only admin of the organisation {other}. Make somebody else an admin there first."
@@ -309,13 +310,13 @@ fn the_only_administrator_of_another_organisation_keeps_their_account_and_leaves
 
 #[test]
 fn an_early_hub_changes_no_account_and_lets_people_go_all_the_same() {
-    for (wish, shown) in [("deactivated", "deactivated"), ("deleted", "deleted")] {
+    for (desired_status, shown) in [("deactivated", "deactivated"), ("deleted", "deleted")] {
         let mut world = world();
         member(&mut world, "kim@acme.example", false, &[]);
         world.add_user("pia@acme.example");
         world.switches.generation = Generation::Early;
         let body = format!(
-            "allow: [user-deletion]\nusers: [{{ email: kim@acme.example, absent: true, status: {wish} }}, {{ email: pia@acme.example, absent: true, status: {wish} }}]"
+            "allow: [user-deletion]\nusers: [{{ email: kim@acme.example, absent: true, status: {desired_status} }}, {{ email: pia@acme.example, absent: true, status: {desired_status} }}]"
         );
         let mut rig = Rig::new(world, &body);
         let reason = format!(
@@ -323,7 +324,7 @@ fn an_early_hub_changes_no_account_and_lets_people_go_all_the_same() {
         );
         let plan = rig.plan();
         for email in ["kim", "pia"] {
-            assert_eq!(held(&plan, &format!("user/{email}@acme.example")), [reason.as_str()], "{wish}");
+            assert_eq!(held(&plan, &format!("user/{email}@acme.example")), [reason.as_str()], "{desired_status}");
         }
         assert!(plan.gaps.iter().any(|gap| gap.what == "accounts"));
         let report = rig.apply();
@@ -338,7 +339,7 @@ fn an_early_hub_changes_no_account_and_lets_people_go_all_the_same() {
 }
 
 #[test]
-fn whoever_waits_for_an_administrator_of_the_hub_is_let_in_by_them() {
+fn an_unapproved_user_waits_for_an_administrator_of_the_hub() {
     let mut world = with_teams(&["Payments"]);
     let kim = member(&mut world, "kim@acme.example", false, &[("Payments", "team-viewer")]);
     "PENDING".clone_into(&mut world.user_mut(kim).unwrap().status);
@@ -392,14 +393,14 @@ fn an_account_that_the_hub_protects_is_never_touched() {
 }
 
 #[test]
-fn whoever_is_deactivated_within_the_organisation_is_for_a_person_to_bring_back() {
+fn a_user_deactivated_in_the_organisation_is_a_manual_step() {
     let mut world = with_teams(&["Payments", "Data"]);
     let kim = member(&mut world, "kim@acme.example", false, &[("Payments", "team-viewer")]);
     let organization = acme(&world);
     world.organization_mut(organization).unwrap().member_mut(kim).unwrap().deactivated = true;
-    for wish in ["", ", teams: [Data]", ", roles: [Organization Admin]", ", status: active"] {
-        let plan = planned(world.clone(), &format!("users: [{{ email: kim@acme.example{wish} }}]"));
-        assert_eq!(addresses(&plan), NOBODY, "{wish}");
+    for fields in ["", ", teams: [Data]", ", roles: [Organization Admin]", ", status: active"] {
+        let plan = planned(world.clone(), &format!("users: [{{ email: kim@acme.example{fields} }}]"));
+        assert_eq!(addresses(&plan), NOBODY, "{fields}");
         assert_eq!(
             held(&plan, "user/kim@acme.example"),
             [format!(
@@ -415,20 +416,20 @@ fn whoever_is_deactivated_within_the_organisation_is_for_a_person_to_bring_back(
 
 /// Only four values of a status are documented.
 #[test]
-fn a_status_that_nobody_knows_is_never_taken_to_be_as_wished() {
-    for (live, wish) in [("LOCKED", "active"), ("LOCKED", "deactivated")] {
+fn an_unknown_status_is_never_in_sync() {
+    for (live, desired_status) in [("LOCKED", "active"), ("LOCKED", "deactivated")] {
         let mut world = world();
         let kim = member(&mut world, "kim@acme.example", false, &[]);
         live.clone_into(&mut world.user_mut(kim).unwrap().status);
-        let plan = planned(world, &format!("users: [{{ email: kim@acme.example, status: {wish} }}]"));
+        let plan = planned(world, &format!("users: [{{ email: kim@acme.example, status: {desired_status} }}]"));
         let said = !addresses(&plan).is_empty() || !held(&plan, "user/kim@acme.example").is_empty();
-        assert!(said, "{live} is neither changed to {wish} nor held");
+        assert!(said, "{live} is neither changed to {desired_status} nor held");
     }
 }
 
 /// An account is deactivated before its user gets more access, and activated only after access was removed.
 #[test]
-fn whoever_is_switched_off_is_so_before_they_get_anything() {
+fn a_user_is_deactivated_before_they_get_anything() {
     let mut world = with_teams(&["Payments", "Data"]);
     member(&mut world, "kim@acme.example", false, &[("Payments", "team-viewer")]);
     let mut rig = Rig::new(
@@ -453,7 +454,7 @@ fn whoever_is_switched_off_is_so_before_they_get_anything() {
 // ---- rolecall's own access
 
 #[test]
-fn whoever_we_call_as_keeps_what_they_have() {
+fn rolecalls_own_user_keeps_its_access() {
     let mut world = with_teams(&["Payments"]);
     member(&mut world, "jane@acme.example", true, &[]);
     for body in [
@@ -479,7 +480,7 @@ fn whoever_we_call_as_keeps_what_they_have() {
 
 /// Rolecall's own user has to be in the team whose key is used.
 #[test]
-fn whoever_we_call_as_leaves_no_team() {
+fn rolecalls_own_user_leaves_no_team() {
     let mut world = with_teams(&["Payments"]);
     member(&mut world, "jane@acme.example", true, &[]);
     let (organization, own) = (acme(&world), user(&world, OWN_EMAIL));

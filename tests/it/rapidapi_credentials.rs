@@ -83,10 +83,10 @@ fn operations_that_no_credential_can_call_are_a_finding_before_any_request() {
 #[test]
 fn a_teams_key_that_is_the_personal_one_is_unfit() {
     let rapidapi = rolecall_providers::of(ProviderName::Rapidapi);
-    let wish = desired(HEAD);
+    let desired_state = desired(HEAD);
     let headers = |secrets: &[(&'static str, &str)]| {
         let secrets = secrets.iter().map(|(name, secret)| (*name, SecretString::from(*secret)));
-        rapidapi.headers(&Secrets::new(secrets), &wish)
+        rapidapi.headers(&Secrets::new(secrets), &desired_state)
     };
     let unfit = headers(&[("personal_key", "same"), ("team_key", "same")]).unwrap_err();
     assert_eq!(unfit.name, "team_key");
@@ -143,12 +143,12 @@ fn both_people_whose_keys_we_call_with_are_protected() {
     world.credentials.push(WorldCredential::personal("other-identity-key", other));
     member(&mut world, "third@acme.example", true, &[]);
     for email in [OWN_EMAIL, OTHER, "third@acme.example"] {
-        for wish in ["absent: true", "roles: []", "status: deactivated"] {
-            let body = format!("guardrails: {{ min_admins: 0 }}\nusers: [{{ email: {email}, {wish} }}]");
+        for fields in ["absent: true", "roles: []", "status: deactivated"] {
+            let body = format!("guardrails: {{ min_admins: 0 }}\nusers: [{{ email: {email}, {fields} }}]");
             let rig = rig::Rig::<Pair>::new(world.clone(), &body);
             let plan = rig.plan();
             let free = email == "third@acme.example";
-            assert_eq!(!addresses(&plan).is_empty(), free, "{email} {wish}");
+            assert_eq!(!addresses(&plan).is_empty(), free, "{email} {fields}");
             if !free {
                 assert_eq!(
                     held(&plan, &format!("user/{email}")),

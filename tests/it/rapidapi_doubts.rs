@@ -32,11 +32,11 @@ fn three_admins(generation: Generation) -> World {
 
 #[test]
 fn nobody_loses_anything_while_roles_are_not_shown() {
-    let wishes = ["absent: true", "roles: [Developer]", "status: deactivated"];
+    let entries = ["absent: true", "roles: [Developer]", "status: deactivated"];
     for generation in LATER {
-        for wish in wishes {
+        for fields in entries {
             let world = three_admins(generation);
-            let mut rig = Rig::new(world, &format!("users: [{{ email: kim@acme.example, {wish} }}]"));
+            let mut rig = Rig::new(world, &format!("users: [{{ email: kim@acme.example, {fields} }}]"));
             // No role is shown, as a key with fewer rights might see it.
             rig.wire.forge(|data| {
                 for user in
@@ -53,11 +53,11 @@ fn nobody_loses_anything_while_roles_are_not_shown() {
             let said = refusals(&rig);
             // A user who is shown with the role from the file loses nothing, and the list says what isn't known.
             if plan.sealed.mutations.is_empty() {
-                assert_eq!(wish, "roles: [Developer]");
+                assert_eq!(fields, "roles: [Developer]");
                 continue;
             }
             let unknown = format!("{OWN_EMAIL} has to be an admin of the organisation, but is not listed as one");
-            assert!(said.iter().any(|it| it.contains(&unknown)), "{generation:?} {wish} {said:?}");
+            assert!(said.iter().any(|it| it.contains(&unknown)), "{generation:?} {fields} {said:?}");
             assert!(said.iter().all(|it| it.starts_with("min_admins: ")), "{said:?}");
             // A user who gets more access loses nothing.
             rig.set_file("users: [{ email: dev@acme.example, roles: [Organization Admin] }]");
@@ -87,7 +87,7 @@ fn an_admin_by_the_older_list_who_is_shown_without_a_role_may_be_one() {
 }
 
 #[test]
-fn whoever_calls_and_is_not_told_by_an_id_that_a_member_has_may_be_anybody() {
+fn an_own_user_with_an_unknown_id_may_be_anybody() {
     let rig = Rig::new(three_admins(Generation::Late), "users: [{ email: kim@acme.example, absent: true }]");
     rig.wire.forge(|data| {
         if let Some(caller) = data.get_mut("activeUser") {
@@ -126,7 +126,7 @@ fn a_role_in_another_organisation_is_none_here() {
 // ---- accounts
 
 #[test]
-fn whoever_alone_administrates_another_organisation_is_told_by_every_generation_that_switches_accounts() {
+fn every_generation_that_switches_accounts_shows_only_admins_of_other_organisations() {
     for generation in LATER {
         let mut world = three_admins(generation);
         let other = world.add_organization("partners");
@@ -141,8 +141,8 @@ fn whoever_alone_administrates_another_organisation_is_told_by_every_generation_
 }
 
 #[test]
-fn where_that_is_not_told_nobody_is_switched_off_unless_asked_for() {
-    for (outside, wish) in [
+fn if_only_admins_can_not_be_read_nobody_is_deactivated_without_assert() {
+    for (outside, fields) in [
         (false, "status: deactivated"),
         (false, "absent: true, status: deactivated"),
         (true, "absent: true, status: deactivated"),
@@ -153,7 +153,7 @@ fn where_that_is_not_told_nobody_is_switched_off_unless_asked_for() {
             let dev = user(&world, "dev@acme.example");
             world.organization_mut(organization).unwrap().members.retain(|it| it.user != dev);
         }
-        let rig = Rig::new(world, &format!("users: [{{ email: dev@acme.example, {wish} }}]"));
+        let rig = Rig::new(world, &format!("users: [{{ email: dev@acme.example, {fields} }}]"));
         rig.wire.forge(|data| {
             for list in ["/organization/users", "/users/nodes"] {
                 for user in data.pointer_mut(list).and_then(Value::as_array_mut).into_iter().flatten() {
@@ -166,10 +166,10 @@ fn where_that_is_not_told_nobody_is_switched_off_unless_asked_for() {
             reason[0].starts_with(
                 "blocked: The platform doesn't show whether the user is the only admin of an organisation."
             ),
-            "{wish} {reason:?}"
+            "{fields} {reason:?}"
         );
         let plan = asserted(&rig, "user/dev@acme.example");
-        assert!(plan.sealed.mutations.iter().any(|it| it.operation == "updateUser"), "{wish}");
+        assert!(plan.sealed.mutations.iter().any(|it| it.operation == "updateUser"), "{fields}");
     }
 }
 
@@ -180,8 +180,8 @@ fn an_account_that_is_not_found_is_said_to_be_missing() {
     assert_eq!(warned.iter().map(|it| it.code).collect::<Vec<_>>(), [Code::UnmatchedAddress]);
     assert!(warned[0].message.contains("no account with the address kmi@acme.example"), "{}", warned[0].message);
     let nothing = ["{ email: kmi@acme.example, absent: true }", "{ email: own@acme.example, status: active }"];
-    for wish in nothing {
-        assert!(Rig::new(world(), &format!("users: [{wish}]")).warnings().is_empty(), "{wish}");
+    for fields in nothing {
+        assert!(Rig::new(world(), &format!("users: [{fields}]")).warnings().is_empty(), "{fields}");
     }
 }
 
@@ -250,10 +250,10 @@ fn a_deletion_shows_what_it_takes_along_and_takes_nothing_else() {
     let legacy = team(&world, "Legacy");
     let kept = world.clone();
     world.add_app(legacy, "checkout");
-    let wish = "teams: [{ name: Legacy, absent: true }]";
-    let shown = |world: &World| effects(&Rig::new(world.clone(), wish).plan(), "team/Legacy");
+    let fields = "teams: [{ name: Legacy, absent: true }]";
+    let shown = |world: &World| effects(&Rig::new(world.clone(), fields).plan(), "team/Legacy");
     assert_ne!(shown(&world), shown(&kept));
-    let (approved, fresh) = (Rig::new(kept, wish).plan(), Rig::new(world, wish).plan());
+    let (approved, fresh) = (Rig::new(kept, fields).plan(), Rig::new(world, fields).plan());
     assert_eq!(compare(&approved.sealed, &fresh.sealed).stale.len(), 1);
     // The deletion of a whole organisation shows its teams, apps and invitations too.
     let absent = "settings: { absent: true }";

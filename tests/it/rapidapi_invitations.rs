@@ -75,16 +75,16 @@ fn administrators_are_invited_by_the_older_name_of_their_role() {
 }
 
 #[test]
-fn whoever_is_to_be_invited_needs_a_role_and_a_team() {
+fn an_invitation_needs_a_role_and_a_team() {
     let world = with_teams(&["Payments"]);
-    for (wish, lacks) in [
+    for (fields, lacks) in [
         ("roles: [Developer]", "`teams` (at least one)"),
         ("roles: [Developer], teams: []", "`teams` (at least one)"),
         ("teams: [Payments]", "`roles`"),
         ("status: active", "`roles`, `teams` (at least one)"),
     ] {
-        let found = findings(world.clone(), &format!("users: [{{ email: new@acme.example, {wish} }}]"));
-        assert_eq!((found.len(), found[0].code), (1, Code::IncompleteInvitation), "{wish}");
+        let found = findings(world.clone(), &format!("users: [{{ email: new@acme.example, {fields} }}]"));
+        assert_eq!((found.len(), found[0].code), (1, Code::IncompleteInvitation), "{fields}");
         assert!(found[0].message.ends_with(&format!("an invitation requires {lacks}.")), "{}", found[0].message);
     }
 }
@@ -233,7 +233,7 @@ fn only(addresses: &[&str]) -> BTreeSet<Address> {
 
 /// One mutation makes several changes, but each was approved by itself.
 #[test]
-fn a_revocation_that_no_longer_stands_leaves_those_beside_it_standing() {
+fn a_cancellation_that_is_out_of_date_leaves_the_others_valid() {
     let (world, body) = four_invitations();
     let mut rig = Rig::new(world, body);
     let approved = rig.plan();
@@ -271,7 +271,7 @@ fn a_revocation_that_was_not_approved_is_not_sent_with_those_that_were() {
 }
 
 #[test]
-fn where_all_are_managed_whoever_is_invited_and_not_listed_is_taken_back() {
+fn under_manage_all_unlisted_invitations_are_cancelled() {
     let mut world = with_teams(&["Payments"]);
     invitation(&mut world, "a@x.example", "ADMIN", &["Payments"]);
     invitation(&mut world, "b@x.example", "DEVELOPER", &["Payments"]);
@@ -328,7 +328,7 @@ fn an_invitation_of_somebody_who_is_in_already_is_taken_back() {
 
 /// An invitation matches the file only if its teams do, not just its role.
 #[test]
-fn an_invitation_into_other_teams_than_the_file_has_is_never_taken_to_be_as_wished() {
+fn an_invitation_into_other_teams_than_the_files_is_never_in_sync() {
     let mut world = with_teams(&["Payments", "Data"]);
     invitation(&mut world, "new@x.example", "DEVELOPER", &["Payments"]);
     let plan = planned(world, "users: [{ email: new@x.example, teams: [Data] }]");
@@ -391,7 +391,7 @@ fn a_lost_answer_to_an_invitation_is_looked_up_and_no_second_mail_goes_out() {
 
 /// The hub may treat two spellings of an address as two invitations.
 #[test]
-fn invitations_in_two_spellings_of_one_address_are_told_apart() {
+fn invitations_in_two_spellings_of_one_address_are_distinguished() {
     let mut world = with_teams(&["Payments"]);
     invitation(&mut world, "New@X.example", "ADMIN", &["Payments"]);
     invitation(&mut world, "new@x.example", "DEVELOPER", &["Payments"]);
@@ -408,7 +408,7 @@ fn invitations_in_two_spellings_of_one_address_are_told_apart() {
 
 /// The role in the list may be null.
 #[test]
-fn an_invitation_whose_role_is_not_told_is_not_made_anew_for_that() {
+fn an_invitation_with_an_unreadable_role_is_not_sent_again() {
     let mut world = with_teams(&["Payments"]);
     invitation(&mut world, "new@x.example", "DEVELOPER", &["Payments"]);
     let rig = Rig::new(world, "users: [{ email: new@x.example, roles: [Developer], teams: [Payments] }]");

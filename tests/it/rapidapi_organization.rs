@@ -101,7 +101,7 @@ fn an_organisation_is_made_with_those_who_need_no_team_and_the_rest_follows() {
 
 /// They are invited with the organisation's creation and need no invitation afterwards.
 #[test]
-fn whoever_was_invited_with_the_organisation_and_needs_no_team_keeps_nobody_from_being_planned() {
+fn a_user_invited_with_the_organisation_who_needs_no_team_does_not_stop_the_plan() {
     for role in ["Developer", "Organization Admin"] {
         let mut rig = rig_of(
             "globex",
@@ -379,7 +379,7 @@ fn too_few_seats_are_refused_by_the_hub_and_reported() {
 
 /// Live shows no number of seats, so the change may be up or down. Both change the bill.
 #[test]
-fn seats_that_can_not_be_read_are_changed_by_hand() {
+fn unreadable_seats_are_a_manual_step() {
     let rig = Rig::new(full(), "settings: { name: Acme Group, seats: 9 }");
     rig.wire.forge(|data| {
         if let Some(found) = data.get_mut("organization") {
@@ -407,7 +407,7 @@ fn a_slug_that_follows_the_name_is_said_when_it_changes() {
     let mut rig = Rig::new(world, "settings: { name: Acme Group }");
     let report = rig.apply();
     let said = report.steps[0].message.clone().unwrap_or_default();
-    assert!(said.contains("acme-group"), "nobody was told that the slug is another now: {report:#?}");
+    assert!(said.contains("acme-group"), "no message says that the slug has changed: {report:#?}");
 }
 
 #[test]
@@ -744,7 +744,7 @@ settings: { absent: true }
 ";
 
 #[test]
-fn an_organisation_is_deleted_only_by_whoever_types_its_name() {
+fn an_organisation_is_deleted_only_if_its_name_is_typed() {
     let env = Env::new();
     env.write("partners.yaml", PARTNERS);
     let apply =

@@ -42,17 +42,17 @@ fn the_example_is_planned_applied_and_in_sync() {
     let run = |args: &[&str]| env.run(&[args, &["--sandbox", "rapidapi.yaml"]].concat());
     insta::assert_snapshot!("rapidapi_plan", run(&["plan", "--out", "plan.json", "--show-mutations"]).all());
     // The wait depends on what was sent just before.
-    let told = |args: &[&str]| {
+    let output = |args: &[&str]| {
         let said = run(args).all();
         let until = |line: &str| {
             line.split_once(" requests, ").map_or(line.to_owned(), |(said, _)| format!("{said} requests, …"))
         };
         said.lines().map(until).collect::<Vec<_>>().join("\n")
     };
-    insta::assert_snapshot!("rapidapi_apply", told(&["apply", "--plan", "plan.json"]));
+    insta::assert_snapshot!("rapidapi_apply", output(&["apply", "--plan", "plan.json"]));
     let again = run(&["plan", "--detailed-exitcode"]);
     assert_eq!(again.code, 0, "{}", again.all());
-    insta::assert_snapshot!("rapidapi_drift", told(&["drift"]));
+    insta::assert_snapshot!("rapidapi_drift", output(&["drift"]));
 }
 
 /// Every caller could read the values of the apps' keys, and invitations have tokens that let anybody join.
@@ -161,20 +161,20 @@ fn files_with_other_keys_for_one_hub_share_its_limit() {
     env.write("access/2.yaml", slow);
     let mut child =
         env.command().args(["plan", "-v", "access"]).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
-    let told = until(child.stderr.as_mut().unwrap(), "Waiting ");
+    let output = until(child.stderr.as_mut().unwrap(), "Waiting ");
     child.kill().unwrap();
     child.wait().unwrap();
-    assert!(told.contains("Reading 3 organisations") && told.contains("at 10 a minute"), "{told}");
-    assert!(told.contains("Waiting") && !told.contains("429"), "{told}");
+    assert!(output.contains("Reading 3 organisations") && output.contains("at 10 a minute"), "{output}");
+    assert!(output.contains("Waiting") && !output.contains("429"), "{output}");
 }
 
 /// Reads output until these words appear.
 fn until(stream: &mut impl Read, words: &str) -> String {
-    let (mut told, mut byte) = (Vec::new(), [0]);
-    while !String::from_utf8_lossy(&told).contains(words) && stream.read(&mut byte).unwrap() > 0 {
-        told.push(byte[0]);
+    let (mut output, mut byte) = (Vec::new(), [0]);
+    while !String::from_utf8_lossy(&output).contains(words) && stream.read(&mut byte).unwrap() > 0 {
+        output.push(byte[0]);
     }
-    String::from_utf8_lossy(&told).into_owned()
+    String::from_utf8_lossy(&output).into_owned()
 }
 
 /// An apply mostly waits. If it is interrupted then, no mutation is sent later or recorded as sent.
@@ -194,11 +194,11 @@ fn ctrl_c_while_waiting_for_the_limit_ends_an_apply_at_once() {
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        let told = until(child.stderr.as_mut().unwrap(), "Waiting ");
+        let before = until(child.stderr.as_mut().unwrap(), "Waiting ");
         std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
         let output = child.wait_with_output().unwrap();
         let said = format!(
-            "{told}{}{}",
+            "{before}{}{}",
             String::from_utf8_lossy(&output.stderr),
             String::from_utf8_lossy(&output.stdout)
         );
@@ -321,7 +321,7 @@ fn a_host_that_nobody_has_allowed_gets_no_key() {
 }
 
 #[test]
-fn an_organisation_that_is_not_there_is_told_from_those_that_are() {
+fn a_missing_organisation_is_distinguished_from_existing_ones() {
     let (env, server) = hub(&thirty(), &[]);
     env.write("one.yaml", file(&server, "org-99", "requests_per_minute: 6000"));
     let said = env.run(&["plan", "one.yaml"]);

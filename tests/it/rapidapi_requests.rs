@@ -165,7 +165,7 @@ fn thirty() -> (World, Vec<String>) {
     (world, names)
 }
 
-fn wish_for(name: &str) -> Desired {
+fn desired_for(name: &str) -> Desired {
     desired(&format!("{}users: [{{ email: own@acme.example, teams: [] }}]", head_of(name)))
 }
 
@@ -218,8 +218,8 @@ fn a_read_of_thirty_organisations_that_breaks_off_goes_on_where_it_was() {
             let reader = Reader::new(transport.clone(), Redactor::default(), Backoff::with_seed(1))
                 .with_run_cache(kept.clone())
                 .with_checkpoint(spool.clone());
-            let wish = wish_for(name);
-            if paused(provider.read(&reader, &wish)).is_err() {
+            let desired_state = desired_for(name);
+            if paused(provider.read(&reader, &desired_state)).is_err() {
                 break;
             }
             whole += 1;
@@ -228,7 +228,7 @@ fn a_read_of_thirty_organisations_that_breaks_off_goes_on_where_it_was() {
     };
     let rig = Rig::new(world.clone(), "");
     assert_eq!(read(&rig, usize::MAX, &Arc::default()), 30);
-    let (once, each) = provider.requests_to_read(&wish_for("org0")).unwrap();
+    let (once, each) = provider.requests_to_read(&desired_for("org0")).unwrap();
     assert_eq!(rig.wire.sent().len(), 94);
     assert_eq!(once + 30 * each, 94);
     for broken_after in [2, 4, 5, 40, 93] {
@@ -285,12 +285,12 @@ fn timed(world: World, latency: Duration) -> (Arc<Sandbox<RapidApi>>, Arc<Timed>
 /// Plans and applies with a new ledger, as the program does.
 async fn run(transport: Arc<dyn Transport>, body: &str) -> (usize, Report) {
     let provider = rolecall_providers::of(ProviderName::Rapidapi);
-    let wish = desired(&format!("{HEAD}{body}"));
+    let desired_state = desired(&format!("{HEAD}{body}"));
     let reader = Reader::new(transport.clone(), Redactor::default(), Backoff::with_seed(1));
-    let live = provider.read(&reader, &wish).await.unwrap();
+    let live = provider.read(&reader, &desired_state).await.unwrap();
     let site = Site::host("sandbox");
     let input = PlanInput {
-        desired: &wish,
+        desired: &desired_state,
         live: &live,
         facts: &Facts::default(),
         rules: provider.rules(),
@@ -305,7 +305,7 @@ async fn run(transport: Arc<dyn Transport>, body: &str) -> (usize, Report) {
     assert_eq!(planned.refusals, []);
     let apply = Apply {
         provider,
-        desired: &wish,
+        desired: &desired_state,
         site: &site,
         reader: &reader,
         transport,
@@ -383,19 +383,19 @@ fn organisations_of_one_credential_share_the_limit() {
         let provider = rolecall_providers::of(ProviderName::Rapidapi);
         let quota = provider.budget(&desired(HEAD)).unwrap();
         let waits = Arc::new(Mutex::new(0));
-        let told = {
+        let on_wait = {
             let waits = waits.clone();
             Arc::new(move |_| *waits.lock().unwrap() += 1)
         };
         let transport =
-            Arc::new(RateLimitTransport::new(timed.clone(), quota, Arc::new(MemoryBudget::default()), told));
+            Arc::new(RateLimitTransport::new(timed.clone(), quota, Arc::new(MemoryBudget::default()), on_wait));
         let kept = RunCache::default();
         let reads = names.iter().map(|name| {
             let (transport, kept) = (transport.clone(), kept.clone());
             async move {
                 let reader =
                     Reader::new(transport, Redactor::default(), Backoff::with_seed(1)).with_run_cache(kept);
-                provider.read(&reader, &wish_for(name)).await.map(|live| live.users.items.len())
+                provider.read(&reader, &desired_for(name)).await.map(|live| live.users.items.len())
             }
         });
         // At the same time, with separate readers.
@@ -419,9 +419,9 @@ fn reads_after_the_limit_was_used_up(retry_after: bool) {
         let provider = rolecall_providers::of(ProviderName::Rapidapi);
         let quota = provider.budget(&desired(HEAD)).unwrap();
         let transport = RateLimitTransport::new(timed, quota, Arc::new(MemoryBudget::default()), Arc::new(|_| {}));
-        let wish = desired(&format!("{HEAD}{body}"));
+        let desired_state = desired(&format!("{HEAD}{body}"));
         let reader = Reader::new(Arc::new(transport), Redactor::default(), Backoff::with_seed(1));
-        let read = provider.read(&reader, &wish).await;
+        let read = provider.read(&reader, &desired_state).await;
         assert!(read.is_ok(), "{}", read.unwrap_err());
     });
 }
@@ -502,15 +502,15 @@ fn every_generation_of_the_schema_leads_to_the_same_plan_and_the_same_access() {
 #[test]
 fn a_hub_that_does_not_introspect_is_taken_to_be_as_documented_and_that_is_said() {
     let (mut world, body) = one_of_each_change();
-    let told = Rig::new(world.clone(), body).plan();
+    let introspected = Rig::new(world.clone(), body).plan();
     world.switches.introspection = false;
     let plan = Rig::new(world.clone(), body).plan();
-    assert_eq!(plan.seal, told.seal);
+    assert_eq!(plan.seal, introspected.seal);
     let gap = "the schema of the hub";
     assert!(
         plan.gaps.iter().any(|it| it.what == gap && it.why.contains("assumes the schema of the documentation"))
     );
-    assert!(told.gaps.iter().all(|it| it.what != gap));
+    assert!(introspected.gaps.iter().all(|it| it.what != gap));
     // If the named generation is wrong, the hub refuses the query and nothing is planned.
     world.switches.generation = Generation::Early;
     let rig = Rig::new(world, body);
@@ -710,12 +710,12 @@ fn a_count_that_is_right_in_one_reading_is_not_held_against_the_list() {
 }
 
 /// One list leaves out a user whom the other list has. Nobody who is a member is invited or treated as invited.
-fn one_left_out(more: &str, wish: &str) -> Rig {
+fn one_left_out(more: &str, user: &str) -> Rig {
     let mut world = with_teams(&["Payments"]);
     member(&mut world, "kim@x.example", false, &[("Payments", "team-viewer")]);
     let rig = Rig::new(
         world,
-        &format!("{more}users: [{{ email: own@acme.example, roles: [Organization Admin] }}{wish}]"),
+        &format!("{more}users: [{{ email: own@acme.example, roles: [Organization Admin] }}{user}]"),
     );
     rig.wire.forge(|data| {
         if let Some(users) = data.get_mut("organization").and_then(|it| it["users"].as_array_mut()) {
@@ -740,9 +740,9 @@ fn somebody_whom_one_of_two_lists_leaves_out_is_not_invited() {
 
 #[test]
 fn somebody_whom_one_of_two_lists_leaves_out_has_no_invitation_to_take_back() {
-    for (more, wish) in [("", ", { email: kim@x.example, absent: true }"), ("manage: { users: all }\n", "")] {
-        let rig = one_left_out(more, wish);
-        assert_eq!(addresses(&rig.plan()), NOBODY, "{more}{wish} {:?}", holds(&rig.plan()));
+    for (more, user) in [("", ", { email: kim@x.example, absent: true }"), ("manage: { users: all }\n", "")] {
+        let rig = one_left_out(more, user);
+        assert_eq!(addresses(&rig.plan()), NOBODY, "{more}{user} {:?}", holds(&rig.plan()));
     }
 }
 

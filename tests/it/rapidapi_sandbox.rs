@@ -1470,11 +1470,11 @@ async fn a_boolean_says_what_the_switch_says() {
 }
 
 #[tokio::test]
-async fn a_refusal_is_told_or_kept() {
+async fn a_refusal_is_reported_or_hidden() {
     let kim = json!({ "user": 7_000_110, "teams": [SEARCH] });
     let new = "mutation { createTeam(input: { organizationId: 7000001, name: \"Search\" }) { id } }";
-    let told = hub(&[]);
-    let body = ask(&told, ADD, kim.clone()).await;
+    let shown = hub(&[]);
+    let body = ask(&shown, ADD, kim.clone()).await;
     assert_eq!(body["data"], json!({ "addUserToTeams": null }));
     assert_eq!((&body["errors"][0]["path"], code(&body)), (&json!(["addUserToTeams"]), "UNPROCESSABLE_ENTITY"));
     let kept = hub(&["refusal=null"]);
@@ -1505,7 +1505,7 @@ async fn counts_can_disagree_and_dates_be_numbers() {
 }
 
 #[tokio::test]
-async fn secrets_are_there_for_whoever_asks() {
+async fn secrets_can_be_read_through_the_api() {
     let rapidapi = hub(&[]);
     let keys = "{ applicationAuthorizations(where: { projectId: 6001 }) { key authorizationValues } }";
     let found = data_as(&rapidapi, &own_team(), keys, json!({})).await["applicationAuthorizations"].clone();
@@ -1532,7 +1532,7 @@ async fn secrets_are_there_for_whoever_asks() {
 }
 
 #[test]
-fn access_is_told_by_team_and_role() {
+fn access_is_shown_by_team_and_role() {
     let world = World::seed().unwrap();
     let of = |held: &[&str]| held.iter().map(|it| (*it).to_owned()).collect::<BTreeSet<_>>();
     let access: BTreeMap<_, _> = world.team_access(ORG);

@@ -67,7 +67,7 @@ fn each_form_of_each_example() {
 }
 
 #[test]
-fn drift_is_told_as_drift() {
+fn drift_is_reported_as_drift() {
     let env = reported("hive", "drift");
     insta::assert_snapshot!("hive_drift_markdown", without_seals(&env.read("markdown.out")));
     let report = quick_junit::Report::deserialize_from_str(&env.read("junit.out")).unwrap();
@@ -271,7 +271,7 @@ users:
 ";
 
 #[test]
-fn findings_are_told_in_every_form_with_their_place() {
+fn findings_are_reported_in_every_form_with_their_place() {
     let env = Env::new();
     env.write("wrong, 100%.yaml", WRONG);
     env.write("fine.yaml", example("hive.yaml"));
@@ -297,7 +297,7 @@ fn a_line_of_a_file_gives_no_order_to_the_runner() {
 }
 
 #[test]
-fn a_guardrail_that_refuses_is_told_at_the_lines_that_break_it() {
+fn a_guardrail_that_refuses_is_reported_at_the_lines_that_break_it() {
     let env = Env::with_example();
     env.write("bitpanda.yaml", example("bitpanda.yaml").replace("max_removals: 25%", "max_removals: 0"));
     let formats = ["sarif", "github", "junit", "markdown"];
@@ -316,7 +316,7 @@ fn a_guardrail_that_refuses_is_told_at_the_lines_that_break_it() {
 #[test]
 fn a_report_that_can_not_be_written_or_is_not_there_is_an_error_and_nothing_else_is_lost() {
     let env = Env::with_example();
-    for (wrong, told) in [
+    for (wrong, expected) in [
         (&["--report", "github=no/such/place"] as &[&str], "no/such/place can't be written"),
         (&["--report", "github=."], "it is a folder"),
         (&["--report", "github=x", "--report", "json=x"], "Two `--report` options name the file x."),
@@ -324,7 +324,11 @@ fn a_report_that_can_not_be_written_or_is_not_there_is_an_error_and_nothing_else
     ] {
         let said = env.run(&[&["plan", "--sandbox", "bitpanda.yaml", "--out", "plan.json"], wrong].concat());
         assert_eq!(said.code, 1, "{}", said.all());
-        assert!(said.stderr.contains(told) && said.stdout.is_empty(), "before anything is read: {}", said.all());
+        assert!(
+            said.stderr.contains(expected) && said.stdout.is_empty(),
+            "before anything is read: {}",
+            said.all()
+        );
     }
     for out in ["bitpanda.yaml", "no/such/place"] {
         let said = env.run(&["plan", "--sandbox", "bitpanda.yaml", "--out", out]);
@@ -408,7 +412,7 @@ fn schema(name: SchemaName) -> jsonschema::Validator {
 }
 
 #[test]
-fn what_became_of_an_apply_is_told_in_every_form_and_by_its_ledger_too() {
+fn outcomes_are_reported_in_every_form_and_from_the_ledger_too() {
     for provider in PROVIDERS {
         let env = applied(provider);
         for format in ["text", "markdown", "junit", "github"] {
@@ -433,20 +437,20 @@ fn what_became_of_an_apply_is_told_in_every_form_and_by_its_ledger_too() {
         }
         let shown = env.run(&["show", &ledger, "--format", "markdown"]).stdout;
         let outcome = |row: &Vec<String>| (row[0].clone(), row[1].clone());
-        let told: BTreeSet<_> = read(&env.read("markdown.out")).rows.iter().map(outcome).collect();
+        let reported: BTreeSet<_> = read(&env.read("markdown.out")).rows.iter().map(outcome).collect();
         let kept: BTreeSet<_> = read(&shown).rows.iter().map(outcome).collect();
-        assert_eq!(kept, told, "{provider}\n{shown}");
+        assert_eq!(kept, reported, "{provider}\n{shown}");
     }
 }
 
 #[test]
-fn files_that_are_wrong_are_told_in_the_reports_that_were_asked_for() {
+fn wrong_files_are_reported_in_the_requested_formats() {
     let env = Env::new();
     env.write("wrong.yaml", WRONG);
     for verb in [&["plan"] as &[&str], &["drift"], &["apply", "--auto-approve"]] {
         let said = env.run(&[verb, &["--sandbox", "wrong.yaml", "--report", "markdown=comment.md"]].concat());
         assert_eq!(said.code, 1, "{}", said.all());
-        assert!(said.stdout.is_empty(), "people are told on stderr: {}", said.all());
+        assert!(said.stdout.is_empty(), "findings are printed to stderr: {}", said.all());
         let rows = read(&env.read("comment.md")).rows;
         assert_eq!(rows.len(), 2, "{rows:?}");
         std::fs::remove_file(env.path("comment.md")).unwrap();
@@ -468,9 +472,9 @@ fn an_organisation_that_can_not_be_read_is_missed_in_every_form() {
         for verb in [&["plan"] as &[&str], &["drift"], &["apply", "--auto-approve"]] {
             let said = env.run(&[verb, &["hive.yaml", "--report", &report]].concat());
             assert_ne!(said.code, 0, "{}", said.all());
-            let told = env.read("out");
-            let is_told = ["hive", "acme", "token"].iter().all(|word| told.contains(word));
-            assert!(is_told, "{verb:?} {format:?} {told}\n{}", said.all());
+            let report = env.read("out");
+            let is_reported = ["hive", "acme", "token"].iter().all(|word| report.contains(word));
+            assert!(is_reported, "{verb:?} {format:?} {report}\n{}", said.all());
         }
     }
 }
@@ -516,7 +520,7 @@ fn a_ledger_breaks_no_form_and_what_broke_off_is_unsure() {
 }
 
 #[test]
-fn metrics_keep_the_last_success_of_whoever_can_not_be_read() {
+fn metrics_keep_the_last_success_of_an_unread_organisation() {
     let env = Env::with_example();
     env.write("hive.yaml", example("hive.yaml"));
     let drift = |file: &str| env.run(&["drift", "--sandbox", "--metrics-file", "rolecall.prom", file]);

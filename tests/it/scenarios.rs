@@ -86,7 +86,7 @@ fn enabling_an_existing_user_goes_out_only_with_another_change_or_when_asserted(
 }
 
 #[test]
-fn whoever_we_disabled_is_enabled_again_when_the_file_says_so() {
+fn a_user_we_disabled_is_enabled_again_when_the_file_says_so() {
     let mut rig =
         Rig::new(world_with(&[("sam@x.example", &["A"])]), "users: [{ email: sam@x.example, enabled: false }]");
     rig.apply();
@@ -531,7 +531,7 @@ fn one_failure_does_not_stop_what_does_not_depend_on_it() {
 }
 
 #[test]
-fn what_the_api_can_not_change_is_by_hand() {
+fn a_field_that_the_api_can_not_change_is_a_manual_step() {
     let rig = Rig::new(
         world_with(&[("ann@x.example", &["A"])]),
         "users: [{ email: ann@x.example, last_name: Other, enabled: true }]",

@@ -28,7 +28,7 @@ fn what_only_grants_needs_no_approval() {
 }
 
 #[test]
-fn what_moves_a_credential_or_a_secret_or_loosens_a_rail_does() {
+fn a_change_that_moves_a_credential_or_a_secret_or_loosens_a_guardrail_needs_an_approval() {
     let hive = example("hive.yaml");
     let cases = [
         ("https://api.graphql-hive.com/graphql", "https://graphql-hive.com.evil.example/graphql", "`endpoint`"),
@@ -45,7 +45,7 @@ fn what_moves_a_credential_or_a_secret_or_loosens_a_rail_does() {
         ),
         ("organization: acme", "organization: other", "No trusted file describes hive other."),
     ];
-    for (before, after, told) in cases {
+    for (before, after, expected) in cases {
         assert!(hive.contains(before), "{before}");
         let after = after.replace("SEAL", &"0".repeat(64));
         let said = compared(&hive, &hive.replacen(before, &after, 1));
@@ -54,24 +54,24 @@ fn what_moves_a_credential_or_a_secret_or_loosens_a_rail_does() {
         // A renamed file is reported under both names.
         assert_eq!(
             found.len(),
-            if after.contains("other") && told.contains("other") { 2 } else { 1 },
+            if after.contains("other") && expected.contains("other") { 2 } else { 1 },
             "{found:?}"
         );
-        assert!(found[0].contains(told), "{told}: {found:?}");
+        assert!(found[0].contains(expected), "{expected}: {found:?}");
     }
 }
 
 #[test]
 fn every_provider_has_what_needs_approval() {
     let rapidapi = example("rapidapi.yaml");
-    for (before, after, told) in [
+    for (before, after, expected) in [
         ("host: graphql-platform.p.rapidapi.com", "host: graphql-platform.p.rapidapi.com.evil.example", "`host`"),
         ("allow: []", "allow: [default-team-deletion]", "`allow`"),
     ] {
         assert!(rapidapi.contains(before), "{before}");
         let said = compared(&rapidapi, &rapidapi.replacen(before, after, 1));
         assert_eq!(said.code, 3, "{}", said.all());
-        assert!(approvals(&said)[0].contains(told), "{}", said.all());
+        assert!(approvals(&said)[0].contains(expected), "{}", said.all());
     }
     let paradime = example("paradime.yaml");
     let said = compared(&paradime, &paradime.replacen("user: ", "user: not.", 1));
@@ -150,6 +150,6 @@ fn an_organisation_that_nobody_speaks_for_any_more_needs_approval() {
         example("rapidapi.yaml").replacen("provider: rapidapi", "? provider\n: rapidapi", 1),
     );
     let said = env.run(&["validate", "--trusted", "main", "head"]);
-    let told = "No file describes rapidapi platform-management any more.";
-    assert!(said.code == 3 && said.stdout.contains(told), "{}", said.all());
+    let expected = "No file describes rapidapi platform-management any more.";
+    assert!(said.code == 3 && said.stdout.contains(expected), "{}", said.all());
 }

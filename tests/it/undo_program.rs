@@ -91,12 +91,12 @@ fn each_example_has_a_way_back() {
 }
 
 #[test]
-fn programs_are_told_as_well() {
+fn json_outcomes_name_the_undo_file() {
     let env = with("hive.yaml");
     let said = apply(&env, "hive.yaml", &["--format", "json"]);
     assert_eq!(said.code, 0, "{}", said.all());
-    let told: Value = serde_json::from_str(&said.stdout).unwrap();
-    let undo = &told["organizations"][0]["undo"];
+    let outcomes: Value = serde_json::from_str(&said.stdout).unwrap();
+    let undo = &outcomes["organizations"][0]["undo"];
     assert_eq!(undo["file"], "undo.yaml");
     let irreversible = undo["irreversible"].as_array().unwrap();
     let why = |address: &str| {
@@ -109,8 +109,8 @@ fn programs_are_told_as_well() {
         "{irreversible:#?}"
     );
     let plain = env.run(&["apply", "--sandbox", "--auto-approve", "--format", "json", "hive.yaml"]);
-    let told: Value = serde_json::from_str(&plain.stdout).unwrap();
-    assert!(told["organizations"][0].get("undo").is_none(), "{told:#}");
+    let outcomes: Value = serde_json::from_str(&plain.stdout).unwrap();
+    assert!(outcomes["organizations"][0].get("undo").is_none(), "{outcomes:#}");
 }
 
 #[test]

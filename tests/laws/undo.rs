@@ -208,7 +208,7 @@ fn any_text_comes_back_as_it_was() {
 
 /// Platforms may have names that no file may contain. Everything else is restored nevertheless.
 #[test]
-fn what_no_file_may_say_is_told_instead() {
+fn entries_that_no_file_can_express_are_reported_instead() {
     let mut world = crate::support::hive::world();
     crate::support::hive::role(&mut world, "Reader", &[]);
     crate::support::hive::role(&mut world, "Writer", &[]);
@@ -255,7 +255,7 @@ fn a_retired_key_is_enabled_again_where_that_can_be() {
 }
 
 #[test]
-fn whoever_was_disabled_is_enabled_again_and_the_admins_count() {
+fn a_disabled_user_is_enabled_again_and_the_admins_count() {
     use crate::support::bitpanda::{user, world};
     let mut organization = world();
     for (email, roles) in [("a@x.example", "ADMIN"), ("b@x.example", "ADMIN"), ("c@x.example", "SIGNER")] {
@@ -302,7 +302,7 @@ users:
 }
 
 #[test]
-fn whoever_paradime_disabled_waits_for_a_person() {
+fn a_user_that_paradime_disabled_waits_for_a_person() {
     use crate::support::paradime::{user, world};
     let mut workspace = world();
     user(&mut workspace, "a@x.example", "DEVELOPER");

@@ -272,11 +272,12 @@ impl<P: Platform> Rig<P> {
     pub fn new(world: P::World, body: &str) -> Self {
         let sandbox = Arc::new(Sandbox::new(P::engine(world), Store::Memory));
         let provider = rolecall_providers::of(P::NAME);
-        let wish = desired(&format!("{}{body}", P::HEAD));
-        let contexts = provider.headers(&P::secrets(), &wish).unwrap().into_iter().map(|(context, headers)| {
-            let headers = headers.iter().map(|(name, value)| (*name, value.expose_secret()));
-            (context, Headers::new(headers))
-        });
+        let desired_state = desired(&format!("{}{body}", P::HEAD));
+        let contexts =
+            provider.headers(&P::secrets(), &desired_state).unwrap().into_iter().map(|(context, headers)| {
+                let headers = headers.iter().map(|(name, value)| (*name, value.expose_secret()));
+                (context, Headers::new(headers))
+            });
         let wire = Arc::new(Wire {
             inner: InProcess::new(Arc::clone(&sandbox), contexts.collect()),
             sandbox: Arc::clone(&sandbox),
@@ -294,7 +295,7 @@ impl<P: Platform> Rig<P> {
         Self {
             sandbox,
             wire,
-            desired: wish,
+            desired: desired_state,
             ledger: Ledger::in_memory(),
             deliveries,
             now: now(),
@@ -443,13 +444,13 @@ impl<P: Platform> Rig<P> {
             shutdown: &shutdown,
         };
         let mut left = self.interrupted_after.take();
-        let mut told = |_: &Step| {
+        let mut on_step = |_: &Step| {
             left = left.map(|left| left.saturating_sub(1));
             if left == Some(0) {
                 shutdown.request();
             }
         };
-        apply.run(plan, &live, &mut self.ledger, &mut told).await.unwrap()
+        apply.run(plan, &live, &mut self.ledger, &mut on_step).await.unwrap()
     }
 
     pub fn apply(&mut self) -> Report {

@@ -269,13 +269,13 @@ impl<'a> Answer<'a> {
         CallError::Status { status: self.status, retry_after: self.retry_after }
     }
 
-    /// Returns the error that this answer stands for. Call it if the answer has errors.
+    /// Returns the error of this answer. To be called if the answer has errors.
     pub fn failure(&self) -> CallError {
         // Data whose fields are all null adds nothing to the errors.
         self.to_error(self.data.is_none_or(|data| is_all_null(data.get())))
     }
 
-    /// Returns the error that this answer stands for, if its data says that nothing was done.
+    /// Returns the error of this answer, if its data says that nothing was done.
     pub fn refusal(&self) -> CallError {
         self.to_error(true)
     }

@@ -13,7 +13,7 @@ pub struct Quota {
     pub window: Duration,
 }
 
-/// Clocks differ a little, and a request takes a while to arrive.
+/// The margin for differences between clocks, and for the time that a request takes to arrive.
 const MARGIN: Duration = Duration::from_millis(100);
 
 impl Quota {

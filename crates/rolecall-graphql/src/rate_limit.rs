@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use super::{Budget, Quota, Request, Response, Ticket, Transport, TransportError};
 
-/// A callback that is told of every wait before it begins.
+/// A callback that gets every wait before it begins.
 pub type OnWait = Arc<dyn Fn(Duration) + Send + Sync>;
 
 /// Delays requests so that they keep to a [`Quota`] that is known beforehand. All transports whose requests count

@@ -52,7 +52,7 @@ pub fn in_effect(change: &Change, id: Option<&RemoteId>, live: &Live) -> Observa
                 live.users.items.iter().chain(&live.non_members).any(|user| Some(&user.id) == before.id.as_ref());
             if listed { Observation::NotInEffect } else { is_absent(Some(&live.users), |_| false) }
         }
-        // Invitations for several spellings of one address are told apart by the spelling.
+        // Invitations for several spellings of one address are distinguished by the spelling.
         (None, Some(Entity::User(before))) => {
             is_absent(live.invitations.as_ref(), |other| other.email.as_str() == before.email.as_str())
         }

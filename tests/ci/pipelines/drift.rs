@@ -70,7 +70,7 @@ fn a_platform_that_is_away_is_neither_drift_nor_its_end() {
 }
 
 #[test]
-fn drift_is_told_where_another_organisation_cannot_be_read() {
+fn drift_is_reported_if_another_organisation_cannot_be_read() {
     let team = Team::hive();
     team.at_main();
     let file = team.file();

@@ -177,7 +177,7 @@ fn a_plan_that_cannot_be_had_is_not_one_that_is_missing() {
 }
 
 #[test]
-fn a_plan_that_no_longer_stands_sends_nothing() {
+fn a_plan_that_is_out_of_date_sends_nothing() {
     let team = Team::hive();
     let request = team.propose(12, &team.file_with(ZOE));
     team.plan(&request).is("plan", Ended::Success);
@@ -239,7 +239,7 @@ fn an_apply_that_is_started_again_later_brings_nothing_back() {
 }
 
 #[test]
-fn a_ledger_that_stands_among_the_files_is_nobodys() {
+fn a_ledger_among_the_files_is_ignored() {
     let team = Team::hive();
     // Nobody has planned it, and there is nothing to apply.
     team.at_main();

@@ -137,7 +137,7 @@ fn bitpanda_is_never_planned_without_a_reviewer() {
 }
 
 #[test]
-fn a_branch_that_conflicts_is_told_so() {
+fn a_branch_that_conflicts_gets_a_message() {
     let team = Team::hive();
     let first = team.propose(5, &team.file().replace("max_removals: 2", "max_removals: 1"));
     let second = team.propose(6, &team.file().replace("max_removals: 2", "max_removals: 0"));
@@ -246,7 +246,7 @@ fn where_gitlab_has_merged_already_the_head_is_what_was_reviewed() {
 }
 
 #[test]
-fn wrong_files_and_refused_plans_are_told_in_the_note() {
+fn wrong_files_and_refused_plans_are_reported_in_the_note() {
     let mut team = Team::hive();
     let planned = team.plan(&team.propose(8, &team.file_with("  - email: nobody\n")));
     planned.is("validate", Ended::Failure);

@@ -131,7 +131,7 @@ fn what_is_pushed_while_the_gate_looks_is_not_what_is_planned() {
 }
 
 #[test]
-fn a_branch_that_conflicts_is_told_so() {
+fn a_branch_that_conflicts_gets_a_message() {
     let team = Team::hive();
     let pull = team.propose(5, &team.file_with(ZOE));
     team.hub.state().pulls[0]["mergeable"] = json!(false);
@@ -151,7 +151,7 @@ fn bitpanda_is_never_planned_without_a_reviewer() {
 }
 
 #[test]
-fn wrong_files_and_refused_plans_are_told_in_the_comment() {
+fn wrong_files_and_refused_plans_are_reported_in_the_comment() {
     let mut team = Team::hive();
     let planned = team.plan(&team.propose(8, &team.file_with("  - email: nobody\n")));
     planned.is("gate", Ended::Failure);
@@ -266,7 +266,7 @@ fn a_plan_that_was_made_after_the_merge_was_reviewed_by_nobody() {
 }
 
 #[test]
-fn a_ledger_that_stands_among_the_files_is_nobodys() {
+fn a_ledger_among_the_files_is_ignored() {
     let team = Team::hive();
     let forge = || {
         team.env.write("clone/.rolecall/ledger/hive-acme.jsonl", "{\"event\":\"forged\"}\n");
@@ -331,7 +331,7 @@ fn one_organisation_that_is_away_does_not_hide_the_drift_of_another() {
 }
 
 #[test]
-fn a_plan_that_no_longer_stands_sends_nothing() {
+fn a_plan_that_is_out_of_date_sends_nothing() {
     let team = Team::hive();
     let pull = team.propose(12, &team.file_with(ZOE));
     team.plan(&pull).is("plan", Ended::Success);

@@ -209,7 +209,7 @@ fn description(value: &Value) -> Option<String> {
 
 /// Returns the other constraints on a value.
 fn limits(object: &Map<String, Value>) -> Vec<String> {
-    const TOLD: &[&str] = &[
+    const COVERED: &[&str] = &[
         "$ref",
         "const",
         "enum",
@@ -246,7 +246,7 @@ fn limits(object: &Map<String, Value>) -> Vec<String> {
                     limits.push(format!("matching `{pattern}`"));
                 }
             }
-            told if TOLD.contains(&told) => {}
+            known if COVERED.contains(&known) => {}
             other => panic!("the page doesn't speak of {other}"),
         }
     }

@@ -134,7 +134,7 @@ pub(super) struct WireUser {
 /// An invitation's id is the hexadecimal form of `<organisation id>:<email>:<code>`, and the code accepts the
 /// invitation (measured on Hive 8.1.2). For example, the id in a log would let everybody who reads the log join
 /// with Jane's role. So no document of rolecall selects the id: not here, not when an invitation is created
-/// ([`CreatedInvitation`]) and not when it is deleted ([`Deleted`]). Invitations are told apart by their
+/// ([`CreatedInvitation`]) and not when it is deleted ([`Deleted`]). Invitations are distinguished by their
 /// addresses, exactly as they are spelled.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]

@@ -10,7 +10,7 @@ use super::super::digest;
 use super::Shared;
 use super::world::{DuplicateInvite, PendingUpdate, World, WorldKey, WorldUser};
 
-/// Returns an error like the platform's: the code stands beside the message and at its beginning.
+/// Returns an error like the platform's: the code is a field of its own, and the message begins with it.
 fn api_error(code: &'static str, message: &str) -> Error {
     Error::new(format!("{code}: {message}")).extend_with(|_, extensions| extensions.set("errorType", code))
 }
