@@ -1,6 +1,6 @@
 //! Writes a plan as text for people.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::mem::discriminant;
 
@@ -9,9 +9,7 @@ use super::guardrails::push_guardrails;
 use super::layout::{Layout, pad};
 use super::outline::{Note, Outline, Verdict, name, outline, to_do, verdict};
 use super::style::{ADD, BOLD, CHANGE, DIM, REMOVE, WARN, called, clean, paint, plural};
-use rolecall_model::{
-    Action, Change, Completeness, Gap, Hold, HoldClass, HoldReason, Kind, OrganizationPlan, Plan, Unread,
-};
+use rolecall_model::{Change, Completeness, Gap, Hold, HoldClass, HoldReason, OrganizationPlan, Plan, Unread};
 
 /// More entities than this of one kind, with the same action or the same reason, are summarised to a count.
 const LISTED: usize = 20;
@@ -75,41 +73,61 @@ pub(super) fn header(plan: &OrganizationPlan, layout: Layout) -> String {
     text
 }
 
-/// Writes every change. More than [`LISTED`] of one kind and action are summarised, except for the privileged ones.
+/// Returns the items in their order, each with the items that it stands for. An item that is listed by itself stands for
+/// none. More than [`LISTED`] items that are alike are summarised by the first of them, but for the privileged ones.
+fn summarise<'a, T>(
+    items: impl Iterator<Item = &'a T>,
+    layout: Layout,
+    is_alike: impl Fn(&T, &T) -> bool,
+    is_privileged: impl Fn(&T) -> bool,
+) -> Vec<(&'a T, Vec<&'a T>)> {
+    // There are few groups, however many items there are.
+    let mut groups: Vec<Vec<&T>> = Vec::new();
+    let mut placed = Vec::new();
+    for item in items {
+        let group = groups.iter().position(|group| group.first().is_some_and(|first| is_alike(first, item)));
+        let group = group.unwrap_or_else(|| {
+            groups.push(Vec::new());
+            groups.len() - 1
+        });
+        groups[group].push(item);
+        placed.push((item, group));
+    }
+    let mut summarised = BTreeSet::new();
+    let mut shown = Vec::new();
+    for (item, group) in placed {
+        if layout.full || groups[group].len() <= LISTED || is_privileged(item) {
+            shown.push((item, Vec::new()));
+        } else if summarised.insert(group) {
+            shown.push((item, groups[group].iter().copied().filter(|item| !is_privileged(item)).collect()));
+        }
+    }
+    shown
+}
+
+/// Writes every change. More than [`LISTED`] of one kind and action are summarised, but for the privileged ones.
 pub(super) fn push_changes(text: &mut String, plan: &OrganizationPlan, layout: Layout) {
     let changes = &plan.sealed.changes;
     if changes.is_empty() {
         return;
     }
-    let mut counts: BTreeMap<(Kind, Action), usize> = BTreeMap::new();
-    for change in changes {
-        *counts.entry((change.address.kind, change.action)).or_default() += 1;
-    }
-    let is_listed = |change: &Change| {
-        let count = counts.get(&(change.address.kind, change.action)).copied().unwrap_or_default();
-        layout.full || count <= LISTED || plan.privileged.contains(&change.address)
-    };
-    let outlines: Vec<Outline> =
-        changes.iter().filter(|change| is_listed(change)).map(|change| outline(change, plan)).collect();
-    let column = layout.column(outlines.iter().map(|outline| &*outline.address));
-    let verbs = outlines.iter().filter(|outline| !outline.notes.is_empty()).map(|outline| outline.verb.len());
+    let group = |change: &Change| (change.address.kind, change.action);
+    let is_privileged = |change: &Change| plan.privileged.contains(&change.address);
+    let shown = summarise(changes.iter(), layout, |one, other| group(one) == group(other), is_privileged);
+    let shown: Vec<(Outline, &Change, usize)> =
+        shown.into_iter().map(|(change, alike)| (outline(change, plan), change, alike.len())).collect();
+    let listed = || shown.iter().filter(|(_, _, alike)| *alike == 0).map(|(outline, _, _)| outline);
+    let column = layout.column(listed().map(|outline| &*outline.address));
+    let verbs = listed().filter(|outline| !outline.notes.is_empty()).map(|outline| outline.verb.len());
     let verb_column = verbs.filter(|width| *width <= VERB_WIDTH).max().unwrap_or(0);
-    let mut outlines = outlines.into_iter();
-    let mut summarised: BTreeSet<(Kind, Action)> = BTreeSet::new();
-    for change in changes {
-        let group = (change.address.kind, change.action);
-        if is_listed(change) {
-            if let Some(outline) = outlines.next() {
-                push_change(text, &outline, (column, verb_column), layout);
-            }
-        } else if summarised.insert(group) {
-            let of_group = |change: &&Change| (change.address.kind, change.action) == group && !is_listed(change);
-            let count = changes.iter().filter(of_group).count();
-            let outline = outline(change, plan);
-            let head =
-                format!("  {} {}  ", painted_sign(outline.sign), pad(&to_do(count, group.0, group.1), column));
-            layout.push(text, &head, "summarised; `--full` lists them");
+    for (outline, change, alike) in &shown {
+        if *alike == 0 {
+            push_change(text, outline, (column, verb_column), layout);
+            continue;
         }
+        let what = pad(&to_do(*alike, change.address.kind, change.action), column);
+        let head = format!("  {} {what}  ", painted_sign(outline.sign));
+        layout.push(text, &head, "summarised; `--full` lists them");
     }
     text.push('\n');
 }
@@ -175,38 +193,29 @@ pub(super) fn push_holds(text: &mut String, plan: &OrganizationPlan, layout: Lay
 }
 
 fn push_hold_list(text: &mut String, holds: &[&Hold], layout: Layout) {
-    let privileged = |hold: &Hold| matches!(hold.reason, HoldReason::Unmanaged { privileged: true });
-    let is_like = |one: &Hold, other: &Hold| {
-        (one.class, one.address.kind) == (other.class, other.address.kind)
-            && discriminant(&one.reason) == discriminant(&other.reason)
-    };
-    let like = |hold: &Hold| -> Vec<&Hold> {
-        holds.iter().copied().filter(|other| is_like(hold, other) && !privileged(other)).collect()
-    };
-    let is_listed = |hold: &Hold| layout.full || privileged(hold) || like(hold).len() <= LISTED;
-    let addresses: Vec<String> =
-        holds.iter().filter(|hold| is_listed(hold)).map(|hold| clean(&hold.address)).collect();
+    let is_privileged = |hold: &Hold| matches!(hold.reason, HoldReason::Unmanaged { privileged: true });
+    let group = |hold: &Hold| (hold.class, hold.address.kind, discriminant(&hold.reason), is_privileged(hold));
+    let is_alike = |one: &Hold, other: &Hold| group(one) == group(other);
+    let shown = summarise(holds.iter().copied(), layout, is_alike, is_privileged);
+    let listed = shown.iter().filter(|(_, alike)| alike.is_empty());
+    let addresses: Vec<String> = listed.map(|(hold, _)| clean(&hold.address)).collect();
     let column = layout.column(addresses.iter().map(String::as_str));
-    for (place, hold) in holds.iter().enumerate() {
+    for (hold, alike) in shown {
         let class = match hold.class {
             HoldClass::Blocked => paint(REMOVE, "blocked"),
             HoldClass::Waiting => paint(CHANGE, "waiting"),
             HoldClass::Ignored => paint(DIM, "ignored"),
         };
-        let reason = clean(&hold.reason);
-        if is_listed(hold) {
-            layout.push(text, &format!("    {}  {class}: ", pad(&clean(&hold.address), column)), &reason);
-            continue;
-        }
-        if holds[..place].iter().any(|other| is_like(hold, other) && !is_listed(other)) {
-            continue;
-        }
-        let alike = like(hold);
-        let count = plural(alike.len(), hold.address.kind.as_str());
-        let same = alike.iter().all(|other| other.reason == hold.reason);
-        let of_whom = if same { String::new() } else { format!("such as {}: ", clean(&hold.address)) };
-        let body = format!("{of_whom}{reason} (summarised; `--full` lists them)");
-        layout.push(text, &format!("    {}  {class}: ", pad(&count, column)), &body);
+        let (address, reason) = (clean(&hold.address), clean(&hold.reason));
+        let (subject, body) = if alike.is_empty() {
+            (address, reason)
+        } else {
+            let same = alike.iter().all(|other| other.reason == hold.reason);
+            let of_whom = if same { String::new() } else { format!("such as {address}: ") };
+            let subject = plural(alike.len(), hold.address.kind.as_str());
+            (subject, format!("{of_whom}{reason} (summarised; `--full` lists them)"))
+        };
+        layout.push(text, &format!("    {}  {class}: ", pad(&subject, column)), &body);
     }
 }
 

@@ -9,10 +9,10 @@ use serde::Serialize;
 use serde_json::Value;
 use thiserror::Error;
 
-use super::{Context, Mutation, Query};
+use super::{Context, Query};
 
 /// One GraphQL request. Other crates build one from a [`Query`], or with [`write`](crate::write) from a
-/// [`Mutation`].
+/// [`Mutation`](crate::Mutation).
 #[non_exhaustive]
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -28,11 +28,6 @@ pub struct Request {
 impl Request {
     pub fn query(query: &Query, variables: Value) -> Self {
         Self { operation_name: query.name, query: query.text.into(), variables, context: query.context }
-    }
-
-    /// Builds the request of a mutation, for [`write`](crate::write).
-    pub(crate) fn mutation(mutation: &Mutation, variables: Value) -> Self {
-        Self { operation_name: mutation.name, query: mutation.text.into(), variables, context: mutation.context }
     }
 }
 

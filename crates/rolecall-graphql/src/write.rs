@@ -9,5 +9,6 @@ pub use super::batch::request as batch;
 
 /// Builds the request of one mutation.
 pub fn mutation(mutation: &Mutation, variables: Value) -> Request {
-    Request::mutation(mutation, variables)
+    let Mutation { name, text, context, .. } = *mutation;
+    Request { operation_name: name, query: text.into(), variables, context }
 }
