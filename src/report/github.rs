@@ -81,7 +81,7 @@ fn push_organization(text: &mut String, plan: &OrganizationPlan) {
         }
     }
     for hold in plan.sealed.holds.iter().filter(|hold| hold.class == HoldClass::Blocked) {
-        let title = format!("{name}: {} is held", clean(&hold.address));
+        let title = format!("{name}: {} needs attention", clean(&hold.address));
         push(text, Level::Warning, None, &title, &clean(&hold.reason));
     }
     for outline in outlines(plan) {

@@ -138,7 +138,7 @@ fn suite(plan: &OrganizationPlan, is_drift: bool) -> TestSuite {
 /// Returns the status of an entity with these holds.
 fn held(holds: &[&Hold], is_drift: bool) -> TestCaseStatus {
     let reasons: Vec<String> = holds.iter().map(|hold| clean(&hold.reason)).collect();
-    let reasons = reasons.join("; ");
+    let reasons = reasons.join(" ");
     let class = holds.iter().map(|hold| hold.class).min().unwrap_or(HoldClass::Ignored);
     match class {
         HoldClass::Blocked if is_drift => failure("blocked", &reasons),
