@@ -138,7 +138,7 @@ pub(crate) struct Planning {
         help_heading = WHICH_CHANGES
     )]
     asserted: Vec<Address>,
-    /// Never leave fewer admins than this; the file's `min_admins` applies too.
+    /// Let no plan that takes an admin leave fewer than this; the file's `min_admins` applies too.
     #[arg(long, value_name = "NUMBER", value_hint = ValueHint::Other, help_heading = GUARDRAILS)]
     min_admins: Option<usize>,
     /// Never remove more of a collection than this, such as 10% or 3; the file's `max_removals` applies too.

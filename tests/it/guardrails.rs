@@ -106,7 +106,9 @@ fn at_the_edge<P: Crowd>() {
     for people in 1..=12 {
         let live = P::live(people);
         for (limit, cap) in [
-            (String::new(), (live / 4).max(1)),
+            (String::new(), (live / 4).max(2)),
+            ("{ share: 25%, at_least: 3 }".to_owned(), (live / 4).max(3)),
+            ("{ users: { share: 10%, at_least: 2 } }".to_owned(), (live / 10).max(2)),
             ("25%".to_owned(), (live / 4).max(1)),
             ("0%".to_owned(), 1),
             ("60%".to_owned(), (live * 6 / 10).max(1)),
@@ -298,6 +300,36 @@ fn a_limit_is_written_as_a_share_or_a_number() {
         assert!(wrong.parse::<Limit>().is_err(), "{wrong}");
     }
     assert_eq!(Limit::default().count(usize::MAX / 100), usize::MAX / 100 / 4);
+    // A quarter of five people is one, so the default also has a number.
+    assert_eq!((Limit::default().count(5), Limit::default().count(12)), (2, 3));
+    assert_eq!(Limit::default().to_string(), "{ share: 25%, at_least: 2 }");
+}
+
+#[test]
+fn a_limit_with_a_minimum_is_checked_and_kept_by_an_undo_file() {
+    let env = Env::with_example();
+    let example = env.read("bitpanda.yaml");
+    for (limit, said) in [
+        ("{ at_least: 3 }", "The limit lacks `share`."),
+        ("{ share: 3, at_least: 3 }", "Expected text, found the number `3`."),
+        ("{ share: \"3\" }", "`3` is not a share."),
+        ("{ share: 25%, users: 2 }", "`max_removals` has one limit for all, and limits for single collections."),
+        ("{ users: { share: 25%, at_most: 2 } }", "at_most"),
+    ] {
+        env.write("bitpanda.yaml", example.replace("max_removals: 25%", &format!("max_removals: {limit}")));
+        let found = env.run(&["validate", "bitpanda.yaml"]);
+        assert_eq!(found.code, 1, "{limit}: {}", found.all());
+        assert!(found.stdout.contains(said), "{limit}: {}", found.all());
+    }
+    let limits = ["{share: 25%, at_least: 3}", "{users: {share: 50%, at_least: 3}, keys: 10%}"];
+    for (limit, undo) in limits.into_iter().zip(["one.yaml", "two.yaml"]) {
+        env.write("bitpanda.yaml", example.replace("max_removals: 25%", &format!("max_removals: {limit}")));
+        let applied = ["apply", "--sandbox", "--reset", "--auto-approve", "--undo-out", undo, "bitpanda.yaml"];
+        let said = env.run(&applied);
+        assert_eq!(said.code, 0, "{}", said.all());
+        assert!(env.read(undo).contains(&format!("max_removals: {limit}")), "{}", env.read(undo));
+        assert_eq!(env.run(&["validate", undo]).code, 0);
+    }
 }
 
 // ---- exceptions
@@ -576,8 +608,56 @@ fn where_nobody_says_whose_credential_it_is_the_last_admin_stays() {
     assert_eq!(guardrails_broken(&plan("", ", require_self: false")), [""; 0]);
 }
 
-/// At Bitpanda a usable admin has to be listed in the file. One whom somebody else demoted since would be made an
-/// admin again, but nobody approved that.
+/// The platform doesn't show who can sign in. Admins whom the file doesn't list, and the plan doesn't change, stay.
+#[test]
+fn admins_that_a_file_does_not_list_count_at_bitpanda() {
+    use crate::support::bitpanda::{Custody, user, world};
+    let admins = |count: usize| {
+        let mut world = world();
+        world.users.extend((0..count).map(|number| user(&email(number), &["ADMIN"])));
+        world.users.push(user("sam@x.example", &["CLUSTER_OPS"]));
+        world
+    };
+    let sam = "{ email: sam@x.example, roles: [SIGNER], enabled: true }";
+    let plan =
+        |count: usize, more: &str| Rig::<Custody>::new(admins(count), &format!("users: [{sam}{more}]")).plan();
+    let untouched = plan(2, "");
+    assert_eq!((untouched.usable_admins_after, guardrails_broken(&untouched)), (2, vec![]));
+    // Somebody made an intruder an admin by hand. The file lists no admin, and takes it from them.
+    let intruder = format!(", {{ email: {}, roles: [SIGNER], enabled: true }}", email(0));
+    let demoted = plan(3, &intruder);
+    assert_eq!((demoted.usable_admins_after, guardrails_broken(&demoted)), (2, vec![]));
+    assert_eq!(guardrails_broken(&plan(1, &intruder)), ["min_admins"]);
+    // The file says that the other admins can't sign in, or must not.
+    for entry in ["enabled: false, roles: [ADMIN]", "absent: true"] {
+        let more = format!("{intruder}, {{ email: {}, {entry} }}", email(1));
+        let plan = plan(2, &more);
+        assert_eq!((plan.usable_admins_after, guardrails_broken(&plan)), (0, vec!["min_admins"]), "{entry}");
+    }
+}
+
+/// With fewer admins than `min_admins` asks for, a plan may go that takes none. Plan and apply agree.
+#[test]
+fn where_there_are_fewer_admins_than_the_limit_none_may_go() {
+    use crate::support::bitpanda::{Custody, user, world};
+    for (file, refused) in [
+        ("users: [{ email: sam@x.example, roles: [SIGNER], enabled: true }]", false),
+        ("users: [{ email: ann@x.example, roles: [SIGNER], enabled: true }]", true),
+    ] {
+        let mut world = world();
+        world.users = vec![user("ann@x.example", &["ADMIN"]), user("sam@x.example", &["CLUSTER_OPS"])];
+        let mut rig = Rig::<Custody>::new(world, file);
+        rig.desired.guardrails.tighten(Some(2), None);
+        let plan = rig.plan();
+        assert_eq!((addresses(&plan).len(), !guardrails_broken(&plan).is_empty()), (1, refused), "{file}");
+        if !refused {
+            assert!(rig.apply().all_done());
+            assert_eq!(guardrails_broken(&rig.plan()), [""; 0]);
+        }
+    }
+}
+
+/// An admin at Bitpanda whom somebody else demoted since would be made an admin again, but nobody approved that.
 #[test]
 fn an_admin_who_was_demoted_meanwhile_no_longer_counts_at_bitpanda() {
     use crate::support::bitpanda::{Custody, user, world};

@@ -29,29 +29,34 @@ fn organisations(shadows: bool) -> impl Strategy<Value = World> {
     let keys = proptest::collection::vec((0..KEY_NAMES.len(), roles(), 0..EXPIRIES.len(), any::<bool>()), 0..4);
     let switches =
         (prop_oneof![Just(None), (1..4_usize).prop_map(Some)], any::<bool>(), any::<bool>(), any::<bool>());
-    (proptest::collection::vec(person, PEOPLE), keys, switches).prop_map(move |(people, keys, switches)| {
-        let mut world = world();
-        for (index, (there, roles, enabled, accepted)) in people.into_iter().enumerate() {
-            if there {
-                let mut user = user(&format!("u{index}@x.example"), &roles);
-                user.enabled = enabled || !shadows;
-                user.accepted = accepted || !shadows;
-                world.users.push(user);
+    (proptest::collection::vec(person, PEOPLE..PEOPLE + 3), keys, switches).prop_map(
+        move |(people, keys, switches)| {
+            let mut world = world();
+            for (index, (there, roles, enabled, accepted)) in people.into_iter().enumerate() {
+                if there {
+                    // No file lists the users after the first ones.
+                    let name = if index < PEOPLE { "u" } else { "unlisted" };
+                    let mut user = user(&format!("{name}{index}@x.example"), &roles);
+                    user.enabled = enabled || !shadows;
+                    user.accepted = accepted || !shadows;
+                    world.users.push(user);
+                }
             }
-        }
-        for (index, (name, roles, expires, enabled)) in keys.into_iter().enumerate() {
-            let mut key = key(&format!("k{index}"), KEY_NAMES[name], &roles, &format!("live-{index}"));
-            key.expires = EXPIRIES[expires].parse().unwrap();
-            key.enabled = enabled;
-            world.keys.push(key);
-        }
-        let (page_size, shown, millis, resent) = switches;
-        world.switches.page_size = page_size;
-        world.switches.invitees = if shown { Invitees::Shown } else { Invitees::Hidden };
-        world.switches.expiry_millis = millis;
-        world.switches.duplicate_invite = if resent { DuplicateInvite::Resent } else { DuplicateInvite::Refused };
-        world
-    })
+            for (index, (name, roles, expires, enabled)) in keys.into_iter().enumerate() {
+                let mut key = key(&format!("k{index}"), KEY_NAMES[name], &roles, &format!("live-{index}"));
+                key.expires = EXPIRIES[expires].parse().unwrap();
+                key.enabled = enabled;
+                world.keys.push(key);
+            }
+            let (page_size, shown, millis, resent) = switches;
+            world.switches.page_size = page_size;
+            world.switches.invitees = if shown { Invitees::Shown } else { Invitees::Hidden };
+            world.switches.expiry_millis = millis;
+            world.switches.duplicate_invite =
+                if resent { DuplicateInvite::Resent } else { DuplicateInvite::Refused };
+            world
+        },
+    )
 }
 
 fn user_entry(index: usize) -> impl Strategy<Value = Option<String>> {
@@ -107,10 +112,13 @@ impl Lawful for Custody {
     /// Generates organisations in which admins change places.
     fn swaps() -> BoxedStrategy<(World, FileBody)> {
         let person = (any::<bool>(), any::<bool>());
-        (proptest::collection::vec(person, 0..3), 1..3_usize)
-            .prop_map(|(others, min_admins)| {
+        (proptest::collection::vec(person, 0..3), 1..3_usize, 0..2_usize)
+            .prop_map(|(others, min_admins, unlisted)| {
                 let people: Vec<(bool, bool)> = [(true, false), (false, true)].into_iter().chain(others).collect();
                 let mut world = world();
+                world
+                    .users
+                    .extend((0..unlisted).map(|index| user(&format!("unlisted{index}@x.example"), &["ADMIN"])));
                 let mut users = Vec::new();
                 for (index, (is_admin, shall_be)) in people.into_iter().enumerate() {
                     let email = format!("u{index}@x.example");

@@ -38,7 +38,7 @@ pub struct RawGuardrails {
     /// their number. Default: 1.
     min_admins: Option<Field<u32>>,
     /// At most this many users, keys, roles and teams each may lose access, or a part of it, in one plan. Default:
-    /// `25%`.
+    /// `{ share: 25%, at_least: 2 }`.
     max_removals: Option<Field<RawRemovals>>,
     /// If `true`, no plan takes from rolecall's own user or its own key what rolecall needs. Default: `true`.
     /// RapidAPI accepts only `true`.
@@ -86,25 +86,44 @@ enum RawRemovals {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename = "MaxRemovals", deny_unknown_fields)]
 struct RawByKind {
-    /// This limit counts deleted teams. Default: `25%`. Only RapidAPI accepts it.
+    /// This limit counts deleted teams. Default: as for all. Only RapidAPI accepts it.
     teams: Option<Field<RawLimit>>,
-    /// This limit counts deleted roles. Default: `25%`. Only Hive accepts it.
+    /// This limit counts deleted roles. Default: as for all. Only Hive accepts it.
     roles: Option<Field<RawLimit>>,
-    /// This limit counts users who lose access, or a part of it. Default: `25%`.
+    /// This limit counts users who lose access, or a part of it. Default: as for all.
     users: Option<Field<RawLimit>>,
-    /// This limit counts keys that are disabled or deleted. Default: `25%`. Only Bitpanda and Hive accept it.
+    /// This limit counts keys that are disabled or deleted. Default: as for all. Only Bitpanda and Hive accept it.
     keys: Option<Field<RawLimit>>,
+    // The fields of one limit for all collections.
+    #[schemars(skip)]
+    share: Option<Field<String>>,
+    #[schemars(skip)]
+    at_least: Option<Field<u32>>,
 }
 
-/// The text of a limit, before its check.
+/// A limit, before its check.
 #[derive(Clone, Debug)]
-struct RawLimit(String);
+enum RawLimit {
+    Text(String),
+    Share(RawShare),
+}
+
+/// This limit is a percentage of the live entities, and a number that it allows even if the percentage is less.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(rename = "Share", deny_unknown_fields)]
+struct RawShare {
+    /// This is the percentage, such as `25%`. It is rounded down.
+    #[schemars(required, regex(pattern = r"^(100|[1-9]?[0-9])%$"))]
+    share: Option<Field<String>>,
+    /// The limit always allows this number. Default: 1.
+    at_least: Option<Field<u32>>,
+}
 
 struct LimitVisitor;
 
-const A_LIMIT: &str = "a percentage such as 25%, or a number";
+const A_LIMIT: &str = "a percentage such as 25%, a number, or a mapping with share and at_least";
 
-impl Visitor<'_> for LimitVisitor {
+impl<'de> Visitor<'de> for LimitVisitor {
     type Value = RawLimit;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -112,11 +131,15 @@ impl Visitor<'_> for LimitVisitor {
     }
 
     fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<RawLimit, E> {
-        Ok(RawLimit(text.to_owned()))
+        Ok(RawLimit::Text(text.to_owned()))
     }
 
     fn visit_u64<E: serde::de::Error>(self, number: u64) -> Result<RawLimit, E> {
-        Ok(RawLimit(number.to_string()))
+        Ok(RawLimit::Text(number.to_string()))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<RawLimit, A::Error> {
+        RawShare::deserialize(MapAccessDeserializer::new(map)).map(RawLimit::Share)
     }
 }
 
@@ -159,12 +182,14 @@ impl JsonSchema for RawLimit {
         "Limit".into()
     }
 
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let share = generator.subschema_for::<RawShare>();
         json_schema!({
-            "description": "This is a number, or a percentage of the live entities such as `25%`. A percentage is rounded down, and is at least one.",
+            "description": "This is a number, or a percentage of the live entities such as `25%`. A percentage is rounded down, and is at least one. `{ share: 25%, at_least: 3 }` raises that minimum.",
             "anyOf": [
                 { "type": "string", "pattern": "^(100|[1-9]?[0-9])%$" },
                 { "type": "integer", "minimum": 0 },
+                share,
             ],
         })
     }
@@ -292,9 +317,20 @@ impl Checker<'_> {
             }
             RawRemovals::ByKind(by_kind) => *by_kind,
         };
-        let RawByKind { teams, roles, users, keys } = by_kind;
+        let RawByKind { teams, roles, users, keys, share, at_least } = by_kind;
+        let by_kind = [(Kind::Team, teams), (Kind::Role, roles), (Kind::User, users), (Kind::Key, keys)];
+        if share.is_some() || at_least.is_some() {
+            if by_kind.iter().any(|(_, field)| field.is_some()) {
+                let message =
+                    "`max_removals` has one limit for all, and limits for single collections.".to_owned();
+                self.invalid(mark, message, "Write a limit for each collection, or one limit for all of them.");
+                return None;
+            }
+            let limit = Some(RawLimit::Share(RawShare { share, at_least }));
+            return self.limit(Field { mark, value: limit }).map(Removals::same_for_each);
+        }
         let mut limits = BTreeMap::new();
-        for (kind, field) in [(Kind::Team, teams), (Kind::Role, roles), (Kind::User, users), (Kind::Key, keys)] {
+        for (kind, field) in by_kind {
             let Some(field) = field else { continue };
             if !self.rules.kinds().contains(&kind) {
                 let message = format!("rolecall manages no {}s on {}.", kind.as_str(), self.rules.provider());
@@ -307,15 +343,41 @@ impl Checker<'_> {
     }
 
     fn limit(&mut self, Field { mark, value }: Field<RawLimit>) -> Option<Limit> {
-        let RawLimit(text) = value?;
-        let limit = text.parse();
-        if limit.is_err() {
+        let RawShare { share, at_least } = match value? {
+            RawLimit::Share(share) => share,
+            RawLimit::Text(text) => {
+                let limit = text.parse();
+                if limit.is_err() {
+                    self.invalid(
+                        mark,
+                        format!("{} is not a limit.", quote(&text)),
+                        "Write a percentage such as `25%`, or a number.",
+                    );
+                }
+                return limit.ok();
+            }
+        };
+        let Some(share) = share else {
             self.invalid(
                 mark,
-                format!("{} is not a limit.", quote(&text)),
-                "Write a percentage such as `25%`, or a number.",
+                "The limit lacks `share`.".to_owned(),
+                "Write `{ share: 25%, at_least: 3 }`, or a number.",
             );
-        }
-        limit.ok()
+            return None;
+        };
+        let text = share.value?;
+        let Ok(Limit::Share { percent, at_least: one }) = text.parse() else {
+            self.invalid(
+                share.mark,
+                format!("{} is not a share.", quote(&text)),
+                "Write a percentage such as `25%`.",
+            );
+            return None;
+        };
+        let at_least = match at_least {
+            Some(field) => field.value? as usize,
+            None => one,
+        };
+        Some(Limit::Share { percent, at_least })
     }
 }

@@ -132,20 +132,23 @@ impl Removals {
     }
 }
 
-/// A limit on removals: a percentage of the live entities, or a number. The default is 25%.
+/// A limit on removals: a percentage of the live entities, or a number. The default is 25%, and at least two: a
+/// quarter of five people is one, and a small organisation would need an exception for each second leaver.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Limit {
-    /// A share in percent.
-    Share(u8),
+    /// A share in percent, and the number that it allows even if the share is less.
+    Share {
+        percent: u8,
+        at_least: usize,
+    },
     Number(usize),
 }
 
 impl Limit {
-    /// Returns the number of entities that the limit allows of `live` entities. A share is rounded down, and is at
-    /// least one.
+    /// Returns the number of entities that the limit allows of `live` entities. A share is rounded down.
     pub fn count(self, live: usize) -> usize {
         match self {
-            Self::Share(percent) => (live * usize::from(percent) / 100).max(1),
+            Self::Share { percent, at_least } => (live * usize::from(percent) / 100).max(at_least),
             Self::Number(number) => number,
         }
     }
@@ -153,14 +156,15 @@ impl Limit {
 
 impl Default for Limit {
     fn default() -> Self {
-        Self::Share(25)
+        Self::Share { percent: 25, at_least: 2 }
     }
 }
 
 impl fmt::Display for Limit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Share(percent) => write!(f, "{percent}%"),
+            Self::Share { percent, at_least: 1 } => write!(f, "{percent}%"),
+            Self::Share { percent, at_least } => write!(f, "{{ share: {percent}%, at_least: {at_least} }}"),
             Self::Number(number) => write!(f, "{number}"),
         }
     }
@@ -174,7 +178,7 @@ impl FromStr for Limit {
         match text.strip_suffix('%') {
             Some(percent) => {
                 let percent = percent.parse().ok().filter(|percent| *percent <= 100);
-                percent.map(Self::Share).ok_or_else(wrong)
+                percent.map(|percent| Self::Share { percent, at_least: 1 }).ok_or_else(wrong)
             }
             None => text.parse().map(Self::Number).map_err(|_| wrong()),
         }

@@ -3,12 +3,12 @@
 //!
 //! Admins are counted twice, on the safe side each time, because it isn't always known who can sign in. The number
 //! before the plan is an upper bound: every live admin who isn't known to be disabled. The number after the plan
-//! is a lower bound: only admins who are sure to be able to sign in. Sure means that the API says so, or else that
-//! the file declares the user `enabled: true` and that no invitation of theirs may be open.
+//! is a lower bound: only admins who can be relied on. The API says that they can sign in, or else the file doesn't
+//! say that they can't, and no invitation that rolecall sent them may be open.
 //!
-//! For example, Jane and Tom are admins on a platform that doesn't show who is enabled, and the file declares only
-//! Jane enabled. Before the plan there are two admins; a plan that changes nothing leaves one that can be relied
-//! on. With `min_admins: 1`, Tom may be demoted and Jane may not: Tom alone may turn out to be disabled.
+//! For example, Jane, Tom and Kim are admins on a platform that doesn't show who is enabled. The file declares Jane
+//! enabled and Tom disabled, and doesn't list Kim. Before the plan there are three admins. Jane and Kim can be
+//! relied on afterwards: the file says it of Jane, and leaves Kim alone.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -20,8 +20,8 @@ use rolecall_model::{AccountStatus, Address, Change, DesiredUser, Email, Entity,
 pub(super) struct Admins {
     /// The upper bound: live admins who aren't known to be disabled.
     pub before: usize,
-    /// The lower bound: admins after the plan who are sure to be able to sign in. If the API doesn't show that,
-    /// the file has to declare them enabled, and they must not be waiting on an invitation that rolecall sent.
+    /// The lower bound: admins after the plan who can be relied on. If the API doesn't show who can sign in, the
+    /// file declares them enabled or doesn't list them, and they don't wait for an invitation that rolecall sent.
     pub after: usize,
     /// Users that the plan makes usable admins.
     pub gained: BTreeSet<Address>,
@@ -38,8 +38,9 @@ pub(super) struct Admins {
 pub(super) fn count(input: &PlanInput<'_>, changes: &[Change]) -> Admins {
     let desired_users: BTreeMap<&Email, &DesiredUser> =
         input.desired.users.iter().map(|desired| (&desired.email, desired)).collect();
-    let declared_enabled = |email: &Email| {
-        desired_users.get(email).is_some_and(|desired| desired.enabled == Some(true) && !desired.absent)
+    // A user whom the file doesn't list stays as they are, so they count like one who is declared enabled.
+    let may_sign_in = |email: &Email| {
+        desired_users.get(email).is_none_or(|desired| desired.enabled == Some(true) && !desired.absent)
     };
     let accepted = |email: &Email| input.facts.invitations.get(email).is_none_or(Invitation::accepted_if_live);
     let changed: BTreeMap<_, _> = changes
@@ -66,7 +67,7 @@ pub(super) fn count(input: &PlanInput<'_>, changes: &[Change]) -> Admins {
         let readable = matches!(user.enabled, Seen::Known(_));
         let uncertain = possibly_disabled(input, user).is_some();
         let known_enabled = readable && !uncertain;
-        let reliable = known_enabled || (!readable && declared_enabled(&user.email) && accepted(&user.email));
+        let reliable = known_enabled || (!readable && may_sign_in(&user.email) && accepted(&user.email));
         let owner = user.account_status == AccountStatus::Owner;
         let active = user.account_status.is_active();
         let usable = !known_disabled && active && (owner || input.is_admin(&user.roles));

@@ -79,7 +79,11 @@ fn limits(guardrails: &Guardrails) -> Yaml {
     let Guardrails { min_admins, max_removals, require_self, protected, exceptions: _, tightened: _ } = guardrails;
     let mut fields = vec![("min_admins".to_owned(), Yaml::Number(*min_admins as u64))];
     let limit = |limit: &Limit| match limit {
-        Limit::Share(_) => Yaml::text(limit),
+        Limit::Share { at_least: 1, .. } => Yaml::text(limit),
+        Limit::Share { percent, at_least } => Yaml::flow([
+            ("share".to_owned(), Yaml::text(format!("{percent}%"))),
+            ("at_least".to_owned(), Yaml::Number(*at_least as u64)),
+        ]),
         Limit::Number(number) => Yaml::Number(*number as u64),
     };
     let written = max_removals.by_kind();

@@ -124,7 +124,7 @@ fn min_admins(input: &PlanInput<'_>, admins: &Admins) -> Option<Refusal> {
             if input.live.invitations.is_some() {
                 "Invited users count once they have accepted."
             } else {
-                "A usable admin is listed, declared enabled, and not waiting to accept an invitation that rolecall sent. If such a user has accepted, lower `min_admins` for this change."
+                "An admin doesn't count if the file says that they are disabled or absent, or if they wait for an invitation that rolecall sent. If such a user has accepted, lower `min_admins` for this change."
             },
         ),
         addresses: admins.lost.iter().cloned().collect(),
