@@ -1,10 +1,11 @@
 //! Checks that an endpoint is trusted with a credential, and looks the credential up.
 
-use std::io::Read;
+use std::io::Read as _;
 use std::process::Stdio;
 use std::time::Duration;
 
 use secrecy::SecretString;
+use tokio::io::AsyncReadExt;
 use tokio::process::Command;
 use url::Url;
 
@@ -151,15 +152,30 @@ async fn resolve(credential: &Placed<Credential>, allow_commands: bool) -> Resul
 async fn run(words: &[String]) -> Result<String, String> {
     let (program, arguments) = words.split_first().ok_or("The command is empty.")?;
     let path = which::which(program).map_err(|why| format!("The command `{program}` can't be run: {why}."))?;
-    let output =
-        Command::new(path).args(arguments).stdin(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true).output();
-    let output = tokio::time::timeout(COMMAND_TIMEOUT, output)
+    let unusable = |why: std::io::Error| format!("The command `{program}` can't be run: {why}.");
+    let mut command = Command::new(path);
+    command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).kill_on_drop(true);
+    let mut child = command.spawn().map_err(unusable)?;
+    let mut printed = Vec::new();
+    let ended = async {
+        if let Some(stdout) = child.stdout.take() {
+            // The pipe is closed here, so that a command that prints more ends.
+            stdout.take(MAX_CREDENTIAL + 1).read_to_end(&mut printed).await?;
+        }
+        if printed.len() as u64 > MAX_CREDENTIAL { Ok(None) } else { child.wait().await.map(Some) }
+    };
+    let ended = tokio::time::timeout(COMMAND_TIMEOUT, ended)
         .await
         .map_err(|_| format!("The command `{program}` took longer than {} s.", COMMAND_TIMEOUT.as_secs()))?
-        .map_err(|why| format!("The command `{program}` can't be run: {why}."))?;
-    if !output.status.success() {
-        return Err(format!("The command `{program}` failed ({}).", output.status));
+        .map_err(unusable)?;
+    let status = ended.ok_or_else(|| {
+        format!(
+            "The command `{program}` printed more than {} KiB, which no credential has.",
+            MAX_CREDENTIAL / 1024
+        )
+    })?;
+    if !status.success() {
+        return Err(format!("The command `{program}` failed ({status})."));
     }
-    String::from_utf8(output.stdout)
-        .map_err(|_| format!("The command `{program}` printed something that isn't text."))
+    String::from_utf8(printed).map_err(|_| format!("The command `{program}` printed something that isn't text."))
 }

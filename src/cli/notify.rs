@@ -17,7 +17,7 @@ use super::out::Out;
 use super::{Connection, NOTIFICATION, planfile};
 use crate::report::{self, NoticeFormat, notice};
 use rolecall_config::is_loopback;
-use rolecall_graphql::{ClientSettings, client};
+use rolecall_graphql::{ClientSettings, certificate_problem, client};
 use rolecall_model::{Identity, Plan};
 use rolecall_plan::{ReportedDrift, drift_delta};
 
@@ -162,9 +162,9 @@ impl Receiver {
 
     async fn attempt(&self, body: String) -> Result<(), Refused> {
         let request = self.client.post(self.url.clone()).header(CONTENT_TYPE, "application/json").body(body);
-        let answer = request.send().await.map_err(|why| Refused {
-            can_retry: why.is_connect(),
-            why: if why.is_timeout() { "no answer in time".to_owned() } else { cause(&why.without_url()) },
+        let answer = request.send().await.map_err(|why| {
+            let certificate = certificate_problem(&why);
+            Refused { can_retry: why.is_connect() && certificate.is_none(), why: kind(&why, certificate) }
         })?;
         let status = answer.status();
         if status.is_success() {
@@ -182,11 +182,13 @@ struct Refused {
     can_retry: bool,
 }
 
-/// Returns the message of the innermost source of an error.
-fn cause(error: &dyn std::error::Error) -> String {
-    let mut deepest = error;
-    while let Some(source) = deepest.source() {
-        deepest = source;
+/// Returns the kind of an error. The words of an error aren't shown, because the receiver may have said them, and
+/// the receiver knows the whole URL.
+fn kind(error: &reqwest::Error, certificate: Option<String>) -> String {
+    match certificate {
+        Some(problem) => format!("its certificate isn't trusted: {problem}"),
+        None if error.is_timeout() => "no answer in time".to_owned(),
+        None if error.is_connect() => "no connection".to_owned(),
+        None => "the connection failed before an answer came".to_owned(),
     }
-    deepest.to_string()
 }

@@ -294,6 +294,10 @@ fn credentials_come_from_where_the_file_says() {
     let refused = env.run(&["plan", "c.yaml"]);
     assert!(refused.stderr.contains("error[command-not-allowed]"), "{}", refused.stderr);
     assert_eq!(env.run(&["plan", "--allow-commands", "c.yaml"]).code, 0);
+    with(&env, "{ command: [cat, /dev/zero] }");
+    let endless = env.run(&["plan", "--allow-commands", "c.yaml"]);
+    assert_eq!(endless.code, 1);
+    assert!(endless.stderr.contains("The command `cat` printed more than 64 KiB"), "{}", endless.all());
     with(&env, "{ command: [sh, -c, 'echo canary; echo canary >&2; exit 3'] }");
     let failed = env.run(&["plan", "--allow-commands", "c.yaml"]);
     assert_eq!(failed.code, 1);

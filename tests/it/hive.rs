@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::support::hive::{Rig, invitation, member, role, uuid, world};
 use crate::support::rig::{Fate, addresses, holds};
-use rolecall_engine::apply::{FinalState, Report};
+use rolecall_engine::apply::{FinalState, Report, Stop};
 use rolecall_model::{Address, Code, Completeness, Finding, HoldReason, Outcome, Reach};
 use rolecall_providers::ReadError;
 use rolecall_sandbox::hive::{Assignment, Paging, Release, Scope, World};
@@ -218,6 +218,59 @@ fn a_server_that_does_not_introspect_is_used_as_the_oldest() {
     rig.apply();
     let invited = sent(&rig).into_iter().find(|(name, _)| *name == "InviteToOrganizationByEmail").unwrap().1;
     assert!(invited.get("resources").is_none());
+}
+
+/// An open invitation would be replaced by one without access, by mail, if the server were taken for an old one.
+#[test]
+fn a_failed_question_about_the_server_is_no_answer() {
+    let error = json!([{ "message": "Unexpected error." }]);
+    let coded = json!([{ "message": "x", "extensions": { "code": "INTERNAL_SERVER_ERROR" } }]);
+    for glitch in [
+        json!({ "errors": error }),
+        json!({ "data": null, "errors": coded }),
+        json!({ "data": {} }),
+        json!({ "data": { "invitation": null, "mutation": { "fields": [] }, "project": null }, "errors": error }),
+    ] {
+        let mut world = world();
+        invitation(&mut world, "new@x.example", "Viewer");
+        let rig = Rig::new(world, "users: [{ email: new@x.example, roles: [Viewer], resources: { shop: all } }]");
+        let answer = glitch.clone();
+        rig.wire.forge_answer(move |body| {
+            if body["data"].get("mutation").is_some() {
+                *body = answer.clone();
+            }
+        });
+        let ReadError::Call { operation, .. } = rig.read().unwrap_err() else { panic!("{glitch}") };
+        assert_eq!(operation, "Features", "{glitch}");
+    }
+}
+
+#[test]
+fn an_open_invitation_with_the_desired_role_is_never_sent_again() {
+    let mut world = world();
+    world.switches.introspection = false;
+    invitation(&mut world, "new@x.example", "Viewer");
+    let mut rig = Rig::new(world, "users: [{ email: new@x.example, roles: [Viewer], resources: { shop: all } }]");
+    assert!(rig.plan().sealed.mutations.is_empty(), "{:?}", addresses(&rig.plan()));
+    rig.apply();
+    assert!(rig.world().mails.is_empty());
+}
+
+#[test]
+fn a_mutation_that_a_rate_limit_refused_is_sent_again() {
+    let limit = r#"{"data":null,"errors":[{"message":"slow down","path":["assignMemberRole"],"extensions":{"code":"TOO_MANY_REQUESTS"}}]}"#;
+    let body = "users: [{ email: u0@x.example, roles: [Admin], resources: all }]";
+    let mut rig = Rig::new(with_members(1), body);
+    rig.wire.set_fates(&[Fate::Ignored(200, limit), Fate::Ignored(403, r#"{"message":"rate limit exceeded"}"#)]);
+    assert!(converged(&rig.apply()));
+    assert_eq!(operations(&rig), ["AssignMemberRole"; 3]);
+    // If the limit stays, the platform counts as unreachable, and nothing counts as refused by it.
+    let mut rig = Rig::new(with_members(1), body);
+    rig.wire.set_fates(&[Fate::Ignored(200, limit); 9]);
+    let report = rig.apply();
+    assert!(matches!(report.stopped, Some(Stop::Unreachable(_))), "{report:#?}");
+    rig.wire.set_fates(&[]);
+    assert!(rig.warnings().is_empty());
 }
 
 // ---- roles

@@ -248,6 +248,115 @@ fn a_platform_that_repeats_the_credential_does_not_get_it_shown() {
 }
 
 #[test]
+fn a_part_of_the_credential_is_not_shown_either() {
+    let body = json!({ "data": null, "errors": [{ "message": "no such key: ary-credential" }] });
+    assert_eq!(
+        error(vec![ok(&body)]).to_string(),
+        "the platform answered with the error \"no such key: [redacted]\""
+    );
+}
+
+/// A peer may say in any error of a connection what it was sent.
+#[test]
+fn no_error_of_a_connection_shows_the_credential() {
+    let redactor = Redactor::new([SecretString::from(SECRET)]);
+    let said = format!("detected excessive load (b\"bad key {SECRET}\")");
+    let host = format!("{SECRET}.example");
+    for error in [
+        TransportError::NotSent(said.clone()),
+        TransportError::NoAnswer(said.clone()),
+        TransportError::Untrusted(said),
+        TransportError::Redirected(host),
+    ] {
+        let shown = redactor.clean_error(error).to_string();
+        assert!(!shown.contains(SECRET) && shown.contains("[redacted]"), "{shown}");
+    }
+    let long = redactor.clean_error(TransportError::NoAnswer("x".repeat(20_000))).to_string();
+    assert!(long.chars().count() < 600, "{}", long.len());
+}
+
+/// Each way in which a platform says that there were too many requests.
+fn rate_limits() -> Vec<Vec<u8>> {
+    let errors = |errors: &Value| json!({ "data": null, "errors": errors }).to_string();
+    let coded = |code: &str| errors(&json!([{ "message": "slow down, please", "extensions": { "code": code } }]));
+    let mut limits = vec![
+        answer("429 Too Many", "retry-after: 0\r\n", ""),
+        answer("403 Forbidden", "retry-after: 0\r\n", ""),
+        answer("403 Forbidden", "x-ratelimit-remaining: 0\r\n", "{}"),
+        answer("403 Forbidden", "", "{\"message\":\"API rate limit exceeded for this key\"}"),
+        answer("200 OK", "", &errors(&json!([{ "message": "Rate limit exceeded" }]))),
+        answer(
+            "200 OK",
+            "",
+            &errors(&json!([{ "message": "x", "errorType": "ThrottlingException", "path": ["a"] }])),
+        ),
+        answer("200 OK", "", &errors(&json!([{ "message": "x", "extensions": { "code": 429 } }]))),
+        answer("503 Unavailable", "retry-after: 0\r\n", &coded("RATE_LIMITED")),
+    ];
+    for code in ["RATE_LIMITED", "THROTTLED", "TOO_MANY_REQUESTS", "RATE_LIMIT_EXCEEDED"] {
+        limits.push(answer("200 OK", "retry-after: 0\r\nx-ratelimit-remaining: 0\r\n", &coded(code)));
+    }
+    limits
+}
+
+#[test]
+fn a_rate_limit_in_any_form_is_waited_for() {
+    let good = ok(&json!({ "data": { "a": 1 } }));
+    for limit in rate_limits() {
+        let shown = String::from_utf8_lossy(&limit).into_owned();
+        let (answer, requests) = ask(vec![limit.clone(), good.clone()]);
+        assert_eq!((answer.ok(), requests), (Some(json!({ "a": 1 })), 2), "{shown}");
+        let error = error(vec![limit; 9]);
+        assert!(matches!(error, CallError::RateLimited { .. }), "{error}: {shown}");
+        assert!(error.is_unreachable_or_refused() && error.effect() == PossibleEffect::None, "{shown}");
+    }
+}
+
+#[test]
+fn a_rate_limit_below_the_field_of_a_mutation_leaves_its_effect_open() {
+    let body = json!({ "data": { "a": null }, "errors": [{ "message": "x", "errorType": "THROTTLED", "path": ["a", "roles"] }] });
+    let (answer, requests) = ask(vec![ok(&body); 9]);
+    let error = answer.unwrap_err();
+    assert_eq!((error.effect(), requests), (PossibleEffect::Unknown, 5), "{error}");
+    assert!(error.is_unreachable_or_refused());
+}
+
+#[test]
+fn a_limit_of_another_kind_is_a_refusal() {
+    for message in ["The limit of 9 seats is reached", "Query depth limit of 5 exceeded", "you may not delete it"]
+    {
+        let (answer, requests) = ask(vec![ok(&json!({ "errors": [{ "message": message }] }))]);
+        assert!(matches!(answer, Err(CallError::GraphQl(_))) && requests == 1, "{message}");
+    }
+    let refused = error(vec![answer("403 Forbidden", "x-ratelimit-remaining: 7\r\n", "{}")]);
+    assert!(matches!(refused, CallError::CredentialRefused(_)));
+}
+
+#[test]
+fn many_errors_are_counted_and_few_are_shown() {
+    let text = |body: Vec<u8>| {
+        let response = rolecall_graphql::Response::new(200, body);
+        rolecall_graphql::parse::<Value>(&response, &Redactor::default()).unwrap_err()
+    };
+    let errors = vec![json!({ "message": "e".repeat(400) }); 20_000];
+    let shown = text(json!({ "data": null, "errors": errors }).to_string().into_bytes()).to_string();
+    assert!(shown.starts_with("the platform answered with 20000 errors: \"eee"), "{shown}");
+    assert!(shown.ends_with("…; and 19997 more") && shown.chars().count() < 600, "{shown}");
+
+    let zeros = format!("{{\"errors\":[{}0]}}", "0,".repeat(4_000_000)).into_bytes();
+    let shown = text(zeros).to_string();
+    assert_eq!(shown, "the platform answered with 4000001 errors: \"0\"; \"0\"; \"0\"; and 3999998 more");
+    let steps =
+        format!("{{\"errors\":[{{\"message\":\"x\",\"path\":[{}0]}}]}}", "0,".repeat(4_000_000)).into_bytes();
+    assert_eq!(text(steps).to_string(), "the platform answered with the error \"x\" (at 0.0.0.0.0.0.0.0)");
+
+    // One internal error among many refusals decides that the effect isn't known.
+    let mut mixed = vec![json!({ "message": "no" }); 500];
+    mixed.push(json!({ "message": "Unexpected error." }));
+    assert_eq!(text(json!({ "errors": mixed }).to_string().into_bytes()).effect(), PossibleEffect::Unknown);
+}
+
+#[test]
 fn an_endless_answer_is_cut_off() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}/graphql", listener.local_addr().unwrap());

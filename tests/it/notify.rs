@@ -191,3 +191,23 @@ fn usage_that_cant_work_is_refused_before_anything_is_read() {
         assert!(said.stderr.contains(expected) && said.stdout.is_empty(), "{}", said.all());
     }
 }
+
+/// The words of an error may be the receiver's own, and the receiver knows the secret path.
+#[test]
+fn a_receiver_that_breaks_the_connection_is_told_by_the_kind_of_the_error() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}{SECRET_PATH}", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        use std::io::{Read, Write};
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let _ = stream.read(&mut [0; 1024]);
+            let _ = stream.write_all(format!("HTTP/1.1 {SECRET_PATH}\r\n\r\n").as_bytes());
+        }
+    });
+    let env = sandboxed();
+    let said = env.run(&["drift", "--notify", &url, "--previous", "told.json", "--sandbox", "hive.yaml"]);
+    assert_eq!(said.code, 1, "{}", said.all());
+    assert!(said.stderr.contains("drift: the connection failed before an answer came."), "{}", said.all());
+    assert!(!said.all().contains("secret-of-the-webhook"), "{}", said.all());
+}

@@ -82,6 +82,15 @@ fn a_platform_that_is_away_for_so_long_is_left_alone_for_so_long() {
 }
 
 #[test]
+fn a_refusal_with_http_200_slows_down_as_well() {
+    let body = json!({ "errors": [{ "message": "slow down", "extensions": { "code": "RATE_LIMITED" } }] });
+    let limited =
+        |retry_after| Response { status: 200, body: body.to_string().into_bytes(), ..too_many(retry_after) };
+    assert_eq!(sent_at(vec![limited(Some(7))], 2).0, [0, 7000]);
+    assert_eq!(sent_at(vec![limited(None)], 2).0, [0, 1000]);
+}
+
+#[test]
 fn a_limit_that_is_used_up_is_not_tried() {
     assert_eq!(sent_at(vec![quota_response(1, 9), quota_response(0, 9)], 4).0, [0, 0, 9000, 9000]);
 }

@@ -521,6 +521,21 @@ fn a_hub_that_does_not_introspect_is_taken_to_be_as_documented_and_that_is_said(
     );
 }
 
+#[test]
+fn a_failed_question_about_the_schema_is_no_answer() {
+    for glitch in [json!({ "errors": [{ "message": "Unexpected error." }] }), json!({ "data": {} })] {
+        let rig = Rig::new(world(), "");
+        let answer = glitch.clone();
+        rig.wire.forge_answer(move |body| {
+            if body["data"].get("__schema").is_some() {
+                *body = answer.clone();
+            }
+        });
+        let error = rig.read().unwrap_err();
+        assert!(matches!(error, ReadError::Call { operation: "Schema", .. }), "{error}");
+    }
+}
+
 /// A cached schema of a hub.
 #[derive(Default)]
 struct Board(Mutex<BTreeMap<String, Value>>);

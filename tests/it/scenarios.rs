@@ -502,6 +502,42 @@ fn a_failed_delivery_retires_the_new_key_and_keeps_the_old() {
     assert_eq!(enabled, ["old"]);
 }
 
+/// The platform creates the key, and an error beside the answer repeats the secret, which nobody knew before.
+#[test]
+fn a_new_secret_is_not_shown_by_an_error_beside_it() {
+    let mut rig = Rig::new(
+        world(),
+        "keys: [{ name: ci, roles: [B], expires: 2031-01-01T00:00:00Z, deliver: { file: ci.key } }]",
+    );
+    rig.wire.forge_answer(|body| {
+        if let Some(secret) = body["data"]["createOrgApiKey"]["orgApiKey"].as_str() {
+            let message = format!("the key {secret} could not be written to the audit log");
+            body["errors"] = json!([{ "message": message }]);
+        }
+    });
+    let report = rig.apply();
+    let said = format!("{report:?} {:?}", rig.ledger.records());
+    assert!(
+        said.contains("the key [redacted] could not be written") && !said.contains("sandbox-secret-"),
+        "{said}"
+    );
+}
+
+#[test]
+fn a_list_that_is_too_short_is_no_reason_to_guess_if_the_question_for_its_pages_fails() {
+    let mut world = world();
+    world.users = (0..3).map(|index| user(&format!("u{index}@x.example"), &["ADMIN"])).collect();
+    let rig = Rig::new(world, "");
+    rig.wire.forge_answer(|body| {
+        if body["data"].get("__schema").is_some() {
+            *body = json!({ "errors": [{ "message": "Unexpected error." }] });
+        } else if let Some(total) = body["data"]["organisationManagement"]["listUsers"].get_mut("total") {
+            *total = json!(9);
+        }
+    });
+    assert!(rig.read().unwrap_err().to_string().contains("Unexpected error."));
+}
+
 #[test]
 fn nothing_is_minted_where_the_delivery_can_not_be_prepared() {
     let mut rig = Rig::new(

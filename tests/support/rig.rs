@@ -44,7 +44,7 @@ pub trait Platform: 'static {
 /// A check of the world after each request.
 pub type Watch<W> = Arc<dyn Fn(&W) + Send + Sync>;
 
-/// A change to the data of every answer, for answers that the sandbox can't give by itself.
+/// A change to every answer, for answers that the sandbox can't give by itself.
 pub type Forgery = Arc<dyn Fn(&mut serde_json::Value) + Send + Sync>;
 
 /// The time until a mutation that was sent takes effect.
@@ -131,6 +131,11 @@ impl<P: Platform> Wire<P> {
     }
 
     pub fn forge(&self, forgery: impl Fn(&mut serde_json::Value) + Send + Sync + 'static) {
+        self.forge_answer(move |answer| forgery(&mut answer["data"]));
+    }
+
+    /// Changes whole answers: their data and their errors.
+    pub fn forge_answer(&self, forgery: impl Fn(&mut serde_json::Value) + Send + Sync + 'static) {
         *self.forgery.lock().unwrap() = Some(Arc::new(forgery));
     }
 
@@ -224,7 +229,7 @@ impl<P: Platform> Transport for Wire<P> {
             let answer = answer.map(|mut response| {
                 if let Some(forgery) = self.forgery.lock().unwrap().clone() {
                     let mut body: serde_json::Value = serde_json::from_slice(&response.body).unwrap();
-                    forgery(&mut body["data"]);
+                    forgery(&mut body);
                     response.body = body.to_string().into_bytes();
                 }
                 response

@@ -1,14 +1,14 @@
 //! Reads answers. Each way to fail is an error of its own, which says whether the platform may have acted.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use serde_json::Value;
 use serde_json::value::RawValue;
 use thiserror::Error;
 
-use super::{GraphQlError, Redactor, Response, TransportError};
+use super::{GraphQlErrors, Redactor, Response, TransportError};
 
 /// The reason why a request has no usable answer. Contains no secret and no body.
 #[derive(Clone, Debug, PartialEq, Error)]
@@ -18,21 +18,22 @@ pub enum CallError {
     /// HTTP 401 or 403, or a GraphQL error that means the same.
     #[error("the credential was refused ({0})")]
     CredentialRefused(String),
-    #[error("too many requests (HTTP 429){}", requested_wait(*retry_after))]
+    /// HTTP 429, or another answer that means the same. The platform did nothing.
+    #[error("too many requests{}", requested_wait(*retry_after))]
     RateLimited { retry_after: Option<Duration> },
     #[error("HTTP status {status}")]
     Status { status: u16, retry_after: Option<Duration> },
     #[error("the answer isn't valid JSON: {0}")]
     NotJson(String),
     /// Top-level `errors` without data.
-    #[error("the platform answered with {}", list(.0))]
-    GraphQl(Vec<GraphQlError>),
+    #[error("the platform answered with {0}")]
+    GraphQl(GraphQlErrors),
     /// The platform refused a batch as a whole, before it ran any mutation of it.
     #[error("the platform refused a request with several mutations")]
     BatchRefused,
     /// Top-level `errors` next to data. The data can't be relied on then.
-    #[error("the platform answered only in part, with {}", list(.0))]
-    Partial(Vec<GraphQlError>),
+    #[error("the platform answered only in part, with {0}")]
+    Partial(GraphQlErrors),
     /// A refusal within the data, in the platform's own form.
     #[error("the platform refused: {0}")]
     Refused(String),
@@ -61,40 +62,42 @@ pub enum PossibleEffect {
 }
 
 fn requested_wait(retry_after: Option<Duration>) -> String {
-    retry_after.map_or_else(String::new, |wait| format!("; the platform asks for a wait of {} s", wait.as_secs()))
+    let seconds = |wait: Duration| wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+    retry_after.map_or_else(String::new, |wait| format!("; the platform asks for a wait of {} s", seconds(wait)))
 }
 
 /// Describes an HTTP refusal: its status, and the message of the body if there is one.
 fn describe_refusal(status: u16, body: &[u8], redactor: &Redactor) -> String {
-    let body = serde_json::from_slice::<Value>(body).unwrap_or_default();
-    let message = body.get("message").or_else(|| body.pointer("/errors/0/message")).and_then(Value::as_str);
+    #[derive(Deserialize)]
+    struct Refusal<'a> {
+        #[serde(borrow, default)]
+        message: Option<&'a RawValue>,
+        #[serde(borrow, default)]
+        errors: Option<&'a RawValue>,
+    }
+    let refusal = serde_json::from_slice::<Refusal<'_>>(body).ok();
+    let message = refusal.as_ref().and_then(|refusal| serde_json::from_str::<String>(refusal.message?.get()).ok());
+    let errors = || Some(GraphQlErrors::read(refusal.as_ref()?.errors?, redactor));
+    let message = message.or_else(|| errors()?.first().map(|error| error.message.clone()));
     let message = message.filter(|message| !message.trim().is_empty());
     message.map_or_else(
         || format!("HTTP {status}"),
-        |message| format!("HTTP {status}: \"{}\"", redactor.clean(message)),
+        |message| format!("HTTP {status}: \"{}\"", redactor.clean(&message)),
     )
-}
-
-fn list(errors: &[GraphQlError]) -> String {
-    match errors {
-        [error] => format!("the error {error}"),
-        several => {
-            let texts: Vec<String> = several.iter().map(ToString::to_string).collect();
-            format!("{} errors: {}", several.len(), texts.join("; "))
-        }
-    }
 }
 
 impl CallError {
     /// Returns whether the platform may have acted.
     pub fn effect(&self) -> PossibleEffect {
         match self {
-            Self::Transport(TransportError::NotSent(_) | TransportError::Redirected(_))
+            Self::Transport(
+                TransportError::NotSent(_) | TransportError::Untrusted(_) | TransportError::Redirected(_),
+            )
             | Self::CredentialRefused(_)
             | Self::Refused(_)
             | Self::BatchRefused
             | Self::RateLimited { .. } => PossibleEffect::None,
-            Self::GraphQl(errors) if errors.iter().all(GraphQlError::is_refusal) => PossibleEffect::None,
+            Self::GraphQl(errors) if errors.is_refusal() => PossibleEffect::None,
             Self::Status { status, .. } if *status < 500 && *status != REQUEST_TIMEOUT => PossibleEffect::None,
             Self::Transport(TransportError::NoAnswer(_) | TransportError::TooLarge(_))
             | Self::Status { .. }
@@ -126,13 +129,14 @@ impl CallError {
             Self::Transport(TransportError::NotSent(_) | TransportError::NoAnswer(_))
             | Self::RateLimited { .. } => true,
             Self::Status { status, .. } => matches!(status, 502..=504),
-            Self::Transport(TransportError::TooLarge(_) | TransportError::Redirected(_))
+            Self::GraphQl(errors) | Self::Partial(errors) => errors.is_rate_limit(),
+            Self::Transport(
+                TransportError::TooLarge(_) | TransportError::Untrusted(_) | TransportError::Redirected(_),
+            )
             | Self::CredentialRefused(_)
             | Self::Refused(_)
             | Self::BatchRefused
             | Self::NotJson(_)
-            | Self::GraphQl(_)
-            | Self::Partial(_)
             | Self::NoData
             | Self::EmptyErrors
             | Self::NullPayload(_)
@@ -163,8 +167,20 @@ impl CallError {
     /// Returns whether the platform can't be used at all: it isn't reached, it fails, or it refuses the
     /// credential. The content of the request isn't the cause then.
     pub fn is_unreachable_or_refused(&self) -> bool {
-        matches!(self, Self::CredentialRefused(_) | Self::RateLimited { .. } | Self::Status { status: 500.., .. })
-            || matches!(self, Self::Transport(TransportError::NotSent(_) | TransportError::NoAnswer(_)))
+        match self {
+            Self::CredentialRefused(_) | Self::RateLimited { .. } | Self::Status { status: 500.., .. } => true,
+            Self::GraphQl(errors) | Self::Partial(errors) => errors.is_rate_limit(),
+            Self::Transport(error) => {
+                !matches!(error, TransportError::TooLarge(_) | TransportError::Redirected(_))
+            }
+            _ => false,
+        }
+    }
+
+    /// Returns whether the server says that it doesn't answer questions about its schema. Every other error leaves
+    /// the question open.
+    pub fn refuses_introspection(&self) -> bool {
+        matches!(self, Self::GraphQl(errors) if errors.refuses_introspection())
     }
 
     /// Returns advice for the user: a full sentence that follows "hint:" or "Next:".
@@ -172,6 +188,9 @@ impl CallError {
         match self {
             Self::Transport(TransportError::NotSent(_)) => "Check the endpoint, the network and the proxy.",
             Self::Transport(TransportError::NoAnswer(_)) => "Try again. The network or the platform failed.",
+            Self::Transport(TransportError::Untrusted(_)) => {
+                "Check the host of `endpoint`. If your organisation has a certificate authority of its own, name its file with `--ca-file`."
+            }
             Self::Transport(TransportError::Redirected(_)) => {
                 "Write the address that the redirect leads to as `endpoint`, if you trust it."
             }
@@ -179,11 +198,14 @@ impl CallError {
                 "Check that the credential is valid, that it has the permissions it needs, and that `organization` is correct."
             }
             Self::RateLimited { .. } => "Wait, then try again. The vendor can raise the limit.",
+            Self::GraphQl(errors) | Self::Partial(errors) if errors.is_rate_limit() => {
+                "Wait, then try again. The vendor can raise the limit."
+            }
             Self::Status { status: 500.., .. } => "The platform failed. Try again later.",
             Self::Transport(TransportError::TooLarge(_)) | Self::Status { .. } | Self::NotJson(_) => {
                 "Check that `endpoint` is the address of the GraphQL API, with its path."
             }
-            Self::GraphQl(errors) if !errors.iter().all(GraphQlError::is_refusal) => {
+            Self::GraphQl(errors) if !errors.is_refusal() => {
                 "The platform had an internal error. Run `rolecall drift` to see whether the change was made."
             }
             Self::Refused(_) | Self::BatchRefused | Self::GraphQl(_) => {
@@ -201,16 +223,12 @@ impl CallError {
 struct Envelope<'a> {
     #[serde(borrow)]
     data: Option<&'a RawValue>,
-    #[serde(default)]
-    errors: Option<Value>,
+    #[serde(borrow, default)]
+    errors: Option<&'a RawValue>,
 }
 
 /// HTTP 408: the server, or a gateway in front of it, gave up waiting.
 const REQUEST_TIMEOUT: u16 = 408;
-
-/// Error codes that refuse the credential under HTTP 200.
-const CREDENTIAL_REFUSALS: &[&str] =
-    &["UNAUTHENTICATED", "UNAUTHORIZED", "UNAUTHORISED", "FORBIDDEN", "INVALID_SESSION_TOKEN", "INVALID_API_KEY"];
 
 /// A GraphQL answer, as far as it means the same on all platforms.
 #[derive(Debug)]
@@ -220,7 +238,7 @@ pub struct Answer<'a> {
     data: Option<&'a RawValue>,
     redactor: &'a Redactor,
     /// The top-level errors. An empty list is different from none: some platforms send one with a success.
-    pub errors: Option<Vec<GraphQlError>>,
+    pub errors: Option<GraphQlErrors>,
 }
 
 impl<'a> Answer<'a> {
@@ -229,9 +247,12 @@ impl<'a> Answer<'a> {
     /// Fails if it is none: the credential was refused, the rate was limited, or the body isn't GraphQL.
     pub fn open(response: &'a Response, redactor: &'a Redactor) -> Result<Self, CallError> {
         let Response { status, content_type, retry_after, rate_limit: _, body } = response;
+        let retry_after = &retry_after.or_else(|| response.requested_wait());
         match status {
+            403 | 429 if response.is_rate_limited() => {
+                return Err(CallError::RateLimited { retry_after: *retry_after });
+            }
             401 | 403 => return Err(CallError::CredentialRefused(describe_refusal(*status, body, redactor))),
-            429 => return Err(CallError::RateLimited { retry_after: *retry_after }),
             _ => {}
         }
         let is_success = (200..300).contains(status);
@@ -243,9 +264,7 @@ impl<'a> Answer<'a> {
             Err(_) => return Err(CallError::NotJson(describe(content_type.as_deref(), body, redactor))),
         };
         let errors = match envelope.errors {
-            Some(Value::Array(errors)) => {
-                Some(errors.iter().map(|error| GraphQlError::read(error, redactor)).collect())
-            }
+            Some(errors) if errors.get().starts_with('[') => Some(GraphQlErrors::read(errors, redactor)),
             // Nobody knows what this means.
             Some(_) if is_success => {
                 return Err(CallError::Shape {
@@ -282,13 +301,12 @@ impl<'a> Answer<'a> {
 
     fn to_error(&self, is_empty: bool) -> CallError {
         let errors = self.errors.clone().unwrap_or_default();
-        let refused = errors.iter().find(|error| {
-            error
-                .code
-                .as_deref()
-                .is_some_and(|code| CREDENTIAL_REFUSALS.iter().any(|refusal| code.contains(refusal)))
-        });
+        let refused = errors.iter().find(|error| error.refuses_credential());
         match (refused, is_empty) {
+            (_, true) if errors.is_rate_limit_before_effect() => {
+                CallError::RateLimited { retry_after: self.retry_after }
+            }
+            (_, true) if errors.is_rate_limit() => CallError::GraphQl(errors),
             (Some(error), true) => CallError::CredentialRefused(error.to_string()),
             (None, true) if self.status < 500 => CallError::GraphQl(errors),
             (None, true) => self.status(),
@@ -327,11 +345,8 @@ pub fn parse<T: DeserializeOwned>(response: &Response, redactor: &Redactor) -> R
 
 /// Returns whether all fields at the top of the data are null.
 fn is_all_null(data: &str) -> bool {
-    match serde_json::from_str::<Value>(data) {
-        Ok(Value::Object(fields)) => fields.values().all(Value::is_null),
-        Ok(Value::Null) => true,
-        _ => false,
-    }
+    let fields = serde_json::from_str::<BTreeMap<String, &RawValue>>(data);
+    data == "null" || fields.is_ok_and(|fields| fields.values().all(|value| value.get() == "null"))
 }
 
 /// Removes the value from a message of serde, since it may be a secret. What serde expected stays.

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::{OnWait, RateLimit, Request, Response, Transport, TransportError};
+use super::{OnWait, Request, Response, Transport, TransportError};
 
 /// Delays requests after the platform asks for it. The answer to one request delays all later ones.
 ///
@@ -45,12 +45,8 @@ const LONGEST_INTERVAL: Duration = Duration::from_secs(10);
 /// and its error says how long the platform asked to wait.
 const MAX_RETRY_AFTER: Duration = Duration::from_secs(120);
 
-/// The wait after HTTP 429 without `Retry-After`.
+/// The wait after a rate limit without `Retry-After`.
 const DEFAULT_RETRY_AFTER: Duration = Duration::from_secs(1);
-
-const TOO_MANY_REQUESTS: u16 = 429;
-
-const SERVICE_UNAVAILABLE: u16 = 503;
 
 impl BackpressureTransport {
     pub fn new(inner: Arc<dyn Transport>, on_wait: OnWait) -> Self {
@@ -93,16 +89,14 @@ impl ObservedLimits {
 
     /// Takes from an answer how fast the next requests may come.
     fn observe(&mut self, now: Instant, response: &Response) {
-        if response.status == TOO_MANY_REQUESTS {
-            self.pause(now, response.retry_after.unwrap_or(DEFAULT_RETRY_AFTER));
+        let is_limited = response.is_rate_limited();
+        if is_limited {
             self.interval = (self.interval * 2).clamp(FIRST_INTERVAL, LONGEST_INTERVAL);
-        } else if let (SERVICE_UNAVAILABLE, Some(wait)) = (response.status, response.retry_after) {
-            self.pause(now, wait);
-        } else {
+        } else if response.retry_after.is_none() {
             self.interval = if self.interval > FIRST_INTERVAL { self.interval * 3 / 4 } else { Duration::ZERO };
         }
-        if let Some(RateLimit { remaining: 0, reset }) = response.rate_limit {
-            self.pause(now, reset);
+        if let Some(wait) = response.requested_wait().or(is_limited.then_some(DEFAULT_RETRY_AFTER)) {
+            self.pause(now, wait);
         }
     }
 }

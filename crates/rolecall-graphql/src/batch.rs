@@ -7,6 +7,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
+use super::graphql_error::first;
 use super::{CallError, Mutation, Request, Response};
 
 /// The limits of a platform on one document.
@@ -114,8 +115,11 @@ struct Envelope<'a> {
     #[serde(borrow, default)]
     data: Option<BTreeMap<String, &'a RawValue>>,
     #[serde(borrow, default)]
-    errors: Option<Vec<&'a RawValue>>,
+    errors: Option<&'a RawValue>,
 }
+
+/// The most errors of a response that are read. A server reports one for each mutation.
+const MAX_ERRORS: usize = 1000;
 
 #[derive(Deserialize)]
 struct Located {
@@ -155,7 +159,16 @@ pub fn split_response(parts: &[BatchPart<'_>], response: &Response) -> Vec<Resul
     };
     let Envelope { data, errors } = envelope;
     let mut failures: BTreeMap<String, Vec<Value>> = BTreeMap::new();
-    for error in errors.into_iter().flatten() {
+    let (errors, others) = errors.map(|errors| first(errors, MAX_ERRORS, |error| error)).unwrap_or_default();
+    if data.is_none()
+        && others == 0
+        && response.is_rate_limited()
+        && errors.iter().all(|error| is_unlocated(error))
+    {
+        // The whole document was refused before it ran, as with HTTP 429.
+        return parts.iter().map(|_| Ok(response.clone())).collect();
+    }
+    for error in errors.into_iter().chain((others > 0).then_some(RawValue::NULL)) {
         let located = serde_json::from_str::<Located>(error.get()).ok();
         let alias = located.as_ref().and_then(|located| located.path.first()).and_then(Value::as_str);
         let Some(part) = parts.iter().find(|part| alias == Some(part.alias)) else {
@@ -187,12 +200,17 @@ pub fn split_response(parts: &[BatchPart<'_>], response: &Response) -> Vec<Resul
         .collect()
 }
 
+/// Returns whether an error says nothing about the field that it belongs to.
+fn is_unlocated(error: &RawValue) -> bool {
+    serde_json::from_str::<Located>(error.get()).is_ok_and(|located| located.path.is_empty())
+}
+
 /// Returns whether the server refused the whole document before it ran any of it. By the specification "GraphQL
 /// over HTTP" that is HTTP 400 with errors and without data.
 fn is_refused(response: &Response) -> bool {
     let envelope = || serde_json::from_slice::<Envelope<'_>>(&response.body).ok();
     response.status == BAD_REQUEST
-        && envelope().is_some_and(|it| it.data.is_none() && it.errors.is_some_and(|errors| !errors.is_empty()))
+        && envelope().is_some_and(|it| it.data.is_none() && it.errors.is_some_and(has_entries))
 }
 
 const BAD_REQUEST: u16 = 400;
@@ -200,8 +218,13 @@ const BAD_REQUEST: u16 = 400;
 /// Returns the data and the errors of a response, or nothing if the response means the same for every mutation.
 fn parse_parts(response: &Response) -> Option<Envelope<'_>> {
     let envelope: Envelope<'_> = serde_json::from_slice(&response.body).ok()?;
-    let has_content = envelope.data.is_some() || envelope.errors.as_ref().is_some_and(|errors| !errors.is_empty());
+    let has_content = envelope.data.is_some() || envelope.errors.is_some_and(has_entries);
     (has_content && (200..300).contains(&response.status)).then_some(envelope)
+}
+
+/// Returns whether a JSON text is a list with at least one entry.
+fn has_entries(list: &RawValue) -> bool {
+    !first(list, 1, |_| ()).0.is_empty()
 }
 
 fn field(part: &BatchPart<'_>) -> &'static str {

@@ -79,7 +79,7 @@ impl HttpTransport {
             return Err(TransportError::Redirected(host.to_owned()));
         }
         let content_type = header(CONTENT_TYPE).map(ToOwned::to_owned);
-        let retry_after = header(RETRY_AFTER).and_then(retry_after);
+        let retry_after = header(RETRY_AFTER).and_then(|text| retry_after(text, jiff::Timestamp::now()));
         let rate_limit = rate_limit(|name| header(HeaderName::from_static(name)));
         let mut body = Vec::new();
         while let Some(chunk) =
@@ -147,18 +147,28 @@ impl Transport for HttpTransport {
     }
 }
 
-/// Parses `Retry-After`: a number of seconds, or a date.
-fn retry_after(text: &str) -> Option<Duration> {
-    if let Ok(seconds) = text.trim().parse() {
-        return Some(Duration::from_secs(seconds));
+/// Parses `Retry-After`: a number of seconds, with a fraction or without, or a date in one of the forms of HTTP. A
+/// number that is too large means the longest time there is.
+fn retry_after(text: &str, now: jiff::Timestamp) -> Option<Duration> {
+    let text = text.trim();
+    if let Ok(seconds) = text.parse::<f64>() {
+        let is_number = seconds.is_finite() || text.bytes().all(|byte| byte.is_ascii_digit());
+        return is_number.then(|| Duration::try_from_secs_f64(seconds.max(0.0)).unwrap_or(Duration::MAX));
     }
-    let date = jiff::fmt::rfc2822::parse(text).ok()?.timestamp();
-    let seconds = date.as_second() - jiff::Timestamp::now().as_second();
-    Some(Duration::from_secs(u64::try_from(seconds).unwrap_or(0)))
+    let since = |date: jiff::Timestamp| u64::try_from(date.as_second() - now.as_second()).unwrap_or(0);
+    if let Ok(date) = jiff::fmt::rfc2822::parse(text) {
+        return Some(Duration::from_secs(since(date.timestamp())));
+    }
+    let date = FORMS.iter().find_map(|form| jiff::civil::DateTime::strptime(form, text).ok())?;
+    // The last days of the year 9999 are no instants any more.
+    let date = date.to_zoned(jiff::tz::TimeZone::UTC);
+    Some(date.map_or(Duration::MAX, |date| Duration::from_secs(since(date.timestamp()))))
 }
 
-/// Reads the rest of the limit from the headers, if they tell both the number of requests and the time. The names
-/// are those of the IETF's draft and the older ones with `x-`.
+/// The forms of a date in HTTP: the usual one, and two older ones.
+const FORMS: &[&str] = &["%a, %d %b %Y %H:%M:%S GMT", "%A, %d-%b-%y %H:%M:%S GMT", "%a %b %e %H:%M:%S %Y"];
+
+/// Reads the rest of the limit from the headers, and the time until there is more, if they tell it. The names are those of the IETF's draft and the older ones with `x-`.
 fn rate_limit<'a>(header: impl Fn(&'static str) -> Option<&'a str>) -> Option<RateLimit> {
     const NAMES: &[(&str, &str)] = &[
         ("ratelimit-remaining", "ratelimit-reset"),
@@ -167,7 +177,7 @@ fn rate_limit<'a>(header: impl Fn(&'static str) -> Option<&'a str>) -> Option<Ra
     ];
     NAMES.iter().find_map(|(remaining, reset)| {
         let remaining = header(remaining)?.trim().parse().ok()?;
-        let reset: u64 = header(reset)?.trim().parse().ok()?;
+        let reset: u64 = header(reset).and_then(|text| text.trim().parse().ok()).unwrap_or_default();
         // Some platforms count the seconds from now, others from 1970.
         let now = u64::try_from(jiff::Timestamp::now().as_second()).unwrap_or(0);
         let reset = if reset > LONGEST_RESET { reset.saturating_sub(now) } else { reset };
@@ -179,11 +189,49 @@ fn rate_limit<'a>(header: impl Fn(&'static str) -> Option<&'a str>) -> Option<Ra
 const LONGEST_RESET: u64 = 100_000_000;
 
 fn transport_error(why: &reqwest::Error) -> TransportError {
-    if why.is_connect() || why.is_builder() {
+    if let Some(problem) = certificate_problem(why) {
+        TransportError::Untrusted(problem)
+    } else if why.is_connect() || why.is_builder() {
         TransportError::NotSent(innermost_cause(why))
     } else {
         TransportError::NoAnswer(innermost_cause(why))
     }
+}
+
+/// Returns why the certificate of a server isn't trusted, if that is the reason of an error. Another attempt
+/// doesn't help then.
+pub fn certificate_problem(why: &(dyn std::error::Error + 'static)) -> Option<String> {
+    let mut cause = Some(why);
+    while let Some(error) = cause {
+        // An I/O error names as its source what is below the error that it wraps.
+        let wrapped = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+        let wrapped = wrapped.and_then(|inner| inner.downcast_ref::<rustls::Error>());
+        match wrapped.or_else(|| error.downcast_ref::<rustls::Error>()) {
+            Some(rustls::Error::InvalidCertificate(problem)) => return Some(describe_certificate(problem)),
+            Some(rustls::Error::NoCertificatesPresented) => return Some("the server has none".to_owned()),
+            _ => cause = error.source(),
+        }
+    }
+    None
+}
+
+fn describe_certificate(problem: &rustls::CertificateError) -> String {
+    use rustls::CertificateError as Problem;
+    let text = match problem {
+        Problem::UnknownIssuer => "no authority that is trusted here has signed it",
+        Problem::Expired | Problem::ExpiredContext { .. } => "it has expired",
+        Problem::NotValidYet | Problem::NotValidYetContext { .. } => {
+            "it isn't valid yet; check the clock of this machine"
+        }
+        Problem::NotValidForName | Problem::NotValidForNameContext { .. } => "it is for another host",
+        Problem::Revoked => "it was revoked",
+        // webpki has no variant of its own for it here.
+        other if format!("{other:?}").contains("CaUsedAsEndEntity") => {
+            "it is the certificate of an authority, which a server can't use; create one for the server, signed by that authority"
+        }
+        _ => "it is damaged or has a form that isn't supported",
+    };
+    text.to_owned()
 }
 
 /// Returns the innermost cause. The outer ones repeat the URL, which may contain a token.
@@ -197,5 +245,76 @@ fn innermost_cause(why: &dyn std::error::Error) -> String {
         "the request failed".to_owned()
     } else {
         text
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_wait_is_read_in_every_form() {
+        let now: jiff::Timestamp = "2026-11-28T12:00:00Z".parse().unwrap();
+        let seconds = |text: &str| retry_after(text, now).map(|wait| wait.as_secs_f64());
+        for (text, wait) in [
+            ("7", 7.0),
+            (" 7 ", 7.0),
+            ("2.5", 2.5),
+            ("-3", 0.0),
+            ("Sat, 28 Nov 2026 12:00:30 GMT", 30.0),
+            ("Saturday, 28-Nov-26 12:00:30 GMT", 30.0),
+            ("Sat Nov 28 12:00:30 2026", 30.0),
+            ("Sat, 28 Nov 2026 11:00:00 GMT", 0.0),
+        ] {
+            assert_eq!(seconds(text), Some(wait), "{text}");
+        }
+        for far in ["99999999999999999999999999", "1e300", &"9".repeat(400)] {
+            assert_eq!(retry_after(far, now), Some(Duration::MAX), "{far}");
+        }
+        assert!(retry_after("Fri, 31 Dec 9999 23:59:59 GMT", now).unwrap() > Duration::from_secs(1_000_000_000));
+        for other in ["soon", "", "nan", "inf"] {
+            assert_eq!(retry_after(other, now), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn a_certificate_that_is_not_trusted_is_told_in_words() {
+        use rustls::CertificateError as Problem;
+        let authority = Problem::Other(rustls::OtherError(std::sync::Arc::new(Wrong("CaUsedAsEndEntity"))));
+        for (problem, words) in [
+            (Problem::UnknownIssuer, "no authority that is trusted here has signed it"),
+            (Problem::Expired, "it has expired"),
+            (authority, "it is the certificate of an authority"),
+            (Problem::BadEncoding, "it is damaged"),
+        ] {
+            let error = std::io::Error::other(rustls::Error::InvalidCertificate(problem));
+            let told = certificate_problem(&error).unwrap();
+            assert!(told.starts_with(words), "{told}");
+        }
+        assert_eq!(certificate_problem(&std::io::Error::other("reset")), None);
+    }
+
+    #[derive(Debug)]
+    #[expect(dead_code, reason = "only its name is shown")]
+    struct Wrong(&'static str);
+
+    impl std::fmt::Display for Wrong {
+        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str("wrong")
+        }
+    }
+
+    impl std::error::Error for Wrong {}
+
+    #[test]
+    fn a_used_up_limit_is_read_without_the_time_of_its_reset() {
+        let read = |wanted: &[(&'static str, &'static str)]| {
+            rate_limit(|name| wanted.iter().find(|(header, _)| *header == name).map(|(_, value)| *value))
+        };
+        let used_up = |reset| Some(RateLimit { remaining: 0, reset: Duration::from_secs(reset) });
+        assert_eq!(read(&[("x-ratelimit-remaining", "0")]), used_up(0));
+        assert_eq!(read(&[("ratelimit-remaining", "0"), ("ratelimit-reset", "9")]), used_up(9));
+        assert_eq!(read(&[("x-ratelimit-reset", "9")]), None);
     }
 }

@@ -19,7 +19,7 @@ pub type OnWait = Arc<dyn Fn(Duration) + Send + Sync>;
 /// For example, a hub takes 10 requests a minute from each person, and a run reads three organisations with two
 /// keys of that person. Each key has a transport of its own, and both transports share the budget: the first ten
 /// requests are sent at once, and the eleventh waits until a minute after the first was answered. If the platform
-/// answers HTTP 429 all the same, another client uses the same limit. The next request then waits for as long as
+/// refuses one all the same, another client uses the same limit. The next request then waits for as long as
 /// the platform asks, or for a whole minute if it doesn't say.
 pub struct RateLimitTransport {
     inner: Arc<dyn Transport>,
@@ -62,7 +62,7 @@ impl Transport for RateLimitTransport {
             }
             // Another client has used up the limit, and the platform doesn't say for how long.
             let is_refused =
-                |response: &Response| response.status == TOO_MANY_REQUESTS && response.retry_after.is_none();
+                |response: &Response| response.is_rate_limited() && response.requested_wait().is_none();
             if answer.as_ref().is_ok_and(is_refused) {
                 self.budget.used_up(self.quota);
             }
@@ -74,8 +74,6 @@ impl Transport for RateLimitTransport {
         Box::pin(async { self.budget.give_back(self.admit().await) })
     }
 }
-
-const TOO_MANY_REQUESTS: u16 = 429;
 
 /// A budget of this process alone: the number of the last ticket, and when each counted request was sent.
 #[derive(Debug, Default)]

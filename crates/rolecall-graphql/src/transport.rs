@@ -9,7 +9,15 @@ use serde::Serialize;
 use serde_json::Value;
 use thiserror::Error;
 
-use super::{Context, Query};
+use super::graphql_error::says_rate_limit;
+use super::{Context, GraphQlErrors, Query};
+
+pub(super) const TOO_MANY_REQUESTS: u16 = 429;
+
+const FORBIDDEN: u16 = 403;
+
+/// The longest body that is read as a refusal, in bytes.
+const LONGEST_REFUSAL: usize = 64 * 1024;
 
 /// One GraphQL request. Other crates build one from a [`Query`], or with [`write`](crate::write) from a
 /// [`Mutation`](crate::Mutation).
@@ -36,7 +44,7 @@ impl Request {
 pub struct Response {
     pub status: u16,
     pub content_type: Option<String>,
-    /// The value of `Retry-After`.
+    /// The time that `Retry-After` asks to wait.
     pub retry_after: Option<Duration>,
     /// The rest of the limit, if the headers tell it.
     pub rate_limit: Option<RateLimit>,
@@ -48,9 +56,32 @@ impl Response {
     pub fn new(status: u16, body: Vec<u8>) -> Self {
         Self { status, content_type: None, retry_after: None, rate_limit: None, body }
     }
+
+    /// Returns the time that the platform asks to wait, if it does: by `Retry-After`, or by a limit that is used up.
+    pub fn requested_wait(&self) -> Option<Duration> {
+        let reset = || self.rate_limit.filter(|limit| limit.remaining == 0 && !limit.reset.is_zero());
+        self.retry_after.or_else(|| reset().map(|limit| limit.reset))
+    }
+
+    /// Returns whether the platform refused the request because there were too many.
+    ///
+    /// Platforms say that in several ways: HTTP 429, or HTTP 403 with `Retry-After`, with a limit that is used up
+    /// or with words that say so, or GraphQL errors under any status.
+    pub fn is_rate_limited(&self) -> bool {
+        let is_used_up = self.rate_limit.is_some_and(|limit| limit.remaining == 0);
+        match self.status {
+            TOO_MANY_REQUESTS => true,
+            FORBIDDEN if self.retry_after.is_some() || is_used_up => true,
+            // A refusal is short. Longer answers are data.
+            _ if self.body.len() > LONGEST_REFUSAL => false,
+            FORBIDDEN => says_rate_limit(&String::from_utf8_lossy(&self.body)),
+            _ => GraphQlErrors::of_body(&self.body).is_some_and(|errors| errors.is_rate_limit()),
+        }
+    }
 }
 
-/// The number of requests that a platform still accepts, and the time until it accepts more.
+/// The number of requests that a platform still accepts, and the time until it accepts more. The time is zero if
+/// the platform doesn't say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RateLimit {
     pub remaining: u64,
@@ -69,6 +100,9 @@ pub enum TransportError {
     /// The answer is larger than any that rolecall asks for.
     #[error("the answer is larger than {0} MiB")]
     TooLarge(usize),
+    /// The server's certificate isn't trusted, so nothing was sent. Holds the problem of the certificate.
+    #[error("the server's certificate isn't trusted: {0}")]
+    Untrusted(String),
     /// The platform answered with a redirect. Following it would carry credentials in custom headers to another
     /// host.
     #[error("the platform redirects to {0}, and rolecall never follows a redirect")]

@@ -3,6 +3,7 @@
 use secrecy::zeroize::Zeroize;
 use serde_json::Value;
 
+use super::next_action::mints;
 use super::{Apply, interrupt};
 use rolecall_graphql::write;
 use rolecall_graphql::{BatchPart, Budget, CallError, Request, Response, Ticket, TransportError, split_response};
@@ -145,7 +146,10 @@ fn read(
     tracing::info!(operation = request.operation_name, status = response.status, "wrote");
     apply.redactor.clean_body(&mut response.body);
     let result = |prepared: &PreparedMutation<'_>, response: &Response| {
-        apply.provider.mutation_result(prepared.change, &prepared.mutation, response, apply.redactor)
+        // A new secret is in the answer, and an error beside it may repeat the secret.
+        let redactor = mints(prepared.change).then(|| apply.redactor.with_strings_of(&response.body));
+        let redactor = redactor.as_ref().unwrap_or(apply.redactor);
+        apply.provider.mutation_result(prepared.change, &prepared.mutation, response, redactor)
     };
     let answers = match batch {
         [prepared] => vec![result(prepared, &response)],

@@ -10,8 +10,8 @@ use super::invited;
 use super::{UserInvitations, non_members, why_not_invited::why_not_invited};
 use crate::teams;
 use rolecall_model::{
-    Action, Address, Cause, Change, DesiredUser, Effect, Entity, HoldReason, InvitationState, LiveInvitation,
-    ManualStep, RoleName, User,
+    Action, Address, Cause, Change, DesiredUser, Effect, Entity, Feature, HoldReason, InvitationState,
+    LiveInvitation, ManualStep, RoleName, User,
 };
 
 pub(super) fn plan_missing(
@@ -161,9 +161,15 @@ fn plan_invited(
     let address = Address::user(&desired.email);
     let Some(first) = open.first() else { return };
     let asserted = builder.is_asserted(&address);
-    // If the file gives no roles, the invitation keeps its role.
-    let content = if desired.roles.is_none() && !asserted {
-        let Some(kept) = unchanged_content(input, desired, first.entity(), builder) else { return };
+    let can_carry = input.live.features.contains(&Feature::InvitationResources);
+    let keeps_role = |invitation: &&&LiveInvitation| match &desired.roles {
+        // If the file gives no roles, the invitation keeps its role.
+        None => true,
+        // On a server whose invitations can't carry resources, the one that would be sent instead gives no access.
+        Some(roles) => desired.resources.is_some() && !can_carry && roles.contains(&invitation.role),
+    };
+    let content = if let Some(kept) = open.iter().find(keeps_role).filter(|_| !asserted) {
+        let Some(kept) = unchanged_content(input, desired, kept.entity(), builder) else { return };
         kept
     } else {
         let Some(content) =

@@ -91,19 +91,13 @@ fn collect(list: UserList, query: &Query, rows: &mut Vec<(RemoteId, LiveUser)>) 
 /// The vendor's page shows no arguments, so the server is asked only if the list is too short. If it refuses
 /// introspection, the list stays too short and is declared incomplete.
 async fn is_paged(reader: &Reader) -> Result<bool, ReadError> {
-    let answer: Introspection = match reader.query(&LIST_USERS_ARGUMENTS, json!({})).await {
-        Ok(answer) => answer,
-        Err(
-            CallError::GraphQl(_)
-            | CallError::Partial(_)
-            | CallError::Shape { .. }
-            | CallError::Status { status: 400, .. },
-        ) => {
-            return Ok(false);
-        }
+    let schema = match reader.query::<Introspection>(&LIST_USERS_ARGUMENTS, json!({})).await {
+        Ok(answer) => answer.schema,
+        Err(error) if error.refuses_introspection() => None,
         Err(error) => return Err(failed(&LIST_USERS_ARGUMENTS)(error)),
     };
-    let fields: Vec<_> = answer.schema.types.into_iter().filter_map(|kind| kind.fields).flatten().collect();
+    let Some(schema) = schema else { return Ok(false) };
+    let fields: Vec<_> = schema.types.into_iter().filter_map(|kind| kind.fields).flatten().collect();
     let takes = |name: &str| {
         let list = fields.iter().find(|field| field.name == "listUsers");
         list.is_some_and(|field| field.args.iter().any(|argument| argument.name == name))

@@ -58,10 +58,11 @@ pub(super) struct WireKey {
     pub enabled: Option<bool>,
 }
 
+/// The answer to an introspection. Some servers refuse it with null, and without an error.
 #[derive(Debug, Deserialize)]
 pub(super) struct Introspection {
-    #[serde(rename = "__schema")]
-    pub schema: IntrospectedSchema,
+    #[serde(rename = "__schema", deserialize_with = "Option::deserialize")]
+    pub schema: Option<IntrospectedSchema>,
 }
 
 #[derive(Debug, Deserialize)]

@@ -107,6 +107,9 @@ fn payload<T: DeserializeOwned>(
     }
 }
 
+/// The most fields whose problems are shown.
+const FIELDS: usize = 20;
+
 impl PayloadError {
     fn says(&self, words: &str) -> bool {
         self.message.contains(words)
@@ -115,7 +118,7 @@ impl PayloadError {
     fn into_refusal(self, redactor: &Redactor) -> CallError {
         let Self { message, input_errors, details } = self;
         let mut words = vec![message];
-        for (field, why) in input_errors.into_iter().chain(details).flatten() {
+        for (field, why) in input_errors.into_iter().chain(details).flatten().take(FIELDS) {
             if let Some(why) = why.filter(|why| !words.contains(why)) {
                 words.push(format!("{field}: {why}"));
             }
@@ -124,11 +127,12 @@ impl PayloadError {
     }
 }
 
-/// Recognises the rate limit on invitations by its message. The server sends no code, and the gateway one that
-/// means nothing (measured on Hive 8.1.2). Refused invitations count, too, so only waiting for the whole window
-/// helps.
+/// Adds the wait to the rate limit on invitations. The server doesn't say how long to wait, and the gateway adds a
+/// code of an internal error (measured on Hive 8.1.2). Refused invitations count, too, so only waiting for the whole
+/// window helps.
 fn rate_limited(error: CallError) -> CallError {
     let is_rate_limit = match &error {
+        CallError::RateLimited { retry_after } => retry_after.is_none(),
         CallError::GraphQl(errors) => errors.iter().any(|error| error.message.contains("Exceeded rate limit")),
         _ => false,
     };

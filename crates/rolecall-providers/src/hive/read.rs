@@ -120,16 +120,13 @@ async fn read_organization(
     }
 }
 
-/// Returns the server's features that only some releases have, or nothing if it refuses to tell.
+/// Returns the server's features that only some releases have, or nothing if it refuses to tell. Any other failure is
+/// a failed read: on a server that is taken for an old one, invitations are sent without access.
 async fn features(reader: &Reader) -> Result<Option<BTreeSet<Feature>>, ReadError> {
     let answer: Features = match reader.query_once(&FEATURES).await {
+        Ok(Features { mutation: None, .. }) => return Ok(None),
         Ok(answer) => answer,
-        Err(
-            CallError::GraphQl(_)
-            | CallError::Partial(_)
-            | CallError::Shape { .. }
-            | CallError::Status { status: 400, .. },
-        ) => return Ok(None),
+        Err(error) if error.refuses_introspection() => return Ok(None),
         Err(error) => return Err(ReadError::Call { operation: FEATURES.name, error }),
     };
     let has = |kind: &Option<Introspected>, name: &str| {

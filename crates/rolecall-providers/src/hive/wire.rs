@@ -6,10 +6,14 @@ use jiff::Timestamp;
 use secrecy::SecretString;
 use serde::Deserialize;
 
+/// The answer to an introspection. A type may be null, but not missing.
 #[derive(Debug, Deserialize)]
 pub(super) struct Features {
+    #[serde(deserialize_with = "Option::deserialize")]
     pub invitation: Option<Introspected>,
+    #[serde(deserialize_with = "Option::deserialize")]
     pub mutation: Option<Introspected>,
+    #[serde(deserialize_with = "Option::deserialize")]
     pub project: Option<Introspected>,
 }
 

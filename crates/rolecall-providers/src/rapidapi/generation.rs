@@ -75,11 +75,8 @@ impl Generation {
 pub(super) async fn read(reader: &Reader) -> Result<Generation, ReadError> {
     match reader.query_cached::<Introspection>(&SCHEMA).await {
         Ok(Introspection { schema: Some(schema) }) => Ok(from_types(&schema.types)),
-        Ok(Introspection { schema: None })
-        | Err(CallError::GraphQl(_) | CallError::Partial(_) | CallError::Shape { .. } | CallError::NoData) => {
-            Ok(DOCUMENTED)
-        }
-        Err(CallError::Status { status: 400, .. }) => Ok(DOCUMENTED),
+        Ok(Introspection { schema: None }) => Ok(DOCUMENTED),
+        Err(error) if error.refuses_introspection() => Ok(DOCUMENTED),
         Err(error) => Err(ReadError::Call { operation: SCHEMA.name, error }),
     }
 }

@@ -290,10 +290,10 @@ pub(super) enum UserList {
     List(Vec<Option<WireUser>>),
 }
 
-/// The answer to an introspection.
+/// The answer to an introspection. Some servers refuse it with null, and without an error.
 #[derive(Debug, Deserialize)]
 pub(super) struct Introspection {
-    #[serde(rename = "__schema")]
+    #[serde(rename = "__schema", deserialize_with = "Option::deserialize")]
     pub schema: Option<IntrospectedSchema>,
 }
 
