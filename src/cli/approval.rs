@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use super::confirm::name_of;
 use super::exit::{Exit, Failure};
 use super::organization::Organization;
 use super::{files, planfile};
@@ -25,8 +26,9 @@ pub(super) fn load(path: &Path, organizations: &[Organization<'_>]) -> Result<Pl
         let site = &organization.connected.site;
         if *site != identity.site {
             return Err(Failure::error(format!(
-                "The plan was made on {} and would be applied to {site}.",
-                report::clean(&identity.site)
+                "The plan was made on {} and would be applied to {}.",
+                name_of(&identity.site),
+                name_of(site)
             ))
             .hint(if site.host == identity.site.host {
                 "The path of the endpoint has changed since. Plan again and have the new plan reviewed."

@@ -3,7 +3,7 @@
 use super::exit::{Exit, Failure};
 use super::out::Out;
 use crate::report;
-use rolecall_model::{Action, Change, Kind, OrganizationPlan};
+use rolecall_model::{Action, Change, Kind, OrganizationPlan, SANDBOX_HOST, Site};
 
 /// Returns whether the plan deletes the organisation itself.
 pub(super) fn deletes_itself(plan: &OrganizationPlan) -> bool {
@@ -31,12 +31,20 @@ pub(super) fn confirm_deletion(name: &str, typed: Option<&str>, ask: bool, out: 
     Err(Failure { exit: Exit::Refused, ..failure })
 }
 
+/// Returns the name of a site in a sentence.
+pub(super) fn name_of(site: &Site) -> String {
+    match site.to_string().as_str() {
+        SANDBOX_HOST => format!("the {SANDBOX_HOST}"),
+        other => report::clean(other),
+    }
+}
+
 /// Asks whether the plan that was shown should be sent.
 pub(super) fn confirm(plan: &OrganizationPlan, out: &Out) -> Result<(), Failure> {
     let question = format!(
         "\nSend {} to {}? Only `yes` confirms: ",
         report::plural(plan.sealed.mutations.len(), "mutation"),
-        report::clean(&plan.sealed.identity.site)
+        name_of(&plan.sealed.identity.site)
     );
     match out.ask(&question) {
         Some(true) => Ok(()),

@@ -15,16 +15,13 @@ use super::connect::{Connected, ConnectionConfig, file_name, ledger_path, site};
 use super::connection_pool::ConnectionPool;
 use super::exit::{Failure, sentence};
 use rolecall_engine::apply::Deliveries;
-use rolecall_model::{Desired, Endpoint, Place, Placed, ProviderName, RemoteId};
+use rolecall_model::{Desired, Endpoint, Place, Placed, ProviderName, RemoteId, SANDBOX_HOST};
 use rolecall_providers::Secrets;
 use rolecall_sandbox::paradime::Company;
 use rolecall_sandbox::{AnySandbox, Store, own_credentials, seed_names, serve};
 
 /// The folder of everything that the sandbox keeps.
 pub(super) const FOLDER: &str = ".rolecall/sandbox";
-
-/// The host in plans of the sandbox. Such a plan applies only to the sandbox, and a plan of a platform never does.
-const HOST: &str = "sandbox";
 
 /// Opens the world of an organisation. `reset`: restore its first state, and delete its ledgers, deliveries and
 /// caches.
@@ -130,7 +127,7 @@ pub(super) async fn connect(
     let endpoint = pool.sandbox(&format!("{provider}-{world}"), start).await?;
     let config = ConnectionConfig {
         secrets: own_secrets(desired.provider),
-        site: site(HOST, &endpoint, rolecall_providers::rules(desired.provider)),
+        site: site(SANDBOX_HOST, &endpoint, rolecall_providers::rules(desired.provider)),
         endpoint,
         extra_ca: None,
         folder: Path::new(FOLDER),

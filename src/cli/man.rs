@@ -33,7 +33,12 @@ pub(super) fn man(args: &ManArgs, out: &mut Out) -> Result<Exit, Failure> {
         if !folder.exists() {
             std::fs::create_dir(folder).map_err(failed)?;
         }
-        clap_mangen::generate_to(command, folder).map_err(failed)?;
+        command.build();
+        let verbs = command.get_subcommands().filter(|verb| !verb.is_hide_set());
+        for command in std::iter::once(&command).chain(verbs) {
+            let man = Man::new(command.clone());
+            std::fs::write(folder.join(man.get_filename()), page(&man).map_err(failed)?).map_err(failed)?;
+        }
         out.talk(&format!("The manual pages are in {}.\n", folder.display()));
         return Ok(Exit::Done);
     }
@@ -44,9 +49,16 @@ pub(super) fn man(args: &ManArgs, out: &mut Out) -> Result<Exit, Failure> {
             Failure::error(format!("There is no verb `{verb}`.")).hint("`rolecall --help` lists the verbs.")
         })?;
     }
-    let mut page = Vec::new();
     let failed = |why| Failure::error(format!("The manual page can't be made: {why}."));
-    Man::new(command).render(&mut page).map_err(failed)?;
-    out.result(&String::from_utf8_lossy(&page));
+    out.result(&page(&Man::new(command)).map_err(failed)?);
     Ok(Exit::Done)
+}
+
+/// Returns a page. The text after the help is a section called EXTRA there; it gets the names that readers of manuals
+/// know.
+fn page(man: &Man) -> std::io::Result<String> {
+    let mut page = Vec::new();
+    man.render(&mut page)?;
+    let page = String::from_utf8_lossy(&page).replace(".SH EXTRA\n", "");
+    Ok(page.replace("\nExamples:\n", "\n.SH EXAMPLES\n").replace("\nExit codes:", "\n.SH EXIT STATUS\n"))
 }

@@ -34,6 +34,7 @@ mod show;
 mod undo;
 mod validate;
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -184,7 +185,15 @@ impl Connection {
 
 /// Runs the command line of this process.
 pub fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
+    let mut arguments: Vec<OsString> = std::env::args_os().collect();
+    // The verb `help` takes verbs only, also for help on itself.
+    if let [_, verb, option] = &mut *arguments
+        && *verb == "help"
+        && (*option == "--help" || *option == "-h")
+    {
+        verb.clone_into(option);
+    }
+    let cli = match Cli::try_parse_from(arguments) {
         Ok(cli) => cli,
         Err(error) => {
             // Help and version are successes. Wrong usage ends with 1, as every error before anything is sent.

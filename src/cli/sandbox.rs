@@ -190,6 +190,7 @@ pub(super) async fn sandbox(args: &SandboxArgs, out: &mut Out) -> Result<Exit, F
     let (organization, sandbox) = embedded::open_all(args.provider, args.organization.as_deref(), args.reset)?;
     sandbox.set(&args.switches).map_err(|why| Failure::error(sentence(why)))?;
     for fault in &args.faults {
+        fault.check(args.provider).map_err(|why| Failure::error(sentence(why)))?;
         sandbox.add_fault(fault.clone());
     }
     let failed = |why: std::io::Error| {

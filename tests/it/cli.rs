@@ -211,10 +211,14 @@ fn a_sandbox_plan_never_applies_elsewhere_nor_the_reverse() {
     env.run(&["plan", "--out", "live.json", "org.yaml"]);
     let there = env.run(&["apply", "--plan", "sandbox.json", "org.yaml"]);
     assert_eq!(there.code, 1);
-    assert!(there.stderr.contains("was made on sandbox and would be applied to 127.0.0.1"), "{}", there.stderr);
+    assert!(
+        there.stderr.contains("was made on the sandbox and would be applied to 127.0.0.1"),
+        "{}",
+        there.stderr
+    );
     let here = env.run(&["apply", "--sandbox", "--plan", "live.json", "org.yaml"]);
     assert_eq!(here.code, 1);
-    assert!(here.stderr.contains("was made on 127.0.0.1 and would be applied to sandbox"), "{}", here.stderr);
+    assert!(here.stderr.contains("was made on 127.0.0.1 and would be applied to the sandbox"), "{}", here.stderr);
 }
 
 #[test]
@@ -325,6 +329,10 @@ fn completions_and_pages_know_every_verb() {
         }
     }
     assert_eq!(env.run(&["man", "--out", "man1"]).code, 0);
+    let page = env.read("man1/rolecall-plan.1");
+    assert!(page.contains(".SH EXAMPLES\n") && page.contains(".SH EXIT STATUS\n"), "{page}");
+    assert!(!page.contains("EXTRA"), "{page}");
+    assert_eq!(env.run(&["man", "plan"]).stdout, page);
     for verb in verbs {
         let said = env.run(&["man", verb]);
         assert_eq!(said.stdout, env.read(&format!("man1/rolecall-{verb}.1")), "{verb}");

@@ -133,9 +133,45 @@ fn every_switch_has_a_description_and_takes_the_values_that_it_lists() {
             }
         }
         let why = set("no-such-switch=1".to_owned()).unwrap_err();
+        assert!(why.contains(&format!("the sandbox of {provider} ")), "{why}");
         for switch in switches(*provider) {
             assert!(why.contains(&switch.syntax()) && why.contains(switch.about), "{why}");
         }
+    }
+}
+
+/// Without `--provider`, the sandbox is that of Bitpanda.
+#[test]
+fn a_switch_of_another_sandbox_says_which() {
+    let said = Env::new().run(&["sandbox", "--set", "generation=early"]);
+    assert_eq!(said.code, 1);
+    assert!(said.stderr.contains("The sandbox of bitpanda has no switch `generation`"), "{}", said.stderr);
+    assert!(said.stderr.contains("`--provider rapidapi`"), "{}", said.stderr);
+}
+
+#[test]
+fn a_fault_that_no_request_can_hit_is_refused() {
+    for (provider, field, nearest) in [
+        ("hive", "createMemberRol", "createMemberRole"),
+        ("rapidapi", "createUserInvite", "createUserInvites"),
+        ("paradime", "inviteusr", "inviteUser"),
+        ("bitpanda", "listUser", "listUsers"),
+    ] {
+        let said = Env::new().run(&["sandbox", "--provider", provider, "--fault", &format!("errors@{field}")]);
+        assert_eq!(said.code, 1, "{}", said.all());
+        assert!(said.stderr.contains(&format!("`{field}`")), "{}", said.stderr);
+        assert!(said.stderr.contains(&format!("Did you mean `{nearest}`?")), "{}", said.stderr);
+    }
+}
+
+#[test]
+fn help_has_help() {
+    let env = Env::new();
+    let expected = env.run(&["help", "help"]);
+    assert_eq!(expected.code, 0, "{}", expected.all());
+    for option in ["--help", "-h"] {
+        let said = env.run(&["help", option]);
+        assert_eq!((said.code, &said.stdout), (0, &expected.stdout), "{}", said.all());
     }
 }
 

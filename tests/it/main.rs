@@ -39,4 +39,5 @@ mod schemas;
 mod support;
 mod trust;
 mod undo_program;
+mod vendor_pages;
 mod walls;

@@ -148,7 +148,7 @@ async fn the_seed_reads_as_the_clients_read_it() {
     assert_eq!(
         answer["listUsers"]["invitedUsers"],
         json!([
-            { "email": "new1@acme.example", "accountType": "DEVELOPER", "inviteStatus": "SENT" },
+            { "email": "new1@acme.example", "accountType": "DEVELOPER", "inviteStatus": "ACTIVE" },
             { "email": "old1@acme.example", "accountType": "BUSINESS", "inviteStatus": "EXPIRED" },
         ])
     );
@@ -392,8 +392,8 @@ async fn inviting_again_does_what_the_switch_says() {
         invited: Option<(&'static str, &'static str)>,
     }
     let case = |switch, email, is_refused, mails, invited| Case { switch, email, is_refused, mails, invited };
-    let (pending, expired) = (Some(("DEVELOPER", "SENT")), Some(("BUSINESS", "EXPIRED")));
-    let anew = Some(("ADMIN", "SENT"));
+    let (pending, expired) = (Some(("DEVELOPER", "ACTIVE")), Some(("BUSINESS", "EXPIRED")));
+    let anew = Some(("ADMIN", "ACTIVE"));
     for Case { switch, email, is_refused: refused, mails, invited } in [
         case("invite-active=refused", "Sam@acme.example", true, 0, None),
         case("invite-active=ok-ignored", "sam@acme.example", false, 0, None),
@@ -404,7 +404,7 @@ async fn inviting_again_does_what_the_switch_says() {
         case("invite-pending=replaced", "new1@acme.example", false, 1, anew),
         case("invite-expired=refused", "old1@acme.example", true, 0, expired),
         case("invite-expired=ok-ignored", "old1@acme.example", false, 0, expired),
-        case("invite-expired=resent", "old1@acme.example", false, 1, Some(("BUSINESS", "SENT"))),
+        case("invite-expired=resent", "old1@acme.example", false, 1, Some(("BUSINESS", "ACTIVE"))),
         case("invite-expired=replaced", "old1@acme.example", false, 1, anew),
         case("invite-disabled=refused", "max@acme.example", true, 0, None),
         case("invite-disabled=ok-ignored", "max@acme.example", false, 0, None),

@@ -311,8 +311,8 @@ async fn the_limit_and_the_minute_are_switches() {
 }
 
 #[tokio::test]
-async fn a_request_has_one_field_at_its_root() {
-    let rapidapi = hub(&[]);
+async fn a_request_has_one_field_at_its_root_if_the_switch_says_so() {
+    let rapidapi = hub(&["root-fields=one"]);
     let before = rapidapi.world().clone();
     for query in [
         "{ ping activeUser { id } }",
@@ -1086,8 +1086,13 @@ async fn teams_are_made_changed_and_marked_as_deleted() {
     {
         assert!(ask(&rapidapi, query, json!({})).await.get("errors").is_some());
     }
-    let slug = data(&rapidapi, "{ teams(where: { slugifiedName: \"search-x\" }) { name } }", json!({})).await;
-    assert_eq!(slug["teams"], json!([{ "name": "Search" }]));
+    let by_slug = |slug: &str| format!("{{ teams(where: {{ slugifiedName: \"{slug}\" }}) {{ name }} }}");
+    let found = data(&rapidapi, &by_slug("partners"), json!({})).await;
+    assert_eq!(found["teams"], json!([{ "name": "partners-Default" }, { "name": "Integrations" }]));
+    assert!(
+        is_refused(&ask(&rapidapi, &by_slug("search"), json!({})).await, "teams"),
+        "a team's slug selects nothing"
+    );
 }
 
 #[tokio::test]

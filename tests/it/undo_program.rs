@@ -198,3 +198,32 @@ fn no_secret_is_in_the_file() {
         assert_eq!(mode & 0o777, 0o600);
     }
 }
+
+/// A description is the platform's text. In a log of a job it must be neither an order to the runner nor invisible.
+#[test]
+fn text_from_the_platform_is_escaped_and_comes_back_as_it_was() {
+    const WORLD: &str = ".rolecall/sandbox/hive-acme.json";
+    let env = Env::new();
+    let head = "provider: hive\norganization: acme\nendpoint: https://api.graphql-hive.com/graphql\ncredentials: { token: { env: HIVE_TOKEN } }\n";
+    let roles = "roles: [{ name: Developer, description: New words, permissions: [project:describe] }]\n";
+    env.write("hive.yaml", format!("{head}{roles}"));
+    env.run(&["plan", "--sandbox", "--reset", "hive.yaml"]);
+    for hostile in
+        ["Works ##[add-mask]x", "::error::boo", "rolecall-escaped-text-0-end \u{fffe}", "fine: # here, \"so\" \\"]
+    {
+        let mut world: Value = serde_json::from_str(&env.read(WORLD)).unwrap();
+        let roles = world["roles"].as_array_mut().unwrap();
+        roles.iter_mut().find(|role| role["name"] == "Developer").unwrap()["description"] = hostile.into();
+        env.write(WORLD, world.to_string());
+        let said = apply(&env, "hive.yaml", &[]);
+        assert_eq!(said.code, 0, "{hostile:?} {}", said.all());
+        let undo = env.read("undo.yaml");
+        assert!(!undo.contains("##[") && !undo.contains('\u{fffe}') && !undo.contains("::error"), "{undo}");
+        let said = env.run(&["apply", "--sandbox", "--auto-approve", "undo.yaml"]);
+        assert_eq!(said.code, 0, "{hostile:?} {}", said.all());
+        let world: Value = serde_json::from_str(&env.read(WORLD)).unwrap();
+        let restored = world["roles"].as_array().unwrap().iter().any(|role| role["description"] == hostile);
+        assert!(restored, "{hostile:?} {undo}");
+        std::fs::remove_file(env.path("undo.yaml")).unwrap();
+    }
+}

@@ -164,7 +164,7 @@ fn organisations() -> impl Strategy<Value = World> {
                 world.tokens.push(token(index, TITLES[title], &permissions, stored(&tree, false)));
             }
             world.switches.release = if old { Release::V8_1_2 } else { Release::Newest };
-            world.switches.app_deployments_kept = Some(true);
+            world.switches.app_deployments_kept = true;
             world.switches.gateway = gateway;
             world
         })

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use proptest::sample::select;
 use rolecall_graphql::Request;
 use rolecall_sandbox::rapidapi::{
-    DeletedTeams, Demotion, Generation, InvitePending, OWN_EMAIL, Refusal, StaleRows, Switches, World,
+    DeletedTeams, Demotion, Generation, InvitePending, OWN_EMAIL, Refusal, RootFields, StaleRows, Switches, World,
 };
 
 use crate::lawful::{FileBody, Lawful, LiveSecret, shuffle};
@@ -43,6 +43,7 @@ fn switches() -> impl Strategy<Value = Switches> {
         |(generation, (booleans, silent, duplicated), (drops, kept, listed, non_members), (page_max, status))| {
             Switches {
                 generation,
+                root_fields: RootFields::One,
                 rate_limit: 0,
                 booleans,
                 refusal: if silent { Refusal::Null } else { Refusal::Errors },

@@ -6,7 +6,7 @@ use std::sync::{Arc, MutexGuard};
 use rolecall_engine::apply::{FinalState, Report, record_observed};
 use rolecall_model::{Address, Effect, Finding, OrganizationPlan, Outcome, ProviderName};
 use rolecall_providers::Secrets;
-use rolecall_sandbox::rapidapi::{Generation, OWN_PERSONAL_KEY, OWN_TEAM_KEY, RapidApi, World};
+use rolecall_sandbox::rapidapi::{Generation, OWN_PERSONAL_KEY, OWN_TEAM_KEY, RapidApi, RootFields, World};
 use secrecy::SecretString;
 use serde_json::Value;
 
@@ -51,6 +51,8 @@ pub fn world() -> World {
     let mut world = World::empty();
     world.add_organization("acme");
     world.switches.rate_limit = 0;
+    // The release notes allow one, so that is what rolecall sends if the file doesn't say otherwise.
+    world.switches.root_fields = RootFields::One;
     world
 }
 

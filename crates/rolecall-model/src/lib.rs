@@ -50,7 +50,9 @@ pub use name::{
 };
 pub use outcome::Outcome;
 pub use place::{Place, Placed, Span};
-pub use plan::{FORMAT_VERSION, Identity, OrganizationPlan, Override, Plan, Refusal, Sealed, Site, Unread};
+pub use plan::{
+    FORMAT_VERSION, Identity, OrganizationPlan, Override, Plan, Refusal, SANDBOX_HOST, Sealed, Site, Unread,
+};
 pub use resources::{ProjectReach, Reach, Resources, TargetReach};
 pub use rules::{
     InviteField, KeyField, KeyRemoval, KnownRoles, ListedInvitations, ManualStep, Rules, UserRemoval, Variables,

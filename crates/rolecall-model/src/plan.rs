@@ -83,6 +83,9 @@ pub struct Identity {
     pub site: Site,
 }
 
+/// The host in plans of the sandbox. Such a plan applies only to the sandbox, and a plan of a platform never does.
+pub const SANDBOX_HOST: &str = "sandbox";
+
 /// The site of the platform, in a form that may be shown.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 pub struct Site {

@@ -4,6 +4,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use super::MAX_LATENCY;
+use rolecall_model::{ProviderName, nearest};
 
 /// A fault that hits a given number of requests.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,6 +65,21 @@ pub const FAULTS: &[FaultSyntax] = &[
 impl Fault {
     /// The syntax of a fault on the command line.
     pub const SYNTAX: &str = "KIND[@FIELD][*TIMES]";
+
+    /// Checks that a request can ask for the fault's field.
+    pub fn check(&self, provider: ProviderName) -> Result<(), String> {
+        let Some(field) = self.operation.as_deref().filter(|field| !field.starts_with("__")) else {
+            return Ok(());
+        };
+        let sdl = super::sdl(provider);
+        let names = sdl.lines().filter(|line| line.starts_with(char::is_whitespace));
+        let names: Vec<&str> = names.filter_map(|line| line.trim().split([':', '(']).next()).collect();
+        if names.contains(&field) {
+            return Ok(());
+        }
+        let hint = nearest(field, names).map_or(String::new(), |name| format!(". Did you mean `{name}`?"));
+        Err(format!("no request to {provider} can ask for the field `{field}`, so the fault would hit none{hint}"))
+    }
 
     pub(super) fn hits(&self, query: &str) -> bool {
         self.operation.as_ref().is_none_or(|field| {

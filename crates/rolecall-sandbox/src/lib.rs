@@ -20,10 +20,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_graphql::parser::types::{DocumentOperations, ExecutableDocument, OperationDefinition};
-use async_graphql::{Request as GraphQlRequest, Variables};
+use async_graphql::{Request as GraphQlRequest, Value as GraphQlValue, Variables};
 use jiff::Timestamp;
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
@@ -45,6 +45,12 @@ pub trait Engine: Send + Sync {
 
     /// Answers one request, with the access of the credential in `headers`.
     fn respond(&self, headers: &Headers, request: GraphQlRequest) -> impl Future<Output = Response> + Send;
+
+    /// Returns the answer to a request that the platform refuses before it reads the document. `None` if it reads it.
+    fn refuse_unread(&self, headers: &Headers, body: &[u8]) -> Option<Response> {
+        let _ = (headers, body);
+        None
+    }
 
     /// Sets a switch of the world, written as `name=value`.
     fn set(&self, assignment: &str) -> Result<(), String>;
@@ -126,6 +132,16 @@ pub fn minute_switches(provider: ProviderName, length: Duration) -> Vec<String> 
     }
 }
 
+/// Returns the newest schema of a provider's sandbox in SDL.
+fn sdl(provider: ProviderName) -> String {
+    match provider {
+        ProviderName::Bitpanda => bitpanda::Bitpanda::sdl(),
+        ProviderName::Hive => hive::Hive::sdl(),
+        ProviderName::Paradime => paradime::Paradime::sdl(),
+        ProviderName::Rapidapi => rapidapi::RapidApi::sdl(rapidapi::Generation::default()),
+    }
+}
+
 /// Opens the sandbox of an organisation from the provider's seeds.
 pub fn open(provider: ProviderName, organization: &RemoteId, store: Store) -> Result<Box<dyn AnySandbox>, String> {
     let unreadable = || "the sandbox's built-in seed can't be read".to_owned();
@@ -153,6 +169,8 @@ pub fn open(provider: ProviderName, organization: &RemoteId, store: Store) -> Re
 pub struct Sandbox<E> {
     pub engine: E,
     store: Store,
+    /// The stored world as this process last read or wrote it.
+    stored: Mutex<Vec<u8>>,
     faults: Mutex<Vec<Fault>>,
     /// Serialises requests: the stored world is read before each request and written after it.
     one_request: tokio::sync::Mutex<()>,
@@ -202,7 +220,8 @@ impl<E: Engine> AnySandbox for Sandbox<E> {
 
     fn reset(&self) -> Result<(), String> {
         let _lock = self.store.lock().map_err(|why| why.to_string())?;
-        self.store.write(&self.engine.save()).map_err(|why| why.to_string())
+        self.stored.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        self.save()
     }
 
     fn set(&self, assignments: &[String]) -> Result<(), String> {
@@ -233,21 +252,48 @@ struct WireRequest {
 
 impl<E: Engine> Sandbox<E> {
     pub fn new(engine: E, store: Store) -> Self {
-        Self { engine, store, faults: Mutex::new(Vec::new()), one_request: tokio::sync::Mutex::new(()) }
+        let (stored, faults) = (Mutex::default(), Mutex::default());
+        Self { engine, store, stored, faults, one_request: tokio::sync::Mutex::new(()) }
     }
 
     /// Changes the world without a request, as somebody else's edit does, and stores it.
     pub fn change<T>(&self, change: impl FnOnce(&E) -> Result<T, String>) -> Result<T, String> {
         let _lock = self.store.lock().map_err(|why| why.to_string())?;
-        if let Some(saved) = self.store.read().map_err(|why| why.to_string())? {
-            self.engine.load(&saved)?;
-        }
+        self.reload()?;
         let done = change(&self.engine)?;
-        self.store.write(&self.engine.save()).map_err(|why| why.to_string())?;
+        self.save()?;
         Ok(done)
     }
 
+    /// Reads the stored world, unless it is the one that this process stored last.
+    fn reload(&self) -> Result<(), String> {
+        let Some(stored) = self.store.read().map_err(|why| why.to_string())? else { return Ok(()) };
+        let mut last = self.stored.lock().unwrap_or_else(PoisonError::into_inner);
+        if *last != stored {
+            self.engine.load(&self.store.parse(&stored).map_err(|why| why.to_string())?)?;
+            *last = stored;
+        }
+        Ok(())
+    }
+
+    /// Stores the world, if it differs from the stored one.
+    fn save(&self) -> Result<(), String> {
+        if self.store.is_memory() {
+            return Ok(());
+        }
+        let world = serde_json::to_vec_pretty(&*self.engine.shared().lock()).map_err(|why| why.to_string())?;
+        let mut last = self.stored.lock().unwrap_or_else(PoisonError::into_inner);
+        if *last != world {
+            self.store.write(&world).map_err(|why| why.to_string())?;
+            *last = world;
+        }
+        Ok(())
+    }
+
     async fn process(&self, headers: &Headers, body: &[u8]) -> Reply {
+        if let Some(refused) = self.engine.refuse_unread(headers, body) {
+            return Reply::Answer(refused);
+        }
         let Ok(wire) = serde_json::from_slice::<WireRequest>(body) else {
             return Reply::Answer(json_response(
                 400,
@@ -302,22 +348,13 @@ impl<E: Engine> Sandbox<E> {
     async fn execute(&self, headers: &Headers, wire: WireRequest) -> Result<Response, String> {
         let _one_request = self.one_request.lock().await;
         let lock = self.store.lock().map_err(|why| why.to_string())?;
-        if let Some(saved) = self.store.read().map_err(|why| why.to_string())? {
-            self.engine.load(&saved)?;
-        }
+        self.reload()?;
         let mut request = GraphQlRequest::new(wire.query).variables(Variables::from_json(wire.variables));
         if let Some(name) = wire.operation_name {
             request = request.operation_name(name);
         }
-        if self.store.is_memory() {
-            return Ok(self.engine.respond(headers, request).await);
-        }
-        let before = self.engine.save();
         let response = self.engine.respond(headers, request).await;
-        let after = self.engine.save();
-        if before != after {
-            self.store.write(&after).map_err(|why| why.to_string())?;
-        }
+        self.save()?;
         drop(lock);
         Ok(response)
     }
@@ -350,15 +387,47 @@ fn selected_operation<'a>(
 }
 
 /// Returns a response with a JSON body.
-pub fn json_response(status: u16, body: &Value) -> Response {
+pub fn json_response(status: u16, body: &impl Serialize) -> Response {
     let content_type = Some("application/json".to_owned());
-    Response { content_type, ..Response::new(status, body.to_string().into_bytes()) }
+    Response { content_type, ..Response::new(status, serde_json::to_vec(body).unwrap_or_default()) }
+}
+
+/// The body of an answer. Its data have the order in which the request asks for the fields.
+#[derive(Default, Serialize, Deserialize)]
+struct Answer {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    errors: Option<Value>,
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
+    data: Option<GraphQlValue>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    extensions: Option<Value>,
+}
+
+/// Reads data that are there. Data that are null are there, too.
+fn present<'de, D: Deserializer<'de>>(data: D) -> Result<Option<GraphQlValue>, D::Error> {
+    GraphQlValue::deserialize(data).map(Some)
+}
+
+impl Answer {
+    fn of(data: GraphQlValue) -> Self {
+        Self { data: Some(data), ..Self::default() }
+    }
+
+    /// Returns an answer with errors and these data, which may be null.
+    fn with_errors(data: GraphQlValue, errors: &impl Serialize) -> Self {
+        Self { data: Some(data), ..Self::refused(errors) }
+    }
+
+    /// Returns an answer to a request that wasn't executed.
+    fn refused(errors: &impl Serialize) -> Self {
+        Self { errors: serde_json::to_value(errors).ok(), ..Self::default() }
+    }
 }
 
 fn add_error(response: &mut Response) {
-    if let Ok(mut body) = serde_json::from_slice::<Value>(&response.body) {
-        body["errors"] = json!([{ "message": "a part could not be had" }]);
-        response.body = body.to_string().into_bytes();
+    if let Ok(mut answer) = serde_json::from_slice::<Answer>(&response.body) {
+        answer.errors = Some(json!([{ "message": "a part could not be had" }]));
+        response.body = serde_json::to_vec(&answer).unwrap_or_default();
     }
 }
 

@@ -1,7 +1,7 @@
 //! The store that keeps a sandbox's world between runs.
 
-use std::fs::{File, OpenOptions};
-use std::io;
+use std::fs::{DirBuilder, File, OpenOptions};
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
@@ -69,9 +69,12 @@ impl Store {
         let Self::File(path) = self else { return Ok(None) };
         let failed = |why| Self::unusable(path, &why);
         if let Some(folder) = path.parent() {
-            std::fs::create_dir_all(folder).map_err(failed)?;
+            let mut builder = DirBuilder::new();
+            #[cfg(unix)]
+            std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+            builder.recursive(true).create(folder).map_err(failed)?;
         }
-        let lock = OpenOptions::new()
+        let lock = private()
             .create(true)
             .truncate(false)
             .write(true)
@@ -81,25 +84,38 @@ impl Store {
         Ok(Some(lock))
     }
 
-    pub fn read(&self) -> Result<Option<Value>, StoreError> {
+    /// Reads the stored world as text. `None` if there is none.
+    pub fn read(&self) -> Result<Option<Vec<u8>>, StoreError> {
         let Self::File(path) = self else { return Ok(None) };
         match std::fs::read(path) {
-            Ok(bytes) => serde_json::from_slice(&bytes).map(Some).map_err(|why| StoreError::Unusable {
-                path: path.display().to_string(),
-                why: format!("{why}. Reset it to the seed with --reset"),
-            }),
+            Ok(text) => Ok(Some(text)),
             Err(why) if why.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(why) => Err(Self::unusable(path, &why)),
         }
     }
 
+    pub fn parse(&self, text: &[u8]) -> Result<Value, StoreError> {
+        serde_json::from_slice(text).map_err(|why| StoreError::Unusable {
+            path: if let Self::File(path) = self { path.display().to_string() } else { String::new() },
+            why: format!("{why}. Reset it to the seed with --reset"),
+        })
+    }
+
     /// Writes the world to a temporary file, which then replaces the stored one.
-    pub fn write(&self, world: &Value) -> Result<(), StoreError> {
+    pub fn write(&self, world: &[u8]) -> Result<(), StoreError> {
         let Self::File(path) = self else { return Ok(()) };
         let failed = |why| Self::unusable(path, &why);
         let new = path.with_extension("json.new");
-        let text = serde_json::to_vec_pretty(world).map_err(|why| failed(why.into()))?;
-        std::fs::write(&new, text).map_err(failed)?;
+        let mut file = private().create(true).truncate(true).write(true).open(&new).map_err(failed)?;
+        file.write_all(world).map_err(failed)?;
         std::fs::rename(&new, path).map_err(failed)
     }
+}
+
+/// Returns options that create a file which only its owner can read and write.
+fn private() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options
 }

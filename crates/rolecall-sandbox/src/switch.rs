@@ -4,7 +4,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use rolecall_model::ProviderName;
+use rolecall_model::{ProviderName, list_of};
 
 /// A switch of a sandbox, which `rolecall sandbox --set NAME=VALUE` sets.
 #[derive(Clone, Copy, Debug)]
@@ -57,16 +57,28 @@ impl Switch {
 /// values that the switch takes.
 pub(super) fn set<T: Serialize + DeserializeOwned>(
     settings: &mut T,
-    switches: &[Switch],
+    provider: ProviderName,
     assignment: &str,
 ) -> Result<(), String> {
+    let switches = switches(provider);
     let (name, text) = assignment
         .split_once('=')
         .ok_or_else(|| format!("`{assignment}` doesn't set a switch: write NAME=VALUE"))?;
     let Some(switch) = switches.iter().find(|switch| switch.name == name) else {
         let known: Vec<String> =
             switches.iter().map(|switch| format!("{} ({})", switch.syntax(), switch.about)).collect();
-        return Err(format!("this sandbox has no switch `{name}`. It has {}", known.join("; ")));
+        let others =
+            ProviderName::ALL.iter().filter(|other| self::switches(**other).iter().any(|it| it.name == name));
+        let others: Vec<String> = others.map(|other| format!("--provider {other}")).collect();
+        let elsewhere = if others.is_empty() {
+            String::new()
+        } else {
+            format!(" The switch belongs to {}.", list_of(&others, "and"))
+        };
+        return Err(format!(
+            "the sandbox of {provider} has no switch `{name}`.{elsewhere} It has {}",
+            known.join("; ")
+        ));
     };
     let mut value = serde_json::to_value(&*settings).map_err(|why| why.to_string())?;
     let fields = value.as_object_mut().ok_or("these settings have no names")?;

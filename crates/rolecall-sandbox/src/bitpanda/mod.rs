@@ -9,8 +9,9 @@ use async_graphql::{EmptySubscription, Request, Schema};
 use serde_json::{Value, json};
 
 use super::switch::set;
-use super::{Clock, Engine, Headers, json_response};
+use super::{Answer, Clock, Engine, Headers, json_response};
 use rolecall_graphql::Response;
+use rolecall_model::ProviderName;
 use schema::{Mutation, Query};
 pub use world::{
     DuplicateInvite, Invitees, OWN_KEY_SECRET, PendingUpdate, Refusal, SEEDS, SWITCHES, Switches, World, WorldKey,
@@ -56,11 +57,11 @@ impl Engine for Bitpanda {
             return refusal;
         }
         let request = if self.world().switches.introspection { request } else { request.disable_introspection() };
-        graphql_response(&self.schema.execute(request).await)
+        graphql_response(self.schema.execute(request).await)
     }
 
     fn set(&self, assignment: &str) -> Result<(), String> {
-        set(&mut self.world().switches, SWITCHES, assignment)
+        set(&mut self.world().switches, ProviderName::Bitpanda, assignment)
     }
 }
 
@@ -87,14 +88,17 @@ impl Bitpanda {
 
 /// Turns an executed request into an HTTP response. Errors carry their code as `errorType` beside the message,
 /// where the vendor's client reads it.
-fn graphql_response(executed: &async_graphql::Response) -> Response {
-    let mut body = serde_json::to_value(executed).unwrap_or(Value::Null);
-    for error in body.get_mut("errors").and_then(Value::as_array_mut).into_iter().flatten() {
+fn graphql_response(executed: async_graphql::Response) -> Response {
+    if executed.errors.is_empty() {
+        return json_response(200, &Answer::of(executed.data));
+    }
+    let mut answer = Answer::with_errors(executed.data, &executed.errors);
+    for error in answer.errors.as_mut().and_then(Value::as_array_mut).into_iter().flatten() {
         let code = error.pointer_mut("/extensions/errorType").map(Value::take);
         if let (Some(code), Some(fields)) = (code, error.as_object_mut()) {
             fields.remove("extensions");
             fields.insert("errorType".to_owned(), code);
         }
     }
-    json_response(200, &body)
+    json_response(200, &answer)
 }

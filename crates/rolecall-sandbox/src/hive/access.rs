@@ -115,8 +115,6 @@ fn add_names(scope: &Scope<String>, level: Level, place: &str, kind: &str, place
 
 /// The sender of a request, with the token's access at the time of the request.
 pub struct Caller {
-    /// Whether the request carries a bearer credential, valid or not.
-    pub has_bearer: bool,
     pub token: Option<WorldToken>,
     /// Whether a mutation of this request failed. The later ones then don't run.
     stopped: AtomicBool,
@@ -130,7 +128,7 @@ impl Caller {
         let token = bearer.and_then(key::decode).and_then(|(id, secret)| {
             world.tokens.iter().find(|token| token.id == id && token.digest == digest(&secret)).cloned()
         });
-        Self { has_bearer: bearer.is_some(), token, stopped: AtomicBool::new(false) }
+        Self { token, stopped: AtomicBool::new(false) }
     }
 
     pub fn has_permission(&self, permission: &str) -> bool {

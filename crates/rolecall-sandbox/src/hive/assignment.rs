@@ -126,7 +126,7 @@ impl World {
                 ),
                 Mode::All | Mode::Granular => Scope::All,
             };
-            let kept = |name: &String| self.switches.keeps_app_deployments() && is_app_deployment_name(name);
+            let kept = |name: &String| self.switches.app_deployments_kept && is_app_deployment_name(name);
             let app_deployments = match sent.app_deployments.mode {
                 Mode::All => Scope::All,
                 Mode::Granular => Scope::Granular(

@@ -20,10 +20,16 @@ pub struct RequestError {
 
 pub const INVALID: &str = "GRAPHQL_VALIDATION_FAILED";
 pub const UNPARSED: &str = "GRAPHQL_PARSE_FAILED";
+pub const UNRESOLVED: &str = "OPERATION_RESOLUTION_FAILURE";
 
 impl RequestError {
     fn invalid(message: String, at: Pos) -> Self {
         Self { message, code: Some(INVALID), at: Some(at), from_server: false }
+    }
+
+    /// Whether the value of a variable is the reason. Only then the error has a place and no code.
+    pub fn is_of_variable(&self) -> bool {
+        self.code.is_none() && self.at.is_some()
     }
 }
 

@@ -1,9 +1,10 @@
 //! Null propagation in answers. async-graphql leaves a failed field out of its object. GraphQL wants null there,
 //! or, if the field can't be null, null in place of the object.
 
+use async_graphql::indexmap::IndexMap;
 use async_graphql::parser::types::{BaseType, Directive, ExecutableDocument, Selection, SelectionSet, Type};
-use async_graphql::{Positioned, Variables};
-use serde_json::{Map, Value};
+use async_graphql::{Name, Positioned, Value, Variables};
+use serde_json::Value as Json;
 
 use super::shape::Shape;
 
@@ -12,13 +13,13 @@ pub struct Completion<'a> {
     pub document: &'a ExecutableDocument,
     pub variables: &'a Variables,
     /// The paths of the errors.
-    pub failed: Vec<Vec<Value>>,
+    pub failed: Vec<Vec<Json>>,
 }
 
 impl Completion<'_> {
     /// Completes an object of type `on`. Returns `None` if a field is missing that can't be null.
-    pub fn object(&self, on: &str, set: &SelectionSet, path: &mut Vec<Value>, resolved: &Value) -> Option<Value> {
-        let mut completed = Map::new();
+    pub fn object(&self, on: &str, set: &SelectionSet, path: &mut Vec<Json>, resolved: &Value) -> Option<Value> {
+        let mut completed = IndexMap::new();
         self.add_fields(on, set, path, resolved, &mut completed)?;
         Some(Value::Object(completed))
     }
@@ -27,9 +28,9 @@ impl Completion<'_> {
         &self,
         on: &str,
         set: &SelectionSet,
-        path: &mut Vec<Value>,
+        path: &mut Vec<Json>,
         resolved: &Value,
-        completed: &mut Map<String, Value>,
+        completed: &mut IndexMap<Name, Value>,
     ) -> Option<()> {
         for selection in &set.items {
             if self.is_skipped(selection.node.directives()) {
@@ -37,10 +38,11 @@ impl Completion<'_> {
             }
             match &selection.node {
                 Selection::Field(field) => {
-                    let key = field.node.response_key().node.to_string();
-                    let value = resolved.get(&key).unwrap_or(&Value::Null);
+                    let key = field.node.response_key().node.clone();
+                    let value = if let Value::Object(fields) = resolved { fields.get(&key) } else { None };
+                    let value = value.unwrap_or(&Value::Null);
                     let known = self.shape.objects.get(on).and_then(|it| it.get(field.node.name.node.as_str()));
-                    path.push(Value::String(key.clone()));
+                    path.push(Json::from(key.as_str()));
                     let value = match known {
                         Some(known) => self.value(&known.kind, &field.node.selection_set.node, path, value),
                         // An introspection field, which never fails.
@@ -62,17 +64,17 @@ impl Completion<'_> {
         Some(())
     }
 
-    fn value(&self, kind: &Type, set: &SelectionSet, path: &mut Vec<Value>, resolved: &Value) -> Option<Value> {
+    fn value(&self, kind: &Type, set: &SelectionSet, path: &mut Vec<Json>, resolved: &Value) -> Option<Value> {
         let completed = match (&kind.base, resolved) {
-            (BaseType::List(inner), Value::Array(items)) => {
+            (BaseType::List(inner), Value::List(items)) => {
                 let mut completed = Vec::new();
                 for (at, item) in items.iter().enumerate() {
-                    path.push(Value::from(at));
+                    path.push(Json::from(at));
                     let item = self.value(inner, set, path, item);
                     path.pop();
                     completed.push(item);
                 }
-                completed.into_iter().collect::<Option<Vec<_>>>().map(Value::Array)
+                completed.into_iter().collect::<Option<Vec<_>>>().map(Value::List)
             }
             // async-graphql answers null for an object whose fields all failed, so only an object without errors
             // below it is really null.
@@ -86,7 +88,7 @@ impl Completion<'_> {
         completed.or_else(|| kind.nullable.then_some(Value::Null))
     }
 
-    fn failed_below(&self, path: &[Value]) -> bool {
+    fn failed_below(&self, path: &[Json]) -> bool {
         self.failed.iter().any(|failed| failed.len() > path.len() && failed.starts_with(path))
     }
 
@@ -107,14 +109,14 @@ impl Completion<'_> {
 }
 
 /// Merges the values of a response key that is selected more than once.
-fn merge(into: &mut Map<String, Value>, key: String, value: Value) {
+fn merge(into: &mut IndexMap<Name, Value>, key: Name, value: Value) {
     match (into.get_mut(&key), value) {
         (Some(Value::Object(existing)), Value::Object(added)) => {
             for (key, value) in added {
                 merge(existing, key, value);
             }
         }
-        (Some(Value::Array(existing)), Value::Array(added)) => {
+        (Some(Value::List(existing)), Value::List(added)) => {
             for (existing, added) in existing.iter_mut().zip(added) {
                 if let (Value::Object(existing), Value::Object(added)) = (existing, added) {
                     for (key, value) in added {

@@ -8,6 +8,7 @@ use async_graphql::parser::types::{
 use super::check::{RequestError, UNPARSED};
 
 const ALIASES: usize = 20;
+const DIRECTIVES: usize = 20;
 const TOKENS: usize = 800;
 const DEPTH: usize = 22;
 const GATEWAY_TOKENS: usize = 1000;
@@ -41,6 +42,19 @@ pub fn check_document(document: &ExecutableDocument, tokens: &[Pos], gateway: bo
     let parts: Vec<usize> = if gateway { part_aliases(document) } else { vec![sets.map(aliases).sum()] };
     if let Some(found) = parts.into_iter().map(|part| part + shared).find(|found| *found > ALIASES) {
         errors.push(limit_error(&format!("Aliases limit of {ALIASES} exceeded, found {found}."), None, gateway));
+    }
+    let written = document
+        .operations
+        .iter()
+        .map(|(_, operation)| operation.node.directives.len() + directives(&operation.node.selection_set.node));
+    let in_fragments = document.fragments.values().map(|it| directives(&it.node.selection_set.node));
+    let found: usize = written.chain(in_fragments).sum();
+    if !gateway && found > DIRECTIVES {
+        errors.push(limit_error(
+            &format!("Directives limit of {DIRECTIVES} exceeded, found {found}."),
+            None,
+            false,
+        ));
     }
     if gateway && document.operations.iter().any(|(_, operation)| largest_part(&operation.node, tokens) > TOKENS) {
         errors.push(too_many_tokens(TOKENS, true));
@@ -101,10 +115,23 @@ fn depth(document: &ExecutableDocument, set: &SelectionSet, (fields, fragments):
 fn aliases(set: &SelectionSet) -> usize {
     let count = |selection: &Selection| match selection {
         Selection::Field(field) => {
-            usize::from(field.node.alias.is_some()) + aliases(&field.node.selection_set.node)
+            let is_counted = field.node.alias.is_some() && field.node.name.node != "__typename";
+            usize::from(is_counted) + aliases(&field.node.selection_set.node)
         }
         Selection::InlineFragment(fragment) => aliases(&fragment.node.selection_set.node),
         Selection::FragmentSpread(_) => 0,
+    };
+    set.items.iter().map(|selection| count(&selection.node)).sum()
+}
+
+fn directives(set: &SelectionSet) -> usize {
+    let count = |selection: &Selection| {
+        let below = match selection {
+            Selection::Field(field) => directives(&field.node.selection_set.node),
+            Selection::InlineFragment(fragment) => directives(&fragment.node.selection_set.node),
+            Selection::FragmentSpread(_) => 0,
+        };
+        selection.directives().len() + below
     };
     set.items.iter().map(|selection| count(&selection.node)).sum()
 }

@@ -54,7 +54,7 @@ impl Project {
         if !caller(context)?.has_permission_on("project:describe", &self.0.id) {
             return Err(no_access("project:describe"));
         }
-        Ok(single_page(self.0.targets.iter().map(Target::of)).into())
+        Ok(single_page(self.0.targets.iter().rev().map(Target::of)).into())
     }
 }
 

@@ -5,6 +5,7 @@ use async_graphql::{Context, ID, InputObject, Object, OneofObject, Result};
 use super::Shared;
 use super::access::{caller, no_access, unexpected};
 use super::catalogue::{role_groups, token_groups};
+use super::inputs::uuid;
 use super::nodes::{
     Member, MemberRole, OrganizationAccessToken, OrganizationInvitation, PermissionGroup, Project, Target,
     permission_group,
@@ -215,13 +216,21 @@ impl Organization {
     async fn access_token(&self, context: &Context<'_>, id: ID) -> Result<Option<OrganizationAccessToken>> {
         caller(context)?.require("accessToken:modify")?;
         let world = shared(context)?.lock();
-        Ok(world.tokens.iter().find(|token| token.id == *id).cloned().map(OrganizationAccessToken))
+        let found = world.tokens.iter().find(|token| token.id == *id).cloned().map(OrganizationAccessToken);
+        if found.is_none() {
+            uuid(&id)?;
+        }
+        Ok(found)
     }
 
     async fn projects(&self, context: &Context<'_>) -> Result<ProjectConnection> {
         let (caller, world) = (caller(context)?, shared(context)?.lock());
-        let visible =
-            world.projects.iter().filter(|project| caller.has_permission_on("project:describe", &project.id));
+        // The platform lists the newest first.
+        let visible = world
+            .projects
+            .iter()
+            .rev()
+            .filter(|project| caller.has_permission_on("project:describe", &project.id));
         Ok(single_page(visible.cloned().map(Project)).into())
     }
 }

@@ -34,8 +34,8 @@ pub const SWITCHES: &[Switch] = &[
     Switch { name: "introspection", values: ON_OFF, about: "The server answers introspection queries." },
     Switch {
         name: "app-deployments-kept",
-        values: &["true", "false", "null"],
-        about: "Assignments keep their app deployments. null: as the release does.",
+        values: ON_OFF,
+        about: "Assignments keep their app deployments. false: as in Hive 8.1.0 and 8.1.1.",
     },
     Switch { name: "invitation-window", values: ON_OFF, about: "At most 6 invitations are allowed in 5 seconds." },
 ];
@@ -54,8 +54,8 @@ pub struct Switches {
     pub mail: bool,
     /// Allows introspection.
     pub introspection: bool,
-    /// Whether the app deployments of an assignment are stored. `None` follows the release.
-    pub app_deployments_kept: Option<bool>,
+    /// Whether the app deployments of an assignment are stored. Releases before 8.1.2 drop them.
+    pub app_deployments_kept: bool,
     /// Limits invitations to 6 in 5 seconds.
     pub invitation_window: bool,
 }
@@ -88,14 +88,8 @@ impl Default for Switches {
             gateway: false,
             mail: true,
             introspection: true,
-            app_deployments_kept: None,
+            app_deployments_kept: true,
             invitation_window: true,
         }
-    }
-}
-
-impl Switches {
-    pub(super) fn keeps_app_deployments(&self) -> bool {
-        self.app_deployments_kept.unwrap_or(self.release == Release::Newest)
     }
 }

@@ -11,12 +11,15 @@ mod world;
 
 use std::sync::{Arc, MutexGuard};
 
+use async_graphql::indexmap::IndexMap;
 use async_graphql::parser::types::OperationType;
-use async_graphql::{EmptySubscription, PathSegment, Request, Response as Executed, Schema, ServerError};
-use serde_json::{Value, json};
+use async_graphql::{
+    EmptySubscription, Name, PathSegment, Request, Response as Executed, Schema, ServerError, Value,
+};
+use serde_json::json;
 
 use super::switch::set;
-use super::{Clock, Engine, Headers, json_response, selected_operation};
+use super::{Answer, Clock, Engine, Headers, json_response, selected_operation};
 use access::{Caller, LACKS_CAPABILITY};
 pub use access::{
     Capability, CredentialKind, OWN_API_KEY, OWN_API_SECRET, OWN_COMPANY_TOKEN, OWN_WORKSPACE_TOKEN,
@@ -24,6 +27,7 @@ pub use access::{
 };
 pub use company::Company;
 use rolecall_graphql::Response;
+use rolecall_model::ProviderName;
 use schema::{Mutation, Query};
 pub use switches::{
     AuthRefusal, DisabledUsers, EmailCase, InviteActive, InviteAgain, InviteDisabled, Refusal, SWITCHES, Switches,
@@ -86,11 +90,11 @@ impl Engine for Paradime {
         if !executed.errors.is_empty() && executed.errors.iter().all(|error| error.path.is_empty()) {
             return json_response(400, &json!({ "errors": executed.errors }));
         }
-        json_response(200, &complete(kind, &executed, switches.empty_errors))
+        json_response(200, &complete(kind, executed, switches.empty_errors))
     }
 
     fn set(&self, assignment: &str) -> Result<(), String> {
-        set(&mut self.world().switches, SWITCHES, assignment)
+        set(&mut self.world().switches, ProviderName::Paradime, assignment)
     }
 }
 
@@ -119,21 +123,19 @@ fn prepare(mut request: Request, introspection: bool) -> Result<(OperationType, 
 /// Builds the response body. async-graphql leaves a failed field out of the data. In a mutation such a field
 /// becomes null; in a query it can't be null, so all of the data becomes null. `errors` is absent on success,
 /// because the clients raise an error where they find the key.
-fn complete(kind: OperationType, executed: &Executed, empty_errors: bool) -> Value {
-    let mut data = serde_json::to_value(&executed.data).unwrap_or(Value::Null);
-    if executed.errors.is_empty() {
-        return if empty_errors { json!({ "data": data, "errors": [] }) } else { json!({ "data": data }) };
+fn complete(kind: OperationType, executed: Executed, empty_errors: bool) -> Answer {
+    let Executed { data, errors, .. } = executed;
+    if errors.is_empty() {
+        return Answer { errors: empty_errors.then(|| json!([])), ..Answer::of(data) };
     }
     if kind == OperationType::Query {
-        data = Value::Null;
-    } else {
-        for error in &executed.errors {
-            if let Some(PathSegment::Field(key)) = error.path.first()
-                && data.get(key).is_none()
-            {
-                data[key] = Value::Null;
-            }
+        return Answer::with_errors(Value::Null, &errors);
+    }
+    let mut fields = if let Value::Object(fields) = data { fields } else { IndexMap::new() };
+    for error in &errors {
+        if let Some(PathSegment::Field(key)) = error.path.first() {
+            fields.entry(Name::new(key)).or_insert(Value::Null);
         }
     }
-    json!({ "data": data, "errors": executed.errors })
+    Answer::with_errors(Value::Object(fields), &errors)
 }

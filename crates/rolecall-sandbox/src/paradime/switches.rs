@@ -61,7 +61,7 @@ pub const SWITCHES: &[Switch] = &[
     Switch {
         name: "pending-status",
         values: TEXT,
-        about: "The status of an invitation that can be accepted: SENT or ACTIVE.",
+        about: "The status of an invitation that can be accepted: ACTIVE or SENT.",
     },
 ];
 
@@ -181,7 +181,7 @@ impl Default for Switches {
             null_payload: true,
             introspection: true,
             security_pack: true,
-            pending_status: "SENT".to_owned(),
+            pending_status: "ACTIVE".to_owned(),
         }
     }
 }

@@ -47,6 +47,8 @@ impl World {
             roles: roles.collect(),
             assignments: Vec::new(),
             apps: Vec::new(),
+            apis: Vec::new(),
+            subscriptions: Vec::new(),
             credentials: Vec::new(),
             mails: Vec::new(),
             made: 0,

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::world::{
     ACTIVE, Assignment, DELETED, ENVIRONMENT_ADMIN, ORGANIZATION_ADMIN, PENDING, TEAM_ADMIN, USER_ENVIRONMENT,
-    USER_ORGANIZATION, USER_TEAM, World, WorldApp, WorldInvitation, WorldMember, WorldOrganization, WorldRole,
-    WorldTeam, WorldUser,
+    USER_ORGANIZATION, USER_TEAM, World, WorldApi, WorldApp, WorldInvitation, WorldMember, WorldOrganization,
+    WorldRole, WorldTeam, WorldUser,
 };
 
 impl World {
@@ -149,6 +149,11 @@ impl World {
             access.insert(user.to_string(), held);
         }
         access
+    }
+
+    /// Returns the APIs of an organisation's teams.
+    pub(super) fn apis_of(&self, organization: &WorldOrganization) -> impl Iterator<Item = &WorldApi> {
+        self.apis.iter().filter(|api| organization.team(api.owner).is_some())
     }
 
     /// Returns the apps of a team or a user.

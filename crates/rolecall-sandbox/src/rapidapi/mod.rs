@@ -1,6 +1,7 @@
 //! RapidAPI's Enterprise Hub: the part of its GraphQL Platform API that manages organisations, teams and roles.
 //! The sources are the documentation, an introspection of January 2023 and a client generated in August 2023.
 
+mod api;
 mod app;
 mod build;
 mod caller;
@@ -30,23 +31,24 @@ use std::sync::MutexGuard;
 use std::time::Duration;
 
 use async_graphql::parser::types::{ExecutableDocument, OperationDefinition, Selection, SelectionSet};
-use async_graphql::{Request, Response as Executed};
-use serde_json::{Value, json};
+use async_graphql::{Request, Response as Executed, Value};
+use serde_json::json;
 
 use super::switch::set;
-use super::{Clock, Engine, Headers, json_response, selected_operation};
+use super::{Answer, Clock, Engine, Headers, json_response, selected_operation};
 pub use build::OWN_EMAIL;
 use caller::Caller;
 pub use caller::{HOST, OWN_PERSONAL_KEY, OWN_TEAM_KEY, WorldCredential};
 use check::{Check, RequestError};
 use rolecall_graphql::Response;
+use rolecall_model::ProviderName;
 pub use switches::{
     Dates, DeletedTeams, Demotion, DuplicateNames, Generation, InviteMember, InvitePending, MutationContext,
     Refusal, RenameSlug, RootFields, SWITCHES, StaleRows, Switches,
 };
 pub use world::{
-    APP_KEY, Assignment, SEEDS, World, WorldApp, WorldAppKey, WorldInvitation, WorldMember, WorldOrganization,
-    WorldRole, WorldTeam, WorldUser,
+    APP_KEY, Assignment, SEEDS, World, WorldApi, WorldApp, WorldAppKey, WorldInvitation, WorldMember,
+    WorldOrganization, WorldRole, WorldSubscription, WorldTeam, WorldUser,
 };
 
 /// The world, shared with the schema.
@@ -122,11 +124,11 @@ impl Engine for RapidApi {
                 .collect();
             return invalid(&errors);
         }
-        json_response(200, &complete(&executed))
+        json_response(200, &complete(executed))
     }
 
     fn set(&self, assignment: &str) -> Result<(), String> {
-        set(&mut self.world().switches, SWITCHES, assignment)
+        set(&mut self.world().switches, ProviderName::Rapidapi, assignment)
     }
 }
 
@@ -172,15 +174,15 @@ fn fields_of(document: &ExecutableDocument, set: &SelectionSet, nesting: usize) 
 
 /// Builds the response body. async-graphql leaves a failed field out of the data. Here only fields that can't be
 /// null are left out, and such a field makes all of the data null.
-fn complete(executed: &Executed) -> Value {
-    if executed.errors.is_empty() {
-        return json!({ "data": executed.data });
+fn complete(executed: Executed) -> Answer {
+    let Executed { data, errors, .. } = executed;
+    if errors.is_empty() {
+        return Answer::of(data);
     }
-    let data = serde_json::to_value(&executed.data).unwrap_or(Value::Null);
-    let is_there = |error: &async_graphql::ServerError| match error.path.first() {
-        Some(async_graphql::PathSegment::Field(key)) => data.get(key).is_some(),
+    let is_there = |error: &async_graphql::ServerError| match (error.path.first(), &data) {
+        (Some(async_graphql::PathSegment::Field(key)), Value::Object(fields)) => fields.contains_key(key.as_str()),
         _ => false,
     };
-    let data = if executed.errors.iter().all(is_there) { data } else { Value::Null };
-    json!({ "data": data, "errors": executed.errors })
+    let data = if errors.iter().all(is_there) { data } else { Value::Null };
+    Answer::with_errors(data, &errors)
 }

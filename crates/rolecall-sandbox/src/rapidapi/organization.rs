@@ -3,6 +3,7 @@
 use async_graphql::{Context, ID, Object, Result, SimpleObject};
 use serde_json::json;
 
+use super::api::{Api, BillingSubscription};
 use super::app::AdminProjectAcl;
 use super::context::{resolve, with_world};
 use super::role::EntityRole;
@@ -36,6 +37,19 @@ impl Organization {
         work: impl FnOnce(&World, &WorldOrganization) -> Option<T>,
     ) -> Result<Option<T>> {
         with_world(context, |world, _| world.organization_by_id(self.0).and_then(|found| work(world, found)))
+    }
+
+    /// Reads what only admins of the organisation see.
+    fn read_as_admin<T>(
+        &self,
+        context: &Context<'_>,
+        work: impl FnOnce(&World, &WorldOrganization) -> T,
+    ) -> Result<Option<T>> {
+        let found = resolve(context, |world, caller| {
+            caller.require_admin_read(world, self.0)?;
+            Ok(world.organization_by_id(self.0).map(|found| work(world, found)))
+        })?;
+        Ok(found.flatten())
     }
 }
 
@@ -136,8 +150,31 @@ impl Organization {
         Some("SEATS")
     }
 
-    async fn apis_count(&self) -> Option<i32> {
-        Some(0)
+    async fn apis_count(&self, context: &Context<'_>) -> Result<Option<i32>> {
+        self.read(context, |world, it| Some(count(world.apis_of(it).count(), 0)))
+    }
+
+    #[graphql(visible = "super::generation::only_late")]
+    async fn apis(&self, context: &Context<'_>) -> Result<Option<Vec<Option<Api>>>> {
+        self.read_as_admin(context, |world, it| world.apis_of(it).map(|api| Some(Api::of(world, api))).collect())
+    }
+
+    /// Lists subscriptions to APIs of others.
+    #[graphql(visible = "super::generation::only_late")]
+    async fn external_subscriptions(
+        &self,
+        context: &Context<'_>,
+    ) -> Result<Option<Vec<Option<BillingSubscription>>>> {
+        self.read_as_admin(context, |world, it| BillingSubscription::all_of(world, it, false))
+    }
+
+    /// Lists subscriptions to the organisation's own APIs.
+    #[graphql(visible = "super::generation::only_late")]
+    async fn internal_subscriptions(
+        &self,
+        context: &Context<'_>,
+    ) -> Result<Option<Vec<Option<BillingSubscription>>>> {
+        self.read_as_admin(context, |world, it| BillingSubscription::all_of(world, it, true))
     }
 
     async fn entity(&self) -> Option<Any> {

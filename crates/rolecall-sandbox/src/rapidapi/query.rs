@@ -14,7 +14,7 @@ use super::role::{EntityRole, Role, RoleLevel};
 use super::scalars::{Any, from_int, from_text};
 use super::team::{Team, TeamUser, WhereOrgTeam};
 use super::user::User;
-use super::world::{World, WorldTeam};
+use super::world::World;
 
 #[derive(InputObject)]
 struct OrganizationWhereInput {
@@ -274,28 +274,24 @@ impl CommonQuery {
     }
 }
 
-/// Lists the teams of an organisation or those with a slug. The caller has to be a member of the organisation.
+/// Lists the teams of an organisation, which the filter names by its id or by its slug. The caller has to be a
+/// member.
 fn teams(
     world: &World,
     caller: Caller,
     filter: Option<TeamWhereInput>,
 ) -> std::result::Result<Vec<Option<Team>>, ApiError> {
-    let TeamWhereInput { slugified_name, org_id } =
-        filter.ok_or_else(|| ApiError::bad_input("`orgId` or `slugifiedName` is needed"))?;
-    let slug_fits = |team: &WorldTeam| slugified_name.as_ref().is_none_or(|slug| team.slug == *slug);
-    let organizations = match org_id {
-        Some(id) => {
-            let id = from_int(id)?;
-            caller.require_member(world, id)?;
-            world.organization_by_id(id).into_iter().collect()
+    let organization = match filter {
+        Some(TeamWhereInput { org_id: Some(id), .. }) => world.organization_by_id(from_int(id)?),
+        Some(TeamWhereInput { slugified_name: Some(slug), .. }) => {
+            world.organizations.iter().find(|it| it.slug == slug)
         }
-        None if slugified_name.is_some() => {
-            world.organizations.iter().filter(|it| it.member(caller.user).is_some()).collect()
-        }
-        None => Vec::new(),
+        _ => return Err(ApiError::bad_input("`orgId` or `slugifiedName` is needed")),
     };
-    let teams = organizations.into_iter().flat_map(|it| listed_teams(world, &it.teams));
-    Ok(teams.filter(|team| slug_fits(team)).map(|team| Some(Team(team.id))).collect())
+    // An organisation that doesn't exist has no members, so its answer is the same.
+    caller.require_member(world, organization.map_or(0, |it| it.id))?;
+    let teams = organization.into_iter().flat_map(|it| listed_teams(world, &it.teams));
+    Ok(teams.map(|team| Some(Team(team.id))).collect())
 }
 
 fn entities_roles(

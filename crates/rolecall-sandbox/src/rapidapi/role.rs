@@ -63,11 +63,30 @@ impl Role {
         self.0.is_default
     }
 
-    /// The sandbox keeps no permissions of roles, so this list is empty.
+    /// Lists all permissions of the role's level. The role says which of them are granted.
     async fn permissions(&self) -> Vec<Option<VirtualPermission>> {
-        Vec::new()
+        let of_level = PERMISSIONS.iter().filter(|permission| permission.1 == self.0.level);
+        of_level.map(|permission| Some(VirtualPermission::of(*permission, &self.0))).collect()
     }
 }
+
+/// The permissions: id, level, key, name, and the permission on which it depends. The documentation shows none, so
+/// these are ours.
+type Permission = (i32, &'static str, &'static str, &'static str, Option<i32>);
+
+const PERMISSIONS: &[Permission] = &[
+    (11, ORGANIZATION, "viewApis", "View APIs", None),
+    (12, ORGANIZATION, "publishApis", "Publish APIs", Some(11)),
+    (21, USER_ENVIRONMENT, "viewHub", "View the hub", None),
+    (22, USER_ENVIRONMENT, "personalContext", "Personal context", Some(21)),
+    (23, USER_ENVIRONMENT, "manageUsers", "Manage users", Some(21)),
+    (31, USER_ORGANIZATION, "viewOrganization", "View the organization", None),
+    (32, USER_ORGANIZATION, "manageMembers", "Manage members", Some(31)),
+    (41, USER_TEAM, "viewTeam", "View the team", None),
+    (42, USER_TEAM, "manageApps", "Manage apps", Some(41)),
+    (51, TEAM_ENVIRONMENT, "viewPlatformApi", "View the Platform API", None),
+    (52, TEAM_ENVIRONMENT, "usePlatformApi", "Use the Platform API", Some(51)),
+];
 
 #[derive(SimpleObject)]
 struct VirtualPermission {
@@ -78,6 +97,24 @@ struct VirtualPermission {
     description: Option<String>,
     depends_on: Option<i32>,
     role_permission: RolePermission,
+}
+
+impl VirtualPermission {
+    /// Shows a permission in a role. Admins have all permissions of their level, and others those to view.
+    fn of((id, level, key, name, depends_on): Permission, role: &WorldRole) -> Self {
+        Self {
+            id: id.into(),
+            key: key.to_owned(),
+            display_name: name.to_owned(),
+            permission_level: level.to_owned(),
+            description: None,
+            depends_on,
+            role_permission: RolePermission {
+                granted: Some(depends_on.is_none() || role.key.ends_with("-admin")),
+                read_only: Some(role.is_basic),
+            },
+        }
+    }
 }
 
 #[derive(SimpleObject)]

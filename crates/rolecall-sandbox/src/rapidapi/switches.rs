@@ -16,7 +16,7 @@ pub const SWITCHES: &[Switch] = &[
     Switch { name: "retry-after", values: ON_OFF, about: "Answers with HTTP 429 have a Retry-After header." },
     Switch {
         name: "root-fields",
-        values: &["one", "many"],
+        values: &["many", "one"],
         about: "A request may ask for one field at its root, or for many.",
     },
     Switch { name: "introspection", values: ON_OFF, about: "The server answers introspection queries." },
@@ -175,13 +175,12 @@ pub enum Generation {
     Late,
 }
 
-/// The number of root fields in a request. The release notes allow one; a later page of the documentation sends
-/// four.
+/// The number of root fields in a request. A page of the documentation sends four; older release notes allow one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum RootFields {
-    #[default]
     One,
+    #[default]
     Many,
 }
 

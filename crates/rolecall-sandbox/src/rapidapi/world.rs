@@ -45,6 +45,8 @@ pub struct World {
     /// The assigned roles. An entity without an assignment has the default role of the level.
     pub assignments: Vec<Assignment>,
     pub apps: Vec<WorldApp>,
+    pub apis: Vec<WorldApi>,
+    pub subscriptions: Vec<WorldSubscription>,
     pub credentials: Vec<WorldCredential>,
     /// The recipients of all mails, in the order sent.
     pub mails: Vec<String>,
@@ -167,6 +169,30 @@ pub struct WorldAppKey {
     pub authorization_type: String,
     /// The [`digest`](crate::digest) of the value. The platform shows the value to everybody who may read the key.
     pub digest: String,
+}
+
+/// An API that is offered on the hub.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WorldApi {
+    pub id: String,
+    pub name: String,
+    /// The id of the team or user that owns the API.
+    pub owner: u64,
+    pub category: String,
+    pub pricing: String,
+    pub status: String,
+    pub visibility: String,
+}
+
+/// A team's subscription to an API.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WorldSubscription {
+    pub id: u64,
+    pub api: String,
+    pub entity: u64,
+    pub status: String,
 }
 
 impl WorldAppKey {
