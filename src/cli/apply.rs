@@ -22,7 +22,7 @@ use super::{APPROVAL, CONNECTION, Connection, OUTPUT, Paths, Planning, approval,
 use crate::report::{self, Applied, Format, Outcomes, Subject};
 use rolecall_engine::apply::{Apply, Step, record_observed};
 use rolecall_engine::ledger::{Ledger, OrganizationLock};
-use rolecall_model::{Action, Desired, Live, OrganizationPlan, Plan, Sealed, Unread};
+use rolecall_model::{Action, Change, Desired, Kind, Live, OrganizationPlan, Plan, Sealed, Unread};
 use rolecall_plan::{Approval, compare, seal};
 
 /// Send the changes of a plan, and verify them.
@@ -379,7 +379,8 @@ impl Run<'_> {
         let report = report.map_err(|why| Failure::error(format!("{} Nothing was sent.", sentence(why))))?;
         self.print(&format!("\n{}", report::summary(&report, layout)));
         self.out.talk(&format!("The outcomes are recorded in {}.\n", connected.ledger.display()));
-        let creates_keys = plan.sealed.changes.iter().any(|change| change.action == Action::Create);
+        let is_new_key = |change: &Change| change.action == Action::Create && change.address.kind == Kind::Key;
+        let creates_keys = plan.sealed.changes.iter().any(is_new_key);
         if let (true, Some(folder)) = (creates_keys, &connected.deliveries.below) {
             self.out.talk(&format!("The sandbox delivers secrets to {}.\n", folder.display()));
         }

@@ -15,7 +15,9 @@ use super::offer::Offer;
 use super::out::Out;
 use super::{SANDBOX, embedded};
 use rolecall_model::ProviderName;
-use rolecall_sandbox::{FAULTS, Fault, defaults, endpoint_path, gateway_host, seed_names, serve, switches};
+use rolecall_sandbox::{
+    FAULTS, Fault, defaults, endpoint_path, gateway_host, own_credentials, seed_names, serve, switches,
+};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -168,9 +170,9 @@ fn other_credentials(provider: ProviderName) -> String {
     match provider {
         ProviderName::Bitpanda | ProviderName::Hive => String::new(),
         ProviderName::Rapidapi => {
-            use rolecall_sandbox::rapidapi::{OWN_PERSONAL_KEY, OWN_TEAM_KEY};
+            use rolecall_sandbox::rapidapi::OWN_PERSONAL_KEY;
             format!(
-                "\nTo act for a team, send x-rapidapi-key: {OWN_TEAM_KEY} with x-rapidapi-identity-key: {OWN_PERSONAL_KEY}\n"
+                "\nThis acts for a team. To act as an environment admin, send x-rapidapi-key: {OWN_PERSONAL_KEY} without x-rapidapi-identity-key\n"
             )
         }
         ProviderName::Paradime => {
@@ -207,13 +209,17 @@ pub(super) async fn sandbox(args: &SandboxArgs, out: &mut Out) -> Result<Exit, F
     let url = format!("http://{address}{}", endpoint_path(args.provider));
     out.result(&format!("{url}\n{}\n", headers.join("\n")));
     let query = json!({ "query": sample_query(args.provider) });
+    let credentials = own_credentials(args.provider).into_iter().map(|(field, value)| format!("{field} {value}"));
+    let credentials: Vec<String> = credentials.collect();
+    let host = gateway_host(args.provider).map_or(String::new(), |host| format!(" and {host} as `host`"));
     let options: Vec<String> = headers.iter().map(|header| format!(" -H '{header}'")).collect();
     out.talk(&format!(
-        "The sandbox of {} serves {organization}. Stop it with Ctrl-C. An example:\n\n  curl -s {url} -H 'content-type: application/json'{} \\\n    -d '{query}'\n{}\nTo use it as the `endpoint` of a file, set ROLECALL_ALLOWED_HOSTS={}\n",
+        "The sandbox of {} serves {organization}. Stop it with Ctrl-C. An example:\n\n  curl -s {url} -H 'content-type: application/json'{} \\\n    -d '{query}'\n{}\nTo use it with a file, write the URL as `endpoint`{host}, and set ROLECALL_ALLOWED_HOSTS={}\nThe credentials are: {}\n",
         args.provider,
         options.concat(),
         other_credentials(args.provider),
-        [Some(address.ip().to_string()), gateway_host(args.provider).map(str::to_owned)].into_iter().flatten().collect::<Vec<_>>().join(",")
+        [Some(address.ip().to_string()), gateway_host(args.provider).map(str::to_owned)].into_iter().flatten().collect::<Vec<_>>().join(","),
+        credentials.join(", ")
     ));
     tokio::select! {
         served = serve(sandbox, listener) => served.map(|()| Exit::Done).map_err(failed),

@@ -204,6 +204,25 @@ fn without_a_terminal_nothing_is_sent_unless_it_is_said_beforehand() {
     assert_eq!(env.run(&["plan", "--sandbox", "--detailed-exitcode", "bitpanda.yaml"]).code, 2);
 }
 
+#[cfg(unix)]
+#[test]
+fn the_sandbox_is_its_owners_alone_whatever_the_umask() {
+    use std::os::unix::fs::PermissionsExt;
+    let env = Env::with_example();
+    let program = env.command().get_program().to_owned();
+    let mut shell = std::process::Command::new("sh");
+    shell.args(["-c", "umask 0; exec \"$0\" plan --sandbox --reset bitpanda.yaml"]).arg(program);
+    let said = env.said(&shell.current_dir(env.path("")).output().unwrap());
+    assert_eq!(said.code, 0, "{}", said.all());
+    let folder = env.path(".rolecall/sandbox");
+    let mode = |path: &std::path::Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(&folder), 0o700);
+    for file in std::fs::read_dir(&folder).unwrap().map(|file| file.unwrap().path()).filter(|path| path.is_file())
+    {
+        assert_eq!(mode(&file), 0o600, "{}", file.display());
+    }
+}
+
 #[test]
 fn a_sandbox_plan_never_applies_elsewhere_nor_the_reverse() {
     let (env, _server) = served(&[]);

@@ -675,7 +675,7 @@ fn an_externally_managed_user_is_no_failure() {
 #[test]
 fn what_the_server_drops_is_not_taken_and_not_sent_again() {
     let mut world = with_members(1);
-    world.switches.release = Release::V8_1_2;
+    world.switches.app_deployments_kept = false;
     let tree = "{ shop: { production: { services: all, app_deployments: [web] } } }";
     let mut rig = Rig::new(world, &format!("users: [{{ email: u0@x.example, resources: {tree} }}]"));
     let report = rig.apply();

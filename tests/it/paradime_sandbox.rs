@@ -547,7 +547,7 @@ fn worlds_are_kept_and_switches_are_set_by_name() {
     assert_eq!(World::empty("a").usable_admins(), 0);
     let paradime = acme(&[]);
     let saved = paradime.save();
-    for switch in ["refusal=ok-false", "auth-refusal=http403", "pending-status=ACTIVE", "null-payload=false"] {
+    for switch in ["refusal=ok-false", "auth-refusal=http403", "pending-status=SENT", "null-payload=false"] {
         paradime.set(switch).unwrap();
         assert_ne!(paradime.save(), saved, "{switch}");
         paradime.load(&saved).unwrap();
