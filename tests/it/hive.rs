@@ -1,13 +1,14 @@
 //! Stories of a GraphQL Hive organisation. Each tests something that users rely on.
 
 use std::collections::BTreeSet;
+use std::sync::Mutex;
 
 use crate::support::hive::{Rig, invitation, member, role, uuid, world};
 use crate::support::rig::{Fate, addresses, holds};
 use rolecall_engine::apply::{FinalState, Report, Stop};
 use rolecall_model::{Address, Code, Completeness, Finding, HoldReason, Outcome, Reach};
 use rolecall_providers::ReadError;
-use rolecall_sandbox::hive::{Assignment, Paging, Release, Scope, World};
+use rolecall_sandbox::hive::{Assignment, Paging, Release, Scope, World, WorldToken};
 use serde_json::{Value, json};
 
 fn converged(report: &Report) -> bool {
@@ -182,6 +183,9 @@ fn invitations_that_may_not_be_seen_are_no_empty_list() {
         holds(&plan).iter().any(|hold| hold.contains("list of invitations") && hold.contains("member:modify"))
     );
     assert!(plan.completeness["invitations"].is_incomplete());
+    // Whoever reads the plan has to know that this credential can send none of it.
+    assert!(plan.gaps.iter().any(|gap| gap.why.contains("refuses every change of roles, users and invitations")));
+    assert!(Rig::new(with_members(1), "").plan().gaps.iter().all(|gap| !gap.why.contains("refuses every change")));
 }
 
 #[test]
@@ -218,6 +222,108 @@ fn a_server_that_does_not_introspect_is_used_as_the_oldest() {
     rig.apply();
     let invited = sent(&rig).into_iter().find(|(name, _)| *name == "InviteToOrganizationByEmail").unwrap().1;
     assert!(invited.get("resources").is_none());
+}
+
+/// A file can't name such a member, role, invitation or token. Everything else is planned.
+#[test]
+fn a_row_that_can_not_be_read_is_shown_and_hides_nothing_else() {
+    type Forgery = fn(&mut Value);
+    let cases: Vec<(&str, &str, &str, Forgery, &str)> = vec![
+        ("members", "/user/email", "u0@x.example", |row| row["user"]["email"] = json!(""), "user/#"),
+        (
+            "members",
+            "/user/email",
+            "u0@x.example",
+            |row| row["resourceAssignment"]["mode"] = json!("SOME"),
+            "user/u0@x.example#",
+        ),
+        ("invitations", "/email", "open@x.example", |row| row["role"] = Value::Null, "invitation/open@x.example "),
+        ("memberRoles", "/name", "Odd", |row| row["permissions"] = Value::Null, "role/Odd#"),
+        ("accessTokens", "/title", "odd", |row| row["title"] = Value::Null, "key/#"),
+    ];
+    for (list, field, value, forgery, said) in cases {
+        let mut world = with_members(2);
+        role(&mut world, "Odd", &["project:describe"]);
+        invitation(&mut world, "open@x.example", "Viewer");
+        let odd = WorldToken { id: uuid("odd"), title: "odd".to_owned(), ..world.tokens[0].clone() };
+        world.tokens.push(odd);
+        let body = "roles: [{ name: New, description: About New, permissions: [] }]
+keys: [{ name: legacy, absent: true }]
+users: [{ email: u1@x.example, absent: true }, { email: new@x.example, roles: [Viewer], resources: all }]";
+        let mut rig = Rig::new(world, body);
+        rig.wire.forge(move |data| {
+            for edge in data["organization"][list]["edges"].as_array_mut().into_iter().flatten() {
+                if edge["node"].pointer(field).is_some_and(|it| it == value) {
+                    forgery(&mut edge["node"]);
+                }
+            }
+        });
+        let plan = rig.plan();
+        let planned = addresses(&plan);
+        for address in ["user/new@x.example", "user/u1@x.example", "role/New"] {
+            assert!(planned.contains(&address.to_owned()), "{list} {planned:?} {:?}", holds(&plan));
+        }
+        let is_said = |hold: &String| hold.starts_with(said) && hold.contains("in a form that can't be read");
+        let found: Vec<String> = holds(&plan).into_iter().filter(is_said).collect();
+        assert!(found.len() == 1 && found[0].contains(" ignored: "), "{said} {:?}", holds(&plan));
+        rig.set_file(&format!("manage: {{ users: all, roles: all, keys: all }}\n{body}"));
+        let found: Vec<String> = holds(&rig.plan()).into_iter().filter(is_said).collect();
+        assert!(found.len() == 1 && found[0].contains(" blocked: "), "{said} {:?}", holds(&rig.plan()));
+    }
+}
+
+#[test]
+fn a_role_whose_row_can_not_be_read_is_neither_made_nor_given() {
+    let mut world = with_members(1);
+    role(&mut world, "Odd", &["project:describe"]);
+    let rig = Rig::new(
+        world,
+        "roles: [{ name: Odd, description: About Odd, permissions: [] }]
+users: [{ email: u0@x.example, roles: [Odd], resources: all }]",
+    );
+    rig.wire.forge(|data| {
+        for edge in data["organization"]["memberRoles"]["edges"].as_array_mut().into_iter().flatten() {
+            if edge["node"]["name"] == "Odd" {
+                edge["node"]["isLocked"] = json!("perhaps");
+            }
+        }
+    });
+    let plan = rig.plan();
+    assert!(plan.sealed.mutations.is_empty(), "{:?}", addresses(&plan));
+    assert_eq!(holds(&plan).iter().filter(|hold| hold.contains(" blocked: ")).count(), 2, "{:?}", holds(&plan));
+}
+
+/// A server that announces a next page for ever is asked a few times, and its list is incomplete.
+#[test]
+fn pages_without_an_end_are_a_broken_list_after_few_requests() {
+    for circle in [true, false] {
+        let mut world = with_members(2);
+        invitation(&mut world, "open@x.example", "Viewer");
+        let rig = Rig::new(world, "");
+        let pages: Mutex<Vec<Value>> = Mutex::default();
+        rig.wire.forge_answer(move |body| {
+            if body["data"].get("organization").is_none() && body["errors"][0]["path"][0] != "organization" {
+                return;
+            }
+            // The first answer has a page, and every later one repeats it under another cursor.
+            let mut pages = pages.lock().unwrap();
+            let page = pages.first().unwrap_or(&body["data"]["organization"]["invitations"]).clone();
+            pages.push(page.clone());
+            let cursor = if circle { pages.len() % 2 } else { pages.len() };
+            let edges = if !circle && pages.len() > 2 { json!([]) } else { page["edges"].clone() };
+            let info = json!({ "hasNextPage": true, "endCursor": cursor.to_string() });
+            if pages.len() > 1 {
+                *body = json!({ "data": { "organization": {} } });
+            }
+            body["data"]["organization"]["invitations"] = json!({ "edges": edges, "pageInfo": info });
+        });
+        let live = rig.read().unwrap();
+        let said = format!("{:?}", live.invitations.unwrap().completeness);
+        let why =
+            if circle { "its pages lead in a circle" } else { "a page without any says that there are more" };
+        assert!(said.contains("Broken") && said.contains(why), "{said}");
+        assert!(rig.wire.sent().len() < 10, "{}", rig.wire.sent().len());
+    }
 }
 
 /// An open invitation would be replaced by one without access, by mail, if the server were taken for an old one.
@@ -263,7 +369,8 @@ fn a_mutation_that_a_rate_limit_refused_is_sent_again() {
     let mut rig = Rig::new(with_members(1), body);
     rig.wire.set_fates(&[Fate::Ignored(200, limit), Fate::Ignored(403, r#"{"message":"rate limit exceeded"}"#)]);
     assert!(converged(&rig.apply()));
-    assert_eq!(operations(&rig), ["AssignMemberRole"; 3]);
+    // The platform executes only the third attempt.
+    assert_eq!(operations(&rig), ["AssignMemberRole"]);
     // If the limit stays, the platform counts as unreachable, and nothing counts as refused by it.
     let mut rig = Rig::new(with_members(1), body);
     rig.wire.set_fates(&[Fate::Ignored(200, limit); 9]);

@@ -502,6 +502,50 @@ fn a_failed_delivery_retires_the_new_key_and_keeps_the_old() {
     assert_eq!(enabled, ["old"]);
 }
 
+/// A file can't name such a user or key. Everything else is planned.
+#[test]
+fn a_row_that_can_not_be_read_is_shown_and_hides_nothing_else() {
+    let mut world = world();
+    world.users =
+        vec![user("robot@x.example", &["A"]), user("sam@x.example", &["A"]), user("odd@x.example", &["A"])];
+    world.keys.push(key("odd", "odd", &["B"], "odd-secret"));
+    world.keys.push(key("old", "old", &["B"], "old-secret"));
+    let body = "users: [{ email: sam@x.example, enabled: true, roles: [B] }, { email: odd@x.example, enabled: true, roles: [B] }]
+keys: [{ name: old, absent: true }, { name: odd, roles: [B], expires: 2031-01-01T00:00:00Z, deliver: { file: k } }]";
+    let mut rig = Rig::new(world, body);
+    rig.wire.forge(|data| {
+        for row in data["organisationManagement"]["listUsers"]["items"].as_array_mut().into_iter().flatten() {
+            match row["email"].as_str() {
+                Some("robot@x.example") => row["email"] = serde_json::Value::Null,
+                Some("odd@x.example") => row["roles"] = serde_json::Value::Null,
+                _ => {}
+            }
+        }
+        for row in data["listApiKeys"]["orgApiKeysList"].as_array_mut().into_iter().flatten() {
+            if row["name"] == "odd" {
+                row["apiKeyExpiryDate"] = json!("next year");
+            }
+        }
+    });
+    let plan = rig.plan();
+    assert_eq!(addresses(&plan), ["user/sam@x.example", "key/old"]);
+    assert!(!plan.completeness["users"].is_incomplete());
+    let unreadable: Vec<String> =
+        holds(&plan).into_iter().filter(|hold| hold.contains("in a form that can't be read")).collect();
+    assert_eq!(unreadable.len(), 3, "{unreadable:?}");
+    assert!(
+        unreadable.iter().any(|hold| hold.starts_with("user/#id-robot@x.example ignored: ")),
+        "{unreadable:?}"
+    );
+    assert!(unreadable.iter().any(|hold| hold.starts_with("user/odd@x.example#id-odd@x.example blocked: ")));
+    assert!(unreadable.iter().any(|hold| {
+        hold.starts_with("key/odd#odd blocked: ")
+            && hold.contains("`apiKeyExpiryDate` has a form or a value that rolecall doesn't know")
+    }));
+    rig.set_file("manage: { users: all }\nusers: [{ email: sam@x.example, enabled: true }, { email: odd@x.example, enabled: true }]");
+    assert!(holds(&rig.plan()).iter().any(|hold| hold.starts_with("user/#id-robot@x.example blocked: ")));
+}
+
 /// The platform creates the key, and an error beside the answer repeats the secret, which nobody knew before.
 #[test]
 fn a_new_secret_is_not_shown_by_an_error_beside_it() {

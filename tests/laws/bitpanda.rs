@@ -42,6 +42,11 @@ fn organisations(shadows: bool) -> impl Strategy<Value = World> {
                     world.users.push(user);
                 }
             }
+            if switches.1 {
+                // An account without an address, and a key without a name.
+                world.users.push(user("", &["SIGNER"]));
+                world.keys.push(key("nameless", "", &["SIGNER"], "nameless"));
+            }
             for (index, (name, roles, expires, enabled)) in keys.into_iter().enumerate() {
                 let mut key = key(&format!("k{index}"), KEY_NAMES[name], &roles, &format!("live-{index}"));
                 key.expires = EXPIRIES[expires].parse().unwrap();

@@ -152,6 +152,10 @@ fn organisations() -> impl Strategy<Value = World> {
                     member(&mut world, &format!("u{index}@x.example"), name, stored(&tree, repeat));
                 }
             }
+            if gateway {
+                // An account without an address.
+                member(&mut world, "", "Viewer", Assignment::All);
+            }
             for (index, (there, name, shouted)) in invited.into_iter().enumerate() {
                 // The first may be a member; the second never is.
                 let email = format!("u{}@x.example", PEOPLE - 1 + index);

@@ -31,6 +31,8 @@ enum Presence {
     Both,
     /// Two users whose addresses differ only in case.
     Namesakes,
+    /// A member without a role, whose row can't be read.
+    Unreadable,
 }
 
 fn switches(shadows: bool) -> impl Strategy<Value = Switches> {
@@ -78,6 +80,7 @@ fn workspaces(shadows: bool) -> impl Strategy<Value = World> {
         1 => Just(Presence::Expired),
         1 => Just(Presence::Both),
         1 => Just(Presence::Namesakes),
+        1 => Just(Presence::Unreadable),
     ];
     (proptest::collection::vec((there, select(TYPES)), PEOPLE), switches(shadows)).prop_map(
         |(people, switches)| {
@@ -98,7 +101,12 @@ fn workspaces(shadows: bool) -> impl Strategy<Value = World> {
                         user(&mut world, &email, account_type);
                         user(&mut world, &email.to_uppercase(), "DEVELOPER");
                     }
+                    Presence::Unreadable => user(&mut world, &email, ""),
                 }
+            }
+            if switches.empty_errors {
+                // An account without an address.
+                user(&mut world, "", "DEVELOPER");
             }
             world.switches = switches;
             world

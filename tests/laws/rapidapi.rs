@@ -90,6 +90,10 @@ fn hubs() -> impl Strategy<Value = World> {
                 let id = world.add_team(organization, name);
                 world.team_mut(id).unwrap().description = described.then(|| "as it was".to_owned());
             }
+            if switches.page_max == 3 {
+                // An account without an address.
+                member(&mut world, "", false, &[]);
+            }
             for (index, (there, teams)) in people.into_iter().enumerate() {
                 let email = format!("u{index}@x.example");
                 let names: Vec<&str> = teams.iter().map(|(team, _)| *team).collect();

@@ -203,14 +203,14 @@ fn transport_error(why: &reqwest::Error) -> TransportError {
 pub fn certificate_problem(why: &(dyn std::error::Error + 'static)) -> Option<String> {
     let mut cause = Some(why);
     while let Some(error) = cause {
-        // An I/O error names as its source what is below the error that it wraps.
-        let wrapped = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
-        let wrapped = wrapped.and_then(|inner| inner.downcast_ref::<rustls::Error>());
-        match wrapped.or_else(|| error.downcast_ref::<rustls::Error>()) {
+        match error.downcast_ref() {
             Some(rustls::Error::InvalidCertificate(problem)) => return Some(describe_certificate(problem)),
             Some(rustls::Error::NoCertificatesPresented) => return Some("the server has none".to_owned()),
-            _ => cause = error.source(),
+            _ => {}
         }
+        // An I/O error names as its source what is below the error that it wraps.
+        let wrapped = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+        cause = wrapped.map(|inner| -> &(dyn std::error::Error + 'static) { inner }).or_else(|| error.source());
     }
     None
 }
@@ -288,7 +288,9 @@ mod tests {
             (authority, "it is the certificate of an authority"),
             (Problem::BadEncoding, "it is damaged"),
         ] {
+            // The libraries wrap the error twice.
             let error = std::io::Error::other(rustls::Error::InvalidCertificate(problem));
+            let error = std::io::Error::other(error);
             let told = certificate_problem(&error).unwrap();
             assert!(told.starts_with(words), "{told}");
         }

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::ops::Range;
 
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
@@ -19,8 +20,8 @@ use super::TransportError;
 pub struct Redactor {
     /// Looks for secrets in words that a person reads.
     words: Pieces,
-    /// Looks for secrets in data.
-    data: Pieces,
+    /// Looks for each secret in data.
+    data: Vec<Pieces>,
 }
 
 /// A redactor is shown without the secrets that it knows.
@@ -38,8 +39,7 @@ const SHORTEST: usize = 4;
 /// The length from which on a part of a secret is removed from words.
 const PIECE: usize = 9;
 
-/// The length from which on a secret, or a part of one, can't be a name or an address, so that it is removed from
-/// data as well. A shorter part stays there: replacing a part of a name could change who is meant.
+/// The length from which on a secret can't be a name or an address, so that it is removed from data as well.
 const UNMISTAKABLE: usize = 16;
 
 /// The longest text that is shown, in characters.
@@ -64,7 +64,11 @@ impl Redactor {
             self.words.add(secret, length.min(PIECE), true);
         }
         if length >= UNMISTAKABLE {
-            self.data.add(secret, UNMISTAKABLE, false);
+            // A secret without its fixed beginning is still most of it. A shorter part stays in data: it may be a
+            // part of a name, or of a new key's secret, which has to be delivered as it is.
+            let mut data = Pieces { least: (length * 3 / 4).max(UNMISTAKABLE), ..Pieces::default() };
+            data.add(secret, UNMISTAKABLE, false);
+            self.data.push(data);
         }
     }
 
@@ -93,8 +97,10 @@ impl Redactor {
 
     /// Removes long secrets from a body. Short ones stay, since they may be ordinary words of the data.
     pub fn clean_body(&self, body: &mut Vec<u8>) {
-        if let Some(clean) = self.data.remove(body, false) {
-            *body = clean;
+        for secret in &self.data {
+            if let Some(clean) = secret.remove(body, false) {
+                *body = clean;
+            }
         }
     }
 
@@ -125,9 +131,20 @@ impl Redactor {
     }
 }
 
-/// The parts of secrets that are looked for, by their length. A part is stored as the number that its bytes form.
+/// The parts of secrets that are looked for.
 #[derive(Clone, Default)]
-struct Pieces(BTreeMap<usize, BTreeSet<u128>>);
+struct Pieces {
+    /// The parts by their length. A part is stored as the number that its bytes form.
+    parts: BTreeMap<usize, BTreeSet<u128>>,
+    /// The least number of characters in a row that are removed.
+    least: usize,
+}
+
+/// Characters in a row that are in a secret: their numbers, and their place in the text.
+struct Run {
+    characters: Range<usize>,
+    bytes: Range<usize>,
+}
 
 impl Pieces {
     /// Adds every part of a secret that has this length, which is 16 at most. With `fold` the case of ASCII letters
@@ -138,15 +155,24 @@ impl Pieces {
         let bytes: Vec<u8> = bytes.map(|byte| if fold { byte.to_ascii_lowercase() } else { byte }).collect();
         let length = length.min(bytes.len());
         let number = |part: &[u8]| part.iter().fold(0, |number, byte| number << 8 | u128::from(*byte));
-        self.0.entry(length).or_default().extend(bytes.windows(length.max(1)).map(number));
+        self.parts.entry(length).or_default().extend(bytes.windows(length.max(1)).map(number));
     }
 
     /// Returns a text without the parts, or nothing if it has none. With `fold` the case of ASCII letters doesn't
     /// matter. Every byte is looked at once, so a text of nothing but secrets takes no longer than another one.
     fn remove(&self, text: &[u8], fold: bool) -> Option<Vec<u8>> {
-        let mut clean = Vec::new();
-        // The end of what was copied or replaced so far.
-        let mut done = 0;
+        if self.parts.is_empty() {
+            return None;
+        }
+        let (mut clean, mut copied) = (Vec::new(), 0);
+        let mut replace = |run: Run| {
+            if run.characters.len() >= self.least {
+                clean.extend_from_slice(&text[copied..run.bytes.start]);
+                clean.extend_from_slice(REDACTED.as_bytes());
+                copied = run.bytes.end;
+            }
+        };
+        let mut run: Option<Run> = None;
         // The last 16 bytes, as a number, and where each begins in the text.
         let (mut last, mut starts) = (0_u128, [0; UNMISTAKABLE]);
         let mut position = 0;
@@ -155,20 +181,27 @@ impl Pieces {
             last = last << 8 | u128::from(byte);
             starts[count % UNMISTAKABLE] = position;
             position += length;
+            let end = count + 1;
             let is_piece = |(length, parts): &(&usize, &BTreeSet<u128>)| {
-                count + 1 >= **length && parts.contains(&(last & (u128::MAX >> (8 * (UNMISTAKABLE - **length)))))
+                end >= **length && parts.contains(&(last & (u128::MAX >> (8 * (UNMISTAKABLE - **length)))))
             };
-            if let Some((length, _)) = self.0.iter().rev().find(is_piece) {
-                let start = starts[(count + 1 - length) % UNMISTAKABLE];
-                if start > done || clean.is_empty() {
-                    clean.extend_from_slice(&text[done.min(start)..start]);
-                    clean.extend_from_slice(REDACTED.as_bytes());
+            let Some((length, _)) = self.parts.iter().rev().find(is_piece) else { continue };
+            let first = end - length;
+            let start = starts[first % UNMISTAKABLE];
+            match &mut run {
+                Some(Run { characters, bytes }) if first <= characters.end => {
+                    *characters = characters.start.min(first)..end;
+                    *bytes = bytes.start.min(start)..position;
                 }
-                done = position;
+                earlier => {
+                    let next = Run { characters: first..end, bytes: start..position };
+                    earlier.replace(next).map(&mut replace);
+                }
             }
         }
-        (done > 0).then(|| {
-            clean.extend_from_slice(&text[done..]);
+        run.map(&mut replace);
+        (copied > 0).then(|| {
+            clean.extend_from_slice(&text[copied..]);
             clean
         })
     }
@@ -263,6 +296,9 @@ mod tests {
         assert_eq!(body("deploy-prod-acme-2026", "{\"name\":\"deploy-prod\"}"), "{\"name\":\"deploy-prod\"}");
         assert_eq!(body("deploy-prod-acme-2026", "[\"deploy-prod-acme-2026\"]"), "[\"[redacted]\"]");
         assert_eq!(body("short", "short"), "short");
+        // A new key begins as the credential does, and has to be delivered as it is.
+        let new = "{\"orgApiKey\":\"bp_live_f8588dc7-e1ce_ZZZZZZZZZZZZZZZZZZZZZZZZZZZZZZZZ\"}";
+        assert_eq!(body("bp_live_f8588dc7-e1ce_0123456789abcdef0123456789abcdef", new), new);
         assert_eq!(body(TOKEN, "{\"a\":\"caf\\u00e9 \\ud83d\\ude00\"}"), "{\"a\":\"caf\\u00e9 \\ud83d\\ude00\"}");
     }
 

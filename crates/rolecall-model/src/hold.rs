@@ -101,6 +101,9 @@ pub enum HoldReason {
     ManualStep { field: String, live: Option<String>, desired: String, step: String },
     /// The list is incomplete, so an entity that isn't in it may exist.
     Unreadable { list: String, why: String },
+    /// The platform's list has a row for the entity that can't be read. `covered`: the file lists the entity, or
+    /// manages all entities of its kind.
+    UnreadableRow { why: String, covered: bool },
     /// The role is built into the platform.
     Locked,
     /// The owner can do everything, whatever their role, and can't be removed.
@@ -192,6 +195,7 @@ impl HoldReason {
             | Self::Owner { must_be_removed: false }
             | Self::OwnKey
             | Self::KeysUnsupported { .. }
+            | Self::UnreadableRow { covered: false, .. }
             | Self::InvitationExpired { wanted: false, .. }
             | Self::MemberInvited { harmless: true, .. }
             | Self::ExternallyManaged { must_be_removed: false } => HoldClass::Ignored,
@@ -222,6 +226,7 @@ impl HoldReason {
             | Self::ManualStep { .. }
             | Self::NoMutation
             | Self::Unreadable { .. }
+            | Self::UnreadableRow { covered: true, .. }
             | Self::Owner { must_be_removed: true }
             | Self::ExternallyManaged { must_be_removed: true }
             | Self::NoLongerMember { .. }

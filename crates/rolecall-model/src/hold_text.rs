@@ -134,6 +134,13 @@ impl fmt::Display for HoldReason {
                 "The list of {list} is incomplete: {}. rolecall makes no change that depends on a missing entry.",
                 open(why)
             ),
+            Self::UnreadableRow { why, covered: false } => {
+                write!(f, "The platform lists it in a form that can't be read: {why}.")
+            }
+            Self::UnreadableRow { why, covered: true } => write!(
+                f,
+                "The platform lists it in a form that can't be read: {why}. rolecall leaves it as it is, so check it in the web app."
+            ),
             Self::Locked => f.write_str("This role is built in, and rolecall never changes it."),
             Self::Owner { must_be_removed: false } => f.write_str(
                 "This user is the owner and can do everything, whatever their role. rolecall never changes the owner.",

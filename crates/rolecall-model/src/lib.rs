@@ -42,7 +42,7 @@ pub use hold::{Hold, HoldClass, HoldReason};
 pub use inventory::{App, AppKey, Inventory};
 pub use live::{
     AccountStatus, Bearing, Caller, Catalogue, Completeness, Feature, Gap, Listing, Live, LiveInvitation, LiveKey,
-    LiveRole, LiveTeam, LiveUser, Project, Projects,
+    LiveRole, LiveTeam, LiveUser, Project, Projects, UnreadableRow,
 };
 pub use name::{
     Email, EmailError, KeyName, NameError, Permission, ProviderName, RemoteId, RoleName, Slug, TeamName,

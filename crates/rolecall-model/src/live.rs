@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use jiff::Timestamp;
 
 use super::{
-    Action, App, AssignableRoles, Change, Email, Entity, Expiry, HoldReason, Key, KeyName, Kind, Memberships,
-    Organization, Permission, RemoteId, Resources, Role, RoleName, Seen, Slug, Team, TeamName, User,
+    Action, Address, App, AssignableRoles, Change, Email, Entity, Expiry, HoldReason, Key, KeyName, Kind,
+    Memberships, Organization, Permission, RemoteId, Resources, Role, RoleName, Seen, Slug, Team, TeamName, User,
 };
 
 /// The live state of one organisation.
@@ -48,6 +48,8 @@ pub struct Live {
     pub catalogue: Option<Catalogue>,
     /// The apps that call APIs, if the platform shows them.
     pub apps: Vec<App>,
+    /// The rows of all lists that can't be read.
+    pub unreadable: Vec<UnreadableRow>,
     /// Facts that the API doesn't show.
     pub gaps: Vec<Gap>,
     /// The number of requests that the read sent, including retries.
@@ -99,6 +101,16 @@ pub struct Listing<T> {
     /// The items, sorted by id, each once.
     pub items: Vec<T>,
     pub completeness: Completeness,
+}
+
+/// A row of a list that can't be used: the entity has no name that a file can have, or a value that rolecall doesn't
+/// know. The other rows of the list are used all the same.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct UnreadableRow {
+    /// As much of an address as the row has. A user without an email address is `user/#ID`.
+    pub address: Address,
+    /// The problem, as a clause, such as "`email` is missing".
+    pub why: String,
 }
 
 /// Tells whether an entity that isn't in a list doesn't exist.
@@ -302,6 +314,7 @@ impl Live {
             projects: None,
             catalogue: None,
             apps: Vec::new(),
+            unreadable: Vec::new(),
             gaps: Vec::new(),
             requests: 0,
         }
@@ -333,6 +346,16 @@ impl Live {
         let invitations = self.invitations.as_ref();
         let users = self.users.completeness.hold_if_incomplete("users");
         users.or_else(|| invitations.and_then(|list| list.completeness.hold_if_incomplete("invitations")))
+    }
+
+    /// Returns whether a row that can't be read is about this entity.
+    pub fn is_unreadable(&self, address: &Address) -> bool {
+        !address.name.is_empty() && self.unreadable.iter().any(|row| address.covers(&row.address))
+    }
+
+    /// Returns whether a row that can't be read has this id.
+    pub fn is_unreadable_id(&self, kind: Kind, id: &RemoteId) -> bool {
+        self.unreadable.iter().any(|row| row.address.kind == kind && row.address.id.as_ref() == Some(id))
     }
 
     /// Returns the invitations that can be accepted.

@@ -40,8 +40,8 @@ pub use verify::{Observation, current_entity, in_effect, mutation_in_effect};
 
 use builder::PlanBuilder;
 use rolecall_model::{
-    Address, Code, Completeness, Desired, Facts, Finding, Gap, Identity, Live, OrganizationPlan, RemoteId,
-    RoleName, Rules, Sealed, Site,
+    Address, Code, Completeness, Desired, Facts, Finding, Gap, HoldReason, Identity, Kind, Live, OrganizationPlan,
+    RemoteId, RoleName, Rules, Scope, Sealed, Site, UnreadableRow,
 };
 use roles::PlannedRoles;
 
@@ -128,6 +128,7 @@ pub fn plan(input: &PlanInput<'_>) -> Result<Planned, Vec<Finding>> {
         keys::plan_keys(input, &mut builder);
         roles::add_allowed_effects(&planned_roles, &mut builder);
     }
+    hold_unreadable_rows(input, &mut builder);
     builder.findings.extend(guardrails::unmatched_protected(input));
     if let Some(only) = input.only {
         builder.changes.retain(|change| only.contains(&change.address));
@@ -171,6 +172,28 @@ pub fn plan(input: &PlanInput<'_>) -> Result<Planned, Vec<Finding>> {
         inventory: None,
     };
     Ok(Planned { plan, warnings })
+}
+
+/// Holds every row that can't be read. What the file says about such an entity isn't planned.
+fn hold_unreadable_rows(input: &PlanInput<'_>, builder: &mut PlanBuilder<'_>) {
+    let Desired { manage, users, keys, roles, teams, .. } = input.desired;
+    for UnreadableRow { address, why } in &input.live.unreadable {
+        let is_listed = |listed: Address| listed.covers(address);
+        let covered = match address.kind {
+            Kind::User | Kind::Invitation => {
+                manage.users == Scope::All || users.iter().any(|user| is_listed(Address::user(&user.email)))
+            }
+            Kind::Key => manage.keys == Scope::All || keys.iter().any(|key| is_listed(Address::key(&key.name))),
+            Kind::Role => {
+                manage.roles == Scope::All || roles.iter().any(|role| is_listed(Address::role(&role.name)))
+            }
+            Kind::Team => {
+                manage.teams == Scope::All || teams.iter().any(|team| is_listed(Address::team(&team.name)))
+            }
+            Kind::Organization => true,
+        };
+        builder.hold(address.clone(), HoldReason::UnreadableRow { why: why.clone(), covered });
+    }
 }
 
 fn wrong_organization(input: &PlanInput<'_>) -> Finding {

@@ -128,7 +128,14 @@ pub(super) fn plan_roles(input: &PlanInput<'_>, builder: &mut PlanBuilder<'_>) -
         let state = RoleState { before: Some(allows.clone()), planned: PlannedRole::Kept(allows) };
         planned_roles.roles.insert(role.name.clone(), state);
     }
+    for row in input.live.unreadable.iter().filter(|row| row.address.kind == Kind::Role) {
+        // Nobody knows what the role allows.
+        planned_roles.set(&RoleName::seen(&*row.address.name), PlannedRole::Held);
+    }
     for desired in &input.desired.roles {
+        if input.live.is_unreadable(&Address::role(&desired.name)) {
+            continue;
+        }
         match (input.live.role(&desired.name), desired.absent) {
             (Some(role), _) if role.locked => builder.findings.push(locked(desired)),
             (None, true) => {

@@ -55,7 +55,13 @@ pub(super) fn plan_teams(input: &PlanInput<'_>, builder: &mut PlanBuilder<'_>) {
         builder.teams.0.insert(team.name.clone(), PlannedTeam::Kept);
     }
     let incomplete = list.completeness.hold_if_incomplete("teams");
+    for row in input.live.unreadable.iter().filter(|row| row.address.kind == Kind::Team) {
+        builder.teams.0.insert(TeamName::seen(&*row.address.name), PlannedTeam::Held);
+    }
     for desired in &input.desired.teams {
+        if input.live.is_unreadable(&Address::team(&desired.name)) {
+            continue;
+        }
         let namesakes: Vec<&LiveTeam> = list.items.iter().filter(|team| team.raw_name == desired.name).collect();
         match (input.live.team(&desired.name), &namesakes[..]) {
             (Some(team), _) if desired.absent => delete(input, team, Some(desired), builder),

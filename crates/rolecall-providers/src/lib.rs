@@ -6,6 +6,7 @@ mod distinct;
 pub mod hive;
 pub mod paradime;
 pub mod rapidapi;
+mod rows;
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -192,6 +193,9 @@ pub enum ReadError {
         "an organisation with the desired name exists already, with the slug {slug} instead of {organization}"
     )]
     OtherSlug { organization: String, slug: String },
+    /// A list whose pages have no end.
+    #[error("{operation}: the list can't be read whole, because {why}")]
+    Endless { operation: &'static str, why: &'static str },
     /// The answer lacks a value that a plan can't do without.
     #[error("{operation}: the answer lacks `{field}`")]
     Missing { operation: &'static str, field: String },
@@ -206,6 +210,7 @@ impl ReadError {
             Self::NoOrganization { .. } => {
                 "Check that `organization` is its id or its slug, and that the credential's owner is an admin of it."
             }
+            Self::Endless { .. } => "Report this to the vendor of the platform: its paging doesn't end.",
             Self::Missing { .. } => {
                 "The API may have changed. Report this with the versions of rolecall and of the platform."
             }

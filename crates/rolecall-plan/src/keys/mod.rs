@@ -25,6 +25,7 @@ pub(super) fn check_own(input: &PlanInput<'_>, builder: &mut PlanBuilder<'_>) {
     };
     let found = input.live.keys().iter().find(|key| key.id == *id);
     match found {
+        None if input.live.is_unreadable_id(Kind::Key, id) => {}
         None => builder.findings.push(wrong(format!("There is no key with the id {id}."))),
         Some(key) if !key.enabled => builder.findings.push(wrong(format!("The key {id} is disabled."))),
         Some(key) if has_expired(input, key) => builder.findings.push(wrong(format!("The key {id} has expired."))),
@@ -77,9 +78,14 @@ pub(super) fn plan_keys(input: &PlanInput<'_>, builder: &mut PlanBuilder<'_>) {
     let mut listed: BTreeSet<&KeyName> = BTreeSet::new();
     for desired in &input.desired.keys {
         if let Some(id) = &desired.id {
-            plan_pinned(input, desired, id, builder);
+            if !input.live.is_unreadable_id(Kind::Key, id) {
+                plan_pinned(input, desired, id, builder);
+            }
         } else {
             listed.insert(&desired.name);
+            if input.live.is_unreadable(&Address::key(&desired.name)) {
+                continue;
+            }
             let namesakes = named.get(&desired.name).map(Vec::as_slice).unwrap_or_default();
             plan_named(input, desired, namesakes, builder);
         }

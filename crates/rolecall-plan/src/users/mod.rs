@@ -19,13 +19,16 @@ use super::builder::PlanBuilder;
 use super::roles::{Availability, PlannedRoles};
 use rolecall_model::{
     Address, Code, DesiredUser, Email, Finding, HoldReason, Kind, LiveInvitation, LiveUser, RemoteId, RoleName,
-    Scope, Severity, list_of, nearest, quote,
+    Scope, Severity, UnreadableRow, list_of, nearest, quote,
 };
 
 /// Checks that the user named in `own` exists.
 pub(super) fn check_own(input: &PlanInput<'_>, builder: &mut PlanBuilder<'_>) {
     let Some(own) = &input.desired.own_user else { return };
     let list = &input.live.users;
+    if input.live.is_unreadable(&Address::user(&own.value)) {
+        return;
+    }
     if !list.completeness.is_incomplete() && !list.items.iter().any(|user| user.email == own.value) {
         let message = format!("`own.user` is {}, but there is no user with that address.", own.value);
         builder.findings.push(
@@ -46,6 +49,9 @@ pub(super) fn plan_users(input: &PlanInput<'_>, planned_roles: &mut PlannedRoles
         input.desired.users.iter().filter_map(|desired| desired.id.as_ref()).collect();
     for desired in &input.desired.users {
         let namesakes = live.get(&desired.email).map(Vec::as_slice).unwrap_or_default();
+        if is_unreadable(input, desired, namesakes) {
+            continue;
+        }
         match (&desired.id, namesakes) {
             (Some(id), _) => {
                 plan_pinned(input, desired, id, namesakes, planned_roles, builder);
@@ -88,6 +94,20 @@ pub(super) fn plan_users(input: &PlanInput<'_>, planned_roles: &mut PlannedRoles
     invited::plan_unlisted_invitations(input, &invitations, planned_roles, builder);
     if input.desired.manage.users == Scope::All {
         invited::hold_unreadable_invitations(input, builder);
+    }
+}
+
+/// Returns whether a row about this user can't be read, so that nothing is planned for them. Accounts that can be
+/// read are removed all the same.
+fn is_unreadable(input: &PlanInput<'_>, desired: &DesiredUser, namesakes: &[&LiveUser]) -> bool {
+    match (&desired.id, namesakes) {
+        (Some(id), _) => input.live.is_unreadable_id(Kind::User, id),
+        (None, []) => input.live.is_unreadable(&Address::user(&desired.email)),
+        (None, _) => {
+            let is_account = |row: &&UnreadableRow| row.address.kind == Kind::User;
+            let mut accounts = input.live.unreadable.iter().filter(is_account);
+            !desired.absent && accounts.any(|row| Address::user(&desired.email).covers(&row.address))
+        }
     }
 }
 

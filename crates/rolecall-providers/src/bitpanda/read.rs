@@ -1,17 +1,18 @@
 //! Reads an organisation with two requests, or with a few more if the list of users has pages.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use serde_json::json;
 
 use super::super::distinct::distinct;
+use super::super::rows::{Cursors, Fields, Mail, Text, separate};
 use super::ReadError;
 use super::documents::{LIST_API_KEYS, LIST_USERS, LIST_USERS_ARGUMENTS, LIST_USERS_PAGE};
-use super::wire::{Introspection, KeyList, ListApiKeys, ListUsers, UserList, WireKey, WireUser};
+use super::wire::{Introspection, KeyList, ListApiKeys, ListUsers, ListedUser, UserList, WireKey};
 use rolecall_graphql::{CallError, Query, Reader};
 use rolecall_model::{
-    Action, Completeness, Email, Expiry, Gap, KeyName, Kind, Listing, Live, LiveKey, LiveUser, RemoteId, RoleName,
-    Seen,
+    Action, Completeness, Gap, KeyName, Kind, Listing, Live, LiveKey, LiveUser, RemoteId, RoleName, Seen,
+    UnreadableRow,
 };
 
 /// The number of users that one page asks for, if the list has pages.
@@ -20,9 +21,10 @@ const PAGE: usize = 100;
 pub(super) async fn read(reader: &Reader) -> Result<Live, ReadError> {
     let requests_before = reader.requests();
     let (users, keys) = tokio::join!(read_users(reader), read_keys(reader));
-    let ((organization, users), keys) = (users?, keys?);
+    let ((organization, users, mut unreadable), (keys, unreadable_keys)) = (users?, keys?);
+    unreadable.extend(unreadable_keys);
     let requests = reader.requests() - requests_before;
-    Ok(Live { keys: Some(keys), gaps: gaps(), requests, ..Live::of(organization, users) })
+    Ok(Live { keys: Some(keys), unreadable, gaps: gaps(), requests, ..Live::of(organization, users) })
 }
 
 /// Returns everything that Bitpanda's API doesn't show.
@@ -43,30 +45,59 @@ fn missing(query: &Query, field: impl Into<String>) -> ReadError {
     ReadError::Missing { operation: query.name, field: field.into() }
 }
 
-async fn read_users(reader: &Reader) -> Result<(RemoteId, Listing<LiveUser>), ReadError> {
+const USERS: Fields = Fields { kind: Kind::User, id: "/userTrustId", name: "/email" };
+
+const KEYS: Fields = Fields { kind: Kind::Key, id: "/apiKeyId", name: "/name" };
+
+/// The rows of the list of users.
+#[derive(Default)]
+struct UserRows {
+    read: Vec<(RemoteId, LiveUser)>,
+    unread: Vec<UnreadableRow>,
+    /// The reason why the pages have no end, if they haven't.
+    endless: Option<&'static str>,
+}
+
+impl UserRows {
+    fn add(&mut self, list: UserList, query: &Query) -> Result<(), ReadError> {
+        let items = list.items.ok_or_else(|| missing(query, "organisationManagement.listUsers.items"))?;
+        let users = separate(items, &USERS, &mut self.unread).into_iter().map(into_user);
+        self.read.extend(users.map(|user| (user.id.clone(), user)));
+        Ok(())
+    }
+
+    fn count(&self) -> usize {
+        self.read.len() + self.unread.len()
+    }
+}
+
+async fn read_users(reader: &Reader) -> Result<(RemoteId, Listing<LiveUser>, Vec<UnreadableRow>), ReadError> {
     let answer: ListUsers = reader.query(&LIST_USERS, json!({})).await.map_err(failed(&LIST_USERS))?;
     let (organization, list) = unwrap_users(answer, &LIST_USERS)?;
-    let mut rows = Vec::new();
     let total = list.total;
-    collect(list, &LIST_USERS, &mut rows)?;
-    let mut count = rows.len();
-    let mut found = distinct(rows);
-    if total.is_some_and(|total| total > found.len() as u64) && is_paged(reader).await? {
-        let rows = read_pages(reader, &organization).await?;
-        count = rows.len();
-        found = distinct(rows);
+    let mut rows = UserRows::default();
+    rows.add(list, &LIST_USERS)?;
+    if total.is_some_and(|total| total > rows.count() as u64) && is_paged(reader).await? {
+        rows = read_pages(reader, &organization).await?;
     }
+    let listed = rows.count();
+    let UserRows { read, unread, endless } = rows;
+    let found = distinct(read);
+    let different = found.len() + unread.len();
     let completeness = match total {
-        Some(total) if total == found.len() as u64 => Completeness::Proven,
+        Some(_) | None if endless.is_some() => {
+            Completeness::Broken { why: format!("the list has no end: {}", endless.unwrap_or_default()) }
+        }
+        Some(total) if total == different as u64 => Completeness::Proven,
         Some(total) => Completeness::Broken {
-            why: format!("the platform says that it has {total} users, and lists {}", found.len()),
+            why: format!("the platform says that it has {total} users, and lists {different}"),
         },
-        None if found.len() < count => {
-            Completeness::Broken { why: format!("the platform lists {count} users, but some of them twice") }
+        None if different < listed => {
+            Completeness::Broken { why: format!("the platform lists {listed} users, but some of them twice") }
         }
         None => Completeness::Assumed { why: "the platform doesn't say how many users it has".to_owned() },
     };
-    Ok((organization, Listing { items: found.into_values().collect(), completeness }))
+    Ok((organization, Listing { items: found.into_values().collect(), completeness }, unread))
 }
 
 fn unwrap_users(answer: ListUsers, query: &Query) -> Result<(RemoteId, UserList), ReadError> {
@@ -74,16 +105,6 @@ fn unwrap_users(answer: ListUsers, query: &Query) -> Result<(RemoteId, UserList)
     let id = management.id.ok_or_else(|| missing(query, "organisationManagement.id"))?;
     let list = management.list_users.ok_or_else(|| missing(query, "organisationManagement.listUsers"))?;
     Ok((RemoteId::seen(id), list))
-}
-
-fn collect(list: UserList, query: &Query, rows: &mut Vec<(RemoteId, LiveUser)>) -> Result<(), ReadError> {
-    let items = list.items.ok_or_else(|| missing(query, "organisationManagement.listUsers.items"))?;
-    for (index, item) in items.into_iter().enumerate() {
-        let user = into_user(item)
-            .map_err(|field| missing(query, format!("organisationManagement.listUsers.items[{index}].{field}")))?;
-        rows.push((user.id.clone(), user));
-    }
-    Ok(())
 }
 
 /// Returns whether the list of users takes the arguments of a paged list.
@@ -105,10 +126,9 @@ async fn is_paged(reader: &Reader) -> Result<bool, ReadError> {
     Ok(takes("limit") && takes("nextToken") && fields.iter().any(|field| field.name == "nextToken"))
 }
 
-async fn read_pages(reader: &Reader, organization: &RemoteId) -> Result<Vec<(RemoteId, LiveUser)>, ReadError> {
+async fn read_pages(reader: &Reader, organization: &RemoteId) -> Result<UserRows, ReadError> {
     let query = &LIST_USERS_PAGE;
-    let mut rows = Vec::new();
-    let mut seen_tokens = BTreeSet::new();
+    let (mut rows, mut cursors) = (UserRows::default(), Cursors::default());
     let mut token: Option<String> = None;
     loop {
         let variables = json!({ "limit": PAGE, "nextToken": token });
@@ -118,55 +138,46 @@ async fn read_pages(reader: &Reader, organization: &RemoteId) -> Result<Vec<(Rem
             return Err(missing(query, "the same organisation on every page"));
         }
         token = list.next_token.take();
-        collect(list, query, &mut rows)?;
-        match &token {
-            // A repeated token would never end. The list is then shorter than its count, and so incomplete.
-            Some(next) if seen_tokens.insert(next.clone()) => {}
-            Some(_) | None => return Ok(rows),
+        let before = rows.count();
+        rows.add(list, query)?;
+        let Some(next) = &token else { return Ok(rows) };
+        if let Err(why) = cursors.follow(rows.count() - before, next) {
+            rows.endless = Some(why);
+            return Ok(rows);
         }
     }
 }
 
-fn into_user(wire: WireUser) -> Result<LiveUser, &'static str> {
-    let WireUser { user_trust_id, email, first_name, last_name, phone_number, roles } = wire;
-    let id = RemoteId::seen(user_trust_id.ok_or("userTrustId")?);
-    let email = Email::seen(&email.ok_or("email")?);
-    // An update has to send the whole set of roles, so it must be known.
-    let roles = roles.ok_or("roles")?.into_iter().map(RoleName::seen).collect();
-    let user = LiveUser::of(id, email, roles);
-    Ok(LiveUser { first_name, last_name, phone: phone_number, enabled: Seen::Unreadable, ..user })
+fn into_user(wire: ListedUser) -> LiveUser {
+    let ListedUser { user_trust_id: Text(id), email: Mail(email), first_name, last_name, phone_number, roles } =
+        wire;
+    let user = LiveUser::of(RemoteId::seen(id), email, roles.into_iter().map(RoleName::seen).collect());
+    LiveUser { first_name, last_name, phone: phone_number, enabled: Seen::Unreadable, ..user }
 }
 
-async fn read_keys(reader: &Reader) -> Result<Listing<LiveKey>, ReadError> {
+async fn read_keys(reader: &Reader) -> Result<(Listing<LiveKey>, Vec<UnreadableRow>), ReadError> {
     let query = &LIST_API_KEYS;
     let answer: ListApiKeys = reader.query(query, json!({})).await.map_err(failed(query))?;
     let list = answer.list_api_keys.ok_or_else(|| missing(query, "listApiKeys"))?;
     let KeyList { org_api_keys_list } = list;
     let items = org_api_keys_list.ok_or_else(|| missing(query, "listApiKeys.orgApiKeysList"))?;
-    let mut found = BTreeMap::new();
-    for (index, item) in items.into_iter().enumerate() {
-        let key = into_key(item)
-            .map_err(|field| missing(query, format!("listApiKeys.orgApiKeysList[{index}].{field}")))?;
-        found.insert(key.id.clone(), key);
-    }
+    let mut unread = Vec::new();
+    let keys = separate(items, &KEYS, &mut unread).into_iter().map(into_key);
+    let found: BTreeMap<RemoteId, LiveKey> = keys.map(|key| (key.id.clone(), key)).collect();
     let completeness = Completeness::Assumed { why: "the API doesn't say how many keys there are".to_owned() };
-    Ok(Listing { items: found.into_values().collect(), completeness })
+    Ok((Listing { items: found.into_values().collect(), completeness }, unread))
 }
 
-fn into_key(wire: WireKey) -> Result<LiveKey, &'static str> {
-    let WireKey { api_key_id, name, roles, api_key_expiry_date, enabled } = wire;
-    let expires = match api_key_expiry_date {
-        Some(text) => Some(Expiry::parse(&text).ok_or("apiKeyExpiryDate as an instant")?),
-        None => None,
-    };
-    Ok(LiveKey {
-        id: RemoteId::seen(api_key_id.ok_or("apiKeyId")?),
-        name: KeyName::seen(name.ok_or("name")?),
+fn into_key(wire: WireKey) -> LiveKey {
+    let WireKey { api_key_id: Text(id), name: Text(name), roles, api_key_expiry_date, enabled } = wire;
+    LiveKey {
+        id: RemoteId::seen(id),
+        name: KeyName::seen(name),
         description: None,
-        roles: Some(roles.ok_or("roles")?.into_iter().map(RoleName::seen).collect()),
+        roles: Some(roles.into_iter().map(RoleName::seen).collect()),
         permissions: None,
         resources: None,
-        expires,
-        enabled: enabled.ok_or("enabled")?,
-    })
+        expires: api_key_expiry_date,
+        enabled,
+    }
 }

@@ -1,7 +1,11 @@
-//! The forms of the platform's answers. Every field may be null; `read` checks what the model needs.
+//! The forms of the platform's answers. Every field may be null. A row that lacks what the model needs is an
+//! unread [`Row`].
 
 use secrecy::SecretString;
 use serde::Deserialize;
+
+use super::super::rows::{Mail, Row, Text, expiry};
+use rolecall_model::Expiry;
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -20,16 +24,28 @@ pub(super) struct OrganisationManagement {
 #[serde(rename_all = "camelCase")]
 pub(super) struct UserList {
     pub total: Option<u64>,
-    pub items: Option<Vec<WireUser>>,
+    pub items: Option<Vec<Row<ListedUser>>>,
     /// Present only if the query asked for it.
     pub next_token: Option<String>,
 }
 
+/// A listed user, with everything that a plan can't do without. An update sends the whole set of roles.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct ListedUser {
+    pub user_trust_id: Text,
+    pub email: Mail,
+    pub first_name: Option<String>,
+    pub last_name: Option<String>,
+    pub phone_number: Option<String>,
+    pub roles: Vec<String>,
+}
+
+/// The answer to an update or an invitation.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct WireUser {
     pub user_trust_id: Option<String>,
-    pub email: Option<String>,
     pub first_name: Option<String>,
     pub last_name: Option<String>,
     pub phone_number: Option<String>,
@@ -45,17 +61,18 @@ pub(super) struct ListApiKeys {
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct KeyList {
-    pub org_api_keys_list: Option<Vec<WireKey>>,
+    pub org_api_keys_list: Option<Vec<Row<WireKey>>>,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct WireKey {
-    pub api_key_id: Option<String>,
-    pub name: Option<String>,
-    pub roles: Option<Vec<String>>,
-    pub api_key_expiry_date: Option<String>,
-    pub enabled: Option<bool>,
+    pub api_key_id: Text,
+    pub name: Text,
+    pub roles: Vec<String>,
+    #[serde(default, deserialize_with = "expiry")]
+    pub api_key_expiry_date: Option<Expiry>,
+    pub enabled: bool,
 }
 
 /// The answer to an introspection. Some servers refuse it with null, and without an error.

@@ -3,40 +3,54 @@
 use std::collections::BTreeSet;
 use std::future::Future;
 
+use super::super::rows::{self, Cursors, Fields, Row, separate};
 use super::ReadError;
-use super::wire::{Page, WireMember};
-use rolecall_model::Completeness;
+use super::wire::{Edge, Page, WireMember};
+use rolecall_model::{Completeness, UnreadableRow};
 
 /// The rows of all pages of a list.
 pub(super) struct Collected<T> {
     pub items: Vec<T>,
-    /// The number of rows of each page.
+    /// The rows that can't be read.
+    pub unread: Vec<UnreadableRow>,
+    /// The number of rows of each page, without those that can't be read.
     pub pages: Vec<usize>,
-    /// The last page announced another one, and its cursor doesn't lead there.
-    pub endless: bool,
+    /// The reason why the list has no end, if it hasn't.
+    pub endless: Option<&'static str>,
+}
+
+/// Separates the nodes of a list from the rows that can't be read.
+pub(super) fn nodes<T>(
+    edges: Vec<Row<Edge<T>>>,
+    fields: &Fields,
+    unread: &mut Vec<UnreadableRow>,
+) -> impl Iterator<Item = T> {
+    separate(edges, fields, unread).into_iter().map(|edge| edge.node)
 }
 
 /// Follows the cursors of a list from its first page.
 pub(super) async fn follow<T, F>(
     first: Page<T>,
+    fields: &Fields,
     mut next: impl FnMut(String) -> F,
 ) -> Result<Collected<T>, ReadError>
 where
     F: Future<Output = Result<Page<T>, ReadError>>,
 {
-    let mut collected = Collected { items: Vec::new(), pages: Vec::new(), endless: false };
-    let mut seen = BTreeSet::new();
+    let mut collected = Collected { items: Vec::new(), unread: Vec::new(), pages: Vec::new(), endless: None };
+    let mut cursors = Cursors::default();
     let mut page = first;
     loop {
-        collected.pages.push(page.edges.len());
-        collected.items.extend(page.edges.into_iter().map(|edge| edge.node));
+        let rows = page.edges.len();
+        let before = collected.items.len();
+        collected.items.extend(nodes(page.edges, fields, &mut collected.unread));
+        collected.pages.push(collected.items.len() - before);
         let info = page.page_info;
         if !info.has_next_page {
             return Ok(collected);
         }
-        // A repeated or empty cursor would never end.
-        if info.end_cursor.is_empty() || !seen.insert(info.end_cursor.clone()) {
-            collected.endless = true;
+        if let Err(why) = cursors.follow(rows, &info.end_cursor) {
+            collected.endless = Some(why);
             return Ok(collected);
         }
         page = next(info.end_cursor).await?;
@@ -50,15 +64,15 @@ where
 /// at once. A skipped one shows in the order of the ids: for example, the pages `[1, 4, 9]` and `[2, 7]` are each
 /// sorted, and `[1, 4, 9, 2, 7]` isn't. A server that cut its pages by the id would not return `2` after `9`.
 pub(super) fn gap_in_members(collected: &Collected<WireMember>, owner: &str) -> Option<String> {
-    let ids: Vec<&str> = collected.items.iter().map(|member| member.user.id.as_str()).collect();
+    let ids: Vec<&str> = collected.items.iter().map(|member| member.user.id.0.as_str()).collect();
     let distinct: BTreeSet<&str> = ids.iter().copied().collect();
-    if collected.endless {
-        return Some("the platform says that there are more members, but doesn't return them".to_owned());
+    if let Some(why) = collected.endless {
+        return Some(format!("the list has no end: {why}"));
     }
     if distinct.len() < ids.len() {
         return Some(format!("the pages repeat {} members, so they skip others", ids.len() - distinct.len()));
     }
-    if !distinct.contains(owner) {
+    if !distinct.contains(owner) && !rows::ids(&collected.unread).iter().any(|id| id.as_str() == owner) {
         return Some("the list doesn't include the owner".to_owned());
     }
     // The direction isn't documented, so both are tried.

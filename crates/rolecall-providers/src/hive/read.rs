@@ -7,22 +7,23 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use super::super::distinct::distinct;
+use super::super::rows::{self, Fields, Mail, Row, Text};
 use super::ReadError;
 use super::documents::{
     ACCESS_TOKENS_PAGE, FEATURES, INVITATIONS_PAGE, MEMBERS_PAGE, ORGANIZATION, ORGANIZATION_WITHOUT_TYPE,
 };
-use super::list::{Collected, completeness_of, follow, gap_in_members};
+use super::list::{Collected, completeness_of, follow, gap_in_members, nodes};
 use super::resources::from_wire;
 use super::rules::DESCRIBE;
 use super::wire::{
-    AccessTokensPage, Features, Found, Introspected, InvitationsPage, List, MembersPage, Organization, Page,
+    AccessTokensPage, Edge, Features, Found, Introspected, InvitationsPage, List, MembersPage, Organization, Page,
     PermissionGroup, WireInvitation, WireMember, WireProject, WireRole, WireToken,
 };
 use rolecall_graphql::{CallError, GraphQlError, Query, Reader, TransportError};
 use rolecall_model::{
-    AccountStatus, Action, Catalogue, Completeness, Desired, Email, Feature, Gap, KeyName, Kind, Listing, Live,
+    AccountStatus, Action, Catalogue, Completeness, Desired, Feature, Gap, KeyName, Kind, Listing, Live,
     LiveInvitation, LiveKey, LiveRole, LiveUser, Permission, Project, Projects, Reach, RemoteId, Resources,
-    RoleName, Slug,
+    RoleName, Slug, UnreadableRow,
 };
 
 /// The number of members that one page asks for.
@@ -49,16 +50,19 @@ pub(super) async fn read(reader: &Reader, desired: &Desired) -> Result<Live, Rea
     let (found, unreadable_invitations) = read_organization(reader, query, variables).await?;
     let reference = json!({ "byId": found.id });
     let known = features.clone().unwrap_or_default();
-    let (members, completeness) = read_members(reader, &reference, found.members, &found.owner.user.id).await?;
+    let may_modify = found.invitations.is_some() || unreadable_invitations.is_some();
+    let mut unreadable = Vec::new();
+    let (members, completeness) =
+        read_members(reader, &reference, found.members, &found.owner.user.id, &mut unreadable).await?;
     let invitations = match unreadable_invitations {
         Some(why) => Listing { items: Vec::new(), completeness: Completeness::Broken { why } },
-        None => read_invitations(reader, &reference, found.invitations).await?,
+        None => read_invitations(reader, &reference, found.invitations, &mut unreadable).await?,
     };
     let tokens = match found.access_tokens {
-        Some(first) => Some(read_tokens(reader, &reference, first).await?),
+        Some(first) => Some(read_tokens(reader, &reference, first, &mut unreadable).await?),
         None => None,
     };
-    let roles = Roles::combine(found.member_roles, &members, &invitations.items);
+    let roles = Roles::combine(found.member_roles, &members, &invitations.items, &mut unreadable);
     let users = members.into_iter().map(|member| into_user(member, &roles));
     let users = distinct(users.map(|user| (user.id.clone(), user)));
     let users = Listing { items: users.into_values().collect(), completeness };
@@ -68,6 +72,13 @@ pub(super) async fn read(reader: &Reader, desired: &Desired) -> Result<Live, Rea
     let projects = projects(found.projects, assigned.chain(granted));
     let mut gaps = gaps(features.is_none(), keys, &projects);
     gaps.extend(roles.gap());
+    // The platform hides the list of invitations only for this reason.
+    gaps.extend((!may_modify).then(|| {
+        Gap::new(
+            "the result of changes",
+            "The credential lacks `member:modify`. The platform refuses every change of roles, users and invitations that it sends.",
+        )
+    }));
     Ok(Live {
         organization_id: Some(RemoteId::seen(found.id)),
         features: known,
@@ -79,6 +90,7 @@ pub(super) async fn read(reader: &Reader, desired: &Desired) -> Result<Live, Rea
             roles: permissions(found.available_member_permission_groups),
             keys: permissions(found.available_organization_access_token_permission_groups),
         }),
+        unreadable,
         gaps,
         requests: reader.requests() - requests_before,
         ..Live::of(RemoteId::seen(found.slug), users)
@@ -147,6 +159,7 @@ async fn read_members(
     organization: &Value,
     first: Page<WireMember>,
     owner: &str,
+    unreadable: &mut Vec<UnreadableRow>,
 ) -> Result<(Vec<WireMember>, Completeness), ReadError> {
     let read_page = |first: usize, after: Option<String>| async move {
         let variables = json!({ "organization": organization, "first": first, "after": after });
@@ -158,11 +171,12 @@ async fn read_members(
     let all = if unlimited { Some(read_page(ALL_MEMBERS, None).await) } else { None };
     let collected = match all {
         Some(Err(ReadError::Call { error: CallError::Transport(TransportError::TooLarge(_)), .. })) | None => {
-            follow(first, |after| read_page(MEMBERS, Some(after))).await?
+            follow(first, &MEMBER, |after| read_page(MEMBERS, Some(after))).await?
         }
-        Some(all) => follow(all?, |after| read_page(ALL_MEMBERS, Some(after))).await?,
+        Some(all) => follow(all?, &MEMBER, |after| read_page(ALL_MEMBERS, Some(after))).await?,
     };
     let gap = gap_in_members(&collected, owner);
+    unreadable.extend(collected.unread);
     let completeness = match gap {
         Some(why) => Completeness::Broken { why },
         None => completeness_of(collected.pages.len()),
@@ -174,6 +188,7 @@ async fn read_invitations(
     reader: &Reader,
     organization: &Value,
     first: Option<Page<WireInvitation>>,
+    unreadable: &mut Vec<UnreadableRow>,
 ) -> Result<Listing<WireInvitation>, ReadError> {
     let hidden = || Listing {
         items: Vec::new(),
@@ -188,38 +203,58 @@ async fn read_invitations(
         let field = "organization.invitations".to_owned();
         found.invitations.ok_or(ReadError::Missing { operation: INVITATIONS_PAGE.name, field })
     };
-    let collected = follow(first, page).await?;
-    Ok(listing(collected, |invitation| invitation.email.clone(), "invitations"))
+    let collected = follow(first, &INVITATION, page).await?;
+    Ok(listing(collected, |invitation| invitation.email.0.as_str().to_owned(), "invitations", unreadable))
 }
 
 async fn read_tokens(
     reader: &Reader,
     organization: &Value,
     first: Page<WireToken>,
+    unreadable: &mut Vec<UnreadableRow>,
 ) -> Result<Listing<LiveKey>, ReadError> {
     let page = |after: String| async move {
         let variables = json!({ "organization": organization, "after": after });
         let found: AccessTokensPage = query_organization(reader, &ACCESS_TOKENS_PAGE, variables).await?;
         Ok(found.access_tokens)
     };
-    let collected = follow(first, page).await?;
-    let Listing { items, completeness } = listing(collected, |token| token.id.clone(), "access tokens");
+    let collected = follow(first, &TOKEN, page).await?;
+    let Listing { items, completeness } =
+        listing(collected, |token| token.id.0.clone(), "access tokens", unreadable);
     let mut items: Vec<LiveKey> = items.into_iter().map(into_key).collect();
     items.sort_by(|a, b| a.id.cmp(&b.id));
     Ok(Listing { items, completeness })
 }
 
 /// Returns a list sorted by its keys. A list that repeats a row may skip others as well, so it is incomplete.
-fn listing<T>(collected: Collected<T>, key: impl Fn(&T) -> String, what: &str) -> Listing<T> {
-    let (rows, pages, endless) = (collected.items.len(), collected.pages.len(), collected.endless);
-    let items: BTreeMap<String, T> = collected.items.into_iter().map(|item| (key(&item), item)).collect();
-    let completeness = if endless || items.len() < rows {
-        Completeness::Broken { why: format!("the pages of {what} repeat rows or end early") }
-    } else {
-        completeness_of(pages)
+fn listing<T>(
+    collected: Collected<T>,
+    key: impl Fn(&T) -> String,
+    what: &str,
+    unreadable: &mut Vec<UnreadableRow>,
+) -> Listing<T> {
+    let Collected { items, unread, pages, endless } = collected;
+    unreadable.extend(unread);
+    let rows = items.len();
+    let items: BTreeMap<String, T> = items.into_iter().map(|item| (key(&item), item)).collect();
+    let completeness = match endless {
+        Some(why) => Completeness::Broken { why: format!("the list of {what} has no end: {why}") },
+        None if items.len() < rows => {
+            Completeness::Broken { why: format!("the pages of {what} repeat rows, so they may skip others") }
+        }
+        None => completeness_of(pages.len()),
     };
     Listing { items: items.into_values().collect(), completeness }
 }
+
+const MEMBER: Fields = Fields { kind: Kind::User, id: "/node/user/id", name: "/node/user/email" };
+
+/// Invitations have an id that must not be read: see [`WireInvitation`].
+const INVITATION: Fields = Fields { kind: Kind::Invitation, id: "/node/no-id", name: "/node/email" };
+
+const TOKEN: Fields = Fields { kind: Kind::Key, id: "/node/id", name: "/node/title" };
+
+const ROLE: Fields = Fields { kind: Kind::Role, id: "/node/id", name: "/node/name" };
 
 /// The roles of the organisation, and those of other organisations that its users have.
 struct Roles {
@@ -235,10 +270,19 @@ impl Roles {
     /// For example, Sam has the role `Auditor`, which isn't listed. If the list is cut off at 50 roles and shows
     /// no other `Auditor`, it is a role of this organisation. If the list is complete, it can only be a role of
     /// another one.
-    fn combine(listed: Option<List<WireRole>>, members: &[WireMember], invitations: &[WireInvitation]) -> Self {
+    fn combine(
+        listed: Option<List<WireRole>>,
+        members: &[WireMember],
+        invitations: &[WireInvitation],
+        unreadable: &mut Vec<UnreadableRow>,
+    ) -> Self {
         let answered = listed.is_some();
-        let listed: Vec<WireRole> = listed.map(|list| list.into_nodes().collect()).unwrap_or_default();
+        let listed = listed.map(|list| list.edges).unwrap_or_default();
         let truncated = !answered || listed.len() >= ROLES;
+        let mut unread = Vec::new();
+        let listed: Vec<WireRole> = nodes(listed, &ROLE, &mut unread).collect();
+        let unread_ids = rows::ids(&unread);
+        unreadable.extend(unread);
         let mut names: BTreeSet<String> = listed.iter().map(|role| role.name.clone()).collect();
         let mut items: BTreeMap<String, LiveRole> =
             listed.into_iter().map(|role| (role.id.clone(), into_role(role))).collect();
@@ -246,6 +290,10 @@ impl Roles {
         let held = members.iter().map(|member| &member.role);
         for role in held.chain(invitations.iter().map(|invitation| &invitation.role)) {
             if items.contains_key(&role.id) || foreign.contains(&role.id) {
+                continue;
+            }
+            if unread_ids.iter().any(|id| id.as_str() == role.id) {
+                // It is one of this organisation, and its own row can't be read.
                 continue;
             }
             if truncated && names.insert(role.name.clone()) {
@@ -307,23 +355,17 @@ fn into_user(wire: WireMember, roles: &Roles) -> LiveUser {
     LiveUser {
         resources: Some(from_wire(resource_assignment)),
         account_status: if is_owner { AccountStatus::Owner } else { AccountStatus::Ordinary },
-        ..LiveUser::of(RemoteId::seen(user.id), Email::seen(&user.email), role)
+        ..LiveUser::of(RemoteId::seen(user.id.0), user.email.0, role)
     }
 }
 
 fn into_invitation(wire: WireInvitation, roles: &Roles) -> LiveInvitation {
-    let WireInvitation { email, created_at, role } = wire;
-    LiveInvitation {
-        email: Email::seen(&email),
-        role: roles.name(&role),
-        created: Some(created_at),
-        teams: None,
-        expired: false,
-    }
+    let WireInvitation { email: Mail(email), created_at, role } = wire;
+    LiveInvitation { email, role: roles.name(&role), created: Some(created_at), teams: None, expired: false }
 }
 
 fn into_key(wire: WireToken) -> LiveKey {
-    let WireToken { id, title, description, permissions, resources } = wire;
+    let WireToken { id: Text(id), title: Text(title), description, permissions, resources } = wire;
     LiveKey {
         id: RemoteId::seen(id),
         name: KeyName::seen(title),
@@ -346,9 +388,10 @@ fn permissions(groups: Vec<PermissionGroup>) -> BTreeMap<Permission, Option<Perm
 /// list is partial.
 fn projects<'a>(listed: List<WireProject>, assigned: impl Iterator<Item = &'a Resources>) -> Projects {
     let mut projects = Projects::default();
-    for WireProject { id, slug, kind, targets } in listed.into_nodes() {
-        let targets =
-            targets.into_nodes().map(|target| (Slug::seen(target.slug), RemoteId::seen(target.id))).collect();
+    let rows = listed.edges.len();
+    for Edge { node: WireProject { id, slug, kind, targets } } in listed.edges.into_iter().filter_map(Row::read) {
+        let targets = targets.edges.into_iter().map(|edge| edge.node);
+        let targets = targets.map(|target| (Slug::seen(target.slug), RemoteId::seen(target.id))).collect();
         let single = kind.map(|kind| kind == "SINGLE");
         projects.by_slug.insert(Slug::seen(slug), Project { id: RemoteId::seen(id), single, targets });
     }
@@ -356,7 +399,8 @@ fn projects<'a>(listed: List<WireProject>, assigned: impl Iterator<Item = &'a Re
         Reach::Only(projects) => Some(projects.keys()),
         Reach::All => None,
     });
-    projects.partial = assigned_projects.any(|mut slugs| slugs.any(|slug| !projects.by_slug.contains_key(slug)));
+    projects.partial = projects.by_slug.len() < rows
+        || assigned_projects.any(|mut slugs| slugs.any(|slug| !projects.by_slug.contains_key(slug)));
     projects
 }
 

@@ -5,6 +5,9 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use secrecy::SecretString;
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+use super::super::rows::{Mail, Row, Text};
 
 /// The answer to an introspection. A type may be null, but not missing.
 #[derive(Debug, Deserialize)]
@@ -69,20 +72,16 @@ pub(super) struct AccessTokensPage {
 }
 
 #[derive(Debug, Deserialize)]
+#[serde(bound(deserialize = "T: DeserializeOwned"))]
 pub(super) struct List<T> {
-    pub edges: Vec<Edge<T>>,
-}
-
-impl<T> List<T> {
-    pub fn into_nodes(self) -> impl Iterator<Item = T> {
-        self.edges.into_iter().map(|edge| edge.node)
-    }
+    pub edges: Vec<Row<Edge<T>>>,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[serde(bound(deserialize = "T: DeserializeOwned"))]
 pub(super) struct Page<T> {
-    pub edges: Vec<Edge<T>>,
+    pub edges: Vec<Row<Edge<T>>>,
     pub page_info: PageInfo,
 }
 
@@ -129,8 +128,8 @@ pub(super) struct WireMember {
 
 #[derive(Debug, Deserialize)]
 pub(super) struct WireUser {
-    pub id: String,
-    pub email: String,
+    pub id: Text,
+    pub email: Mail,
 }
 
 /// An open invitation, without its id.
@@ -143,15 +142,15 @@ pub(super) struct WireUser {
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct WireInvitation {
-    pub email: String,
+    pub email: Mail,
     pub created_at: Timestamp,
     pub role: WireRole,
 }
 
 #[derive(Debug, Deserialize)]
 pub(super) struct WireToken {
-    pub id: String,
-    pub title: String,
+    pub id: Text,
+    pub title: Text,
     pub description: Option<String>,
     pub permissions: Vec<String>,
     pub resources: WireResources,
@@ -175,7 +174,13 @@ pub(super) struct WireProject {
     pub slug: String,
     #[serde(rename = "type")]
     pub kind: Option<String>,
-    pub targets: List<WireTarget>,
+    pub targets: Nodes<WireTarget>,
+}
+
+/// A list in which every row has to be read.
+#[derive(Debug, Deserialize)]
+pub(super) struct Nodes<T> {
+    pub edges: Vec<Edge<T>>,
 }
 
 #[derive(Debug, Deserialize)]

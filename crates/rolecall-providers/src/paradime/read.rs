@@ -5,12 +5,13 @@ use std::collections::BTreeSet;
 use serde_json::json;
 
 use super::super::distinct::distinct;
+use super::super::rows::{Fields, Mail, Text, separate};
 use super::ReadError;
 use super::documents::LIST_USERS;
 use super::wire::{ListUsers, UserLists, WireInvitation, WireUser};
 use rolecall_graphql::{CallError, Reader};
 use rolecall_model::{
-    Action, Completeness, Desired, Email, Gap, Kind, Listing, Live, LiveInvitation, LiveUser, RemoteId, RoleName,
+    Action, Completeness, Desired, Gap, Kind, Listing, Live, LiveInvitation, LiveUser, RemoteId, RoleName,
 };
 
 /// The only status that all of the vendor's pages and clients have. An invitation with any other status can be
@@ -24,12 +25,16 @@ pub(super) async fn read(reader: &Reader, desired: &Desired) -> Result<Live, Rea
     if ok != Some(true) {
         return Err(failed(CallError::Refused("`ok` isn't true, and the platform gives no reason".to_owned())));
     }
-    let users = users(active_users.ok_or_else(|| missing("listUsers.activeUsers"))?)?;
-    let invitations = invitations(invited_users.ok_or_else(|| missing("listUsers.invitedUsers"))?)?;
+    let mut unreadable = Vec::new();
+    let active_users = active_users.ok_or_else(|| missing("listUsers.activeUsers"))?;
+    let users = users(separate(active_users, &USERS, &mut unreadable));
+    let invited_users = invited_users.ok_or_else(|| missing("listUsers.invitedUsers"))?;
+    let invitations = invitations(separate(invited_users, &INVITATIONS, &mut unreadable));
     // No answer names the workspace, so the name in the file has to be trusted.
     let organization = desired.organization.value.clone();
     Ok(Live {
         invitations: Some(invitations),
+        unreadable,
         gaps: gaps(desired),
         requests: reader.requests() - requests_before,
         ..Live::of(organization, users)
@@ -44,15 +49,17 @@ fn missing(field: impl Into<String>) -> ReadError {
     ReadError::Missing { operation: LIST_USERS.name, field: field.into() }
 }
 
-fn users(wire: Vec<WireUser>) -> Result<Listing<LiveUser>, ReadError> {
+const USERS: Fields = Fields { kind: Kind::User, id: "/uid", name: "/email" };
+
+/// Invitations have no id.
+const INVITATIONS: Fields = Fields { kind: Kind::Invitation, id: "/uid", name: "/email" };
+
+fn users(wire: Vec<WireUser>) -> Listing<LiveUser> {
     let rows = wire.len();
     let mut listed = Vec::new();
-    for (index, WireUser { uid, email, account_type }) in wire.into_iter().enumerate() {
-        let missing_field = |field: &str| missing(format!("listUsers.activeUsers[{index}].{field}"));
-        let id = RemoteId::seen(non_empty(uid).ok_or_else(|| missing_field("uid"))?);
-        let email = Email::seen(&non_empty(email).ok_or_else(|| missing_field("email"))?);
-        let role = RoleName::seen(non_empty(account_type).ok_or_else(|| missing_field("accountType"))?);
-        listed.push((id.clone(), LiveUser::of(id, email, BTreeSet::from([role]))));
+    for WireUser { uid: Text(id), email: Mail(email), account_type: Text(role) } in wire {
+        let user = LiveUser::of(RemoteId::seen(id), email, BTreeSet::from([RoleName::seen(role)]));
+        listed.push((user.id.clone(), user));
     }
     let distinct_ids: BTreeSet<&RemoteId> = listed.iter().map(|(id, _)| id).collect();
     let distinct_ids = distinct_ids.len();
@@ -68,29 +75,24 @@ fn users(wire: Vec<WireUser>) -> Result<Listing<LiveUser>, ReadError> {
     } else {
         assumed()
     };
-    Ok(Listing { items: found.into_values().collect(), completeness })
+    Listing { items: found.into_values().collect(), completeness }
 }
 
-fn invitations(wire: Vec<WireInvitation>) -> Result<Listing<LiveInvitation>, ReadError> {
-    let mut items = Vec::new();
-    for (index, WireInvitation { email, account_type, invite_status }) in wire.into_iter().enumerate() {
-        let missing_field = |field: &str| missing(format!("listUsers.invitedUsers[{index}].{field}"));
-        items.push(LiveInvitation {
-            email: Email::seen(&non_empty(email).ok_or_else(|| missing_field("email"))?),
-            role: RoleName::seen(non_empty(account_type).ok_or_else(|| missing_field("accountType"))?),
-            created: None,
-            teams: None,
-            expired: invite_status.ok_or_else(|| missing_field("inviteStatus"))? == EXPIRED,
-        });
-    }
+fn invitations(wire: Vec<WireInvitation>) -> Listing<LiveInvitation> {
+    let invitation =
+        |WireInvitation { email: Mail(email), account_type: Text(role), invite_status: Text(status) }| {
+            LiveInvitation {
+                email,
+                role: RoleName::seen(role),
+                created: None,
+                teams: None,
+                expired: status == EXPIRED,
+            }
+        };
+    let mut items: Vec<LiveInvitation> = wire.into_iter().map(invitation).collect();
     // Invitations have no id, and the order of the list isn't documented.
     items.sort_by(|a, b| (a.email.as_str(), &a.role, a.expired).cmp(&(b.email.as_str(), &b.role, b.expired)));
-    Ok(Listing { items, completeness: assumed() })
-}
-
-/// Treats an empty text as a missing one.
-fn non_empty(text: Option<String>) -> Option<String> {
-    text.filter(|text| !text.trim().is_empty())
+    Listing { items, completeness: assumed() }
 }
 
 fn assumed() -> Completeness {

@@ -1,6 +1,9 @@
-//! The forms of the platform's answers. Every field may be null; `read` checks what the model needs.
+//! The forms of the platform's answers. Every field may be null. A row that lacks what the model needs is an
+//! unread [`Row`].
 
 use serde::Deserialize;
+
+use super::super::rows::{Mail, Row, Text};
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -12,26 +15,26 @@ pub(super) struct ListUsers {
 #[serde(rename_all = "camelCase")]
 pub(super) struct UserLists {
     pub ok: Option<bool>,
-    pub active_users: Option<Vec<WireUser>>,
-    pub invited_users: Option<Vec<WireInvitation>>,
+    pub active_users: Option<Vec<Row<WireUser>>>,
+    pub invited_users: Option<Vec<Row<WireInvitation>>>,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct WireUser {
-    pub uid: Option<String>,
-    pub email: Option<String>,
+    pub uid: Text,
+    pub email: Mail,
     /// A role's name. The set is open, because the vendor has added roles before.
-    pub account_type: Option<String>,
+    pub account_type: Text,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct WireInvitation {
-    pub email: Option<String>,
-    pub account_type: Option<String>,
+    pub email: Mail,
+    pub account_type: Text,
     /// `ACTIVE` or `EXPIRED` by the documentation, `SENT` or `EXPIRED` by the vendor's clients.
-    pub invite_status: Option<String>,
+    pub invite_status: Text,
 }
 
 /// The whole answer to a mutation.

@@ -1,8 +1,11 @@
-//! The forms of the platform's answers. Every field may be null; `read` checks what the model needs.
+//! The forms of the platform's answers. Every field may be null. A row that lacks what the model needs is an
+//! unread [`Row`].
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
+use super::super::rows::{Mail, Row, Text};
 use rolecall_model::RemoteId;
 
 /// An id. The same id is a text in one place and a number in another.
@@ -14,7 +17,9 @@ impl<'de> Deserialize<'de> for Id {
         match Value::deserialize(deserializer)? {
             Value::String(text) => Ok(Self(text)),
             Value::Number(number) => Ok(Self(number.to_string())),
-            other => Err(serde::de::Error::custom(format!("expected an id, found {other}"))),
+            Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => {
+                Err(serde::de::Error::custom("expected an id"))
+            }
         }
     }
 }
@@ -53,9 +58,9 @@ pub(super) struct WireEntity {
 
 /// One page of a list with a cursor.
 #[derive(Debug, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", bound(deserialize = "T: DeserializeOwned"))]
 pub(super) struct Page<T> {
-    pub nodes: Option<Vec<Option<T>>>,
+    pub nodes: Option<Vec<Row<T>>>,
     pub page_info: Option<PageInfo>,
 }
 
@@ -99,7 +104,7 @@ pub(super) struct WireAssignment {
 
 #[derive(Debug, Deserialize)]
 pub(super) struct Organizations {
-    pub organizations: Option<Vec<Option<WireOrganizationName>>>,
+    pub organizations: Option<Vec<Row<WireOrganizationName>>>,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -127,10 +132,10 @@ pub(super) struct WireOrganization {
     pub billing_additional_values: Option<Billing>,
     pub num_of_teams: Option<Count>,
     pub num_of_users: Option<Count>,
-    pub teams: Option<Vec<Option<WireTeam>>>,
-    pub users: Option<Vec<Option<WireUser>>>,
+    pub teams: Option<Vec<Row<WireTeam>>>,
+    pub users: Option<Vec<Row<WireUser>>>,
     #[serde(rename = "ProjectAcls")]
-    pub apps: Option<Vec<Option<WireOwnedApp>>>,
+    pub apps: Option<Vec<Row<WireOwnedApp>>>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -153,7 +158,7 @@ pub(super) struct WireApp {
     pub id: Option<Id>,
     pub name: Option<String>,
     #[serde(rename = "applicationAuthorizations")]
-    pub keys: Option<Vec<Option<WireAppKey>>>,
+    pub keys: Option<Vec<Row<WireAppKey>>>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -167,7 +172,7 @@ pub(super) struct WireAppKey {
 #[derive(Debug, Deserialize)]
 pub(super) struct Authorizations {
     #[serde(rename = "applicationAuthorizations")]
-    pub keys: Option<Vec<WireAppKey>>,
+    pub keys: Option<Vec<Row<WireAppKey>>>,
 }
 
 /// The answer to a query with several root fields.
@@ -182,7 +187,7 @@ pub(super) struct Start {
 #[serde(rename_all = "camelCase")]
 pub(super) struct StartOfTeam {
     pub active_entity: Option<WireEntity>,
-    pub organizations: Option<Vec<Option<WireOrganizationName>>>,
+    pub organizations: Option<Vec<Row<WireOrganizationName>>>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -194,7 +199,7 @@ pub(super) struct Billing {
 #[serde(rename_all = "camelCase")]
 pub(super) struct WireTeam {
     pub id: Id,
-    pub name: Option<String>,
+    pub name: Text,
     pub description: Option<String>,
     pub thumbnail: Option<String>,
     /// An instant in one of two forms. Only its presence matters.
@@ -203,7 +208,7 @@ pub(super) struct WireTeam {
     /// The members of the team, if the hub's users don't have their teams.
     pub users: Option<Vec<Option<WireAddress>>>,
     #[serde(rename = "ProjectAcls")]
-    pub apps: Option<Vec<Option<WireTeamApp>>>,
+    pub apps: Option<Vec<Row<WireTeamApp>>>,
 }
 
 /// An app of a team. The owner isn't selected, because it is the team.
@@ -221,8 +226,8 @@ pub(super) struct WireAddress {
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct WireUser {
-    pub id: Option<Id>,
-    pub email: Option<String>,
+    pub id: Id,
+    pub email: Mail,
     pub status: Option<String>,
     pub protected: Option<bool>,
     pub single_admin_orgs: Option<Vec<Option<Id>>>,
@@ -257,7 +262,7 @@ pub(super) struct TeamUsers {
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct TeamUsersPage {
-    pub data: Vec<WireTeamUser>,
+    pub data: Vec<Row<WireTeamUser>>,
     pub total: Count,
     pub total_active: Option<Count>,
 }
@@ -267,7 +272,7 @@ pub(super) struct TeamUsersPage {
 #[serde(rename_all = "camelCase")]
 pub(super) struct WireTeamUser {
     pub id: Option<Id>,
-    pub email: String,
+    pub email: Mail,
     pub role: Option<String>,
     pub invite_status: Option<String>,
     pub teams: Option<Vec<Option<Identified>>>,
@@ -283,11 +288,11 @@ pub(super) struct Users {
 #[serde(untagged)]
 pub(super) enum UserList {
     Connection {
-        nodes: Option<Vec<Option<WireUser>>>,
+        nodes: Option<Vec<Row<WireUser>>>,
         #[serde(rename = "totalCount")]
         total: Option<Count>,
     },
-    List(Vec<Option<WireUser>>),
+    List(Vec<Row<WireUser>>),
 }
 
 /// The answer to an introspection. Some servers refuse it with null, and without an error.

@@ -6,6 +6,7 @@ use super::super::documents::APPLICATION_AUTHORIZATIONS;
 use super::super::wire::{self, WireApp, WireAppKey, WireOrganization};
 use super::{failed, missing, start};
 use crate::ReadError;
+use crate::rows::{Row, Text};
 use rolecall_graphql::Reader;
 use rolecall_model::{App, AppKey, Desired, Inventory, Live};
 
@@ -15,15 +16,15 @@ const DELETED: &str = "DELETED";
 /// Returns the apps of an organisation, which the organisation or its teams list.
 pub(super) fn apps(found: &WireOrganization) -> Vec<App> {
     let mut apps = Vec::new();
-    for owned in found.apps.iter().flatten().flatten() {
+    for owned in found.apps.iter().flatten().filter_map(Row::as_read) {
         let owner = owned.owner.as_ref();
         let name = owner.and_then(|owner| owner.name.clone()).unwrap_or_default();
         let kind = owner.and_then(|owner| owner.kind.clone()).unwrap_or_default().to_lowercase();
         apps.extend(owned.project.as_ref().map(|project| app(format!("{kind}/{name}"), project)));
     }
-    for team in found.teams.iter().flatten().flatten() {
-        for owned in team.apps.iter().flatten().flatten() {
-            let name = team.name.clone().unwrap_or_default();
+    for team in found.teams.iter().flatten().filter_map(Row::as_read) {
+        for owned in team.apps.iter().flatten().filter_map(Row::as_read) {
+            let Text(name) = &team.name;
             apps.extend(owned.project.as_ref().map(|project| app(format!("team/{name}"), project)));
         }
     }
@@ -33,12 +34,12 @@ pub(super) fn apps(found: &WireOrganization) -> Vec<App> {
 
 fn app(owner: String, app: &WireApp) -> App {
     let id = app.id.as_ref().map(|id| id.0.clone()).unwrap_or_default();
-    let keys = app.keys.as_ref().map(|keys| names(keys.iter().flatten()));
+    let keys = app.keys.as_ref().map(|keys| names(keys));
     App { owner, name: app.name.clone().unwrap_or_default(), id, keys }
 }
 
-fn names<'a>(keys: impl Iterator<Item = &'a WireAppKey>) -> Vec<AppKey> {
-    let live = keys.filter(|key| key.status != DELETED);
+fn names(keys: &[Row<WireAppKey>]) -> Vec<AppKey> {
+    let live = keys.iter().filter_map(Row::as_read).filter(|key| key.status != DELETED);
     let mut names: Vec<AppKey> =
         live.map(|key| AppKey { name: key.name.clone(), kind: key.kind.clone() }).collect();
     names.sort();
@@ -58,7 +59,7 @@ pub(in super::super) async fn survey(
         let variables = json!({ "where": { "projectId": app.id } });
         let answer: wire::Authorizations = reader.query(query, variables).await.map_err(failed(query))?;
         let keys = answer.keys.ok_or_else(|| missing(query, "applicationAuthorizations"))?;
-        app.keys = Some(names(keys.iter()));
+        app.keys = Some(names(&keys));
     }
     let listed = start::organizations(reader, desired, false).await?.into_iter();
     let mut organizations: Vec<String> = listed

@@ -16,6 +16,7 @@ use super::context::{IDENTITY_KEY, PERSONAL_KEY};
 use super::documents::{ACTIVE_ENTITY, ACTIVE_USER, IDENTITY, ORGANIZATION};
 use super::generation::{self, Generation, OrganizationFields};
 use super::wire::{self, WireCaller, WireOrganization, WireOrganizationName, WireUser};
+use crate::rows::Row;
 use people::{Members, People};
 use rolecall_graphql::{CallError, Query, Reader};
 use rolecall_model::{
@@ -46,7 +47,8 @@ pub(super) async fn read(reader: &Reader, desired: &Desired) -> Result<Live, Rea
 /// Reads the organisation with the documents of a generation.
 async fn read_as(reader: &Reader, desired: &Desired, generation: Generation) -> Result<Live, ReadError> {
     let caller = read_caller(reader, desired).await?;
-    let roles = roles::read_roles(reader, desired).await?;
+    let mut unreadable = Vec::new();
+    let roles = roles::read_roles(reader, desired, &mut unreadable).await?;
     let found = match find(reader, desired).await? {
         Some(id) => read_organization(reader, &id, desired, generation).await?,
         None => None,
@@ -60,6 +62,7 @@ async fn read_as(reader: &Reader, desired: &Desired, generation: Generation) -> 
         return Ok(Live {
             assignable: Some(roles),
             caller: Some(caller),
+            unreadable,
             gaps: gaps(generation).into_iter().chain([unseen]).collect(),
             ..Live::of(desired.organization.value.clone(), nobody)
         });
@@ -68,20 +71,23 @@ async fn read_as(reader: &Reader, desired: &Desired, generation: Generation) -> 
     let WireOrganization { num_of_teams, num_of_users, .. } = found;
     let (entity, apps) = (organization_entity(&found, &id), apps::apps(&found));
     let teams = found.teams.ok_or_else(|| missing(&ORGANIZATION, "organization.teams"))?;
-    let teams = teams::teams(teams, &entity)?;
-    let members = people::members(found.users.ok_or_else(|| missing(&ORGANIZATION, "organization.users"))?)?;
+    let before = unreadable.len();
+    let teams = teams::teams(teams, &entity, &mut unreadable);
+    let unread_teams = unreadable.len() - before;
+    let members = people::members(found.users.ok_or_else(|| missing(&ORGANIZATION, "organization.users"))?);
     let rows = people::read_rows(reader, &id).await?;
     let assigned = read_assignments(reader, desired, &id, &members, &teams, &roles, generation).await?;
     let held = held_roles(&members, &assigned, generation);
-    let People { mut users, invitations, doubt_about_teams, legacy_admins } =
+    let People { mut users, invitations, doubt_about_teams, legacy_admins, unread } =
         people::people(members, rows, &teams, num_of_users);
+    unreadable.extend(unread);
     let doubt = give_roles(&mut users.items, &held, &assigned, &teams, &roles);
     let admins_unsure = doubt_about_admins(&users.items, &held, &caller, &legacy_admins, &roles);
     let doubt = doubt.or_else(|| admins_unsure.clone());
     if let (Some(why), false) = (doubt, users.completeness.is_incomplete()) {
         users.completeness = Completeness::Broken { why };
     }
-    let teams_completeness = completeness_of_teams(&teams, num_of_teams, doubt_about_teams);
+    let teams_completeness = completeness_of_teams(&teams, unread_teams, num_of_teams, doubt_about_teams);
     let non_members = read_non_members(reader, desired, &users.items, generation).await?;
     let features = generation.can_change_status.then_some(Feature::ChangesStatus).into_iter().collect();
     let organization = desired.organization.value.clone();
@@ -95,6 +101,7 @@ async fn read_as(reader: &Reader, desired: &Desired, generation: Generation) -> 
         admins_unsure,
         non_members,
         apps,
+        unreadable,
         invitations: Some(invitations),
         gaps: gaps(generation),
         ..Live::of(organization, users)
@@ -243,7 +250,7 @@ async fn read_assignments(
     }
     if generation.organization != OrganizationFields::Documented {
         let organization_roles = roles::read_assignments(reader, id, &people, None, roles).await?;
-        found.ambiguous = found.ambiguous.or(organization_roles.ambiguous);
+        found.doubt = found.doubt.or(organization_roles.doubt);
         found.organization = organization_roles.organization;
     }
     Ok(found)
@@ -272,8 +279,7 @@ fn give_roles(
     teams: &Teams,
     roles: &AssignableRoles,
 ) -> Option<String> {
-    let mut doubt =
-        assigned.ambiguous.as_ref().map(|user| format!("the user {user} has two roles in the same place"));
+    let mut doubt = assigned.doubt.clone();
     let name_of = |roles: &[AssignableRole], id: &RemoteId| {
         roles.iter().find(|role| role.id == *id).map(|role| role.name.clone())
     };
@@ -330,9 +336,14 @@ fn doubt_about_admins(
 
 /// Returns the completeness of the list of teams. `count` is the number of teams by the organisation's own record.
 /// The documentation doesn't say whether it includes deleted teams.
-fn completeness_of_teams(teams: &Teams, count: Option<wire::Count>, doubt: Option<String>) -> Completeness {
+fn completeness_of_teams(
+    teams: &Teams,
+    unread: usize,
+    count: Option<wire::Count>,
+    doubt: Option<String>,
+) -> Completeness {
     let number = |teams: usize| wire::Count::try_from(teams).unwrap_or(wire::Count::MAX);
-    let live = number(teams.by_id.len());
+    let live = number(teams.by_id.len() + unread);
     let count = count.filter(|count| !(live..=live + number(teams.deleted.len())).contains(count));
     let why = count.map(|count| format!("the organisation says that it has {count} teams, and lists {live}"));
     match why.or(doubt) {
@@ -361,15 +372,14 @@ async fn read_non_members(
                 (nodes.ok_or_else(|| missing(query, "users.nodes"))?, total)
             }
         };
-        let listed: Option<Vec<WireUser>> = listed.into_iter().collect();
-        let listed = listed.ok_or_else(|| missing(query, "users[]"))?;
-        let is_theirs = |user: &WireUser| user.email.as_deref().map(Email::seen).as_ref() == Some(&desired.email);
-        if !listed.iter().any(is_theirs) && total.is_some_and(|total| total > people::counted(&listed)) {
+        let rows = people::counted(&listed);
+        let listed: Vec<WireUser> = listed.into_iter().filter_map(Row::read).collect();
+        let is_theirs = |user: &WireUser| user.email.0 == desired.email;
+        let may_be_theirs = people::counted(&listed) < rows || total.is_some_and(|total| total > rows);
+        if !listed.iter().any(is_theirs) && may_be_theirs {
             return Err(missing(query, format!("all users with the address {}", desired.email)));
         }
-        for (index, user) in listed.iter().enumerate().filter(|(_, user)| is_theirs(user)) {
-            non_members.extend(people::account(user, index)?);
-        }
+        non_members.extend(listed.iter().filter(|user| is_theirs(user)).filter_map(people::account));
     }
     Ok(non_members)
 }

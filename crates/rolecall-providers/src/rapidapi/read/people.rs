@@ -28,16 +28,18 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::json;
 
-use super::super::documents::{ORGANIZATION, TEAM_USERS};
+use super::super::documents::TEAM_USERS;
 use super::super::number::number;
 use super::super::rules::ADMIN;
 use super::super::wire::{Count, Id, Identified, TeamUsers, TeamUsersPage, WireTeamUser, WireUser};
 use super::teams::Teams;
-use super::{failed, missing, non_empty};
+use super::{failed, missing};
 use crate::ReadError;
+use crate::rows::{self, Fields, Mail, Row, separate};
 use rolecall_graphql::Reader;
 use rolecall_model::{
-    AccountStatus, Completeness, Email, Listing, LiveInvitation, LiveUser, Memberships, RemoteId, RoleName, Seen,
+    AccountStatus, Completeness, Email, Kind, Listing, LiveInvitation, LiveUser, Memberships, RemoteId, RoleName,
+    Seen, UnreadableRow,
 };
 
 /// The number of rows that one page asks for, as in the vendor's example.
@@ -52,38 +54,48 @@ const DELETED: &str = "DELETED";
 /// The rows of the list that has both members and invited people.
 pub(super) struct Rows {
     people: Vec<WireTeamUser>,
+    unread: Vec<UnreadableRow>,
     /// The number of rows, as the platform counts them.
     total: Count,
     /// The number of active members, as the platform counts them.
     active: Option<Count>,
 }
 
+const MEMBER: Fields = Fields { kind: Kind::User, id: "/id", name: "/email" };
+
+/// The most rows that are read. A hub has fewer people.
+const MOST: Count = 1_000_000;
+
 pub(super) async fn read_rows(reader: &Reader, organization: &RemoteId) -> Result<Rows, ReadError> {
-    let mut found = Rows { people: Vec::new(), total: 0, active: None };
+    let mut found = Rows { people: Vec::new(), unread: Vec::new(), total: 0, active: None };
     loop {
-        let paging =
-            json!({ "offset": found.people.len(), "limit": PAGE, "orderBy": "id", "orderDirection": "asc" });
+        let paging = json!({ "offset": found.count(), "limit": PAGE, "orderBy": "id", "orderDirection": "asc" });
         let variables = json!({ "orgId": number(organization), "pagingArgs": paging });
         let answer: TeamUsers = reader.query(&TEAM_USERS, variables).await.map_err(failed(&TEAM_USERS))?;
         let TeamUsersPage { data, total, total_active } =
             answer.page.ok_or_else(|| missing(&TEAM_USERS, "paginatedTeamUsersByOrganizationIdV2"))?;
         (found.total, found.active) = (total, total_active);
         let last = data.is_empty();
-        found.people.extend(data);
-        if last || counted(&found.people) >= total {
+        let read = separate(data, &MEMBER, &mut found.unread);
+        found.people.extend(read);
+        if last || found.count() >= total.min(MOST) {
             return Ok(found);
         }
     }
 }
 
+impl Rows {
+    fn count(&self) -> Count {
+        counted(&self.people) + counted(&self.unread)
+    }
+}
+
 /// Converts an account, without its roles and teams. Returns nothing if the account is deleted.
-pub(super) fn account(wire: &WireUser, index: usize) -> Result<Option<LiveUser>, ReadError> {
-    let missing_field = |field: &str| missing(&ORGANIZATION, format!("users[{index}].{field}"));
-    let id = RemoteId::from(wire.id.clone().ok_or_else(|| missing_field("id"))?);
-    let email = Email::seen(&non_empty(wire.email.clone()).ok_or_else(|| missing_field("email"))?);
+pub(super) fn account(wire: &WireUser) -> Option<LiveUser> {
+    let (id, Mail(email)) = (RemoteId::from(wire.id.clone()), wire.email.clone());
     let status = wire.status.as_deref();
     if status == Some(DELETED) {
-        return Ok(None);
+        return None;
     }
     let account_status = match status {
         _ if wire.protected == Some(true) => AccountStatus::Shielded,
@@ -99,7 +111,7 @@ pub(super) fn account(wire: &WireUser, index: usize) -> Result<Option<LiveUser>,
     // Null means unknown, and not an empty list.
     let only_admin_of = wire.single_admin_orgs.iter().flatten().map(|id| Some(RemoteId::seen(&*id.as_ref()?.0)));
     let only_admin_of = wire.single_admin_orgs.as_ref().and_then(|_| only_admin_of.collect());
-    Ok(Some(LiveUser { enabled, account_status, only_admin_of, ..LiveUser::of(id, email, BTreeSet::new()) }))
+    Some(LiveUser { enabled, account_status, only_admin_of, ..LiveUser::of(id, email, BTreeSet::new()) })
 }
 
 /// The members that `organization.users` lists.
@@ -109,17 +121,28 @@ pub(super) struct Members {
     pub roles: BTreeMap<RemoteId, (RemoteId, Option<String>)>,
     /// The teams of each member, if the hub's users have teams.
     pub teams: BTreeMap<RemoteId, BTreeSet<RemoteId>>,
+    /// The rows that can't be read.
+    unread: Vec<UnreadableRow>,
     /// The reason why the list isn't complete, if there is one.
     incomplete: Option<String>,
 }
 
-pub(super) fn members(wire: Vec<Option<WireUser>>) -> Result<Members, ReadError> {
-    let mut found =
-        Members { users: Vec::new(), roles: BTreeMap::new(), teams: BTreeMap::new(), incomplete: None };
+pub(super) fn members(wire: Vec<Row<WireUser>>) -> Members {
+    let mut found = Members {
+        users: Vec::new(),
+        roles: BTreeMap::new(),
+        teams: BTreeMap::new(),
+        unread: Vec::new(),
+        incomplete: None,
+    };
     let mut seen = BTreeSet::new();
-    for (index, user) in wire.into_iter().enumerate() {
-        let user = user.ok_or_else(|| missing(&ORGANIZATION, format!("organization.users[{index}]")))?;
-        let Some(live) = account(&user, index)? else { continue };
+    // A deleted account may have lost its address.
+    let remaining = wire.into_iter().filter(|row| match row {
+        Row::Unread(row, _) => row["status"] != DELETED,
+        Row::Read(_) => true,
+    });
+    for user in separate(remaining, &MEMBER, &mut found.unread) {
+        let Some(live) = account(&user) else { continue };
         if !seen.insert(live.id.clone()) {
             found.incomplete = Some(format!("the platform lists the user {} twice", live.id));
             continue;
@@ -133,7 +156,7 @@ pub(super) fn members(wire: Vec<Option<WireUser>>) -> Result<Members, ReadError>
         found.users.push(live);
     }
     found.users.sort_by(|a, b| a.id.cmp(&b.id));
-    Ok(found)
+    found
 }
 
 /// Returns the number of rows in the platform's type.
@@ -153,13 +176,26 @@ pub(super) struct People {
     pub doubt_about_teams: Option<String>,
     /// The users who are admins by the older system of roles.
     pub legacy_admins: BTreeSet<RemoteId>,
+    /// The rows of all lists that can't be read.
+    pub unread: Vec<UnreadableRow>,
 }
 
 /// Combines the lists, as the module describes. `count` is the number of members by the organisation's own record.
 pub(super) fn people(members: Members, rows: Rows, teams: &Teams, count: Option<Count>) -> People {
-    let Members { mut users, teams: teams_of_users, incomplete, .. } = members;
-    let Rows { people: rows, total, active } = rows;
-    let (row_count, mut members_with_row) = (counted(&rows), BTreeSet::new());
+    let Members { mut users, teams: teams_of_users, mut unread, incomplete, .. } = members;
+    let row_count = rows.count();
+    let Rows { people: mut rows, unread: unread_rows, total, active } = rows;
+    // Whoever can't be read in one list isn't looked for in the other.
+    let unread_members = rows::ids(&unread);
+    let is_unread = |row: &WireTeamUser| {
+        row.id.as_ref().is_some_and(|id| unread_members.iter().any(|it| has_id(Some(id), it)))
+    };
+    rows.retain(|row| !is_unread(row));
+    let mut members_with_row = rows::ids(&unread_rows);
+    unread.extend(unread_rows.into_iter().filter(|row| {
+        let is_known = |id: &RemoteId| unread_members.contains(id) || users.iter().any(|user| user.id == *id);
+        !row.address.id.as_ref().is_some_and(is_known)
+    }));
     let by_email: BTreeMap<Email, RemoteId> =
         users.iter().map(|user| (user.email.clone(), user.id.clone())).collect();
     let mut teams_of_rows: BTreeMap<RemoteId, BTreeSet<RemoteId>> = BTreeMap::new();
@@ -171,8 +207,9 @@ pub(super) fn people(members: Members, rows: Rows, teams: &Teams, count: Option<
     // The states of members aren't documented. Whatever they are, an invitation has another one.
     let member_states: BTreeSet<&String> =
         own_rows.values().map(|index| &states[*index]).filter(|state| !state.is_empty()).collect();
-    for (index, WireTeamUser { id, email, role, teams: in_teams, .. }) in rows.into_iter().enumerate() {
-        let (email, state) = (Email::seen(&email), &states[index]);
+    for (index, WireTeamUser { id, email: Mail(email), role, teams: in_teams, .. }) in rows.into_iter().enumerate()
+    {
+        let state = &states[index];
         let is_deactivated = state.contains("deactivated");
         let member = by_email.get(&email);
         // A second row with a member's address is an invitation that was sent to a member, unless it has the same
@@ -211,7 +248,8 @@ pub(super) fn people(members: Members, rows: Rows, teams: &Teams, count: Option<
             });
         }
     }
-    let doubt_about_teams = doubt_about_teams(&users, &teams_of_users, &teams_of_rows, teams, &invitations);
+    let doubt_about_teams =
+        doubt_about_teams(&users, &teams_of_users, &teams_of_rows, teams, &invitations, counted(&unread));
     for user in &mut users {
         let ids = teams_of_users.get(&user.id).or_else(|| teams_of_rows.get(&user.id)).cloned();
         let by_team = || teams.people.as_ref().map(|people| teams_with(people, &user.email));
@@ -227,12 +265,12 @@ pub(super) fn people(members: Members, rows: Rows, teams: &Teams, count: Option<
         .or(duplicate)
         .or_else(|| in_one_list.map(|email| format!("{email} is in only one of two lists")))
         .or_else(|| {
-            let most = counted(&users) + counted(&invitations) + counted(&suspended);
+            let most = counted(&users) + counted(&invitations) + counted(&suspended) + counted(&unread);
             let count = count.filter(|count| !(counted(&users)..=most).contains(count))?;
             Some(format!("the organisation says that it has {count} users, and lists {}", users.len()))
         })
         .or_else(|| {
-            let active = active.filter(|active| *active > counted(&users))?;
+            let active = active.filter(|active| *active > counted(&users) + counted(&unread))?;
             Some(format!("the platform says that {active} users are active, and lists {}", users.len()))
         });
     let doubt_about_rows = (row_count != total)
@@ -254,6 +292,7 @@ pub(super) fn people(members: Members, rows: Rows, teams: &Teams, count: Option<
         invitations: Listing { items: invitations, completeness: completeness(doubt_about_rows) },
         doubt_about_teams,
         legacy_admins,
+        unread,
     }
 }
 
@@ -263,7 +302,7 @@ fn own_rows(rows: &[WireTeamUser], by_email: &BTreeMap<Email, RemoteId>) -> BTre
     let likelihood = |row: &WireTeamUser, member| (has_id(row.id.as_ref(), member), state(row) == "active");
     let mut own = BTreeMap::new();
     for (index, row) in rows.iter().enumerate() {
-        let Some(member) = by_email.get(&Email::seen(&row.email)) else { continue };
+        let Some(member) = by_email.get(&row.email.0) else { continue };
         let found = *own.entry(member.clone()).or_insert(index);
         if likelihood(row, member) > likelihood(&rows[found], member) {
             own.insert(member.clone(), index);
@@ -291,6 +330,7 @@ fn doubt_about_teams(
     teams_of_rows: &BTreeMap<RemoteId, BTreeSet<RemoteId>>,
     teams: &Teams,
     invitations: &[LiveInvitation],
+    unread: Count,
 ) -> Option<String> {
     let listed = |ids: &BTreeSet<RemoteId>| -> BTreeSet<RemoteId> {
         ids.iter().filter(|id| teams.by_id.contains_key(*id)).cloned().collect()
@@ -317,7 +357,7 @@ fn doubt_about_teams(
         let invited = invitations
             .iter()
             .filter(|invitation| invitation.teams.as_ref().is_some_and(|teams| teams.contains(&team.name)));
-        let most = members + counted(&invited.collect::<Vec<_>>());
+        let most = members + counted(&invited.collect::<Vec<_>>()) + unread;
         (!(members..=most).contains(count))
             .then(|| format!("the team {} says that it has {count} people, and {members} are listed", team.name))
     })

@@ -9,13 +9,18 @@ use super::super::number::number;
 use super::super::wire::{EntitiesRoles, Id, Page, PageInfo, WireAssignment, WireRole};
 use super::{failed, missing, start};
 use crate::ReadError;
+use crate::rows::{Cursors, Fields, Row, separate};
 use rolecall_graphql::{Query, Reader};
-use rolecall_model::{AssignableRole, AssignableRoles, Desired, RemoteId, RoleName};
+use rolecall_model::{AssignableRole, AssignableRoles, Desired, Kind, RemoteId, RoleName, UnreadableRow};
 
 /// The level of a user's role in an organisation.
 const ORGANIZATION: &str = "USER_ORGANIZATION";
 /// The level of a user's role in a team.
 const TEAM: &str = "USER_TEAM";
+
+const ROLE: Fields = Fields { kind: Kind::Role, id: "/id", name: "/name" };
+
+const ASSIGNMENT: Fields = Fields { kind: Kind::User, id: "/entityId", name: "/entityName" };
 
 /// The number of rows that one page asks for. The documentation doesn't say how many a hub returns at most.
 const PAGE: usize = 500;
@@ -27,24 +32,29 @@ pub(super) struct Assignments {
     pub organization: BTreeMap<RemoteId, RemoteId>,
     /// The role of each user in each team, by the user and the team.
     pub team: BTreeMap<(RemoteId, RemoteId), RemoteId>,
-    /// A user with two roles in the same place. Nobody knows which of them applies.
-    pub ambiguous: Option<RemoteId>,
+    /// The reason why the roles can't be relied on, if there is one. For example, a user has two roles in the same
+    /// place, and nobody knows which of them applies.
+    pub doubt: Option<String>,
     /// Whether the roles in teams were read.
     pub read_teams: bool,
 }
 
 /// Reads the roles that can be assigned in organisations and in teams.
-pub(super) async fn read_roles(reader: &Reader, desired: &Desired) -> Result<AssignableRoles, ReadError> {
+pub(super) async fn read_roles(
+    reader: &Reader,
+    desired: &Desired,
+    unreadable: &mut Vec<UnreadableRow>,
+) -> Result<AssignableRoles, ReadError> {
     let mut rows: BTreeMap<String, WireRole> = BTreeMap::new();
-    let mut cursor: Option<String> = None;
+    let (mut cursor, mut cursors): (Option<String>, _) = (None, Cursors::default());
     loop {
         let page = start::roles(reader, desired, cursor.as_deref()).await?;
         let (nodes, next) = page_of(page, &ROLES, "roles")?;
-        rows.extend(nodes.into_iter().map(|role| (role.id.0.clone(), role)));
-        if next.is_none() || next == cursor {
-            break;
-        }
-        cursor = next;
+        let count = nodes.len();
+        rows.extend(separate(nodes, &ROLE, unreadable).into_iter().map(|role| (role.id.0.clone(), role)));
+        let Some(next) = next else { break };
+        cursors.follow(count, &next).map_err(|why| ReadError::Endless { operation: ROLES.name, why })?;
+        cursor = Some(next);
     }
     let of_level = |level: &str| rows.values().filter(|role| role.role_level == level).collect::<Vec<_>>();
     let mut organization = assignable(&of_level(ORGANIZATION));
@@ -114,7 +124,7 @@ pub(super) async fn read_assignments(
         filter["parentIds"] = Value::Array(numbers(parents));
     }
     let organization_roles: BTreeSet<&RemoteId> = roles.organization.iter().map(|role| &role.id).collect();
-    let mut cursor = None;
+    let (mut cursor, mut cursors): (Option<String>, _) = (None, Cursors::default());
     loop {
         let variables = json!({
             "where": filter,
@@ -127,6 +137,11 @@ pub(super) async fn read_assignments(
         let (nodes, next) = page_of(page, query, "entitiesRoles")?;
         // Rows of other organisations don't matter here.
         let elsewhere = |id: &Id| id.0 != organization.as_str();
+        let (count, mut unread) = (nodes.len(), Vec::new());
+        let nodes = separate(nodes, &ASSIGNMENT, &mut unread);
+        if let Some(row) = unread.first() {
+            found.doubt = Some(format!("a row of `entitiesRoles` can't be read: {}", row.why));
+        }
         for WireAssignment { entity_id, role_id, parent_id, org_id } in nodes {
             if org_id.as_ref().is_some_and(elsewhere) {
                 continue;
@@ -140,28 +155,23 @@ pub(super) async fn read_assignments(
                 (Some(_), None) | (None, _) => None,
             };
             if earlier.is_some_and(|earlier| earlier != role) {
-                found.ambiguous = Some(user);
+                found.doubt = Some(format!("the user {user} has two roles in the same place"));
             }
         }
-        if next.is_none() || next == cursor {
+        let Some(next) = next else { return Ok(found) };
+        if let Err(why) = cursors.follow(count, &next) {
+            found.doubt = Some(format!("the list of roles has no end: {why}"));
             return Ok(found);
         }
-        cursor = next;
+        cursor = Some(next);
     }
 }
 
 /// Returns the rows of a page and the cursor of the next one, if there is one.
-fn page_of<T>(page: Page<T>, query: &Query, field: &str) -> Result<(Vec<T>, Option<String>), ReadError> {
+fn page_of<T>(page: Page<T>, query: &Query, field: &str) -> Result<(Vec<Row<T>>, Option<String>), ReadError> {
     let nodes = page.nodes.ok_or_else(|| missing(query, format!("{field}.nodes")))?;
-    let nodes = nodes.into_iter().collect::<Option<Vec<T>>>();
-    let nodes = nodes.ok_or_else(|| missing(query, format!("{field}.nodes[]")))?;
     match page.page_info {
-        Some(PageInfo { has_next_page: true, end_cursor: Some(cursor) }) if !nodes.is_empty() => {
-            Ok((nodes, Some(cursor)))
-        }
-        Some(PageInfo { has_next_page: true, .. }) => {
-            Err(missing(query, format!("{field}.pageInfo.endCursor, although there is another page")))
-        }
+        Some(PageInfo { has_next_page: true, end_cursor }) => Ok((nodes, Some(end_cursor.unwrap_or_default()))),
         Some(PageInfo { has_next_page: false, .. }) => Ok((nodes, None)),
         None => Err(missing(query, format!("{field}.pageInfo"))),
     }

@@ -8,6 +8,7 @@ use super::super::wire::{self, Page, WireCaller, WireEntity, WireOrganizationNam
 use super::roles::page;
 use super::{failed, missing};
 use crate::ReadError;
+use crate::rows::Row;
 use rolecall_graphql::Reader;
 use rolecall_model::Desired;
 
@@ -72,7 +73,7 @@ pub(super) async fn organizations(
     } else {
         reader.query_once_with::<wire::Organizations>(query, json!({})).await.map_err(failed(query))?.organizations
     };
-    Ok(found.ok_or_else(|| missing(query, "organizations"))?.into_iter().flatten().collect())
+    Ok(found.ok_or_else(|| missing(query, "organizations"))?.into_iter().filter_map(Row::read).collect())
 }
 
 async fn start_of_team(reader: &Reader) -> Result<wire::StartOfTeam, ReadError> {

@@ -2,11 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::super::documents::ORGANIZATION;
 use super::super::wire::{Count, WireTeam};
-use super::{missing, non_empty};
-use crate::ReadError;
-use rolecall_model::{Email, LiveTeam, Organization, RemoteId, TeamName};
+use super::non_empty;
+use crate::rows::{Fields, Row, Text, separate};
+use rolecall_model::{Email, Kind, LiveTeam, Organization, RemoteId, TeamName, UnreadableRow};
 
 /// The teams of an organisation, and what their records say about their members.
 #[derive(Debug, Default)]
@@ -47,21 +46,30 @@ fn is_default_team(organization: &Organization, team: &str) -> bool {
     is_named_after(&organization.name) || organization.slug.as_deref().is_some_and(is_named_after)
 }
 
+const TEAM: Fields = Fields { kind: Kind::Team, id: "/id", name: "/name" };
+
 /// Converts the teams of an organisation. Teams with the same name get their ids appended.
-pub(super) fn teams(wire: Vec<Option<WireTeam>>, organization: &Organization) -> Result<Teams, ReadError> {
-    let missing_field =
-        |index: usize, field: &str| missing(&ORGANIZATION, format!("organization.teams[{index}]{field}"));
+pub(super) fn teams(
+    wire: Vec<Row<WireTeam>>,
+    organization: &Organization,
+    unreadable: &mut Vec<UnreadableRow>,
+) -> Teams {
     let mut found = Teams::default();
     let mut people: BTreeMap<RemoteId, Option<BTreeSet<Email>>> = BTreeMap::new();
-    for (index, team) in wire.into_iter().enumerate() {
-        let WireTeam { id, name, description, thumbnail, deleted_at, users_count, users, apps: _ } =
-            team.ok_or_else(|| missing_field(index, ""))?;
+    // A deleted team may have lost its name.
+    let remaining = wire.into_iter().filter(|row| match row {
+        Row::Unread(row, _) => row["deletedAt"].is_null(),
+        Row::Read(_) => true,
+    });
+    for team in separate(remaining, &TEAM, unreadable) {
+        let WireTeam { id, name: Text(name), description, thumbnail, deleted_at, users_count, users, apps: _ } =
+            team;
         let id = RemoteId::from(id);
         if deleted_at.is_some() {
             found.deleted.insert(id);
             continue;
         }
-        let raw_name = TeamName::seen(non_empty(name).ok_or_else(|| missing_field(index, ".name"))?);
+        let raw_name = TeamName::seen(name);
         found.counts.extend(users_count.map(|count| (id.clone(), count)));
         let members = users.map(|users| {
             let emails = users.into_iter().flatten().filter_map(|user| user.email);
@@ -81,5 +89,5 @@ pub(super) fn teams(wire: Vec<Option<WireTeam>>, organization: &Organization) ->
     for team in found.by_id.values_mut().filter(|team| names[&team.raw_name] > 1) {
         team.name = TeamName::seen(format!("{} ({})", team.raw_name, team.id));
     }
-    Ok(found)
+    found
 }
