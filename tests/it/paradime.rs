@@ -216,6 +216,24 @@ fn nothing_is_planned_for_somebody_whose_own_row_can_not_be_read() {
     assert_eq!(blocked.count(), 2, "{:?}", holds(&plan));
 }
 
+/// Their row can't be read after the change, so nobody knows whether they are disabled.
+#[test]
+fn somebody_whose_row_can_not_be_read_any_more_is_not_taken_for_disabled() {
+    let mut rig =
+        Rig::new(with(&[("sam@x.example", "DEVELOPER")]), "users: [{ email: sam@x.example, absent: true }]");
+    let plan = rig.plan();
+    rig.wire.set_fates(&[Fate::DropBefore]);
+    rig.wire.forge(|data| {
+        for row in data["listUsers"]["activeUsers"].as_array_mut().into_iter().flatten() {
+            if row["email"] == "sam@x.example" {
+                row["email"] = Value::Null;
+            }
+        }
+    });
+    let report = rig.apply_plan(&plan).unwrap();
+    assert!(report.steps.iter().all(|step| step.outcome != Outcome::Done), "{report:#?}");
+}
+
 #[test]
 fn a_refused_credential_is_distinguished_from_a_failing_platform() {
     for how in ["http401", "http403", "errors"] {

@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::verify::{Observation, in_effect};
 use rolecall_model::{
-    Address, Email, Entity, Facts, HeldChange, HoldReason, Live, RemoteId, RoleName, Rules, SentDisable,
+    Address, Email, Entity, Facts, HeldChange, HoldReason, Kind, Live, RemoteId, RoleName, Rules, SentDisable,
 };
 
 /// The facts that a read shows for the first time, to be recorded in the ledger.
@@ -48,7 +48,9 @@ pub fn ledger_updates(facts: &Facts, live: &Live, rules: &dyn Rules) -> Observed
             (true, true) => {
                 readmitted.insert(id.clone(), address);
             }
-            (false, false) if !live.users.completeness.is_incomplete() => {
+            (false, false)
+                if !live.users.completeness.is_incomplete() && !live.is_unreadable_id(Kind::User, id) =>
+            {
                 vanished.insert(id.clone(), address);
             }
             (true | false, _) => {}

@@ -7,7 +7,7 @@
 //! for an entity that is missing from an incomplete list.
 
 use rolecall_model::{
-    Action, Change, Entity, Key, Listing, Live, LiveInvitation, LiveKey, LiveRole, LiveTeam, LiveUser,
+    Action, Address, Change, Entity, Key, Listing, Live, LiveInvitation, LiveKey, LiveRole, LiveTeam, LiveUser,
     Memberships, Mutation, Organization, RemoteId, Role, Rules, Seen, Team, User,
 };
 
@@ -29,6 +29,9 @@ impl From<bool> for Observation {
 /// Returns whether a read shows a whole change in effect. `id` is the id of a created entity, if the platform's
 /// answer contained it.
 pub fn in_effect(change: &Change, id: Option<&RemoteId>, live: &Live) -> Observation {
+    if is_unreadable(change, id, live) {
+        return Observation::CannotTell;
+    }
     match (&change.after, &change.before) {
         (Some(Entity::Organization(after)), _) => organization(after, live).into(),
         (Some(Entity::Team(after)), _) => {
@@ -61,6 +64,13 @@ pub fn in_effect(change: &Change, id: Option<&RemoteId>, live: &Live) -> Observa
         }
         (None, None) => Observation::CannotTell,
     }
+}
+
+/// Returns whether a row that can't be read is about the entity of a change.
+fn is_unreadable(change: &Change, id: Option<&RemoteId>, live: &Live) -> bool {
+    let address = Address { id: None, ..change.address.clone() };
+    let id = change.entity().and_then(Entity::id).or(id);
+    live.is_unreadable(&address) || id.is_some_and(|id| live.is_unreadable_id(address.kind, id))
 }
 
 /// Returns whether a list shows that an entity no longer exists. An incomplete list can't prove that.
