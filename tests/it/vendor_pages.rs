@@ -64,7 +64,7 @@ impl Sample {
         Self { empty, ..self }
     }
 
-    fn as_team(self) -> Self {
+    fn for_team(self) -> Self {
         Self { as_team: true, ..self }
     }
 
@@ -385,10 +385,10 @@ fn rapidapi_organizations_page() -> Vec<Sample> {
                 "defaultRoleWhere": level("USER_ORGANIZATION"),
             })),
         page("the organisations of a user", ORGANIZATIONS)
-            .as_team()
+            .for_team()
             .with(json!({ "where": { "userId": 7_000_101 } })),
         page("an organisation by its slug", ORGANIZATIONS)
-            .as_team()
+            .for_team()
             .with(json!({ "where": { "slugifiedName": "platform-management" } })),
         page(
             "update an organisation",
@@ -455,11 +455,6 @@ fn rapidapi_users_page() -> Vec<Sample> {
             "filters": {},
         } })),
         page(
-            "deactivate a user",
-            "mutation Off($input: UserUpdateInput!) { updateUser(input: $input) { status } }",
-        )
-        .with(json!({ "input": { "status": "DEACTIVATED", "id": "7000107" } })),
-        page(
             "the people of an organisation",
             "query People($orgId: Int!, $pagingArgs: PagingArgs) {
                 paginatedTeamUsersByOrganizationIdV2(orgId: $orgId, pagingArgs: $pagingArgs) {
@@ -467,7 +462,7 @@ fn rapidapi_users_page() -> Vec<Sample> {
                 }
             }",
         )
-        .as_team()
+        .for_team()
         .with(json!({
             "orgId": 7_000_001,
             "pagingArgs": { "offset": 0, "limit": 1000, "orderBy": "id", "orderDirection": "desc" },
@@ -487,6 +482,19 @@ fn rapidapi_users_page() -> Vec<Sample> {
             } }",
         )
         .with(json!({ "where": { "roleLevels": ["USER_ENVIRONMENT"] } })),
+        page("the teams of an organisation by its id", teams).with(by("orgId", json!(7_000_001))),
+        page("the teams of an organisation by its slug", teams).with(by("slugifiedName", json!("partners"))),
+    ]
+}
+
+fn rapidapi_users_mutations() -> Vec<Sample> {
+    let page = |name, document: &str| sample(Page::RapidapiUsers, name, document);
+    vec![
+        page(
+            "deactivate a user",
+            "mutation Off($input: UserUpdateInput!) { updateUser(input: $input) { status } }",
+        )
+        .with(json!({ "input": { "status": "DEACTIVATED", "id": "7000107" } })),
         page(
             "give a role in an organisation",
             "mutation Give($input: UserRolesUpdateInput) { updateUserRoles(input: $input) }",
@@ -499,8 +507,6 @@ fn rapidapi_users_page() -> Vec<Sample> {
         .with(json!({ "input": {
                 "entityId": 7_000_104, "roleId": 533, "orgId": 7_000_001, "parentId": 7_000_013,
             } })),
-        page("the teams of an organisation by its id", teams).with(by("orgId", json!(7_000_001))),
-        page("the teams of an organisation by its slug", teams).with(by("slugifiedName", json!("partners"))),
         page("invite a user", "mutation Call($input: UserInvitesInput) { createUserInvites(input: $input) }")
             .with(json!({ "input": {
                 "email": "kim@acme.example", "teamIds": [7_000_012], "organizationId": 7_000_001,
@@ -518,9 +524,8 @@ fn rapidapi_users_page() -> Vec<Sample> {
 }
 
 fn samples() -> Vec<Sample> {
-    let pages =
-        [bitpanda_page(), hive_page(), paradime_page(), rapidapi_organizations_page(), rapidapi_users_page()];
-    pages.into_iter().flatten().collect()
+    let rapidapi = [rapidapi_organizations_page(), rapidapi_users_page(), rapidapi_users_mutations()];
+    [bitpanda_page(), hive_page(), paradime_page()].into_iter().chain(rapidapi).flatten().collect()
 }
 
 /// Sends a sample to a new sandbox. Returns the status and the body, in the order in which it was written.
@@ -585,7 +590,11 @@ struct Comparison {
 impl Comparison {
     fn add(&mut self, document: &ExecutableDocument, set: &SelectionSet, answer: &Data, path: &str) {
         match answer {
-            Data::List(items) => items.iter().for_each(|item| self.add(document, set, item, path)),
+            Data::List(items) => {
+                for item in items {
+                    self.add(document, set, item, path);
+                }
+            }
             Data::Object(object) if !set.items.is_empty() => {
                 let expected = fields(document, set);
                 if !object.keys().map(|key| key.as_str()).eq(expected.iter().map(|(key, _)| key.as_str())) {

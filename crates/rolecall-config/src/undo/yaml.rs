@@ -44,7 +44,9 @@ impl Yaml {
                 }
             }
             Self::List(items) | Self::Flow(Flow::List(items)) => {
-                items.iter_mut().for_each(|item| item.take_unshowable(found));
+                for item in items {
+                    item.take_unshowable(found);
+                }
             }
             Self::Map(entries) | Self::Flow(Flow::Map(entries)) => {
                 for (name, value) in entries {
