@@ -82,8 +82,10 @@ fn hubs() -> impl Strategy<Value = World> {
     ];
     let person = (there, memberships());
     let people = proptest::collection::vec(person, PEOPLE);
-    (people, proptest::collection::vec(any::<bool>(), TEAMS.len()), switches()).prop_map(
-        |(people, descriptions, switches)| {
+    // Seats that are free, if there are only a few.
+    let free = proptest::option::weighted(0.5, 0..3_usize);
+    (people, proptest::collection::vec(any::<bool>(), TEAMS.len()), switches(), free).prop_map(
+        |(people, descriptions, switches, free)| {
             let mut world = world();
             let organization = acme(&world);
             for (name, described) in TEAMS.iter().zip(descriptions) {
@@ -127,6 +129,10 @@ fn hubs() -> impl Strategy<Value = World> {
                         }
                     }
                 }
+            }
+            if let Some(free) = free {
+                let found = world.organization_mut(organization).unwrap();
+                found.seats = i32::try_from(found.occupied_seats() + free).unwrap();
             }
             world.mails.clear();
             world.switches = switches;
@@ -244,7 +250,7 @@ impl Lawful for Hub {
             prop_oneof![4 => Just("listed"), 1 => Just("all")],
         );
         let settings = (
-            proptest::option::weighted(0.3, 9_990..10_010_u32),
+            proptest::option::weighted(0.3, prop_oneof![1..12_u32, 9_990..10_010_u32]),
             proptest::option::weighted(0.2, Just("as wished")),
         );
         (users, teams, scopes, (any::<bool>(), settings), 0..4_usize)

@@ -30,8 +30,15 @@ pub enum HoldClass {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "is", rename_all = "kebab-case")]
 pub enum HoldReason {
-    /// The entity is live and isn't in the file, and the file doesn't manage unlisted ones.
-    Unmanaged { privileged: bool },
+    /// The entity is live and isn't in the file, and the file doesn't manage unlisted ones. Privileged access that
+    /// isn't known is drift.
+    Unmanaged {
+        privileged: bool,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        known: Option<Known>,
+    },
+    /// The file lists the entity, and the privileged access that it has is in a field that the file doesn't write.
+    PrivilegeNotWritten { field: String, live: String },
     /// The file says that the user is disabled, and the user doesn't exist. rolecall doesn't invite somebody to
     /// disable them.
     DisabledAndAbsent,
@@ -181,14 +188,36 @@ pub enum HoldReason {
     /// The platform marks the account as one that must not be changed.
     #[serde(alias = "shielded")]
     MustNotBeChanged,
+    /// The user can't be invited, because all seats are taken. A seat that this plan frees is no longer taken.
+    NoSeat { taken: usize, seats: u32, missing: usize },
+    /// The number of seats in the file is less than what is needed after the plan.
+    TooFewSeats { seats: u32, needed: usize },
     /// The user must be removed, and the API can't remove them. rolecall takes all their access.
     #[serde(alias = "contained")]
     CannotBeRemoved { step: String },
 }
 
+/// The reason why privileged access that no file writes is no drift.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Known {
+    /// The file names the entity under `acknowledged`.
+    Acknowledged,
+    /// rolecall signs in with a credential of this user.
+    Own,
+}
+
 impl HoldReason {
+    /// Returns whether the reason is privileged access that the file doesn't write.
+    pub fn is_privileged(&self) -> bool {
+        matches!(self, Self::Unmanaged { privileged: true, .. } | Self::PrivilegeNotWritten { .. })
+    }
+
     pub fn class(&self) -> HoldClass {
         match self {
+            Self::Unmanaged { privileged: true, known: None } | Self::PrivilegeNotWritten { .. } => {
+                HoldClass::Blocked
+            }
             Self::Unmanaged { .. }
             | Self::DisabledAndAbsent
             | Self::Locked
@@ -245,6 +274,8 @@ impl HoldReason {
             | Self::TeamSkipped { .. }
             | Self::Suspended { .. }
             | Self::MustNotBeChanged
+            | Self::NoSeat { .. }
+            | Self::TooFewSeats { .. }
             | Self::CannotBeRemoved { .. } => HoldClass::Blocked,
         }
     }

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use super::super::PlanInput;
 use super::super::builder::PlanBuilder;
 use super::super::roles::{self, PlannedRoles};
+use super::invitation_roles::is_as_invited;
 use super::{account_status, address_of, disabled, role_problem};
 use crate::builder::deletion;
 use crate::{resolve, teams};
@@ -49,6 +50,13 @@ pub(super) fn plan_present(
         return;
     }
     hold_unchangeable(input, desired, user, builder);
+    if desired.roles.is_none()
+        && user.account_status != AccountStatus::Owner
+        && !input.is_own_user(&user.email, &user.id)
+        && planned_roles.is_privileged(input, &user.roles)
+    {
+        builder.hold_unwritten(address.clone(), &desired.place, "roles", &user.roles);
+    }
     let mut before = as_read(input, user);
     let resources = match &desired.resources {
         Some(resources) => match resolve::resources(input, resources, &mut builder.findings) {
@@ -95,7 +103,11 @@ pub(super) fn plan_present(
         problem.report(&address, builder);
         return;
     }
-    let cause = if differs { Cause::Declared } else { Cause::Asserted };
+    let cause = match differs {
+        true if before.enabled == after.enabled && is_as_invited(input, &before) => Cause::CompletesInvitation,
+        true => Cause::Declared,
+        false => Cause::Asserted,
+    };
     let same_access =
         (&before.roles, &before.resources, &before.teams) == (&after.roles, &after.resources, &after.teams);
     let action = if after.enabled == Seen::Known(false) && same_access { Action::Disable } else { Action::Update };
