@@ -18,7 +18,7 @@ use jiff::Timestamp;
 use super::{Event, Record};
 use rolecall_model::{
     Action, Address, Change, DisableAnswer, Email, Entity, Facts, HeldChange, Invitation, InvitationState, Key,
-    Kind, LostMint, MintedKey, NotTaken, Outcome, RemoteId, Seen, SentDisable, User,
+    Kind, KnownMember, LostMint, MintedKey, NotTaken, Outcome, RemoteId, Seen, SentDisable, User,
 };
 
 /// A mutation: its intent and what later records say about it.
@@ -32,6 +32,8 @@ struct SentMutation<'a> {
     outcome: Option<Outcome>,
     /// True if the platform itself refused the mutation.
     refused: bool,
+    /// True if the first answer had no error.
+    confirmed: bool,
     id: Option<&'a RemoteId>,
     arrived: bool,
 }
@@ -57,6 +59,13 @@ pub fn facts(records: &[Record]) -> Facts {
             Event::Sighting { address, seen, accepted } => {
                 let same_run = invited_in.get(address) == Some(&record.run.as_str());
                 record_sighting(address, *seen, *accepted, same_run, &mut facts);
+            }
+            Event::Members { listed } => {
+                for address in listed {
+                    let Some(id) = &address.id else { continue };
+                    let known = KnownMember { email: Email::seen(&address.name), since: record.at };
+                    facts.members.insert(id.clone(), known);
+                }
             }
             Event::Vanished { address } => address.id.iter().for_each(|id| facts.record_unlisted(id)),
             Event::Readmitted { address } => address.id.iter().for_each(|id| facts.record_readmitted(id)),
@@ -104,6 +113,7 @@ fn gather(records: &[Record]) -> BTreeMap<usize, SentMutation<'_>> {
                     first_step,
                     outcome: None,
                     refused: false,
+                    confirmed: false,
                     id: None,
                     arrived: false,
                 };
@@ -113,6 +123,7 @@ fn gather(records: &[Record]) -> BTreeMap<usize, SentMutation<'_>> {
                 let found = open.get(&(run.as_str(), mutation.as_str(), address));
                 let found = found.and_then(|index| sent.get_mut(index));
                 if let Some(sent) = found {
+                    sent.confirmed |= sent.outcome.is_none() && *outcome == Outcome::Done;
                     sent.outcome = Some(*outcome);
                     sent.refused = *refused;
                     sent.id = id.as_ref().or(sent.id);
@@ -129,6 +140,7 @@ fn gather(records: &[Record]) -> BTreeMap<usize, SentMutation<'_>> {
             Event::RunStarted { .. }
             | Event::Override { .. }
             | Event::Sighting { .. }
+            | Event::Members { .. }
             | Event::Vanished { .. }
             | Event::Readmitted { .. }
             | Event::Settled { .. }
@@ -152,6 +164,7 @@ fn record_first_step(sent: &SentMutation<'_>, facts: &mut Facts) {
             facts.cancelled_to_correct.insert(user.email.clone(), user.clone());
         }
         (Action::Remove, Some(Entity::User(user))) if matches!(outcome, Outcome::Done | Outcome::Unsure) => {
+            facts.removed.insert(Address::user(&user.email));
             facts.invitations.remove(&user.email);
         }
         (_, _) if outcome == Outcome::NotTaken => {
@@ -182,10 +195,17 @@ fn record_outcome(sent: &SentMutation<'_>, facts: &mut Facts) {
     // The change was requested again, and this time the platform accepted it.
     facts.held.remove(&sent.change.address);
     facts.not_taken.retain(|earlier| earlier.change.address != sent.change.address);
+    let address = Address { id: None, ..sent.change.address.clone() };
+    if outcome != Outcome::NotTaken && sent.change.action.takes_access() {
+        facts.removed.insert(address);
+    } else {
+        facts.removed.remove(&address);
+    }
     if outcome == Outcome::NotTaken {
         if let (Some(Entity::User(user)), Action::Invite) = (&sent.change.after, sent.change.action) {
             // The mail may have been sent.
-            facts.invitations.insert(user.email.clone(), invitation(sent.at, InvitationState::Unsure));
+            let unsure = invitation(sent.at, InvitationState::Unsure, false);
+            facts.invitations.insert(user.email.clone(), unsure);
         }
         facts.not_taken.push(NotTaken { at: sent.at, change: sent.change.clone(), left_as: None });
         return;
@@ -198,7 +218,7 @@ fn record_outcome(sent: &SentMutation<'_>, facts: &mut Facts) {
                     InvitationState::Unsure
                 }
             };
-            facts.invitations.insert(user.email.clone(), invitation(sent.at, state));
+            facts.invitations.insert(user.email.clone(), invitation(sent.at, state, sent.confirmed));
             if outcome == Outcome::Done {
                 facts.cancelled_to_correct.remove(&user.email);
             }
@@ -222,8 +242,9 @@ fn record_outcome(sent: &SentMutation<'_>, facts: &mut Facts) {
     }
 }
 
-fn invitation(at: Timestamp, state: InvitationState) -> Invitation {
-    Invitation { at, state, seen: false, accepted: false, hidden_at_first: false }
+fn invitation(at: Timestamp, state: InvitationState, confirmed: bool) -> Invitation {
+    let mail_unproven = !confirmed;
+    Invitation { at, state, seen: false, accepted: false, mail_unproven, hidden_at_first: false }
 }
 
 /// Records that a user may be disabled. A later update of the user that is done removes the record, because only a

@@ -11,56 +11,9 @@ use super::PlanInput;
 use super::admins::{self, Admins};
 use super::roles::PlannedRoles;
 use rolecall_model::{
-    Action, Address, Cause, Change, Code, DesiredUser, Email, Entity, Finding, Guardrail, KeyName, Kind, Refusal,
-    RoleName, Scope, Seen, User,
+    Action, Address, Cause, Change, DesiredUser, Email, Entity, Guardrail, KeyName, Kind, Refusal, RoleName,
+    Scope, Seen, User,
 };
-
-/// Warns about protected addresses that no entity has: they are probably typos.
-pub(super) fn unmatched_protected(input: &PlanInput<'_>) -> Vec<Finding> {
-    let PlanInput { desired, live, .. } = *input;
-    if desired.guardrails.protected.is_empty() {
-        return Vec::new();
-    }
-    let users = live.users.items.iter().map(|user| Address::user(&user.email).with_id(&user.id));
-    let keys = live.keys().iter().map(|key| Address::key(&key.name).with_id(&key.id));
-    let roles = live.roles().iter().map(|role| Address::role(&role.name));
-    let teams = live.teams().iter().map(|team| Address::team(&team.name));
-    let desired_teams = desired.teams.iter().map(|desired| Address::team(&desired.name));
-    let organization = live.organization_entity.iter().map(|_| Address::organization());
-    let teams = teams.chain(desired_teams).chain(organization);
-    let invited = live.invitations().iter().map(|invitation| Address::user(&invitation.email));
-    let desired_users = desired.users.iter().map(|desired| Address::user(&desired.email));
-    let desired_roles = desired
-        .roles
-        .iter()
-        .map(|desired| &desired.name)
-        .chain(desired.containment_role.as_deref())
-        .map(Address::role);
-    let known: Vec<Address> = users
-        .chain(keys)
-        .chain(roles)
-        .chain(teams)
-        .chain(invited)
-        .chain(desired_users)
-        .chain(desired_roles)
-        .collect();
-    let is_read = |kind: Kind| kind != Kind::Key || live.keys.is_some();
-    let unknown = desired
-        .guardrails
-        .protected
-        .iter()
-        .filter(|(address, _)| is_read(address.kind()) && !known.iter().any(|known| address.covers(known)));
-    unknown
-        .map(|(address, place)| {
-            Finding::warning(
-                Code::UnmatchedAddress,
-                place.clone(),
-                format!("`{address}` is protected, but no entity has that address."),
-            )
-            .hint("Check the spelling. `rolecall drift` shows every address.")
-        })
-        .collect()
-}
 
 /// Returns the guardrails that a plan breaks, before any exception is applied.
 pub(super) fn find_refusals(
