@@ -93,6 +93,7 @@ impl Facts {
 
 /// An invitation that we sent.
 #[derive(Clone, Debug, PartialEq)]
+#[expect(clippy::struct_excessive_bools, reason = "the flags are independent of each other")]
 pub struct Invitation {
     pub at: Timestamp,
     pub state: InvitationState,

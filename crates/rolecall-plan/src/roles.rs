@@ -248,13 +248,12 @@ fn update(
 ) {
     let permissions = match &desired.permissions {
         Some(desired_permissions) => {
-            match resolve::permissions(input, Holder::Role, desired_permissions, &mut builder.findings) {
-                Some(permissions) => permissions,
-                None => {
-                    planned_roles.set(&role.name, PlannedRole::Held);
-                    return;
-                }
-            }
+            let found = resolve::permissions(input, Holder::Role, desired_permissions, &mut builder.findings);
+            let Some(permissions) = found else {
+                planned_roles.set(&role.name, PlannedRole::Held);
+                return;
+            };
+            permissions
         }
         None => role.permissions.clone(),
     };

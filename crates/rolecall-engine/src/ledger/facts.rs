@@ -22,6 +22,7 @@ use rolecall_model::{
 };
 
 /// A mutation: its intent and what later records say about it.
+#[expect(clippy::struct_excessive_bools, reason = "the flags are independent of each other")]
 struct SentMutation<'a> {
     run: &'a str,
     at: Timestamp,
