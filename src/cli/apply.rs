@@ -18,7 +18,7 @@ use super::out::Out;
 use super::progress::Progress;
 use super::reports::Reports;
 use super::selection::Selected;
-use super::session::{Connections, Session, has_unread_lists};
+use super::session::{Connections, Session};
 use super::{APPROVAL, CONNECTION, Connection, OUTPUT, Paths, Planning, approval, undo};
 use crate::report::{self, Applied, Format, Outcomes, Subject};
 use rolecall_engine::apply::{Apply, Step, record_observed};
@@ -241,8 +241,9 @@ impl Run<'_> {
         self.print(&report::plan_text(&document(&plan), layout));
         self.note(|applied| applied.plan = Some(plan.clone()));
         may_be_sent(&plan)?;
-        // The plan leaves out what rests on an incomplete list. Then the run is not a success.
-        let restricted = restricted.and(if has_unread_lists(&plan) { Exit::Error } else { Exit::Done });
+        // The plan leaves out what rests on an incomplete list, and entries with an error. Then the run is not a
+        // success.
+        let restricted = restricted.and(if organization.lacks_selected(&plan) { Exit::Error } else { Exit::Done });
         if plan.sealed.mutations.is_empty() {
             return Ok(restricted);
         }
@@ -299,7 +300,7 @@ impl Run<'_> {
                 .map_err(|why| Failure::error(format!("{} Nothing was sent.", sentence(why))))?;
         }
         let planned = organization.plan(&live, &ledger.facts(), None)?;
-        self.out.findings(&planned.warnings, &self.session.sources());
+        self.out.findings(&planned.findings, &self.session.sources());
         Ok((planned.plan, live))
     }
 

@@ -8,7 +8,7 @@ use super::connect::Connected;
 use super::exit::Failure;
 use super::selection;
 use rolecall_engine::ledger::{Ledger, Record};
-use rolecall_model::{Address, Desired, Facts, Identity, Inventory, Live, OrganizationPlan, Sealed};
+use rolecall_model::{Address, Desired, Facts, HoldReason, Identity, Inventory, Live, OrganizationPlan, Sealed};
 use rolecall_plan::{PlanInput, Planned, Selection, plan, select};
 
 /// The approved changes that are still valid.
@@ -99,6 +99,15 @@ impl Organization<'_> {
         }
         let chosen = self.chosen(&whole.sealed)?;
         Ok(self.plan(live, facts, Some(&Approved { still_valid: &chosen, seal: None }))?.plan)
+    }
+
+    /// Returns whether a list that couldn't be read, or an error of a selected entry, kept changes out of the plan.
+    pub fn lacks_selected(&self, plan: &OrganizationPlan) -> bool {
+        plan.sealed.holds.iter().any(|hold| match hold.reason {
+            HoldReason::Unreadable { .. } => true,
+            HoldReason::Unplannable { .. } => self.selection.matches(&hold.address),
+            _ => false,
+        })
     }
 
     /// Returns the selected changes, with the changes that they depend on.

@@ -107,7 +107,14 @@ pub(super) fn failure(organization: &str, wrong: &[Unselectable]) -> Failure {
     let texts: Vec<String> = wrong
         .iter()
         .map(|wrong| match wrong {
-            Unselectable::Unmatched(pattern) => format!("no change has the address {}", report::clean(pattern)),
+            Unselectable::Unmatched { pattern, nearest } => {
+                let near = nearest.as_ref().map(|near| format!(" (did you mean {}?)", report::clean(near)));
+                format!("no change has the address {}{}", report::clean(pattern), near.unwrap_or_default())
+            }
+            Unselectable::Held { address, reason } => {
+                let reason = reason.to_string();
+                format!("{} is skipped ({})", report::clean(address), report::clean(reason.trim_end_matches('.')))
+            }
             Unselectable::DependsOnExcluded { change, excluded } => {
                 format!("{} needs {}, which is excluded", report::clean(change), report::clean(excluded))
             }

@@ -18,8 +18,8 @@ use rolecall_config::{Loaded, Source, load};
 use rolecall_engine::ledger::{Ledger, ReadLedger, facts};
 use rolecall_graphql::Quota;
 use rolecall_model::{
-    Address, Code, Desired, Finding, HoldReason, Inventory, Kind, Live, OrganizationPlan, Placed, Plan, RemoteId,
-    Scope, Unread, list_of,
+    Address, Code, Desired, Finding, Inventory, Kind, Live, OrganizationPlan, Placed, Plan, RemoteId, Scope,
+    Unread, list_of,
 };
 
 /// The files and options of a run, checked.
@@ -275,11 +275,11 @@ impl<'a> Session<'a> {
         let mut is_resumable = false;
         for organization in &organizations {
             match self.plan_one(organization, survey, out).await {
-                Ok(organization) => {
-                    if has_unread_lists(&organization) {
+                Ok(planned) => {
+                    if organization.lacks_selected(&planned) {
                         exit = exit.and(Exit::Error);
                     }
-                    plan.organizations.push(organization);
+                    plan.organizations.push(planned);
                 }
                 Err(failure) => {
                     is_resumable |= failure.is_resumable;
@@ -331,7 +331,7 @@ impl<'a> Session<'a> {
         let live = organization.read().await?;
         self.claim(organization, &live)?;
         let planned = organization.plan(&live, &facts, None)?;
-        out.findings(&planned.warnings, &self.sources());
+        out.findings(&planned.findings, &self.sources());
         let mut plan = organization.selected(planned.plan, &live, &facts)?;
         if survey {
             let mut inventory = organization.survey(&live).await?;
@@ -409,9 +409,4 @@ fn manages(desired: &Desired, address: &Address) -> bool {
             desired.manage.keys == Scope::All || desired.keys.iter().any(|key| Address::key(&key.name) == id_free)
         }
     }
-}
-
-/// Returns whether an incomplete list kept changes out of the plan.
-pub(super) fn has_unread_lists(plan: &OrganizationPlan) -> bool {
-    plan.sealed.holds.iter().any(|hold| matches!(hold.reason, HoldReason::Unreadable { .. }))
 }

@@ -6,7 +6,9 @@ use std::fmt::Write as _;
 use super::outline::{name, outlines};
 use super::runs::{Row, Run};
 use super::style::{called, clean};
-use rolecall_model::{Completeness, Finding, HoldClass, OrganizationPlan, Outcome, Plan, Severity, Unread};
+use rolecall_model::{
+    Completeness, Finding, HoldClass, HoldReason, OrganizationPlan, Outcome, Plan, Severity, Unread,
+};
 
 /// The level of an annotation.
 #[derive(Clone, Copy)]
@@ -88,8 +90,10 @@ fn push_organization(text: &mut String, plan: &OrganizationPlan) {
     }
     for hold in plan.sealed.holds.iter().filter(|hold| hold.class == HoldClass::Blocked) {
         let title = format!("{name}: {} needs attention", clean(&hold.address));
-        let place = plan.places.get(&hold.address.to_string()).map(String::as_str);
-        push(text, Level::Warning, place, &title, &clean(&hold.reason));
+        let is_error = matches!(hold.reason, HoldReason::Unplannable { .. });
+        let level = if is_error { Level::Error } else { Level::Warning };
+        let place = plan.places.get(&hold.address.to_string());
+        push(text, level, place.map(String::as_str), &title, &clean(&hold.reason));
     }
     for outline in outlines(plan) {
         let notes: Vec<&str> = outline.notes.iter().map(|note| &*note.text).collect();

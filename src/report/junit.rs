@@ -9,9 +9,11 @@ use super::outline::{name, outlines};
 use super::runs::{Row, Run};
 use super::style::{called, clean};
 use rolecall_config::Source;
-use rolecall_model::{Address, Completeness, Finding, Hold, HoldClass, OrganizationPlan, Outcome, Plan, Unread};
+use rolecall_model::{
+    Address, Completeness, Finding, Hold, HoldClass, HoldReason, OrganizationPlan, Outcome, Plan, Unread,
+};
 
-/// Writes a plan. A case fails if a guardrail refuses the plan, or a list is incomplete.
+/// Writes a plan. A case fails if a guardrail refuses the plan, a list is incomplete, or an entry has an error.
 pub(super) fn plan(plan: &Plan) -> String {
     let suites = plan.organizations.iter().map(|plan| suite(plan, false));
     report("rolecall plan", suites.chain(plan.unread.iter().map(unread)))
@@ -146,7 +148,9 @@ fn held(holds: &[&Hold], is_drift: bool) -> TestCaseStatus {
     let reasons: Vec<String> = holds.iter().map(|hold| clean(&hold.reason)).collect();
     let reasons = reasons.join(" ");
     let class = holds.iter().map(|hold| hold.class).min().unwrap_or(HoldClass::Ignored);
+    let has_error = holds.iter().any(|hold| matches!(hold.reason, HoldReason::Unplannable { .. }));
     match class {
+        HoldClass::Blocked if has_error => failure("error", &reasons),
         HoldClass::Blocked if is_drift => failure("blocked", &reasons),
         HoldClass::Blocked | HoldClass::Waiting | HoldClass::Ignored => {
             let mut status = TestCaseStatus::skipped();

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use super::plural;
 use super::style::{ADD, BOLD, DIM, REMOVE, clean, paint};
 use rolecall_engine::ledger::{Event, Record};
 use rolecall_model::Outcome;
@@ -55,6 +56,9 @@ pub fn ledger(records: &[Record]) -> String {
             }
             Event::Sighting { address, seen: false, accepted: _ } => {
                 format!("     {} is not listed yet", clean(address))
+            }
+            Event::Members { listed } => {
+                format!("     {} listed for the first time", plural(listed.len(), "user"))
             }
             Event::Vanished { address } => format!("     {} is no longer listed", clean(address)),
             Event::Readmitted { address } => format!("     {} is listed again", clean(address)),

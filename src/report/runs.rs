@@ -143,6 +143,7 @@ pub(super) fn of_ledger(records: &[Record]) -> Vec<Run> {
             Event::RunStarted { .. }
             | Event::Delivery { arrived: true, .. }
             | Event::Sighting { .. }
+            | Event::Members { .. }
             | Event::Vanished { .. }
             | Event::Readmitted { .. } => {}
         }

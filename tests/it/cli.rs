@@ -669,7 +669,12 @@ fn what_became_of_an_apply_is_json_for_programs() {
     );
     let failed = plan_of(&env.run(&["apply", "--sandbox", "--auto-approve", "--format", "json", "bad.yaml"]));
     assert_eq!(failed["organizations"][0]["exit"], 1);
-    assert!(failed["organizations"][0]["error"].as_str().unwrap().contains("expiry-in-past"), "{failed}");
+    let holds = failed["organizations"][0]["plan"]["sealed"]["holds"].as_array().unwrap().clone();
+    let of_key = holds.iter().find(|hold| hold["address"] == "key/other").unwrap();
+    assert_eq!(
+        (&of_key["reason"]["is"], &of_key["reason"]["code"]),
+        (&"unplannable".into(), &"expiry-in-past".into())
+    );
 }
 
 #[test]

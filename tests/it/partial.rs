@@ -69,7 +69,9 @@ fn an_address_that_no_change_has_is_an_error() {
             env.run(&["apply", "--sandbox", "--auto-approve", "hive.yaml", option, "user/alcie@acme.example"]);
         assert_eq!(said.code, 1, "{}", said.all());
         assert!(
-            said.stderr.contains("no change has the address user/alcie@acme.example. Nothing was sent"),
+            said.stderr.contains(
+                "no change has the address user/alcie@acme.example (did you mean user/alice@acme.example?)"
+            ),
             "{}",
             said.all()
         );
@@ -166,5 +168,8 @@ fn a_call_for_several_is_made_for_those_that_are_chosen() {
     assert_eq!(only("user/a@x.example"), one("user/a@x.example"));
     // The address of a user also selects their invitation.
     assert_eq!(only("user/b@x.example"), one("invitation/b@x.example"));
-    assert_eq!(only("user/c@*"), Err(vec![Unselectable::Unmatched(pattern("user/c@*"))]));
+    assert_eq!(
+        only("user/c@*"),
+        Err(vec![Unselectable::Unmatched { pattern: pattern("user/c@*"), nearest: None }])
+    );
 }

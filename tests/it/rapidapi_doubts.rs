@@ -180,10 +180,10 @@ fn an_account_that_is_not_found_is_said_to_be_missing() {
     let warned = rig.warnings();
     assert_eq!(warned.iter().map(|it| it.code).collect::<Vec<_>>(), [Code::UnmatchedAddress]);
     assert!(warned[0].message.contains("no account with the address kmi@acme.example"), "{}", warned[0].message);
-    let nothing = ["{ email: kmi@acme.example, absent: true }", "{ email: own@acme.example, status: active }"];
-    for fields in nothing {
-        assert!(Rig::new(world(), &format!("users: [{fields}]")).warnings().is_empty(), "{fields}");
-    }
+    let absent = Rig::new(world(), "users: [{ email: kmi@acme.example, absent: true }]").warnings();
+    assert_eq!(absent.iter().map(|it| it.code).collect::<Vec<_>>(), [Code::UnmatchedAddress]);
+    let there = Rig::new(world(), "users: [{ email: own@acme.example, status: active }]");
+    assert!(there.warnings().is_empty());
 }
 
 #[test]

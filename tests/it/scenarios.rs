@@ -188,7 +188,7 @@ fn what_minting_needs_is_asked_for_all_at_once() {
     let rig =
         Rig::new(world(), "keys: [{ name: new, roles: [A], expires: 2020-01-01T00:00:00Z }, { name: other }]");
     let codes: Vec<Code> = rig.try_plan().unwrap_err().iter().map(|finding| finding.code).collect();
-    assert_eq!(codes, [Code::ExpiryInPast, Code::NoDelivery, Code::IncompleteKey, Code::NoDelivery]);
+    assert_eq!(codes, [Code::NoDelivery, Code::ExpiryInPast, Code::IncompleteKey, Code::NoDelivery]);
 }
 
 #[test]
@@ -837,7 +837,7 @@ fn an_id_that_nobody_has_is_a_warning_even_where_nobody_should() {
         caller: None,
         now: crate::support::rig::now(),
     };
-    let warnings = rolecall_plan::plan(&input).unwrap().warnings;
+    let warnings = rolecall_plan::plan(&input).unwrap().findings;
     assert_eq!(warnings[0].code, Code::UnknownId);
 }
 

@@ -135,9 +135,9 @@ fn organisations() -> impl Strategy<Value = World> {
         (0..TITLES.len(), subsequence(TOKEN_PERMISSIONS, 0..=TOKEN_PERMISSIONS.len()), tree()),
         0..3,
     );
-    let switches = (any::<bool>(), any::<bool>());
+    let switches = (any::<bool>(), any::<bool>(), proptest::option::weighted(0.1, permissions()));
     (roles, proptest::collection::vec(person, PEOPLE), proptest::collection::vec(invited, 2), keys, switches)
-        .prop_map(|(roles, people, invited, keys, (old, gateway))| {
+        .prop_map(|(roles, people, invited, keys, (old, gateway, fillers))| {
             let mut world = world();
             for (name, permissions) in CUSTOM.iter().zip(roles) {
                 if let Some(permissions) = permissions {
@@ -166,6 +166,10 @@ fn organisations() -> impl Strategy<Value = World> {
             }
             for (index, (title, permissions, tree)) in keys.into_iter().enumerate() {
                 world.tokens.push(token(index, TITLES[title], &permissions, stored(&tree, false)));
+            }
+            // With so many roles the list is cut off, and it may lack any of them.
+            for index in 0..if fillers.is_some() { 50 } else { 0 } {
+                role(&mut world, &format!("Filler {index:02}"), fillers.as_deref().unwrap_or_default());
             }
             world.switches.release = if old { Release::V8_1_2 } else { Release::Newest };
             world.switches.app_deployments_kept = true;

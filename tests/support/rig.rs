@@ -356,7 +356,15 @@ impl<P: Platform> Rig<P> {
         asserted: &BTreeSet<Address>,
         only: Option<&BTreeSet<Address>>,
     ) -> Result<OrganizationPlan, Vec<Finding>> {
-        self.planned(live, asserted, only).map(|planned| planned.plan)
+        let planned = self.planned(live, asserted, only)?;
+        let (errors, warnings): (Vec<Finding>, Vec<Finding>) =
+            planned.findings.into_iter().partition(Finding::is_error);
+        if errors.is_empty() { Ok(planned.plan) } else { Err(errors.into_iter().chain(warnings).collect()) }
+    }
+
+    /// Plans all entries but those that have an error.
+    pub fn plan_without_errors(&self) -> OrganizationPlan {
+        self.planned(&self.read().unwrap(), &BTreeSet::new(), None).unwrap().plan
     }
 
     pub fn planned(
@@ -381,9 +389,9 @@ impl<P: Platform> Rig<P> {
         plan(&input)
     }
 
-    /// Returns the warnings of the plan.
+    /// Returns the findings of a plan that has no errors: warnings.
     pub fn warnings(&self) -> Vec<Finding> {
-        self.planned(&self.read().unwrap(), &BTreeSet::new(), None).unwrap().warnings
+        self.planned(&self.read().unwrap(), &BTreeSet::new(), None).unwrap().findings
     }
 
     pub fn plan(&self) -> OrganizationPlan {
@@ -460,6 +468,13 @@ impl<P: Platform> Rig<P> {
             }
         };
         apply.run(plan, &live, &mut self.ledger, &mut on_step).await.unwrap()
+    }
+
+    /// Plans and applies with `--assert` for one entity.
+    pub fn apply_asserting(&mut self, address: &str) -> Report {
+        let live = self.read().unwrap();
+        let plan = self.plan_from(&live, &BTreeSet::from([address.parse().unwrap()]), None).unwrap();
+        self.apply_plan(&plan).unwrap()
     }
 
     pub fn apply(&mut self) -> Report {

@@ -54,6 +54,16 @@ pub enum Action {
     Delete,
 }
 
+impl Action {
+    /// Returns whether somebody or something can do less after this change, or nothing at all.
+    pub fn takes_access(self) -> bool {
+        match self {
+            Self::Disable | Self::RemoveAccess | Self::Cancel | Self::Remove | Self::Delete => true,
+            Self::Invite | Self::Update | Self::Create | Self::Enable => false,
+        }
+    }
+}
+
 /// The reason why a change is planned.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "is", rename_all = "kebab-case")]

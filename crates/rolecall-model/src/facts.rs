@@ -13,6 +13,11 @@ pub struct Facts {
     pub ledger_found: bool,
     /// The latest invitation of each user.
     pub invitations: BTreeMap<Email, Invitation>,
+    /// The users whom a read of an apply has shown, by their id.
+    pub members: BTreeMap<RemoteId, KnownMember>,
+    /// Entities that we removed, disabled or took all access from, and haven't changed since. The addresses have no
+    /// ids.
+    pub removed: BTreeSet<Address>,
     /// Invitations that we cancelled in order to send a corrected one that may never have been sent. The value is
     /// the intended content.
     pub cancelled_to_correct: BTreeMap<Email, User>,
@@ -41,6 +46,12 @@ pub struct Facts {
 }
 
 impl Facts {
+    /// Returns when a read first showed a member with this address whom we haven't removed.
+    pub fn member_since(&self, email: &Email) -> Option<Timestamp> {
+        let known = self.members.values().filter(|known| known.email == *email).map(|known| known.since);
+        known.min().filter(|_| !self.removed.contains(&Address::user(email)))
+    }
+
     /// Records that a read shows a user whom we invited. `accepted`: the read shows that they are a member.
     pub fn record_seen(&mut self, email: &Email, accepted: bool) {
         if let Some(invitation) = self.invitations.get_mut(email) {
@@ -91,6 +102,7 @@ pub struct SentChange {
 
 /// An invitation that we sent.
 #[derive(Clone, Debug, PartialEq)]
+#[expect(clippy::struct_excessive_bools, reason = "the flags are independent of each other")]
 pub struct Invitation {
     pub at: Timestamp,
     pub state: InvitationState,
@@ -99,11 +111,22 @@ pub struct Invitation {
     /// True if a later read has shown the user as a member, on platforms that distinguish members from invited
     /// users.
     pub accepted: bool,
+    /// True if the answer to the invitation was lost or was an error. Then its mail may not have been sent, even if
+    /// the platform lists the invitation.
+    pub mail_unproven: bool,
     /// True if the read right after the invitation didn't show the user. Then the platform hides invited users,
     /// and a user whom it shows later has accepted.
     pub hidden_at_first: bool,
     /// The content of the invitation, if it could not contain everything and no later update has given the rest.
     pub incomplete: Option<User>,
+}
+
+/// A user whom a read has shown.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KnownMember {
+    pub email: Email,
+    /// The time of the first read that showed the user.
+    pub since: Timestamp,
 }
 
 impl Invitation {

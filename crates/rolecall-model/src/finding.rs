@@ -131,8 +131,10 @@ codes! {
     RefusedBefore => "refused-before",
     /// The key expires soon.
     KeyExpires => "key-expires",
-    /// No entity has this protected address.
+    /// Nothing live has an address that the file protects, or says must be removed.
     UnmatchedAddress => "unmatched-address",
+    /// The last day of an exception has passed.
+    ExceptionEnded => "exception-ended",
     /// The file lists the same role twice.
     DuplicateRole => "duplicate-role",
     /// The role is built in, or has the name of a built-in role.
@@ -173,6 +175,14 @@ codes! {
     DuplicateDelivery => "duplicate-delivery",
     /// A person must approve this part of the file before a credential is used for it.
     NeedsApproval => "needs-approval",
+}
+
+impl Code {
+    /// Returns whether a finding says that the file contradicts itself. Then one entry may undo what another asks
+    /// for, so nothing is planned.
+    pub fn is_contradiction(self) -> bool {
+        matches!(self, Self::RoleIsAbsent | Self::TeamIsAbsent)
+    }
 }
 
 impl fmt::Display for Code {

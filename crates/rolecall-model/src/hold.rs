@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Address, RemoteId, RoleName, TeamName};
+use super::{Address, Finding, RemoteId, RoleName, TeamName};
 
 /// A difference that rolecall sees and doesn't change, and the reason.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -79,6 +79,17 @@ pub enum HoldReason {
     KeysUnsupported { step: String },
     /// The invitation was listed earlier and has disappeared.
     InvitationVanished { since: Timestamp },
+    /// The invitation was listed earlier and has disappeared before it could expire. `newcomers` are the users whom
+    /// no read had shown before it was sent.
+    InvitationEnded { since: Timestamp, newcomers: Vec<Address> },
+    /// The invitation is listed, but its answer was lost or was an error, so its mail may not have been sent.
+    /// `step` is how to send another, if the API can't.
+    InvitationMailUnproven {
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        since: Option<Timestamp>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        step: Option<String>,
+    },
     /// The answer to the invitation was lost, so it is unknown whether the mail was sent.
     InvitationUnsure { since: Timestamp },
     /// The user must have no access, but can't be changed before they accept the invitation.
@@ -103,6 +114,8 @@ pub enum HoldReason {
     /// No mutation makes this change.
     #[serde(alias = "no-call")]
     NoMutation,
+    /// The entry of the file has an error that only a comparison with live shows. The other entries are planned.
+    Unplannable { code: String, why: String },
     /// A field differs, and the API can't change it.
     #[serde(alias = "by-hand")]
     ManualStep { field: String, live: Option<String>, desired: String, step: String },
@@ -132,6 +145,17 @@ pub enum HoldReason {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         step: Option<String>,
     },
+    /// The ledger knows the user as a member, and they are no longer one. rolecall has neither invited nor removed
+    /// them.
+    WasMember {
+        since: Timestamp,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        step: Option<String>,
+    },
+    /// The ledger knows the user's account, and it has another address now.
+    Renamed { now: Address },
+    /// The account is the one that the file lists under an earlier address.
+    RenamedFrom { before: Address },
     /// The user can't get the role, because the change of the role is skipped.
     #[serde(alias = "role-held")]
     RoleSkipped { role: RoleName },
@@ -140,11 +164,18 @@ pub enum HoldReason {
     /// The user must be removed, and the role without permissions can't be used.
     #[serde(alias = "not-contained")]
     AccessNotRemoved { role: RoleName, step: String },
+    /// The user must be removed and loses all resources. No role without permissions can be used, so the role stays,
+    /// with what it allows in the organisation itself.
+    RoleKept { role: RoleName, step: String },
     /// The role must be deleted, and users have it to whom this plan gives no other role.
     RoleInUse { by: Vec<Address> },
-    /// The role can't be given, because the platform's incomplete list doesn't contain it.
+    /// The role can't be given, changed or deleted, because the platform's incomplete list doesn't contain it.
     #[serde(alias = "role-out-of-sight")]
-    RoleNotListed { role: RoleName },
+    RoleNotListed {
+        role: RoleName,
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        must_be_removed: bool,
+    },
     /// The platform has a role of this name and doesn't list it.
     RoleExistsUnlisted,
     /// The platform says that the user is a member, and doesn't list them.
@@ -213,6 +244,13 @@ impl HoldReason {
         matches!(self, Self::Unmanaged { privileged: true, .. } | Self::PrivilegeNotWritten { .. })
     }
 
+    /// Returns the reason to hold an entry that has this error.
+    pub fn unplannable(error: &Finding) -> Self {
+        let hint = error.hint.iter().map(|hint| format!(" {hint}"));
+        let why = std::iter::once(error.message.clone()).chain(hint).collect();
+        Self::Unplannable { code: error.code.as_str().to_owned(), why }
+    }
+
     pub fn class(&self) -> HoldClass {
         match self {
             Self::Unmanaged { privileged: true, known: None } | Self::PrivilegeNotWritten { .. } => {
@@ -236,6 +274,8 @@ impl HoldReason {
             | Self::AwaitingApproval { .. }
             | Self::Superseded => HoldClass::Waiting,
             Self::InvitationVanished { .. }
+            | Self::InvitationEnded { .. }
+            | Self::InvitationMailUnproven { .. }
             | Self::InvitationUnsure { .. }
             | Self::InvitationCannotBeCancelled { .. }
             | Self::InvitationExpired { wanted: true, .. }
@@ -254,14 +294,19 @@ impl HoldReason {
             | Self::Protected
             | Self::ManualStep { .. }
             | Self::NoMutation
+            | Self::Unplannable { .. }
             | Self::Unreadable { .. }
             | Self::UnreadableRow { covered: true, .. }
             | Self::Owner { must_be_removed: true }
             | Self::ExternallyManaged { must_be_removed: true }
             | Self::NoLongerMember { .. }
+            | Self::WasMember { .. }
+            | Self::Renamed { .. }
+            | Self::RenamedFrom { .. }
             | Self::RoleSkipped { .. }
             | Self::ProtectsHolders { .. }
             | Self::AccessNotRemoved { .. }
+            | Self::RoleKept { .. }
             | Self::RoleInUse { .. }
             | Self::RoleNotListed { .. }
             | Self::RoleExistsUnlisted

@@ -106,6 +106,26 @@ impl fmt::Display for HoldReason {
                 "The invitation of {} has disappeared and was not accepted. Set `reinvite_expired: true` in the file to send another.",
                 day(since)
             ),
+            Self::InvitationEnded { since, newcomers } => {
+                write!(
+                    f,
+                    "The invitation of {} is no longer listed, and it can't have expired yet. Either it was cancelled, or somebody with another address used its link.",
+                    day(since)
+                )?;
+                if !newcomers.is_empty() {
+                    write!(f, " These members are new since then: {}.", names(newcomers))?;
+                }
+                f.write_str(" Look for the reason, then use `--assert` to send another.")
+            }
+            Self::InvitationMailUnproven { since, step } => write!(
+                f,
+                "Invited{}, but it isn't certain that the mail was sent. Ask the user. {}.",
+                on(since),
+                step.as_ref().map_or_else(
+                    || "Use `--assert` to send another".to_owned(),
+                    |step| format!("Or send another manually: {}", open(step))
+                )
+            ),
             Self::InvitationUnsure { since } => write!(
                 f,
                 "The answer to the invitation of {} was lost, so the mail may have been sent. Ask the user, or use `--assert` to send another.",
@@ -141,6 +161,7 @@ impl fmt::Display for HoldReason {
                 let live = live.as_ref().map_or_else(|| "empty".to_owned(), |live| format!("`{live}`"));
                 write!(f, "The file says `{desired}`, but {field} is {live}. Manual step: {}.", open(step))
             }
+            Self::Unplannable { why, .. } => write!(f, "This entry is skipped, and the others are planned. {why}"),
             Self::Unreadable { list, why } => write!(
                 f,
                 "The list of {list} is incomplete: {}. rolecall makes no change that depends on a missing entry.",
@@ -177,6 +198,24 @@ impl fmt::Display for HoldReason {
                     write!(f, " If the user was disabled, enable them manually: {}.", open(step))
                 })
             }
+            Self::WasMember { since, step } => {
+                write!(
+                    f,
+                    "The user was a member on {} and no longer is. Somebody may have removed them for a reason, so rolecall invites them only with `--assert`.",
+                    day(since)
+                )?;
+                step.as_ref().map_or(Ok(()), |step| {
+                    write!(f, " If the user was disabled, enable them manually: {}.", open(step))
+                })
+            }
+            Self::Renamed { now } => write!(
+                f,
+                "The account that had this address is {now} now. If it is the same person, write that address in the file. To invite another person, use `--assert`."
+            ),
+            Self::RenamedFrom { before } => write!(
+                f,
+                "This account had the address of {before} before, and the file lists it under that address. If it is the same person, write the new address in the file."
+            ),
             Self::RoleSkipped { role } => write!(
                 f,
                 "The role `{role}` can't be given, because the change that the file asks for that role is skipped."
@@ -192,17 +231,23 @@ impl fmt::Display for HoldReason {
                 "The user must be removed but keeps all access, because the role `{role}` can't be used to take it away. Remove the user manually: {}.",
                 open(step)
             ),
+            Self::RoleKept { role, step } => write!(
+                f,
+                "The user must be removed, and the API can't remove them. They lose all resources, but keep what the role `{role}` allows in the organisation itself, because no role without permissions can be used. Remove them manually: {}.",
+                open(step)
+            ),
             Self::RoleInUse { by } => write!(
                 f,
                 "The role can't be deleted. This plan gives no other role to its users: {}.",
                 names(by)
             ),
-            Self::RoleNotListed { role } => write!(
+            Self::RoleNotListed { role, must_be_removed } => write!(
                 f,
-                "The platform's list of roles is incomplete and doesn't contain the role `{role}`. Give the role in the web app, or delete roles that nobody needs."
+                "The platform's list of roles is incomplete and doesn't contain the role `{role}`, which may exist. {} the role in the web app, or delete roles that nobody needs.",
+                if *must_be_removed { "Delete" } else { "Look for" }
             ),
             Self::RoleExistsUnlisted => f.write_str(
-                "The platform has a role of this name, but doesn't list it, because it lists at most 50 roles. Delete roles that nobody needs, or manage this role in the web app.",
+                "The platform has a role of this name, but the last read didn't list it. Perhaps somebody has just created it: plan again. If it is still not listed, the platform lists too few roles: delete roles that nobody needs, or manage this one in the web app.",
             ),
             Self::MemberUnlisted => f.write_str(
                 "The platform says that the user is already a member, but its list of members doesn't contain them. Look in the web app, and report the platform's paging.",

@@ -221,6 +221,16 @@ pub trait Rules: Sync {
     /// Returns whether the platform may wait with a change until a second person approves it.
     fn has_approvals(&self) -> bool;
 
+    /// Returns whether the platform's answers are so unreliable that the next read decides on the outcome of a
+    /// mutation.
+    ///
+    /// For example, RapidAPI answers `true` or `null` to most mutations, and `null` means "not done" as well as
+    /// "unknown". If the next read shows Jane in the team, adding her is done, even if the answer was an error.
+    /// On other platforms a mutation that the platform refused has failed.
+    fn reads_decide(&self) -> bool {
+        false
+    }
+
     /// Returns the permissions that the platform gives to every role.
     fn implied_permissions(&self) -> &'static [&'static str];
 

@@ -50,6 +50,10 @@ pub(super) struct PlanBuilder<'a> {
     pub changes: Vec<Change>,
     pub holds: Vec<Hold>,
     pub findings: Vec<Finding>,
+    /// The errors of single entries. These entries are held, and the others are planned.
+    pub entry_errors: Vec<Finding>,
+    /// The errors in the roles of users, found when their names were resolved.
+    pub unknown_roles: BTreeMap<Place, Vec<Finding>>,
     pub places: BTreeMap<String, String>,
     pub teams: PlannedTeams,
 }
@@ -61,6 +65,8 @@ impl<'a> PlanBuilder<'a> {
             changes: Vec::new(),
             holds: Vec::new(),
             findings: Vec::new(),
+            entry_errors: Vec::new(),
+            unknown_roles: BTreeMap::new(),
             places: BTreeMap::new(),
             teams: PlannedTeams::default(),
         }
@@ -98,6 +104,36 @@ impl<'a> PlanBuilder<'a> {
 
     fn is_acknowledged(&self, address: &Address) -> bool {
         self.input.desired.acknowledged.keys().any(|pattern| pattern.covers(address))
+    }
+
+    /// Plans one entry of the file. If the entry has an error, it is held, and nothing of it is planned. So one thing
+    /// in live that rolecall can't understand doesn't keep others from losing their access. Returns whether the entry
+    /// was planned.
+    pub fn entry(&mut self, address: &Address, plan: impl FnOnce(&mut Self)) -> bool {
+        let (changes, findings) = (self.changes.len(), self.findings.len());
+        plan(self);
+        let found = self.findings.split_off(findings);
+        let of_entry = |finding: &Finding| finding.is_error() && !finding.code.is_contradiction();
+        let (errors, others): (Vec<Finding>, Vec<Finding>) = found.into_iter().partition(of_entry);
+        self.findings.extend(others);
+        if !errors.is_empty() {
+            self.changes.truncate(changes);
+        }
+        let is_planned = errors.is_empty();
+        for error in errors {
+            self.entry_error(address, error);
+        }
+        is_planned
+    }
+
+    /// Holds an entry because of an error.
+    pub fn entry_error(&mut self, address: &Address, error: Finding) {
+        if self.entry_errors.contains(&error) {
+            return;
+        }
+        self.hold(address.clone(), HoldReason::unplannable(&error));
+        self.places.entry(address.to_string()).or_insert_with(|| error.place.to_string());
+        self.entry_errors.push(error);
     }
 
     /// Adds a change to the plan, or holds it if it must not be made. Returns whether it was added.

@@ -10,7 +10,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::verify::{Observation, in_effect};
 use rolecall_model::{
-    Address, Email, Entity, Facts, HeldChange, HoldReason, Kind, Live, RemoteId, RoleName, Rules, SentDisable,
+    Address, Email, Entity, Facts, HeldChange, HoldReason, Kind, Live, LiveUser, RemoteId, RoleName, Rules,
+    SentDisable,
 };
 
 /// The facts that a read shows for the first time, to be recorded in the ledger.
@@ -60,6 +61,13 @@ pub fn ledger_updates(facts: &Facts, live: &Live, rules: &dyn Rules) -> Observed
         facts.not_taken.iter().filter(|earlier| in_effect(&earlier.change, None, live) == Observation::InEffect);
     let settled = in_effect.map(|earlier| earlier.change.address.clone()).collect();
     Observed { seen, vanished, readmitted, settled }
+}
+
+/// Returns the users whom no earlier apply has recorded, or recorded with another address.
+pub fn newly_listed(facts: &Facts, live: &Live) -> BTreeSet<Address> {
+    let is_known = |user: &LiveUser| facts.members.get(&user.id).is_some_and(|known| known.email == user.email);
+    let new = live.users.items.iter().filter(|user| !is_known(user));
+    new.map(|user| Address::user(&user.email).with_id(&user.id)).collect()
 }
 
 /// Returns the facts of the ledger, updated by what a read shows.

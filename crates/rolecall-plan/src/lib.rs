@@ -24,6 +24,7 @@ mod seal;
 mod seats;
 mod select;
 mod teams;
+mod unmatched;
 mod users;
 mod verify;
 
@@ -34,12 +35,13 @@ use jiff::Timestamp;
 pub use approve::{Approval, ApprovalProgress, Stale, compare, resume};
 pub use drift_delta::{DriftDelta, ReportedDrift, drift_delta};
 pub use keys::retirement;
-pub use ledger_updates::{Observed, ledger_updates};
+pub use ledger_updates::{Observed, ledger_updates, newly_listed};
 pub use seal::{SealError, seal, verify};
 pub use select::{Selection, Unselectable, select};
 pub use verify::{Observation, current_entity, in_effect, mutation_in_effect};
 
 use builder::PlanBuilder;
+use role_names::Resolved;
 use rolecall_model::{
     Address, Code, Completeness, Desired, Email, Facts, Finding, Gap, HoldReason, Identity, Kind, Live,
     OrganizationPlan, Permission, RemoteId, RoleName, Rules, Scope, Sealed, Site, UnreadableRow,
@@ -106,25 +108,26 @@ impl PlanInput<'_> {
     }
 }
 
-/// A plan, with the warnings that were found on the way.
+/// A plan, with the findings that were made on the way: warnings, and the errors of entries that are held.
 #[derive(Debug)]
 pub struct Planned {
     pub plan: OrganizationPlan,
-    pub warnings: Vec<Finding>,
+    pub findings: Vec<Finding>,
 }
 
 /// Plans one organisation.
 ///
 /// # Errors
 ///
-/// Returns all findings at once, warnings included, if at least one of them is an error.
+/// Returns all findings at once, warnings included, if at least one is an error that doesn't belong to a single
+/// entry. An entry that has an error is held, and the others are planned.
 pub fn plan(input: &PlanInput<'_>) -> Result<Planned, Vec<Finding>> {
     let facts = ledger_updates::facts_after_read(input.facts, input.live, input.rules);
-    let mut unknown = Vec::new();
-    let desired = role_names::resolve_role_names(input.desired, input.live, &mut unknown);
+    let Resolved { desired, findings, of_users } = role_names::resolve_role_names(input.desired, input.live);
     let input = &PlanInput { facts: &facts, desired: &desired, ..*input };
     let mut builder = PlanBuilder::new(input);
-    builder.findings = unknown;
+    builder.findings = findings;
+    builder.unknown_roles = of_users;
     let PlanInput { desired, live, .. } = *input;
     if *desired.organization != live.organization {
         return Err(vec![wrong_organization(input)]);
@@ -143,16 +146,18 @@ pub fn plan(input: &PlanInput<'_>) -> Result<Planned, Vec<Finding>> {
         roles::add_allowed_effects(&planned_roles, &mut builder);
     }
     hold_unreadable_rows(input, &mut builder);
-    builder.findings.extend(guardrails::unmatched_addresses(input));
+    builder.findings.extend(unmatched::unmatched(input));
     if let Some(only) = input.only {
         builder.changes.retain(|change| only.contains(&change.address));
     }
     seats::hold_without_seat(input, &mut builder);
-    let (errors, mut warnings): (Vec<_>, Vec<_>) = builder.findings.drain(..).partition(Finding::is_error);
+    let entry_errors = std::mem::take(&mut builder.entry_errors);
+    let (errors, warnings): (Vec<_>, Vec<_>) = builder.findings.drain(..).partition(Finding::is_error);
     if !errors.is_empty() {
-        return Err(errors.into_iter().chain(warnings).collect());
+        return Err(errors.into_iter().chain(entry_errors).chain(warnings).collect());
     }
-    warnings.sort_by(|a, b| (&a.place, a.code).cmp(&(&b.place, b.code)));
+    let mut findings: Vec<Finding> = entry_errors.into_iter().chain(warnings).collect();
+    findings.sort_by(|a, b| (&a.place, a.code).cmp(&(&b.place, b.code)));
     let admins = admins::count(input, &builder.changes);
     let refusals = guardrails::find_refusals(input, &builder.changes, &admins, &planned_roles);
     builder.changes.sort_by(|a, b| a.address.cmp(&b.address));
@@ -186,7 +191,7 @@ pub fn plan(input: &PlanInput<'_>) -> Result<Planned, Vec<Finding>> {
         requests: live.requests,
         inventory: None,
     };
-    Ok(Planned { plan, warnings })
+    Ok(Planned { plan, findings })
 }
 
 /// Holds every row that can't be read. What the file says about such an entity isn't planned.

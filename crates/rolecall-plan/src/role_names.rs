@@ -1,16 +1,25 @@
 //! Resolves the roles that a file names. A file may give a role's name or its key; plans use one unambiguous name.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rolecall_model::{
     AssignableRole, Code, Desired, Email, Finding, Live, Place, Placed, RoleName, list_of, nearest, quote,
 };
 
-/// Returns the desired state with each role under the name that reads and plans use. Adds a finding for each name
-/// that is unknown or ambiguous.
-pub(super) fn resolve_role_names(desired: &Desired, live: &Live, findings: &mut Vec<Finding>) -> Desired {
-    let mut resolved = desired.clone();
-    let Some(roles) = &live.assignable else { return resolved };
+/// The desired state with each role under the name that reads and plans use.
+pub(super) struct Resolved {
+    pub desired: Desired,
+    /// The problems of the organisation's roles.
+    pub findings: Vec<Finding>,
+    /// The unknown and ambiguous names in users' entries, by the place of the entry.
+    pub of_users: BTreeMap<Place, Vec<Finding>>,
+}
+
+/// Resolves the roles of all users.
+pub(super) fn resolve_role_names(desired: &Desired, live: &Live) -> Resolved {
+    let (mut resolved, mut findings) = (desired.clone(), Vec::new());
+    let mut of_users: BTreeMap<Place, Vec<Finding>> = BTreeMap::new();
+    let Some(roles) = &live.assignable else { return Resolved { desired: resolved, findings, of_users } };
     if !roles.organization.iter().any(|role| role.admin) {
         findings.push(no_admin(desired, &roles.organization));
     }
@@ -26,20 +35,21 @@ pub(super) fn resolve_role_names(desired: &Desired, live: &Live, findings: &mut 
                 .hint("Set `admin_role` to the role whose members administrate the organisation."),
         );
     }
-    let mut found = |wanted: &RoleName, place: &Place, among: &[AssignableRole], whose: &str| {
-        find(wanted, among).map_or_else(
-            |other| {
-                findings.push(not_found(wanted, place, among, whose, &other));
-                wanted.clone()
-            },
-            Clone::clone,
-        )
-    };
-    let mut without_default = Vec::new();
     for user in &mut resolved.users {
+        let mut problems = Vec::new();
+        let mut found = |wanted: &RoleName, place: &Place, among: &[AssignableRole], whose: &str| {
+            find(wanted, among).map_or_else(
+                |other| {
+                    problems.push(not_found(wanted, place, among, whose, &other));
+                    wanted.clone()
+                },
+                Clone::clone,
+            )
+        };
+        let mut without_default = None;
         if let Some(Placed { value, place }) = &mut user.roles {
             if value.is_empty() && roles.default_in_organization().is_none() {
-                without_default.push((user.email.clone(), place.clone()));
+                without_default = Some(no_default(&user.email, place, &roles.organization));
             }
             let names = value.iter().map(|role| found(role, place, &roles.organization, "in the organisation"));
             *value = names.collect::<BTreeSet<RoleName>>();
@@ -48,9 +58,12 @@ pub(super) fn resolve_role_names(desired: &Desired, live: &Live, findings: &mut 
         for Placed { value, place } in given.filter_map(|team| team.value.as_mut()) {
             *value = found(value, place, &roles.team, "in teams");
         }
+        problems.extend(without_default);
+        if !problems.is_empty() {
+            of_users.insert(user.place.clone(), problems);
+        }
     }
-    findings.extend(without_default.iter().map(|(email, place)| no_default(email, place, &roles.organization)));
-    resolved
+    Resolved { desired: resolved, findings, of_users }
 }
 
 /// Reports a user with `roles: []` on a hub that has no default role.

@@ -133,30 +133,28 @@ pub(super) fn plan_roles(input: &PlanInput<'_>, builder: &mut PlanBuilder<'_>) -
         planned_roles.set(&RoleName::seen(&*row.address.name), PlannedRole::Held);
     }
     for desired in &input.desired.roles {
-        if input.live.is_unreadable(&Address::role(&desired.name)) {
+        let address = Address::role(&desired.name);
+        if input.live.is_unreadable(&address) {
             continue;
         }
-        match (input.live.role(&desired.name), desired.absent) {
+        let planned_roles = &mut planned_roles;
+        builder.entry(&address, |builder| match (input.live.role(&desired.name), desired.absent) {
             (Some(role), _) if role.locked => builder.findings.push(locked(desired)),
             (None, true) => {
-                if list.completeness.is_incomplete() {
-                    builder.hold(
-                        Address::role(&desired.name),
-                        HoldReason::RoleNotListed { role: desired.name.clone() },
-                    );
+                if planned_roles.truncated {
+                    builder.hold(address.clone(), not_listed(desired));
                 }
             }
             (Some(_), true) => planned_roles.set(&desired.name, PlannedRole::Deleted),
-            (None, false) => create(input, desired, &mut planned_roles, builder),
+            (None, false) => create(input, desired, planned_roles, builder),
             (Some(role), false) => {
                 let privileged = input.privileged_among(role.permissions.clone());
                 if desired.permissions.is_none() && !privileged.is_empty() {
-                    let address = Address::role(&role.name);
-                    builder.hold_unwritten(address, &desired.place, "permissions", &privileged);
+                    builder.hold_unwritten(address.clone(), &desired.place, "permissions", &privileged);
                 }
-                update(input, desired, role, &mut planned_roles, builder);
+                update(input, desired, role, planned_roles, builder);
             }
-        }
+        });
     }
     if let Some(reason) = list.completeness.hold_if_incomplete("roles")
         && input.desired.manage.roles == Scope::All
@@ -178,6 +176,10 @@ pub(super) fn plan_roles(input: &PlanInput<'_>, builder: &mut PlanBuilder<'_>) -
         }
     }
     planned_roles
+}
+
+fn not_listed(desired: &DesiredRole) -> HoldReason {
+    HoldReason::RoleNotListed { role: desired.name.clone(), must_be_removed: desired.absent }
 }
 
 fn locked(desired: &DesiredRole) -> Finding {
@@ -202,6 +204,12 @@ fn create(
     if desired.permissions.is_none() {
         missing.push("`permissions`");
     }
+    if !missing.is_empty() && planned_roles.truncated {
+        // The role may exist, and then the entry needs no more than it has.
+        builder.hold(Address::role(&desired.name), not_listed(desired));
+        planned_roles.set(&desired.name, PlannedRole::Held);
+        return;
+    }
     if !missing.is_empty() {
         let message = format!(
             "The role {} doesn't exist yet, and creating it requires {}.",
@@ -218,8 +226,7 @@ fn create(
         resolve::permissions(input, Holder::Role, desired_permissions, &mut builder.findings)
     });
     let (Some(description), Some(permissions)) = (desired.description.clone(), permissions) else {
-        // Count the role as existing, so that users who have it don't add more findings.
-        planned_roles.set(&desired.name, PlannedRole::Kept(BTreeSet::new()));
+        planned_roles.set(&desired.name, PlannedRole::Held);
         return;
     };
     let change = creation(&desired.name, description, permissions.clone(), Cause::Declared);
@@ -247,10 +254,12 @@ fn update(
 ) {
     let permissions = match &desired.permissions {
         Some(desired_permissions) => {
-            match resolve::permissions(input, Holder::Role, desired_permissions, &mut builder.findings) {
-                Some(permissions) => permissions,
-                None => return,
-            }
+            let found = resolve::permissions(input, Holder::Role, desired_permissions, &mut builder.findings);
+            let Some(permissions) = found else {
+                planned_roles.set(&role.name, PlannedRole::Held);
+                return;
+            };
+            permissions
         }
         None => role.permissions.clone(),
     };
@@ -279,8 +288,26 @@ fn update(
 const CONTAINMENT_DESCRIPTION: &str =
     "Holds people who must have no access and can't be removed. Kept by rolecall.";
 
+/// Returns the name of a role that allows nothing, for users whose access is removed: the containment role, or
+/// else any other. The containment role may still have to be created.
+pub(super) fn role_without_permissions(
+    input: &PlanInput<'_>,
+    planned_roles: &mut PlannedRoles,
+    builder: &mut PlanBuilder<'_>,
+) -> Option<RoleName> {
+    containment_role(input, planned_roles, builder).or_else(|| {
+        let is_empty = |state: &RoleState| {
+            let before = state.before.as_ref().is_some_and(BTreeSet::is_empty);
+            before && matches!(&state.planned, PlannedRole::Kept(after) if after.is_empty())
+        };
+        let mut empty = planned_roles.roles.iter().filter(|(_, state)| is_empty(state));
+        empty.next().map(|(name, _)| name.clone())
+    })
+}
+
 /// Returns the name of the containment role, which allows nothing and is given to users whose access is removed.
-/// It may still have to be created. Returns `None` if it isn't configured, is held, or allows something.
+/// It may still have to be created. Returns `None` if it isn't configured, is held, allows something, or can't be
+/// created for sure because the list of roles is incomplete.
 pub(super) fn containment_role(
     input: &PlanInput<'_>,
     planned_roles: &mut PlannedRoles,
@@ -297,12 +324,12 @@ pub(super) fn containment_role(
             );
             let finding = Finding::error(Code::ContainmentRoleHolds, place, message)
                 .hint("Remove its permissions, or name another role with `containment_role`.");
-            if !builder.findings.contains(&finding) {
-                builder.findings.push(finding);
-            }
+            builder.entry_error(&Address::role(&name), finding);
             None
         }
         Some(PlannedRole::Deleted | PlannedRole::Held) => None,
+        // The platform would refuse to create the role if it exists, and the user would keep all access meanwhile.
+        None if planned_roles.truncated => None,
         None => {
             let held = builder.hold_reason(&empty_role(&name)).is_some();
             planned_roles.set(&name, if held { PlannedRole::Held } else { PlannedRole::Kept(BTreeSet::new()) });

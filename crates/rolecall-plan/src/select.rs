@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use rolecall_model::{Address, Mutation, Pattern, Sealed};
+use rolecall_model::{Address, HoldReason, Mutation, Pattern, Sealed, nearest};
 
 /// The changes to keep: those that match a target and no exclusion.
 #[derive(Clone, Debug, Default)]
@@ -30,8 +30,10 @@ impl Selection {
 /// A reason why a plan can't be restricted to a selection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Unselectable {
-    /// No change has this address.
-    Unmatched(Pattern),
+    /// No change has this address. The nearest address of one is told, if one is similar.
+    Unmatched { pattern: Pattern, nearest: Option<String> },
+    /// The plan has no change of this target, because it is held.
+    Held { address: Address, reason: HoldReason },
     /// A selected change depends on an excluded one.
     DependsOnExcluded { change: Address, excluded: Address },
 }
@@ -45,8 +47,17 @@ pub fn select(sealed: &Sealed, selection: &Selection) -> Result<BTreeSet<Address
     let Selection { targets, excluded, leftovers } = selection;
     let addresses: BTreeSet<&Address> = sealed.changes.iter().map(|change| &change.address).collect();
     let unmatched = |pattern: &&Pattern| !addresses.iter().any(|address| pattern.covers(address));
-    let mut problems: Vec<Unselectable> =
-        targets.iter().chain(excluded).filter(unmatched).cloned().map(Unselectable::Unmatched).collect();
+    let held = |pattern: &Pattern| sealed.holds.iter().find(|hold| pattern.covers(&hold.address));
+    let held_targets = targets.iter().filter(unmatched).filter_map(held);
+    let mut problems: Vec<Unselectable> = held_targets
+        .map(|hold| Unselectable::Held { address: hold.address.clone(), reason: hold.reason.clone() })
+        .collect();
+    let unknown = targets.iter().chain(excluded).filter(unmatched).filter(|pattern| held(pattern).is_none());
+    problems.extend(unknown.map(|pattern| {
+        let known: Vec<String> = addresses.iter().map(ToString::to_string).collect();
+        let nearest = nearest(&pattern.to_string(), known.iter().map(String::as_str)).map(ToOwned::to_owned);
+        Unselectable::Unmatched { pattern: pattern.clone(), nearest }
+    }));
     let is_excluded = |address: &Address| excluded.iter().any(|pattern| pattern.covers(address));
     let mut chosen: BTreeSet<Address> =
         addresses.into_iter().filter(|address| selection.matches(address)).cloned().collect();

@@ -58,31 +58,38 @@ pub(super) fn plan_teams(input: &PlanInput<'_>, builder: &mut PlanBuilder<'_>) {
     for row in input.live.unreadable.iter().filter(|row| row.address.kind == Kind::Team) {
         builder.teams.0.insert(TeamName::seen(&*row.address.name), PlannedTeam::Held);
     }
+    let mut listed: BTreeSet<&TeamName> = input.desired.teams.iter().map(|desired| &desired.name).collect();
     for desired in &input.desired.teams {
         if input.live.is_unreadable(&Address::team(&desired.name)) {
             continue;
         }
         let namesakes: Vec<&LiveTeam> = list.items.iter().filter(|team| team.raw_name == desired.name).collect();
-        match (input.live.team(&desired.name), &namesakes[..]) {
-            (Some(team), _) if desired.absent => delete(input, team, Some(desired), builder),
-            (Some(team), _) => update(desired, team, builder),
-            (None, [_, _, ..]) => builder.findings.push(ambiguous(desired, &namesakes)),
-            (None, _) => match &incomplete {
-                Some(reason) => {
-                    builder.hold(Address::team(&desired.name), reason.clone());
+        builder.entry(&Address::team(&desired.name), |builder| {
+            match (input.live.team(&desired.name), &namesakes[..]) {
+                (Some(team), _) if desired.absent => delete(input, team, Some(desired), builder),
+                (Some(team), _) => update(desired, team, builder),
+                (None, [_, _, ..]) => {
+                    builder.findings.push(ambiguous(desired, &namesakes));
                     builder.teams.0.insert(desired.name.clone(), PlannedTeam::Held);
+                    // The entry means one of them, so none counts as unlisted.
+                    listed.extend(namesakes.iter().map(|team| &team.name));
                 }
-                None if desired.absent => {}
-                None => create(desired, builder),
-            },
-        }
+                (None, _) => match &incomplete {
+                    Some(reason) => {
+                        builder.hold(Address::team(&desired.name), reason.clone());
+                        builder.teams.0.insert(desired.name.clone(), PlannedTeam::Held);
+                    }
+                    None if desired.absent => {}
+                    None => create(desired, builder),
+                },
+            }
+        });
     }
     if input.desired.manage.teams == Scope::All
         && let Some(reason) = &incomplete
     {
         builder.hold(Address::every(Kind::Team), reason.clone());
     }
-    let listed: BTreeSet<&TeamName> = input.desired.teams.iter().map(|desired| &desired.name).collect();
     for team in list.items.iter().filter(|team| !listed.contains(&team.name)) {
         if input.desired.manage.teams == Scope::Listed {
             builder.hold(Address::team(&team.name), HoldReason::Unmanaged { privileged: false, known: None });

@@ -127,16 +127,6 @@ pub trait Provider: Rules {
         redactor: &Redactor,
     ) -> Result<MutationResult, CallError>;
 
-    /// Returns whether the platform's answers are so unreliable that the next read decides on the outcome of a
-    /// mutation.
-    ///
-    /// For example, RapidAPI answers `true` or `null` to most mutations, and `null` means "not done" as well as
-    /// "unknown". If the next read shows Jane in the team, adding her is done, even if the answer was an error.
-    /// On other platforms a mutation that the platform refused has failed.
-    fn reads_decide(&self) -> bool {
-        false
-    }
-
     /// Returns whether a mutation that was answered with HTTP 429 is known not to have run, so that it may be sent
     /// again.
     fn may_retry_rate_limited(&self) -> bool {

@@ -30,7 +30,7 @@ use rolecall_model::{
     Action, Address, Change, Desired, HoldReason, Live, Mutation, OrganizationPlan, Outcome, Override, Refusal,
     RemoteId, Rules, Sealed, Site,
 };
-use rolecall_plan::{Observed, PlanInput, ledger_updates, plan};
+use rolecall_plan::{Observed, PlanInput, ledger_updates, newly_listed, plan};
 use rolecall_providers::Provider;
 
 /// Everything that an apply needs, apart from the plan and the ledger.
@@ -226,6 +226,11 @@ impl Apply<'_> {
             organization.overrides.clone()
         {
             self.append(ledger, Event::Override { guardrail, message, plan, until, reason })?;
+        }
+        // Later runs tell by this who has left, and who came after an invitation was sent.
+        let listed = newly_listed(&ledger.facts(), live);
+        if !listed.is_empty() {
+            self.append(ledger, Event::Members { listed })?;
         }
         let mut execution = executor::Execution::new(self, organization, live, ledger, on_step);
         execution.send_all().await;

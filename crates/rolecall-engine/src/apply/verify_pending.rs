@@ -29,7 +29,7 @@ struct Shown {
 impl Execution<'_> {
     /// Returns whether the outcome of a mutation is open, so that a read has to settle it.
     pub(super) fn is_open(&self, index: usize) -> bool {
-        let reads_decide = self.apply.provider.reads_decide();
+        let reads_decide = self.apply.provider.rules().reads_decide();
         let open = |step: &Step| match step.outcome {
             Outcome::Unsure => true,
             Outcome::Failed => step.rejected && reads_decide,
@@ -85,7 +85,7 @@ impl Execution<'_> {
 
     /// Settles all open outcomes by a read.
     fn settle_open(&mut self, live: &Live) {
-        let reads_decide = self.apply.provider.reads_decide();
+        let reads_decide = self.apply.provider.rules().reads_decide();
         let open: Vec<usize> = self.steps.keys().copied().filter(|index| self.is_open(*index)).collect();
         self.read_decided.extend(&open);
         for Shown { index, step_index, seen, id } in self.shown(live, &open) {

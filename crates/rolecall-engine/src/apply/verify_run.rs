@@ -75,7 +75,7 @@ pub(super) async fn verify_run(
             )),
             (Outcome::NotTaken, Observation::InEffect) => done("A read shows the change in effect."),
             // This platform's answers are unreliable, so trust the read.
-            (Outcome::Failed, Observation::InEffect) if step.rejected && apply.provider.reads_decide() => {
+            (Outcome::Failed, Observation::InEffect) if step.rejected && apply.provider.rules().reads_decide() => {
                 done("The platform answered with an error, but a read shows the change in effect.")
             }
             (Outcome::Unsure, Observation::InEffect) if change.action == Action::Invite && !step.first_step => {

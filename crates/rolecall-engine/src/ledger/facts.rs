@@ -18,10 +18,11 @@ use jiff::Timestamp;
 use super::{Event, Record};
 use rolecall_model::{
     Action, Address, Change, DisableAnswer, Effect, Email, Entity, Facts, HeldChange, Invitation, InvitationState,
-    Key, Kind, LostMint, MintedKey, NotTaken, Outcome, RemoteId, Seen, SentChange, SentDisable, User,
+    Key, Kind, KnownMember, LostMint, MintedKey, NotTaken, Outcome, RemoteId, Seen, SentChange, SentDisable, User,
 };
 
 /// A mutation: its intent and what later records say about it.
+#[expect(clippy::struct_excessive_bools, reason = "the flags are independent of each other")]
 struct SentMutation<'a> {
     run: &'a str,
     at: Timestamp,
@@ -32,6 +33,8 @@ struct SentMutation<'a> {
     outcome: Option<Outcome>,
     /// True if the platform itself refused the mutation.
     refused: bool,
+    /// True if the first answer had no error.
+    confirmed: bool,
     id: Option<&'a RemoteId>,
     arrived: bool,
 }
@@ -57,6 +60,13 @@ pub fn facts(records: &[Record]) -> Facts {
             Event::Sighting { address, seen, accepted } => {
                 let same_run = invited_in.get(address) == Some(&record.run.as_str());
                 record_sighting(address, *seen, *accepted, same_run, &mut facts);
+            }
+            Event::Members { listed } => {
+                for address in listed {
+                    let Some(id) = &address.id else { continue };
+                    let known = KnownMember { email: Email::seen(&address.name), since: record.at };
+                    facts.members.insert(id.clone(), known);
+                }
             }
             Event::Vanished { address } => address.id.iter().for_each(|id| facts.record_unlisted(id)),
             Event::Readmitted { address } => address.id.iter().for_each(|id| facts.record_readmitted(id)),
@@ -120,6 +130,7 @@ fn gather(records: &[Record]) -> BTreeMap<usize, SentMutation<'_>> {
                     first_step,
                     outcome: None,
                     refused: false,
+                    confirmed: false,
                     id: None,
                     arrived: false,
                 };
@@ -129,6 +140,7 @@ fn gather(records: &[Record]) -> BTreeMap<usize, SentMutation<'_>> {
                 let found = open.get(&(run.as_str(), mutation.as_str(), address));
                 let found = found.and_then(|index| sent.get_mut(index));
                 if let Some(sent) = found {
+                    sent.confirmed |= sent.outcome.is_none() && *outcome == Outcome::Done;
                     sent.outcome = Some(*outcome);
                     sent.refused = *refused;
                     sent.id = id.as_ref().or(sent.id);
@@ -145,6 +157,7 @@ fn gather(records: &[Record]) -> BTreeMap<usize, SentMutation<'_>> {
             Event::RunStarted { .. }
             | Event::Override { .. }
             | Event::Sighting { .. }
+            | Event::Members { .. }
             | Event::Vanished { .. }
             | Event::Readmitted { .. }
             | Event::Settled { .. }
@@ -168,6 +181,7 @@ fn record_first_step(sent: &SentMutation<'_>, facts: &mut Facts) {
             facts.cancelled_to_correct.insert(user.email.clone(), user.clone());
         }
         (Action::Remove, Some(Entity::User(user))) if matches!(outcome, Outcome::Done | Outcome::Unsure) => {
+            facts.removed.insert(Address::user(&user.email));
             facts.invitations.remove(&user.email);
         }
         (_, _) if outcome == Outcome::NotTaken => {
@@ -198,6 +212,12 @@ fn record_outcome(sent: &SentMutation<'_>, facts: &mut Facts) {
     // The change was requested again, and this time the platform accepted it.
     facts.held.remove(&sent.change.address);
     facts.not_taken.retain(|earlier| earlier.change.address != sent.change.address);
+    let address = Address { id: None, ..sent.change.address.clone() };
+    if outcome != Outcome::NotTaken && sent.change.action.takes_access() {
+        facts.removed.insert(address);
+    } else {
+        facts.removed.remove(&address);
+    }
     if outcome == Outcome::NotTaken {
         if let (Some(Entity::User(user)), Action::Invite) = (&sent.change.after, sent.change.action) {
             // The mail may have been sent.
@@ -246,7 +266,16 @@ fn record_outcome(sent: &SentMutation<'_>, facts: &mut Facts) {
 fn invitation(sent: &SentMutation<'_>, user: &User, state: InvitationState) -> Invitation {
     let follows = |effect: &Effect| matches!(effect, Effect::AccessFollows | Effect::RolesFollow);
     let incomplete = sent.change.effects.iter().any(follows).then(|| user.clone());
-    Invitation { at: sent.at, state, seen: false, accepted: false, hidden_at_first: false, incomplete }
+    let mail_unproven = state == InvitationState::Sent && !sent.confirmed;
+    Invitation {
+        at: sent.at,
+        state,
+        seen: false,
+        accepted: false,
+        mail_unproven,
+        hidden_at_first: false,
+        incomplete,
+    }
 }
 
 /// Records that a user may be disabled. A later update of the user that is done removes the record, because only a

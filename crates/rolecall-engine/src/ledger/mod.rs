@@ -24,7 +24,7 @@ use rolecall_model::{
 };
 
 /// The version of the ledger's format. A minor version only adds fields and events.
-pub const LEDGER_VERSION: &str = "2.0";
+pub const LEDGER_VERSION: &str = "2.1";
 
 /// One line of the ledger.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -98,6 +98,8 @@ pub enum Event {
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         accepted: bool,
     },
+    /// The users whom a read showed for the first time, or with another address than before.
+    Members { listed: BTreeSet<Address> },
     /// A read no longer shows a user that rolecall disabled.
     Vanished { address: Address },
     /// A read shows a vanished user again, so somebody else has enabled them.

@@ -11,53 +11,9 @@ use super::PlanInput;
 use super::admins::{self, Admins};
 use super::roles::PlannedRoles;
 use rolecall_model::{
-    Action, Address, Cause, Change, Code, DesiredUser, Email, Entity, Finding, Guardrail, KeyName, Kind, Pattern,
-    Refusal, RoleName, Scope, Seen, User,
+    Action, Address, Cause, Change, DesiredUser, Email, Entity, Guardrail, KeyName, Kind, Pattern, Refusal,
+    RoleName, Scope, Seen, User,
 };
-
-/// Warns about protected and acknowledged addresses that no entity has: they are probably typos, or left over.
-pub(super) fn unmatched_addresses(input: &PlanInput<'_>) -> Vec<Finding> {
-    let PlanInput { desired, live, .. } = *input;
-    if desired.guardrails.protected.is_empty() && desired.acknowledged.is_empty() {
-        return Vec::new();
-    }
-    let users = live.users.items.iter().map(|user| Address::user(&user.email).with_id(&user.id));
-    let keys = live.keys().iter().map(|key| Address::key(&key.name).with_id(&key.id));
-    let roles = live.roles().iter().map(|role| Address::role(&role.name));
-    let teams = live.teams().iter().map(|team| Address::team(&team.name));
-    let desired_teams = desired.teams.iter().map(|desired| Address::team(&desired.name));
-    let organization = live.organization_entity.iter().map(|_| Address::organization());
-    let teams = teams.chain(organization);
-    let invited = live.invitations().iter().map(|invitation| Address::user(&invitation.email));
-    let desired_users = desired.users.iter().map(|desired| Address::user(&desired.email));
-    let desired_roles = desired
-        .roles
-        .iter()
-        .map(|desired| &desired.name)
-        .chain(desired.containment_role.as_deref())
-        .map(Address::role);
-    let live_addresses: Vec<Address> = users.chain(keys).chain(roles).chain(teams).chain(invited).collect();
-    let desired_addresses: Vec<Address> = desired_users.chain(desired_roles).chain(desired_teams).collect();
-    let is_read = |kind: Kind| kind != Kind::Key || live.keys.is_some();
-    let is_live = |pattern: &Pattern| live_addresses.iter().any(|address| pattern.covers(address));
-    let is_desired = |pattern: &Pattern| desired_addresses.iter().any(|address| pattern.covers(address));
-    let protected = desired.guardrails.protected.iter().filter(|(pattern, _)| !is_desired(pattern));
-    // An entry for somebody who isn't there yet would hide privileged access that they get later.
-    let acknowledged = desired.acknowledged.iter();
-    let unmatched =
-        protected.map(|entry| ("protected", entry)).chain(acknowledged.map(|entry| ("acknowledged", entry)));
-    unmatched
-        .filter(|(_, (pattern, _))| is_read(pattern.kind()) && !is_live(pattern))
-        .map(|(what, (pattern, place))| {
-            Finding::warning(
-                Code::UnmatchedAddress,
-                place.clone(),
-                format!("`{pattern}` is {what}, but no entity has that address."),
-            )
-            .hint("Check the spelling. `rolecall drift` shows every address.")
-        })
-        .collect()
-}
 
 /// Returns the guardrails that a plan breaks, before any exception is applied.
 pub(super) fn find_refusals(

@@ -64,7 +64,7 @@ pub(super) fn mint(
     builder: &mut PlanBuilder<'_>,
 ) -> bool {
     let address = Address::key(&desired.name);
-    if let Some(reason) = input.live.keys.as_ref().and_then(|list| list.completeness.hold_if_incomplete("keys")) {
+    if let Some(reason) = super::incomplete(input) {
         builder.hold(address, reason);
         return false;
     }

@@ -10,7 +10,7 @@ use super::builder::PlanBuilder;
 use mint::{RequestedKey, mint, resolve_key};
 use rolecall_model::{
     Action, Address, Cause, Change, Code, DesiredKey, Entity, Finding, HoldReason, Key, KeyName, KeyRemoval, Kind,
-    LiveKey, ManualStep, Placed, RemoteId, Scope, Severity, quote,
+    LiveKey, ManualStep, Placed, RemoteId, Scope, Severity, list_of, quote,
 };
 
 /// The number of days before the expiry of rolecall's own key from which on a warning is given.
@@ -26,6 +26,7 @@ pub(super) fn check_own(input: &PlanInput<'_>, builder: &mut PlanBuilder<'_>) {
     let found = input.live.keys().iter().find(|key| key.id == *id);
     match found {
         None if input.live.is_unreadable_id(Kind::Key, id) => {}
+        None if incomplete(input).is_some() => {}
         None => builder.findings.push(wrong(format!("There is no key with the id {id}."))),
         Some(key) if !key.enabled => builder.findings.push(wrong(format!("The key {id} is disabled."))),
         Some(key) if has_expired(input, key) => builder.findings.push(wrong(format!("The key {id} has expired."))),
@@ -77,17 +78,21 @@ pub(super) fn plan_keys(input: &PlanInput<'_>, builder: &mut PlanBuilder<'_>) {
     }
     let mut listed: BTreeSet<&KeyName> = BTreeSet::new();
     for desired in &input.desired.keys {
-        if let Some(id) = &desired.id {
-            if !input.live.is_unreadable_id(Kind::Key, id) {
-                plan_pinned(input, desired, id, builder);
-            }
-        } else {
+        if desired.id.as_ref().is_some_and(|id| input.live.is_unreadable_id(Kind::Key, id)) {
+            continue;
+        }
+        if desired.id.is_none() && input.live.is_unreadable(&Address::key(&desired.name)) {
             listed.insert(&desired.name);
-            if input.live.is_unreadable(&Address::key(&desired.name)) {
-                continue;
-            }
-            let namesakes = named.get(&desired.name).map(Vec::as_slice).unwrap_or_default();
-            plan_named(input, desired, namesakes, builder);
+            continue;
+        }
+        let namesakes = named.get(&desired.name).map(Vec::as_slice).unwrap_or_default();
+        let address = Address::key(&desired.name).with_id(&desired.id);
+        let is_planned = builder.entry(&address, |builder| match &desired.id {
+            Some(id) => plan_pinned(input, desired, id, builder),
+            None => plan_named(input, desired, namesakes, builder),
+        });
+        if desired.id.is_none() || !is_planned {
+            listed.insert(&desired.name);
         }
     }
     for (name, keys) in &named {
@@ -97,6 +102,11 @@ pub(super) fn plan_keys(input: &PlanInput<'_>, builder: &mut PlanBuilder<'_>) {
             }
         }
     }
+}
+
+/// Returns the reason to hold a change that depends on the absence of a key, if the list of keys is incomplete.
+fn incomplete(input: &PlanInput<'_>) -> Option<HoldReason> {
+    input.live.keys.as_ref().and_then(|list| list.completeness.hold_if_incomplete("keys"))
 }
 
 fn has_expired(input: &PlanInput<'_>, key: &LiveKey) -> bool {
@@ -123,11 +133,20 @@ pub fn retirement(how: KeyRemoval, before: Key, address: Address, cause: Cause) 
 
 fn plan_pinned(input: &PlanInput<'_>, desired: &DesiredKey, id: &RemoteId, builder: &mut PlanBuilder<'_>) {
     let unknown = |why: String| {
-        Finding::error(Code::UnknownId, desired.place.clone(), why)
-            .hint("`rolecall drift` shows the ids of all keys.")
+        let namesakes = input.live.keys().iter().filter(|key| key.name == desired.name);
+        let ids: Vec<&str> = namesakes.map(|key| key.id.as_str()).collect();
+        let hint = match &ids[..] {
+            [] => format!("No key has the name {}. Check both.", desired.name),
+            ids => format!("A key with the name {} has the id {}.", desired.name, list_of(ids, "or")),
+        };
+        Finding::error(Code::UnknownId, desired.place.clone(), why).hint(hint)
     };
     let found = input.live.keys().iter().find(|key| key.id == *id);
     let Some(key) = found else {
+        if let Some(reason) = incomplete(input) {
+            builder.hold(Address::key(&desired.name).with_id(id), reason);
+            return;
+        }
         let finding = unknown(format!("There is no key with the id {id}."));
         // If the key must be removed, a missing id can mean that this is done. It can also be a typo, so it is a
         // warning.
@@ -276,6 +295,10 @@ fn plan_named(input: &PlanInput<'_>, desired: &DesiredKey, namesakes: &[&LiveKey
     }
     if desired.absent {
         let several = namesakes.len() > 1;
+        if let Some(reason) = incomplete(input) {
+            // There may be others with this name.
+            builder.hold(Address::key(&desired.name), reason);
+        }
         for key in current {
             builder
                 .change(retire(input, key, address_of(key, several), Cause::DeclaredAbsent), Some(&desired.place));
@@ -337,7 +360,7 @@ fn plan_unlisted(input: &PlanInput<'_>, key: &LiveKey, namesakes: bool, builder:
         builder.hold_unmanaged(address, privileged);
         return;
     }
-    if let Some(reason) = input.live.keys.as_ref().and_then(|list| list.completeness.hold_if_incomplete("keys")) {
+    if let Some(reason) = incomplete(input) {
         builder.hold(address, reason);
         return;
     }

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::super::PlanInput;
 use super::super::builder::PlanBuilder;
@@ -27,6 +27,24 @@ pub(super) fn since(input: &PlanInput<'_>, invitation: &LiveInvitation) -> Optio
     invitation.created.or(ours.map(|ours| ours.at))
 }
 
+/// Returns the hold of an open invitation that is as the file says: it waits for the user, or its mail may not have
+/// been sent.
+pub(super) fn pending(input: &PlanInput<'_>, invitation: &LiveInvitation) -> HoldReason {
+    let since = since(input, invitation);
+    let ours = input.facts.invitations.get(&invitation.email);
+    // The platform shows the time of the open invitation. If that is much later, somebody has sent another.
+    let is_ours =
+        |at: Timestamp| invitation.created.is_none_or(|created| created <= at + SignedDuration::from_hours(1));
+    // Where answers are unreliable, one that has an error proves nothing about the mail.
+    let told = !input.rules.reads_decide();
+    if told && ours.is_some_and(|ours| ours.mail_unproven && is_ours(ours.at)) {
+        let step = input.rules.manual_step(ManualStep::HandleInvitation).to_owned();
+        let step = (!input.rules.changes_invitations()).then_some(step);
+        return HoldReason::InvitationMailUnproven { since, step };
+    }
+    HoldReason::InvitationPending { since }
+}
+
 /// Holds the open invitations of a user on a platform that can't change invitations.
 pub(super) fn hold_open(
     input: &PlanInput<'_>,
@@ -38,7 +56,7 @@ pub(super) fn hold_open(
     for invitation in open {
         let wanted = desired.roles.as_deref().filter(|roles| !roles.contains(&invitation.role));
         let reason = match wanted {
-            None => HoldReason::InvitationPending { since: since(input, invitation) },
+            None => pending(input, invitation),
             Some(roles) => HoldReason::ManualStep {
                 field: "the role of the invitation".to_owned(),
                 live: Some(invitation.role.to_string()),

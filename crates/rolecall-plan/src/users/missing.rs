@@ -227,7 +227,7 @@ fn plan_invited(
         } else if content.roles_follow {
             HoldReason::RolesFollow { since }
         } else {
-            HoldReason::InvitationPending { since }
+            invited::pending(input, current)
         };
         builder.hold(address, reason);
         return;

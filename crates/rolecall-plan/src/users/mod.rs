@@ -30,11 +30,12 @@ pub(super) fn check_own(input: &PlanInput<'_>, builder: &mut PlanBuilder<'_>) {
         return;
     }
     if !list.completeness.is_incomplete() && !list.items.iter().any(|user| user.email == own.value) {
+        let near = nearest(own.value.as_str(), list.items.iter().map(|user| user.email.as_str()));
+        let near = near.map(|near| format!("Did you mean `{near}`? ")).unwrap_or_default();
         let message = format!("`own.user` is {}, but there is no user with that address.", own.value);
-        builder.findings.push(
-            Finding::error(Code::WrongOwnUser, own.place.clone(), message)
-                .hint("Name the user whose credential rolecall uses. rolecall protects that user's access."),
-        );
+        builder.findings.push(Finding::error(Code::WrongOwnUser, own.place.clone(), message).hint(format!(
+            "{near}Name the user whose credential rolecall uses. rolecall protects that user's access."
+        )));
     }
 }
 
@@ -47,12 +48,19 @@ pub(super) fn plan_users(input: &PlanInput<'_>, planned_roles: &mut PlannedRoles
     let invitations = Invitations::from_live(input);
     let pinned: BTreeSet<&RemoteId> =
         input.desired.users.iter().filter_map(|desired| desired.id.as_ref()).collect();
+    let renamed = renamed(input, &live);
+    let mut listed: BTreeSet<&Email> =
+        input.desired.users.iter().filter(|desired| desired.id.is_none()).map(|desired| &desired.email).collect();
     for desired in &input.desired.users {
         let namesakes = live.get(&desired.email).map(Vec::as_slice).unwrap_or_default();
         if is_unreadable(input, desired, namesakes) {
             continue;
         }
-        match (&desired.id, namesakes) {
+        let address = Address::user(&desired.email).with_id(&desired.id);
+        let is_planned = builder.entry(&address, |builder| match (&desired.id, namesakes) {
+            _ if builder.unknown_roles.contains_key(&desired.place) => {
+                builder.findings.extend(builder.unknown_roles.remove(&desired.place).unwrap_or_default());
+            }
             (Some(id), _) => {
                 plan_pinned(input, desired, id, namesakes, planned_roles, builder);
                 let user_invitations = invitations.of_user(&desired.email);
@@ -61,6 +69,11 @@ pub(super) fn plan_users(input: &PlanInput<'_>, planned_roles: &mut PlannedRoles
                 }
             }
             (None, []) => {
+                let now = renamed.get(&desired.email).filter(|_| !builder.is_asserted(&address));
+                if let Some(now) = now.map(|user| Address::user(&user.email)) {
+                    builder.hold(address.clone(), HoldReason::Renamed { now });
+                    return;
+                }
                 let user_invitations = invitations.of_user(&desired.email);
                 non_members::plan_account(input, desired, user_invitations, builder);
                 missing::plan_missing(input, desired, user_invitations, planned_roles, builder);
@@ -75,13 +88,21 @@ pub(super) fn plan_users(input: &PlanInput<'_>, planned_roles: &mut PlannedRoles
                 }
             }
             (None, several) => builder.findings.push(ambiguous(desired, several)),
+        });
+        if !is_planned {
+            // Nobody with this address counts as unlisted: the entry may mean them.
+            listed.insert(&desired.email);
         }
     }
-    let listed: BTreeSet<&Email> =
-        input.desired.users.iter().filter(|desired| desired.id.is_none()).map(|desired| &desired.email).collect();
     for (email, users) in &live {
         if !listed.contains(email) {
             for user in users.iter().filter(|user| !pinned.contains(&user.id)) {
+                let before = renamed.iter().find(|(_, now)| now.id == user.id);
+                if let Some((before, _)) = before.filter(|_| input.desired.manage.users == Scope::All) {
+                    let before = Address::user(before);
+                    builder.hold(address_of(user, users.len() > 1), HoldReason::RenamedFrom { before });
+                    continue;
+                }
                 unlisted::plan_unlisted(input, user, users.len() > 1, planned_roles, builder);
             }
         }
@@ -109,6 +130,22 @@ fn is_unreadable(input: &PlanInput<'_>, desired: &DesiredUser, namesakes: &[&Liv
             !desired.absent && accounts.any(|row| Address::user(&desired.email).covers(&row.address))
         }
     }
+}
+
+/// Returns the accounts whose address has changed, by the address under which the file lists them. The ledger knows
+/// the account of each by its id.
+fn renamed<'a>(
+    input: &PlanInput<'a>,
+    live: &BTreeMap<&Email, Vec<&'a LiveUser>>,
+) -> BTreeMap<&'a Email, &'a LiveUser> {
+    let wanted = input.desired.users.iter().filter(|desired| desired.id.is_none());
+    let missing: BTreeSet<&Email> =
+        wanted.map(|desired| &desired.email).filter(|email| !live.contains_key(email)).collect();
+    let accounts = input.live.users.items.iter().filter_map(|user| {
+        let before = &input.facts.members.get(&user.id)?.email;
+        missing.get(before).map(|email| (*email, user))
+    });
+    accounts.collect()
 }
 
 /// All invitations, by email address.
@@ -179,6 +216,12 @@ fn plan_pinned(
         return;
     }
     let elsewhere = input.live.users.items.iter().find(|user| user.id == *id);
+    if elsewhere.is_none()
+        && let Some(reason) = input.live.users.completeness.hold_if_incomplete("users")
+    {
+        builder.hold(Address::user(&desired.email).with_id(id), reason);
+        return;
+    }
     if elsewhere.is_none() && input.rules.hides_disabled() {
         // A disabled user isn't listed, so their id can't be checked.
         if !desired.absent {
@@ -186,13 +229,18 @@ fn plan_pinned(
         }
         return;
     }
-    let message = match elsewhere {
-        Some(user) => format!("The user {id} has the address {}, not {}.", user.email, desired.email),
-        None => format!("There is no user with the id {id}."),
+    let (message, hint) = match elsewhere {
+        Some(user) => (
+            format!("The user {id} has the address {} now, not {}.", user.email, desired.email),
+            format!("If it is the same person, write `email: {}`.", user.email),
+        ),
+        None => (
+            format!("There is no user with the id {id}."),
+            "`rolecall drift` shows the ids of ambiguous addresses. Without `id`, the user is found by address."
+                .to_owned(),
+        ),
     };
-    let finding = Finding::error(Code::UnknownId, desired.place.clone(), message).hint(
-        "`rolecall drift` shows the ids of ambiguous addresses. Without `id`, the user is found by address.",
-    );
+    let finding = Finding::error(Code::UnknownId, desired.place.clone(), message).hint(hint);
     // If the user must be removed, a missing id can mean that this is done. It can also be a typo, so it is a
     // warning.
     let harmless = desired.absent && elsewhere.is_none();
@@ -215,7 +263,10 @@ fn role_problem(
     roles.iter().find_map(|role| match planned_roles.availability(role) {
         Availability::Available => None,
         Availability::Held => Some(RoleProblem::Hold(HoldReason::RoleSkipped { role: role.clone() })),
-        Availability::Unlisted => Some(RoleProblem::Hold(HoldReason::RoleNotListed { role: role.clone() })),
+        Availability::Unlisted => {
+            let (role, must_be_removed) = (role.clone(), false);
+            Some(RoleProblem::Hold(HoldReason::RoleNotListed { role, must_be_removed }))
+        }
         Availability::Deleted => Some(RoleProblem::Finding(
             Finding::error(
                 Code::RoleIsAbsent,

@@ -248,12 +248,20 @@ pub(super) fn remove_user(
         UserRemoval::Remove => remove_from_organization(input, user, before, address, removal, builder),
         UserRemoval::RemoveAccess => {
             let step = input.rules.manual_step(ManualStep::RemoveUser).to_owned();
-            let Some(role) = roles::containment_role(input, planned_roles, builder) else {
-                if let Some(role) = &input.desired.containment_role {
-                    let role = role.value.clone();
-                    builder.hold(address, HoldReason::AccessNotRemoved { role, step });
+            let empty = roles::role_without_permissions(input, planned_roles, builder);
+            // Without such a role, the user still loses all resources. A role of another organisation can't be
+            // assigned again.
+            let kept = before.roles.first().filter(|role| input.live.role(role).is_some()).cloned();
+            let (role, hold) = match (empty, kept) {
+                (Some(role), _) => (role, HoldReason::CannotBeRemoved { step }),
+                (None, Some(role)) => (role.clone(), HoldReason::RoleKept { role, step }),
+                (None, None) => {
+                    if let Some(role) = &input.desired.containment_role {
+                        let role = role.value.clone();
+                        builder.hold(address, HoldReason::AccessNotRemoved { role, step });
+                    }
+                    return;
                 }
-                return;
             };
             let resources: Option<Resources> = Some(Reach::none());
             let after = User { roles: BTreeSet::from([role]), resources, ..before.clone() };
@@ -269,7 +277,7 @@ pub(super) fn remove_user(
                     builder,
                 )
             {
-                builder.hold(address, HoldReason::CannotBeRemoved { step });
+                builder.hold(address, hold);
             }
         }
     }

@@ -1,8 +1,12 @@
 //! Decides why a listed user who isn't a member is not invited now.
 
+use jiff::Timestamp;
+
 use super::super::PlanInput;
 use super::{UserInvitations, disabled};
-use rolecall_model::{DesiredUser, HoldReason, Invitation, InvitationState, ListedInvitations, ManualStep};
+use rolecall_model::{
+    Address, DesiredUser, HoldReason, Invitation, InvitationState, ListedInvitations, LiveUser, ManualStep,
+};
 
 /// Returns why a user isn't invited, or `None` if an invitation should be sent.
 pub(super) fn why_not_invited(
@@ -19,6 +23,12 @@ pub(super) fn why_not_invited(
         let enable = input.rules.manual_step(ManualStep::EnableUser);
         let step = input.rules.hides_disabled().then(|| enable.to_owned());
         return Some(HoldReason::NoLongerMember { since: accepted.at, step });
+    }
+    // An invitation of ours tells more than the list of members does.
+    if let Some(since) = input.facts.member_since(&desired.email).filter(|_| ours.is_none()) {
+        let enable = input.rules.manual_step(ManualStep::EnableUser);
+        let step = input.rules.hides_disabled().then(|| enable.to_owned());
+        return Some(HoldReason::WasMember { since, step });
     }
     if !user_invitations.expired.is_empty() {
         let step = input.rules.manual_step(ManualStep::HandleInvitation).to_owned();
@@ -45,6 +55,9 @@ fn why_not_resent(input: &PlanInput<'_>, invitation: &Invitation) -> Option<Hold
         }
         ListedInvitations::All => true,
     };
+    if listed && not_expired && invitation.state == InvitationState::Sent {
+        return Some(HoldReason::InvitationEnded { since, newcomers: newcomers(input, since) });
+    }
     match (invitation.state, invitation.seen) {
         (InvitationState::Unsure, _) if listed && not_expired => None,
         (InvitationState::Unsure, _) => (!listed || !resend).then_some(HoldReason::InvitationUnsure { since }),
@@ -52,4 +65,15 @@ fn why_not_resent(input: &PlanInput<'_>, invitation: &Invitation) -> Option<Hold
         (InvitationState::Sent, false) if listed => (!resend).then_some(HoldReason::InvitationVanished { since }),
         (InvitationState::Sent, false) => Some(HoldReason::InvitationPending { since: Some(since) }),
     }
+}
+
+/// Returns the members whom no read had shown at this time, or nothing if no read before it is known.
+fn newcomers(input: &PlanInput<'_>, then: Timestamp) -> Vec<Address> {
+    let known = &input.facts.members;
+    if !known.values().any(|member| member.since <= then) {
+        return Vec::new();
+    }
+    let was_listed = |user: &&LiveUser| known.get(&user.id).is_some_and(|member| member.since <= then);
+    let new = input.live.users.items.iter().filter(|user| !was_listed(user));
+    new.map(|user| Address::user(&user.email)).collect()
 }

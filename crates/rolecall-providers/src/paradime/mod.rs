@@ -81,10 +81,6 @@ impl Provider for Paradime {
         mutation_result::mutation_result(mutation, response, redactor)
     }
 
-    fn reads_decide(&self) -> bool {
-        true
-    }
-
     fn may_retry_rate_limited(&self) -> bool {
         // No limit is documented, so it isn't known whether a mutation that was answered with HTTP 429 ran.
         false

@@ -103,6 +103,10 @@ impl Rules for Paradime {
         false
     }
 
+    fn reads_decide(&self) -> bool {
+        true
+    }
+
     fn implied_permissions(&self) -> &'static [&'static str] {
         &[]
     }

@@ -112,10 +112,6 @@ impl Provider for RapidApi {
         mutation_result::mutation_result(change, mutation, response, redactor)
     }
 
-    fn reads_decide(&self) -> bool {
-        true
-    }
-
     fn next_step_of_read(&self, error: &ReadError) -> Option<&'static str> {
         mutation_result::next_step_of_read(error)
     }

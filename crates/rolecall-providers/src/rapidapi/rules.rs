@@ -157,6 +157,10 @@ impl Rules for RapidApi {
         false
     }
 
+    fn reads_decide(&self) -> bool {
+        true
+    }
+
     fn implied_permissions(&self) -> &'static [&'static str] {
         &[]
     }

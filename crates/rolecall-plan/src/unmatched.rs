@@ -1,0 +1,133 @@
+//! Finds what the file names and nothing live matches where something should: probably a misspelled name. Such an
+//! entry would otherwise do nothing, and a user who must be removed would keep all access.
+//!
+//! What the ledger knows is no misspelling: an entry for a user whom rolecall has removed, or once read as a member,
+//! is silent. So is a name that an incomplete list may leave out, because a hold says that already.
+
+use std::collections::BTreeSet;
+
+use jiff::tz::TimeZone;
+
+use super::PlanInput;
+use rolecall_model::{Address, Code, DesiredUser, Exception, Finding, Kind, Place, nearest};
+
+/// Returns a warning for each name in the file that nothing has, and for each exception that has ended.
+pub(super) fn unmatched(input: &PlanInput<'_>) -> Vec<Finding> {
+    let mut findings = absent(input);
+    findings.extend(protected(input));
+    findings.extend(ended_exceptions(input));
+    findings
+}
+
+/// Returns the addresses of everything that was read, each with its id.
+fn live(input: &PlanInput<'_>) -> BTreeSet<Address> {
+    let live = input.live;
+    let people = live.users.items.iter().chain(&live.non_members);
+    let users = people.map(|user| Address::user(&user.email).with_id(&user.id));
+    let invited = live.invitations().iter().map(|invitation| Address::user(&invitation.email));
+    let keys = live.keys().iter().map(|key| Address::key(&key.name).with_id(&key.id));
+    let roles = live.roles().iter().map(|role| Address::role(&role.name));
+    let teams = live.teams().iter().flat_map(|team| [&team.name, &team.raw_name]).map(Address::team);
+    let organization = live.organization_entity.iter().map(|_| Address::organization());
+    let unreadable = live.unreadable.iter().map(|row| row.address.clone());
+    users.chain(unreadable).chain(invited).chain(keys).chain(roles).chain(teams).chain(organization).collect()
+}
+
+/// Returns the warning that no entity has this address, with the nearest one of the same kind.
+fn warning(
+    address: &str,
+    kind: Kind,
+    known: &BTreeSet<Address>,
+    place: &Place,
+    why: String,
+    hint: &str,
+) -> Finding {
+    let same_kind = known.iter().filter(|known| known.kind == kind);
+    let names: Vec<String> = same_kind.map(|known| Address { id: None, ..known.clone() }.to_string()).collect();
+    let near = nearest(address, names.iter().map(String::as_str));
+    let near = near.map(|near| format!("Did you mean `{near}`? ")).unwrap_or_default();
+    Finding::warning(Code::UnmatchedAddress, place.clone(), why).hint(format!("{near}{hint}"))
+}
+
+/// Warns about entries that must be removed or disabled and that nothing live matches.
+fn absent(input: &PlanInput<'_>) -> Vec<Finding> {
+    let (desired, known) = (input.desired, live(input));
+    if desired.organization_entity.is_some() && input.live.organization_entity.is_none() {
+        // There is no organisation yet.
+        return Vec::new();
+    }
+    let must_go = |user: &&DesiredUser| (user.absent || user.enabled == Some(false)) && user.id.is_none();
+    // At such a platform, an entry with `status: deactivated` has a warning of its own.
+    let has_own = |user: &&DesiredUser| user.enabled == Some(false) && input.rules.shares_accounts();
+    let users = desired.users.iter().filter(must_go).filter(|user| !has_own(user));
+    let users = users.filter(|_| input.live.hold_if_people_incomplete().is_none());
+    let users = users.filter(|user| input.facts.members.values().all(|known| known.email != user.email));
+    let users = users.filter(|user| input.facts.disables.values().all(|sent| sent.email != user.email));
+    let users = users.map(|user| (Address::user(&user.email), &user.place));
+    let incomplete = |list: Option<bool>| list.unwrap_or(true);
+    let roles_unknown = incomplete(input.live.roles.as_ref().map(|list| list.completeness.is_incomplete()));
+    let teams_unknown = incomplete(input.live.teams.as_ref().map(|list| list.completeness.is_incomplete()));
+    let keys_unknown = incomplete(input.live.keys.as_ref().map(|list| list.completeness.is_incomplete()));
+    let roles = desired.roles.iter().filter(|role| role.absent && !roles_unknown);
+    let roles = roles.map(|role| (Address::role(&role.name), &role.place));
+    let teams = desired.teams.iter().filter(|team| team.absent && !teams_unknown);
+    let teams = teams.map(|team| (Address::team(&team.name), &team.place));
+    let keys = desired.keys.iter().filter(|key| key.absent && key.id.is_none() && !keys_unknown);
+    let keys = keys.map(|key| (Address::key(&key.name), &key.place));
+    let is_live =
+        |address: &Address| known.iter().any(|known| known.kind == address.kind && known.name == address.name);
+    users
+        .chain(roles)
+        .chain(teams)
+        .chain(keys)
+        .filter(|(address, _)| !is_live(address) && !input.live.is_unreadable(address))
+        .filter(|(address, _)| !input.facts.removed.contains(address))
+        .map(|(address, place)| {
+            let why = format!("Nothing live has the address `{address}`, so nothing is removed.");
+            let hint = "Check the spelling. Remove the entry if it has done its work.";
+            warning(&address.to_string(), address.kind, &known, place, why, hint)
+        })
+        .collect()
+}
+
+/// Warns about protected and acknowledged addresses that no entity has.
+fn protected(input: &PlanInput<'_>) -> Vec<Finding> {
+    let desired = input.desired;
+    if desired.guardrails.protected.is_empty() && desired.acknowledged.is_empty() {
+        return Vec::new();
+    }
+    let known = live(input);
+    let planned_roles = desired.roles.iter().map(|role| &role.name).chain(desired.containment_role.as_deref());
+    let mut with_planned = known.clone();
+    with_planned.extend(planned_roles.map(Address::role));
+    with_planned.extend(desired.teams.iter().map(|team| Address::team(&team.name)));
+    with_planned.extend(desired.users.iter().map(|user| Address::user(&user.email)));
+    let protected = desired.guardrails.protected.iter().map(|entry| ("protected", entry, &with_planned));
+    // An entry for somebody who isn't there yet would hide privileged access that they get later.
+    let acknowledged = desired.acknowledged.iter().map(|entry| ("acknowledged", entry, &known));
+    let is_read = |kind: Kind| kind != Kind::Key || input.live.keys.is_some();
+    protected
+        .chain(acknowledged)
+        .filter(|(_, (pattern, _), known)| {
+            is_read(pattern.kind()) && !known.iter().any(|known| pattern.covers(known))
+        })
+        .map(|(what, (pattern, place), known)| {
+            let why = format!("`{pattern}` is {what}, but no entity has that address.");
+            let hint = "Check the spelling. `rolecall drift` shows every address.";
+            warning(&pattern.to_string(), pattern.kind(), known, place, why, hint)
+        })
+        .collect()
+}
+
+/// Warns about exceptions that no longer apply.
+fn ended_exceptions(input: &PlanInput<'_>) -> Vec<Finding> {
+    let today = input.now.to_zoned(TimeZone::UTC).date();
+    let ended = input.desired.guardrails.exceptions.iter().filter(|exception| today > exception.until);
+    ended
+        .map(|Exception { place, until, .. }| {
+            let message = format!("This exception ended on {until}, so it overrides nothing.");
+            Finding::warning(Code::ExceptionEnded, place.clone(), message)
+                .hint("Remove it. If it is still needed, have a later day reviewed.")
+        })
+        .collect()
+}
