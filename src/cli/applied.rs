@@ -13,21 +13,15 @@ pub(super) fn ending(report: &Report) -> Exit {
         (Some(Stop::Unreachable(_)), false) => Exit::Unreachable,
         (Some(Stop::Unrecorded(_)), false) => Exit::Error,
         (Some(_), _) => Exit::Partial,
-        // The platform refused everything, so nothing has changed.
-        (None, false) if !report.all_done() => Exit::Error,
-        // Some of the mutations are not done.
-        (None, _) if report.has_unfinished() => Exit::Partial,
+        // The platform refused everything, so nothing has changed. A change that turned out to be blocked is another
+        // matter: sending it again doesn't help, and somebody has to look at it.
+        (None, false) if !report.all_done() && !report.anything_held() => Exit::Error,
+        // A change that was approved isn't in effect.
+        (None, _) if !report.all_done() => Exit::Partial,
         (None, _) => match &report.final_state {
             // Every approved change is done. Further changes in the file belong to another plan.
-            FinalState::InSync { .. } | FinalState::NeedsAttention(_) | FinalState::OutOfSync(_)
-                if report.all_done() =>
-            {
-                Exit::Done
-            }
-            FinalState::InSync { .. }
-            | FinalState::NeedsAttention(_)
-            | FinalState::OutOfSync(_)
-            | FinalState::Unknown(_) => Exit::Partial,
+            FinalState::InSync { .. } | FinalState::NeedsAttention(_) | FinalState::OutOfSync(_) => Exit::Done,
+            FinalState::Unknown(_) => Exit::Partial,
         },
     }
 }

@@ -31,7 +31,11 @@ pub fn step_line(step: &Step, layout: Layout) -> String {
 /// Writes the end of an apply: the number of each outcome, and how live compares with the file.
 pub fn summary(report: &Report, layout: Layout) -> String {
     let mut text = String::new();
-    layout.push(&mut text, "", &format!("{}. {}", paint(BOLD, counted(report)), final_state(report)));
+    layout.push(
+        &mut text,
+        "",
+        &format!("{}.{} {}", paint(BOLD, counted(report)), not_done(report), final_state(report)),
+    );
     if let Some(stop) = &report.stopped {
         layout.push(&mut text, "", &format!("Stopped early: {}.", clean(stop)));
     }
@@ -49,6 +53,19 @@ pub(super) fn counted(report: &Report) -> String {
         })
         .collect();
     if counted.is_empty() { "nothing was sent".to_owned() } else { counted.join(", ") }
+}
+
+/// Returns a sentence with the entities that were to change and did not, if the last read doesn't name them anyway.
+pub(super) fn not_done(report: &Report) -> String {
+    let named: &[Address] = match &report.final_state {
+        FinalState::NeedsAttention(addresses) | FinalState::OutOfSync(addresses) => addresses,
+        FinalState::InSync { .. } | FinalState::Unknown(_) => &[],
+    };
+    let others: Vec<&Address> = report.not_done().into_iter().filter(|address| !named.contains(address)).collect();
+    if others.is_empty() {
+        return String::new();
+    }
+    format!(" Not done: {}.", first(others.into_iter(), 10, clean))
 }
 
 /// Returns what the last read showed.

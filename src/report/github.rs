@@ -48,10 +48,16 @@ pub(super) fn plan(plan: &Plan) -> String {
 /// Writes an annotation for each mutation that is not done.
 pub(super) fn runs(runs: &[Run]) -> String {
     let mut text = String::new();
-    for Run { name, verdict: _, error, notes: _, rows } in runs {
+    for Run { name, verdict, succeeded, error, notes: _, rows } in runs {
         let name = clean(name);
-        if let Some(error) = error {
-            push(&mut text, Level::Error, None, &name, &clean(error));
+        let failed = |row: &Row| !matches!(row.outcome, Outcome::Done | Outcome::Skipped);
+        match error {
+            Some(error) => push(&mut text, Level::Error, None, &name, &clean(error)),
+            // No row below is an error, and yet the run isn't a success.
+            None if !succeeded && !rows.iter().any(failed) => {
+                push(&mut text, Level::Error, None, &name, &clean(verdict));
+            }
+            None => {}
         }
         for Row { outcome, address, what, message } in rows {
             let level = match outcome {

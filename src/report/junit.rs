@@ -28,13 +28,14 @@ pub(super) fn runs(runs: &[Run]) -> String {
     report("rolecall apply", runs.iter().map(run))
 }
 
-fn run(Run { name, verdict, error, notes, rows }: &Run) -> TestSuite {
+fn run(Run { name, verdict, succeeded, error, notes, rows }: &Run) -> TestSuite {
     let name = clean(name);
     let mut suite = TestSuite::new(&name);
     let class = |kind: &str| class(&name, kind);
     let status = match error {
         Some(error) => failure("error", &clean(error)),
-        None => TestCaseStatus::success(),
+        None if *succeeded => TestCaseStatus::success(),
+        None => failure("not done", &clean(verdict)),
     };
     let mut whole = case("run", &class("run"), status);
     let lines: Vec<String> = [verdict].into_iter().chain(notes).map(clean).collect();
@@ -44,12 +45,9 @@ fn run(Run { name, verdict, error, notes, rows }: &Run) -> TestSuite {
         let message = message.as_ref().map(clean).unwrap_or_default();
         let status = match outcome {
             Outcome::Done => TestCaseStatus::success(),
-            Outcome::Skipped => {
-                let mut status = TestCaseStatus::skipped();
-                status.set_type("skipped").set_message(message.clone());
-                status
+            Outcome::Skipped | Outcome::Failed | Outcome::Unsure | Outcome::NotTaken => {
+                failure(&outcome.to_string(), &message)
             }
-            Outcome::Failed | Outcome::Unsure | Outcome::NotTaken => failure(&outcome.to_string(), &message),
         };
         let mut case = case(&clean(address), &class("mutation"), status);
         case.set_system_out(clean(what));

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::applied::{counted, final_state};
+use super::applied::{counted, final_state, not_done};
 use super::outcomes::{Applied, Outcomes};
 use super::style::called;
 use rolecall_engine::apply::{Report, Step};
@@ -13,6 +13,8 @@ use rolecall_model::Outcome;
 pub(super) struct Run {
     pub name: String,
     pub verdict: String,
+    /// Whether the run ended as it should: with exit code 0, or, in a ledger, with every mutation done.
+    pub succeeded: bool,
     /// The error that kept the run from sending anything, or anything more.
     pub error: Option<String>,
     /// Further facts about the run.
@@ -33,9 +35,11 @@ pub(super) fn of_outcomes(outcomes: &Outcomes) -> Vec<Run> {
 }
 
 fn of_applied(applied: &Applied) -> Run {
-    let Applied { provider, organization, exit: _, ending, error, plan, report, undo } = applied;
+    let Applied { provider, organization, exit, ending, error, plan, report, undo } = applied;
     let verdict = match report {
-        Some(report) => format!("{}: {}. {}", capital(ending), counted(report), final_state(report)),
+        Some(report) => {
+            format!("{}: {}.{} {}", capital(ending), counted(report), not_done(report), final_state(report))
+        }
         None => capital(ending),
     };
     let lifted = plan.iter().flat_map(|plan| &plan.overrides);
@@ -49,6 +53,7 @@ fn of_applied(applied: &Applied) -> Run {
     Run {
         name: called(*provider, organization),
         verdict,
+        succeeded: *exit == 0,
         error: error.clone(),
         notes: lifted.chain(stopped).chain(irreversible).collect(),
         rows: report.iter().flat_map(|report: &Report| &report.steps).map(of_step).collect(),
@@ -78,6 +83,7 @@ pub(super) fn of_ledger(records: &[Record]) -> Vec<Run> {
             runs.push(Run {
                 name: format!("{}, {at}", called(identity.provider, &identity.organization)),
                 verdict: "Ended without a last line".to_owned(),
+                succeeded: false,
                 error: None,
                 notes: vec![format!("run {run} of the plan {seal}")],
                 rows: Vec::new(),
@@ -116,6 +122,7 @@ pub(super) fn of_ledger(records: &[Record]) -> Vec<Run> {
                     None => "Finished, the last read failed",
                 };
                 verdict.clone_into(&mut last.verdict);
+                last.succeeded = last.rows.iter().all(|row| row.outcome == Outcome::Done);
             }
             Event::Override { guardrail, message: _, plan: _, until, reason } => {
                 last.notes.push(format!("{guardrail} overridden until {until}: {reason}"));

@@ -212,3 +212,52 @@ fn a_ctrl_c_between_two_organisations_tells_of_both_and_is_no_success() {
         "{endings}"
     );
 }
+
+/// Changes the world that the sandbox of this folder has stored. It is created first if it doesn't exist.
+fn change_world(env: &Env, provider: &str, change: impl Fn(&mut serde_json::Value)) {
+    drop(env.serve(&["--provider", provider]));
+    let folder = std::fs::read_dir(env.path(".rolecall/sandbox")).unwrap();
+    let mut worlds = folder.map(|entry| entry.unwrap().path());
+    let path = worlds.find(|path| path.extension().is_some_and(|it| it == "json")).unwrap();
+    let mut world: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap();
+    change(&mut world);
+    std::fs::write(path, world.to_string()).unwrap();
+}
+
+/// The beginning of a file for Hive.
+const HIVE: &str = "provider: hive\norganization: acme\nendpoint: https://api.graphql-hive.com/graphql\n\
+    credentials: { token: { env: HIVE_TOKEN } }\n";
+
+/// Nobody can know it from a read: another system manages this user, so the platform refuses every change.
+#[test]
+fn an_apply_that_could_not_do_what_was_approved_is_no_success_in_any_report() {
+    let env = Env::new();
+    change_world(&env, "hive", |world| {
+        let members = world["members"].as_array_mut().unwrap();
+        let ghost = members.iter_mut().find(|member| member["email"] == "ghost@acme.example").unwrap();
+        ghost["provisioned"] = true.into();
+    });
+    env.write("file.yaml", format!("{HIVE}users: [{{ email: ghost@acme.example, absent: true }}]\n"));
+    assert_eq!(env.run(&["plan", "--sandbox", "file.yaml", "--out", "p.json"]).code, 0);
+    let reports = ["json", "junit", "markdown", "github"].map(|format| format!("--report={format}={format}.out"));
+    let mut args = vec!["apply", "--sandbox", "file.yaml", "--plan", "p.json"];
+    args.extend(reports.iter().map(String::as_str));
+    let said = env.run(&args);
+    assert_eq!(said.code, 5, "{}", said.all());
+    let last =
+        "1 done, 1 skipped. A last read shows nothing more to send. Needs attention: user/ghost@acme.example.";
+    assert_eq!(said.stdout.trim_end().lines().last(), Some(last), "{}", said.all());
+    let outcomes: serde_json::Value = serde_json::from_str(&env.read("json.out")).unwrap();
+    assert_eq!(outcomes["organizations"][0]["exit"], 5);
+    let junit = quick_junit::Report::deserialize_from_str(&env.read("junit.out")).unwrap();
+    assert_eq!((junit.tests, junit.failures), (3, 2), "the run, and the user: {}", env.read("junit.out"));
+    assert!(
+        env.read("markdown.out").contains("Partly applied: 1 done, 1 skipped"),
+        "{}",
+        env.read("markdown.out")
+    );
+    assert!(env.read("github.out").contains("::error"), "{}", env.read("github.out"));
+    // From now on it is known before anything is approved.
+    let said = env.run(&["apply", "--sandbox", "--auto-approve", "file.yaml"]);
+    assert_eq!(said.code, 0, "{}", said.all());
+}

@@ -754,12 +754,12 @@ fn the_last_admins_are_kept() {
 }
 
 #[test]
-fn an_externally_managed_user_is_no_failure() {
+fn a_user_who_turns_out_to_be_externally_managed_is_not_done_and_is_not_asked_for_again() {
     let mut world = with_members(1);
     world.members[1].provisioned = true;
     let mut rig = Rig::new(world, "users: [{ email: u0@x.example, roles: [Admin] }]");
     let report = rig.apply();
-    assert_eq!((report.steps[0].outcome, report.all_done()), (Outcome::Skipped, true));
+    assert_eq!((report.steps[0].outcome, report.all_done()), (Outcome::Skipped, false));
     assert!(
         matches!(&report.final_state, FinalState::NeedsAttention(held) if held.len() == 1),
         "{:?}",

@@ -165,16 +165,25 @@ impl fmt::Display for Stop {
 }
 
 impl Report {
-    /// Returns whether every mutation was done, or is held by the platform.
+    /// Returns whether every mutation was done.
     pub fn all_done(&self) -> bool {
-        self.steps.iter().all(|step| step.outcome == Outcome::Done || step.held.is_some())
+        self.steps.iter().all(|step| step.outcome == Outcome::Done)
     }
 
-    /// Returns whether a mutation of this run wasn't done, and the last read shows that its change is still
-    /// needed.
-    pub fn has_unfinished(&self) -> bool {
-        let FinalState::OutOfSync(left) = &self.final_state else { return false };
-        self.steps.iter().any(|step| step.outcome != Outcome::Done && left.contains(&step.address))
+    /// Returns the entities with a mutation that isn't done, in the order of the plan.
+    pub fn not_done(&self) -> Vec<&Address> {
+        let mut addresses = Vec::new();
+        for step in self.steps.iter().filter(|step| step.outcome != Outcome::Done) {
+            if !addresses.contains(&&step.address) {
+                addresses.push(&step.address);
+            }
+        }
+        addresses
+    }
+
+    /// Returns whether the platform refused a mutation for a reason that no read had shown.
+    pub fn anything_held(&self) -> bool {
+        self.steps.iter().any(|step| step.held.is_some())
     }
 
     /// Returns whether this run may have changed anything.
