@@ -21,7 +21,7 @@ use super::session::{Connections, Session, has_unread_lists};
 use super::{APPROVAL, CONNECTION, Connection, OUTPUT, Paths, Planning, approval, undo};
 use crate::report::{self, Applied, Format, Outcomes, Subject};
 use rolecall_engine::apply::{Apply, Step, record_observed};
-use rolecall_engine::ledger::{Ledger, OrganizationLock};
+use rolecall_engine::ledger::Ledger;
 use rolecall_model::{Action, Change, Desired, Kind, Live, OrganizationPlan, Plan, Sealed, Unread};
 use rolecall_plan::{Approval, compare, seal};
 
@@ -89,7 +89,10 @@ struct Run<'a> {
 }
 
 fn open<'a>(args: &'a ApplyArgs, out: &mut Out) -> Result<Session<'a>, Failure> {
-    Session::open(&args.paths, &args.planning, &args.connection, &args.reports, out)?.selecting(&args.selected)
+    let named =
+        [(args.plan.as_ref(), "the file of `--plan`"), (args.undo_out.as_ref(), "the file of `--undo-out`")];
+    Session::open(&args.paths, &args.planning, &args.connection, &args.reports, &named, out)?
+        .selecting(&args.selected)
 }
 
 pub(super) async fn apply(args: &ApplyArgs, out: &mut Out) -> Result<Exit, Failure> {
@@ -214,15 +217,13 @@ impl Run<'_> {
         organization.check_ledger_identity(ledger.records())?;
         let (mut plan, mut live) = self.plan_fresh(organization, &mut ledger, &run).await?;
         let mut restricted = Exit::Done;
-        // Another file may name this organisation by its slug, and use another ledger. The lock is by its id.
-        let lock_path = live
-            .organization_id
-            .as_ref()
-            .map(|id| organization.connected.lock_of(organization.desired.provider, id));
-        let _lock = lock_path
-            .map(|path| OrganizationLock::acquire(&path))
-            .transpose()
-            .map_err(|why| Failure::unrecorded(&why))?;
+        // An apply in another folder has another ledger, and another file may name this organisation by its slug. So
+        // the lock is by its id, which only the read shows.
+        let id = live.organization_id.as_ref().unwrap_or(&live.organization);
+        let lock = organization.connected.lock(id).map_err(|why| Failure::unrecorded(&why))?;
+        if !lock.was_free_since(started) {
+            (plan, live) = self.plan_fresh(organization, &mut ledger, &run).await?;
+        }
         if let Some(approved) = approved {
             (plan, restricted) = self.restrict(approved, organization, &live, &ledger, &plan)?;
         } else {
@@ -378,7 +379,9 @@ impl Run<'_> {
         progress.end();
         let report = report.map_err(|why| Failure::error(format!("{} Nothing was sent.", sentence(why))))?;
         self.print(&format!("\n{}", report::summary(&report, layout)));
-        self.out.talk(&format!("The outcomes are recorded in {}.\n", connected.ledger.display()));
+        if ledger.is_intact() {
+            self.out.talk(&format!("The outcomes are recorded in {}.\n", connected.ledger.display()));
+        }
         let is_new_key = |change: &Change| change.action == Action::Create && change.address.kind == Kind::Key;
         let creates_keys = plan.sealed.changes.iter().any(is_new_key);
         if let (true, Some(folder)) = (creates_keys, &connected.deliveries.below) {

@@ -16,6 +16,7 @@ use sha2::{Digest, Sha256};
 
 use super::out::talk;
 use crate::report::plural;
+use rolecall_engine::private;
 use rolecall_graphql::{Budget, MemoryBudget, Quota, ReadCheckpoint, ResponseCache, Ticket};
 
 /// The time after which a kept schema is read again.
@@ -78,12 +79,9 @@ impl Cache {
 /// Creates its folder.
 fn private(path: &Path) -> io::Result<OpenOptions> {
     if let Some(folder) = path.parent() {
-        std::fs::create_dir_all(folder)?;
+        private::create_folder(folder)?;
     }
-    let mut options = OpenOptions::new();
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    Ok(options)
+    Ok(private::options())
 }
 
 /// A kept schema, with its fingerprint.

@@ -1,5 +1,6 @@
 //! Connects to the organisation that a file describes.
 
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -16,6 +17,8 @@ use super::exit::{Failure, sentence};
 use super::files;
 use rolecall_config::is_loopback;
 use rolecall_engine::apply::Deliveries;
+use rolecall_engine::ledger::{LedgerError, OrganizationLock};
+use rolecall_engine::private;
 use rolecall_graphql::{
     Backoff, ClientSettings, Context, Contexts, HttpSettings, Quota, Quotas, Reader, Redactor, Transport,
 };
@@ -37,7 +40,9 @@ pub(super) struct Connected {
     pub caller: Option<RemoteId>,
     pub site: Site,
     /// The folder of everything that is kept between runs.
-    pub folder: PathBuf,
+    folder: PathBuf,
+    /// The name of the sandbox's world. `None` for a platform.
+    world: Option<String>,
     pub ledger: PathBuf,
     pub deliveries: Deliveries,
     /// The cache between runs, for platforms with a rate limit.
@@ -50,15 +55,57 @@ pub(super) struct Connected {
 }
 
 impl Connected {
-    /// Returns the path of the lock that an apply holds on an organisation. The id names the organisation, because
-    /// files may use its slug.
-    pub fn lock_of(&self, provider: ProviderName, id: &RemoteId) -> PathBuf {
-        self.folder.join("cache").join(format!(
-            "{provider}-{}-{}.lock",
-            short_digest(&self.platform),
-            file_name(id)
-        ))
+    /// Acquires the lock that an apply holds on an organisation. Applies in other folders of this machine have to
+    /// find it, so it is in a folder of the user. The id names the organisation, because files may use its slug.
+    pub fn lock(&self, id: &RemoteId) -> Result<OrganizationLock, LedgerError> {
+        let provider = self.provider.provider();
+        let name = format!("{provider}-{}-{}.lock", short_digest(&self.platform), file_name(id));
+        let folders = match &self.world {
+            // Each folder has a sandbox of its own.
+            Some(world) => return OrganizationLock::acquire(&self.folder.join(format!("cache/{world}.lock"))),
+            None => user_folders(),
+        };
+        let mut failed = None;
+        for folder in folders {
+            match OrganizationLock::acquire(&folder.join(&name)) {
+                Err(why @ LedgerError::Io { .. }) => failed = Some(why),
+                locked => return locked,
+            }
+        }
+        Err(failed.unwrap_or_else(|| LedgerError::Io {
+            path: name,
+            why: io::Error::other("there is no folder for it: set HOME or XDG_RUNTIME_DIR"),
+        }))
     }
+}
+
+/// Returns the folders of this user that every process of the user finds, the best first. The folder of the session
+/// isn't the first, because a scheduled job has none.
+fn user_folders() -> Vec<PathBuf> {
+    let absolute = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let state = absolute("XDG_STATE_HOME").or_else(|| absolute("HOME").map(|home| home.join(".local/state")));
+    let mut folders: Vec<PathBuf> =
+        state.into_iter().chain(absolute("XDG_RUNTIME_DIR")).map(|folder| folder.join("rolecall")).collect();
+    folders.extend(temporary_folder());
+    folders
+}
+
+/// Returns a folder of this user among the temporary files. Everybody can create folders there, so it is only used
+/// if it belongs to this user alone.
+#[cfg(unix)]
+fn temporary_folder() -> Option<PathBuf> {
+    use std::os::unix::fs::MetadataExt;
+    let user = tempfile::tempfile().and_then(|file| file.metadata()).ok()?.uid();
+    let folder = std::env::temp_dir().join(format!("rolecall-{user}"));
+    private::create_folder(&folder).ok()?;
+    let found = std::fs::symlink_metadata(&folder).ok()?;
+    (found.is_dir() && found.uid() == user && found.mode() & 0o077 == 0).then_some(folder)
+}
+
+#[cfg(not(unix))]
+fn temporary_folder() -> Option<PathBuf> {
+    // There, each user has a folder of temporary files.
+    Some(std::env::temp_dir().join("rolecall"))
 }
 
 /// Opens the connection that the file describes.
@@ -95,7 +142,7 @@ pub(super) async fn connect(
         folder: Path::new(".rolecall"),
         deliveries: Deliveries { allow_commands: connection.allow_commands, below: None },
         minute: Duration::from_secs(60),
-        cache: None,
+        world: None,
         resume,
     };
     config.open(desired, connection, pool)
@@ -112,8 +159,9 @@ pub(super) struct ConnectionConfig<'a> {
     pub deliveries: Deliveries,
     /// The length of a minute of rate limits. The sandbox has a shorter one.
     pub minute: Duration,
-    /// The name of the cache files. `None`: the names come from the platform and the credential.
-    pub cache: Option<String>,
+    /// The name of the sandbox's world and of its cache files. `None` for a platform: there, the names come from the
+    /// platform and the credential.
+    pub world: Option<String>,
     /// Whether this run continues an interrupted read of an earlier one.
     pub resume: bool,
 }
@@ -126,7 +174,7 @@ impl ConnectionConfig<'_> {
         connection: &Connection,
         pool: &ConnectionPool,
     ) -> Result<Connected, Failure> {
-        let Self { endpoint, secrets, site, extra_ca, folder, deliveries, minute, cache, resume } = self;
+        let Self { endpoint, secrets, site, extra_ca, folder, deliveries, minute, world, resume } = self;
         let provider = rolecall_providers::of(desired.provider);
         let contexts = provider.headers(&secrets, desired).map_err(|unfit| {
             let place = desired.credentials.get(unfit.name).map_or(&desired.place, |credential| &credential.place);
@@ -154,7 +202,7 @@ impl ConnectionConfig<'_> {
         });
         let limited = quota.map(|quota| {
             let name =
-                |digest| cache.clone().unwrap_or_else(|| format!("{}-{}", desired.provider, short_digest(digest)));
+                |digest| world.clone().unwrap_or_else(|| format!("{}-{}", desired.provider, short_digest(digest)));
             (quota, Cache::new(folder, name(&platform), name(&credential_fingerprint)))
         });
         let opened = pool
@@ -183,6 +231,7 @@ impl ConnectionConfig<'_> {
             caller,
             site,
             folder: folder.to_owned(),
+            world,
             ledger,
             deliveries,
             cache,

@@ -133,7 +133,7 @@ pub(super) async fn connect(
         folder: Path::new(FOLDER),
         deliveries: Deliveries { allow_commands: false, below: Some(delivered(&desired.organization)) },
         minute: MINUTE,
-        cache: Some(format!("{provider}-{world}")),
+        world: Some(format!("{provider}-{world}")),
         resume,
     };
     config.open(&within(desired.clone()), connection, pool)

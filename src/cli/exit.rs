@@ -128,7 +128,7 @@ impl Failure {
         let hint = match error {
             LedgerError::Locked { .. } => "Wait until the other apply has ended, then apply again.",
             LedgerError::Damaged { .. } => {
-                "Restore it from a copy. Without it, rolecall doesn't know what it sent before and what the API doesn't show."
+                "Restore it from a copy, or name the right file with `--ledger`. Without it, rolecall doesn't know what it sent before and what the API doesn't show."
             }
             LedgerError::Io { .. } => {
                 "rolecall sends nothing without a ledger. Name another file with `--ledger`."

@@ -7,7 +7,10 @@ use std::path::{Path, PathBuf};
 use tempfile::NamedTempFile;
 
 use super::exit::Failure;
-use rolecall_config::MAX_BYTES;
+
+/// The largest file that is read. A plan has about 1,400 bytes for each change, and `plan --out` must not write one
+/// that nothing can read again.
+const MAX_BYTES: u64 = 1024 * 1024 * 1024;
 
 /// Reads the text of a file of at most [`MAX_BYTES`].
 pub(super) fn read_text(path: &Path) -> Result<String, Failure> {

@@ -50,7 +50,9 @@ pub(super) struct PlanArgs {
 }
 
 fn open<'a>(args: &'a PlanArgs, out: &mut Out) -> Result<Session<'a>, Failure> {
-    Session::open(&args.paths, &args.planning, &args.connection, &args.reports, out)?.selecting(&args.selected)
+    let named = [(args.out.as_ref(), "the file of `--out`")];
+    Session::open(&args.paths, &args.planning, &args.connection, &args.reports, &named, out)?
+        .selecting(&args.selected)
 }
 
 pub(super) async fn plan(args: &PlanArgs, out: &mut Out) -> Result<Exit, Failure> {

@@ -16,7 +16,11 @@ pub(super) fn parse(path: &Path, text: &str) -> Result<Plan, Failure> {
         Failure::error(format!("The file {shown} is not a plan: {why}."))
             .hint("`rolecall plan --out FILE` writes a plan.")
     })?;
-    check_version(path, value.get("format_version").and_then(Value::as_str).unwrap_or_default())?;
+    let Some(version) = value.get("format_version").and_then(Value::as_str) else {
+        return Err(Failure::error(format!("The file {shown} is not a plan: it has no `format_version`."))
+            .hint("`rolecall plan --out FILE` writes a plan."));
+    };
+    check_version(path, version)?;
     for organization in value.get("organizations").and_then(Value::as_array).into_iter().flatten() {
         verify(organization).map_err(|why| {
             Failure::error(format!("The plan {shown} can't be used: {why}."))

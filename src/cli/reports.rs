@@ -77,6 +77,10 @@ impl Reports {
         Ok(())
     }
 
+    pub fn paths(&self) -> impl Iterator<Item = &Path> {
+        self.files.iter().map(|file| &*file.path)
+    }
+
     /// Checks that no report overwrites a file that the run reads.
     pub fn ensure_not_an_input(&self, inputs: &[&Path]) -> Result<(), Failure> {
         self.files.iter().try_for_each(|file| ensure_not_an_input(&file.path, inputs))
@@ -127,7 +131,7 @@ pub(super) fn ensure_not_an_input(path: &Path, inputs: &[&Path]) -> Result<(), F
     };
     if inputs.iter().any(|input| is_same(input)) {
         return Err(Failure::error(format!(
-            "The file {} is an input of this run, and would be overwritten.",
+            "The file {} has another part in this run, and would be overwritten.",
             path.display()
         ))
         .hint("Name another file."));

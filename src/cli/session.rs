@@ -1,7 +1,7 @@
 //! Loads the files, connects to each organisation and plans it. Shared by `plan`, `apply` and `drift`.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use super::cache::Cache;
@@ -15,7 +15,7 @@ use super::selection::Selected;
 use super::{Connection, Paths, Planning};
 use crate::report;
 use rolecall_config::{Loaded, Source, load};
-use rolecall_engine::ledger::{Ledger, facts};
+use rolecall_engine::ledger::{Ledger, ReadLedger, facts};
 use rolecall_graphql::Quota;
 use rolecall_model::{
     Address, Code, Desired, Finding, HoldReason, Inventory, Kind, Live, OrganizationPlan, Placed, Plan, RemoteId,
@@ -47,18 +47,30 @@ pub(super) struct Connections<'a> {
 type OrganizationKey = ([u8; 32], RemoteId);
 
 impl<'a> Session<'a> {
-    /// Loads and checks the files, and prints every finding. An error in any file is a failure.
+    /// Loads and checks the files, and prints every finding. An error in any file is a failure. `named` are further
+    /// files that the command line names, each with words for it.
     pub fn open(
         paths: &Paths,
         planning: &'a Planning,
         connection: &'a Connection,
         reports: &Reports,
+        named: &[(Option<&PathBuf>, &'static str)],
         out: &mut Out,
     ) -> Result<Self, Failure> {
         reports.check()?;
         let mut loaded = load(&paths.paths, rolecall_providers::rules);
-        let files: Vec<&Path> = loaded.files.iter().map(|file| &*file.path).collect();
-        reports.ensure_not_an_input(&files)?;
+        let options = [
+            (connection.ledger.as_ref(), "the file of `--ledger`"),
+            (connection.ca_file.as_ref(), "the file of `--ca-file`"),
+        ];
+        let named =
+            options.iter().chain(named).filter_map(|(path, option)| Some((path.map(PathBuf::as_path)?, *option)));
+        let mut own: Vec<(&Path, &str)> = named.collect();
+        own.extend(loaded.files.iter().map(|file| (&*file.path, "a file that this run reads")));
+        reports.ensure_not_an_input(&own.iter().map(|(path, _)| *path).collect::<Vec<_>>())?;
+        own.extend(reports.paths().map(|path| (path, "the file of `--report`")));
+        let mut found = loaded.check_deliveries(&own);
+        loaded.findings.append(&mut found);
         for desired in loaded.files.iter_mut().filter_map(|file| file.desired.as_mut()) {
             desired.guardrails.tighten(planning.min_admins, planning.max_removals);
         }
@@ -299,8 +311,21 @@ impl<'a> Session<'a> {
         survey: bool,
         out: &Out,
     ) -> Result<OrganizationPlan, Failure> {
-        let records = Ledger::read(&organization.connected.ledger).map_err(|why| Failure::unrecorded(&why))?;
-        let records = records.unwrap_or_default();
+        let path = &organization.connected.ledger;
+        let ledger = Ledger::read(path).map_err(|why| Failure::unrecorded(&why))?;
+        if ledger.is_none() && self.connection.ledger.is_some() {
+            out.talk(&format!(
+                "There is no ledger {}, which `--ledger` names, so this is planned without one. Check the path if there should be one.\n",
+                path.display()
+            ));
+        }
+        let ReadLedger { records, torn_bytes } = ledger.unwrap_or_default();
+        if torn_bytes > 0 {
+            out.talk(&format!(
+                "The last line of the ledger {} is incomplete, because its writer was killed. It is skipped.\n",
+                path.display()
+            ));
+        }
         organization.check_ledger_identity(&records)?;
         let facts = facts(&records);
         let live = organization.read().await?;

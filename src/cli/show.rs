@@ -38,9 +38,16 @@ pub(super) fn show(args: &ShowArgs, out: &mut Out) -> Result<Exit, Failure> {
     // A ledger has a JSON value on each line. A plan is one JSON value over many lines.
     let first = text.lines().next().unwrap_or_default();
     let is_ledger = serde_json::from_str::<Value>(first).is_ok_and(|value| value.get("event").is_some());
-    if is_ledger {
-        let records = Ledger::read(&args.file).map_err(|why| Failure::error(sentence(why)))?.unwrap_or_default();
-        args.reports.write(Subject::Ledger(&records), out)?;
+    // An apply that was refused before it sent anything leaves an empty ledger.
+    if is_ledger || text.is_empty() {
+        let ledger = Ledger::read(&args.file).map_err(|why| Failure::error(sentence(why)))?.unwrap_or_default();
+        if text.is_empty() {
+            out.talk(&format!(
+                "The file {} is empty. A ledger is, until something is sent.\n",
+                args.file.display()
+            ));
+        }
+        args.reports.write(Subject::Ledger(&ledger.records), out)?;
         return Ok(Exit::Done);
     }
     let plan = planfile::parse(&args.file, &text)?;

@@ -41,6 +41,9 @@ pub(super) fn validate(args: &ValidateArgs, out: &mut Out) -> Result<Exit, Failu
     let mut loaded = load(&args.paths.paths, rolecall_providers::rules);
     let files: Vec<&Path> = loaded.files.iter().map(|file| &*file.path).collect();
     args.reports.ensure_not_an_input(&files)?;
+    let mut found = loaded
+        .check_deliveries(&files.iter().map(|path| (*path, "a file that this run reads")).collect::<Vec<_>>());
+    loaded.findings.append(&mut found);
     if !args.trusted.is_empty() {
         // Errors in the trusted files are ignored: such a file declares nothing.
         let trusted = load(&args.trusted, rolecall_providers::rules);

@@ -157,7 +157,7 @@ fn several_organisations_are_each_reported_by_name() {
     let (env, server) = served(ProviderName::Bitpanda, &[]);
     env.write("here/org.yaml", env.read("file.yaml"));
     // Nothing listens at this address.
-    let away = env.read("file.yaml").replace(&server.url, "http://127.0.0.1:9/graphql");
+    let away = env.read("file.yaml").replace(&server.url, "http://127.0.0.1:9/graphql").replace("keys/", "away/");
     env.write(
         "here/away.yaml",
         away.replace("f8588dc7-e1ce-4d92-a473-809a0a357ad9", "00000000-0000-4000-a000-000000000000"),
@@ -260,4 +260,207 @@ fn an_apply_that_could_not_do_what_was_approved_is_no_success_in_any_report() {
     // From now on it is known before anything is approved.
     let said = env.run(&["apply", "--sandbox", "--auto-approve", "file.yaml"]);
     assert_eq!(said.code, 0, "{}", said.all());
+}
+
+/// Checks that each verb refuses the files in `m`, or `apply` alone if `more` are options of it.
+fn refused(env: &Env, more: &[&str], message: &str) {
+    let verbs: [&[&str]; 3] = [&["apply", "--sandbox", "--auto-approve"], &["plan", "--sandbox"], &["validate"]];
+    for verb in if more.is_empty() { &verbs[..] } else { &verbs[..1] } {
+        let said = env.run(&[*verb, &["m"], more].concat());
+        assert_eq!(said.code, 1, "{verb:?} {}", said.all());
+        assert!(said.all().contains(message), "{verb:?} {message} {}", said.all());
+    }
+    assert!(!env.path(".rolecall").exists(), "something was sent");
+}
+
+/// Returns a file with two keys, whose secrets go to these files.
+fn two_keys(one: &str, two: &str) -> String {
+    format!(
+        "{HIVE}keys:\n  - {{ name: one, description: d, permissions: [project:describe], resources: all, deliver: {{ file: {one} }} }}\n  \
+         - {{ name: two, description: d, permissions: [project:describe], resources: all, deliver: {{ file: {two} }} }}\n"
+    )
+}
+
+#[cfg(unix)]
+#[test]
+fn no_two_secrets_go_to_one_file_whatever_the_paths_are() {
+    let too = "The secret of another key is written to the file";
+    // A staging and a production file that somebody copied.
+    let env = Env::new();
+    let bitpanda = crate::support::cli::example("bitpanda.yaml").replace("keys/ci-pipeline.key", "keys/ci.key");
+    env.write("m/b.yaml", bitpanda);
+    env.write(
+        "m/h.yaml",
+        crate::support::cli::example("hive.yaml").replace("keys/ci-publisher.key", "keys/ci.key"),
+    );
+    refused(&env, &[], too);
+    let env = Env::new();
+    env.write("keys/keep", "");
+    std::os::unix::fs::symlink("keys", env.path("alias")).unwrap();
+    let folder = env.path("").file_name().unwrap().to_string_lossy().into_owned();
+    for same in [env.path("keys/a").display().to_string(), format!("../{folder}/keys/a"), "alias/a".to_owned()] {
+        env.write("m/h.yaml", two_keys("keys/a", &same));
+        refused(&env, &[], too);
+    }
+    let new = env.path("keys/new/deep/a").display().to_string();
+    env.write("m/h.yaml", two_keys("keys/new/deep/a", &new));
+    refused(&env, &[], too);
+}
+
+#[cfg(unix)]
+#[test]
+fn no_secret_goes_to_a_file_that_the_run_uses_otherwise() {
+    let env = Env::new();
+    env.write("r.json", "");
+    std::os::unix::fs::symlink("r.json", env.path("link.json")).unwrap();
+    let report = format!("json={}", env.path("r.json").display());
+    let cases: [(&str, &[&str], &str); 7] = [
+        ("keys/.b.rolecall-new", &[], "has a name that rolecall uses for a secret on its way"),
+        ("m/h.yaml", &[], "is a file that this run reads"),
+        ("r.json", &["--report", &report], "is the file of `--report`"),
+        ("r.json", &["--report", "json=link.json"], "is the file of `--report`"),
+        ("l.jsonl", &["--ledger", "./l.jsonl"], "is the file of `--ledger`"),
+        ("u.yaml", &["--undo-out", "u.yaml"], "is the file of `--undo-out`"),
+        ("p.json", &["--plan", "p.json"], "is the file of `--plan`"),
+    ];
+    for (target, more, message) in cases {
+        let absolute = env.path(target).display().to_string();
+        env.write("m/h.yaml", two_keys(&absolute, "keys/b"));
+        refused(&env, more, message);
+    }
+    // A report must not overwrite the ledger either.
+    env.write("m/h.yaml", two_keys("keys/a", "keys/b"));
+    refused(&env, &["--report", "json=l.jsonl", "--ledger", "l.jsonl"], "has another part in this run");
+}
+
+#[test]
+fn a_command_that_does_not_read_its_secret_fails_each_time() {
+    for command in [r#"["true"]"#, r#"["sh", "-c", "sleep 0.1; exit 0"]"#, r#"["sh", "-c", "head -c 5"]"#] {
+        for _ in 0..3 {
+            let (env, _server) = served(ProviderName::Bitpanda, &[]);
+            let file =
+                env.read("file.yaml").replacen("file: keys/ci-pipeline.key", &format!("command: {command}"), 1);
+            env.write("file.yaml", file);
+            let said = env.run(&[APPLY, &["--allow-commands"]].concat());
+            assert_eq!(said.code, 5, "{command} {}", said.all());
+            assert!(said.stdout.contains("succeeded without reading the secret"), "{command} {}", said.all());
+        }
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn what_rolecall_keeps_is_its_owners_alone_whatever_the_umask_is() {
+    use std::os::unix::fs::PermissionsExt;
+    let env = Env::with_example();
+    let said =
+        env.run_within("umask 0; exec \"$0\" \"$@\"", &["apply", "--sandbox", "--auto-approve", "bitpanda.yaml"]);
+    assert_eq!(said.code, 0, "{}", said.all());
+    let mut folders = vec![env.path(".rolecall")];
+    let mut files = 0;
+    while let Some(folder) = folders.pop() {
+        assert_eq!(
+            std::fs::metadata(&folder).unwrap().permissions().mode() & 0o777,
+            0o700,
+            "{}",
+            folder.display()
+        );
+        for entry in std::fs::read_dir(&folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            files += 1;
+            assert_eq!(
+                std::fs::metadata(&path).unwrap().permissions().mode() & 0o777,
+                0o600,
+                "{}",
+                path.display()
+            );
+        }
+    }
+    assert!(files > 3);
+    let (env, _server) = served(ProviderName::Bitpanda, &[]);
+    let said = env.run_within("umask 0; exec \"$0\" \"$@\"", APPLY);
+    assert_eq!(said.code, 0, "{}", said.all());
+    for folder in ["keys", ".local/state/rolecall"] {
+        assert_eq!(std::fs::metadata(env.path(folder)).unwrap().permissions().mode() & 0o777, 0o700, "{folder}");
+    }
+}
+
+/// Each folder has a ledger of its own, so only the lock of the organisation keeps them apart.
+#[test]
+fn two_applies_of_one_organisation_in_two_folders_send_one_mail() {
+    let (env, _server) = served(ProviderName::Hive, &["--fault", "latency=30"]);
+    let mut children = Vec::new();
+    for folder in ["a", "b"] {
+        std::fs::create_dir(env.path(folder)).unwrap();
+        let mut command = env.command();
+        command.args(["apply", "--auto-approve", "../file.yaml"]).current_dir(env.path(folder));
+        children.push(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap());
+    }
+    let said: Vec<Said> = children.into_iter().map(|child| env.said(&child.wait_with_output().unwrap())).collect();
+    let codes: Vec<i32> = said.iter().map(|said| said.code).collect();
+    let told: String = said.iter().map(Said::all).collect();
+    assert!(codes.contains(&0) && codes.iter().all(|code| matches!(code, 0 | 1)), "{codes:?} {told}");
+    assert_eq!(mails(&env).len(), 1, "{told}");
+    assert!(codes == [0, 0] || told.contains("Another apply of this organisation is running"), "{told}");
+}
+
+#[test]
+fn a_ledger_that_is_none_stops_plan_and_apply_before_anything_is_sent() {
+    let env = Env::with_example();
+    let set = ["--set", "duplicate-invite=resent", "--set", "invitees=hidden"];
+    drop(env.serve(&[&["--provider", "bitpanda"], &set[..]].concat()));
+    let apply = ["apply", "--sandbox", "--auto-approve", "bitpanda.yaml"];
+    assert_eq!(env.run(&apply).code, 0);
+    let ledger = ".rolecall/sandbox/ledger/bitpanda-f8588dc7-e1ce-4d92-a473-809a0a357ad9.jsonl";
+    let whole = env.read(ledger);
+    for other in
+        ["<!doctype html>\n<title>Sign in</title>\n".to_owned(), env.read("bitpanda.yaml"), "\0".repeat(4096)]
+    {
+        env.write(ledger, &other);
+        for verb in [&apply[..], &["plan", "--sandbox", "bitpanda.yaml"]] {
+            let said = env.run(verb);
+            assert_eq!(said.code, 1, "{}", said.all());
+            assert!(said.stderr.contains("is damaged"), "{}", said.all());
+        }
+        assert_eq!(env.read(ledger), other, "nothing is appended");
+    }
+    assert_eq!(mails(&env).len(), 1);
+    // A line that broke off is skipped, and the plan says so.
+    env.write(ledger, &whole[..whole.len() - 20]);
+    let said = env.run(&["plan", "--sandbox", "bitpanda.yaml"]);
+    assert_eq!(said.code, 0, "{}", said.all());
+    assert!(said.stderr.contains("is incomplete, because its writer was killed"), "{}", said.all());
+    let said = env.run(&["plan", "--sandbox", "bitpanda.yaml", "--ledger", "nope/x"]);
+    assert_eq!(said.code, 0, "{}", said.all());
+    assert!(said.stderr.contains("There is no ledger nope/x, which `--ledger` names"), "{}", said.all());
+}
+
+#[test]
+fn show_says_what_a_file_is_that_it_can_not_show() {
+    let env = Env::new();
+    env.write("l.jsonl", "");
+    let said = env.run(&["show", "l.jsonl"]);
+    assert_eq!(said.code, 0, "{}", said.all());
+    assert!(
+        said.stderr.contains("The file l.jsonl is empty. A ledger is, until something is sent."),
+        "{}",
+        said.all()
+    );
+    env.write("other.json", "{}");
+    let said = env.run(&["show", "other.json"]);
+    assert_eq!(said.code, 1, "{}", said.all());
+    assert!(said.stderr.contains("is not a plan: it has no `format_version`"), "{}", said.all());
+}
+
+#[cfg(unix)]
+#[test]
+fn a_run_whose_ledger_is_on_a_full_disk_does_not_say_that_it_is_recorded() {
+    let (env, _server) = served(ProviderName::Hive, &[]);
+    let said = env.run_within("trap '' XFSZ; ulimit -f 4; exec \"$0\" \"$@\"", APPLY);
+    assert!(said.stdout.contains("rolecall sends nothing that it can't record"), "{}", said.all());
+    assert!(!said.stderr.contains("are recorded in"), "{}", said.all());
 }

@@ -411,7 +411,10 @@ fn every_exit_code_is_what_the_help_says() {
 fn several_organisations_are_independent_and_the_worst_ending_is_reported() {
     let (env, server) = served(&[]);
     env.write("a.yaml", server.example());
-    env.write("b.yaml", server.example().replace("f8588dc7-e1ce-4d92-a473-809a0a357ad9", "another"));
+    env.write(
+        "b.yaml",
+        server.example().replace("f8588dc7-e1ce-4d92-a473-809a0a357ad9", "another").replace("keys/", "b/"),
+    );
     let said = env.run(&["plan", "--detailed-exitcode", "a.yaml", "b.yaml"]);
     assert_eq!(said.code, 1, "an error outranks differences: {}", said.all());
     assert!(said.stdout.contains("5 mutations"), "the other is still planned: {}", said.stdout);

@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use crate::support::rig::now;
-use rolecall_engine::ledger::{Event, Ledger, LedgerError, Record};
+use rolecall_engine::ledger::{Event, Ledger, LedgerError, OrganizationLock, Record};
 use rolecall_model::{Action, Effect, Guardrail, HoldReason};
 use tempfile::TempDir;
 
@@ -24,7 +24,7 @@ fn lines_are_appended_and_read_back() {
     for run in ["one", "two"] {
         Ledger::open(&path, run, now()).unwrap().append(record(run)).unwrap();
     }
-    assert_eq!(Ledger::read(&path).unwrap().unwrap(), [record("one"), record("two")]);
+    assert_eq!(Ledger::read(&path).unwrap().unwrap().records, [record("one"), record("two")]);
 }
 
 #[test]
@@ -42,9 +42,10 @@ fn a_torn_last_line_is_passed_over_and_marked() {
     Ledger::open(&path, "one", now()).unwrap().append(record("one")).unwrap();
     let mut file = std::fs::OpenOptions::new().append(true).open(&path).unwrap();
     file.write_all(b"{\"at\":\"2026-11-2").unwrap();
-    assert_eq!(Ledger::read(&path).unwrap().unwrap(), [record("one")]);
+    let read = Ledger::read(&path).unwrap().unwrap();
+    assert_eq!((read.records, read.torn_bytes), (vec![record("one")], 16));
     Ledger::open(&path, "two", now()).unwrap().append(record("two")).unwrap();
-    let records = Ledger::read(&path).unwrap().unwrap();
+    let records = Ledger::read(&path).unwrap().unwrap().records;
     assert_eq!(records.len(), 3);
     assert_eq!(records[1].event, Event::Recovered { torn_bytes: 16 });
     assert_eq!(records[2], record("two"));
@@ -90,9 +91,9 @@ fn dying_while_a_torn_line_is_being_mended_does_no_harm() {
         let (_folder, path) = folder();
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(&path, &text).unwrap();
-        assert_eq!(Ledger::read(&path).unwrap().unwrap(), [record("one")], "{text}");
+        assert_eq!(Ledger::read(&path).unwrap().unwrap().records, [record("one")], "{text}");
         Ledger::open(&path, "three", now()).unwrap().append(record("three")).unwrap();
-        assert_eq!(Ledger::read(&path).unwrap().unwrap().len(), 3, "{text}");
+        assert_eq!(Ledger::read(&path).unwrap().unwrap().records.len(), 3, "{text}");
     }
 }
 
@@ -102,7 +103,7 @@ fn a_last_line_that_lacks_only_its_newline_counts() {
     std::fs::create_dir_all(path.parent().unwrap()).unwrap();
     std::fs::write(&path, serde_json::to_string(&record("one")).unwrap()).unwrap();
     Ledger::open(&path, "two", now()).unwrap().append(record("two")).unwrap();
-    assert_eq!(Ledger::read(&path).unwrap().unwrap(), [record("one"), record("two")]);
+    assert_eq!(Ledger::read(&path).unwrap().unwrap().records, [record("one"), record("two")]);
 }
 
 #[test]
@@ -125,7 +126,7 @@ fn a_ledger_of_format_1_is_read() {
         r#"{"at":"2026-01-01T00:00:03Z","run":"one","event":"run-finished","converged":true}"#.to_owned(),
     ];
     std::fs::write(&path, lines.join("\n") + "\n").unwrap();
-    let records = Ledger::read(&path).unwrap().unwrap();
+    let records = Ledger::read(&path).unwrap().unwrap().records;
     assert!(matches!(&records[0].event, Event::Override { guardrail: Guardrail::MinAdmins, .. }));
     let Event::Intent { change, first_step: true, .. } = &records[1].event else { panic!("{:?}", records[1]) };
     assert_eq!(change.address.to_string(), "invitation/jane@x.example#Jane@x.example");
@@ -143,4 +144,60 @@ fn a_ledger_of_format_1_is_read() {
     for (old, action) in [("replace", Action::Update), ("contain", Action::RemoveAccess)] {
         assert_eq!(serde_json::from_value::<Action>(old.into()).unwrap(), action);
     }
+}
+
+/// A cache of CI may bring back an archive or a login page, and somebody may name another file with `--ledger`.
+#[test]
+fn what_no_dying_writer_leaves_is_damage_and_nothing_is_appended_to_it() {
+    let line = serde_json::to_string(&record("one")).unwrap() + "\n";
+    let zeros = |length: usize| vec![0_u8; length];
+    let files: Vec<Vec<u8>> = vec![
+        b"<!doctype html><title>Sign in</title>\n".to_vec(),
+        b"provider: hive\norganization: acme\n".to_vec(),
+        b"{\n  \"format_version\": \"2.0\",\n  \"organizations\": []\n}\n".to_vec(),
+        b"{\"format_version\": \"2.0\", \"organizations\": [".to_vec(),
+        [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3].to_vec(),
+        zeros(100),
+        [line.as_bytes(), &zeros(100)].concat(),
+        [line.as_bytes(), b"not a record\n"].concat(),
+        [line.as_bytes(), b"not a record\nnor this one\n"].concat(),
+        line.encode_utf16().flat_map(u16::to_le_bytes).collect(),
+        b" ".to_vec(),
+    ];
+    for bytes in files {
+        let (_folder, path) = folder();
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, &bytes).unwrap();
+        let shown = String::from_utf8_lossy(&bytes);
+        assert!(matches!(Ledger::read(&path), Err(LedgerError::Damaged { .. })), "{shown}");
+        assert!(matches!(Ledger::open(&path, "two", now()), Err(LedgerError::Damaged { .. })), "{shown}");
+        assert_eq!(std::fs::read(&path).unwrap(), bytes, "{shown}");
+    }
+    // Wherever a line breaks off, its writer may have been killed.
+    for length in 1..line.len() - 1 {
+        let (_folder, path) = folder();
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, format!("{line}{}", &line[..length])).unwrap();
+        let read = Ledger::read(&path).unwrap().unwrap();
+        assert_eq!((read.records, read.torn_bytes), (vec![record("one")], length));
+    }
+}
+
+#[test]
+fn a_lock_says_whether_another_apply_had_it_meanwhile() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("deep/er/organisation.lock");
+    let before = jiff::Timestamp::now();
+    let first = OrganizationLock::acquire(&path).unwrap();
+    assert!(first.was_free_since(before));
+    assert!(matches!(OrganizationLock::acquire(&path), Err(LedgerError::Locked { .. })));
+    drop(first);
+    let after = jiff::Timestamp::now();
+    let second = OrganizationLock::acquire(&path).unwrap();
+    assert!(!second.was_free_since(before) && second.was_free_since(after));
+    // A process that was killed leaves no time.
+    std::mem::forget(second);
+    std::fs::remove_file(&path).unwrap();
+    std::fs::write(&path, "locked").unwrap();
+    assert!(!OrganizationLock::acquire(&path).unwrap().was_free_since(jiff::Timestamp::now()));
 }

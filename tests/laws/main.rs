@@ -28,7 +28,7 @@ use rolecall_model::{
     Action, Address, Cause, Change, Completeness, DesiredUser, Effect, Entity, Guardrail, Hold, HoldReason, Live,
     Mutation, OrganizationPlan, Outcome, RoleName, Seen, Site, Stage, TeamName, User,
 };
-use rolecall_plan::{PlanInput, plan};
+use rolecall_plan::{Observation, PlanInput, in_effect, plan};
 use rolecall_sandbox::digest;
 use safety::Safety;
 use support::rig::{Fate, Rig, desired, now};
@@ -477,6 +477,15 @@ fn failures_are_made_good_by_later_runs<P: Lawful>(
     for run in 0..6 {
         let Some(plan) = planned(&rig) else { return Ok(()) };
         let report = rig.apply_plan(&plan).unwrap();
+        let live = rig.read().unwrap();
+        for change in &plan.sealed.changes {
+            let id =
+                report.steps.iter().find(|step| step.address == change.address).and_then(|step| step.id.as_ref());
+            let honest = report.not_done().contains(&&change.address)
+                || matches!(report.final_state, FinalState::Unknown(_))
+                || in_effect(change, id, &live) != Observation::NotInEffect;
+            prop_assert!(honest, "reported as done: {change:#?} {report:#?}");
+        }
         rig.wire.set_fates(if run == 0 { more } else { &[] });
     }
     let last = rig.try_plan().unwrap();

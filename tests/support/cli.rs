@@ -70,6 +70,8 @@ impl Env {
         command.current_dir(self.folder.path()).env_clear().stdin(Stdio::null());
         // Deliveries name programs, so they need the path.
         command.env("PATH", std::env::var_os("PATH").unwrap_or_default());
+        // The lock of an organisation is in the user's home.
+        command.env("HOME", self.folder.path());
         for (name, value) in &self.variables {
             command.env(name, value);
         }
@@ -210,7 +212,7 @@ impl Env {
         let mut shell = Command::new("sh");
         shell.args(["-c", script, env!("CARGO_BIN_EXE_rolecall")]).args(args);
         shell.current_dir(self.folder.path()).env_clear().stdin(Stdio::null());
-        shell.env("PATH", std::env::var_os("PATH").unwrap_or_default());
+        shell.env("PATH", std::env::var_os("PATH").unwrap_or_default()).env("HOME", self.folder.path());
         for (name, value) in &self.variables {
             shell.env(name, value);
         }

@@ -164,6 +164,11 @@ pub enum Delivery {
     Command(Vec<String>),
 }
 
+impl Delivery {
+    /// The end of the name of a new file with a secret, until it replaces the file that the delivery names.
+    pub const TEMPORARY: &'static str = ".rolecall-new";
+}
+
 /// The URL of the platform's API, or the place of the URL.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Endpoint {

@@ -2,16 +2,17 @@
 //! delivery is prepared before the key is minted.
 
 use std::fs::{self, File};
-use std::io::Write;
+use std::io::{self, Read, Write};
 use std::path::{Component, Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
+use secrecy::zeroize::Zeroize;
 use secrecy::{ExposeSecret, SecretString};
 use tempfile::NamedTempFile;
-use tokio::io::AsyncWriteExt;
 use tokio::process::Command;
 
+use crate::private;
 use rolecall_model::{Action, Change, Delivery, Desired, DesiredKey, Entity, KeyName};
 
 /// The settings for the deliveries of a run.
@@ -103,19 +104,19 @@ fn prepare_file(target: &Path) -> Result<PreparedDelivery, String> {
     match fs::symlink_metadata(target) {
         Ok(meta) if !meta.is_file() => return Err(format!("{shown} isn't a regular file")),
         Ok(_) => {}
-        Err(why) if why.kind() == std::io::ErrorKind::NotFound => {}
+        Err(why) if why.kind() == io::ErrorKind::NotFound => {}
         Err(why) => return Err(format!("{shown} can't be read: {why}")),
     }
     let folder = target.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    fs::create_dir_all(folder).map_err(|why| format!("{} can't be created: {why}", folder.display()))?;
+    private::create_folder(folder).map_err(|why| format!("{} can't be created: {why}", folder.display()))?;
     let name = target.file_name().ok_or_else(|| format!("{shown} isn't the name of a file"))?.to_string_lossy();
     // The name is always the same, so that the next run removes what a killed run left there: it may contain the
     // secret of a key that is retired by now. The mode is 0600. The folder is that of the target, so that the
     // rename is atomic.
-    let beside = format!(".{name}.rolecall-new");
-    let failed = |why: std::io::Error| format!("{} can't be written: {why}", folder.display());
+    let beside = format!(".{name}{}", Delivery::TEMPORARY);
+    let failed = |why: io::Error| format!("{} can't be written: {why}", folder.display());
     match fs::remove_file(folder.join(&beside)) {
-        Err(why) if why.kind() != std::io::ErrorKind::NotFound => return Err(failed(why)),
+        Err(why) if why.kind() != io::ErrorKind::NotFound => return Err(failed(why)),
         Ok(()) | Err(_) => {}
     }
     let new = tempfile::Builder::new().prefix(&beside).rand_bytes(0).tempfile_in(folder).map_err(failed)?;
@@ -142,7 +143,7 @@ impl PreparedDelivery {
 }
 
 fn deliver_file(mut new: NamedTempFile, target: &Path, secret: &SecretString) -> Result<(), String> {
-    let failed = |why: std::io::Error| format!("{} can't be written: {why}", target.display());
+    let failed = |why: io::Error| format!("{} can't be written: {why}", target.display());
     new.write_all(secret.expose_secret().as_bytes()).map_err(failed)?;
     new.as_file().sync_all().map_err(failed)?;
     new.persist(target).map_err(|why| failed(why.error))?;
@@ -157,33 +158,49 @@ fn deliver_file(mut new: NamedTempFile, target: &Path, secret: &SecretString) ->
 }
 
 /// Runs a command with the secret as its input. Its output is discarded, because it could contain the secret.
+///
+/// The pipe takes the secret before the command has read any of it. So this process keeps an end to read from, and
+/// finds there what the command has left.
 async fn deliver_command(program: &Path, arguments: &[String], secret: &SecretString) -> Result<(), String> {
     let shown = program.display();
-    let mut command = Command::new(program);
-    // Ctrl-C must not reach the command: the secret is delivered first.
-    #[cfg(unix)]
-    command.process_group(0);
-    let mut child = command
-        .args(arguments)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .kill_on_drop(true)
-        .spawn()
-        .map_err(|why| format!("`{shown}` can't be run: {why}"))?;
-    let mut stdin = child.stdin.take().ok_or_else(|| format!("`{shown}` accepts no input"))?;
-    let hand_over = async {
-        // A command may exit without reading all of its input. Its status says whether that is an error.
-        let written = stdin.write_all(secret.expose_secret().as_bytes()).await;
-        drop(stdin);
+    let no_pipe = |why: io::Error| format!("`{shown}` accepts no input: {why}");
+    let (reader, mut writer) = io::pipe().map_err(no_pipe)?;
+    let mut leftover = reader.try_clone().map_err(no_pipe)?;
+    let mut child = {
+        // The end of the pipe in the command's description is closed with it.
+        let mut command = Command::new(program);
+        // Ctrl-C must not reach the command: the secret is delivered first.
+        #[cfg(unix)]
+        command.process_group(0);
+        command
+            .args(arguments)
+            .stdin(Stdio::from(reader))
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .kill_on_drop(true)
+            .spawn()
+            .map_err(|why| format!("`{shown}` can't be run: {why}"))?
+    };
+    let text = secret.clone();
+    // It ends once the text is read, or once nobody is left to read it.
+    let written = tokio::task::spawn_blocking(move || writer.write_all(text.expose_secret().as_bytes()));
+    let ended = async {
         let status = child.wait().await.map_err(|why| format!("the end of `{shown}` can't be awaited: {why}"))?;
-        match (status.success(), written) {
-            (true, Ok(())) => Ok(()),
-            (true, Err(_)) => Err(format!("`{shown}` succeeded without reading the secret")),
-            (false, _) => Err(format!("`{shown}` failed ({status})")),
+        if !status.success() {
+            return Err(format!("`{shown}` failed ({status})"));
+        }
+        let left = tokio::task::spawn_blocking(move || {
+            let mut left = Vec::new();
+            let read = leftover.read_to_end(&mut left);
+            left.zeroize();
+            read
+        });
+        match (left.await, written.await) {
+            (Ok(Ok(0)), Ok(Ok(()))) => Ok(()),
+            _ => Err(format!("`{shown}` succeeded without reading the secret")),
         }
     };
-    tokio::time::timeout(COMMAND_TIMEOUT, hand_over)
+    tokio::time::timeout(COMMAND_TIMEOUT, ended)
         .await
         .unwrap_or_else(|_| Err(format!("`{shown}` took longer than {} s", COMMAND_TIMEOUT.as_secs())))
 }

@@ -2,12 +2,14 @@
 //! power cut.
 
 use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{self, Read, Write};
+use std::io::{self, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 
+use jiff::Timestamp;
 use thiserror::Error;
 
-use super::{Event, Record};
+use super::{Event, ReadLedger, Record};
+use crate::private;
 
 /// The reason why a ledger can't be used.
 #[derive(Debug, Error)]
@@ -16,8 +18,8 @@ pub enum LedgerError {
     Io { path: String, why: io::Error },
     #[error("another apply of this organisation is running and has locked {path}")]
     Locked { path: String },
-    /// A line in the middle of the ledger can't be read. The last line may be torn, which is no error.
-    #[error("line {line} of the ledger {path} can't be read: {why}")]
+    /// A line can't be read, and no killed writer leaves such a line.
+    #[error("line {line} of the ledger {path} is damaged: {why}")]
     Damaged { path: String, line: usize, why: String },
 }
 
@@ -32,29 +34,52 @@ pub(super) enum Ending {
     Torn(usize),
 }
 
-/// A lock that keeps out other applies of the same organisation until it is dropped, even if they use another
-/// ledger.
+/// A lock that keeps out other applies of the same organisation until it is dropped, even if they run in another
+/// folder or use another ledger. Its file stays there and has the time at which the lock was last released.
 #[derive(Debug)]
 pub struct OrganizationLock {
-    _file: File,
+    file: File,
+    released: String,
 }
 
 impl OrganizationLock {
-    /// Acquires the lock. `path` is the lock file of the organisation; it is empty and stays there.
+    /// Acquires the lock. `path` is the lock file of the organisation.
     ///
     /// # Errors
     ///
     /// Fails if another apply has the lock, or the file can't be used.
     pub fn acquire(path: &Path) -> Result<Self, LedgerError> {
-        Ok(Self { _file: locked(path, OpenOptions::new().create(true).truncate(false).write(true))? })
+        let mut file = locked(path, private::options().create(true).truncate(false).read(true).write(true))?;
+        let mut released = String::new();
+        // Text that can't be read counts as that of an apply which was killed.
+        let _ = file.read_to_string(&mut released);
+        write_over(&mut file, "locked");
+        Ok(Self { file, released })
     }
+
+    /// Returns whether nobody else had the lock since this time, so that a read which began then shows what is
+    /// live. An apply that was killed has left no time.
+    pub fn was_free_since(&self, at: Timestamp) -> bool {
+        self.released.is_empty() || self.released.parse().is_ok_and(|released: Timestamp| released < at)
+    }
+}
+
+impl Drop for OrganizationLock {
+    fn drop(&mut self) {
+        write_over(&mut self.file, &Timestamp::now().to_string());
+    }
+}
+
+/// Replaces the text of a lock file. It is only a hint for the next apply, so a failure doesn't matter.
+fn write_over(file: &mut File, text: &str) {
+    let _ = file.set_len(0).and_then(|()| file.rewind()).and_then(|()| file.write_all(text.as_bytes()));
 }
 
 /// Opens a file and locks it until it is closed. Creates its folder first.
 fn locked(path: &Path, options: &OpenOptions) -> Result<File, LedgerError> {
     let failed = |why| LedgerError::Io { path: path.display().to_string(), why };
     if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-        std::fs::create_dir_all(folder).map_err(failed)?;
+        private::create_folder(folder).map_err(failed)?;
     }
     let file = options.open(path).map_err(failed)?;
     match file.try_lock() {
@@ -77,19 +102,16 @@ impl LedgerFile {
     pub fn open(path: &Path) -> Result<(Self, Vec<Record>, Ending), LedgerError> {
         let failed = |why| LedgerError::Io { path: path.display().to_string(), why };
         refuse_special(path).map_err(failed)?;
-        let mut options = OpenOptions::new();
-        options.create(true).read(true).append(true);
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::OpenOptionsExt;
-            // The ledger names users and what they can do, so others must not read it.
-            options.mode(0o600);
-        }
-        let mut file = locked(path, &options)?;
+        let mut file = locked(path, private::options().create(true).read(true).append(true))?;
         let mut bytes = Vec::new();
         file.read_to_end(&mut bytes).map_err(failed)?;
         let (records, ending) = parse(path, &bytes)?;
         Ok((Self { path: path.to_owned(), file, broken: false }, records, ending))
+    }
+
+    /// Returns whether a line couldn't be written.
+    pub fn is_broken(&self) -> bool {
+        self.broken
     }
 
     pub fn append(&mut self, records: &[Record]) -> Result<(), LedgerError> {
@@ -130,42 +152,51 @@ fn refuse_special(path: &Path) -> io::Result<()> {
     }
 }
 
-pub(super) fn read(path: &Path) -> Result<Option<Vec<Record>>, LedgerError> {
+pub(super) fn read(path: &Path) -> Result<Option<ReadLedger>, LedgerError> {
     match refuse_special(path).and_then(|()| std::fs::read(path)) {
-        Ok(bytes) => parse(path, &bytes).map(|(records, _)| Some(records)),
+        Ok(bytes) => parse(path, &bytes).map(|(records, ending)| {
+            let torn_bytes = if let Ending::Torn(bytes) = ending { bytes } else { 0 };
+            Some(ReadLedger { records, torn_bytes })
+        }),
         Err(why) if why.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(why) => Err(LedgerError::Io { path: path.display().to_string(), why }),
     }
 }
 
-/// Parses a ledger. A killed writer leaves an unreadable line only at the end, or before a [`Event::Recovered`]
-/// line. Anywhere else, an unreadable line is damage.
+/// The first bytes of every line.
+const START: &[u8] = br#"{"at":""#;
+
+/// Parses a ledger. A killed writer leaves the beginning of a line, at the end or before a [`Event::Recovered`]
+/// line. Anything else that can't be read is damage, be it one line or another file in the ledger's place.
 fn parse(path: &Path, bytes: &[u8]) -> Result<(Vec<Record>, Ending), LedgerError> {
     let mut records: Vec<Record> = Vec::new();
-    // The first unreadable line since the last `Recovered` line or readable record.
-    let mut bad: Option<(usize, String)> = None;
-    let mut bad_bytes = 0;
+    // The first torn line since the last `Recovered` line or readable record.
+    let mut torn: Option<(usize, String)> = None;
+    let mut torn_bytes = 0;
     for (index, line) in bytes.split(|byte| *byte == b'\n').enumerate() {
         if line.is_empty() {
             continue;
         }
-        match (serde_json::from_slice::<Record>(line), &bad) {
+        match (serde_json::from_slice::<Record>(line), &torn) {
             (Ok(record), Some((line, why))) if !matches!(record.event, Event::Recovered { .. }) => {
                 return Err(damaged(path, *line, why));
             }
             (Ok(record), _) => {
-                bad = None;
-                bad_bytes = 0;
+                torn = None;
+                torn_bytes = 0;
                 records.push(record);
             }
             (Err(why), _) => {
-                bad_bytes += line.len();
-                bad.get_or_insert((index + 1, why.to_string()));
+                if !(why.is_eof() && (line.starts_with(START) || START.starts_with(line))) {
+                    return Err(damaged(path, index + 1, &why.to_string()));
+                }
+                torn_bytes += line.len();
+                torn.get_or_insert((index + 1, why.to_string()));
             }
         }
     }
-    let ending = match bad {
-        Some(_) => Ending::Torn(bad_bytes),
+    let ending = match torn {
+        Some(_) => Ending::Torn(torn_bytes),
         None if bytes.is_empty() || bytes.ends_with(b"\n") => Ending::Whole,
         None => Ending::NoNewline,
     };

@@ -108,6 +108,15 @@ pub enum Event {
     Recovered { torn_bytes: usize },
 }
 
+/// A ledger that was read without being opened for an apply.
+#[derive(Debug, Default, PartialEq)]
+pub struct ReadLedger {
+    /// All records, oldest first.
+    pub records: Vec<Record>,
+    /// The length of an incomplete last line, which a killed writer left and which is skipped.
+    pub torn_bytes: usize,
+}
+
 /// A ledger, open for one apply.
 #[derive(Debug, Default)]
 pub struct Ledger {
@@ -150,7 +159,7 @@ impl Ledger {
     /// # Errors
     ///
     /// Fails if the file can't be read or has a damaged line.
-    pub fn read(path: &Path) -> Result<Option<Vec<Record>>, LedgerError> {
+    pub fn read(path: &Path) -> Result<Option<ReadLedger>, LedgerError> {
         file::read(path)
     }
 
@@ -189,6 +198,11 @@ impl Ledger {
     /// Returns all records, oldest first.
     pub fn records(&self) -> &[Record] {
         &self.records
+    }
+
+    /// Returns whether everything that was to be recorded is on disk.
+    pub fn is_intact(&self) -> bool {
+        !self.file.as_ref().is_some_and(LedgerFile::is_broken)
     }
 
     /// Returns the facts that the planner takes from the ledger.
