@@ -977,7 +977,7 @@ users: [{ email: owner@acme.example }, { email: new@x.example, roles: [Viewer], 
 }
 
 #[test]
-fn what_relies_on_somebody_whom_another_system_provisions_is_no_failure_either() {
+fn what_relies_on_somebody_whom_another_system_provisions_is_not_done_either() {
     let mut world = world();
     role(&mut world, "Old", &[]);
     member(&mut world, "u0@x.example", "Old", Assignment::All);
@@ -985,7 +985,8 @@ fn what_relies_on_somebody_whom_another_system_provisions_is_no_failure_either()
     let mut rig =
         Rig::new(world, "roles: [{ name: Old, absent: true }]\nusers: [{ email: u0@x.example, roles: [Viewer] }]");
     let report = rig.apply();
-    assert!(report.all_done(), "{report:#?}");
+    let not_done: Vec<String> = report.not_done().iter().map(ToString::to_string).collect();
+    assert_eq!(not_done, ["user/u0@x.example", "role/Old"], "{report:#?}");
     assert!(rig.plan().sealed.mutations.is_empty());
 }
 
@@ -1105,14 +1106,31 @@ fn an_invitation_with_another_role_is_replaced_and_one_with_the_same_is_not() {
 }
 
 #[test]
-fn an_invitation_in_another_spelling_is_cancelled_before_another_is_sent() {
+fn an_invitation_in_another_spelling_is_cancelled_once_the_new_one_is_there() {
     let mut world = world();
     invitation(&mut world, "Jane@X.example", "Viewer");
-    let mut rig = Rig::new(world, "users: [{ email: jane@x.example, roles: [Admin], resources: all }]");
+    invitation(&mut world, "JANE@x.example", "Viewer");
+    let body = "guardrails: { max_removals: 0 }
+roles: [{ name: Reader, description: Reads, permissions: [project:describe] }]
+users: [{ email: jane@x.example, roles: [Reader], resources: all }]";
+    let mut rig = Rig::new(world, body);
+    let open =
+        |rig: &Rig| -> Vec<String> { rig.world().invitations.iter().map(|open| open.email.clone()).collect() };
+    // Whatever becomes of the role and of the new invitation: without it, the earlier ones stay.
+    for fates in [&[Fate::Refuse][..], &[Fate::Fine, Fate::Refuse]] {
+        rig.wire.set_fates(fates);
+        let plan = rig.plan();
+        assert!(!rig.apply_plan(&plan).unwrap().all_done());
+        assert_eq!(open(&rig), ["Jane@X.example", "JANE@x.example"], "{fates:?}");
+    }
+    let sent = operations(&rig).len();
     assert!(converged(&rig.apply()));
-    assert_eq!(operations(&rig), ["DeleteOrganizationInvitation", "InviteToOrganizationByEmail"]);
-    let open: Vec<String> = rig.world().invitations.iter().map(|open| open.email.clone()).collect();
-    assert_eq!(open, ["jane@x.example"]);
+    assert_eq!(
+        operations(&rig)[sent..],
+        ["InviteToOrganizationByEmail", "DeleteOrganizationInvitation", "DeleteOrganizationInvitation"]
+    );
+    assert_eq!(open(&rig), ["jane@x.example"]);
+    assert!(rig.plan().sealed.mutations.is_empty());
 }
 
 #[test]

@@ -406,6 +406,24 @@ fn invitations_in_two_spellings_of_one_address_are_distinguished() {
     assert_eq!(addresses(&rig.plan()), NOBODY);
 }
 
+/// The hub can't hold two invitations of one address, so the earlier one goes first, but only once everything else
+/// that the new one needs is there.
+#[test]
+fn an_invitation_is_not_cancelled_for_one_that_can_not_be_sent() {
+    let mut world = with_teams(&["Payments"]);
+    invitation(&mut world, "new@x.example", "ADMIN", &["Payments"]);
+    let body = "teams: [{ name: Search }]\nusers: [{ email: new@x.example, roles: [Developer], teams: [Search] }]";
+    let mut rig = Rig::new(world, body);
+    rig.wire.set_fates(&[Fate::Refuse]);
+    let plan = rig.plan();
+    let report = rig.apply_plan(&plan).unwrap();
+    assert!(!report.all_done());
+    assert_eq!(invited(&rig.world()).len(), 1, "{report:#?}");
+    assert!(!rig.wire.mutations().iter().any(|sent| sent.operation_name == "DeleteUserInvites"), "{report:#?}");
+    rig.apply();
+    assert_eq!(addresses(&rig.plan()), NOBODY);
+}
+
 /// The role in the list may be null.
 #[test]
 fn an_invitation_with_an_unreadable_role_is_not_sent_again() {

@@ -207,6 +207,12 @@ pub trait Rules: Sync {
     /// Returns whether an open invitation can be replaced or cancelled.
     fn changes_invitations(&self) -> bool;
 
+    /// Returns whether invitations in two spellings of one address are two invitations, so that a new one leaves the
+    /// other alone. If it isn't known, both may be one, and the earlier one is cancelled first.
+    fn distinguishes_spellings(&self) -> bool {
+        false
+    }
+
     /// Returns whether the platform may wait with a change until a second person approves it.
     fn has_approvals(&self) -> bool;
 

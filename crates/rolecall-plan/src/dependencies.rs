@@ -11,10 +11,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::PlanInput;
 use super::admins::Admins;
 use super::order::Node;
 use super::role_moves::RoleMove;
-use rolecall_model::{Action, Address, Cause, Entity, RoleName, Stage};
+use rolecall_model::{Action, Address, Cause, Email, Entity, RoleName, Stage};
 
 /// Adds the dependencies on created entities: a mutation that contains the id of an entity needs its creation.
 pub(super) fn id_dependencies(nodes: &mut [Node<'_>]) {
@@ -64,6 +65,41 @@ pub(super) fn key_dependencies(nodes: &mut [Node<'_>]) {
         let successors: Vec<usize> =
             new_keys.iter().filter(|(_, name)| replaces(name)).map(|(index, _)| *index).collect();
         node.after.extend(successors);
+    }
+}
+
+/// Makes the cancellation of an open invitation wait for the one that replaces it. Where the platform can't hold
+/// both, the earlier one has to go first, but not before everything that the new one depends on: a role or a team
+/// that can't be created must not cost somebody their invitation.
+///
+/// For example, Grace has an invitation as Viewer, and the file gives her the new role Reader. If Reader can't be
+/// created, nothing is sent for her, and the link in her mail still works.
+pub(super) fn invitation_dependencies(input: &PlanInput<'_>, nodes: &mut [Node<'_>]) {
+    let email = |node: &Node<'_>| Some(node.change.entity()?.user()?.email.clone());
+    let invites = |node: &Node<'_>| node.change.action == Action::Invite && !node.mutation.first_step;
+    let sent: Vec<(usize, Email)> =
+        indices(nodes, invites).into_iter().filter_map(|index| Some((index, email(&nodes[index])?))).collect();
+    for (invite, invited) in sent {
+        let cancels = |node: &Node<'_>| {
+            let first_step = node.change.action == Action::Invite && node.mutation.stage == Stage::Clear;
+            (first_step || node.change.action == Action::Cancel) && email(node).as_ref() == Some(&invited)
+        };
+        let cancelled = indices(nodes, cancels);
+        let (needs, after) = (nodes[invite].needs.clone(), nodes[invite].after.clone());
+        for index in cancelled {
+            if input.rules.distinguishes_spellings() {
+                nodes[index].needs.insert(invite);
+                continue;
+            }
+            let own = nodes[invite].change;
+            let others = |set: &BTreeSet<usize>| -> Vec<usize> {
+                let is_other = |other: &&usize| **other != index && !std::ptr::eq(nodes[**other].change, own);
+                set.iter().filter(is_other).copied().collect()
+            };
+            let (needs, after) = (others(&needs), others(&after));
+            nodes[index].needs.extend(needs);
+            nodes[index].after.extend(after);
+        }
     }
 }
 

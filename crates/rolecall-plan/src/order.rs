@@ -55,6 +55,7 @@ pub(super) fn mutations(
     dependencies::role_dependencies(&role_moves, &mut nodes);
     dependencies::least_privilege_dependencies(&role_moves, &mut nodes);
     dependencies::seat_dependencies(&mut nodes);
+    dependencies::invitation_dependencies(input, &mut nodes);
     sorted(&merge::merge(nodes, input.rules))
 }
 

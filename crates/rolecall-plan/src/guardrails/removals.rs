@@ -76,9 +76,16 @@ fn users_losing_access(
     changes: &[Change],
     planned_roles: &PlannedRoles,
 ) -> BTreeSet<Address> {
+    let invited: BTreeSet<&Address> =
+        changes.iter().filter(|change| change.action == Action::Invite).map(|change| &change.address).collect();
+    // An invitation that another one replaces is no loss.
+    let replaced = |change: &Change| {
+        let user = change.before.as_ref().and_then(Entity::user);
+        change.action == Action::Cancel && user.is_some_and(|user| invited.contains(&Address::user(&user.email)))
+    };
     let mut losing: BTreeSet<Address> = changes
         .iter()
-        .filter(|change| loses(input, change, planned_roles))
+        .filter(|change| loses(input, change, planned_roles) && !replaced(change))
         .map(|change| change.address.clone())
         .collect();
     let weaker: BTreeSet<&RoleName> = changes

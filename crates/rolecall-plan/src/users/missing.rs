@@ -194,12 +194,18 @@ fn plan_invited(
         same_spelling.into_iter().all(|other| matches(&other))
     };
     let kept = open.iter().find(matches).filter(|kept| !asserted && all_match(kept));
-    let current = kept.unwrap_or(first);
-    // To the platform, two spellings of one address are two invitations, and each of them gives access.
-    for other in open.iter().filter(|other| other.email.as_str() != current.email.as_str()) {
-        invited::cancel(input, other, true, Cause::Declared, Some(&desired.place), builder);
-    }
+    let spelled_as_sent = open.iter().find(|open| open.email.as_str() == desired.email.key());
+    let distinguished = input.rules.distinguishes_spellings();
+    let current = kept.or(spelled_as_sent.filter(|_| distinguished)).unwrap_or(first);
+    // To the platform, two spellings of one address may be two invitations, and each of them gives access.
+    let sent = if kept.is_none() && distinguished { desired.email.key() } else { current.email.as_str() };
+    let cancel_others = |builder: &mut PlanBuilder<'_>| {
+        for other in open.iter().filter(|other| other.email.as_str() != sent) {
+            invited::cancel(input, other, true, Cause::Declared, Some(&desired.place), builder);
+        }
+    };
     if kept.is_some() {
+        cancel_others(builder);
         let since = current.created;
         let reason = if has_unreadable_role(current) {
             HoldReason::ManualStep {
@@ -230,7 +236,10 @@ fn plan_invited(
         cause: if asserted { Cause::Asserted } else { Cause::Declared },
         effects,
     };
-    builder.change(change, Some(&desired.place));
+    // Without the new invitation, the user keeps the others.
+    if builder.change(change, Some(&desired.place)) {
+        cancel_others(builder);
+    }
 }
 
 /// Returns the content of an existing invitation, with the teams of the file if it names any.

@@ -10,7 +10,7 @@ use super::resources::to_wire;
 use rolecall_model::{
     Action, Address, Change, Entity, Feature, InviteField, Key, KeyField, KeyRemoval, Kind, KnownRoles,
     ListedInvitations, Live, LoweredMutation, ManualStep, Permission, ProviderName, Reach, RemoteId, Role,
-    RoleName, Rules, Stage, User, UserRemoval, id_of,
+    RoleName, Rules, User, UserRemoval, id_of,
 };
 
 /// The built-in role that allows everything. The server derives its permissions from its name (measured on Hive
@@ -70,6 +70,11 @@ impl Rules for Hive {
         true
     }
 
+    fn distinguishes_spellings(&self) -> bool {
+        // Invitations compare addresses with the letters' case (measured on Hive 8.1.2).
+        true
+    }
+
     fn has_approvals(&self) -> bool {
         false
     }
@@ -108,8 +113,8 @@ impl Rules for Hive {
             (Action::Update | Action::RemoveAccess, _, Some(Entity::User(user))) => {
                 assign(user, &organization, live).into_iter().collect()
             }
-            (Action::Invite, before, Some(Entity::User(user))) => {
-                invite(before.as_ref().and_then(Entity::user), user, &organization, live)
+            (Action::Invite, _, Some(Entity::User(user))) => {
+                invite(user, &organization, live).into_iter().collect()
             }
             (Action::Cancel, Some(Entity::User(user)), _) => vec![cancel(user, &organization)],
             (Action::Create, _, Some(Entity::Key(key))) => vec![create_token(key, &organization)],
@@ -169,19 +174,11 @@ fn assign(user: &User, organization: &Value, live: &Live) -> Option<LoweredMutat
     Some(lowered("assignMemberRole", input))
 }
 
-/// Returns the operations that invite a user. The address is sent in lower case, as most accounts have it.
-///
-/// A new invitation replaces an open one only if both addresses are spelled the same. For example,
-/// `Jane@acme.example` has an open invitation and is invited again as `jane@acme.example`. The server would keep
-/// both, so the first is cancelled before.
-fn invite(before: Option<&User>, user: &User, organization: &Value, live: &Live) -> Vec<LoweredMutation> {
-    let Some(role) = role_id(user, live) else { return Vec::new() };
-    let email = user.email.key();
-    let mut mutations = Vec::new();
-    if let Some(before) = before.filter(|before| before.email.as_str() != email) {
-        mutations.push(cancel(before, organization).at(Stage::Clear));
-    }
-    let mut input = json!({ "organization": organization, "email": email, "memberRoleId": role });
+/// Returns the operation that invites a user. The address is sent in lower case, as most accounts have it. It
+/// replaces an open invitation of the same spelling, and leaves one of another spelling alone.
+fn invite(user: &User, organization: &Value, live: &Live) -> Option<LoweredMutation> {
+    let role = role_id(user, live)?;
+    let mut input = json!({ "organization": organization, "email": user.email.key(), "memberRoleId": role });
     // An invitation without resources gives access to all of them. If this server's invitations can't have
     // resources, the planner invites with a role that allows nothing.
     if live.features.contains(&Feature::InvitationResources)
@@ -189,8 +186,7 @@ fn invite(before: Option<&User>, user: &User, organization: &Value, live: &Live)
     {
         fields.insert("resources".to_owned(), to_wire(user.resources.as_ref().unwrap_or(&Reach::none())));
     }
-    mutations.push(lowered("inviteToOrganizationByEmail", input));
-    mutations
+    Some(lowered("inviteToOrganizationByEmail", input))
 }
 
 /// Returns the operation that cancels an invitation. It names the address exactly as it is listed, because the
