@@ -132,6 +132,7 @@ async fn applied(desired: &Desired, parallelism: usize) -> (Duration, usize) {
         parallelism,
         caller: None,
         deliveries: &Deliveries::default(),
+        approved: None,
         run: "bench",
         generator: "bench",
         clock: &Timestamp::now,

@@ -20,7 +20,10 @@ pub(super) fn ending(report: &Report) -> Exit {
         (None, _) if !report.all_done() => Exit::Partial,
         (None, _) => match &report.final_state {
             // Every approved change is done. Further changes in the file belong to another plan.
-            FinalState::InSync { .. } | FinalState::NeedsAttention(_) | FinalState::OutOfSync(_) => Exit::Done,
+            FinalState::InSync { .. }
+            | FinalState::NeedsAttention(_)
+            | FinalState::Waiting(_)
+            | FinalState::OutOfSync(_) => Exit::Done,
             FinalState::Unknown(_) => Exit::Partial,
         },
     }

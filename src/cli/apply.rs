@@ -1,5 +1,6 @@
 //! `rolecall apply`
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -22,8 +23,8 @@ use super::{APPROVAL, CONNECTION, Connection, OUTPUT, Paths, Planning, approval,
 use crate::report::{self, Applied, Format, Outcomes, Subject};
 use rolecall_engine::apply::{Apply, Step, record_observed};
 use rolecall_engine::ledger::Ledger;
-use rolecall_model::{Action, Change, Desired, Kind, Live, OrganizationPlan, Plan, Sealed, Unread};
-use rolecall_plan::{Approval, compare, seal};
+use rolecall_model::{Action, Address, Change, Desired, Kind, Live, OrganizationPlan, Plan, Sealed, Unread};
+use rolecall_plan::{Approval, ApprovalProgress, resume, seal};
 
 /// Send the changes of a plan, and verify them.
 ///
@@ -215,14 +216,20 @@ impl Run<'_> {
         let path = &organization.connected.ledger;
         let mut ledger = Ledger::open(path, &run, started).map_err(|why| Failure::unrecorded(&why))?;
         organization.check_ledger_identity(ledger.records())?;
-        let (mut plan, mut live) = self.plan_fresh(organization, &mut ledger, &run).await?;
+        let unplannable = |failure| match approved {
+            Some(_) => approval::unplannable(failure, organization),
+            None => failure,
+        };
+        let planned = self.plan_fresh(organization, &mut ledger, &run).await;
+        let (mut plan, mut live) = planned.map_err(unplannable)?;
         let mut restricted = Exit::Done;
         // An apply in another folder has another ledger, and another file may name this organisation by its slug. So
         // the lock is by its id, which only the read shows.
         let id = live.organization_id.as_ref().unwrap_or(&live.organization);
         let lock = organization.connected.lock(id).map_err(|why| Failure::unrecorded(&why))?;
         if !lock.was_free_since(started) {
-            (plan, live) = self.plan_fresh(organization, &mut ledger, &run).await?;
+            let planned = self.plan_fresh(organization, &mut ledger, &run).await;
+            (plan, live) = planned.map_err(unplannable)?;
         }
         if let Some(approved) = approved {
             (plan, restricted) = self.restrict(approved, organization, &live, &ledger, &plan)?;
@@ -270,7 +277,7 @@ impl Run<'_> {
             self.out.talk(&undo::saved_text(&written, &self.args.connection));
             self.note(|applied| applied.undo = Some(written));
         }
-        let ended = self.execute(organization, &plan, &live, &mut ledger, &run).await?;
+        let ended = self.execute(organization, approved, &plan, &live, &mut ledger, &run).await?;
         Ok(ended.and(restricted))
     }
 
@@ -313,9 +320,18 @@ impl Run<'_> {
         fresh: &OrganizationPlan,
     ) -> Result<(OrganizationPlan, Exit), Failure> {
         let selection = &organization.selection;
-        let Approval { mut still_valid, mut stale, mut unapproved } = compare(approved, &fresh.sealed);
+        // An address with a typing error must not look like one that is done. A plan that was just shown has only
+        // what was selected.
+        let chosen = if self.args.plan.is_some() { organization.chosen(approved)? } else { addresses(approved) };
+        let sealed = seal(approved);
+        let sent = ledger.sent_under(&sealed);
+        let Approval { mut still_valid, mut done, mut open, mut stale, mut unapproved } =
+            resume(approved, &fresh.sealed, ApprovalProgress { live, sent: &sent });
         // Changes that are not selected count neither as out of date nor as not approved.
-        stale.retain(|stale| selection.matches(&stale.approved.address));
+        for addresses in [&mut still_valid, &mut done, &mut open] {
+            addresses.retain(|address| chosen.contains(address));
+        }
+        stale.retain(|stale| chosen.contains(&stale.approved.address));
         unapproved.retain(|change| selection.matches(&change.address));
         if !stale.is_empty() {
             self.print(&report::stale(&stale));
@@ -323,30 +339,37 @@ impl Run<'_> {
                 return Err(approval::stale(&stale, organization));
             }
         }
-        if !selection.is_all() && !still_valid.is_empty() {
-            let chosen = organization.chosen(&fresh.sealed)?;
-            still_valid.retain(|address| chosen.contains(address));
+        let list = |addresses: &mut dyn Iterator<Item = &Address>| {
+            addresses.map(report::clean).collect::<Vec<_>>().join(", ")
+        };
+        if !done.is_empty() {
+            self.out.talk(&format!("Already done, so not sent again: {}.\n", list(&mut done.iter())));
+        }
+        if !open.is_empty() {
+            self.out.talk(&format!("Tried before and not done, so not sent again: {}.\n", list(&mut open.iter())));
         }
         if !unapproved.is_empty() {
-            let list: Vec<String> = unapproved.iter().map(|change| report::clean(&change.address)).collect();
-            self.out.talk(&format!("Not approved, so not sent: {}.\n", list.join(", ")));
+            let unapproved = list(&mut unapproved.iter().map(|change| &change.address));
+            self.out.talk(&format!("Not approved, so not sent: {unapproved}.\n"));
         }
         let is_whole = stale.is_empty() && selection.is_all();
-        let seal = seal(approved);
-        let approved = Approved { still_valid: &still_valid, seal: Some(&*seal).filter(|_| is_whole) };
+        let approved = Approved { still_valid: &still_valid, seal: Some(&*sealed).filter(|_| is_whole) };
         let plan = organization.plan(live, &ledger.facts(), Some(&approved))?.plan;
-        Ok((plan, if stale.is_empty() { Exit::Done } else { Exit::Partial }))
+        let is_complete = stale.is_empty() && open.is_empty();
+        Ok((plan, if is_complete { Exit::Done } else { Exit::Partial }))
     }
 
     async fn execute(
         &mut self,
         organization: &Organization<'_>,
+        approved: Option<&Sealed>,
         plan: &OrganizationPlan,
         live: &Live,
         ledger: &mut Ledger,
         run: &str,
     ) -> Result<Exit, Failure> {
         let connected = &organization.connected;
+        let approved = approved.map(seal);
         let apply = Apply {
             provider: connected.provider,
             desired: organization.desired,
@@ -359,6 +382,7 @@ impl Run<'_> {
             parallelism: self.args.parallelism.unwrap_or_else(|| connected.provider.parallelism()),
             caller: connected.caller.as_ref(),
             deliveries: &connected.deliveries,
+            approved: approved.as_deref(),
             run,
             generator: GENERATOR,
             clock: &Timestamp::now,
@@ -391,4 +415,8 @@ impl Run<'_> {
         self.note(|applied| (applied.plan, applied.report) = (Some(plan.clone()), Some(report)));
         Ok(exit)
     }
+}
+
+fn addresses(sealed: &Sealed) -> BTreeSet<Address> {
+    sealed.changes.iter().map(|change| change.address.clone()).collect()
 }

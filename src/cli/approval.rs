@@ -7,7 +7,7 @@ use super::exit::{Exit, Failure};
 use super::organization::Organization;
 use super::{files, planfile};
 use crate::report;
-use rolecall_model::{Plan, Sealed};
+use rolecall_model::{Code, Finding, Plan, Sealed};
 use rolecall_plan::Stale;
 
 /// Reads an approved plan and checks that it is for the organisations that the files name.
@@ -56,5 +56,26 @@ pub(super) fn stale(stale: &[Stale], organization: &Organization<'_>) -> Failure
     Failure {
         exit: Exit::Stale,
         ..failure.hint("Plan again and have the new plan reviewed, or send only the changes that are still valid with `--only-standing`.")
+    }
+}
+
+/// Returns the failure of an apply whose approved plan can't be made any more, because the live state or the files
+/// have changed since. For example, somebody has deleted a project that the plan gives access to. Other failures stay
+/// as they are.
+pub(super) fn unplannable(failure: Failure, organization: &Organization<'_>) -> Failure {
+    let of_plan = |finding: &Finding| {
+        finding.is_error() && !matches!(finding.code, Code::WrongOrganization | Code::DuplicateOrganization)
+    };
+    if failure.exit != Exit::Error || !failure.findings.iter().any(of_plan) {
+        return failure;
+    }
+    Failure {
+        exit: Exit::Stale,
+        message: Some(format!(
+            "The approved plan of {} can't be made any more. Nothing was sent to it.",
+            organization.name()
+        )),
+        hint: Some("Mend what the findings above say, plan again, and have the new plan reviewed.".to_owned()),
+        ..failure
     }
 }

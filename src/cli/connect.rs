@@ -99,7 +99,7 @@ fn temporary_folder() -> Option<PathBuf> {
     let folder = std::env::temp_dir().join(format!("rolecall-{user}"));
     private::create_folder(&folder).ok()?;
     let found = std::fs::symlink_metadata(&folder).ok()?;
-    (found.is_dir() && found.uid() == user && found.mode() & 0o077 == 0).then_some(folder)
+    (found.is_dir() && found.uid() == user && found.mode() & 0o777 == 0o700).then_some(folder)
 }
 
 #[cfg(not(unix))]

@@ -58,7 +58,9 @@ pub(super) fn counted(report: &Report) -> String {
 /// Returns a sentence with the entities that were to change and did not, if the last read doesn't name them anyway.
 pub(super) fn not_done(report: &Report) -> String {
     let named: &[Address] = match &report.final_state {
-        FinalState::NeedsAttention(addresses) | FinalState::OutOfSync(addresses) => addresses,
+        FinalState::NeedsAttention(addresses)
+        | FinalState::Waiting(addresses)
+        | FinalState::OutOfSync(addresses) => addresses,
         FinalState::InSync { .. } | FinalState::Unknown(_) => &[],
     };
     let others: Vec<&Address> = report.not_done().into_iter().filter(|address| !named.contains(address)).collect();
@@ -78,6 +80,9 @@ pub(super) fn final_state(report: &Report) -> String {
         ),
         FinalState::NeedsAttention(addresses) => {
             format!("A last read shows nothing more to send. Needs attention: {}.", listed(addresses))
+        }
+        FinalState::Waiting(addresses) => {
+            format!("A last read shows nothing more to send. Waiting for an approval: {}.", listed(addresses))
         }
         FinalState::OutOfSync(addresses) => {
             format!(

@@ -12,7 +12,7 @@ pub fn ledger(records: &[Record]) -> String {
     for Record { at, run, event } in records {
         let at = paint(DIM, at.strftime("%Y-%m-%d %H:%M:%S"));
         let line = match event {
-            Event::RunStarted { format_version: _, generator, identity, seal } => format!(
+            Event::RunStarted { format_version: _, generator, identity, seal, approved: _ } => format!(
                 "{} {} {} on {}, {}, {}",
                 paint(BOLD, format!("run {}", clean(run))),
                 identity.provider,

@@ -78,7 +78,7 @@ pub(super) fn of_ledger(records: &[Record]) -> Vec<Run> {
     let mut rows: BTreeMap<&str, usize> = BTreeMap::new();
     for Record { at, run, event } in records {
         let at = at.strftime("%Y-%m-%d %H:%M:%S");
-        if let Event::RunStarted { format_version: _, generator: _, identity, seal } = event {
+        if let Event::RunStarted { format_version: _, generator: _, identity, seal, approved: _ } = event {
             rows.clear();
             runs.push(Run {
                 name: format!("{}, {at}", called(identity.provider, &identity.organization)),

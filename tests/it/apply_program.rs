@@ -464,3 +464,90 @@ fn a_run_whose_ledger_is_on_a_full_disk_does_not_say_that_it_is_recorded() {
     assert!(said.stdout.contains("rolecall sends nothing that it can't record"), "{}", said.all());
     assert!(!said.stderr.contains("are recorded in"), "{}", said.all());
 }
+
+/// A file with a role that the plan creates, and people who get it.
+fn readers(env: &Env, server: &crate::support::cli::Server, more: &str) {
+    let people = ["sam", "ghost", "left", "alice"]
+        .map(|name| format!("  - {{ email: {name}@acme.example, roles: [Reader], resources: all }}\n"));
+    let head = HIVE.replace("https://api.graphql-hive.com/graphql", &server.url);
+    env.write(
+        "file.yaml",
+        format!(
+            "{head}guardrails: {{ max_removals: 100% }}\nroles:\n  - {{ name: Reader, description: Reads, permissions: [project:describe] }}\nusers:\n{}{more}",
+            people.concat()
+        ),
+    );
+}
+
+/// Whoever reruns the job of an approved plan needs no other approval.
+#[test]
+fn an_approved_plan_that_was_killed_goes_on_where_it_was() {
+    for done in 1..=4 {
+        let (env, server) = served(ProviderName::Hive, &["--fault", "latency=60"]);
+        readers(&env, &server, "  - { email: fresh@acme.example, roles: [Reader], resources: all }\n");
+        assert_eq!(env.run(&["plan", "--out", "p.json", "file.yaml"]).code, 0);
+        let apply = ["apply", "--plan", "p.json", "--parallelism", "1", "file.yaml"];
+        let mut child = env.command().args(apply).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        let mut stdout = BufReader::new(child.stdout.take().unwrap());
+        let mut output = String::new();
+        while output.matches("  done  ").count() < done && stdout.read_line(&mut output).unwrap() > 0 {}
+        child.kill().unwrap();
+        child.wait().unwrap();
+        let said = env.run(&apply);
+        assert_eq!(said.code, 0, "{done} {}", said.all());
+        assert!(said.stderr.contains("Already done, so not sent again: role/Reader"), "{}", said.all());
+        assert!(in_sync(&env), "{done}");
+        assert_eq!(mails(&env).len(), 1, "{done}");
+        // Nothing is left of it.
+        let said = env.run(&apply);
+        assert_eq!(said.code, 0, "{}", said.all());
+        assert!(said.stderr.contains("user/sam@acme.example"), "{}", said.all());
+    }
+}
+
+#[test]
+fn an_approved_plan_of_which_a_part_no_longer_stands_ends_with_4_whatever_is_done() {
+    let (env, server) = served(ProviderName::Hive, &[]);
+    readers(&env, &server, "");
+    env.run(&["plan", "--out", "p.json", "file.yaml"]);
+    assert_eq!(env.run(&["apply", "--plan", "p.json", "--target", "user/sam@acme.example", "file.yaml"]).code, 0);
+    // An address with a typing error is not one that is done.
+    let said = env.run(&["apply", "--plan", "p.json", "--target", "user/smm@acme.example", "file.yaml"]);
+    assert_eq!(said.code, 1, "{}", said.all());
+    assert!(said.stderr.contains("no change has the address user/smm@acme.example"), "{}", said.all());
+    // Somebody gives Ghost another role.
+    drop(server);
+    change_world(&env, "hive", |world| {
+        let roles = world["roles"].as_array().unwrap();
+        let other = roles.iter().find(|role| role["name"] == "Release manager").unwrap()["id"].clone();
+        let members = world["members"].as_array_mut().unwrap();
+        members.iter_mut().find(|member| member["email"] == "ghost@acme.example").unwrap()["role_id"] = other;
+    });
+    let server = env.serve(&["--provider", "hive"]);
+    readers(&env, &server, "");
+    let typo = env.run(&["apply", "--plan", "p.json", "--target", "user/smm@acme.example", "file.yaml"]);
+    assert_eq!(typo.code, 1, "{}", typo.all());
+    let said = env.run(&["apply", "--plan", "p.json", "file.yaml"]);
+    assert_eq!(said.code, 4, "{}", said.all());
+    assert!(said.stderr.contains("1 approved change of hive acme is out of date"), "{}", said.all());
+    let said = env.run(&["apply", "--plan", "p.json", "--only-standing", "file.yaml"]);
+    assert_eq!(said.code, 5, "{}", said.all());
+    assert!(said.stdout.contains("2 done"), "{}", said.all());
+}
+
+#[test]
+fn an_approved_plan_that_can_no_longer_be_made_is_out_of_date() {
+    let env = Env::new();
+    let text =
+        format!("{HIVE}users: [{{ email: sam@acme.example, roles: [Viewer], resources: {{ blog: all }} }}]\n");
+    env.write("file.yaml", text);
+    assert_eq!(env.run(&["plan", "--sandbox", "file.yaml", "--out", "p.json"]).code, 0);
+    change_world(&env, "hive", |world| {
+        world["projects"].as_array_mut().unwrap().retain(|project| project["slug"] != "blog");
+        let text = world.to_string();
+        assert!(!text.contains("\"slug\":\"blog\""));
+    });
+    let said = env.run(&["apply", "--sandbox", "file.yaml", "--plan", "p.json"]);
+    assert_eq!(said.code, 4, "{}", said.all());
+    assert!(!said.stdout.contains("  done  "), "{}", said.all());
+}

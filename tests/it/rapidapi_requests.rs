@@ -315,6 +315,7 @@ async fn run(transport: Arc<dyn Transport>, body: &str) -> (usize, Report) {
         parallelism: 1,
         caller: None,
         deliveries: &Deliveries { allow_commands: false, below: None },
+        approved: None,
         run: "run",
         generator: "test",
         clock: &now,

@@ -84,6 +84,8 @@ pub struct Rig<P: Platform> {
     pub now: Timestamp,
     /// The number of requests in flight at once. `None` uses the platform's default.
     pub parallelism: Option<usize>,
+    /// The seal of the approved plan of the next runs.
+    pub approved: Option<String>,
     /// The user interrupts the run after this many steps.
     interrupted_after: Option<usize>,
     /// The process dies before this line of the ledger.
@@ -306,6 +308,7 @@ impl<P: Platform> Rig<P> {
             now: now(),
             parallelism: None,
             dies_at_line: None,
+            approved: None,
             interrupted_after: None,
             runs: 0,
             folder,
@@ -356,7 +359,7 @@ impl<P: Platform> Rig<P> {
         self.planned(live, asserted, only).map(|planned| planned.plan)
     }
 
-    fn planned(
+    pub fn planned(
         &self,
         live: &Live,
         asserted: &BTreeSet<Address>,
@@ -437,6 +440,7 @@ impl<P: Platform> Rig<P> {
             parallelism: self.parallelism.unwrap_or_else(|| provider.parallelism()),
             caller: caller.as_ref(),
             deliveries: &self.deliveries,
+            approved: self.approved.as_deref(),
             run: &format!("run-{}", self.runs),
             generator: "test",
             clock: &move || {

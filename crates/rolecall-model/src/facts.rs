@@ -80,6 +80,15 @@ impl Facts {
     }
 }
 
+/// A change that runs of one approved plan have sent, with at least one mutation.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SentChange {
+    /// True if the mutation that completes the change was done.
+    pub done: bool,
+    /// The id of the created entity.
+    pub id: Option<RemoteId>,
+}
+
 /// An invitation that we sent.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Invitation {

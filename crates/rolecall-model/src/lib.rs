@@ -34,7 +34,8 @@ pub use desired::{
 };
 pub use entity::{Entity, FirstInvitation, Key, Memberships, Organization, Role, Seen, Team, User};
 pub use facts::{
-    DisableAnswer, Facts, HeldChange, Invitation, InvitationState, LostMint, MintedKey, NotTaken, SentDisable,
+    DisableAnswer, Facts, HeldChange, Invitation, InvitationState, LostMint, MintedKey, NotTaken, SentChange,
+    SentDisable,
 };
 pub use finding::{Code, Finding, Severity};
 pub use guardrails::{Exception, Guardrail, Guardrails, Limit, Pattern, Removals};

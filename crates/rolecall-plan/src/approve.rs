@@ -1,16 +1,28 @@
 //! Compares an approved plan with a fresh one, to find out which of its changes are still valid.
+//!
+//! A run of the approved plan may have been stopped, and its rest has to be as good as approved. For example, the
+//! plan creates the role Reader and gives it to Sam. A run creates the role and is killed. The fresh plan has no
+//! change of the role, which is done, and assigns Sam the role by its id, where the approved plan has a placeholder.
+//! Sam's change is still valid, because the role is as it was approved.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use rolecall_model::{Address, Change, Hold, Mutation, Role, Sealed};
+use super::verify::{Observation, in_effect};
+use rolecall_model::{
+    Action, Address, Change, Hold, Live, Mutation, Reference, RemoteId, Role, Sealed, SentChange, reference,
+};
 
 /// The result of comparing an approved plan with a fresh one.
 #[derive(Clone, Debug, Default)]
 pub struct Approval {
-    /// Approved changes that the fresh plan contains unchanged. They may be sent.
+    /// Approved changes that the fresh plan contains unchanged, or what is left of them. They may be sent.
     pub still_valid: BTreeSet<Address>,
+    /// Approved changes that are in effect.
+    pub done: BTreeSet<Address>,
+    /// Approved changes that earlier runs have tried, or that depend on such. The fresh plan holds them.
+    pub open: BTreeSet<Address>,
     /// Approved changes that are out of date: the fresh plan has another change, or none.
     pub stale: Vec<Stale>,
     /// Changes of the fresh plan that nobody approved. They are reported and not sent.
@@ -29,33 +41,91 @@ pub struct Stale {
     pub depends_on: Option<Address>,
 }
 
+/// The progress of an approved plan: the live state, and what the ledger knows of its earlier runs.
+#[derive(Clone, Copy)]
+pub struct ApprovalProgress<'a> {
+    pub live: &'a Live,
+    pub sent: &'a BTreeMap<Address, SentChange>,
+}
+
+impl<'a> ApprovalProgress<'a> {
+    /// Returns whether an approved change is in effect. `differs` is true if the fresh plan has another change of
+    /// the entity.
+    fn is_done(self, change: &Change, differs: bool) -> bool {
+        let sent = self.sent.get(&change.address);
+        match in_effect(change, sent.and_then(|sent| sent.id.as_ref()), self.live) {
+            // A member can have other roles than an invitation has given.
+            Observation::InEffect if differs && change.action == Action::Invite => {
+                sent.is_some_and(|sent| sent.done)
+            }
+            Observation::InEffect => true,
+            Observation::CannotTell => sent.is_some_and(|sent| sent.done),
+            Observation::NotInEffect => false,
+        }
+    }
+
+    /// Returns the live id of an entity that an approved change was to create.
+    fn id_of(self, address: &Address) -> Option<&'a RemoteId> {
+        let Self { live, sent } = self;
+        let role = live.roles().iter().find(|role| Address::role(&role.name) == *address).map(|role| &role.id);
+        let team = live.teams().iter().find(|team| Address::team(&team.name) == *address).map(|team| &team.id);
+        role.or(team).or_else(|| sent.get(address)?.id.as_ref())
+    }
+}
+
+/// Compares an approved plan, of which nothing was sent yet, with a fresh one.
+pub fn compare(approved: &Sealed, fresh: &Sealed) -> Approval {
+    compare_with(approved, fresh, None)
+}
+
+/// Compares an approved plan with a fresh one, after runs that may have sent a part of it.
+pub fn resume(approved: &Sealed, fresh: &Sealed, progress: ApprovalProgress<'_>) -> Approval {
+    compare_with(approved, fresh, Some(progress))
+}
+
 /// Compares the changes of both plans and the mutations that they lower to. A change is still valid if it is the
 /// same, would send the same, and everything that it depends on is still valid.
-pub fn compare(approved: &Sealed, fresh: &Sealed) -> Approval {
+fn compare_with(approved: &Sealed, fresh: &Sealed, progress: Option<ApprovalProgress<'_>>) -> Approval {
     let mut approval = Approval::default();
     let now: BTreeMap<&Address, &Change> = by_address(&fresh.changes, |change| &change.address);
     let held: BTreeMap<&Address, &Hold> = by_address(&fresh.holds, |hold| &hold.address);
     let shared = shared(approved).chain(shared(fresh)).collect();
     let (then_sent, now_sent) = (sent_mutations(approved, &shared), sent_mutations(fresh, &shared));
     let approved_changes = by_address(&approved.changes, |change| &change.address);
-    let unapproved_roles =
-        fresh.changes.iter().filter(|change| approved_changes.get(&change.address) != Some(change));
+    for change in &approved.changes {
+        let address = &change.address;
+        let other = now.get(address).is_some_and(|now| !same_change(change, now, progress));
+        let is_fresh = now.contains_key(address) && !other;
+        if !is_fresh && progress.is_some_and(|progress| progress.is_done(change, other)) {
+            approval.done.insert(address.clone());
+        }
+    }
+    let same = |change: &Change| {
+        let address = &change.address;
+        let then_sent = then_sent.get(address).map(Vec::as_slice).unwrap_or_default();
+        let now_sent = now_sent.get(address).map(Vec::as_slice).unwrap_or_default();
+        now.get(address).is_some_and(|now| same_change(change, now, progress))
+            && same_mutations(then_sent, now_sent, progress, address, &approval.done)
+    };
+    let unapproved_roles = fresh
+        .changes
+        .iter()
+        .filter(|change| !approved_changes.get(&change.address).is_some_and(|approved| same(approved)));
     let fresh_roles: Vec<&Role> =
         unapproved_roles.filter_map(|change| change.after.as_ref().or(change.before.as_ref())?.role()).collect();
     let mut depends_on: BTreeMap<&Address, Address> = BTreeMap::new();
-    for change in &approved.changes {
-        let address = &change.address;
-        let same = now.get(address).copied() == Some(change) && then_sent.get(address) == now_sent.get(address);
+    let mut still_valid = BTreeSet::new();
+    for change in approved.changes.iter().filter(|change| same(change)) {
         match changed_role(change, &fresh_roles) {
-            Some(role) if same => {
-                depends_on.insert(address, role);
+            Some(role) => {
+                depends_on.insert(&change.address, role);
             }
-            None if same => {
-                approval.still_valid.insert(address.clone());
+            None => {
+                still_valid.insert(change.address.clone());
             }
-            _ => {}
         }
     }
+    approval.still_valid = still_valid;
     // A change can't be sent without its dependencies. Drop those whose dependency is dropped, until none is left.
     let by_id: BTreeMap<&str, &Mutation> =
         fresh.mutations.iter().map(|mutation| (mutation.id.as_str(), mutation)).collect();
@@ -82,9 +152,11 @@ pub fn compare(approved: &Sealed, fresh: &Sealed) -> Approval {
         approval.still_valid.remove(address);
         depends_on.insert(address, dependency);
     }
+    approval.open = progress.map(|progress| open(approved, fresh, &approval, progress)).unwrap_or_default();
     for change in &approved.changes {
         let address = &change.address;
-        if !approval.still_valid.contains(address) {
+        let counted = [&approval.still_valid, &approval.done, &approval.open];
+        if !counted.iter().any(|set| set.contains(address)) {
             approval.stale.push(Stale {
                 approved: change.clone(),
                 now: now.get(address).map(|change| (*change).clone()),
@@ -93,9 +165,102 @@ pub fn compare(approved: &Sealed, fresh: &Sealed) -> Approval {
             });
         }
     }
-    approval.unapproved =
-        fresh.changes.iter().filter(|change| !approved_changes.contains_key(&change.address)).cloned().collect();
+    let is_unapproved = |change: &&Change| {
+        !approved_changes.contains_key(&change.address) || approval.done.contains(&change.address)
+    };
+    approval.unapproved = fresh.changes.iter().filter(is_unapproved).cloned().collect();
     approval
+}
+
+/// Returns whether a fresh change is the approved one. Of a change that a run has begun, the live state already shows
+/// a part. Once a run has begun, effects can differ as well, such as the holders of a role.
+fn same_change(approved: &Change, now: &Change, progress: Option<ApprovalProgress<'_>>) -> bool {
+    let Some(progress) = progress.filter(|progress| !progress.sent.is_empty()) else { return approved == now };
+    let begun = progress.sent.contains_key(&approved.address);
+    approved.action == now.action
+        && approved.after == now.after
+        && (begun || approved.before == now.before && approved.cause == now.cause)
+}
+
+/// Returns whether a fresh plan sends for a change what was approved, or, of a change that was begun, what is left.
+fn same_mutations(
+    approved: &[SentMutation<'_>],
+    now: &[SentMutation<'_>],
+    progress: Option<ApprovalProgress<'_>>,
+    address: &Address,
+    done: &BTreeSet<Address>,
+) -> bool {
+    let Some(progress) = progress else { return approved == now };
+    let same_value = |approved: &Value, now: &Value| same_value(approved, now, progress, done);
+    let same = |(approved, then): &SentMutation<'_>, (operation, variables): &SentMutation<'_>| {
+        let same_variables = match (then, variables) {
+            (Some(then), Some(now)) => {
+                then.len() == now.len()
+                    && then
+                        .iter()
+                        .zip(*now)
+                        .all(|((name, then), (other, now))| name == other && same_value(then, now))
+            }
+            (None, None) => true,
+            (Some(_), None) | (None, Some(_)) => false,
+        };
+        approved == operation && same_variables
+    };
+    let mut rest = approved.iter();
+    let all_approved = now.iter().all(|now| rest.any(|approved| same(approved, now)));
+    all_approved && (approved.len() == now.len() || progress.sent.contains_key(address))
+}
+
+/// Returns whether two values of variables are the same. Instead of a placeholder for an entity whose creation is
+/// done, the fresh plan has the entity's id.
+fn same_value(approved: &Value, now: &Value, progress: ApprovalProgress<'_>, done: &BTreeSet<Address>) -> bool {
+    if approved == now {
+        return true;
+    }
+    if let Some(Reference { to, as_number }) = reference(approved) {
+        let id = progress.id_of(&to).filter(|_| done.contains(&to));
+        let number = |id: &RemoteId| id.as_str().parse::<i64>().ok().filter(|_| as_number);
+        return id.is_some_and(|id| number(id).map_or_else(|| now == id.as_str(), |number| *now == number));
+    }
+    match (approved, now) {
+        (Value::Object(approved), Value::Object(now)) => {
+            approved.len() == now.len()
+                && approved
+                    .iter()
+                    .all(|(name, value)| now.get(name).is_some_and(|now| same_value(value, now, progress, done)))
+        }
+        (Value::Array(approved), Value::Array(now)) => {
+            approved.len() == now.len()
+                && approved.iter().zip(now).all(|(value, now)| same_value(value, now, progress, done))
+        }
+        _ => false,
+    }
+}
+
+/// Returns the approved changes that the fresh plan holds because of what became of earlier runs: those that were
+/// sent, and those that depend on them.
+fn open(
+    approved: &Sealed,
+    fresh: &Sealed,
+    approval: &Approval,
+    progress: ApprovalProgress<'_>,
+) -> BTreeSet<Address> {
+    let planned: BTreeSet<&Address> = fresh.changes.iter().map(|change| &change.address).collect();
+    let held: BTreeSet<&Address> = fresh.holds.iter().map(|hold| &hold.address).collect();
+    let is_left = |address: &Address| !planned.contains(address) && !approval.done.contains(address);
+    let mut open: BTreeSet<Address> =
+        progress.sent.keys().filter(|address| is_left(address) && held.contains(address)).cloned().collect();
+    let by_id: BTreeMap<&str, &Mutation> =
+        approved.mutations.iter().map(|mutation| (mutation.id.as_str(), mutation)).collect();
+    // A mutation comes after those that it depends on.
+    for mutation in &approved.mutations {
+        let mut dependencies =
+            mutation.needs.iter().chain(&mutation.after).filter_map(|id| by_id.get(id.as_str()));
+        if dependencies.any(|other| other.changes().any(|address| open.contains(address))) {
+            open.extend(mutation.changes().filter(|address| is_left(address)).cloned());
+        }
+    }
+    open
 }
 
 /// Returns the first role of a user's change whose own change differs from the approved one.

@@ -30,7 +30,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
-pub use approve::{Approval, Stale, compare};
+pub use approve::{Approval, ApprovalProgress, Stale, compare, resume};
 pub use drift_delta::{DriftDelta, ReportedDrift, drift_delta};
 pub use keys::retirement;
 pub use ledger_updates::{Observed, ledger_updates};

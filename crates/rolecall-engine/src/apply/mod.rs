@@ -50,6 +50,8 @@ pub struct Apply<'a> {
     /// The id of the key that rolecall signs in with, if the credential reveals it.
     pub caller: Option<&'a RemoteId>,
     pub deliveries: &'a Deliveries,
+    /// The seal of the approved plan that is sent, in whole or in part.
+    pub approved: Option<&'a str>,
     /// The id of this run in the ledger.
     pub run: &'a str,
     pub generator: &'a str,
@@ -119,9 +121,11 @@ pub enum FinalState {
         /// was just delivered.
         later: usize,
     },
-    /// Nothing more would be sent, but these entities aren't in sync: they wait for an approval, or somebody has
-    /// to act.
+    /// Nothing more would be sent, but these entities aren't in sync, and somebody has to act.
     NeedsAttention(Vec<Address>),
+    /// Nothing more would be sent, but these entities aren't in sync, because their changes wait for an approval on
+    /// the platform.
+    Waiting(Vec<Address>),
     /// The last read shows that these entities still have to be changed.
     OutOfSync(Vec<Address>),
     /// The last read failed.
@@ -215,6 +219,7 @@ impl Apply<'_> {
                 generator: self.generator.to_owned(),
                 identity: organization.sealed.identity.clone(),
                 seal: organization.seal.clone(),
+                approved: self.approved.map(str::to_owned),
             },
         )?;
         for Override { refusal: Refusal { guardrail, message, .. }, plan, until, reason } in
@@ -233,7 +238,7 @@ impl Apply<'_> {
         });
         let in_sync = match &final_state {
             FinalState::InSync { .. } => Some(true),
-            FinalState::NeedsAttention(_) | FinalState::OutOfSync(_) => Some(false),
+            FinalState::NeedsAttention(_) | FinalState::Waiting(_) | FinalState::OutOfSync(_) => Some(false),
             FinalState::Unknown(_) => None,
         };
         // Everything that was sent is on disk already. The last line is only a convenience.

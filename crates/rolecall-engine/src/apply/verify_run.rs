@@ -153,11 +153,15 @@ fn final_state(sealed: Sealed, done: &OrganizationPlan) -> FinalState {
     if !left.is_empty() {
         return FinalState::OutOfSync(left.into_iter().map(|change| change.address).collect());
     }
-    let open = |hold: &Hold| {
-        let is_waiting =
-            matches!(hold.reason, HoldReason::AwaitingApproval { .. } | HoldReason::ExternallyManaged { .. });
-        hold.class == HoldClass::Blocked || is_waiting
+    let addresses = |wanted: &dyn Fn(&Hold) -> bool| -> Vec<Address> {
+        sealed.holds.iter().filter(|hold| wanted(hold)).map(|hold| hold.address.clone()).collect()
     };
-    let held: Vec<Address> = sealed.holds.into_iter().filter(open).map(|hold| hold.address).collect();
-    if held.is_empty() { FinalState::InSync { later: later.len() } } else { FinalState::NeedsAttention(held) }
+    let blocked = addresses(&|hold| {
+        hold.class == HoldClass::Blocked || matches!(hold.reason, HoldReason::ExternallyManaged { .. })
+    });
+    if !blocked.is_empty() {
+        return FinalState::NeedsAttention(blocked);
+    }
+    let waiting = addresses(&|hold| matches!(hold.reason, HoldReason::AwaitingApproval { .. }));
+    if waiting.is_empty() { FinalState::InSync { later: later.len() } } else { FinalState::Waiting(waiting) }
 }

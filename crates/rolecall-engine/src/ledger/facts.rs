@@ -18,7 +18,7 @@ use jiff::Timestamp;
 use super::{Event, Record};
 use rolecall_model::{
     Action, Address, Change, DisableAnswer, Email, Entity, Facts, HeldChange, Invitation, InvitationState, Key,
-    Kind, LostMint, MintedKey, NotTaken, Outcome, RemoteId, Seen, SentDisable, User,
+    Kind, LostMint, MintedKey, NotTaken, Outcome, RemoteId, Seen, SentChange, SentDisable, User,
 };
 
 /// A mutation: its intent and what later records say about it.
@@ -84,6 +84,22 @@ pub fn facts(records: &[Record]) -> Facts {
         }
     }
     facts
+}
+
+/// Returns the changes that runs of the plan with this seal have sent. A later run may have sent only the rest of it.
+pub(super) fn sent_under(records: &[Record], seal: &str) -> BTreeMap<Address, SentChange> {
+    let is_of_plan = |record: &&Record| match &record.event {
+        Event::RunStarted { seal: sent, approved, .. } => sent == seal || approved.as_deref() == Some(seal),
+        _ => false,
+    };
+    let runs: BTreeSet<&str> = records.iter().filter(is_of_plan).map(|record| record.run.as_str()).collect();
+    let mut changes: BTreeMap<Address, SentChange> = BTreeMap::new();
+    for sent in gather(records).values().filter(|sent| runs.contains(sent.run)) {
+        let change = changes.entry(sent.change.address.clone()).or_default();
+        change.done |= !sent.first_step && sent.outcome == Some(Outcome::Done);
+        change.id = sent.id.cloned().or(change.id.take());
+    }
+    changes
 }
 
 /// Returns each intent by its position among the records, with what later records say about it.

@@ -7,7 +7,7 @@
 mod facts;
 mod file;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use jiff::Timestamp;
@@ -19,7 +19,9 @@ pub use facts::facts;
 use file::{Ending, LedgerFile};
 pub use file::{LedgerError, OrganizationLock};
 
-use rolecall_model::{Address, Change, Entity, Facts, Guardrail, HoldReason, Identity, Outcome, RemoteId};
+use rolecall_model::{
+    Address, Change, Entity, Facts, Guardrail, HoldReason, Identity, Outcome, RemoteId, SentChange,
+};
 
 /// The version of the ledger's format. A minor version only adds fields and events.
 pub const LEDGER_VERSION: &str = "2.0";
@@ -39,7 +41,16 @@ pub struct Record {
 #[serde(tag = "event", rename_all = "kebab-case")]
 pub enum Event {
     /// An apply starts. Nothing was sent yet.
-    RunStarted { format_version: String, generator: String, identity: Identity, seal: String },
+    RunStarted {
+        format_version: String,
+        generator: String,
+        identity: Identity,
+        /// The seal of what is sent.
+        seal: String,
+        /// The seal of the approved plan that it is a part of.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        approved: Option<String>,
+    },
     /// The plan breaks a guardrail, and an exception in the file overrides it.
     #[serde(alias = "lifted")]
     Override {
@@ -198,6 +209,11 @@ impl Ledger {
     /// Returns all records, oldest first.
     pub fn records(&self) -> &[Record] {
         &self.records
+    }
+
+    /// Returns the changes that runs of the plan with this seal have sent.
+    pub fn sent_under(&self, seal: &str) -> BTreeMap<Address, SentChange> {
+        facts::sent_under(&self.records, seal)
     }
 
     /// Returns whether everything that was to be recorded is on disk.
