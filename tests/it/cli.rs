@@ -97,8 +97,8 @@ fn what_was_reviewed_is_applied_once() {
     insta::assert_snapshot!("example_apply", applied.all());
     let again = run(&["plan", "--detailed-exitcode"]);
     assert_eq!(again.code, 0, "{}", again.all());
-    let stale = run(&["apply", "--plan", "plan.json"]);
-    insta::assert_snapshot!("example_apply_again", stale.all());
+    let again = run(&["apply", "--plan", "plan.json"]);
+    insta::assert_snapshot!("example_apply_again", again.all());
     assert_eq!(run(&["drift"]).code, 0);
     assert!(
         env.path(".rolecall/sandbox/delivered/f8588dc7-e1ce-4d92-a473-809a0a357ad9/keys/ci-pipeline.key").exists()
