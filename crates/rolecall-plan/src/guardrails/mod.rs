@@ -11,8 +11,8 @@ use super::PlanInput;
 use super::admins::{self, Admins};
 use super::roles::PlannedRoles;
 use rolecall_model::{
-    Action, Address, Cause, Change, DesiredUser, Email, Entity, Guardrail, KeyName, Kind, Pattern, Refusal,
-    RoleName, Scope, Seen, User,
+    Action, Address, Cause, Change, DesiredUser, Email, Entity, Guardrail, KeyName, Kind, Refusal, RoleName,
+    Scope, Seen, User,
 };
 
 /// Returns the guardrails that a plan breaks, before any exception is applied.
