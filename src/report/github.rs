@@ -88,7 +88,8 @@ fn push_organization(text: &mut String, plan: &OrganizationPlan) {
     }
     for hold in plan.sealed.holds.iter().filter(|hold| hold.class == HoldClass::Blocked) {
         let title = format!("{name}: {} needs attention", clean(&hold.address));
-        push(text, Level::Warning, None, &title, &clean(&hold.reason));
+        let place = plan.places.get(&hold.address.to_string()).map(String::as_str);
+        push(text, Level::Warning, place, &title, &clean(&hold.reason));
     }
     for outline in outlines(plan) {
         let notes: Vec<&str> = outline.notes.iter().map(|note| &*note.text).collect();

@@ -214,7 +214,7 @@ pub(super) fn drift_verdict(plan: &OrganizationPlan) -> Verdict {
     let blocked = holds().filter(|hold| hold.class == HoldClass::Blocked).count();
     let unmanaged = |wanted: bool| {
         let of_kind =
-            |hold: &&Hold| matches!(hold.reason, HoldReason::Unmanaged { privileged } if privileged == wanted);
+            |hold: &&Hold| matches!(hold.reason, HoldReason::Unmanaged { privileged, .. } if privileged == wanted);
         holds().filter(of_kind).count()
     };
     let changes = plan.sealed.changes.len();

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::github::parts;
 use super::outline::name;
 use super::style::clean;
-use rolecall_model::{Finding, Plan};
+use rolecall_model::{Finding, HoldClass, Plan};
 
 const SCHEMA: &str = "https://json.schemastore.org/sarif-2.1.0.json";
 
@@ -38,7 +38,8 @@ pub(super) fn findings(findings: &[Finding]) -> String {
     document(&found.collect::<Vec<_>>())
 }
 
-/// Writes the guardrails that a plan breaks, at the places in the files that ask for the changes that break them.
+/// Writes the guardrails that a plan breaks, at the places in the files that ask for the changes that break them, and
+/// what needs attention.
 pub(super) fn plan(plan: &Plan) -> String {
     let mut found = Vec::new();
     for organization in &plan.organizations {
@@ -51,11 +52,26 @@ pub(super) fn plan(plan: &Plan) -> String {
                 help: "`guardrails` in docs/file.md".to_owned(),
                 level: "error",
                 message: format!("{}: {}", name(organization), clean(&refusal.message)),
-                places: places.map(|(file, line, column)| (file.to_owned(), line, column)).collect(),
+                places: places.map(owned).collect(),
+            });
+        }
+        // Privileged access that the file doesn't write has a place, because somebody has to write it there.
+        for hold in organization.sealed.holds.iter().filter(|hold| hold.class == HoldClass::Blocked) {
+            let place = organization.places.get(&hold.address.to_string());
+            found.push(Found {
+                rule: "needs-attention".to_owned(),
+                help: "docs/drift-reported.md".to_owned(),
+                level: "warning",
+                message: format!("{}: {}: {}", name(organization), clean(&hold.address), clean(&hold.reason)),
+                places: place.and_then(|place| parts(place)).into_iter().map(owned).collect(),
             });
         }
     }
     document(&found)
+}
+
+fn owned((file, line, column): (&str, usize, usize)) -> (String, usize, usize) {
+    (file.to_owned(), line, column)
 }
 
 fn document(found: &[Found]) -> String {

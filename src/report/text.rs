@@ -9,7 +9,7 @@ use super::guardrails::push_guardrails;
 use super::layout::{Layout, pad};
 use super::outline::{Note, Outline, Verdict, name, outline, to_do, verdict};
 use super::style::{ADD, BOLD, CHANGE, DIM, REMOVE, WARN, called, clean, paint, plural};
-use rolecall_model::{Change, Completeness, Gap, Hold, HoldClass, HoldReason, OrganizationPlan, Plan, Unread};
+use rolecall_model::{Change, Completeness, Gap, Hold, HoldClass, OrganizationPlan, Plan, Unread};
 
 /// More entities than this of one kind, with the same action or the same reason, are summarised to a count.
 const LISTED: usize = 20;
@@ -193,7 +193,7 @@ pub(super) fn push_holds(text: &mut String, plan: &OrganizationPlan, layout: Lay
 }
 
 fn push_hold_list(text: &mut String, holds: &[&Hold], layout: Layout) {
-    let is_privileged = |hold: &Hold| matches!(hold.reason, HoldReason::Unmanaged { privileged: true });
+    let is_privileged = |hold: &Hold| hold.reason.is_privileged();
     let group = |hold: &Hold| (hold.class, hold.address.kind, discriminant(&hold.reason), is_privileged(hold));
     let is_alike = |one: &Hold, other: &Hold| group(one) == group(other);
     let shown = summarise(holds.iter().copied(), layout, is_alike, is_privileged);

@@ -73,7 +73,8 @@ fn more_than_twenty_of_a_kind_are_summarised_but_for_the_privileged() {
     assert_eq!(text.matches("user/new").count(), 1, "{text}");
     assert!(text.contains("20 users to invite"), "{text}");
     let unmanaged = organization(&plan).sealed.holds.iter();
-    let unmanaged = unmanaged.filter(|hold| matches!(hold.reason, HoldReason::Unmanaged { privileged: false }));
+    let unmanaged =
+        unmanaged.filter(|hold| matches!(hold.reason, HoldReason::Unmanaged { privileged: false, .. }));
     assert_eq!(unmanaged.count(), 21);
     assert!(text.contains("21 users") && !text.contains("user/live00"), "{text}");
 

@@ -8,6 +8,7 @@ mod comments;
 mod distribution;
 mod docs;
 mod documents;
+mod drift;
 mod execution;
 mod guardrails;
 mod help;

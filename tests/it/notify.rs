@@ -62,7 +62,11 @@ fn one_message_for_new_drift_none_for_reported_drift_and_one_when_it_is_gone() {
 #[test]
 fn no_drift_from_the_start_is_no_news() {
     let env = sandboxed();
-    env.write("hive.yaml", example("hive.yaml").split("\nroles:").next().unwrap().to_owned() + "\nusers: []\n");
+    env.write(
+        "hive.yaml",
+        example("hive.yaml").split("\nroles:").next().unwrap().to_owned()
+            + "\nacknowledged: [user/jane@acme.example]\nusers: []\n",
+    );
     let receiver = Receiver::answering(&[200]);
     let said = drift(&env, &receiver, SANDBOX);
     assert_eq!(said.code, 0, "{}", said.all());

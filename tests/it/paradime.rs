@@ -257,7 +257,9 @@ fn an_account_type_that_came_later_is_kept_and_counts_as_privileged() {
     assert_eq!(addresses(&plan), ["user/b@x.example"]);
     assert_eq!(effects(&plan), [Effect::Seat { change: SeatChange::Unknown }]);
     assert!(
-        holds(&plan).contains(&"user/c@x.example ignored: Not in the file, and has privileged access.".to_owned())
+        holds(&plan).iter().any(
+            |hold| hold.starts_with("user/c@x.example blocked: Not in the file, and gives privileged access.")
+        )
     );
 }
 
@@ -451,10 +453,9 @@ fn where_only_the_listed_are_managed_other_invitations_are_left_alone() {
     invitation(&mut world, "a@x.example", "ADMIN", "SENT");
     invitation(&mut world, "b@x.example", "BUSINESS", "EXPIRED");
     let plan = Rig::new(world, "").plan();
-    assert!(
-        holds(&plan)
-            .contains(&"invitation/a@x.example ignored: Not in the file, and has privileged access.".to_owned())
-    );
+    assert!(holds(&plan).iter().any(|hold| {
+        hold.starts_with("invitation/a@x.example blocked: Not in the file, and gives privileged access.")
+    }));
     assert!(holds(&plan).contains(&"invitation/b@x.example ignored: Not in the file.".to_owned()));
 }
 
@@ -935,7 +936,11 @@ fn the_owner_of_the_credential_keeps_what_they_have() {
     ] {
         let plan = Rig::new(with(&[("a@x.example", "ADMIN")]), &body).plan();
         assert_eq!(addresses(&plan), Vec::<String>::new());
-        assert!(holds(&plan)[0].contains("This is rolecall's own user."), "{:?}", holds(&plan));
+        assert!(
+            holds(&plan).iter().any(|hold| hold.contains("This is rolecall's own user.")),
+            "{:?}",
+            holds(&plan)
+        );
     }
     let mut world = world();
     world.user_mut(OWNER).unwrap().account_type = "DEVELOPER".to_owned();

@@ -9,7 +9,9 @@ use super::check::{Checker, Unique, flag, scope};
 use super::delivery::Targets;
 use super::field::Field;
 use super::guardrails::RawGuardrails;
-use super::raw::{EmailText, InstantText, NameText, RawCredential, RawDelivery, RawEndpoint, RawScope};
+use super::raw::{
+    AddressText, EmailText, InstantText, NameText, RawCredential, RawDelivery, RawEndpoint, RawScope,
+};
 use rolecall_model::{Address, Code, Desired, DesiredKey, DesiredUser, Finding, Manage, ProviderName};
 
 /// This file describes who has which access to one organisation at Bitpanda Enterprise Custody.
@@ -34,6 +36,9 @@ pub struct RawBitpanda {
     /// These limits apply to every plan, whatever the rest of the file says. If they are absent, their defaults
     /// apply.
     guardrails: Option<Field<RawGuardrails>>,
+    /// Privileged access is known and stays as it is, although no entry writes it. Without this, it is drift. `*`
+    /// stands for any text. Default: none.
+    acknowledged: Option<Field<Vec<Field<AddressText>>>>,
     /// If `true`, rolecall sends another invitation to a person whose invitation was listed earlier and has
     /// disappeared. Default: `false`.
     reinvite_expired: Option<Field<bool>>,
@@ -139,6 +144,7 @@ pub(super) fn check(raw: RawBitpanda, check: &mut Checker<'_>) -> Option<Desired
         own,
         manage,
         guardrails,
+        acknowledged,
         reinvite_expired,
         users,
         keys,
@@ -156,6 +162,7 @@ pub(super) fn check(raw: RawBitpanda, check: &mut Checker<'_>) -> Option<Desired
         None => Manage::default(),
     };
     let guardrails = check.guardrails(guardrails);
+    let acknowledged = check.patterns(acknowledged);
     let users = check_users(users, check);
     let keys = check_keys(keys, check);
     let place = check.source.start();
@@ -163,6 +170,7 @@ pub(super) fn check(raw: RawBitpanda, check: &mut Checker<'_>) -> Option<Desired
         own_key,
         manage,
         guardrails,
+        acknowledged,
         reinvite_expired: flag(reinvite_expired),
         users,
         keys,

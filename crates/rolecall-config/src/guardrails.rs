@@ -28,7 +28,9 @@ use serde::de::{Deserializer, MapAccess, Visitor};
 use super::check::Checker;
 use super::field::Field;
 use super::raw::{AddressText, DateText, NameText, SealText};
-use rolecall_model::{Exception, Guardrail, Guardrails, Kind, Limit, Pattern, Removals, list_of, quote, sentence};
+use rolecall_model::{
+    Exception, Guardrail, Guardrails, Kind, Limit, Pattern, Place, Removals, list_of, quote, sentence,
+};
 
 /// These limits apply to every plan, whatever the rest of the file says.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -236,7 +238,16 @@ impl Checker<'_> {
                 );
             }
         }
-        for item in protected.and_then(|field| field.value).unwrap_or_default() {
+        guardrails.protected = self.patterns(protected);
+        let exceptions = exceptions.and_then(|field| field.value).unwrap_or_default();
+        guardrails.exceptions = exceptions.into_iter().filter_map(|field| self.exception(field)).collect();
+        guardrails
+    }
+
+    /// Checks patterns of addresses, and returns each with its place.
+    pub fn patterns(&mut self, field: Option<Field<Vec<Field<AddressText>>>>) -> BTreeMap<Pattern, Place> {
+        let mut patterns = BTreeMap::new();
+        for item in field.and_then(|field| field.value).unwrap_or_default() {
             let Some(AddressText(text)) = item.value else { continue };
             match text.parse::<Pattern>() {
                 Ok(pattern) if !self.rules.kinds().contains(&pattern.kind()) => {
@@ -251,16 +262,14 @@ impl Checker<'_> {
                 }
                 Ok(pattern) => {
                     let place = self.place(item.mark);
-                    guardrails.protected.insert(pattern, place);
+                    patterns.insert(pattern, place);
                 }
                 Err(why) => {
                     self.invalid(item.mark, format!("{} is not an address.", quote(&text)), &sentence(&why));
                 }
             }
         }
-        let exceptions = exceptions.and_then(|field| field.value).unwrap_or_default();
-        guardrails.exceptions = exceptions.into_iter().filter_map(|field| self.exception(field)).collect();
-        guardrails
+        patterns
     }
 
     fn exception(&mut self, Field { mark, value }: Field<RawException>) -> Option<Exception> {

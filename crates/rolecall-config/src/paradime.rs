@@ -8,7 +8,7 @@ use serde::Deserialize;
 use super::check::{Checker, Unique, flag, scope};
 use super::field::Field;
 use super::guardrails::RawGuardrails;
-use super::raw::{AccountTypeText, EmailText, NameText, RawCredential, RawScope, RawSecretEndpoint};
+use super::raw::{AccountTypeText, AddressText, EmailText, NameText, RawCredential, RawScope, RawSecretEndpoint};
 use rolecall_model::{
     Address, Code, Credential, Desired, DesiredUser, Finding, Manage, Placed, ProviderName, RemoteId, RoleName,
 };
@@ -37,6 +37,9 @@ pub struct RawParadime {
     /// These limits apply to every plan, whatever the rest of the file says. If they are absent, their defaults
     /// apply.
     guardrails: Option<Field<RawGuardrails>>,
+    /// Privileged access is known and stays as it is, although no entry writes it. Without this, it is drift. `*`
+    /// stands for any text. Default: none.
+    acknowledged: Option<Field<Vec<Field<AddressText>>>>,
     /// If `true`, rolecall sends another invitation to a person whose invitation has expired. Default: `false`.
     reinvite_expired: Option<Field<bool>>,
     /// This list names the people. An absent list and an empty list both mean that nobody is listed.
@@ -113,6 +116,7 @@ pub(super) fn check(raw: RawParadime, check: &mut Checker<'_>) -> Option<Desired
         own,
         manage,
         guardrails,
+        acknowledged,
         reinvite_expired,
         users,
     } = raw;
@@ -128,6 +132,7 @@ pub(super) fn check(raw: RawParadime, check: &mut Checker<'_>) -> Option<Desired
         None => Manage::default(),
     };
     let guardrails = check.guardrails(guardrails);
+    let acknowledged = check.patterns(acknowledged);
     let users = check_users(users, check);
     if let Some(own) = &own_user
         && let Some(absent) = users.iter().find(|user| user.absent && user.email == own.value)
@@ -146,6 +151,7 @@ pub(super) fn check(raw: RawParadime, check: &mut Checker<'_>) -> Option<Desired
         own_user,
         manage,
         guardrails,
+        acknowledged,
         reinvite_expired: flag(reinvite_expired),
         users,
         ..Desired::of(ProviderName::Paradime, place, organization?, endpoint?, credentials?)

@@ -75,6 +75,7 @@ fn compare(desired: &Desired, before: &Desired, findings: &mut Vec<Finding>) {
         own_key,
         own_user,
         guardrails,
+        acknowledged,
         host,
         changes_with,
         admin_role,
@@ -120,6 +121,9 @@ fn compare(desired: &Desired, before: &Desired, findings: &mut Vec<Finding>) {
     let admin_place = admin_role.as_ref().map_or(place, |role| &role.place);
     changed(value(admin_role.as_ref()) == value(before.admin_role.as_ref()), admin_place, "`admin_role`");
     changed(*allowed == before.allowed, place, "`allow`");
+    let patterns = |all: &BTreeMap<Pattern, Place>| all.keys().cloned().collect::<Vec<_>>();
+    let acknowledged_place = acknowledged.values().min().unwrap_or(place);
+    changed(patterns(acknowledged) == patterns(&before.acknowledged), acknowledged_place, "`acknowledged`");
     compare_guardrails(place, guardrails, &before.guardrails, &mut changed);
     for key in keys {
         let trusted = before.keys.iter().find(|other| name(other) == name(key));

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use super::{
-    Email, Expiry, Guardrails, KeyName, Permission, Place, Placed, ProviderName, Reach, RemoteId, RoleName, Slug,
-    TeamName,
+    Email, Expiry, Guardrails, KeyName, Pattern, Permission, Place, Placed, ProviderName, Reach, RemoteId,
+    RoleName, Slug, TeamName,
 };
 
 /// The desired state of one organisation, as a checked file says it.
@@ -25,6 +25,8 @@ pub struct Desired {
     pub own_user: Option<Placed<Email>>,
     pub manage: Manage,
     pub guardrails: Guardrails,
+    /// Addresses whose privileged access is known although no entry writes it, each with its place in the file.
+    pub acknowledged: BTreeMap<Pattern, Place>,
     /// True if another invitation may be sent after one has expired or disappeared.
     pub reinvite_expired: bool,
     /// The role without permissions for users who must be removed and whom the API can't remove.
@@ -244,6 +246,7 @@ impl Desired {
             own_user: None,
             manage: Manage::default(),
             guardrails: Guardrails::default(),
+            acknowledged: BTreeMap::new(),
             reinvite_expired: false,
             containment_role: None,
             host: None,

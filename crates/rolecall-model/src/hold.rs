@@ -30,8 +30,15 @@ pub enum HoldClass {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "is", rename_all = "kebab-case")]
 pub enum HoldReason {
-    /// The entity is live and isn't in the file, and the file doesn't manage unlisted ones.
-    Unmanaged { privileged: bool },
+    /// The entity is live and isn't in the file, and the file doesn't manage unlisted ones. Privileged access that
+    /// isn't known is drift.
+    Unmanaged {
+        privileged: bool,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        known: Option<Known>,
+    },
+    /// The file lists the entity, and the privileged access that it has is in a field that the file doesn't write.
+    PrivilegeNotWritten { field: String, live: String },
     /// The file says that the user is disabled, and the user doesn't exist. rolecall doesn't invite somebody to
     /// disable them.
     DisabledAndAbsent,
@@ -186,9 +193,27 @@ pub enum HoldReason {
     CannotBeRemoved { step: String },
 }
 
+/// The reason why privileged access that no file writes is no drift.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Known {
+    /// The file names the entity under `acknowledged`.
+    Acknowledged,
+    /// rolecall signs in with a credential of this user.
+    Own,
+}
+
 impl HoldReason {
+    /// Returns whether the reason is privileged access that the file doesn't write.
+    pub fn is_privileged(&self) -> bool {
+        matches!(self, Self::Unmanaged { privileged: true, .. } | Self::PrivilegeNotWritten { .. })
+    }
+
     pub fn class(&self) -> HoldClass {
         match self {
+            Self::Unmanaged { privileged: true, known: None } | Self::PrivilegeNotWritten { .. } => {
+                HoldClass::Blocked
+            }
             Self::Unmanaged { .. }
             | Self::DisabledAndAbsent
             | Self::Locked

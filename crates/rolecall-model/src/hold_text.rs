@@ -4,7 +4,7 @@ use std::fmt;
 
 use jiff::Timestamp;
 
-use super::{Address, HoldReason};
+use super::{Address, HoldReason, Known};
 
 impl fmt::Display for HoldReason {
     #[expect(clippy::too_many_lines, reason = "a sentence for each")]
@@ -13,8 +13,20 @@ impl fmt::Display for HoldReason {
         let on =
             |since: &Option<Timestamp>| since.as_ref().map(|at| format!(" on {}", day(at))).unwrap_or_default();
         match self {
-            Self::Unmanaged { privileged: false } => f.write_str("Not in the file."),
-            Self::Unmanaged { privileged: true } => f.write_str("Not in the file, and has privileged access."),
+            Self::Unmanaged { privileged: false, .. } => f.write_str("Not in the file."),
+            Self::Unmanaged { privileged: true, known: None } => f.write_str(
+                "Not in the file, and gives privileged access. Add it to the file, with `absent: true` if it must not exist. If it is right as it is, name it under `acknowledged`.",
+            ),
+            Self::Unmanaged { privileged: true, known: Some(Known::Acknowledged) } => {
+                f.write_str("Not in the file, and gives privileged access. The file acknowledges it.")
+            }
+            Self::Unmanaged { privileged: true, known: Some(Known::Own) } => f.write_str(
+                "Not in the file, and gives privileged access. rolecall signs in with a credential of this user.",
+            ),
+            Self::PrivilegeNotWritten { field, live } => write!(
+                f,
+                "The file doesn't say `{field}`, and the live value `{live}` gives privileged access. Write `{field}`. If it is right as it is, name the address under `acknowledged`."
+            ),
             Self::DisabledAndAbsent => f.write_str(
                 "The user doesn't exist, and the file says that they are disabled. rolecall doesn't invite a user to disable them.",
             ),

@@ -39,7 +39,7 @@ pub use facts::{
 };
 pub use finding::{Code, Finding, Severity};
 pub use guardrails::{Exception, Guardrail, Guardrails, Limit, Pattern, Removals};
-pub use hold::{Hold, HoldClass, HoldReason};
+pub use hold::{Hold, HoldClass, HoldReason, Known};
 pub use inventory::{App, AppKey, Inventory};
 pub use live::{
     AccountStatus, Bearing, Caller, Catalogue, Completeness, Feature, Gap, Listing, Live, LiveInvitation, LiveKey,

@@ -3,6 +3,7 @@
 //! make.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
 use jiff::Timestamp;
 
@@ -10,8 +11,8 @@ use super::PlanInput;
 use super::keys::is_privileged;
 use super::teams::PlannedTeams;
 use rolecall_model::{
-    Action, Address, Cause, Change, Code, Effect, Entity, Finding, Hold, HoldReason, NotTaken, Place, RemoteId,
-    Seen, TeamName, User,
+    Action, Address, Cause, Change, Code, Effect, Entity, Finding, Hold, HoldReason, Known, NotTaken, Place, Seen,
+    TeamName, User,
 };
 
 /// Returns the change that deletes an entity, with a note of what the platform deletes along with it.
@@ -67,6 +68,36 @@ impl<'a> PlanBuilder<'a> {
 
     pub fn hold(&mut self, address: Address, reason: HoldReason) {
         self.holds.push(Hold::new(address, reason));
+    }
+
+    /// Holds an entity that the file doesn't list and doesn't manage.
+    pub fn hold_unmanaged(&mut self, address: Address, privileged: bool) {
+        let known = self.is_acknowledged(&address).then_some(Known::Acknowledged).filter(|_| privileged);
+        if privileged && known.is_none() {
+            self.places.insert(address.to_string(), self.input.desired.place.to_string());
+        }
+        self.hold(address, HoldReason::Unmanaged { privileged, known });
+    }
+
+    /// Holds a listed entity whose privileged access is in a field that the file doesn't write, unless the file
+    /// acknowledges it.
+    pub fn hold_unwritten<T: fmt::Display>(
+        &mut self,
+        address: Address,
+        place: &Place,
+        field: &str,
+        live: &BTreeSet<T>,
+    ) {
+        if !self.is_acknowledged(&address) {
+            let live: Vec<String> = live.iter().map(ToString::to_string).collect();
+            self.places.insert(address.to_string(), place.to_string());
+            let reason = HoldReason::PrivilegeNotWritten { field: field.to_owned(), live: live.join(", ") };
+            self.hold(address, reason);
+        }
+    }
+
+    fn is_acknowledged(&self, address: &Address) -> bool {
+        self.input.desired.acknowledged.keys().any(|pattern| pattern.covers(address))
     }
 
     /// Adds a change to the plan, or holds it if it must not be made. Returns whether it was added.
@@ -177,9 +208,7 @@ impl<'a> PlanBuilder<'a> {
 
     /// Returns whether a change takes roles, teams or the account from the user that rolecall signs in with.
     fn reduces_own_access(&self, change: &Change, before: &User) -> bool {
-        let named = self.input.desired.own_user.as_ref().is_some_and(|own| own.value == before.email);
-        let is_caller = |id: &RemoteId| self.input.live.caller.iter().any(|caller| caller.users.contains(id));
-        let own = named || before.id.as_ref().is_some_and(is_caller);
+        let own = self.input.is_own_user(&before.email, before.id.as_ref());
         let after = change.after.as_ref().and_then(Entity::user);
         let keeps = |after: &User| {
             let teams = match (&before.teams, &after.teams) {

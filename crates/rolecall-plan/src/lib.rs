@@ -40,8 +40,8 @@ pub use verify::{Observation, current_entity, in_effect, mutation_in_effect};
 
 use builder::PlanBuilder;
 use rolecall_model::{
-    Address, Code, Completeness, Desired, Facts, Finding, Gap, HoldReason, Identity, Kind, Live, OrganizationPlan,
-    RemoteId, RoleName, Rules, Scope, Sealed, Site, UnreadableRow,
+    Address, Code, Completeness, Desired, Email, Facts, Finding, Gap, HoldReason, Identity, Kind, Live, OrganizationPlan,
+    Permission, RemoteId, RoleName, Rules, Scope, Sealed, Site, UnreadableRow,
 };
 use roles::PlannedRoles;
 
@@ -69,6 +69,19 @@ impl PlanInput<'_> {
     /// Returns the id of the key that rolecall signs in with: from the credential, or else from `own` in the file.
     fn own_key(&self) -> Option<&RemoteId> {
         self.caller.or(self.desired.own_key.as_deref())
+    }
+
+    /// Returns whether rolecall signs in with a credential of this user.
+    fn is_own_user<'id>(&self, email: &Email, id: impl Into<Option<&'id RemoteId>>) -> bool {
+        let named = self.desired.own_user.as_ref().is_some_and(|own| own.value == *email);
+        let is_caller = |id| self.live.caller.iter().any(|caller| caller.users.contains(id));
+        named || id.into().is_some_and(is_caller)
+    }
+
+    /// Returns those of the permissions that are privileged by themselves.
+    fn privileged_among(&self, permissions: BTreeSet<Permission>) -> BTreeSet<Permission> {
+        let is_privileged = |one: &Permission| self.rules.is_privileged(&BTreeSet::from([one.clone()]));
+        permissions.into_iter().filter(is_privileged).collect()
     }
 
     /// Returns whether the user asked with `--assert` to write this entity even if it is in sync.
@@ -129,7 +142,7 @@ pub fn plan(input: &PlanInput<'_>) -> Result<Planned, Vec<Finding>> {
         roles::add_allowed_effects(&planned_roles, &mut builder);
     }
     hold_unreadable_rows(input, &mut builder);
-    builder.findings.extend(guardrails::unmatched_protected(input));
+    builder.findings.extend(guardrails::unmatched_addresses(input));
     if let Some(only) = input.only {
         builder.changes.retain(|change| only.contains(&change.address));
     }

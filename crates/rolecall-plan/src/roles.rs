@@ -148,7 +148,14 @@ pub(super) fn plan_roles(input: &PlanInput<'_>, builder: &mut PlanBuilder<'_>) -
             }
             (Some(_), true) => planned_roles.set(&desired.name, PlannedRole::Deleted),
             (None, false) => create(input, desired, &mut planned_roles, builder),
-            (Some(role), false) => update(input, desired, role, &mut planned_roles, builder),
+            (Some(role), false) => {
+                let privileged = input.privileged_among(role.permissions.clone());
+                if desired.permissions.is_none() && !privileged.is_empty() {
+                    let address = Address::role(&role.name);
+                    builder.hold_unwritten(address, &desired.place, "permissions", &privileged);
+                }
+                update(input, desired, role, &mut planned_roles, builder);
+            }
         }
     }
     if let Some(reason) = list.completeness.hold_if_incomplete("roles")
@@ -165,7 +172,7 @@ pub(super) fn plan_roles(input: &PlanInput<'_>, builder: &mut PlanBuilder<'_>) -
             // The file names the containment role elsewhere, so it counts as listed.
         } else if input.desired.manage.roles == Scope::Listed {
             let privileged = input.rules.is_privileged(&role.permissions);
-            builder.hold(address, HoldReason::Unmanaged { privileged });
+            builder.hold_unmanaged(address, privileged);
         } else {
             planned_roles.set(&role.name, PlannedRole::Deleted);
         }

@@ -85,7 +85,7 @@ pub(super) fn plan_teams(input: &PlanInput<'_>, builder: &mut PlanBuilder<'_>) {
     let listed: BTreeSet<&TeamName> = input.desired.teams.iter().map(|desired| &desired.name).collect();
     for team in list.items.iter().filter(|team| !listed.contains(&team.name)) {
         if input.desired.manage.teams == Scope::Listed {
-            builder.hold(Address::team(&team.name), HoldReason::Unmanaged { privileged: false });
+            builder.hold(Address::team(&team.name), HoldReason::Unmanaged { privileged: false, known: None });
         } else if let Some(reason) = &incomplete {
             builder.hold(Address::team(&team.name), reason.clone());
         } else {

@@ -11,8 +11,8 @@ use super::check::{Checker, flag, scope};
 use super::field::Field;
 use super::guardrails::RawGuardrails;
 use super::raw::{
-    DescriptionText, EmailText, NameText, RawCredential, RawDelivery, RawEndpoint, RawScope, RoleNameText,
-    TitleText,
+    AddressText, DescriptionText, EmailText, NameText, RawCredential, RawDelivery, RawEndpoint, RawScope,
+    RoleNameText, TitleText,
 };
 use super::resources::RawResources;
 use entities::{check_containment, check_keys, check_role_name, check_roles, check_users};
@@ -38,6 +38,9 @@ pub struct RawHive {
     /// These limits apply to every plan, whatever the rest of the file says. If they are absent, their defaults
     /// apply.
     guardrails: Option<Field<RawGuardrails>>,
+    /// Privileged access is known and stays as it is, although no entry writes it. Without this, it is drift. `*`
+    /// stands for any text. Default: none.
+    acknowledged: Option<Field<Vec<Field<AddressText>>>>,
     /// If `true`, rolecall sends another invitation to a person whose invitation has expired. Default: `false`.
     reinvite_expired: Option<Field<bool>>,
     /// A member who must be removed gets this role, because the API can't remove members. The role allows nothing.
@@ -170,6 +173,7 @@ pub(super) fn check(raw: RawHive, check: &mut Checker<'_>) -> Option<Desired> {
         credentials,
         manage,
         guardrails,
+        acknowledged,
         reinvite_expired,
         containment_role,
         roles,
@@ -187,6 +191,7 @@ pub(super) fn check(raw: RawHive, check: &mut Checker<'_>) -> Option<Desired> {
         None => Manage::default(),
     };
     let guardrails = check.guardrails(guardrails);
+    let acknowledged = check.patterns(acknowledged);
     let containment_role = match containment_role {
         Some(field) => {
             let mark = field.mark;
@@ -205,6 +210,7 @@ pub(super) fn check(raw: RawHive, check: &mut Checker<'_>) -> Option<Desired> {
     Some(Desired {
         manage,
         guardrails,
+        acknowledged,
         reinvite_expired: flag(reinvite_expired),
         containment_role,
         roles,

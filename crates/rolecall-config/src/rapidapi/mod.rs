@@ -11,7 +11,7 @@ use serde::Deserialize;
 use super::check::{Checker, flag, scope};
 use super::field::Field;
 use super::guardrails::RawGuardrails;
-use super::raw::{EmailText, HostText, NameText, RawCredential, RawEndpoint, RawScope};
+use super::raw::{AddressText, EmailText, HostText, NameText, RawCredential, RawEndpoint, RawScope};
 use entities::{check_settings, check_teams, check_users};
 use rolecall_model::{Allowance, Code, Desired, Finding, Manage, Place, Placed, ProviderName, list_of, quote};
 use teams::RawTeams;
@@ -56,6 +56,9 @@ pub struct RawRapidapi {
     /// These limits apply to every plan, whatever the rest of the file says. If they are absent, their defaults
     /// apply.
     guardrails: Option<Field<RawGuardrails>>,
+    /// Privileged access is known and stays as it is, although no entry writes it. Without this, it is drift. `*`
+    /// stands for any text. Default: none.
+    acknowledged: Option<Field<Vec<Field<AddressText>>>>,
     /// This list permits actions that can't be undone. Default: none of them is permitted.
     allow: Option<Field<Vec<Field<RawAllowance>>>>,
     /// If `true`, rolecall sends another invitation to a person whose invitation was listed earlier and has
@@ -224,6 +227,7 @@ pub(super) fn check(raw: RawRapidapi, check: &mut Checker<'_>) -> Option<Desired
         admin_role,
         manage,
         guardrails,
+        acknowledged,
         allow,
         reinvite_expired,
         settings,
@@ -253,6 +257,7 @@ pub(super) fn check(raw: RawRapidapi, check: &mut Checker<'_>) -> Option<Desired
         None => Manage::default(),
     };
     let guardrails = check.guardrails(guardrails);
+    let acknowledged = check.patterns(acknowledged);
     let allowed = allow.and_then(|field| field.value).unwrap_or_default();
     let allowed: BTreeSet<Allowance> = allowed
         .into_iter()
@@ -281,6 +286,7 @@ pub(super) fn check(raw: RawRapidapi, check: &mut Checker<'_>) -> Option<Desired
         admin_role,
         manage,
         guardrails,
+        acknowledged,
         allowed,
         reinvite_expired: flag(reinvite_expired),
         organization_entity,

@@ -18,6 +18,7 @@ pub(super) fn settings(desired: &Desired) -> Vec<(&'static str, Yaml)> {
         own_user,
         manage: _,
         guardrails,
+        acknowledged,
         reinvite_expired,
         containment_role,
         host,
@@ -55,6 +56,7 @@ pub(super) fn settings(desired: &Desired) -> Vec<(&'static str, Yaml)> {
         ("admin_role", text(admin_role.as_ref().map(|role| role.to_string()))),
         ("own", own),
         ("guardrails", Some(limits(guardrails))),
+        ("acknowledged", (!acknowledged.is_empty()).then(|| Yaml::names(acknowledged.keys()))),
         ("reinvite_expired", reinvite_expired.then_some(Yaml::Bool(true))),
         ("containment_role", text(containment_role.as_ref().map(|role| role.to_string()))),
     ];

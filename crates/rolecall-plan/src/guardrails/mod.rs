@@ -11,14 +11,14 @@ use super::PlanInput;
 use super::admins::{self, Admins};
 use super::roles::PlannedRoles;
 use rolecall_model::{
-    Action, Address, Cause, Change, Code, DesiredUser, Email, Entity, Finding, Guardrail, KeyName, Kind, Refusal,
-    RoleName, Scope, Seen, User,
+    Action, Address, Cause, Change, Code, DesiredUser, Email, Entity, Finding, Guardrail, KeyName, Kind, Pattern,
+    Refusal, RoleName, Scope, Seen, User,
 };
 
-/// Warns about protected addresses that no entity has: they are probably typos.
-pub(super) fn unmatched_protected(input: &PlanInput<'_>) -> Vec<Finding> {
+/// Warns about protected and acknowledged addresses that no entity has: they are probably typos, or left over.
+pub(super) fn unmatched_addresses(input: &PlanInput<'_>) -> Vec<Finding> {
     let PlanInput { desired, live, .. } = *input;
-    if desired.guardrails.protected.is_empty() {
+    if desired.guardrails.protected.is_empty() && desired.acknowledged.is_empty() {
         return Vec::new();
     }
     let users = live.users.items.iter().map(|user| Address::user(&user.email).with_id(&user.id));
@@ -27,7 +27,7 @@ pub(super) fn unmatched_protected(input: &PlanInput<'_>) -> Vec<Finding> {
     let teams = live.teams().iter().map(|team| Address::team(&team.name));
     let desired_teams = desired.teams.iter().map(|desired| Address::team(&desired.name));
     let organization = live.organization_entity.iter().map(|_| Address::organization());
-    let teams = teams.chain(desired_teams).chain(organization);
+    let teams = teams.chain(organization);
     let invited = live.invitations().iter().map(|invitation| Address::user(&invitation.email));
     let desired_users = desired.users.iter().map(|desired| Address::user(&desired.email));
     let desired_roles = desired
@@ -36,26 +36,23 @@ pub(super) fn unmatched_protected(input: &PlanInput<'_>) -> Vec<Finding> {
         .map(|desired| &desired.name)
         .chain(desired.containment_role.as_deref())
         .map(Address::role);
-    let known: Vec<Address> = users
-        .chain(keys)
-        .chain(roles)
-        .chain(teams)
-        .chain(invited)
-        .chain(desired_users)
-        .chain(desired_roles)
-        .collect();
+    let live_addresses: Vec<Address> = users.chain(keys).chain(roles).chain(teams).chain(invited).collect();
+    let desired_addresses: Vec<Address> = desired_users.chain(desired_roles).chain(desired_teams).collect();
     let is_read = |kind: Kind| kind != Kind::Key || live.keys.is_some();
-    let unknown = desired
-        .guardrails
-        .protected
-        .iter()
-        .filter(|(address, _)| is_read(address.kind()) && !known.iter().any(|known| address.covers(known)));
-    unknown
-        .map(|(address, place)| {
+    let is_live = |pattern: &Pattern| live_addresses.iter().any(|address| pattern.covers(address));
+    let is_desired = |pattern: &Pattern| desired_addresses.iter().any(|address| pattern.covers(address));
+    let protected = desired.guardrails.protected.iter().filter(|(pattern, _)| !is_desired(pattern));
+    // An entry for somebody who isn't there yet would hide privileged access that they get later.
+    let acknowledged = desired.acknowledged.iter();
+    let unmatched =
+        protected.map(|entry| ("protected", entry)).chain(acknowledged.map(|entry| ("acknowledged", entry)));
+    unmatched
+        .filter(|(_, (pattern, _))| is_read(pattern.kind()) && !is_live(pattern))
+        .map(|(what, (pattern, place))| {
             Finding::warning(
                 Code::UnmatchedAddress,
                 place.clone(),
-                format!("`{address}` is protected, but no entity has that address."),
+                format!("`{pattern}` is {what}, but no entity has that address."),
             )
             .hint("Check the spelling. `rolecall drift` shows every address.")
         })

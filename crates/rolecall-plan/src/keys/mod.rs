@@ -149,6 +149,7 @@ fn plan_pinned(input: &PlanInput<'_>, desired: &DesiredKey, id: &RemoteId, build
         }
         return;
     }
+    hold_unwritten(input, desired, key, &address, builder);
     let Some(requested) = resolve_key(input, desired, builder) else { return };
     if differs(&requested, key) {
         builder.findings.push(
@@ -206,6 +207,30 @@ fn hold_description(input: &PlanInput<'_>, desired: &DesiredKey, key: &LiveKey, 
     }
 }
 
+/// Holds a working key whose privileged roles or permissions the file doesn't write. rolecall's own key has them by
+/// its nature.
+fn hold_unwritten(
+    input: &PlanInput<'_>,
+    desired: &DesiredKey,
+    key: &LiveKey,
+    address: &Address,
+    builder: &mut PlanBuilder<'_>,
+) {
+    if !key.enabled || has_expired(input, key) || input.own_key() == Some(&key.id) {
+        return;
+    }
+    let Key { roles, permissions, .. } = key.entity();
+    if let Some(roles) = roles.filter(|roles| desired.roles.is_none() && input.is_admin(roles)) {
+        builder.hold_unwritten(address.clone(), &desired.place, "roles", &roles);
+    }
+    if let Some(permissions) = permissions.filter(|_| desired.permissions.is_none()) {
+        let privileged = input.privileged_among(permissions);
+        if !privileged.is_empty() {
+            builder.hold_unwritten(address.clone(), &desired.place, "permissions", &privileged);
+        }
+    }
+}
+
 /// Returns whether rolecall minted this key and lost its secret.
 fn secret_lost(input: &PlanInput<'_>, key: &LiveKey) -> bool {
     match input.facts.minted.get(&key.id) {
@@ -252,6 +277,9 @@ fn plan_named(input: &PlanInput<'_>, desired: &DesiredKey, namesakes: &[&LiveKey
                 .change(retire(input, key, address_of(key, several), Cause::DeclaredAbsent), Some(&desired.place));
         }
         return;
+    }
+    for key in &current {
+        hold_unwritten(input, desired, key, &address_of(key, current.len() > 1), builder);
     }
     let Some(requested) = resolve_key(input, desired, builder) else { return };
     match current.as_slice() {
@@ -302,7 +330,7 @@ fn plan_unlisted(input: &PlanInput<'_>, key: &LiveKey, namesakes: bool, builder:
     }
     if input.desired.manage.keys == Scope::Listed {
         let privileged = is_privileged(input, &key.entity());
-        builder.hold(address, HoldReason::Unmanaged { privileged });
+        builder.hold_unmanaged(address, privileged);
         return;
     }
     if let Some(reason) = input.live.keys.as_ref().and_then(|list| list.completeness.hold_if_incomplete("keys")) {

@@ -114,7 +114,7 @@ pub(super) fn plan_unlisted_invitations(
         }
         let step = input.rules.manual_step(ManualStep::HandleInvitation).to_owned();
         let expired = HoldReason::InvitationExpired { wanted: false, step };
-        let unmanaged = HoldReason::Unmanaged { privileged: false };
+        let unmanaged = HoldReason::Unmanaged { privileged: false, known: None };
         builder.hold(Address::invitation(email), if managed { expired } else { unmanaged });
     }
     let incomplete = input.live.hold_if_people_incomplete();
@@ -146,7 +146,7 @@ pub(super) fn plan_unlisted_invitations(
                 (false, false) => {
                     let privileged =
                         planned_roles.is_privileged(input, &BTreeSet::from([invitation.role.clone()]));
-                    builder.hold(address(invitation, several), HoldReason::Unmanaged { privileged });
+                    builder.hold_unmanaged(address(invitation, several), privileged);
                 }
                 // The member, or the listed user, has already been planned.
                 (true, false) | (false, true) => {}

@@ -1,5 +1,7 @@
 //! Plans users whom the file lists and who aren't members: sends, corrects or cancels their invitations.
 
+use std::collections::BTreeSet;
+
 use super::super::PlanInput;
 use super::super::builder::PlanBuilder;
 use super::super::roles::PlannedRoles;
@@ -32,6 +34,12 @@ pub(super) fn plan_missing(
         return;
     }
     if !user_invitations.open.is_empty() {
+        for invitation in user_invitations.open.iter().filter(|_| desired.roles.is_none()) {
+            let roles = BTreeSet::from([invitation.role.clone()]);
+            if planned_roles.is_privileged(input, &roles) {
+                builder.hold_unwritten(address.clone(), &desired.place, "roles", &roles);
+            }
+        }
         if input.rules.changes_invitations() {
             plan_invited(input, desired, user_invitations.open, planned_roles, builder);
         } else {

@@ -49,6 +49,13 @@ pub(super) fn plan_present(
         return;
     }
     hold_unchangeable(input, desired, user, builder);
+    if desired.roles.is_none()
+        && user.account_status != AccountStatus::Owner
+        && !input.is_own_user(&user.email, &user.id)
+        && planned_roles.is_privileged(input, &user.roles)
+    {
+        builder.hold_unwritten(address.clone(), &desired.place, "roles", &user.roles);
+    }
     let mut before = as_read(input, user);
     let resources = match &desired.resources {
         Some(resources) => match resolve::resources(input, resources, &mut builder.findings) {

@@ -5,7 +5,7 @@ use super::super::builder::PlanBuilder;
 use super::super::roles::PlannedRoles;
 use super::address_of;
 use super::present::{Removal, remove_user};
-use rolecall_model::{AccountStatus, Cause, HoldReason, LiveUser, Scope};
+use rolecall_model::{AccountStatus, Cause, HoldReason, Known, LiveUser, Scope};
 
 pub(super) fn plan_unlisted(
     input: &PlanInput<'_>,
@@ -21,7 +21,11 @@ pub(super) fn plan_unlisted(
     }
     if input.desired.manage.users == Scope::Listed {
         let privileged = planned_roles.is_privileged(input, &user.roles);
-        builder.hold(address, HoldReason::Unmanaged { privileged });
+        if input.is_own_user(&user.email, &user.id) {
+            builder.hold(address, HoldReason::Unmanaged { privileged, known: Some(Known::Own) });
+        } else {
+            builder.hold_unmanaged(address, privileged);
+        }
         return;
     }
     if let Some(reason) = input.live.users.completeness.hold_if_incomplete("users") {

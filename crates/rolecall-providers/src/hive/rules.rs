@@ -42,7 +42,9 @@ impl Rules for Hive {
     }
 
     fn is_privileged(&self, permissions: &BTreeSet<Permission>) -> bool {
-        permissions.iter().any(|permission| matches!(permission.as_str(), "member:modify" | "accessToken:modify"))
+        // `oidc:modify` changes how people sign in.
+        let gives = |name: &str| matches!(name, "member:modify" | "accessToken:modify" | "oidc:modify");
+        permissions.iter().any(|permission| gives(permission.as_str()))
     }
 
     fn invite_needs(&self) -> &'static [InviteField] {
