@@ -366,15 +366,58 @@ fn seats_go_after_those_who_leave_them() {
     }
 }
 
+/// All three seats of `full` are taken.
 #[test]
-fn too_few_seats_are_refused_by_the_hub_and_reported() {
-    let mut rig = Rig::new(full(), "settings: { seats: 2 }");
-    let report = rig.apply();
-    assert_eq!(outcomes(&report), [("updateOrganization", Outcome::Failed)]);
-    assert!(report.steps[0].message.as_ref().unwrap().contains("2 seats are too few"));
-    // An invitation without a free seat is refused too, and nothing is reported as done.
-    let mut rig = Rig::new(full(), "users: [{ email: new@x.example, roles: [Developer], teams: [Payments] }]");
-    assert_eq!(outcomes(&rig.apply()), [("createUserInvites", Outcome::Failed)]);
+fn seats_are_counted_before_anybody_is_invited() {
+    let newcomers = "{ email: new1@x.example, roles: [Developer], teams: [Payments] }, { email: new2@x.example, roles: [Developer], teams: [Payments] }";
+    let plan = Rig::new(full(), &format!("users: [{newcomers}]")).plan();
+    assert_eq!(addresses(&plan), NOBODY);
+    assert_eq!(
+        held(&plan, "user/new1@x.example"),
+        [
+            "blocked: 3 of 3 seats are taken, and this plan needs 2 more. Raise `seats` in `settings`, or remove users or invitations."
+        ]
+    );
+    // The one seat that is free goes to the first.
+    let mut rig = Rig::new(full(), &format!("settings: {{ seats: 4 }}\nusers: [{newcomers}]"));
+    assert_eq!(addresses(&rig.plan()), ["organization", "user/new1@x.example"]);
+    assert!(held(&rig.plan(), "user/new2@x.example")[0].starts_with("blocked: 4 of 4 seats are taken"));
+    rig.apply();
+    assert_eq!(operations(&rig), ["UpdateOrganization", "CreateUserInvites"]);
+    // The hub decides if somebody insists.
+    let insisted = asserted(&Rig::new(full(), &format!("users: [{newcomers}]")), "user/new2@x.example");
+    assert_eq!(addresses(&insisted), ["user/new2@x.example"]);
+}
+
+#[test]
+fn a_newcomer_gets_the_seat_of_somebody_who_leaves_in_the_same_run() {
+    let new = "{ email: a@x.example, roles: [Developer], teams: [Payments] }";
+    let kim = format!("users: [{new}, {{ email: kim@acme.example, absent: true }}]");
+    let old = format!("users: [{new}, {{ email: old@x.example, absent: true }}]");
+    for (body, frees) in [(kim, "RemoveTeamUserFromAllOrgTeams"), (old, "DeleteUserInvites")] {
+        let mut rig = Rig::new(full(), &body);
+        assert!(converged(&rig.apply()), "{frees}");
+        assert_eq!(operations(&rig), [frees, "CreateUserInvites"]);
+        let mut rig = Rig::new(full(), &body);
+        rig.wire.set_fates(&[Fate::Refuse]);
+        assert_eq!(outcomes(&rig.apply())[1], ("createUserInvites", Outcome::Skipped), "{frees}");
+        assert_eq!(rig.world().mails, NOBODY);
+    }
+}
+
+#[test]
+fn fewer_seats_than_are_needed_are_held() {
+    let rig = Rig::new(full(), "settings: { seats: 2, description: New }");
+    let plan = rig.plan();
+    let told = "blocked: The file says `seats: 2`, and 3 are needed after this plan. Write at least 3, or remove users or invitations.";
+    assert_eq!(held(&plan, "organization"), [told]);
+    // The description is still changed.
+    assert_eq!(plan.sealed.mutations.len(), 1);
+    assert!(plan.sealed.mutations[0].variables["input"].get("seats").is_none());
+    assert_eq!(addresses(&Rig::new(full(), "settings: { seats: 2 }").plan()), NOBODY);
+    // A newcomer beside a leaver needs the seat that the file takes away.
+    let both = "settings: { seats: 2 }\nusers: [{ email: kim@acme.example, absent: true }, { email: a@x.example, roles: [Developer], teams: [Payments] }]";
+    assert_eq!(addresses(&Rig::new(full(), both).plan()), ["user/a@x.example", "user/kim@acme.example"]);
 }
 
 /// Live shows no number of seats, so the change may be up or down. Both change the bill.

@@ -188,6 +188,10 @@ pub enum HoldReason {
     /// The platform marks the account as one that must not be changed.
     #[serde(alias = "shielded")]
     MustNotBeChanged,
+    /// The user can't be invited, because all seats are taken. A seat that this plan frees is no longer taken.
+    NoSeat { taken: usize, seats: u32, missing: usize },
+    /// The number of seats in the file is less than what is needed after the plan.
+    TooFewSeats { seats: u32, needed: usize },
     /// The user must be removed, and the API can't remove them. rolecall takes all their access.
     #[serde(alias = "contained")]
     CannotBeRemoved { step: String },
@@ -270,6 +274,8 @@ impl HoldReason {
             | Self::TeamSkipped { .. }
             | Self::Suspended { .. }
             | Self::MustNotBeChanged
+            | Self::NoSeat { .. }
+            | Self::TooFewSeats { .. }
             | Self::CannotBeRemoved { .. } => HoldClass::Blocked,
         }
     }

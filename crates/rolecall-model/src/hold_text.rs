@@ -223,6 +223,14 @@ impl fmt::Display for HoldReason {
                 "Invited{}. The roles that an invitation can't contain follow after the user accepts.",
                 on(since)
             ),
+            Self::NoSeat { taken, seats, missing } => write!(
+                f,
+                "{taken} of {seats} seats are taken, and this plan needs {missing} more. Raise `seats` in `settings`, or remove users or invitations."
+            ),
+            Self::TooFewSeats { seats, needed } => write!(
+                f,
+                "The file says `seats: {seats}`, and {needed} are needed after this plan. Write at least {needed}, or remove users or invitations."
+            ),
             Self::OnlyAdminElsewhere { organizations } => write!(
                 f,
                 "The user is the only admin of the organisation {}. Make somebody else an admin there first.",

@@ -103,29 +103,6 @@ pub(super) fn invitation_dependencies(input: &PlanInput<'_>, nodes: &mut [Node<'
     }
 }
 
-/// Makes invitations wait for added seats, and the removal of seats wait for users who leave.
-pub(super) fn seat_dependencies(nodes: &mut [Node<'_>]) {
-    let seats = |entity: &Option<Entity>| entity.as_ref().and_then(Entity::organization)?.seats;
-    let update = nodes.iter().enumerate().find_map(|(index, node)| {
-        let (before, after) = (seats(&node.change.before)?, seats(&node.change.after)?);
-        (before != after).then_some((index, after > before))
-    });
-    let Some((seat_update, adds_seats)) = update else { return };
-    if adds_seats {
-        let invites = |node: &&mut Node<'_>| node.change.action == Action::Invite;
-        for node in nodes.iter_mut().filter(invites).filter(|node| node.mutation.stage != Stage::Clear) {
-            node.needs.insert(seat_update);
-        }
-    } else {
-        let leaves = |node: &Node<'_>| {
-            let removes = matches!(node.change.action, Action::Remove | Action::Cancel | Action::Delete);
-            removes && node.change.entity().is_some_and(|entity| entity.user().is_some())
-        };
-        let leaving = indices(nodes, leaves);
-        nodes[seat_update].needs.extend(leaving);
-    }
-}
-
 /// The indices of the mutations that update or delete roles, and of those that complete a user's move.
 struct NodeIndices<'a> {
     roles: BTreeMap<&'a RoleName, Vec<usize>>,
@@ -209,7 +186,7 @@ pub(super) fn least_privilege_dependencies(role_moves: &[RoleMove], nodes: &mut 
 }
 
 /// Returns everything that a mutation depends on, directly or indirectly.
-fn all_dependencies(nodes: &[Node<'_>], index: usize) -> BTreeSet<usize> {
+pub(super) fn all_dependencies(nodes: &[Node<'_>], index: usize) -> BTreeSet<usize> {
     let mut found = BTreeSet::new();
     let mut open = vec![index];
     while let Some(next) = open.pop() {
@@ -222,6 +199,6 @@ fn all_dependencies(nodes: &[Node<'_>], index: usize) -> BTreeSet<usize> {
     found
 }
 
-fn indices(nodes: &[Node<'_>], wanted: impl Fn(&Node<'_>) -> bool) -> Vec<usize> {
+pub(super) fn indices(nodes: &[Node<'_>], wanted: impl Fn(&Node<'_>) -> bool) -> Vec<usize> {
     nodes.iter().enumerate().filter(|(_, node)| wanted(node)).map(|(index, _)| index).collect()
 }

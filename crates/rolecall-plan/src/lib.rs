@@ -21,6 +21,7 @@ mod role_moves;
 mod role_names;
 mod roles;
 mod seal;
+mod seats;
 mod select;
 mod teams;
 mod users;
@@ -40,8 +41,8 @@ pub use verify::{Observation, current_entity, in_effect, mutation_in_effect};
 
 use builder::PlanBuilder;
 use rolecall_model::{
-    Address, Code, Completeness, Desired, Email, Facts, Finding, Gap, HoldReason, Identity, Kind, Live, OrganizationPlan,
-    Permission, RemoteId, RoleName, Rules, Scope, Sealed, Site, UnreadableRow,
+    Address, Code, Completeness, Desired, Email, Facts, Finding, Gap, HoldReason, Identity, Kind, Live,
+    OrganizationPlan, Permission, RemoteId, RoleName, Rules, Scope, Sealed, Site, UnreadableRow,
 };
 use roles::PlannedRoles;
 
@@ -146,6 +147,7 @@ pub fn plan(input: &PlanInput<'_>) -> Result<Planned, Vec<Finding>> {
     if let Some(only) = input.only {
         builder.changes.retain(|change| only.contains(&change.address));
     }
+    seats::hold_without_seat(input, &mut builder);
     let (errors, mut warnings): (Vec<_>, Vec<_>) = builder.findings.drain(..).partition(Finding::is_error);
     if !errors.is_empty() {
         return Err(errors.into_iter().chain(warnings).collect());

@@ -8,6 +8,7 @@ use super::dependencies;
 use super::merge;
 use super::role_moves;
 use super::roles::PlannedRoles;
+use super::seats;
 use rolecall_model::{Action, Change, Entity, Mutation, Permission, Seen, Stage, User};
 
 /// A mutation that isn't sorted yet.
@@ -54,7 +55,7 @@ pub(super) fn mutations(
     dependencies::key_dependencies(&mut nodes);
     dependencies::role_dependencies(&role_moves, &mut nodes);
     dependencies::least_privilege_dependencies(&role_moves, &mut nodes);
-    dependencies::seat_dependencies(&mut nodes);
+    seats::dependencies(input, changes, &mut nodes);
     dependencies::invitation_dependencies(input, &mut nodes);
     sorted(&merge::merge(nodes, input.rules))
 }
