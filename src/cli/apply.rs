@@ -36,6 +36,7 @@ use rolecall_plan::{Approval, ApprovalProgress, resume, seal};
   rolecall apply --plan plan.json access/                sends what was reviewed
   rolecall apply --plan plan.json --report markdown=outcome.md access/
   rolecall apply --undo-out undo.yaml access/acme.yaml   saves an undo file
+  rolecall apply --auto-approve --leftovers access/      in a scheduled job
   rolecall apply --auto-approve --sandbox examples/bitpanda.yaml
 
 Exit codes: 0 done, 1 error, 3 refused by a guardrail, 4 the approved plan is out
@@ -45,7 +46,7 @@ pub(super) struct ApplyArgs {
     #[command(flatten)]
     paths: Paths,
     /// Send this plan, which `plan --out` saved and somebody reviewed.
-    #[arg(long, value_name = "FILE", help_heading = APPROVAL)]
+    #[arg(long, value_name = "FILE", conflicts_with = "leftovers", help_heading = APPROVAL)]
     plan: Option<PathBuf>,
     /// If the plan is out of date, send the changes that are still valid instead of none.
     #[arg(long, requires = "plan", help_heading = APPROVAL)]

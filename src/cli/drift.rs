@@ -17,7 +17,8 @@ use rolecall_model::{Desired, HoldClass, Identity, Plan};
 
 /// Show how live differs from the files.
 ///
-/// Reports what has changed, what no file describes, what needs attention, and what can't be read.
+/// Reports what has changed, what no file describes, what needs attention, and what can't be read. What an earlier
+/// apply has left to do is shown, and is no drift.
 #[derive(Clone, Debug, Args)]
 #[command(after_help = "Examples:
   rolecall drift access/
@@ -50,7 +51,7 @@ pub(super) async fn drift(args: &DriftArgs, out: &mut Out) -> Result<Exit, Failu
     let (plan, mut exit) = session.survey_all(out).await;
     for organization in &plan.organizations {
         let blocked = organization.sealed.holds.iter().any(|hold| hold.class == HoldClass::Blocked);
-        if blocked || !organization.sealed.mutations.is_empty() {
+        if blocked || organization.differences().next().is_some() {
             exit = exit.and(Exit::Differences);
         }
     }

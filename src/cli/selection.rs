@@ -33,6 +33,10 @@ pub(super) struct Selected {
         help_heading = WHICH_CHANGES
     )]
     excluded: Vec<Selector>,
+    /// Plan only what an earlier apply has left to do, such as retiring a key whose successor is delivered. A
+    /// leftover that needs another change stays.
+    #[arg(long, help_heading = WHICH_CHANGES)]
+    leftovers: bool,
 }
 
 /// A pattern of addresses, and the organisation that it is for. Without an organisation it is for the only one.
@@ -84,7 +88,11 @@ impl Selected {
                 |selector: &&Selector| selector.organization.as_ref().is_none_or(|named| is_of(named, desired));
             selectors.iter().filter(is_here).map(|selector| selector.pattern.clone()).collect()
         };
-        let selection = Selection { targets: patterns(&self.targets), excluded: patterns(&self.excluded) };
+        let selection = Selection {
+            targets: patterns(&self.targets),
+            excluded: patterns(&self.excluded),
+            leftovers: self.leftovers,
+        };
         let elsewhere = selection.targets.is_empty() && !self.targets.is_empty();
         (!elsewhere).then_some(selection)
     }

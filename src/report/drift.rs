@@ -7,7 +7,7 @@ use super::layout::{Layout, pad};
 use super::outline::{Verdict, drift_verdict};
 use super::style::{BOLD, clean, paint};
 use super::text::{header, push_changes, push_gaps, push_holds, unread};
-use rolecall_model::{App, Inventory, OrganizationPlan, Plan};
+use rolecall_model::{App, Change, Inventory, OrganizationPlan, Plan};
 
 /// Writes the whole report.
 pub fn drift(plan: &Plan, layout: Layout) -> String {
@@ -18,9 +18,16 @@ pub fn drift(plan: &Plan, layout: Layout) -> String {
 
 fn organization(plan: &OrganizationPlan, layout: Layout) -> String {
     let mut text = header(plan, layout);
-    if !plan.sealed.changes.is_empty() {
-        let _ = writeln!(text, "  {}", paint(BOLD, "differs from the file; an apply would make these changes"));
-        push_changes(&mut text, plan, layout);
+    let differences: Vec<&Change> = plan.differences().collect();
+    let leftovers: Vec<&Change> = plan.leftovers().collect();
+    for (heading, changes) in [
+        ("differs from the file; an apply would make these changes", differences),
+        ("still to do, and no drift; `rolecall apply --leftovers` makes only these changes", leftovers),
+    ] {
+        if !changes.is_empty() {
+            let _ = writeln!(text, "  {}", paint(BOLD, heading));
+            push_changes(&mut text, plan, &changes, layout);
+        }
     }
     push_holds(&mut text, plan, layout);
     push_gaps(&mut text, plan, layout);

@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 
 use jiff::Timestamp;
 
-use rolecall_model::{Hold, HoldClass, Kind, OrganizationPlan, Plan, ProviderName, RemoteId};
+use rolecall_model::{Change, Hold, HoldClass, Kind, OrganizationPlan, Plan, ProviderName, RemoteId};
 
 /// A value with the labels that a series has in addition to the common ones.
 type Series = (Vec<(&'static str, String)>, i64);
@@ -22,12 +22,13 @@ struct Metric {
 const METRICS: &[Metric] = &[
     Metric {
         name: "rolecall_differences",
-        help: "Entities that an apply would change.",
-        series: |plan| {
-            let count =
-                |kind: Kind| plan.sealed.changes.iter().filter(|change| change.address.kind == kind).count();
-            Kind::ALL.iter().map(|kind| (vec![("kind", kind.as_str().to_owned())], number(count(*kind)))).collect()
-        },
+        help: "Entities that an apply would change, without the leftovers.",
+        series: |plan| by_kind(plan.differences()),
+    },
+    Metric {
+        name: "rolecall_leftovers",
+        help: "Entities that an earlier apply began to change, and that are still to do. They are no drift.",
+        series: |plan| by_kind(plan.leftovers()),
     },
     Metric {
         name: "rolecall_holds",
@@ -59,6 +60,12 @@ const METRICS: &[Metric] = &[
         series: |plan| vec![(Vec::new(), number(plan.requests))],
     },
 ];
+
+fn by_kind<'a>(changes: impl Iterator<Item = &'a Change>) -> Vec<Series> {
+    let changes: Vec<&Change> = changes.collect();
+    let count = |kind: Kind| changes.iter().filter(|change| change.address.kind == kind).count();
+    Kind::ALL.iter().map(|kind| (vec![("kind", kind.as_str().to_owned())], number(count(*kind)))).collect()
+}
 
 const SUCCESS: &str = "rolecall_last_success_timestamp_seconds";
 

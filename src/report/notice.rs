@@ -39,7 +39,7 @@ pub struct Notice<'a> {
 pub struct Noticed<'a> {
     pub provider: ProviderName,
     pub organization: &'a RemoteId,
-    /// Every address that an apply would change.
+    /// Every address that an apply would change, without what an earlier apply has left to do.
     pub differences: Vec<&'a Address>,
     /// Every address that needs attention.
     pub blocked: BTreeSet<&'a Address>,
@@ -87,7 +87,7 @@ fn noticed<'a>(drift_delta: &'a DriftDelta<'a>) -> Noticed<'a> {
     Noticed {
         provider: sealed.identity.provider,
         organization: &sealed.identity.organization,
-        differences: sealed.changes.iter().map(|change| &change.address).collect(),
+        differences: drift_delta.plan.differences().map(|change| &change.address).collect(),
         blocked: blocked.map(|hold| &hold.address).collect(),
         new: &drift_delta.appeared,
         gone: &drift_delta.disappeared,

@@ -20,6 +20,8 @@ pub(super) struct Outline {
     pub place: Option<String>,
     /// Whether a user or a key gains or loses privileged access.
     pub privileged: bool,
+    /// Whether the change completes what an earlier apply began.
+    pub leftover: bool,
 }
 
 pub(super) struct Note {
@@ -49,6 +51,7 @@ pub(super) fn outline(change: &Change, plan: &OrganizationPlan) -> Outline {
         fields: fields(change),
         place: plan.places.get(&change.address.to_string()).map(clean),
         privileged: plan.privileged.contains(&change.address),
+        leftover: change.is_leftover(),
     }
 }
 
@@ -106,6 +109,7 @@ fn cause(cause: &Cause) -> Option<Note> {
         Cause::AlreadyMember => "the user is a member already".to_owned(),
         Cause::NeededByAnother => "needed by another change".to_owned(),
         Cause::InvitationExpired => "the earlier invitation expired".to_owned(),
+        Cause::CompletesInvitation => "completes an invitation that was accepted".to_owned(),
         Cause::InvitationVanished => "the earlier invitation is gone".to_owned(),
     };
     Some(Note { text, warns: false })
@@ -217,11 +221,15 @@ pub(super) fn drift_verdict(plan: &OrganizationPlan) -> Verdict {
             |hold: &&Hold| matches!(hold.reason, HoldReason::Unmanaged { privileged, .. } if privileged == wanted);
         holds().filter(of_kind).count()
     };
-    let changes = plan.sealed.changes.len();
+    let changes = plan.differences().count();
+    let leftovers = match plan.leftovers().count() {
+        0 => String::new(),
+        left => format!(" Still to do by rolecall: {left}."),
+    };
     Verdict {
         headline: if changes == 0 && blocked == 0 { "No drift" } else { "Drift" }.to_owned(),
         rest: format!(
-            ": {}, {} that need attention. Not in the file: {}, {} of them privileged.",
+            ": {}, {} that need attention. Not in the file: {}, {} of them privileged.{leftovers}",
             plural(changes, "difference"),
             blocked,
             unmanaged(true) + unmanaged(false),

@@ -39,7 +39,7 @@ pub(super) fn unread(plan: &Plan, layout: Layout) -> Option<String> {
 
 fn organization(plan: &OrganizationPlan, layout: Layout) -> String {
     let mut text = header(plan, layout);
-    push_changes(&mut text, plan, layout);
+    push_changes(&mut text, plan, &plan.sealed.changes.iter().collect::<Vec<_>>(), layout);
     push_holds(&mut text, plan, layout);
     push_gaps(&mut text, plan, layout);
     push_guardrails(&mut text, plan, layout);
@@ -105,15 +105,14 @@ fn summarise<'a, T>(
     shown
 }
 
-/// Writes every change. More than [`LISTED`] of one kind and action are summarised, but for the privileged ones.
-pub(super) fn push_changes(text: &mut String, plan: &OrganizationPlan, layout: Layout) {
-    let changes = &plan.sealed.changes;
+/// Writes these changes of a plan. More than [`LISTED`] of one kind and action are summarised, but for the privileged ones.
+pub(super) fn push_changes(text: &mut String, plan: &OrganizationPlan, changes: &[&Change], layout: Layout) {
     if changes.is_empty() {
         return;
     }
     let group = |change: &Change| (change.address.kind, change.action);
     let is_privileged = |change: &Change| plan.privileged.contains(&change.address);
-    let shown = summarise(changes.iter(), layout, |one, other| group(one) == group(other), is_privileged);
+    let shown = summarise(changes.iter().copied(), layout, |one, other| group(one) == group(other), is_privileged);
     let shown: Vec<(Outline, &Change, usize)> =
         shown.into_iter().map(|(change, alike)| (outline(change, plan), change, alike.len())).collect();
     let listed = || shown.iter().filter(|(_, _, alike)| *alike == 0).map(|(outline, _, _)| outline);

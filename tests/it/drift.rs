@@ -116,6 +116,7 @@ fn every_report_of_drift_names_privileged_access_that_no_file_writes() {
     let drift = |format: &str| {
         env.run(&["drift", "--sandbox", "--format", format, "--metrics-file", "drift.prom", "hive.yaml"])
     };
+    drop(env.serve(&["--provider", "hive"]));
     assert_eq!(drift("text").code, 0, "{}", drift("text").all());
     let world = ".rolecall/sandbox/hive-acme.json";
     let mut live: serde_json::Value = serde_json::from_str(&env.read(world)).unwrap();
@@ -128,11 +129,11 @@ fn every_report_of_drift_names_privileged_access_that_no_file_writes() {
     for (format, marks) in [
         (
             "text",
-            vec!["needs attention\n    user/sam@acme.example  blocked: Not in the file, and gives privileged"],
+            vec!["needs attention\n    user/sam@acme.example", "blocked: Not in the file, and gives privileged"],
         ),
         ("json", vec!["\"user/sam@acme.example\"", "\"class\": \"blocked\""]),
-        ("markdown", vec!["user&#47;sam", "blocked: Not in the file, and gives privileged"]),
-        ("junit", vec!["<failure type=\"blocked\" message=\"Not in the file, and gives privileged"]),
+        ("markdown", vec!["needs attention: 1;", "blocked: Not in the file, and gives privileged"]),
+        ("junit", vec!["<failure message=\"Not in the file, and gives privileged"]),
         ("sarif", vec!["needs-attention", "user/sam@acme.example", "hive.yaml"]),
         ("github", vec!["::warning file=hive.yaml,line=", "user/sam@acme.example needs attention"]),
     ] {
@@ -144,4 +145,108 @@ fn every_report_of_drift_names_privileged_access_that_no_file_writes() {
     }
     let metrics = env.read("drift.prom");
     assert!(metrics.contains("kind=\"user\",class=\"blocked\"} 1"), "{metrics}");
+}
+
+// ---- what rolecall has still to do
+
+fn leftovers(plan: &OrganizationPlan) -> Vec<String> {
+    plan.leftovers().map(|change| change.address.to_string()).collect()
+}
+
+fn differences(plan: &OrganizationPlan) -> Vec<String> {
+    plan.differences().map(|change| change.address.to_string()).collect()
+}
+
+/// An invitation to a hub contains no roles in teams, so they follow. Whoever accepted it has not moved away from the
+/// file, unless somebody changes them before that.
+#[test]
+fn the_roles_that_follow_an_invitation_to_a_hub_are_still_to_do() {
+    let body = "users: [{ email: new@x.example, roles: [Developer], teams: { Payments: Team Viewer } }]";
+    let mut rig = rapidapi::Rig::new(rapidapi::with_teams(&["Payments", "Data"]), body);
+    rig.apply();
+    let organization = rapidapi::acme(&rig.world());
+    assert!(rig.world().accept(organization, "new@x.example"));
+    let plan = rig.plan();
+    assert_eq!((leftovers(&plan), differences(&plan)), (vec!["user/new@x.example".to_owned()], vec![]));
+    // Somebody adds the new member to another team: that is drift.
+    let new = rapidapi::user(&rig.world(), "new@x.example");
+    let data = rapidapi::team(&rig.world(), "Data");
+    let before = rig.world().clone();
+    rig.world().add_to_team(data, new);
+    assert_eq!(differences(&rig.plan()), ["user/new@x.example"]);
+    *rig.world() = before;
+    rig.apply();
+    assert_eq!((leftovers(&rig.plan()), differences(&rig.plan())), (vec![], vec![]));
+    // The leftover is done, so that the same values are drift from now on.
+    let payments = rapidapi::team(&rig.world(), "Payments");
+    rig.world().assign("USER_TEAM", "team-developer", new, Some(organization), Some(payments));
+    let plan = rig.plan();
+    assert_eq!((leftovers(&plan), differences(&plan)), (vec![], vec!["user/new@x.example".to_owned()]));
+}
+
+/// An invitation of an older Hive contains no resources, so they follow.
+#[test]
+fn the_resources_that_follow_an_invitation_to_hive_are_still_to_do() {
+    let mut world = hive::world();
+    hive::role(&mut world, "Plain", &["project:describe"]);
+    world.switches.release = rolecall_sandbox::hive::Release::V8_1_2;
+    let body = "users: [{ email: new@x.example, roles: [Plain], resources: { shop: all } }]";
+    let mut rig = hive::Rig::new(world, body);
+    rig.apply();
+    assert!(rig.world().accept("new@x.example"));
+    let plan = rig.plan();
+    assert_eq!((leftovers(&plan), differences(&plan)), (vec!["user/new@x.example".to_owned()], vec![]));
+    let plain = rig.world().role("Plain").unwrap().id.clone();
+    rig.world().members.iter_mut().find(|member| member.email == "new@x.example").unwrap().role_id = plain;
+    assert_eq!(differences(&rig.plan()), ["user/new@x.example"]);
+}
+
+/// `drift` tells the retirement of an old key from drift, and `apply --leftovers` does nothing but that.
+#[test]
+fn the_old_key_of_a_delivered_one_is_still_to_do_and_a_scheduled_job_can_do_only_that() {
+    let env = Env::with_example();
+    let run = |args: &[&str]| env.run(&[args, &["--sandbox", "bitpanda.yaml"]].concat());
+    assert_eq!(run(&["apply", "--auto-approve"]).code, 0);
+    let rotated = env.read("bitpanda.yaml").replace("2098-04-30T20:59:59Z", "2097-04-30T20:59:59Z");
+    env.write("bitpanda.yaml", &rotated);
+    assert_eq!(run(&["apply", "--auto-approve"]).code, 0);
+    let drift = |more: &[&str]| run(&[&["drift", "--metrics-file", "drift.prom"], more].concat());
+    let said = drift(&[]);
+    assert_eq!(said.code, 0, "{}", said.all());
+    for text in
+        ["still to do, and no drift", "key/ci-pipeline#", "No drift: 0 differences", "Still to do by rolecall: 1."]
+    {
+        assert!(said.stdout.contains(text), "{text}: {}", said.stdout);
+    }
+    let metrics = env.read("drift.prom");
+    let series = |name: &str| {
+        format!(
+            "rolecall_{name}{{provider=\"bitpanda\",organization=\"f8588dc7-e1ce-4d92-a473-809a0a357ad9\",kind=\"key\"}}"
+        )
+    };
+    assert!(metrics.contains(&format!("{} 0", series("differences"))), "{metrics}");
+    assert!(metrics.contains(&format!("{} 1", series("leftovers"))), "{metrics}");
+    let junit = drift(&["--format", "junit"]);
+    assert!(
+        junit.stdout.contains("type=\"still-to-do\"") && !junit.stdout.contains("<failure"),
+        "{}",
+        junit.stdout
+    );
+
+    // With a difference beside it, the drift is told, and the leftovers are done without it.
+    env.write(
+        "bitpanda.yaml",
+        rotated.replace("roles: [CLUSTER_MANAGER, CLUSTER_OPS, SIGNER]", "roles: [SIGNER]"),
+    );
+    assert_eq!(drift(&[]).code, 2);
+    let applied = run(&["apply", "--leftovers", "--auto-approve"]);
+    assert_eq!(applied.code, 0, "{}", applied.all());
+    assert!(applied.stdout.contains("1 key to disable, 2 skipped. 1 mutation, 0 mails."), "{}", applied.stdout);
+    let said = drift(&[]);
+    assert_eq!(said.code, 2, "{}", said.all());
+    assert!(!said.stdout.contains("still to do"), "{}", said.stdout);
+    let nothing = run(&["apply", "--leftovers", "--auto-approve"]);
+    assert!(nothing.code == 0 && nothing.stdout.contains("No changes"), "{}", nothing.all());
+    // Without a terminal, nobody can be asked, so this asks for an approval like any apply.
+    assert_eq!(run(&["apply", "--leftovers", "--plan", "plan.json"]).code, 1);
 }

@@ -79,6 +79,17 @@ pub enum Cause {
     InvitationExpired,
     /// The invitation is of no use, because the user is already a member.
     AlreadyMember,
+    /// The user accepted an invitation of rolecall that could not contain all of their access, and has exactly what
+    /// it contained.
+    CompletesInvitation,
+}
+
+impl Change {
+    /// Returns whether the change completes what an earlier apply began. Such a change is no drift, because nobody
+    /// has moved away from the file.
+    pub fn is_leftover(&self) -> bool {
+        matches!(self.cause, Cause::Superseded { .. } | Cause::SecretLost | Cause::CompletesInvitation)
+    }
 }
 
 /// A side effect of a change, or something to know about it before it is approved.

@@ -102,6 +102,8 @@ pub struct Invitation {
     /// True if the read right after the invitation didn't show the user. Then the platform hides invited users,
     /// and a user whom it shows later has accepted.
     pub hidden_at_first: bool,
+    /// The content of the invitation, if it could not contain everything and no later update has given the rest.
+    pub incomplete: Option<User>,
 }
 
 impl Invitation {

@@ -156,6 +156,16 @@ impl Identity {
 }
 
 impl OrganizationPlan {
+    /// Returns the changes by which live differs from the file, without those that rolecall has still to do.
+    pub fn differences(&self) -> impl Iterator<Item = &Change> {
+        self.sealed.changes.iter().filter(|change| !change.is_leftover())
+    }
+
+    /// Returns the changes that rolecall has still to do, because an earlier apply began them.
+    pub fn leftovers(&self) -> impl Iterator<Item = &Change> {
+        self.sealed.changes.iter().filter(|change| change.is_leftover())
+    }
+
     /// Returns the mutation with this id.
     pub fn mutation(&self, id: &str) -> Option<&Mutation> {
         // The id contains the position: `m1` is the first.

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::seal::hash;
 use rolecall_model::{Address, Completeness, FORMAT_VERSION, HoldClass, Identity, Kind, OrganizationPlan, Plan};
 
-/// The differences for which `drift` exits with 2: changes, and holds that are blocked. Each is kept as a hash,
+/// The differences for which `drift` exits with 2: changes that aren't leftovers, and holds that are blocked. Each is kept as a hash,
 /// which is enough to tell whether it is still the same.
 type Differences = BTreeMap<Address, BTreeSet<String>>;
 
@@ -80,7 +80,7 @@ pub fn drift_delta<'a>(now: &'a Plan, before: Option<&ReportedDrift>) -> (Vec<Dr
 /// Returns the differences of a plan. Those of an incomplete list are taken from `before`.
 fn differences_of(plan: &OrganizationPlan, before: Option<&Differences>) -> ReportedOrganization {
     let mut differences = Differences::new();
-    for change in &plan.sealed.changes {
+    for change in plan.differences() {
         let hash = hash(&serde_json::to_value(change).unwrap_or_default());
         differences.entry(change.address.clone()).or_default().insert(hash);
     }

@@ -11,11 +11,13 @@ pub struct Selection {
     /// The changes to select. Empty selects all.
     pub targets: Vec<Pattern>,
     pub excluded: Vec<Pattern>,
+    /// True if only the changes are selected that complete what an earlier apply began.
+    pub leftovers: bool,
 }
 
 impl Selection {
     pub fn is_all(&self) -> bool {
-        self.targets.is_empty() && self.excluded.is_empty()
+        self.targets.is_empty() && self.excluded.is_empty() && !self.leftovers
     }
 
     /// Returns whether a change is selected itself, rather than as a dependency of another.
@@ -40,7 +42,7 @@ pub enum Unselectable {
 ///
 /// Returns every reason why the plan can't be restricted to this selection.
 pub fn select(sealed: &Sealed, selection: &Selection) -> Result<BTreeSet<Address>, Vec<Unselectable>> {
-    let Selection { targets, excluded } = selection;
+    let Selection { targets, excluded, leftovers } = selection;
     let addresses: BTreeSet<&Address> = sealed.changes.iter().map(|change| &change.address).collect();
     let unmatched = |pattern: &&Pattern| !addresses.iter().any(|address| pattern.covers(address));
     let mut problems: Vec<Unselectable> =
@@ -50,6 +52,9 @@ pub fn select(sealed: &Sealed, selection: &Selection) -> Result<BTreeSet<Address
         addresses.into_iter().filter(|address| selection.matches(address)).cloned().collect();
     let by_id: BTreeMap<&str, &Mutation> =
         sealed.mutations.iter().map(|mutation| (mutation.id.as_str(), mutation)).collect();
+    if *leftovers {
+        keep_leftovers(sealed, &by_id, &mut chosen);
+    }
     let mut open: Vec<Address> = chosen.iter().cloned().collect();
     while let Some(change) = open.pop() {
         let own = sealed.mutations.iter().filter(|mutation| mutation.changes().any(|part| *part == change));
@@ -70,4 +75,22 @@ pub fn select(sealed: &Sealed, selection: &Selection) -> Result<BTreeSet<Address
         }
     }
     if problems.is_empty() { Ok(chosen) } else { Err(problems) }
+}
+
+/// Drops the changes that don't complete what an earlier apply began, and those that wait for such a change.
+fn keep_leftovers(sealed: &Sealed, by_id: &BTreeMap<&str, &Mutation>, chosen: &mut BTreeSet<Address>) {
+    let others = sealed.changes.iter().filter(|change| !change.is_leftover());
+    others.for_each(|change| {
+        chosen.remove(&change.address);
+    });
+    loop {
+        let waits = |address: &&Address| {
+            let own = sealed.mutations.iter().filter(|mutation| mutation.changes().any(|part| part == *address));
+            let dependencies = own.flat_map(|mutation| mutation.needs.iter().chain(&mutation.after));
+            let mut dependencies = dependencies.filter_map(|id| by_id.get(id.as_str()));
+            dependencies.any(|other| !other.changes().any(|part| part == *address || chosen.contains(part)))
+        };
+        let Some(waiting) = chosen.iter().find(waits).cloned() else { break };
+        chosen.remove(&waiting);
+    }
 }

@@ -17,8 +17,8 @@ use jiff::Timestamp;
 
 use super::{Event, Record};
 use rolecall_model::{
-    Action, Address, Change, DisableAnswer, Email, Entity, Facts, HeldChange, Invitation, InvitationState, Key,
-    Kind, LostMint, MintedKey, NotTaken, Outcome, RemoteId, Seen, SentChange, SentDisable, User,
+    Action, Address, Change, DisableAnswer, Effect, Email, Entity, Facts, HeldChange, Invitation, InvitationState,
+    Key, Kind, LostMint, MintedKey, NotTaken, Outcome, RemoteId, Seen, SentChange, SentDisable, User,
 };
 
 /// A mutation: its intent and what later records say about it.
@@ -201,7 +201,7 @@ fn record_outcome(sent: &SentMutation<'_>, facts: &mut Facts) {
     if outcome == Outcome::NotTaken {
         if let (Some(Entity::User(user)), Action::Invite) = (&sent.change.after, sent.change.action) {
             // The mail may have been sent.
-            facts.invitations.insert(user.email.clone(), invitation(sent.at, InvitationState::Unsure));
+            facts.invitations.insert(user.email.clone(), invitation(sent, user, InvitationState::Unsure));
         }
         facts.not_taken.push(NotTaken { at: sent.at, change: sent.change.clone(), left_as: None });
         return;
@@ -214,7 +214,7 @@ fn record_outcome(sent: &SentMutation<'_>, facts: &mut Facts) {
                     InvitationState::Unsure
                 }
             };
-            facts.invitations.insert(user.email.clone(), invitation(sent.at, state));
+            facts.invitations.insert(user.email.clone(), invitation(sent, user, state));
             if outcome == Outcome::Done {
                 facts.cancelled_to_correct.remove(&user.email);
             }
@@ -223,7 +223,12 @@ fn record_outcome(sent: &SentMutation<'_>, facts: &mut Facts) {
         (Some(Entity::User(user)), Action::Remove) => {
             facts.invitations.remove(&user.email);
         }
-        (Some(Entity::User(user)), _) => record_enabled(user, outcome, facts),
+        (Some(Entity::User(user)), _) => {
+            record_enabled(user, outcome, facts);
+            if let Some(invitation) = facts.invitations.get_mut(&user.email).filter(|_| outcome == Outcome::Done) {
+                invitation.incomplete = None;
+            }
+        }
         (Some(Entity::Key(key)), Action::Create) if sent.id.is_none() => record_mint(sent, key, facts),
         (None, Action::Delete) if sent.change.address.kind == Kind::Organization => {
             facts.organization_creation_sent = None;
@@ -238,8 +243,10 @@ fn record_outcome(sent: &SentMutation<'_>, facts: &mut Facts) {
     }
 }
 
-fn invitation(at: Timestamp, state: InvitationState) -> Invitation {
-    Invitation { at, state, seen: false, accepted: false, hidden_at_first: false }
+fn invitation(sent: &SentMutation<'_>, user: &User, state: InvitationState) -> Invitation {
+    let follows = |effect: &Effect| matches!(effect, Effect::AccessFollows | Effect::RolesFollow);
+    let incomplete = sent.change.effects.iter().any(follows).then(|| user.clone());
+    Invitation { at: sent.at, state, seen: false, accepted: false, hidden_at_first: false, incomplete }
 }
 
 /// Records that a user may be disabled. A later update of the user that is done removes the record, because only a

@@ -106,6 +106,33 @@ pub(super) fn invitation_content(
     Some(InvitationContent { after, without_access, roles_follow })
 }
 
+/// Returns whether a member has exactly what an invitation of rolecall contained, and it could not contain everything.
+/// Then nobody else has changed the member, and the rest is still to do.
+pub(super) fn is_as_invited(input: &PlanInput<'_>, member: &User) -> bool {
+    let invitation = input.facts.invitations.get(&member.email);
+    let Some(sent) = invitation.and_then(|invitation| invitation.incomplete.as_ref()) else { return false };
+    let PlanInput { live, rules, .. } = *input;
+    let roles =
+        rules.invitation_roles(live, &member.roles) == sent.roles && rules.can_invite_with(live, &member.roles);
+    let resources = match (&sent.resources, &member.resources) {
+        (Some(sent), Some(resources)) => resources == sent,
+        // An invitation without resources gives all of them, with a role that allows nothing.
+        (None, resources) => resources.as_ref().is_none_or(|resources| *resources == Reach::All),
+        (Some(_), None) => true,
+    };
+    let by_default = live.assignable.as_ref().and_then(|roles| roles.default_in_teams());
+    let teams = match (&sent.teams, &member.teams) {
+        (Some(sent), Some(teams)) => {
+            let is_default = |role: &Option<RoleName>| {
+                role.as_ref().is_none_or(|role| by_default.is_some_and(|known| known.name == *role))
+            };
+            sent.keys().eq(teams.keys()) && teams.values().all(is_default)
+        }
+        (None, _) | (_, None) => true,
+    };
+    roles && resources && teams
+}
+
 /// Removes the teams that the plan deletes. Returns `None` and adds a finding if no team is left and the platform
 /// requires one.
 pub(super) fn without_deleted_teams(

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use super::super::PlanInput;
 use super::super::builder::PlanBuilder;
 use super::super::roles::{self, PlannedRoles};
+use super::invitation_roles::is_as_invited;
 use super::{account_status, address_of, disabled, role_problem};
 use crate::builder::deletion;
 use crate::{resolve, teams};
@@ -102,7 +103,11 @@ pub(super) fn plan_present(
         problem.report(&address, builder);
         return;
     }
-    let cause = if differs { Cause::Declared } else { Cause::Asserted };
+    let cause = match differs {
+        true if before.enabled == after.enabled && is_as_invited(input, &before) => Cause::CompletesInvitation,
+        true => Cause::Declared,
+        false => Cause::Asserted,
+    };
     let same_access =
         (&before.roles, &before.resources, &before.teams) == (&after.roles, &after.resources, &after.teams);
     let action = if after.enabled == Seen::Known(false) && same_access { Action::Disable } else { Action::Update };
