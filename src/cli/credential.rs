@@ -5,12 +5,12 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use secrecy::SecretString;
-use tokio::io::AsyncReadExt;
+use tokio::io::AsyncReadExt as _;
 use tokio::process::Command;
 use url::Url;
 
-use rolecall_config::{check_url, is_loopback};
-use rolecall_model::{Code, Credential, Desired, Endpoint, Finding, Place, Placed, Rules};
+use rolecall_config::{check_url, is_loopback, shows_credential};
+use rolecall_model::{Code, Credential, Desired, Endpoint, Finding, Place, Placed, Rules, quote};
 use rolecall_providers::Secrets;
 
 /// The environment variable that names further trusted hosts, separated by commas.
@@ -31,14 +31,10 @@ pub(super) fn endpoint(desired: &Desired, rules: &dyn Rules) -> Result<Url, Find
             Finding::error(
                 Code::CredentialUnavailable,
                 place.clone(),
-                if rules.has_secret_path() {
-                    // The name is not shown, because somebody may have written the token in its place.
-                    "The environment variable that `endpoint` names isn't set, or isn't text.".to_owned()
-                } else {
-                    format!("The environment variable {name} isn't set, or isn't text.")
-                },
+                format!("The environment variable {} isn't set, or isn't text.", shown(name, is_usual_variable)),
             )
             .hint("Set it to the URL of the GraphQL endpoint.")
+            .without_source()
         })?,
     };
     let url = check_url(text.trim())
@@ -92,7 +88,7 @@ fn variable(name: &str) -> Option<String> {
 pub(super) async fn credentials(desired: &Desired, allow_commands: bool) -> Result<Secrets, Vec<Finding>> {
     let (mut secrets, mut findings) = (Vec::new(), Vec::new());
     for (name, credential) in &desired.credentials {
-        match resolve(credential, allow_commands).await {
+        match resolve(name, credential, allow_commands).await {
             Ok(secret) => secrets.push((*name, secret)),
             Err(finding) => findings.push(finding),
         }
@@ -101,40 +97,41 @@ pub(super) async fn credentials(desired: &Desired, allow_commands: bool) -> Resu
 }
 
 /// Looks one credential up. The finding has no part of the credential, nor of the output of its command.
-async fn resolve(credential: &Placed<Credential>, allow_commands: bool) -> Result<SecretString, Finding> {
+async fn resolve(
+    field: &str,
+    credential: &Placed<Credential>,
+    allow_commands: bool,
+) -> Result<SecretString, Finding> {
     let unavailable = |message: String, hint: &str| {
         Finding::error(Code::CredentialUnavailable, credential.place.clone(), message).hint(hint)
     };
     let text = match &credential.value {
         Credential::Env(name) => variable(name).ok_or_else(|| {
-            // A name in small letters is not shown, because it may be the credential itself in the wrong place.
-            let looks_like_a_name = name.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_');
-            let shown = if looks_like_a_name { name.as_str() } else { "that the file names" };
             unavailable(
-                format!("The environment variable {shown} isn't set, or isn't text."),
+                format!("The environment variable {} isn't set, or isn't text.", shown(name, is_usual_variable)),
                 "Set it to the credential. The file has the name of the variable, never the value.",
             )
         })?,
         Credential::File(path) => {
-            let shown = path.display();
+            let path = path.display().to_string();
             let mut text = String::new();
             let read =
-                std::fs::File::open(path).and_then(|file| file.take(MAX_CREDENTIAL).read_to_string(&mut text));
+                std::fs::File::open(&path).and_then(|file| file.take(MAX_CREDENTIAL).read_to_string(&mut text));
             read.map_err(|why| {
                 unavailable(
-                    format!("The file {shown} can't be read: {why}."),
+                    format!("The file {} can't be read: {why}.", shown(&path, is_usual_path)),
                     "Check the path and its permissions.",
                 )
             })?;
             text
         }
         Credential::Command(words) => {
-            let program = words.first().map_or("", String::as_str);
+            let program = shown(words.first().map_or("", String::as_str), is_usual_program);
             if !allow_commands {
                 return Err(Finding::error(
                     Code::CommandNotAllowed,
                     credential.place.clone(),
-                    format!("The command `{program}` isn't run without `--allow-commands`."),
+                    format!("The command {program} isn't run without `--allow-commands`."),
                 )
                 .hint("Give `--allow-commands` only if the file has been reviewed."));
             }
@@ -143,39 +140,86 @@ async fn resolve(credential: &Placed<Credential>, allow_commands: bool) -> Resul
     };
     let text = text.trim();
     if text.is_empty() {
-        return Err(unavailable("The credential is empty.".to_owned(), "Check where `credentials` points."));
+        return Err(unavailable(
+            format!("The credential `{field}` is empty."),
+            "Check where `credentials` points.",
+        ));
+    }
+    if let Some((why, hint)) = unfit(text) {
+        let message = format!("The credential `{field}` {why}, so it can't be the one that the platform issued.");
+        return Err(Finding::error(Code::UnfitCredential, credential.place.clone(), message).hint(hint));
     }
     Ok(SecretString::from(text))
 }
 
-/// Runs a command and returns what it prints to stdout.
+/// Returns why a text can't be a credential, and what to do. No part of the text is shown.
+fn unfit(text: &str) -> Option<(&'static str, &'static str)> {
+    let is_quote = |c: char| matches!(c, '"' | '\'' | '`' | '“' | '”' | '‘' | '’');
+    if text.starts_with('\u{feff}') {
+        Some(("starts with a byte order mark", "Save the file without one."))
+    } else if text.starts_with(is_quote) || text.ends_with(is_quote) {
+        Some(("is in quotation marks", "Set it without them."))
+    } else if text.get(..7).is_some_and(|start| start.eq_ignore_ascii_case("bearer ")) {
+        Some(("starts with `Bearer`", "Set the token alone. rolecall adds that word."))
+    } else if text.chars().any(|c| !c.is_ascii_graphic()) {
+        Some((
+            "has a character that no credential has, such as a space, a line end or one that doesn't show",
+            "Copy it again, as one line.",
+        ))
+    } else {
+        None
+    }
+}
+
+/// Returns a name from the file for a message. A name that isn't usual is not shown, because it may be the
+/// credential itself in the wrong place.
+fn shown(name: &str, is_usual: impl Fn(&str) -> bool) -> String {
+    if is_usual(name) && !shows_credential(name) { quote(name) } else { "that the file names".to_owned() }
+}
+
+fn is_usual_variable(name: &str) -> bool {
+    name.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_')
+}
+
+fn is_usual_path(path: &str) -> bool {
+    path.contains(['/', '.'])
+}
+
+fn is_usual_program(program: &str) -> bool {
+    is_usual_path(program) || which::which(program).is_ok()
+}
+
+/// Runs a command and returns what it prints to stdout, up to the largest size of a credential.
 async fn run(words: &[String]) -> Result<String, String> {
     let (program, arguments) = words.split_first().ok_or("The command is empty.")?;
-    let path = which::which(program).map_err(|why| format!("The command `{program}` can't be run: {why}."))?;
-    let unusable = |why: std::io::Error| format!("The command `{program}` can't be run: {why}.");
-    let mut command = Command::new(path);
-    command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).kill_on_drop(true);
-    let mut child = command.spawn().map_err(unusable)?;
+    let shown = shown(program, is_usual_program);
+    let failed = |why: String| format!("The command {shown} {why}.");
+    let path = which::which(program).map_err(|why| failed(format!("can't be run: {why}")))?;
+    let mut child = Command::new(path)
+        .args(arguments)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .kill_on_drop(true)
+        .spawn()
+        .map_err(|why| failed(format!("can't be run: {why}")))?;
     let mut printed = Vec::new();
-    let ended = async {
+    let output = async {
         if let Some(stdout) = child.stdout.take() {
-            // The pipe is closed here, so that a command that prints more ends.
             stdout.take(MAX_CREDENTIAL + 1).read_to_end(&mut printed).await?;
         }
-        if printed.len() as u64 > MAX_CREDENTIAL { Ok(None) } else { child.wait().await.map(Some) }
+        if printed.len() as u64 > MAX_CREDENTIAL {
+            return Ok(None);
+        }
+        child.wait().await.map(Some)
     };
-    let ended = tokio::time::timeout(COMMAND_TIMEOUT, ended)
+    let status = tokio::time::timeout(COMMAND_TIMEOUT, output)
         .await
-        .map_err(|_| format!("The command `{program}` took longer than {} s.", COMMAND_TIMEOUT.as_secs()))?
-        .map_err(unusable)?;
-    let status = ended.ok_or_else(|| {
-        format!(
-            "The command `{program}` printed more than {} KiB, which no credential has.",
-            MAX_CREDENTIAL / 1024
-        )
-    })?;
+        .map_err(|_| failed(format!("took longer than {} s", COMMAND_TIMEOUT.as_secs())))?
+        .map_err(|why| failed(format!("can't be run: {why}")))?
+        .ok_or_else(|| failed(format!("printed more than {} KiB", MAX_CREDENTIAL / 1024)))?;
     if !status.success() {
-        return Err(format!("The command `{program}` failed ({status})."));
+        return Err(failed(format!("failed ({status})")));
     }
-    String::from_utf8(printed).map_err(|_| format!("The command `{program}` printed something that isn't text."))
+    String::from_utf8(printed).map_err(|_| failed("printed something that isn't text".to_owned()))
 }

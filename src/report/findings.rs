@@ -1,29 +1,52 @@
 //! Findings with their source line, as rustc draws them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+use std::ops::Range;
 
 use annotate_snippets::{AnnotationKind, Level, Origin, Renderer, Snippet};
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{clean, plural};
-use rolecall_config::Source;
-use rolecall_model::{FORMAT_VERSION, Finding, Severity};
+use rolecall_config::{Excerpt, Source, shows_credential};
+use rolecall_model::{Code, FORMAT_VERSION, Finding, Severity, Span, deceptive, is_odd_space};
 
-/// A source line longer than this is not shown, in bytes.
-const LONGEST_LINE: usize = 400;
+/// The number of findings of one code in one file that are written out. JSON has all of them.
+const MOST: usize = 20;
 
-/// Writes all findings, each with its place, its hint, and its source line unless that could show a secret.
+/// Writes the findings, each with its place, its hint, and its source line unless that could show a secret.
 pub fn findings(findings: &[Finding], sources: &[&Source]) -> String {
     let renderer = Renderer::styled();
     let mut text = String::new();
     let sources: Vec<Shown<'_>> =
         sources.iter().map(|source| Shown { source, hidden: source.lines_with_secrets() }).collect();
-    for finding in findings {
+    let (shown, rest) = limited(findings);
+    for finding in shown {
         text.push_str(&one(finding, &sources, &renderer));
         text.push_str("\n\n");
     }
+    for more in rest {
+        let _ = writeln!(text, "{more}\n");
+    }
     text
+}
+
+/// Returns the first findings of each code and file, and a sentence for each code and file that has more.
+pub(super) fn limited(findings: &[Finding]) -> (Vec<&Finding>, Vec<String>) {
+    let mut counts: BTreeMap<(&str, Code), usize> = BTreeMap::new();
+    let shown = findings.iter().filter(|finding| {
+        let count = counts.entry((&finding.place.file, finding.code)).or_default();
+        *count += 1;
+        *count <= MOST
+    });
+    let shown = shown.collect();
+    let rest = counts.into_iter().filter(|(_, count)| *count > MOST);
+    let rest = rest.map(|((file, code), count)| {
+        let more = count - MOST;
+        format!("{more} more of {code} in {}. The JSON report (`--format json`) has all of them.", clean(file))
+    });
+    (shown, rest.collect())
 }
 
 /// Writes all findings and a count, for `validate`.
@@ -52,21 +75,21 @@ fn one(finding: &Finding, sources: &[Shown<'_>], renderer: &Renderer) -> String 
     let file = clean(&place.file);
     let shown = sources.iter().find(|shown| shown.source.name == place.file);
     let hidden = shown.is_some_and(|shown| !show_source || shown.hidden.contains(&place.line));
-    let line = shown
-        .filter(|_| !hidden)
-        .and_then(|shown| shown.source.line_of(place.span))
-        .filter(|(_, line)| line.len() <= LONGEST_LINE);
-    let mut group = if let Some((start, line)) = line {
-        let from = place.span.start.saturating_sub(start).min(line.len());
-        let to = place.span.end.saturating_sub(start).clamp(from, line.len());
-        let snippet = Snippet::source(line)
-            .line_start(place.line)
-            .path(file)
-            .annotation(AnnotationKind::Primary.span(from..to));
-        title.element(snippet)
+    let excerpt = shown.and_then(|shown| shown.source.excerpt(place.span));
+    let hidden = hidden || excerpt.is_some_and(|excerpt| shows_credential(excerpt.text));
+    let mut group = if let Some(excerpt) = excerpt.filter(|_| !hidden) {
+        let is_whole = !excerpt.cut_before;
+        let (line, span) = visible(&excerpt, place.span);
+        let annotation = AnnotationKind::Primary.span(span);
+        let snippet = Snippet::source(line).line_start(place.line).annotation(annotation);
+        if is_whole {
+            title.element(snippet.path(file))
+        } else {
+            // In a part of a line, the column would be another one.
+            title.element(Origin::path(file).line(place.line).char_column(place.column)).element(snippet)
+        }
     } else {
-        let origin = Origin::path(file).line(place.line).char_column(place.column);
-        title.element(origin)
+        title.element(Origin::path(file).line(place.line).char_column(place.column))
     };
     if hidden {
         group = group.element(Level::NOTE.message("the line isn't shown, because it may contain a credential"));
@@ -76,6 +99,29 @@ fn one(finding: &Finding, sources: &[Shown<'_>], renderer: &Renderer) -> String 
     }
     // Anywhere in a line, that of the source included, this is an order to GitHub's runner.
     renderer.render(&[group]).replace("##[", "##\\u{5b}")
+}
+
+/// Returns a line as it is shown, and the range of a finding in it. Characters that don't show are escaped.
+fn visible(excerpt: &Excerpt<'_>, span: Span) -> (String, Range<usize>) {
+    let Excerpt { start, text, cut_before, cut_after } = *excerpt;
+    let mut line = if cut_before { "…".to_owned() } else { String::new() };
+    let (mut from, mut to) = (None, None);
+    let odd: Vec<usize> = deceptive(text).map(|(at, _)| at).collect();
+    for (at, c) in text.char_indices() {
+        from = from.or((start + at >= span.start).then_some(line.len()));
+        to = to.or((start + at >= span.end).then_some(line.len()));
+        if c != '\t' && (is_odd_space(c) || odd.binary_search(&at).is_ok()) {
+            line.extend(c.escape_unicode());
+        } else {
+            line.push(c);
+        }
+    }
+    let end = line.len();
+    if cut_after {
+        line.push('…');
+    }
+    let from = from.unwrap_or(end);
+    (line, from..to.unwrap_or(end).max(from))
 }
 
 /// All findings of a run over files.

@@ -4,7 +4,7 @@ use std::fmt::Display;
 
 use anstyle::{AnsiColor, Style};
 
-use rolecall_model::{ProviderName, RemoteId, is_deceptive};
+use rolecall_model::{ProviderName, RemoteId, deceptive, is_odd_space};
 
 pub(super) const ADD: Style = AnsiColor::Green.on_default();
 pub(super) const CHANGE: Style = AnsiColor::Yellow.on_default();
@@ -19,14 +19,17 @@ pub(super) fn paint(style: Style, text: impl Display) -> String {
 
 /// Escapes text from a file or a platform for a terminal: it stays on one line and can't move the cursor or reorder text.
 pub fn clean(text: impl Display) -> String {
-    let mut safe = String::new();
-    for c in text.to_string().chars() {
-        if is_deceptive(c) || is_noncharacter(c) {
+    let text = text.to_string();
+    let mut deceptive = deceptive(&text).map(|(at, _)| at).peekable();
+    let mut safe = String::with_capacity(text.len());
+    for (at, c) in text.char_indices() {
+        if deceptive.next_if_eq(&at).is_some() || is_odd_space(c) || is_noncharacter(c) {
             safe.extend(c.escape_unicode());
         } else {
             safe.push(c);
         }
     }
+    drop(deceptive);
     // GitHub's runner takes `::` at the start of a line, and `##[` anywhere, as a command.
     if safe.trim_start().starts_with("::") {
         safe = safe.replacen(':', "\\u{3a}", 1);

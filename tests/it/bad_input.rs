@@ -88,6 +88,13 @@ users:
             ),
         ),
         ("hive_containment", text("containment_role: Parked\nroles: [{ name: Parked, permissions: [a] }]")),
+        ("hive_slug", HEAD.replace("organization: acme", "organization: Acme Corp").into_bytes()),
+        (
+            "hive_wildcards",
+            text(
+                "users: [{ email: a@x.example, resources: { shop: { production: { services: ['*'] } }, '*': all } }]",
+            ),
+        ),
         ("hive_fields_of_another_provider", text("own: { key: x }\nguardrails: { protected: [team/x, role/y] }")),
     ]
 }
@@ -275,6 +282,13 @@ fn cases() -> Vec<(&'static str, Vec<u8>)> {
         ("empty_but_comments", text("# nothing\n".to_owned())),
         ("empty_values", text(user("enabled: true, roles:, first_name:"))),
         ("enabled_not_declared", text(user("roles: [ADMIN]"))),
+        (
+            "expiry_in_seconds",
+            text(format!(
+                "{HEAD}keys: [{{ name: ci, expires: 4081957199 }}]\nguardrails: {{ exceptions: [{{ plan: \"sha256:{}\", rails: [min_admins], until: 20261231, reason: x }}] }}\n",
+                "0".repeat(64)
+            )),
+        ),
         ("expiry_without_zone", text(format!("{HEAD}keys: [{{ name: ci, expires: 2030-01-01T00:00:00 }}]\n"))),
         ("http_endpoint", text(HEAD.replace("https:", "http:"))),
         ("list_at_the_top", text("- a\n".to_owned())),
@@ -302,7 +316,8 @@ fn cases() -> Vec<(&'static str, Vec<u8>)> {
             )),
         ),
         ("unknown_provider", text(HEAD.replace("provider: bitpanda", "provider: bitpnda"))),
-        ("unknown_role", text(user("enabled: true, roles: [ADMNI, SOMETHING_NEW]"))),
+        ("unknown_role", text(user("enabled: true, roles: [ADMNI, admin, SOMETHING_NEW]"))),
+        ("unknown_role_allowed", text(format!("{}allow: [unknown-roles]\n", user("enabled: true, roles: [ADMNI]")))),
         ("utf16", utf16(HEAD)),
         (
             "wrong_types",
@@ -320,7 +335,7 @@ fn every_small_case_has_its_findings() {
     for (name, content) in cases() {
         let said = validate(content);
         assert!(!said.contains("hunter2"), "{name} shows a credential:\n{said}");
-        assert!(!said.contains('\u{1b}') && !said.contains('\u{202e}'), "{name} moves the cursor");
+        assert!(!said.contains(['\u{1b}', '\u{202e}', '\u{9b}']), "{name} moves the cursor");
         insta::assert_snapshot!(name, said);
     }
 }
@@ -389,13 +404,268 @@ fn a_file_of_200_mib_is_not_even_read() {
 #[test]
 fn an_endless_file_is_not_read_to_its_end() {
     let said = limited(&Env::new(), "validate /dev/zero");
-    assert!(said.contains("error[file-too-large]"), "{said}");
+    assert!(said.contains("error[unreadable-file]") && said.contains("a pipe or a device"), "{said}");
 }
 
 #[test]
-fn a_very_long_line_is_named_and_not_shown() {
-    let said = validate(user(&format!("enabled: true, first_nam: \"{}\"", "x".repeat(5_000))));
-    assert!(said.contains("error[unknown-field]") && said.len() < 2_000, "{said}");
+fn of_a_very_long_line_the_part_around_the_place_is_shown() {
+    let long = "x".repeat(5_000);
+    let said = validate(user(&format!("enabled: true, first_name: \"{long}\", last_nam: Doe, phone: \"{long}\"")));
+    assert!(said.contains("error[unknown-field]") && said.len() < 3_000, "{said}");
+    assert!(said.contains("last_nam: Doe"), "{said}");
+}
+
+/// A pull request can put any file where rolecall looks for its own. Nothing of such a file is shown.
+#[cfg(unix)]
+#[test]
+fn a_file_that_is_none_of_ours_is_not_shown() {
+    let env = Env::new();
+    let secrets = [
+        "hunter2-alone",
+        "{\"auths\": \"hunter2\"}",
+        "- hunter2",
+        "a: [hunter2",
+        "provider: hunter2",
+        "a: b\nhunter2",
+    ];
+    for secret in secrets {
+        env.write("x.yaml", secret);
+        let said = env.run(&["validate", "x.yaml"]);
+        assert!(said.code == 1 && !said.all().contains("hunter2"), "{}", said.all());
+    }
+    env.write("x.yaml", [b"hunter2 \xff".as_slice()].concat());
+    assert!(!env.run(&["validate", "x.yaml"]).all().contains("hunter2"));
+}
+
+#[cfg(unix)]
+#[test]
+fn a_link_is_not_followed() {
+    use std::os::unix::fs::symlink;
+    let env = Env::new();
+    env.write("elsewhere/secret.yaml", format!("{HEAD}users: [hunter2]\n"));
+    env.write("access/ours.yaml", HEAD);
+    symlink(env.path("elsewhere/secret.yaml"), env.path("access/x.yaml")).unwrap();
+    symlink(env.path("elsewhere"), env.path("linked")).unwrap();
+    symlink("/proc/self/environ", env.path("environ.yaml")).unwrap();
+    for args in [
+        ["validate", "access/x.yaml"],
+        ["validate", "access"],
+        ["validate", "linked"],
+        ["validate", "linked/secret.yaml"],
+        ["plan", "access/x.yaml"],
+        ["validate", "environ.yaml"],
+    ] {
+        let said = env.run(&args);
+        assert!(said.code == 1 && said.all().contains("is a link"), "{args:?}: {}", said.all());
+        assert!(!said.all().contains("hunter2") && !said.all().contains("PATH="), "{args:?}: {}", said.all());
+    }
+    // The real path says what is meant, and a link to a file of another tool concerns nobody.
+    assert!(env.run(&["validate", "elsewhere"]).all().contains("hunter2"));
+    env.write("elsewhere/secret.yaml", "services: {}\n");
+    assert_eq!(env.run(&["validate", "access"]).code, 0);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_pipe_in_the_folder_does_not_stop_the_run() {
+    let env = Env::new();
+    env.write("ours.yaml", HEAD);
+    assert!(std::process::Command::new("mkfifo").arg(env.path("x.yaml")).status().unwrap().success());
+    let said = env.run(&["validate"]);
+    assert!(
+        said.code == 1 && said.all().contains("`x.yaml` can't be read: it is a pipe or a device"),
+        "{}",
+        said.all()
+    );
+    let said = limited(&env, "validate /proc/version");
+    assert!(said.contains("it belongs to the system"), "{said}");
+}
+
+/// Somebody pastes a credential where no credential belongs: into a name, an address, a comment.
+#[test]
+fn what_looks_like_a_credential_is_not_shown() {
+    let secrets = [
+        "hvo1/Q0FOQVJZOnN1cGVyU2VjcmV0VmFsdWU=",
+        "prdm_wsp_0123456789abcdefSECRET",
+        "a8f3c1d2e4b5968778695a4b3c2d1e0f",
+        "0a1b2c3d4emsh5f6a7b8c9d0e1f2p3a4b5cjsn6d7e8f9a0b1c",
+    ];
+    for secret in secrets {
+        let files = [
+            format!("{HEAD}keys: [{{ name: {secret}, absent: no }}]\n"),
+            format!("{HEAD}users: [{{ email: {secret}, absent: true }}]\n"),
+            format!("{HEAD}users: nobody # {secret}\n"),
+            format!("{HEAD}{secret}: x\n"),
+        ];
+        for file in files {
+            let said = validate(&file);
+            assert!(said.contains("[exit 1]") && !said.contains(secret), "{said}");
+        }
+    }
+    // A name that begins like a credential would be in every plan, so it is an error in itself.
+    let said = validate(format!("{HEAD}keys: [{{ name: {}, absent: true }}]\n", secrets[0]));
+    assert!(said.contains("error[literal-credential]"), "{said}");
+    // An id, a seal and an address aren't secrets.
+    let usual = format!(
+        "{HEAD}users: nobody # f8588dc7-e1ce-4d92-a473-809a0a357ad9 sha256:{} jane.doe-2024@platform1.acme.example\n",
+        "0123456789abcdef".repeat(4)
+    );
+    assert!(validate(usual).contains("f8588dc7-e1ce"));
+}
+
+/// Unicode has more invisible characters than anybody lists by heart.
+#[test]
+fn a_character_that_does_not_show_is_an_error_and_is_escaped() {
+    let invisible = "\u{34f}\u{115f}\u{1160}\u{17b4}\u{180b}\u{200d}\u{2800}\u{3164}\u{fe0f}\u{ffa0}\u{fff5}\u{1bca0}\u{1d173}\u{e0100}\u{9b}\u{9d}\u{a0}\u{2003}";
+    for c in invisible.chars() {
+        let code = format!("U+{:04X}", u32::from(c));
+        for body in [
+            format!("users: [{{ email: \"jane{c}@acme.example\", absent: true }}]"),
+            format!("keys: [{{ name: \"ci{c}key\", absent: true }}]"),
+        ] {
+            let said = validate(format!("{HEAD}{body}\n"));
+            assert!(said.contains("error[invisible-character]") && said.contains(&code), "{code}: {said}");
+            assert!(!said.contains(c), "{code} is shown as it is");
+        }
+        // Where the platform has such a name, an escape shows what is meant.
+        let escaped = format!("{HEAD}keys: [{{ name: \"ci\\U{:08x}key\", absent: true }}]\n", u32::from(c));
+        assert!(validate(escaped).contains("no findings"), "{code}");
+    }
+    let said = validate(format!("{HEAD}# a \u{202e}b\nusers: nope # \u{9b}31mRED\n"));
+    assert!(said.contains("\\u{9b}31mRED") && !said.contains(['\u{9b}', '\u{202e}']), "{said}");
+    // A picture of several characters shows, and so does a space in a comment.
+    let written =
+        format!("{HEAD}keys: [{{ name: \"👩\u{200d}💻 ❤\u{fe0f}\", absent: true }}] # l'accès\u{a0}: fini\n");
+    assert!(validate(written).contains("no findings"));
+}
+
+#[test]
+fn an_address_that_reaches_nobody_is_an_error() {
+    let wrong = [
+        "left@acme.example,",
+        "left@acme.example.",
+        "left@.acme.example",
+        "left@acme..example",
+        "<left@acme.example>",
+        "mailto:left@acme.example",
+        "${LEFT}@acme.example",
+        "{{ left }}@acme.example",
+        "left@acme.example;",
+        "Left <left@acme.example>",
+        "left@acme_corp.example",
+        "left@-acme.example",
+        "left@acme.example>",
+        "le,ft@acme.example",
+    ];
+    let heads = [HEAD, crate::support::hive::HEAD, crate::support::paradime::HEAD, crate::support::rapidapi::HEAD];
+    for head in heads {
+        for address in wrong {
+            let said = validate(format!("{head}users: [{{ email: \"{address}\", absent: true }}]\n"));
+            assert!(said.contains("error[invalid-email]"), "{address}: {said}");
+        }
+        for pattern in ["user/left@acme.example,", "user/*@acme..example", "user/left", "user/<*@acme.example>"] {
+            let said = validate(format!("{head}guardrails: {{ protected: [\"{pattern}\"] }}\n"));
+            assert!(said.contains("error[invalid-value]"), "{pattern}: {said}");
+        }
+        let right = [
+            "o'brien+x@acme.example",
+            "a..b@acme.example",
+            "andré@bücher.example",
+            "\\\"a:b\\\"@acme.example",
+            "a@[127.0.0.1]",
+        ];
+        for address in right {
+            let said = validate(format!(
+                "{head}users: [{{ email: \"{address}\", absent: true }}]\nguardrails: {{ protected: [user/*@acme.example, user/*] }}\n"
+            ));
+            assert!(said.contains("no findings"), "{address}: {said}");
+        }
+    }
+}
+
+/// Whatever a reader of YAML passes over would be missed by its author.
+#[test]
+fn syntax_that_nothing_acts_on_is_an_error() {
+    let hive = |body: &str| validate(format!("{}{body}\n", crate::support::hive::HEAD));
+    let tagged = hive("roles: [{ name: !env Role_name, description: !include desc.txt, permissions: [] }]");
+    assert_eq!(tagged.matches("The format has no tags").count(), 2, "{tagged}");
+    assert!(hive("users: !include u.yaml").contains("The format has no tags"));
+    assert!(hive("users: !!set {}").contains("The format has no tags"));
+    assert!(hive("roles: [{ name: !!str Dev, absent: true }]").contains("no findings"));
+    assert!(hive("users: *nope").contains("This alias (`*`) has no anchor"));
+    let conflict = hive("<<<<<<< HEAD\nusers: []\n=======\nkeys: []\n>>>>>>> branch");
+    assert!(conflict.contains("A merge left a conflict here") && conflict.contains("2 errors"), "{conflict}");
+    for placeholder in ["\"${ROLE}\"", "\"{{ role }}\"", "{{ role }}"] {
+        let said = hive(&format!("roles: [{{ name: {placeholder}, absent: true }}]"));
+        assert!(said.contains("a placeholder of a template"), "{placeholder}: {said}");
+    }
+    assert!(hive("roles: [{ name: “Developer”, absent: true }]").contains("typographic quotation marks"));
+    assert!(
+        hive("x-roles: &dev [Developer]\nusers: [{ email: a@x.example, roles: *dev }]").contains("no findings")
+    );
+}
+
+#[test]
+fn two_forms_of_one_name_are_a_duplicate() {
+    let (composed, decomposed) = ("D\u{e9}v", "De\u{301}v");
+    for (head, list, code) in [
+        (
+            crate::support::hive::HEAD,
+            format!("roles: [{{ name: {composed}, absent: true }}, {{ name: {decomposed}, absent: true }}]"),
+            "role",
+        ),
+        (
+            HEAD,
+            format!("keys: [{{ name: {composed}, absent: true }}, {{ name: {decomposed}, absent: true }}]"),
+            "key",
+        ),
+        (
+            crate::support::rapidapi::HEAD,
+            format!("teams: [{{ name: {composed} }}, {{ name: {decomposed} }}]"),
+            "team",
+        ),
+        (
+            HEAD,
+            format!(
+                "users: [{{ email: {composed}@x.example, absent: true }}, {{ email: {decomposed}@x.example, absent: true }}]"
+            ),
+            "user",
+        ),
+    ] {
+        let said = validate(format!("{head}{list}\n"));
+        assert!(said.contains(&format!("error[duplicate-{code}]")), "{said}");
+    }
+}
+
+#[test]
+fn a_flood_of_findings_is_counted() {
+    let mut list = format!("{HEAD}users:\n");
+    (0..5_000).for_each(|_| list.push_str("  - x\n"));
+    let said = validate(&list);
+    assert!(said.contains("5000 errors") && said.contains("4980 more of wrong-type in org.yaml"), "{said}");
+    assert!(said.len() < 20_000, "{}", said.len());
+    let env = Env::new();
+    env.write("org.yaml", list);
+    let json: serde_json::Value =
+        serde_json::from_str(&env.run(&["validate", "--format", "json", "org.yaml"]).stdout).unwrap();
+    assert_eq!(json["findings"].as_array().unwrap().len(), 5_000);
+}
+
+/// A pull request must not keep a job at work for hours.
+#[test]
+fn the_work_grows_with_the_file_and_not_faster() {
+    let env = Env::new();
+    let mut tags = String::new();
+    (0..50_000).for_each(|index| {
+        let _ = write!(tags, "!t{index} x, ");
+    });
+    for (name, body) in
+        [("line", format!("users: [{}]", "x,".repeat(100_000))), ("tags", format!("users: [{tags}]"))]
+    {
+        env.write("org.yaml", format!("{HEAD}{body}\n"));
+        let said = limited(&env, "validate org.yaml");
+        assert!(said.contains("[exit 1]") && said.contains("more of"), "{name}: {said}");
+    }
 }
 
 #[test]

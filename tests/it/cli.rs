@@ -304,6 +304,31 @@ fn hosts_are_trusted_by_the_environment_and_not_by_the_file() {
     assert!(!said.stderr.contains("credential-unavailable"));
 }
 
+/// The message says which credential is wrong and how, and shows no part of it.
+#[test]
+fn a_credential_that_no_platform_issues_is_not_sent() {
+    let (mut env, _server) = served(&[]);
+    for (wrapped, why) in [
+        ("\"canary\"", "is in quotation marks"),
+        ("Bearer canary", "starts with `Bearer`"),
+        ("canary\u{200b}", "has a character that no credential has"),
+        ("can\nary", "has a character that no credential has"),
+        ("\u{feff}canary", "starts with a byte order mark"),
+    ] {
+        env.set("BITPANDA_API_KEY", wrapped);
+        let said = env.run(&["plan", "org.yaml"]);
+        assert_eq!(said.code, 1, "{}", said.all());
+        assert!(said.stderr.contains("error[unfit-credential]: The credential `api_key`"), "{}", said.all());
+        assert!(said.stderr.contains(why) && !said.all().contains("canary"), "{}", said.all());
+    }
+    // A value in the place of a name may be the credential itself.
+    for credential in ["{ file: canary }", "{ command: [canary] }", "{ env: canary }"] {
+        env.write("c.yaml", env.read("org.yaml").replace("{ env: BITPANDA_API_KEY }", credential));
+        let said = env.run(&["plan", "c.yaml"]);
+        assert!(said.code == 1 && !said.all().contains("canary"), "{}", said.all());
+    }
+}
+
 #[test]
 fn credentials_come_from_where_the_file_says() {
     let (mut env, _server) = served(&[]);

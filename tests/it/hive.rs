@@ -510,6 +510,76 @@ fn a_role_goes_after_its_holders_have_moved() {
 }
 
 #[test]
+fn an_address_that_the_server_refuses_is_an_error_where_somebody_must_be_invited() {
+    let refused = [
+        "a@b",
+        "user@[127.0.0.1]",
+        "ü@x.test",
+        "x@ü.test",
+        "a..b@x.test",
+        ".a@x.test",
+        "a.@x.test",
+        "a/b@x.test",
+        "a@x.t",
+    ];
+    for address in refused {
+        let entry = format!("users: [{{ email: \"{address}\", roles: [Viewer], resources: all }}]");
+        let found = findings(world(), &entry);
+        assert!(matches!(&found[..], [only] if only.code == Code::InvalidEmail), "{address}: {found:?}");
+        // Somebody who came in by another way can still be named.
+        let mut world = world();
+        member(&mut world, address, "Viewer", Assignment::All);
+        assert!(Rig::new(world.clone(), &entry).plan().sealed.changes.is_empty(), "{address}");
+        let leaves = Rig::new(world, &format!("users: [{{ email: \"{address}\", absent: true }}]"));
+        assert!(!leaves.plan().sealed.changes.is_empty(), "{address}");
+    }
+}
+
+#[test]
+fn a_name_is_the_same_in_each_form_of_unicode() {
+    let mut world = world();
+    let (composed, decomposed) = ("D\u{e9}veloppeur", "De\u{301}veloppeur");
+    role(&mut world, decomposed, &["project:describe"]);
+    member(&mut world, "andre\u{301}@x.example", decomposed, Assignment::All);
+    let body = format!(
+        "manage: {{ roles: all, users: all }}\nguardrails: {{ max_removals: 100%, min_admins: 0 }}\nroles: [{{ name: {composed}, permissions: [project:describe] }}]
+users: [{{ email: andr\u{e9}@x.example, roles: [{composed}] }}, {{ email: owner@acme.example }}]"
+    );
+    let rig = Rig::new(world, &body);
+    let plan = rig.plan();
+    assert!(plan.sealed.changes.is_empty(), "{:?}", plan.sealed.changes);
+}
+
+#[test]
+fn a_live_name_can_be_written_as_it_is() {
+    for (name, written) in
+        [("Ops ", "Ops "), ("Release\u{a0}manager", "Release\\u00a0manager"), ("Op\u{200b}s", "Op\\u200bs")]
+    {
+        let mut world = world();
+        role(&mut world, name, &["project:describe"]);
+        let rig = Rig::new(world, &format!("roles: [{{ name: \"{written}\", absent: true }}]"));
+        assert_eq!(rig.plan().sealed.changes.len(), 1, "{name:?}");
+        // Nobody needs a new role with such a name.
+        let found = findings(
+            crate::support::hive::world(),
+            &format!("roles: [{{ name: \"{written}\", description: About, permissions: [] }}]"),
+        );
+        assert!(matches!(&found[..], [only] if only.code == Code::InvalidValue), "{name:?}: {found:?}");
+    }
+}
+
+#[test]
+fn a_service_whose_name_means_all_is_marked() {
+    use rolecall_model::{ProjectReach, RemoteId, Slug, TargetReach};
+    let services = Reach::Only(BTreeSet::from(["*".to_owned()]));
+    let target = TargetReach { id: RemoteId::seen("t"), services, app_deployments: Reach::Only(BTreeSet::new()) };
+    let targets = Reach::Only([(Slug::seen("production"), target)].into());
+    let shop = ProjectReach { id: RemoteId::seen("p"), targets };
+    let paths = Reach::Only([(Slug::seen("shop"), shop)].into()).paths();
+    assert_eq!(paths, BTreeSet::from(["shop/production/services/\"*\" (everything)".to_owned()]));
+}
+
+#[test]
 fn a_role_that_somebody_else_has_is_not_deleted() {
     let mut world = world();
     role(&mut world, "Old", &["project:describe"]);

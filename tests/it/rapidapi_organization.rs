@@ -856,3 +856,18 @@ fn an_organisation_that_is_absent_has_nobody_in_it() {
         assert_eq!(said, [(Code::AbsentWithValues, format!("`{field}` contradicts `absent: true`.").as_str())]);
     }
 }
+
+#[test]
+fn a_team_whose_name_ends_in_a_space_can_be_kept_and_joined() {
+    let mut world = world();
+    let organization = acme(&world);
+    world.add_team(organization, "Odd ");
+    member(&mut world, "sam@x.example", false, &[("Odd ", "team-viewer")]);
+    let found = findings(world.clone(), "users: [{ email: sam@x.example, teams: [Odd] }]");
+    assert!(
+        found.iter().any(|finding| finding.hint.as_deref().is_some_and(|hint| hint.contains("`Odd `"))),
+        "{found:?}"
+    );
+    let plan = planned(world, "users: [{ email: sam@x.example, teams: [\"Odd \"] }]");
+    assert!(plan.sealed.changes.is_empty(), "{:?}", plan.sealed.changes);
+}

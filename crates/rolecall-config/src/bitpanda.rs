@@ -9,12 +9,13 @@ use super::check::{Checker, Unique, flag, scope};
 use super::delivery::Targets;
 use super::field::Field;
 use super::guardrails::RawGuardrails;
-use super::raw::{EmailText, InstantText, NameText, RawCredential, RawDelivery, RawEndpoint, RawScope};
+use super::raw::{EmailText, InstantText, LineText, NameText, RawCredential, RawDelivery, RawEndpoint, RawScope};
 use rolecall_model::{Address, Code, Desired, DesiredKey, DesiredUser, Finding, Manage, ProviderName};
 
 /// This file describes who has which access to one organisation at Bitpanda Enterprise Custody.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename = "Bitpanda", deny_unknown_fields)]
+#[schemars(extend("patternProperties" = { "^x-": true }))]
 pub struct RawBitpanda {
     /// This field names the platform.
     #[expect(dead_code, reason = "read before the rest, to choose this type")]
@@ -34,6 +35,8 @@ pub struct RawBitpanda {
     /// These limits apply to every plan, whatever the rest of the file says. If they are absent, their defaults
     /// apply.
     guardrails: Option<Field<RawGuardrails>>,
+    /// This list allows what a mistake may look like. If it is absent, nothing of it is allowed.
+    allow: Option<Field<Vec<Field<RawAllowance>>>>,
     /// If `true`, rolecall sends another invitation to a person whose invitation was listed earlier and has
     /// disappeared. Default: `false`.
     reinvite_expired: Option<Field<bool>>,
@@ -74,6 +77,14 @@ struct RawManage {
     keys: Option<Field<RawScope>>,
 }
 
+/// This word allows what a mistake may look like.
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
+#[serde(rename = "BitpandaAllowance", rename_all = "kebab-case")]
+enum RawAllowance {
+    /// The file may contain a role whose name differs from a known role by one letter, or by its case.
+    UnknownRoles,
+}
+
 /// This entry describes one person.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename = "BitpandaUser", deny_unknown_fields)]
@@ -86,11 +97,14 @@ struct RawUser {
     /// This address identifies the person. Another address means another user.
     email: Field<EmailText>,
     /// The invitation contains this name, so it is needed to invite. The API can't change it later.
+    #[schemars(with = "Option<LineText>")]
     first_name: Option<Field<NameText>>,
     /// The invitation contains this name, so it is needed to invite. The API can't change it later.
+    #[schemars(with = "Option<LineText>")]
     last_name: Option<Field<NameText>>,
     /// The invitation contains this phone number. Put it in quotes: `"+430000000000"`. If it is absent, the
     /// invitation has none. The API can't change it later.
+    #[schemars(with = "Option<LineText>")]
     phone: Option<Field<NameText>>,
     /// This is the exact set of roles: the user loses each role that isn't listed. It is needed to invite. If it
     /// is absent, the live roles are kept. `[]` removes all roles.
@@ -139,10 +153,13 @@ pub(super) fn check(raw: RawBitpanda, check: &mut Checker<'_>) -> Option<Desired
         own,
         manage,
         guardrails,
+        allow,
         reinvite_expired,
         users,
         keys,
     } = raw;
+    let allowed = allow.and_then(|field| field.value).unwrap_or_default();
+    check.allows_unknown_roles = allowed.iter().any(|item| matches!(item.value, Some(RawAllowance::UnknownRoles)));
     let organization = check.organization(organization);
     let endpoint = check.endpoint(endpoint);
     let api_key = credentials.value.and_then(|credentials| check.credential(credentials.api_key));
@@ -199,7 +216,7 @@ fn check_users(raw: Option<Field<Vec<Field<RawUser>>>>, check: &mut Checker<'_>)
             check.roles(field).map(|roles| check.placed(mark, roles))
         });
         let Some(email) = email else { continue };
-        if !unique.admit(check, email.key().to_owned(), email_mark, &Address::user(&email).to_string()) {
+        if !unique.admit(check, email.key(), email_mark, &Address::user(&email).to_string()) {
             continue;
         }
         let enabled = enabled.and_then(|field| field.value);
@@ -238,7 +255,7 @@ fn check_keys(raw: Option<Field<Vec<Field<RawKey>>>>, check: &mut Checker<'_>) -
         let deliver = deliver.and_then(|field| targets.delivery(field, check));
         let Some(name) = name else { continue };
         let address = Address::key(&name).with_id(id.as_ref());
-        if !unique.admit(check, address.to_string(), name_mark, &address.to_string()) {
+        if !unique.admit(check, &address.to_string(), name_mark, &address.to_string()) {
             continue;
         }
         let place = check.place(name_mark);

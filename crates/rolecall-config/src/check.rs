@@ -7,7 +7,7 @@ use super::raw::{EmailText, InstantText, NameText, RawScope};
 use super::source::{Mark, Source};
 use rolecall_model::{
     Code, Email, Expiry, Finding, KeyName, KnownRoles, NameError, Permission, Place, Placed, RemoteId, RoleName,
-    Rules, Scope, Slug, TeamName, check_name, list_of, nearest, quote, sentence,
+    Rules, Scope, Slug, TeamName, check_name, composed, distance, list_of, nearest, quote, sentence,
 };
 
 /// Checks values one by one and keeps the findings.
@@ -15,6 +15,8 @@ pub(super) struct Checker<'a> {
     pub source: &'a Source,
     pub rules: &'a dyn Rules,
     pub findings: Vec<Finding>,
+    /// True if a role that rolecall doesn't know may look like one that it knows.
+    pub allows_unknown_roles: bool,
     /// Unknown roles that have a warning already. Each role gets only one.
     warned: BTreeSet<String>,
 }
@@ -68,7 +70,7 @@ impl FromText for String {
 
 impl<'a> Checker<'a> {
     pub fn new(source: &'a Source, rules: &'a dyn Rules) -> Self {
-        Self { source, rules, findings: Vec::new(), warned: BTreeSet::new() }
+        Self { source, rules, findings: Vec::new(), allows_unknown_roles: false, warned: BTreeSet::new() }
     }
 
     pub fn push(&mut self, finding: Finding) {
@@ -134,11 +136,13 @@ impl<'a> Checker<'a> {
         let usual = [(4, b'-'), (7, b'-'), (13, b':')].iter().all(|(at, byte)| bytes.get(*at) == Some(byte));
         let expiry = Expiry::parse(&text).filter(|_| usual && !text.contains('['));
         if expiry.is_none() {
-            self.invalid(
-                field.mark,
-                format!("{} is not a point in time.", quote(&text)),
-                "Write it with its time zone, like `2027-04-30T20:59:59Z`.",
-            );
+            // Programs write such times as seconds since 1970.
+            let seconds = text.parse().ok().map(Expiry::from_second);
+            let hint = match seconds.filter(|_| text.len() >= 9) {
+                Some(expiry) => format!("If these are seconds since 1970, write `{expiry}`."),
+                None => "Write it with its time zone, like `2027-04-30T20:59:59Z`.".to_owned(),
+            };
+            self.invalid(field.mark, format!("{} is not a point in time.", quote(&text)), &hint);
         }
         expiry
     }
@@ -204,11 +208,40 @@ impl<'a> Checker<'a> {
             let hint = near.map_or_else(|| advice.clone(), |near| format!("{near} {advice}"));
             let message = format!("{provider} has no role {shown} that can be given.");
             self.push(Finding::error(Code::UnknownRole, place, message).hint(hint));
+        } else if let Some(meant) = known.iter().find(|known| is_slip(role.as_str(), known))
+            && !self.allows_unknown_roles
+        {
+            let message = format!("{provider} isn't known to have a role {shown}, but it has `{meant}`.");
+            let hint = format!(
+                "Write `{meant}`. If the platform really has both, add `allow: [unknown-roles]` to the file."
+            );
+            self.push(Finding::error(Code::UnknownRole, place, message).hint(hint));
         } else if self.warned.insert(role.as_str().to_owned()) {
             let hint = near.unwrap_or_else(|| format!("The known roles are {}.", list_of(known, "and")));
             let message = format!("{provider} isn't known to have a role {shown}.");
             self.push(Finding::warning(Code::UnknownRole, place, message).hint(hint));
         }
+    }
+
+    /// Checks the slug of an organisation on Hive, which consists of lower-case letters, digits, `-` and `_`.
+    pub fn slug(&mut self, field: Field<NameText>) -> Option<RemoteId> {
+        let mark = field.mark;
+        let slug = self.name::<RemoteId>(field)?;
+        let text = slug.as_str();
+        if text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '-' | '_')) {
+            return Some(slug);
+        }
+        let message = format!("{} is not a slug.", quote(text));
+        let lower = text.to_lowercase();
+        self.invalid(
+            mark,
+            message,
+            &format!(
+                "A slug consists of lower-case letters, digits, `-` and `_`. Copy it from the URL of the web app, such as {}.",
+                quote(&lower.split_whitespace().collect::<Vec<_>>().join("-"))
+            ),
+        );
+        None
     }
 
     pub fn organization(&mut self, field: Field<NameText>) -> Option<Placed<RemoteId>> {
@@ -226,6 +259,12 @@ impl<'a> Checker<'a> {
             );
         }
     }
+}
+
+/// Returns whether a name differs from another one only by its case or by one letter.
+fn is_slip(typed: &str, known: &str) -> bool {
+    let (typed, known) = (typed.to_lowercase(), known.to_lowercase());
+    distance(&typed, &known) <= 1
 }
 
 /// Returns the value of a flag, or `false` if the field is absent.
@@ -253,7 +292,8 @@ impl Unique {
     }
 
     /// Returns whether an entry with this key is the first one. Otherwise it reports the entry.
-    pub fn admit(&mut self, check: &mut Checker<'_>, key: String, mark: Mark, address: &str) -> bool {
+    pub fn admit(&mut self, check: &mut Checker<'_>, key: &str, mark: Mark, address: &str) -> bool {
+        let key = composed(key).into_owned();
         if let Some(first) = self.seen.get(&key) {
             let hint = format!("The first entry is on line {first}. Merge the two entries.");
             let place = check.place(mark);

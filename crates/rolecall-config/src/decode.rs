@@ -129,6 +129,11 @@ impl<'a> Decoder<'a> {
         }
     }
 
+    /// Returns whether the value starts with this text in the file.
+    fn starts_with(self, start: &str) -> bool {
+        self.source.text.get(self.at.mark.span.start..).is_some_and(|text| text.starts_with(start))
+    }
+
     pub(super) fn wrong_type(self, expected: &str) -> DecodeError {
         let shown = self.shown();
         let found = match &self.at.node {
@@ -141,15 +146,16 @@ impl<'a> Decoder<'a> {
         let finding = self.finding(Code::WrongType, format!("Expected {expected}, found {found}."));
         let typed = self.source.slice(self.at.mark.span);
         let hint = match (&self.at.node, expected) {
+            (Node::Map(_), _) if self.starts_with("{{") => {
+                Some("This is a placeholder of a template. Write the value itself.".to_owned())
+            }
             (Node::Bool(_) | Node::Number, "text") if !self.secret => {
                 Some(format!("Put it in quotes: \"{}\"", typed.chars().take(80).collect::<String>()))
             }
             (Node::Bool(_) | Node::Text(_) | Node::Number, "true or false") => {
                 Some("Write `true` or `false`, without quotes.".to_owned())
             }
-            (Node::Null, "a list") => {
-                Some("Write `[]` for an empty list, or remove the field to keep the live value.".to_owned())
-            }
+            (Node::Null, "a list") => Some("Write the list, such as `[ … ]`, or remove the field.".to_owned()),
             (Node::Null, _) => Some("Write a value, or remove the field.".to_owned()),
             (Node::Text(_) | Node::Number, "a list") => Some("Put it in brackets: `[ … ]`.".to_owned()),
             (_, "a mapping") => Some("Write its fields: `{ name: value, … }`.".to_owned()),

@@ -44,6 +44,9 @@ pub fn load(paths: &[PathBuf], rules: impl Fn(ProviderName) -> &'static dyn Rule
         let (desired, mut found) =
             if source.is_whole { check_source(&source, &rules) } else { (None, Vec::new()) };
         findings.append(&mut found);
+        if !source.is_whole && !names_provider(&source.text) {
+            findings = findings.into_iter().map(Finding::without_source).collect();
+        }
         findings.sort_by(|a, b| (&a.place, a.code).cmp(&(&b.place, b.code)));
         loaded.findings.append(&mut findings);
         loaded.files.push(LoadedFile { path, source, desired });
@@ -63,32 +66,55 @@ pub fn load(paths: &[PathBuf], rules: impl Fn(ProviderName) -> &'static dyn Rule
     loaded
 }
 
-/// Lists each file once, and whether the command line names the file itself.
+/// Lists each file once, and whether the command line names the file itself. A link is not followed: in a pull
+/// request it could lead to any file of the machine, and a finding could show what is in it.
 fn expand(paths: &[PathBuf], findings: &mut Vec<Finding>) -> Vec<(PathBuf, bool)> {
     let mut files: Vec<(PathBuf, bool)> = Vec::new();
     for path in paths {
-        if !path.is_dir() {
+        if is_below_link(path) {
+            findings.push(link(path));
+        } else if !path.is_dir() {
             files.push((path.clone(), true));
-            continue;
-        }
-        match yaml_files(path) {
-            Ok(found) => files.extend(found.into_iter().map(|file| (file, false))),
-            Err(why) => {
-                let name = path.display().to_string();
-                findings.push(
-                    Finding::error(
-                        Code::UnreadableFile,
-                        Place::start_of(name.clone()),
-                        format!("`{name}` can't be read: {why}."),
-                    )
-                    .hint("Check the path and its permissions."),
-                );
+        } else {
+            match yaml_files(path) {
+                Ok(found) => files.extend(found.into_iter().map(|file| (file, false))),
+                Err(why) => findings.push(unreadable(path, &why)),
             }
         }
     }
+    files.retain(|(file, named)| {
+        let is_link = !named && file.is_symlink();
+        // A folder may have links that are none of ours. Nothing of their text is shown.
+        if is_link && Source::read(file, &mut Vec::new()).is_some_and(|source| mentions_provider(&source.text)) {
+            findings.push(link(file));
+        }
+        !is_link
+    });
     let mut seen = std::collections::BTreeSet::new();
     files.retain(|(file, _)| seen.insert(file.canonicalize().unwrap_or_else(|_| file.clone())));
     files
+}
+
+/// Returns whether a file or a folder above it is a link. Top-level folders such as `/tmp` don't count: on some
+/// machines they are links.
+pub(super) fn is_below_link(file: &Path) -> bool {
+    let is_deep = |path: &&Path| path.is_relative() || path.components().count() > 2;
+    file.ancestors().filter(is_deep).any(Path::is_symlink)
+}
+
+fn link(path: &Path) -> Finding {
+    let name = path.display().to_string();
+    let message = format!("`{name}` is a link, or lies below one, so it may be any file on this machine.");
+    Finding::error(Code::UnreadableFile, Place::start_of(name), message)
+        .hint("Name the file by its real path, or put the file itself there.")
+}
+
+/// Reports a file or a folder that can't be read.
+pub(super) fn unreadable(path: &Path, why: &std::io::Error) -> Finding {
+    let name = path.display().to_string();
+    let message = format!("`{name}` can't be read: {why}.");
+    Finding::error(Code::UnreadableFile, Place::start_of(name), message)
+        .hint("Check the path and its permissions.")
 }
 
 fn yaml_files(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
@@ -108,13 +134,29 @@ fn yaml_files(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
     Ok(found)
 }
 
+/// Returns whether a top-level line names one of the providers. Before that is known, the file may be anything,
+/// and no line of it is shown.
+pub(super) fn names_provider(text: &str) -> bool {
+    providers(text).any(|rest| {
+        let value = rest.trim_start_matches([':', ' ', '"', '\'']);
+        let end = value.find(|c: char| !c.is_ascii_alphanumeric()).unwrap_or(value.len());
+        ProviderName::parse(&value[..end]).is_some()
+    })
+}
+
 /// Returns whether a text seems to have a top-level field `provider`. The YAML isn't parsed, because a folder may
 /// contain other YAML files, and broken ones.
 fn mentions_provider(text: &str) -> bool {
-    text.lines().any(|line| {
+    providers(text).next().is_some()
+}
+
+/// Returns the text after the word `provider` of each line that seems to have that field.
+fn providers(text: &str) -> impl Iterator<Item = &str> {
+    text.lines().filter_map(|line| {
         // A top-level field isn't indented, except in a document in braces.
         let key = line.strip_prefix('{').map_or(line, str::trim_start).trim_start_matches(['"', '\'']);
-        key.strip_prefix("provider").is_some_and(|rest| rest.trim_start_matches(['"', '\'', ' ']).starts_with(':'))
+        let rest = key.strip_prefix("provider")?.trim_start_matches(['"', '\'', ' ']);
+        rest.starts_with(':').then_some(rest)
     })
 }
 

@@ -27,7 +27,7 @@ use serde::de::{Deserializer, MapAccess, Visitor};
 
 use super::check::Checker;
 use super::field::Field;
-use super::raw::{AddressText, DateText, NameText, SealText};
+use super::raw::{AddressText, DateText, LineText, NameText, SealText};
 use rolecall_model::{Exception, Guardrail, Guardrails, Kind, Limit, Pattern, Removals, list_of, quote, sentence};
 
 /// These limits apply to every plan, whatever the rest of the file says.
@@ -62,6 +62,7 @@ struct RawException {
     /// The exception applies up to the end of this day, in UTC.
     until: Field<DateText>,
     /// This text explains the exception. rolecall writes it to the ledger.
+    #[schemars(with = "LineText")]
     reason: Field<NameText>,
 }
 
@@ -280,13 +281,12 @@ impl Checker<'_> {
             is_seal.then_some(seal)
         });
         let until = until.value.and_then(|DateText(text)| {
-            let date = text.parse::<Date>().ok();
+            let parsed = text.parse::<Date>().ok();
+            let date = parsed.filter(|_| text.len() == 10);
             if date.is_none() {
-                self.invalid(
-                    until_mark,
-                    format!("{} is not a date.", quote(&text)),
-                    "Write it like `2027-04-30`.",
-                );
+                let like = parsed.map_or_else(|| "2027-04-30".to_owned(), |date| date.to_string());
+                let hint = format!("Write it like `{like}`.");
+                self.invalid(until_mark, format!("{} is not a date.", quote(&text)), &hint);
             }
             date
         });

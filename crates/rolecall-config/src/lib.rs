@@ -21,18 +21,22 @@ mod redact;
 mod resources;
 mod schema;
 mod source;
+mod syntax;
 mod trust;
 mod undo;
 
 pub use endpoint::{check_url, is_loopback};
 pub use files::{Loaded, LoadedFile, load};
+pub use redact::shows_credential;
 pub use schema::schema;
-pub use source::{MAX_BYTES, Source};
+pub use source::{Excerpt, MAX_BYTES, Source};
 pub use trust::needing_approval;
 pub use undo::{Irreversible, Undo, UndoInput, undo};
 
 use node::{Located, Node};
-use rolecall_model::{Code, Desired, Finding, Kind, ManualStep, ProviderName, Rules, list_of, nearest, sentence};
+use rolecall_model::{
+    Code, Desired, Finding, Kind, ManualStep, ProviderName, Rules, list_of, nearest, quote, sentence,
+};
 
 /// Checks the text of one file. Returns all findings, and the desired state if none of them is an error.
 pub fn check_source(
@@ -40,31 +44,55 @@ pub fn check_source(
     rules: impl Fn(ProviderName) -> &'static dyn Rules,
 ) -> (Option<Desired>, Vec<Finding>) {
     let mut findings = Vec::new();
-    let mut secrets = Vec::new();
-    let desired = check_tree(source, rules, &mut findings, &mut secrets);
-    let findings: Vec<Finding> =
-        findings.into_iter().map(|finding| redact::redact(finding, &secrets, source)).collect();
+    let mut known = Known { secrets: Vec::new(), is_ours: files::names_provider(&source.text) };
+    let desired = check_tree(source, rules, &mut findings, &mut known);
+    let findings: Vec<Finding> = findings
+        .into_iter()
+        .map(|finding| redact::redact(finding, &known.secrets, source))
+        .map(|finding| if known.is_ours { finding } else { finding.without_source() })
+        .collect();
     let failed = findings.iter().any(Finding::is_error);
     (desired.filter(|_| !failed), findings)
+}
+
+/// The facts about a file that decide what of it a finding may show.
+struct Known {
+    /// Texts that may be credentials.
+    secrets: Vec<String>,
+    /// True if the file names a provider. Any other file may be somebody's secret.
+    is_ours: bool,
 }
 
 fn check_tree(
     source: &Source,
     rules: impl Fn(ProviderName) -> &'static dyn Rules,
     findings: &mut Vec<Finding>,
-    secrets: &mut Vec<String>,
+    known: &mut Known,
 ) -> Option<Desired> {
+    findings.append(&mut syntax::conflicts(source));
+    if !findings.is_empty() {
+        return None;
+    }
+    findings.append(&mut syntax::characters(source));
+    findings.append(&mut syntax::tags(source));
     let mut root = match node::parse(source) {
         Ok(root) => root,
-        Err(finding) => {
+        Err(mut finding) => {
+            if !known.is_ours && finding.code == Code::YamlSyntax {
+                // The parser's message may quote the file.
+                "The file isn't YAML.".clone_into(&mut finding.message);
+            }
             findings.push(finding);
             return None;
         }
     };
     // The provider isn't known yet. Its endpoint may be a secret.
-    *secrets = redact::candidates(&root, true);
+    known.secrets = redact::candidates(&root, true);
     let provider = provider_of(source, &root, findings)?;
-    *secrets = redact::candidates(&root, rules(provider).has_secret_path());
+    known.is_ours = true;
+    known.secrets = redact::candidates(&root, rules(provider).has_secret_path());
+    syntax::texts(source, &root, findings);
+    remove_extensions(&mut root);
     reject_keys(source, &mut root, rules(provider), findings);
     let mut checker = check::Checker::new(source, rules(provider));
     let desired = match provider {
@@ -75,6 +103,12 @@ fn check_tree(
     };
     findings.append(&mut checker.findings);
     desired
+}
+
+/// Removes the top-level fields whose names start with `x-`. They are a place for anchors.
+fn remove_extensions(root: &mut Located) {
+    let Node::Map(entries) = &mut root.node else { return };
+    entries.retain(|(key, _)| !matches!(&key.node, Node::Text(name) if name.starts_with("x-")));
 }
 
 /// Reports and removes the field `keys` if the provider's API has no operations for keys. The hint says where to
@@ -134,18 +168,12 @@ fn provider_of(source: &Source, root: &Located, findings: &mut Vec<Finding>) -> 
     };
     let provider = ProviderName::parse(typed);
     if provider.is_none() {
-        let hint = match nearest(typed, known.iter().copied()) {
-            Some(near) => format!("Did you mean `{near}`?"),
-            None => format!("Write {known_list}."),
+        // A text that isn't close to a provider is not shown, because the file may be none of ours.
+        let (message, hint) = match nearest(typed, known.iter().copied()) {
+            Some(near) => (format!("{} is not a provider.", quote(typed)), format!("Did you mean `{near}`?")),
+            None => ("The value of `provider` is not a provider.".to_owned(), format!("Write {known_list}.")),
         };
-        findings.push(
-            Finding::error(
-                Code::UnknownProvider,
-                source.place(value.mark),
-                format!("`{typed}` is not a provider."),
-            )
-            .hint(hint),
-        );
+        findings.push(Finding::error(Code::UnknownProvider, source.place(value.mark), message).hint(hint));
     }
     provider
 }

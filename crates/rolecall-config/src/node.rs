@@ -95,6 +95,10 @@ fn explain(source: &Source, error: &serde_yaml::Error) -> Finding {
                 .hint("A file describes one organisation. Put the other one into a separate file.")
         }
         // Some errors are wrapped in others, so they are recognised by their text.
+        _ if message.contains("unknown anchor") => {
+            Finding::error(Code::YamlSyntax, place, "This alias (`*`) has no anchor before it.")
+                .hint("Write `&NAME` before the value that it means. A text that starts with `*` needs quotes.")
+        }
         _ if message.contains("alias") || message.contains("budget") => {
             Finding::error(Code::TooComplex, place, "The aliases of the file expand to too many values here.")
                 .hint("Use fewer aliases, or write the values out.")

@@ -16,6 +16,7 @@ use rolecall_model::{
 /// This file describes who has which access to one workspace at Paradime.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename = "Paradime", deny_unknown_fields)]
+#[schemars(extend("patternProperties" = { "^x-": true }))]
 pub struct RawParadime {
     /// This field names the platform.
     #[expect(dead_code, reason = "read before the rest, to choose this type")]
@@ -202,7 +203,7 @@ fn check_users(raw: Option<Field<Vec<Field<RawUser>>>>, check: &mut Checker<'_>)
         let id = id.and_then(|field| check.name(field));
         let Some(email) = check.email(email) else { continue };
         let address = Address::user(&email).with_id(id.as_ref());
-        if !unique.admit(check, address.to_string(), mark, &address.to_string()) {
+        if !unique.admit(check, &address.to_string(), mark, &address.to_string()) {
             continue;
         }
         let user = DesiredUser::named(check.place(mark), email);

@@ -31,6 +31,41 @@ macro_rules! schema {
     };
 }
 
+/// Defines a type for a time. A number is accepted as its digits, so that the check can say how a time is written.
+macro_rules! time {
+    ($(#[$doc:meta])* $name:ident: $schema:tt) => {
+        $(#[$doc])*
+        #[derive(Clone, Debug)]
+        pub struct $name(pub String);
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                deserializer.deserialize_any(DigitsVisitor).map(Self)
+            }
+        }
+
+        schema!(impl $name: $schema);
+    };
+}
+
+struct DigitsVisitor;
+
+impl Visitor<'_> for DigitsVisitor {
+    type Value = String;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("text")
+    }
+
+    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<String, E> {
+        Ok(text.to_owned())
+    }
+
+    fn visit_u64<E: serde::de::Error>(self, number: u64) -> Result<String, E> {
+        Ok(number.to_string())
+    }
+}
+
 /// Defines a type for text with a certain form. The JSON Schema contains the form, for editors; the check of the
 /// value reports text that doesn't have it.
 macro_rules! text {
@@ -48,14 +83,23 @@ text! {
     /// An email address. It keeps the case that it was written in; comparisons ignore case.
     EmailText: {
         "description": "This is an email address. rolecall sends it as it is written, and to Hive in lower case. Comparisons ignore case.",
-        "type": "string", "maxLength": 254, "pattern": r"^\s*[^@\s]+@[^@\s]*[^@\s.][^@\s]*\s*$",
+        "type": "string", "maxLength": 254, "pattern": r#"^\s*([^@\s,:;<>()\[\]"]+|"\S+")@(\[[0-9A-Za-z.:-]+\]|[^@\s.,:;<>\[\]]+(\.[^@\s.,:;<>\[\]]+)*)\s*$"#,
     }
 }
 
 text! {
-    /// A name or an id: one line of text.
+    /// The name or the id of something that may exist: one line of text.
     NameText: {
-        "description": "This is a name or an id. It is one line of text, has no space at either end, and contains no control characters or invisible characters.",
+        "description": "This is a name or an id, as the platform shows it, on one line. A name that starts or ends with a space is in quotes. A character that doesn't show is written as an escape, in double quotes. Something new can't have such a name.",
+        "type": "string", "minLength": 1, "maxLength": 256,
+        "pattern": r"^[^\u0000\t\n\r]*\S[^\u0000\t\n\r]*$",
+    }
+}
+
+schema! {
+    /// One line of text that rolecall writes.
+    LineText: {
+        "description": "This is one line of text. It has no space at either end, and contains no control characters or invisible characters.",
         "type": "string", "minLength": 1, "maxLength": 256,
         "pattern": r"^[^\s\u0000-\u001f\u007f-\u009f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]([^\u0000-\u001f\u007f-\u009f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]*[^\s\u0000-\u001f\u007f-\u009f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb])?$",
     }
@@ -107,7 +151,7 @@ schema! {
     }
 }
 
-text! {
+time! {
     /// A point in time.
     InstantText: {
         "description": "This is a point in time, such as `2027-04-30T20:59:59Z`. rolecall compares it to the second.",
@@ -115,7 +159,7 @@ text! {
     }
 }
 
-text! {
+time! {
     /// A date without a time.
     DateText: {
         "description": "This is a date, such as `2027-04-30`.",

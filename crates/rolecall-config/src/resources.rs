@@ -12,6 +12,7 @@ use serde::de::{Deserializer, MapAccess, Visitor};
 use super::check::Checker;
 use super::field::{Field, WORD_OR};
 use super::raw::{AppDeploymentText, NameText};
+use super::source::Mark;
 use rolecall_model::{
     Code, DesiredProject, DesiredResources, DesiredTarget, Finding, Permission, Place, Reach, Slug, quote,
 };
@@ -133,8 +134,8 @@ impl Checker<'_> {
         let mut projects = BTreeMap::new();
         let mut complete = true;
         for (slug, value) in entries {
-            let place = self.place(slug.mark);
-            let slug: Option<Slug> = self.name(slug);
+            let (mark, place) = (slug.mark, self.place(slug.mark));
+            let slug: Option<Slug> = self.name(slug).filter(|slug: &Slug| self.is_one(slug.as_str(), mark));
             let targets = value.value.and_then(|targets| self.targets(targets));
             match (slug, targets) {
                 (Some(slug), Some(targets)) => {
@@ -154,8 +155,8 @@ impl Checker<'_> {
         let mut targets = BTreeMap::new();
         let mut complete = true;
         for (slug, value) in entries {
-            let place = self.place(slug.mark);
-            let slug: Option<Slug> = self.name(slug);
+            let (mark, place) = (slug.mark, self.place(slug.mark));
+            let slug: Option<Slug> = self.name(slug).filter(|slug: &Slug| self.is_one(slug.as_str(), mark));
             let target = value.value.and_then(|target| self.target(place, target));
             match (slug, target) {
                 (Some(slug), Some(target)) => {
@@ -171,7 +172,7 @@ impl Checker<'_> {
         let (services, app_deployments) = match raw {
             RawReach::All => (Some(Reach::All), Some(Reach::All)),
             RawReach::Only(RawTarget { services, app_deployments }) => {
-                let services = self.names(services, |_, _, _| true);
+                let services = self.names(services, |check, name, at| check.is_one(name, at.mark));
                 (services, self.names(app_deployments, Self::app_deployment))
             }
         };
@@ -189,14 +190,24 @@ impl Checker<'_> {
         let mut complete = true;
         for item in items {
             let at = Field { mark: item.mark, value: None };
-            match self.text(item).filter(|name| is_valid(self, name, &at)) {
+            match self.name::<Slug>(item).filter(|name| is_valid(self, name.as_str(), &at)) {
                 Some(name) => {
-                    names.insert(name);
+                    names.insert(name.as_str().to_owned());
                 }
                 None => complete = false,
             }
         }
         complete.then_some(Reach::Only(names))
+    }
+
+    /// Checks that a name means one thing. The server takes `*` for all of them, those to come included.
+    fn is_one(&mut self, name: &str, mark: Mark) -> bool {
+        let is_one = name != "*";
+        if !is_one {
+            let message = "The platform takes the name `*` for everything of its kind.".to_owned();
+            self.invalid(mark, message, "Write `all` in place of the list or of the mapping.");
+        }
+        is_one
     }
 
     /// Checks the name of an app deployment. The server silently drops names that aren't valid.

@@ -1,15 +1,35 @@
 //! The [`Source`] text of a file, and places in it.
 
 use std::collections::BTreeSet;
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
 
+use super::files::unreadable;
 use rolecall_model::{Code, Finding, Place, Span};
 
 /// The size limit of a file, in bytes. 100,000 users take about 20 MiB.
 pub const MAX_BYTES: u64 = 64 * 1024 * 1024;
+
+/// The length of a line that is shown whole, in bytes.
+const LONGEST_LINE: usize = 400;
+
+/// A line of a file, or a part of it.
+#[derive(Clone, Copy, Debug)]
+pub struct Excerpt<'a> {
+    /// The position of the text in the file, in bytes.
+    pub start: usize,
+    pub text: &'a str,
+    pub cut_before: bool,
+    pub cut_after: bool,
+}
+
+impl Excerpt<'_> {
+    fn is_cut(&self) -> bool {
+        self.cut_before || self.cut_after
+    }
+}
 
 /// The text of one file.
 #[derive(Clone, Debug)]
@@ -36,10 +56,7 @@ impl Source {
         let bytes = match read_bounded(path) {
             Ok(bytes) => bytes,
             Err(why) => {
-                findings.push(
-                    Finding::error(Code::UnreadableFile, at, format!("`{name}` can't be read: {why}."))
-                        .hint("Check the path and its permissions."),
-                );
+                findings.push(unreadable(path, &why));
                 return None;
             }
         };
@@ -104,11 +121,44 @@ impl Source {
         lines
     }
 
-    /// Returns the line on which a span starts, without its line end, and the position of the line's first byte.
-    pub fn line_of(&self, span: Span) -> Option<(usize, &str)> {
-        let start = self.text.get(..span.start)?.rfind('\n').map_or(0, |at| at + 1);
-        let line = self.text[start..].split('\n').next()?;
-        Some((start, line.trim_end_matches('\r')))
+    /// Returns the line on which a span starts, or the part of a long line around it. The work doesn't depend on
+    /// the length of the line, because one line may have many findings. Returns `None` if the span isn't in the
+    /// text.
+    pub fn excerpt(&self, span: Span) -> Option<Excerpt<'_>> {
+        if !self.text.is_char_boundary(span.start) {
+            return None;
+        }
+        let whole = self.window(span.start, LONGEST_LINE);
+        let is_short = !whole.is_cut() && whole.text.len() <= LONGEST_LINE;
+        Some(if is_short { whole } else { self.window(span.start, LONGEST_LINE / 2) })
+    }
+
+    /// Returns the part of a line that reaches at most `bytes` to each side. Words at its ends are not cut, because
+    /// a part of a credential doesn't look like one.
+    fn window(&self, at: usize, bytes: usize) -> Excerpt<'_> {
+        let is_separator = |c: char| c.is_whitespace() || matches!(c, ',' | '[' | ']' | '{' | '}');
+        let (before, after) = self.text.split_at(at);
+        let mut from = at.saturating_sub(bytes);
+        while !before.is_char_boundary(from) {
+            from += 1;
+        }
+        let line_start = before[from..].rfind('\n').map(|end| from + end + 1);
+        let (start, cut_before) = match line_start {
+            Some(start) => (start, false),
+            None if from == 0 || before[..from].ends_with('\n') => (from, false),
+            None => (before[from..].find(is_separator).map_or(at, |found| from + found), true),
+        };
+        let mut to = bytes.min(after.len());
+        while !after.is_char_boundary(to) {
+            to -= 1;
+        }
+        let (end, cut_after) = match after[..to].find('\n') {
+            Some(end) => (end, false),
+            None if to == after.len() || after[to..].starts_with('\n') => (to, false),
+            None => (after[..to].rfind(is_separator).unwrap_or(0), true),
+        };
+        let text = &self.text[start..at + end];
+        Excerpt { start, text: text.strip_suffix('\r').unwrap_or(text), cut_before, cut_after }
     }
 
     pub fn slice(&self, span: Span) -> &str {
@@ -117,17 +167,29 @@ impl Source {
 }
 
 fn read_bounded(path: &Path) -> std::io::Result<Option<Vec<u8>>> {
+    // The file is looked at before it is opened, because opening a pipe waits for its writer. Below `/proc` are the
+    // variables and the memory of processes.
+    check_kind(&std::fs::metadata(path)?)?;
+    if path.canonicalize()?.starts_with("/proc") {
+        return Err(std::io::Error::other("it belongs to the system"));
+    }
     let file = File::open(path)?;
     let meta = file.metadata()?;
-    if meta.is_dir() {
-        return Err(std::io::Error::other("it is a folder"));
-    }
+    check_kind(&meta)?;
     if meta.len() > MAX_BYTES {
         return Ok(None);
     }
     let mut bytes = Vec::with_capacity(usize::try_from(meta.len()).unwrap_or(0));
     file.take(MAX_BYTES + 1).read_to_end(&mut bytes)?;
     Ok((bytes.len() as u64 <= MAX_BYTES).then_some(bytes))
+}
+
+fn check_kind(meta: &Metadata) -> std::io::Result<()> {
+    match (meta.is_dir(), meta.is_file()) {
+        (true, _) => Err(std::io::Error::other("it is a folder")),
+        (false, false) => Err(std::io::Error::other("it is a pipe or a device")),
+        (false, true) => Ok(()),
+    }
 }
 
 fn utf16_lossy(bytes: &[u8]) -> String {

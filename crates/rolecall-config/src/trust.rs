@@ -2,12 +2,12 @@
 //! into. Reports each difference that decides who receives a credential or a secret, or how safe an apply is.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
-use super::{Loaded, LoadedFile};
+use super::Loaded;
+use super::files::is_below_link;
 use rolecall_model::{
-    Code, Credential, Delivery, Desired, DesiredKey, Exception, Finding, Guardrails, KeyName, Pattern, Place,
-    Placed, ProviderName, RemoteId, Rules,
+    Code, Credential, Delivery, Desired, DesiredKey, Exception, Finding, Guardrails, KeyName, Manage, Pattern,
+    Place, Placed, ProviderName, RemoteId, Rules, Scope,
 };
 
 /// Returns a finding for each part of these files that a person must approve before rolecall uses a credential for
@@ -18,11 +18,7 @@ pub fn needing_approval(
     rules: impl Fn(ProviderName) -> &'static dyn Rules,
 ) -> Vec<Finding> {
     let mut findings = Vec::new();
-    for LoadedFile { path, source, desired } in &loaded.files {
-        if is_below_link(path) {
-            findings.push(finding(source.start(), "The file is a link, so it may be any file on this machine."));
-        }
-        let Some(desired) = desired else { continue };
+    for desired in loaded.files.iter().filter_map(|file| file.desired.as_ref()) {
         if rules(desired.provider).reads_as_admin() {
             let message = format!("Reading {} needs the credential of an admin.", desired.provider);
             findings.push(finding(desired.place.clone(), &message));
@@ -52,13 +48,6 @@ fn counterpart<'a>(desired: &Desired, others: &'a Loaded) -> Option<&'a Desired>
         .find(|other| other.provider == desired.provider && other.organization.value == desired.organization.value)
 }
 
-/// Returns whether a file or a folder above it is a link. Top-level folders such as `/tmp` don't count: on some
-/// machines they are links.
-fn is_below_link(file: &Path) -> bool {
-    let is_deep = |path: &&Path| path.is_relative() || path.components().count() > 2;
-    file.ancestors().filter(is_deep).any(Path::is_symlink)
-}
-
 fn finding(place: Place, message: &str) -> Finding {
     Finding::warning(Code::NeedsApproval, place, message)
         .hint("A reviewer must approve it before rolecall uses a credential for this file.")
@@ -80,8 +69,8 @@ fn compare(desired: &Desired, before: &Desired, findings: &mut Vec<Finding>) {
         admin_role,
         allowed,
         keys,
+        manage,
         // The plan shows the effect of these fields, and the guardrails limit it.
-        manage: _,
         reinvite_expired: _,
         containment_role: _,
         requests_per_minute: _,
@@ -120,6 +109,7 @@ fn compare(desired: &Desired, before: &Desired, findings: &mut Vec<Finding>) {
     let admin_place = admin_role.as_ref().map_or(place, |role| &role.place);
     changed(value(admin_role.as_ref()) == value(before.admin_role.as_ref()), admin_place, "`admin_role`");
     changed(*allowed == before.allowed, place, "`allow`");
+    compare_scopes(place, *manage, before.manage, &mut changed);
     compare_guardrails(place, guardrails, &before.guardrails, &mut changed);
     for key in keys {
         let trusted = before.keys.iter().find(|other| name(other) == name(key));
@@ -128,6 +118,21 @@ fn compare(desired: &Desired, before: &Desired, findings: &mut Vec<Finding>) {
         if matches!(delivery(key), Some(Delivery::File(path)) if is_below_link(path)) {
             changed(false, &key.place, &format!("`deliver` of key/{} is a link, so its target perhaps", key.name));
         }
+    }
+}
+
+/// Reports each collection from which rolecall removes what the file doesn't list, and didn't before.
+fn compare_scopes(place: &Place, manage: Manage, before: Manage, changed: &mut impl FnMut(bool, &Place, &str)) {
+    let Manage { teams, roles, users, keys } = manage;
+    let scopes = [
+        (teams, before.teams, "`manage.teams`"),
+        (roles, before.roles, "`manage.roles`"),
+        (users, before.users, "`manage.users`"),
+        (keys, before.keys, "`manage.keys`"),
+    ];
+    for (scope, before, field) in scopes {
+        let widens = scope == Scope::All && before != Scope::All;
+        changed(!widens, place, &format!("{field}, by which all that isn't listed is removed,"));
     }
 }
 

@@ -7,7 +7,7 @@ use std::str::FromStr;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-use super::name::fold_case;
+use super::name::{composed, fold_case};
 use super::{Email, KeyName, RemoteId, RoleName, TeamName};
 
 /// The kind of entity that an address names.
@@ -62,7 +62,7 @@ impl Address {
     }
 
     pub fn team(name: &TeamName) -> Self {
-        Self { kind: Kind::Team, name: name.as_str().to_owned(), id: None }
+        Self { kind: Kind::Team, name: composed(name.as_str()).into_owned(), id: None }
     }
 
     pub fn user(email: &Email) -> Self {
@@ -75,11 +75,11 @@ impl Address {
     }
 
     pub fn role(name: &RoleName) -> Self {
-        Self { kind: Kind::Role, name: name.as_str().to_owned(), id: None }
+        Self { kind: Kind::Role, name: composed(name.as_str()).into_owned(), id: None }
     }
 
     pub fn key(name: &KeyName) -> Self {
-        Self { kind: Kind::Key, name: name.as_str().to_owned(), id: None }
+        Self { kind: Kind::Key, name: composed(name.as_str()).into_owned(), id: None }
     }
 
     /// Returns the address `kind/*`, which stands for all entities of a kind. It is used when they can't be
@@ -155,7 +155,7 @@ impl Address {
         let name = name.replace("%23", "#").replace("%25", "%");
         let name = match kind {
             Kind::User | Kind::Invitation => fold_case(&name),
-            Kind::Organization | Kind::Team | Kind::Role | Kind::Key => name,
+            Kind::Organization | Kind::Team | Kind::Role | Kind::Key => composed(&name).into_owned(),
         };
         // Ledgers of format 1 call a member's invitation `user/NAME#invitation`. If there were several, they call
         // each `user/NAME#invitation:SPELLING`.

@@ -59,6 +59,8 @@ codes! {
     NotUtf8 => "not-utf8",
     /// The file starts with a byte order mark.
     ByteOrderMark => "byte-order-mark",
+    /// The file contains a character that doesn't show.
+    InvisibleCharacter => "invisible-character",
     /// The text isn't YAML.
     YamlSyntax => "yaml-syntax",
     /// The file contains several YAML documents. It may contain only one.

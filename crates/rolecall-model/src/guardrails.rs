@@ -8,7 +8,7 @@ use jiff::civil::Date;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Address, Kind, Place};
+use super::{Address, Email, Kind, Place};
 
 /// The guardrails of a file. The command line can make them stricter for one run.
 #[derive(Clone, Debug)]
@@ -224,6 +224,12 @@ impl FromStr for Pattern {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        text.parse().map(Self)
+        let address: Address = text.parse()?;
+        // A typing error would protect nobody. A `*` may stand for any part of an address.
+        let name = address.name.replace('*', "x");
+        if matches!(address.kind, Kind::User | Kind::Invitation) && (name.contains('@') || name == address.name) {
+            Email::parse(&name).map_err(|why| format!("the email address {why}"))?;
+        }
+        Ok(Self(address))
     }
 }

@@ -47,7 +47,7 @@ pub use live::{
 };
 pub use name::{
     Email, EmailError, KeyName, NameError, Permission, ProviderName, RemoteId, RoleName, Slug, TeamName,
-    check_name, is_deceptive,
+    check_name, composed, deceptive, is_deceptive, is_odd_space, is_plain_address,
 };
 pub use outcome::Outcome;
 pub use place::{Place, Placed, Span};
@@ -59,4 +59,4 @@ pub use rules::{
     InviteField, KeyField, KeyRemoval, KnownRoles, ListedInvitations, ManualStep, Rules, UserRemoval, Variables,
 };
 pub use time::Expiry;
-pub use words::{list_of, nearest, quote, sentence};
+pub use words::{distance, list_of, nearest, quote, sentence};

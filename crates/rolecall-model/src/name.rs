@@ -3,7 +3,11 @@
 use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::fmt;
+use std::hash::{Hash, Hasher};
 
+use icu_normalizer::ComposingNormalizerBorrowed;
+use icu_properties::CodePointSetData;
+use icu_properties::props::{DefaultIgnorableCodePoint, ExtendedPictographic};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use thiserror::Error;
@@ -55,7 +59,7 @@ pub enum NameError {
     Empty,
     #[error("starts or ends with white space")]
     Padded,
-    #[error("has a control or an invisible character")]
+    #[error("has a control or an invisible character, or a space that isn't the usual one")]
     Control,
     #[error("is longer than {0} characters")]
     Long(usize),
@@ -65,16 +69,40 @@ pub enum NameError {
 pub const MAX_NAME: usize = 256;
 
 /// Returns whether a character moves the cursor, changes the reading direction, or is invisible. Such characters
-/// can make a line look different from its content.
+/// can make a line look different from its content. Unicode's properties decide, not a list of ours.
 pub fn is_deceptive(c: char) -> bool {
+    // No ASCII character is invisible, besides the control characters.
+    if c.is_ascii() {
+        return c.is_ascii_control();
+    }
     c.is_control()
-        || matches!(
-            c,
-            '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}'
-        )
+        || CodePointSetData::new::<DefaultIgnorableCodePoint>().contains(c)
+        // Separators of lines and paragraphs, annotations, and the pattern of Braille without dots.
+        || matches!(c, '\u{2028}' | '\u{2029}' | '\u{fff9}'..='\u{fffb}' | '\u{2800}')
 }
 
-/// Checks a name that a person typed.
+/// Returns whether a character looks like the space, and is another one: a no-break space, for example.
+pub fn is_odd_space(c: char) -> bool {
+    !c.is_ascii() && c.is_whitespace() && !is_deceptive(c)
+}
+
+/// Finds the deceptive characters of a text, each with its place in bytes. A character that joins two emoji, or
+/// that chooses the picture of one, changes what is shown. So it isn't deceptive there: `👩‍💻` is one picture.
+pub fn deceptive(text: &str) -> impl Iterator<Item = (usize, char)> {
+    let is_picture = |c: char| CodePointSetData::new::<ExtendedPictographic>().contains(c);
+    let is_part = move |c: char| is_picture(c) || matches!(c, '\u{1f3fb}'..='\u{1f3ff}' | '\u{fe0f}');
+    text.char_indices().filter(|(_, c)| is_deceptive(*c)).filter(move |(at, c)| {
+        let before = text[..*at].chars().next_back();
+        let after = text[at + c.len_utf8()..].chars().next();
+        match c {
+            '\u{200d}' => !(before.is_some_and(is_part) && after.is_some_and(is_picture)),
+            '\u{fe0f}' => !before.is_some_and(is_picture),
+            _ => true,
+        }
+    })
+}
+
+/// Checks a name of something new, or another line of text that a person typed.
 pub fn check_name(text: &str) -> Result<(), NameError> {
     if text.is_empty() {
         return Err(NameError::Empty);
@@ -82,7 +110,7 @@ pub fn check_name(text: &str) -> Result<(), NameError> {
     if text.trim() != text {
         return Err(NameError::Padded);
     }
-    if text.chars().any(is_deceptive) {
+    if deceptive(text).next().is_some() || text.contains(is_odd_space) {
         return Err(NameError::Control);
     }
     if text.chars().count() > MAX_NAME {
@@ -91,12 +119,47 @@ pub fn check_name(text: &str) -> Result<(), NameError> {
     Ok(())
 }
 
+/// Checks a name that a person typed for something that may exist. A platform may have names that start or end
+/// with a space, or that contain an invisible character. Such a name can be written in quotes, with escapes.
+fn check_reference(text: &str) -> Result<(), NameError> {
+    if text.trim().is_empty() {
+        return Err(NameError::Empty);
+    }
+    // A block of text ends with a line end, which belongs to no name.
+    if text.contains(['\n', '\r', '\t', '\0']) {
+        return Err(NameError::Control);
+    }
+    if text.chars().count() > MAX_NAME {
+        return Err(NameError::Long(MAX_NAME));
+    }
+    Ok(())
+}
+
+/// Returns the text in the form in which names are compared: Unicode's NFC. `é` may be one character, or an `e` and
+/// an accent. Both look the same, and platforms have both. A character that NFC would make ASCII stays as it is:
+/// otherwise two different addresses could become equal (the Kelvin sign would become `K`).
+pub fn composed(text: &str) -> Cow<'_, str> {
+    const STAY: [char; 3] = ['\u{37e}', '\u{1fef}', '\u{212a}'];
+    if text.is_ascii() {
+        return Cow::Borrowed(text);
+    }
+    let normalizer = ComposingNormalizerBorrowed::new_nfc();
+    if !text.contains(STAY) {
+        return normalizer.normalize(text);
+    }
+    let parts = text.split_inclusive(STAY).map(|part| match part.strip_suffix(STAY) {
+        Some(start) => normalizer.normalize(start) + &part[start.len()..],
+        None => normalizer.normalize(part),
+    });
+    Cow::Owned(parts.collect())
+}
+
 /// Defines a type for texts of one meaning. `parse` checks a text that a person typed; `seen` accepts any text
 /// from a platform.
 macro_rules! name {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
-        #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+        #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
         #[serde(transparent)]
         pub struct $name(String);
 
@@ -104,7 +167,7 @@ macro_rules! name {
             /// Checks and wraps a text that a person typed.
             pub fn parse(text: impl Into<String>) -> Result<Self, NameError> {
                 let text = text.into();
-                check_name(&text)?;
+                check_reference(&text)?;
                 Ok(Self(text))
             }
 
@@ -115,6 +178,33 @@ macro_rules! name {
 
             pub fn as_str(&self) -> &str {
                 &self.0
+            }
+        }
+
+        /// Names are compared in one form of Unicode, and kept in the form that they have.
+        impl PartialEq for $name {
+            fn eq(&self, other: &Self) -> bool {
+                self.0 == other.0 || composed(&self.0) == composed(&other.0)
+            }
+        }
+
+        impl Eq for $name {}
+
+        impl PartialOrd for $name {
+            fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+                Some(self.cmp(other))
+            }
+        }
+
+        impl Ord for $name {
+            fn cmp(&self, other: &Self) -> Ordering {
+                composed(&self.0).cmp(&composed(&other.0))
+            }
+        }
+
+        impl Hash for $name {
+            fn hash<H: Hasher>(&self, state: &mut H) {
+                composed(&self.0).hash(state);
             }
         }
 
@@ -165,19 +255,86 @@ pub enum EmailError {
     NoDomain,
     #[error("has white space, or a control or invisible character")]
     Space,
+    #[error("contains a placeholder, which rolecall doesn't fill in")]
+    Placeholder,
+    #[error("contains `{0}`, which is no part of an address")]
+    Character(char),
+    #[error("has a domain with a dot at an end, or with two dots in a row")]
+    Dots,
+    #[error("has a domain with a hyphen at the end of a part")]
+    Hyphen,
     #[error("is longer than 254 characters")]
     Long,
 }
 
-/// Returns the text in lower case. A character that isn't ASCII, and whose lower case is, stays as it is:
+/// Returns the text in lower case and in NFC. A character that isn't ASCII, and whose lower case is, stays as it is:
 /// otherwise two different addresses could become equal (the Kelvin sign `K` would become `k`).
 pub(super) fn fold_case(text: &str) -> String {
+    let composed = composed(text);
     let fold = |c: char| {
         let becomes_ascii = !c.is_ascii() && c.to_lowercase().any(|small| small.is_ascii());
         let folded = c.to_lowercase().filter(move |_| !becomes_ascii);
         folded.chain(becomes_ascii.then_some(c))
     };
-    text.chars().flat_map(fold).collect()
+    composed.chars().flat_map(fold).collect()
+}
+
+/// Checks the part before the `@` by RFC 5321 and RFC 6531. Some real addresses have dots in a row there, so these
+/// are allowed.
+fn check_local(local: &str) -> Result<(), EmailError> {
+    if local.is_empty() {
+        return Err(EmailError::NoLocal);
+    }
+    if let Some(quoted) = local.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) {
+        let unescaped = quoted.replace("\\\\", "").replace("\\\"", "");
+        return if unescaped.contains('"') { Err(EmailError::Character('"')) } else { Ok(()) };
+    }
+    if local.contains('@') {
+        return Err(EmailError::TwoAts);
+    }
+    let is_part = |c: char| !c.is_ascii() || c.is_ascii_alphanumeric() || "!#$%&'*+-/=?^_`{|}~.".contains(c);
+    local.chars().find(|c| !is_part(*c)).map_or(Ok(()), |c| Err(EmailError::Character(c)))
+}
+
+/// Checks the part after the `@`: a domain, or the address of a host in brackets.
+fn check_domain(domain: &str) -> Result<(), EmailError> {
+    if domain.trim_matches('.').is_empty() {
+        return Err(EmailError::NoDomain);
+    }
+    if let Some(literal) = domain.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+        let is_part = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | ':' | '-');
+        return literal.chars().find(|c| !is_part(*c)).map_or(Ok(()), |c| Err(EmailError::Character(c)));
+    }
+    let is_part = |c: char| !c.is_ascii() || c.is_ascii_alphanumeric() || matches!(c, '.' | '-');
+    if let Some(wrong) = domain.chars().find(|c| !is_part(*c)) {
+        return Err(EmailError::Character(wrong));
+    }
+    for part in domain.split('.') {
+        if part.is_empty() {
+            return Err(EmailError::Dots);
+        }
+        if part.starts_with('-') || part.ends_with('-') {
+            return Err(EmailError::Hyphen);
+        }
+    }
+    Ok(())
+}
+
+/// Returns whether an address consists of the usual ASCII characters, and has a domain with a top level. Some
+/// platforms accept no other address (measured on Hive 8.1.2).
+pub fn is_plain_address(email: &str) -> bool {
+    let Some((user, domain)) = email.rsplit_once('@') else { return false };
+    let end = |letter: char| letter.is_ascii_alphanumeric() || "_+-".contains(letter);
+    let user_fits = user.chars().all(|letter| end(letter) || "'.".contains(letter))
+        && user.ends_with(end)
+        && !user.starts_with('.');
+    let label_fits = |label: &str| {
+        label.starts_with(|letter: char| letter.is_ascii_alphanumeric())
+            && label.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '-')
+    };
+    let Some((names, top)) = domain.rsplit_once('.') else { return false };
+    let top_fits = top.len() >= 2 && top.chars().all(|letter| letter.is_ascii_alphabetic());
+    user_fits && top_fits && !email.contains("..") && names.split('.').all(label_fits)
 }
 
 /// An email address. It is sent as it was written, and compared without regard to case.
@@ -194,16 +351,12 @@ impl Email {
         if text.chars().any(|c| c.is_whitespace() || is_deceptive(c)) {
             return Err(EmailError::Space);
         }
-        let (local, domain) = text.split_once('@').ok_or(EmailError::NoAt)?;
-        if domain.contains('@') {
-            return Err(EmailError::TwoAts);
+        if text.contains("${") || text.contains("{{") {
+            return Err(EmailError::Placeholder);
         }
-        if local.is_empty() {
-            return Err(EmailError::NoLocal);
-        }
-        if domain.trim_matches('.').is_empty() {
-            return Err(EmailError::NoDomain);
-        }
+        let (local, domain) = text.rsplit_once('@').ok_or(EmailError::NoAt)?;
+        check_local(local)?;
+        check_domain(domain)?;
         if text.chars().count() > 254 {
             return Err(EmailError::Long);
         }

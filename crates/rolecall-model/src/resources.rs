@@ -162,8 +162,9 @@ fn target_paths(target: &str, reach: &TargetReach) -> BTreeSet<String> {
                 paths.insert(format!("{target}/{kind}/*"));
             }
             Reach::Only(names) => {
-                // A service may be called `*`, so that name is quoted.
-                let quoted = |name: &String| if name == "*" { "\"*\"".to_owned() } else { name.clone() };
+                // The server takes a service called `*` for every service.
+                let quoted =
+                    |name: &String| if name == "*" { "\"*\" (everything)".to_owned() } else { name.clone() };
                 paths.extend(names.iter().map(|name| format!("{target}/{kind}/{}", quoted(name))));
             }
         }

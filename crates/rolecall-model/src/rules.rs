@@ -6,8 +6,8 @@ use jiff::SignedDuration;
 use serde_json::Value;
 
 use super::{
-    Change, Desired, Effect, Entity, Kind, Live, LoweredMutation, Mutation, Permission, ProviderName, RoleName,
-    User,
+    Change, Desired, Effect, Email, Entity, Kind, Live, LoweredMutation, Mutation, Permission, ProviderName,
+    RoleName, User,
 };
 
 /// The variables of a GraphQL operation, by name.
@@ -181,6 +181,11 @@ pub trait Rules: Sync {
 
     /// Returns the things that the platform creates together with an organisation.
     fn comes_with_organization(&self) -> Option<&'static str> {
+        None
+    }
+
+    /// Returns the form that an address needs to be invited, if this one doesn't have it.
+    fn wrong_address(&self, _: &Email) -> Option<&'static str> {
         None
     }
 

@@ -7,6 +7,9 @@ use jiff::Timestamp;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
+/// The seconds of a day.
+const DAY: i64 = 24 * 60 * 60;
+
 /// The time at which a key expires, to the second.
 ///
 /// Bitpanda answers the creation of a key with `…:59Z` and lists the same key as `…:59.999Z` (vendor's sample
@@ -20,9 +23,20 @@ impl Expiry {
         Self(instant.as_second())
     }
 
+    /// Creates an expiry from seconds of Unix time.
+    pub fn from_second(seconds: i64) -> Self {
+        Self(seconds)
+    }
+
     /// Parses RFC 3339, such as `2027-04-30T20:59:59Z`. Returns `None` for any other text.
     pub fn parse(text: &str) -> Option<Self> {
-        text.parse::<Timestamp>().ok().map(Self::new)
+        if let Ok(instant) = text.parse::<Timestamp>() {
+            return Some(Self::new(instant));
+        }
+        // The last day of the year 9999 is the usual "never", and the type for instants ends a day before it.
+        let end = text.strip_prefix("9999-12-31T")?.strip_suffix('Z')?;
+        let earlier = format!("9999-12-29T{end}Z").parse::<Timestamp>().ok()?;
+        Some(Self(earlier.as_second() + 2 * DAY))
     }
 
     /// Returns the expiry in seconds of Unix time.
@@ -37,7 +51,7 @@ impl Expiry {
 
     /// Returns the number of whole days from `now` to the expiry. It is negative if the key has expired.
     pub fn days_from(self, now: Timestamp) -> i64 {
-        (self.0 - now.as_second()).div_euclid(24 * 60 * 60)
+        (self.0 - now.as_second()).div_euclid(DAY)
     }
 }
 
@@ -45,7 +59,11 @@ impl fmt::Display for Expiry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match Timestamp::from_second(self.0) {
             Ok(instant) => f.pad(&instant.to_string()),
-            Err(_) => write!(f, "@{}", self.0),
+            // The last day of the year 9999, for which there is no instant.
+            Err(_) => match Timestamp::from_second(self.0 - 2 * DAY) {
+                Ok(earlier) => f.pad(&earlier.to_string().replace("9999-12-29", "9999-12-31")),
+                Err(_) => write!(f, "@{}", self.0),
+            },
         }
     }
 }

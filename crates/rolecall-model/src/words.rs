@@ -5,11 +5,16 @@ pub fn nearest<'a>(typed: &str, known: impl IntoIterator<Item = &'a str>) -> Opt
     let folded = typed.to_lowercase();
     let scored = known.into_iter().map(|name| {
         let lower = name.to_lowercase();
-        (strsim::damerau_levenshtein(&folded, &lower), name)
+        (distance(&folded, &lower), name)
     });
     let (distance, name) = scored.min()?;
     // Up to a third of the letters may be wrong.
     (distance <= (typed.chars().count().max(name.chars().count()) / 3).max(1)).then_some(name)
+}
+
+/// Returns the number of letters by which two words differ. Two letters that are swapped count as one.
+pub fn distance(one: &str, other: &str) -> usize {
+    strsim::damerau_levenshtein(one, other)
 }
 
 /// Quotes a value for a message: in backticks, escaped, and cut after 80 characters.

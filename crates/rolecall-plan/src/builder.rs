@@ -11,7 +11,7 @@ use super::keys::is_privileged;
 use super::teams::PlannedTeams;
 use rolecall_model::{
     Action, Address, Cause, Change, Code, Effect, Entity, Finding, Hold, HoldReason, NotTaken, Place, RemoteId,
-    Seen, TeamName, User,
+    Seen, TeamName, User, check_name, quote,
 };
 
 /// Returns the change that deletes an entity, with a note of what the platform deletes along with it.
@@ -79,12 +79,41 @@ impl<'a> PlanBuilder<'a> {
             self.hold(change.address, HoldReason::NoMutation);
             return false;
         }
+        self.check_new(&change, place);
         self.warn_of_refusal(&change, place);
         if let Some(place) = place {
             self.places.insert(change.address.to_string(), place.to_string());
         }
         self.changes.push(change);
         true
+    }
+
+    /// Reports the name of a new entity that nobody could read or type, and an address that can't be invited. A file
+    /// may contain such a name for something that exists.
+    fn check_new(&mut self, change: &Change, place: Option<&Place>) {
+        let Some(after) = &change.after else { return };
+        let name = match (change.action, after) {
+            (Action::Create, Entity::Role(role)) => role.name.as_str(),
+            (Action::Create, Entity::Team(team)) => team.name.as_str(),
+            (Action::Create, Entity::Key(key)) => key.name.as_str(),
+            (Action::Invite, Entity::User(user)) => {
+                if let Some(form) = self.input.rules.wrong_address(&user.email) {
+                    let place = place.unwrap_or(&self.input.desired.place).clone();
+                    let message = format!("{} can't be invited: the platform refuses the address.", user.email);
+                    self.findings.push(Finding::error(Code::InvalidEmail, place, message).hint(form));
+                }
+                return;
+            }
+            _ => return,
+        };
+        if let Err(why) = check_name(name) {
+            let place = place.unwrap_or(&self.input.desired.place).clone();
+            let message = format!("{} can't be created: the name {why}.", quote(name));
+            self.findings.push(
+                Finding::error(Code::InvalidValue, place, message)
+                    .hint("Write the name as the platform shows it, or choose a name of letters that show."),
+            );
+        }
     }
 
     /// Warns if the platform refused the same change in an earlier run. The change is planned again all the same.

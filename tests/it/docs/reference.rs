@@ -285,6 +285,8 @@ impl<'a> Rules<'a> {
             "type",
             "properties",
             "additionalProperties",
+            // The page of the file speaks of `x-…` fields.
+            "patternProperties",
             "required",
             "if",
             "then",

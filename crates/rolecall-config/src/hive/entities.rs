@@ -9,8 +9,7 @@ use super::super::raw::{DescriptionText, NameText};
 use super::super::source::Mark;
 use super::{RawKey, RawRole, RawUser};
 use rolecall_model::{
-    Address, Code, DesiredKey, DesiredRole, DesiredUser, Finding, KeyName, Permission, RoleName, is_deceptive,
-    quote,
+    Address, Code, DesiredKey, DesiredRole, DesiredUser, Finding, KeyName, Permission, RoleName, deceptive, quote,
 };
 
 /// The names of built-in roles, which no other role can have.
@@ -68,7 +67,7 @@ fn check_description(
         );
         return None;
     }
-    if text.chars().any(|c| c != '\n' && is_deceptive(c)) {
+    if deceptive(&text).any(|(_, c)| c != '\n') {
         let message = "The description contains a control character or an invisible character.".to_owned();
         check.invalid(field.mark, message, "Type the text again.");
         return None;
@@ -94,7 +93,7 @@ pub(super) fn check_roles(raw: Option<Field<Vec<Field<RawRole>>>>, check: &mut C
         let permissions = permissions.and_then(|field| check.permissions(field));
         let Some(name) = check.name(name).filter(|name| check_role_name(name, mark, check)) else { continue };
         let address = Address::role(&name).to_string();
-        if unique.admit(check, address.clone(), mark, &address) {
+        if unique.admit(check, &address, mark, &address) {
             roles.push(DesiredRole { place: check.place(mark), name, description, permissions, absent });
         }
     }
@@ -163,7 +162,7 @@ pub(super) fn check_users(
             continue;
         }
         let address = Address::user(&email).with_id(id.as_ref());
-        if !unique.admit(check, address.to_string(), mark, &address.to_string()) {
+        if !unique.admit(check, &address.to_string(), mark, &address.to_string()) {
             continue;
         }
         let user = DesiredUser::named(check.place(mark), email);
@@ -217,7 +216,7 @@ pub(super) fn check_keys(raw: Option<Field<Vec<Field<RawKey>>>>, check: &mut Che
         let deliver = deliver.and_then(|field| targets.delivery(field, check));
         let Some(name) = check.name(name).filter(|name| check_title(name, mark, check)) else { continue };
         let address = Address::key(&name).with_id(id.as_ref());
-        if !unique.admit(check, address.to_string(), mark, &address.to_string()) {
+        if !unique.admit(check, &address.to_string(), mark, &address.to_string()) {
             continue;
         }
         keys.push(DesiredKey {

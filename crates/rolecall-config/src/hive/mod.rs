@@ -21,11 +21,13 @@ use rolecall_model::{Desired, Manage, Placed, ProviderName, RoleName};
 /// This file describes who has which access to one organisation on GraphQL Hive, in the cloud or self-hosted.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename = "Hive", deny_unknown_fields)]
+#[schemars(extend("patternProperties" = { "^x-": true }))]
 pub struct RawHive {
     /// This field names the platform.
     #[expect(dead_code, reason = "read before the rest, to choose this type")]
     provider: Field<Provider>,
     /// This is the organisation's slug, as the URL of the web app contains it.
+    #[schemars(extend("pattern" = "^[a-z0-9_-]+$"))]
     organization: Field<NameText>,
     /// This is the GraphQL endpoint, including its path. In the cloud it is
     /// `https://api.graphql-hive.com/graphql`. On your own server the path is `/graphql-public`.
@@ -176,7 +178,8 @@ pub(super) fn check(raw: RawHive, check: &mut Checker<'_>) -> Option<Desired> {
         users,
         keys,
     } = raw;
-    let organization = check.organization(organization);
+    let mark = organization.mark;
+    let organization = check.slug(organization).map(|slug| check.placed(mark, slug));
     let endpoint = check.endpoint(endpoint);
     let token = credentials.value.and_then(|credentials| check.credential(credentials.token));
     let credentials = token.map(|token| BTreeMap::from([("token", token)]));

@@ -81,7 +81,7 @@ pub(super) fn check_teams(raw: Option<Field<Vec<Field<RawTeam>>>>, check: &mut C
         let thumbnail = thumbnail.and_then(|field| check.text(field));
         let Some(name) = check.name::<TeamName>(name) else { continue };
         let address = Address::team(&name).to_string();
-        if unique.admit(check, address.clone(), mark, &address) {
+        if unique.admit(check, &address, mark, &address) {
             teams.push(DesiredTeam { place: check.place(mark), name, description, thumbnail, absent });
         }
     }
@@ -121,7 +121,7 @@ pub(super) fn check_users(
             );
         }
         let address = Address::user(&email).to_string();
-        if !unique.admit(check, address.clone(), mark, &address) {
+        if !unique.admit(check, &address, mark, &address) {
             continue;
         }
         let enabled = match status {

@@ -11,7 +11,7 @@ use serde::Deserialize;
 use super::check::{Checker, flag, scope};
 use super::field::Field;
 use super::guardrails::RawGuardrails;
-use super::raw::{EmailText, HostText, NameText, RawCredential, RawEndpoint, RawScope};
+use super::raw::{EmailText, HostText, LineText, NameText, RawCredential, RawEndpoint, RawScope};
 use entities::{check_settings, check_teams, check_users};
 use rolecall_model::{Allowance, Code, Desired, Finding, Manage, Place, Placed, ProviderName, list_of, quote};
 use teams::RawTeams;
@@ -19,6 +19,7 @@ use teams::RawTeams;
 /// This file describes who has which access to one organisation on a RapidAPI Enterprise Hub.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename = "Rapidapi", deny_unknown_fields)]
+#[schemars(extend("patternProperties" = { "^x-": true }))]
 #[schemars(extend(
     "if" = {
         "properties": { "settings": { "properties": { "absent": { "const": true } }, "required": ["absent"] } },
@@ -135,6 +136,7 @@ enum RawAllowance {
 struct RawSettings {
     /// This is the organisation's name. It is needed to create the organisation. If it is absent, the live name is
     /// kept.
+    #[schemars(with = "Option<LineText>")]
     name: Option<Field<NameText>>,
     /// The hub sends invoices and notices to this address. It is needed to create the organisation. If it is
     /// absent, the live address is kept.
@@ -144,8 +146,10 @@ struct RawSettings {
     #[schemars(extend("minimum" = 1))]
     seats: Option<Field<u32>>,
     /// This text describes the organisation. If it is absent, the live description is kept.
+    #[schemars(with = "Option<LineText>")]
     description: Option<Field<NameText>>,
     /// This is the picture: a URL, or a path on the hub's server. If it is absent, the live picture is kept.
+    #[schemars(with = "Option<LineText>")]
     thumbnail: Option<Field<NameText>>,
     /// If `true`, rolecall creates the organisation when no organisation has this slug. Default: `false`.
     create: Option<Field<bool>>,
@@ -165,8 +169,10 @@ struct RawTeam {
     /// This is the team's name. Another name means another team.
     name: Field<NameText>,
     /// This text describes the team. If it is absent, the live description is kept.
+    #[schemars(with = "Option<LineText>")]
     description: Option<Field<NameText>>,
     /// This is the picture: a URL, or a path on the hub's server. If it is absent, the live picture is kept.
+    #[schemars(with = "Option<LineText>")]
     thumbnail: Option<Field<NameText>>,
     /// If `true`, the team must not exist. rolecall deletes it with its apps and APIs. Default: `false`.
     absent: Option<Field<bool>>,

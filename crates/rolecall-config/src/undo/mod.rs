@@ -31,7 +31,9 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{Source, check_source};
-use rolecall_model::{Address, Desired, Facts, Finding, Kind, Live, OrganizationPlan, Rules, is_deceptive};
+use rolecall_model::{
+    Address, Desired, Facts, Finding, Kind, Live, OrganizationPlan, Rules, is_deceptive, is_odd_space,
+};
 use yaml::Yaml;
 
 /// The input from which an undo file is made.
@@ -184,7 +186,7 @@ fn section_of(kind: Kind, values: &[Yaml]) -> String {
 fn one_line(text: &str) -> String {
     let mut safe = String::new();
     for c in text.chars() {
-        if is_deceptive(c) {
+        if is_deceptive(c) || is_odd_space(c) {
             safe.extend(c.escape_unicode());
         } else {
             safe.push(c);

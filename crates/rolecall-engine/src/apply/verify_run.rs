@@ -138,7 +138,7 @@ fn key_exists_anyway(ledger: &Ledger, run: &str, step: &Step, live: &Live) -> bo
     });
     let (Some(known), None) = (intent, &step.id) else { return false };
     let name = &step.address.name;
-    live.keys().iter().any(|key| key.name.as_str() == name && !known.contains(&key.id) && key.enabled)
+    live.keys().iter().any(|key| Address::key(&key.name).name == *name && !known.contains(&key.id) && key.enabled)
 }
 
 /// Compares the live state with the file, from a plan that was made after the run. `done` is the plan of the run.

@@ -10,7 +10,7 @@ use super::builder::PlanBuilder;
 use mint::{RequestedKey, mint, resolve_key};
 use rolecall_model::{
     Action, Address, Cause, Change, Code, DesiredKey, Entity, Finding, HoldReason, Key, KeyName, KeyRemoval, Kind,
-    LiveKey, ManualStep, Placed, RemoteId, Scope, Severity,
+    LiveKey, ManualStep, Placed, RemoteId, Scope, Severity, quote,
 };
 
 /// The number of days before the expiry of rolecall's own key from which on a warning is given.
@@ -139,7 +139,11 @@ fn plan_pinned(input: &PlanInput<'_>, desired: &DesiredKey, id: &RemoteId, build
         return;
     };
     if key.name != desired.name {
-        builder.findings.push(unknown(format!("The key {id} has the name {}, not {}.", key.name, desired.name)));
+        builder.findings.push(unknown(format!(
+            "The key {id} has the name {}, not {}.",
+            quote(key.name.as_str()),
+            quote(desired.name.as_str())
+        )));
         return;
     }
     let address = Address::key(&key.name).with_id(id);

@@ -8,9 +8,9 @@ use serde_json::{Value, json};
 use super::Hive;
 use super::resources::to_wire;
 use rolecall_model::{
-    Action, Address, Change, Entity, Feature, InviteField, Key, KeyField, KeyRemoval, Kind, KnownRoles,
+    Action, Address, Change, Email, Entity, Feature, InviteField, Key, KeyField, KeyRemoval, Kind, KnownRoles,
     ListedInvitations, Live, LoweredMutation, ManualStep, Permission, ProviderName, Reach, RemoteId, Role,
-    RoleName, Rules, User, UserRemoval, id_of,
+    RoleName, Rules, User, UserRemoval, id_of, is_plain_address,
 };
 
 /// The built-in role that allows everything. The server derives its permissions from its name (measured on Hive
@@ -43,6 +43,11 @@ impl Rules for Hive {
 
     fn is_privileged(&self, permissions: &BTreeSet<Permission>) -> bool {
         permissions.iter().any(|permission| matches!(permission.as_str(), "member:modify" | "accessToken:modify"))
+    }
+
+    fn wrong_address(&self, email: &Email) -> Option<&'static str> {
+        let form = "The platform invites only addresses of ASCII letters, digits and `_+-'.`, with a domain like `acme.example`.";
+        (!is_plain_address(email.as_str())).then_some(form)
     }
 
     fn invite_needs(&self) -> &'static [InviteField] {

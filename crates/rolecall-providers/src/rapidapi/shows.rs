@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::number::id_in;
 use super::rules::is_admin;
-use rolecall_model::{Change, Entity, Live, LiveTeam, LiveUser, Mutation, RemoteId, Seen, reference};
+use rolecall_model::{Change, Entity, Live, LiveTeam, LiveUser, Mutation, RemoteId, Seen, composed, reference};
 
 /// Returns whether a read shows the effect of a mutation, or nothing if only the change as a whole can be
 /// compared.
@@ -73,7 +73,7 @@ fn is_in(user: &LiveUser, team_id: &Value, live: &Live) -> Option<bool> {
 /// Returns a team by its id, or by its name if the same plan created it.
 fn team<'a>(value: &Value, live: &'a Live) -> Option<&'a LiveTeam> {
     if let Some(created) = reference(value) {
-        return live.teams().iter().find(|team| team.name.as_str() == created.to.name);
+        return live.teams().iter().find(|team| composed(team.name.as_str()) == composed(&created.to.name));
     }
     let id = id_in(value)?;
     live.teams().iter().find(|team| team.id == id)

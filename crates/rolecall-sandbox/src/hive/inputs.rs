@@ -5,6 +5,7 @@ use async_graphql::{ID, InputObject, OneofObject, Result};
 use super::access::unexpected;
 use super::assignment::ResourceAssignmentInput;
 use super::query::OrganizationReferenceInput;
+use rolecall_model::is_plain_address;
 
 macro_rules! by_id {
     ($reference:ident) => {
@@ -151,22 +152,7 @@ pub fn token_input_errors(title: &str, description: Option<&str>) -> FieldErrors
 /// Checks an email address.
 pub fn email_error(email: &str) -> Option<String> {
     first_broken(&[
-        (!is_email(email), "Invalid email"),
+        (!is_plain_address(email), "Invalid email"),
         (length(email) > 128, "Email must be at most 128 characters long"),
     ])
-}
-
-fn is_email(email: &str) -> bool {
-    let Some((user, domain)) = email.rsplit_once('@') else { return false };
-    let end = |letter: char| letter.is_ascii_alphanumeric() || "_+-".contains(letter);
-    let user_fits = user.chars().all(|letter| end(letter) || "'.".contains(letter))
-        && user.ends_with(end)
-        && !user.starts_with('.');
-    let label_fits = |label: &str| {
-        label.starts_with(|letter: char| letter.is_ascii_alphanumeric())
-            && label.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '-')
-    };
-    let Some((names, top)) = domain.rsplit_once('.') else { return false };
-    let top_fits = top.len() >= 2 && top.chars().all(|letter| letter.is_ascii_alphabetic());
-    user_fits && top_fits && !email.contains("..") && names.split('.').all(label_fits)
 }
