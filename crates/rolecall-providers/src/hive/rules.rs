@@ -52,11 +52,6 @@ impl Rules for Hive {
         (!is_plain_address(email.as_str())).then_some(form)
     }
 
-    fn wrong_address(&self, email: &Email) -> Option<&'static str> {
-        let form = "The platform invites only addresses of ASCII letters, digits and `_+-'.`, with a domain like `acme.example`.";
-        (!is_plain_address(email.as_str())).then_some(form)
-    }
-
     fn invite_needs(&self) -> &'static [InviteField] {
         &[InviteField::Roles, InviteField::Resources]
     }
