@@ -237,7 +237,7 @@ fn an_apply_that_could_not_do_what_was_approved_is_no_success_in_any_report() {
         let ghost = members.iter_mut().find(|member| member["email"] == "ghost@acme.example").unwrap();
         ghost["provisioned"] = true.into();
     });
-    env.write("file.yaml", format!("{HIVE}users: [{{ email: ghost@acme.example, absent: true }}]\n"));
+    env.write("file.yaml", format!("{HIVE}acknowledged: [user/jane@acme.example]\nusers: [{{ email: ghost@acme.example, absent: true }}]\n"));
     assert_eq!(env.run(&["plan", "--sandbox", "file.yaml", "--out", "p.json"]).code, 0);
     let reports = ["json", "junit", "markdown", "github"].map(|format| format!("--report={format}={format}.out"));
     let mut args = vec!["apply", "--sandbox", "file.yaml", "--plan", "p.json"];

@@ -1154,7 +1154,7 @@ fn one_thing_that_is_ambiguous_holds_its_own_entry_and_leavers_still_lose_access
     let own = world.tokens[0].clone();
     for index in 0..2 {
         let (id, title) = (uuid(&format!("twin/{index}")), "twin".to_owned());
-        world.tokens.push(rolecall_sandbox::hive::WorldToken { id, title, ..own.clone() });
+        world.tokens.push(WorldToken { id, title, ..own.clone() });
     }
     let body = "manage: { users: all, keys: all }
 users:

@@ -466,7 +466,7 @@ fn an_organisation_that_can_not_be_read_is_missed_in_every_form() {
     let mut env = Env::new();
     env.set("ROLECALL_ALLOWED_HOSTS", "127.0.0.1");
     let away = example("hive.yaml").replace("https://api.graphql-hive.com", "https://127.0.0.1:9");
-    env.write("hive.yaml", away.replace("{ env: HIVE_TOKEN }", "{ file: token }"));
+    env.write("hive.yaml", away.replace("{ env: HIVE_TOKEN }", "{ file: ./token }"));
     for format in FORMATS.iter().filter(|format| **format != Format::Sarif) {
         let report = format!("{}=out", format.as_str());
         for verb in [&["plan"] as &[&str], &["drift"], &["apply", "--auto-approve"]] {

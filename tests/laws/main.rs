@@ -212,6 +212,8 @@ fn updates_carry_whole_values<P: Lawful>(world: P::World, file: &FileBody) -> La
         let is = after.role(&was.name);
         let desired = rig.desired.roles.iter().find(|entry| entry.name == was.name && !entry.absent);
         match desired {
+            // A list that is cut off may lose a role to another one.
+            _ if is.is_none() && after.roles.as_ref().is_some_and(|list| list.completeness.is_incomplete()) => {}
             _ if !changed.contains(&address) => prop_assert_eq!(is, Some(was)),
             Some(desired) => {
                 let is = is.unwrap();
@@ -618,7 +620,7 @@ fn the_generated_worlds_have_something_to_do<P: Lawful>() {
     use proptest::strategy::ValueTree;
     let mut runner = TestRunner::deterministic();
     let mut seen: BTreeMap<String, usize> = BTreeMap::new();
-    for _ in 0..200 {
+    for _ in 0..400 {
         let world = P::worlds(false).new_tree(&mut runner).unwrap().current();
         let file = P::files().new_tree(&mut runner).unwrap().current();
         let _ = desired(&format!("{}{}", P::HEAD, file.body()));
@@ -641,7 +643,7 @@ fn the_generated_worlds_have_something_to_do<P: Lawful>() {
     for what in ["plans", "refused", "findings", "relies"].iter().chain(P::BUSY) {
         assert!(seen.get(*what).is_some_and(|count| *count >= 3), "{what}: {seen:#?}");
     }
-    assert!(seen["plans"] >= 60, "{seen:#?}");
+    assert!(seen["plans"] >= 120, "{seen:#?}");
 }
 
 macro_rules! laws {

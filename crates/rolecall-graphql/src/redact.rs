@@ -118,7 +118,8 @@ impl Redactor {
     /// Returns a text of somebody else as it may be shown: without secrets and control characters, and not too
     /// long.
     pub fn clean(&self, text: &str) -> String {
-        let looked_at = text.get(..text.floor_char_boundary(LOOKED_AT)).unwrap_or(text);
+        let end = (0..=LOOKED_AT.min(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
+        let looked_at = &text[..end];
         let clean = self.words.remove(looked_at.as_bytes(), true);
         let clean =
             clean.map_or_else(|| looked_at.to_owned(), |bytes| String::from_utf8_lossy(&bytes).into_owned());

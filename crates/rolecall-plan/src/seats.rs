@@ -8,7 +8,7 @@ use super::PlanInput;
 use super::builder::PlanBuilder;
 use super::dependencies::{all_dependencies, indices};
 use super::order::Node;
-use rolecall_model::{Action, Address, Change, Effect, Entity, Hold, HoldReason, Stage};
+use rolecall_model::{Action, Address, Change, Effect, Entity, Hold, HoldReason, Kind, Stage, UnreadableRow};
 
 /// Returns whether a change takes a seat: it invites somebody who has no open invitation.
 fn takes(change: &Change) -> bool {
@@ -26,7 +26,10 @@ fn frees(change: &Change) -> bool {
 fn taken(input: &PlanInput<'_>) -> Option<(usize, u32)> {
     let seats = input.live.organization_entity.as_ref()?.seats?;
     let complete = input.live.invitations.is_some() && input.live.hold_if_people_incomplete().is_none();
-    complete.then(|| (input.live.users.items.len() + input.live.open_invitations().count(), seats))
+    // A user whom nobody can name takes a seat too.
+    let is_user = |row: &&UnreadableRow| matches!(row.address.kind, Kind::User | Kind::Invitation);
+    let unreadable = input.live.unreadable.iter().filter(is_user).count();
+    complete.then(|| (input.live.users.items.len() + input.live.open_invitations().count() + unreadable, seats))
 }
 
 /// Returns the number of seats that newcomers can have: while a plan runs, this is the higher of the numbers before and

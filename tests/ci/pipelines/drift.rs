@@ -29,7 +29,8 @@ fn drift_opens_one_issue_updates_it_and_closes_it() {
     assert!(issues()[0]["description"].as_str().unwrap().contains("zoe"));
     // The drift ends when the file on main says what is live.
     team.at_main();
-    let nothing = team.file().split("\nroles:").next().unwrap().to_owned() + "\nusers: []\n";
+    let nothing =
+        team.file().split("\nroles:").next().unwrap().to_owned() + "\nacknowledged: [user/*]\nusers: []\n";
     team.commit(&nothing);
     team.git(&["push", "--quiet", "origin", "HEAD:main"]);
     team.drift().is("issue", Ended::Success);
@@ -76,7 +77,8 @@ fn drift_is_reported_if_another_organisation_cannot_be_read() {
     let file = team.file();
     let other = file
         .replace(&team.server.url, "http://127.0.0.1:9/graphql")
-        .replace("organization: acme", "organization: b");
+        .replace("organization: acme", "organization: b")
+        .replace("keys/ci-publisher.key", "keys/other.key");
     team.env.write("clone/access/other.yaml", other);
     team.commit(&file);
     team.git(&["push", "--quiet", "origin", "HEAD:main"]);

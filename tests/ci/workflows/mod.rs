@@ -319,6 +319,7 @@ fn one_organisation_that_is_away_does_not_hide_the_drift_of_another() {
     let team = Team::hive();
     team.at_main();
     let away = team.file().replace("organization: acme", "organization: other");
+    let away = away.replace("keys/ci-publisher.key", "keys/other.key");
     team.env.write("clone/access/other.yaml", away.replace(&team.server.url, "http://127.0.0.1:9/graphql"));
     team.commit(&team.file());
     team.git(&["push", "--quiet", "origin", "HEAD:main"]);
@@ -391,7 +392,8 @@ fn drift_opens_one_issue_updates_it_and_closes_it() {
     assert!(issues()[0]["body"].as_str().unwrap().contains("zoe"));
     // The drift ends when the file on main says what is live.
     team.at_main();
-    let nothing = team.file().split("\nroles:").next().unwrap().to_owned() + "\nusers: []\n";
+    let nothing =
+        team.file().split("\nroles:").next().unwrap().to_owned() + "\nacknowledged: [user/*]\nusers: []\n";
     team.commit(&nothing);
     team.git(&["push", "--quiet", "origin", "HEAD:main"]);
     team.drift().is("issue", Ended::Success);
