@@ -219,22 +219,10 @@ guardrails: { protected: [key/x, role/y, organization, team/Payments] }",
     ]
 }
 
-/// Returns small wrong files with a name each. Each has its snapshot.
-fn cases() -> Vec<(&'static str, Vec<u8>)> {
+/// Returns files with a credential where it must not be.
+fn credential_cases() -> Vec<(&'static str, Vec<u8>)> {
     let text = |text: String| text.into_bytes();
-    let mut cases = [hive_cases(), paradime_cases(), rapidapi_cases()].concat();
-    cases.extend([
-        ("bad_protected_kind", text(format!("{HEAD}guardrails: {{ protected: [team/x] }}\n"))),
-        ("absent_with_values", text(user("absent: true, roles: [ADMIN], enabled: true"))),
-        (
-            "bad_email",
-            text(format!(
-                "{HEAD}users: [{{ email: nobody, enabled: true }}, {{ email: 'a@b@c', enabled: true }}]\n"
-            )),
-        ),
-        ("bad_protected_address", text(format!("{HEAD}guardrails: {{ protected: [jane, role/x] }}\n"))),
-        ("bad_utf8", [HEAD.as_bytes(), b"users: [{ email: \xff }]\n"].concat()),
-        ("bom", [b"\xef\xbb\xbf".as_slice(), HEAD.as_bytes()].concat()),
+    vec![
         ("credential_in_the_endpoint", text(HEAD.replace("https://", "https://user:hunter2@"))),
         ("credential_misplaced", text(format!("{HEAD}api_token: hunter2\n"))),
         ("credential_literal", text(HEAD.replace("{ env: KEY }", "hunter2"))),
@@ -255,6 +243,25 @@ fn cases() -> Vec<(&'static str, Vec<u8>)> {
         ("credential_by_anchor", text(format!("x: &k hunter2\n{}", HEAD.replace("{ env: KEY }", "*k")))),
         ("credential_in_the_query", text(HEAD.replace("/graphql", "/graphql?key=hunter2"))),
         ("credential_unclosed", text(HEAD.replace("{ env: KEY } }", "\"hunter2 }"))),
+    ]
+}
+
+/// Returns small wrong files with a name each. Each has its snapshot.
+fn cases() -> Vec<(&'static str, Vec<u8>)> {
+    let text = |text: String| text.into_bytes();
+    let mut cases = [credential_cases(), hive_cases(), paradime_cases(), rapidapi_cases()].concat();
+    cases.extend([
+        ("bad_protected_kind", text(format!("{HEAD}guardrails: {{ protected: [team/x] }}\n"))),
+        ("absent_with_values", text(user("absent: true, roles: [ADMIN], enabled: true"))),
+        (
+            "bad_email",
+            text(format!(
+                "{HEAD}users: [{{ email: nobody, enabled: true }}, {{ email: 'a@b@c', enabled: true }}]\n"
+            )),
+        ),
+        ("bad_protected_address", text(format!("{HEAD}guardrails: {{ protected: [jane, role/x] }}\n"))),
+        ("bad_utf8", [HEAD.as_bytes(), b"users: [{ email: \xff }]\n"].concat()),
+        ("bom", [b"\xef\xbb\xbf".as_slice(), HEAD.as_bytes()].concat()),
         (
             "duplicate_delivery",
             text(format!(

@@ -597,7 +597,8 @@ impl Comparison {
             }
             Data::Object(object) if !set.items.is_empty() => {
                 let expected = fields(document, set);
-                if !object.keys().map(|key| key.as_str()).eq(expected.iter().map(|(key, _)| key.as_str())) {
+                if !object.keys().map(async_graphql::Name::as_str).eq(expected.iter().map(|(key, _)| key.as_str()))
+                {
                     self.wrong.push(format!("below `{path}`: {:?}", object.keys().collect::<Vec<_>>()));
                 }
                 for (key, below) in expected {

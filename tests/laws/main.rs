@@ -643,7 +643,7 @@ fn the_generated_worlds_have_something_to_do<P: Lawful>() {
     for what in ["plans", "refused", "findings", "relies"].iter().chain(P::BUSY) {
         assert!(seen.get(*what).is_some_and(|count| *count >= 3), "{what}: {seen:#?}");
     }
-    assert!(seen["plans"] >= 120, "{seen:#?}");
+    assert!(seen["plans"] >= 100, "{seen:#?}");
 }
 
 macro_rules! laws {

@@ -164,8 +164,7 @@ impl GraphQlError {
     fn is_rate_limit(&self) -> bool {
         const CODES: &[&str] = &["RATELIMIT", "TOOMANYREQUEST", "THROTTL", "RATEEXCEEDED", "SLOWDOWN"];
         let is_limit = |code: &str| {
-            let code: String =
-                code.to_uppercase().chars().filter(|letter| letter.is_ascii_alphanumeric()).collect();
+            let code: String = code.to_uppercase().chars().filter(char::is_ascii_alphanumeric).collect();
             code == "429" || CODES.iter().any(|word| code.contains(word))
         };
         self.code.as_deref().is_some_and(is_limit) || !self.is_internal() && says_rate_limit(&self.message)

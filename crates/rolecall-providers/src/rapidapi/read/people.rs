@@ -251,13 +251,8 @@ pub(super) fn people(members: Members, rows: Rows, teams: &Teams, count: Option<
     let doubt_about_teams =
         doubt_about_teams(&users, &teams_of_users, &teams_of_rows, teams, &invitations, counted(&unread));
     for user in &mut users {
-        let ids = teams_of_users.get(&user.id).or_else(|| teams_of_rows.get(&user.id)).cloned();
-        let by_team = || teams.people.as_ref().map(|people| teams_with(people, &user.email));
-        let ids = ids.or_else(by_team);
-        user.teams = ids.map(|ids| {
-            let listed = ids.into_iter().filter(|id| teams.by_id.contains_key(id)).collect();
-            teams.names(&listed).into_iter().map(|team| (team, None)).collect::<Memberships>()
-        });
+        let ids = teams_of_users.get(&user.id).or_else(|| teams_of_rows.get(&user.id));
+        user.teams = memberships(&user.email, ids, teams);
     }
     let without_row = by_email.iter().find(|(_, id)| !members_with_row.contains(*id)).map(|(email, _)| email);
     let in_one_list = without_row.or(left_out.as_ref());
@@ -277,11 +272,7 @@ pub(super) fn people(members: Members, rows: Rows, teams: &Teams, count: Option<
         .then(|| format!("the platform says that there are {total} people, and lists {row_count}"));
     let completeness =
         |doubt: Option<String>| doubt.map_or(Completeness::Proven, |why| Completeness::Broken { why });
-    users.extend(suspended.into_iter().map(|(id, email)| LiveUser {
-        account_status: AccountStatus::Suspended,
-        enabled: Seen::Unreadable,
-        ..LiveUser::of(id, email, BTreeSet::new())
-    }));
+    users.extend(suspended.into_iter().map(|(id, email)| without_access(id, email)));
     users.sort_by(|a, b| a.id.cmp(&b.id));
     invitations.sort_by(|a, b| (a.email.as_str(), &a.role, &a.teams).cmp(&(b.email.as_str(), &b.role, &b.teams)));
     People {
@@ -294,6 +285,23 @@ pub(super) fn people(members: Members, rows: Rows, teams: &Teams, count: Option<
         legacy_admins,
         unread,
     }
+}
+
+/// Returns a deactivated member.
+fn without_access(id: RemoteId, email: Email) -> LiveUser {
+    LiveUser {
+        account_status: AccountStatus::Suspended,
+        enabled: Seen::Unreadable,
+        ..LiveUser::of(id, email, BTreeSet::new())
+    }
+}
+
+/// Returns the teams of a user: those with these ids, or else those whose lists of members have the user's address.
+fn memberships(email: &Email, ids: Option<&BTreeSet<RemoteId>>, teams: &Teams) -> Option<Memberships> {
+    let by_team = || teams.people.as_ref().map(|people| teams_with(people, email));
+    let ids = ids.cloned().or_else(by_team)?;
+    let listed = ids.into_iter().filter(|id| teams.by_id.contains_key(id)).collect();
+    Some(teams.names(&listed).into_iter().map(|team| (team, None)).collect())
 }
 
 /// Returns the index of each member's own row. Of the rows with a member's address that is the active one with
