@@ -173,13 +173,13 @@ fn compare_with(approved: &Sealed, fresh: &Sealed, progress: Option<ApprovalProg
 }
 
 /// Returns whether a fresh change is the approved one. Of a change that a run has begun, the live state already shows
-/// a part. Once a run has begun, effects can differ as well, such as the holders of a role.
+/// a part, and what is left may have another action: of a user whose removal was interrupted, only the account is left to
+/// disable. Once a run has begun, effects can differ as well, such as the holders of a role.
 fn same_change(approved: &Change, now: &Change, progress: Option<ApprovalProgress<'_>>) -> bool {
     let Some(progress) = progress.filter(|progress| !progress.sent.is_empty()) else { return approved == now };
     let begun = progress.sent.contains_key(&approved.address);
-    approved.action == now.action
-        && approved.after == now.after
-        && (begun || approved.before == now.before && approved.cause == now.cause)
+    let same_start = approved.action == now.action && approved.before == now.before && approved.cause == now.cause;
+    approved.after == now.after && (begun || same_start)
 }
 
 /// Returns whether a fresh plan sends for a change what was approved, or, of a change that was begun, what is left.
