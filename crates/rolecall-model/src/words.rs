@@ -3,13 +3,15 @@
 /// Returns the known name that was probably meant, if one is similar enough to what was typed.
 pub fn nearest<'a>(typed: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let folded = typed.to_lowercase();
-    let scored = known.into_iter().map(|name| {
-        let lower = name.to_lowercase();
-        (distance(&folded, &lower), name)
+    let letters = typed.chars().count();
+    let scored = known.into_iter().filter_map(|name| {
+        let others = name.chars().count();
+        // Up to a third of the letters may be wrong. Each letter that one of them has more is wrong.
+        let most = (letters.max(others) / 3).max(1);
+        let distance = || distance(&folded, &name.to_lowercase());
+        (letters.abs_diff(others) <= most).then(distance).filter(|distance| *distance <= most).map(|it| (it, name))
     });
-    let (distance, name) = scored.min()?;
-    // Up to a third of the letters may be wrong.
-    (distance <= (typed.chars().count().max(name.chars().count()) / 3).max(1)).then_some(name)
+    scored.min().map(|(_, name)| name)
 }
 
 /// Returns the number of letters by which two words differ. Two letters that are swapped count as one.

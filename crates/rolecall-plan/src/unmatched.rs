@@ -9,12 +9,13 @@ use std::collections::BTreeSet;
 use jiff::tz::TimeZone;
 
 use super::PlanInput;
-use rolecall_model::{Address, Code, DesiredUser, Exception, Finding, Kind, Place, nearest};
+use rolecall_model::{Address, Code, DesiredUser, Email, Exception, Finding, Kind, Place, nearest};
 
 /// Returns a warning for each name in the file that nothing has, and for each exception that has ended.
 pub(super) fn unmatched(input: &PlanInput<'_>) -> Vec<Finding> {
-    let mut findings = absent(input);
-    findings.extend(protected(input));
+    let known = live(input);
+    let mut findings = absent(input, &known);
+    findings.extend(protected(input, &known));
     findings.extend(ended_exceptions(input));
     findings
 }
@@ -50,8 +51,8 @@ fn warning(
 }
 
 /// Warns about entries that must be removed or disabled and that nothing live matches.
-fn absent(input: &PlanInput<'_>) -> Vec<Finding> {
-    let (desired, known) = (input.desired, live(input));
+fn absent(input: &PlanInput<'_>, known: &BTreeSet<Address>) -> Vec<Finding> {
+    let desired = input.desired;
     if desired.organization_entity.is_some() && input.live.organization_entity.is_none() {
         // There is no organisation yet.
         return Vec::new();
@@ -61,8 +62,10 @@ fn absent(input: &PlanInput<'_>) -> Vec<Finding> {
     let has_own = |user: &&DesiredUser| user.enabled == Some(false) && input.rules.shares_accounts();
     let users = desired.users.iter().filter(must_go).filter(|user| !has_own(user));
     let users = users.filter(|_| input.live.hold_if_people_incomplete().is_none());
-    let users = users.filter(|user| input.facts.members.values().all(|known| known.email != user.email));
-    let users = users.filter(|user| input.facts.disables.values().all(|sent| sent.email != user.email));
+    let members = input.facts.members.values().map(|known| &known.email);
+    let recorded: BTreeSet<&Email> =
+        members.chain(input.facts.disables.values().map(|sent| &sent.email)).collect();
+    let users = users.filter(|user| !recorded.contains(&user.email));
     let users = users.map(|user| (Address::user(&user.email), &user.place));
     let incomplete = |list: Option<bool>| list.unwrap_or(true);
     let roles_unknown = incomplete(input.live.roles.as_ref().map(|list| list.completeness.is_incomplete()));
@@ -74,8 +77,8 @@ fn absent(input: &PlanInput<'_>) -> Vec<Finding> {
     let teams = teams.map(|team| (Address::team(&team.name), &team.place));
     let keys = desired.keys.iter().filter(|key| key.absent && key.id.is_none() && !keys_unknown);
     let keys = keys.map(|key| (Address::key(&key.name), &key.place));
-    let is_live =
-        |address: &Address| known.iter().any(|known| known.kind == address.kind && known.name == address.name);
+    let names: BTreeSet<(Kind, &str)> = known.iter().map(|known| (known.kind, &*known.name)).collect();
+    let is_live = |address: &Address| names.contains(&(address.kind, &*address.name));
     users
         .chain(roles)
         .chain(teams)
@@ -85,18 +88,17 @@ fn absent(input: &PlanInput<'_>) -> Vec<Finding> {
         .map(|(address, place)| {
             let why = format!("Nothing live has the address `{address}`, so nothing is removed.");
             let hint = "Check the spelling. Remove the entry if it has done its work.";
-            warning(&address.to_string(), address.kind, &known, place, why, hint)
+            warning(&address.to_string(), address.kind, known, place, why, hint)
         })
         .collect()
 }
 
 /// Warns about protected and acknowledged addresses that no entity has.
-fn protected(input: &PlanInput<'_>) -> Vec<Finding> {
+fn protected(input: &PlanInput<'_>, known: &BTreeSet<Address>) -> Vec<Finding> {
     let desired = input.desired;
     if desired.guardrails.protected.is_empty() && desired.acknowledged.is_empty() {
         return Vec::new();
     }
-    let known = live(input);
     let planned_roles = desired.roles.iter().map(|role| &role.name).chain(desired.containment_role.as_deref());
     let mut with_planned = known.clone();
     with_planned.extend(planned_roles.map(Address::role));
@@ -104,7 +106,7 @@ fn protected(input: &PlanInput<'_>) -> Vec<Finding> {
     with_planned.extend(desired.users.iter().map(|user| Address::user(&user.email)));
     let protected = desired.guardrails.protected.iter().map(|entry| ("protected", entry, &with_planned));
     // An entry for somebody who isn't there yet would hide privileged access that they get later.
-    let acknowledged = desired.acknowledged.iter().map(|entry| ("acknowledged", entry, &known));
+    let acknowledged = desired.acknowledged.iter().map(|entry| ("acknowledged", entry, known));
     let is_read = |kind: Kind| kind != Kind::Key || input.live.keys.is_some();
     protected
         .chain(acknowledged)
