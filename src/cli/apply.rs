@@ -342,7 +342,8 @@ impl Run<'_> {
             }
         }
         let list = |addresses: &mut dyn Iterator<Item = &Address>| {
-            addresses.map(report::clean).collect::<Vec<_>>().join(", ")
+            let addresses: Vec<&Address> = addresses.collect();
+            report::first(addresses.into_iter(), 20, report::clean)
         };
         if !done.is_empty() {
             self.out.talk(&format!("Already done, so not sent again: {}.\n", list(&mut done.iter())));
@@ -354,9 +355,11 @@ impl Run<'_> {
             let unapproved = list(&mut unapproved.iter().map(|change| &change.address));
             self.out.talk(&format!("Not approved, so not sent: {unapproved}.\n"));
         }
+        let not_selected = fresh.sealed.changes.iter().filter(|it| !selection.matches(&it.address)).count();
         let is_whole = stale.is_empty() && selection.is_all();
         let approved = Approved { still_valid: &still_valid, seal: Some(&*sealed).filter(|_| is_whole) };
-        let plan = organization.plan(live, &ledger.facts(), Some(&approved))?.plan;
+        let mut plan = organization.plan(live, &ledger.facts(), Some(&approved))?.plan;
+        plan.not_selected = not_selected;
         let is_complete = stale.is_empty() && open.is_empty();
         Ok((plan, if is_complete { Exit::Done } else { Exit::Partial }))
     }
@@ -397,8 +400,10 @@ impl Run<'_> {
         self.interrupts.begin_sending();
         let layout = self.args.reports.layout();
         let mut progress = Progress::of(plan.sealed.mutations.len());
+        let mut reported = BTreeSet::new();
         let mut on_step = |step: &Step| {
-            progress.suspend(|| self.print(&report::step_line(step, layout)));
+            let corrects = !reported.insert((step.mutation.clone(), step.address.clone()));
+            progress.suspend(|| self.print(&report::step_line(step, corrects, layout)));
             progress.step(&step.mutation);
         };
         let report = apply.run(plan, live, ledger, &mut on_step).await;

@@ -8,7 +8,9 @@ use super::connect::Connected;
 use super::exit::Failure;
 use super::selection;
 use rolecall_engine::ledger::{Ledger, Record};
-use rolecall_model::{Address, Desired, Facts, HoldReason, Identity, Inventory, Live, OrganizationPlan, Sealed};
+use rolecall_model::{
+    Address, Desired, Facts, HoldReason, Identity, Inventory, Live, OrganizationPlan, Sealed, Warning,
+};
 use rolecall_plan::{PlanInput, Planned, Selection, plan, select};
 
 /// The approved changes that are still valid.
@@ -24,6 +26,8 @@ pub(super) struct Organization<'a> {
     pub connected: Connected,
     pub asserted: BTreeSet<Address>,
     pub selection: Selection,
+    /// The warnings about its file.
+    pub warnings: Vec<Warning>,
 }
 
 impl Organization<'_> {
@@ -84,7 +88,9 @@ impl Organization<'_> {
             caller: self.connected.caller.as_ref(),
             now: Timestamp::now(),
         };
-        plan(&input).map_err(Failure::findings)
+        let mut planned = plan(&input).map_err(Failure::findings)?;
+        planned.plan.warnings.splice(0..0, self.warnings.iter().cloned());
+        Ok(planned)
     }
 
     /// Restricts a plan that nobody has approved yet to the selected changes.
@@ -98,7 +104,9 @@ impl Organization<'_> {
             return Ok(whole);
         }
         let chosen = self.chosen(&whole.sealed)?;
-        Ok(self.plan(live, facts, Some(&Approved { still_valid: &chosen, seal: None }))?.plan)
+        let mut plan = self.plan(live, facts, Some(&Approved { still_valid: &chosen, seal: None }))?.plan;
+        plan.not_selected = whole.sealed.changes.len() - plan.sealed.changes.len();
+        Ok(plan)
     }
 
     /// Returns whether a list that couldn't be read, or an error of a selected entry, kept changes out of the plan.

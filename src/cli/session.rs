@@ -19,7 +19,7 @@ use rolecall_engine::ledger::{Ledger, ReadLedger, facts};
 use rolecall_graphql::Quota;
 use rolecall_model::{
     Address, Code, Desired, Finding, Inventory, Kind, Live, OrganizationPlan, Placed, Plan, RemoteId, Scope,
-    Unread, list_of,
+    Unread, Warning, list_of,
 };
 
 /// The files and options of a run, checked.
@@ -133,7 +133,9 @@ impl<'a> Session<'a> {
         };
         let asserted = self.planning.asserted.iter().cloned().collect();
         let selection = self.selected.of(desired).unwrap_or_default();
-        Ok(Organization { desired, connected, asserted, selection })
+        let of_file = |finding: &&Finding| !finding.is_error() && finding.place.file == desired.place.file;
+        let warnings = self.loaded.findings.iter().filter(of_file).map(Warning::from).collect();
+        Ok(Organization { desired, connected, asserted, selection, warnings })
     }
 
     /// Connects to every selected organisation. A failure of one does not affect the others.

@@ -7,8 +7,9 @@ use super::style::{ADD, BOLD, CHANGE, REMOVE, clean, first, paint, plural};
 use rolecall_engine::apply::{FinalState, Report, Step};
 use rolecall_model::{Address, Outcome};
 
-/// Writes the outcome of one mutation, in a line or two.
-pub fn step_line(step: &Step, layout: Layout) -> String {
+/// Writes the outcome of one mutation, in a line or two. `corrects`: the line corrects an earlier one, which took the
+/// platform's answer for the outcome.
+pub fn step_line(step: &Step, corrects: bool, layout: Layout) -> String {
     let style = match step.outcome {
         Outcome::Done => ADD,
         Outcome::Skipped => CHANGE,
@@ -18,6 +19,9 @@ pub fn step_line(step: &Step, layout: Layout) -> String {
         if step.first_step { format!("{} (first step)", step.operation) } else { step.action.to_string() };
     if let Some(id) = step.id.as_ref().filter(|_| !step.first_step) {
         let _ = write!(what, "  {}", clean(id));
+    }
+    if corrects {
+        what.push_str(", corrected by a read");
     }
     let mut text = String::new();
     let head = format!("  {} {:<36}  ", paint(style, format!("{:<9}", step.outcome)), clean(&step.address));

@@ -1,9 +1,12 @@
 //! Compares two values of an entity, field by field.
 
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
 
+use super::style::clean;
 use rolecall_model::{
-    Change, Effect, Entity, Key, Memberships, Organization, Resources, Role, RoleName, Seen, Team, TeamName, User,
+    Action, Change, Effect, Entity, Key, Memberships, Organization, Resources, Role, RoleName, Seen, Team,
+    TeamName, User,
 };
 
 /// The difference of one field. `before` and `after` are `None` if the entity or the value is absent.
@@ -19,6 +22,9 @@ pub(super) struct FieldChange {
 /// A set with more parts than this is only counted. The parts that it gains and loses are listed.
 const LISTED: usize = 6;
 
+/// The words for a set that is only counted, after the count.
+const COUNTED: &str = " of them";
+
 fn plain(name: &'static str, before: Option<String>, after: Option<String>) -> FieldChange {
     FieldChange { name, before, after, gained: Vec::new(), lost: Vec::new() }
 }
@@ -29,7 +35,7 @@ fn set<T: ToString>(name: &'static str, before: Option<&BTreeSet<T>>, after: Opt
     let join = |set: &BTreeSet<String>| match set.len() {
         0 => "(none)".to_owned(),
         1..=LISTED => set.iter().cloned().collect::<Vec<_>>().join(", "),
-        count => format!("{count} of them"),
+        count => format!("{count}{COUNTED}"),
     };
     let (gained, lost) = match (&before, &after) {
         (Some(before), Some(after)) => {
@@ -48,10 +54,10 @@ fn truth(value: Seen<bool>) -> String {
     }
 }
 
-/// Returns the fields that a change touches.
+/// Returns the fields that a change touches: access first, and what is lost where all of it ends.
 pub(super) fn fields(change: &Change) -> Vec<FieldChange> {
     let before = change.before.as_ref();
-    let all = match &change.after {
+    let other = match &change.after {
         Some(Entity::Organization(after)) => organization(before.and_then(Entity::organization), after),
         Some(Entity::Team(after)) => team(before.and_then(Entity::team), after),
         Some(Entity::Role(after)) => role(before.and_then(Entity::role), after),
@@ -68,7 +74,114 @@ pub(super) fn fields(change: &Change) -> Vec<FieldChange> {
         Effect::Contains { what } => Some(set("in it", None, Some(what))),
         _ => None,
     });
-    all.into_iter().chain(shown).filter(differs).collect()
+    access_fields(change).into_iter().chain(other).chain(shown).filter(differs).collect()
+}
+
+/// The sets that make up the access of an entity. A set is `None` if the platform has none of its kind.
+#[derive(Default)]
+struct Access {
+    roles: Option<BTreeSet<String>>,
+    permissions: Option<BTreeSet<String>>,
+    resources: Option<BTreeSet<String>>,
+    teams: Option<BTreeSet<String>>,
+}
+
+impl Access {
+    fn of(entity: &Entity) -> Self {
+        fn texts<T: ToString>(set: &BTreeSet<T>) -> BTreeSet<String> {
+            set.iter().map(ToString::to_string).collect()
+        }
+        match entity {
+            Entity::Organization(_) | Entity::Team(_) => Self::default(),
+            Entity::Role(role) => Self { permissions: Some(texts(&role.permissions)), ..Self::default() },
+            Entity::User(user) => Self {
+                roles: Some(texts(&user.roles)),
+                permissions: None,
+                resources: user.resources.as_ref().map(Resources::paths).as_ref().map(texts),
+                teams: user.teams.as_ref().map(in_teams),
+            },
+            Entity::Key(key) => Self {
+                roles: key.roles.as_ref().map(texts),
+                permissions: key.permissions.as_ref().map(texts),
+                resources: key.resources.as_ref().map(Resources::paths).as_ref().map(texts),
+                teams: None,
+            },
+        }
+    }
+}
+
+/// Returns whether the access of an entity can be used.
+fn works(entity: &Entity) -> bool {
+    match entity {
+        Entity::User(user) => user.enabled != Seen::Known(false) && !user.outside,
+        Entity::Key(key) => key.enabled,
+        Entity::Organization(_) | Entity::Team(_) | Entity::Role(_) => true,
+    }
+}
+
+/// Returns how a change affects access. An entity that can't be used has none: disabling a user loses their roles.
+/// An invitation that is sent again gives all of its access anew.
+fn access_fields(change: &Change) -> Vec<FieldChange> {
+    let (before, after) = (change.before.as_ref(), change.after.as_ref());
+    // Of an entity that works neither before nor after, the values themselves are compared.
+    let never_works = !before.into_iter().chain(after).any(works);
+    let access = |entity: Option<&Entity>| {
+        entity.filter(|entity| never_works || works(entity)).map(Access::of).unwrap_or_default()
+    };
+    let (had, has) = (access(before), access(after));
+    let all = [
+        ("roles", "loses roles", had.roles, has.roles),
+        ("permissions", "loses permissions", had.permissions, has.permissions),
+        ("resources", "loses resources", had.resources, has.resources),
+        ("teams", "loses teams", had.teams, has.teams),
+    ];
+    let is_anew = change.action == Action::Invite;
+    let compared = all.into_iter().filter_map(|(name, loses, had, has)| match (had, has) {
+        (None, None) => None,
+        (Some(had), None) => lost(loses, &had),
+        (had, Some(has)) => {
+            let had = had.filter(|had| !is_anew || *had != has);
+            Some(set(name, had.as_ref(), Some(&has)))
+        }
+    });
+    compared.collect()
+}
+
+/// Returns the field of a set of which nothing is left. `None` if nothing was in it.
+fn lost(name: &'static str, had: &BTreeSet<String>) -> Option<FieldChange> {
+    let mut field = set(name, None, Some(had));
+    field.lost = std::mem::take(&mut field.gained);
+    (!had.is_empty()).then_some(field)
+}
+
+/// Returns a change in one line: its action, and every field that it touches.
+pub(super) fn in_words(change: &Change) -> String {
+    let fields: Vec<String> = fields(change).iter().map(FieldChange::in_words).collect();
+    let action =
+        if change.action == Action::RemoveAccess { "remove access".to_owned() } else { change.action.to_string() };
+    if fields.is_empty() { action } else { format!("{action} ({})", fields.join("; ")) }
+}
+
+impl FieldChange {
+    /// Returns the field in one line. The parts of a set are listed only if the set itself is just counted.
+    pub fn in_words(&self) -> String {
+        let Self { name, before, after, gained, lost } = self;
+        let shown = |value: &Option<String>| value.as_ref().map_or_else(|| "(empty)".to_owned(), clean);
+        let before = if before.is_some() { format!("{} → ", shown(before)) } else { String::new() };
+        let mut words = format!("{name} {before}{}", shown(after));
+        if gained.len().max(lost.len()) > LISTED || words.contains(COUNTED) {
+            for (sign, parts) in [('+', gained), ('-', lost)] {
+                for part in parts.iter().take(LISTED) {
+                    let _ = write!(words, ", {sign}{}", clean(part));
+                }
+                let more = parts.len().saturating_sub(LISTED);
+                if more > 0 {
+                    let _ = write!(words, ", {sign}{more} more");
+                }
+            }
+        }
+        words
+    }
 }
 
 fn organization(before: Option<&Organization>, after: &Organization) -> Vec<FieldChange> {
@@ -96,11 +209,8 @@ fn team(before: Option<&Team>, after: &Team) -> Vec<FieldChange> {
 }
 
 fn role(before: Option<&Role>, after: &Role) -> Vec<FieldChange> {
-    let Role { id: _, name: _, description, permissions } = after;
-    vec![
-        plain("description", before.map(|role| role.description.clone()), Some(description.clone())),
-        set("permissions", before.map(|role| &role.permissions), Some(permissions)),
-    ]
+    let Role { id: _, name: _, description, permissions: _ } = after;
+    vec![plain("description", before.map(|role| role.description.clone()), Some(description.clone()))]
 }
 
 fn user(before: Option<&User>, after: &User) -> Vec<FieldChange> {
@@ -110,9 +220,9 @@ fn user(before: Option<&User>, after: &User) -> Vec<FieldChange> {
         first_name,
         last_name,
         phone,
-        roles,
-        resources,
-        teams,
+        roles: _,
+        resources: _,
+        teams: _,
         enabled,
         invited: _,
         invited_at: _,
@@ -122,13 +232,6 @@ fn user(before: Option<&User>, after: &User) -> Vec<FieldChange> {
         plain("first name", before.and_then(|user| user.first_name.clone()), first_name.clone()),
         plain("last name", before.and_then(|user| user.last_name.clone()), last_name.clone()),
         plain("phone", before.and_then(|user| user.phone.clone()), phone.clone()),
-        set("roles", before.map(|user| &user.roles), Some(roles)),
-        reach("resources", before.and_then(|user| user.resources.as_ref()), resources.as_ref()),
-        set(
-            "teams",
-            before.and_then(|user| user.teams.as_ref()).map(in_teams).as_ref(),
-            teams.as_ref().map(in_teams).as_ref(),
-        ),
     ];
     if let Some(before) = before {
         fields.push(plain("enabled", Some(truth(before.enabled)), Some(truth(*enabled))));
@@ -137,12 +240,9 @@ fn user(before: Option<&User>, after: &User) -> Vec<FieldChange> {
 }
 
 fn key(before: Option<&Key>, after: &Key) -> Vec<FieldChange> {
-    let Key { id: _, name: _, description, roles, permissions, resources, expires, enabled } = after;
+    let Key { id: _, name: _, description, roles: _, permissions: _, resources: _, expires, enabled } = after;
     let mut fields = vec![
         plain("description", before.and_then(|key| key.description.clone()), description.clone()),
-        set("roles", before.and_then(|key| key.roles.as_ref()), roles.as_ref()),
-        set("permissions", before.and_then(|key| key.permissions.as_ref()), permissions.as_ref()),
-        reach("resources", before.and_then(|key| key.resources.as_ref()), resources.as_ref()),
         plain(
             "expires",
             before.and_then(|key| key.expires.as_ref().map(ToString::to_string)),
@@ -162,8 +262,4 @@ fn in_teams(teams: &Memberships) -> BTreeSet<String> {
         None => team.to_string(),
     };
     teams.iter().map(shown).collect()
-}
-
-fn reach(name: &'static str, before: Option<&Resources>, after: Option<&Resources>) -> FieldChange {
-    set(name, before.map(Resources::paths).as_ref(), after.map(Resources::paths).as_ref())
 }

@@ -1,7 +1,7 @@
 //! Findings with their source line, as rustc draws them.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 use std::ops::Range;
 
 use annotate_snippets::{AnnotationKind, Level, Origin, Renderer, Snippet};
@@ -13,7 +13,7 @@ use rolecall_config::{Excerpt, Source, shows_credential};
 use rolecall_model::{Code, FORMAT_VERSION, Finding, Severity, Span, deceptive, is_odd_space};
 
 /// The number of findings of one code in one file that are written out. JSON has all of them.
-const MOST: usize = 20;
+const LISTED: usize = 20;
 
 /// Writes the findings, each with its place, its hint, and its source line unless that could show a secret.
 pub fn findings(findings: &[Finding], sources: &[&Source]) -> String {
@@ -21,32 +21,52 @@ pub fn findings(findings: &[Finding], sources: &[&Source]) -> String {
     let mut text = String::new();
     let sources: Vec<Shown<'_>> =
         sources.iter().map(|source| Shown { source, hidden: source.lines_with_secrets() }).collect();
-    let (shown, rest) = limited(findings);
-    for finding in shown {
+    let (listed, more) = listed(findings);
+    for finding in listed {
         text.push_str(&one(finding, &sources, &renderer));
         text.push_str("\n\n");
     }
-    for more in rest {
-        let _ = writeln!(text, "{more}\n");
+    for more in more {
+        let _ = writeln!(text, "{}[{}]: {more}\n", more.severity.as_str(), more.code);
     }
     text
 }
 
-/// Returns the first findings of each code and file, and a sentence for each code and file that has more.
-pub(super) fn limited(findings: &[Finding]) -> (Vec<&Finding>, Vec<String>) {
-    let mut counts: BTreeMap<(&str, Code), usize> = BTreeMap::new();
-    let shown = findings.iter().filter(|finding| {
-        let count = counts.entry((&finding.place.file, finding.code)).or_default();
+/// The findings of one kind in one file that are only counted.
+pub(super) struct More {
+    pub severity: Severity,
+    pub code: Code,
+    file: String,
+    count: usize,
+}
+
+impl fmt::Display for More {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { count, file, .. } = self;
+        write!(f, "{} of this kind in {file}. `--format json` lists them.", plural(*count, "more finding"))
+    }
+}
+
+/// Returns the findings that a report for people lists, and the number of the others. A flood of one kind doesn't
+/// hide the others.
+pub(super) fn listed<'a>(findings: impl IntoIterator<Item = &'a Finding>) -> (Vec<&'a Finding>, Vec<More>) {
+    let mut counts: BTreeMap<(Severity, Code, &str), usize> = BTreeMap::new();
+    let mut shown = Vec::new();
+    for finding in findings {
+        let count = counts.entry((finding.severity, finding.code, &*finding.place.file)).or_default();
         *count += 1;
-        *count <= MOST
+        if *count <= LISTED {
+            shown.push(finding);
+        }
+    }
+    let more = counts.into_iter().filter(|(_, count)| *count > LISTED);
+    let more = more.map(|((severity, code, file), count)| More {
+        severity,
+        code,
+        file: clean(file),
+        count: count - LISTED,
     });
-    let shown = shown.collect();
-    let rest = counts.into_iter().filter(|(_, count)| *count > MOST);
-    let rest = rest.map(|((file, code), count)| {
-        let more = count - MOST;
-        format!("{more} more of {code} in {}. The JSON report (`--format json`) has all of them.", clean(file))
-    });
-    (shown, rest.collect())
+    (shown, more.collect())
 }
 
 /// Writes all findings and a count, for `validate`.

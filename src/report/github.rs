@@ -3,11 +3,12 @@
 
 use std::fmt::Write as _;
 
-use super::outline::{name, outlines};
+use super::findings::listed;
+use super::outline::{name, outlines, reason};
 use super::runs::{Row, Run};
 use super::style::{called, clean};
 use rolecall_model::{
-    Completeness, Finding, HoldClass, HoldReason, OrganizationPlan, Outcome, Plan, Severity, Unread,
+    Completeness, Finding, HoldClass, HoldReason, OrganizationPlan, Outcome, Plan, Severity, Unread, Warning,
 };
 
 /// The level of an annotation.
@@ -23,14 +24,19 @@ const LONGEST: usize = 2000;
 
 pub(super) fn findings(findings: &[Finding]) -> String {
     let mut text = String::new();
-    for Finding { code, severity, place, message, hint, .. } in findings {
-        let level = match severity {
-            Severity::Error => Level::Error,
-            Severity::Warning => Level::Warning,
-        };
+    let level = |severity: Severity| match severity {
+        Severity::Error => Level::Error,
+        Severity::Warning => Level::Warning,
+    };
+    let (shown, more) = listed(findings);
+    for Finding { code, severity, place, message, hint, .. } in shown {
+        let level = level(*severity);
         let hint = hint.as_ref().map(|hint| format!("\nhint: {}", clean(hint))).unwrap_or_default();
         let place = place.to_string();
         push(&mut text, level, Some(&place), code.as_str(), &format!("{}{hint}", clean(message)));
+    }
+    for more in more {
+        push(&mut text, level(more.severity), None, more.code.as_str(), &more.to_string());
     }
     text
 }
@@ -50,7 +56,7 @@ pub(super) fn plan(plan: &Plan) -> String {
 /// Writes an annotation for each mutation that is not done.
 pub(super) fn runs(runs: &[Run]) -> String {
     let mut text = String::new();
-    for Run { name, verdict, succeeded, error, notes: _, rows } in runs {
+    for Run { name, verdict, succeeded, error, warnings, notes: _, rows } in runs {
         let name = clean(name);
         let failed = |row: &Row| !matches!(row.outcome, Outcome::Done | Outcome::Skipped);
         match error {
@@ -61,6 +67,7 @@ pub(super) fn runs(runs: &[Run]) -> String {
             }
             None => {}
         }
+        push_warnings(&mut text, warnings);
         for Row { outcome, address, what, message } in rows {
             let level = match outcome {
                 Outcome::Done => continue,
@@ -88,19 +95,35 @@ fn push_organization(text: &mut String, plan: &OrganizationPlan) {
             push(text, Level::Error, None, &format!("{name}: {list} incomplete"), &clean(why));
         }
     }
+    push_warnings(text, &plan.warnings);
     for hold in plan.sealed.holds.iter().filter(|hold| hold.class == HoldClass::Blocked) {
         let title = format!("{name}: {} needs attention", clean(&hold.address));
         let is_error = matches!(hold.reason, HoldReason::Unplannable { .. });
         let level = if is_error { Level::Error } else { Level::Warning };
         let place = plan.places.get(&hold.address.to_string());
-        push(text, level, place.map(String::as_str), &title, &clean(&hold.reason));
+        push(text, level, place.map(String::as_str), &title, &reason(hold));
     }
     for outline in outlines(plan) {
         let notes: Vec<&str> = outline.notes.iter().map(|note| &*note.text).collect();
         let notes = if notes.is_empty() { String::new() } else { format!(": {}", notes.join("; ")) };
-        let privileged = if outline.privileged { " (privileged)" } else { "" };
+        let privileged =
+            outline.privileged.map(|privilege| format!(" ({})", privilege.as_str())).unwrap_or_default();
+        let fields: Vec<String> = outline.fields.iter().map(|field| format!("\n{}", field.in_words())).collect();
         let title = format!("{name}: {}{privileged}", outline.address);
-        push(text, Level::Notice, outline.place.as_deref(), &title, &format!("{}{notes}", outline.verb));
+        push(
+            text,
+            Level::Notice,
+            outline.place.as_deref(),
+            &title,
+            &format!("{}{notes}{}", outline.verb, fields.concat()),
+        );
+    }
+}
+
+fn push_warnings(text: &mut String, warnings: &[Warning]) {
+    for Warning { code, place, message, hint } in warnings {
+        let hint = hint.as_ref().map(|hint| format!("\nhint: {}", clean(hint))).unwrap_or_default();
+        push(text, Level::Warning, Some(place), &clean(code), &format!("{}{hint}", clean(message)));
     }
 }
 

@@ -6,13 +6,21 @@ use super::layout::Layout;
 use super::style::{REMOVE, WARN, clean, paint};
 use rolecall_model::{Guardrail, OrganizationPlan, Override};
 
+/// More addresses than this are only counted.
+const LISTED: usize = 20;
+
 /// Writes each broken guardrail with the changes that break it, and the exception that would let the plan through.
 pub(super) fn push_guardrails(text: &mut String, plan: &OrganizationPlan, layout: Layout) {
     for refusal in &plan.refusals {
         let head = format!("  {} {}: ", paint(REMOVE, "refused by"), refusal.guardrail);
         layout.push(text, &head, &clean(&refusal.message));
-        for address in &refusal.addresses {
+        let listed = if layout.full { usize::MAX } else { LISTED };
+        for address in refusal.addresses.iter().take(listed) {
             let _ = writeln!(text, "    {}", clean(address));
+        }
+        let more = refusal.addresses.len().saturating_sub(listed);
+        if more > 0 {
+            let _ = writeln!(text, "    and {more} more; `--full` lists them");
         }
     }
     for Override { refusal, plan: _, until, reason } in &plan.overrides {
@@ -30,8 +38,12 @@ pub(super) fn push_guardrails(text: &mut String, plan: &OrganizationPlan, layout
     }
 }
 
-/// Returns the exception, as YAML, that lets this plan through. `None` if no exception can.
+/// Returns the exception, as YAML, that lets this plan through. `None` if no exception can, because one of the
+/// refusals can't be overridden.
 pub(super) fn exception(plan: &OrganizationPlan) -> Option<String> {
+    if !plan.refusals.iter().all(|refusal| refusal.overridable) {
+        return None;
+    }
     let is_refused = |guardrail: &&Guardrail| plan.refusals.iter().any(|refusal| refusal.guardrail == **guardrail);
     let guardrails: Vec<&str> =
         Guardrail::OVERRIDABLE.iter().filter(is_refused).map(|guardrail| guardrail.as_str()).collect();

@@ -5,12 +5,14 @@ use std::collections::BTreeMap;
 
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 
-use super::outline::{name, outlines};
+use super::fields::FieldChange;
+use super::findings::listed;
+use super::outline::{name, outlines, reason};
 use super::runs::{Row, Run};
 use super::style::{called, clean};
 use rolecall_config::Source;
 use rolecall_model::{
-    Address, Completeness, Finding, Hold, HoldClass, HoldReason, OrganizationPlan, Outcome, Plan, Unread,
+    Address, Completeness, Finding, Hold, HoldClass, HoldReason, OrganizationPlan, Outcome, Plan, Unread, Warning,
 };
 
 /// Writes a plan. A case fails if a guardrail refuses the plan, a list is incomplete, or an entry has an error.
@@ -30,7 +32,7 @@ pub(super) fn runs(runs: &[Run]) -> String {
     report("rolecall apply", runs.iter().map(run))
 }
 
-fn run(Run { name, verdict, succeeded, error, notes, rows }: &Run) -> TestSuite {
+fn run(Run { name, verdict, succeeded, error, warnings, notes, rows }: &Run) -> TestSuite {
     let name = clean(name);
     let mut suite = TestSuite::new(&name);
     let class = |kind: &str| class(&name, kind);
@@ -43,6 +45,7 @@ fn run(Run { name, verdict, succeeded, error, notes, rows }: &Run) -> TestSuite 
     let lines: Vec<String> = [verdict].into_iter().chain(notes).map(clean).collect();
     whole.set_system_out(lines.join("\n"));
     suite.add_test_case(whole);
+    add_warnings(&mut suite, &class("warning"), warnings);
     for Row { outcome, address, what, message } in rows {
         let message = message.as_ref().map(clean).unwrap_or_default();
         let status = match outcome {
@@ -76,7 +79,9 @@ pub(super) fn findings(findings: &[Finding], sources: &[&Source]) -> String {
     let mut suite = TestSuite::new("files");
     for file in files {
         let of_it: Vec<&Finding> = findings.iter().filter(|finding| &*finding.place.file == file).collect();
-        let lines: Vec<String> = of_it.iter().map(|finding| line(finding)).collect();
+        let (shown, more) = listed(of_it.iter().copied());
+        let more = more.into_iter().map(|more| more.to_string());
+        let lines: Vec<String> = shown.into_iter().map(line).chain(more).collect();
         let errors = of_it.iter().filter(|finding| finding.is_error()).count();
         let status = match of_it.iter().find(|finding| finding.is_error()) {
             None => TestCaseStatus::success(),
@@ -117,6 +122,7 @@ fn suite(plan: &OrganizationPlan, is_drift: bool) -> TestSuite {
         };
         suite.add_test_case(case(list, &class("list"), status));
     }
+    add_warnings(&mut suite, &class("warning"), &plan.warnings);
     for outline in outlines(plan) {
         let status = match (is_drift, outline.leftover) {
             (false, _) => TestCaseStatus::success(),
@@ -129,7 +135,10 @@ fn suite(plan: &OrganizationPlan, is_drift: bool) -> TestSuite {
         };
         let mut case = case(&outline.address, &class("change"), status);
         let notes = outline.notes.iter().map(|note| note.text.clone());
-        let lines: Vec<String> = [outline.verb].into_iter().chain(notes).chain(outline.place).collect();
+        let privileged = outline.privileged.map(|privilege| privilege.as_str().to_owned());
+        let fields = outline.fields.iter().map(FieldChange::in_words);
+        let lines = [outline.verb].into_iter().chain(privileged).chain(notes).chain(fields).chain(outline.place);
+        let lines: Vec<String> = lines.collect();
         case.set_system_out(lines.join("\n"));
         suite.add_test_case(case);
     }
@@ -145,7 +154,7 @@ fn suite(plan: &OrganizationPlan, is_drift: bool) -> TestSuite {
 
 /// Returns the status of an entity with these holds.
 fn held(holds: &[&Hold], is_drift: bool) -> TestCaseStatus {
-    let reasons: Vec<String> = holds.iter().map(|hold| clean(&hold.reason)).collect();
+    let reasons: Vec<String> = holds.iter().map(|hold| reason(hold)).collect();
     let reasons = reasons.join(" ");
     let class = holds.iter().map(|hold| hold.class).min().unwrap_or(HoldClass::Ignored);
     let has_error = holds.iter().any(|hold| matches!(hold.reason, HoldReason::Unplannable { .. }));
@@ -157,6 +166,16 @@ fn held(holds: &[&Hold], is_drift: bool) -> TestCaseStatus {
             status.set_type(class.as_str()).set_message(reasons);
             status
         }
+    }
+}
+
+/// Adds a skipped case for each warning: it doesn't fail a run.
+fn add_warnings(suite: &mut TestSuite, class: &str, warnings: &[Warning]) {
+    for Warning { code, place, message, hint } in warnings {
+        let hint = hint.as_ref().map(|hint| format!(" ({})", clean(hint))).unwrap_or_default();
+        let mut status = TestCaseStatus::skipped();
+        status.set_type(clean(code)).set_message(format!("{}{hint}", clean(message)));
+        suite.add_test_case(case(&format!("{} {}", clean(code), clean(place)), class, status));
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use super::fields::in_words;
 use super::plural;
 use super::style::{ADD, BOLD, DIM, REMOVE, clean, paint};
 use rolecall_engine::ledger::{Event, Record};
@@ -34,8 +35,8 @@ pub fn ledger(records: &[Record]) -> String {
                     "{:<4} {}: {} {}",
                     clean(mutation),
                     clean(operation),
-                    change.action,
-                    clean(&change.address)
+                    clean(&change.address),
+                    in_words(change)
                 )
             }
             Event::Outcome { mutation, address, outcome, refused: _, id, message } => {

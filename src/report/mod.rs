@@ -33,7 +33,7 @@ pub use notice::{Notice, NoticeFormat, notice};
 pub use outcomes::{Applied, Outcomes, Undone};
 pub use progress::Count;
 pub use stale::stale;
-pub use style::{clean, plural};
+pub use style::{clean, first, plural};
 pub use text::plan_text;
 
 use serde::Serialize;
@@ -45,9 +45,11 @@ pub fn plan_json(plan: &Plan) -> String {
     json(plan)
 }
 
-/// Writes a document as indented JSON.
+/// Writes a document as indented JSON. `##[` stands only in its strings, where an escape means the same. As it is, it
+/// would be a command to GitHub's runner, anywhere in a line.
 pub fn json(document: &(impl Serialize + ?Sized)) -> String {
-    let mut text = serde_json::to_string_pretty(document).unwrap_or_default();
+    let text = serde_json::to_string_pretty(document).unwrap_or_default();
+    let mut text = text.replace("##[", "##\\u005b");
     text.push('\n');
     text
 }

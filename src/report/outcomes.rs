@@ -75,7 +75,7 @@ pub(super) fn outcomes_text(outcomes: &Outcomes, layout: Layout) -> String {
         if let Some(report) = report {
             text.push('\n');
             for step in &report.steps {
-                text.push_str(&step_line(step, layout));
+                text.push_str(&step_line(step, false, layout));
             }
             let _ = write!(text, "\n{}", summary(report, layout));
         }

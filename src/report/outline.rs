@@ -1,10 +1,12 @@
 //! The words in which every form of a report describes a plan.
 
-use super::fields::{FieldChange, fields};
+use std::fmt::Write as _;
+
+use super::fields::{FieldChange, fields, in_words};
 use super::style::{called, clean, plural};
 use rolecall_model::{
-    Action, Cause, Change, Effect, Entity, Hold, HoldClass, HoldReason, Kind, OrganizationPlan, SeatChange, Seen,
-    User,
+    Action, Cause, Change, Effect, Entity, Hold, HoldClass, HoldReason, Kind, OrganizationPlan, Privilege,
+    SeatChange, Seen, User,
 };
 
 /// One change, in the words of a report.
@@ -18,8 +20,8 @@ pub(super) struct Outline {
     pub fields: Vec<FieldChange>,
     /// The place in the files that asks for it, as file:line:column.
     pub place: Option<String>,
-    /// Whether a user or a key gains or loses privileged access.
-    pub privileged: bool,
+    /// The effect of the change on privileged access, if it has any.
+    pub privileged: Option<Privilege>,
     /// Whether the change completes what an earlier apply began.
     pub leftover: bool,
 }
@@ -43,14 +45,16 @@ pub(super) fn name(plan: &OrganizationPlan) -> String {
 }
 
 pub(super) fn outline(change: &Change, plan: &OrganizationPlan) -> Outline {
+    let fields = fields(change);
+    let effects = change.effects.iter().filter_map(effect);
     Outline {
         sign: sign(change.action),
         address: clean(&change.address),
         verb: verb(change),
-        notes: change.effects.iter().filter_map(effect).chain(cause(&change.cause)).collect(),
-        fields: fields(change),
+        notes: roles_note(&fields).into_iter().chain(effects).chain(cause(&change.cause)).collect(),
+        fields,
         place: plan.places.get(&change.address.to_string()).map(clean),
-        privileged: plan.privileged.contains(&change.address),
+        privileged: plan.privileged.get(&change.address).copied(),
         leftover: change.is_leftover(),
     }
 }
@@ -58,8 +62,28 @@ pub(super) fn outline(change: &Change, plan: &OrganizationPlan) -> Outline {
 /// Returns every change, the privileged ones first.
 pub(super) fn outlines(plan: &OrganizationPlan) -> Vec<Outline> {
     let mut all: Vec<Outline> = plan.sealed.changes.iter().map(|change| outline(change, plan)).collect();
-    all.sort_by_key(|outline| !outline.privileged);
+    all.sort_by_key(|outline| outline.privileged.is_none());
     all
+}
+
+/// Returns the roles that a change gives and takes, such as `Viewer → Admin`.
+fn roles_note(fields: &[FieldChange]) -> Option<Note> {
+    let text = fields.iter().find_map(|field| match (field.name, &field.before, &field.after) {
+        ("roles", Some(before), Some(after)) => Some(format!("{} → {}", clean(before), clean(after))),
+        ("roles", None, Some(after)) => Some(format!("with {}", clean(after))),
+        ("loses roles", _, Some(had)) => Some(format!("loses {}", clean(had))),
+        _ => None,
+    })?;
+    Some(Note { text, warns: false })
+}
+
+/// Returns why an entity is skipped, and the change that a guardrail stops.
+pub(super) fn reason(hold: &Hold) -> String {
+    let stopped = match &hold.reason {
+        HoldReason::Protected { change: Some(change) } => format!(" It stops this change: {}.", in_words(change)),
+        _ => String::new(),
+    };
+    format!("{}{stopped}", clean(&hold.reason))
 }
 
 fn sign(action: Action) -> &'static str {
@@ -171,7 +195,10 @@ pub(super) fn verdict(plan: &OrganizationPlan) -> Verdict {
     let blocked = plan.sealed.holds.iter().filter(|hold| hold.class == HoldClass::Blocked).count();
     let counted = |count: usize, word: &str| if count == 0 { String::new() } else { format!(", {count} {word}") };
     let attention = if blocked == 1 { "needs attention" } else { "need attention" };
-    let holds = counted(blocked, attention) + &counted(plan.sealed.holds.len() - blocked, "skipped");
+    let mut holds = counted(blocked, attention) + &counted(plan.sealed.holds.len() - blocked, "skipped");
+    if plan.not_selected > 0 {
+        let _ = write!(holds, ", {} not selected", plural(plan.not_selected, "change"));
+    }
     let admins = format!("Usable admins after: {}.", plan.usable_admins_after);
     let count = |kind: Kind, action: Action| {
         let of_kind = |change: &&Change| change.address.kind == kind && change.action == action;
@@ -229,9 +256,10 @@ pub(super) fn drift_verdict(plan: &OrganizationPlan) -> Verdict {
     Verdict {
         headline: if changes == 0 && blocked == 0 { "No drift" } else { "Drift" }.to_owned(),
         rest: format!(
-            ": {}, {} that need attention. Not in the file: {}, {} of them privileged.{leftovers}",
+            ": {}, {} that {} attention. Not in the file: {}, {} of them privileged.{leftovers}",
             plural(changes, "difference"),
             blocked,
+            if blocked == 1 { "needs" } else { "need" },
             unmanaged(true) + unmanaged(false),
             unmanaged(true),
         ),

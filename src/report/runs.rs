@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 
 use super::applied::{counted, final_state, not_done};
+use super::fields::in_words;
 use super::outcomes::{Applied, Outcomes};
 use super::style::called;
 use rolecall_engine::apply::{Report, Step};
 use rolecall_engine::ledger::{Event, Record};
-use rolecall_model::Outcome;
+use rolecall_model::{Change, Outcome, Warning};
 
 /// One run over one organisation.
 pub(super) struct Run {
@@ -17,6 +18,7 @@ pub(super) struct Run {
     pub succeeded: bool,
     /// The error that kept the run from sending anything, or anything more.
     pub error: Option<String>,
+    pub warnings: Vec<Warning>,
     /// Further facts about the run.
     pub notes: Vec<String>,
     pub rows: Vec<Row>,
@@ -55,8 +57,13 @@ fn of_applied(applied: &Applied) -> Run {
         verdict,
         succeeded: *exit == 0,
         error: error.clone(),
+        warnings: plan.iter().flat_map(|plan| &plan.warnings).cloned().collect(),
         notes: lifted.chain(stopped).chain(irreversible).collect(),
-        rows: report.iter().flat_map(|report: &Report| &report.steps).map(of_step).collect(),
+        rows: report
+            .iter()
+            .flat_map(|report: &Report| &report.steps)
+            .map(|step| of_step(step, plan.as_ref().and_then(|plan| plan.change(&step.address))))
+            .collect(),
     }
 }
 
@@ -65,8 +72,12 @@ fn capital(word: &str) -> String {
     letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
 }
 
-fn of_step(step: &Step) -> Row {
-    let what = if step.first_step { format!("{} (first step)", step.operation) } else { step.action.to_string() };
+fn of_step(step: &Step, change: Option<&Change>) -> Row {
+    let what = match change {
+        _ if step.first_step => format!("{} (first step)", step.operation),
+        Some(change) => in_words(change),
+        None => step.action.to_string(),
+    };
     Row { outcome: step.outcome, address: step.address.to_string(), what, message: step.message.clone() }
 }
 
@@ -85,6 +96,7 @@ pub(super) fn of_ledger(records: &[Record]) -> Vec<Run> {
                 verdict: "Ended without a last line".to_owned(),
                 succeeded: false,
                 error: None,
+                warnings: Vec::new(),
                 notes: vec![format!("run {run} of the plan {seal}")],
                 rows: Vec::new(),
             });
@@ -93,8 +105,7 @@ pub(super) fn of_ledger(records: &[Record]) -> Vec<Run> {
         let Some(last) = runs.last_mut() else { continue };
         match event {
             Event::Intent { mutation, operation, change, known: _, first_step } => {
-                let what =
-                    if *first_step { format!("{operation} (first step)") } else { change.action.to_string() };
+                let what = if *first_step { format!("{operation} (first step)") } else { in_words(change) };
                 let message = Some("the run ended before its answer was recorded".to_owned());
                 rows.insert(mutation, last.rows.len());
                 last.rows.push(Row {

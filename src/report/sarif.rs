@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::github::parts;
 use super::outline::name;
 use super::style::clean;
-use rolecall_model::{Finding, HoldClass, Plan};
+use rolecall_model::{Finding, HoldClass, Plan, Severity, Warning};
 
 const SCHEMA: &str = "https://json.schemastore.org/sarif-2.1.0.json";
 
@@ -29,20 +29,31 @@ pub(super) fn findings(findings: &[Finding]) -> String {
         rule: code.to_string(),
         help: format!("docs/findings.md#{code}"),
         level: severity.as_str(),
-        message: match hint {
-            Some(hint) => format!("{}. Hint: {}", clean(message), clean(hint)),
-            None => clean(message),
-        },
+        message: with_hint(message, hint.as_ref()),
         places: vec![(place.file.to_string(), place.line, place.column)],
     });
     document(&found.collect::<Vec<_>>())
 }
 
-/// Writes the guardrails that a plan breaks, at the places in the files that ask for the changes that break them, and
-/// what needs attention.
+fn with_hint(message: &str, hint: Option<&String>) -> String {
+    match hint {
+        Some(hint) => format!("{} Hint: {}", clean(message), clean(hint)),
+        None => clean(message),
+    }
+}
+
+/// Writes the warnings of a plan, and the guardrails that it breaks, at the places in the files that ask for the
+/// changes that break them, and what needs attention.
 pub(super) fn plan(plan: &Plan) -> String {
     let mut found = Vec::new();
     for organization in &plan.organizations {
+        found.extend(organization.warnings.iter().map(|Warning { code, place, message, hint }| Found {
+            rule: code.clone(),
+            help: format!("docs/findings.md#{code}"),
+            level: Severity::Warning.as_str(),
+            message: with_hint(message, hint.as_ref()),
+            places: parts(place).map(|(file, line, column)| (file.to_owned(), line, column)).into_iter().collect(),
+        }));
         for refusal in &organization.refusals {
             let places =
                 refusal.addresses.iter().filter_map(|address| organization.places.get(&address.to_string()));

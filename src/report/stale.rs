@@ -4,7 +4,8 @@ use std::fmt::Write as _;
 
 use similar::TextDiff;
 
-use super::fields::fields;
+use super::fields::in_words;
+use super::outline::reason;
 use super::style::{ADD, BOLD, REMOVE, clean, paint};
 use rolecall_model::{Change, Entity};
 use rolecall_plan::Stale;
@@ -14,16 +15,16 @@ pub fn stale(stale: &[Stale]) -> String {
     let mut text = String::new();
     for Stale { approved, now, held, depends_on } in stale {
         let _ = writeln!(text, "  {}", paint(BOLD, clean(&approved.address)));
-        let _ = writeln!(text, "    approved   {}", outline(approved));
+        let _ = writeln!(text, "    approved   {}", in_words(approved));
         let Some(now) = now else {
             let why = match held {
-                Some(hold) => format!("{}: {}", hold.class.as_str(), clean(&hold.reason)),
+                Some(hold) => format!("{}: {}", hold.class.as_str(), reason(hold)),
                 None => "live and the file are in sync, or the file no longer asks for it".to_owned(),
             };
             let _ = writeln!(text, "    now        no change: {why}");
             continue;
         };
-        let _ = writeln!(text, "    now        {}", outline(now));
+        let _ = writeln!(text, "    now        {}", in_words(now));
         if let Some(other) = depends_on {
             let _ = writeln!(
                 text,
@@ -46,17 +47,6 @@ pub fn stale(stale: &[Stale]) -> String {
         }
     }
     text
-}
-
-fn outline(change: &Change) -> String {
-    let fields: Vec<String> = fields(change)
-        .into_iter()
-        .map(|field| {
-            let before = field.before.map(|value| format!("{} -> ", clean(value))).unwrap_or_default();
-            format!("{} {before}{}", field.name, field.after.map(clean).unwrap_or_default())
-        })
-        .collect();
-    format!("{} ({})", change.action, fields.join("; "))
 }
 
 /// Writes a change as lines, so that two changes can be compared.

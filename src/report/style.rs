@@ -48,7 +48,7 @@ pub(super) fn called(provider: ProviderName, organization: &RemoteId) -> String 
 }
 
 /// Lists the first items, and counts the others.
-pub(super) fn first<T>(all: impl ExactSizeIterator<Item = T>, shown: usize, word: impl Fn(T) -> String) -> String {
+pub fn first<T>(all: impl ExactSizeIterator<Item = T>, shown: usize, word: impl Fn(T) -> String) -> String {
     let more = all.len().saturating_sub(shown);
     let list: Vec<String> = all.take(shown).map(word).collect();
     let more = if more > 0 { format!(" and {more} more") } else { String::new() };

@@ -7,7 +7,7 @@ use std::mem::discriminant;
 use super::fields::FieldChange;
 use super::guardrails::push_guardrails;
 use super::layout::{Layout, pad};
-use super::outline::{Note, Outline, Verdict, name, outline, to_do, verdict};
+use super::outline::{Note, Outline, Verdict, name, outline, reason, to_do, verdict};
 use super::style::{ADD, BOLD, CHANGE, DIM, REMOVE, WARN, called, clean, paint, plural};
 use rolecall_model::{Change, Completeness, Gap, Hold, HoldClass, OrganizationPlan, Plan, Unread};
 
@@ -111,13 +111,14 @@ pub(super) fn push_changes(text: &mut String, plan: &OrganizationPlan, changes: 
         return;
     }
     let group = |change: &Change| (change.address.kind, change.action);
-    let is_privileged = |change: &Change| plan.privileged.contains(&change.address);
+    let is_privileged = |change: &Change| plan.privileged.contains_key(&change.address);
     let shown = summarise(changes.iter().copied(), layout, |one, other| group(one) == group(other), is_privileged);
     let shown: Vec<(Outline, &Change, usize)> =
         shown.into_iter().map(|(change, alike)| (outline(change, plan), change, alike.len())).collect();
     let listed = || shown.iter().filter(|(_, _, alike)| *alike == 0).map(|(outline, _, _)| outline);
     let column = layout.column(listed().map(|outline| &*outline.address));
-    let verbs = listed().filter(|outline| !outline.notes.is_empty()).map(|outline| outline.verb.len());
+    let noted = listed().filter(|outline| !outline.notes.is_empty() || outline.privileged.is_some());
+    let verbs = noted.map(|outline| outline.verb.len());
     let verb_column = verbs.filter(|width| *width <= VERB_WIDTH).max().unwrap_or(0);
     for (outline, change, alike) in &shown {
         if *alike == 0 {
@@ -141,9 +142,10 @@ fn painted_sign(sign: &str) -> String {
 }
 
 fn push_change(text: &mut String, outline: &Outline, (column, verb_column): (usize, usize), layout: Layout) {
-    let Outline { sign, address, verb, notes, fields, place, .. } = outline;
+    let Outline { sign, address, verb, notes, fields, place, privileged, .. } = outline;
     let painted = |note: &Note| if note.warns { paint(WARN, &note.text) } else { note.text.clone() };
-    let notes: Vec<String> = notes.iter().map(painted).collect();
+    let privileged = privileged.map(|privilege| paint(WARN, privilege.as_str()));
+    let notes: Vec<String> = privileged.into_iter().chain(notes.iter().map(painted)).collect();
     let head = format!("  {} {}  ", painted_sign(sign), pad(address, column));
     let body =
         if notes.is_empty() { verb.clone() } else { format!("{}  {}", pad(verb, verb_column), notes.join("; ")) };
@@ -205,7 +207,7 @@ fn push_hold_list(text: &mut String, holds: &[&Hold], layout: Layout) {
             HoldClass::Waiting => paint(CHANGE, "waiting"),
             HoldClass::Ignored => paint(DIM, "ignored"),
         };
-        let (address, reason) = (clean(&hold.address), clean(&hold.reason));
+        let (address, reason) = (clean(&hold.address), reason(hold));
         let (subject, body) = if alike.is_empty() {
             (address, reason)
         } else {

@@ -241,7 +241,11 @@ fn the_old_key_of_a_delivered_one_is_still_to_do_and_a_scheduled_job_can_do_only
     assert_eq!(drift(&[]).code, 2);
     let applied = run(&["apply", "--leftovers", "--auto-approve"]);
     assert_eq!(applied.code, 0, "{}", applied.all());
-    assert!(applied.stdout.contains("1 key to disable, 2 skipped. 1 mutation, 0 mails."), "{}", applied.stdout);
+    assert!(
+        applied.stdout.contains("1 key to disable, 2 skipped, 1 change not selected. 1 mutation, 0 mails."),
+        "{}",
+        applied.stdout
+    );
     let said = drift(&[]);
     assert_eq!(said.code, 2, "{}", said.all());
     assert!(!said.stdout.contains("still to do"), "{}", said.stdout);

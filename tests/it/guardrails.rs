@@ -126,8 +126,9 @@ fn at_the_edge<P: Crowd>() {
                 let refused = if go > cap { vec!["max_removals"] } else { Vec::new() };
                 assert_eq!(guardrails_broken(&plan), refused, "{go} of {live}, {limit}: {:?}", plan.refusals);
                 for refusal in &plan.refusals {
+                    let users = if live == 1 { "user" } else { "users" };
                     let said = format!(
-                        "{go} of {live} users would lose access, or a part of it. One plan may do that to {cap} at most"
+                        "{go} of {live} {users} would lose access, or a part of it. One plan may do that to {cap} at most"
                     );
                     assert!(refusal.message.starts_with(&said), "{}", refusal.message);
                     assert_eq!(refusal.addresses.len(), go);

@@ -36,6 +36,7 @@ mod rapidapi_sandbox;
 mod reports;
 mod scenarios;
 mod schemas;
+mod shown_changes;
 #[path = "../support/mod.rs"]
 mod support;
 mod trust;

@@ -206,7 +206,7 @@ impl CallError {
                 "Check that `endpoint` is the address of the GraphQL API, with its path."
             }
             Self::GraphQl(errors) if !errors.is_refusal() => {
-                "The platform had an internal error. Run `rolecall drift` to see whether the change was made."
+                "The platform had an internal error. Try again later. `rolecall drift` shows whether a change was made."
             }
             Self::Refused(_) | Self::BatchRefused | Self::GraphQl(_) => {
                 "The platform's message says why. Run `rolecall drift` to see the current state."

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::Place;
 
@@ -250,5 +250,23 @@ impl Finding {
 
     pub fn is_error(&self) -> bool {
         self.severity == Severity::Error
+    }
+}
+
+/// A finding of severity warning, as plans and reports contain it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+pub struct Warning {
+    /// The kind of the finding. `docs/findings.md` explains each code.
+    pub code: String,
+    /// The place in the file, as file:line:column.
+    pub place: String,
+    pub message: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hint: Option<String>,
+}
+
+impl From<&Finding> for Warning {
+    fn from(Finding { code, place, message, hint, .. }: &Finding) -> Self {
+        Self { code: code.to_string(), place: place.to_string(), message: message.clone(), hint: hint.clone() }
     }
 }

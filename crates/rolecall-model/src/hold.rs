@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Address, Finding, RemoteId, RoleName, TeamName};
+use super::{Address, Change, Finding, RemoteId, RoleName, TeamName};
 
 /// A difference that rolecall sees and doesn't change, and the reason.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -109,8 +109,11 @@ pub enum HoldReason {
     /// rolecall may sign in with this key.
     #[serde(alias = "perhaps-own-access")]
     MaybeOwnAccess,
-    /// The guardrail `protected` names the entity.
-    Protected,
+    /// The guardrail `protected` names the entity. `change` is the change that it stops.
+    Protected {
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        change: Option<Box<Change>>,
+    },
     /// No mutation makes this change.
     #[serde(alias = "no-call")]
     NoMutation,
@@ -291,7 +294,7 @@ impl HoldReason {
             | Self::WouldLose { .. }
             | Self::OwnAccess
             | Self::MaybeOwnAccess
-            | Self::Protected
+            | Self::Protected { .. }
             | Self::ManualStep { .. }
             | Self::NoMutation
             | Self::Unplannable { .. }

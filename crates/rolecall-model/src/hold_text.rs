@@ -154,7 +154,7 @@ impl fmt::Display for HoldReason {
             Self::MaybeOwnAccess => f.write_str(
                 "rolecall may sign in with this key, and its credential doesn't show which key it is. If the file can have `own`, name rolecall's own key there.",
             ),
-            Self::Protected => {
+            Self::Protected { .. } => {
                 f.write_str("The file's guardrails protect this entity, so rolecall doesn't change it.")
             }
             Self::ManualStep { field, live, desired, step } => {

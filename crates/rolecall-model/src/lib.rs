@@ -37,7 +37,7 @@ pub use facts::{
     DisableAnswer, Facts, HeldChange, Invitation, InvitationState, KnownMember, LostMint, MintedKey, NotTaken,
     SentChange, SentDisable,
 };
-pub use finding::{Code, Finding, Severity};
+pub use finding::{Code, Finding, Severity, Warning};
 pub use guardrails::{Exception, Guardrail, Guardrails, Limit, Pattern, Removals};
 pub use hold::{Hold, HoldClass, HoldReason, Known};
 pub use inventory::{App, AppKey, Inventory};
@@ -52,7 +52,8 @@ pub use name::{
 pub use outcome::Outcome;
 pub use place::{Place, Placed, Span};
 pub use plan::{
-    FORMAT_VERSION, Identity, OrganizationPlan, Override, Plan, Refusal, SANDBOX_HOST, Sealed, Site, Unread,
+    FORMAT_VERSION, Identity, OrganizationPlan, Override, Plan, Privilege, Refusal, SANDBOX_HOST, Sealed, Site,
+    Unread,
 };
 pub use resources::{ProjectReach, Reach, Resources, TargetReach};
 pub use rules::{

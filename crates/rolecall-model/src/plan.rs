@@ -1,13 +1,15 @@
 //! The [`Plan`]: all changes that rolecall would make. People read and approve it, and `apply` sends it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt;
 
 use jiff::civil::Date;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Address, Change, Completeness, Gap, Guardrail, Hold, Inventory, Mutation, ProviderName, RemoteId};
+use super::{
+    Address, Change, Completeness, Gap, Guardrail, Hold, Inventory, Mutation, ProviderName, RemoteId, Warning,
+};
 
 /// The version of the plan file. A minor version only adds fields. rolecall refuses plans of another major
 /// version.
@@ -50,9 +52,15 @@ pub struct OrganizationPlan {
     /// Guardrails that the plan breaks, and that an exception in the file overrides.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub overrides: Vec<Override>,
-    /// The addresses of changes that create, remove or change an admin, a privileged role or a privileged key.
-    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
-    pub privileged: BTreeSet<Address>,
+    /// The changes that give or take privileged access, or change somebody who has it, by address.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub privileged: BTreeMap<Address, Privilege>,
+    /// Problems in the file that don't keep the plan from being applied.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<Warning>,
+    /// The number of changes that `--target` and `--exclude` leave out.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub not_selected: usize,
     /// The place in the files that asks for each change, as file:line:column, by address.
     pub places: BTreeMap<String, String>,
     /// The number of usable admins after the plan.
@@ -62,6 +70,34 @@ pub struct OrganizationPlan {
     /// Things that rolecall doesn't manage. Only drift reports contain them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub inventory: Option<Inventory>,
+}
+
+/// The effect of a change on privileged access: access with which a user or a key can give access to others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Privilege {
+    /// The change gives privileged access.
+    Gains,
+    /// The change takes privileged access.
+    Loses,
+    /// Privileged access stays, or the change is of the organisation itself.
+    Keeps,
+}
+
+impl Privilege {
+    /// Returns the words of a report.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Gains => "gains privilege",
+            Self::Loses => "loses privilege",
+            Self::Keeps => "privileged",
+        }
+    }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands out a reference")]
+fn is_zero(number: &usize) -> bool {
+    *number == 0
 }
 
 /// The approved part of a plan. It is the same, byte for byte, whenever the live and the desired state are the
@@ -103,6 +139,9 @@ pub struct Refusal {
     pub message: String,
     /// The changes that break the guardrail.
     pub addresses: Vec<Address>,
+    /// True if an exception in the file can override this refusal.
+    #[serde(default)]
+    pub overridable: bool,
 }
 
 /// A guardrail that a plan breaks, and that an exception in the file overrides.
@@ -115,6 +154,13 @@ pub struct Override {
     /// The last day on which the exception applies, in UTC.
     pub until: Date,
     pub reason: String,
+}
+
+impl Refusal {
+    pub fn new(guardrail: Guardrail, message: impl Into<String>, addresses: Vec<Address>) -> Self {
+        let overridable = Guardrail::OVERRIDABLE.contains(&guardrail);
+        Self { guardrail, message: message.into(), addresses, overridable }
+    }
 }
 
 impl Plan {

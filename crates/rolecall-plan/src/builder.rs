@@ -213,7 +213,7 @@ impl<'a> PlanBuilder<'a> {
     /// Returns why a change must be held, or `None` if it can be made.
     pub fn hold_reason(&self, change: &Change) -> Option<HoldReason> {
         if !self.protected_among(std::iter::once(change.address.clone())).is_empty() {
-            return Some(HoldReason::Protected);
+            return Some(HoldReason::Protected { change: Some(Box::new(change.clone())) });
         }
         if let Some(reason) = self.own_access_hold(change) {
             return Some(reason);

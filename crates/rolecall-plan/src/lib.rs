@@ -44,7 +44,7 @@ use builder::PlanBuilder;
 use role_names::Resolved;
 use rolecall_model::{
     Address, Code, Completeness, Desired, Email, Facts, Finding, Gap, HoldReason, Identity, Kind, Live,
-    OrganizationPlan, Permission, RemoteId, RoleName, Rules, Scope, Sealed, Site, UnreadableRow,
+    OrganizationPlan, Permission, RemoteId, RoleName, Rules, Scope, Sealed, Site, UnreadableRow, Warning,
 };
 use roles::PlannedRoles;
 
@@ -186,6 +186,8 @@ pub fn plan(input: &PlanInput<'_>) -> Result<Planned, Vec<Finding>> {
         refusals,
         overrides,
         privileged,
+        warnings: findings.iter().filter(|finding| !finding.is_error()).map(Warning::from).collect(),
+        not_selected: 0,
         places: builder.places,
         usable_admins_after: admins.after,
         requests: live.requests,

@@ -1,22 +1,59 @@
 //! Finds the privileged changes, which a reviewer should look at first.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use super::PlanInput;
 use super::keys::is_privileged;
 use super::roles::PlannedRoles;
-use rolecall_model::{Address, Change, Entity};
+use rolecall_model::{Action, Address, Change, Entity, Privilege, Seen};
 
-/// Returns the changes of users, roles and keys that can administrate before or after the change. A change of the
-/// organisation is always one of them.
-pub(super) fn among(input: &PlanInput<'_>, changes: &[Change], planned_roles: &PlannedRoles) -> BTreeSet<Address> {
-    let is_privileged = |entity: &Entity| match entity {
+/// Returns the changes that give or take privileged access, or change somebody who has it.
+pub(super) fn among(
+    input: &PlanInput<'_>,
+    changes: &[Change],
+    planned_roles: &PlannedRoles,
+) -> BTreeMap<Address, Privilege> {
+    let named = |change: &Change| Some((change.address.clone(), privilege(input, change, planned_roles)?));
+    changes.iter().filter_map(named).collect()
+}
+
+/// Returns the effect of a change on privileged access. The roles of the old value count as they are before the
+/// plan, and those of the new value as they are after it: a user who moves into a role that the same plan creates
+/// had nothing of it before.
+fn privilege(input: &PlanInput<'_>, change: &Change, planned_roles: &PlannedRoles) -> Option<Privilege> {
+    // An invitation that is sent again gives its access anew.
+    let before = change.before.as_ref().filter(|_| change.action != Action::Invite);
+    let after = change.after.as_ref();
+    let had = before.is_some_and(|entity| match entity {
+        Entity::User(user) => planned_roles.is_privileged_before(input, &user.roles),
+        other => can_give_access(input, other),
+    });
+    let has = after.is_some_and(|entity| match entity {
+        Entity::User(user) => planned_roles.is_privileged_after(input, &user.roles),
+        other => can_give_access(input, other),
+    });
+    match (had && before.is_some_and(works), has && after.is_some_and(works)) {
+        (false, true) => Some(Privilege::Gains),
+        (true, false) => Some(Privilege::Loses),
+        (true, true) => Some(Privilege::Keeps),
+        (false, false) => (had || has).then_some(Privilege::Keeps),
+    }
+}
+
+fn can_give_access(input: &PlanInput<'_>, entity: &Entity) -> bool {
+    match entity {
         Entity::Organization(_) => true,
-        Entity::Team(_) => false,
+        Entity::Team(_) | Entity::User(_) => false,
         Entity::Role(role) => input.rules.is_privileged(&role.permissions),
-        Entity::User(user) => input.is_admin(&user.roles) || planned_roles.is_privileged(input, &user.roles),
         Entity::Key(key) => is_privileged(input, key),
-    };
-    let is_privileged_change = |change: &&Change| change.before.iter().chain(&change.after).any(is_privileged);
-    changes.iter().filter(is_privileged_change).map(|change| change.address.clone()).collect()
+    }
+}
+
+/// Returns whether the access of an entity can be used.
+fn works(entity: &Entity) -> bool {
+    match entity {
+        Entity::User(user) => user.enabled != Seen::Known(false) && !user.outside,
+        Entity::Key(key) => key.enabled,
+        Entity::Organization(_) | Entity::Team(_) | Entity::Role(_) => true,
+    }
 }

@@ -92,14 +92,31 @@ impl PlannedRoles {
     /// Returns whether a user with these roles can give access to themselves or to others, before or after the
     /// plan.
     pub fn is_privileged(&self, input: &PlanInput<'_>, names: &BTreeSet<RoleName>) -> bool {
-        let may = |allowed: Option<BTreeSet<Permission>>| match allowed {
+        self.is_privileged_before(input, names) || self.is_privileged_after(input, names)
+    }
+
+    /// Returns whether these roles give privileged access before the plan.
+    pub fn is_privileged_before(&self, input: &PlanInput<'_>, names: &BTreeSet<RoleName>) -> bool {
+        self.gives_privilege(input, names, self.allowed_before(names))
+    }
+
+    /// Returns whether these roles give privileged access after the plan.
+    pub fn is_privileged_after(&self, input: &PlanInput<'_>, names: &BTreeSet<RoleName>) -> bool {
+        self.gives_privilege(input, names, self.allowed_after(names))
+    }
+
+    fn gives_privilege(
+        &self,
+        input: &PlanInput<'_>,
+        names: &BTreeSet<RoleName>,
+        allowed: Option<BTreeSet<Permission>>,
+    ) -> bool {
+        let allows = match allowed {
             Some(allowed) => input.rules.is_privileged(&allowed),
             // The role isn't listed. Where roles are listed, assume the worst.
             None => self.has_role_list,
         };
-        input.rules.gives_access(input.live, names)
-            || may(self.allowed_before(names))
-            || may(self.allowed_after(names))
+        allows || input.is_admin(names) || input.rules.gives_access(input.live, names)
     }
 
     /// Returns the names of the roles that can be given.

@@ -26,7 +26,15 @@ pub(super) fn code(text: impl Display) -> String {
         return format!("`{text}`");
     }
     let plain = |c: char| c.is_alphanumeric() || c == ' ' || !c.is_ascii();
-    let safe: String = text.chars().map(|c| if plain(c) { c.to_string() } else { entity(c) }).collect();
+    let safe: String = text
+        .chars()
+        .map(|c| match c {
+            // An address would become a link: renderers look for addresses in the text between two tags.
+            '@' => "<code>&#64;</code>".to_owned(),
+            c if plain(c) => c.to_string(),
+            c => entity(c),
+        })
+        .collect();
     format!("<code>{safe}</code>")
 }
 

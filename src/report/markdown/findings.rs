@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use super::LONGEST;
 use super::escape::{code, prose};
+use crate::report::findings::listed;
 use crate::report::style::plural;
 use rolecall_config::Source;
 use rolecall_model::Finding;
@@ -20,14 +21,18 @@ pub(in crate::report) fn findings(findings: &[Finding], sources: &[&Source]) -> 
     if !findings.is_empty() {
         text.push_str("\n|  | where | finding | what to do |\n|---|---|---|---|\n");
     }
-    for (index, Finding { code: word, severity, place, message, hint, .. }) in findings.iter().enumerate() {
+    let (shown, more) = listed(findings);
+    for (index, Finding { code: word, severity, place, message, hint, .. }) in shown.iter().enumerate() {
         let hint = hint.as_ref().map(prose).unwrap_or_default();
         let row = format!("| {} | {} | `{word}`: {} | {hint} |\n", severity.as_str(), code(place), prose(message));
-        if text.len() + row.len() > LONGEST {
+        if text.len() + row.len() > LONGEST - 400 {
             let _ = writeln!(text, "\n_{} more are not shown: the comment is full_", findings.len() - index);
-            break;
+            return text;
         }
         text.push_str(&row);
+    }
+    for more in more.iter().take(10) {
+        let _ = writeln!(text, "\n`{}`: {}", more.code, prose(more));
     }
     text
 }

@@ -8,11 +8,11 @@ use std::fmt::Write as _;
 
 use super::fields::FieldChange;
 use super::guardrails::exception;
-use super::outline::{Outline, Verdict, drift_verdict, mails, outlines, verdict};
+use super::outline::{Outline, Verdict, drift_verdict, mails, outlines, reason, verdict};
 use super::style::{first, plural};
 use escape::{code, prose};
 pub(super) use findings::findings;
-use rolecall_model::{Completeness, Hold, HoldClass, OrganizationPlan, Override, Plan, Refusal, Unread};
+use rolecall_model::{Completeness, HoldClass, OrganizationPlan, Override, Plan, Refusal, Unread, Warning};
 pub(super) use runs::runs;
 
 /// The kind of report that a plan is written as.
@@ -54,10 +54,23 @@ pub(super) fn plan(plan: &Plan, reading: Reading) -> String {
     for detail in DETAIL_LEVELS {
         text = document(plan, reading, *detail);
         if text.len() <= LONGEST {
-            break;
+            return text;
         }
     }
-    text
+    cut(&text, LONGEST)
+}
+
+/// Cuts a comment that is still too long: the head is kept, and the lines that are left out are counted.
+fn cut(text: &str, longest: usize) -> String {
+    let (mut kept, mut lines) = (0, text.lines());
+    for line in lines.by_ref() {
+        if kept + line.len() + 1 > longest.saturating_sub(200) {
+            let more = lines.count() + 1;
+            return format!("{}\n_{} not shown: the comment is full._\n", &text[..kept], plural(more, "line"));
+        }
+        kept += line.len() + 1;
+    }
+    text.to_owned()
 }
 
 fn document(plan: &Plan, reading: Reading, detail: DetailLevel) -> String {
@@ -93,6 +106,7 @@ fn push_organization(text: &mut String, plan: &OrganizationPlan, reading: Readin
     let _ = writeln!(text, "### {} on {}\n", code(name), code(&identity.site));
     let _ = writeln!(text, "**{refused}{}**{}\n", prose(headline), prose(rest));
     push_guardrails(text, plan, detail);
+    push_warnings(text, &plan.warnings, detail);
     push_changes(text, plan, detail);
     push_mails(text, plan, detail);
     push_holds(text, plan, detail);
@@ -100,7 +114,7 @@ fn push_organization(text: &mut String, plan: &OrganizationPlan, reading: Readin
 }
 
 fn push_guardrails(text: &mut String, plan: &OrganizationPlan, detail: DetailLevel) {
-    for Refusal { guardrail, message, addresses } in &plan.refusals {
+    for Refusal { guardrail, message, addresses, overridable: _ } in &plan.refusals {
         let _ = writeln!(text, "> [!CAUTION]\n> **{guardrail}**: {}", prose(message));
         let shown = addresses.len().min(detail.rows.min(20));
         if shown > 0 {
@@ -126,6 +140,29 @@ fn push_guardrails(text: &mut String, plan: &OrganizationPlan, detail: DetailLev
     }
 }
 
+/// Writes the warnings of the file and of the plan.
+fn push_warnings(text: &mut String, warnings: &[Warning], detail: DetailLevel) {
+    if warnings.is_empty() {
+        return;
+    }
+    let _ = writeln!(text, "> [!WARNING]\n> {}\n>", plural(warnings.len(), "warning"));
+    let shown = detail.rows.min(20);
+    for warning in warnings.iter().take(shown) {
+        let _ = writeln!(text, "> - {}", warning_line(warning));
+    }
+    let more = warnings.len().saturating_sub(shown);
+    if more > 0 {
+        let _ = writeln!(text, "> - _{more} more are not shown_");
+    }
+    text.push('\n');
+}
+
+/// Returns a warning with its place, its code and its hint.
+pub(super) fn warning_line(Warning { code: kind, place, message, hint }: &Warning) -> String {
+    let hint = hint.as_ref().map(|hint| format!(" {}", prose(hint))).unwrap_or_default();
+    format!("{} {}: {}{hint}", code(place), code(kind), prose(message))
+}
+
 fn push_changes(text: &mut String, plan: &OrganizationPlan, detail: DetailLevel) {
     let changes = outlines(plan);
     if changes.is_empty() {
@@ -136,7 +173,7 @@ fn push_changes(text: &mut String, plan: &OrganizationPlan, detail: DetailLevel)
         text.push_str("|  | change | action | notes |\n|---|---|---|---|\n");
     }
     for Outline { sign, address, verb, notes, privileged, .. } in shown {
-        let privileged = if *privileged { "**privileged** " } else { "" };
+        let privileged = privileged.map(|privilege| format!("**{}** ", privilege.as_str())).unwrap_or_default();
         let notes: Vec<String> = notes
             .iter()
             .map(|note| if note.warns { format!("**{}**", prose(&note.text)) } else { prose(&note.text) })
@@ -212,8 +249,8 @@ fn push_holds(text: &mut String, plan: &OrganizationPlan, detail: DetailLevel) {
         "<details{open}><summary>needs attention: {blocked}; skipped: {}</summary>\n",
         holds.len().saturating_sub(blocked)
     );
-    for Hold { address, class, reason } in holds.iter().take(detail.holds) {
-        let _ = writeln!(text, "- {} {}: {}", code(address), class.as_str(), prose(reason));
+    for hold in holds.iter().take(detail.holds) {
+        let _ = writeln!(text, "- {} {}: {}", code(&hold.address), hold.class.as_str(), prose(reason(hold)));
     }
     let more = holds.len().saturating_sub(detail.holds);
     if more > 0 {

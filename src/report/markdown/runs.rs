@@ -2,8 +2,8 @@
 
 use std::fmt::Write as _;
 
-use super::LONGEST;
 use super::escape::{code, prose};
+use super::{LONGEST, warning_line};
 use crate::report::runs::{Row, Run};
 use rolecall_model::Outcome;
 
@@ -12,8 +12,9 @@ pub(in crate::report) fn runs(runs: &[Run]) -> String {
     let mut parts: Vec<String> = Vec::new();
     let mut length = 0;
     for run in runs.iter().rev() {
-        let text = write_run(run, LONGEST - 200);
-        if length + text.len() > LONGEST - 200 {
+        // The last run is always written, and cut if need be. Room is kept for the lines that count what is missing.
+        let text = write_run(run, LONGEST - 400);
+        if !parts.is_empty() && length + text.len() > LONGEST - 200 {
             break;
         }
         length += text.len();
@@ -30,13 +31,15 @@ pub(in crate::report) fn runs(runs: &[Run]) -> String {
 }
 
 /// Writes one run. Mutations that are not done come first, so that they are not the ones left out.
-fn write_run(Run { name, verdict, error, notes, rows, .. }: &Run, longest: usize) -> String {
+fn write_run(Run { name, verdict, error, warnings, notes, rows, .. }: &Run, longest: usize) -> String {
     let mut text = format!("### {}\n\n**{}**\n\n", code(name), prose(verdict));
     if let Some(error) = error {
         let _ = writeln!(text, "> [!CAUTION]\n> {}\n", prose(error));
     }
+    let warned = warnings.iter().map(|warning| format!("warning: {}", warning_line(warning)));
+    let notes: Vec<String> = warned.chain(notes.iter().map(prose)).collect();
     for note in notes.iter().take(20) {
-        let _ = writeln!(text, "- {}", prose(note));
+        let _ = writeln!(text, "- {note}");
     }
     if notes.len() > 20 {
         let _ = writeln!(text, "- _and {} more_", notes.len() - 20);

@@ -35,7 +35,7 @@ fn a_pull_request_is_planned_in_one_comment_and_on_merge_just_that_is_applied() 
 
     let applied = team.merge(&pull);
     applied.is("apply", Ended::Success);
-    assert!(applied.log.contains("| done | `user/yann@acme.example` | invite |"), "{}", applied.log);
+    assert!(applied.log.contains("| done | `user/yann@acme.example` | invite ("), "{}", applied.log);
     assert_eq!(team.changes_left(), Vec::<String>::new());
     assert!(team.ledger().unwrap().contains("yann@acme.example"), "so that nobody is invited twice");
 }
@@ -77,7 +77,7 @@ fn two_merges_in_one_push_are_both_applied() {
     applied.is("apply", Ended::Success);
     for user in ["zoe", "yann"] {
         assert!(
-            applied.log.contains(&format!("| done | `user/{user}@acme.example` | invite |")),
+            applied.log.contains(&format!("| done | `user/{user}@acme.example` | invite (")),
             "{}",
             applied.log
         );

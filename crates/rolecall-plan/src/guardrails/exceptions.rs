@@ -47,6 +47,7 @@ pub(in super::super) fn apply_exceptions(
             })
             .collect();
         refusal.message.push_str(&reasons.concat());
+        refusal.overridable &= !too_few && !stricter;
         refused.push(refusal);
     }
     (refused, overrides)

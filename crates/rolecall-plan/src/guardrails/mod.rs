@@ -46,11 +46,11 @@ fn unproven_organization(input: &PlanInput<'_>, changes: &[Change]) -> Option<Re
     if invites.is_empty() || desired.users.iter().any(is_member) {
         return None;
     }
-    Some(Refusal {
-        guardrail: Guardrail::Organization,
-        message: "This may be the wrong organisation: none of the listed users is an active member, and the platform's answers don't name the organisation. List a user who is a member, or name the credential's owner as `own: { user: … }`.".to_owned(),
-        addresses: invites,
-    })
+    Some(Refusal::new(
+        Guardrail::Organization,
+        "This may be the wrong organisation: none of the listed users is an active member, and the platform's answers don't name the organisation. List a user who is a member, or name the credential's owner as `own: { user: … }`.".to_owned(),
+        invites,
+    ))
 }
 
 fn min_admins(input: &PlanInput<'_>, admins: &Admins) -> Option<Refusal> {
@@ -68,9 +68,9 @@ fn min_admins(input: &PlanInput<'_>, admins: &Admins) -> Option<Refusal> {
     } else {
         ""
     };
-    Some(Refusal {
-        guardrail: Guardrail::MinAdmins,
-        message: format!(
+    Some(Refusal::new(
+        Guardrail::MinAdmins,
+        format!(
             "{} usable {} would be left, and the file requires at least {required}. {}{uncertain}{own}",
             admins.after,
             if admins.after == 1 { "admin" } else { "admins" },
@@ -80,8 +80,8 @@ fn min_admins(input: &PlanInput<'_>, admins: &Admins) -> Option<Refusal> {
                 "An admin doesn't count if the file says that they are disabled or absent, or if they wait for an invitation that rolecall sent. If such a user has accepted, lower `min_admins` for this change."
             },
         ),
-        addresses: admins.lost.iter().cloned().collect(),
-    })
+        admins.lost.iter().cloned().collect(),
+    ))
 }
 
 /// Refuses every loss of access while the admins are unknown, because any user may be the last admin.
@@ -97,10 +97,9 @@ fn admins_unknown(input: &PlanInput<'_>, changes: &[Change]) -> Option<Refusal> 
         before.is_some_and(|before| !after.is_some_and(|after| keeps(before, after)))
     };
     let addresses: Vec<Address> = changes.iter().filter(loses).map(|change| change.address.clone()).collect();
-    (!addresses.is_empty()).then(|| Refusal {
-        guardrail: Guardrail::MinAdmins,
-        message: format!("It isn't known how many admins would be left: {}.", why.trim_end_matches('.')),
-        addresses,
+    (!addresses.is_empty()).then(|| {
+        let message = format!("It isn't known how many admins would be left: {}.", why.trim_end_matches('.'));
+        Refusal::new(Guardrail::MinAdmins, message, addresses)
     })
 }
 
@@ -159,5 +158,5 @@ fn wrong_credential(input: &PlanInput<'_>, changes: &[Change], kind: Kind) -> Op
             "None of the listed {what} ({listed}) exists. This looks like the wrong credential or the wrong file."
         )
     };
-    Some(Refusal { guardrail: Guardrail::Manage, message, addresses: removed })
+    Some(Refusal::new(Guardrail::Manage, message, removed))
 }

@@ -23,15 +23,14 @@ pub(super) fn too_many_removals<'a>(
         };
         let live = live_count(input, *kind);
         let (limit, most) = input.desired.guardrails.max_removals.for_collection(*kind, live);
-        let what = format!("{}s", kind.as_str());
-        (removed.len() > most).then(|| Refusal {
-            guardrail: Guardrail::MaxRemovals,
-            message: format!(
+        let what = if live == 1 { kind.as_str().to_owned() } else { format!("{}s", kind.as_str()) };
+        (removed.len() > most).then(|| {
+            let message = format!(
                 "{} of {live} {what} would {}. One plan may do that to {most} at most (`max_removals: {limit}`).",
                 removed.len(),
                 if *kind == Kind::User { "lose access, or a part of it" } else { "be removed" },
-            ),
-            addresses: removed.into_iter().collect(),
+            );
+            Refusal::new(Guardrail::MaxRemovals, message, removed.into_iter().collect())
         })
     })
 }

@@ -51,6 +51,7 @@ pub(super) fn plan_present(
     }
     hold_unchangeable(input, desired, user, builder);
     if desired.roles.is_none()
+        && desired.enabled != Some(false)
         && user.account_status != AccountStatus::Owner
         && !input.is_own_user(&user.email, &user.id)
         && planned_roles.is_privileged(input, &user.roles)
