@@ -840,7 +840,7 @@ fn a_user_who_turns_out_to_be_externally_managed_is_not_done_and_is_not_asked_fo
     assert!(
         holds(&second)
             .iter()
-            .any(|hold| hold.starts_with("user/u0@x.example ignored: Another system provisions this user"))
+            .any(|hold| hold.starts_with("user/u0@x.example blocked: Another system provisions this user"))
     );
     // With `--assert` it is tried again. It succeeds once the other system no longer provisions the user.
     rig.world().members[1].provisioned = false;

@@ -1,8 +1,8 @@
 //! Stories of a RapidAPI hub that leaves something out or contradicts itself: nothing may depend on that.
 
 use crate::support::rapidapi::{
-    NOBODY, Rig, acme, asserted, converged, effects, findings, held, is_member, member, operations, outcomes,
-    rig_of, team, teams_of, user, with_teams, world,
+    NOBODY, Rig, acme, asserted, converged, effects, findings, held, invitation, is_member, member, operations,
+    outcomes, planned, rig_of, team, teams_of, user, with_teams, world,
 };
 use crate::support::rig::{Fate, addresses};
 use rolecall_model::{Code, Outcome};
@@ -243,6 +243,37 @@ fn nobody_is_left_without_a_team_for_a_call_that_failed() {
     assert_eq!(teams_of(&rig.world(), "sam@acme.example"), ["Data"], "{report:#?}");
     // The change isn't complete, and isn't reported as complete.
     assert!(report.steps.iter().all(|step| step.first_step), "{report:#?}");
+}
+
+/// A team isn't deleted before the members who move to another one are there.
+#[test]
+fn a_team_stays_while_a_member_can_not_move_to_another_one() {
+    let mut world = with_teams(&["Payments", "Data"]);
+    member(&mut world, "sam@acme.example", false, &[("Payments", "team-viewer")]);
+    let body = "teams: [{ name: Payments, absent: true }]\nusers: [{ email: sam@acme.example, teams: [Data] }]";
+    let mut rig = Rig::new(world, body);
+    rig.wire
+        .set_fates(&[Fate::Ignored(200, r#"{"errors":[{"message":"no seats"}],"data":{"addUserToTeams":null}}"#)]);
+    let report = rig.apply();
+    assert_eq!(
+        outcomes(&report),
+        [("addUserToTeams", Outcome::Failed), ("deleteTeam", Outcome::Skipped)],
+        "{report:#?}"
+    );
+    assert_eq!(teams_of(&rig.world(), "sam@acme.example"), ["Payments"]);
+    assert!(converged(&rig.apply()));
+    assert_eq!(teams_of(&rig.world(), "sam@acme.example"), ["Data"]);
+
+    // The same for somebody who was invited to it.
+    let mut world = with_teams(&["Payments", "Data"]);
+    invitation(&mut world, "new@acme.example", "Developer", &["Payments"]);
+    let body = "teams: [{ name: Payments, absent: true }]\nusers: [{ email: new@acme.example, roles: [Developer], teams: [Data] }]";
+    let plan = planned(world, body);
+    let operations: Vec<&str> = plan.sealed.mutations.iter().map(|mutation| &*mutation.operation).collect();
+    assert_eq!(operations.last(), Some(&"deleteTeam"), "{operations:?}");
+    let (deletion, others) = plan.sealed.mutations.split_last().unwrap();
+    let invite = others.iter().find(|mutation| mutation.operation == "createUserInvites").unwrap();
+    assert!(deletion.after.contains(&invite.id), "{deletion:#?}");
 }
 
 #[test]

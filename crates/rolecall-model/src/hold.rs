@@ -267,8 +267,7 @@ impl HoldReason {
             | Self::KeysUnsupported { .. }
             | Self::UnreadableRow { covered: false, .. }
             | Self::InvitationExpired { wanted: false, .. }
-            | Self::MemberInvited { harmless: true, .. }
-            | Self::ExternallyManaged { must_be_removed: false } => HoldClass::Ignored,
+            | Self::MemberInvited { harmless: true, .. } => HoldClass::Ignored,
             Self::InvitationPending { .. }
             | Self::InvitedWithoutAccess { .. }
             | Self::RolesFollow { .. }
@@ -301,7 +300,7 @@ impl HoldReason {
             | Self::Unreadable { .. }
             | Self::UnreadableRow { covered: true, .. }
             | Self::Owner { must_be_removed: true }
-            | Self::ExternallyManaged { must_be_removed: true }
+            | Self::ExternallyManaged { .. }
             | Self::NoLongerMember { .. }
             | Self::WasMember { .. }
             | Self::Renamed { .. }

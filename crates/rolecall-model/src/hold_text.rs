@@ -182,7 +182,7 @@ impl fmt::Display for HoldReason {
                 "The user must be removed, but is the owner, and the API can't remove an owner. Transfer the ownership in the web app first.",
             ),
             Self::ExternallyManaged { must_be_removed: false } => f.write_str(
-                "Another system provisions this user (SCIM), and only that system can change them. Use `--assert` to try again.",
+                "Another system provisions this user (SCIM), and only that system can change them. Change them there, or write in the file what they have. Use `--assert` to try again.",
             ),
             Self::ExternallyManaged { must_be_removed: true } => f.write_str(
                 "The user must be removed, but another system provisions them (SCIM), and only that system can change them. Deactivate them in the identity provider.",

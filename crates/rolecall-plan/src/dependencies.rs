@@ -15,7 +15,7 @@ use super::PlanInput;
 use super::admins::Admins;
 use super::order::Node;
 use super::role_moves::RoleMove;
-use rolecall_model::{Action, Address, Cause, Email, Entity, RoleName, Stage};
+use rolecall_model::{Action, Address, Cause, Change, Effect, Email, Entity, Kind, RoleName, Stage};
 
 /// Adds the dependencies on created entities: a mutation that contains the id of an entity needs its creation.
 pub(super) fn id_dependencies(nodes: &mut [Node<'_>]) {
@@ -65,6 +65,28 @@ pub(super) fn key_dependencies(nodes: &mut [Node<'_>]) {
         let successors: Vec<usize> =
             new_keys.iter().filter(|(_, name)| replaces(name)).map(|(index, _)| *index).collect();
         node.after.extend(successors);
+    }
+}
+
+/// Makes the deletion of a team wait for the members who move to another one, and for the invitations that do.
+///
+/// For example, Jane moves from the team Payments to Search, and Payments is deleted. If she can't be added to Search,
+/// Payments stays, with everything that is in it.
+pub(super) fn team_dependencies(nodes: &mut [Node<'_>]) {
+    let mut joining: BTreeMap<&Address, Vec<usize>> = BTreeMap::new();
+    for (index, node) in nodes.iter().enumerate() {
+        let teams = |entity: &'_ Option<Entity>| entity.as_ref().and_then(Entity::user)?.teams.clone();
+        let before = teams(&node.change.before).unwrap_or_default();
+        if teams(&node.change.after).unwrap_or_default().keys().any(|team| !before.contains_key(team)) {
+            joining.entry(&node.change.address).or_default().push(index);
+        }
+    }
+    let is_team = |change: &Change| change.address.kind == Kind::Team && change.action == Action::Delete;
+    for node in nodes.iter_mut().filter(|node| is_team(node.change)) {
+        for effect in &node.change.effects {
+            let Effect::Affects { holders } = effect else { continue };
+            node.after.extend(holders.iter().filter_map(|holder| joining.get(holder)).flatten());
+        }
     }
 }
 

@@ -55,6 +55,7 @@ pub(super) fn mutations(
     dependencies::key_dependencies(&mut nodes);
     dependencies::role_dependencies(&role_moves, &mut nodes);
     dependencies::least_privilege_dependencies(&role_moves, &mut nodes);
+    dependencies::team_dependencies(&mut nodes);
     dependencies::invitation_dependencies(input, &mut nodes);
     seats::dependencies(input, changes, &mut nodes);
     sorted(&merge::merge(nodes, input.rules))

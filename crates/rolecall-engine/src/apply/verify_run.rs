@@ -156,9 +156,7 @@ fn final_state(sealed: Sealed, done: &OrganizationPlan) -> FinalState {
     let addresses = |wanted: &dyn Fn(&Hold) -> bool| -> Vec<Address> {
         sealed.holds.iter().filter(|hold| wanted(hold)).map(|hold| hold.address.clone()).collect()
     };
-    let blocked = addresses(&|hold| {
-        hold.class == HoldClass::Blocked || matches!(hold.reason, HoldReason::ExternallyManaged { .. })
-    });
+    let blocked = addresses(&|hold| hold.class == HoldClass::Blocked);
     if !blocked.is_empty() {
         return FinalState::NeedsAttention(blocked);
     }
