@@ -739,6 +739,38 @@ fn an_expired_key_does_not_satisfy_an_entry_nor_stand_in_anybodys_way() {
     assert_eq!(rig.try_plan().unwrap_err()[0].code, Code::ExpiryInPast);
 }
 
+/// The last second of the year 9999 is the usual "never", and it is later than most libraries can tell.
+#[test]
+fn a_key_may_never_end() {
+    let mut world = world();
+    world.switches.expiry_millis = true;
+    let body =
+        "keys: [{ name: forever, roles: [A], expires: 9999-12-31T23:59:59Z, deliver: { file: forever.key } }]";
+    let mut rig = Rig::new(world, body);
+    let report = rig.apply();
+    assert!(converged(&report.final_state), "{report:#?}");
+    assert_eq!(rig.world().keys.last().unwrap().expires.to_string(), "9999-12-31T23:59:59Z");
+    assert!(addresses(&rig.plan()).is_empty());
+    rig.set_file(&body.replace("9999-12-31", "9999-12-30"));
+    assert_eq!(addresses(&rig.plan()), ["key/forever"]);
+}
+
+/// A live name with a blank at its end can be written, so that such a key can be disabled.
+#[test]
+fn a_key_whose_name_ends_in_a_blank_can_be_named() {
+    let mut world = world();
+    world.keys.push(key("padded", "Reporting ", &["A"], "s"));
+    let mut rig = Rig::new(world, "keys: [{ name: 'Reporting ', absent: true }]");
+    assert_eq!(addresses(&rig.plan()), ["key/Reporting "]);
+    rig.set_file("keys: [{ name: 'Reporting ', id: padded, absent: true }]");
+    assert!(converged(&rig.apply().final_state));
+    assert!(!rig.world().keys.last().unwrap().enabled);
+    rig.world().keys.last_mut().unwrap().enabled = true;
+    rig.set_file("keys: [{ name: Reporting, absent: true }]");
+    let hint = rig.warnings()[0].hint.clone().unwrap();
+    assert!(hint.contains("key/Reporting "), "{hint}");
+}
+
 #[test]
 fn what_updates_are_known_to_lose_is_not_lost_twice() {
     let mut world = world_with(&[("ann@x.example", &["A"]), ("bob@x.example", &["A"])]);

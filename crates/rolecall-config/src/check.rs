@@ -134,7 +134,7 @@ impl<'a> Checker<'a> {
         // The parser accepts many forms. Only the usual one is allowed in a file.
         let bytes = text.as_bytes();
         let usual = [(4, b'-'), (7, b'-'), (13, b':')].iter().all(|(at, byte)| bytes.get(*at) == Some(byte));
-        let expiry = Expiry::parse(&text).filter(|_| usual && !text.contains('['));
+        let expiry = text.parse().ok().filter(|_| usual && !text.contains('['));
         if expiry.is_none() {
             // Programs write such times as seconds since 1970.
             let seconds = text.parse().ok().map(Expiry::from_second);

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::str::FromStr;
 
 use jiff::Timestamp;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
@@ -9,6 +10,9 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 /// The seconds of a day.
 const DAY: i64 = 24 * 60 * 60;
+
+/// The days of which no or not every time is a [`Timestamp`], each with the day two days earlier.
+const LAST_DAYS: [(&str, &str); 2] = [("9999-12-30", "9999-12-28"), ("9999-12-31", "9999-12-29")];
 
 /// The time at which a key expires, to the second.
 ///
@@ -28,17 +32,6 @@ impl Expiry {
         Self(seconds)
     }
 
-    /// Parses RFC 3339, such as `2027-04-30T20:59:59Z`. Returns `None` for any other text.
-    pub fn parse(text: &str) -> Option<Self> {
-        if let Ok(instant) = text.parse::<Timestamp>() {
-            return Some(Self::new(instant));
-        }
-        // The last day of the year 9999 is the usual "never", and the type for instants ends a day before it.
-        let end = text.strip_prefix("9999-12-31T")?.strip_suffix('Z')?;
-        let earlier = format!("9999-12-29T{end}Z").parse::<Timestamp>().ok()?;
-        Some(Self(earlier.as_second() + 2 * DAY))
-    }
-
     /// Returns the expiry in seconds of Unix time.
     pub fn as_second(self) -> i64 {
         self.0
@@ -55,13 +48,32 @@ impl Expiry {
     }
 }
 
+/// Parses RFC 3339, such as `2027-04-30T20:59:59Z`.
+impl FromStr for Expiry {
+    type Err = jiff::Error;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        // The end of the year 9999 is the usual "never", and the type for instants ends a day before it.
+        let earlier = LAST_DAYS.iter().find_map(|(day, earlier)| Some((earlier, text.strip_prefix(day)?)));
+        match earlier {
+            Some((earlier, time)) if time.ends_with('Z') => {
+                format!("{earlier}{time}").parse().map(|instant: Timestamp| Self(instant.as_second() + 2 * DAY))
+            }
+            _ => text.parse().map(Self::new),
+        }
+    }
+}
+
 impl fmt::Display for Expiry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match Timestamp::from_second(self.0) {
             Ok(instant) => f.pad(&instant.to_string()),
-            // The last day of the year 9999, for which there is no instant.
+            // A time at the end of the year 9999, for which there is no instant.
             Err(_) => match Timestamp::from_second(self.0 - 2 * DAY) {
-                Ok(earlier) => f.pad(&earlier.to_string().replace("9999-12-29", "9999-12-31")),
+                Ok(instant) => {
+                    let written = |text: String, (day, earlier): &(&str, &str)| text.replace(earlier, day);
+                    f.pad(&LAST_DAYS.iter().fold(instant.to_string(), written))
+                }
                 Err(_) => write!(f, "@{}", self.0),
             },
         }
@@ -77,8 +89,8 @@ impl Serialize for Expiry {
 impl<'de> Deserialize<'de> for Expiry {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
-        Self::parse(&text)
-            .ok_or_else(|| de::Error::custom("this is not a point in time; write it like `2027-04-30T20:59:59Z`"))
+        text.parse()
+            .map_err(|_| de::Error::custom("this is not a point in time; write it like `2027-04-30T20:59:59Z`"))
     }
 }
 

@@ -139,7 +139,7 @@ impl<'de> Deserialize<'de> for Mail {
 /// Reads an instant, if there is one.
 pub(super) fn expiry<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Expiry>, D::Error> {
     let text = Option::<String>::deserialize(deserializer)?;
-    text.map(|text| Expiry::parse(&text).ok_or_else(|| D::Error::custom("no instant"))).transpose()
+    text.map(|text| text.parse().map_err(|_| D::Error::custom("no instant"))).transpose()
 }
 
 /// Decides whether a list with pages goes on, so that reading it ends.

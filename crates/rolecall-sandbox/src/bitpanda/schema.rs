@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use async_graphql::{Context, Error, ErrorExtensions, ID, InputObject, Object, Result, SimpleObject};
-use jiff::{SignedDuration, Timestamp};
+use rolecall_model::Expiry;
 
 use super::super::digest;
 use super::Shared;
@@ -129,12 +129,11 @@ fn shown_user(user: &WorldUser) -> OrganisationUser {
 /// Returns a key as the list shows it. The vendor's samples of the list have `.999` in the expiry; those of
 /// `createOrgApiKey` don't.
 fn listed_key(world: &World, key: &WorldKey) -> OrgApiKeyDetails {
-    let expires = if world.switches.expiry_millis {
-        key.expires.checked_add(SignedDuration::from_millis(999)).unwrap_or(key.expires)
-    } else {
-        key.expires
-    };
-    OrgApiKeyDetails { api_key_expiry_date: expires.to_string(), ..plain_key(key) }
+    let mut details = plain_key(key);
+    if world.switches.expiry_millis {
+        details.api_key_expiry_date = details.api_key_expiry_date.replace('Z', ".999Z");
+    }
+    details
 }
 
 fn plain_key(key: &WorldKey) -> OrgApiKeyDetails {
@@ -208,9 +207,9 @@ impl Mutation {
     ) -> Result<CreateOrgApiKeyResponse> {
         let shared = shared(context)?;
         let CreateOrgApiKeyInput { name, roles, api_key_expiry_date } = create_org_api_key_input;
-        let expires: Timestamp =
+        let expires: Expiry =
             api_key_expiry_date.parse().map_err(|_| api_error("BAD_REQUEST", "apiKeyExpiryDate is no date"))?;
-        if expires <= (shared.clock)() {
+        if expires.is_past((shared.clock)()) {
             return Err(api_error("BAD_REQUEST", "apiKeyExpiryDate has passed"));
         }
         let roles = role_set(roles)?;

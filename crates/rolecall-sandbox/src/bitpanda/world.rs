@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
+use rolecall_model::Expiry;
 use serde::{Deserialize, Serialize};
 
 use super::super::digest;
@@ -49,7 +50,7 @@ pub struct WorldKey {
     pub id: String,
     pub name: String,
     pub roles: BTreeSet<String>,
-    pub expires: Timestamp,
+    pub expires: Expiry,
     pub enabled: bool,
     /// The [`digest`] of the secret. The secret itself isn't stored.
     pub digest: String,
@@ -193,9 +194,9 @@ impl World {
     /// Whether this secret belongs to a key that may call the API at `now`.
     pub fn admits(&self, secret: &str, now: Timestamp) -> bool {
         let digest = digest(secret);
-        self.keys
-            .iter()
-            .any(|key| key.digest == digest && key.enabled && key.expires > now && key.roles.contains("ADMIN"))
+        self.keys.iter().any(|key| {
+            key.digest == digest && key.enabled && !key.expires.is_past(now) && key.roles.contains("ADMIN")
+        })
     }
 
     /// Counts the users who have `ADMIN` and can sign in. Only the platform knows this number: the API doesn't
