@@ -132,6 +132,23 @@ fn applying_converges<P: Lawful>(mut world: P::World, file: &FileBody) -> Law {
     Ok(())
 }
 
+/// An entry that can't be planned holds itself, and everything else is planned as if it weren't there.
+fn an_entry_with_an_error_stands_alone<P: Lawful>(world: P::World, file: &FileBody) -> Law {
+    let Ok(without) = P::rig(world.clone(), file).try_plan() else { return Ok(()) };
+    let mut with_error = file.clone();
+    let users = with_error.lists.iter_mut().find(|(list, _)| *list == "users").unwrap();
+    users.1.push(P::UNPLANNABLE.to_owned());
+    let plan = P::rig(world, &with_error).plan_without_errors();
+    prop_assert_eq!(&plan.sealed.changes, &without.sealed.changes);
+    let is_error = |hold: &&Hold| matches!(hold.reason, HoldReason::Unplannable { .. });
+    let held: Vec<String> =
+        plan.sealed.holds.iter().filter(is_error).map(|hold| hold.address.to_string()).collect();
+    prop_assert_eq!(held, ["user/broken@x.example"]);
+    let others: Vec<&Hold> = plan.sealed.holds.iter().filter(|hold| !is_error(hold)).collect();
+    prop_assert_eq!(others, without.sealed.holds.iter().collect::<Vec<_>>());
+    Ok(())
+}
+
 /// Law 3: the sealed part doesn't depend on the order of lists and pages or on the time of day.
 fn the_same_world_and_file_give_the_same_seal<P: Lawful>(world: P::World, file: &FileBody, seed: u64) -> Law {
     let other = P::rig(P::shuffled(&world, seed), &file.shuffled(seed));
@@ -674,6 +691,11 @@ macro_rules! laws {
                 #[test]
                 fn applying_converges(world in P::worlds(true), file in P::files()) {
                     super::applying_converges::<P>(world, &file)?;
+                }
+
+                #[test]
+                fn an_entry_with_an_error_stands_alone(world in P::worlds(true), file in P::files()) {
+                    super::an_entry_with_an_error_stands_alone::<P>(world, &file)?;
                 }
 
                 #[test]
