@@ -149,7 +149,7 @@ async fn applied(desired: &Desired, parallelism: usize) -> (Duration, usize) {
 fn main() {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     let desired = desired();
-    let by_default = rolecall_providers::of(ProviderName::Hive).parallelism();
+    let by_default = rolecall_providers::of(ProviderName::Hive).traffic().parallelism;
     let (slow, one_by_one) = runtime.block_on(applied(&desired, 1));
     println!("one by one:            {:6.2} s, {one_by_one} requests", slow.as_secs_f64());
     for parallelism in [2, by_default, 2 * by_default] {

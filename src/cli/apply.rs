@@ -384,7 +384,7 @@ impl Run<'_> {
             redactor: &connected.redactor,
             backoff: connected.backoff,
             quotas: &connected.quotas,
-            parallelism: self.args.parallelism.unwrap_or_else(|| connected.provider.parallelism()),
+            parallelism: self.args.parallelism.unwrap_or_else(|| connected.provider.traffic().parallelism),
             caller: connected.caller.as_ref(),
             deliveries: &connected.deliveries,
             approved: approved.as_deref(),

@@ -22,7 +22,7 @@ use rolecall_engine::private;
 use rolecall_graphql::{
     Backoff, ClientSettings, Context, Contexts, HttpSettings, Quota, Quotas, Reader, Redactor, Transport,
 };
-use rolecall_model::{Code, Desired, Finding, ProviderName, RemoteId, Rules, Site};
+use rolecall_model::{Code, Desired, Finding, ProviderName, Quirk, RemoteId, Rules, Site};
 use rolecall_providers::{Provider, Secrets};
 
 /// The name and version of rolecall, as platforms and plans get it.
@@ -58,7 +58,7 @@ impl Connected {
     /// Acquires the lock that an apply holds on an organisation. Applies in other folders of this machine have to
     /// find it, so it is in a folder of the user. The id names the organisation, because files may use its slug.
     pub fn lock(&self, id: &RemoteId) -> Result<OrganizationLock, LedgerError> {
-        let provider = self.provider.provider();
+        let provider = self.provider.capabilities().provider;
         let name = format!("{provider}-{}-{}.lock", short_digest(&self.platform), file_name(id));
         let folders = match &self.world {
             // Each folder has a sandbox of its own.
@@ -183,7 +183,7 @@ impl ConnectionConfig<'_> {
         })?;
         let (credential_fingerprint, platform) =
             (credential_fingerprint(&endpoint, &contexts), platform(&endpoint, desired));
-        let hidden = if provider.has_secret_path() { secret_parts(&endpoint) } else { Vec::new() };
+        let hidden = if provider.has(Quirk::SecretPath) { secret_parts(&endpoint) } else { Vec::new() };
         let settings = HttpSettings {
             client: ClientSettings {
                 // Requests to loopback skip the proxy. Plain HTTP is allowed for them only because they don't
@@ -292,7 +292,7 @@ pub(super) fn extra_ca(connection: &Connection) -> Result<Option<Vec<u8>>, Failu
 /// Returns what may be shown of an endpoint. If the path is secret, this is a short digest of it, which is enough
 /// to see that the path has changed, and too short to find a random token from it.
 pub(super) fn site(host: &str, endpoint: &Url, rules: &dyn Rules) -> Site {
-    let path_digest = rules.has_secret_path().then(|| {
+    let path_digest = rules.has(Quirk::SecretPath).then(|| {
         let digest = Sha256::digest(endpoint.path().as_bytes());
         let shown = digest.first_chunk().copied().unwrap_or_default();
         format!("{:08x}", u32::from_be_bytes(shown))

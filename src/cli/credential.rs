@@ -52,8 +52,8 @@ pub(super) fn host(desired: &Desired, rules: &dyn Rules) -> Result<(), Finding> 
 /// Checks that a host is one of the vendor, or that the environment allows it.
 fn trust(host: &str, place: Place, rules: &dyn Rules) -> Result<(), Finding> {
     let allowed = variable(ALLOWED_HOSTS).unwrap_or_default().to_lowercase();
-    let trusted =
-        rules.vendor_hosts().contains(&host) || allowed.split(',').any(|name| bare(name.trim()) == bare(host));
+    let trusted = rules.capabilities().vendor_hosts.contains(&host)
+        || allowed.split(',').any(|name| bare(name.trim()) == bare(host));
     if trusted {
         return Ok(());
     }
@@ -62,8 +62,8 @@ fn trust(host: &str, place: Place, rules: &dyn Rules) -> Result<(), Finding> {
     } else {
         format!(
             "The hosts of {} are {}. To trust another one, set `{ALLOWED_HOSTS}={host}` in the job's environment, not in the file.",
-            rules.provider(),
-            rules.vendor_hosts().join(", ")
+            rules.capabilities().provider,
+            rules.capabilities().vendor_hosts.join(", ")
         )
     };
     Err(Finding::error(

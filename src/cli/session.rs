@@ -18,8 +18,8 @@ use rolecall_config::{Loaded, Source, load};
 use rolecall_engine::ledger::{Ledger, ReadLedger, facts};
 use rolecall_graphql::Quota;
 use rolecall_model::{
-    Address, Code, Desired, Finding, Inventory, Kind, Live, OrganizationPlan, Placed, Plan, RemoteId, Scope,
-    Unread, Warning, list_of,
+    Address, Code, Desired, Finding, Inventory, Kind, Live, OrganizationPlan, Placed, Plan, Quirk, RemoteId,
+    Scope, Unread, Warning, list_of,
 };
 
 /// The files and options of a run, checked.
@@ -158,8 +158,10 @@ impl<'a> Session<'a> {
         }
         // Two files for the same organisation would undo each other's changes, so neither is planned.
         let mut by_credential: BTreeMap<[u8; 32], Vec<&Desired>> = BTreeMap::new();
-        for organization in
-            all.organizations.iter().filter(|organization| !organization.connected.provider.names_organization())
+        for organization in all
+            .organizations
+            .iter()
+            .filter(|organization| organization.connected.provider.has(Quirk::OrganizationUnnamed))
         {
             by_credential
                 .entry(organization.connected.credential_fingerprint)

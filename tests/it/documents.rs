@@ -176,7 +176,7 @@ fn hive_documents_are_within_every_limit() {
 /// limit.
 #[test]
 fn hive_documents_for_several_are_valid_and_within_every_limit() {
-    let limits = rolecall_providers::of(ProviderName::Hive).batch_limits().unwrap();
+    let limits = rolecall_providers::of(ProviderName::Hive).traffic().batch_limits.unwrap();
     let joinable: Vec<&Mutation> = hive::MUTATIONS
         .iter()
         .map(|(_, mutation)| mutation)

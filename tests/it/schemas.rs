@@ -233,7 +233,8 @@ fn the_schema_knows_the_roles_that_the_provider_knows() {
         .iter()
         .map(|name| name.as_str().unwrap())
         .collect();
-    let KnownRoles::Closed { names, hint } = rolecall_providers::rules(ProviderName::Paradime).known_roles()
+    let KnownRoles::Closed { names, hint } =
+        rolecall_providers::rules(ProviderName::Paradime).capabilities().known_roles
     else {
         panic!()
     };

@@ -26,7 +26,7 @@ use proptest::test_runner::{RngSeed, TestCaseError, TestRunner};
 use rolecall_engine::apply::FinalState;
 use rolecall_model::{
     Action, Address, Cause, Change, Completeness, DesiredUser, Effect, Entity, Guardrail, Hold, HoldReason, Kind,
-    Live, Mutation, OrganizationPlan, Outcome, RoleName, Seen, Site, Stage, TeamName, User,
+    Live, Mutation, OrganizationPlan, Outcome, Quirk, RoleName, Seen, Site, Stage, TeamName, User,
 };
 use rolecall_plan::{ApprovalProgress, Observation, PlanInput, in_effect, plan, resume};
 use rolecall_sandbox::digest;
@@ -194,7 +194,7 @@ fn updates_carry_whole_values<P: Lawful>(world: P::World, file: &FileBody) -> La
     for was in &before.users.items {
         let Some(is) = after.users.items.iter().find(|user| user.id == was.id) else {
             let gone = |action: Action| match action {
-                Action::Disable => Rig::<P>::rules().hides_disabled(),
+                Action::Disable => Rig::<P>::rules().has(Quirk::HidesDisabled),
                 action => matches!(action, Action::Remove | Action::Delete),
             };
             let disabled = |change: &Change| {
@@ -564,7 +564,7 @@ fn a_broken_list_proves_nothing<P: Lawful>(mut world: P::World, file: &FileBody,
         let seen = listed.contains(entry.email.key());
         let held = plan.sealed.holds.iter().any(|hold| {
             let stands = matches!(hold.reason, HoldReason::InvitationNotCancellable { .. })
-                && !Rig::<P>::rules().changes_invitations();
+                && !Rig::<P>::rules().has(Quirk::ChangesInvitations);
             let said = stands || matches!(hold.reason, HoldReason::Unreadable { .. });
             hold.address.name == entry.email.key() && said
         });

@@ -445,7 +445,7 @@ impl<P: Platform> Rig<P> {
             redactor: &Redactor::default(),
             backoff: Backoff::with_seed(1),
             quotas: &Quotas::default(),
-            parallelism: self.parallelism.unwrap_or_else(|| provider.parallelism()),
+            parallelism: self.parallelism.unwrap_or_else(|| provider.traffic().parallelism),
             caller: caller.as_ref(),
             deliveries: &self.deliveries,
             approved: self.approved.as_deref(),

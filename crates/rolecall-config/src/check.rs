@@ -194,7 +194,7 @@ impl<'a> Checker<'a> {
     /// Checks that the platform has a role. An unknown role is an error if the platform has a fixed set of roles.
     /// Otherwise it is a warning, because it may be a new role.
     pub fn known_role(&mut self, role: &RoleName, mark: Mark) {
-        let (known, closed) = match self.rules.known_roles() {
+        let (known, closed) = match self.rules.capabilities().known_roles {
             KnownRoles::Open(names) => (names, None),
             KnownRoles::Closed { names, hint } => (names, Some(hint)),
         };
@@ -202,7 +202,8 @@ impl<'a> Checker<'a> {
             return;
         }
         let near = nearest(role.as_str(), known.iter().copied()).map(|near| format!("Did you mean `{near}`?"));
-        let (place, provider, shown) = (self.place(mark), self.rules.provider(), quote(role.as_str()));
+        let (place, provider, shown) =
+            (self.place(mark), self.rules.capabilities().provider, quote(role.as_str()));
         if let Some(advice) = closed {
             let advice = sentence(advice);
             let hint = near.map_or_else(|| advice.clone(), |near| format!("{near} {advice}"));

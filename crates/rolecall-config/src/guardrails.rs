@@ -29,7 +29,7 @@ use super::check::Checker;
 use super::field::Field;
 use super::raw::{AddressText, DateText, LineText, NameText, SealText};
 use rolecall_model::{
-    Exception, Guardrail, Guardrails, Kind, Limit, Pattern, Place, Removals, list_of, quote, sentence,
+    Exception, Guardrail, Guardrails, Kind, Limit, Pattern, Place, Quirk, Removals, list_of, quote, sentence,
 };
 
 /// These limits apply to every plan, whatever the rest of the file says.
@@ -230,8 +230,9 @@ impl Checker<'_> {
         }
         if let Some(Field { mark, value: Some(false) }) = require_self {
             guardrails.require_self = false;
-            if self.rules.always_requires_self() {
-                let message = format!("rolecall always protects its own access on {}.", self.rules.provider());
+            if self.rules.has(Quirk::RequiresSelf) {
+                let message =
+                    format!("rolecall always protects its own access on {}.", self.rules.capabilities().provider);
                 self.invalid(
                     mark,
                     message,
@@ -251,10 +252,14 @@ impl Checker<'_> {
         for item in field.and_then(|field| field.value).unwrap_or_default() {
             let Some(AddressText(text)) = item.value else { continue };
             match text.parse::<Pattern>() {
-                Ok(pattern) if !self.rules.kinds().contains(&pattern.kind()) => {
-                    let known: Vec<&str> = self.rules.kinds().iter().map(|kind| kind.as_str()).collect();
-                    let hint =
-                        format!("Addresses on {} start with {}.", self.rules.provider(), list_of(&known, "or"));
+                Ok(pattern) if !self.rules.capabilities().kinds.contains(&pattern.kind()) => {
+                    let known: Vec<&str> =
+                        self.rules.capabilities().kinds.iter().map(|kind| kind.as_str()).collect();
+                    let hint = format!(
+                        "Addresses on {} start with {}.",
+                        self.rules.capabilities().provider,
+                        list_of(&known, "or")
+                    );
                     self.invalid(
                         item.mark,
                         format!("{} is not an address on this platform.", quote(&text)),
@@ -341,8 +346,9 @@ impl Checker<'_> {
         let mut limits = BTreeMap::new();
         for (kind, field) in by_kind {
             let Some(field) = field else { continue };
-            if !self.rules.kinds().contains(&kind) {
-                let message = format!("rolecall manages no {}s on {}.", kind.as_str(), self.rules.provider());
+            if !self.rules.capabilities().kinds.contains(&kind) {
+                let message =
+                    format!("rolecall manages no {}s on {}.", kind.as_str(), self.rules.capabilities().provider);
                 self.invalid(field.mark, message, "Remove the line.");
                 continue;
             }

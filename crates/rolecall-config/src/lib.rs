@@ -35,7 +35,7 @@ pub use undo::{Irreversible, Undo, UndoInput, undo};
 
 use node::{Located, Node};
 use rolecall_model::{
-    Code, Desired, Finding, Kind, ManualStep, ProviderName, Rules, list_of, nearest, quote, sentence,
+    Code, Desired, Finding, Kind, ManualStep, ProviderName, Quirk, Rules, list_of, nearest, quote, sentence,
 };
 
 /// Checks the text of one file. Returns all findings, and the desired state if none of them is an error.
@@ -90,7 +90,7 @@ fn check_tree(
     known.secrets = redact::candidates(&root, true);
     let provider = provider_of(source, &root, findings)?;
     known.is_ours = true;
-    known.secrets = redact::candidates(&root, rules(provider).has_secret_path());
+    known.secrets = redact::candidates(&root, rules(provider).has(Quirk::SecretPath));
     syntax::texts(source, &root, findings);
     remove_extensions(&mut root);
     reject_keys(source, &mut root, rules(provider), findings);
@@ -115,7 +115,7 @@ fn remove_extensions(root: &mut Located) {
 /// manage them.
 fn reject_keys(source: &Source, root: &mut Located, rules: &dyn Rules, findings: &mut Vec<Finding>) {
     let Node::Map(entries) = &mut root.node else { return };
-    if rules.kinds().contains(&Kind::Key) {
+    if rules.capabilities().kinds.contains(&Kind::Key) {
         return;
     }
     entries.retain(|(key, _)| {

@@ -7,7 +7,7 @@ use super::Loaded;
 use super::files::is_below_link;
 use rolecall_model::{
     Code, Credential, Delivery, Desired, DesiredKey, Exception, Finding, Guardrails, KeyName, Manage, Pattern,
-    Place, Placed, ProviderName, RemoteId, Rules, Scope,
+    Place, Placed, ProviderName, Quirk, RemoteId, Rules, Scope,
 };
 
 /// Returns a finding for each part of these files that a person must approve before rolecall uses a credential for
@@ -19,7 +19,7 @@ pub fn needing_approval(
 ) -> Vec<Finding> {
     let mut findings = Vec::new();
     for desired in loaded.files.iter().filter_map(|file| file.desired.as_ref()) {
-        if rules(desired.provider).reads_as_admin() {
+        if rules(desired.provider).has(Quirk::ReadsAsAdmin) {
             let message = format!("Reading {} needs the credential of an admin.", desired.provider);
             findings.push(finding(desired.place.clone(), &message));
         }

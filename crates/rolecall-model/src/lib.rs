@@ -3,6 +3,7 @@
 
 mod address;
 mod assignable;
+mod capabilities;
 mod change;
 mod desired;
 mod entity;
@@ -24,6 +25,9 @@ mod words;
 
 pub use address::{Address, Kind};
 pub use assignable::{AssignableRole, AssignableRoles};
+pub use capabilities::{
+    Capabilities, InviteField, KeyField, KeyRemoval, KnownRoles, ListedInvitations, ManualStep, Quirk, UserRemoval,
+};
 pub use change::{
     Action, Cause, Change, Effect, LoweredMutation, Mutation, Reference, SeatChange, Stage, id_of, number_of,
     reference,
@@ -56,8 +60,6 @@ pub use plan::{
     Unread,
 };
 pub use resources::{ProjectReach, Reach, Resources, TargetReach};
-pub use rules::{
-    InviteField, KeyField, KeyRemoval, KnownRoles, ListedInvitations, ManualStep, Rules, UserRemoval, Variables,
-};
+pub use rules::{Rules, Variables};
 pub use time::Expiry;
 pub use words::{distance, list_of, nearest, quote, sentence};

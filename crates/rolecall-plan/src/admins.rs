@@ -109,7 +109,7 @@ pub(super) fn required(input: &PlanInput<'_>) -> usize {
 /// Returns the number of admins that no file and no exception can go below: what the platform itself requires, and
 /// at least one if rolecall's own user isn't known, because the last admin may be that user.
 pub(super) fn minimum(input: &PlanInput<'_>) -> usize {
-    input.rules.fewest_admins().max(usize::from(own_user_unknown(input)))
+    input.rules.capabilities().fewest_admins.max(usize::from(own_user_unknown(input)))
 }
 
 /// Returns whether rolecall's own user and key are unknown, so that any admin may be the one it signs in as. False

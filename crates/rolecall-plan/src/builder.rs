@@ -11,8 +11,8 @@ use super::PlanInput;
 use super::keys::is_privileged;
 use super::teams::PlannedTeams;
 use rolecall_model::{
-    Action, Address, Cause, Change, Code, Effect, Entity, Finding, Hold, HoldReason, Known, NotTaken, Place, Seen,
-    TeamName, User, check_name, quote,
+    Action, Address, Cause, Change, Code, Effect, Entity, Finding, Hold, HoldReason, Known, NotTaken, Place,
+    Quirk, Seen, TeamName, User, check_name, quote,
 };
 
 /// Returns the change that deletes an entity, with a note of what the platform deletes along with it.
@@ -233,7 +233,7 @@ impl<'a> PlanBuilder<'a> {
         let same_attempt = |earlier: &&NotTaken| {
             let then = &earlier.change;
             let unchanged = match &earlier.left_as {
-                Some(left_as) if !self.input.rules.has_approvals() => {
+                Some(left_as) if !self.input.rules.has(Quirk::Approvals) => {
                     change.before.as_ref().is_some_and(|before| is_unchanged_since(before, left_as))
                 }
                 _ => change.before == then.before,
@@ -246,7 +246,7 @@ impl<'a> PlanBuilder<'a> {
 
     /// Returns the hold reason for a change that was answered without an error and isn't in effect.
     pub fn not_taken(&self, since: Timestamp, change: Option<&Change>) -> HoldReason {
-        if self.input.rules.has_approvals() {
+        if self.input.rules.has(Quirk::Approvals) {
             HoldReason::AwaitingApproval { since }
         } else {
             HoldReason::NotTaken { since, why: change.and_then(|change| self.input.rules.why_not_taken(change)) }

@@ -15,7 +15,7 @@ use super::PlanInput;
 use super::admins::Admins;
 use super::order::Node;
 use super::role_moves::RoleMove;
-use rolecall_model::{Action, Address, Cause, Change, Effect, Email, Entity, Kind, RoleName, Stage};
+use rolecall_model::{Action, Address, Cause, Change, Effect, Email, Entity, Kind, Quirk, RoleName, Stage};
 
 /// Adds the dependencies on created entities: a mutation that contains the id of an entity needs its creation.
 pub(super) fn id_dependencies(nodes: &mut [Node<'_>]) {
@@ -109,7 +109,7 @@ pub(super) fn invitation_dependencies(input: &PlanInput<'_>, nodes: &mut [Node<'
         let cancelled = indices(nodes, cancels);
         let (needs, after) = (nodes[invite].needs.clone(), nodes[invite].after.clone());
         for index in cancelled {
-            if input.rules.distinguishes_spellings() {
+            if input.rules.has(Quirk::DistinguishesSpellings) {
                 nodes[index].needs.insert(invite);
                 continue;
             }

@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::verify::{Observation, in_effect};
 use rolecall_model::{
-    Address, Email, Entity, Facts, HeldChange, HoldReason, Kind, Live, LiveUser, RemoteId, RoleName, Rules,
+    Address, Email, Entity, Facts, HeldChange, HoldReason, Kind, Live, LiveUser, Quirk, RemoteId, RoleName, Rules,
     SentDisable,
 };
 
@@ -43,7 +43,9 @@ pub fn ledger_updates(facts: &Facts, live: &Live, rules: &dyn Rules) -> Observed
     let seen = newly_seen.collect();
     let listed: BTreeSet<&RemoteId> = live.users.items.iter().map(|user| &user.id).collect();
     let (mut vanished, mut readmitted) = (BTreeMap::new(), BTreeMap::new());
-    for (id, SentDisable { email, unlisted, .. }) in facts.disables.iter().filter(|_| rules.hides_disabled()) {
+    for (id, SentDisable { email, unlisted, .. }) in
+        facts.disables.iter().filter(|_| rules.has(Quirk::HidesDisabled))
+    {
         let address = Address::user(email).with_id(id);
         match (listed.contains(id), *unlisted) {
             (true, true) => {

@@ -44,7 +44,7 @@ use builder::PlanBuilder;
 use role_names::Resolved;
 use rolecall_model::{
     Address, Code, Completeness, Desired, Email, Facts, Finding, Gap, HoldReason, Identity, Kind, Live,
-    OrganizationPlan, Permission, RemoteId, RoleName, Rules, Scope, Sealed, Site, UnreadableRow, Warning,
+    OrganizationPlan, Permission, Quirk, RemoteId, RoleName, Rules, Scope, Sealed, Site, UnreadableRow, Warning,
 };
 use roles::PlannedRoles;
 
@@ -99,7 +99,7 @@ impl PlanInput<'_> {
 
     /// Returns whether a user with these roles is a member of every team, whatever the file says about teams.
     fn is_in_every_team(&self, roles: &BTreeSet<RoleName>) -> bool {
-        self.rules.admins_are_in_every_team() && self.is_admin(roles)
+        self.rules.has(Quirk::AdminsInEveryTeam) && self.is_admin(roles)
     }
 
     /// Returns whether `these` roles allow everything that `those` roles allow.

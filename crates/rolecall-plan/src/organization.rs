@@ -144,7 +144,7 @@ fn create(input: &PlanInput<'_>, desired: &DesiredOrganization, builder: &mut Pl
     for address in teams.chain(waiting) {
         builder.hold(address, HoldReason::AwaitsOrganization);
     }
-    let created_along = input.rules.comes_with_organization();
+    let created_along = input.rules.capabilities().comes_with_organization;
     let comes_with = created_along.map(|what| Effect::ComesWith { what: what.to_owned() });
     let change = Change {
         address,

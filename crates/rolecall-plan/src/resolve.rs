@@ -105,7 +105,7 @@ pub(super) fn permissions(
     findings: &mut Vec<Finding>,
 ) -> Option<BTreeSet<Permission>> {
     let implied: &[&str] = match holder {
-        Holder::Role => input.rules.implied_permissions(),
+        Holder::Role => input.rules.capabilities().implied_permissions,
         Holder::Key => &[],
     };
     let permissions: BTreeSet<Permission> =

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use jiff::tz::TimeZone;
 
 use super::PlanInput;
-use rolecall_model::{Address, Code, DesiredUser, Email, Exception, Finding, Kind, Place, nearest};
+use rolecall_model::{Address, Code, DesiredUser, Email, Exception, Finding, Kind, Place, Quirk, nearest};
 
 /// Returns a warning for each name in the file that nothing has, and for each exception that has ended.
 pub(super) fn unmatched(input: &PlanInput<'_>) -> Vec<Finding> {
@@ -59,7 +59,7 @@ fn absent(input: &PlanInput<'_>, known: &BTreeSet<Address>) -> Vec<Finding> {
     }
     let must_go = |user: &&DesiredUser| (user.absent || user.enabled == Some(false)) && user.id.is_none();
     // At such a platform, an entry with `status: deactivated` has a warning of its own.
-    let has_own = |user: &&DesiredUser| user.enabled == Some(false) && input.rules.shares_accounts();
+    let has_own = |user: &&DesiredUser| user.enabled == Some(false) && input.rules.has(Quirk::SharedAccounts);
     let users = desired.users.iter().filter(must_go).filter(|user| !has_own(user));
     let users = users.filter(|_| input.live.hold_if_people_incomplete().is_none());
     let members = input.facts.members.values().map(|known| &known.email);

@@ -57,31 +57,38 @@ pub struct UnfitCredential {
 /// The future result of [`Provider::survey`].
 pub type Survey<'a> = Pin<Box<dyn Future<Output = Result<Inventory, ReadError>> + Send + 'a>>;
 
+/// The way in which a platform is sent mutations. Each provider has one constant of this type.
+#[derive(Debug)]
+pub struct Traffic {
+    /// The number of mutations in flight at once, unless the user chooses another one.
+    pub parallelism: usize,
+    /// The limits on a document with several mutations, if the platform is known to run them one after the other.
+    /// Without limits every mutation is sent by itself.
+    pub batch_limits: Option<BatchLimits>,
+    /// The operations that have a limit of their own.
+    pub quotas: &'static [(&'static str, Quota)],
+    /// Whether a mutation that was answered with HTTP 429 is known not to have run, so that it may be sent again.
+    pub retries_rate_limited: bool,
+}
+
+impl Traffic {
+    /// Returns the limit on one operation, if it has a limit of its own.
+    pub fn quota(&self, operation: &str) -> Option<Quota> {
+        self.quotas.iter().find(|(name, _)| *name == operation).map(|(_, quota)| *quota)
+    }
+}
+
 /// A platform: its [`Rules`], which planning uses, and everything that needs its API.
 pub trait Provider: Rules {
     fn rules(&self) -> &'static dyn Rules;
+
+    fn traffic(&self) -> &'static Traffic;
 
     /// Returns the headers of each credential. They also select the organisation, if the credential alone doesn't.
     fn headers(&self, secrets: &Secrets, desired: &Desired) -> Result<Contexts, UnfitCredential>;
 
     /// Returns the id of rolecall's own key, if the credential contains it.
     fn own_key(&self, _: &Secrets) -> Option<RemoteId> {
-        None
-    }
-
-    /// Returns the limit on one operation, if it has a limit of its own.
-    fn quota(&self, _operation: &str) -> Option<Quota> {
-        None
-    }
-
-    /// Returns how many mutations may be in flight at once, unless the user chooses another number.
-    fn parallelism(&self) -> usize {
-        1
-    }
-
-    /// Returns the limits on a document with several mutations, if the platform is known to run them one after the
-    /// other. Without limits every mutation is sent by itself.
-    fn batch_limits(&self) -> Option<BatchLimits> {
         None
     }
 
@@ -126,12 +133,6 @@ pub trait Provider: Rules {
         response: &Response,
         redactor: &Redactor,
     ) -> Result<MutationResult, CallError>;
-
-    /// Returns whether a mutation that was answered with HTTP 429 is known not to have run, so that it may be sent
-    /// again.
-    fn may_retry_rate_limited(&self) -> bool {
-        true
-    }
 
     /// Returns advice on a failed read that is better than [`ReadError::next_step`], if there is any.
     fn next_step_of_read(&self, _: &ReadError) -> Option<&'static str> {

@@ -106,7 +106,7 @@ pub(super) fn check_roles(raw: Option<Field<Vec<Field<RawRole>>>>, check: &mut C
 pub(super) fn check_containment(name: &RoleName, roles: &[DesiredRole], check: &mut Checker<'_>) {
     let Some(role) = roles.iter().find(|role| role.name == *name) else { return };
     let place = &role.place;
-    let implied = check.rules.implied_permissions();
+    let implied = check.rules.capabilities().implied_permissions;
     let something = |permission: &Permission| !implied.contains(&permission.as_str());
     let allows = role.permissions.as_ref().is_some_and(|permissions| permissions.keys().any(something));
     let finding = if role.absent {

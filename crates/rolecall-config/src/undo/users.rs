@@ -7,7 +7,7 @@ use super::yaml::Yaml;
 use super::{UndoBuilder, UndoInput, irreversible};
 use rolecall_model::{
     Action, Address, AssignableRole, Cause, Change, Effect, Email, Entity, InviteField, Kind, LiveUser,
-    ManualStep, Memberships, ProviderName, RemoteId, RoleName, Seen, TeamName, User, check_name, sentence,
+    ManualStep, Memberships, ProviderName, Quirk, RemoteId, RoleName, Seen, TeamName, User, check_name, sentence,
 };
 
 /// A user, by email address, and by id on platforms where several users can have the same address.
@@ -84,7 +84,7 @@ fn undo_person(input: &UndoInput<'_>, (email, id): Person<'_>, changes: &[&Chang
     let account = changes.iter().find_map(|change| account(input, change, builder));
     match previous(change) {
         Previous::Outside => {
-            if change.action == Action::Invite && !input.rules.changes_invitations() {
+            if change.action == Action::Invite && !input.rules.has(Quirk::ChangesInvitations) {
                 let why =
                     "The API can't cancel the invitation. The undo file takes their access after they accept.";
                 builder.note(address, why);
@@ -120,7 +120,7 @@ fn undo_person(input: &UndoInput<'_>, (email, id): Person<'_>, changes: &[&Chang
             | Action::Enable
             | Action::RemoveAccess
             | Action::Cancel => {
-                if input.rules.hides_disabled() && change.action == Action::Disable {
+                if input.rules.has(Quirk::HidesDisabled) && change.action == Action::Disable {
                     let manual_step = input.rules.manual_step(ManualStep::EnableUser);
                     let why = format!("The API can't enable users. Enable them manually: {manual_step}");
                     builder.note(address, sentence(&why));
@@ -162,7 +162,7 @@ fn account(input: &UndoInput<'_>, change: &Change, builder: &mut UndoBuilder) ->
 }
 
 fn is_everywhere(input: &UndoInput<'_>, roles: &BTreeSet<RoleName>) -> bool {
-    input.rules.admins_are_in_every_team() && input.rules.is_admin(input.live, roles)
+    input.rules.has(Quirk::AdminsInEveryTeam) && input.rules.is_admin(input.live, roles)
 }
 
 /// Returns whether a file can ask for a role by this name. Not every platform shows the role of an invitation, and
@@ -227,7 +227,7 @@ fn invited(
     fields.extend(roles_of(input, before));
     fields.extend(before.resources.as_ref().map(|of| ("resources", resources(of))));
     fields.extend(teams.filter(|teams| !teams.is_empty()).map(|teams| ("teams", memberships(input, &teams))));
-    let needs = input.rules.invite_needs().iter().map(|need| match need {
+    let needs = input.rules.capabilities().invite_needs.iter().map(|need| match need {
         InviteField::FirstName => "first_name",
         InviteField::LastName => "last_name",
         InviteField::Roles => "roles",

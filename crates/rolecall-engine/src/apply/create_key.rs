@@ -60,7 +60,7 @@ impl Execution<'_> {
         let created = Key { id: Some(id.clone()), ..key.clone() };
         let provider = self.apply.provider;
         let address = change.address.clone().with_id(id);
-        let cleanup_change = retirement(provider.key_removal(), created, address, Cause::SecretLost);
+        let cleanup_change = retirement(provider.capabilities().key_removal, created, address, Cause::SecretLost);
         let pending = format!("The key {id} is live, but nobody has its secret. The next run retires it.");
         for lowered in provider.lower(&cleanup_change, self.live) {
             let cleanup = Mutation {

@@ -107,7 +107,7 @@ impl Execution<'_> {
             document.is_some_and(|document| document.joinable.is_some())
         };
         !self.batching_off
-            && self.apply.provider.batch_limits().is_some()
+            && self.apply.provider.traffic().batch_limits.is_some()
             && !self.resent.contains(&index)
             && self.answered_operations.contains(&*mutation.operation)
             && joinable()
@@ -115,12 +115,12 @@ impl Execution<'_> {
 
     /// Returns whether a batch has as many mutations as the platform allows.
     fn is_batch_full(&self, batch: &[usize]) -> bool {
-        self.apply.provider.batch_limits().is_none_or(|limits| batch.len() >= limits.aliases)
+        self.apply.provider.traffic().batch_limits.is_none_or(|limits| batch.len() >= limits.aliases)
     }
 
     /// Returns how many of these mutations, counted from the first, fit into one document.
     fn fitting_count(&self, batch: &[usize]) -> usize {
-        let Some(limits) = self.apply.provider.batch_limits() else { return 1 };
+        let Some(limits) = self.apply.provider.traffic().batch_limits else { return 1 };
         let part = |index: &usize| {
             let Mutation { id, operation, .. } = self.schedule.mutation(*index);
             Some(BatchPart { alias: id, mutation: self.apply.provider.document(operation)? })
@@ -141,7 +141,7 @@ impl Execution<'_> {
     /// Takes a ticket if the operation has a rate limit of its own. The error is the time until a ticket is
     /// available.
     fn ticket(&self, mutation: &Mutation) -> Result<Option<Ticket>, Duration> {
-        let Some(quota) = self.apply.provider.quota(&mutation.operation) else { return Ok(None) };
+        let Some(quota) = self.apply.provider.traffic().quota(&mutation.operation) else { return Ok(None) };
         self.apply.quotas.budget(&mutation.operation).take(quota).map(Some)
     }
 

@@ -78,7 +78,7 @@ impl<'a> Execution<'a> {
             self.stopped = Some(Stop::Interrupted);
         } else if error.is_unreachable_or_refused()
             // A rate limit of this one operation says nothing about the others.
-            && (self.apply.provider.quota(&mutation.operation).is_none() || !matches!(error, CallError::RateLimited { .. }))
+            && (self.apply.provider.traffic().quota(&mutation.operation).is_none() || !matches!(error, CallError::RateLimited { .. }))
         {
             self.stopped = Some(Stop::Unreachable(error.to_string()));
         }

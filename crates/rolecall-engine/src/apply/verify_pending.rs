@@ -11,7 +11,7 @@
 use super::executor::Execution;
 use super::next_action::mints;
 use super::{Step, Stop, interrupt};
-use rolecall_model::{Action, Change, Kind, Live, Outcome, RemoteId};
+use rolecall_model::{Action, Change, Kind, Live, Outcome, Quirk, RemoteId};
 use rolecall_plan::{Observation, current_entity, mutation_in_effect};
 
 /// The number of rounds in a row without an answer that counts as an outage and stops the run.
@@ -29,7 +29,7 @@ struct Shown {
 impl Execution<'_> {
     /// Returns whether the outcome of a mutation is open, so that a read has to settle it.
     pub(super) fn is_open(&self, index: usize) -> bool {
-        let reads_decide = self.apply.provider.rules().reads_decide();
+        let reads_decide = self.apply.provider.rules().has(Quirk::ReadsDecide);
         let open = |step: &Step| match step.outcome {
             Outcome::Unsure => true,
             Outcome::Failed => step.rejected && reads_decide,
@@ -85,7 +85,7 @@ impl Execution<'_> {
 
     /// Settles all open outcomes by a read.
     fn settle_open(&mut self, live: &Live) {
-        let reads_decide = self.apply.provider.rules().reads_decide();
+        let reads_decide = self.apply.provider.rules().has(Quirk::ReadsDecide);
         let open: Vec<usize> = self.steps.keys().copied().filter(|index| self.is_open(*index)).collect();
         self.read_decided.extend(&open);
         for Shown { index, step_index, seen, id } in self.shown(live, &open) {
@@ -149,7 +149,7 @@ impl Execution<'_> {
         let only = mutation.also.is_empty() && self.schedule.of_change(&mutation.change).len() == 1;
         // On a platform with approvals, the second request would wait for approval beside the first.
         let harmless = only
-            && !self.apply.provider.has_approvals()
+            && !self.apply.provider.has(Quirk::Approvals)
             && self.plan.change(&mutation.change).is_some_and(sets_whole_value);
         if harmless && self.stopped.is_none() && self.resent.insert(index) {
             self.steps.remove(&index);

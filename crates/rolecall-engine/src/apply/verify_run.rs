@@ -10,7 +10,7 @@ use super::{Apply, FinalState, Step};
 use crate::ledger::{Event, Ledger};
 use rolecall_model::{
     Action, Address, Cause, Change, Entity, Hold, HoldClass, HoldReason, Kind, Live, OrganizationPlan, Outcome,
-    Sealed, Stage,
+    Quirk, Sealed, Stage,
 };
 use rolecall_plan::{Observation, Observed, current_entity, in_effect, ledger_updates, mutation_in_effect};
 
@@ -65,7 +65,7 @@ pub(super) async fn verify_run(
                 Outcome::NotTaken,
                 format!(
                     "The platform answered without an error, but a read doesn't show the change. {}. It isn't sent again unless you ask with `--assert`.",
-                    if apply.provider.has_approvals() {
+                    if apply.provider.has(Quirk::Approvals) {
                         "It may be waiting for approval".to_owned()
                     } else {
                         let usual = "The platform may have dropped a part of it, or somebody has changed it back";
@@ -75,7 +75,9 @@ pub(super) async fn verify_run(
             )),
             (Outcome::NotTaken, Observation::InEffect) => done("A read shows the change in effect."),
             // This platform's answers are unreliable, so trust the read.
-            (Outcome::Failed, Observation::InEffect) if step.rejected && apply.provider.rules().reads_decide() => {
+            (Outcome::Failed, Observation::InEffect)
+                if step.rejected && apply.provider.rules().has(Quirk::ReadsDecide) =>
+            {
                 done("The platform answered with an error, but a read shows the change in effect.")
             }
             (Outcome::Unsure, Observation::InEffect) if change.action == Action::Invite && !step.first_step => {

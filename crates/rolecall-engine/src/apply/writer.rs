@@ -85,7 +85,7 @@ async fn send_with_retries(
 /// Returns whether a request with this error certainly never ran.
 fn never_ran(apply: &Apply<'_>, error: &CallError) -> bool {
     match error {
-        CallError::RateLimited { .. } => apply.provider.may_retry_rate_limited(),
+        CallError::RateLimited { .. } => apply.provider.traffic().retries_rate_limited,
         CallError::Transport(TransportError::NotSent(_)) => true,
         _ => false,
     }
@@ -100,8 +100,8 @@ async fn attempt(
 ) -> Result<Vec<Answer>, CallError> {
     // An operation with a rate limit of its own is never batched, so the first mutation is the only one.
     let limited_by = batch.first().map(|first| &*first.mutation.operation);
-    let limited_by =
-        limited_by.and_then(|operation| Some((apply.quotas.budget(operation), apply.provider.quota(operation)?)));
+    let limited_by = limited_by
+        .and_then(|operation| Some((apply.quotas.budget(operation), apply.provider.traffic().quota(operation)?)));
     let ticket = match (&limited_by, ticket) {
         (Some((budget, quota)), None) => loop {
             match budget.take(*quota) {

@@ -11,8 +11,8 @@ use super::PlanInput;
 use super::admins::{self, Admins};
 use super::roles::PlannedRoles;
 use rolecall_model::{
-    Action, Address, Cause, Change, DesiredUser, Email, Entity, Guardrail, KeyName, Kind, Refusal, RoleName,
-    Scope, Seen, User,
+    Action, Address, Cause, Change, DesiredUser, Email, Entity, Guardrail, KeyName, Kind, Quirk, Refusal,
+    RoleName, Scope, Seen, User,
 };
 
 /// Returns the guardrails that a plan breaks, before any exception is applied.
@@ -36,7 +36,7 @@ pub(super) fn find_refusals(
 fn unproven_organization(input: &PlanInput<'_>, changes: &[Change]) -> Option<Refusal> {
     let PlanInput { desired, live, rules, .. } = *input;
     // A user named in `own` is a member, or planning would have ended with a finding.
-    if rules.names_organization() || desired.own_user.is_some() {
+    if !rules.has(Quirk::OrganizationUnnamed) || desired.own_user.is_some() {
         return None;
     }
     let members: BTreeSet<&Email> = live.users.items.iter().map(|user| &user.email).collect();

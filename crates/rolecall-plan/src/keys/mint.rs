@@ -126,7 +126,7 @@ fn is_complete(input: &PlanInput<'_>, desired: &DesiredKey, key: &Key, builder: 
         KeyField::Permissions => key.permissions.is_none().then_some("`permissions`"),
         KeyField::Resources => key.resources.is_none().then_some("`resources` (`all`, or a tree)"),
     };
-    let missing: Vec<&str> = input.rules.key_needs().iter().filter_map(lacks).collect();
+    let missing: Vec<&str> = input.rules.capabilities().key_needs.iter().filter_map(lacks).collect();
     if missing.is_empty() {
         return true;
     }

@@ -10,7 +10,7 @@ use super::builder::PlanBuilder;
 use mint::{RequestedKey, mint, resolve_key};
 use rolecall_model::{
     Action, Address, Cause, Change, Code, DesiredKey, Entity, Finding, HoldReason, Key, KeyName, KeyRemoval, Kind,
-    LiveKey, ManualStep, Placed, RemoteId, Scope, Severity, list_of, quote,
+    LiveKey, ManualStep, Placed, Quirk, RemoteId, Scope, Severity, list_of, quote,
 };
 
 /// The number of days before the expiry of rolecall's own key from which on a warning is given.
@@ -60,8 +60,8 @@ pub(super) fn is_privileged(input: &PlanInput<'_>, key: &Key) -> bool {
 
 /// Plans all keys.
 pub(super) fn plan_keys(input: &PlanInput<'_>, builder: &mut PlanBuilder<'_>) {
-    if !input.rules.kinds().contains(&Kind::Key) {
-        if input.rules.shows_keys() {
+    if !input.rules.capabilities().kinds.contains(&Kind::Key) {
+        if input.rules.has(Quirk::ShowsUnmanagedKeys) {
             return;
         }
         let step = input.rules.manual_step(ManualStep::HandleKeys).to_owned();
@@ -119,7 +119,7 @@ fn address_of(key: &LiveKey, namesakes: bool) -> Address {
 }
 
 fn retire(input: &PlanInput<'_>, key: &LiveKey, address: Address, cause: Cause) -> Change {
-    retirement(input.rules.key_removal(), key.entity(), address, cause)
+    retirement(input.rules.capabilities().key_removal, key.entity(), address, cause)
 }
 
 /// Returns the change that retires a key: it disables or deletes it.

@@ -5,11 +5,11 @@
 //! sync.
 
 use super::super::PlanInput;
-use rolecall_model::{DisableAnswer, Email, HoldReason, LiveUser, ManualStep, RemoteId, Seen, SentDisable};
+use rolecall_model::{DisableAnswer, Email, HoldReason, LiveUser, ManualStep, Quirk, RemoteId, Seen, SentDisable};
 
 /// Returns when and how rolecall disabled a user who isn't listed, or `None` if it didn't.
 pub(super) fn disabled_and_unlisted<'a>(input: &PlanInput<'a>, email: &Email) -> Option<&'a SentDisable> {
-    if !input.rules.hides_disabled() {
+    if !input.rules.has(Quirk::HidesDisabled) {
         return None;
     }
     input.facts.disables.values().filter(|sent| sent.email == *email).max_by_key(|sent| sent.at)
@@ -18,7 +18,7 @@ pub(super) fn disabled_and_unlisted<'a>(input: &PlanInput<'a>, email: &Email) ->
 /// Returns the request that may have disabled a user who is still listed, or `None` if they are known to be
 /// enabled.
 pub(crate) fn possibly_disabled<'a>(input: &PlanInput<'a>, user: &LiveUser) -> Option<&'a SentDisable> {
-    if user.enabled != Seen::Known(true) || !input.rules.hides_disabled() {
+    if user.enabled != Seen::Known(true) || !input.rules.has(Quirk::HidesDisabled) {
         return None;
     }
     // If other users left the list once they were disabled, the list can be believed. But not if the platform

@@ -28,7 +28,7 @@ pub(super) fn expired_content(
     user_invitations: UserInvitations<'_>,
 ) -> Option<InvitationContent> {
     let expired = user_invitations.expired.first().filter(|_| desired.roles.is_none())?;
-    let can_be_given = input.rules.known_roles().can_be_given(&expired.role);
+    let can_be_given = input.rules.capabilities().known_roles.can_be_given(&expired.role);
     let after = User { invited_at: None, ..expired.entity() };
     can_be_given.then_some(InvitationContent { after, without_access: false, roles_follow: false })
 }
@@ -143,7 +143,7 @@ pub(super) fn without_deleted_teams(
 ) -> Option<InvitationContent> {
     content.after.teams = content.after.teams.map(|teams| builder.teams.memberships_after(teams, false));
     let none_left = content.after.teams.as_ref().is_some_and(Memberships::is_empty);
-    if none_left && input.rules.invite_needs().contains(&InviteField::Teams) {
+    if none_left && input.rules.capabilities().invite_needs.contains(&InviteField::Teams) {
         builder.findings.push(
             Finding::error(
                 Code::IncompleteInvitation,
@@ -174,5 +174,5 @@ pub(super) fn missing_fields(input: &PlanInput<'_>, desired: &DesiredUser) -> Ve
         }
         InviteField::Resources => desired.resources.is_none().then_some("`resources` (`all`, or a tree)"),
     };
-    input.rules.invite_needs().iter().filter_map(lacks).collect()
+    input.rules.capabilities().invite_needs.iter().filter_map(lacks).collect()
 }

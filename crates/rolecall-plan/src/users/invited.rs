@@ -11,7 +11,7 @@ use super::super::roles::PlannedRoles;
 use super::Invitations;
 use rolecall_model::{
     Action, Address, Cause, Change, DesiredUser, Email, Entity, HoldReason, Kind, LiveInvitation, LiveUser,
-    ManualStep, Place, RemoteId, RoleName, Scope,
+    ManualStep, Place, Quirk, RemoteId, RoleName, Scope,
 };
 
 /// Returns the address of an invitation. Where a user has several, in other spellings of their email address, the
@@ -36,10 +36,10 @@ pub(super) fn pending(input: &PlanInput<'_>, invitation: &LiveInvitation) -> Hol
     let is_ours =
         |at: Timestamp| invitation.created.is_none_or(|created| created <= at + SignedDuration::from_hours(1));
     // Where answers are unreliable, one that has an error proves nothing about the mail.
-    let told = !input.rules.reads_decide();
+    let told = !input.rules.has(Quirk::ReadsDecide);
     if told && ours.is_some_and(|ours| ours.mail_unproven && is_ours(ours.at)) {
         let step = input.rules.manual_step(ManualStep::HandleInvitation).to_owned();
-        let step = (!input.rules.changes_invitations()).then_some(step);
+        let step = (!input.rules.has(Quirk::ChangesInvitations)).then_some(step);
         return HoldReason::InvitationMailUnproven { since, step };
     }
     HoldReason::InvitationPending { since }
@@ -80,7 +80,7 @@ pub(super) fn cancel(
     builder: &mut PlanBuilder<'_>,
 ) {
     let address = address(invitation, several);
-    if !input.rules.changes_invitations() {
+    if !input.rules.has(Quirk::ChangesInvitations) {
         let step = input.rules.manual_step(ManualStep::HandleInvitation).to_owned();
         builder.hold(address, HoldReason::InvitationNotCancellable { since: since(input, invitation), step });
         return;
@@ -146,7 +146,7 @@ pub(super) fn plan_unlisted_invitations(
                 // mail.
                 (true, true) => {
                     if let Some(member) =
-                        member.filter(|_| wanted.contains(email) && !input.rules.changes_invitations())
+                        member.filter(|_| wanted.contains(email) && !input.rules.has(Quirk::ChangesInvitations))
                     {
                         builder
                             .hold(address(invitation, several), member_with_invitation(input, invitation, member));

@@ -13,7 +13,7 @@ use super::{UserInvitations, non_members, why_not_invited::why_not_invited};
 use crate::teams;
 use rolecall_model::{
     Action, Address, Cause, Change, DesiredUser, Effect, Entity, Feature, HoldReason, InvitationState,
-    LiveInvitation, ManualStep, RoleName, User,
+    LiveInvitation, ManualStep, Quirk, RoleName, User,
 };
 
 pub(super) fn plan_missing(
@@ -40,7 +40,7 @@ pub(super) fn plan_missing(
                 builder.hold_unwritten(address.clone(), &desired.place, "roles", &roles);
             }
         }
-        if input.rules.changes_invitations() {
+        if input.rules.has(Quirk::ChangesInvitations) {
             plan_invited(input, desired, user_invitations.open, planned_roles, builder);
         } else {
             invited::hold_open(input, desired, user_invitations.open, builder);
@@ -78,7 +78,7 @@ fn invite(
     let content = match expired_content(input, desired, user_invitations) {
         Some(content) => Some(content),
         // The user may only have been disabled in the web app. A finding here would stop the whole plan.
-        None if !missing.is_empty() && input.rules.hides_disabled() => {
+        None if !missing.is_empty() && input.rules.has(Quirk::HidesDisabled) => {
             let step = input.rules.manual_step(ManualStep::EnableUser).to_owned();
             builder.hold(address, HoldReason::Incomplete { missing: missing.join(", "), step });
             return;
@@ -105,7 +105,7 @@ fn invite(
     let mut effects = vec![Effect::SendsMail];
     effects.extend(without_access.then_some(Effect::AccessFollows));
     effects.extend(roles_follow.then_some(Effect::RolesFollow));
-    effects.extend(input.rules.hides_disabled().then_some(Effect::MayReadmit));
+    effects.extend(input.rules.has(Quirk::HidesDisabled).then_some(Effect::MayReadmit));
     effects.extend(input.rules.effects(input.live, None, &after));
     let account = match non_members::account_to_enable(input, desired) {
         Ok(account) => account,
@@ -203,7 +203,7 @@ fn plan_invited(
     };
     let kept = open.iter().find(matches).filter(|kept| !asserted && all_match(kept));
     let spelled_as_sent = open.iter().find(|open| open.email.as_str() == desired.email.key());
-    let distinguished = input.rules.distinguishes_spellings();
+    let distinguished = input.rules.has(Quirk::DistinguishesSpellings);
     let current = kept.or(spelled_as_sent.filter(|_| distinguished)).unwrap_or(first);
     // To the platform, two spellings of one address may be two invitations, and each of them gives access.
     let sent = if kept.is_none() && distinguished { desired.email.key() } else { current.email.as_str() };

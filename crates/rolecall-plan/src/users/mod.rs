@@ -18,8 +18,8 @@ use super::PlanInput;
 use super::builder::PlanBuilder;
 use super::roles::{Availability, PlannedRoles};
 use rolecall_model::{
-    Address, Code, DesiredUser, Email, Finding, HoldReason, Kind, LiveInvitation, LiveUser, RemoteId, RoleName,
-    Scope, Severity, UnreadableRow, list_of, nearest, quote,
+    Address, Code, DesiredUser, Email, Finding, HoldReason, Kind, LiveInvitation, LiveUser, Quirk, RemoteId,
+    RoleName, Scope, Severity, UnreadableRow, list_of, nearest, quote,
 };
 
 /// Checks that the user named in `own` exists.
@@ -222,7 +222,7 @@ fn plan_pinned(
         builder.hold(Address::user(&desired.email).with_id(id), reason);
         return;
     }
-    if elsewhere.is_none() && input.rules.hides_disabled() {
+    if elsewhere.is_none() && input.rules.has(Quirk::HidesDisabled) {
         // A disabled user isn't listed, so their id can't be checked.
         if !desired.absent {
             builder.hold(Address::user(&desired.email).with_id(id), disabled::why_not_listed(input, id));

@@ -6,7 +6,7 @@ use super::super::builder::{PlanBuilder, deletion};
 use super::{UserInvitations, account_status};
 use rolecall_model::{
     AccountStatus, Action, Address, Cause, Change, Code, DesiredUser, Entity, Finding, HoldReason, LiveUser,
-    RemoteId, Seen, User,
+    Quirk, RemoteId, Seen, User,
 };
 
 /// Returns the account of a listed user who isn't a member, if there is one.
@@ -49,7 +49,7 @@ pub(super) fn plan_account(
         if desired.absent
             && desired.enabled == Some(false)
             && user_invitations.is_empty()
-            && input.rules.shares_accounts()
+            && input.rules.has(Quirk::SharedAccounts)
         {
             let message =
                 format!("There is no account with the address {}, so none is deactivated.", desired.email);

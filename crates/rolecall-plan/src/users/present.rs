@@ -233,7 +233,7 @@ pub(super) fn remove_user(
     }
     let before = as_read(input, user);
     let cause = removal.cause.clone();
-    match input.rules.user_removal() {
+    match input.rules.capabilities().user_removal {
         UserRemoval::Disable => {
             if let Some(reason) =
                 disabled::why_not_disabled_again(input, user).filter(|_| !builder.is_asserted(&address))

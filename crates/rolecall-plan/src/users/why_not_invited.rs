@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use super::super::PlanInput;
 use super::{UserInvitations, disabled};
 use rolecall_model::{
-    Address, DesiredUser, HoldReason, Invitation, InvitationState, ListedInvitations, LiveUser, ManualStep,
+    Address, DesiredUser, HoldReason, Invitation, InvitationState, ListedInvitations, LiveUser, ManualStep, Quirk,
 };
 
 /// Returns why a user isn't invited, or `None` if an invitation should be sent.
@@ -21,13 +21,13 @@ pub(super) fn why_not_invited(
     let ours = input.facts.invitations.get(&desired.email);
     if let Some(accepted) = ours.filter(|invitation| invitation.accepted) {
         let enable = input.rules.manual_step(ManualStep::EnableUser);
-        let step = input.rules.hides_disabled().then(|| enable.to_owned());
+        let step = input.rules.has(Quirk::HidesDisabled).then(|| enable.to_owned());
         return Some(HoldReason::NoLongerMember { since: accepted.at, step });
     }
     // An invitation of ours tells more than the list of members does.
     if let Some(since) = input.facts.member_since(&desired.email).filter(|_| ours.is_none()) {
         let enable = input.rules.manual_step(ManualStep::EnableUser);
-        let step = input.rules.hides_disabled().then(|| enable.to_owned());
+        let step = input.rules.has(Quirk::HidesDisabled).then(|| enable.to_owned());
         return Some(HoldReason::WasMember { since, step });
     }
     if !user_invitations.expired.is_empty() {
@@ -45,7 +45,7 @@ fn why_not_resent(input: &PlanInput<'_>, invitation: &Invitation) -> Option<Hold
     // A complete list of open invitations that lacks this one proves that it isn't open. If it can't have expired
     // yet either, it was never sent.
     let listed = input.live.invitations.is_some();
-    let not_expired = match input.rules.listed_invitations() {
+    let not_expired = match input.rules.capabilities().listed_invitations {
         ListedInvitations::Unknown => false,
         ListedInvitations::Open(lifetime) => since + lifetime > input.now,
         ListedInvitations::All if invitation.state == InvitationState::Sent => {

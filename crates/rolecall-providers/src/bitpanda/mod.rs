@@ -15,7 +15,7 @@ use std::pin::Pin;
 
 pub use documents::{DOCUMENTED_QUERIES, GUESSED_TYPES, MUTATIONS};
 
-use super::{MutationResult, Provider, ReadError, Secrets, UnfitCredential};
+use super::{MutationResult, Provider, ReadError, Secrets, Traffic, UnfitCredential};
 use rolecall_graphql::{CallError, Context, Contexts, Mutation, Reader, Redactor, Response};
 use rolecall_model::{Change, Desired, Live, Rules};
 
@@ -23,18 +23,20 @@ use rolecall_model::{Change, Desired, Live, Rules};
 #[derive(Clone, Copy, Debug)]
 pub struct Bitpanda;
 
+/// The platform refuses bursts, and no page says how many requests make one.
+const TRAFFIC: Traffic = Traffic { parallelism: 2, batch_limits: None, quotas: &[], retries_rate_limited: true };
+
 impl Provider for Bitpanda {
     fn rules(&self) -> &'static dyn Rules {
         &Self
     }
 
-    fn headers(&self, secrets: &Secrets, _: &Desired) -> Result<Contexts, UnfitCredential> {
-        Ok(Contexts::from([(Context::ONLY, vec![("x-api-key", secrets.get("api_key"))])]))
+    fn traffic(&self) -> &'static Traffic {
+        &TRAFFIC
     }
 
-    fn parallelism(&self) -> usize {
-        // The platform refuses bursts, and no page says how many requests make one.
-        2
+    fn headers(&self, secrets: &Secrets, _: &Desired) -> Result<Contexts, UnfitCredential> {
+        Ok(Contexts::from([(Context::ONLY, vec![("x-api-key", secrets.get("api_key"))])]))
     }
 
     fn read<'a>(

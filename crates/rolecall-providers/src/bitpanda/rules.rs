@@ -6,44 +6,44 @@ use serde_json::{Map, Value, json};
 
 use super::Bitpanda;
 use rolecall_model::{
-    Action, Change, Entity, InviteField, Key, KeyField, KeyRemoval, Kind, KnownRoles, ListedInvitations, Live,
-    LoweredMutation, ManualStep, Permission, ProviderName, RoleName, Rules, Seen, User, UserRemoval,
+    Action, Capabilities, Change, Entity, InviteField, Key, KeyField, KeyRemoval, Kind, KnownRoles,
+    ListedInvitations, Live, LoweredMutation, ManualStep, Permission, ProviderName, Quirk, RoleName, Rules, Seen,
+    User, UserRemoval,
 };
 
 /// The role that manages users and keys. Every request needs it, reads included.
 const ADMIN: &str = "ADMIN";
 
-/// The roles that the vendor's pages name. There may be more. `SIGNER` comes from the permission matrix of the
-/// support site, and its spelling is inferred.
-const KNOWN_ROLES: &[&str] = &[ADMIN, "CLUSTER_MANAGER", "CLUSTER_OPS", "SIGNER"];
-
-/// The hosts for production, sandbox and pre-production, from the vendor's client (trustvault-nodejs-sdk 3.1.1).
-const VENDOR_HOSTS: &[&str] = &[
-    "tapi-production.trustology-prod.com",
-    "tapi-sandbox.trustology-test.com",
-    "tapi-preprod.trustology-test.com",
-];
+/// The capabilities of Bitpanda Enterprise Custody.
+const CAPABILITIES: Capabilities = Capabilities {
+    provider: ProviderName::Bitpanda,
+    kinds: &[Kind::User, Kind::Invitation, Kind::Key],
+    // The hosts for production, sandbox and pre-production, from the vendor's client (trustvault-nodejs-sdk 3.1.1).
+    vendor_hosts: &[
+        "tapi-production.trustology-prod.com",
+        "tapi-sandbox.trustology-test.com",
+        "tapi-preprod.trustology-test.com",
+    ],
+    // The roles that the vendor's pages name. There may be more. `SIGNER` comes from the permission matrix of the
+    // support site, and its spelling is inferred.
+    known_roles: KnownRoles::Open(&[ADMIN, "CLUSTER_MANAGER", "CLUSTER_OPS", "SIGNER"]),
+    implied_permissions: &[],
+    fewest_admins: 0,
+    // The sample variables of `inviteUser` have all of these. The page doesn't say which are required.
+    invite_needs: &[InviteField::FirstName, InviteField::LastName, InviteField::Roles],
+    listed_invitations: ListedInvitations::Unknown,
+    user_removal: UserRemoval::Disable,
+    key_needs: &[KeyField::Roles, KeyField::Expires],
+    key_removal: KeyRemoval::Disable,
+    comes_with_organization: None,
+    manual_step,
+    // Only a key with the role `ADMIN` can list users and keys.
+    quirks: &[Quirk::ReadsAsAdmin, Quirk::Approvals],
+};
 
 impl Rules for Bitpanda {
-    fn provider(&self) -> ProviderName {
-        ProviderName::Bitpanda
-    }
-
-    fn kinds(&self) -> &'static [Kind] {
-        &[Kind::User, Kind::Invitation, Kind::Key]
-    }
-
-    fn vendor_hosts(&self) -> &'static [&'static str] {
-        VENDOR_HOSTS
-    }
-
-    /// Returns true: only a key with the role `ADMIN` can list users and keys.
-    fn reads_as_admin(&self) -> bool {
-        true
-    }
-
-    fn known_roles(&self) -> KnownRoles {
-        KnownRoles::Open(KNOWN_ROLES)
+    fn capabilities(&self) -> &'static Capabilities {
+        &CAPABILITIES
     }
 
     fn is_admin(&self, _: &Live, roles: &BTreeSet<RoleName>) -> bool {
@@ -52,43 +52,6 @@ impl Rules for Bitpanda {
 
     fn is_privileged(&self, _: &BTreeSet<Permission>) -> bool {
         false
-    }
-
-    fn invite_needs(&self) -> &'static [InviteField] {
-        // The sample variables of `inviteUser` have all of these. The page doesn't say which are required.
-        &[InviteField::FirstName, InviteField::LastName, InviteField::Roles]
-    }
-
-    fn key_needs(&self) -> &'static [KeyField] {
-        &[KeyField::Roles, KeyField::Expires]
-    }
-
-    fn user_removal(&self) -> UserRemoval {
-        UserRemoval::Disable
-    }
-
-    fn key_removal(&self) -> KeyRemoval {
-        KeyRemoval::Disable
-    }
-
-    fn listed_invitations(&self) -> ListedInvitations {
-        ListedInvitations::Unknown
-    }
-
-    fn changes_invitations(&self) -> bool {
-        false
-    }
-
-    fn has_approvals(&self) -> bool {
-        true
-    }
-
-    fn implied_permissions(&self) -> &'static [&'static str] {
-        &[]
-    }
-
-    fn manual_step(&self, _: ManualStep) -> &'static str {
-        "the API can't change it. The user or the vendor's support can, or write the live value in the file"
     }
 
     fn lower(&self, change: &Change, _: &Live) -> Vec<LoweredMutation> {
@@ -103,6 +66,10 @@ impl Rules for Bitpanda {
             _ => Vec::new(),
         }
     }
+}
+
+fn manual_step(_: ManualStep) -> &'static str {
+    "the API can't change it. The user or the vendor's support can, or write the live value in the file"
 }
 
 fn lowered(operation: &'static str, argument: &str, input: Map<String, Value>) -> LoweredMutation {

@@ -20,7 +20,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 pub use documents::{MUTATIONS, QUERIES};
 
-use super::{MutationResult, Provider, ReadError, Secrets, UnfitCredential, Verdict};
+use super::{MutationResult, Provider, ReadError, Secrets, Traffic, UnfitCredential, Verdict};
 use rolecall_graphql::{BatchLimits, CallError, Context, Contexts, Mutation, Quota, Reader, Redactor, Response};
 use rolecall_model::{Change, Desired, Live, RemoteId, Rules};
 
@@ -35,9 +35,20 @@ const INVITATIONS: Quota = Quota { requests: 6, window: Duration::from_secs(5) }
 /// throws (measured). The cost is the limit of the public gateway.
 const BATCH_LIMITS: BatchLimits = BatchLimits { aliases: 20, tokens: 800, cost: 1000 };
 
+const TRAFFIC: Traffic = Traffic {
+    parallelism: 4,
+    batch_limits: Some(BATCH_LIMITS),
+    quotas: &[("inviteToOrganizationByEmail", INVITATIONS)],
+    retries_rate_limited: true,
+};
+
 impl Provider for Hive {
     fn rules(&self) -> &'static dyn Rules {
         &Self
+    }
+
+    fn traffic(&self) -> &'static Traffic {
+        &TRAFFIC
     }
 
     fn headers(&self, secrets: &Secrets, _: &Desired) -> Result<Contexts, UnfitCredential> {
@@ -48,18 +59,6 @@ impl Provider for Hive {
 
     fn own_key(&self, secrets: &Secrets) -> Option<RemoteId> {
         token::id_of(secrets.get("token").expose_secret())
-    }
-
-    fn quota(&self, operation: &str) -> Option<Quota> {
-        (operation == "inviteToOrganizationByEmail").then_some(INVITATIONS)
-    }
-
-    fn parallelism(&self) -> usize {
-        4
-    }
-
-    fn batch_limits(&self) -> Option<BatchLimits> {
-        Some(BATCH_LIMITS)
     }
 
     fn read<'a>(

@@ -8,9 +8,9 @@ use serde_json::{Value, json};
 use super::Hive;
 use super::resources::to_wire;
 use rolecall_model::{
-    Action, Address, Change, Email, Entity, Feature, InviteField, Key, KeyField, KeyRemoval, Kind, KnownRoles,
-    ListedInvitations, Live, LoweredMutation, ManualStep, Permission, ProviderName, Reach, RemoteId, Role,
-    RoleName, Rules, User, UserRemoval, id_of, is_plain_address,
+    Action, Address, Capabilities, Change, Email, Entity, Feature, InviteField, Key, KeyField, KeyRemoval, Kind,
+    KnownRoles, ListedInvitations, Live, LoweredMutation, ManualStep, Permission, ProviderName, Quirk, Reach,
+    RemoteId, Role, RoleName, Rules, User, UserRemoval, id_of, is_plain_address,
 };
 
 /// The built-in role that allows everything. The server derives its permissions from its name (measured on Hive
@@ -20,21 +20,29 @@ const ADMIN: &str = "Admin";
 /// The permission that every role has. It can't be assigned.
 pub(super) const DESCRIBE: &str = "organization:describe";
 
+/// The capabilities of GraphQL Hive.
+const CAPABILITIES: Capabilities = Capabilities {
+    provider: ProviderName::Hive,
+    kinds: &[Kind::Role, Kind::User, Kind::Invitation, Kind::Key],
+    vendor_hosts: &["api.graphql-hive.com"],
+    known_roles: KnownRoles::Open(&[]),
+    implied_permissions: &[DESCRIBE],
+    fewest_admins: 0,
+    invite_needs: &[InviteField::Roles, InviteField::Resources],
+    listed_invitations: ListedInvitations::Open(SignedDuration::from_hours(7 * 24)),
+    // `deleteOrganizationMember` isn't public, and needs a user who is signed in (measured on Hive 8.1.2).
+    user_removal: UserRemoval::RemoveAccess,
+    key_needs: &[KeyField::Permissions, KeyField::Resources],
+    key_removal: KeyRemoval::Delete,
+    comes_with_organization: None,
+    manual_step,
+    // Invitations compare addresses with the letters' case (measured on Hive 8.1.2).
+    quirks: &[Quirk::ChangesInvitations, Quirk::DistinguishesSpellings],
+};
+
 impl Rules for Hive {
-    fn provider(&self) -> ProviderName {
-        ProviderName::Hive
-    }
-
-    fn kinds(&self) -> &'static [Kind] {
-        &[Kind::Role, Kind::User, Kind::Invitation, Kind::Key]
-    }
-
-    fn vendor_hosts(&self) -> &'static [&'static str] {
-        &["api.graphql-hive.com"]
-    }
-
-    fn known_roles(&self) -> KnownRoles {
-        KnownRoles::Open(&[])
+    fn capabilities(&self) -> &'static Capabilities {
+        &CAPABILITIES
     }
 
     fn is_admin(&self, _: &Live, roles: &BTreeSet<RoleName>) -> bool {
@@ -50,63 +58,6 @@ impl Rules for Hive {
     fn wrong_address(&self, email: &Email) -> Option<&'static str> {
         let form = "The platform invites only addresses of ASCII letters, digits and `_+-'.`, with a domain like `acme.example`.";
         (!is_plain_address(email.as_str())).then_some(form)
-    }
-
-    fn invite_needs(&self) -> &'static [InviteField] {
-        &[InviteField::Roles, InviteField::Resources]
-    }
-
-    fn key_needs(&self) -> &'static [KeyField] {
-        &[KeyField::Permissions, KeyField::Resources]
-    }
-
-    fn user_removal(&self) -> UserRemoval {
-        // `deleteOrganizationMember` isn't public, and needs a user who is signed in (measured on Hive 8.1.2).
-        UserRemoval::RemoveAccess
-    }
-
-    fn key_removal(&self) -> KeyRemoval {
-        KeyRemoval::Delete
-    }
-
-    fn listed_invitations(&self) -> ListedInvitations {
-        ListedInvitations::Open(SignedDuration::from_hours(7 * 24))
-    }
-
-    fn changes_invitations(&self) -> bool {
-        true
-    }
-
-    fn distinguishes_spellings(&self) -> bool {
-        // Invitations compare addresses with the letters' case (measured on Hive 8.1.2).
-        true
-    }
-
-    fn has_approvals(&self) -> bool {
-        false
-    }
-
-    fn implied_permissions(&self) -> &'static [&'static str] {
-        &[DESCRIBE]
-    }
-
-    fn manual_step(&self, step: ManualStep) -> &'static str {
-        match step {
-            ManualStep::RemoveUser => {
-                "in the web app, open the organisation, Members, the menu beside the user, Remove"
-            }
-            ManualStep::DescribeKey => {
-                "a token's description can't be changed. Write the live description in the file, or give the new token another name"
-            }
-            ManualStep::ChangeRecord => "the user can change it in their own account",
-            ManualStep::LookUpDisabled
-            | ManualStep::EnableUser
-            | ManualStep::ApproveUser
-            | ManualStep::ReinstateUser
-            | ManualStep::ChangeOrganization
-            | ManualStep::HandleInvitation
-            | ManualStep::HandleKeys => "in the web app",
-        }
     }
 
     fn lower(&self, change: &Change, live: &Live) -> Vec<LoweredMutation> {
@@ -129,6 +80,25 @@ impl Rules for Hive {
             // The API has no other operation.
             _ => Vec::new(),
         }
+    }
+}
+
+fn manual_step(step: ManualStep) -> &'static str {
+    match step {
+        ManualStep::RemoveUser => {
+            "in the web app, open the organisation, Members, the menu beside the user, Remove"
+        }
+        ManualStep::DescribeKey => {
+            "a token's description can't be changed. Write the live description in the file, or give the new token another name"
+        }
+        ManualStep::ChangeRecord => "the user can change it in their own account",
+        ManualStep::LookUpDisabled
+        | ManualStep::EnableUser
+        | ManualStep::ApproveUser
+        | ManualStep::ReinstateUser
+        | ManualStep::ChangeOrganization
+        | ManualStep::HandleInvitation
+        | ManualStep::HandleKeys => "in the web app",
     }
 }
 

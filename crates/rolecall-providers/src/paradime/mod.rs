@@ -19,7 +19,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 pub use documents::{MUTATIONS, QUERIES};
 
-use super::{MutationResult, Provider, ReadError, Secrets, UnfitCredential};
+use super::{MutationResult, Provider, ReadError, Secrets, Traffic, UnfitCredential};
 use rolecall_graphql::{CallError, Context, Contexts, Mutation, Reader, Redactor, Response};
 use rolecall_model::{Change, Desired, Live, Rules};
 
@@ -32,9 +32,16 @@ const TOKEN: &str = "prdm_";
 const WORKSPACE_TOKEN: &str = "prdm_wsp_";
 const COMPANY_TOKEN: &str = "prdm_cmp_";
 
+/// No limit is documented, so it isn't known whether a mutation that was answered with HTTP 429 ran.
+const TRAFFIC: Traffic = Traffic { parallelism: 1, batch_limits: None, quotas: &[], retries_rate_limited: false };
+
 impl Provider for Paradime {
     fn rules(&self) -> &'static dyn Rules {
         &Self
+    }
+
+    fn traffic(&self) -> &'static Traffic {
+        &TRAFFIC
     }
 
     fn headers(&self, secrets: &Secrets, desired: &Desired) -> Result<Contexts, UnfitCredential> {
@@ -79,11 +86,6 @@ impl Provider for Paradime {
         redactor: &Redactor,
     ) -> Result<MutationResult, CallError> {
         mutation_result::mutation_result(mutation, response, redactor)
-    }
-
-    fn may_retry_rate_limited(&self) -> bool {
-        // No limit is documented, so it isn't known whether a mutation that was answered with HTTP 429 ran.
-        false
     }
 
     fn next_step(&self, change: &Change, error: &CallError) -> Option<String> {

@@ -5,7 +5,7 @@
 //! something failed afterwards. So the outcome follows the next list of users: if Jane is no longer in it, she is
 //! disabled, although the platform refused. If she is, the mutation has failed. In the same way `ok: true` for a
 //! user who is still listed afterwards is reported as "not taken". See
-//! [`Rules::reads_decide`](rolecall_model::Rules::reads_decide).
+//! [`Quirk::ReadsDecide`](rolecall_model::Quirk::ReadsDecide).
 
 use std::collections::BTreeMap;
 

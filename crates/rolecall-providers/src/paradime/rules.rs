@@ -7,35 +7,44 @@ use serde_json::{Value, json};
 use super::account_type::{ADMIN, AccountType, NAMES, Seat, find};
 use super::{Paradime, mutation_result};
 use rolecall_model::{
-    Action, Change, Effect, Entity, InviteField, KeyField, KeyRemoval, Kind, KnownRoles, ListedInvitations, Live,
-    LoweredMutation, ManualStep, Permission, ProviderName, RoleName, Rules, SeatChange, User, UserRemoval,
+    Action, Capabilities, Change, Effect, Entity, InviteField, KeyRemoval, Kind, KnownRoles, ListedInvitations,
+    Live, LoweredMutation, ManualStep, Permission, ProviderName, Quirk, RoleName, Rules, SeatChange, User,
+    UserRemoval,
+};
+
+/// The capabilities of Paradime.
+const CAPABILITIES: Capabilities = Capabilities {
+    provider: ProviderName::Paradime,
+    // Keys can be created, listed and revoked only in the web app.
+    kinds: &[Kind::User, Kind::Invitation],
+    // The hosts that the vendor's pages name. One in Asia is likely, but no page names it.
+    vendor_hosts: &["api.paradime.io", "api.us.paradime.io"],
+    known_roles: KnownRoles::Closed {
+        names: &NAMES,
+        hint: "Every plan has `ADMIN`, `DEVELOPER` and `BUSINESS`. `ANALYST`, `WORKSPACE_ADMIN`, `WORKSPACE_SETTINGS_ADMIN`, `SECURITY_ADMIN` and `BILLING_ADMIN` need the Security pack. No page says which plan has `SANDBOX_USER`. A user without `roles` keeps the live role.",
+    },
+    implied_permissions: &[],
+    fewest_admins: 0,
+    invite_needs: &[InviteField::Roles],
+    listed_invitations: ListedInvitations::All,
+    user_removal: UserRemoval::Disable,
+    key_needs: &[],
+    key_removal: KeyRemoval::Disable,
+    comes_with_organization: None,
+    manual_step,
+    quirks: &[
+        // The page on API keys shows https://api.paradime.io/api/v1/<token of the company>/graphql.
+        Quirk::SecretPath,
+        // The web app lists disabled users on a tab of their own. The API doesn't list them.
+        Quirk::HidesDisabled,
+        Quirk::ReadsDecide,
+        Quirk::OrganizationUnnamed,
+    ],
 };
 
 impl Rules for Paradime {
-    fn provider(&self) -> ProviderName {
-        ProviderName::Paradime
-    }
-
-    fn kinds(&self) -> &'static [Kind] {
-        // Keys can be created, listed and revoked only in the web app.
-        &[Kind::User, Kind::Invitation]
-    }
-
-    fn vendor_hosts(&self) -> &'static [&'static str] {
-        // The hosts that the vendor's pages name. One in Asia is likely, but no page names it.
-        &["api.paradime.io", "api.us.paradime.io"]
-    }
-
-    fn known_roles(&self) -> KnownRoles {
-        KnownRoles::Closed {
-            names: &NAMES,
-            hint: "Every plan has `ADMIN`, `DEVELOPER` and `BUSINESS`. `ANALYST`, `WORKSPACE_ADMIN`, `WORKSPACE_SETTINGS_ADMIN`, `SECURITY_ADMIN` and `BILLING_ADMIN` need the Security pack. No page says which plan has `SANDBOX_USER`. A user without `roles` keeps the live role.",
-        }
-    }
-
-    fn has_secret_path(&self) -> bool {
-        // The page on API keys shows https://api.paradime.io/api/v1/<token of the company>/graphql.
-        true
+    fn capabilities(&self) -> &'static Capabilities {
+        &CAPABILITIES
     }
 
     fn is_admin(&self, _: &Live, roles: &BTreeSet<RoleName>) -> bool {
@@ -70,72 +79,9 @@ impl Rules for Paradime {
         seat.into_iter().chain(plan).collect()
     }
 
-    fn invite_needs(&self) -> &'static [InviteField] {
-        &[InviteField::Roles]
-    }
-
-    fn key_needs(&self) -> &'static [KeyField] {
-        &[]
-    }
-
-    fn user_removal(&self) -> UserRemoval {
-        UserRemoval::Disable
-    }
-
-    fn hides_disabled(&self) -> bool {
-        // The web app lists disabled users on a tab of their own. The API doesn't list them.
-        true
-    }
-
-    fn key_removal(&self) -> KeyRemoval {
-        KeyRemoval::Disable
-    }
-
-    fn listed_invitations(&self) -> ListedInvitations {
-        ListedInvitations::All
-    }
-
-    fn changes_invitations(&self) -> bool {
-        false
-    }
-
-    fn has_approvals(&self) -> bool {
-        false
-    }
-
-    fn reads_decide(&self) -> bool {
-        true
-    }
-
-    fn implied_permissions(&self) -> &'static [&'static str] {
-        &[]
-    }
-
-    fn manual_step(&self, step: ManualStep) -> &'static str {
-        match step {
-            ManualStep::LookUpDisabled => "in the web app, Account Settings > Team, the Disabled tab",
-            ManualStep::EnableUser => {
-                "in the web app, Account Settings > Team, the Disabled tab: Edit, the menu beside the user, Enable user, Save"
-            }
-            ManualStep::HandleInvitation => "in the web app, Account Settings > Team, among the pending users",
-            ManualStep::HandleKeys | ManualStep::DescribeKey => {
-                "in the web app, Account Settings > Workspace Settings, at the bottom"
-            }
-            ManualStep::ChangeRecord
-            | ManualStep::RemoveUser
-            | ManualStep::ApproveUser
-            | ManualStep::ReinstateUser
-            | ManualStep::ChangeOrganization => "in the web app, Account Settings > Team",
-        }
-    }
-
     fn why_not_taken(&self, change: &Change) -> Option<String> {
         let reasons = mutation_result::likely_reasons(self, change);
         (!reasons.is_empty()).then(|| reasons.join(". "))
-    }
-
-    fn names_organization(&self) -> bool {
-        false
     }
 
     fn lower(&self, change: &Change, _: &Live) -> Vec<LoweredMutation> {
@@ -157,6 +103,24 @@ impl Rules for Paradime {
                 | Action::Delete => None,
             };
         mutation.into_iter().collect()
+    }
+}
+
+fn manual_step(step: ManualStep) -> &'static str {
+    match step {
+        ManualStep::LookUpDisabled => "in the web app, Account Settings > Team, the Disabled tab",
+        ManualStep::EnableUser => {
+            "in the web app, Account Settings > Team, the Disabled tab: Edit, the menu beside the user, Enable user, Save"
+        }
+        ManualStep::HandleInvitation => "in the web app, Account Settings > Team, among the pending users",
+        ManualStep::HandleKeys | ManualStep::DescribeKey => {
+            "in the web app, Account Settings > Workspace Settings, at the bottom"
+        }
+        ManualStep::ChangeRecord
+        | ManualStep::RemoveUser
+        | ManualStep::ApproveUser
+        | ManualStep::ReinstateUser
+        | ManualStep::ChangeOrganization => "in the web app, Account Settings > Team",
     }
 }
 

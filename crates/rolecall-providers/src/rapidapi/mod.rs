@@ -25,7 +25,7 @@ use secrecy::{ExposeSecret, SecretString};
 pub use context::OPERATIONS;
 pub use documents::{MUTATIONS, QUERIES, QUERIES_BY_GENERATION};
 
-use super::{MutationResult, Provider, ReadError, Secrets, Survey, UnfitCredential};
+use super::{MutationResult, Provider, ReadError, Secrets, Survey, Traffic, UnfitCredential};
 use context::{CHANGES, EITHER, IDENTITY_KEY, PERSONAL, PERSONAL_KEY, TEAM, TEAM_KEY};
 use rolecall_graphql::{CallError, Contexts, Mutation, Quota, Reader, Redactor, Response};
 use rolecall_model::{Change, Desired, Live, Rules};
@@ -37,9 +37,15 @@ const REQUESTS_PER_MINUTE: usize = 10;
 #[derive(Clone, Copy, Debug)]
 pub struct RapidApi;
 
+const TRAFFIC: Traffic = Traffic { parallelism: 1, batch_limits: None, quotas: &[], retries_rate_limited: true };
+
 impl Provider for RapidApi {
     fn rules(&self) -> &'static dyn Rules {
         &Self
+    }
+
+    fn traffic(&self) -> &'static Traffic {
+        &TRAFFIC
     }
 
     fn headers(&self, secrets: &Secrets, desired: &Desired) -> Result<Contexts, UnfitCredential> {

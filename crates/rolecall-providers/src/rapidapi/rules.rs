@@ -6,48 +6,51 @@ use jiff::SignedDuration;
 
 use super::{RapidApi, context, lower, shows};
 use rolecall_model::{
-    Change, Desired, Effect, Entity, Feature, InviteField, KeyField, KeyRemoval, Kind, KnownRoles,
-    ListedInvitations, Live, LoweredMutation, ManualStep, Mutation, Permission, ProviderName, RoleName, Rules,
-    Seen, TeamName, User, UserRemoval, Variables,
+    Capabilities, Change, Desired, Effect, Entity, Feature, InviteField, KeyRemoval, Kind, KnownRoles,
+    ListedInvitations, Live, LoweredMutation, ManualStep, Mutation, Permission, ProviderName, Quirk, RoleName,
+    Rules, Seen, TeamName, User, UserRemoval, Variables,
 };
 
 /// The roles of invitations. They belong to an older system of roles, and the vendor's pages show these two.
 pub(super) const ADMIN: &str = "ADMIN";
 const DEVELOPER: &str = "DEVELOPER";
 
+/// The capabilities of a RapidAPI hub.
+const CAPABILITIES: Capabilities = Capabilities {
+    provider: ProviderName::Rapidapi,
+    kinds: &[Kind::Organization, Kind::Team, Kind::User, Kind::Invitation],
+    // The hosts in the vendor's tools and examples. Other hosts below p.rapidapi.com serve the APIs of anybody.
+    vendor_hosts: &["graphql-platform.p.rapidapi.com", "platform-graphql.p.rapidapi.com"],
+    known_roles: KnownRoles::Open(&[]),
+    implied_permissions: &[],
+    fewest_admins: 1,
+    invite_needs: &[InviteField::Roles, InviteField::Teams],
+    // The documentation says neither when invitations expire nor whether expired ones are listed. A day is a
+    // cautious guess.
+    listed_invitations: ListedInvitations::Open(SignedDuration::from_hours(24)),
+    user_removal: UserRemoval::Remove,
+    key_needs: &[],
+    key_removal: KeyRemoval::Delete,
+    // The list comes from the vendor's page "Organizations (GQL)".
+    comes_with_organization: Some("a team, an app of that, and a subscription for its seats"),
+    manual_step,
+    quirks: &[
+        Quirk::AdminsInEveryTeam,
+        Quirk::RequiresSelf,
+        Quirk::ShowsUnmanagedKeys,
+        Quirk::ChangesInvitations,
+        Quirk::ReadsDecide,
+        Quirk::SharedAccounts,
+    ],
+};
+
 impl Rules for RapidApi {
-    fn provider(&self) -> ProviderName {
-        ProviderName::Rapidapi
-    }
-
-    fn kinds(&self) -> &'static [Kind] {
-        &[Kind::Organization, Kind::Team, Kind::User, Kind::Invitation]
-    }
-
-    fn vendor_hosts(&self) -> &'static [&'static str] {
-        // The hosts in the vendor's tools and examples. Other hosts below p.rapidapi.com serve the APIs of
-        // anybody.
-        &["graphql-platform.p.rapidapi.com", "platform-graphql.p.rapidapi.com"]
-    }
-
-    fn known_roles(&self) -> KnownRoles {
-        KnownRoles::Open(&[])
+    fn capabilities(&self) -> &'static Capabilities {
+        &CAPABILITIES
     }
 
     fn is_admin(&self, live: &Live, roles: &BTreeSet<RoleName>) -> bool {
         is_admin(live, roles)
-    }
-
-    fn admins_are_in_every_team(&self) -> bool {
-        true
-    }
-
-    fn always_requires_self(&self) -> bool {
-        true
-    }
-
-    fn fewest_admins(&self) -> usize {
-        1
     }
 
     fn is_privileged(&self, _: &BTreeSet<Permission>) -> bool {
@@ -118,73 +121,8 @@ impl Rules for RapidApi {
         }
     }
 
-    fn comes_with_organization(&self) -> Option<&'static str> {
-        // The list comes from the vendor's page "Organizations (GQL)".
-        Some("a team, an app of that, and a subscription for its seats")
-    }
-
-    fn invite_needs(&self) -> &'static [InviteField] {
-        &[InviteField::Roles, InviteField::Teams]
-    }
-
-    fn shows_keys(&self) -> bool {
-        true
-    }
-
-    fn key_needs(&self) -> &'static [KeyField] {
-        &[]
-    }
-
-    fn user_removal(&self) -> UserRemoval {
-        UserRemoval::Remove
-    }
-
-    fn key_removal(&self) -> KeyRemoval {
-        KeyRemoval::Delete
-    }
-
-    fn listed_invitations(&self) -> ListedInvitations {
-        // The documentation says neither when invitations expire nor whether expired ones are listed. A day is a
-        // cautious guess.
-        ListedInvitations::Open(SignedDuration::from_hours(24))
-    }
-
-    fn changes_invitations(&self) -> bool {
-        true
-    }
-
-    fn has_approvals(&self) -> bool {
-        false
-    }
-
-    fn reads_decide(&self) -> bool {
-        true
-    }
-
-    fn implied_permissions(&self) -> &'static [&'static str] {
-        &[]
-    }
-
-    fn manual_step(&self, step: ManualStep) -> &'static str {
-        match step {
-            ManualStep::HandleKeys | ManualStep::DescribeKey => "on the app's own page, under Authorization",
-            ManualStep::ApproveUser => "in the Admin Panel, Users",
-            ManualStep::ReinstateUser
-            | ManualStep::ChangeRecord
-            | ManualStep::RemoveUser
-            | ManualStep::LookUpDisabled
-            | ManualStep::EnableUser
-            | ManualStep::HandleInvitation => "in the organisation's dashboard, Users",
-            ManualStep::ChangeOrganization => "in the organisation's dashboard, Settings",
-        }
-    }
-
     fn can_switch_accounts(&self, live: &Live) -> bool {
         live.features.contains(&Feature::ChangesStatus)
-    }
-
-    fn shares_accounts(&self) -> bool {
-        true
     }
 
     fn uncallable(&self, credentials: &BTreeSet<&str>, desired: &Desired) -> Vec<&'static str> {
@@ -201,6 +139,20 @@ impl Rules for RapidApi {
 
     fn lower(&self, change: &Change, live: &Live) -> Vec<LoweredMutation> {
         lower::lower(change, live)
+    }
+}
+
+fn manual_step(step: ManualStep) -> &'static str {
+    match step {
+        ManualStep::HandleKeys | ManualStep::DescribeKey => "on the app's own page, under Authorization",
+        ManualStep::ApproveUser => "in the Admin Panel, Users",
+        ManualStep::ReinstateUser
+        | ManualStep::ChangeRecord
+        | ManualStep::RemoveUser
+        | ManualStep::LookUpDisabled
+        | ManualStep::EnableUser
+        | ManualStep::HandleInvitation => "in the organisation's dashboard, Users",
+        ManualStep::ChangeOrganization => "in the organisation's dashboard, Settings",
     }
 }
 
