@@ -73,7 +73,7 @@ fn desired() -> Desired {
     for number in 0..MEMBERS {
         let _ = writeln!(text, "  - {{ email: person{number:04}@acme.example, roles: [After] }}");
     }
-    let mut desired = check_source(&Source::inline("bench.yaml", text), rolecall_providers::rules).0.unwrap();
+    let mut desired = check_source(&Source::inline("bench.yaml", text), rolecall_providers::format).0.unwrap();
     desired.guardrails.max_removals = Removals::same_for_each(Limit::Number(usize::MAX));
     desired
 }

@@ -62,7 +62,7 @@ fn as_json(users: usize) -> String {
 }
 
 fn desired(text: &str) -> Desired {
-    check_source(&Source::inline("bench.yaml", text), rolecall_providers::rules).0.unwrap()
+    check_source(&Source::inline("bench.yaml", text), rolecall_providers::format).0.unwrap()
 }
 
 fn live(users: usize) -> Live {

@@ -7,7 +7,7 @@ use super::exit::Exit;
 use super::out::Out;
 use crate::report::{self, Findings, Notice, Outcomes};
 use rolecall_engine::ledger::Record;
-use rolecall_model::Plan;
+use rolecall_model::{Plan, ProviderName};
 
 /// Print the JSON Schema of a file format.
 #[derive(Clone, Debug, Args)]
@@ -50,7 +50,9 @@ pub const SCHEMAS: &[(SchemaName, &str)] = &[
 /// Returns the text of a schema, as the file in `schemas/` has it.
 pub fn schema_text(name: SchemaName) -> String {
     let schema: Schema = match name {
-        SchemaName::File => rolecall_config::schema(),
+        SchemaName::File => {
+            rolecall_config::schema(ProviderName::ALL.iter().map(|name| rolecall_providers::format(*name)))
+        }
         SchemaName::Plan => SchemaGenerator::default().into_root_schema_for::<Plan>(),
         SchemaName::Ledger => SchemaGenerator::default().into_root_schema_for::<Record>(),
         SchemaName::Findings => SchemaGenerator::default().into_root_schema_for::<Findings<'_>>(),

@@ -58,7 +58,7 @@ impl<'a> Session<'a> {
         out: &mut Out,
     ) -> Result<Self, Failure> {
         reports.check()?;
-        let mut loaded = load(&paths.paths, rolecall_providers::rules);
+        let mut loaded = load(&paths.paths, rolecall_providers::format);
         let options = [
             (connection.ledger.as_ref(), "the file of `--ledger`"),
             (connection.ca_file.as_ref(), "the file of `--ca-file`"),

@@ -51,7 +51,7 @@ pub(super) fn write(
         plan,
         live,
         facts,
-        rules: rolecall_providers::rules(organization.desired.provider),
+        format: rolecall_providers::format(organization.desired.provider),
         generator: GENERATOR,
         run,
         now: Timestamp::now(),

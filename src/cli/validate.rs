@@ -38,7 +38,7 @@ pub(super) struct ValidateArgs {
 
 pub(super) fn validate(args: &ValidateArgs, out: &mut Out) -> Result<Exit, Failure> {
     args.reports.check()?;
-    let mut loaded = load(&args.paths.paths, rolecall_providers::rules);
+    let mut loaded = load(&args.paths.paths, rolecall_providers::format);
     let files: Vec<&Path> = loaded.files.iter().map(|file| &*file.path).collect();
     args.reports.ensure_not_an_input(&files)?;
     let mut found = loaded
@@ -46,8 +46,8 @@ pub(super) fn validate(args: &ValidateArgs, out: &mut Out) -> Result<Exit, Failu
     loaded.findings.append(&mut found);
     if !args.trusted.is_empty() {
         // Errors in the trusted files are ignored: such a file declares nothing.
-        let trusted = load(&args.trusted, rolecall_providers::rules);
-        let mut found = needing_approval(&loaded, &trusted, rolecall_providers::rules);
+        let trusted = load(&args.trusted, rolecall_providers::format);
+        let mut found = needing_approval(&loaded, &trusted, rolecall_providers::format);
         loaded.findings.append(&mut found);
     }
     let sources: Vec<&Source> = loaded.files.iter().map(|file| &file.source).collect();

@@ -255,7 +255,7 @@ fn an_account_is_deleted_only_by_two_words_in_the_file() {
         ),
     ] {
         let text = format!("{HEAD}{head}users: [{{ email: kim@acme.example, {rest} }}]");
-        let (_, found) = check_source(&Source::inline("test.yaml", &text), rolecall_providers::rules);
+        let (_, found) = check_source(&Source::inline("test.yaml", &text), rolecall_providers::format);
         let found: Vec<_> = found.iter().filter(|it| it.is_error()).map(|it| it.message.as_str()).collect();
         assert_eq!(found, said, "{rest}");
     }

@@ -25,7 +25,7 @@ use serde_json::Value;
 // ---- credentials
 
 fn errors(text: &str) -> Vec<Finding> {
-    let (_, found) = check_source(&Source::inline("test.yaml", text), rolecall_providers::rules);
+    let (_, found) = check_source(&Source::inline("test.yaml", text), rolecall_providers::format);
     found.into_iter().filter(Finding::is_error).collect()
 }
 

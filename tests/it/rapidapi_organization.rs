@@ -25,7 +25,7 @@ fn rails(plan: &rolecall_model::OrganizationPlan) -> Vec<&str> {
 
 /// Returns the errors of a file by itself, without a read.
 fn errors(text: &str) -> Vec<(Code, String)> {
-    let (_, found) = check_source(&Source::inline("test.yaml", text), rolecall_providers::rules);
+    let (_, found) = check_source(&Source::inline("test.yaml", text), rolecall_providers::format);
     found.into_iter().filter(rolecall_model::Finding::is_error).map(|it| (it.code, it.message)).collect()
 }
 
@@ -894,7 +894,7 @@ fn an_organisation_that_is_absent_has_nobody_in_it() {
         ("teams: [{ name: A }]", "teams"),
     ] {
         let source = Source::inline("acme.yaml", format!("{}{ABSENT}\n{rest}\n", crate::support::rapidapi::HEAD));
-        let (_, findings) = check_source(&source, rolecall_providers::rules);
+        let (_, findings) = check_source(&source, rolecall_providers::format);
         let said: Vec<_> = findings.iter().map(|it| (it.code, it.message.as_str())).collect();
         assert_eq!(said, [(Code::AbsentWithValues, format!("`{field}` contradicts `absent: true`.").as_str())]);
     }

@@ -462,7 +462,7 @@ fn a_minute_that_another_hand_has_used_up_is_waited_for_as_a_whole() {
 
 /// Counts the errors of a file by itself.
 fn errors(text: &str) -> usize {
-    let (_, found) = check_source(&Source::inline("test.yaml", text), rolecall_providers::rules);
+    let (_, found) = check_source(&Source::inline("test.yaml", text), rolecall_providers::format);
     found.iter().filter(|it| it.is_error()).count()
 }
 

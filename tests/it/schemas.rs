@@ -49,7 +49,7 @@ fn as_json(yaml: &str) -> Value {
 }
 
 fn validates(yaml: &str) -> bool {
-    let (_, findings) = check_source(&Source::inline("x.yaml", yaml), rolecall_providers::rules);
+    let (_, findings) = check_source(&Source::inline("x.yaml", yaml), rolecall_providers::format);
     !findings.iter().any(Finding::is_error)
 }
 

@@ -788,12 +788,12 @@ proptest! {
     #[test]
     fn any_text_gives_findings_or_a_file(text in "(?s).{0,400}", cut in 0..400_usize, which in 0..4_usize) {
         use rolecall_config::{Source, check_source};
-        let (file, findings) = check_source(&Source::inline("x.yaml", text.clone()), rolecall_providers::rules);
+        let (file, findings) = check_source(&Source::inline("x.yaml", text.clone()), rolecall_providers::format);
         prop_assert!(file.is_some() || !findings.is_empty());
         let example = support::cli::example(["bitpanda.yaml", "hive.yaml", "paradime.yaml", "rapidapi.yaml"][which]);
         let at = (0..=cut.min(example.len())).rev().find(|at| example.is_char_boundary(*at)).unwrap_or(0);
         let spliced = format!("{}{text}{}", &example[..at], &example[at..]);
-        let (file, findings) = check_source(&Source::inline("x.yaml", spliced), rolecall_providers::rules);
+        let (file, findings) = check_source(&Source::inline("x.yaml", spliced), rolecall_providers::format);
         prop_assert!(file.is_some() || !findings.is_empty());
     }
 }

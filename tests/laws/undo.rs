@@ -19,7 +19,7 @@ fn undo_file<P: Platform>(rig: &Rig<P>, live: &Live, plan: &OrganizationPlan) ->
         plan,
         live,
         facts: &rig.ledger.facts(),
-        rules: rolecall_providers::rules(P::NAME),
+        format: rolecall_providers::format(P::NAME),
         generator: "rolecall",
         run: "run-1",
         now: now(),

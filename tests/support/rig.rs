@@ -267,7 +267,7 @@ fn text_response(status: u16, text: &str) -> Response {
 /// Parses a file that has to be valid. There is no limit on removals unless the file sets one, because the worlds
 /// are small.
 pub fn desired(yaml: &str) -> Desired {
-    let (desired, findings) = check_source(&Source::inline("test.yaml", yaml), rolecall_providers::rules);
+    let (desired, findings) = check_source(&Source::inline("test.yaml", yaml), rolecall_providers::format);
     let mut desired = desired.unwrap_or_else(|| panic!("{yaml}\n{findings:#?}"));
     if !yaml.contains("max_removals") {
         desired.guardrails.max_removals = Removals::same_for_each(Limit::Number(usize::MAX));

@@ -1,15 +1,16 @@
 //! Contradictions between files about the same account. The status of an account applies to every organisation of
 //! a platform, so one file can affect the organisations of other files.
 
-use rolecall_model::{Address, Code, Desired, DesiredUser, Finding, ProviderName, Quirk, Rules};
+use super::Format;
+use rolecall_model::{Address, Code, Desired, DesiredUser, Finding, ProviderName, Quirk};
 
 /// Finds accounts that one file deactivates or deletes and that another file needs.
-pub(super) fn contradicted(
-    files: &[&Desired],
-    rules: impl Fn(ProviderName) -> &'static dyn Rules,
-) -> Vec<Finding> {
-    let shared: Vec<&Desired> =
-        files.iter().copied().filter(|desired| rules(desired.provider).has(Quirk::SharedAccounts)).collect();
+pub(super) fn contradicted(files: &[&Desired], formats: impl Fn(ProviderName) -> &'static Format) -> Vec<Finding> {
+    let shared: Vec<&Desired> = files
+        .iter()
+        .copied()
+        .filter(|desired| formats(desired.provider).rules.has(Quirk::SharedAccounts))
+        .collect();
     let mut findings = Vec::new();
     for desired in &shared {
         let is_same_platform = |other: &&&Desired| {

@@ -11,7 +11,7 @@ use rolecall_model::{
 };
 
 /// Checks values one by one and keeps the findings.
-pub(super) struct Checker<'a> {
+pub struct Checker<'a> {
     pub source: &'a Source,
     pub rules: &'a dyn Rules,
     pub findings: Vec<Finding>,
@@ -22,7 +22,7 @@ pub(super) struct Checker<'a> {
 }
 
 /// A name type that can be checked and created from text in a file.
-pub(super) trait FromText: Sized {
+pub trait FromText: Sized {
     fn from_text(text: String) -> Result<Self, NameError>;
 }
 
@@ -269,12 +269,12 @@ fn is_slip(typed: &str, known: &str) -> bool {
 }
 
 /// Returns the value of a flag, or `false` if the field is absent.
-pub(super) fn flag(field: Option<Field<bool>>) -> bool {
+pub fn flag(field: Option<Field<bool>>) -> bool {
     field.and_then(|field| field.value).unwrap_or(false)
 }
 
 /// Returns the value of a scope, or [`Scope::Listed`] if the field is absent.
-pub(super) fn scope(field: Option<Field<RawScope>>) -> Scope {
+pub fn scope(field: Option<Field<RawScope>>) -> Scope {
     match field.and_then(|field| field.value) {
         Some(RawScope::All) => Scope::All,
         Some(RawScope::Listed) | None => Scope::Listed,
@@ -282,7 +282,7 @@ pub(super) fn scope(field: Option<Field<RawScope>>) -> Scope {
 }
 
 /// Reports entries that are listed twice.
-pub(super) struct Unique {
+pub struct Unique {
     code: Code,
     seen: BTreeMap<String, usize>,
 }

@@ -23,7 +23,7 @@ impl Checker<'_> {
 /// The files that secrets are written to. Two secrets must not go to one file, because the second would overwrite
 /// the first.
 #[derive(Default)]
-pub(super) struct Targets {
+pub struct Targets {
     seen: BTreeMap<PathBuf, usize>,
 }
 

@@ -12,10 +12,10 @@ use super::source::Mark;
 use rolecall_model::Span;
 
 /// The type name by which [`decode`](super::decode) knows that the value is wanted together with its place.
-pub(super) const FIELD: &str = "$rolecall::Field";
+pub const FIELD: &str = "$rolecall::Field";
 
 /// The type name by which [`decode`](super::decode) knows that one word, such as `all`, may replace a whole value.
-pub(super) const WORD_OR: &str = "$rolecall::WordOr";
+pub const WORD_OR: &str = "$rolecall::WordOr";
 
 /// A value with its place. `value` is `None` if the value was wrong. Then there is a finding for it.
 #[derive(Clone, Debug)]

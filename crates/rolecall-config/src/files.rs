@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{Source, accounts, check_source};
-use rolecall_model::{Code, Desired, Finding, Place, ProviderName, Rules};
+use super::{Format, Source, accounts, check_source};
+use rolecall_model::{Code, Desired, Finding, Place, ProviderName};
 
 /// All loaded files and their findings.
 #[derive(Debug, Default)]
@@ -29,7 +29,7 @@ impl Loaded {
 
 /// Reads and checks files and folders. A folder stands for its `*.yaml` and `*.yml` files that have a field
 /// `provider`. Subfolders aren't read.
-pub fn load(paths: &[PathBuf], rules: impl Fn(ProviderName) -> &'static dyn Rules) -> Loaded {
+pub fn load(paths: &[PathBuf], formats: impl Fn(ProviderName) -> &'static Format) -> Loaded {
     let mut loaded = Loaded::default();
     for (path, named) in expand(paths, &mut loaded.findings) {
         let mut findings = Vec::new();
@@ -42,7 +42,7 @@ pub fn load(paths: &[PathBuf], rules: impl Fn(ProviderName) -> &'static dyn Rule
             continue;
         }
         let (desired, mut found) =
-            if source.is_whole { check_source(&source, &rules) } else { (None, Vec::new()) };
+            if source.is_whole { check_source(&source, &formats) } else { (None, Vec::new()) };
         findings.append(&mut found);
         if !source.is_whole && !names_provider(&source.text) {
             findings = findings.into_iter().map(Finding::without_source).collect();
@@ -61,7 +61,7 @@ pub fn load(paths: &[PathBuf], rules: impl Fn(ProviderName) -> &'static dyn Rule
     }
     report_duplicate_organizations(&mut loaded);
     let files: Vec<&Desired> = loaded.files.iter().filter_map(|file| file.desired.as_ref()).collect();
-    let mut contradicted = accounts::contradicted(&files, rules);
+    let mut contradicted = accounts::contradicted(&files, formats);
     loaded.findings.append(&mut contradicted);
     loaded
 }

@@ -3,7 +3,6 @@
 
 mod access;
 mod accounts;
-mod bitpanda;
 mod check;
 mod connection;
 mod decode;
@@ -11,14 +10,11 @@ mod delivery;
 mod endpoint;
 mod field;
 mod files;
+mod format;
 mod guardrails;
-mod hive;
 mod node;
-mod paradime;
-mod rapidapi;
 mod raw;
 mod redact;
-mod resources;
 mod schema;
 mod source;
 mod syntax;
@@ -27,11 +23,21 @@ mod undo;
 
 pub use endpoint::{check_url, is_loopback};
 pub use files::{Loaded, LoadedFile, load};
+pub use format::{FileFormat, Format};
 pub use redact::shows_credential;
 pub use schema::schema;
-pub use source::{Excerpt, MAX_BYTES, Source};
+pub use source::{Excerpt, MAX_BYTES, Mark, Source};
 pub use trust::needing_approval;
 pub use undo::{Irreversible, Undo, UndoInput, undo};
+
+/// The parts from which a provider builds the types of its file: see [`FileFormat`].
+pub mod parts {
+    pub use super::check::{Checker, Unique, flag, scope};
+    pub use super::delivery::Targets;
+    pub use super::field::{Field, WORD_OR};
+    pub use super::guardrails::RawGuardrails;
+    pub use super::raw::*;
+}
 
 use node::{Located, Node};
 use rolecall_model::{
@@ -41,11 +47,11 @@ use rolecall_model::{
 /// Checks the text of one file. Returns all findings, and the desired state if none of them is an error.
 pub fn check_source(
     source: &Source,
-    rules: impl Fn(ProviderName) -> &'static dyn Rules,
+    formats: impl Fn(ProviderName) -> &'static Format,
 ) -> (Option<Desired>, Vec<Finding>) {
     let mut findings = Vec::new();
     let mut known = Known { secrets: Vec::new(), is_ours: files::names_provider(&source.text) };
-    let desired = check_tree(source, rules, &mut findings, &mut known);
+    let desired = check_tree(source, formats, &mut findings, &mut known);
     let findings: Vec<Finding> = findings
         .into_iter()
         .map(|finding| redact::redact(finding, &known.secrets, source))
@@ -65,7 +71,7 @@ struct Known {
 
 fn check_tree(
     source: &Source,
-    rules: impl Fn(ProviderName) -> &'static dyn Rules,
+    formats: impl Fn(ProviderName) -> &'static Format,
     findings: &mut Vec<Finding>,
     known: &mut Known,
 ) -> Option<Desired> {
@@ -90,17 +96,13 @@ fn check_tree(
     known.secrets = redact::candidates(&root, true);
     let provider = provider_of(source, &root, findings)?;
     known.is_ours = true;
-    known.secrets = redact::candidates(&root, rules(provider).has(Quirk::SecretPath));
+    let Format { rules, check, schema: _ } = *formats(provider);
+    known.secrets = redact::candidates(&root, rules.has(Quirk::SecretPath));
     syntax::texts(source, &root, findings);
     remove_extensions(&mut root);
-    reject_keys(source, &mut root, rules(provider), findings);
-    let mut checker = check::Checker::new(source, rules(provider));
-    let desired = match provider {
-        ProviderName::Bitpanda => bitpanda::check(decode::decode(source, &root, findings)?, &mut checker),
-        ProviderName::Hive => hive::check(decode::decode(source, &root, findings)?, &mut checker),
-        ProviderName::Paradime => paradime::check(decode::decode(source, &root, findings)?, &mut checker),
-        ProviderName::Rapidapi => rapidapi::check(decode::decode(source, &root, findings)?, &mut checker),
-    };
+    reject_keys(source, &mut root, rules, findings);
+    let mut checker = check::Checker::new(source, rules);
+    let desired = check(&root, &mut checker);
     findings.append(&mut checker.findings);
     desired
 }

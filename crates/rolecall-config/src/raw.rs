@@ -10,22 +10,23 @@ use serde::de::{Deserializer, IntoDeserializer, MapAccess, Visitor, value::MapAc
 use super::field::Field;
 
 /// Defines a type that exists only for its JSON Schema, which editors use.
-macro_rules! schema {
+#[macro_export]
+macro_rules! schema_type {
     ($(#[$doc:meta])* $name:ident: $schema:tt) => {
         $(#[$doc])*
         #[derive(Clone, Copy, Debug)]
         pub struct $name;
 
-        schema!(impl $name: $schema);
+        $crate::schema_type!(impl $name: $schema);
     };
     (impl $name:ident: $schema:tt) => {
-        impl JsonSchema for $name {
-            fn schema_name() -> Cow<'static, str> {
+        impl ::schemars::JsonSchema for $name {
+            fn schema_name() -> ::std::borrow::Cow<'static, str> {
                 stringify!($name).trim_end_matches("Text").into()
             }
 
-            fn json_schema(_: &mut SchemaGenerator) -> Schema {
-                json_schema!($schema)
+            fn json_schema(_: &mut ::schemars::SchemaGenerator) -> ::schemars::Schema {
+                ::schemars::json_schema!($schema)
             }
         }
     };
@@ -44,7 +45,7 @@ macro_rules! time {
             }
         }
 
-        schema!(impl $name: $schema);
+        schema_type!(impl $name: $schema);
     };
 }
 
@@ -75,7 +76,7 @@ macro_rules! text {
         #[serde(transparent)]
         pub struct $name(pub String);
 
-        schema!(impl $name: $schema);
+        schema_type!(impl $name: $schema);
     };
 }
 
@@ -96,7 +97,7 @@ text! {
     }
 }
 
-schema! {
+schema_type! {
     /// One line of text that rolecall writes.
     LineText: {
         "description": "This is one line of text. It has no space at either end, and contains no control characters or invisible characters.",
@@ -111,43 +112,6 @@ text! {
         "description": "This text may have several lines. It contains no control characters and no invisible characters.",
         "type": "string",
         "pattern": r"^[^\u0000-\u0009\u000b-\u001f\u007f-\u009f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]*$",
-    }
-}
-
-schema! {
-    /// The name of a Hive role. The form follows the rules of the Hive server.
-    RoleNameText: {
-        "description": "This is the name of a Hive role. The server requires that it doesn't begin with a lower-case letter, and reserves `Admin` and `Viewer`.",
-        "type": "string", "minLength": 2, "maxLength": 64, "not": { "enum": ["Admin", "Viewer"] },
-        "pattern": r"^[^a-z\s]",
-    }
-}
-
-schema! {
-    /// The title of a Hive access token. The form follows the rules of the Hive server.
-    TitleText: {
-        "description": "This is the title of a Hive access token. It consists of letters, digits, spaces, `_` and `-`, and has no space at either end.",
-        "type": "string", "minLength": 2, "maxLength": 100,
-        "pattern": "^[a-zA-Z0-9_-][ a-zA-Z0-9_-]*[a-zA-Z0-9_-]$",
-    }
-}
-
-schema! {
-    /// The name of a Hive app deployment. The form follows the rules of the Hive server.
-    AppDeploymentText: {
-        "description": "This is the name of a Hive app deployment. It consists of letters, digits, `_` and `-`.",
-        "type": "string", "pattern": "^[a-zA-Z0-9_-]{1,64}$",
-    }
-}
-
-schema! {
-    /// The account type of a Paradime user.
-    AccountTypeText: {
-        "description": "This is the account type of a Paradime user. Every Paradime plan includes `ADMIN`, `DEVELOPER` and `BUSINESS`. `ANALYST`, `WORKSPACE_ADMIN`, `WORKSPACE_SETTINGS_ADMIN`, `SECURITY_ADMIN` and `BILLING_ADMIN` need the Security pack. Paradime's documentation doesn't describe `SANDBOX_USER`.",
-        "enum": [
-            "ADMIN", "DEVELOPER", "BUSINESS", "ANALYST", "WORKSPACE_ADMIN", "WORKSPACE_SETTINGS_ADMIN",
-            "SECURITY_ADMIN", "BILLING_ADMIN", "SANDBOX_USER",
-        ],
     }
 }
 

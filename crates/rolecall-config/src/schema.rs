@@ -5,20 +5,12 @@ use schemars::generate::SchemaSettings;
 use schemars::transform::{RecursiveTransform, Transform};
 use serde_json::Value;
 
-use super::bitpanda::RawBitpanda;
-use super::hive::RawHive;
-use super::paradime::RawParadime;
-use super::rapidapi::RawRapidapi;
+use super::Format;
 
 /// Returns the JSON Schema of a file: one variant for each `provider`.
-pub fn schema() -> Schema {
+pub fn schema<'a>(formats: impl IntoIterator<Item = &'a Format>) -> Schema {
     let mut generator = SchemaSettings::draft2020_12().into_generator();
-    let variants = [
-        generator.subschema_for::<RawBitpanda>(),
-        generator.subschema_for::<RawHive>(),
-        generator.subschema_for::<RawParadime>(),
-        generator.subschema_for::<RawRapidapi>(),
-    ];
+    let variants: Vec<Schema> = formats.into_iter().map(|format| (format.schema)(&mut generator)).collect();
     let mut schema = schemars::json_schema!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "rolecall",

@@ -3,11 +3,11 @@
 
 use std::collections::BTreeMap;
 
-use super::Loaded;
 use super::files::is_below_link;
+use super::{Format, Loaded};
 use rolecall_model::{
     Code, Credential, Delivery, Desired, DesiredKey, Exception, Finding, Guardrails, KeyName, Manage, Pattern,
-    Place, Placed, ProviderName, Quirk, RemoteId, Rules, Scope,
+    Place, Placed, ProviderName, Quirk, RemoteId, Scope,
 };
 
 /// Returns a finding for each part of these files that a person must approve before rolecall uses a credential for
@@ -15,11 +15,11 @@ use rolecall_model::{
 pub fn needing_approval(
     loaded: &Loaded,
     trusted: &Loaded,
-    rules: impl Fn(ProviderName) -> &'static dyn Rules,
+    formats: impl Fn(ProviderName) -> &'static Format,
 ) -> Vec<Finding> {
     let mut findings = Vec::new();
     for desired in loaded.files.iter().filter_map(|file| file.desired.as_ref()) {
-        if rules(desired.provider).has(Quirk::ReadsAsAdmin) {
+        if formats(desired.provider).rules.has(Quirk::ReadsAsAdmin) {
             let message = format!("Reading {} needs the credential of an admin.", desired.provider);
             findings.push(finding(desired.place.clone(), &message));
         }

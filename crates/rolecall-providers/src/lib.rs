@@ -15,6 +15,7 @@ use std::pin::Pin;
 use secrecy::SecretString;
 use thiserror::Error;
 
+use rolecall_config::Format;
 use rolecall_graphql::{BatchLimits, CallError, Contexts, Mutation, Quota, Reader, Redactor, Response};
 use rolecall_model::{Change, Desired, HoldReason, Inventory, Live, ProviderName, RemoteId, Rules};
 
@@ -219,17 +220,33 @@ fn shown(others: &[String]) -> String {
     format!(", and reaches {}{more}", others.iter().take(SHOWN).cloned().collect::<Vec<_>>().join(", "))
 }
 
+/// A platform in the registry: the file format, and everything that needs its API.
+pub struct Definition {
+    pub api: &'static dyn Provider,
+    pub format: Format,
+}
+
+/// Returns the definition of a platform. This is the registry: a new platform gets a line here.
+pub fn definition(name: ProviderName) -> &'static Definition {
+    match name {
+        ProviderName::Bitpanda => &bitpanda::DEFINITION,
+        ProviderName::Hive => &hive::DEFINITION,
+        ProviderName::Paradime => &paradime::DEFINITION,
+        ProviderName::Rapidapi => &rapidapi::DEFINITION,
+    }
+}
+
 /// Returns the provider of that name.
 pub fn of(name: ProviderName) -> &'static dyn Provider {
-    match name {
-        ProviderName::Bitpanda => &bitpanda::Bitpanda,
-        ProviderName::Hive => &hive::Hive,
-        ProviderName::Paradime => &paradime::Paradime,
-        ProviderName::Rapidapi => &rapidapi::RapidApi,
-    }
+    definition(name).api
 }
 
 /// Returns the rules of the provider of that name.
 pub fn rules(name: ProviderName) -> &'static dyn Rules {
     of(name).rules()
+}
+
+/// Returns the file format of the provider of that name.
+pub fn format(name: ProviderName) -> &'static Format {
+    &definition(name).format
 }

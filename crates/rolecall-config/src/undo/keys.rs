@@ -66,7 +66,7 @@ fn pin(key: &Key, more: Vec<(&'static str, Yaml)>, builder: &mut UndoBuilder) {
 }
 
 fn minted(input: &UndoInput<'_>, change: &Change, key: &Key, builder: &mut UndoBuilder) {
-    let how = match input.rules.capabilities().key_removal {
+    let how = match input.format.rules.capabilities().key_removal {
         KeyRemoval::Disable => "disables",
         KeyRemoval::Delete => "deletes",
     };

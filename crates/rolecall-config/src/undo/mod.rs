@@ -30,10 +30,8 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::{Source, check_source};
-use rolecall_model::{
-    Address, Desired, Facts, Finding, Kind, Live, OrganizationPlan, Rules, is_deceptive, is_odd_space,
-};
+use super::{Format, Source, check_source};
+use rolecall_model::{Address, Desired, Facts, Finding, Kind, Live, OrganizationPlan, is_deceptive, is_odd_space};
 use yaml::Yaml;
 
 /// The input from which an undo file is made.
@@ -45,7 +43,7 @@ pub struct UndoInput<'a> {
     /// The live state from which it was planned.
     pub live: &'a Live,
     pub facts: &'a Facts,
-    pub rules: &'static dyn Rules,
+    pub format: &'static Format,
     /// The name and version of rolecall.
     pub generator: &'a str,
     /// The id of the run in the ledger.
@@ -121,7 +119,7 @@ pub fn undo(input: &UndoInput<'_>) -> Result<Undo, Vec<Finding>> {
 }
 
 fn errors(input: &UndoInput<'_>, text: &str) -> impl Iterator<Item = Finding> {
-    let (_, findings) = check_source(&Source::inline("undo", text), |_| input.rules);
+    let (_, findings) = check_source(&Source::inline("undo", text), |_| input.format);
     findings.into_iter().filter(Finding::is_error)
 }
 

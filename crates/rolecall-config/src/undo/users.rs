@@ -84,7 +84,7 @@ fn undo_person(input: &UndoInput<'_>, (email, id): Person<'_>, changes: &[&Chang
     let account = changes.iter().find_map(|change| account(input, change, builder));
     match previous(change) {
         Previous::Outside => {
-            if change.action == Action::Invite && !input.rules.has(Quirk::ChangesInvitations) {
+            if change.action == Action::Invite && !input.format.rules.has(Quirk::ChangesInvitations) {
                 let why =
                     "The API can't cancel the invitation. The undo file takes their access after they accept.";
                 builder.note(address, why);
@@ -120,8 +120,8 @@ fn undo_person(input: &UndoInput<'_>, (email, id): Person<'_>, changes: &[&Chang
             | Action::Enable
             | Action::RemoveAccess
             | Action::Cancel => {
-                if input.rules.has(Quirk::HidesDisabled) && change.action == Action::Disable {
-                    let manual_step = input.rules.manual_step(ManualStep::EnableUser);
+                if input.format.rules.has(Quirk::HidesDisabled) && change.action == Action::Disable {
+                    let manual_step = input.format.rules.manual_step(ManualStep::EnableUser);
                     let why = format!("The API can't enable users. Enable them manually: {manual_step}");
                     builder.note(address, sentence(&why));
                 }
@@ -162,7 +162,7 @@ fn account(input: &UndoInput<'_>, change: &Change, builder: &mut UndoBuilder) ->
 }
 
 fn is_everywhere(input: &UndoInput<'_>, roles: &BTreeSet<RoleName>) -> bool {
-    input.rules.has(Quirk::AdminsInEveryTeam) && input.rules.is_admin(input.live, roles)
+    input.format.rules.has(Quirk::AdminsInEveryTeam) && input.format.rules.is_admin(input.live, roles)
 }
 
 /// Returns whether a file can ask for a role by this name. Not every platform shows the role of an invitation, and
@@ -227,7 +227,7 @@ fn invited(
     fields.extend(roles_of(input, before));
     fields.extend(before.resources.as_ref().map(|of| ("resources", resources(of))));
     fields.extend(teams.filter(|teams| !teams.is_empty()).map(|teams| ("teams", memberships(input, &teams))));
-    let needs = input.rules.capabilities().invite_needs.iter().map(|need| match need {
+    let needs = input.format.rules.capabilities().invite_needs.iter().map(|need| match need {
         InviteField::FirstName => "first_name",
         InviteField::LastName => "last_name",
         InviteField::Roles => "roles",
@@ -290,7 +290,7 @@ fn admins_to_rely_on(
     for desired in input.desired.users.iter().filter(|desired| desired.enabled == Some(true)) {
         let mut found = input.live.users.items.iter().filter(|user| user.email == desired.email);
         let (Some(user), None) = (found.next(), found.next()) else { continue };
-        let relied_on = user.enabled == Seen::Unreadable && input.rules.is_admin(input.live, &user.roles);
+        let relied_on = user.enabled == Seen::Unreadable && input.format.rules.is_admin(input.live, &user.roles);
         let off = input.facts.enabled_sent.get(&user.id) == Some(&false);
         if relied_on && !off && !people.contains_key(&(&desired.email, None)) {
             let value = vec![("email", Yaml::text(&desired.email)), ("enabled", Yaml::Bool(true))];

@@ -4,6 +4,7 @@
 //! 2026-05-06) unless a comment says otherwise. That page shows sample variables and sample answers, and no
 //! schema.
 
+mod config;
 mod documents;
 mod mutation_result;
 mod read;
@@ -15,13 +16,18 @@ use std::pin::Pin;
 
 pub use documents::{DOCUMENTED_QUERIES, GUESSED_TYPES, MUTATIONS};
 
-use super::{MutationResult, Provider, ReadError, Secrets, Traffic, UnfitCredential};
+use super::{Definition, MutationResult, Provider, ReadError, Secrets, Traffic, UnfitCredential};
+use rolecall_config::Format;
 use rolecall_graphql::{CallError, Context, Contexts, Mutation, Reader, Redactor, Response};
 use rolecall_model::{Change, Desired, Live, Rules};
 
 /// The provider for Bitpanda Enterprise Custody.
 #[derive(Clone, Copy, Debug)]
 pub struct Bitpanda;
+
+/// The platform in the registry.
+pub static DEFINITION: Definition =
+    Definition { api: &Bitpanda, format: Format::of::<config::RawBitpanda>(&Bitpanda) };
 
 /// The platform refuses bursts, and no page says how many requests make one.
 const TRAFFIC: Traffic = Traffic { parallelism: 2, batch_limits: None, quotas: &[], retries_rate_limited: true };

@@ -3,6 +3,7 @@
 //! Facts come from the vendor's documentation and source (graphql-hive/console) as of 2026. Where a comment says
 //! so, they were measured on a self-hosted Hive 8.1.2.
 
+mod config;
 mod documents;
 mod list;
 mod mutation_result;
@@ -20,7 +21,8 @@ use secrecy::{ExposeSecret, SecretString};
 
 pub use documents::{MUTATIONS, QUERIES};
 
-use super::{MutationResult, Provider, ReadError, Secrets, Traffic, UnfitCredential, Verdict};
+use super::{Definition, MutationResult, Provider, ReadError, Secrets, Traffic, UnfitCredential, Verdict};
+use rolecall_config::Format;
 use rolecall_graphql::{BatchLimits, CallError, Context, Contexts, Mutation, Quota, Reader, Redactor, Response};
 use rolecall_model::{Change, Desired, Live, RemoteId, Rules};
 
@@ -34,6 +36,9 @@ const INVITATIONS: Quota = Quota { requests: 6, window: Duration::from_secs(5) }
 /// The limits on a batch. Hive 8.1.2 runs the fields of a mutation one after the other and stops at the first that
 /// throws (measured). The cost is the limit of the public gateway.
 const BATCH_LIMITS: BatchLimits = BatchLimits { aliases: 20, tokens: 800, cost: 1000 };
+
+/// The platform in the registry.
+pub static DEFINITION: Definition = Definition { api: &Hive, format: Format::of::<config::RawHive>(&Hive) };
 
 const TRAFFIC: Traffic = Traffic {
     parallelism: 4,

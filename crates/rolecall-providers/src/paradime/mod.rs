@@ -6,6 +6,7 @@
 //! app.
 
 mod account_type;
+mod config;
 mod documents;
 mod mutation_result;
 mod read;
@@ -19,7 +20,8 @@ use secrecy::{ExposeSecret, SecretString};
 
 pub use documents::{MUTATIONS, QUERIES};
 
-use super::{MutationResult, Provider, ReadError, Secrets, Traffic, UnfitCredential};
+use super::{Definition, MutationResult, Provider, ReadError, Secrets, Traffic, UnfitCredential};
+use rolecall_config::Format;
 use rolecall_graphql::{CallError, Context, Contexts, Mutation, Reader, Redactor, Response};
 use rolecall_model::{Change, Desired, Live, Rules};
 
@@ -31,6 +33,10 @@ pub struct Paradime;
 const TOKEN: &str = "prdm_";
 const WORKSPACE_TOKEN: &str = "prdm_wsp_";
 const COMPANY_TOKEN: &str = "prdm_cmp_";
+
+/// The platform in the registry.
+pub static DEFINITION: Definition =
+    Definition { api: &Paradime, format: Format::of::<config::RawParadime>(&Paradime) };
 
 /// No limit is documented, so it isn't known whether a mutation that was answered with HTTP 429 ran.
 const TRAFFIC: Traffic = Traffic { parallelism: 1, batch_limits: None, quotas: &[], retries_rate_limited: false };

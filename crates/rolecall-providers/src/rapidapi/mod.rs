@@ -4,6 +4,7 @@
 //! 2023 and from a client generated in August 2023 (dapalex/py-graphql-mapper). There is no published schema, and
 //! the three disagree: see the module `generation`.
 
+mod config;
 mod context;
 mod documents;
 mod generation;
@@ -25,8 +26,9 @@ use secrecy::{ExposeSecret, SecretString};
 pub use context::OPERATIONS;
 pub use documents::{MUTATIONS, QUERIES, QUERIES_BY_GENERATION};
 
-use super::{MutationResult, Provider, ReadError, Secrets, Survey, Traffic, UnfitCredential};
+use super::{Definition, MutationResult, Provider, ReadError, Secrets, Survey, Traffic, UnfitCredential};
 use context::{CHANGES, EITHER, IDENTITY_KEY, PERSONAL, PERSONAL_KEY, TEAM, TEAM_KEY};
+use rolecall_config::Format;
 use rolecall_graphql::{CallError, Contexts, Mutation, Quota, Reader, Redactor, Response};
 use rolecall_model::{Change, Desired, Live, Rules};
 
@@ -36,6 +38,10 @@ const REQUESTS_PER_MINUTE: usize = 10;
 /// The provider for RapidAPI Enterprise Hub.
 #[derive(Clone, Copy, Debug)]
 pub struct RapidApi;
+
+/// The platform in the registry.
+pub static DEFINITION: Definition =
+    Definition { api: &RapidApi, format: Format::of::<config::RawRapidapi>(&RapidApi) };
 
 const TRAFFIC: Traffic = Traffic { parallelism: 1, batch_limits: None, quotas: &[], retries_rate_limited: true };
 

@@ -1,28 +1,27 @@
 //! A GraphQL Hive file: its fields, and the checks of their values.
 
 mod entities;
+mod resources;
 
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::check::{Checker, flag, scope};
-use super::field::Field;
-use super::guardrails::RawGuardrails;
-use super::raw::{
-    AddressText, DescriptionText, EmailText, NameText, RawCredential, RawDelivery, RawEndpoint, RawScope,
-    RoleNameText, TitleText,
-};
-use super::resources::RawResources;
 use entities::{check_containment, check_keys, check_role_name, check_roles, check_users};
+use resources::RawResources;
+use rolecall_config::parts::{
+    AddressText, Checker, DescriptionText, EmailText, Field, NameText, RawCredential, RawDelivery, RawEndpoint,
+    RawGuardrails, RawScope, flag, scope,
+};
+use rolecall_config::{FileFormat, schema_type};
 use rolecall_model::{Desired, Manage, Placed, ProviderName, RoleName};
 
 /// This file describes who has which access to one organisation on GraphQL Hive, in the cloud or self-hosted.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename = "Hive", deny_unknown_fields)]
 #[schemars(extend("patternProperties" = { "^x-": true }))]
-pub struct RawHive {
+pub(super) struct RawHive {
     /// This field names the platform.
     #[expect(dead_code, reason = "read before the rest, to choose this type")]
     provider: Field<Provider>,
@@ -166,8 +165,14 @@ struct RawKey {
 /// The default of `containment_role`.
 const CONTAINMENT_ROLE: &str = "No access";
 
+impl FileFormat for RawHive {
+    fn check(self, checker: &mut Checker<'_>) -> Option<Desired> {
+        check(self, checker)
+    }
+}
+
 /// Checks the decoded file: returns the desired state, or `None` and findings.
-pub(super) fn check(raw: RawHive, check: &mut Checker<'_>) -> Option<Desired> {
+fn check(raw: RawHive, check: &mut Checker<'_>) -> Option<Desired> {
     let RawHive {
         provider: _,
         organization,
@@ -221,4 +226,22 @@ pub(super) fn check(raw: RawHive, check: &mut Checker<'_>) -> Option<Desired> {
         keys,
         ..Desired::of(ProviderName::Hive, place, organization?, endpoint?, credentials?)
     })
+}
+
+schema_type! {
+    /// The name of a Hive role. The form follows the rules of the Hive server.
+    RoleNameText: {
+        "description": "This is the name of a Hive role. The server requires that it doesn't begin with a lower-case letter, and reserves `Admin` and `Viewer`.",
+        "type": "string", "minLength": 2, "maxLength": 64, "not": { "enum": ["Admin", "Viewer"] },
+        "pattern": r"^[^a-z\s]",
+    }
+}
+
+schema_type! {
+    /// The title of a Hive access token. The form follows the rules of the Hive server.
+    TitleText: {
+        "description": "This is the title of a Hive access token. It consists of letters, digits, spaces, `_` and `-`, and has no space at either end.",
+        "type": "string", "minLength": 2, "maxLength": 100,
+        "pattern": "^[a-zA-Z0-9_-][ a-zA-Z0-9_-]*[a-zA-Z0-9_-]$",
+    }
 }

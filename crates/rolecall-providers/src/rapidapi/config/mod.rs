@@ -8,11 +8,12 @@ use std::collections::BTreeSet;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::check::{Checker, flag, scope};
-use super::field::Field;
-use super::guardrails::RawGuardrails;
-use super::raw::{AddressText, EmailText, HostText, LineText, NameText, RawCredential, RawEndpoint, RawScope};
 use entities::{check_settings, check_teams, check_users};
+use rolecall_config::FileFormat;
+use rolecall_config::parts::{
+    AddressText, Checker, EmailText, Field, HostText, LineText, NameText, RawCredential, RawEndpoint,
+    RawGuardrails, RawScope, flag, scope,
+};
 use rolecall_model::{Allowance, Code, Desired, Finding, Manage, Place, Placed, ProviderName, list_of, quote};
 use teams::RawTeams;
 
@@ -27,7 +28,7 @@ use teams::RawTeams;
     },
     "then" = { "properties": { "teams": { "maxItems": 0 }, "users": { "maxItems": 0 } } },
 ))]
-pub struct RawRapidapi {
+pub(super) struct RawRapidapi {
     /// This field names the platform.
     #[expect(dead_code, reason = "read before the rest, to choose this type")]
     provider: Field<Provider>,
@@ -219,8 +220,14 @@ enum RawStatus {
     Deleted,
 }
 
+impl FileFormat for RawRapidapi {
+    fn check(self, checker: &mut Checker<'_>) -> Option<Desired> {
+        check(self, checker)
+    }
+}
+
 /// Checks the decoded file: returns the desired state, or `None` and findings.
-pub(super) fn check(raw: RawRapidapi, check: &mut Checker<'_>) -> Option<Desired> {
+fn check(raw: RawRapidapi, check: &mut Checker<'_>) -> Option<Desired> {
     let RawRapidapi {
         provider: _,
         organization,

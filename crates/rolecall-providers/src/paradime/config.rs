@@ -5,10 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::check::{Checker, Unique, flag, scope};
-use super::field::Field;
-use super::guardrails::RawGuardrails;
-use super::raw::{AccountTypeText, AddressText, EmailText, NameText, RawCredential, RawScope, RawSecretEndpoint};
+use rolecall_config::parts::{
+    AddressText, Checker, EmailText, Field, NameText, RawCredential, RawGuardrails, RawScope, RawSecretEndpoint,
+    Unique, flag, scope,
+};
+use rolecall_config::{FileFormat, schema_type};
 use rolecall_model::{
     Address, Code, Credential, Desired, DesiredUser, Finding, Manage, Placed, ProviderName, RemoteId, RoleName,
 };
@@ -17,7 +18,7 @@ use rolecall_model::{
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename = "Paradime", deny_unknown_fields)]
 #[schemars(extend("patternProperties" = { "^x-": true }))]
-pub struct RawParadime {
+pub(super) struct RawParadime {
     /// This field names the platform.
     #[expect(dead_code, reason = "read before the rest, to choose this type")]
     provider: Field<Provider>,
@@ -107,8 +108,14 @@ struct RawUser {
     absent: Option<Field<bool>>,
 }
 
+impl FileFormat for RawParadime {
+    fn check(self, checker: &mut Checker<'_>) -> Option<Desired> {
+        check(self, checker)
+    }
+}
+
 /// Checks the decoded file: returns the desired state, or `None` and findings.
-pub(super) fn check(raw: RawParadime, check: &mut Checker<'_>) -> Option<Desired> {
+fn check(raw: RawParadime, check: &mut Checker<'_>) -> Option<Desired> {
     let RawParadime {
         provider: _,
         organization,
@@ -227,4 +234,15 @@ fn check_account_type(
     let (role, mark) = check.one_role(field, "Keep one. The platform accepts only one.")?;
     check.known_role(&role, mark);
     Some(check.placed(list, BTreeSet::from([role])))
+}
+
+schema_type! {
+    /// The account type of a Paradime user.
+    AccountTypeText: {
+        "description": "This is the account type of a Paradime user. Every Paradime plan includes `ADMIN`, `DEVELOPER` and `BUSINESS`. `ANALYST`, `WORKSPACE_ADMIN`, `WORKSPACE_SETTINGS_ADMIN`, `SECURITY_ADMIN` and `BILLING_ADMIN` need the Security pack. Paradime's documentation doesn't describe `SANDBOX_USER`.",
+        "enum": [
+            "ADMIN", "DEVELOPER", "BUSINESS", "ANALYST", "WORKSPACE_ADMIN", "WORKSPACE_SETTINGS_ADMIN",
+            "SECURITY_ADMIN", "BILLING_ADMIN", "SANDBOX_USER",
+        ],
+    }
 }

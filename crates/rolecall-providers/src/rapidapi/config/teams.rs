@@ -8,9 +8,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
 
-use super::super::check::Checker;
-use super::super::field::Field;
-use super::super::raw::NameText;
+use rolecall_config::parts::{Checker, Field, NameText};
 use rolecall_model::{Code, Finding, Placed, RoleName, TeamName};
 
 /// The teams of a user: a mapping of team names to roles, or a list of team names.

@@ -5,12 +5,10 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::check::{Checker, Unique, flag, scope};
-use super::delivery::Targets;
-use super::field::Field;
-use super::guardrails::RawGuardrails;
-use super::raw::{
-    AddressText, EmailText, InstantText, LineText, NameText, RawCredential, RawDelivery, RawEndpoint, RawScope,
+use rolecall_config::FileFormat;
+use rolecall_config::parts::{
+    AddressText, Checker, EmailText, Field, InstantText, LineText, NameText, RawCredential, RawDelivery,
+    RawEndpoint, RawGuardrails, RawScope, Targets, Unique, flag, scope,
 };
 use rolecall_model::{Address, Code, Desired, DesiredKey, DesiredUser, Finding, Manage, ProviderName};
 
@@ -18,7 +16,7 @@ use rolecall_model::{Address, Code, Desired, DesiredKey, DesiredUser, Finding, M
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(rename = "Bitpanda", deny_unknown_fields)]
 #[schemars(extend("patternProperties" = { "^x-": true }))]
-pub struct RawBitpanda {
+pub(super) struct RawBitpanda {
     /// This field names the platform.
     #[expect(dead_code, reason = "read before the rest, to choose this type")]
     provider: Field<Provider>,
@@ -148,8 +146,14 @@ struct RawKey {
     absent: Option<Field<bool>>,
 }
 
+impl FileFormat for RawBitpanda {
+    fn check(self, checker: &mut Checker<'_>) -> Option<Desired> {
+        check(self, checker)
+    }
+}
+
 /// Checks the decoded file: returns the desired state, or `None` and findings.
-pub(super) fn check(raw: RawBitpanda, check: &mut Checker<'_>) -> Option<Desired> {
+fn check(raw: RawBitpanda, check: &mut Checker<'_>) -> Option<Desired> {
     let RawBitpanda {
         provider: _,
         organization,

@@ -2,12 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use super::super::check::{Checker, Unique, flag};
-use super::super::field::Field;
-use super::super::raw::NameText;
-use super::super::source::Mark;
 use super::teams::check_user_teams;
 use super::{RawSettings, RawStatus, RawTeam, RawUser};
+use rolecall_config::Mark;
+use rolecall_config::parts::{Checker, Field, NameText, Unique, flag};
 use rolecall_model::{
     Address, Allowance, Code, DesiredOrganization, DesiredTeam, DesiredUser, Finding, Placed, RemoteId, RoleName,
     TeamName,

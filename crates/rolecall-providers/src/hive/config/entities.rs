@@ -2,12 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use super::super::check::{Checker, Unique, flag};
-use super::super::delivery::Targets;
-use super::super::field::Field;
-use super::super::raw::{DescriptionText, NameText};
-use super::super::source::Mark;
+use super::resources::{permissions_of, resources_of};
 use super::{RawKey, RawRole, RawUser};
+use rolecall_config::Mark;
+use rolecall_config::parts::{Checker, DescriptionText, Field, NameText, Targets, Unique, flag};
 use rolecall_model::{
     Address, Code, DesiredKey, DesiredRole, DesiredUser, Finding, KeyName, Permission, RoleName, deceptive, quote,
 };
@@ -90,7 +88,7 @@ pub(super) fn check_roles(raw: Option<Field<Vec<Field<RawRole>>>>, check: &mut C
             ],
         );
         let description = description.and_then(|field| check_description(field, 2..=256, check));
-        let permissions = permissions.and_then(|field| check.permissions(field));
+        let permissions = permissions.and_then(|field| permissions_of(field, check));
         let Some(name) = check.name(name).filter(|name| check_role_name(name, mark, check)) else { continue };
         let address = Address::role(&name).to_string();
         if unique.admit(check, &address, mark, &address) {
@@ -149,7 +147,7 @@ pub(super) fn check_users(
             let mark = field.mark;
             check_role(field, &deleted, check).map(|roles| check.placed(mark, roles))
         });
-        let resources = resources.and_then(|field| check.resources(field));
+        let resources = resources.and_then(|field| resources_of(field, check));
         let id = id.and_then(|field| check.name(field));
         let Some(email) = check.email(email) else { continue };
         if email.key().chars().count() > LONGEST_EMAIL {
@@ -210,8 +208,8 @@ pub(super) fn check_keys(raw: Option<Field<Vec<Field<RawKey>>>>, check: &mut Che
             ],
         );
         let description = description.and_then(|field| check_description(field, 0..=248, check));
-        let permissions = permissions.and_then(|field| check.permissions(field));
-        let resources = resources.and_then(|field| check.resources(field));
+        let permissions = permissions.and_then(|field| permissions_of(field, check));
+        let resources = resources.and_then(|field| resources_of(field, check));
         let id = id.and_then(|field| check.name(field));
         let deliver = deliver.and_then(|field| targets.delivery(field, check));
         let Some(name) = check.name(name).filter(|name| check_title(name, mark, check)) else { continue };
