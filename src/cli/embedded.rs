@@ -17,8 +17,7 @@ use super::exit::{Failure, sentence};
 use rolecall_engine::apply::Deliveries;
 use rolecall_model::{Desired, Endpoint, Place, Placed, ProviderName, RemoteId, SANDBOX_HOST};
 use rolecall_providers::Secrets;
-use rolecall_sandbox::paradime::Company;
-use rolecall_sandbox::{AnySandbox, Store, own_credentials, seed_names, serve};
+use rolecall_sandbox::{AnySandbox, Store, definition, serve};
 
 /// The folder of everything that the sandbox keeps.
 pub(super) const FOLDER: &str = ".rolecall/sandbox";
@@ -35,9 +34,9 @@ pub(super) fn open(
     let sandbox =
         rolecall_sandbox::open(provider, organization, store).map_err(|why| Failure::error(sentence(why)))?;
     if reset {
-        let world = rolecall_sandbox::world_name(provider, organization);
-        let seeds = seed_names(provider).iter().map(|seed| RemoteId::seen(*seed));
-        for other in seeds.filter(|seed| rolecall_sandbox::world_name(provider, seed) == world) {
+        let world = definition(provider).world_name(organization);
+        let seeds = definition(provider).seeds.iter().map(|seed| RemoteId::seen(*seed));
+        for other in seeds.filter(|seed| definition(provider).world_name(seed) == world) {
             forget(provider, &other);
         }
         forget(provider, organization);
@@ -60,22 +59,26 @@ pub(super) fn open_all(
     organization: Option<&str>,
     reset: bool,
 ) -> Result<(RemoteId, Arc<dyn AnySandbox>), Failure> {
-    let seeds = seed_names(provider);
+    let seeds = definition(provider).seeds;
     let first = RemoteId::seen(organization.or(seeds.first().copied()).unwrap_or_default());
     let served = open(provider, &first, reset)?;
-    if provider != ProviderName::Paradime || organization.is_some() {
+    let Some(join) = definition(provider).join.filter(|_| organization.is_none()) else {
         return Ok((first, served));
-    }
+    };
     let mut others = Vec::new();
     for seed in seeds.iter().filter(|seed| **seed != first.as_str()) {
         others.push(((*seed).to_owned(), open(provider, &RemoteId::seen(*seed), reset)?));
     }
-    Ok((first, Arc::new(Company::new(served, others))))
+    Ok((first, join(served, others)))
 }
 
 /// Returns the credentials of a provider's seeds.
 pub(super) fn own_secrets(provider: ProviderName) -> Secrets {
-    Secrets::new(own_credentials(provider).into_iter().map(|(name, secret)| (name, SecretString::from(secret))))
+    Secrets::new(
+        (definition(provider).own_credentials)()
+            .into_iter()
+            .map(|(name, secret)| (name, SecretString::from(secret))),
+    )
 }
 
 /// Returns the smallest file for a provider's seed, as if it had been loaded.
@@ -88,7 +91,8 @@ pub(super) fn sandbox_desired(provider: ProviderName, organization: &RemoteId) -
 
 /// Returns the desired state with the host name that the sandbox expects.
 fn within(desired: Desired) -> Desired {
-    let host = rolecall_sandbox::gateway_host(desired.provider)
+    let host = definition(desired.provider)
+        .gateway_host
         .map(|host| Placed { value: host.to_owned(), place: desired.place.clone() });
     Desired { host, ..desired }
 }
@@ -109,11 +113,11 @@ pub(super) async fn connect(
     resume: bool,
 ) -> Result<Connected, Failure> {
     let provider = desired.provider;
-    let world =
-        rolecall_sandbox::world_name(provider, &desired.organization).unwrap_or(desired.organization.as_str());
+    let world = definition(provider).world_name(&desired.organization).unwrap_or(desired.organization.as_str());
     let start = async || {
         let sandbox = open(provider, &desired.organization, connection.reset)?;
-        let switches = rolecall_sandbox::minute_switches(provider, MINUTE);
+        let switch = definition(provider).minute_switch;
+        let switches: Vec<String> = switch.iter().map(|name| format!("{name}={}", MINUTE.as_millis())).collect();
         if !switches.is_empty() {
             sandbox.set(&switches).map_err(|why| Failure::error(sentence(why)))?;
         }
@@ -121,7 +125,7 @@ pub(super) async fn connect(
         let listener = TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).await.map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
         tokio::spawn(serve(sandbox, listener));
-        Url::parse(&format!("http://{address}{}", rolecall_sandbox::endpoint_path(provider)))
+        Url::parse(&format!("http://{address}{}", definition(provider).path))
             .map_err(|why| Failure::error(sentence(why)))
     };
     let endpoint = pool.sandbox(&format!("{provider}-{world}"), start).await?;

@@ -15,9 +15,7 @@ use super::offer::Offer;
 use super::out::Out;
 use super::{SANDBOX, embedded};
 use rolecall_model::ProviderName;
-use rolecall_sandbox::{
-    FAULTS, Fault, defaults, endpoint_path, gateway_host, own_credentials, seed_names, serve, switches,
-};
+use rolecall_sandbox::{FAULTS, Fault, definition, serve};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -92,7 +90,7 @@ fn providers() -> impl TypedValueParser<Value = ProviderName> {
 fn organizations() -> Vec<PossibleValue> {
     let ids = |provider: &ProviderName| {
         let provider = *provider;
-        seed_names(provider).iter().map(move |id| PossibleValue::new(*id).help(provider.as_str()))
+        definition(provider).seeds.iter().map(move |id| PossibleValue::new(*id).help(provider.as_str()))
     };
     ProviderName::ALL.iter().flat_map(ids).collect()
 }
@@ -102,7 +100,7 @@ fn organizations() -> Vec<PossibleValue> {
 fn switch_names() -> Vec<PossibleValue> {
     let mut names: BTreeMap<&str, Vec<(&str, &str)>> = BTreeMap::new();
     for provider in ProviderName::ALL {
-        for switch in switches(*provider) {
+        for switch in definition(*provider).switches {
             names.entry(switch.name).or_default().push((provider.as_str(), switch.about));
         }
     }
@@ -128,8 +126,8 @@ fn switches_and_faults() -> String {
     let mut text = String::new();
     for provider in ProviderName::ALL {
         let _ = writeln!(text, "Switches of {provider}:");
-        let defaults = defaults(*provider);
-        for switch in switches(*provider) {
+        let defaults = (definition(*provider).defaults)();
+        for switch in definition(*provider).switches {
             let default = match &defaults[switch.name] {
                 Value::String(word) if word.is_empty() => "empty".to_owned(),
                 Value::String(word) => word.clone(),
@@ -147,41 +145,6 @@ fn switches_and_faults() -> String {
     }
     text.push_str("\nExit codes: 0 stopped by Ctrl-C, 1 error.");
     text
-}
-
-/// Returns a query that shows something of a seed.
-fn sample_query(provider: ProviderName) -> &'static str {
-    match provider {
-        ProviderName::Bitpanda => {
-            "{ organisationManagement { id listUsers { total items { userTrustId email roles } } } }"
-        }
-        ProviderName::Hive => {
-            "{ organization(reference: {bySelector: {organizationSlug: \"acme\"}}) { members { edges { node { user { email } role { name } } } } } }"
-        }
-        ProviderName::Rapidapi => "{ activeUser { id email Teams { id name } } }",
-        ProviderName::Paradime => {
-            "{ listUsers { activeUsers { uid email name accountType } invitedUsers { email accountType inviteStatus } } }"
-        }
-    }
-}
-
-/// Returns the other credentials of a seed, as text for people.
-fn other_credentials(provider: ProviderName) -> String {
-    match provider {
-        ProviderName::Bitpanda | ProviderName::Hive => String::new(),
-        ProviderName::Rapidapi => {
-            use rolecall_sandbox::rapidapi::OWN_PERSONAL_KEY;
-            format!(
-                "\nThis acts for a team. To act as an environment admin, send x-rapidapi-key: {OWN_PERSONAL_KEY} without x-rapidapi-identity-key\n"
-            )
-        }
-        ProviderName::Paradime => {
-            use rolecall_sandbox::paradime::{OWN_COMPANY_TOKEN, OWN_WORKSPACE_TOKEN};
-            format!(
-                "\nInstead of the key and its secret, you can send authorization: Bearer {OWN_WORKSPACE_TOKEN}, or Bearer {OWN_COMPANY_TOKEN} with x-paradime-workspace\n"
-            )
-        }
-    }
 }
 
 pub(super) async fn sandbox(args: &SandboxArgs, out: &mut Out) -> Result<Exit, Failure> {
@@ -206,19 +169,24 @@ pub(super) async fn sandbox(args: &SandboxArgs, out: &mut Out) -> Result<Exit, F
         .map_err(|unfit| Failure::error(sentence(unfit)))?;
     let headers = contexts.values().next().into_iter().flatten();
     let headers: Vec<String> = headers.map(|(name, value)| format!("{name}: {}", value.expose_secret())).collect();
-    let url = format!("http://{address}{}", endpoint_path(args.provider));
+    let provider = definition(args.provider);
+    let url = format!("http://{address}{}", provider.path);
     out.result(&format!("{url}\n{}\n", headers.join("\n")));
-    let query = json!({ "query": sample_query(args.provider) });
-    let credentials = own_credentials(args.provider).into_iter().map(|(field, value)| format!("{field} {value}"));
+    let query = json!({ "query": provider.sample_query });
+    let credentials = (provider.own_credentials)().into_iter().map(|(field, value)| format!("{field} {value}"));
     let credentials: Vec<String> = credentials.collect();
-    let host = gateway_host(args.provider).map_or(String::new(), |host| format!(" and {host} as `host`"));
+    let host = provider.gateway_host.map_or(String::new(), |host| format!(" and {host} as `host`"));
+    let other = match (provider.other_credentials)() {
+        others if others.is_empty() => others,
+        others => format!("\n{others}\n"),
+    };
     let options: Vec<String> = headers.iter().map(|header| format!(" -H '{header}'")).collect();
     out.talk(&format!(
         "The sandbox of {} serves {organization}. Stop it with Ctrl-C. An example:\n\n  curl -s {url} -H 'content-type: application/json'{} \\\n    -d '{query}'\n{}\nTo use it with a file, write the URL as `endpoint`{host}, and set ROLECALL_ALLOWED_HOSTS={}\nThe credentials are: {}\n",
         args.provider,
         options.concat(),
-        other_credentials(args.provider),
-        [Some(address.ip().to_string()), gateway_host(args.provider).map(str::to_owned)].into_iter().flatten().collect::<Vec<_>>().join(","),
+        other,
+        [Some(address.ip().to_string()), provider.gateway_host.map(str::to_owned)].into_iter().flatten().collect::<Vec<_>>().join(","),
         credentials.join(", ")
     ));
     tokio::select! {

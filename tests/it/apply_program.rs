@@ -180,7 +180,9 @@ fn two_organisations() -> (Env, Vec<crate::support::cli::Server>) {
     let (mut env, bitpanda) = served(ProviderName::Bitpanda, &[]);
     env.write("a/1.yaml", env.read("file.yaml"));
     let hive = env.serve_example(ProviderName::Hive, &["--fault", "latency=20000@members"]);
-    let [(_, token)] = rolecall_sandbox::own_credentials(ProviderName::Hive)[..] else { panic!("one token") };
+    let [(_, token)] = (rolecall_sandbox::definition(ProviderName::Hive).own_credentials)()[..] else {
+        panic!("one token")
+    };
     env.set("HIVE_TOKEN", token);
     env.write("a/2.yaml", env.read("file.yaml"));
     (env, vec![bitpanda, hive])

@@ -65,7 +65,7 @@ fn a_hive_of_ones_own_is_named_with_its_path() {
     let file =
         crate::support::cli::example("hive.yaml").replace("https://api.graphql-hive.com/graphql", &server.url);
     env.write("hive.yaml", &file);
-    let key = rolecall_sandbox::own_credentials(rolecall_model::ProviderName::Hive)[0].1;
+    let key = (rolecall_sandbox::definition(rolecall_model::ProviderName::Hive).own_credentials)()[0].1;
     env.set("HIVE_TOKEN", key);
     env.set("ROLECALL_ALLOWED_HOSTS", "127.0.0.1");
     let said = env.run(&["plan", "hive.yaml"]);

@@ -6,7 +6,7 @@ use std::process::Command as Process;
 use clap::{Arg, Command, CommandFactory};
 use rolecall::cli::Cli;
 use rolecall_model::{ProviderName, RemoteId};
-use rolecall_sandbox::{FAULTS, Fault, Store, defaults, open, seed_names, switches};
+use rolecall_sandbox::{FAULTS, Fault, Store, definition, open};
 
 use crate::support::cli::Env;
 
@@ -108,15 +108,15 @@ fn every_option_says_in_a_sentence_what_it_does() {
 #[test]
 fn every_switch_has_a_description_and_takes_the_values_that_it_lists() {
     for provider in ProviderName::ALL {
-        let defaults = defaults(*provider);
+        let defaults = (definition(*provider).defaults)();
         let fields: BTreeSet<&str> = defaults.as_object().unwrap().keys().map(String::as_str).collect();
-        let named: BTreeSet<&str> = switches(*provider).iter().map(|switch| switch.name).collect();
+        let named: BTreeSet<&str> = definition(*provider).switches.iter().map(|switch| switch.name).collect();
         assert_eq!(named, fields, "{provider}: each field of the switches is described once");
-        assert_eq!(switches(*provider).len(), named.len(), "{provider}");
-        let organization = RemoteId::seen(seed_names(*provider)[0]);
+        assert_eq!(definition(*provider).switches.len(), named.len(), "{provider}");
+        let organization = RemoteId::seen(definition(*provider).seeds[0]);
         let sandbox = open(*provider, &organization, Store::Memory).unwrap();
         let set = |assignment: String| sandbox.set(&[assignment]);
-        for switch in switches(*provider) {
+        for switch in definition(*provider).switches {
             assert!(switch.about.len() > 10 && switch.about.ends_with('.'), "{provider} {}", switch.name);
             assert!(!switch.values.is_empty(), "{provider} {}", switch.name);
             for value in switch.values {
@@ -134,7 +134,7 @@ fn every_switch_has_a_description_and_takes_the_values_that_it_lists() {
         }
         let why = set("no-such-switch=1".to_owned()).unwrap_err();
         assert!(why.contains(&format!("the sandbox of {provider} ")), "{why}");
-        for switch in switches(*provider) {
+        for switch in definition(*provider).switches {
             assert!(why.contains(&switch.syntax()) && why.contains(switch.about), "{why}");
         }
     }
@@ -182,7 +182,7 @@ fn the_help_of_the_sandbox_has_every_switch_and_every_fault() {
     for provider in ProviderName::ALL {
         let title = format!("Switches of {provider}:");
         let start = lines.iter().position(|line| *line == title).unwrap_or_else(|| panic!("no {title}"));
-        for (at, switch) in switches(*provider).iter().enumerate() {
+        for (at, switch) in definition(*provider).switches.iter().enumerate() {
             let listed = &lines[start + 1 + 2 * at];
             assert!(listed.starts_with(&format!("  {} [default: ", switch.syntax())), "{provider}: {listed}");
             assert_eq!(lines[start + 2 + 2 * at].trim(), switch.about);

@@ -141,8 +141,8 @@ fn what_cant_be_read_this_time_is_neither_gone_nor_new_the_next() {
     std::fs::rename(env.path("file.yaml"), env.path("hive.yaml")).unwrap();
     let paradime = env.serve_example(ProviderName::Paradime, &[]);
     std::fs::rename(env.path("file.yaml"), env.path("paradime.yaml")).unwrap();
-    env.set("API_KEY", rolecall_sandbox::own_credentials(ProviderName::Paradime)[0].1);
-    env.set("API_SECRET", rolecall_sandbox::own_credentials(ProviderName::Paradime)[1].1);
+    env.set("API_KEY", (rolecall_sandbox::definition(ProviderName::Paradime).own_credentials)()[0].1);
+    env.set("API_SECRET", (rolecall_sandbox::definition(ProviderName::Paradime).own_credentials)()[1].1);
     let receiver = Receiver::answering(&[200]);
     let said = drift(&env, &receiver, &["."]);
     assert_eq!(said.code, 2, "{}", said.all());

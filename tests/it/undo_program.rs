@@ -185,7 +185,7 @@ fn no_secret_is_in_the_file() {
     let said = apply(&env, "hive.yaml", &["-vv"]);
     assert_eq!(said.code, 0, "{}", said.all());
     let minted = env.read(".rolecall/sandbox/delivered/acme/keys/ci-publisher.key");
-    let own = rolecall_sandbox::own_credentials(rolecall_model::ProviderName::Hive)[0].1;
+    let own = (rolecall_sandbox::definition(rolecall_model::ProviderName::Hive).own_credentials)()[0].1;
     let undo = env.read("undo.yaml");
     for secret in [minted.trim(), minted.trim().trim_start_matches("hvo1/"), own] {
         assert!(!undo.contains(secret) && !said.all().contains(secret), "{undo}");

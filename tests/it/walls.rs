@@ -76,6 +76,28 @@ fn a_provider_never_imports_another() {
     }
 }
 
+/// A platform is named in its folders and in the registries. Everything else asks for its capabilities, so that a new
+/// platform needs no change there.
+#[test]
+fn no_platform_is_named_outside_its_folders() {
+    const REGISTRIES: &[&str] = &["model/name.rs", "providers/lib.rs", "sandbox/definition.rs", "sandbox/lib.rs"];
+    let names: Vec<&str> = rolecall_model::ProviderName::ALL.iter().map(|name| name.as_str()).collect();
+    for (file, text) in sources() {
+        let in_folder =
+            |name: &&str| ["providers", "sandbox"].iter().any(|room| file.starts_with(&format!("{room}/{name}/")));
+        if names.iter().any(|name| in_folder(&name)) || REGISTRIES.contains(&&*file) {
+            continue;
+        }
+        for line in code(&text) {
+            // Help has examples, and one provider has to be the default of the sandbox.
+            let is_help = line.starts_with("  rolecall ") || line.contains("default_value = ");
+            let words = line.split(|c: char| !c.is_alphanumeric());
+            let named = words.filter(|word| names.contains(&&*word.to_lowercase())).count();
+            assert!(is_help || named == 0, "{file} names a platform: {line}");
+        }
+    }
+}
+
 /// Law 1: code that can't name this module can't send a mutation.
 #[test]
 fn only_apply_can_make_a_request_that_writes() {

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 
 use rolecall_model::ProviderName;
-use rolecall_sandbox::own_credentials;
+use rolecall_sandbox::definition;
 use tempfile::TempDir;
 
 /// An empty folder, and an environment without any variable of this machine.
@@ -167,7 +167,7 @@ const HOST: &str = "platform-graphql.sandbox.rapidapi.example";
 pub fn served(provider: ProviderName, args: &[&str]) -> (Env, Server) {
     let mut env = Env::new();
     let server = env.serve_example(provider, args);
-    for (credential, secret) in own_credentials(provider) {
+    for (credential, secret) in (definition(provider).own_credentials)() {
         let variable = match (provider, credential) {
             (ProviderName::Bitpanda, _) => "BITPANDA_API_KEY".to_owned(),
             (ProviderName::Hive, _) => "HIVE_TOKEN".to_owned(),

@@ -83,7 +83,7 @@ macro_rules! text {
 text! {
     /// An email address. It keeps the case that it was written in; comparisons ignore case.
     EmailText: {
-        "description": "This is an email address. rolecall sends it as it is written, and to Hive in lower case. Comparisons ignore case.",
+        "description": "This is an email address. rolecall sends it as it is written, or in lower case where the platform requires that. Comparisons ignore case.",
         "type": "string", "maxLength": 254, "pattern": r#"^\s*([^@\s,:;<>()\[\]"]+|"\S+")@(\[[0-9A-Za-z.:-]+\]|[^@\s.,:;<>\[\]]+(\.[^@\s.,:;<>\[\]]+)*)\s*$"#,
     }
 }

@@ -101,6 +101,15 @@ impl KnownRoles {
     }
 }
 
+/// The field of a user's entry that says whether the user can sign in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AccountField {
+    /// `enabled`, which is `true` or `false`. The platform's updates always write it.
+    Enabled,
+    /// `status`, which is `active`, `deactivated` or `deleted`.
+    Status,
+}
+
 /// A way in which a platform differs from most others. Checks and plans ask for it with [`Capabilities::has`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Quirk {
@@ -131,6 +140,8 @@ pub enum Quirk {
     ReadsAsAdmin,
     /// The API's answers don't contain the organisation's id.
     OrganizationUnnamed,
+    /// Several users can have one address, so a user's entry can have an `id`.
+    UsersHaveIds,
     /// A user's status belongs to an account that all organisations share.
     SharedAccounts,
 }
@@ -151,6 +162,8 @@ pub struct Capabilities {
     pub invite_needs: &'static [InviteField],
     pub listed_invitations: ListedInvitations,
     pub user_removal: UserRemoval,
+    /// `None` if a file can't say whether a user can sign in.
+    pub account_field: Option<AccountField>,
     pub key_needs: &'static [KeyField],
     pub key_removal: KeyRemoval,
     /// The things that the platform creates together with an organisation.

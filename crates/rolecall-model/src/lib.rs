@@ -26,7 +26,8 @@ mod words;
 pub use address::{Address, Kind};
 pub use assignable::{AssignableRole, AssignableRoles};
 pub use capabilities::{
-    Capabilities, InviteField, KeyField, KeyRemoval, KnownRoles, ListedInvitations, ManualStep, Quirk, UserRemoval,
+    AccountField, Capabilities, InviteField, KeyField, KeyRemoval, KnownRoles, ListedInvitations, ManualStep,
+    Quirk, UserRemoval,
 };
 pub use change::{
     Action, Cause, Change, Effect, LoweredMutation, Mutation, Reference, SeatChange, Stage, id_of, number_of,

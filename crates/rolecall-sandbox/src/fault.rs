@@ -71,7 +71,7 @@ impl Fault {
         let Some(field) = self.operation.as_deref().filter(|field| !field.starts_with("__")) else {
             return Ok(());
         };
-        let sdl = super::sdl(provider);
+        let sdl = (super::definition(provider).sdl)();
         let names = sdl.lines().filter(|line| line.starts_with(char::is_whitespace));
         let names: Vec<&str> = names.filter_map(|line| line.trim().split([':', '(']).next()).collect();
         if names.contains(&field) {

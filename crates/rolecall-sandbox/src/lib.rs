@@ -4,6 +4,7 @@
 //! behaviour, and rolecall has to be right under each setting. The servers listen on loopback only.
 
 pub mod bitpanda;
+mod definition;
 mod fault;
 pub mod hive;
 mod in_process;
@@ -27,11 +28,12 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
+pub use definition::{Definition, definition};
 pub use fault::{FAULTS, Fault, FaultKind, FaultSyntax};
 pub use in_process::InProcess;
 pub use server::serve;
-pub use store::{Store, StoreError, seed_names, world_name};
-pub use switch::{Switch, defaults, switches};
+pub use store::{Store, StoreError};
+pub use switch::Switch;
 
 use rolecall_graphql::Response;
 use rolecall_model::{ProviderName, RemoteId};
@@ -92,77 +94,10 @@ impl<W> Clone for Shared<W> {
     }
 }
 
-/// Returns the credentials that the seeds accept from rolecall: field names of a configuration file, with their
-/// values.
-pub fn own_credentials(provider: ProviderName) -> Vec<(&'static str, &'static str)> {
-    match provider {
-        ProviderName::Bitpanda => vec![("api_key", bitpanda::OWN_KEY_SECRET)],
-        ProviderName::Hive => vec![("token", hive::OWN_CREDENTIAL.trim_start_matches("Bearer "))],
-        ProviderName::Paradime => {
-            vec![("api_key", paradime::OWN_API_KEY), ("api_secret", paradime::OWN_API_SECRET)]
-        }
-        ProviderName::Rapidapi => {
-            vec![("personal_key", rapidapi::OWN_PERSONAL_KEY), ("team_key", rapidapi::OWN_TEAM_KEY)]
-        }
-    }
-}
-
-/// Returns the URL path of a provider's endpoint.
-pub fn endpoint_path(provider: ProviderName) -> &'static str {
-    match provider {
-        ProviderName::Bitpanda | ProviderName::Hive => "/graphql",
-        ProviderName::Paradime => paradime::PATH,
-        ProviderName::Rapidapi => "/",
-    }
-}
-
-/// Returns the host name that a provider's gateway expects in a header, if it expects one.
-pub fn gateway_host(provider: ProviderName) -> Option<&'static str> {
-    match provider {
-        ProviderName::Bitpanda | ProviderName::Hive | ProviderName::Paradime => None,
-        ProviderName::Rapidapi => Some(rapidapi::HOST),
-    }
-}
-
-/// Returns the switches that make a provider's rate-limit minute last for `length`.
-pub fn minute_switches(provider: ProviderName, length: Duration) -> Vec<String> {
-    match provider {
-        ProviderName::Bitpanda | ProviderName::Hive | ProviderName::Paradime => Vec::new(),
-        ProviderName::Rapidapi => vec![format!("minute-millis={}", length.as_millis())],
-    }
-}
-
-/// Returns the newest schema of a provider's sandbox in SDL.
-fn sdl(provider: ProviderName) -> String {
-    match provider {
-        ProviderName::Bitpanda => bitpanda::Bitpanda::sdl(),
-        ProviderName::Hive => hive::Hive::sdl(),
-        ProviderName::Paradime => paradime::Paradime::sdl(),
-        ProviderName::Rapidapi => rapidapi::RapidApi::sdl(rapidapi::Generation::default()),
-    }
-}
-
 /// Opens the sandbox of an organisation from the provider's seeds.
 pub fn open(provider: ProviderName, organization: &RemoteId, store: Store) -> Result<Box<dyn AnySandbox>, String> {
-    let unreadable = || "the sandbox's built-in seed can't be read".to_owned();
-    match provider {
-        ProviderName::Bitpanda => {
-            let world = bitpanda::World::seed(organization.as_str()).ok_or_else(unreadable)?;
-            Ok(Box::new(Sandbox::new(bitpanda::Bitpanda::new(world, system_clock()), store)))
-        }
-        ProviderName::Hive => {
-            let world = hive::World::seed(organization.as_str()).ok_or_else(unreadable)?;
-            Ok(Box::new(Sandbox::new(hive::Hive::new(world, system_clock()), store)))
-        }
-        ProviderName::Paradime => {
-            let world = paradime::World::seed(organization.as_str()).ok_or_else(unreadable)?;
-            Ok(Box::new(Sandbox::new(paradime::Paradime::new(world, system_clock()), store)))
-        }
-        ProviderName::Rapidapi => {
-            let world = rapidapi::World::seed().ok_or_else(unreadable)?;
-            Ok(Box::new(Sandbox::new(rapidapi::RapidApi::new(world, system_clock()), store)))
-        }
-    }
+    let opened = (definition(provider).open)(organization.as_str(), store);
+    opened.ok_or_else(|| "the sandbox's built-in seed can't be read".to_owned())
 }
 
 /// A world behind an HTTP interface, with injected faults.

@@ -24,33 +24,12 @@ pub enum StoreError {
     NoSeed { provider: ProviderName, name: String, known: String },
 }
 
-/// Returns the organisations that a provider's sandbox starts with.
-pub fn seed_names(provider: ProviderName) -> &'static [&'static str] {
-    match provider {
-        ProviderName::Bitpanda => super::bitpanda::SEEDS,
-        ProviderName::Hive => super::hive::SEEDS,
-        ProviderName::Paradime => super::paradime::SEEDS,
-        ProviderName::Rapidapi => super::rapidapi::SEEDS,
-    }
-}
-
-/// Returns the name of the world that contains an organisation. `None` if no seed has the organisation.
-pub fn world_name(provider: ProviderName, organization: &RemoteId) -> Option<&str> {
-    match provider {
-        ProviderName::Bitpanda | ProviderName::Hive | ProviderName::Paradime => {
-            seed_names(provider).contains(&organization.as_str()).then_some(organization.as_str())
-        }
-        // RapidAPI's organisations share one world, because they share users and the rate limit. Organisations
-        // created later belong to it too.
-        ProviderName::Rapidapi => Some("hub"),
-    }
-}
-
 impl Store {
     /// Returns the store of an organisation below `folder`. Fails if no seed has the organisation.
     pub fn in_folder(folder: &Path, provider: ProviderName, organization: &RemoteId) -> Result<Self, StoreError> {
-        let Some(world) = world_name(provider, organization) else {
-            let (name, known) = (organization.to_string(), seed_names(provider).join(", "));
+        let definition = super::definition(provider);
+        let Some(world) = definition.world_name(organization) else {
+            let (name, known) = (organization.to_string(), definition.seeds.join(", "));
             return Err(StoreError::NoSeed { provider, name, known });
         };
         Ok(Self::File(folder.join(format!("{provider}-{world}.json"))))

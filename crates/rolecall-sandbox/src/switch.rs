@@ -4,6 +4,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use super::definition;
 use rolecall_model::{ProviderName, list_of};
 
 /// A switch of a sandbox, which `rolecall sandbox --set NAME=VALUE` sets.
@@ -25,27 +26,6 @@ pub(super) const NUMBER: &[&str] = &["NUMBER"];
 /// The values of a switch that takes any text.
 pub(super) const TEXT: &[&str] = &["TEXT"];
 
-/// Returns the switches of a provider's sandbox, in the order in which help lists them.
-pub fn switches(provider: ProviderName) -> &'static [Switch] {
-    match provider {
-        ProviderName::Bitpanda => super::bitpanda::SWITCHES,
-        ProviderName::Hive => super::hive::SWITCHES,
-        ProviderName::Paradime => super::paradime::SWITCHES,
-        ProviderName::Rapidapi => super::rapidapi::SWITCHES,
-    }
-}
-
-/// Returns the settings of a provider's switches in a new world, as a JSON object by the names of the switches.
-pub fn defaults(provider: ProviderName) -> Value {
-    let defaults = match provider {
-        ProviderName::Bitpanda => serde_json::to_value(super::bitpanda::Switches::default()),
-        ProviderName::Hive => serde_json::to_value(super::hive::Switches::default()),
-        ProviderName::Paradime => serde_json::to_value(super::paradime::Switches::default()),
-        ProviderName::Rapidapi => serde_json::to_value(super::rapidapi::Switches::default()),
-    };
-    defaults.unwrap_or_default()
-}
-
 impl Switch {
     /// Returns what people type to set the switch, such as `paging=broken|fixed`.
     pub fn syntax(&self) -> String {
@@ -60,7 +40,7 @@ pub(super) fn set<T: Serialize + DeserializeOwned>(
     provider: ProviderName,
     assignment: &str,
 ) -> Result<(), String> {
-    let switches = switches(provider);
+    let switches = definition(provider).switches;
     let (name, text) = assignment
         .split_once('=')
         .ok_or_else(|| format!("`{assignment}` doesn't set a switch: write NAME=VALUE"))?;
@@ -68,7 +48,7 @@ pub(super) fn set<T: Serialize + DeserializeOwned>(
         let known: Vec<String> =
             switches.iter().map(|switch| format!("{} ({})", switch.syntax(), switch.about)).collect();
         let others =
-            ProviderName::ALL.iter().filter(|other| self::switches(**other).iter().any(|it| it.name == name));
+            ProviderName::ALL.iter().filter(|other| definition(**other).switches.iter().any(|it| it.name == name));
         let others: Vec<String> = others.map(|other| format!("--provider {other}")).collect();
         let elsewhere = if others.is_empty() {
             String::new()

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use rolecall_model::ProviderName;
-use rolecall_sandbox::own_credentials;
+use rolecall_sandbox::definition;
 use serde_json::{Value, json};
 
 use crate::runner::ended::Run;
@@ -50,7 +50,7 @@ impl Team {
         let lab = Lab::new(&env.path("gitlab"));
         git(&env.path("."), &["clone", "--quiet", lab.remote().to_str().unwrap(), "clone"]);
         let name = if provider == ProviderName::Hive { "HIVE_TOKEN" } else { "BITPANDA_API_KEY" };
-        let credential = (name.to_owned(), own_credentials(provider)[0].1.to_owned());
+        let credential = (name.to_owned(), (definition(provider).own_credentials)()[0].1.to_owned());
         let token = |token: &str| ("ROLECALL_GITLAB_TOKEN".to_owned(), token.to_owned());
         let scoped = [
             ("rolecall/plan", vec![credential.clone()]),

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use rolecall_model::ProviderName;
-use rolecall_sandbox::own_credentials;
+use rolecall_sandbox::definition;
 use serde_json::{Value, json};
 
 use crate::runner::ended::Run;
@@ -55,7 +55,7 @@ impl Team {
         let hub = Hub::new(&env.path("github"));
         git(&env.path("."), &["clone", "--quiet", hub.remote().to_str().unwrap(), "clone"]);
         let file = env.read("file.yaml");
-        let credential = own_credentials(provider)[0].1.to_owned();
+        let credential = (definition(provider).own_credentials)()[0].1.to_owned();
         let name = if provider == ProviderName::Hive { "HIVE_TOKEN" } else { "BITPANDA_API_KEY" };
         let secrets = BTreeMap::from([(name.to_owned(), credential)]);
         let environments = ["rolecall-plan", "rolecall-review", "rolecall-apply", "rolecall-drift"];

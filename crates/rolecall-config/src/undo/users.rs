@@ -6,8 +6,8 @@ use super::entries::{absent, field, resources};
 use super::yaml::Yaml;
 use super::{UndoBuilder, UndoInput, irreversible};
 use rolecall_model::{
-    Action, Address, AssignableRole, Cause, Change, Effect, Email, Entity, InviteField, Kind, LiveUser,
-    ManualStep, Memberships, ProviderName, Quirk, RemoteId, RoleName, Seen, TeamName, User, check_name, sentence,
+    AccountField, Action, Address, AssignableRole, Cause, Change, Effect, Email, Entity, InviteField, Kind,
+    LiveUser, ManualStep, Memberships, Quirk, RemoteId, RoleName, Seen, TeamName, User, check_name, sentence,
 };
 
 /// A user, by email address, and by id on platforms where several users can have the same address.
@@ -27,7 +27,7 @@ pub(super) fn plan_users(input: &UndoInput<'_>, builder: &mut UndoBuilder) {
             );
             continue;
         }
-        let by_id = matches!(input.desired.provider, ProviderName::Hive | ProviderName::Paradime);
+        let by_id = input.format.rules.has(Quirk::UsersHaveIds);
         let id = change.address.id.as_ref().filter(|_| by_id);
         people.entry((&user.email, id)).or_default().push(change);
     }
@@ -152,12 +152,10 @@ fn account(input: &UndoInput<'_>, change: &Change, builder: &mut UndoBuilder) ->
         }
         (Seen::Unreadable, Seen::Unreadable) => true,
     };
-    match input.desired.provider {
-        ProviderName::Bitpanda => Some(("enabled", Yaml::Bool(was))),
-        ProviderName::Rapidapi if before.enabled != sent && after.is_some() && !before.invited => {
-            Some(("status", Yaml::text(if was { "active" } else { "deactivated" })))
-        }
-        ProviderName::Rapidapi | ProviderName::Hive | ProviderName::Paradime => None,
+    match input.format.rules.capabilities().account_field? {
+        AccountField::Enabled => Some(("enabled", Yaml::Bool(was))),
+        AccountField::Status => (before.enabled != sent && after.is_some() && !before.invited)
+            .then(|| ("status", Yaml::text(if was { "active" } else { "deactivated" }))),
     }
 }
 
@@ -180,7 +178,7 @@ fn roles_of(input: &UndoInput<'_>, before: &User) -> Option<(&'static str, Yaml)
 }
 
 fn names_of(input: &UndoInput<'_>, before: &User) -> Fields {
-    if input.desired.provider != ProviderName::Bitpanda {
+    if !input.format.rules.capabilities().invite_needs.contains(&InviteField::FirstName) {
         return Fields::new();
     }
     let fields = [("first_name", &before.first_name), ("last_name", &before.last_name), ("phone", &before.phone)];

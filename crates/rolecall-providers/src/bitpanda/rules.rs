@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::Bitpanda;
 use rolecall_model::{
-    Action, Capabilities, Change, Entity, InviteField, Key, KeyField, KeyRemoval, Kind, KnownRoles,
+    AccountField, Action, Capabilities, Change, Entity, InviteField, Key, KeyField, KeyRemoval, Kind, KnownRoles,
     ListedInvitations, Live, LoweredMutation, ManualStep, Permission, ProviderName, Quirk, RoleName, Rules, Seen,
     User, UserRemoval,
 };
@@ -33,6 +33,7 @@ const CAPABILITIES: Capabilities = Capabilities {
     invite_needs: &[InviteField::FirstName, InviteField::LastName, InviteField::Roles],
     listed_invitations: ListedInvitations::Unknown,
     user_removal: UserRemoval::Disable,
+    account_field: Some(AccountField::Enabled),
     key_needs: &[KeyField::Roles, KeyField::Expires],
     key_removal: KeyRemoval::Disable,
     comes_with_organization: None,

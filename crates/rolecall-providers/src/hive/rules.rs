@@ -32,12 +32,13 @@ const CAPABILITIES: Capabilities = Capabilities {
     listed_invitations: ListedInvitations::Open(SignedDuration::from_hours(7 * 24)),
     // `deleteOrganizationMember` isn't public, and needs a user who is signed in (measured on Hive 8.1.2).
     user_removal: UserRemoval::RemoveAccess,
+    account_field: None,
     key_needs: &[KeyField::Permissions, KeyField::Resources],
     key_removal: KeyRemoval::Delete,
     comes_with_organization: None,
     manual_step,
     // Invitations compare addresses with the letters' case (measured on Hive 8.1.2).
-    quirks: &[Quirk::ChangesInvitations, Quirk::DistinguishesSpellings],
+    quirks: &[Quirk::ChangesInvitations, Quirk::DistinguishesSpellings, Quirk::UsersHaveIds],
 };
 
 impl Rules for Hive {

@@ -28,6 +28,7 @@ const CAPABILITIES: Capabilities = Capabilities {
     invite_needs: &[InviteField::Roles],
     listed_invitations: ListedInvitations::All,
     user_removal: UserRemoval::Disable,
+    account_field: None,
     key_needs: &[],
     key_removal: KeyRemoval::Disable,
     comes_with_organization: None,
@@ -39,6 +40,7 @@ const CAPABILITIES: Capabilities = Capabilities {
         Quirk::HidesDisabled,
         Quirk::ReadsDecide,
         Quirk::OrganizationUnnamed,
+        Quirk::UsersHaveIds,
     ],
 };
 

@@ -6,9 +6,9 @@ use jiff::SignedDuration;
 
 use super::{RapidApi, context, lower, shows};
 use rolecall_model::{
-    Capabilities, Change, Desired, Effect, Entity, Feature, InviteField, KeyRemoval, Kind, KnownRoles,
-    ListedInvitations, Live, LoweredMutation, ManualStep, Mutation, Permission, ProviderName, Quirk, RoleName,
-    Rules, Seen, TeamName, User, UserRemoval, Variables,
+    AccountField, Capabilities, Change, Desired, Effect, Entity, Feature, InviteField, KeyRemoval, Kind,
+    KnownRoles, ListedInvitations, Live, LoweredMutation, ManualStep, Mutation, Permission, ProviderName, Quirk,
+    RoleName, Rules, Seen, TeamName, User, UserRemoval, Variables,
 };
 
 /// The roles of invitations. They belong to an older system of roles, and the vendor's pages show these two.
@@ -29,6 +29,7 @@ const CAPABILITIES: Capabilities = Capabilities {
     // cautious guess.
     listed_invitations: ListedInvitations::Open(SignedDuration::from_hours(24)),
     user_removal: UserRemoval::Remove,
+    account_field: Some(AccountField::Status),
     key_needs: &[],
     key_removal: KeyRemoval::Delete,
     // The list comes from the vendor's page "Organizations (GQL)".

@@ -9,7 +9,7 @@ use async_graphql::{EmptySubscription, Request, Schema};
 use serde_json::{Value, json};
 
 use super::switch::set;
-use super::{Answer, Clock, Engine, Headers, json_response};
+use super::{Answer, Clock, Definition, Engine, Headers, Sandbox, json_response, system_clock};
 use rolecall_graphql::Response;
 use rolecall_model::ProviderName;
 use schema::{Mutation, Query};
@@ -20,6 +20,26 @@ pub use world::{
 
 /// The world, shared with the schema.
 type Shared = super::Shared<World>;
+
+/// The sandbox in the registry.
+pub static DEFINITION: Definition = Definition {
+    seeds: SEEDS,
+    own_credentials: || vec![("api_key", OWN_KEY_SECRET)],
+    other_credentials: String::new,
+    path: "/graphql",
+    gateway_host: None,
+    shared_world: None,
+    join: None,
+    switches: SWITCHES,
+    defaults: || serde_json::to_value(Switches::default()).unwrap_or_default(),
+    minute_switch: None,
+    sample_query: "{ organisationManagement { id listUsers { total items { userTrustId email roles } } } }",
+    sdl: Bitpanda::sdl,
+    open: |organization, store| {
+        let world = World::seed(organization)?;
+        Some(Box::new(Sandbox::new(Bitpanda::new(world, system_clock()), store)))
+    },
+};
 
 /// The [`Engine`] of Bitpanda.
 pub struct Bitpanda {

@@ -28,7 +28,9 @@ use async_graphql::{EmptySubscription, Request, Schema, Value as Data};
 use serde_json::{Value, json};
 
 use super::switch::set;
-use super::{Answer, Clock, Engine, Headers, json_response, selected_operation};
+use super::{
+    Answer, Clock, Definition, Engine, Headers, Sandbox, json_response, selected_operation, system_clock,
+};
 use access::Caller;
 pub use assignment::{AssignedProject, AssignedTarget, Assignment, Scope};
 use check::{INVALID, RequestError, UNPARSED, UNRESOLVED};
@@ -47,6 +49,26 @@ pub use world::{
 
 /// The world, shared with the schema.
 type Shared = super::Shared<World>;
+
+/// The sandbox in the registry.
+pub static DEFINITION: Definition = Definition {
+    seeds: SEEDS,
+    own_credentials: || vec![("token", OWN_CREDENTIAL.trim_start_matches("Bearer "))],
+    other_credentials: String::new,
+    path: "/graphql",
+    gateway_host: None,
+    shared_world: None,
+    join: None,
+    switches: SWITCHES,
+    defaults: || serde_json::to_value(Switches::default()).unwrap_or_default(),
+    minute_switch: None,
+    sample_query: "{ organization(reference: {bySelector: {organizationSlug: \"acme\"}}) { members { edges { node { user { email } role { name } } } } } }",
+    sdl: Hive::sdl,
+    open: |organization, store| {
+        let world = World::seed(organization)?;
+        Some(Box::new(Sandbox::new(Hive::new(world, system_clock()), store)))
+    },
+};
 
 /// The [`Engine`] of Hive.
 pub struct Hive {

@@ -19,13 +19,15 @@ use async_graphql::{
 use serde_json::json;
 
 use super::switch::set;
-use super::{Answer, Clock, Engine, Headers, json_response, selected_operation};
+use super::{
+    Answer, Clock, Definition, Engine, Headers, Sandbox, json_response, selected_operation, system_clock,
+};
 use access::{Caller, LACKS_CAPABILITY};
 pub use access::{
     Capability, CredentialKind, OWN_API_KEY, OWN_API_SECRET, OWN_COMPANY_TOKEN, OWN_WORKSPACE_TOKEN,
     WorldCredential,
 };
-pub use company::Company;
+use company::Company;
 use rolecall_graphql::Response;
 use rolecall_model::ProviderName;
 use schema::{Mutation, Query};
@@ -39,6 +41,30 @@ pub const PATH: &str = "/api/v1/sandbox-company-token/graphql";
 
 /// The world, shared with the schema.
 type Shared = super::Shared<World>;
+
+/// The sandbox in the registry.
+pub static DEFINITION: Definition = Definition {
+    seeds: SEEDS,
+    own_credentials: || vec![("api_key", OWN_API_KEY), ("api_secret", OWN_API_SECRET)],
+    other_credentials: || {
+        format!(
+            "Instead of the key and its secret, you can send authorization: Bearer {OWN_WORKSPACE_TOKEN}, or Bearer {OWN_COMPANY_TOKEN} with x-paradime-workspace"
+        )
+    },
+    path: PATH,
+    gateway_host: None,
+    shared_world: None,
+    join: Some(|first, others| Arc::new(Company::new(first, others))),
+    switches: SWITCHES,
+    defaults: || serde_json::to_value(Switches::default()).unwrap_or_default(),
+    minute_switch: None,
+    sample_query: "{ listUsers { activeUsers { uid email name accountType } invitedUsers { email accountType inviteStatus } } }",
+    sdl: Paradime::sdl,
+    open: |organization, store| {
+        let world = World::seed(organization)?;
+        Some(Box::new(Sandbox::new(Paradime::new(world, system_clock()), store)))
+    },
+};
 
 /// The [`Engine`] of Paradime.
 pub struct Paradime {

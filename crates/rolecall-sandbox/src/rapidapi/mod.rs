@@ -35,7 +35,9 @@ use async_graphql::{Request, Response as Executed, Value};
 use serde_json::json;
 
 use super::switch::set;
-use super::{Answer, Clock, Engine, Headers, json_response, selected_operation};
+use super::{
+    Answer, Clock, Definition, Engine, Headers, Sandbox, json_response, selected_operation, system_clock,
+};
 pub use build::OWN_EMAIL;
 use caller::Caller;
 pub use caller::{HOST, OWN_PERSONAL_KEY, OWN_TEAM_KEY, WorldCredential};
@@ -53,6 +55,31 @@ pub use world::{
 
 /// The world, shared with the schema.
 type Shared = super::Shared<World>;
+
+/// The sandbox in the registry.
+pub static DEFINITION: Definition = Definition {
+    seeds: SEEDS,
+    own_credentials: || vec![("personal_key", OWN_PERSONAL_KEY), ("team_key", OWN_TEAM_KEY)],
+    other_credentials: || {
+        format!(
+            "This acts for a team. To act as an environment admin, send x-rapidapi-key: {OWN_PERSONAL_KEY} without x-rapidapi-identity-key"
+        )
+    },
+    path: "/",
+    gateway_host: Some(HOST),
+    // The organisations share users and the rate limit. Organisations created later belong to this world too.
+    shared_world: Some("hub"),
+    join: None,
+    switches: SWITCHES,
+    defaults: || serde_json::to_value(Switches::default()).unwrap_or_default(),
+    minute_switch: Some("minute-millis"),
+    sample_query: "{ activeUser { id email Teams { id name } } }",
+    sdl: || RapidApi::sdl(Generation::default()),
+    open: |_, store| {
+        let world = World::seed()?;
+        Some(Box::new(Sandbox::new(RapidApi::new(world, system_clock()), store)))
+    },
+};
 
 /// The [`Engine`] of RapidAPI.
 pub struct RapidApi {
