@@ -327,8 +327,10 @@ impl Run<'_> {
         let chosen = if self.args.plan.is_some() { organization.chosen(approved)? } else { addresses(approved) };
         let sealed = seal(approved);
         let sent = ledger.sent_under(&sealed);
-        let Approval { mut still_valid, mut done, mut open, mut stale, mut unapproved } =
+        let Approval { mut still_valid, mut done, mut open, mut stale, mut unapproved, readdressed } =
             resume(approved, &fresh.sealed, ApprovalProgress { live, sent: &sent });
+        let chosen: BTreeSet<Address> =
+            chosen.into_iter().map(|address| readdressed.get(&address).cloned().unwrap_or(address)).collect();
         // Changes that are not selected count neither as out of date nor as not approved.
         for addresses in [&mut still_valid, &mut done, &mut open] {
             addresses.retain(|address| chosen.contains(address));

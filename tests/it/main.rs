@@ -35,6 +35,7 @@ mod rapidapi_program;
 mod rapidapi_requests;
 mod rapidapi_sandbox;
 mod reports;
+mod resuming;
 mod scenarios;
 mod schemas;
 mod shown_changes;

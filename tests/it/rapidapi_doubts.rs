@@ -273,7 +273,7 @@ fn a_team_stays_while_a_member_can_not_move_to_another_one() {
     assert_eq!(operations.last(), Some(&"deleteTeam"), "{operations:?}");
     let (deletion, others) = plan.sealed.mutations.split_last().unwrap();
     let invite = others.iter().find(|mutation| mutation.operation == "createUserInvites").unwrap();
-    assert!(deletion.after.contains(&invite.id), "{deletion:#?}");
+    assert!(deletion.needs.contains(&invite.id), "{deletion:#?}");
 }
 
 #[test]

@@ -28,7 +28,7 @@ use rolecall_model::{
     Action, Address, Cause, Change, Completeness, DesiredUser, Effect, Entity, Guardrail, Hold, HoldReason, Kind,
     Live, Mutation, OrganizationPlan, Outcome, Quirk, RoleName, Seen, Site, Stage, TeamName, User,
 };
-use rolecall_plan::{ApprovalProgress, Observation, PlanInput, in_effect, plan, resume};
+use rolecall_plan::{Observation, PlanInput, in_effect, plan};
 use rolecall_sandbox::digest;
 use safety::Safety;
 use support::rig::{Fate, Rig, desired, now};
@@ -495,14 +495,8 @@ fn stopped_before_any_line_of_the_ledger_it_ends_the_same<P: Lawful>(
 
 /// Law 16: an approved plan that was stopped anywhere goes on without a new approval.
 fn go_on_with<P: Lawful>(approved: &OrganizationPlan, rig: &mut Rig<P>) -> Law {
-    let (fresh, live) = (rig.plan(), rig.read().unwrap());
-    let sent = rig.ledger.sent_under(&approved.seal);
-    let progress = ApprovalProgress { live: &live, sent: &sent };
-    let approval = resume(&approved.sealed, &fresh.sealed, progress);
+    let approval = rig.resume(approved);
     prop_assert!(approval.stale.is_empty(), "{:#?} {:#?}", approval.stale, approved.sealed.mutations);
-    rig.approved = Some(approved.seal.clone());
-    let rest = rig.planned(&live, &BTreeSet::new(), Some(&approval.still_valid)).unwrap().plan;
-    rig.apply_plan(&rest).unwrap();
     Ok(())
 }
 

@@ -17,7 +17,7 @@ use rolecall_graphql::{Backoff, Quotas, Reader, Redactor, Request, Response, Tra
 use rolecall_model::{
     Address, Desired, Finding, Limit, Live, OrganizationPlan, ProviderName, Removals, Rules, Site,
 };
-use rolecall_plan::{PlanInput, Planned, plan};
+use rolecall_plan::{Approval, ApprovalProgress, PlanInput, Planned, plan, resume};
 use rolecall_providers::{ReadError, Secrets};
 use rolecall_sandbox::{Engine, Headers, InProcess, Sandbox, Store};
 use secrecy::ExposeSecret;
@@ -405,6 +405,17 @@ impl<P: Platform> Rig<P> {
         let report = paused(async { tokio::time::timeout(limit, self.run(plan)).await.ok() });
         self.wire.start_process();
         report
+    }
+
+    /// Goes on with an approved plan, of which runs may have sent a part, and applies what is still valid.
+    pub fn resume(&mut self, approved: &OrganizationPlan) -> Approval {
+        let (fresh, live) = (self.plan(), self.read().unwrap());
+        let sent = self.ledger.sent_under(&approved.seal);
+        let approval = resume(&approved.sealed, &fresh.sealed, ApprovalProgress { live: &live, sent: &sent });
+        self.approved = Some(approved.seal.clone());
+        let rest = self.planned(&live, &BTreeSet::new(), Some(&approval.still_valid)).unwrap().plan;
+        self.apply_plan(&rest).unwrap();
+        approval
     }
 
     /// Applies until a number of lines is in the ledger, and dies before the next. Returns false if there were no

@@ -11,7 +11,8 @@ use serde_json::Value;
 
 use super::verify::{Observation, in_effect};
 use rolecall_model::{
-    Action, Address, Change, Hold, Live, Mutation, Reference, RemoteId, Role, Sealed, SentChange, reference,
+    Action, Address, Change, Entity, Hold, Kind, Live, Mutation, Reference, RemoteId, Role, Sealed, SentChange,
+    TeamName, reference,
 };
 
 /// The result of comparing an approved plan with a fresh one.
@@ -27,6 +28,10 @@ pub struct Approval {
     pub stale: Vec<Stale>,
     /// Changes of the fresh plan that nobody approved. They are reported and not sent.
     pub unapproved: Vec<Change>,
+    /// The present addresses of entities that had another one when the plan was approved. All sets have the present
+    /// ones. For example, two users have addresses that differ only in upper and lower case, so their addresses in the
+    /// plan have ids. The first is disabled, and the second no longer needs its id.
+    pub readdressed: BTreeMap<Address, Address>,
 }
 
 /// An approved change that is out of date.
@@ -80,7 +85,56 @@ pub fn compare(approved: &Sealed, fresh: &Sealed) -> Approval {
 
 /// Compares an approved plan with a fresh one, after runs that may have sent a part of it.
 pub fn resume(approved: &Sealed, fresh: &Sealed, progress: ApprovalProgress<'_>) -> Approval {
-    compare_with(approved, fresh, Some(progress))
+    let readdressed = readdressed(approved, fresh);
+    let current = |address: &Address| readdressed.get(address).unwrap_or(address).clone();
+    let mut approved = approved.clone();
+    for change in &mut approved.changes {
+        change.address = current(&change.address);
+    }
+    for mutation in &mut approved.mutations {
+        mutation.change = current(&mutation.change);
+        mutation.also = mutation.also.iter().map(current).collect();
+    }
+    let sent = progress.sent.iter().map(|(address, sent)| (current(address), sent.clone())).collect();
+    let live = without_deleted_teams(&approved, progress.live);
+    let progress = ApprovalProgress { live: live.as_ref().unwrap_or(progress.live), sent: &sent };
+    Approval { readdressed, ..compare_with(&approved, fresh, Some(progress)) }
+}
+
+/// Returns the present addresses of entities that are no longer told apart by their ids.
+fn readdressed(approved: &Sealed, fresh: &Sealed) -> BTreeMap<Address, Address> {
+    let current = by_address(&fresh.changes, |change| &change.address);
+    let with_id = approved.changes.iter().filter(|change| {
+        change.address.id.is_some() && change.address.kind == Kind::User && !current.contains_key(&change.address)
+    });
+    with_id
+        .filter_map(|change| {
+            let bare = Address { id: None, ..change.address.clone() };
+            let now = current.get(&bare)?.before.as_ref().and_then(Entity::user)?;
+            (now.id == change.address.id).then(|| (change.address.clone(), bare))
+        })
+        .collect()
+}
+
+/// Returns the live state without the memberships in teams that the approved plan deletes. The changes of the members
+/// don't mention these teams, so they are no reason to take such a change for undone. `None` if it deletes none.
+fn without_deleted_teams(approved: &Sealed, live: &Live) -> Option<Live> {
+    let is_team = |change: &&Change| change.action == Action::Delete && change.address.kind == Kind::Team;
+    let deleted = approved.changes.iter().filter(is_team).filter_map(|change| change.before.as_ref()?.team());
+    let deleted: BTreeSet<&TeamName> = deleted.map(|team| &team.name).collect();
+    if deleted.is_empty() {
+        return None;
+    }
+    let mut live = live.clone();
+    for teams in live.users.items.iter_mut().filter_map(|user| user.teams.as_mut()) {
+        teams.retain(|team, _| !deleted.contains(team));
+    }
+    for teams in
+        live.invitations.iter_mut().flat_map(|list| &mut list.items).filter_map(|open| open.teams.as_mut())
+    {
+        teams.retain(|team| !deleted.contains(team));
+    }
+    Some(live)
 }
 
 /// Compares the changes of both plans and the mutations that they lower to. A change is still valid if it is the
@@ -237,8 +291,8 @@ fn same_value(approved: &Value, now: &Value, progress: ApprovalProgress<'_>, don
     }
 }
 
-/// Returns the approved changes that the fresh plan holds because of what became of earlier runs: those that were
-/// sent, and those that depend on them.
+/// Returns the approved changes that are left to a person because of what became of earlier runs: those that were sent
+/// and that the fresh plan holds or no read can show, and those that depend on them.
 fn open(
     approved: &Sealed,
     fresh: &Sealed,
@@ -248,8 +302,14 @@ fn open(
     let planned: BTreeSet<&Address> = fresh.changes.iter().map(|change| &change.address).collect();
     let held: BTreeSet<&Address> = fresh.holds.iter().map(|hold| &hold.address).collect();
     let is_left = |address: &Address| !planned.contains(address) && !approval.done.contains(address);
-    let mut open: BTreeSet<Address> =
-        progress.sent.keys().filter(|address| is_left(address) && held.contains(address)).cloned().collect();
+    let approved_changes = by_address(&approved.changes, |change| &change.address);
+    let cannot_tell = |address: &Address| {
+        let id = progress.sent.get(address).and_then(|sent| sent.id.as_ref());
+        let observed = approved_changes.get(address).map(|change| in_effect(change, id, progress.live));
+        observed == Some(Observation::CannotTell)
+    };
+    let is_open = |address: &&Address| is_left(address) && (held.contains(*address) || cannot_tell(address));
+    let mut open: BTreeSet<Address> = progress.sent.keys().filter(is_open).cloned().collect();
     let by_id: BTreeMap<&str, &Mutation> =
         approved.mutations.iter().map(|mutation| (mutation.id.as_str(), mutation)).collect();
     // A mutation comes after those that it depends on.

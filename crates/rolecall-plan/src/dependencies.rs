@@ -85,7 +85,7 @@ pub(super) fn team_dependencies(nodes: &mut [Node<'_>]) {
     for node in nodes.iter_mut().filter(|node| is_team(node.change)) {
         for effect in &node.change.effects {
             let Effect::Affects { holders } = effect else { continue };
-            node.after.extend(holders.iter().filter_map(|holder| joining.get(holder)).flatten());
+            node.needs.extend(holders.iter().filter_map(|holder| joining.get(holder)).flatten());
         }
     }
 }
