@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 use url::Url;
 
 use super::Connection;
-use super::cache::Cache;
+use super::connection_pool::tell_stored;
 use super::connection_pool::{ConnectionPool, PlatformConnection};
 use super::credential;
 use super::exit::{Failure, sentence};
@@ -18,7 +18,7 @@ use super::files;
 use rolecall_config::is_loopback;
 use rolecall_engine::apply::Deliveries;
 use rolecall_engine::ledger::{LedgerError, OrganizationLock};
-use rolecall_engine::private;
+use rolecall_graphql::storage::{Cache, private};
 use rolecall_graphql::{
     Backoff, ClientSettings, Context, Contexts, HttpSettings, Quota, Quotas, Reader, Redactor, Transport,
 };
@@ -203,7 +203,8 @@ impl ConnectionConfig<'_> {
         let limited = quota.map(|quota| {
             let name =
                 |digest| world.clone().unwrap_or_else(|| format!("{}-{}", desired.provider, short_digest(digest)));
-            (quota, Cache::new(folder, name(&platform), name(&credential_fingerprint)))
+            let names = (name(&platform), name(&credential_fingerprint));
+            (quota, Cache::new(folder.join("cache"), names.0, names.1, tell_stored))
         });
         let opened = pool
             .open(credential_fingerprint, settings, limited, resume)

@@ -8,8 +8,9 @@ use std::time::Duration;
 #[cfg(feature = "sandbox")]
 use url::Url;
 
-use super::cache::{Cache, FileBudget, FileCheckpoint};
 use super::out::talk;
+use crate::report::plural;
+use rolecall_graphql::storage::{Cache, FileBudget, FileCheckpoint, StorageEvent};
 use rolecall_graphql::{
     BackpressureTransport, HttpSettings, HttpTransport, OnWait, Quota, Quotas, RateLimitTransport, RunCache,
     Transport,
@@ -27,6 +28,30 @@ pub(super) struct PlatformConnection {
     pub cache: Option<Cache>,
     /// The answers of the current read, which the next run uses if this one is interrupted.
     pub checkpoint: Option<Arc<FileCheckpoint>>,
+}
+
+/// Prints what a user should know about what is stored between runs.
+pub(super) fn tell_stored(event: &StorageEvent) {
+    talk(&match event {
+        StorageEvent::SchemaChanged { since, before, now } => {
+            let day = since.strftime("%Y-%m-%d");
+            format!("The platform's schema has changed since {day}: {before} -> {now}.\n")
+        }
+        StorageEvent::ReadResumed { age, answers } => format!(
+            "Resuming an interrupted read that began {} min ago, with {}.\n",
+            age.as_mins(),
+            plural(*answers, "answer")
+        ),
+        StorageEvent::ReadSuspended { path, lifetime } => format!(
+            "The answers so far are kept in {}. The next `plan` or `drift` within {} min resumes the read.\n",
+            path.display(),
+            lifetime.as_mins()
+        ),
+        StorageEvent::BudgetUnshared { path, why } => format!(
+            "rolecall can't see the requests of other runs, so together they may exceed the rate limit. {}: {why}\n",
+            path.display()
+        ),
+    });
 }
 
 /// The connections that this run has opened, by their credential fingerprints.

@@ -3,7 +3,6 @@
 mod applied;
 mod apply;
 mod approval;
-mod cache;
 mod completions;
 mod confirm;
 mod connect;

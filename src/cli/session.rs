@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-use super::cache::Cache;
 use super::connect::{Connected, connect};
 use super::connection_pool::ConnectionPool;
 use super::exit::{Exit, Failure};
@@ -17,6 +16,7 @@ use crate::report;
 use rolecall_config::{Loaded, Source, load};
 use rolecall_engine::ledger::{Ledger, ReadLedger, facts};
 use rolecall_graphql::Quota;
+use rolecall_graphql::storage::Cache;
 use rolecall_model::{
     Address, Code, Desired, Finding, Inventory, Kind, Live, OrganizationPlan, Placed, Plan, Quirk, RemoteId,
     Scope, Unread, Warning, list_of,

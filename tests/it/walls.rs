@@ -85,7 +85,7 @@ fn no_platform_is_named_outside_its_folders() {
     for (file, text) in sources() {
         let in_folder =
             |name: &&str| ["providers", "sandbox"].iter().any(|room| file.starts_with(&format!("{room}/{name}/")));
-        if names.iter().any(|name| in_folder(&name)) || REGISTRIES.contains(&&*file) {
+        if names.iter().any(in_folder) || REGISTRIES.contains(&&*file) {
             continue;
         }
         for line in code(&text) {

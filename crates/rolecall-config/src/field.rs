@@ -14,7 +14,7 @@ use rolecall_model::Span;
 /// The type name by which [`decode`](super::decode) knows that the value is wanted together with its place.
 pub const FIELD: &str = "$rolecall::Field";
 
-/// The type name by which [`decode`](super::decode) knows that one word, such as `all`, may replace a whole value.
+/// The type name by which decoding knows that one word, such as `all`, may replace a whole value.
 pub const WORD_OR: &str = "$rolecall::WordOr";
 
 /// A value with its place. `value` is `None` if the value was wrong. Then there is a finding for it.

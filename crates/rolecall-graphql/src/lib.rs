@@ -11,7 +11,7 @@ mod rate_limit;
 mod reader;
 mod redact;
 mod retry;
-mod storage;
+pub mod storage;
 mod transport;
 pub mod write;
 

@@ -12,7 +12,7 @@ use secrecy::{ExposeSecret, SecretString};
 use tempfile::NamedTempFile;
 use tokio::process::Command;
 
-use crate::private;
+use rolecall_graphql::storage::private;
 use rolecall_model::{Action, Change, Delivery, Desired, DesiredKey, Entity, KeyName};
 
 /// The settings for the deliveries of a run.

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use thiserror::Error;
 
 use super::{Event, ReadLedger, Record};
-use crate::private;
+use rolecall_graphql::storage::private;
 
 /// The reason why a ledger can't be used.
 #[derive(Debug, Error)]

@@ -1,11 +1,37 @@
 //! Storage that persists between runs: a response cache, the checkpoint of an interrupted read, and the request
-//! budget. Each is a trait, and the program implements it on files.
+//! budget. Each is a trait, and is implemented on files. Storage prints nothing: it reports a [`StorageEvent`].
 
+mod budget;
+mod cache;
+mod checkpoint;
+pub mod private;
+
+use std::path::PathBuf;
 use std::time::Duration;
 
+use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
 use super::Quota;
+pub use budget::FileBudget;
+pub use cache::Cache;
+pub use checkpoint::FileCheckpoint;
+
+/// Something that a user should know about what is stored.
+#[derive(Clone, Debug)]
+pub enum StorageEvent {
+    /// The platform's schema differs from the one that was stored at `since`. Both are fingerprints.
+    SchemaChanged { since: Timestamp, before: String, now: String },
+    /// An interrupted read that began `age` ago goes on.
+    ReadResumed { age: SignedDuration, answers: usize },
+    /// The answers of an interrupted read are kept. A read within `lifetime` goes on with them.
+    ReadSuspended { path: PathBuf, lifetime: SignedDuration },
+    /// The file with the requests of all runs can't be used, so each run counts only its own.
+    BudgetUnshared { path: PathBuf, why: String },
+}
+
+/// Tells a user about an event.
+pub type OnStorageEvent = fn(&StorageEvent);
 
 /// A cache of answers that rarely change, such as a platform's schema. Entries are named after their operation.
 pub trait ResponseCache: Send + Sync {

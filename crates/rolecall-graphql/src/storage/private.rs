@@ -25,3 +25,15 @@ pub fn options() -> OpenOptions {
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     options
 }
+
+/// Creates the folder of a file, and returns options that create the file for its owner alone.
+///
+/// # Errors
+///
+/// Fails if the folder can't be created.
+pub fn in_folder(path: &Path) -> io::Result<OpenOptions> {
+    if let Some(folder) = path.parent() {
+        create_folder(folder)?;
+    }
+    Ok(options())
+}
