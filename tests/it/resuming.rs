@@ -2,6 +2,7 @@
 
 use crate::support::rig::{Platform, Rig};
 use crate::support::{hive, paradime, rapidapi};
+use rolecall_sandbox::hive::WorldToken;
 use rolecall_sandbox::paradime::UserStatus;
 
 /// Stops a run before each line of its ledger, and goes on with the approved plan.
@@ -40,6 +41,21 @@ fn a_namesake_that_is_disabled_changes_the_address_of_the_other() {
     }
 }
 
+/// The same with two tokens of one title.
+#[test]
+fn a_token_that_is_deleted_changes_the_address_of_its_namesake() {
+    let mut world = hive::world();
+    let own = world.tokens[0].clone();
+    for name in ["one", "two"] {
+        let (id, title) = (hive::uuid(name), "twin".to_owned());
+        world.tokens.push(WorldToken { id, title, ..own.clone() });
+    }
+    let body = "guardrails: { max_removals: 100% }\nkeys: [{ name: twin, absent: true }]";
+    for rig in goes_on_from_any_line::<hive::Console>(&world, body) {
+        assert_eq!(rig.world().tokens.len(), 1);
+    }
+}
+
 /// A deletion whose answer was lost can't be seen in a list that is cut off. It isn't sent again, and isn't taken for a
 /// change of the file.
 #[test]
@@ -67,4 +83,38 @@ guardrails: { max_removals: 100% }
 teams: [{ name: acme-Default }, { name: T1 }]
 users: [{ email: u2@x.example, roles: [Developer], teams: {} }]";
     goes_on_from_any_line::<rapidapi::Hub>(&world, body);
+}
+
+/// An admin who is in every team joins the one that the plan creates. Their role in it isn't known before that.
+#[test]
+fn a_demoted_admin_leaves_a_team_that_the_plan_creates() {
+    for generation in rapidapi::GENERATIONS {
+        let mut world = rapidapi::with_teams(&["T0"]);
+        world.switches.generation = generation;
+        rapidapi::member(&mut world, "u2@x.example", true, &[]);
+        let body = "guardrails: { max_removals: 100% }
+teams: [{ name: T3, description: new }]
+users: [{ email: u2@x.example, roles: [Developer], teams: {} }]";
+        goes_on_from_any_line::<rapidapi::Hub>(&world, body);
+    }
+}
+
+/// A seat that is free because an invitation was cancelled, to send a corrected one, belongs to whom it was for.
+#[test]
+fn a_corrected_invitation_keeps_its_seat_before_a_newcomer() {
+    let mut world = rapidapi::with_teams(&["T0", "T1"]);
+    rapidapi::invitation(&mut world, "u1@x.example", "DEVELOPER", &["T0"]);
+    let organization = rapidapi::acme(&world);
+    let taken = world.organization("acme").unwrap().occupied_seats();
+    world.organization_mut(organization).unwrap().seats = i32::try_from(taken).unwrap();
+    let body = "users:
+  - { email: u0@x.example, roles: [Developer], teams: [T1] }
+  - { email: u1@x.example, roles: [Developer], teams: [T1] }";
+    for rig in goes_on_from_any_line::<rapidapi::Hub>(&world, body) {
+        let invited: Vec<String> = rapidapi::invited(&rig.world()).into_iter().map(|(email, ..)| email).collect();
+        assert_eq!(invited, ["u1@x.example"]);
+        let mut rig = rig;
+        rig.apply();
+        assert_eq!(rapidapi::invited(&rig.world()).len(), 1);
+    }
 }

@@ -91,7 +91,7 @@ fn key_entry(name: &'static str) -> impl Strategy<Value = Option<String>> {
 
 impl Lawful for Custody {
     const GAPS: &'static [&'static str] = &["`enabled`"];
-    const UNPLANNABLE: &'static str = "{ email: broken@x.example, id: nobody, roles: [SIGNER], enabled: true }";
+    const UNPLANNABLE: (&'static str, &'static str) = ("keys", "{ name: broken, id: nowhere }");
     const BUSY: &'static [&'static str] =
         &["user invite", "user update", "user disable", "key create", "key disable"];
 

@@ -80,8 +80,8 @@ pub trait Lawful: Platform {
     fn carries_whole_value(request: &Request) -> Result<(), String>;
     /// The names of the gaps that a read declares: things that the API doesn't show.
     const GAPS: &'static [&'static str];
-    /// An entry for a user that can't be planned in any world.
-    const UNPLANNABLE: &'static str;
+    /// An entry that can't be planned in any world, with its list. It is about something called `broken…`.
+    const UNPLANNABLE: (&'static str, &'static str);
     /// The changes that generated worlds have to produce, as kind and action.
     const BUSY: &'static [&'static str];
 

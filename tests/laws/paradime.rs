@@ -146,7 +146,8 @@ fn allows(account_type: &str) -> BTreeSet<String> {
 
 impl Lawful for Workspace {
     const GAPS: &'static [&'static str] = &["disabled users", "which workspace"];
-    const UNPLANNABLE: &'static str = "{ email: broken@x.example, id: nobody, roles: [ADMIN] }";
+    const UNPLANNABLE: (&'static str, &'static str) =
+        ("users", "{ email: broken@x.example, id: nobody, roles: [ADMIN] }");
     const BUSY: &'static [&'static str] = &["user invite", "user update", "user disable"];
 
     fn worlds(shadows: bool) -> BoxedStrategy<World> {

@@ -175,6 +175,8 @@ codes! {
     DuplicateDelivery => "duplicate-delivery",
     /// A person must approve this part of the file before a credential is used for it.
     NeedsApproval => "needs-approval",
+    /// The mutations of a plan wait for each other in a circle. This is an error of rolecall.
+    DependencyCycle => "dependency-cycle",
 }
 
 impl Code {

@@ -104,14 +104,18 @@ pub fn resume(approved: &Sealed, fresh: &Sealed, progress: ApprovalProgress<'_>)
 /// Returns the present addresses of entities that are no longer told apart by their ids.
 fn readdressed(approved: &Sealed, fresh: &Sealed) -> BTreeMap<Address, Address> {
     let current = by_address(&fresh.changes, |change| &change.address);
-    let with_id = approved.changes.iter().filter(|change| {
-        change.address.id.is_some() && change.address.kind == Kind::User && !current.contains_key(&change.address)
-    });
+    let id = |entity: &Entity| match entity {
+        Entity::User(user) => user.id.clone(),
+        Entity::Key(key) => key.id.clone(),
+        Entity::Organization(_) | Entity::Team(_) | Entity::Role(_) => None,
+    };
+    let with_id =
+        approved.changes.iter().filter(|it| it.address.id.is_some() && !current.contains_key(&it.address));
     with_id
         .filter_map(|change| {
             let bare = Address { id: None, ..change.address.clone() };
-            let now = current.get(&bare)?.before.as_ref().and_then(Entity::user)?;
-            (now.id == change.address.id).then(|| (change.address.clone(), bare))
+            let now = id(current.get(&bare)?.before.as_ref()?);
+            (now == change.address.id).then(|| (change.address.clone(), bare))
         })
         .collect()
 }
@@ -146,9 +150,12 @@ fn compare_with(approved: &Sealed, fresh: &Sealed, progress: Option<ApprovalProg
     let shared = shared(approved).chain(shared(fresh)).collect();
     let (then_sent, now_sent) = (sent_mutations(approved, &shared), sent_mutations(fresh, &shared));
     let approved_changes = by_address(&approved.changes, |change| &change.address);
+    let created = approved.changes.iter().filter(|change| change.action == Action::Create);
+    let created_teams: BTreeSet<&TeamName> =
+        created.filter_map(|change| Some(&change.after.as_ref()?.team()?.name)).collect();
     for change in &approved.changes {
         let address = &change.address;
-        let other = now.get(address).is_some_and(|now| !same_change(change, now, progress));
+        let other = now.get(address).is_some_and(|now| !same_change(change, now, progress, &created_teams));
         let is_fresh = now.contains_key(address) && !other;
         if !is_fresh && progress.is_some_and(|progress| progress.is_done(change, other)) {
             approval.done.insert(address.clone());
@@ -158,7 +165,7 @@ fn compare_with(approved: &Sealed, fresh: &Sealed, progress: Option<ApprovalProg
         let address = &change.address;
         let then_sent = then_sent.get(address).map(Vec::as_slice).unwrap_or_default();
         let now_sent = now_sent.get(address).map(Vec::as_slice).unwrap_or_default();
-        now.get(address).is_some_and(|now| same_change(change, now, progress))
+        now.get(address).is_some_and(|now| same_change(change, now, progress, &created_teams))
             && same_mutations(then_sent, now_sent, progress, address, &approval.done)
     };
     let unapproved_roles = fresh
@@ -229,11 +236,31 @@ fn compare_with(approved: &Sealed, fresh: &Sealed, progress: Option<ApprovalProg
 /// Returns whether a fresh change is the approved one. Of a change that a run has begun, the live state already shows
 /// a part, and what is left may have another action: of a user whose removal was interrupted, only the account is left to
 /// disable. Once a run has begun, effects can differ as well, such as the holders of a role.
-fn same_change(approved: &Change, now: &Change, progress: Option<ApprovalProgress<'_>>) -> bool {
+fn same_change(
+    approved: &Change,
+    now: &Change,
+    progress: Option<ApprovalProgress<'_>>,
+    created_teams: &BTreeSet<&TeamName>,
+) -> bool {
     let Some(progress) = progress.filter(|progress| !progress.sent.is_empty()) else { return approved == now };
     let begun = progress.sent.contains_key(&approved.address);
-    let same_start = approved.action == now.action && approved.before == now.before && approved.cause == now.cause;
+    let same_start = approved.action == now.action
+        && without_teams(approved.before.as_ref(), created_teams)
+            == without_teams(now.before.as_ref(), created_teams)
+        && approved.cause == now.cause;
     approved.after == now.after && (begun || same_start)
+}
+
+/// Returns an entity without its memberships in some teams. An admin who is in every team joins one that the plan creates,
+/// and their role in it can't be known before.
+fn without_teams(entity: Option<&Entity>, teams: &BTreeSet<&TeamName>) -> Option<Entity> {
+    let mut entity = entity.cloned();
+    if let Some(Entity::User(user)) = &mut entity
+        && let Some(of_user) = &mut user.teams
+    {
+        of_user.retain(|team, _| !teams.contains(team));
+    }
+    entity
 }
 
 /// Returns whether a fresh plan sends for a change what was approved, or, of a change that was begun, what is left.

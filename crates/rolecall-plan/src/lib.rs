@@ -45,6 +45,7 @@ use role_names::Resolved;
 use rolecall_model::{
     Address, Code, Completeness, Desired, Email, Facts, Finding, Gap, HoldReason, Identity, Kind, Live,
     OrganizationPlan, Permission, Quirk, RemoteId, RoleName, Rules, Scope, Sealed, Site, UnreadableRow, Warning,
+    list_of,
 };
 use roles::PlannedRoles;
 
@@ -164,7 +165,8 @@ pub fn plan(input: &PlanInput<'_>) -> Result<Planned, Vec<Finding>> {
     builder.holds.sort_by(|a, b| (a.class, &a.address).cmp(&(b.class, &b.address)));
     builder.holds.dedup();
     role_moves::add_first_step_effects(&mut builder.changes, &planned_roles);
-    let mutations = order::mutations(input, &builder.changes, &admins, &planned_roles);
+    let mutations = order::mutations(input, &builder.changes, &admins, &planned_roles)
+        .map_err(|circle| vec![dependency_cycle(input, &circle)])?;
     let privileged = privileged::among(input, &builder.changes, &planned_roles);
     let sealed = Sealed {
         identity: Identity {
@@ -194,6 +196,18 @@ pub fn plan(input: &PlanInput<'_>) -> Result<Planned, Vec<Finding>> {
         inventory: None,
     };
     Ok(Planned { plan, findings })
+}
+
+/// Returns the finding of an internal error: mutations that wait for each other.
+fn dependency_cycle(input: &PlanInput<'_>, circle: &BTreeSet<Address>) -> Finding {
+    let addresses: Vec<String> = circle.iter().map(ToString::to_string).collect();
+    let message = format!(
+        "rolecall can't order these changes, because each waits for another one: {}.",
+        list_of(&addresses, "and")
+    );
+    Finding::error(Code::DependencyCycle, input.desired.place.clone(), message).hint(
+        "This is an error of rolecall. Report it with these entries. Until then, leave one of them as it is.",
+    )
 }
 
 /// Holds every row that can't be read. What the file says about such an entity isn't planned.

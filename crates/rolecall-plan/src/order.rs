@@ -9,7 +9,7 @@ use super::merge;
 use super::role_moves;
 use super::roles::PlannedRoles;
 use super::seats;
-use rolecall_model::{Action, Change, Entity, Mutation, Permission, Seen, Stage, User};
+use rolecall_model::{Action, Address, Change, Entity, Mutation, Permission, Seen, Stage, User};
 
 /// A mutation that isn't sorted yet.
 pub(super) struct Node<'a> {
@@ -25,12 +25,17 @@ pub(super) struct Node<'a> {
 }
 
 /// Returns the mutations of a plan, sorted, with their dependencies.
+///
+/// # Errors
+///
+/// Returns the changes whose mutations depend on each other in a circle. No order is right for them, and nothing may be
+/// left out of a plan, so this is an internal error.
 pub(super) fn mutations(
     input: &PlanInput<'_>,
     changes: &[Change],
     admins: &Admins,
     planned_roles: &PlannedRoles,
-) -> Vec<Mutation> {
+) -> Result<Vec<Mutation>, BTreeSet<Address>> {
     let mut nodes = Vec::new();
     let role_moves = role_moves::role_moves(changes, planned_roles);
     let split = role_moves::roles_in_two_steps(changes, &role_moves);
@@ -143,8 +148,8 @@ pub(super) fn narrows(input: &PlanInput<'_>, before: &User, after: &User, planne
 }
 
 /// Sorts the mutations: each comes after its dependencies, and otherwise stage and address decide. Gives them
-/// their ids.
-fn sorted(nodes: &[Node<'_>]) -> Vec<Mutation> {
+/// their ids. Returns the changes of a circle of dependencies, if there is one.
+fn sorted(nodes: &[Node<'_>]) -> Result<Vec<Mutation>, BTreeSet<Address>> {
     let key = |index: usize| (nodes[index].mutation.stage, &nodes[index].change.address, index);
     let mut pending: Vec<BTreeSet<usize>> =
         nodes.iter().map(|node| node.needs.union(&node.after).copied().collect()).collect();
@@ -166,6 +171,10 @@ fn sorted(nodes: &[Node<'_>]) -> Vec<Mutation> {
             }
         }
     }
+    if positions.len() < nodes.len() {
+        let left = nodes.iter().enumerate().filter(|(index, _)| !positions.contains_key(index));
+        return Err(left.map(|(_, node)| node.change.address.clone()).collect());
+    }
     let id = |position: &usize| format!("m{}", position + 1);
     let ids = |others: &BTreeSet<usize>| {
         let found: BTreeSet<&usize> = others.iter().filter_map(|other| positions.get(other)).collect();
@@ -179,5 +188,69 @@ fn sorted(nodes: &[Node<'_>]) -> Vec<Mutation> {
         mutations.push((*position, mutation));
     }
     mutations.sort_by_key(|(position, _)| *position);
-    mutations.into_iter().map(|(_, mutation)| mutation).collect()
+    Ok(mutations.into_iter().map(|(_, mutation)| mutation).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rolecall_model::{Cause, Entity, Role, RoleName};
+
+    fn change(name: &str) -> Change {
+        let role = Role {
+            id: None,
+            name: RoleName::seen(name),
+            description: String::new(),
+            permissions: BTreeSet::new(),
+        };
+        let (address, before) = (Address::role(&role.name), Some(Entity::Role(role)));
+        Change {
+            address,
+            action: Action::Delete,
+            before,
+            after: None,
+            cause: Cause::Declared,
+            effects: Vec::new(),
+        }
+    }
+
+    /// Returns nodes that need each other as given.
+    fn nodes<'a>(changes: &'a [Change], needs: &[&[usize]]) -> Vec<Node<'a>> {
+        let node = |(change, needs): (&'a Change, &&[usize])| Node {
+            change,
+            mutation: Mutation {
+                id: String::new(),
+                change: change.address.clone(),
+                also: Vec::new(),
+                stage: Stage::Remove,
+                operation: "delete".to_owned(),
+                variables: BTreeMap::new(),
+                needs: Vec::new(),
+                after: Vec::new(),
+                first_step: false,
+            },
+            grants: BTreeSet::new(),
+            revokes: BTreeSet::new(),
+            needs: needs.iter().copied().collect(),
+            after: BTreeSet::new(),
+        };
+        changes.iter().zip(needs).map(node).collect()
+    }
+
+    #[test]
+    fn a_mutation_comes_after_those_that_it_needs() {
+        let changes = ["A", "B", "C"].map(change);
+        let sorted = sorted(&nodes(&changes, &[&[2], &[], &[1]])).unwrap_or_default();
+        let order: Vec<(&str, &[String])> =
+            sorted.iter().map(|mutation| (&*mutation.change.name, &*mutation.needs)).collect();
+        assert_eq!(order, [("B", &[] as &[String]), ("C", &["m1".to_owned()]), ("A", &["m2".to_owned()])]);
+    }
+
+    /// Nothing is dropped: the plan fails, and says which changes wait for each other.
+    #[test]
+    fn a_circle_of_dependencies_is_an_error_that_names_it() {
+        let changes = ["A", "B", "C"].map(change);
+        let circle = sorted(&nodes(&changes, &[&[2], &[], &[0]])).unwrap_err();
+        assert_eq!(circle.iter().map(|address| &*address.name).collect::<Vec<_>>(), ["A", "C"]);
+    }
 }

@@ -32,6 +32,13 @@ fn taken(input: &PlanInput<'_>) -> Option<(usize, u32)> {
     complete.then(|| (input.live.users.items.len() + input.live.open_invitations().count() + unreadable, seats))
 }
 
+/// Returns the place of a newcomer among those who want a seat. Somebody whose invitation rolecall cancelled, to send a
+/// corrected one, comes first: the seat was theirs before the run was interrupted.
+fn seat_order(input: &PlanInput<'_>, address: &Address) -> (bool, Address) {
+    let had_seat = input.facts.cancelled_to_correct.keys().any(|email| Address::user(email) == *address);
+    (!had_seat, address.clone())
+}
+
 /// Returns the number of seats that newcomers can have: while a plan runs, this is the higher of the numbers before and
 /// after it.
 fn available(live: u32, changes: &[Change]) -> usize {
@@ -69,7 +76,7 @@ pub(super) fn hold_without_seat(input: &PlanInput<'_>, builder: &mut PlanBuilder
     }
     let mut invited: Vec<Address> =
         builder.changes.iter().filter(|change| takes(change)).map(|change| change.address.clone()).collect();
-    invited.sort();
+    invited.sort_by_key(|address| seat_order(input, address));
     let seats = u32::try_from(seats).unwrap_or(u32::MAX);
     let taken = taken + newcomers - missing;
     for address in invited.split_off(newcomers - missing) {
@@ -115,7 +122,7 @@ pub(super) fn dependencies(input: &PlanInput<'_>, changes: &[Change], nodes: &mu
     let Some((taken, live)) = taken(input) else { return };
     let free = available(live, changes).saturating_sub(taken);
     let mut newcomers: Vec<usize> = invites.into_iter().filter(|index| takes(nodes[*index].change)).collect();
-    newcomers.sort_by_key(|index| &nodes[*index].change.address);
+    newcomers.sort_by_cached_key(|index| seat_order(input, &nodes[*index].change.address));
     let mut left: Vec<&Address> = leaving.iter().map(|index| &nodes[*index].change.address).collect();
     left.sort();
     left.dedup();
