@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::fields::{FieldChange, fields, in_words};
-use super::style::{called, clean, plural};
+use super::style::{called, clean, first, plural};
 use rolecall_model::{
     Action, Cause, Change, Effect, Entity, Hold, HoldClass, HoldReason, Kind, OrganizationPlan, Privilege,
     SeatChange, Seen, User,
@@ -51,7 +51,7 @@ pub(super) fn outline(change: &Change, plan: &OrganizationPlan) -> Outline {
         sign: sign(change.action),
         address: clean(&change.address),
         verb: verb(change),
-        notes: roles_note(&fields).into_iter().chain(effects).chain(cause(&change.cause)).collect(),
+        notes: access_note(&fields).into_iter().chain(effects).chain(cause(&change.cause)).collect(),
         fields,
         place: plan.places.get(&change.address.to_string()).map(clean),
         privileged: plan.privileged.get(&change.address).copied(),
@@ -66,15 +66,26 @@ pub(super) fn outlines(plan: &OrganizationPlan) -> Vec<Outline> {
     all
 }
 
-/// Returns the roles that a change gives and takes, such as `Viewer → Admin`.
-fn roles_note(fields: &[FieldChange]) -> Option<Note> {
-    let text = fields.iter().find_map(|field| match (field.name, &field.before, &field.after) {
+/// Returns the access that a change gives and takes: its roles, such as `Viewer → Admin`, or else what it gains and loses
+/// of another kind, such as permissions.
+fn access_note(fields: &[FieldChange]) -> Option<Note> {
+    let roles = fields.iter().find_map(|field| match (field.name, &field.before, &field.after) {
         ("roles", Some(before), Some(after)) => Some(format!("{} → {}", clean(before), clean(after))),
         ("roles", None, Some(after)) => Some(format!("with {}", clean(after))),
         ("loses roles", _, Some(had)) => Some(format!("loses {}", clean(had))),
         _ => None,
-    })?;
-    Some(Note { text, warns: false })
+    });
+    let other = || {
+        let changed = fields
+            .iter()
+            .find(|field| matches!(field.name, "permissions" | "resources" | "teams") && field.before.is_some())?;
+        let listed = |word: &str, parts: &[String]| {
+            (!parts.is_empty()).then(|| format!("{word} {}", first(parts.iter(), 3, clean)))
+        };
+        let parts = [listed("gains", &changed.gained), listed("loses", &changed.lost)];
+        Some(parts.into_iter().flatten().collect::<Vec<_>>().join("; ")).filter(|text| !text.is_empty())
+    };
+    Some(Note { text: roles.or_else(other)?, warns: false })
 }
 
 /// Returns why an entity is skipped, and the change that a guardrail stops.
@@ -230,7 +241,8 @@ pub(super) fn to_do(count: usize, kind: Kind, action: Action) -> String {
         Action::RemoveAccess => "to lose all access".to_owned(),
         other => format!("to {other}"),
     };
-    format!("{} {what}", plural(count, kind.as_str()))
+    let noun = if kind == Kind::Organization { "organisation" } else { kind.as_str() };
+    format!("{} {what}", plural(count, noun))
 }
 
 /// Returns the number of mails that a change sends.

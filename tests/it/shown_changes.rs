@@ -222,3 +222,27 @@ fn what_was_not_selected_is_counted() {
         assert!(expected.starts_with(&format!("{count} change")), "{count}");
     }
 }
+
+/// Where the roles stay, the first line says what else the change gives and takes.
+#[test]
+fn the_first_line_says_what_is_given_and_taken_besides_roles() {
+    let mut world = hive::world();
+    hive::role(&mut world, "Plain", &["project:describe", "laboratory:describe"]);
+    hive::member(&mut world, "less@x.example", "Plain", Assignment::All);
+    let plan = plan_of::<hive::Console>(
+        world,
+        "guardrails: { max_removals: 100% }
+roles: [{ name: Plain, permissions: [project:describe, member:describe] }]
+users: [{ email: less@x.example, roles: [Plain], resources: { shop: all } }]",
+    );
+    is_said(&plan, "role/Plain", &["gains member:describe; loses laboratory:describe"]);
+    is_said(&plan, "less@x.example", &["gains shop/", "; loses everything"]);
+
+    let mut world = rapidapi::with_teams(&["Payments", "Data"]);
+    rapidapi::member(&mut world, "moves@x.example", false, &[("Payments", "team-viewer")]);
+    let plan = plan_of::<rapidapi::Hub>(
+        world,
+        "guardrails: { max_removals: 100% }\nusers: [{ email: moves@x.example, teams: { Data: Team Viewer } }]",
+    );
+    is_said(&plan, "moves@x.example", &["gains Data as Team Viewer; loses Payments as Team Viewer"]);
+}

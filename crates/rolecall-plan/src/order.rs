@@ -250,7 +250,7 @@ mod tests {
     #[test]
     fn a_circle_of_dependencies_is_an_error_that_names_it() {
         let changes = ["A", "B", "C"].map(change);
-        let circle = sorted(&nodes(&changes, &[&[2], &[], &[0]])).unwrap_err();
+        let circle = sorted(&nodes(&changes, &[&[2], &[], &[0]])).err().unwrap_or_default();
         assert_eq!(circle.iter().map(|address| &*address.name).collect::<Vec<_>>(), ["A", "C"]);
     }
 }
