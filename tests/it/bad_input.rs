@@ -680,6 +680,15 @@ fn the_work_grows_with_the_file_and_not_faster() {
 }
 
 #[test]
+fn a_file_full_of_errors_takes_no_memory_without_bound() {
+    let env = Env::new();
+    env.write("org.yaml", format!("{HEAD}users: [{}]\n", "x,".repeat(150_000)));
+    let said = limited(&env, "validate --format json org.yaml");
+    assert!(said.contains("Only the first 100000 values of a wrong type are listed."), "{}", said.len());
+    assert!(said.contains("[exit 1]"));
+}
+
+#[test]
 fn what_is_not_there_is_said() {
     let env = Env::new();
     std::fs::create_dir(env.path("empty")).unwrap();

@@ -45,9 +45,18 @@ const SECRET_KEY: &str = "credentials";
 pub fn decode<T: de::DeserializeOwned>(source: &Source, root: &Located, findings: &mut Vec<Finding>) -> Option<T> {
     let recorded = RefCell::new(Vec::new());
     let decoded = T::deserialize(Decoder { source, findings: &recorded, at: root, secret: false, absent: None });
-    findings.append(&mut recorded.into_inner());
+    let mut recorded = recorded.into_inner();
+    if recorded.len() >= MOST {
+        let message = format!("Only the first {MOST} values of a wrong type are listed.");
+        let hint = "Correct these first. If the file is none of rolecall's, don't name it.";
+        recorded.push(Finding::error(Code::TooComplex, source.start(), message).hint(hint));
+    }
+    findings.append(&mut recorded);
     decoded.ok()
 }
+
+/// The number of findings after which no more are recorded: a file of a few megabytes could take a gigabyte.
+const MOST: usize = 100_000;
 
 /// The hint of findings that have no better one.
 const SEE_SCHEMA: &str = "`rolecall schema` prints the values that are allowed here.";
@@ -107,7 +116,10 @@ impl<'a> Decoder<'a> {
 
     fn report(self, finding: Finding) -> DecodeError {
         let finding = if self.secret { finding.without_source() } else { finding };
-        self.findings.borrow_mut().push(finding);
+        let mut findings = self.findings.borrow_mut();
+        if findings.len() < MOST {
+            findings.push(finding);
+        }
         DecodeError::Recorded
     }
 
