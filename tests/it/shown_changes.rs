@@ -60,6 +60,8 @@ users:
     is_said(&plan, "down@x.example", &["loses privilege", "ADMIN → SIGNER"]);
     is_said(&plan, "stays@x.example", &["privileged", "ADMIN → ADMIN, SIGNER"]);
     is_said(&plan, "off@x.example", &["loses privilege", "loses ADMIN"]);
+    // Whoever is disabled needs no `roles` in the file.
+    assert!(plan.sealed.holds.iter().all(|hold| hold.address.name != "off@x.example"));
     is_said(&plan, "new@x.example", &["gains privilege", "with ADMIN"]);
 
     let mut world = hive::world();
