@@ -110,23 +110,14 @@ impl Access {
     }
 }
 
-/// Returns whether the access of an entity can be used.
-fn works(entity: &Entity) -> bool {
-    match entity {
-        Entity::User(user) => user.enabled != Seen::Known(false) && !user.outside,
-        Entity::Key(key) => key.enabled,
-        Entity::Organization(_) | Entity::Team(_) | Entity::Role(_) => true,
-    }
-}
-
 /// Returns how a change affects access. An entity that can't be used has none: disabling a user loses their roles.
 /// An invitation that is sent again gives all of its access anew.
 fn access_fields(change: &Change) -> Vec<FieldChange> {
     let (before, after) = (change.before.as_ref(), change.after.as_ref());
     // Of an entity that works neither before nor after, the values themselves are compared.
-    let never_works = !before.into_iter().chain(after).any(works);
+    let never_works = !before.into_iter().chain(after).any(Entity::works);
     let access = |entity: Option<&Entity>| {
-        entity.filter(|entity| never_works || works(entity)).map(Access::of).unwrap_or_default()
+        entity.filter(|entity| never_works || entity.works()).map(Access::of).unwrap_or_default()
     };
     let (had, has) = (access(before), access(after));
     let all = [

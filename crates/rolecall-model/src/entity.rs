@@ -169,6 +169,15 @@ impl Entity {
         }
     }
 
+    /// Returns whether the access of the entity can be used.
+    pub fn works(&self) -> bool {
+        match self {
+            Self::User(user) => user.enabled != Seen::Known(false) && !user.outside,
+            Self::Key(key) => key.enabled,
+            Self::Organization(_) | Self::Team(_) | Self::Role(_) => true,
+        }
+    }
+
     pub fn organization(&self) -> Option<&Organization> {
         match self {
             Self::Organization(organization) => Some(organization),

@@ -104,18 +104,13 @@ pub fn resume(approved: &Sealed, fresh: &Sealed, progress: ApprovalProgress<'_>)
 /// Returns the present addresses of entities that are no longer told apart by their ids.
 fn readdressed(approved: &Sealed, fresh: &Sealed) -> BTreeMap<Address, Address> {
     let current = by_address(&fresh.changes, |change| &change.address);
-    let id = |entity: &Entity| match entity {
-        Entity::User(user) => user.id.clone(),
-        Entity::Key(key) => key.id.clone(),
-        Entity::Organization(_) | Entity::Team(_) | Entity::Role(_) => None,
-    };
     let with_id =
         approved.changes.iter().filter(|it| it.address.id.is_some() && !current.contains_key(&it.address));
     with_id
         .filter_map(|change| {
             let bare = Address { id: None, ..change.address.clone() };
-            let now = id(current.get(&bare)?.before.as_ref()?);
-            (now == change.address.id).then(|| (change.address.clone(), bare))
+            let now = current.get(&bare)?.before.as_ref()?.id();
+            (now == change.address.id.as_ref()).then(|| (change.address.clone(), bare))
         })
         .collect()
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::PlanInput;
 use super::keys::is_privileged;
 use super::roles::PlannedRoles;
-use rolecall_model::{Action, Address, Change, Entity, Privilege, Seen};
+use rolecall_model::{Action, Address, Change, Entity, Privilege};
 
 /// Returns the changes that give or take privileged access, or change somebody who has it.
 pub(super) fn among(
@@ -32,7 +32,7 @@ fn privilege(input: &PlanInput<'_>, change: &Change, planned_roles: &PlannedRole
         Entity::User(user) => planned_roles.is_privileged_after(input, &user.roles),
         other => can_give_access(input, other),
     });
-    match (had && before.is_some_and(works), has && after.is_some_and(works)) {
+    match (had && before.is_some_and(Entity::works), has && after.is_some_and(Entity::works)) {
         (false, true) => Some(Privilege::Gains),
         (true, false) => Some(Privilege::Loses),
         (true, true) => Some(Privilege::Keeps),
@@ -46,14 +46,5 @@ fn can_give_access(input: &PlanInput<'_>, entity: &Entity) -> bool {
         Entity::Team(_) | Entity::User(_) => false,
         Entity::Role(role) => input.rules.is_privileged(&role.permissions),
         Entity::Key(key) => is_privileged(input, key),
-    }
-}
-
-/// Returns whether the access of an entity can be used.
-fn works(entity: &Entity) -> bool {
-    match entity {
-        Entity::User(user) => user.enabled != Seen::Known(false) && !user.outside,
-        Entity::Key(key) => key.enabled,
-        Entity::Organization(_) | Entity::Team(_) | Entity::Role(_) => true,
     }
 }

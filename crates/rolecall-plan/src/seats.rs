@@ -76,7 +76,7 @@ pub(super) fn hold_without_seat(input: &PlanInput<'_>, builder: &mut PlanBuilder
     }
     let mut invited: Vec<Address> =
         builder.changes.iter().filter(|change| takes(change)).map(|change| change.address.clone()).collect();
-    invited.sort_by_key(|address| seat_order(input, address));
+    invited.sort_by_cached_key(|address| seat_order(input, address));
     let seats = u32::try_from(seats).unwrap_or(u32::MAX);
     let taken = taken + newcomers - missing;
     for address in invited.split_off(newcomers - missing) {
