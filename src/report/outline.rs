@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 use super::fields::{FieldChange, fields, in_words};
 use super::style::{called, clean, first, plural};
 use rolecall_model::{
-    Action, Cause, Change, Effect, Entity, Hold, HoldClass, HoldReason, Kind, OrganizationPlan, Privilege,
-    SeatChange, Seen, User,
+    Action, Cause, Change, Effect, Entity, Hold, HoldClass, HoldReason, Kind, OrganizationPlan, Privilege, Seen,
+    User,
 };
 
 /// One change, in the words of a report.
@@ -163,11 +163,6 @@ fn effect(effect: &Effect) -> Option<Note> {
         Effect::Irreversible => warns("can't be undone"),
         Effect::CascadesTo { what } => warns(&format!("also deletes {}", clean(what))),
         Effect::ComesWith { what } => warns(&format!("the platform adds {}", clean(what))),
-        Effect::JoinsEveryTeam => says("joins every team"),
-        Effect::MayLeaveTeams => warns("may leave teams: list the ones to keep in `teams`"),
-        Effect::EarlierRoleApplies { team, role } => {
-            says(&format!("returns to {} as {} at first", clean(team), clean(role)))
-        }
         Effect::DefaultRole { role } => {
             says(&format!("the API can't take a role away: it becomes the default `{}`", clean(role)))
         }
@@ -178,13 +173,8 @@ fn effect(effect: &Effect) -> Option<Note> {
         Effect::MayReEnable => warns("may re-enable"),
         Effect::ReEnables => warns("re-enables"),
         Effect::MayReadmit => warns("may readmit a disabled person"),
-        Effect::Seat { change } => match change {
-            SeatChange::Billed => warns("takes a billed seat"),
-            SeatChange::Unbilled => warns("frees a billed seat"),
-            SeatChange::Unknown => says("may need another kind of seat"),
-        },
-        Effect::NeedsPlan { plan } => says(&format!("needs the {}", clean(plan))),
         Effect::SecretTo { target } => says(&format!("secret to {}", clean(target))),
+        Effect::Platform { code: _, text, warns } => Note { text: clean(text), warns: *warns },
     })
 }
 

@@ -4,7 +4,7 @@ use std::io::Write;
 
 use crate::support::rig::now;
 use rolecall_engine::ledger::{Event, Ledger, LedgerError, OrganizationLock, Record};
-use rolecall_model::{Action, Effect, Guardrail, HoldReason};
+use rolecall_model::{Action, Effect, Guardrail, HoldClass, HoldReason};
 use tempfile::TempDir;
 
 fn record(run: &str) -> Record {
@@ -141,6 +141,14 @@ fn a_ledger_of_format_1_is_read() {
     assert_eq!(serde_json::from_str::<HoldReason>(held).unwrap(), owner);
     let held = r#"{"is":"shielded"}"#;
     assert_eq!(serde_json::from_str::<HoldReason>(held).unwrap(), HoldReason::MustNotBeChanged);
+    // Effects and reasons of one platform have a common form since.
+    for old in
+        [r#"{"is":"seat","change":"billed"}"#, r#"{"is":"needs-plan","plan":"p"}"#, r#"{"is":"joins-every-team"}"#]
+    {
+        assert!(matches!(serde_json::from_str::<Effect>(old).unwrap(), Effect::Platform { .. }), "{old}");
+    }
+    let held = serde_json::from_str::<HoldReason>(r#"{"is":"externally-managed","must_go":true}"#).unwrap();
+    assert_eq!(held.class(), HoldClass::Blocked);
     for (old, action) in [("replace", Action::Update), ("contain", Action::RemoveAccess)] {
         assert_eq!(serde_json::from_value::<Action>(old.into()).unwrap(), action);
     }

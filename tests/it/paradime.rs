@@ -8,7 +8,7 @@ use crate::support::rig::{Fate, addresses, desired, holds, now};
 use rolecall_engine::apply::{FinalState, Report, record_observed};
 use rolecall_graphql::{CallError, Context};
 use rolecall_model::{
-    Address, Code, Completeness, Effect, Finding, HoldClass, OrganizationPlan, Outcome, ProviderName, SeatChange,
+    Address, Code, Completeness, Effect, Finding, HoldClass, OrganizationPlan, Outcome, ProviderName,
 };
 use rolecall_providers::{ReadError, Secrets};
 use rolecall_sandbox::paradime::{
@@ -255,7 +255,7 @@ fn an_account_type_that_came_later_is_kept_and_counts_as_privileged() {
     let rig = Rig::new(world, "users: [{ email: a@x.example }, { email: b@x.example, roles: [BUSINESS] }]");
     let plan = rig.plan();
     assert_eq!(addresses(&plan), ["user/b@x.example"]);
-    assert_eq!(effects(&plan), [Effect::Seat { change: SeatChange::Unknown }]);
+    assert_eq!(effects(&plan), [unknown_seat()]);
     assert!(
         holds(&plan).iter().any(
             |hold| hold.starts_with("user/c@x.example blocked: Not in the file, and gives privileged access.")
@@ -269,15 +269,7 @@ fn an_account_type_that_came_later_is_kept_and_counts_as_privileged() {
 fn a_missing_user_is_invited_with_all_that_this_may_mean() {
     let rig = Rig::new(world(), "users: [{ email: New@x.example, roles: [ANALYST] }]");
     let plan = rig.plan();
-    assert_eq!(
-        effects(&plan),
-        [
-            Effect::SendsMail,
-            Effect::MayReadmit,
-            Effect::Seat { change: SeatChange::Billed },
-            Effect::NeedsPlan { plan: "Security pack".to_owned() },
-        ]
-    );
+    assert_eq!(effects(&plan), [Effect::SendsMail, Effect::MayReadmit, billed_seat(), needs_pack(),]);
     let variables = serde_json::to_value(&plan.sealed.mutations[0].variables).unwrap();
     assert_eq!(variables, json!({ "email": "New@x.example", "accountType": "ANALYST" }));
 }
@@ -543,6 +535,18 @@ fn users_whose_addresses_differ_only_in_case_are_distinguished_by_uid() {
 
 // ---- account types
 
+fn billed_seat() -> Effect {
+    Effect::platform_warning("billed-seat", "takes a billed seat")
+}
+
+fn unknown_seat() -> Effect {
+    Effect::platform("unknown-seat", "may need another kind of seat")
+}
+
+fn needs_pack() -> Effect {
+    Effect::platform("needs-plan", "needs the Security pack")
+}
+
 #[test]
 fn a_change_between_billed_and_unbilled_seats_is_marked() {
     let change = |from: &str, to: &str| {
@@ -550,15 +554,14 @@ fn a_change_between_billed_and_unbilled_seats_is_marked() {
             Rig::new(with(&[("a@x.example", from)]), &format!("users: [{{ email: a@x.example, roles: [{to}] }}]"));
         effects(&rig.plan())
     };
-    let seat = |change| Effect::Seat { change };
-    let pack = || Effect::NeedsPlan { plan: "Security pack".to_owned() };
-    assert_eq!(change("BUSINESS", "DEVELOPER"), [seat(SeatChange::Billed)]);
-    assert_eq!(change("DEVELOPER", "BUSINESS"), [seat(SeatChange::Unbilled)]);
+    let unbilled = || Effect::platform_warning("unbilled-seat", "frees a billed seat");
+    assert_eq!(change("BUSINESS", "DEVELOPER"), [billed_seat()]);
+    assert_eq!(change("DEVELOPER", "BUSINESS"), [unbilled()]);
     assert_eq!(change("ADMIN", "DEVELOPER"), []);
-    assert_eq!(change("ADMIN", "BILLING_ADMIN"), [seat(SeatChange::Unbilled), pack()]);
-    assert_eq!(change("BUSINESS", "SECURITY_ADMIN"), [pack()]);
-    assert_eq!(change("SECURITY_ADMIN", "WORKSPACE_ADMIN"), [seat(SeatChange::Billed), pack()]);
-    assert_eq!(change("BUSINESS", "SANDBOX_USER"), [seat(SeatChange::Unknown)]);
+    assert_eq!(change("ADMIN", "BILLING_ADMIN"), [unbilled(), needs_pack()]);
+    assert_eq!(change("BUSINESS", "SECURITY_ADMIN"), [needs_pack()]);
+    assert_eq!(change("SECURITY_ADMIN", "WORKSPACE_ADMIN"), [billed_seat(), needs_pack()]);
+    assert_eq!(change("BUSINESS", "SANDBOX_USER"), [unknown_seat()]);
 }
 
 #[test]

@@ -8,7 +8,7 @@ use crate::support::rapidapi::{
     world,
 };
 use crate::support::rig::{Fate, addresses};
-use rolecall_model::{Code, Effect, Outcome, RoleName, TeamName};
+use rolecall_model::{Code, Effect, Outcome, RoleName};
 use rolecall_sandbox::rapidapi::{
     Demotion, Generation, OWN_EMAIL, Refusal, StaleRows, Switches, World, WorldRole,
 };
@@ -40,7 +40,10 @@ fn a_promotion_joins_every_team_and_the_plan_says_so() {
         world,
         "users: [{ email: jane@acme.example, roles: [Organization Admin], teams: { Payments: Team Admin } }]",
     );
-    assert_eq!(effects(&rig.plan(), "user/jane@acme.example"), [Effect::JoinsEveryTeam]);
+    assert_eq!(
+        effects(&rig.plan(), "user/jane@acme.example"),
+        [Effect::platform("joins-every-team", "joins every team")]
+    );
     assert!(converged(&rig.apply()));
     let organization = acme(&rig.world());
     let admin = role(&rig.world(), "USER_ORGANIZATION", "organization-admin");
@@ -445,7 +448,8 @@ fn nobody_can_be_without_a_role_where_none_is_the_default() {
 fn a_demoted_admin_may_leave_teams_and_the_plan_says_so() {
     let mut world = with_teams(&["Payments"]);
     member(&mut world, "jane@acme.example", true, &[]);
-    for (teams, said) in [("", vec![Effect::MayLeaveTeams]), (", teams: [Payments]", vec![])] {
+    let leaves = Effect::platform_warning("may-leave-teams", "may leave teams: list the ones to keep in `teams`");
+    for (teams, said) in [("", vec![leaves]), (", teams: [Payments]", vec![])] {
         let body = format!("users: [{{ email: jane@acme.example, roles: [Developer]{teams} }}]");
         assert_eq!(effects(&planned(world.clone(), &body), "user/jane@acme.example"), said);
     }
@@ -497,8 +501,7 @@ fn earlier_roles_do_not_return_with_a_returning_user() {
         rig.apply();
         assert_eq!(role_in(&rig.world(), "kim@acme.example", "Payments").unwrap(), "team-admin");
         rig.set_file(&format!("users: [{{ email: kim@acme.example, teams: {teams} }}]"));
-        let comes_back =
-            Effect::EarlierRoleApplies { team: TeamName::seen("Payments"), role: RoleName::seen("Team Admin") };
+        let comes_back = Effect::platform("earlier-role-applies", "returns to Payments as Team Admin at first");
         let says_so = effects(&rig.plan(), "user/kim@acme.example").contains(&comes_back);
         assert_eq!(says_so, key != "team-admin" || teams.starts_with('['), "{teams}");
         assert!(converged(&rig.apply()));

@@ -1,7 +1,7 @@
 //! Compares files with trusted files: those of a pull request with those of the branch that it will be merged
 //! into. Reports each difference that decides who receives a credential or a secret, or how safe an apply is.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::files::is_below_link;
 use super::{Format, Loaded};
@@ -66,7 +66,7 @@ fn compare(desired: &Desired, before: &Desired, findings: &mut Vec<Finding>) {
         guardrails,
         acknowledged,
         host,
-        changes_with,
+        settings,
         admin_role,
         allowed,
         keys,
@@ -74,8 +74,6 @@ fn compare(desired: &Desired, before: &Desired, findings: &mut Vec<Finding>) {
         // The plan shows the effect of these fields, and the guardrails limit it.
         reinvite_expired: _,
         containment_role: _,
-        requests_per_minute: _,
-        several_root_fields: _,
         organization_entity: _,
         teams: _,
         roles: _,
@@ -102,7 +100,13 @@ fn compare(desired: &Desired, before: &Desired, findings: &mut Vec<Finding>) {
         all.iter().map(|(name, credential)| (*name, credential.value.clone())).collect()
     };
     changed(sources(credentials) == sources(&before.credentials), credentials_place, "`credentials`");
-    changed(*changes_with == before.changes_with, place, "`changes_with`");
+    let names: BTreeSet<&'static str> = settings.keys().chain(before.settings.keys()).copied().collect();
+    for name in names {
+        let (now, then) = (settings.get(name), before.settings.get(name));
+        let sensitive = now.or(then).is_some_and(|setting| setting.sensitive);
+        let is_same = now.map(|setting| &setting.value) == then.map(|setting| &setting.value);
+        changed(is_same || !sensitive, now.map_or(place, |setting| &setting.place), &format!("`{name}`"));
+    }
     let own_place = own_key.as_ref().map(|own| &own.place).or(own_user.as_ref().map(|own| &own.place));
     let is_own = value(own_key.as_ref()) == value(before.own_key.as_ref())
         && value(own_user.as_ref()) == value(before.own_user.as_ref());

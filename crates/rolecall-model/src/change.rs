@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Address, Entity, Permission, RemoteId, RoleName, TeamName};
+use super::{Address, Entity, Permission, RemoteId, RoleName};
 
 /// The difference between one entity's live value and its desired value, and why it is planned.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -129,10 +129,6 @@ pub enum Effect {
     /// The invitation may give access to a user whom somebody disabled: the platform doesn't list disabled users,
     /// so they look like new ones.
     MayReadmit,
-    /// The new role has another kind of seat, and so another price.
-    Seat { change: SeatChange },
-    /// The role is available only in this pricing plan of the platform.
-    NeedsPlan { plan: String },
     /// The change applies to the user's account, and so to every organisation that the user is in.
     #[serde(alias = "hub-wide")]
     EveryOrganization,
@@ -145,14 +141,6 @@ pub enum Effect {
     Contains { what: BTreeSet<String> },
     /// The platform creates these things together with the entity.
     ComesWith { what: String },
-    /// The user becomes an admin and so joins every team, with all permissions of a team's role.
-    JoinsEveryTeam,
-    /// The user is no longer an admin and may leave the teams that they were in only as an admin.
-    MayLeaveTeams,
-    /// A role from an earlier membership of this team still exists. It applies again when the user joins, until
-    /// another role is given.
-    #[serde(alias = "comes-back-as")]
-    EarlierRoleApplies { team: TeamName, role: RoleName },
     /// The user's role is overwritten with the default role, because no mutation takes a role away.
     DefaultRole { role: RoleName },
     /// The organisation's slug, which the file uses to find it, may change with its name.
@@ -161,18 +149,38 @@ pub enum Effect {
     MayBill,
     /// A secret is created and delivered to this target.
     SecretTo { target: String },
+    /// An effect that only one platform has. Its folder has the code and the words. `warns`: a reviewer should look
+    /// at it.
+    ///
+    /// The aliases are those that earlier versions wrote into ledgers. Nothing depends on what they said.
+    #[serde(
+        alias = "seat",
+        alias = "needs-plan",
+        alias = "joins-every-team",
+        alias = "may-leave-teams",
+        alias = "earlier-role-applies",
+        alias = "comes-back-as"
+    )]
+    Platform {
+        #[serde(default)]
+        code: String,
+        #[serde(default)]
+        text: String,
+        #[serde(default, skip_serializing_if = "is_false")]
+        warns: bool,
+    },
 }
 
-/// The effect of a role change on the number of billed seats.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum SeatChange {
-    /// One more seat is billed.
-    Billed,
-    /// One seat less is billed.
-    Unbilled,
-    /// The effect is unknown: the vendor doesn't say whether one of the roles needs a seat.
-    Unknown,
+impl Effect {
+    /// Returns an effect that only one platform has.
+    pub fn platform(code: &'static str, text: impl Into<String>) -> Self {
+        Self::Platform { code: code.to_owned(), text: text.into(), warns: false }
+    }
+
+    /// Returns an effect that only one platform has, and that a reviewer should look at.
+    pub fn platform_warning(code: &'static str, text: impl Into<String>) -> Self {
+        Self::Platform { code: code.to_owned(), text: text.into(), warns: true }
+    }
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands out a reference")]

@@ -33,12 +33,8 @@ pub struct Desired {
     pub containment_role: Option<Placed<RoleName>>,
     /// The host name that the platform's gateway wants in a header, if it wants one.
     pub host: Option<Placed<String>>,
-    /// The number of requests that may be sent in a minute. `None` means the platform's default.
-    pub requests_per_minute: Option<u32>,
-    /// True if the platform accepts queries with several root fields.
-    pub several_root_fields: bool,
-    /// The name of the credential that sends changes, if the file has several.
-    pub changes_with: Option<&'static str>,
+    /// The settings that only this platform has, by their field names. A setting that isn't written is absent.
+    pub settings: BTreeMap<&'static str, Setting>,
     /// The role whose users are admins, if the file names one.
     pub admin_role: Option<Placed<RoleName>>,
     /// The irreversible actions that the file permits.
@@ -53,6 +49,24 @@ pub struct Desired {
     pub users: Vec<DesiredUser>,
     /// Sorted by name and id, each once.
     pub keys: Vec<DesiredKey>,
+}
+
+/// A setting that only one platform has. The platform's folder gives it its meaning. Everything else only compares
+/// it and copies it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Setting {
+    pub place: Place,
+    pub value: SettingValue,
+    /// True if a person must approve another value before rolecall uses a credential: it decides which one is sent.
+    pub sensitive: bool,
+}
+
+/// The value of a [`Setting`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SettingValue {
+    Flag(bool),
+    Number(u32),
+    Text(&'static str),
 }
 
 /// An action that can't be undone, and that the file has to permit by name.
@@ -250,9 +264,7 @@ impl Desired {
             reinvite_expired: false,
             containment_role: None,
             host: None,
-            requests_per_minute: None,
-            several_root_fields: false,
-            changes_with: None,
+            settings: BTreeMap::new(),
             admin_role: None,
             allowed: BTreeSet::new(),
             organization_entity: None,

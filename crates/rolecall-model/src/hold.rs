@@ -15,10 +15,11 @@ pub struct Hold {
 }
 
 /// The class of a hold. Only blocked holds count as drift.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum HoldClass {
     /// Somebody has to act.
+    #[default]
     Blocked,
     /// Time or another person will resolve the difference.
     Waiting,
@@ -134,11 +135,6 @@ pub enum HoldReason {
         #[serde(alias = "must_go")]
         must_be_removed: bool,
     },
-    /// Another system provisions the user, and the platform refuses changes by anybody else.
-    ExternallyManaged {
-        #[serde(alias = "must_go")]
-        must_be_removed: bool,
-    },
     /// rolecall signs in with this key, and the file doesn't list it.
     OwnKey,
     /// The user accepted an invitation of rolecall earlier and is no longer a member.
@@ -181,8 +177,6 @@ pub enum HoldReason {
     },
     /// The platform has a role of this name and doesn't list it.
     RoleExistsUnlisted,
-    /// The platform says that the user is a member, and doesn't list them.
-    MemberUnlisted,
     /// The platform accepted the change, but a read doesn't show it. `why` is the probable reason, if one is
     /// known.
     NotTaken {
@@ -229,6 +223,18 @@ pub enum HoldReason {
     /// The user must be removed, and the API can't remove them. rolecall takes all their access.
     #[serde(alias = "contained")]
     CannotBeRemoved { step: String },
+    /// A reason that only one platform has. Its folder has the code and the words.
+    ///
+    /// The aliases are those that earlier versions wrote into ledgers.
+    #[serde(alias = "externally-managed", alias = "member-unlisted")]
+    Platform {
+        #[serde(default)]
+        code: String,
+        #[serde(default)]
+        class: HoldClass,
+        #[serde(default)]
+        text: String,
+    },
 }
 
 /// The reason why privileged access that no file writes is no drift.
@@ -247,6 +253,11 @@ impl HoldReason {
         matches!(self, Self::Unmanaged { privileged: true, .. } | Self::PrivilegeNotWritten { .. })
     }
 
+    /// Returns a reason that only one platform has, and that somebody has to act on.
+    pub fn platform(code: &'static str, text: impl Into<String>) -> Self {
+        Self::Platform { code: code.to_owned(), class: HoldClass::Blocked, text: text.into() }
+    }
+
     /// Returns the reason to hold an entry that has this error.
     pub fn unplannable(error: &Finding) -> Self {
         let hint = error.hint.iter().map(|hint| format!(" {hint}"));
@@ -256,6 +267,7 @@ impl HoldReason {
 
     pub fn class(&self) -> HoldClass {
         match self {
+            Self::Platform { class, .. } => *class,
             Self::Unmanaged { privileged: true, known: None } | Self::PrivilegeNotWritten { .. } => {
                 HoldClass::Blocked
             }
@@ -300,7 +312,6 @@ impl HoldReason {
             | Self::Unreadable { .. }
             | Self::UnreadableRow { covered: true, .. }
             | Self::Owner { must_be_removed: true }
-            | Self::ExternallyManaged { .. }
             | Self::NoLongerMember { .. }
             | Self::WasMember { .. }
             | Self::Renamed { .. }
@@ -312,7 +323,6 @@ impl HoldReason {
             | Self::RoleInUse { .. }
             | Self::RoleNotListed { .. }
             | Self::RoleExistsUnlisted
-            | Self::MemberUnlisted
             | Self::NotTaken { .. }
             | Self::OnlyAdminElsewhere { .. }
             | Self::MaybeOnlyAdmin

@@ -181,12 +181,6 @@ impl fmt::Display for HoldReason {
             Self::Owner { must_be_removed: true } => f.write_str(
                 "The user must be removed, but is the owner, and the API can't remove an owner. Transfer the ownership in the web app first.",
             ),
-            Self::ExternallyManaged { must_be_removed: false } => f.write_str(
-                "Another system provisions this user (SCIM), and only that system can change them. Change them there, or write in the file what they have. Use `--assert` to try again.",
-            ),
-            Self::ExternallyManaged { must_be_removed: true } => f.write_str(
-                "The user must be removed, but another system provisions them (SCIM), and only that system can change them. Deactivate them in the identity provider.",
-            ),
             Self::OwnKey => f.write_str("rolecall signs in with this key, and the file doesn't list it."),
             Self::NoLongerMember { since, step } => {
                 write!(
@@ -249,9 +243,6 @@ impl fmt::Display for HoldReason {
             Self::RoleExistsUnlisted => f.write_str(
                 "The platform has a role of this name, but the last read didn't list it. Perhaps somebody has just created it: plan again. If it is still not listed, the platform lists too few roles: delete roles that nobody needs, or manage this one in the web app.",
             ),
-            Self::MemberUnlisted => f.write_str(
-                "The platform says that the user is already a member, but its list of members doesn't contain them. Look in the web app, and report the platform's paging.",
-            ),
             Self::NotTaken { since, why } => write!(
                 f,
                 "rolecall sent this change on {} and the platform accepted it, but no later read shows it. Possible reason: {}. Use `--assert` to send it again.",
@@ -311,6 +302,7 @@ impl fmt::Display for HoldReason {
                 open(step)
             ),
             Self::MustNotBeChanged => f.write_str("The platform says that this account must not be changed."),
+            Self::Platform { code: _, class: _, text } => f.write_str(text),
             Self::CannotBeRemoved { step } => write!(
                 f,
                 "The user must be removed, and the API can't remove them. Remove them manually: {}.",

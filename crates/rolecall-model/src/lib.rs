@@ -30,12 +30,11 @@ pub use capabilities::{
     Quirk, UserRemoval,
 };
 pub use change::{
-    Action, Cause, Change, Effect, LoweredMutation, Mutation, Reference, SeatChange, Stage, id_of, number_of,
-    reference,
+    Action, Cause, Change, Effect, LoweredMutation, Mutation, Reference, Stage, id_of, number_of, reference,
 };
 pub use desired::{
     Allowance, Credential, Delivery, Desired, DesiredKey, DesiredOrganization, DesiredProject, DesiredResources,
-    DesiredRole, DesiredTarget, DesiredTeam, DesiredUser, Endpoint, Manage, Scope,
+    DesiredRole, DesiredTarget, DesiredTeam, DesiredUser, Endpoint, Manage, Scope, Setting, SettingValue,
 };
 pub use entity::{Entity, FirstInvitation, Key, Memberships, Organization, Role, Seen, Team, User};
 pub use facts::{

@@ -24,16 +24,12 @@ pub(super) fn of_effects(change: &Change, builder: &mut UndoBuilder) {
             | Effect::MayReEnable
             | Effect::ReEnables
             | Effect::MayReadmit
-            | Effect::Seat { .. }
-            | Effect::NeedsPlan { .. }
             | Effect::EveryOrganization
             | Effect::ComesWith { .. }
-            | Effect::JoinsEveryTeam
-            | Effect::MayLeaveTeams
-            | Effect::EarlierRoleApplies { .. }
             | Effect::DefaultRole { .. }
             | Effect::SlugMayChange
-            | Effect::SecretTo { .. } => continue,
+            | Effect::SecretTo { .. }
+            | Effect::Platform { .. } => continue,
         };
         builder.note(&change.address, why);
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::yaml::Yaml;
-use rolecall_model::{Credential, Desired, Endpoint, Guardrails, Kind, Limit, Placed};
+use rolecall_model::{Credential, Desired, Endpoint, Guardrails, Kind, Limit, Placed, Setting, SettingValue};
 
 /// Copies the settings of the original file, in the order of the examples. `manage` is left out, so that the file
 /// touches only listed entities. `allow` is left out, so that it permits nothing irreversible.
@@ -22,9 +22,7 @@ pub(super) fn settings(desired: &Desired) -> Vec<(&'static str, Yaml)> {
         reinvite_expired,
         containment_role,
         host,
-        requests_per_minute,
-        several_root_fields,
-        changes_with,
+        settings,
         admin_role,
         allowed: _,
         organization_entity: _,
@@ -44,15 +42,20 @@ pub(super) fn settings(desired: &Desired) -> Vec<(&'static str, Yaml)> {
         (None, None) => None,
     };
     let text = |value: Option<String>| value.map(Yaml::Text);
-    let fields = [
+    let setting = |setting: &Setting| match setting.value {
+        SettingValue::Flag(flag) => Yaml::Bool(flag),
+        SettingValue::Number(number) => Yaml::Number(number.into()),
+        SettingValue::Text(value) => Yaml::text(value),
+    };
+    let head = [
         ("provider", Some(Yaml::text(provider))),
         ("organization", Some(Yaml::text(&**organization))),
         ("endpoint", Some(endpoint)),
         ("host", text(host.as_ref().map(|host| host.value.clone()))),
         ("credentials", Some(references(credentials))),
-        ("changes_with", text(changes_with.map(ToOwned::to_owned))),
-        ("requests_per_minute", requests_per_minute.map(|number| Yaml::Number(number.into()))),
-        ("several_root_fields", several_root_fields.then_some(Yaml::Bool(true))),
+    ];
+    let platform = settings.iter().map(|(name, value)| (*name, Some(setting(value))));
+    let fields = [
         ("admin_role", text(admin_role.as_ref().map(|role| role.to_string()))),
         ("own", own),
         ("guardrails", Some(limits(guardrails))),
@@ -60,7 +63,7 @@ pub(super) fn settings(desired: &Desired) -> Vec<(&'static str, Yaml)> {
         ("reinvite_expired", reinvite_expired.then_some(Yaml::Bool(true))),
         ("containment_role", text(containment_role.as_ref().map(|role| role.to_string()))),
     ];
-    fields.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
+    head.into_iter().chain(platform).chain(fields).filter_map(|(name, value)| Some((name, value?))).collect()
 }
 
 /// Returns the place of each credential, as in the original file.

@@ -43,7 +43,7 @@ pub(super) fn mutation_result(
             Ok(assigned) => Ok(result(judge_assignment(change, input, assigned))),
             Err(error) if error.says("Provisioned users") => {
                 let must_be_removed = change.action == Action::RemoveAccess;
-                Ok(result(Verdict::Held(HoldReason::ExternallyManaged { must_be_removed })))
+                Ok(result(Verdict::Held(externally_managed(must_be_removed))))
             }
             Err(error) => Err(error.into_refusal(redactor)),
         },
@@ -56,9 +56,7 @@ pub(super) fn mutation_result(
                 Ok(result(if is_as_sent { Verdict::Taken } else { differs() }))
             }
             // The pages of the list of members may have skipped this one.
-            Ok(Err(error)) if error.says("already a member") => {
-                Ok(result(Verdict::Held(HoldReason::MemberUnlisted)))
-            }
+            Ok(Err(error)) if error.says("already a member") => Ok(result(Verdict::Held(member_unlisted()))),
             Ok(Err(error)) => Err(error.into_refusal(redactor)),
             Err(error) => Err(rate_limited(error)),
         },
@@ -178,4 +176,24 @@ fn judge_assignment(change: &Change, input: &Value, assigned: Assigned) -> Verdi
     let differences: Vec<String> =
         differences.map(|(verb, paths)| format!("{verb} the resources {}", paths.join(", "))).collect();
     Verdict::NotTaken(format!("The platform {}.", differences.join(" and ")))
+}
+
+/// Returns the reason why a user whom another system provisions stays as they are.
+fn externally_managed(must_be_removed: bool) -> HoldReason {
+    HoldReason::platform(
+        "externally-managed",
+        if must_be_removed {
+            "The user must be removed, but another system provisions them (SCIM), and only that system can change them. Deactivate them in the identity provider."
+        } else {
+            "Another system provisions this user (SCIM), and only that system can change them. Change them there, or write in the file what they have. Use `--assert` to try again."
+        },
+    )
+}
+
+/// Returns the reason why somebody isn't invited whom Hive calls a member and doesn't list.
+fn member_unlisted() -> HoldReason {
+    HoldReason::platform(
+        "member-unlisted",
+        "Hive says that the user is already a member, but its list of members doesn't contain them. Look in the web app, and report the paging to the vendor.",
+    )
 }

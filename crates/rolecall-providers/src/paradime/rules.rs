@@ -8,8 +8,7 @@ use super::account_type::{ADMIN, AccountType, NAMES, Seat, find};
 use super::{Paradime, mutation_result};
 use rolecall_model::{
     Action, Capabilities, Change, Effect, Entity, InviteField, KeyRemoval, Kind, KnownRoles, ListedInvitations,
-    Live, LoweredMutation, ManualStep, Permission, ProviderName, Quirk, RoleName, Rules, SeatChange, User,
-    UserRemoval,
+    Live, LoweredMutation, ManualStep, Permission, ProviderName, Quirk, RoleName, Rules, User, UserRemoval,
 };
 
 /// The capabilities of Paradime.
@@ -75,9 +74,9 @@ impl Rules for Paradime {
             return Vec::new();
         }
         let seat_before = before.map(|before| seat(&before.roles));
-        let seat = seat_change(seat_before, seat(&after.roles)).map(|change| Effect::Seat { change });
+        let seat = seat_change(seat_before, seat(&after.roles));
         let plan = after.roles.iter().filter_map(find).find_map(|known| known.plan);
-        let plan = plan.map(|plan| Effect::NeedsPlan { plan: plan.to_owned() });
+        let plan = plan.map(|plan| Effect::platform("needs-plan", format!("needs the {plan}")));
         seat.into_iter().chain(plan).collect()
     }
 
@@ -140,12 +139,19 @@ fn seat(roles: &BTreeSet<RoleName>) -> Seat {
     roles.first().and_then(find).map_or(Seat::Unknown, |AccountType { seat, .. }| *seat)
 }
 
-/// Returns the change between two kinds of seats. A user who had no seat has `None` before.
-fn seat_change(before: Option<Seat>, after: Seat) -> Option<SeatChange> {
+/// Returns the effect of a role change on the number of billed seats. A user who had no seat has `None` before. The
+/// vendor doesn't say which seat some of the roles need.
+fn seat_change(before: Option<Seat>, after: Seat) -> Option<Effect> {
     match (before, after) {
-        (None | Some(Seat::Unbilled), Seat::Billed) => Some(SeatChange::Billed),
-        (Some(Seat::Billed), Seat::Unbilled) => Some(SeatChange::Unbilled),
-        (_, Seat::Unknown) | (Some(Seat::Unknown), _) => Some(SeatChange::Unknown),
+        (None | Some(Seat::Unbilled), Seat::Billed) => {
+            Some(Effect::platform_warning("billed-seat", "takes a billed seat"))
+        }
+        (Some(Seat::Billed), Seat::Unbilled) => {
+            Some(Effect::platform_warning("unbilled-seat", "frees a billed seat"))
+        }
+        (_, Seat::Unknown) | (Some(Seat::Unknown), _) => {
+            Some(Effect::platform("unknown-seat", "may need another kind of seat"))
+        }
         (Some(Seat::Billed), Seat::Billed) | (None | Some(Seat::Unbilled), Seat::Unbilled) => None,
     }
 }

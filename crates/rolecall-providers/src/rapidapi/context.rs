@@ -6,6 +6,7 @@
 
 use std::collections::BTreeSet;
 
+use super::settings;
 use rolecall_graphql::Context;
 use rolecall_model::Desired;
 
@@ -81,7 +82,7 @@ pub(super) fn uncallable(credentials: &BTreeSet<&str>, desired: &Desired) -> Vec
 /// Returns the context for mutations: the one that the file chooses, or else the team's key, which most pages
 /// describe.
 pub(super) fn changes(credentials: &BTreeSet<&str>, desired: &Desired) -> Context {
-    match desired.changes_with {
+    match settings::changes_with(desired) {
         Some(PERSONAL_KEY) => PERSONAL,
         Some(_) => TEAM,
         None if is_available(TEAM, credentials) => TEAM,

@@ -13,6 +13,7 @@ mod mutation_result;
 mod number;
 mod read;
 mod rules;
+mod settings;
 mod shows;
 mod wire;
 
@@ -90,7 +91,7 @@ impl Provider for RapidApi {
     }
 
     fn budget(&self, desired: &Desired) -> Option<Quota> {
-        let requests = desired.requests_per_minute.map_or(REQUESTS_PER_MINUTE, |requests| requests as usize);
+        let requests = settings::requests_per_minute(desired).unwrap_or(REQUESTS_PER_MINUTE);
         Some(Quota { requests, window: Duration::from_secs(60) })
     }
 

@@ -88,14 +88,17 @@ impl Rules for RapidApi {
             effects.push(Effect::CascadesTo { what: "their personal subscriptions".to_owned() });
         }
         if is_admin(live, &after.roles) && !is_admin(live, &before.roles) {
-            effects.push(Effect::JoinsEveryTeam);
+            effects.push(Effect::platform("joins-every-team", "joins every team"));
         }
         if is_admin(live, &before.roles)
             && !is_admin(live, &after.roles)
             && !after.outside
             && after.teams.is_none()
         {
-            effects.push(Effect::MayLeaveTeams);
+            effects.push(Effect::platform_warning(
+                "may-leave-teams",
+                "may leave teams: list the ones to keep in `teams`",
+            ));
         }
         let default = live.assignable.as_ref().and_then(|roles| roles.default_in_organization());
         if let Some(role) = default.filter(|_| is_admin(live, &before.roles) && after.outside && !before.outside) {
@@ -107,8 +110,9 @@ impl Rules for RapidApi {
         for (team, role) in after.teams.iter().flatten().filter(|(team, _)| joins(team)) {
             let stale = user.and_then(|user| user.stale_team_roles.get(team));
             let stale = stale.filter(|stale| Some(*stale) != role.as_ref());
-            effects
-                .extend(stale.map(|stale| Effect::EarlierRoleApplies { team: team.clone(), role: stale.clone() }));
+            effects.extend(stale.map(|stale| {
+                Effect::platform("earlier-role-applies", format!("returns to {team} as {stale} at first"))
+            }));
         }
         effects
     }

@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::settings;
 use entities::{check_settings, check_teams, check_users};
 use rolecall_config::FileFormat;
 use rolecall_config::parts::{
@@ -243,7 +244,7 @@ fn check(raw: RawRapidapi, check: &mut Checker<'_>) -> Option<Desired> {
         acknowledged,
         allow,
         reinvite_expired,
-        settings,
+        settings: organization_settings,
         teams,
         users,
     } = raw;
@@ -254,11 +255,15 @@ fn check(raw: RawRapidapi, check: &mut Checker<'_>) -> Option<Desired> {
     let credentials = credentials.value.and_then(|RawCredentials { personal_key, team_key, identity_key }| {
         check.credentials([("personal_key", personal_key), ("team_key", team_key), ("identity_key", identity_key)])
     });
-    let changes_with = changes_with.and_then(|field| field.value).map(|name| match name {
-        RawKeyName::PersonalKey => "personal_key",
-        RawKeyName::TeamKey => "team_key",
+    let changes_with = changes_with.map(|Field { mark, value }| Field {
+        mark,
+        value: value.map(|name| match name {
+            RawKeyName::PersonalKey => "personal_key",
+            RawKeyName::TeamKey => "team_key",
+        }),
     });
-    let requests_per_minute = requests_per_minute.and_then(|field| check_requests_per_minute(field, check));
+    let requests_per_minute = requests_per_minute.map(|field| check_requests_per_minute(field, check));
+    let settings = settings::collect(changes_with, requests_per_minute, several_root_fields, check);
     let admin_role = admin_role.and_then(|field| {
         let mark = field.mark;
         check.name(field).map(|role| check.placed(mark, role))
@@ -280,7 +285,8 @@ fn check(raw: RawRapidapi, check: &mut Checker<'_>) -> Option<Desired> {
             RawAllowance::DefaultTeamDeletion => Allowance::DefaultTeamDeletion,
         })
         .collect();
-    let organization_entity = settings.and_then(|field| check_settings(field, organization.as_ref(), check));
+    let organization_entity =
+        organization_settings.and_then(|field| check_settings(field, organization.as_ref(), check));
     let deleted = organization_entity.as_ref().is_some_and(|organization| organization.absent);
     let some_teams = teams.as_ref().filter(|field| field.value.as_ref().is_some_and(|list| !list.is_empty()));
     let some_users = users.as_ref().filter(|field| field.value.as_ref().is_some_and(|list| !list.is_empty()));
@@ -293,9 +299,7 @@ fn check(raw: RawRapidapi, check: &mut Checker<'_>) -> Option<Desired> {
     let place = check.source.start();
     let desired = Desired {
         host: Some(host?),
-        changes_with,
-        requests_per_minute,
-        several_root_fields: flag(several_root_fields),
+        settings,
         admin_role,
         manage,
         guardrails,
@@ -324,15 +328,13 @@ fn check_host(field: Field<HostText>, check: &mut Checker<'_>) -> Option<Placed<
     None
 }
 
-fn check_requests_per_minute(Field { mark, value }: Field<u32>, check: &mut Checker<'_>) -> Option<u32> {
+fn check_requests_per_minute(Field { mark, value }: Field<u32>, check: &mut Checker<'_>) -> Field<u32> {
     const MOST: u32 = 6000;
-    let requests = value?;
-    if (1..=MOST).contains(&requests) {
-        return Some(requests);
+    if let Some(requests) = value.filter(|requests| !(1..=MOST).contains(requests)) {
+        let message = format!("rolecall can't send {requests} requests in a minute.");
+        check.invalid(mark, message, "Write a number from 1 to 6000. The vendor's limit is 10.");
     }
-    let message = format!("rolecall can't send {requests} requests in a minute.");
-    check.invalid(mark, message, "Write a number from 1 to 6000. The vendor's limit is 10.");
-    None
+    Field { mark, value }
 }
 
 /// Reports the operations that the file needs and that none of its credentials can send.

@@ -15,6 +15,7 @@ use super::ReadError;
 use super::context::{IDENTITY_KEY, PERSONAL_KEY};
 use super::documents::{ACTIVE_ENTITY, ACTIVE_USER, IDENTITY, ORGANIZATION};
 use super::generation::{self, Generation, OrganizationFields};
+use super::settings;
 use super::wire::{self, WireCaller, WireOrganization, WireOrganizationName, WireUser};
 use crate::rows::Row;
 use people::{Members, People};
@@ -113,7 +114,8 @@ pub(super) use apps::survey;
 /// Returns about how many requests a read takes: once for all organisations, and for this one.
 pub(super) fn requests(desired: &Desired) -> (usize, usize) {
     // These are the schema, the owner of the key, the roles, the organisations, and the team of the key.
-    let once = if desired.several_root_fields { 3 } else { 4 + usize::from(may_delete_own_team(desired)) };
+    let once =
+        if settings::has_several_root_fields(desired) { 3 } else { 4 + usize::from(may_delete_own_team(desired)) };
     let accounts = desired.users.iter().filter(|user| user.deleted || (user.absent && user.enabled.is_some()));
     (once, 3 + accounts.count())
 }

@@ -4,6 +4,7 @@
 use serde_json::{Value, json};
 
 use super::super::documents::{ACTIVE_ENTITY, ACTIVE_USER, ORGANIZATIONS, ROLES, START, START_OF_TEAM};
+use super::super::settings;
 use super::super::wire::{self, Page, WireCaller, WireEntity, WireOrganizationName, WireRole};
 use super::roles::page;
 use super::{failed, missing};
@@ -14,7 +15,7 @@ use rolecall_model::Desired;
 
 /// Reads the owner of the personal key, or else of the identity key.
 pub(super) async fn active_user(reader: &Reader, desired: &Desired) -> Result<WireCaller, ReadError> {
-    let (query, found) = if desired.several_root_fields {
+    let (query, found) = if settings::has_several_root_fields(desired) {
         let answer: wire::Start = reader.query_once_with(&START, page(None)).await.map_err(failed(&START))?;
         (&START, answer.active_user)
     } else {
@@ -31,7 +32,7 @@ pub(super) async fn roles(
     desired: &Desired,
     cursor: Option<&str>,
 ) -> Result<Page<WireRole>, ReadError> {
-    let found = if desired.several_root_fields && cursor.is_none() {
+    let found = if settings::has_several_root_fields(desired) && cursor.is_none() {
         let answer: wire::Start = reader.query_once_with(&START, page(None)).await.map_err(failed(&START))?;
         answer.roles
     } else {
@@ -43,7 +44,7 @@ pub(super) async fn roles(
 
 /// Reads the team that the team's key belongs to.
 pub(super) async fn active_entity(reader: &Reader, desired: &Desired) -> Result<WireEntity, ReadError> {
-    let (query, found) = if desired.several_root_fields {
+    let (query, found) = if settings::has_several_root_fields(desired) {
         let answer = start_of_team(reader).await?;
         (&START_OF_TEAM, answer.active_entity)
     } else {
@@ -68,7 +69,7 @@ pub(super) async fn organizations(
             .await
             .map_err(failed(query))?
             .organizations
-    } else if desired.several_root_fields {
+    } else if settings::has_several_root_fields(desired) {
         start_of_team(reader).await?.organizations
     } else {
         reader.query_once_with::<wire::Organizations>(query, json!({})).await.map_err(failed(query))?.organizations
