@@ -21,7 +21,7 @@ struct Api {
 
 /// Returns our copy of the part of an API that rolecall uses.
 fn committed(file: &str) -> Valid<Schema> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("schemas").join(file);
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("crates/rolecall-sandbox/schemas").join(file);
     Schema::parse_and_validate(std::fs::read_to_string(path).unwrap(), file).unwrap()
 }
 

@@ -5,12 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use apollo_compiler::Schema;
-use async_graphql::{Request, Variables};
 use jiff::Timestamp;
 use rolecall_sandbox::hive::{
     Assignment, AuthProvider, Hive, OWN_CREDENTIAL, Scope, World, WorldMember, WorldRole, WorldToken,
 };
-use rolecall_sandbox::{AnySandbox, Engine, Headers, Reply, Sandbox, Store, digest};
+use rolecall_sandbox::{AnySandbox, Engine, Headers, Reply, Request, Sandbox, Store, digest};
 use serde_json::{Value, json};
 
 fn now() -> Timestamp {
@@ -34,9 +33,8 @@ fn acme_with(switches: &[&str]) -> Hive {
 }
 
 async fn send(hive: &Hive, credential: Option<&str>, query: &str, variables: Value) -> (u16, Value) {
-    let request = Request::new(query).variables(Variables::from_json(variables));
     let headers = Headers::new(credential.map(|credential| ("authorization", credential)));
-    let response = hive.respond(&headers, request).await;
+    let response = hive.respond(&headers, Request::new(query, variables)).await;
     (response.status, serde_json::from_slice(&response.body).unwrap())
 }
 

@@ -4,13 +4,12 @@
 use std::sync::Arc;
 
 use apollo_compiler::Schema;
-use async_graphql::{Request, Variables};
 use jiff::Timestamp;
 use rolecall_sandbox::paradime::{
     Capability, CredentialKind, OWN_API_KEY, OWN_API_SECRET, OWN_COMPANY_TOKEN, OWN_WORKSPACE_TOKEN, Paradime,
     SEEDS, UserStatus, World, WorldCredential,
 };
-use rolecall_sandbox::{AnySandbox, Engine, Headers, Reply, Sandbox, Store, digest};
+use rolecall_sandbox::{AnySandbox, Engine, Headers, Reply, Request, Sandbox, Store, digest};
 use serde_json::{Value, json};
 
 fn now() -> Timestamp {
@@ -34,8 +33,7 @@ fn own_pair() -> Headers {
 }
 
 async fn send(paradime: &Paradime, headers: &Headers, query: &str, variables: Value) -> (u16, Value) {
-    let request = Request::new(query).variables(Variables::from_json(variables));
-    let response = paradime.respond(headers, request).await;
+    let response = paradime.respond(headers, Request::new(query, variables)).await;
     (response.status, serde_json::from_slice(&response.body).unwrap())
 }
 

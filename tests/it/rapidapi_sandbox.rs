@@ -7,13 +7,12 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use apollo_compiler::Schema;
-use async_graphql::{Request, Variables};
 use jiff::Timestamp;
 use rolecall_sandbox::rapidapi::{
     APP_KEY, Generation, HOST, OWN_EMAIL, OWN_PERSONAL_KEY, OWN_TEAM_KEY, RapidApi, SEEDS, World, WorldCredential,
     WorldOrganization, WorldTeam,
 };
-use rolecall_sandbox::{AnySandbox, Engine, Headers, Reply, Sandbox, Store};
+use rolecall_sandbox::{AnySandbox, Engine, Headers, Reply, Request, Sandbox, Store};
 use serde_json::{Value, json};
 
 // The ids of the seed.
@@ -66,8 +65,7 @@ fn give_key(rapidapi: &RapidApi, name: &str) {
 }
 
 async fn send(rapidapi: &RapidApi, headers: &Headers, query: &str, variables: Value) -> (u16, Value) {
-    let request = Request::new(query).variables(Variables::from_json(variables));
-    let response = rapidapi.respond(headers, request).await;
+    let response = rapidapi.respond(headers, Request::new(query, variables)).await;
     (response.status, serde_json::from_slice(&response.body).unwrap())
 }
 
@@ -262,7 +260,8 @@ fn timed(switches: &[&str]) -> (RapidApi, Arc<AtomicI64>) {
 #[tokio::test]
 async fn a_user_has_ten_requests_in_a_minute() {
     let (rapidapi, clock) = timed(&[]);
-    let status = async |headers: Headers, query: &str| rapidapi.respond(&headers, Request::new(query)).await;
+    let status =
+        async |headers: Headers, query: &str| rapidapi.respond(&headers, Request::new(query, json!({}))).await;
     // All requests with either key count for the same user.
     for at in 0..10 {
         let (headers, query) = match at % 3 {
@@ -296,7 +295,7 @@ async fn a_user_has_ten_requests_in_a_minute() {
 #[tokio::test]
 async fn the_limit_and_the_minute_are_switches() {
     let (rapidapi, clock) = timed(&["rate-limit=2", "minute-millis=100"]);
-    let status = async || rapidapi.respond(&own(), Request::new("{ ping }")).await.status;
+    let status = async || rapidapi.respond(&own(), Request::new("{ ping }", json!({}))).await.status;
     assert_eq!((status().await, status().await, status().await), (200, 200, 429));
     clock.fetch_add(100, Ordering::Relaxed);
     assert_eq!(status().await, 200);

@@ -3,14 +3,12 @@
 
 use std::collections::BTreeSet;
 
-use async_graphql::parser::parse_query;
-use async_graphql::parser::types::{ExecutableDocument, Selection, SelectionSet};
+use apollo_compiler::ast::{Definition, Document, Selection};
+use apollo_compiler::response::JsonValue;
 use rolecall_model::{ProviderName, RemoteId};
 use rolecall_sandbox::rapidapi::{HOST, OWN_PERSONAL_KEY, OWN_TEAM_KEY};
 use rolecall_sandbox::{Headers, Reply, Store, bitpanda, hive, paradime};
 use serde_json::{Value, json};
-
-type Data = async_graphql::Value;
 
 /// A page, with the number of its samples.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -550,18 +548,17 @@ async fn ask(sample: &Sample, switches: &[&str]) -> (u16, String) {
 }
 
 /// Returns the fields of a selection, in the order asked for, with the fields of its fragments in their place.
-fn fields<'a>(document: &'a ExecutableDocument, set: &'a SelectionSet) -> Vec<(String, &'a SelectionSet)> {
+fn fields<'a>(document: &'a Document, set: &'a [Selection]) -> Vec<(&'a str, &'a [Selection])> {
     let of = |selection: &'a Selection| match selection {
-        Selection::Field(field) => {
-            vec![(field.node.response_key().node.to_string(), &field.node.selection_set.node)]
-        }
+        Selection::Field(field) => vec![(field.response_name().as_str(), field.selection_set.as_slice())],
         Selection::FragmentSpread(spread) => {
-            fields(document, &document.fragments[&spread.node.fragment_name.node].node.selection_set.node)
+            let mut fragments = document.definitions.iter().filter_map(Definition::as_fragment_definition);
+            fields(document, &fragments.find(|it| it.name == spread.fragment_name).unwrap().selection_set)
         }
-        Selection::InlineFragment(inline) => fields(document, &inline.node.selection_set.node),
+        Selection::InlineFragment(inline) => fields(document, &inline.selection_set),
     };
-    let mut fields: Vec<(String, &SelectionSet)> = Vec::new();
-    for (key, below) in set.items.iter().flat_map(|selection| of(&selection.node)) {
+    let mut fields: Vec<(&str, &[Selection])> = Vec::new();
+    for (key, below) in set.iter().flat_map(of) {
         // `__typename` stands in a fragment and beside it.
         if !fields.iter().any(|(known, _)| *known == key) {
             fields.push((key, below));
@@ -570,7 +567,7 @@ fn fields<'a>(document: &'a ExecutableDocument, set: &'a SelectionSet) -> Vec<(S
     fields
 }
 
-fn asked(document: &ExecutableDocument, set: &SelectionSet, path: &str, found: &mut BTreeSet<String>) {
+fn asked(document: &Document, set: &[Selection], path: &str, found: &mut BTreeSet<String>) {
     for (key, below) in fields(document, set) {
         let path = format!("{path}{key}");
         asked(document, below, &format!("{path}."), found);
@@ -588,24 +585,23 @@ struct Comparison {
 }
 
 impl Comparison {
-    fn add(&mut self, document: &ExecutableDocument, set: &SelectionSet, answer: &Data, path: &str) {
+    fn add(&mut self, document: &Document, set: &[Selection], answer: &JsonValue, path: &str) {
         match answer {
-            Data::List(items) => {
+            JsonValue::Array(items) => {
                 for item in items {
                     self.add(document, set, item, path);
                 }
             }
-            Data::Object(object) if !set.items.is_empty() => {
+            JsonValue::Object(object) if !set.is_empty() => {
                 let expected = fields(document, set);
-                if !object.keys().map(async_graphql::Name::as_str).eq(expected.iter().map(|(key, _)| key.as_str()))
-                {
+                if !object.keys().map(|key| key.as_str()).eq(expected.iter().map(|(key, _)| *key)) {
                     self.wrong.push(format!("below `{path}`: {:?}", object.keys().collect::<Vec<_>>()));
                 }
                 for (key, below) in expected {
                     let path = format!("{path}{key}");
-                    let value = object.get(key.as_str()).unwrap_or(&Data::Null);
+                    let value = object.get(key).unwrap_or(&JsonValue::Null);
                     self.add(document, below, value, &format!("{path}."));
-                    if *value != Data::Null && *value != Data::List(Vec::new()) {
+                    if *value != JsonValue::Null && *value != JsonValue::Array(Vec::new()) {
                         self.found.insert(path);
                     }
                 }
@@ -619,15 +615,15 @@ impl Comparison {
 async fn each_sample_of_the_vendors_pages_is_answered_in_full() {
     let mut wrong = Vec::new();
     for sample in samples() {
-        let document = parse_query(&sample.document).unwrap();
-        let (_, operation) = document.operations.iter().next().unwrap();
-        let set = &operation.node.selection_set.node;
+        let document = Document::parse(sample.document.as_str(), "sample").unwrap();
+        let operation = document.definitions.iter().find_map(Definition::as_operation_definition).unwrap();
+        let set = &operation.selection_set;
         for switches in sample.sandboxes {
             let name = format!("{:?}: {} {switches:?}", sample.page, sample.name);
             let (status, body) = ask(&sample, switches).await;
-            let Data::Object(answer) = serde_json::from_str(&body).unwrap() else { panic!("{name}: {body}") };
-            let data = answer.get("data").unwrap_or(&Data::Null);
-            if status != 200 || answer.contains_key("errors") || *data == Data::Null {
+            let JsonValue::Object(answer) = serde_json::from_str(&body).unwrap() else { panic!("{name}: {body}") };
+            let data = answer.get("data").unwrap_or(&JsonValue::Null);
+            if status != 200 || answer.contains_key("errors") || *data == JsonValue::Null {
                 wrong.push(format!("{name}: {body}"));
                 continue;
             }

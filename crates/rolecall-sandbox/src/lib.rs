@@ -5,6 +5,7 @@
 
 pub mod bitpanda;
 mod definition;
+mod engine;
 mod fault;
 pub mod hive;
 mod in_process;
@@ -21,14 +22,16 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_graphql::parser::types::{DocumentOperations, ExecutableDocument, OperationDefinition};
-use async_graphql::{Request as GraphQlRequest, Value as GraphQlValue, Variables};
+use async_graphql::{Request as OldRequest, Variables};
 use jiff::Timestamp;
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 pub use definition::{Definition, definition};
+use engine::Answer;
+pub use engine::Request;
 pub use fault::{FAULTS, Fault, FaultKind, FaultSyntax};
 pub use in_process::InProcess;
 pub use server::serve;
@@ -46,7 +49,7 @@ pub trait Engine: Send + Sync {
     fn shared(&self) -> &Shared<Self::World>;
 
     /// Answers one request, with the access of the credential in `headers`.
-    fn respond(&self, headers: &Headers, request: GraphQlRequest) -> impl Future<Output = Response> + Send;
+    fn respond(&self, headers: &Headers, request: Request) -> impl Future<Output = Response> + Send;
 
     /// Returns the answer to a request that the platform refuses before it reads the document. `None` if it reads it.
     fn refuse_unread(&self, headers: &Headers, body: &[u8]) -> Option<Response> {
@@ -175,16 +178,6 @@ pub enum Reply {
     Dropped,
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct WireRequest {
-    query: String,
-    #[serde(default)]
-    operation_name: Option<String>,
-    #[serde(default)]
-    variables: Value,
-}
-
 impl<E: Engine> Sandbox<E> {
     pub fn new(engine: E, store: Store) -> Self {
         let (stored, faults) = (Mutex::default(), Mutex::default());
@@ -229,13 +222,13 @@ impl<E: Engine> Sandbox<E> {
         if let Some(refused) = self.engine.refuse_unread(headers, body) {
             return Reply::Answer(refused);
         }
-        let Ok(wire) = serde_json::from_slice::<WireRequest>(body) else {
+        let Ok(request) = serde_json::from_slice::<Request>(body) else {
             return Reply::Answer(json_response(
                 400,
                 &json!({ "errors": [{ "message": "the body is no GraphQL request" }] }),
             ));
         };
-        let faults = self.take_faults(&wire.query);
+        let faults = self.take_faults(&request.query);
         for fault in &faults {
             match fault {
                 FaultKind::Latency(wait) => tokio::time::sleep(*wait).await,
@@ -260,7 +253,7 @@ impl<E: Engine> Sandbox<E> {
                 FaultKind::DropAfter | FaultKind::Partial | FaultKind::Truncate => {}
             }
         }
-        let mut response = match self.execute(headers, wire).await {
+        let mut response = match self.execute(headers, request).await {
             Ok(response) => response,
             Err(why) => return Reply::Answer(json_response(500, &json!({ "message": why }))),
         };
@@ -280,14 +273,10 @@ impl<E: Engine> Sandbox<E> {
         Reply::Answer(response)
     }
 
-    async fn execute(&self, headers: &Headers, wire: WireRequest) -> Result<Response, String> {
+    async fn execute(&self, headers: &Headers, request: Request) -> Result<Response, String> {
         let _one_request = self.one_request.lock().await;
         let lock = self.store.lock().map_err(|why| why.to_string())?;
         self.reload()?;
-        let mut request = GraphQlRequest::new(wire.query).variables(Variables::from_json(wire.variables));
-        if let Some(name) = wire.operation_name {
-            request = request.operation_name(name);
-        }
         let response = self.engine.respond(headers, request).await;
         self.save()?;
         drop(lock);
@@ -327,35 +316,12 @@ pub fn json_response(status: u16, body: &impl Serialize) -> Response {
     Response { content_type, ..Response::new(status, serde_json::to_vec(body).unwrap_or_default()) }
 }
 
-/// The body of an answer. Its data have the order in which the request asks for the fields.
-#[derive(Default, Serialize, Deserialize)]
-struct Answer {
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    errors: Option<Value>,
-    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "present")]
-    data: Option<GraphQlValue>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    extensions: Option<Value>,
-}
-
-/// Reads data that are there. Data that are null are there, too.
-fn present<'de, D: Deserializer<'de>>(data: D) -> Result<Option<GraphQlValue>, D::Error> {
-    GraphQlValue::deserialize(data).map(Some)
-}
-
-impl Answer {
-    fn of(data: GraphQlValue) -> Self {
-        Self { data: Some(data), ..Self::default() }
-    }
-
-    /// Returns an answer with errors and these data, which may be null.
-    fn with_errors(data: GraphQlValue, errors: &impl Serialize) -> Self {
-        Self { data: Some(data), ..Self::refused(errors) }
-    }
-
-    /// Returns an answer to a request that wasn't executed.
-    fn refused(errors: &impl Serialize) -> Self {
-        Self { errors: serde_json::to_value(errors).ok(), ..Self::default() }
+/// Converts a request for the platforms that async-graphql still executes.
+fn old_request(request: Request) -> OldRequest {
+    let old = OldRequest::new(request.query).variables(Variables::from_json(request.variables));
+    match request.operation_name {
+        Some(name) => old.operation_name(name),
+        None => old,
     }
 }
 

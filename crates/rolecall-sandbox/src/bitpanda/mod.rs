@@ -1,24 +1,23 @@
 //! Bitpanda Custody's API for managing an organisation, as the vendor's page documents it.
 
-mod schema;
+mod resolvers;
 mod world;
 
-use std::sync::MutexGuard;
+use std::sync::{MutexGuard, OnceLock};
 
-use async_graphql::{EmptySubscription, Request, Schema};
 use serde_json::{Value, json};
 
 use super::switch::set;
-use super::{Answer, Clock, Definition, Engine, Headers, Sandbox, json_response, system_clock};
+use super::{Clock, Definition, Engine, Headers, Request, Sandbox, json_response, system_clock};
+use crate::engine::{Answer, Schema};
 use rolecall_graphql::Response;
 use rolecall_model::ProviderName;
-use schema::{Mutation, Query};
 pub use world::{
     DuplicateInvite, Invitees, OWN_KEY_SECRET, PendingUpdate, Refusal, SEEDS, SWITCHES, Switches, World, WorldKey,
     WorldUser,
 };
 
-/// The world, shared with the schema.
+/// The world, which is also what resolves the fields.
 type Shared = super::Shared<World>;
 
 /// The sandbox in the registry.
@@ -43,15 +42,12 @@ pub static DEFINITION: Definition = Definition {
 
 /// The [`Engine`] of Bitpanda.
 pub struct Bitpanda {
-    schema: Schema<Query, Mutation, EmptySubscription>,
     shared: Shared,
 }
 
 impl Bitpanda {
     pub fn new(world: World, clock: Clock) -> Self {
-        let shared = Shared::new(world, clock);
-        let schema = Schema::build(Query, Mutation, EmptySubscription).data(shared.clone()).finish();
-        Self { schema, shared }
+        Self { shared: Shared::new(world, clock) }
     }
 
     /// Locks the world, to inspect or change it without a request.
@@ -59,10 +55,19 @@ impl Bitpanda {
         self.shared.lock()
     }
 
-    /// Returns the schema in SDL.
+    /// Returns the schema in SDL: the documented one, and the pages that the older API of the same service has.
     pub fn sdl() -> String {
-        Schema::build(Query, Mutation, EmptySubscription).finish().sdl()
+        let documented = include_str!("../../schemas/bitpanda.graphql");
+        let arguments = "listUsers(limit: Int, nextToken: String): OrganisationUserList";
+        let paged = documented.replace("listUsers: OrganisationUserList", arguments);
+        paged + "\nextend type OrganisationUserList {\n  nextToken: String\n}\n"
     }
+}
+
+/// Returns the schema, which is parsed once, because tests open many sandboxes.
+fn schema() -> &'static Schema {
+    static SCHEMA: OnceLock<Schema> = OnceLock::new();
+    SCHEMA.get_or_init(|| Schema::of(&Bitpanda::sdl()))
 }
 
 impl Engine for Bitpanda {
@@ -76,8 +81,21 @@ impl Engine for Bitpanda {
         if let Err(refusal) = self.authorize(headers.get("x-api-key")) {
             return refusal;
         }
-        let request = if self.world().switches.introspection { request } else { request.disable_introspection() };
-        graphql_response(self.schema.execute(request).await)
+        let introspection = self.world().switches.introspection;
+        let mut answer = match schema().prepare(&request, introspection) {
+            Ok(prepared) => prepared.execute(&self.shared),
+            Err(errors) => {
+                let errors: Vec<Value> = errors.iter().map(|error| error.shown(None)).collect();
+                Answer::with_errors(&Value::Null, &errors)
+            }
+        };
+        // The vendor's client reads the code beside the message.
+        for error in answer.errors_mut().filter_map(Value::as_object_mut) {
+            if let Some(code) = error.remove("extensions").and_then(|mut it| it.get_mut("code").map(Value::take)) {
+                error.insert("errorType".to_owned(), code);
+            }
+        }
+        json_response(200, &answer)
     }
 
     fn set(&self, assignment: &str) -> Result<(), String> {
@@ -104,21 +122,4 @@ impl Bitpanda {
             }
         })
     }
-}
-
-/// Turns an executed request into an HTTP response. Errors carry their code as `errorType` beside the message,
-/// where the vendor's client reads it.
-fn graphql_response(executed: async_graphql::Response) -> Response {
-    if executed.errors.is_empty() {
-        return json_response(200, &Answer::of(executed.data));
-    }
-    let mut answer = Answer::with_errors(executed.data, &executed.errors);
-    for error in answer.errors.as_mut().and_then(Value::as_array_mut).into_iter().flatten() {
-        let code = error.pointer_mut("/extensions/errorType").map(Value::take);
-        if let (Some(code), Some(fields)) = (code, error.as_object_mut()) {
-            fields.remove("extensions");
-            fields.insert("errorType".to_owned(), code);
-        }
-    }
-    json_response(200, &answer)
 }

@@ -29,7 +29,8 @@ use serde_json::{Value, json};
 
 use super::switch::set;
 use super::{
-    Answer, Clock, Definition, Engine, Headers, Sandbox, json_response, selected_operation, system_clock,
+    Answer, Clock, Definition, Engine, Headers, Sandbox, json_response, old_request, selected_operation,
+    system_clock,
 };
 use access::Caller;
 pub use assignment::{AssignedProject, AssignedTarget, Assignment, Scope};
@@ -119,7 +120,8 @@ impl Engine for Hive {
         &self.shared
     }
 
-    async fn respond(&self, headers: &Headers, request: Request) -> Response {
+    async fn respond(&self, headers: &Headers, request: crate::Request) -> Response {
+        let request = old_request(request);
         let credential = headers.get("authorization");
         let switches = self.world().switches.clone();
         let caller = Arc::new(Caller::of(&self.world(), credential));
@@ -238,7 +240,7 @@ impl Hive {
             }
             _ => Data::Null,
         };
-        if errors.is_empty() { Answer::of(data) } else { Answer::with_errors(data, &errors) }
+        if errors.is_empty() { Answer::of(&data) } else { Answer::with_errors(&data, &errors) }
     }
 }
 
@@ -271,7 +273,7 @@ fn refusal(errors: &[RequestError], gateway: bool) -> (u16, Answer) {
         .collect();
     // The gateway passes on errors of the server with status 200.
     if gateway && errors.iter().all(|error| error.from_server) {
-        return (200, Answer::with_errors(Data::Null, &bodies));
+        return (200, Answer::with_errors(&Data::Null, &bodies));
     }
     let has_misfit = errors.iter().any(RequestError::is_of_variable);
     (if gateway || has_misfit { 400 } else { 200 }, Answer::refused(&bodies))

@@ -20,7 +20,8 @@ use serde_json::json;
 
 use super::switch::set;
 use super::{
-    Answer, Clock, Definition, Engine, Headers, Sandbox, json_response, selected_operation, system_clock,
+    Answer, Clock, Definition, Engine, Headers, Sandbox, json_response, old_request, selected_operation,
+    system_clock,
 };
 use access::{Caller, LACKS_CAPABILITY};
 pub use access::{
@@ -97,7 +98,8 @@ impl Engine for Paradime {
         &self.shared
     }
 
-    async fn respond(&self, headers: &Headers, request: Request) -> Response {
+    async fn respond(&self, headers: &Headers, request: crate::Request) -> Response {
+        let request = old_request(request);
         let switches = self.world().switches.clone();
         let caller = Caller::of(&self.world(), headers);
         let Some(caller) = caller else {
@@ -152,10 +154,10 @@ fn prepare(mut request: Request, introspection: bool) -> Result<(OperationType, 
 fn complete(kind: OperationType, executed: Executed, empty_errors: bool) -> Answer {
     let Executed { data, errors, .. } = executed;
     if errors.is_empty() {
-        return Answer { errors: empty_errors.then(|| json!([])), ..Answer::of(data) };
+        return Answer { errors: empty_errors.then(|| json!([])), ..Answer::of(&data) };
     }
     if kind == OperationType::Query {
-        return Answer::with_errors(Value::Null, &errors);
+        return Answer::with_errors(&Value::Null, &errors);
     }
     let mut fields = if let Value::Object(fields) = data { fields } else { IndexMap::new() };
     for error in &errors {
@@ -163,5 +165,5 @@ fn complete(kind: OperationType, executed: Executed, empty_errors: bool) -> Answ
             fields.entry(Name::new(key)).or_insert(Value::Null);
         }
     }
-    Answer::with_errors(Value::Object(fields), &errors)
+    Answer::with_errors(&Value::Object(fields), &errors)
 }

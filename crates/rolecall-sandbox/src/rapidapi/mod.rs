@@ -36,7 +36,8 @@ use serde_json::json;
 
 use super::switch::set;
 use super::{
-    Answer, Clock, Definition, Engine, Headers, Sandbox, json_response, selected_operation, system_clock,
+    Answer, Clock, Definition, Engine, Headers, Sandbox, json_response, old_request, selected_operation,
+    system_clock,
 };
 pub use build::OWN_EMAIL;
 use caller::Caller;
@@ -127,7 +128,8 @@ impl Engine for RapidApi {
         &self.shared
     }
 
-    async fn respond(&self, headers: &Headers, mut request: Request) -> Response {
+    async fn respond(&self, headers: &Headers, request: crate::Request) -> Response {
+        let mut request = old_request(request);
         let caller = match self.admit(headers) {
             Ok(caller) => caller,
             Err(refused) => return refused,
@@ -204,12 +206,12 @@ fn fields_of(document: &ExecutableDocument, set: &SelectionSet, nesting: usize) 
 fn complete(executed: Executed) -> Answer {
     let Executed { data, errors, .. } = executed;
     if errors.is_empty() {
-        return Answer::of(data);
+        return Answer::of(&data);
     }
     let is_there = |error: &async_graphql::ServerError| match (error.path.first(), &data) {
         (Some(async_graphql::PathSegment::Field(key)), Value::Object(fields)) => fields.contains_key(key.as_str()),
         _ => false,
     };
     let data = if errors.iter().all(is_there) { data } else { Value::Null };
-    Answer::with_errors(data, &errors)
+    Answer::with_errors(&data, &errors)
 }
