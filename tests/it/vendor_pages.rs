@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use apollo_compiler::ast::{Definition, Document, Selection};
 use apollo_compiler::response::JsonValue;
 use rolecall_model::{ProviderName, RemoteId};
-use rolecall_sandbox::rapidapi::{HOST, OWN_PERSONAL_KEY, OWN_TEAM_KEY};
+use rolecall_sandbox::rapidapi::{Generation, HOST, OWN_PERSONAL_KEY, OWN_TEAM_KEY, RapidApi};
 use rolecall_sandbox::{Headers, Reply, Store, bitpanda, hive, paradime};
 use serde_json::{Value, json};
 
@@ -643,6 +643,52 @@ async fn each_sample_of_the_vendors_pages_is_answered_in_full() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// Returns one query for each field that the schema has below `Query`, except for those that need arguments.
+fn query_of_each_field(sdl: &str) -> Vec<String> {
+    let schema = apollo_compiler::Schema::parse_and_validate(sdl, "schema").unwrap();
+    let mut queries = Vec::new();
+    let mut seen = BTreeSet::from(["Query".to_owned()]);
+    let mut waiting = vec![("Query".to_owned(), Vec::new())];
+    while let Some((on, path)) = waiting.pop() {
+        for (name, field) in &schema.get_object(&on).unwrap().fields {
+            let arguments = match name.as_str() {
+                "organization" if field.argument_by_name("reference").is_some() => {
+                    "(reference: { bySelector: { organizationSlug: \"acme\" } })"
+                }
+                _ if field.arguments.iter().any(|argument| argument.is_required()) => continue,
+                _ => "",
+            };
+            let kind = field.ty.inner_named_type();
+            let path: Vec<String> = path.iter().cloned().chain([format!("{name}{arguments}")]).collect();
+            let is_object = schema.get_object(kind).is_some();
+            let selected = if is_object { " { __typename }" } else { "" };
+            queries.push(format!("{{ {}{selected} {}", path.join(" { "), "}".repeat(path.len())));
+            if is_object && seen.insert(kind.to_string()) {
+                waiting.push((kind.to_string(), path));
+            }
+        }
+    }
+    queries
+}
+
+#[tokio::test]
+async fn each_field_of_a_schema_that_can_be_read_has_a_value_or_a_reason() {
+    for (page, sdl) in [
+        (Page::Bitpanda, bitpanda::Bitpanda::sdl()),
+        (Page::Hive, hive::Hive::sdl()),
+        (Page::Paradime, paradime::Paradime::sdl()),
+        (Page::RapidapiUsers, RapidApi::sdl(Generation::default())),
+    ] {
+        let queries = query_of_each_field(&sdl);
+        assert!(queries.len() > 10, "{page:?}");
+        for query in queries {
+            let (status, body) = ask(&sample(page, "field", query.as_str()), &["introspection=true"]).await;
+            assert_eq!(status, 200, "{query} {body}");
+            assert!(!body.contains("the sandbox has no"), "{query} {body}");
+        }
+    }
 }
 
 #[test]

@@ -1,10 +1,7 @@
 //! Credentials, and the access of the caller.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
-use async_graphql::{Context, Error, Result};
 use serde::{Deserialize, Serialize};
 
 use super::super::{Headers, digest};
@@ -86,8 +83,6 @@ pub(super) fn own_credentials() -> Vec<WorldCredential> {
 /// The sender of a request.
 pub struct Caller {
     capabilities: BTreeSet<Capability>,
-    /// Whether the request asked for something that needs another capability.
-    refused: AtomicBool,
 }
 
 impl Caller {
@@ -96,28 +91,12 @@ impl Caller {
             Some(shown) => by_token(world, shown, headers.get("x-paradime-workspace")),
             None => by_pair(world, headers.get("x-api-key")?, headers.get("x-api-secret")?),
         };
-        let capabilities = found?.capabilities.clone();
-        Some(Self { capabilities, refused: AtomicBool::new(false) })
+        Some(Self { capabilities: found?.capabilities.clone() })
     }
 
-    pub fn was_refused(&self) -> bool {
-        self.refused.load(Ordering::Relaxed)
+    pub fn has_one_of(&self, capabilities: &[Capability]) -> bool {
+        capabilities.iter().any(|capability| self.capabilities.contains(capability))
     }
-
-    fn require(&self, any_of: &[Capability]) -> Result<()> {
-        if any_of.iter().any(|capability| self.capabilities.contains(capability)) {
-            return Ok(());
-        }
-        self.refused.store(true, Ordering::Relaxed);
-        Err(Error::new(LACKS_CAPABILITY))
-    }
-}
-
-/// The error message for a missing capability.
-pub const LACKS_CAPABILITY: &str = "this API key lacks the capability";
-
-pub fn require(context: &Context<'_>, any_of: &[Capability]) -> Result<()> {
-    context.data::<Arc<Caller>>()?.require(any_of)
 }
 
 /// Finds the credential of a bearer token. Clients may send the workspace header with every kind of credential;
