@@ -164,8 +164,10 @@ impl RequestError {
     }
 }
 
-/// Parses the text of a request.
+/// Parses the text of a request. Servers report the first mistake only.
 pub fn parse(query: &str) -> Result<ast::Document, Vec<RequestError>> {
-    ast::Document::parse(query, "request")
-        .map_err(|wrong| RequestError::from_list(RequestFault::Syntax, &wrong.errors))
+    ast::Document::parse(query, "request").map_err(|wrong| {
+        let errors = RequestError::from_list(RequestFault::Syntax, &wrong.errors);
+        errors.into_iter().take(1).collect()
+    })
 }
