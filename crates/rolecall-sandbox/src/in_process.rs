@@ -9,7 +9,7 @@ use super::{AnySandbox, Engine, Headers, Reply, Sandbox};
 use rolecall_graphql::{Context, Request, Response, Transport, TransportError};
 
 /// Sends requests to a [`Sandbox`] in the same process and records them.
-pub struct InProcess<E> {
+pub struct InProcess<E: Engine> {
     sandbox: Arc<Sandbox<E>>,
     contexts: BTreeMap<Context, Headers>,
     sent: Mutex<Vec<Request>>,

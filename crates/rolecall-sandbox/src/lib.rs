@@ -4,6 +4,7 @@
 //! behaviour, and rolecall has to be right under each setting. The servers listen on loopback only.
 
 pub mod bitpanda;
+mod changes;
 mod definition;
 mod engine;
 mod fault;
@@ -29,12 +30,14 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
+use changes::Recorded;
 pub use definition::{Definition, definition};
 use engine::Answer;
 pub use engine::Request;
 pub use fault::{FAULTS, Fault, FaultKind, FaultSyntax};
 pub use in_process::InProcess;
 pub use server::serve;
+use store::{Lock, Seen};
 pub use store::{Store, StoreError};
 pub use switch::Switch;
 
@@ -44,7 +47,7 @@ use rolecall_model::{ProviderName, RemoteId};
 /// The part of a sandbox that differs between providers.
 pub trait Engine: Send + Sync {
     /// The platform's state, including the switches.
-    type World: Serialize + DeserializeOwned;
+    type World: Clone + Recorded + Serialize + DeserializeOwned + Send;
 
     fn shared(&self) -> &Shared<Self::World>;
 
@@ -104,15 +107,27 @@ pub fn open(provider: ProviderName, organization: &RemoteId, store: Store) -> Re
 }
 
 /// A world behind an HTTP interface, with injected faults.
-pub struct Sandbox<E> {
+pub struct Sandbox<E: Engine> {
     pub engine: E,
     store: Store,
-    /// The stored world as this process last read or wrote it.
-    stored: Mutex<Vec<u8>>,
+    saved: Mutex<Option<Saved<E::World>>>,
     faults: Mutex<Vec<Fault>>,
     /// Serialises requests: the stored world is read before each request and written after it.
     one_request: tokio::sync::Mutex<()>,
 }
+
+/// The stored world as this process last read or wrote it.
+struct Saved<W> {
+    world: W,
+    seen: Seen,
+    /// The length of the snapshot, in bytes.
+    snapshot: usize,
+    /// The length of the log, in bytes.
+    log: usize,
+}
+
+/// The length up to which a world is written whole at each change, so that people see the current state in its file.
+const SMALL_WORLD: usize = 64 * 1024;
 
 /// The headers of a request, by lower-case names.
 #[derive(Clone, Debug, Default)]
@@ -157,9 +172,9 @@ impl<E: Engine> AnySandbox for Sandbox<E> {
     }
 
     fn reset(&self) -> Result<(), String> {
-        let _lock = self.store.lock().map_err(|why| why.to_string())?;
-        self.stored.lock().unwrap_or_else(PoisonError::into_inner).clear();
-        self.save()
+        let Some(mut lock) = self.lock()? else { return Ok(()) };
+        *self.saved() = Some(self.snapshot(&mut lock)?);
+        Ok(())
     }
 
     fn set(&self, assignments: &[String]) -> Result<(), String> {
@@ -180,42 +195,74 @@ pub enum Reply {
 
 impl<E: Engine> Sandbox<E> {
     pub fn new(engine: E, store: Store) -> Self {
-        let (stored, faults) = (Mutex::default(), Mutex::default());
-        Self { engine, store, stored, faults, one_request: tokio::sync::Mutex::new(()) }
+        let (saved, faults) = (Mutex::default(), Mutex::default());
+        Self { engine, store, saved, faults, one_request: tokio::sync::Mutex::new(()) }
     }
 
     /// Changes the world without a request, as somebody else's edit does, and stores it.
     pub fn change<T>(&self, change: impl FnOnce(&E) -> Result<T, String>) -> Result<T, String> {
-        let _lock = self.store.lock().map_err(|why| why.to_string())?;
-        self.reload()?;
+        let mut lock = self.load()?;
         let done = change(&self.engine)?;
-        self.save()?;
+        self.save(lock.as_mut())?;
         Ok(done)
     }
 
-    /// Reads the stored world, unless it is the one that this process stored last.
-    fn reload(&self) -> Result<(), String> {
-        let Some(stored) = self.store.read().map_err(|why| why.to_string())? else { return Ok(()) };
-        let mut last = self.stored.lock().unwrap_or_else(PoisonError::into_inner);
-        if *last != stored {
-            self.engine.load(&self.store.parse(&stored).map_err(|why| why.to_string())?)?;
-            *last = stored;
+    fn lock(&self) -> Result<Option<Lock>, String> {
+        self.store.lock().map_err(|why| why.to_string())
+    }
+
+    fn saved(&self) -> MutexGuard<'_, Option<Saved<E::World>>> {
+        self.saved.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Locks the stored world. Reads it, unless it is as this process saw it last.
+    fn load(&self) -> Result<Option<Lock>, String> {
+        let Some(mut lock) = self.lock()? else { return Ok(None) };
+        let mut saved = self.saved();
+        if saved.as_ref().is_some_and(|saved| saved.seen == lock.seen()) {
+            return Ok(Some(lock));
         }
+        if let Some(stored) = lock.read().map_err(|why| why.to_string())? {
+            self.engine.load(&stored.world)?;
+            // Another process may have died while it wrote the log.
+            *saved = Some(if stored.log > 0 {
+                self.snapshot(&mut lock)?
+            } else {
+                let world = self.engine.shared().lock().clone();
+                Saved { world, seen: lock.seen(), snapshot: stored.snapshot, log: 0 }
+            });
+        }
+        Ok(Some(lock))
+    }
+
+    /// Stores what changed in the world since it was read. `None` in memory.
+    fn save(&self, lock: Option<&mut Lock>) -> Result<(), String> {
+        let Some(lock) = lock else { return Ok(()) };
+        let mut stored = self.saved();
+        let Some(saved) = &mut *stored else {
+            *stored = Some(self.snapshot(lock)?);
+            return Ok(());
+        };
+        let changes = self.engine.shared().lock().changes(&mut saved.world);
+        if changes.is_empty() {
+            return Ok(());
+        }
+        if saved.snapshot <= SMALL_WORLD || saved.log > saved.snapshot {
+            *saved = self.snapshot(lock)?;
+            return Ok(());
+        }
+        let line = serde_json::to_vec(&changes).map_err(|why| why.to_string())?;
+        saved.log += lock.append(&line, saved.log == 0).map_err(|why| why.to_string())?;
+        saved.seen = lock.seen();
         Ok(())
     }
 
-    /// Stores the world, if it differs from the stored one.
-    fn save(&self) -> Result<(), String> {
-        if self.store.is_memory() {
-            return Ok(());
-        }
-        let world = serde_json::to_vec_pretty(&*self.engine.shared().lock()).map_err(|why| why.to_string())?;
-        let mut last = self.stored.lock().unwrap_or_else(PoisonError::into_inner);
-        if *last != world {
-            self.store.write(&world).map_err(|why| why.to_string())?;
-            *last = world;
-        }
-        Ok(())
+    /// Writes the whole world.
+    fn snapshot(&self, lock: &mut Lock) -> Result<Saved<E::World>, String> {
+        let world = self.engine.shared().lock().clone();
+        let text = serde_json::to_vec_pretty(&world).map_err(|why| why.to_string())?;
+        lock.write(&text).map_err(|why| why.to_string())?;
+        Ok(Saved { world, seen: lock.seen(), snapshot: text.len(), log: 0 })
     }
 
     async fn process(&self, headers: &Headers, body: &[u8]) -> Reply {
@@ -275,11 +322,9 @@ impl<E: Engine> Sandbox<E> {
 
     async fn execute(&self, headers: &Headers, request: Request) -> Result<Response, String> {
         let _one_request = self.one_request.lock().await;
-        let lock = self.store.lock().map_err(|why| why.to_string())?;
-        self.reload()?;
+        let mut lock = self.load()?;
         let response = self.engine.respond(headers, request).await;
-        self.save()?;
-        drop(lock);
+        self.save(lock.as_mut())?;
         Ok(response)
     }
 
@@ -293,6 +338,20 @@ impl<E: Engine> Sandbox<E> {
         }
         faults.retain(|fault| fault.times > 0);
         hits
+    }
+}
+
+/// Brings the file up to date when the sandbox ends.
+impl<E: Engine> Drop for Sandbox<E> {
+    fn drop(&mut self) {
+        if self.saved().as_ref().is_some_and(|saved| saved.log > 0) {
+            let _ = self.load().and_then(|lock| match lock {
+                Some(mut lock) if self.saved().as_ref().is_some_and(|saved| saved.log > 0) => {
+                    self.snapshot(&mut lock).map(drop)
+                }
+                _ => Ok(()),
+            });
+        }
     }
 }
 
@@ -333,9 +392,9 @@ fn add_error(response: &mut Response) {
 }
 
 /// Returns the SHA-256 of a secret in hexadecimal digits. The world stores credentials in this form.
-pub fn digest(secret: &str) -> String {
+pub fn digest(secret: &(impl AsRef<[u8]> + ?Sized)) -> String {
     let mut text = String::new();
-    for byte in Sha256::digest(secret.as_bytes()) {
+    for byte in Sha256::digest(secret) {
         let _ = write!(text, "{byte:02x}");
     }
     text

@@ -30,6 +30,8 @@ pub struct World {
     pub switches: Switches,
 }
 
+crate::changes::recorded!(World { lists: [users, keys, pending, mails], fields: [organization, made, switches] });
+
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct WorldUser {

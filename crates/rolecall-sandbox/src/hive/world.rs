@@ -36,6 +36,11 @@ pub struct World {
     pub switches: Switches,
 }
 
+crate::changes::recorded!(World {
+    lists: [roles, members, invitations, projects, tokens, mails],
+    fields: [organization, owner, made, switches]
+});
+
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct WorldOrganization {

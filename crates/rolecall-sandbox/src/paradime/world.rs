@@ -34,6 +34,11 @@ pub struct World {
     pub switches: Switches,
 }
 
+crate::changes::recorded!(World {
+    lists: [other_workspaces, users, invitations, credentials, audit_log, mails],
+    fields: [workspace, made, switches]
+});
+
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct WorldWorkspace {

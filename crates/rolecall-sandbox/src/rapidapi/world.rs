@@ -57,6 +57,11 @@ pub struct World {
     pub switches: Switches,
 }
 
+crate::changes::recorded!(World {
+    lists: [users, organizations, roles, assignments, apps, apis, subscriptions, credentials, mails],
+    fields: [made, requests, switches]
+});
+
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct WorldUser {
