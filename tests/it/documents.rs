@@ -52,10 +52,7 @@ fn apis() -> Vec<Api> {
         rapidapi_of(1, "rapidapi-2023-08.graphql", Generation::Middle),
         rapidapi_of(2, "rapidapi-documented.graphql", Generation::Late),
         Api {
-            schemas: vec![
-                ("documented", committed("paradime.graphql")),
-                ("sandbox", served(rolecall_sandbox::paradime::Paradime::sdl())),
-            ],
+            schemas: vec![("documented", committed("paradime.graphql"))],
             queries: paradime::QUERIES.to_vec(),
             mutations: paradime::MUTATIONS,
         },
