@@ -21,7 +21,7 @@ const EXAMPLES: &str = "\
 Examples:
   rolecall sandbox --provider bitpanda --listen 127.0.0.1:4100
   rolecall sandbox --provider hive --set release=8.1.2 --set paging=broken
-  rolecall sandbox --provider rapidapi --set generation=early --set booleans=null
+  rolecall sandbox --provider rapidapi --set generation=2023-08 --set booleans=null
   rolecall sandbox --set page-size=2 --set quorum=true
   rolecall sandbox --fault status=503@listUsers*2 --fault drop-after";
 

@@ -143,7 +143,7 @@ fn every_switch_has_a_description_and_takes_the_values_that_it_lists() {
 /// Without `--provider`, the sandbox is that of Bitpanda.
 #[test]
 fn a_switch_of_another_sandbox_says_which() {
-    let said = Env::new().run(&["sandbox", "--set", "generation=early"]);
+    let said = Env::new().run(&["sandbox", "--set", "generation=2023-08"]);
     assert_eq!(said.code, 1);
     assert!(said.stderr.contains("The sandbox of bitpanda has no switch `generation`"), "{}", said.stderr);
     assert!(said.stderr.contains("`--provider rapidapi`"), "{}", said.stderr);

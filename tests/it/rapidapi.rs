@@ -3,15 +3,13 @@
 use std::sync::Arc;
 
 use crate::support::rapidapi::{
-    NOBODY, Rig, acme, asserted, converged, effects, findings, held, invitation, is_admin, member, operations,
-    outcomes, planned, rig_of, role, role_in, sent, set_file_of, team, teams_of, two_teams, user, with_teams,
-    world,
+    GENERATIONS, NOBODY, Rig, acme, asserted, converged, effects, findings, held, invitation, is_admin, member,
+    operations, outcomes, planned, rig_of, role, role_in, sent, set_file_of, team, teams_of, two_teams, user,
+    with_teams, world,
 };
 use crate::support::rig::{Fate, addresses};
 use rolecall_model::{Code, Effect, Outcome, RoleName};
-use rolecall_sandbox::rapidapi::{
-    Demotion, Generation, OWN_EMAIL, Refusal, StaleRows, Switches, World, WorldRole,
-};
+use rolecall_sandbox::rapidapi::{Demotion, OWN_EMAIL, Refusal, StaleRows, Switches, World, WorldRole};
 use serde_json::json;
 
 // ---- administrators
@@ -557,7 +555,7 @@ users:
 /// Null and false may mean anything, so a read decides.
 #[test]
 fn whatever_the_hub_answers_everything_is_done_and_nothing_reported_failed() {
-    for generation in [Generation::Middle, Generation::Late] {
+    for generation in GENERATIONS {
         for booleans in [Some(true), None, Some(false)] {
             for demotion in [Demotion::KeepsTeams, Demotion::DropsTeams] {
                 let (mut world, body) = busy();

@@ -6,9 +6,8 @@ use crate::support::rapidapi::{
 };
 use crate::support::rig::{Fate, addresses, holds};
 use rolecall_config::{Source, check_source};
-use rolecall_engine::apply::FinalState;
 use rolecall_model::{Action, Effect, Outcome, RoleName};
-use rolecall_sandbox::rapidapi::{Generation, OWN_EMAIL};
+use rolecall_sandbox::rapidapi::OWN_EMAIL;
 use serde_json::json;
 
 const ADMIN_PANEL: &str = "in the Admin Panel, Users";
@@ -305,36 +304,6 @@ fn the_only_administrator_of_another_organisation_keeps_their_account_and_leaves
         rig.world().add_member(other, own, true);
         assert!(converged(&rig.apply()));
         assert_ne!(rig.world().user_by_id(kim).unwrap().status, "ACTIVE");
-    }
-}
-
-#[test]
-fn an_early_hub_changes_no_account_and_lets_people_go_all_the_same() {
-    for (desired_status, shown) in [("deactivated", "deactivated"), ("deleted", "deleted")] {
-        let mut world = world();
-        member(&mut world, "kim@acme.example", false, &[]);
-        world.add_user("pia@acme.example");
-        world.switches.generation = Generation::Early;
-        let body = format!(
-            "allow: [user-deletion]\nusers: [{{ email: kim@acme.example, absent: true, status: {desired_status} }}, {{ email: pia@acme.example, absent: true, status: {desired_status} }}]"
-        );
-        let mut rig = Rig::new(world, &body);
-        let reason = format!(
-            "blocked: The file says `{shown}`, but the status of the account is `active`. Manual step: {ADMIN_PANEL}."
-        );
-        let plan = rig.plan();
-        for email in ["kim", "pia"] {
-            assert_eq!(held(&plan, &format!("user/{email}@acme.example")), [reason.as_str()], "{desired_status}");
-        }
-        assert!(plan.gaps.iter().any(|gap| gap.what == "accounts"));
-        let report = rig.apply();
-        assert_eq!(operations(&rig), ["RemoveTeamUserFromAllOrgTeams"], "{report:#?}");
-        assert!(report.all_done());
-        assert!(
-            matches!(&report.final_state, FinalState::NeedsAttention(held) if held.len() == 2),
-            "{:?}",
-            report.final_state
-        );
     }
 }
 

@@ -39,8 +39,7 @@ fn with_keys(keys: &[&str], body: &str) -> String {
 
 #[test]
 fn operations_that_no_credential_can_call_are_a_finding_before_any_request() {
-    let team_alone =
-        "`activeEntity`, `organizations`, `paginatedTeamUsersByOrganizationIdV2` and `applicationAuthorizations`";
+    let team_alone = "`activeEntity`, `organizations` and `paginatedTeamUsersByOrganizationIdV2`";
     let lacking = |keys: &[&str], body: &str| {
         let found = errors(&with_keys(keys, body));
         assert!(found.iter().all(|it| it.code == Code::MissingCredential) && found.len() <= 1, "{found:#?}");

@@ -1,16 +1,14 @@
 //! Stories of a RapidAPI hub that leaves something out or contradicts itself: nothing may depend on that.
 
 use crate::support::rapidapi::{
-    NOBODY, Rig, acme, asserted, converged, effects, findings, held, invitation, is_member, member, operations,
-    outcomes, planned, rig_of, team, teams_of, user, with_teams, world,
+    GENERATIONS, NOBODY, Rig, acme, asserted, converged, effects, findings, held, invitation, is_member, member,
+    operations, outcomes, planned, rig_of, team, teams_of, user, with_teams, world,
 };
 use crate::support::rig::{Fate, addresses};
 use rolecall_model::{Code, Outcome};
 use rolecall_plan::compare;
 use rolecall_sandbox::rapidapi::{Generation, OWN_EMAIL, World};
 use serde_json::{Value, json};
-
-const LATER: [Generation; 2] = [Generation::Middle, Generation::Late];
 
 /// Returns the refusals of the guardrails.
 fn refusals(rig: &Rig) -> Vec<String> {
@@ -33,7 +31,7 @@ fn three_admins(generation: Generation) -> World {
 #[test]
 fn nobody_loses_anything_while_roles_are_not_shown() {
     let entries = ["absent: true", "roles: [Developer]", "status: deactivated"];
-    for generation in LATER {
+    for generation in GENERATIONS {
         for fields in entries {
             let world = three_admins(generation);
             let mut rig = Rig::new(world, &format!("users: [{{ email: kim@acme.example, {fields} }}]"));
@@ -68,7 +66,7 @@ fn nobody_loses_anything_while_roles_are_not_shown() {
 
 #[test]
 fn an_admin_by_the_older_list_who_is_shown_without_a_role_may_be_one() {
-    let mut world = three_admins(Generation::Late);
+    let mut world = three_admins(Generation::Documented);
     let jane = user(&world, "jane@acme.example");
     world.assignments.retain(|row| row.entity != jane);
     let mut rig = Rig::new(world, "users: [{ email: kim@acme.example, absent: true }]");
@@ -89,7 +87,7 @@ fn an_admin_by_the_older_list_who_is_shown_without_a_role_may_be_one() {
 
 #[test]
 fn an_own_user_with_an_unknown_id_may_be_anybody() {
-    let rig = Rig::new(three_admins(Generation::Late), "users: [{ email: kim@acme.example, absent: true }]");
+    let rig = Rig::new(three_admins(Generation::Documented), "users: [{ email: kim@acme.example, absent: true }]");
     rig.wire.forge(|data| {
         if let Some(caller) = data.get_mut("activeUser") {
             *caller = json!({ "id": "5d24f0b6e4b0a1b2c3d4e5f6", "email": null });
@@ -101,14 +99,14 @@ fn an_own_user_with_an_unknown_id_may_be_anybody() {
 
 #[test]
 fn the_role_that_everybody_has_makes_no_admin() {
-    let found = findings(three_admins(Generation::Late), "admin_role: Developer");
+    let found = findings(three_admins(Generation::Documented), "admin_role: Developer");
     assert_eq!(found.iter().map(|it| it.code).collect::<Vec<_>>(), [Code::UnknownRole]);
     assert!(found[0].message.contains("is the role that every member has by default"), "{}", found[0].message);
 }
 
 #[test]
 fn a_role_in_another_organisation_is_none_here() {
-    let mut world = three_admins(Generation::Middle);
+    let mut world = three_admins(Generation::August2023);
     let other = world.add_organization("partners");
     let developer = world.role("USER_ORGANIZATION", "organization-developer").unwrap().id;
     let kim = user(&world, "kim@acme.example");
@@ -128,7 +126,7 @@ fn a_role_in_another_organisation_is_none_here() {
 
 #[test]
 fn every_generation_that_switches_accounts_shows_only_admins_of_other_organisations() {
-    for generation in LATER {
+    for generation in GENERATIONS {
         let mut world = three_admins(generation);
         let other = world.add_organization("partners");
         let (dev, own) = (user(&world, "dev@acme.example"), user(&world, OWN_EMAIL));
@@ -148,7 +146,7 @@ fn if_only_admins_can_not_be_read_nobody_is_deactivated_without_assert() {
         (false, "absent: true, status: deactivated"),
         (true, "absent: true, status: deactivated"),
     ] {
-        let mut world = three_admins(Generation::Late);
+        let mut world = three_admins(Generation::Documented);
         if outside {
             let organization = acme(&world);
             let dev = user(&world, "dev@acme.example");

@@ -513,7 +513,7 @@ fn a_hub_that_does_not_introspect_is_taken_to_be_as_documented_and_that_is_said(
     );
     assert!(introspected.gaps.iter().all(|it| it.what != gap));
     // If the named generation is wrong, the hub refuses the query and nothing is planned.
-    world.switches.generation = Generation::Early;
+    world.switches.generation = Generation::August2023;
     let rig = Rig::new(world, body);
     let error = rig.read().unwrap_err();
     assert!(
@@ -570,14 +570,47 @@ fn a_hub_that_has_another_schema_than_days_ago_is_asked_again() {
         let asked = rig.wire.sent().iter().filter(|request| request.operation_name == "Schema").count();
         (asked, plan.seal)
     };
-    let (asked, seal) = read(Generation::Late);
+    let (asked, seal) = read(Generation::Documented);
     assert_eq!(asked, 1);
-    assert_eq!(read(Generation::Late), (0, seal.clone()));
+    assert_eq!(read(Generation::Documented), (0, seal.clone()));
     // The hub's schema went back to an earlier generation.
-    assert_eq!(read(Generation::Early), (1, seal.clone()));
-    assert_eq!(read(Generation::Early), (0, seal.clone()));
-    // The later hub also accepts the queries of the earlier generation.
-    assert_eq!(read(Generation::Late), (0, seal));
+    assert_eq!(read(Generation::August2023), (1, seal.clone()));
+    assert_eq!(read(Generation::August2023), (0, seal.clone()));
+    // The later hub also accepts the earlier query for an organisation.
+    assert_eq!(read(Generation::Documented), (0, seal));
+}
+
+#[test]
+fn a_hub_without_a_field_that_is_needed_is_too_old_and_the_error_names_the_field() {
+    let statuses = "users: [{ email: own@acme.example, status: active }]";
+    for (type_name, fields, field, body) in [
+        ("Organization", "fields", "ProjectAcls", ""),
+        ("Project", "fields", "applicationAuthorizations", ""),
+        ("User", "fields", "singleAdminOrgs", ""),
+        ("UserUpdateInput", "inputFields", "id", statuses),
+        ("UserUpdateInput", "inputFields", "status", statuses),
+    ] {
+        let rig = Rig::new(world(), body);
+        rig.wire.forge(move |data| {
+            for shown in data.pointer_mut("/__schema/types").and_then(Value::as_array_mut).into_iter().flatten() {
+                if shown["name"] == type_name {
+                    shown[fields].as_array_mut().unwrap().retain(|it| it["name"] != field);
+                }
+            }
+        });
+        let error = rig.read().unwrap_err();
+        assert_eq!(error.to_string(), format!("Schema: the answer lacks `{type_name}.{field}`"));
+        let hint = rolecall_providers::of(ProviderName::Rapidapi).next_step_of_read(&error).unwrap();
+        assert!(hint.contains("August 2023") && hint.contains("update the hub"), "{hint}");
+    }
+    // A file without a status can be planned with a hub that can't change one.
+    let rig = Rig::new(world(), "");
+    rig.wire.forge(|data| {
+        if let Some(types) = data.pointer_mut("/__schema/types").and_then(Value::as_array_mut) {
+            types.retain(|it| it["name"] != "UserUpdateInput");
+        }
+    });
+    assert_eq!(addresses(&rig.plan()), NOBODY);
 }
 
 // ---- counts and lists that can't be right

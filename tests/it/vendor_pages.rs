@@ -402,7 +402,7 @@ fn rapidapi_organizations_page() -> Vec<Sample> {
     ]
 }
 
-const LISTED: &[&[&str]] = &[&["generation=early"], &["generation=middle"]];
+const LISTED: &[&[&str]] = &[&["generation=2023-08"]];
 
 fn rapidapi_users_page() -> Vec<Sample> {
     let page = |name, document: &str| sample(Page::RapidapiUsers, name, document);
@@ -704,7 +704,7 @@ fn no_sample_of_the_vendors_pages_is_left_out() {
 #[tokio::test]
 async fn either_form_of_users_is_refused_by_hubs_that_have_the_other() {
     for sample in rapidapi_users_page().into_iter().filter(|it| it.document.contains("users(where")) {
-        let others: &[&[&str]] = if sample.sandboxes == LISTED { &[&["generation=late"]] } else { LISTED };
+        let others: &[&[&str]] = if sample.sandboxes == LISTED { &[&["generation=documented"]] } else { LISTED };
         for switches in others {
             assert_eq!(ask(&sample, switches).await.0, 400, "{} {switches:?}", sample.name);
         }

@@ -36,7 +36,7 @@ enum Presence {
 }
 
 fn switches() -> impl Strategy<Value = Switches> {
-    let generation = select(vec![Generation::Early, Generation::Middle, Generation::Late, Generation::Late]);
+    let generation = select(vec![Generation::August2023, Generation::Documented]);
     let answers = (select(vec![Some(true), Some(true), None, Some(false)]), any::<bool>(), any::<bool>());
     let unknown = (any::<bool>(), any::<bool>(), any::<bool>(), any::<bool>());
     let pages = (select(vec![2_usize, 3, 1000]), select(vec!["PENDING", "INVITED", "pending"]));

@@ -226,7 +226,7 @@ pub fn set_file_of(rig: &mut Rig, organization: impl std::fmt::Display, body: &s
     rig.desired = rig::desired(&format!("{}{body}", head_of(organization)));
 }
 
-pub const GENERATIONS: [Generation; 3] = [Generation::Early, Generation::Middle, Generation::Late];
+pub const GENERATIONS: [Generation; 2] = [Generation::August2023, Generation::Documented];
 
 /// Returns a world with one user for each kind of change, and the file that asks for the changes.
 pub fn one_of_each_change() -> (World, &'static str) {

@@ -65,8 +65,6 @@ pub enum Feature {
     DeleteAccessToken,
     /// The API shows the type of a project.
     ProjectType,
-    /// The status of an account can be changed.
-    ChangesStatus,
 }
 
 /// The projects that the credential can read.

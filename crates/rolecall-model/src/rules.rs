@@ -73,11 +73,6 @@ pub trait Rules: Sync {
         None
     }
 
-    /// Returns whether the API can change the status of an account.
-    fn can_switch_accounts(&self, _: &Live) -> bool {
-        true
-    }
-
     /// Returns the operations that a file needs and that none of its credentials can send.
     fn uncallable(&self, _credentials: &BTreeSet<&str>, _: &Desired) -> Vec<&'static str> {
         Vec::new()

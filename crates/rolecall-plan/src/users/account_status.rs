@@ -16,9 +16,12 @@ pub(super) fn why_unusable(input: &PlanInput<'_>, desired: &DesiredUser, user: &
         AccountStatus::Unapproved if desired.enabled == Some(true) => {
             Some(HoldReason::Unapproved { step: step(ManualStep::ApproveUser) })
         }
-        AccountStatus::Unclear if desired.enabled == Some(true) => {
-            Some(manual_step(input, user, Seen::Known(true), false))
-        }
+        AccountStatus::Unclear if desired.enabled == Some(true) => Some(HoldReason::ManualStep {
+            field: "the status of the account".to_owned(),
+            live: Some("unreadable".to_owned()),
+            desired: "active".to_owned(),
+            step: step(ManualStep::ApproveUser),
+        }),
         AccountStatus::Ordinary
         | AccountStatus::Owner
         | AccountStatus::Shielded
@@ -47,28 +50,8 @@ pub(super) fn why_kept(
     enabled: Seen<bool>,
     deleted: bool,
 ) -> Option<HoldReason> {
-    if !input.rules.can_switch_accounts(input.live) {
-        return Some(manual_step(input, user, enabled, deleted));
-    }
     let disables = enabled == Seen::Known(false) && user.enabled != Seen::Known(false);
     (disables || deleted).then(|| only_admin_elsewhere(input, user)).flatten()
-}
-
-fn manual_step(input: &PlanInput<'_>, user: &LiveUser, enabled: Seen<bool>, deleted: bool) -> HoldReason {
-    HoldReason::ManualStep {
-        field: "the status of the account".to_owned(),
-        live: Some(status(user.enabled).to_owned()),
-        desired: if deleted { "deleted" } else { status(enabled) }.to_owned(),
-        step: input.rules.manual_step(ManualStep::ApproveUser).to_owned(),
-    }
-}
-
-fn status(enabled: Seen<bool>) -> &'static str {
-    match enabled {
-        Seen::Known(true) => "active",
-        Seen::Known(false) => "deactivated",
-        Seen::Unreadable => "unreadable",
-    }
 }
 
 /// Returns a hold if other organisations would be left without an admin. `min_admins` protects this one. If the

@@ -29,7 +29,6 @@ pub const OPERATIONS: &[(&str, Context)] = &[
     ("paginatedTeamUsersByOrganizationIdV2", TEAM),
     ("entitiesRoles", EITHER),
     ("users", EITHER),
-    ("applicationAuthorizations", TEAM),
     ("createOrganization", CHANGES),
     ("updateOrganization", CHANGES),
     ("deleteOrganization", CHANGES),
@@ -62,12 +61,16 @@ pub(super) fn is_available(context: Context, credentials: &BTreeSet<&str>) -> bo
     }
 }
 
+/// Returns whether the file sets the status of accounts.
+pub(super) fn changes_accounts(desired: &Desired) -> bool {
+    desired.users.iter().any(|user| user.enabled.is_some() || user.deleted)
+}
+
 /// Returns the operations that a file needs and that none of these credentials can send.
 pub(super) fn uncallable(credentials: &BTreeSet<&str>, desired: &Desired) -> Vec<&'static str> {
-    let changes_accounts = desired.users.iter().any(|user| user.enabled.is_some() || user.deleted);
     let entity = desired.organization_entity.as_ref();
     let is_needed = |operation: &str| match operation {
-        "updateUser" => changes_accounts,
+        "updateUser" => changes_accounts(desired),
         "createOrganization" => entity.is_some_and(|entity| entity.create),
         "deleteOrganization" => entity.is_some_and(|entity| entity.absent),
         _ => true,

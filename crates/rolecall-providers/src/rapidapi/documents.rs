@@ -31,22 +31,14 @@ pub(super) const ORGANIZATION: Query =
     Query::new("Organization", document!("organization.graphql")).within(EITHER);
 
 /// The same query for a hub whose users don't have their role in the organisation.
-pub(super) const ORGANIZATION_MIDDLE: Query =
-    Query::new("Organization", document!("organization_middle.graphql")).within(EITHER);
-
-/// The same query for a hub with the fields of January 2023.
-pub(super) const ORGANIZATION_EARLY: Query =
-    Query::new("Organization", document!("organization_early.graphql")).within(EITHER);
+pub(super) const ORGANIZATION_WITHOUT_ROLES: Query =
+    Query::new("Organization", document!("organization_without_roles.graphql")).within(EITHER);
 
 /// Asks for the members and the invited. No other query lists invitations.
 pub(super) const TEAM_USERS: Query = Query::new("TeamUsers", document!("team_users.graphql")).within(TEAM);
 
 pub(super) const ENTITIES_ROLES: Query =
     Query::new("EntitiesRoles", document!("entities_roles.graphql")).within(EITHER);
-
-/// Asks for the names of an app's keys.
-pub(super) const APPLICATION_AUTHORIZATIONS: Query =
-    Query::new("ApplicationAuthorizations", document!("application_authorizations.graphql")).within(TEAM);
 
 /// Asks for several root fields at once, for a hub that is known to accept that.
 pub(super) const START: Query = Query::new("Start", document!("start.graphql")).within(EITHER);
@@ -58,9 +50,6 @@ pub(super) const USERS: Query = Query::new("Users", document!("users.graphql")).
 /// The same query for a hub that answers with a list.
 pub(super) const USERS_LISTED: Query = Query::new("Users", document!("users_listed.graphql")).within(EITHER);
 
-/// The same query for a hub with the fields of January 2023.
-pub(super) const USERS_EARLY: Query = Query::new("Users", document!("users_early.graphql")).within(EITHER);
-
 /// The queries that are valid in every generation of the schema.
 pub const QUERIES: &[Query] = &[
     SCHEMA,
@@ -68,18 +57,15 @@ pub const QUERIES: &[Query] = &[
     ACTIVE_ENTITY,
     ROLES,
     ORGANIZATIONS,
-    ORGANIZATION_EARLY,
+    ORGANIZATION_WITHOUT_ROLES,
     TEAM_USERS,
     ENTITIES_ROLES,
-    APPLICATION_AUTHORIZATIONS,
     START,
     START_OF_TEAM,
 ];
 
-/// The further queries for each generation: the introspection of January 2023, the client of August 2023, and the
-/// documentation.
-pub const QUERIES_BY_GENERATION: [&[Query]; 3] =
-    [&[USERS_EARLY], &[ORGANIZATION_MIDDLE, USERS_LISTED], &[ORGANIZATION, USERS]];
+/// The further queries for each generation: the client of August 2023, and the documentation.
+pub const QUERIES_BY_GENERATION: [&[Query]; 2] = [&[USERS_LISTED], &[ORGANIZATION, USERS]];
 
 /// All mutations, by the names of their fields.
 pub const MUTATIONS: &[(&str, Mutation)] = &[

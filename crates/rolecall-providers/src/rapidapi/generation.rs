@@ -1,82 +1,69 @@
 //! Detects the generation of a hub's schema.
 //!
-//! The vendor publishes neither a schema nor versions. Three sources are known, and they differ: an introspection
-//! of January 2023, a client generated in August 2023, and the documentation as it is now. For example, `users`
-//! returns a list in the first two and a connection with `nodes` in the last, and only the last has
-//! `users(roleInOrgCtx: true)`, which tells each user's role in the organisation. A query for a field that a hub
+//! The vendor publishes neither a schema nor versions. The documentation and a client that was generated in August
+//! 2023 differ: `users` returns a connection with `nodes`, or a list, and only the documentation has
+//! `users(roleInOrgCtx: true)`, which shows each user's role in the organisation. A query for a field that a hub
 //! doesn't have fails as a whole.
 //!
-//! So rolecall asks the hub for its schema, caches the answer for a day, and selects each document by it: an early
-//! hub gets `organization_early.graphql`, and its users' roles are then read from the role rows instead. If a hub
-//! refuses introspection, the documentation is assumed. If the hub answers that a field doesn't exist, the cached
-//! schema is forgotten and the read starts again.
+//! So rolecall asks the hub for its schema, caches the answer for a day, and selects each document by it. For
+//! example, a hub without `roleInOrgCtx` gets `organization_without_roles.graphql`, and the roles of its users are
+//! then read from the role rows. If a hub refuses introspection, the documentation is assumed. If the hub answers
+//! that a field doesn't exist, the cached schema is forgotten and the read starts again. A hub without a field that
+//! rolecall needs is too old, and the error names the field.
 
 use super::documents::SCHEMA;
+use super::read::missing;
 use super::wire::{IntrospectedField, IntrospectedType, Introspection};
-use super::{ReadError, documents};
+use super::{ReadError, context, documents};
 use rolecall_graphql::{CallError, Query, Reader};
+use rolecall_model::Desired;
 
-/// The differences between the generations, as this hub has them.
+/// The fields that every read asks for, and that hubs didn't have before August 2023.
+const NEEDED: &[(&str, &str)] = &[
+    ("Organization", "ProjectAcls"),
+    ("Organization", "numOfTeams"),
+    ("Organization", "numOfUsers"),
+    ("Project", "applicationAuthorizations"),
+    ("User", "protected"),
+    ("User", "singleAdminOrgs"),
+];
+
+/// The further fields that are needed if the file describes accounts.
+const NEEDED_FOR_ACCOUNTS: &[(&str, &str)] = &[("UserUpdateInput", "id"), ("UserUpdateInput", "status")];
+
+/// The differences between the generations, as a hub has them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a question of its own")]
 pub(super) struct Generation {
-    pub organization: OrganizationFields,
     /// `users` returns a connection. Otherwise it returns a list.
     pub users_are_connection: bool,
-    /// A user has `protected` and `singleAdminOrgs`: the organisations that have no other admin.
-    pub has_later_user_fields: bool,
-    /// `updateUser` can change the status of another user.
-    pub can_change_status: bool,
-    /// The values come from the hub's introspection. Otherwise they are those of the documentation.
-    pub is_introspected: bool,
-}
-
-/// The fields of an organisation that one request can read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum OrganizationFields {
-    /// The teams and the users.
-    Early,
-    /// Also the counts, the teams of each user, and the apps with the names of their keys.
-    Middle,
-    /// Also the role of each user in the organisation.
-    Documented,
+    /// The users of an organisation show their roles in it.
+    pub users_have_roles: bool,
 }
 
 /// The generation of the documentation.
-const DOCUMENTED: Generation = Generation {
-    organization: OrganizationFields::Documented,
-    users_are_connection: true,
-    has_later_user_fields: true,
-    can_change_status: true,
-    is_introspected: false,
-};
+pub(super) const DOCUMENTED: Generation = Generation { users_are_connection: true, users_have_roles: true };
 
 impl Generation {
     /// Returns the query that reads an organisation.
     pub fn organization(self) -> &'static Query {
-        match self.organization {
-            OrganizationFields::Early => &documents::ORGANIZATION_EARLY,
-            OrganizationFields::Middle => &documents::ORGANIZATION_MIDDLE,
-            OrganizationFields::Documented => &documents::ORGANIZATION,
-        }
+        if self.users_have_roles { &documents::ORGANIZATION } else { &documents::ORGANIZATION_WITHOUT_ROLES }
     }
 
     /// Returns the query that reads accounts by their address.
     pub fn users(self) -> &'static Query {
-        match (self.users_are_connection, self.has_later_user_fields) {
-            (true, _) => &documents::USERS,
-            (false, true) => &documents::USERS_LISTED,
-            (false, false) => &documents::USERS_EARLY,
-        }
+        if self.users_are_connection { &documents::USERS } else { &documents::USERS_LISTED }
     }
 }
 
-/// Reads the generation of a hub, or takes it from the cache.
-pub(super) async fn read(reader: &Reader) -> Result<Generation, ReadError> {
+/// Reads the generation of a hub, or takes it from the cache. Returns nothing if the hub refuses introspection.
+pub(super) async fn read(reader: &Reader, desired: &Desired) -> Result<Option<Generation>, ReadError> {
     match reader.query_cached::<Introspection>(&SCHEMA).await {
-        Ok(Introspection { schema: Some(schema) }) => Ok(from_types(&schema.types)),
-        Ok(Introspection { schema: None }) => Ok(DOCUMENTED),
-        Err(error) if error.refuses_introspection() => Ok(DOCUMENTED),
+        Ok(Introspection { schema: Some(schema) }) => {
+            // The hub may be updated before the cached schema expires.
+            from_types(&schema.types, desired).map(Some).inspect_err(|_| forget(reader))
+        }
+        Ok(Introspection { schema: None }) => Ok(None),
+        Err(error) if error.refuses_introspection() => Ok(None),
         Err(error) => Err(ReadError::Call { operation: SCHEMA.name, error }),
     }
 }
@@ -92,34 +79,22 @@ pub(super) fn forget(reader: &Reader) {
     reader.forget_cached(&SCHEMA);
 }
 
-fn from_types(types: &[IntrospectedType]) -> Generation {
+fn from_types(types: &[IntrospectedType], desired: &Desired) -> Result<Generation, ReadError> {
     let named = |name: &str| types.iter().find(|it| it.name.as_deref() == Some(name));
     let field = |type_name: &str, name: &str| -> Option<&IntrospectedField> {
-        named(type_name)?.fields.as_ref()?.iter().find(|field| field.name == name)
+        named(type_name)?.fields.iter().flatten().find(|field| field.name == name)
     };
-    let has_argument = |type_name: &str, name: &str, argument: &str| {
-        field(type_name, name).is_some_and(|it| it.args.iter().any(|arg| arg.name == argument))
+    let has = |type_name: &str, name: &str| {
+        let inputs = named(type_name).and_then(|it| it.input_fields.as_ref());
+        field(type_name, name).is_some() || inputs.into_iter().flatten().any(|input| input.name == name)
     };
-    let has_input_field = |type_name: &str, name: &str| {
-        let fields = named(type_name).and_then(|it| it.input_fields.as_ref());
-        fields.is_some_and(|fields| fields.iter().any(|field| field.name == name))
-    };
-    let has_later_user_fields = ["protected", "singleAdminOrgs"].iter().all(|name| field("User", name).is_some());
-    let organization_fields = ["numOfTeams", "numOfUsers", "ProjectAcls"];
-    let has_middle_fields = has_later_user_fields
-        && organization_fields.iter().all(|name| field("Organization", name).is_some())
-        && field("Project", "applicationAuthorizations").is_some();
-    Generation {
-        organization: match (has_middle_fields, has_argument("Organization", "users", "roleInOrgCtx")) {
-            (true, true) => OrganizationFields::Documented,
-            (true, false) => OrganizationFields::Middle,
-            (false, _) => OrganizationFields::Early,
-        },
-        users_are_connection: has_later_user_fields
-            && field("Query", "users").is_some_and(|users| !users.kind.is_list()),
-        has_later_user_fields,
-        can_change_status: has_input_field("UserUpdateInput", "id")
-            && has_input_field("UserUpdateInput", "status"),
-        is_introspected: true,
+    let for_accounts = if context::changes_accounts(desired) { NEEDED_FOR_ACCOUNTS } else { &[] };
+    if let Some((type_name, name)) = NEEDED.iter().chain(for_accounts).find(|(it, name)| !has(it, name)) {
+        return Err(missing(&SCHEMA, format!("{type_name}.{name}")));
     }
+    let arguments = field("Organization", "users").map(|users| &users.args);
+    Ok(Generation {
+        users_are_connection: field("Query", "users").is_some_and(|users| !users.kind.is_list()),
+        users_have_roles: arguments.into_iter().flatten().any(|argument| argument.name == "roleInOrgCtx"),
+    })
 }

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value};
 
 use super::super::{MutationResult, ReadError, Verdict};
+use super::documents::SCHEMA;
 use super::number::id_in;
 use rolecall_graphql::{Answer, CallError, PossibleEffect, Redactor, Response};
 use rolecall_model::{Action, Change, Entity, Kind};
@@ -67,7 +68,15 @@ fn organization_result(fields: &Map<String, Value>, change: &Change) -> Mutation
 
 /// Returns advice on a failed read.
 pub(super) fn next_step_of_read(error: &ReadError) -> Option<&'static str> {
-    let ReadError::Call { error, .. } = error else { return None };
+    let error = match error {
+        ReadError::Call { error, .. } => error,
+        ReadError::Missing { operation, .. } if *operation == SCHEMA.name => {
+            return Some(
+                "This hub is older than rolecall supports, which needs the API of August 2023 or later. Ask RapidAPI to update the hub.",
+            );
+        }
+        _ => return None,
+    };
     match error {
         // The gateway also answers HTTP 429 to requests without a key (observed).
         CallError::RateLimited { .. } => {

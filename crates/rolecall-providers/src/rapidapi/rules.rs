@@ -6,9 +6,9 @@ use jiff::SignedDuration;
 
 use super::{RapidApi, context, lower, shows};
 use rolecall_model::{
-    AccountField, Capabilities, Change, Desired, Effect, Entity, Feature, InviteField, KeyRemoval, Kind,
-    KnownRoles, ListedInvitations, Live, LoweredMutation, ManualStep, Mutation, Permission, ProviderName, Quirk,
-    RoleName, Rules, Seen, TeamName, User, UserRemoval, Variables,
+    AccountField, Capabilities, Change, Desired, Effect, Entity, InviteField, KeyRemoval, Kind, KnownRoles,
+    ListedInvitations, Live, LoweredMutation, ManualStep, Mutation, Permission, ProviderName, Quirk, RoleName,
+    Rules, Seen, TeamName, User, UserRemoval, Variables,
 };
 
 /// The roles of invitations. They belong to an older system of roles, and the vendor's pages show these two.
@@ -124,10 +124,6 @@ impl Rules for RapidApi {
             Entity::User(_) => Some("their personal apps and APIs"),
             Entity::Role(_) | Entity::Key(_) => None,
         }
-    }
-
-    fn can_switch_accounts(&self, live: &Live) -> bool {
-        live.features.contains(&Feature::ChangesStatus)
     }
 
     fn uncallable(&self, credentials: &BTreeSet<&str>, desired: &Desired) -> Vec<&'static str> {

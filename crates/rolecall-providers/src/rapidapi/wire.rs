@@ -169,12 +169,6 @@ pub(super) struct WireAppKey {
     pub kind: String,
 }
 
-#[derive(Debug, Deserialize)]
-pub(super) struct Authorizations {
-    #[serde(rename = "applicationAuthorizations")]
-    pub keys: Option<Vec<Row<WireAppKey>>>,
-}
-
 /// The answer to a query with several root fields.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -205,22 +199,6 @@ pub(super) struct WireTeam {
     /// An instant in one of two forms. Only its presence matters.
     pub deleted_at: Option<Value>,
     pub users_count: Option<Count>,
-    /// The members of the team, if the hub's users don't have their teams.
-    pub users: Option<Vec<Option<WireAddress>>>,
-    #[serde(rename = "ProjectAcls")]
-    pub apps: Option<Vec<Row<WireTeamApp>>>,
-}
-
-/// An app of a team. The owner isn't selected, because it is the team.
-#[derive(Debug, Deserialize)]
-pub(super) struct WireTeamApp {
-    #[serde(rename = "Project")]
-    pub project: Option<WireApp>,
-}
-
-#[derive(Debug, Deserialize)]
-pub(super) struct WireAddress {
-    pub email: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]

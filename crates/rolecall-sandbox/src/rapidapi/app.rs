@@ -85,7 +85,6 @@ impl Project {
         Some(Vec::new())
     }
 
-    #[graphql(visible = "super::generation::since_middle")]
     async fn application_authorizations(
         &self,
         context: &Context<'_>,
@@ -277,11 +276,8 @@ enum AppAuthorizationType {
     Rapidapi,
     #[graphql(name = "OAUTH2")]
     Oauth2,
-    #[graphql(visible = "super::generation::since_middle")]
     Header,
-    #[graphql(visible = "super::generation::since_middle")]
     Basic,
-    #[graphql(visible = "super::generation::since_middle")]
     Bearer,
 }
 
@@ -301,8 +297,6 @@ impl AppAuthorizationType {
 enum AuthorizationGrantType {
     ClientCredentials,
     AuthorizationCode,
-    #[graphql(visible = "super::generation::since_middle")]
     Password,
-    #[graphql(visible = "super::generation::since_middle")]
     Jwt,
 }

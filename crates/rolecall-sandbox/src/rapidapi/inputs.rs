@@ -10,9 +10,7 @@ pub struct OrganizationCreateInput {
     pub thumbnail: Option<String>,
     pub description: Option<String>,
     card_token: Option<String>,
-    #[graphql(visible = "super::generation::since_middle")]
     payment_method_id: Option<String>,
-    #[graphql(visible = "super::generation::since_middle")]
     setup_intent_id: Option<String>,
     recaptcha: Option<String>,
     /// Users to invite. They aren't added at once (docs.rapidapi.com, Organizations).
@@ -115,9 +113,7 @@ pub struct EntityRoleCreateInput {
 
 #[derive(InputObject)]
 pub struct UserUpdateInput {
-    #[graphql(visible = "super::generation::since_middle")]
     pub id: Option<String>,
-    #[graphql(visible = "super::generation::since_middle")]
     pub status: Option<String>,
     pub name: Option<String>,
     pub email: Option<String>,

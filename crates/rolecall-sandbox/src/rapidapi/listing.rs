@@ -16,19 +16,13 @@ pub struct UserWhereInput {
     email: Option<String>,
     user_ids: Option<Vec<ID>>,
     team_id: Option<ID>,
-    #[graphql(visible = "super::generation::since_middle")]
     limit: Option<i32>,
-    #[graphql(visible = "super::generation::since_middle")]
     offset: Option<i32>,
-    #[graphql(visible = "super::generation::since_middle")]
     term: Option<String>,
     /// The order, written as `field,DIR`.
-    #[graphql(visible = "super::generation::since_middle")]
     order: Option<String>,
     /// The fields that are searched for the term.
-    #[graphql(visible = "super::generation::since_middle")]
     by_field: Option<String>,
-    #[graphql(visible = "super::generation::since_middle")]
     filters: Option<UsersFilterBy>,
 }
 

@@ -13,14 +13,13 @@ use super::inputs::{
 use super::organization::Organization;
 use super::scalars::Any;
 use super::team::Team;
-use super::user::User;
 
 #[derive(Default)]
-pub struct CommonMutation;
+pub struct Mutation;
 
 #[expect(clippy::unused_async, reason = "the macro wants resolvers to be async")]
 #[Object]
-impl CommonMutation {
+impl Mutation {
     async fn create_organization(
         &self,
         context: &Context<'_>,
@@ -137,41 +136,6 @@ impl CommonMutation {
         })
     }
 
-    /// Deletes an account. `updateUser` with a status is the other way to do it.
-    #[graphql(visible = "super::generation::since_middle")]
-    async fn delete_user(&self, context: &Context<'_>, id: ID, mashape_id: String) -> Result<Option<bool>> {
-        mutate_boolean(context, |world, caller| world.delete_user(caller, &id, &mashape_id))
-    }
-}
-
-fn no_input() -> ApiError {
-    ApiError::bad_input("`input` is needed")
-}
-
-/// `updateUser` before August 2023: it changes only the caller's own record.
-#[derive(Default)]
-pub struct EarlyUpdateUser;
-
-#[expect(clippy::unused_async, reason = "the macro wants resolvers to be async")]
-#[Object]
-impl EarlyUpdateUser {
-    async fn update_user(&self, context: &Context<'_>, input: UserUpdateInput) -> Result<Option<User>> {
-        mutate(context, |world, caller| world.update_user(caller, input).map(|user| User::of(&user)))
-    }
-}
-
-/// `updateUser` since August 2023.
-#[derive(Default)]
-pub struct UpdateUser;
-
-#[derive(SimpleObject)]
-struct UpdateUserResult {
-    status: Option<String>,
-}
-
-#[expect(clippy::unused_async, reason = "the macro wants resolvers to be async")]
-#[Object]
-impl UpdateUser {
     async fn update_user(
         &self,
         context: &Context<'_>,
@@ -181,4 +145,18 @@ impl UpdateUser {
             world.update_user(caller, input).map(|user| UpdateUserResult { status: Some(user.status) })
         })
     }
+
+    /// Deletes an account. `updateUser` with a status is the other way to do it.
+    async fn delete_user(&self, context: &Context<'_>, id: ID, mashape_id: String) -> Result<Option<bool>> {
+        mutate_boolean(context, |world, caller| world.delete_user(caller, &id, &mashape_id))
+    }
+}
+
+#[derive(SimpleObject)]
+struct UpdateUserResult {
+    status: Option<String>,
+}
+
+fn no_input() -> ApiError {
+    ApiError::bad_input("`input` is needed")
 }

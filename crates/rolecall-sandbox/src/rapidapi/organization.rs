@@ -94,7 +94,7 @@ impl Organization {
     async fn teams(
         &self,
         context: &Context<'_>,
-        #[graphql(name = "where", visible = "super::generation::since_middle")] filter: Option<WhereOrgTeam>,
+        #[graphql(name = "where")] filter: Option<WhereOrgTeam>,
     ) -> Result<Option<Vec<Option<Team>>>> {
         // The argument selects the organisation for which each team's role is shown. It doesn't select teams.
         let _ = filter;
@@ -109,7 +109,7 @@ impl Organization {
     async fn users(
         &self,
         context: &Context<'_>,
-        #[graphql(visible = "super::generation::only_late")] role_in_org_ctx: Option<bool>,
+        #[graphql(visible = "super::generation::only_documented")] role_in_org_ctx: Option<bool>,
     ) -> Result<Option<Vec<Option<User>>>> {
         resolve(context, |world, caller| {
             caller.require_read(world, self.0)?;
@@ -154,13 +154,13 @@ impl Organization {
         self.read(context, |world, it| Some(count(world.apis_of(it).count(), 0)))
     }
 
-    #[graphql(visible = "super::generation::only_late")]
+    #[graphql(visible = "super::generation::only_documented")]
     async fn apis(&self, context: &Context<'_>) -> Result<Option<Vec<Option<Api>>>> {
         self.read_as_admin(context, |world, it| world.apis_of(it).map(|api| Some(Api::of(world, api))).collect())
     }
 
     /// Lists subscriptions to APIs of others.
-    #[graphql(visible = "super::generation::only_late")]
+    #[graphql(visible = "super::generation::only_documented")]
     async fn external_subscriptions(
         &self,
         context: &Context<'_>,
@@ -169,7 +169,7 @@ impl Organization {
     }
 
     /// Lists subscriptions to the organisation's own APIs.
-    #[graphql(visible = "super::generation::only_late")]
+    #[graphql(visible = "super::generation::only_documented")]
     async fn internal_subscriptions(
         &self,
         context: &Context<'_>,
@@ -181,23 +181,19 @@ impl Organization {
         Some(Any(json!({ "id": self.0, "type": "Organization" })))
     }
 
-    #[graphql(visible = "super::generation::since_middle")]
     async fn role(&self, context: &Context<'_>) -> Result<Option<EntityRole>> {
         self.read(context, |world, _| world.assignment(ORGANIZATION, self.0, None, None).cloned().map(EntityRole))
     }
 
-    #[graphql(visible = "super::generation::since_middle")]
     async fn created_at(&self, context: &Context<'_>) -> Result<Option<DateTime>> {
         with_world(context, |world, _| Some(DateTime::fixed(world)))
     }
 
-    #[graphql(visible = "super::generation::since_middle")]
     async fn updated_at(&self, context: &Context<'_>) -> Result<Option<DateTime>> {
         with_world(context, |world, _| Some(DateTime::fixed(world)))
     }
 
     /// Counts the teams without deleted ones.
-    #[graphql(visible = "super::generation::since_middle")]
     async fn num_of_teams(&self, context: &Context<'_>) -> Result<Option<i32>> {
         self.read(context, |world, it| {
             let teams = it.teams.iter().filter(|team| !team.deleted).count();
@@ -205,13 +201,12 @@ impl Organization {
         })
     }
 
-    #[graphql(visible = "super::generation::since_middle")]
     async fn num_of_users(&self, context: &Context<'_>) -> Result<Option<i32>> {
         self.read(context, |world, it| Some(count(it.members.len(), world.switches.users_count_off_by)))
     }
 
     /// Lists the apps of all teams, for the organisation's admins.
-    #[graphql(name = "ProjectAcls", visible = "super::generation::since_middle")]
+    #[graphql(name = "ProjectAcls")]
     async fn project_acls(&self, context: &Context<'_>) -> Result<Option<Vec<Option<AdminProjectAcl>>>> {
         resolve(context, |world, caller| {
             caller.require_admin_read(world, self.0)?;

@@ -124,7 +124,7 @@ impl CommonQuery {
         &self,
         context: &Context<'_>,
         id: ID,
-        #[graphql(name = "where", visible = "super::generation::since_middle")] filter: Option<WhereOrgTeam>,
+        #[graphql(name = "where")] filter: Option<WhereOrgTeam>,
     ) -> Result<Option<Organization>> {
         // The argument selects where the organisation's role is shown.
         let _ = filter;

@@ -8,8 +8,8 @@ use crate::switch::{NUMBER, ON_OFF, Switch, TEXT};
 pub const SWITCHES: &[Switch] = &[
     Switch {
         name: "generation",
-        values: &["late", "middle", "early"],
-        about: "The schema of later documentation, of August 2023, or of January 2023.",
+        values: &["documented", "2023-08"],
+        about: "The schema of the documentation, or of August 2023.",
     },
     Switch { name: "rate-limit", values: NUMBER, about: "The requests of a user in a minute. 0 means no limit." },
     Switch { name: "minute-millis", values: NUMBER, about: "The length of that minute in milliseconds." },
@@ -164,15 +164,14 @@ pub struct Switches {
     pub team_users_count_off_by: i64,
 }
 
-/// The state of the schema: as introspected in January 2023, as in clients generated in August 2023, and as used
-/// by later pages of the documentation.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+/// The state of the schema: as in a client generated in August 2023, or as in later pages of the documentation.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Generation {
-    Early,
-    Middle,
+    #[serde(rename = "2023-08")]
+    August2023,
     #[default]
-    Late,
+    Documented,
 }
 
 /// The number of root fields in a request. A page of the documentation sends four; older release notes allow one.

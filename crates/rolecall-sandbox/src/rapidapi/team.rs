@@ -110,7 +110,6 @@ impl Team {
     }
 
     /// The team's own role. Its members have roles of their own.
-    #[graphql(visible = "super::generation::since_middle")]
     async fn role(
         &self,
         context: &Context<'_>,

@@ -151,13 +151,11 @@ impl User {
         Some(Any(json!({ "id": self.user.id, "type": "User" })))
     }
 
-    #[graphql(visible = "super::generation::since_middle")]
     async fn protected(&self) -> Option<bool> {
         Some(self.user.protected)
     }
 
     /// The assigned role. It is null if none was assigned, even though the level has a default.
-    #[graphql(visible = "super::generation::since_middle")]
     async fn role(&self, context: &Context<'_>) -> Result<Option<EntityRole>> {
         let found = resolve(context, |world, caller| {
             let (id, org) = (self.user.id, self.role_in);
@@ -174,17 +172,14 @@ impl User {
         Ok(found.flatten())
     }
 
-    #[graphql(visible = "super::generation::since_middle")]
     async fn active_organization_role(&self) -> Option<&str> {
         None
     }
 
-    #[graphql(visible = "super::generation::since_middle")]
     async fn verified(&self) -> Option<bool> {
         Some(true)
     }
 
-    #[graphql(visible = "super::generation::since_middle")]
     async fn single_admin_orgs(&self, context: &Context<'_>) -> Result<Option<Vec<Option<ID>>>> {
         with_world(context, |world, _| {
             Some(world.single_admin_orgs(self.user.id).into_iter().map(|id| Some(id.into())).collect())

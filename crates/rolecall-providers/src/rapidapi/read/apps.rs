@@ -1,19 +1,16 @@
 //! Reads apps and the names of their keys, which rolecall only shows. It never asks for the values of keys.
 
-use serde_json::json;
-
-use super::super::documents::APPLICATION_AUTHORIZATIONS;
-use super::super::wire::{self, WireApp, WireAppKey, WireOrganization};
-use super::{failed, missing, start};
+use super::super::wire::{WireApp, WireAppKey, WireOrganization};
+use super::start;
 use crate::ReadError;
-use crate::rows::{Row, Text};
+use crate::rows::Row;
 use rolecall_graphql::Reader;
 use rolecall_model::{App, AppKey, Desired, Inventory, Live};
 
 /// The status of a deleted key. Deleted keys stay in the list.
 const DELETED: &str = "DELETED";
 
-/// Returns the apps of an organisation, which the organisation or its teams list.
+/// Returns the apps of an organisation.
 pub(super) fn apps(found: &WireOrganization) -> Vec<App> {
     let mut apps = Vec::new();
     for owned in found.apps.iter().flatten().filter_map(Row::as_read) {
@@ -21,12 +18,6 @@ pub(super) fn apps(found: &WireOrganization) -> Vec<App> {
         let name = owner.and_then(|owner| owner.name.clone()).unwrap_or_default();
         let kind = owner.and_then(|owner| owner.kind.clone()).unwrap_or_default().to_lowercase();
         apps.extend(owned.project.as_ref().map(|project| app(format!("{kind}/{name}"), project)));
-    }
-    for team in found.teams.iter().flatten().filter_map(Row::as_read) {
-        for owned in team.apps.iter().flatten().filter_map(Row::as_read) {
-            let Text(name) = &team.name;
-            apps.extend(owned.project.as_ref().map(|project| app(format!("team/{name}"), project)));
-        }
     }
     apps.sort();
     apps
@@ -46,21 +37,13 @@ fn names(keys: &[Row<WireAppKey>]) -> Vec<AppKey> {
     names
 }
 
-/// Reads the things that a drift report lists and that rolecall doesn't manage: the keys of apps and other
-/// organisations. That takes a request for each app whose keys aren't known yet, and one for the organisations.
+/// Reads the things that a drift report lists and that rolecall doesn't manage: apps, which a read has found
+/// already, and other organisations. That takes one request.
 pub(in super::super) async fn survey(
     reader: &Reader,
     desired: &Desired,
     live: &Live,
 ) -> Result<Inventory, ReadError> {
-    let mut apps = live.apps.clone();
-    for app in apps.iter_mut().filter(|app| app.keys.is_none()) {
-        let query = &APPLICATION_AUTHORIZATIONS;
-        let variables = json!({ "where": { "projectId": app.id } });
-        let answer: wire::Authorizations = reader.query(query, variables).await.map_err(failed(query))?;
-        let keys = answer.keys.ok_or_else(|| missing(query, "applicationAuthorizations"))?;
-        app.keys = Some(names(&keys));
-    }
     let listed = start::organizations(reader, desired, false).await?.into_iter();
     let mut organizations: Vec<String> = listed
         .map(|organization| organization.slugified_name.unwrap_or_else(|| organization.id.0.clone()))
@@ -69,5 +52,5 @@ pub(in super::super) async fn survey(
     // The file may name the organisation by its id, so its slug is taken from the platform.
     let own = live.organization_entity.as_ref().and_then(|entity| entity.slug.clone());
     organizations.retain(|slug| Some(slug) != own.as_ref());
-    Ok(Inventory { apps, organizations, ..Inventory::default() })
+    Ok(Inventory { apps: live.apps.clone(), organizations, ..Inventory::default() })
 }

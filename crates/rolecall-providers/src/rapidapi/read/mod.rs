@@ -14,27 +14,27 @@ use serde_json::json;
 use super::ReadError;
 use super::context::{IDENTITY_KEY, PERSONAL_KEY};
 use super::documents::{ACTIVE_ENTITY, ACTIVE_USER, IDENTITY, ORGANIZATION};
-use super::generation::{self, Generation, OrganizationFields};
+use super::generation::{self, DOCUMENTED, Generation};
 use super::settings;
 use super::wire::{self, WireCaller, WireOrganization, WireOrganizationName, WireUser};
 use crate::rows::Row;
 use people::{Members, People};
 use rolecall_graphql::{CallError, Query, Reader};
 use rolecall_model::{
-    Action, AssignableRole, AssignableRoles, Caller, Completeness, Desired, Email, Feature, Gap, Kind, Listing,
-    Live, LiveUser, Organization, RemoteId, RoleName, Scope,
+    Action, AssignableRole, AssignableRoles, Caller, Completeness, Desired, Email, Gap, Kind, Listing, Live,
+    LiveUser, Organization, RemoteId, RoleName, Scope,
 };
 use roles::Assignments;
 use teams::Teams;
 
 pub(super) async fn read(reader: &Reader, desired: &Desired) -> Result<Live, ReadError> {
     let requests_before = reader.requests();
-    let generation = generation::read(reader).await?;
+    let generation = generation::read(reader, desired).await?;
     let read = match read_as(reader, desired, generation).await {
         // The hub's schema may have changed since it was cached.
         Err(error) if generation::is_schema_mismatch(&error) => {
             generation::forget(reader);
-            let current = generation::read(reader).await?;
+            let current = generation::read(reader, desired).await?;
             if current == generation {
                 return Err(error);
             }
@@ -45,8 +45,9 @@ pub(super) async fn read(reader: &Reader, desired: &Desired) -> Result<Live, Rea
     read.map(|live| Live { requests: reader.requests() - requests_before, ..live })
 }
 
-/// Reads the organisation with the documents of a generation.
-async fn read_as(reader: &Reader, desired: &Desired, generation: Generation) -> Result<Live, ReadError> {
+/// Reads the organisation with the documents of a generation, which is that of the documentation if it isn't known.
+async fn read_as(reader: &Reader, desired: &Desired, known: Option<Generation>) -> Result<Live, ReadError> {
+    let generation = known.unwrap_or(DOCUMENTED);
     let caller = read_caller(reader, desired).await?;
     let mut unreadable = Vec::new();
     let roles = roles::read_roles(reader, desired, &mut unreadable).await?;
@@ -64,7 +65,7 @@ async fn read_as(reader: &Reader, desired: &Desired, generation: Generation) -> 
             assignable: Some(roles),
             caller: Some(caller),
             unreadable,
-            gaps: gaps(generation).into_iter().chain([unseen]).collect(),
+            gaps: gaps(known).into_iter().chain([unseen]).collect(),
             ..Live::of(desired.organization.value.clone(), nobody)
         });
     };
@@ -90,11 +91,9 @@ async fn read_as(reader: &Reader, desired: &Desired, generation: Generation) -> 
     }
     let teams_completeness = completeness_of_teams(&teams, unread_teams, num_of_teams, doubt_about_teams);
     let non_members = read_non_members(reader, desired, &users.items, generation).await?;
-    let features = generation.can_change_status.then_some(Feature::ChangesStatus).into_iter().collect();
     let organization = desired.organization.value.clone();
     Ok(Live {
         organization_id: Some(id),
-        features,
         organization_entity: Some(entity),
         teams: Some(Listing { items: teams.by_id.into_values().collect(), completeness: teams_completeness }),
         assignable: Some(roles),
@@ -104,7 +103,7 @@ async fn read_as(reader: &Reader, desired: &Desired, generation: Generation) -> 
         apps,
         unreadable,
         invitations: Some(invitations),
-        gaps: gaps(generation),
+        gaps: gaps(known),
         ..Live::of(organization, users)
     })
 }
@@ -125,7 +124,7 @@ fn failed(query: &Query) -> impl Fn(CallError) -> ReadError {
     move |error| ReadError::Call { operation, error }
 }
 
-fn missing(query: &Query, field: impl Into<String>) -> ReadError {
+pub(super) fn missing(query: &Query, field: impl Into<String>) -> ReadError {
     ReadError::Missing { operation: query.name, field: field.into() }
 }
 
@@ -250,7 +249,7 @@ async fn read_assignments(
         found = roles::read_assignments(reader, id, &people, Some(&all), roles).await?;
         found.read_teams = true;
     }
-    if generation.organization != OrganizationFields::Documented {
+    if !generation.users_have_roles {
         let organization_roles = roles::read_assignments(reader, id, &people, None, roles).await?;
         found.doubt = found.doubt.or(organization_roles.doubt);
         found.organization = organization_roles.organization;
@@ -262,7 +261,7 @@ async fn read_assignments(
 type HeldRoles = BTreeMap<RemoteId, (RemoteId, Option<String>)>;
 
 fn held_roles(members: &Members, assigned: &Assignments, generation: Generation) -> HeldRoles {
-    if generation.organization == OrganizationFields::Documented {
+    if generation.users_have_roles {
         return members.roles.clone();
     }
     assigned.organization.iter().map(|(user, role)| (user.clone(), (role.clone(), None))).collect()
@@ -387,7 +386,7 @@ async fn read_non_members(
 }
 
 /// Returns everything that the hub's API doesn't show.
-fn gaps(generation: Generation) -> Vec<Gap> {
+fn gaps(known: Option<Generation>) -> Vec<Gap> {
     let mut gaps = vec![
         Gap::new(
             "who was assigned the default role",
@@ -397,14 +396,11 @@ fn gaps(generation: Generation) -> Vec<Gap> {
         Gap::new("age and expiry of invitations", "The API shows neither.")
             .permanent(&[(Kind::User, Action::Invite)]),
     ];
-    if !generation.is_introspected {
+    if known.is_none() {
         gaps.push(Gap::new(
             "the schema of the hub",
             "The hub refuses introspection, so rolecall assumes the schema of the documentation.",
         ));
-    }
-    if !generation.can_change_status {
-        gaps.push(Gap::new("accounts", "This hub's API can't change the status of another user's account."));
     }
     gaps
 }

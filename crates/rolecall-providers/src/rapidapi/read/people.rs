@@ -8,7 +8,7 @@
 //!   teams, and a role of an older system. This is the only list of invitations.
 //! - The role rows of `entitiesRoles` have the roles that were assigned. They outlive memberships: see
 //!   `give_roles`.
-//! - Teams have a count of their members, and on early hubs the list of them.
+//! - Teams have a count of their members.
 //!
 //! For example, Jane and Bob are members, and Kim is invited. `organization.users` lists Jane and Bob. There are
 //! three rows: Jane and Bob with the state `active`, and Kim with the state `pending`. No member has Kim's address
@@ -252,7 +252,7 @@ pub(super) fn people(members: Members, rows: Rows, teams: &Teams, count: Option<
         doubt_about_teams(&users, &teams_of_users, &teams_of_rows, teams, &invitations, counted(&unread));
     for user in &mut users {
         let ids = teams_of_users.get(&user.id).or_else(|| teams_of_rows.get(&user.id));
-        user.teams = memberships(&user.email, ids, teams);
+        user.teams = ids.map(|ids| memberships(ids, teams));
     }
     let without_row = by_email.iter().find(|(_, id)| !members_with_row.contains(*id)).map(|(email, _)| email);
     let in_one_list = without_row.or(left_out.as_ref());
@@ -296,12 +296,10 @@ fn without_access(id: RemoteId, email: Email) -> LiveUser {
     }
 }
 
-/// Returns the teams of a user: those with these ids, or else those whose lists of members have the user's address.
-fn memberships(email: &Email, ids: Option<&BTreeSet<RemoteId>>, teams: &Teams) -> Option<Memberships> {
-    let by_team = || teams.people.as_ref().map(|people| teams_with(people, email));
-    let ids = ids.cloned().or_else(by_team)?;
-    let listed = ids.into_iter().filter(|id| teams.by_id.contains_key(id)).collect();
-    Some(teams.names(&listed).into_iter().map(|team| (team, None)).collect())
+/// Returns the teams with these ids that the organisation lists. The roles in them are read later.
+fn memberships(ids: &BTreeSet<RemoteId>, teams: &Teams) -> Memberships {
+    let listed = ids.iter().filter_map(|id| teams.by_id.get(id));
+    listed.map(|team| (team.name.clone(), None)).collect()
 }
 
 /// Returns the index of each member's own row. Of the rows with a member's address that is the active one with
@@ -327,10 +325,6 @@ fn has_id(id: Option<&Id>, member: &RemoteId) -> bool {
     id.is_some_and(|id| id.0 == member.as_str())
 }
 
-fn teams_with(people: &BTreeMap<RemoteId, BTreeSet<Email>>, email: &Email) -> BTreeSet<RemoteId> {
-    people.iter().filter(|(_, emails)| emails.contains(email)).map(|(team, _)| team.clone()).collect()
-}
-
 /// Returns the first contradiction about the members of teams: between two lists, or between a list and a count.
 fn doubt_about_teams(
     users: &[LiveUser],
@@ -345,8 +339,7 @@ fn doubt_about_teams(
     };
     let mut sizes: BTreeMap<&RemoteId, Count> = BTreeMap::new();
     for user in users {
-        let by_team = || teams.people.as_ref().map(|people| teams_with(people, &user.email));
-        let of_user = teams_of_users.get(&user.id).map(listed).or_else(by_team);
+        let of_user = teams_of_users.get(&user.id).map(listed);
         let of_row = teams_of_rows.get(&user.id).map(listed);
         if let (Some(of_user), Some(of_row)) = (&of_user, &of_row)
             && of_user != of_row

@@ -1,20 +1,18 @@
-//! Reads the teams of an organisation and their members.
+//! Reads the teams of an organisation.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::super::wire::{Count, WireTeam};
 use super::non_empty;
 use crate::rows::{Fields, Row, Text, separate};
-use rolecall_model::{Email, Kind, LiveTeam, Organization, RemoteId, TeamName, UnreadableRow};
+use rolecall_model::{Kind, LiveTeam, Organization, RemoteId, TeamName, UnreadableRow};
 
-/// The teams of an organisation, and what their records say about their members.
+/// The teams of an organisation, and the numbers of their members.
 #[derive(Debug, Default)]
 pub(super) struct Teams {
     pub by_id: BTreeMap<RemoteId, LiveTeam>,
     /// The number of members of each team, as the platform counts them.
     pub counts: BTreeMap<RemoteId, Count>,
-    /// The members of each team, if users don't have their teams.
-    pub people: Option<BTreeMap<RemoteId, BTreeSet<Email>>>,
     /// The teams that are still listed although they are deleted.
     pub deleted: BTreeSet<RemoteId>,
 }
@@ -55,15 +53,13 @@ pub(super) fn teams(
     unreadable: &mut Vec<UnreadableRow>,
 ) -> Teams {
     let mut found = Teams::default();
-    let mut people: BTreeMap<RemoteId, Option<BTreeSet<Email>>> = BTreeMap::new();
     // A deleted team may have lost its name.
     let remaining = wire.into_iter().filter(|row| match row {
         Row::Unread(row, _) => row["deletedAt"].is_null(),
         Row::Read(_) => true,
     });
     for team in separate(remaining, &TEAM, unreadable) {
-        let WireTeam { id, name: Text(name), description, thumbnail, deleted_at, users_count, users, apps: _ } =
-            team;
+        let WireTeam { id, name: Text(name), description, thumbnail, deleted_at, users_count } = team;
         let id = RemoteId::from(id);
         if deleted_at.is_some() {
             found.deleted.insert(id);
@@ -71,17 +67,11 @@ pub(super) fn teams(
         }
         let raw_name = TeamName::seen(name);
         found.counts.extend(users_count.map(|count| (id.clone(), count)));
-        let members = users.map(|users| {
-            let emails = users.into_iter().flatten().filter_map(|user| user.email);
-            emails.map(|email| Email::seen(&email)).collect()
-        });
-        people.insert(id.clone(), members);
         let default = is_default_team(organization, raw_name.as_str());
         let (description, thumbnail) = (non_empty(description), non_empty(thumbnail));
         let team = LiveTeam { id: id.clone(), name: raw_name.clone(), raw_name, description, thumbnail, default };
         found.by_id.insert(id, team);
     }
-    found.people = people.into_iter().map(|(team, emails)| Some((team, emails?))).collect();
     let mut names: BTreeMap<TeamName, usize> = BTreeMap::new();
     for team in found.by_id.values() {
         *names.entry(team.raw_name.clone()).or_default() += 1;
