@@ -6,9 +6,11 @@
 
 mod admins;
 mod approve;
-mod builder;
+mod collection;
+mod decision;
 mod dependencies;
 mod drift_delta;
+mod gate;
 mod guardrails;
 mod keys;
 mod ledger_updates;
@@ -40,14 +42,14 @@ pub use seal::{SealError, seal, verify};
 pub use select::{Selection, Unselectable, select};
 pub use verify::{Observation, current_entity, in_effect, mutation_in_effect};
 
-use builder::PlanBuilder;
+use collection::PlannedState;
+use gate::Gate;
 use role_names::Resolved;
 use rolecall_model::{
     Address, Code, Completeness, Desired, Email, Facts, Finding, Gap, HoldReason, Identity, Kind, Live,
     OrganizationPlan, Permission, Quirk, RemoteId, RoleName, Rules, Scope, Sealed, Site, UnreadableRow, Warning,
     list_of,
 };
-use roles::PlannedRoles;
 
 /// Everything that planning depends on. The same input always gives the same plan.
 #[derive(Clone, Copy)]
@@ -126,57 +128,56 @@ pub fn plan(input: &PlanInput<'_>) -> Result<Planned, Vec<Finding>> {
     let facts = ledger_updates::facts_after_read(input.facts, input.live, input.rules);
     let Resolved { desired, findings, of_users } = role_names::resolve_role_names(input.desired, input.live);
     let input = &PlanInput { facts: &facts, desired: &desired, ..*input };
-    let mut builder = PlanBuilder::new(input);
-    builder.findings = findings;
-    builder.unknown_roles = of_users;
+    let mut gate = Gate::new(input);
+    gate.findings = findings;
     let PlanInput { desired, live, .. } = *input;
     if *desired.organization != live.organization {
         return Err(vec![wrong_organization(input)]);
     }
-    keys::check_own(input, &mut builder);
-    users::check_own(input, &mut builder);
-    let mut planned_roles = PlannedRoles::default();
-    if organization::plan_organization(input, &mut builder) {
-        teams::plan_teams(input, &mut builder);
-        planned_roles = roles::plan_roles(input, &mut builder);
-        roles::check_holders(input, &mut planned_roles, &mut builder);
-        users::plan_users(input, &mut planned_roles, &mut builder);
-        roles::create_containment_role(input, &mut builder);
-        roles::plan_removals(input, &planned_roles, &mut builder);
-        keys::plan_keys(input, &mut builder);
-        roles::add_allowed_effects(&planned_roles, &mut builder);
+    gate.findings.extend(keys::check_own(input));
+    gate.findings.extend(users::check_own(input));
+    let mut planned = PlannedState::default();
+    if organization::plan_organization(input, &mut gate) {
+        planned.teams = teams::plan_teams(input, &mut gate);
+        planned.roles = roles::plan_roles(input, &mut gate);
+        users::plan_users(input, &planned, of_users, &mut gate);
+        roles::create_containment_role(&mut planned.roles, &mut gate);
+        roles::plan_removals(input, &planned.roles, &mut gate);
+        keys::plan_keys(input, &mut gate);
+        roles::add_allowed_effects(&planned.roles, &mut gate);
     }
-    hold_unreadable_rows(input, &mut builder);
-    builder.findings.extend(unmatched::unmatched(input));
+    let planned_roles = planned.roles;
+    hold_unreadable_rows(input, &mut gate);
+    gate.findings.extend(unmatched::unmatched(input));
     if let Some(only) = input.only {
-        builder.changes.retain(|change| only.contains(&change.address));
+        gate.changes.retain(|change| only.contains(&change.address));
     }
-    seats::hold_without_seat(input, &mut builder);
-    let entry_errors = std::mem::take(&mut builder.entry_errors);
-    let (errors, warnings): (Vec<_>, Vec<_>) = builder.findings.drain(..).partition(Finding::is_error);
+    seats::hold_without_seat(input, &mut gate);
+    let entry_errors = std::mem::take(&mut gate.entry_errors);
+    let (errors, warnings): (Vec<_>, Vec<_>) = gate.findings.drain(..).partition(Finding::is_error);
     if !errors.is_empty() {
         return Err(errors.into_iter().chain(entry_errors).chain(warnings).collect());
     }
     let mut findings: Vec<Finding> = entry_errors.into_iter().chain(warnings).collect();
     findings.sort_by(|a, b| (&a.place, a.code).cmp(&(&b.place, b.code)));
-    let admins = admins::count(input, &builder.changes);
-    let refusals = guardrails::find_refusals(input, &builder.changes, &admins, &planned_roles);
-    builder.changes.sort_by(|a, b| a.address.cmp(&b.address));
-    builder.holds.sort_by(|a, b| (a.class, &a.address).cmp(&(b.class, &b.address)));
-    builder.holds.dedup();
-    role_moves::add_first_step_effects(&mut builder.changes, &planned_roles);
-    let mutations = order::mutations(input, &builder.changes, &admins, &planned_roles)
+    let admins = admins::count(input, &gate.changes);
+    let refusals = guardrails::find_refusals(input, &gate.changes, &admins, &planned_roles);
+    gate.changes.sort_by(|a, b| a.address.cmp(&b.address));
+    gate.holds.sort_by(|a, b| (a.class, &a.address).cmp(&(b.class, &b.address)));
+    gate.holds.dedup();
+    role_moves::add_first_step_effects(&mut gate.changes, &planned_roles);
+    let mutations = order::mutations(input, &gate.changes, &admins, &planned_roles)
         .map_err(|circle| vec![dependency_cycle(input, &circle)])?;
-    let privileged = privileged::among(input, &builder.changes, &planned_roles);
+    let privileged = privileged::among(input, &gate.changes, &planned_roles);
     let sealed = Sealed {
         identity: Identity {
             provider: desired.provider,
             organization: live.organization.clone(),
             site: input.site.clone(),
         },
-        changes: builder.changes,
+        changes: gate.changes,
         mutations,
-        holds: builder.holds,
+        holds: gate.holds,
     };
     let seal = seal(&sealed);
     let (refusals, overrides) = guardrails::apply_exceptions(input, refusals, &seal, &admins);
@@ -190,7 +191,7 @@ pub fn plan(input: &PlanInput<'_>) -> Result<Planned, Vec<Finding>> {
         privileged,
         warnings: findings.iter().filter(|finding| !finding.is_error()).map(Warning::from).collect(),
         not_selected: 0,
-        places: builder.places,
+        places: gate.places,
         usable_admins_after: admins.after,
         requests: live.requests,
         inventory: None,
@@ -211,7 +212,7 @@ fn dependency_cycle(input: &PlanInput<'_>, circle: &BTreeSet<Address>) -> Findin
 }
 
 /// Holds every row that can't be read. What the file says about such an entity isn't planned.
-fn hold_unreadable_rows(input: &PlanInput<'_>, builder: &mut PlanBuilder<'_>) {
+fn hold_unreadable_rows(input: &PlanInput<'_>, gate: &mut Gate<'_>) {
     let Desired { manage, users, keys, roles, teams, .. } = input.desired;
     for UnreadableRow { address, why } in &input.live.unreadable {
         let is_listed = |listed: Address| listed.covers(address);
@@ -228,7 +229,7 @@ fn hold_unreadable_rows(input: &PlanInput<'_>, builder: &mut PlanBuilder<'_>) {
             }
             Kind::Organization => true,
         };
-        builder.hold(address.clone(), HoldReason::UnreadableRow { why: why.clone(), covered });
+        gate.hold(address.clone(), HoldReason::UnreadableRow { why: why.clone(), covered });
     }
 }
 

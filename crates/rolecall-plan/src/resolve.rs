@@ -4,35 +4,31 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::PlanInput;
+use super::decision::{Decision, Lookup};
 use rolecall_model::{
     Code, DesiredProject, DesiredResources, DesiredTarget, Finding, Permission, Place, Project, ProjectReach,
     Projects, Reach, Resources, Slug, TargetReach, list_of, nearest, quote,
 };
 
-/// Resolves a resource assignment to ids. Returns `None` and adds a finding if a slug is unknown, because the
-/// platform would silently drop it.
-pub(super) fn resources(
-    input: &PlanInput<'_>,
-    desired: &DesiredResources,
-    findings: &mut Vec<Finding>,
-) -> Option<Resources> {
-    let Reach::Only(desired_projects) = desired else { return Some(Reach::All) };
+/// Resolves a resource assignment to ids. An unknown slug is an error, because the platform would silently drop it.
+pub(super) fn resources(input: &PlanInput<'_>, desired: &DesiredResources) -> Lookup<Resources> {
+    let Reach::Only(desired_projects) = desired else { return Lookup::found(Reach::All) };
     let none = Projects::default();
     let projects = input.live.projects.as_ref().unwrap_or(&none);
-    let mut resolved = Resources::none();
+    let (mut resolved, mut decisions) = (Resources::none(), Vec::new());
     let mut complete = true;
     for (slug, desired) in desired_projects {
         let Some(project) = projects.by_slug.get(slug) else {
-            findings.push(unknown_project(slug, desired, projects));
+            decisions.push(Decision::Finding(unknown_project(slug, desired, projects)));
             complete = false;
             continue;
         };
-        match targets(slug, project, desired, findings) {
+        match targets(slug, project, desired).note(&mut decisions) {
             Some(targets) => resolved.add(slug.clone(), ProjectReach { id: project.id.clone(), targets }),
             None => complete = false,
         }
     }
-    complete.then_some(resolved)
+    Lookup { value: complete.then_some(resolved), decisions }
 }
 
 fn unknown_project(slug: &Slug, desired: &DesiredProject, projects: &Projects) -> Finding {
@@ -53,10 +49,9 @@ fn targets(
     slug: &Slug,
     project: &Project,
     desired: &DesiredProject,
-    findings: &mut Vec<Finding>,
-) -> Option<Reach<BTreeMap<Slug, TargetReach>>> {
-    let Reach::Only(desired_targets) = &desired.targets else { return Some(Reach::All) };
-    let mut resolved = Reach::Only(BTreeMap::new());
+) -> Lookup<Reach<BTreeMap<Slug, TargetReach>>> {
+    let Reach::Only(desired_targets) = &desired.targets else { return Lookup::found(Reach::All) };
+    let (mut resolved, mut decisions) = (Reach::Only(BTreeMap::new()), Vec::new());
     let mut complete = true;
     for (name, DesiredTarget { place, services, app_deployments }) in desired_targets {
         let Some(id) = project.targets.get(name) else {
@@ -66,19 +61,18 @@ fn targets(
                 None => format!("There are {}.", list_of(&known, "and")),
             };
             let message = format!("The project `{slug}` has no target {}.", quote(name.as_str()));
-            findings.push(Finding::error(Code::UnknownTarget, place.clone(), message).hint(hint));
+            decisions
+                .push(Decision::Finding(Finding::error(Code::UnknownTarget, place.clone(), message).hint(hint)));
             complete = false;
             continue;
         };
         if project.single == Some(true) && *services != Reach::All {
-            findings.push(
-                Finding::error(
-                    Code::ServicesOfSingleProject,
-                    place.clone(),
-                    format!("The project `{slug}` has a single schema, so there are no services to choose from."),
-                )
-                .hint("Write `services: all`, which is what the platform stores there."),
-            );
+            let message =
+                format!("The project `{slug}` has a single schema, so there are no services to choose from.");
+            decisions.push(Decision::Finding(
+                Finding::error(Code::ServicesOfSingleProject, place.clone(), message)
+                    .hint("Write `services: all`, which is what the platform stores there."),
+            ));
             complete = false;
             continue;
         }
@@ -86,7 +80,7 @@ fn targets(
             TargetReach { id: id.clone(), services: services.clone(), app_deployments: app_deployments.clone() };
         resolved.add(name.clone(), target);
     }
-    complete.then_some(resolved)
+    Lookup { value: complete.then_some(resolved), decisions }
 }
 
 /// The kind of entity that holds permissions. Each has a catalogue of its own.
@@ -96,30 +90,29 @@ pub(super) enum Holder {
     Key,
 }
 
-/// Checks permissions against the catalogue and returns the exact set. Returns `None` and adds a finding if one is
-/// unknown, because the platform would silently drop it.
+/// Checks permissions against the catalogue and returns the exact set. An unknown one is an error, because the platform
+/// would silently drop it.
 pub(super) fn permissions(
     input: &PlanInput<'_>,
     holder: Holder,
     desired: &BTreeMap<Permission, Place>,
-    findings: &mut Vec<Finding>,
-) -> Option<BTreeSet<Permission>> {
+) -> Lookup<BTreeSet<Permission>> {
     let implied: &[&str] = match holder {
         Holder::Role => input.rules.capabilities().implied_permissions,
         Holder::Key => &[],
     };
     let permissions: BTreeSet<Permission> =
         desired.keys().filter(|permission| !implied.contains(&permission.as_str())).cloned().collect();
-    let Some(catalogue) = &input.live.catalogue else { return Some(permissions) };
+    let Some(catalogue) = &input.live.catalogue else { return Lookup::found(permissions) };
     let known = match holder {
         Holder::Role => &catalogue.roles,
         Holder::Key => &catalogue.keys,
     };
-    let mut complete = true;
+    let (mut complete, mut decisions) = (true, Vec::new());
     for permission in &permissions {
         let Some(place) = desired.get(permission) else { continue };
         let Some(needs) = known.get(permission) else {
-            findings.push(unknown_permission(permission, place, holder, known));
+            decisions.push(Decision::Finding(unknown_permission(permission, place, holder, known)));
             complete = false;
             continue;
         };
@@ -127,17 +120,14 @@ pub(super) fn permissions(
             && !permissions.contains(needed)
             && !implied.contains(&needed.as_str())
         {
-            findings.push(
-                Finding::warning(
-                    Code::PermissionNeedsAnother,
-                    place.clone(),
-                    format!("`{permission}` has no effect without `{needed}`."),
-                )
-                .hint(format!("Add `{needed}`.")),
-            );
+            let message = format!("`{permission}` has no effect without `{needed}`.");
+            decisions.push(Decision::Finding(
+                Finding::warning(Code::PermissionNeedsAnother, place.clone(), message)
+                    .hint(format!("Add `{needed}`.")),
+            ));
         }
     }
-    complete.then_some(permissions)
+    Lookup { value: complete.then_some(permissions), decisions }
 }
 
 fn unknown_permission(

@@ -3,11 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::PlanInput;
-use super::builder::PlanBuilder;
+use super::collection::{self, EntryDecision};
+use super::decision::{Decision, Lookup};
+use super::gate::{Accepted, Gate, hold_reason, protected_among};
 use super::resolve::{self, Holder};
 use rolecall_model::{
     Action, Address, Cause, Change, Code, DesiredRole, Effect, Entity, Finding, HoldReason, Kind, LiveRole,
-    Permission, Placed, RemoteId, Role, RoleName, Scope, User,
+    Permission, RemoteId, Role, RoleName, User,
 };
 
 /// The roles before and after the plan, by name. Empty if the platform's roles are fixed.
@@ -18,6 +20,10 @@ pub(super) struct PlannedRoles {
     truncated: bool,
     /// True if organisations have roles of their own, so that names can be looked up here.
     has_role_list: bool,
+    /// The role for users whose access is removed, if it can be given. It may still have to be created.
+    containment: Option<RoleName>,
+    /// The reason why the containment role can't be used, if that is an error of the file.
+    containment_error: Option<(Address, Finding)>,
 }
 
 /// A role before the plan and after it.
@@ -136,10 +142,13 @@ impl PlannedRoles {
 }
 
 /// Plans the creation and update of roles. Deletions are planned later, once it is known which users leave a role.
-pub(super) fn plan_roles(input: &PlanInput<'_>, builder: &mut PlanBuilder<'_>) -> PlannedRoles {
+pub(super) fn plan_roles(input: &PlanInput<'_>, gate: &mut Gate<'_>) -> PlannedRoles {
     let Some(list) = &input.live.roles else { return PlannedRoles::default() };
-    let mut planned_roles =
-        PlannedRoles { roles: BTreeMap::new(), truncated: list.completeness.is_incomplete(), has_role_list: true };
+    let mut planned_roles = PlannedRoles {
+        truncated: list.completeness.is_incomplete(),
+        has_role_list: true,
+        ..PlannedRoles::default()
+    };
     for role in &list.items {
         let allows = role.permissions.clone();
         let state = RoleState { before: Some(allows.clone()), planned: PlannedRole::Kept(allows) };
@@ -154,45 +163,52 @@ pub(super) fn plan_roles(input: &PlanInput<'_>, builder: &mut PlanBuilder<'_>) -
         if input.live.is_unreadable(&address) {
             continue;
         }
-        let planned_roles = &mut planned_roles;
-        builder.entry(&address, |builder| match (input.live.role(&desired.name), desired.absent) {
-            (Some(role), _) if role.locked => builder.findings.push(locked(desired)),
-            (None, true) => {
-                if planned_roles.truncated {
-                    builder.hold(address.clone(), not_listed(desired));
-                }
-            }
-            (Some(_), true) => planned_roles.set(&desired.name, PlannedRole::Deleted),
-            (None, false) => create(input, desired, planned_roles, builder),
-            (Some(role), false) => {
-                let privileged = input.privileged_among(role.permissions.clone());
-                if desired.permissions.is_none() && !privileged.is_empty() {
-                    builder.hold_unwritten(address.clone(), &desired.place, "permissions", &privileged);
-                }
-                update(input, desired, role, planned_roles, builder);
-            }
-        });
+        let EntryDecision { decisions, made, otherwise } = decide(input, desired, planned_roles.truncated);
+        let accepted = gate.accept_entry(&address, decisions);
+        if let Some(state) = if accepted == Accepted::Changed { made } else { otherwise } {
+            planned_roles.set(&desired.name, state);
+        }
     }
-    if let Some(reason) = list.completeness.hold_if_incomplete("roles")
-        && input.desired.manage.roles == Scope::All
-    {
-        builder.hold(Address::every(Kind::Role), reason);
-    }
+    let scope = input.desired.manage.roles;
+    gate.accept(collection::unseen(scope, Kind::Role, list.completeness.hold_if_incomplete("roles")));
     let listed: BTreeSet<&RoleName> = input.desired.roles.iter().map(|desired| &desired.name).collect();
     for role in list.items.iter().filter(|role| !listed.contains(&role.name)) {
         let address = Address::role(&role.name);
-        if role.locked {
-            builder.hold(address, HoldReason::Locked);
-        } else if input.desired.containment_role.as_deref() == Some(&role.name) {
-            // The file names the containment role elsewhere, so it counts as listed.
-        } else if input.desired.manage.roles == Scope::Listed {
-            let privileged = input.rules.is_privileged(&role.permissions);
-            builder.hold_unmanaged(address, privileged);
+        // The file names the containment role elsewhere, so it counts as listed.
+        let is_containment = input.desired.containment_role.as_deref() == Some(&role.name);
+        let decision = if role.locked {
+            Some(Decision::Hold(address, HoldReason::Locked))
+        } else if is_containment {
+            continue;
         } else {
+            // Whether it can be deleted depends on who has it.
+            collection::unlisted(scope, &address, input.rules.is_privileged(&role.permissions), None)
+        };
+        if decision.is_none() {
             planned_roles.set(&role.name, PlannedRole::Deleted);
         }
+        gate.accept(decision);
     }
+    check_holders(input, &mut planned_roles, gate);
+    find_containment_role(input, &mut planned_roles);
     planned_roles
+}
+
+/// Decides about one role of the file. `truncated`: the platform doesn't list all roles.
+fn decide(input: &PlanInput<'_>, desired: &DesiredRole, truncated: bool) -> EntryDecision<PlannedRole> {
+    let address = Address::role(&desired.name);
+    match (input.live.role(&desired.name), desired.absent) {
+        (Some(role), _) if role.locked => {
+            EntryDecision::without_change(vec![Decision::Finding(locked(desired))], None)
+        }
+        (None, true) => {
+            let hold = truncated.then(|| Decision::Hold(address, not_listed(desired)));
+            EntryDecision::without_change(hold.into_iter().collect(), None)
+        }
+        (Some(_), true) => EntryDecision::without_change(Vec::new(), Some(PlannedRole::Deleted)),
+        (None, false) => create(input, desired, truncated),
+        (Some(role), false) => update(input, desired, role),
+    }
 }
 
 fn not_listed(desired: &DesiredRole) -> HoldReason {
@@ -208,24 +224,17 @@ fn locked(desired: &DesiredRole) -> Finding {
     .hint("Remove it from `roles`. Users can have it without that.")
 }
 
-fn create(
-    input: &PlanInput<'_>,
-    desired: &DesiredRole,
-    planned_roles: &mut PlannedRoles,
-    builder: &mut PlanBuilder<'_>,
-) {
-    let mut missing = Vec::new();
-    if desired.description.is_none() {
-        missing.push("`description`");
-    }
-    if desired.permissions.is_none() {
-        missing.push("`permissions`");
-    }
-    if !missing.is_empty() && planned_roles.truncated {
+fn create(input: &PlanInput<'_>, desired: &DesiredRole, truncated: bool) -> EntryDecision<PlannedRole> {
+    let missing = [
+        desired.description.is_none().then_some("`description`"),
+        desired.permissions.is_none().then_some("`permissions`"),
+    ];
+    let missing: Vec<&str> = missing.into_iter().flatten().collect();
+    let mut decisions = Vec::new();
+    if !missing.is_empty() && truncated {
         // The role may exist, and then the entry needs no more than it has.
-        builder.hold(Address::role(&desired.name), not_listed(desired));
-        planned_roles.set(&desired.name, PlannedRole::Held);
-        return;
+        decisions.push(Decision::Hold(Address::role(&desired.name), not_listed(desired)));
+        return EntryDecision::without_change(decisions, Some(PlannedRole::Held));
     }
     if !missing.is_empty() {
         let message = format!(
@@ -233,125 +242,106 @@ fn create(
             desired.name,
             missing.join(" and ")
         );
-        builder.findings.push(
+        decisions.push(Decision::Finding(
             Finding::error(Code::IncompleteRole, desired.place.clone(), message)
                 .hint(format!("Add {}.", missing.join(" and "))),
-        );
+        ));
     }
-    let desired_permissions = desired.permissions.as_ref();
-    let permissions = desired_permissions.and_then(|desired_permissions| {
-        resolve::permissions(input, Holder::Role, desired_permissions, &mut builder.findings)
-    });
+    let permissions = desired
+        .permissions
+        .as_ref()
+        .and_then(|permissions| resolve::permissions(input, Holder::Role, permissions).note(&mut decisions));
     let (Some(description), Some(permissions)) = (desired.description.clone(), permissions) else {
-        planned_roles.set(&desired.name, PlannedRole::Held);
-        return;
+        return EntryDecision::without_change(decisions, Some(PlannedRole::Held));
     };
     let change = creation(&desired.name, description, permissions.clone(), Cause::Declared);
-    let added = builder.change(change, Some(&desired.place));
-    planned_roles.set(&desired.name, if added { PlannedRole::Kept(permissions) } else { PlannedRole::Held });
+    decisions.push(Decision::change(change, Some(&desired.place)));
+    EntryDecision { decisions, made: Some(PlannedRole::Kept(permissions)), otherwise: Some(PlannedRole::Held) }
 }
 
 fn creation(name: &RoleName, description: String, permissions: BTreeSet<Permission>, cause: Cause) -> Change {
-    Change {
-        address: Address::role(name),
-        action: Action::Create,
-        before: None,
-        after: Some(Entity::Role(Role { id: None, name: name.clone(), description, permissions })),
-        cause,
-        effects: Vec::new(),
-    }
+    let role = Role { id: None, name: name.clone(), description, permissions };
+    collection::creation(Address::role(name), Entity::Role(role), cause)
 }
 
-fn update(
-    input: &PlanInput<'_>,
-    desired: &DesiredRole,
-    role: &LiveRole,
-    planned_roles: &mut PlannedRoles,
-    builder: &mut PlanBuilder<'_>,
-) {
-    let permissions = match &desired.permissions {
-        Some(desired_permissions) => {
-            let found = resolve::permissions(input, Holder::Role, desired_permissions, &mut builder.findings);
-            let Some(permissions) = found else {
-                planned_roles.set(&role.name, PlannedRole::Held);
-                return;
-            };
-            permissions
+fn update(input: &PlanInput<'_>, desired: &DesiredRole, role: &LiveRole) -> EntryDecision<PlannedRole> {
+    let address = Address::role(&desired.name);
+    let mut decisions = Vec::new();
+    let permissions = if let Some(permissions) = &desired.permissions {
+        let found = resolve::permissions(input, Holder::Role, permissions).note(&mut decisions);
+        let Some(permissions) = found else {
+            return EntryDecision::without_change(decisions, Some(PlannedRole::Held));
+        };
+        permissions
+    } else {
+        let privileged = input.privileged_among(role.permissions.clone());
+        if !privileged.is_empty() {
+            decisions.push(Decision::unwritten(&address, &desired.place, "permissions", &privileged));
         }
-        None => role.permissions.clone(),
+        role.permissions.clone()
     };
     let description = desired.description.clone().unwrap_or_else(|| role.description.clone());
     if permissions == role.permissions && description == role.description {
-        return;
+        return EntryDecision::without_change(decisions, None);
     }
+    let narrower = role.permissions.is_subset(&permissions);
     let after = Role { id: Some(role.id.clone()), name: role.name.clone(), description, permissions };
-    let granted = after.permissions.clone();
-    let change = Change {
-        address: Address::role(&role.name),
-        action: Action::Update,
-        before: Some(role.entity()),
-        after: Some(Entity::Role(after)),
-        cause: Cause::Declared,
-        effects: Vec::new(),
-    };
-    if builder.change(change, Some(&desired.place)) {
-        planned_roles.set(&role.name, PlannedRole::Kept(granted));
-    } else if !role.permissions.is_subset(&granted) {
-        planned_roles.set(&role.name, PlannedRole::Held);
-    }
+    let made = Some(PlannedRole::Kept(after.permissions.clone()));
+    let change = collection::update(address, role.entity(), Entity::Role(after), Cause::Declared);
+    decisions.push(Decision::change(change, Some(&desired.place)));
+    // While the update is held, the role must not be given if it allows more than the file says.
+    EntryDecision { decisions, made, otherwise: (!narrower).then_some(PlannedRole::Held) }
 }
 
 /// The description of the containment role, as the platform shows it.
 const CONTAINMENT_DESCRIPTION: &str =
     "Holds people who must have no access and can't be removed. Kept by rolecall.";
 
-/// Returns the name of a role that allows nothing, for users whose access is removed: the containment role, or
-/// else any other. The containment role may still have to be created.
-pub(super) fn role_without_permissions(
-    input: &PlanInput<'_>,
-    planned_roles: &mut PlannedRoles,
-    builder: &mut PlanBuilder<'_>,
-) -> Option<RoleName> {
-    containment_role(input, planned_roles, builder).or_else(|| {
+/// Finds the role that allows nothing and is given to users whose access is removed. It may still have to be created.
+/// There is none if it isn't configured, is held, allows something, or can't be created for sure because the list of
+/// roles is incomplete.
+fn find_containment_role(input: &PlanInput<'_>, planned_roles: &mut PlannedRoles) {
+    let Some(named) = &input.desired.containment_role else { return };
+    let name = &named.value;
+    let usable = match planned_roles.roles.get(name).map(|state| &state.planned) {
+        Some(PlannedRole::Kept(permissions)) => {
+            let allowed: Vec<&str> = permissions.iter().map(Permission::as_str).collect();
+            planned_roles.containment_error = (!allowed.is_empty()).then(|| {
+                let message = format!(
+                    "The role `{name}` is for users who must have no access, but it allows {}.",
+                    allowed.join(", ")
+                );
+                let finding = Finding::error(Code::ContainmentRoleHolds, named.place.clone(), message)
+                    .hint("Remove its permissions, or name another role with `containment_role`.");
+                (Address::role(name), finding)
+            });
+            planned_roles.containment_error.is_none()
+        }
+        Some(PlannedRole::Deleted | PlannedRole::Held) => false,
+        // The platform would refuse to create the role if it exists, and the user would keep all access meanwhile.
+        None if planned_roles.truncated => false,
+        None => hold_reason(input, &empty_role(name)).is_none(),
+    };
+    planned_roles.containment = usable.then(|| name.clone());
+}
+
+impl PlannedRoles {
+    /// Returns the name of the containment role, or the error that keeps it from being used.
+    pub fn containment_role(&self) -> Lookup<RoleName> {
+        let error = self.containment_error.clone().map(|(role, finding)| Decision::Error(role, finding));
+        Lookup { value: self.containment.clone(), decisions: error.into_iter().collect() }
+    }
+
+    /// Returns the name of a role that allows nothing, for users whose access is removed: the containment role, or
+    /// else any other.
+    pub fn role_without_permissions(&self) -> Lookup<RoleName> {
         let is_empty = |state: &RoleState| {
             let before = state.before.as_ref().is_some_and(BTreeSet::is_empty);
             before && matches!(&state.planned, PlannedRole::Kept(after) if after.is_empty())
         };
-        let mut empty = planned_roles.roles.iter().filter(|(_, state)| is_empty(state));
-        empty.next().map(|(name, _)| name.clone())
-    })
-}
-
-/// Returns the name of the containment role, which allows nothing and is given to users whose access is removed.
-/// It may still have to be created. Returns `None` if it isn't configured, is held, allows something, or can't be
-/// created for sure because the list of roles is incomplete.
-pub(super) fn containment_role(
-    input: &PlanInput<'_>,
-    planned_roles: &mut PlannedRoles,
-    builder: &mut PlanBuilder<'_>,
-) -> Option<RoleName> {
-    let Placed { value: name, place } = input.desired.containment_role.clone()?;
-    match planned_roles.roles.get(&name).map(|state| &state.planned) {
-        Some(PlannedRole::Kept(permissions)) if permissions.is_empty() => Some(name),
-        Some(PlannedRole::Kept(permissions)) => {
-            let allowed: Vec<&str> = permissions.iter().map(Permission::as_str).collect();
-            let message = format!(
-                "The role `{name}` is for users who must have no access, but it allows {}.",
-                allowed.join(", ")
-            );
-            let finding = Finding::error(Code::ContainmentRoleHolds, place, message)
-                .hint("Remove its permissions, or name another role with `containment_role`.");
-            builder.entry_error(&Address::role(&name), finding);
-            None
-        }
-        Some(PlannedRole::Deleted | PlannedRole::Held) => None,
-        // The platform would refuse to create the role if it exists, and the user would keep all access meanwhile.
-        None if planned_roles.truncated => None,
-        None => {
-            let held = builder.hold_reason(&empty_role(&name)).is_some();
-            planned_roles.set(&name, if held { PlannedRole::Held } else { PlannedRole::Kept(BTreeSet::new()) });
-            (!held).then_some(name)
-        }
+        let containment = self.containment_role();
+        let mut empty = self.roles.iter().filter(|(_, state)| is_empty(state)).map(|(name, _)| name.clone());
+        Lookup { value: containment.value.or_else(|| empty.next()), decisions: containment.decisions }
     }
 }
 
@@ -360,26 +350,21 @@ fn empty_role(name: &RoleName) -> Change {
 }
 
 /// Plans the creation of the containment role, if a user gets it and it doesn't exist.
-pub(super) fn create_containment_role(input: &PlanInput<'_>, builder: &mut PlanBuilder<'_>) {
-    let Some(name) = input.desired.containment_role.as_deref() else { return };
-    let address = Address::role(name);
-    let exists = input.live.role(name).is_some() || builder.changes.iter().any(|change| change.address == address);
+pub(super) fn create_containment_role(planned_roles: &mut PlannedRoles, gate: &mut Gate<'_>) {
+    let Some(name) = planned_roles.containment.clone() else { return };
     let given = |change: &Change| {
-        change.after.as_ref().and_then(Entity::user).is_some_and(|user| user.roles.contains(name))
+        change.after.as_ref().and_then(Entity::user).is_some_and(|user| user.roles.contains(&name))
     };
-    if !exists && builder.changes.iter().any(given) {
-        builder.change(empty_role(name), None);
+    if !planned_roles.roles.contains_key(&name) && gate.changes.iter().any(given) {
+        gate.accept([Decision::change(empty_role(&name), None)]);
+        planned_roles.set(&name, PlannedRole::Kept(BTreeSet::new()));
     }
 }
 
 /// Adds the holders of a role to its update, because the update changes what they can do. If one of them is
 /// protected, the update is held.
-pub(super) fn check_holders(
-    input: &PlanInput<'_>,
-    planned_roles: &mut PlannedRoles,
-    builder: &mut PlanBuilder<'_>,
-) {
-    let updates: Vec<(Address, RoleName)> = builder
+fn check_holders(input: &PlanInput<'_>, planned_roles: &mut PlannedRoles, gate: &mut Gate<'_>) {
+    let updates: Vec<(Address, RoleName)> = gate
         .changes
         .iter()
         .filter(|change| change.action == Action::Update)
@@ -388,18 +373,18 @@ pub(super) fn check_holders(
     for (address, name) in updates {
         let members = input.live.users.items.iter().filter(|user| user.roles.contains(&name));
         let holders: BTreeSet<Address> = members.map(|user| Address::user(&user.email)).collect();
-        let protected = builder.protected_among(holders.iter().cloned());
-        let Some(index) = builder.changes.iter().position(|change| change.address == address) else { continue };
+        let protected = protected_among(input, holders.iter().cloned());
+        let Some(index) = gate.changes.iter().position(|change| change.address == address) else { continue };
         if protected.is_empty() {
             let holders = holders.into_iter().collect();
-            builder.changes[index].effects.push(Effect::Affects { holders });
+            gate.changes[index].effects.push(Effect::Affects { holders });
         } else {
             let live = input.live.role(&name).map(|role| role.permissions.clone()).unwrap_or_default();
             let narrower = planned_roles
                 .allowed_after(&BTreeSet::from([name.clone()]))
                 .is_some_and(|after| live.is_subset(&after));
-            builder.changes.remove(index);
-            builder.hold(address, HoldReason::ProtectsHolders { holders: protected });
+            gate.changes.remove(index);
+            gate.hold(address, HoldReason::ProtectsHolders { holders: protected });
             planned_roles.set(&name, if narrower { PlannedRole::Kept(live) } else { PlannedRole::Held });
         }
     }
@@ -407,8 +392,8 @@ pub(super) fn check_holders(
 
 /// Adds to the change of each user who gets new roles or resources what they can do after it, so that it can be
 /// reviewed.
-pub(super) fn add_allowed_effects(planned_roles: &PlannedRoles, builder: &mut PlanBuilder<'_>) {
-    for change in &mut builder.changes {
+pub(super) fn add_allowed_effects(planned_roles: &PlannedRoles, gate: &mut Gate<'_>) {
+    for change in &mut gate.changes {
         let Some(after) = change.after.as_ref().and_then(Entity::user) else { continue };
         let before = change.before.as_ref().and_then(Entity::user);
         let unchanged =
@@ -421,7 +406,7 @@ pub(super) fn add_allowed_effects(planned_roles: &PlannedRoles, builder: &mut Pl
 }
 
 /// Plans the deletion of roles. A role that somebody still has after the plan is held.
-pub(super) fn plan_removals(input: &PlanInput<'_>, planned_roles: &PlannedRoles, builder: &mut PlanBuilder<'_>) {
+pub(super) fn plan_removals(input: &PlanInput<'_>, planned_roles: &PlannedRoles, gate: &mut Gate<'_>) {
     for role in input.live.roles() {
         if role.locked || !planned_roles.is_deleted(&role.name) {
             continue;
@@ -429,12 +414,12 @@ pub(super) fn plan_removals(input: &PlanInput<'_>, planned_roles: &PlannedRoles,
         let desired = input.desired.roles.iter().find(|desired| desired.name == role.name);
         let address = Address::role(&role.name);
         if let Some(reason) = input.live.hold_if_people_incomplete() {
-            builder.hold(address, reason);
+            gate.hold(address, reason);
             continue;
         }
-        let by = holders(input, role, &builder.changes);
+        let by = holders(input, role, &gate.changes);
         if !by.is_empty() {
-            builder.hold(address, HoldReason::RoleInUse { by });
+            gate.hold(address, HoldReason::RoleInUse { by });
             continue;
         }
         let change = Change {
@@ -442,10 +427,10 @@ pub(super) fn plan_removals(input: &PlanInput<'_>, planned_roles: &PlannedRoles,
             action: Action::Delete,
             before: Some(role.entity()),
             after: None,
-            cause: if desired.is_some() { Cause::DeclaredAbsent } else { Cause::NotListed },
+            cause: collection::removal_cause(desired.is_some()),
             effects: Vec::new(),
         };
-        builder.change(change, desired.map(|desired| &desired.place));
+        gate.accept([Decision::change(change, desired.map(|desired| &desired.place))]);
     }
 }
 

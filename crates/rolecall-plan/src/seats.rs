@@ -5,8 +5,8 @@
 //! user has left. The second is held, because one more seat is needed.
 
 use super::PlanInput;
-use super::builder::PlanBuilder;
 use super::dependencies::{all_dependencies, indices};
+use super::gate::Gate;
 use super::order::Node;
 use rolecall_model::{Action, Address, Change, Effect, Entity, Hold, HoldReason, Kind, Stage, UnreadableRow};
 
@@ -47,57 +47,57 @@ fn available(live: u32, changes: &[Change]) -> usize {
 }
 
 /// Holds the changes for which there are too few seats: a lower number of seats, and then invitations.
-pub(super) fn hold_without_seat(input: &PlanInput<'_>, builder: &mut PlanBuilder<'_>) {
-    hold_creation(builder);
+pub(super) fn hold_without_seat(input: &PlanInput<'_>, gate: &mut Gate<'_>) {
+    hold_creation(gate);
     let Some((taken, live)) = taken(input) else { return };
-    let newcomers = builder.changes.iter().filter(|change| takes(change)).count();
-    let leavers = builder.changes.iter().filter(|change| frees(change)).count();
+    let newcomers = gate.changes.iter().filter(|change| takes(change)).count();
+    let leavers = gate.changes.iter().filter(|change| frees(change)).count();
     let organization = Address::organization();
     let needed = (taken + newcomers).saturating_sub(leavers);
-    let update = builder.changes.iter().position(|change| change.address == organization);
-    if let Some(index) = update.filter(|_| !builder.is_asserted(&organization))
+    let update = gate.changes.iter().position(|change| change.address == organization);
+    if let Some(index) = update.filter(|_| !input.is_asserted(&organization))
         && let Change { before: Some(before), after: Some(Entity::Organization(after)), .. } =
-            &mut builder.changes[index]
+            &mut gate.changes[index]
         && let Some(seats) = after.seats.filter(|seats| *seats < live && (*seats as usize) < needed)
     {
         after.seats = Some(live);
         let is_same = matches!(before, Entity::Organization(before) if before == after);
-        builder.changes[index].effects.retain(|effect| *effect != Effect::MayBill);
+        gate.changes[index].effects.retain(|effect| *effect != Effect::MayBill);
         if is_same {
-            builder.changes.remove(index);
+            gate.changes.remove(index);
         }
-        builder.hold(organization, HoldReason::TooFewSeats { seats, needed });
+        gate.hold(organization, HoldReason::TooFewSeats { seats, needed });
     }
-    let seats = available(live, &builder.changes);
+    let seats = available(live, &gate.changes);
     let taken = taken.saturating_sub(leavers);
     let missing = (taken + newcomers).saturating_sub(seats);
     if missing == 0 {
         return;
     }
     let mut invited: Vec<Address> =
-        builder.changes.iter().filter(|change| takes(change)).map(|change| change.address.clone()).collect();
+        gate.changes.iter().filter(|change| takes(change)).map(|change| change.address.clone()).collect();
     invited.sort_by_cached_key(|address| seat_order(input, address));
     let seats = u32::try_from(seats).unwrap_or(u32::MAX);
     let taken = taken + newcomers - missing;
     for address in invited.split_off(newcomers - missing) {
-        if !builder.is_asserted(&address) {
-            builder.changes.retain(|change| change.address != address);
-            builder.hold(address, HoldReason::NoSeat { taken, seats, missing });
+        if !input.is_asserted(&address) {
+            gate.changes.retain(|change| change.address != address);
+            gate.hold(address, HoldReason::NoSeat { taken, seats, missing });
         }
     }
 }
 
 /// Holds the creation of an organisation that has too few seats for its creator and the users that it invites.
-fn hold_creation(builder: &mut PlanBuilder<'_>) {
-    let needed = builder.changes.iter().find_map(|change| {
+fn hold_creation(gate: &mut Gate<'_>) {
+    let needed = gate.changes.iter().find_map(|change| {
         let organization = change.after.as_ref().filter(|_| change.action == Action::Create)?.organization()?;
         let needed = organization.invites.len() + 1;
         let seats = organization.seats.filter(|seats| (*seats as usize) < needed)?;
         Some(HoldReason::TooFewSeats { seats, needed })
     });
     if let Some(reason) = needed {
-        builder.changes.retain(|change| change.address != Address::organization());
-        builder.holds.push(Hold::new(Address::organization(), reason));
+        gate.changes.retain(|change| change.address != Address::organization());
+        gate.holds.push(Hold::new(Address::organization(), reason));
     }
 }
 

@@ -3,12 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::PlanInput;
-use super::builder::{PlanBuilder, contents, deletion};
+use super::collection::{self, EntryDecision, contents, deletion, removal_cause};
+use super::decision::{Decision, Lookup};
+use super::gate::{Accepted, Gate, protected_among};
 use rolecall_model::{
-    Action, Address, Cause, Change, Code, DesiredTeam, DesiredUser, Effect, Entity, Finding, HoldReason, Kind,
-    LiveTeam, Memberships, Place, Scope, Team, TeamName, list_of, nearest, quote,
+    Address, Allowance, Cause, Code, DesiredTeam, DesiredUser, Effect, Entity, Finding, HoldReason, Kind,
+    LiveTeam, Memberships, Place, RoleName, Team, TeamName, list_of, nearest, quote,
 };
-use rolecall_model::{Allowance, RoleName};
 
 /// The teams before and after the plan, by name. Empty if the platform has no teams.
 #[derive(Default)]
@@ -24,6 +25,13 @@ enum PlannedTeam {
 }
 
 impl PlannedTeams {
+    /// Records the state of a team after the plan. `None` leaves it as it was.
+    fn set(&mut self, name: &TeamName, state: Option<PlannedTeam>) {
+        if let Some(state) = state {
+            self.0.insert(name.clone(), state);
+        }
+    }
+
     /// Returns the names of the teams that exist after the plan.
     fn names(&self) -> impl Iterator<Item = &str> {
         self.0.iter().filter(|(_, planned)| **planned == PlannedTeam::Kept).map(|(name, _)| name.as_str())
@@ -49,56 +57,58 @@ impl PlannedTeams {
     }
 }
 
-pub(super) fn plan_teams(input: &PlanInput<'_>, builder: &mut PlanBuilder<'_>) {
-    let Some(list) = &input.live.teams else { return };
+/// Plans all teams.
+pub(super) fn plan_teams(input: &PlanInput<'_>, gate: &mut Gate<'_>) -> PlannedTeams {
+    let mut planned = PlannedTeams::default();
+    let Some(list) = &input.live.teams else { return planned };
     for team in &list.items {
-        builder.teams.0.insert(team.name.clone(), PlannedTeam::Kept);
+        planned.0.insert(team.name.clone(), PlannedTeam::Kept);
     }
     let incomplete = list.completeness.hold_if_incomplete("teams");
     for row in input.live.unreadable.iter().filter(|row| row.address.kind == Kind::Team) {
-        builder.teams.0.insert(TeamName::seen(&*row.address.name), PlannedTeam::Held);
+        planned.0.insert(TeamName::seen(&*row.address.name), PlannedTeam::Held);
     }
     let mut listed: BTreeSet<&TeamName> = input.desired.teams.iter().map(|desired| &desired.name).collect();
     for desired in &input.desired.teams {
-        if input.live.is_unreadable(&Address::team(&desired.name)) {
+        let address = Address::team(&desired.name);
+        if input.live.is_unreadable(&address) {
             continue;
         }
         let namesakes: Vec<&LiveTeam> = list.items.iter().filter(|team| team.raw_name == desired.name).collect();
-        builder.entry(&Address::team(&desired.name), |builder| {
-            match (input.live.team(&desired.name), &namesakes[..]) {
-                (Some(team), _) if desired.absent => delete(input, team, Some(desired), builder),
-                (Some(team), _) => update(desired, team, builder),
-                (None, [_, _, ..]) => {
-                    builder.findings.push(ambiguous(desired, &namesakes));
-                    builder.teams.0.insert(desired.name.clone(), PlannedTeam::Held);
-                    // The entry means one of them, so none counts as unlisted.
-                    listed.extend(namesakes.iter().map(|team| &team.name));
-                }
-                (None, _) => match &incomplete {
-                    Some(reason) => {
-                        builder.hold(Address::team(&desired.name), reason.clone());
-                        builder.teams.0.insert(desired.name.clone(), PlannedTeam::Held);
-                    }
-                    None if desired.absent => {}
-                    None => create(desired, builder),
-                },
+        let EntryDecision { decisions, made, otherwise } = match (input.live.team(&desired.name), &namesakes[..]) {
+            (Some(team), _) if desired.absent => delete(input, team, Some(desired), &planned),
+            (Some(team), _) => EntryDecision::without_change(update(input, desired, team), None),
+            (None, [_, _, ..]) => {
+                // The entry means one of them, so none counts as unlisted.
+                listed.extend(namesakes.iter().map(|team| &team.name));
+                let ambiguous = Decision::Finding(ambiguous(desired, &namesakes));
+                EntryDecision::without_change(vec![ambiguous], Some(PlannedTeam::Held))
             }
-        });
+            (None, _) => match &incomplete {
+                Some(reason) => {
+                    let hold = Decision::Hold(address.clone(), reason.clone());
+                    EntryDecision::without_change(vec![hold], Some(PlannedTeam::Held))
+                }
+                None if desired.absent => EntryDecision::without_change(Vec::new(), None),
+                None => create(desired),
+            },
+        };
+        let accepted = gate.accept_entry(&address, decisions);
+        planned.set(&desired.name, if accepted == Accepted::Changed { made } else { otherwise });
     }
-    if input.desired.manage.teams == Scope::All
-        && let Some(reason) = &incomplete
-    {
-        builder.hold(Address::every(Kind::Team), reason.clone());
-    }
+    let scope = input.desired.manage.teams;
+    gate.accept(collection::unseen(scope, Kind::Team, incomplete.clone()));
     for team in list.items.iter().filter(|team| !listed.contains(&team.name)) {
-        if input.desired.manage.teams == Scope::Listed {
-            builder.hold(Address::team(&team.name), HoldReason::Unmanaged { privileged: false, known: None });
-        } else if let Some(reason) = &incomplete {
-            builder.hold(Address::team(&team.name), reason.clone());
-        } else {
-            delete(input, team, None, builder);
-        }
+        let address = Address::team(&team.name);
+        let EntryDecision { decisions, made, otherwise } =
+            match collection::unlisted(scope, &address, false, incomplete.as_ref()) {
+                Some(decision) => EntryDecision::without_change(vec![decision], None),
+                None => delete(input, team, None, &planned),
+            };
+        let accepted = gate.accept_entry(&address, decisions);
+        planned.set(&team.name, if accepted == Accepted::Changed { made } else { otherwise });
     }
+    planned
 }
 
 fn ambiguous(desired: &DesiredTeam, namesakes: &[&LiveTeam]) -> Finding {
@@ -111,50 +121,40 @@ fn ambiguous(desired: &DesiredTeam, namesakes: &[&LiveTeam]) -> Finding {
     .hint(format!("Write {}, or rename one of them in the web app.", list_of(&names, "or")))
 }
 
-fn create(desired: &DesiredTeam, builder: &mut PlanBuilder<'_>) {
+fn create(desired: &DesiredTeam) -> EntryDecision<PlannedTeam> {
     let DesiredTeam { place, name, description, thumbnail, absent: _ } = desired;
     let (description, thumbnail) = (description.clone(), thumbnail.clone());
-    let change = Change {
-        address: Address::team(name),
-        action: Action::Create,
-        before: None,
-        after: Some(Entity::Team(Team { id: None, name: name.clone(), description, thumbnail })),
-        cause: Cause::Declared,
-        effects: Vec::new(),
-    };
-    let added = builder.change(change, Some(place));
-    builder.teams.0.insert(name.clone(), if added { PlannedTeam::Kept } else { PlannedTeam::Held });
+    let team = Team { id: None, name: name.clone(), description, thumbnail };
+    let change = collection::creation(Address::team(name), Entity::Team(team), Cause::Declared);
+    EntryDecision {
+        decisions: vec![Decision::change(change, Some(place))],
+        made: Some(PlannedTeam::Kept),
+        otherwise: Some(PlannedTeam::Held),
+    }
 }
 
-fn update(desired: &DesiredTeam, team: &LiveTeam, builder: &mut PlanBuilder<'_>) {
-    let after = Team {
+fn update(input: &PlanInput<'_>, desired: &DesiredTeam, team: &LiveTeam) -> Vec<Decision> {
+    let after = Entity::Team(Team {
         id: Some(team.id.clone()),
         name: team.name.clone(),
         description: desired.description.clone().or_else(|| team.description.clone()),
         thumbnail: desired.thumbnail.clone().or_else(|| team.thumbnail.clone()),
-    };
+    });
     let address = Address::team(&team.name);
-    let differs = Entity::Team(after.clone()) != team.entity();
-    if !differs && !builder.is_asserted(&address) {
-        return;
+    if after == team.entity() && !input.is_asserted(&address) {
+        return Vec::new();
     }
-    let change = Change {
-        address,
-        action: Action::Update,
-        before: Some(team.entity()),
-        after: Some(Entity::Team(after)),
-        cause: if differs { Cause::Declared } else { Cause::Asserted },
-        effects: Vec::new(),
-    };
-    builder.change(change, Some(&desired.place));
+    let change = collection::update(address, team.entity(), after, Cause::Declared);
+    vec![Decision::change(change, Some(&desired.place))]
 }
 
-fn delete(input: &PlanInput<'_>, team: &LiveTeam, desired: Option<&DesiredTeam>, builder: &mut PlanBuilder<'_>) {
+fn delete(
+    input: &PlanInput<'_>,
+    team: &LiveTeam,
+    desired: Option<&DesiredTeam>,
+    planned: &PlannedTeams,
+) -> EntryDecision<PlannedTeam> {
     let address = Address::team(&team.name);
-    if let Some(reason) = why_not_deleted(input, team, builder) {
-        builder.hold(address, reason);
-        return;
-    }
     let holders = input.live.users.items.iter().filter(|user| {
         let is_member = user.teams.as_ref().is_some_and(|teams| teams.contains_key(&team.name));
         is_member && !input.is_in_every_team(&user.roles)
@@ -165,36 +165,30 @@ fn delete(input: &PlanInput<'_>, team: &LiveTeam, desired: Option<&DesiredTeam>,
     });
     let holders = holders.map(|user| Address::user(&user.email));
     let holders: BTreeSet<Address> = holders.chain(invited.map(|open| Address::user(&open.email))).collect();
-    let protected = builder.protected_among(holders.iter().cloned());
-    if !protected.is_empty() {
-        builder.hold(address, HoldReason::ProtectsHolders { holders: protected });
-        return;
+    let protected = protected_among(input, holders.iter().cloned());
+    let protects = (!protected.is_empty()).then_some(HoldReason::ProtectsHolders { holders: protected });
+    if let Some(reason) = why_not_deleted(input, team, planned).or(protects) {
+        return EntryDecision::without_change(vec![Decision::Hold(address, reason)], None);
     }
-    let holders = holders.into_iter().collect();
-    let cause = if desired.is_some() { Cause::DeclaredAbsent } else { Cause::NotListed };
-    let mut change = deletion(input, address, team.entity(), cause);
-    change.effects.push(Effect::Affects { holders });
+    let mut change = deletion(input, address, team.entity(), removal_cause(desired.is_some()));
+    change.effects.push(Effect::Affects { holders: holders.into_iter().collect() });
     change.effects.extend(contents(input, Some(&team.name)));
-    if builder.change(change, desired.map(|desired| &desired.place)) {
-        builder.teams.0.insert(team.name.clone(), PlannedTeam::Deleted);
-    }
+    let decisions = vec![Decision::change(change, desired.map(|desired| &desired.place))];
+    EntryDecision { decisions, made: Some(PlannedTeam::Deleted), otherwise: None }
 }
 
 /// Returns why a team can't be deleted, or `None` if it can.
-fn why_not_deleted(input: &PlanInput<'_>, team: &LiveTeam, builder: &PlanBuilder<'_>) -> Option<HoldReason> {
+fn why_not_deleted(input: &PlanInput<'_>, team: &LiveTeam, planned: &PlannedTeams) -> Option<HoldReason> {
     if input.live.caller.as_ref().and_then(|caller| caller.team.as_ref()) == Some(&team.id) {
         return Some(HoldReason::OwnAccess);
     }
     if input.desired.allowed.contains(&Allowance::DefaultTeamDeletion) {
         return None;
     }
-    let is_deleted = |other: &&LiveTeam| builder.teams.0.get(&other.name) == Some(&PlannedTeam::Deleted);
+    let is_deleted = |other: &&LiveTeam| planned.0.get(&other.name) == Some(&PlannedTeam::Deleted);
     let remaining = input.live.teams().iter().filter(|other| other.id != team.id && !is_deleted(other)).count();
     (team.default || remaining == 0).then_some(HoldReason::LastTeam { default: team.default })
 }
-
-/// The error of memberships that can't be planned. The finding or the hold that says so is already in the plan.
-pub(super) struct Reported;
 
 /// Returns the teams that a user should be in, with the role in each, or `None` if nothing is known about teams.
 /// `before` are the teams that the user has now. They are kept if the file doesn't mention teams.
@@ -202,48 +196,44 @@ pub(super) fn memberships(
     input: &PlanInput<'_>,
     desired: &DesiredUser,
     before: Option<&Memberships>,
-    builder: &mut PlanBuilder<'_>,
-) -> Result<Option<Memberships>, Reported> {
-    let Some(desired_teams) = &desired.teams else { return Ok(before.cloned()) };
+    planned: &PlannedTeams,
+) -> Lookup<Option<Memberships>> {
+    let Some(desired_teams) = &desired.teams else { return Lookup::found(before.cloned()) };
     if let Some(reason) = input.live.teams.as_ref().and_then(|list| list.completeness.hold_if_incomplete("teams"))
     {
-        builder.hold(Address::user(&desired.email), reason);
         // A user who exists keeps their teams. A user who doesn't exist yet isn't invited.
-        return before.cloned().map(Some).ok_or(Reported);
+        let hold = Decision::Hold(Address::user(&desired.email), reason);
+        return Lookup { value: before.cloned().map(Some), decisions: vec![hold] };
     }
     let mut teams = Memberships::new();
-    let mut complete = true;
+    let mut decisions = Vec::new();
     for (name, role) in desired_teams {
-        match builder.teams.0.get(name) {
+        match planned.0.get(name) {
             Some(PlannedTeam::Kept) => {}
             Some(PlannedTeam::Held) => {
-                builder.hold(Address::user(&desired.email), HoldReason::TeamSkipped { team: name.clone() });
-                complete = false;
+                let reason = HoldReason::TeamSkipped { team: name.clone() };
+                decisions.push(Decision::Hold(Address::user(&desired.email), reason));
             }
             Some(PlannedTeam::Deleted) => {
                 let message =
                     format!("{} should be in the team `{name}`, but the file deletes that team.", desired.email);
-                builder.findings.push(
+                decisions.push(Decision::Finding(
                     Finding::error(Code::TeamIsAbsent, role.place.clone(), message)
                         .hint("List the team under `teams`, or remove it from this user."),
-                );
-                complete = false;
+                ));
             }
-            None => {
-                builder.findings.push(unknown(name, &role.place, builder));
-                complete = false;
-            }
+            None => decisions.push(Decision::Finding(unknown(name, &role.place, planned))),
         }
         let current = before.and_then(|before| before.get(name)).cloned();
         let by_default = || default_role(input);
         let role = role.value.as_deref().cloned().or_else(|| current.unwrap_or_else(by_default));
         teams.insert(name.clone(), role);
     }
-    if complete { Ok(Some(teams)) } else { Err(Reported) }
+    Lookup { value: decisions.is_empty().then_some(Some(teams)), decisions }
 }
 
-fn unknown(name: &TeamName, place: &Place, builder: &PlanBuilder<'_>) -> Finding {
-    let known: Vec<&str> = builder.teams.names().collect();
+fn unknown(name: &TeamName, place: &Place, planned: &PlannedTeams) -> Finding {
+    let known: Vec<&str> = planned.names().collect();
     let hint = match nearest(name.as_str(), known.iter().copied()) {
         Some(near) => format!("Did you mean `{near}`?"),
         None => format!("There are {}. List a new team under `teams`.", list_of(&known, "and")),

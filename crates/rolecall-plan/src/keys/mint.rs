@@ -4,12 +4,12 @@
 use std::collections::BTreeSet;
 
 use super::super::PlanInput;
-use super::super::builder::PlanBuilder;
+use super::super::decision::{Decision, Lookup};
 use super::super::resolve::{self, Holder};
 use super::super::seal::hash;
 use rolecall_model::{
-    Action, Address, Cause, Change, Code, Delivery, DesiredKey, Effect, Entity, Expiry, Finding, Key, KeyField,
-    LiveKey, Permission, Resources, RoleName,
+    Action, Address, Cause, Change, Code, Delivery, DesiredKey, Effect, Entity, Expiry, Finding, HoldReason, Key,
+    KeyField, LiveKey, Permission, Resources, RoleName,
 };
 
 /// The values that the file requests for a key, with resolved ids. A value that is `None` keeps the live one.
@@ -31,42 +31,37 @@ impl RequestedKey {
     }
 }
 
-/// Resolves what the file requests for a key. Returns `None` and adds a finding if a part of it is unknown.
-pub(super) fn resolve_key(
-    input: &PlanInput<'_>,
-    desired: &DesiredKey,
-    builder: &mut PlanBuilder<'_>,
-) -> Option<RequestedKey> {
+/// Resolves what the file requests for a key. An unknown part of it is an error.
+pub(super) fn resolve_key(input: &PlanInput<'_>, desired: &DesiredKey) -> Lookup<RequestedKey> {
+    let mut decisions = Vec::new();
     let permissions = desired.permissions.as_ref();
     let permissions =
-        permissions.map(|desired| resolve::permissions(input, Holder::Key, desired, &mut builder.findings));
+        permissions.map(|permissions| resolve::permissions(input, Holder::Key, permissions).note(&mut decisions));
     let resources = desired.resources.as_ref();
-    let resources = resources.map(|desired| resolve::resources(input, desired, &mut builder.findings));
-    let (permissions, resources) = match (permissions, resources) {
-        (Some(None), _) | (_, Some(None)) => return None,
-        (permissions, resources) => (permissions.flatten(), resources.flatten()),
+    let resources = resources.map(|resources| resolve::resources(input, resources).note(&mut decisions));
+    let value = match (permissions, resources) {
+        (Some(None), _) | (_, Some(None)) => None,
+        (permissions, resources) => Some(RequestedKey {
+            roles: desired.roles.clone(),
+            permissions: permissions.flatten(),
+            resources: resources.flatten(),
+            expires: desired.expires.as_deref().copied(),
+        }),
     };
-    Some(RequestedKey {
-        roles: desired.roles.clone(),
-        permissions,
-        resources,
-        expires: desired.expires.as_deref().copied(),
-    })
+    Lookup { value, decisions }
 }
 
-/// Plans to mint a key. A key can't be changed, so a new value means a new key with the same name; `old` is the
-/// key that it replaces. Returns whether the key was planned.
+/// Decides to mint a key. A key can't be changed, so a new value means a new key with the same name; `old` is the
+/// key that it replaces, and works until the new one is delivered.
 pub(super) fn mint(
     input: &PlanInput<'_>,
     desired: &DesiredKey,
     requested: &RequestedKey,
     old: Option<&LiveKey>,
-    builder: &mut PlanBuilder<'_>,
-) -> bool {
+) -> Vec<Decision> {
     let address = Address::key(&desired.name);
     if let Some(reason) = super::incomplete(input) {
-        builder.hold(address, reason);
-        return false;
+        return vec![Decision::Hold(address, reason)];
     }
     let after = Key {
         id: None,
@@ -78,32 +73,13 @@ pub(super) fn mint(
         expires: requested.expires.or_else(|| old.and_then(|key| key.expires)),
         enabled: true,
     };
-    let complete = is_complete(input, desired, &after, builder);
-    if let Some(expires) = after.expires.filter(|expires| expires.is_past(input.now)) {
-        let place = desired.expires.as_ref().map_or(&desired.place, |expires| &expires.place);
-        builder.findings.push(
-            Finding::error(
-                Code::ExpiryInPast,
-                place.clone(),
-                format!("The key {} must be created, but its expiry {expires} has passed.", desired.name),
-            )
-            .hint("Choose a later time, or list the key with `absent: true`."),
-        );
-    }
-    let Some(deliver) = &desired.deliver else {
-        builder.findings.push(
-            Finding::error(
-                Code::NoDelivery,
-                desired.place.clone(),
-                format!("The key {} must be created, but its secret has no destination.", desired.name),
-            )
-            .hint("Add `deliver: { file: PATH }` or `deliver: { command: [PROGRAM] }`. The platform shows the secret only once."),
-        );
-        return false;
-    };
-    if !complete {
-        return false;
-    }
+    let problems = [
+        incomplete_key(input, desired, &after),
+        expiry_in_past(input, desired, &after),
+        desired.deliver.is_none().then(|| no_delivery(desired)),
+    ];
+    let problems: Vec<Decision> = problems.into_iter().flatten().map(Decision::Finding).collect();
+    let Some(deliver) = desired.deliver.as_ref().filter(|_| problems.is_empty()) else { return problems };
     let target = match deliver {
         Delivery::File(path) => path.display().to_string(),
         Delivery::Command(words) => format!("the command {}", shown_command(words)),
@@ -116,10 +92,13 @@ pub(super) fn mint(
         cause: Cause::Declared,
         effects: vec![Effect::SecretTo { target }],
     };
-    builder.change(change, Some(&desired.place))
+    let superseded =
+        old.map(|key| Decision::Hold(Address::key(&key.name).with_id(&key.id), HoldReason::Superseded));
+    vec![Decision::change_and(change, Some(&desired.place), superseded.into_iter().collect())]
 }
 
-fn is_complete(input: &PlanInput<'_>, desired: &DesiredKey, key: &Key, builder: &mut PlanBuilder<'_>) -> bool {
+/// Returns the finding that the file lacks what a new key requires, if it does.
+fn incomplete_key(input: &PlanInput<'_>, desired: &DesiredKey, key: &Key) -> Option<Finding> {
     let lacks = |field: &KeyField| match field {
         KeyField::Roles => key.roles.is_none().then_some("`roles`"),
         KeyField::Expires => key.expires.is_none().then_some("`expires`"),
@@ -127,22 +106,25 @@ fn is_complete(input: &PlanInput<'_>, desired: &DesiredKey, key: &Key, builder: 
         KeyField::Resources => key.resources.is_none().then_some("`resources` (`all`, or a tree)"),
     };
     let missing: Vec<&str> = input.rules.capabilities().key_needs.iter().filter_map(lacks).collect();
-    if missing.is_empty() {
-        return true;
-    }
-    builder.findings.push(
-        Finding::error(
-            Code::IncompleteKey,
-            desired.place.clone(),
-            format!(
-                "The key {} doesn't exist yet, and minting it requires {}.",
-                desired.name,
-                missing.join(" and ")
-            ),
-        )
-        .hint(format!("Add {}.", missing.join(" and "))),
-    );
-    false
+    let missing = (!missing.is_empty()).then(|| missing.join(" and "))?;
+    let message = format!("The key {} doesn't exist yet, and minting it requires {missing}.", desired.name);
+    let finding = Finding::error(Code::IncompleteKey, desired.place.clone(), message);
+    Some(finding.hint(format!("Add {missing}.")))
+}
+
+fn expiry_in_past(input: &PlanInput<'_>, desired: &DesiredKey, key: &Key) -> Option<Finding> {
+    let expires = key.expires.filter(|expires| expires.is_past(input.now))?;
+    let place = desired.expires.as_ref().map_or(&desired.place, |expires| &expires.place);
+    let message = format!("The key {} must be created, but its expiry {expires} has passed.", desired.name);
+    let finding = Finding::error(Code::ExpiryInPast, place.clone(), message);
+    Some(finding.hint("Choose a later time, or list the key with `absent: true`."))
+}
+
+fn no_delivery(desired: &DesiredKey) -> Finding {
+    let message = format!("The key {} must be created, but its secret has no destination.", desired.name);
+    Finding::error(Code::NoDelivery, desired.place.clone(), message).hint(
+        "Add `deliver: { file: PATH }` or `deliver: { command: [PROGRAM] }`. The platform shows the secret only once.",
+    )
 }
 
 /// Returns the program and a hash of its arguments. The hash makes sure that the approved command is the one that

@@ -6,48 +6,43 @@ use std::collections::{BTreeMap, BTreeSet};
 mod mint;
 
 use super::PlanInput;
-use super::builder::PlanBuilder;
+use super::collection;
+use super::decision::Decision;
+use super::gate::{Accepted, Gate, not_taken};
 use mint::{RequestedKey, mint, resolve_key};
 use rolecall_model::{
     Action, Address, Cause, Change, Code, DesiredKey, Entity, Finding, HoldReason, Key, KeyName, KeyRemoval, Kind,
-    LiveKey, ManualStep, Placed, Quirk, RemoteId, Scope, Severity, list_of, quote,
+    LiveKey, ManualStep, Placed, Quirk, RemoteId, Severity, list_of, quote,
 };
 
 /// The number of days before the expiry of rolecall's own key from which on a warning is given.
 const EXPIRES_SOON: i64 = 30;
 
 /// Checks that the key named in `own` exists and can have made this read.
-pub(super) fn check_own(input: &PlanInput<'_>, builder: &mut PlanBuilder<'_>) {
-    let Some(Placed { value: id, place }) = &input.desired.own_key else { return };
+pub(super) fn check_own(input: &PlanInput<'_>) -> Option<Finding> {
+    let Placed { value: id, place } = input.desired.own_key.as_ref()?;
     let wrong = |why: String| {
         Finding::error(Code::WrongOwnKey, place.clone(), why)
             .hint("Set `own.key` to the id of the key that rolecall signs in with. rolecall protects that key.")
     };
     let found = input.live.keys().iter().find(|key| key.id == *id);
     match found {
-        None if input.live.is_unreadable_id(Kind::Key, id) => {}
-        None if incomplete(input).is_some() => {}
-        None => builder.findings.push(wrong(format!("There is no key with the id {id}."))),
-        Some(key) if !key.enabled => builder.findings.push(wrong(format!("The key {id} is disabled."))),
-        Some(key) if has_expired(input, key) => builder.findings.push(wrong(format!("The key {id} has expired."))),
+        None if input.live.is_unreadable_id(Kind::Key, id) || incomplete(input).is_some() => None,
+        None => Some(wrong(format!("There is no key with the id {id}."))),
+        Some(key) if !key.enabled => Some(wrong(format!("The key {id} is disabled."))),
+        Some(key) if has_expired(input, key) => Some(wrong(format!("The key {id} has expired."))),
         Some(key) if !is_privileged(input, &key.entity()) => {
-            builder.findings.push(wrong(format!("The key {id} isn't allowed to read this organisation.")));
+            Some(wrong(format!("The key {id} isn't allowed to read this organisation.")))
         }
         Some(key) => {
-            let days = key.expires.map(|expires| expires.days_from(input.now));
-            if let Some(days) = days.filter(|days| *days < EXPIRES_SOON) {
-                builder.findings.push(
-                    Finding::warning(
-                        Code::KeyExpires,
-                        place.clone(),
-                        format!(
-                            "rolecall's own key expires in {days} {}.",
-                            if days == 1 { "day" } else { "days" }
-                        ),
-                    )
+            let days =
+                key.expires.map(|expires| expires.days_from(input.now)).filter(|days| *days < EXPIRES_SOON)?;
+            let unit = if days == 1 { "day" } else { "days" };
+            let message = format!("rolecall's own key expires in {days} {unit}.");
+            Some(
+                Finding::warning(Code::KeyExpires, place.clone(), message)
                     .hint("Create another key, store it where `credentials` points, and name it in `own`."),
-                );
-            }
+            )
         }
     }
 }
@@ -59,13 +54,13 @@ pub(super) fn is_privileged(input: &PlanInput<'_>, key: &Key) -> bool {
 }
 
 /// Plans all keys.
-pub(super) fn plan_keys(input: &PlanInput<'_>, builder: &mut PlanBuilder<'_>) {
+pub(super) fn plan_keys(input: &PlanInput<'_>, gate: &mut Gate<'_>) {
     if !input.rules.capabilities().kinds.contains(&Kind::Key) {
         if input.rules.has(Quirk::ShowsUnmanagedKeys) {
             return;
         }
         let step = input.rules.manual_step(ManualStep::HandleKeys).to_owned();
-        builder.hold(Address::every(Kind::Key), HoldReason::KeysUnsupported { step });
+        gate.hold(Address::every(Kind::Key), HoldReason::KeysUnsupported { step });
         return;
     }
     let pinned: BTreeSet<&RemoteId> =
@@ -87,18 +82,19 @@ pub(super) fn plan_keys(input: &PlanInput<'_>, builder: &mut PlanBuilder<'_>) {
         }
         let namesakes = named.get(&desired.name).map(Vec::as_slice).unwrap_or_default();
         let address = Address::key(&desired.name).with_id(&desired.id);
-        let is_planned = builder.entry(&address, |builder| match &desired.id {
-            Some(id) => plan_pinned(input, desired, id, builder),
-            None => plan_named(input, desired, namesakes, builder),
-        });
-        if desired.id.is_none() || !is_planned {
+        let decisions = match &desired.id {
+            Some(id) => decide_pinned(input, desired, id),
+            None => decide_named(input, desired, namesakes),
+        };
+        let accepted = gate.accept_entry(&address, decisions);
+        if desired.id.is_none() || accepted == Accepted::Erroneous {
             listed.insert(&desired.name);
         }
     }
     for (name, keys) in &named {
         if !listed.contains(name) {
             for key in keys {
-                plan_unlisted(input, key, keys.len() > 1, builder);
+                gate.accept(decide_unlisted(input, key, keys.len() > 1));
             }
         }
     }
@@ -131,7 +127,9 @@ pub fn retirement(how: KeyRemoval, before: Key, address: Address, cause: Cause) 
     Change { address, action, before: Some(Entity::Key(before)), after, cause, effects: Vec::new() }
 }
 
-fn plan_pinned(input: &PlanInput<'_>, desired: &DesiredKey, id: &RemoteId, builder: &mut PlanBuilder<'_>) {
+/// Decides about a key that an entry of the file selects by its id.
+fn decide_pinned(input: &PlanInput<'_>, desired: &DesiredKey, id: &RemoteId) -> Vec<Decision> {
+    let error = |finding: Finding| vec![Decision::Finding(finding)];
     let unknown = |why: String| {
         let namesakes = input.live.keys().iter().filter(|key| key.name == desired.name);
         let ids: Vec<&str> = namesakes.map(|key| key.id.as_str()).collect();
@@ -144,67 +142,51 @@ fn plan_pinned(input: &PlanInput<'_>, desired: &DesiredKey, id: &RemoteId, build
     let found = input.live.keys().iter().find(|key| key.id == *id);
     let Some(key) = found else {
         if let Some(reason) = incomplete(input) {
-            builder.hold(Address::key(&desired.name).with_id(id), reason);
-            return;
+            return vec![Decision::Hold(Address::key(&desired.name).with_id(id), reason)];
         }
         let finding = unknown(format!("There is no key with the id {id}."));
         // If the key must be removed, a missing id can mean that this is done. It can also be a typo, so it is a
         // warning.
-        builder.findings.push(if desired.absent {
-            Finding { severity: Severity::Warning, ..finding }
-        } else {
-            finding
-        });
-        return;
+        return error(if desired.absent { Finding { severity: Severity::Warning, ..finding } } else { finding });
     };
     if key.name != desired.name {
-        builder.findings.push(unknown(format!(
+        return error(unknown(format!(
             "The key {id} has the name {}, not {}.",
             quote(key.name.as_str()),
             quote(desired.name.as_str())
         )));
-        return;
     }
     let address = Address::key(&key.name).with_id(id);
     if desired.absent {
-        if key.enabled {
-            builder.change(retire(input, key, address, Cause::DeclaredAbsent), Some(&desired.place));
-        }
-        return;
+        let retired = key.enabled.then(|| retire(input, key, address, Cause::DeclaredAbsent));
+        return retired.map(|change| Decision::change(change, Some(&desired.place))).into_iter().collect();
     }
-    hold_unwritten(input, desired, key, &address, builder);
-    let Some(requested) = resolve_key(input, desired, builder) else { return };
-    if differs(&requested, key) {
-        builder.findings.push(
-            Finding::error(
-                Code::InvalidValue,
-                desired.place.clone(),
-                format!("The permissions and the expiry of the key {id} can't be changed."),
-            )
-            .hint("Remove `id` to create a new key that replaces it, or write the values that it has."),
-        );
-        return;
-    }
-    if has_expired(input, key) {
-        builder.findings.push(
-            Finding::error(Code::ExpiryInPast, desired.place.clone(), format!("The key {id} has expired."))
+    let mut decisions = unwritten(input, desired, key, &address);
+    let Some(requested) = resolve_key(input, desired).note(&mut decisions) else { return decisions };
+    let problem = if differs(&requested, key) {
+        let message = format!("The permissions and the expiry of the key {id} can't be changed.");
+        Some(
+            Finding::error(Code::InvalidValue, desired.place.clone(), message)
+                .hint("Remove `id` to create a new key that replaces it, or write the values that it has."),
+        )
+    } else if has_expired(input, key) {
+        let message = format!("The key {id} has expired.");
+        Some(
+            Finding::error(Code::ExpiryInPast, desired.place.clone(), message)
                 .hint("Remove `id` and choose a later `expires` to create a new key that replaces it."),
-        );
-        return;
-    }
-    if !key.enabled {
+        )
+    } else {
+        None
+    };
+    if let Some(problem) = problem {
+        decisions.push(Decision::Finding(problem));
+    } else if !key.enabled {
         let before = key.entity();
-        let after = Key { enabled: true, ..before.clone() };
-        let change = Change {
-            address,
-            action: Action::Enable,
-            before: Some(Entity::Key(before)),
-            after: Some(Entity::Key(after)),
-            cause: Cause::Declared,
-            effects: Vec::new(),
-        };
-        builder.change(change, Some(&desired.place));
+        let after = Entity::Key(Key { enabled: true, ..before.clone() });
+        let change = collection::update(address, Entity::Key(before), after, Cause::Declared);
+        decisions.push(Decision::change(Change { action: Action::Enable, ..change }, Some(&desired.place)));
     }
+    decisions
 }
 
 /// Returns whether a live key differs from what the file requests. Values that the file doesn't set don't count.
@@ -218,40 +200,35 @@ fn differs(requested: &RequestedKey, key: &LiveKey) -> bool {
 }
 
 /// Holds a difference in the description. It doesn't change what the key allows, so no new key is minted for it.
-fn hold_description(input: &PlanInput<'_>, desired: &DesiredKey, key: &LiveKey, builder: &mut PlanBuilder<'_>) {
+fn description(input: &PlanInput<'_>, desired: &DesiredKey, key: &LiveKey) -> Option<Decision> {
     let live = key.description.clone().filter(|text| !text.is_empty());
-    if let Some(desired) = desired.description.as_ref().filter(|desired| live.as_ref() != Some(desired))
-        && !(desired.is_empty() && live.is_none())
-    {
-        let step = input.rules.manual_step(ManualStep::DescribeKey).to_owned();
-        let reason =
-            HoldReason::ManualStep { field: "description".to_owned(), live, desired: desired.clone(), step };
-        builder.hold(Address::key(&key.name), reason);
+    let wanted = desired.description.as_ref().filter(|wanted| live.as_ref() != Some(wanted))?;
+    if wanted.is_empty() && live.is_none() {
+        return None;
     }
+    let step = input.rules.manual_step(ManualStep::DescribeKey).to_owned();
+    let reason = HoldReason::ManualStep { field: "description".to_owned(), live, desired: wanted.clone(), step };
+    Some(Decision::Hold(Address::key(&key.name), reason))
 }
 
-/// Holds a working key whose privileged roles or permissions the file doesn't write. rolecall's own key has them by
-/// its nature.
-fn hold_unwritten(
-    input: &PlanInput<'_>,
-    desired: &DesiredKey,
-    key: &LiveKey,
-    address: &Address,
-    builder: &mut PlanBuilder<'_>,
-) {
+/// Decides about a working key whose privileged roles or permissions the file doesn't write. rolecall's own key has
+/// them by its nature.
+fn unwritten(input: &PlanInput<'_>, desired: &DesiredKey, key: &LiveKey, address: &Address) -> Vec<Decision> {
+    let mut decisions = Vec::new();
     if !key.enabled || has_expired(input, key) || input.own_key() == Some(&key.id) {
-        return;
+        return decisions;
     }
     let Key { roles, permissions, .. } = key.entity();
     if let Some(roles) = roles.filter(|roles| desired.roles.is_none() && input.is_admin(roles)) {
-        builder.hold_unwritten(address.clone(), &desired.place, "roles", &roles);
+        decisions.push(Decision::unwritten(address, &desired.place, "roles", &roles));
     }
     if let Some(permissions) = permissions.filter(|_| desired.permissions.is_none()) {
         let privileged = input.privileged_among(permissions);
         if !privileged.is_empty() {
-            builder.hold_unwritten(address.clone(), &desired.place, "permissions", &privileged);
+            decisions.push(Decision::unwritten(address, &desired.place, "permissions", &privileged));
         }
     }
+    decisions
 }
 
 /// Returns whether rolecall minted this key and lost its secret.
@@ -272,11 +249,14 @@ fn secret_lost(input: &PlanInput<'_>, key: &LiveKey) -> bool {
     }
 }
 
-fn plan_named(input: &PlanInput<'_>, desired: &DesiredKey, namesakes: &[&LiveKey], builder: &mut PlanBuilder<'_>) {
+/// Decides about the keys of one name that an entry of the file means.
+fn decide_named(input: &PlanInput<'_>, desired: &DesiredKey, namesakes: &[&LiveKey]) -> Vec<Decision> {
+    let retired = |key: &LiveKey, address: Address, cause: Cause| {
+        Decision::change(retire(input, key, address, cause), Some(&desired.place))
+    };
     let (lost, kept): (Vec<&LiveKey>, Vec<&LiveKey>) = namesakes.iter().partition(|key| secret_lost(input, key));
-    for key in lost {
-        builder.change(retire(input, key, address_of(key, true), Cause::SecretLost), Some(&desired.place));
-    }
+    let mut decisions: Vec<Decision> =
+        lost.into_iter().map(|key| retired(key, address_of(key, true), Cause::SecretLost)).collect();
     let successor_of = |key: &LiveKey| {
         kept.iter().find(|other| {
             let minted = input.facts.minted.get(&other.id);
@@ -287,82 +267,57 @@ fn plan_named(input: &PlanInput<'_>, desired: &DesiredKey, namesakes: &[&LiveKey
     for key in &kept {
         match successor_of(key) {
             Some(by) => {
-                let cause = Cause::Superseded { by: by.id.clone() };
-                builder.change(retire(input, key, address_of(key, true), cause), Some(&desired.place));
+                decisions.push(retired(key, address_of(key, true), Cause::Superseded { by: by.id.clone() }));
             }
             None => current.push(*key),
         }
     }
     if desired.absent {
+        // There may be others with this name.
+        decisions.extend(incomplete(input).map(|reason| Decision::Hold(Address::key(&desired.name), reason)));
         let several = namesakes.len() > 1;
-        if let Some(reason) = incomplete(input) {
-            // There may be others with this name.
-            builder.hold(Address::key(&desired.name), reason);
-        }
-        for key in current {
-            builder
-                .change(retire(input, key, address_of(key, several), Cause::DeclaredAbsent), Some(&desired.place));
-        }
-        return;
+        let removed = current.into_iter().map(|key| retired(key, address_of(key, several), Cause::DeclaredAbsent));
+        decisions.extend(removed);
+        return decisions;
     }
     for key in &current {
-        hold_unwritten(input, desired, key, &address_of(key, current.len() > 1), builder);
+        decisions.extend(unwritten(input, desired, key, &address_of(key, current.len() > 1)));
     }
-    let Some(requested) = resolve_key(input, desired, builder) else { return };
+    let Some(requested) = resolve_key(input, desired).note(&mut decisions) else { return decisions };
     match current.as_slice() {
-        [] => {
-            mint(input, desired, &requested, None, builder);
-        }
+        [] => decisions.extend(mint(input, desired, &requested, None)),
         [key] if differs(&requested, key) => match input.facts.minted.get(&key.id) {
             // The platform didn't do what was requested. Requesting it again would only leave one more key each
             // time.
             Some(minted) if !requested.differs_from(&minted.requested) => {
-                let reason = builder.not_taken(minted.at, None);
-                builder.hold(address_of(key, false), reason);
+                decisions.push(Decision::Hold(address_of(key, false), not_taken(input, minted.at, None)));
             }
-            Some(_) | None => {
-                if mint(input, desired, &requested, Some(key), builder) {
-                    builder.hold(address_of(key, true), HoldReason::Superseded);
-                }
-            }
+            Some(_) | None => decisions.extend(mint(input, desired, &requested, Some(key))),
         },
-        [key] => hold_description(input, desired, key, builder),
+        [key] => decisions.extend(description(input, desired, key)),
         several => {
             let ids: Vec<_> = several.iter().map(|key| key.id.as_str()).collect();
-            builder.findings.push(
-                Finding::error(
-                    Code::AmbiguousKey,
-                    desired.place.clone(),
-                    format!("{} live keys have the name {}: {}.", several.len(), desired.name, ids.join(", ")),
-                )
-                .hint("Add `id: …` of the right key, and list each other one with its `id` and `absent: true` to retire it."),
-            );
+            let message =
+                format!("{} live keys have the name {}: {}.", several.len(), desired.name, ids.join(", "));
+            decisions.push(Decision::Finding(
+                Finding::error(Code::AmbiguousKey, desired.place.clone(), message)
+                    .hint("Add `id: …` of the right key, and list each other one with its `id` and `absent: true` to retire it."),
+            ));
         }
     }
+    decisions
 }
 
-fn plan_unlisted(input: &PlanInput<'_>, key: &LiveKey, namesakes: bool, builder: &mut PlanBuilder<'_>) {
+/// Decides about a working key that the file doesn't list. If the file names it as `own`, nothing is to be said.
+fn decide_unlisted(input: &PlanInput<'_>, key: &LiveKey, namesakes: bool) -> Option<Decision> {
     let address = address_of(key, namesakes);
     if input.own_key() == Some(&key.id) {
-        // If the file names it as `own`, no hold is needed.
-        if input.desired.own_key.is_none() {
-            builder.hold(address, HoldReason::OwnKey);
-        }
-        return;
+        return input.desired.own_key.is_none().then_some(Decision::Hold(address, HoldReason::OwnKey));
     }
-    if secret_lost(input, key) {
-        // Nobody can use this key, so it is retired even if the file doesn't manage unlisted keys.
-        builder.change(retire(input, key, address, Cause::SecretLost), None);
-        return;
-    }
-    if input.desired.manage.keys == Scope::Listed {
-        let privileged = is_privileged(input, &key.entity());
-        builder.hold_unmanaged(address, privileged);
-        return;
-    }
-    if let Some(reason) = incomplete(input) {
-        builder.hold(address, reason);
-        return;
-    }
-    builder.change(retire(input, key, address, Cause::NotListed), None);
+    // Nobody can use a key whose secret is lost, so it is retired even if the file doesn't manage unlisted keys.
+    let cause = if secret_lost(input, key) { Cause::SecretLost } else { Cause::NotListed };
+    let privileged = is_privileged(input, &key.entity());
+    let kept = collection::unlisted(input.desired.manage.keys, &address, privileged, incomplete(input).as_ref())
+        .filter(|_| cause == Cause::NotListed);
+    Some(kept.unwrap_or_else(|| Decision::change(retire(input, key, address, cause), None)))
 }

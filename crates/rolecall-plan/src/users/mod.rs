@@ -1,120 +1,82 @@
 //! Plans users: who is invited, updated or removed.
+//!
+//! [`People`] finds what is known about the users whom an entry means: their [`Situation`]. [`decide`] turns it into
+//! decisions, and the gate makes them a part of the plan. For example, an entry names jane@acme.example, who is no member
+//! and has an expired invitation. Her situation is [`Found::Nobody`] with one expired invitation, and the decision is to
+//! hold the entry, or to invite her again if the file says `reinvite_expired: true`.
 
-mod account_status;
-mod disabled;
-mod invitation_roles;
-mod invited;
-mod missing;
-mod non_members;
-mod present;
-mod unlisted;
-mod why_not_invited;
+mod account;
+mod decide;
+mod invitation_content;
+mod invitations;
 
-pub(super) use disabled::possibly_disabled;
+pub(super) use account::possibly_disabled;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use jiff::Timestamp;
+
 use super::PlanInput;
-use super::builder::PlanBuilder;
-use super::roles::{Availability, PlannedRoles};
+use super::collection::{self, PlannedState};
+use super::decision::Decision;
+use super::gate::{Accepted, Gate};
 use rolecall_model::{
-    Address, Code, DesiredUser, Email, Finding, HoldReason, Kind, LiveInvitation, LiveUser, Quirk, RemoteId,
-    RoleName, Scope, Severity, UnreadableRow, list_of, nearest, quote,
+    Address, Code, DesiredUser, Email, Finding, Invitation, Kind, LiveInvitation, LiveUser, Place, RemoteId,
+    Scope, SentDisable, UnreadableRow, nearest,
 };
 
 /// Checks that the user named in `own` exists.
-pub(super) fn check_own(input: &PlanInput<'_>, builder: &mut PlanBuilder<'_>) {
-    let Some(own) = &input.desired.own_user else { return };
+pub(super) fn check_own(input: &PlanInput<'_>) -> Option<Finding> {
+    let own = input.desired.own_user.as_ref()?;
     let list = &input.live.users;
-    if input.live.is_unreadable(&Address::user(&own.value)) {
-        return;
+    let is_listed = list.items.iter().any(|user| user.email == own.value);
+    if is_listed || list.completeness.is_incomplete() || input.live.is_unreadable(&Address::user(&own.value)) {
+        return None;
     }
-    if !list.completeness.is_incomplete() && !list.items.iter().any(|user| user.email == own.value) {
-        let near = nearest(own.value.as_str(), list.items.iter().map(|user| user.email.as_str()));
-        let near = near.map(|near| format!("Did you mean `{near}`? ")).unwrap_or_default();
-        let message = format!("`own.user` is {}, but there is no user with that address.", own.value);
-        builder.findings.push(Finding::error(Code::WrongOwnUser, own.place.clone(), message).hint(format!(
-            "{near}Name the user whose credential rolecall uses. rolecall protects that user's access."
-        )));
-    }
+    let near = nearest(own.value.as_str(), list.items.iter().map(|user| user.email.as_str()));
+    let near = near.map(|near| format!("Did you mean `{near}`? ")).unwrap_or_default();
+    let message = format!("`own.user` is {}, but there is no user with that address.", own.value);
+    Some(Finding::error(Code::WrongOwnUser, own.place.clone(), message).hint(format!(
+        "{near}Name the user whose credential rolecall uses. rolecall protects that user's access."
+    )))
 }
 
-/// Plans all users. `planned_roles` are the roles that can be given.
-pub(super) fn plan_users(input: &PlanInput<'_>, planned_roles: &mut PlannedRoles, builder: &mut PlanBuilder<'_>) {
-    let mut live: BTreeMap<&Email, Vec<&LiveUser>> = BTreeMap::new();
-    for user in &input.live.users.items {
-        live.entry(&user.email).or_default().push(user);
-    }
-    let invitations = Invitations::from_live(input);
-    let pinned: BTreeSet<&RemoteId> =
-        input.desired.users.iter().filter_map(|desired| desired.id.as_ref()).collect();
-    let renamed = renamed(input, &live);
+/// Plans all users. `unknown_roles` are the errors in the roles of entries, by the places of the entries.
+pub(super) fn plan_users(
+    input: &PlanInput<'_>,
+    planned: &PlannedState,
+    mut unknown_roles: BTreeMap<Place, Vec<Finding>>,
+    gate: &mut Gate<'_>,
+) {
+    let people = People::new(input);
+    let scope = input.desired.manage.users;
     let mut listed: BTreeSet<&Email> =
         input.desired.users.iter().filter(|desired| desired.id.is_none()).map(|desired| &desired.email).collect();
     for desired in &input.desired.users {
-        let namesakes = live.get(&desired.email).map(Vec::as_slice).unwrap_or_default();
-        if is_unreadable(input, desired, namesakes) {
+        let now = people.situation(input, desired);
+        if is_unreadable(input, desired, now.namesakes) {
             continue;
         }
+        let decisions = match unknown_roles.remove(&desired.place) {
+            Some(unknown) => unknown.into_iter().map(Decision::Finding).collect(),
+            None => decide::decide(input, desired, &now, planned),
+        };
         let address = Address::user(&desired.email).with_id(&desired.id);
-        let is_planned = builder.entry(&address, |builder| match (&desired.id, namesakes) {
-            _ if builder.unknown_roles.contains_key(&desired.place) => {
-                builder.findings.extend(builder.unknown_roles.remove(&desired.place).unwrap_or_default());
-            }
-            (Some(id), _) => {
-                plan_pinned(input, desired, id, namesakes, planned_roles, builder);
-                let user_invitations = invitations.of_user(&desired.email);
-                if desired.absent && namesakes.is_empty() && !user_invitations.is_empty() {
-                    missing::prevent_joining(input, desired, user_invitations, None, builder);
-                }
-            }
-            (None, []) => {
-                let now = renamed.get(&desired.email).filter(|_| !builder.is_asserted(&address));
-                if let Some(now) = now.map(|user| Address::user(&user.email)) {
-                    builder.hold(address.clone(), HoldReason::Renamed { now });
-                    return;
-                }
-                let user_invitations = invitations.of_user(&desired.email);
-                non_members::plan_account(input, desired, user_invitations, builder);
-                missing::plan_missing(input, desired, user_invitations, planned_roles, builder);
-            }
-            (None, [user]) if !pinned.contains(&user.id) => {
-                present::plan_present(input, desired, user, false, planned_roles, builder);
-            }
-            // A user who must be removed is removed with all of their accounts.
-            (None, several) if desired.absent => {
-                for user in several.iter().filter(|user| !pinned.contains(&user.id)) {
-                    present::plan_present(input, desired, user, true, planned_roles, builder);
-                }
-            }
-            (None, several) => builder.findings.push(ambiguous(desired, several)),
-        });
-        if !is_planned {
+        if gate.accept_entry(&address, decisions) == Accepted::Erroneous {
             // Nobody with this address counts as unlisted: the entry may mean them.
             listed.insert(&desired.email);
         }
     }
-    for (email, users) in &live {
-        if !listed.contains(email) {
-            for user in users.iter().filter(|user| !pinned.contains(&user.id)) {
-                let before = renamed.iter().find(|(_, now)| now.id == user.id);
-                if let Some((before, _)) = before.filter(|_| input.desired.manage.users == Scope::All) {
-                    let before = Address::user(before);
-                    builder.hold(address_of(user, users.len() > 1), HoldReason::RenamedFrom { before });
-                    continue;
-                }
-                unlisted::plan_unlisted(input, user, users.len() > 1, planned_roles, builder);
-            }
+    for (_, users) in people.members.iter().filter(|(email, _)| !listed.contains(*email)) {
+        for user in people.unpinned(users) {
+            let before = people.renamed.iter().find(|(_, now)| now.id == user.id).map(|(before, _)| *before);
+            gate.accept(decide::unlisted(input, user, before, users.len() > 1, planned));
         }
     }
-    if let Some(reason) = input.live.users.completeness.hold_if_incomplete("users")
-        && input.desired.manage.users == Scope::All
-    {
-        builder.hold(Address::every(Kind::User), reason);
-    }
-    invited::plan_unlisted_invitations(input, &invitations, planned_roles, builder);
-    if input.desired.manage.users == Scope::All {
-        invited::hold_unreadable_invitations(input, builder);
+    gate.accept(collection::unseen(scope, Kind::User, input.live.users.completeness.hold_if_incomplete("users")));
+    gate.accept(invitations::unlisted(input, &people, planned));
+    if scope == Scope::All {
+        gate.accept(invitations::unreadable(input, &people));
     }
 }
 
@@ -132,183 +94,130 @@ fn is_unreadable(input: &PlanInput<'_>, desired: &DesiredUser, namesakes: &[&Liv
     }
 }
 
-/// Returns the accounts whose address has changed, by the address under which the file lists them. The ledger knows
-/// the account of each by its id.
-fn renamed<'a>(
-    input: &PlanInput<'a>,
-    live: &BTreeMap<&Email, Vec<&'a LiveUser>>,
-) -> BTreeMap<&'a Email, &'a LiveUser> {
-    let wanted = input.desired.users.iter().filter(|desired| desired.id.is_none());
-    let missing: BTreeSet<&Email> =
-        wanted.map(|desired| &desired.email).filter(|email| !live.contains_key(email)).collect();
-    let accounts = input.live.users.items.iter().filter_map(|user| {
-        let before = &input.facts.members.get(&user.id)?.email;
-        missing.get(before).map(|email| (*email, user))
-    });
-    accounts.collect()
-}
-
-/// All invitations, by email address.
-#[derive(Default)]
-struct Invitations<'a> {
-    /// Invitations that can still be accepted.
-    open: BTreeMap<&'a Email, Vec<&'a LiveInvitation>>,
-    /// Invitations that have expired, if the platform lists them.
-    expired: BTreeMap<&'a Email, Vec<&'a LiveInvitation>>,
+/// The people of an organisation, by what an entry of a file can name.
+struct People<'a> {
+    members: BTreeMap<&'a Email, Vec<&'a LiveUser>>,
+    /// Accounts of users who aren't members.
+    non_members: BTreeMap<&'a Email, &'a LiveUser>,
+    invitations: BTreeMap<&'a Email, UserInvitations<'a>>,
+    /// The ids that entries of the file name.
+    pinned: BTreeSet<&'a RemoteId>,
+    /// The accounts whose address has changed, by the address under which the file lists them. The ledger knows the
+    /// account of each by its id.
+    renamed: BTreeMap<&'a Email, &'a LiveUser>,
 }
 
 /// The invitations for one email address.
-#[derive(Clone, Copy)]
+#[derive(Clone, Default)]
 struct UserInvitations<'a> {
-    open: &'a [&'a LiveInvitation],
-    expired: &'a [&'a LiveInvitation],
+    /// Invitations that can still be accepted.
+    open: Vec<&'a LiveInvitation>,
+    /// Invitations that have expired, if the platform lists them.
+    expired: Vec<&'a LiveInvitation>,
+}
+
+/// Everything that is known about the users whom one entry of the file means, before a decision is taken.
+struct Situation<'a> {
+    found: Found<'a>,
+    /// All members with the address of the entry.
+    namesakes: &'a [&'a LiveUser],
+    invitations: UserInvitations<'a>,
+    /// The account of a user who isn't a member, if the platform shows one.
+    non_member: Option<&'a LiveUser>,
+    /// The invitation that rolecall sent, by the ledger.
+    sent: Option<&'a Invitation>,
+    /// When a read first showed the user as a member, by the ledger.
+    member_since: Option<Timestamp>,
+    /// The request by which rolecall disabled a user who isn't listed since, by the ledger.
+    disabled_by_us: Option<&'a SentDisable>,
+}
+
+/// The members whom an entry of the file means.
+enum Found<'a> {
+    Member(&'a LiveUser),
+    /// The entry has no id, and either several members have its address, or the only one is listed by id in another
+    /// entry. These are the ones that no entry lists by id.
+    Several(Vec<&'a LiveUser>),
+    Nobody,
+    /// The account that the ledger knows by this address has another one now.
+    Renamed(&'a LiveUser),
+    /// No member with the address has the id of the entry. A member with another address may have it.
+    UnknownId(&'a RemoteId, Option<&'a LiveUser>),
 }
 
 impl UserInvitations<'_> {
-    fn is_empty(self) -> bool {
+    fn is_empty(&self) -> bool {
         self.open.is_empty() && self.expired.is_empty()
     }
 }
 
-impl<'a> Invitations<'a> {
-    fn from_live(input: &PlanInput<'a>) -> Self {
-        let mut invitations = Self::default();
+impl<'a> People<'a> {
+    fn new(input: &PlanInput<'a>) -> Self {
+        let mut members: BTreeMap<&Email, Vec<&LiveUser>> = BTreeMap::new();
+        for user in &input.live.users.items {
+            members.entry(&user.email).or_default().push(user);
+        }
+        let mut non_members = BTreeMap::new();
+        for user in &input.live.non_members {
+            non_members.entry(&user.email).or_insert(user);
+        }
+        let mut invitations: BTreeMap<&Email, UserInvitations<'_>> = BTreeMap::new();
         for invitation in input.live.invitations() {
-            let list = if invitation.expired { &mut invitations.expired } else { &mut invitations.open };
-            list.entry(&invitation.email).or_default().push(invitation);
+            let of_user = invitations.entry(&invitation.email).or_default();
+            if invitation.expired { &mut of_user.expired } else { &mut of_user.open }.push(invitation);
         }
-        invitations
+        let pinned = input.desired.users.iter().filter_map(|desired| desired.id.as_ref()).collect();
+        let wanted = input.desired.users.iter().filter(|desired| desired.id.is_none());
+        let missing: BTreeSet<&Email> =
+            wanted.map(|desired| &desired.email).filter(|email| !members.contains_key(email)).collect();
+        let renamed = input.live.users.items.iter().filter_map(|user| {
+            let before = &input.facts.members.get(&user.id)?.email;
+            missing.get(before).map(|email| (*email, user))
+        });
+        let renamed = renamed.collect();
+        Self { members, non_members, invitations, pinned, renamed }
     }
 
-    fn of_user(&self, email: &Email) -> UserInvitations<'_> {
-        UserInvitations {
-            open: self.open.get(email).map(Vec::as_slice).unwrap_or_default(),
-            expired: self.expired.get(email).map(Vec::as_slice).unwrap_or_default(),
+    /// Returns the users that no entry lists by id.
+    fn unpinned<'u>(&'u self, users: &'u [&'a LiveUser]) -> impl Iterator<Item = &'a LiveUser> + 'u {
+        users.iter().copied().filter(|user| !self.pinned.contains(&user.id))
+    }
+
+    fn situation(&'a self, input: &PlanInput<'a>, desired: &'a DesiredUser) -> Situation<'a> {
+        let namesakes = self.members.get(&desired.email).map(Vec::as_slice).unwrap_or_default();
+        let address = Address::user(&desired.email);
+        let renamed = || self.renamed.get(&desired.email).filter(|_| !input.is_asserted(&address));
+        let found = match (&desired.id, namesakes) {
+            (Some(id), _) => match namesakes.iter().find(|user| user.id == *id) {
+                Some(user) => Found::Member(user),
+                None => Found::UnknownId(id, input.live.users.items.iter().find(|user| user.id == *id)),
+            },
+            (None, []) => renamed().map_or(Found::Nobody, |user| Found::Renamed(user)),
+            (None, [user]) if !self.pinned.contains(&user.id) => Found::Member(user),
+            (None, several) => Found::Several(self.unpinned(several).collect()),
+        };
+        let not_listed = matches!(found, Found::Nobody);
+        Situation {
+            found,
+            namesakes,
+            invitations: self.invitations.get(&desired.email).cloned().unwrap_or_default(),
+            non_member: self.non_members.get(&desired.email).copied(),
+            sent: input.facts.invitations.get(&desired.email),
+            member_since: input.facts.member_since(&desired.email),
+            disabled_by_us: not_listed.then(|| account::disabled_and_unlisted(input, &desired.email)).flatten(),
         }
     }
 }
 
-fn ambiguous(desired: &DesiredUser, several: &[&LiveUser]) -> Finding {
-    if let [only] = several {
-        let message =
-            format!("The only user with the address {} is already listed by `id` in another entry.", only.email);
-        return Finding::error(Code::DuplicateUser, desired.place.clone(), message).hint("Merge the two entries.");
+impl Situation<'_> {
+    /// Returns whether a member's address needs the id to be unambiguous.
+    fn has_namesakes(&self) -> bool {
+        self.namesakes.len() > 1
     }
-    let ids: Vec<_> = several.iter().map(|user| user.id.as_str()).collect();
-    Finding::error(
-        Code::AmbiguousUser,
-        desired.place.clone(),
-        format!("{} live users have the address {}: {}.", several.len(), desired.email, ids.join(", ")),
-    )
-    .hint("List each with its `id` where users have that field. Otherwise, have the platform merge or remove one.")
-}
-
-fn plan_pinned(
-    input: &PlanInput<'_>,
-    desired: &DesiredUser,
-    id: &RemoteId,
-    namesakes: &[&LiveUser],
-    planned_roles: &mut PlannedRoles,
-    builder: &mut PlanBuilder<'_>,
-) {
-    if let Some(user) = namesakes.iter().find(|user| user.id == *id) {
-        present::plan_present(input, desired, user, namesakes.len() > 1, planned_roles, builder);
-        return;
-    }
-    let elsewhere = input.live.users.items.iter().find(|user| user.id == *id);
-    if elsewhere.is_none()
-        && let Some(reason) = input.live.users.completeness.hold_if_incomplete("users")
-    {
-        builder.hold(Address::user(&desired.email).with_id(id), reason);
-        return;
-    }
-    if elsewhere.is_none() && input.rules.has(Quirk::HidesDisabled) {
-        // A disabled user isn't listed, so their id can't be checked.
-        if !desired.absent {
-            builder.hold(Address::user(&desired.email).with_id(id), disabled::why_not_listed(input, id));
-        }
-        return;
-    }
-    let (message, hint) = match elsewhere {
-        Some(user) => (
-            format!("The user {id} has the address {} now, not {}.", user.email, desired.email),
-            format!("If it is the same person, write `email: {}`.", user.email),
-        ),
-        None => (
-            format!("There is no user with the id {id}."),
-            "`rolecall drift` shows the ids of ambiguous addresses. Without `id`, the user is found by address."
-                .to_owned(),
-        ),
-    };
-    let finding = Finding::error(Code::UnknownId, desired.place.clone(), message).hint(hint);
-    // If the user must be removed, a missing id can mean that this is done. It can also be a typo, so it is a
-    // warning.
-    let harmless = desired.absent && elsewhere.is_none();
-    builder.findings.push(if harmless { Finding { severity: Severity::Warning, ..finding } } else { finding });
 }
 
 /// Returns the address of a user, with the id if several users have the same email address.
 fn address_of(user: &LiveUser, namesakes: bool) -> Address {
     let address = Address::user(&user.email);
     if namesakes { address.with_id(&user.id) } else { address }
-}
-
-/// Returns the problem of the first of these roles that can't be given, or `None` if all can be given.
-fn role_problem(
-    desired: &DesiredUser,
-    roles: &BTreeSet<RoleName>,
-    planned_roles: &PlannedRoles,
-) -> Option<RoleProblem> {
-    let place = desired.roles.as_ref().map_or(&desired.place, |roles| &roles.place);
-    roles.iter().find_map(|role| match planned_roles.availability(role) {
-        Availability::Available => None,
-        Availability::Held => Some(RoleProblem::Hold(HoldReason::RoleSkipped { role: role.clone() })),
-        Availability::Unlisted => {
-            let (role, must_be_removed) = (role.clone(), false);
-            Some(RoleProblem::Hold(HoldReason::RoleNotListed { role, must_be_removed }))
-        }
-        Availability::Deleted => Some(RoleProblem::Finding(
-            Finding::error(
-                Code::RoleIsAbsent,
-                place.clone(),
-                format!("{} should have the role `{role}`, but the file deletes that role.", desired.email),
-            )
-            .hint("List the role under `roles`, or give the user another."),
-        )),
-        Availability::Unknown => {
-            let known: Vec<&str> = planned_roles.names().collect();
-            let hint = match nearest(role.as_str(), known.iter().copied()) {
-                Some(near) => format!("Did you mean `{near}`?"),
-                None => format!("There are {}. List a new role under `roles`.", list_of(&known, "and")),
-            };
-            Some(RoleProblem::Finding(
-                Finding::error(
-                    Code::UnknownRole,
-                    place.clone(),
-                    format!(
-                        "{} should have the role {}, which doesn't exist.",
-                        desired.email,
-                        quote(role.as_str())
-                    ),
-                )
-                .hint(hint),
-            ))
-        }
-    })
-}
-
-/// The reason why a user can't be given a role.
-enum RoleProblem {
-    Finding(Finding),
-    Hold(HoldReason),
-}
-
-impl RoleProblem {
-    /// Adds the finding or the hold to the plan.
-    fn report(self, address: &Address, builder: &mut PlanBuilder<'_>) {
-        match self {
-            Self::Finding(finding) => builder.findings.push(finding),
-            Self::Hold(reason) => builder.hold(address.clone(), reason),
-        }
-    }
 }
