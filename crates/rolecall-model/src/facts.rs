@@ -55,8 +55,7 @@ impl Facts {
     /// Records that a read shows a user whom we invited. `accepted`: the read shows that they are a member.
     pub fn record_seen(&mut self, email: &Email, accepted: bool) {
         if let Some(invitation) = self.invitations.get_mut(email) {
-            invitation.seen = true;
-            invitation.accepted |= accepted;
+            invitation.shown = invitation.shown.max(if accepted { Shown::AsMember } else { Shown::AsInvited });
             // The invitation arrived, even if its answer was lost.
             invitation.state = InvitationState::Sent;
         }
@@ -102,15 +101,11 @@ pub struct SentChange {
 
 /// An invitation that we sent.
 #[derive(Clone, Debug, PartialEq)]
-#[expect(clippy::struct_excessive_bools, reason = "the flags are independent of each other")]
 pub struct Invitation {
     pub at: Timestamp,
     pub state: InvitationState,
-    /// True if a later read has shown the user, as a member or as invited.
-    pub seen: bool,
-    /// True if a later read has shown the user as a member, on platforms that distinguish members from invited
-    /// users.
-    pub accepted: bool,
+    /// What later reads have shown of the user.
+    pub shown: Shown,
     /// True if the answer to the invitation was lost or was an error. Then its mail may not have been sent, even if
     /// the platform lists the invitation.
     pub mail_unproven: bool,
@@ -119,6 +114,15 @@ pub struct Invitation {
     pub hidden_at_first: bool,
     /// The content of the invitation, if it could not contain everything and no later update has given the rest.
     pub incomplete: Option<User>,
+}
+
+/// What reads have shown of a user since their invitation was sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Shown {
+    NotYet,
+    /// As invited, or as a user on platforms that don't distinguish invited users from members.
+    AsInvited,
+    AsMember,
 }
 
 /// A user whom a read has shown.
@@ -130,6 +134,16 @@ pub struct KnownMember {
 }
 
 impl Invitation {
+    /// Returns whether a later read has shown the user, as a member or as invited.
+    pub fn was_shown(&self) -> bool {
+        self.shown != Shown::NotYet
+    }
+
+    /// Returns whether a later read has shown the user as a member.
+    pub fn was_accepted(&self) -> bool {
+        self.shown == Shown::AsMember
+    }
+
     /// Returns whether the user must have accepted if a read lists them now.
     pub fn accepted_if_live(&self) -> bool {
         self.hidden_at_first

@@ -39,7 +39,7 @@ pub use desired::{
 pub use entity::{Entity, FirstInvitation, Key, Memberships, Organization, Role, Seen, Team, User};
 pub use facts::{
     DisableAnswer, Facts, HeldChange, Invitation, InvitationState, KnownMember, LostMint, MintedKey, NotTaken,
-    SentChange, SentDisable,
+    SentChange, SentDisable, Shown,
 };
 pub use finding::{Code, Finding, Severity, Warning};
 pub use guardrails::{Exception, Guardrail, Guardrails, Limit, Pattern, Removals};

@@ -37,7 +37,7 @@ pub fn ledger_updates(facts: &Facts, live: &Live, rules: &dyn Rules) -> Observed
     let shown: BTreeMap<&Email, bool> = invited.chain(members).collect();
     let newly_seen = facts.invitations.iter().filter_map(|(email, invitation)| {
         let accepted = *shown.get(email)?;
-        let new = !invitation.seen || (accepted && !invitation.accepted);
+        let new = !invitation.was_shown() || (accepted && !invitation.was_accepted());
         new.then(|| (email.clone(), accepted))
     });
     let seen = newly_seen.collect();

@@ -2,8 +2,8 @@
 
 use super::deliver::delivery_of;
 use super::executor::Execution;
-use super::next_action::mints;
 use super::response::step_from_result;
+use super::state::mints;
 use super::writer::{self, PreparedMutation};
 use super::{PreparedDelivery, Step, Stop};
 use crate::ledger::Event;
@@ -43,7 +43,7 @@ impl Execution<'_> {
             arrived,
         };
         if let Err(error) = self.append(event) {
-            self.stopped = Some(Stop::Unrecorded(error.to_string()));
+            self.state.stopped = Some(Stop::Unrecorded(error.to_string()));
         }
         if let Err(why) = delivered {
             let retired = self.retire(mutation, change, &id).await;
@@ -100,7 +100,7 @@ impl Execution<'_> {
     /// Records the outcome of a step. If that fails, nothing more is sent.
     fn record(&mut self, step: &Step) {
         if let Err(error) = self.append(step.event()) {
-            self.stopped = Some(Stop::Unrecorded(error.to_string()));
+            self.state.stopped = Some(Stop::Unrecorded(error.to_string()));
         }
     }
 }

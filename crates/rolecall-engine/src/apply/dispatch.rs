@@ -7,20 +7,20 @@ use serde_json::Value;
 
 use super::executor::{Completed, Execution, InFlight};
 use super::writer::{self, PreparedMutation};
-use super::{Step, Stop, not_sent, step};
+use super::{Stop, not_sent, step};
 use crate::ledger::Event;
 use rolecall_graphql::Ticket;
-use rolecall_model::{Action, Address, Change, Entity, Mutation, Outcome, Reference, RemoteId, reference};
+use rolecall_model::{Action, Change, Entity, Mutation, Outcome, Reference, RemoteId, reference};
 
 impl<'a> Execution<'a> {
     /// Records these mutations as intents and sends them in one request. Returns `None` if they can't be sent;
     /// then their steps say why.
     pub(super) fn dispatch(&mut self, indices: &[usize], ticket: Option<Ticket>) -> Option<InFlight<'a>> {
-        let (apply, plan) = (self.apply, self.plan);
+        let (apply, plan) = (self.apply, self.state.plan);
         let batch: Vec<PreparedMutation<'a>> = indices
             .iter()
             .filter_map(|index| {
-                let mutation = self.schedule.mutation(*index);
+                let mutation = self.state.schedule.mutation(*index);
                 Some(PreparedMutation {
                     index: *index,
                     mutation: self.fill(mutation),
@@ -37,20 +37,20 @@ impl<'a> Execution<'a> {
             }
         };
         let intents = indices.iter().flat_map(|index| {
-            let mutation = self.schedule.mutation(*index);
+            let mutation = self.state.schedule.mutation(*index);
             mutation.changes().filter_map(move |address| Some((mutation, plan.change(address)?)))
         });
         let intents: Vec<Event> = intents.map(|(mutation, change)| self.intent(mutation, change)).collect();
         if let Err(error) = self.append_all(intents) {
             let stop = Stop::Unrecorded(error.to_string());
             self.end_unsent(indices, Outcome::Skipped, &not_sent(&stop.to_string()));
-            self.stopped = Some(stop);
+            self.state.stopped = Some(stop);
             return None;
         }
         for index in indices {
-            self.schedule.begin(*index);
+            self.state.schedule.begin(*index);
         }
-        self.minting = delivery.is_some();
+        self.state.minting = delivery.is_some();
         Some(Box::pin(async move {
             let answers = writer::send(apply, &batch, ticket).await;
             Completed { batch, answers, delivery }
@@ -60,18 +60,11 @@ impl<'a> Execution<'a> {
     /// Ends mutations that were not sent.
     fn end_unsent(&mut self, indices: &[usize], outcome: Outcome, message: &str) {
         for index in indices {
-            let mutation = self.schedule.mutation(*index);
-            let changes = mutation.changes().filter_map(|address| self.plan.change(address));
+            let mutation = self.state.schedule.mutation(*index);
+            let changes = mutation.changes().filter_map(|address| self.state.plan.change(address));
             let steps = changes.map(|change| step(mutation, change, outcome, Some(message.to_owned())));
             self.end(*index, steps.collect());
         }
-    }
-
-    /// Returns the id of an entity that an earlier mutation of this run created.
-    pub(super) fn id_of(&self, address: &Address) -> Option<&RemoteId> {
-        let created = |step: &&Step| step.address == *address && step.outcome == Outcome::Done;
-        let steps = self.schedule.of_change(address).iter().filter_map(|index| self.steps.get(index)).flatten();
-        steps.filter(created).find_map(|step| step.id.as_ref())
     }
 
     /// Returns the mutation with the ids that weren't known when it was planned.
@@ -85,7 +78,7 @@ impl<'a> Execution<'a> {
 
     fn fill_value(&self, value: &mut Value) {
         if let Some(Reference { to, as_number }) = reference(value)
-            && let Some(id) = self.id_of(&to)
+            && let Some(id) = self.state.id_of(&to)
         {
             let number = id.as_str().parse::<i64>().ok().filter(|_| as_number);
             *value = number.map_or_else(|| Value::String(id.to_string()), Value::from);
@@ -112,7 +105,7 @@ impl<'a> Execution<'a> {
             operation: mutation.operation.clone(),
             change: Box::new(change.clone()),
             known,
-            first_step: self.plan.is_first_step(mutation, &change.address),
+            first_step: self.state.plan.is_first_step(mutation, &change.address),
         }
     }
 }

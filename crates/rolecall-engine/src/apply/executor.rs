@@ -1,55 +1,36 @@
 //! Runs the mutations of a plan. Independent mutations are sent at the same time, several of them in one document
 //! if the platform allows that.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::pin::Pin;
+use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
 
-use super::next_action::NextAction;
-use super::schedule::Schedule;
+use super::next_action::{NextAction, next_action};
+use super::state::State;
 use super::writer::{Answer, PreparedMutation};
 use super::{Apply, PreparedDelivery, Step, Stop, interrupt, not_sent, step};
 use crate::ledger::{Event, Ledger, LedgerError, Record};
+use rolecall_graphql::{Budget, Ticket};
 use rolecall_model::{HoldReason, Live, OrganizationPlan, Outcome};
 
-/// The state of a run that is sending mutations. Mutations are identified by their index in the plan.
+/// A run that is sending mutations: its [`State`], and what it needs to act.
 pub(super) struct Execution<'a> {
     pub(super) apply: &'a Apply<'a>,
-    pub(super) plan: &'a OrganizationPlan,
     pub(super) live: &'a Live,
     ledger: &'a mut Ledger,
     pub(super) on_step: &'a mut (dyn FnMut(&Step) + Send),
-    pub(super) schedule: Schedule<'a>,
-    /// The steps of finished mutations.
-    pub(super) steps: BTreeMap<usize, Vec<Step>>,
-    /// Says for finished mutations whether a read showed them in effect.
-    pub(super) in_effect: BTreeMap<usize, bool>,
-    /// Mutations with an open outcome that a read has been used to settle.
-    pub(super) read_decided: BTreeSet<usize>,
-    /// Mutations whose answers were lost and that no read has settled yet. The value says whether the request has
-    /// ended, so that it can't arrive late.
-    pub(super) unanswered: BTreeMap<usize, bool>,
-    /// Mutations that were sent a second time.
-    pub(super) resent: BTreeSet<usize>,
+    pub(super) state: State<'a>,
     /// The number of rounds in a row in which requests got no answer. A read ends a round.
     pub(super) unanswered_rounds: usize,
-    /// Operations that have been answered in this run.
-    pub(super) answered_operations: BTreeSet<&'a str>,
-    /// True if each mutation is sent in a document of its own: because of `parallelism`, or because the platform
-    /// refused a batch.
-    pub(super) batching_off: bool,
-    /// True while a key is created and its secret is delivered.
-    pub(super) minting: bool,
     /// The error of the first read that failed. No more reads are tried then.
     pub(super) read_error: Option<String>,
-    /// Why nothing more is sent.
-    pub(super) stopped: Option<Stop>,
 }
 
 /// The reason why a mutation isn't sent. `why` is a clause without a period.
+#[derive(Clone, Debug, PartialEq)]
 pub(super) struct SkipReason {
     pub why: String,
     /// Set if the platform holds a change that it depends on, which isn't a failure.
@@ -80,30 +61,13 @@ impl<'a> Execution<'a> {
         ledger: &'a mut Ledger,
         on_step: &'a mut (dyn FnMut(&Step) + Send),
     ) -> Self {
-        Self {
-            apply,
-            plan,
-            live,
-            ledger,
-            on_step,
-            schedule: Schedule::new(&plan.sealed.mutations),
-            steps: BTreeMap::new(),
-            in_effect: BTreeMap::new(),
-            read_decided: BTreeSet::new(),
-            unanswered: BTreeMap::new(),
-            resent: BTreeSet::new(),
-            unanswered_rounds: 0,
-            answered_operations: BTreeSet::new(),
-            batching_off: apply.parallelism <= 1,
-            minting: false,
-            read_error: None,
-            stopped: None,
-        }
+        let state = State::new(apply.provider, plan, apply.parallelism);
+        Self { apply, live, ledger, on_step, state, unanswered_rounds: 0, read_error: None }
     }
 
     /// Returns the steps in the plan's order, and why the run stopped early, if it did.
     pub fn finish(self) -> (Vec<Step>, Option<Stop>) {
-        (self.steps.into_values().flatten().collect(), self.stopped)
+        (self.state.steps.into_values().flatten().collect(), self.state.stopped)
     }
 
     /// Sends all mutations that can be sent, and waits for their answers.
@@ -111,17 +75,27 @@ impl<'a> Execution<'a> {
         let apply = self.apply;
         let mut in_flight: FuturesUnordered<InFlight<'a>> = FuturesUnordered::new();
         loop {
-            if apply.shutdown.is_requested() && self.stopped.is_none() {
-                self.stopped = Some(Stop::Interrupted);
+            if apply.shutdown.is_requested() && self.state.stopped.is_none() {
+                self.state.stopped = Some(Stop::Interrupted);
             }
-            match self.next(in_flight.len()) {
+            self.state.in_flight = in_flight.len();
+            let next = next_action(&self.state);
+            let ticket = match self.ticket(&next) {
+                Ok(ticket) => ticket,
+                Err((operation, wait)) => {
+                    self.state.limited.insert(operation, wait);
+                    continue;
+                }
+            };
+            self.state.limited.clear();
+            match next {
                 NextAction::Nothing => return,
                 NextAction::Skip(index, reason) => self.skip(index, &reason),
                 NextAction::VerifyPending(index) => self.verify_pending(index).await,
                 NextAction::VerifyUnanswered => self.verify_unanswered().await,
                 // Once recorded, a mutation should be sent without delay. So wait for the rate limit before it is
                 // recorded, where an interrupt can still stop it.
-                NextAction::Send(indices, ticket) => tokio::select! {
+                NextAction::Send(indices) => tokio::select! {
                     biased;
                     Some(completed) = in_flight.next() => {
                         self.give_back(&indices, ticket);
@@ -131,7 +105,7 @@ impl<'a> Execution<'a> {
                         in_flight.extend(self.dispatch(&indices, ticket));
                     } else {
                         self.give_back(&indices, ticket);
-                        self.stopped = Some(Stop::Interrupted);
+                        self.state.stopped = Some(Stop::Interrupted);
                     }
                 },
                 NextAction::Wait(None) => {
@@ -148,6 +122,23 @@ impl<'a> Execution<'a> {
         }
     }
 
+    /// Takes a ticket if the next action is to send an operation that has a rate limit of its own. The error is the
+    /// time until a ticket is available.
+    fn ticket(&self, next: &NextAction) -> Result<Option<Ticket>, (&'a str, Duration)> {
+        let NextAction::Send(indices) = next else { return Ok(None) };
+        let [index] = &indices[..] else { return Ok(None) };
+        let operation = &*self.state.schedule.mutation(*index).operation;
+        let Some(quota) = self.apply.provider.traffic().quota(operation) else { return Ok(None) };
+        self.apply.quotas.budget(operation).take(quota).map(Some).map_err(|wait| (operation, wait))
+    }
+
+    /// Gives back the ticket of mutations that weren't sent.
+    fn give_back(&self, indices: &[usize], ticket: Option<Ticket>) {
+        if let (Some(ticket), Some(index)) = (ticket, indices.first()) {
+            self.apply.quotas.budget(&self.state.schedule.mutation(*index).operation).give_back(ticket);
+        }
+    }
+
     pub(super) fn append(&mut self, event: Event) -> Result<(), LedgerError> {
         self.append_all(vec![event])
     }
@@ -161,9 +152,9 @@ impl<'a> Execution<'a> {
 
     /// Ends a mutation that isn't sent.
     pub(super) fn skip(&mut self, index: usize, SkipReason { why, held }: &SkipReason) {
-        let mutation = self.schedule.mutation(index);
-        let changes = mutation.changes().filter_map(|address| self.plan.change(address));
-        let outcome = if self.resent.contains(&index) { Outcome::Unsure } else { Outcome::Skipped };
+        let mutation = self.state.schedule.mutation(index);
+        let changes = mutation.changes().filter_map(|address| self.state.plan.change(address));
+        let outcome = if self.state.resent.contains(&index) { Outcome::Unsure } else { Outcome::Skipped };
         let why = match outcome {
             Outcome::Unsure => {
                 format!("The answer was lost, and a read doesn't show the change. It wasn't sent again: {why}.")
@@ -177,19 +168,24 @@ impl<'a> Execution<'a> {
 
     /// Ends a mutation, with one step for each of its changes.
     pub(super) fn end(&mut self, index: usize, steps: Vec<Step>) {
-        let mutation = self.schedule.mutation(index);
+        let mutation = self.state.schedule.mutation(index);
         let mut ended = Vec::with_capacity(steps.len());
         for step in steps {
             // If an earlier mutation of the change failed, the last one doesn't complete it.
-            let others = self.schedule.of_change(&step.address).iter().filter_map(|index| self.steps.get(index));
+            let others = self
+                .state
+                .schedule
+                .of_change(&step.address)
+                .iter()
+                .filter_map(|index| self.state.steps.get(index));
             let open = |other: &Step| other.address == step.address && other.outcome != Outcome::Done;
-            let first_step = self.plan.is_first_step(mutation, &step.address)
+            let first_step = self.state.plan.is_first_step(mutation, &step.address)
                 || step.outcome == Outcome::Done && others.flatten().any(open);
-            let step = Step { first_step, resent: self.resent.contains(&index), ..step };
+            let step = Step { first_step, resent: self.state.resent.contains(&index), ..step };
             (self.on_step)(&step);
             ended.push(step);
         }
-        self.steps.insert(index, ended);
-        self.schedule.end(index);
+        self.state.steps.insert(index, ended);
+        self.state.schedule.end(index);
     }
 }

@@ -7,8 +7,10 @@ mod dispatch;
 mod executor;
 mod interrupt;
 mod next_action;
+mod outcome;
 mod response;
 mod schedule;
+mod state;
 mod verify_pending;
 mod verify_run;
 mod writer;
@@ -23,6 +25,7 @@ use serde::Serialize;
 
 pub use deliver::{Deliveries, PreparedDelivery};
 pub use interrupt::Shutdown;
+pub use outcome::Answered;
 
 use crate::ledger::{Event, Ledger, LedgerError, Record};
 use rolecall_graphql::{Backoff, Quotas, Reader, Redactor, Transport};
@@ -61,7 +64,6 @@ pub struct Apply<'a> {
 
 /// The outcome of one mutation for one change.
 #[derive(Clone, Debug, Serialize, JsonSchema)]
-#[expect(clippy::struct_excessive_bools, reason = "the flags are independent of each other")]
 pub struct Step {
     pub mutation: String,
     pub operation: String,
@@ -69,17 +71,12 @@ pub struct Step {
     pub action: Action,
     pub outcome: Outcome,
     /// True if the platform itself refused the mutation.
-    pub refused: bool,
-    /// True if the platform processed the request and answered with an error. False if it refused the credential,
-    /// or if no answer arrived.
-    #[serde(skip)]
-    pub rejected: bool,
+    #[serde(rename = "refused")]
+    #[schemars(with = "bool")]
+    pub answered: Answered,
     /// True if the mutation was sent a second time, because its first answer was lost.
     #[serde(skip)]
     pub resent: bool,
-    /// True if the answer contains no error and doesn't confirm the mutation either.
-    #[serde(skip)]
-    pub unconfirmed: bool,
     /// Says what was done and what wasn't, and what to do next.
     pub message: Option<String>,
     /// The id of the created entity.
@@ -99,16 +96,14 @@ impl Step {
             address,
             action: _,
             outcome,
-            refused,
-            rejected: _,
+            answered,
             resent: _,
-            unconfirmed: _,
             message,
             id,
             held: _,
             first_step: _,
         } = self.clone();
-        Event::Outcome { mutation, address, outcome, refused, id, message }
+        Event::Outcome { mutation, address, outcome, refused: answered.is_refused(), id, message }
     }
 }
 
@@ -320,10 +315,8 @@ fn step(mutation: &Mutation, change: &Change, outcome: Outcome, message: Option<
         address: change.address.clone(),
         action: change.action,
         outcome,
-        refused: false,
-        rejected: false,
+        answered: Answered::Nothing,
         resent: false,
-        unconfirmed: false,
         message,
         id: None,
         held: None,

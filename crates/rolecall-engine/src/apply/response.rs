@@ -1,6 +1,7 @@
 //! Handles the answers to mutations: turns them into steps, records them, and decides whether the run goes on.
 
 use super::executor::{Completed, Execution};
+use super::outcome::{self, Meaning};
 use super::writer::{Answer, PreparedMutation};
 use super::{Step, Stop, step};
 use crate::ledger::Event;
@@ -25,24 +26,32 @@ impl<'a> Execution<'a> {
         let batched = batch.len() > 1;
         let mut minted = None;
         for (PreparedMutation { index, mutation, change }, answer) in batch.into_iter().zip(answers) {
-            self.answered_operations.insert(&self.schedule.mutation(index).operation);
+            self.state.answered_operations.insert(&self.state.schedule.mutation(index).operation);
             let own_step = match &answer {
                 Ok(result) => step_from_result(&mutation, change, result),
                 Err(error) => self.failed(&mutation, change, error),
             };
             match &answer {
                 Ok(MutationResult { verdict: Verdict::Lost(what), .. }) => {
-                    self.stopped = Some(Stop::Lost);
+                    self.state.stopped = Some(Stop::Lost);
                     events.push(Event::Lost { address: change.address.clone(), what: what.clone() });
                 }
-                Ok(MutationResult { verdict: Verdict::Mismatch(_), .. }) => self.stopped = Some(Stop::Mismatch),
+                Ok(MutationResult { verdict: Verdict::Mismatch(_), .. }) => {
+                    self.state.stopped = Some(Stop::Mismatch);
+                }
                 Ok(_) => {}
                 Err(error) => self.apply_error_policy(index, &mutation, error, batched),
             }
             if let Some(reason) = &own_step.held {
                 events.push(Event::Held { address: change.address.clone(), reason: reason.clone() });
             }
-            let others = self.schedule.mutation(index).also.iter().filter_map(|address| self.plan.change(address));
+            let others = self
+                .state
+                .schedule
+                .mutation(index)
+                .also
+                .iter()
+                .filter_map(|address| self.state.plan.change(address));
             let others = others.map(|change| Step {
                 address: change.address.clone(),
                 action: change.action,
@@ -56,14 +65,14 @@ impl<'a> Execution<'a> {
             ended.push((index, steps));
         }
         if let Err(error) = self.append_all(events) {
-            self.stopped = Some(Stop::Unrecorded(error.to_string()));
+            self.state.stopped = Some(Stop::Unrecorded(error.to_string()));
         }
         if let (Some((result, mutation, change)), Some(delivery), [(_, steps)]) = (minted, delivery, &mut *ended)
             && let Some(own_step) = steps.first_mut()
         {
             self.deliver(result, delivery, &mutation, change, own_step).await;
         }
-        self.minting = false;
+        self.state.minting = false;
         for (index, steps) in ended {
             self.end(index, steps);
         }
@@ -73,14 +82,14 @@ impl<'a> Execution<'a> {
     fn apply_error_policy(&mut self, index: usize, mutation: &Mutation, error: &CallError, batched: bool) {
         let interrupted = self.apply.shutdown.is_requested() && error.effect() == PossibleEffect::None;
         if error.is_lost() || batched && matches!(error, CallError::NoData | CallError::EmptyErrors) {
-            self.unanswered.insert(index, !error.is_unanswered());
+            self.state.unanswered.insert(index, !error.is_unanswered());
         } else if interrupted && matches!(error, CallError::RateLimited { .. }) {
-            self.stopped = Some(Stop::Interrupted);
+            self.state.stopped = Some(Stop::Interrupted);
         } else if error.is_unreachable_or_refused()
             // A rate limit of this one operation says nothing about the others.
             && (self.apply.provider.traffic().quota(&mutation.operation).is_none() || !matches!(error, CallError::RateLimited { .. }))
         {
-            self.stopped = Some(Stop::Unreachable(error.to_string()));
+            self.state.stopped = Some(Stop::Unreachable(error.to_string()));
         }
     }
 
@@ -93,32 +102,24 @@ impl<'a> Execution<'a> {
     /// Reopens the mutations of a refused batch. From here on, each mutation is sent by itself.
     fn split_batch(&mut self, batch: &[PreparedMutation<'a>]) {
         tracing::info!("the platform refuses several mutations in one document");
-        self.batching_off = true;
+        self.state.batching_off = true;
         let refused = |prepared: &PreparedMutation<'a>| {
             let why = "The batch was refused as a whole, so this mutation is sent by itself.".to_owned();
             step(&prepared.mutation, prepared.change, Outcome::Failed, Some(why)).event()
         };
         if let Err(error) = self.append_all(batch.iter().map(refused).collect()) {
-            self.stopped = Some(Stop::Unrecorded(error.to_string()));
+            self.state.stopped = Some(Stop::Unrecorded(error.to_string()));
         }
         for prepared in batch {
-            self.schedule.reopen(prepared.index);
+            self.state.schedule.reopen(prepared.index);
         }
     }
 
     /// Returns the step of a mutation that was answered by an error, or not at all.
     pub(super) fn failed(&self, mutation: &Mutation, change: &Change, error: &CallError) -> Step {
         let error = &self.with_addresses(error);
-        let (outcome, effect) = match error.effect() {
-            PossibleEffect::None => (Outcome::Failed, "nothing was changed"),
-            PossibleEffect::Unknown => (Outcome::Unsure, "it may have taken effect"),
-        };
         let next = self.apply.provider.next_step(change, error).unwrap_or_else(|| error.next_step().to_owned());
-        let message = format!("{} failed: {error}; {effect}. Next: {next}", mutation.operation);
-        let refused = matches!(error, CallError::Refused(_) | CallError::GraphQl(_)) && outcome == Outcome::Failed;
-        let rejected = !matches!(error, CallError::CredentialRefused(_) | CallError::Transport(_));
-        let unconfirmed = matches!(error, CallError::NullPayload(_));
-        Step { refused, rejected, unconfirmed, ..step(mutation, change, outcome, Some(message)) }
+        with_meaning(mutation, change, outcome::of_error(error, &mutation.operation, &next))
     }
 
     /// Replaces the ids of mutations in an error by addresses, which users know.
@@ -126,7 +127,7 @@ impl<'a> Execution<'a> {
         match error {
             CallError::LostInBatch(ids) => {
                 let address =
-                    |id| self.plan.mutation(id).map_or_else(|| id.to_owned(), |it| it.change.to_string());
+                    |id| self.state.plan.mutation(id).map_or_else(|| id.to_owned(), |it| it.change.to_string());
                 CallError::LostInBatch(ids.split(", ").map(address).collect::<Vec<_>>().join(", "))
             }
             other => other.clone(),
@@ -136,21 +137,11 @@ impl<'a> Execution<'a> {
 
 /// Returns the step of a mutation that was answered.
 pub(super) fn step_from_result(mutation: &Mutation, change: &Change, result: &MutationResult) -> Step {
-    let (outcome, message) = match &result.verdict {
-        Verdict::Taken => (Outcome::Done, None),
-        Verdict::NotTaken(why) => (Outcome::NotTaken, Some(why.clone())),
-        Verdict::Held(reason) => (Outcome::Skipped, Some(reason.to_string())),
-        Verdict::Mismatch(how) => (Outcome::Done, Some(format!("{how}. Nothing more is sent."))),
-        Verdict::Lost(what) => (
-            Outcome::Done,
-            Some(format!(
-                "An update lost a value that it should have kept: {what}. Nothing more is sent. Restore the value in the web app."
-            )),
-        ),
-    };
-    let held = match &result.verdict {
-        Verdict::Held(reason) => Some(reason.clone()),
-        Verdict::Taken | Verdict::NotTaken(_) | Verdict::Mismatch(_) | Verdict::Lost(_) => None,
-    };
-    Step { id: result.id.clone(), held, ..step(mutation, change, outcome, message) }
+    let meaning = outcome::of_verdict(&result.verdict);
+    Step { id: result.id.clone(), ..with_meaning(mutation, change, meaning) }
+}
+
+fn with_meaning(mutation: &Mutation, change: &Change, meaning: Meaning) -> Step {
+    let Meaning { outcome, answered, message, held } = meaning;
+    Step { answered, held, ..step(mutation, change, outcome, message) }
 }

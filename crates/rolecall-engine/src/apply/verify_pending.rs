@@ -9,7 +9,7 @@
 //! An invitation isn't sent again: a second one would send a second mail.
 
 use super::executor::Execution;
-use super::next_action::mints;
+use super::outcome::{self, Attempt, Made, Sent, When};
 use super::{Step, Stop, interrupt};
 use rolecall_model::{Action, Change, Kind, Live, Outcome, Quirk, RemoteId};
 use rolecall_plan::{Observation, current_entity, mutation_in_effect};
@@ -21,23 +21,13 @@ const OUTAGE_ROUNDS: usize = 3;
 struct Shown {
     index: usize,
     step_index: usize,
+    made: Made,
     seen: Observation,
     /// The id of the live entity, which is needed if the answer to its creation was lost.
     id: Option<RemoteId>,
 }
 
 impl Execution<'_> {
-    /// Returns whether the outcome of a mutation is open, so that a read has to settle it.
-    pub(super) fn is_open(&self, index: usize) -> bool {
-        let reads_decide = self.apply.provider.rules().has(Quirk::ReadsDecide);
-        let open = |step: &Step| match step.outcome {
-            Outcome::Unsure => true,
-            Outcome::Failed => step.rejected && reads_decide,
-            Outcome::Done | Outcome::Skipped | Outcome::NotTaken => false,
-        };
-        self.steps.get(&index).into_iter().flatten().any(open)
-    }
-
     /// Reads, to find out the state of everything that this mutation depends on. The same read settles all other
     /// open outcomes.
     pub(super) async fn verify_pending(&mut self, index: usize) {
@@ -50,7 +40,7 @@ impl Execution<'_> {
                 self.settle_open(&live);
                 self.record_observations(&live);
             }
-            Ok(None) => self.stopped = Some(Stop::Interrupted),
+            Ok(None) => self.state.stopped = Some(Stop::Interrupted),
             Err(why) => {
                 self.skip(index, &format!("its dependencies can't be read: {why}").into());
                 // The reader has already retried. Mutations that need no read can still be sent.
@@ -62,19 +52,20 @@ impl Execution<'_> {
     /// Reads, to find out the outcome of mutations whose answers were lost. Those that were certainly not done are
     /// sent again, if it does no harm that they may arrive twice.
     pub(super) async fn verify_unanswered(&mut self) {
-        self.unanswered_rounds += usize::from(self.unanswered.values().any(|request_ended| !request_ended));
+        self.unanswered_rounds += usize::from(self.state.unanswered.values().any(|request_ended| !request_ended));
         if self.unanswered_rounds >= OUTAGE_ROUNDS {
-            self.stopped = Some(Stop::Unreachable(format!("{OUTAGE_ROUNDS} requests in a row got no answer")));
+            self.state.stopped =
+                Some(Stop::Unreachable(format!("{OUTAGE_ROUNDS} requests in a row got no answer")));
         }
         match self.read().await {
             Ok(Some(live)) => self.settle_open(&live),
-            Ok(None) => self.stopped = Some(Stop::Interrupted),
+            Ok(None) => self.state.stopped = Some(Stop::Interrupted),
             Err(why) => {
                 let why = format!("an answer was lost, and its outcome can't be read: {why}");
-                self.stopped = Some(Stop::Unreachable(why));
+                self.state.stopped = Some(Stop::Unreachable(why));
             }
         }
-        self.unanswered.clear();
+        self.state.unanswered.clear();
     }
 
     /// Reads the live state. Returns `None` if a shutdown was requested.
@@ -85,35 +76,28 @@ impl Execution<'_> {
 
     /// Settles all open outcomes by a read.
     fn settle_open(&mut self, live: &Live) {
-        let reads_decide = self.apply.provider.rules().has(Quirk::ReadsDecide);
-        let open: Vec<usize> = self.steps.keys().copied().filter(|index| self.is_open(*index)).collect();
-        self.read_decided.extend(&open);
-        for Shown { index, step_index, seen, id } in self.shown(live, &open) {
-            let Some(found) = self.steps.get_mut(&index).and_then(|steps| steps.get_mut(step_index)) else {
+        let reads_decide = self.state.reads_decide();
+        let open: Vec<usize> =
+            self.state.steps.keys().copied().filter(|index| self.state.is_open(*index)).collect();
+        self.state.read_decided.extend(&open);
+        for Shown { index, step_index, made, seen, id } in self.shown(live, &open) {
+            let Some(found) = self.state.steps.get_mut(&index).and_then(|steps| steps.get_mut(step_index)) else {
                 continue;
             };
-            let evidence = match seen {
-                Observation::InEffect => "a read shows it in effect",
-                // Neither the answer nor the read confirms the change, but a failure would have shown.
-                Observation::CannotTell if found.unconfirmed && reads_decide => "nothing contradicts it",
-                Observation::NotInEffect if self.unanswered.contains_key(&index) => {
-                    self.send_again(index);
-                    continue;
-                }
-                Observation::CannotTell | Observation::NotInEffect => continue,
+            let lost = self.state.unanswered.contains_key(&index);
+            let sent = if lost { Sent::Lost } else { Sent::Once };
+            let was = Attempt { made, outcome: found.outcome, answered: found.answered, sent };
+            let Some(correction) = outcome::correction(was, seen, When::Midway, reads_decide) else { continue };
+            let Some((outcome, answered, message)) = correction.result(found.answered, String::new) else {
+                self.send_again(index);
+                continue;
             };
-            found.outcome = Outcome::Done;
+            (found.outcome, found.answered, found.message) = (outcome, answered, Some(message));
             found.id = found.id.take().or(id);
-            found.message = Some(match found.action {
-                Action::Invite if !found.first_step => {
-                    "The invitation exists. It isn't certain that its mail was sent.".to_owned()
-                }
-                _ => format!("The answer didn't confirm the change, but {evidence}."),
-            });
             let found = found.clone();
             (self.on_step)(&found);
             if let Err(error) = self.append(found.event()) {
-                self.stopped = Some(Stop::Unrecorded(error.to_string()));
+                self.state.stopped = Some(Stop::Unrecorded(error.to_string()));
             }
         }
     }
@@ -122,19 +106,19 @@ impl Execution<'_> {
     fn record_observations(&mut self, live: &Live) {
         let done = |steps: &[Step]| steps.iter().all(|step| step.outcome == Outcome::Done);
         let done: Vec<usize> =
-            self.steps.iter().filter(|(_, steps)| done(steps)).map(|(index, _)| *index).collect();
+            self.state.steps.iter().filter(|(_, steps)| done(steps)).map(|(index, _)| *index).collect();
         let shown = self.shown(live, &done);
-        self.in_effect.extend(done.into_iter().map(|index| (index, true)));
+        self.state.in_effect.extend(done.into_iter().map(|index| (index, true)));
         for Shown { index, .. } in shown.into_iter().filter(|shown| shown.seen != Observation::InEffect) {
-            self.in_effect.insert(index, false);
+            self.state.in_effect.insert(index, false);
         }
     }
 
     /// Sends a mutation again, if that does no harm. It has to set a whole value, so that it may arrive twice and
     /// late, and to be the only mutation of its change.
     fn send_again(&mut self, index: usize) {
-        let mutation = self.schedule.mutation(index);
-        let request_ended = self.unanswered.get(&index) == Some(&true);
+        let mutation = self.state.schedule.mutation(index);
+        let request_ended = self.state.unanswered.get(&index) == Some(&true);
         let sets_whole_value = |change: &Change| match change.action {
             Action::Update
             | Action::Enable
@@ -146,15 +130,15 @@ impl Execution<'_> {
             Action::Create => change.address.kind == Kind::Role && request_ended,
             Action::Invite | Action::Cancel => false,
         };
-        let only = mutation.also.is_empty() && self.schedule.of_change(&mutation.change).len() == 1;
+        let only = mutation.also.is_empty() && self.state.schedule.of_change(&mutation.change).len() == 1;
         // On a platform with approvals, the second request would wait for approval beside the first.
         let harmless = only
             && !self.apply.provider.has(Quirk::Approvals)
-            && self.plan.change(&mutation.change).is_some_and(sets_whole_value);
-        if harmless && self.stopped.is_none() && self.resent.insert(index) {
-            self.steps.remove(&index);
-            self.read_decided.remove(&index);
-            self.schedule.reopen(index);
+            && self.state.plan.change(&mutation.change).is_some_and(sets_whole_value);
+        if harmless && self.state.stopped.is_none() && self.state.resent.insert(index) {
+            self.state.steps.remove(&index);
+            self.state.read_decided.remove(&index);
+            self.state.schedule.reopen(index);
         }
     }
 
@@ -163,16 +147,13 @@ impl Execution<'_> {
         let rules = self.apply.provider.rules();
         let mut shown = Vec::new();
         for index in indices {
-            let mutation = self.schedule.mutation(*index);
-            for (step_index, step) in self.steps.get(index).into_iter().flatten().enumerate() {
-                let Some(change) = self.plan.change(&step.address) else { continue };
-                // Without the answer the secret of a key is lost, so a listed key doesn't make the step done.
-                if step.outcome != Outcome::Done && mints(change) {
-                    continue;
-                }
+            let mutation = self.state.schedule.mutation(*index);
+            for (step_index, step) in self.state.steps.get(index).into_iter().flatten().enumerate() {
+                let Some(change) = self.state.plan.change(&step.address) else { continue };
                 let seen = mutation_in_effect(mutation, change, step.id.as_ref(), live, rules);
                 let id = current_entity(change, step.id.as_ref(), live).and_then(|entity| entity.id().cloned());
-                shown.push(Shown { index: *index, step_index, seen, id });
+                let made = Made::by(change, step.first_step);
+                shown.push(Shown { index: *index, step_index, made, seen, id });
             }
         }
         shown

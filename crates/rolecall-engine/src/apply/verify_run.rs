@@ -1,16 +1,12 @@
-//! Verifies the whole run by a last read.
-//!
-//! The read can correct an outcome in both directions. For example, an update of Jane was answered without an
-//! error, but the read shows her old role: `done` becomes `not taken`. Or the answer to an update of Tom was lost,
-//! and the read shows his new role: `unsure` becomes `done`. A new key whose answer was lost stays `unsure` even
-//! if the read lists it, because nobody has its secret; the next run retires it.
+//! Verifies the whole run by a last read, which can correct the outcome of each step: see
+//! [`correction`](super::outcome::correction).
 
-use super::next_action::mints;
+use super::outcome::{self, Answered, Attempt, Made, Sent, When};
 use super::{Apply, FinalState, Step};
 use crate::ledger::{Event, Ledger};
 use rolecall_model::{
-    Action, Address, Cause, Change, Entity, Hold, HoldClass, HoldReason, Kind, Live, OrganizationPlan, Outcome,
-    Quirk, Sealed, Stage,
+    Action, Address, Cause, Change, Entity, Hold, HoldClass, HoldReason, Kind, Live, Mutation, OrganizationPlan,
+    Outcome, Quirk, Rules, Sealed, Stage,
 };
 use rolecall_plan::{Observation, Observed, current_entity, in_effect, ledger_updates, mutation_in_effect};
 
@@ -30,69 +26,19 @@ pub(super) async fn verify_run(
     for step in steps.iter_mut() {
         let mutation = plan.mutation(&step.mutation);
         let (Some(change), Some(mutation)) = (plan.change(&step.address), mutation) else { continue };
-        let mut seen = mutation_in_effect(mutation, change, step.id.as_ref(), &live, apply.provider.rules());
-        if mutation.stage == Stage::Clear && step.first_step && step.outcome == Outcome::Done {
-            // The replacement may exist by now, and a read can't tell it from what was removed.
-            seen = Observation::CannotTell;
-        }
-        let whole_change = || in_effect(change, None, &live);
-        if seen == Observation::CannotTell
-            && step.first_step
-            && step.unconfirmed
-            && whole_change() == Observation::InEffect
-        {
-            // The whole change is in effect, so its first step is done.
-            seen = Observation::InEffect;
-        }
-        let is_key = matches!(change.after, Some(Entity::Key(_)));
-        let done = |message: &str| Some((Outcome::Done, message.to_owned()));
-        let correction = match (step.outcome, seen) {
-            // Whatever the answer says, a key exists whose secret nobody has.
-            (Outcome::Failed, _) if mints(change) && key_exists_anyway(ledger, apply.run, step, &live) => {
-                step.refused = false;
-                Some((
-                    Outcome::Unsure,
-                    "A read shows a new key with this name, but nobody has its secret. The next run retires it and creates another."
-                        .to_owned(),
-                ))
-            }
-            // It was sent twice. The first request was done, so the second one was refused.
-            (Outcome::Failed, Observation::InEffect) if step.resent => {
-                step.refused = false;
-                done("The platform refused the change when it was sent again, but a read shows it in effect.")
-            }
-            (Outcome::Done, Observation::NotInEffect) => Some((
-                Outcome::NotTaken,
-                format!(
-                    "The platform answered without an error, but a read doesn't show the change. {}. It isn't sent again unless you ask with `--assert`.",
-                    if apply.provider.has(Quirk::Approvals) {
-                        "It may be waiting for approval".to_owned()
-                    } else {
-                        let usual = "The platform may have dropped a part of it, or somebody has changed it back";
-                        apply.provider.why_not_taken(change).unwrap_or_else(|| usual.to_owned())
-                    }
-                ),
-            )),
-            (Outcome::NotTaken, Observation::InEffect) => done("A read shows the change in effect."),
-            // This platform's answers are unreliable, so trust the read.
-            (Outcome::Failed, Observation::InEffect)
-                if step.rejected && apply.provider.rules().has(Quirk::ReadsDecide) =>
-            {
-                done("The platform answered with an error, but a read shows the change in effect.")
-            }
-            (Outcome::Unsure, Observation::InEffect) if change.action == Action::Invite && !step.first_step => {
-                done("The invitation exists. It isn't certain that its mail was sent.")
-            }
-            // A new key can't be settled this way: without its answer the secret is lost, even if the key is
-            // listed.
-            (Outcome::Unsure, Observation::InEffect) if change.action != Action::Create || !is_key => {
-                done("The answer didn't confirm the change, but a read shows it in effect.")
-            }
-            _ => None,
+        let seen = observe(step, mutation, change, &live, apply.provider.rules());
+        let made = match Made::by(change, step.first_step) {
+            Made::Key { .. } => Made::Key { stray: key_exists_anyway(ledger, apply.run, step, &live) },
+            made => made,
         };
-        if let Some((outcome, message)) = correction {
-            step.outcome = outcome;
-            step.message = Some(message);
+        let sent = if step.resent { Sent::Twice } else { Sent::Once };
+        let was = Attempt { made, outcome: step.outcome, answered: step.answered, sent };
+        let reads_decide = apply.provider.rules().has(Quirk::ReadsDecide);
+        let corrected = outcome::correction(was, seen, When::AtTheEnd, reads_decide);
+        let corrected =
+            corrected.and_then(|correction| correction.result(step.answered, || why_not_taken(apply, change)));
+        if let Some((outcome, answered, message)) = corrected {
+            (step.outcome, step.answered, step.message) = (outcome, answered, Some(message));
             on_step(step);
             if let Err(error) = apply.append(ledger, step.event()) {
                 return FinalState::Unknown(error.to_string());
@@ -129,6 +75,30 @@ pub(super) async fn verify_run(
         Ok(sealed) => final_state(sealed, plan),
         Err(why) => FinalState::Unknown(why),
     }
+}
+
+/// Returns what the last read shows for a step.
+fn observe(step: &Step, mutation: &Mutation, change: &Change, live: &Live, rules: &dyn Rules) -> Observation {
+    if mutation.stage == Stage::Clear && step.first_step && step.outcome == Outcome::Done {
+        // The replacement may exist by now, and a read can't tell it from what was removed.
+        return Observation::CannotTell;
+    }
+    let seen = mutation_in_effect(mutation, change, step.id.as_ref(), live, rules);
+    let unconfirmed = step.first_step && step.answered == Answered::Unconfirmed;
+    if seen == Observation::CannotTell && unconfirmed && in_effect(change, None, live) == Observation::InEffect {
+        // The whole change is in effect, so its first step is done.
+        return Observation::InEffect;
+    }
+    seen
+}
+
+/// Returns the probable reason why a change isn't in effect that was answered without an error.
+fn why_not_taken(apply: &Apply<'_>, change: &Change) -> String {
+    if apply.provider.has(Quirk::Approvals) {
+        return "It may be waiting for approval".to_owned();
+    }
+    let usual = "The platform may have dropped a part of it, or somebody has changed it back";
+    apply.provider.why_not_taken(change).unwrap_or_else(|| usual.to_owned())
 }
 
 /// Returns whether a live key has the name of the requested one and didn't exist when it was requested. False if

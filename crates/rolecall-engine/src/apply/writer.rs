@@ -3,7 +3,7 @@
 use secrecy::zeroize::Zeroize;
 use serde_json::Value;
 
-use super::next_action::mints;
+use super::state::mints;
 use super::{Apply, interrupt};
 use rolecall_graphql::write;
 use rolecall_graphql::{BatchPart, Budget, CallError, Request, Response, Ticket, TransportError, split_response};

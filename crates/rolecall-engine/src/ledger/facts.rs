@@ -18,25 +18,45 @@ use jiff::Timestamp;
 use super::{Event, Record};
 use rolecall_model::{
     Action, Address, Change, DisableAnswer, Effect, Email, Entity, Facts, HeldChange, Invitation, InvitationState,
-    Key, Kind, KnownMember, LostMint, MintedKey, NotTaken, Outcome, RemoteId, Seen, SentChange, SentDisable, User,
+    Key, Kind, KnownMember, LostMint, MintedKey, NotTaken, Outcome, RemoteId, Seen, SentChange, SentDisable,
+    Shown, User,
 };
 
 /// A mutation: its intent and what later records say about it.
-#[expect(clippy::struct_excessive_bools, reason = "the flags are independent of each other")]
 struct SentMutation<'a> {
     run: &'a str,
     at: Timestamp,
     change: &'a Change,
     existed_before: &'a BTreeSet<RemoteId>,
     first_step: bool,
-    /// The outcome, or `None` if the run was killed before it knew.
-    outcome: Option<Outcome>,
-    /// True if the platform itself refused the mutation.
-    refused: bool,
-    /// True if the first answer had no error.
-    confirmed: bool,
+    /// The outcomes, from the first to the last correction. Empty if the run was killed before it knew.
+    outcomes: Vec<RecordedOutcome>,
     id: Option<&'a RemoteId>,
     arrived: bool,
+}
+
+#[derive(Clone, Copy)]
+struct RecordedOutcome {
+    outcome: Outcome,
+    /// True if the platform itself refused the mutation.
+    refused: bool,
+}
+
+impl SentMutation<'_> {
+    /// Returns the last outcome. Without an answer, it is unsure.
+    fn outcome(&self) -> Outcome {
+        self.outcomes.last().map_or(Outcome::Unsure, |last| last.outcome)
+    }
+
+    /// Returns whether the platform itself refused the mutation.
+    fn is_refused(&self) -> bool {
+        self.outcomes.last().is_some_and(|last| last.refused)
+    }
+
+    /// Returns whether the first answer had no error.
+    fn is_confirmed(&self) -> bool {
+        self.outcomes.first().is_some_and(|first| first.outcome == Outcome::Done)
+    }
 }
 
 /// Returns the facts of these records, which are ordered from the oldest.
@@ -106,7 +126,7 @@ pub(super) fn sent_under(records: &[Record], seal: &str) -> BTreeMap<Address, Se
     let mut changes: BTreeMap<Address, SentChange> = BTreeMap::new();
     for sent in gather(records).values().filter(|sent| runs.contains(sent.run)) {
         let change = changes.entry(sent.change.address.clone()).or_default();
-        change.done |= !sent.first_step && sent.outcome == Some(Outcome::Done);
+        change.done |= !sent.first_step && sent.outcome() == Outcome::Done;
         change.id = sent.id.cloned().or(change.id.take());
     }
     changes
@@ -128,9 +148,7 @@ fn gather(records: &[Record]) -> BTreeMap<usize, SentMutation<'_>> {
                     change,
                     existed_before: known,
                     first_step,
-                    outcome: None,
-                    refused: false,
-                    confirmed: false,
+                    outcomes: Vec::new(),
                     id: None,
                     arrived: false,
                 };
@@ -140,9 +158,7 @@ fn gather(records: &[Record]) -> BTreeMap<usize, SentMutation<'_>> {
                 let found = open.get(&(run.as_str(), mutation.as_str(), address));
                 let found = found.and_then(|index| sent.get_mut(index));
                 if let Some(sent) = found {
-                    sent.confirmed |= sent.outcome.is_none() && *outcome == Outcome::Done;
-                    sent.outcome = Some(*outcome);
-                    sent.refused = *refused;
+                    sent.outcomes.push(RecordedOutcome { outcome: *outcome, refused: *refused });
                     sent.id = id.as_ref().or(sent.id);
                 }
             }
@@ -173,7 +189,7 @@ fn gather(records: &[Record]) -> BTreeMap<usize, SentMutation<'_>> {
 
 /// Records a first step, which doesn't complete its change.
 fn record_first_step(sent: &SentMutation<'_>, facts: &mut Facts) {
-    let outcome = sent.outcome.unwrap_or(Outcome::Unsure);
+    let outcome = sent.outcome();
     match (sent.change.action, &sent.change.after) {
         // The earlier invitation is cancelled, and the one that replaces it isn't sent yet.
         (Action::Invite, Some(Entity::User(user))) if matches!(outcome, Outcome::Done | Outcome::Unsure) => {
@@ -194,7 +210,7 @@ fn record_first_step(sent: &SentMutation<'_>, facts: &mut Facts) {
 
 /// Records a mutation that completes its change.
 fn record_outcome(sent: &SentMutation<'_>, facts: &mut Facts) {
-    let outcome = sent.outcome.unwrap_or(Outcome::Unsure);
+    let outcome = sent.outcome();
     if let Some(Entity::User(user)) = &sent.change.after {
         record_disable(sent, user, outcome, facts);
     }
@@ -202,7 +218,7 @@ fn record_outcome(sent: &SentMutation<'_>, facts: &mut Facts) {
     if let (Some(Entity::Key(key)), Action::Create, Some(_)) = (&sent.change.after, sent.change.action, sent.id) {
         record_mint(sent, key, facts);
     }
-    if sent.refused {
+    if sent.is_refused() {
         facts.refused.insert(sent.change.address.clone(), (sent.at, sent.change.clone()));
     }
     if matches!(outcome, Outcome::Failed | Outcome::Skipped) {
@@ -266,16 +282,8 @@ fn record_outcome(sent: &SentMutation<'_>, facts: &mut Facts) {
 fn invitation(sent: &SentMutation<'_>, user: &User, state: InvitationState) -> Invitation {
     let follows = |effect: &Effect| matches!(effect, Effect::AccessFollows | Effect::RolesFollow);
     let incomplete = sent.change.effects.iter().any(follows).then(|| user.clone());
-    let mail_unproven = state == InvitationState::Sent && !sent.confirmed;
-    Invitation {
-        at: sent.at,
-        state,
-        seen: false,
-        accepted: false,
-        mail_unproven,
-        hidden_at_first: false,
-        incomplete,
-    }
+    let mail_unproven = state == InvitationState::Sent && !sent.is_confirmed();
+    Invitation { at: sent.at, state, shown: Shown::NotYet, mail_unproven, hidden_at_first: false, incomplete }
 }
 
 /// Records that a user may be disabled. A later update of the user that is done removes the record, because only a
@@ -289,7 +297,7 @@ fn record_disable(sent: &SentMutation<'_>, user: &User, outcome: Outcome, facts:
         (Outcome::Failed, Seen::Known(false)) => {
             // The platform refused, perhaps because the user was already disabled. Any other failure tells
             // nothing.
-            if let Some(earlier) = facts.disables.get_mut(id).filter(|_| sent.refused)
+            if let Some(earlier) = facts.disables.get_mut(id).filter(|_| sent.is_refused())
                 && matches!(earlier.answer, DisableAnswer::Lost | DisableAnswer::Done)
             {
                 earlier.answer = DisableAnswer::Refused;

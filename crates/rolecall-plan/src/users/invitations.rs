@@ -109,7 +109,7 @@ fn why_not_invited(input: &PlanInput<'_>, now: &Situation<'_>) -> Option<HoldRea
         return Some(HoldReason::Disabled { since: disabled.at, step: enable.to_owned() });
     }
     let step = input.rules.has(Quirk::HidesDisabled).then(|| enable.to_owned());
-    if let Some(accepted) = now.sent.filter(|invitation| invitation.accepted) {
+    if let Some(accepted) = now.sent.filter(|invitation| invitation.was_accepted()) {
         return Some(HoldReason::NoLongerMember { since: accepted.at, step });
     }
     // An invitation of ours tells more than the list of members does.
@@ -144,7 +144,7 @@ fn why_not_resent(input: &PlanInput<'_>, invitation: &Invitation) -> Option<Hold
     if listed && not_expired && invitation.state == InvitationState::Sent {
         return Some(HoldReason::InvitationEnded { since, newcomers: newcomers(input, since) });
     }
-    match (invitation.state, invitation.seen) {
+    match (invitation.state, invitation.was_shown()) {
         (InvitationState::Unsure, _) if listed && not_expired => None,
         (InvitationState::Unsure, _) => (!listed || !resend).then_some(HoldReason::InvitationUnsure { since }),
         (InvitationState::Sent, true) => (!resend).then_some(HoldReason::InvitationVanished { since }),
@@ -182,7 +182,7 @@ pub(super) fn prevent_joining(
         return cancelled.collect();
     }
     let invitation = Address::invitation(&desired.email);
-    let unseen = now.sent.filter(|sent| !sent.seen && input.live.invitations.is_none());
+    let unseen = now.sent.filter(|sent| !sent.was_shown() && input.live.invitations.is_none());
     let hold = if let Some(reason) = incomplete {
         Some(Decision::Hold(Address::user(&desired.email), reason))
     } else if !now.invitations.expired.is_empty() {
@@ -446,7 +446,7 @@ pub(super) fn unreadable(input: &PlanInput<'_>, people: &People<'_>) -> Vec<Deci
     }
     let listed: BTreeSet<&Email> = input.desired.users.iter().map(|desired| &desired.email).collect();
     let is_gone = |email: &&Email| !listed.contains(email) && !people.members.contains_key(email);
-    let unseen = input.facts.invitations.iter().filter(|(email, sent)| !sent.seen && is_gone(email));
+    let unseen = input.facts.invitations.iter().filter(|(email, sent)| !sent.was_shown() && is_gone(email));
     let hold = |(email, sent): (&Email, &Invitation)| {
         let reason = HoldReason::InvitationCannotBeCancelled { since: sent.at };
         Decision::Hold(Address::invitation(email), reason)
