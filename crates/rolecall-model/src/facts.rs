@@ -104,7 +104,7 @@ pub struct SentChange {
 pub struct Invitation {
     pub at: Timestamp,
     pub state: InvitationState,
-    /// What later reads have shown of the user.
+    /// The status that later reads have shown.
     pub shown: Shown,
     /// True if the answer to the invitation was lost or was an error. Then its mail may not have been sent, even if
     /// the platform lists the invitation.
@@ -116,7 +116,7 @@ pub struct Invitation {
     pub incomplete: Option<User>,
 }
 
-/// What reads have shown of a user since their invitation was sent.
+/// The status of a user that reads have shown since the invitation was sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Shown {
     NotYet,
