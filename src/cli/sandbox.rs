@@ -23,6 +23,7 @@ Examples:
   rolecall sandbox --provider hive --set release=8.1.2 --set paging=broken
   rolecall sandbox --provider rapidapi --set generation=2023-08 --set booleans=null
   rolecall sandbox --set page-size=2 --set quorum=true
+  rolecall sandbox --provider hive --set accept=new@acme.example --no-serve
   rolecall sandbox --fault status=503@listUsers*2 --fault drop-after";
 
 /// Serve the API of a platform from this machine, to try things out.
@@ -60,7 +61,7 @@ pub(super) struct SandboxArgs {
     /// Restore the sandbox's first state, and delete its ledger and deliveries.
     #[arg(long, help_heading = SANDBOX)]
     reset: bool,
-    /// Set a switch of the platform; repeatable.
+    /// Set a switch of the platform, or let an event happen; repeatable.
     #[arg(
         long = "set",
         value_name = "SWITCH=VALUE",
@@ -69,6 +70,9 @@ pub(super) struct SandboxArgs {
         help_heading = SANDBOX
     )]
     switches: Vec<String>,
+    /// Only change the stored world, with --set and --reset. Don't serve it.
+    #[arg(long, conflicts_with_all = ["listen", "faults"], help_heading = SANDBOX)]
+    no_serve: bool,
     /// Make requests fail in this way; repeatable.
     #[arg(
         long = "fault",
@@ -95,12 +99,12 @@ fn organizations() -> Vec<PossibleValue> {
     ProviderName::ALL.iter().flat_map(ids).collect()
 }
 
-/// Returns the beginnings of settings of all switches: `paging=` and so on. Several providers have a switch of one
-/// name.
+/// Returns the beginnings of settings of all switches and events: `paging=` and so on. Several providers have a switch
+/// of one name.
 fn switch_names() -> Vec<PossibleValue> {
     let mut names: BTreeMap<&str, Vec<(&str, &str)>> = BTreeMap::new();
     for provider in ProviderName::ALL {
-        for switch in definition(*provider).switches {
+        for switch in definition(*provider).switches.iter().chain(definition(*provider).events) {
             names.entry(switch.name).or_default().push((provider.as_str(), switch.about));
         }
     }
@@ -121,7 +125,7 @@ fn fault_kinds() -> Vec<PossibleValue> {
     FAULTS.iter().map(|fault| PossibleValue::new(beginning(fault.kind)).help(fault.about)).collect()
 }
 
-/// Returns the part of the help that explains every switch and every fault. Its lines fit 80 columns.
+/// Returns the part of the help that explains every switch, event and fault. Its lines fit 80 columns.
 fn switches_and_faults() -> String {
     let mut text = String::new();
     for provider in ProviderName::ALL {
@@ -136,6 +140,13 @@ fn switches_and_faults() -> String {
             let _ = writeln!(text, "  {} [default: {default}]\n      {}", switch.syntax(), switch.about);
         }
         text.push('\n');
+        if !definition(*provider).events.is_empty() {
+            let _ = writeln!(text, "Events of {provider}, which --set lets happen:");
+            for event in definition(*provider).events {
+                let _ = writeln!(text, "  {}\n      {}", event.syntax(), event.about);
+            }
+            text.push('\n');
+        }
     }
     let _ = writeln!(text, "Faults, each written {}:", Fault::SYNTAX);
     text.push_str("  FIELD restricts a fault to requests that ask for this field. TIMES is 1 if it\n");
@@ -154,6 +165,10 @@ pub(super) async fn sandbox(args: &SandboxArgs, out: &mut Out) -> Result<Exit, F
     }
     let (organization, sandbox) = embedded::open_all(args.provider, args.organization.as_deref(), args.reset)?;
     sandbox.set(&args.switches).map_err(|why| Failure::error(sentence(why)))?;
+    if args.no_serve {
+        out.talk(&format!("The sandbox of {} has changed its world of {organization}.\n", args.provider));
+        return Ok(Exit::Done);
+    }
     for fault in &args.faults {
         fault.check(args.provider).map_err(|why| Failure::error(sentence(why)))?;
         sandbox.add_fault(fault.clone());

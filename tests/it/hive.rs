@@ -8,6 +8,7 @@ use crate::support::rig::{Fate, addresses, holds};
 use rolecall_engine::apply::{FinalState, Report, Stop};
 use rolecall_model::{Address, Code, Completeness, Finding, HoldReason, Outcome, Reach};
 use rolecall_providers::ReadError;
+use rolecall_sandbox::Engine as _;
 use rolecall_sandbox::hive::{Assignment, Paging, Release, Scope, World, WorldToken};
 use serde_json::{Value, json};
 
@@ -1430,10 +1431,10 @@ fn an_invitation_that_ran_out_is_sent_again_only_where_the_file_says_so() {
     let mut rig = Rig::new(world(), body);
     rig.apply();
     rig.now += jiff::SignedDuration::from_hours(8 * 24);
-    rig.world().invitations.clear();
+    rig.sandbox.engine.set("expire=new@x.example").unwrap();
     let plan = rig.plan();
     assert!(plan.sealed.mutations.is_empty());
-    assert!(holds(&plan).iter().any(|hold| hold.contains("reinvite_expired: true")));
+    assert!(holds(&plan).iter().any(|hold| hold.contains("expired") && hold.contains("reinvite_expired: true")));
     rig.set_file(&format!("reinvite_expired: true\n{body}"));
     assert_eq!(addresses(&rig.plan()), ["user/new@x.example"]);
 }

@@ -1,9 +1,12 @@
 //! The sandbox of GraphQL Hive behaves as measured on Hive 8.1.2 and as documented for the newest release.
 
 use std::collections::BTreeSet;
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::support::cli::{Env, Server};
 use apollo_compiler::Schema;
 use jiff::Timestamp;
 use rolecall_sandbox::hive::{
@@ -128,6 +131,58 @@ async fn an_id_that_is_no_uuid_is_an_error_of_the_database() {
         (message(&body), &body["data"]["organization"]["accessToken"]),
         ("Unexpected error.", &Value::Null)
     );
+}
+
+/// Sends a request without a body. Returns the status and the body.
+fn get(server: &Server, method: &str, path: &str) -> (u16, Value) {
+    let address = server.url.trim_start_matches("http://").trim_end_matches("/graphql");
+    let mut stream = TcpStream::connect(address).unwrap();
+    let head = format!("{method} {path} HTTP/1.1\r\nhost: {address}\r\nauthorization: {OWN_CREDENTIAL}\r\n");
+    write!(stream, "{head}connection: close\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    (head.split(' ').nth(1).unwrap().parse().unwrap(), serde_json::from_str(body).unwrap_or(Value::Null))
+}
+
+#[test]
+fn a_query_can_be_a_link_and_a_wrong_path_is_told_in_json() {
+    let env = Env::new();
+    let server = env.serve(&["--provider", "hive"]);
+    let reference = "%7B%22o%22%3A%7B%22bySelector%22%3A%7B%22organizationSlug%22%3A%22acme%22%7D%7D%7D";
+    let query = "query(%24o:OrganizationReferenceInput!)%7Borganization(reference:%24o)%7Bslug%7D%7D";
+    let (status, body) = get(&server, "GET", &format!("/graphql-public?query={query}&variables={reference}"));
+    assert_eq!((status, &body["data"]["organization"]["slug"]), (200, &json!("acme")));
+    let delete = "mutation%7BdeleteProject(input:%7Bproject:%7BbyId:%22x%22%7D%7D)%7Berror%7Bmessage%7D%7D%7D";
+    let (status, body) = get(&server, "GET", &format!("/graphql?query={delete}"));
+    assert_eq!((status, message(&body)), (405, "Can only perform a mutation operation from a POST request."));
+    let nowhere = json!({ "message": "Route GET:/nope not found", "error": "Not Found", "statusCode": 404 });
+    assert_eq!(get(&server, "GET", "/nope"), (404, nowhere));
+    let bitpanda = env.serve(&["--provider", "bitpanda"]);
+    assert_eq!(get(&bitpanda, "GET", "/graphql?query=%7B__typename%7D").0, 405);
+}
+
+#[test]
+fn an_invitation_that_is_accepted_in_the_sandbox_leaves_nothing_to_do() {
+    let env = Env::new();
+    let file = "provider: hive\norganization: acme\nendpoint: https://api.graphql-hive.com/graphql\n\
+        credentials: { token: { env: HIVE_TOKEN } }\n\
+        users: [{ email: kim@acme.example, roles: [Developer], resources: { shop: { production: {} } } }]\n";
+    env.write("file.yaml", file);
+    let apply = ["apply", "--sandbox", "--auto-approve", "file.yaml"];
+    let plan = ["plan", "--sandbox", "--detailed-exitcode", "file.yaml"];
+    assert_eq!(env.run(&apply).code, 0);
+    let event = |event: &str| env.run(&["sandbox", "--provider", "hive", "--no-serve", "--set", event]);
+    let said = event("accept=kim@acme.example");
+    assert_eq!(said.code, 0, "{}", said.all());
+    let said = env.run(&plan);
+    assert_eq!(said.code, 0, "{}", said.all());
+    assert!(event("accept=kim@acme.example").stderr.contains("no open invitation"));
+    // Somebody whom the ledger knows as a member, and who was removed in the web app, isn't invited again.
+    env.run(&apply);
+    assert_eq!(event("remove=kim@acme.example").code, 0);
+    let said = env.run(&plan);
+    assert!(said.all().contains("is no longer a member"), "{}", said.all());
 }
 
 /// Returns the credential of a new token with these permissions.
@@ -889,10 +944,154 @@ async fn tokens_and_invitations_page_as_they_should() {
 }
 
 async fn names(hive: &Hive, kind: &str, list: &str) -> Vec<String> {
-    let query = format!("{{ __type(name: \"{kind}\") {{ {list} {{ name }} }} }}");
+    let all = if list == "fields" { "(includeDeprecated: true)" } else { "" };
+    let query = format!("{{ __type(name: \"{kind}\") {{ {list}{all} {{ name }} }} }}");
     let answer = data(hive, &query, json!({})).await;
     let list = answer["__type"][list].as_array().cloned().unwrap_or_default();
     list.iter().map(|it| it["name"].as_str().unwrap().to_owned()).collect()
+}
+
+fn project(slug: &str) -> Value {
+    json!({ "bySelector": { "organizationSlug": "acme", "projectSlug": slug } })
+}
+
+#[tokio::test]
+async fn projects_and_targets_are_made_renamed_and_deleted() {
+    let hive = acme();
+    let create = "mutation($i: CreateProjectInput!) { createProject(input: $i) {
+        ok { createdProject { id slug type targets { edges { node { slug } } } } } error { message inputErrors { slug } } } }";
+    let new = |slug: &str| json!({ "i": { "organization": org(), "slug": slug, "type": "FEDERATION" } });
+    let body = ask(&hive, create, new("new-app")).await;
+    assert_eq!(message(&body), no_access("project:create"), "rolecall's own token may not");
+    let held = [
+        "project:create",
+        "project:describe",
+        "project:modifySettings",
+        "project:delete",
+        "target:create",
+        "target:delete",
+    ];
+    let credential = credential(&hive, &held, Assignment::All);
+    let ask = async |query: &str, variables: Value| {
+        send(&hive, Some(&credential), query, variables).await.1["data"].take()
+    };
+
+    let made = ask(create, new("new-app")).await["createProject"]["ok"]["createdProject"].take();
+    assert_eq!((&made["slug"], &made["type"]), (&json!("new-app"), &json!("FEDERATION")));
+    let targets =
+        made["targets"]["edges"].as_array().unwrap().iter().map(|edge| edge["node"]["slug"].as_str().unwrap());
+    assert_eq!(targets.collect::<BTreeSet<_>>(), BTreeSet::from(["production", "staging", "development"]));
+    for (slug, message) in
+        [("shop", "Slug is already taken"), ("new", "Slug is reserved"), ("A b", "Please check your input.")]
+    {
+        assert_eq!(ask(create, new(slug)).await["createProject"]["error"]["message"], message, "{slug}");
+    }
+    let rename = "mutation($i: UpdateProjectSlugInput!) { updateProjectSlug(input: $i) { ok { updatedProject { slug } } error { message } } }";
+    let answer = ask(rename, json!({ "i": { "project": project("shop"), "slug": "store" } })).await;
+    assert_eq!(answer["updateProjectSlug"]["ok"]["updatedProject"]["slug"], "store");
+    let create = "mutation($i: CreateTargetInput!) { createTarget(input: $i) { ok { createdTarget { id slug } } error { message } } }";
+    let answer = ask(create, json!({ "i": { "project": project("store"), "slug": "beta" } })).await;
+    assert_eq!(answer["createTarget"]["ok"]["createdTarget"]["slug"], "beta");
+    let delete = "mutation($i: DeleteTargetInput!) { deleteTarget(input: $i) { ok { deletedTargetId } error { message } } }";
+    let target = &answer["createTarget"]["ok"]["createdTarget"]["id"];
+    let answer = ask(delete, json!({ "i": { "target": { "byId": target } } })).await;
+    assert_eq!(answer["deleteTarget"]["ok"]["deletedTargetId"], *target);
+
+    // Alice's resources name the project, and lose it without a word.
+    let shown = async || {
+        let answer = data(&hive, READ, json!({ "o": org() })).await;
+        let edges = answer["organization"]["members"]["edges"].as_array().unwrap().clone();
+        let alice = edges.into_iter().find(|edge| edge["node"]["user"]["email"] == "alice@acme.example").unwrap();
+        alice["node"]["resourceAssignment"]["projects"].clone()
+    };
+    assert_eq!(shown().await[0]["project"]["slug"], "store");
+    let delete = "mutation($i: DeleteProjectInput!) { deleteProject(input: $i) { ok { deletedProjectId } error { message } } }";
+    let answer = ask(delete, json!({ "i": { "project": project("store") } })).await;
+    assert!(answer["deleteProject"]["ok"]["deletedProjectId"].is_string());
+    assert_eq!(shown().await, json!([]));
+}
+
+#[tokio::test]
+async fn events_do_what_people_do_in_the_web_app() {
+    let hive = acme();
+    data(&hive, INVITE, invite("kim@acme.example")).await;
+    data(&hive, INVITE, invite("lee@acme.example")).await;
+    hive.set("accept=kim@acme.example").unwrap();
+    // Somebody else uses the link, with a second account of an address that a member has.
+    hive.set("accept=lee@acme.example,alice@acme.example").unwrap();
+    let world = hive.world().clone();
+    assert!(world.member("kim@acme.example").is_some() && world.member("lee@acme.example").is_none());
+    let twins: Vec<_> = world.members.iter().filter(|member| member.email == "alice@acme.example").collect();
+    assert_eq!(twins.len(), 2);
+    assert_ne!((&twins[0].user_id, twins[0].provider), (&twins[1].user_id, twins[1].provider));
+
+    hive.set("expire=new1@acme.example").unwrap();
+    let answer = data(&hive, READ, json!({ "o": org() })).await;
+    assert_eq!(answer["organization"]["invitations"]["edges"], json!([]));
+    assert!(hive.set("accept=new1@acme.example").unwrap_err().contains("no open invitation"));
+
+    assert!(hive.set("remove=owner@acme.example").is_err());
+    hive.set("owner=kim@acme.example").unwrap();
+    hive.set("remove=owner@acme.example").unwrap();
+    let answer = data(&hive, READ, json!({ "o": org() })).await;
+    assert_eq!(answer["organization"]["owner"]["user"]["email"], "kim@acme.example");
+    assert!(hive.world().member("owner@acme.example").is_none());
+    hive.set("rename-target=shop/staging,next").unwrap();
+    assert!(hive.world().project("shop").unwrap().targets.iter().any(|target| target.slug == "next"));
+    for (wrong, why) in [
+        ("accept=nobody@acme.example", "no open invitation"),
+        ("remove=nobody@acme.example", "is no member"),
+        ("foreign-role=kim@acme.example", "foreign-role=EMAIL,ROLE"),
+        ("happen=now", "accept=EMAIL"),
+    ] {
+        assert!(hive.set(wrong).unwrap_err().contains(why), "{wrong}");
+    }
+}
+
+#[tokio::test]
+async fn a_role_of_another_organisation_is_taken_only_by_old_releases_and_breaks_the_list_of_invitations() {
+    let hive = acme();
+    hive.set("foreign-role=sam@acme.example,Contractor").unwrap();
+    let foreign = hive.world().foreign_roles[0].id.clone();
+    let answer = data(&hive, READ, json!({ "o": org() })).await;
+    assert!(answer.to_string().contains("Contractor"), "the member has it");
+    let roles = answer["organization"]["memberRoles"]["edges"].as_array().unwrap();
+    assert!(roles.iter().all(|edge| edge["node"]["name"] != "Contractor"));
+    let body = ask(&hive, UPDATE, json!({ "i": renamed(&foreign, "Mine", &[]) })).await;
+    assert_eq!(message(&body), no_access("member:modify"));
+
+    let mut assign = assignment(&hive, "alice@acme.example", "Viewer", &json!({ "mode": "ALL" }));
+    assign["i"]["memberRole"] = json!({ "byId": foreign });
+    let mut new = invite("kim@acme.example");
+    new["i"]["memberRoleId"] = json!(foreign);
+    let answer = data(&hive, ASSIGN, assign.clone()).await;
+    assert_eq!(answer["assignMemberRole"]["error"]["message"], "Role not found");
+    hive.set("release=8.1.2").unwrap();
+    let answer = data(&hive, ASSIGN, assign).await;
+    assert_eq!(answer["assignMemberRole"]["ok"]["updatedMember"]["role"]["name"], "Contractor");
+    let answer = data(&hive, "mutation($i: InviteToOrganizationByEmailInput!) { inviteToOrganizationByEmail(input: $i) { error { message } } }", new).await;
+    assert_eq!(answer["inviteToOrganizationByEmail"]["error"], Value::Null);
+    let body = ask(&hive, READ, json!({ "o": org() })).await;
+    assert_eq!(
+        (message(&body), &body["data"]["organization"]["invitations"]),
+        ("Unexpected error.", &Value::Null)
+    );
+    let uninvite = json!({ "i": { "organization": org(), "email": "kim@acme.example" } });
+    data(&hive, UNINVITE, uninvite).await;
+    data(&hive, READ, json!({ "o": org() })).await;
+}
+
+#[tokio::test]
+async fn a_role_with_a_permission_that_the_release_does_not_know_breaks_the_list_of_roles() {
+    let hive = acme();
+    hive.world().roles[2].permissions.push("traces:report".to_owned());
+    data(&hive, READ, json!({ "o": org() })).await;
+    hive.set("release=8.1.2").unwrap();
+    let body = ask(&hive, READ, json!({ "o": org() })).await;
+    assert_eq!(
+        (message(&body), &body["data"]["organization"]["memberRoles"]),
+        ("Unexpected error.", &Value::Null)
+    );
 }
 
 #[tokio::test]
@@ -1006,10 +1205,7 @@ async fn variables_that_do_not_fit_are_refused_before_anything_happens() {
     for (reference, why) in [
         (both, "Exactly one key must be specified for OneOf type \"OrganizationReferenceInput\"."),
         (json!({}), "Exactly one key must be specified for OneOf type \"OrganizationReferenceInput\"."),
-        (
-            json!({ "byId": null }),
-            "Exactly one key must be specified for OneOf type \"OrganizationReferenceInput\".",
-        ),
+        (json!({ "byId": null }), "null at \"i.byId\"; Field \"byId\" must be non-null."),
         (json!({ "bySelector": {} }), "Field \"organizationSlug\" of required type \"String!\" was not provided."),
     ] {
         let query = "query($i: OrganizationReferenceInput!) { organization(reference: $i) { id } }";
@@ -1023,6 +1219,25 @@ async fn variables_that_do_not_fit_are_refused_before_anything_happens() {
     let (status, body) = send(&hive, Some(OWN_CREDENTIAL), ASSIGN, wrong.clone()).await;
     assert_eq!(status, 400);
     assert!(message(&body).contains("\"i.resources.mode\"; Value \"SOME\" does not exist in"), "{body}");
+    // The values are shown as sent, and each misfit is told.
+    let query = "mutation($i: InviteToOrganizationByEmailInput!) { inviteToOrganizationByEmail(input: $i) { error { message } } }";
+    let sent = r#"{ "zone": 1, "organization": { "byId": "x" }, "memberRole": { "a": { "b": { "c": 1 } } } }"#;
+    let body = json!({ "query": query, "variables": { "i": 0 } }).to_string().replace('0', sent);
+    let (status, _, body) = post(&[("content-type", "application/json")], &body).await;
+    let value = "{ zone: 1, organization: { byId: \"x\" }, memberRole: { a: [Object] } }";
+    let messages: Vec<&str> =
+        body["errors"].as_array().unwrap().iter().map(|error| error["message"].as_str().unwrap()).collect();
+    let begin = format!("Variable \"$i\" got invalid value {value}; ");
+    let kind = "\"InviteToOrganizationByEmailInput\"";
+    assert_eq!(status, 400);
+    assert_eq!(
+        messages,
+        [
+            format!("{begin}Field \"email\" of required type \"String!\" was not provided."),
+            format!("{begin}Field \"zone\" is not defined by type {kind}."),
+            format!("{begin}Field \"memberRole\" is not defined by type {kind}. Did you mean \"memberRoleId\"?"),
+        ]
+    );
     wrong["i"].as_object_mut().unwrap().remove("resources");
     let (status, _) = send(&hive, Some(OWN_CREDENTIAL), ASSIGN, wrong).await;
     assert_eq!(status, 400);

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use apollo_compiler::ast::{Definition, Document, Selection};
 use apollo_compiler::response::JsonValue;
+use apollo_compiler::response::serde_json_bytes::ByteString;
 use rolecall_model::{ProviderName, RemoteId};
 use rolecall_sandbox::rapidapi::{Generation, HOST, OWN_PERSONAL_KEY, OWN_TEAM_KEY, RapidApi};
 use rolecall_sandbox::{Headers, Reply, Store, bitpanda, hive, paradime};
@@ -594,7 +595,7 @@ impl Comparison {
             }
             JsonValue::Object(object) if !set.is_empty() => {
                 let expected = fields(document, set);
-                if !object.keys().map(|key| key.as_str()).eq(expected.iter().map(|(key, _)| *key)) {
+                if !object.keys().map(ByteString::as_str).eq(expected.iter().map(|(key, _)| *key)) {
                     self.wrong.push(format!("below `{path}`: {:?}", object.keys().collect::<Vec<_>>()));
                 }
                 for (key, below) in expected {

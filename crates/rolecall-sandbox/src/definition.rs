@@ -29,6 +29,8 @@ pub struct Definition {
     pub join: Option<Join>,
     /// The switches, in the order in which help lists them.
     pub switches: &'static [Switch],
+    /// Things that can happen in the world besides requests. `--set` takes events like switches.
+    pub events: &'static [Switch],
     /// Returns the settings of the switches in a new world, as a JSON object by their names.
     pub defaults: fn() -> Value,
     /// The switch that says how many milliseconds a minute of the rate limit takes.

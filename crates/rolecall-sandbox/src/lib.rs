@@ -56,8 +56,8 @@ pub trait Engine: Send + Sync {
 
     /// Returns the answer to a request that the platform refuses before it reads the document. `None` if it reads it.
     fn refuse_unread(&self, headers: &Headers, body: &[u8]) -> Option<Response> {
-        let _ = (headers, body);
-        None
+        let _ = body;
+        (headers.get(METHOD) == Some("GET")).then(|| Response::new(405, Vec::new()))
     }
 
     /// Sets a switch of the world, written as `name=value`.
@@ -128,6 +128,9 @@ struct Saved<W> {
 
 /// The length up to which a world is written whole at each change, so that people see the current state in its file.
 const SMALL_WORLD: usize = 64 * 1024;
+
+/// The name of the header that says `GET` in a request of this method. No real header can have it.
+pub const METHOD: &str = ":method";
 
 /// The headers of a request, by lower-case names.
 #[derive(Clone, Debug, Default)]
@@ -377,7 +380,8 @@ pub fn json_response(status: u16, body: &impl Serialize) -> Response {
 
 /// Converts a request for the platforms that async-graphql still executes.
 fn old_request(request: Request) -> OldRequest {
-    let old = OldRequest::new(request.query).variables(Variables::from_json(request.variables));
+    let old = OldRequest::new(request.query)
+        .variables(Variables::from_json(serde_json::to_value(&request.variables).unwrap_or_default()));
     match request.operation_name {
         Some(name) => old.operation_name(name),
         None => old,

@@ -45,8 +45,11 @@ pub(super) fn set<T: Serialize + DeserializeOwned>(
         .split_once('=')
         .ok_or_else(|| format!("`{assignment}` doesn't set a switch: write NAME=VALUE"))?;
     let Some(switch) = switches.iter().find(|switch| switch.name == name) else {
-        let known: Vec<String> =
-            switches.iter().map(|switch| format!("{} ({})", switch.syntax(), switch.about)).collect();
+        let known: Vec<String> = switches
+            .iter()
+            .chain(definition(provider).events)
+            .map(|switch| format!("{} ({})", switch.syntax(), switch.about))
+            .collect();
         let others =
             ProviderName::ALL.iter().filter(|other| definition(**other).switches.iter().any(|it| it.name == name));
         let others: Vec<String> = others.map(|other| format!("--provider {other}")).collect();

@@ -30,6 +30,7 @@ pub static DEFINITION: Definition = Definition {
     shared_world: None,
     join: None,
     switches: SWITCHES,
+    events: &[],
     defaults: || serde_json::to_value(Switches::default()).unwrap_or_default(),
     minute_switch: None,
     sample_query: "{ organisationManagement { id listUsers { total items { userTrustId email roles } } } }",

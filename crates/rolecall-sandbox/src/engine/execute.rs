@@ -30,6 +30,10 @@ impl Prepared<'_> {
         self.operation.root_fields(&self.document).map(|field| field.name.as_str())
     }
 
+    pub fn is_mutation(&self) -> bool {
+        self.operation.is_mutation()
+    }
+
     pub fn execute(&self, resolvers: &dyn Resolvers) -> Answer {
         let run = Run { request: self, resolvers, errors: RefCell::default(), unknown: RefCell::default() };
         let root = Cow::Owned(json!({}));

@@ -43,7 +43,7 @@ use apollo_compiler::validation::{DiagnosticData, DiagnosticList};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Value, json};
 
-pub use execute::{Field, FieldError, Resolved, Resolvers};
+pub use execute::{Field, FieldError, Prepared, Resolved, Resolvers};
 pub use schema::Schema;
 
 /// A GraphQL request, as it arrives in the body of an HTTP request.
@@ -53,13 +53,14 @@ pub struct Request {
     pub query: String,
     #[serde(default)]
     pub operation_name: Option<String>,
+    /// The values of the variables, in the order sent.
     #[serde(default)]
-    pub variables: Value,
+    pub variables: JsonValue,
 }
 
 impl Request {
     pub fn new(query: impl Into<String>, variables: Value) -> Self {
-        Self { query: query.into(), operation_name: None, variables }
+        Self { query: query.into(), operation_name: None, variables: variables.into() }
     }
 }
 
@@ -144,10 +145,13 @@ impl RequestError {
             message: error.message,
             at: error.locations.first().map(|at| (at.line, at.column)),
         };
-        // A selection of unknown fields only is empty to the compiler, which isn't the client's mistake.
+        // The compiler drops unknown fields. Then it takes their object for empty, and their variables for unused.
         let is = |error: &Diagnostic<'_, DiagnosticData>, name| error.error.unstable_error_name() == Some(name);
         let has_unknown = errors.iter().any(|error| is(&error, "UndefinedField"));
-        let errors = errors.iter().filter(|error| !(has_unknown && is(error, "MissingSubselection")));
+        let follows = |error: &Diagnostic<'_, DiagnosticData>| {
+            ["MissingSubselection", "UnusedVariable"].iter().any(|name| is(error, name))
+        };
+        let errors = errors.iter().filter(|error| !(has_unknown && follows(error)));
         errors.map(|error| shown(error.unstable_to_json_compat())).collect()
     }
 

@@ -94,7 +94,6 @@ impl Schema {
         if !errors.is_empty() {
             return Err(errors);
         }
-        let given = given.into_iter().map(|(name, value)| (name.into(), value.into())).collect();
         let variables = coerce_variable_values(&self.0, &operation, &given)
             .map_err(|why| refused(why, RequestFault::Variable))?;
         Ok(Prepared { schema: self, document, operation, variables })

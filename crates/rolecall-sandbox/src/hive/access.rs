@@ -1,16 +1,13 @@
 //! The access of roles, members and callers.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-
-use async_graphql::{Context, Error, ErrorExtensions, Result};
 
 use super::super::digest;
 use super::assignment::{AssignedTarget, Assignment, Scope};
 use super::catalogue::{ALWAYS_GRANTED, Level, Permission, VIEWER_PERMISSIONS, role_permissions};
 use super::key;
 use super::world::{World, WorldMember, WorldProject, WorldRole, WorldToken};
+use crate::engine::FieldError;
 
 impl World {
     /// Returns the permissions of a role, in the order in which the API shows them. The permissions of built-in
@@ -19,11 +16,16 @@ impl World {
         let known = role_permissions(self.switches.release).into_iter();
         match role.name.as_str() {
             "Admin" if role.locked => known.collect(),
-            "Viewer" if role.locked => known.filter(|it| VIEWER_PERMISSIONS.contains(&it.id)).collect(),
-            _ => known
-                .filter(|it| it.id == ALWAYS_GRANTED || role.permissions.iter().any(|id| id == it.id))
-                .collect(),
+            "Viewer" if role.locked => known.filter(|it| VIEWER_PERMISSIONS.contains(&it.id.as_str())).collect(),
+            _ => known.filter(|it| it.id == ALWAYS_GRANTED || role.permissions.contains(&it.id)).collect(),
         }
+    }
+
+    /// Whether the release knows each permission of each role.
+    pub(super) fn knows_all_permissions(&self) -> bool {
+        let known = role_permissions(self.switches.release);
+        let mut held = self.roles.iter().flat_map(|role| &role.permissions);
+        held.all(|held| known.iter().any(|permission| permission.id == *held))
     }
 
     /// Returns a member's access, each entry as `permission @ resource`. The resource is `organization`, a
@@ -39,7 +41,7 @@ impl World {
         let (held, resources) = if member.user_id == self.owner {
             (role_permissions(release), &Assignment::All)
         } else {
-            let role = self.role_by_id(&member.role_id);
+            let role = self.any_role(&member.role_id);
             (role.map(|role| self.permissions_of(role)).unwrap_or_default(), &member.resources)
         };
         let places = self.places(resources);
@@ -116,8 +118,6 @@ fn add_names(scope: &Scope<String>, level: Level, place: &str, kind: &str, place
 /// The sender of a request, with the token's access at the time of the request.
 pub struct Caller {
     pub token: Option<WorldToken>,
-    /// Whether a mutation of this request failed. The later ones then don't run.
-    stopped: AtomicBool,
 }
 
 impl Caller {
@@ -128,14 +128,14 @@ impl Caller {
         let token = bearer.and_then(key::decode).and_then(|(id, secret)| {
             world.tokens.iter().find(|token| token.id == id && token.digest == digest(&secret)).cloned()
         });
-        Self { token, stopped: AtomicBool::new(false) }
+        Self { token }
     }
 
     pub fn has_permission(&self, permission: &str) -> bool {
         self.token.as_ref().is_some_and(|token| token.permissions.iter().any(|held| held == permission))
     }
 
-    pub fn require(&self, permission: &str) -> Result<()> {
+    pub fn require(&self, permission: &str) -> Result<(), FieldError> {
         if self.has_permission(permission) { Ok(()) } else { Err(no_access(permission)) }
     }
 
@@ -143,31 +143,15 @@ impl Caller {
         self.has_permission(permission)
             && self.token.as_ref().is_some_and(|token| token.resources.reaches(project))
     }
-
-    pub fn stop(&self) {
-        self.stopped.store(true, Ordering::Relaxed);
-    }
-
-    pub fn is_stopped(&self) -> bool {
-        self.stopped.load(Ordering::Relaxed)
-    }
-}
-
-pub fn caller<'a>(context: &'a Context<'_>) -> Result<&'a Caller> {
-    context.data::<Arc<Caller>>().map(AsRef::as_ref)
-}
-
-pub fn coded_error(message: &str, code: &'static str) -> Error {
-    Error::new(message).extend_with(|_, extensions| extensions.set("code", code))
 }
 
 /// Returns the one error for a bad token, a missing permission and something that doesn't exist.
-pub fn no_access(permission: &str) -> Error {
+pub fn no_access(permission: &str) -> FieldError {
     let message = format!(r#"No access (reason: "Missing permission for performing '{permission}' on resource")"#);
-    coded_error(&message, "UNAUTHORISED")
+    FieldError::coded("UNAUTHORISED", message)
 }
 
 /// Returns the platform's error for any internal failure.
-pub fn unexpected() -> Error {
-    coded_error("Unexpected error.", "INTERNAL_SERVER_ERROR")
+pub fn unexpected() -> FieldError {
+    FieldError::coded("INTERNAL_SERVER_ERROR", "Unexpected error.")
 }

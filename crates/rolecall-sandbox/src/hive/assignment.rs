@@ -1,9 +1,8 @@
 //! Assigned resources, in three forms: as sent, as stored and as shown.
 
-use async_graphql::{Enum, ID, InputObject, SimpleObject};
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
-use super::nodes::{Project, Target};
 use super::world::{ProjectKind, World, WorldProject};
 
 /// All resources of a kind, or a list of them in the order sent.
@@ -40,206 +39,124 @@ impl Assignment {
     }
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, Enum)]
-#[graphql(name = "ResourceAssignmentModeType")]
-pub enum Mode {
+#[derive(Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+enum Mode {
     All,
     Granular,
 }
 
-#[derive(InputObject)]
-pub struct ResourceAssignmentInput {
+/// A list of resources as sent, at each of the four levels. Each level has a name of its own for the list.
+#[derive(Deserialize)]
+pub struct Sent<T> {
     mode: Mode,
-    projects: Option<Vec<ProjectResourceAssignmentInput>>,
+    #[serde(
+        default = "Option::default",
+        alias = "projects",
+        alias = "targets",
+        alias = "services",
+        alias = "appDeployments"
+    )]
+    list: Option<Vec<T>>,
 }
 
-#[derive(InputObject)]
-struct ProjectResourceAssignmentInput {
-    project_id: ID,
-    targets: ProjectTargetsResourceAssignmentInput,
+pub type SentAssignment = Sent<SentProject>;
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SentProject {
+    project_id: String,
+    targets: Sent<SentTarget>,
 }
 
-#[derive(InputObject)]
-struct ProjectTargetsResourceAssignmentInput {
-    mode: Mode,
-    targets: Option<Vec<TargetResourceAssignmentInput>>,
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct SentTarget {
+    target_id: String,
+    services: Sent<SentService>,
+    app_deployments: Sent<SentAppDeployment>,
 }
 
-#[derive(InputObject)]
-struct TargetResourceAssignmentInput {
-    target_id: ID,
-    services: TargetServicesResourceAssignmentInput,
-    app_deployments: TargetAppDeploymentsResourceAssignmentInput,
-}
-
-#[derive(InputObject)]
-struct TargetServicesResourceAssignmentInput {
-    mode: Mode,
-    services: Option<Vec<ServiceResourceAssignmentInput>>,
-}
-
-#[derive(InputObject)]
-struct ServiceResourceAssignmentInput {
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct SentService {
     service_name: String,
 }
 
-#[derive(InputObject)]
-struct TargetAppDeploymentsResourceAssignmentInput {
-    mode: Mode,
-    app_deployments: Option<Vec<AppDeploymentResourceAssignmentInput>>,
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct SentAppDeployment {
+    app_deployment: String,
 }
 
-#[derive(InputObject)]
-struct AppDeploymentResourceAssignmentInput {
-    app_deployment: String,
+impl<T> Sent<T> {
+    /// Converts a list to its stored form. Items for which `store` returns `None` are left out. A missing list is
+    /// empty.
+    fn stored<S>(self, store: impl FnMut(T) -> Option<S>) -> Scope<S> {
+        match self.mode {
+            Mode::All => Scope::All,
+            Mode::Granular => Scope::Granular(self.list.into_iter().flatten().filter_map(store).collect()),
+        }
+    }
 }
 
 impl World {
     /// Converts an assignment to its stored form. Nothing is refused: unknown projects and targets are left out.
-    pub(super) fn stored_assignment(&self, sent: ResourceAssignmentInput) -> Assignment {
+    pub(super) fn stored_assignment(&self, sent: SentAssignment) -> Assignment {
         // Measured on Hive 8.1.2: a granular assignment without a list of projects reaches everything.
-        let (Mode::Granular, Some(sent)) = (sent.mode, sent.projects) else {
-            return Scope::All;
-        };
-        let store_project = |sent: ProjectResourceAssignmentInput| {
-            let project = self.projects.iter().find(|project| project.id == *sent.project_id)?;
-            let targets = self.stored_targets(project, sent.targets);
-            Some(AssignedProject { id: project.id.clone(), targets })
-        };
-        Scope::Granular(sent.into_iter().filter_map(store_project).collect())
-    }
-
-    /// Converts the targets of a project. Unlike above, a missing list of targets means that none are assigned.
-    fn stored_targets(
-        &self,
-        project: &WorldProject,
-        sent: ProjectTargetsResourceAssignmentInput,
-    ) -> Scope<AssignedTarget> {
-        if sent.mode == Mode::All {
+        if sent.list.is_none() {
             return Scope::All;
         }
-        let store_target = |sent: TargetResourceAssignmentInput| {
-            let target = project.targets.iter().find(|target| target.id == *sent.target_id)?;
-            let services = match sent.services.mode {
-                Mode::Granular if project.kind != ProjectKind::Single => Scope::Granular(
-                    sent.services.services.into_iter().flatten().map(|sent| sent.service_name).collect(),
-                ),
-                Mode::All | Mode::Granular => Scope::All,
-            };
-            let kept = |name: &String| self.switches.app_deployments_kept && is_app_deployment_name(name);
-            let app_deployments = match sent.app_deployments.mode {
-                Mode::All => Scope::All,
-                Mode::Granular => Scope::Granular(
-                    sent.app_deployments
-                        .app_deployments
-                        .into_iter()
-                        .flatten()
-                        .map(|sent| sent.app_deployment)
-                        .filter(kept)
-                        .collect(),
-                ),
-            };
-            Some(AssignedTarget { id: target.id.clone(), services, app_deployments })
+        sent.stored(|SentProject { project_id, targets }| {
+            let project = self.projects.iter().find(|project| project.id == project_id)?;
+            let targets = targets.stored(|target| self.stored_target(project, target));
+            Some(AssignedProject { id: project_id, targets })
+        })
+    }
+
+    fn stored_target(&self, project: &WorldProject, sent: SentTarget) -> Option<AssignedTarget> {
+        let target = project.targets.iter().find(|target| target.id == sent.target_id)?;
+        let services = if project.kind == ProjectKind::Single {
+            Scope::All
+        } else {
+            sent.services.stored(|sent| Some(sent.service_name))
         };
-        Scope::Granular(sent.targets.into_iter().flatten().filter_map(store_target).collect())
+        let app_deployments = sent.app_deployments.stored(|SentAppDeployment { app_deployment: name }| {
+            (self.switches.app_deployments_kept && is_app_deployment_name(&name)).then_some(name)
+        });
+        Some(AssignedTarget { id: target.id.clone(), services, app_deployments })
     }
 
     /// Converts a stored assignment to the form that is shown, without deleted projects and targets.
-    pub(super) fn shown_assignment(&self, assignment: &Assignment) -> ResourceAssignment {
-        let projects = match assignment {
-            Scope::All => None,
-            Scope::Granular(assigned) => Some(assigned.iter().filter_map(|it| self.shown_project(it)).collect()),
-        };
-        ResourceAssignment { mode: mode(assignment), projects }
-    }
-
-    fn shown_project(&self, assigned: &AssignedProject) -> Option<ProjectResourceAssignment> {
-        let project = self.projects.iter().find(|project| project.id == assigned.id)?;
-        let targets = match &assigned.targets {
-            Scope::All => None,
-            Scope::Granular(assigned) => {
-                Some(assigned.iter().filter_map(|it| shown_target(project, it)).collect())
-            }
-        };
-        Some(ProjectResourceAssignment {
-            project_id: project.id.clone().into(),
-            project: Project(project.clone()),
-            targets: ProjectTargetsResourceAssignment { mode: mode(&assigned.targets), targets },
+    pub(super) fn shown_assignment(&self, assignment: &Assignment) -> Value {
+        shown("projects", assignment, |assigned| {
+            let project = self.projects.iter().find(|project| project.id == assigned.id)?;
+            let targets = shown("targets", &assigned.targets, |assigned| {
+                let target = project.targets.iter().find(|target| target.id == assigned.id)?;
+                Some(json!({
+                    "targetId": target.id,
+                    "target": target.shown(),
+                    "services": shown("services", &assigned.services, |name| Some(json!(name))),
+                    "appDeployments": shown("appDeployments", &assigned.app_deployments, |name| Some(json!(name))),
+                }))
+            });
+            Some(json!({ "projectId": project.id, "project": project.shown(), "targets": targets }))
         })
     }
 }
 
-fn shown_target(project: &WorldProject, assigned: &AssignedTarget) -> Option<TargetResourceAssignment> {
-    let target = project.targets.iter().find(|target| target.id == assigned.id)?;
-    Some(TargetResourceAssignment {
-        target_id: target.id.clone().into(),
-        target: Target::of(target),
-        services: TargetServicesResourceAssignment {
-            mode: mode(&assigned.services),
-            services: names(&assigned.services),
-        },
-        app_deployments: TargetAppDeploymentsResourceAssignment {
-            mode: mode(&assigned.app_deployments),
-            app_deployments: names(&assigned.app_deployments),
-        },
-    })
-}
-
-fn mode<T>(scope: &Scope<T>) -> Mode {
+/// Shows a list of resources: its mode, and its items as `list`. Items for which `show` returns `None` are left out.
+fn shown<T>(list: &str, scope: &Scope<T>, show: impl FnMut(&T) -> Option<Value>) -> Value {
     match scope {
-        Scope::All => Mode::All,
-        Scope::Granular(_) => Mode::Granular,
-    }
-}
-
-fn names(scope: &Scope<String>) -> Option<Vec<String>> {
-    match scope {
-        Scope::All => None,
-        Scope::Granular(names) => Some(names.clone()),
+        Scope::All => json!({ "mode": "ALL", list: null }),
+        Scope::Granular(items) => {
+            let items: Vec<Value> = items.iter().filter_map(show).collect();
+            json!({ "mode": "GRANULAR", list: items })
+        }
     }
 }
 
 fn is_app_deployment_name(name: &str) -> bool {
-    (1..=64).contains(&name.len()) && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-')
-}
-
-#[derive(SimpleObject)]
-pub struct ResourceAssignment {
-    mode: Mode,
-    projects: Option<Vec<ProjectResourceAssignment>>,
-}
-
-#[derive(SimpleObject)]
-struct ProjectResourceAssignment {
-    project_id: ID,
-    project: Project,
-    targets: ProjectTargetsResourceAssignment,
-}
-
-#[derive(SimpleObject)]
-struct ProjectTargetsResourceAssignment {
-    mode: Mode,
-    targets: Option<Vec<TargetResourceAssignment>>,
-}
-
-/// A target of an assignment. The platform misspells the name of this type.
-#[derive(SimpleObject)]
-#[graphql(name = "TargetResouceAssignment")]
-struct TargetResourceAssignment {
-    target_id: ID,
-    target: Target,
-    services: TargetServicesResourceAssignment,
-    app_deployments: TargetAppDeploymentsResourceAssignment,
-}
-
-#[derive(SimpleObject)]
-struct TargetServicesResourceAssignment {
-    mode: Mode,
-    services: Option<Vec<String>>,
-}
-
-#[derive(SimpleObject)]
-struct TargetAppDeploymentsResourceAssignment {
-    mode: Mode,
-    app_deployments: Option<Vec<String>>,
+    let allowed = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '_' | '-');
+    (1..=64).contains(&name.len()) && name.chars().all(allowed)
 }

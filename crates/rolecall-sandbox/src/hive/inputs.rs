@@ -1,103 +1,59 @@
-//! The inputs of mutations, and the platform's rules for them.
+//! References to things, and the platform's rules for texts.
 
-use async_graphql::{ID, InputObject, OneofObject, Result};
-
-use super::access::unexpected;
-use super::assignment::ResourceAssignmentInput;
-use super::query::OrganizationReferenceInput;
 use rolecall_model::is_plain_address;
+use serde::Deserialize;
 
-macro_rules! by_id {
-    ($reference:ident) => {
-        #[derive(OneofObject)]
-        pub enum $reference {
-            ById(ID),
-        }
+use super::access::{no_access, unexpected};
+use super::world::World;
+use crate::engine::FieldError;
 
-        impl $reference {
-            pub fn id(&self) -> &str {
-                let Self::ById(id) = self;
-                id
-            }
-        }
-    };
+/// A reference to something that has no name.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Reference {
+    pub by_id: String,
 }
 
-by_id!(MemberRoleReferenceInput);
-by_id!(MemberReferenceInput);
-by_id!(AccessTokenReference);
-by_id!(OrganizationAccessTokenReference);
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", rename_all_fields = "camelCase")]
+pub enum OrganizationReference {
+    ById(String),
+    BySelector { organization_slug: String },
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", rename_all_fields = "camelCase")]
+pub enum ProjectReference {
+    ById(String),
+    BySelector { organization_slug: String, project_slug: String },
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", rename_all_fields = "camelCase")]
+pub enum TargetReference {
+    ById(String),
+    BySelector { organization_slug: String, project_slug: String, target_slug: String },
+}
+
+impl OrganizationReference {
+    /// Checks that this is the world's organisation. If it isn't, the error is the same as for a missing
+    /// `permission`.
+    pub fn find(&self, world: &World, permission: &str) -> Result<(), FieldError> {
+        let found = match self {
+            Self::BySelector { organization_slug } => *organization_slug == world.organization.slug,
+            Self::ById(id) => *id == world.organization.id,
+        };
+        if found { Ok(()) } else { Err(no_access(permission)) }
+    }
+}
 
 /// Checks that an id is a UUID. Measured on Hive 8.1.2: other ids fail in the database with an unexpected error.
-pub fn uuid(id: &str) -> Result<&str> {
+pub fn uuid(id: &str) -> Result<&str, FieldError> {
     let fits = |(at, letter): (usize, u8)| match at {
         8 | 13 | 18 | 23 => letter == b'-',
         _ => letter.is_ascii_hexdigit(),
     };
     if id.len() == 36 && id.bytes().enumerate().all(fits) { Ok(id) } else { Err(unexpected()) }
-}
-
-#[derive(InputObject)]
-pub struct CreateMemberRoleInput {
-    pub organization: OrganizationReferenceInput,
-    pub name: String,
-    pub description: String,
-    pub selected_permissions: Vec<String>,
-}
-
-#[derive(InputObject)]
-pub struct UpdateMemberRoleInput {
-    pub member_role: MemberRoleReferenceInput,
-    pub name: String,
-    pub description: String,
-    pub selected_permissions: Vec<String>,
-}
-
-#[derive(InputObject)]
-pub struct DeleteMemberRoleInput {
-    pub member_role: MemberRoleReferenceInput,
-}
-
-#[derive(InputObject)]
-pub struct AssignMemberRoleInput {
-    pub organization: OrganizationReferenceInput,
-    pub member_role: MemberRoleReferenceInput,
-    pub member: MemberReferenceInput,
-    pub resources: ResourceAssignmentInput,
-}
-
-#[derive(InputObject)]
-pub struct InviteToOrganizationByEmailInput {
-    pub organization: OrganizationReferenceInput,
-    pub email: String,
-    pub member_role_id: Option<ID>,
-    #[graphql(visible = "super::shape::only_newest")]
-    pub resources: Option<ResourceAssignmentInput>,
-}
-
-#[derive(InputObject)]
-pub struct DeleteOrganizationInvitationInput {
-    pub organization: OrganizationReferenceInput,
-    pub email: String,
-}
-
-#[derive(InputObject)]
-pub struct CreateOrganizationAccessTokenInput {
-    pub organization: OrganizationReferenceInput,
-    pub title: String,
-    pub description: Option<String>,
-    pub permissions: Vec<String>,
-    pub resources: ResourceAssignmentInput,
-}
-
-#[derive(InputObject)]
-pub struct DeleteAccessTokenInput {
-    pub access_token: AccessTokenReference,
-}
-
-#[derive(InputObject)]
-pub struct DeleteOrganizationAccessTokenInput {
-    pub organization_access_token: OrganizationAccessTokenReference,
 }
 
 /// The first error in each of two fields: a name or title, and a description.

@@ -2,53 +2,37 @@
 //! newest release.
 
 mod access;
-mod answers;
 mod assignment;
 mod catalogue;
-mod check;
-mod complete;
+mod events;
 mod inputs;
 mod key;
 mod limits;
-mod mutation;
-mod nodes;
-mod pages;
-mod query;
-mod shape;
+mod resolvers;
 mod switches;
-mod tokens;
 mod window;
 mod world;
 
-use std::sync::{Arc, MutexGuard, OnceLock};
+use std::sync::{MutexGuard, OnceLock};
 
-use async_graphql::parser::parse_query;
-use async_graphql::parser::types::{ExecutableDocument, OperationType};
-use async_graphql::{EmptySubscription, Request, Schema, Value as Data};
 use serde_json::{Value, json};
 
 use super::switch::set;
-use super::{
-    Answer, Clock, Definition, Engine, Headers, Sandbox, json_response, old_request, selected_operation,
-    system_clock,
-};
+use super::{Clock, Definition, Engine, Headers, METHOD, Request, Sandbox, json_response, system_clock};
+use crate::engine::{Answer, Prepared, RequestError, RequestFault, Schema, parse};
 use access::Caller;
 pub use assignment::{AssignedProject, AssignedTarget, Assignment, Scope};
-use check::{INVALID, RequestError, UNPARSED, UNRESOLVED};
-use complete::Completion;
-use mutation::{MemberMutation, Mutation, STOPPED};
-use query::Query;
+use events::EVENTS;
+use resolvers::Call;
 use rolecall_graphql::Response;
 use rolecall_model::ProviderName;
-use shape::Shape;
-use tokens::TokenMutation;
 use window::InvitationWindow;
 pub use world::{
     AuthProvider, OWN_CREDENTIAL, Paging, ProjectKind, Release, SEEDS, SWITCHES, Switches, World, WorldInvitation,
     WorldMember, WorldOrganization, WorldProject, WorldRole, WorldTarget, WorldToken,
 };
 
-/// The world, shared with the schema.
+/// The world, shared with the resolvers.
 type Shared = super::Shared<World>;
 
 /// The sandbox in the registry.
@@ -61,6 +45,7 @@ pub static DEFINITION: Definition = Definition {
     shared_world: None,
     join: None,
     switches: SWITCHES,
+    events: EVENTS,
     defaults: || serde_json::to_value(Switches::default()).unwrap_or_default(),
     minute_switch: None,
     sample_query: "{ organization(reference: {bySelector: {organizationSlug: \"acme\"}}) { members { edges { node { user { email } role { name } } } } } }",
@@ -73,33 +58,26 @@ pub static DEFINITION: Definition = Definition {
 
 /// The [`Engine`] of Hive.
 pub struct Hive {
-    schema: Schema<Query, Mutation, EmptySubscription>,
     shared: Shared,
+    window: InvitationWindow,
 }
 
-/// Builds the schema of all releases. Each request sees the part that its release has.
-fn full_schema() -> async_graphql::SchemaBuilder<Query, Mutation, EmptySubscription> {
-    Schema::build(Query, Mutation(MemberMutation, TokenMutation), EmptySubscription).disable_suggestions()
-}
+const OLD_SDL: &str = include_str!("../../schemas/hive-8.1.2.graphql");
+const NEWEST_SDL: &str = include_str!("../../schemas/hive-newest.graphql");
 
-/// Returns the schema of a release. It is built once per process, because tests open many sandboxes.
-fn shape_of(release: Release) -> &'static Shape {
-    static SHAPES: OnceLock<(Shape, Shape)> = OnceLock::new();
-    let (old, newest) = SHAPES.get_or_init(|| {
-        let sdl = full_schema().finish().sdl();
-        (Shape::of(Release::V8_1_2, &sdl), Shape::of(Release::Newest, &sdl))
-    });
+/// Returns the schema of a release. It is parsed once, because tests open many sandboxes.
+fn schema(release: Release) -> &'static Schema {
+    static OLD: OnceLock<Schema> = OnceLock::new();
+    static NEWEST: OnceLock<Schema> = OnceLock::new();
     match release {
-        Release::V8_1_2 => old,
-        Release::Newest => newest,
+        Release::V8_1_2 => OLD.get_or_init(|| Schema::of(OLD_SDL)),
+        Release::Newest => NEWEST.get_or_init(|| Schema::of(NEWEST_SDL)),
     }
 }
 
 impl Hive {
     pub fn new(world: World, clock: Clock) -> Self {
-        let shared = Shared::new(world, clock);
-        let schema = full_schema().data(shared.clone()).data(InvitationWindow::default()).finish();
-        Self { schema, shared }
+        Self { shared: Shared::new(world, clock), window: InvitationWindow::default() }
     }
 
     /// Locks the world, to inspect or change it without a request.
@@ -109,7 +87,7 @@ impl Hive {
 
     /// Returns the newest schema in SDL.
     pub fn sdl() -> String {
-        shape::sdl_of(Release::Newest, &full_schema().finish().sdl())
+        NEWEST_SDL.to_owned()
     }
 }
 
@@ -120,22 +98,26 @@ impl Engine for Hive {
         &self.shared
     }
 
-    async fn respond(&self, headers: &Headers, request: crate::Request) -> Response {
-        let request = old_request(request);
-        let credential = headers.get("authorization");
+    async fn respond(&self, headers: &Headers, request: Request) -> Response {
         let switches = self.world().switches.clone();
-        let caller = Arc::new(Caller::of(&self.world(), credential));
-        let costed = if switches.gateway { parse_query(&request.query).ok() } else { None };
-        let cost = costed.map_or(0, |document| limits::cost(&document));
         // Measured on Hive 8.1.2: refusals have status 400 only for clients that accept the newer content type.
         let newer = headers.get("accept").is_some_and(|accepted| accepted.contains(NEWER_TYPE));
-        let (status, mut answer) = match Self::prepare(&request, &switches) {
-            Ok(document) => (200, self.execute(request, &document, caller, switches.release).await),
+        let (status, mut answer) = match prepare(&request, &switches) {
+            // A link must not change anything.
+            Ok(prepared) if headers.get(METHOD) == Some("GET") && prepared.is_mutation() => {
+                let message = "Can only perform a mutation operation from a POST request.";
+                (405, Answer::refused(&json!([{ "message": message }])))
+            }
+            Ok(prepared) => {
+                let caller = Caller::of(&self.world(), headers.get("authorization"));
+                (200, prepared.execute(&Call { shared: &self.shared, window: &self.window, caller }))
+            }
             Err(errors) => refusal(&errors, switches.gateway),
         };
         let is_refused = answer.data.is_none();
-        let status = if is_refused && newer { 400 } else { status };
+        let status = if is_refused && newer && status == 200 { 400 } else { status };
         if switches.gateway {
+            let cost = parse(&request.query).map_or(0, |document| limits::cost(&document));
             behind_gateway(&mut answer, cost, !is_refused);
         }
         let mut response = json_response(status, &answer);
@@ -173,82 +155,51 @@ impl Engine for Hive {
     }
 
     fn set(&self, assignment: &str) -> Result<(), String> {
-        set(&mut self.world().switches, ProviderName::Hive, assignment)
+        let now = (self.shared.clock)();
+        let mut world = self.world();
+        let event = assignment.split_once('=').and_then(|(name, value)| world.happen(name, value, now));
+        event.unwrap_or_else(|| set(&mut world.switches, ProviderName::Hive, assignment))
     }
 }
 
-impl Hive {
-    /// Parses and validates a request. Returns the document, or the reasons not to execute it.
-    fn prepare(request: &Request, switches: &Switches) -> Result<ExecutableDocument, Vec<RequestError>> {
-        let tokens = limits::tokens(&request.query);
-        if let Some(error) = limits::check_text(&tokens, switches.gateway) {
-            return Err(vec![error]);
-        }
-        let document = parse_query(&request.query).map_err(|why| {
-            let message = format!("Syntax Error: {why}");
-            vec![RequestError { message, code: Some(UNPARSED), at: why.positions().next(), from_server: false }]
-        })?;
-        let shape = shape_of(switches.release);
-        let mut errors = limits::check_document(&document, &tokens, switches.gateway);
-        errors.extend(shape.check(&document, switches.introspection));
-        if errors.is_empty() {
-            match selected_operation(&document, request.operation_name.as_deref()) {
-                Some(operation) => errors.extend(shape.check_variables(operation, &request.variables)),
-                None => errors.push(RequestError {
-                    message: "Could not determine what operation to execute.".to_owned(),
-                    code: Some(UNRESOLVED),
-                    at: None,
-                    from_server: false,
-                }),
-            }
-        }
-        if errors.is_empty() { Ok(document) } else { Err(errors) }
-    }
+/// The reason why a request isn't executed, as the platform shows it.
+struct Refused {
+    error: RequestError,
+    code: Option<&'static str>,
+    /// Whether the server reports this error even behind a gateway. Otherwise the gateway does.
+    from_server: bool,
+}
 
-    async fn execute(
-        &self,
-        request: Request,
-        document: &ExecutableDocument,
-        caller: Arc<Caller>,
-        release: Release,
-    ) -> Answer {
-        let (name, variables) = (request.operation_name.clone(), request.variables.clone());
-        let mut request = request.data(Arc::clone(&caller)).data(release);
-        request.set_parsed_query(document.clone());
-        let executed = self.schema.execute(request).await;
-        let mut errors = serde_json::to_value(&executed.errors).unwrap_or(Value::Null);
-        if !executed.errors.is_empty() && executed.errors.iter().all(|error| error.path.is_empty()) {
-            for error in errors.as_array_mut().into_iter().flatten() {
-                error["extensions"] = json!({ "code": INVALID });
+impl From<RequestError> for Refused {
+    fn from(mut error: RequestError) -> Self {
+        match error.fault {
+            RequestFault::Syntax => error.message = format!("Syntax Error: {}", error.message),
+            RequestFault::Operation => {
+                "Could not determine what operation to execute.".clone_into(&mut error.message);
             }
-            return Answer::refused(&errors);
+            _ => {}
         }
-        let errors: Vec<Value> = errors
-            .as_array_mut()
-            .map(std::mem::take)
-            .into_iter()
-            .flatten()
-            .filter(|error| error.pointer("/extensions/code") != Some(&Value::from(STOPPED)))
-            .collect();
-        let failed = errors.iter().filter_map(|error| error.get("path")?.as_array().cloned()).collect();
-        let completion = Completion { shape: shape_of(release), document, variables: &variables, failed };
-        let data = match selected_operation(document, name.as_deref()) {
-            // A mutation that fails with an error makes all of the data null, also the results of those before it.
-            Some(operation) if !caller.is_stopped() => {
-                let (root, set) = (root_of(operation.ty), &operation.selection_set.node);
-                completion.object(root, set, &mut Vec::new(), &executed.data).unwrap_or(Data::Null)
-            }
-            _ => Data::Null,
-        };
-        if errors.is_empty() { Answer::of(&data) } else { Answer::with_errors(&data, &errors) }
+        Self { code: error.fault.code(), from_server: error.fault == RequestFault::OneOf, error }
     }
 }
 
-fn root_of(kind: OperationType) -> &'static str {
-    match kind {
-        OperationType::Query => "Query",
-        OperationType::Mutation => "Mutation",
-        OperationType::Subscription => "Subscription",
+/// Parses and validates a request. Returns what can be executed, or the reasons not to execute it.
+fn prepare(request: &Request, switches: &Switches) -> Result<Prepared<'static>, Vec<Refused>> {
+    let refused = |errors: Vec<RequestError>| errors.into_iter().map(Refused::from).collect::<Vec<_>>();
+    let tokens = limits::tokens(&request.query);
+    if let Some(error) = limits::check_text(&tokens, switches.gateway) {
+        return Err(vec![error]);
+    }
+    let document = parse(&request.query).map_err(refused)?;
+    let mut errors = limits::check_document(&document, &tokens, switches.gateway);
+    let schema = schema(switches.release);
+    match schema.validate(&document, switches.introspection) {
+        Ok(document) if errors.is_empty() => schema.bind(document, request).map_err(refused),
+        Ok(_) => Err(errors),
+        Err(wrong) => {
+            errors.extend(refused(wrong));
+            Err(errors)
+        }
     }
 }
 
@@ -257,32 +208,21 @@ const NEWER_TYPE: &str = "application/graphql-response+json";
 
 /// Returns the status and body for a request that isn't executed. Measured on Hive 8.1.2: variables that don't fit
 /// have status 400, and other refusals 200.
-fn refusal(errors: &[RequestError], gateway: bool) -> (u16, Answer) {
-    let bodies: Vec<Value> = errors
-        .iter()
-        .map(|error| {
-            let mut shown = json!({ "message": error.message });
-            if let Some(at) = error.at {
-                shown["locations"] = json!([{ "line": at.line, "column": at.column }]);
-            }
-            if let Some(code) = error.code {
-                shown["extensions"] = json!({ "code": code });
-            }
-            shown
-        })
-        .collect();
+fn refusal(errors: &[Refused], gateway: bool) -> (u16, Answer) {
+    let shown: Vec<Value> = errors.iter().map(|refused| refused.error.shown(refused.code)).collect();
     // The gateway passes on errors of the server with status 200.
-    if gateway && errors.iter().all(|error| error.from_server) {
-        return (200, Answer::with_errors(&Data::Null, &bodies));
+    if gateway && errors.iter().all(|refused| refused.from_server) {
+        return (200, Answer::with_errors(&Value::Null, &shown));
     }
-    let has_misfit = errors.iter().any(RequestError::is_of_variable);
-    (if gateway || has_misfit { 400 } else { 200 }, Answer::refused(&bodies))
+    let is_misfit =
+        |refused: &Refused| matches!(refused.error.fault, RequestFault::Variable | RequestFault::OneOf);
+    (if gateway || errors.iter().any(is_misfit) { 400 } else { 200 }, Answer::refused(&shown))
 }
 
 /// Changes a response as the public gateway does. Errors of the gateway itself (`from_server` is false) name no
 /// service.
 fn behind_gateway(answer: &mut Answer, cost: usize, from_server: bool) {
-    for error in answer.errors.as_mut().and_then(Value::as_array_mut).into_iter().flatten() {
+    for error in answer.errors_mut() {
         if let Some(fields) = error.as_object_mut() {
             fields.remove("locations");
         }

@@ -23,6 +23,9 @@ pub const OWN_CREDENTIAL: &str =
 pub struct World {
     pub organization: WorldOrganization,
     pub roles: Vec<WorldRole>,
+    /// Roles of another organisation on the same server. Hive before 8.6.0 accepts them where a role is assigned.
+    #[serde(default)]
+    pub foreign_roles: Vec<WorldRole>,
     pub members: Vec<WorldMember>,
     /// The user id of the organisation's owner.
     pub owner: String,
@@ -37,7 +40,7 @@ pub struct World {
 }
 
 crate::changes::recorded!(World {
-    lists: [roles, members, invitations, projects, tokens, mails],
+    lists: [roles, foreign_roles, members, invitations, projects, tokens, mails],
     fields: [organization, owner, made, switches]
 });
 
@@ -75,16 +78,13 @@ pub struct WorldMember {
     pub provisioned: bool,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, async_graphql::Enum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-#[graphql(name = "AuthProviderType")]
 pub enum AuthProvider {
     #[serde(rename = "GITHUB")]
-    #[graphql(name = "GITHUB")]
     GitHub,
     Google,
     Oidc,
-    Okta,
     UsernamePassword,
 }
 
@@ -109,9 +109,8 @@ pub struct WorldProject {
     pub targets: Vec<WorldTarget>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, async_graphql::Enum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-#[graphql(name = "ProjectType")]
 pub enum ProjectKind {
     Federation,
     Stitching,
@@ -147,6 +146,7 @@ impl World {
         let mut world = Self {
             organization,
             roles: Vec::new(),
+            foreign_roles: Vec::new(),
             members: Vec::new(),
             owner: String::new(),
             invitations: Vec::new(),
@@ -202,6 +202,19 @@ impl World {
         self.roles.iter().find(|role| role.id == id)
     }
 
+    /// Returns a role of this organisation or another one.
+    pub fn any_role(&self, id: &str) -> Option<&WorldRole> {
+        self.role_by_id(id).or_else(|| self.foreign_roles.iter().find(|role| role.id == id))
+    }
+
+    /// Returns the role with this id, if it can be assigned. Measured on Hive 8.1.2: roles of another organisation can.
+    pub(super) fn offered_role(&self, id: &str) -> Option<&WorldRole> {
+        match self.switches.release {
+            Release::V8_1_2 => self.any_role(id),
+            Release::Newest => self.role_by_id(id),
+        }
+    }
+
     pub fn project(&self, slug: &str) -> Option<&WorldProject> {
         self.projects.iter().find(|project| project.slug == slug)
     }
@@ -211,18 +224,8 @@ impl World {
         let Some(at) = self.invitations.iter().position(|invitation| invitation.email == email) else {
             return false;
         };
-        let WorldInvitation { email, role_id, resources, created_at, .. } = self.invitations.remove(at);
-        let user_id = self.next_id();
-        self.members.push(WorldMember {
-            user_id,
-            display_name: email.split('@').next().unwrap_or_default().to_owned(),
-            email,
-            provider: AuthProvider::UsernamePassword,
-            role_id,
-            resources,
-            created_at,
-            provisioned: false,
-        });
+        let invitation = self.invitations.remove(at);
+        self.join(invitation, email);
         true
     }
 

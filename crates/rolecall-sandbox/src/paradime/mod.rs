@@ -50,6 +50,7 @@ pub static DEFINITION: Definition = Definition {
     shared_world: None,
     join: Some(|first, others| Arc::new(Company::new(first, others))),
     switches: SWITCHES,
+    events: &[],
     defaults: || serde_json::to_value(Switches::default()).unwrap_or_default(),
     minute_switch: None,
     sample_query: "{ listUsers { activeUsers { uid email name accountType } invitedUsers { email accountType inviteStatus } } }",

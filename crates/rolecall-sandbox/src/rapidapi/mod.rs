@@ -72,6 +72,7 @@ pub static DEFINITION: Definition = Definition {
     shared_world: Some("hub"),
     join: None,
     switches: SWITCHES,
+    events: &[],
     defaults: || serde_json::to_value(Switches::default()).unwrap_or_default(),
     minute_switch: Some("minute-millis"),
     sample_query: "{ activeUser { id email Teams { id name } } }",
