@@ -46,7 +46,7 @@ pub use guardrails::{Exception, Guardrail, Guardrails, Limit, Pattern, Removals}
 pub use hold::{Hold, HoldClass, HoldReason, Known};
 pub use inventory::{App, AppKey, Inventory};
 pub use live::{
-    AccountStatus, Bearing, Caller, Catalogue, Completeness, Feature, Gap, Listing, Live, LiveInvitation, LiveKey,
+    AccountStatus, Bearing, Caller, Catalogue, Completeness, Gap, Listing, Live, LiveInvitation, LiveKey,
     LiveRole, LiveTeam, LiveUser, Project, Projects, UnreadableRow,
 };
 pub use name::{

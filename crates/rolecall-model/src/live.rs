@@ -19,8 +19,11 @@ pub struct Live {
     pub organization: RemoteId,
     /// The organisation's id in mutations, if it is another one.
     pub organization_id: Option<RemoteId>,
-    /// The features of this server that not every server of the platform has.
-    pub features: BTreeSet<Feature>,
+    /// True if an invitation can contain resources.
+    pub invitations_carry_resources: bool,
+    /// The features of this server that not every server of the platform has. The platform's folder names them, and
+    /// only it asks for them.
+    pub features: BTreeSet<&'static str>,
     /// The organisation's own record. `None` if the organisation doesn't exist, or the record was not read.
     pub organization_entity: Option<Organization>,
     /// The organisation's teams, if the platform has teams.
@@ -54,17 +57,6 @@ pub struct Live {
     pub gaps: Vec<Gap>,
     /// The number of requests that the read sent, including retries.
     pub requests: usize,
-}
-
-/// A feature that only some releases of a platform's server have.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Feature {
-    /// Invitations can contain resources.
-    InvitationResources,
-    /// One mutation deletes tokens of every kind.
-    DeleteAccessToken,
-    /// The API shows the type of a project.
-    ProjectType,
 }
 
 /// The projects that the credential can read.
@@ -298,6 +290,7 @@ impl Live {
         Self {
             organization,
             organization_id: None,
+            invitations_carry_resources: false,
             features: BTreeSet::new(),
             organization_entity: None,
             teams: None,

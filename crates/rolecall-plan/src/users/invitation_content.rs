@@ -8,8 +8,8 @@ use super::super::{PlanInput, resolve, teams};
 use super::Situation;
 use super::decide::role_problem;
 use rolecall_model::{
-    Address, Code, DesiredUser, Feature, Finding, HoldReason, InviteField, ManualStep, Memberships, Quirk, Reach,
-    RoleName, User,
+    Address, Code, DesiredUser, Finding, HoldReason, InviteField, ManualStep, Memberships, Quirk, Reach, RoleName,
+    User,
 };
 
 /// The content of an invitation.
@@ -119,7 +119,7 @@ fn content(
         Some(desired) => Some(resolve::resources(input, desired).note(decisions)?),
         None => None,
     };
-    let can_carry = input.live.features.contains(&Feature::InvitationResources);
+    let can_carry = input.live.invitations_carry_resources;
     let without_access = !can_carry && resources.as_ref().is_some_and(|resources| *resources != Reach::All);
     if without_access {
         // The role of an accepted invitation applies to all resources, so it has to be a role that allows nothing.

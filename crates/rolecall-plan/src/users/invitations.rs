@@ -13,9 +13,8 @@ use super::invitation_content::{
 };
 use super::{People, Situation, account};
 use rolecall_model::{
-    Action, Address, Cause, Change, DesiredUser, Effect, Email, Entity, Feature, HoldReason, Invitation,
-    InvitationState, Kind, ListedInvitations, LiveInvitation, LiveUser, ManualStep, Place, Quirk, RemoteId,
-    RoleName, Scope,
+    Action, Address, Cause, Change, DesiredUser, Effect, Email, Entity, HoldReason, Invitation, InvitationState,
+    Kind, ListedInvitations, LiveInvitation, LiveUser, ManualStep, Place, Quirk, RemoteId, RoleName, Scope,
 };
 
 /// Decides about a listed user who isn't a member.
@@ -293,7 +292,7 @@ fn invited(
         None => true,
         // On a server whose invitations can't carry resources, the one that would be sent instead gives no access.
         Some(roles) => {
-            let can_carry = input.live.features.contains(&Feature::InvitationResources);
+            let can_carry = input.live.invitations_carry_resources;
             desired.resources.is_some() && !can_carry && roles.contains(&invitation.role)
         }
     };

@@ -21,9 +21,9 @@ use super::wire::{
 };
 use rolecall_graphql::{CallError, GraphQlError, Query, Reader, TransportError};
 use rolecall_model::{
-    AccountStatus, Action, Catalogue, Completeness, Desired, Feature, Gap, KeyName, Kind, Listing, Live,
-    LiveInvitation, LiveKey, LiveRole, LiveUser, Permission, Project, Projects, Reach, RemoteId, Resources,
-    RoleName, Slug, UnreadableRow,
+    AccountStatus, Action, Catalogue, Completeness, Desired, Gap, KeyName, Kind, Listing, Live, LiveInvitation,
+    LiveKey, LiveRole, LiveUser, Permission, Project, Projects, Reach, RemoteId, Resources, RoleName, Slug,
+    UnreadableRow,
 };
 
 /// The number of members that one page asks for.
@@ -38,7 +38,7 @@ const ROLES: usize = 50;
 pub(super) async fn read(reader: &Reader, desired: &Desired) -> Result<Live, ReadError> {
     let requests_before = reader.requests();
     let features = features(reader).await?;
-    let has_project_type = features.as_ref().is_some_and(|features| features.contains(&Feature::ProjectType));
+    let has_project_type = features.as_ref().is_some_and(|features| features.contains(PROJECT_TYPE));
     let query = if has_project_type { &ORGANIZATION } else { &ORGANIZATION_WITHOUT_TYPE };
     let keys = desired.mentions_keys();
     let variables = json!({
@@ -81,6 +81,7 @@ pub(super) async fn read(reader: &Reader, desired: &Desired) -> Result<Live, Rea
     }));
     Ok(Live {
         organization_id: Some(RemoteId::seen(found.id)),
+        invitations_carry_resources: known.contains(INVITATION_RESOURCES),
         features: known,
         roles: Some(roles.listing),
         invitations: Some(Listing { items: open, completeness: invitations.completeness }),
@@ -132,9 +133,16 @@ async fn read_organization(
     }
 }
 
+/// Invitations can contain resources.
+const INVITATION_RESOURCES: &str = "invitations with resources";
+/// One mutation deletes tokens of every kind.
+pub(super) const DELETE_ACCESS_TOKEN: &str = "deleteAccessToken";
+/// The API shows the type of a project.
+const PROJECT_TYPE: &str = "Project.type";
+
 /// Returns the server's features that only some releases have, or nothing if it refuses to tell. Any other failure is
 /// a failed read: on a server that is taken for an old one, invitations are sent without access.
-async fn features(reader: &Reader) -> Result<Option<BTreeSet<Feature>>, ReadError> {
+async fn features(reader: &Reader) -> Result<Option<BTreeSet<&'static str>>, ReadError> {
     let answer: Features = match reader.query_once(&FEATURES).await {
         Ok(Features { mutation: None, .. }) => return Ok(None),
         Ok(answer) => answer,
@@ -147,9 +155,9 @@ async fn features(reader: &Reader) -> Result<Option<BTreeSet<Feature>>, ReadErro
         fields.is_some_and(|fields| fields.iter().any(|field| field.name == name))
     };
     let wanted = [
-        (Feature::InvitationResources, has(&answer.invitation, "resources")),
-        (Feature::DeleteAccessToken, has(&answer.mutation, "deleteAccessToken")),
-        (Feature::ProjectType, has(&answer.project, "type")),
+        (INVITATION_RESOURCES, has(&answer.invitation, "resources")),
+        (DELETE_ACCESS_TOKEN, has(&answer.mutation, "deleteAccessToken")),
+        (PROJECT_TYPE, has(&answer.project, "type")),
     ];
     Ok(Some(wanted.into_iter().filter(|(_, has)| *has).map(|(feature, _)| feature).collect()))
 }

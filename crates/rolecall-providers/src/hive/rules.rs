@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 
-use super::Hive;
 use super::resources::to_wire;
+use super::{Hive, read};
 use rolecall_model::{
-    Action, Address, Capabilities, Change, Email, Entity, Feature, InviteField, Key, KeyField, KeyRemoval, Kind,
+    Action, Address, Capabilities, Change, Email, Entity, InviteField, Key, KeyField, KeyRemoval, Kind,
     KnownRoles, ListedInvitations, Live, LoweredMutation, ManualStep, Permission, ProviderName, Quirk, Reach,
     RemoteId, Role, RoleName, Rules, User, UserRemoval, id_of, is_plain_address,
 };
@@ -159,7 +159,7 @@ fn invite(user: &User, organization: &Value, live: &Live) -> Option<LoweredMutat
     let mut input = json!({ "organization": organization, "email": user.email.key(), "memberRoleId": role });
     // An invitation without resources gives access to all of them. If this server's invitations can't have
     // resources, the planner invites with a role that allows nothing.
-    if live.features.contains(&Feature::InvitationResources)
+    if live.invitations_carry_resources
         && let Some(fields) = input.as_object_mut()
     {
         fields.insert("resources".to_owned(), to_wire(user.resources.as_ref().unwrap_or(&Reach::none())));
@@ -187,7 +187,7 @@ fn create_token(key: &Key, organization: &Value) -> LoweredMutation {
 
 fn delete_token(key: &Key, live: &Live) -> Option<LoweredMutation> {
     let id: &RemoteId = key.id.as_ref()?;
-    Some(if live.features.contains(&Feature::DeleteAccessToken) {
+    Some(if live.features.contains(read::DELETE_ACCESS_TOKEN) {
         lowered("deleteAccessToken", json!({ "accessToken": { "byId": id } }))
     } else {
         lowered("deleteOrganizationAccessToken", json!({ "organizationAccessToken": { "byId": id } }))
