@@ -8,20 +8,17 @@ mod admins;
 mod approve;
 mod collection;
 mod decision;
-mod dependencies;
 mod drift_delta;
 mod gate;
 mod guardrails;
 mod keys;
 mod ledger_updates;
-mod merge;
-mod order;
 mod organization;
 mod privileged;
 mod resolve;
-mod role_moves;
 mod role_names;
 mod roles;
+mod schedule;
 mod seal;
 mod seats;
 mod select;
@@ -165,8 +162,8 @@ pub fn plan(input: &PlanInput<'_>) -> Result<Planned, Vec<Finding>> {
     gate.changes.sort_by(|a, b| a.address.cmp(&b.address));
     gate.holds.sort_by(|a, b| (a.class, &a.address).cmp(&(b.class, &b.address)));
     gate.holds.dedup();
-    role_moves::add_first_step_effects(&mut gate.changes, &planned_roles);
-    let mutations = order::mutations(input, &gate.changes, &admins, &planned_roles)
+    schedule::add_first_step_effects(&mut gate.changes, &planned_roles);
+    let mutations = schedule::mutations(input, &gate.changes, &admins, &planned_roles)
         .map_err(|circle| vec![dependency_cycle(input, &circle)])?;
     let privileged = privileged::among(input, &gate.changes, &planned_roles);
     let sealed = Sealed {

@@ -5,9 +5,8 @@
 //! user has left. The second is held, because one more seat is needed.
 
 use super::PlanInput;
-use super::dependencies::{all_dependencies, indices};
 use super::gate::Gate;
-use super::order::Node;
+use super::schedule::{Node, all_dependencies, indices};
 use rolecall_model::{Action, Address, Change, Effect, Entity, Hold, HoldReason, Kind, Stage, UnreadableRow};
 
 /// Returns whether a change takes a seat: it invites somebody who has no open invitation.

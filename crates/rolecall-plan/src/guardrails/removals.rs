@@ -4,8 +4,8 @@
 use std::collections::BTreeSet;
 
 use super::super::PlanInput;
-use super::super::order::narrows;
 use super::super::roles::PlannedRoles;
+use super::super::schedule::narrows;
 use rolecall_model::{Action, Address, Cause, Change, Email, Entity, Guardrail, Kind, Refusal, RoleName, Seen};
 
 /// Returns a refusal for each kind of which the plan removes more than `max_removals` allows.

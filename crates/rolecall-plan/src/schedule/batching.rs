@@ -7,7 +7,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::order::Node;
+use super::Node;
 use rolecall_model::{Rules, Stage, Variables};
 
 /// Merges mutations of the same operation and stage that have no dependencies, if [`Rules::merged`] can combine

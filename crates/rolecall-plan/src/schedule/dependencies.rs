@@ -11,10 +11,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::PlanInput;
-use super::admins::Admins;
-use super::order::Node;
+use super::Node;
 use super::role_moves::RoleMove;
+use crate::PlanInput;
+use crate::admins::Admins;
 use rolecall_model::{Action, Address, Cause, Change, Effect, Email, Entity, Kind, Quirk, RoleName, Stage};
 
 /// Adds the dependencies on created entities: a mutation that contains the id of an entity needs its creation.
@@ -208,7 +208,7 @@ pub(super) fn least_privilege_dependencies(role_moves: &[RoleMove], nodes: &mut 
 }
 
 /// Returns everything that a mutation depends on, directly or indirectly.
-pub(super) fn all_dependencies(nodes: &[Node<'_>], index: usize) -> BTreeSet<usize> {
+pub(crate) fn all_dependencies(nodes: &[Node<'_>], index: usize) -> BTreeSet<usize> {
     let mut found = BTreeSet::new();
     let mut open = vec![index];
     while let Some(next) = open.pop() {
@@ -221,6 +221,6 @@ pub(super) fn all_dependencies(nodes: &[Node<'_>], index: usize) -> BTreeSet<usi
     found
 }
 
-pub(super) fn indices(nodes: &[Node<'_>], wanted: impl Fn(&Node<'_>) -> bool) -> Vec<usize> {
+pub(crate) fn indices(nodes: &[Node<'_>], wanted: impl Fn(&Node<'_>) -> bool) -> Vec<usize> {
     nodes.iter().enumerate().filter(|(_, node)| wanted(node)).map(|(index, _)| index).collect()
 }

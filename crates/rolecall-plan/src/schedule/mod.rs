@@ -1,15 +1,19 @@
 //! Lowers changes to mutations and sorts them into the order in which they run.
 
+mod batching;
+mod dependencies;
+mod role_moves;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::PlanInput;
 use super::admins::Admins;
-use super::dependencies;
-use super::merge;
-use super::role_moves;
 use super::roles::PlannedRoles;
 use super::seats;
 use rolecall_model::{Action, Address, Change, Entity, Mutation, Permission, Seen, Stage, User};
+
+pub(super) use dependencies::{all_dependencies, indices};
+pub(super) use role_moves::add_first_step_effects;
 
 /// A mutation that isn't sorted yet.
 pub(super) struct Node<'a> {
@@ -63,7 +67,7 @@ pub(super) fn mutations(
     dependencies::team_dependencies(&mut nodes);
     dependencies::invitation_dependencies(input, &mut nodes);
     seats::dependencies(input, changes, &mut nodes);
-    sorted(&merge::merge(nodes, input.rules))
+    sorted(&batching::merge(nodes, input.rules))
 }
 
 /// Adds the mutations that write `value`, which is the change itself or its first step. Returns the index of the

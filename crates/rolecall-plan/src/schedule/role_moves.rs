@@ -12,7 +12,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::roles::PlannedRoles;
+use crate::roles::PlannedRoles;
 use rolecall_model::{Address, Change, Effect, Entity, Permission, Role, RoleName};
 
 /// A user whose roles change, or the resources that the roles apply to.
@@ -142,7 +142,7 @@ pub(super) fn first_step(change: &Change) -> Option<Change> {
 }
 
 /// Adds an effect to each role that is updated in two steps: the permissions that its first step allows.
-pub(super) fn add_first_step_effects(changes: &mut [Change], planned_roles: &PlannedRoles) {
+pub(crate) fn add_first_step_effects(changes: &mut [Change], planned_roles: &PlannedRoles) {
     let split = roles_in_two_steps(changes, &role_moves(changes, planned_roles));
     for change in changes {
         let Some(Entity::Role(role)) = first_step(change).and_then(|first| first.after) else { continue };
