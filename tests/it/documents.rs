@@ -10,7 +10,7 @@ use apollo_compiler::{ExecutableDocument, Schema};
 use rolecall_graphql::{BatchPart, Mutation, Query, fitting_count};
 use rolecall_model::ProviderName;
 use rolecall_providers::{bitpanda, hive, paradime, rapidapi};
-use rolecall_sandbox::rapidapi::Generation;
+use rolecall_sandbox::rapidapi::{Generation, RapidApi};
 
 /// The documents of a provider, with the schemas against which each has to be valid.
 struct Api {
@@ -48,8 +48,8 @@ fn apis() -> Vec<Api> {
             queries: hive::QUERIES.to_vec(),
             mutations: hive::MUTATIONS,
         },
-        rapidapi_of(0, "rapidapi-2023-08.graphql", Generation::August2023),
-        rapidapi_of(1, "rapidapi-documented.graphql", Generation::Documented),
+        rapidapi_of(Generation::August2023, rapidapi::QUERIES_BY_GENERATION[0]),
+        rapidapi_of(Generation::Documented, rapidapi::QUERIES_BY_GENERATION[1]),
         Api {
             schemas: vec![("documented", committed("paradime.graphql"))],
             queries: paradime::QUERIES.to_vec(),
@@ -59,11 +59,9 @@ fn apis() -> Vec<Api> {
 }
 
 /// Returns the documents for a hub of that generation.
-fn rapidapi_of(index: usize, file: &'static str, generation: Generation) -> Api {
-    let schemas =
-        vec![(file, committed(file)), ("sandbox", served(rolecall_sandbox::rapidapi::RapidApi::sdl(generation)))];
-    let queries = rapidapi::QUERIES.iter().chain(rapidapi::QUERIES_BY_GENERATION[index]).copied().collect();
-    Api { schemas, queries, mutations: rapidapi::MUTATIONS }
+fn rapidapi_of(generation: Generation, queries: &[Query]) -> Api {
+    let queries = rapidapi::QUERIES.iter().chain(queries).copied().collect();
+    Api { schemas: vec![("sandbox", served(RapidApi::sdl(generation)))], queries, mutations: rapidapi::MUTATIONS }
 }
 
 fn document(schema: &Valid<Schema>, text: &str, name: &str) -> Valid<ExecutableDocument> {
@@ -275,7 +273,7 @@ fn hive_documents_never_ask_for_the_id_of_an_invitation() {
 /// accept more.
 #[test]
 fn rapidapi_documents_ask_for_one_field_and_for_no_secret() {
-    let schema = committed("rapidapi-documented.graphql");
+    let schema = served(RapidApi::sdl(Generation::Documented));
     let mut used = Vec::new();
     let late = rapidapi::QUERIES.iter().chain(rapidapi::QUERIES_BY_GENERATION[1]);
     let queries = late.map(|query| (query.name, query.text, query.context));
@@ -308,11 +306,11 @@ fn rapidapi_documents_ask_for_one_field_and_for_no_secret() {
 /// A generation has its own documents only because the other generations don't accept them.
 #[test]
 fn rapidapi_generations_differ_in_what_is_asked_of_them() {
-    let files = ["rapidapi-2023-08.graphql", "rapidapi-documented.graphql"].map(committed);
+    let schemas = [Generation::August2023, Generation::Documented].map(|it| served(RapidApi::sdl(it)));
     for (generation, other) in [(0, 1), (1, 0)] {
         for query in rapidapi::QUERIES_BY_GENERATION[generation] {
             assert!(
-                ExecutableDocument::parse_and_validate(&files[other], query.text, query.name).is_err(),
+                ExecutableDocument::parse_and_validate(&schemas[other], query.text, query.name).is_err(),
                 "{}",
                 query.text
             );

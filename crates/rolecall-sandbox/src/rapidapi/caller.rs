@@ -117,6 +117,26 @@ impl Caller {
         may.then_some(()).ok_or(ApiError::forbidden("this needs an admin of the organization"))
     }
 
+    /// Checks that the caller may read the keys of an app. The keys of a team's app are for members of the team
+    /// who call with a team's key (docs.rapidapi.com, Apps and Authorizations).
+    pub fn require_key_read(self, world: &World, owner: u64) -> Result<(), ApiError> {
+        if world.team(owner).is_none() {
+            return if self.user == owner { Ok(()) } else { self.require_environment_admin(world) };
+        }
+        self.require_team_context()?;
+        let may = world.is_in_team(owner, self.user);
+        may.then_some(()).ok_or(ApiError::forbidden("this needs a member of the team"))
+    }
+
+    /// Checks the same for an app that is read through its organisation. The organisation's admins may read those
+    /// keys too.
+    pub fn require_key_read_in_organization(self, world: &World, owner: u64) -> Result<(), ApiError> {
+        match world.team(owner) {
+            Some((organization, _)) if self.require_admin_read(world, organization.id).is_ok() => Ok(()),
+            _ => self.require_key_read(world, owner),
+        }
+    }
+
     /// Checks that the caller may change the organisation.
     pub fn require_write(self, world: &World, organization: u64) -> Result<(), ApiError> {
         let anywhere = world.switches.environment_admin_mutates_anywhere && self.is_environment_admin(world);

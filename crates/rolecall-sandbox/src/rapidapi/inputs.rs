@@ -1,36 +1,30 @@
-//! The inputs of mutations.
+//! The inputs of mutations, as far as they have an effect.
 
-use async_graphql::{ID, InputObject};
+use serde::Deserialize;
 
-#[derive(InputObject)]
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct OrganizationCreateInput {
     pub name: String,
     pub email: String,
     pub seats: i32,
     pub thumbnail: Option<String>,
     pub description: Option<String>,
-    card_token: Option<String>,
-    payment_method_id: Option<String>,
-    setup_intent_id: Option<String>,
-    recaptcha: Option<String>,
     /// Users to invite. They aren't added at once (docs.rapidapi.com, Organizations).
     pub users: Option<Vec<Option<UsersInvitation>>>,
-    #[graphql(name = "purchasing_power")]
-    purchasing_power: Option<String>,
-    #[graphql(name = "numofdevs")]
-    number_of_developers: Option<String>,
-    apis: Option<Vec<Option<ID>>>,
 }
 
 /// A person to invite, by id or by address.
-#[derive(InputObject)]
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct UsersInvitation {
     pub id: Option<String>,
     pub email: Option<String>,
     pub role: Option<String>,
 }
 
-#[derive(InputObject)]
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct OrganizationUpdateInput {
     pub organization_id: i32,
     pub name: Option<String>,
@@ -40,7 +34,8 @@ pub struct OrganizationUpdateInput {
     pub description: Option<String>,
 }
 
-#[derive(InputObject)]
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct TeamCreateInput {
     pub organization_id: i32,
     pub name: String,
@@ -48,7 +43,8 @@ pub struct TeamCreateInput {
     pub description: Option<String>,
 }
 
-#[derive(InputObject)]
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct TeamUpdateInput {
     pub id: i32,
     pub name: Option<String>,
@@ -57,7 +53,8 @@ pub struct TeamUpdateInput {
 }
 
 /// A change of at most one team to join, one team to leave and one role, by its legacy name.
-#[derive(InputObject)]
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct TeamUserUpdateInput {
     pub org_id: i32,
     pub team_user_id: i32,
@@ -67,29 +64,32 @@ pub struct TeamUserUpdateInput {
 }
 
 /// An invitation of one person, by address or by id.
-#[derive(InputObject)]
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct UserInvitesInput {
     pub email: Option<String>,
     pub id: Option<i32>,
     pub team_ids: Vec<Option<i32>>,
     pub organization_id: i32,
     pub role: Option<String>,
-    inviter_id: Option<i32>,
 }
 
-#[derive(InputObject)]
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct UserInvitesDeleteInput {
     pub emails: Vec<Option<String>>,
     pub org_id: i32,
 }
 
-#[derive(InputObject)]
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct UserInvitesReactivateInput {
     pub emails: Vec<Option<String>>,
     pub org_id: i32,
 }
 
-#[derive(InputObject)]
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
 #[expect(clippy::struct_field_names, reason = "the platform names them so")]
 pub struct UserRolesUpdateInput {
     pub entity_id: i32,
@@ -97,31 +97,21 @@ pub struct UserRolesUpdateInput {
     pub org_id: i32,
 }
 
-#[derive(InputObject)]
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct EntityRoleInput {
-    pub id: Option<ID>,
+    pub id: Option<String>,
     pub entity_id: Option<i32>,
     pub role_id: Option<i32>,
     pub parent_id: Option<i32>,
     pub org_id: Option<i32>,
 }
 
-#[derive(InputObject)]
-pub struct EntityRoleCreateInput {
-    pub entities_roles: Option<Vec<Option<EntityRoleInput>>>,
-}
-
-#[derive(InputObject)]
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct UserUpdateInput {
     pub id: Option<String>,
     pub status: Option<String>,
     pub name: Option<String>,
     pub email: Option<String>,
-    company: Option<String>,
-    position: Option<String>,
-    location: Option<String>,
-    bio: Option<String>,
-    image_file: Option<String>,
-    current_password: Option<String>,
-    new_password: Option<String>,
 }

@@ -1,21 +1,83 @@
-//! Lists with search and pages: the hub's users, and the people of an organisation.
+//! Lists with search and pages: the hub's users, the people of an organisation, and roles.
 
-use async_graphql::{ID, InputObject, SimpleObject};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
 use super::caller::{ApiError, Caller};
-use super::pages::{PagingArgs, offset_page};
-use super::scalars::{count, from_text};
-use super::team::TeamUser;
-use super::user::User;
-use super::world::{ACTIVE, DELETED, World, WorldOrganization, WorldUser};
+use super::scalars::{count, from_text, to_int};
+use super::world::{
+    ACTIVE, DEACTIVATED, DELETED, PENDING, World, WorldInvitation, WorldMember, WorldOrganization, WorldUser,
+};
 
-#[derive(InputObject)]
+/// The arguments of pages by cursor. `last` and `before` have no effect (docs.rapidapi.com, Pagination).
+#[derive(Default, Deserialize)]
+pub struct PaginationInput {
+    first: Option<i32>,
+    after: Option<String>,
+}
+
+/// The arguments of pages by offset. The sample asks for a thousand rows, ordered by id (docs.rapidapi.com, Users,
+/// Teams and Roles).
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PagingArgs {
+    offset: Option<i32>,
+    limit: Option<i32>,
+    order_by: Option<String>,
+    order_direction: Option<String>,
+    search_term: Option<String>,
+}
+
+/// The page size where the request gives none. The documentation doesn't say what it is.
+const DEFAULT_PAGE_SIZE: usize = 20;
+
+/// Returns a page of `rows`, which come with their ids and in the order of the cursors. It has no `totalCount`.
+pub fn page(rows: Vec<(u64, Value)>, asked: Option<PaginationInput>, most: usize) -> Result<Value, ApiError> {
+    let PaginationInput { first, after } = asked.unwrap_or_default();
+    let cursor = |(id, _): &(u64, Value)| format!("cursor:{id}");
+    let start = match &after {
+        None => 0,
+        Some(after) => {
+            let at = rows.iter().position(|row| cursor(row) == *after);
+            at.ok_or_else(|| ApiError::bad_input(format!("`{after}` is no cursor")))? + 1
+        }
+    };
+    let size = page_size(first, most)?;
+    let has_next_page = rows.len() > start + size;
+    let rows: Vec<_> = rows.into_iter().skip(start).take(size).collect();
+    Ok(json!({
+        "nodes": rows.iter().map(|(_, node)| node).collect::<Vec<_>>(),
+        "edges": rows.iter().map(|row| json!({ "node": row.1, "cursor": cursor(row) })).collect::<Vec<_>>(),
+        "pageInfo": {
+            "hasNextPage": has_next_page,
+            "hasPreviousPage": start > 0,
+            "startCursor": rows.first().map(cursor),
+            "endCursor": rows.last().map(cursor),
+        },
+    }))
+}
+
+/// Returns the page size: the requested one, silently limited to `most`.
+pub fn page_size(asked: Option<i32>, most: usize) -> Result<usize, ApiError> {
+    let asked = asked.map_or(Ok(DEFAULT_PAGE_SIZE), usize::try_from);
+    asked.map(|asked| asked.min(most)).map_err(|_| ApiError::bad_input("a page can't have less than no rows"))
+}
+
+/// Returns a page by offset.
+fn offset_page<T>(rows: Vec<T>, offset: Option<i32>, asked: Option<i32>, most: usize) -> Result<Vec<T>, ApiError> {
+    let offset =
+        usize::try_from(offset.unwrap_or(0)).map_err(|_| ApiError::bad_input("an offset is 0 or more"))?;
+    Ok(rows.into_iter().skip(offset).take(page_size(asked, most)?).collect())
+}
+
+/// A filter of users. `includeUserAttributes` has no effect.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct UserWhereInput {
     username: Option<String>,
-    include_user_attributes: Option<bool>,
     email: Option<String>,
-    user_ids: Option<Vec<ID>>,
-    team_id: Option<ID>,
+    user_ids: Option<Vec<String>>,
+    team_id: Option<String>,
     limit: Option<i32>,
     offset: Option<i32>,
     term: Option<String>,
@@ -26,21 +88,9 @@ pub struct UserWhereInput {
     filters: Option<UsersFilterBy>,
 }
 
-#[derive(InputObject)]
+#[derive(Deserialize)]
 struct UsersFilterBy {
     status: Option<String>,
-}
-
-#[derive(SimpleObject)]
-pub struct UserConnection {
-    nodes: Option<Vec<Option<User>>>,
-    total_count: Option<i32>,
-}
-
-impl UserConnection {
-    pub fn of(users: Vec<User>, total: i32) -> Self {
-        Self { nodes: Some(users.into_iter().map(Some).collect()), total_count: Some(total) }
-    }
 }
 
 impl UserWhereInput {
@@ -55,8 +105,8 @@ impl UserWhereInput {
         let equals = |wanted: &Option<String>, actual: &str| {
             wanted.as_ref().is_none_or(|it| it.eq_ignore_ascii_case(actual) && user.status != DELETED)
         };
-        let by_id = |ids: &Vec<ID>| ids.iter().any(|id| from_text(id).is_ok_and(|id| id == user.id));
-        let in_team = |id: &ID| from_text(id).is_ok_and(|id| world.is_in_team(id, user.id));
+        let by_id = |ids: &Vec<String>| ids.iter().any(|id| from_text(id).is_ok_and(|id| id == user.id));
+        let in_team = |id: &String| from_text(id).is_ok_and(|id| world.is_in_team(id, user.id));
         equals(&self.username, &user.username)
             && equals(&self.email, &user.email)
             && self.user_ids.as_ref().is_none_or(by_id)
@@ -87,9 +137,11 @@ fn field_text(user: &WorldUser, field: &str) -> Option<String> {
 }
 
 /// Finds users. Returns one page of them, and the number of users on all pages.
-pub fn find_users(world: &World, caller: Caller, filter: &UserWhereInput) -> Result<(Vec<User>, i32), ApiError> {
-    // The argument exists and has no effect.
-    let _ = filter.include_user_attributes;
+pub fn find_users<'a>(
+    world: &'a World,
+    caller: Caller,
+    filter: &UserWhereInput,
+) -> Result<(Vec<&'a WorldUser>, i32), ApiError> {
     if !filter.selects_by_identity() {
         caller.require_environment_admin(world)?;
     }
@@ -117,11 +169,61 @@ pub fn find_users(world: &World, caller: Caller, filter: &UserWhereInput) -> Res
         }
     }
     let total = count(users.len(), 0);
-    let users = users.into_iter().map(User::of).collect();
     if filter.selects_by_identity() && filter.limit.is_none() {
         return Ok((users, total));
     }
     Ok((offset_page(users, filter.offset, filter.limit, world.switches.page_max)?, total))
+}
+
+/// A member, or somebody who is invited and hasn't accepted yet.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TeamUser {
+    /// The user's id. `None` for somebody who has no account yet.
+    id: Option<i32>,
+    name: Option<String>,
+    username: Option<String>,
+    thumbnail: Option<String>,
+    email: String,
+    invite_status: String,
+    team_ids: Vec<u64>,
+    teams_count: i32,
+    /// The legacy name of the role.
+    role: String,
+    /// The token of an invitation. Anybody who has it can join, so a careful client never selects it.
+    token: Option<String>,
+}
+
+impl TeamUser {
+    pub fn of_member(world: &World, organization: &WorldOrganization, member: &WorldMember) -> Option<Self> {
+        let user = world.user_by_id(member.user)?;
+        let teams = organization.teams.iter().filter(|team| team.members.contains(&user.id));
+        let status = if member.deactivated { DEACTIVATED } else { ACTIVE };
+        let teams = teams.map(|team| team.id).collect();
+        Some(Self::of(Some(user), &user.email, status, teams, &member.legacy_role))
+    }
+
+    fn of_invitation(world: &World, invitation: &WorldInvitation) -> Self {
+        let WorldInvitation { email, role, teams, token, status } = invitation;
+        let shown = if status == PENDING { &world.switches.invite_status } else { status };
+        let token = Some(token.clone());
+        Self { token, ..Self::of(world.user(email), email, shown, teams.clone(), role) }
+    }
+
+    fn of(user: Option<&WorldUser>, email: &str, status: &str, team_ids: Vec<u64>, role: &str) -> Self {
+        Self {
+            id: user.map(|user| to_int(user.id)),
+            name: user.map(|user| user.name.clone()),
+            username: user.map(|user| user.username.clone()),
+            thumbnail: None,
+            email: email.to_owned(),
+            invite_status: status.to_owned(),
+            teams_count: count(team_ids.len(), 0),
+            team_ids,
+            role: role.to_owned(),
+            token: None,
+        }
+    }
 }
 
 /// Lists members and invitations. Returns one page, the number of rows on all pages, and the number of active
@@ -130,7 +232,7 @@ pub fn paginated_people(
     world: &World,
     organization: &WorldOrganization,
     asked: PagingArgs,
-) -> Result<(Vec<TeamUser>, i32, i32), ApiError> {
+) -> Result<Value, ApiError> {
     let PagingArgs { offset, limit, order_by, order_direction, search_term } = asked;
     let members = organization.members.iter().filter_map(|it| TeamUser::of_member(world, organization, it));
     let invited = organization.invitations.iter().map(|it| TeamUser::of_invitation(world, it));
@@ -142,8 +244,7 @@ pub fn paginated_people(
             person.email.to_lowercase().contains(&term) || name.to_lowercase().contains(&term)
         };
         people.retain(contains_term);
-        active =
-            people.iter().filter(|it| it.token.is_none() && it.invite_status.as_deref() == Some(ACTIVE)).count();
+        active = people.iter().filter(|it| it.token.is_none() && it.invite_status == ACTIVE).count();
     }
     match order_by.as_deref() {
         None => {}
@@ -153,10 +254,10 @@ pub fn paginated_people(
         Some("name") => people.sort_by_key(|it| (it.name.clone(), it.email.clone())),
         Some(other) => return Err(ApiError::bad_input(format!("people can't be ordered by `{other}`"))),
     }
-    if order_direction.is_some_and(super::pages::OrderDirection::is_descending) {
+    if order_direction.is_some_and(|direction| direction.eq_ignore_ascii_case("desc")) {
         people.reverse();
     }
     let total = count(people.len(), world.switches.total_off_by);
     let people = offset_page(people, offset, limit, world.switches.page_max)?;
-    Ok((people, total, count(active, 0)))
+    Ok(json!({ "data": people, "total": total, "totalActive": count(active, 0) }))
 }

@@ -1,48 +1,14 @@
-//! Scalars, and conversions of ids, which the schema writes in several types.
-
-use async_graphql::{InputValueError, InputValueResult, Scalar, ScalarType, Value};
+//! Conversions of ids, which the schema writes in several types, of counts and of times.
 
 use super::caller::ApiError;
 use super::switches::Dates;
 use super::world::World;
 
-/// JSON without selectable fields.
-pub struct Any(pub serde_json::Value);
-
-#[Scalar]
-impl ScalarType for Any {
-    fn parse(value: Value) -> InputValueResult<Self> {
-        value.into_json().map(Self).map_err(InputValueError::custom)
-    }
-
-    fn to_value(&self) -> Value {
-        Value::from_json(self.0.clone()).unwrap_or_default()
-    }
-}
-
-pub struct DateTime(String);
-
-#[Scalar]
-impl ScalarType for DateTime {
-    fn parse(value: Value) -> InputValueResult<Self> {
-        match value {
-            Value::String(text) => Ok(Self(text)),
-            _ => Err(InputValueError::expected_type(value)),
-        }
-    }
-
-    fn to_value(&self) -> Value {
-        Value::String(self.0.clone())
-    }
-}
-
-impl DateTime {
-    /// Returns the one time that every `createdAt`, `updatedAt` and `deletedAt` has. Nothing depends on it.
-    pub fn fixed(world: &World) -> Self {
-        Self(match world.switches.dates {
-            Dates::Iso => "2025-01-15T09:30:00.000Z".to_owned(),
-            Dates::Epoch => "1736933400000".to_owned(),
-        })
+/// Returns the one time that every `createdAt`, `updatedAt` and `deletedAt` has. Nothing depends on it.
+pub fn time(world: &World) -> &'static str {
+    match world.switches.dates {
+        Dates::Iso => "2025-01-15T09:30:00.000Z",
+        Dates::Epoch => "1736933400000",
     }
 }
 

@@ -1,7 +1,10 @@
 //! One switch for each question that RapidAPI's pages and schemas leave open.
 
+use std::sync::OnceLock;
+
 use serde::{Deserialize, Serialize};
 
+use crate::engine::Schema;
 use crate::switch::{NUMBER, ON_OFF, Switch, TEXT};
 
 /// The switches of this sandbox, as help texts and errors describe them.
@@ -172,6 +175,33 @@ pub enum Generation {
     August2023,
     #[default]
     Documented,
+}
+
+impl Generation {
+    /// Returns the schema in SDL: the fields that all hubs have, and those of this generation.
+    pub(super) fn sdl(self) -> &'static str {
+        match self {
+            Self::August2023 => concat!(
+                include_str!("../../schemas/rapidapi.graphql"),
+                include_str!("../../schemas/rapidapi-2023-08.graphql")
+            ),
+            Self::Documented => concat!(
+                include_str!("../../schemas/rapidapi.graphql"),
+                include_str!("../../schemas/rapidapi-documented.graphql")
+            ),
+        }
+    }
+
+    /// Returns the schema, which is parsed once, because tests open many sandboxes.
+    pub(super) fn schema(self) -> &'static Schema {
+        static SCHEMAS: OnceLock<[Schema; 2]> = OnceLock::new();
+        let [august_2023, documented] =
+            SCHEMAS.get_or_init(|| [Self::August2023, Self::Documented].map(|it| Schema::of(it.sdl())));
+        match self {
+            Self::August2023 => august_2023,
+            Self::Documented => documented,
+        }
+    }
 }
 
 /// The number of root fields in a request. A page of the documentation sends four; older release notes allow one.

@@ -13,7 +13,7 @@ impl World {
         caller: Caller,
         input: UserInvitesInput,
     ) -> Result<bool, ApiError> {
-        let UserInvitesInput { email, id, team_ids, organization_id, role, .. } = input;
+        let UserInvitesInput { email, id, team_ids, organization_id, role } = input;
         let to = from_int(organization_id)?;
         let organization = self.writable_organization(caller, to)?;
         let email = match (email, id) {

@@ -10,14 +10,13 @@ mod teams;
 mod users;
 
 use super::caller::{ApiError, Caller};
-use super::query::no_organization;
 use super::world::{World, WorldOrganization, WorldTeam};
 
 impl World {
     /// Returns an organisation that the caller may change.
     fn writable_organization(&self, caller: Caller, id: u64) -> Result<&WorldOrganization, ApiError> {
         caller.require_mutation_context(self)?;
-        let organization = self.organization_by_id(id).ok_or_else(|| no_organization(id))?;
+        let organization = self.organization_by_id(id).ok_or_else(|| not_found("organization", id))?;
         caller.require_write(self, id)?;
         Ok(organization)
     }
@@ -26,7 +25,7 @@ impl World {
     fn writable_team(&self, caller: Caller, id: u64) -> Result<(&WorldOrganization, &WorldTeam), ApiError> {
         caller.require_mutation_context(self)?;
         let found = self.team(id).filter(|(_, team)| !team.deleted);
-        let (organization, team) = found.ok_or_else(|| ApiError::bad_input(format!("there is no team {id}")))?;
+        let (organization, team) = found.ok_or_else(|| not_found("team", id))?;
         caller.require_write(self, organization.id)?;
         Ok((organization, team))
     }
@@ -37,7 +36,10 @@ impl World {
     }
 }
 
+/// The lowest number of seats that an organisation can have.
+pub(super) const MINIMUM_SEATS: i32 = 1;
+
 /// Returns the error for an id that doesn't exist.
-fn not_found(what: &str, id: impl std::fmt::Display) -> ApiError {
+pub(super) fn not_found(what: &str, id: impl std::fmt::Display) -> ApiError {
     ApiError::bad_input(format!("there is no {what} {id}"))
 }

@@ -3,11 +3,10 @@
 use super::super::build::slug_of;
 use super::super::caller::{ApiError, Caller};
 use super::super::inputs::{OrganizationCreateInput, OrganizationUpdateInput};
-use super::super::query::MINIMUM_SEATS;
 use super::super::scalars::{from_int, from_text};
 use super::super::switches::{DuplicateNames, RenameSlug};
 use super::super::world::{DEVELOPER, World, WorldOrganization};
-use super::not_found;
+use super::{MINIMUM_SEATS, not_found};
 
 impl World {
     /// Creates an organisation. The caller becomes its admin, and the listed users are invited (docs.rapidapi.com,
@@ -18,7 +17,7 @@ impl World {
         input: OrganizationCreateInput,
     ) -> Result<u64, ApiError> {
         caller.require_mutation_context(self)?;
-        let OrganizationCreateInput { name, email, seats, thumbnail, description, users, .. } = input;
+        let OrganizationCreateInput { name, email, seats, thumbnail, description, users } = input;
         self.check_organization_name(&name, None)?;
         let mut invited = Vec::new();
         for user in users.into_iter().flatten().flatten() {

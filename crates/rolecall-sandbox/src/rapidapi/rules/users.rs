@@ -14,7 +14,7 @@ impl World {
         caller: Caller,
         input: UserUpdateInput,
     ) -> Result<WorldUser, ApiError> {
-        let UserUpdateInput { id, status, name, email, .. } = input;
+        let UserUpdateInput { id, status, name, email } = input;
         let id = self.existing_user(id.map_or(Ok(caller.user), |id| from_text(&id))?)?;
         if id != caller.user || status.is_some() {
             caller.require_environment_admin(self)?;
