@@ -22,8 +22,6 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use async_graphql::parser::types::{DocumentOperations, ExecutableDocument, OperationDefinition};
-use async_graphql::{Request as OldRequest, Variables};
 use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -358,34 +356,10 @@ impl<E: Engine> Drop for Sandbox<E> {
     }
 }
 
-/// Returns the operation that a request executes: the named one, or the only one.
-fn selected_operation<'a>(
-    document: &'a ExecutableDocument,
-    name: Option<&str>,
-) -> Option<&'a OperationDefinition> {
-    match (&document.operations, name) {
-        (DocumentOperations::Single(operation), _) => Some(&operation.node),
-        (DocumentOperations::Multiple(operations), Some(name)) => operations.get(name).map(|it| &it.node),
-        (DocumentOperations::Multiple(operations), None) => {
-            operations.values().next().filter(|_| operations.len() == 1).map(|it| &it.node)
-        }
-    }
-}
-
 /// Returns a response with a JSON body.
 pub fn json_response(status: u16, body: &impl Serialize) -> Response {
     let content_type = Some("application/json".to_owned());
     Response { content_type, ..Response::new(status, serde_json::to_vec(body).unwrap_or_default()) }
-}
-
-/// Converts a request for the platforms that async-graphql still executes.
-fn old_request(request: Request) -> OldRequest {
-    let old = OldRequest::new(request.query)
-        .variables(Variables::from_json(serde_json::to_value(&request.variables).unwrap_or_default()));
-    match request.operation_name {
-        Some(name) => old.operation_name(name),
-        None => old,
-    }
 }
 
 fn add_error(response: &mut Response) {

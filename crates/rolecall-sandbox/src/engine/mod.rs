@@ -30,8 +30,6 @@
 //! answer can't be null ends the request: the later mutations don't run, and the data are null. A resolver that
 //! returns a value and an error beside it calls [`Field::report`].
 
-#![allow(dead_code, reason = "some platforms don't use it yet")]
-
 mod execute;
 mod inputs;
 mod schema;
