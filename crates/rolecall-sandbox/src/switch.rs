@@ -4,7 +4,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::definition;
+use super::{Definition, definition};
 use rolecall_model::{ProviderName, list_of};
 
 /// A switch of a sandbox, which `rolecall sandbox --set NAME=VALUE` sets.
@@ -50,8 +50,11 @@ pub(super) fn set<T: Serialize + DeserializeOwned>(
             .chain(definition(provider).events)
             .map(|switch| format!("{} ({})", switch.syntax(), switch.about))
             .collect();
-        let others =
-            ProviderName::ALL.iter().filter(|other| definition(**other).switches.iter().any(|it| it.name == name));
+        let has = |other: &&ProviderName| {
+            let Definition { switches, events, .. } = definition(**other);
+            switches.iter().chain(*events).any(|it| it.name == name)
+        };
+        let others = ProviderName::ALL.iter().filter(has);
         let others: Vec<String> = others.map(|other| format!("--provider {other}")).collect();
         let elsewhere = if others.is_empty() {
             String::new()
