@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use super::{clean, plural};
 use rolecall_config::{Excerpt, Source, shows_credential};
-use rolecall_model::{Code, FORMAT_VERSION, Finding, Severity, Span, deceptive, is_odd_space};
+use rolecall_model::{Code, FORMAT_VERSION, Finding, Severity, Span, Warning, deceptive, is_odd_space};
 
 /// The number of findings of one code in one file that are written out. JSON has all of them.
 const LISTED: usize = 20;
@@ -30,6 +30,12 @@ pub fn findings(findings: &[Finding], sources: &[&Source]) -> String {
         let _ = writeln!(text, "{}[{}]: {more}\n", more.severity.as_str(), more.code);
     }
     text
+}
+
+/// Writes a warning of a saved plan, which has no source lines.
+pub fn warning(Warning { code, place, message, hint }: &Warning) -> String {
+    let hint = hint.as_ref().map(|hint| format!(" = hint: {}\n", clean(hint))).unwrap_or_default();
+    format!("warning[{}]: {}\n--> {}\n{hint}\n", clean(code), clean(message), clean(place))
 }
 
 /// The findings of one kind in one file that are only counted.

@@ -24,7 +24,7 @@ mod style;
 mod text;
 
 pub use applied::{step_line, summary};
-pub use findings::{Findings, findings};
+pub use findings::{Findings, findings, warning};
 pub use format::{Format, Subject, render};
 pub use layout::Layout;
 pub use metrics::metrics;
@@ -38,18 +38,32 @@ pub use text::plan_text;
 
 use serde::Serialize;
 
-use rolecall_model::Plan;
+use rolecall_model::{Plan, is_deceptive, is_odd_space};
 
 /// Writes a plan as JSON, in the form that `apply --plan` reads.
 pub fn plan_json(plan: &Plan) -> String {
     json(plan)
 }
 
-/// Writes a document as indented JSON. `##[` stands only in its strings, where an escape means the same. As it is, it
-/// would be a command to GitHub's runner, anywhere in a line.
+/// Writes a document as indented JSON. `##[`, and characters that don't show, stand only in its strings, where an escape
+/// means the same. As it is, `##[` would be a command to GitHub's runner, and some characters are commands to terminals.
 pub fn json(document: &(impl Serialize + ?Sized)) -> String {
-    let text = serde_json::to_string_pretty(document).unwrap_or_default();
-    let mut text = text.replace("##[", "##\\u005b");
+    let mut text = serde_json::to_string_pretty(document).unwrap_or_default();
+    let is_odd = |c: char| c != '\n' && (is_deceptive(c) || is_odd_space(c));
+    if text.contains("##[") {
+        text = text.replace("##[", "##\\u005b");
+    }
+    if text.contains(is_odd) {
+        let mut escaped = String::with_capacity(text.len());
+        for c in text.chars() {
+            if is_odd(c) {
+                escaped.extend(c.encode_utf16(&mut [0; 2]).iter().map(|unit| format!("\\u{unit:04x}")));
+            } else {
+                escaped.push(c);
+            }
+        }
+        text = escaped;
+    }
     text.push('\n');
     text
 }

@@ -66,8 +66,8 @@ pub(super) fn outlines(plan: &OrganizationPlan) -> Vec<Outline> {
     all
 }
 
-/// Returns the access that a change gives and takes: its roles, such as `Viewer → Admin`, or else what it gains and loses
-/// of another kind, such as permissions.
+/// Returns the access that a change gives and takes: its roles, such as `Viewer → Admin`, and what it gains and loses of
+/// another kind, such as permissions or teams.
 fn access_note(fields: &[FieldChange]) -> Option<Note> {
     let roles = fields.iter().find_map(|field| match (field.name, &field.before, &field.after) {
         ("roles", Some(before), Some(after)) => Some(format!("{} → {}", clean(before), clean(after))),
@@ -75,23 +75,24 @@ fn access_note(fields: &[FieldChange]) -> Option<Note> {
         ("loses roles", _, Some(had)) => Some(format!("loses {}", clean(had))),
         _ => None,
     });
-    let other = || {
-        let changed = fields
-            .iter()
-            .find(|field| matches!(field.name, "permissions" | "resources" | "teams") && field.before.is_some())?;
-        let listed = |word: &str, parts: &[String]| {
-            (!parts.is_empty()).then(|| format!("{word} {}", first(parts.iter(), 3, clean)))
-        };
-        let parts = [listed("gains", &changed.gained), listed("loses", &changed.lost)];
-        Some(parts.into_iter().flatten().collect::<Vec<_>>().join("; ")).filter(|text| !text.is_empty())
+    let others = fields
+        .iter()
+        .filter(|field| matches!(field.name, "permissions" | "resources" | "teams") && field.before.is_some());
+    let listed = |word: &str, parts: &[String]| {
+        (!parts.is_empty()).then(|| format!("{word} {}", first(parts.iter(), 3, clean)))
     };
-    Some(Note { text: roles.or_else(other)?, warns: false })
+    let others = others.flat_map(|field| [listed("gains", &field.gained), listed("loses", &field.lost)]);
+    let parts: Vec<String> = roles.into_iter().chain(others.flatten()).collect();
+    (!parts.is_empty()).then(|| Note { text: parts.join("; "), warns: false })
 }
 
 /// Returns why an entity is skipped, and the change that a guardrail stops.
 pub(super) fn reason(hold: &Hold) -> String {
     let stopped = match &hold.reason {
-        HoldReason::Protected { change: Some(change) } => format!(" It stops this change: {}.", in_words(change)),
+        HoldReason::Protected { change: Some(change) }
+        | HoldReason::ProtectsHolders { change: Some(change), .. } => {
+            format!(" It stops this change: {}.", in_words(change))
+        }
         _ => String::new(),
     };
     format!("{}{stopped}", clean(&hold.reason))

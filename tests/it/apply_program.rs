@@ -307,6 +307,10 @@ fn no_two_secrets_go_to_one_file_whatever_the_paths_are() {
     let new = env.path("keys/new/deep/a").display().to_string();
     env.write("m/h.yaml", two_keys("keys/new/deep/a", &new));
     refused(&env, &[], too);
+    for (one, two) in [("keys/a", "keys/a/b"), ("keys/a/b", "keys/a")] {
+        env.write("m/h.yaml", two_keys(one, two));
+        refused(&env, &[], "it or the file of another key would be a folder");
+    }
 }
 
 #[cfg(unix)]

@@ -563,6 +563,11 @@ fn an_address_that_reaches_nobody_is_an_error() {
         "left@-acme.example",
         "left@acme.example>",
         "le,ft@acme.example",
+        "“left@acme.example”",
+        "left.o’brien@acme.example",
+        "«left»@acme.example",
+        "a-part-before-the-at-sign-that-is-longer-than-the-64-bytes-of-rfc-5321@acme.example",
+        "left@a-part-of-a-domain-that-is-longer-than-the-63-characters-of-rfc-1035.example",
     ];
     let heads = [HEAD, crate::support::hive::HEAD, crate::support::paradime::HEAD, crate::support::rapidapi::HEAD];
     for head in heads {
@@ -596,7 +601,9 @@ fn syntax_that_nothing_acts_on_is_an_error() {
     let hive = |body: &str| validate(format!("{}{body}\n", crate::support::hive::HEAD));
     let tagged = hive("roles: [{ name: !env Role_name, description: !include desc.txt, permissions: [] }]");
     assert_eq!(tagged.matches("The format has no tags").count(), 2, "{tagged}");
-    assert!(hive("users: !include u.yaml").contains("The format has no tags"));
+    let included = hive("users: !include u.yaml");
+    // Brackets around the name of a file would be the next error.
+    assert!(included.contains("The format has no tags") && included.contains(": 1 error"), "{included}");
     assert!(hive("users: !!set {}").contains("The format has no tags"));
     assert!(hive("roles: [{ name: !!str Dev, absent: true }]").contains("no findings"));
     assert!(hive("users: *nope").contains("This alias (`*`) has no anchor"));
@@ -610,6 +617,23 @@ fn syntax_that_nothing_acts_on_is_an_error() {
     assert!(
         hive("x-roles: &dev [Developer]\nusers: [{ email: a@x.example, roles: *dev }]").contains("no findings")
     );
+}
+
+#[test]
+fn what_a_hint_offers_is_accepted() {
+    let slug = |organization: &str| {
+        let head =
+            crate::support::hive::HEAD.replace("organization: acme", &format!("organization: {organization}"));
+        validate(format!("{head}users: []\n"))
+    };
+    assert!(slug("ácme").contains("such as `acme`") && slug("Acme Inc").contains("such as `acme-inc`"));
+    let key = |expires: &str| {
+        validate(format!("{HEAD}keys: [{{ name: k, roles: [A], expires: {expires}, deliver: {{ file: k }} }}]\n"))
+    };
+    assert!(key("10000-01-01T00:00:00Z").contains("The latest is `9999-12-31T23:59:59Z`"));
+    assert!(!key("9999-12-31T23:59:59Z").contains("error"));
+    let limit = |share: &str| validate(format!("{HEAD}guardrails: {{ max_removals: {{ share: {share} }} }}\n"));
+    assert!(limit("10").contains("Write a percentage such as `10%`.") && limit("10%").contains("no findings"));
 }
 
 #[test]

@@ -6,6 +6,7 @@ use crate::support::{bitpanda, hive, paradime, rapidapi};
 use rolecall_model::HoldReason;
 use rolecall_sandbox::bitpanda::WorldUser;
 use rolecall_sandbox::hive::Assignment;
+use serde_json::Value;
 
 /// Checks that the entry at `ambiguous` is held, and that the leaver loses access all the same.
 fn leavers_still_lose_access<P: Platform>(world: P::World, body: &str, ambiguous: &str) {
@@ -50,6 +51,78 @@ fn one_ambiguous_thing_holds_its_own_entry_and_leavers_still_lose_access() {
   - { email: left@x.example, absent: true }
   - { email: stays@x.example, teams: [Deleted] }";
     leavers_still_lose_access::<rapidapi::Hub>(world, body, "user/stays@x.example");
+}
+
+/// A role or a team that can't be created is given to nobody. Otherwise the plan would promise an access, or a mail, that
+/// no apply sends.
+#[test]
+fn what_can_not_be_created_is_given_to_nobody() {
+    let mut world = hive::world();
+    hive::member(&mut world, "sam@x.example", "Viewer", Assignment::All);
+    let body = "roles: [{ name: \"Odd\\u200bname\", description: About it, permissions: [project:describe] }]
+users:
+  - { email: sam@x.example, roles: [\"Odd\\u200bname\"] }
+  - { email: new@x.example, roles: [\"Odd\\u200bname\"], resources: all }";
+    let plan = Rig::<hive::Console>::new(world, body).plan_without_errors();
+    assert!(addresses(&plan).is_empty(), "{:?}", addresses(&plan));
+
+    let mut world = rapidapi::with_teams(&["Payments"]);
+    rapidapi::member(&mut world, "sam@x.example", false, &[("Payments", "team-viewer")]);
+    let body = "teams: [{ name: \"Odd\\u200bname\" }]
+users: [{ email: sam@x.example, teams: [Payments, \"Odd\\u200bname\"] }]";
+    let plan = Rig::<rapidapi::Hub>::new(world, body).plan_without_errors();
+    assert!(addresses(&plan).is_empty(), "{:?}", addresses(&plan));
+}
+
+/// Checks that a privileged user whose address can't be read needs attention, and is known if the file says so.
+fn needs_attention_without_an_address<P: Platform>(world: P::World, list: &str, id: &str) {
+    let mut rig = Rig::<P>::new(world, "users: []");
+    rig.wire.forge(|data| without_address(data, "chief@x.example"));
+    let plan = rig.plan();
+    let row = format!("user/#{id}");
+    let found: Vec<String> = holds(&plan).into_iter().filter(|hold| hold.starts_with(&row)).collect();
+    assert!(found.len() == 1 && found[0].contains(" blocked: "), "{list}: {:#?}", holds(&plan));
+    rig.set_file(&format!("acknowledged: [\"{row}\"]\nusers: []"));
+    let plan = rig.plan();
+    assert!(holds(&plan).iter().any(|hold| hold.starts_with(&format!("{row} ignored: "))), "{:#?}", holds(&plan));
+    assert!(rig.warnings().is_empty(), "{:#?}", rig.warnings());
+}
+
+fn without_address(data: &mut Value, email: &str) {
+    match data {
+        Value::Object(fields) => {
+            for (name, value) in fields {
+                if name == "email" && value == email {
+                    *value = Value::Null;
+                }
+                without_address(value, email);
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(|item| without_address(item, email)),
+        _ => {}
+    }
+}
+
+#[test]
+fn privileged_access_of_a_row_without_an_address_needs_attention() {
+    let mut world = bitpanda::world();
+    world.users.push(bitpanda::user("chief@x.example", &["ADMIN"]));
+    needs_attention_without_an_address::<bitpanda::Custody>(world, "bitpanda", "id-chief@x.example");
+
+    let mut world = hive::world();
+    hive::member(&mut world, "chief@x.example", "Admin", Assignment::All);
+    let id = world.members.last().unwrap().user_id.clone();
+    needs_attention_without_an_address::<hive::Console>(world, "hive", &id);
+
+    let mut world = paradime::world();
+    paradime::user(&mut world, "chief@x.example", "ADMIN");
+    let id = world.users.last().unwrap().uid.clone();
+    needs_attention_without_an_address::<paradime::Workspace>(world, "paradime", &id);
+
+    let mut world = rapidapi::with_teams(&["Payments"]);
+    rapidapi::member(&mut world, "chief@x.example", true, &[]);
+    let id = world.users.last().unwrap().id.to_string();
+    needs_attention_without_an_address::<rapidapi::Hub>(world, "rapidapi", &id);
 }
 
 /// Checks that somebody who was read as a member, and is gone, is held until a person asks for another invitation.

@@ -312,7 +312,7 @@ fn a_limit_with_a_minimum_is_checked_and_kept_by_an_undo_file() {
     let example = env.read("bitpanda.yaml");
     for (limit, said) in [
         ("{ at_least: 3 }", "The limit lacks `share`."),
-        ("{ share: 3, at_least: 3 }", "Expected text, found the number `3`."),
+        ("{ share: 3, at_least: 3 }", "`3` is not a share."),
         ("{ share: \"3\" }", "`3` is not a share."),
         ("{ share: 25%, users: 2 }", "`max_removals` has one limit for all, and limits for single collections."),
         ("{ users: { share: 25%, at_most: 2 } }", "at_most"),

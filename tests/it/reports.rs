@@ -163,6 +163,7 @@ fn hostile() -> Vec<String> {
         "]]> <![CDATA[ & \" '",
         "**bold** _it_ ~~gone~~ $x$ > quote",
         "\u{1b}[31mred\u{7}\u{202e}",
+        "\u{9b}31mred\u{200b}\u{a0}\u{fe0f}\u{e0041}",
         "  padded  ",
         "|",
         "`",
@@ -228,7 +229,12 @@ fn whatever_a_name_says_no_form_is_broken_by_it() {
         for line in shown(&plan, Format::Text).lines().chain(mutations.lines()) {
             assert!(!line.trim_start().starts_with("::") && !line.contains("##["), "{hostile:?} {line}");
         }
-        let again: Plan = serde_json::from_str(&shown(&plan, Format::Json)).unwrap();
+        let json = shown(&plan, Format::Json);
+        assert!(
+            !json.contains(['\u{9b}', '\u{200b}', '\u{a0}', '\u{202e}', '\u{fe0f}', '\u{e0041}']),
+            "{hostile:?}"
+        );
+        let again: Plan = serde_json::from_str(&json).unwrap();
         assert_eq!(again, plan);
     }
 }

@@ -138,6 +138,25 @@ users:
     is_said(&plan, "chief@x.example", &["gains privilege", "Plain → Chief"]);
 }
 
+/// A saved plan keeps the warnings of its files.
+#[test]
+fn show_of_a_saved_plan_has_its_warnings() {
+    let env = Env::with_example();
+    let body = example("bitpanda.yaml").replace(
+        "  - email: sam@acme.example",
+        "  - { email: gone@acme.example, enabled: false }\n  - email: sam@acme.example",
+    );
+    env.write("gone.yaml", body);
+    assert_eq!(env.run(&["plan", "--sandbox", "--out", "plan.json", "gone.yaml"]).code, 0);
+    let said = env.run(&["show", "plan.json"]);
+    assert!(
+        said.stderr.contains("warning[unmatched-address]: Nothing live has the address `user/gone@acme.example`"),
+        "{}",
+        said.all()
+    );
+    assert!(said.stderr.contains("--> gone.yaml:") && said.stderr.contains("= hint: "), "{}", said.all());
+}
+
 /// Checks that the change that `protected` stops is said in text, in the comment and in JSON.
 #[test]
 fn protected_shows_the_change_that_it_stops() {
@@ -156,6 +175,17 @@ fn protected_shows_the_change_that_it_stops() {
     let hold = &json["organizations"][0]["sealed"]["holds"][0]["reason"];
     assert_eq!(hold["is"], "protected", "{json:#}");
     assert_eq!(hold["change"]["after"]["roles"], serde_json::json!(["SIGNER"]), "{hold:#}");
+
+    // A role that a protected user has.
+    let mut world = hive::world();
+    hive::role(&mut world, "Plain", &["project:describe", "laboratory:describe"]);
+    hive::member(&mut world, "kept@x.example", "Plain", Assignment::All);
+    let body = "guardrails: { protected: [user/kept@x.example] }\nroles: [{ name: Plain, permissions: [project:describe] }]";
+    let plan = plan_of::<hive::Console>(world, body);
+    for format in [Format::Text, Format::Markdown, Format::Junit, Format::Github] {
+        let said = shown(&plan, format);
+        assert!(said.contains("It stops this change: update (permissions "), "{format:?}: {said}");
+    }
 }
 
 /// An exception is offered only where it can let the plan through: it can't where the command line made a limit
@@ -247,4 +277,12 @@ users: [{ email: less@x.example, roles: [Plain], resources: { shop: all } }]",
         "guardrails: { max_removals: 100% }\nusers: [{ email: moves@x.example, teams: { Data: Team Viewer } }]",
     );
     is_said(&plan, "moves@x.example", &["gains Data as Team Viewer; loses Payments as Team Viewer"]);
+
+    // A change of the role hides nothing that is given beside it.
+    let mut world = hive::world();
+    hive::role(&mut world, "Plain", &["project:describe"]);
+    hive::member(&mut world, "wider@x.example", "Plain", Assignment::Granular(Vec::new()));
+    let plan =
+        plan_of::<hive::Console>(world, "users: [{ email: wider@x.example, roles: [Viewer], resources: all }]");
+    is_said(&plan, "wider@x.example", &["Plain → Viewer; gains everything"]);
 }

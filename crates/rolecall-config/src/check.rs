@@ -140,7 +140,8 @@ impl<'a> Checker<'a> {
             let seconds = text.parse().ok().map(Expiry::from_second);
             let hint = match seconds.filter(|_| text.len() >= 9) {
                 Some(expiry) => format!("If these are seconds since 1970, write `{expiry}`."),
-                None => "Write it with its time zone, like `2027-04-30T20:59:59Z`.".to_owned(),
+                None => "Write it with its time zone, like `2027-04-30T20:59:59Z`. The latest is `9999-12-31T23:59:59Z`."
+                    .to_owned(),
             };
             self.invalid(field.mark, format!("{} is not a point in time.", quote(&text)), &hint);
         }
@@ -233,13 +234,14 @@ impl<'a> Checker<'a> {
             return Some(slug);
         }
         let message = format!("{} is not a slug.", quote(text));
-        let lower = text.to_lowercase();
+        let similar = text.to_lowercase().split_whitespace().collect::<Vec<_>>().join("-");
+        let example = if similar.is_ascii() { &similar } else { "acme" };
         self.invalid(
             mark,
             message,
             &format!(
-                "A slug consists of lower-case letters, digits, `-` and `_`. Copy it from the URL of the web app, such as {}.",
-                quote(&lower.split_whitespace().collect::<Vec<_>>().join("-"))
+                "A slug consists of the letters `a` to `z`, digits, `-` and `_`. Copy it from the URL of the web app, such as {}.",
+                quote(example)
             ),
         );
         None

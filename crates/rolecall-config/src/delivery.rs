@@ -105,18 +105,25 @@ impl Loaded {
                         .hint("Write the path of a file that contains nothing else."),
                 );
             }
-            match first.entry(target) {
-                Entry::Vacant(entry) => {
-                    entry.insert(&key.place);
+            let is_above = |above: &Path, below: &Path| below.starts_with(above) && above != below;
+            let across = first.iter().find(|(other, _)| is_above(other, &target) || is_above(&target, other));
+            let clash = match (first.get(&target), across) {
+                (Some(other), _) => {
+                    Some((other, format!("The secret of another key is written to the file {shown} too.")))
                 }
-                Entry::Occupied(first) => {
-                    let message = format!("The secret of another key is written to the file {shown} too.");
-                    findings.push(
-                        Finding::error(Code::DuplicateDelivery, key.place.clone(), message)
-                            .hint(format!("The first is at {}. Use a separate file for each key.", first.get())),
-                    );
-                }
+                (None, Some((_, other))) => Some((
+                    other,
+                    format!("{shown} can't be a file: it or the file of another key would be a folder."),
+                )),
+                (None, None) => None,
+            };
+            if let Some((other, message)) = clash {
+                findings.push(
+                    Finding::error(Code::DuplicateDelivery, key.place.clone(), message)
+                        .hint(format!("The first is at {other}. Use a separate file for each key.")),
+                );
             }
+            first.entry(target).or_insert(&key.place);
         }
         findings
     }

@@ -27,7 +27,7 @@ use serde::de::{Deserializer, MapAccess, Visitor};
 
 use super::check::Checker;
 use super::field::Field;
-use super::raw::{AddressText, DateText, LineText, NameText, SealText};
+use super::raw::{AddressText, DateText, LineText, NameText, PercentText, SealText};
 use rolecall_model::{
     Exception, Guardrail, Guardrails, Kind, Limit, Pattern, Place, Quirk, Removals, list_of, quote, sentence,
 };
@@ -99,7 +99,7 @@ struct RawByKind {
     keys: Option<Field<RawLimit>>,
     // The fields of one limit for all collections.
     #[schemars(skip)]
-    share: Option<Field<String>>,
+    share: Option<Field<PercentText>>,
     #[schemars(skip)]
     at_least: Option<Field<u32>>,
 }
@@ -116,8 +116,8 @@ enum RawLimit {
 #[serde(rename = "Share", deny_unknown_fields)]
 struct RawShare {
     /// This is the percentage, such as `25%`. It is rounded down.
-    #[schemars(required, regex(pattern = r"^(100|[1-9]?[0-9])%$"))]
-    share: Option<Field<String>>,
+    #[schemars(required)]
+    share: Option<Field<PercentText>>,
     /// The limit always allows this number. Default: 1.
     at_least: Option<Field<u32>>,
 }
@@ -380,13 +380,12 @@ impl Checker<'_> {
             );
             return None;
         };
-        let text = share.value?;
+        let PercentText(text) = share.value?;
         let Ok(Limit::Share { percent, at_least: one }) = text.parse() else {
-            self.invalid(
-                share.mark,
-                format!("{} is not a share.", quote(&text)),
-                "Write a percentage such as `25%`.",
-            );
+            let is_number = text.parse::<u8>().is_ok_and(|number| number <= 100);
+            let example = if is_number { format!("{text}%") } else { "25%".to_owned() };
+            let hint = format!("Write a percentage such as `{example}`.");
+            self.invalid(share.mark, format!("{} is not a share.", quote(&text)), &hint);
             return None;
         };
         let at_least = match at_least {

@@ -32,7 +32,8 @@ macro_rules! schema_type {
     };
 }
 
-/// Defines a type for a time. A number is accepted as its digits, so that the check can say how a time is written.
+/// Defines a type for a time or a percentage. A number is accepted as its digits, so that the check can say how the value
+/// is written.
 macro_rules! time {
     ($(#[$doc:meta])* $name:ident: $schema:tt) => {
         $(#[$doc])*
@@ -93,7 +94,7 @@ text! {
     NameText: {
         "description": "This is a name or an id, as the platform shows it, on one line. A name that starts or ends with a space is in quotes. A character that doesn't show is written as an escape, in double quotes. Something new can't have such a name.",
         "type": "string", "minLength": 1, "maxLength": 256,
-        "pattern": r"^[^\u0000\t\n\r]*\S[^\u0000\t\n\r]*$",
+        "pattern": r"^[^\u0000]*\S([^\u0000]*[^\u0000\n\r])?$",
     }
 }
 
@@ -128,6 +129,14 @@ time! {
     DateText: {
         "description": "This is a date, such as `2027-04-30`.",
         "type": "string", "pattern": r"^\d{4}-(0\d|1[0-2])-([0-2]\d|3[01])$",
+    }
+}
+
+time! {
+    /// A percentage.
+    PercentText: {
+        "description": "This is a percentage, such as `25%`.",
+        "type": "string", "pattern": r"^(100|[1-9]?[0-9])%$",
     }
 }
 

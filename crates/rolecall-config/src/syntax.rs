@@ -6,7 +6,7 @@ use serde_yaml::granit_parser::{Event, Parser};
 use super::node::{Located, Node};
 use super::redact::is_credential;
 use super::source::{Mark, Source};
-use rolecall_model::{Code, Finding, Span, deceptive, is_odd_space};
+use rolecall_model::{Code, Finding, Span, deceptive, is_odd_space, is_typographic_quote};
 
 /// The beginnings of the lines by which git marks a conflict.
 const CONFLICT: &[&str] = &["<<<<<<< ", "||||||| ", ">>>>>>> "];
@@ -121,7 +121,7 @@ fn odd_text(source: &Source, text: &str, mark: Mark) -> Option<Finding> {
                 .without_source(),
         );
     }
-    if typed.starts_with(['“', '”', '„', '‘', '’', '«']) {
+    if typed.starts_with(is_typographic_quote) {
         let message = "These are typographic quotation marks, so they would be a part of the text.";
         return Some(
             Finding::error(Code::InvalidValue, place(), message)

@@ -126,7 +126,9 @@ impl FromStr for Address {
     /// Parses an address that a person typed. The error says what is wrong with it.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let address = Self::seen(text)?;
-        if address.name.is_empty() && address.kind != Kind::Organization {
+        let has_id = address.id.as_ref().is_some_and(|id| !id.as_str().is_empty());
+        // A row without a name is shown by its id alone.
+        if address.name.is_empty() && !has_id && address.kind != Kind::Organization {
             return Err("an address needs a name after the slash".to_owned());
         }
         Ok(address)

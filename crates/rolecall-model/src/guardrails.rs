@@ -225,9 +225,11 @@ impl FromStr for Pattern {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let address: Address = text.parse()?;
-        // A typing error would protect nobody. A `*` may stand for any part of an address.
+        // A typing error would protect nobody. A `*` may stand for any part of an address. An address with an id is that
+        // of a live entity, which may have any name.
         let name = address.name.replace('*', "x");
-        if matches!(address.kind, Kind::User | Kind::Invitation) && (name.contains('@') || name == address.name) {
+        let is_email = matches!(address.kind, Kind::User | Kind::Invitation) && address.id.is_none();
+        if is_email && (name.contains('@') || name == address.name) {
             Email::parse(&name).map_err(|why| format!("the email address {why}"))?;
         }
         Ok(Self(address))

@@ -158,8 +158,12 @@ pub enum HoldReason {
     /// The user can't get the role, because the change of the role is skipped.
     #[serde(alias = "role-held")]
     RoleSkipped { role: RoleName },
-    /// The change of the role would change the access of protected users.
-    ProtectsHolders { holders: Vec<Address> },
+    /// The change of the role, the team or the organisation would change the access of protected users.
+    ProtectsHolders {
+        holders: Vec<Address>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        change: Option<Box<Change>>,
+    },
     /// The user must be removed, and the role without permissions can't be used.
     #[serde(alias = "not-contained")]
     AccessNotRemoved { role: RoleName, step: String },

@@ -214,7 +214,7 @@ impl fmt::Display for HoldReason {
                 f,
                 "The role `{role}` can't be given, because the change that the file asks for that role is skipped."
             ),
-            Self::ProtectsHolders { holders } => write!(
+            Self::ProtectsHolders { holders, .. } => write!(
                 f,
                 "This change would also change the access of {}, and the file's guardrails protect them.",
                 names(holders)

@@ -51,7 +51,7 @@ pub use live::{
 };
 pub use name::{
     Email, EmailError, KeyName, NameError, Permission, ProviderName, RemoteId, RoleName, Slug, TeamName,
-    check_name, composed, deceptive, is_deceptive, is_odd_space, is_plain_address,
+    check_name, composed, deceptive, is_deceptive, is_odd_space, is_plain_address, is_typographic_quote,
 };
 pub use outcome::Outcome;
 pub use place::{Place, Placed, Span};

@@ -101,6 +101,8 @@ pub struct UnreadableRow {
     pub address: Address,
     /// The problem, as a clause, such as "`email` is missing".
     pub why: String,
+    /// The roles of the user or key, as far as the row has them.
+    pub roles: BTreeSet<RoleName>,
 }
 
 /// Tells whether an entity that isn't in a list doesn't exist.
@@ -337,6 +339,20 @@ impl Live {
         let invitations = self.invitations.as_ref();
         let users = self.users.completeness.hold_if_incomplete("users");
         users.or_else(|| invitations.and_then(|list| list.completeness.hold_if_incomplete("invitations")))
+    }
+
+    /// Returns whether an entity of this kind that wasn't read doesn't exist.
+    pub fn is_complete(&self, kind: Kind) -> bool {
+        fn whole<T>(list: Option<&Listing<T>>) -> bool {
+            list.is_some_and(|list| !list.completeness.is_incomplete())
+        }
+        match kind {
+            Kind::User | Kind::Invitation => self.hold_if_people_incomplete().is_none(),
+            Kind::Key => whole(self.keys.as_ref()),
+            Kind::Role => whole(self.roles.as_ref()),
+            Kind::Team => whole(self.teams.as_ref()),
+            Kind::Organization => true,
+        }
     }
 
     /// Returns whether a row that can't be read is about this entity.

@@ -126,7 +126,7 @@ fn check_reference(text: &str) -> Result<(), NameError> {
         return Err(NameError::Empty);
     }
     // A block of text ends with a line end, which belongs to no name.
-    if text.contains(['\n', '\r', '\t', '\0']) {
+    if text.ends_with(['\n', '\r']) || text.contains('\0') {
         return Err(NameError::Control);
     }
     if text.chars().count() > MAX_NAME {
@@ -263,8 +263,19 @@ pub enum EmailError {
     Dots,
     #[error("has a domain with a hyphen at the end of a part")]
     Hyphen,
+    #[error("contains `{0}`, a typographic quotation mark")]
+    Quote(char),
+    #[error("has more than 64 bytes before the `@`")]
+    LongLocal,
+    #[error("has a domain with a part of more than 63 characters")]
+    LongPart,
     #[error("is longer than 254 characters")]
     Long,
+}
+
+/// Returns whether a character is a typographic quotation mark, which word processors put in place of a straight one.
+pub fn is_typographic_quote(c: char) -> bool {
+    matches!(c, '\u{2018}'..='\u{201f}' | '\u{2039}' | '\u{203a}' | '«' | '»')
 }
 
 /// Returns the text in lower case and in NFC. A character that isn't ASCII, and whose lower case is, stays as it is:
@@ -292,6 +303,9 @@ fn check_local(local: &str) -> Result<(), EmailError> {
     if local.contains('@') {
         return Err(EmailError::TwoAts);
     }
+    if local.len() > 64 {
+        return Err(EmailError::LongLocal);
+    }
     let is_part = |c: char| !c.is_ascii() || c.is_ascii_alphanumeric() || "!#$%&'*+-/=?^_`{|}~.".contains(c);
     local.chars().find(|c| !is_part(*c)).map_or(Ok(()), |c| Err(EmailError::Character(c)))
 }
@@ -312,6 +326,9 @@ fn check_domain(domain: &str) -> Result<(), EmailError> {
     for part in domain.split('.') {
         if part.is_empty() {
             return Err(EmailError::Dots);
+        }
+        if part.chars().count() > 63 {
+            return Err(EmailError::LongPart);
         }
         if part.starts_with('-') || part.ends_with('-') {
             return Err(EmailError::Hyphen);
@@ -348,11 +365,14 @@ impl Email {
     /// Checks an address that a person typed. White space around it is ignored.
     pub fn parse(text: &str) -> Result<Self, EmailError> {
         let text = text.trim();
+        if text.contains("${") || text.contains("{{") {
+            return Err(EmailError::Placeholder);
+        }
         if text.chars().any(|c| c.is_whitespace() || is_deceptive(c)) {
             return Err(EmailError::Space);
         }
-        if text.contains("${") || text.contains("{{") {
-            return Err(EmailError::Placeholder);
+        if let Some(quote) = text.chars().find(|c| is_typographic_quote(*c)) {
+            return Err(EmailError::Quote(quote));
         }
         let (local, domain) = text.rsplit_once('@').ok_or(EmailError::NoAt)?;
         check_local(local)?;

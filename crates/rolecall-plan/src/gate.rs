@@ -113,7 +113,8 @@ impl<'a> Gate<'a> {
         self.hold(address, HoldReason::Unmanaged { privileged, known });
     }
 
-    fn is_acknowledged(&self, address: &Address) -> bool {
+    /// Returns whether the file says that privileged access at this address is known.
+    pub fn is_acknowledged(&self, address: &Address) -> bool {
         self.input.desired.acknowledged.keys().any(|pattern| pattern.covers(address))
     }
 
@@ -137,7 +138,10 @@ impl<'a> Gate<'a> {
             self.hold(change.address, HoldReason::NoMutation);
             return false;
         }
-        self.check_new(&change, place);
+        if let Some(finding) = self.check_new(&change, place) {
+            self.findings.push(finding);
+            return false;
+        }
         self.warn_of_refusal(&change, place);
         if let Some(place) = place {
             self.places.insert(change.address.to_string(), place.to_string());
@@ -146,32 +150,26 @@ impl<'a> Gate<'a> {
         true
     }
 
-    /// Reports the name of a new entity that nobody could read or type, and an address that can't be invited. A file
-    /// may contain such a name for something that exists.
-    fn check_new(&mut self, change: &Change, place: Option<&Place>) {
-        let Some(after) = &change.after else { return };
+    /// Returns the finding of a new entity with a name that nobody could read or type, or of an address that can't be
+    /// invited. A file may contain such a name for something that exists.
+    fn check_new(&self, change: &Change, place: Option<&Place>) -> Option<Finding> {
+        let after = change.after.as_ref()?;
+        let place = place.unwrap_or(&self.input.desired.place).clone();
         let name = match (change.action, after) {
             (Action::Create, Entity::Role(role)) => role.name.as_str(),
             (Action::Create, Entity::Team(team)) => team.name.as_str(),
             (Action::Create, Entity::Key(key)) => key.name.as_str(),
             (Action::Invite, Entity::User(user)) => {
-                if let Some(form) = self.input.rules.wrong_address(&user.email) {
-                    let place = place.unwrap_or(&self.input.desired.place).clone();
-                    let message = format!("{} can't be invited: the platform refuses the address.", user.email);
-                    self.findings.push(Finding::error(Code::InvalidEmail, place, message).hint(form));
-                }
-                return;
+                let form = self.input.rules.wrong_address(&user.email)?;
+                let message = format!("{} can't be invited: the platform refuses the address.", user.email);
+                return Some(Finding::error(Code::InvalidEmail, place, message).hint(form));
             }
-            _ => return,
+            _ => return None,
         };
-        if let Err(why) = check_name(name) {
-            let place = place.unwrap_or(&self.input.desired.place).clone();
-            let message = format!("{} can't be created: the name {why}.", quote(name));
-            self.findings.push(
-                Finding::error(Code::InvalidValue, place, message)
-                    .hint("Write the name as the platform shows it, or choose a name of letters that show."),
-            );
-        }
+        let why = check_name(name).err()?;
+        let message = format!("{} can't be created: the name {why}.", quote(name));
+        let hint = "Write the name as the platform shows it, or choose a name of letters that show.";
+        Some(Finding::error(Code::InvalidValue, place, message).hint(hint))
     }
 
     /// Warns if the platform refused the same change in an earlier run. The change is planned again all the same.

@@ -144,7 +144,7 @@ pub fn plan(input: &PlanInput<'_>) -> Result<Planned, Vec<Finding>> {
         roles::add_allowed_effects(&planned.roles, &mut gate);
     }
     let planned_roles = planned.roles;
-    hold_unreadable_rows(input, &mut gate);
+    hold_unreadable_rows(input, &planned_roles, &mut gate);
     gate.findings.extend(unmatched::unmatched(input));
     if let Some(only) = input.only {
         gate.changes.retain(|change| only.contains(&change.address));
@@ -208,10 +208,11 @@ fn dependency_cycle(input: &PlanInput<'_>, circle: &BTreeSet<Address>) -> Findin
     )
 }
 
-/// Holds every row that can't be read. What the file says about such an entity isn't planned.
-fn hold_unreadable_rows(input: &PlanInput<'_>, gate: &mut Gate<'_>) {
+/// Holds every row that can't be read. What the file says about such an entity isn't planned. If somebody has privileged
+/// access there, it needs attention, because no entry of a file can say that it is right.
+fn hold_unreadable_rows(input: &PlanInput<'_>, planned_roles: &roles::PlannedRoles, gate: &mut Gate<'_>) {
     let Desired { manage, users, keys, roles, teams, .. } = input.desired;
-    for UnreadableRow { address, why } in &input.live.unreadable {
+    for UnreadableRow { address, why, roles: held } in &input.live.unreadable {
         let is_listed = |listed: Address| listed.covers(address);
         let covered = match address.kind {
             Kind::User | Kind::Invitation => {
@@ -226,6 +227,8 @@ fn hold_unreadable_rows(input: &PlanInput<'_>, gate: &mut Gate<'_>) {
             }
             Kind::Organization => true,
         };
+        let is_privileged = !held.is_empty() && planned_roles.is_privileged_before(input, held);
+        let covered = covered || is_privileged && !gate.is_acknowledged(address);
         gate.hold(address.clone(), HoldReason::UnreadableRow { why: why.clone(), covered });
     }
 }

@@ -40,10 +40,11 @@ fn delete(input: &PlanInput<'_>, desired: &DesiredOrganization, live: &Organizat
     let lost = lost.chain(input.live.users.items.iter().map(|user| Address::user(&user.email)));
     let lost = lost.chain(input.live.invitations().iter().map(|open| Address::user(&open.email)));
     let protected = protected_among(input, lost);
+    let mut change = deletion(input, address.clone(), Entity::Organization(live.clone()), Cause::DeclaredAbsent);
     if !protected.is_empty() {
-        return Decision::Hold(address, HoldReason::ProtectsHolders { holders: protected });
+        let change = Some(Box::new(change));
+        return Decision::Hold(address, HoldReason::ProtectsHolders { holders: protected, change });
     }
-    let mut change = deletion(input, address, Entity::Organization(live.clone()), Cause::DeclaredAbsent);
     let users = input.live.users.items.iter().map(|user| &user.email);
     let users: BTreeSet<Address> =
         users.chain(input.live.invitations().iter().map(|open| &open.email)).map(Address::user).collect();

@@ -238,7 +238,7 @@ fn create(input: &PlanInput<'_>, desired: &DesiredRole, truncated: bool) -> Entr
     }
     if !missing.is_empty() {
         let message = format!(
-            "The role {} doesn't exist yet, and creating it requires {}.",
+            "The role `{}` doesn't exist yet, and creating it requires {}.",
             desired.name,
             missing.join(" and ")
         );
@@ -383,8 +383,8 @@ fn check_holders(input: &PlanInput<'_>, planned_roles: &mut PlannedRoles, gate: 
             let narrower = planned_roles
                 .allowed_after(&BTreeSet::from([name.clone()]))
                 .is_some_and(|after| live.is_subset(&after));
-            gate.changes.remove(index);
-            gate.hold(address, HoldReason::ProtectsHolders { holders: protected });
+            let change = Some(Box::new(gate.changes.remove(index)));
+            gate.hold(address, HoldReason::ProtectsHolders { holders: protected, change });
             planned_roles.set(&name, if narrower { PlannedRole::Kept(live) } else { PlannedRole::Held });
         }
     }

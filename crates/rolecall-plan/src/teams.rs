@@ -165,12 +165,13 @@ fn delete(
     });
     let holders = holders.map(|user| Address::user(&user.email));
     let holders: BTreeSet<Address> = holders.chain(invited.map(|open| Address::user(&open.email))).collect();
+    let mut change = deletion(input, address.clone(), team.entity(), removal_cause(desired.is_some()));
     let protected = protected_among(input, holders.iter().cloned());
-    let protects = (!protected.is_empty()).then_some(HoldReason::ProtectsHolders { holders: protected });
+    let protects = (!protected.is_empty())
+        .then(|| HoldReason::ProtectsHolders { holders: protected, change: Some(Box::new(change.clone())) });
     if let Some(reason) = why_not_deleted(input, team, planned).or(protects) {
         return EntryDecision::without_change(vec![Decision::Hold(address, reason)], None);
     }
-    let mut change = deletion(input, address, team.entity(), removal_cause(desired.is_some()));
     change.effects.push(Effect::Affects { holders: holders.into_iter().collect() });
     change.effects.extend(contents(input, Some(&team.name)));
     let decisions = vec![Decision::change(change, desired.map(|desired| &desired.place))];

@@ -61,21 +61,16 @@ fn absent(input: &PlanInput<'_>, known: &BTreeSet<Address>) -> Vec<Finding> {
     // At such a platform, an entry with `status: deactivated` has a warning of its own.
     let has_own = |user: &&DesiredUser| user.enabled == Some(false) && input.rules.has(Quirk::SharedAccounts);
     let users = desired.users.iter().filter(must_go).filter(|user| !has_own(user));
-    let users = users.filter(|_| input.live.hold_if_people_incomplete().is_none());
     let members = input.facts.members.values().map(|known| &known.email);
     let recorded: BTreeSet<&Email> =
         members.chain(input.facts.disables.values().map(|sent| &sent.email)).collect();
     let users = users.filter(|user| !recorded.contains(&user.email));
     let users = users.map(|user| (Address::user(&user.email), &user.place));
-    let incomplete = |list: Option<bool>| list.unwrap_or(true);
-    let roles_unknown = incomplete(input.live.roles.as_ref().map(|list| list.completeness.is_incomplete()));
-    let teams_unknown = incomplete(input.live.teams.as_ref().map(|list| list.completeness.is_incomplete()));
-    let keys_unknown = incomplete(input.live.keys.as_ref().map(|list| list.completeness.is_incomplete()));
-    let roles = desired.roles.iter().filter(|role| role.absent && !roles_unknown);
+    let roles = desired.roles.iter().filter(|role| role.absent);
     let roles = roles.map(|role| (Address::role(&role.name), &role.place));
-    let teams = desired.teams.iter().filter(|team| team.absent && !teams_unknown);
+    let teams = desired.teams.iter().filter(|team| team.absent);
     let teams = teams.map(|team| (Address::team(&team.name), &team.place));
-    let keys = desired.keys.iter().filter(|key| key.absent && key.id.is_none() && !keys_unknown);
+    let keys = desired.keys.iter().filter(|key| key.absent && key.id.is_none());
     let keys = keys.map(|key| (Address::key(&key.name), &key.place));
     let names: BTreeSet<(Kind, &str)> = known.iter().map(|known| (known.kind, &*known.name)).collect();
     let is_live = |address: &Address| names.contains(&(address.kind, &*address.name));
@@ -83,6 +78,7 @@ fn absent(input: &PlanInput<'_>, known: &BTreeSet<Address>) -> Vec<Finding> {
         .chain(roles)
         .chain(teams)
         .chain(keys)
+        .filter(|(address, _)| input.live.is_complete(address.kind))
         .filter(|(address, _)| !is_live(address) && !input.live.is_unreadable(address))
         .filter(|(address, _)| !input.facts.removed.contains(address))
         .map(|(address, place)| {
@@ -107,7 +103,7 @@ fn protected(input: &PlanInput<'_>, known: &BTreeSet<Address>) -> Vec<Finding> {
     let protected = desired.guardrails.protected.iter().map(|entry| ("protected", entry, &with_planned));
     // An entry for somebody who isn't there yet would hide privileged access that they get later.
     let acknowledged = desired.acknowledged.iter().map(|entry| ("acknowledged", entry, known));
-    let is_read = |kind: Kind| kind != Kind::Key || input.live.keys.is_some();
+    let is_read = |kind: Kind| input.live.is_complete(kind);
     protected
         .chain(acknowledged)
         .filter(|(_, (pattern, _), known)| {

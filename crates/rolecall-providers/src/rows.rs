@@ -9,7 +9,7 @@ use serde::de::{DeserializeOwned, Error};
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
-use rolecall_model::{Address, Email, Expiry, Kind, RemoteId, UnreadableRow};
+use rolecall_model::{Address, Email, Expiry, Kind, RemoteId, RoleName, UnreadableRow};
 
 /// A row of a list.
 #[derive(Debug)]
@@ -72,6 +72,8 @@ pub(super) struct Fields {
     pub kind: Kind,
     pub id: &'static str,
     pub name: &'static str,
+    /// The role, or the list of roles. Empty if a row has none.
+    pub roles: &'static str,
 }
 
 /// Separates the rows that were read from the others.
@@ -98,13 +100,16 @@ fn unreadable(row: &Value, number: usize, fields: &Fields, why: String) -> Unrea
         Value::Number(number) => Some(number.to_string()),
         Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
     };
+    let roles = row.pointer(fields.roles).filter(|_| !fields.roles.is_empty());
+    let roles = roles.map(|roles| roles.as_array().map_or(std::slice::from_ref(roles), Vec::as_slice));
+    let roles = roles.into_iter().flatten().filter_map(Value::as_str).map(RoleName::seen).collect();
     let (id, name) = (text(fields.id), text(fields.name));
     let id = id.or_else(|| name.is_none().then(|| format!("nameless-{number}"))).map(RemoteId::seen);
     let name = match (fields.kind, name.unwrap_or_default()) {
         (Kind::User | Kind::Invitation, name) => Email::seen(&name).key().to_owned(),
         (_, name) => name,
     };
-    UnreadableRow { address: Address { kind: fields.kind, name, id }, why }
+    UnreadableRow { address: Address { kind: fields.kind, name, id }, why, roles }
 }
 
 /// Returns the ids of the rows that can't be read.

@@ -45,9 +45,9 @@ fn missing(query: &Query, field: impl Into<String>) -> ReadError {
     ReadError::Missing { operation: query.name, field: field.into() }
 }
 
-const USERS: Fields = Fields { kind: Kind::User, id: "/userTrustId", name: "/email" };
+const USERS: Fields = Fields { kind: Kind::User, id: "/userTrustId", name: "/email", roles: "/roles" };
 
-const KEYS: Fields = Fields { kind: Kind::Key, id: "/apiKeyId", name: "/name" };
+const KEYS: Fields = Fields { kind: Kind::Key, id: "/apiKeyId", name: "/name", roles: "/roles" };
 
 /// The rows of the list of users.
 #[derive(Default)]

@@ -255,14 +255,16 @@ fn listing<T>(
     Listing { items: items.into_values().collect(), completeness }
 }
 
-const MEMBER: Fields = Fields { kind: Kind::User, id: "/node/user/id", name: "/node/user/email" };
+const MEMBER: Fields =
+    Fields { kind: Kind::User, id: "/node/user/id", name: "/node/user/email", roles: "/node/role/name" };
 
 /// Invitations have an id that must not be read: see [`WireInvitation`].
-const INVITATION: Fields = Fields { kind: Kind::Invitation, id: "/node/no-id", name: "/node/email" };
+const INVITATION: Fields =
+    Fields { kind: Kind::Invitation, id: "/node/no-id", name: "/node/email", roles: "/node/role/name" };
 
-const TOKEN: Fields = Fields { kind: Kind::Key, id: "/node/id", name: "/node/title" };
+const TOKEN: Fields = Fields { kind: Kind::Key, id: "/node/id", name: "/node/title", roles: "" };
 
-const ROLE: Fields = Fields { kind: Kind::Role, id: "/node/id", name: "/node/name" };
+const ROLE: Fields = Fields { kind: Kind::Role, id: "/node/id", name: "/node/name", roles: "" };
 
 /// The roles of the organisation, and those of other organisations that its users have.
 struct Roles {

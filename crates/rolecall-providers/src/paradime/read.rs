@@ -49,10 +49,10 @@ fn missing(field: impl Into<String>) -> ReadError {
     ReadError::Missing { operation: LIST_USERS.name, field: field.into() }
 }
 
-const USERS: Fields = Fields { kind: Kind::User, id: "/uid", name: "/email" };
+const USERS: Fields = Fields { kind: Kind::User, id: "/uid", name: "/email", roles: "/accountType" };
 
 /// Invitations have no id.
-const INVITATIONS: Fields = Fields { kind: Kind::Invitation, id: "/uid", name: "/email" };
+const INVITATIONS: Fields = Fields { kind: Kind::Invitation, id: "/uid", name: "/email", roles: "/accountType" };
 
 fn users(wire: Vec<WireUser>) -> Listing<LiveUser> {
     let rows = wire.len();

@@ -61,7 +61,7 @@ pub(super) struct Rows {
     active: Option<Count>,
 }
 
-const MEMBER: Fields = Fields { kind: Kind::User, id: "/id", name: "/email" };
+const MEMBER: Fields = Fields { kind: Kind::User, id: "/id", name: "/email", roles: "/role/role/name" };
 
 /// The most rows that are read. A hub has fewer people.
 const MOST: Count = 1_000_000;

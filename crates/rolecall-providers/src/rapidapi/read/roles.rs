@@ -18,9 +18,9 @@ const ORGANIZATION: &str = "USER_ORGANIZATION";
 /// The level of a user's role in a team.
 const TEAM: &str = "USER_TEAM";
 
-const ROLE: Fields = Fields { kind: Kind::Role, id: "/id", name: "/name" };
+const ROLE: Fields = Fields { kind: Kind::Role, id: "/id", name: "/name", roles: "" };
 
-const ASSIGNMENT: Fields = Fields { kind: Kind::User, id: "/entityId", name: "/entityName" };
+const ASSIGNMENT: Fields = Fields { kind: Kind::User, id: "/entityId", name: "/entityName", roles: "" };
 
 /// The number of rows that one page asks for. The documentation doesn't say how many a hub returns at most.
 const PAGE: usize = 500;

@@ -44,7 +44,7 @@ fn is_default_team(organization: &Organization, team: &str) -> bool {
     is_named_after(&organization.name) || organization.slug.as_deref().is_some_and(is_named_after)
 }
 
-const TEAM: Fields = Fields { kind: Kind::Team, id: "/id", name: "/name" };
+const TEAM: Fields = Fields { kind: Kind::Team, id: "/id", name: "/name", roles: "" };
 
 /// Converts the teams of an organisation. Teams with the same name get their ids appended.
 pub(super) fn teams(
