@@ -37,7 +37,7 @@ fn acme_with(switches: &[&str]) -> Hive {
 
 async fn send(hive: &Hive, credential: Option<&str>, query: &str, variables: Value) -> (u16, Value) {
     let headers = Headers::new(credential.map(|credential| ("authorization", credential)));
-    let response = hive.respond(&headers, Request::new(query, variables)).await;
+    let response = hive.respond(&headers, Request::new(query, variables));
     (response.status, serde_json::from_slice(&response.body).unwrap())
 }
 

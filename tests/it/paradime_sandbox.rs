@@ -32,7 +32,7 @@ fn own_pair() -> Headers {
 }
 
 async fn send(paradime: &Paradime, headers: &Headers, query: &str, variables: Value) -> (u16, Value) {
-    let response = paradime.respond(headers, Request::new(query, variables)).await;
+    let response = paradime.respond(headers, Request::new(query, variables));
     (response.status, serde_json::from_slice(&response.body).unwrap())
 }
 

@@ -50,7 +50,7 @@ pub trait Engine: Send + Sync {
     fn shared(&self) -> &Shared<Self::World>;
 
     /// Answers one request, with the access of the credential in `headers`.
-    fn respond(&self, headers: &Headers, request: Request) -> impl Future<Output = Response> + Send;
+    fn respond(&self, headers: &Headers, request: Request) -> Response;
 
     /// Returns the answer to a request that the platform refuses before it reads the document. `None` if it reads it.
     fn refuse_unread(&self, headers: &Headers, body: &[u8]) -> Option<Response> {
@@ -324,7 +324,7 @@ impl<E: Engine> Sandbox<E> {
     async fn execute(&self, headers: &Headers, request: Request) -> Result<Response, String> {
         let _one_request = self.one_request.lock().await;
         let mut lock = self.load()?;
-        let response = self.engine.respond(headers, request).await;
+        let response = self.engine.respond(headers, request);
         self.save(lock.as_mut())?;
         Ok(response)
     }

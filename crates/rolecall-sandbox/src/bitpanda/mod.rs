@@ -78,7 +78,7 @@ impl Engine for Bitpanda {
         &self.shared
     }
 
-    async fn respond(&self, headers: &Headers, request: Request) -> Response {
+    fn respond(&self, headers: &Headers, request: Request) -> Response {
         if let Err(refusal) = self.authorize(headers.get("x-api-key")) {
             return refusal;
         }

@@ -98,7 +98,7 @@ impl Engine for Hive {
         &self.shared
     }
 
-    async fn respond(&self, headers: &Headers, request: Request) -> Response {
+    fn respond(&self, headers: &Headers, request: Request) -> Response {
         let switches = self.world().switches.clone();
         // Measured on Hive 8.1.2: refusals have status 400 only for clients that accept the newer content type.
         let newer = headers.get("accept").is_some_and(|accepted| accepted.contains(NEWER_TYPE));

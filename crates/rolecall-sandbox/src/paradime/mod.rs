@@ -95,7 +95,7 @@ impl Engine for Paradime {
         &self.shared
     }
 
-    async fn respond(&self, headers: &Headers, request: Request) -> Response {
+    fn respond(&self, headers: &Headers, request: Request) -> Response {
         let switches = self.world().switches.clone();
         let caller = Caller::of(&self.world(), headers);
         let Some(caller) = caller else {

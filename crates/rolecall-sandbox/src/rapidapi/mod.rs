@@ -112,7 +112,7 @@ impl Engine for RapidApi {
         &self.shared
     }
 
-    async fn respond(&self, headers: &Headers, request: Request) -> Response {
+    fn respond(&self, headers: &Headers, request: Request) -> Response {
         let caller = match self.admit(headers) {
             Ok(caller) => caller,
             Err(refused) => return refused,
