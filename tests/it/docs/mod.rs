@@ -22,9 +22,9 @@ fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// Returns the pages in the root and in `docs`.
+/// Returns the pages in the root, in `docs` and in `docs/design`.
 fn pages() -> Vec<Page> {
-    let mut files: Vec<PathBuf> = ["", "docs"]
+    let mut files: Vec<PathBuf> = ["", "docs", "docs/design"]
         .iter()
         .flat_map(|folder| std::fs::read_dir(root().join(folder)).unwrap())
         .map(|entry| entry.unwrap().path())
