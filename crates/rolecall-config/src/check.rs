@@ -6,8 +6,8 @@ use super::field::Field;
 use super::raw::{EmailText, InstantText, NameText, RawScope};
 use super::source::{Mark, Source};
 use rolecall_model::{
-    Code, Email, Expiry, Finding, KeyName, KnownRoles, NameError, Permission, Place, Placed, RemoteId, RoleName,
-    Rules, Scope, Slug, TeamName, check_name, composed, distance, list_of, nearest, quote, sentence,
+    Address, Code, Email, Expiry, Finding, KeyName, KnownRoles, NameError, Permission, Place, Placed, RemoteId,
+    RoleName, Rules, Scope, Slug, TeamName, check_name, distance, list_of, nearest, quote, sentence,
 };
 
 /// Checks values one by one and keeps the findings.
@@ -283,28 +283,28 @@ pub fn scope(field: Option<Field<RawScope>>) -> Scope {
     }
 }
 
-/// Reports entries that are listed twice.
-pub struct Unique {
-    code: Code,
-    seen: BTreeMap<String, usize>,
-}
-
-impl Unique {
-    pub fn new(code: Code) -> Self {
-        Self { code, seen: BTreeMap::new() }
-    }
-
-    /// Returns whether an entry with this key is the first one. Otherwise it reports the entry.
-    pub fn admit(&mut self, check: &mut Checker<'_>, key: &str, mark: Mark, address: &str) -> bool {
-        let key = composed(key).into_owned();
-        if let Some(first) = self.seen.get(&key) {
+impl Checker<'_> {
+    /// Checks the entries of a list and returns them, sorted by address. `one` checks one of them, and returns the mark
+    /// of its name and its address too. An entry with the address of an earlier one is reported with `duplicate`, and
+    /// left out.
+    pub fn entries<R, T>(
+        &mut self,
+        raw: Option<Field<Vec<Field<R>>>>,
+        duplicate: Code,
+        mut one: impl FnMut(R, Mark, &mut Self) -> Option<(Mark, Address, T)>,
+    ) -> Vec<T> {
+        let mut entries: BTreeMap<Address, (usize, T)> = BTreeMap::new();
+        for Field { mark, value } in raw.and_then(|field| field.value).unwrap_or_default() {
+            let Some((mark, address, entry)) = value.and_then(|raw| one(raw, mark, self)) else { continue };
+            let Some((first, _)) = entries.get(&address) else {
+                entries.insert(address, (mark.line, entry));
+                continue;
+            };
             let hint = format!("The first entry is on line {first}. Merge the two entries.");
-            let place = check.place(mark);
-            check
-                .push(Finding::error(self.code, place, format!("{} is listed twice.", quote(address))).hint(hint));
-            return false;
+            let message = format!("{} is listed twice.", quote(&address.to_string()));
+            let place = self.place(mark);
+            self.push(Finding::error(duplicate, place, message).hint(hint));
         }
-        self.seen.insert(key, mark.line);
-        true
+        entries.into_values().map(|(_, entry)| entry).collect()
     }
 }

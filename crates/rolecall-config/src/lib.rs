@@ -32,7 +32,7 @@ pub use undo::{Irreversible, Undo, UndoInput, undo};
 
 /// The parts from which a provider builds the types of its file: see [`FileFormat`].
 pub mod parts {
-    pub use super::check::{Checker, Unique, flag, scope};
+    pub use super::check::{Checker, flag, scope};
     pub use super::delivery::Targets;
     pub use super::field::{Field, WORD_OR};
     pub use super::guardrails::RawGuardrails;

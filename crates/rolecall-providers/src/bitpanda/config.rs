@@ -8,7 +8,7 @@ use serde::Deserialize;
 use rolecall_config::FileFormat;
 use rolecall_config::parts::{
     AddressText, Checker, EmailText, Field, InstantText, LineText, NameText, RawCredential, RawDelivery,
-    RawEndpoint, RawGuardrails, RawScope, Targets, Unique, flag, scope,
+    RawEndpoint, RawGuardrails, RawScope, Targets, flag, scope,
 };
 use rolecall_model::{Address, Code, Desired, DesiredKey, DesiredUser, Finding, Manage, ProviderName};
 
@@ -200,12 +200,8 @@ fn check(raw: RawBitpanda, check: &mut Checker<'_>) -> Option<Desired> {
 }
 
 fn check_users(raw: Option<Field<Vec<Field<RawUser>>>>, check: &mut Checker<'_>) -> Vec<DesiredUser> {
-    let mut users = Vec::new();
-    let mut unique = Unique::new(Code::DuplicateUser);
-    for Field { mark, value } in raw.and_then(|field| field.value).unwrap_or_default() {
-        let Some(RawUser { email, first_name, last_name, phone, roles, enabled, absent }) = value else {
-            continue;
-        };
+    check.entries(raw, Code::DuplicateUser, |raw: RawUser, mark, check| {
+        let RawUser { email, first_name, last_name, phone, roles, enabled, absent } = raw;
         let place = check.place(email.mark);
         let email_mark = email.mark;
         let absent = flag(absent);
@@ -227,26 +223,18 @@ fn check_users(raw: Option<Field<Vec<Field<RawUser>>>>, check: &mut Checker<'_>)
             let mark = field.mark;
             check.roles(field).map(|roles| check.placed(mark, roles))
         });
-        let Some(email) = email else { continue };
-        if !unique.admit(check, email.key(), email_mark, &Address::user(&email).to_string()) {
-            continue;
-        }
+        let email = email?;
         let enabled = enabled.and_then(|field| field.value);
+        let address = Address::user(&email);
         let user = DesiredUser::named(place, email);
-        users.push(DesiredUser { first_name, last_name, phone, roles, enabled, absent, ..user });
-    }
-    users.sort_by(|a, b| a.email.cmp(&b.email));
-    users
+        Some((email_mark, address, DesiredUser { first_name, last_name, phone, roles, enabled, absent, ..user }))
+    })
 }
 
 fn check_keys(raw: Option<Field<Vec<Field<RawKey>>>>, check: &mut Checker<'_>) -> Vec<DesiredKey> {
-    let mut keys = Vec::new();
-    let mut unique = Unique::new(Code::DuplicateKey);
     let mut targets = Targets::default();
-    for Field { mark: _, value } in raw.and_then(|field| field.value).unwrap_or_default() {
-        let Some(RawKey { name, id, roles, expires, deliver, absent }) = value else {
-            continue;
-        };
+    check.entries(raw, Code::DuplicateKey, |raw: RawKey, _, check| {
+        let RawKey { name, id, roles, expires, deliver, absent } = raw;
         let name_mark = name.mark;
         let absent = flag(absent);
         check.contradiction(
@@ -265,25 +253,24 @@ fn check_keys(raw: Option<Field<Vec<Field<RawKey>>>>, check: &mut Checker<'_>) -
             check.instant(field).map(|expires| check.placed(mark, expires))
         });
         let deliver = deliver.and_then(|field| targets.delivery(field, check));
-        let Some(name) = name else { continue };
-        let address = Address::key(&name).with_id(id.as_ref());
-        if !unique.admit(check, &address.to_string(), name_mark, &address.to_string()) {
-            continue;
-        }
+        let name = name?;
         let place = check.place(name_mark);
-        keys.push(DesiredKey {
-            place,
-            name,
-            id,
-            description: None,
-            roles,
-            permissions: None,
-            resources: None,
-            expires,
-            absent,
-            deliver,
-        });
-    }
-    keys.sort_by(|a, b| (&a.name, &a.id).cmp(&(&b.name, &b.id)));
-    keys
+        let address = Address::key(&name).with_id(id.as_ref());
+        Some((
+            name_mark,
+            address,
+            DesiredKey {
+                place,
+                name,
+                id,
+                description: None,
+                roles,
+                permissions: None,
+                resources: None,
+                expires,
+                absent,
+                deliver,
+            },
+        ))
+    })
 }

@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use rolecall_config::parts::{
     AddressText, Checker, EmailText, Field, NameText, RawCredential, RawGuardrails, RawScope, RawSecretEndpoint,
-    Unique, flag, scope,
+    flag, scope,
 };
 use rolecall_config::{FileFormat, schema_type};
 use rolecall_model::{
@@ -205,25 +205,18 @@ fn check_credentials(
 }
 
 fn check_users(raw: Option<Field<Vec<Field<RawUser>>>>, check: &mut Checker<'_>) -> Vec<DesiredUser> {
-    let mut users = Vec::new();
-    let mut unique = Unique::new(Code::DuplicateUser);
-    for Field { mark: _, value } in raw.and_then(|field| field.value).unwrap_or_default() {
-        let Some(RawUser { email, id, roles, absent }) = value else { continue };
+    check.entries(raw, Code::DuplicateUser, |raw: RawUser, _, check| {
+        let RawUser { email, id, roles, absent } = raw;
         let mark = email.mark;
         let absent = flag(absent);
         check.contradiction(absent, [roles.as_ref().map(|f| (f.mark, "roles"))]);
         let roles = roles.and_then(|field| check_account_type(field, check));
         let id = id.and_then(|field| check.name(field));
-        let Some(email) = check.email(email) else { continue };
+        let email = check.email(email)?;
         let address = Address::user(&email).with_id(id.as_ref());
-        if !unique.admit(check, &address.to_string(), mark, &address.to_string()) {
-            continue;
-        }
         let user = DesiredUser::named(check.place(mark), email);
-        users.push(DesiredUser { id, roles, absent, ..user });
-    }
-    users.sort_by(|a, b| (&a.email, &a.id).cmp(&(&b.email, &b.id)));
-    users
+        Some((mark, address, DesiredUser { id, roles, absent, ..user }))
+    })
 }
 
 fn check_account_type(

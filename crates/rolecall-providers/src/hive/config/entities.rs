@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::resources::{permissions_of, resources_of};
 use super::{RawKey, RawRole, RawUser};
 use rolecall_config::Mark;
-use rolecall_config::parts::{Checker, DescriptionText, Field, NameText, Targets, Unique, flag};
+use rolecall_config::parts::{Checker, DescriptionText, Field, NameText, Targets, flag};
 use rolecall_model::{
     Address, Code, DesiredKey, DesiredRole, DesiredUser, Finding, KeyName, Permission, RoleName, deceptive, quote,
 };
@@ -74,10 +74,8 @@ fn check_description(
 }
 
 pub(super) fn check_roles(raw: Option<Field<Vec<Field<RawRole>>>>, check: &mut Checker<'_>) -> Vec<DesiredRole> {
-    let mut roles = Vec::new();
-    let mut unique = Unique::new(Code::DuplicateRole);
-    for Field { mark: _, value } in raw.and_then(|field| field.value).unwrap_or_default() {
-        let Some(RawRole { name, description, permissions, absent }) = value else { continue };
+    check.entries(raw, Code::DuplicateRole, |raw: RawRole, _, check| {
+        let RawRole { name, description, permissions, absent } = raw;
         let mark = name.mark;
         let absent = flag(absent);
         check.contradiction(
@@ -89,14 +87,10 @@ pub(super) fn check_roles(raw: Option<Field<Vec<Field<RawRole>>>>, check: &mut C
         );
         let description = description.and_then(|field| check_description(field, 2..=256, check));
         let permissions = permissions.and_then(|field| permissions_of(field, check));
-        let Some(name) = check.name(name).filter(|name| check_role_name(name, mark, check)) else { continue };
-        let address = Address::role(&name).to_string();
-        if unique.admit(check, &address, mark, &address) {
-            roles.push(DesiredRole { place: check.place(mark), name, description, permissions, absent });
-        }
-    }
-    roles.sort_by(|a, b| a.name.cmp(&b.name));
-    roles
+        let name = check.name(name).filter(|name| check_role_name(name, mark, check))?;
+        let address = Address::role(&name);
+        Some((mark, address, DesiredRole { place: check.place(mark), name, description, permissions, absent }))
+    })
 }
 
 /// Checks the entry of the role for users who must be removed, if the file lists it: the role must exist and allow
@@ -133,10 +127,8 @@ pub(super) fn check_users(
     check: &mut Checker<'_>,
 ) -> Vec<DesiredUser> {
     let deleted: BTreeSet<&RoleName> = roles.iter().filter(|role| role.absent).map(|role| &role.name).collect();
-    let mut users = Vec::new();
-    let mut unique = Unique::new(Code::DuplicateUser);
-    for Field { mark: _, value } in raw.and_then(|field| field.value).unwrap_or_default() {
-        let Some(RawUser { email, id, roles, resources, absent }) = value else { continue };
+    check.entries(raw, Code::DuplicateUser, |raw: RawUser, _, check| {
+        let RawUser { email, id, roles, resources, absent } = raw;
         let mark = email.mark;
         let absent = flag(absent);
         check.contradiction(
@@ -149,7 +141,7 @@ pub(super) fn check_users(
         });
         let resources = resources.and_then(|field| resources_of(field, check));
         let id = id.and_then(|field| check.name(field));
-        let Some(email) = check.email(email) else { continue };
+        let email = check.email(email)?;
         if email.key().chars().count() > LONGEST_EMAIL {
             let message = format!("{} is longer than {LONGEST_EMAIL} characters.", quote(email.as_str()));
             let place = check.place(mark);
@@ -157,17 +149,12 @@ pub(super) fn check_users(
                 Finding::error(Code::InvalidEmail, place, message)
                     .hint("The platform accepts no longer address. Use a shorter one."),
             );
-            continue;
+            return None;
         }
         let address = Address::user(&email).with_id(id.as_ref());
-        if !unique.admit(check, &address.to_string(), mark, &address.to_string()) {
-            continue;
-        }
         let user = DesiredUser::named(check.place(mark), email);
-        users.push(DesiredUser { id, roles, resources, absent, ..user });
-    }
-    users.sort_by(|a, b| (&a.email, &a.id).cmp(&(&b.email, &b.id)));
-    users
+        Some((mark, address, DesiredUser { id, roles, resources, absent, ..user }))
+    })
 }
 
 fn check_role(
@@ -189,13 +176,9 @@ fn check_role(
 }
 
 pub(super) fn check_keys(raw: Option<Field<Vec<Field<RawKey>>>>, check: &mut Checker<'_>) -> Vec<DesiredKey> {
-    let mut keys = Vec::new();
-    let mut unique = Unique::new(Code::DuplicateKey);
     let mut targets = Targets::default();
-    for Field { mark: _, value } in raw.and_then(|field| field.value).unwrap_or_default() {
-        let Some(RawKey { name, id, description, permissions, resources, deliver, absent }) = value else {
-            continue;
-        };
+    check.entries(raw, Code::DuplicateKey, |raw: RawKey, _, check| {
+        let RawKey { name, id, description, permissions, resources, deliver, absent } = raw;
         let mark = name.mark;
         let absent = flag(absent);
         check.contradiction(
@@ -212,26 +195,25 @@ pub(super) fn check_keys(raw: Option<Field<Vec<Field<RawKey>>>>, check: &mut Che
         let resources = resources.and_then(|field| resources_of(field, check));
         let id = id.and_then(|field| check.name(field));
         let deliver = deliver.and_then(|field| targets.delivery(field, check));
-        let Some(name) = check.name(name).filter(|name| check_title(name, mark, check)) else { continue };
+        let name = check.name(name).filter(|name| check_title(name, mark, check))?;
         let address = Address::key(&name).with_id(id.as_ref());
-        if !unique.admit(check, &address.to_string(), mark, &address.to_string()) {
-            continue;
-        }
-        keys.push(DesiredKey {
-            place: check.place(mark),
-            name,
-            id,
-            description,
-            roles: None,
-            permissions,
-            resources,
-            expires: None,
-            absent,
-            deliver,
-        });
-    }
-    keys.sort_by(|a, b| (&a.name, &a.id).cmp(&(&b.name, &b.id)));
-    keys
+        Some((
+            mark,
+            address,
+            DesiredKey {
+                place: check.place(mark),
+                name,
+                id,
+                description,
+                roles: None,
+                permissions,
+                resources,
+                expires: None,
+                absent,
+                deliver,
+            },
+        ))
+    })
 }
 
 /// Checks the title of an access token by the rules of the server (measured on Hive 8.1.2).

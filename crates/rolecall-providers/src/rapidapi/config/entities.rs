@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::teams::check_user_teams;
 use super::{RawSettings, RawStatus, RawTeam, RawUser};
 use rolecall_config::Mark;
-use rolecall_config::parts::{Checker, Field, NameText, Unique, flag};
+use rolecall_config::parts::{Checker, Field, NameText, flag};
 use rolecall_model::{
     Address, Allowance, Code, DesiredOrganization, DesiredTeam, DesiredUser, Finding, Placed, RemoteId, RoleName,
     TeamName,
@@ -62,10 +62,8 @@ pub(super) fn check_settings(
 }
 
 pub(super) fn check_teams(raw: Option<Field<Vec<Field<RawTeam>>>>, check: &mut Checker<'_>) -> Vec<DesiredTeam> {
-    let mut teams = Vec::new();
-    let mut unique = Unique::new(Code::DuplicateTeam);
-    for Field { mark: _, value } in raw.and_then(|field| field.value).unwrap_or_default() {
-        let Some(RawTeam { name, description, thumbnail, absent }) = value else { continue };
+    check.entries(raw, Code::DuplicateTeam, |raw: RawTeam, _, check| {
+        let RawTeam { name, description, thumbnail, absent } = raw;
         let mark = name.mark;
         let absent = flag(absent);
         check.contradiction(
@@ -77,14 +75,10 @@ pub(super) fn check_teams(raw: Option<Field<Vec<Field<RawTeam>>>>, check: &mut C
         );
         let description = description.and_then(|field| check.text(field));
         let thumbnail = thumbnail.and_then(|field| check.text(field));
-        let Some(name) = check.name::<TeamName>(name) else { continue };
-        let address = Address::team(&name).to_string();
-        if unique.admit(check, &address, mark, &address) {
-            teams.push(DesiredTeam { place: check.place(mark), name, description, thumbnail, absent });
-        }
-    }
-    teams.sort_by(|a, b| a.name.cmp(&b.name));
-    teams
+        let name = check.name::<TeamName>(name)?;
+        let address = Address::team(&name);
+        Some((mark, address, DesiredTeam { place: check.place(mark), name, description, thumbnail, absent }))
+    })
 }
 
 pub(super) fn check_users(
@@ -94,10 +88,8 @@ pub(super) fn check_users(
     check: &mut Checker<'_>,
 ) -> Vec<DesiredUser> {
     let deleted: BTreeSet<&TeamName> = teams.iter().filter(|team| team.absent).map(|team| &team.name).collect();
-    let mut users = Vec::new();
-    let mut unique = Unique::new(Code::DuplicateUser);
-    for Field { mark: _, value } in raw.and_then(|field| field.value).unwrap_or_default() {
-        let Some(RawUser { email, roles, teams, status, absent }) = value else { continue };
+    check.entries(raw, Code::DuplicateUser, |raw: RawUser, _, check| {
+        let RawUser { email, roles, teams, status, absent } = raw;
         let mark = email.mark;
         let absent = flag(absent);
         check.contradiction(
@@ -107,7 +99,7 @@ pub(super) fn check_users(
         let roles = roles.and_then(|field| check_role(field, check));
         let teams = teams.and_then(|field| check_user_teams(field, check));
         let status = status.and_then(|field| check_status(field, absent, allowed, check));
-        let Some(email) = check.email(email) else { continue };
+        let email = check.email(email)?;
         for (team, role) in teams.iter().flatten().filter(|(team, _)| deleted.contains(team)) {
             check.push(
                 Finding::error(
@@ -118,21 +110,16 @@ pub(super) fn check_users(
                 .hint("Remove the team here, or remove `absent: true` from the team."),
             );
         }
-        let address = Address::user(&email).to_string();
-        if !unique.admit(check, &address, mark, &address) {
-            continue;
-        }
         let enabled = match status {
             Some(RawStatus::Active) => Some(true),
             Some(RawStatus::Deactivated) => Some(false),
             Some(RawStatus::Deleted) | None => None,
         };
         let deleted = status == Some(RawStatus::Deleted);
+        let address = Address::user(&email);
         let user = DesiredUser::named(check.place(mark), email);
-        users.push(DesiredUser { roles, teams, enabled, absent, deleted, ..user });
-    }
-    users.sort_by(|a, b| a.email.cmp(&b.email));
-    users
+        Some((mark, address, DesiredUser { roles, teams, enabled, absent, deleted, ..user }))
+    })
 }
 
 /// Checks a user's role. An empty list means the hub's default role.
