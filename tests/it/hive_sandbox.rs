@@ -35,22 +35,22 @@ fn acme_with(switches: &[&str]) -> Hive {
     hive
 }
 
-async fn send(hive: &Hive, credential: Option<&str>, query: &str, variables: Value) -> (u16, Value) {
+fn send(hive: &Hive, credential: Option<&str>, query: &str, variables: Value) -> (u16, Value) {
     let headers = Headers::new(credential.map(|credential| ("authorization", credential)));
     let response = hive.respond(&headers, Request::new(query, variables));
     (response.status, serde_json::from_slice(&response.body).unwrap())
 }
 
 /// Sends a request with rolecall's own token. Returns an answer with status 200.
-async fn ask(hive: &Hive, query: &str, variables: Value) -> Value {
-    let (status, body) = send(hive, Some(OWN_CREDENTIAL), query, variables).await;
+fn ask(hive: &Hive, query: &str, variables: Value) -> Value {
+    let (status, body) = send(hive, Some(OWN_CREDENTIAL), query, variables);
     assert_eq!(status, 200, "{body}");
     body
 }
 
 /// Sends a request with rolecall's own token. Returns the data of an answer without errors.
-async fn data(hive: &Hive, query: &str, variables: Value) -> Value {
-    let body = ask(hive, query, variables).await;
+fn data(hive: &Hive, query: &str, variables: Value) -> Value {
+    let body = ask(hive, query, variables);
     assert_eq!(body.get("errors"), None, "{body}");
     body["data"].clone()
 }
@@ -120,13 +120,13 @@ async fn requests_that_no_hive_reads_are_refused_as_by_the_server() {
     assert_eq!(code(&body), Some("OPERATION_RESOLUTION_FAILURE"));
 }
 
-#[tokio::test]
-async fn an_id_that_is_no_uuid_is_an_error_of_the_database() {
+#[test]
+fn an_id_that_is_no_uuid_is_an_error_of_the_database() {
     let query = "query($o: OrganizationReferenceInput!, $id: ID!) { organization(reference: $o) {
         accessToken(id: $id) { id } } }";
     let unknown = json!({ "o": org(), "id": "00000000-0000-4000-8000-000000000000" });
-    assert_eq!(data(&acme(), query, unknown).await["organization"]["accessToken"], Value::Null);
-    let body = ask(&acme(), query, json!({ "o": org(), "id": "x" })).await;
+    assert_eq!(data(&acme(), query, unknown)["organization"]["accessToken"], Value::Null);
+    let body = ask(&acme(), query, json!({ "o": org(), "id": "x" }));
     assert_eq!(
         (message(&body), &body["data"]["organization"]["accessToken"]),
         ("Unexpected error.", &Value::Null)
@@ -228,10 +228,10 @@ const READ: &str = "query($o: OrganizationReferenceInput!) { organization(refere
     targets { mode targets { targetId target { id slug } services { mode services }
       appDeployments { mode appDeployments } } } } }";
 
-#[tokio::test]
-async fn the_seed_reads_as_the_platform_answers() {
+#[test]
+fn the_seed_reads_as_the_platform_answers() {
     let hive = acme();
-    let answer = data(&hive, READ, json!({ "o": org() })).await;
+    let answer = data(&hive, READ, json!({ "o": org() }));
     let read = &answer["organization"];
     assert_eq!(read["owner"]["user"]["email"], "owner@acme.example");
     let members = read["members"]["edges"].as_array().unwrap();
@@ -266,10 +266,10 @@ async fn the_seed_reads_as_the_platform_answers() {
     assert_eq!(projects[2]["node"]["targets"]["edges"].as_array().unwrap().len(), 3);
 }
 
-#[tokio::test]
-async fn an_empty_world_admits_the_own_token() {
+#[test]
+fn an_empty_world_admits_the_own_token() {
     let hive = at(World::empty("acme"));
-    let answer = data(&hive, READ, json!({ "o": org() })).await;
+    let answer = data(&hive, READ, json!({ "o": org() }));
     assert_eq!(answer["organization"]["owner"]["user"]["email"], "owner@acme.example");
     assert_eq!(answer["organization"]["memberRoles"]["edges"].as_array().unwrap().len(), 2);
     assert_eq!(answer["organization"]["accessTokens"]["edges"][0]["node"]["title"], "rolecall");
@@ -280,15 +280,15 @@ async fn an_empty_world_admits_the_own_token() {
     assert_eq!(hive.save(), saved);
 }
 
-#[tokio::test]
-async fn what_is_not_allowed_and_what_is_not_there_look_alike() {
+#[test]
+fn what_is_not_allowed_and_what_is_not_there_look_alike() {
     let hive = acme();
     let query = "query($o: OrganizationReferenceInput!) { organization(reference: $o) { id } }";
     let bare = OWN_CREDENTIAL.strip_prefix("Bearer ").unwrap().to_owned();
     let credentials =
         [None, Some("Bearer hvo1/nonsense".to_owned()), Some(bare.clone()), Some(format!("bearer {bare}"))];
     for credential in credentials {
-        let (status, body) = send(&hive, credential.as_deref(), query, json!({ "o": org() })).await;
+        let (status, body) = send(&hive, credential.as_deref(), query, json!({ "o": org() }));
         assert_eq!(status, 200);
         assert_eq!(message(&body), no_access("organization:describe"));
         assert_eq!(code(&body), Some("UNAUTHORISED"));
@@ -296,50 +296,50 @@ async fn what_is_not_allowed_and_what_is_not_there_look_alike() {
         assert_eq!(body["errors"][0]["path"], json!(["organization"]));
         assert!(body["errors"][0]["locations"][0]["line"].is_u64());
     }
-    let body = ask(&hive, query, json!({ "o": { "byId": "nowhere" } })).await;
+    let body = ask(&hive, query, json!({ "o": { "byId": "nowhere" } }));
     assert_eq!(message(&body), no_access("organization:describe"));
 
     let poor = credential(&hive, &["organization:describe"], Assignment::All);
-    let ask = async |fields: &str| {
+    let ask = |fields: &str| {
         let query =
             format!("query($o: OrganizationReferenceInput!) {{ organization(reference: $o) {{ {fields} }} }}");
-        send(&hive, Some(&poor), &query, json!({ "o": org() })).await.1
+        send(&hive, Some(&poor), &query, json!({ "o": org() })).1
     };
     for (fields, permission) in [
         ("id members { edges { cursor } }", "member:describe"),
         ("id owner { isOwner }", "member:describe"),
         ("id accessTokens { edges { cursor } }", "accessToken:modify"),
     ] {
-        let body = ask(fields).await;
+        let body = ask(fields);
         assert_eq!(message(&body), no_access(permission));
         assert_eq!(body["data"], json!({ "organization": null }));
     }
-    let body = ask("slug accessToken(id: \"x\") { id }").await;
+    let body = ask("slug accessToken(id: \"x\") { id }");
     assert_eq!(body["data"], json!({ "organization": { "slug": "acme", "accessToken": null } }));
-    let body = ask("accessToken(id: \"x\") { id }").await;
+    let body = ask("accessToken(id: \"x\") { id }");
     assert_eq!(body["data"], json!({ "organization": { "accessToken": null } }));
     assert_eq!(message(&body), no_access("accessToken:modify"));
-    let body = ask("invitations { edges { cursor } } projects { edges { cursor } }").await;
+    let body = ask("invitations { edges { cursor } } projects { edges { cursor } }");
     assert_eq!(body["data"], json!({ "organization": { "invitations": null, "projects": { "edges": [] } } }));
     assert_eq!(body.get("errors"), None);
 }
 
-#[tokio::test]
-async fn projects_beyond_a_token_are_left_out_without_a_word() {
+#[test]
+fn projects_beyond_a_token_are_left_out_without_a_word() {
     let hive = acme();
     let legacy = hive.world().tokens[1].resources.clone();
     let credential = credential(&hive, &["organization:describe", "project:describe"], legacy);
     let query = "query($o: OrganizationReferenceInput!) { organization(reference: $o) {
         projects { edges { node { slug targets { edges { node { slug } } } } } } } }";
-    let (_, body) = send(&hive, Some(&credential), query, json!({ "o": org() })).await;
+    let (_, body) = send(&hive, Some(&credential), query, json!({ "o": org() }));
     let edges = body["data"]["organization"]["projects"]["edges"].as_array().unwrap();
     assert_eq!(edges.len(), 1);
     assert_eq!(edges[0]["node"]["targets"]["edges"].as_array().unwrap().len(), 3);
     let blog = hive.world().project("blog").unwrap().id.clone();
     let query = "query($id: ID!) { project(reference: { byId: $id }) { slug } }";
-    let (_, body) = send(&hive, Some(&credential), query, json!({ "id": blog })).await;
+    let (_, body) = send(&hive, Some(&credential), query, json!({ "id": blog }));
     assert_eq!(message(&body), no_access("project:describe"));
-    let answer = data(&hive, query, json!({ "id": blog })).await;
+    let answer = data(&hive, query, json!({ "id": blog }));
     assert_eq!(answer, json!({ "project": { "slug": "blog" } }));
 }
 
@@ -351,8 +351,8 @@ fn new_role(name: &str, description: &str, permissions: &[&str]) -> Value {
     json!({ "organization": org(), "name": name, "description": description, "selectedPermissions": permissions })
 }
 
-#[tokio::test]
-async fn a_thrown_error_takes_all_data_and_stops_and_a_payload_error_does_not() {
+#[test]
+fn a_thrown_error_takes_all_data_and_stops_and_a_payload_error_does_not() {
     let hive = acme();
     let ghost = json!({ "memberRole": { "byId": "00000000-0000-4000-8000-000000000000" } });
     let query = "mutation($a: CreateMemberRoleInput!, $b: DeleteMemberRoleInput!, $c: CreateMemberRoleInput!) {
@@ -361,7 +361,7 @@ async fn a_thrown_error_takes_all_data_and_stops_and_a_payload_error_does_not() 
         three: createMemberRole(input: $c) { ok { createdMemberRole { id } } error { message } } }";
     let variables =
         json!({ "a": new_role("One", "is made", &[]), "b": ghost, "c": new_role("Three", "isn't", &[]) });
-    let body = ask(&hive, query, variables).await;
+    let body = ask(&hive, query, variables);
     assert_eq!(body["data"], Value::Null);
     assert_eq!(body["errors"].as_array().unwrap().len(), 1);
     assert_eq!(body["errors"][0]["path"], json!(["two"]));
@@ -373,26 +373,26 @@ async fn a_thrown_error_takes_all_data_and_stops_and_a_payload_error_does_not() 
         one: createMemberRole(input: $a) { ok { createdMemberRole { name } } error { message } }
         two: createMemberRole(input: $c) { ok { createdMemberRole { name } } error { message } } }";
     let variables = json!({ "a": new_role("One", "is there", &[]), "c": new_role("Three", "is made", &[]) });
-    let answer = data(&hive, query, variables).await;
+    let answer = data(&hive, query, variables);
     assert_eq!(answer["one"]["ok"], Value::Null);
     assert_eq!(answer["one"]["error"]["message"], "Role name already exists. Please choose a different name.");
     assert_eq!(answer["two"], json!({ "ok": { "createdMemberRole": { "name": "Three" } }, "error": null }));
 }
 
-#[tokio::test]
-async fn an_error_below_a_mutation_nulls_what_can_be_null() {
+#[test]
+fn an_error_below_a_mutation_nulls_what_can_be_null() {
     let hive = acme();
     let credential = credential(&hive, &["member:modify"], Assignment::All);
     let query = "mutation($i: CreateMemberRoleInput!) { createMemberRole(input: $i) {
         ok { updatedOrganization { members { edges { cursor } } } } error { message } } }";
-    let (_, body) = send(&hive, Some(&credential), query, json!({ "i": new_role("One", "is made", &[]) })).await;
+    let (_, body) = send(&hive, Some(&credential), query, json!({ "i": new_role("One", "is made", &[]) }));
     assert_eq!(body["data"], json!({ "createMemberRole": { "ok": null, "error": null } }));
     assert_eq!(message(&body), no_access("member:describe"));
     assert!(hive.world().role("One").is_some());
 }
 
-#[tokio::test]
-async fn roles_are_held_to_the_rules() {
+#[test]
+fn roles_are_held_to_the_rules() {
     let hive = acme();
     let long = "A".repeat(65);
     let astral = "\u{10428}".repeat(32);
@@ -403,15 +403,15 @@ async fn roles_are_held_to_the_rules() {
         ("ßtrange", "Must start with a capital letter"),
         (" Viewer", "Viewer and Admin are reserved"),
     ] {
-        let answer = data(&hive, CREATE, json!({ "i": new_role(name, "fine", &[]) })).await;
+        let answer = data(&hive, CREATE, json!({ "i": new_role(name, "fine", &[]) }));
         let error = json!({ "message": "Please check your input.", "inputErrors": { "name": wrong, "description": null } });
         assert_eq!(answer["createMemberRole"], json!({ "ok": null, "error": error }));
     }
-    let answer = data(&hive, CREATE, json!({ "i": new_role("Fine", " x ", &[]) })).await;
+    let answer = data(&hive, CREATE, json!({ "i": new_role("Fine", " x ", &[]) }));
     let wrong = &answer["createMemberRole"]["error"]["inputErrors"]["description"];
     assert_eq!(wrong, "Role description must be at least 2 characters long");
     for name in ["1st", "École", "DEVELOPER", astral.as_str()] {
-        let answer = data(&hive, CREATE, json!({ "i": new_role(name, "fine", &[]) })).await;
+        let answer = data(&hive, CREATE, json!({ "i": new_role(name, "fine", &[]) }));
         assert_eq!(answer["createMemberRole"]["error"], Value::Null, "{name}");
     }
     let permissions = [
@@ -422,7 +422,7 @@ async fn roles_are_held_to_the_rules() {
         "project:describe",
         "organization:describe",
     ];
-    let answer = data(&hive, CREATE, json!({ "i": new_role(" Many  ", " two\n\"lines\" ", &permissions) })).await;
+    let answer = data(&hive, CREATE, json!({ "i": new_role(" Many  ", " two\n\"lines\" ", &permissions) }));
     let role = &answer["createMemberRole"]["ok"]["createdMemberRole"];
     assert_eq!(role["name"], "Many");
     assert_eq!(role["description"], " two\n\"lines\" ");
@@ -442,43 +442,43 @@ fn renamed(id: &str, name: &str, permissions: &[&str]) -> Value {
     json!({ "memberRole": { "byId": id }, "name": name, "description": "fine", "selectedPermissions": permissions })
 }
 
-#[tokio::test]
-async fn built_in_roles_are_not_protected() {
+#[test]
+fn built_in_roles_are_not_protected() {
     let hive = acme();
     let viewer = hive.world().role("Viewer").unwrap().id.clone();
-    let answer = data(&hive, UPDATE, json!({ "i": renamed(&viewer, "Viewer", &[]) })).await;
+    let answer = data(&hive, UPDATE, json!({ "i": renamed(&viewer, "Viewer", &[]) }));
     let error = &answer["updateMemberRole"]["error"]["inputErrors"]["name"];
     assert_eq!(error, "Viewer and Admin are reserved");
-    let answer = data(&hive, UPDATE, json!({ "i": renamed(&viewer, "Renamed", &["member:modify"]) })).await;
+    let answer = data(&hive, UPDATE, json!({ "i": renamed(&viewer, "Renamed", &["member:modify"]) }));
     let role = json!({ "id": viewer, "name": "Renamed", "isLocked": true,
         "permissions": ["organization:describe", "member:modify"] });
     assert_eq!(answer["updateMemberRole"]["ok"]["updatedRole"], role);
 
     // This breaks the organisation.
-    let body = ask(&hive, INVITE, json!({ "i": { "organization": org(), "email": "a@acme.example" } })).await;
+    let body = ask(&hive, INVITE, json!({ "i": { "organization": org(), "email": "a@acme.example" } }));
     assert_eq!((message(&body), code(&body)), ("Role not found", None));
-    let answer = data(&hive, CREATE, json!({ "i": new_role("Unused", "fine", &[]) })).await;
+    let answer = data(&hive, CREATE, json!({ "i": new_role("Unused", "fine", &[]) }));
     let unused = &answer["createMemberRole"]["ok"]["createdMemberRole"]["id"];
-    let body = ask(&hive, DELETE, json!({ "id": unused })).await;
+    let body = ask(&hive, DELETE, json!({ "id": unused }));
     assert_eq!((message(&body), code(&body)), ("Unexpected error.", Some("INTERNAL_SERVER_ERROR")));
 }
 
-#[tokio::test]
-async fn deleting_a_role() {
+#[test]
+fn deleting_a_role() {
     let hive = acme();
     let developer = hive.world().role("Developer").unwrap().id.clone();
     let viewer = hive.world().role("Viewer").unwrap().id.clone();
-    let answer = data(&hive, DELETE, json!({ "id": developer })).await;
+    let answer = data(&hive, DELETE, json!({ "id": developer }));
     let error = json!({ "ok": null, "error": { "message": "Cannot delete a role with members" } });
     assert_eq!(answer["deleteMemberRole"], error);
     hive.world().member_mut("alice@acme.example").unwrap().role_id.clone_from(&viewer);
     hive.world().invitations[0].role_id.clone_from(&developer);
-    let answer = data(&hive, DELETE, json!({ "id": developer })).await;
+    let answer = data(&hive, DELETE, json!({ "id": developer }));
     assert_eq!(answer["deleteMemberRole"]["ok"]["deletedMemberRoleId"], developer.as_str());
     assert_eq!(hive.world().invitations[0].role_id, viewer);
-    let body = ask(&hive, DELETE, json!({ "id": developer })).await;
+    let body = ask(&hive, DELETE, json!({ "id": developer }));
     assert_eq!(message(&body), no_access("member:modify"));
-    let body = ask(&hive, DELETE, json!({ "id": "no-uuid" })).await;
+    let body = ask(&hive, DELETE, json!({ "id": "no-uuid" }));
     assert_eq!((message(&body), code(&body)), ("Unexpected error.", Some("INTERNAL_SERVER_ERROR")));
 
     let admin = hive.world().role("Admin").unwrap().id.clone();
@@ -486,14 +486,14 @@ async fn deleting_a_role() {
         member.role_id.clone_from(&viewer);
     }
     hive.world().invitations[0].role_id.clone_from(&admin);
-    let answer = data(&hive, DELETE, json!({ "id": admin })).await;
+    let answer = data(&hive, DELETE, json!({ "id": admin }));
     assert_eq!(answer["deleteMemberRole"]["ok"]["deletedMemberRoleId"], admin.as_str());
     assert!(hive.world().role("Admin").is_some());
     assert_eq!(hive.world().invitations[0].role_id, viewer);
 }
 
-#[tokio::test]
-async fn no_more_than_50_roles_are_ever_shown() {
+#[test]
+fn no_more_than_50_roles_are_ever_shown() {
     let hive = acme();
     for number in 0..60 {
         let id = format!("{number:08}-0000-4000-8000-000000000000");
@@ -503,7 +503,7 @@ async fn no_more_than_50_roles_are_ever_shown() {
     let query = "query($o: OrganizationReferenceInput!, $f: Int) { organization(reference: $o) {
         memberRoles(first: $f) { edges { node { id } } } } }";
     for (first, shown) in [(json!(null), 50), (json!(1000), 50), (json!(7), 7), (json!(0), 50), (json!(-1), 50)] {
-        let answer = data(&hive, query, json!({ "o": org(), "f": first })).await;
+        let answer = data(&hive, query, json!({ "o": org(), "f": first }));
         let edges = answer["organization"]["memberRoles"]["edges"].as_array().unwrap().clone();
         assert_eq!(edges.len(), shown);
         let ids: Vec<&str> = edges.iter().map(|edge| edge["node"]["id"].as_str().unwrap()).collect();
@@ -511,7 +511,7 @@ async fn no_more_than_50_roles_are_ever_shown() {
     }
     let query = "query($o: OrganizationReferenceInput!) { organization(reference: $o) {
         memberRoles { pageInfo { hasNextPage } } } }";
-    let (status, body) = send(&hive, Some(OWN_CREDENTIAL), query, json!({ "o": org() })).await;
+    let (status, body) = send(&hive, Some(OWN_CREDENTIAL), query, json!({ "o": org() }));
     assert_eq!(status, 200);
     assert_eq!(message(&body), "Cannot query field \"pageInfo\" on type \"MemberRoleConnection\".");
     assert_eq!(code(&body), Some("GRAPHQL_VALIDATION_FAILED"));
@@ -519,12 +519,12 @@ async fn no_more_than_50_roles_are_ever_shown() {
 }
 
 /// Returns the user ids on all pages, in order.
-async fn followed(hive: &Hive, first: Option<i32>) -> Vec<String> {
+fn followed(hive: &Hive, first: Option<i32>) -> Vec<String> {
     let query = "query($o: OrganizationReferenceInput!, $f: Int, $a: String) { organization(reference: $o) {
         members(first: $f, after: $a) { edges { node { user { id } } } pageInfo { hasNextPage endCursor } } } }";
     let (mut after, mut ids) = (Value::Null, Vec::new());
     for _ in 0..50 {
-        let answer = data(hive, query, json!({ "o": org(), "f": first, "a": after })).await;
+        let answer = data(hive, query, json!({ "o": org(), "f": first, "a": after }));
         let page = &answer["organization"]["members"];
         let edges = page["edges"].as_array().unwrap();
         ids.extend(edges.iter().map(|edge| edge["node"]["user"]["id"].as_str().unwrap().to_owned()));
@@ -536,8 +536,8 @@ async fn followed(hive: &Hive, first: Option<i32>) -> Vec<String> {
     panic!("no last page")
 }
 
-#[tokio::test]
-async fn pages_of_members_skip_and_repeat_where_the_switch_says_so() {
+#[test]
+fn pages_of_members_skip_and_repeat_where_the_switch_says_so() {
     let hive = acme();
     let viewer = hive.world().role("Viewer").unwrap().id.clone();
     for number in 0..100_u32 {
@@ -548,23 +548,23 @@ async fn pages_of_members_skip_and_repeat_where_the_switch_says_so() {
     }
     let distinct = |ids: &[String]| ids.iter().cloned().collect::<BTreeSet<_>>().len();
     for first in [Some(10), Some(50), None] {
-        let ids = followed(&hive, first).await;
+        let ids = followed(&hive, first);
         assert_eq!((ids.len(), distinct(&ids)), (106, 106));
     }
     hive.set("paging=broken").unwrap();
-    let ids = followed(&hive, Some(10)).await;
+    let ids = followed(&hive, Some(10));
     assert!(distinct(&ids) < 106, "some are skipped");
-    assert_eq!(distinct(&followed(&hive, Some(1000)).await), 106);
+    assert_eq!(distinct(&followed(&hive, Some(1000))), 106);
 
     let query = "query($o: OrganizationReferenceInput!, $f: Int) { organization(reference: $o) {
         members(first: $f) { edges { cursor } pageInfo { hasNextPage hasPreviousPage startCursor endCursor } } } }";
     for first in [0, -3] {
-        let answer = data(&hive, query, json!({ "o": org(), "f": first })).await;
+        let answer = data(&hive, query, json!({ "o": org(), "f": first }));
         let info = json!({ "hasNextPage": true, "hasPreviousPage": false, "startCursor": "", "endCursor": "" });
         assert_eq!(answer["organization"]["members"], json!({ "edges": [], "pageInfo": info }));
     }
     hive.set("member-page-limit=5").unwrap();
-    let answer = data(&hive, query, json!({ "o": org(), "f": 1000 })).await;
+    let answer = data(&hive, query, json!({ "o": org(), "f": 1000 }));
     assert_eq!(answer["organization"]["members"]["edges"].as_array().unwrap().len(), 5);
 }
 
@@ -580,11 +580,11 @@ fn assignment(hive: &Hive, email: &str, role: &str, resources: &Value) -> Value 
         "resources": resources } })
 }
 
-#[tokio::test]
-async fn assigning_replaces_role_and_resources() {
+#[test]
+fn assigning_replaces_role_and_resources() {
     let hive = acme();
     let variables = assignment(&hive, "alice@acme.example", "Viewer", &json!({ "mode": "ALL", "projects": [] }));
-    let answer = data(&hive, ASSIGN, variables).await;
+    let answer = data(&hive, ASSIGN, variables);
     assert_eq!(
         answer["assignMemberRole"],
         json!({ "error": null, "ok": { "previousMemberRole": { "name": "Developer" }, "updatedMember": {
@@ -592,45 +592,45 @@ async fn assigning_replaces_role_and_resources() {
             "resourceAssignment": { "mode": "ALL", "projects": null } } } })
     );
     let variables = assignment(&hive, "owner@acme.example", "Viewer", &json!({ "mode": "ALL" }));
-    data(&hive, ASSIGN, variables).await;
+    data(&hive, ASSIGN, variables);
     assert_eq!(hive.world().usable_admins(), 2);
     let mut unknown = assignment(&hive, "sam@acme.example", "Viewer", &json!({ "mode": "ALL" }));
     unknown["i"]["memberRole"]["byId"] = json!("00000000-0000-4000-8000-000000000000");
-    let answer = data(&hive, ASSIGN, unknown.clone()).await;
+    let answer = data(&hive, ASSIGN, unknown.clone());
     assert_eq!(answer["assignMemberRole"], json!({ "ok": null, "error": { "message": "Role not found" } }));
     for user in ["00000000-0000-4000-8000-000000000000", "sam@acme.example"] {
         unknown["i"]["member"]["byId"] = json!(user);
-        let body = ask(&hive, ASSIGN, unknown.clone()).await;
+        let body = ask(&hive, ASSIGN, unknown.clone());
         assert_eq!((message(&body), code(&body)), ("Unexpected error.", Some("INTERNAL_SERVER_ERROR")));
         assert_eq!(body["data"], Value::Null);
     }
     hive.world().member_mut("sam@acme.example").unwrap().provisioned = true;
     let variables = assignment(&hive, "sam@acme.example", "Developer", &json!({ "mode": "ALL" }));
-    let answer = data(&hive, ASSIGN, variables).await;
+    let answer = data(&hive, ASSIGN, variables);
     assert_eq!(answer["assignMemberRole"]["error"]["message"], "Provisioned users can not be modified.");
 }
 
-#[tokio::test]
-async fn what_does_not_fit_an_assignment_is_dropped_without_a_word() {
+#[test]
+fn what_does_not_fit_an_assignment_is_dropped_without_a_word() {
     let hive = acme();
     let projects = hive.world().projects.clone();
     let (shop, blog) = (&projects[0], &projects[1]);
     let all = json!({ "mode": "ALL" });
-    let assign = async |resources: Value| {
+    let assign = |resources: Value| {
         let variables = assignment(&hive, "sam@acme.example", "Viewer", &resources);
-        let answer = data(&hive, ASSIGN, variables).await;
+        let answer = data(&hive, ASSIGN, variables);
         answer["assignMemberRole"]["ok"]["updatedMember"]["resourceAssignment"].clone()
     };
     let everything = json!({ "mode": "ALL", "projects": null });
-    assert_eq!(assign(json!({ "mode": "GRANULAR" })).await, everything);
-    assert_eq!(assign(json!({ "mode": "GRANULAR", "projects": null })).await, everything);
+    assert_eq!(assign(json!({ "mode": "GRANULAR" })), everything);
+    assert_eq!(assign(json!({ "mode": "GRANULAR", "projects": null })), everything);
     let nothing = json!({ "mode": "GRANULAR", "projects": [] });
-    assert_eq!(assign(nothing.clone()).await, nothing);
+    assert_eq!(assign(nothing.clone()), nothing);
     let unknown = json!([
         { "projectId": "no-uuid", "targets": all },
         { "projectId": "00000000-0000-4000-8000-000000000000", "targets": all },
     ]);
-    assert_eq!(assign(json!({ "mode": "GRANULAR", "projects": unknown })).await, nothing);
+    assert_eq!(assign(json!({ "mode": "GRANULAR", "projects": unknown })), nothing);
     let shown = assign(json!({ "mode": "GRANULAR", "projects": [
         { "projectId": blog.id, "targets": { "mode": "GRANULAR", "targets": [
             { "targetId": blog.targets[0].id, "appDeployments": all,
@@ -644,8 +644,7 @@ async fn what_does_not_fit_an_assignment_is_dropped_without_a_word() {
                 { "appDeployment": "b" }, { "appDeployment": "not a name" }, { "appDeployment": "b" },
                 { "appDeployment": "a" }] } },
         ] } },
-    ] }))
-    .await;
+    ] }));
     assert_eq!(
         shown["projects"],
         json!([
@@ -659,14 +658,14 @@ async fn what_does_not_fit_an_assignment_is_dropped_without_a_word() {
         ])
     );
     hive.world().projects.remove(0);
-    let answer = data(&hive, READ, json!({ "o": org() })).await;
+    let answer = data(&hive, READ, json!({ "o": org() }));
     let members = answer["organization"]["members"]["edges"].as_array().unwrap().clone();
     let alice = members.iter().find(|it| it["node"]["user"]["email"] == "alice@acme.example").unwrap();
     assert_eq!(alice["node"]["resourceAssignment"], nothing);
 }
 
-#[tokio::test]
-async fn app_deployments_are_lost_only_before_8_1_2() {
+#[test]
+fn app_deployments_are_lost_only_before_8_1_2() {
     for (switches, kept) in [
         (&["release=8.1.2"][..], json!(["web"])),
         (&["release=8.1.2", "app-deployments-kept=false"], json!([])),
@@ -677,7 +676,7 @@ async fn app_deployments_are_lost_only_before_8_1_2() {
         let resources = json!({ "mode": "GRANULAR", "projects": [{ "projectId": shop.id, "targets": {
             "mode": "GRANULAR", "targets": [{ "targetId": shop.targets[0].id, "services": { "mode": "ALL" },
               "appDeployments": { "mode": "GRANULAR", "appDeployments": [{ "appDeployment": "web" }] } }] } }] });
-        let answer = data(&hive, ASSIGN, assignment(&hive, "sam@acme.example", "Viewer", &resources)).await;
+        let answer = data(&hive, ASSIGN, assignment(&hive, "sam@acme.example", "Viewer", &resources));
         let shown = answer
             .pointer("/assignMemberRole/ok/updatedMember/resourceAssignment/projects/0/targets/targets/0")
             .unwrap();
@@ -696,10 +695,10 @@ fn invite(email: &str) -> Value {
     json!({ "i": { "organization": org(), "email": email } })
 }
 
-#[tokio::test]
-async fn inviting() {
+#[test]
+fn inviting() {
     let hive = acme_with(&["invitation-window=false"]);
-    let answer = data(&hive, INVITE, invite("new2@acme.example")).await;
+    let answer = data(&hive, INVITE, invite("new2@acme.example"));
     let made = &answer["inviteToOrganizationByEmail"]["ok"]["createdOrganizationInvitation"];
     assert_eq!(made["createdAt"], "2026-11-21T12:00:00.558Z");
     assert_eq!(made["expiresAt"], "2026-11-28T12:00:00.558Z");
@@ -713,13 +712,13 @@ async fn inviting() {
     assert_eq!(made["id"], hex.as_str());
 
     // The same address again: a new id and another mail. In another case: a second invitation.
-    let again = data(&hive, INVITE, invite("new2@acme.example")).await;
+    let again = data(&hive, INVITE, invite("new2@acme.example"));
     assert_ne!(again["inviteToOrganizationByEmail"]["ok"]["createdOrganizationInvitation"]["id"], made["id"]);
-    data(&hive, INVITE, invite("New2@acme.example")).await;
+    data(&hive, INVITE, invite("New2@acme.example"));
     assert_eq!(hive.world().invitations.len(), 3);
     assert_eq!(hive.world().mails, ["new2@acme.example", "new2@acme.example", "New2@acme.example"]);
 
-    let answer = data(&hive, INVITE, invite("ALICE@acme.example")).await;
+    let answer = data(&hive, INVITE, invite("ALICE@acme.example"));
     assert_eq!(
         answer["inviteToOrganizationByEmail"],
         json!({ "ok": null, "error": {
@@ -732,31 +731,31 @@ async fn inviting() {
         ("a..b@acme.example", "Invalid email"),
         (&format!("{}@acme.example", "a".repeat(120)), "Email must be at most 128 characters long"),
     ] {
-        let answer = data(&hive, INVITE, invite(email)).await;
+        let answer = data(&hive, INVITE, invite(email));
         let error = json!({ "message": "Please check your input.", "inputErrors": { "email": wrong } });
         assert_eq!(answer["inviteToOrganizationByEmail"]["error"], error);
     }
     let uninvite = json!({ "i": { "organization": org(), "email": "NEW2@acme.example" } });
-    let answer = data(&hive, UNINVITE, uninvite).await;
+    let answer = data(&hive, UNINVITE, uninvite);
     assert_eq!(answer["deleteOrganizationInvitation"]["error"]["message"], "Invitation not found");
 
     // Expired invitations aren't listed, but can be deleted.
     hive.world().invitations[0].expires_at = now();
-    let answer = data(&hive, READ, json!({ "o": org() })).await;
+    let answer = data(&hive, READ, json!({ "o": org() }));
     assert_eq!(answer["organization"]["invitations"]["edges"].as_array().unwrap().len(), 2);
     let uninvite = json!({ "i": { "organization": org(), "email": "new1@acme.example" } });
-    let answer = data(&hive, UNINVITE, uninvite).await;
+    let answer = data(&hive, UNINVITE, uninvite);
     assert!(answer["deleteOrganizationInvitation"]["ok"]["deletedOrganizationInvitationId"].is_string());
 }
 
-#[tokio::test]
-async fn invitations_carry_a_role_and_on_the_newest_release_resources() {
+#[test]
+fn invitations_carry_a_role_and_on_the_newest_release_resources() {
     let hive = acme();
     let developer = hive.world().role("Developer").unwrap().id.clone();
     let mut variables = invite("new2@acme.example");
     variables["i"]["memberRoleId"] = json!(developer);
     variables["i"]["resources"] = json!({ "mode": "GRANULAR", "projects": [] });
-    data(&hive, INVITE, variables.clone()).await;
+    data(&hive, INVITE, variables.clone());
     assert!(hive.world().accept("new2@acme.example"));
     let world = hive.world().clone();
     let member = world.member("new2@acme.example").unwrap();
@@ -764,43 +763,43 @@ async fn invitations_carry_a_role_and_on_the_newest_release_resources() {
     assert_eq!(world.invitations.len(), 1);
 
     hive.set("release=8.1.2").unwrap();
-    let (status, body) = send(&hive, Some(OWN_CREDENTIAL), INVITE, variables.clone()).await;
+    let (status, body) = send(&hive, Some(OWN_CREDENTIAL), INVITE, variables.clone());
     assert_eq!(status, 400);
     assert!(message(&body).starts_with("Variable \"$i\" got invalid value "), "{body}");
     assert!(message(&body).contains("Field \"resources\" is not defined"), "{body}");
     assert_eq!((code(&body), body.get("data")), (None, None));
     let literal = "mutation { inviteToOrganizationByEmail(input: { organization: { byId: \"x\" }, email: \"y\",
         resources: { mode: ALL } }) { error { message } } }";
-    let (status, body) = send(&hive, Some(OWN_CREDENTIAL), literal, json!({})).await;
+    let (status, body) = send(&hive, Some(OWN_CREDENTIAL), literal, json!({}));
     assert_eq!((status, code(&body)), (200, Some("GRAPHQL_VALIDATION_FAILED")));
 
     let unknown = json!({ "organization": org(), "email": "new3@acme.example",
         "memberRoleId": "00000000-0000-4000-8000-000000000000" });
-    let body = ask(&hive, INVITE, json!({ "i": unknown })).await;
+    let body = ask(&hive, INVITE, json!({ "i": unknown }));
     assert_eq!((message(&body), code(&body)), ("Role not found", None));
     hive.set("release=newest").unwrap();
-    let answer = data(&hive, INVITE, json!({ "i": unknown })).await;
+    let answer = data(&hive, INVITE, json!({ "i": unknown }));
     let error = &answer["inviteToOrganizationByEmail"]["error"]["message"];
     assert_eq!(error, "The provided member role does not exist.");
 }
 
-#[tokio::test]
-async fn inviting_without_a_known_token_is_the_one_thing_with_a_code_of_its_own() {
+#[test]
+fn inviting_without_a_known_token_is_the_one_thing_with_a_code_of_its_own() {
     let hive = acme();
-    let (status, body) = send(&hive, None, INVITE, invite("a@acme.example")).await;
+    let (status, body) = send(&hive, None, INVITE, invite("a@acme.example"));
     assert_eq!(status, 200);
     assert_eq!(message(&body), "No access (reason: \"Authorization token is missing\")");
     assert_eq!(code(&body), Some("UNAUTHENTICATED"));
-    let (_, body) = send(&hive, Some("Bearer hvo1/x"), INVITE, invite("a@acme.example")).await;
+    let (_, body) = send(&hive, Some("Bearer hvo1/x"), INVITE, invite("a@acme.example"));
     assert_eq!(code(&body), Some("UNAUTHENTICATED"));
-    let (_, body) = send(&hive, None, CREATE, json!({ "i": new_role("One", "fine", &[]) })).await;
+    let (_, body) = send(&hive, None, CREATE, json!({ "i": new_role("One", "fine", &[]) }));
     assert_eq!(code(&body), Some("UNAUTHORISED"));
 }
 
-#[tokio::test]
-async fn an_invitation_whose_mail_fails_exists() {
+#[test]
+fn an_invitation_whose_mail_fails_exists() {
     let hive = acme_with(&["mail=false"]);
-    let body = ask(&hive, INVITE, invite("new2@acme.example")).await;
+    let body = ask(&hive, INVITE, invite("new2@acme.example"));
     assert_eq!((message(&body), code(&body)), ("Unexpected error.", Some("INTERNAL_SERVER_ERROR")));
     assert_eq!(hive.world().invitations.len(), 2);
     assert!(hive.world().mails.is_empty());
@@ -812,20 +811,20 @@ async fn six_invitations_in_five_seconds_whatever_becomes_of_them() {
     for number in 0..6 {
         // Every second call is invalid, and counts nevertheless.
         let email = if number % 2 == 0 { "nonsense".to_owned() } else { format!("n{number}@acme.example") };
-        data(&hive, INVITE, invite(&email)).await;
+        data(&hive, INVITE, invite(&email));
     }
     for _ in 0..3 {
-        let body = ask(&hive, INVITE, invite("late@acme.example")).await;
+        let body = ask(&hive, INVITE, invite("late@acme.example"));
         assert_eq!(message(&body), "Exceeded rate limit for inviting to organization by email.");
         assert_eq!((code(&body), &body["data"]), (None, &Value::Null));
         tokio::time::advance(Duration::from_secs(2)).await;
     }
     // Refused calls count too: the first six have left the window, three are still in it.
     for _ in 0..2 {
-        data(&hive, INVITE, invite("late@acme.example")).await;
+        data(&hive, INVITE, invite("late@acme.example"));
     }
     tokio::time::advance(Duration::from_secs(5)).await;
-    data(&hive, INVITE, invite("late@acme.example")).await;
+    data(&hive, INVITE, invite("late@acme.example"));
 }
 
 const MINT: &str = "mutation($i: CreateOrganizationAccessTokenInput!) { createOrganizationAccessToken(input: $i) {
@@ -836,8 +835,8 @@ fn token(title: &str, description: &Value, permissions: &[&str]) -> Value {
         "permissions": permissions, "resources": { "mode": "ALL" } } })
 }
 
-#[tokio::test]
-async fn tokens() {
+#[test]
+fn tokens() {
     let hive = acme();
     let strange = "Can only contain letters, numbers, \" \", \"_\", and \"-\".";
     let long = "a".repeat(101);
@@ -847,22 +846,22 @@ async fn tokens() {
         ("a", "Minimum length is 2 characters."),
         (long.as_str(), "Maximum length is 100 characters."),
     ] {
-        let answer = data(&hive, MINT, token(title, &json!(""), &[])).await;
+        let answer = data(&hive, MINT, token(title, &json!(""), &[]));
         let details = json!({ "title": wrong, "description": null });
         let error = json!({ "message": "Invalid input provided.", "details": details });
         assert_eq!(answer["createOrganizationAccessToken"], json!({ "ok": null, "error": error }));
     }
     // The input is checked before the caller's permissions.
-    let (_, body) = send(&hive, None, MINT, token("a", &json!(""), &[])).await;
+    let (_, body) = send(&hive, None, MINT, token("a", &json!(""), &[]));
     assert_eq!(body["data"]["createOrganizationAccessToken"]["error"]["message"], "Invalid input provided.");
-    let (_, body) = send(&hive, None, MINT, token("abc", &json!(""), &[])).await;
+    let (_, body) = send(&hive, None, MINT, token("abc", &json!(""), &[]));
     assert_eq!(message(&body), no_access("accessToken:modify"));
-    let body = ask(&hive, MINT, token("abc", &Value::Null, &[])).await;
+    let body = ask(&hive, MINT, token("abc", &Value::Null, &[]));
     assert_eq!(message(&body), "Unexpected error.");
 
     let permissions =
         ["organization:describe", "nonsense", "billing:update", "organization:describe", "accessToken:modify"];
-    let answer = data(&hive, MINT, token("legacy-ci", &json!("x"), &permissions)).await;
+    let answer = data(&hive, MINT, token("legacy-ci", &json!("x"), &permissions));
     let key = answer["createOrganizationAccessToken"]["ok"]["privateAccessKey"].as_str().unwrap().to_owned();
     let made = hive.world().tokens.last().unwrap().clone();
     assert_eq!(made.permissions, ["organization:describe", "accessToken:modify"]);
@@ -873,20 +872,20 @@ async fn tokens() {
     let query = "query($o: OrganizationReferenceInput!, $id: ID!) { organization(reference: $o) {
         accessToken(id: $id) { title description permissions firstCharacters createdAt } } }";
     let variables = json!({ "o": org(), "id": made.id });
-    let (_, body) = send(&hive, Some(&credential), query, variables.clone()).await;
+    let (_, body) = send(&hive, Some(&credential), query, variables.clone());
     assert_eq!(body["data"]["organization"]["accessToken"]["title"], "legacy-ci");
     let delete = "mutation($id: ID!) { deleteAccessToken(input: { accessToken: { byId: $id } }) {
         ok { deletedAccessTokenId } error { message } } }";
-    let (_, body) = send(&hive, Some(&credential), delete, json!({ "id": made.id })).await;
+    let (_, body) = send(&hive, Some(&credential), delete, json!({ "id": made.id }));
     assert_eq!(body["data"]["deleteAccessToken"]["ok"]["deletedAccessTokenId"], made.id.as_str());
-    let (_, body) = send(&hive, Some(&credential), query, variables.clone()).await;
+    let (_, body) = send(&hive, Some(&credential), query, variables.clone());
     assert_eq!(message(&body), no_access("organization:describe"));
-    let answer = data(&hive, query, variables).await;
+    let answer = data(&hive, query, variables);
     assert_eq!(answer["organization"]["accessToken"], Value::Null);
 }
 
-#[tokio::test]
-async fn deleting_an_unknown_token_differs_by_release() {
+#[test]
+fn deleting_an_unknown_token_differs_by_release() {
     let hive = acme();
     let old =
         "mutation($id: ID!) { deleteOrganizationAccessToken(input: { organizationAccessToken: { byId: $id } }) {
@@ -894,21 +893,21 @@ async fn deleting_an_unknown_token_differs_by_release() {
     let newer =
         "mutation($id: ID!) { deleteAccessToken(input: { accessToken: { byId: $id } }) { error { message } } }";
     let gone = "The access token does not exist.";
-    let answer = data(&hive, old, json!({ "id": "x" })).await;
+    let answer = data(&hive, old, json!({ "id": "x" }));
     assert_eq!(answer["deleteOrganizationAccessToken"]["error"]["message"], gone);
-    let answer = data(&hive, newer, json!({ "id": "x" })).await;
+    let answer = data(&hive, newer, json!({ "id": "x" }));
     assert_eq!(answer["deleteAccessToken"]["error"]["message"], gone);
     hive.set("release=8.1.2").unwrap();
-    let body = ask(&hive, old, json!({ "id": "x" })).await;
+    let body = ask(&hive, old, json!({ "id": "x" }));
     assert_eq!(message(&body), no_access("accessToken:modify"));
-    let (status, body) = send(&hive, Some(OWN_CREDENTIAL), newer, json!({ "id": "x" })).await;
+    let (status, body) = send(&hive, Some(OWN_CREDENTIAL), newer, json!({ "id": "x" }));
     assert_eq!(status, 200);
     assert_eq!(message(&body), "Cannot query field \"deleteAccessToken\" on type \"Mutation\".");
     assert_eq!((code(&body), body.get("data")), (Some("GRAPHQL_VALIDATION_FAILED"), None));
 }
 
-#[tokio::test]
-async fn tokens_and_invitations_page_as_they_should() {
+#[test]
+fn tokens_and_invitations_page_as_they_should() {
     let hive = acme_with(&["invitation-window=false"]);
     for number in 0..45 {
         let mut token = hive.world().tokens[1].clone();
@@ -927,7 +926,7 @@ async fn tokens_and_invitations_page_as_they_should() {
         );
         let (mut after, mut ids, mut count) = (Value::Null, BTreeSet::new(), 0);
         loop {
-            let answer = data(&hive, &query, json!({ "o": org(), "f": first, "a": after })).await;
+            let answer = data(&hive, &query, json!({ "o": org(), "f": first, "a": after }));
             let page = &answer["organization"][field];
             for edge in page["edges"].as_array().unwrap() {
                 assert!(ids.insert(edge["node"]["id"].as_str().unwrap().to_owned()));
@@ -943,10 +942,10 @@ async fn tokens_and_invitations_page_as_they_should() {
     }
 }
 
-async fn names(hive: &Hive, kind: &str, list: &str) -> Vec<String> {
+fn names(hive: &Hive, kind: &str, list: &str) -> Vec<String> {
     let all = if list == "fields" { "(includeDeprecated: true)" } else { "" };
     let query = format!("{{ __type(name: \"{kind}\") {{ {list}{all} {{ name }} }} }}");
-    let answer = data(hive, &query, json!({})).await;
+    let answer = data(hive, &query, json!({}));
     let list = answer["__type"][list].as_array().cloned().unwrap_or_default();
     list.iter().map(|it| it["name"].as_str().unwrap().to_owned()).collect()
 }
@@ -955,13 +954,13 @@ fn project(slug: &str) -> Value {
     json!({ "bySelector": { "organizationSlug": "acme", "projectSlug": slug } })
 }
 
-#[tokio::test]
-async fn projects_and_targets_are_made_renamed_and_deleted() {
+#[test]
+fn projects_and_targets_are_made_renamed_and_deleted() {
     let hive = acme();
     let create = "mutation($i: CreateProjectInput!) { createProject(input: $i) {
         ok { createdProject { id slug type targets { edges { node { slug } } } } } error { message inputErrors { slug } } } }";
     let new = |slug: &str| json!({ "i": { "organization": org(), "slug": slug, "type": "FEDERATION" } });
-    let body = ask(&hive, create, new("new-app")).await;
+    let body = ask(&hive, create, new("new-app"));
     assert_eq!(message(&body), no_access("project:create"), "rolecall's own token may not");
     let held = [
         "project:create",
@@ -972,11 +971,9 @@ async fn projects_and_targets_are_made_renamed_and_deleted() {
         "target:delete",
     ];
     let credential = credential(&hive, &held, Assignment::All);
-    let ask = async |query: &str, variables: Value| {
-        send(&hive, Some(&credential), query, variables).await.1["data"].take()
-    };
+    let ask = |query: &str, variables: Value| send(&hive, Some(&credential), query, variables).1["data"].take();
 
-    let made = ask(create, new("new-app")).await["createProject"]["ok"]["createdProject"].take();
+    let made = ask(create, new("new-app"))["createProject"]["ok"]["createdProject"].take();
     assert_eq!((&made["slug"], &made["type"]), (&json!("new-app"), &json!("FEDERATION")));
     let targets =
         made["targets"]["edges"].as_array().unwrap().iter().map(|edge| edge["node"]["slug"].as_str().unwrap());
@@ -984,38 +981,38 @@ async fn projects_and_targets_are_made_renamed_and_deleted() {
     for (slug, message) in
         [("shop", "Slug is already taken"), ("new", "Slug is reserved"), ("A b", "Please check your input.")]
     {
-        assert_eq!(ask(create, new(slug)).await["createProject"]["error"]["message"], message, "{slug}");
+        assert_eq!(ask(create, new(slug))["createProject"]["error"]["message"], message, "{slug}");
     }
     let rename = "mutation($i: UpdateProjectSlugInput!) { updateProjectSlug(input: $i) { ok { updatedProject { slug } } error { message } } }";
-    let answer = ask(rename, json!({ "i": { "project": project("shop"), "slug": "store" } })).await;
+    let answer = ask(rename, json!({ "i": { "project": project("shop"), "slug": "store" } }));
     assert_eq!(answer["updateProjectSlug"]["ok"]["updatedProject"]["slug"], "store");
     let create = "mutation($i: CreateTargetInput!) { createTarget(input: $i) { ok { createdTarget { id slug } } error { message } } }";
-    let answer = ask(create, json!({ "i": { "project": project("store"), "slug": "beta" } })).await;
+    let answer = ask(create, json!({ "i": { "project": project("store"), "slug": "beta" } }));
     assert_eq!(answer["createTarget"]["ok"]["createdTarget"]["slug"], "beta");
     let delete = "mutation($i: DeleteTargetInput!) { deleteTarget(input: $i) { ok { deletedTargetId } error { message } } }";
     let target = &answer["createTarget"]["ok"]["createdTarget"]["id"];
-    let answer = ask(delete, json!({ "i": { "target": { "byId": target } } })).await;
+    let answer = ask(delete, json!({ "i": { "target": { "byId": target } } }));
     assert_eq!(answer["deleteTarget"]["ok"]["deletedTargetId"], *target);
 
     // Alice's resources name the project, and lose it without a word.
-    let shown = async || {
-        let answer = data(&hive, READ, json!({ "o": org() })).await;
+    let shown = || {
+        let answer = data(&hive, READ, json!({ "o": org() }));
         let edges = answer["organization"]["members"]["edges"].as_array().unwrap().clone();
         let alice = edges.into_iter().find(|edge| edge["node"]["user"]["email"] == "alice@acme.example").unwrap();
         alice["node"]["resourceAssignment"]["projects"].clone()
     };
-    assert_eq!(shown().await[0]["project"]["slug"], "store");
+    assert_eq!(shown()[0]["project"]["slug"], "store");
     let delete = "mutation($i: DeleteProjectInput!) { deleteProject(input: $i) { ok { deletedProjectId } error { message } } }";
-    let answer = ask(delete, json!({ "i": { "project": project("store") } })).await;
+    let answer = ask(delete, json!({ "i": { "project": project("store") } }));
     assert!(answer["deleteProject"]["ok"]["deletedProjectId"].is_string());
-    assert_eq!(shown().await, json!([]));
+    assert_eq!(shown(), json!([]));
 }
 
-#[tokio::test]
-async fn events_do_what_people_do_in_the_web_app() {
+#[test]
+fn events_do_what_people_do_in_the_web_app() {
     let hive = acme();
-    data(&hive, INVITE, invite("kim@acme.example")).await;
-    data(&hive, INVITE, invite("lee@acme.example")).await;
+    data(&hive, INVITE, invite("kim@acme.example"));
+    data(&hive, INVITE, invite("lee@acme.example"));
     hive.set("accept=kim@acme.example").unwrap();
     // Somebody else uses the link, with a second account of an address that a member has.
     hive.set("accept=lee@acme.example,alice@acme.example").unwrap();
@@ -1026,14 +1023,14 @@ async fn events_do_what_people_do_in_the_web_app() {
     assert_ne!((&twins[0].user_id, twins[0].provider), (&twins[1].user_id, twins[1].provider));
 
     hive.set("expire=new1@acme.example").unwrap();
-    let answer = data(&hive, READ, json!({ "o": org() })).await;
+    let answer = data(&hive, READ, json!({ "o": org() }));
     assert_eq!(answer["organization"]["invitations"]["edges"], json!([]));
     assert!(hive.set("accept=new1@acme.example").unwrap_err().contains("no open invitation"));
 
     assert!(hive.set("remove=owner@acme.example").is_err());
     hive.set("owner=kim@acme.example").unwrap();
     hive.set("remove=owner@acme.example").unwrap();
-    let answer = data(&hive, READ, json!({ "o": org() })).await;
+    let answer = data(&hive, READ, json!({ "o": org() }));
     assert_eq!(answer["organization"]["owner"]["user"]["email"], "kim@acme.example");
     assert!(hive.world().member("owner@acme.example").is_none());
     hive.set("rename-target=shop/staging,next").unwrap();
@@ -1048,87 +1045,90 @@ async fn events_do_what_people_do_in_the_web_app() {
     }
 }
 
-#[tokio::test]
-async fn a_role_of_another_organisation_is_taken_only_by_old_releases_and_breaks_the_list_of_invitations() {
+#[test]
+fn a_role_of_another_organisation_is_taken_only_by_old_releases_and_breaks_the_list_of_invitations() {
     let hive = acme();
     hive.set("foreign-role=sam@acme.example,Contractor").unwrap();
     let foreign = hive.world().foreign_roles[0].id.clone();
-    let answer = data(&hive, READ, json!({ "o": org() })).await;
+    let answer = data(&hive, READ, json!({ "o": org() }));
     assert!(answer.to_string().contains("Contractor"), "the member has it");
     let roles = answer["organization"]["memberRoles"]["edges"].as_array().unwrap();
     assert!(roles.iter().all(|edge| edge["node"]["name"] != "Contractor"));
-    let body = ask(&hive, UPDATE, json!({ "i": renamed(&foreign, "Mine", &[]) })).await;
+    let body = ask(&hive, UPDATE, json!({ "i": renamed(&foreign, "Mine", &[]) }));
     assert_eq!(message(&body), no_access("member:modify"));
 
     let mut assign = assignment(&hive, "alice@acme.example", "Viewer", &json!({ "mode": "ALL" }));
     assign["i"]["memberRole"] = json!({ "byId": foreign });
     let mut new = invite("kim@acme.example");
     new["i"]["memberRoleId"] = json!(foreign);
-    let answer = data(&hive, ASSIGN, assign.clone()).await;
+    let answer = data(&hive, ASSIGN, assign.clone());
     assert_eq!(answer["assignMemberRole"]["error"]["message"], "Role not found");
     hive.set("release=8.1.2").unwrap();
-    let answer = data(&hive, ASSIGN, assign).await;
+    let answer = data(&hive, ASSIGN, assign);
     assert_eq!(answer["assignMemberRole"]["ok"]["updatedMember"]["role"]["name"], "Contractor");
-    let answer = data(&hive, "mutation($i: InviteToOrganizationByEmailInput!) { inviteToOrganizationByEmail(input: $i) { error { message } } }", new).await;
+    let answer = data(
+        &hive,
+        "mutation($i: InviteToOrganizationByEmailInput!) { inviteToOrganizationByEmail(input: $i) { error { message } } }",
+        new,
+    );
     assert_eq!(answer["inviteToOrganizationByEmail"]["error"], Value::Null);
-    let body = ask(&hive, READ, json!({ "o": org() })).await;
+    let body = ask(&hive, READ, json!({ "o": org() }));
     assert_eq!(
         (message(&body), &body["data"]["organization"]["invitations"]),
         ("Unexpected error.", &Value::Null)
     );
     let uninvite = json!({ "i": { "organization": org(), "email": "kim@acme.example" } });
-    data(&hive, UNINVITE, uninvite).await;
-    data(&hive, READ, json!({ "o": org() })).await;
+    data(&hive, UNINVITE, uninvite);
+    data(&hive, READ, json!({ "o": org() }));
 }
 
-#[tokio::test]
-async fn a_role_with_a_permission_that_the_release_does_not_know_breaks_the_list_of_roles() {
+#[test]
+fn a_role_with_a_permission_that_the_release_does_not_know_breaks_the_list_of_roles() {
     let hive = acme();
     hive.world().roles[2].permissions.push("traces:report".to_owned());
-    data(&hive, READ, json!({ "o": org() })).await;
+    data(&hive, READ, json!({ "o": org() }));
     hive.set("release=8.1.2").unwrap();
-    let body = ask(&hive, READ, json!({ "o": org() })).await;
+    let body = ask(&hive, READ, json!({ "o": org() }));
     assert_eq!(
         (message(&body), &body["data"]["organization"]["memberRoles"]),
         ("Unexpected error.", &Value::Null)
     );
 }
 
-#[tokio::test]
-async fn introspection_tells_the_releases_apart() {
+#[test]
+fn introspection_tells_the_releases_apart() {
     let hive = acme();
-    let has =
-        async |kind: &str, list: &str, name: &str| names(&hive, kind, list).await.iter().any(|it| it == name);
-    assert!(has("InviteToOrganizationByEmailInput", "inputFields", "resources").await);
-    assert!(has("Mutation", "fields", "deleteAccessToken").await);
-    assert!(has("Mutation", "fields", "deleteOrganizationAccessToken").await);
-    assert!(!has("User", "fields", "provider").await);
+    let has = |kind: &str, list: &str, name: &str| names(&hive, kind, list).iter().any(|it| it == name);
+    assert!(has("InviteToOrganizationByEmailInput", "inputFields", "resources"));
+    assert!(has("Mutation", "fields", "deleteAccessToken"));
+    assert!(has("Mutation", "fields", "deleteOrganizationAccessToken"));
+    assert!(!has("User", "fields", "provider"));
     let asks =
         "query($o: OrganizationReferenceInput!) { organization(reference: $o) { owner { user { provider } } } }";
-    let (status, _) = send(&hive, Some(OWN_CREDENTIAL), asks, json!({ "o": org() })).await;
+    let (status, _) = send(&hive, Some(OWN_CREDENTIAL), asks, json!({ "o": org() }));
     assert_eq!(status, 200);
     hive.set("release=8.1.2").unwrap();
-    assert!(!has("InviteToOrganizationByEmailInput", "inputFields", "resources").await);
-    assert!(has("InviteToOrganizationByEmailInput", "inputFields", "memberRoleId").await);
-    assert!(!has("Mutation", "fields", "deleteAccessToken").await);
-    assert!(has("Mutation", "fields", "deleteOrganizationAccessToken").await);
-    assert!(has("User", "fields", "provider").await);
-    let answer = data(&hive, asks, json!({ "o": org() })).await;
+    assert!(!has("InviteToOrganizationByEmailInput", "inputFields", "resources"));
+    assert!(has("InviteToOrganizationByEmailInput", "inputFields", "memberRoleId"));
+    assert!(!has("Mutation", "fields", "deleteAccessToken"));
+    assert!(has("Mutation", "fields", "deleteOrganizationAccessToken"));
+    assert!(has("User", "fields", "provider"));
+    let answer = data(&hive, asks, json!({ "o": org() }));
     assert_eq!(answer["organization"]["owner"]["user"]["provider"], "USERNAME_PASSWORD");
     hive.set("introspection=false").unwrap();
     let query = "{ __type(name: \"User\") { name } }";
-    let (status, body) = send(&hive, Some(OWN_CREDENTIAL), query, json!({})).await;
+    let (status, body) = send(&hive, Some(OWN_CREDENTIAL), query, json!({}));
     assert_eq!((status, code(&body)), (200, Some("GRAPHQL_VALIDATION_FAILED")));
 }
 
-#[tokio::test]
-async fn the_catalogues_differ_by_release() {
+#[test]
+fn the_catalogues_differ_by_release() {
     let hive = acme();
     let query = "query($o: OrganizationReferenceInput!) { organization(reference: $o) {
         roles: availableMemberPermissionGroups { id permissions { id title description level dependsOnId } }
         tokens: availableOrganizationAccessTokenPermissionGroups { id permissions { id level } } } }";
-    let read = async || {
-        let answer = data(&hive, query, json!({ "o": org() })).await;
+    let read = || {
+        let answer = data(&hive, query, json!({ "o": org() }));
         let ids = |list: &Value| -> Vec<Value> {
             let groups = list.as_array().unwrap().iter();
             groups.flat_map(|group| group["permissions"].as_array().unwrap().clone()).collect()
@@ -1136,9 +1136,9 @@ async fn the_catalogues_differ_by_release() {
         (ids(&answer["organization"]["roles"]), ids(&answer["organization"]["tokens"]))
     };
     let id = |permission: &Value| permission["id"].as_str().unwrap().to_owned();
-    let (new_roles, new_tokens) = read().await;
+    let (new_roles, new_tokens) = read();
     hive.set("release=8.1.2").unwrap();
-    let (roles, tokens) = read().await;
+    let (roles, tokens) = read();
     assert_eq!((roles.len(), tokens.len()), (29, 16));
     assert_eq!(roles.iter().map(id).collect::<BTreeSet<_>>().len(), 29);
     assert!(!roles.iter().any(|it| it["id"] == "projectAccessToken:modify" || it["id"] == "usage:report"));
@@ -1151,38 +1151,38 @@ async fn the_catalogues_differ_by_release() {
     assert_eq!(describe["level"], "APP_DEPLOYMENT");
 }
 
-#[tokio::test]
-async fn documents_have_limits() {
+#[test]
+fn documents_have_limits() {
     let hive = acme();
     let aliased = |count: usize| {
         let fields = (0..count)
             .fold(String::new(), |fields, at| fields + &format!(" a{at}: organization(reference: $o) {{ id }}"));
         format!("query($o: OrganizationReferenceInput!) {{{fields} }}")
     };
-    data(&hive, &aliased(20), json!({ "o": org() })).await;
-    let (status, body) = send(&hive, Some(OWN_CREDENTIAL), &aliased(21), json!({ "o": org() })).await;
+    data(&hive, &aliased(20), json!({ "o": org() }));
+    let (status, body) = send(&hive, Some(OWN_CREDENTIAL), &aliased(21), json!({ "o": org() }));
     assert_eq!(status, 200);
     assert_eq!(message(&body), "Syntax Error: Aliases limit of 20 exceeded, found 21.");
     assert_eq!((code(&body), body.get("data")), (None, None));
 
     let names = (0..21).fold(String::new(), |fields, at| fields + &format!(" a{at}: __typename"));
-    data(&hive, &format!("{{{names} }}"), json!({})).await;
+    data(&hive, &format!("{{{names} }}"), json!({}));
     let directives = |count: usize| format!("{{ __typename{} }}", " @include(if: true)".repeat(count));
-    let (_, body) = send(&hive, Some(OWN_CREDENTIAL), &directives(51), json!({})).await;
+    let (_, body) = send(&hive, Some(OWN_CREDENTIAL), &directives(51), json!({}));
     assert_eq!(message(&body), "Syntax Error: Directives limit of 20 exceeded, found 51.");
 
     let wide = |tokens: usize| format!("{{{}}} # not, \"this\"", " __typename".repeat(tokens - 2));
-    data(&hive, &wide(800), json!({})).await;
-    let (status, body) = send(&hive, Some(OWN_CREDENTIAL), &wide(801), json!({})).await;
+    data(&hive, &wide(800), json!({}));
+    let (status, body) = send(&hive, Some(OWN_CREDENTIAL), &wide(801), json!({}));
     assert_eq!((status, message(&body)), (200, "Syntax Error: Token limit of 800 exceeded."));
     assert_eq!(code(&body), Some("GRAPHQL_PARSE_FAILED"));
 
-    let (status, body) = send(&hive, Some(OWN_CREDENTIAL), "{ organization(", json!({})).await;
+    let (status, body) = send(&hive, Some(OWN_CREDENTIAL), "{ organization(", json!({}));
     assert_eq!((status, code(&body), body.get("data")), (200, Some("GRAPHQL_PARSE_FAILED"), None));
     assert!(message(&body).starts_with("Syntax Error: "));
 
     let circular = "{ ...a } fragment a on Query { ...b } fragment b on Query { ...a }";
-    let (status, body) = send(&hive, Some(OWN_CREDENTIAL), circular, json!({})).await;
+    let (status, body) = send(&hive, Some(OWN_CREDENTIAL), circular, json!({}));
     assert_eq!((status, code(&body)), (200, Some("GRAPHQL_VALIDATION_FAILED")));
 
     let nested = |depth: usize| {
@@ -1192,9 +1192,9 @@ async fn documents_have_limits() {
             "}".repeat(depth - 3)
         )
     };
-    let (status, _) = send(&hive, Some(OWN_CREDENTIAL), &nested(21), json!({})).await;
+    let (status, _) = send(&hive, Some(OWN_CREDENTIAL), &nested(21), json!({}));
     assert_eq!(status, 200);
-    let (status, body) = send(&hive, Some(OWN_CREDENTIAL), &nested(22), json!({})).await;
+    let (status, body) = send(&hive, Some(OWN_CREDENTIAL), &nested(22), json!({}));
     assert_eq!((status, message(&body)), (200, "Syntax Error: Query depth limit of 22 exceeded, found 23."));
 }
 
@@ -1209,14 +1209,14 @@ async fn variables_that_do_not_fit_are_refused_before_anything_happens() {
         (json!({ "bySelector": {} }), "Field \"organizationSlug\" of required type \"String!\" was not provided."),
     ] {
         let query = "query($i: OrganizationReferenceInput!) { organization(reference: $i) { id } }";
-        let (status, body) = send(&hive, Some(OWN_CREDENTIAL), query, json!({ "i": reference })).await;
+        let (status, body) = send(&hive, Some(OWN_CREDENTIAL), query, json!({ "i": reference }));
         assert_eq!(status, 400);
         assert!(message(&body).starts_with("Variable \"$i\" got invalid value "), "{body}");
         assert!(message(&body).ends_with(why), "{body}");
         assert_eq!((code(&body), body.get("data")), (None, None));
     }
     let mut wrong = assignment(&hive, "sam@acme.example", "Viewer", &json!({ "mode": "SOME" }));
-    let (status, body) = send(&hive, Some(OWN_CREDENTIAL), ASSIGN, wrong.clone()).await;
+    let (status, body) = send(&hive, Some(OWN_CREDENTIAL), ASSIGN, wrong.clone());
     assert_eq!(status, 400);
     assert!(message(&body).contains("\"i.resources.mode\"; Value \"SOME\" does not exist in"), "{body}");
     // The values are shown as sent, and each misfit is told.
@@ -1239,40 +1239,40 @@ async fn variables_that_do_not_fit_are_refused_before_anything_happens() {
         ]
     );
     wrong["i"].as_object_mut().unwrap().remove("resources");
-    let (status, _) = send(&hive, Some(OWN_CREDENTIAL), ASSIGN, wrong).await;
+    let (status, _) = send(&hive, Some(OWN_CREDENTIAL), ASSIGN, wrong);
     assert_eq!(status, 400);
 }
 
-#[tokio::test]
-async fn the_gateway_answers_in_its_own_way() {
+#[test]
+fn the_gateway_answers_in_its_own_way() {
     let hive = acme_with(&["gateway=true"]);
-    let answer = ask(&hive, CREATE, json!({ "i": new_role("One", "fine", &[]) })).await;
+    let answer = ask(&hive, CREATE, json!({ "i": new_role("One", "fine", &[]) }));
     assert_eq!(answer["extensions"]["cost"]["estimated"], 5);
     let query = "query { organization(reference: { byId: \"x\" }) { id } }";
-    let body = ask(&hive, query, json!({})).await;
+    let body = ask(&hive, query, json!({}));
     assert_eq!(body["errors"][0].get("locations"), None);
     assert_eq!(body["errors"][0]["extensions"], json!({ "code": "UNAUTHORISED", "serviceName": "graphql" }));
-    let answer = ask(&hive, READ, json!({ "o": org() })).await;
+    let answer = ask(&hive, READ, json!({ "o": org() }));
     assert_eq!(answer.get("errors"), None);
     for _ in 0..6 {
-        ask(&hive, INVITE, invite("nonsense")).await;
+        ask(&hive, INVITE, invite("nonsense"));
     }
-    let body = ask(&hive, INVITE, invite("nonsense")).await;
+    let body = ask(&hive, INVITE, invite("nonsense"));
     assert_eq!(code(&body), Some("DOWNSTREAM_SERVICE_ERROR"));
     let one_of = "query($i: OrganizationReferenceInput!) { organization(reference: $i) { id } }";
-    let body = ask(&hive, one_of, json!({ "i": {} })).await;
+    let body = ask(&hive, one_of, json!({ "i": {} }));
     assert_eq!((code(&body), &body["data"]), (Some("DOWNSTREAM_SERVICE_ERROR"), &Value::Null));
 
     // The gateway forwards the root fields of a mutation one by one.
     let field = |at: usize| format!(" a{at}: deleteOrganizationInvitation(input: $i) {{ error {{ message }} }}");
     let fields = (0..21).fold(String::new(), |fields, at| fields + &field(at));
     let query = format!("mutation($i: DeleteOrganizationInvitationInput!) {{{fields} }}");
-    let body = ask(&hive, &query, json!({ "i": { "organization": org(), "email": "x" } })).await;
+    let body = ask(&hive, &query, json!({ "i": { "organization": org(), "email": "x" } }));
     assert_eq!(body["data"].as_object().unwrap().len(), 21);
     let wide = |tokens: usize| format!("{{{}}}", " __typename".repeat(tokens - 2));
-    let body = ask(&hive, &wide(801), json!({})).await;
+    let body = ask(&hive, &wide(801), json!({}));
     assert_eq!(message(&body), "Syntax Error: Token limit of 800 exceeded.");
-    let (status, body) = send(&hive, Some(OWN_CREDENTIAL), &wide(1001), json!({})).await;
+    let (status, body) = send(&hive, Some(OWN_CREDENTIAL), &wide(1001), json!({}));
     assert_eq!((status, message(&body)), (400, "Syntax Error: Token limit of 1000 exceeded."));
     assert!(body["extensions"]["cost"]["estimated"].is_u64());
 }

@@ -31,21 +31,21 @@ fn own_pair() -> Headers {
     Headers::new([("X-API-KEY", OWN_API_KEY), ("X-API-SECRET", OWN_API_SECRET)])
 }
 
-async fn send(paradime: &Paradime, headers: &Headers, query: &str, variables: Value) -> (u16, Value) {
+fn send(paradime: &Paradime, headers: &Headers, query: &str, variables: Value) -> (u16, Value) {
     let response = paradime.respond(headers, Request::new(query, variables));
     (response.status, serde_json::from_slice(&response.body).unwrap())
 }
 
 /// Sends a request with rolecall's own key and secret. Returns an answer with status 200.
-async fn ask(paradime: &Paradime, query: &str, variables: Value) -> Value {
-    let (status, body) = send(paradime, &own_pair(), query, variables).await;
+fn ask(paradime: &Paradime, query: &str, variables: Value) -> Value {
+    let (status, body) = send(paradime, &own_pair(), query, variables);
     assert_eq!(status, 200, "{body}");
     body
 }
 
 /// Sends a request with rolecall's own key and secret. Returns the data of an answer without errors.
-async fn data(paradime: &Paradime, query: &str, variables: Value) -> Value {
-    let body = ask(paradime, query, variables).await;
+fn data(paradime: &Paradime, query: &str, variables: Value) -> Value {
+    let body = ask(paradime, query, variables);
     assert_eq!(body.get("errors"), None, "{body}");
     body["data"].clone()
 }
@@ -100,13 +100,13 @@ fn invitation(email: &str, account_type: &str) -> Value {
     json!({ "email": email, "accountType": account_type })
 }
 
-async fn invite(paradime: &Paradime, email: &str, account_type: &str) -> Value {
-    ask(paradime, INVITE, invitation(email, account_type)).await
+fn invite(paradime: &Paradime, email: &str, account_type: &str) -> Value {
+    ask(paradime, INVITE, invitation(email, account_type))
 }
 
 /// Returns the addresses of active users without their domain, sorted.
-async fn active(paradime: &Paradime) -> Vec<String> {
-    let answer = data(paradime, ACTIVE, json!({})).await;
+fn active(paradime: &Paradime) -> Vec<String> {
+    let answer = data(paradime, ACTIVE, json!({}));
     let users = answer["listUsers"]["activeUsers"].as_array().unwrap();
     let mut names: Vec<String> =
         users.iter().map(|user| user["email"].as_str().unwrap().replace("@acme.example", "")).collect();
@@ -128,12 +128,12 @@ fn is_refused(body: &Value, name: &str) -> bool {
         && body["errors"][0]["path"] == json!([name])
 }
 
-#[tokio::test]
-async fn the_seed_reads_as_the_clients_read_it() {
+#[test]
+fn the_seed_reads_as_the_clients_read_it() {
     let paradime = acme(&[]);
-    let answer = data(&paradime, ACTIVE, json!({})).await;
+    let answer = data(&paradime, ACTIVE, json!({}));
     let users = answer["listUsers"]["activeUsers"].as_array().unwrap();
-    assert_eq!(active(&paradime).await, ["alexandra", "ghost", "jane", "left", "sam"]);
+    assert_eq!(active(&paradime), ["alexandra", "ghost", "jane", "left", "sam"]);
     for user in users {
         let uid = user["uid"].as_str().unwrap();
         assert!(uid.len() == 64 && uid.bytes().all(|byte| byte.is_ascii_hexdigit()), "{uid}");
@@ -141,7 +141,7 @@ async fn the_seed_reads_as_the_clients_read_it() {
     }
     let sam = users.iter().find(|user| user["email"] == "sam@acme.example").unwrap();
     assert_eq!(sam["accountType"], "DEVELOPER");
-    let answer = data(&paradime, INVITED, json!({})).await;
+    let answer = data(&paradime, INVITED, json!({}));
     assert_eq!(
         answer["listUsers"]["invitedUsers"],
         json!([
@@ -182,54 +182,51 @@ async fn the_documentations_way_of_asking_works_too() {
     assert_eq!(sandbox.engine.world().invitation("kim@acme.example").unwrap().account_type, "WORKSPACE_ADMIN");
 }
 
-#[tokio::test]
-async fn an_invited_person_becomes_a_user_by_signing_up() {
+#[test]
+fn an_invited_person_becomes_a_user_by_signing_up() {
     let paradime = acme(&["pending-status=ACTIVE"]);
-    assert_eq!(invite(&paradime, "kim@acme.example", "BUSINESS").await, ok("inviteUser"));
+    assert_eq!(invite(&paradime, "kim@acme.example", "BUSINESS"), ok("inviteUser"));
     assert_eq!(paradime.world().mails, ["kim@acme.example"]);
-    let listed = data(&paradime, INVITED, json!({})).await;
+    let listed = data(&paradime, INVITED, json!({}));
     assert_eq!(listed["listUsers"]["invitedUsers"][2]["inviteStatus"], "ACTIVE");
-    assert!(!active(&paradime).await.contains(&"kim".to_owned()));
+    assert!(!active(&paradime).contains(&"kim".to_owned()));
 
     assert!(paradime.world().accept("kim@acme.example"));
     assert!(!paradime.world().accept("kim@acme.example"));
     assert!(!paradime.world().accept("old1@acme.example"), "it has expired");
-    assert!(active(&paradime).await.contains(&"kim".to_owned()));
-    assert_eq!(
-        data(&paradime, INVITED, json!({})).await["listUsers"]["invitedUsers"].as_array().unwrap().len(),
-        2
-    );
+    assert!(active(&paradime).contains(&"kim".to_owned()));
+    assert_eq!(data(&paradime, INVITED, json!({}))["listUsers"]["invitedUsers"].as_array().unwrap().len(), 2);
     let kim = uid(&paradime, "kim@acme.example");
     assert_eq!((kim.len(), kim), (64, digest(&format!("{}/1", SEEDS[0]))));
 }
 
-#[tokio::test]
-async fn roles_change_and_users_are_disabled_by_uid() {
+#[test]
+fn roles_change_and_users_are_disabled_by_uid() {
     let paradime = acme(&[]);
     let sam = uid(&paradime, "sam@acme.example");
-    let body = ask(&paradime, UPDATE, json!({ "uid": sam, "accountType": "ANALYST" })).await;
+    let body = ask(&paradime, UPDATE, json!({ "uid": sam, "accountType": "ANALYST" }));
     assert_eq!(body, ok("updateUserAccountType"));
     assert_eq!(paradime.world().user("sam@acme.example").unwrap().account_type, "ANALYST");
-    assert_eq!(ask(&paradime, DISABLE, json!({ "uid": sam })).await, ok("disableUser"));
-    assert_eq!(active(&paradime).await, ["alexandra", "ghost", "jane", "left"]);
+    assert_eq!(ask(&paradime, DISABLE, json!({ "uid": sam })), ok("disableUser"));
+    assert_eq!(active(&paradime), ["alexandra", "ghost", "jane", "left"]);
 
     let before = paradime.world().clone();
     for uid in [sam.as_str(), &uid(&paradime, "max@acme.example"), "", "sam@acme.example"] {
-        assert!(is_refused(&ask(&paradime, DISABLE, json!({ "uid": uid })).await, "disableUser"), "{uid}");
-        let body = ask(&paradime, UPDATE, json!({ "uid": uid, "accountType": "ADMIN" })).await;
+        assert!(is_refused(&ask(&paradime, DISABLE, json!({ "uid": uid })), "disableUser"), "{uid}");
+        let body = ask(&paradime, UPDATE, json!({ "uid": uid, "accountType": "ADMIN" }));
         assert!(is_refused(&body, "updateUserAccountType"), "{body}");
     }
     assert_eq!(*paradime.world(), before);
 
     for admin in ["jane@acme.example", "alexandra@acme.example"] {
         let uid = uid(&paradime, admin);
-        assert_eq!(ask(&paradime, DISABLE, json!({ "uid": uid })).await, ok("disableUser"));
+        assert_eq!(ask(&paradime, DISABLE, json!({ "uid": uid })), ok("disableUser"));
     }
     assert_eq!(paradime.world().usable_admins(), 0);
 }
 
-#[tokio::test]
-async fn what_is_wrong_with_a_document_is_said_before_anything_runs() {
+#[test]
+fn what_is_wrong_with_a_document_is_said_before_anything_runs() {
     let paradime = acme(&[]);
     let before = paradime.world().clone();
     let fine = r#"one: inviteUser(email: "a@acme.example", accountType: ADMIN) { ok }"#;
@@ -258,18 +255,18 @@ async fn what_is_wrong_with_a_document_is_said_before_anything_runs() {
         ("query { listUsers(offset: 0) { ok } }".to_owned(), json!({})),
         ("query { getAuditLogs { ok } }".to_owned(), json!({})),
     ] {
-        let (status, body) = send(&paradime, &own_pair(), &query, variables).await;
+        let (status, body) = send(&paradime, &own_pair(), &query, variables);
         assert_eq!((status, body.get("data")), (400, None), "{query} {body}");
         assert!(body["errors"][0]["message"].is_string());
     }
     assert_eq!(*paradime.world(), before);
 
     let query = with("($role: UserAccountType = ADMIN)", "$role");
-    assert_eq!(data(&paradime, &query, json!({})).await, json!({ "one": { "ok": true }, "two": { "ok": true } }));
+    assert_eq!(data(&paradime, &query, json!({})), json!({ "one": { "ok": true }, "two": { "ok": true } }));
 }
 
-#[tokio::test]
-async fn three_kinds_of_credentials_are_admitted() {
+#[test]
+fn three_kinds_of_credentials_are_admitted() {
     let paradime = acme(&[]);
     let bearer = |token: &str| format!("Bearer {token}");
     let (workspace, company) = (bearer(OWN_WORKSPACE_TOKEN), bearer(OWN_COMPANY_TOKEN));
@@ -281,7 +278,7 @@ async fn three_kinds_of_credentials_are_admitted() {
         &[("Authorization", &company), (selects, SEEDS[0]), ("X-PARADIME-RUNTIME", "local")],
     ];
     for headers in admitted {
-        let (status, body) = send(&paradime, &Headers::new(headers.iter().copied()), ACTIVE, json!({})).await;
+        let (status, body) = send(&paradime, &Headers::new(headers.iter().copied()), ACTIVE, json!({}));
         assert_eq!((status, body.get("errors")), (200, None), "{headers:?}");
     }
     let refused: &[&[(&str, &str)]] = &[
@@ -300,7 +297,7 @@ async fn three_kinds_of_credentials_are_admitted() {
         let headers = Headers::new(headers.iter().copied());
         for (switch, status) in [("http401", 401), ("http403", 403), ("errors", 200)] {
             paradime.set(&format!("auth-refusal={switch}")).unwrap();
-            let (answered, body) = send(&paradime, &headers, ACTIVE, json!({})).await;
+            let (answered, body) = send(&paradime, &headers, ACTIVE, json!({}));
             assert_eq!(answered, status, "{headers:?}");
             assert!(!body.to_string().contains("acme.example"));
             if status == 200 {
@@ -312,14 +309,14 @@ async fn three_kinds_of_credentials_are_admitted() {
     for seed in SEEDS {
         let company = [("Authorization", company.as_str()), (selects, *seed)];
         for world in [World::seed(seed).unwrap(), World::empty(*seed)] {
-            let (status, _) = send(&at(world), &Headers::new(company), ACTIVE, json!({})).await;
+            let (status, _) = send(&at(world), &Headers::new(company), ACTIVE, json!({}));
             assert_eq!(status, 200, "{seed}");
         }
     }
 }
 
-#[tokio::test]
-async fn reading_and_changing_need_capabilities() {
+#[test]
+fn reading_and_changing_need_capabilities() {
     const LOGS: &str = "{ getAuditLogs { auditLogs { id } } }";
     let all = [
         (ACTIVE, json!({})),
@@ -343,7 +340,7 @@ async fn reading_and_changing_need_capabilities() {
         let limited = Headers::new([("x-api-key", "limited"), ("x-api-secret", "limited")]);
         let before = paradime.world().clone();
         for ((query, variables), allowed) in all.iter().zip(allowed) {
-            let (status, body) = send(&paradime, &limited, query, variables.clone()).await;
+            let (status, body) = send(&paradime, &limited, query, variables.clone());
             assert_eq!(status, if allowed { 200 } else { 401 }, "{capability:?} {query} {body}");
         }
         assert_eq!(*paradime.world() == before, !allowed[3]);
@@ -351,15 +348,15 @@ async fn reading_and_changing_need_capabilities() {
 
     let paradime = acme(&["auth-refusal=errors"]);
     paradime.world().credentials[0].capabilities = [Capability::UserMetadataViewer].into();
-    let body = ask(&paradime, &format!("{{ listUsers {{ ok }} {} }}", &LOGS[1..LOGS.len() - 1]), json!({})).await;
+    let body = ask(&paradime, &format!("{{ listUsers {{ ok }} {} }}", &LOGS[1..LOGS.len() - 1]), json!({}));
     assert_eq!(body["data"], json!({ "listUsers": { "ok": true }, "getAuditLogs": null }));
     assert_eq!(body["errors"][0]["path"], json!(["getAuditLogs"]));
-    assert!(is_refused(&invite(&paradime, "kim@acme.example", "BUSINESS").await, "inviteUser"));
+    assert!(is_refused(&invite(&paradime, "kim@acme.example", "BUSINESS"), "inviteUser"));
     assert_eq!(paradime.world().invitation("kim@acme.example"), None);
 }
 
-#[tokio::test]
-async fn a_refusal_is_reported_in_one_of_several_ways() {
+#[test]
+fn a_refusal_is_reported_in_one_of_several_ways() {
     let twice = r#"mutation { one: disableUser(uid: "nobody") { ok }
         two: inviteUser(email: "kim@acme.example", accountType: BUSINESS) { ok } }"#;
     let done = json!({ "ok": true });
@@ -369,7 +366,7 @@ async fn a_refusal_is_reported_in_one_of_several_ways() {
         (&["refusal=ok-false"], json!({ "ok": false }), 0),
     ] {
         let paradime = acme(switches);
-        let body = ask(&paradime, twice, json!({})).await;
+        let body = ask(&paradime, twice, json!({}));
         // The answer to a mutation can be null, so the later mutations run.
         assert_eq!(body["data"], json!({ "one": refused, "two": done }), "{switches:?}");
         assert_eq!(body.get("errors").map_or(0, |errors| errors.as_array().unwrap().len()), errors);
@@ -379,8 +376,8 @@ async fn a_refusal_is_reported_in_one_of_several_ways() {
     }
 }
 
-#[tokio::test]
-async fn inviting_again_does_what_the_switch_says() {
+#[test]
+fn inviting_again_does_what_the_switch_says() {
     struct Case {
         switch: &'static str,
         email: &'static str,
@@ -411,7 +408,7 @@ async fn inviting_again_does_what_the_switch_says() {
     ] {
         let paradime = acme(&[switch]);
         let before = paradime.world().clone();
-        let body = invite(&paradime, email, "ADMIN").await;
+        let body = invite(&paradime, email, "ADMIN");
         assert_eq!(is_refused(&body, "inviteUser"), refused, "{switch} {body}");
         assert!(refused || body == ok("inviteUser"), "{switch} {body}");
         let world = paradime.world().clone();
@@ -426,11 +423,11 @@ async fn inviting_again_does_what_the_switch_says() {
     }
 }
 
-#[tokio::test]
-async fn a_disabled_user_who_is_invited_and_signs_up_is_the_same_user() {
+#[test]
+fn a_disabled_user_who_is_invited_and_signs_up_is_the_same_user() {
     let paradime = acme(&["invite-disabled=invited"]);
     let max = uid(&paradime, "max@acme.example");
-    invite(&paradime, "max@acme.example", "ANALYST").await;
+    invite(&paradime, "max@acme.example", "ANALYST");
     assert!(paradime.world().accept("max@acme.example"));
     let world = paradime.world().clone();
     let user = world.user("max@acme.example").unwrap();
@@ -438,18 +435,18 @@ async fn a_disabled_user_who_is_invited_and_signs_up_is_the_same_user() {
     assert_eq!(world.users.len(), 6);
 }
 
-#[tokio::test]
-async fn disabled_users_may_be_listed_as_if_they_were_active() {
+#[test]
+fn disabled_users_may_be_listed_as_if_they_were_active() {
     let paradime = acme(&["disabled-users=listed-active"]);
-    assert!(active(&paradime).await.contains(&"max".to_owned()));
-    let body = ask(&paradime, DISABLE, json!({ "uid": uid(&paradime, "max@acme.example") })).await;
+    assert!(active(&paradime).contains(&"max".to_owned()));
+    let body = ask(&paradime, DISABLE, json!({ "uid": uid(&paradime, "max@acme.example") }));
     assert!(is_refused(&body, "disableUser"));
 }
 
-#[tokio::test]
-async fn case_may_tell_people_apart() {
+#[test]
+fn case_may_tell_people_apart() {
     let paradime = acme(&["email-case=sensitive"]);
-    assert_eq!(invite(&paradime, "Sam@acme.example", "ADMIN").await, ok("inviteUser"));
+    assert_eq!(invite(&paradime, "Sam@acme.example", "ADMIN"), ok("inviteUser"));
     assert!(paradime.world().accept("Sam@acme.example"));
     let world = paradime.world().clone();
     assert_eq!(world.user("Sam@acme.example").unwrap().account_type, "ADMIN");
@@ -457,46 +454,46 @@ async fn case_may_tell_people_apart() {
     assert_eq!(world.user("JANE@acme.example"), world.user("jane@acme.example"));
 }
 
-#[tokio::test]
-async fn other_roles_may_need_the_security_pack() {
+#[test]
+fn other_roles_may_need_the_security_pack() {
     let paradime = acme(&["security-pack=false"]);
     let sam = uid(&paradime, "sam@acme.example");
     for (role, allowed) in [("BUSINESS", true), ("ANALYST", false), ("SANDBOX_USER", false), ("ADMIN", true)] {
-        let body = ask(&paradime, UPDATE, json!({ "uid": sam, "accountType": role })).await;
+        let body = ask(&paradime, UPDATE, json!({ "uid": sam, "accountType": role }));
         assert_eq!(!is_refused(&body, "updateUserAccountType"), allowed, "{role}");
-        let body = invite(&paradime, &format!("{role}@acme.example"), role).await;
+        let body = invite(&paradime, &format!("{role}@acme.example"), role);
         assert_eq!(!is_refused(&body, "inviteUser"), allowed, "{role}");
     }
-    assert!(is_refused(&invite(&paradime, "nobody", "ADMIN").await, "inviteUser"));
+    assert!(is_refused(&invite(&paradime, "nobody", "ADMIN"), "inviteUser"));
 }
 
-#[tokio::test]
-async fn roles_of_tomorrow_are_shown() {
+#[test]
+fn roles_of_tomorrow_are_shown() {
     let paradime = acme(&[]);
     paradime.world().user_mut("sam@acme.example").unwrap().account_type = "KING".to_owned();
     paradime.world().invitation_mut("new1@acme.example").unwrap().account_type = "QUEEN".to_owned();
     let query = "{ listUsers { activeUsers { accountType } invitedUsers { accountType } } }";
-    let answer = data(&paradime, query, json!({})).await;
+    let answer = data(&paradime, query, json!({}));
     assert_eq!(answer["listUsers"]["activeUsers"][0]["accountType"], "KING");
     assert_eq!(answer["listUsers"]["invitedUsers"][0]["accountType"], "QUEEN");
 }
 
-#[tokio::test]
-async fn a_success_may_carry_an_empty_list_of_errors() {
+#[test]
+fn a_success_may_carry_an_empty_list_of_errors() {
     let paradime = acme(&["empty-errors=true"]);
-    let body = invite(&paradime, "kim@acme.example", "BUSINESS").await;
+    let body = invite(&paradime, "kim@acme.example", "BUSINESS");
     assert_eq!(body, json!({ "data": { "inviteUser": { "ok": true } }, "errors": [] }));
-    assert!(is_refused(&invite(&paradime, "kim@acme.example", "BUSINESS").await, "inviteUser"));
+    assert!(is_refused(&invite(&paradime, "kim@acme.example", "BUSINESS"), "inviteUser"));
 }
 
-#[tokio::test]
-async fn the_log_has_all_workspaces_and_what_was_done() {
+#[test]
+fn the_log_has_all_workspaces_and_what_was_done() {
     let paradime = acme(&[]);
-    invite(&paradime, "kim@acme.example", "BUSINESS").await;
+    invite(&paradime, "kim@acme.example", "BUSINESS");
     let query = "query GetAuditLogs { getAuditLogs { auditLogs { id createdDttm updatedDttm workspaceId
         workspaceName actorType actorUserId actorEmail eventSourceId eventSource eventId eventType
         metadataJson } } }";
-    let answer = data(&paradime, query, json!({})).await;
+    let answer = data(&paradime, query, json!({}));
     let logs = answer["getAuditLogs"]["auditLogs"].as_array().unwrap();
     assert_eq!(logs.len(), 3);
     assert_eq!(logs[0]["createdDttm"], "2025-11-04 09:12:44.512301");
@@ -507,17 +504,17 @@ async fn the_log_has_all_workspaces_and_what_was_done() {
     assert!(logs[2]["metadataJson"].as_str().unwrap().contains("kim@acme.example"));
 }
 
-#[tokio::test]
-async fn introspection_can_be_off() {
+#[test]
+fn introspection_can_be_off() {
     let query = "{ __type(name: \"UserAccountType\") { enumValues { name } } }";
     let paradime = acme(&[]);
-    let answer = data(&paradime, query, json!({})).await;
+    let answer = data(&paradime, query, json!({}));
     let names = answer["__type"]["enumValues"].as_array().unwrap();
     assert_eq!((names.len(), &names[8]["name"]), (9, &json!("SANDBOX_USER")));
     paradime.set("introspection=false").unwrap();
-    let (status, body) = send(&paradime, &own_pair(), query, json!({})).await;
+    let (status, body) = send(&paradime, &own_pair(), query, json!({}));
     assert_eq!((status, body.get("data")), (400, None));
-    assert_eq!(data(&paradime, "{ __typename }", json!({})).await, json!({ "__typename": "Query" }));
+    assert_eq!(data(&paradime, "{ __typename }", json!({})), json!({ "__typename": "Query" }));
 }
 
 #[test]

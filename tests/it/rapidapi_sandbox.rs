@@ -61,26 +61,26 @@ fn give_key(rapidapi: &RapidApi, name: &str) {
     world.credentials.push(WorldCredential::personal(&format!("{name}-key"), user));
 }
 
-async fn send(rapidapi: &RapidApi, headers: &Headers, query: &str, variables: Value) -> (u16, Value) {
+fn send(rapidapi: &RapidApi, headers: &Headers, query: &str, variables: Value) -> (u16, Value) {
     let response = rapidapi.respond(headers, Request::new(query, variables));
     (response.status, serde_json::from_slice(&response.body).unwrap())
 }
 
 /// Sends a request with the own user's personal key. Returns an answer with status 200.
-async fn ask(rapidapi: &RapidApi, query: &str, variables: Value) -> Value {
-    let (status, body) = send(rapidapi, &own(), query, variables).await;
+fn ask(rapidapi: &RapidApi, query: &str, variables: Value) -> Value {
+    let (status, body) = send(rapidapi, &own(), query, variables);
     assert_eq!(status, 200, "{query} {body}");
     body
 }
 
-async fn data_as(rapidapi: &RapidApi, headers: &Headers, query: &str, variables: Value) -> Value {
-    let (status, body) = send(rapidapi, headers, query, variables).await;
+fn data_as(rapidapi: &RapidApi, headers: &Headers, query: &str, variables: Value) -> Value {
+    let (status, body) = send(rapidapi, headers, query, variables);
     assert_eq!((status, body.get("errors")), (200, None), "{query} {body}");
     body["data"].clone()
 }
 
-async fn data(rapidapi: &RapidApi, query: &str, variables: Value) -> Value {
-    data_as(rapidapi, &own(), query, variables).await
+fn data(rapidapi: &RapidApi, query: &str, variables: Value) -> Value {
+    data_as(rapidapi, &own(), query, variables)
 }
 
 fn is_refused(body: &Value, name: &str) -> bool {
@@ -98,8 +98,10 @@ fn by_input(name: &str, input: &str) -> String {
     format!("mutation($input: {input}) {{ {name}(input: $input) }}")
 }
 
-async fn change(rapidapi: &RapidApi, name: &str, kind: &str, input: Value) -> Value {
-    ask(rapidapi, &by_input(name, kind), json!({ "input": input })).await
+fn change(rapidapi: &RapidApi, name: &str, kind: &str, input: Value) -> Value {
+    let mut variables = json!({});
+    variables["input"] = input;
+    ask(rapidapi, &by_input(name, kind), variables)
 }
 
 const ADD: &str = "mutation($user: Int!, $teams: [Int]!) { addUserToTeams(userId: $user, teamIds: $teams) }";
@@ -116,14 +118,14 @@ const PEOPLE: &str = "query($org: Int!, $paging: PagingArgs) {
     } }";
 const PAGED: &str = "paginatedTeamUsersByOrganizationIdV2";
 
-async fn invite(rapidapi: &RapidApi, email: &str, role: &str, teams: &[u64]) -> Value {
+fn invite(rapidapi: &RapidApi, email: &str, role: &str, teams: &[u64]) -> Value {
     let input = json!({ "email": email, "organizationId": ORG, "teamIds": teams, "role": role });
-    change(rapidapi, "createUserInvites", "UserInvitesInput", input).await
+    change(rapidapi, "createUserInvites", "UserInvitesInput", input)
 }
 
-async fn give(rapidapi: &RapidApi, email: &str, role: u64) -> Value {
+fn give(rapidapi: &RapidApi, email: &str, role: u64) -> Value {
     let input = json!({ "entityId": id(rapidapi, email), "roleId": role, "orgId": ORG });
-    change(rapidapi, "updateUserRoles", "UserRolesUpdateInput", input).await
+    change(rapidapi, "updateUserRoles", "UserRolesUpdateInput", input)
 }
 
 fn id(rapidapi: &RapidApi, name: &str) -> u64 {
@@ -147,8 +149,8 @@ fn done(name: &str) -> Value {
     json!({ "data": { name: true } })
 }
 
-#[tokio::test]
-async fn the_seed_reads_as_the_documentations_samples_read_it() {
+#[test]
+fn the_seed_reads_as_the_documentations_samples_read_it() {
     let rapidapi = hub(&[]);
     let query = "query($id: ID!, $where: WhereOrgTeam) { organization(id: $id, where: $where) {
         id name slugifiedName email description thumbnail status numOfTeams numOfUsers occupiedSeats billingType
@@ -161,7 +163,7 @@ async fn the_seed_reads_as_the_documentations_samples_read_it() {
         ProjectAcls { owner { id type name } Project { id mashapeId name description enableLimitsToAPIs
             applicationAuthorizations { id name status authorizationType grantType } } }
     } }";
-    let answer = data(&rapidapi, query, json!({ "id": ORG, "where": { "orgId": ORG, "parentId": ORG } })).await;
+    let answer = data(&rapidapi, query, json!({ "id": ORG, "where": { "orgId": ORG, "parentId": ORG } }));
     let found = &answer["organization"];
     assert_eq!((&found["id"], &found["slugifiedName"]), (&json!("7000001"), &json!("platform-management")));
     assert_eq!(
@@ -197,22 +199,22 @@ async fn the_seed_reads_as_the_documentations_samples_read_it() {
     assert_eq!((keys.as_array().unwrap().len(), &keys[1]["authorizationType"]), (2, &json!("OAUTH2")));
     assert!(!answer.to_string().contains(APP_KEY));
 
-    let me = data(&rapidapi, "{ activeUser { id email isCurrentUser role { role { key } } } }", json!({})).await;
+    let me = data(&rapidapi, "{ activeUser { id email isCurrentUser role { role { key } } } }", json!({}));
     assert_eq!(
         (&me["activeUser"]["email"], &me["activeUser"]["role"]["role"]["key"]),
         (&json!(OWN_EMAIL), &json!("environment-admin"))
     );
     let entity = "{ activeEntity { id type name slugifiedName email parents { id type } } }";
-    assert_eq!(data(&rapidapi, entity, json!({})).await["activeEntity"]["type"], "User");
-    let context = data_as(&rapidapi, &own_team(), entity, json!({})).await;
+    assert_eq!(data(&rapidapi, entity, json!({}))["activeEntity"]["type"], "User");
+    let context = data_as(&rapidapi, &own_team(), entity, json!({}));
     assert_eq!(context["activeEntity"]["id"], DEFAULT.to_string());
     assert_eq!(context["activeEntity"]["parents"], json!([{ "id": ORG.to_string(), "type": "Organization" }]));
-    assert_eq!(data(&rapidapi, "{ ping }", json!({})).await["ping"], "pong");
-    assert_eq!(data(&rapidapi, "{ getMinimumSeats }", json!({})).await["getMinimumSeats"], 1);
+    assert_eq!(data(&rapidapi, "{ ping }", json!({}))["ping"], "pong");
+    assert_eq!(data(&rapidapi, "{ getMinimumSeats }", json!({}))["getMinimumSeats"], 1);
 }
 
-#[tokio::test]
-async fn the_proxy_looks_at_host_and_keys() {
+#[test]
+fn the_proxy_looks_at_host_and_keys() {
     let rapidapi = hub(&[]);
     give_key(&rapidapi, "max");
     // A team's key ignores its user.
@@ -233,12 +235,12 @@ async fn the_proxy_looks_at_host_and_keys() {
         (personal("max-key"), 401),
     ];
     for (headers, status) in refused {
-        let (answered, body) = send(&rapidapi, &headers, "{ ping }", json!({})).await;
+        let (answered, body) = send(&rapidapi, &headers, "{ ping }", json!({}));
         assert_eq!(answered, status, "{headers:?}");
         assert!(body["message"].is_string() && body.get("data").is_none(), "{body}");
     }
     for headers in [own(), own_team(), team(OWN_PERSONAL_KEY, "another")] {
-        assert_eq!(data_as(&rapidapi, &headers, "{ ping }", json!({})).await["ping"], "pong");
+        assert_eq!(data_as(&rapidapi, &headers, "{ ping }", json!({}))["ping"], "pong");
     }
 }
 
@@ -254,10 +256,10 @@ fn timed(switches: &[&str]) -> (RapidApi, Arc<AtomicI64>) {
     (rapidapi, clock)
 }
 
-#[tokio::test]
-async fn a_user_has_ten_requests_in_a_minute() {
+#[test]
+fn a_user_has_ten_requests_in_a_minute() {
     let (rapidapi, clock) = timed(&[]);
-    let status = async |headers: Headers, query: &str| rapidapi.respond(&headers, Request::new(query, json!({})));
+    let status = |headers: Headers, query: &str| rapidapi.respond(&headers, Request::new(query, json!({})));
     // All requests with either key count for the same user.
     for at in 0..10 {
         let (headers, query) = match at % 3 {
@@ -265,48 +267,48 @@ async fn a_user_has_ten_requests_in_a_minute() {
             1 => (own_team(), "{ __schema { queryType { name } } }"),
             _ => (own(), "{ nonsense }"),
         };
-        assert_ne!(status(headers, query).await.status, 429, "{at}");
+        assert_ne!(status(headers, query).status, 429, "{at}");
         clock.fetch_add(1000, Ordering::Relaxed);
     }
     for headers in [own(), own_team()] {
-        let limited = status(headers, "{ ping }").await;
+        let limited = status(headers, "{ ping }");
         assert_eq!((limited.status, limited.retry_after), (429, None));
     }
     // A request with an unknown key counts for nobody, and another user has a minute of their own.
     give_key(&rapidapi, "jane");
-    assert_eq!(status(personal("another"), "{ ping }").await.status, 401);
-    assert_eq!(status(personal("jane-key"), "{ ping }").await.status, 200);
+    assert_eq!(status(personal("another"), "{ ping }").status, 401);
+    assert_eq!(status(personal("jane-key"), "{ ping }").status, 200);
     rapidapi.set("retry-after=true").unwrap();
-    assert_eq!(status(own(), "{ ping }").await.retry_after, Some(Duration::from_secs(50)));
+    assert_eq!(status(own(), "{ ping }").retry_after, Some(Duration::from_secs(50)));
     // The first request leaves the window. Refused requests didn't count.
     clock.fetch_add(50_000, Ordering::Relaxed);
-    assert_eq!(status(own(), "{ ping }").await.status, 200);
-    assert_eq!(status(own(), "{ ping }").await.status, 429);
+    assert_eq!(status(own(), "{ ping }").status, 200);
+    assert_eq!(status(own(), "{ ping }").status, 429);
     clock.fetch_add(60_000, Ordering::Relaxed);
     for _ in 0..10 {
-        assert_eq!(status(own(), "{ ping }").await.status, 200);
+        assert_eq!(status(own(), "{ ping }").status, 200);
     }
 }
 
-#[tokio::test]
-async fn the_limit_and_the_minute_are_switches() {
+#[test]
+fn the_limit_and_the_minute_are_switches() {
     let (rapidapi, clock) = timed(&["rate-limit=2", "minute-millis=100"]);
-    let status = async || rapidapi.respond(&own(), Request::new("{ ping }", json!({}))).status;
-    assert_eq!((status().await, status().await, status().await), (200, 200, 429));
+    let status = || rapidapi.respond(&own(), Request::new("{ ping }", json!({}))).status;
+    assert_eq!((status(), status(), status()), (200, 200, 429));
     clock.fetch_add(100, Ordering::Relaxed);
-    assert_eq!(status().await, 200);
+    assert_eq!(status(), 200);
     // The requests are stored with the world.
     let saved = rapidapi.save();
     rapidapi.load(&saved).unwrap();
-    assert_eq!((status().await, status().await), (200, 429));
+    assert_eq!((status(), status()), (200, 429));
     rapidapi.set("rate-limit=0").unwrap();
     for _ in 0..50 {
-        assert_eq!(status().await, 200);
+        assert_eq!(status(), 200);
     }
 }
 
-#[tokio::test]
-async fn a_request_has_one_field_at_its_root_if_the_switch_says_so() {
+#[test]
+fn a_request_has_one_field_at_its_root_if_the_switch_says_so() {
     let rapidapi = hub(&["root-fields=one"]);
     let before = rapidapi.world().clone();
     for query in [
@@ -316,7 +318,7 @@ async fn a_request_has_one_field_at_its_root_if_the_switch_says_so() {
         "{ ... on Query { ping } activeUser { id } }",
         "mutation { deleteTeam(id: 7000012) other: deleteTeam(id: 7000013) }",
     ] {
-        let body = ask(&rapidapi, query, json!({})).await;
+        let body = ask(&rapidapi, query, json!({}));
         assert_eq!(body.get("data"), None, "{query}");
         assert!(body["errors"][0]["message"].is_string());
     }
@@ -324,90 +326,90 @@ async fn a_request_has_one_field_at_its_root_if_the_switch_says_so() {
     for query in
         ["{ ping __typename }", "{ __schema { queryType { name } } __type(name: \"Team\") { name } ping }"]
     {
-        assert_eq!(data(&rapidapi, query, json!({})).await["ping"], "pong");
+        assert_eq!(data(&rapidapi, query, json!({}))["ping"], "pong");
     }
     rapidapi.set("root-fields=many").unwrap();
-    let answer = data(&rapidapi, "{ ping another: ping activeUser { email } }", json!({})).await;
+    let answer = data(&rapidapi, "{ ping another: ping activeUser { email } }", json!({}));
     assert_eq!(answer, json!({ "ping": "pong", "another": "pong", "activeUser": { "email": OWN_EMAIL } }));
-    let body = ask(&rapidapi, "mutation { one: deleteTeam(id: 1) two: deleteTeam(id: 7000012) }", json!({})).await;
+    let body = ask(&rapidapi, "mutation { one: deleteTeam(id: 1) two: deleteTeam(id: 7000012) }", json!({}));
     assert_eq!(
         (&body["data"], &body["errors"][0]["path"]),
         (&json!({ "one": null, "two": true }), &json!(["one"]))
     );
 }
 
-#[tokio::test]
-async fn introspection_can_be_off() {
+#[test]
+fn introspection_can_be_off() {
     let rapidapi = hub(&["introspection=false"]);
     for query in ["{ __schema { queryType { name } } }", "{ __type(name: \"Team\") { name } }"] {
-        let (status, body) = send(&rapidapi, &own(), query, json!({})).await;
+        let (status, body) = send(&rapidapi, &own(), query, json!({}));
         assert_eq!((status, code(&body), body.get("data")), (400, "GRAPHQL_VALIDATION_FAILED", None));
     }
-    assert_eq!(data(&rapidapi, "{ __typename }", json!({})).await, json!({ "__typename": "Query" }));
+    assert_eq!(data(&rapidapi, "{ __typename }", json!({})), json!({ "__typename": "Query" }));
 }
 
-#[tokio::test]
-async fn what_a_generation_lacks_is_invalid() {
+#[test]
+fn what_a_generation_lacks_is_invalid() {
     for (on, query) in [
         ("Organization", "query($id: ID!) { organization(id: $id) { users(roleInOrgCtx: true) { id } } }"),
         ("User", "query { users(where: { email: \"own@acme.example\" }) { totalCount nodes { id } } }"),
     ] {
         let variables = if query.contains("$id") { json!({ "id": ORG }) } else { json!({}) };
-        let (status, body) = send(&hub(&[]), &own(), query, variables.clone()).await;
+        let (status, body) = send(&hub(&[]), &own(), query, variables.clone());
         assert!(status == 200 && body.get("data").is_some(), "{query} {body}");
-        let (status, body) = send(&hub(&["generation=2023-08"]), &own(), query, variables).await;
+        let (status, body) = send(&hub(&["generation=2023-08"]), &own(), query, variables);
         let found = (status, code(&body), body.get("data"));
         assert_eq!(found, (400, "GRAPHQL_VALIDATION_FAILED", None), "{query}");
         let message = body["errors"][0]["message"].as_str().unwrap();
         assert!(message.contains(on), "{query} {message}");
     }
-    let (_, body) = send(&hub(&[]), &own(), "{ activeUser { id age } }", json!({})).await;
+    let (_, body) = send(&hub(&[]), &own(), "{ activeUser { id age } }", json!({}));
     assert_eq!(body["errors"][0]["message"], "Cannot query field \"age\" on type \"User\".");
     // Fields of an input in a variable.
     let input = json!({ "input": { "id": "7000107", "age": 7 } });
     let query = "mutation($input: UserUpdateInput!) { updateUser(input: $input) { status } }";
-    let (status, body) = send(&hub(&[]), &own(), query, input).await;
+    let (status, body) = send(&hub(&[]), &own(), query, input);
     assert_eq!((status, code(&body)), (400, "GRAPHQL_VALIDATION_FAILED"));
 }
 
-#[tokio::test]
-async fn users_are_a_list_or_a_connection() {
+#[test]
+fn users_are_a_list_or_a_connection() {
     let by_email = |fields: &str| format!("{{ users(where: {{ email: \"Sam@acme.example\" }}) {fields} }}");
     let sam = json!({ "id": "7000104", "name": "Sam Miller" });
     let listed = hub(&["generation=2023-08"]);
-    assert_eq!(data(&listed, &by_email("{ id name }"), json!({})).await, json!({ "users": [sam] }));
-    assert_eq!(send(&listed, &own(), &by_email("{ nodes { id } }"), json!({})).await.0, 400);
+    assert_eq!(data(&listed, &by_email("{ id name }"), json!({})), json!({ "users": [sam] }));
+    assert_eq!(send(&listed, &own(), &by_email("{ nodes { id } }"), json!({})).0, 400);
     let documented = hub(&[]);
-    let answer = data(&documented, &by_email("{ nodes { id name } totalCount }"), json!({})).await;
+    let answer = data(&documented, &by_email("{ nodes { id name } totalCount }"), json!({}));
     assert_eq!(answer, json!({ "users": { "nodes": [sam], "totalCount": 1 } }));
-    assert_eq!(send(&documented, &own(), &by_email("{ id }"), json!({})).await.0, 400);
+    assert_eq!(send(&documented, &own(), &by_email("{ id }"), json!({})).0, 400);
 }
 
-#[tokio::test]
-async fn update_user_answers_with_the_status() {
+#[test]
+fn update_user_answers_with_the_status() {
     let rapidapi = hub(&[]);
     let update =
         |fields: &str| format!("mutation($input: UserUpdateInput!) {{ updateUser(input: $input) {fields} }}");
     let rename = json!({ "input": { "name": "Olivia" } });
-    let answer = data(&rapidapi, &update("{ status }"), rename.clone()).await;
+    let answer = data(&rapidapi, &update("{ status }"), rename.clone());
     assert_eq!(answer["updateUser"], json!({ "status": "ACTIVE" }));
     assert_eq!(rapidapi.world().user(OWN_EMAIL).unwrap().name, "Olivia");
-    assert_eq!(send(&rapidapi, &own(), &update("{ id }"), rename).await.0, 400);
+    assert_eq!(send(&rapidapi, &own(), &update("{ id }"), rename).0, 400);
 }
 
-#[tokio::test]
-async fn introspection_shows_one_generation() {
+#[test]
+fn introspection_shows_one_generation() {
     let query = "{ __type(name: \"UserWhereInput\") { inputFields { name } } __schema { types { name } } }";
     for (generation, connection) in [("2023-08", false), ("documented", true)] {
         let rapidapi = hub(&[&format!("generation={generation}")]);
-        let answer = data(&rapidapi, query, json!({})).await;
+        let answer = data(&rapidapi, query, json!({}));
         assert_eq!(answer["__type"]["inputFields"].as_array().unwrap().len(), 11, "{generation}");
         assert_eq!(answer["__schema"].to_string().contains("\"UserConnection\""), connection, "{generation}");
     }
 }
 
-#[tokio::test]
-async fn ids_are_of_another_type_in_each_place() {
+#[test]
+fn ids_are_of_another_type_in_each_place() {
     let rapidapi = hub(&[]);
     let before = rapidapi.world().clone();
     let user = "mutation($user: ID!, $teams: [Int]!) { addUserToTeams(userId: $user, teamIds: $teams) }";
@@ -438,7 +440,7 @@ async fn ids_are_of_another_type_in_each_place() {
         ("{ teams(with: 1) { id } }", json!({})),
         ("{ teams", json!({})),
     ] {
-        let (status, body) = send(&rapidapi, &own(), query, variables).await;
+        let (status, body) = send(&rapidapi, &own(), query, variables);
         assert_eq!((status, body.get("data")), (400, None), "{query} {body}");
         assert!(code(&body).starts_with("GRAPHQL_"), "{query} {body}");
     }
@@ -446,17 +448,14 @@ async fn ids_are_of_another_type_in_each_place() {
     // A number is accepted as an ID.
     for id in [json!(ORG), json!(ORG.to_string())] {
         let query = "query($id: ID!) { organization(id: $id) { id } }";
-        assert_eq!(data(&rapidapi, query, json!({ "id": id })).await["organization"]["id"], ORG.to_string());
+        assert_eq!(data(&rapidapi, query, json!({ "id": id }))["organization"]["id"], ORG.to_string());
     }
-    data(&rapidapi, roles, json!({ "where": { "roleLevels": ["USER_TEAM"] } })).await;
-    assert_eq!(
-        data(&rapidapi, ADD, json!({ "user": 7_000_107, "teams": [PAYMENTS] })).await["addUserToTeams"],
-        true
-    );
+    data(&rapidapi, roles, json!({ "where": { "roleLevels": ["USER_TEAM"] } }));
+    assert_eq!(data(&rapidapi, ADD, json!({ "user": 7_000_107, "teams": [PAYMENTS] }))["addUserToTeams"], true);
 }
 
-#[tokio::test]
-async fn what_may_be_read_depends_on_key_and_person() {
+#[test]
+fn what_may_be_read_depends_on_key_and_person() {
     let rapidapi = hub(&[]);
     for name in ["jane", "sam", "kim"] {
         give_key(&rapidapi, name);
@@ -534,7 +533,7 @@ async fn what_may_be_read_depends_on_key_and_person() {
         ),
     ] {
         for (headers, may) in people.iter().zip(may) {
-            let (status, body) = send(&rapidapi, headers, query, json!({})).await;
+            let (status, body) = send(&rapidapi, headers, query, json!({}));
             assert_eq!(status, 200, "{query} {body}");
             assert_eq!(body.get("errors").is_none(), may, "{query} {headers:?} {body}");
             if may {
@@ -549,20 +548,20 @@ async fn what_may_be_read_depends_on_key_and_person() {
     for (key, expected) in
         [("jane-key", json!([{ "id": "7000001" }, { "id": "7000002" }])), ("sam-key", json!([]))]
     {
-        let found = data_as(&rapidapi, &team(OWN_TEAM_KEY, key), all, json!({})).await;
+        let found = data_as(&rapidapi, &team(OWN_TEAM_KEY, key), all, json!({}));
         assert_eq!(found["organizations"], expected, "{key}");
     }
     let named = "{ organizations(where: { slugifiedName: \"partners\" }) { id users { email } } }";
-    let found = data_as(&rapidapi, &own_team(), named, json!({})).await;
+    let found = data_as(&rapidapi, &own_team(), named, json!({}));
     assert_eq!(found["organizations"].as_array().unwrap().len(), 1);
     for id in ["1", "x"] {
-        let body = ask(&rapidapi, &format!("{{ organization(id: \"{id}\") {{ id }} }}"), json!({})).await;
+        let body = ask(&rapidapi, &format!("{{ organization(id: \"{id}\") {{ id }} }}"), json!({}));
         assert!(is_refused(&body, "organization") && code(&body) == "BAD_USER_INPUT");
     }
 }
 
-#[tokio::test]
-async fn roles_within_an_organisation_are_for_its_admins() {
+#[test]
+fn roles_within_an_organisation_are_for_its_admins() {
     let rapidapi = hub(&[]);
     for name in ["jane", "sam"] {
         give_key(&rapidapi, name);
@@ -570,30 +569,30 @@ async fn roles_within_an_organisation_are_for_its_admins() {
     let query =
         "{ organization(id: 7000001) { users(roleInOrgCtx: true) { id role { roleId } } ProjectAcls { id } } }";
     for headers in [own(), own_team(), personal("jane-key")] {
-        let answer = data_as(&rapidapi, &headers, query, json!({})).await;
+        let answer = data_as(&rapidapi, &headers, query, json!({}));
         assert_eq!(answer["organization"]["users"][0]["role"]["roleId"], ADMIN_ROLE);
     }
-    let (_, body) = send(&rapidapi, &personal("sam-key"), query, json!({})).await;
+    let (_, body) = send(&rapidapi, &personal("sam-key"), query, json!({}));
     assert_eq!(body["data"]["organization"]["users"][0], json!({ "id": "7000101", "role": null }));
     assert_eq!(body["data"]["organization"]["ProjectAcls"], Value::Null);
     assert_eq!(body["errors"].as_array().unwrap().len(), 9);
     assert_eq!(body["errors"][0]["path"][0], "organization");
     // Without the organisation's context it is the role in the hub.
     let hub_roles = "{ organization(id: 7000001) { users { id role { roleId } } } }";
-    let answer = data(&rapidapi, hub_roles, json!({})).await;
+    let answer = data(&rapidapi, hub_roles, json!({}));
     assert_eq!(answer["organization"]["users"][0]["role"]["roleId"], 511);
     assert_eq!(answer["organization"]["users"][1]["role"], Value::Null);
     // Another user's apps, in the field for admins and in the field for the owner only.
     let apps = "{ user(id: 7000104) { ProjectAcls { Project { name } } ProjectACLs { owner } } }";
-    let body = ask(&rapidapi, apps, json!({})).await;
+    let body = ask(&rapidapi, apps, json!({}));
     assert_eq!(body["data"]["user"]["ProjectAcls"][0]["Project"]["name"], "default-application_sam");
     assert_eq!(body["errors"][0]["path"], json!(["user", "ProjectACLs"]));
-    let own_apps = data_as(&rapidapi, &personal("sam-key"), apps, json!({})).await;
+    let own_apps = data_as(&rapidapi, &personal("sam-key"), apps, json!({}));
     assert_eq!(own_apps["user"]["ProjectACLs"][0]["owner"], 7_000_104);
 }
 
-#[tokio::test]
-async fn who_may_change_what_are_switches() {
+#[test]
+fn who_may_change_what_are_switches() {
     const TEAM: &str = "mutation { createTeam(input: { organizationId: 7000001, name: \"New\" }) { id } }";
     let (person, for_team) = (personal("jane-key"), team(OWN_TEAM_KEY, "jane-key"));
     for (switch, headers, may) in [
@@ -606,7 +605,7 @@ async fn who_may_change_what_are_switches() {
     ] {
         let rapidapi = hub(&[switch]);
         give_key(&rapidapi, "jane");
-        let (_, body) = send(&rapidapi, headers, TEAM, json!({})).await;
+        let (_, body) = send(&rapidapi, headers, TEAM, json!({}));
         assert_eq!(is_refused(&body, "createTeam"), !may, "{switch} {body}");
         assert_eq!(organization(&rapidapi).teams.len(), if may { 4 } else { 3 });
     }
@@ -617,11 +616,11 @@ async fn who_may_change_what_are_switches() {
     {
         let rapidapi = hub(&[switch]);
         give_key(&rapidapi, "sam");
-        let (_, body) = send(&rapidapi, &personal("sam-key"), TEAM, json!({})).await;
+        let (_, body) = send(&rapidapi, &personal("sam-key"), TEAM, json!({}));
         assert!(is_refused(&body, "createTeam") && code(&body) == "FORBIDDEN");
         let own_id = id(&rapidapi, "own");
         rapidapi.world().organization_mut(ORG).unwrap().members.retain(|member| member.user != own_id);
-        assert_eq!(is_refused(&ask(&rapidapi, TEAM, json!({})).await, "createTeam"), !may, "{switch}");
+        assert_eq!(is_refused(&ask(&rapidapi, TEAM, json!({})), "createTeam"), !may, "{switch}");
     }
     // Accounts need an environment admin with a personal key, whatever the switch says.
     let rapidapi = hub(&["mutation-context=team"]);
@@ -630,16 +629,18 @@ async fn who_may_change_what_are_switches() {
     let mashape = rapidapi.world().user("left@acme.example").unwrap().mashape_id.clone();
     let delete = format!("mutation {{ deleteUser(id: 7000107, mashapeId: \"{mashape}\") }}");
     for headers in [own_team(), personal("jane-key"), for_team] {
-        let (_, body) = send(&rapidapi, &headers, UPDATE_USER, left.clone()).await;
+        let (_, body) = send(&rapidapi, &headers, UPDATE_USER, left.clone());
         assert!(is_refused(&body, "updateUser") && code(&body) == "FORBIDDEN", "{body}");
-        let (_, body) = send(&rapidapi, &headers, &delete, json!({})).await;
+        let (_, body) = send(&rapidapi, &headers, &delete, json!({}));
         assert!(is_refused(&body, "deleteUser"), "{body}");
     }
-    assert_eq!(data(&rapidapi, UPDATE_USER, left).await["updateUser"]["status"], "DEACTIVATED");
+    assert_eq!(data(&rapidapi, UPDATE_USER, left)["updateUser"]["status"], "DEACTIVATED");
 }
 
-async fn people(rapidapi: &RapidApi, paging: Value) -> Value {
-    let answer = data_as(rapidapi, &own_team(), PEOPLE, json!({ "org": ORG, "paging": paging })).await;
+fn people(rapidapi: &RapidApi, paging: Value) -> Value {
+    let mut variables = json!({ "org": ORG });
+    variables["paging"] = paging;
+    let answer = data_as(rapidapi, &own_team(), PEOPLE, variables);
     answer[PAGED].clone()
 }
 
@@ -649,12 +650,11 @@ fn names(people: &Value) -> Vec<String> {
     people.as_array().unwrap().iter().map(name).collect()
 }
 
-#[tokio::test]
-async fn members_and_invitations_come_mixed_and_by_offset() {
+#[test]
+fn members_and_invitations_come_mixed_and_by_offset() {
     let rapidapi = hub(&[]);
-    assert_eq!(invite(&rapidapi, "kim@acme.example", "ADMIN", &[PAYMENTS]).await, done("createUserInvites"));
-    let all =
-        people(&rapidapi, json!({ "limit": 1000, "offset": 0, "orderBy": "id", "orderDirection": "asc" })).await;
+    assert_eq!(invite(&rapidapi, "kim@acme.example", "ADMIN", &[PAYMENTS]), done("createUserInvites"));
+    let all = people(&rapidapi, json!({ "limit": 1000, "offset": 0, "orderBy": "id", "orderDirection": "asc" }));
     // Kim has an account and so an id. Rows without an id come last.
     let expected = ["own", "jane", "alexandra", "sam", "ghost", "max", "left", "robot", "kim", "new1"];
     assert_eq!(names(&all["data"]), expected);
@@ -670,31 +670,31 @@ async fn members_and_invitations_come_mixed_and_by_offset() {
     let max = &all["data"][5];
     assert_eq!((&max["inviteStatus"], &max["userData"]["status"]), (&json!("ACTIVE"), &json!("DEACTIVATED")));
 
-    let page = async |offset: usize, direction: &str| {
+    let page = |offset: usize, direction: &str| {
         let paging = json!({ "limit": 4, "offset": offset, "orderBy": "id", "orderDirection": direction });
-        names(&people(&rapidapi, paging).await["data"])
+        names(&people(&rapidapi, paging)["data"])
     };
-    assert_eq!(page(8, "ASC").await, expected[8..]);
-    assert_eq!(page(4, "asc").await, expected[4..8]);
+    assert_eq!(page(8, "ASC"), expected[8..]);
+    assert_eq!(page(4, "asc"), expected[4..8]);
     assert_eq!(
-        (page(0, "desc").await, page(12, "DESC").await.len()),
+        (page(0, "desc"), page(12, "DESC").len()),
         (vec!["new1".to_owned(), "kim".to_owned(), "robot".to_owned(), "left".to_owned()], 0)
     );
-    let found = people(&rapidapi, json!({ "searchTerm": "JANE", "limit": 10, "orderBy": "email" })).await;
+    let found = people(&rapidapi, json!({ "searchTerm": "JANE", "limit": 10, "orderBy": "email" }));
     assert_eq!((names(&found["data"]), &found["total"]), (vec!["jane".to_owned()], &json!(1)));
     for paging in [json!({ "limit": -1 }), json!({ "offset": -1 }), json!({ "orderBy": "mood" })] {
-        let (_, body) = send(&rapidapi, &own_team(), PEOPLE, json!({ "org": ORG, "paging": paging })).await;
+        let (_, body) = send(&rapidapi, &own_team(), PEOPLE, json!({ "org": ORG, "paging": paging }));
         assert!(is_refused(&body, PAGED) && code(&body) == "BAD_USER_INPUT");
     }
     // An invitation doesn't count as active, whatever its status is called.
     rapidapi.set("invite-status=ACTIVE").unwrap();
     for (paging, active) in [(json!({ "searchTerm": "kim" }), 0), (json!({ "limit": 50 }), 8)] {
-        assert_eq!(people(&rapidapi, paging).await["totalActive"], active);
+        assert_eq!(people(&rapidapi, paging)["totalActive"], active);
     }
 }
 
-#[tokio::test]
-async fn pages_have_a_default_and_a_most() {
+#[test]
+fn pages_have_a_default_and_a_most() {
     let rapidapi = hub(&[]);
     let mut world = rapidapi.world().clone();
     for number in 0..30 {
@@ -702,30 +702,29 @@ async fn pages_have_a_default_and_a_most() {
         world.add_member(ORG, user, false);
     }
     *rapidapi.world() = world;
-    let long = people(&rapidapi, json!({ "limit": 1000 })).await;
+    let long = people(&rapidapi, json!({ "limit": 1000 }));
     assert_eq!((long["data"].as_array().unwrap().len(), &long["total"]), (39, &json!(39)));
-    assert_eq!(people(&rapidapi, Value::Null).await["data"].as_array().unwrap().len(), 20);
+    assert_eq!(people(&rapidapi, Value::Null)["data"].as_array().unwrap().len(), 20);
     rapidapi.set("page-max=5").unwrap();
-    let short = people(&rapidapi, json!({ "limit": 1000 })).await;
+    let short = people(&rapidapi, json!({ "limit": 1000 }));
     assert_eq!((short["data"].as_array().unwrap().len(), &short["total"]), (5, &json!(39)));
     let users = "{ users(where: { limit: 50 }) { nodes { id } totalCount } }";
-    let users = data(&rapidapi, users, json!({})).await["users"].clone();
+    let users = data(&rapidapi, users, json!({}))["users"].clone();
     assert_eq!((users["nodes"].as_array().unwrap().len(), &users["totalCount"]), (5, &json!(40)));
     let roles = "{ roles(where: {}, pagination: { first: 500 }) { nodes { id } pageInfo { hasNextPage } } }";
-    let roles = data(&rapidapi, roles, json!({})).await["roles"].clone();
+    let roles = data(&rapidapi, roles, json!({}))["roles"].clone();
     assert_eq!((roles["nodes"].as_array().unwrap().len(), &roles["pageInfo"]["hasNextPage"]), (5, &json!(true)));
 }
 
-#[tokio::test]
-async fn roles_are_read_by_cursor() {
+#[test]
+fn roles_are_read_by_cursor() {
     const ROLES: &str = "query($page: PaginationInput) {
         roles(where: {}, pagination: $page) { nodes { id } edges { cursor node { id } }
             pageInfo { hasNextPage hasPreviousPage startCursor endCursor } } }";
     let rapidapi = hub(&[]);
     let (mut seen, mut after) = (Vec::new(), Value::Null);
     for _ in 0..3 {
-        let page =
-            data(&rapidapi, ROLES, json!({ "page": { "first": 4, "after": after } })).await["roles"].clone();
+        let page = data(&rapidapi, ROLES, json!({ "page": { "first": 4, "after": after } }))["roles"].clone();
         seen.extend(page["nodes"].as_array().unwrap().iter().map(|role| role["id"].as_str().unwrap().to_owned()));
         assert_eq!(page["pageInfo"]["hasNextPage"], seen.len() < 9);
         assert_eq!(page["pageInfo"]["endCursor"], page["edges"].as_array().unwrap().last().unwrap()["cursor"]);
@@ -733,14 +732,14 @@ async fn roles_are_read_by_cursor() {
     }
     assert_eq!(seen, ["501", "511", "512", "521", "522", "531", "532", "533", "541"]);
     // `last` and `before` have no effect.
-    let ignored = data(&rapidapi, ROLES, json!({ "page": { "first": 2, "last": 1, "before": after } })).await;
+    let ignored = data(&rapidapi, ROLES, json!({ "page": { "first": 2, "last": 1, "before": after } }));
     assert_eq!(ignored["roles"]["nodes"], json!([{ "id": "501" }, { "id": "511" }]));
-    let body = ask(&rapidapi, ROLES, json!({ "page": { "after": "nowhere" } })).await;
+    let body = ask(&rapidapi, ROLES, json!({ "page": { "after": "nowhere" } }));
     // The field can't be null, so all of the data is null.
     assert_eq!((&body["data"], code(&body)), (&Value::Null, "BAD_USER_INPUT"));
     let levels = "{ roles(where: { roleLevels: [USER_TEAM, USER_ORGANIZATION] },
         orderBy: { sortingFields: [{ fieldName: NAME, by: DESC }] }) { nodes { name key isDefault } } }";
-    let found = data(&rapidapi, levels, json!({})).await["roles"]["nodes"].clone();
+    let found = data(&rapidapi, levels, json!({}))["roles"]["nodes"].clone();
     let expected = ["Team Viewer", "Team Developer", "Team Admin", "Organization Admin", "Developer"];
     assert_eq!(
         found.as_array().unwrap().iter().map(|role| role["name"].as_str().unwrap()).collect::<Vec<_>>(),
@@ -749,18 +748,18 @@ async fn roles_are_read_by_cursor() {
     assert_eq!((&found[4]["key"], &found[4]["isDefault"]), (&json!("organization-developer"), &json!(true)));
 }
 
-#[tokio::test]
-async fn assignments_are_read_for_many_at_once() {
+#[test]
+fn assignments_are_read_for_many_at_once() {
     const ROWS: &str = "query($where: EntityRoleWhereInput!, $page: PaginationInput) {
         entitiesRoles(where: $where, pagination: $page) {
             nodes { entityId roleId orgId parentId role { key } } pageInfo { hasNextPage endCursor } } }";
     let rapidapi = hub(&[]);
     let everybody: Vec<u64> = (7_000_101..=7_000_110).collect();
-    let rows = async |filter: Value, page: Value| {
-        data(&rapidapi, ROWS, json!({ "where": filter, "page": page })).await["entitiesRoles"].clone()
+    let rows = |filter: Value, page: Value| {
+        data(&rapidapi, ROWS, json!({ "where": filter, "page": page }))["entitiesRoles"].clone()
     };
     let teams =
-        rows(json!({ "entityIds": everybody, "orgId": ORG, "parentIds": [PAYMENTS, SEARCH] }), Value::Null).await;
+        rows(json!({ "entityIds": everybody, "orgId": ORG, "parentIds": [PAYMENTS, SEARCH] }), Value::Null);
     assert_eq!(
         teams["nodes"],
         json!([
@@ -769,64 +768,60 @@ async fn assignments_are_read_for_many_at_once() {
         ])
     );
     // Without teams, the roles in the organisation are included. Without the organisation, all roles are.
-    let count = async |filter: Value| rows(filter, Value::Null).await["nodes"].as_array().unwrap().len();
-    assert_eq!(count(json!({ "entityIds": everybody, "orgId": ORG })).await, 6);
-    assert_eq!(count(json!({ "entityIds": everybody })).await, 10);
-    assert_eq!(count(json!({ "entityIds": [7_000_107], "orgId": ORG })).await, 0);
-    let first = rows(json!({ "entityIds": everybody }), json!({ "first": 6 })).await;
+    let count = |filter: Value| rows(filter, Value::Null)["nodes"].as_array().unwrap().len();
+    assert_eq!(count(json!({ "entityIds": everybody, "orgId": ORG })), 6);
+    assert_eq!(count(json!({ "entityIds": everybody })), 10);
+    assert_eq!(count(json!({ "entityIds": [7_000_107], "orgId": ORG })), 0);
+    let first = rows(json!({ "entityIds": everybody }), json!({ "first": 6 }));
     assert_eq!(first["pageInfo"]["hasNextPage"], true);
     let rest =
-        rows(json!({ "entityIds": everybody }), json!({ "first": 6, "after": first["pageInfo"]["endCursor"] }))
-            .await;
+        rows(json!({ "entityIds": everybody }), json!({ "first": 6, "after": first["pageInfo"]["endCursor"] }));
     assert_eq!((rest["nodes"].as_array().unwrap().len(), &rest["pageInfo"]["hasNextPage"]), (4, &json!(false)));
 }
 
-#[tokio::test]
-async fn users_are_named_or_searched_for() {
+#[test]
+fn users_are_named_or_searched_for() {
     let rapidapi = hub(&[]);
-    let users = async |filter: &str| {
+    let users = |filter: &str| {
         let query = format!("{{ users(where: {filter}) {{ nodes {{ id email status deletedAt }} totalCount }} }}");
-        data(&rapidapi, &query, json!({})).await["users"].clone()
+        data(&rapidapi, &query, json!({}))["users"].clone()
     };
-    assert_eq!(names(&users(r#"{ username: "ghost" }"#).await["nodes"]), ["ghost"]);
-    assert_eq!(names(&users(r#"{ userIds: ["7000102", 7000104, "1"] }"#).await["nodes"]), ["jane", "sam"]);
-    assert_eq!(names(&users("{ teamId: 7000022 }").await["nodes"]), ["own", "jane", "sam", "pia"]);
-    assert_eq!(users(r#"{ email: "nobody@acme.example" }"#).await, json!({ "nodes": [], "totalCount": 0 }));
-    let page = users(r#"{ limit: 3, offset: 2, order: "createdAt,DESC" }"#).await;
+    assert_eq!(names(&users(r#"{ username: "ghost" }"#)["nodes"]), ["ghost"]);
+    assert_eq!(names(&users(r#"{ userIds: ["7000102", 7000104, "1"] }"#)["nodes"]), ["jane", "sam"]);
+    assert_eq!(names(&users("{ teamId: 7000022 }")["nodes"]), ["own", "jane", "sam", "pia"]);
+    assert_eq!(users(r#"{ email: "nobody@acme.example" }"#), json!({ "nodes": [], "totalCount": 0 }));
+    let page = users(r#"{ limit: 3, offset: 2, order: "createdAt,DESC" }"#);
     assert_eq!(
         (names(&page["nodes"]), &page["totalCount"]),
         (vec!["robot".to_owned(), "left".to_owned(), "max".to_owned()], &json!(10))
     );
-    assert_eq!(names(&users(r#"{ limit: 9, term: "MILLER", byField: "id,name" }"#).await["nodes"]), ["sam"]);
-    assert_eq!(
-        names(&users(r#"{ limit: 9, term: "miller", byField: "email" }"#).await["nodes"]),
-        Vec::<String>::new()
-    );
-    assert_eq!(names(&users(r#"{ limit: 9, filters: { status: "DEACTIVATED" } }"#).await["nodes"]), ["max"]);
-    let body = ask(&rapidapi, "{ users(where: { order: \"mood,ASC\" }) { totalCount } }", json!({})).await;
+    assert_eq!(names(&users(r#"{ limit: 9, term: "MILLER", byField: "id,name" }"#)["nodes"]), ["sam"]);
+    assert_eq!(names(&users(r#"{ limit: 9, term: "miller", byField: "email" }"#)["nodes"]), Vec::<String>::new());
+    assert_eq!(names(&users(r#"{ limit: 9, filters: { status: "DEACTIVATED" } }"#)["nodes"]), ["max"]);
+    let body = ask(&rapidapi, "{ users(where: { order: \"mood,ASC\" }) { totalCount } }", json!({}));
     assert!(is_refused(&body, "users"));
 
     // A deleted user is found only by id, and the address is free.
     let ghost = json!({ "input": { "id": "7000105", "status": "DELETED" } });
-    assert_eq!(data(&rapidapi, UPDATE_USER, ghost).await["updateUser"]["status"], "DELETED");
-    assert_eq!(users(r#"{ email: "ghost@acme.example" }"#).await["totalCount"], 0);
-    let deleted = users("{ userIds: [7000105] }").await["nodes"][0].clone();
+    assert_eq!(data(&rapidapi, UPDATE_USER, ghost)["updateUser"]["status"], "DELETED");
+    assert_eq!(users(r#"{ email: "ghost@acme.example" }"#)["totalCount"], 0);
+    let deleted = users("{ userIds: [7000105] }")["nodes"][0].clone();
     assert_eq!((&deleted["status"], deleted["deletedAt"].is_string()), (&json!("DELETED"), true));
     let anew = rapidapi.world().add_user("ghost@acme.example");
-    assert_eq!(users(r#"{ email: "ghost@acme.example" }"#).await["nodes"][0]["id"], anew.to_string());
+    assert_eq!(users(r#"{ email: "ghost@acme.example" }"#)["nodes"][0]["id"], anew.to_string());
 }
 
 fn founding(name: &str, seats: i32, users: &Value) -> Value {
     json!({ "input": { "name": name, "email": "bills@acme.example", "seats": seats, "users": users } })
 }
 
-#[tokio::test]
-async fn founding_an_organisation_has_consequences() {
+#[test]
+fn founding_an_organisation_has_consequences() {
     let rapidapi = hub(&["slug-suffix=-x"]);
     give_key(&rapidapi, "sam");
     let users = json!([{ "email": "new2@acme.example", "role": "ADMIN" }, { "id": "7000110" }]);
     let headers = personal("sam-key");
-    let answer = data_as(&rapidapi, &headers, CREATE, founding("Data & Science", 3, &users)).await;
+    let answer = data_as(&rapidapi, &headers, CREATE, founding("Data & Science", 3, &users));
     let made = &answer["createOrganization"];
     assert_eq!((&made["name"], &made["slugifiedName"]), (&json!("Data & Science"), &json!("data-science-x")));
     let world = rapidapi.world().clone();
@@ -856,25 +851,25 @@ async fn founding_an_organisation_has_consequences() {
         founding("Odd", 9, &json!([{ "id": "1" }])),
         founding(" ", 9, &json!([])),
     ] {
-        let body = ask(&rapidapi, CREATE, variables).await;
+        let body = ask(&rapidapi, CREATE, variables);
         assert_eq!((&body["data"], &body["errors"][0]["path"]), (&Value::Null, &json!(["createOrganization"])));
     }
     assert_eq!(*rapidapi.world(), before);
     rapidapi.set("duplicate-names=allowed").unwrap();
-    let twice = data(&rapidapi, CREATE, founding("Data & Science", 5, &Value::Null)).await;
+    let twice = data(&rapidapi, CREATE, founding("Data & Science", 5, &Value::Null));
     assert_eq!(twice["createOrganization"]["slugifiedName"], "data-science-x-2");
 }
 
-#[tokio::test]
-async fn organisations_change_by_what_is_said() {
+#[test]
+fn organisations_change_by_what_is_said() {
     const UPDATE: &str = "mutation($input: OrganizationUpdateInput!) {
         updateOrganization(input: $input) { name slugifiedName email description } }";
     let rapidapi = hub(&[]);
-    let update = async |mut input: Value| {
+    let update = |mut input: Value| {
         input["organizationId"] = json!(ORG);
-        ask(&rapidapi, UPDATE, json!({ "input": input })).await
+        ask(&rapidapi, UPDATE, json!({ "input": input }))
     };
-    let body = update(json!({ "name": "Platform", "seats": 9 })).await;
+    let body = update(json!({ "name": "Platform", "seats": 9 }));
     assert_eq!(
         body["data"]["updateOrganization"],
         json!({ "name": "Platform", "slugifiedName": "platform-management", "email": "platform@acme.example",
@@ -889,119 +884,116 @@ async fn organisations_change_by_what_is_said() {
         json!({ "organizationId": 1 }),
     ] {
         let body = match input.get("organizationId") {
-            Some(_) => ask(&rapidapi, UPDATE, json!({ "input": input })).await,
-            None => update(input).await,
+            Some(_) => ask(&rapidapi, UPDATE, json!({ "input": input })),
+            None => update(input),
         };
         assert!(is_refused(&body, "updateOrganization"), "{body}");
     }
     assert_eq!(*rapidapi.world(), before);
-    update(json!({ "description": "Others.", "email": "x@acme.example", "thumbnail": "/a.png" })).await;
+    update(json!({ "description": "Others.", "email": "x@acme.example", "thumbnail": "/a.png" }));
     let found = organization(&rapidapi);
     assert_eq!(
         (found.description.as_deref(), found.thumbnail.as_deref(), found.name.as_str()),
         (Some("Others."), Some("/a.png"), "Platform")
     );
     rapidapi.set("rename-slug=follows").unwrap();
-    let body = update(json!({ "name": "Platform Team" })).await;
+    let body = update(json!({ "name": "Platform Team" }));
     assert_eq!(body["data"]["updateOrganization"]["slugifiedName"], "platform-team");
 }
 
-#[tokio::test]
-async fn deleting_an_organisation_takes_all_of_it() {
+#[test]
+fn deleting_an_organisation_takes_all_of_it() {
     const DELETE: &str = "mutation($id: ID!) { deleteOrganization(id: $id) }";
     let rapidapi = hub(&[]);
-    assert_eq!(ask(&rapidapi, DELETE, json!({ "id": ORG })).await, done("deleteOrganization"));
+    assert_eq!(ask(&rapidapi, DELETE, json!({ "id": ORG })), done("deleteOrganization"));
     let world = rapidapi.world().clone();
     assert_eq!(world.organization(SEEDS[0]), None);
     assert!(world.assignments.iter().all(|row| row.org != Some(ORG)));
     assert!(world.apps.iter().all(|app| app.id != 6001 && app.id != 6002) && world.apps.len() == 2);
     // The team's key was deleted with the team.
-    assert_eq!(send(&rapidapi, &own_team(), "{ ping }", json!({})).await.0, 401);
-    let body = ask(&rapidapi, DELETE, json!({ "id": ORG })).await;
+    assert_eq!(send(&rapidapi, &own_team(), "{ ping }", json!({})).0, 401);
+    let body = ask(&rapidapi, DELETE, json!({ "id": ORG }));
     assert_eq!((&body["data"], code(&body)), (&Value::Null, "BAD_USER_INPUT"));
     rapidapi.set("booleans=false").unwrap();
-    assert_eq!(data(&rapidapi, DELETE, json!({ "id": PARTNERS })).await["deleteOrganization"], false);
+    assert_eq!(data(&rapidapi, DELETE, json!({ "id": PARTNERS }))["deleteOrganization"], false);
     assert_eq!(rapidapi.world().organization(SEEDS[1]), None);
 }
 
-#[tokio::test]
-async fn teams_are_made_changed_and_marked_as_deleted() {
+#[test]
+fn teams_are_made_changed_and_marked_as_deleted() {
     const NEW: &str = "mutation($input: TeamCreateInput!) { createTeam(input: $input) { id name slugifiedName } }";
     const UPDATE: &str =
         "mutation($input: TeamUpdateInput!) { updateTeam(input: $input) { name slugifiedName description } }";
     let rapidapi = hub(&["slug-suffix=-x"]);
     let team = |name: &str| json!({ "input": { "organizationId": ORG, "name": name, "description": "About." } });
-    let made = data(&rapidapi, NEW, team("Fraud Watch")).await["createTeam"].clone();
+    let made = data(&rapidapi, NEW, team("Fraud Watch"))["createTeam"].clone();
     assert_eq!(made["slugifiedName"], "fraud-watch-x");
     let fraud: u64 = made["id"].as_str().unwrap().parse().unwrap();
     // Admins of the organisation are in every team.
     assert_eq!(team_of(&rapidapi, fraud).members, [7_000_101, 7_000_102, 7_000_103]);
-    assert!(is_refused(&ask(&rapidapi, NEW, team("payments")).await, "createTeam"));
-    assert!(is_refused(&ask(&rapidapi, NEW, team("")).await, "createTeam"));
+    assert!(is_refused(&ask(&rapidapi, NEW, team("payments")), "createTeam"));
+    assert!(is_refused(&ask(&rapidapi, NEW, team("")), "createTeam"));
     // The name of another organisation's team is free.
-    data(&rapidapi, NEW, team("Integrations")).await;
+    data(&rapidapi, NEW, team("Integrations"));
 
     let update = json!({ "input": { "id": fraud, "name": "Fraud" } });
-    let changed = data(&rapidapi, UPDATE, update.clone()).await["updateTeam"].clone();
+    let changed = data(&rapidapi, UPDATE, update.clone())["updateTeam"].clone();
     assert_eq!(changed, json!({ "name": "Fraud", "slugifiedName": "fraud-watch-x", "description": "About." }));
     for input in [json!({ "id": fraud, "name": "Search" }), json!({ "id": 1, "name": "X" })] {
-        assert!(is_refused(&ask(&rapidapi, UPDATE, json!({ "input": input })).await, "updateTeam"));
+        assert!(is_refused(&ask(&rapidapi, UPDATE, json!({ "input": input })), "updateTeam"));
     }
     rapidapi.set("rename-slug=follows").unwrap();
-    assert_eq!(data(&rapidapi, UPDATE, update).await["updateTeam"]["slugifiedName"], "fraud-x");
+    assert_eq!(data(&rapidapi, UPDATE, update)["updateTeam"]["slugifiedName"], "fraud-x");
     rapidapi.set("duplicate-names=allowed").unwrap();
-    data(&rapidapi, NEW, team("Payments")).await;
+    data(&rapidapi, NEW, team("Payments"));
 
     // So is the name of a deleted team.
     rapidapi.set("duplicate-names=refused").unwrap();
-    assert_eq!(ask(&rapidapi, DELETE_TEAM, json!({ "id": SEARCH })).await, done("deleteTeam"));
-    data(&rapidapi, NEW, team("Search")).await;
+    assert_eq!(ask(&rapidapi, DELETE_TEAM, json!({ "id": SEARCH })), done("deleteTeam"));
+    data(&rapidapi, NEW, team("Search"));
     rapidapi.set("duplicate-names=allowed").unwrap();
 
-    assert_eq!(ask(&rapidapi, DELETE_TEAM, json!({ "id": PAYMENTS })).await, done("deleteTeam"));
-    assert!(is_refused(&ask(&rapidapi, DELETE_TEAM, json!({ "id": PAYMENTS })).await, "deleteTeam"));
+    assert_eq!(ask(&rapidapi, DELETE_TEAM, json!({ "id": PAYMENTS })), done("deleteTeam"));
+    assert!(is_refused(&ask(&rapidapi, DELETE_TEAM, json!({ "id": PAYMENTS })), "deleteTeam"));
     let world = rapidapi.world().clone();
     assert!(team_of(&rapidapi, PAYMENTS).deleted && team_of(&rapidapi, PAYMENTS).members.is_empty());
     assert!(
         world.assignments.iter().all(|row| row.parent != Some(PAYMENTS)) && world.apps_of(PAYMENTS).count() == 0
     );
     let query = "{ organization(id: 7000001) { numOfTeams teams { id status deletedAt usersCount } } }";
-    let found = data(&rapidapi, query, json!({})).await["organization"].clone();
+    let found = data(&rapidapi, query, json!({}))["organization"].clone();
     assert_eq!((found["teams"].as_array().unwrap().len(), &found["numOfTeams"]), (7, &json!(5)));
     let gone = json!({ "id": PAYMENTS.to_string(), "status": "DELETED", "deletedAt": "2025-01-15T09:30:00.000Z", "usersCount": 0 });
     assert_eq!(found["teams"][1], gone);
-    let listed = async || {
-        data(&rapidapi, "{ teams(where: { orgId: 7000001 }) { id } }", json!({})).await["teams"]
+    let listed = || {
+        data(&rapidapi, "{ teams(where: { orgId: 7000001 }) { id } }", json!({}))["teams"]
             .as_array()
             .unwrap()
             .len()
     };
-    assert_eq!(listed().await, 7);
+    assert_eq!(listed(), 7);
     rapidapi.set("deleted-teams=hidden").unwrap();
-    assert_eq!(data(&rapidapi, query, json!({})).await["organization"]["teams"].as_array().unwrap().len(), 5);
-    assert_eq!(listed().await, 5);
+    assert_eq!(data(&rapidapi, query, json!({}))["organization"]["teams"].as_array().unwrap().len(), 5);
+    assert_eq!(listed(), 5);
     for query in
         ["{ team(id: 7000012) { id } }", "mutation { addUserToTeams(userId: 7000107, teamIds: [7000012]) }"]
     {
-        assert!(ask(&rapidapi, query, json!({})).await.get("errors").is_some());
+        assert!(ask(&rapidapi, query, json!({})).get("errors").is_some());
     }
     let by_slug = |slug: &str| format!("{{ teams(where: {{ slugifiedName: \"{slug}\" }}) {{ name }} }}");
-    let found = data(&rapidapi, &by_slug("partners"), json!({})).await;
+    let found = data(&rapidapi, &by_slug("partners"), json!({}));
     assert_eq!(found["teams"], json!([{ "name": "partners-Default" }, { "name": "Integrations" }]));
-    assert!(
-        is_refused(&ask(&rapidapi, &by_slug("search"), json!({})).await, "teams"),
-        "a team's slug selects nothing"
-    );
+    assert!(is_refused(&ask(&rapidapi, &by_slug("search"), json!({})), "teams"), "a team's slug selects nothing");
 }
 
-#[tokio::test]
-async fn a_member_joins_many_teams_at_once() {
+#[test]
+fn a_member_joins_many_teams_at_once() {
     let rapidapi = hub(&[]);
-    let add = async |user: u64, teams: &[u64]| ask(&rapidapi, ADD, json!({ "user": user, "teams": teams })).await;
-    assert_eq!(add(id(&rapidapi, "left"), &[PAYMENTS, SEARCH]).await, done("addUserToTeams"));
+    let add = |user: u64, teams: &[u64]| ask(&rapidapi, ADD, json!({ "user": user, "teams": teams }));
+    assert_eq!(add(id(&rapidapi, "left"), &[PAYMENTS, SEARCH]), done("addUserToTeams"));
     assert!(is_in(&rapidapi, PAYMENTS, "left") && is_in(&rapidapi, SEARCH, "left"));
     let before = rapidapi.world().clone();
-    assert_eq!(add(id(&rapidapi, "left"), &[PAYMENTS]).await, done("addUserToTeams"));
+    assert_eq!(add(id(&rapidapi, "left"), &[PAYMENTS]), done("addUserToTeams"));
     assert_eq!(*rapidapi.world(), before);
     // If one part is refused, nothing is changed.
     for (user, teams) in [
@@ -1010,30 +1002,30 @@ async fn a_member_joins_many_teams_at_once() {
         (1, [SEARCH, PAYMENTS]),
         (id(&rapidapi, "ghost"), [SEARCH, INTEGRATIONS]),
     ] {
-        assert!(is_refused(&add(user, &teams).await, "addUserToTeams"));
+        assert!(is_refused(&add(user, &teams), "addUserToTeams"));
     }
     assert_eq!(*rapidapi.world(), before);
     rapidapi.set("add-outsiders=true").unwrap();
-    assert_eq!(add(id(&rapidapi, "kim"), &[SEARCH, PAYMENTS]).await, done("addUserToTeams"));
+    assert_eq!(add(id(&rapidapi, "kim"), &[SEARCH, PAYMENTS]), done("addUserToTeams"));
     let kim = id(&rapidapi, "kim");
     assert!(organization(&rapidapi).member(kim).is_some() && is_in(&rapidapi, PAYMENTS, "kim"));
     // The user needs a seat.
     rapidapi.world().organization_mut(ORG).unwrap().seats = 10;
     let pia = id(&rapidapi, "pia@partner.example");
-    assert!(is_refused(&add(pia, &[SEARCH]).await, "addUserToTeams"));
+    assert!(is_refused(&add(pia, &[SEARCH]), "addUserToTeams"));
     rapidapi.world().organization_mut(ORG).unwrap().seats = 11;
-    assert_eq!(add(pia, &[SEARCH]).await, done("addUserToTeams"));
+    assert_eq!(add(pia, &[SEARCH]), done("addUserToTeams"));
 }
 
-#[tokio::test]
-async fn one_team_to_join_one_to_leave_and_a_role() {
+#[test]
+fn one_team_to_join_one_to_leave_and_a_role() {
     let rapidapi = hub(&[]);
-    let update = async |name: &str, mut input: Value| {
+    let update = |name: &str, mut input: Value| {
         input["orgId"] = json!(ORG);
         input["teamUserId"] = json!(id(&rapidapi, name));
-        change(&rapidapi, "updateTeamUser", "TeamUserUpdateInput", input).await
+        change(&rapidapi, "updateTeamUser", "TeamUserUpdateInput", input)
     };
-    let moved = update("ghost", json!({ "teamToAdd": SEARCH, "teamToRemove": PAYMENTS })).await;
+    let moved = update("ghost", json!({ "teamToAdd": SEARCH, "teamToRemove": PAYMENTS }));
     assert_eq!(moved, done("updateTeamUser"));
     assert!(is_in(&rapidapi, SEARCH, "ghost") && !is_in(&rapidapi, PAYMENTS, "ghost"));
     // The role in the team was deleted with the team.
@@ -1048,18 +1040,18 @@ async fn one_team_to_join_one_to_leave_and_a_role() {
         ("kim", json!({ "teamToAdd": PAYMENTS })),
         ("kim", json!({ "newRole": "ADMIN" })),
     ] {
-        assert!(is_refused(&update(name, input.clone()).await, "updateTeamUser"), "{name} {input}");
+        assert!(is_refused(&update(name, input.clone()), "updateTeamUser"), "{name} {input}");
     }
     assert_eq!(*rapidapi.world(), before);
-    update("left", json!({ "newRole": "ADMIN" })).await;
+    update("left", json!({ "newRole": "ADMIN" }));
     assert!(rapidapi.world().is_org_admin(ORG, id_of(&before, "left")));
     assert!(is_in(&rapidapi, SEARCH, "left"));
-    update("left", json!({ "newRole": "DEVELOPER" })).await;
+    update("left", json!({ "newRole": "DEVELOPER" }));
     assert!(!rapidapi.world().is_org_admin(ORG, id_of(&before, "left")));
     // A user can't leave a team that they aren't in. The answer isn't always an error.
     rapidapi.set("refusal=null").unwrap();
     let before = rapidapi.world().clone();
-    let body = update("ghost", json!({ "teamToRemove": PAYMENTS, "teamToAdd": DEFAULT })).await;
+    let body = update("ghost", json!({ "teamToRemove": PAYMENTS, "teamToAdd": DEFAULT }));
     assert_eq!(body, json!({ "data": { "updateTeamUser": false } }));
     assert_eq!(*rapidapi.world(), before);
 }
@@ -1068,50 +1060,49 @@ fn id_of(world: &World, name: &str) -> u64 {
     world.user(&format!("{name}@acme.example")).unwrap().id
 }
 
-#[tokio::test]
-async fn leaving_the_organisation_is_by_address() {
+#[test]
+fn leaving_the_organisation_is_by_address() {
     for (switch, rows) in [("stale-rows=dropped", 0), ("stale-rows=kept", 2)] {
         let rapidapi = hub(&[switch]);
         let sam = id(&rapidapi, "sam");
-        let remove = async |email: &str| ask(&rapidapi, REMOVE, json!({ "org": ORG, "email": email })).await;
-        assert_eq!(remove("SAM@acme.example").await, done("removeTeamUserFromAllOrgTeams"));
+        let remove = |email: &str| ask(&rapidapi, REMOVE, json!({ "org": ORG, "email": email }));
+        assert_eq!(remove("SAM@acme.example"), done("removeTeamUserFromAllOrgTeams"));
         let world = rapidapi.world().clone();
         assert!(!world.is_member(ORG, sam) && !is_in(&rapidapi, PAYMENTS, "sam"));
         assert!(is_in(&rapidapi, INTEGRATIONS, "sam"), "another organisation's");
         let held = world.assignments.iter().filter(|row| row.entity == sam && row.org == Some(ORG));
         assert_eq!(held.count(), rows, "{switch}");
         for email in ["sam@acme.example", "nobody@acme.example", "new1@acme.example"] {
-            assert!(is_refused(&remove(email).await, "removeTeamUserFromAllOrgTeams"), "{email}");
+            assert!(is_refused(&remove(email), "removeTeamUserFromAllOrgTeams"), "{email}");
         }
         // An admin who rejoins is an admin again if the platform kept the role.
-        remove("jane@acme.example").await;
-        invite(&rapidapi, "jane@acme.example", "DEVELOPER", &[]).await;
+        remove("jane@acme.example");
+        invite(&rapidapi, "jane@acme.example", "DEVELOPER", &[]);
         assert!(rapidapi.world().accept(ORG, "jane@acme.example"));
         assert_eq!(rapidapi.world().is_org_admin(ORG, id_of(&world, "jane")), rows > 0);
         for name in ["jane", "alexandra"] {
-            remove(&format!("{name}@acme.example")).await;
+            remove(&format!("{name}@acme.example"));
         }
-        assert!(is_refused(&remove(OWN_EMAIL).await, "removeTeamUserFromAllOrgTeams"), "the last admin");
+        assert!(is_refused(&remove(OWN_EMAIL), "removeTeamUserFromAllOrgTeams"), "the last admin");
     }
 }
 
-#[tokio::test]
-async fn invited_people_join_by_accepting() {
+#[test]
+fn invited_people_join_by_accepting() {
     let rapidapi = hub(&["invite-status=INVITED"]);
     assert_eq!(
-        invite(&rapidapi, "dora@acme.example", "DEVELOPER", &[PAYMENTS, SEARCH]).await,
+        invite(&rapidapi, "dora@acme.example", "DEVELOPER", &[PAYMENTS, SEARCH]),
         done("createUserInvites")
     );
-    assert_eq!(invite(&rapidapi, "alma@acme.example", "ADMIN", &[]).await, done("createUserInvites"));
+    assert_eq!(invite(&rapidapi, "alma@acme.example", "ADMIN", &[]), done("createUserInvites"));
     assert_eq!(rapidapi.world().mails, ["dora@acme.example", "alma@acme.example"]);
-    let found = people(&rapidapi, json!({ "limit": 50 })).await;
+    let found = people(&rapidapi, json!({ "limit": 50 }));
     assert_eq!(found["data"][10]["inviteStatus"], "INVITED");
     let checked = data(
         &rapidapi,
         "{ checkIfEmailsAlreadyInvited(orgId: 7000001, emails: [\"DORA@acme.example\", \"sam@acme.example\"]) }",
         json!({}),
-    )
-    .await;
+    );
     assert_eq!(checked["checkIfEmailsAlreadyInvited"], json!(["DORA@acme.example"]));
     for email in ["dora@acme.example", "alma@acme.example"] {
         assert!(rapidapi.world().accept(ORG, email));
@@ -1128,12 +1119,12 @@ async fn invited_people_join_by_accepting() {
     assert!(
         world.is_org_admin(ORG, alma) && is_in(&rapidapi, DEFAULT, "alma") && is_in(&rapidapi, PAYMENTS, "alma")
     );
-    assert_eq!(people(&rapidapi, json!({ "limit": 50 })).await["data"][9]["inviteStatus"], "ACTIVE");
+    assert_eq!(people(&rapidapi, json!({ "limit": 50 }))["data"][9]["inviteStatus"], "ACTIVE");
 
     // Invites an existing account by its id, to a team that is deleted later.
     let input = json!({ "id": 7_000_110, "organizationId": ORG, "teamIds": [PAYMENTS] });
-    change(&rapidapi, "createUserInvites", "UserInvitesInput", input).await;
-    ask(&rapidapi, DELETE_TEAM, json!({ "id": PAYMENTS })).await;
+    change(&rapidapi, "createUserInvites", "UserInvitesInput", input);
+    ask(&rapidapi, DELETE_TEAM, json!({ "id": PAYMENTS }));
     assert!(rapidapi.world().accept(ORG, "kim@acme.example"));
     assert!(rapidapi.world().is_member(ORG, 7_000_110));
     assert!(!is_in(&rapidapi, PAYMENTS, "kim"));
@@ -1142,8 +1133,8 @@ async fn invited_people_join_by_accepting() {
     assert!(!rapidapi.world().accept(ORG, "new1@acme.example"));
 }
 
-#[tokio::test]
-async fn inviting_again_does_what_the_switch_says() {
+#[test]
+fn inviting_again_does_what_the_switch_says() {
     for (switch, email, refused, mails, pending) in [
         ("invite-member=refused", "Sam@acme.example", true, 0, 0),
         ("invite-member=ignored", "sam@acme.example", false, 0, 0),
@@ -1153,7 +1144,7 @@ async fn inviting_again_does_what_the_switch_says() {
     ] {
         let rapidapi = hub(&[switch]);
         let before = organization(&rapidapi);
-        let body = invite(&rapidapi, email, "ADMIN", &[PAYMENTS]).await;
+        let body = invite(&rapidapi, email, "ADMIN", &[PAYMENTS]);
         assert_eq!(is_refused(&body, "createUserInvites"), refused, "{switch} {body}");
         let found = organization(&rapidapi);
         let of = found.invitations.iter().filter(|it| it.email.eq_ignore_ascii_case(email));
@@ -1167,7 +1158,7 @@ async fn inviting_again_does_what_the_switch_says() {
         ("a@acme.example", "KING", [SEARCH]),
         ("a@acme.example", "ADMIN", [INTEGRATIONS]),
     ] {
-        assert!(is_refused(&invite(&rapidapi, email, role, &teams).await, "createUserInvites"));
+        assert!(is_refused(&invite(&rapidapi, email, role, &teams), "createUserInvites"));
     }
     assert!(is_refused(
         &change(
@@ -1175,92 +1166,91 @@ async fn inviting_again_does_what_the_switch_says() {
             "createUserInvites",
             "UserInvitesInput",
             json!({ "organizationId": ORG, "teamIds": [] })
-        )
-        .await,
+        ),
         "createUserInvites"
     ));
     assert_eq!(*rapidapi.world(), before);
     rapidapi.world().organization_mut(ORG).unwrap().seats = 9;
-    let body = invite(&rapidapi, "a@acme.example", "ADMIN", &[]).await;
+    let body = invite(&rapidapi, "a@acme.example", "ADMIN", &[]);
     assert!(is_refused(&body, "createUserInvites") && code(&body) == "UNPROCESSABLE_ENTITY");
     // A cancelled invitation frees its seat.
     let revoke = json!({ "orgId": ORG, "emails": ["NEW1@acme.example", "nobody@acme.example", null] });
     assert_eq!(
-        change(&rapidapi, "deleteUserInvites", "UserInvitesDeleteInput!", revoke).await,
+        change(&rapidapi, "deleteUserInvites", "UserInvitesDeleteInput!", revoke),
         done("deleteUserInvites")
     );
     assert!(organization(&rapidapi).invitations.is_empty());
-    assert_eq!(invite(&rapidapi, "a@acme.example", "ADMIN", &[]).await, done("createUserInvites"));
+    assert_eq!(invite(&rapidapi, "a@acme.example", "ADMIN", &[]), done("createUserInvites"));
 }
 
-#[tokio::test]
-async fn deactivated_members_come_back() {
+#[test]
+fn deactivated_members_come_back() {
     let rapidapi = hub(&[]);
     let left = id(&rapidapi, "left");
     rapidapi.world().organization_mut(ORG).unwrap().member_mut(left).unwrap().deactivated = true;
-    let status = async || people(&rapidapi, json!({ "limit": 50, "searchTerm": "left" })).await;
-    let found = status().await;
+    let status = || people(&rapidapi, json!({ "limit": 50, "searchTerm": "left" }));
+    let found = status();
     assert_eq!((&found["data"][0]["inviteStatus"], &found["totalActive"]), (&json!("DEACTIVATED"), &json!(0)));
     assert!(!rapidapi.world().team_access(ORG).contains_key(&left.to_string()));
     let back = json!({ "orgId": ORG, "emails": ["left@acme.example", "nobody@acme.example"] });
-    let body = change(&rapidapi, "reactivateUserInvites", "UserInvitesReactivateInput!", back).await;
+    let body = change(&rapidapi, "reactivateUserInvites", "UserInvitesReactivateInput!", back);
     assert_eq!(body, done("reactivateUserInvites"));
-    assert_eq!(status().await["data"][0]["inviteStatus"], "ACTIVE");
+    assert_eq!(status()["data"][0]["inviteStatus"], "ACTIVE");
 }
 
-#[tokio::test]
-async fn admins_are_in_every_team_and_one_of_them_stays() {
+#[test]
+fn admins_are_in_every_team_and_one_of_them_stays() {
     for (switch, stays) in [("demotion=keeps-teams", true), ("demotion=drops-teams", false)] {
         let rapidapi = hub(&[switch]);
-        assert_eq!(give(&rapidapi, "left", ADMIN_ROLE).await, done("updateUserRoles"));
+        assert_eq!(give(&rapidapi, "left", ADMIN_ROLE), done("updateUserRoles"));
         let left = id(&rapidapi, "left");
         assert!(rapidapi.world().is_org_admin(ORG, left));
         assert!([DEFAULT, PAYMENTS, SEARCH].iter().all(|team| is_in(&rapidapi, *team, "left")));
         assert_eq!(organization(&rapidapi).member(left).unwrap().legacy_role, "ADMIN");
         // They are added to a team that they are already in.
-        ask(&rapidapi, ADD, json!({ "user": left, "teams": [SEARCH] })).await;
-        assert_eq!(give(&rapidapi, "left", DEVELOPER_ROLE).await, done("updateUserRoles"));
+        ask(&rapidapi, ADD, json!({ "user": left, "teams": [SEARCH] }));
+        assert_eq!(give(&rapidapi, "left", DEVELOPER_ROLE), done("updateUserRoles"));
         assert!(!rapidapi.world().is_org_admin(ORG, left));
         assert!(is_in(&rapidapi, DEFAULT, "left") && is_in(&rapidapi, SEARCH, "left"), "{switch}");
         assert_eq!(is_in(&rapidapi, PAYMENTS, "left"), stays, "{switch}");
     }
     let rapidapi = hub(&[]);
     for name in ["jane", "alexandra"] {
-        assert_eq!(give(&rapidapi, name, DEVELOPER_ROLE).await, done("updateUserRoles"));
+        assert_eq!(give(&rapidapi, name, DEVELOPER_ROLE), done("updateUserRoles"));
     }
     let before = rapidapi.world().clone();
-    let body = give(&rapidapi, "own", DEVELOPER_ROLE).await;
+    let body = give(&rapidapi, "own", DEVELOPER_ROLE);
     assert!(is_refused(&body, "updateUserRoles") && code(&body) == "UNPROCESSABLE_ENTITY");
     for (name, role) in [("kim", ADMIN_ROLE), ("left", TEAM_VIEWER), ("left", 1)] {
-        assert!(is_refused(&give(&rapidapi, name, role).await, "updateUserRoles"));
+        assert!(is_refused(&give(&rapidapi, name, role), "updateUserRoles"));
     }
     assert_eq!(*rapidapi.world(), before);
     // The platform also counts an admin who can't sign in.
-    give(&rapidapi, "max", ADMIN_ROLE).await;
+    give(&rapidapi, "max", ADMIN_ROLE);
     let world = rapidapi.world().clone();
     assert_eq!((world.admins(ORG).len(), world.usable_admins(ORG)), (2, 1));
-    assert_eq!(give(&rapidapi, "own", DEVELOPER_ROLE).await, done("updateUserRoles"));
+    assert_eq!(give(&rapidapi, "own", DEVELOPER_ROLE), done("updateUserRoles"));
     assert_eq!(rapidapi.world().usable_admins(ORG), 0);
 }
 
-#[tokio::test]
-async fn an_assignment_is_found_by_what_it_is_about() {
+#[test]
+fn an_assignment_is_found_by_what_it_is_about() {
     let rapidapi = hub(&[]);
-    let upsert = async |input: Value| change(&rapidapi, "upsertEntityRole", "EntityRoleInput", input).await;
+    let upsert = |input: Value| change(&rapidapi, "upsertEntityRole", "EntityRoleInput", input);
     let of_sam =
         |role: u64, team: u64| json!({ "entityId": 7_000_104, "roleId": role, "orgId": ORG, "parentId": team });
     let rows = || rapidapi.world().assignments.len();
     let before = rows();
-    assert_eq!(upsert(of_sam(TEAM_VIEWER, PAYMENTS)).await, done("upsertEntityRole"));
+    assert_eq!(upsert(of_sam(TEAM_VIEWER, PAYMENTS)), done("upsertEntityRole"));
     let row = rapidapi.world().assignment("USER_TEAM", 7_000_104, Some(ORG), Some(PAYMENTS)).cloned().unwrap();
     assert_eq!((row.id, row.role, rows()), (9008, TEAM_VIEWER, before));
-    assert_eq!(upsert(of_sam(TEAM_VIEWER, SEARCH)).await, done("upsertEntityRole"));
+    assert_eq!(upsert(of_sam(TEAM_VIEWER, SEARCH)), done("upsertEntityRole"));
     assert_eq!(rows(), before + 1);
-    assert_eq!(upsert(json!({ "id": "9008", "roleId": 532 })).await, done("upsertEntityRole"));
+    assert_eq!(upsert(json!({ "id": "9008", "roleId": 532 })), done("upsertEntityRole"));
     assert_eq!(rapidapi.world().assignments[7].role, 532);
     // For a role in the organisation it does the same as the other mutation.
     assert_eq!(
-        upsert(json!({ "entityId": 7_000_107, "roleId": ADMIN_ROLE, "orgId": ORG })).await,
+        upsert(json!({ "entityId": 7_000_107, "roleId": ADMIN_ROLE, "orgId": ORG })),
         done("upsertEntityRole")
     );
     assert!(is_in(&rapidapi, SEARCH, "left"));
@@ -1276,11 +1266,11 @@ async fn an_assignment_is_found_by_what_it_is_about() {
         json!({ "id": "9008", "roleId": ADMIN_ROLE }),
         json!({ "id": "1", "roleId": TEAM_VIEWER }),
     ] {
-        assert!(is_refused(&upsert(input.clone()).await, "upsertEntityRole"), "{input}");
+        assert!(is_refused(&upsert(input.clone()), "upsertEntityRole"), "{input}");
     }
     let many = json!({ "entitiesRoles": [of_sam(TEAM_VIEWER, PAYMENTS)] });
     assert!(is_refused(
-        &change(&rapidapi, "createEntitiesRoles", "EntityRoleCreateInput", many).await,
+        &change(&rapidapi, "createEntitiesRoles", "EntityRoleCreateInput", many),
         "createEntitiesRoles"
     ));
     assert_eq!(*rapidapi.world(), world);
@@ -1289,58 +1279,57 @@ async fn an_assignment_is_found_by_what_it_is_about() {
     give_key(&rapidapi, "jane");
     let hub_wide = json!({ "input": { "entityId": 7_000_102, "roleId": 511 } });
     let query = by_input("upsertEntityRole", "EntityRoleInput");
-    let (_, body) = send(&rapidapi, &personal("jane-key"), &query, hub_wide.clone()).await;
+    let (_, body) = send(&rapidapi, &personal("jane-key"), &query, hub_wide.clone());
     assert!(is_refused(&body, "upsertEntityRole") && code(&body) == "FORBIDDEN");
-    data(&rapidapi, &query, hub_wide).await;
+    data(&rapidapi, &query, hub_wide);
     assert!(rapidapi.world().is_environment_admin(7_000_102));
-    upsert(json!({ "entityId": PAYMENTS, "roleId": 541, "orgId": ORG, "parentId": ORG })).await;
+    upsert(json!({ "entityId": PAYMENTS, "roleId": 541, "orgId": ORG, "parentId": ORG }));
     let of_team = "{ organization(id: 7000001) { teams { role(where: { orgId: 7000001, parentId: 7000001 }) { roleId } } } }";
-    assert_eq!(data(&rapidapi, of_team, json!({})).await["organization"]["teams"][1]["role"]["roleId"], 541);
+    assert_eq!(data(&rapidapi, of_team, json!({}))["organization"]["teams"][1]["role"]["roleId"], 541);
     let halved = "{ organization(id: 7000001) { teams { role(where: { orgId: 7000001 }) { roleId } } } }";
-    assert_eq!(data(&rapidapi, halved, json!({})).await["organization"]["teams"][1]["role"], Value::Null);
+    assert_eq!(data(&rapidapi, halved, json!({}))["organization"]["teams"][1]["role"], Value::Null);
 }
 
-#[tokio::test]
-async fn accounts_are_deactivated_and_deleted() {
+#[test]
+fn accounts_are_deactivated_and_deleted() {
     const DELETE: &str = "mutation($id: ID!, $other: String!) { deleteUser(id: $id, mashapeId: $other) }";
     let rapidapi = hub(&[]);
-    let set = async |name: &str, status: &str| {
+    let set = |name: &str, status: &str| {
         let input = json!({ "input": { "id": id(&rapidapi, name).to_string(), "status": status } });
-        ask(&rapidapi, UPDATE_USER, input).await
+        ask(&rapidapi, UPDATE_USER, input)
     };
     let said = |status: &str| json!({ "data": { "updateUser": { "status": status } } });
-    assert_eq!(set("sam", "DEACTIVATED").await, said("DEACTIVATED"));
+    assert_eq!(set("sam", "DEACTIVATED"), said("DEACTIVATED"));
     assert!(is_in(&rapidapi, PAYMENTS, "sam"), "they keep what they have");
-    assert_eq!(set("sam", "ACTIVE").await, said("ACTIVE"));
+    assert_eq!(set("sam", "ACTIVE"), said("ACTIVE"));
     for (name, status) in [("sam", "PENDING"), ("sam", "HAPPY")] {
-        assert!(is_refused(&set(name, status).await, "updateUser"));
+        assert!(is_refused(&set(name, status), "updateUser"));
     }
     // The only admin of an organisation can't be removed.
     rapidapi.world().assignments.retain(|row| row.role != ADMIN_ROLE || row.entity == 7_000_101);
     let query = "{ users(where: { userIds: [7000101] }) { nodes { singleAdminOrgs } } }";
-    let orgs = data(&rapidapi, query, json!({})).await["users"]["nodes"][0]["singleAdminOrgs"].clone();
+    let orgs = data(&rapidapi, query, json!({}))["users"]["nodes"][0]["singleAdminOrgs"].clone();
     assert_eq!(orgs, json!(["7000001", "7000002"]));
     for status in ["DEACTIVATED", "DELETED"] {
-        let body = set("own", status).await;
+        let body = set("own", status);
         assert!(is_refused(&body, "updateUser") && code(&body) == "UNPROCESSABLE_ENTITY");
     }
 
-    assert_eq!(set("ghost", "DELETED").await, said("DELETED"));
+    assert_eq!(set("ghost", "DELETED"), said("DELETED"));
     let world = rapidapi.world().clone();
     assert!(!world.is_member(ORG, 7_000_105) && world.assignments.iter().all(|row| row.entity != 7_000_105));
     let again = json!({ "input": { "id": "7000105", "status": "ACTIVE" } });
-    assert!(is_refused(&ask(&rapidapi, UPDATE_USER, again).await, "updateUser"), "for good");
+    assert!(is_refused(&ask(&rapidapi, UPDATE_USER, again), "updateUser"), "for good");
 
     let sam = world.user("sam@acme.example").unwrap().clone();
-    let body = ask(&rapidapi, DELETE, json!({ "id": sam.id, "other": "another" })).await;
+    let body = ask(&rapidapi, DELETE, json!({ "id": sam.id, "other": "another" }));
     assert!(is_refused(&body, "deleteUser"));
-    let body = ask(&rapidapi, DELETE, json!({ "id": sam.id, "other": sam.mashape_id })).await;
+    let body = ask(&rapidapi, DELETE, json!({ "id": sam.id, "other": sam.mashape_id }));
     assert_eq!(body, done("deleteUser"));
     let world = rapidapi.world().clone();
     assert!(world.user("sam@acme.example").is_none() && world.apps_of(sam.id).count() == 0);
     let body =
-        ask(&rapidapi, DELETE, json!({ "id": 7_000_101, "other": world.user(OWN_EMAIL).unwrap().mashape_id }))
-            .await;
+        ask(&rapidapi, DELETE, json!({ "id": 7_000_101, "other": world.user(OWN_EMAIL).unwrap().mashape_id }));
     assert!(is_refused(&body, "deleteUser"));
 
     // Every user may update their own record.
@@ -1352,83 +1341,80 @@ async fn accounts_are_deactivated_and_deleted() {
         (json!({ "status": "DEACTIVATED" }), false),
         (json!({ "id": "7000107", "name": "Lea" }), false),
     ] {
-        let (_, body) = send(&rapidapi, &personal("jane-key"), UPDATE_USER, json!({ "input": input })).await;
+        let (_, body) = send(&rapidapi, &personal("jane-key"), UPDATE_USER, json!({ "input": input }));
         assert_eq!(is_refused(&body, "updateUser"), !may, "{body}");
     }
     assert_eq!(rapidapi.world().user("jane.doe@acme.example").unwrap().name, "Jane D.");
 }
 
-#[tokio::test]
-async fn a_boolean_says_what_the_switch_says() {
+#[test]
+fn a_boolean_says_what_the_switch_says() {
     for (switch, said) in
         [("booleans=true", json!(true)), ("booleans=null", Value::Null), ("booleans=false", json!(false))]
     {
         let rapidapi = hub(&[switch]);
-        let body = ask(&rapidapi, ADD, json!({ "user": 7_000_107, "teams": [SEARCH] })).await;
+        let body = ask(&rapidapi, ADD, json!({ "user": 7_000_107, "teams": [SEARCH] }));
         assert_eq!(body, json!({ "data": { "addUserToTeams": said } }));
         assert!(is_in(&rapidapi, SEARCH, "left"), "it was done");
         let revoke = json!({ "orgId": ORG, "emails": ["new1@acme.example"] });
-        let body = change(&rapidapi, "deleteUserInvites", "UserInvitesDeleteInput!", revoke).await;
+        let body = change(&rapidapi, "deleteUserInvites", "UserInvitesDeleteInput!", revoke);
         assert_eq!(body, json!({ "data": { "deleteUserInvites": said } }));
     }
 }
 
-#[tokio::test]
-async fn a_refusal_is_reported_or_hidden() {
+#[test]
+fn a_refusal_is_reported_or_hidden() {
     let kim = json!({ "user": 7_000_110, "teams": [SEARCH] });
     let new = "mutation { createTeam(input: { organizationId: 7000001, name: \"Search\" }) { id } }";
     let shown = hub(&[]);
-    let body = ask(&shown, ADD, kim.clone()).await;
+    let body = ask(&shown, ADD, kim.clone());
     assert_eq!(body["data"], json!({ "addUserToTeams": null }));
     assert_eq!((&body["errors"][0]["path"], code(&body)), (&json!(["addUserToTeams"]), "UNPROCESSABLE_ENTITY"));
     let kept = hub(&["refusal=null"]);
     let before = kept.world().clone();
-    assert_eq!(ask(&kept, ADD, kim).await, json!({ "data": { "addUserToTeams": null } }));
-    assert_eq!(ask(&kept, new, json!({})).await, json!({ "data": { "createTeam": null } }));
+    assert_eq!(ask(&kept, ADD, kim), json!({ "data": { "addUserToTeams": null } }));
+    assert_eq!(ask(&kept, new, json!({})), json!({ "data": { "createTeam": null } }));
     // A field that can't be null reports an error nevertheless.
-    let body = ask(&kept, "mutation { deleteOrganization(id: 1) }", json!({})).await;
+    let body = ask(&kept, "mutation { deleteOrganization(id: 1) }", json!({}));
     assert_eq!((&body["data"], code(&body)), (&Value::Null, "BAD_USER_INPUT"));
     assert_eq!(*kept.world(), before);
 }
 
-#[tokio::test]
-async fn counts_can_disagree_and_dates_be_numbers() {
+#[test]
+fn counts_can_disagree_and_dates_be_numbers() {
     let rapidapi =
         hub(&["users-count-off-by=2", "teams-count-off-by=-1", "total-off-by=3", "team-users-count-off-by=-2"]);
     let query =
         "{ organization(id: 7000001) { numOfUsers numOfTeams createdAt teams { usersCount } users { id } } }";
-    let found = data(&rapidapi, query, json!({})).await["organization"].clone();
+    let found = data(&rapidapi, query, json!({}))["organization"].clone();
     assert_eq!(
         (&found["numOfUsers"], &found["numOfTeams"], &found["teams"][0]["usersCount"]),
         (&json!(10), &json!(2), &json!(2))
     );
     assert_eq!(found["createdAt"], "2025-01-15T09:30:00.000Z");
-    assert_eq!(people(&rapidapi, json!({ "limit": 50 })).await["total"], 12);
+    assert_eq!(people(&rapidapi, json!({ "limit": 50 }))["total"], 12);
     rapidapi.set("dates=epoch").unwrap();
-    assert_eq!(data(&rapidapi, query, json!({})).await["organization"]["createdAt"], "1736933400000");
+    assert_eq!(data(&rapidapi, query, json!({}))["organization"]["createdAt"], "1736933400000");
 }
 
-#[tokio::test]
-async fn secrets_can_be_read_through_the_api() {
+#[test]
+fn secrets_can_be_read_through_the_api() {
     let rapidapi = hub(&[]);
     let keys = "{ applicationAuthorizations(where: { projectId: 6001 }) { key authorizationValues } }";
-    let found = data_as(&rapidapi, &own_team(), keys, json!({})).await["applicationAuthorizations"].clone();
+    let found = data_as(&rapidapi, &own_team(), keys, json!({}))["applicationAuthorizations"].clone();
     assert_eq!(found[0]["key"], format!("{APP_KEY}6101"));
     assert!(found[1]["authorizationValues"].as_str().unwrap().contains(APP_KEY));
     let app = "{ organization(id: 7000001) { ProjectAcls { Project { xMashapeKey } } } }";
-    assert!(data(&rapidapi, app, json!({})).await.to_string().contains(APP_KEY));
+    assert!(data(&rapidapi, app, json!({})).to_string().contains(APP_KEY));
     let token = format!("{{ {PAGED}(orgId: {ORG}, pagingArgs: {{ limit: 50 }}) {{ data {{ token }} }} }}");
-    assert!(
-        data_as(&rapidapi, &own_team(), &token, json!({})).await.to_string().contains("sandbox-invite-token-")
-    );
+    assert!(data_as(&rapidapi, &own_team(), &token, json!({})).to_string().contains("sandbox-invite-token-"));
     // A deleted key is still listed.
     rapidapi.world().apps[0].keys[0].status = "DELETED".to_owned();
     let status = "{ applicationAuthorizations(where: { projectId: 6001 }) { status deletedAt } }";
-    let found = data_as(&rapidapi, &own_team(), status, json!({})).await["applicationAuthorizations"].clone();
+    let found = data_as(&rapidapi, &own_team(), status, json!({}))["applicationAuthorizations"].clone();
     assert_eq!((&found[0]["status"], found[0]["deletedAt"].is_string()), (&json!("DELETED"), true));
     let hits =
-        data(&rapidapi, "{ searchOrganizations(term: \"PART\", limit: 5) { id type slugifiedName } }", json!({}))
-            .await;
+        data(&rapidapi, "{ searchOrganizations(term: \"PART\", limit: 5) { id type slugifiedName } }", json!({}));
     assert_eq!(
         hits["searchOrganizations"],
         json!([{ "id": "7000002", "type": "Organization", "slugifiedName": "partners" }])
@@ -1469,7 +1455,7 @@ async fn worlds_are_built_kept_and_switched_by_name() {
     assert_eq!(world.team_access(org)[&kim.to_string()], [format!("team-viewer @ {team}")].into());
     let rapidapi = at(world);
     // The team key belongs to the default team of the first organisation.
-    let entity = data_as(&rapidapi, &own_team(), "{ activeEntity { name } }", json!({})).await;
+    let entity = data_as(&rapidapi, &own_team(), "{ activeEntity { name } }", json!({}));
     assert_eq!(entity["activeEntity"]["name"], "Payments & Co-Default");
 
     let saved = rapidapi.save();
