@@ -23,7 +23,9 @@ use super::{APPROVAL, CONNECTION, Connection, OUTPUT, Paths, Planning, approval,
 use crate::report::{self, Applied, Format, Outcomes, Subject};
 use rolecall_engine::apply::{Apply, Step, record_observed};
 use rolecall_engine::ledger::Ledger;
-use rolecall_model::{Action, Address, Change, Desired, Kind, Live, OrganizationPlan, Plan, Sealed, Unread};
+use rolecall_model::{
+    Action, Address, Change, Desired, Kind, Live, OrganizationPlan, Plan, ProviderName, Sealed, Unread,
+};
 use rolecall_plan::{Approval, ApprovalProgress, resume, seal};
 
 /// Send the changes of a plan, and verify them.
@@ -66,11 +68,9 @@ pub(super) struct ApplyArgs {
     undo_out: Option<PathBuf>,
     #[command(flatten)]
     reports: Reports,
-    /// Send at most this many requests with mutations at once; the default depends on the platform. With 1, each
-    /// mutation is a request of its own. The default is 4 for Hive, 2 for Bitpanda, and 1 for Paradime and
-    /// RapidAPI.
     #[arg(
         long,
+        help = parallelism_help(),
         value_name = "NUMBER",
         value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..=64),
         value_hint = ValueHint::Other,
@@ -79,6 +79,16 @@ pub(super) struct ApplyArgs {
     parallelism: Option<usize>,
     #[command(flatten)]
     connection: Connection,
+}
+
+fn parallelism_help() -> String {
+    let defaults =
+        ProviderName::ALL.iter().map(|name| (rolecall_providers::of(*name).traffic().parallelism, name));
+    let defaults: Vec<String> = defaults.map(|(number, name)| format!("{number} for {name}")).collect();
+    format!(
+        "Send at most this many requests with mutations at once. With 1, each mutation is a request of its own. By default it is {}",
+        defaults.join(", ")
+    )
 }
 
 /// One run over one or more organisations.

@@ -209,10 +209,8 @@ fn hive_documents_for_several_are_valid_and_within_every_limit() {
 /// An answer that can't be read again is never lost because another mutation of the batch failed.
 #[test]
 fn secrets_and_mails_are_asked_for_by_themselves() {
-    for (field, mutation) in
-        [hive::MUTATIONS, bitpanda::MUTATIONS, paradime::MUTATIONS, rapidapi::MUTATIONS].concat()
-    {
-        let alone = ["createOrganizationAccessToken", "inviteToOrganizationByEmail"].contains(&field);
+    for (field, mutation) in ProviderName::ALL.iter().flat_map(|name| rolecall_providers::of(*name).mutations()) {
+        let alone = ["createOrganizationAccessToken", "inviteToOrganizationByEmail"].contains(field);
         assert!(!alone || mutation.joinable.is_none(), "{field}");
     }
 }

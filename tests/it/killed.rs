@@ -80,21 +80,10 @@ fn killed_and_made_good(provider: ProviderName) {
 }
 
 #[test]
-fn a_killed_apply_is_made_good_at_bitpanda() {
-    killed_and_made_good(ProviderName::Bitpanda);
-}
-
-#[test]
-fn a_killed_apply_is_made_good_at_hive() {
-    killed_and_made_good(ProviderName::Hive);
-}
-
-#[test]
-fn a_killed_apply_is_made_good_at_paradime() {
-    killed_and_made_good(ProviderName::Paradime);
-}
-
-#[test]
-fn a_killed_apply_is_made_good_at_rapidapi() {
-    killed_and_made_good(ProviderName::Rapidapi);
+fn a_killed_apply_is_made_good_on_every_platform() {
+    std::thread::scope(|scope| {
+        for provider in ProviderName::ALL {
+            scope.spawn(|| killed_and_made_good(*provider));
+        }
+    });
 }

@@ -50,7 +50,8 @@ fn ledger_has_intents(env: &Env) -> bool {
 /// The undo file of each example, and that nothing is left to do after it is applied.
 #[test]
 fn each_example_has_a_way_back() {
-    for file in ["bitpanda.yaml", "hive.yaml", "paradime.yaml", "rapidapi.yaml"] {
+    for file in rolecall_model::ProviderName::ALL.iter().map(|name| format!("{name}.yaml")) {
+        let file = &*file;
         let env = with(file);
         let before = planned(&env, file);
         let applied = apply(&env, file, &[]);

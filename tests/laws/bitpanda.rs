@@ -231,3 +231,5 @@ proptest! {
         }
     }
 }
+
+crate::laws!(Custody);

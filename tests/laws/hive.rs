@@ -412,3 +412,5 @@ fn lists_are_explicit(value: &Value) -> Result<(), String> {
         _ => Ok(()),
     }
 }
+
+crate::laws!(Console);

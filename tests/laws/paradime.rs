@@ -293,3 +293,5 @@ proptest! {
         }
     }
 }
+
+crate::laws!(Workspace);

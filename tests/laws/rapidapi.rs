@@ -394,3 +394,5 @@ impl Lawful for Hub {
         if fields == wanted { Ok(()) } else { Err(format!("{variables}")) }
     }
 }
+
+crate::laws!(Hub);

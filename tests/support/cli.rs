@@ -167,14 +167,11 @@ const HOST: &str = "platform-graphql.sandbox.rapidapi.example";
 pub fn served(provider: ProviderName, args: &[&str]) -> (Env, Server) {
     let mut env = Env::new();
     let server = env.serve_example(provider, args);
+    let file = env.read("file.yaml");
     for (credential, secret) in (definition(provider).own_credentials)() {
-        let variable = match (provider, credential) {
-            (ProviderName::Bitpanda, _) => "BITPANDA_API_KEY".to_owned(),
-            (ProviderName::Hive, _) => "HIVE_TOKEN".to_owned(),
-            (ProviderName::Paradime, credential) => credential.to_uppercase(),
-            (ProviderName::Rapidapi, credential) => format!("RAPIDAPI_{}", credential.to_uppercase()),
-        };
-        env.set(&variable, secret);
+        let place = format!("{credential}: {{ env: ");
+        let variable = file.lines().find_map(|line| line.trim_start().strip_prefix(&*place)?.strip_suffix(" }"));
+        env.set(variable.unwrap_or_else(|| panic!("no variable for {credential}")), secret);
     }
     env.set("ROLECALL_ALLOWED_HOSTS", &format!("127.0.0.1,{HOST}"));
     (env, server)
@@ -187,12 +184,9 @@ impl Env {
         let more: &[&str] = if provider == ProviderName::Rapidapi { &["--set", "rate-limit=0"] } else { &[] };
         let server = self.serve(&[&["--provider", name], args, more].concat());
         let mut file = example(&format!("{name}.yaml"));
-        for vendor in [
-            "https://tapi-sandbox.trustology-test.com/graphql",
-            "https://api.graphql-hive.com/graphql",
-            "https://graphql-platform.p.rapidapi.com/",
-        ] {
-            file = file.replace(vendor, &server.url);
+        let endpoint = file.lines().find(|line| line.starts_with("endpoint: https:")).map(ToOwned::to_owned);
+        if let Some(endpoint) = endpoint {
+            file = file.replace(&endpoint, &format!("endpoint: {}", server.url));
         }
         file = file
             .replace("host: graphql-platform.p.rapidapi.com", &format!("host: {HOST}"))

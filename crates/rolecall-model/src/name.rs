@@ -12,34 +12,42 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use thiserror::Error;
 
-/// One of the platforms that rolecall can manage.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum ProviderName {
+/// Defines [`ProviderName`], so that a new platform is one entry and no list can lack it.
+macro_rules! providers {
+    ($($(#[$about:meta])* $provider:ident = $word:literal,)*) => {
+        /// One of the platforms that rolecall can manage.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+        #[serde(rename_all = "lowercase")]
+        pub enum ProviderName {
+            $($(#[$about])* $provider,)*
+        }
+
+        impl ProviderName {
+            /// Every provider, in the order in which messages list them.
+            pub const ALL: &[Self] = &[$(Self::$provider),*];
+
+            /// Returns the provider's name in the field `provider` of a file.
+            pub fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$provider => $word,)*
+                }
+            }
+        }
+    };
+}
+
+providers! {
     /// Bitpanda Enterprise Custody.
-    Bitpanda,
+    Bitpanda = "bitpanda",
     /// GraphQL Hive's console, in the cloud or self-hosted.
-    Hive,
+    Hive = "hive",
     /// A workspace of Paradime.
-    Paradime,
+    Paradime = "paradime",
     /// An organisation on a RapidAPI Enterprise Hub.
-    Rapidapi,
+    Rapidapi = "rapidapi",
 }
 
 impl ProviderName {
-    /// Every provider, in the order in which messages list them.
-    pub const ALL: &[Self] = &[Self::Bitpanda, Self::Hive, Self::Paradime, Self::Rapidapi];
-
-    /// Returns the provider's name in the field `provider` of a file.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Bitpanda => "bitpanda",
-            Self::Hive => "hive",
-            Self::Paradime => "paradime",
-            Self::Rapidapi => "rapidapi",
-        }
-    }
-
     /// Returns the provider with this name.
     pub fn parse(word: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|provider| provider.as_str() == word)

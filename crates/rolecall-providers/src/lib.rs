@@ -120,8 +120,13 @@ pub trait Provider: Rules {
         Box::pin(std::future::ready(Ok(Inventory::default())))
     }
 
+    /// Returns the documents of all mutations, by the names of their fields.
+    fn mutations(&self) -> &'static [(&'static str, Mutation)];
+
     /// Returns the document of an operation of [`Rules::lower`].
-    fn document(&self, operation: &str) -> Option<&'static Mutation>;
+    fn document(&self, operation: &str) -> Option<&'static Mutation> {
+        self.mutations().iter().find(|(name, _)| *name == operation).map(|(_, document)| document)
+    }
 
     /// Reads the answer to a mutation.
     ///

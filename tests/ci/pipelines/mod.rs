@@ -8,11 +8,12 @@ mod team;
 
 use crate::runner::pipeline::config;
 use crate::support::cli::example;
+use rolecall_model::ProviderName;
 use serde_json::json;
 
 #[test]
 fn no_example_names_a_variable_that_a_job_has_for_itself() {
-    for name in ["bitpanda", "hive", "paradime", "rapidapi"] {
+    for name in ProviderName::ALL {
         let file = example(&format!("{name}.yaml"));
         let lines: Vec<&str> = file.lines().filter(|line| line.contains("{ env: ")).collect();
         assert!(!lines.is_empty(), "{name}");

@@ -422,7 +422,7 @@ fn a_platform_that_is_away_is_neither_drift_nor_its_end() {
 #[test]
 fn the_examples_name_what_the_workflows_hand_over() {
     let plan = crate::runner::workflow::workflow(PLAN).to_string();
-    for name in ["bitpanda", "hive", "paradime", "rapidapi"] {
+    for name in ProviderName::ALL {
         let file = example(&format!("{name}.yaml"));
         let lines = file.lines().filter(|line| !line.trim_start().starts_with('#'));
         for line in lines.filter(|line| line.contains("{ env: ")) {

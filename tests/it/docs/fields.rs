@@ -53,10 +53,10 @@ fn every_field_is_on_the_page() {
     assert!(fields.len() > 100, "fields were looked for in the wrong place");
     // A section is for a provider, or for a definition that several share.
     let heading = |name: &str| {
-        ["Bitpanda", "Hive", "Paradime", "Rapidapi"]
+        rolecall_model::ProviderName::ALL
             .iter()
-            .find(|provider| name.starts_with(**provider))
-            .map_or(format!("\n### {name}\n"), |provider| format!("\n## {}\n", provider.to_lowercase()))
+            .find(|provider| name.to_lowercase().starts_with(provider.as_str()))
+            .map_or(format!("\n### {name}\n"), |provider| format!("\n## {provider}\n"))
     };
     let part = |name: &str| {
         let heading = heading(name);

@@ -33,7 +33,3 @@ pub const GUESSED_TYPES: &[(&str, &str)] = &[
     ("updateOrgApiKey", "UpdateOrgApiKeyInput"),
     ("updateUser", "UpdateUserInput"),
 ];
-
-pub(super) fn mutation(operation: &str) -> Option<&'static Mutation> {
-    MUTATIONS.iter().find(|(name, _)| *name == operation).map(|(_, document)| document)
-}

@@ -53,8 +53,8 @@ impl Provider for Bitpanda {
         Box::pin(read::read(reader))
     }
 
-    fn document(&self, operation: &str) -> Option<&'static Mutation> {
-        documents::mutation(operation)
+    fn mutations(&self) -> &'static [(&'static str, Mutation)] {
+        MUTATIONS
     }
 
     fn mutation_result(

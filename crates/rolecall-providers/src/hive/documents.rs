@@ -98,7 +98,3 @@ pub const MUTATIONS: &[(&str, Mutation)] = &[
     ),
     joinable!("updateMemberRole", "UpdateMemberRole", "update_member_role.graphql", "role.graphql"),
 ];
-
-pub(super) fn mutation(operation: &str) -> Option<&'static Mutation> {
-    MUTATIONS.iter().find(|(name, _)| *name == operation).map(|(_, document)| document)
-}

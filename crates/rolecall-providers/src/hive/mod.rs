@@ -74,8 +74,8 @@ impl Provider for Hive {
         Box::pin(read::read(reader, desired))
     }
 
-    fn document(&self, operation: &str) -> Option<&'static Mutation> {
-        documents::mutation(operation)
+    fn mutations(&self) -> &'static [(&'static str, Mutation)] {
+        MUTATIONS
     }
 
     fn mutation_result(

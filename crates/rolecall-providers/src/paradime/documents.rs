@@ -16,7 +16,3 @@ pub const MUTATIONS: &[(&str, Mutation)] = &[
         Mutation::new("UpdateUserAccountType", include_str!("graphql/update_user_account_type.graphql")),
     ),
 ];
-
-pub(super) fn mutation(operation: &str) -> Option<&'static Mutation> {
-    MUTATIONS.iter().find(|(name, _)| *name == operation).map(|(_, document)| document)
-}

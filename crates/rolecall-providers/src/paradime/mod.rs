@@ -80,8 +80,8 @@ impl Provider for Paradime {
         Box::pin(read::read(reader, desired))
     }
 
-    fn document(&self, operation: &str) -> Option<&'static Mutation> {
-        documents::mutation(operation)
+    fn mutations(&self) -> &'static [(&'static str, Mutation)] {
+        MUTATIONS
     }
 
     fn mutation_result(

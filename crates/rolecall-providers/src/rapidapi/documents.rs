@@ -91,7 +91,3 @@ pub const MUTATIONS: &[(&str, Mutation)] = &[
 const fn changing(name: &'static str, text: &'static str) -> Mutation {
     Mutation::new(name, text).within(CHANGES)
 }
-
-pub(super) fn mutation(operation: &str) -> Option<&'static Mutation> {
-    MUTATIONS.iter().find(|(name, _)| *name == operation).map(|(_, document)| document)
-}

@@ -111,8 +111,8 @@ impl Provider for RapidApi {
         Box::pin(read::survey(reader, desired, live))
     }
 
-    fn document(&self, operation: &str) -> Option<&'static Mutation> {
-        documents::mutation(operation)
+    fn mutations(&self) -> &'static [(&'static str, Mutation)] {
+        MUTATIONS
     }
 
     fn mutation_result(
