@@ -29,6 +29,9 @@
 //! An error makes its field null, or the object around it if the field can't be null. An error in a mutation whose
 //! answer can't be null ends the request: the later mutations don't run, and the data are null. A resolver that
 //! returns a value and an error beside it calls [`Field::report`].
+//!
+//! A resolver locks the world, so nothing may hold that lock while `execute` runs. A lock that is taken in the head of
+//! a `match` lasts until the `match` ends. So read a switch into a variable first.
 
 mod execute;
 mod inputs;
