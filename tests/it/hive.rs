@@ -226,21 +226,26 @@ fn a_server_that_does_not_introspect_is_used_as_the_oldest() {
 /// A file can't name such a member, role, invitation or token. Everything else is planned.
 #[test]
 fn a_row_that_can_not_be_read_is_shown_and_hides_nothing_else() {
-    type Forgery = fn(&mut Value);
-    let cases: Vec<(&str, &str, &str, Forgery, &str)> = vec![
-        ("members", "/user/email", "u0@x.example", |row| row["user"]["email"] = json!(""), "user/#"),
-        (
-            "members",
-            "/user/email",
-            "u0@x.example",
-            |row| row["resourceAssignment"]["mode"] = json!("SOME"),
-            "user/u0@x.example#",
-        ),
-        ("invitations", "/email", "open@x.example", |row| row["role"] = Value::Null, "invitation/open@x.example "),
-        ("memberRoles", "/name", "Odd", |row| row["permissions"] = Value::Null, "role/Odd#"),
-        ("accessTokens", "/title", "odd", |row| row["title"] = Value::Null, "key/#"),
+    struct Case {
+        list: &'static str,
+        field: &'static str,
+        value: &'static str,
+        forgery: fn(&mut Value),
+        said: &'static str,
+    }
+    let case = |[list, field, value, said]: [&'static str; 4], forgery| Case { list, field, value, forgery, said };
+    let cases: [Case; 5] = [
+        case(["members", "/user/email", "u0@x.example", "user/#"], |row| row["user"]["email"] = json!("")),
+        case(["members", "/user/email", "u0@x.example", "user/u0@x.example#"], |row| {
+            row["resourceAssignment"]["mode"] = json!("SOME");
+        }),
+        case(["invitations", "/email", "open@x.example", "invitation/open@x.example "], |row| {
+            row["role"] = Value::Null;
+        }),
+        case(["memberRoles", "/name", "Odd", "role/Odd#"], |row| row["permissions"] = Value::Null),
+        case(["accessTokens", "/title", "odd", "key/#"], |row| row["title"] = Value::Null),
     ];
-    for (list, field, value, forgery, said) in cases {
+    for Case { list, field, value, forgery, said } in cases {
         let mut world = with_members(2);
         role(&mut world, "Odd", &["project:describe"]);
         invitation(&mut world, "open@x.example", "Viewer");

@@ -980,114 +980,248 @@ fn an_owner_who_is_nobody_guards_nobody() {
 #[test]
 #[expect(clippy::too_many_lines, reason = "one case for each kind of answer")]
 fn every_kind_of_answer_is_distinguished() {
+    struct Case {
+        status: u16,
+        text: &'static str,
+        acted: bool,
+        outcome: Outcome,
+        said: &'static str,
+    }
+
     const HTML: &str = "<!DOCTYPE html><title>Sign in</title>";
-    let cases: &[(u16, &str, bool, Outcome, &str)] = &[
-        (200, r#"{"data":{"disableUser":{"ok":true}}}"#, true, Outcome::Done, ""),
-        (200, r#"{"data":{"disableUser":{"ok":true}},"errors":[]}"#, true, Outcome::Done, ""),
+    let cases = [
+        Case {
+            status: 200,
+            text: r#"{"data":{"disableUser":{"ok":true}}}"#,
+            acted: true,
+            outcome: Outcome::Done,
+            said: "",
+        },
+        Case {
+            status: 200,
+            text: r#"{"data":{"disableUser":{"ok":true}},"errors":[]}"#,
+            acted: true,
+            outcome: Outcome::Done,
+            said: "",
+        },
         // The answer is only `ok`, so a read decides.
-        (
-            200,
-            r#"{"data":{"disableUser":{"ok":true}}}"#,
-            false,
-            Outcome::NotTaken,
-            "a read doesn't show the change.",
-        ),
-        (200, r#"{"data":{"disableUser":{"ok":true}},"errors":[]}"#, false, Outcome::NotTaken, "a read doesn't"),
-        (200, r#"{"data":{"disableUser":{"ok":false}}}"#, false, Outcome::Failed, "`ok` is false"),
-        (200, r#"{"data":{"disableUser":{"ok":false}},"errors":[]}"#, false, Outcome::Failed, "`ok` is false"),
-        (
-            200,
-            r#"{"data":{"disableUser":{"ok":false}},"errors":[{"message":"LastAdminException"}]}"#,
-            false,
-            Outcome::Failed,
-            "LastAdminException",
-        ),
-        (
-            200,
-            r#"{"data":{"disableUser":null},"errors":[{"message":"LastAdminException"}]}"#,
-            false,
-            Outcome::Failed,
-            "answered with the error \"LastAdminException\"",
-        ),
-        (200, r#"{"errors":[{"message":"no"}]}"#, false, Outcome::Failed, "answered with the error \"no\""),
-        (200, r#"{"errors":["words"]}"#, false, Outcome::Failed, "answered with the error \"words\""),
+        Case {
+            status: 200,
+            text: r#"{"data":{"disableUser":{"ok":true}}}"#,
+            acted: false,
+            outcome: Outcome::NotTaken,
+            said: "a read doesn't show the change.",
+        },
+        Case {
+            status: 200,
+            text: r#"{"data":{"disableUser":{"ok":true}},"errors":[]}"#,
+            acted: false,
+            outcome: Outcome::NotTaken,
+            said: "a read doesn't",
+        },
+        Case {
+            status: 200,
+            text: r#"{"data":{"disableUser":{"ok":false}}}"#,
+            acted: false,
+            outcome: Outcome::Failed,
+            said: "`ok` is false",
+        },
+        Case {
+            status: 200,
+            text: r#"{"data":{"disableUser":{"ok":false}},"errors":[]}"#,
+            acted: false,
+            outcome: Outcome::Failed,
+            said: "`ok` is false",
+        },
+        Case {
+            status: 200,
+            text: r#"{"data":{"disableUser":{"ok":false}},"errors":[{"message":"LastAdminException"}]}"#,
+            acted: false,
+            outcome: Outcome::Failed,
+            said: "LastAdminException",
+        },
+        Case {
+            status: 200,
+            text: r#"{"data":{"disableUser":null},"errors":[{"message":"LastAdminException"}]}"#,
+            acted: false,
+            outcome: Outcome::Failed,
+            said: "answered with the error \"LastAdminException\"",
+        },
+        Case {
+            status: 200,
+            text: r#"{"errors":[{"message":"no"}]}"#,
+            acted: false,
+            outcome: Outcome::Failed,
+            said: "answered with the error \"no\"",
+        },
+        Case {
+            status: 200,
+            text: r#"{"errors":["words"]}"#,
+            acted: false,
+            outcome: Outcome::Failed,
+            said: "answered with the error \"words\"",
+        },
         // The meaning of this answer is unknown.
-        (200, r#"{"errors":{"message":"no list"}}"#, false, Outcome::Unsure, "at errors: expected a list"),
-        (200, r#"{"errors":"upstream timeout"}"#, false, Outcome::Unsure, "at errors: expected a list"),
-        (400, r#"{"errors":[{"message":"bad"}]}"#, false, Outcome::Failed, "\"bad\""),
-        (
-            200,
-            r#"{"data":{"disableUser":{"ok":true}},"errors":[{"message":"mail"}]}"#,
-            true,
-            Outcome::Done,
-            "The answer didn't confirm the change, but a read shows it in effect.",
-        ),
-        (
-            200,
-            r#"{"data":{"disableUser":{"ok":true}},"errors":[{"message":"mail"}]}"#,
-            false,
-            Outcome::Unsure,
-            "answered only in part, with the error \"mail\"",
-        ),
-        (
-            200,
-            r#"{"data":{"disableUser":null}}"#,
-            false,
-            Outcome::Unsure,
-            "`disableUser` is null or false, without an error",
-        ),
-        (200, r#"{"data":{"disableUser":{}}}"#, false, Outcome::Unsure, "`ok` is null or false, without an error"),
-        (200, r#"{"data":{"inviteUser":{"ok":true}}}"#, false, Outcome::Unsure, "neither data nor errors"),
+        Case {
+            status: 200,
+            text: r#"{"errors":{"message":"no list"}}"#,
+            acted: false,
+            outcome: Outcome::Unsure,
+            said: "at errors: expected a list",
+        },
+        Case {
+            status: 200,
+            text: r#"{"errors":"upstream timeout"}"#,
+            acted: false,
+            outcome: Outcome::Unsure,
+            said: "at errors: expected a list",
+        },
+        Case {
+            status: 400,
+            text: r#"{"errors":[{"message":"bad"}]}"#,
+            acted: false,
+            outcome: Outcome::Failed,
+            said: "\"bad\"",
+        },
+        Case {
+            status: 200,
+            text: r#"{"data":{"disableUser":{"ok":true}},"errors":[{"message":"mail"}]}"#,
+            acted: true,
+            outcome: Outcome::Done,
+            said: "The answer didn't confirm the change, but a read shows it in effect.",
+        },
+        Case {
+            status: 200,
+            text: r#"{"data":{"disableUser":{"ok":true}},"errors":[{"message":"mail"}]}"#,
+            acted: false,
+            outcome: Outcome::Unsure,
+            said: "answered only in part, with the error \"mail\"",
+        },
+        Case {
+            status: 200,
+            text: r#"{"data":{"disableUser":null}}"#,
+            acted: false,
+            outcome: Outcome::Unsure,
+            said: "`disableUser` is null or false, without an error",
+        },
+        Case {
+            status: 200,
+            text: r#"{"data":{"disableUser":{}}}"#,
+            acted: false,
+            outcome: Outcome::Unsure,
+            said: "`ok` is null or false, without an error",
+        },
+        Case {
+            status: 200,
+            text: r#"{"data":{"inviteUser":{"ok":true}}}"#,
+            acted: false,
+            outcome: Outcome::Unsure,
+            said: "neither data nor errors",
+        },
         // A refusal that took effect nevertheless.
-        (
-            200,
-            r#"{"data":{"disableUser":{"ok":false}}}"#,
-            true,
-            Outcome::Done,
-            "The platform answered with an error, but a read shows the change in effect.",
-        ),
-        (
-            200,
-            r#"{"data":{"disableUser":{"ok":false}},"errors":[{"message":"x","extensions":{"code":"INTERNAL_SERVER_ERROR"}}]}"#,
-            false,
-            Outcome::Unsure,
-            "it may have taken effect",
-        ),
-        (
-            500,
-            r#"{"data":{"disableUser":{"ok":false}},"errors":[{"message":"x"}]}"#,
-            false,
-            Outcome::Unsure,
-            "HTTP status 500",
-        ),
-        (429, "", true, Outcome::Done, "but a read shows the change in effect."),
-        (429, "", false, Outcome::Failed, "too many requests"),
-        (200, r#"{"data":null,"errors":[]}"#, false, Outcome::Unsure, "an empty list of errors"),
-        (200, r#"{"data":null}"#, false, Outcome::Unsure, "neither data nor errors"),
-        (200, r#"{"data":{"disableUser":{"ok":"yes"}}}"#, false, Outcome::Unsure, "data.disableUser.ok"),
-        (200, HTML, false, Outcome::Unsure, "isn't valid JSON: it is an HTML page"),
-        (200, HTML, true, Outcome::Done, "but a read shows it in effect."),
-        (
-            200,
-            r#"{"data":{"disab"#,
-            false,
-            Outcome::Unsure,
-            "isn't valid JSON: it is damaged or cut off (15 bytes)",
-        ),
-        (401, "", false, Outcome::Failed, "the credential was refused (HTTP 401); nothing was changed"),
-        (403, HTML, false, Outcome::Failed, "has the capability User management admin"),
-        (404, HTML, false, Outcome::Failed, "HTTP status 404"),
-        (500, r#"{"data":{"disableUser":{"ok":true}}}"#, false, Outcome::Unsure, "HTTP status 500"),
+        Case {
+            status: 200,
+            text: r#"{"data":{"disableUser":{"ok":false}}}"#,
+            acted: true,
+            outcome: Outcome::Done,
+            said: "The platform answered with an error, but a read shows the change in effect.",
+        },
+        Case {
+            status: 200,
+            text: r#"{"data":{"disableUser":{"ok":false}},"errors":[{"message":"x","extensions":{"code":"INTERNAL_SERVER_ERROR"}}]}"#,
+            acted: false,
+            outcome: Outcome::Unsure,
+            said: "it may have taken effect",
+        },
+        Case {
+            status: 500,
+            text: r#"{"data":{"disableUser":{"ok":false}},"errors":[{"message":"x"}]}"#,
+            acted: false,
+            outcome: Outcome::Unsure,
+            said: "HTTP status 500",
+        },
+        Case {
+            status: 429,
+            text: "",
+            acted: true,
+            outcome: Outcome::Done,
+            said: "but a read shows the change in effect.",
+        },
+        Case { status: 429, text: "", acted: false, outcome: Outcome::Failed, said: "too many requests" },
+        Case {
+            status: 200,
+            text: r#"{"data":null,"errors":[]}"#,
+            acted: false,
+            outcome: Outcome::Unsure,
+            said: "an empty list of errors",
+        },
+        Case {
+            status: 200,
+            text: r#"{"data":null}"#,
+            acted: false,
+            outcome: Outcome::Unsure,
+            said: "neither data nor errors",
+        },
+        Case {
+            status: 200,
+            text: r#"{"data":{"disableUser":{"ok":"yes"}}}"#,
+            acted: false,
+            outcome: Outcome::Unsure,
+            said: "data.disableUser.ok",
+        },
+        Case {
+            status: 200,
+            text: HTML,
+            acted: false,
+            outcome: Outcome::Unsure,
+            said: "isn't valid JSON: it is an HTML page",
+        },
+        Case {
+            status: 200,
+            text: HTML,
+            acted: true,
+            outcome: Outcome::Done,
+            said: "but a read shows it in effect.",
+        },
+        Case {
+            status: 200,
+            text: r#"{"data":{"disab"#,
+            acted: false,
+            outcome: Outcome::Unsure,
+            said: "isn't valid JSON: it is damaged or cut off (15 bytes)",
+        },
+        Case {
+            status: 401,
+            text: "",
+            acted: false,
+            outcome: Outcome::Failed,
+            said: "the credential was refused (HTTP 401); nothing was changed",
+        },
+        Case {
+            status: 403,
+            text: HTML,
+            acted: false,
+            outcome: Outcome::Failed,
+            said: "has the capability User management admin",
+        },
+        Case { status: 404, text: HTML, acted: false, outcome: Outcome::Failed, said: "HTTP status 404" },
+        Case {
+            status: 500,
+            text: r#"{"data":{"disableUser":{"ok":true}}}"#,
+            acted: false,
+            outcome: Outcome::Unsure,
+            said: "HTTP status 500",
+        },
     ];
-    for (status, text, acted, outcome, said) in cases {
+    for Case { status, text, acted, outcome, said } in cases {
         let mut rig =
             Rig::new(with(&[("left@x.example", "BUSINESS")]), "users: [{ email: left@x.example, absent: true }]");
         // If there was no answer and a read shows no effect, it is sent once more.
-        rig.wire.set_fates(&[if *acted { Fate::Acted(*status, text) } else { Fate::Ignored(*status, text) }; 2]);
+        rig.wire.set_fates(&[if acted { Fate::Acted(status, text) } else { Fate::Ignored(status, text) }; 2]);
         let (became, message) = only_step(&rig.apply());
-        let lost = !acted && (*status >= 500 || message.contains("isn't valid JSON"));
+        let lost = !acted && (status >= 500 || message.contains("isn't valid JSON"));
         assert_eq!(rig.intents(), 1 + usize::from(lost), "{status} {text}");
-        assert_eq!(became, *outcome, "{status} {text}: {message}");
+        assert_eq!(became, outcome, "{status} {text}: {message}");
         assert!(message.contains(said), "{status} {text}: {message}");
     }
 }

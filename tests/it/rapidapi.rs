@@ -607,6 +607,13 @@ fn what_was_refused_without_a_word_is_never_reported_done() {
 /// Every known form of an answer, with and without an effect.
 #[test]
 fn every_kind_of_answer_to_a_removal_is_distinguished() {
+    struct Case {
+        http: u16,
+        text: &'static str,
+        acted: bool,
+        outcome: Outcome,
+    }
+
     const CALL: &str = "removeTeamUserFromAllOrgTeams";
     const HTML: &str = "<!DOCTYPE html><title>Sign in</title>";
     let null: &'static str = r#"{"data":{"removeTeamUserFromAllOrgTeams":null}}"#;
@@ -615,36 +622,36 @@ fn every_kind_of_answer_to_a_removal_is_distinguished() {
     let refused: &'static str = r#"{"data":{"removeTeamUserFromAllOrgTeams":null},"errors":[{"message":"an organization needs an admin","extensions":{"code":"UNPROCESSABLE_ENTITY"}}]}"#;
     let partly: &'static str =
         r#"{"data":{"removeTeamUserFromAllOrgTeams":true},"errors":[{"message":"mail failed"}]}"#;
-    let cases: &[(u16, &'static str, bool, Outcome)] = &[
-        (200, yes, true, Outcome::Done),
-        (200, yes, false, Outcome::NotTaken),
-        (200, null, true, Outcome::Done),
-        (200, null, false, Outcome::Unsure),
-        (200, no, true, Outcome::Done),
-        (200, no, false, Outcome::Unsure),
-        (200, refused, false, Outcome::Failed),
-        (200, refused, true, Outcome::Done),
-        (200, partly, true, Outcome::Done),
-        (200, partly, false, Outcome::Unsure),
-        (200, r#"{"data":null}"#, false, Outcome::Unsure),
-        (200, r#"{"errors":[]}"#, false, Outcome::Unsure),
-        (200, HTML, false, Outcome::Unsure),
-        (200, HTML, true, Outcome::Done),
-        (500, yes, false, Outcome::Unsure),
-        (500, yes, true, Outcome::Done),
-        (502, "", false, Outcome::Unsure),
-        (401, r#"{"message":"Invalid API key."}"#, false, Outcome::Failed),
-        (403, "", false, Outcome::Failed),
+    let cases = [
+        Case { http: 200, text: yes, acted: true, outcome: Outcome::Done },
+        Case { http: 200, text: yes, acted: false, outcome: Outcome::NotTaken },
+        Case { http: 200, text: null, acted: true, outcome: Outcome::Done },
+        Case { http: 200, text: null, acted: false, outcome: Outcome::Unsure },
+        Case { http: 200, text: no, acted: true, outcome: Outcome::Done },
+        Case { http: 200, text: no, acted: false, outcome: Outcome::Unsure },
+        Case { http: 200, text: refused, acted: false, outcome: Outcome::Failed },
+        Case { http: 200, text: refused, acted: true, outcome: Outcome::Done },
+        Case { http: 200, text: partly, acted: true, outcome: Outcome::Done },
+        Case { http: 200, text: partly, acted: false, outcome: Outcome::Unsure },
+        Case { http: 200, text: r#"{"data":null}"#, acted: false, outcome: Outcome::Unsure },
+        Case { http: 200, text: r#"{"errors":[]}"#, acted: false, outcome: Outcome::Unsure },
+        Case { http: 200, text: HTML, acted: false, outcome: Outcome::Unsure },
+        Case { http: 200, text: HTML, acted: true, outcome: Outcome::Done },
+        Case { http: 500, text: yes, acted: false, outcome: Outcome::Unsure },
+        Case { http: 500, text: yes, acted: true, outcome: Outcome::Done },
+        Case { http: 502, text: "", acted: false, outcome: Outcome::Unsure },
+        Case { http: 401, text: r#"{"message":"Invalid API key."}"#, acted: false, outcome: Outcome::Failed },
+        Case { http: 403, text: "", acted: false, outcome: Outcome::Failed },
     ];
-    for (http, text, acted, outcome) in cases {
+    for Case { http, text, acted, outcome } in cases {
         let mut world = world();
         member(&mut world, "left@x.example", false, &[]);
         let mut rig = Rig::new(world, "users: [{ email: left@x.example, absent: true }]");
-        rig.wire.set_fates(&[if *acted { Fate::Acted(*http, text) } else { Fate::Ignored(*http, text) }; 2]);
+        rig.wire.set_fates(&[if acted { Fate::Acted(http, text) } else { Fate::Ignored(http, text) }; 2]);
         let report = rig.apply();
-        assert_eq!(outcomes(&report), [(CALL, *outcome)], "{http} {text} {acted} {report:#?}");
+        assert_eq!(outcomes(&report), [(CALL, outcome)], "{http} {text} {acted} {report:#?}");
         // If there was no answer and a read shows no effect, it is sent once more.
-        let lost = !acted && (*http >= 500 || *text == HTML);
+        let lost = !acted && (http >= 500 || text == HTML);
         assert_eq!(rig.intents(), 1 + usize::from(lost), "{http} {text}");
     }
 }

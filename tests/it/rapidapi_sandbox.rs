@@ -1135,12 +1135,25 @@ fn invited_people_join_by_accepting() {
 
 #[test]
 fn inviting_again_does_what_the_switch_says() {
-    for (switch, email, refused, mails, pending) in [
-        ("invite-member=refused", "Sam@acme.example", true, 0, 0),
-        ("invite-member=ignored", "sam@acme.example", false, 0, 0),
-        ("invite-pending=refused", "NEW1@acme.example", true, 0, 1),
-        ("invite-pending=resent", "new1@acme.example", false, 1, 1),
-        ("invite-pending=duplicated", "new1@acme.example", false, 1, 2),
+    struct Case {
+        switch: &'static str,
+        email: &'static str,
+        refused: bool,
+        mails: usize,
+        pending: usize,
+    }
+    for Case { switch, email, refused, mails, pending } in [
+        Case { switch: "invite-member=refused", email: "Sam@acme.example", refused: true, mails: 0, pending: 0 },
+        Case { switch: "invite-member=ignored", email: "sam@acme.example", refused: false, mails: 0, pending: 0 },
+        Case { switch: "invite-pending=refused", email: "NEW1@acme.example", refused: true, mails: 0, pending: 1 },
+        Case { switch: "invite-pending=resent", email: "new1@acme.example", refused: false, mails: 1, pending: 1 },
+        Case {
+            switch: "invite-pending=duplicated",
+            email: "new1@acme.example",
+            refused: false,
+            mails: 1,
+            pending: 2,
+        },
     ] {
         let rapidapi = hub(&[switch]);
         let before = organization(&rapidapi);
