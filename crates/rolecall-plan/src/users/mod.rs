@@ -185,8 +185,8 @@ impl<'a> People<'a> {
 
     fn situation(&'a self, input: &PlanInput<'a>, desired: &'a DesiredUser) -> Situation<'a> {
         let namesakes = self.members.get(&desired.email).map(Vec::as_slice).unwrap_or_default();
-        let address = Address::user(&desired.email);
-        let renamed = || self.renamed.get(&desired.email).filter(|_| !input.is_asserted(&address));
+        let asserted = || input.is_asserted(&Address::user(&desired.email));
+        let renamed = || self.renamed.get(&desired.email).filter(|_| !asserted());
         let found = match (&desired.id, namesakes) {
             (Some(id), _) => match namesakes.iter().find(|user| user.id == *id) {
                 Some(user) => Found::Member(user),
@@ -196,15 +196,16 @@ impl<'a> People<'a> {
             (None, [user]) if !self.pinned.contains(&user.id) => Found::Member(user),
             (None, several) => Found::Several(self.unpinned(several).collect()),
         };
-        let not_listed = matches!(found, Found::Nobody);
+        // Only these ask the ledger for members and disabled users, of whom there may be many.
+        let is_missing = matches!(found, Found::Nobody);
         Situation {
             found,
             namesakes,
             invitations: self.invitations.get(&desired.email).cloned().unwrap_or_default(),
             non_member: self.non_members.get(&desired.email).copied(),
             sent: input.facts.invitations.get(&desired.email),
-            member_since: input.facts.member_since(&desired.email),
-            disabled_by_us: not_listed.then(|| account::disabled_and_unlisted(input, &desired.email)).flatten(),
+            member_since: is_missing.then(|| input.facts.member_since(&desired.email)).flatten(),
+            disabled_by_us: is_missing.then(|| account::disabled_and_unlisted(input, &desired.email)).flatten(),
         }
     }
 }
