@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 
 use super::PlanInput;
+use super::collection::EntryDecision;
 use super::decision::Decision;
 use super::keys::is_privileged;
 use rolecall_model::{
@@ -102,6 +103,12 @@ impl<'a> Gate<'a> {
             self.entry_error(address, error);
         }
         Accepted::Erroneous
+    }
+
+    /// Makes the decisions about one entity a part of the plan. Returns its state after the plan, if that is another one.
+    pub fn settle<S>(&mut self, address: &Address, decision: EntryDecision<S>) -> Option<S> {
+        let EntryDecision { decisions, made, otherwise } = decision;
+        if self.accept_entry(address, decisions) == Accepted::Changed { made } else { otherwise }
     }
 
     /// Holds an entity that the file doesn't list and doesn't manage.

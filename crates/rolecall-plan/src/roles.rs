@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::PlanInput;
 use super::collection::{self, EntryDecision};
 use super::decision::{Decision, Lookup};
-use super::gate::{Accepted, Gate, hold_reason, protected_among};
+use super::gate::{Gate, hold_reason, protected_among};
 use super::resolve::{self, Holder};
 use rolecall_model::{
     Action, Address, Cause, Change, Code, DesiredRole, Effect, Entity, Finding, HoldReason, Kind, LiveRole,
@@ -163,9 +163,8 @@ pub(super) fn plan_roles(input: &PlanInput<'_>, gate: &mut Gate<'_>) -> PlannedR
         if input.live.is_unreadable(&address) {
             continue;
         }
-        let EntryDecision { decisions, made, otherwise } = decide(input, desired, planned_roles.truncated);
-        let accepted = gate.accept_entry(&address, decisions);
-        if let Some(state) = if accepted == Accepted::Changed { made } else { otherwise } {
+        let decision = decide(input, desired, planned_roles.truncated);
+        if let Some(state) = gate.settle(&address, decision) {
             planned_roles.set(&desired.name, state);
         }
     }

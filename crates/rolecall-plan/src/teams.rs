@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::PlanInput;
 use super::collection::{self, EntryDecision, contents, deletion, removal_cause};
 use super::decision::{Decision, Lookup};
-use super::gate::{Accepted, Gate, protected_among};
+use super::gate::{Gate, protected_among};
 use rolecall_model::{
     Address, Allowance, Cause, Code, DesiredTeam, DesiredUser, Effect, Entity, Finding, HoldReason, Kind,
     LiveTeam, Memberships, Place, RoleName, Team, TeamName, list_of, nearest, quote,
@@ -75,7 +75,7 @@ pub(super) fn plan_teams(input: &PlanInput<'_>, gate: &mut Gate<'_>) -> PlannedT
             continue;
         }
         let namesakes: Vec<&LiveTeam> = list.items.iter().filter(|team| team.raw_name == desired.name).collect();
-        let EntryDecision { decisions, made, otherwise } = match (input.live.team(&desired.name), &namesakes[..]) {
+        let decision = match (input.live.team(&desired.name), &namesakes[..]) {
             (Some(team), _) if desired.absent => delete(input, team, Some(desired), &planned),
             (Some(team), _) => EntryDecision::without_change(update(input, desired, team), None),
             (None, [_, _, ..]) => {
@@ -93,20 +93,17 @@ pub(super) fn plan_teams(input: &PlanInput<'_>, gate: &mut Gate<'_>) -> PlannedT
                 None => create(desired),
             },
         };
-        let accepted = gate.accept_entry(&address, decisions);
-        planned.set(&desired.name, if accepted == Accepted::Changed { made } else { otherwise });
+        planned.set(&desired.name, gate.settle(&address, decision));
     }
     let scope = input.desired.manage.teams;
     gate.accept(collection::unseen(scope, Kind::Team, incomplete.clone()));
     for team in list.items.iter().filter(|team| !listed.contains(&team.name)) {
         let address = Address::team(&team.name);
-        let EntryDecision { decisions, made, otherwise } =
-            match collection::unlisted(scope, &address, false, incomplete.as_ref()) {
-                Some(decision) => EntryDecision::without_change(vec![decision], None),
-                None => delete(input, team, None, &planned),
-            };
-        let accepted = gate.accept_entry(&address, decisions);
-        planned.set(&team.name, if accepted == Accepted::Changed { made } else { otherwise });
+        let decision = match collection::unlisted(scope, &address, false, incomplete.as_ref()) {
+            Some(decision) => EntryDecision::without_change(vec![decision], None),
+            None => delete(input, team, None, &planned),
+        };
+        planned.set(&team.name, gate.settle(&address, decision));
     }
     planned
 }

@@ -28,7 +28,10 @@ pub(super) async fn verify_run(
         let (Some(change), Some(mutation)) = (plan.change(&step.address), mutation) else { continue };
         let seen = observe(step, mutation, change, &live, apply.provider.rules());
         let made = match Made::by(change, step.first_step) {
-            Made::Key { .. } => Made::Key { stray: key_exists_anyway(ledger, apply.run, step, &live) },
+            // Only a failed creation can have left a key that nobody knows of.
+            Made::Key { .. } if step.outcome == Outcome::Failed => {
+                Made::Key { stray: key_exists_anyway(ledger, apply.run, step, &live) }
+            }
             made => made,
         };
         let sent = if step.resent { Sent::Twice } else { Sent::Once };

@@ -383,6 +383,7 @@ pub(super) fn unlisted(input: &PlanInput<'_>, people: &People<'_>, planned: &Pla
     let listed: BTreeSet<&Email> = input.desired.users.iter().map(|desired| &desired.email).collect();
     let wanted: BTreeSet<&Email> =
         input.desired.users.iter().filter(|desired| !desired.absent).map(|desired| &desired.email).collect();
+    let people_incomplete = input.live.hold_if_people_incomplete();
     for (email, invitations) in &people.invitations {
         let is_known = people.members.contains_key(email) || listed.contains(email);
         if invitations.open.is_empty() && !is_known {
@@ -405,8 +406,7 @@ pub(super) fn unlisted(input: &PlanInput<'_>, people: &People<'_>, planned: &Pla
                 None if !is_listed => {
                     let privileged =
                         planned.roles.is_privileged(input, &BTreeSet::from([invitation.role.clone()]));
-                    let incomplete = input.live.hold_if_people_incomplete();
-                    let kept = collection::unlisted(scope, &address, privileged, incomplete.as_ref());
+                    let kept = collection::unlisted(scope, &address, privileged, people_incomplete.as_ref());
                     Some(kept.unwrap_or_else(|| cancel(input, invitation, several, Cause::NotListed, None)))
                 }
                 // An entry of the file has decided about the invitation, or nobody manages the member.
