@@ -36,6 +36,7 @@ mod rapidapi_requests;
 mod rapidapi_sandbox;
 mod reports;
 mod resuming;
+mod sandbox_engine;
 mod sandbox_store;
 mod scenarios;
 mod schemas;

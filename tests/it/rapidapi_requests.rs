@@ -321,7 +321,7 @@ async fn run(transport: Arc<dyn Transport>, body: &str) -> (usize, Report) {
         clock: &now,
         shutdown: &Shutdown::default(),
     };
-    let report = apply.run(&planned, &live, &mut Ledger::in_memory(), &mut |_| {}).await.unwrap();
+    let report = apply.run(&planned, &live, &mut Ledger::default(), &mut |_| {}).await.unwrap();
     (planned.sealed.mutations.len(), report)
 }
 

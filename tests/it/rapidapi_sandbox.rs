@@ -339,16 +339,6 @@ fn a_request_has_one_field_at_its_root_if_the_switch_says_so() {
 }
 
 #[test]
-fn introspection_can_be_off() {
-    let rapidapi = hub(&["introspection=false"]);
-    for query in ["{ __schema { queryType { name } } }", "{ __type(name: \"Team\") { name } }"] {
-        let (status, body) = send(&rapidapi, &own(), query, json!({}));
-        assert_eq!((status, code(&body), body.get("data")), (400, "GRAPHQL_VALIDATION_FAILED", None));
-    }
-    assert_eq!(data(&rapidapi, "{ __typename }", json!({})), json!({ "__typename": "Query" }));
-}
-
-#[test]
 fn what_a_generation_lacks_is_invalid() {
     for (on, query) in [
         ("Organization", "query($id: ID!) { organization(id: $id) { users(roleInOrgCtx: true) { id } } }"),
@@ -398,17 +388,6 @@ fn update_user_answers_with_the_status() {
 }
 
 #[test]
-fn introspection_shows_one_generation() {
-    let query = "{ __type(name: \"UserWhereInput\") { inputFields { name } } __schema { types { name } } }";
-    for (generation, connection) in [("2023-08", false), ("documented", true)] {
-        let rapidapi = hub(&[&format!("generation={generation}")]);
-        let answer = data(&rapidapi, query, json!({}));
-        assert_eq!(answer["__type"]["inputFields"].as_array().unwrap().len(), 11, "{generation}");
-        assert_eq!(answer["__schema"].to_string().contains("\"UserConnection\""), connection, "{generation}");
-    }
-}
-
-#[test]
 fn ids_are_of_another_type_in_each_place() {
     let rapidapi = hub(&[]);
     let before = rapidapi.world().clone();
@@ -422,23 +401,16 @@ fn ids_are_of_another_type_in_each_place() {
         (user, json!({ "user": "7000107", "teams": [PAYMENTS] })),
         (ADD, json!({ "user": "7000107", "teams": [PAYMENTS] })),
         (ADD, json!({ "user": 7_000_107, "teams": [PAYMENTS.to_string()] })),
-        (ADD, json!({ "user": 7_000_107 })),
         (org, json!({ "org": ORG })),
         (nested, json!({ "id": ORG })),
         (optional, json!({ "id": PAYMENTS })),
         (DELETE_TEAM, json!({ "id": null })),
-        (DELETE_TEAM, json!({ "id": true })),
-        ("{ organization { id } }", json!({})),
         ("mutation { updateUser(input: { id: 7000101 }) { status } }", json!({})),
         ("mutation { addUserToTeams(userId: 7000107, teamIds: [\"7000012\"]) }", json!({})),
         (UPDATE_USER, json!({ "input": { "id": 7_000_101 } })),
-        (UPDATE_USER, json!({ "input": { "ID": "7000101" } })),
         (level, json!({})),
         (roles, json!({ "where": { "roleLevels": ["USER_HUB"] } })),
-        ("{ users { nodes { id } } }", json!({})),
         ("{ teams(where: { orgId: \"7000001\" }) { id } }", json!({})),
-        ("{ teams(with: 1) { id } }", json!({})),
-        ("{ teams", json!({})),
     ] {
         let (status, body) = send(&rapidapi, &own(), query, variables);
         assert_eq!((status, body.get("data")), (400, None), "{query} {body}");

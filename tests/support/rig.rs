@@ -303,7 +303,7 @@ impl<P: Platform> Rig<P> {
             sandbox,
             wire,
             desired: desired_state,
-            ledger: Ledger::in_memory(),
+            ledger: Ledger::default(),
             deliveries,
             now: now(),
             parallelism: None,

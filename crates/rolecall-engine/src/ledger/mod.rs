@@ -130,7 +130,7 @@ pub struct ReadLedger {
     pub torn_bytes: usize,
 }
 
-/// A ledger, open for one apply.
+/// A ledger, open for one apply. The default one is empty and is kept in memory only.
 #[derive(Debug, Default)]
 pub struct Ledger {
     /// The file, or `None` if the ledger is only in memory.
@@ -139,11 +139,6 @@ pub struct Ledger {
 }
 
 impl Ledger {
-    /// Returns a ledger that is kept in memory only: for tests, and for runs that should leave nothing behind.
-    pub fn in_memory() -> Self {
-        Self::default()
-    }
-
     /// Opens the ledger, or creates it, and locks it until it is dropped.
     ///
     /// # Errors

@@ -215,16 +215,6 @@ impl World {
         self.users.iter_mut().find(|user| user.email.eq_ignore_ascii_case(email))
     }
 
-    /// Approves all pending updates, as a second person would.
-    pub fn approve_pending(&mut self) {
-        for update in std::mem::take(&mut self.pending) {
-            if let Some(user) = self.users.iter_mut().find(|user| user.id == update.id) {
-                user.roles = update.roles;
-                user.enabled = update.enabled;
-            }
-        }
-    }
-
     /// Returns the users that the list shows.
     pub(super) fn listed(&self) -> Vec<&WorldUser> {
         let listed = |user: &&WorldUser| user.accepted || self.switches.invitees == Invitees::Shown;

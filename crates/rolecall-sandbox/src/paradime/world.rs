@@ -125,11 +125,6 @@ impl World {
         self.invitations.get(self.invitation_index(email)?)
     }
 
-    pub fn invitation_mut(&mut self, email: &str) -> Option<&mut WorldInvitation> {
-        let at = self.invitation_index(email)?;
-        self.invitations.get_mut(at)
-    }
-
     fn invitation_index(&self, email: &str) -> Option<usize> {
         email_index(&self.invitations.iter().map(|invitation| invitation.email.as_str()), email)
     }
