@@ -20,6 +20,7 @@ mod source;
 mod syntax;
 mod trust;
 mod undo;
+mod write;
 
 pub use endpoint::{check_url, is_loopback};
 pub use files::{Loaded, LoadedFile, load};

@@ -49,6 +49,9 @@ pub struct Desired {
     pub users: Vec<DesiredUser>,
     /// Sorted by name and id, each once.
     pub keys: Vec<DesiredKey>,
+    /// True if a read covers everything that a file can describe, and not only what this file mentions. Verbs that show
+    /// all of live set it; no file does.
+    pub reads_all: bool,
 }
 
 /// A setting that only one platform has. The platform's folder gives it its meaning. Everything else only compares
@@ -272,11 +275,17 @@ impl Desired {
             roles: Vec::new(),
             users: Vec::new(),
             keys: Vec::new(),
+            reads_all: false,
         }
     }
 
-    /// Returns whether the file lists keys or manages all keys.
-    pub fn mentions_keys(&self) -> bool {
-        !self.keys.is_empty() || self.manage.keys == Scope::All
+    /// Returns whether a read covers the keys: the file lists keys, manages all keys, or everything is read.
+    pub fn reads_keys(&self) -> bool {
+        self.reads_all || !self.keys.is_empty() || self.manage.keys == Scope::All
+    }
+
+    /// Returns whether a read covers the roles of users in teams: the file lists teams of users, or everything is read.
+    pub fn reads_team_roles(&self) -> bool {
+        self.reads_all || self.users.iter().any(|user| user.teams.is_some())
     }
 }

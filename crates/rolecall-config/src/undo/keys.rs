@@ -3,8 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use super::entries::absent;
-use super::yaml::Yaml;
+use super::super::write::{Yaml, absent};
 use super::{UndoBuilder, UndoInput, irreversible};
 use rolecall_model::{Action, Address, Cause, Change, Entity, Key, KeyName, KeyRemoval, LiveKey, RemoteId};
 

@@ -21,7 +21,6 @@ mod irreversible;
 mod keys;
 mod settings;
 mod users;
-mod yaml;
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -30,9 +29,9 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::write::{Yaml, one_line, section};
 use super::{Format, Source, check_source};
-use rolecall_model::{Address, Desired, Facts, Finding, Kind, Live, OrganizationPlan, is_deceptive, is_odd_space};
-use yaml::Yaml;
+use rolecall_model::{Address, Desired, Facts, Finding, Kind, Live, OrganizationPlan};
 
 /// The input from which an undo file is made.
 #[derive(Clone, Copy)]
@@ -167,28 +166,9 @@ fn sections(fields: &[(&'static str, Yaml)]) -> String {
     fields.iter().map(|(name, value)| section(name, value)).collect()
 }
 
-/// Writes one field of the file. If it can't be written, it is left out, and the check of the whole file reports
-/// it.
-fn section(name: &str, value: &Yaml) -> String {
-    yaml::section(name, value).unwrap_or_default()
-}
-
 fn section_of(kind: Kind, values: &[Yaml]) -> String {
     match (kind, values) {
         (Kind::Organization, [only, ..]) => section("settings", only),
         (kind, values) => section(&format!("{}s", kind.as_str()), &Yaml::List(values.to_vec())),
     }
-}
-
-/// Escapes text from a platform, so that it can't leave its comment.
-fn one_line(text: &str) -> String {
-    let mut safe = String::new();
-    for c in text.chars() {
-        if is_deceptive(c) || is_odd_space(c) {
-            safe.extend(c.escape_unicode());
-        } else {
-            safe.push(c);
-        }
-    }
-    safe
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::yaml::Yaml;
+use super::super::write::Yaml;
 use rolecall_model::{Credential, Desired, Endpoint, Guardrails, Kind, Limit, Placed, Setting, SettingValue};
 
 /// Copies the settings of the original file, in the order of the examples. `manage` is left out, so that the file
@@ -30,6 +30,7 @@ pub(super) fn settings(desired: &Desired) -> Vec<(&'static str, Yaml)> {
         roles: _,
         users: _,
         keys: _,
+        reads_all: _,
     } = desired;
     let single = |name: &str, value: Yaml| Yaml::flow([(name.to_owned(), value)]);
     let endpoint = match &endpoint.value {

@@ -2,18 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::entries::{absent, field, resources};
-use super::yaml::Yaml;
+use super::super::write::{Fields, Writer, Yaml, absent, resources};
 use super::{UndoBuilder, UndoInput, irreversible};
 use rolecall_model::{
-    AccountField, Action, Address, AssignableRole, Cause, Change, Effect, Email, Entity, InviteField, Kind,
-    LiveUser, ManualStep, Memberships, Quirk, RemoteId, RoleName, Seen, TeamName, User, check_name, sentence,
+    AccountField, Action, Address, Cause, Change, Effect, Email, Entity, InviteField, Kind, LiveUser, ManualStep,
+    Memberships, Quirk, RemoteId, Seen, TeamName, User, sentence,
 };
 
 /// A user, by email address, and by id on platforms where several users can have the same address.
 type Person<'a> = (&'a Email, Option<&'a RemoteId>);
-
-type Fields = Vec<(&'static str, Yaml)>;
 
 pub(super) fn plan_users(input: &UndoInput<'_>, builder: &mut UndoBuilder) {
     let mut people: BTreeMap<Person<'_>, Vec<&Change>> = BTreeMap::new();
@@ -133,6 +130,25 @@ fn undo_person(input: &UndoInput<'_>, (email, id): Person<'_>, changes: &[&Chang
     builder.write(address.clone(), value);
 }
 
+/// Returns the fields of a member as the member was before the plan.
+fn as_member(input: &UndoInput<'_>, before: &User) -> Fields {
+    let writer = writer(input);
+    let mut fields = writer.names(before);
+    fields.extend(writer.roles(&before.roles));
+    fields.extend(before.resources.as_ref().map(|of| ("resources", resources(of))));
+    // The plan's `before` lacks deleted teams, and the teams of admins, who are in every team. The read has all of
+    // them.
+    let teams = live(input, before).and_then(|user| user.teams.as_ref());
+    fields.extend(
+        teams.filter(|_| !writer.is_in_every_team(&before.roles)).map(|teams| ("teams", writer.teams(teams))),
+    );
+    fields
+}
+
+fn writer<'a>(input: &UndoInput<'a>) -> Writer<'a> {
+    Writer { live: input.live, rules: input.format.rules }
+}
+
 fn live<'a>(input: &UndoInput<'a>, before: &User) -> Option<&'a LiveUser> {
     input.live.users.items.iter().find(|user| Some(&user.id) == before.id.as_ref())
 }
@@ -159,60 +175,6 @@ fn account(input: &UndoInput<'_>, change: &Change, builder: &mut UndoBuilder) ->
     }
 }
 
-fn is_everywhere(input: &UndoInput<'_>, roles: &BTreeSet<RoleName>) -> bool {
-    input.format.rules.has(Quirk::AdminsInEveryTeam) && input.format.rules.is_admin(input.live, roles)
-}
-
-/// Returns whether a file can ask for a role by this name. Not every platform shows the role of an invitation, and
-/// a user may have a role that no longer exists.
-fn can_be_given(role: &RoleName, assignable: Option<&[AssignableRole]>) -> bool {
-    let Some(assignable) = assignable else { return !role.as_str().is_empty() };
-    let matches = |known: &&AssignableRole| known.raw_name == *role || known.key == role.as_str();
-    assignable.iter().any(|known| known.name == *role) || assignable.iter().filter(matches).count() == 1
-}
-
-fn roles_of(input: &UndoInput<'_>, before: &User) -> Option<(&'static str, Yaml)> {
-    let assignable = input.live.assignable.as_ref().map(|roles| roles.organization.as_slice());
-    let given = before.roles.iter().all(|role| can_be_given(role, assignable));
-    given.then(|| ("roles", Yaml::names(&before.roles)))
-}
-
-fn names_of(input: &UndoInput<'_>, before: &User) -> Fields {
-    if !input.format.rules.capabilities().invite_needs.contains(&InviteField::FirstName) {
-        return Fields::new();
-    }
-    let fields = [("first_name", &before.first_name), ("last_name", &before.last_name), ("phone", &before.phone)];
-    let sayable = |value: &&String| check_name(value).is_ok();
-    fields.into_iter().filter_map(|(name, value)| field(name, value.as_ref().filter(sayable))).collect()
-}
-
-fn as_member(input: &UndoInput<'_>, before: &User) -> Fields {
-    let mut fields = names_of(input, before);
-    fields.extend(roles_of(input, before));
-    fields.extend(before.resources.as_ref().map(|of| ("resources", resources(of))));
-    // The plan's `before` lacks deleted teams, and the teams of admins, who are in every team. The read has all of
-    // them.
-    let teams = live(input, before).and_then(|user| user.teams.as_ref());
-    fields.extend(
-        teams.filter(|_| !is_everywhere(input, &before.roles)).map(|teams| ("teams", memberships(input, teams))),
-    );
-    fields
-}
-
-/// Returns teams with the user's roles in them, or only the teams if a role isn't known.
-fn memberships(input: &UndoInput<'_>, teams: &Memberships) -> Yaml {
-    let assignable = input.live.assignable.as_ref().map(|roles| roles.team.as_slice());
-    let with_role = |(team, role): (&TeamName, &Option<RoleName>)| {
-        let role = role.as_ref().filter(|role| can_be_given(role, assignable))?;
-        Some((team.to_string(), Yaml::text(role)))
-    };
-    let with_roles: Option<Vec<(String, Yaml)>> = teams.iter().map(with_role).collect();
-    match with_roles {
-        Some(entries) if !entries.is_empty() => Yaml::flow(entries),
-        _ => Yaml::names(teams.keys()),
-    }
-}
-
 /// Returns the fields of a new invitation. If one of them isn't known, it adds a note and returns `None`.
 fn invited(
     input: &UndoInput<'_>,
@@ -221,10 +183,10 @@ fn invited(
     teams: Option<Memberships>,
     builder: &mut UndoBuilder,
 ) -> Option<Fields> {
-    let mut fields = names_of(input, before);
-    fields.extend(roles_of(input, before));
+    let mut fields = writer(input).names(before);
+    fields.extend(writer(input).roles(&before.roles));
     fields.extend(before.resources.as_ref().map(|of| ("resources", resources(of))));
-    fields.extend(teams.filter(|teams| !teams.is_empty()).map(|teams| ("teams", memberships(input, &teams))));
+    fields.extend(teams.filter(|teams| !teams.is_empty()).map(|teams| ("teams", writer(input).teams(&teams))));
     let needs = input.format.rules.capabilities().invite_needs.iter().map(|need| match need {
         InviteField::FirstName => "first_name",
         InviteField::LastName => "last_name",
@@ -255,7 +217,7 @@ fn members_of_deleted_teams(
         return;
     }
     let mut members: BTreeMap<&Email, Vec<(&LiveUser, &Memberships)>> = BTreeMap::new();
-    for user in input.live.users.items.iter().filter(|user| !is_everywhere(input, &user.roles)) {
+    for user in input.live.users.items.iter().filter(|user| !writer(input).is_in_every_team(&user.roles)) {
         let Some(teams) = &user.teams else { continue };
         if teams.keys().any(|team| deleted.contains(team)) && !people.contains_key(&(&user.email, None)) {
             members.entry(&user.email).or_default().push((user, teams));
@@ -266,7 +228,7 @@ fn members_of_deleted_teams(
         let namesakes = input.live.users.items.iter().filter(|user| user.email == *email).count();
         match of.as_slice() {
             [(_, teams)] if namesakes == 1 => {
-                builder.write(address, vec![("email", Yaml::text(email)), ("teams", memberships(input, teams))]);
+                builder.write(address, vec![("email", Yaml::text(email)), ("teams", writer(input).teams(teams))]);
             }
             _ => {
                 builder.note(

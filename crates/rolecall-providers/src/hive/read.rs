@@ -40,7 +40,7 @@ pub(super) async fn read(reader: &Reader, desired: &Desired) -> Result<Live, Rea
     let features = features(reader).await?;
     let has_project_type = features.as_ref().is_some_and(|features| features.contains(PROJECT_TYPE));
     let query = if has_project_type { &ORGANIZATION } else { &ORGANIZATION_WITHOUT_TYPE };
-    let keys = desired.mentions_keys();
+    let keys = desired.reads_keys();
     let variables = json!({
         "organization": { "bySelector": { "organizationSlug": *desired.organization } },
         "members": MEMBERS,

@@ -231,7 +231,7 @@ fn organization_entity(found: &WireOrganization, id: &RemoteId) -> Organization 
     }
 }
 
-/// Reads the role rows. Those of teams are read only if the file has teams, and those of the organisation only if
+/// Reads the role rows. Those of teams are read only if the file has teams or everything is read, and those of the organisation only if
 /// this generation's users don't have their roles.
 async fn read_assignments(
     reader: &Reader,
@@ -244,7 +244,7 @@ async fn read_assignments(
 ) -> Result<Assignments, ReadError> {
     let people: BTreeSet<RemoteId> = members.users.iter().map(|user| user.id.clone()).collect();
     let mut found = Assignments::default();
-    if desired.users.iter().any(|user| user.teams.is_some()) {
+    if desired.reads_team_roles() {
         let all: BTreeSet<RemoteId> = teams.by_id.keys().cloned().collect();
         found = roles::read_assignments(reader, id, &people, Some(&all), roles).await?;
         found.read_teams = true;

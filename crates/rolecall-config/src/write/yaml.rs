@@ -10,7 +10,7 @@ use rolecall_model::is_deceptive;
 
 /// A value as it will stand in the file.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Yaml {
+pub(crate) enum Yaml {
     Bool(bool),
     Number(u64),
     Text(String),
@@ -23,7 +23,7 @@ pub(super) enum Yaml {
 }
 
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Flow {
+pub(crate) enum Flow {
     List(Vec<Yaml>),
     Map(Vec<(String, Yaml)>),
 }
@@ -111,7 +111,7 @@ impl Serialize for Yaml {
 
 /// One field of the file, as text. Texts with characters that don't show, or with a command to GitHub's runner, are
 /// escaped in it.
-pub(super) fn section(name: &str, value: &Yaml) -> Result<String, serde_yaml::SerializeError> {
+pub(crate) fn section(name: &str, value: &Yaml) -> Result<String, serde_yaml::SerializeError> {
     let options = serde_yaml::ser_options! { compact_list_indent: false, prefer_block_scalars: false };
     let (mut value, mut escaped) = (value.clone(), Vec::new());
     value.take_unshowable(&mut escaped);
