@@ -18,8 +18,8 @@ use rolecall_engine::ledger::{Ledger, ReadLedger, facts};
 use rolecall_graphql::Quota;
 use rolecall_graphql::storage::Cache;
 use rolecall_model::{
-    Address, Code, Desired, Finding, Inventory, Kind, Live, OrganizationPlan, Placed, Plan, Quirk, RemoteId,
-    Scope, Unread, Warning, list_of,
+    Address, Code, Desired, Facts, Finding, Inventory, Kind, Live, OrganizationPlan, Placed, Plan, Quirk,
+    RemoteId, Scope, Unread, Warning, list_of,
 };
 
 /// The files and options of a run, checked.
@@ -41,6 +41,21 @@ pub(super) struct Connections<'a> {
     pub failed: Vec<(Unread, Exit)>,
     /// The exit code of all failures together.
     pub exit: Exit,
+}
+
+/// Every organisation that was read, and those that weren't.
+pub(super) struct Readings<'a> {
+    pub read: Vec<Reading<'a>>,
+    pub failed: Vec<Unread>,
+    /// The exit code of all failures together.
+    pub exit: Exit,
+}
+
+/// One organisation as it is live, with what its ledger knows.
+pub(super) struct Reading<'a> {
+    pub organization: Organization<'a>,
+    pub live: Live,
+    pub facts: Facts,
 }
 
 /// The platform that an organisation is on, and its own id there.
@@ -74,6 +89,39 @@ impl<'a> Session<'a> {
         for desired in loaded.files.iter_mut().filter_map(|file| file.desired.as_mut()) {
             desired.guardrails.tighten(planning.min_admins, planning.max_removals);
         }
+        if loaded.has_errors() {
+            let sources: Vec<&Source> = loaded.files.iter().map(|file| &file.source).collect();
+            out.findings(&loaded.findings, &sources);
+            reports.refuse(&loaded.findings, &sources, out)?;
+            return Err(Failure::findings(Vec::new()));
+        }
+        let session = Self::of(loaded, planning, connection, out)?;
+        let all = session.desired();
+        for asserted in &planning.asserted {
+            if !all.iter().any(|desired| manages(desired, asserted)) {
+                return Err(Failure::error(format!("No file manages {asserted}, which `--assert` names."))
+                    .hint("Only an entity that a file lists, or of a kind that it manages, can be sent."));
+            }
+        }
+        Ok(session)
+    }
+
+    /// Opens a session that reads everything that a file can describe, and not only what these files mention.
+    pub fn reading(mut loaded: Loaded, connection: &'a Connection, out: &mut Out) -> Result<Self, Failure> {
+        static UNRESTRICTED: Planning = Planning { asserted: Vec::new(), min_admins: None, max_removals: None };
+        for desired in loaded.files.iter_mut().filter_map(|file| file.desired.as_mut()) {
+            desired.reads_all = true;
+        }
+        Self::of(loaded, &UNRESTRICTED, connection, out)
+    }
+
+    /// Prints every finding. An error in any file is a failure.
+    fn of(
+        loaded: Loaded,
+        planning: &'a Planning,
+        connection: &'a Connection,
+        out: &mut Out,
+    ) -> Result<Self, Failure> {
         let session = Self {
             planning,
             connection,
@@ -84,19 +132,11 @@ impl<'a> Session<'a> {
         };
         out.findings(&session.loaded.findings, &session.sources());
         if session.loaded.has_errors() {
-            reports.refuse(&session.loaded.findings, &session.sources(), out)?;
             return Err(Failure::findings(Vec::new()));
         }
-        let all = session.desired();
-        if connection.ledger.is_some() && all.len() > 1 {
+        if connection.ledger.is_some() && session.desired().len() > 1 {
             return Err(Failure::error("`--ledger` names one file, and there are several organisations.")
                 .hint("Run each organisation by itself, or leave `--ledger` out."));
-        }
-        for asserted in &planning.asserted {
-            if !all.iter().any(|desired| manages(desired, asserted)) {
-                return Err(Failure::error(format!("No file manages {asserted}, which `--assert` names."))
-                    .hint("Only an entity that a file lists, or of a kind that it manages, can be sent."));
-            }
         }
         Ok(session)
     }
@@ -292,9 +332,7 @@ impl<'a> Session<'a> {
                 }
             }
         }
-        for checkpoint in self.pool.checkpoints() {
-            if is_resumable { checkpoint.suspend() } else { checkpoint.finish() }
-        }
+        self.close(is_resumable);
         for asserted in &self.planning.asserted {
             let changes = plan.organizations.iter().flat_map(|organization| &organization.sealed.changes);
             if !changes.into_iter().any(|change| asserted.covers(&change.address)) {
@@ -309,12 +347,58 @@ impl<'a> Session<'a> {
         (plan, exit)
     }
 
+    /// Ends the reads. `is_resumable`: one was interrupted, and the next run can go on with its answers.
+    fn close(&self, is_resumable: bool) {
+        for checkpoint in self.pool.checkpoints() {
+            if is_resumable { checkpoint.suspend() } else { checkpoint.finish() }
+        }
+    }
+
+    /// Reads every organisation. A failure of one does not affect the others.
+    pub async fn read_all(&self, out: &Out) -> Readings<'_> {
+        let Connections { organizations, failed, exit } = self.connect_each(out, true).await;
+        let failed = failed.into_iter().map(|(unread, _)| unread).collect();
+        let mut readings = Readings { read: Vec::new(), failed, exit };
+        let mut is_resumable = false;
+        for organization in organizations {
+            match self.read_one(&organization, out).await {
+                Ok((live, facts)) => readings.read.push(Reading { organization, live, facts }),
+                Err(failure) => {
+                    is_resumable |= failure.is_resumable;
+                    readings.failed.push(unread(organization.desired, &failure));
+                    readings.exit = readings.exit.and(self.report_failure(&failure, out));
+                }
+            }
+        }
+        self.close(is_resumable);
+        readings
+    }
+
     async fn plan_one(
         &self,
         organization: &Organization<'_>,
         survey: bool,
         out: &Out,
     ) -> Result<OrganizationPlan, Failure> {
+        let (live, facts) = self.read_one(organization, out).await?;
+        let planned = organization.plan(&live, &facts, None)?;
+        out.findings(&planned.findings, &self.sources());
+        let mut plan = organization.selected(planned.plan, &live, &facts)?;
+        if survey {
+            let mut inventory = organization.survey(&live).await?;
+            let named: BTreeSet<&str> =
+                self.desired().iter().map(|desired| desired.organization.as_str()).collect();
+            inventory.organizations.retain(|other| !named.contains(other.as_str()));
+            let enabled = live.keys().iter().filter(|key| key.enabled);
+            inventory.expiring =
+                enabled.filter_map(|key| Some((Address::key(&key.name).with_id(&key.id), key.expires?))).collect();
+            plan.inventory = Some(inventory).filter(|inventory| *inventory != Inventory::default());
+        }
+        Ok(plan)
+    }
+
+    /// Reads one organisation and its ledger.
+    async fn read_one(&self, organization: &Organization<'_>, out: &Out) -> Result<(Live, Facts), Failure> {
         let path = &organization.connected.ledger;
         let ledger = Ledger::read(path).map_err(|why| Failure::unrecorded(&why))?;
         if ledger.is_none() && self.connection.ledger.is_some() {
@@ -334,20 +418,7 @@ impl<'a> Session<'a> {
         let facts = facts(&records);
         let live = organization.read().await?;
         self.claim(organization, &live)?;
-        let planned = organization.plan(&live, &facts, None)?;
-        out.findings(&planned.findings, &self.sources());
-        let mut plan = organization.selected(planned.plan, &live, &facts)?;
-        if survey {
-            let mut inventory = organization.survey(&live).await?;
-            let named: BTreeSet<&str> =
-                self.desired().iter().map(|desired| desired.organization.as_str()).collect();
-            inventory.organizations.retain(|other| !named.contains(other.as_str()));
-            let enabled = live.keys().iter().filter(|key| key.enabled);
-            inventory.expiring =
-                enabled.filter_map(|key| Some((Address::key(&key.name).with_id(&key.id), key.expires?))).collect();
-            plan.inventory = Some(inventory).filter(|inventory| *inventory != Inventory::default());
-        }
-        Ok(plan)
+        Ok((live, facts))
     }
 }
 

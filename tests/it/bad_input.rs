@@ -288,7 +288,6 @@ fn cases() -> Vec<(&'static str, Vec<u8>)> {
         ("empty", Vec::new()),
         ("empty_but_comments", text("# nothing\n".to_owned())),
         ("empty_values", text(user("enabled: true, roles:, first_name:"))),
-        ("enabled_not_declared", text(user("roles: [ADMIN]"))),
         (
             "expiry_in_seconds",
             text(format!(

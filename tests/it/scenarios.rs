@@ -619,6 +619,19 @@ fn one_failure_does_not_stop_what_does_not_depend_on_it() {
 }
 
 #[test]
+fn an_entry_needs_enabled_only_where_the_user_must_be_updated() {
+    let world = || world_with(&[("ann@x.example", &["A"])]);
+    let in_sync = Rig::new(world(), "users: [{ email: ann@x.example, roles: [A] }]");
+    assert!(addresses(&in_sync.plan()).is_empty());
+    let changed = Rig::new(world(), "users: [{ email: ann@x.example, roles: [B] }]");
+    let findings = changed.try_plan().unwrap_err();
+    assert_eq!(
+        (findings[0].code, findings[0].place.line),
+        (Code::EnabledNotDeclared, changed.desired.users[0].place.line)
+    );
+}
+
+#[test]
 fn a_field_that_the_api_can_not_change_is_a_manual_step() {
     let rig = Rig::new(
         world_with(&[("ann@x.example", &["A"])]),

@@ -66,6 +66,13 @@ pub fn load(paths: &[PathBuf], formats: impl Fn(ProviderName) -> &'static Format
     loaded
 }
 
+/// Checks a text as if it were the only file. `name` stands for its path in findings.
+pub fn load_text(name: &str, text: &str, formats: impl Fn(ProviderName) -> &'static Format) -> Loaded {
+    let source = Source::inline(name, text);
+    let (desired, findings) = check_source(&source, formats);
+    Loaded { files: vec![LoadedFile { path: PathBuf::from(name), source, desired }], findings }
+}
+
 /// Lists each file once, and whether the command line names the file itself. A link is not followed: in a pull
 /// request it could lead to any file of the machine, and a finding could show what is in it.
 fn expand(paths: &[PathBuf], findings: &mut Vec<Finding>) -> Vec<(PathBuf, bool)> {

@@ -5,6 +5,7 @@ use serde::de::DeserializeOwned;
 
 use super::check::Checker;
 use super::decode::decode;
+use super::import::Head;
 use super::node::Located;
 use rolecall_model::{Desired, Rules};
 
@@ -22,12 +23,14 @@ pub struct Format {
     pub rules: &'static dyn Rules,
     pub(crate) check: fn(&Located, &mut Checker<'_>) -> Option<Desired>,
     pub(crate) schema: fn(&mut SchemaGenerator) -> Schema,
+    /// The head of a new file.
+    pub head: Head,
 }
 
 impl Format {
     /// Creates the format of files that have the type `T`.
-    pub const fn of<T: FileFormat>(rules: &'static dyn Rules) -> Self {
-        Self { rules, check: check::<T>, schema: SchemaGenerator::subschema_for::<T> }
+    pub const fn of<T: FileFormat>(rules: &'static dyn Rules, head: Head) -> Self {
+        Self { rules, check: check::<T>, schema: SchemaGenerator::subschema_for::<T>, head }
     }
 }
 

@@ -1,5 +1,5 @@
 //! Reads the YAML files of a user, checks them, and returns a [`Desired`] for each organisation. Every problem
-//! becomes a [`Finding`] with its place. Also writes undo files.
+//! becomes a [`Finding`] with its place. Also writes files: from what is live, and undo files.
 
 mod access;
 mod accounts;
@@ -12,6 +12,7 @@ mod field;
 mod files;
 mod format;
 mod guardrails;
+mod import;
 mod node;
 mod raw;
 mod redact;
@@ -23,13 +24,15 @@ mod undo;
 mod write;
 
 pub use endpoint::{check_url, is_loopback};
-pub use files::{Loaded, LoadedFile, load};
+pub use files::{Loaded, LoadedFile, load, load_text};
 pub use format::{FileFormat, Format};
+pub use import::{Head, HeadError, ImportInput, Imported, has_field, import, kinds};
 pub use redact::shows_credential;
 pub use schema::schema;
 pub use source::{Excerpt, MAX_BYTES, Mark, Source};
 pub use trust::needing_approval;
 pub use undo::{Irreversible, Undo, UndoInput, undo};
+pub use write::Problem;
 
 /// The parts from which a provider builds the types of its file: see [`FileFormat`].
 pub mod parts {
@@ -99,7 +102,7 @@ fn check_tree(
     known.secrets = redact::candidates(&root, true);
     let provider = provider_of(source, &root, findings)?;
     known.is_ours = true;
-    let Format { rules, check, schema: _ } = *formats(provider);
+    let Format { rules, check, schema: _, head: _ } = *formats(provider);
     known.secrets = redact::candidates(&root, rules.has(Quirk::SecretPath));
     syntax::texts(source, &root, findings);
     if has_tags {

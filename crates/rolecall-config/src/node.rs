@@ -23,6 +23,14 @@ pub struct Located {
     pub mark: Mark,
 }
 
+impl Located {
+    /// Returns whether this is a mapping that has this key.
+    pub fn has_field(&self, name: &str) -> bool {
+        let is_it = |(key, _): &(Self, Self)| matches!(&key.node, Node::Text(text) if text == name);
+        matches!(&self.node, Node::Map(entries) if entries.iter().any(is_it))
+    }
+}
+
 /// A YAML value. A number has no value here, because the decoder reads it from the text of the file: the format
 /// has no floats.
 #[derive(Clone, Debug)]

@@ -1,3 +1,6 @@
-//! Applies plans, and keeps the ledger of what was sent and what became of it.
+//! Applies plans, keeps the ledger of what was sent and what became of it, and writes files from what is live.
 pub mod apply;
+mod import;
 pub mod ledger;
+
+pub use import::{Import, import};

@@ -1,9 +1,12 @@
 //! Writes entities as entries of a file, as they are live. Undo files, imported files and `pull` share it.
 
+mod document;
 mod yaml;
 
 use std::collections::BTreeSet;
 
+pub use document::Problem;
+pub(crate) use document::{Document, Entry, Item, Section};
 use rolecall_model::{
     AssignableRole, InviteField, Key, Live, Memberships, Organization, Quirk, Reach, Resources, Role, RoleName,
     Rules, Team, TeamName, User, check_name, is_deceptive, is_odd_space,

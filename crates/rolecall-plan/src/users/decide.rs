@@ -9,9 +9,9 @@ use super::super::{PlanInput, resolve, teams};
 use super::invitation_content::is_as_invited;
 use super::{Found, Situation, account, address_of, invitations};
 use rolecall_model::{
-    AccountStatus, Action, Address, Cause, Change, Code, DesiredUser, Effect, Email, Entity, Finding, HoldReason,
-    Known, LiveUser, ManualStep, Quirk, Reach, RemoteId, Resources, RoleName, Scope, Seen, Severity, User,
-    UserRemoval, list_of, nearest, quote,
+    AccountField, AccountStatus, Action, Address, Cause, Change, Code, DesiredUser, Effect, Email, Entity,
+    Finding, HoldReason, Known, LiveUser, ManualStep, Quirk, Reach, RemoteId, Resources, RoleName, Scope, Seen,
+    Severity, User, UserRemoval, list_of, nearest, quote,
 };
 
 /// Decides about one entry of the file.
@@ -171,6 +171,16 @@ fn keep(
         return decisions;
     }
     if !differs && !asserted {
+        return decisions;
+    }
+    if after.enabled == Seen::Unreadable && input.rules.capabilities().account_field == Some(AccountField::Enabled)
+    {
+        let message =
+            format!("An update of {} writes `enabled`, and the entry doesn't contain it.", desired.email);
+        decisions.push(Decision::Finding(
+            Finding::error(Code::EnabledNotDeclared, desired.place.clone(), message)
+                .hint("Add `enabled: true` or `enabled: false`. The platform never shows the value."),
+        ));
         return decisions;
     }
     if before.roles != after.roles

@@ -10,7 +10,7 @@ use rolecall_config::parts::{
     AddressText, Checker, EmailText, Field, InstantText, LineText, NameText, RawCredential, RawDelivery,
     RawEndpoint, RawGuardrails, RawScope, Targets, flag, scope,
 };
-use rolecall_model::{Address, Code, Desired, DesiredKey, DesiredUser, Finding, Manage, ProviderName};
+use rolecall_model::{Address, Code, Desired, DesiredKey, DesiredUser, Manage, ProviderName};
 
 /// This file describes who has which access to one organisation at Bitpanda Enterprise Custody.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -94,7 +94,6 @@ enum RawAllowance {
 #[schemars(extend(
     "if" = { "properties": { "absent": { "const": true } }, "required": ["absent"] },
     "then" = { "properties": { "roles": false, "enabled": false } },
-    "else" = { "required": ["enabled"] },
 ))]
 struct RawUser {
     /// This address identifies the person. Another address means another user.
@@ -112,8 +111,8 @@ struct RawUser {
     /// This is the exact set of roles: the user loses each role that isn't listed. It is needed to invite. If it
     /// is absent, the live roles are kept. `[]` removes all roles.
     roles: Option<Field<Vec<Field<NameText>>>>,
-    /// `true` means that the person can sign in. The API never shows this value, and every update writes it. So
-    /// the file must declare it.
+    /// `true` means that the person can sign in. The API never shows this value, and every update writes it. So it is
+    /// needed to update. If it is absent, the person isn't counted as a usable admin.
     enabled: Option<Field<bool>>,
     /// If `true`, the person must have no access. rolecall disables them, because the API can't delete users.
     /// Default: `false`.
@@ -200,7 +199,7 @@ fn check(raw: RawBitpanda, check: &mut Checker<'_>) -> Option<Desired> {
 }
 
 fn check_users(raw: Option<Field<Vec<Field<RawUser>>>>, check: &mut Checker<'_>) -> Vec<DesiredUser> {
-    check.entries(raw, Code::DuplicateUser, |raw: RawUser, mark, check| {
+    check.entries(raw, Code::DuplicateUser, |raw: RawUser, _, check| {
         let RawUser { email, first_name, last_name, phone, roles, enabled, absent } = raw;
         let place = check.place(email.mark);
         let email_mark = email.mark;
@@ -210,12 +209,6 @@ fn check_users(raw: Option<Field<Vec<Field<RawUser>>>>, check: &mut Checker<'_>)
             absent,
             [roles.as_ref().map(|f| (f.mark, "roles")), enabled.as_ref().map(|f| (f.mark, "enabled"))],
         );
-        if enabled.is_none() && !absent {
-            check.push(
-                Finding::error(Code::EnabledNotDeclared, check.place(mark), "The entry of this user doesn't contain `enabled`.")
-                    .hint("Add `enabled: true` or `enabled: false`. The platform never shows the value, and every update writes it."),
-            );
-        }
         let first_name = first_name.and_then(|field| check.text(field));
         let last_name = last_name.and_then(|field| check.text(field));
         let phone = phone.and_then(|field| check.text(field));

@@ -17,7 +17,7 @@ use std::pin::Pin;
 pub use documents::{DOCUMENTED_QUERIES, GUESSED_TYPES, MUTATIONS};
 
 use super::{Definition, MutationResult, Provider, ReadError, Secrets, Traffic, UnfitCredential};
-use rolecall_config::Format;
+use rolecall_config::{Format, Head};
 use rolecall_graphql::{CallError, Context, Contexts, Mutation, Reader, Redactor, Response};
 use rolecall_model::{Change, Desired, Live, Rules};
 
@@ -27,7 +27,16 @@ pub struct Bitpanda;
 
 /// The platform in the registry.
 pub static DEFINITION: Definition =
-    Definition { api: &Bitpanda, format: Format::of::<config::RawBitpanda>(&Bitpanda) };
+    Definition { api: &Bitpanda, format: Format::of::<config::RawBitpanda>(&Bitpanda, HEAD) };
+
+const HEAD: Head = Head {
+    text: include_str!("head.yaml"),
+    endpoints: &[
+        "https://tapi-sandbox.trustology-test.com/graphql",
+        "https://tapi-production.trustology-prod.com/graphql",
+        "https://tapi-preprod.trustology-test.com/graphql",
+    ],
+};
 
 /// The platform refuses bursts, and no page says how many requests make one.
 const TRAFFIC: Traffic = Traffic { parallelism: 2, batch_limits: None, quotas: &[], retries_rate_limited: true };

@@ -22,7 +22,7 @@ use secrecy::{ExposeSecret, SecretString};
 pub use documents::{MUTATIONS, QUERIES};
 
 use super::{Definition, MutationResult, Provider, ReadError, Secrets, Traffic, UnfitCredential, Verdict};
-use rolecall_config::Format;
+use rolecall_config::{Format, Head};
 use rolecall_graphql::{BatchLimits, CallError, Context, Contexts, Mutation, Quota, Reader, Redactor, Response};
 use rolecall_model::{Change, Desired, Live, RemoteId, Rules};
 
@@ -38,7 +38,9 @@ const INVITATIONS: Quota = Quota { requests: 6, window: Duration::from_secs(5) }
 const BATCH_LIMITS: BatchLimits = BatchLimits { aliases: 20, tokens: 800, cost: 1000 };
 
 /// The platform in the registry.
-pub static DEFINITION: Definition = Definition { api: &Hive, format: Format::of::<config::RawHive>(&Hive) };
+pub static DEFINITION: Definition = Definition { api: &Hive, format: Format::of::<config::RawHive>(&Hive, HEAD) };
+
+const HEAD: Head = Head { text: include_str!("head.yaml"), endpoints: &["https://api.graphql-hive.com/graphql"] };
 
 const TRAFFIC: Traffic = Traffic {
     parallelism: 4,

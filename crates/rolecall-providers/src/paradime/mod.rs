@@ -21,7 +21,7 @@ use secrecy::{ExposeSecret, SecretString};
 pub use documents::{MUTATIONS, QUERIES};
 
 use super::{Definition, MutationResult, Provider, ReadError, Secrets, Traffic, UnfitCredential};
-use rolecall_config::Format;
+use rolecall_config::{Format, Head};
 use rolecall_graphql::{CallError, Context, Contexts, Mutation, Reader, Redactor, Response};
 use rolecall_model::{Change, Desired, Live, Rules};
 
@@ -36,7 +36,9 @@ const COMPANY_TOKEN: &str = "prdm_cmp_";
 
 /// The platform in the registry.
 pub static DEFINITION: Definition =
-    Definition { api: &Paradime, format: Format::of::<config::RawParadime>(&Paradime) };
+    Definition { api: &Paradime, format: Format::of::<config::RawParadime>(&Paradime, HEAD) };
+
+const HEAD: Head = Head { text: include_str!("head.yaml"), endpoints: &[] };
 
 /// No limit is documented, so it isn't known whether a mutation that was answered with HTTP 429 ran.
 const TRAFFIC: Traffic = Traffic { parallelism: 1, batch_limits: None, quotas: &[], retries_rate_limited: false };

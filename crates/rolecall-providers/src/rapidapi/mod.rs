@@ -29,7 +29,7 @@ pub use documents::{MUTATIONS, QUERIES, QUERIES_BY_GENERATION};
 
 use super::{Definition, MutationResult, Provider, ReadError, Secrets, Survey, Traffic, UnfitCredential};
 use context::{CHANGES, EITHER, IDENTITY_KEY, PERSONAL, PERSONAL_KEY, TEAM, TEAM_KEY};
-use rolecall_config::Format;
+use rolecall_config::{Format, Head};
 use rolecall_graphql::{CallError, Contexts, Mutation, Quota, Reader, Redactor, Response};
 use rolecall_model::{Change, Desired, Live, Rules};
 
@@ -42,7 +42,10 @@ pub struct RapidApi;
 
 /// The platform in the registry.
 pub static DEFINITION: Definition =
-    Definition { api: &RapidApi, format: Format::of::<config::RawRapidapi>(&RapidApi) };
+    Definition { api: &RapidApi, format: Format::of::<config::RawRapidapi>(&RapidApi, HEAD) };
+
+const HEAD: Head =
+    Head { text: include_str!("head.yaml"), endpoints: &["https://graphql-platform.p.rapidapi.com/"] };
 
 const TRAFFIC: Traffic = Traffic { parallelism: 1, batch_limits: None, quotas: &[], retries_rate_limited: true };
 
