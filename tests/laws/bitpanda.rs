@@ -178,6 +178,18 @@ impl Lawful for Custody {
         users.chain(keys).collect()
     }
 
+    /// The API doesn't show who is disabled.
+    fn may(world: &World) -> Vec<(String, BTreeSet<String>)> {
+        let hidden = world.switches.invitees == Invitees::Hidden;
+        let listed = world.users.iter().filter(|user| user.accepted || !hidden);
+        let roles = |roles: &BTreeSet<String>| roles.iter().map(|role| format!("{role} @ organization")).collect();
+        listed.map(|user| (user.email.to_lowercase(), roles(&user.roles))).collect()
+    }
+
+    fn invited(_: &World) -> Vec<String> {
+        Vec::new()
+    }
+
     fn mails(world: &World) -> Vec<String> {
         world.mails.clone()
     }

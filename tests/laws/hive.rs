@@ -5,6 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use proptest::prelude::*;
 use proptest::sample::subsequence;
 use rolecall_graphql::Request;
+use rolecall_model::Level;
+use rolecall_plan::access::{Ability, Access, Holder, May};
 use rolecall_sandbox::digest;
 use rolecall_sandbox::hive::{
     AssignedProject, AssignedTarget, Assignment, OWN_CREDENTIAL, Paging, Release, Scope, World, WorldToken,
@@ -339,6 +341,24 @@ impl Lawful for Console {
         members.chain(tokens).collect()
     }
 
+    fn may(world: &World) -> Vec<(String, BTreeSet<String>)> {
+        world.members.iter().map(|member| (member.email.to_lowercase(), world.access_of(member))).collect()
+    }
+
+    fn invited(world: &World) -> Vec<String> {
+        world.invitations.iter().map(|invitation| invitation.email.to_lowercase()).collect()
+    }
+
+    fn shown(world: &World, access: &Access, holder: &Holder) -> BTreeSet<String> {
+        let mut shown = BTreeSet::new();
+        for Ability { may, at, .. } in access.abilities(holder) {
+            let May::Permission(permission) = &may else { panic!("{may} @ {at}") };
+            let level = access.permissions[permission].level.unwrap();
+            shown.extend(places(world, level, &at.to_string()).iter().map(|place| format!("{may} @ {place}")));
+        }
+        shown
+    }
+
     fn mails(world: &World) -> Vec<String> {
         world.mails.iter().map(|mail| mail.to_lowercase()).collect()
     }
@@ -372,6 +392,31 @@ impl Lawful for Console {
         };
         calls.into_iter().try_for_each(|(name, input)| is_whole(&name, input))
     }
+}
+
+/// Returns every place that a part of the organisation stands for, in the words of the sandbox.
+fn places(world: &World, level: Level, part: &str) -> BTreeSet<String> {
+    let (services, apps) = (part.replace("/services/", "/service:"), part.replace("/apps/", "/app:"));
+    let part = if level == Level::AppDeployment { apps } else { services };
+    let Some(start) = part.strip_suffix('*').filter(|_| !part.contains(':')) else {
+        return BTreeSet::from([part]);
+    };
+    let mut places = BTreeSet::from([part.clone()]);
+    for project in &world.projects {
+        for target in project.targets.iter().map(|target| &*target.slug).chain(["*"]) {
+            let target = format!("{}/{target}", project.slug);
+            places.insert(match level {
+                Level::Organization => "organization".to_owned(),
+                Level::Project => project.slug.clone(),
+                Level::Target => target,
+                Level::Service => format!("{target}/service:*"),
+                Level::AppDeployment => format!("{target}/app:*"),
+            });
+        }
+    }
+    // `shop/*` stands for what is in `shop`. At other levels than that of targets it isn't a place itself.
+    places.retain(|place| place.starts_with(start) && (part == "*" || level == Level::Target || *place != part));
+    places
 }
 
 /// Returns the operation behind an alias of a document, as it would be sent by itself.

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 
 use proptest::prelude::*;
 use rolecall_graphql::Request;
+use rolecall_plan::access::{Ability, Access, Holder};
 
 use crate::support::rig::{Platform, Rig};
 
@@ -70,6 +71,15 @@ pub trait Lawful: Platform {
     fn own_access_works(world: &Self::World) -> bool;
     /// Returns the access of every user and every key.
     fn access(world: &Self::World) -> BTreeMap<String, BTreeSet<String>>;
+    /// Returns every user whom the platform's lists show, by address, with everything that they may do, as
+    /// `permission @ place` or `role @ place`. The sandbox decides this, and no code of rolecall.
+    fn may(world: &Self::World) -> Vec<(String, BTreeSet<String>)>;
+    /// Returns the addresses of the listed invitations.
+    fn invited(world: &Self::World) -> Vec<String>;
+    /// Returns what a report says that somebody may do, in the words of [`Lawful::may`].
+    fn shown(_: &Self::World, access: &Access, holder: &Holder) -> BTreeSet<String> {
+        access.abilities(holder).iter().map(|Ability { may, at, .. }| format!("{may} @ {at}")).collect()
+    }
     fn mails(world: &Self::World) -> Vec<String>;
     fn live_secrets(world: &Self::World) -> Vec<LiveSecret>;
     /// Makes the list of users incomplete.

@@ -2,6 +2,7 @@
 //! tries more cases.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::expect_used, reason = "a test fails by panicking")]
 
+mod access;
 mod bitpanda;
 mod every_order;
 mod hive;
@@ -723,6 +724,11 @@ macro_rules! laws {
                 }
 
                 #[test]
+                fn who_has_what_is_what_the_platform_says(world in P::worlds(true), file in P::files(), seed in any::<u64>()) {
+                    access::who_has_what_is_what_the_platform_says::<P>(&world, &file, seed)?;
+                }
+
+                #[test]
                 fn what_can_not_be_read_is_said(world in P::worlds(true), file in P::files()) {
                     crate::what_can_not_be_read_is_said::<P>(world, &file)?;
                 }
@@ -740,6 +746,11 @@ macro_rules! laws {
 
             proptest! {
                 #![proptest_config(few())]
+
+                #[test]
+                fn what_changes_is_the_difference((world, file) in P::mixed()) {
+                    access::what_changes_is_the_difference::<P>(world, &file)?;
+                }
 
                 #[test]
                 fn stopped_at_any_request_it_ends_the_same((world, file) in P::mixed(), network in network()) {

@@ -219,6 +219,17 @@ impl Lawful for Workspace {
         active.map(|user| (user.uid.clone(), allows(&user.account_type))).collect()
     }
 
+    fn may(world: &World) -> Vec<(String, BTreeSet<String>)> {
+        let hidden = world.switches.disabled_users == DisabledUsers::Hidden;
+        let listed = world.users.iter().filter(|user| user.status == UserStatus::Active || !hidden);
+        let role = |role: &str| BTreeSet::from([format!("{role} @ organization")]);
+        listed.map(|user| (user.email.to_lowercase(), role(&user.account_type))).collect()
+    }
+
+    fn invited(world: &World) -> Vec<String> {
+        world.invitations.iter().map(|invitation| invitation.email.to_lowercase()).collect()
+    }
+
     fn mails(world: &World) -> Vec<String> {
         world.mails.iter().map(|mail| mail.to_lowercase()).collect()
     }

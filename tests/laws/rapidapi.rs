@@ -5,8 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use proptest::prelude::*;
 use proptest::sample::select;
 use rolecall_graphql::Request;
+use rolecall_plan::access::{Ability, Access, Holder, May};
 use rolecall_sandbox::rapidapi::{
     DeletedTeams, Demotion, Generation, InvitePending, OWN_EMAIL, Refusal, RootFields, StaleRows, Switches, World,
+    WorldMember,
 };
 
 use crate::lawful::{FileBody, Lawful, LiveSecret, shuffle};
@@ -355,6 +357,41 @@ impl Lawful for Hub {
             access.insert(user, words);
         }
         access
+    }
+
+    fn may(world: &World) -> Vec<(String, BTreeSet<String>)> {
+        let found = world.organization("acme").unwrap();
+        let access = world.team_access(found.id);
+        let named = |held: &str| {
+            let (key, team) = held.split_once(" @ ").unwrap();
+            let role = &world.roles.iter().find(|role| role.key == key).unwrap().name;
+            format!("{role} @ team/{}", found.team(team.parse().unwrap()).unwrap().name)
+        };
+        let may = |member: &WorldMember| {
+            let user = world.user_by_id(member.user)?;
+            let email = user.email.to_lowercase();
+            let Some(held) = access.get(&user.id.to_string()) else { return Some((email, BTreeSet::new())) };
+            let administrates = world.is_org_admin(found.id, user.id);
+            let role = if administrates { "Organization Admin" } else { "Developer" };
+            let mut may: BTreeSet<String> = held.iter().map(|held| named(held)).collect();
+            may.insert(format!("{role} @ organization"));
+            Some((email, may))
+        };
+        found.members.iter().filter_map(may).collect()
+    }
+
+    fn invited(world: &World) -> Vec<String> {
+        let found = world.organization("acme").unwrap();
+        found.invitations.iter().map(|invitation| invitation.email.to_lowercase()).collect()
+    }
+
+    fn shown(_: &World, access: &Access, holder: &Holder) -> BTreeSet<String> {
+        let word = |Ability { may, at, .. }: Ability| match may {
+            // An admin of the organisation is an admin of each team.
+            May::Administrate => format!("Team Admin @ {at}"),
+            may => format!("{may} @ {at}"),
+        };
+        access.abilities(holder).into_iter().map(word).collect()
     }
 
     fn mails(world: &World) -> Vec<String> {

@@ -15,6 +15,8 @@ pub struct Facts {
     pub invitations: BTreeMap<Email, Invitation>,
     /// The users whom a read of an apply has shown, by their id.
     pub members: BTreeMap<RemoteId, KnownMember>,
+    /// The latest change of each entity that we sent and that may have had an effect. The addresses have no ids.
+    pub applied: BTreeMap<Address, AppliedChange>,
     /// Entities that we removed, disabled or took all access from, and haven't changed since. The addresses have no
     /// ids.
     pub removed: BTreeSet<Address>,
@@ -88,6 +90,18 @@ impl Facts {
             self.disables.remove(id);
         }
     }
+}
+
+/// A change that we sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AppliedChange {
+    pub at: Timestamp,
+    /// The id of the run that sent it.
+    pub run: String,
+    /// The id of the created entity, if the answer had it.
+    pub id: Option<RemoteId>,
+    /// The value that we wrote.
+    pub after: Option<Entity>,
 }
 
 /// A change that runs of one approved plan have sent, with at least one mutation.

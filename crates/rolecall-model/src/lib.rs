@@ -38,16 +38,16 @@ pub use desired::{
 };
 pub use entity::{Entity, FirstInvitation, Key, Memberships, Organization, Role, Seen, Team, User};
 pub use facts::{
-    DisableAnswer, Facts, HeldChange, Invitation, InvitationState, KnownMember, LostMint, MintedKey, NotTaken,
-    SentChange, SentDisable, Shown,
+    AppliedChange, DisableAnswer, Facts, HeldChange, Invitation, InvitationState, KnownMember, LostMint,
+    MintedKey, NotTaken, SentChange, SentDisable, Shown,
 };
 pub use finding::{Code, Finding, Severity, Warning};
 pub use guardrails::{Exception, Guardrail, Guardrails, Limit, Pattern, Removals};
 pub use hold::{Hold, HoldClass, HoldReason, Known};
 pub use inventory::{App, AppKey, Inventory};
 pub use live::{
-    AccountStatus, Bearing, Caller, Catalogue, Completeness, Gap, Listing, Live, LiveInvitation, LiveKey,
-    LiveRole, LiveTeam, LiveUser, Project, Projects, UnreadableRow,
+    AccountStatus, Bearing, Caller, Catalogue, Completeness, Gap, KnownPermission, Level, Listing, Live,
+    LiveInvitation, LiveKey, LiveRole, LiveTeam, LiveUser, Project, Projects, UnreadableRow,
 };
 pub use name::{
     Email, EmailError, KeyName, NameError, Permission, ProviderName, RemoteId, RoleName, Slug, TeamName,

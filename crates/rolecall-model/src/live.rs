@@ -77,12 +77,33 @@ pub struct Project {
     pub targets: BTreeMap<Slug, RemoteId>,
 }
 
-/// The permissions that can be given. The value is the other permission without which this one has no effect, if
-/// there is one.
+/// The permissions that can be given.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Catalogue {
-    pub roles: BTreeMap<Permission, Option<Permission>>,
-    pub keys: BTreeMap<Permission, Option<Permission>>,
+    pub roles: BTreeMap<Permission, KnownPermission>,
+    pub keys: BTreeMap<Permission, KnownPermission>,
+}
+
+/// A permission, as the platform describes it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct KnownPermission {
+    /// The other permission without which this one has no effect, if there is one.
+    pub needs: Option<Permission>,
+    /// The parts of the organisation that the permission is about. `None` if the platform has a level that rolecall
+    /// doesn't know.
+    pub level: Option<Level>,
+}
+
+/// The parts of an organisation that a permission is about. For example, a permission about targets applies to each
+/// target that the resources of a user contain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Level {
+    Organization,
+    Project,
+    Target,
+    Service,
+    AppDeployment,
 }
 
 /// A list and its completeness.

@@ -4,6 +4,7 @@
 //! Planning is pure: it uses no async code, no clock, no environment and no files. All that it knows is in
 //! [`PlanInput`].
 
+pub mod access;
 mod admins;
 mod approve;
 mod collection;

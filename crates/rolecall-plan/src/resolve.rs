@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::PlanInput;
 use super::decision::{Decision, Lookup};
 use rolecall_model::{
-    Code, DesiredProject, DesiredResources, DesiredTarget, Finding, Permission, Place, Project, ProjectReach,
-    Projects, Reach, Resources, Slug, TargetReach, list_of, nearest, quote,
+    Code, DesiredProject, DesiredResources, DesiredTarget, Finding, KnownPermission, Permission, Place, Project,
+    ProjectReach, Projects, Reach, Resources, Slug, TargetReach, list_of, nearest, quote,
 };
 
 /// Resolves a resource assignment to ids. An unknown slug is an error, because the platform would silently drop it.
@@ -116,7 +116,7 @@ pub(super) fn permissions(
             complete = false;
             continue;
         };
-        if let Some(needed) = needs
+        if let Some(needed) = &needs.needs
             && !permissions.contains(needed)
             && !implied.contains(&needed.as_str())
         {
@@ -134,7 +134,7 @@ fn unknown_permission(
     permission: &Permission,
     place: &Place,
     holder: Holder,
-    known: &BTreeMap<Permission, Option<Permission>>,
+    known: &BTreeMap<Permission, KnownPermission>,
 ) -> Finding {
     let holders = match holder {
         Holder::Role => "roles",

@@ -103,26 +103,21 @@ impl PlannedRoles {
 
     /// Returns whether these roles give privileged access before the plan.
     pub fn is_privileged_before(&self, input: &PlanInput<'_>, names: &BTreeSet<RoleName>) -> bool {
-        self.gives_privilege(input, names, self.allowed_before(names))
+        self.gives_privilege(input, names, self.allowed_before(names).as_ref())
     }
 
     /// Returns whether these roles give privileged access after the plan.
     pub fn is_privileged_after(&self, input: &PlanInput<'_>, names: &BTreeSet<RoleName>) -> bool {
-        self.gives_privilege(input, names, self.allowed_after(names))
+        self.gives_privilege(input, names, self.allowed_after(names).as_ref())
     }
 
     fn gives_privilege(
         &self,
         input: &PlanInput<'_>,
         names: &BTreeSet<RoleName>,
-        allowed: Option<BTreeSet<Permission>>,
+        allowed: Option<&BTreeSet<Permission>>,
     ) -> bool {
-        let allows = match allowed {
-            Some(allowed) => input.rules.is_privileged(&allowed),
-            // The role isn't listed. Where roles are listed, assume the worst.
-            None => self.has_role_list,
-        };
-        allows || input.is_admin(names) || input.rules.gives_access(input.live, names)
+        gives_privilege(input, names, allowed, self.has_role_list)
     }
 
     /// Returns the names of the roles that can be given.
@@ -139,6 +134,19 @@ impl PlannedRoles {
     fn is_deleted(&self, name: &RoleName) -> bool {
         matches!(self.roles.get(name), Some(RoleState { planned: PlannedRole::Deleted, .. }))
     }
+}
+
+/// Returns whether roles that allow this give privileged access. What they allow is `None` if it isn't known.
+pub(super) fn gives_privilege(
+    input: &PlanInput<'_>,
+    names: &BTreeSet<RoleName>,
+    allowed: Option<&BTreeSet<Permission>>,
+    has_role_list: bool,
+) -> bool {
+    // Where roles are listed and this one isn't, the worst is assumed.
+    allowed.map_or(has_role_list, |allowed| input.rules.is_privileged(allowed))
+        || input.is_admin(names)
+        || input.rules.gives_access(input.live, names)
 }
 
 /// Plans the creation and update of roles. Deletions are planned later, once it is known which users leave a role.

@@ -17,9 +17,9 @@ use jiff::Timestamp;
 
 use super::{Event, Record};
 use rolecall_model::{
-    Action, Address, Change, DisableAnswer, Effect, Email, Entity, Facts, HeldChange, Invitation, InvitationState,
-    Key, Kind, KnownMember, LostMint, MintedKey, NotTaken, Outcome, RemoteId, Seen, SentChange, SentDisable,
-    Shown, User,
+    Action, Address, AppliedChange, Change, DisableAnswer, Effect, Email, Entity, Facts, HeldChange, Invitation,
+    InvitationState, Key, Kind, KnownMember, LostMint, MintedKey, NotTaken, Outcome, RemoteId, Seen, SentChange,
+    SentDisable, Shown, User,
 };
 
 /// A mutation: its intent and what later records say about it.
@@ -75,6 +75,7 @@ pub fn facts(records: &[Record]) -> Facts {
                 if sent.change.action == Action::Invite {
                     invited_in.insert(&sent.change.address, sent.run);
                 }
+                record_applied(sent, &mut facts);
                 record_outcome(sent, &mut facts);
             }
             Event::Sighting { address, seen, accepted } => {
@@ -114,6 +115,17 @@ pub fn facts(records: &[Record]) -> Facts {
         }
     }
     facts
+}
+
+/// Records a change that may have had an effect.
+fn record_applied(sent: &SentMutation<'_>, facts: &mut Facts) {
+    if matches!(sent.outcome(), Outcome::Failed | Outcome::Skipped) {
+        return;
+    }
+    let address = Address { id: None, ..sent.change.address.clone() };
+    let id = sent.id.or(sent.change.entity().and_then(Entity::id)).cloned();
+    let applied = AppliedChange { at: sent.at, run: sent.run.to_owned(), id, after: sent.change.after.clone() };
+    facts.applied.insert(address, applied);
 }
 
 /// Returns the changes that runs of the plan with this seal have sent. A later run may have sent only the rest of it.

@@ -17,13 +17,13 @@ use super::resources::from_wire;
 use super::rules::DESCRIBE;
 use super::wire::{
     AccessTokensPage, Edge, Features, Found, Introspected, InvitationsPage, List, MembersPage, Organization, Page,
-    PermissionGroup, WireInvitation, WireMember, WireProject, WireRole, WireToken,
+    PermissionGroup, WireInvitation, WireMember, WirePermission, WireProject, WireRole, WireToken,
 };
 use rolecall_graphql::{CallError, GraphQlError, Query, Reader, TransportError};
 use rolecall_model::{
-    AccountStatus, Action, Catalogue, Completeness, Desired, Gap, KeyName, Kind, Listing, Live, LiveInvitation,
-    LiveKey, LiveRole, LiveUser, Permission, Project, Projects, Reach, RemoteId, Resources, RoleName, Slug,
-    UnreadableRow,
+    AccountStatus, Action, Catalogue, Completeness, Desired, Gap, KeyName, Kind, KnownPermission, Level, Listing,
+    Live, LiveInvitation, LiveKey, LiveRole, LiveUser, Permission, Project, Projects, Reach, RemoteId, Resources,
+    RoleName, Slug, UnreadableRow,
 };
 
 /// The number of members that one page asks for.
@@ -388,10 +388,19 @@ fn into_key(wire: WireToken) -> LiveKey {
     }
 }
 
-fn permissions(groups: Vec<PermissionGroup>) -> BTreeMap<Permission, Option<Permission>> {
-    let all = groups.into_iter().flat_map(|group| group.permissions);
-    all.map(|permission| (Permission::seen(permission.id), permission.depends_on_id.map(Permission::seen)))
-        .collect()
+fn permissions(groups: Vec<PermissionGroup>) -> BTreeMap<Permission, KnownPermission> {
+    let known = |WirePermission { id, level, depends_on_id }: WirePermission| {
+        let level = match level.as_deref() {
+            Some("ORGANIZATION") => Some(Level::Organization),
+            Some("PROJECT") => Some(Level::Project),
+            Some("TARGET") => Some(Level::Target),
+            Some("SERVICE") => Some(Level::Service),
+            Some("APP_DEPLOYMENT") => Some(Level::AppDeployment),
+            Some(_) | None => None,
+        };
+        (Permission::seen(id), KnownPermission { needs: depends_on_id.map(Permission::seen), level })
+    };
+    groups.into_iter().flat_map(|group| group.permissions).map(known).collect()
 }
 
 /// Returns the projects that the credential may see. Assignments name projects that it may not see, too: then the

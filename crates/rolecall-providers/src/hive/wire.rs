@@ -165,6 +165,7 @@ pub(super) struct PermissionGroup {
 #[serde(rename_all = "camelCase")]
 pub(super) struct WirePermission {
     pub id: String,
+    pub level: Option<String>,
     pub depends_on_id: Option<String>,
 }
 

@@ -1,0 +1,206 @@
+//! Compares who has what before and after changes.
+//!
+//! For example, a plan takes `member:modify` from the role `Reviewer`, which Jane has, and moves Tom from one target of
+//! `shop` to the whole project. Jane may no longer do `member:modify` at `organization`. Tom may do `schemaCheck:approve`
+//! at `shop/*`, except where he could before.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{Ability, Access, Part, Status, access};
+use crate::PlanInput;
+use rolecall_model::{
+    AccountStatus, Address, Change, Entity, Key, Listing, Live, LiveKey, LiveRole, LiveTeam, LiveUser, RemoteId,
+    Role, Seen, Team, User,
+};
+
+/// The abilities that somebody has after changes and not before, and the other way round. Privileged abilities come first.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct AccessChange {
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub gains: Vec<Limited>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub loses: Vec<Limited>,
+}
+
+/// An ability that changes, with the parts in which it doesn't.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+pub struct Limited {
+    #[serde(flatten)]
+    pub ability: Ability,
+    /// The parts of it that stay as they are.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub except: BTreeSet<Part>,
+}
+
+/// Returns who has what after these changes, if nothing else changes.
+pub fn access_after(input: &PlanInput<'_>, changes: &[Change]) -> Access {
+    let mut live = input.live.clone();
+    for change in changes {
+        make(change, &mut live);
+    }
+    access(&PlanInput { live: &live, ..*input })
+}
+
+/// Returns what changes for each holder, by address. Somebody with an open invitation counts as if they had accepted it.
+pub fn delta(before: &Access, after: &Access) -> BTreeMap<Address, AccessChange> {
+    let (had, has) = (by_address(before), by_address(after));
+    let none = BTreeSet::new();
+    let addresses: BTreeSet<&Address> = had.keys().chain(has.keys()).copied().collect();
+    let mut changes = BTreeMap::new();
+    for address in addresses {
+        let (had, has) = (had.get(address).unwrap_or(&none), has.get(address).unwrap_or(&none));
+        let change = AccessChange { gains: beyond(has, had), loses: beyond(had, has) };
+        if change != AccessChange::default() {
+            changes.insert(address.clone(), change);
+        }
+    }
+    changes
+}
+
+fn by_address(access: &Access) -> BTreeMap<&Address, BTreeSet<Ability>> {
+    let mut found: BTreeMap<&Address, BTreeSet<Ability>> = BTreeMap::new();
+    for holder in access.holders.iter().filter(|holder| holder.status.works() || holder.status == Status::Invited)
+    {
+        found.entry(&holder.address).or_default().extend(access.abilities_by_grants(holder));
+    }
+    found
+}
+
+/// Returns those abilities of one set that the other set doesn't cover.
+fn beyond(these: &BTreeSet<Ability>, those: &BTreeSet<Ability>) -> Vec<Limited> {
+    let mut by_may: BTreeMap<_, Vec<&Part>> = BTreeMap::new();
+    for Ability { may, at, .. } in those {
+        by_may.entry(may).or_default().push(at);
+    }
+    let limited = |ability: &Ability| {
+        let others = by_may.get(&ability.may).map(Vec::as_slice).unwrap_or_default();
+        let is_covered = others.iter().any(|other| other.covers(&ability.at));
+        let except =
+            others.iter().filter(|other| ability.at.covers(other)).map(|other| (*other).clone()).collect();
+        (!is_covered).then(|| Limited { ability: ability.clone(), except })
+    };
+    let mut found: Vec<Limited> = these.iter().filter_map(limited).collect();
+    found.sort_by(|a, b| (!a.ability.privileged, a).cmp(&(!b.ability.privileged, b)));
+    found
+}
+
+/// Makes a change in a copy of live.
+fn make(change: &Change, live: &mut Live) {
+    match (&change.after, &change.before) {
+        (Some(Entity::Role(role)), _) => write_role(role, live),
+        (Some(Entity::User(user)), _) => write_user(user, live),
+        (Some(Entity::Key(key)), _) => write_key(key, live),
+        (Some(Entity::Team(team)), _) => write_team(team, live),
+        (Some(Entity::Organization(_)), _) | (None, None) => {}
+        (None, Some(Entity::Role(role))) => retain(live.roles.as_mut(), |other| other.name != role.name),
+        (None, Some(Entity::Key(key))) => retain(live.keys.as_mut(), |other| Some(&other.id) != key.id.as_ref()),
+        (None, Some(Entity::Team(team))) => delete_team(team, live),
+        (None, Some(Entity::User(user))) if user.invited => {
+            retain(live.invitations.as_mut(), |other| other.email.as_str() != user.email.as_str());
+        }
+        (None, Some(Entity::User(user))) => live.users.items.retain(|other| Some(&other.id) != user.id.as_ref()),
+        (None, Some(Entity::Organization(_))) => {
+            live.users.items.clear();
+            retain(live.invitations.as_mut(), |_| false);
+            retain(live.keys.as_mut(), |_| false);
+            retain(live.teams.as_mut(), |_| false);
+        }
+    }
+}
+
+fn retain<T>(list: Option<&mut Listing<T>>, stays: impl Fn(&T) -> bool) {
+    if let Some(list) = list {
+        list.items.retain(stays);
+    }
+}
+
+/// Returns the id of an entity that doesn't exist yet.
+fn new_id() -> RemoteId {
+    RemoteId::seen("")
+}
+
+fn write_role(role: &Role, live: &mut Live) {
+    let Role { id, name, description, permissions } = role;
+    let Some(list) = &mut live.roles else { return };
+    let locked = list.items.iter().any(|other| other.name == *name && other.locked);
+    list.items.retain(|other| other.name != *name);
+    list.items.push(LiveRole {
+        id: id.clone().unwrap_or_else(new_id),
+        name: name.clone(),
+        description: description.clone(),
+        permissions: permissions.clone(),
+        locked,
+    });
+}
+
+fn write_user(user: &User, live: &mut Live) {
+    let User { id, email, roles, resources, teams, enabled, outside, .. } = user;
+    let is_they = |other: &LiveUser| id.is_some() && Some(&other.id) == id.as_ref();
+    if *outside {
+        live.users.items.retain(|other| !is_they(other));
+        return;
+    }
+    let known = live.users.items.iter_mut().find(|other| is_they(other));
+    let written = |other: &LiveUser| LiveUser {
+        roles: roles.clone(),
+        resources: resources.clone(),
+        teams: teams.clone().or_else(|| other.teams.clone()),
+        enabled: *enabled,
+        ..other.clone()
+    };
+    if let Some(known) = known {
+        *known = written(known);
+    } else {
+        // Somebody who is invited counts as a member, because only here it is known what the invitation gives.
+        let new = LiveUser::of(id.clone().unwrap_or_else(new_id), email.clone(), roles.clone());
+        live.users.items.push(written(&LiveUser { account_status: AccountStatus::Ordinary, ..new }));
+    }
+    if *enabled == Seen::Known(true) {
+        // What was an open invitation is replaced.
+        retain(live.invitations.as_mut(), |other| other.email != *email);
+    }
+}
+
+fn write_key(key: &Key, live: &mut Live) {
+    let Key { id, name, description, roles, permissions, resources, expires, enabled } = key;
+    let Some(list) = &mut live.keys else { return };
+    list.items.retain(|other| Some(&other.id) != id.as_ref());
+    list.items.push(LiveKey {
+        id: id.clone().unwrap_or_else(new_id),
+        name: name.clone(),
+        description: description.clone(),
+        roles: roles.clone(),
+        permissions: permissions.clone(),
+        resources: resources.clone(),
+        expires: *expires,
+        enabled: *enabled,
+    });
+}
+
+fn write_team(team: &Team, live: &mut Live) {
+    let Team { id, name, description, thumbnail } = team;
+    let Some(list) = &mut live.teams else { return };
+    if list.items.iter().any(|other| other.name == *name) {
+        return;
+    }
+    list.items.push(LiveTeam {
+        id: id.clone().unwrap_or_else(new_id),
+        name: name.clone(),
+        raw_name: name.clone(),
+        description: description.clone(),
+        thumbnail: thumbnail.clone(),
+        default: false,
+    });
+}
+
+fn delete_team(team: &Team, live: &mut Live) {
+    retain(live.teams.as_mut(), |other| other.name != team.name);
+    for user in &mut live.users.items {
+        if let Some(teams) = &mut user.teams {
+            teams.remove(&team.name);
+        }
+    }
+}

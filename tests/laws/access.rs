@@ -1,0 +1,133 @@
+//! Laws of access: a report says of everybody what the platform itself allows them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use proptest::prelude::*;
+use rolecall_model::{Change, Facts, Kind, Live, Seen, Site, composed};
+use rolecall_plan::PlanInput;
+use rolecall_plan::access::{Access, AccessChange, Holder, Status, access, access_after, delta};
+
+use crate::lawful::{FileBody, Lawful};
+use crate::support::rig::{Rig, now};
+use crate::{Law, planned};
+
+/// Calls with the input of a plan for this organisation, of which everything is read.
+fn with_input<P: Lawful, T>(rig: &Rig<P>, live: &Live, then: impl FnOnce(&PlanInput<'_>) -> T) -> T {
+    let caller = rolecall_providers::of(P::NAME).own_key(&P::secrets());
+    then(&PlanInput {
+        desired: &rig.desired,
+        live,
+        facts: &Facts::default(),
+        rules: rolecall_providers::rules(P::NAME),
+        site: &Site::host("sandbox"),
+        asserted: &BTreeSet::new(),
+        only: None,
+        approved: None,
+        caller: caller.as_ref(),
+        now: now(),
+    })
+}
+
+fn read<P: Lawful>(world: P::World, file: &FileBody) -> (Rig<P>, Live) {
+    let mut rig = P::rig(world, file);
+    rig.desired.reads_all = true;
+    let live = rig.read().unwrap();
+    (rig, live)
+}
+
+/// Returns the texts in one form of Unicode. Names of roles and teams are equal in every form.
+fn in_one_form(texts: BTreeSet<String>) -> BTreeSet<String> {
+    texts.iter().map(|text| composed(text).into_owned()).collect()
+}
+
+fn of_kind(access: &Access, kind: Kind) -> impl Iterator<Item = &Holder> {
+    access.holders.iter().filter(move |holder| holder.address.kind == kind)
+}
+
+/// Everybody whom the platform lists is in the report once, with exactly what the platform allows them. The order of
+/// lists and pages changes nothing.
+pub fn who_has_what_is_what_the_platform_says<P: Lawful>(world: &P::World, file: &FileBody, seed: u64) -> Law {
+    let (rig, live) = read::<P>(world.clone(), file);
+    let found = with_input(&rig, &live, access);
+    // Somebody whose row can't be read is in the report by that row.
+    let mut expected = P::may(world);
+    for row in found.unreadable.iter().filter(|row| row.address.kind == Kind::User) {
+        let at = expected.iter().position(|(email, _)| *email == row.address.name);
+        expected.remove(at.unwrap_or_else(|| panic!("{} isn't listed", row.address)));
+    }
+    let mut expected: Vec<_> = expected.into_iter().map(|(email, may)| (email, in_one_form(may))).collect();
+    expected.sort();
+    let may = |user: &Holder| (user.address.name.clone(), in_one_form(P::shown(world, &found, user)));
+    let mut shown: Vec<(String, BTreeSet<String>)> = of_kind(&found, Kind::User).map(may).collect();
+    shown.sort();
+    prop_assert_eq!(&shown, &expected);
+    let mut invited = P::invited(world);
+    invited.sort();
+    let shown: Vec<String> = of_kind(&found, Kind::Invitation).map(|holder| holder.address.name.clone()).collect();
+    prop_assert_eq!(shown, invited);
+    let working = of_kind(&found, Kind::Key).filter(|key| key.status != Status::Disabled).count();
+    let unreadable = found.unreadable.iter().filter(|row| row.address.kind == Kind::Key).count();
+    prop_assert!(working + unreadable >= P::live_secrets(world).len());
+    let (other, other_live) = read::<P>(P::shuffled(world, seed), file);
+    let shuffled = with_input(&other, &other_live, access);
+    prop_assert_eq!(found.holders, shuffled.holders);
+    prop_assert_eq!(found.unreadable, shuffled.unreadable);
+    Ok(())
+}
+
+/// What a plan says that somebody may do afterwards and no longer is the difference between two reports, one before and
+/// one after it.
+pub fn what_changes_is_the_difference<P: Lawful>(mut world: P::World, file: &FileBody) -> Law {
+    P::remove_unknowable(&mut world);
+    let (mut rig, live) = read::<P>(world.clone(), file);
+    let Some(plan) = planned(&rig) else { return Ok(()) };
+    let before = with_input(&rig, &live, access);
+    let foreseen = with_input(&rig, &live, |input| access_after(input, &plan.sealed.changes));
+    let report = rig.apply_plan(&plan).unwrap();
+    if !report.all_done() {
+        // Some changes wait for a second person.
+        return Ok(());
+    }
+    let live = rig.read().unwrap();
+    let after = with_input(&rig, &live, access);
+    // Whoever is invited isn't a member yet, and how the platform lists them differs.
+    let people = |access: &Access| -> BTreeMap<String, BTreeSet<String>> {
+        let users = of_kind(access, Kind::User).filter(|user| user.status.works());
+        users.map(|user| (user.address.to_string(), in_one_form(P::shown(&rig.world(), access, user)))).collect()
+    };
+    let (had, has, foretold) = (people(&before), people(&after), people(&foreseen));
+    // The platform doesn't say whether an admin of the organisation stays in its teams.
+    let is_unsure = |change: &&Change| format!("{:?}", change.effects).contains("may-leave-teams");
+    let unsure: Vec<String> =
+        plan.sealed.changes.iter().filter(is_unsure).map(|change| change.address.to_string()).collect();
+    let has = |user: &str| has.get(user).cloned().unwrap_or_default();
+    for (user, had) in had.iter().filter(|(user, _)| !unsure.contains(user)) {
+        let foretold = foretold.get(user).cloned().unwrap_or_default();
+        // Where the platform doesn't show who is disabled, it shows roles that nobody can use.
+        let is_disabled = foretold.is_empty() && live.users.items.iter().any(|it| it.enabled == Seen::Unreadable);
+        prop_assert!(is_disabled || has(user) == foretold, "{} had {:?}", user, had);
+    }
+    for (address, AccessChange { gains, loses }) in delta(&before, &foreseen) {
+        prop_assert!(!gains.is_empty() || !loses.is_empty(), "{}", address);
+        let Some(had) = had.get(&address.to_string()) else { continue };
+        let has = foretold.get(&address.to_string());
+        prop_assert!(has != Some(had), "{}", address);
+        prop_assert_eq!(
+            gains.is_empty(),
+            has.is_none_or(|has| has.is_subset(had)),
+            "{} {:?} {:?}",
+            address,
+            had,
+            has
+        );
+        prop_assert_eq!(
+            loses.is_empty(),
+            has.is_some_and(|has| had.is_subset(has)),
+            "{} {:?} {:?}",
+            address,
+            had,
+            has
+        );
+    }
+    Ok(())
+}
