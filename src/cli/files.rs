@@ -73,8 +73,7 @@ impl<'a> Pending<'a> {
             Ok(_) => path.canonicalize().map_err(failed)?,
             Err(_) => path.to_owned(),
         };
-        let folder = target.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let mut new = temporary(folder, readers).map_err(failed)?;
+        let mut new = temporary(folder(&target), readers).map_err(failed)?;
         new.write_all(text.as_bytes()).map_err(failed)?;
         new.as_file().sync_all().map_err(failed)?;
         Ok(Self { path, place: Place::Beside(new, target) })
@@ -86,6 +85,60 @@ impl<'a> Pending<'a> {
             Place::Special(mut special, text) => special.write_all(text.as_bytes()),
         };
         written.map_err(|why| unwritable(self.path, &why))
+    }
+}
+
+/// Writes a new file, whole or not at all. A file that exists already is an error.
+pub(super) fn create(path: &Path, text: &str, readers: Readers) -> Result<(), Failure> {
+    let failed = |why: std::io::Error| match why.kind() {
+        std::io::ErrorKind::AlreadyExists => {
+            Failure::error(format!("The file {} exists already. Nothing was written.", path.display()))
+                .hint("Name another file, or move this one away.")
+        }
+        _ => unwritable(path, &why),
+    };
+    if path.symlink_metadata().is_ok() {
+        return Err(failed(std::io::ErrorKind::AlreadyExists.into()));
+    }
+    let folder = folder(path);
+    let mut new = temporary(folder, readers).map_err(failed)?;
+    new.write_all(text.as_bytes()).map_err(failed)?;
+    new.as_file().sync_all().map_err(failed)?;
+    new.persist_noclobber(path).map_err(|why| failed(why.error))?;
+    sync_folder(folder);
+    Ok(())
+}
+
+/// Replaces the text of a file, whole or not at all, and keeps its permissions. Fails if the file no longer has the text
+/// that was read, or if it is a link.
+pub(super) fn rewrite(path: &Path, read: &str, text: &str) -> Result<(), Failure> {
+    let failed = |why: std::io::Error| unwritable(path, &why);
+    let meta = path.symlink_metadata().map_err(failed)?;
+    if !meta.is_file() || std::fs::read_to_string(path).map_err(failed)? != read {
+        return Err(Failure::error(format!(
+            "The file {} has changed since it was read. Nothing was written.",
+            path.display()
+        ))
+        .hint("Run the command again."));
+    }
+    let folder = folder(path);
+    let mut new = NamedTempFile::new_in(folder).map_err(failed)?;
+    new.as_file().set_permissions(meta.permissions()).map_err(failed)?;
+    new.write_all(text.as_bytes()).map_err(failed)?;
+    new.as_file().sync_all().map_err(failed)?;
+    new.persist(path).map_err(|why| failed(why.error))?;
+    sync_folder(folder);
+    Ok(())
+}
+
+fn folder(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// Makes the name of a new file outlast a crash. Not every file system can do it.
+fn sync_folder(folder: &Path) {
+    if let Ok(folder) = File::open(folder) {
+        let _ = folder.sync_all();
     }
 }
 

@@ -14,6 +14,8 @@ mod embedded;
 mod exit;
 mod exit_codes;
 mod files;
+mod head;
+mod import;
 mod interrupt;
 mod man;
 mod notify;
@@ -48,9 +50,10 @@ use rolecall_model::{Address, Limit};
 pub use schema::{SCHEMAS, SchemaName, schema_text};
 
 /// The headings of options in help. Every verb lists the options that it shares with others under the same
-/// headings, in this order. Only `apply` and `validate` have options under [`APPROVAL`], and only `drift` under
-/// [`NOTIFICATION`].
+/// headings, in this order. Only `apply` and `validate` have options under [`APPROVAL`], only `import` under
+/// [`WHAT_TO_WRITE`], and only `drift` under [`NOTIFICATION`].
 const APPROVAL: &str = "Approval";
+const WHAT_TO_WRITE: &str = "What to write";
 const WHICH_CHANGES: &str = "Which changes";
 const GUARDRAILS: &str = "Guardrails";
 const NOTIFICATION: &str = "Notification";
@@ -103,6 +106,8 @@ enum Color {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
+    #[command(aliases = ["export", "dump"])]
+    Import(import::ImportArgs),
     Validate(validate::ValidateArgs),
     Plan(plan::PlanArgs),
     Apply(apply::ApplyArgs),
@@ -224,6 +229,7 @@ pub fn main() -> ExitCode {
 
 async fn run(verb: Verb, out: &mut Out) -> Result<Exit, Failure> {
     match verb {
+        Verb::Import(args) => import::import(&args, out).await,
         Verb::Validate(args) => validate::validate(&args, out),
         Verb::Plan(args) => plan::plan(&args, out).await,
         Verb::Apply(args) => apply::apply(&args, out).await,

@@ -1,19 +1,17 @@
 //! `--undo-out`: writes the undo file before anything is sent.
 
 use std::fmt::Write as _;
-use std::io::{ErrorKind, Write};
 use std::path::Path;
-
-use jiff::Timestamp;
-use tempfile::NamedTempFile;
 
 use super::Connection;
 use super::connect::GENERATOR;
 use super::exit::Failure;
+use super::files::{self, Readers};
 use super::organization::Organization;
 use super::session::Session;
 use crate::report;
 use crate::report::Undone;
+use jiff::Timestamp;
 use rolecall_config::{Irreversible, Undo, UndoInput, undo};
 use rolecall_model::{Facts, Live, OrganizationPlan};
 
@@ -60,28 +58,15 @@ pub(super) fn write(
         message: Some(format!("The undo file {} can't be written. Nothing was sent.", path.display())),
         ..Failure::findings(findings)
     })?;
-    save(path, &text)?;
-    Ok(Undone { file: path.to_owned(), irreversible })
-}
-
-/// Saves the text so that only the owner can read it, because it names people.
-fn save(path: &Path, text: &str) -> Result<(), Failure> {
-    let failed = |why: std::io::Error| match why.kind() {
-        ErrorKind::AlreadyExists => exists(path),
-        _ => {
-            Failure::error(format!("The undo file {} can't be written: {why}. Nothing was sent.", path.display()))
+    // Only the owner can read it, because it names people.
+    files::create(path, &text, Readers::Owner).map_err(|failure| {
+        if path.symlink_metadata().is_ok() {
+            exists(path)
+        } else {
+            Failure { hint: Some("Nothing was sent.".to_owned()), ..failure }
         }
-    };
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut new = NamedTempFile::new_in(folder).map_err(failed)?;
-    new.write_all(text.as_bytes()).map_err(failed)?;
-    new.as_file().sync_all().map_err(failed)?;
-    new.persist_noclobber(path).map_err(|why| failed(why.error))?;
-    // Syncing the folder makes the name of the file outlast a crash. Not every file system can do it.
-    if let Ok(folder) = std::fs::File::open(folder) {
-        let _ = folder.sync_all();
-    }
-    Ok(())
+    })?;
+    Ok(Undone { file: path.to_owned(), irreversible })
 }
 
 /// Returns the text about an undo file: its name, the command that plans it, and what it can't undo.

@@ -11,8 +11,17 @@ use rolecall_sandbox::{FAULTS, Fault, Store, definition, open};
 use crate::support::cli::Env;
 
 /// The headings of options, in the order of every verb.
-const HEADINGS: &[&str] =
-    &["Approval", "Which changes", "Guardrails", "Notification", "Output", "Connection", "Sandbox", "Global"];
+const HEADINGS: &[&str] = &[
+    "Approval",
+    "What to write",
+    "Which changes",
+    "Guardrails",
+    "Notification",
+    "Output",
+    "Connection",
+    "Sandbox",
+    "Global",
+];
 
 /// A screen of the usual size.
 const LINES: usize = 24;

@@ -150,7 +150,6 @@ fn what_the_schema_can_refuse_it_refuses_as_validate_does() {
         HEAD.replace("{ env: KEY }", "{ command: [] }"),
         HEAD.replace("{ env: KEY }", "{ vault: x }"),
         HEAD.replace("https://tapi-sandbox.trustology-test.com/graphql", "ftp://x.example"),
-        user("roles: [A]"),
         user("enabled: \"true\""),
         user("enabled: true, roles: A"),
         user("enabled: true, roles: [7]"),

@@ -6,6 +6,7 @@ mod access;
 mod bitpanda;
 mod every_order;
 mod hive;
+mod import;
 mod lawful;
 mod paradime;
 mod rapidapi;
@@ -27,7 +28,8 @@ use proptest::test_runner::{RngSeed, TestCaseError, TestRunner};
 use rolecall_engine::apply::FinalState;
 use rolecall_model::{
     Action, Address, Cause, Change, Completeness, DesiredUser, Effect, Entity, Guardrail, Hold, HoldReason, Kind,
-    Live, Mutation, OrganizationPlan, Outcome, ProviderName, Quirk, RoleName, Seen, Site, Stage, TeamName, User,
+    Live, Mutation, OrganizationPlan, Outcome, ProviderName, Quirk, RoleName, Scope, Seen, Site, Stage, TeamName,
+    User,
 };
 use rolecall_plan::{Observation, PlanInput, in_effect, plan};
 use rolecall_sandbox::digest;
@@ -736,6 +738,17 @@ macro_rules! laws {
                 #[test]
                 fn only_what_the_provider_can_do_is_planned(world in P::worlds(true), file in P::files()) {
                     crate::only_what_the_provider_can_do_is_planned::<P>(world, &file)?;
+                }
+
+                #[test]
+                fn what_is_imported_is_in_sync(world in P::worlds(true), all in any::<bool>(), seed in any::<u64>()) {
+                    let manage = if all { Scope::All } else { Scope::Listed };
+                    import::what_is_imported_is_in_sync::<P>(&world, manage, seed)?;
+                }
+
+                #[test]
+                fn an_incomplete_list_is_said_by_an_import(world in P::worlds(true), how in any::<u8>()) {
+                    import::an_incomplete_list_is_said::<P>(world, how)?;
                 }
 
                 #[test]

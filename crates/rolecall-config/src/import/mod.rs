@@ -51,8 +51,12 @@ pub struct ImportInput<'a> {
 #[derive(Clone, Debug)]
 pub struct Imported {
     pub text: String,
+    /// The number of entries of each kind, in the order of the file.
+    pub entries: Vec<(Kind, usize)>,
     /// The lists that aren't complete, each with the reason. The file may lack some of their entities.
     pub incomplete: Vec<(Kind, String)>,
+    /// Everything that keeps the file from being in sync, and that no entry causes: the head does, or an earlier apply.
+    pub problems: Vec<Problem>,
 }
 
 /// Returns whether a file has this field at its top.
@@ -69,9 +73,10 @@ pub fn import(input: &ImportInput<'_>, check: &dyn Fn(&str) -> Vec<Problem>) -> 
     loop {
         document.head = head(input, &incomplete, &narrowed, &document.sections);
         let before = narrowed.len();
-        narrowed.extend(document.settle(check));
+        let (lacking, problems) = document.settle(check);
+        narrowed.extend(lacking);
         if narrowed.len() == before {
-            return Imported { text: document.text(), incomplete };
+            return Imported { text: document.text(), entries: document.entries(), incomplete, problems };
         }
     }
 }
@@ -112,9 +117,6 @@ fn head(
     let mut text = String::new();
     for (kind, why) in incomplete {
         let _ = writeln!(text, "# Incomplete: the list of {}s, because {}.", kind.as_str(), one_line(why));
-    }
-    for gap in input.live.gaps.iter().filter(|gap| gap.bears_on.is_none()) {
-        let _ = writeln!(text, "# Can't be read: {}. {}", one_line(&gap.what), one_line(&gap.why));
     }
     text.push_str(input.head);
     if !text.ends_with('\n') {
@@ -173,9 +175,9 @@ fn sections(input: &ImportInput<'_>, narrowed: &mut BTreeSet<Kind>) -> Vec<Secti
                 Kind::User | Kind::Invitation => people::section(input, narrowed),
                 Kind::Key => keys(input),
             };
-            let rows = input.live.unreadable.iter().filter(|row| {
-                row.address.kind == kind || kind == Kind::User && row.address.kind == Kind::Invitation
-            });
+            let is_here = |of: Kind| of == kind || kind == Kind::User && of == Kind::Invitation;
+            let rows: BTreeSet<_> = input.live.unreadable.iter().filter(|row| is_here(row.address.kind)).collect();
+            let rows = rows.into_iter();
             section.items.extend(rows.map(|row| {
                 narrowed.insert(kind);
                 Item::Comment(format!("{} can't be read: {}.", row.address, row.why))
@@ -212,10 +214,10 @@ fn roles(input: &ImportInput<'_>) -> Section {
     let mut roles: Vec<_> = input.live.roles().iter().collect();
     roles.sort_by(|a, b| a.name.cmp(&b.name));
     let locked: Vec<&str> = roles.iter().filter(|role| role.locked).map(|role| role.name.as_str()).collect();
-    let notes = match &*locked {
-        [] => Vec::new(),
-        [only] => vec![format!("{only} is built in, so it needs no entry.")],
-        several => vec![format!("{} are built in, so they need no entries.", list_of(several, "and"))],
+    let built_in = match &*locked {
+        [] => None,
+        [only] => Some(format!("`{only}` is built in, so it needs no entry.")),
+        several => Some(format!("{} are built in, so they need no entries.", list_of(several, "and"))),
     };
     let own = roles.iter().filter(|role| !role.locked);
     let entries = own.filter_map(|live| {
@@ -223,9 +225,7 @@ fn roles(input: &ImportInput<'_>) -> Section {
         entry.marks.extend(input.format.rules.is_privileged(&live.permissions).then_some(PRIVILEGED));
         Some(Item::Entry(entry))
     });
-    let mut section = section(Kind::Role, entries);
-    section.notes = if section.items.is_empty() { Vec::new() } else { notes };
-    section
+    section(Kind::Role, built_in.map(Item::Comment).into_iter().chain(entries))
 }
 
 /// The mark of whoever can give access to themselves or to others.

@@ -6,7 +6,7 @@ use super::super::write::{Entry, Fields, Item, Section, Yaml, resources};
 use super::{ImportInput, PRIVILEGED, is_privileged, writer};
 use rolecall_model::{
     AccountField, AccountStatus, Address, Email, InviteField, Kind, LiveInvitation, LiveUser, Memberships, Quirk,
-    Seen,
+    RoleName, Seen,
 };
 
 /// The people with one email address.
@@ -120,14 +120,32 @@ fn teams(input: &ImportInput<'_>, user: &LiveUser, teams: Option<&Memberships>) 
 fn invited(input: &ImportInput<'_>, invitation: &LiveInvitation) -> Entry {
     let user = invitation.entity();
     let mut entry = Entry::new(Address::user(&user.email), vec![("email", Yaml::text(&user.email))]);
-    let roles = writer(input).roles(&user.roles);
-    entry.marks.extend(is_privileged(input, &user.roles).then_some(PRIVILEGED));
+    let roles = roles_as_member(input, invitation);
+    let is_privileged = is_privileged(input, roles.as_ref().unwrap_or(&user.roles));
+    entry.marks.extend(is_privileged.then_some(PRIVILEGED));
     entry.marks.push("invited, and hasn't accepted yet");
-    entry.marks.extend(roles.is_none().then_some("the API doesn't show the role"));
+    entry
+        .marks
+        .extend(roles.is_none().then_some("no role of the platform is known to be the one of the invitation"));
     let needs = input.format.rules.capabilities().invite_needs;
     entry.marks.extend(needs.contains(&InviteField::Resources).then_some("the API doesn't show the resources"));
-    entry.fields.extend(roles);
-    let teams = user.teams.as_ref().filter(|_| !writer(input).is_in_every_team(&user.roles));
+    let in_every_team = roles.as_ref().is_some_and(|roles| writer(input).is_in_every_team(roles));
+    entry.fields.extend(roles.map(|roles| ("roles", Yaml::names(roles))));
+    let teams = user.teams.as_ref().filter(|_| !in_every_team);
     entry.fields.extend(teams.map(|teams| ("teams", Yaml::names(teams.keys()))));
     entry
+}
+
+/// Returns the roles that the user has after accepting an invitation, as a file says them. On some platforms an
+/// invitation names its role differently, and several roles may have one name there: then none is known.
+fn roles_as_member(input: &ImportInput<'_>, invitation: &LiveInvitation) -> Option<BTreeSet<RoleName>> {
+    let (live, rules) = (input.live, input.format.rules);
+    let invited = BTreeSet::from([invitation.role.clone()]);
+    let Some(assignable) = &live.assignable else {
+        return (!invitation.role.as_str().is_empty()).then_some(invited);
+    };
+    let candidates = assignable.organization.iter().map(|role| BTreeSet::from([role.name.clone()]));
+    let mut fitting = candidates
+        .filter(|roles| rules.can_invite_with(live, roles) && rules.invitation_roles(live, roles) == invited);
+    fitting.next().filter(|_| fitting.next().is_none())
 }

@@ -133,14 +133,15 @@ impl Document {
 
     /// Leaves out what keeps the file from saying just what is live, until `check` finds nothing more: the field that
     /// a problem is about, or the entry. A comment takes its place. Returns the kinds of entities of which the file
-    /// lacks some.
-    pub fn settle(&mut self, check: &dyn Fn(&str) -> Vec<Problem>) -> BTreeSet<Kind> {
+    /// lacks some, and the problems that no entry causes.
+    pub fn settle(&mut self, check: &dyn Fn(&str) -> Vec<Problem>) -> (BTreeSet<Kind>, Vec<Problem>) {
         let mut lacking = BTreeSet::new();
-        // Each round leaves something out. Most files need none, and one field can hide the problem of another.
-        for _ in 0..8 {
+        // Each round leaves something out. Most files need one, and one field can hide the problem of another.
+        loop {
             let (text, spots) = self.render();
             let mut found: Vec<(Spot, String)> = Vec::new();
-            for Problem { line, change, message } in check(&text) {
+            let problems = check(&text);
+            for Problem { line, change, message } in problems.clone() {
                 let of_line = line.and_then(|line| spots.get(line.checked_sub(1)?).copied().flatten());
                 let of_change = || self.find(change.as_ref()?);
                 if let Some(kind) = change.as_ref().map(|address| address.kind) {
@@ -149,7 +150,7 @@ impl Document {
                 found.extend(of_line.or_else(of_change).map(|spot| (spot, message)));
             }
             if found.is_empty() {
-                break;
+                return (lacking, problems);
             }
             // Later ones first, so that the places of the others stay right.
             found.sort_by(|(a, _), (b, _)| (b.section, b.item, b.field).cmp(&(a.section, a.item, a.field)));
@@ -158,7 +159,12 @@ impl Document {
                 lacking.extend(self.leave_out(spot, &why));
             }
         }
-        lacking
+    }
+
+    /// Returns the number of entries of each kind, in the order of the file.
+    pub fn entries(&self) -> Vec<(Kind, usize)> {
+        let is_entry = |item: &&Item| matches!(item, Item::Entry(_));
+        self.sections.iter().map(|of| (of.kind, of.items.iter().filter(is_entry).count())).collect()
     }
 
     fn find(&self, address: &Address) -> Option<Spot> {

@@ -14,7 +14,8 @@ use super::invitation_content::{
 use super::{People, Situation, account};
 use rolecall_model::{
     Action, Address, Cause, Change, DesiredUser, Effect, Email, Entity, HoldReason, Invitation, InvitationState,
-    Kind, ListedInvitations, LiveInvitation, LiveUser, ManualStep, Place, Quirk, RemoteId, RoleName, Scope,
+    InviteField, Kind, ListedInvitations, LiveInvitation, LiveUser, ManualStep, Place, Quirk, RemoteId, RoleName,
+    Scope,
 };
 
 /// Decides about a listed user who isn't a member.
@@ -290,10 +291,13 @@ fn invited(
     let keeps_role = |invitation: &&&LiveInvitation| match &desired.roles {
         // If the file gives no roles, the invitation keeps its role.
         None => true,
-        // On a server whose invitations can't carry resources, the one that would be sent instead gives no access.
+        // On a server whose invitations can't carry resources, the one that would be sent instead gives no access. And
+        // if the file gives no resources where an invitation needs them, the invitation keeps its own.
         Some(roles) => {
             let can_carry = input.live.invitations_carry_resources;
-            desired.resources.is_some() && !can_carry && roles.contains(&invitation.role)
+            let needs_them = input.rules.capabilities().invite_needs.contains(&InviteField::Resources);
+            let keeps = if desired.resources.is_some() { !can_carry } else { needs_them };
+            keeps && roles.contains(&invitation.role)
         }
     };
     let content = match open.iter().find(keeps_role).filter(|_| !asserted) {
