@@ -9,6 +9,7 @@ mod distribution;
 mod docs;
 mod documents;
 mod drift;
+mod edit;
 mod every_platform;
 mod execution;
 mod guardrails;

@@ -7,6 +7,7 @@ mod check;
 mod connection;
 mod decode;
 mod delivery;
+mod edit;
 mod endpoint;
 mod field;
 mod files;
@@ -23,6 +24,7 @@ mod trust;
 mod undo;
 mod write;
 
+pub use edit::{At, Edit, Edited, edit, entries};
 pub use endpoint::{check_url, is_loopback};
 pub use files::{Loaded, LoadedFile, load, load_text};
 pub use format::{FileFormat, Format};
@@ -32,7 +34,7 @@ pub use schema::schema;
 pub use source::{Excerpt, MAX_BYTES, Mark, Source};
 pub use trust::needing_approval;
 pub use undo::{Irreversible, Undo, UndoInput, undo};
-pub use write::Problem;
+pub use write::{Flow, Problem, Yaml};
 
 /// The parts from which a provider builds the types of its file: see [`FileFormat`].
 pub mod parts {

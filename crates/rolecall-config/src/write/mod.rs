@@ -11,7 +11,7 @@ use rolecall_model::{
     AssignableRole, InviteField, Key, Live, Memberships, Organization, Quirk, Reach, Resources, Role, RoleName,
     Rules, Team, TeamName, User, check_name, is_deceptive, is_odd_space,
 };
-pub(crate) use yaml::{Flow, Yaml};
+pub use yaml::{Flow, Yaml};
 
 /// The fields of an entry, in their order in the file.
 pub(crate) type Fields = Vec<(&'static str, Yaml)>;

@@ -10,7 +10,7 @@ use rolecall_model::is_deceptive;
 
 /// A value as it will stand in the file.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Yaml {
+pub enum Yaml {
     Bool(bool),
     Number(u64),
     Text(String),
@@ -23,7 +23,7 @@ pub(crate) enum Yaml {
 }
 
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Flow {
+pub enum Flow {
     List(Vec<Yaml>),
     Map(Vec<(String, Yaml)>),
 }

@@ -1,0 +1,116 @@
+//! The [`Meaning`] of a value, by which an edited document is compared with what it should say.
+
+use serde_yaml::Spanned;
+
+use super::super::node::Node as Parsed;
+use super::super::write::{Flow, Yaml};
+
+/// A value without its style: no comments, quotes, anchors or aliases.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Meaning {
+    /// `is_text` tells the text `true` from the truth value.
+    Scalar {
+        text: String,
+        is_text: bool,
+    },
+    List(Vec<Meaning>),
+    Map(Vec<(Meaning, Meaning)>),
+}
+
+impl Meaning {
+    pub fn text(text: &str) -> Self {
+        Self::Scalar { text: text.to_owned(), is_text: true }
+    }
+
+    /// Returns the same meaning in an order that depends only on the content, because the format has no lists whose
+    /// order matters, and no order of fields.
+    pub fn in_any_order(self) -> Self {
+        match self {
+            Self::Scalar { .. } => self,
+            Self::List(items) => {
+                let mut items: Vec<Self> = items.into_iter().map(Self::in_any_order).collect();
+                items.sort();
+                Self::List(items)
+            }
+            Self::Map(entries) => {
+                let mut entries: Vec<(Self, Self)> =
+                    entries.into_iter().map(|(key, value)| (key, value.in_any_order())).collect();
+                entries.sort();
+                Self::Map(entries)
+            }
+        }
+    }
+
+    /// Returns the value of a field, to change it.
+    pub fn field_mut(&mut self, name: &str) -> Option<&mut Self> {
+        let Self::Map(entries) = self else { return None };
+        entries.iter_mut().find(|(key, _)| *key == Self::text(name)).map(|(_, value)| value)
+    }
+
+    pub fn set(&mut self, name: &str, value: Self) {
+        match self.field_mut(name) {
+            Some(found) => *found = value,
+            None => {
+                if let Self::Map(entries) = self {
+                    entries.push((Self::text(name), value));
+                }
+            }
+        }
+    }
+
+    pub fn unset(&mut self, name: &str) {
+        if let Self::Map(entries) = self {
+            entries.retain(|(key, _)| *key != Self::text(name));
+        }
+    }
+
+    /// Returns the value as it is written on one line. Returns `None` for a value that the format doesn't have.
+    pub fn to_yaml(&self) -> Option<Yaml> {
+        Some(match self {
+            Self::Scalar { text, is_text: true } => Yaml::text(text),
+            Self::Scalar { text, is_text: false } => match text.as_str() {
+                "true" => Yaml::Bool(true),
+                "false" => Yaml::Bool(false),
+                number => Yaml::Number(number.parse().ok()?),
+            },
+            Self::List(items) => Yaml::Flow(Flow::List(items.iter().map(Self::to_yaml).collect::<Option<_>>()?)),
+            Self::Map(entries) => {
+                let entry = |(key, value): &(Self, Self)| match key {
+                    Self::Scalar { text, is_text: true } => Some((text.clone(), value.to_yaml()?)),
+                    Self::Scalar { .. } | Self::List(_) | Self::Map(_) => None,
+                };
+                Yaml::Flow(Flow::Map(entries.iter().map(entry).collect::<Option<_>>()?))
+            }
+        })
+    }
+}
+
+impl From<&Yaml> for Meaning {
+    fn from(yaml: &Yaml) -> Self {
+        let plain = |text: String| Self::Scalar { text, is_text: false };
+        match yaml {
+            Yaml::Bool(value) => plain(value.to_string()),
+            Yaml::Number(value) => plain(value.to_string()),
+            Yaml::Text(text) => Self::text(text),
+            Yaml::List(items) | Yaml::Flow(Flow::List(items)) => {
+                Self::List(items.iter().map(Self::from).collect())
+            }
+            Yaml::Map(entries) | Yaml::Flow(Flow::Map(entries)) => {
+                Self::Map(entries.iter().map(|(name, value)| (Self::text(name), value.into())).collect())
+            }
+        }
+    }
+}
+
+/// Returns whether a scalar without quotes is a text, and not a number, a truth value or nothing.
+pub(super) fn is_text(plain: &str) -> bool {
+    let may_be_other = |c: char| c.is_ascii_digit() || matches!(c, '-' | '+' | '.' | '~');
+    let words = ["null", "true", "false", "yes", "no", "on", "off", "y", "n"];
+    if !plain.starts_with(may_be_other)
+        && !plain.is_empty()
+        && !words.contains(&plain.to_ascii_lowercase().as_str())
+    {
+        return true;
+    }
+    matches!(serde_yaml::from_str::<Spanned<Parsed>>(plain), Ok(Spanned { value: Parsed::Text(_), .. }))
+}

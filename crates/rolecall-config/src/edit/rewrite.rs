@@ -1,0 +1,685 @@
+//! Turns edits into replacements of ranges of bytes: see [`Rewrite`].
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::super::write::{Flow, Yaml};
+use super::meaning::Meaning;
+use super::tree::{Node, Tree, Value};
+use super::{At, Edit, render};
+
+/// A reason why an edit can't be made.
+type Refused = String;
+
+/// The replacements that make edits. Each leaves the bytes around it as they are.
+pub(super) struct Rewrite<'t> {
+    tree: &'t Tree<'t>,
+    text: &'t str,
+    replaced: Vec<Replacement>,
+}
+
+#[derive(Debug)]
+struct Replacement {
+    start: usize,
+    end: usize,
+    new: String,
+}
+
+/// The items of a collection, as they are to be.
+struct Items<'i> {
+    /// The first and the last byte of each.
+    spans: &'i [(usize, usize)],
+    removed: &'i BTreeSet<usize>,
+    /// New items, by the item after which they go.
+    added: BTreeMap<Option<usize>, Vec<String>>,
+}
+
+impl Items<'_> {
+    /// Returns the nearest item before this one that stays.
+    fn kept_before(&self, at: usize) -> Option<usize> {
+        (0..at).rev().find(|item| !self.removed.contains(item))
+    }
+}
+
+fn insertion(at: usize, new: String) -> Replacement {
+    Replacement { start: at, end: at, new }
+}
+
+fn removal(start: usize, end: usize) -> Replacement {
+    Replacement { start, end, new: String::new() }
+}
+
+fn in_use(anchor: &str) -> Refused {
+    format!(
+        "It contains the anchor `&{anchor}`, which other parts of the file use with `*{anchor}`. Move the anchor to a field that starts with `x-`, above its first use."
+    )
+}
+
+impl<'t> Rewrite<'t> {
+    pub fn new(tree: &'t Tree<'t>) -> Self {
+        Self { tree, text: tree.text, replaced: Vec::new() }
+    }
+
+    /// Returns the text with all replacements made.
+    pub fn text(mut self) -> String {
+        self.replaced.sort_by_key(|one| (one.start, one.end > one.start));
+        let newline = if self.text.contains("\r\n") { "\r\n" } else { "\n" };
+        let (mut text, mut at) = (String::with_capacity(self.text.len()), 0);
+        for Replacement { start, end, new } in &self.replaced {
+            text.push_str(self.text.get(at..*start).unwrap_or_default());
+            text.push_str(&new.replace('\n', newline));
+            at = at.max(*end);
+        }
+        text.push_str(self.text.get(at..).unwrap_or_default());
+        text
+    }
+
+    /// Plans the edits. Returns those that can't be made, and why.
+    pub fn plan<'e>(
+        &mut self,
+        edits: impl Iterator<Item = (usize, &'e Edit)> + Clone,
+    ) -> BTreeMap<usize, Refused> {
+        let mut refused = BTreeMap::new();
+        let sections: BTreeSet<&'static str> = edits.clone().map(|(_, edit)| edit.section()).collect();
+        for section in sections {
+            let of_section: Vec<(usize, &Edit)> =
+                edits.clone().filter(|(_, edit)| edit.section() == section).collect();
+            let value = self.tree.root.field(section).map(|(_, _, value)| value);
+            let problem = value.and_then(|value| self.tree.used(value)).map(in_use);
+            if let Some(why) = problem {
+                refused.extend(of_section.iter().map(|(at, _)| (*at, why.clone())));
+                continue;
+            }
+            match value {
+                Some(Node { value: Value::Alias(_), .. }) => {
+                    self.unrolled_section(section, &of_section, &mut refused)
+                }
+                _ => self.section(section, &of_section, &mut refused),
+            }
+        }
+        refused
+    }
+
+    fn section(&mut self, section: &str, edits: &[(usize, &Edit)], refused: &mut BTreeMap<usize, Refused>) {
+        let value = self.tree.root.field(section).map(|(_, _, value)| value);
+        let (mut removed, mut added) = (BTreeSet::new(), Vec::new());
+        for (at, edit) in edits {
+            let done = match edit {
+                Edit::Change { at, set, unset } => self.entry(value, *at).and_then(|entry| {
+                    let replaced = self.change(entry, set, unset)?;
+                    self.replaced.extend(replaced);
+                    Ok(())
+                }),
+                Edit::Remove { index, .. } => self.entry(value, At::Item("", *index)).and_then(|entry| match self
+                    .tree
+                    .used_elsewhere(entry)
+                {
+                    Some(anchor) => Err(in_use(anchor)),
+                    None => {
+                        removed.insert(*index);
+                        Ok(())
+                    }
+                }),
+                Edit::Add { entry, .. } => {
+                    added.push(entry.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect());
+                    Ok(())
+                }
+            };
+            if let Err(why) = done {
+                refused.insert(*at, why);
+            }
+        }
+        if !removed.is_empty() || !added.is_empty() {
+            self.list(section, &removed, added);
+        }
+    }
+
+    fn entry<'n>(&self, section: Option<&'n Node>, at: At) -> Result<&'n Node, Refused> {
+        let missing = || "The file has no such entry.".to_owned();
+        let section = section.ok_or_else(missing)?;
+        match (at, &section.value) {
+            (At::Field(_), Value::Map { .. }) => Ok(section),
+            (At::Item(_, index), Value::List { items, .. }) => items.get(index).ok_or_else(missing),
+            _ => Err(missing()),
+        }
+    }
+
+    /// Writes out a list that comes from an alias, with the edits in it.
+    fn unrolled_section(
+        &mut self,
+        section: &'static str,
+        edits: &[(usize, &Edit)],
+        refused: &mut BTreeMap<usize, Refused>,
+    ) {
+        let Some((_, _, value)) = self.tree.root.field(section) else { return };
+        let after = super::expected(self.tree, edits.iter().map(|(_, edit)| *edit));
+        let after = after.and_then(|mut root| root.field_mut(section)?.to_yaml());
+        let Some(Yaml::Flow(after)) = after else {
+            let why = format!("`{section}` comes from an alias, and can't be written out.");
+            refused.extend(edits.iter().map(|(at, _)| (*at, why.clone())));
+            return;
+        };
+        let alias = self.text.get(value.start..value.end).unwrap_or_default();
+        let is_flow = matches!(self.tree.root.value, Value::Map { flow: true, .. });
+        let new = match after {
+            Flow::List(items) if !is_flow && !items.is_empty() => {
+                let indent = self.column(self.tree.root.start) + 2;
+                let items = items.iter().map(|item| format!("\n{:indent$}- {}", "", render::inline(item, false)));
+                format!("# copied from {alias}{}", items.collect::<String>())
+            }
+            other => render::inline(&Yaml::Flow(other), false),
+        };
+        self.replaced.push(Replacement { start: value.start, end: value.end, new });
+    }
+
+    // ---- fields of an entry
+
+    /// Returns the replacements that set and remove fields of a mapping.
+    fn change(
+        &self,
+        node: &Node,
+        set: &[(&'static str, Yaml)],
+        unset: &[&'static str],
+    ) -> Result<Vec<Replacement>, Refused> {
+        if let Value::Alias(_) = node.value {
+            return self.unrolled_entry(node, set, unset);
+        }
+        let set: Vec<(&str, &Yaml)> = set.iter().map(|(name, value)| (*name, value)).collect();
+        self.change_map(node, &set, unset)
+    }
+
+    fn change_map(&self, node: &Node, set: &[(&str, &Yaml)], unset: &[&str]) -> Result<Vec<Replacement>, Refused> {
+        let Value::Map { flow, entries } = &node.value else {
+            return Err("It isn't a mapping of fields.".to_owned());
+        };
+        if let Some(anchor) = self.tree.used(node) {
+            return Err(in_use(anchor));
+        }
+        let json = entries.first().is_some_and(|(key, _)| self.is_json(key));
+        let mut replaced = Vec::new();
+        let mut added = Vec::new();
+        for (name, yaml) in set {
+            match node.field(name) {
+                Some((_, key, value)) => replaced.extend(self.reconcile(Some(key), value, yaml, json)?),
+                None => added.push(format!("{}: {}", render::name(name, json), render::inline(yaml, json))),
+            }
+        }
+        let removed: BTreeSet<usize> = unset.iter().filter_map(|name| Some(node.field(name)?.0)).collect();
+        for (key, value) in removed.iter().filter_map(|at| entries.get(*at)) {
+            if let Some(anchor) = self.tree.used_elsewhere(value).or_else(|| self.tree.used_elsewhere(key)) {
+                return Err(in_use(anchor));
+            }
+        }
+        let spans: Vec<(usize, usize)> = entries.iter().map(|(key, value)| (key.start, value.end)).collect();
+        let last = (0..spans.len()).rev().find(|at| !removed.contains(at));
+        let added = if added.is_empty() { BTreeMap::new() } else { BTreeMap::from([(last, added)]) };
+        let items = Items { spans: &spans, removed: &removed, added };
+        if *flow {
+            self.flow(node.value_start + 1, &items, &mut replaced);
+        } else {
+            self.fields(&items, &mut replaced);
+        }
+        Ok(replaced)
+    }
+
+    /// Removes and adds fields of a mapping in block style.
+    fn fields(&self, items: &Items<'_>, replaced: &mut Vec<Replacement>) {
+        let Items { spans, removed, added } = items;
+        for (start, end) in removed.iter().filter_map(|at| spans.get(*at)) {
+            let line = self.line_start(*start);
+            if self.is_blank(line, *start) {
+                replaced.push(removal(line, self.line_after(*end)));
+                continue;
+            }
+            // The first field stands beside the dash of its entry.
+            let next = spans.iter().find(|(next, _)| next > end).filter(|(next, _)| self.is_blank(*end, *next));
+            replaced.push(removal(*start, next.map_or(*end, |(next, _)| *next)));
+        }
+        let (Some((first, _)), Some((_, last))) = (spans.first(), spans.last()) else { return };
+        let indent = self.column(*first);
+        for new in added.values().flatten() {
+            replaced.push(self.line(self.line_after(*last), &format!("{:indent$}{new}\n", "")));
+        }
+    }
+
+    /// Writes out an entry that comes from an alias, with the changes of its fields.
+    fn unrolled_entry(
+        &self,
+        node: &Node,
+        set: &[(&'static str, Yaml)],
+        unset: &[&'static str],
+    ) -> Result<Vec<Replacement>, Refused> {
+        let mut entry = self.tree.meaning(node);
+        unset.iter().for_each(|name| entry.unset(name));
+        set.iter().for_each(|(name, value)| entry.set(name, value.into()));
+        let yaml = entry.to_yaml().ok_or("It comes from an alias, and can't be written out.")?;
+        let alias = self.text.get(node.start..node.end).unwrap_or_default();
+        let mut new = format!("{} # copied from {alias}", render::inline(&yaml, false));
+        if !self.is_alone_to_end(node.end) {
+            // The list is in flow style, and goes on after the comment.
+            let line = self.line_start(node.start);
+            let indent = self.indent(line) + 2;
+            new = format!("{new}\n{:indent$}", "");
+        }
+        Ok(vec![Replacement { start: node.start, end: node.end, new }])
+    }
+
+    // ---- values
+
+    /// Returns the replacements after which a value means what it should. Lists of names and mappings keep the parts
+    /// that stay. `key`: the field in a mapping whose value it is.
+    fn reconcile(
+        &self,
+        key: Option<&Node>,
+        node: &Node,
+        yaml: &Yaml,
+        json: bool,
+    ) -> Result<Vec<Replacement>, Refused> {
+        let wanted = Meaning::from(yaml).in_any_order();
+        if self.tree.meaning(node).in_any_order() == wanted {
+            return Ok(Vec::new());
+        }
+        if let Some(anchor) = self.tree.used(node) {
+            return Err(in_use(anchor));
+        }
+        match (&node.value, yaml) {
+            (Value::List { flow, items }, Yaml::List(new) | Yaml::Flow(Flow::List(new))) => {
+                if let Some(replaced) = self.names(node, *flow, items, new, json) {
+                    return Ok(replaced);
+                }
+            }
+            (Value::Map { entries, .. }, Yaml::Map(new) | Yaml::Flow(Flow::Map(new))) => {
+                let stays =
+                    |key: &Node| key.text().filter(|key| new.iter().any(|(name, _)| name == key)).is_some();
+                if entries.iter().any(|(key, _)| stays(key)) && entries.iter().all(|(key, _)| key.text().is_some())
+                {
+                    let set: Vec<(&str, &Yaml)> = new.iter().map(|(name, value)| (name.as_str(), value)).collect();
+                    let gone = entries.iter().filter(|(key, _)| !stays(key)).filter_map(|(key, _)| key.text());
+                    return self.change_map(node, &set, &gone.collect::<Vec<_>>());
+                }
+            }
+            _ => {}
+        }
+        if let Some(anchor) = self.tree.used_elsewhere(node) {
+            return Err(in_use(anchor));
+        }
+        let mut new = render::inline(yaml, json);
+        // A value that starts on a line of its own moves up to its field.
+        let between = key.and_then(|key| self.text.get(key.end..node.start));
+        if let (Some(key), Some(between)) = (key, between.filter(|between| between.contains('\n'))) {
+            let colon = key.end + between.find(':').unwrap_or(0) + 1;
+            let gone = removal(self.line_start(node.start), self.line_after(node.end));
+            if matches!(node.value, Value::List { flow: false, .. } | Value::Map { flow: false, .. }) {
+                return Ok(vec![insertion(colon, format!(" {new}")), gone]);
+            }
+        }
+        if matches!(node.value, Value::Alias(_)) && self.is_alone_to_end(node.end) {
+            let alias = self.text.get(node.start..node.end).unwrap_or_default();
+            new = format!("{new} # no longer {alias}");
+        }
+        Ok(vec![Replacement { start: node.start, end: node.end, new }])
+    }
+
+    /// Removes and adds names in a list of names. Returns `None` if it is another list, or if no name stays.
+    fn names(
+        &self,
+        node: &Node,
+        flow: bool,
+        items: &[Node],
+        new: &[Yaml],
+        json: bool,
+    ) -> Option<Vec<Replacement>> {
+        let is_scalar = |item: &Node| matches!(item.value, Value::Scalar { .. }) && item.anchor.is_none();
+        if !items.iter().all(is_scalar) {
+            return None;
+        }
+        let wanted: Vec<Meaning> = new.iter().map(Meaning::from).collect();
+        let present: Vec<Meaning> = items.iter().map(|item| self.tree.meaning(item)).collect();
+        let stays = |at: usize| {
+            let item = &present[at];
+            wanted.contains(item) && !present[..at].contains(item)
+        };
+        let removed: BTreeSet<usize> = (0..items.len()).filter(|at| !stays(*at)).collect();
+        let last = (0..items.len()).rev().find(|at| !removed.contains(at))?;
+        let missing = new.iter().zip(&wanted).filter(|(_, wanted)| !present.contains(wanted));
+        let json = json || items.first().is_some_and(|item| self.is_json(item)) && flow;
+        let added: Vec<String> = missing.map(|(yaml, _)| render::inline(yaml, json)).collect();
+        let spans: Vec<(usize, usize)> = items.iter().map(|item| (item.start, item.end)).collect();
+        let mut replaced = Vec::new();
+        if flow {
+            let added = if added.is_empty() { BTreeMap::new() } else { BTreeMap::from([(Some(last), added)]) };
+            self.flow(node.value_start + 1, &Items { spans: &spans, removed: &removed, added }, &mut replaced);
+            return Some(replaced);
+        }
+        for at in removed {
+            let dash = self.line_start(self.dash(node, items, at)?);
+            replaced.push(removal(dash, self.line_after(spans[at].1)));
+        }
+        let indent = self.column(self.dash(node, items, last)?);
+        for new in added {
+            replaced.push(self.line(self.line_after(spans[last].1), &format!("{:indent$}- {new}\n", "")));
+        }
+        Some(replaced)
+    }
+
+    // ---- lists of entries
+
+    /// Removes and adds items of a list in a field of the document.
+    fn list(&mut self, section: &str, removed: &BTreeSet<usize>, mut added: Vec<Vec<(String, Yaml)>>) {
+        added.sort_by_key(|entry| entry.first().map(|(_, name)| sort_key_of(name)));
+        let root = &self.tree.root;
+        let Value::Map { flow: root_is_flow, entries } = &root.value else { return };
+        let json = entries.first().is_some_and(|(key, _)| self.is_json(key));
+        let inline = |entry: &Vec<(String, Yaml)>| render::inline(&Yaml::Map(entry.clone()), json);
+        let Some((_, key, value)) = root.field(section) else {
+            self.new_section(section, added, json);
+            return;
+        };
+        let Value::List { flow, items } = &value.value else { return };
+        let spans: Vec<(usize, usize)> = items.iter().map(|item| (item.start, item.end)).collect();
+        if *flow && items.is_empty() && !root_is_flow {
+            // `[]` becomes a list in block style.
+            let between = self.text.get(key.end..value.start).unwrap_or_default();
+            self.replaced.push(removal(key.end + between.find(':').unwrap_or(0) + 1, value.end));
+            let indent = self.column(root.start) + 2;
+            let new: String = added.into_iter().map(|entry| render::item(entry, indent)).collect();
+            self.replaced.push(self.line(self.line_after(value.end), &new));
+            return;
+        }
+        let mut slots: BTreeMap<Option<usize>, Vec<Vec<(String, Yaml)>>> = BTreeMap::new();
+        let ordered = self.is_ordered(items);
+        let items_to_be = Items { spans: &spans, removed, added: BTreeMap::new() };
+        for entry in added {
+            let name = entry.first().map(|(_, name)| sort_key_of(name)).unwrap_or_default();
+            let greater = items.iter().position(|item| self.sort_key(item) > name).filter(|_| ordered);
+            slots.entry(items_to_be.kept_before(greater.unwrap_or(items.len()))).or_default().push(entry);
+        }
+        if *flow {
+            let added = slots.iter().map(|(at, entries)| (*at, entries.iter().map(inline).collect())).collect();
+            let mut replaced = Vec::new();
+            self.flow(value.value_start + 1, &Items { added, ..items_to_be }, &mut replaced);
+            self.replaced.extend(replaced);
+        } else {
+            self.block_list(key, value, items, removed, &slots);
+        }
+    }
+
+    fn block_list(
+        &mut self,
+        key: &Node,
+        list: &Node,
+        items: &[Node],
+        removed: &BTreeSet<usize>,
+        added: &BTreeMap<Option<usize>, Vec<Vec<(String, Yaml)>>>,
+    ) {
+        let dashes: Option<Vec<usize>> = (0..items.len()).map(|at| self.dash(list, items, at)).collect();
+        let Some(dashes) = dashes else { return };
+        let Some(first_dash) = dashes.first() else { return };
+        if removed.len() == items.len() && added.is_empty() {
+            let between = self.text.get(key.end..list.start).unwrap_or_default();
+            let colon = key.end + between.find(':').unwrap_or(0) + 1;
+            self.replaced.push(insertion(colon, " []".to_owned()));
+        }
+        let first_start =
+            self.comment_start(*first_dash, self.line_after(key.end)).min(self.line_start(*first_dash));
+        for at in removed {
+            let floor = match at.checked_sub(1).and_then(|before| items.get(before)) {
+                Some(before) => self.line_after(before.end),
+                None => self.line_after(key.end).min(first_start),
+            };
+            self.remove_item(dashes[*at], items[*at].end, floor, dashes.get(at + 1).copied());
+        }
+        let indent = self.column(*first_dash);
+        let is_flow = items.last().is_some_and(|item| matches!(item.value, Value::Map { flow: true, .. }));
+        let apart = match (items.len().checked_sub(2).and_then(|at| items.get(at)), dashes.last()) {
+            (Some(before), Some(dash)) => {
+                let between =
+                    self.text.get(self.line_after(before.end)..self.line_start(*dash)).unwrap_or_default();
+                between.lines().any(|line| line.trim().is_empty())
+            }
+            _ => false,
+        };
+        for (after, entries) in added {
+            for entry in entries {
+                let mut new = if is_flow {
+                    format!("{:indent$}- {}\n", "", render::inline(&Yaml::Map(entry.clone()), false))
+                } else {
+                    render::item(entry.clone(), indent)
+                };
+                let at = match after {
+                    Some(after) => self.line_after(items[*after].end),
+                    None => first_start,
+                };
+                if apart && after.is_some() {
+                    new.insert(0, '\n');
+                } else if apart {
+                    new.push('\n');
+                }
+                self.replaced.push(self.line(at, &new));
+            }
+        }
+    }
+
+    /// Removes an item of a list in block style, with the comment above it, if the comment is only about this item. A
+    /// comment above several items that follow each other stays.
+    fn remove_item(&mut self, dash: usize, end: usize, floor: usize, next: Option<usize>) {
+        let (mut start, mut end) = (self.line_start(dash), self.line_after(end));
+        let next_line = next.map(|next| self.line_start(next));
+        if next_line != Some(end) {
+            start = self.comment_start(dash, floor);
+        }
+        // Two blank lines don't remain where there was one before the item and one after it.
+        let blank_before = start <= floor || self.is_blank(self.line_start(start.saturating_sub(1)), start);
+        let blank_after = self.is_blank_line(end);
+        if blank_before && blank_after {
+            if next.is_some() {
+                while self.is_blank_line(end) {
+                    end = self.line_after(end);
+                }
+            } else {
+                while start > floor && self.is_blank(self.line_start(start - 1), start) {
+                    start = self.line_start(start - 1);
+                }
+            }
+        }
+        self.replaced.push(removal(start, end));
+    }
+
+    /// Adds a list that the document doesn't have, at its end.
+    fn new_section(&mut self, section: &str, entries: Vec<Vec<(String, Yaml)>>, json: bool) {
+        let root = &self.tree.root;
+        let Value::Map { flow, entries: fields } = &root.value else { return };
+        let items: Vec<Yaml> = entries.into_iter().map(Yaml::Map).collect();
+        if *flow {
+            let new = format!("{}: {}", render::name(section, json), render::inline(&Yaml::List(items), json));
+            let spans: Vec<(usize, usize)> = fields.iter().map(|(key, value)| (key.start, value.end)).collect();
+            let added = BTreeMap::from([(spans.len().checked_sub(1), vec![new])]);
+            let mut replaced = Vec::new();
+            let items = Items { spans: &spans, removed: &BTreeSet::new(), added };
+            self.flow(root.value_start + 1, &items, &mut replaced);
+            self.replaced.extend(replaced);
+            return;
+        }
+        let mut at = self.line_after(root.end);
+        while at < self.text.len() && !self.text[at..].starts_with("...") {
+            at = self.line_after(at);
+        }
+        let before = self.line_start(at.saturating_sub(1));
+        let new = render::list(section, items, self.column(root.start));
+        let gap = if self.is_blank(before, at) { "" } else { "\n" };
+        self.replaced.push(self.line(at, &format!("{gap}{new}")));
+    }
+
+    /// Returns whether a list is ordered by the first fields of its entries. Two entries prove nothing.
+    fn is_ordered(&self, items: &[Node]) -> bool {
+        let keys: Vec<String> = items.iter().map(|item| self.sort_key(item)).collect();
+        keys.len() > 2 && keys.is_sorted()
+    }
+
+    fn sort_key(&self, item: &Node) -> String {
+        match self.tree.meaning(item) {
+            Meaning::Map(fields) => match fields.into_iter().next() {
+                Some((_, Meaning::Scalar { text, .. })) => text.to_lowercase(),
+                _ => String::new(),
+            },
+            Meaning::Scalar { .. } | Meaning::List(_) => String::new(),
+        }
+    }
+
+    // ---- flow style
+
+    /// Removes and adds items between brackets. `open` is the place after the opening one.
+    fn flow(&self, open: usize, items: &Items<'_>, replaced: &mut Vec<Replacement>) {
+        let Items { spans, removed, added } = items;
+        let is_kept = |at: &usize| !removed.contains(at);
+        let any_kept = (0..spans.len()).any(|at| is_kept(&at));
+        let mut at = 0;
+        while at < spans.len() {
+            if is_kept(&at) {
+                at += 1;
+                continue;
+            }
+            let first = at;
+            while at < spans.len() && !is_kept(&at) {
+                at += 1;
+            }
+            let (start, end) = (spans[first].0, spans[at - 1].1);
+            if let Some((next, _)) = spans.get(at) {
+                replaced.push(removal(start, *next));
+                continue;
+            }
+            let before = first.checked_sub(1).map(|before| spans[before].1);
+            let between = before.and_then(|before| self.text.get(before..start)).unwrap_or_default();
+            match before {
+                Some(before) if !between.contains('#') => replaced.push(removal(before, end)),
+                // A comma before a comment may stay, but not two commas.
+                _ => replaced.push(removal(start, self.after_comma(end))),
+            }
+        }
+        for (after, new) in added {
+            let Some(after) = after else {
+                let separator = if any_kept { ", " } else { "" };
+                let start = spans.first().map_or(open, |(start, _)| *start);
+                replaced.push(insertion(start, format!("{}{separator}", new.join(", "))));
+                continue;
+            };
+            let (start, end) = spans[*after];
+            let line = self.line_start(start);
+            let separator = if self.is_blank(line, start) && (*after > 0 || line > open) {
+                format!(",\n{:1$}", "", start - line)
+            } else {
+                ", ".to_owned()
+            };
+            let new: String = new.iter().map(|new| format!("{separator}{new}")).collect();
+            replaced.push(insertion(end, new));
+        }
+    }
+
+    fn after_comma(&self, at: usize) -> usize {
+        let rest = self.text.get(at..).unwrap_or_default();
+        let blank = rest.len() - rest.trim_start().len();
+        if rest.get(blank..).is_some_and(|rest| rest.starts_with(',')) { at + blank + 1 } else { at }
+    }
+
+    // ---- places
+
+    fn is_json(&self, node: &Node) -> bool {
+        let is_flow = matches!(self.tree.root.value, Value::Map { flow: true, .. });
+        is_flow && self.text.get(node.start..).is_some_and(|text| text.starts_with('"'))
+    }
+
+    /// Returns the place of the dash of an item.
+    fn dash(&self, list: &Node, items: &[Node], at: usize) -> Option<usize> {
+        let item = items.get(at)?;
+        let from = match at.checked_sub(1) {
+            Some(before) => self.line_after(items.get(before)?.end),
+            None => self.line_start(list.value_start),
+        };
+        let mut line = from;
+        while line <= item.start {
+            let rest = self.text.get(line..self.line_after(line))?;
+            let indent = rest.len() - rest.trim_start().len();
+            if rest.trim_start().starts_with('-') && line + indent <= item.start {
+                return Some(line + indent);
+            }
+            let after = self.line_after(line);
+            if after == line {
+                return None;
+            }
+            line = after;
+        }
+        None
+    }
+
+    /// Returns the start of the comment directly above a line, at its indentation, or that of the line itself.
+    fn comment_start(&self, at: usize, floor: usize) -> usize {
+        let indent = self.column(at);
+        let mut start = self.line_start(at);
+        while start > floor {
+            let before = self.line_start(start - 1);
+            let line = self.text.get(before..start).unwrap_or_default();
+            if before < floor || !line.trim_start().starts_with('#') || self.indent(before) != indent {
+                break;
+            }
+            start = before;
+        }
+        start
+    }
+
+    /// Returns an insertion of whole lines at the start of a line, or at the end of a text without a last line end.
+    fn line(&self, at: usize, new: &str) -> Replacement {
+        if at == self.text.len() && !self.text.is_empty() && !self.text.ends_with('\n') {
+            return insertion(at, format!("\n{}", new.trim_end_matches('\n')));
+        }
+        insertion(at, new.to_owned())
+    }
+
+    fn line_start(&self, at: usize) -> usize {
+        self.text.get(..at).and_then(|before| before.rfind('\n')).map_or(0, |newline| newline + 1)
+    }
+
+    /// Returns the start of the line after the one with this place.
+    fn line_after(&self, at: usize) -> usize {
+        self.text.get(at..).and_then(|rest| rest.find('\n')).map_or(self.text.len(), |newline| at + newline + 1)
+    }
+
+    fn column(&self, at: usize) -> usize {
+        at - self.line_start(at)
+    }
+
+    fn indent(&self, line: usize) -> usize {
+        let rest = self.text.get(line..self.line_after(line)).unwrap_or_default();
+        rest.len() - rest.trim_start().len()
+    }
+
+    fn is_blank(&self, start: usize, end: usize) -> bool {
+        self.text.get(start..end).is_some_and(|text| text.trim().is_empty())
+    }
+
+    fn is_blank_line(&self, line: usize) -> bool {
+        let end = self.line_after(line);
+        end > line && self.is_blank(line, end)
+    }
+
+    /// Returns whether only a comment follows on the line.
+    fn is_alone_to_end(&self, at: usize) -> bool {
+        let rest = self.text.get(at..self.line_after(at)).unwrap_or_default().trim();
+        rest.is_empty() || rest.starts_with('#')
+    }
+}
+
+fn sort_key_of(name: &Yaml) -> String {
+    match name {
+        Yaml::Text(text) => text.to_lowercase(),
+        _ => String::new(),
+    }
+}
+
+impl Edit {
+    fn section(&self) -> &'static str {
+        match self {
+            Self::Change { at: At::Item(section, _) | At::Field(section), .. }
+            | Self::Remove { section, .. }
+            | Self::Add { section, .. } => section,
+        }
+    }
+}
