@@ -133,9 +133,13 @@ pub(super) async fn apply(args: &ApplyArgs, out: &mut Out) -> Result<Exit, Failu
     let reported = match args.reports.format {
         // The text was printed while the run went on.
         Format::Text => args.reports.save(Subject::Outcomes(&outcomes)),
-        Format::Json | Format::Markdown | Format::Junit | Format::Sarif | Format::Github => {
-            args.reports.write(Subject::Outcomes(&outcomes), out)
-        }
+        Format::Json
+        | Format::Markdown
+        | Format::Junit
+        | Format::Sarif
+        | Format::Github
+        | Format::Csv
+        | Format::Html => args.reports.write(Subject::Outcomes(&outcomes), out),
     };
     // A report that can't be written doesn't change what was applied.
     Ok(out.settle(exit, [reported]))
@@ -182,7 +186,13 @@ impl Run<'_> {
     fn print(&mut self, text: &str) {
         match self.args.reports.format {
             Format::Text => self.out.result(text),
-            Format::Json | Format::Markdown | Format::Junit | Format::Sarif | Format::Github => {
+            Format::Json
+            | Format::Markdown
+            | Format::Junit
+            | Format::Sarif
+            | Format::Github
+            | Format::Csv
+            | Format::Html => {
                 self.out.talk(text);
             }
         }

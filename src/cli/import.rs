@@ -10,7 +10,7 @@ use super::exit::{Exit, Failure};
 use super::files::{self, Readers};
 use super::out::Out;
 use super::session::{Reading, Readings, Session};
-use super::{Connection, OUTPUT, WHAT_TO_WRITE, head};
+use super::{CONNECTION, Connection, OUTPUT, WHAT_TO_WRITE, head};
 use crate::report;
 use rolecall_config::{Imported, Loaded, has_field, load};
 use rolecall_engine::Import;
@@ -36,9 +36,6 @@ pub(super) struct ImportArgs {
     /// A provider and the id or slug of an organisation; or a file that lists nobody yet.
     #[arg(required = true, num_args = 1..=2, value_name = "PROVIDER ORGANISATION|FILE")]
     what: Vec<PathBuf>,
-    /// Write this URL as the endpoint.
-    #[arg(long, value_name = "URL", value_hint = ValueHint::Url, help_heading = WHAT_TO_WRITE)]
-    endpoint: Option<String>,
     /// Write `manage` with this scope for every collection.
     #[arg(long, value_enum, value_name = "SCOPE", help_heading = WHAT_TO_WRITE)]
     manage: Option<ManageArg>,
@@ -46,7 +43,7 @@ pub(super) struct ImportArgs {
     #[arg(long, value_enum, value_delimiter = ',', value_name = "KINDS", help_heading = WHAT_TO_WRITE)]
     only: Vec<Only>,
     /// Write a file even if a list is incomplete. Its head says so, and it manages only what it lists.
-    #[arg(long, help_heading = WHAT_TO_WRITE)]
+    #[arg(long, help_heading = OUTPUT)]
     partial: bool,
     /// Write a new file instead of printing it.
     #[arg(long, value_name = "FILE", conflicts_with = "write", help_heading = OUTPUT)]
@@ -54,6 +51,9 @@ pub(super) struct ImportArgs {
     /// Write the entries into FILE instead of printing it.
     #[arg(long, help_heading = OUTPUT)]
     write: bool,
+    /// Reach the organisation at this URL, and write it as the endpoint.
+    #[arg(long, value_name = "URL", value_hint = ValueHint::Url, help_heading = CONNECTION)]
+    endpoint: Option<String>,
     #[command(flatten)]
     connection: Connection,
 }

@@ -1,5 +1,6 @@
 //! The command line. Only this module prints, reads the environment and reads the clock.
 
+mod access;
 mod applied;
 mod apply;
 mod approval;
@@ -51,10 +52,11 @@ pub use schema::{SCHEMAS, SchemaName, schema_text};
 
 /// The headings of options in help. Every verb lists the options that it shares with others under the same
 /// headings, in this order. Only `apply` and `validate` have options under [`APPROVAL`], only `import` under
-/// [`WHAT_TO_WRITE`], and only `drift` under [`NOTIFICATION`].
+/// [`WHAT_TO_WRITE`], only `access` under [`WHICH_ACCESS`], and only `drift` under [`NOTIFICATION`].
 const APPROVAL: &str = "Approval";
 const WHAT_TO_WRITE: &str = "What to write";
 const WHICH_CHANGES: &str = "Which changes";
+const WHICH_ACCESS: &str = "Which access";
 const GUARDRAILS: &str = "Guardrails";
 const NOTIFICATION: &str = "Notification";
 const OUTPUT: &str = "Output";
@@ -112,6 +114,7 @@ enum Verb {
     Plan(plan::PlanArgs),
     Apply(apply::ApplyArgs),
     Drift(drift::DriftArgs),
+    Access(access::AccessArgs),
     Show(show::ShowArgs),
     Schema(schema::SchemaArgs),
     Completions(completions::CompletionsArgs),
@@ -234,6 +237,7 @@ async fn run(verb: Verb, out: &mut Out) -> Result<Exit, Failure> {
         Verb::Plan(args) => plan::plan(&args, out).await,
         Verb::Apply(args) => apply::apply(&args, out).await,
         Verb::Drift(args) => drift::drift(&args, out).await,
+        Verb::Access(args) => access::access(&args, out).await,
         Verb::Show(args) => show::show(&args, out),
         Verb::Schema(args) => Ok(schema::schema(&args, out)),
         Verb::Completions(args) => Ok(completions::completions(&args, out)),

@@ -11,6 +11,7 @@ use rolecall_engine::ledger::{Ledger, Record};
 use rolecall_model::{
     Address, Desired, Facts, HoldReason, Identity, Inventory, Live, OrganizationPlan, Sealed, Warning,
 };
+use rolecall_plan::access::{Access, access};
 use rolecall_plan::{PlanInput, Planned, Selection, plan, select};
 
 /// The approved changes that are still valid.
@@ -74,9 +75,8 @@ impl Organization<'_> {
         found.map_err(|error| Failure::unread(&self.name(), *provider, &error))
     }
 
-    /// Plans the organisation. `approved`: plan only these changes.
-    pub fn plan(&self, live: &Live, facts: &Facts, approved: Option<&Approved<'_>>) -> Result<Planned, Failure> {
-        let input = PlanInput {
+    fn input<'b>(&'b self, live: &'b Live, facts: &'b Facts, approved: Option<&Approved<'b>>) -> PlanInput<'b> {
+        PlanInput {
             desired: self.desired,
             live,
             facts,
@@ -87,8 +87,17 @@ impl Organization<'_> {
             approved: approved.and_then(|approved| approved.seal),
             caller: self.connected.caller.as_ref(),
             now: Timestamp::now(),
-        };
-        let mut planned = plan(&input).map_err(Failure::findings)?;
+        }
+    }
+
+    /// Returns who has what in the organisation.
+    pub fn access(&self, live: &Live, facts: &Facts) -> Access {
+        access(&self.input(live, facts, None))
+    }
+
+    /// Plans the organisation. `approved`: plan only these changes.
+    pub fn plan(&self, live: &Live, facts: &Facts, approved: Option<&Approved<'_>>) -> Result<Planned, Failure> {
+        let mut planned = plan(&self.input(live, facts, approved)).map_err(Failure::findings)?;
         planned.plan.warnings.splice(0..0, self.warnings.iter().cloned());
         Ok(planned)
     }

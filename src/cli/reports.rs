@@ -12,7 +12,7 @@ use super::offer::{self, Offer};
 use super::out::{self, Out};
 use crate::report::{Format, Layout, Subject, render};
 use rolecall_config::Source;
-use rolecall_model::Finding;
+use rolecall_model::{Finding, list_of};
 
 /// Options that choose the format on stdout, and further formats in files.
 #[derive(Clone, Debug, Args)]
@@ -64,9 +64,15 @@ impl Reports {
         Layout { width: out::width(), full: self.full }
     }
 
-    /// Checks that every report can be written, and that no two go to the same file. Runs before anything else, so
-    /// that nothing is done that can't be reported.
-    pub fn check(&self) -> Result<(), Failure> {
+    /// Checks that the run has all of these formats, that every report can be written, and that no two go to the same
+    /// file. Runs before anything else, so that nothing is done that can't be reported.
+    pub fn check(&self, offered: &[Format]) -> Result<(), Failure> {
+        let asked = std::iter::once(self.format).chain(self.files.iter().map(|file| file.format));
+        if let Some(lacking) = asked.into_iter().find(|format| !offered.contains(format)) {
+            let names: Vec<&str> = offered.iter().map(|format| format.as_str()).collect();
+            return Err(Failure::error(format!("This verb has no report in the format `{}`.", lacking.as_str()))
+                .hint(format!("Choose one of {}.", list_of(&names, "or"))));
+        }
         for (index, ReportFile { path, .. }) in self.files.iter().enumerate() {
             if self.files[..index].iter().any(|other| other.path == *path) {
                 return Err(Failure::error(format!("Two `--report` options name the file {}.", path.display()))
@@ -116,7 +122,8 @@ impl Reports {
     pub fn refuse(&self, findings: &[Finding], sources: &[&Source], out: &mut Out) -> Result<(), Failure> {
         let subject = Subject::Findings { findings, sources };
         match self.format {
-            Format::Text => self.save(subject),
+            // Of the others, findings have no such form.
+            Format::Text | Format::Csv | Format::Html => self.save(subject),
             Format::Json | Format::Markdown | Format::Junit | Format::Sarif | Format::Github => {
                 self.write(subject, out)
             }
@@ -145,6 +152,6 @@ fn save(path: &Path, text: &str) -> Result<(), Failure> {
 }
 
 fn unsupported(format: Format) -> Failure {
-    Failure::error(format!("There is no {} of a ledger.", format.as_str()))
-        .hint("This format points to lines of a file, and the records of a ledger have none.")
+    Failure::error(format!("What this run reports has no form as `{}`.", format.as_str()))
+        .hint("`sarif` points to lines of a file, and a ledger has none. `csv` and `html` are for `access`.")
 }

@@ -5,7 +5,7 @@ use schemars::{Schema, SchemaGenerator};
 
 use super::exit::Exit;
 use super::out::Out;
-use crate::report::{self, Findings, Notice, Outcomes};
+use crate::report::{self, AccessReport, Findings, Notice, Outcomes};
 use rolecall_engine::ledger::Record;
 use rolecall_model::{Plan, ProviderName};
 
@@ -35,6 +35,8 @@ pub enum SchemaName {
     Outcomes,
     /// The message that `drift --notify` posts.
     Notice,
+    /// Who has what, which `access --format json` writes.
+    Access,
 }
 
 /// Every schema, and the file in `schemas/` that holds it.
@@ -45,6 +47,7 @@ pub const SCHEMAS: &[(SchemaName, &str)] = &[
     (SchemaName::Findings, "findings.schema.json"),
     (SchemaName::Outcomes, "outcomes.schema.json"),
     (SchemaName::Notice, "notice.schema.json"),
+    (SchemaName::Access, "access.schema.json"),
 ];
 
 /// Returns the text of a schema, as the file in `schemas/` has it.
@@ -58,6 +61,7 @@ pub fn schema_text(name: SchemaName) -> String {
         SchemaName::Findings => SchemaGenerator::default().into_root_schema_for::<Findings<'_>>(),
         SchemaName::Outcomes => SchemaGenerator::default().into_root_schema_for::<Outcomes>(),
         SchemaName::Notice => SchemaGenerator::default().into_root_schema_for::<Notice<'_>>(),
+        SchemaName::Access => SchemaGenerator::default().into_root_schema_for::<AccessReport>(),
     };
     report::json(&schema)
 }

@@ -12,7 +12,7 @@ use super::out::Out;
 use super::reports::Reports;
 use super::selection::Selected;
 use super::{Connection, Paths, Planning};
-use crate::report;
+use crate::report::{self, Format};
 use rolecall_config::{Loaded, Source, load};
 use rolecall_engine::ledger::{Ledger, ReadLedger, facts};
 use rolecall_graphql::Quota;
@@ -72,7 +72,7 @@ impl<'a> Session<'a> {
         named: &[(Option<&PathBuf>, &'static str)],
         out: &mut Out,
     ) -> Result<Self, Failure> {
-        reports.check()?;
+        reports.check(Format::OF_PLANS)?;
         let mut loaded = load(&paths.paths, rolecall_providers::format);
         let options = [
             (connection.ledger.as_ref(), "the file of `--ledger`"),

@@ -32,7 +32,7 @@ pub(super) struct ShowArgs {
 }
 
 pub(super) fn show(args: &ShowArgs, out: &mut Out) -> Result<Exit, Failure> {
-    args.reports.check()?;
+    args.reports.check(Format::OF_PLANS)?;
     args.reports.ensure_not_an_input(&[&args.file])?;
     let text = files::read_text(&args.file)?;
     // A ledger has a JSON value on each line. A plan is one JSON value over many lines.

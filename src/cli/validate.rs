@@ -8,7 +8,7 @@ use super::exit::{Exit, Failure};
 use super::out::Out;
 use super::reports::Reports;
 use super::{APPROVAL, Paths};
-use crate::report::Subject;
+use crate::report::{Format, Subject};
 use rolecall_config::{Source, load, needing_approval};
 use rolecall_model::Code;
 
@@ -37,7 +37,7 @@ pub(super) struct ValidateArgs {
 }
 
 pub(super) fn validate(args: &ValidateArgs, out: &mut Out) -> Result<Exit, Failure> {
-    args.reports.check()?;
+    args.reports.check(Format::OF_PLANS)?;
     let mut loaded = load(&args.paths.paths, rolecall_providers::format);
     let files: Vec<&Path> = loaded.files.iter().map(|file| &*file.path).collect();
     args.reports.ensure_not_an_input(&files)?;

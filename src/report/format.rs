@@ -2,6 +2,7 @@
 
 use clap::ValueEnum;
 
+use super::access::{self, AccessReport};
 use super::layout::Layout;
 use super::outcomes::{Outcomes, outcomes_text};
 use super::runs::{of_ledger, of_outcomes};
@@ -25,6 +26,10 @@ pub enum Format {
     Sarif,
     /// Annotations as GitHub's workflow commands
     Github,
+    /// Comma-separated values of `access`, one row a grant
+    Csv,
+    /// A page of `access` for browsers, which loads nothing else
+    Html,
 }
 
 /// The subject of a report.
@@ -40,9 +45,18 @@ pub enum Subject<'a> {
     Outcomes(&'a Outcomes),
     /// All records of a ledger.
     Ledger(&'a [Record]),
+    /// Who has what. `why`: the text says why each grant is there.
+    Access { report: &'a AccessReport, why: bool },
 }
 
 impl Format {
+    /// The forms of plans, findings and outcomes.
+    pub const OF_PLANS: &[Self] =
+        &[Self::Text, Self::Json, Self::Markdown, Self::Junit, Self::Sarif, Self::Github];
+
+    /// The forms of reports of access.
+    pub const OF_ACCESS: &[Self] = &[Self::Text, Self::Json, Self::Csv, Self::Markdown, Self::Html];
+
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Text => "text",
@@ -51,6 +65,8 @@ impl Format {
             Self::Junit => "junit",
             Self::Sarif => "sarif",
             Self::Github => "github",
+            Self::Csv => "csv",
+            Self::Html => "html",
         }
     }
 }
@@ -78,13 +94,23 @@ pub fn render(subject: Subject<'_>, format: Format, layout: Layout) -> Option<St
         (Subject::Ledger(records), Format::Markdown) => markdown::runs(&of_ledger(records)),
         (Subject::Ledger(records), Format::Junit) => junit::runs(&of_ledger(records)),
         (Subject::Ledger(records), Format::Github) => github::runs(&of_ledger(records)),
-        // A record of a ledger has no place in a file, so there is no SARIF.
-        (Subject::Ledger(_), Format::Sarif) => return None,
         (Subject::Outcomes(outcomes), Format::Text) => outcomes_text(outcomes, layout),
         (Subject::Outcomes(outcomes), Format::Json) => super::json(outcomes),
         (Subject::Outcomes(outcomes), Format::Markdown) => markdown::runs(&of_outcomes(outcomes)),
         (Subject::Outcomes(outcomes), Format::Junit) => junit::runs(&of_outcomes(outcomes)),
         (Subject::Outcomes(outcomes), Format::Sarif) => sarif::plan(&outcomes.plan()),
         (Subject::Outcomes(outcomes), Format::Github) => github::runs(&of_outcomes(outcomes)),
+        (Subject::Access { report, why }, Format::Text) => access::text(report, why, layout),
+        (Subject::Access { report, .. }, Format::Json) => super::json(report),
+        (Subject::Access { report, .. }, Format::Csv) => access::csv(report),
+        (Subject::Access { report, .. }, Format::Markdown) => access::markdown(report),
+        (Subject::Access { report, .. }, Format::Html) => access::html(report),
+        // A record of a ledger has no place in a file, so there is no SARIF.
+        (Subject::Ledger(_), Format::Sarif | Format::Csv | Format::Html)
+        | (Subject::Access { .. }, Format::Junit | Format::Sarif | Format::Github)
+        | (
+            Subject::Plan(_) | Subject::Drift(_) | Subject::Findings { .. } | Subject::Outcomes(_),
+            Format::Csv | Format::Html,
+        ) => return None,
     })
 }

@@ -1,5 +1,6 @@
 //! Writes plans, findings, outcomes and ledgers for people and programs. Pure: values in, text out.
 
+mod access;
 mod applied;
 mod drift;
 mod fields;
@@ -7,6 +8,7 @@ mod findings;
 mod format;
 mod github;
 mod guardrails;
+mod html;
 mod junit;
 mod layout;
 mod ledger;
@@ -23,6 +25,7 @@ mod stale;
 mod style;
 mod text;
 
+pub use access::{ACCESS_VERSION, AccessReport};
 pub use applied::{step_line, summary};
 pub use findings::{Findings, findings, warning};
 pub use format::{Format, Subject, render};

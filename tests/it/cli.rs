@@ -25,8 +25,19 @@ fn plan_of(said: &Said) -> Value {
 #[test]
 fn the_help_of_every_verb() {
     let env = Env::new();
-    let verbs =
-        ["validate", "plan", "apply", "drift", "show", "schema", "completions", "man", "exit-codes", "sandbox"];
+    let verbs = [
+        "validate",
+        "plan",
+        "apply",
+        "drift",
+        "access",
+        "show",
+        "schema",
+        "completions",
+        "man",
+        "exit-codes",
+        "sandbox",
+    ];
     for verb in std::iter::once("").chain(verbs) {
         let args: Vec<&str> = [verb, "--help"].into_iter().filter(|arg| !arg.is_empty()).collect();
         insta::assert_snapshot!(format!("help_{verb}"), env.run(&args).all());
@@ -364,7 +375,8 @@ fn credentials_come_from_where_the_file_says() {
 #[test]
 fn completions_and_pages_know_every_verb() {
     let env = Env::new();
-    let verbs = ["validate", "plan", "apply", "drift", "show", "schema", "completions", "man", "sandbox"];
+    let verbs =
+        ["validate", "plan", "apply", "drift", "access", "show", "schema", "completions", "man", "sandbox"];
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
         let said = env.run(&["completions", shell]);
         assert_eq!(said.code, 0, "{}", said.all());

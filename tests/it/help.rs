@@ -15,6 +15,7 @@ const HEADINGS: &[&str] = &[
     "Approval",
     "What to write",
     "Which changes",
+    "Which access",
     "Guardrails",
     "Notification",
     "Output",
@@ -23,8 +24,8 @@ const HEADINGS: &[&str] = &[
     "Global",
 ];
 
-/// A screen of the usual size.
-const LINES: usize = 24;
+/// A small window of a terminal.
+const LINES: usize = 30;
 
 fn built() -> Command {
     let mut command = Cli::command();

@@ -1,6 +1,7 @@
 //! Integration tests: the program and its crates, one module for each thing that users rely on.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::expect_used, reason = "a test fails by panicking")]
 
+mod access;
 mod apply_program;
 mod bad_input;
 mod cli;

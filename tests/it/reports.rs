@@ -427,7 +427,7 @@ fn a_report_that_can_not_be_written_or_is_not_there_is_an_error_and_nothing_else
     assert_eq!(said.code, 1, "{}", said.all());
     assert!(said.stderr.contains("full can't be written"), "{}", said.all());
     assert!(env.read("report.json").contains("\"sealed\"") && env.read("plan.json").contains("\"sealed\""));
-    for wrong in ["comment.md", "html=x", "markdown="] {
+    for wrong in ["comment.md", "pdf=x", "markdown="] {
         let said = env.run(&["plan", "--sandbox", "bitpanda.yaml", "--report", wrong]);
         assert_eq!(said.code, 1, "{}", said.all());
         assert!(said.stderr.contains("--report"), "{}", said.all());
@@ -436,7 +436,7 @@ fn a_report_that_can_not_be_written_or_is_not_there_is_an_error_and_nothing_else
     let ledger = std::fs::read_dir(env.path(".rolecall/sandbox/ledger")).unwrap().next().unwrap().unwrap().path();
     let said = env.run(&["show", ledger.to_str().unwrap(), "--format", "sarif"]);
     assert_eq!(said.code, 1, "{}", said.all());
-    assert!(said.stderr.contains("There is no sarif of a ledger."), "{}", said.all());
+    assert!(said.stderr.contains("has no form as `sarif`"), "{}", said.all());
 }
 
 /// The characters that end a word.

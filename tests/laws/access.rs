@@ -36,7 +36,7 @@ fn read<P: Lawful>(world: P::World, file: &FileBody) -> (Rig<P>, Live) {
 }
 
 /// Returns the texts in one form of Unicode. Names of roles and teams are equal in every form.
-fn in_one_form(texts: BTreeSet<String>) -> BTreeSet<String> {
+fn in_one_form(texts: &BTreeSet<String>) -> BTreeSet<String> {
     texts.iter().map(|text| composed(text).into_owned()).collect()
 }
 
@@ -55,9 +55,9 @@ pub fn who_has_what_is_what_the_platform_says<P: Lawful>(world: &P::World, file:
         let at = expected.iter().position(|(email, _)| *email == row.address.name);
         expected.remove(at.unwrap_or_else(|| panic!("{} isn't listed", row.address)));
     }
-    let mut expected: Vec<_> = expected.into_iter().map(|(email, may)| (email, in_one_form(may))).collect();
+    let mut expected: Vec<_> = expected.into_iter().map(|(email, may)| (email, in_one_form(&may))).collect();
     expected.sort();
-    let may = |user: &Holder| (user.address.name.clone(), in_one_form(P::shown(world, &found, user)));
+    let may = |user: &Holder| (user.address.name.clone(), in_one_form(&P::shown(world, &found, user)));
     let mut shown: Vec<(String, BTreeSet<String>)> = of_kind(&found, Kind::User).map(may).collect();
     shown.sort();
     prop_assert_eq!(&shown, &expected);
@@ -93,7 +93,7 @@ pub fn what_changes_is_the_difference<P: Lawful>(mut world: P::World, file: &Fil
     // Whoever is invited isn't a member yet, and how the platform lists them differs.
     let people = |access: &Access| -> BTreeMap<String, BTreeSet<String>> {
         let users = of_kind(access, Kind::User).filter(|user| user.status.works());
-        users.map(|user| (user.address.to_string(), in_one_form(P::shown(&rig.world(), access, user)))).collect()
+        users.map(|user| (user.address.to_string(), in_one_form(&P::shown(&rig.world(), access, user)))).collect()
     };
     let (had, has, foretold) = (people(&before), people(&after), people(&foreseen));
     // The platform doesn't say whether an admin of the organisation stays in its teams.

@@ -19,7 +19,7 @@ fn cut(text: impl Display, longest: usize) -> String {
 }
 
 /// Writes a name or a value as code, whatever characters it holds.
-pub(super) fn code(text: impl Display) -> String {
+pub(in crate::report) fn code(text: impl Display) -> String {
     let text = cut(text, LONGEST_VALUE);
     // A pipe would end the cell of a table, and a back quote the code.
     if !text.trim().is_empty() && text.trim() == text && !text.contains(['`', '|', '\\']) {
@@ -39,7 +39,7 @@ pub(super) fn code(text: impl Display) -> String {
 }
 
 /// Writes a sentence that may contain foreign words: without markup, links or mentions.
-pub(super) fn prose(text: impl Display) -> String {
+pub(in crate::report) fn prose(text: impl Display) -> String {
     let mut safe = String::new();
     let text = cut(text, LONGEST_SENTENCE);
     let mut rest = text.char_indices().peekable();

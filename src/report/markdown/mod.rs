@@ -10,7 +10,7 @@ use super::fields::FieldChange;
 use super::guardrails::exception;
 use super::outline::{Outline, Verdict, drift_verdict, mails, outlines, reason, verdict};
 use super::style::{first, plural};
-use escape::{code, prose};
+pub(super) use escape::{code, prose};
 pub(super) use findings::findings;
 use rolecall_model::{Completeness, HoldClass, OrganizationPlan, Override, Plan, Refusal, Unread, Warning};
 pub(super) use runs::runs;

@@ -39,17 +39,17 @@ pub struct Access {
     /// Everybody and everything that has access, or may get it by accepting an invitation. Sorted by address.
     pub holders: Vec<Holder>,
     /// Rows of lists that can't be read. Somebody may have access by them.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unreadable: Vec<Unreadable>,
     /// The completeness of each list that was read.
     pub completeness: BTreeMap<String, Completeness>,
     /// Facts that the API doesn't show.
     pub gaps: Vec<Gap>,
     /// Apps that call APIs, with the names of their keys. rolecall doesn't manage them.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub apps: Vec<App>,
     /// The permissions that the platform names. Empty if it doesn't tell what a role allows.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub permissions: BTreeMap<Permission, PermissionInfo>,
     /// The number of requests that the read sent.
     pub requests: usize,
@@ -71,7 +71,7 @@ pub struct Unreadable {
     pub address: Address,
     pub why: String,
     /// The roles, as far as the row has them.
-    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub roles: BTreeSet<RoleName>,
 }
 
@@ -92,7 +92,7 @@ pub struct Holder {
     pub own: bool,
     pub grants: Vec<Grant>,
     /// The users of a team, with the admins who are in every team.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub members: Vec<Address>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub expires: Option<Expiry>,
@@ -353,9 +353,11 @@ impl Holder {
     }
 
     /// Returns whether no file states a grant of this holder, or the holder itself, and no file acknowledges it. A
-    /// holder who must be removed is in a file.
+    /// holder who must be removed is in a file. rolecall's own user and its own key need no entry.
     pub fn is_unmanaged(&self) -> bool {
         let unstated = || self.grants.iter().any(|grant| grant.place.is_none());
-        self.acknowledged.is_none() && self.entry.as_ref().is_none_or(|entry| !entry.absent && unstated())
+        !self.own
+            && self.acknowledged.is_none()
+            && self.entry.as_ref().is_none_or(|entry| !entry.absent && unstated())
     }
 }

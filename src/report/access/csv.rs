@@ -1,0 +1,98 @@
+//! Writes who has what as comma-separated values (RFC 4180): one row for each grant.
+
+use std::borrow::Cow;
+
+use super::{AccessReport, Extent, Since, through};
+use crate::report::style::clean;
+use rolecall_plan::access::{Access, Grant, Holder};
+
+const COLUMNS: &[&str] = &[
+    "person",
+    "name",
+    "provider",
+    "organization",
+    "address",
+    "status",
+    "privileged",
+    "role",
+    "team",
+    "on",
+    "permissions",
+    "through",
+    "stated_by",
+    "entry",
+    "acknowledged",
+    "since",
+    "run",
+    "expires",
+];
+
+/// Writes the whole report. A holder without a grant has one row, too.
+pub(in crate::report) fn csv(report: &AccessReport) -> String {
+    let mut text = row(COLUMNS.iter().map(|column| (*column).to_owned()));
+    for (access, holder) in report.holders() {
+        let grants = holder.grants.iter().map(Some);
+        let no_grant = holder.grants.is_empty().then_some(None);
+        for grant in grants.chain(no_grant) {
+            text.push_str(&row(cells(access, holder, grant).into_iter()));
+        }
+    }
+    text
+}
+
+fn cells(access: &Access, holder: &Holder, grant: Option<&Grant>) -> [String; COLUMNS.len()] {
+    fn optional<T: ToString>(value: Option<T>) -> String {
+        value.map(|value| value.to_string()).unwrap_or_default()
+    }
+    let run = match &holder.since {
+        Some(Since::Changed { run, .. }) => run.clone(),
+        Some(Since::Invited { .. } | Since::Seen { .. }) | None => String::new(),
+    };
+    let permissions = grant.and_then(|grant| grant.permissions.as_ref());
+    let permissions = permissions.map(|all| all.iter().map(ToString::to_string).collect::<Vec<_>>().join(" "));
+    let on = grant.map(|grant| match &grant.on {
+        Extent::Whole => String::new(),
+        parts @ (Extent::Resources(_) | Extent::Unreadable) => {
+            parts.paths().into_iter().collect::<Vec<_>>().join("; ")
+        }
+    });
+    let privileged = grant.map_or(holder.privileged, |grant| grant.privileged);
+    [
+        optional(holder.email.as_ref().map(|email| email.key().to_owned())),
+        optional(holder.name.as_ref()),
+        access.identity.provider.to_string(),
+        access.identity.organization.to_string(),
+        holder.address.to_string(),
+        holder.status.as_str().to_owned(),
+        (if privileged { "yes" } else { "no" }).to_owned(),
+        optional(grant.and_then(|grant| grant.role.as_ref())),
+        optional(grant.and_then(|grant| grant.team.as_ref())),
+        optional(on),
+        optional(permissions),
+        optional(grant.map(through)),
+        optional(grant.and_then(|grant| grant.place.as_ref())),
+        optional(holder.entry.as_ref().map(|entry| &entry.place)),
+        optional(holder.acknowledged.as_ref()),
+        optional(holder.since.as_ref().map(Since::at)),
+        run,
+        optional(holder.expires),
+    ]
+}
+
+fn row(cells: impl Iterator<Item = String>) -> String {
+    let cells: Vec<String> = cells.map(|text| cell(&text)).collect();
+    format!("{}\r\n", cells.join(","))
+}
+
+/// Writes one cell. A spreadsheet takes a text that begins with one of these characters for a formula, so such a text gets
+/// an apostrophe.
+fn cell(text: &str) -> String {
+    let is_formula = text.starts_with(['=', '+', '-', '@', '\t', '\r']);
+    let text = clean(text);
+    let text = if is_formula { Cow::Owned(format!("'{text}")) } else { Cow::Borrowed(text.as_str()) };
+    if text.contains(['"', ',', '\r', '\n', ';']) {
+        format!("\"{}\"", text.replace('"', "\"\""))
+    } else {
+        text.into_owned()
+    }
+}
