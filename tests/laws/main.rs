@@ -10,6 +10,7 @@ mod hive;
 mod import;
 mod lawful;
 mod paradime;
+mod pull;
 mod rapidapi;
 mod safety;
 #[path = "../support/mod.rs"]
@@ -750,6 +751,16 @@ macro_rules! laws {
                 #[test]
                 fn an_incomplete_list_is_said_by_an_import(world in P::worlds(true), how in any::<u8>()) {
                     import::an_incomplete_list_is_said::<P>(world, how)?;
+                }
+
+                #[test]
+                fn what_is_pulled_is_in_sync(world in P::worlds(true), file in P::files(), how in any::<(bool, bool)>()) {
+                    pull::what_is_pulled_is_in_sync::<P>(world, &file, how)?;
+                }
+
+                #[test]
+                fn nobody_is_gone_from_an_incomplete_list(world in P::worlds(true), file in P::files(), how in any::<u8>()) {
+                    pull::nobody_is_gone_from_an_incomplete_list::<P>(world, &file, how)?;
                 }
 
                 #[test]

@@ -2,5 +2,7 @@
 pub mod apply;
 mod import;
 pub mod ledger;
+mod pull;
 
 pub use import::{Import, import};
+pub use pull::{Pull, pull};

@@ -156,20 +156,26 @@ fn expected<'e>(tree: &Tree<'_>, edits: impl Iterator<Item = &'e Edit>) -> Optio
     Some(root)
 }
 
-/// Returns the entries of a list in the document, each with those of its fields that are a single value. Aliases are
-/// resolved.
-pub fn entries(text: &str, section: &str) -> Vec<BTreeMap<String, String>> {
+/// The fields of an entry by their names, with the text of those that are a single value.
+pub(crate) type WrittenFields = BTreeMap<String, Option<String>>;
+
+/// Returns the entries of a list in the document, or the only one where the field is a mapping. Aliases are resolved.
+pub(crate) fn entries(text: &str, section: &str) -> Vec<WrittenFields> {
     let Some(tree) = Tree::parse(text) else { return Vec::new() };
-    let Some(Meaning::List(items)) = tree.root.field(section).map(|(_, _, value)| tree.meaning(value)) else {
-        return Vec::new();
-    };
-    let scalar = |(key, value): (Meaning, Meaning)| match (key, value) {
-        (Meaning::Scalar { text: key, .. }, Meaning::Scalar { text, .. }) => Some((key, text)),
-        _ => None,
+    let field = |(key, value): (Meaning, Meaning)| {
+        let Meaning::Scalar { text: key, .. } = key else { return None };
+        match value {
+            Meaning::Scalar { text, .. } => Some((key, Some(text))),
+            Meaning::List(_) | Meaning::Map(_) => Some((key, None)),
+        }
     };
     let fields = |item| match item {
-        Meaning::Map(fields) => fields.into_iter().filter_map(scalar).collect(),
-        Meaning::Scalar { .. } | Meaning::List(_) => BTreeMap::new(),
+        Meaning::Map(fields) => fields.into_iter().filter_map(field).collect(),
+        Meaning::Scalar { .. } | Meaning::List(_) => WrittenFields::new(),
     };
-    items.into_iter().map(fields).collect()
+    match tree.root.field(section).map(|(_, _, value)| tree.meaning(value)) {
+        Some(Meaning::List(items)) => items.into_iter().map(fields).collect(),
+        Some(only) => vec![fields(only)],
+        None => Vec::new(),
+    }
 }

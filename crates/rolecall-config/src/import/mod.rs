@@ -164,7 +164,7 @@ fn has_unknown_roles(input: &ImportInput<'_>) -> bool {
     !known.is_empty() && users.chain(keys).any(|role| !known.contains(&role.as_str()))
 }
 
-fn sections(input: &ImportInput<'_>, narrowed: &mut BTreeSet<Kind>) -> Vec<Section> {
+pub(crate) fn sections(input: &ImportInput<'_>, narrowed: &mut BTreeSet<Kind>) -> Vec<Section> {
     let kinds = kinds(input.format).into_iter().filter(|kind| input.kinds.contains(kind));
     kinds
         .map(|kind| {

@@ -1,0 +1,669 @@
+//! Writes what is live back into a file, for `rolecall pull`.
+//!
+//! For example, the file gives Jane the role `Viewer`, and somebody made her an `Admin` in the web app. A plan would make
+//! her a viewer again. A pull changes `roles` in her entry instead, and leaves the rest of the file as it is:
+//!
+//! ```yaml
+//! users:
+//!   - email: jane@acme.example # on call
+//!     roles: [Admin]
+//! ```
+//!
+//! The plan decides whom a pull is about, and the entries that an import would write decide what the file has to say. A
+//! pull is proved as an import is: a plan with the new text must not change what was pulled. An entry for which it would
+//! is left as it was, with the reason.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::edit::{At, Edit, Edited, WrittenFields, edit, entries};
+use super::import::{self, ImportInput};
+use super::write::{Fields, Item, Yaml, absent};
+use super::{Format, Source};
+use rolecall_model::{
+    AccountField, Address, Cause, Change, Desired, Email, Entity, Finding, Hold, HoldClass, HoldReason, KeyName,
+    Kind, Live, LiveKey, OrganizationPlan, Pattern, RemoteId, RoleName, Seen, TeamName, User,
+};
+
+/// The input from which a file is pulled.
+#[derive(Clone, Copy)]
+pub struct PullInput<'a> {
+    pub source: &'a Source,
+    pub live: &'a Live,
+    pub format: &'static Format,
+    /// The id of the key that rolecall signs in with, if it is known.
+    pub own_key: Option<&'a RemoteId>,
+    pub now: Timestamp,
+    pub options: &'a PullOptions,
+}
+
+/// The part of the drift that is pulled, and how.
+#[derive(Clone, Debug, Default)]
+pub struct PullOptions {
+    /// Pulls only these. Empty means everything.
+    pub targets: Vec<Pattern>,
+    pub excluded: Vec<Pattern>,
+    pub gone: Gone,
+    /// True if entities that the file neither lists nor manages are added.
+    pub unlisted: bool,
+}
+
+/// The edit of an entry whose entity doesn't exist any more.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Gone {
+    /// The entry is removed.
+    #[default]
+    Remove,
+    /// The entry says `absent: true`.
+    Absent,
+}
+
+/// A file that says what is live, as far as it could be pulled.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pulled {
+    pub text: String,
+    pub pulled: BTreeMap<Address, Pull>,
+    /// The differences that stay, and why.
+    pub left: BTreeMap<Address, String>,
+}
+
+/// The edit of one entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Pull {
+    /// The entry is new.
+    Added,
+    /// Fields of the entry have other values.
+    Changed,
+    /// The entry is removed, or says `absent: true`.
+    Gone,
+}
+
+/// A text as a run would plan it.
+pub type Check<'a> = dyn Fn(&str) -> Result<(Desired, OrganizationPlan), Vec<Finding>> + 'a;
+
+/// A difference between the file and live, by the address of its entry.
+#[derive(Clone, Debug, Default)]
+struct Difference<'p> {
+    change: Option<&'p Change>,
+    /// Fields to write from live, although the entry doesn't have them or the plan can't change them.
+    fields: BTreeSet<&'static str>,
+    /// The address that the account has now.
+    renamed: Option<&'p Address>,
+}
+
+/// The entries that an import would write, by the kind and the name of their entities.
+type LiveEntries = BTreeMap<(Kind, String), Vec<(Address, Fields)>>;
+
+/// The entries of the file by the kind and the name of their entities, with their positions.
+#[derive(Default)]
+struct Written {
+    entries: BTreeMap<Kind, Vec<WrittenFields>>,
+    positions: BTreeMap<(Kind, String), Vec<usize>>,
+}
+
+/// The number of rounds after which an entry that still differs is left as it was. Roles can decide what a file says
+/// about teams, so one round isn't always enough.
+const ROUNDS: usize = 4;
+
+/// Writes what is live into the file.
+///
+/// # Errors
+///
+/// Returns the findings for which the file as it is can't be planned.
+pub fn pull(input: &PullInput<'_>, check: &Check<'_>) -> Result<Pulled, Vec<Finding>> {
+    let mut left = BTreeMap::new();
+    let live = live_entries(input);
+    loop {
+        let known = left.len();
+        let pulled = attempt(input, &live, check, &mut left)?;
+        if let Some(Pulled { left: said, .. }) = &pulled {
+            for (address, why) in said {
+                left.entry(address.clone()).or_insert_with(|| why.clone());
+            }
+        }
+        if let Some(pulled) = pulled {
+            return Ok(Pulled { left, ..pulled });
+        }
+        if left.len() == known {
+            // Nothing is to blame, so nothing is pulled.
+            return Ok(Pulled { text: input.source.text.clone(), pulled: BTreeMap::new(), left });
+        }
+    }
+}
+
+/// Pulls everything but what is `left`. Returns `None` if more has to be left.
+fn attempt(
+    input: &PullInput<'_>,
+    live: &LiveEntries,
+    check: &Check<'_>,
+    left: &mut BTreeMap<Address, String>,
+) -> Result<Option<Pulled>, Vec<Finding>> {
+    let mut text = input.source.text.clone();
+    let mut pulled: BTreeMap<Address, Pull> = BTreeMap::new();
+    let first = check(&text)?;
+    let mut now = first;
+    for round in 0..=ROUNDS {
+        let (desired, plan) = &now;
+        let mut edits: Vec<(Address, Pull, Edit)> = Vec::new();
+        let (found, said) = differences(input, desired, plan);
+        let written = written(&text, found.keys().map(|address| address.kind));
+        for (address, difference) in &found {
+            if left.contains_key(address) {
+                continue;
+            }
+            match edit_of(input, (&written, live), address, difference) {
+                Ok((pull, edit)) => edits.push((address.clone(), pull, edit)),
+                Err(why) => {
+                    left.insert(address.clone(), why);
+                    if pulled.contains_key(address) {
+                        return Ok(None);
+                    }
+                }
+            }
+        }
+        if edits.is_empty() {
+            return Ok(Some(Pulled { text, pulled, left: said }));
+        }
+        if round == ROUNDS {
+            let why = "A file can't say what is live there: a plan would still change it.";
+            left.extend(edits.into_iter().map(|(address, ..)| (address, why.to_owned())));
+            return Ok(None);
+        }
+        let only: Vec<Edit> = edits.iter().map(|(_, _, edit)| edit.clone()).collect();
+        let Edited { text: edited, refused } = edit(&text, &only);
+        if edited == text && refused.is_empty() {
+            let why = "A file can't say what is live there: the entry already says so, and a plan would still change it.";
+            left.extend(edits.into_iter().map(|(address, ..)| (address, why.to_owned())));
+            return Ok(None);
+        }
+        // An anchor may be free once the entries with its aliases are gone, so a refused edit is tried again.
+        if refused.len() == edits.len() {
+            for (at, why) in refused {
+                left.insert(edits[at].0.clone(), why);
+            }
+            if edits.iter().any(|(address, ..)| pulled.contains_key(address)) {
+                return Ok(None);
+            }
+            continue;
+        }
+        match check(&edited) {
+            Ok(after) => now = after,
+            Err(findings) => {
+                blame(&text, &edits, check, &findings, left);
+                return Ok(None);
+            }
+        }
+        text = edited;
+        for (at, (address, pull, _)) in edits.into_iter().enumerate() {
+            if !refused.contains_key(&at) {
+                pulled.entry(address).or_insert(pull);
+            }
+        }
+    }
+    Ok(None)
+}
+
+/// Leaves the entries for which the file would be refused.
+fn blame(
+    text: &str,
+    edits: &[(Address, Pull, Edit)],
+    check: &Check<'_>,
+    findings: &[Finding],
+    left: &mut BTreeMap<Address, String>,
+) {
+    let known = left.len();
+    for (address, _, one) in edits {
+        if let Err(findings) = check(&edit(text, std::slice::from_ref(one)).text) {
+            left.insert(address.clone(), refusal(&findings));
+        }
+    }
+    if left.len() == known {
+        left.extend(edits.iter().map(|(address, ..)| (address.clone(), refusal(findings))));
+    }
+}
+
+fn refusal(findings: &[Finding]) -> String {
+    let first = findings.iter().find(|finding| finding.is_error()).or(findings.first());
+    let why = first.map(|finding| finding.message.as_str()).unwrap_or_default();
+    format!("The file would no longer be valid: {why}")
+}
+
+// ---- whom a pull is about
+
+/// Returns the differences that a pull is about, by the addresses of their entries, and those that no file can say, each
+/// with the reason.
+fn differences<'p>(
+    input: &PullInput<'_>,
+    desired: &Desired,
+    plan: &'p OrganizationPlan,
+) -> (BTreeMap<Address, Difference<'p>>, BTreeMap<Address, String>) {
+    let mut found = Found::default();
+    for change in plan.sealed.changes.iter().filter(|change| !change.is_leftover()) {
+        found.of_change(change);
+    }
+    for Hold { address, class, reason } in &plan.sealed.holds {
+        found.of_hold(input, desired, (address, *class, reason));
+    }
+    let Found { mut differences, mut said } = found;
+    // The new address of an account belongs to the entry with the old one.
+    let renamed: Vec<Address> =
+        differences.values().filter_map(|difference| difference.renamed.cloned()).collect();
+    let covers = |patterns: &[Pattern], address: &Address| patterns.iter().any(|pattern| pattern.covers(address));
+    let is_chosen = |address: &Address| {
+        let chosen = input.options.targets.is_empty() || covers(&input.options.targets, address);
+        chosen && !covers(&input.options.excluded, address) && !renamed.iter().any(|now| now.covers(address))
+    };
+    differences.retain(|address, _| is_chosen(address));
+    said.retain(|address, _| is_chosen(address) && !differences.contains_key(address));
+    (differences, said)
+}
+
+#[derive(Default)]
+struct Found<'p> {
+    differences: BTreeMap<Address, Difference<'p>>,
+    said: BTreeMap<Address, String>,
+}
+
+/// Returns the address of the entry that is about this entity. That of an invitation is the user's.
+fn entry_address(address: &Address) -> Address {
+    match address.kind {
+        Kind::Invitation => Address { kind: Kind::User, id: None, ..address.clone() },
+        _ => address.clone(),
+    }
+}
+
+impl<'p> Found<'p> {
+    fn difference(&mut self, address: &Address) -> &mut Difference<'p> {
+        self.differences.entry(entry_address(address)).or_default()
+    }
+
+    fn say(&mut self, address: &Address, why: impl Into<String>) {
+        self.said.insert(entry_address(address), why.into());
+    }
+
+    fn of_change(&mut self, change: &'p Change) {
+        match change.cause {
+            Cause::NeededByAnother | Cause::Asserted => {}
+            Cause::AlreadyMember => {
+                let why =
+                    "A member also has an open invitation, which no file can say. The next apply cancels it.";
+                self.say(&change.address, why);
+            }
+            Cause::InvitationVanished | Cause::InvitationExpired => {
+                let why =
+                    "The invitation has ended, and the file asks for another one with `reinvite_expired: true`.";
+                self.say(&change.address, why);
+            }
+            Cause::Declared
+            | Cause::DeclaredAbsent
+            | Cause::NotListed
+            | Cause::Superseded { .. }
+            | Cause::SecretLost
+            | Cause::CompletesInvitation => {
+                let difference = self.difference(&change.address);
+                // An update says more than the cancellation of an invitation beside it.
+                if difference.change.is_none() || change.address.kind != Kind::Invitation {
+                    difference.change = Some(change);
+                }
+            }
+        }
+    }
+
+    fn of_hold(
+        &mut self,
+        input: &PullInput<'_>,
+        desired: &Desired,
+        (address, class, reason): (&'p Address, HoldClass, &'p HoldReason),
+    ) {
+        let options = input.options;
+        match reason {
+            HoldReason::Unmanaged { privileged, known } => {
+                let is_named = options.targets.iter().any(|pattern| pattern.covers(&entry_address(address)));
+                if (*privileged && known.is_none()) || options.unlisted || is_named {
+                    self.difference(address);
+                }
+            }
+            HoldReason::PrivilegeNotWritten { field, .. } => {
+                let field = if field == "permissions" { "permissions" } else { "roles" };
+                self.difference(address).fields.insert(field);
+            }
+            HoldReason::ManualStep { field, .. } => {
+                let fields = ["first_name", "last_name", "phone", "description"];
+                match fields.iter().find(|known| field == *known) {
+                    Some(known) => drop(self.difference(address).fields.insert(known)),
+                    None if field == "the role of the invitation" => drop(self.difference(address)),
+                    None => self.say(address, reason.to_string()),
+                }
+            }
+            HoldReason::Protected { change: Some(change) }
+            | HoldReason::ProtectsHolders { change: Some(change), .. } => self.of_change(change),
+            HoldReason::Renamed { now } => self.difference(address).renamed = Some(now),
+            // The user isn't there any more, or the entry asks for something that isn't there.
+            HoldReason::Incomplete { .. }
+            | HoldReason::NoLongerMember { .. }
+            | HoldReason::WasMember { .. }
+            | HoldReason::Unplannable { .. }
+            | HoldReason::OwnUser
+            | HoldReason::OwnAccess
+            | HoldReason::TooFewSeats { .. } => drop(self.difference(address)),
+            // The account with the new address of an entry: see `Renamed`.
+            HoldReason::RenamedFrom { .. } => {}
+            // The user has no access, as the file says.
+            HoldReason::CannotBeRemoved { .. }
+                if desired.users.iter().any(|user| Address::user(&user.email).covers(address)) => {}
+            _ if class == HoldClass::Blocked => self.say(address, reason.to_string()),
+            _ => {}
+        }
+    }
+}
+
+// ---- what the file has to say
+
+/// Returns the edit after which the file says what is live about one entity.
+fn edit_of(
+    input: &PullInput<'_>,
+    (written, live): (&Written, &LiveEntries),
+    address: &Address,
+    difference: &Difference<'_>,
+) -> Result<(Pull, Edit), String> {
+    let section = section_of(address.kind);
+    let at = written.find(address)?;
+    let written = written.entries.get(&address.kind).map(Vec::as_slice).unwrap_or_default();
+    let place =
+        |index| if address.kind == Kind::Organization { At::Field(section) } else { At::Item(section, index) };
+    if let (Some(now), Some(at)) = (difference.renamed, at) {
+        let set = vec![("email", Yaml::text(&now.name))];
+        return Ok((Pull::Changed, Edit::Change { at: place(at), set, unset: Vec::new() }));
+    }
+    let live = find_live(input, live, address)?;
+    match (at.and_then(|at| Some((at, written.get(at)?))), live) {
+        (Some((at, entry)), Some(live)) => {
+            let (set, unset) = fields_to_change(input, address, entry, &live, difference)?;
+            Ok((Pull::Changed, Edit::Change { at: place(at), set, unset }))
+        }
+        (None, Some(entry)) => Ok((Pull::Added, Edit::Add { section, entry })),
+        (Some(_), None) if address.kind == Kind::Organization => {
+            Err("The organisation doesn't exist, and a file describes one that does.".to_owned())
+        }
+        (Some(_), None) if !input.live.is_complete(address.kind) => {
+            Err("The list is incomplete, so nobody knows whether it still exists.".to_owned())
+        }
+        (Some((at, entry)), None) => Ok((
+            Pull::Gone,
+            match input.options.gone {
+                Gone::Remove => Edit::Remove { section, index: at },
+                Gone::Absent => {
+                    let names = ["email", "name", "id", "absent"];
+                    let unset =
+                        known_fields().filter(|field| !names.contains(field) && entry.contains_key(*field));
+                    Edit::Change { at: place(at), set: vec![absent()], unset: unset.collect() }
+                }
+            },
+        )),
+        (None, None) => {
+            Err("Neither the file nor the lists of the platform have an entry that could be written.".to_owned())
+        }
+    }
+}
+
+/// Returns every field that an entry can have.
+fn known_fields() -> impl Iterator<Item = &'static str> {
+    [
+        "email",
+        "name",
+        "id",
+        "first_name",
+        "last_name",
+        "phone",
+        "roles",
+        "permissions",
+        "resources",
+        "teams",
+        "enabled",
+        "status",
+        "description",
+        "thumbnail",
+        "expires",
+        "deliver",
+        "absent",
+        "delete",
+        "seats",
+        "create",
+    ]
+    .into_iter()
+}
+
+fn section_of(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Organization => "settings",
+        Kind::Team => "teams",
+        Kind::Role => "roles",
+        Kind::User | Kind::Invitation => "users",
+        Kind::Key => "keys",
+    }
+}
+
+/// Reads the entries of these kinds.
+fn written(text: &str, kinds: impl Iterator<Item = Kind>) -> Written {
+    let mut written = Written::default();
+    for kind in kinds.collect::<BTreeSet<_>>() {
+        let entries = entries(text, section_of(kind));
+        for (at, entry) in entries.iter().enumerate() {
+            if let Some(name) = name_of(kind, entry) {
+                written.positions.entry((kind, name)).or_default().push(at);
+            }
+        }
+        written.entries.insert(kind, entries);
+    }
+    written
+}
+
+/// Returns the name of an entry as its address has it.
+fn name_of(kind: Kind, entry: &WrittenFields) -> Option<String> {
+    let text = |field: &str| entry.get(field).and_then(Option::as_deref);
+    let address = match kind {
+        Kind::Organization => Address::organization(),
+        Kind::User | Kind::Invitation => Address::user(&Email::parse(text("email")?).ok()?),
+        Kind::Team => Address::team(&TeamName::parse(text("name")?).ok()?),
+        Kind::Role => Address::role(&RoleName::parse(text("name")?).ok()?),
+        Kind::Key => Address::key(&KeyName::parse(text("name")?).ok()?),
+    };
+    Some(address.name)
+}
+
+impl Written {
+    /// Returns the position of the entry for this address.
+    fn find(&self, address: &Address) -> Result<Option<usize>, String> {
+        let positions =
+            self.positions.get(&(address.kind, address.name.clone())).map(Vec::as_slice).unwrap_or_default();
+        let entries = self.entries.get(&address.kind);
+        let id = |at: &usize| entries?.get(*at)?.get("id")?.as_deref();
+        if let Some(wanted) = &address.id
+            && let Some(at) = positions.iter().find(|at| id(at) == Some(wanted.as_str()))
+        {
+            return Ok(Some(*at));
+        }
+        match positions {
+            [] => Ok(None),
+            [only] if id(only).is_none() || address.id.is_none() => Ok(Some(*only)),
+            [_] => Ok(None),
+            _ => Err("Several entries have this name, and it is unclear which of them is meant.".to_owned()),
+        }
+    }
+}
+
+/// Returns the entries that an import would write.
+fn live_entries(input: &PullInput<'_>) -> LiveEntries {
+    let kinds: BTreeSet<Kind> = import::kinds(input.format).into_iter().collect();
+    let import = ImportInput {
+        head: "",
+        manage: None,
+        kinds: &kinds,
+        live: input.live,
+        format: input.format,
+        own_key: input.own_key,
+        now: input.now,
+    };
+    let mut entries = LiveEntries::new();
+    for item in import::sections(&import, &mut BTreeSet::new()).into_iter().flat_map(|section| section.items) {
+        if let Item::Entry(entry) = item {
+            let of = entries.entry((entry.address.kind, entry.address.name.clone())).or_default();
+            of.push((entry.address, entry.fields));
+        }
+    }
+    entries
+}
+
+/// Returns the entry that says what is live, or `None` if nothing with this address is live.
+fn find_live(input: &PullInput<'_>, live: &LiveEntries, address: &Address) -> Result<Option<Fields>, String> {
+    let is_meant = |of: &Address| of.id == address.id || of.id.is_none() || address.id.is_none();
+    let of_name = live.get(&(address.kind, address.name.clone())).map(Vec::as_slice).unwrap_or_default();
+    let mut meant = of_name.iter().filter(|(of, _)| is_meant(of));
+    match (meant.next(), meant.next()) {
+        (Some(_), Some(_)) => Err("Several live entities have this name, and the entry has no `id`.".to_owned()),
+        (Some((_, only)), None) => Ok(Some(only.clone())),
+        (None, _) if is_listed(input, address) => {
+            Err("It is live, and a file can't describe it as it is.".to_owned())
+        }
+        (None, _) => Ok(None),
+    }
+}
+
+/// Returns whether something with this address is live, although no entry can be written for it. A key that doesn't
+/// work any more counts as none.
+fn is_listed(input: &PullInput<'_>, address: &Address) -> bool {
+    let live = input.live;
+    match address.kind {
+        Kind::User => {
+            let member = live.users.items.iter().any(|user| Address::user(&user.email).name == address.name);
+            member || live.open_invitations().any(|open| Address::user(&open.email).name == address.name)
+        }
+        Kind::Team => live.teams().iter().any(|team| Address::team(&team.name).name == address.name),
+        Kind::Role => live.roles().iter().any(|role| Address::role(&role.name).name == address.name),
+        Kind::Key => {
+            let own = |key: &&LiveKey| Some(&key.id) == input.own_key;
+            live.keys().iter().filter(own).any(|key| Address::key(&key.name).name == address.name)
+        }
+        Kind::Organization | Kind::Invitation => false,
+    }
+}
+
+type FieldChanges = (Fields, Vec<&'static str>);
+
+/// Returns the fields of an entry that have to change: those that it writes and that differ.
+fn fields_to_change(
+    input: &PullInput<'_>,
+    address: &Address,
+    entry: &WrittenFields,
+    live: &Fields,
+    difference: &Difference<'_>,
+) -> Result<FieldChanges, String> {
+    let names = ["email", "name", "id"];
+    let was_absent = entry.get("absent").is_some_and(|value| value.as_deref() == Some("true"));
+    let (mut set, mut unset) = (Fields::new(), Vec::new());
+    if was_absent {
+        unset.extend(["absent", "delete"].into_iter().filter(|field| entry.contains_key(*field)));
+    }
+    let is_name = |field: &str| names.contains(&field) && address.kind != Kind::Organization;
+    for (field, value) in live.iter().filter(|(field, _)| !is_name(field)) {
+        let wanted = was_absent || difference.fields.contains(field) || entry.contains_key(*field);
+        if wanted && !is_unchanged(difference.change, field) {
+            set.push((field, value.clone()));
+        }
+    }
+    // A text that was emptied can't be asked for, and without the field the live value stays.
+    let texts = ["description", "thumbnail"].into_iter();
+    let texts = texts.chain(["email", "seats"].into_iter().filter(|_| address.kind == Kind::Organization));
+    unset.extend(texts.filter(|field| entry.contains_key(*field) && live.iter().all(|(name, _)| name != field)));
+    let user = difference.change.and_then(|change| change.before.as_ref()?.user());
+    for field in &difference.fields {
+        if live.iter().any(|(name, _)| name == field) {
+            continue;
+        }
+        // An import doesn't write the names of members everywhere.
+        match live_text(input, address, field) {
+            Some(value) => set.push((field, Yaml::text(value))),
+            None if entry.contains_key(*field) && !unset.contains(field) => unset.push(field),
+            None => {}
+        }
+    }
+    if set.is_empty() && unset.is_empty() && difference.change.is_none() {
+        return Err("The entry says what is live, as far as a file can.".to_owned());
+    }
+    account(input, entry, (user, difference), was_absent, (&mut set, &mut unset))?;
+    Ok((set, unset))
+}
+
+/// Returns whether the plan finds this field in sync. A file can spell a value in several ways.
+fn is_unchanged(change: Option<&Change>, field: &str) -> bool {
+    let sides = change.and_then(|change| Some((change.before.as_ref()?, change.after.as_ref()?)));
+    match sides {
+        Some((Entity::User(before), Entity::User(after))) if !after.outside => match field {
+            "roles" => before.roles == after.roles,
+            "resources" => before.resources == after.resources,
+            _ => false,
+        },
+        _ => false,
+    }
+}
+
+fn live_text(input: &PullInput<'_>, address: &Address, field: &str) -> Option<String> {
+    let live = input.live;
+    match address.kind {
+        Kind::User => {
+            let user = live.users.items.iter().find(|user| Address::user(&user.email).name == address.name)?;
+            match field {
+                "first_name" => user.first_name.clone(),
+                "last_name" => user.last_name.clone(),
+                "phone" => user.phone.clone(),
+                _ => None,
+            }
+        }
+        _ => None,
+    }
+}
+
+/// Adds the field that says whether a user can sign in. What the API doesn't show is never guessed.
+fn account(
+    input: &PullInput<'_>,
+    entry: &WrittenFields,
+    (before, difference): (Option<&User>, &Difference<'_>),
+    was_absent: bool,
+    (set, unset): (&mut Fields, &mut Vec<&'static str>),
+) -> Result<(), String> {
+    let Some(field) = input.format.rules.capabilities().account_field else { return Ok(()) };
+    let Some(before) = before else { return Ok(()) };
+    let live = input.live.users.items.iter().find(|user| Some(&user.id) == before.id.as_ref());
+    let after = difference.change.and_then(|change| change.after.as_ref()?.user());
+    let differs = after.is_some_and(|after| after.enabled != before.enabled && after.enabled != Seen::Unreadable);
+    let seen = live.map_or(before.enabled, |live| live.enabled);
+    let name = match field {
+        AccountField::Enabled => "enabled",
+        AccountField::Status => "status",
+    };
+    let Seen::Known(enabled) = seen else {
+        let asks_for_it = entry.get(name).is_some_and(|value| value.as_deref() == Some("false"));
+        return if differs && (asks_for_it || was_absent) {
+            Err("The API doesn't show whether the user is enabled, so a pull can't say it.".to_owned())
+        } else {
+            Ok(())
+        };
+    };
+    if !entry.contains_key(name) {
+        return Ok(());
+    }
+    set.retain(|(field, _)| *field != name);
+    unset.retain(|field| *field != name);
+    set.push((
+        name,
+        match field {
+            AccountField::Enabled => Yaml::Bool(enabled),
+            AccountField::Status => Yaml::text(if enabled { "active" } else { "deactivated" }),
+        },
+    ));
+    Ok(())
+}
