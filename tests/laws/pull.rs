@@ -72,8 +72,6 @@ pub fn what_is_pulled_is_in_sync<P: Lawful>(
         prop_assert!(done.contains_key(&entry) || left.contains_key(&entry), "{:#?}\n{}", change, text);
     }
     rig.desired = desired(&after);
-    for (a, p) in &done {}
-    for (a, w) in &left {}
     let planned = rig.planned(&live, &BTreeSet::new(), None);
     prop_assert!(planned.is_ok(), "{:#?}\n{}\n{}", planned.err(), text, after);
     for change in planned.unwrap().plan.sealed.changes.iter().filter(is_drift) {
