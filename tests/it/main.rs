@@ -18,6 +18,7 @@ mod help;
 mod hive;
 mod hive_sandbox;
 mod http;
+mod import;
 mod killed;
 mod layout;
 mod ledger;

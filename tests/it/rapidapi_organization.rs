@@ -332,6 +332,22 @@ fn full() -> World {
 }
 
 #[test]
+fn an_organisation_with_more_people_than_seats_can_be_planned() {
+    let mut world = full();
+    let organization = acme(&world);
+    world.organization_mut(organization).unwrap().seats = 1;
+    let body = "users: [{ email: new@x.example, roles: [Developer], teams: [Payments] }]";
+    let rig = Rig::new(world, body);
+    assert_eq!(addresses(&rig.plan()), NOBODY);
+    let held =
+        rig.plan().sealed.holds.iter().any(|hold| {
+            matches!(hold.reason, rolecall_model::HoldReason::NoSeat { taken: 3, seats: 1, missing: 3 })
+        });
+    assert!(held, "{:#?}", rig.plan().sealed.holds);
+    assert!(Rig::new(rig.world().clone(), "").try_plan().is_ok());
+}
+
+#[test]
 fn seats_are_added_before_anybody_is_invited_who_needs_one() {
     let body = "settings: { seats: 4 }\nusers: [{ email: new@x.example, roles: [Developer], teams: [Payments] }]";
     let mut rig = Rig::new(full(), body);

@@ -140,7 +140,8 @@ fn hubs() -> impl Strategy<Value = World> {
             }
             if let Some(free) = free {
                 let found = world.organization_mut(organization).unwrap();
-                found.seats = i32::try_from(found.occupied_seats() + free).unwrap();
+                // There may be more people than seats.
+                found.seats = i32::try_from((found.occupied_seats() + free).saturating_sub(1)).unwrap();
             }
             world.mails.clear();
             world.switches = switches;

@@ -77,8 +77,10 @@ pub(super) fn hold_without_seat(input: &PlanInput<'_>, gate: &mut Gate<'_>) {
         gate.changes.iter().filter(|change| takes(change)).map(|change| change.address.clone()).collect();
     invited.sort_by_cached_key(|address| seat_order(input, address));
     let seats = u32::try_from(seats).unwrap_or(u32::MAX);
-    let taken = taken + newcomers - missing;
-    for address in invited.split_off(newcomers - missing) {
+    // More seats may be taken than there are, so that even without newcomers some are missing.
+    let admitted = newcomers.saturating_sub(missing);
+    let taken = taken + admitted;
+    for address in invited.split_off(admitted) {
         if !input.is_asserted(&address) {
             gate.changes.retain(|change| change.address != address);
             gate.hold(address, HoldReason::NoSeat { taken, seats, missing });
