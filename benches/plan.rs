@@ -11,12 +11,13 @@ use std::time::Duration;
 use criterion::{BenchmarkId, Criterion, Throughput};
 use jiff::Timestamp;
 use rolecall_config::{Source, check_source};
+use rolecall_engine::Import;
 use rolecall_graphql::{
     Backoff, ClientSettings, Context, Contexts, HttpSettings, HttpTransport, Query, Reader, Redactor,
 };
 use rolecall_model::{
-    Completeness, Desired, Email, Facts, Listing, Live, LiveKey, LiveUser, OrganizationPlan, ProviderName,
-    RemoteId, RoleName, Seen, Site,
+    Completeness, Desired, Email, Facts, Kind, Listing, Live, LiveKey, LiveUser, OrganizationPlan, ProviderName,
+    RemoteId, RoleName, Scope, Seen, Site,
 };
 use rolecall_plan::{PlanInput, plan};
 use rolecall_sandbox::bitpanda::{Bitpanda, World, WorldKey, WorldUser};
@@ -136,6 +137,37 @@ fn planning(criterion: &mut Criterion) {
             bench.iter(|| live.clone());
         });
     }
+    group.finish();
+}
+
+/// A whole import beside a plan with the file that it writes: an import also proves that this plan is empty.
+fn importing(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("import");
+    group.sample_size(10);
+    let users = 10_000;
+    let live = live(users);
+    let kinds = [Kind::User, Kind::Key].into();
+    let head = yaml(0).replace("users:\n", "");
+    let import = || {
+        rolecall_engine::import(&Import {
+            provider: ProviderName::Bitpanda,
+            head: &head,
+            manage: Some(Scope::Listed),
+            kinds: &kinds,
+            live: &live,
+            facts: &Facts::default(),
+            site: &Site::host("bench"),
+            own_key: None,
+            now: Timestamp::UNIX_EPOCH,
+        })
+    };
+    let text = import().text;
+    assert!(planned(&desired(&text), &live).sealed.changes.is_empty());
+    group.throughput(Throughput::Elements(users as u64));
+    group.bench_function("write and prove", |bench| bench.iter(import));
+    group.bench_function("baseline: read the file and plan", |bench| {
+        bench.iter(|| planned(&desired(&text), &live));
+    });
     group.finish();
 }
 
@@ -261,6 +293,7 @@ fn main() {
     let mut criterion = Criterion::default().configure_from_args();
     parsing(&mut criterion);
     planning(&mut criterion);
+    importing(&mut criterion);
     over_http(&mut criterion);
     criterion.final_summary();
     memory();

@@ -15,7 +15,7 @@ pub struct Checker<'a> {
     pub source: &'a Source,
     pub rules: &'a dyn Rules,
     pub findings: Vec<Finding>,
-    /// True if a role that rolecall doesn't know may look like one that it knows.
+    /// True if the file may have roles that rolecall doesn't know.
     pub allows_unknown_roles: bool,
     /// Unknown roles that have a warning already. Each role gets only one.
     warned: BTreeSet<String>,
@@ -202,6 +202,10 @@ impl<'a> Checker<'a> {
         if known.contains(&role.as_str()) {
             return;
         }
+        let slip = known.iter().find(|known| is_slip(role.as_str(), known));
+        if closed.is_none() && slip.is_none() && self.allows_unknown_roles {
+            return;
+        }
         let near = nearest(role.as_str(), known.iter().copied()).map(|near| format!("Did you mean `{near}`?"));
         let (place, provider, shown) =
             (self.place(mark), self.rules.capabilities().provider, quote(role.as_str()));
@@ -210,9 +214,7 @@ impl<'a> Checker<'a> {
             let hint = near.map_or_else(|| advice.clone(), |near| format!("{near} {advice}"));
             let message = format!("{provider} has no role {shown} that can be given.");
             self.push(Finding::error(Code::UnknownRole, place, message).hint(hint));
-        } else if let Some(meant) = known.iter().find(|known| is_slip(role.as_str(), known))
-            && !self.allows_unknown_roles
-        {
+        } else if let Some(meant) = slip.filter(|_| !self.allows_unknown_roles) {
             let message = format!("{provider} isn't known to have a role {shown}, but it has `{meant}`.");
             let hint = format!(
                 "Write `{meant}`. If the platform really has both, add `allow: [unknown-roles]` to the file."

@@ -14,6 +14,11 @@ fn takes(change: &Change) -> bool {
     change.action == Action::Invite && !change.effects.contains(&Effect::ReplacesInvitation)
 }
 
+/// Returns whether a change gives up a seat for a moment: an open invitation is cancelled and sent again.
+fn takes_again(change: &Change) -> bool {
+    change.action == Action::Invite && change.effects.contains(&Effect::ReplacesInvitation)
+}
+
 /// Returns whether a change frees a seat: a member leaves, or an open invitation is cancelled.
 fn frees(change: &Change) -> bool {
     let is_in = change.before.as_ref().and_then(Entity::user).is_some_and(|user| !user.outside);
@@ -73,14 +78,19 @@ pub(super) fn hold_without_seat(input: &PlanInput<'_>, gate: &mut Gate<'_>) {
     if missing == 0 {
         return;
     }
-    let mut invited: Vec<Address> =
-        gate.changes.iter().filter(|change| takes(change)).map(|change| change.address.clone()).collect();
+    let which = |gate: &Gate<'_>, is: fn(&Change) -> bool| -> Vec<Address> {
+        gate.changes.iter().filter(|change| is(change)).map(|change| change.address.clone()).collect()
+    };
+    let mut invited = which(gate, takes);
     invited.sort_by_cached_key(|address| seat_order(input, address));
-    let seats = u32::try_from(seats).unwrap_or(u32::MAX);
-    // More seats may be taken than there are, so that even without newcomers some are missing.
+    // More seats may be taken than there are. Then whoever gives up a seat doesn't get it back.
     let admitted = newcomers.saturating_sub(missing);
-    let taken = taken + admitted;
-    for address in invited.split_off(admitted) {
+    let mut held = invited.split_off(admitted);
+    if taken > seats {
+        held.extend(which(gate, takes_again));
+    }
+    let (taken, seats) = (taken + admitted, u32::try_from(seats).unwrap_or(u32::MAX));
+    for address in held {
         if !input.is_asserted(&address) {
             gate.changes.retain(|change| change.address != address);
             gate.hold(address, HoldReason::NoSeat { taken, seats, missing });
@@ -121,7 +131,18 @@ pub(super) fn dependencies(input: &PlanInput<'_>, changes: &[Change], nodes: &mu
         None => {}
     }
     let Some((taken, live)) = taken(input) else { return };
-    let free = available(live, changes).saturating_sub(taken);
+    let available = available(live, changes);
+    if taken > available {
+        // Those who leave first only make up for the seats that are missing, so everybody waits for all of them.
+        let invites = indices(nodes, |node| node.change.action == Action::Invite);
+        for invite in invites {
+            let waits = |leaver: &&usize| !all_dependencies(nodes, **leaver).contains(&invite);
+            let leavers: Vec<usize> = leaving.iter().filter(waits).copied().collect();
+            nodes[invite].needs.extend(leavers);
+        }
+        return;
+    }
+    let free = available - taken;
     let mut newcomers: Vec<usize> = invites.into_iter().filter(|index| takes(nodes[*index].change)).collect();
     newcomers.sort_by_cached_key(|index| seat_order(input, &nodes[*index].change.address));
     let mut left: Vec<&Address> = leaving.iter().map(|index| &nodes[*index].change.address).collect();

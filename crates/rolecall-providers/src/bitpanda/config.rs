@@ -84,7 +84,8 @@ struct RawManage {
 #[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
 #[serde(rename = "BitpandaAllowance", rename_all = "kebab-case")]
 enum RawAllowance {
-    /// The file may contain a role whose name differs from a known role by one letter, or by its case.
+    /// The file may contain roles that rolecall doesn't know. A name that differs from a known role by one letter, or
+    /// by its case, is then a warning instead of an error.
     UnknownRoles,
 }
 
