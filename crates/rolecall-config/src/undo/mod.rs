@@ -29,7 +29,7 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::write::{Yaml, one_line, section};
+use super::write::{Document, Entry, Fields, Item, Section, Yaml, one_line, section};
 use super::{Format, Source, check_source};
 use rolecall_model::{Address, Desired, Facts, Finding, Kind, Live, OrganizationPlan};
 
@@ -64,12 +64,6 @@ pub struct Irreversible {
     pub why: String,
 }
 
-/// An entity's entry in the file.
-struct Entry {
-    address: Address,
-    value: Yaml,
-}
-
 /// Collects the entries and notes of an undo file, entity by entity.
 #[derive(Default)]
 struct UndoBuilder {
@@ -80,9 +74,8 @@ struct UndoBuilder {
 }
 
 impl UndoBuilder {
-    fn write(&mut self, address: Address, value: Vec<(&'static str, Yaml)>) {
-        let value = value.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
-        self.entries.push(Entry { address, value: Yaml::Map(value) });
+    fn write(&mut self, address: Address, value: Fields) {
+        self.entries.push(Entry::new(address, value));
     }
 
     fn note(&mut self, address: &Address, why: impl Into<String>) {
@@ -101,8 +94,8 @@ pub fn undo(input: &UndoInput<'_>) -> Result<Undo, Vec<Finding>> {
     if errors(input, &text(input, &head, &builder)).next().is_some() {
         // Some platforms have names that aren't valid in a file. Entries with such names are left out and noted.
         let (written, unwritten): (Vec<_>, Vec<_>) = builder.entries.drain(..).partition(|entry| {
-            let alone = section_of(entry.address.kind, std::slice::from_ref(&entry.value));
-            errors(input, &format!("{}{alone}", sections(&head))).next().is_none()
+            let alone = document(sections(&head), std::slice::from_ref(entry));
+            errors(input, &alone.text()).next().is_none()
         });
         builder.entries = written;
         for entry in unwritten {
@@ -146,13 +139,7 @@ fn text(input: &UndoInput<'_>, head: &[(&'static str, Yaml)], builder: &UndoBuil
     }
     text.push('\n');
     text.push_str(&sections(head));
-    for kind in Kind::ALL {
-        let of_kind = builder.entries.iter().filter(|entry| entry.address.kind == *kind);
-        let values: Vec<Yaml> = of_kind.map(|entry| entry.value.clone()).collect();
-        if !values.is_empty() {
-            let _ = write!(text, "\n{}", section_of(*kind, &values));
-        }
-    }
+    let mut text = document(text, &builder.entries).text();
     if !builder.irreversible.is_empty() {
         text.push_str("\n# This can't be undone, or only in part:\n");
         for Irreversible { address, why } in &builder.irreversible {
@@ -166,9 +153,13 @@ fn sections(fields: &[(&'static str, Yaml)]) -> String {
     fields.iter().map(|(name, value)| section(name, value)).collect()
 }
 
-fn section_of(kind: Kind, values: &[Yaml]) -> String {
-    match (kind, values) {
-        (Kind::Organization, [only, ..]) => section("settings", only),
-        (kind, values) => section(&format!("{}s", kind.as_str()), &Yaml::List(values.to_vec())),
-    }
+/// Returns a file with these entries, by kind.
+fn document(head: String, entries: &[Entry]) -> Document {
+    let of_kind = |kind: Kind| entries.iter().filter(move |entry| entry.address.kind == kind).cloned();
+    let sections = Kind::ALL.iter().map(|kind| Section {
+        kind: *kind,
+        notes: Vec::new(),
+        items: of_kind(*kind).map(Item::Entry).collect(),
+    });
+    Document { head, sections: sections.collect() }
 }
