@@ -26,6 +26,7 @@ mod out;
 mod plan;
 mod planfile;
 mod progress;
+mod pull;
 mod reports;
 #[cfg(feature = "sandbox")]
 mod sandbox;
@@ -114,6 +115,7 @@ enum Verb {
     Plan(plan::PlanArgs),
     Apply(apply::ApplyArgs),
     Drift(drift::DriftArgs),
+    Pull(pull::PullArgs),
     Access(access::AccessArgs),
     Show(show::ShowArgs),
     Schema(schema::SchemaArgs),
@@ -237,6 +239,7 @@ async fn run(verb: Verb, out: &mut Out) -> Result<Exit, Failure> {
         Verb::Plan(args) => plan::plan(&args, out).await,
         Verb::Apply(args) => apply::apply(&args, out).await,
         Verb::Drift(args) => drift::drift(&args, out).await,
+        Verb::Pull(args) => pull::pull(&args, out).await,
         Verb::Access(args) => access::access(&args, out).await,
         Verb::Show(args) => show::show(&args, out),
         Verb::Schema(args) => Ok(schema::schema(&args, out)),

@@ -5,7 +5,7 @@ use schemars::{Schema, SchemaGenerator};
 
 use super::exit::Exit;
 use super::out::Out;
-use crate::report::{self, AccessReport, Findings, Notice, Outcomes};
+use crate::report::{self, AccessReport, Findings, Notice, Outcomes, PullReport};
 use rolecall_engine::ledger::Record;
 use rolecall_model::{Plan, ProviderName};
 
@@ -37,6 +37,8 @@ pub enum SchemaName {
     Notice,
     /// Who has what, which `access --format json` writes.
     Access,
+    /// The changes of the files, which `pull --format json` writes.
+    Pull,
 }
 
 /// Every schema, and the file in `schemas/` that holds it.
@@ -48,6 +50,7 @@ pub const SCHEMAS: &[(SchemaName, &str)] = &[
     (SchemaName::Outcomes, "outcomes.schema.json"),
     (SchemaName::Notice, "notice.schema.json"),
     (SchemaName::Access, "access.schema.json"),
+    (SchemaName::Pull, "pull.schema.json"),
 ];
 
 /// Returns the text of a schema, as the file in `schemas/` has it.
@@ -62,6 +65,7 @@ pub fn schema_text(name: SchemaName) -> String {
         SchemaName::Outcomes => SchemaGenerator::default().into_root_schema_for::<Outcomes>(),
         SchemaName::Notice => SchemaGenerator::default().into_root_schema_for::<Notice<'_>>(),
         SchemaName::Access => SchemaGenerator::default().into_root_schema_for::<AccessReport>(),
+        SchemaName::Pull => SchemaGenerator::default().into_root_schema_for::<PullReport>(),
     };
     report::json(&schema)
 }

@@ -41,7 +41,7 @@ pub(super) struct Selected {
 
 /// A pattern of addresses, and the organisation that it is for. Without an organisation it is for the only one.
 #[derive(Clone, Debug)]
-struct Selector {
+pub(super) struct Selector {
     organization: Option<(ProviderName, String)>,
     pattern: Pattern,
 }
@@ -61,6 +61,11 @@ impl FromStr for Selector {
 }
 
 impl Selected {
+    /// Returns a selection by address.
+    pub fn new(targets: Vec<Selector>, excluded: Vec<Selector>) -> Self {
+        Self { targets, excluded, leftovers: false }
+    }
+
     /// Checks that each selector names one of these organisations, or none if there is only one organisation.
     pub fn check(&self, all: &[&Desired]) -> Result<(), Failure> {
         let names: Vec<String> =

@@ -108,10 +108,15 @@ impl<'a> Session<'a> {
 
     /// Opens a session that reads everything that a file can describe, and not only what these files mention.
     pub fn reading(mut loaded: Loaded, connection: &'a Connection, out: &mut Out) -> Result<Self, Failure> {
-        static UNRESTRICTED: Planning = Planning { asserted: Vec::new(), min_admins: None, max_removals: None };
         for desired in loaded.files.iter_mut().filter_map(|file| file.desired.as_mut()) {
             desired.reads_all = true;
         }
+        Self::unrestricted(loaded, connection, out)
+    }
+
+    /// Opens a session that reads what these files mention.
+    pub fn unrestricted(loaded: Loaded, connection: &'a Connection, out: &mut Out) -> Result<Self, Failure> {
+        static UNRESTRICTED: Planning = Planning { asserted: Vec::new(), min_admins: None, max_removals: None };
         Self::of(loaded, &UNRESTRICTED, connection, out)
     }
 
@@ -150,6 +155,13 @@ impl<'a> Session<'a> {
     /// Returns the paths of the files.
     pub fn files(&self) -> Vec<&Path> {
         self.loaded.files.iter().map(|file| &*file.path).collect()
+    }
+
+    /// Returns the file that describes an organisation.
+    pub fn file_of(&self, desired: &Desired) -> Option<(&Path, &Source)> {
+        let is_same = |other: &Desired| other.place.file == desired.place.file;
+        let file = self.loaded.files.iter().find(|file| file.desired.as_ref().is_some_and(is_same))?;
+        Some((&file.path, &file.source))
     }
 
     pub fn sources(&self) -> Vec<&Source> {

@@ -31,6 +31,7 @@ fn the_help_of_every_verb() {
         "apply",
         "drift",
         "access",
+        "pull",
         "show",
         "schema",
         "completions",
@@ -375,8 +376,19 @@ fn credentials_come_from_where_the_file_says() {
 #[test]
 fn completions_and_pages_know_every_verb() {
     let env = Env::new();
-    let verbs =
-        ["validate", "plan", "apply", "drift", "access", "show", "schema", "completions", "man", "sandbox"];
+    let verbs = [
+        "validate",
+        "plan",
+        "apply",
+        "drift",
+        "pull",
+        "access",
+        "show",
+        "schema",
+        "completions",
+        "man",
+        "sandbox",
+    ];
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
         let said = env.run(&["completions", shell]);
         assert_eq!(said.code, 0, "{}", said.all());

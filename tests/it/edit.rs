@@ -70,7 +70,7 @@ fn a_field_gets_another_value_and_its_line_keeps_the_rest() {
             "a tree keeps what stays in it",
             "users:\n  - email: a\n    resources:\n      shop:\n        production: all # live\n      old: all\n",
             vec![set(0, "resources", tree())],
-            "users:\n  - email: a\n    resources:\n      shop: all # live\n      blog: all\n",
+            "users:\n  - email: a\n    resources:\n      shop: all\n      blog: all\n",
         ),
         Case(
             "a word becomes a tree",

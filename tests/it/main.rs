@@ -28,6 +28,7 @@ mod paradime;
 mod paradime_sandbox;
 mod partial;
 mod progress;
+mod pull;
 mod rapidapi;
 mod rapidapi_accounts;
 mod rapidapi_credentials;

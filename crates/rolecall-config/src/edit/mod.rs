@@ -20,6 +20,7 @@
 //! for which that fails is refused, and the others are made.
 
 mod meaning;
+mod places;
 mod render;
 mod rewrite;
 mod tree;

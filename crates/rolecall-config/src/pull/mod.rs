@@ -13,18 +13,22 @@
 //! pull is proved as an import is: a plan with the new text must not change what was pulled. An entry for which it would
 //! is left as it was, with the reason.
 
+mod differences;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use differences::{Difference, differences};
+
 use super::edit::{At, Edit, Edited, WrittenFields, edit, entries};
 use super::import::{self, ImportInput};
 use super::write::{Fields, Item, Yaml, absent};
 use super::{Format, Source};
 use rolecall_model::{
-    AccountField, Address, Cause, Change, Desired, Email, Entity, Finding, Hold, HoldClass, HoldReason, KeyName,
+    AccountField, Address, Change, Desired, Email, Entity, Finding, KeyName,
     Kind, Live, LiveKey, OrganizationPlan, Pattern, RemoteId, RoleName, Seen, TeamName, User,
 };
 
@@ -84,16 +88,6 @@ pub enum Pull {
 
 /// A text as a run would plan it.
 pub type Check<'a> = dyn Fn(&str) -> Result<(Desired, OrganizationPlan), Vec<Finding>> + 'a;
-
-/// A difference between the file and live, by the address of its entry.
-#[derive(Clone, Debug, Default)]
-struct Difference<'p> {
-    change: Option<&'p Change>,
-    /// Fields to write from live, although the entry doesn't have them or the plan can't change them.
-    fields: BTreeSet<&'static str>,
-    /// The address that the account has now.
-    renamed: Option<&'p Address>,
-}
 
 /// The entries that an import would write, by the kind and the name of their entities.
 type LiveEntries = BTreeMap<(Kind, String), Vec<(Address, Fields)>>;
@@ -230,135 +224,6 @@ fn refusal(findings: &[Finding]) -> String {
     let first = findings.iter().find(|finding| finding.is_error()).or(findings.first());
     let why = first.map(|finding| finding.message.as_str()).unwrap_or_default();
     format!("The file would no longer be valid: {why}")
-}
-
-// ---- whom a pull is about
-
-/// Returns the differences that a pull is about, by the addresses of their entries, and those that no file can say, each
-/// with the reason.
-fn differences<'p>(
-    input: &PullInput<'_>,
-    desired: &Desired,
-    plan: &'p OrganizationPlan,
-) -> (BTreeMap<Address, Difference<'p>>, BTreeMap<Address, String>) {
-    let mut found = Found::default();
-    for change in plan.sealed.changes.iter().filter(|change| !change.is_leftover()) {
-        found.of_change(change);
-    }
-    for Hold { address, class, reason } in &plan.sealed.holds {
-        found.of_hold(input, desired, (address, *class, reason));
-    }
-    let Found { mut differences, mut said } = found;
-    // The new address of an account belongs to the entry with the old one.
-    let renamed: Vec<Address> =
-        differences.values().filter_map(|difference| difference.renamed.cloned()).collect();
-    let covers = |patterns: &[Pattern], address: &Address| patterns.iter().any(|pattern| pattern.covers(address));
-    let is_chosen = |address: &Address| {
-        let chosen = input.options.targets.is_empty() || covers(&input.options.targets, address);
-        chosen && !covers(&input.options.excluded, address) && !renamed.iter().any(|now| now.covers(address))
-    };
-    differences.retain(|address, _| is_chosen(address));
-    said.retain(|address, _| is_chosen(address) && !differences.contains_key(address));
-    (differences, said)
-}
-
-#[derive(Default)]
-struct Found<'p> {
-    differences: BTreeMap<Address, Difference<'p>>,
-    said: BTreeMap<Address, String>,
-}
-
-/// Returns the address of the entry that is about this entity. That of an invitation is the user's.
-fn entry_address(address: &Address) -> Address {
-    match address.kind {
-        Kind::Invitation => Address { kind: Kind::User, id: None, ..address.clone() },
-        _ => address.clone(),
-    }
-}
-
-impl<'p> Found<'p> {
-    fn difference(&mut self, address: &Address) -> &mut Difference<'p> {
-        self.differences.entry(entry_address(address)).or_default()
-    }
-
-    fn say(&mut self, address: &Address, why: impl Into<String>) {
-        self.said.insert(entry_address(address), why.into());
-    }
-
-    fn of_change(&mut self, change: &'p Change) {
-        match change.cause {
-            Cause::NeededByAnother | Cause::Asserted => {}
-            Cause::AlreadyMember => {
-                let why =
-                    "A member also has an open invitation, which no file can say. The next apply cancels it.";
-                self.say(&change.address, why);
-            }
-            Cause::InvitationVanished | Cause::InvitationExpired => {
-                let why =
-                    "The invitation has ended, and the file asks for another one with `reinvite_expired: true`.";
-                self.say(&change.address, why);
-            }
-            Cause::Declared
-            | Cause::DeclaredAbsent
-            | Cause::NotListed
-            | Cause::Superseded { .. }
-            | Cause::SecretLost
-            | Cause::CompletesInvitation => {
-                let difference = self.difference(&change.address);
-                // An update says more than the cancellation of an invitation beside it.
-                if difference.change.is_none() || change.address.kind != Kind::Invitation {
-                    difference.change = Some(change);
-                }
-            }
-        }
-    }
-
-    fn of_hold(
-        &mut self,
-        input: &PullInput<'_>,
-        desired: &Desired,
-        (address, class, reason): (&'p Address, HoldClass, &'p HoldReason),
-    ) {
-        let options = input.options;
-        match reason {
-            HoldReason::Unmanaged { privileged, known } => {
-                let is_named = options.targets.iter().any(|pattern| pattern.covers(&entry_address(address)));
-                if (*privileged && known.is_none()) || options.unlisted || is_named {
-                    self.difference(address);
-                }
-            }
-            HoldReason::PrivilegeNotWritten { field, .. } => {
-                let field = if field == "permissions" { "permissions" } else { "roles" };
-                self.difference(address).fields.insert(field);
-            }
-            HoldReason::ManualStep { field, .. } => {
-                let fields = ["first_name", "last_name", "phone", "description"];
-                match fields.iter().find(|known| field == *known) {
-                    Some(known) => drop(self.difference(address).fields.insert(known)),
-                    None if field == "the role of the invitation" => drop(self.difference(address)),
-                    None => self.say(address, reason.to_string()),
-                }
-            }
-            HoldReason::Protected { change: Some(change) }
-            | HoldReason::ProtectsHolders { change: Some(change), .. } => self.of_change(change),
-            HoldReason::Renamed { now } => self.difference(address).renamed = Some(now),
-            // The user isn't there any more, or the entry asks for something that isn't there.
-            HoldReason::Incomplete { .. }
-            | HoldReason::NoLongerMember { .. }
-            | HoldReason::WasMember { .. }
-            | HoldReason::Unplannable { .. }
-            | HoldReason::OwnUser
-            | HoldReason::OwnAccess
-            | HoldReason::TooFewSeats { .. } => drop(self.difference(address)),
-            // The account with the new address of an entry: see `Renamed`.
-            HoldReason::RenamedFrom { .. } => {}
-            // The user has no access, as the file says.
-            HoldReason::CannotBeRemoved { .. }
-                if desired.users.iter().any(|user| Address::user(&user.email).covers(address)) => {}
-            _ if class == HoldClass::Blocked => self.say(address, reason.to_string()),
-            _ => {}
-        }
-    }
 }
 
 // ---- what the file has to say

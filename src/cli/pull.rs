@@ -1,0 +1,161 @@
+//! `rolecall pull`
+
+use std::path::Path;
+
+use clap::{Args, ValueEnum};
+use jiff::Timestamp;
+
+use super::connect::GENERATOR;
+use super::exit::{Exit, Failure};
+use super::files;
+use super::offer::{self, Offer};
+use super::out::Out;
+use super::selection::{Selected, Selector};
+use super::session::{Reading, Readings, Session};
+use super::{Connection, OUTPUT, Paths, WHAT_TO_WRITE, WHICH_CHANGES};
+use crate::report::{self, PULL_VERSION, PullReport, PulledFile};
+use rolecall_config::{Gone, PullOptions, Pulled, Source, load};
+use rolecall_engine::Pull;
+
+/// Write what is live back into the files.
+///
+/// Shows how the files would have to change to say what is live, and changes them with --write. Everything else in them
+/// stays as it is: comments, order, quotes. Changes nothing on the platform.
+#[derive(Clone, Debug, Args)]
+#[command(after_help = "Examples:
+  rolecall pull --sandbox examples/hive.yaml         needs no account
+  rolecall pull access/ --write                      writes the files
+  rolecall pull access/hive.yaml --target user/jane@acme.example
+  rolecall pull access/ --gone absent                keeps an entry for who is gone
+
+Exit codes: 0 nothing to pull, or written, 1 error, 2 there is something to pull,
+6 platform unreachable. `rolecall exit-codes` explains them.")]
+pub(super) struct PullArgs {
+    #[command(flatten)]
+    paths: Paths,
+    /// Also add what no file lists and no file manages.
+    #[arg(long, help_heading = WHAT_TO_WRITE)]
+    unlisted: bool,
+    /// Remove the entry of an entity that is gone, or keep it with `absent: true`.
+    #[arg(long, value_enum, default_value = "remove", value_name = "HOW", help_heading = WHAT_TO_WRITE)]
+    gone: GoneArg,
+    /// Pull only this entity, such as user/jane@acme.example or key/*; repeatable. It is added even if no file
+    /// lists it. If there are several organisations, write PROVIDER:ORGANISATION// in front.
+    #[arg(
+        long = "target",
+        value_name = "ADDRESS",
+        value_parser = Offer::<Selector>::new(offer::addresses),
+        hide_possible_values = true,
+        help_heading = WHICH_CHANGES
+    )]
+    targets: Vec<Selector>,
+    /// Leave this entity out; repeatable.
+    #[arg(
+        long = "exclude",
+        value_name = "ADDRESS",
+        value_parser = Offer::<Selector>::new(offer::addresses),
+        hide_possible_values = true,
+        help_heading = WHICH_CHANGES
+    )]
+    excluded: Vec<Selector>,
+    /// Write the files.
+    #[arg(long, help_heading = OUTPUT)]
+    write: bool,
+    /// Print a diff or a JSON document.
+    #[arg(long, value_enum, default_value = "text", value_name = "FORMAT", help_heading = OUTPUT)]
+    format: PullFormat,
+    #[command(flatten)]
+    connection: Connection,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum GoneArg {
+    /// The entry is removed.
+    Remove,
+    /// The entry says that the entity must not exist.
+    Absent,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum PullFormat {
+    /// The difference of each file.
+    Text,
+    /// Everything, for programs.
+    Json,
+}
+
+pub(super) async fn pull(args: &PullArgs, out: &mut Out) -> Result<Exit, Failure> {
+    let selected = Selected::new(args.targets.clone(), args.excluded.clone());
+    let loaded = load(&args.paths.paths, rolecall_providers::format);
+    let session = Session::unrestricted(loaded, &args.connection, out)?.selecting(&selected)?;
+    let Readings { read, failed: mut unread, mut exit } = session.read_all(out).await;
+    unread.sort();
+    let mut results: Vec<(&Path, &Source, Pulled)> = Vec::new();
+    for reading in &read {
+        let Some((path, source)) = session.file_of(reading.organization.desired) else { continue };
+        match pull_one(args, reading, source) {
+            Ok(pulled) => results.push((path, source, pulled)),
+            Err(failure) => exit = exit.and(session.report_failure(&failure, out)),
+        }
+    }
+    results.sort_by_key(|(path, ..)| *path);
+    let mut report = PullReport {
+        format_version: PULL_VERSION,
+        generator: GENERATOR,
+        files: results
+            .iter()
+            .map(|(path, source, pulled)| PulledFile::new(path.display().to_string(), &source.text, pulled))
+            .collect(),
+        unread,
+    };
+    for ((path, source, pulled), file) in results.iter().zip(&mut report.files) {
+        if pulled.text == *source.text {
+            continue;
+        }
+        if !args.write {
+            exit = exit.and(Exit::Differences);
+            continue;
+        }
+        match write(path, &source.text, &pulled.text) {
+            Ok(()) => file.written = true,
+            Err(failure) => exit = exit.and(session.report_failure(&failure, out)),
+        }
+    }
+    if args.format == PullFormat::Json {
+        out.result(&report::json(&report));
+    } else {
+        out.result(&report::pull_diff(&report.files));
+        out.talk(&report::pull_summary(&report));
+    }
+    Ok(exit)
+}
+
+fn pull_one(args: &PullArgs, reading: &Reading<'_>, source: &Source) -> Result<Pulled, Failure> {
+    let Reading { organization, live, facts } = reading;
+    let options = PullOptions {
+        targets: organization.selection.targets.clone(),
+        excluded: organization.selection.excluded.clone(),
+        gone: match args.gone {
+            GoneArg::Remove => Gone::Remove,
+            GoneArg::Absent => Gone::Absent,
+        },
+        unlisted: args.unlisted,
+    };
+    rolecall_engine::pull(&Pull {
+        provider: organization.desired.provider,
+        source,
+        live,
+        facts,
+        site: &organization.connected.site,
+        caller: organization.connected.caller.as_ref(),
+        now: Timestamp::now(),
+        options: &options,
+    })
+    .map_err(Failure::findings)
+}
+
+/// Writes a file, unless it has changed since it was read. Its byte order mark stays.
+fn write(path: &Path, before: &str, after: &str) -> Result<(), Failure> {
+    let mark = if files::read_text(path)?.starts_with('\u{feff}') { "\u{feff}" } else { "" };
+    files::rewrite(path, &format!("{mark}{before}"), &format!("{mark}{after}"))
+}

@@ -1,0 +1,122 @@
+//! The report of a pull: what would change in each file, as a diff and as a document.
+
+use std::fmt::Write as _;
+
+use schemars::JsonSchema;
+use serde::Serialize;
+use similar::TextDiff;
+
+use super::style::{ADD, BOLD, DIM, REMOVE, clean, paint, plural};
+use rolecall_config::{Pull, Pulled};
+use rolecall_model::{Address, Unread};
+
+/// The version of [`PullReport`].
+pub const PULL_VERSION: &str = "1.0";
+
+/// The document that `pull --format json` writes.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct PullReport {
+    pub format_version: &'static str,
+    /// The name and version of rolecall.
+    pub generator: &'static str,
+    pub files: Vec<PulledFile>,
+    /// Organisations that couldn't be read.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unread: Vec<Unread>,
+}
+
+/// One file, and what was pulled into it.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct PulledFile {
+    pub path: String,
+    /// True if the file was written.
+    pub written: bool,
+    pub pulled: Vec<PulledEntry>,
+    /// Differences that no file can say, or that rolecall doesn't know for sure.
+    pub left: Vec<LeftEntry>,
+    /// The difference to the file before, in the unified format. Empty if there is none.
+    pub diff: String,
+}
+
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct PulledEntry {
+    pub address: Address,
+    pub is: Pull,
+}
+
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct LeftEntry {
+    pub address: Address,
+    pub why: String,
+}
+
+impl PulledFile {
+    /// Describes a pull into a file that had the text `before`.
+    pub fn new(path: String, before: &str, pulled: &Pulled) -> Self {
+        let Pulled { text, pulled, left } = pulled;
+        let diff = TextDiff::from_lines(before, text.as_str());
+        let diff = if before == text {
+            String::new()
+        } else {
+            diff.unified_diff().context_radius(3).header(&format!("a/{path}"), &format!("b/{path}")).to_string()
+        };
+        Self {
+            path,
+            written: false,
+            pulled: pulled.iter().map(|(address, is)| PulledEntry { address: address.clone(), is: *is }).collect(),
+            left: left
+                .iter()
+                .map(|(address, why)| LeftEntry { address: address.clone(), why: why.clone() })
+                .collect(),
+            diff,
+        }
+    }
+}
+
+/// Writes the diff of each file for a terminal.
+pub fn pull_diff(files: &[PulledFile]) -> String {
+    let mut text = String::new();
+    for line in files.iter().flat_map(|file| file.diff.lines()) {
+        let shown = clean(line.trim_end_matches('\r'));
+        let style = match line.as_bytes() {
+            [b'-', b'-', b'-', ..] | [b'+', b'+', b'+', ..] => BOLD,
+            [b'-', ..] => REMOVE,
+            [b'+', ..] => ADD,
+            [b'@', ..] => DIM,
+            _ => {
+                let _ = writeln!(text, "{shown}");
+                continue;
+            }
+        };
+        let _ = writeln!(text, "{}", paint(style, shown));
+    }
+    text
+}
+
+/// Writes what became of each file, and what can't be pulled.
+pub fn pull_summary(PullReport { files, .. }: &PullReport) -> String {
+    let mut text = String::new();
+    for PulledFile { path, written, pulled, left, .. } in files {
+        let count = |wanted: Pull| pulled.iter().filter(|entry| entry.is == wanted).count();
+        let parts = [(Pull::Added, "new"), (Pull::Changed, "changed"), (Pull::Gone, "gone")];
+        let parts: Vec<String> = parts
+            .iter()
+            .filter(|(is, _)| count(*is) > 0)
+            .map(|(is, word)| format!("{} {word}", count(*is)))
+            .collect();
+        let _ = match (&*parts, written) {
+            ([], _) => writeln!(text, "{}: nothing to pull.", clean(path)),
+            (parts, true) => writeln!(text, "{}: {}. The file is written.", clean(path), parts.join(", ")),
+            (parts, false) => {
+                writeln!(text, "{}: {}. `--write` writes the file.", clean(path), parts.join(", "))
+            }
+        };
+        if !left.is_empty() {
+            let _ = writeln!(text, "{} can't be pulled:", plural(left.len(), "difference"));
+        }
+        for LeftEntry { address, why } in left {
+            let _ = writeln!(text, "  {}: {}", clean(address), clean(why));
+        }
+    }
+    text
+}

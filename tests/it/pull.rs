@@ -1,0 +1,147 @@
+//! `rolecall pull`: what is live, back into the files.
+
+use serde_json::Value;
+
+use crate::support::cli::{Env, Said, example};
+use rolecall::cli::{SchemaName, schema_text};
+
+const EXAMPLES: &[&str] = &["bitpanda.yaml", "hive.yaml", "paradime.yaml", "rapidapi.yaml"];
+
+fn env(name: &str, text: &str) -> Env {
+    let env = Env::new();
+    env.write(name, text);
+    env
+}
+
+fn json(said: &Said) -> Value {
+    serde_json::from_str(&said.stdout).unwrap_or_else(|why| panic!("{why}: {}", said.all()))
+}
+
+#[test]
+fn a_pull_shows_the_difference_and_writes_only_when_asked() {
+    for name in EXAMPLES {
+        let env = env(name, &example(name));
+        let shown = env.run(&["pull", "--sandbox", name]);
+        insta::assert_snapshot!(format!("pull_{}", name.trim_end_matches(".yaml")), shown.all());
+        assert_eq!(shown.code, 2);
+        assert_eq!(env.read(name), example(name));
+
+        let written = env.run(&["pull", "--sandbox", "--write", name]);
+        assert_eq!((written.code, written.stdout), (0, shown.stdout), "{}", written.stderr);
+        let text = env.read(name);
+        let again = env.run(&["pull", "--sandbox", "--write", name]);
+        assert_eq!((again.code, again.stdout.as_str()), (0, ""), "{}", again.all());
+        assert_eq!(env.read(name), text);
+
+        // Only what can't be pulled is left for a plan.
+        let left = json(&env.run(&["pull", "--sandbox", "--format", "json", name]));
+        let plan = json(&env.run(&["plan", "--sandbox", "--format", "json", name]));
+        for change in plan["organizations"][0]["sealed"]["changes"].as_array().unwrap() {
+            let left = left["files"][0]["left"].as_array().unwrap();
+            assert!(left.iter().any(|left| left["address"] == change["address"]), "{name}: {change}");
+        }
+    }
+}
+
+#[test]
+fn entries_of_who_is_gone_can_stay_as_absent() {
+    let env = env("hive.yaml", &example("hive.yaml"));
+    let said = env.run(&[
+        "pull",
+        "--sandbox",
+        "--gone",
+        "absent",
+        "--target",
+        "user/new.user@acme.example",
+        "--write",
+        "hive.yaml",
+    ]);
+    assert_eq!(said.code, 0, "{}", said.all());
+    let wanted = example("hive.yaml")
+        .replace("    roles: [Developer]\n    resources: { shop: { staging: all } }\n", "    absent: true\n");
+    assert_eq!(env.read("hive.yaml"), wanted);
+}
+
+#[test]
+fn whoever_no_file_lists_is_added_only_when_asked() {
+    let env = env("hive.yaml", &example("hive.yaml"));
+    let added = |args: &[&str]| {
+        let said = env.run(&[&["pull", "--sandbox", "--format", "json"], args, &["hive.yaml"]].concat());
+        json(&said)["files"][0]["pulled"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .any(|entry| entry["address"] == "user/ghost@acme.example" && entry["is"] == "added")
+    };
+    assert!(!added(&[]));
+    assert!(added(&["--unlisted"]));
+    assert!(added(&["--target", "user/ghost@acme.example"]));
+    assert!(!added(&["--unlisted", "--exclude", "user/ghost@acme.example"]));
+}
+
+#[test]
+fn a_file_keeps_its_byte_order_mark_its_line_ends_and_its_permissions() {
+    let text = format!("\u{feff}{}", example("hive.yaml").replace('\n', "\r\n"));
+    let env = env("hive.yaml", &text);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        std::fs::set_permissions(env.path("hive.yaml"), std::fs::Permissions::from_mode(0o640)).unwrap();
+    }
+    let said = env.run(&["pull", "--sandbox", "--write", "hive.yaml"]);
+    assert_eq!(said.code, 0, "{}", said.all());
+    let after = env.read("hive.yaml");
+    assert!(after.starts_with('\u{feff}') && after != text);
+    assert!(after.lines().count() == after.matches("\r\n").count());
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        assert_eq!(std::fs::metadata(env.path("hive.yaml")).unwrap().permissions().mode() & 0o777, 0o640);
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn nothing_is_written_through_a_link() {
+    let env = env("real.yaml", &example("hive.yaml"));
+    std::os::unix::fs::symlink(env.path("real.yaml"), env.path("hive.yaml")).unwrap();
+    let said = env.run(&["pull", "--sandbox", "--write", "hive.yaml"]);
+    assert_eq!(said.code, 1, "{}", said.all());
+    assert_eq!(env.read("real.yaml"), example("hive.yaml"));
+}
+
+#[test]
+fn an_anchor_that_others_use_keeps_its_entry_and_says_why() {
+    let text = example("hive.yaml")
+        .replace("    resources: { shop: { staging: all } }", "    resources: &tree { shop: { staging: all } }")
+        .replace("  - email: sam@acme.example\n", "  - email: sam@acme.example\n    resources: *tree\n");
+    let env = env("hive.yaml", &text);
+    let said = env.run(&["pull", "--sandbox", "--target", "user/new.user@acme.example", "hive.yaml"]);
+    assert_eq!((said.code, said.stdout.as_str()), (0, ""), "{}", said.all());
+    assert!(said.stderr.contains("the anchor `&tree`"), "{}", said.stderr);
+}
+
+#[test]
+fn the_document_has_the_form_of_its_schema() {
+    let schema: Value = serde_json::from_str(&schema_text(SchemaName::Pull)).unwrap();
+    let schema = jsonschema::validator_for(&schema).unwrap();
+    for name in EXAMPLES {
+        let said = env(name, &example(name)).run(&["pull", "--sandbox", "--format", "json", name]);
+        let document = json(&said);
+        assert!(schema.is_valid(&document), "{document}");
+        assert!(!document["files"][0]["diff"].as_str().unwrap().is_empty());
+    }
+}
+
+#[test]
+fn a_platform_that_is_unreachable_ends_with_6_and_writes_nothing() {
+    let text = example("bitpanda.yaml")
+        .replace("https://tapi-sandbox.trustology-test.com/graphql", "http://127.0.0.1:9/graphql");
+    let mut env = env("bitpanda.yaml", &text);
+    env.set("ROLECALL_ALLOWED_HOSTS", "127.0.0.1");
+    env.set("BITPANDA_API_KEY", "a-secret-key");
+    let said = env.run(&["pull", "-vv", "--write", "bitpanda.yaml"]);
+    assert_eq!(said.code, 6, "{}", said.all());
+    assert!(!said.all().contains("a-secret-key"));
+    assert_eq!(env.read("bitpanda.yaml"), text);
+}
