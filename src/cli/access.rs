@@ -13,8 +13,8 @@ use super::session::{Readings, Session};
 use super::{CONNECTION, Connection, OUTPUT, WHICH_ACCESS, head};
 use crate::report::{ACCESS_VERSION, AccessReport, Format, Subject, clean};
 use rolecall_config::{Loaded, Source, load};
-use rolecall_model::{Kind, Pattern, Permission, RoleName};
-use rolecall_plan::access::{Access, Filter, Part};
+use rolecall_model::{Kind, Part, Pattern, Permission, RoleName};
+use rolecall_plan::access::{Access, Filter};
 
 /// Show who has what, on every platform, and which line says so.
 ///

@@ -6,7 +6,7 @@ use super::guardrails::push_guardrails;
 use super::layout::{Layout, pad};
 use super::outline::{Verdict, drift_verdict};
 use super::style::{BOLD, clean, paint};
-use super::text::{header, push_changes, push_gaps, push_holds, unread};
+use super::text::{header, push_affected, push_changes, push_gaps, push_holds, unread};
 use rolecall_model::{App, Change, Inventory, OrganizationPlan, Plan};
 
 /// Writes the whole report.
@@ -29,6 +29,7 @@ fn organization(plan: &OrganizationPlan, layout: Layout) -> String {
             push_changes(&mut text, plan, &changes, layout);
         }
     }
+    push_affected(&mut text, plan, layout);
     push_holds(&mut text, plan, layout);
     push_gaps(&mut text, plan, layout);
     push_guardrails(&mut text, plan, layout);

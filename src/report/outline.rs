@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 use super::fields::{FieldChange, fields, in_words};
 use super::style::{called, clean, first, plural};
 use rolecall_model::{
-    Action, Cause, Change, Effect, Entity, Hold, HoldClass, HoldReason, Kind, OrganizationPlan, Privilege, Seen,
-    User,
+    Ability, AccessChange, Action, Address, Cause, Change, Effect, Entity, Hold, HoldClass, HoldReason, Kind,
+    Limited, May, OrganizationPlan, Privilege, Seen, User,
 };
 
 /// One change, in the words of a report.
@@ -22,8 +22,18 @@ pub(super) struct Outline {
     pub place: Option<String>,
     /// The effect of the change on privileged access, if it has any.
     pub privileged: Option<Privilege>,
+    /// Everything that somebody may do afterwards and no longer, in words.
+    pub meaning: Vec<Meaning>,
     /// Whether the change completes what an earlier apply began.
     pub leftover: bool,
+}
+
+/// Abilities that somebody gains, or loses.
+pub(super) struct Meaning {
+    /// `may now` or `no longer`.
+    pub label: &'static str,
+    /// Each ability with its place, such as `member:modify at organization`. Privileged ones come first.
+    pub abilities: Vec<String>,
 }
 
 pub(super) struct Note {
@@ -55,8 +65,36 @@ pub(super) fn outline(change: &Change, plan: &OrganizationPlan) -> Outline {
         fields,
         place: plan.places.get(&change.address.to_string()).map(clean),
         privileged: plan.privileged.get(&change.address).copied(),
+        meaning: plan.access.get(&change.address).map(meaning).unwrap_or_default(),
         leftover: change.is_leftover(),
     }
+}
+
+/// Returns what a change of access means, in words. Roles are left out, because the fields of a change show them.
+fn meaning(AccessChange { gains, loses }: &AccessChange) -> Vec<Meaning> {
+    let in_words = |Limited { ability: Ability { may, at, privileged }, except }: &Limited| {
+        if !matches!(may, May::Permission(_) | May::Administrate) {
+            return None;
+        }
+        let privileged = if *privileged { " (privileged)" } else { "" };
+        let except = if except.is_empty() {
+            String::new()
+        } else {
+            format!(", except {}", first(except.iter(), 3, ToString::to_string))
+        };
+        Some(format!("{may} at {at}{except}{privileged}"))
+    };
+    let both = [("may now", gains), ("no longer", loses)];
+    let meanings =
+        both.map(|(label, changes)| Meaning { label, abilities: changes.iter().filter_map(in_words).collect() });
+    meanings.into_iter().filter(|meaning| !meaning.abilities.is_empty()).collect()
+}
+
+/// Returns those whose access changes although they are not changed themselves, because of a role or a team.
+pub(super) fn affected(plan: &OrganizationPlan) -> Vec<(&Address, Vec<Meaning>)> {
+    let others = plan.access.iter().filter(|(address, _)| plan.change(address).is_none());
+    let affected = others.map(|(address, change)| (address, meaning(change)));
+    affected.filter(|(_, meaning)| !meaning.is_empty()).collect()
 }
 
 /// Returns every change, the privileged ones first.

@@ -7,8 +7,8 @@ use std::mem::discriminant;
 use super::fields::FieldChange;
 use super::guardrails::push_guardrails;
 use super::layout::{Layout, pad};
-use super::outline::{Note, Outline, Verdict, name, outline, reason, to_do, verdict};
-use super::style::{ADD, BOLD, CHANGE, DIM, REMOVE, WARN, called, clean, paint, plural};
+use super::outline::{Meaning, Note, Outline, Verdict, affected, name, outline, reason, to_do, verdict};
+use super::style::{ADD, BOLD, CHANGE, DIM, REMOVE, WARN, called, clean, first, paint, plural};
 use rolecall_model::{Change, Completeness, Gap, Hold, HoldClass, OrganizationPlan, Plan, Unread};
 
 /// More entities than this of one kind, with the same action or the same reason, are summarised to a count.
@@ -40,6 +40,7 @@ pub(super) fn unread(plan: &Plan, layout: Layout) -> Option<String> {
 fn organization(plan: &OrganizationPlan, layout: Layout) -> String {
     let mut text = header(plan, layout);
     push_changes(&mut text, plan, &plan.sealed.changes.iter().collect::<Vec<_>>(), layout);
+    push_affected(&mut text, plan, layout);
     push_holds(&mut text, plan, layout);
     push_gaps(&mut text, plan, layout);
     push_guardrails(&mut text, plan, layout);
@@ -142,7 +143,7 @@ fn painted_sign(sign: &str) -> String {
 }
 
 fn push_change(text: &mut String, outline: &Outline, (column, verb_column): (usize, usize), layout: Layout) {
-    let Outline { sign, address, verb, notes, fields, place, privileged, .. } = outline;
+    let Outline { sign, address, verb, notes, fields, place, privileged, meaning, .. } = outline;
     let painted = |note: &Note| if note.warns { paint(WARN, &note.text) } else { note.text.clone() };
     let privileged = privileged.map(|privilege| paint(WARN, privilege.as_str()));
     let notes: Vec<String> = privileged.into_iter().chain(notes.iter().map(painted)).collect();
@@ -153,9 +154,41 @@ fn push_change(text: &mut String, outline: &Outline, (column, verb_column): (usi
     for field in fields {
         push_field(text, field, layout);
     }
+    push_meaning(text, meaning, layout);
     if let Some(place) = place {
         layout.push(text, "        ", &paint(DIM, place));
     }
+}
+
+/// The number of abilities that are listed of what somebody gains or loses. `--full` lists all.
+const ABILITIES_LISTED: usize = 6;
+
+fn push_meaning(text: &mut String, meaning: &[Meaning], layout: Layout) {
+    let listed = if layout.full { usize::MAX } else { ABILITIES_LISTED };
+    for Meaning { label, abilities } in meaning {
+        let style = if *label == "may now" { ADD } else { REMOVE };
+        let abilities = first(abilities.iter(), listed, |ability| paint(style, clean(ability)));
+        layout.push(text, &format!("        {label:<12} "), &abilities);
+    }
+}
+
+/// Writes what changes for those who are not changed themselves.
+pub(super) fn push_affected(text: &mut String, plan: &OrganizationPlan, layout: Layout) {
+    let affected = affected(plan);
+    if affected.is_empty() {
+        return;
+    }
+    let _ = writeln!(text, "  {}", paint(BOLD, "changes with a role or a team"));
+    let listed = if layout.full { usize::MAX } else { LISTED };
+    for (address, meaning) in affected.iter().take(listed) {
+        let _ = writeln!(text, "    {}", clean(address));
+        push_meaning(text, meaning, layout);
+    }
+    let more = affected.len().saturating_sub(listed);
+    if more > 0 {
+        let _ = writeln!(text, "    and {more} more; `--full` lists them");
+    }
+    text.push('\n');
 }
 
 fn push_field(text: &mut String, field: &FieldChange, layout: Layout) {

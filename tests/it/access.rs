@@ -243,6 +243,39 @@ fn csv_is_one_row_a_grant_and_no_cell_is_a_formula() {
     assert!(all.iter().flatten().all(|cell| !cell.starts_with(['=', '+', '-', '@', '\t', '\r'])));
 }
 
+/// A role that changes means something to those who hold it, although no entry of theirs changes.
+#[test]
+fn a_plan_says_what_a_role_means_to_its_holders_the_privileged_first() {
+    let env = examples();
+    let file = env.read("hive.yaml");
+    env.write(
+        "hive.yaml",
+        file.replace(
+            "permissions: [project:describe, schemaCheck:approve]",
+            "permissions: [project:describe, member:modify]",
+        ),
+    );
+    let run = |args: &[&str]| env.run(&[args, &["--sandbox", "hive.yaml"]].concat());
+    assert_eq!(run(&["apply", "--auto-approve"]).code, 0);
+    env.write("hive.yaml", file);
+    let plan = run(&["plan"]).stdout;
+    let (_, affected) = plan.split_once("changes with a role or a team").unwrap();
+    assert!(affected.contains("user/alice@acme.example"), "{plan}");
+    assert!(affected.contains("no longer    member:modify at organization (privileged)"), "{plan}");
+    assert!(affected.contains("may now      schemaCheck:approve at"), "{plan}");
+    let json: Value = serde_json::from_str(&run(&["plan", "--format", "json"]).stdout).unwrap();
+    let alice = &json["organizations"][0]["access"]["user/alice@acme.example"];
+    assert_eq!(alice["loses"][0]["name"], "member:modify");
+    assert_eq!(alice["loses"][0]["privileged"], true);
+    // The seal covers what is sent, and not what it means.
+    assert!(json["organizations"][0]["sealed"]["access"].is_null());
+    let comment = run(&["drift", "--format", "markdown"]).stdout;
+    assert!(
+        comment.contains("by a role or a team that changes") && comment.contains("**no longer**"),
+        "{comment}"
+    );
+}
+
 /// The page works without a network and without scripts, and no name becomes markup.
 #[test]
 fn the_page_loads_nothing_and_no_name_is_markup() {

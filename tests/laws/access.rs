@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
-use rolecall_model::{Change, Facts, Kind, Live, Seen, Site, composed};
+use rolecall_model::{AccessChange, Change, Facts, Kind, Live, Seen, Site, composed};
 use rolecall_plan::PlanInput;
-use rolecall_plan::access::{Access, AccessChange, Holder, Status, access, access_after, delta};
+use rolecall_plan::access::{Access, Holder, Status, access, access_after, delta};
 
 use crate::lawful::{FileBody, Lawful};
 use crate::support::rig::{Rig, now};
@@ -61,6 +61,11 @@ pub fn who_has_what_is_what_the_platform_says<P: Lawful>(world: &P::World, file:
     let mut shown: Vec<(String, BTreeSet<String>)> = of_kind(&found, Kind::User).map(may).collect();
     shown.sort();
     prop_assert_eq!(&shown, &expected);
+    if found.knows_permissions() {
+        for user in of_kind(&found, Kind::User) {
+            questions_have_the_right_answers(&found, user, &P::shown(world, &found, user))?;
+        }
+    }
     let mut invited = P::invited(world);
     invited.sort();
     let shown: Vec<String> = of_kind(&found, Kind::Invitation).map(|holder| holder.address.name.clone()).collect();
@@ -75,14 +80,66 @@ pub fn who_has_what_is_what_the_platform_says<P: Lawful>(world: &P::World, file:
     Ok(())
 }
 
-/// What a plan says that somebody may do afterwards and no longer is the difference between two reports, one before and
-/// one after it.
+/// Parts of an organisation, of which some exist and some don't.
+const PARTS: &[&str] = &[
+    "organization",
+    "shop",
+    "blog",
+    "elsewhere",
+    "shop/production",
+    "mobile/staging",
+    "blog/elsewhere",
+    "shop/production/services/cart",
+    "shop/production/services/elsewhere",
+    "mobile/staging/services/users",
+    "shop/staging/apps/web",
+];
+
+/// A question whether somebody may do something somewhere has the answer that all of their abilities have, one by one.
+/// The abilities are those that the platform allows, in the words of the sandbox.
+fn questions_have_the_right_answers(found: &Access, user: &Holder, may: &BTreeSet<String>) -> Law {
+    let allowed: Vec<(&str, String)> = may
+        .iter()
+        .map(|it| it.split_once(" @ ").unwrap())
+        .map(|(permission, place)| (permission, place.replace("service:", "services/").replace("app:", "apps/")))
+        .collect();
+    let is_within = |place: &str, part: &str| {
+        let (mut place, mut part) = (place.split('/'), part.split('/'));
+        loop {
+            match (place.next(), part.next()) {
+                (Some("*"), _) | (None, _) | (_, None) => return true,
+                (Some(one), Some(other)) if one != other => return false,
+                (Some(_), Some(_)) => {}
+            }
+        }
+    };
+    for permission in found.permissions.keys() {
+        for part in PARTS {
+            let mut places = allowed.iter().filter(|(it, _)| *it == permission.as_str()).map(|(_, place)| place);
+            // The organisation is no part of itself, and no part contains it.
+            let is_at = |place: &String| match (*part, place.as_str()) {
+                ("organization", place) => place == "organization",
+                (_, "organization") => false,
+                (part, place) => is_within(place, part),
+            };
+            let expected = places.any(is_at);
+            let at = part.parse().unwrap();
+            let answer = user.grants.iter().any(|grant| found.can(grant, permission, Some(&at)));
+            prop_assert_eq!(answer, expected, "{} {} at {}", user.address, permission, part);
+        }
+    }
+    Ok(())
+}
+
+/// A plan says what somebody may do afterwards and no longer: the difference between a report before it and one after it.
 pub fn what_changes_is_the_difference<P: Lawful>(mut world: P::World, file: &FileBody) -> Law {
     P::remove_unknowable(&mut world);
     let (mut rig, live) = read::<P>(world.clone(), file);
     let Some(plan) = planned(&rig) else { return Ok(()) };
     let before = with_input(&rig, &live, access);
     let foreseen = with_input(&rig, &live, |input| access_after(input, &plan.sealed.changes));
+    // The plan looks only at those whom its changes touch, and misses nobody.
+    prop_assert_eq!(&plan.access, &delta(&before, &foreseen));
     let report = rig.apply_plan(&plan).unwrap();
     if !report.all_done() {
         // Some changes wait for a second person.

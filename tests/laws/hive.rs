@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use proptest::prelude::*;
 use proptest::sample::subsequence;
 use rolecall_graphql::Request;
-use rolecall_model::Level;
-use rolecall_plan::access::{Ability, Access, Holder, May};
+use rolecall_model::{Ability, Level, May};
+use rolecall_plan::access::{Access, Holder};
 use rolecall_sandbox::digest;
 use rolecall_sandbox::hive::{
     AssignedProject, AssignedTarget, Assignment, OWN_CREDENTIAL, Paging, Release, Scope, World, WorldToken,

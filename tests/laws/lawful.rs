@@ -5,7 +5,8 @@ use std::fmt::Write as _;
 
 use proptest::prelude::*;
 use rolecall_graphql::Request;
-use rolecall_plan::access::{Ability, Access, Holder};
+use rolecall_model::Ability;
+use rolecall_plan::access::{Access, Holder};
 
 use crate::support::rig::{Platform, Rig};
 

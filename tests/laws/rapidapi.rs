@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use proptest::prelude::*;
 use proptest::sample::select;
 use rolecall_graphql::Request;
-use rolecall_plan::access::{Ability, Access, Holder, May};
+use rolecall_model::{Ability, May};
+use rolecall_plan::access::{Access, Holder};
 use rolecall_sandbox::rapidapi::{
     DeletedTeams, Demotion, Generation, InvitePending, OWN_EMAIL, Refusal, RootFields, StaleRows, Switches, World,
     WorldMember,

@@ -1,6 +1,7 @@
 //! The types that all other crates share: addresses, changes, plans, findings. They are values: nothing here reads
 //! files, calls a platform or knows another crate of rolecall.
 
+mod ability;
 mod address;
 mod assignable;
 mod capabilities;
@@ -23,6 +24,7 @@ mod rules;
 mod time;
 mod words;
 
+pub use ability::{Ability, AccessChange, EVERYTHING, Limited, May, Part};
 pub use address::{Address, Kind};
 pub use assignable::{AssignableRole, AssignableRoles};
 pub use capabilities::{

@@ -8,7 +8,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Address, Change, Completeness, Gap, Guardrail, Hold, Inventory, Mutation, ProviderName, RemoteId, Warning,
+    AccessChange, Address, Change, Completeness, Gap, Guardrail, Hold, Inventory, Mutation, ProviderName,
+    RemoteId, Warning,
 };
 
 /// The version of the plan file. A minor version only adds fields. rolecall refuses plans of another major
@@ -55,6 +56,10 @@ pub struct OrganizationPlan {
     /// The changes that give or take privileged access, or change somebody who has it, by address.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub privileged: BTreeMap<Address, Privilege>,
+    /// Everything that the changes let somebody do and no longer do, by the address of whoever it is: also for those who
+    /// only hold a role that changes.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub access: BTreeMap<Address, AccessChange>,
     /// Problems in the file that don't keep the plan from being applied.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<Warning>,

@@ -167,6 +167,7 @@ pub fn plan(input: &PlanInput<'_>) -> Result<Planned, Vec<Finding>> {
     let mutations = schedule::mutations(input, &gate.changes, &admins, &planned_roles)
         .map_err(|circle| vec![dependency_cycle(input, &circle)])?;
     let privileged = privileged::among(input, &gate.changes, &planned_roles);
+    let access = access::meaning(input, &gate.changes);
     let sealed = Sealed {
         identity: Identity {
             provider: desired.provider,
@@ -187,6 +188,7 @@ pub fn plan(input: &PlanInput<'_>) -> Result<Planned, Vec<Finding>> {
         refusals,
         overrides,
         privileged,
+        access,
         warnings: findings.iter().filter(|finding| !finding.is_error()).map(Warning::from).collect(),
         not_selected: 0,
         places: gate.places,

@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 
 use super::fields::FieldChange;
 use super::guardrails::exception;
-use super::outline::{Outline, Verdict, drift_verdict, mails, outlines, reason, verdict};
+use super::outline::{Meaning, Outline, Verdict, affected, drift_verdict, mails, outlines, reason, verdict};
 use super::style::{first, plural};
 pub(super) use escape::{code, prose};
 pub(super) use findings::findings;
@@ -193,22 +193,35 @@ fn push_changes(text: &mut String, plan: &OrganizationPlan, detail: DetailLevel)
     }
     text.push('\n');
     if detail.fields {
-        push_fields(text, shown);
+        push_fields(text, shown, plan);
     } else {
         text.push_str("_The fields of each change are not shown: the comment is full. See the saved plan._\n\n");
     }
 }
 
-fn push_fields(text: &mut String, changes: &[Outline]) {
+fn push_fields(text: &mut String, changes: &[Outline], plan: &OrganizationPlan) {
     let _ = writeln!(text, "<details><summary>Fields of each change</summary>\n");
-    for Outline { address, fields, place, .. } in changes {
+    for Outline { address, fields, place, meaning, .. } in changes {
         let place = place.as_ref().map(|place| format!(", asked for in {}", code(place))).unwrap_or_default();
         let _ = writeln!(text, "- {}{place}", code(address));
         for field in fields {
             push_field(text, field);
         }
+        push_meaning(text, meaning);
+    }
+    for (address, meaning) in affected(plan) {
+        let _ = writeln!(text, "- {}, by a role or a team that changes", code(address));
+        push_meaning(text, &meaning);
     }
     text.push_str("\n</details>\n\n");
+}
+
+/// Writes what somebody may do afterwards and no longer. More than a few are counted.
+fn push_meaning(text: &mut String, meaning: &[Meaning]) {
+    const LISTED: usize = 6;
+    for Meaning { label, abilities } in meaning {
+        let _ = writeln!(text, "  - **{label}**: {}", first(abilities.iter(), LISTED, prose));
+    }
 }
 
 fn push_field(text: &mut String, FieldChange { name, before, after, gained, lost }: &FieldChange) {

@@ -183,6 +183,7 @@ mod tests {
             refusals: Vec::new(),
             overrides: Vec::new(),
             privileged: BTreeMap::new(),
+            access: BTreeMap::new(),
             warnings: Vec::new(),
             not_selected: 0,
             places: BTreeMap::new(),

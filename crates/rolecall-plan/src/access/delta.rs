@@ -6,34 +6,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
-
-use super::{Ability, Access, Part, Status, access};
+use super::{Access, Status, access, of_resolved};
 use crate::PlanInput;
 use rolecall_model::{
-    AccountStatus, Address, Change, Entity, Key, Listing, Live, LiveKey, LiveRole, LiveTeam, LiveUser, RemoteId,
-    Role, Seen, Team, User,
+    Ability, AccessChange, AccountStatus, Address, Change, Email, Entity, Key, KeyName, Limited, Listing, Live,
+    LiveInvitation, LiveKey, LiveRole, LiveTeam, LiveUser, Part, RemoteId, Role, RoleName, Seen, Team, TeamName,
+    User,
 };
-
-/// The abilities that somebody has after changes and not before, and the other way round. Privileged abilities come first.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct AccessChange {
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub gains: Vec<Limited>,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub loses: Vec<Limited>,
-}
-
-/// An ability that changes, with the parts in which it doesn't.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
-pub struct Limited {
-    #[serde(flatten)]
-    pub ability: Ability,
-    /// The parts of it that stay as they are.
-    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
-    pub except: BTreeSet<Part>,
-}
 
 /// Returns who has what after these changes, if nothing else changes.
 pub fn access_after(input: &PlanInput<'_>, changes: &[Change]) -> Access {
@@ -42,6 +21,68 @@ pub fn access_after(input: &PlanInput<'_>, changes: &[Change]) -> Access {
         make(change, &mut live);
     }
     access(&PlanInput { live: &live, ..*input })
+}
+
+/// Returns what changes of a plan mean for everybody whom they touch: those who are changed, and those who hold a role
+/// or are in a team that is changed. The file's names of roles are those of the platform.
+pub(crate) fn meaning(input: &PlanInput<'_>, changes: &[Change]) -> BTreeMap<Address, AccessChange> {
+    if changes.is_empty() {
+        return BTreeMap::new();
+    }
+    let mut live = touched(input, changes);
+    let before = of_resolved(&PlanInput { live: &live, ..*input });
+    for change in changes {
+        make(change, &mut live);
+    }
+    delta(&before, &of_resolved(&PlanInput { live: &live, ..*input }))
+}
+
+/// Returns live with only those users, invitations and keys that changes touch. A plan over thousands of users changes
+/// few of them.
+fn touched(input: &PlanInput<'_>, changes: &[Change]) -> Live {
+    let live = input.live;
+    let entities = || changes.iter().flat_map(|change| change.before.iter().chain(&change.after));
+    let emails: BTreeSet<&Email> = entities().filter_map(Entity::user).map(|user| &user.email).collect();
+    let roles: BTreeSet<&RoleName> = entities().filter_map(Entity::role).map(|role| &role.name).collect();
+    let teams: BTreeSet<&TeamName> = entities().filter_map(Entity::team).map(|team| &team.name).collect();
+    let keys: BTreeSet<&KeyName> = entities().filter_map(Entity::key).map(|key| &key.name).collect();
+    let everybody = entities().any(|entity| entity.organization().is_some())
+        && changes.iter().any(|change| change.after.is_none());
+    let is_touched = |user: &&LiveUser| {
+        everybody
+            || emails.contains(&user.email)
+            || user.roles.iter().any(|role| roles.contains(role))
+            || user.teams.iter().flatten().any(|(team, _)| teams.contains(team))
+            || !teams.is_empty() && input.is_in_every_team(&user.roles)
+    };
+    let users = live.users.items.iter().filter(is_touched).cloned().collect();
+    let invitations = live.invitations.as_ref().map(|list| {
+        let is_touched =
+            |open: &&LiveInvitation| everybody || emails.contains(&open.email) || roles.contains(&open.role);
+        Listing {
+            items: list.items.iter().filter(is_touched).cloned().collect(),
+            completeness: list.completeness.clone(),
+        }
+    });
+    let named = |key: &&LiveKey| everybody || keys.contains(&key.name);
+    let keys = live.keys.as_ref().map(|list| Listing {
+        items: list.items.iter().filter(named).cloned().collect(),
+        completeness: list.completeness.clone(),
+    });
+    Live {
+        invitations,
+        keys,
+        roles: live.roles.clone(),
+        teams: live.teams.clone(),
+        assignable: live.assignable.clone(),
+        caller: live.caller.clone(),
+        catalogue: live.catalogue.clone(),
+        projects: live.projects.clone(),
+        ..Live::of(
+            live.organization.clone(),
+            Listing { items: users, completeness: live.users.completeness.clone() },
+        )
+    }
 }
 
 /// Returns what changes for each holder, by address. Somebody with an open invitation counts as if they had accepted it.

@@ -1,7 +1,7 @@
 //! Restricts a report of access to what somebody asks for.
 
-use super::{Access, Grant, Holder, Part};
-use rolecall_model::{Kind, Pattern, Permission, RoleName};
+use super::{Access, Grant, Holder};
+use rolecall_model::{Kind, Part, Pattern, Permission, RoleName};
 
 /// The access that is asked for. Every condition that is set has to hold.
 #[derive(Clone, Debug, Default)]

@@ -164,7 +164,9 @@ impl Lister<'_> {
 
     fn key(&self, key: &LiveKey) -> Holder {
         let LiveKey { id, name, roles, permissions, resources, expires, enabled, description: _ } = key;
-        let address = Address::key(name).with_id(self.twins.keys.contains(name).then_some(id));
+        // A key that doesn't exist yet has no id.
+        let twin = self.twins.keys.contains(name) && !id.as_str().is_empty();
+        let address = Address::key(name).with_id(twin.then_some(id));
         let entry = self.entries.key(name, id);
         let on = resources.clone().map_or(Extent::Whole, Extent::Resources);
         let stated_by = |role: &RoleName| stated::of_key(entry?, Some(role), resources.as_ref());

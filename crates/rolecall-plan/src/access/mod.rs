@@ -20,16 +20,16 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Serialize, Serializer};
 
-pub use ability::{Ability, May, Part};
-pub use delta::{AccessChange, Limited, access_after, delta};
+pub(crate) use delta::meaning;
+pub use delta::{access_after, delta};
 pub use filter::Filter;
 
 use super::PlanInput;
 use super::role_names::resolve_role_names;
 use ability::parts;
 use rolecall_model::{
-    Address, App, Completeness, Email, Expiry, Gap, Identity, Kind, Level, ManualStep, Permission, Place, Quirk,
-    RemoteId, Resources, RoleName, TeamName, UnreadableRow,
+    Ability, Address, App, Completeness, Email, Expiry, Gap, Identity, Kind, Level, ManualStep, Part, Permission,
+    Place, Quirk, RemoteId, Resources, RoleName, TeamName, UnreadableRow,
 };
 
 /// Who has what in one organisation.
@@ -257,7 +257,11 @@ impl Since {
 /// Returns who has what in an organisation.
 pub fn access(input: &PlanInput<'_>) -> Access {
     let resolved = resolve_role_names(input.desired, input.live);
-    let input = &PlanInput { desired: &resolved.desired, ..*input };
+    of_resolved(&PlanInput { desired: &resolved.desired, ..*input })
+}
+
+/// Returns who has what, if the file's names of roles are those of the platform.
+fn of_resolved(input: &PlanInput<'_>) -> Access {
     let live = input.live;
     let mut holders = holders::holders(input);
     holders.sort_by(|a, b| a.order().cmp(&b.order()));
