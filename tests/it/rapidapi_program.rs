@@ -121,6 +121,22 @@ fn a_read_of_30_organisations_goes_on_where_it_broke_off() {
     );
 }
 
+/// An import of a large hub takes minutes, so it isn't begun anew.
+#[test]
+fn an_import_goes_on_where_it_broke_off() {
+    let (env, server) = hub(&thirty(), &["--fault", "status=500@entitiesRoles"]);
+    env.write("one.yaml", file(&server, "org-00", "requests_per_minute: 6000\n"));
+    let first = env.run(&["import", "--write", "one.yaml"]);
+    assert_eq!(first.code, 6, "{}", first.all());
+    assert!(first.stderr.contains("The answers so far are kept in"), "{}", first.stderr);
+    let second = env.run(&["import", "-v", "--write", "one.yaml"]);
+    assert_eq!(second.code, 0, "{}", second.all());
+    assert!(second.stderr.contains("Resuming an interrupted read"), "{}", second.stderr);
+    assert_eq!(second.stderr.matches("INFO read").count(), 1, "{}", second.stderr);
+    assert!(env.read("one.yaml").contains("  - email: u0@x.example\n"), "{}", env.read("one.yaml"));
+    assert_eq!(env.run(&["plan", "--detailed-exitcode", "one.yaml"]).code, 0);
+}
+
 /// An apply needs the current state, so it doesn't use cached answers.
 #[test]
 fn an_apply_never_goes_on_with_a_read_that_broke_off() {
@@ -144,6 +160,8 @@ fn runs_after_one_another_keep_to_the_limit_together() {
         assert_eq!(said.code, 0, "{}", said.all());
         assert!(!said.stderr.contains("429"), "{}", said.stderr);
     }
+    let imported = env.run(&["import", "-v", "--sandbox", "rapidapi", "platform-management"]);
+    assert!(imported.code == 0 && !imported.stderr.contains("429"), "{}", imported.all());
 }
 
 /// The limit belongs to a user, whichever team's key is used, so both files share it.
