@@ -12,7 +12,7 @@ use super::out::Out;
 use super::session::{Reading, Readings, Session};
 use super::{CONNECTION, Connection, OUTPUT, WHAT_TO_WRITE, head};
 use crate::report;
-use rolecall_config::{Imported, Loaded, has_field, load};
+use rolecall_config::{Imported, Loaded, has_field, load, load_text};
 use rolecall_engine::Import;
 use rolecall_model::{Desired, Kind, ProviderName, Scope, list_of};
 
@@ -129,6 +129,17 @@ pub(super) async fn import(args: &ImportArgs, out: &mut Out) -> Result<Exit, Fai
     });
     if !args.partial && !imported.incomplete.is_empty() {
         return Err(incomplete(&organization.name(), &imported));
+    }
+    if let Some(file) = &file {
+        let whole = load_text(&file.display().to_string(), &imported.text, rolecall_providers::format);
+        if whole.has_errors() {
+            out.findings(&whole.findings, &[&whole.files[0].source]);
+            return Err(Failure::error(format!(
+                "The entries can't be added to {}. Nothing was written.",
+                file.display()
+            ))
+            .hint("They are added at its end. Write the head as one block, without a list that is empty."));
+        }
     }
     save(args, &imported, file.as_deref().map(|file| (file, &*text)), out)?;
     Ok(if imported.problems.is_empty() { Exit::Done } else { Exit::Differences })

@@ -139,6 +139,28 @@ fn a_head_is_filled_and_stays_as_it_is() {
 }
 
 #[test]
+fn a_head_that_nothing_can_be_added_to_is_refused() {
+    let env = Env::new();
+    let head = "provider: hive\norganization: acme\nendpoint: https://api.graphql-hive.com/graphql\ncredentials: { token: { env: T } }\n";
+    let flow = format!("{{{}}}\n", head.trim().replace('\n', ", "));
+    for (name, text, why) in [
+        ("flow.yaml", flow, "yaml-syntax"),
+        ("twice.yaml", format!("{head}users: []\n"), "The field `users` is here twice."),
+        ("ended.yaml", format!("{head}...\n"), "A second document starts here."),
+    ] {
+        env.write(name, &text);
+        let said = env.run(&["import", "--sandbox", "--write", name]);
+        assert!(said.code == 1 && said.stderr.contains(why), "{}", said.all());
+        assert_eq!(env.read(name), text);
+    }
+    env.write("windows.yaml", head.replace('\n', "\r\n"));
+    assert_eq!(env.run(&["import", "--sandbox", "--write", "windows.yaml"]).code, 0);
+    let text = env.read("windows.yaml");
+    assert_eq!(text.matches('\n').count(), text.matches("\r\n").count(), "{text}");
+    assert_eq!(env.run(&["plan", "--sandbox", "--detailed-exitcode", "windows.yaml"]).code, 0);
+}
+
+#[test]
 fn only_some_lists_are_written_if_only_they_are_asked_for() {
     let env = Env::new();
     let said = import(&env, ProviderName::Hive, &["--only", "users,roles"]);

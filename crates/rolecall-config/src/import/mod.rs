@@ -76,8 +76,20 @@ pub fn import(input: &ImportInput<'_>, check: &dyn Fn(&str) -> Vec<Problem>) -> 
         let (lacking, problems) = document.settle(check);
         narrowed.extend(lacking);
         if narrowed.len() == before {
-            return Imported { text: document.text(), entries: document.entries(), incomplete, problems };
+            let text = with_line_ends_of(input.head, document.text());
+            return Imported { text, entries: document.entries(), incomplete, problems };
         }
+    }
+}
+
+/// Returns the text with the line ends that its head has.
+fn with_line_ends_of(head: &str, text: String) -> String {
+    match text.find(head).filter(|_| head.contains("\r\n")) {
+        Some(at) => {
+            let (head, entries) = text.split_at(at + head.len());
+            format!("{head}{}", entries.replace('\n', "\r\n"))
+        }
+        None => text,
     }
 }
 
