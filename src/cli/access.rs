@@ -128,7 +128,7 @@ pub(super) async fn access(args: &AccessArgs, out: &mut Out) -> Result<Exit, Fai
         args.reports.refuse(&loaded.findings, &sources, out)?;
         return Err(Failure::findings(Vec::new()));
     }
-    let session = Session::reading(loaded, &args.connection, out)?;
+    let session = Session::reading(loaded, &Kind::ALL.iter().copied().collect(), &args.connection, out)?;
     let Readings { read, failed: mut unread, exit } = session.read_all(out).await;
     let mut organizations: Vec<Access> =
         read.iter().map(|reading| reading.organization.access(&reading.live, &reading.facts)).collect();

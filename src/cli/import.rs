@@ -103,13 +103,14 @@ pub(super) async fn import(args: &ImportArgs, out: &mut Out) -> Result<Exit, Fai
                 .hint("Name another file with `--out`. `rolecall import FILE --write` fills a file that lists nobody."));
         }
     }
-    let session = Session::reading(loaded, &args.connection, out)?;
+    let desired = loaded.files.iter().find_map(|file| file.desired.as_ref());
+    let kinds = desired.map(|desired| kinds(args, desired.provider)).transpose()?.unwrap_or_default();
+    let session = Session::reading(loaded, &kinds, &args.connection, out)?;
     let Readings { read, failed: _, exit } = session.read_all(out).await;
     let [Reading { organization, live, facts }] = &*read else {
         return Ok(exit);
     };
     let desired = organization.desired;
-    let kinds = kinds(args, desired.provider)?;
     // A new file says what it manages, so that a reader sees that there is a choice.
     let manage = match (args.manage, &file) {
         (Some(ManageArg::All), _) => Some(Scope::All),

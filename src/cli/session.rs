@@ -106,10 +106,15 @@ impl<'a> Session<'a> {
         Ok(session)
     }
 
-    /// Opens a session that reads everything that a file can describe, and not only what these files mention.
-    pub fn reading(mut loaded: Loaded, connection: &'a Connection, out: &mut Out) -> Result<Self, Failure> {
+    /// Opens a session that reads all entities of these kinds, and not only what these files mention.
+    pub fn reading(
+        mut loaded: Loaded,
+        kinds: &BTreeSet<Kind>,
+        connection: &'a Connection,
+        out: &mut Out,
+    ) -> Result<Self, Failure> {
         for desired in loaded.files.iter_mut().filter_map(|file| file.desired.as_mut()) {
-            desired.reads_all = true;
+            desired.reads.clone_from(kinds);
         }
         Self::unrestricted(loaded, connection, out)
     }

@@ -170,6 +170,19 @@ fn only_some_lists_are_written_if_only_they_are_asked_for() {
 }
 
 #[test]
+fn keys_that_the_credential_can_not_read_can_be_left_out() {
+    let env = Env::new();
+    let mut world = hive::World::seed("acme").unwrap();
+    let own = world.tokens.iter_mut().find(|token| token.title == "rolecall").unwrap();
+    own.permissions.retain(|held| held != "accessToken:modify");
+    env.write(".rolecall/sandbox/hive-acme.json", json(&world));
+    let said = import(&env, ProviderName::Hive, &[]);
+    assert!(said.code == 6 && said.stderr.contains("accessToken:modify"), "{}", said.all());
+    let said = import(&env, ProviderName::Hive, &["--only", "users,roles"]);
+    assert_eq!(said.code, 0, "{}", said.all());
+}
+
+#[test]
 fn what_can_not_be_imported_is_refused_with_what_to_do() {
     let env = Env::new();
     env.write("two.yaml", "provider: hive\n");

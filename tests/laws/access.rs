@@ -30,7 +30,7 @@ fn with_input<P: Lawful, T>(rig: &Rig<P>, live: &Live, then: impl FnOnce(&PlanIn
 
 fn read<P: Lawful>(world: P::World, file: &FileBody) -> (Rig<P>, Live) {
     let mut rig = P::rig(world, file);
-    rig.desired.reads_all = true;
+    rig.desired.reads = Kind::ALL.iter().copied().collect();
     let live = rig.read().unwrap();
     (rig, live)
 }

@@ -15,7 +15,7 @@ use super::*;
 /// Imports an organisation.
 fn imported<P: Lawful>(world: P::World, manage: Scope) -> (Live, Imported) {
     let mut rig: Rig<P> = Rig::new(world, "");
-    rig.desired.reads_all = true;
+    rig.desired.reads = Kind::ALL.iter().copied().collect();
     let live = rig.read().unwrap();
     let caller = rolecall_providers::of(P::NAME).own_key(&P::secrets());
     let import = rolecall_engine::import(&Import {

@@ -78,7 +78,7 @@ fn compare(desired: &Desired, before: &Desired, findings: &mut Vec<Finding>) {
         teams: _,
         roles: _,
         users: _,
-        reads_all: _,
+        reads: _,
     } = desired;
     let mut changed = |is_same: bool, place: &Place, what: &str| {
         if !is_same {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use super::{
-    Email, Expiry, Guardrails, KeyName, Pattern, Permission, Place, Placed, ProviderName, Reach, RemoteId,
+    Email, Expiry, Guardrails, KeyName, Kind, Pattern, Permission, Place, Placed, ProviderName, Reach, RemoteId,
     RoleName, Slug, TeamName,
 };
 
@@ -49,9 +49,9 @@ pub struct Desired {
     pub users: Vec<DesiredUser>,
     /// Sorted by name and id, each once.
     pub keys: Vec<DesiredKey>,
-    /// True if a read covers everything that a file can describe, and not only what this file mentions. Verbs that show
-    /// all of live set it; no file does.
-    pub reads_all: bool,
+    /// The kinds of entities of which a read covers everything, and not only what this file mentions. Verbs that show
+    /// live set it; no file does.
+    pub reads: BTreeSet<Kind>,
 }
 
 /// A setting that only one platform has. The platform's folder gives it its meaning. Everything else only compares
@@ -275,17 +275,17 @@ impl Desired {
             roles: Vec::new(),
             users: Vec::new(),
             keys: Vec::new(),
-            reads_all: false,
+            reads: BTreeSet::new(),
         }
     }
 
-    /// Returns whether a read covers the keys: the file lists keys, manages all keys, or everything is read.
+    /// Returns whether a read covers the keys: the file lists keys or manages all keys, or all keys are asked for.
     pub fn reads_keys(&self) -> bool {
-        self.reads_all || !self.keys.is_empty() || self.manage.keys == Scope::All
+        self.reads.contains(&Kind::Key) || !self.keys.is_empty() || self.manage.keys == Scope::All
     }
 
-    /// Returns whether a read covers the roles of users in teams: the file lists teams of users, or everything is read.
+    /// Returns whether a read covers the roles of users in teams: the file lists teams of users, or all users are asked for.
     pub fn reads_team_roles(&self) -> bool {
-        self.reads_all || self.users.iter().any(|user| user.teams.is_some())
+        self.reads.contains(&Kind::User) || self.users.iter().any(|user| user.teams.is_some())
     }
 }

@@ -28,8 +28,8 @@ use super::import::{self, ImportInput};
 use super::write::{Fields, Item, Yaml, absent};
 use super::{Format, Source};
 use rolecall_model::{
-    AccountField, Address, Change, Desired, Email, Entity, Finding, KeyName,
-    Kind, Live, LiveKey, OrganizationPlan, Pattern, RemoteId, RoleName, Seen, TeamName, User,
+    AccountField, Address, Change, Desired, Email, Entity, Finding, KeyName, Kind, Live, LiveKey,
+    OrganizationPlan, Pattern, RemoteId, RoleName, Seen, TeamName, User,
 };
 
 /// The input from which a file is pulled.

@@ -30,7 +30,7 @@ pub(super) fn settings(desired: &Desired) -> Vec<(&'static str, Yaml)> {
         roles: _,
         users: _,
         keys: _,
-        reads_all: _,
+        reads: _,
     } = desired;
     let single = |name: &str, value: Yaml| Yaml::flow([(name.to_owned(), value)]);
     let endpoint = match &endpoint.value {
