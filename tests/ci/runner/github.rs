@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use serde_json::{Value, json};
 
-use super::jq::jq;
-use super::stub::{Answer, Call, stub};
+use super::jq::{self, jq};
+use super::stub::{Answer, Call, stub, stub_reading};
 
 pub const REPOSITORY: &str = "acme/access";
 
@@ -63,6 +63,7 @@ impl Hub {
         let hub = Self { folder: folder.to_owned(), state: Arc::default() };
         folder.clone_into(&mut hub.state().folder);
         let state = hub.state.clone();
+        stub_reading(&["jq"], &hub.programs(), jq::program);
         stub(&["gh", "unzip"], &hub.programs(), move |call| state.lock().unwrap().answer(call));
         let remote = hub.remote();
         // Waiting changes nothing here, so `sleep` returns at once.
@@ -189,6 +190,31 @@ impl State {
                 let fitting = refs.lines().filter(|it| it.starts_with(&format!("refs/heads/{prefix}")));
                 (&["contents"], Some(fitting.map(|it| json!({ "ref": it })).collect()))
             }
+            ("GET", ["pulls"]) => {
+                let head = asked.query.iter().find(|(key, _)| key == "head").unwrap().1.split(':').nth(1).unwrap();
+                let open = |pull: &&Value| pull["state"] == "open" && pull["head"]["ref"] == head;
+                (&["pull-requests"], Some(self.pulls.iter().filter(open).cloned().collect()))
+            }
+            ("POST", ["pulls"]) => {
+                let fields = &asked.fields;
+                let number = 60 + self.pulls.len();
+                let pull = json!({
+                    "number": number, "state": "open", "title": fields["title"], "body": fields["body"],
+                    "head": { "ref": fields["head"] }, "base": { "ref": fields["base"] },
+                });
+                self.pulls.push(pull);
+                (&["pull-requests"], Some(json!({})))
+            }
+            ("PATCH", ["pulls", number]) => {
+                let pull = self.pulls.iter_mut().find(|it| is(&it["number"], number)).unwrap();
+                for (key, value) in asked.fields.as_object().unwrap() {
+                    pull[key] = value.clone();
+                }
+                (&["pull-requests"], Some(json!({})))
+            }
+            (method, ["git", "commits" | "trees" | "refs", ..] | ["commits", "rolecall-pull"]) => {
+                (&["contents"], Some(self.objects(method, parts, &asked.fields)))
+            }
             ("GET", ["pulls", number]) => {
                 (&["pull-requests"], self.pulls.iter().find(|it| is(&it["number"], number)).cloned())
             }
@@ -258,6 +284,45 @@ impl State {
     }
 }
 
+impl State {
+    /// Answers requests about trees, commits and branches.
+    fn objects(&self, method: &str, parts: &[&str], fields: &Value) -> Value {
+        let remote = self.folder.join("server").join(format!("{REPOSITORY}.git"));
+        let text = |name: &str| fields[name].as_str().unwrap().to_owned();
+        let tree = |of: &str| json!({ "sha": git(&remote, &["rev-parse", &format!("{of}^{{tree}}")]) });
+        match (method, parts) {
+            ("GET", ["git", "commits", commit]) => json!({ "tree": tree(commit) }),
+            ("GET", ["commits", branch]) => json!({ "commit": { "tree": tree(&format!("refs/heads/{branch}")) } }),
+            ("POST", ["git", "trees"]) => {
+                // A folder in which the files of the tree lie.
+                let folder = self.folder.join("tree");
+                let _ = std::fs::remove_dir_all(&folder);
+                std::fs::create_dir_all(&folder).unwrap();
+                let place = ["--git-dir", remote.to_str().unwrap(), "--work-tree", "."];
+                let run = |args: &[&str]| git(&folder, &[&place, args].concat());
+                run(&["read-tree", &text("base_tree")]);
+                for file in fields["tree"].as_array().unwrap() {
+                    let path = folder.join(file["path"].as_str().unwrap());
+                    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+                    std::fs::write(path, file["content"].as_str().unwrap()).unwrap();
+                    run(&["add", "--", file["path"].as_str().unwrap()]);
+                }
+                json!({ "sha": run(&["write-tree"]) })
+            }
+            ("POST", ["git", "commits"]) => {
+                let parent = fields["parents"][0].as_str().unwrap();
+                let commit = git(&remote, &["commit-tree", "-p", parent, "-m", &text("message"), &text("tree")]);
+                json!({ "sha": commit })
+            }
+            ("POST", ["git", "refs"]) => json!(git(&remote, &["update-ref", &text("ref"), &text("sha")])),
+            ("PATCH", ["git", "refs", "heads", branch]) => {
+                json!(git(&remote, &["update-ref", &format!("refs/heads/{branch}"), &text("sha")]))
+            }
+            other => panic!("{other:?} isn't known here"),
+        }
+    }
+}
+
 fn is(number: &Value, text: &str) -> bool {
     number.is_u64() && number.as_u64() == text.parse().ok()
 }
@@ -284,6 +349,10 @@ fn asked(args: &[&str], folder: &Path) -> Asked {
             "--paginate" => {}
             "--silent" => asked.silent = true,
             "--method" => asked.method = String::from(*args.next().unwrap()),
+            "--input" => {
+                let file = folder.join(args.next().unwrap());
+                asked.fields = serde_json::from_str(&std::fs::read_to_string(file).unwrap()).unwrap();
+            }
             "--jq" => asked.filter = Some((*args.next().unwrap()).to_owned()),
             "-f" | "-F" => {
                 let (key, value) = args.next().unwrap().split_once('=').unwrap();

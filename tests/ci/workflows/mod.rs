@@ -5,6 +5,7 @@ mod team;
 
 use self::team::{PLAN, Team};
 use crate::runner::ended::Ended;
+use crate::runner::github::git;
 use crate::runner::repository::{Repository, ZOE};
 use crate::support::cli::example;
 use crate::support::receiver::Receiver;
@@ -401,6 +402,40 @@ fn drift_opens_one_issue_updates_it_and_closes_it() {
     assert_eq!(issues()[0]["state"], "closed");
     team.drift().is("issue", Ended::Success);
     assert_eq!((issues().len(), team.remarks()), (1, 2), "and nothing more");
+}
+
+#[test]
+fn with_one_line_drift_opens_a_pull_request_with_what_is_live() {
+    let mut team = Team::hive();
+    team.settings.env.insert("PULL".to_owned(), "true".to_owned());
+    let first = team.drift();
+    first.is("pull", Ended::Success);
+    first.is("issue", Ended::Skipped);
+    let pulls = || team.hub.state().pulls.clone();
+    assert_eq!((pulls().len(), team.hub.state().issues.len()), (1, 0));
+    assert_eq!(
+        (&pulls()[0]["head"]["ref"], &pulls()[0]["base"]["ref"]),
+        (&json!("rolecall-pull"), &json!("main"))
+    );
+    let body = pulls()[0]["body"].as_str().unwrap().to_owned();
+    assert!(body.contains("user/alice@acme.example") && body.contains("access/file.yaml: "), "{body}");
+    // The same drift again changes nothing.
+    let tip = || git(&team.hub.remote(), &["rev-parse", "refs/heads/rolecall-pull"]);
+    let before = tip();
+    team.drift().is("pull", Ended::Success);
+    assert_eq!((pulls().len(), tip()), (1, before.clone()));
+    // The branch changes the file and nothing else.
+    let changed = git(&team.hub.remote(), &["diff", "--name-only", "main", "rolecall-pull"]);
+    assert_eq!(changed, "access/file.yaml");
+    // Merged, the file says what is live. So the next run finds no drift, and closes what is open.
+    team.at_main();
+    team.git(&["fetch", "--quiet", "origin", "rolecall-pull"]);
+    team.git(&["merge", "--quiet", "--no-ff", "--message", "merge", "FETCH_HEAD"]);
+    team.git(&["push", "--quiet", "origin", "HEAD:main"]);
+    let last = team.drift();
+    last.is("pull", Ended::Success);
+    last.is("issue", Ended::Success);
+    assert_eq!((pulls().len(), &pulls()[0]["state"], tip()), (1, &json!("closed"), before));
 }
 
 #[test]
