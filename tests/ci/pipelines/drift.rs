@@ -4,6 +4,8 @@ use serde_json::json;
 
 use super::team::Team;
 use crate::runner::ended::Ended;
+use crate::runner::github::git;
+use crate::runner::gitlab::PULL_TOKEN;
 use crate::runner::repository::{Repository, ZOE};
 
 #[test]
@@ -38,6 +40,37 @@ fn drift_opens_one_issue_updates_it_and_closes_it() {
     assert_eq!(issues()[0]["state"], "closed");
     team.drift().is("issue", Ended::Success);
     assert_eq!((issues().len(), remarks()), (1, 2), "and nothing more");
+}
+
+#[test]
+fn with_one_line_drift_opens_a_merge_request_with_what_is_live() {
+    let mut team = Team::hive();
+    team.settings.variables.insert("PULL".to_owned(), "true".to_owned());
+    // A Reporter can't push.
+    team.drift().is("pull", Ended::Failure);
+    let token = ("ROLECALL_GITLAB_TOKEN".to_owned(), PULL_TOKEN.to_owned());
+    team.settings.scoped.insert("rolecall/report".to_owned(), [token].into());
+    let first = team.drift();
+    first.is("pull", Ended::Success);
+    first.is("issue", Ended::Success);
+    let requests = || team.lab.state().requests.clone();
+    assert_eq!((requests().len(), team.lab.state().issues.len()), (1, 0));
+    let description = requests()[0]["description"].as_str().unwrap().to_owned();
+    assert!(description.contains("user/alice@acme.example") && description.contains("access/file.yaml: "));
+    // The same drift again changes nothing.
+    let tip = || git(&team.lab.remote(), &["rev-parse", "refs/heads/rolecall-pull"]);
+    let before = tip();
+    team.drift().is("pull", Ended::Success);
+    assert_eq!((requests().len(), tip()), (1, before.clone()));
+    let changed = git(&team.lab.remote(), &["diff", "--name-only", "main", "rolecall-pull"]);
+    assert_eq!(changed, "access/file.yaml");
+    // Merged, the file says what is live. So the next run finds no drift, and closes what is open.
+    team.at_main();
+    team.git(&["fetch", "--quiet", "origin", "rolecall-pull"]);
+    team.git(&["merge", "--quiet", "--no-ff", "--message", "merge", "FETCH_HEAD"]);
+    team.git(&["push", "--quiet", "origin", "HEAD:main"]);
+    team.drift().is("pull", Ended::Success);
+    assert_eq!((requests().len(), &requests()[0]["state"], tip()), (1, &json!("closed"), before));
 }
 
 #[test]

@@ -100,7 +100,8 @@ impl Team {
 
     fn event(&self, source: &str, variables: &[(&str, &str)], request: Option<u64>, range: &str) -> Event {
         let named = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
-        let mut all: BTreeMap<String, String> = variables.iter().map(named).collect();
+        let mut all = self.settings.variables.clone();
+        all.extend(variables.iter().map(named));
         for (name, value) in [
             ("CI_PIPELINE_SOURCE", source),
             ("CI_DEFAULT_BRANCH", "main"),

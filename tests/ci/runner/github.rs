@@ -294,20 +294,9 @@ impl State {
             ("GET", ["git", "commits", commit]) => json!({ "tree": tree(commit) }),
             ("GET", ["commits", branch]) => json!({ "commit": { "tree": tree(&format!("refs/heads/{branch}")) } }),
             ("POST", ["git", "trees"]) => {
-                // A folder in which the files of the tree lie.
-                let folder = self.folder.join("tree");
-                let _ = std::fs::remove_dir_all(&folder);
-                std::fs::create_dir_all(&folder).unwrap();
-                let place = ["--git-dir", remote.to_str().unwrap(), "--work-tree", "."];
-                let run = |args: &[&str]| git(&folder, &[&place, args].concat());
-                run(&["read-tree", &text("base_tree")]);
-                for file in fields["tree"].as_array().unwrap() {
-                    let path = folder.join(file["path"].as_str().unwrap());
-                    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-                    std::fs::write(path, file["content"].as_str().unwrap()).unwrap();
-                    run(&["add", "--", file["path"].as_str().unwrap()]);
-                }
-                json!({ "sha": run(&["write-tree"]) })
+                let files = fields["tree"].as_array().unwrap().iter();
+                let files = files.map(|file| (file["path"].as_str().unwrap(), file["content"].as_str().unwrap()));
+                json!({ "sha": write_tree(&remote, &self.folder.join("tree"), &text("base_tree"), files) })
             }
             ("POST", ["git", "commits"]) => {
                 let parent = fields["parents"][0].as_str().unwrap();
@@ -321,6 +310,27 @@ impl State {
             other => panic!("{other:?} isn't known here"),
         }
     }
+}
+
+/// Writes the tree of a commit with other texts of these files. `folder` holds them in the meantime.
+pub fn write_tree<'f>(
+    remote: &Path,
+    folder: &Path,
+    base: &str,
+    files: impl Iterator<Item = (&'f str, &'f str)>,
+) -> String {
+    let _ = std::fs::remove_dir_all(folder);
+    std::fs::create_dir_all(folder).unwrap();
+    let place = ["--git-dir", remote.to_str().unwrap(), "--work-tree", "."];
+    let run = |args: &[&str]| git(folder, &[&place, args].concat());
+    run(&["read-tree", base]);
+    for (name, content) in files {
+        let path = folder.join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, content).unwrap();
+        run(&["add", "--", name]);
+    }
+    run(&["write-tree"])
 }
 
 fn is(number: &Value, text: &str) -> bool {

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use super::github::git;
+use super::github::{git, write_tree};
 use super::jq;
 use super::stub::{Answer, Call, stub, stub_reading};
 
@@ -17,6 +17,8 @@ pub const PROJECT: u64 = 5;
 /// The token that writes notes and issues, followed by the token that reads plans.
 pub const REPORT_TOKEN: &str = "glpat-of-the-report";
 pub const APPLY_TOKEN: &str = "glpat-of-the-apply";
+/// The token that also writes the branch with a pull.
+pub const PULL_TOKEN: &str = "glpat-of-the-pull";
 /// The user id of the first token.
 pub const BOT: u64 = 11;
 /// The content of the release's archive in these tests. Its checksum has to be pinned.
@@ -31,6 +33,7 @@ pub struct Lab {
 /// The state that a test reads and changes.
 #[derive(Default)]
 pub struct State {
+    folder: PathBuf,
     pub requests: Vec<Value>,
     pub pipelines: Vec<Value>,
     pub jobs: Vec<Value>,
@@ -46,6 +49,7 @@ pub struct State {
 impl Lab {
     pub fn new(folder: &Path) -> Self {
         let lab = Self { folder: folder.to_owned(), state: Arc::default() };
+        folder.clone_into(&mut lab.state().folder);
         let state = lab.state.clone();
         stub_reading(&["curl", "jq", "sha256sum"], &lab.programs(), move |call| match &*call.program {
             "curl" => state.lock().unwrap().curl(call),
@@ -157,6 +161,7 @@ impl State {
         // The token's user, role and scopes.
         let (user, role, scopes): (u64, &str, &[&str]) = match &*asked.token {
             REPORT_TOKEN => (BOT, "Reporter", &["api"]),
+            PULL_TOKEN => (BOT, "Developer", &["api"]),
             APPLY_TOKEN => (12, "Developer", &["read_api", "write_repository"]),
             other => return (401, format!("{other:?}")),
         };
@@ -178,6 +183,9 @@ impl State {
                 None => (404, String::new()),
             };
         }
+        if let ("POST", ["repository", "commits"]) = (&*asked.method, &*parts) {
+            return if role == "Developer" { (201, self.commit(&asked.body)) } else { (403, String::new()) };
+        }
         match self.route(asked, &parts, query, user) {
             Some(Value::Array(all)) => {
                 let count: usize = query["per_page"].parse().unwrap();
@@ -190,6 +198,19 @@ impl State {
         }
     }
 
+    /// Writes a branch with one commit.
+    fn commit(&self, body: &Value) -> String {
+        assert_eq!(body["force"], true);
+        let text = |value: &Value| value.as_str().unwrap().to_owned();
+        let remote = self.folder.join("server/acme/access.git");
+        let base = text(&body["start_sha"]);
+        let files = body["actions"].as_array().unwrap().iter();
+        let files = files.map(|file| (file["file_path"].as_str().unwrap(), file["content"].as_str().unwrap()));
+        let tree = write_tree(&remote, &self.folder.join("tree"), &base, files);
+        let commit = git(&remote, &["commit-tree", "-p", &base, "-m", &text(&body["commit_message"]), &tree]);
+        git(&remote, &["update-ref", &format!("refs/heads/{}", text(&body["branch"])), &commit])
+    }
+
     fn route(&mut self, asked: &Asked, parts: &[&str], query: &BTreeMap<&str, &str>, user: u64) -> Option<Value> {
         let number = |text: &str| -> u64 { text.parse().unwrap() };
         let at = |list: &[Value], key: &str, text: &str| list.iter().position(|it| it[key] == number(text));
@@ -197,6 +218,27 @@ impl State {
             Some(list.iter().filter(|it| fits(it)).cloned().collect())
         };
         match (&*asked.method, parts) {
+            ("GET", ["merge_requests"]) => all(&self.requests, &|it| {
+                let has = |field: &str| query.get(field).is_none_or(|value| it[field] == json!(value));
+                has("state") && has("source_branch") && has("target_branch")
+            }),
+            ("POST", ["merge_requests"]) => {
+                let mut request = asked.body.clone();
+                request["iid"] = json!(60 + self.requests.len());
+                request["state"] = json!("opened");
+                self.requests.push(request);
+                Some(json!({}))
+            }
+            ("PUT", ["merge_requests", iid]) => {
+                let at = at(&self.requests, "iid", iid)?;
+                for (key, value) in asked.body.as_object().unwrap() {
+                    match &**key {
+                        "state_event" => self.requests[at]["state"] = json!("closed"),
+                        _ => self.requests[at][key] = value.clone(),
+                    }
+                }
+                Some(json!({}))
+            }
             ("GET", ["merge_requests", iid]) => at(&self.requests, "iid", iid).map(|at| self.requests[at].clone()),
             // Every merge request that contains the commit.
             ("GET", ["repository", "commits", commit, "merge_requests"]) => all(&self.requests, &|it| {
