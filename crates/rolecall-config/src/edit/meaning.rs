@@ -47,6 +47,16 @@ impl Meaning {
         entries.iter_mut().find(|(key, _)| *key == Self::text(name)).map(|(_, value)| value)
     }
 
+    /// Sets and removes fields.
+    pub fn change(&mut self, set: &[(&'static str, Yaml)], unset: &[&'static str]) {
+        for name in unset {
+            self.unset(name);
+        }
+        for (name, value) in set {
+            self.set(name, value.into());
+        }
+    }
+
     pub fn set(&mut self, name: &str, value: Self) {
         match self.field_mut(name) {
             Some(found) => *found = value,
@@ -58,7 +68,7 @@ impl Meaning {
         }
     }
 
-    pub fn unset(&mut self, name: &str) {
+    fn unset(&mut self, name: &str) {
         if let Self::Map(entries) = self {
             entries.retain(|(key, _)| *key != Self::text(name));
         }

@@ -80,16 +80,13 @@ pub fn edit(text: &str, edits: &[Edit]) -> Edited {
     });
     let mut result = Edited { text: text.to_owned(), refused: BTreeMap::new() };
     for at in order {
-        match edit_at_once(&result.text, edits, &BTreeSet::from([at])) {
-            Some(Edited { text, refused }) => {
-                result.text = text;
-                result.refused.extend(refused);
-            }
-            None => {
-                let why = "Its place in the file is written in a way that rolecall can't edit without a change to something else.";
-                result.refused.insert(at, why.to_owned());
-            }
+        if let Some(Edited { text, refused }) = edit_at_once(&result.text, edits, &BTreeSet::from([at])) {
+            result.text = text;
+            result.refused.extend(refused);
+            continue;
         }
+        let why = "Its place in the file is written in a way that rolecall can't edit without a change to something else.";
+        result.refused.insert(at, why.to_owned());
     }
     result
 }
@@ -104,7 +101,7 @@ fn edit_at_once(text: &str, edits: &[Edit], chosen: &BTreeSet<usize>) -> Option<
     }
     let mut rewrite = Rewrite::new(&tree);
     let chosen = edits.iter().enumerate().filter(|(at, _)| chosen.contains(at));
-    let refused = rewrite.plan(chosen.clone());
+    let refused = rewrite.plan(&chosen);
     let text = rewrite.text();
     let made = chosen.filter(|(at, _)| !refused.contains_key(at)).map(|(_, edit)| edit);
     let expected = expected(&tree, made)?;
@@ -132,8 +129,7 @@ fn expected<'e>(tree: &Tree<'_>, edits: impl Iterator<Item = &'e Edit>) -> Optio
                         Meaning::Scalar { .. } | Meaning::Map(_) => return None,
                     },
                 };
-                unset.iter().for_each(|name| entry.unset(name));
-                set.iter().for_each(|(name, value)| entry.set(name, value.into()));
+                entry.change(set, unset);
             }
             Edit::Remove { section, index } => {
                 removed.insert((section, *index));

@@ -46,8 +46,7 @@ impl Rewrite<'_> {
             } else {
                 ", ".to_owned()
             };
-            let new: String = new.iter().map(|new| format!("{separator}{new}")).collect();
-            replaced.push(insertion(end, new));
+            replaced.push(insertion(end, format!("{separator}{}", new.join(&separator))));
         }
     }
 

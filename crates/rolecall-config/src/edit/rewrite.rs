@@ -10,6 +10,9 @@ use super::{At, Edit, render};
 /// A reason why an edit can't be made.
 type Refused = String;
 
+/// The fields of a new entry.
+type Entry = Vec<(String, Yaml)>;
+
 /// The replacements that make edits. Each leaves the bytes around it as they are.
 pub(super) struct Rewrite<'t> {
     pub tree: &'t Tree<'t>,
@@ -76,7 +79,7 @@ impl<'t> Rewrite<'t> {
     /// Plans the edits. Returns those that can't be made, and why.
     pub fn plan<'e>(
         &mut self,
-        edits: impl Iterator<Item = (usize, &'e Edit)> + Clone,
+        edits: &(impl Iterator<Item = (usize, &'e Edit)> + Clone),
     ) -> BTreeMap<usize, Refused> {
         let mut refused = BTreeMap::new();
         let sections: BTreeSet<&'static str> = edits.clone().map(|(_, edit)| edit.section()).collect();
@@ -91,7 +94,7 @@ impl<'t> Rewrite<'t> {
             }
             match value {
                 Some(Node { value: Value::Alias(_), .. }) => {
-                    self.unrolled_section(section, &of_section, &mut refused)
+                    self.unrolled_section(section, &of_section, &mut refused);
                 }
                 _ => self.section(section, &of_section, &mut refused),
             }
@@ -104,20 +107,17 @@ impl<'t> Rewrite<'t> {
         let (mut removed, mut added) = (BTreeSet::new(), Vec::new());
         for (at, edit) in edits {
             let done = match edit {
-                Edit::Change { at, set, unset } => self.entry(value, *at).and_then(|entry| {
+                Edit::Change { at, set, unset } => Self::entry(value, *at).and_then(|entry| {
                     let replaced = self.change(entry, set, unset)?;
                     self.replaced.extend(replaced);
                     Ok(())
                 }),
-                Edit::Remove { index, .. } => self.entry(value, At::Item("", *index)).and_then(|entry| match self
-                    .tree
-                    .used_elsewhere(entry)
-                {
-                    Some(anchor) => Err(in_use(anchor)),
-                    None => {
-                        removed.insert(*index);
-                        Ok(())
+                Edit::Remove { index, .. } => Self::entry(value, At::Item("", *index)).and_then(|entry| {
+                    if let Some(anchor) = self.tree.used_elsewhere(entry) {
+                        return Err(in_use(anchor));
                     }
+                    removed.insert(*index);
+                    Ok(())
                 }),
                 Edit::Add { entry, .. } => {
                     added.push(entry.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect());
@@ -133,7 +133,7 @@ impl<'t> Rewrite<'t> {
         }
     }
 
-    fn entry<'n>(&self, section: Option<&'n Node>, at: At) -> Result<&'n Node, Refused> {
+    fn entry(section: Option<&Node>, at: At) -> Result<&Node, Refused> {
         let missing = || "The file has no such entry.".to_owned();
         let section = section.ok_or_else(missing)?;
         match (at, &section.value) {
@@ -249,8 +249,7 @@ impl<'t> Rewrite<'t> {
         unset: &[&'static str],
     ) -> Result<Vec<Replacement>, Refused> {
         let mut entry = self.tree.meaning(node);
-        unset.iter().for_each(|name| entry.unset(name));
-        set.iter().for_each(|(name, value)| entry.set(name, value.into()));
+        entry.change(set, unset);
         let yaml = entry.to_yaml().ok_or("It comes from an alias, and can't be written out.")?;
         let alias = self.text.get(node.start..node.end).unwrap_or_default();
         let mut new = format!("{} # copied from {alias}", render::inline(&yaml, false));
@@ -288,8 +287,7 @@ impl<'t> Rewrite<'t> {
                 }
             }
             (Value::Map { entries, .. }, Yaml::Map(new) | Yaml::Flow(Flow::Map(new))) => {
-                let stays =
-                    |key: &Node| key.text().filter(|key| new.iter().any(|(name, _)| name == key)).is_some();
+                let stays = |key: &Node| key.text().is_some_and(|key| new.iter().any(|(name, _)| name == key));
                 if entries.iter().any(|(key, _)| stays(key)) && entries.iter().all(|(key, _)| key.text().is_some())
                 {
                     let set: Vec<(&str, &Yaml)> = new.iter().map(|(name, value)| (name.as_str(), value)).collect();
@@ -385,7 +383,7 @@ impl<'t> Rewrite<'t> {
             self.replaced.push(self.line(self.line_after(value.end), &new));
             return;
         }
-        let mut slots: BTreeMap<Option<usize>, Vec<Vec<(String, Yaml)>>> = BTreeMap::new();
+        let mut slots: BTreeMap<Option<usize>, Vec<Entry>> = BTreeMap::new();
         let ordered = self.is_ordered(items);
         let items_to_be = Items { spans: &spans, removed, added: BTreeMap::new() };
         for entry in added {
@@ -409,7 +407,7 @@ impl<'t> Rewrite<'t> {
         list: &Node,
         items: &[Node],
         removed: &BTreeSet<usize>,
-        added: &BTreeMap<Option<usize>, Vec<Vec<(String, Yaml)>>>,
+        added: &BTreeMap<Option<usize>, Vec<Entry>>,
     ) {
         let dashes: Option<Vec<usize>> = (0..items.len()).map(|at| self.dash(list, items, at)).collect();
         let Some(dashes) = dashes else { return };

@@ -194,17 +194,15 @@ impl Builder<'_> {
                 let mut entries: Vec<(Node, Node)> = Vec::new();
                 let end = loop {
                     self.skip_comments();
-                    match self.events.peek()? {
-                        (Event::MappingEnd, span) => break span.byte_range()?.end,
-                        _ => {
-                            let key = self.node(depth + 1)?;
-                            let mut value = self.node(depth + 1)?;
-                            if value.text().is_some_and(str::is_empty) && value.value_start == value.end {
-                                (value.start, value.value_start, value.end) = (key.end, key.end, key.end);
-                            }
-                            entries.push((key, value));
-                        }
+                    if let (Event::MappingEnd, span) = self.events.peek()? {
+                        break span.byte_range()?.end;
                     }
+                    let key = self.node(depth + 1)?;
+                    let mut value = self.node(depth + 1)?;
+                    if value.text().is_some_and(str::is_empty) && value.value_start == value.end {
+                        (value.start, value.value_start, value.end) = (key.end, key.end, key.end);
+                    }
+                    entries.push((key, value));
                 };
                 self.events.next();
                 let flow = style == StructureStyle::Flow;

@@ -353,9 +353,8 @@ impl Written {
             return Ok(Some(*at));
         }
         match positions {
-            [] => Ok(None),
             [only] if id(only).is_none() || address.id.is_none() => Ok(Some(*only)),
-            [_] => Ok(None),
+            [] | [_] => Ok(None),
             _ => Err("Several entries have this name, and it is unclear which of them is meant.".to_owned()),
         }
     }
