@@ -137,7 +137,13 @@ impl Lister<'_> {
         // If users have resources, the invitation has some too, and no list of invitations shows them.
         let has_resources = live.projects.is_some();
         let on = if has_resources { Extent::Unreadable } else { Extent::Whole };
-        let stated_by = |role: &RoleName| stated::of_role(entry?, role, None);
+        // An invitation may name a role by another name than the user will have.
+        let stated_by = |role: &RoleName| {
+            let stated = entry?.roles.as_ref().filter(|roles| {
+                roles.value.contains(role) || self.input.rules.invitation_roles(live, &roles.value).contains(role)
+            });
+            stated.filter(|_| !entry.is_some_and(|entry| entry.absent)).map(|roles| roles.place.clone())
+        };
         let roles = BTreeSet::from([role.clone()]);
         let mut grants = self.by_roles(&roles, &on, Through::Invitation, &stated_by);
         for team in teams.iter().flatten() {
