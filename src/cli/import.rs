@@ -97,11 +97,11 @@ struct Start {
 
 pub(super) async fn import(args: &ImportArgs, out: &mut Out) -> Result<Exit, Failure> {
     let Start { loaded, text, file } = start(args, out)?;
-    if let Some(path) = &args.out {
-        if path.symlink_metadata().is_ok() {
-            return Err(Failure::error(format!("The file {} exists already. Nothing was read.", path.display()))
-                .hint("Name another file with `--out`. `rolecall import FILE --write` fills a file that lists nobody."));
-        }
+    if let Some(path) = args.out.as_ref().filter(|path| path.symlink_metadata().is_ok()) {
+        return Err(Failure::error(format!("The file {} exists already. Nothing was read.", path.display()))
+            .hint(
+                "Name another file with `--out`. `rolecall import FILE --write` fills a file that lists nobody.",
+            ));
     }
     let desired = loaded.files.iter().find_map(|file| file.desired.as_ref());
     let kinds = desired.map(|desired| kinds(args, desired.provider)).transpose()?.unwrap_or_default();
@@ -183,7 +183,7 @@ fn start(args: &ImportArgs, out: &Out) -> Result<Start, Failure> {
         return Err(Failure::error(format!("The file {} says `manage` itself.", file.display()))
             .hint("Leave out `--manage`, or remove the field."));
     }
-    let (text, file) = (found.source.text.to_string(), found.path.clone());
+    let (text, file) = (found.source.text.clone(), found.path.clone());
     Ok(Start { text, file: Some(file), loaded })
 }
 

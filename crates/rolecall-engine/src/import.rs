@@ -37,8 +37,7 @@ pub fn import(input: &Import<'_>) -> Imported {
 
 /// Returns everything that a plan with this file would report or change.
 fn problems(input: &Import<'_>, text: &str) -> Vec<Problem> {
-    let (desired, findings) =
-        check_source(&Source::inline("the imported file", text), |name| rolecall_providers::format(name));
+    let (desired, findings) = check_source(&Source::inline("the imported file", text), rolecall_providers::format);
     let of_finding =
         |finding: Finding| Problem { line: Some(finding.place.line), change: None, message: finding.message };
     let mut problems: Vec<Problem> = findings.into_iter().map(of_finding).collect();

@@ -80,7 +80,7 @@ fn member(input: &ImportInput<'_>, user: &LiveUser, pinned: bool, invited: bool)
     let roles = writer(input).roles(&user.roles);
     let mut entry = Entry::new(Address::user(&user.email).with_id(id), fields);
     if roles.is_none() {
-        let names: Vec<&str> = user.roles.iter().map(|role| role.as_str()).collect();
+        let names: Vec<&str> = user.roles.iter().map(RoleName::as_str).collect();
         entry
             .remarks
             .push(format!("`roles` can't be written: this version of rolecall can't give {}.", names.join(", ")));

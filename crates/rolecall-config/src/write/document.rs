@@ -153,7 +153,7 @@ impl Document {
                 return (lacking, problems);
             }
             // Later ones first, so that the places of the others stay right.
-            found.sort_by(|(a, _), (b, _)| (b.section, b.item, b.field).cmp(&(a.section, a.item, a.field)));
+            found.sort_by_key(|(spot, _)| std::cmp::Reverse((spot.section, spot.item, spot.field)));
             found.dedup_by_key(|(spot, _)| *spot);
             for (spot, why) in found {
                 lacking.extend(self.leave_out(spot, &why));
