@@ -107,7 +107,7 @@ fn questions_have_the_right_answers(found: &Access, user: &Holder, may: &BTreeSe
         let (mut place, mut part) = (place.split('/'), part.split('/'));
         loop {
             match (place.next(), part.next()) {
-                (Some("*"), _) | (None, _) | (_, None) => return true,
+                (Some("*") | None, _) | (_, None) => return true,
                 (Some(one), Some(other)) if one != other => return false,
                 (Some(_), Some(_)) => {}
             }
