@@ -9,17 +9,20 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{Access, Status, access, of_resolved};
 use crate::PlanInput;
 use rolecall_model::{
-    Ability, AccessChange, AccountStatus, Address, Change, Email, Entity, Key, KeyName, Limited, Listing, Live,
-    LiveInvitation, LiveKey, LiveRole, LiveTeam, LiveUser, Part, RemoteId, Role, RoleName, Seen, Team, TeamName,
-    User,
+    Ability, AccessChange, AccountStatus, Address, Change, Desired, Email, Entity, Key, KeyName, Limited, Listing,
+    Live, LiveInvitation, LiveKey, LiveRole, LiveTeam, LiveUser, Part, RemoteId, Role, RoleName, Seen, Team,
+    TeamName, User,
 };
 
 /// Returns who has what after these changes, if nothing else changes.
 pub fn access_after(input: &PlanInput<'_>, changes: &[Change]) -> Access {
     let mut live = input.live.clone();
-    for change in changes {
+    let (people, others): (Vec<&Change>, Vec<&Change>) =
+        changes.iter().partition(|change| change.entity().and_then(Entity::user).is_some());
+    for change in others {
         make(change, &mut live);
     }
+    make_people(&people, &mut live);
     access(&PlanInput { live: &live, ..*input })
 }
 
@@ -30,6 +33,10 @@ pub(crate) fn meaning(input: &PlanInput<'_>, changes: &[Change]) -> BTreeMap<Add
         return BTreeMap::new();
     }
     let mut live = touched(input, changes);
+    // Which line states the access doesn't matter here.
+    let Desired { provider, place, organization, endpoint, .. } = input.desired;
+    let nobody = Desired::of(*provider, place.clone(), organization.clone(), endpoint.clone(), BTreeMap::new());
+    let input = &PlanInput { desired: &nobody, ..*input };
     let before = of_resolved(&PlanInput { live: &live, ..*input });
     for change in changes {
         make(change, &mut live);
@@ -128,21 +135,16 @@ fn beyond(these: &BTreeSet<Ability>, those: &BTreeSet<Ability>) -> Vec<Limited> 
     found
 }
 
-/// Makes a change in a copy of live.
+/// Makes a change in a copy of live. The changes of people are made by [`make_people`].
 fn make(change: &Change, live: &mut Live) {
     match (&change.after, &change.before) {
         (Some(Entity::Role(role)), _) => write_role(role, live),
-        (Some(Entity::User(user)), _) => write_user(user, live),
         (Some(Entity::Key(key)), _) => write_key(key, live),
         (Some(Entity::Team(team)), _) => write_team(team, live),
-        (Some(Entity::Organization(_)), _) | (None, None) => {}
+        (Some(Entity::Organization(_) | Entity::User(_)), _) | (None, Some(Entity::User(_)) | None) => {}
         (None, Some(Entity::Role(role))) => retain(live.roles.as_mut(), |other| other.name != role.name),
         (None, Some(Entity::Key(key))) => retain(live.keys.as_mut(), |other| Some(&other.id) != key.id.as_ref()),
         (None, Some(Entity::Team(team))) => delete_team(team, live),
-        (None, Some(Entity::User(user))) if user.invited => {
-            retain(live.invitations.as_mut(), |other| other.email.as_str() != user.email.as_str());
-        }
-        (None, Some(Entity::User(user))) => live.users.items.retain(|other| Some(&other.id) != user.id.as_ref()),
         (None, Some(Entity::Organization(_))) => {
             live.users.items.clear();
             retain(live.invitations.as_mut(), |_| false);
@@ -177,31 +179,61 @@ fn write_role(role: &Role, live: &mut Live) {
     });
 }
 
-fn write_user(user: &User, live: &mut Live) {
-    let User { id, email, roles, resources, teams, enabled, outside, .. } = user;
-    let is_they = |other: &LiveUser| id.is_some() && Some(&other.id) == id.as_ref();
-    if *outside {
-        live.users.items.retain(|other| !is_they(other));
-        return;
+/// Makes the changes of people in a copy of live, all at once, because there may be thousands.
+fn make_people(changes: &[&Change], live: &mut Live) {
+    // Of those who are known by id: the new value, or `None` for somebody who leaves.
+    let mut known: BTreeMap<&RemoteId, Option<&User>> = BTreeMap::new();
+    let mut new: Vec<&User> = Vec::new();
+    // Invitations that are cancelled, in their spelling, and those that are replaced.
+    let (mut cancelled, mut replaced): (BTreeSet<&str>, BTreeSet<&Email>) = (BTreeSet::new(), BTreeSet::new());
+    for change in changes {
+        let before = change.before.as_ref().and_then(Entity::user);
+        match (change.after.as_ref().and_then(Entity::user), before) {
+            (Some(user), _) => {
+                match &user.id {
+                    Some(id) => {
+                        known.insert(id, (!user.outside).then_some(user));
+                    }
+                    None if !user.outside => new.push(user),
+                    None => {}
+                }
+                if !user.outside && user.enabled == Seen::Known(true) {
+                    replaced.insert(&user.email);
+                }
+            }
+            (None, Some(user)) if user.invited => {
+                cancelled.insert(user.email.as_str());
+            }
+            (None, Some(user)) => known.extend(user.id.as_ref().map(|id| (id, None))),
+            (None, None) => {}
+        }
     }
-    let known = live.users.items.iter_mut().find(|other| is_they(other));
-    let written = |other: &LiveUser| LiveUser {
+    live.users.items.retain(|other| !matches!(known.get(&other.id), Some(None)));
+    for other in &mut live.users.items {
+        if let Some(user) = known.remove(&other.id).flatten() {
+            *other = written(user, other);
+        }
+    }
+    // Somebody who is invited counts as a member, because only here it is known what the invitation gives.
+    live.users.items.extend(known.into_values().flatten().chain(new).map(|user| {
+        let id = user.id.clone().unwrap_or_else(new_id);
+        let newcomer = LiveUser::of(id, user.email.clone(), user.roles.clone());
+        written(user, &LiveUser { account_status: AccountStatus::Ordinary, ..newcomer })
+    }));
+    retain(live.invitations.as_mut(), |other| {
+        !cancelled.contains(other.email.as_str()) && !replaced.contains(&other.email)
+    });
+}
+
+/// Returns a user as a change leaves them.
+fn written(user: &User, before: &LiveUser) -> LiveUser {
+    let User { roles, resources, teams, enabled, .. } = user;
+    LiveUser {
         roles: roles.clone(),
         resources: resources.clone(),
-        teams: teams.clone().or_else(|| other.teams.clone()),
+        teams: teams.clone().or_else(|| before.teams.clone()),
         enabled: *enabled,
-        ..other.clone()
-    };
-    if let Some(known) = known {
-        *known = written(known);
-    } else {
-        // Somebody who is invited counts as a member, because only here it is known what the invitation gives.
-        let new = LiveUser::of(id.clone().unwrap_or_else(new_id), email.clone(), roles.clone());
-        live.users.items.push(written(&LiveUser { account_status: AccountStatus::Ordinary, ..new }));
-    }
-    if *enabled == Seen::Known(true) {
-        // What was an open invitation is replaced.
-        retain(live.invitations.as_mut(), |other| other.email != *email);
+        ..before.clone()
     }
 }
 
