@@ -17,12 +17,7 @@ use rolecall_model::{
 /// Returns who has what after these changes, if nothing else changes.
 pub fn access_after(input: &PlanInput<'_>, changes: &[Change]) -> Access {
     let mut live = input.live.clone();
-    let (people, others): (Vec<&Change>, Vec<&Change>) =
-        changes.iter().partition(|change| change.entity().and_then(Entity::user).is_some());
-    for change in others {
-        make(change, &mut live);
-    }
-    make_people(&people, &mut live);
+    make_all(changes, &mut live);
     access(&PlanInput { live: &live, ..*input })
 }
 
@@ -38,9 +33,7 @@ pub(crate) fn meaning(input: &PlanInput<'_>, changes: &[Change]) -> BTreeMap<Add
     let nobody = Desired::of(*provider, place.clone(), organization.clone(), endpoint.clone(), BTreeMap::new());
     let input = &PlanInput { desired: &nobody, ..*input };
     let before = of_resolved(&PlanInput { live: &live, ..*input });
-    for change in changes {
-        make(change, &mut live);
-    }
+    make_all(changes, &mut live);
     delta(&before, &of_resolved(&PlanInput { live: &live, ..*input }))
 }
 
@@ -133,6 +126,16 @@ fn beyond(these: &BTreeSet<Ability>, those: &BTreeSet<Ability>) -> Vec<Limited> 
     let mut found: Vec<Limited> = these.iter().filter_map(limited).collect();
     found.sort_by(|a, b| (!a.ability.privileged, a).cmp(&(!b.ability.privileged, b)));
     found
+}
+
+/// Makes all changes in a copy of live.
+fn make_all(changes: &[Change], live: &mut Live) {
+    let (people, others): (Vec<&Change>, Vec<&Change>) =
+        changes.iter().partition(|change| change.entity().and_then(Entity::user).is_some());
+    for change in others {
+        make(change, live);
+    }
+    make_people(&people, live);
 }
 
 /// Makes a change in a copy of live. The changes of people are made by [`make_people`].
