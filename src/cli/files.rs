@@ -88,6 +88,13 @@ impl<'a> Pending<'a> {
     }
 }
 
+/// Creates the folder of a file, if it isn't there.
+pub(super) fn create_folder_of(path: &Path) -> Result<(), Failure> {
+    let folder = folder(path);
+    std::fs::create_dir_all(folder)
+        .map_err(|why| Failure::error(format!("The folder {} can't be created: {why}.", folder.display())))
+}
+
 /// Writes a new file, whole or not at all. A file that exists already is an error.
 pub(super) fn create(path: &Path, text: &str, readers: Readers) -> Result<(), Failure> {
     let failed = |why: std::io::Error| match why.kind() {

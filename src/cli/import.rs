@@ -58,8 +58,8 @@ pub(super) struct ImportArgs {
     connection: Connection,
 }
 
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum ManageArg {
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum ManageArg {
     /// rolecall changes only what the file names.
     Listed,
     /// rolecall also removes what the file doesn't name.
@@ -67,12 +67,21 @@ enum ManageArg {
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
-enum Only {
+pub(super) enum Only {
     Settings,
     Teams,
     Roles,
     Users,
     Keys,
+}
+
+impl ManageArg {
+    fn scope(self) -> Scope {
+        match self {
+            Self::Listed => Scope::Listed,
+            Self::All => Scope::All,
+        }
+    }
 }
 
 impl Only {
@@ -103,34 +112,10 @@ pub(super) async fn import(args: &ImportArgs, out: &mut Out) -> Result<Exit, Fai
                 "Name another file with `--out`. `rolecall import FILE --write` fills a file that lists nobody.",
             ));
     }
-    let desired = loaded.files.iter().find_map(|file| file.desired.as_ref());
-    let kinds = desired.map(|desired| kinds(args, desired.provider)).transpose()?.unwrap_or_default();
-    let session = Session::reading(loaded, &kinds, &args.connection, out)?;
-    let Readings { read, failed: _, exit } = session.read_all(out).await;
-    let [Reading { organization, live, facts }] = &*read else {
-        return Ok(exit);
-    };
-    let desired = organization.desired;
     // A new file says what it manages, so that a reader sees that there is a choice.
-    let manage = match (args.manage, &file) {
-        (Some(ManageArg::All), _) => Some(Scope::All),
-        (Some(ManageArg::Listed), _) | (None, None) => Some(Scope::Listed),
-        (None, Some(_)) => None,
-    };
-    let imported = rolecall_engine::import(&Import {
-        provider: desired.provider,
-        head: &text,
-        manage,
-        kinds: &kinds,
-        live,
-        facts,
-        site: &organization.connected.site,
-        own_key: organization.connected.caller.as_ref().or(desired.own_key.as_deref()),
-        now: Timestamp::now(),
-    });
-    if !args.partial && !imported.incomplete.is_empty() {
-        return Err(incomplete(&organization.name(), &imported));
-    }
+    let manage = args.manage.or(if file.is_none() { Some(ManageArg::Listed) } else { None });
+    let wanted = Wanted { manage, only: &args.only, partial: args.partial };
+    let imported = read(loaded, &text, &wanted, &args.connection, out).await?;
     if let Some(file) = &file {
         let whole = load_text(&file.display().to_string(), &imported.text, rolecall_providers::format);
         if whole.has_errors() {
@@ -143,7 +128,70 @@ pub(super) async fn import(args: &ImportArgs, out: &mut Out) -> Result<Exit, Fai
         }
     }
     save(args, &imported, file.as_deref().map(|file| (file, &*text)), out)?;
-    Ok(if imported.problems.is_empty() { Exit::Done } else { Exit::Differences })
+    Ok(warn(&imported, out))
+}
+
+/// The choices of what a file has.
+pub(super) struct Wanted<'a> {
+    /// The scope of every collection. `None` if the head says it.
+    pub manage: Option<ManageArg>,
+    /// The lists to write. Empty if these are all.
+    pub only: &'a [Only],
+    /// Whether a list may be incomplete.
+    pub partial: bool,
+}
+
+/// Reads the organisation of a head, and returns its file. Whatever isn't in the failure has been printed.
+pub(super) async fn read(
+    loaded: Loaded,
+    head: &str,
+    wanted: &Wanted<'_>,
+    connection: &Connection,
+    out: &mut Out,
+) -> Result<Imported, Failure> {
+    let desired = loaded.files.iter().find_map(|file| file.desired.as_ref());
+    let kinds = desired.map(|desired| kinds(wanted.only, desired.provider)).transpose()?.unwrap_or_default();
+    let session = Session::reading(loaded, &kinds, connection, out)?;
+    let Readings { read, failed: _, exit } = session.read_all(out).await;
+    let [Reading { organization, live, facts }] = &*read else {
+        return Err(Failure { exit, ..Failure::findings(Vec::new()) });
+    };
+    let desired = organization.desired;
+    let imported = rolecall_engine::import(&Import {
+        provider: desired.provider,
+        head,
+        manage: wanted.manage.map(ManageArg::scope),
+        kinds: &kinds,
+        live,
+        facts,
+        site: &organization.connected.site,
+        own_key: organization.connected.caller.as_ref().or(desired.own_key.as_deref()),
+        now: Timestamp::now(),
+    });
+    if !wanted.partial && !imported.incomplete.is_empty() {
+        return Err(incomplete(&organization.name(), &imported));
+    }
+    Ok(imported)
+}
+
+/// Prints everything that keeps a plan with the file from being empty. Returns how the run ends.
+pub(super) fn warn(imported: &Imported, out: &Out) -> Exit {
+    for problem in &imported.problems {
+        let about = problem.change.as_ref().map(|address| format!("{address}: ")).unwrap_or_default();
+        out.talk(&format!("warning: {}{}\n", report::clean(about), report::clean(&problem.message)));
+    }
+    if imported.problems.is_empty() { Exit::Done } else { Exit::Differences }
+}
+
+/// Returns the number of entries of a file in words.
+pub(super) fn counted(imported: &Imported) -> String {
+    let entries = imported.entries.iter().filter(|(kind, count)| *count > 0 && *kind != Kind::Organization);
+    let counted: Vec<String> = entries.map(|(kind, count)| report::plural(*count, kind.as_str())).collect();
+    match &*counted {
+        [] => "nobody".to_owned(),
+        [only] => only.clone(),
+        [most @ .., last] => format!("{} and {last}", most.join(", ")),
+    }
 }
 
 /// Returns the text that the file begins with: of a file, or of a head that is made up.
@@ -188,18 +236,18 @@ fn start(args: &ImportArgs, out: &Out) -> Result<Start, Failure> {
 }
 
 /// Returns whether a file has more than a head.
-fn lists_somebody(desired: &Desired) -> bool {
+pub(super) fn lists_somebody(desired: &Desired) -> bool {
     let Desired { organization_entity, teams, roles, users, keys, .. } = desired;
     organization_entity.is_some() || !(teams.is_empty() && roles.is_empty() && users.is_empty() && keys.is_empty())
 }
 
 /// Returns the kinds of entities to write.
-fn kinds(args: &ImportArgs, provider: ProviderName) -> Result<BTreeSet<Kind>, Failure> {
+fn kinds(only: &[Only], provider: ProviderName) -> Result<BTreeSet<Kind>, Failure> {
     let known = rolecall_config::kinds(rolecall_providers::format(provider));
-    if args.only.is_empty() {
+    if only.is_empty() {
         return Ok(known.into_iter().collect());
     }
-    let wanted: BTreeSet<Kind> = args.only.iter().map(|only| only.kind()).collect();
+    let wanted: BTreeSet<Kind> = only.iter().map(|only| only.kind()).collect();
     let names: Vec<String> = known.iter().map(|kind| section(*kind)).collect();
     match wanted.iter().find(|kind| !known.contains(kind)) {
         None => Ok(wanted),
@@ -232,14 +280,10 @@ fn save(
     file: Option<(&Path, &str)>,
     out: &mut Out,
 ) -> Result<(), Failure> {
-    let Imported { text, entries, incomplete: _, problems } = imported;
+    let text = &imported.text;
     let target = match (&args.out, file) {
         (Some(path), _) => {
-            if let Some(folder) = path.parent() {
-                std::fs::create_dir_all(folder).map_err(|why| {
-                    Failure::error(format!("The folder {} can't be created: {why}.", folder.display()))
-                })?;
-            }
+            files::create_folder_of(path)?;
             files::create(path, text, Readers::Everybody)?;
             Some(path.as_path())
         }
@@ -252,16 +296,7 @@ fn save(
             None
         }
     };
-    let counted: Vec<String> = entries
-        .iter()
-        .filter(|(kind, count)| *count > 0 && *kind != Kind::Organization)
-        .map(|(kind, count)| report::plural(*count, kind.as_str()))
-        .collect();
-    let counted = match &*counted {
-        [] => "nobody".to_owned(),
-        [only] => only.clone(),
-        [most @ .., last] => format!("{} and {last}", most.join(", ")),
-    };
+    let counted = counted(imported);
     let sandbox = if args.connection.sandbox { " --sandbox" } else { "" };
     match target {
         Some(path) => out.talk(&format!(
@@ -270,10 +305,6 @@ fn save(
             path.display()
         )),
         None => out.talk(&format!("The file lists {counted}. `--out FILE` writes it to a file.\n")),
-    }
-    for problem in problems {
-        let about = problem.change.as_ref().map(|address| format!("{address}: ")).unwrap_or_default();
-        out.talk(&format!("warning: {}{}\n", report::clean(about), report::clean(&problem.message)));
     }
     Ok(())
 }

@@ -17,6 +17,7 @@ mod exit_codes;
 mod files;
 mod head;
 mod import;
+mod init;
 mod interrupt;
 mod man;
 mod notify;
@@ -52,8 +53,8 @@ use rolecall_model::{Address, Limit};
 pub use schema::{SCHEMAS, SchemaName, schema_text};
 
 /// The headings of options in help. Every verb lists the options that it shares with others under the same
-/// headings, in this order. Only `apply` and `validate` have options under [`APPROVAL`], only `import` under
-/// [`WHAT_TO_WRITE`], only `access` under [`WHICH_ACCESS`], and only `drift` under [`NOTIFICATION`].
+/// headings, in this order. Only `apply` and `validate` have options under [`APPROVAL`], only `init` and `import`
+/// under [`WHAT_TO_WRITE`], only `access` under [`WHICH_ACCESS`], and only `drift` under [`NOTIFICATION`].
 const APPROVAL: &str = "Approval";
 const WHAT_TO_WRITE: &str = "What to write";
 const WHICH_CHANGES: &str = "Which changes";
@@ -109,6 +110,7 @@ enum Color {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
+    Init(init::InitArgs),
     #[command(aliases = ["export", "dump"])]
     Import(import::ImportArgs),
     Validate(validate::ValidateArgs),
@@ -234,6 +236,7 @@ pub fn main() -> ExitCode {
 
 async fn run(verb: Verb, out: &mut Out) -> Result<Exit, Failure> {
     match verb {
+        Verb::Init(args) => init::init(&args, out).await,
         Verb::Import(args) => import::import(&args, out).await,
         Verb::Validate(args) => validate::validate(&args, out),
         Verb::Plan(args) => plan::plan(&args, out).await,

@@ -26,6 +26,8 @@ fn plan_of(said: &Said) -> Value {
 fn the_help_of_every_verb() {
     let env = Env::new();
     let verbs = [
+        "init",
+        "import",
         "validate",
         "plan",
         "apply",
@@ -377,6 +379,8 @@ fn credentials_come_from_where_the_file_says() {
 fn completions_and_pages_know_every_verb() {
     let env = Env::new();
     let verbs = [
+        "init",
+        "import",
         "validate",
         "plan",
         "apply",

@@ -19,6 +19,7 @@ mod hive;
 mod hive_sandbox;
 mod http;
 mod import;
+mod init;
 mod killed;
 mod layout;
 mod ledger;
