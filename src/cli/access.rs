@@ -186,6 +186,20 @@ fn incomplete(access: &Access) -> Vec<String> {
 
 /// Checks that at least one platform tells what roles allow, if that is asked. Names the others.
 fn ensure_answerable(asked: &Asked, organizations: &[Access], out: &Out) -> Result<(), Failure> {
+    let holders = || organizations.iter().flat_map(|access| &access.holders);
+    let rows = || organizations.iter().flat_map(|access| &access.unreadable);
+    for pattern in &asked.users {
+        let is_live = holders().any(|holder| pattern.covers(&holder.address));
+        if !is_live && !rows().any(|row| pattern.covers(&row.address)) {
+            out.talk(&format!("Nobody has the address {}. Check its spelling.\n", clean(pattern)));
+        }
+    }
+    for role in &asked.roles {
+        let is_held = holders().flat_map(|holder| &holder.grants).any(|grant| grant.role.as_ref() == Some(role));
+        if !is_held {
+            out.talk(&format!("Nobody has a role {}. Check its spelling.\n", clean(role)));
+        }
+    }
     let Some(permission) = &asked.can else { return Ok(()) };
     let silent: Vec<&Access> = organizations.iter().filter(|access| !access.knows_permissions()).collect();
     if silent.len() == organizations.len() {

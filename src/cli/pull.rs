@@ -16,6 +16,7 @@ use super::{Connection, OUTPUT, Paths, WHAT_TO_WRITE, WHICH_CHANGES};
 use crate::report::{self, PULL_VERSION, PullReport, PulledFile};
 use rolecall_config::{Gone, PullOptions, Pulled, Source, load};
 use rolecall_engine::Pull;
+use rolecall_model::{Address, Desired, Live, Pattern};
 
 /// Write what is live back into the files.
 ///
@@ -132,6 +133,12 @@ pub(super) async fn pull(args: &PullArgs, out: &mut Out) -> Result<Exit, Failure
 
 fn pull_one(args: &PullArgs, reading: &Reading<'_>, source: &Source) -> Result<Pulled, Failure> {
     let Reading { organization, live, facts } = reading;
+    if let Some(pattern) =
+        organization.selection.targets.iter().find(|pattern| !is_known(pattern, organization.desired, live))
+    {
+        return Err(Failure::error(format!("Neither the file nor live has {pattern}, which `--target` names."))
+            .hint("Check the spelling. `rolecall access` and `rolecall drift` show every address."));
+    }
     let options = PullOptions {
         targets: organization.selection.targets.clone(),
         excluded: organization.selection.excluded.clone(),
@@ -152,6 +159,24 @@ fn pull_one(args: &PullArgs, reading: &Reading<'_>, source: &Source) -> Result<P
         options: &options,
     })
     .map_err(Failure::findings)
+}
+
+/// Returns whether something that the file lists or that is live has one of these addresses.
+fn is_known(pattern: &Pattern, desired: &Desired, live: &Live) -> bool {
+    let people = live.users.items.iter().map(|user| Address::user(&user.email).with_id(&user.id));
+    let invited = live.invitations().iter().map(|invitation| &invitation.email);
+    let invited = invited.flat_map(|email| [Address::user(email), Address::invitation(email)]);
+    let keys = live.keys().iter().map(|key| Address::key(&key.name).with_id(&key.id));
+    let roles = live.roles().iter().map(|role| Address::role(&role.name));
+    let teams = live.teams().iter().map(|team| Address::team(&team.name));
+    let rows = live.unreadable.iter().map(|row| row.address.clone());
+    let listed = desired.users.iter().map(|user| Address::user(&user.email));
+    let listed = listed
+        .chain(desired.roles.iter().map(|role| Address::role(&role.name)))
+        .chain(desired.teams.iter().map(|team| Address::team(&team.name)))
+        .chain(desired.keys.iter().map(|key| Address::key(&key.name)));
+    let live = people.chain(invited).chain(keys).chain(roles).chain(teams).chain(rows);
+    live.chain(listed).chain([Address::organization()]).any(|address| pattern.covers(&address))
 }
 
 /// Writes a file, unless it has changed since it was read. Its byte order mark stays.

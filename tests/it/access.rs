@@ -371,3 +371,32 @@ fn no_secret_is_in_any_report() {
         }
     }
 }
+
+/// Somebody whose row can't be read has access all the same, so no form leaves them out.
+#[test]
+fn a_row_that_can_not_be_read_is_in_every_form() {
+    let env = Env::new();
+    let mut world = rolecall_sandbox::hive::World::seed("acme").unwrap();
+    let admin = world.roles.iter().find(|role| role.name == "Admin").unwrap().id.clone();
+    let ghost = world.members.iter_mut().find(|member| member.email.starts_with("ghost@")).unwrap();
+    (ghost.email, ghost.role_id) = ("zero\u{200b}ghost@acme.example".to_owned(), admin);
+    env.write(".rolecall/sandbox/hive-acme.json", serde_json::to_string(&world).unwrap());
+    let csv = shown(&env, &["hive", "acme", "--privileged", "--format", "csv"]).stdout;
+    let row = csv.lines().find(|line| line.contains("can't be read")).unwrap_or_else(|| panic!("{csv}"));
+    assert!(row.starts_with(",,hive,acme,user/") && row.contains(",yes,Admin,"), "{row}");
+    let text = shown(&env, &["hive", "acme"]).stdout;
+    assert!(text.contains("1 row can't be read, 1 of them privileged"), "{text}");
+    for form in ["json", "markdown", "html"] {
+        assert!(shown(&env, &["hive", "acme", "--format", form]).stdout.contains("ghost"), "{form}");
+    }
+    let file = env.run(&["import", "--sandbox", "hive", "acme"]).stdout;
+    assert!(file.contains(" can't be read: ") && file.contains("It has `Admin`, which is privileged."), "{file}");
+}
+
+#[test]
+fn a_question_about_nobody_says_so() {
+    let env = examples();
+    let said = shown(&env, &["hive.yaml", "--user", "typo@acme.example", "--role", "Nope"]);
+    assert!(said.stderr.contains("Nobody has the address user/typo@acme.example."), "{}", said.all());
+    assert!(said.stderr.contains("Nobody has a role Nope."), "{}", said.all());
+}

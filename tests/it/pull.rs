@@ -145,3 +145,25 @@ fn a_platform_that_is_unreachable_ends_with_6_and_writes_nothing() {
     assert!(!said.all().contains("a-secret-key"));
     assert_eq!(env.read("bitpanda.yaml"), text);
 }
+
+#[test]
+fn a_target_that_nothing_has_is_an_error() {
+    let env = env("hive.yaml", &example("hive.yaml"));
+    let said = env.run(&["pull", "--sandbox", "hive.yaml", "--target", "user/nobody@acme.example"]);
+    assert_eq!(said.code, 1, "{}", said.all());
+    assert!(said.stderr.contains("Neither the file nor live has user/nobody@acme.example"), "{}", said.all());
+    // Live, and in sync.
+    assert_eq!(env.run(&["pull", "--sandbox", "hive.yaml", "--target", "user/jane@acme.example"]).code, 0);
+}
+
+/// Somebody who was to go and stays has an entry that says what they have, on each platform.
+#[test]
+fn whoever_stays_has_an_entry_with_their_roles() {
+    for name in ["hive.yaml", "paradime.yaml", "rapidapi.yaml"] {
+        let env = env(name, &example(name));
+        assert_eq!(env.run(&["pull", "--sandbox", "--write", "--target", "user/left@acme.example", name]).code, 0);
+        let file = env.read(name);
+        let entry = file.split("left@acme.example").nth(1).unwrap();
+        assert!(entry.trim_start_matches([',', '\n', ' ']).starts_with("roles: ["), "{file}");
+    }
+}

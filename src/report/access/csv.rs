@@ -4,7 +4,8 @@ use std::borrow::Cow;
 
 use super::{AccessReport, Extent, Since, through};
 use crate::report::style::clean;
-use rolecall_plan::access::{Access, Grant, Holder};
+use rolecall_model::RoleName;
+use rolecall_plan::access::{Access, Grant, Holder, Unreadable};
 
 const COLUMNS: &[&str] = &[
     "person",
@@ -37,7 +38,32 @@ pub(in crate::report) fn csv(report: &AccessReport) -> String {
             text.push_str(&row(cells(access, holder, grant).into_iter()));
         }
     }
+    for access in &report.organizations {
+        for found in &access.unreadable {
+            text.push_str(&row(unreadable_cells(access, found).into_iter()));
+        }
+    }
     text
+}
+
+/// Returns the cells of a row that can't be read. Whoever it is has access all the same.
+fn unreadable_cells(access: &Access, found: &Unreadable) -> [String; COLUMNS.len()] {
+    let mut cells = [const { String::new() }; COLUMNS.len()];
+    let roles: Vec<&str> = found.roles.iter().map(RoleName::as_str).collect();
+    let known = [
+        ("provider", access.identity.provider.to_string()),
+        ("organization", access.identity.organization.to_string()),
+        ("address", found.address.to_string()),
+        ("status", format!("can't be read: {}", found.why)),
+        ("privileged", (if found.privileged { "yes" } else { "no" }).to_owned()),
+        ("role", roles.join("; ")),
+    ];
+    for (cell, column) in cells.iter_mut().zip(COLUMNS) {
+        if let Some((_, value)) = known.iter().find(|(name, _)| name == column) {
+            cell.clone_from(value);
+        }
+    }
+    cells
 }
 
 fn cells(access: &Access, holder: &Holder, grant: Option<&Grant>) -> [String; COLUMNS.len()] {

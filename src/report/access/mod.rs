@@ -18,7 +18,7 @@ pub(super) use text::text;
 
 use super::style::{first, plural};
 use rolecall_model::{Kind, Place, Unread};
-use rolecall_plan::access::{Access, Extent, Grant, Holder, Since, Through};
+use rolecall_plan::access::{Access, Extent, Grant, Holder, Since, Through, Unreadable};
 
 /// The version of the document. A minor version only adds fields.
 pub const ACCESS_VERSION: &str = "1.0";
@@ -77,7 +77,19 @@ impl AccessReport {
         let listed: Vec<String> = std::iter::once(people).chain(others).collect();
         let privileged = self.holders().filter(|(_, holder)| holder.privileged).count();
         let unmanaged = self.holders().filter(|(_, holder)| is_unmanaged(holder)).count();
-        format!("{}; {privileged} privileged, {unmanaged} with access that no file states.", listed.join(", "))
+        let unreadable: Vec<&Unreadable> =
+            self.organizations.iter().flat_map(|access| &access.unreadable).collect();
+        let unreadable = match (unreadable.len(), unreadable.iter().filter(|row| row.privileged).count()) {
+            (0, _) => String::new(),
+            (rows, 0) => format!("; {} can't be read", plural(rows, "row")),
+            (rows, privileged) => {
+                format!("; {} can't be read, {privileged} of them privileged", plural(rows, "row"))
+            }
+        };
+        format!(
+            "{}; {privileged} privileged, {unmanaged} with access that no file states{unreadable}.",
+            listed.join(", ")
+        )
     }
 }
 

@@ -192,7 +192,13 @@ pub(crate) fn sections(input: &ImportInput<'_>, narrowed: &mut BTreeSet<Kind>) -
             let rows = rows.into_iter();
             section.items.extend(rows.map(|row| {
                 narrowed.insert(kind);
-                Item::Comment(format!("{} can't be read: {}.", row.address, row.why))
+                let roles: Vec<&str> = row.roles.iter().map(RoleName::as_str).collect();
+                let privileged = if is_privileged(input, &row.roles) { ", which is privileged" } else { "" };
+                let held = match &*roles {
+                    [] => String::new(),
+                    roles => format!(" It has {}{privileged}.", list_of(roles, "and")),
+                };
+                Item::Comment(format!("{} can't be read: {}.{held}", row.address, row.why))
             }));
             section
         })

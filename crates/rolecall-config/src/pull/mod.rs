@@ -435,7 +435,8 @@ fn fields_to_change(
     let is_name = |field: &str| names.contains(&field) && address.kind != Kind::Organization;
     for (field, value) in live.iter().filter(|(field, _)| !is_name(field)) {
         let wanted = was_absent || difference.fields.contains(field) || entry.contains_key(*field);
-        if wanted && !is_unchanged(difference.change, field) {
+        // Whoever must no longer go has an entry that says what they have.
+        if wanted && (was_absent || !is_unchanged(difference.change, field)) {
             set.push((field, value.clone()));
         }
     }

@@ -3,13 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::stated::{self, Entries};
-use super::{Entry, Extent, Grant, Holder, Since, Status, Through};
+use super::{Entry, Extent, Grant, Holder, Since, Status, Through, Unreadable};
 use crate::PlanInput;
 use crate::keys;
 use crate::roles::gives_privilege;
 use rolecall_model::{
     AccountStatus, Address, AppliedChange, DesiredUser, Email, Entity, Key, KeyName, Live, LiveInvitation,
-    LiveKey, LiveTeam, LiveUser, Permission, Place, RoleName, Seen, User,
+    LiveKey, LiveTeam, LiveUser, Permission, Place, RoleName, Seen, UnreadableRow, User,
 };
 
 /// Returns all holders, in no particular order.
@@ -23,6 +23,21 @@ pub(super) fn holders(input: &PlanInput<'_>) -> Vec<Holder> {
     let teams: Vec<Holder> = live.teams().iter().map(|team| listing.team(team, &holders)).collect();
     holders.extend(teams);
     holders
+}
+
+/// Returns the rows that can't be read, in order.
+pub(super) fn unreadable(input: &PlanInput<'_>) -> Vec<Unreadable> {
+    let live = input.live;
+    let listing = Lister { input, entries: Entries::of(input.desired), twins: Twins::of(live) };
+    let row = |UnreadableRow { address, why, roles }: &UnreadableRow| Unreadable {
+        address: address.clone(),
+        why: why.clone(),
+        roles: roles.clone(),
+        privileged: !roles.is_empty() && listing.is_privileged(roles),
+    };
+    let mut rows: Vec<Unreadable> = live.unreadable.iter().map(row).collect();
+    rows.sort_by(|a, b| (&a.address, &a.why).cmp(&(&b.address, &b.why)));
+    rows
 }
 
 /// The addresses that several members have, and the names that several keys have. Their holders are told apart by ids.

@@ -29,7 +29,7 @@ use super::role_names::resolve_role_names;
 use ability::parts;
 use rolecall_model::{
     Ability, Address, App, Completeness, Email, Expiry, Gap, Identity, Kind, Level, ManualStep, Part, Permission,
-    Place, Quirk, RemoteId, Resources, RoleName, TeamName, UnreadableRow,
+    Place, Quirk, RemoteId, Resources, RoleName, TeamName,
 };
 
 /// Who has what in one organisation.
@@ -73,6 +73,8 @@ pub struct Unreadable {
     /// The roles, as far as the row has them.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub roles: BTreeSet<RoleName>,
+    /// True if one of the roles can give access to others.
+    pub privileged: bool,
 }
 
 /// A user, an invitation, a key or a team, with its access.
@@ -265,13 +267,6 @@ fn of_resolved(input: &PlanInput<'_>) -> Access {
     let live = input.live;
     let mut holders = holders::holders(input);
     holders.sort_by(|a, b| a.order().cmp(&b.order()));
-    let row = |UnreadableRow { address, why, roles }: &UnreadableRow| Unreadable {
-        address: address.clone(),
-        why: why.clone(),
-        roles: roles.clone(),
-    };
-    let mut unreadable: Vec<Unreadable> = live.unreadable.iter().map(row).collect();
-    unreadable.sort_by(|a, b| (&a.address, &a.why).cmp(&(&b.address, &b.why)));
     let known = live.catalogue.iter().flat_map(|catalogue| catalogue.roles.iter().chain(&catalogue.keys));
     let permissions = known.map(|(permission, known)| {
         let privileged = input.rules.is_privileged(&BTreeSet::from([permission.clone()]));
@@ -284,7 +279,7 @@ fn of_resolved(input: &PlanInput<'_>) -> Access {
             site: input.site.clone(),
         },
         holders,
-        unreadable,
+        unreadable: holders::unreadable(input),
         completeness: super::completeness(live),
         gaps: gaps(input),
         apps: live.apps.clone(),
