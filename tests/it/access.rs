@@ -97,7 +97,8 @@ fn filters_combine() {
         (&["--can", "project:describe", "--resource", "blog", "hive.yaml"], &["ghost@", "jane@"], &["alice@"]),
         (&["--resource", "shop/production/services/cart", "hive.yaml"], &["alice@", "jane@"], &["ghost@"]),
         (&["--resource", "team/Payments", "rapidapi.yaml"], &["ghost@", "jane@", "sam@"], &["max@"]),
-        (&["--unmanaged", "--privileged", "hive.yaml"], &["owner@"], &["jane@", "ghost@", "key/rolecall"]),
+        (&["--unmanaged", "hive.yaml"], &["ghost@"], &["jane@", "owner@", "key/rolecall"]),
+        (&["--unmanaged", "--privileged", "hive.yaml"], &["0 people"], &["jane@", "ghost@", "owner@"]),
     ];
     for (args, present, absent) in cases {
         let text = shown(&env, args).stdout;

@@ -123,6 +123,14 @@ fn a_file_that_manages_all_is_in_sync_too() {
 }
 
 #[test]
+fn after_an_import_a_file_states_all_access() {
+    let env = Env::new();
+    assert_eq!(import(&env, ProviderName::Hive, &["--out", "hive.yaml"]).code, 0);
+    let said = env.run(&["access", "--sandbox", "hive.yaml", "--unmanaged"]);
+    assert!(said.code == 0 && said.stdout.contains("0 people; 0 privileged, 0 with access"), "{}", said.all());
+}
+
+#[test]
 fn a_head_is_filled_and_stays_as_it_is() {
     let env = Env::new();
     let head = "# ours\nprovider: hive\norganization: acme\nendpoint: https://api.graphql-hive.com/graphql\ncredentials: { token: { env: HIVE_TOKEN } } # from the vault\nmanage: { users: all }\nguardrails: { min_admins: 2 }";

@@ -352,10 +352,11 @@ impl Holder {
     }
 
     /// Returns whether no file states a grant of this holder, or the holder itself, and no file acknowledges it. A
-    /// holder who must be removed is in a file. rolecall's own user and its own key need no entry.
+    /// holder who must be removed is in a file. rolecall's own user, its own key and the owner need no entry.
     pub fn is_unmanaged(&self) -> bool {
         let unstated = || self.grants.iter().any(|grant| grant.place.is_none());
         !self.own
+            && self.status != Status::Owner
             && self.acknowledged.is_none()
             && self.entry.as_ref().is_none_or(|entry| !entry.absent && unstated())
     }
