@@ -237,8 +237,15 @@ fn no_secret_is_in_any_output() {
         let endpoint = ["--endpoint", &*server.url];
         let is_secret = rolecall_providers::format(*provider).head.endpoints.is_empty();
         let endpoint = if is_secret { &[][..] } else { &endpoint[..] };
-        let said = env.run(&[&["import", "-vv", provider.as_str(), organization(*provider)], endpoint].concat());
-        let all = said.all();
+        let mut all =
+            env.run(&[&["import", "-vv", provider.as_str(), organization(*provider)], endpoint].concat()).all();
+        for more in
+            [&["pull", "-vv"][..], &["pull", "-vv", "--unlisted", "--format", "json"], &["access", "-vv", "--why"]]
+        {
+            let said = env.run(&[more, &["file.yaml"]].concat());
+            assert!(matches!(said.code, 0 | 2), "{provider} {more:?}: {}", said.all());
+            all += &said.all();
+        }
         for (_, secret) in (definition(*provider).own_credentials)() {
             assert!(!all.contains(secret), "{provider}: {all}");
         }
