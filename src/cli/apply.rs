@@ -130,16 +130,11 @@ pub(super) async fn apply(args: &ApplyArgs, out: &mut Out) -> Result<Exit, Failu
     run.print_endings();
     run.out.talk(&undo::missing(args.undo_out.as_deref()).unwrap_or_default());
     let outcomes = Outcomes::new(GENERATOR, run.applied);
-    let reported = match args.reports.format {
+    let reported = if args.reports.format == Format::Text {
         // The text was printed while the run went on.
-        Format::Text => args.reports.save(Subject::Outcomes(&outcomes)),
-        Format::Json
-        | Format::Markdown
-        | Format::Junit
-        | Format::Sarif
-        | Format::Github
-        | Format::Csv
-        | Format::Html => args.reports.write(Subject::Outcomes(&outcomes), out),
+        args.reports.save(Subject::Outcomes(&outcomes))
+    } else {
+        args.reports.write(Subject::Outcomes(&outcomes), out)
     };
     // A report that can't be written doesn't change what was applied.
     Ok(out.settle(exit, [reported]))
@@ -184,17 +179,10 @@ impl Run<'_> {
 
     /// Prints the progress of the run: to stdout if the format is text, otherwise to stderr.
     fn print(&mut self, text: &str) {
-        match self.args.reports.format {
-            Format::Text => self.out.result(text),
-            Format::Json
-            | Format::Markdown
-            | Format::Junit
-            | Format::Sarif
-            | Format::Github
-            | Format::Csv
-            | Format::Html => {
-                self.out.talk(text);
-            }
+        if self.args.reports.format == Format::Text {
+            self.out.result(text);
+        } else {
+            self.out.talk(text);
         }
     }
 

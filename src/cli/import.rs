@@ -248,23 +248,16 @@ fn kinds(only: &[Only], provider: ProviderName) -> Result<BTreeSet<Kind>, Failur
         return Ok(known.into_iter().collect());
     }
     let wanted: BTreeSet<Kind> = only.iter().map(|only| only.kind()).collect();
-    let names: Vec<String> = known.iter().map(|kind| section(*kind)).collect();
+    let names: Vec<&str> = known.iter().map(|kind| kind.section()).collect();
     match wanted.iter().find(|kind| !known.contains(kind)) {
         None => Ok(wanted),
-        Some(kind) => Err(Failure::error(format!("A file of `{provider}` has no `{}`.", section(*kind)))
+        Some(kind) => Err(Failure::error(format!("A file of `{provider}` has no `{}`.", kind.section()))
             .hint(format!("It has {}.", list_of(&names, "and")))),
     }
 }
 
-fn section(kind: Kind) -> String {
-    match kind {
-        Kind::Organization => "settings".to_owned(),
-        kind => format!("{}s", kind.as_str()),
-    }
-}
-
 fn incomplete(name: &str, imported: &Imported) -> Failure {
-    let lists = imported.incomplete.iter().map(|(kind, why)| format!("the list of {} ({why})", section(*kind)));
+    let lists = imported.incomplete.iter().map(|(kind, why)| format!("the list of {} ({why})", kind.section()));
     let lists: Vec<String> = lists.collect();
     Failure::error(format!(
         "A file for {name} would lack somebody, because this is incomplete: {}.",

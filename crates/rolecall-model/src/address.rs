@@ -45,6 +45,17 @@ impl Kind {
             Self::Key => "key",
         }
     }
+
+    /// Returns the field of a file that lists or describes entities of this kind.
+    pub fn section(self) -> &'static str {
+        match self {
+            Self::Organization => "settings",
+            Self::Team => "teams",
+            Self::Role => "roles",
+            Self::User | Self::Invitation => "users",
+            Self::Key => "keys",
+        }
+    }
 }
 
 /// The address of an entity: `kind/name`, with `#id` only where the name is ambiguous. The organisation's address

@@ -148,13 +148,13 @@ fn head(
     let scopes: Vec<(String, Yaml)> = scopes
         .map(|kind| {
             let is_all = manage == Scope::All && is_listed(kind) && !narrowed.contains(&kind);
-            (format!("{}s", kind.as_str()), Yaml::text(if is_all { "all" } else { "listed" }))
+            (kind.section().to_owned(), Yaml::text(if is_all { "all" } else { "listed" }))
         })
         .collect();
     text.push_str(
         "\n# `listed`: rolecall changes only what this file names. `all`: rolecall also removes what this file doesn't name.\n",
     );
-    let narrowed: Vec<String> = narrowed.iter().map(|kind| format!("{}s", kind.as_str())).collect();
+    let narrowed: Vec<&str> = narrowed.iter().map(|kind| kind.section()).collect();
     if manage == Scope::All && !narrowed.is_empty() {
         let _ = writeln!(
             text,

@@ -235,7 +235,7 @@ fn edit_of(
     address: &Address,
     difference: &Difference<'_>,
 ) -> Result<(Pull, Edit), String> {
-    let section = section_of(address.kind);
+    let section = address.kind.section();
     let at = written.find(address)?;
     let written = written.entries.get(&address.kind).map(Vec::as_slice).unwrap_or_default();
     let place =
@@ -302,21 +302,11 @@ fn known_fields() -> impl Iterator<Item = &'static str> {
     .into_iter()
 }
 
-fn section_of(kind: Kind) -> &'static str {
-    match kind {
-        Kind::Organization => "settings",
-        Kind::Team => "teams",
-        Kind::Role => "roles",
-        Kind::User | Kind::Invitation => "users",
-        Kind::Key => "keys",
-    }
-}
-
 /// Reads the entries of these kinds.
 fn written(text: &str, kinds: impl Iterator<Item = Kind>) -> Written {
     let mut written = Written::default();
     for kind in kinds.collect::<BTreeSet<_>>() {
-        let entries = entries(text, section_of(kind));
+        let entries = entries(text, kind.section());
         for (at, entry) in entries.iter().enumerate() {
             if let Some(name) = name_of(kind, entry) {
                 written.positions.entry((kind, name)).or_default().push(at);

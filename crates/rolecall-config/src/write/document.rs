@@ -62,15 +62,6 @@ struct Spot {
     field: usize,
 }
 
-impl Section {
-    fn name(&self) -> String {
-        match self.kind {
-            Kind::Organization => "settings".to_owned(),
-            kind => format!("{}s", kind.as_str()),
-        }
-    }
-}
-
 impl Document {
     /// Returns the text of the file.
     pub fn text(&self) -> String {
@@ -120,8 +111,8 @@ impl Document {
             let has_entries = of.items.iter().any(|item| matches!(item, Item::Entry(_)));
             // A list of comments only would be a field without a value.
             let heading = match (has_entries, is_list) {
-                (true, _) => format!("{}:\n", of.name()),
-                (false, _) => format!("# {}:\n", of.name()),
+                (true, _) => format!("{}:\n", of.kind.section()),
+                (false, _) => format!("# {}:\n", of.kind.section()),
             };
             text.push_str(&heading);
             text.push_str(&body);
