@@ -16,6 +16,7 @@ mod hold_text;
 mod inventory;
 mod live;
 mod name;
+mod origin;
 mod outcome;
 mod place;
 mod plan;
@@ -55,6 +56,7 @@ pub use name::{
     Email, EmailError, KeyName, NameError, Permission, ProviderName, RemoteId, RoleName, Slug, TeamName,
     check_name, composed, deceptive, is_deceptive, is_odd_space, is_plain_address, is_typographic_quote,
 };
+pub use origin::{Comparison, DeletedBy, Deletion, DiffLine, LastInSync, Origin, OriginKind, Together};
 pub use outcome::Outcome;
 pub use place::{Place, Placed, Span};
 pub use plan::{

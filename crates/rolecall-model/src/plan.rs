@@ -8,8 +8,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AccessChange, Address, Change, Completeness, Gap, Guardrail, Hold, Inventory, Mutation, ProviderName,
-    RemoteId, Warning,
+    AccessChange, Address, Change, Comparison, Completeness, Gap, Guardrail, Hold, Inventory, LastInSync,
+    Mutation, Origin, ProviderName, RemoteId, Together, Warning,
 };
 
 /// The version of the plan file. A minor version only adds fields. rolecall refuses plans of another major
@@ -75,6 +75,16 @@ pub struct OrganizationPlan {
     /// Things that rolecall doesn't manage. Only drift reports contain them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub inventory: Option<Inventory>,
+    /// The comparison with the base, if the run has one (`--base`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub comparison: Option<Comparison>,
+    /// The comparison with each version alone, if the plan is that of several versions together (`--with`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub together: Option<Together>,
+    /// The last time that each entity was as the files ask for, of those that differ now. Entities that the ledger has
+    /// never seen so are absent.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub last_in_sync: BTreeMap<Address, LastInSync>,
 }
 
 /// The effect of a change on privileged access: access with which a user or a key can give access to others.
@@ -215,6 +225,11 @@ impl OrganizationPlan {
     /// Returns the changes that rolecall has still to do, because an earlier apply began them.
     pub fn leftovers(&self) -> impl Iterator<Item = &Change> {
         self.sealed.changes.iter().filter(|change| change.is_leftover())
+    }
+
+    /// Returns the origin of a change, if the plan was compared with a base.
+    pub fn origin(&self, address: &Address) -> Option<&Origin> {
+        self.comparison.as_ref()?.changes.get(address)
     }
 
     /// Returns the mutation with this id.

@@ -195,6 +195,9 @@ pub fn plan(input: &PlanInput<'_>) -> Result<Planned, Vec<Finding>> {
         usable_admins_after: admins.after,
         requests: live.requests,
         inventory: None,
+        comparison: None,
+        together: None,
+        last_in_sync: BTreeMap::new(),
     };
     Ok(Planned { plan, findings })
 }

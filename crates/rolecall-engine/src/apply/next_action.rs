@@ -190,6 +190,9 @@ mod tests {
             usable_admins_after: 1,
             requests: 0,
             inventory: None,
+            comparison: None,
+            together: None,
+            last_in_sync: BTreeMap::new(),
         }
     }
 
