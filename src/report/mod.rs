@@ -20,6 +20,7 @@ mod outcomes;
 mod outline;
 mod progress;
 mod pull;
+mod risk;
 mod runs;
 mod sarif;
 mod stale;

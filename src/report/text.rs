@@ -8,6 +8,7 @@ use super::fields::FieldChange;
 use super::guardrails::push_guardrails;
 use super::layout::{Layout, pad};
 use super::outline::{Meaning, Note, Outline, Verdict, affected, name, outline, reason, to_do, verdict};
+use super::risk::risk;
 use super::style::{ADD, BOLD, CHANGE, DIM, REMOVE, WARN, called, clean, first, paint, plural};
 use rolecall_model::{Change, Completeness, Gap, Hold, HoldClass, OrganizationPlan, Plan, Unread};
 
@@ -23,8 +24,21 @@ const PARTS_LISTED: usize = 30;
 /// Writes the whole plan.
 pub fn plan_text(plan: &Plan, layout: Layout) -> String {
     let organizations = plan.organizations.iter().map(|plan| organization(plan, layout));
-    let parts: Vec<String> = organizations.chain(unread(plan, layout)).collect();
+    let parts: Vec<String> =
+        over_all(plan, layout).into_iter().chain(organizations).chain(unread(plan, layout)).collect();
     parts.join("\n")
+}
+
+/// Writes the risk of all organisations together. `None` if there is only one.
+fn over_all(plan: &Plan, layout: Layout) -> Option<String> {
+    let several = plan.organizations.len();
+    let mut text = String::new();
+    layout.push(
+        &mut text,
+        &format!("All {several} organisations: "),
+        &paint(BOLD, clean(risk(&plan.organizations))),
+    );
+    (several > 1).then_some(text)
 }
 
 /// Writes the organisations that could not be read, and why. `None` if all could.
@@ -39,6 +53,8 @@ pub(super) fn unread(plan: &Plan, layout: Layout) -> Option<String> {
 
 fn organization(plan: &OrganizationPlan, layout: Layout) -> String {
     let mut text = header(plan, layout);
+    layout.push(&mut text, "", &paint(BOLD, clean(risk([plan]))));
+    text.push('\n');
     push_changes(&mut text, plan, &plan.sealed.changes.iter().collect::<Vec<_>>(), layout);
     push_affected(&mut text, plan, layout);
     push_holds(&mut text, plan, layout);

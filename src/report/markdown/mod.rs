@@ -9,6 +9,7 @@ use std::fmt::Write as _;
 use super::fields::FieldChange;
 use super::guardrails::exception;
 use super::outline::{Meaning, Outline, Verdict, affected, drift_verdict, mails, outlines, reason, verdict};
+use super::risk::risk;
 use super::style::{first, plural};
 pub(super) use escape::{code, prose};
 pub(super) use findings::findings;
@@ -75,6 +76,10 @@ fn cut(text: &str, longest: usize) -> String {
 
 fn document(plan: &Plan, reading: Reading, detail: DetailLevel) -> String {
     let mut text = String::new();
+    if reading == Reading::Plan && plan.organizations.len() > 1 {
+        let _ =
+            writeln!(text, "**All {} organisations: {}**\n", plan.organizations.len(), risk(&plan.organizations));
+    }
     for organization in plan.organizations.iter().take(detail.organizations) {
         push_organization(&mut text, organization, reading, detail);
     }
@@ -97,14 +102,18 @@ fn document(plan: &Plan, reading: Reading, detail: DetailLevel) -> String {
 
 fn push_organization(text: &mut String, plan: &OrganizationPlan, reading: Reading, detail: DetailLevel) {
     let identity = &plan.sealed.identity;
-    let Verdict { headline, rest } = match reading {
-        Reading::Plan => verdict(plan),
-        Reading::Drift => drift_verdict(plan),
-    };
-    let refused = if plan.refusals.is_empty() { "" } else { "Refused. " };
     let name = format!("{} {}", identity.provider, identity.organization);
     let _ = writeln!(text, "### {} on {}\n", code(name), code(&identity.site));
-    let _ = writeln!(text, "**{refused}{}**{}\n", prose(headline), prose(rest));
+    match reading {
+        Reading::Plan => {
+            let Verdict { headline, rest } = verdict(plan);
+            let _ = writeln!(text, "**{}**\n\n{headline}{rest}\n", risk([plan]));
+        }
+        Reading::Drift => {
+            let Verdict { headline, rest } = drift_verdict(plan);
+            let _ = writeln!(text, "**{headline}**{rest}\n");
+        }
+    }
     push_guardrails(text, plan, detail);
     push_warnings(text, &plan.warnings, detail);
     push_changes(text, plan, detail);

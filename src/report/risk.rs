@@ -1,0 +1,221 @@
+//! The risk of a plan in one line: whose access changes and in which way, and the mails.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::outline::mails;
+use super::style::plural;
+use rolecall_model::{
+    AccessChange, Action, Address, Cause, Change, Comparison, Completeness, Entity, FirstInvitation, Hold,
+    HoldClass, Kind, Limited, OrganizationPlan, OriginKind, Privilege,
+};
+
+/// The effect of a plan on the access of a person or a key, the most important one first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Reach {
+    BecomesAdmin,
+    NoLongerAdmin,
+    LosesAll,
+    Loses,
+    Other,
+    Gets,
+    GetsMore,
+}
+
+impl Reach {
+    /// Returns the words for one, and for several.
+    fn words(self) -> (&'static str, &'static str) {
+        match self {
+            Self::BecomesAdmin => ("becomes admin", "become admin"),
+            Self::NoLongerAdmin => ("is no longer admin", "are no longer admin"),
+            Self::LosesAll => ("loses all access", "lose all access"),
+            Self::Loses => ("loses some access", "lose some access"),
+            Self::Other => ("gets other access", "get other access"),
+            Self::Gets => ("gets access", "get access"),
+            Self::GetsMore => ("gets more access", "get more access"),
+        }
+    }
+}
+
+/// A person or a key: [`Kind::User`] or [`Kind::Key`], and the name. A person is the same as a member and as somebody
+/// who is invited. A row without a name is known by its id.
+pub(super) type Holder = (Kind, String);
+
+/// Returns the person or the key that an address is about.
+pub(super) fn holder(address: &Address) -> Option<Holder> {
+    let kind = match address.kind {
+        Kind::User | Kind::Invitation => Kind::User,
+        Kind::Key => Kind::Key,
+        Kind::Organization | Kind::Team | Kind::Role => return None,
+    };
+    let name = if address.name.is_empty() { address.to_string() } else { address.name.clone() };
+    Some((kind, name))
+}
+
+/// Everything that a plan does to one person or key.
+#[derive(Default)]
+struct Touch<'a> {
+    changes: Vec<&'a Change>,
+    gains: BTreeSet<&'a Limited>,
+    loses: BTreeSet<&'a Limited>,
+    privileges: BTreeSet<Privilege>,
+}
+
+/// Returns every person and key whom a plan touches, with what becomes of their access. `None` if it stays as it is.
+pub(super) fn reaches(plan: &OrganizationPlan) -> BTreeMap<Holder, Option<Reach>> {
+    let mut touched: BTreeMap<Holder, Touch<'_>> = BTreeMap::new();
+    for change in &plan.sealed.changes {
+        if let Some(holder) = holder(&change.address) {
+            let touch = touched.entry(holder).or_default();
+            touch.changes.push(change);
+            touch.privileges.extend(plan.privileged.get(&change.address));
+        }
+    }
+    for (address, AccessChange { gains, loses }) in &plan.access {
+        if let Some(holder) = holder(address) {
+            let touch = touched.entry(holder).or_default();
+            touch.gains.extend(gains);
+            touch.loses.extend(loses);
+        }
+    }
+    let mut reaches: BTreeMap<Holder, Option<Reach>> =
+        touched.into_iter().map(|(holder, touch)| (holder, touch.reach(plan))).collect();
+    for first in first_invitations(plan) {
+        let newcomer = reaches.entry((Kind::User, first.email.key().to_owned())).or_default();
+        *newcomer = newcomer.or(Some(Reach::Gets));
+    }
+    reaches
+}
+
+/// Returns the users who are invited by creating the organisation.
+pub(super) fn first_invitations(plan: &OrganizationPlan) -> impl Iterator<Item = &FirstInvitation> {
+    let made = plan.sealed.changes.iter().filter_map(|change| change.after.as_ref()?.organization());
+    made.flat_map(|organization| &organization.invites)
+}
+
+/// Returns the risk of these plans in one line: what apply would do to people and keys, and what else is out of line.
+pub(super) fn risk<'a>(plans: impl IntoIterator<Item = &'a OrganizationPlan>) -> String {
+    let mut counts: BTreeMap<(Kind, Reach), usize> = BTreeMap::new();
+    let mut notes = Vec::new();
+    let (mut refused, mut incomplete) = (BTreeSet::new(), BTreeSet::new());
+    let plans: Vec<&OrganizationPlan> = plans.into_iter().collect();
+    for plan in &plans {
+        for ((kind, _), reach) in reaches(plan) {
+            if let Some(reach) = reach {
+                *counts.entry((kind, reach)).or_default() += 1;
+            }
+        }
+        refused.extend(plan.refusals.iter().map(|refusal| refusal.guardrail.as_str()));
+        let is_incomplete = |(_, completeness): &(_, &Completeness)| completeness.is_incomplete();
+        incomplete.extend(plan.completeness.iter().filter(is_incomplete).map(|(list, _)| list.as_str()));
+    }
+    if !refused.is_empty() {
+        notes.push(format!("refused by {}", listed(&refused)));
+    }
+    if counts.is_empty() {
+        notes.push("nobody's access changes".to_owned());
+    }
+    let mut noun = None;
+    for ((kind, reach), count) in counts {
+        let (one, several) = reach.words();
+        let words = if count == 1 { one } else { several };
+        let named = match (kind, count) {
+            _ if noun == Some(kind) => count.to_string(),
+            (Kind::User, 1) => "1 person".to_owned(),
+            (Kind::User, _) => format!("{count} people"),
+            (kind, _) => plural(count, kind.as_str()),
+        };
+        noun = Some(kind);
+        notes.push(format!("{named} {words}"));
+    }
+    let mail: usize = plans.iter().flat_map(|plan| &plan.sealed.changes).map(mails).sum();
+    if mail > 0 {
+        notes.push(plural(mail, "mail"));
+    }
+    if !incomplete.is_empty() {
+        notes.push(format!("incomplete lists: {}", listed(&incomplete)));
+    }
+    notes.extend(out_of_line(&plans));
+    let mut line = notes.join("; ");
+    if let Some(first) = line.get(..1).map(str::to_ascii_uppercase) {
+        line.replace_range(..1, &first);
+    }
+    line.push('.');
+    line
+}
+
+fn listed(names: &BTreeSet<&str>) -> String {
+    names.iter().copied().collect::<Vec<_>>().join(", ")
+}
+
+/// Returns what is out of line besides what was asked for. Nothing if no plan was compared with a base.
+fn out_of_line(plans: &[&OrganizationPlan]) -> Vec<String> {
+    let compared = || plans.iter().filter_map(|plan| Some((*plan, plan.comparison.as_ref()?)));
+    if compared().any(|(_, comparison)| comparison.unplanned.is_some()) {
+        return vec!["it isn't known what was asked for".to_owned()];
+    }
+    let drifted = compared().flat_map(|(_, Comparison { changes, .. })| changes.values());
+    let drifted = drifted.filter(|origin| origin.is == OriginKind::Drifted).count();
+    let blocked = compared().flat_map(|(plan, Comparison { holds, .. })| {
+        let asked = |hold: &&Hold| holds.get(&hold.address) == Some(&OriginKind::Asked);
+        plan.sealed.holds.iter().filter(move |hold| hold.class == HoldClass::Blocked && !asked(hold))
+    });
+    let blocked = blocked.count();
+    let mut words = Vec::new();
+    if drifted > 0 {
+        let undo = if drifted == 1 { "undoes" } else { "undo" };
+        words.push(format!("{} {undo} drift", plural(drifted, "change")));
+    }
+    if blocked > 0 {
+        let need = if blocked == 1 { "needs" } else { "need" };
+        words.push(format!("{blocked} more {need} attention"));
+    }
+    if words.is_empty() && compared().next().is_some() {
+        words.push("nothing else is out of line".to_owned());
+    }
+    words
+}
+
+impl Touch<'_> {
+    /// Returns whether the changes leave nothing of an access that works.
+    fn goes(&self) -> bool {
+        let worked = |change: &&Change| {
+            change.cause != Cause::AlreadyMember && change.before.as_ref().is_none_or(Entity::works)
+        };
+        self.changes.iter().all(|change| change.action.takes_access()) && self.changes.iter().any(worked)
+    }
+
+    /// Returns what becomes of the access. `None` if it stays as it is.
+    fn reach(&self, plan: &OrganizationPlan) -> Option<Reach> {
+        // Somebody who is invited again loses one invitation and gets another one.
+        let gains: Vec<&Limited> = self.gains.difference(&self.loses).copied().collect();
+        let loses: Vec<&Limited> = self.loses.difference(&self.gains).copied().collect();
+        let is_deleted = plan.change(&Address::organization()).is_some_and(|change| change.after.is_none());
+        let loses_all = is_deleted || self.goes();
+        // The access of somebody without a change of their own follows from a role that changes.
+        let follows = |privilege: Privilege, abilities: &[&Limited]| {
+            self.changes.is_empty()
+                && abilities.iter().any(|limited| limited.ability.privileged)
+                && plan.privileged.iter().any(|(of, other)| of.kind == Kind::Role && *other == privilege)
+        };
+        let becomes = |privilege: Privilege, other: Privilege| {
+            self.privileges.contains(&privilege) && !self.privileges.contains(&other)
+        };
+        if becomes(Privilege::Gains, Privilege::Loses) || follows(Privilege::Gains, &gains) {
+            return Some(Reach::BecomesAdmin);
+        }
+        if loses_all {
+            return Some(Reach::LosesAll);
+        }
+        if becomes(Privilege::Loses, Privilege::Gains) || follows(Privilege::Loses, &loses) {
+            return Some(Reach::NoLongerAdmin);
+        }
+        let is_new = |change: &&Change| matches!(change.action, Action::Invite | Action::Create | Action::Enable);
+        match (!gains.is_empty(), !loses.is_empty()) {
+            (true, true) => Some(Reach::Other),
+            (false, true) => Some(Reach::Loses),
+            (true, false) if self.changes.iter().any(is_new) => Some(Reach::Gets),
+            (true, false) => Some(Reach::GetsMore),
+            (false, false) => None,
+        }
+    }
+}
