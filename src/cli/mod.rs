@@ -4,6 +4,7 @@ mod access;
 mod applied;
 mod apply;
 mod approval;
+mod base;
 mod completions;
 mod confirm;
 mod connect;

@@ -102,6 +102,17 @@ impl Organization<'_> {
         Ok(planned)
     }
 
+    /// Plans the organisation as another version of its file describes it.
+    pub fn plan_instead(
+        &self,
+        desired: &Desired,
+        live: &Live,
+        facts: &Facts,
+    ) -> Result<OrganizationPlan, Failure> {
+        let input = PlanInput { desired, asserted: &BTreeSet::new(), ..self.input(live, facts, None) };
+        plan(&input).map(|planned| planned.plan).map_err(Failure::findings)
+    }
+
     /// Restricts a plan that nobody has approved yet to the selected changes.
     pub fn selected(
         &self,

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
+use super::base::BaseOptions;
 use super::exit::{Exit, Failure};
 use super::files::{self, Readers};
 use super::out::Out;
@@ -22,6 +23,7 @@ use rolecall_model::Plan;
   rolecall plan --sandbox examples/bitpanda.yaml       needs no account
   rolecall plan access/ --out plan.json                saves the plan for a review
   rolecall plan access/ --report markdown=comment.md   writes a comment, too
+  rolecall plan access/ --base origin/main             says which changes are asked for here
   rolecall plan --target user/jane@acme.example        plans one user
   rolecall plan --format json | jq '.organizations[].sealed.changes[].address'
 
@@ -32,6 +34,8 @@ pub(super) struct PlanArgs {
     paths: Paths,
     #[command(flatten)]
     selected: Selected,
+    #[command(flatten)]
+    base: BaseOptions,
     #[command(flatten)]
     planning: Planning,
     /// Save the plan to this file, for a review and for `apply --plan`.
@@ -51,8 +55,8 @@ pub(super) struct PlanArgs {
 
 fn open<'a>(args: &'a PlanArgs, out: &mut Out) -> Result<Session<'a>, Failure> {
     let named = [(args.out.as_ref(), "the file of `--out`")];
-    Session::open(&args.paths, &args.planning, &args.connection, &args.reports, &named, out)?
-        .selecting(&args.selected)
+    let session = Session::open(&args.paths, &args.planning, &args.connection, &args.reports, &named, out)?;
+    Ok(session.selecting(&args.selected)?.comparing(args.base.load(&args.paths.paths)?))
 }
 
 pub(super) async fn plan(args: &PlanArgs, out: &mut Out) -> Result<Exit, Failure> {
@@ -61,7 +65,8 @@ pub(super) async fn plan(args: &PlanArgs, out: &mut Out) -> Result<Exit, Failure
         ensure_not_an_input(path, &session.files())?;
         files::check_writable(path)?;
     }
-    let (plan, mut exit) = session.plan_all(out).await;
+    let (mut plan, mut exit) = session.plan_all(out).await;
+    exit = exit.and(args.base.check(&mut plan, &session, out));
     for organization in &plan.organizations {
         if !organization.refusals.is_empty() {
             exit = exit.and(Exit::Refused);

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
+use super::base::Base;
 use super::connect::{Connected, connect};
 use super::connection_pool::ConnectionPool;
 use super::exit::{Exit, Failure};
@@ -30,6 +31,8 @@ pub(super) struct Session<'a> {
     pool: ConnectionPool,
     /// The selected part of each plan.
     selected: Selected,
+    /// The version of the files that each plan is compared with.
+    base: Option<Base>,
     /// The `organization` of the first file for each organisation, by its platform and its own id there.
     claimed: Mutex<BTreeMap<OrganizationKey, Placed<RemoteId>>>,
 }
@@ -138,6 +141,7 @@ impl<'a> Session<'a> {
             loaded,
             pool: ConnectionPool::default(),
             selected: Selected::default(),
+            base: None,
             claimed: Mutex::default(),
         };
         out.findings(&session.loaded.findings, &session.sources());
@@ -155,6 +159,16 @@ impl<'a> Session<'a> {
     pub fn selecting(self, selected: &Selected) -> Result<Self, Failure> {
         selected.check(&self.desired())?;
         Ok(Self { selected: selected.clone(), ..self })
+    }
+
+    /// Compares every plan with the one of another version of the files.
+    pub fn comparing(self, base: Option<Base>) -> Self {
+        Self { base, ..self }
+    }
+
+    /// Returns the desired state of the same organisation as another version of the files describes.
+    pub fn counterpart(&self, other: &Desired) -> Option<&Desired> {
+        self.loaded.counterpart(other).map(|(_, desired)| desired)
     }
 
     /// Returns the paths of the files.
@@ -361,6 +375,7 @@ impl<'a> Session<'a> {
         }
         plan.organizations.sort_by(|a, b| a.sealed.identity.cmp(&b.sealed.identity));
         plan.unread.sort();
+        plan.undescribed = self.base.as_ref().map(|base| base.undescribed(self)).unwrap_or_default();
         (plan, exit)
     }
 
@@ -401,6 +416,9 @@ impl<'a> Session<'a> {
         let planned = organization.plan(&live, &facts, None)?;
         out.findings(&planned.findings, &self.sources());
         let mut plan = organization.selected(planned.plan, &live, &facts)?;
+        if let (Some(base), Some((_, source))) = (&self.base, self.file_of(organization.desired)) {
+            plan.comparison = Some(base.compare(&plan, organization, source, (&live, &facts)));
+        }
         if survey {
             let mut inventory = organization.survey(&live).await?;
             let named: BTreeSet<&str> =

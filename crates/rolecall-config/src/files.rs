@@ -25,21 +25,24 @@ impl Loaded {
     pub fn has_errors(&self) -> bool {
         self.findings.iter().any(Finding::is_error)
     }
-}
 
-/// Reads and checks files and folders. A folder stands for its `*.yaml` and `*.yml` files that have a field
-/// `provider`. Subfolders aren't read.
-pub fn load(paths: &[PathBuf], formats: impl Fn(ProviderName) -> &'static Format) -> Loaded {
-    let mut loaded = Loaded::default();
-    for (path, named) in expand(paths, &mut loaded.findings) {
-        let mut findings = Vec::new();
-        let Some(source) = Source::read(&path, &mut findings) else {
-            loaded.findings.append(&mut findings);
-            continue;
+    /// Checks a file and adds it. `named`: the command line names the file itself, and not a folder. `findings`: those of
+    /// reading it.
+    fn add(
+        &mut self,
+        path: PathBuf,
+        source: Option<Source>,
+        named: bool,
+        mut findings: Vec<Finding>,
+        formats: impl Fn(ProviderName) -> &'static Format,
+    ) {
+        let Some(source) = source else {
+            self.findings.append(&mut findings);
+            return;
         };
         if !named && !mentions_provider(&source.text) {
             // The file is found in a folder and has no `provider`, so it isn't a rolecall file.
-            continue;
+            return;
         }
         let (desired, mut found) =
             if source.is_whole { check_source(&source, &formats) } else { (None, Vec::new()) };
@@ -48,8 +51,27 @@ pub fn load(paths: &[PathBuf], formats: impl Fn(ProviderName) -> &'static Format
             findings = findings.into_iter().map(Finding::without_source).collect();
         }
         findings.sort_by(|a, b| (&a.place, a.code).cmp(&(&b.place, b.code)));
-        loaded.findings.append(&mut findings);
-        loaded.files.push(LoadedFile { path, source, desired });
+        self.findings.append(&mut findings);
+        self.files.push(LoadedFile { path, source, desired });
+    }
+
+    /// Returns the file that describes the same organisation as `desired`.
+    pub fn counterpart(&self, desired: &Desired) -> Option<(&Source, &Desired)> {
+        let is_same = |other: &&Desired| {
+            other.provider == desired.provider && other.organization.value == desired.organization.value
+        };
+        self.files.iter().find_map(|file| Some((&file.source, file.desired.as_ref().filter(is_same)?)))
+    }
+}
+
+/// Reads and checks files and folders. A folder stands for its `*.yaml` and `*.yml` files that have a field
+/// `provider`. Subfolders aren't read.
+pub fn load(paths: &[PathBuf], formats: impl Fn(ProviderName) -> &'static Format) -> Loaded {
+    let mut loaded = Loaded::default();
+    for (path, named) in expand(paths, &mut loaded.findings) {
+        let mut findings = Vec::new();
+        let source = Source::read(&path, &mut findings);
+        loaded.add(path, source, named, findings, &formats);
     }
     if loaded.files.is_empty() && loaded.findings.is_empty() {
         let place =
@@ -63,6 +85,19 @@ pub fn load(paths: &[PathBuf], formats: impl Fn(ProviderName) -> &'static Format
     let files: Vec<&Desired> = loaded.files.iter().filter_map(|file| file.desired.as_ref()).collect();
     let mut contradicted = accounts::contradicted(&files, formats);
     loaded.findings.append(&mut contradicted);
+    loaded
+}
+
+/// Checks the contents of files that aren't in a folder now, such as those of an earlier revision. There may be none of
+/// rolecall among them. The texts before them stand for their paths in findings.
+pub fn load_contents(files: Vec<(String, Vec<u8>)>, formats: impl Fn(ProviderName) -> &'static Format) -> Loaded {
+    let mut loaded = Loaded::default();
+    for (name, bytes) in files {
+        let mut findings = Vec::new();
+        let source = Source::decoded(&name, bytes, &mut findings);
+        loaded.add(PathBuf::from(name), Some(source), false, findings, &formats);
+    }
+    report_duplicate_organizations(&mut loaded);
     loaded
 }
 

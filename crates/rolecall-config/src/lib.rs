@@ -23,11 +23,12 @@ mod source;
 mod syntax;
 mod trust;
 mod undo;
+mod versions;
 mod write;
 
 pub use edit::{At, Edit, Edited, edit};
 pub use endpoint::{check_url, is_loopback};
-pub use files::{Loaded, LoadedFile, load, load_text};
+pub use files::{Loaded, LoadedFile, load, load_contents, load_text};
 pub use format::{FileFormat, Format};
 pub use import::{Head, HeadError, ImportInput, Imported, has_field, import, kinds};
 pub use pull::{Check, Gone, Pull, PullInput, PullOptions, Pulled, pull};
@@ -36,6 +37,7 @@ pub use schema::schema;
 pub use source::{Excerpt, MAX_BYTES, Mark, Source};
 pub use trust::needing_approval;
 pub use undo::{Irreversible, Undo, UndoInput, undo};
+pub use versions::{Differences, Version, differences};
 pub use write::{Flow, Problem, Yaml};
 
 /// The parts from which a provider builds the types of its file: see [`FileFormat`].

@@ -71,10 +71,16 @@ impl Source {
             );
             return None;
         };
-        match decode(bytes, &at, findings) {
-            Ok(text) => Some(Self { name, text, is_whole: true }),
-            Err(text) => Some(Self { name, text, is_whole: false }),
-        }
+        Some(Self::decoded(&name, bytes, findings))
+    }
+
+    /// Creates a source from the bytes of a file. Reports a finding if they aren't UTF-8.
+    pub fn decoded(name: &str, bytes: Vec<u8>, findings: &mut Vec<Finding>) -> Self {
+        let (text, is_whole) = match decode(bytes, &Place::start_of(name), findings) {
+            Ok(text) => (text, true),
+            Err(text) => (text, false),
+        };
+        Self { name: name.into(), text, is_whole }
     }
 
     /// Creates a source from a text that isn't in a file. `name` is used in places.

@@ -23,7 +23,7 @@ pub fn needing_approval(
             let message = format!("Reading {} needs the credential of an admin.", desired.provider);
             findings.push(finding(desired.place.clone(), &message));
         }
-        if let Some(before) = counterpart(desired, trusted) {
+        if let Some((_, before)) = trusted.counterpart(desired) {
             compare(desired, before, &mut findings);
         } else {
             let message = format!("No trusted file describes {} {}.", desired.provider, *desired.organization);
@@ -32,20 +32,13 @@ pub fn needing_approval(
     }
     for before in trusted.files.iter().filter_map(|file| file.desired.as_ref()) {
         // After the merge, no file would manage this organisation.
-        if counterpart(before, loaded).is_none() {
+        if loaded.counterpart(before).is_none() {
             let message = format!("No file describes {} {} any more.", before.provider, *before.organization);
             findings.push(finding(before.organization.place.clone(), &message));
         }
     }
     findings.sort_by(|a, b| a.place.cmp(&b.place));
     findings
-}
-
-/// Finds the desired state of the same organisation in other files.
-fn counterpart<'a>(desired: &Desired, others: &'a Loaded) -> Option<&'a Desired> {
-    let mut others = others.files.iter().filter_map(|file| file.desired.as_ref());
-    others
-        .find(|other| other.provider == desired.provider && other.organization.value == desired.organization.value)
 }
 
 fn finding(place: Place, message: &str) -> Finding {

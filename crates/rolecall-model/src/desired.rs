@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use super::{
-    Email, Expiry, Guardrails, KeyName, Kind, Pattern, Permission, Place, Placed, ProviderName, Reach, RemoteId,
-    RoleName, Slug, TeamName,
+    Address, Email, Expiry, Guardrails, KeyName, Kind, Pattern, Permission, Place, Placed, ProviderName, Reach,
+    RemoteId, RoleName, Slug, TeamName,
 };
 
 /// The desired state of one organisation, as a checked file says it.
@@ -277,6 +277,31 @@ impl Desired {
             keys: Vec::new(),
             reads: BTreeSet::new(),
         }
+    }
+
+    /// Returns the place of the entry with this address, or of the file if it has none.
+    pub fn place_of(&self, address: &Address) -> &Place {
+        let is_it = |entry: Address| entry.covers(address);
+        let place = match address.kind {
+            Kind::Organization => self.organization_entity.as_ref().map(|entry| &entry.place),
+            Kind::Team => {
+                self.teams.iter().find(|entry| is_it(Address::team(&entry.name))).map(|entry| &entry.place)
+            }
+            Kind::Role => {
+                self.roles.iter().find(|entry| is_it(Address::role(&entry.name))).map(|entry| &entry.place)
+            }
+            Kind::User | Kind::Invitation => {
+                let mut entries = self.users.iter();
+                let entry = entries.find(|entry| is_it(Address::user(&entry.email).with_id(entry.id.as_ref())));
+                entry.map(|entry| &entry.place)
+            }
+            Kind::Key => {
+                let mut entries = self.keys.iter();
+                let entry = entries.find(|entry| is_it(Address::key(&entry.name).with_id(entry.id.as_ref())));
+                entry.map(|entry| &entry.place)
+            }
+        };
+        place.unwrap_or(&self.place)
     }
 
     /// Returns whether a read covers the keys: the file lists keys or manages all keys, or all keys are asked for.

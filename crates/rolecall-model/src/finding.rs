@@ -175,6 +175,10 @@ codes! {
     DuplicateDelivery => "duplicate-delivery",
     /// A person must approve this part of the file before a credential is used for it.
     NeedsApproval => "needs-approval",
+    /// The plan has something that the files don't ask for beyond what the base asks for.
+    NotAskedFor => "not-asked-for",
+    /// Entries are gone because of an edit that didn't remove each of them, such as the loss of a section.
+    ImplicitDeletion => "implicit-deletion",
     /// The mutations of a plan wait for each other in a circle. This is an error of rolecall.
     DependencyCycle => "dependency-cycle",
 }

@@ -61,7 +61,7 @@ pub use outcome::Outcome;
 pub use place::{Place, Placed, Span};
 pub use plan::{
     FORMAT_VERSION, Identity, OrganizationPlan, Override, Plan, Privilege, Refusal, SANDBOX_HOST, Sealed, Site,
-    Unread,
+    Undescribed, Unread,
 };
 pub use resources::{ProjectReach, Reach, Resources, TargetReach};
 pub use rules::{Rules, Variables};

@@ -27,6 +27,18 @@ pub struct Plan {
     /// The organisations that could not be planned. They aren't in `organizations`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unread: Vec<Unread>,
+    /// The organisations that the base describes and none of these files does. Nothing of them is planned.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub undescribed: Vec<Undescribed>,
+}
+
+/// An organisation that the base describes and none of these files does.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+pub struct Undescribed {
+    pub provider: ProviderName,
+    pub organization: RemoteId,
+    /// The file of the base.
+    pub file: String,
 }
 
 /// An organisation that could not be planned, and the reason.
@@ -185,6 +197,7 @@ impl Plan {
             generator: generator.into(),
             organizations,
             unread: Vec::new(),
+            undescribed: Vec::new(),
         }
     }
 }

@@ -7,7 +7,7 @@ use super::super::write::{Flow, Yaml};
 
 /// A value without its style: no comments, quotes, anchors or aliases.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Meaning {
+pub(crate) enum Meaning {
     /// `is_text` tells the text `true` from the truth value.
     Scalar {
         text: String,

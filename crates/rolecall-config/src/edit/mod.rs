@@ -30,7 +30,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::write::Yaml;
 use meaning::Meaning;
 use rewrite::Rewrite;
-use tree::{Tree, Value};
+pub(crate) use tree::{Tree, Value};
 
 /// The place of an entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

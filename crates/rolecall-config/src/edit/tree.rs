@@ -8,7 +8,7 @@ use super::meaning::{Meaning, is_text};
 
 /// A node and the bytes that it takes.
 #[derive(Debug)]
-pub(super) struct Node {
+pub(crate) struct Node {
     /// The start of the node's anchor if it has one, else that of its value.
     pub start: usize,
     /// The start of the value itself.
@@ -19,7 +19,7 @@ pub(super) struct Node {
 }
 
 #[derive(Debug)]
-pub(super) enum Value {
+pub(crate) enum Value {
     Scalar { text: String, style: ScalarStyle },
     List { flow: bool, items: Vec<Node> },
     Map { flow: bool, entries: Vec<(Node, Node)> },
@@ -28,7 +28,7 @@ pub(super) enum Value {
 
 /// A document and its text.
 #[derive(Debug)]
-pub(super) struct Tree<'t> {
+pub(crate) struct Tree<'t> {
     pub text: &'t str,
     pub root: Node,
     /// The name and the meaning of each anchor.

@@ -1,0 +1,289 @@
+//! Compares two versions of an organisation's file, entry by entry: the lines that ask for a change, and the edit that
+//! deleted an entry.
+//!
+//! For example, the base has the entries of Jane and Bob. A pull request gives Jane another role, and removes the entry of
+//! Bob. The lines that ask for Jane's change are those of her entry that differ, and Bob's deletion is that of an entry.
+//! Had the line `users:` been lost with all entries below it, the deletion would be that of a section.
+//!
+//! White space doesn't count, so an entry that only moved has no lines. The desired states decide what an entry means, and
+//! the text only shows how that came about.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use similar::{ChangeTag, TextDiff};
+
+use super::Source;
+use super::edit::{Tree, Value};
+use rolecall_model::{Address, Change, DeletedBy, Deletion, Desired, DiffLine, Entity, Kind, Place};
+
+/// One version of an organisation's file.
+#[derive(Clone, Copy)]
+pub struct Version<'a> {
+    pub source: &'a Source,
+    pub desired: &'a Desired,
+}
+
+/// The differences between two versions of a file.
+#[derive(Debug, Default)]
+pub struct Differences {
+    /// The lines that differ, by the address of their entry.
+    entries: BTreeMap<Address, Vec<DiffLine>>,
+    /// The lines that differ and belong to no entry, such as those of `manage`.
+    others: Vec<DiffLine>,
+    /// The entries that only the base has.
+    pub deletions: Vec<Deletion>,
+}
+
+/// The number of lines that are kept of one entry, and of everything that belongs to no entry.
+const LINES: usize = 40;
+
+/// A part of a file: an entry, or a field of the document.
+struct Part<'a> {
+    /// The entry's address. `None` for a field that isn't a list of entries.
+    address: Option<Address>,
+    /// The name of the field of the document that the part is, or lies in.
+    field: &'a str,
+    /// True if the entry says that the entity must not exist.
+    absent: bool,
+    /// The number of the part's first line, from one.
+    first: usize,
+    lines: Vec<&'a str>,
+}
+
+/// A file, split into its parts.
+#[derive(Default)]
+struct Parts<'a> {
+    name: &'a str,
+    parts: Vec<Part<'a>>,
+    /// The fields of the document that it has, with a value or an empty list.
+    fields: BTreeSet<&'a str>,
+    /// The numbers of the lines that may have a credential.
+    secret: BTreeSet<usize>,
+}
+
+/// The entries of the files that the base doesn't have, and the lines of the files, to find out what became of an entry.
+struct Search<'a> {
+    name: &'a str,
+    fields: &'a BTreeSet<&'a str>,
+    /// The new entries, by their field and their lines with a blank instead of their name.
+    new: BTreeMap<(&'a str, Vec<String>), &'a Address>,
+    /// The lines that aren't blank and no comments, each with its number.
+    lines: Vec<(usize, &'a str)>,
+    /// The positions in `lines`, by their text.
+    positions: BTreeMap<&'a str, Vec<usize>>,
+}
+
+/// Compares two versions of a file. Without a base, every entry of the file is new.
+pub fn differences(base: Option<Version<'_>>, head: Version<'_>) -> Differences {
+    let before = base.map(split).unwrap_or_default();
+    let after = split(head);
+    let mut found = Differences::default();
+    let mut open: BTreeMap<(Option<&Address>, &str), &Part<'_>> =
+        before.parts.iter().map(|part| ((part.address.as_ref(), part.field), part)).collect();
+    let mut new = Vec::new();
+    for part in &after.parts {
+        let earlier = open.remove(&(part.address.as_ref(), part.field));
+        if earlier.is_some_and(|earlier| earlier.content().eq(part.content())) {
+            continue;
+        }
+        if earlier.is_none() {
+            new.push(part);
+        }
+        let lines = diff((earlier, &before), (Some(part), &after));
+        match &part.address {
+            Some(address) => found.entries.entry(address.clone()).or_default().extend(lines),
+            // In a new file, only the scopes can ask for something that no entry asks for.
+            None if base.is_some() || part.field == "manage" => found.others.extend(lines),
+            None => {}
+        }
+    }
+    let search = Search::of(&new, &after, &head.source.text);
+    for part in open.into_values() {
+        let lines = diff((Some(part), &before), (None, &after));
+        match &part.address {
+            Some(address) if part.absent => found.entries.entry(address.clone()).or_default().extend(lines),
+            Some(address) => {
+                let by = search.deleted_by(part, address);
+                found.deletions.push(Deletion { address: address.clone(), by, lines });
+            }
+            None => found.others.extend(lines),
+        }
+    }
+    found.others.truncate(LINES);
+    found.deletions.sort_by(|a, b| (a.by.is_explicit(), &a.address).cmp(&(b.by.is_explicit(), &b.address)));
+    found
+}
+
+impl Part<'_> {
+    /// Returns the lines without indentation, blank lines and comments.
+    fn content(&self) -> impl Iterator<Item = &str> {
+        self.lines.iter().map(|line| line.trim()).filter(|line| is_content(line))
+    }
+
+    /// Returns the lines with a blank instead of the entry's name.
+    fn nameless(&self) -> Vec<String> {
+        let name = self.address.as_ref().map_or("", |address| &address.name);
+        self.content().map(|line| if name.is_empty() { line.to_owned() } else { line.replace(name, "") }).collect()
+    }
+}
+
+fn is_content(line: &str) -> bool {
+    !line.is_empty() && !line.starts_with('#')
+}
+
+impl<'a> Search<'a> {
+    fn of(new: &[&'a Part<'a>], after: &'a Parts<'a>, text: &'a str) -> Self {
+        let new = new.iter().filter_map(|part| Some(((part.field, part.nameless()), part.address.as_ref()?)));
+        let lines = text.lines().enumerate().map(|(at, line)| (at + 1, line.trim()));
+        let lines: Vec<(usize, &str)> = lines.filter(|(_, line)| is_content(line)).collect();
+        let mut positions: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+        for (at, (_, line)) in lines.iter().enumerate() {
+            positions.entry(line).or_default().push(at);
+        }
+        Self { name: after.name, fields: &after.fields, new: new.collect(), lines, positions }
+    }
+
+    /// Returns the edit that deleted an entry.
+    fn deleted_by(&self, part: &Part<'_>, address: &Address) -> DeletedBy {
+        if let Some(line) = self.line_of(part, address) {
+            return DeletedBy::Moved { file: self.name.to_owned(), line };
+        }
+        if let Some(to) = self.new.get(&(part.field, part.nameless())) {
+            return DeletedBy::Renamed { to: (*to).clone() };
+        }
+        // Somebody who removes the last entry on purpose writes an empty list.
+        match self.fields.contains(part.field) {
+            true => DeletedBy::Entry,
+            false => DeletedBy::Section { section: part.field.to_owned() },
+        }
+    }
+
+    /// Returns the line on which the lines of an entry still stand, although they don't mean it any more.
+    fn line_of(&self, part: &Part<'_>, address: &Address) -> Option<usize> {
+        let content: Vec<&str> = part.content().collect();
+        // Only lines with the name are sure to be those of the entry.
+        content.iter().find(|line| line.contains(&address.name))?;
+        let starts = self.positions.get(content.first()?)?;
+        let is_here = |start: &&usize| {
+            let lines = self.lines.get(**start..).unwrap_or_default();
+            lines.len() >= content.len() && lines.iter().zip(&content).all(|((_, line), own)| line == own)
+        };
+        let start = starts.iter().find(is_here)?;
+        self.lines.get(*start).map(|(line, _)| *line)
+    }
+}
+
+impl Differences {
+    /// Returns the lines that ask for a change: those of its own entry, else those of the roles and teams that it is
+    /// about, else those that belong to no entry.
+    pub fn asking(&self, change: &Change) -> Vec<DiffLine> {
+        let of = |wanted: &dyn Fn(&Address) -> bool| -> Vec<DiffLine> {
+            let deleted = self.deletions.iter().filter(|deletion| wanted(&deletion.address));
+            let edited = self.entries.iter().filter(|(address, _)| wanted(address));
+            let lines = deleted.flat_map(|deletion| &deletion.lines).chain(edited.flat_map(|(_, lines)| lines));
+            lines.take(LINES).cloned().collect()
+        };
+        let own = of(&|address| address.covers(&change.address));
+        if !own.is_empty() {
+            return own;
+        }
+        let related = related(change);
+        let lines = of(&|address| related.contains(address));
+        if lines.is_empty() { self.others.clone() } else { lines }
+    }
+}
+
+/// Returns the roles and teams that the entity of a change has, before or after.
+fn related(change: &Change) -> BTreeSet<Address> {
+    let mut found = BTreeSet::new();
+    for entity in change.before.iter().chain(&change.after) {
+        match entity {
+            Entity::User(user) => {
+                found.extend(user.roles.iter().map(Address::role));
+                found.extend(user.teams.iter().flat_map(|teams| teams.keys()).map(Address::team));
+            }
+            Entity::Key(key) => found.extend(key.roles.iter().flatten().map(Address::role)),
+            Entity::Role(_) | Entity::Team(_) | Entity::Organization(_) => {}
+        }
+    }
+    found
+}
+
+/// Splits a file into its entries and its other fields. There are none if it isn't a mapping.
+fn split(version: Version<'_>) -> Parts<'_> {
+    let Version { source, desired } = version;
+    let text = source.text.as_str();
+    let mut all = Parts { name: &source.name, secret: source.lines_with_secrets(), ..Parts::default() };
+    let Some(tree) = Tree::parse(text) else { return all };
+    let Value::Map { entries, .. } = &tree.root.value else { return all };
+    let starts: Vec<usize> = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
+    let part = |field, named: Option<(Address, bool)>, start: usize, end: usize| {
+        let line_of = |at: usize| starts.partition_point(|start| *start <= at).saturating_sub(1);
+        let (first, last) = (line_of(start), line_of(end.saturating_sub(1).max(start)));
+        let lines = (first..=last).filter_map(|line| {
+            let until = starts.get(line + 1).copied().unwrap_or(text.len());
+            text.get(*starts.get(line)?..until).map(str::trim_end)
+        });
+        let (address, absent) = named.map_or((None, false), |(address, absent)| (Some(address), absent));
+        Part { address, field, absent, first: first + 1, lines: lines.collect() }
+    };
+    let named = named(desired);
+    for (key, value) in entries {
+        let Some(field) = text.get(key.value_start..key.end).map(|field| field.trim_matches(['"', '\''])) else {
+            continue;
+        };
+        let is_section = Kind::ALL.iter().any(|kind| kind.section() == field);
+        match &value.value {
+            Value::List { items, .. } if is_section => {
+                all.fields.insert(field);
+                for item in items {
+                    let entry = named.range(item.start..item.end.max(item.start + 1)).next();
+                    all.parts.push(part(field, entry.map(|(_, named)| named.clone()), item.start, item.end));
+                }
+            }
+            Value::Map { .. } if field == Kind::Organization.section() => {
+                all.parts.push(part(field, Some((Address::organization(), false)), key.start, value.end));
+            }
+            _ => all.parts.push(part(field, None, key.start, value.end)),
+        }
+    }
+    all
+}
+
+/// Returns the address of each entry, and whether it is absent, by the position of its place.
+fn named(desired: &Desired) -> BTreeMap<usize, (Address, bool)> {
+    let Desired { users, roles, keys, teams, .. } = desired;
+    let at = |place: &Place, address: Address, absent: bool| (place.span.start, (address, absent));
+    let of_users = users.iter().map(|user| {
+        at(&user.place, Address::user(&user.email).with_id(user.id.as_ref()), user.absent || user.deleted)
+    });
+    let of_keys =
+        keys.iter().map(|key| at(&key.place, Address::key(&key.name).with_id(key.id.as_ref()), key.absent));
+    let of_roles = roles.iter().map(|role| at(&role.place, Address::role(&role.name), role.absent));
+    let of_teams = teams.iter().map(|team| at(&team.place, Address::team(&team.name), team.absent));
+    of_users.chain(of_keys).chain(of_roles).chain(of_teams).collect()
+}
+
+/// Returns the lines by which two versions of a part differ.
+fn diff(before: (Option<&Part<'_>>, &Parts<'_>), after: (Option<&Part<'_>>, &Parts<'_>)) -> Vec<DiffLine> {
+    let (old, new) = (trimmed(before.0), trimmed(after.0));
+    let line = |(part, of): (Option<&Part<'_>>, &Parts<'_>), index: Option<usize>, added: bool| {
+        let (part, index) = (part?, index?);
+        let number = part.first + index;
+        let is_secret = of.secret.contains(&number);
+        let text =
+            if is_secret { "(not shown, because it may have a credential)" } else { part.lines.get(index)? };
+        Some(DiffLine { file: of.name.to_owned(), line: number, added, text: text.to_owned() })
+    };
+    let changes = TextDiff::from_slices(&old, &new);
+    let differing = changes.iter_all_changes().filter_map(|change| match change.tag() {
+        ChangeTag::Equal => None,
+        ChangeTag::Delete => line(before, change.old_index(), false),
+        ChangeTag::Insert => line(after, change.new_index(), true),
+    });
+    differing.filter(|line| !line.text.trim().is_empty()).take(LINES).collect()
+}
+
+fn trimmed<'p>(part: Option<&'p Part<'_>>) -> Vec<&'p str> {
+    part.iter().flat_map(|part| &part.lines).map(|line| line.trim()).collect()
+}
