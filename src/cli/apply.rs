@@ -26,7 +26,7 @@ use rolecall_engine::ledger::Ledger;
 use rolecall_model::{
     Action, Address, Change, Desired, Kind, Live, OrganizationPlan, Plan, ProviderName, Sealed, Unread,
 };
-use rolecall_plan::{Approval, ApprovalProgress, resume, seal};
+use rolecall_plan::{Approval, ApprovalProgress, Selection, resume, seal};
 
 /// Send the changes of a plan, and verify them.
 ///
@@ -36,6 +36,7 @@ use rolecall_plan::{Approval, ApprovalProgress, resume, seal};
 #[command(after_help = "Examples:
   rolecall apply access/                                 asks before it sends
   rolecall apply --plan plan.json access/                sends what was reviewed
+  rolecall apply --plan plan.json --only-asked access/   leaves drift as it is
   rolecall apply --plan plan.json --report markdown=outcome.md access/
   rolecall apply --undo-out undo.yaml access/acme.yaml   saves an undo file
   rolecall apply --auto-approve --leftovers access/      in a scheduled job
@@ -53,6 +54,10 @@ pub(super) struct ApplyArgs {
     /// If the plan is out of date, send the changes that are still valid instead of none.
     #[arg(long, requires = "plan", help_heading = APPROVAL)]
     only_standing: bool,
+    /// Leave out changes that the pull request of the plan didn't ask for, because live has drifted. The plan must have
+    /// been made with --base.
+    #[arg(long, requires = "plan", help_heading = APPROVAL)]
+    only_asked: bool,
     /// Don't ask before sending; needed if there is neither a terminal nor --plan.
     #[arg(long, help_heading = APPROVAL)]
     auto_approve: bool,
@@ -209,17 +214,22 @@ impl Run<'_> {
     ) -> Result<Exit, Failure> {
         let approved = match approved {
             Some(plan) => {
-                let Some(sealed) = approval::approved_section(plan, organization) else {
+                let Some(section) = approval::approved_section(plan, organization) else {
                     self.out.talk(&format!(
                         "The approved plan doesn't have {}. Nothing is sent to it.\n",
                         organization.name()
                     ));
                     return Ok(Exit::Done);
                 };
-                Some(sealed)
+                Some(section)
             }
             None => None,
         };
+        let mut selection = organization.selection.clone();
+        if let Some(section) = approved.filter(|_| self.args.only_asked) {
+            selection.unasked = approval::unasked(section)?;
+        }
+        let approved = approved.map(|section| &section.sealed);
         let started = Timestamp::now();
         let run = format!("{}-{}", started.strftime("%Y%m%dT%H%M%SZ"), std::process::id());
         let path = &organization.connected.ledger;
@@ -241,7 +251,7 @@ impl Run<'_> {
             (plan, live) = planned.map_err(unplannable)?;
         }
         if let Some(approved) = approved {
-            (plan, restricted) = self.restrict(approved, organization, &live, &ledger, &plan)?;
+            (plan, restricted) = self.restrict(approved, organization, &selection, (&live, &ledger), &plan)?;
         } else {
             plan = organization.selected(plan, &live, &ledger.facts())?;
         }
@@ -269,7 +279,7 @@ impl Run<'_> {
             // Time has passed at the prompt. The plan that was shown has to be still valid, and still safe.
             let (fresh, read) = self.plan_fresh(organization, &mut ledger, &run).await?;
             let shown = plan.sealed;
-            (plan, _) = self.restrict(&shown, organization, &read, &ledger, &fresh)?;
+            (plan, _) = self.restrict(&shown, organization, &selection, (&read, &ledger), &fresh)?;
             live = read;
             if let Err(failure) = may_be_sent(&plan) {
                 let layout = self.args.reports.layout();
@@ -325,14 +335,19 @@ impl Run<'_> {
         &mut self,
         approved: &Sealed,
         organization: &Organization<'_>,
-        live: &Live,
-        ledger: &Ledger,
+        selection: &Selection,
+        (live, ledger): (&Live, &Ledger),
         fresh: &OrganizationPlan,
     ) -> Result<(OrganizationPlan, Exit), Failure> {
-        let selection = &organization.selection;
         // An address with a typing error must not look like one that is done. A plan that was just shown has only
         // what was selected.
-        let chosen = if self.args.plan.is_some() { organization.chosen(approved)? } else { addresses(approved) };
+        let chosen =
+            if self.args.plan.is_some() { organization.chosen(approved, selection)? } else { addresses(approved) };
+        let needed: Vec<&Address> = selection.unasked.iter().filter(|address| chosen.contains(*address)).collect();
+        if !needed.is_empty() {
+            let needed = report::first(needed.into_iter(), 20, report::clean);
+            self.out.talk(&format!("Not asked for, and sent because a change needs it: {needed}.\n"));
+        }
         let sealed = seal(approved);
         let sent = ledger.sent_under(&sealed);
         let Approval { mut still_valid, mut done, mut open, mut stale, mut unapproved, readdressed } =
@@ -365,7 +380,8 @@ impl Run<'_> {
             let unapproved = list(&mut unapproved.iter().map(|change| &change.address));
             self.out.talk(&format!("Not approved, so not sent: {unapproved}.\n"));
         }
-        let not_selected = fresh.sealed.changes.iter().filter(|it| !selection.matches(&it.address)).count();
+        let is_left = |address: &Address| !selection.matches(address) && !chosen.contains(address);
+        let not_selected = fresh.sealed.changes.iter().filter(|change| is_left(&change.address)).count();
         let is_whole = stale.is_empty() && selection.is_all();
         let approved = Approved { still_valid: &still_valid, seal: Some(&*sealed).filter(|_| is_whole) };
         let mut plan = organization.plan(live, &ledger.facts(), Some(&approved))?.plan;

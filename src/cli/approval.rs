@@ -1,5 +1,6 @@
 //! Compares an approved plan with the files of this run.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use super::confirm::name_of;
@@ -7,7 +8,7 @@ use super::exit::{Exit, Failure};
 use super::organization::Organization;
 use super::{files, planfile};
 use crate::report;
-use rolecall_model::{Code, Finding, Plan, Sealed};
+use rolecall_model::{Address, Code, Finding, OrganizationPlan, Plan};
 use rolecall_plan::Stale;
 
 /// Reads an approved plan and checks that it is for the organisations that the files name.
@@ -41,8 +42,24 @@ pub(super) fn load(path: &Path, organizations: &[Organization<'_>]) -> Result<Pl
 }
 
 /// Returns the section of an approved plan that is for this organisation.
-pub(super) fn approved_section<'a>(plan: &'a Plan, organization: &Organization<'_>) -> Option<&'a Sealed> {
-    plan.organizations.iter().map(|approved| &approved.sealed).find(|sealed| organization.is(&sealed.identity))
+pub(super) fn approved_section<'a>(
+    plan: &'a Plan,
+    organization: &Organization<'_>,
+) -> Option<&'a OrganizationPlan> {
+    plan.organizations.iter().find(|approved| organization.is(&approved.sealed.identity))
+}
+
+/// Returns the changes of an approved plan that nobody asked for in the pull request that it was made for.
+pub(super) fn unasked(approved: &OrganizationPlan) -> Result<BTreeSet<Address>, Failure> {
+    let known = approved.comparison.as_ref().filter(|comparison| comparison.unplanned.is_none());
+    let Some(comparison) = known else {
+        return Err(Failure::error(
+            "The plan doesn't say which changes are asked for, so `--only-asked` can't be used. Nothing was sent.",
+        )
+        .hint("Make the plan with `rolecall plan --base`, and have it reviewed."));
+    };
+    let unasked = comparison.changes.iter().filter(|(_, origin)| !origin.is.is_due());
+    Ok(unasked.map(|(address, _)| address.clone()).collect())
 }
 
 /// Returns the failure of an apply whose approved plan is out of date.

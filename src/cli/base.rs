@@ -20,12 +20,12 @@ use rolecall_plan::{compare_with_base, unasked};
 /// Options that compare a plan with the base.
 #[derive(Clone, Debug, Args)]
 pub(super) struct BaseOptions {
-    /// Say of each change whether these files ask for it, or whether live has drifted from the base: the same files in
-    /// another folder, or as of a git revision such as origin/main.
+    /// Say of each change whether these files ask for it, or live has drifted from the base. The base is the same files
+    /// elsewhere, or as of a git revision such as origin/main.
     #[arg(long, value_name = "PATH|REV", value_hint = ValueHint::AnyPath, help_heading = APPROVAL)]
     base: Option<String>,
-    /// End with exit code 3 if the plan has anything that these files don't ask for beyond the base, or if entries are
-    /// gone that nobody removed one by one.
+    /// End with exit code 3 if live has drifted from the base. Also if entries are gone that nobody removed one by one,
+    /// such as those of a lost section.
     #[arg(long, requires = "base", help_heading = APPROVAL)]
     require_asked: bool,
 }

@@ -123,7 +123,7 @@ impl Organization<'_> {
         if self.selection.is_all() {
             return Ok(whole);
         }
-        let chosen = self.chosen(&whole.sealed)?;
+        let chosen = self.chosen(&whole.sealed, &self.selection)?;
         let mut plan = self.plan(live, facts, Some(&Approved { still_valid: &chosen, seal: None }))?.plan;
         plan.not_selected = whole.sealed.changes.len() - plan.sealed.changes.len();
         Ok(plan)
@@ -139,7 +139,7 @@ impl Organization<'_> {
     }
 
     /// Returns the selected changes, with the changes that they depend on.
-    pub fn chosen(&self, sealed: &Sealed) -> Result<BTreeSet<Address>, Failure> {
-        select(sealed, &self.selection).map_err(|wrong| selection::failure(&self.name(), &wrong))
+    pub fn chosen(&self, sealed: &Sealed, selection: &Selection) -> Result<BTreeSet<Address>, Failure> {
+        select(sealed, selection).map_err(|wrong| selection::failure(&self.name(), &wrong))
     }
 }

@@ -33,9 +33,9 @@ pub(super) struct PlanArgs {
     #[command(flatten)]
     paths: Paths,
     #[command(flatten)]
-    selected: Selected,
-    #[command(flatten)]
     base: BaseOptions,
+    #[command(flatten)]
+    selected: Selected,
     #[command(flatten)]
     planning: Planning,
     /// Save the plan to this file, for a review and for `apply --plan`.
@@ -66,7 +66,8 @@ pub(super) async fn plan(args: &PlanArgs, out: &mut Out) -> Result<Exit, Failure
         files::check_writable(path)?;
     }
     let (mut plan, mut exit) = session.plan_all(out).await;
-    exit = exit.and(args.base.check(&mut plan, &session, out));
+    let asked = args.base.check(&mut plan, &session, out);
+    exit = exit.and(asked);
     for organization in &plan.organizations {
         if !organization.refusals.is_empty() {
             exit = exit.and(Exit::Refused);
@@ -82,6 +83,11 @@ pub(super) async fn plan(args: &PlanArgs, out: &mut Out) -> Result<Exit, Failure
         if plan.organizations.len() < session.selected().count() {
             out.talk(&format!(
                 "The plan was not saved as {}, because rolecall couldn't plan every organisation.\n",
+                path.display()
+            ));
+        } else if asked != Exit::Done {
+            out.talk(&format!(
+                "The plan was not saved as {}, because it has what nobody asked for here.\n",
                 path.display()
             ));
         } else {

@@ -1,5 +1,6 @@
 //! `--target` and `--exclude`: restrict a plan to some of its changes.
 
+use std::collections::BTreeSet;
 use std::str::FromStr;
 
 use clap::Args;
@@ -97,6 +98,7 @@ impl Selected {
             targets: patterns(&self.targets),
             excluded: patterns(&self.excluded),
             leftovers: self.leftovers,
+            unasked: BTreeSet::new(),
         };
         let elsewhere = selection.targets.is_empty() && !self.targets.is_empty();
         (!elsewhere).then_some(selection)

@@ -161,9 +161,8 @@ fn a_call_for_several_is_made_for_those_that_are_chosen() {
     );
     let plan = rig.plan();
     let pattern = |text: &str| text.parse::<Pattern>().unwrap();
-    let only = |text: &str| {
-        select(&plan.sealed, &Selection { targets: vec![pattern(text)], excluded: Vec::new(), leftovers: false })
-    };
+    let only =
+        |text: &str| select(&plan.sealed, &Selection { targets: vec![pattern(text)], ..Selection::default() });
     let one = |text: &str| Ok(BTreeSet::from([text.parse::<Address>().unwrap()]));
     assert_eq!(only("user/a@x.example"), one("user/a@x.example"));
     // The address of a user also selects their invitation.

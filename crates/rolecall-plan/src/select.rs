@@ -13,17 +13,21 @@ pub struct Selection {
     pub excluded: Vec<Pattern>,
     /// True if only the changes are selected that complete what an earlier apply began.
     pub leftovers: bool,
+    /// Changes that are only selected if another selected change depends on them.
+    pub unasked: BTreeSet<Address>,
 }
 
 impl Selection {
     pub fn is_all(&self) -> bool {
-        self.targets.is_empty() && self.excluded.is_empty() && !self.leftovers
+        let Self { targets, excluded, leftovers, unasked } = self;
+        targets.is_empty() && excluded.is_empty() && !leftovers && unasked.is_empty()
     }
 
     /// Returns whether a change is selected itself, rather than as a dependency of another.
     pub fn matches(&self, address: &Address) -> bool {
         let covers = |patterns: &[Pattern]| patterns.iter().any(|pattern| pattern.covers(address));
-        (self.targets.is_empty() || covers(&self.targets)) && !covers(&self.excluded)
+        let named = self.targets.is_empty() || covers(&self.targets);
+        named && !covers(&self.excluded) && !self.unasked.contains(address)
     }
 }
 
@@ -44,7 +48,7 @@ pub enum Unselectable {
 ///
 /// Returns every reason why the plan can't be restricted to this selection.
 pub fn select(sealed: &Sealed, selection: &Selection) -> Result<BTreeSet<Address>, Vec<Unselectable>> {
-    let Selection { targets, excluded, leftovers } = selection;
+    let Selection { targets, excluded, leftovers, unasked: _ } = selection;
     let addresses: BTreeSet<&Address> = sealed.changes.iter().map(|change| &change.address).collect();
     let unmatched = |pattern: &&Pattern| !addresses.iter().any(|address| pattern.covers(address));
     let held = |pattern: &Pattern| sealed.holds.iter().find(|hold| pattern.covers(&hold.address));

@@ -42,6 +42,32 @@ fn a_pull_request_is_planned_in_one_comment_and_on_merge_just_that_is_applied() 
 }
 
 #[test]
+fn drift_that_nobody_asked_for_can_be_refused_or_left_as_it_is() {
+    // Live differs from the example on main in several ways.
+    let mut team = Team::hive();
+    let pull = team.propose(7, &team.file_with(ZOE));
+    team.settings.env.insert("REQUIRE_ASKED".to_owned(), "true".to_owned());
+    let planned = team.plan(&pull);
+    planned.is("plan", Ended::Failure);
+    planned.is("comment", Ended::Success);
+    assert!(planned.log.contains("not-asked-for") && planned.log.contains("The plan was not saved"), "{}", planned.log);
+    assert!(team.comments()[0].contains("not-asked-for"), "{}", team.comments()[0]);
+
+    team.settings.env.insert("REQUIRE_ASKED".to_owned(), "false".to_owned());
+    team.settings.env.insert("ONLY_ASKED".to_owned(), "true".to_owned());
+    team.plan(&pull).is("plan", Ended::Success);
+    let before = team.changes_left();
+    let applied = team.merge(&pull);
+    applied.is("apply", Ended::Success);
+    assert!(applied.log.contains("| done | `user/zoe@acme.example` | invite ("), "{}", applied.log);
+    let mut expected = before;
+    expected.retain(|address| address != "role/No access");
+    let mut left = team.changes_left();
+    left.retain(|address| address != "role/No access");
+    assert_eq!(left, expected, "everything that had drifted");
+}
+
+#[test]
 fn the_ledger_is_there_for_the_next_run_and_grows() {
     let team = Team::hive();
     let first = team.propose(1, &team.file_with(ZOE));
