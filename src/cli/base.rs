@@ -11,7 +11,7 @@ use super::organization::Organization;
 use super::out::Out;
 use super::session::Session;
 use crate::report;
-use rolecall_config::{Loaded, Source, Version, differences, load, load_contents};
+use rolecall_config::{Loaded, Source, Version, differences, is_yaml, load, load_contents};
 use rolecall_model::{
     Code, Comparison, Facts, Finding, Live, OrganizationPlan, OriginKind, Place, Plan, Undescribed,
 };
@@ -191,16 +191,15 @@ impl Git<'_> {
     fn commit(&self) -> Result<String, Failure> {
         let revision = format!("{}^{{commit}}", self.name);
         let found = self.run(&["rev-parse", "--verify", "--quiet", "--end-of-options", &revision])?;
-        let commit = text(found.map_err(|why| self.failure(&why))?);
-        Ok(self.run(&["merge-base", &commit, "HEAD"])?.map(text).unwrap_or(commit))
+        let commit = text(&found.map_err(|why| self.failure(&why))?);
+        Ok(self.run(&["merge-base", &commit, "HEAD"])?.map_or(commit, |found| text(&found)))
     }
 
     /// Returns the names of the YAML files that the folder has in a commit.
     fn files(&self, commit: &str) -> Result<Vec<String>, Failure> {
         let listed = self.run(&["ls-tree", "-z", "--name-only", commit])?.map_err(|why| self.failure(&why))?;
         let listed = String::from_utf8_lossy(&listed);
-        let is_yaml = |name: &&str| name.ends_with(".yaml") || name.ends_with(".yml");
-        Ok(listed.split('\0').filter(is_yaml).map(ToOwned::to_owned).collect())
+        Ok(listed.split('\0').filter(|name| is_yaml(Path::new(name))).map(ToOwned::to_owned).collect())
     }
 
     /// Returns the content of a file of the folder in a commit. `None` if there is none.
@@ -209,6 +208,6 @@ impl Git<'_> {
     }
 }
 
-fn text(bytes: Vec<u8>) -> String {
-    String::from_utf8_lossy(&bytes).trim().to_owned()
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).trim().to_owned()
 }

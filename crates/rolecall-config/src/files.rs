@@ -159,12 +159,16 @@ pub(super) fn unreadable(path: &Path, why: &std::io::Error) -> Finding {
         .hint("Check the path and its permissions.")
 }
 
+/// Returns whether a file in a folder may be one of rolecall, by its name.
+pub fn is_yaml(file: &Path) -> bool {
+    file.extension().is_some_and(|extension| extension == "yaml" || extension == "yml")
+}
+
 fn yaml_files(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(folder)? {
         let path = entry?.path();
-        let yaml = path.extension().is_some_and(|extension| extension == "yaml" || extension == "yml");
-        if yaml && !path.is_dir() {
+        if is_yaml(&path) && !path.is_dir() {
             found.push(if folder == Path::new(".") {
                 path.strip_prefix(".").map(Path::to_owned).unwrap_or(path)
             } else {

@@ -52,7 +52,7 @@ struct Part<'a> {
 
 /// A file, split into its parts.
 #[derive(Default)]
-struct Parts<'a> {
+struct Split<'a> {
     name: &'a str,
     parts: Vec<Part<'a>>,
     /// The fields of the document that it has, with a value or an empty list.
@@ -132,7 +132,7 @@ fn is_content(line: &str) -> bool {
 }
 
 impl<'a> Search<'a> {
-    fn of(new: &[&'a Part<'a>], after: &'a Parts<'a>, text: &'a str) -> Self {
+    fn of(new: &[&'a Part<'a>], after: &'a Split<'a>, text: &'a str) -> Self {
         let new = new.iter().filter_map(|part| Some(((part.field, part.nameless()), part.address.as_ref()?)));
         let lines = text.lines().enumerate().map(|(at, line)| (at + 1, line.trim()));
         let lines: Vec<(usize, &str)> = lines.filter(|(_, line)| is_content(line)).collect();
@@ -152,9 +152,10 @@ impl<'a> Search<'a> {
             return DeletedBy::Renamed { to: (*to).clone() };
         }
         // Somebody who removes the last entry on purpose writes an empty list.
-        match self.fields.contains(part.field) {
-            true => DeletedBy::Entry,
-            false => DeletedBy::Section { section: part.field.to_owned() },
+        if self.fields.contains(part.field) {
+            DeletedBy::Entry
+        } else {
+            DeletedBy::Section { section: part.field.to_owned() }
         }
     }
 
@@ -210,10 +211,10 @@ fn related(change: &Change) -> BTreeSet<Address> {
 }
 
 /// Splits a file into its entries and its other fields. There are none if it isn't a mapping.
-fn split(version: Version<'_>) -> Parts<'_> {
+fn split(version: Version<'_>) -> Split<'_> {
     let Version { source, desired } = version;
     let text = source.text.as_str();
-    let mut all = Parts { name: &source.name, secret: source.lines_with_secrets(), ..Parts::default() };
+    let mut all = Split { name: &source.name, secret: source.lines_with_secrets(), ..Split::default() };
     let Some(tree) = Tree::parse(text) else { return all };
     let Value::Map { entries, .. } = &tree.root.value else { return all };
     let starts: Vec<usize> = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
@@ -265,9 +266,9 @@ fn named(desired: &Desired) -> BTreeMap<usize, (Address, bool)> {
 }
 
 /// Returns the lines by which two versions of a part differ.
-fn diff(before: (Option<&Part<'_>>, &Parts<'_>), after: (Option<&Part<'_>>, &Parts<'_>)) -> Vec<DiffLine> {
+fn diff(before: (Option<&Part<'_>>, &Split<'_>), after: (Option<&Part<'_>>, &Split<'_>)) -> Vec<DiffLine> {
     let (old, new) = (trimmed(before.0), trimmed(after.0));
-    let line = |(part, of): (Option<&Part<'_>>, &Parts<'_>), index: Option<usize>, added: bool| {
+    let line = |(part, of): (Option<&Part<'_>>, &Split<'_>), index: Option<usize>, added: bool| {
         let (part, index) = (part?, index?);
         let number = part.first + index;
         let is_secret = of.secret.contains(&number);

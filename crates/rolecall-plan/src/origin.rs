@@ -102,8 +102,7 @@ fn of_holds(holds: &[&Hold], earlier: &[&Hold]) -> OriginKind {
     if !holds.iter().all(|hold| earlier.iter().any(|earlier| earlier.reason == hold.reason)) {
         return OriginKind::Asked;
     }
-    let has_expired = |hold: &&Hold| matches!(hold.reason, HoldReason::InvitationExpired { .. });
-    if holds.iter().any(|hold| has_expired(&hold)) {
+    if holds.iter().any(|hold| matches!(hold.reason, HoldReason::InvitationExpired { .. })) {
         OriginKind::Expired
     } else if holds.iter().any(|hold| hold.class == HoldClass::Waiting) {
         OriginKind::StillToDo

@@ -261,7 +261,7 @@ fn wrong_files_and_refused_plans_are_reported_in_the_note() {
     planned.is("plan:review", Ended::Warning);
     planned.is("comment:review", Ended::Success);
     let notes = team.notes("merge_requests/8");
-    assert!(notes.len() == 1 && notes[0].contains("**Refused."), "{notes:?}");
+    assert!(notes.len() == 1 && notes[0].contains("**Refused by max_removals"), "{notes:?}");
     let applied = team.merge(&request);
     applied.is("apply", Ended::Failure);
     assert!(applied.log.contains("max_removals"), "{}", applied.log);

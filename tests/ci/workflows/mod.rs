@@ -50,7 +50,11 @@ fn drift_that_nobody_asked_for_can_be_refused_or_left_as_it_is() {
     let planned = team.plan(&pull);
     planned.is("plan", Ended::Failure);
     planned.is("comment", Ended::Success);
-    assert!(planned.log.contains("not-asked-for") && planned.log.contains("The plan was not saved"), "{}", planned.log);
+    assert!(
+        planned.log.contains("not-asked-for") && planned.log.contains("The plan was not saved"),
+        "{}",
+        planned.log
+    );
     assert!(team.comments()[0].contains("not-asked-for"), "{}", team.comments()[0]);
 
     team.settings.env.insert("REQUIRE_ASKED".to_owned(), "false".to_owned());
@@ -192,7 +196,7 @@ fn wrong_files_and_refused_plans_are_reported_in_the_comment() {
     planned.is("plan", Ended::Failure);
     planned.is("comment", Ended::Success);
     let comments = team.comments();
-    assert!(comments.len() == 1 && comments[0].contains("**Refused."), "{comments:?}");
+    assert!(comments.len() == 1 && comments[0].contains("**Refused by max_removals"), "{comments:?}");
     let applied = team.merge(&pull);
     applied.is("apply", Ended::Failure);
     assert!(applied.log.contains("max_removals"), "{}", applied.log);
