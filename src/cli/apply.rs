@@ -21,7 +21,7 @@ use super::selection::Selected;
 use super::session::{Connections, Session};
 use super::{APPROVAL, CONNECTION, Connection, OUTPUT, Paths, Planning, approval, undo};
 use crate::report::{self, Applied, Format, Outcomes, Subject};
-use rolecall_engine::apply::{Apply, Step, record_observed};
+use rolecall_engine::apply::{Apply, Step, record_nothing_sent, record_observed};
 use rolecall_engine::ledger::Ledger;
 use rolecall_model::{
     Action, Address, Change, Desired, Kind, Live, OrganizationPlan, Plan, ProviderName, Sealed, Unread,
@@ -250,6 +250,7 @@ impl Run<'_> {
             let planned = self.plan_fresh(organization, &mut ledger, &run).await;
             (plan, live) = planned.map_err(unplannable)?;
         }
+        let whole = plan.clone();
         if let Some(approved) = approved {
             (plan, restricted) = self.restrict(approved, organization, &selection, (&live, &ledger), &plan)?;
         } else {
@@ -263,6 +264,9 @@ impl Run<'_> {
         // success.
         let restricted = restricted.and(if organization.lacks_selected(&plan) { Exit::Error } else { Exit::Done });
         if plan.sealed.mutations.is_empty() {
+            // The last line is only a convenience, as it is after sending.
+            let desired = organization.desired;
+            let _ = record_nothing_sent(&whole, desired, &mut ledger, (&run, GENERATOR), Timestamp::now());
             return Ok(restricted);
         }
         let asks = approved.is_none() && !self.args.auto_approve;

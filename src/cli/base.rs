@@ -1,5 +1,6 @@
 //! `--base`: compares a plan with what another version of the files asks for.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -13,7 +14,8 @@ use super::session::Session;
 use crate::report;
 use rolecall_config::{Loaded, Source, Version, differences, is_yaml, load, load_contents};
 use rolecall_model::{
-    Code, Comparison, Facts, Finding, Live, OrganizationPlan, OriginKind, Place, Plan, Undescribed,
+    Address, Code, Comparison, Facts, Finding, LastInSync, Live, OrganizationPlan, OriginKind, Place, Plan,
+    Undescribed,
 };
 use rolecall_plan::{compare_with_base, unasked};
 
@@ -73,20 +75,36 @@ impl BaseOptions {
 }
 
 impl Base {
-    /// Compares the plan of an organisation with the one that the base gives against the same read.
+    /// Compares the plan of an organisation with the one that the base gives against the same read, and adds the comparison
+    /// to it. The ledger may know when something that has drifted was as the base says.
     pub fn compare(
+        &self,
+        plan: &mut OrganizationPlan,
+        organization: &Organization<'_>,
+        source: &Source,
+        (live, facts): (&Live, &Facts),
+    ) {
+        let (comparison, last_in_sync) = self.comparison(plan, organization, source, (live, facts));
+        let has_drifted = |address: &Address| {
+            let change = comparison.changes.get(address).map(|origin| origin.is);
+            change.or(comparison.holds.get(address).copied()) == Some(OriginKind::Drifted)
+        };
+        plan.last_in_sync.extend(last_in_sync.into_iter().filter(|(address, _)| has_drifted(address)));
+        plan.comparison = Some(comparison);
+    }
+
+    fn comparison(
         &self,
         plan: &OrganizationPlan,
         organization: &Organization<'_>,
         source: &Source,
         (live, facts): (&Live, &Facts),
-    ) -> Comparison {
+    ) -> (Comparison, BTreeMap<Address, LastInSync>) {
         let head = Version { source, desired: organization.desired };
         let base = self.loaded.counterpart(organization.desired);
-        let unplanned = |why: String| Comparison {
-            base: self.name.clone(),
-            unplanned: Some(report::clean(why)),
-            ..Comparison::default()
+        let unplanned = |why: String| {
+            let (base, unplanned) = (self.name.clone(), Some(report::clean(why)));
+            (Comparison { base, unplanned, ..Comparison::default() }, BTreeMap::new())
         };
         let planned = match base {
             Some((_, desired)) => match organization.plan_instead(desired, live, facts) {
@@ -106,7 +124,8 @@ impl Base {
                 origin.lines = found.asking(change);
             }
         }
-        Comparison { deletions: found.deletions, ..comparison }
+        let last_in_sync = planned.map(|planned| planned.last_in_sync).unwrap_or_default();
+        (Comparison { deletions: found.deletions, ..comparison }, last_in_sync)
     }
 
     /// Returns the organisations that the base describes and the files of this session don't.

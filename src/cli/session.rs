@@ -417,7 +417,7 @@ impl<'a> Session<'a> {
         out.findings(&planned.findings, &self.sources());
         let mut plan = organization.selected(planned.plan, &live, &facts)?;
         if let (Some(base), Some((_, source))) = (&self.base, self.file_of(organization.desired)) {
-            plan.comparison = Some(base.compare(&plan, organization, source, (&live, &facts)));
+            base.compare(&mut plan, organization, source, (&live, &facts));
         }
         if survey {
             let mut inventory = organization.survey(&live).await?;

@@ -71,7 +71,7 @@ pub fn ledger(records: &[Record]) -> String {
                 format!("     {} has another value than was sent", clean(address))
             }
             Event::Settled { address } => format!("     {} is in effect after all", clean(address)),
-            Event::RunFinished { in_sync } => match in_sync {
+            Event::RunFinished { in_sync, .. } => match in_sync {
                 Some(true) => "     finished, in sync".to_owned(),
                 Some(false) => "     finished, and something is left to do".to_owned(),
                 None => "     finished, the last read failed".to_owned(),

@@ -3,10 +3,10 @@
 use std::fmt::Write as _;
 
 use super::fields::{FieldChange, fields, in_words};
-use super::style::{called, clean, first, plural};
+use super::style::{called, clean, first, minute, plural};
 use rolecall_model::{
     Ability, AccessChange, Action, Address, Cause, Change, Effect, Entity, Hold, HoldClass, HoldReason, Kind,
-    Limited, May, OrganizationPlan, Privilege, Seen, User,
+    LastInSync, Limited, May, OrganizationPlan, Privilege, Seen, User,
 };
 
 /// One change, in the words of a report.
@@ -26,6 +26,8 @@ pub(super) struct Outline {
     pub meaning: Vec<Meaning>,
     /// Whether the change completes what an earlier apply began.
     pub leftover: bool,
+    /// The last time that the ledger saw the entity as the files say, in words.
+    pub last_in_sync: Option<String>,
 }
 
 /// Abilities that somebody gains, or loses.
@@ -67,7 +69,14 @@ pub(super) fn outline(change: &Change, plan: &OrganizationPlan) -> Outline {
         privileged: plan.privileged.get(&change.address).copied(),
         meaning: plan.access.get(&change.address).map(meaning).unwrap_or_default(),
         leftover: change.is_leftover(),
+        last_in_sync: last_in_sync(plan, &change.address),
     }
+}
+
+/// Returns in words when the ledger last saw an entity as the files say, by which run, and that rolecall didn't move it.
+pub(super) fn last_in_sync(plan: &OrganizationPlan, address: &Address) -> Option<String> {
+    let LastInSync { at, run } = plan.last_in_sync.get(address)?;
+    Some(format!("was as the file says on {}, run {}; changed since, not by rolecall", minute(*at), clean(run)))
 }
 
 /// Returns what a change of access means, in words. Roles are left out, because the fields of a change show them.

@@ -126,7 +126,7 @@ pub(super) fn of_ledger(records: &[Record]) -> Vec<Run> {
                     }),
                 }
             }
-            Event::RunFinished { in_sync } => {
+            Event::RunFinished { in_sync, .. } => {
                 let verdict = match in_sync {
                     Some(true) => "Finished, in sync",
                     Some(false) => "Finished, and something is left to do",

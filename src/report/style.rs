@@ -3,6 +3,7 @@
 use std::fmt::Display;
 
 use anstyle::{AnsiColor, Style};
+use jiff::Timestamp;
 
 use rolecall_model::{ProviderName, RemoteId, deceptive, is_odd_space};
 
@@ -45,6 +46,11 @@ pub fn plural(count: usize, one: &str) -> String {
 /// Returns the name of an organisation.
 pub(super) fn called(provider: ProviderName, organization: &RemoteId) -> String {
     format!("{provider} {}", clean(organization))
+}
+
+/// Returns a time to the minute: `2026-11-28 03:00 UTC`.
+pub(super) fn minute(at: Timestamp) -> String {
+    at.strftime("%Y-%m-%d %H:%M UTC").to_string()
 }
 
 /// Lists the first items, and counts the others.

@@ -7,7 +7,9 @@ use std::mem::discriminant;
 use super::fields::FieldChange;
 use super::guardrails::push_guardrails;
 use super::layout::{Layout, pad};
-use super::outline::{Meaning, Note, Outline, Verdict, affected, name, outline, reason, to_do, verdict};
+use super::outline::{
+    Meaning, Note, Outline, Verdict, affected, last_in_sync, name, outline, reason, to_do, verdict,
+};
 use super::risk::risk;
 use super::style::{ADD, BOLD, CHANGE, DIM, REMOVE, WARN, called, clean, first, paint, plural};
 use rolecall_model::{Change, Completeness, Gap, Hold, HoldClass, OrganizationPlan, Plan, Unread};
@@ -159,7 +161,7 @@ fn painted_sign(sign: &str) -> String {
 }
 
 fn push_change(text: &mut String, outline: &Outline, (column, verb_column): (usize, usize), layout: Layout) {
-    let Outline { sign, address, verb, notes, fields, place, privileged, meaning, .. } = outline;
+    let Outline { sign, address, verb, notes, fields, place, privileged, meaning, last_in_sync, .. } = outline;
     let painted = |note: &Note| if note.warns { paint(WARN, &note.text) } else { note.text.clone() };
     let privileged = privileged.map(|privilege| paint(WARN, privilege.as_str()));
     let notes: Vec<String> = privileged.into_iter().chain(notes.iter().map(painted)).collect();
@@ -171,8 +173,8 @@ fn push_change(text: &mut String, outline: &Outline, (column, verb_column): (usi
         push_field(text, field, layout);
     }
     push_meaning(text, meaning, layout);
-    if let Some(place) = place {
-        layout.push(text, "        ", &paint(DIM, place));
+    for line in last_in_sync.iter().chain(place) {
+        layout.push(text, "        ", &paint(DIM, line));
     }
 }
 
@@ -236,13 +238,13 @@ pub(super) fn push_holds(text: &mut String, plan: &OrganizationPlan, layout: Lay
     for (heading, holds) in [("needs attention", blocked), ("skipped", skipped)] {
         if !holds.is_empty() {
             let _ = writeln!(text, "  {}", paint(BOLD, heading));
-            push_hold_list(text, &holds, layout);
+            push_hold_list(text, plan, &holds, layout);
             text.push('\n');
         }
     }
 }
 
-fn push_hold_list(text: &mut String, holds: &[&Hold], layout: Layout) {
+fn push_hold_list(text: &mut String, plan: &OrganizationPlan, holds: &[&Hold], layout: Layout) {
     let is_privileged = |hold: &Hold| hold.reason.is_privileged();
     let group = |hold: &Hold| (hold.class, hold.address.kind, discriminant(&hold.reason), is_privileged(hold));
     let is_alike = |one: &Hold, other: &Hold| group(one) == group(other);
@@ -266,6 +268,9 @@ fn push_hold_list(text: &mut String, holds: &[&Hold], layout: Layout) {
             (subject, format!("{of_whom}{reason} (summarised; `--full` lists them)"))
         };
         layout.push(text, &format!("    {}  {class}: ", pad(&subject, column)), &body);
+        if let Some(line) = last_in_sync(plan, &hold.address).filter(|_| alike.is_empty()) {
+            layout.push(text, "        ", &paint(DIM, line));
+        }
     }
 }
 

@@ -1,9 +1,12 @@
 //! What counts as drift: privileged access that no file writes does, rolecall's own unfinished work doesn't.
 
+use std::collections::BTreeSet;
+
 use crate::support::cli::{Env, example};
 use crate::support::rig::{Platform, Rig, holds};
 use crate::support::{bitpanda, hive, paradime, rapidapi};
-use rolecall_model::{HoldClass, OrganizationPlan};
+use rolecall_engine::ledger::{Event, Ledger};
+use rolecall_model::{Completeness, HoldClass, OrganizationPlan};
 use rolecall_sandbox::hive::Assignment;
 
 const UNLISTED: &str = "blocked: Not in the file, and gives privileged access. Add it to the file, with `absent: true` if it must not exist. If it is right as it is, name it under `acknowledged`.";
@@ -253,4 +256,151 @@ fn the_old_key_of_a_delivered_one_is_still_to_do_and_a_scheduled_job_can_do_only
     assert!(nothing.code == 0 && nothing.stdout.contains("No changes"), "{}", nothing.all());
     // Without a terminal, nobody can be asked, so this asks for an approval like any apply.
     assert_eq!(run(&["apply", "--leftovers", "--plan", "plan.json"]).code, 1);
+}
+
+// ---- who moved it
+
+/// Returns each entity with the run that last saw it as the file says.
+fn last_in_sync(plan: &OrganizationPlan) -> Vec<String> {
+    plan.last_in_sync.iter().map(|(address, last)| format!("{address} {}", last.run)).collect()
+}
+
+fn give(rig: &hive::Rig, email: &str, role: &str) {
+    let role = rig.world().role(role).unwrap().id.clone();
+    rig.world().members.iter_mut().find(|member| member.email == email).unwrap().role_id = role;
+}
+
+/// Returns an organisation with two members, of whom the file gives Bob another role.
+fn two_members() -> hive::Rig {
+    let mut world = hive::world();
+    hive::role(&mut world, "Plain", &["project:describe"]);
+    hive::role(&mut world, "Other", &["project:describe", "schema:compose"]);
+    hive::member(&mut world, "ann@x.example", "Plain", Assignment::All);
+    hive::member(&mut world, "bob@x.example", "Plain", Assignment::All);
+    hive::Rig::new(world, TWO)
+}
+
+const TWO: &str = "users: [{ email: ann@x.example, roles: [Plain] }, { email: bob@x.example, roles: [Other] }]";
+
+/// Nobody ever sent anything for Ann, and the run saw her as the file says.
+#[test]
+fn drift_names_the_last_run_that_saw_an_entity_as_the_file_says() {
+    let mut rig = two_members();
+    assert!(last_in_sync(&rig.plan()).is_empty(), "without a ledger, nothing is known");
+    rig.apply();
+    assert!(last_in_sync(&rig.plan()).is_empty(), "nothing differs");
+    give(&rig, "ann@x.example", "Other");
+    assert_eq!(last_in_sync(&rig.plan()), ["user/ann@x.example run-1"]);
+    give(&rig, "bob@x.example", "Plain");
+    assert_eq!(last_in_sync(&rig.plan()), ["user/ann@x.example run-1", "user/bob@x.example run-1"]);
+    // A run that sees Ann as she is now has not seen her as the file says. Bob is as the file says again.
+    let only = BTreeSet::from(["user/bob@x.example".parse().unwrap()]);
+    let plan = rig.plan_from(&rig.read().unwrap(), &BTreeSet::new(), Some(&only)).unwrap();
+    rig.apply_plan(&plan).unwrap();
+    give(&rig, "bob@x.example", "Plain");
+    assert_eq!(last_in_sync(&rig.plan()), ["user/ann@x.example run-1", "user/bob@x.example run-2"]);
+    // Privileged access that no file writes, and an entity that is gone.
+    let (mut rig, mut world) = (two_members(), hive::world());
+    hive::member(&mut world, "sam@x.example", "Admin", Assignment::All);
+    rig.apply();
+    let sam = world.members.pop().unwrap();
+    rig.world().members.push(sam);
+    rig.world().members.retain(|member| member.email != "ann@x.example");
+    assert_eq!(last_in_sync(&rig.plan()), ["user/ann@x.example run-1", "user/sam@x.example run-1"]);
+}
+
+/// The ledger has no copy of the file. What the file asked for in another version is known only of what was sent.
+#[test]
+fn of_another_file_only_the_values_that_a_run_wrote_are_known() {
+    let mut rig = two_members();
+    rig.apply();
+    give(&rig, "ann@x.example", "Other");
+    give(&rig, "bob@x.example", "Plain");
+    rig.set_file(&format!("# The places are others.\n\n{TWO}"));
+    assert_eq!(last_in_sync(&rig.plan()), ["user/ann@x.example run-1", "user/bob@x.example run-1"]);
+    rig.set_file(&TWO.replace("users:", "acknowledged: [user/x@x.example]\nusers:"));
+    assert_eq!(last_in_sync(&rig.plan()), ["user/bob@x.example run-1"], "`run-1` gave Bob the role");
+    rig.set_file(&TWO.replace("[Other]", "[Admin]"));
+    assert!(last_in_sync(&rig.plan()).is_empty(), "the file never asked for it before");
+    // rolecall moved Bob itself, as another file asked. So this is no drift of which it could say who made it.
+    rig.apply();
+    rig.set_file(TWO);
+    assert!(last_in_sync(&rig.plan()).is_empty());
+}
+
+#[test]
+fn who_waits_and_what_cant_be_read_was_not_as_the_file_says() {
+    let mut rig = two_members();
+    rig.set_file("users: [{ email: new@x.example, roles: [Plain], resources: all }]");
+    rig.apply();
+    assert!(rig.world().accept("new@x.example"));
+    give(&rig, "new@x.example", "Other");
+    assert!(last_in_sync(&rig.plan()).is_empty(), "the run invited her");
+    // An incomplete list proves nothing, neither then nor now.
+    let mut rig = two_members();
+    rig.apply();
+    give(&rig, "ann@x.example", "Other");
+    let mut live = rig.read().unwrap();
+    live.users.completeness = Completeness::Broken { why: "it is cut off".to_owned() };
+    assert!(last_in_sync(&rig.planned(&live, &BTreeSet::new(), None).unwrap().plan).is_empty());
+}
+
+#[test]
+fn a_ledger_of_an_earlier_version_still_tells_of_what_was_sent() {
+    let mut rig = two_members();
+    rig.apply();
+    let mut earlier = Ledger::default();
+    for record in rig.ledger.records() {
+        let mut record = record.clone();
+        if let Event::RunFinished { desired, differing, .. } = &mut record.event {
+            (*desired, *differing) = (None, BTreeSet::new());
+        }
+        earlier.append(record).unwrap();
+    }
+    rig.ledger = earlier;
+    give(&rig, "ann@x.example", "Other");
+    give(&rig, "bob@x.example", "Plain");
+    assert_eq!(last_in_sync(&rig.plan()), ["user/bob@x.example run-1"]);
+}
+
+/// An apply in CI after every merge often has nothing to send, and has read everything all the same.
+#[test]
+fn every_report_says_when_it_was_as_the_file_says_and_that_rolecall_did_not_move_it() {
+    let env = Env::new();
+    let file = example("hive.yaml").split("\nroles:").next().unwrap().to_owned();
+    env.write("hive.yaml", format!("{file}\nacknowledged: [user/jane@acme.example]\nusers: []\n"));
+    let run = |args: &[&str]| env.run(&[args, &["--sandbox", "hive.yaml"]].concat());
+    assert_eq!(run(&["apply", "--auto-approve"]).code, 0);
+    let world = ".rolecall/sandbox/hive-acme.json";
+    let mut live: serde_json::Value = serde_json::from_str(&env.read(world)).unwrap();
+    let roles = live["roles"].as_array().unwrap();
+    let admin = roles.iter().find(|role| role["name"] == "Admin").unwrap()["id"].clone();
+    let members = live["members"].as_array_mut().unwrap();
+    members.iter_mut().find(|member| member["email"] == "sam@acme.example").unwrap()["role_id"] = admin;
+    env.write(world, live.to_string());
+    let ledger = env.read(".rolecall/sandbox/ledger/hive-acme.jsonl");
+    let started: serde_json::Value = serde_json::from_str(ledger.lines().next().unwrap()).unwrap();
+    let id = started["run"].as_str().unwrap();
+    for format in ["text", "markdown"] {
+        let said = run(&["drift", "--format", format]);
+        let words = said.stdout.split_whitespace().collect::<Vec<_>>().join(" ");
+        let words = words.replace('`', "");
+        assert!(words.contains("was as the file says on $TODAY"), "{}", said.all());
+        assert!(words.contains("; changed since, not by rolecall"), "{}", said.all());
+        assert!(words.contains(&id[id.len() - 4..]), "{}", said.all());
+    }
+    let json: serde_json::Value = serde_json::from_str(&run(&["drift", "--format", "json"]).stdout).unwrap();
+    assert_eq!(json["organizations"][0]["last_in_sync"]["user/sam@acme.example"]["run"], id);
+    // The plan of another file says so of what has drifted from the base.
+    env.write("base/hive.yaml", env.read("hive.yaml"));
+    env.write("hive.yaml", env.read("hive.yaml").replace("[user/jane@", "[user/x@acme.example, user/jane@"));
+    for (options, known) in [(&["--base", "base"][..], true), (&[], false)] {
+        let said = run(&[&["plan", "--format", "json"], options].concat());
+        let json: serde_json::Value = serde_json::from_str(&said.stdout).unwrap();
+        let last = &json["organizations"][0]["last_in_sync"]["user/sam@acme.example"];
+        assert_eq!(last.is_object(), known, "{}", said.all());
+    }
+    // Without that ledger, nobody knows.
+    let other = run(&["drift", "--ledger", "other.jsonl"]);
+    assert!(other.code == 2 && !other.stdout.contains("as the file says"), "{}", other.all());
 }

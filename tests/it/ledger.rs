@@ -1,14 +1,24 @@
 //! The ledger survives damage to its file.
 
+use std::collections::BTreeSet;
 use std::io::Write;
 
+use crate::support::hive;
 use crate::support::rig::now;
+use jiff::SignedDuration;
+use rolecall_engine::apply::record_nothing_sent;
 use rolecall_engine::ledger::{Event, Ledger, LedgerError, OrganizationLock, Record};
-use rolecall_model::{Action, Effect, Guardrail, HoldClass, HoldReason};
+use rolecall_model::{Action, Address, Effect, Guardrail, HoldClass, HoldReason, Kind};
+use rolecall_plan::differing;
+use rolecall_sandbox::hive::Assignment;
 use tempfile::TempDir;
 
+fn finished() -> Event {
+    Event::RunFinished { in_sync: Some(true), desired: None, differing: BTreeSet::new() }
+}
+
 fn record(run: &str) -> Record {
-    Record { at: now(), run: run.to_owned(), event: Event::RunFinished { in_sync: Some(true) } }
+    Record { at: now(), run: run.to_owned(), event: finished() }
 }
 
 fn folder() -> (TempDir, std::path::PathBuf) {
@@ -135,7 +145,7 @@ fn a_ledger_of_format_1_is_read() {
     assert!(
         matches!(&records[2].event, Event::Outcome { address, .. } if address.to_string() == "invitation/jane@x.example")
     );
-    assert_eq!(records[3].event, Event::RunFinished { in_sync: Some(true) });
+    assert_eq!(records[3].event, finished());
     let held = r#"{"is":"owner","must_go":true}"#;
     let owner = HoldReason::Owner { must_be_removed: true };
     assert_eq!(serde_json::from_str::<HoldReason>(held).unwrap(), owner);
@@ -208,4 +218,46 @@ fn a_lock_says_whether_another_apply_had_it_meanwhile() {
     std::fs::remove_file(&path).unwrap();
     std::fs::write(&path, "locked").unwrap();
     assert!(!OrganizationLock::acquire(&path).unwrap().was_free_since(jiff::Timestamp::now()));
+}
+
+/// A job that runs every hour has nothing to send most of the time.
+#[test]
+fn a_run_that_sends_nothing_is_recorded_if_something_changed_and_once_a_day() {
+    let mut world = hive::world();
+    hive::role(&mut world, "Plain", &["project:describe"]);
+    let mut rig = hive::Rig::new(world, "");
+    let mut hours = 0;
+    let mut run = |rig: &mut hive::Rig, times: usize| {
+        let before = rig.ledger.records().len();
+        for _ in 0..times {
+            let (plan, at) = (rig.plan(), now() + SignedDuration::from_hours(hours));
+            let run = format!("hour-{hours}");
+            record_nothing_sent(&plan, &rig.desired, &mut rig.ledger, (&run, "test"), at).unwrap();
+            hours += 1;
+        }
+        rig.ledger.records().len() - before
+    };
+    // Each run is two lines: its beginning and its end.
+    assert_eq!(run(&mut rig, 24), 2);
+    assert_eq!(run(&mut rig, 48), 4);
+    hive::member(&mut rig.world(), "sam@x.example", "Admin", Assignment::All);
+    assert_eq!(run(&mut rig, 2), 2, "something differs");
+    let finished = rig.ledger.records().last().unwrap();
+    let Event::RunFinished { in_sync: Some(false), desired: Some(_), differing } = &finished.event else {
+        panic!("{finished:?}")
+    };
+    assert_eq!(differing.iter().map(ToString::to_string).collect::<Vec<_>>(), ["user/sam@x.example"]);
+    rig.set_file("acknowledged: [user/sam@x.example]");
+    assert_eq!(run(&mut rig, 2), 2, "the file asks for something else");
+}
+
+/// However much differs, a run adds little to the ledger.
+#[test]
+fn many_entities_that_differ_are_recorded_as_all_of_their_kind() {
+    let mut world = hive::world();
+    for number in 0..501 {
+        hive::member(&mut world, &format!("sam{number}@x.example"), "Admin", Assignment::All);
+    }
+    let plan = hive::Rig::new(world, "").plan();
+    assert_eq!(differing(&plan), BTreeSet::from([Address::every(Kind::User)]));
 }

@@ -29,9 +29,9 @@ use proptest::strategy::ValueTree;
 use proptest::test_runner::{RngSeed, TestCaseError, TestRunner};
 use rolecall_engine::apply::FinalState;
 use rolecall_model::{
-    Action, Address, Cause, Change, Completeness, DesiredUser, Effect, Entity, Guardrail, Hold, HoldReason, Kind,
-    Live, Mutation, OrganizationPlan, Outcome, ProviderName, Quirk, RoleName, Scope, Seen, Site, Stage, TeamName,
-    User,
+    Action, Address, Cause, Change, Completeness, DesiredUser, Effect, Entity, Guardrail, Hold, HoldClass,
+    HoldReason, Kind, Live, Mutation, OrganizationPlan, Outcome, ProviderName, Quirk, RoleName, Scope, Seen, Site,
+    Stage, TeamName, User,
 };
 use rolecall_plan::{Observation, PlanInput, in_effect, plan};
 use rolecall_sandbox::digest;
@@ -629,6 +629,40 @@ fn only_what_the_provider_can_do_is_planned<P: Lawful>(world: P::World, file: &F
     Ok(())
 }
 
+/// Somebody undoes by hand what an apply did. Everything that moves is said to have been as the file says at the end of that
+/// run, except for what was open then, such as an invitation.
+fn what_moves_after_a_run_was_so_then<P: Lawful>(mut world: P::World, file: &FileBody) -> Law {
+    P::remove_unknowable(&mut world);
+    let mut rig = P::rig(world.clone(), file);
+    let Some(first) = planned(&rig) else { return Ok(()) };
+    rig.apply_plan(&first).unwrap();
+    let Ok(settled) = rig.try_plan() else { return Ok(()) };
+    *rig.world() = world;
+    let Ok(moved) = rig.try_plan() else { return Ok(()) };
+    let is_proven = |plan: &OrganizationPlan| plan.completeness.values().all(|list| !list.is_incomplete());
+    let is_unreadable = |hold: &Hold| matches!(hold.reason, HoldReason::UnreadableRow { .. });
+    if !is_proven(&settled) || !is_proven(&moved) || settled.sealed.holds.iter().any(is_unreadable) {
+        return Ok(());
+    }
+    let open_holds = settled.sealed.holds.iter().filter(|hold| hold.class != HoldClass::Ignored);
+    let open: BTreeSet<&String> = open_holds
+        .map(|hold| &hold.address)
+        .chain(settled.sealed.changes.iter().map(|change| &change.address))
+        .map(|address| &address.name)
+        .collect();
+    for change in moved.differences().filter(|change| change.cause != Cause::NeededByAnother) {
+        let run = moved.last_in_sync.get(&change.address).map(|last| &*last.run);
+        let is_open = open.contains(&change.address.name);
+        prop_assert!(run == Some("run-1") || is_open && run.is_none(), "{:?}: {:#?}", run, change);
+    }
+    for (address, last) in &moved.last_in_sync {
+        let differs =
+            moved.change(address).is_some() || moved.sealed.holds.iter().any(|hold| hold.address == *address);
+        prop_assert!(differs && last.run == "run-1", "{}", address);
+    }
+    Ok(())
+}
+
 /// A saved plan reads back unchanged.
 fn a_plan_survives_being_saved<P: Lawful>(world: P::World, file: &FileBody) -> Law {
     let rig = P::rig(world, file);
@@ -771,6 +805,11 @@ macro_rules! laws {
 
             proptest! {
                 #![proptest_config(few())]
+
+                #[test]
+                fn what_moves_after_a_run_was_so_then(world in P::worlds(false), file in P::files()) {
+                    crate::what_moves_after_a_run_was_so_then::<P>(world, &file)?;
+                }
 
                 #[test]
                 fn what_changes_is_the_difference((world, file) in P::mixed()) {

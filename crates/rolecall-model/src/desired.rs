@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
+use serde::{Serialize, Serializer};
+
 use super::{
     Address, Email, Expiry, Guardrails, KeyName, Kind, Pattern, Permission, Place, Placed, ProviderName, Reach,
     RemoteId, RoleName, Slug, TeamName,
@@ -56,8 +58,9 @@ pub struct Desired {
 
 /// A setting that only one platform has. The platform's folder gives it its meaning. Everything else only compares
 /// it and copies it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Setting {
+    #[serde(skip)]
     pub place: Place,
     pub value: SettingValue,
     /// True if a person must approve another value before rolecall uses a credential: it decides which one is sent.
@@ -65,7 +68,7 @@ pub struct Setting {
 }
 
 /// The value of a [`Setting`].
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub enum SettingValue {
     Flag(bool),
     Number(u32),
@@ -82,8 +85,9 @@ pub enum Allowance {
 }
 
 /// The desired state of the organisation itself. A value of `None` keeps the live value.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize)]
 pub struct DesiredOrganization {
+    #[serde(skip)]
     pub place: Place,
     pub name: Option<String>,
     pub email: Option<String>,
@@ -96,8 +100,9 @@ pub struct DesiredOrganization {
 }
 
 /// The desired state of a team. A value of `None` keeps the live value.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize)]
 pub struct DesiredTeam {
+    #[serde(skip)]
     pub place: Place,
     pub name: TeamName,
     pub description: Option<String>,
@@ -106,12 +111,14 @@ pub struct DesiredTeam {
 }
 
 /// The desired state of a role. A value of `None` keeps the live value.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize)]
 pub struct DesiredRole {
+    #[serde(skip)]
     pub place: Place,
     pub name: RoleName,
     pub description: Option<String>,
     /// The exact set of permissions, each with its place in the file.
+    #[serde(serialize_with = "without_places")]
     pub permissions: Option<BTreeMap<Permission, Place>>,
     pub absent: bool,
 }
@@ -120,23 +127,26 @@ pub struct DesiredRole {
 pub type DesiredResources = Reach<BTreeMap<Slug, DesiredProject>>;
 
 /// The selected targets of a project.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct DesiredProject {
+    #[serde(skip)]
     pub place: Place,
     pub targets: Reach<BTreeMap<Slug, DesiredTarget>>,
 }
 
 /// The selected services and app deployments of a target.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct DesiredTarget {
+    #[serde(skip)]
     pub place: Place,
     pub services: Reach<BTreeSet<String>>,
     pub app_deployments: Reach<BTreeSet<String>>,
 }
 
 /// The desired state of a user. A value of `None` keeps the live value.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize)]
 pub struct DesiredUser {
+    #[serde(skip)]
     pub place: Place,
     pub email: Email,
     /// The id that selects one of several users with the same address.
@@ -158,8 +168,9 @@ pub struct DesiredUser {
 }
 
 /// The desired state of a key. A value of `None` keeps the live value.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize)]
 pub struct DesiredKey {
+    #[serde(skip)]
     pub place: Place,
     pub name: KeyName,
     /// The id that selects one of several keys with the same name.
@@ -167,10 +178,12 @@ pub struct DesiredKey {
     pub description: Option<String>,
     pub roles: Option<BTreeSet<RoleName>>,
     /// The exact set of permissions, each with its place in the file.
+    #[serde(serialize_with = "without_places")]
     pub permissions: Option<BTreeMap<Permission, Place>>,
     pub resources: Option<DesiredResources>,
     pub expires: Option<Placed<Expiry>>,
     pub absent: bool,
+    #[serde(skip)]
     pub deliver: Option<Delivery>,
 }
 
@@ -206,7 +219,7 @@ pub enum Credential {
 }
 
 /// The [`Scope`] of each collection.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Manage {
     pub teams: Scope,
     pub roles: Scope,
@@ -215,13 +228,22 @@ pub struct Manage {
 }
 
 /// Decides what happens to live entities that the file doesn't list.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub enum Scope {
     /// Entities that aren't listed must be removed.
     All,
     /// Entities that aren't listed stay as they are.
     #[default]
     Listed,
+}
+
+/// Serializes the keys of a map whose values are only their places in the file.
+#[expect(clippy::ref_option, reason = "serde hands out a reference")]
+fn without_places<S: Serializer>(
+    map: &Option<BTreeMap<Permission, Place>>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    map.as_ref().map(|map| map.keys().collect::<Vec<_>>()).serialize(serializer)
 }
 
 impl DesiredUser {

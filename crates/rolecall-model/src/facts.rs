@@ -17,6 +17,12 @@ pub struct Facts {
     pub members: BTreeMap<RemoteId, KnownMember>,
     /// The latest change of each entity that we sent and that may have had an effect. The addresses have no ids.
     pub applied: BTreeMap<Address, AppliedChange>,
+    /// The position in the ledger of the latest mutation of each entity that may have had an effect, first steps
+    /// included. The addresses have no ids.
+    pub touched: BTreeMap<Address, usize>,
+    /// The runs that recorded which entities were not as the files ask when they ended, oldest first. Of several in a row
+    /// that recorded the same, only the last is here.
+    pub finished: Vec<FinishedRun>,
     /// Entities that we removed, disabled or took all access from, and haven't changed since. The addresses have no
     /// ids.
     pub removed: BTreeSet<Address>,
@@ -102,6 +108,23 @@ pub struct AppliedChange {
     pub id: Option<RemoteId>,
     /// The value that we wrote.
     pub after: Option<Entity>,
+    /// The position of the change in the ledger.
+    pub position: usize,
+    /// True if the change was done, so that the entity had this value. An invitation gives nobody the value yet.
+    pub done: bool,
+}
+
+/// The end of a run that read live: which entities were not as the files asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FinishedRun {
+    pub at: Timestamp,
+    pub run: String,
+    /// The position of the record in the ledger.
+    pub position: usize,
+    /// The hash of what the files asked for.
+    pub desired: String,
+    /// The entities that were not so. `kind/*` stands for all of a kind.
+    pub differing: BTreeSet<Address>,
 }
 
 /// A change that runs of one approved plan have sent, with at least one mutation.

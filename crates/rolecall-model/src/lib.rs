@@ -41,8 +41,8 @@ pub use desired::{
 };
 pub use entity::{Entity, FirstInvitation, Key, Memberships, Organization, Role, Seen, Team, User};
 pub use facts::{
-    AppliedChange, DisableAnswer, Facts, HeldChange, Invitation, InvitationState, KnownMember, LostMint,
-    MintedKey, NotTaken, SentChange, SentDisable, Shown,
+    AppliedChange, DisableAnswer, Facts, FinishedRun, HeldChange, Invitation, InvitationState, KnownMember,
+    LostMint, MintedKey, NotTaken, SentChange, SentDisable, Shown,
 };
 pub use finding::{Code, Finding, Severity, Warning};
 pub use guardrails::{Exception, Guardrail, Guardrails, Limit, Pattern, Removals};

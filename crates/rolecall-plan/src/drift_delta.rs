@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::last_in_sync::incomplete_kinds;
 use super::seal::hash;
-use rolecall_model::{Address, Completeness, FORMAT_VERSION, HoldClass, Identity, Kind, OrganizationPlan, Plan};
+use rolecall_model::{Address, FORMAT_VERSION, HoldClass, Identity, OrganizationPlan, Plan};
 
 /// The differences for which `drift` exits with 2: changes that aren't leftovers, and holds that are blocked. Each is kept as a hash,
 /// which is enough to tell whether it is still the same.
@@ -88,27 +89,13 @@ fn differences_of(plan: &OrganizationPlan, before: Option<&Differences>) -> Repo
         let hash = hash(&serde_json::to_value(hold).unwrap_or_default());
         differences.entry(hold.address.clone()).or_default().insert(hash);
     }
-    let incomplete = incomplete_kinds(plan);
+    let incomplete = incomplete_kinds(&plan.completeness);
     if let (false, Some(before)) = (incomplete.is_empty(), before) {
         differences.retain(|address, _| !incomplete.contains(&address.kind));
         let unreadable = before.iter().filter(|(address, _)| incomplete.contains(&address.kind));
         differences.extend(unreadable.map(|(address, hashes)| (address.clone(), hashes.clone())));
     }
     ReportedOrganization { identity: plan.sealed.identity.clone(), differences }
-}
-
-/// Returns the kinds of entities whose list is incomplete.
-fn incomplete_kinds(plan: &OrganizationPlan) -> BTreeSet<Kind> {
-    let incomplete =
-        plan.completeness.iter().filter(|(_, completeness)| matches!(completeness, Completeness::Broken { .. }));
-    let kinds = incomplete.flat_map(|(list, _)| match &**list {
-        "invitations" | "users" => &[Kind::User, Kind::Invitation][..],
-        "keys" => &[Kind::Key],
-        "roles" => &[Kind::Role],
-        "teams" => &[Kind::Team],
-        _ => &[],
-    });
-    kinds.copied().collect()
 }
 
 /// Returns the entities of `here` with a difference that `there` doesn't contain.

@@ -13,6 +13,7 @@ mod drift_delta;
 mod gate;
 mod guardrails;
 mod keys;
+mod last_in_sync;
 mod ledger_updates;
 mod organization;
 mod origin;
@@ -36,6 +37,7 @@ use jiff::Timestamp;
 pub use approve::{Approval, ApprovalProgress, Stale, compare, resume};
 pub use drift_delta::{DriftDelta, ReportedDrift, drift_delta};
 pub use keys::retirement;
+pub use last_in_sync::{desired_hash, differing};
 pub use ledger_updates::{Observed, ledger_updates, newly_listed};
 pub use origin::{compare_with_base, unasked};
 pub use seal::{SealError, seal, verify};
@@ -127,6 +129,7 @@ pub struct Planned {
 pub fn plan(input: &PlanInput<'_>) -> Result<Planned, Vec<Finding>> {
     let facts = ledger_updates::facts_after_read(input.facts, input.live, input.rules);
     let Resolved { desired, findings, of_users } = role_names::resolve_role_names(input.desired, input.live);
+    let asked = input.desired;
     let input = &PlanInput { facts: &facts, desired: &desired, ..*input };
     let mut gate = Gate::new(input);
     gate.findings = findings;
@@ -182,10 +185,12 @@ pub fn plan(input: &PlanInput<'_>) -> Result<Planned, Vec<Finding>> {
     };
     let seal = seal(&sealed);
     let (refusals, overrides) = guardrails::apply_exceptions(input, refusals, &seal, &admins);
+    let completeness = completeness(live);
+    let last_in_sync = last_in_sync::last_in_sync(&facts, asked, &sealed, &completeness);
     let plan = OrganizationPlan {
         seal,
         sealed,
-        completeness: completeness(live),
+        completeness,
         gaps: gaps(input),
         refusals,
         overrides,
@@ -199,7 +204,7 @@ pub fn plan(input: &PlanInput<'_>) -> Result<Planned, Vec<Finding>> {
         inventory: None,
         comparison: None,
         together: None,
-        last_in_sync: BTreeMap::new(),
+        last_in_sync,
     };
     Ok(Planned { plan, findings })
 }

@@ -8,7 +8,9 @@ use std::fmt::Write as _;
 
 use super::fields::FieldChange;
 use super::guardrails::exception;
-use super::outline::{Meaning, Outline, Verdict, affected, drift_verdict, mails, outlines, reason, verdict};
+use super::outline::{
+    Meaning, Outline, Verdict, affected, drift_verdict, last_in_sync, mails, outlines, reason, verdict,
+};
 use super::risk::risk;
 use super::style::{first, plural};
 pub(super) use escape::{code, prose};
@@ -210,9 +212,12 @@ fn push_changes(text: &mut String, plan: &OrganizationPlan, detail: DetailLevel)
 
 fn push_fields(text: &mut String, changes: &[Outline], plan: &OrganizationPlan) {
     let _ = writeln!(text, "<details><summary>Fields of each change</summary>\n");
-    for Outline { address, fields, place, meaning, .. } in changes {
+    for Outline { address, fields, place, meaning, last_in_sync, .. } in changes {
         let place = place.as_ref().map(|place| format!(", asked for in {}", code(place))).unwrap_or_default();
         let _ = writeln!(text, "- {}{place}", code(address));
+        if let Some(line) = last_in_sync {
+            let _ = writeln!(text, "  - {}", prose(line));
+        }
         for field in fields {
             push_field(text, field);
         }
@@ -273,6 +278,9 @@ fn push_holds(text: &mut String, plan: &OrganizationPlan, detail: DetailLevel) {
     );
     for hold in holds.iter().take(detail.holds) {
         let _ = writeln!(text, "- {} {}: {}", code(&hold.address), hold.class.as_str(), prose(reason(hold)));
+        if let Some(line) = last_in_sync(plan, &hold.address) {
+            let _ = writeln!(text, "  - {}", prose(line));
+        }
     }
     let more = holds.len().saturating_sub(detail.holds);
     if more > 0 {

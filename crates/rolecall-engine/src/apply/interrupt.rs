@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-use super::{Apply, FinalState};
+use super::Apply;
+use rolecall_model::OrganizationPlan;
 
 /// A request to stop a run. Requests in flight are still completed.
 #[derive(Debug, Default)]
@@ -49,15 +50,15 @@ pub(super) async fn may_send_now(apply: &Apply<'_>) -> bool {
 /// Waits for the final verification, which may take only a short time once a shutdown was requested.
 pub(super) async fn await_verification(
     apply: &Apply<'_>,
-    verification: impl Future<Output = FinalState>,
-) -> FinalState {
+    verification: impl Future<Output = Result<OrganizationPlan, String>>,
+) -> Result<OrganizationPlan, String> {
     let shutdown = async {
         apply.shutdown.requested().await;
         tokio::time::sleep(VERIFY_AFTER_SHUTDOWN).await;
     };
     tokio::select! {
         biased;
-        final_state = verification => final_state,
-        () = shutdown => FinalState::Unknown("the run was interrupted before the last read".to_owned()),
+        verified = verification => verified,
+        () = shutdown => Err("the run was interrupted before the last read".to_owned()),
     }
 }

@@ -19,7 +19,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -31,9 +31,9 @@ use crate::ledger::{Event, Ledger, LedgerError, Record};
 use rolecall_graphql::{Backoff, Quotas, Reader, Redactor, Transport};
 use rolecall_model::{
     Action, Address, Change, Desired, HoldReason, Live, Mutation, OrganizationPlan, Outcome, Override, Refusal,
-    RemoteId, Rules, Sealed, Site,
+    RemoteId, Rules, Site,
 };
-use rolecall_plan::{Observed, PlanInput, ledger_updates, newly_listed, plan};
+use rolecall_plan::{Observed, PlanInput, desired_hash, differing, ledger_updates, newly_listed, plan};
 use rolecall_providers::Provider;
 
 /// Everything that an apply needs, apart from the plan and the ledger.
@@ -207,16 +207,7 @@ impl Apply<'_> {
         ledger: &mut Ledger,
         on_step: &mut (dyn FnMut(&Step) + Send),
     ) -> Result<Report, LedgerError> {
-        self.append(
-            ledger,
-            Event::RunStarted {
-                format_version: crate::ledger::LEDGER_VERSION.to_owned(),
-                generator: self.generator.to_owned(),
-                identity: organization.sealed.identity.clone(),
-                seal: organization.seal.clone(),
-                approved: self.approved.map(str::to_owned),
-            },
-        )?;
+        self.append(ledger, started(organization, self.generator, self.approved))?;
         for Override { refusal: Refusal { guardrail, message, .. }, plan, until, reason } in
             organization.overrides.clone()
         {
@@ -231,18 +222,24 @@ impl Apply<'_> {
         execution.send_all().await;
         let (mut steps, stopped) = execution.finish();
         let verification = verify_run::verify_run(self, organization, ledger, &mut steps, on_step);
-        let final_state = interrupt::await_verification(self, verification).await;
+        let verified = interrupt::await_verification(self, verification).await;
         // If everything was sent and verified, a lost last answer doesn't matter.
         let stopped = stopped.filter(|stop| {
             !matches!(stop, Stop::Unreachable(_)) || steps.iter().any(|step| step.outcome != Outcome::Done)
         });
-        let in_sync = match &final_state {
-            FinalState::InSync { .. } => Some(true),
-            FinalState::NeedsAttention(_) | FinalState::Waiting(_) | FinalState::OutOfSync(_) => Some(false),
-            FinalState::Unknown(_) => None,
+        let (final_state, finished) = match verified {
+            Ok(left) => {
+                let final_state = verify_run::final_state(&left.sealed, organization);
+                let finished = finished(self.desired, &left, &final_state);
+                (final_state, finished)
+            }
+            Err(why) => {
+                let unread = Event::RunFinished { in_sync: None, desired: None, differing: BTreeSet::new() };
+                (FinalState::Unknown(why), unread)
+            }
         };
         // Everything that was sent is on disk already. The last line is only a convenience.
-        let _ = self.append(ledger, Event::RunFinished { in_sync });
+        let _ = self.append(ledger, finished);
         Ok(Report { steps, final_state, stopped })
     }
 
@@ -252,7 +249,7 @@ impl Apply<'_> {
 
     /// Plans again, from what the last read shows and the ledger knows now. The result is what is still to do, and
     /// what is held.
-    fn plan_again(&self, live: &Live, ledger: &Ledger) -> Result<Sealed, String> {
+    fn plan_again(&self, live: &Live, ledger: &Ledger) -> Result<OrganizationPlan, String> {
         let input = PlanInput {
             desired: self.desired,
             live,
@@ -266,7 +263,7 @@ impl Apply<'_> {
             now: (self.clock)(),
         };
         match plan(&input) {
-            Ok(planned) => Ok(planned.plan.sealed),
+            Ok(planned) => Ok(planned.plan),
             Err(findings) => Err(findings
                 .first()
                 .map_or_else(String::new, |finding| finding.message.trim_end_matches('.').to_owned())),
@@ -300,6 +297,52 @@ pub fn record_observed(
         ledger.append(Record { at, run: run.to_owned(), event })?;
     }
     Ok(())
+}
+
+/// The time after which a run that sends nothing is recorded, even if nothing has changed.
+const RECORD_AGAIN: SignedDuration = SignedDuration::from_hours(24);
+
+/// Records in the ledger a run that had nothing to send, with what isn't as the files ask. `plan` is the whole plan. A job
+/// that runs every hour doesn't make the ledger much longer: the run is recorded only if something has changed since the
+/// last record, or if that is a day old.
+///
+/// # Errors
+///
+/// Fails if the ledger can't be written.
+pub fn record_nothing_sent(
+    plan: &OrganizationPlan,
+    desired: &Desired,
+    ledger: &mut Ledger,
+    (run, generator): (&str, &str),
+    at: Timestamp,
+) -> Result<(), LedgerError> {
+    let finished = finished(desired, plan, &verify_run::final_state(&plan.sealed, plan));
+    let last = ledger.records().iter().rev().find(|record| matches!(record.event, Event::RunFinished { .. }));
+    if last.is_some_and(|last| last.event == finished && at.duration_since(last.at) < RECORD_AGAIN) {
+        return Ok(());
+    }
+    let record = |event| Record { at, run: run.to_owned(), event };
+    ledger.append_all(vec![record(started(plan, generator, None)), record(finished)])
+}
+
+fn started(plan: &OrganizationPlan, generator: &str, approved: Option<&str>) -> Event {
+    Event::RunStarted {
+        format_version: crate::ledger::LEDGER_VERSION.to_owned(),
+        generator: generator.to_owned(),
+        identity: plan.sealed.identity.clone(),
+        seal: plan.seal.clone(),
+        approved: approved.map(str::to_owned),
+    }
+}
+
+/// Returns the end of a run. `left` is a plan from what the last read shows.
+fn finished(desired: &Desired, left: &OrganizationPlan, final_state: &FinalState) -> Event {
+    let in_sync = match final_state {
+        FinalState::InSync { .. } => Some(true),
+        FinalState::NeedsAttention(_) | FinalState::Waiting(_) | FinalState::OutOfSync(_) => Some(false),
+        FinalState::Unknown(_) => None,
+    };
+    Event::RunFinished { in_sync, desired: Some(desired_hash(desired)), differing: differing(left) }
 }
 
 /// Returns the message for a mutation that wasn't sent. `why` is a clause without a period.

@@ -11,18 +11,15 @@ use rolecall_model::{
 use rolecall_plan::{Observation, Observed, current_entity, in_effect, ledger_updates, mutation_in_effect};
 
 /// Reads once more, corrects the outcomes of the steps, records the corrections, and compares the live state with
-/// the file.
+/// the file. Returns a plan from what the read shows.
 pub(super) async fn verify_run(
     apply: &Apply<'_>,
     plan: &OrganizationPlan,
     ledger: &mut Ledger,
     steps: &mut [Step],
     on_step: &mut (dyn FnMut(&Step) + Send),
-) -> FinalState {
-    let live = match apply.provider.read(apply.reader, apply.desired).await {
-        Ok(live) => live,
-        Err(error) => return FinalState::Unknown(error.to_string()),
-    };
+) -> Result<OrganizationPlan, String> {
+    let live = apply.provider.read(apply.reader, apply.desired).await.map_err(|error| error.to_string())?;
     for step in steps.iter_mut() {
         let mutation = plan.mutation(&step.mutation);
         let (Some(change), Some(mutation)) = (plan.change(&step.address), mutation) else { continue };
@@ -43,41 +40,32 @@ pub(super) async fn verify_run(
         if let Some((outcome, answered, message)) = corrected {
             (step.outcome, step.answered, step.message) = (outcome, answered, Some(message));
             on_step(step);
-            if let Err(error) = apply.append(ledger, step.event()) {
-                return FinalState::Unknown(error.to_string());
-            }
+            record(apply, ledger, step.event())?;
         }
         if step.outcome == Outcome::NotTaken
             && let Some(entity) = current_entity(change, step.id.as_ref(), &live)
         {
             let event = Event::LeftAs { address: change.address.clone(), entity: Box::new(entity) };
-            if let Err(error) = apply.append(ledger, event) {
-                return FinalState::Unknown(error.to_string());
-            }
+            record(apply, ledger, event)?;
         }
         let invited = change.action == Action::Invite && matches!(step.outcome, Outcome::Done | Outcome::Unsure);
         if let (true, false, Some(Entity::User(user))) = (invited, step.first_step, &change.after) {
             let listed = live.open_invitations().any(|open| open.email == user.email);
             let member = live.users.items.iter().any(|live| live.email == user.email);
             let (seen, accepted) = (listed || member, member && live.invitations.is_some());
-            if let Err(error) =
-                apply.append(ledger, Event::Sighting { address: Address::user(&user.email), seen, accepted })
-            {
-                return FinalState::Unknown(error.to_string());
-            }
+            record(apply, ledger, Event::Sighting { address: Address::user(&user.email), seen, accepted })?;
         }
     }
     // If a later read lists one of these users again, somebody else has enabled them.
     let Observed { vanished, .. } = ledger_updates(&ledger.facts(), &live, apply.provider.rules());
     for address in vanished.into_values() {
-        if let Err(error) = apply.append(ledger, Event::Vanished { address }) {
-            return FinalState::Unknown(error.to_string());
-        }
+        record(apply, ledger, Event::Vanished { address })?;
     }
-    match apply.plan_again(&live, ledger) {
-        Ok(sealed) => final_state(sealed, plan),
-        Err(why) => FinalState::Unknown(why),
-    }
+    apply.plan_again(&live, ledger)
+}
+
+fn record(apply: &Apply<'_>, ledger: &mut Ledger, event: Event) -> Result<(), String> {
+    apply.append(ledger, event).map_err(|error| error.to_string())
 }
 
 /// Returns what the last read shows for a step.
@@ -117,16 +105,16 @@ fn key_exists_anyway(ledger: &Ledger, run: &str, step: &Step, live: &Live) -> bo
 }
 
 /// Compares the live state with the file, from a plan that was made after the run. `done` is the plan of the run.
-fn final_state(sealed: Sealed, done: &OrganizationPlan) -> FinalState {
+pub(super) fn final_state(sealed: &Sealed, done: &OrganizationPlan) -> FinalState {
     // After an organisation was created, everything within it belongs to a later plan.
     let creates_organization =
         |change: &Change| change.action == Action::Create && change.address.kind == Kind::Organization;
     let organization_created = done.sealed.changes.iter().any(creates_organization);
-    let (later, left): (Vec<_>, Vec<_>) = sealed.changes.into_iter().partition(|change| {
+    let (later, left): (Vec<_>, Vec<_>) = sealed.changes.iter().partition(|change| {
         organization_created && !creates_organization(change) || matches!(change.cause, Cause::Superseded { .. })
     });
     if !left.is_empty() {
-        return FinalState::OutOfSync(left.into_iter().map(|change| change.address).collect());
+        return FinalState::OutOfSync(left.into_iter().map(|change| change.address.clone()).collect());
     }
     let addresses = |wanted: &dyn Fn(&Hold) -> bool| -> Vec<Address> {
         sealed.holds.iter().filter(|hold| wanted(hold)).map(|hold| hold.address.clone()).collect()

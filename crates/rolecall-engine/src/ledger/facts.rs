@@ -17,9 +17,9 @@ use jiff::Timestamp;
 
 use super::{Event, Record};
 use rolecall_model::{
-    Action, Address, AppliedChange, Change, DisableAnswer, Effect, Email, Entity, Facts, HeldChange, Invitation,
-    InvitationState, Key, Kind, KnownMember, LostMint, MintedKey, NotTaken, Outcome, RemoteId, Seen, SentChange,
-    SentDisable, Shown, User,
+    Action, Address, AppliedChange, Change, DisableAnswer, Effect, Email, Entity, Facts, FinishedRun, HeldChange,
+    Invitation, InvitationState, Key, Kind, KnownMember, LostMint, MintedKey, NotTaken, Outcome, RemoteId, Seen,
+    SentChange, SentDisable, Shown, User,
 };
 
 /// A mutation: its intent and what later records say about it.
@@ -53,6 +53,12 @@ impl SentMutation<'_> {
         self.outcomes.last().is_some_and(|last| last.refused)
     }
 
+    /// Returns whether the platform may have changed something. An id means that a key was created, even if its delivery
+    /// failed.
+    fn may_have_effect(&self) -> bool {
+        !matches!(self.outcome(), Outcome::Failed | Outcome::Skipped) || self.id.is_some()
+    }
+
     /// Returns whether the first answer had no error.
     fn is_confirmed(&self) -> bool {
         self.outcomes.first().is_some_and(|first| first.outcome == Outcome::Done)
@@ -68,6 +74,9 @@ pub fn facts(records: &[Record]) -> Facts {
         match &record.event {
             Event::Intent { .. } => {
                 let Some(sent) = sent.get(&index) else { continue };
+                if sent.may_have_effect() {
+                    facts.touched.insert(Address { id: None, ..sent.change.address.clone() }, index);
+                }
                 if sent.first_step {
                     record_first_step(sent, &mut facts);
                     continue;
@@ -75,7 +84,7 @@ pub fn facts(records: &[Record]) -> Facts {
                 if sent.change.action == Action::Invite {
                     invited_in.insert(&sent.change.address, sent.run);
                 }
-                record_applied(sent, &mut facts);
+                record_applied(sent, index, &mut facts);
                 record_outcome(sent, &mut facts);
             }
             Event::Sighting { address, seen, accepted } => {
@@ -106,11 +115,19 @@ pub fn facts(records: &[Record]) -> Facts {
                     facts.held.insert(address.clone(), held);
                 }
             }
+            Event::RunFinished { in_sync: _, desired: Some(desired), differing } => {
+                let (run, desired, differing) = (record.run.clone(), desired.clone(), differing.clone());
+                let finished = FinishedRun { at: record.at, run, position: index, desired, differing };
+                facts
+                    .finished
+                    .pop_if(|last| (&last.desired, &last.differing) == (&finished.desired, &finished.differing));
+                facts.finished.push(finished);
+            }
             Event::RunStarted { .. }
             | Event::Override { .. }
             | Event::Outcome { .. }
             | Event::Delivery { .. }
-            | Event::RunFinished { .. }
+            | Event::RunFinished { desired: None, .. }
             | Event::Recovered { .. } => {}
         }
     }
@@ -118,13 +135,22 @@ pub fn facts(records: &[Record]) -> Facts {
 }
 
 /// Records a change that may have had an effect.
-fn record_applied(sent: &SentMutation<'_>, facts: &mut Facts) {
-    if matches!(sent.outcome(), Outcome::Failed | Outcome::Skipped) {
+fn record_applied(sent: &SentMutation<'_>, position: usize, facts: &mut Facts) {
+    let outcome = sent.outcome();
+    if matches!(outcome, Outcome::Failed | Outcome::Skipped) {
         return;
     }
     let address = Address { id: None, ..sent.change.address.clone() };
     let id = sent.id.or(sent.change.entity().and_then(Entity::id)).cloned();
-    let applied = AppliedChange { at: sent.at, run: sent.run.to_owned(), id, after: sent.change.after.clone() };
+    let applied = AppliedChange {
+        at: sent.at,
+        run: sent.run.to_owned(),
+        id,
+        after: sent.change.after.clone(),
+        position,
+        // Nobody is a member by an invitation alone.
+        done: outcome == Outcome::Done && sent.change.action != Action::Invite,
+    };
     facts.applied.insert(address, applied);
 }
 

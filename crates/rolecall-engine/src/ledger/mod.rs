@@ -24,7 +24,7 @@ use rolecall_model::{
 };
 
 /// The version of the ledger's format. A minor version only adds fields and events.
-pub const LEDGER_VERSION: &str = "2.1";
+pub const LEDGER_VERSION: &str = "2.2";
 
 /// One line of the ledger.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -112,10 +112,17 @@ pub enum Event {
     LeftAs { address: Address, entity: Box<Entity> },
     /// A change that was not taken at first is in effect now.
     Settled { address: Address },
-    /// The apply has finished. `in_sync` is absent if the last read failed.
+    /// The apply has finished. `in_sync` is absent if the last read failed. An apply that has nothing to send records it
+    /// if anything has changed since the last such record, and once a day.
     RunFinished {
         #[serde(default, skip_serializing_if = "Option::is_none", alias = "converged")]
         in_sync: Option<bool>,
+        /// The hash of what the files asked for, without places. Absent if the last read failed.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        desired: Option<String>,
+        /// The entities that the last read didn't show as the files ask. `kind/*` stands for all of a kind.
+        #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+        differing: BTreeSet<Address>,
     },
     /// The line before this one is incomplete, because its writer was killed.
     Recovered { torn_bytes: usize },
