@@ -14,6 +14,7 @@ use super::session::Session;
 use super::{Connection, OUTPUT, Paths, Planning};
 use crate::report::{self, Subject};
 use rolecall_model::{Desired, HoldClass, Identity, Plan};
+use rolecall_plan::desired_hash;
 
 /// Show how live differs from the files.
 ///
@@ -55,31 +56,32 @@ pub(super) async fn drift(args: &DriftArgs, out: &mut Out) -> Result<Exit, Failu
             exit = exit.and(Exit::Differences);
         }
     }
+    let now = Timestamp::now();
     // If one report fails, the others are still written.
     let mut written = vec![args.reports.write(Subject::Drift(&plan), out)];
     if let Some(path) = &args.metrics_file {
-        written.push(write_metrics(path, &plan, &session));
+        written.push(write_metrics(path, &plan, now, &session));
     }
     if let Some(notifier) = notifier {
-        let selected: Vec<_> =
-            session.selected().map(|desired| (desired.provider, &desired.organization.value)).collect();
-        let is_selected = |identity: &Identity| selected.contains(&(identity.provider, &identity.organization));
-        written.push(notifier.notify(&plan, is_selected, out).await);
+        let desired =
+            |identity: &Identity| session.selected().find(|desired| is(desired, identity)).map(desired_hash);
+        written.push(notifier.notify(&plan, now, desired, out).await);
     }
     Ok(out.settle(exit, written))
 }
 
+fn is(desired: &Desired, identity: &Identity) -> bool {
+    identity.provider == desired.provider && identity.organization == desired.organization.value
+}
+
 /// Writes the metrics. For organisations that couldn't be read, the file keeps the metrics of their last success.
-fn write_metrics(path: &Path, plan: &Plan, session: &Session<'_>) -> Result<(), Failure> {
+fn write_metrics(path: &Path, plan: &Plan, now: Timestamp, session: &Session<'_>) -> Result<(), Failure> {
     let was_read = |desired: &&Desired| {
-        let is_same = |identity: &Identity| {
-            identity.provider == desired.provider && identity.organization == desired.organization.value
-        };
-        plan.organizations.iter().any(|organization| is_same(&organization.sealed.identity))
+        plan.organizations.iter().any(|organization| is(desired, &organization.sealed.identity))
     };
     let unread = session.selected().filter(|desired| !was_read(desired));
     let unread: Vec<_> = unread.map(|desired| (desired.provider, desired.organization.value.clone())).collect();
     let before = if path.exists() { files::read_text(path)? } else { String::new() };
-    let text = report::metrics(plan, Timestamp::now(), &unread, &before);
+    let text = report::metrics(plan, now, &unread, &before);
     files::write_text(path, &text, Readers::Everybody)
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use backon::{ExponentialBuilder, Retryable};
 use clap::{Args, ValueHint};
+use jiff::Timestamp;
 use reqwest::header::CONTENT_TYPE;
 use reqwest::{Client, StatusCode};
 use serde_json::Value;
@@ -47,6 +48,10 @@ pub(super) struct Notify {
     /// fits.
     #[arg(long, value_name = "FILE", requires = "url", help_heading = NOTIFICATION)]
     previous: Option<PathBuf>,
+    /// Link to this page from the message. Without it, the message links to the job of the CI system, if its variables say
+    /// where that is.
+    #[arg(long, value_name = "URL", requires = "url", value_hint = ValueHint::Url, help_heading = NOTIFICATION)]
+    link: Option<String>,
 }
 
 /// The receiver of messages.
@@ -60,9 +65,16 @@ impl Notify {
     pub fn check(&self, connection: &Connection) -> Result<Option<Notifier<'_>>, Failure> {
         let (Some(url), Some(previous)) = (&self.url, &self.previous) else { return Ok(None) };
         let receiver = Receiver::new(url, connection)?;
+        let link = match &self.link {
+            Some(link) => Some(report::page(link).ok_or_else(|| {
+                Failure::error(format!("`--link` is not the URL of a page: {}.", report::clean(link)))
+                    .hint("Write a URL like https://ci.example/jobs/4711")
+            })?),
+            None => report::ci_page(|name| std::env::var(name).ok()),
+        };
         let before = if previous.exists() { read_previous(previous)? } else { None };
         files::check_writable(previous)?;
-        Ok(Some(Notifier { receiver, format: self.notice_format, previous, before }))
+        Ok(Some(Notifier { receiver, format: self.notice_format, previous, link, before }))
     }
 }
 
@@ -71,28 +83,32 @@ pub(super) struct Notifier<'a> {
     receiver: Receiver,
     format: NoticeFormat,
     previous: &'a Path,
+    /// The page of this run.
+    link: Option<String>,
     before: Option<ReportedDrift>,
 }
 
 impl Notifier<'_> {
     /// Posts a message if the drift of the plan differs from what was reported before, and remembers the drift as
-    /// reported. Organisations that are not selected any more are forgotten.
+    /// reported. `at` is the time of the run. `desired` returns the hash of what the files ask for; organisations that no file
+    /// describes any more are forgotten.
     pub async fn notify(
         self,
         plan: &Plan,
-        is_selected: impl Fn(&Identity) -> bool,
+        at: Timestamp,
+        desired: impl Fn(&Identity) -> Option<String>,
         out: &Out,
     ) -> Result<(), Failure> {
-        let Self { receiver, format, previous, before } = self;
-        let (delta, mut reported) = drift_delta(plan, before.as_ref());
-        reported.organizations.retain(|organization| is_selected(&organization.identity));
+        let Self { receiver, format, previous, link, before } = self;
+        let (delta, mut reported) = drift_delta(plan, before.as_ref(), at, &desired);
+        reported.organizations.retain(|organization| desired(&organization.identity).is_some());
         let text = report::json(&reported);
         // The file is on disk before the message is posted. Otherwise a full disk would repeat the message at
         // every run.
         let pending = Pending::new(previous, &text, Readers::Owner)?;
         if !delta.is_empty() {
             let host = receiver.url.host_str().unwrap_or_default();
-            receiver.post(notice(plan, &delta, format)).await.map_err(|why| {
+            receiver.post(notice(plan, &delta, link.as_deref(), format)).await.map_err(|why| {
                 Failure::error(format!("The receiver {host} could not be notified of the drift: {why}.")).hint(
                     format!(
                         "The file {} is unchanged, so the next run posts the message again.",

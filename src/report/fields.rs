@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
-use super::style::clean;
+use super::style::{clean, first};
 use rolecall_model::{
     Action, Change, Effect, Entity, Key, Memberships, Organization, Resources, Role, RoleName, Seen, Team,
     TeamName, User,
@@ -21,6 +21,9 @@ pub(super) struct FieldChange {
 
 /// A set with more parts than this is only counted. The parts that it gains and loses are listed.
 const LISTED: usize = 6;
+
+/// The start of the name of a set of which nothing is left.
+const LOSES: &str = "loses ";
 
 /// The words for a set that is only counted, after the count.
 const COUNTED: &str = " of them";
@@ -54,8 +57,20 @@ fn truth(value: Seen<bool>) -> String {
     }
 }
 
-/// Returns the fields that a change touches: access first, and what is lost where all of it ends.
+/// Returns the fields that a change touches, and those of its effects.
 pub(super) fn fields(change: &Change) -> Vec<FieldChange> {
+    let shown = change.effects.iter().filter_map(|effect| match effect {
+        Effect::Allows { permissions } => Some(set("allows", None, Some(permissions))),
+        Effect::FirstAllows { permissions } => Some(set("at first", None, Some(permissions))),
+        Effect::Affects { holders } => Some(set("held by", None, Some(&holders.iter().collect()))),
+        Effect::Contains { what } => Some(set("in it", None, Some(what))),
+        _ => None,
+    });
+    own_fields(change).into_iter().chain(shown).collect()
+}
+
+/// Returns the fields that a change touches: access first, and what is lost where all of it ends.
+pub(super) fn own_fields(change: &Change) -> Vec<FieldChange> {
     let before = change.before.as_ref();
     let other = match &change.after {
         Some(Entity::Organization(after)) => organization(before.and_then(Entity::organization), after),
@@ -67,14 +82,7 @@ pub(super) fn fields(change: &Change) -> Vec<FieldChange> {
     };
     let differs =
         |field: &FieldChange| field.before != field.after || !field.gained.is_empty() || !field.lost.is_empty();
-    let shown = change.effects.iter().filter_map(|effect| match effect {
-        Effect::Allows { permissions } => Some(set("allows", None, Some(permissions))),
-        Effect::FirstAllows { permissions } => Some(set("at first", None, Some(permissions))),
-        Effect::Affects { holders } => Some(set("held by", None, Some(&holders.iter().collect()))),
-        Effect::Contains { what } => Some(set("in it", None, Some(what))),
-        _ => None,
-    });
-    access_fields(change).into_iter().chain(other).chain(shown).filter(differs).collect()
+    access_fields(change).into_iter().chain(other).filter(differs).collect()
 }
 
 /// The sets that make up the access of an entity. A set is `None` if the platform has none of its kind.
@@ -154,6 +162,39 @@ pub(super) fn in_words(change: &Change) -> String {
 }
 
 impl FieldChange {
+    /// Returns how live moved away from the file, in one line: the other way round than a plan, which returns to the file.
+    pub fn moved_in_words(&self) -> String {
+        let Self { name, before, after: _, gained, lost } = self;
+        let listed = |word: &str, parts: &[String]| {
+            (!parts.is_empty()).then(|| format!("{word} {name} {}", first(parts.iter(), 3, clean)))
+        };
+        if let ("permissions" | "resources" | "teams", Some(_)) = (*name, before) {
+            let parts: Vec<String> = listed("gains", lost).into_iter().chain(listed("loses", gained)).collect();
+            return parts.join("; ");
+        }
+        let shown = |value: Option<String>| value.unwrap_or_else(|| "nothing".to_owned());
+        format!("{} → {}", shown(self.file_in_words()), shown(self.live_in_words()))
+    }
+
+    /// Returns the value that the file asks for, in words.
+    pub fn file_in_words(&self) -> Option<String> {
+        let value = self.after.as_ref().filter(|_| !self.name.starts_with(LOSES))?;
+        Some(self.value_in_words(value))
+    }
+
+    /// Returns the live value in words.
+    pub fn live_in_words(&self) -> Option<String> {
+        let value = if self.name.starts_with(LOSES) { &self.after } else { &self.before };
+        Some(self.value_in_words(value.as_ref()?))
+    }
+
+    /// Roles are often all that there is, so they go without their name.
+    fn value_in_words(&self, value: &str) -> String {
+        let name = self.name.trim_start_matches(LOSES);
+        let value = if value.is_empty() { "(empty)".to_owned() } else { clean(value) };
+        if name == "roles" { value } else { format!("{name} {value}") }
+    }
+
     /// Returns the field in one line. The parts of a set are listed only if the set itself is just counted.
     pub fn in_words(&self) -> String {
         let Self { name, before, after, gained, lost } = self;

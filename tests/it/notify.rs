@@ -3,7 +3,9 @@
 use crate::support::cli::{Env, Said, example, served};
 use crate::support::receiver::Receiver;
 use rolecall::cli::{SchemaName, schema_text};
-use rolecall_model::ProviderName;
+use rolecall::report::{NoticeFormat, ci_page, notice, page};
+use rolecall_model::{Plan, Privilege, ProviderName, RemoteId};
+use rolecall_plan::drift_delta;
 use serde_json::Value;
 
 const SECRET_PATH: &str = "/services/T0/B0/secret-of-the-webhook";
@@ -159,6 +161,182 @@ fn what_cant_be_read_this_time_is_neither_gone_nor_new_the_next() {
     assert!(receiver.take().is_empty(), "it was reported before: {}", said.all());
 }
 
+// ---- what moved, and since when
+
+/// Gives a member of the sandbox another role, as somebody would in the web app.
+fn give(env: &Env, email: &str, role: &str) {
+    let world = ".rolecall/sandbox/hive-acme.json";
+    let mut live: Value = serde_json::from_str(&env.read(world)).unwrap();
+    let roles = live["roles"].as_array().unwrap();
+    let role = roles.iter().find(|known| known["name"] == role).unwrap()["id"].clone();
+    let members = live["members"].as_array_mut().unwrap();
+    members.iter_mut().find(|member| member["email"] == email).unwrap()["role_id"] = role;
+    env.write(world, live.to_string());
+}
+
+/// Creates an organisation in sync, with a ledger, in which the file gives Sam a role.
+fn in_sync() -> Env {
+    let env = sandboxed();
+    let head = example("hive.yaml").split("\nroles:").next().unwrap().to_owned();
+    let users =
+        "\nacknowledged: [user/jane@acme.example]\nusers: [{ email: sam@acme.example, roles: [Viewer] }]\n";
+    env.write("hive.yaml", head + users);
+    let applied = env.run(&[&["apply", "--auto-approve"], SANDBOX].concat());
+    assert_eq!(applied.code, 0, "{}", applied.all());
+    env
+}
+
+fn only(receiver: &Receiver) -> Value {
+    let mut messages = receiver.take();
+    assert_eq!(messages.len(), 1);
+    serde_json::from_str(&messages.remove(0).body).unwrap()
+}
+
+#[test]
+fn a_message_says_what_moved_that_rolecall_did_not_and_since_when() {
+    let mut env = in_sync();
+    for (name, value) in [
+        ("GITHUB_SERVER_URL", "https://github.example"),
+        ("GITHUB_REPOSITORY", "acme/access"),
+        ("GITHUB_RUN_ID", "4711"),
+        ("CI_JOB_URL", "https://elsewhere.example/1"),
+    ] {
+        env.set(name, value);
+    }
+    let receiver = Receiver::answering(&[200]);
+    assert_eq!(drift(&env, &receiver, SANDBOX).code, 0);
+    assert!(receiver.take().is_empty());
+    give(&env, "sam@acme.example", "Admin");
+    assert_eq!(drift(&env, &receiver, SANDBOX).code, 2);
+    let message = only(&receiver);
+    let moved = &message["organizations"][0]["changes"][0];
+    assert_eq!((&moved["from"], &moved["to"], &moved["new"]), (&"Viewer".into(), &"Admin".into(), &true.into()));
+    assert_eq!((&moved["why"], &moved["privileged"]), (&"Viewer → Admin".into(), &true.into()));
+    // The earlier drift run is later than the run of the ledger.
+    let time = |value: &Value| value.as_str().unwrap().parse::<jiff::Timestamp>().unwrap();
+    assert!(time(&moved["since"]) > time(&moved["last_in_sync"]["at"]), "{moved}");
+    assert!(time(&moved["first_seen"]) >= time(&moved["since"]), "{moved}");
+    let text = message["text"].as_str().unwrap();
+    let line = "\n  new: user/sam@acme.example: Viewer → Admin (privileged), not by rolecall, since the run of 20";
+    assert!(text.contains(line), "{text}");
+    assert!(text.ends_with("\nSee https://github.example/acme/access/actions/runs/4711\n"), "{text}");
+    assert_eq!(message["link"], "https://github.example/acme/access/actions/runs/4711");
+    // Later messages still know since when.
+    give(&env, "ghost@acme.example", "Admin");
+    assert_eq!(drift(&env, &receiver, &[SANDBOX, &["--link", "https://me:pw@ci.example/1|2"]].concat()).code, 2);
+    let later = only(&receiver);
+    let changes = later["organizations"][0]["changes"].as_array().unwrap();
+    let sam = changes.iter().find(|moved| moved["address"] == "user/sam@acme.example").unwrap();
+    assert_eq!((&sam["since"], &sam["first_seen"]), (&moved["since"], &moved["first_seen"]));
+    assert_eq!((&sam["new"], changes.len()), (&false.into(), 2));
+    assert_eq!(later["link"], "https://ci.example/1|2", "without the password");
+}
+
+/// Without a ledger, an apply of somebody else may have moved it. Since when is known from the file of the previous run.
+#[test]
+fn without_a_ledger_the_previous_run_says_since_when_but_not_who() {
+    let env = in_sync();
+    let receiver = Receiver::answering(&[200]);
+    let args = [SANDBOX, &["--ledger", "none.jsonl"]].concat();
+    drift(&env, &receiver, &args);
+    give(&env, "sam@acme.example", "Admin");
+    drift(&env, &receiver, &args);
+    let text = only(&receiver)["text"].to_string();
+    assert!(
+        text.contains("Viewer → Admin (privileged), since the run of 20") && !text.contains("by rolecall"),
+        "{text}"
+    );
+    // If the file asks for something else, it is the file that moved.
+    env.write("hive.yaml", env.read("hive.yaml").replace("[Viewer]", "[Developer]"));
+    drift(&env, &receiver, &args);
+    let text = only(&receiver)["text"].to_string();
+    assert!(text.contains("Developer → Admin") && !text.contains("since"), "{text}");
+}
+
+#[test]
+fn a_previous_file_of_an_earlier_version_is_read() {
+    let env = in_sync();
+    let receiver = Receiver::answering(&[200]);
+    give(&env, "sam@acme.example", "Admin");
+    drift(&env, &receiver, SANDBOX);
+    receiver.take();
+    let mut told: Value = serde_json::from_str(&env.read("told.json")).unwrap();
+    let organization = told["organizations"][0].as_object_mut().unwrap();
+    assert!(organization.remove("last_read").is_some() && organization.remove("sightings").is_some());
+    env.write("told.json", told.to_string());
+    drift(&env, &receiver, SANDBOX);
+    assert!(receiver.take().is_empty(), "it was reported before");
+    assert!(env.read("told.json").contains("last_read"));
+}
+
+/// Returns the plan of a drift report with this number of organisations, each of which has many differences.
+fn many(organizations: usize) -> Plan {
+    let env = in_sync();
+    give(&env, "sam@acme.example", "Admin");
+    let said = env.run(&[&["drift", "--format", "json"], SANDBOX].concat());
+    let mut plan: Plan = serde_json::from_str(&said.stdout.replace("$TODAY", "2026-11-28")).unwrap();
+    let mut one = plan.organizations.remove(0);
+    let change = one.sealed.changes.remove(0);
+    for number in 0..300 {
+        let mut change = change.clone();
+        change.address.name = format!("<!channel> & @here *{number}* <https://evil.example|{}>", "x&".repeat(150));
+        one.sealed.changes.push(change);
+    }
+    let last = one.sealed.changes[299].address.clone();
+    one.privileged = std::iter::once((last, Privilege::Gains)).collect();
+    for number in 0..organizations {
+        let mut other = one.clone();
+        other.sealed.identity.organization = RemoteId::seen(format!("<@U{number}>{}", "<".repeat(2000)));
+        plan.organizations.push(other);
+    }
+    plan
+}
+
+/// Slack refuses a message that breaks one of its limits, and shows what is markup.
+#[test]
+fn a_message_for_slack_keeps_to_its_limits_and_shows_names_as_they_are() {
+    let plan = many(60);
+    let (delta, _) = drift_delta(&plan, None, jiff::Timestamp::UNIX_EPOCH, |_| None);
+    let link = "https://ci.example/a|b?c=1&d=2";
+    let body: Value = serde_json::from_str(&notice(&plan, &delta, Some(link), NoticeFormat::Slack)).unwrap();
+    let blocks = body["blocks"].as_array().unwrap();
+    assert_eq!(blocks.len(), 50);
+    let mut texts: Vec<(&Value, usize)> = Vec::new();
+    for block in blocks {
+        let fields = block["fields"].as_array().into_iter().flatten();
+        let elements = block["elements"].as_array().into_iter().flatten();
+        assert!(block["fields"].as_array().is_none_or(|fields| fields.len() <= 10));
+        let longest = if block["type"] == "header" { 150 } else { 3000 };
+        texts.extend(block["text"].is_object().then_some((&block["text"], longest)));
+        texts.extend(fields.chain(elements).map(|text| (text, 2000)));
+    }
+    let mut links = 0;
+    for (text, longest) in texts {
+        let words = text["text"].as_str().unwrap();
+        assert!(!words.is_empty() && words.encode_utf16().count() <= longest, "{words}");
+        if text["type"] == "mrkdwn" {
+            assert_eq!(words, "<https://ci.example/a%7Cb?c=1&amp;d=2|Open the run>");
+            links += 1;
+            continue;
+        }
+        assert_eq!((&text["type"], &text["emoji"]), (&"plain_text".into(), &false.into()));
+        assert!(!words.contains(['<', '>']), "{words}");
+        for part in words.split('&').skip(1) {
+            assert!(["amp;", "lt;", "gt;"].iter().any(|escape| part.starts_with(escape)), "{words}");
+        }
+    }
+    assert_eq!(links, 1);
+    let section = blocks[1]["text"]["text"].as_str().unwrap();
+    let first = section.lines().nth(1).unwrap();
+    assert!(first.contains("*299*"), "the privileged one comes first: {first}");
+    assert!(section.lines().last().unwrap().ends_with(" more that are new"), "{section}");
+    assert_eq!(blocks[48]["text"]["text"], "13 organisations more with drift that has changed");
+    assert_eq!(
+        (&body["mrkdwn"], &body["link_names"], &body["parse"]),
+        (&false.into(), &false.into(), &"none".into())
+    );
+}
+
 #[test]
 fn a_message_for_slack_has_no_markup_and_mentions_nobody() {
     let env = sandboxed();
@@ -187,6 +365,11 @@ fn usage_that_cant_work_is_refused_before_anything_is_read() {
         (&["--notify", "ftp://hooks.example/x", "--previous", "p.json"], "ftp"),
         (&["--notify", "https://hooks.example/x"], "--previous"),
         (&["--previous", "p.json"], "--notify"),
+        (&["--link", "https://ci.example/1"], "--notify"),
+        (
+            &["--notify", "https://hooks.example/x", "--previous", "p.json", "--link", "javascript:alert(1)"],
+            "is not the URL of a page",
+        ),
         (&["--notify", "https://hooks.example/x", "--previous", "hive.yaml"], "is not a plan"),
     ];
     for (args, expected) in cases {
@@ -214,4 +397,51 @@ fn a_receiver_that_breaks_the_connection_is_told_by_the_kind_of_the_error() {
     assert_eq!(said.code, 1, "{}", said.all());
     assert!(said.stderr.contains("drift: the connection failed before an answer came."), "{}", said.all());
     assert!(!said.all().contains("secret-of-the-webhook"), "{}", said.all());
+}
+
+// ---- the link
+
+/// Returns the page of a job with these variables.
+fn found(variables: &[(&str, &str)]) -> Option<String> {
+    ci_page(|name| variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned()))
+}
+
+#[test]
+fn each_ci_system_says_where_its_job_is() {
+    for (variables, expected) in [
+        (
+            &[
+                ("GITHUB_SERVER_URL", "https://github.com"),
+                ("GITHUB_REPOSITORY", "acme/access"),
+                ("GITHUB_RUN_ID", "1"),
+            ][..],
+            "https://github.com/acme/access/actions/runs/1",
+        ),
+        (
+            &[("CI_PIPELINE_URL", "https://gitlab.example/p/1"), ("CI_JOB_URL", "https://gitlab.example/j/2")],
+            "https://gitlab.example/j/2",
+        ),
+        (&[("BUILD_URL", "http://jenkins.example/job/x/1/")], "http://jenkins.example/job/x/1/"),
+        (&[("BUILDKITE_BUILD_URL", "https://buildkite.example/1")], "https://buildkite.example/1"),
+        (&[("CIRCLE_BUILD_URL", "https://circleci.example/1")], "https://circleci.example/1"),
+        (
+            &[
+                ("SYSTEM_TEAMFOUNDATIONCOLLECTIONURI", "https://dev.azure.com/acme/"),
+                ("SYSTEM_TEAMPROJECT", "Our access"),
+                ("BUILD_BUILDID", "1"),
+            ],
+            "https://dev.azure.com/acme/Our%20access/_build/results?buildId=1",
+        ),
+    ] {
+        assert_eq!(found(variables).as_deref(), Some(expected));
+    }
+    assert_eq!(found(&[("GITHUB_REPOSITORY", "acme/access"), ("BUILD_URL", "no URL")]), None);
+}
+
+#[test]
+fn a_page_is_a_web_address_without_a_password() {
+    assert_eq!(page("https://me:secret@ci.example/<1>").as_deref(), Some("https://ci.example/%3C1%3E"));
+    for text in ["", "ci.example/1", "javascript:alert(1)", "file:///etc/passwd", "https://"] {
+        assert_eq!(page(text), None, "{text}");
+    }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -27,6 +28,30 @@ pub struct ReportedOrganization {
     pub identity: Identity,
     /// Hashes of the differences, by address.
     pub differences: Differences,
+    /// The last run that could read every list. Files of earlier versions and drift reports don't have it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_read: Option<LastRead>,
+    /// The runs between which each difference came, by address.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub sightings: BTreeMap<Address, Sighting>,
+}
+
+/// A run that could read every list of an organisation.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct LastRead {
+    pub at: Timestamp,
+    /// The hash of what the files asked for, without places.
+    pub desired: String,
+}
+
+/// The runs between which a difference came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Sighting {
+    /// The first run that saw the difference.
+    pub first: Timestamp,
+    /// The last run before it that read live without this difference, if the files asked for the same then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub without: Option<Timestamp>,
 }
 
 /// The change of one organisation's drift since the last report.
@@ -38,6 +63,8 @@ pub struct DriftDelta<'a> {
     pub appeared: BTreeSet<Address>,
     /// Entities with a difference that is gone, unless the entity is in `appeared`.
     pub disappeared: BTreeSet<Address>,
+    /// The runs between which each difference came, as far as they are known.
+    pub sightings: BTreeMap<Address, Sighting>,
 }
 
 impl ReportedDrift {
@@ -53,20 +80,31 @@ impl ReportedDrift {
 }
 
 /// Returns the organisations whose drift has changed, and the differences to store once these have been reported.
-/// Organisations and lists that can't be read this time keep the differences that they had.
-pub fn drift_delta<'a>(now: &'a Plan, before: Option<&ReportedDrift>) -> (Vec<DriftDelta<'a>>, ReportedDrift) {
+/// Organisations and lists that can't be read this time keep the differences that they had. `at` is the time of this run,
+/// and `desired` returns the hash of what the files ask for.
+pub fn drift_delta<'a>(
+    now: &'a Plan,
+    before: Option<&ReportedDrift>,
+    at: Timestamp,
+    desired: impl Fn(&Identity) -> Option<String>,
+) -> (Vec<DriftDelta<'a>>, ReportedDrift) {
     let mut all = Vec::new();
     let mut reported_now = ReportedDrift { format_version: FORMAT_VERSION.to_owned(), organizations: Vec::new() };
     for plan in &now.organizations {
-        let earlier =
-            before.and_then(|before| before.of(&plan.sealed.identity)).map(|reported| &reported.differences);
-        let reported = differences_of(plan, earlier);
+        let earlier = before.and_then(|before| before.of(&plan.sealed.identity));
+        let mut reported = differences_of(plan, earlier.map(|reported| &reported.differences));
         let nothing = Differences::new();
-        let earlier = earlier.unwrap_or(&nothing);
-        let appeared = not_covered(&reported.differences, earlier);
-        let disappeared = &not_covered(earlier, &reported.differences) - &appeared;
+        let known = earlier.map_or(&nothing, |reported| &reported.differences);
+        let appeared = not_covered(&reported.differences, known);
+        let disappeared = &not_covered(known, &reported.differences) - &appeared;
+        let last_read = desired(&plan.sealed.identity).map(|desired| LastRead { at, desired });
+        reported.sightings = sightings(&reported.differences, &appeared, earlier, (at, last_read.as_ref()));
+        let is_complete = incomplete_kinds(&plan.completeness).is_empty();
+        reported.last_read =
+            last_read.filter(|_| is_complete).or_else(|| earlier.and_then(|reported| reported.last_read.clone()));
         if !appeared.is_empty() || !disappeared.is_empty() {
-            all.push(DriftDelta { plan, appeared, disappeared });
+            let sightings = reported.sightings.clone();
+            all.push(DriftDelta { plan, appeared, disappeared, sightings });
         }
         reported_now.organizations.push(reported);
     }
@@ -76,6 +114,22 @@ pub fn drift_delta<'a>(now: &'a Plan, before: Option<&ReportedDrift>) -> (Vec<Dr
     reported_now.organizations.extend(unseen);
     reported_now.organizations.sort_by(|a, b| a.identity.cmp(&b.identity));
     (all, reported_now)
+}
+
+/// Returns the runs between which each difference came. A difference that was reported before keeps them.
+fn sightings(
+    differences: &Differences,
+    appeared: &BTreeSet<Address>,
+    earlier: Option<&ReportedOrganization>,
+    (at, now): (Timestamp, Option<&LastRead>),
+) -> BTreeMap<Address, Sighting> {
+    let before = earlier.and_then(|reported| reported.last_read.as_ref());
+    let asked_the_same = before.filter(|before| now.is_some_and(|now| now.desired == before.desired));
+    let new = Sighting { first: at, without: asked_the_same.map(|before| before.at) };
+    let sighting = |address: &Address| {
+        if appeared.contains(address) { Some(new) } else { earlier?.sightings.get(address).copied() }
+    };
+    differences.keys().filter_map(|address| Some((address.clone(), sighting(address)?))).collect()
 }
 
 /// Returns the differences of a plan. Those of an incomplete list are taken from `before`.
@@ -95,7 +149,12 @@ fn differences_of(plan: &OrganizationPlan, before: Option<&Differences>) -> Repo
         let unreadable = before.iter().filter(|(address, _)| incomplete.contains(&address.kind));
         differences.extend(unreadable.map(|(address, hashes)| (address.clone(), hashes.clone())));
     }
-    ReportedOrganization { identity: plan.sealed.identity.clone(), differences }
+    ReportedOrganization {
+        identity: plan.sealed.identity.clone(),
+        differences,
+        last_read: None,
+        sightings: BTreeMap::new(),
+    }
 }
 
 /// Returns the entities of `here` with a difference that `there` doesn't contain.

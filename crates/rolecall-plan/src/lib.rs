@@ -35,7 +35,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 
 pub use approve::{Approval, ApprovalProgress, Stale, compare, resume};
-pub use drift_delta::{DriftDelta, ReportedDrift, drift_delta};
+pub use drift_delta::{DriftDelta, ReportedDrift, Sighting, drift_delta};
 pub use keys::retirement;
 pub use last_in_sync::{desired_hash, differing};
 pub use ledger_updates::{Observed, ledger_updates, newly_listed};
