@@ -9,6 +9,7 @@ mod every_order;
 mod hive;
 mod import;
 mod lawful;
+mod origin;
 mod paradime;
 mod pull;
 mod rapidapi;
@@ -814,6 +815,21 @@ macro_rules! laws {
                 #[test]
                 fn what_changes_is_the_difference((world, file) in P::mixed()) {
                     access::what_changes_is_the_difference::<P>(world, &file)?;
+                }
+
+                #[test]
+                fn the_origin_is_that_of_an_oracle(
+                    world in P::worlds(false),
+                    files in [P::files(), P::files(), P::files()],
+                    chosen in proptest::collection::vec(any::<bool>(), 12),
+                    (by_hand, asks) in any::<(bool, bool)>(),
+                ) {
+                    let [base, drift, other] = &files;
+                    let taken = |takes: bool, range: std::ops::Range<usize>| -> Vec<bool> {
+                        chosen[range].iter().map(|chosen| *chosen && takes).collect()
+                    };
+                    let (drifted, edited) = (taken(by_hand, 0..5), taken(asks, 5..12));
+                    origin::the_origin_is_that_of_an_oracle::<P>(world, base, (drift, &drifted), (other, &edited))?;
                 }
 
                 #[test]

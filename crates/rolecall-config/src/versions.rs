@@ -176,7 +176,7 @@ impl<'a> Search<'a> {
 
 impl Differences {
     /// Returns the lines that ask for a change: those of its own entry, else those of the roles and teams that it is
-    /// about, else those that belong to no entry.
+    /// about, else those that belong to no entry, else all: for example, one user leaves, and another gets the seat.
     pub fn asking(&self, change: &Change) -> Vec<DiffLine> {
         let of = |wanted: &dyn Fn(&Address) -> bool| -> Vec<DiffLine> {
             let deleted = self.deletions.iter().filter(|deletion| wanted(&deletion.address));
@@ -190,7 +190,11 @@ impl Differences {
         }
         let related = related(change);
         let lines = of(&|address| related.contains(address));
-        if lines.is_empty() { self.others.clone() } else { lines }
+        match (lines.is_empty(), self.others.is_empty()) {
+            (false, _) => lines,
+            (true, false) => self.others.clone(),
+            (true, true) => of(&|_| true),
+        }
     }
 }
 
