@@ -350,7 +350,7 @@ impl Run<'_> {
         let needed: Vec<&Address> = selection.unasked.iter().filter(|address| chosen.contains(*address)).collect();
         if !needed.is_empty() {
             let needed = report::first(needed.into_iter(), 20, report::clean);
-            self.out.talk(&format!("Not asked for, and sent because a change needs it: {needed}.\n"));
+            self.out.talk(&format!("Sent because another change needs it: {needed}.\n"));
         }
         let sealed = seal(approved);
         let sent = ledger.sent_under(&sealed);

@@ -8,7 +8,7 @@ use super::exit::{Exit, Failure};
 use super::organization::Organization;
 use super::{files, planfile};
 use crate::report;
-use rolecall_model::{Address, Code, Finding, OrganizationPlan, Plan};
+use rolecall_model::{Address, Code, Finding, OrganizationPlan, Origin, OriginKind, Plan};
 use rolecall_plan::Stale;
 
 /// Reads an approved plan and checks that it is for the organisations that the files name.
@@ -49,7 +49,8 @@ pub(super) fn approved_section<'a>(
     plan.organizations.iter().find(|approved| organization.is(&approved.sealed.identity))
 }
 
-/// Returns the changes of an approved plan that nobody asked for in the pull request that it was made for.
+/// Returns the changes of an approved plan that nobody asked for in the pull request that it was made for, and those that
+/// only serve others.
 pub(super) fn unasked(approved: &OrganizationPlan) -> Result<BTreeSet<Address>, Failure> {
     let known = approved.comparison.as_ref().filter(|comparison| comparison.unplanned.is_none());
     let Some(comparison) = known else {
@@ -58,7 +59,8 @@ pub(super) fn unasked(approved: &OrganizationPlan) -> Result<BTreeSet<Address>, 
         )
         .hint("Make the plan with `rolecall plan --base`, and have it reviewed."));
     };
-    let unasked = comparison.changes.iter().filter(|(_, origin)| !origin.is.is_due());
+    let serves = |origin: &Origin| origin.is == OriginKind::NeededByAnother;
+    let unasked = comparison.changes.iter().filter(|(_, origin)| !origin.is.is_due() || serves(origin));
     Ok(unasked.map(|(address, _)| address.clone()).collect())
 }
 

@@ -24,6 +24,7 @@ mod killed;
 mod layout;
 mod ledger;
 mod notify;
+mod origin;
 mod pacing;
 mod paradime;
 mod paradime_sandbox;

@@ -124,7 +124,8 @@ pub fn the_origin_is_that_of_an_oracle<P: Lawful>(
         Some(Version { source: &base_source, desired: &base }),
         Version { source: &head_source, desired: &head },
     );
-    let situation = || format!("edited {edited:?}, moved {moved:?}\n{base_text}\n{head_text}\n{:#?}", plan.sealed.changes);
+    let situation =
+        || format!("edited {edited:?}, moved {moved:?}\n{base_text}\n{head_text}\n{:#?}", plan.sealed.changes);
     for change in &plan.sealed.changes {
         let origin = &comparison.changes[&change.address];
         let name = change.address.name.to_lowercase();

@@ -83,13 +83,15 @@ pub fn differences(base: Option<Version<'_>>, head: Version<'_>) -> Differences 
     let mut new = Vec::new();
     for part in &after.parts {
         let earlier = open.remove(&(part.address.as_ref(), part.field));
-        if earlier.is_some_and(|earlier| earlier.content().eq(part.content())) {
+        let is_same = earlier.is_some_and(|earlier| earlier.content().eq(part.content()));
+        if is_same && earlier.is_some_and(|earlier| earlier.indents().eq(part.indents())) {
             continue;
         }
         if earlier.is_none() {
             new.push(part);
         }
-        let lines = diff((earlier, &before), (Some(part), &after));
+        let by = if is_same { By::Indentation } else { By::Content };
+        let lines = diff((earlier, &before), (Some(part), &after), by);
         match &part.address {
             Some(address) => found.entries.entry(address.clone()).or_default().extend(lines),
             // In a new file, only the scopes can ask for something that no entry asks for.
@@ -99,7 +101,7 @@ pub fn differences(base: Option<Version<'_>>, head: Version<'_>) -> Differences 
     }
     let search = Search::of(&new, &after, &head.source.text);
     for part in open.into_values() {
-        let lines = diff((Some(part), &before), (None, &after));
+        let lines = diff((Some(part), &before), (None, &after), By::Content);
         match &part.address {
             Some(address) if part.absent => found.entries.entry(address.clone()).or_default().extend(lines),
             Some(address) => {
@@ -118,6 +120,14 @@ impl Part<'_> {
     /// Returns the lines without indentation, blank lines and comments.
     fn content(&self) -> impl Iterator<Item = &str> {
         self.lines.iter().map(|line| line.trim()).filter(|line| is_content(line))
+    }
+
+    /// Returns how far each of these lines is indented beyond the first.
+    fn indents(&self) -> impl Iterator<Item = usize> {
+        let lines = self.lines.iter().filter(|line| is_content(line.trim()));
+        let indents = lines.map(|line| line.len() - line.trim_start().len());
+        let first = self.lines.first().map_or(0, |line| line.len() - line.trim_start().len());
+        indents.map(move |indent| indent.saturating_sub(first))
     }
 
     /// Returns the lines with a blank instead of the entry's name.
@@ -269,9 +279,17 @@ fn named(desired: &Desired) -> BTreeMap<usize, (Address, bool)> {
     of_users.chain(of_keys).chain(of_roles).chain(of_teams).collect()
 }
 
+/// The way in which two versions of a part differ.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum By {
+    Content,
+    /// The lines are the same but for their indentation.
+    Indentation,
+}
+
 /// Returns the lines by which two versions of a part differ.
-fn diff(before: (Option<&Part<'_>>, &Split<'_>), after: (Option<&Part<'_>>, &Split<'_>)) -> Vec<DiffLine> {
-    let (old, new) = (trimmed(before.0), trimmed(after.0));
+fn diff(before: (Option<&Part<'_>>, &Split<'_>), after: (Option<&Part<'_>>, &Split<'_>), by: By) -> Vec<DiffLine> {
+    let (old, new) = (compared(before.0, by), compared(after.0, by));
     let line = |(part, of): (Option<&Part<'_>>, &Split<'_>), index: Option<usize>, added: bool| {
         let (part, index) = (part?, index?);
         let number = part.first + index;
@@ -289,6 +307,7 @@ fn diff(before: (Option<&Part<'_>>, &Split<'_>), after: (Option<&Part<'_>>, &Spl
     differing.filter(|line| !line.text.trim().is_empty()).take(LINES).collect()
 }
 
-fn trimmed<'p>(part: Option<&'p Part<'_>>) -> Vec<&'p str> {
-    part.iter().flat_map(|part| &part.lines).map(|line| line.trim()).collect()
+fn compared<'p>(part: Option<&'p Part<'_>>, by: By) -> Vec<&'p str> {
+    let lines = part.iter().flat_map(|part| &part.lines);
+    lines.map(|line| if by == By::Content { line.trim() } else { line }).collect()
 }

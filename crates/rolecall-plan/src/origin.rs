@@ -11,8 +11,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Map, Value};
 
 use rolecall_model::{
-    Address, Cause, Change, Code, Comparison, DeletedBy, Deletion, Desired, Entity, Finding, Hold, HoldClass,
-    HoldReason, OrganizationPlan, Origin, OriginKind, Place, list_of,
+    Address, Cause, Change, Code, Comparison, DeletedBy, Deletion, Desired, DiffLine, Entity, Finding, Hold,
+    HoldClass, HoldReason, OrganizationPlan, Origin, OriginKind, Place, list_of,
 };
 
 /// Compares a plan with that of the base. Without a plan of the base, the base doesn't describe the organisation, and
@@ -132,6 +132,17 @@ pub fn unasked(plan: &OrganizationPlan, desired: &Desired) -> Vec<Finding> {
             format!(
                 "The plan has {action}{address}, which isn't asked for here: {base} asks for the same, and live is otherwise."
             )
+        } else if is_reindented(&origin.lines) {
+            let message =
+                format!("The plan has {action}{address} only because the indentation of its lines differs.");
+            let place = origin.lines.iter().find(|line| line.added);
+            let place = place.map(|line| Place { line: line.line, ..Place::start_of(line.file.as_str()) });
+            findings.push(
+                Finding::warning(Code::NotAskedFor, place.unwrap_or_else(|| desired.place.clone()), message).hint(
+                    "Restore the indentation. If the entry is meant as it is now, plan without `--require-asked`.",
+                ),
+            );
+            continue;
         } else if !origin.drifted.is_empty() {
             let fields: Vec<&str> = origin.drifted.iter().map(String::as_str).collect();
             let fields = list_of(&fields, "and");
@@ -147,6 +158,15 @@ pub fn unasked(plan: &OrganizationPlan, desired: &Desired) -> Vec<Finding> {
     }
     findings.extend(implicit_deletions(deletions, &desired.place));
     findings
+}
+
+/// Returns whether lines are removed and added again with another indentation, and nothing else.
+fn is_reindented(lines: &[DiffLine]) -> bool {
+    let (added, removed): (Vec<&DiffLine>, Vec<&DiffLine>) = lines.iter().partition(|line| line.added);
+    let trimmed = |lines: Vec<&DiffLine>| -> BTreeSet<String> {
+        lines.iter().map(|line| line.text.trim().to_owned()).collect()
+    };
+    !lines.is_empty() && trimmed(added) == trimmed(removed)
 }
 
 /// Returns a finding for each edit by which entries are gone that nobody removed one by one.
