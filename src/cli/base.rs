@@ -1,6 +1,7 @@
 //! `--base`: compares a plan with what another version of the files asks for.
 
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -14,8 +15,8 @@ use super::session::Session;
 use crate::report;
 use rolecall_config::{Loaded, Source, Version, differences, is_yaml, load, load_contents};
 use rolecall_model::{
-    Address, Code, Comparison, Facts, Finding, LastInSync, Live, OrganizationPlan, OriginKind, Place, Plan,
-    Undescribed,
+    Address, Code, Comparison, DeletedBy, Facts, Finding, LastInSync, Live, OrganizationPlan, OriginKind, Place,
+    Plan, Undescribed,
 };
 use rolecall_plan::{compare_with_base, unasked};
 
@@ -37,13 +38,15 @@ pub(super) struct Base {
     /// The words of the command line for it.
     name: String,
     loaded: Loaded,
+    /// The lines that commits since the base have removed, apart from merges. `None` if they aren't known, or if nothing
+    /// was merged.
+    removed: Option<BTreeSet<String>>,
 }
 
 impl BaseOptions {
     /// Loads the base of these files.
     pub fn load(&self, paths: &[PathBuf]) -> Result<Option<Base>, Failure> {
-        let load = |name: &String| Ok(Base { name: name.clone(), loaded: load_version("--base", name, paths)? });
-        self.base.as_ref().map(load).transpose()
+        self.base.as_ref().map(|name| load_version("--base", name, paths)).transpose()
     }
 
     /// Returns how a run with this plan ends. Adds what nobody asked for to the warnings of the plan.
@@ -124,8 +127,14 @@ impl Base {
                 origin.lines = found.asking(change);
             }
         }
-        let last_in_sync = planned.map(|planned| planned.last_in_sync).unwrap_or_default();
-        (Comparison { deletions: found.deletions, ..comparison }, last_in_sync)
+        comparison.deletions = found.deletions;
+        for deletion in comparison.deletions.iter_mut().filter(|deletion| deletion.by.is_explicit()) {
+            let mut own = deletion.lines.iter().filter(|line| line.text.contains(&deletion.address.name));
+            if self.removed.as_ref().is_some_and(|removed| !own.any(|line| removed.contains(line.text.trim()))) {
+                deletion.by = DeletedBy::Merge;
+            }
+        }
+        (comparison, planned.map(|planned| planned.last_in_sync).unwrap_or_default())
     }
 
     /// Returns the organisations that the base describes and the files of this session don't.
@@ -146,12 +155,14 @@ impl Base {
 
 /// Loads another version of the files at these paths: a file, a folder, or a git revision. `option`: the option that names
 /// it.
-fn load_version(option: &str, name: &str, paths: &[PathBuf]) -> Result<Loaded, Failure> {
+fn load_version(option: &str, name: &str, paths: &[PathBuf]) -> Result<Base, Failure> {
     let path = PathBuf::from(name);
+    let base = |loaded, removed| Base { name: name.to_owned(), loaded, removed };
     if path.exists() {
-        return Ok(load(&[path], rolecall_providers::format));
+        return Ok(base(load(&[path], rolecall_providers::format), None));
     }
     let mut files = Vec::new();
+    let mut removed = Some(BTreeSet::new());
     for path in paths {
         let is_folder = path.is_dir();
         let folder = if is_folder { path } else { path.parent().unwrap_or(path) };
@@ -169,8 +180,12 @@ fn load_version(option: &str, name: &str, paths: &[PathBuf]) -> Result<Loaded, F
                 files.push((format!("{name}:{}", shown.display()), bytes));
             }
         }
+        match (&mut removed, git.removed(&commit)?) {
+            (Some(all), Some(lines)) => all.extend(lines),
+            (removed, _) => *removed = None,
+        }
     }
-    Ok(load_contents(files, rolecall_providers::format))
+    Ok(base(load_contents(files, rolecall_providers::format), removed))
 }
 
 /// The repository that a folder lies in. Nothing is checked out, and no program of the repository runs.
@@ -212,6 +227,27 @@ impl Git<'_> {
         let found = self.run(&["rev-parse", "--verify", "--quiet", "--end-of-options", &revision])?;
         let commit = text(&found.map_err(|why| self.failure(&why))?);
         Ok(self.run(&["merge-base", &commit, "HEAD"])?.map_or(commit, |found| text(&found)))
+    }
+
+    /// Returns the lines that commits since another one have removed from the files of the folder, apart from merges.
+    /// `None` if the clone lacks commits, or if nothing was merged.
+    fn removed(&self, commit: &str) -> Result<Option<BTreeSet<String>>, Failure> {
+        let range = format!("{commit}..HEAD");
+        let merges = self.run(&["rev-list", "--merges", "--max-count=1", &range])?;
+        let is_shallow = self.run(&["rev-parse", "--is-shallow-repository"])?;
+        if merges.is_ok_and(|found| found.is_empty()) || is_shallow.is_ok_and(|shallow| text(&shallow) == "true") {
+            return Ok(None);
+        }
+        let mut lines = BTreeSet::new();
+        let plain = ["--patch", "--unified=0", "--no-ext-diff", "--no-textconv"];
+        let committed = [&["log", "--no-merges", "--format=", &range][..], &plain, &["--", "."]].concat();
+        let uncommitted = [&["diff", "HEAD"][..], &plain, &["--", "."]].concat();
+        for arguments in [committed, uncommitted] {
+            let Ok(patch) = self.run(&arguments)? else { return Ok(None) };
+            let patch = String::from_utf8_lossy(&patch).into_owned();
+            lines.extend(patch.lines().filter_map(|line| Some(line.strip_prefix('-')?.trim().to_owned())));
+        }
+        Ok(Some(lines))
     }
 
     /// Returns the names of the YAML files that the folder has in a commit.

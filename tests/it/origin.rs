@@ -1,10 +1,11 @@
 //! `plan --base`: slips of the hand are caught, and clean pull requests aren't.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 use std::process::Command;
 
 use rolecall_config::{Source, Version, check_source, differences};
-use rolecall_model::{Comparison, OriginKind};
+use rolecall_model::{Comparison, Finding, OriginKind};
 use rolecall_plan::{compare_with_base, unasked};
 use serde_json::Value;
 
@@ -46,7 +47,7 @@ impl<P: Platform> Team<P> {
         self.rig.desired = desired.clone();
         let mut plan = match self.rig.planned(&live, &BTreeSet::new(), None) {
             // An entry with an error ends the run with 1.
-            Ok(planned) if planned.findings.iter().any(|finding| finding.is_error()) => {
+            Ok(planned) if planned.findings.iter().any(Finding::is_error) => {
                 return planned.findings.iter().map(|finding| finding.code.to_string()).collect();
             }
             Ok(planned) => planned.plan,
@@ -200,10 +201,13 @@ users:
     Team::new(world, body)
 }
 
-/// Returns the lines of a file and its sections: the name of each list, with the lines of each of its entries.
-fn sections(text: &str) -> (Vec<String>, Vec<(String, Vec<std::ops::Range<usize>>)>) {
+/// A list of a file: its name, and the lines of each of its entries.
+type Section = (String, Vec<Range<usize>>);
+
+/// Returns the lines of a file and its lists.
+fn sections(text: &str) -> (Vec<String>, Vec<Section>) {
     let lines: Vec<String> = text.lines().map(ToOwned::to_owned).collect();
-    let mut found: Vec<(String, Vec<std::ops::Range<usize>>)> = Vec::new();
+    let mut found: Vec<Section> = Vec::new();
     let mut open = false;
     for (at, line) in lines.iter().enumerate() {
         if !line.starts_with(' ') {
@@ -215,9 +219,9 @@ fn sections(text: &str) -> (Vec<String>, Vec<(String, Vec<std::ops::Range<usize>
         } else if open {
             let entries = &mut found.last_mut().unwrap().1;
             if line.starts_with("  - ") {
-                entries.push(at..at + 1)
+                entries.push(at..at + 1);
             } else {
-                entries.last_mut().unwrap().end = at + 1
+                entries.last_mut().unwrap().end = at + 1;
             }
         }
     }
@@ -225,9 +229,9 @@ fn sections(text: &str) -> (Vec<String>, Vec<(String, Vec<std::ops::Range<usize>
 }
 
 /// Returns the lines with some of them replaced.
-fn with(lines: &[String], range: std::ops::Range<usize>, new: &[String]) -> String {
-    let all = lines[..range.start].iter().chain(new).chain(&lines[range.end..]);
-    all.map(|line| format!("{line}\n")).collect()
+fn with(lines: &[String], range: Range<usize>, new: &[String]) -> String {
+    let all = lines[..range.start].iter().chain(new).chain(&lines[range.end..]).map(String::as_str);
+    all.flat_map(|line| [line, "\n"]).collect()
 }
 
 fn indented(lines: &[String], by: usize) -> Vec<String> {
@@ -267,7 +271,7 @@ fn slips(text: &str) -> Vec<(String, String)> {
     for (at, line) in lines.iter().enumerate().filter(|(_, line)| line.ends_with("description: |-")) {
         let (_, entries) = sections.iter().find(|(_, entries)| entries.iter().any(|it| it.contains(&at))).unwrap();
         let entry = entries.iter().position(|entry| entry.contains(&at)).unwrap();
-        let next = entries.get(entry + 1).map(|next| next.clone());
+        let next = entries.get(entry + 1).cloned();
         if let Some(next) = next.filter(|next| next.start == at + 2) {
             add(format!("{line} takes in the next"), with(&lines, next.clone(), &indented(&lines[next], 4)));
         }
@@ -315,7 +319,7 @@ fn an_indentation_that_moves_a_resource_is_caught() {
 }
 
 /// Returns edits that a person means, each as the lines to replace and the new lines.
-fn clean_edits(text: &str) -> Vec<(std::ops::Range<usize>, Vec<String>)> {
+fn clean_edits(text: &str) -> Vec<(Range<usize>, Vec<String>)> {
     let (lines, sections) = sections(text);
     let mut edits = Vec::new();
     for (section, entries) in &sections {
@@ -465,6 +469,34 @@ fn a_branch_that_is_behind_undoes_nothing_that_it_never_had() {
     let (said, _) = compared(&env, "main", &["--out", "plan.json"]);
     let plan: Value = serde_json::from_str(&said.stdout).unwrap();
     assert_eq!(plan["organizations"][0]["comparison"]["deletions"], Value::Null, "Zoe was never here");
+}
+
+#[test]
+fn an_entry_that_was_lost_in_a_merge_is_caught() {
+    let env = repository();
+    let with = |entries: &str| env.write("access/hive.yaml", example("hive.yaml").replace("users:\n", entries));
+    git(&env, &["branch", "topic"]);
+    with(ZOE);
+    git(&env, &["commit", "--quiet", "--all", "--message", "zoe"]);
+    git(&env, &["checkout", "--quiet", "topic"]);
+    with(&ZOE.replace("zoe", "yann"));
+    git(&env, &["commit", "--quiet", "--all", "--message", "yann"]);
+    // The conflict is resolved with our own side.
+    git(&env, &["merge", "--quiet", "--strategy-option", "ours", "--no-edit", "main"]);
+    let (said, origins) = compared(&env, "main", &["--require-asked"]);
+    assert_eq!(origins["user/yann@acme.example"], "asked");
+    assert!(
+        said.code == 3 && said.stderr.contains("user/zoe@acme.example was lost in a merge"),
+        "{}",
+        said.stderr
+    );
+    // With a commit that removes her, somebody has asked for it.
+    with(&format!("{ZOE}{}", ZOE.replace("zoe", "yann").trim_start_matches("users:\n")));
+    git(&env, &["commit", "--quiet", "--all", "--message", "both"]);
+    with(&ZOE.replace("zoe", "yann"));
+    git(&env, &["commit", "--quiet", "--all", "--message", "without zoe"]);
+    let (said, _) = compared(&env, "main", &["--require-asked"]);
+    assert!(!said.stderr.contains("lost in a merge"), "{}", said.stderr);
 }
 
 #[test]

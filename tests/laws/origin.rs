@@ -4,6 +4,8 @@
 //! The oracle doesn't plan. It knows how each situation came about: the base was applied, somebody else then changed some
 //! entities, and a pull request edits some entries.
 
+use std::fmt::Write as _;
+
 use rolecall_config::{Source, Version, check_source, differences};
 use rolecall_model::{DeletedBy, Desired, OriginKind};
 use rolecall_plan::{compare_with_base, unasked};
@@ -72,8 +74,10 @@ fn moved(before: &Live, after: &Live) -> BTreeSet<String> {
 fn lines<P: Lawful>(file: &FileBody) -> String {
     let mut text = format!("{}{}\nguardrails: {{ min_admins: {} }}\n", P::HEAD, file.head, file.min_admins);
     for (name, entries) in &file.lists {
-        text += &if entries.is_empty() { format!("{name}: []\n") } else { format!("{name}:\n") };
-        entries.iter().for_each(|entry| text += &format!("  - {entry}\n"));
+        let _ = writeln!(text, "{name}:{}", if entries.is_empty() { " []" } else { "" });
+        for entry in entries {
+            let _ = writeln!(text, "  - {entry}");
+        }
     }
     text
 }

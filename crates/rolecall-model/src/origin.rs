@@ -98,6 +98,8 @@ pub enum DeletedBy {
     Section { section: String },
     /// The file was removed, or no longer describes this organisation.
     File,
+    /// No commit removed the entry by itself. It was lost when branches were merged.
+    Merge,
     /// The lines are still there, elsewhere or with another indentation, and no longer mean this entry.
     Moved { file: String, line: usize },
 }

@@ -185,6 +185,13 @@ fn implicit_deletions(deletions: &[Deletion], file: &Place) -> Vec<Finding> {
                     ),
                 );
             }
+            DeletedBy::Merge => {
+                let message = format!("{address} was lost in a merge: no other commit removes its entry.");
+                findings.push(
+                    Finding::warning(Code::ImplicitDeletion, file.clone(), message)
+                        .hint("Put the entry back. To remove it, delete its lines in a commit of its own."),
+                );
+            }
             DeletedBy::Entry | DeletedBy::Renamed { .. } | DeletedBy::File => {}
         }
     }
