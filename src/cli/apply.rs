@@ -106,6 +106,7 @@ struct Run<'a> {
 }
 
 fn open<'a>(args: &'a ApplyArgs, out: &mut Out) -> Result<Session<'a>, Failure> {
+    args.reports.check(Format::OF_OUTCOMES)?;
     let named =
         [(args.plan.as_ref(), "the file of `--plan`"), (args.undo_out.as_ref(), "the file of `--undo-out`")];
     Session::open(&args.paths, &args.planning, &args.connection, &args.reports, &named, out)?

@@ -12,7 +12,7 @@ use super::out::Out;
 use super::reports::Reports;
 use super::session::Session;
 use super::{Connection, OUTPUT, Paths, Planning};
-use crate::report::{self, Subject};
+use crate::report::{self, Format, Subject};
 use rolecall_model::{Desired, HoldClass, Identity, Plan};
 use rolecall_plan::desired_hash;
 
@@ -47,6 +47,7 @@ pub(super) struct DriftArgs {
 }
 
 pub(super) async fn drift(args: &DriftArgs, out: &mut Out) -> Result<Exit, Failure> {
+    args.reports.check(Format::OF_PLANS)?;
     let session = Session::open(&args.paths, &args.planning, &args.connection, &args.reports, &[], out)?;
     let notifier = args.notify.check(&args.connection)?;
     let (plan, mut exit) = session.survey_all(out).await;

@@ -54,6 +54,7 @@ pub(super) struct PlanArgs {
 }
 
 fn open<'a>(args: &'a PlanArgs, out: &mut Out) -> Result<Session<'a>, Failure> {
+    args.reports.check(Format::OF_PLANS)?;
     let named = [(args.out.as_ref(), "the file of `--out`")];
     let session = Session::open(&args.paths, &args.planning, &args.connection, &args.reports, &named, out)?;
     Ok(session.selecting(&args.selected)?.comparing(args.base.load(&args.paths.paths)?))

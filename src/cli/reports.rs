@@ -123,7 +123,7 @@ impl Reports {
         let subject = Subject::Findings { findings, sources };
         match self.format {
             // Of the others, findings have no such form.
-            Format::Text | Format::Csv | Format::Html => self.save(subject),
+            Format::Text | Format::Csv | Format::Html | Format::Dot | Format::Mermaid => self.save(subject),
             Format::Json | Format::Markdown | Format::Junit | Format::Sarif | Format::Github => {
                 self.write(subject, out)
             }

@@ -13,7 +13,7 @@ use super::out::Out;
 use super::reports::Reports;
 use super::selection::Selected;
 use super::{Connection, Paths, Planning};
-use crate::report::{self, Format};
+use crate::report;
 use rolecall_config::{Loaded, Source, load};
 use rolecall_engine::ledger::{Ledger, ReadLedger, facts};
 use rolecall_graphql::Quota;
@@ -75,7 +75,6 @@ impl<'a> Session<'a> {
         named: &[(Option<&PathBuf>, &'static str)],
         out: &mut Out,
     ) -> Result<Self, Failure> {
-        reports.check(Format::OF_PLANS)?;
         let mut loaded = load(&paths.paths, rolecall_providers::format);
         let options = [
             (connection.ledger.as_ref(), "the file of `--ledger`"),

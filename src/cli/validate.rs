@@ -37,7 +37,7 @@ pub(super) struct ValidateArgs {
 }
 
 pub(super) fn validate(args: &ValidateArgs, out: &mut Out) -> Result<Exit, Failure> {
-    args.reports.check(Format::OF_PLANS)?;
+    args.reports.check(Format::OF_FINDINGS)?;
     let mut loaded = load(&args.paths.paths, rolecall_providers::format);
     let files: Vec<&Path> = loaded.files.iter().map(|file| &*file.path).collect();
     args.reports.ensure_not_an_input(&files)?;

@@ -118,16 +118,20 @@ impl Access {
     }
 }
 
+/// Returns the entity before and after a change, where its access can be used. Of an entity that works neither before
+/// nor after, both values are returned, to be compared themselves.
+pub(super) fn in_use(change: &Change) -> (Option<&Entity>, Option<&Entity>) {
+    let (before, after) = (change.before.as_ref(), change.after.as_ref());
+    let never_works = !before.into_iter().chain(after).any(Entity::works);
+    let used = |entity: &&Entity| never_works || entity.works();
+    (before.filter(used), after.filter(used))
+}
+
 /// Returns how a change affects access. An entity that can't be used has none: disabling a user loses their roles.
 /// An invitation that is sent again gives all of its access anew.
 fn access_fields(change: &Change) -> Vec<FieldChange> {
-    let (before, after) = (change.before.as_ref(), change.after.as_ref());
-    // Of an entity that works neither before nor after, the values themselves are compared.
-    let never_works = !before.into_iter().chain(after).any(Entity::works);
-    let access = |entity: Option<&Entity>| {
-        entity.filter(|entity| never_works || entity.works()).map(Access::of).unwrap_or_default()
-    };
-    let (had, has) = (access(before), access(after));
+    let (before, after) = in_use(change);
+    let (had, has) = (before.map(Access::of).unwrap_or_default(), after.map(Access::of).unwrap_or_default());
     let all = [
         ("roles", "loses roles", had.roles, has.roles),
         ("permissions", "loses permissions", had.permissions, has.permissions),

@@ -3,6 +3,7 @@
 use clap::ValueEnum;
 
 use super::access::{self, AccessReport};
+use super::graph::{Graph, dot, mermaid};
 use super::layout::Layout;
 use super::outcomes::{Outcomes, outcomes_text};
 use super::runs::{of_ledger, of_outcomes};
@@ -28,8 +29,12 @@ pub enum Format {
     Github,
     /// Comma-separated values of `access`, one row a grant
     Csv,
-    /// A page of `access` for browsers, which loads nothing else
+    /// A page for browsers, which loads nothing else
     Html,
+    /// A graph of who has which role on what, for Graphviz
+    Dot,
+    /// The same graph, for Mermaid
+    Mermaid,
 }
 
 /// The subject of a report.
@@ -50,9 +55,26 @@ pub enum Subject<'a> {
 }
 
 impl Format {
-    /// The forms of plans, findings and outcomes.
-    pub const OF_PLANS: &[Self] =
+    /// The forms of findings.
+    pub const OF_FINDINGS: &[Self] =
         &[Self::Text, Self::Json, Self::Markdown, Self::Junit, Self::Sarif, Self::Github];
+
+    /// The forms of the outcomes of an apply.
+    pub const OF_OUTCOMES: &[Self] =
+        &[Self::Text, Self::Json, Self::Markdown, Self::Junit, Self::Sarif, Self::Github, Self::Html];
+
+    /// The forms of plans, also as drift reports.
+    pub const OF_PLANS: &[Self] = &[
+        Self::Text,
+        Self::Json,
+        Self::Markdown,
+        Self::Junit,
+        Self::Sarif,
+        Self::Github,
+        Self::Html,
+        Self::Dot,
+        Self::Mermaid,
+    ];
 
     /// The forms of reports of access.
     pub const OF_ACCESS: &[Self] = &[Self::Text, Self::Json, Self::Csv, Self::Markdown, Self::Html];
@@ -67,6 +89,8 @@ impl Format {
             Self::Github => "github",
             Self::Csv => "csv",
             Self::Html => "html",
+            Self::Dot => "dot",
+            Self::Mermaid => "mermaid",
         }
     }
 }
@@ -83,6 +107,8 @@ pub fn render(subject: Subject<'_>, format: Format, layout: Layout) -> Option<St
         (Subject::Drift(plan), Format::Junit) => junit::drift(plan),
         (Subject::Plan(plan) | Subject::Drift(plan), Format::Sarif) => sarif::plan(plan),
         (Subject::Plan(plan) | Subject::Drift(plan), Format::Github) => github::plan(plan),
+        (Subject::Plan(plan) | Subject::Drift(plan), Format::Dot) => dot(&Graph::of(plan)),
+        (Subject::Plan(plan) | Subject::Drift(plan), Format::Mermaid) => mermaid(&Graph::of(plan)),
         (Subject::Findings { findings, sources }, Format::Text) => findings::checked(findings, sources),
         (Subject::Findings { findings, .. }, Format::Json) => findings::findings_json(findings),
         (Subject::Findings { findings, sources }, Format::Markdown) => markdown::findings(findings, sources),
@@ -106,11 +132,13 @@ pub fn render(subject: Subject<'_>, format: Format, layout: Layout) -> Option<St
         (Subject::Access { report, .. }, Format::Markdown) => access::markdown(report),
         (Subject::Access { report, .. }, Format::Html) => access::html(report),
         // A record of a ledger has no place in a file, so there is no SARIF.
-        (Subject::Ledger(_), Format::Sarif | Format::Csv | Format::Html)
-        | (Subject::Access { .. }, Format::Junit | Format::Sarif | Format::Github)
+        (Subject::Ledger(_), Format::Sarif | Format::Csv | Format::Html | Format::Dot | Format::Mermaid)
         | (
-            Subject::Plan(_) | Subject::Drift(_) | Subject::Findings { .. } | Subject::Outcomes(_),
-            Format::Csv | Format::Html,
-        ) => return None,
+            Subject::Access { .. },
+            Format::Junit | Format::Sarif | Format::Github | Format::Dot | Format::Mermaid,
+        )
+        | (Subject::Findings { .. }, Format::Csv | Format::Html | Format::Dot | Format::Mermaid)
+        | (Subject::Outcomes(_), Format::Csv | Format::Html | Format::Dot | Format::Mermaid)
+        | (Subject::Plan(_) | Subject::Drift(_), Format::Csv | Format::Html) => return None,
     })
 }

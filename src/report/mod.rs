@@ -7,6 +7,7 @@ mod fields;
 mod findings;
 mod format;
 mod github;
+mod graph;
 mod guardrails;
 mod html;
 mod junit;

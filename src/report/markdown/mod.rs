@@ -7,6 +7,7 @@ mod runs;
 use std::fmt::Write as _;
 
 use super::fields::FieldChange;
+use super::graph;
 use super::guardrails::exception;
 use super::outline::{
     Meaning, Outline, Verdict, affected, drift_verdict, last_in_sync, mails, outlines, reason, verdict,
@@ -32,24 +33,26 @@ const LONGEST: usize = 60_000;
 #[derive(Clone, Copy)]
 struct DetailLevel {
     fields: bool,
+    graph: bool,
     holds: usize,
     rows: usize,
     organizations: usize,
 }
 
 const ALL: DetailLevel =
-    DetailLevel { fields: true, holds: usize::MAX, rows: usize::MAX, organizations: usize::MAX };
+    DetailLevel { fields: true, graph: true, holds: usize::MAX, rows: usize::MAX, organizations: usize::MAX };
 
 /// The levels of detail, from everything to little. The first that fits into a comment is taken.
 const DETAIL_LEVELS: &[DetailLevel] = &[
     ALL,
-    DetailLevel { fields: false, ..ALL },
-    DetailLevel { fields: false, holds: 20, ..ALL },
-    DetailLevel { fields: false, holds: 10, rows: 200, ..ALL },
-    DetailLevel { fields: false, holds: 5, rows: 50, ..ALL },
-    DetailLevel { fields: false, holds: 0, rows: 10, ..ALL },
-    DetailLevel { fields: false, holds: 0, rows: 0, organizations: 100 },
-    DetailLevel { fields: false, holds: 0, rows: 0, organizations: 10 },
+    DetailLevel { graph: false, ..ALL },
+    DetailLevel { fields: false, graph: false, ..ALL },
+    DetailLevel { fields: false, graph: false, holds: 20, ..ALL },
+    DetailLevel { fields: false, graph: false, holds: 10, rows: 200, ..ALL },
+    DetailLevel { fields: false, graph: false, holds: 5, rows: 50, ..ALL },
+    DetailLevel { fields: false, graph: false, holds: 0, rows: 10, ..ALL },
+    DetailLevel { fields: false, graph: false, holds: 0, rows: 0, organizations: 100 },
+    DetailLevel { fields: false, graph: false, holds: 0, rows: 0, organizations: 10 },
 ];
 
 pub(super) fn plan(plan: &Plan, reading: Reading) -> String {
@@ -120,6 +123,9 @@ fn push_organization(text: &mut String, plan: &OrganizationPlan, reading: Readin
     push_warnings(text, &plan.warnings, detail);
     push_changes(text, plan, detail);
     push_mails(text, plan, detail);
+    if detail.graph {
+        text.push_str(&graph::fold(plan));
+    }
     push_holds(text, plan, detail);
     push_gaps(text, plan);
 }
