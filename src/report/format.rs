@@ -60,8 +60,7 @@ impl Format {
         &[Self::Text, Self::Json, Self::Markdown, Self::Junit, Self::Sarif, Self::Github];
 
     /// The forms of the outcomes of an apply.
-    pub const OF_OUTCOMES: &[Self] =
-        &[Self::Text, Self::Json, Self::Markdown, Self::Junit, Self::Sarif, Self::Github, Self::Html];
+    pub const OF_OUTCOMES: &[Self] = Self::OF_FINDINGS;
 
     /// The forms of plans, also as drift reports.
     pub const OF_PLANS: &[Self] = &[
@@ -71,7 +70,6 @@ impl Format {
         Self::Junit,
         Self::Sarif,
         Self::Github,
-        Self::Html,
         Self::Dot,
         Self::Mermaid,
     ];

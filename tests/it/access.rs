@@ -299,7 +299,7 @@ fn the_page_loads_nothing_and_no_name_is_markup() {
 const BROWSERS: &[&str] = &["chromium", "chromium-browser", "google-chrome", "chrome"];
 
 /// Returns the page as a browser shows it after its script has run, or nothing if there is no browser.
-fn rendered(page: &Path, hash: &str) -> Option<String> {
+pub(crate) fn rendered(page: &Path, hash: &str) -> Option<String> {
     let folder = page.parent().unwrap();
     BROWSERS.iter().find_map(|browser| {
         let profile = format!("--user-data-dir={}", folder.join("profile").display());

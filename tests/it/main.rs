@@ -13,6 +13,7 @@ mod drift;
 mod edit;
 mod every_platform;
 mod execution;
+mod graphs;
 mod guardrails;
 mod help;
 mod hive;

@@ -10,9 +10,6 @@ use rolecall::cli::{SchemaName, schema_text};
 use rolecall::report::{Format, Layout, Subject, render};
 use rolecall_model::{Plan, ProviderName};
 
-const FORMATS: &[Format] =
-    &[Format::Text, Format::Json, Format::Markdown, Format::Junit, Format::Sarif, Format::Github];
-
 /// Removes what depends on the day, as the sandbox's worlds do.
 fn without_seals(text: &str) -> String {
     let mut parts = text.split("sha256:");
@@ -26,7 +23,7 @@ fn reported(provider: &str, verb: &str) -> Env {
     let file = format!("{provider}.yaml");
     env.write(&file, example(&file).replace("requests_per_minute: 10", "requests_per_minute: 6000"));
     let mut args = vec![verb.to_owned(), "--sandbox".to_owned(), file];
-    for format in FORMATS {
+    for format in Format::OF_PLANS {
         args.extend(["--report".to_owned(), format!("{0}={0}.out", format.as_str())]);
     }
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
@@ -40,11 +37,11 @@ fn today() -> String {
     jiff::Timestamp::now().strftime("%Y-%m-%d").to_string()
 }
 
-fn plan_of(provider: &str) -> Plan {
+pub(crate) fn plan_of(provider: &str) -> Plan {
     serde_json::from_str(&reported(provider, "plan").read("json.out")).unwrap()
 }
 
-fn shown(plan: &Plan, format: Format) -> String {
+pub(crate) fn shown(plan: &Plan, format: Format) -> String {
     let text = render(Subject::Plan(plan), format, Layout::default()).unwrap();
     anstream::adapter::strip_str(&text).to_string()
 }
@@ -53,7 +50,7 @@ fn shown(plan: &Plan, format: Format) -> String {
 fn each_form_of_each_example() {
     for provider in ProviderName::ALL.iter().map(|name| name.as_str()) {
         let env = reported(provider, "plan");
-        for format in FORMATS {
+        for format in Format::OF_PLANS {
             let name = format!("{provider}_{}", format.as_str());
             let text = env.read(&format!("{}.out", format.as_str())).replace(&today(), "$TODAY");
             insta::assert_snapshot!(name, without_seals(&text));
@@ -144,7 +141,7 @@ fn the_comment_has_a_row_for_each_change_the_privileged_ones_first() {
 }
 
 /// Returns names that a platform may have and that could be read as markup.
-fn hostile() -> Vec<String> {
+pub(crate) fn hostile() -> Vec<String> {
     let mut names: Vec<String> = [
         "a | b",
         "`code` ``two``",
@@ -176,7 +173,7 @@ fn hostile() -> Vec<String> {
 }
 
 /// Returns the plan with these names replaced by a hostile one.
-fn renamed(plan: &Plan, names: &[&str], hostile: &str) -> Plan {
+pub(crate) fn renamed(plan: &Plan, names: &[&str], hostile: &str) -> Plan {
     fn rename(value: &mut serde_json::Value, names: &[&str], hostile: &str) {
         match value {
             serde_json::Value::String(text) => {
@@ -360,7 +357,7 @@ fn findings_are_reported_in_every_form_with_their_place() {
     let env = Env::new();
     env.write("wrong, 100%.yaml", WRONG);
     env.write("fine.yaml", example("hive.yaml"));
-    for format in FORMATS {
+    for format in Format::OF_FINDINGS {
         let said = env.run(&["validate", "--format", format.as_str(), "wrong, 100%.yaml", "fine.yaml"]);
         assert_eq!(said.code, 1, "{}", said.all());
         insta::assert_snapshot!(format!("findings_{}", format.as_str()), said.stdout);
@@ -478,7 +475,8 @@ fn applied(provider: &str) -> Env {
     let env = Env::new();
     let file = format!("{provider}.yaml");
     env.write(&file, example(&file).replace("requests_per_minute: 10", "requests_per_minute: 6000"));
-    let reports: Vec<String> = FORMATS.iter().map(|format| format!("{0}={0}.out", format.as_str())).collect();
+    let reports: Vec<String> =
+        Format::OF_OUTCOMES.iter().map(|format| format!("{0}={0}.out", format.as_str())).collect();
     let mut args = vec!["apply", "--auto-approve", "--parallelism", "1", "--sandbox", &file];
     args.extend(reports.iter().flat_map(|report| ["--report", report]));
     let said = env.run(&args);
@@ -552,7 +550,7 @@ fn an_organisation_that_can_not_be_read_is_missed_in_every_form() {
     env.set("ROLECALL_ALLOWED_HOSTS", "127.0.0.1");
     let away = example("hive.yaml").replace("https://api.graphql-hive.com", "https://127.0.0.1:9");
     env.write("hive.yaml", away.replace("{ env: HIVE_TOKEN }", "{ file: ./token }"));
-    for format in FORMATS.iter().filter(|format| **format != Format::Sarif) {
+    for format in Format::OF_OUTCOMES.iter().filter(|format| **format != Format::Sarif) {
         let report = format!("{}=out", format.as_str());
         for verb in [&["plan"] as &[&str], &["drift"], &["apply", "--auto-approve"]] {
             let said = env.run(&[verb, &["hive.yaml", "--report", &report]].concat());

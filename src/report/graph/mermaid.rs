@@ -54,16 +54,20 @@ fn class(mark: Mark) -> String {
     mark.label().map(|label| format!(":::{label}")).unwrap_or_default()
 }
 
+/// Texts that mean something to Mermaid even as codes: letters that it writes itself, formulas, icons and the end of a line.
+const SPECIAL: &[(&str, &str)] =
+    &[("ﬂ", "\\u{fb02}"), ("¶", "\\u{b6}"), ("$$", "$\\u{24}"), (":fa-", ":fa\\u{2d}"), ("\\n", "\\u{5c}n")];
+
 /// Writes every character that could have a meaning as its code: to Mermaid, or to the Markdown that it reads in labels.
 fn escaped(text: &str) -> String {
     let mut safe = String::new();
     let mut last = ' ';
+    let text = SPECIAL.iter().fold(text.to_owned(), |text, (special, escape)| text.replace(special, escape));
     for c in text.chars() {
         let is_plain = match c {
-            // Mermaid itself writes codes with these letters while it reads a graph.
-            'ﬂ' | 'ß' => false,
-            // Spaces at the beginning would be code, and a hyphen would begin a list.
-            ' ' => last != ' ',
+            // Spaces at the beginning would be code, and a hyphen would begin a list. `direction TB` is a statement,
+            // wherever it stands.
+            ' ' => last != ' ' && !safe.ends_with("direction"),
             '-' => last.is_alphanumeric(),
             '/' | ',' => true,
             c => c.is_alphanumeric(),

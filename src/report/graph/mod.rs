@@ -119,7 +119,12 @@ impl Graph {
 
 impl Node {
     fn of(shape: Shape, mark: Mark, lines: impl IntoIterator<Item = String>) -> Self {
-        Self { shape, mark, lines: lines.into_iter().map(clean).filter(|line| !line.is_empty()).collect() }
+        let mut lines: Vec<String> = lines.into_iter().map(clean).collect();
+        // A node without any text is an error to Mermaid.
+        for line in lines.iter_mut().filter(|line| line.trim().is_empty()) {
+            "(no name)".clone_into(line);
+        }
+        Self { shape, mark, lines }
     }
 }
 
