@@ -135,8 +135,10 @@ pub fn render(subject: Subject<'_>, format: Format, layout: Layout) -> Option<St
             Subject::Access { .. },
             Format::Junit | Format::Sarif | Format::Github | Format::Dot | Format::Mermaid,
         )
-        | (Subject::Findings { .. }, Format::Csv | Format::Html | Format::Dot | Format::Mermaid)
-        | (Subject::Outcomes(_), Format::Csv | Format::Html | Format::Dot | Format::Mermaid)
+        | (
+            Subject::Findings { .. } | Subject::Outcomes(_),
+            Format::Csv | Format::Html | Format::Dot | Format::Mermaid,
+        )
         | (Subject::Plan(_) | Subject::Drift(_), Format::Csv | Format::Html) => return None,
     })
 }

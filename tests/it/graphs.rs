@@ -420,7 +420,8 @@ fn mermaid_itself_draws_every_graph_as_it_is_meant() {
         assert_eq!((edges, foreign), (dot.edges.len(), 0), "{graph}");
         let mut expected: Vec<String> = dot.nodes.values().map(|label| words(label)).collect();
         let mut nodes: Vec<String> = nodes.iter().map(|label| words(label)).collect();
-        (expected.sort(), nodes.sort());
+        expected.sort();
+        nodes.sort();
         assert_eq!(nodes, expected, "{graph}");
     }
 }

@@ -144,7 +144,7 @@ fn listed<T: Display>(all: impl ExactSizeIterator<Item = T>) -> String {
 }
 
 /// Returns one text for each of these, or one for all if there are many.
-fn together(all: Vec<String>) -> Vec<String> {
+fn together(all: &[String]) -> Vec<String> {
     if all.len() > LISTED { vec![listed(all.iter())] } else { all.iter().map(cut).collect() }
 }
 
@@ -194,7 +194,7 @@ impl Cluster {
         let (others, privileged): (Vec<_>, Vec<_>) = alike.into_iter().partition(|(key, _)| key.0.is_none());
         for ((alone, _, mark, verb, held), addresses) in privileged.into_iter().chain(others) {
             let verb = alone.map_or(verb.clone(), |(privilege, _)| format!("{verb}; {privilege}"));
-            for names in together(addresses) {
+            for names in together(&addresses) {
                 let from = self.add(Node::of(Shape::Holder, mark, [names, verb.clone()]));
                 for (mark, role) in &held {
                     let to = self.role(role, plan);
@@ -219,7 +219,7 @@ impl Cluster {
                 continue;
             }
             let to = self.role(&(change.address.name.clone(), Vec::new()), plan);
-            for names in together(others) {
+            for names in together(&others) {
                 let from = self.add(Node::of(Shape::Holder, Mark::Stays, [names, "holds the role".to_owned()]));
                 self.edges.push(Edge { from, to, mark: Mark::Stays });
             }
@@ -278,7 +278,7 @@ fn held(change: &Change) -> Vec<(Mark, Held)> {
         }
         let parts = by_mark
             .into_iter()
-            .flat_map(|(mark, parts)| together(parts).into_iter().map(move |part| (mark, part)));
+            .flat_map(|(mark, parts)| together(&parts).into_iter().map(move |part| (mark, part)));
         (Mark::between(had.contains_key(role), has.contains_key(role)), (role.clone(), parts.collect()))
     });
     marked.collect()
@@ -287,7 +287,7 @@ fn held(change: &Change) -> Vec<(Mark, Held)> {
 /// Returns the roles of a user or a key, each with its parts. The permissions of a key without roles count as one role.
 fn roles_of(entity: &Entity) -> BTreeMap<String, BTreeSet<String>> {
     let paths = |resources: &Option<Resources>| -> BTreeSet<String> {
-        resources.iter().flat_map(|resources| resources.paths().into_iter().map(|path| path.to_string())).collect()
+        resources.iter().flat_map(Resources::paths).collect()
     };
     match entity {
         Entity::User(user) => {
