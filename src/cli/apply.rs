@@ -109,7 +109,7 @@ fn open<'a>(args: &'a ApplyArgs, out: &mut Out) -> Result<Session<'a>, Failure> 
     args.reports.check(Format::OF_OUTCOMES)?;
     let named =
         [(args.plan.as_ref(), "the file of `--plan`"), (args.undo_out.as_ref(), "the file of `--undo-out`")];
-    Session::open(&args.paths, &args.planning, &args.connection, &args.reports, &named, out)?
+    Session::open(args.paths.load(), &args.planning, &args.connection, &args.reports, &named, out)?
         .selecting(&args.selected)
 }
 

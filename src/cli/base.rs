@@ -1,22 +1,21 @@
 //! `--base`: compares a plan with what another version of the files asks for.
 
 use std::collections::BTreeMap;
-use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::Path;
 
 use clap::{Args, ValueHint};
 
-use super::APPROVAL;
 use super::exit::{Exit, Failure};
 use super::organization::Organization;
 use super::out::Out;
 use super::session::Session;
+use super::versions::{At, FileVersion, load_version};
+use super::{APPROVAL, Paths, Planning};
 use crate::report;
-use rolecall_config::{Loaded, Source, Version, differences, is_yaml, load, load_contents};
+use rolecall_config::{Loaded, Source, Version, differences, load_contents};
 use rolecall_model::{
-    Address, Code, Comparison, DeletedBy, Facts, Finding, LastInSync, Live, OrganizationPlan, OriginKind, Place,
-    Plan, Undescribed,
+    Address, Code, Comparison, DeletedBy, Desired, Facts, Finding, Guardrail, LastInSync, Live, OrganizationPlan,
+    OriginKind, Place, Plan, Together, Undescribed,
 };
 use rolecall_plan::{compare_with_base, unasked};
 
@@ -31,22 +30,46 @@ pub(super) struct BaseOptions {
     /// such as those of a lost section.
     #[arg(long, requires = "base", help_heading = APPROVAL)]
     require_asked: bool,
+    /// Plan these files together with this other version, as if both were merged; repeatable. The plan marks what only
+    /// the sum changes or breaks.
+    #[arg(long, value_name = "PATH|REV", requires = "base", value_hint = ValueHint::AnyPath, help_heading = APPROVAL)]
+    with: Vec<String>,
 }
 
-/// Another version of the files.
+/// The base that plans are compared with, and the pull requests that are planned together.
 pub(super) struct Base {
-    /// The words of the command line for it.
-    name: String,
-    loaded: Loaded,
-    /// The lines that commits since the base have removed, apart from merges. `None` if they aren't known, or if nothing
-    /// was merged.
-    removed: Option<BTreeSet<String>>,
+    version: FileVersion,
+    /// The words of the command line for the other versions.
+    with: Vec<String>,
+    /// These files and each other version alone, if there are others.
+    alone: Vec<Loaded>,
 }
 
 impl BaseOptions {
-    /// Loads the base of these files.
-    pub fn load(&self, paths: &[PathBuf]) -> Result<Option<Base>, Failure> {
-        self.base.as_ref().map(|name| load_version("--base", name, paths)).transpose()
+    /// Loads the files of a run and their base. With other versions of the files, the files of the run are the sum of all.
+    pub fn load(&self, paths: &Paths, planning: &Planning) -> Result<(Loaded, Option<Base>), Failure> {
+        let mut loaded = paths.load();
+        let Some(name) = &self.base else { return Ok((loaded, None)) };
+        let version = load_version("--base", name, At::Fork, &paths.paths)?;
+        let mut alone = Vec::new();
+        if !self.with.is_empty() && !loaded.has_errors() {
+            alone.push(loaded.clone());
+            for name in &self.with {
+                let other = load_version("--with", name, At::Tip, &paths.paths)?.loaded;
+                // A folder has no history, so the base is what both began with.
+                let is_folder = Path::new(name).exists();
+                let fork =
+                    (!is_folder).then(|| load_version("--with", name, At::Fork, &paths.paths)).transpose()?;
+                loaded = merged(&loaded, &other, &fork.as_ref().unwrap_or(&version).loaded, name)?;
+                alone.push(other);
+            }
+            for desired in
+                alone.iter_mut().flat_map(|loaded| &mut loaded.files).filter_map(|it| it.desired.as_mut())
+            {
+                planning.tighten(desired);
+            }
+        }
+        Ok((loaded, Some(Base { version, with: self.with.clone(), alone })))
     }
 
     /// Returns how a run with this plan ends. Adds what nobody asked for to the warnings of the plan.
@@ -94,6 +117,32 @@ impl Base {
         };
         plan.last_in_sync.extend(last_in_sync.into_iter().filter(|(address, _)| has_drifted(address)));
         plan.comparison = Some(comparison);
+        plan.together = (!self.alone.is_empty()).then(|| self.together(plan, organization, (live, facts)));
+    }
+
+    /// Compares the plan of the sum with the plan of each version alone.
+    fn together(
+        &self,
+        plan: &OrganizationPlan,
+        organization: &Organization<'_>,
+        (live, facts): (&Live, &Facts),
+    ) -> Together {
+        let alone = self.alone.iter().filter_map(|loaded| loaded.counterpart(organization.desired));
+        let alone: Vec<OrganizationPlan> =
+            alone.filter_map(|(_, desired)| organization.plan_instead(desired, live, facts).ok()).collect();
+        let changes = plan.sealed.changes.iter().filter(|change| {
+            let mut same = alone.iter().filter_map(|alone| alone.change(&change.address));
+            !same.any(|other| other.action == change.action && other.after == change.after)
+        });
+        let guardrails = plan.refusals.iter().map(|refusal| refusal.guardrail);
+        let is_new = |guardrail: &Guardrail| {
+            !alone.iter().flat_map(|alone| &alone.refusals).any(|refusal| refusal.guardrail == *guardrail)
+        };
+        Together {
+            with: self.with.clone(),
+            changes: changes.map(|change| change.address.clone()).collect(),
+            refusals: guardrails.filter(is_new).collect(),
+        }
     }
 
     fn comparison(
@@ -104,9 +153,9 @@ impl Base {
         (live, facts): (&Live, &Facts),
     ) -> (Comparison, BTreeMap<Address, LastInSync>) {
         let head = Version { source, desired: organization.desired };
-        let base = self.loaded.counterpart(organization.desired);
+        let base = self.version.loaded.counterpart(organization.desired);
         let unplanned = |why: String| {
-            let (base, unplanned) = (self.name.clone(), Some(report::clean(why)));
+            let (base, unplanned) = (self.version.name.clone(), Some(report::clean(why)));
             (Comparison { base, unplanned, ..Comparison::default() }, BTreeMap::new())
         };
         let planned = match base {
@@ -115,13 +164,13 @@ impl Base {
                 Err(failure) => return unplanned(failure.to_string()),
             },
             // The file of this organisation may be one that has errors.
-            None => match self.loaded.findings.iter().find(|finding| finding.is_error()) {
+            None => match self.version.loaded.findings.iter().find(|finding| finding.is_error()) {
                 Some(finding) => return unplanned(format!("{}: {}", finding.place, finding.message)),
                 None => None,
             },
         };
         let found = differences(base.map(|(source, desired)| Version { source, desired }), head);
-        let mut comparison = compare_with_base(plan, planned.as_ref(), &self.name);
+        let mut comparison = compare_with_base(plan, planned.as_ref(), &self.version.name);
         for (address, origin) in &mut comparison.changes {
             if let (OriginKind::Asked, Some(change)) = (origin.is, plan.change(address)) {
                 origin.lines = found.asking(change);
@@ -130,7 +179,12 @@ impl Base {
         comparison.deletions = found.deletions;
         for deletion in comparison.deletions.iter_mut().filter(|deletion| deletion.by.is_explicit()) {
             let mut own = deletion.lines.iter().filter(|line| line.text.contains(&deletion.address.name));
-            if self.removed.as_ref().is_some_and(|removed| !own.any(|line| removed.contains(line.text.trim()))) {
+            if self
+                .version
+                .removed
+                .as_ref()
+                .is_some_and(|removed| !own.any(|line| removed.contains(line.text.trim())))
+            {
                 deletion.by = DeletedBy::Merge;
             }
         }
@@ -139,7 +193,7 @@ impl Base {
 
     /// Returns the organisations that the base describes and the files of this session don't.
     pub fn undescribed(&self, session: &Session<'_>) -> Vec<Undescribed> {
-        let desired = self.loaded.files.iter().filter_map(|file| file.desired.as_ref());
+        let desired = self.version.loaded.files.iter().filter_map(|file| file.desired.as_ref());
         let gone = desired.filter(|desired| session.counterpart(desired).is_none());
         let mut gone: Vec<Undescribed> = gone
             .map(|desired| Undescribed {
@@ -153,116 +207,34 @@ impl Base {
     }
 }
 
-/// Loads another version of the files at these paths: a file, a folder, or a git revision. `option`: the option that names
-/// it.
-fn load_version(option: &str, name: &str, paths: &[PathBuf]) -> Result<Base, Failure> {
-    let path = PathBuf::from(name);
-    let base = |loaded, removed| Base { name: name.to_owned(), loaded, removed };
-    if path.exists() {
-        return Ok(base(load(&[path], rolecall_providers::format), None));
+/// Merges another version of the files into these, file by file. `fork`: the version that both began with.
+fn merged(ours: &Loaded, theirs: &Loaded, fork: &Loaded, name: &str) -> Result<Loaded, Failure> {
+    if let Some(finding) = theirs.findings.iter().chain(&fork.findings).find(|finding| finding.is_error()) {
+        let why = format!("The version `{name}` can't be read: {}: {}", finding.place, finding.message);
+        return Err(Failure::error(report::clean(why)).hint("Mend it there, or leave it out of `--with`."));
     }
+    let conflict = |source: &Source| {
+        let why = format!("The version `{name}` can't be merged: both change the same lines of {}.", source.name);
+        Failure::error(report::clean(why))
+            .hint("Plan them one after the other, or resolve the conflict in one of them.")
+    };
     let mut files = Vec::new();
-    let mut removed = Some(BTreeSet::new());
-    for path in paths {
-        let is_folder = path.is_dir();
-        let folder = if is_folder { path } else { path.parent().unwrap_or(path) };
-        let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
-        let git = Git { folder, option, name };
-        let commit = git.commit()?;
-        let names = if is_folder {
-            git.files(&commit)?
-        } else {
-            path.file_name().map(|name| name.to_string_lossy().into_owned()).into_iter().collect()
-        };
-        for file in names {
-            if let Some(bytes) = git.content(&commit, &file)? {
-                let shown = folder.strip_prefix(".").unwrap_or(folder).join(&file);
-                files.push((format!("{name}:{}", shown.display()), bytes));
+    for file in &ours.files {
+        let Some(desired) = &file.desired else { continue };
+        let text = match (fork.counterpart(desired), theirs.counterpart(desired)) {
+            // They have removed the file.
+            (Some(_), None) => continue,
+            (None, None) => file.source.text.clone(),
+            (None, Some((other, _))) if other.text == file.source.text => other.text.clone(),
+            (None, Some(_)) => return Err(conflict(&file.source)),
+            (Some((before, _)), Some((other, _))) => {
+                diffy::merge(&before.text, &file.source.text, &other.text).map_err(|_| conflict(&file.source))?
             }
-        }
-        match (&mut removed, git.removed(&commit)?) {
-            (Some(all), Some(lines)) => all.extend(lines),
-            (removed, _) => *removed = None,
-        }
+        };
+        files.push((file.source.name.to_string(), text.into_bytes()));
     }
-    Ok(base(load_contents(files, rolecall_providers::format), removed))
-}
-
-/// The repository that a folder lies in. Nothing is checked out, and no program of the repository runs.
-struct Git<'a> {
-    folder: &'a Path,
-    option: &'a str,
-    name: &'a str,
-}
-
-impl Git<'_> {
-    fn run(&self, arguments: &[&str]) -> Result<Result<Vec<u8>, String>, Failure> {
-        let mut git = Command::new("git");
-        git.arg("-C").arg(self.folder).args(["--no-pager", "--literal-pathspecs"]).args(arguments);
-        git.env("GIT_OPTIONAL_LOCKS", "0").env("GIT_TERMINAL_PROMPT", "0");
-        let output = git.output().map_err(|why| {
-            Failure::error(format!("`{} {}` needs git, which can't be run: {why}.", self.option, self.name))
-                .hint("Install git, or name a folder with the files of the base.")
-        })?;
-        if output.status.success() {
-            return Ok(Ok(output.stdout));
-        }
-        let said = String::from_utf8_lossy(&output.stderr);
-        Ok(Err(said.lines().next().unwrap_or_default().trim_start_matches("fatal: ").to_owned()))
-    }
-
-    fn failure(&self, why: &str) -> Failure {
-        let Self { option, name, .. } = self;
-        let why = if why.is_empty() { "git knows no such revision" } else { why };
-        let message = format!("`{option} {name}` is neither a file nor a folder, and no git revision: {why}.");
-        Failure::error(report::clean(message)).hint(
-            "Name a folder with the files of the base, or a revision that this clone has. In CI, a shallow clone may lack it: fetch more of the history.",
-        )
-    }
-
-    /// Returns the commit at which the files of this run began to differ from the revision. A branch that is behind thus
-    /// isn't taken to undo what it doesn't have yet.
-    fn commit(&self) -> Result<String, Failure> {
-        let revision = format!("{}^{{commit}}", self.name);
-        let found = self.run(&["rev-parse", "--verify", "--quiet", "--end-of-options", &revision])?;
-        let commit = text(&found.map_err(|why| self.failure(&why))?);
-        Ok(self.run(&["merge-base", &commit, "HEAD"])?.map_or(commit, |found| text(&found)))
-    }
-
-    /// Returns the lines that commits since another one have removed from the files of the folder, apart from merges.
-    /// `None` if the clone lacks commits, or if nothing was merged.
-    fn removed(&self, commit: &str) -> Result<Option<BTreeSet<String>>, Failure> {
-        let range = format!("{commit}..HEAD");
-        let merges = self.run(&["rev-list", "--merges", "--max-count=1", &range])?;
-        let is_shallow = self.run(&["rev-parse", "--is-shallow-repository"])?;
-        if merges.is_ok_and(|found| found.is_empty()) || is_shallow.is_ok_and(|shallow| text(&shallow) == "true") {
-            return Ok(None);
-        }
-        let mut lines = BTreeSet::new();
-        let plain = ["--patch", "--unified=0", "--no-ext-diff", "--no-textconv"];
-        let committed = [&["log", "--no-merges", "--format=", &range][..], &plain, &["--", "."]].concat();
-        let uncommitted = [&["diff", "HEAD"][..], &plain, &["--", "."]].concat();
-        for arguments in [committed, uncommitted] {
-            let Ok(patch) = self.run(&arguments)? else { return Ok(None) };
-            let patch = String::from_utf8_lossy(&patch).into_owned();
-            lines.extend(patch.lines().filter_map(|line| Some(line.strip_prefix('-')?.trim().to_owned())));
-        }
-        Ok(Some(lines))
-    }
-
-    /// Returns the names of the YAML files that the folder has in a commit.
-    fn files(&self, commit: &str) -> Result<Vec<String>, Failure> {
-        let listed = self.run(&["ls-tree", "-z", "--name-only", commit])?.map_err(|why| self.failure(&why))?;
-        let listed = String::from_utf8_lossy(&listed);
-        Ok(listed.split('\0').filter(|name| is_yaml(Path::new(name))).map(ToOwned::to_owned).collect())
-    }
-
-    /// Returns the content of a file of the folder in a commit. `None` if there is none.
-    fn content(&self, commit: &str, file: &str) -> Result<Option<Vec<u8>>, Failure> {
-        Ok(self.run(&["cat-file", "blob", &format!("{commit}:./{file}")])?.ok())
-    }
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).trim().to_owned()
+    let is_new = |desired: &Desired| ours.counterpart(desired).is_none() && fork.counterpart(desired).is_none();
+    let new = theirs.files.iter().filter(|file| file.desired.as_ref().is_some_and(is_new));
+    files.extend(new.map(|file| (file.source.name.to_string(), file.source.text.clone().into_bytes())));
+    Ok(load_contents(files, rolecall_providers::format))
 }

@@ -38,6 +38,7 @@ mod session;
 mod show;
 mod undo;
 mod validate;
+mod versions;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -50,7 +51,8 @@ pub use exit::Exit;
 use exit::Failure;
 use offer::Offer;
 use out::Out;
-use rolecall_model::{Address, Limit};
+use rolecall_config::Loaded;
+use rolecall_model::{Address, Desired, Limit};
 pub use schema::{SCHEMAS, SchemaName, schema_text};
 
 /// The headings of options in help. Every verb lists the options that it shares with others under the same
@@ -136,6 +138,20 @@ pub(crate) struct Paths {
     /// Files, or folders whose *.yaml and *.yml files with a `provider` field are read.
     #[arg(default_value = ".")]
     paths: Vec<PathBuf>,
+}
+
+impl Paths {
+    /// Reads and checks the files.
+    fn load(&self) -> Loaded {
+        rolecall_config::load(&self.paths, rolecall_providers::format)
+    }
+}
+
+impl Planning {
+    /// Makes the guardrails of a file at least as strict as the command line says.
+    fn tighten(&self, desired: &mut Desired) {
+        desired.guardrails.tighten(self.min_admins, self.max_removals);
+    }
 }
 
 /// Options of every verb that plans.

@@ -24,6 +24,7 @@ use rolecall_model::Plan;
   rolecall plan access/ --out plan.json                saves the plan for a review
   rolecall plan access/ --report markdown=comment.md   writes a comment, too
   rolecall plan access/ --base origin/main             says which changes are asked for here
+  rolecall plan access/ --base main --with fix-ci      plans two branches together
   rolecall plan --target user/jane@acme.example        plans one user
   rolecall plan --format json | jq '.organizations[].sealed.changes[].address'
 
@@ -56,8 +57,9 @@ pub(super) struct PlanArgs {
 fn open<'a>(args: &'a PlanArgs, out: &mut Out) -> Result<Session<'a>, Failure> {
     args.reports.check(Format::OF_PLANS)?;
     let named = [(args.out.as_ref(), "the file of `--out`")];
-    let session = Session::open(&args.paths, &args.planning, &args.connection, &args.reports, &named, out)?;
-    Ok(session.selecting(&args.selected)?.comparing(args.base.load(&args.paths.paths)?))
+    let (loaded, base) = args.base.load(&args.paths, &args.planning)?;
+    let session = Session::open(loaded, &args.planning, &args.connection, &args.reports, &named, out)?;
+    Ok(session.selecting(&args.selected)?.comparing(base))
 }
 
 pub(super) async fn plan(args: &PlanArgs, out: &mut Out) -> Result<Exit, Failure> {

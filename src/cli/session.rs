@@ -12,9 +12,9 @@ use super::organization::Organization;
 use super::out::Out;
 use super::reports::Reports;
 use super::selection::Selected;
-use super::{Connection, Paths, Planning};
+use super::{Connection, Planning};
 use crate::report;
-use rolecall_config::{Loaded, Source, load};
+use rolecall_config::{Loaded, Source};
 use rolecall_engine::ledger::{Ledger, ReadLedger, facts};
 use rolecall_graphql::Quota;
 use rolecall_graphql::storage::Cache;
@@ -65,17 +65,16 @@ pub(super) struct Reading<'a> {
 type OrganizationKey = ([u8; 32], RemoteId);
 
 impl<'a> Session<'a> {
-    /// Loads and checks the files, and prints every finding. An error in any file is a failure. `named` are further
-    /// files that the command line names, each with words for it.
+    /// Checks the files together with the options, and prints every finding. An error in any file is a failure. `named`
+    /// are further files that the command line names, each with words for it.
     pub fn open(
-        paths: &Paths,
+        mut loaded: Loaded,
         planning: &'a Planning,
         connection: &'a Connection,
         reports: &Reports,
         named: &[(Option<&PathBuf>, &'static str)],
         out: &mut Out,
     ) -> Result<Self, Failure> {
-        let mut loaded = load(&paths.paths, rolecall_providers::format);
         let options = [
             (connection.ledger.as_ref(), "the file of `--ledger`"),
             (connection.ca_file.as_ref(), "the file of `--ca-file`"),
@@ -89,7 +88,7 @@ impl<'a> Session<'a> {
         let mut found = loaded.check_deliveries(&own);
         loaded.findings.append(&mut found);
         for desired in loaded.files.iter_mut().filter_map(|file| file.desired.as_mut()) {
-            desired.guardrails.tighten(planning.min_admins, planning.max_removals);
+            planning.tighten(desired);
         }
         if loaded.has_errors() {
             let sources: Vec<&Source> = loaded.files.iter().map(|file| &file.source).collect();

@@ -7,7 +7,7 @@ use std::process::Command;
 use rolecall_config::{Source, Version, check_source, differences};
 use rolecall_model::{Comparison, Finding, OriginKind};
 use rolecall_plan::{compare_with_base, unasked};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::support::bitpanda;
 use crate::support::bitpanda::Custody;
@@ -514,6 +514,67 @@ fn a_file_that_is_gone_or_there_twice_is_caught() {
     assert!(said.stderr.contains("The plan was not saved") && !env.path("plan.json").exists(), "{}", said.stderr);
     let plan: Value = serde_json::from_str(&said.stdout).unwrap();
     assert_eq!(plan["undescribed"][0]["file"], "HEAD:access/hive.yaml");
+}
+
+#[test]
+fn two_pull_requests_that_are_safe_alone_can_be_refused_together() {
+    let env = Env::new();
+    let base = example("hive.yaml").replace("max_removals: 2", "max_removals: { users: 3, keys: 2 }");
+    let removes = |who: &str, rest: &str| {
+        let entry = base.split("\n  - ").find(|entry| entry.starts_with(&format!("email: {who}"))).unwrap();
+        let entry = entry.split("\n\n").next().unwrap();
+        base.replace(entry, &format!("email: {who}\n    absent: true{rest}"))
+    };
+    env.write("base/hive.yaml", &base);
+    env.write("access/hive.yaml", removes("sam@acme.example", ""));
+    env.write(
+        "other/hive.yaml",
+        base.replace("users:\n", "users:\n  - email: ghost@acme.example\n    absent: true\n"),
+    );
+    let plan = |folder: &str, more: &[&str]| {
+        let args = [&["plan", "--sandbox", folder, "--base", "base", "--format", "json"], more].concat();
+        let said = env.run(&args);
+        (said.code, serde_json::from_str::<Value>(&said.stdout).unwrap_or_default(), said.stderr)
+    };
+    assert_eq!(plan("access", &[]).0, 0, "{}", plan("access", &[]).2);
+    assert_eq!(plan("other", &[]).0, 0, "{}", plan("other", &[]).2);
+    let (code, together, stderr) = plan("access", &["--with", "other"]);
+    assert_eq!(code, 3, "{stderr}");
+    let plan_of_both = &together["organizations"][0];
+    assert_eq!(plan_of_both["together"]["with"], json!(["other"]));
+    assert_eq!(plan_of_both["together"]["refusals"], json!(["max_removals"]));
+    let origins = &plan_of_both["comparison"]["changes"];
+    for address in ["user/ghost@acme.example", "user/sam@acme.example"] {
+        assert_eq!(origins[address]["is"], "asked", "{origins:#}");
+    }
+    // The same lines in both can't be merged.
+    env.write("third/hive.yaml", removes("sam@acme.example", " # gone"));
+    let (code, _, stderr) = plan("access", &["--with", "third"]);
+    assert!(code == 1 && stderr.contains("both change the same lines of access/hive.yaml"), "{stderr}");
+}
+
+#[test]
+fn branches_are_merged_from_where_they_began() {
+    let env = repository();
+    let with = |entries: &str| env.write("access/hive.yaml", example("hive.yaml").replace("users:\n", entries));
+    git(&env, &["checkout", "--quiet", "-b", "other"]);
+    // At the end of the file, far from the users.
+    env.write(
+        "access/hive.yaml",
+        example("hive.yaml")
+            .replace("  - name: legacy-ci\n    absent: true", "  - name: nightly\n    absent: true"),
+    );
+    git(&env, &["commit", "--quiet", "--all", "--message", "nightly"]);
+    git(&env, &["checkout", "--quiet", "main"]);
+    with(ZOE);
+    git(&env, &["commit", "--quiet", "--all", "--message", "zoe"]);
+    git(&env, &["checkout", "--quiet", "-b", "topic"]);
+    with(&format!("{ZOE}{}", ZOE.replace("zoe", "yann").trim_start_matches("users:\n")));
+    let (said, origins) = compared(&env, "main", &["--with", "other"]);
+    assert_eq!(said.code, 0, "{}", said.stderr);
+    assert_eq!(origins["user/yann@acme.example"], "asked");
+    assert_eq!(origins["user/zoe@acme.example"], "drifted", "main has her, and nobody has applied it");
+    assert!(!origins.contains_key("key/legacy-ci"), "{origins:?}");
 }
 
 #[test]

@@ -6,7 +6,7 @@ use super::{Format, Source, accounts, check_source};
 use rolecall_model::{Code, Desired, Finding, Place, ProviderName};
 
 /// All loaded files and their findings.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Loaded {
     pub files: Vec<LoadedFile>,
     /// The findings of all files, in the order of the files.
@@ -14,7 +14,7 @@ pub struct Loaded {
 }
 
 /// One loaded file. `desired` is `None` if one of its findings is an error.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct LoadedFile {
     pub path: PathBuf,
     pub source: Source,
@@ -81,11 +81,16 @@ pub fn load(paths: &[PathBuf], formats: impl Fn(ProviderName) -> &'static Format
                 .hint("Name a file, or a folder with `*.yaml` files that have a field `provider`."),
         );
     }
-    report_duplicate_organizations(&mut loaded);
+    check_together(&mut loaded, formats);
+    loaded
+}
+
+/// Checks what files say together.
+fn check_together(loaded: &mut Loaded, formats: impl Fn(ProviderName) -> &'static Format) {
+    report_duplicate_organizations(loaded);
     let files: Vec<&Desired> = loaded.files.iter().filter_map(|file| file.desired.as_ref()).collect();
     let mut contradicted = accounts::contradicted(&files, formats);
     loaded.findings.append(&mut contradicted);
-    loaded
 }
 
 /// Checks the contents of files that aren't in a folder now, such as those of an earlier revision. There may be none of
@@ -97,7 +102,7 @@ pub fn load_contents(files: Vec<(String, Vec<u8>)>, formats: impl Fn(ProviderNam
         let source = Source::decoded(&name, bytes, &mut findings);
         loaded.add(PathBuf::from(name), Some(source), false, findings, &formats);
     }
-    report_duplicate_organizations(&mut loaded);
+    check_together(&mut loaded, formats);
     loaded
 }
 
