@@ -4,10 +4,11 @@ use std::fmt::Write as _;
 
 use super::guardrails::push_guardrails;
 use super::layout::{Layout, pad};
+use super::origin::Reading;
 use super::outline::{Verdict, drift_verdict};
 use super::style::{BOLD, clean, paint};
-use super::text::{header, push_affected, push_changes, push_gaps, push_holds, unread};
-use rolecall_model::{App, Change, Inventory, OrganizationPlan, Plan};
+use super::text::{header, push_gaps, push_holds, push_rows, unread};
+use rolecall_model::{App, Inventory, OrganizationPlan, Plan};
 
 /// Writes the whole report.
 pub fn drift(plan: &Plan, layout: Layout) -> String {
@@ -18,18 +19,7 @@ pub fn drift(plan: &Plan, layout: Layout) -> String {
 
 fn organization(plan: &OrganizationPlan, layout: Layout) -> String {
     let mut text = header(plan, layout);
-    let differences: Vec<&Change> = plan.differences().collect();
-    let leftovers: Vec<&Change> = plan.leftovers().collect();
-    for (heading, changes) in [
-        ("differs from the file; an apply would make these changes", differences),
-        ("still to do, and no drift; `rolecall apply --leftovers` makes only these changes", leftovers),
-    ] {
-        if !changes.is_empty() {
-            let _ = writeln!(text, "  {}", paint(BOLD, heading));
-            push_changes(&mut text, plan, &changes, layout);
-        }
-    }
-    push_affected(&mut text, plan, layout);
+    push_rows(&mut text, plan, Reading::Drift, layout);
     push_holds(&mut text, plan, layout);
     push_gaps(&mut text, plan, layout);
     push_guardrails(&mut text, plan, layout);

@@ -5,6 +5,7 @@ use clap::ValueEnum;
 use super::access::{self, AccessReport};
 use super::graph::{Graph, dot, mermaid};
 use super::layout::Layout;
+use super::origin::Reading;
 use super::outcomes::{Outcomes, outcomes_text};
 use super::runs::{of_ledger, of_outcomes};
 use super::{drift, findings, github, junit, ledger, markdown, sarif, text};
@@ -99,8 +100,8 @@ pub fn render(subject: Subject<'_>, format: Format, layout: Layout) -> Option<St
         (Subject::Plan(plan), Format::Text) => text::plan_text(plan, layout),
         (Subject::Drift(plan), Format::Text) => drift::drift(plan, layout),
         (Subject::Plan(plan) | Subject::Drift(plan), Format::Json) => super::plan_json(plan),
-        (Subject::Plan(plan), Format::Markdown) => markdown::plan(plan, markdown::Reading::Plan),
-        (Subject::Drift(plan), Format::Markdown) => markdown::plan(plan, markdown::Reading::Drift),
+        (Subject::Plan(plan), Format::Markdown) => markdown::plan(plan, Reading::Plan),
+        (Subject::Drift(plan), Format::Markdown) => markdown::plan(plan, Reading::Drift),
         (Subject::Plan(plan), Format::Junit) => junit::plan(plan),
         (Subject::Drift(plan), Format::Junit) => junit::drift(plan),
         (Subject::Plan(plan) | Subject::Drift(plan), Format::Sarif) => sarif::plan(plan),

@@ -4,11 +4,13 @@
 use std::fmt::Write as _;
 
 use super::findings::listed;
+use super::origin::{deletions, hold_origin, unplanned};
 use super::outline::{name, outlines, reason};
 use super::runs::{Row, Run};
-use super::style::{called, clean};
+use super::style::{called, capitalised, clean, first};
 use rolecall_model::{
-    Completeness, Finding, HoldClass, HoldReason, OrganizationPlan, Outcome, Plan, Severity, Unread, Warning,
+    Completeness, DiffLine, Finding, HoldClass, HoldReason, OrganizationPlan, Outcome, Plan, Severity, Unread,
+    Warning,
 };
 
 /// The level of an annotation.
@@ -21,6 +23,9 @@ enum Level {
 
 /// A message longer than this is cut, in characters, because the runner drops messages that are too long.
 const LONGEST: usize = 2000;
+
+/// The number of deleted entries that an annotation names.
+const LISTED: usize = 20;
 
 pub(super) fn findings(findings: &[Finding]) -> String {
     let mut text = String::new();
@@ -96,27 +101,44 @@ fn push_organization(text: &mut String, plan: &OrganizationPlan) {
         }
     }
     push_warnings(text, &plan.warnings);
+    push_deletions(text, plan, &name);
     for hold in plan.sealed.holds.iter().filter(|hold| hold.class == HoldClass::Blocked) {
         let title = format!("{name}: {} needs attention", clean(&hold.address));
         let is_error = matches!(hold.reason, HoldReason::Unplannable { .. });
         let level = if is_error { Level::Error } else { Level::Warning };
         let place = plan.places.get(&hold.address.to_string());
-        push(text, level, place.map(String::as_str), &title, &reason(hold));
+        let message = format!("{}{}", reason(hold), hold_origin(plan, hold));
+        push(text, level, place.map(String::as_str), &title, &message);
     }
     for outline in outlines(plan) {
-        let notes: Vec<&str> = outline.notes.iter().map(|note| &*note.text).collect();
+        let notes: Vec<String> = outline.notes().into_iter().map(|note| note.text).collect();
         let notes = if notes.is_empty() { String::new() } else { format!(": {}", notes.join("; ")) };
         let privileged =
             outline.privileged.map(|privilege| format!(" ({})", privilege.as_str())).unwrap_or_default();
         let fields: Vec<String> = outline.fields.iter().map(|field| format!("\n{}", field.in_words())).collect();
+        let origin = outline.origin.as_ref().map(|origin| format!("\n{}", origin.is.as_str())).unwrap_or_default();
         let title = format!("{name}: {}{privileged}", outline.address);
         push(
             text,
             Level::Notice,
             outline.place.as_deref(),
             &title,
-            &format!("{}{notes}{}", outline.verb, fields.concat()),
+            &format!("{}{notes}{}{origin}", outline.verb, fields.concat()),
         );
+    }
+}
+
+/// Writes a warning for each deletion that may be a slip, at the first line that is gone.
+fn push_deletions(text: &mut String, plan: &OrganizationPlan, name: &str) {
+    if let Some(why) = unplanned(plan) {
+        push(text, Level::Warning, None, name, &why);
+    }
+    for gone in deletions(plan).iter().filter(|gone| !gone.is_explicit) {
+        let place = gone.lines().next().map(|DiffLine { file, line, .. }| format!("{file}:{line}:1"));
+        let entries = first(gone.entries.iter(), LISTED, |deletion| clean(&deletion.address));
+        let title = format!("{name}: no longer in the files");
+        let message = format!("{}: {entries}{}", capitalised(&gone.by), gone.unchanged());
+        push(text, Level::Warning, place.as_deref(), &title, &message);
     }
 }
 

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use super::layout::Layout;
+use super::outline::only_together;
 use super::style::{REMOVE, WARN, clean, paint};
 use rolecall_model::{Guardrail, OrganizationPlan, Override};
 
@@ -13,7 +14,7 @@ const LISTED: usize = 20;
 pub(super) fn push_guardrails(text: &mut String, plan: &OrganizationPlan, layout: Layout) {
     for refusal in &plan.refusals {
         let head = format!("  {} {}: ", paint(REMOVE, "refused by"), refusal.guardrail);
-        layout.push(text, &head, &clean(&refusal.message));
+        layout.push(text, &head, &format!("{}{}", clean(&refusal.message), together(plan, refusal.guardrail)));
         let listed = if layout.full { usize::MAX } else { LISTED };
         for address in refusal.addresses.iter().take(listed) {
             let _ = writeln!(text, "    {}", clean(address));
@@ -36,6 +37,12 @@ pub(super) fn push_guardrails(text: &mut String, plan: &OrganizationPlan, layout
     if !plan.refusals.is_empty() || !plan.overrides.is_empty() {
         text.push('\n');
     }
+}
+
+/// Returns what to add to the message of a guardrail that only several versions of the files together break.
+pub(super) fn together(plan: &OrganizationPlan, guardrail: Guardrail) -> String {
+    let together = plan.together.as_ref().filter(|together| together.refusals.contains(&guardrail));
+    together.map(|together| format!(" It is broken {}.", only_together(&together.with))).unwrap_or_default()
 }
 
 /// Returns the exception, as YAML, that lets this plan through. `None` if no exception can, because one of the

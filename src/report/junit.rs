@@ -7,6 +7,7 @@ use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 
 use super::fields::FieldChange;
 use super::findings::listed;
+use super::origin::hold_origin;
 use super::outline::{name, outlines, reason};
 use super::runs::{Row, Run};
 use super::style::{called, clean};
@@ -134,10 +135,12 @@ fn suite(plan: &OrganizationPlan, is_drift: bool) -> TestSuite {
             }
         };
         let mut case = case(&outline.address, &class("change"), status);
-        let notes = outline.notes.iter().map(|note| note.text.clone());
+        let notes = outline.notes().into_iter().map(|note| note.text);
         let privileged = outline.privileged.map(|privilege| privilege.as_str().to_owned());
         let fields = outline.fields.iter().map(FieldChange::in_words);
-        let lines = [outline.verb].into_iter().chain(privileged).chain(notes).chain(fields).chain(outline.place);
+        let origin = outline.origin.map(|origin| origin.is.as_str().to_owned());
+        let lines = [outline.verb].into_iter().chain(privileged).chain(notes).chain(origin).chain(fields);
+        let lines = lines.chain(outline.place);
         let lines: Vec<String> = lines.collect();
         case.set_system_out(lines.join("\n"));
         suite.add_test_case(case);
@@ -147,14 +150,15 @@ fn suite(plan: &OrganizationPlan, is_drift: bool) -> TestSuite {
         holds.entry(&hold.address).or_default().push(hold);
     }
     for (address, holds) in holds {
-        suite.add_test_case(case(&clean(address), &class("hold"), held(&holds, is_drift)));
+        suite.add_test_case(case(&clean(address), &class("hold"), held(plan, &holds, is_drift)));
     }
     suite
 }
 
 /// Returns the status of an entity with these holds.
-fn held(holds: &[&Hold], is_drift: bool) -> TestCaseStatus {
-    let reasons: Vec<String> = holds.iter().map(|hold| reason(hold)).collect();
+fn held(plan: &OrganizationPlan, holds: &[&Hold], is_drift: bool) -> TestCaseStatus {
+    let reasons: Vec<String> =
+        holds.iter().map(|hold| format!("{}{}", reason(hold), hold_origin(plan, hold))).collect();
     let reasons = reasons.join(" ");
     let class = holds.iter().map(|hold| hold.class).min().unwrap_or(HoldClass::Ignored);
     let has_error = holds.iter().any(|hold| matches!(hold.reason, HoldReason::Unplannable { .. }));

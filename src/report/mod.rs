@@ -18,6 +18,7 @@ mod markdown;
 mod metrics;
 mod mutations;
 mod notice;
+mod origin;
 mod outcomes;
 mod outline;
 mod progress;

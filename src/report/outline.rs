@@ -1,22 +1,32 @@
 //! The words in which every form of a report describes a plan.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use super::fields::{FieldChange, fields, in_words};
+use super::risk::{Reach, first_invitations, holder, reaches};
 use super::style::{called, clean, first, minute, plural};
 use rolecall_model::{
-    Ability, AccessChange, Action, Address, Cause, Change, Effect, Entity, Hold, HoldClass, HoldReason, Kind,
-    LastInSync, Limited, May, OrganizationPlan, Privilege, Seen, User,
+    Ability, AccessChange, Action, Address, Cause, Change, Effect, Entity, FirstInvitation, Hold, HoldClass,
+    HoldReason, Kind, LastInSync, Limited, May, OrganizationPlan, Origin, Part, Privilege, Seen, Together, User,
 };
 
-/// One change, in the words of a report.
+/// One row of a report: a change, or somebody whose access changes with a role, a team or the organisation.
 pub(super) struct Outline {
     /// `+` for a change that gives access, `~` for an update, `-` for a change that takes access.
     pub sign: &'static str,
+    pub kind: Kind,
     pub address: String,
+    /// `None` for somebody who isn't changed themselves.
+    pub action: Option<Action>,
     pub verb: String,
-    /// Side effects of the change, and its cause.
-    pub notes: Vec<Note>,
+    /// The access before and after, such as `Viewer → Admin`, and what else is gained and lost.
+    pub access: Option<String>,
+    /// The number of mails that the change sends.
+    pub mails: usize,
+    /// Side effects of the change.
+    pub effects: Vec<Note>,
+    pub cause: Option<String>,
     pub fields: Vec<FieldChange>,
     /// The place in the files that asks for it, as file:line:column.
     pub place: Option<String>,
@@ -24,24 +34,70 @@ pub(super) struct Outline {
     pub privileged: Option<Privilege>,
     /// Everything that somebody may do afterwards and no longer, in words.
     pub meaning: Vec<Meaning>,
+    /// The holders whose access changes too, because they have the role or are in the team.
+    pub holders: Vec<String>,
     /// Whether the change completes what an earlier apply began.
     pub leftover: bool,
     /// The last time that the ledger saw the entity as the files say, in words.
     pub last_in_sync: Option<String>,
+    /// The origin, if the plan was compared with a base.
+    pub origin: Option<Origin>,
 }
 
 /// Abilities that somebody gains, or loses.
 pub(super) struct Meaning {
     /// `may now` or `no longer`.
     pub label: &'static str,
-    /// Each ability with its place, such as `member:modify at organization`. Privileged ones come first.
-    pub abilities: Vec<String>,
+    /// Each resource with the abilities there. Privileged ones come first.
+    pub at: Vec<(String, Vec<String>)>,
 }
 
 pub(super) struct Note {
     pub text: String,
     /// Whether a reader should not overlook it.
     pub warns: bool,
+}
+
+impl Note {
+    fn says(text: impl Into<String>) -> Self {
+        Self { text: text.into(), warns: false }
+    }
+
+    fn warns(text: impl Into<String>) -> Self {
+        Self { text: text.into(), warns: true }
+    }
+}
+
+impl Outline {
+    /// Returns everything to say beside the verb: the access, the mails, the side effects and the cause.
+    pub fn notes(&self) -> Vec<Note> {
+        let mails = match self.mails {
+            0 => None,
+            1 => Some(Note::warns("sends mail")),
+            several => Some(Note::warns(format!("sends {several} mails"))),
+        };
+        let effects = self.effects.iter().map(|Note { text, warns }| Note { text: text.clone(), warns: *warns });
+        let access = self.access.iter().map(Note::says);
+        access.chain(mails).chain(effects).chain(self.cause.iter().map(Note::says)).collect()
+    }
+
+    /// Returns whether the row is about a person.
+    pub fn is_person(&self) -> bool {
+        matches!(self.kind, Kind::User | Kind::Invitation)
+    }
+}
+
+impl Meaning {
+    /// Lists the first resources with their first abilities, and counts the others.
+    pub fn in_words(&self, listed: usize, word: impl Fn(&String) -> String) -> String {
+        let shown = self.at.iter().take(listed);
+        let mut parts: Vec<String> = shown
+            .map(|(at, abilities)| format!("{} at {}", first(abilities.iter(), listed, &word), word(at)))
+            .collect();
+        let more = self.at.len().saturating_sub(listed);
+        parts.extend((more > 0).then(|| plural(more, "more place")));
+        parts.join("; ")
+    }
 }
 
 /// The line that sums up a plan.
@@ -58,18 +114,36 @@ pub(super) fn name(plan: &OrganizationPlan) -> String {
 
 pub(super) fn outline(change: &Change, plan: &OrganizationPlan) -> Outline {
     let fields = fields(change);
-    let effects = change.effects.iter().filter_map(effect);
+    let origin = plan.origin(&change.address).cloned();
+    let drifted = origin.iter().filter(|origin| !origin.drifted.is_empty()).map(|origin| {
+        let fields: Vec<&str> = origin.drifted.iter().map(String::as_str).collect();
+        Note::warns(format!("also takes back what was changed by hand: {}", clean(fields.join(", "))))
+    });
+    let together = plan.together.iter().filter(|together| together.changes.contains(&change.address));
+    let together = together.map(|Together { with, .. }| Note::warns(only_together(with)));
+    let holders = change.effects.iter().filter_map(|effect| match effect {
+        Effect::Affects { holders } => Some(holders.iter().map(clean)),
+        _ => None,
+    });
     Outline {
         sign: sign(change.action),
+        kind: change.address.kind,
         address: clean(&change.address),
+        action: Some(change.action),
         verb: verb(change),
-        notes: access_note(&fields).into_iter().chain(effects).chain(cause(&change.cause)).collect(),
+        access: access_note(&fields),
+        // Each user whom the creation of an organisation invites has a row of their own.
+        mails: usize::from(change.effects.contains(&Effect::SendsMail)),
+        effects: change.effects.iter().filter_map(effect).chain(drifted).chain(together).collect(),
+        cause: cause(&change.cause),
         fields,
         place: plan.places.get(&change.address.to_string()).map(clean),
         privileged: plan.privileged.get(&change.address).copied(),
-        meaning: plan.access.get(&change.address).map(meaning).unwrap_or_default(),
+        meaning: plan.access.get(&change.address).map(|change| meaning(change, false)).unwrap_or_default(),
+        holders: holders.flatten().collect(),
         leftover: change.is_leftover(),
         last_in_sync: last_in_sync(plan, &change.address),
+        origin,
     }
 }
 
@@ -79,31 +153,37 @@ pub(super) fn last_in_sync(plan: &OrganizationPlan, address: &Address) -> Option
     Some(format!("was as the file says on {}, run {}; changed since, not by rolecall", minute(*at), clean(run)))
 }
 
-/// Returns what a change of access means, in words. Roles are left out, because the fields of a change show them.
-fn meaning(AccessChange { gains, loses }: &AccessChange) -> Vec<Meaning> {
-    let in_words = |Limited { ability: Ability { may, at, privileged }, except }: &Limited| {
-        if !matches!(may, May::Permission(_) | May::Administrate) {
-            return None;
-        }
+/// Returns the words for what no version of the files alone has.
+pub(super) fn only_together(with: &[String]) -> String {
+    format!("only together with {}", first(with.iter(), 3, clean))
+}
+
+/// Returns what a change of access means, in words. `with_roles`: also the roles, which the fields of a change show.
+fn meaning(AccessChange { gains, loses }: &AccessChange, with_roles: bool) -> Vec<Meaning> {
+    let in_words = |Limited { ability: Ability { may, privileged, .. }, except }: &Limited| {
+        let role = if matches!(may, May::Role(_)) { "role " } else { "" };
         let privileged = if *privileged { " (privileged)" } else { "" };
         let except = if except.is_empty() {
             String::new()
         } else {
-            format!(", except {}", first(except.iter(), 3, ToString::to_string))
+            format!(" (except at {})", first(except.iter(), 3, ToString::to_string))
         };
-        Some(format!("{may} at {at}{except}{privileged}"))
+        format!("{role}{may}{except}{privileged}")
     };
-    let both = [("may now", gains), ("no longer", loses)];
-    let meanings =
-        both.map(|(label, changes)| Meaning { label, abilities: changes.iter().filter_map(in_words).collect() });
-    meanings.into_iter().filter(|meaning| !meaning.abilities.is_empty()).collect()
-}
-
-/// Returns those whose access changes although they are not changed themselves, because of a role or a team.
-pub(super) fn affected(plan: &OrganizationPlan) -> Vec<(&Address, Vec<Meaning>)> {
-    let others = plan.access.iter().filter(|(address, _)| plan.change(address).is_none());
-    let affected = others.map(|(address, change)| (address, meaning(change)));
-    affected.filter(|(_, meaning)| !meaning.is_empty()).collect()
+    let is_shown =
+        |limited: &&Limited| with_roles || matches!(limited.ability.may, May::Permission(_) | May::Administrate);
+    let both = [("may now", gains), ("no longer", loses)].map(|(label, changes)| {
+        let mut at: BTreeMap<&Part, (bool, Vec<String>)> = BTreeMap::new();
+        for limited in changes.iter().filter(is_shown) {
+            let (privileged, abilities) = at.entry(&limited.ability.at).or_default();
+            *privileged |= limited.ability.privileged;
+            abilities.push(in_words(limited));
+        }
+        let mut at: Vec<(&Part, (bool, Vec<String>))> = at.into_iter().collect();
+        at.sort_by_key(|(_, (privileged, _))| !privileged);
+        Meaning { label, at: at.into_iter().map(|(at, (_, abilities))| (at.to_string(), abilities)).collect() }
+    });
+    both.into_iter().filter(|meaning| !meaning.at.is_empty()).collect()
 }
 
 /// Returns every change, the privileged ones first.
@@ -113,13 +193,81 @@ pub(super) fn outlines(plan: &OrganizationPlan) -> Vec<Outline> {
     all
 }
 
+/// Returns every change and everybody whose access changes with one of them: people first, and of those the privileged
+/// ones.
+pub(super) fn rows(plan: &OrganizationPlan) -> Vec<Outline> {
+    let reaches = reaches(plan);
+    let changed = plan.sealed.changes.iter().map(|change| outline(change, plan));
+    let mut rows: Vec<(bool, Outline)> = changed.map(|row| (row.privileged.is_some(), row)).collect();
+    let changed: BTreeSet<_> = plan.sealed.changes.iter().filter_map(|change| holder(&change.address)).collect();
+    for (address, access) in &plan.access {
+        let Some(holder) = holder(address).filter(|holder| !changed.contains(holder)) else { continue };
+        let reach = reaches.get(&holder).copied().flatten().unwrap_or(Reach::Other);
+        let is_privileged = matches!(reach, Reach::BecomesAdmin | Reach::NoLongerAdmin);
+        rows.push((is_privileged, follower(address, access, reach, plan)));
+    }
+    rows.extend(first_invitations(plan).map(|first| (false, newcomer(first, plan))));
+    rows.sort_by_key(|(is_privileged, row)| (!row.is_person(), !is_privileged));
+    rows.into_iter().map(|(_, row)| row).collect()
+}
+
+/// Returns the row of somebody who isn't changed themselves.
+fn follower(address: &Address, access: &AccessChange, reach: Reach, plan: &OrganizationPlan) -> Outline {
+    let changes = || plan.sealed.changes.iter().filter(|change| holder(&change.address).is_none());
+    let affects = |change: &&Change| {
+        let holds = |effect: &Effect| matches!(effect, Effect::Affects { holders } if holders.contains(address));
+        change.effects.iter().any(holds)
+    };
+    let parts = || access.gains.iter().chain(&access.loses).map(|limited| limited.ability.at.to_string());
+    let is_at = |change: &&Change| parts().any(|part| part == change.address.to_string());
+    let is_any = |_: &&Change| true;
+    let tests: [&dyn Fn(&&Change) -> bool; 3] = [&is_at, &affects, &is_any];
+    let found = tests.iter().map(|test| changes().filter(|change| test(change)).collect::<Vec<&Change>>());
+    let because = found.into_iter().find(|found| !found.is_empty()).unwrap_or_default();
+    let origin = because.first().and_then(|change| plan.origin(&change.address));
+    let meaning = meaning(access, true);
+    let sums =
+        meaning.iter().map(|meaning| format!("{} {}", meaning.label, meaning.in_words(1, |word| clean(word))));
+    Outline {
+        sign: "~",
+        kind: address.kind,
+        address: clean(address),
+        action: None,
+        verb: reach.words().0.to_owned(),
+        access: Some(sums.collect::<Vec<_>>().join("; ")),
+        mails: 0,
+        effects: Vec::new(),
+        cause: Some(format!("by {}", first(because.iter(), 2, |change| clean(&change.address)))),
+        fields: Vec::new(),
+        place: None,
+        privileged: None,
+        meaning,
+        holders: Vec::new(),
+        leftover: false,
+        last_in_sync: None,
+        origin: origin.map(|origin| Origin { is: origin.is, lines: Vec::new(), drifted: BTreeSet::new() }),
+    }
+}
+
+/// Returns the row of a user who is invited by creating the organisation.
+fn newcomer(first: &FirstInvitation, plan: &OrganizationPlan) -> Outline {
+    Outline {
+        sign: "+",
+        verb: "invite".to_owned(),
+        access: Some(format!("nothing → {}", clean(&first.role))),
+        mails: 1,
+        ..follower(&Address::user(&first.email), &AccessChange::default(), Reach::Gets, plan)
+    }
+}
+
 /// Returns the access that a change gives and takes: its roles, such as `Viewer → Admin`, and what it gains and loses of
 /// another kind, such as permissions or teams.
-fn access_note(fields: &[FieldChange]) -> Option<Note> {
+fn access_note(fields: &[FieldChange]) -> Option<String> {
     let roles = fields.iter().find_map(|field| match (field.name, &field.before, &field.after) {
-        ("roles", Some(before), Some(after)) => Some(format!("{} → {}", clean(before), clean(after))),
-        ("roles", None, Some(after)) => Some(format!("with {}", clean(after))),
-        ("loses roles", _, Some(had)) => Some(format!("loses {}", clean(had))),
+        ("roles", before, Some(after)) => {
+            Some(format!("{} → {}", before.as_ref().map_or_else(|| "nothing".to_owned(), clean), clean(after)))
+        }
+        ("loses roles", _, Some(had)) => Some(format!("{} → nothing", clean(had))),
         _ => None,
     });
     let others = fields
@@ -130,7 +278,7 @@ fn access_note(fields: &[FieldChange]) -> Option<Note> {
     };
     let others = others.flat_map(|field| [listed("gains", &field.gained), listed("loses", &field.lost)]);
     let parts: Vec<String> = roles.into_iter().chain(others.flatten()).collect();
-    (!parts.is_empty()).then(|| Note { text: parts.join("; "), warns: false })
+    (!parts.is_empty()).then(|| parts.join("; "))
 }
 
 /// Returns why an entity is skipped, and the change that a guardrail stops.
@@ -181,8 +329,8 @@ fn has_role_alone(user: &User) -> bool {
     !named && resources.is_none() && teams.is_none() && *enabled != Seen::Unreadable
 }
 
-fn cause(cause: &Cause) -> Option<Note> {
-    let text = match cause {
+fn cause(cause: &Cause) -> Option<String> {
+    Some(match cause {
         Cause::Declared => return None,
         Cause::DeclaredAbsent => "absent: true".to_owned(),
         Cause::NotListed => "not in the file, and `manage` says all".to_owned(),
@@ -194,16 +342,14 @@ fn cause(cause: &Cause) -> Option<Note> {
         Cause::InvitationExpired => "the earlier invitation expired".to_owned(),
         Cause::CompletesInvitation => "completes an invitation that was accepted".to_owned(),
         Cause::InvitationVanished => "the earlier invitation is gone".to_owned(),
-    };
-    Some(Note { text, warns: false })
+    })
 }
 
-/// Returns the words for an effect. `None` if it is shown as a field.
+/// Returns the words for an effect. `None` if it is a mail, or is shown as a field.
 fn effect(effect: &Effect) -> Option<Note> {
-    let warns = |text: &str| Note { text: text.to_owned(), warns: true };
-    let says = |text: &str| Note { text: text.to_owned(), warns: false };
+    let says = |text: &str| Note::says(text);
+    let warns = |text: &str| Note::warns(text);
     Some(match effect {
-        Effect::SendsMail => warns("sends mail"),
         Effect::ReplacesInvitation => warns("the link in the earlier mail stops working"),
         Effect::AccessFollows => says("no access yet: the role and resources follow after acceptance"),
         Effect::RolesFollow => says("the other roles follow after acceptance"),
@@ -216,7 +362,9 @@ fn effect(effect: &Effect) -> Option<Note> {
         }
         Effect::SlugMayChange => warns("its slug may change too"),
         Effect::MayBill => warns("may change the price"),
-        Effect::Allows { .. } | Effect::Affects { .. } | Effect::Contains { .. } => return None,
+        Effect::SendsMail | Effect::Allows { .. } | Effect::Affects { .. } | Effect::Contains { .. } => {
+            return None;
+        }
         Effect::FirstAllows { .. } => says("in two steps"),
         Effect::MayReEnable => warns("may re-enable"),
         Effect::ReEnables => warns("re-enables"),

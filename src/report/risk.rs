@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::outline::mails;
-use super::style::plural;
+use super::style::{capitalised, plural};
 use rolecall_model::{
     AccessChange, Action, Address, Cause, Change, Comparison, Completeness, Entity, FirstInvitation, Hold,
     HoldClass, Kind, Limited, OrganizationPlan, OriginKind, Privilege,
@@ -23,7 +23,7 @@ pub(super) enum Reach {
 
 impl Reach {
     /// Returns the words for one, and for several.
-    fn words(self) -> (&'static str, &'static str) {
+    pub fn words(self) -> (&'static str, &'static str) {
         match self {
             Self::BecomesAdmin => ("becomes admin", "become admin"),
             Self::NoLongerAdmin => ("is no longer admin", "are no longer admin"),
@@ -135,12 +135,7 @@ pub(super) fn risk<'a>(plans: impl IntoIterator<Item = &'a OrganizationPlan>) ->
         notes.push(format!("incomplete lists: {}", listed(&incomplete)));
     }
     notes.extend(out_of_line(&plans));
-    let mut line = notes.join("; ");
-    if let Some(first) = line.get(..1).map(str::to_ascii_uppercase) {
-        line.replace_range(..1, &first);
-    }
-    line.push('.');
-    line
+    format!("{}.", capitalised(&notes.join("; ")))
 }
 
 fn listed(names: &BTreeSet<&str>) -> String {
@@ -168,6 +163,12 @@ fn out_of_line(plans: &[&OrganizationPlan]) -> Vec<String> {
     if blocked > 0 {
         let need = if blocked == 1 { "needs" } else { "need" };
         words.push(format!("{blocked} more {need} attention"));
+    }
+    let deletions = compared().flat_map(|(_, Comparison { deletions, .. })| deletions);
+    let slips = deletions.filter(|deletion| !deletion.by.is_explicit()).count();
+    if slips > 0 {
+        let entries = if slips == 1 { "entry" } else { "entries" };
+        words.push(format!("{slips} {entries} may be gone by a slip"));
     }
     if words.is_empty() && compared().next().is_some() {
         words.push("nothing else is out of line".to_owned());

@@ -7,6 +7,7 @@ use std::fmt::Write as _;
 use serde_json::{Value, json};
 
 use super::github::parts;
+use super::origin::hold_origin;
 use super::outline::name;
 use super::style::clean;
 use rolecall_model::{Finding, HoldClass, Plan, Severity, Warning};
@@ -73,7 +74,13 @@ pub(super) fn plan(plan: &Plan) -> String {
                 rule: "needs-attention".to_owned(),
                 help: "docs/drift-reported.md".to_owned(),
                 level: "warning",
-                message: format!("{}: {}: {}", name(organization), clean(&hold.address), clean(&hold.reason)),
+                message: format!(
+                    "{}: {}: {}{}",
+                    name(organization),
+                    clean(&hold.address),
+                    clean(&hold.reason),
+                    hold_origin(organization, hold)
+                ),
                 places: place.and_then(|place| parts(place)).into_iter().map(owned).collect(),
             });
         }

@@ -43,6 +43,12 @@ pub fn plural(count: usize, one: &str) -> String {
     if count == 1 { format!("1 {one}") } else { format!("{count} {one}s") }
 }
 
+/// Returns a sentence with a capital first letter.
+pub(super) fn capitalised(text: &str) -> String {
+    let mut rest = text.chars();
+    rest.next().map(|first| first.to_uppercase().collect::<String>() + rest.as_str()).unwrap_or_default()
+}
+
 /// Returns the name of an organisation.
 pub(super) fn called(provider: ProviderName, organization: &RemoteId) -> String {
     format!("{provider} {}", clean(organization))

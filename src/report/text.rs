@@ -7,18 +7,20 @@ use std::mem::discriminant;
 use super::fields::FieldChange;
 use super::guardrails::push_guardrails;
 use super::layout::{Layout, pad};
-use super::outline::{
-    Meaning, Note, Outline, Verdict, affected, last_in_sync, name, outline, reason, to_do, verdict,
-};
+use super::origin::{Reading, deletions, diff_line, groups, holds, unplanned};
+use super::outline::{Meaning, Note, Outline, Verdict, last_in_sync, name, reason, to_do, verdict};
 use super::risk::risk;
 use super::style::{ADD, BOLD, CHANGE, DIM, REMOVE, WARN, called, clean, first, paint, plural};
-use rolecall_model::{Change, Completeness, Gap, Hold, HoldClass, OrganizationPlan, Plan, Unread};
+use rolecall_model::{Completeness, DiffLine, Gap, Hold, HoldClass, OrganizationPlan, Plan, Unread};
 
 /// More entities than this of one kind, with the same action or the same reason, are summarised to a count.
 const LISTED: usize = 20;
 
 /// The widest that the column of verbs gets, in columns.
 const VERB_WIDTH: usize = 20;
+
+/// The number of lines of a diff that are listed of one change. `--full` lists all.
+const LINES_LISTED: usize = 4;
 
 /// The number of parts of a set that are listed where it changes. `--full` lists all.
 const PARTS_LISTED: usize = 30;
@@ -57,8 +59,8 @@ fn organization(plan: &OrganizationPlan, layout: Layout) -> String {
     let mut text = header(plan, layout);
     layout.push(&mut text, "", &paint(BOLD, clean(risk([plan]))));
     text.push('\n');
-    push_changes(&mut text, plan, &plan.sealed.changes.iter().collect::<Vec<_>>(), layout);
-    push_affected(&mut text, plan, layout);
+    push_deletions(&mut text, plan, layout);
+    push_rows(&mut text, plan, Reading::Plan, layout);
     push_holds(&mut text, plan, layout);
     push_gaps(&mut text, plan, layout);
     push_guardrails(&mut text, plan, layout);
@@ -124,28 +126,42 @@ fn summarise<'a, T>(
     shown
 }
 
-/// Writes these changes of a plan. More than [`LISTED`] of one kind and action are summarised, but for the privileged ones.
-pub(super) fn push_changes(text: &mut String, plan: &OrganizationPlan, changes: &[&Change], layout: Layout) {
-    if changes.is_empty() {
+/// Writes the changes of a plan and what they mean, by where they come from. More than [`LISTED`] of one kind and action
+/// are summarised, but for the privileged ones.
+pub(super) fn push_rows(text: &mut String, plan: &OrganizationPlan, reading: Reading, layout: Layout) {
+    for (group, rows) in groups(plan, reading) {
+        if let Some(heading) = group.heading(&rows) {
+            let _ = writeln!(text, "  {}", paint(BOLD, heading));
+        }
+        let (people, others): (Vec<&Outline>, Vec<&Outline>) = rows.iter().partition(|row| row.is_person());
+        for rows in [people, others] {
+            push_row_list(text, &rows, layout);
+        }
+    }
+}
+
+fn push_row_list(text: &mut String, rows: &[&Outline], layout: Layout) {
+    if rows.is_empty() {
         return;
     }
-    let group = |change: &Change| (change.address.kind, change.action);
-    let is_privileged = |change: &Change| plan.privileged.contains_key(&change.address);
-    let shown = summarise(changes.iter().copied(), layout, |one, other| group(one) == group(other), is_privileged);
-    let shown: Vec<(Outline, &Change, usize)> =
-        shown.into_iter().map(|(change, alike)| (outline(change, plan), change, alike.len())).collect();
-    let listed = || shown.iter().filter(|(_, _, alike)| *alike == 0).map(|(outline, _, _)| outline);
-    let column = layout.column(listed().map(|outline| &*outline.address));
-    let noted = listed().filter(|outline| !outline.notes.is_empty() || outline.privileged.is_some());
-    let verbs = noted.map(|outline| outline.verb.len());
+    let group = |row: &Outline| (row.kind, row.action);
+    let is_alike = |one: &Outline, other: &Outline| group(one) == group(other);
+    let shown = summarise(rows.iter().copied(), layout, is_alike, |row| row.privileged.is_some());
+    let listed = || shown.iter().filter(|(_, alike)| alike.is_empty()).map(|(row, _)| row);
+    let column = layout.column(listed().map(|row| &*row.address));
+    let noted = listed().filter(|row| !row.notes().is_empty() || row.privileged.is_some());
+    let verbs = noted.map(|row| row.verb.len());
     let verb_column = verbs.filter(|width| *width <= VERB_WIDTH).max().unwrap_or(0);
-    for (outline, change, alike) in &shown {
-        if *alike == 0 {
-            push_change(text, outline, (column, verb_column), layout);
+    for (row, alike) in &shown {
+        if alike.is_empty() {
+            push_row(text, row, (column, verb_column), layout);
             continue;
         }
-        let what = pad(&to_do(*alike, change.address.kind, change.action), column);
-        let head = format!("  {} {what}  ", painted_sign(outline.sign));
+        let what = match row.action {
+            Some(action) => to_do(alike.len(), row.kind, action),
+            None => format!("{} by what changes", plural(alike.len(), row.kind.as_str())),
+        };
+        let head = format!("  {} {}  ", painted_sign(row.sign), pad(&what, column));
         layout.push(text, &head, "summarised; `--full` lists them");
     }
     text.push('\n');
@@ -160,11 +176,11 @@ fn painted_sign(sign: &str) -> String {
     paint(style, sign)
 }
 
-fn push_change(text: &mut String, outline: &Outline, (column, verb_column): (usize, usize), layout: Layout) {
-    let Outline { sign, address, verb, notes, fields, place, privileged, meaning, last_in_sync, .. } = outline;
-    let painted = |note: &Note| if note.warns { paint(WARN, &note.text) } else { note.text.clone() };
+fn push_row(text: &mut String, row: &Outline, (column, verb_column): (usize, usize), layout: Layout) {
+    let Outline { sign, address, verb, fields, place, privileged, meaning, origin, last_in_sync, .. } = row;
+    let painted = |note: Note| if note.warns { paint(WARN, &note.text) } else { note.text };
     let privileged = privileged.map(|privilege| paint(WARN, privilege.as_str()));
-    let notes: Vec<String> = privileged.into_iter().chain(notes.iter().map(painted)).collect();
+    let notes: Vec<String> = privileged.into_iter().chain(row.notes().into_iter().map(painted)).collect();
     let head = format!("  {} {}  ", painted_sign(sign), pad(address, column));
     let body =
         if notes.is_empty() { verb.clone() } else { format!("{}  {}", pad(verb, verb_column), notes.join("; ")) };
@@ -176,6 +192,47 @@ fn push_change(text: &mut String, outline: &Outline, (column, verb_column): (usi
     for line in last_in_sync.iter().chain(place) {
         layout.push(text, "        ", &paint(DIM, line));
     }
+    let lines: Vec<&DiffLine> = origin.iter().flat_map(|origin| &origin.lines).collect();
+    push_lines(text, &lines, layout);
+}
+
+/// Writes the first lines of a diff.
+fn push_lines(text: &mut String, lines: &[&DiffLine], layout: Layout) {
+    let listed = if layout.full { usize::MAX } else { LINES_LISTED };
+    for line in lines.iter().take(listed) {
+        let (sign, place, line) = diff_line(line);
+        let style = if sign == '+' { ADD } else { REMOVE };
+        layout.push(
+            text,
+            "        ",
+            &format!("{}  {}", paint(DIM, place), paint(style, format!("{sign} {line}"))),
+        );
+    }
+    let more = lines.len().saturating_sub(listed);
+    if more > 0 {
+        let _ = writeln!(text, "        and {}; `--full` lists them", plural(more, "more line"));
+    }
+}
+
+/// Writes the entries that are no longer in the files, and what deleted them. Edits that may be slips come first.
+fn push_deletions(text: &mut String, plan: &OrganizationPlan, layout: Layout) {
+    if let Some(why) = unplanned(plan) {
+        layout.push(text, &format!("  {}: ", paint(WARN, "warning")), &why);
+        text.push('\n');
+    }
+    let gone = deletions(plan);
+    if gone.is_empty() {
+        return;
+    }
+    let _ = writeln!(text, "  {}", paint(BOLD, "no longer in the files"));
+    let listed = if layout.full { usize::MAX } else { LISTED };
+    for gone in &gone {
+        let by = if gone.is_explicit { gone.by.clone() } else { paint(WARN, &gone.by) };
+        let entries = first(gone.entries.iter(), listed, |deletion| clean(&deletion.address));
+        layout.push(text, &format!("    {by}: "), &format!("{entries}{}", gone.unchanged()));
+        push_lines(text, &gone.lines().collect::<Vec<_>>(), layout);
+    }
+    text.push('\n');
 }
 
 /// The number of abilities that are listed of what somebody gains or loses. `--full` lists all.
@@ -183,30 +240,11 @@ const ABILITIES_LISTED: usize = 6;
 
 fn push_meaning(text: &mut String, meaning: &[Meaning], layout: Layout) {
     let listed = if layout.full { usize::MAX } else { ABILITIES_LISTED };
-    for Meaning { label, abilities } in meaning {
-        let style = if *label == "may now" { ADD } else { REMOVE };
-        let abilities = first(abilities.iter(), listed, |ability| paint(style, clean(ability)));
-        layout.push(text, &format!("        {label:<12} "), &abilities);
+    for meaning in meaning {
+        let style = if meaning.label == "may now" { ADD } else { REMOVE };
+        let words = meaning.in_words(listed, |ability| paint(style, clean(ability)));
+        layout.push(text, &format!("        {:<12} ", meaning.label), &words);
     }
-}
-
-/// Writes what changes for those who are not changed themselves.
-pub(super) fn push_affected(text: &mut String, plan: &OrganizationPlan, layout: Layout) {
-    let affected = affected(plan);
-    if affected.is_empty() {
-        return;
-    }
-    let _ = writeln!(text, "  {}", paint(BOLD, "changes with a role or a team"));
-    let listed = if layout.full { usize::MAX } else { LISTED };
-    for (address, meaning) in affected.iter().take(listed) {
-        let _ = writeln!(text, "    {}", clean(address));
-        push_meaning(text, meaning, layout);
-    }
-    let more = affected.len().saturating_sub(listed);
-    if more > 0 {
-        let _ = writeln!(text, "    and {more} more; `--full` lists them");
-    }
-    text.push('\n');
 }
 
 fn push_field(text: &mut String, field: &FieldChange, layout: Layout) {
@@ -233,13 +271,15 @@ fn push_field(text: &mut String, field: &FieldChange, layout: Layout) {
 /// Writes what is skipped, under two headings: what needs attention, and the rest. More than [`LISTED`] entities of one
 /// kind that are skipped for the same reason are summarised, except for the privileged ones.
 pub(super) fn push_holds(text: &mut String, plan: &OrganizationPlan, layout: Layout) {
-    let (blocked, skipped): (Vec<&Hold>, Vec<&Hold>) =
-        plan.sealed.holds.iter().partition(|hold| hold.class == HoldClass::Blocked);
-    for (heading, holds) in [("needs attention", blocked), ("skipped", skipped)] {
-        if !holds.is_empty() {
-            let _ = writeln!(text, "  {}", paint(BOLD, heading));
-            push_hold_list(text, plan, &holds, layout);
-            text.push('\n');
+    for (origin, holds) in holds(plan) {
+        let (blocked, skipped): (Vec<&Hold>, Vec<&Hold>) =
+            holds.into_iter().partition(|hold| hold.class == HoldClass::Blocked);
+        for (heading, holds) in [("needs attention", blocked), ("skipped", skipped)] {
+            if !holds.is_empty() {
+                let _ = writeln!(text, "  {}", paint(BOLD, format!("{heading}{origin}")));
+                push_hold_list(text, plan, &holds, layout);
+                text.push('\n');
+            }
         }
     }
 }

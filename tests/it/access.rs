@@ -260,9 +260,9 @@ fn a_plan_says_what_a_role_means_to_its_holders_the_privileged_first() {
     assert_eq!(run(&["apply", "--auto-approve"]).code, 0);
     env.write("hive.yaml", file);
     let plan = run(&["plan"]).stdout;
-    let (_, affected) = plan.split_once("changes with a role or a team").unwrap();
-    assert!(affected.contains("user/alice@acme.example"), "{plan}");
-    assert!(affected.contains("no longer    member:modify at organization (privileged)"), "{plan}");
+    let (_, affected) = plan.split_once("~ user/alice@acme.example").unwrap();
+    assert!(affected.contains("by role/Schema reviewer"), "{plan}");
+    assert!(affected.contains("no longer    member:modify (privileged) at organization"), "{plan}");
     assert!(affected.contains("may now      schemaCheck:approve at"), "{plan}");
     let json: Value = serde_json::from_str(&run(&["plan", "--format", "json"]).stdout).unwrap();
     let alice = &json["organizations"][0]["access"]["user/alice@acme.example"];
@@ -271,10 +271,7 @@ fn a_plan_says_what_a_role_means_to_its_holders_the_privileged_first() {
     // The seal covers what is sent, and not what it means.
     assert!(json["organizations"][0]["sealed"]["access"].is_null());
     let comment = run(&["drift", "--format", "markdown"]).stdout;
-    assert!(
-        comment.contains("by a role or a team that changes") && comment.contains("**no longer**"),
-        "{comment}"
-    );
+    assert!(comment.contains("| by role/Schema reviewer |") && comment.contains("**no longer**"), "{comment}");
 }
 
 /// The page works without a network and without scripts, and no name becomes markup.

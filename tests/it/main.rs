@@ -6,6 +6,7 @@ mod apply_program;
 mod bad_input;
 mod cli;
 mod comments;
+mod compared;
 mod distribution;
 mod docs;
 mod documents;

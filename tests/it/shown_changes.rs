@@ -59,10 +59,10 @@ users:
     is_said(&plan, "up@x.example", &["gains privilege", "SIGNER → ADMIN"]);
     is_said(&plan, "down@x.example", &["loses privilege", "ADMIN → SIGNER"]);
     is_said(&plan, "stays@x.example", &["privileged", "ADMIN → ADMIN, SIGNER"]);
-    is_said(&plan, "off@x.example", &["loses privilege", "loses ADMIN"]);
+    is_said(&plan, "off@x.example", &["loses privilege", "ADMIN → nothing"]);
     // Whoever is disabled needs no `roles` in the file.
     assert!(plan.sealed.holds.iter().all(|hold| hold.address.name != "off@x.example"));
-    is_said(&plan, "new@x.example", &["gains privilege", "with ADMIN"]);
+    is_said(&plan, "new@x.example", &["gains privilege", "nothing → ADMIN"]);
 
     let mut world = hive::world();
     hive::role(&mut world, "Plain", &["project:describe"]);
@@ -87,7 +87,7 @@ users:
 users: [{ email: up@x.example, roles: [ADMIN] }, { email: off@x.example, absent: true }]",
     );
     is_said(&plan, "up@x.example", &["gains privilege", "ANALYST → ADMIN"]);
-    is_said(&plan, "off@x.example", &["loses privilege", "loses ADMIN"]);
+    is_said(&plan, "off@x.example", &["loses privilege", "ADMIN → nothing"]);
 
     let mut world = rapidapi::with_teams(&["Payments"]);
     rapidapi::member(&mut world, "up@x.example", false, &[]);
@@ -100,7 +100,7 @@ users:
   - { email: off@x.example, absent: true }",
     );
     is_said(&plan, "up@x.example", &["gains privilege", "→ Organization Admin"]);
-    is_said(&plan, "off@x.example", &["loses privilege", "loses Organization Admin"]);
+    is_said(&plan, "off@x.example", &["loses privilege", "Organization Admin → nothing"]);
 }
 
 /// An invitation that is sent again gives its access anew, although it stays the same.
@@ -113,7 +113,7 @@ fn an_invitation_that_is_sent_again_says_what_it_gives() {
         world,
         "reinvite_expired: true\nusers: [{ email: old@x.example, roles: [ADMIN] }]",
     );
-    is_said(&plan, "old@x.example", &["invite again", "gains privilege", "with ADMIN"]);
+    is_said(&plan, "old@x.example", &["invite again", "gains privilege", "nothing → ADMIN"]);
     assert_eq!(privilege(&plan, "user/old@x.example"), Some(Privilege::Gains));
 }
 

@@ -5,12 +5,13 @@ use std::fmt::Display;
 use crate::report::style::clean;
 
 /// A name or a value longer than this is cut, in characters.
-const LONGEST_VALUE: usize = 160;
+pub(super) const LONGEST_VALUE: usize = 160;
 
 /// A sentence longer than this is cut, in characters.
 const LONGEST_SENTENCE: usize = 400;
 
-fn cut(text: impl Display, longest: usize) -> String {
+/// Cuts a text that is longer than this, in characters.
+pub(super) fn cut(text: impl Display, longest: usize) -> String {
     let text = clean(text);
     match text.char_indices().nth(longest) {
         Some((end, _)) => format!("{}…", &text[..end]),

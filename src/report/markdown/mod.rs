@@ -8,23 +8,22 @@ use std::fmt::Write as _;
 
 use super::fields::FieldChange;
 use super::graph;
-use super::guardrails::exception;
-use super::outline::{
-    Meaning, Outline, Verdict, affected, drift_verdict, last_in_sync, mails, outlines, reason, verdict,
-};
+use super::guardrails::{exception, together};
+use super::origin::{Gone, Group, Reading, deletions, diff_line, groups, holds, unplanned};
+use super::outline::{Outline, Verdict, drift_verdict, last_in_sync, reason, verdict};
 use super::risk::risk;
-use super::style::{first, plural};
+use super::style::{capitalised, first, plural};
+use escape::{LONGEST_VALUE, cut as cut_value};
 pub(super) use escape::{code, prose};
 pub(super) use findings::findings;
-use rolecall_model::{Completeness, HoldClass, OrganizationPlan, Override, Plan, Refusal, Unread, Warning};
+use rolecall_model::{
+    Action, Completeness, DiffLine, HoldClass, OrganizationPlan, OriginKind, Override, Plan, Refusal, Unread,
+    Warning,
+};
 pub(super) use runs::runs;
 
-/// The kind of report that a plan is written as.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Reading {
-    Plan,
-    Drift,
-}
+/// The number of resources, and of abilities at each, that are listed of what somebody gains or loses.
+const ABILITIES_LISTED: usize = 6;
 
 /// The greatest length of a comment, in bytes. GitHub takes 65,536 characters in a comment, GitLab a million.
 const LONGEST: usize = 60_000;
@@ -121,8 +120,8 @@ fn push_organization(text: &mut String, plan: &OrganizationPlan, reading: Readin
     }
     push_guardrails(text, plan, detail);
     push_warnings(text, &plan.warnings, detail);
-    push_changes(text, plan, detail);
-    push_mails(text, plan, detail);
+    push_deletions(text, plan, detail);
+    push_groups(text, plan, reading, detail);
     if detail.graph {
         text.push_str(&graph::fold(plan));
     }
@@ -132,7 +131,11 @@ fn push_organization(text: &mut String, plan: &OrganizationPlan, reading: Readin
 
 fn push_guardrails(text: &mut String, plan: &OrganizationPlan, detail: DetailLevel) {
     for Refusal { guardrail, message, addresses, overridable: _ } in &plan.refusals {
-        let _ = writeln!(text, "> [!CAUTION]\n> **{guardrail}**: {}", prose(message));
+        let _ = writeln!(
+            text,
+            "> [!CAUTION]\n> **{guardrail}**: {}",
+            prose(format!("{message}{}", together(plan, *guardrail)))
+        );
         let shown = addresses.len().min(detail.rows.min(20));
         if shown > 0 {
             let _ = writeln!(text, ">\n> {}", first(addresses.iter(), shown, code));
@@ -180,68 +183,164 @@ pub(super) fn warning_line(Warning { code: kind, place, message, hint }: &Warnin
     format!("{} {}: {}{hint}", code(place), code(kind), prose(message))
 }
 
-fn push_changes(text: &mut String, plan: &OrganizationPlan, detail: DetailLevel) {
-    let changes = outlines(plan);
-    if changes.is_empty() {
-        return;
+/// Writes the entries that are no longer in the files. An edit that may be a slip is a warning, and the others are folded.
+fn push_deletions(text: &mut String, plan: &OrganizationPlan, detail: DetailLevel) {
+    if let Some(why) = unplanned(plan) {
+        let _ = writeln!(text, "> [!WARNING]\n> {}\n", prose(why));
     }
-    let shown = &changes[..changes.len().min(detail.rows)];
-    if !shown.is_empty() {
-        text.push_str("|  | change | action | notes |\n|---|---|---|---|\n");
+    let listed = detail.rows.min(20);
+    let (explicit, slips): (Vec<Gone<'_>>, Vec<Gone<'_>>) =
+        deletions(plan).into_iter().partition(|gone| gone.is_explicit);
+    let entries = |gone: &Gone<'_>| {
+        let entries = first(gone.entries.iter(), listed, |deletion| code(&deletion.address));
+        format!("{}: {entries}{}", prose(&gone.by), gone.unchanged())
+    };
+    for gone in slips.iter().take(listed) {
+        let _ = writeln!(text, "> [!WARNING]\n> No longer in the files, {}", entries(gone));
+        push_lines(text, "> ", &gone.lines().collect::<Vec<_>>(), detail);
+        text.push('\n');
     }
-    for Outline { sign, address, verb, notes, privileged, .. } in shown {
-        let privileged = privileged.map(|privilege| format!("**{}** ", privilege.as_str())).unwrap_or_default();
-        let notes: Vec<String> = notes
-            .iter()
-            .map(|note| if note.warns { format!("**{}**", prose(&note.text)) } else { prose(&note.text) })
-            .collect();
+    let more: usize = slips.iter().skip(listed).map(|gone| gone.entries.len()).sum();
+    if more > 0 {
         let _ = writeln!(
             text,
-            "| `{sign}` | {privileged}{} | {} | {} |",
-            code(address),
-            prose(verb),
-            notes.join("; ")
+            "> [!WARNING]\n> {more} more entries are no longer in the files. They are not shown: the comment is full.\n"
         );
     }
-    let more = changes.len() - shown.len();
-    if more > 0 {
-        let _ =
-            writeln!(text, "\n_{} not shown: the comment is full. See the saved plan._", plural(more, "change"));
-    }
-    text.push('\n');
-    if detail.fields {
-        push_fields(text, shown, plan);
-    } else {
-        text.push_str("_The fields of each change are not shown: the comment is full. See the saved plan._\n\n");
+    let count: usize = explicit.iter().map(|gone| gone.entries.len()).sum();
+    if count > 0 {
+        let _ = writeln!(text, "<details><summary>No longer in the files: {count}</summary>\n");
+        for gone in explicit.iter().take(listed) {
+            let _ = writeln!(text, "- {}", entries(gone));
+            push_lines(text, "  ", &gone.lines().collect::<Vec<_>>(), detail);
+        }
+        let more: usize = explicit.iter().skip(listed).map(|gone| gone.entries.len()).sum();
+        if more > 0 {
+            let _ = writeln!(text, "- _{more} more are not shown: the comment is full_");
+        }
+        text.push_str("\n</details>\n\n");
     }
 }
 
-fn push_fields(text: &mut String, changes: &[Outline], plan: &OrganizationPlan) {
-    let _ = writeln!(text, "<details><summary>Fields of each change</summary>\n");
-    for Outline { address, fields, place, meaning, last_in_sync, .. } in changes {
-        let place = place.as_ref().map(|place| format!(", asked for in {}", code(place))).unwrap_or_default();
-        let _ = writeln!(text, "- {}{place}", code(address));
+/// Writes the first lines of a diff, each after this indentation.
+fn push_lines(text: &mut String, indent: &str, lines: &[&DiffLine], detail: DetailLevel) {
+    const LISTED: usize = 6;
+    if lines.is_empty() || !detail.fields {
+        return;
+    }
+    let _ = writeln!(text, "{indent}```diff");
+    for line in lines.iter().take(LISTED) {
+        // Every line begins with its sign, so none can end the block.
+        let (sign, place, line) = diff_line(line);
+        let _ = writeln!(text, "{indent}{sign} {}", cut_value(format!("{place}  {line}"), LONGEST_VALUE));
+    }
+    let more = lines.len().saturating_sub(LISTED);
+    if more > 0 {
+        let _ = writeln!(text, "{indent}# and {}", plural(more, "more line"));
+    }
+    let _ = writeln!(text, "{indent}```");
+}
+
+/// Writes the changes and what they mean, by where they come from. Those that nobody asked for here are folded.
+fn push_groups(text: &mut String, plan: &OrganizationPlan, reading: Reading, detail: DetailLevel) {
+    let mut room = detail.rows;
+    for (group, rows) in groups(plan, reading) {
+        let heading = group.heading(&rows).map(|heading| capitalised(&heading));
+        let is_folded = group == Group::Drifted;
+        match heading {
+            Some(heading) if is_folded => {
+                let _ = writeln!(text, "<details><summary>{heading}</summary>\n");
+            }
+            Some(heading) => {
+                let _ = writeln!(text, "#### {heading}\n");
+            }
+            None => {}
+        }
+        let shown = &rows[..rows.len().min(room)];
+        room -= shown.len();
+        let (people, others): (Vec<&Outline>, Vec<&Outline>) = shown.iter().partition(|row| row.is_person());
+        push_table(text, "person | from → to | why | mail", &people);
+        push_table(text, "what | from → to | why | who else", &others);
+        let more = rows.len() - shown.len();
+        if more > 0 {
+            let more = plural(more, "change");
+            let _ = writeln!(text, "_{more} not shown: the comment is full. See the saved plan._\n");
+        }
+        if detail.fields {
+            push_details(text, shown);
+        } else {
+            text.push_str(
+                "_The fields of each change are not shown: the comment is full. See the saved plan._\n\n",
+            );
+        }
+        if is_folded {
+            text.push_str("</details>\n\n");
+        }
+    }
+}
+
+fn push_table(text: &mut String, head: &str, rows: &[&Outline]) {
+    if rows.is_empty() {
+        return;
+    }
+    let _ = writeln!(text, "| {head} |\n|---|---|---|---|");
+    for row in rows {
+        let privileged = row.privileged.map(|privilege| format!("**{}** ", privilege.as_str()));
+        let last = match row.mails {
+            0 => first(row.holders.iter(), 3, code),
+            mails => format!("**{}**", plural(mails, "mail")),
+        };
+        let who = format!("`{}` {}{}", row.sign, privileged.unwrap_or_default(), code(&row.address));
+        let _ = writeln!(text, "| {who} | {} | {} | {last} |", from_to(row), why(row));
+    }
+    text.push('\n');
+}
+
+/// Returns what a change does: the access before and after, and its side effects.
+fn from_to(Outline { action, verb, access, effects, .. }: &Outline) -> String {
+    let effects = effects
+        .iter()
+        .map(|note| if note.warns { format!("**{}**", prose(&note.text)) } else { prose(&note.text) });
+    let parts: Vec<String> = access.iter().map(prose).chain(effects).collect();
+    match action {
+        Some(Action::Update) if !parts.is_empty() => parts.join("; "),
+        _ if parts.is_empty() => prose(verb),
+        _ => format!("{}: {}", prose(verb), parts.join("; ")),
+    }
+}
+
+/// Returns where a change comes from: its origin, its cause, and its place in the files.
+fn why(Outline { origin, cause, place, .. }: &Outline) -> String {
+    let origin = origin.as_ref().map(|origin| origin.is);
+    let cause = cause.iter().filter(|_| origin != Some(OriginKind::NeededByAnother)).map(prose);
+    let origin = origin.map(|origin| origin.as_str().to_owned());
+    let parts: Vec<String> = origin.into_iter().chain(cause).chain(place.iter().map(code)).collect();
+    parts.join(", ")
+}
+
+/// Writes what each may now and no longer do, every field, and the lines that ask for it.
+fn push_details(text: &mut String, rows: &[Outline]) {
+    let _ = writeln!(text, "<details><summary>What each may now and no longer do, and every field</summary>\n");
+    for Outline { address, fields, meaning, origin, last_in_sync, .. } in rows {
+        let _ = writeln!(text, "- {}", code(address));
         if let Some(line) = last_in_sync {
             let _ = writeln!(text, "  - {}", prose(line));
+        }
+        for meaning in meaning {
+            let _ = writeln!(
+                text,
+                "  - **{}**: {}",
+                meaning.label,
+                meaning.in_words(ABILITIES_LISTED, |word| prose(word))
+            );
         }
         for field in fields {
             push_field(text, field);
         }
-        push_meaning(text, meaning);
-    }
-    for (address, meaning) in affected(plan) {
-        let _ = writeln!(text, "- {}, by a role or a team that changes", code(address));
-        push_meaning(text, &meaning);
+        let lines: Vec<&DiffLine> = origin.iter().flat_map(|origin| &origin.lines).collect();
+        push_lines(text, "  ", &lines, ALL);
     }
     text.push_str("\n</details>\n\n");
-}
-
-/// Writes what somebody may do afterwards and no longer. More than a few are counted.
-fn push_meaning(text: &mut String, meaning: &[Meaning]) {
-    const LISTED: usize = 6;
-    for Meaning { label, abilities } in meaning {
-        let _ = writeln!(text, "  - **{label}**: {}", first(abilities.iter(), LISTED, prose));
-    }
 }
 
 fn push_field(text: &mut String, FieldChange { name, before, after, gained, lost }: &FieldChange) {
@@ -257,42 +356,31 @@ fn push_field(text: &mut String, FieldChange { name, before, after, gained, lost
     text.push('\n');
 }
 
-/// Writes to whom mails go. Creating an organisation may invite several users at once.
-fn push_mails(text: &mut String, plan: &OrganizationPlan, detail: DetailLevel) {
-    let sends: Vec<_> = plan.sealed.changes.iter().filter(|change| mails(change) > 0).collect();
-    let count: usize = sends.iter().map(|change| mails(change)).sum();
-    if count == 0 {
-        return;
-    }
-    let to = sends.iter().map(|change| &change.address);
-    let will = if count == 1 { "goes" } else { "go" };
-    let _ = writeln!(text, "**{}** {will} out: {}\n", plural(count, "mail"), first(to, detail.rows, code));
-}
-
 fn push_holds(text: &mut String, plan: &OrganizationPlan, detail: DetailLevel) {
-    let holds = &plan.sealed.holds;
-    if holds.is_empty() {
-        return;
-    }
-    let blocked = holds.iter().filter(|hold| hold.class == HoldClass::Blocked).count();
-    // A list that needs attention is shown unfolded.
-    let open = if blocked > 0 { " open" } else { "" };
-    let _ = writeln!(
-        text,
-        "<details{open}><summary>needs attention: {blocked}; skipped: {}</summary>\n",
-        holds.len().saturating_sub(blocked)
-    );
-    for hold in holds.iter().take(detail.holds) {
-        let _ = writeln!(text, "- {} {}: {}", code(&hold.address), hold.class.as_str(), prose(reason(hold)));
-        if let Some(line) = last_in_sync(plan, &hold.address) {
-            let _ = writeln!(text, "  - {}", prose(line));
+    let mut room = detail.holds;
+    for (origin, holds) in holds(plan) {
+        let blocked = holds.iter().filter(|hold| hold.class == HoldClass::Blocked).count();
+        // A list that needs attention is shown unfolded.
+        let open = if blocked > 0 { " open" } else { "" };
+        let skipped = holds.len().saturating_sub(blocked);
+        let _ = writeln!(
+            text,
+            "<details{open}><summary>needs attention: {blocked}; skipped: {skipped}{origin}</summary>\n"
+        );
+        let shown = &holds[..holds.len().min(room)];
+        room -= shown.len();
+        for hold in shown {
+            let _ = writeln!(text, "- {} {}: {}", code(&hold.address), hold.class.as_str(), prose(reason(hold)));
+            if let Some(line) = last_in_sync(plan, &hold.address) {
+                let _ = writeln!(text, "  - {}", prose(line));
+            }
         }
+        let more = holds.len() - shown.len();
+        if more > 0 {
+            let _ = writeln!(text, "- _{more} more are not shown: the comment is full_");
+        }
+        text.push_str("\n</details>\n\n");
     }
-    let more = holds.len().saturating_sub(detail.holds);
-    if more > 0 {
-        let _ = writeln!(text, "- _{more} more are not shown: the comment is full_");
-    }
-    text.push_str("\n</details>\n\n");
 }
 
 fn push_gaps(text: &mut String, plan: &OrganizationPlan) {

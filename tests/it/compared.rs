@@ -1,0 +1,143 @@
+//! Plans that were compared with a base: what each form says of where a change comes from.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::support::hive::{self, Console};
+use crate::support::rig::Rig;
+use rolecall::report::{Format, Layout, Subject, render};
+use rolecall_model::{
+    Address, Comparison, DeletedBy, Deletion, DiffLine, Guardrail, OrganizationPlan, Origin, OriginKind, Plan,
+    Together,
+};
+use rolecall_sandbox::hive::Assignment;
+
+fn shown(plan: &OrganizationPlan, format: Format) -> String {
+    let plan = Plan::new("test", vec![plan.clone()]);
+    let text = render(Subject::Plan(&plan), format, Layout::default()).unwrap();
+    anstream::adapter::strip_str(&text).to_string()
+}
+
+fn address(text: &str) -> Address {
+    text.parse().unwrap()
+}
+
+/// Returns a plan that touches people in every way: by a change of their own, and by a role that they have.
+fn plan() -> OrganizationPlan {
+    let mut world = hive::world();
+    hive::role(&mut world, "Plain", &["project:describe", "laboratory:describe"]);
+    hive::role(&mut world, "Reviewer", &["member:modify", "project:describe"]);
+    hive::role(&mut world, "Elsewhere", &["project:describe"]);
+    for (name, role) in [
+        ("up", "Plain"),
+        ("holder", "Plain"),
+        ("chief", "Reviewer"),
+        ("off", "Plain"),
+        ("moved", "Admin"),
+        ("gone", "Viewer"),
+    ] {
+        hive::member(&mut world, &format!("{name}@x.example"), role, Assignment::All);
+    }
+    hive::invitation(&mut world, "waits@x.example", "Viewer");
+    Rig::<Console>::new(
+        world,
+        "guardrails: { max_removals: 0 }
+roles:
+  - { name: Plain, permissions: [project:describe] }
+  - { name: Reviewer, permissions: [project:describe] }
+  - { name: Elsewhere, description: Elsewhere }
+users:
+  - { email: up@x.example, roles: [Admin] }
+  - { email: moved@x.example, roles: [Viewer] }
+  - { email: new@x.example, roles: [Plain], resources: all }
+  - { email: off@x.example, absent: true }
+  - { email: waits@x.example, roles: [Viewer] }",
+    )
+    .plan()
+}
+
+fn line(added: bool, line: usize, text: &str) -> DiffLine {
+    DiffLine { file: "hive.yaml".to_owned(), line, added, text: text.to_owned() }
+}
+
+fn origin(is: OriginKind) -> Origin {
+    Origin { is, lines: Vec::new(), drifted: BTreeSet::new() }
+}
+
+/// Returns the plan with an origin of every kind, a deletion of every kind, and something that only the sum of two
+/// versions does.
+fn compared() -> OrganizationPlan {
+    let mut plan = plan();
+    let asked = Origin {
+        lines: (0..8)
+            .map(|at| line(at % 2 == 0, 10 + at, "  - { email: up@x.example, roles: [Admin] }"))
+            .collect(),
+        drifted: BTreeSet::from(["resources".to_owned(), "roles".to_owned()]),
+        ..origin(OriginKind::Asked)
+    };
+    let of = |address: &Address| match &*address.to_string() {
+        "user/up@x.example" => asked.clone(),
+        "role/No access" => origin(OriginKind::NeededByAnother),
+        "user/new@x.example" => origin(OriginKind::StillToDo),
+        "role/Elsewhere" => origin(OriginKind::Expired),
+        "user/moved@x.example" | "role/Reviewer" => origin(OriginKind::Drifted),
+        _ => origin(OriginKind::Asked),
+    };
+    let changes: BTreeMap<Address, Origin> =
+        plan.sealed.changes.iter().map(|change| (change.address.clone(), of(&change.address))).collect();
+    let deleted = |name: &str, by: DeletedBy| Deletion {
+        address: address(name),
+        by,
+        lines: vec![line(false, 30, &format!("  - {{ email: {name} }}"))],
+    };
+    let section = || DeletedBy::Section { section: "keys".to_owned() };
+    plan.comparison = Some(Comparison {
+        base: "main".to_owned(),
+        unplanned: None,
+        changes,
+        holds: BTreeMap::from([(address("user/off@x.example"), OriginKind::Asked)]),
+        deletions: vec![
+            deleted("user/gone@x.example", DeletedBy::Entry),
+            deleted("user/old@x.example", DeletedBy::Renamed { to: address("user/new@x.example") }),
+            deleted("key/one", section()),
+            deleted("key/two", section()),
+            deleted("role/Three", DeletedBy::File),
+            deleted("user/lost@x.example", DeletedBy::Merge),
+            deleted("user/off@x.example", DeletedBy::Moved { file: "hive.yaml".to_owned(), line: 31 }),
+        ],
+    });
+    plan.together = Some(Together {
+        with: vec!["feature-b".to_owned()],
+        changes: BTreeSet::from([address("user/up@x.example")]),
+        refusals: BTreeSet::from([Guardrail::MaxRemovals]),
+    });
+    plan
+}
+
+/// The golden files of text and of the comment.
+#[test]
+fn what_is_asked_for_stands_apart_from_drift() {
+    let plan = compared();
+    for format in [Format::Text, Format::Markdown, Format::Junit, Format::Github, Format::Sarif] {
+        insta::assert_snapshot!(format!("plan_{}", format.as_str()), shown(&plan, format));
+    }
+}
+
+/// Without a plan of the base, nothing is called asked for, and a reader learns why.
+#[test]
+fn a_base_that_can_not_be_planned_is_said_and_no_origin_is() {
+    let mut plan = compared();
+    plan.comparison = Some(Comparison {
+        base: "main".to_owned(),
+        unplanned: Some("it has errors".to_owned()),
+        ..Comparison::default()
+    });
+    for format in [Format::Text, Format::Markdown, Format::Github] {
+        let said = shown(&plan, format);
+        assert!(
+            said.contains("No origin is known, because the base main can't be planned: it has errors"),
+            "{said}"
+        );
+        assert!(!said.to_lowercase().contains("asked for here"), "{said}");
+    }
+    assert!(shown(&plan, Format::Text).contains("it isn't known what was asked for"));
+}
