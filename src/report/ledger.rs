@@ -3,8 +3,7 @@
 use std::fmt::Write as _;
 
 use super::fields::in_words;
-use super::plural;
-use super::style::{ADD, BOLD, DIM, REMOVE, clean, paint};
+use super::style::{ADD, BOLD, DIM, REMOVE, clean, first, paint, plural};
 use rolecall_engine::ledger::{Event, Record};
 use rolecall_model::Outcome;
 
@@ -71,11 +70,16 @@ pub fn ledger(records: &[Record]) -> String {
                 format!("     {} has another value than was sent", clean(address))
             }
             Event::Settled { address } => format!("     {} is in effect after all", clean(address)),
-            Event::RunFinished { in_sync, .. } => match in_sync {
-                Some(true) => "     finished, in sync".to_owned(),
-                Some(false) => "     finished, and something is left to do".to_owned(),
-                None => "     finished, the last read failed".to_owned(),
-            },
+            Event::RunFinished { in_sync, desired: _, differing } => {
+                let ending = match in_sync {
+                    Some(true) => "finished, in sync",
+                    Some(false) => "finished, and something is left to do",
+                    None => "finished, the last read failed",
+                };
+                let open = first(differing.iter(), 6, clean);
+                let open = if open.is_empty() { open } else { format!("; not as the file says: {open}") };
+                format!("     {ending}{open}")
+            }
             Event::Recovered { torn_bytes } => {
                 format!("     the line before is incomplete: it ends after {torn_bytes} bytes")
             }

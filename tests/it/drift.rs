@@ -389,6 +389,11 @@ fn every_report_says_when_it_was_as_the_file_says_and_that_rolecall_did_not_move
         assert!(words.contains("; changed since, not by rolecall"), "{}", said.all());
         assert!(words.contains(&id[id.len() - 4..]), "{}", said.all());
     }
+    // A later run that sends nothing has seen that he isn't.
+    run(&["apply", "--auto-approve"]);
+    let shown = env.run(&["show", ".rolecall/sandbox/ledger/hive-acme.jsonl"]);
+    let last = shown.stdout.trim_end().lines().last().unwrap().to_owned();
+    assert!(last.ends_with("is left to do; not as the file says: user/sam@acme.example"), "{}", shown.all());
     let json: serde_json::Value = serde_json::from_str(&run(&["drift", "--format", "json"]).stdout).unwrap();
     assert_eq!(json["organizations"][0]["last_in_sync"]["user/sam@acme.example"]["run"], id);
     // The plan of another file says so of what has drifted from the base.

@@ -113,14 +113,21 @@ fn a_list_that_breaks_once_is_neither_the_end_of_drift_nor_its_return() {
     drift(&env, &receiver, sandbox);
     assert_eq!(receiver.take().len(), 1);
     let set = |value: &str| drop(env.serve(&["--provider", "bitpanda", "--set", value]));
+    let last_read = || {
+        let told: Value = serde_json::from_str(&env.read("told.json")).unwrap();
+        told["organizations"][0]["last_read"]["at"].as_str().unwrap().to_owned()
+    };
+    let complete = last_read();
     set("count-off-by=1");
     let said = drift(&env, &receiver, sandbox);
     assert!(said.stdout.contains("INCOMPLETE"), "{}", said.all());
     assert!(receiver.take().is_empty());
+    assert_eq!(last_read(), complete, "a run that couldn't read all doesn't say since when something differs");
     set("count-off-by=0");
     let said = drift(&env, &receiver, sandbox);
     assert!(!said.stdout.contains("INCOMPLETE"), "{}", said.all());
     assert!(receiver.take().is_empty(), "{}", said.all());
+    assert!(last_read() > complete);
 }
 
 #[test]
