@@ -26,7 +26,7 @@ pub struct Version<'a> {
 /// The differences between two versions of a file.
 #[derive(Debug, Default)]
 pub struct Differences {
-    /// The lines that differ, by the address of their entry.
+    /// The lines that differ, by the address of their entry. Also those of entries that only the base has.
     entries: BTreeMap<Address, Vec<DiffLine>>,
     /// The lines that differ and belong to no entry, such as those of `manage`.
     others: Vec<DiffLine>,
@@ -106,6 +106,7 @@ pub fn differences(base: Option<Version<'_>>, head: Version<'_>) -> Differences 
             Some(address) if part.absent => found.entries.entry(address.clone()).or_default().extend(lines),
             Some(address) => {
                 let by = search.deleted_by(part, address);
+                found.entries.insert(address.clone(), lines.clone());
                 found.deletions.push(Deletion { address: address.clone(), by, lines });
             }
             None => found.others.extend(lines),
@@ -188,22 +189,21 @@ impl Differences {
     /// Returns the lines that ask for a change: those of its own entry, else those of the roles and teams that it is
     /// about, else those that belong to no entry, else all: for example, one user leaves, and another gets the seat.
     pub fn asking(&self, change: &Change) -> Vec<DiffLine> {
-        let of = |wanted: &dyn Fn(&Address) -> bool| -> Vec<DiffLine> {
-            let deleted = self.deletions.iter().filter(|deletion| wanted(&deletion.address));
-            let edited = self.entries.iter().filter(|(address, _)| wanted(address));
-            let lines = deleted.flat_map(|deletion| &deletion.lines).chain(edited.flat_map(|(_, lines)| lines));
-            lines.take(LINES).cloned().collect()
+        let of = |addresses: &mut dyn Iterator<Item = Address>| -> Vec<DiffLine> {
+            addresses.filter_map(|address| self.entries.get(&address)).flatten().take(LINES).cloned().collect()
         };
-        let own = of(&|address| address.covers(&change.address));
+        let Address { kind, name, id } = &change.address;
+        let kind = if *kind == Kind::Invitation { Kind::User } else { *kind };
+        let own = BTreeSet::from([None, id.clone()]);
+        let own = of(&mut own.into_iter().map(|id| Address { kind, name: name.clone(), id }));
         if !own.is_empty() {
             return own;
         }
-        let related = related(change);
-        let lines = of(&|address| related.contains(address));
+        let lines = of(&mut related(change).into_iter());
         match (lines.is_empty(), self.others.is_empty()) {
             (false, _) => lines,
             (true, false) => self.others.clone(),
-            (true, true) => of(&|_| true),
+            (true, true) => of(&mut self.entries.keys().cloned()),
         }
     }
 }
