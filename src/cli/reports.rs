@@ -153,5 +153,5 @@ fn save(path: &Path, text: &str) -> Result<(), Failure> {
 
 fn unsupported(format: Format) -> Failure {
     Failure::error(format!("What this run reports has no form as `{}`.", format.as_str()))
-        .hint("`sarif` points to lines of a file, and a ledger has none. `csv` and `html` are for `access`.")
+        .hint("`sarif` points to lines of a file, and a ledger has none. A ledger and findings have no page and no graph.")
 }

@@ -166,6 +166,12 @@ pub(super) fn in_words(change: &Change) -> String {
 }
 
 impl FieldChange {
+    /// Returns whether the field is a set that is only counted, or of which much changes.
+    pub fn is_counted(&self) -> bool {
+        let is_counted = |value: &Option<String>| value.as_ref().is_some_and(|value| value.ends_with(COUNTED));
+        self.gained.len().max(self.lost.len()) > LISTED || is_counted(&self.before) || is_counted(&self.after)
+    }
+
     /// Returns how live moved away from the file, in one line: the other way round than a plan, which returns to the file.
     pub fn moved_in_words(&self) -> String {
         let Self { name, before, after: _, gained, lost } = self;
@@ -205,7 +211,7 @@ impl FieldChange {
         let shown = |value: &Option<String>| value.as_ref().map_or_else(|| "(empty)".to_owned(), clean);
         let before = if before.is_some() { format!("{} → ", shown(before)) } else { String::new() };
         let mut words = format!("{name} {before}{}", shown(after));
-        if gained.len().max(lost.len()) > LISTED || words.contains(COUNTED) {
+        if self.is_counted() {
             for (sign, parts) in [('+', gained), ('-', lost)] {
                 for part in parts.iter().take(LISTED) {
                     let _ = write!(words, ", {sign}{}", clean(part));

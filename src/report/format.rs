@@ -8,7 +8,7 @@ use super::layout::Layout;
 use super::origin::Reading;
 use super::outcomes::{Outcomes, outcomes_text};
 use super::runs::{of_ledger, of_outcomes};
-use super::{drift, findings, github, junit, ledger, markdown, sarif, text};
+use super::{drift, findings, github, html, junit, ledger, markdown, sarif, text};
 use rolecall_config::Source;
 use rolecall_engine::ledger::Record;
 use rolecall_model::{Finding, Plan};
@@ -61,7 +61,8 @@ impl Format {
         &[Self::Text, Self::Json, Self::Markdown, Self::Junit, Self::Sarif, Self::Github];
 
     /// The forms of the outcomes of an apply.
-    pub const OF_OUTCOMES: &[Self] = Self::OF_FINDINGS;
+    pub const OF_OUTCOMES: &[Self] =
+        &[Self::Text, Self::Json, Self::Markdown, Self::Junit, Self::Sarif, Self::Github, Self::Html];
 
     /// The forms of plans, also as drift reports.
     pub const OF_PLANS: &[Self] = &[
@@ -71,6 +72,7 @@ impl Format {
         Self::Junit,
         Self::Sarif,
         Self::Github,
+        Self::Html,
         Self::Dot,
         Self::Mermaid,
     ];
@@ -106,6 +108,9 @@ pub fn render(subject: Subject<'_>, format: Format, layout: Layout) -> Option<St
         (Subject::Drift(plan), Format::Junit) => junit::drift(plan),
         (Subject::Plan(plan) | Subject::Drift(plan), Format::Sarif) => sarif::plan(plan),
         (Subject::Plan(plan) | Subject::Drift(plan), Format::Github) => github::plan(plan),
+        (Subject::Plan(plan), Format::Html) => html::plan(plan),
+        (Subject::Drift(plan), Format::Html) => html::drift(plan),
+        (Subject::Outcomes(outcomes), Format::Html) => html::outcomes(outcomes),
         (Subject::Plan(plan) | Subject::Drift(plan), Format::Dot) => dot(&Graph::of(plan)),
         (Subject::Plan(plan) | Subject::Drift(plan), Format::Mermaid) => mermaid(&Graph::of(plan)),
         (Subject::Findings { findings, sources }, Format::Text) => findings::checked(findings, sources),
@@ -136,10 +141,8 @@ pub fn render(subject: Subject<'_>, format: Format, layout: Layout) -> Option<St
             Subject::Access { .. },
             Format::Junit | Format::Sarif | Format::Github | Format::Dot | Format::Mermaid,
         )
-        | (
-            Subject::Findings { .. } | Subject::Outcomes(_),
-            Format::Csv | Format::Html | Format::Dot | Format::Mermaid,
-        )
-        | (Subject::Plan(_) | Subject::Drift(_), Format::Csv | Format::Html) => return None,
+        | (Subject::Findings { .. }, Format::Csv | Format::Html | Format::Dot | Format::Mermaid)
+        | (Subject::Outcomes(_), Format::Csv | Format::Dot | Format::Mermaid)
+        | (Subject::Plan(_) | Subject::Drift(_), Format::Csv) => return None,
     })
 }

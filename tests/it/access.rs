@@ -176,10 +176,12 @@ fn a_format_that_a_verb_lacks_is_refused_before_anything_is_read() {
     let env = examples();
     for args in [
         &["plan", "--format", "csv"][..],
-        &["apply", "--auto-approve", "--report", "html=a.html"],
+        &["apply", "--auto-approve", "--report", "mermaid=a.mmd"],
+        &["validate", "--report", "html=a.html"],
         &["access", "--format", "sarif"],
     ] {
-        let said = env.run(&[args, &["--sandbox", "hive.yaml"]].concat());
+        let sandbox = if args[0] == "validate" { &[][..] } else { &["--sandbox"] };
+        let said = env.run(&[args, sandbox, &["hive.yaml"]].concat());
         assert_eq!(said.code, 1, "{}", said.all());
         assert!(said.stdout.is_empty() && said.stderr.contains("This verb has no report"), "{}", said.all());
     }

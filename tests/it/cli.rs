@@ -542,12 +542,16 @@ fn no_secret_leaves_its_path() {
         &["-vv", "validate", "org.yaml"][..],
         &["-vv", "plan", "--show-mutations", "--out", "plan.json", "org.yaml"],
         &["-vv", "plan", "--format", "json", "org.yaml"],
-        &["-vv", "apply", "--plan", "plan.json", "org.yaml"],
+        &["-vv", "apply", "--plan", "plan.json", "--report", "html=apply.out", "org.yaml"],
         &["-vv", "apply", "--auto-approve", "org.yaml"],
-        &["-vv", "drift", "org.yaml"],
-        &["-vv", "show", "plan.json"],
+        &["-vv", "drift", "--report", "html=drift.out", "org.yaml"],
+        &["-vv", "show", "plan.json", "--report", "html=plan.out", "--report", "dot=dot.out"],
+        &["-vv", "show", "plan.json", "--format", "mermaid"],
     ] {
         said.push_str(&env.run(args).all());
+    }
+    for file in ["apply.out", "drift.out", "plan.out", "dot.out"] {
+        said.push_str(&env.read(file));
     }
     said.push_str(&env.read("plan.json"));
     said.push_str(&env.read(".rolecall/ledger/bitpanda-f8588dc7-e1ce-4d92-a473-809a0a357ad9.jsonl"));

@@ -28,6 +28,7 @@ mod ledger;
 mod notify;
 mod origin;
 mod pacing;
+mod pages;
 mod paradime;
 mod paradime_sandbox;
 mod partial;

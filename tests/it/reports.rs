@@ -33,6 +33,12 @@ fn reported(provider: &str, verb: &str) -> Env {
     env
 }
 
+/// Returns the content of a page, without its style and its script. Another form is returned as it is.
+pub(crate) fn content(text: &str) -> String {
+    let content = text.split_once("<body>").and_then(|(_, body)| body.split_once("<script>"));
+    content.map_or(text, |(content, _)| content).to_owned()
+}
+
 fn today() -> String {
     jiff::Timestamp::now().strftime("%Y-%m-%d").to_string()
 }
@@ -53,7 +59,7 @@ fn each_form_of_each_example() {
         for format in Format::OF_PLANS {
             let name = format!("{provider}_{}", format.as_str());
             let text = env.read(&format!("{}.out", format.as_str())).replace(&today(), "$TODAY");
-            insta::assert_snapshot!(name, without_seals(&text));
+            insta::assert_snapshot!(name, without_seals(&content(&text)));
         }
         let plan: serde_json::Value = serde_json::from_str(&env.read("json.out")).unwrap();
         let errors: Vec<String> =
@@ -66,6 +72,7 @@ fn each_form_of_each_example() {
 fn drift_is_reported_as_drift() {
     let env = reported("hive", "drift");
     insta::assert_snapshot!("hive_drift_markdown", without_seals(&env.read("markdown.out")));
+    insta::assert_snapshot!("hive_drift_html", without_seals(&content(&env.read("html.out"))));
     let report = quick_junit::Report::deserialize_from_str(&env.read("junit.out")).unwrap();
     let failed = |class: &str| {
         let cases = report.test_suites.iter().flat_map(|suite| &suite.test_cases);
@@ -511,8 +518,8 @@ fn schema(name: SchemaName) -> jsonschema::Validator {
 fn outcomes_are_reported_in_every_form_and_from_the_ledger_too() {
     for provider in ProviderName::ALL.iter().map(|name| name.as_str()) {
         let env = applied(provider);
-        for format in ["text", "markdown", "junit", "github"] {
-            let text = env.read(&format!("{format}.out"));
+        for format in ["text", "markdown", "junit", "github", "html"] {
+            let text = content(&env.read(&format!("{format}.out")));
             insta::assert_snapshot!(format!("{provider}_applied_{format}"), without_chance(&text));
         }
         let outcomes: serde_json::Value = serde_json::from_str(&env.read("json.out")).unwrap();

@@ -28,13 +28,9 @@ pub(in crate::report) fn html(report: &AccessReport) -> String {
             page.element("<p class=\"banner\">", why, "</p>\n");
         }
     }
-    page.raw(
-        "</header>\n<form class=\"tools\" hidden>\n\
-         <input type=\"search\" placeholder=\"Filter: a name, a role, a resource, a file\" aria-label=\"Filter\">\n\
-         <label><input type=\"checkbox\" value=\"privileged\"> privileged</label>\n\
-         <label><input type=\"checkbox\" value=\"unstated\"> not in any file</label>\n\
-         <output class=\"soft\"></output>\n</form>\n<main>\n",
-    );
+    page.raw("</header>\n")
+        .filters(&[("privileged", "privileged"), ("unstated", "not in any file")])
+        .raw("<main>\n");
     let people = report.people();
     push_table(
         &mut page,

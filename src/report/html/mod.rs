@@ -4,6 +4,8 @@
 //! No crate for templates is used. Markup is `&'static str` and everything else is escaped, so a name can't become
 //! markup: the types see to that.
 
+mod changes;
+
 use std::fmt::{Display, Write as _};
 
 use base64::Engine as _;
@@ -11,6 +13,7 @@ use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest, Sha256};
 
 use super::style::clean;
+pub(super) use changes::{drift, outcomes, plan};
 
 const STYLE: &str = include_str!("page.css");
 const SCRIPT: &str = include_str!("page.js");
@@ -44,6 +47,22 @@ impl Html {
     /// Adds an element with nothing but text in it. `open` and `close` are its tags.
     pub fn element(&mut self, open: &'static str, text: impl Display, close: &'static str) -> &mut Self {
         self.raw(open).text(text).raw(close)
+    }
+
+    /// Adds the box and the checks that filter the rows, each with its mark and its label. Without scripts, they are hidden.
+    pub fn filters(&mut self, marks: &[(&'static str, &'static str)]) -> &mut Self {
+        self.raw(
+            "<form class=\"tools\" hidden>\n\
+             <input type=\"search\" placeholder=\"Filter: a name, a role, a resource, a file\" aria-label=\"Filter\">\n",
+        );
+        for (mark, label) in marks {
+            self.raw("<label><input type=\"checkbox\" value=\"")
+                .raw(mark)
+                .raw("\"> ")
+                .raw(label)
+                .raw("</label>\n");
+        }
+        self.raw("<output class=\"soft\"></output>\n</form>\n")
     }
 
     /// Returns the whole page. The policy allows the page's own style and script, and no request.
