@@ -67,7 +67,8 @@ fn of_applied(applied: &Applied) -> Run {
     }
 }
 
-fn capital(word: &str) -> String {
+/// Writes a text with a capital letter at its beginning.
+pub(super) fn capital(word: &str) -> String {
     let mut letters = word.chars();
     letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
 }

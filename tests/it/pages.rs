@@ -90,21 +90,22 @@ fn a_reviewer_sees_first_what_is_asked_for_here_and_apart_what_else_is_out_of_li
     insta::assert_snapshot!("hive_compared_html", content(&page));
     let asked = between(&page, "<h3>Asked for here (5)</h3>", "<h3>");
     let alice = between(asked, "row\">user/alice@acme.example", "</tr>");
-    assert!(
-        alice.contains("<del>-     roles: [Developer]</del>\n<ins>+     roles: [Schema reviewer]</ins>"),
-        "{alice}"
-    );
-    assert!(alice.contains("also drifted: resources") && alice.contains("only together"), "{alice}");
-    assert!(alice.contains("<del>Developer</del> → <ins>Schema reviewer</ins>"), "{alice}");
-    let others = between(&page, "<h3>What else is out of line (1)</h3>", "<h3>");
+    for shown in [
+        "<del>-     roles: [Developer]</del>\n",
+        "<ins>+     roles: [Schema reviewer]</ins>\n",
+        "also takes back what was changed by hand: resources",
+        "only together with other",
+        "<del>Developer</del> → <ins>Schema reviewer</ins>",
+        "<strong>may now</strong>",
+    ] {
+        assert!(alice.contains(shown), "{shown}: {alice}");
+    }
+    let others = between(&page, "<h3>Not asked for here: 1 change undoes drift (1)</h3>", "<h3>");
     assert!(others.contains("user/left@acme.example") && others.contains("data-row=\"unasked takes"), "{others}");
     assert!(others.contains("2026-11-28 03:00 UTC, run 20261128T030000Z-7"), "{others}");
-    assert!(page.contains("<h3>Still to do, or expired (2)</h3>"), "{page}");
+    assert!(page.contains("(1)</h3>") && page.contains("<h3>Expired (1)</h3>"), "{page}");
     let gone = between(&page, "<h3>Entries that the files no longer have (2)</h3>", "<h3>");
-    assert!(
-        gone.contains("the whole section `users` was removed") && gone.contains("and 10 more lines"),
-        "{gone}"
-    );
+    assert!(gone.contains("the whole section `users:` is gone") && gone.contains("and 10 more lines"), "{gone}");
 }
 
 #[test]
@@ -125,7 +126,7 @@ fn a_broken_guardrail_and_an_incomplete_list_are_banners_before_the_table() {
     for banner in [
         "too many",
         "The list of users is incomplete: a page is missing",
-        "It isn't known what was asked for here: the base has an error",
+        "No origin is known, because the base origin/main can&#39;t be planned: the base has an error",
     ] {
         assert!(before.contains(banner) && !after.contains(banner), "{banner}: {page}");
     }
@@ -148,9 +149,9 @@ fn whatever_a_name_says_the_page_has_the_same_tags() {
         page(&plan)
     };
     let expected = page("plain");
-    // In an address, `#` separates the id from the name, and `%` begins a code.
+    // In an address, `#` separates the id from the name, `%` begins a code, and the case of letters doesn't matter.
     for name in hostile().into_iter().filter(|name| !name.contains(['#', '%'])) {
-        let page = page(&name);
+        let page = page(&name.to_lowercase());
         assert_eq!(tags(&page), tags(&expected), "{name:?}");
     }
 }
@@ -237,7 +238,7 @@ fn drift_says_since_when_and_an_apply_says_what_is_not_done() {
     let drift = render(Subject::Drift(&compared()), Format::Html, Layout::default()).unwrap();
     assert!(
         drift.contains("<h1>Drift</h1>")
-            && drift.contains("<h3>Differs from the files; an apply would make these changes (8)</h3>")
+            && drift.contains("<h3>Differs from the file; an apply would make these changes (8)</h3>")
     );
     assert!(drift.contains("was as the file says on 2026-11-28 03:00 UTC"), "{drift}");
     let (env, _server) = served(ProviderName::Hive, &["--fault", "drop-before@inviteToOrganizationByEmail*1"]);

@@ -4,72 +4,76 @@ use std::collections::BTreeMap;
 
 use super::Html;
 use crate::report::fields::FieldChange;
-use crate::report::guardrails::exception;
+use crate::report::guardrails::{exception, together};
+use crate::report::origin::{Group, Reading, deletions, diff_line, groups, hold_origin, holds, unplanned};
 use crate::report::outcomes::{Applied, Outcomes};
 use crate::report::outline::{
-    Meaning, Outline, Verdict, affected, drift_verdict, last_in_sync, mails, name, outline, reason, verdict,
+    Meaning, Outline, Verdict, drift_verdict, last_in_sync, name, reason, rows, verdict,
 };
 use crate::report::risk::risk;
-use crate::report::runs::{Run, of_outcomes};
-use crate::report::style::{called, first, plural};
+use crate::report::runs::{Run, capital, of_outcomes};
+use crate::report::style::{called, clean, first, plural};
 use rolecall_engine::apply::Step;
 use rolecall_model::{
-    Address, Change, Completeness, DeletedBy, DiffLine, HoldClass, Inventory, OrganizationPlan, Origin,
-    OriginKind, Outcome, Plan, Unread, Warning,
+    Action, Completeness, DiffLine, HoldClass, Inventory, OrganizationPlan, Outcome, Plan, Unread, Warning,
 };
 
-/// The steps of an apply, by the entity that they change. `None` for a plan, of which nothing was sent.
-type Steps<'a> = Option<BTreeMap<&'a Address, Vec<&'a Step>>>;
+/// The steps of an apply, by the address of the entity that they change. `None` for a plan, of which nothing was sent.
+type Steps<'a> = Option<BTreeMap<String, Vec<&'a Step>>>;
 
-/// The abilities of one person that are shown at once, and in all. JSON has the others.
-const ABILITIES: (usize, usize) = (6, 60);
+/// The rows of one table, with its heading.
+struct Table {
+    heading: String,
+    rows: Vec<Outline>,
+    /// Whether the rows are there although nobody asked for them here.
+    unasked: bool,
+}
+
+/// The parts in which somebody's abilities change, that are shown at once, and in all. JSON has the others.
+const PARTS: (usize, usize) = (6, 60);
 
 /// The parts of a set, and the lines of a diff, that are shown of one change.
 const LISTED: usize = 20;
 
-/// Writes a plan.
-pub(in crate::report) fn plan(plan: &Plan) -> String {
-    let mut page = head("<h1>Plan</h1>\n", &plan.generator, &MARKS[1..]);
-    push_unread(&mut page, &plan.unread);
-    if plan.organizations.len() > 1 {
+/// Writes a plan, or a drift report.
+pub(in crate::report) fn plan(plan: &Plan, reading: Reading) -> String {
+    let (heading, title) = match reading {
+        Reading::Plan => ("<h1>Plan</h1>\n", "Plan"),
+        Reading::Drift => ("<h1>Drift</h1>\n", "Drift"),
+    };
+    let mut page = head(heading, &plan.generator, &MARKS[1..]);
+    for Unread { provider, organization, why } in &plan.unread {
+        page.element("<p class=\"banner\">", called(*provider, organization), " was not planned: ");
+        page.text(why).raw("</p>\n");
+    }
+    if reading == Reading::Plan && plan.organizations.len() > 1 {
         let all = format!("All {} organisations: {}", plan.organizations.len(), risk(&plan.organizations));
         page.element("<p><strong>", all, "</strong></p>\n");
     }
     for plan in &plan.organizations {
-        let Verdict { headline, rest } = verdict(plan);
-        push_name(&mut page, &name(plan), Some(plan), &risk([plan]));
-        page.element("<p class=\"soft\">", format!("{headline}{rest}"), "</p>\n");
+        let (lead, Verdict { headline, rest }) = match reading {
+            Reading::Plan => (risk([plan]), verdict(plan)),
+            Reading::Drift => (String::new(), drift_verdict(plan)),
+        };
+        push_name(&mut page, &name(plan), Some(plan), &lead);
+        page.element("<p><strong>", headline, "</strong>").text(rest).raw("</p>\n");
         push_banners(&mut page, plan);
-        push_plan(&mut page, plan, &None, &groups(plan));
-    }
-    page.raw("</main>\n");
-    page.page("Plan")
-}
-
-/// Writes a drift report.
-pub(in crate::report) fn drift(plan: &Plan) -> String {
-    let mut page = head("<h1>Drift</h1>\n", &plan.generator, &MARKS[1..]);
-    push_unread(&mut page, &plan.unread);
-    for plan in &plan.organizations {
-        let Verdict { headline, rest } = drift_verdict(plan);
-        push_name(&mut page, &name(plan), Some(plan), &format!("{headline}{rest}"));
-        push_banners(&mut page, plan);
-        let groups = [
-            ("Differs from the files; an apply would make these changes", plan.differences().collect()),
-            ("Still to do, and no drift", plan.leftovers().collect()),
-        ];
-        push_plan(&mut page, plan, &None, &groups);
+        let tables = groups(plan, reading).into_iter().map(|(group, rows)| Table {
+            heading: group.heading(&rows).unwrap_or_else(|| "changes".to_owned()),
+            rows,
+            unasked: !matches!(group, Group::Whole | Group::Asked | Group::Differs),
+        });
+        push_plan(&mut page, plan, &None, tables);
         push_inventory(&mut page, plan);
     }
     page.raw("</main>\n");
-    page.page("Drift")
+    page.page(title)
 }
 
 /// Writes the outcomes of an apply: first what isn't done.
 pub(in crate::report) fn outcomes(outcomes: &Outcomes) -> String {
     let mut page = head("<h1>Apply</h1>\n", &outcomes.generator, MARKS);
-    for (applied, run) in outcomes.organizations.iter().zip(of_outcomes(outcomes)) {
-        let Applied { plan, report, .. } = applied;
+    for (Applied { plan, report, .. }, run) in outcomes.organizations.iter().zip(of_outcomes(outcomes)) {
         let Run { name, verdict, error, notes, .. } = run;
         push_name(&mut page, &name, plan.as_ref(), &verdict);
         if let Some(error) = error {
@@ -80,20 +84,23 @@ pub(in crate::report) fn outcomes(outcomes: &Outcomes) -> String {
         }
         let Some(plan) = plan else { continue };
         push_banners(&mut page, plan);
-        let mut steps: BTreeMap<&Address, Vec<&Step>> = BTreeMap::new();
+        let mut steps: BTreeMap<String, Vec<&Step>> = BTreeMap::new();
         for step in report.iter().flat_map(|report| &report.steps) {
-            steps.entry(&step.address).or_default().push(step);
+            steps.entry(clean(&step.address)).or_default().push(step);
         }
-        let (done, not_done) = plan.sealed.changes.iter().partition(|change| is_done(&steps, change));
-        push_plan(&mut page, plan, &Some(steps), &[("Not done", not_done), ("Done", done)]);
+        let (changes, others): (Vec<_>, Vec<_>) = rows(plan).into_iter().partition(|row| row.action.is_some());
+        let (done, not_done): (Vec<_>, Vec<_>) = changes.into_iter().partition(|row| is_done(&steps, row));
+        let tables = [("not done", not_done), ("done", done), ("who else is affected", others)];
+        let tables = tables.map(|(heading, rows)| Table { heading: heading.to_owned(), rows, unasked: false });
+        push_plan(&mut page, plan, &Some(steps), tables);
     }
     page.raw("</main>\n");
     page.page("Apply")
 }
 
-fn is_done(steps: &BTreeMap<&Address, Vec<&Step>>, change: &Change) -> bool {
+fn is_done(steps: &BTreeMap<String, Vec<&Step>>, row: &Outline) -> bool {
     let is_done = |steps: &Vec<&Step>| steps.iter().all(|step| step.outcome == Outcome::Done);
-    steps.get(&change.address).is_some_and(is_done)
+    steps.get(&row.address).is_some_and(is_done)
 }
 
 /// The marks by which a page can be filtered, each with its label. Only outcomes have the first.
@@ -118,15 +125,17 @@ fn push_name(page: &mut Html, name: &str, plan: Option<&OrganizationPlan>, verdi
     if let Some(plan) = plan {
         page.element(" <span class=\"soft\">on ", &plan.sealed.identity.site, "</span>");
     }
-    page.element("</h2>\n<p><strong>", verdict, "</strong></p>\n");
+    page.raw("</h2>\n");
+    if !verdict.is_empty() {
+        page.element("<p><strong>", verdict, "</strong></p>\n");
+    }
 }
 
 /// Writes everything without which the table would be misread.
 fn push_banners(page: &mut Html, plan: &OrganizationPlan) {
     for refusal in &plan.refusals {
         page.element("<p class=\"banner\">Refused by ", refusal.guardrail, ": ").text(&refusal.message);
-        let together = plan.together.as_ref().is_some_and(|sum| sum.refusals.contains(&refusal.guardrail));
-        page.raw(if together { " No version alone breaks it." } else { "" });
+        page.text(together(plan, refusal.guardrail));
         page.element("<br>", first(refusal.addresses.iter(), LISTED, ToString::to_string), "</p>\n");
     }
     if let Some(exception) = exception(plan) {
@@ -137,8 +146,8 @@ fn push_banners(page: &mut Html, plan: &OrganizationPlan) {
             page.element("<p class=\"banner\">The list of ", list, " is incomplete: ").text(why).raw("</p>\n");
         }
     }
-    if let Some(why) = plan.comparison.as_ref().and_then(|comparison| comparison.unplanned.as_ref()) {
-        page.element("<p class=\"banner\">It isn't known what was asked for here: ", why, "</p>\n");
+    if let Some(why) = unplanned(plan) {
+        page.element("<p class=\"banner\">", why, "</p>\n");
     }
     for lifted in &plan.overrides {
         let until = format!("{} is overridden until {}", lifted.refusal.guardrail, lifted.until);
@@ -151,95 +160,69 @@ fn push_banners(page: &mut Html, plan: &OrganizationPlan) {
     }
 }
 
-fn is_asked(kind: OriginKind) -> bool {
-    matches!(kind, OriginKind::Asked | OriginKind::NeededByAnother)
-}
-
-/// Returns the changes of a plan in groups: what is asked for here comes first. Without a comparison, all are one group.
-fn groups(plan: &OrganizationPlan) -> Vec<(&'static str, Vec<&Change>)> {
-    let changes = || plan.sealed.changes.iter();
-    if plan.comparison.as_ref().is_none_or(|comparison| comparison.unplanned.is_some()) {
-        return vec![("Changes", changes().collect())];
-    }
-    let kind = |change: &Change| plan.origin(&change.address).map(|origin| origin.is);
-    let asked = |change: &&Change| kind(change).is_some_and(is_asked);
-    let due = |change: &&Change| kind(change).is_some_and(OriginKind::is_due) && !asked(change);
-    vec![
-        ("Asked for here", changes().filter(asked).collect()),
-        ("What else is out of line", changes().filter(|change| !asked(change) && !due(change)).collect()),
-        ("Still to do, or expired", changes().filter(due).collect()),
-    ]
-}
-
 fn push_plan(
     page: &mut Html,
     plan: &OrganizationPlan,
     steps: &Steps<'_>,
-    groups: &[(&'static str, Vec<&Change>)],
+    tables: impl IntoIterator<Item = Table>,
 ) {
-    for (heading, changes) in groups.iter().filter(|(_, changes)| !changes.is_empty()) {
-        page.element("<h3>", format!("{heading} ({})", changes.len()), "</h3>\n<div class=\"table\"><table>\n");
-        page.raw("<thead><tr><th>Who</th>").raw(if steps.is_some() { "<th>Outcome</th>" } else { "" });
+    push_deletions(page, plan);
+    for Table { heading, rows, unasked } in tables.into_iter().filter(|table| !table.rows.is_empty()) {
+        page.element("<h3>", capital(&heading), "").text(format!(" ({})", rows.len()));
+        page.raw("</h3>\n<div class=\"table\"><table>\n<thead><tr><th>Who</th>");
+        page.raw(if steps.is_some() { "<th>Outcome</th>" } else { "" });
         page.raw("<th>From → to</th><th>What it means</th><th>Why</th><th>Mail</th></tr></thead>\n");
-        let (privileged, others): (Vec<&Change>, Vec<&Change>) =
-            changes.iter().partition(|change| plan.privileged.contains_key(&change.address));
-        for change in privileged.into_iter().chain(others) {
-            push_change(page, plan, steps, change);
+        for row in &rows {
+            push_row(page, steps, row, unasked);
         }
         page.raw("</table></div>\n");
     }
-    push_deletions(page, plan);
-    push_affected(page, plan);
     push_holds(page, plan);
     push_gaps(page, plan);
 }
 
-fn push_change(page: &mut Html, plan: &OrganizationPlan, steps: &Steps<'_>, change: &Change) {
-    let Outline { sign, address, verb, notes, fields, place, privileged, meaning, last_in_sync, .. } =
-        outline(change, plan);
-    let origin = plan.origin(&change.address);
-    let mail = mails(change);
-    page.raw("<tbody data-row=\"").raw(if privileged.is_some() { "privileged " } else { "" });
-    page.raw(if mail > 0 { "mail " } else { "" });
-    page.raw(if origin.is_some_and(|origin| !is_asked(origin.is)) { "unasked " } else { "" });
+fn push_row(page: &mut Html, steps: &Steps<'_>, row: &Outline, unasked: bool) {
+    let Outline { sign, address, action, verb, access, mails, effects, fields, privileged, meaning, .. } = row;
     let loses = meaning.iter().any(|meaning| meaning.label == "no longer");
-    page.raw(if loses || change.action.takes_access() { "takes " } else { "" });
-    let failed = steps.as_ref().is_some_and(|steps| !is_done(steps, change));
-    page.raw(if failed { "failed" } else { "" });
-    page.element("\"><tr><th scope=\"row\">", &address, "");
+    let takes = loses || action.is_some_and(Action::takes_access);
+    let failed = action.is_some() && steps.as_ref().is_some_and(|steps| !is_done(steps, row));
+    // Somebody who only holds a role that changes has no change of their own that could be privileged.
+    let mut abilities = meaning.iter().flat_map(|meaning| &meaning.at).flat_map(|(_, abilities)| abilities);
+    let is_privileged = privileged.is_some() || abilities.any(|ability| ability.ends_with(" (privileged)"));
+    page.raw("<tbody data-row=\"").raw(if is_privileged { "privileged " } else { "" });
+    page.raw(if *mails > 0 { "mail " } else { "" }).raw(if unasked { "unasked " } else { "" });
+    page.raw(if takes { "takes " } else { "" }).raw(if failed { "failed" } else { "" });
+    page.element("\"><tr><th scope=\"row\">", address, "");
     if let Some(privilege) = privileged {
         page.element("<br><span class=\"tag privileged\">", privilege.as_str(), "</span>");
     }
-    if plan.together.as_ref().is_some_and(|sum| sum.changes.contains(&change.address)) {
-        page.raw("<br><span class=\"tag unstated\">only together</span>");
-    }
     page.raw("</th>");
     if let Some(steps) = steps {
-        push_outcome(page, steps.get(&change.address).map(Vec::as_slice).unwrap_or_default());
+        push_outcome(page, row, steps.get(address).map(Vec::as_slice).unwrap_or_default());
     }
     page.element("<td data-label=\"From → to\"><strong>", format!("{sign} {verb}"), "</strong>");
-    for note in notes {
-        page.raw(if note.warns { "<br><span class=\"warns\">" } else { "<br><span>" });
-        page.text(note.text).raw("</span>");
+    // The fields, or what it means, show the same in detail.
+    if fields.is_empty() && meaning.is_empty() {
+        page.element("<div>", access.as_deref().unwrap_or_default(), "</div>");
     }
-    for field in &fields {
+    for note in effects {
+        page.raw(if note.warns { "<div class=\"warns\">" } else { "<div>" }).text(&note.text).raw("</div>");
+    }
+    for field in fields {
         push_field(page, field);
     }
     page.raw("</td><td data-label=\"What it means\">");
-    push_meaning(page, &meaning);
+    push_meaning(page, meaning);
     page.raw("</td><td class=\"place\" data-label=\"Why\">");
-    push_origin(page, origin);
-    for line in last_in_sync.iter().chain(&place) {
-        page.element("<div>", line, "</div>");
-    }
+    push_why(page, row, unasked);
     page.raw("</td><td data-label=\"Mail\">");
-    page.text(if mail > 0 { plural(mail, "mail") } else { String::new() }).raw("</td></tr></tbody>\n");
+    page.text(if *mails > 0 { plural(*mails, "mail") } else { String::new() }).raw("</td></tr></tbody>\n");
 }
 
 /// Writes what became of a change: each of its steps, with what it says.
-fn push_outcome(page: &mut Html, steps: &[&Step]) {
+fn push_outcome(page: &mut Html, row: &Outline, steps: &[&Step]) {
     page.raw("<td data-label=\"Outcome\">");
-    if steps.is_empty() {
+    if steps.is_empty() && row.action.is_some() {
         page.raw("<span class=\"tag unstated\">not sent</span>");
     }
     for step in steps {
@@ -271,50 +254,53 @@ fn push_field(page: &mut Html, field: &FieldChange) {
     page.raw("</div>");
 }
 
+/// Writes what somebody may do afterwards and no longer, part by part.
 fn push_meaning(page: &mut Html, meaning: &[Meaning]) {
-    let (shown, listed) = ABILITIES;
-    for Meaning { label, abilities } in meaning {
-        let (open, folded) = abilities.split_at(abilities.len().min(shown));
-        page.element("<div><strong>", label, "</strong> ").text(open.join(", "));
-        if !folded.is_empty() {
-            page.element("<details><summary>and ", folded.len(), " more</summary>");
-            page.text(first(folded.iter(), listed, ToString::to_string)).raw("</details>");
+    let (shown, listed) = PARTS;
+    for Meaning { label, at } in meaning {
+        page.element("<div><strong>", label, "</strong>");
+        for (index, (part, abilities)) in at.iter().take(listed).enumerate() {
+            if index == shown {
+                page.element("<details><summary>and ", plural(at.len() - shown, "more place"), "</summary>");
+            }
+            page.element("<div><span class=\"soft\">", part, "</span> ");
+            page.text(first(abilities.iter(), LISTED, ToString::to_string)).raw("</div>");
         }
-        page.raw("</div>");
+        if at.len() > listed {
+            page.element("and ", at.len() - listed, " more");
+        }
+        page.raw(if at.len() > shown { "</details></div>" } else { "</div>" });
     }
 }
 
-/// Writes where a change comes from, and the lines that ask for it.
-fn push_origin(page: &mut Html, origin: Option<&Origin>) {
-    let Some(Origin { is, lines, drifted }) = origin else { return };
-    page.raw(if is_asked(*is) { "<span class=\"tag soft\">" } else { "<span class=\"tag unstated\">" });
-    page.text(is.as_str()).raw("</span>");
-    if !drifted.is_empty() {
-        let fields: Vec<&str> = drifted.iter().map(String::as_str).collect();
-        page.element(" also drifted: ", fields.join(", "), "");
+/// Writes where a change comes from: its origin with the lines that ask for it, its cause and its place.
+fn push_why(page: &mut Html, row: &Outline, unasked: bool) {
+    if let Some(origin) = &row.origin {
+        page.raw(if unasked { "<span class=\"tag unstated\">" } else { "<span class=\"tag soft\">" });
+        page.text(origin.is.as_str()).raw("</span>");
+        push_lines(page, origin.lines.iter());
     }
-    push_lines(page, lines);
+    for line in row.cause.iter().chain(&row.last_in_sync).chain(&row.place) {
+        page.element("<div>", line, "</div>");
+    }
 }
 
-/// Writes lines of a diff, each file by its name and the first line's number.
-fn push_lines(page: &mut Html, lines: &[DiffLine]) {
-    if lines.is_empty() {
-        return;
-    }
-    page.raw("<pre>");
-    let mut last = None;
-    for DiffLine { file, line, added, text } in lines.iter().take(LISTED) {
-        if last != Some(file) {
-            page.element("<span class=\"soft\">", format!("{file}:{line}"), "</span>\n");
-            last = Some(file);
+/// Writes the first lines of a diff, each with its place.
+fn push_lines<'a>(page: &mut Html, lines: impl Iterator<Item = &'a DiffLine>) {
+    let mut count = 0;
+    for line in lines {
+        count += 1;
+        if count <= LISTED {
+            let (sign, place, text) = diff_line(line);
+            page.raw(if count == 1 { "<pre>" } else { "" }).element("<span class=\"soft\">", place, "</span> ");
+            let (open, close) = if line.added { ("<ins>", "</ins>\n") } else { ("<del>", "</del>\n") };
+            page.element(open, format!("{sign} {text}"), close);
         }
-        let (open, close) = if *added { ("<ins>+ ", "</ins>\n") } else { ("<del>- ", "</del>\n") };
-        page.element(open, text, close);
     }
-    if lines.len() > LISTED {
-        page.element("and ", plural(lines.len() - LISTED, "more line"), "");
+    if count > LISTED {
+        page.element("and ", plural(count - LISTED, "more line"), "");
     }
-    page.raw("</pre>");
+    page.raw(if count > 0 { "</pre>" } else { "" });
 }
 
 /// Begins a table of two columns.
@@ -323,46 +309,24 @@ fn begin_table(page: &mut Html, heading: &str, columns: [&'static str; 2]) {
     page.raw(columns[0]).raw("</th><th>").raw(columns[1]).raw("</th></tr></thead>\n");
 }
 
-/// Writes the entries that the files no longer have, and the lines that are gone.
+/// Writes the entries that the files no longer have, and the lines that are gone. What may be a slip comes first.
 fn push_deletions(page: &mut Html, plan: &OrganizationPlan) {
-    let Some(comparison) = plan.comparison.as_ref().filter(|comparison| !comparison.deletions.is_empty()) else {
-        return;
-    };
-    let heading = format!("Entries that the files no longer have ({})", comparison.deletions.len());
-    begin_table(page, &heading, ["Entry", "How it went"]);
-    for deletion in &comparison.deletions {
-        page.element("<tbody data-row=\"takes\"><tr><th scope=\"row\">", &deletion.address, "</th><td>");
-        let how = match &deletion.by {
-            DeletedBy::Entry => "the entry was removed".to_owned(),
-            DeletedBy::Renamed { to } => format!("it is {to} now"),
-            DeletedBy::Section { section } => format!("the whole section `{section}` was removed or renamed"),
-            DeletedBy::File => "the file was removed, or no longer describes this organisation".to_owned(),
-            DeletedBy::Merge => "no commit removed it by itself: it was lost in a merge".to_owned(),
-            DeletedBy::Moved { file, line } => {
-                format!("its lines are at {file}:{line} and no longer mean this entry")
-            }
-        };
-        let slip = !deletion.by.is_explicit();
-        page.raw(if slip { "<span class=\"warns\">" } else { "<span>" }).text(how).raw("</span>");
-        push_lines(page, &deletion.lines);
-        page.raw("</td></tr></tbody>\n");
-    }
-    page.raw("</table></div>\n");
-}
-
-/// Writes who else is affected by a role or a team that changes.
-fn push_affected(page: &mut Html, plan: &OrganizationPlan) {
-    let affected = affected(plan);
-    if affected.is_empty() {
+    let gone = deletions(plan);
+    if gone.is_empty() {
         return;
     }
-    let heading = format!("Who else is affected, by a role or a team ({})", affected.len());
-    begin_table(page, &heading, ["Who", "What it means"]);
-    for (address, meaning) in affected {
-        let loses = meaning.iter().any(|meaning| meaning.label == "no longer");
-        page.raw("<tbody data-row=\"").raw(if loses { "takes" } else { "" });
-        page.element("\"><tr><th scope=\"row\">", address, "</th><td>");
-        push_meaning(page, &meaning);
+    let count: usize = gone.iter().map(|gone| gone.entries.len()).sum();
+    begin_table(
+        page,
+        &format!("Entries that the files no longer have ({count})"),
+        ["Entries", "What deleted them"],
+    );
+    for gone in gone {
+        let entries = first(gone.entries.iter(), LISTED, |deletion| clean(&deletion.address));
+        page.element("<tbody data-row=\"takes\"><tr><th scope=\"row\">", entries, "</th><td>");
+        page.raw(if gone.is_explicit { "<span>" } else { "<span class=\"warns\">" });
+        page.text(&gone.by).text(gone.unchanged()).raw("</span>");
+        push_lines(page, gone.lines());
         page.raw("</td></tr></tbody>\n");
     }
     page.raw("</table></div>\n");
@@ -370,27 +334,24 @@ fn push_affected(page: &mut Html, plan: &OrganizationPlan) {
 
 /// Writes what is skipped: first what needs attention.
 fn push_holds(page: &mut Html, plan: &OrganizationPlan) {
-    let holds =
-        |wanted: bool| plan.sealed.holds.iter().filter(move |hold| (hold.class == HoldClass::Blocked) == wanted);
-    for (heading, blocked) in [("Needs attention", true), ("Skipped", false)] {
-        let count = holds(blocked).count();
-        if count == 0 {
-            continue;
-        }
-        begin_table(page, &format!("{heading} ({count})"), ["Who", "Reason"]);
-        for hold in holds(blocked) {
-            page.raw("<tbody data-row=\"").raw(if hold.reason.is_privileged() { "privileged" } else { "" });
-            page.element("\"><tr><th scope=\"row\">", &hold.address, "</th><td><span class=\"tag soft\">");
-            page.text(hold.class.as_str()).element("</span> ", reason(hold), "");
-            if let Some(kind) = plan.comparison.as_ref().and_then(|one| one.holds.get(&hold.address)) {
-                page.element(" <span class=\"tag soft\">", kind.as_str(), "</span>");
+    for (heading, wanted) in [("Needs attention", true), ("Skipped", false)] {
+        for (because, mut holds) in holds(plan) {
+            holds.retain(|hold| (hold.class == HoldClass::Blocked) == wanted);
+            if holds.is_empty() {
+                continue;
             }
-            if let Some(line) = last_in_sync(plan, &hold.address) {
-                page.element("<div class=\"soft\">", line, "</div>");
+            begin_table(page, &format!("{heading}{because} ({})", holds.len()), ["Who", "Reason"]);
+            for hold in holds {
+                page.raw("<tbody data-row=\"").raw(if hold.reason.is_privileged() { "privileged" } else { "" });
+                page.element("\"><tr><th scope=\"row\">", &hold.address, "</th><td><span class=\"tag soft\">");
+                page.text(hold.class.as_str()).element("</span> ", reason(hold), "").text(hold_origin(plan, hold));
+                if let Some(line) = last_in_sync(plan, &hold.address) {
+                    page.element("<div class=\"soft\">", line, "</div>");
+                }
+                page.raw("</td></tr></tbody>\n");
             }
-            page.raw("</td></tr></tbody>\n");
+            page.raw("</table></div>\n");
         }
-        page.raw("</table></div>\n");
     }
 }
 
@@ -423,13 +384,5 @@ fn push_inventory(page: &mut Html, plan: &OrganizationPlan) {
     }
     for other in organizations {
         page.element("<p class=\"soft\">No file names the organisation ", other, ".</p>\n");
-    }
-}
-
-fn push_unread(page: &mut Html, unread: &[Unread]) {
-    for Unread { provider, organization, why } in unread {
-        page.element("<p class=\"banner\">", called(*provider, organization), " was not planned: ")
-            .text(why)
-            .raw("</p>\n");
     }
 }

@@ -13,7 +13,7 @@ use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest, Sha256};
 
 use super::style::clean;
-pub(super) use changes::{drift, outcomes, plan};
+pub(super) use changes::{outcomes, plan};
 
 const STYLE: &str = include_str!("page.css");
 const SCRIPT: &str = include_str!("page.js");
