@@ -3,9 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
-use rolecall_model::{AccessChange, Change, Facts, Kind, Live, Seen, Site, composed};
+use rolecall::report::{Format, Layout, Subject, render};
+use rolecall_model::{AccessChange, Change, Facts, Kind, Live, Plan, Seen, Site, composed};
 use rolecall_plan::PlanInput;
 use rolecall_plan::access::{Access, Holder, Status, access, access_after, delta};
+use serde_json::Value;
 
 use crate::lawful::{FileBody, Lawful};
 use crate::support::rig::{Rig, now};
@@ -186,5 +188,71 @@ pub fn what_changes_is_the_difference<P: Lawful>(mut world: P::World, file: &Fil
             has
         );
     }
+    Ok(())
+}
+
+/// Returns the number before some words of the risk line, such as `2 lose all access`.
+fn said(risk: &str, one: &str, several: &str) -> usize {
+    let count = risk.split("; ").filter(|clause| clause.ends_with(one) || clause.ends_with(several));
+    count.map(|clause| clause.split(' ').next().unwrap().parse::<usize>().unwrap()).sum()
+}
+
+/// The first line of a comment counts whom the table lists, and both say what the JSON says.
+pub fn the_risk_is_that_of_the_table_and_of_the_json<P: Lawful>(world: P::World, file: &FileBody) -> Law {
+    let Some(plan) = planned(&P::rig(world, file)) else { return Ok(()) };
+    let json = serde_json::to_value(&plan).unwrap();
+    let comment =
+        render(Subject::Plan(&Plan::new("law", vec![plan])), Format::Markdown, Layout::default()).unwrap();
+    let risk = comment.lines().find(|line| line.starts_with("**")).unwrap().trim_matches(['*', '.']);
+
+    let of_people = risk.split_once(" key").map_or(risk, |(people, _)| people);
+
+    let of_person = |address: &str| address.starts_with("user/") || address.starts_with("invitation/");
+    let name = |address: &str| address.split(['/', '#']).nth(1).unwrap_or_default().to_owned();
+    let changes = json["sealed"]["changes"].as_array().unwrap();
+    let address = |change: &Value| change["address"].as_str().unwrap().to_owned();
+    let changed: Vec<&Value> = changes.iter().filter(|change| of_person(&address(change))).collect();
+    let mut people: BTreeMap<String, Vec<&Value>> = BTreeMap::new();
+    for change in &changed {
+        people.entry(name(&address(change))).or_default().push(change);
+    }
+    let access = json["access"].as_object().into_iter().flatten().filter(|(address, _)| of_person(address));
+    let followers = access.clone().filter(|(address, _)| !people.contains_key(&name(address))).count();
+    let invited = changes.iter().filter_map(|change| change["after"]["invites"].as_array()).flatten().count();
+
+    let table = comment.split("| person |").nth(1).unwrap_or_default();
+    let rows: Vec<&str> = table.lines().skip(2).take_while(|line| line.starts_with("| ")).collect();
+    prop_assert_eq!(rows.len(), changed.len() + followers + invited, "{}", comment);
+
+    let is = |change: &Value, effect: &str| {
+        change["effects"].as_array().into_iter().flatten().any(|one| one["is"] == effect)
+    };
+    let mails = changes.iter().filter(|change| is(change, "sends-mail")).count() + invited;
+    let counted = rows.iter().filter(|row| row.ends_with("| **1 mail** |")).count();
+    prop_assert_eq!((said(risk, " mail", " mails"), counted), (mails, mails), "{}", comment);
+
+    // Somebody who is invited again gains what their earlier invitation loses.
+    let with = |privilege: &str| -> BTreeSet<String> {
+        let all = json["privileged"].as_object().into_iter().flatten();
+        let of_it = all.filter(|(address, one)| of_person(address) && **one == privilege);
+        of_it.map(|(address, _)| name(address)).collect()
+    };
+    let gains: Vec<String> = with("gains").difference(&with("loses")).cloned().collect();
+    let takes = ["disable", "remove-access", "cancel", "remove", "delete"];
+    let gone = |changes: &Vec<&Value>| {
+        let works = |change: &&&Value| {
+            change["cause"]["is"] != "already-member"
+                && change["before"]["enabled"] != false
+                && change["before"]["outside"] != true
+        };
+        changes.iter().all(|change| takes.contains(&change["action"].as_str().unwrap()))
+            && changes.iter().any(|change| works(&change))
+    };
+    // A role that stays may become one of an admin.
+    let gone = people.iter().filter(|(name, changes)| gone(changes) && !gains.contains(name)).count();
+    prop_assert_eq!(said(of_people, " loses all access", " lose all access"), gone, "{}", comment);
+    prop_assert!(said(of_people, " becomes admin", " become admin") >= gains.len(), "{:?} {}", gains, comment);
+    let nobody = people.is_empty() && followers + invited == 0;
+    prop_assert!(!nobody || !risk.contains("person") && !risk.contains("people"), "{}", comment);
     Ok(())
 }

@@ -810,6 +810,11 @@ macro_rules! laws {
                 #![proptest_config(few())]
 
                 #[test]
+                fn the_risk_is_that_of_the_table_and_of_the_json(world in P::worlds(true), file in P::files()) {
+                    access::the_risk_is_that_of_the_table_and_of_the_json::<P>(world, &file)?;
+                }
+
+                #[test]
                 fn what_moves_after_a_run_was_so_then(world in P::worlds(false), file in P::files()) {
                     crate::what_moves_after_a_run_was_so_then::<P>(world, &file)?;
                 }
