@@ -4,7 +4,7 @@
 use std::fmt::Write as _;
 
 use super::findings::listed;
-use super::origin::{deletions, hold_origin, unplanned};
+use super::origin::{deletions, hold_origin, undescribed, unplanned};
 use super::outline::{name, outlines, reason};
 use super::runs::{Row, Run};
 use super::style::{called, capitalised, clean, first};
@@ -51,6 +51,9 @@ pub(super) fn plan(plan: &Plan) -> String {
     for Unread { provider, organization, why } in &plan.unread {
         let title = format!("{} is not in this plan", called(*provider, organization));
         push(&mut text, Level::Error, None, &title, &clean(why));
+    }
+    for gone in &plan.undescribed {
+        push(&mut text, Level::Warning, None, "no longer in the files", &undescribed(gone));
     }
     for organization in &plan.organizations {
         push_organization(&mut text, organization);

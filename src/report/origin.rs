@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::outline::{Outline, rows};
-use super::style::{clean, plural};
-use rolecall_model::{Address, DeletedBy, Deletion, DiffLine, Hold, OrganizationPlan, OriginKind};
+use super::style::{called, clean, plural};
+use rolecall_model::{Address, DeletedBy, Deletion, DiffLine, Hold, OrganizationPlan, OriginKind, Undescribed};
 
 /// The kind of report that a plan is written as.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -159,6 +159,12 @@ pub(super) fn unplanned(plan: &OrganizationPlan) -> Option<String> {
         clean(&comparison.base),
         clean(why)
     ))
+}
+
+/// Returns the sentence that warns of an organisation that no file describes any more.
+pub(super) fn undescribed(Undescribed { provider, organization, file }: &Undescribed) -> String {
+    let name = called(*provider, organization);
+    format!("No file describes {name} any more, and {} of the base does. Nothing of it is planned.", clean(file))
 }
 
 /// Returns the sign of a line of a diff, its place and its text.

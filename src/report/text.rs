@@ -7,7 +7,7 @@ use std::mem::discriminant;
 use super::fields::FieldChange;
 use super::guardrails::push_guardrails;
 use super::layout::{Layout, pad};
-use super::origin::{Reading, deletions, diff_line, groups, holds, unplanned};
+use super::origin::{Reading, deletions, diff_line, groups, holds, undescribed, unplanned};
 use super::outline::{Meaning, Note, Outline, Verdict, last_in_sync, name, reason, to_do, verdict};
 use super::risk::risk;
 use super::style::{ADD, BOLD, CHANGE, DIM, REMOVE, WARN, called, clean, first, paint, plural};
@@ -45,12 +45,15 @@ fn over_all(plan: &Plan, layout: Layout) -> Option<String> {
     (several > 1).then_some(text)
 }
 
-/// Writes the organisations that could not be read, and why. `None` if all could.
+/// Writes the organisations that could not be read, and those that no file describes any more. `None` if there are none.
 pub(super) fn unread(plan: &Plan, layout: Layout) -> Option<String> {
     let mut text = String::new();
     for Unread { provider, organization, why } in &plan.unread {
         let name = paint(BOLD, called(*provider, organization));
         layout.push(&mut text, &format!("{name}   {}: ", paint(REMOVE, "not planned")), &clean(why));
+    }
+    for gone in &plan.undescribed {
+        layout.push(&mut text, &format!("{}: ", paint(WARN, "warning")), &undescribed(gone));
     }
     Some(text).filter(|text| !text.is_empty())
 }

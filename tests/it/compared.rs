@@ -7,7 +7,7 @@ use crate::support::rig::Rig;
 use rolecall::report::{Format, Layout, Subject, render};
 use rolecall_model::{
     Address, Comparison, DeletedBy, Deletion, DiffLine, Guardrail, OrganizationPlan, Origin, OriginKind, Plan,
-    Together,
+    ProviderName, RemoteId, Together, Undescribed,
 };
 use rolecall_sandbox::hive::Assignment;
 
@@ -140,4 +140,19 @@ fn a_base_that_can_not_be_planned_is_said_and_no_origin_is() {
         assert!(!said.to_lowercase().contains("asked for here"), "{said}");
     }
     assert!(shown(&plan, Format::Text).contains("it isn't known what was asked for"));
+}
+
+/// An organisation without a file has no plan, so the report itself says that it is gone.
+#[test]
+fn an_organisation_that_no_file_describes_any_more_is_said() {
+    let gone = Undescribed {
+        provider: ProviderName::Hive,
+        organization: RemoteId::seen("acme"),
+        file: "base/hive.yaml".to_owned(),
+    };
+    let plan = Plan { undescribed: vec![gone], ..Plan::new("test", vec![plan()]) };
+    for format in [Format::Text, Format::Markdown, Format::Github] {
+        let said = render(Subject::Plan(&plan), format, Layout::default()).unwrap();
+        assert!(said.contains("No file describes hive acme any more, and base/hive.yaml of the base does."), "{said}");
+    }
 }

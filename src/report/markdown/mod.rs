@@ -9,7 +9,7 @@ use std::fmt::Write as _;
 use super::fields::FieldChange;
 use super::graph;
 use super::guardrails::{exception, together};
-use super::origin::{Gone, Group, Reading, deletions, diff_line, groups, holds, unplanned};
+use super::origin::{Gone, Group, Reading, deletions, diff_line, groups, holds, undescribed, unplanned};
 use super::outline::{Outline, Verdict, drift_verdict, last_in_sync, reason, verdict};
 use super::risk::risk;
 use super::style::{capitalised, first, plural};
@@ -100,6 +100,9 @@ fn document(plan: &Plan, reading: Reading, detail: DetailLevel) -> String {
             code(format!("{provider} {organization}")),
             prose(why)
         );
+    }
+    for gone in plan.undescribed.iter().take(detail.organizations) {
+        let _ = writeln!(text, "> [!WARNING]\n> {}\n", prose(undescribed(gone)));
     }
     text
 }
