@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::support::cli::{Env, example};
 use crate::support::hive::{self, Console};
 use crate::support::rig::Rig;
 use rolecall::report::{Format, Layout, Subject, render};
@@ -153,6 +154,35 @@ fn an_organisation_that_no_file_describes_any_more_is_said() {
     let plan = Plan { undescribed: vec![gone], ..Plan::new("test", vec![plan()]) };
     for format in [Format::Text, Format::Markdown, Format::Github] {
         let said = render(Subject::Plan(&plan), format, Layout::default()).unwrap();
-        assert!(said.contains("No file describes hive acme any more, and base/hive.yaml of the base does."), "{said}");
+        assert!(
+            said.contains("No file describes hive acme any more, and base/hive.yaml of the base does."),
+            "{said}"
+        );
     }
+}
+
+/// The page `docs/how-to-read-a-plan.md` shows a plan of the sandbox. Each of its lines is one of that plan.
+#[test]
+fn the_plan_on_the_page_is_a_real_one() {
+    let env = Env::new();
+    let base = example("hive.yaml");
+    // Somebody made Alice an admin after the base was applied.
+    env.write("hive.yaml", base.replace("roles: [Schema reviewer]", "roles: [Admin]"));
+    assert_eq!(env.run(&["apply", "--auto-approve", "--sandbox", "hive.yaml"]).code, 0);
+    let kim = "  - email: kim@acme.example\n    roles: [Developer]\n    resources: { shop: { staging: all } }\n\n";
+    let (users, _) = base.split_once("\nkeys:\n").unwrap();
+    let head = users
+        .replace("permissions: [project:describe, laboratory:describe]", "permissions: [project:describe]")
+        .replace("  # This user isn't a member yet", &format!("{kim}  # This user isn't a member yet"));
+    env.write("hive.yaml", head);
+    env.write("base/hive.yaml", base);
+    let said = env.run(&["plan", "--sandbox", "--base", "base", "hive.yaml"]);
+    assert_eq!(said.code, 0, "{}", said.all());
+    let page = std::fs::read_to_string("docs/how-to-read-a-plan.md").unwrap();
+    let (_, shown) = page.split_once("```text\n").unwrap();
+    let (shown, _) = shown.split_once("```").unwrap();
+    for line in shown.lines().map(|line| line.trim_end_matches('…').trim_end()) {
+        assert!(said.stdout.contains(line), "{line}\n{}", said.stdout);
+    }
+    assert_eq!(env.run(&["plan", "--sandbox", "--base", "base", "--require-asked", "hive.yaml"]).code, 3);
 }
