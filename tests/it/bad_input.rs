@@ -690,11 +690,11 @@ fn a_flood_of_findings_is_counted() {
 fn the_work_grows_with_the_file_and_not_faster() {
     let env = Env::new();
     let mut tags = String::new();
-    (0..50_000).for_each(|index| {
+    (0..20_000).for_each(|index| {
         let _ = write!(tags, "!t{index} x, ");
     });
     for (name, body) in
-        [("line", format!("users: [{}]", "x,".repeat(100_000))), ("tags", format!("users: [{tags}]"))]
+        [("line", format!("users: [{}]", "x,".repeat(40_000))), ("tags", format!("users: [{tags}]"))]
     {
         env.write("org.yaml", format!("{HEAD}{body}\n"));
         let said = limited(&env, "validate org.yaml");
@@ -705,9 +705,9 @@ fn the_work_grows_with_the_file_and_not_faster() {
 #[test]
 fn a_file_full_of_errors_takes_no_memory_without_bound() {
     let env = Env::new();
-    env.write("org.yaml", format!("{HEAD}users: [{}]\n", "x,".repeat(150_000)));
+    env.write("org.yaml", format!("{HEAD}users: [{}]\n", "x,".repeat(30_000)));
     let said = limited(&env, "validate --format json org.yaml");
-    assert!(said.contains("Only the first 100000 values of a wrong type are listed."), "{}", said.len());
+    assert!(said.contains("Only the first 20000 values of a wrong type are listed."), "{}", said.len());
     assert!(said.contains("[exit 1]"));
 }
 

@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::process::Command;
 
 use rolecall_config::{Source, Version, check_source, differences};
-use rolecall_model::{Comparison, Finding, OriginKind};
+use rolecall_model::{Comparison, Finding, Live, OriginKind};
 use rolecall_plan::{compare_with_base, unasked};
 use serde_json::{Value, json};
 
@@ -21,6 +21,7 @@ use crate::support::rig::{Platform, Rig};
 struct Team<P: Platform> {
     rig: Rig<P>,
     base: String,
+    live: Live,
 }
 
 impl<P: Platform> Team<P> {
@@ -30,7 +31,8 @@ impl<P: Platform> Team<P> {
         assert!(report.all_done(), "{report:#?}");
         // A second run does what waits for the first.
         rig.apply();
-        Self { rig, base: format!("{}{body}", P::HEAD) }
+        let live = rig.read().unwrap();
+        Self { rig, base: format!("{}{body}", P::HEAD), live }
     }
 
     /// Returns the findings about a pull request that changes the base into this file.
@@ -41,11 +43,10 @@ impl<P: Platform> Team<P> {
         let Some(desired) = desired else {
             return findings.iter().map(|finding| finding.code.to_string()).collect();
         };
-        let live = self.rig.read().unwrap();
         self.rig.desired = before.clone();
-        let old = self.rig.planned(&live, &BTreeSet::new(), None).unwrap().plan;
+        let old = self.rig.planned(&self.live, &BTreeSet::new(), None).unwrap().plan;
         self.rig.desired = desired.clone();
-        let mut plan = match self.rig.planned(&live, &BTreeSet::new(), None) {
+        let mut plan = match self.rig.planned(&self.live, &BTreeSet::new(), None) {
             // An entry with an error ends the run with 1.
             Ok(planned) if planned.findings.iter().any(Finding::is_error) => {
                 return planned.findings.iter().map(|finding| finding.code.to_string()).collect();

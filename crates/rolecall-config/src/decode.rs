@@ -56,7 +56,7 @@ pub fn decode<T: de::DeserializeOwned>(source: &Source, root: &Located, findings
 }
 
 /// The number of findings after which no more are recorded: a file of a few megabytes could take a gigabyte.
-const MOST: usize = 100_000;
+const MOST: usize = 20_000;
 
 /// The hint of findings that have no better one.
 const SEE_SCHEMA: &str = "`rolecall schema` prints the values that are allowed here.";
