@@ -196,7 +196,7 @@ pub(super) fn outlines(plan: &OrganizationPlan) -> Vec<Outline> {
 /// Returns every change and everybody whose access changes with one of them: people first, and of those the privileged
 /// ones.
 pub(super) fn rows(plan: &OrganizationPlan) -> Vec<Outline> {
-    let reaches = reaches(plan);
+    let (reaches, causes) = (reaches(plan), Causes::of(plan));
     let changed = plan.sealed.changes.iter().map(|change| outline(change, plan));
     let mut rows: Vec<(bool, Outline)> = changed.map(|row| (row.privileged.is_some(), row)).collect();
     let changed: BTreeSet<_> = plan.sealed.changes.iter().filter_map(|change| holder(&change.address)).collect();
@@ -204,26 +204,60 @@ pub(super) fn rows(plan: &OrganizationPlan) -> Vec<Outline> {
         let Some(holder) = holder(address).filter(|holder| !changed.contains(holder)) else { continue };
         let reach = reaches.get(&holder).copied().flatten().unwrap_or(Reach::Other);
         let is_privileged = matches!(reach, Reach::BecomesAdmin | Reach::NoLongerAdmin);
-        rows.push((is_privileged, follower(address, access, reach, plan)));
+        rows.push((is_privileged, follower(address, access, reach, plan, &causes)));
     }
-    rows.extend(first_invitations(plan).map(|first| (false, newcomer(first, plan))));
+    rows.extend(first_invitations(plan).map(|first| (false, newcomer(first, plan, &causes))));
     rows.sort_by_key(|(is_privileged, row)| (!row.is_person(), !is_privileged));
     rows.into_iter().map(|(_, row)| row).collect()
 }
 
+/// The changes of roles, teams and the organisation, by those whose access they may change.
+#[derive(Default)]
+struct Causes<'a> {
+    all: Vec<&'a Change>,
+    of_part: BTreeMap<String, &'a Change>,
+    of_holder: BTreeMap<&'a Address, Vec<&'a Change>>,
+}
+
+impl<'a> Causes<'a> {
+    fn of(plan: &'a OrganizationPlan) -> Self {
+        let mut causes = Self::default();
+        for change in plan.sealed.changes.iter().filter(|change| holder(&change.address).is_none()) {
+            causes.all.push(change);
+            causes.of_part.insert(change.address.to_string(), change);
+            for effect in &change.effects {
+                let Effect::Affects { holders } = effect else { continue };
+                for holder in holders {
+                    causes.of_holder.entry(holder).or_default().push(change);
+                }
+            }
+        }
+        causes
+    }
+
+    /// Returns the changes because of which somebody's access changes: of the parts where it does, of their roles and
+    /// teams, or any.
+    fn because(&self, address: &Address, access: &AccessChange) -> Vec<&'a Change> {
+        let parts = access.gains.iter().chain(&access.loses).map(|limited| limited.ability.at.to_string());
+        let parts: BTreeSet<String> = parts.collect();
+        let of_parts: Vec<&Change> = parts.iter().filter_map(|part| self.of_part.get(part).copied()).collect();
+        match self.of_holder.get(address) {
+            _ if !of_parts.is_empty() => of_parts,
+            Some(changes) => changes.clone(),
+            None => self.all.clone(),
+        }
+    }
+}
+
 /// Returns the row of somebody who isn't changed themselves.
-fn follower(address: &Address, access: &AccessChange, reach: Reach, plan: &OrganizationPlan) -> Outline {
-    let changes = || plan.sealed.changes.iter().filter(|change| holder(&change.address).is_none());
-    let affects = |change: &&Change| {
-        let holds = |effect: &Effect| matches!(effect, Effect::Affects { holders } if holders.contains(address));
-        change.effects.iter().any(holds)
-    };
-    let parts = || access.gains.iter().chain(&access.loses).map(|limited| limited.ability.at.to_string());
-    let is_at = |change: &&Change| parts().any(|part| part == change.address.to_string());
-    let is_any = |_: &&Change| true;
-    let tests: [&dyn Fn(&&Change) -> bool; 3] = [&is_at, &affects, &is_any];
-    let found = tests.iter().map(|test| changes().filter(|change| test(change)).collect::<Vec<&Change>>());
-    let because = found.into_iter().find(|found| !found.is_empty()).unwrap_or_default();
+fn follower(
+    address: &Address,
+    access: &AccessChange,
+    reach: Reach,
+    plan: &OrganizationPlan,
+    causes: &Causes<'_>,
+) -> Outline {
+    let because = causes.because(address, access);
     let origin = because.first().and_then(|change| plan.origin(&change.address));
     let meaning = meaning(access, true);
     let sums =
@@ -250,13 +284,13 @@ fn follower(address: &Address, access: &AccessChange, reach: Reach, plan: &Organ
 }
 
 /// Returns the row of a user who is invited by creating the organisation.
-fn newcomer(first: &FirstInvitation, plan: &OrganizationPlan) -> Outline {
+fn newcomer(first: &FirstInvitation, plan: &OrganizationPlan, causes: &Causes<'_>) -> Outline {
     Outline {
         sign: "+",
         verb: "invite".to_owned(),
         access: Some(format!("nothing → {}", clean(&first.role))),
         mails: 1,
-        ..follower(&Address::user(&first.email), &AccessChange::default(), Reach::Gets, plan)
+        ..follower(&Address::user(&first.email), &AccessChange::default(), Reach::Gets, plan, causes)
     }
 }
 

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use rolecall::report::Format;
-use rolecall_model::{Action, Change, Plan, ProviderName};
+use rolecall_model::{Action, Address, Change, Plan, Privilege, ProviderName};
 use serde::Deserialize;
 use serde_json::json;
 
@@ -248,9 +248,9 @@ fn many_who_change_alike_are_one_node_and_so_are_the_many_others_who_hold_a_role
         holders: (0..40).map(|index| format!("user/h{index:02}@x.example").parse().unwrap()).collect(),
     }];
     for index in 0..10_000 {
-        let address: rolecall_model::Address = format!("user/u{index:05}@x.example").parse().unwrap();
+        let address: Address = format!("user/u{index:05}@x.example").parse().unwrap();
         if index < 7 {
-            organization.privileged.insert(address.clone(), rolecall_model::Privilege::Gains);
+            organization.privileged.insert(address.clone(), Privilege::Gains);
         }
         changes.push(Change { address, ..invite.clone() });
     }
@@ -265,6 +265,36 @@ fn many_who_change_alike_are_one_node_and_so_are_the_many_others_who_hold_a_role
     );
     assert_eq!(has("and 37 more\nholds the role"), 1, "{labels:#?}");
     assert!(labels.len() < 15 && shown(&plan, Format::Mermaid).len() < 3_000, "{dot}");
+}
+
+/// GitHub and GitLab draw the graph in a comment, if it is small enough to be read.
+#[test]
+fn the_comment_has_the_graph_of_a_small_plan_and_not_of_a_large_one() {
+    let plan = plan_of("hive");
+    let drawn = |plan: &Plan| {
+        let comment = shown(plan, Format::Markdown);
+        assert_eq!(comment.matches("```").count() % 2, 0, "{comment}");
+        let (_, graph) = comment.split_once("<details><summary>Graph</summary>\n\n```mermaid\n")?;
+        Some(graph.split_once("```\n\n</details>").unwrap().0.to_owned())
+    };
+    assert_eq!(drawn(&plan), Some(shown(&plan, Format::Mermaid)));
+    for name in names() {
+        let plan = renamed(&plan, RENAMED, &name);
+        assert_eq!(drawn(&plan), Some(shown(&plan, Format::Mermaid)), "{name:?}");
+    }
+    let mut large = plan.clone();
+    let organization = &mut large.organizations[0];
+    let (changes, privileged) = (&mut organization.sealed.changes, &mut organization.privileged);
+    let invite = changes.iter().find(|change| change.action == Action::Invite).unwrap().clone();
+    for index in 0..30 {
+        let address: Address = format!("user/u{index}@x.example").parse().unwrap();
+        privileged.insert(address.clone(), Privilege::Gains);
+        changes.push(Change { address, ..invite.clone() });
+    }
+    assert_eq!(drawn(&large), None);
+    let mut none = plan;
+    none.organizations[0].sealed.changes.clear();
+    assert_eq!(drawn(&none), None);
 }
 
 /// Names that mean something to Graphviz or to Mermaid.

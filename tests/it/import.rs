@@ -239,9 +239,13 @@ fn no_secret_is_in_any_output() {
         let endpoint = if is_secret { &[][..] } else { &endpoint[..] };
         let mut all =
             env.run(&[&["import", "-vv", provider.as_str(), organization(*provider)], endpoint].concat()).all();
-        for more in
-            [&["pull", "-vv"][..], &["pull", "-vv", "--unlisted", "--format", "json"], &["access", "-vv", "--why"]]
-        {
+        for more in [
+            &["pull", "-vv"][..],
+            &["pull", "-vv", "--unlisted", "--format", "json"],
+            &["access", "-vv", "--why"],
+            &["plan", "-vv", "--format", "html"],
+            &["drift", "-vv", "--format", "mermaid"],
+        ] {
             let said = env.run(&[more, &["file.yaml"]].concat());
             assert!(matches!(said.code, 0 | 2), "{provider} {more:?}: {}", said.all());
             all += &said.all();
