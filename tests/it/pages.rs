@@ -252,3 +252,19 @@ fn drift_says_since_when_and_an_apply_says_what_is_not_done() {
     );
     assert!(page.contains("<h3>Done ("), "{page}");
 }
+
+/// Wrong files have findings and no plan, so there is no page. The other reports are written all the same.
+#[test]
+fn wrong_files_leave_no_page_and_the_other_reports_are_written() {
+    let env = Env::new();
+    env.write("wrong.yaml", "provider: hive\nusers: nope\n");
+    let reports = ["--report", "html=page.html", "--report", "mermaid=graph.mmd", "--report", "sarif=found.sarif"];
+    let said = env.run(&[&["plan", "--sandbox", "wrong.yaml"][..], &reports].concat());
+    assert_eq!(said.code, 1, "{}", said.all());
+    assert!(
+        said.stderr.contains("has no form as `html`") && said.stderr.contains("no page and no graph"),
+        "{}",
+        said.all()
+    );
+    assert!(env.read("found.sarif").contains("wrong-type") && !env.path("page.html").exists());
+}
