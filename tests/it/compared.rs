@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::support::cli::{Env, example};
 use crate::support::hive::{self, Console};
 use crate::support::rig::Rig;
+use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd};
 use rolecall::report::{Format, Layout, Subject, render};
 use rolecall_model::{
     Address, Comparison, DeletedBy, Deletion, DiffLine, Guardrail, OrganizationPlan, Origin, OriginKind, Plan,
@@ -176,8 +177,9 @@ fn the_plan_on_the_page_is_a_real_one() {
         .replace("  # This user isn't a member yet", &format!("{kim}  # This user isn't a member yet"));
     env.write("hive.yaml", head);
     env.write("base/hive.yaml", base);
-    let said = env.run(&["plan", "--sandbox", "--base", "base", "hive.yaml"]);
+    let said = env.run(&["plan", "--sandbox", "--base", "base", "--out", "plan.json", "hive.yaml"]);
     assert_eq!(said.code, 0, "{}", said.all());
+    assert!(said.stdout.contains(env.run(&["show", "plan.json"]).stdout.trim()), "{}", said.all());
     let page = std::fs::read_to_string("docs/how-to-read-a-plan.md").unwrap();
     let (_, shown) = page.split_once("```text\n").unwrap();
     let (shown, _) = shown.split_once("```").unwrap();
@@ -185,4 +187,64 @@ fn the_plan_on_the_page_is_a_real_one() {
         assert!(said.stdout.contains(line), "{line}\n{}", said.stdout);
     }
     assert_eq!(env.run(&["plan", "--sandbox", "--base", "base", "--require-asked", "hive.yaml"]).code, 3);
+}
+
+/// A line of a file, a name and a path are foreign. None of them ends a block, mentions anybody or commands a runner.
+#[test]
+fn no_line_of_a_diff_breaks_a_form() {
+    for text in
+        ["```", "  ```", "</details>", "@team", "##[error]boo", "::error::boo", "> [!NOTE]", "\u{1b}[31m", "a\nb"]
+    {
+        let mut plan = compared();
+        let comparison = plan.comparison.as_mut().unwrap();
+        let bad = |lines: &mut Vec<DiffLine>| {
+            for line in lines {
+                (line.text, line.file) = (text.to_owned(), text.to_owned());
+            }
+        };
+        comparison.changes.values_mut().for_each(|origin| bad(&mut origin.lines));
+        comparison.deletions.iter_mut().for_each(|deletion| bad(&mut deletion.lines));
+        comparison.deletions[2].by = DeletedBy::Section { section: text.to_owned() };
+        comparison.deletions[5].by = DeletedBy::Moved { file: text.to_owned(), line: 1 };
+        plan.together.as_mut().unwrap().with = vec![text.to_owned()];
+        let markdown = shown(&plan, Format::Markdown);
+        let (mut open, mut in_code) = (0, false);
+        for event in Parser::new_ext(&markdown, Options::ENABLE_TABLES | Options::ENABLE_GFM) {
+            match event {
+                Event::Html(html) | Event::InlineHtml(html) => {
+                    open += html.matches("<details").count();
+                    open -= html.matches("</details>").count();
+                }
+                Event::Start(Tag::CodeBlock(_)) => in_code = true,
+                Event::End(TagEnd::CodeBlock) => in_code = false,
+                Event::Text(text) => assert!(in_code || !text.contains("@team"), "{markdown}"),
+                _ => {}
+            }
+        }
+        assert_eq!(open, 0, "{text:?}\n{markdown}");
+        for format in [Format::Text, Format::Markdown, Format::Github] {
+            let said = shown(&plan, format);
+            assert!(!said.contains("##[") && !said.contains('\u{1b}'), "{text:?} {format:?}\n{said}");
+            let ours = format == Format::Github;
+            assert!(ours || !said.lines().any(|line| line.trim_start().starts_with("::")), "{text:?}\n{said}");
+        }
+    }
+}
+
+/// A lost section can have thousands of entries. The comment counts them, and stays short enough.
+#[test]
+fn a_deletion_of_thousands_is_one_warning() {
+    let mut plan = compared();
+    let deletions = &mut plan.comparison.as_mut().unwrap().deletions;
+    *deletions = (0..5_000)
+        .map(|index| Deletion {
+            address: address(&format!("user/u{index:05}@x.example")),
+            by: DeletedBy::Section { section: "users".to_owned() },
+            lines: vec![line(false, index + 1, "  - { email: somebody@x.example, roles: [Viewer] }")],
+        })
+        .collect();
+    let markdown = shown(&plan, Format::Markdown);
+    assert!(markdown.len() < 60_000 && markdown.contains("and 4980 more (no change follows)"), "{markdown}");
+    assert!(markdown.contains("5000 entries may be gone by a slip") && markdown.contains("#### Asked for here"));
+    assert_eq!(shown(&plan, Format::Github).matches("no longer in the files").count(), 1);
 }
