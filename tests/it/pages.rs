@@ -121,10 +121,16 @@ fn a_broken_guardrail_and_an_incomplete_list_are_banners_before_the_table() {
         .completeness
         .insert("users".to_owned(), rolecall_model::Completeness::Broken { why: "a page is missing".to_owned() });
     organization.comparison.as_mut().unwrap().unplanned = Some("the base has an error".to_owned());
+    plan.undescribed = vec![rolecall_model::Undescribed {
+        provider: ProviderName::Paradime,
+        organization: rolecall_model::RemoteId::seen("w1"),
+        file: "old.yaml".to_owned(),
+    }];
     let page = page(&plan);
     let (before, after) = page.split_once("<h3>Changes (8)</h3>").unwrap();
     for banner in [
         "too many",
+        "No file describes paradime w1 any more",
         "The list of users is incomplete: a page is missing",
         "No origin is known, because the base origin/main can&#39;t be planned: the base has an error",
     ] {

@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use super::Html;
 use crate::report::fields::FieldChange;
 use crate::report::guardrails::{exception, together};
-use crate::report::origin::{Group, Reading, deletions, diff_line, groups, hold_origin, holds, unplanned};
+use crate::report::origin::{
+    Group, Reading, deletions, diff_line, groups, hold_origin, holds, undescribed, unplanned,
+};
 use crate::report::outcomes::{Applied, Outcomes};
 use crate::report::outline::{
     Meaning, Outline, Verdict, drift_verdict, last_in_sync, name, reason, rows, verdict,
@@ -46,6 +48,12 @@ pub(in crate::report) fn plan(plan: &Plan, reading: Reading) -> String {
         page.element("<p class=\"banner\">", called(*provider, organization), " was not planned: ");
         page.text(why).raw("</p>\n");
     }
+    for gone in &plan.undescribed {
+        page.element("<p class=\"banner\">", undescribed(gone), "</p>\n");
+    }
+    if plan.organizations.is_empty() {
+        page.raw("<p class=\"banner\">No organisation could be read.</p>\n");
+    }
     if reading == Reading::Plan && plan.organizations.len() > 1 {
         let all = format!("All {} organisations: {}", plan.organizations.len(), risk(&plan.organizations));
         page.element("<p><strong>", all, "</strong></p>\n");
@@ -73,6 +81,9 @@ pub(in crate::report) fn plan(plan: &Plan, reading: Reading) -> String {
 /// Writes the outcomes of an apply: first what isn't done.
 pub(in crate::report) fn outcomes(outcomes: &Outcomes) -> String {
     let mut page = head("<h1>Apply</h1>\n", &outcomes.generator, MARKS);
+    if outcomes.organizations.is_empty() {
+        page.raw("<p class=\"banner\">Nothing was applied.</p>\n");
+    }
     for (Applied { plan, report, .. }, run) in outcomes.organizations.iter().zip(of_outcomes(outcomes)) {
         let Run { name, verdict, error, notes, .. } = run;
         push_name(&mut page, &name, plan.as_ref(), &verdict);
