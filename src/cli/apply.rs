@@ -228,7 +228,7 @@ impl Run<'_> {
         };
         let mut selection = organization.selection.clone();
         if let Some(section) = approved.filter(|_| self.args.only_asked) {
-            selection.unasked = approval::unasked(section)?;
+            selection.unasked = approval::unasked(section, organization, self.out)?;
         }
         let approved = approved.map(|section| &section.sealed);
         let started = Timestamp::now();

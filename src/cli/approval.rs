@@ -6,9 +6,10 @@ use std::path::Path;
 use super::confirm::name_of;
 use super::exit::{Exit, Failure};
 use super::organization::Organization;
+use super::out::Out;
 use super::{files, planfile};
 use crate::report;
-use rolecall_model::{Address, Code, Finding, OrganizationPlan, Origin, OriginKind, Plan};
+use rolecall_model::{Address, Code, Comparison, Finding, OrganizationPlan, Origin, OriginKind, Plan};
 use rolecall_plan::Stale;
 
 /// Reads an approved plan and checks that it is for the organisations that the files name.
@@ -50,18 +51,49 @@ pub(super) fn approved_section<'a>(
 }
 
 /// Returns the changes of an approved plan that nobody asked for in the pull request that it was made for, and those that
-/// only serve others.
-pub(super) fn unasked(approved: &OrganizationPlan) -> Result<BTreeSet<Address>, Failure> {
-    let known = approved.comparison.as_ref().filter(|comparison| comparison.unplanned.is_none());
-    let Some(comparison) = known else {
-        return Err(Failure::error(
-            "The plan doesn't say which changes are asked for, so `--only-asked` can't be used. Nothing was sent.",
-        )
-        .hint("Make the plan with `rolecall plan --base`, and have it reviewed."));
+/// only serve others. Names those that are left out, and those that were asked for and also take back what has drifted.
+pub(super) fn unasked(
+    approved: &OrganizationPlan,
+    organization: &Organization<'_>,
+    out: &Out,
+) -> Result<BTreeSet<Address>, Failure> {
+    let unknown = |why: String, hint: &str| {
+        let message =
+            format!("`--only-asked` can't be used for {}: {why} Nothing was sent to it.", organization.name());
+        Err(Failure::error(report::clean(message)).hint(hint))
     };
-    let serves = |origin: &Origin| origin.is == OriginKind::NeededByAnother;
-    let unasked = comparison.changes.iter().filter(|(_, origin)| !origin.is.is_due() || serves(origin));
-    Ok(unasked.map(|(address, _)| address.clone()).collect())
+    let comparison = match &approved.comparison {
+        None => {
+            return unknown(
+                "the plan doesn't say which changes are asked for.".to_owned(),
+                "Make the plan with `rolecall plan --base`, and have it reviewed.",
+            );
+        }
+        Some(Comparison { base, unplanned: Some(why), .. }) => {
+            return unknown(
+                format!("its base {base} couldn't be planned: {why}"),
+                "Mend the base, plan again and have the new plan reviewed. Or apply all of the plan.",
+            );
+        }
+        Some(comparison) => comparison,
+    };
+    let of = |wanted: fn(&Origin) -> bool| {
+        comparison.changes.iter().filter(move |(_, origin)| wanted(origin)).map(|(address, _)| address)
+    };
+    let list = |what: &str, addresses: Vec<&Address>| {
+        if !addresses.is_empty() {
+            out.talk(&format!("{what}: {}.\n", report::first(addresses.into_iter(), 20, report::clean)));
+        }
+    };
+    let left = of(|origin| !origin.is.is_due());
+    list("Not asked for, so not sent", left.collect());
+    let both = of(|origin| origin.is.is_due() && !origin.drifted.is_empty());
+    list(
+        "Asked for, and also takes back what has drifted, because an entity is written as a whole",
+        both.collect(),
+    );
+    let unasked = of(|origin| !origin.is.is_due() || origin.is == OriginKind::NeededByAnother);
+    Ok(unasked.cloned().collect())
 }
 
 /// Returns the failure of an apply whose approved plan is out of date.

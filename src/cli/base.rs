@@ -7,12 +7,12 @@ use clap::{Args, ValueHint};
 
 use super::exit::{Exit, Failure};
 use super::organization::Organization;
-use super::out::Out;
+use super::out::{Out, talk};
 use super::session::Session;
 use super::versions::{At, FileVersion, load_version};
 use super::{APPROVAL, Paths, Planning};
 use crate::report;
-use rolecall_config::{Loaded, Source, Version, differences, load_contents};
+use rolecall_config::{Content, Loaded, Source, Version, differences, load_contents};
 use rolecall_model::{
     Address, Code, Comparison, DeletedBy, Desired, Facts, Finding, Guardrail, LastInSync, Live, OrganizationPlan,
     OriginKind, Place, Plan, Together, Undescribed,
@@ -50,18 +50,23 @@ impl BaseOptions {
     pub fn load(&self, paths: &Paths, planning: &Planning) -> Result<(Loaded, Option<Base>), Failure> {
         let mut loaded = paths.load();
         let Some(name) = &self.base else { return Ok((loaded, None)) };
-        let version = load_version("--base", name, At::Fork, &paths.paths)?;
+        let version = load_version("--base", name, At::Fork, &paths.paths, &loaded)?;
         let mut alone = Vec::new();
         if !self.with.is_empty() && !loaded.has_errors() {
             alone.push(loaded.clone());
             for name in &self.with {
-                let other = load_version("--with", name, At::Tip, &paths.paths)?.loaded;
+                let other = load_version("--with", name, At::Tip, &paths.paths, &loaded)?;
+                let fork = load_version("--with", name, At::Fork, &paths.paths, &loaded)?;
                 // A folder has no history, so the base is what both began with.
-                let is_folder = Path::new(name).exists();
-                let fork =
-                    (!is_folder).then(|| load_version("--with", name, At::Fork, &paths.paths)).transpose()?;
-                loaded = merged(&loaded, &other, &fork.as_ref().unwrap_or(&version).loaded, name)?;
-                alone.push(other);
+                let fork = if other.is_folder { &version } else { &fork };
+                loaded = merged(&loaded, &other.loaded, &fork.loaded, name)?;
+                if loaded.has_errors() {
+                    talk(&format!(
+                        "The errors below are those of these files together with `{name}`. Their lines are those of the sum.\n"
+                    ));
+                    break;
+                }
+                alone.push(other.loaded);
             }
             for desired in
                 alone.iter_mut().flat_map(|loaded| &mut loaded.files).filter_map(|it| it.desired.as_mut())
@@ -158,22 +163,18 @@ impl Base {
             let (base, unplanned) = (self.version.name.clone(), Some(report::clean(why)));
             (Comparison { base, unplanned, ..Comparison::default() }, BTreeMap::new())
         };
-        let planned = match base {
-            Some((_, desired)) => match organization.plan_instead(desired, live, facts) {
-                Ok(planned) => Some(planned),
-                Err(failure) => return unplanned(failure.to_string()),
-            },
-            // The file of this organisation may be one that has errors.
-            None => match self.version.loaded.findings.iter().find(|finding| finding.is_error()) {
-                Some(finding) => return unplanned(format!("{}: {}", finding.place, finding.message)),
-                None => None,
-            },
+        let planned = base.map(|(_, desired)| organization.plan_instead(desired, live, facts)).transpose();
+        let planned = match (planned, self.unknown(source)) {
+            (Err(failure), _) => return unplanned(failure.to_string()),
+            (Ok(None), Some(why)) => return unplanned(why),
+            (Ok(planned), _) => planned,
         };
         let found = differences(base.map(|(source, desired)| Version { source, desired }), head);
         let mut comparison = compare_with_base(plan, planned.as_ref(), &self.version.name);
         for (address, origin) in &mut comparison.changes {
             if let (OriginKind::Asked, Some(change)) = (origin.is, plan.change(address)) {
                 origin.lines = found.asking(change);
+                origin.reindented = found.is_reindented(address);
             }
         }
         comparison.deletions = found.deletions;
@@ -189,6 +190,17 @@ impl Base {
             }
         }
         (comparison, planned.map(|planned| planned.last_in_sync).unwrap_or_default())
+    }
+
+    /// Returns why the base may describe the organisation of a file although no file of it seems to: one of them has
+    /// errors, or is none of rolecall's.
+    fn unknown(&self, source: &Source) -> Option<String> {
+        let Loaded { findings, skipped, .. } = &self.version.loaded;
+        if let Some(finding) = findings.iter().find(|finding| finding.is_error()) {
+            return Some(format!("{}: {}", finding.place, finding.message));
+        }
+        let skipped = skipped.iter().find(|path| path.file_name() == Path::new(&*source.name).file_name())?;
+        Some(format!("{} isn't a file of rolecall there.", skipped.display()))
     }
 
     /// Returns the organisations that the base describes and the files of this session don't.
@@ -231,10 +243,14 @@ fn merged(ours: &Loaded, theirs: &Loaded, fork: &Loaded, name: &str) -> Result<L
                 diffy::merge(&before.text, &file.source.text, &other.text).map_err(|_| conflict(&file.source))?
             }
         };
-        files.push((file.source.name.to_string(), text.into_bytes()));
+        files.push(Content { name: file.source.name.to_string(), bytes: text.into_bytes(), named: true });
     }
     let is_new = |desired: &Desired| ours.counterpart(desired).is_none() && fork.counterpart(desired).is_none();
     let new = theirs.files.iter().filter(|file| file.desired.as_ref().is_some_and(is_new));
-    files.extend(new.map(|file| (file.source.name.to_string(), file.source.text.clone().into_bytes())));
+    files.extend(new.map(|file| Content {
+        name: file.source.name.to_string(),
+        bytes: file.source.text.clone().into_bytes(),
+        named: true,
+    }));
     Ok(load_contents(files, rolecall_providers::format))
 }

@@ -6,7 +6,8 @@ use std::process::Command;
 
 use super::exit::Failure;
 use crate::report;
-use rolecall_config::{Loaded, is_yaml, load, load_contents};
+use rolecall_config::{Content, Loaded, is_yaml, load, load_contents};
+use rolecall_model::Desired;
 
 /// Another version of the files.
 pub(super) struct FileVersion {
@@ -16,6 +17,8 @@ pub(super) struct FileVersion {
     /// The lines that commits since this version have removed, apart from merges. `None` if they aren't known, or if
     /// nothing was merged.
     pub removed: Option<BTreeSet<String>>,
+    /// True if it is from a file or a folder, and not from a git revision.
+    pub is_folder: bool,
 }
 
 /// The commit of a revision that a version is taken from.
@@ -28,39 +31,68 @@ pub(super) enum At {
     Fork,
 }
 
-/// Loads another version of the files at these paths: a file, a folder, or a git revision. `option`: the option that names
-/// it.
-pub(super) fn load_version(option: &str, name: &str, at: At, paths: &[PathBuf]) -> Result<FileVersion, Failure> {
+/// Loads another version of these files: as of a git revision, or from a file or a folder. `option`: the option that
+/// names it. A revision is looked for first, because a pull request can add a file of any name. A path that begins with
+/// `./` or `/` is never a revision.
+pub(super) fn load_version(
+    option: &str,
+    name: &str,
+    at: At,
+    paths: &[PathBuf],
+    now: &Loaded,
+) -> Result<FileVersion, Failure> {
     let path = PathBuf::from(name);
-    let version = |loaded, removed| FileVersion { name: name.to_owned(), loaded, removed };
-    if path.exists() {
-        return Ok(version(load(&[path], rolecall_providers::format), None));
+    let is_path = name.starts_with(['.', '/']);
+    let first = paths.first().map_or(Path::new("."), PathBuf::as_path);
+    let resolved = Git { folder: folder_of(first), option, name }.resolve(At::Tip);
+    if path.exists() && (is_path || resolved.is_err()) {
+        // The folder may be a copy of this one, or of what is planned.
+        let below =
+            paths.iter().filter(|it| it.is_relative()).map(|it| path.join(it.strip_prefix(".").unwrap_or(it)));
+        let below: Vec<PathBuf> = below.filter(|below| below.exists()).collect();
+        let places = if below.is_empty() { vec![path] } else { below };
+        let loaded = load(&places, rolecall_providers::format);
+        return Ok(FileVersion { name: name.to_owned(), loaded, removed: None, is_folder: true });
     }
-    let mut files = Vec::new();
+    let tip = resolved?;
+    let mut contents = Vec::new();
     let mut removed = Some(BTreeSet::new());
+    let mut shown = name.to_owned();
     for path in paths {
-        let is_folder = path.is_dir();
-        let folder = if is_folder { path } else { path.parent().unwrap_or(path) };
-        let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
-        let git = Git { folder, option, name };
-        let commit = git.commit(at)?;
-        let names = if is_folder {
-            git.files(&commit)?
-        } else {
+        let git = Git { folder: folder_of(path), option, name };
+        let commit = git.resolve(at)?;
+        let short = commit.get(..9).unwrap_or(&commit);
+        let is_older = commit != tip;
+        if is_older {
+            shown = format!("{name} as of {short}, where this branch began,");
+        }
+        let prefix = if is_older { short } else { name };
+        let named = !path.is_dir();
+        let files = if named {
             path.file_name().map(|name| name.to_string_lossy().into_owned()).into_iter().collect()
+        } else {
+            git.files(&commit)?
         };
-        for file in names {
-            if let Some(bytes) = git.content(&commit, &file)? {
-                let shown = folder.strip_prefix(".").unwrap_or(folder).join(&file);
-                files.push((format!("{name}:{}", shown.display()), bytes));
+        for file in files {
+            if let Some(bytes) = git.content(&format!("{commit}:./{file}"))? {
+                let below = git.folder.strip_prefix(".").unwrap_or(git.folder).join(&file);
+                contents.push(Content { name: format!("{prefix}:{}", below.display()), bytes, named });
             }
         }
+        contents.extend(git.moved(&commit, prefix, &contents, now)?);
         match (&mut removed, git.removed(&commit)?) {
             (Some(all), Some(lines)) => all.extend(lines),
             (removed, _) => *removed = None,
         }
     }
-    Ok(version(load_contents(files, rolecall_providers::format), removed))
+    let loaded = load_contents(contents, rolecall_providers::format);
+    Ok(FileVersion { name: shown, loaded, removed, is_folder: false })
+}
+
+/// Returns the folder of a file, or the folder itself.
+fn folder_of(path: &Path) -> &Path {
+    let folder = if path.is_dir() { path } else { path.parent().unwrap_or(path) };
+    if folder.as_os_str().is_empty() { Path::new(".") } else { folder }
 }
 
 /// The repository that a folder lies in. Nothing is checked out, and no program of the repository runs.
@@ -72,8 +104,12 @@ struct Git<'a> {
 
 impl Git<'_> {
     fn run(&self, arguments: &[&str]) -> Result<Result<Vec<u8>, String>, Failure> {
+        self.run_with(&["--no-pager", "--literal-pathspecs"], arguments)
+    }
+
+    fn run_with(&self, global: &[&str], arguments: &[&str]) -> Result<Result<Vec<u8>, String>, Failure> {
         let mut git = Command::new("git");
-        git.arg("-C").arg(self.folder).args(["--no-pager", "--literal-pathspecs"]).args(arguments);
+        git.arg("-C").arg(self.folder).args(global).args(arguments);
         git.env("GIT_OPTIONAL_LOCKS", "0").env("GIT_TERMINAL_PROMPT", "0");
         let output = git.output().map_err(|why| {
             Failure::error(format!("`{} {}` needs git, which can't be run: {why}.", self.option, self.name))
@@ -89,23 +125,51 @@ impl Git<'_> {
     fn failure(&self, why: &str) -> Failure {
         let Self { option, name, .. } = self;
         let why = if why.is_empty() { "git knows no such revision" } else { why };
-        let message = format!("`{option} {name}` is neither a file nor a folder, and no git revision: {why}.");
+        let message = format!("`{option} {name}` is no git revision, and neither a file nor a folder: {why}.");
         Failure::error(report::clean(message)).hint(
             "Name a folder with the files of the base, or a revision that this clone has. In CI, a shallow clone may lack it: fetch more of the history.",
         )
     }
 
-    fn commit(&self, at: At) -> Result<String, Failure> {
-        let revision = format!("{}^{{commit}}", self.name);
-        let found = self.run(&["rev-parse", "--verify", "--quiet", "--end-of-options", &revision])?;
-        let commit = text(&found.map_err(|why| self.failure(&why))?);
+    fn resolve(&self, at: At) -> Result<String, Failure> {
+        let commit = |revision: &str| -> Result<String, Failure> {
+            let found = self.run(&["rev-parse", "--verify", "--quiet", "--end-of-options", revision])?;
+            Ok(text(&found.map_err(|why| self.failure(why.trim_start_matches("error: ")))?))
+        };
+        let id = commit(self.name)?;
+        let tip = commit(&format!("{id}^{{commit}}"))?;
         Ok(match at {
-            At::Tip => commit,
-            At::Fork => self.run(&["merge-base", &commit, "HEAD"])?.map_or(commit, |found| text(&found)),
+            At::Tip => tip,
+            At::Fork => self.run(&["merge-base", &tip, "HEAD"])?.map_or(tip, |found| text(&found)),
         })
     }
 
-    /// Returns the lines that commits since another one have removed from the files of the folder, apart from merges.
+    /// Returns the files elsewhere in a commit that describe organisations of the files as they are now: somebody has
+    /// moved or renamed these files. `known`: the files that are not elsewhere.
+    fn moved(&self, commit: &str, prefix: &str, known: &[Content], now: &Loaded) -> Result<Vec<Content>, Failure> {
+        let before = load_contents(known.to_vec(), rolecall_providers::format);
+        let desired = now.files.iter().filter_map(|file| file.desired.as_ref());
+        let missing: Vec<&Desired> = desired.filter(|desired| before.counterpart(desired).is_none()).collect();
+        if missing.is_empty() {
+            return Ok(Vec::new());
+        }
+        let top = ["grep", "-l", "-z", "--full-name", "--fixed-strings", "-e", "provider", commit, "--", ":/"];
+        let Ok(found) = self.run_with(&["--no-pager"], &top)? else { return Ok(Vec::new()) };
+        let mut moved = Vec::new();
+        for place in String::from_utf8_lossy(&found).split('\0').filter(|place| is_yaml(Path::new(place))) {
+            let file = place.split_once(':').map_or(place, |(_, file)| file);
+            let name = format!("{prefix}:{file}");
+            let Some(bytes) = self.content(place)? else { continue };
+            let content = Content { name, bytes, named: false };
+            let one = load_contents(vec![content.clone()], rolecall_providers::format);
+            if missing.iter().any(|desired| one.counterpart(desired).is_some()) {
+                moved.push(content);
+            }
+        }
+        Ok(moved)
+    }
+
+    /// Returns the lines that commits since another one have removed from YAML files, apart from merges.
     /// `None` if the clone lacks commits, or if nothing was merged.
     fn removed(&self, commit: &str) -> Result<Option<BTreeSet<String>>, Failure> {
         let range = format!("{commit}..HEAD");
@@ -116,10 +180,11 @@ impl Git<'_> {
         }
         let mut lines = BTreeSet::new();
         let plain = ["--patch", "--unified=0", "--no-ext-diff", "--no-textconv"];
-        let committed = [&["log", "--no-merges", "--format=", &range][..], &plain, &["--", "."]].concat();
-        let uncommitted = [&["diff", "HEAD"][..], &plain, &["--", "."]].concat();
+        let yaml = ["--", ":(top,glob)**/*.yaml", ":(top,glob)**/*.yml"];
+        let committed = [&["log", "--no-merges", "--format=", &range][..], &plain, &yaml].concat();
+        let uncommitted = [&["diff", "HEAD"][..], &plain, &yaml].concat();
         for arguments in [committed, uncommitted] {
-            let Ok(patch) = self.run(&arguments)? else { return Ok(None) };
+            let Ok(patch) = self.run_with(&["--no-pager"], &arguments)? else { return Ok(None) };
             let patch = String::from_utf8_lossy(&patch).into_owned();
             lines.extend(patch.lines().filter_map(|line| Some(line.strip_prefix('-')?.trim().to_owned())));
         }
@@ -133,9 +198,9 @@ impl Git<'_> {
         Ok(listed.split('\0').filter(|name| is_yaml(Path::new(name))).map(ToOwned::to_owned).collect())
     }
 
-    /// Returns the content of a file of the folder in a commit. `None` if there is none.
-    fn content(&self, commit: &str, file: &str) -> Result<Option<Vec<u8>>, Failure> {
-        Ok(self.run(&["cat-file", "blob", &format!("{commit}:./{file}")])?.ok())
+    /// Returns the content of a file in a commit, such as `COMMIT:./FILE`. `None` if there is none.
+    fn content(&self, place: &str) -> Result<Option<Vec<u8>>, Failure> {
+        Ok(self.run(&["cat-file", "blob", place])?.ok())
     }
 }
 

@@ -89,10 +89,7 @@ pub(super) fn final_state(report: &Report) -> String {
             format!("A last read shows nothing more to send. Waiting for an approval: {}.", listed(addresses))
         }
         FinalState::OutOfSync(addresses) => {
-            format!(
-                "A last read shows that live and the file are out of sync. Still to do: {}.",
-                listed(addresses)
-            )
+            format!("A last read shows that live and the file are out of sync: {}.", listed(addresses))
         }
         FinalState::Unknown(why) => {
             format!("It is unknown whether live and the file are in sync: {}.", clean(why).trim_end_matches('.'))

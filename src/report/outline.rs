@@ -279,7 +279,7 @@ fn follower(
         holders: Vec::new(),
         leftover: false,
         last_in_sync: None,
-        origin: origin.map(|origin| Origin { is: origin.is, lines: Vec::new(), drifted: BTreeSet::new() }),
+        origin: origin.map(|origin| Origin { lines: Vec::new(), drifted: BTreeSet::new(), ..origin.clone() }),
     }
 }
 

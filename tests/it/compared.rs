@@ -62,7 +62,7 @@ fn line(added: bool, line: usize, text: &str) -> DiffLine {
 }
 
 fn origin(is: OriginKind) -> Origin {
-    Origin { is, lines: Vec::new(), drifted: BTreeSet::new() }
+    Origin { is, lines: Vec::new(), drifted: BTreeSet::new(), reindented: false }
 }
 
 /// Returns the plan with an origin of every kind, a deletion of every kind, and something that only the sum of two

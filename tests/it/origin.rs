@@ -443,11 +443,11 @@ fn a_base_is_a_folder_a_file_or_a_revision() {
         serde_json::from_str::<Value>(&said.stdout).unwrap()["organizations"][0]["seal"].clone()
     };
     assert_eq!(seal(&[]), seal(&["--base", "HEAD"]));
-    for base in ["no-such-branch", "HEAD:access", ":/base", "--all"] {
+    for base in ["no-such-branch", "HEAD:access", "HEAD^{tree}", "--all"] {
         let said = env.run(&["plan", "--sandbox", "access", &format!("--base={base}")]);
         assert_eq!(said.code, 1, "{base}");
         assert!(
-            said.stderr.contains("neither a file nor a folder, and no git revision")
+            said.stderr.contains("no git revision, and neither a file nor a folder")
                 && said.stderr.contains("hint: "),
             "{}",
             said.stderr
@@ -601,6 +601,140 @@ fn only_what_was_asked_for_is_applied() {
     env.run(&["plan", "--sandbox", "access", "--out", "plan.json"]);
     let said = env.run(&["apply", "--sandbox", "access", "--plan", "plan.json", "--only-asked"]);
     assert!(said.code == 1 && said.stderr.contains("rolecall plan --base"), "{}", said.all());
+}
+
+#[test]
+fn a_file_that_was_moved_is_found_in_the_base() {
+    let env = repository();
+    git(&env, &["mv", "access/hive.yaml", "access/acme.yaml"]);
+    git(&env, &["mv", "access", "rights"]);
+    for path in ["rights", "rights/acme.yaml"] {
+        let said = env.run(&["plan", "--sandbox", path, "--base", "HEAD", "--format", "json"]);
+        let plan: Value = serde_json::from_str(&said.stdout).unwrap();
+        let origins = &plan["organizations"][0]["comparison"]["changes"];
+        assert_eq!(origins["user/alice@acme.example"]["is"], "drifted", "{path}: {origins:#}");
+    }
+}
+
+#[test]
+fn a_copy_of_the_whole_folder_is_a_base_too() {
+    let env = repository();
+    env.write("copy/access/hive.yaml", example("hive.yaml"));
+    env.write("copy/more/bitpanda.yaml", example("bitpanda.yaml"));
+    env.write("more/bitpanda.yaml", example("bitpanda.yaml"));
+    let said = env.run(&["plan", "--sandbox", "access", "more", "--base", "copy", "--format", "json"]);
+    let plan: Value = serde_json::from_str(&said.stdout).unwrap();
+    for organization in plan["organizations"].as_array().unwrap() {
+        let origins = organization["comparison"]["changes"].as_object().unwrap();
+        assert!(!origins.is_empty() && origins.values().all(|origin| origin["is"] != "asked"), "{origins:#?}");
+    }
+    assert_eq!(plan["undescribed"], Value::Null);
+}
+
+#[test]
+fn a_base_whose_file_is_none_of_rolecalls_is_not_taken_for_a_new_organisation() {
+    let env = repository();
+    for text in [&b"\xff\xfe\x00garbage"[..], b"organization: acme\nusers: []\n"] {
+        env.write("access/hive.yaml", text);
+        git(&env, &["commit", "--quiet", "--all", "--message", "broken"]);
+        env.write("access/hive.yaml", example("hive.yaml"));
+        let (said, origins) = compared(&env, "HEAD", &["--require-asked"]);
+        assert!(said.code == 3 && origins.is_empty(), "{}", said.all());
+        assert!(
+            said.stderr.contains("isn't a file of rolecall there") || said.stderr.contains("can't be planned")
+        );
+    }
+}
+
+#[test]
+fn a_folder_with_the_name_of_a_revision_is_no_base() {
+    let env = repository();
+    env.write("HEAD/hive.yaml", example("hive.yaml").replace("email: alice", "email: mallory"));
+    let (_, origins) = compared(&env, "HEAD", &[]);
+    assert_eq!(origins["user/alice@acme.example"], "drifted", "the revision counts");
+    let (_, origins) = compared(&env, "./HEAD", &[]);
+    assert_eq!(origins["user/alice@acme.example"], "asked", "and this is the folder");
+}
+
+#[test]
+fn a_branch_that_is_behind_names_where_it_began() {
+    let env = repository();
+    git(&env, &["checkout", "--quiet", "-b", "topic"]);
+    git(&env, &["checkout", "--quiet", "main"]);
+    env.write("access/hive.yaml", example("hive.yaml").replace("users:\n", ZOE));
+    git(&env, &["commit", "--quiet", "--all", "--message", "zoe"]);
+    git(&env, &["checkout", "--quiet", "topic"]);
+    let (said, _) = compared(&env, "main", &["--require-asked"]);
+    assert!(
+        said.stderr.contains("main as of ")
+            && said.stderr.contains(", where this branch began, asks for the same"),
+        "{}",
+        said.stderr
+    );
+}
+
+#[test]
+fn a_permission_with_the_word_token_is_shown_and_a_command_is_not() {
+    let env = repository();
+    let file = example("hive.yaml");
+    let more = file.replace("laboratory:describe]", "laboratory:describe, accessToken:modify]");
+    let more =
+        more.replace("deliver: { file: keys/ci-publisher.key }", "deliver: { command: [store, --token, abc123] }");
+    assert_ne!(more, file);
+    env.write("access/hive.yaml", &more);
+    let (said, origins) = compared(&env, "HEAD", &["--require-asked"]);
+    assert_eq!(origins["role/Developer"], "asked");
+    assert!(said.stdout.contains("accessToken:modify]") && !said.all().contains("abc123"), "{}", said.all());
+    assert!(!said.stderr.contains("indentation"), "{}", said.stderr);
+}
+
+#[test]
+fn a_lost_first_line_and_lost_guardrails_are_caught() {
+    let mut team = hive();
+    let absent = "  - email: dan@x.example\n    absent: true\n";
+    // An entry without values takes in whatever follows.
+    team.base =
+        team.base.replace("cat@x.example\n    roles: [Reviewer]\n    resources: {}\n", "cat@x.example\n") + absent;
+    let base = team.base.clone();
+    assert_eq!(team.objections(&base), [""; 0]);
+    let lost = base.replace("  - email: dan@x.example\n", "");
+    let found = team.objections(&lost);
+    assert!(
+        found.iter().any(|found| found.contains("The lines of user/dan@x.example are still here")),
+        "{found:?}"
+    );
+    // Without the whole entry, somebody has decided that it is over.
+    assert_eq!(team.objections(&base.replace(absent, "")), [""; 0]);
+    for field in ["manage", "guardrails"] {
+        let line = base.lines().find(|line| line.starts_with(field)).unwrap().to_owned();
+        let found = team.objections(&base.replace(&line, ""));
+        assert!(found.iter().any(|found| found.contains(&format!("The field `{field}` is gone"))), "{found:?}");
+    }
+    // Two lines that change places are no slip of the indentation.
+    let swapped =
+        base.replace("        production: all\n      blog: all", "        staging: all\n      blog: all");
+    assert_eq!(team.objections(&swapped), [""; 0]);
+}
+
+#[test]
+fn an_entry_that_gets_an_id_is_the_same_entry() {
+    let mut team = bitpanda();
+    let id = team.live.keys().iter().find(|key| key.name.as_str() == "reports").unwrap().id.to_string();
+    let with_id = team.base.replace("  - name: reports\n", &format!("  - id: {id}\n    name: reports\n"));
+    assert_ne!(with_id, team.base);
+    assert_eq!(team.objections(&with_id), [""; 0]);
+}
+
+#[test]
+fn a_sum_with_an_error_says_that_it_is_the_sum() {
+    let env = Env::new();
+    env.write("base/hive.yaml", example("hive.yaml"));
+    env.write("access/hive.yaml", example("hive.yaml").replace("users:\n", ZOE));
+    let end = ZOE.trim_start_matches("users:\n");
+    env.write("other/hive.yaml", example("hive.yaml").replace("  # ghost@", &format!("{end}\n  # ghost@")));
+    let said = env.run(&["plan", "--sandbox", "access", "--base", "base", "--with", "other"]);
+    assert!(said.code == 1 && said.stderr.contains("duplicate-user"), "{}", said.stderr);
+    assert!(said.stderr.contains("these files together with `other`"), "{}", said.stderr);
 }
 
 #[test]

@@ -27,7 +27,7 @@ fn line(line: usize, added: bool, text: &str) -> DiffLine {
 fn compared() -> Plan {
     let mut plan = plan_of("hive");
     let organization = &mut plan.organizations[0];
-    let origin = |is, lines: Vec<DiffLine>| Origin { is, lines, drifted: BTreeSet::new() };
+    let origin = |is, lines: Vec<DiffLine>| Origin { is, lines, drifted: BTreeSet::new(), reindented: false };
     let mut comparison = Comparison { base: "origin/main".to_owned(), ..Comparison::default() };
     for change in &organization.sealed.changes {
         let found = match &*change.address.to_string() {
@@ -38,6 +38,7 @@ fn compared() -> Plan {
                     line(57, true, "    roles: [Schema reviewer]"),
                 ],
                 drifted: BTreeSet::from(["resources".to_owned()]),
+                reindented: false,
             },
             "user/left@acme.example" => origin(OriginKind::Drifted, Vec::new()),
             "key/legacy-ci" => origin(OriginKind::StillToDo, Vec::new()),

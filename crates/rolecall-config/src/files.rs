@@ -11,6 +11,8 @@ pub struct Loaded {
     pub files: Vec<LoadedFile>,
     /// The findings of all files, in the order of the files.
     pub findings: Vec<Finding>,
+    /// The YAML files of folders that aren't rolecall's, because they have no field `provider`.
+    pub skipped: Vec<PathBuf>,
 }
 
 /// One loaded file. `desired` is `None` if one of its findings is an error.
@@ -42,6 +44,7 @@ impl Loaded {
         };
         if !named && !mentions_provider(&source.text) {
             // The file is found in a folder and has no `provider`, so it isn't a rolecall file.
+            self.skipped.push(path);
             return;
         }
         let (desired, mut found) =
@@ -93,14 +96,24 @@ fn check_together(loaded: &mut Loaded, formats: impl Fn(ProviderName) -> &'stati
     loaded.findings.append(&mut contradicted);
 }
 
+/// The content of a file that isn't in a folder now.
+#[derive(Clone, Debug)]
+pub struct Content {
+    /// The path of the file in findings.
+    pub name: String,
+    pub bytes: Vec<u8>,
+    /// True if the command line names the file itself, and not its folder.
+    pub named: bool,
+}
+
 /// Checks the contents of files that aren't in a folder now, such as those of an earlier revision. There may be none of
-/// rolecall among them. The texts before them stand for their paths in findings.
-pub fn load_contents(files: Vec<(String, Vec<u8>)>, formats: impl Fn(ProviderName) -> &'static Format) -> Loaded {
+/// rolecall among them.
+pub fn load_contents(files: Vec<Content>, formats: impl Fn(ProviderName) -> &'static Format) -> Loaded {
     let mut loaded = Loaded::default();
-    for (name, bytes) in files {
+    for Content { name, bytes, named } in files {
         let mut findings = Vec::new();
         let source = Source::decoded(&name, bytes, &mut findings);
-        loaded.add(PathBuf::from(name), Some(source), false, findings, &formats);
+        loaded.add(PathBuf::from(name), Some(source), named, findings, &formats);
     }
     check_together(&mut loaded, formats);
     loaded
@@ -110,7 +123,11 @@ pub fn load_contents(files: Vec<(String, Vec<u8>)>, formats: impl Fn(ProviderNam
 pub fn load_text(name: &str, text: &str, formats: impl Fn(ProviderName) -> &'static Format) -> Loaded {
     let source = Source::inline(name, text);
     let (desired, findings) = check_source(&source, formats);
-    Loaded { files: vec![LoadedFile { path: PathBuf::from(name), source, desired }], findings }
+    Loaded {
+        files: vec![LoadedFile { path: PathBuf::from(name), source, desired }],
+        findings,
+        skipped: Vec::new(),
+    }
 }
 
 /// Lists each file once, and whether the command line names the file itself. A link is not followed: in a pull

@@ -28,7 +28,7 @@ mod write;
 
 pub use edit::{At, Edit, Edited, edit};
 pub use endpoint::{check_url, is_loopback};
-pub use files::{Loaded, LoadedFile, is_yaml, load, load_contents, load_text};
+pub use files::{Content, Loaded, LoadedFile, is_yaml, load, load_contents, load_text};
 pub use format::{FileFormat, Format};
 pub use import::{Head, HeadError, ImportInput, Imported, has_field, import, kinds};
 pub use pull::{Check, Gone, Pull, PullInput, PullOptions, Pulled, pull};

@@ -32,12 +32,18 @@ pub struct Differences {
     others: Vec<DiffLine>,
     /// The entries that only the base has.
     pub deletions: Vec<Deletion>,
+    /// The entries of which only the indentation differs.
+    reindented: BTreeSet<Address>,
 }
 
 /// The number of lines that are kept of one entry, and of everything that belongs to no entry.
 const LINES: usize = 40;
 
+/// The fields without which fewer entities are managed, or less is refused.
+const PROTECTIVE: &[&str] = &["manage", "guardrails"];
+
 /// A part of a file: an entry, or a field of the document.
+#[derive(Clone)]
 struct Part<'a> {
     /// The entry's address. `None` for a field that isn't a list of entries.
     address: Option<Address>,
@@ -57,7 +63,7 @@ struct Split<'a> {
     parts: Vec<Part<'a>>,
     /// The fields of the document that it has, with a value or an empty list.
     fields: BTreeSet<&'a str>,
-    /// The numbers of the lines that may have a credential.
+    /// The numbers of the lines that may have a credential. In an entry, only a command may have one.
     secret: BTreeSet<usize>,
 }
 
@@ -67,6 +73,8 @@ struct Search<'a> {
     fields: &'a BTreeSet<&'a str>,
     /// The new entries, by their field and their lines with a blank instead of their name.
     new: BTreeMap<(&'a str, Vec<String>), &'a Address>,
+    /// The lines that entries have now beyond those of the base, with the number of the first.
+    more: BTreeMap<Vec<&'a str>, usize>,
     /// The lines that aren't blank and no comments, each with its number.
     lines: Vec<(usize, &'a str)>,
     /// The positions in `lines`, by their text.
@@ -81,35 +89,60 @@ pub fn differences(base: Option<Version<'_>>, head: Version<'_>) -> Differences 
     let mut open: BTreeMap<(Option<&Address>, &str), &Part<'_>> =
         before.parts.iter().map(|part| ((part.address.as_ref(), part.field), part)).collect();
     let mut new = Vec::new();
+    let mut more = BTreeMap::new();
+    let mut pairs = Vec::new();
     for part in &after.parts {
-        let earlier = open.remove(&(part.address.as_ref(), part.field));
+        match open.remove(&(part.address.as_ref(), part.field)) {
+            Some(earlier) => pairs.push((Some(earlier), part)),
+            None => new.push(part),
+        }
+    }
+    // An entry that got an id, or lost it, is the same entry.
+    let name = |part: &Part<'_>| part.address.as_ref().map(|address| (address.kind, address.name.clone()));
+    let mut namesakes: BTreeMap<_, &Part<'_>> =
+        open.values().filter_map(|part| Some((name(part)?, *part))).collect();
+    new.retain(|part| {
+        let earlier = name(part).and_then(|name| namesakes.remove(&name));
+        if let Some(earlier) = earlier {
+            open.remove(&(earlier.address.as_ref(), earlier.field));
+        }
+        pairs.push((earlier, part));
+        earlier.is_none()
+    });
+    for (earlier, part) in pairs {
         let is_same = earlier.is_some_and(|earlier| earlier.content().eq(part.content()));
         if is_same && earlier.is_some_and(|earlier| earlier.indents().eq(part.indents())) {
             continue;
         }
-        if earlier.is_none() {
-            new.push(part);
-        }
+        more.extend(earlier.and_then(|earlier| part.beyond(earlier)));
         let by = if is_same { By::Indentation } else { By::Content };
         let lines = diff((earlier, &before), (Some(part), &after), by);
         match &part.address {
-            Some(address) => found.entries.entry(address.clone()).or_default().extend(lines),
+            Some(address) => {
+                found.entries.entry(address.clone()).or_default().extend(lines);
+                found.reindented.extend(is_same.then(|| address.clone()));
+            }
             // In a new file, only the scopes can ask for something that no entry asks for.
             None if base.is_some() || part.field == "manage" => found.others.extend(lines),
             None => {}
         }
     }
-    let search = Search::of(&new, &after, &head.source.text);
+    let search = Search::of(&new, more, &after, &head.source.text);
     for part in open.into_values() {
         let lines = diff((Some(part), &before), (None, &after), By::Content);
-        match &part.address {
-            Some(address) if part.absent => found.entries.entry(address.clone()).or_default().extend(lines),
-            Some(address) => {
-                let by = search.deleted_by(part, address);
-                found.entries.insert(address.clone(), lines.clone());
-                found.deletions.push(Deletion { address: address.clone(), by, lines });
+        let Some(address) = &part.address else {
+            if PROTECTIVE.contains(&part.field) {
+                let by = DeletedBy::Section { section: part.field.to_owned() };
+                found.deletions.push(Deletion { address: Address::organization(), by, lines: lines.clone() });
             }
-            None => found.others.extend(lines),
+            found.others.extend(lines);
+            continue;
+        };
+        let by = search.deleted_by(part, address);
+        found.entries.entry(address.clone()).or_default().extend(lines.clone());
+        // Nobody misses an entry that says that something must not exist, unless its lines mean something else now.
+        if !part.absent || matches!(by, DeletedBy::Moved { .. }) {
+            found.deletions.push(Deletion { address: address.clone(), by, lines });
         }
     }
     found.others.truncate(LINES);
@@ -131,6 +164,19 @@ impl Part<'_> {
         indents.map(move |indent| indent.saturating_sub(first))
     }
 
+    /// Returns the lines that the entry has beyond those that it had, with the number of the first, if all of those are
+    /// still there.
+    fn beyond(&self, earlier: &Self) -> Option<(Vec<&str>, usize)> {
+        let mut own = self.content();
+        if !earlier.content().all(|line| own.next() == Some(line)) {
+            return None;
+        }
+        let more: Vec<&str> = own.collect();
+        let last = self.lines.iter().rposition(|line| is_content(line.trim()))?;
+        let first = more.len().checked_sub(1)?;
+        Some((more, self.first + last.saturating_sub(first)))
+    }
+
     /// Returns the lines with a blank instead of the entry's name.
     fn nameless(&self) -> Vec<String> {
         let name = self.address.as_ref().map_or("", |address| &address.name);
@@ -143,7 +189,7 @@ fn is_content(line: &str) -> bool {
 }
 
 impl<'a> Search<'a> {
-    fn of(new: &[&'a Part<'a>], after: &'a Split<'a>, text: &'a str) -> Self {
+    fn of(new: &[&'a Part<'a>], more: BTreeMap<Vec<&'a str>, usize>, after: &'a Split<'a>, text: &'a str) -> Self {
         let new = new.iter().filter_map(|part| Some(((part.field, part.nameless()), part.address.as_ref()?)));
         let lines = text.lines().enumerate().map(|(at, line)| (at + 1, line.trim()));
         let lines: Vec<(usize, &str)> = lines.filter(|(_, line)| is_content(line)).collect();
@@ -151,7 +197,7 @@ impl<'a> Search<'a> {
         for (at, (_, line)) in lines.iter().enumerate() {
             positions.entry(line).or_default().push(at);
         }
-        Self { name: after.name, fields: &after.fields, new: new.collect(), lines, positions }
+        Self { name: after.name, fields: &after.fields, new: new.collect(), more, lines, positions }
     }
 
     /// Returns the edit that deleted an entry.
@@ -173,6 +219,10 @@ impl<'a> Search<'a> {
     /// Returns the line on which the lines of an entry still stand, although they don't mean it any more.
     fn line_of(&self, part: &Part<'_>, address: &Address) -> Option<usize> {
         let content: Vec<&str> = part.content().collect();
+        // If only the first line of an entry is lost, the others are those of the entry before it.
+        if let Some(line) = content.get(1..).and_then(|rest| self.more.get(rest)) {
+            return Some(*line);
+        }
         // Only lines with the name are sure to be those of the entry.
         content.iter().find(|line| line.contains(&address.name))?;
         let starts = self.positions.get(content.first()?)?;
@@ -186,16 +236,18 @@ impl<'a> Search<'a> {
 }
 
 impl Differences {
+    /// Returns whether only the indentation of an entity's entry differs.
+    pub fn is_reindented(&self, address: &Address) -> bool {
+        entries_of(address).iter().any(|address| self.reindented.contains(address))
+    }
+
     /// Returns the lines that ask for a change: those of its own entry, else those of the roles and teams that it is
     /// about, else those that belong to no entry, else all: for example, one user leaves, and another gets the seat.
     pub fn asking(&self, change: &Change) -> Vec<DiffLine> {
         let of = |addresses: &mut dyn Iterator<Item = Address>| -> Vec<DiffLine> {
             addresses.filter_map(|address| self.entries.get(&address)).flatten().take(LINES).cloned().collect()
         };
-        let Address { kind, name, id } = &change.address;
-        let kind = if *kind == Kind::Invitation { Kind::User } else { *kind };
-        let own = BTreeSet::from([None, id.clone()]);
-        let own = of(&mut own.into_iter().map(|id| Address { kind, name: name.clone(), id }));
+        let own = of(&mut entries_of(&change.address).into_iter());
         if !own.is_empty() {
             return own;
         }
@@ -206,6 +258,12 @@ impl Differences {
             (true, true) => of(&mut self.entries.keys().cloned()),
         }
     }
+}
+
+/// Returns the addresses that the entry of an entity may have: with its id, or without.
+fn entries_of(Address { kind, name, id }: &Address) -> BTreeSet<Address> {
+    let kind = if *kind == Kind::Invitation { Kind::User } else { *kind };
+    BTreeSet::from([None, id.clone()]).into_iter().map(|id| Address { kind, name: name.clone(), id }).collect()
 }
 
 /// Returns the roles and teams that the entity of a change has, before or after.
@@ -232,10 +290,14 @@ fn split(version: Version<'_>) -> Split<'_> {
     let Some(tree) = Tree::parse(text) else { return all };
     let Value::Map { entries, .. } = &tree.root.value else { return all };
     let starts: Vec<usize> = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
-    let part = |field, named: Option<(Address, bool)>, start: usize, end: usize| {
+    let lines_of = |start: usize, end: usize| {
         let line_of = |at: usize| starts.partition_point(|start| *start <= at).saturating_sub(1);
-        let (first, last) = (line_of(start), line_of(end.saturating_sub(1).max(start)));
-        let lines = (first..=last).filter_map(|line| {
+        line_of(start)..=line_of(end.saturating_sub(1).max(start))
+    };
+    let part = |field, named: Option<(Address, bool)>, start: usize, end: usize| {
+        let range = lines_of(start, end);
+        let first = *range.start();
+        let lines = range.filter_map(|line| {
             let until = starts.get(line + 1).copied().unwrap_or(text.len());
             text.get(*starts.get(line)?..until).map(str::trim_end)
         });
@@ -243,6 +305,8 @@ fn split(version: Version<'_>) -> Split<'_> {
         Part { address, field, absent, first: first + 1, lines: lines.collect() }
     };
     let named = named(desired);
+    let mut secret_entries = Vec::new();
+    let mut shown = BTreeSet::new();
     for (key, value) in entries {
         let Some(field) = text.get(key.value_start..key.end).map(|field| field.trim_matches(['"', '\''])) else {
             continue;
@@ -251,7 +315,11 @@ fn split(version: Version<'_>) -> Split<'_> {
         match &value.value {
             Value::List { items, .. } if is_section => {
                 all.fields.insert(field);
+                shown.extend(lines_of(key.start, value.end).map(|line| line + 1));
                 for item in items {
+                    let delivery = item.field("deliver").map(|(_, _, value)| value);
+                    let command = delivery.filter(|value| value.field("command").is_some());
+                    secret_entries.extend(command.map(|value| lines_of(value.start, value.end)));
                     let entry = named.range(item.start..item.end.max(item.start + 1)).next();
                     all.parts.push(part(field, entry.map(|(_, named)| named.clone()), item.start, item.end));
                 }
@@ -262,6 +330,8 @@ fn split(version: Version<'_>) -> Split<'_> {
             _ => all.parts.push(part(field, None, key.start, value.end)),
         }
     }
+    all.secret.retain(|line| !shown.contains(line));
+    all.secret.extend(secret_entries.into_iter().flatten().map(|line| line + 1));
     all
 }
 

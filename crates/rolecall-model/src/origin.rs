@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::change::is_false;
 use super::{Address, Guardrail};
 
 /// A comparison of the plan with what the base asks for.
@@ -24,7 +25,8 @@ pub struct Comparison {
     /// The origin of each change, by its address.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub changes: BTreeMap<Address, Origin>,
-    /// The origin of everything that is skipped or needs attention, by its address.
+    /// The origin of what is skipped or needs attention, by its address. An entity that was ignored before, and still is,
+    /// has none.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub holds: BTreeMap<Address, OriginKind>,
     /// The entries that the base has and the files no longer have. Not every one leads to a change: under `manage:
@@ -44,6 +46,9 @@ pub struct Origin {
     /// another one.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub drifted: BTreeSet<String>,
+    /// True if only the indentation of the lines differs.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub reindented: bool,
 }
 
 /// A kind of origin.

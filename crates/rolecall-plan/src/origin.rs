@@ -11,8 +11,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Map, Value};
 
 use rolecall_model::{
-    Address, Cause, Change, Code, Comparison, DeletedBy, Deletion, Desired, DiffLine, Entity, Finding, Hold,
-    HoldClass, HoldReason, OrganizationPlan, Origin, OriginKind, Place, list_of,
+    Address, Cause, Change, Code, Comparison, DeletedBy, Deletion, Desired, Entity, Finding, Hold, HoldClass,
+    HoldReason, OrganizationPlan, Origin, OriginKind, Place, list_of,
 };
 
 /// Compares a plan with that of the base. Without a plan of the base, the base doesn't describe the organisation, and
@@ -23,9 +23,9 @@ pub fn compare_with_base(plan: &OrganizationPlan, base: Option<&OrganizationPlan
         (change.address.clone(), of_change(change, wished))
     });
     let earlier = base.map(|base| reasons(&base.sealed.holds)).unwrap_or_default();
-    let holds = reasons(&plan.sealed.holds).into_iter().map(|(address, holds)| {
-        let is = of_holds(&holds, earlier.get(address).map(Vec::as_slice).unwrap_or_default());
-        (address.clone(), is)
+    let holds = reasons(&plan.sealed.holds).into_iter().filter_map(|(address, holds)| {
+        let is = of_holds(&holds, earlier.get(address).map(Vec::as_slice).unwrap_or_default())?;
+        Some((address.clone(), is))
     });
     Comparison {
         base: name.to_owned(),
@@ -56,7 +56,7 @@ fn of_change(change: &Change, wished: Option<&Change>) -> Origin {
         _ => OriginKind::Asked,
     };
     let drifted = wished.filter(|_| is == OriginKind::Asked).map(|wished| drifted_fields(change, wished));
-    Origin { is, lines: Vec::new(), drifted: drifted.unwrap_or_default() }
+    Origin { is, lines: Vec::new(), drifted: drifted.unwrap_or_default(), reindented: false }
 }
 
 /// Returns the fields of which live has something that neither the change nor the base asks for.
@@ -67,7 +67,12 @@ fn drifted_fields(change: &Change, wished: &Change) -> BTreeSet<String> {
         return BTreeSet::new();
     };
     let of = |values: &Map<String, Value>, name: &String| values.get(name).cloned().unwrap_or_default();
-    let names = after.keys().filter(|name| has_drifted(&of(&live, name), &of(&after, name), &of(&wished, name)));
+    // Of the fields that the API doesn't always show, only this one has a value that says so.
+    let is_read = |name: &&String| name.as_str() != "enabled" || live.get(*name).is_some_and(Value::is_boolean);
+    let names = after
+        .keys()
+        .filter(is_read)
+        .filter(|name| has_drifted(&of(&live, name), &of(&after, name), &of(&wished, name)));
     names.cloned().collect()
 }
 
@@ -97,17 +102,18 @@ fn fields(entity: Option<&Entity>) -> Option<Map<String, Value>> {
     }
 }
 
-/// Returns the origin of what is skipped at one address.
-fn of_holds(holds: &[&Hold], earlier: &[&Hold]) -> OriginKind {
+/// Returns the origin of what is skipped at one address. `None` if all of it was ignored before, too.
+fn of_holds(holds: &[&Hold], earlier: &[&Hold]) -> Option<OriginKind> {
     if !holds.iter().all(|hold| earlier.iter().any(|earlier| earlier.reason == hold.reason)) {
-        return OriginKind::Asked;
+        return Some(OriginKind::Asked);
     }
     if holds.iter().any(|hold| matches!(hold.reason, HoldReason::InvitationExpired { .. })) {
-        OriginKind::Expired
-    } else if holds.iter().any(|hold| hold.class == HoldClass::Waiting) {
-        OriginKind::StillToDo
-    } else {
-        OriginKind::Drifted
+        return Some(OriginKind::Expired);
+    }
+    match holds.iter().map(|hold| hold.class).min()? {
+        HoldClass::Blocked => Some(OriginKind::Drifted),
+        HoldClass::Waiting => Some(OriginKind::StillToDo),
+        HoldClass::Ignored => None,
     }
 }
 
@@ -132,7 +138,7 @@ pub fn unasked(plan: &OrganizationPlan, desired: &Desired) -> Vec<Finding> {
             format!(
                 "The plan has {action}{address}, which isn't asked for here: {base} asks for the same, and live is otherwise."
             )
-        } else if is_reindented(&origin.lines) {
+        } else if origin.reindented {
             let message =
                 format!("The plan has {action}{address} only because the indentation of its lines differs.");
             let place = origin.lines.iter().find(|line| line.added);
@@ -158,15 +164,6 @@ pub fn unasked(plan: &OrganizationPlan, desired: &Desired) -> Vec<Finding> {
     }
     findings.extend(implicit_deletions(deletions, &desired.place));
     findings
-}
-
-/// Returns whether lines are removed and added again with another indentation, and nothing else.
-fn is_reindented(lines: &[DiffLine]) -> bool {
-    let (added, removed): (Vec<&DiffLine>, Vec<&DiffLine>) = lines.iter().partition(|line| line.added);
-    let trimmed = |lines: Vec<&DiffLine>| -> BTreeSet<String> {
-        lines.iter().map(|line| line.text.trim().to_owned()).collect()
-    };
-    !lines.is_empty() && trimmed(added) == trimmed(removed)
 }
 
 /// Returns a finding for each edit by which entries are gone that nobody removed one by one.
@@ -200,14 +197,16 @@ fn implicit_deletions(deletions: &[Deletion], file: &Place) -> Vec<Finding> {
         addresses.truncate(5);
         let names: Vec<&str> = addresses.iter().map(String::as_str).collect();
         let more = if count > names.len() { format!(" and {} more", count - names.len()) } else { String::new() };
-        let message = format!(
-            "The field `{section}` is gone from the file, and with it {}{more}.",
-            if more.is_empty() { list_of(&names, "and") } else { names.join(", ") }
-        );
-        findings.push(
-            Finding::warning(Code::ImplicitDeletion, file.clone(), message)
-                .hint(format!("Put it back. To remove all its entries on purpose, write `{section}: []`.")),
-        );
+        let is_list = addresses != [Address::organization().to_string()];
+        let listed = if more.is_empty() { list_of(&names, "and") } else { names.join(", ") };
+        let with_it = if is_list { format!(", and with it {listed}{more}") } else { String::new() };
+        let message = format!("The field `{section}` is gone from the file{with_it}.");
+        let hint = if is_list {
+            "Put it back. To remove its entries on purpose, keep them, each with `absent: true`."
+        } else {
+            "Put it back. If it is meant to go, plan without `--require-asked`."
+        };
+        findings.push(Finding::warning(Code::ImplicitDeletion, file.clone(), message).hint(hint));
     }
     findings
 }
