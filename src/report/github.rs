@@ -9,8 +9,7 @@ use super::outline::{name, outlines, reason};
 use super::runs::{Row, Run};
 use super::style::{called, capitalised, clean, first};
 use rolecall_model::{
-    Completeness, DiffLine, Finding, HoldClass, HoldReason, OrganizationPlan, Outcome, Plan, Severity, Unread,
-    Warning,
+    Completeness, Finding, HoldClass, HoldReason, OrganizationPlan, Outcome, Plan, Severity, Unread, Warning,
 };
 
 /// The level of an annotation.
@@ -131,13 +130,13 @@ fn push_organization(text: &mut String, plan: &OrganizationPlan) {
     }
 }
 
-/// Writes a warning for each deletion that may be a slip, at the first line that is gone.
+/// Writes a warning for each deletion that may be a slip. Only lines that are still there have a place in these files.
 fn push_deletions(text: &mut String, plan: &OrganizationPlan, name: &str) {
     if let Some(why) = unplanned(plan) {
         push(text, Level::Warning, None, name, &why);
     }
     for gone in deletions(plan).iter().filter(|gone| !gone.is_explicit) {
-        let place = gone.lines().next().map(|DiffLine { file, line, .. }| format!("{file}:{line}:1"));
+        let place = gone.moved_to().map(|(file, line)| format!("{file}:{line}:1"));
         let entries = first(gone.entries.iter(), LISTED, |deletion| clean(&deletion.address));
         let title = format!("{name}: no longer in the files");
         let message = format!("{}: {entries}{}", capitalised(&gone.by), gone.unchanged());

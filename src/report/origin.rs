@@ -117,6 +117,14 @@ impl Gone<'_> {
     pub fn lines(&self) -> impl Iterator<Item = &DiffLine> {
         self.entries.iter().flat_map(|deletion| &deletion.lines)
     }
+
+    /// Returns the line on which the entry's lines stand now, if they are still there.
+    pub fn moved_to(&self) -> Option<(&str, usize)> {
+        match &self.entries.first()?.by {
+            DeletedBy::Moved { file, line } => Some((file, *line)),
+            _ => None,
+        }
+    }
 }
 
 /// Returns the entries that are no longer in the files, by the edit that deleted them. Edits that may be slips come
@@ -142,7 +150,6 @@ pub(super) fn deleted_by(by: &DeletedBy) -> String {
         DeletedBy::Entry => "the entry was removed".to_owned(),
         DeletedBy::Renamed { to } => format!("renamed to {}", clean(to)),
         DeletedBy::Section { section } => format!("the whole section `{}:` is gone", clean(section)),
-        DeletedBy::File => "the file is gone, or no longer describes this organisation".to_owned(),
         DeletedBy::Merge => "no commit removed the entry; a merge lost it".to_owned(),
         DeletedBy::Moved { file, line } => {
             format!("its lines moved to {}:{line} and no longer mean this entry", clean(file))

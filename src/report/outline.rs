@@ -117,7 +117,7 @@ pub(super) fn outline(change: &Change, plan: &OrganizationPlan) -> Outline {
     let origin = plan.origin(&change.address).cloned();
     let drifted = origin.iter().filter(|origin| !origin.drifted.is_empty()).map(|origin| {
         let fields: Vec<&str> = origin.drifted.iter().map(String::as_str).collect();
-        Note::warns(format!("also takes back what was changed by hand: {}", clean(fields.join(", "))))
+        Note::warns(format!("also takes back drift: {}", clean(fields.join(", "))))
     });
     let together = plan.together.iter().filter(|together| together.changes.contains(&change.address));
     let together = together.map(|Together { with, .. }| Note::warns(only_together(with)));

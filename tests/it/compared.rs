@@ -102,7 +102,6 @@ fn compared() -> OrganizationPlan {
             deleted("user/old@x.example", DeletedBy::Renamed { to: address("user/new@x.example") }),
             deleted("key/one", section()),
             deleted("key/two", section()),
-            deleted("role/Three", DeletedBy::File),
             deleted("user/lost@x.example", DeletedBy::Merge),
             deleted("user/off@x.example", DeletedBy::Moved { file: "hive.yaml".to_owned(), line: 31 }),
         ],

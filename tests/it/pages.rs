@@ -94,7 +94,7 @@ fn a_reviewer_sees_first_what_is_asked_for_here_and_apart_what_else_is_out_of_li
     for shown in [
         "<del>-     roles: [Developer]</del>\n",
         "<ins>+     roles: [Schema reviewer]</ins>\n",
-        "also takes back what was changed by hand: resources",
+        "also takes back drift: resources",
         "only together with other",
         "<del>Developer</del> → <ins>Schema reviewer</ins>",
         "<strong>may now</strong>",

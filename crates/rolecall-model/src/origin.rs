@@ -101,8 +101,6 @@ pub enum DeletedBy {
     Renamed { to: Address },
     /// The whole section was removed, or renamed.
     Section { section: String },
-    /// The file was removed, or no longer describes this organisation.
-    File,
     /// No commit removed the entry by itself. It was lost when branches were merged.
     Merge,
     /// The lines are still there, elsewhere or with another indentation, and no longer mean this entry.

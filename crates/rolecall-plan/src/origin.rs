@@ -11,8 +11,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Map, Value};
 
 use rolecall_model::{
-    Address, Cause, Change, Code, Comparison, DeletedBy, Deletion, Desired, Entity, Finding, Hold, HoldClass,
-    HoldReason, OrganizationPlan, Origin, OriginKind, Place, list_of,
+    Action, Address, Cause, Change, Code, Comparison, DeletedBy, Deletion, Desired, Entity, Finding, Hold,
+    HoldClass, HoldReason, OrganizationPlan, Origin, OriginKind, Place, list_of,
 };
 
 /// Compares a plan with that of the base. Without a plan of the base, the base doesn't describe the organisation, and
@@ -133,14 +133,19 @@ pub fn unasked(plan: &OrganizationPlan, desired: &Desired) -> Vec<Finding> {
     }
     let mut findings = Vec::new();
     for (address, origin) in changes {
-        let action = plan.change(address).map_or_else(String::new, |change| format!("{} ", change.action));
+        let action = match plan.change(address).map(|change| change.action) {
+            Some(Action::RemoveAccess) => "remove all access of".to_owned(),
+            Some(action) => action.to_string(),
+            None => continue,
+        };
         let message = if !origin.is.is_due() {
             format!(
-                "The plan has {action}{address}, which isn't asked for here: {base} asks for the same, and live is otherwise."
+                "The plan would {action} {address}. That isn't asked for here: {base} asks for the same, and live is otherwise."
             )
         } else if origin.reindented {
-            let message =
-                format!("The plan has {action}{address} only because the indentation of its lines differs.");
+            let message = format!(
+                "The plan would {action} {address}, and only because the indentation of its lines differs."
+            );
             let place = origin.lines.iter().find(|line| line.added);
             let place = place.map(|line| Place { line: line.line, ..Place::start_of(line.file.as_str()) });
             findings.push(
@@ -189,7 +194,7 @@ fn implicit_deletions(deletions: &[Deletion], file: &Place) -> Vec<Finding> {
                         .hint("Put the entry back. To remove it, delete its lines in a commit of its own."),
                 );
             }
-            DeletedBy::Entry | DeletedBy::Renamed { .. } | DeletedBy::File => {}
+            DeletedBy::Entry | DeletedBy::Renamed { .. } => {}
         }
     }
     for (section, mut addresses) in by_section {
