@@ -41,7 +41,9 @@ impl Group {
             Self::Expired => "expired".to_owned(),
             Self::Unknown => "of unknown origin".to_owned(),
             Self::Drifted => {
-                let changes = rows.iter().filter(|row| row.action.is_some()).count();
+                let is_drift =
+                    |row: &&Outline| row.origin.as_ref().is_some_and(|origin| origin.is == OriginKind::Drifted);
+                let changes = rows.iter().filter(|row| row.action.is_some()).filter(is_drift).count();
                 let undo = if changes == 1 { "undoes" } else { "undo" };
                 format!("not asked for here: {} {undo} drift", plural(changes, "change"))
             }

@@ -203,7 +203,7 @@ pub(super) fn rows(plan: &OrganizationPlan) -> Vec<Outline> {
     for (address, access) in &plan.access {
         let Some(holder) = holder(address).filter(|holder| !changed.contains(holder)) else { continue };
         let reach = reaches.get(&holder).copied().flatten().unwrap_or(Reach::Other);
-        let is_privileged = matches!(reach, Reach::BecomesAdmin | Reach::NoLongerAdmin);
+        let is_privileged = matches!(reach, Reach::BecomesAdmin | Reach::AdminLosesAll | Reach::NoLongerAdmin);
         rows.push((is_privileged, follower(address, access, reach, plan, &causes)));
     }
     rows.extend(first_invitations(plan).map(|first| (false, newcomer(first, plan, &causes))));

@@ -1,18 +1,20 @@
 //! The risk of a plan in one line: whose access changes and in which way, and the mails.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 
 use super::outline::mails;
 use super::style::{capitalised, plural};
 use rolecall_model::{
     AccessChange, Action, Address, Cause, Change, Comparison, Completeness, Entity, FirstInvitation, Hold,
-    HoldClass, Kind, Limited, OrganizationPlan, OriginKind, Privilege,
+    HoldClass, Kind, Limited, OrganizationPlan, OriginKind, Plan, Privilege,
 };
 
 /// The effect of a plan on the access of a person or a key, the most important one first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Reach {
     BecomesAdmin,
+    AdminLosesAll,
     NoLongerAdmin,
     LosesAll,
     Loses,
@@ -26,6 +28,9 @@ impl Reach {
     pub fn words(self) -> (&'static str, &'static str) {
         match self {
             Self::BecomesAdmin => ("becomes admin", "become admin"),
+            Self::AdminLosesAll => {
+                ("is no longer admin and loses all access", "are no longer admin and lose all access")
+            }
             Self::NoLongerAdmin => ("is no longer admin", "are no longer admin"),
             Self::LosesAll => ("loses all access", "lose all access"),
             Self::Loses => ("loses some access", "lose some access"),
@@ -138,6 +143,28 @@ pub(super) fn risk<'a>(plans: impl IntoIterator<Item = &'a OrganizationPlan>) ->
     format!("{}.", capitalised(&notes.join("; ")))
 }
 
+/// Returns the risk of a whole plan, if it is about more than one organisation: those that could not be planned, and those
+/// that no file describes any more, count too.
+pub(super) fn overall(plan: &Plan) -> Option<String> {
+    let Plan { organizations, unread, undescribed, .. } = plan;
+    if organizations.len() < 2 && unread.is_empty() && undescribed.is_empty() {
+        return None;
+    }
+    let named = match organizations.len() {
+        0 => return None,
+        1 => "1 organisation".to_owned(),
+        several => format!("All {several} organisations"),
+    };
+    let mut more = String::new();
+    if !unread.is_empty() {
+        let _ = write!(more, " {} could not be planned.", plural(unread.len(), "more organisation"));
+    }
+    if !undescribed.is_empty() {
+        let _ = write!(more, " No file describes {} any more.", plural(undescribed.len(), "other organisation"));
+    }
+    Some(format!("{named}: {}{more}", risk(organizations)))
+}
+
 fn listed(names: &BTreeSet<&str>) -> String {
     names.iter().copied().collect::<Vec<_>>().join(", ")
 }
@@ -204,11 +231,12 @@ impl Touch<'_> {
         if becomes(Privilege::Gains, Privilege::Loses) || follows(Privilege::Gains, &gains) {
             return Some(Reach::BecomesAdmin);
         }
-        if loses_all {
-            return Some(Reach::LosesAll);
-        }
-        if becomes(Privilege::Loses, Privilege::Gains) || follows(Privilege::Loses, &loses) {
-            return Some(Reach::NoLongerAdmin);
+        let was_admin = becomes(Privilege::Loses, Privilege::Gains) || follows(Privilege::Loses, &loses);
+        match (loses_all, was_admin) {
+            (true, true) => return Some(Reach::AdminLosesAll),
+            (true, false) => return Some(Reach::LosesAll),
+            (false, true) => return Some(Reach::NoLongerAdmin),
+            (false, false) => {}
         }
         let is_new = |change: &&Change| matches!(change.action, Action::Invite | Action::Create | Action::Enable);
         match (!gains.is_empty(), !loses.is_empty()) {

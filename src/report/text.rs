@@ -9,7 +9,7 @@ use super::guardrails::push_guardrails;
 use super::layout::{Layout, pad};
 use super::origin::{Reading, deletions, diff_line, groups, holds, undescribed, unplanned};
 use super::outline::{Meaning, Note, Outline, Verdict, last_in_sync, name, reason, to_do, verdict};
-use super::risk::risk;
+use super::risk::{overall, risk};
 use super::style::{ADD, BOLD, CHANGE, DIM, REMOVE, WARN, called, clean, first, paint, plural};
 use rolecall_model::{Completeness, DiffLine, Gap, Hold, HoldClass, OrganizationPlan, Plan, Unread};
 
@@ -35,14 +35,9 @@ pub fn plan_text(plan: &Plan, layout: Layout) -> String {
 
 /// Writes the risk of all organisations together. `None` if there is only one.
 fn over_all(plan: &Plan, layout: Layout) -> Option<String> {
-    let several = plan.organizations.len();
     let mut text = String::new();
-    layout.push(
-        &mut text,
-        &format!("All {several} organisations: "),
-        &paint(BOLD, clean(risk(&plan.organizations))),
-    );
-    (several > 1).then_some(text)
+    layout.push(&mut text, "", &paint(BOLD, clean(overall(plan)?)));
+    Some(text)
 }
 
 /// Writes the organisations that could not be read, and those that no file describes any more. `None` if there are none.

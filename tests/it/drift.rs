@@ -409,3 +409,27 @@ fn every_report_says_when_it_was_as_the_file_says_and_that_rolecall_did_not_move
     let other = run(&["drift", "--ledger", "other.jsonl"]);
     assert!(other.code == 2 && !other.stdout.contains("as the file says"), "{}", other.all());
 }
+
+#[test]
+fn a_membership_that_went_with_a_team_that_rolecall_deleted_is_not_said_to_be_anybody_elses() {
+    let env = Env::new();
+    let example = example("rapidapi.yaml");
+    let head = example.split("\nsettings:").next().unwrap();
+    let head = head.replace("allow: []", "allow: [default-team-deletion]").replace("25%", "99%");
+    let admins: String = ["own", "jane", "alexandra"]
+        .map(|name| format!("  - {{ email: {name}@acme.example, roles: [Organization Admin] }}\n"))
+        .concat();
+    let sam = "  - { email: sam@acme.example, roles: [Developer], teams: { Payments: Team Admin, Search: Team Developer } }\n";
+    let before = format!("{head}\nteams:\n  - name: Payments\n  - name: Search\nusers:\n{admins}{sam}");
+    let without =
+        format!("{head}\nteams:\n  - name: Payments\n  - name: Search\n    absent: true\nusers:\n{admins}");
+    for file in [&before, &without] {
+        env.write("a.yaml", file);
+        let said = env.run(&["apply", "--sandbox", "--auto-approve", "a.yaml"]);
+        assert_eq!(said.code, 0, "{}", said.all());
+    }
+    env.write("a.yaml", &before);
+    let said = env.run(&["drift", "--sandbox", "a.yaml"]);
+    assert!(said.stdout.contains("user/sam@acme.example"), "{}", said.stdout);
+    assert!(!said.stdout.contains("not by rolecall"), "{}", said.stdout);
+}

@@ -515,6 +515,13 @@ fn a_file_that_is_gone_or_there_twice_is_caught() {
     assert!(said.stderr.contains("The plan was not saved") && !env.path("plan.json").exists(), "{}", said.stderr);
     let plan: Value = serde_json::from_str(&said.stdout).unwrap();
     assert_eq!(plan["undescribed"][0]["file"], "HEAD:access/hive.yaml");
+    let said = env.run(&["plan", "--sandbox", "access", "--base", "HEAD"]);
+    let first = said.stdout.lines().next().unwrap();
+    assert!(
+        first.starts_with("1 organisation: ")
+            && first.ends_with("No file describes 1 other organisation any more."),
+        "{first}"
+    );
 }
 
 #[test]

@@ -120,8 +120,14 @@ pub(super) fn last_in_sync(
     let holds = sealed.holds.iter().filter(|hold| hold.class == HoldClass::Blocked && tells_of_live(&hold.reason));
     let all = changes.chain(holds.map(|hold| (&hold.address, None)));
     let known = all.filter(|(address, _)| !incomplete.contains(&address.kind));
+    let others = facts.touched.iter().filter(|(other, _)| matches!(other.kind, Kind::Team | Kind::Organization));
+    let others = others.map(|(_, position)| *position).max();
     known
-        .filter_map(|(address, change)| Some((address.clone(), of_one(facts, &desired, address, change)?)))
+        .filter_map(|(address, change)| {
+            // A team takes its members along, and an organisation everybody.
+            let with_it = others.filter(|_| matches!(address.kind, Kind::User | Kind::Invitation));
+            Some((address.clone(), of_one(facts, &desired, (address, with_it), change)?))
+        })
         .collect()
 }
 
@@ -137,7 +143,13 @@ fn tells_of_live(reason: &HoldReason) -> bool {
     )
 }
 
-fn of_one(facts: &Facts, desired: &str, address: &Address, change: Option<&Change>) -> Option<LastInSync> {
+/// `with_it`: the position in the ledger of the latest change that may have changed the entity too.
+fn of_one(
+    facts: &Facts,
+    desired: &str,
+    (address, with_it): (&Address, Option<usize>),
+    change: Option<&Change>,
+) -> Option<LastInSync> {
     let names = names_of(address);
     let differs_in = |differing: &BTreeSet<Address>| {
         let is_it = |other: &Address| {
@@ -145,7 +157,7 @@ fn of_one(facts: &Facts, desired: &str, address: &Address, change: Option<&Chang
         };
         differing.iter().any(is_it)
     };
-    let touched = names.iter().filter_map(|name| facts.touched.get(name)).max();
+    let touched = names.iter().filter_map(|name| facts.touched.get(name)).chain(&with_it).max();
     let since =
         facts.finished.iter().rev().take_while(|run| touched.is_none_or(|touched| run.position > *touched));
     for run in since {

@@ -12,7 +12,7 @@ use crate::report::outcomes::{Applied, Outcomes};
 use crate::report::outline::{
     Meaning, Outline, Verdict, drift_verdict, last_in_sync, name, reason, rows, verdict,
 };
-use crate::report::risk::risk;
+use crate::report::risk::{overall, risk};
 use crate::report::runs::{Run, capital, of_outcomes};
 use crate::report::style::{called, clean, first, plural};
 use rolecall_engine::apply::Step;
@@ -54,8 +54,7 @@ pub(in crate::report) fn plan(plan: &Plan, reading: Reading) -> String {
     if plan.organizations.is_empty() {
         page.raw("<p class=\"banner\">No organisation could be read.</p>\n");
     }
-    if reading == Reading::Plan && plan.organizations.len() > 1 {
-        let all = format!("All {} organisations: {}", plan.organizations.len(), risk(&plan.organizations));
+    if let Some(all) = overall(plan).filter(|_| reading == Reading::Plan) {
         page.element("<p><strong>", all, "</strong></p>\n");
     }
     for plan in &plan.organizations {

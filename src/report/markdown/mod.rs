@@ -11,7 +11,7 @@ use super::graph;
 use super::guardrails::{exception, together};
 use super::origin::{Gone, Group, Reading, deletions, diff_line, groups, holds, undescribed, unplanned};
 use super::outline::{Outline, Verdict, drift_verdict, last_in_sync, reason, verdict};
-use super::risk::risk;
+use super::risk::{overall, risk};
 use super::style::{capitalised, first, plural};
 use escape::{LONGEST_VALUE, cut as cut_value};
 pub(super) use escape::{code, prose};
@@ -80,9 +80,8 @@ fn cut(text: &str, longest: usize) -> String {
 
 fn document(plan: &Plan, reading: Reading, detail: DetailLevel) -> String {
     let mut text = String::new();
-    if reading == Reading::Plan && plan.organizations.len() > 1 {
-        let _ =
-            writeln!(text, "**All {} organisations: {}**\n", plan.organizations.len(), risk(&plan.organizations));
+    if let Some(risk) = overall(plan).filter(|_| reading == Reading::Plan) {
+        let _ = writeln!(text, "**{risk}**\n");
     }
     for organization in plan.organizations.iter().take(detail.organizations) {
         push_organization(&mut text, organization, reading, detail);
