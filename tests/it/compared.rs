@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::support::cli::{Env, example};
 use crate::support::hive::{self, Console};
+use crate::support::rapidapi::{self, Hub};
 use crate::support::rig::Rig;
 use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd};
 use rolecall::report::{Format, Layout, Subject, render};
@@ -246,4 +247,27 @@ fn a_deletion_of_thousands_is_one_warning() {
     assert!(markdown.len() < 60_000 && markdown.contains("and 4980 more (no change follows)"), "{markdown}");
     assert!(markdown.contains("5000 entries may be gone by a slip") && markdown.contains("#### Asked for here"));
     assert_eq!(shown(&plan, Format::Github).matches("no longer in the files").count(), 1);
+}
+
+#[test]
+fn somebody_who_has_not_accepted_yet_becomes_admin_with_their_role() {
+    let mut world = hive::world();
+    hive::role(&mut world, "Reviewer", &["project:describe"]);
+    hive::invitation(&mut world, "new@x.example", "Reviewer");
+    let role = "roles: [{ name: Reviewer, permissions: [project:describe, member:modify] }]";
+    let body = format!("{role}\nusers: [{{ email: new@x.example, roles: [Reviewer] }}]");
+    let rig = Rig::<Console>::new(world, &body);
+    let text = shown(&rig.plan(), Format::Text);
+    assert!(text.contains("1 person becomes admin"), "{text}");
+    assert!(text.contains("new@x.example"), "{text}");
+}
+
+#[test]
+fn somebody_who_has_not_accepted_yet_loses_a_team_that_is_deleted() {
+    let mut world = rapidapi::with_teams(&["Search", "Payments"]);
+    rapidapi::invitation(&mut world, "new@x.example", "DEVELOPER", &["Search"]);
+    let body = "teams: [{ name: Search, absent: true }, { name: Payments }]\nusers: [{ email: own@acme.example }]";
+    let rig = Rig::<Hub>::new(world, body);
+    let text = shown(&rig.plan(), Format::Text);
+    assert!(text.contains("invitation/new@x.example") && text.contains("lose"), "{text}");
 }

@@ -61,19 +61,19 @@ fn of_level(resources: &Resources, level: Level) -> BTreeSet<Part> {
 }
 
 /// Returns what a grant lets its holder do. Where it can't be read which permissions or which parts that are, it is the
-/// role.
+/// role. What the role allows in the organisation itself is known even then.
 pub(super) fn of(access: &Access, grant: &Grant) -> Vec<Ability> {
-    let Some(permissions) = grant.permissions.as_ref().filter(|_| grant.on != Extent::Unreadable) else {
+    let mut abilities = Vec::new();
+    if grant.permissions.is_none() || grant.on == Extent::Unreadable {
         let at = grant.team.as_ref().map_or_else(Part::organization, Part::team);
         let may = match (&grant.role, grant.through) {
             (Some(role), _) => May::Role(role.clone()),
             (None, Through::Administration) => May::Administrate,
             (None, Through::Assigned | Through::Ownership | Through::Invitation) => May::Belong,
         };
-        return vec![Ability { may, at, privileged: grant.privileged }];
-    };
-    let mut abilities = Vec::new();
-    for permission in permissions {
+        abilities.push(Ability { may, at, privileged: grant.privileged });
+    }
+    for permission in grant.permissions.iter().flatten() {
         let info = access.permissions.get(permission).copied();
         let PermissionInfo { level, privileged } =
             info.unwrap_or(PermissionInfo { level: None, privileged: false });

@@ -57,8 +57,12 @@ fn touched(input: &PlanInput<'_>, changes: &[Change]) -> Live {
     };
     let users = live.users.items.iter().filter(is_touched).cloned().collect();
     let invitations = live.invitations.as_ref().map(|list| {
-        let is_touched =
-            |open: &&LiveInvitation| everybody || emails.contains(&open.email) || roles.contains(&open.role);
+        let is_touched = |open: &&LiveInvitation| {
+            everybody
+                || emails.contains(&open.email)
+                || roles.contains(&open.role)
+                || open.teams.iter().flatten().any(|team| teams.contains(team))
+        };
         Listing {
             items: list.items.iter().filter(is_touched).cloned().collect(),
             completeness: list.completeness.clone(),
@@ -276,6 +280,11 @@ fn delete_team(team: &Team, live: &mut Live) {
     retain(live.teams.as_mut(), |other| other.name != team.name);
     for user in &mut live.users.items {
         if let Some(teams) = &mut user.teams {
+            teams.remove(&team.name);
+        }
+    }
+    for open in live.invitations.iter_mut().flat_map(|list| &mut list.items) {
+        if let Some(teams) = &mut open.teams {
             teams.remove(&team.name);
         }
     }
