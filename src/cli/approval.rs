@@ -17,7 +17,8 @@ pub(super) fn load(path: &Path, organizations: &[Organization<'_>]) -> Result<Pl
     let plan = planfile::parse(path, &files::read_text(path)?)?;
     for approved in &plan.organizations {
         let identity = &approved.sealed.identity;
-        let Some(organization) = organizations.iter().find(|organization| organization.is(identity)) else {
+        let Some(organization) = organizations.iter().find(|organization| organization.desired.is(identity))
+        else {
             return Err(Failure::error(format!(
                 "The plan also has {} {}, which none of the files describes.",
                 identity.provider,
@@ -47,7 +48,7 @@ pub(super) fn approved_section<'a>(
     plan: &'a Plan,
     organization: &Organization<'_>,
 ) -> Option<&'a OrganizationPlan> {
-    plan.organizations.iter().find(|approved| organization.is(&approved.sealed.identity))
+    plan.organizations.iter().find(|approved| organization.desired.is(&approved.sealed.identity))
 }
 
 /// Returns the changes of an approved plan that nobody asked for in the pull request that it was made for, and those that

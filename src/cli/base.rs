@@ -56,9 +56,12 @@ impl BaseOptions {
             alone.push(loaded.clone());
             for name in &self.with {
                 let other = load_version("--with", name, At::Tip, &paths.paths, &loaded)?;
-                let fork = load_version("--with", name, At::Fork, &paths.paths, &loaded)?;
-                // A folder has no history, so the base is what both began with.
-                let fork = if other.is_folder { &version } else { &fork };
+                let fork = match other.is_folder {
+                    // A folder has no history, so the base is what both began with.
+                    true => None,
+                    false => Some(load_version("--with", name, At::Fork, &paths.paths, &loaded)?),
+                };
+                let fork = fork.as_ref().unwrap_or(&version);
                 loaded = merged(&loaded, &other.loaded, &fork.loaded, name)?;
                 if loaded.has_errors() {
                     talk(&format!(
@@ -89,13 +92,12 @@ impl BaseOptions {
             )
         });
         let mut all: Vec<Finding> = gone.collect();
+        let all_desired = session.desired();
         for organization in &mut plan.organizations {
-            let identity = &organization.sealed.identity;
-            let all_desired = session.desired();
-            let mut same = all_desired.iter().filter(|desired| {
-                desired.provider == identity.provider && *desired.organization == identity.organization
-            });
-            let Some(desired) = same.next() else { continue };
+            let Some(desired) = all_desired.iter().find(|desired| desired.is(&organization.sealed.identity))
+            else {
+                continue;
+            };
             let findings = unasked(organization, desired);
             organization.warnings.extend(findings.iter().map(Into::into));
             all.extend(findings);
@@ -137,7 +139,7 @@ impl Base {
             alone.filter_map(|(_, desired)| organization.plan_instead(desired, live, facts).ok()).collect();
         let changes = plan.sealed.changes.iter().filter(|change| {
             let mut same = alone.iter().filter_map(|alone| alone.change(&change.address));
-            !same.any(|other| other.action == change.action && other.after == change.after)
+            !same.any(|other| change.asks_for_the_same(other))
         });
         let guardrails = plan.refusals.iter().map(|refusal| refusal.guardrail);
         let is_new = |guardrail: &Guardrail| {

@@ -65,20 +65,16 @@ pub(super) async fn drift(args: &DriftArgs, out: &mut Out) -> Result<Exit, Failu
     }
     if let Some(notifier) = notifier {
         let desired =
-            |identity: &Identity| session.selected().find(|desired| is(desired, identity)).map(desired_hash);
+            |identity: &Identity| session.selected().find(|desired| desired.is(identity)).map(desired_hash);
         written.push(notifier.notify(&plan, now, desired, out).await);
     }
     Ok(out.settle(exit, written))
 }
 
-fn is(desired: &Desired, identity: &Identity) -> bool {
-    identity.provider == desired.provider && identity.organization == desired.organization.value
-}
-
 /// Writes the metrics. For organisations that couldn't be read, the file keeps the metrics of their last success.
 fn write_metrics(path: &Path, plan: &Plan, now: Timestamp, session: &Session<'_>) -> Result<(), Failure> {
     let was_read = |desired: &&Desired| {
-        plan.organizations.iter().any(|organization| is(desired, &organization.sealed.identity))
+        plan.organizations.iter().any(|organization| desired.is(&organization.sealed.identity))
     };
     let unread = session.selected().filter(|desired| !was_read(desired));
     let unread: Vec<_> = unread.map(|desired| (desired.provider, desired.organization.value.clone())).collect();

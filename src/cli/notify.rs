@@ -130,8 +130,17 @@ fn read_previous(path: &Path) -> Result<Option<ReportedDrift>, Failure> {
         return Ok(None);
     }
     let value: Value = serde_json::from_str(&text).unwrap_or_default();
+    let Some(organizations) = value["organizations"].as_array() else {
+        let why = format!(
+            "The file {} of `--previous` is neither a drift report nor what an earlier run kept there.",
+            path.display()
+        );
+        return Err(Failure::error(why).hint(
+            "Name another file, or delete this one. Without it, the next message has everything that differs.",
+        ));
+    };
     let is_reported = value.pointer("/organizations/0/differences").is_some();
-    let is_empty = value["organizations"].as_array().is_some_and(Vec::is_empty);
+    let is_empty = organizations.is_empty();
     if !is_reported && !is_empty {
         return Ok(Some(ReportedDrift::all(&planfile::parse(path, &text)?)));
     }

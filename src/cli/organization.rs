@@ -36,11 +36,6 @@ impl Organization<'_> {
         format!("{} {}", self.desired.provider, *self.desired.organization)
     }
 
-    /// Returns whether a plan with this identity is for this organisation. The host may differ.
-    pub fn is(&self, identity: &Identity) -> bool {
-        self.desired.provider == identity.provider && *self.desired.organization == identity.organization
-    }
-
     /// Checks that the ledger belongs to this organisation. A ledger of another one would say wrong things about
     /// this one.
     pub fn check_ledger_identity(&self, records: &[Record]) -> Result<(), Failure> {

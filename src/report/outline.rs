@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use super::fields::{FieldChange, fields, in_words};
-use super::risk::{Reach, first_invitations, holder, reaches};
+use super::risk::{Reach, first_invitations, reaches};
 use super::style::{called, clean, first, minute, plural};
 use rolecall_model::{
     Ability, AccessChange, Action, Address, Cause, Change, Effect, Entity, FirstInvitation, Hold, HoldClass,
@@ -186,9 +186,12 @@ fn meaning(AccessChange { gains, loses }: &AccessChange, with_roles: bool) -> Ve
     both.into_iter().filter(|meaning| !meaning.at.is_empty()).collect()
 }
 
-/// Returns every change, the privileged ones first.
+/// Returns every change, and everybody who becomes privileged or no longer is with one of them: the privileged ones
+/// first.
 pub(super) fn outlines(plan: &OrganizationPlan) -> Vec<Outline> {
-    let mut all: Vec<Outline> = plan.sealed.changes.iter().map(|change| outline(change, plan)).collect();
+    let mut all = rows(plan);
+    let moves = |outline: &Outline| matches!(outline.privileged, Some(Privilege::Gains | Privilege::Loses));
+    all.retain(|outline| outline.action.is_some() || moves(outline));
     all.sort_by_key(|outline| outline.privileged.is_none());
     all
 }
@@ -198,17 +201,16 @@ pub(super) fn outlines(plan: &OrganizationPlan) -> Vec<Outline> {
 pub(super) fn rows(plan: &OrganizationPlan) -> Vec<Outline> {
     let (reaches, causes) = (reaches(plan), Causes::of(plan));
     let changed = plan.sealed.changes.iter().map(|change| outline(change, plan));
-    let mut rows: Vec<(bool, Outline)> = changed.map(|row| (row.privileged.is_some(), row)).collect();
-    let changed: BTreeSet<_> = plan.sealed.changes.iter().filter_map(|change| holder(&change.address)).collect();
+    let mut rows: Vec<Outline> = changed.collect();
+    let changed: BTreeSet<_> = plan.sealed.changes.iter().filter_map(|change| change.address.holder()).collect();
     for (address, access) in &plan.access {
-        let Some(holder) = holder(address).filter(|holder| !changed.contains(holder)) else { continue };
+        let Some(holder) = address.holder().filter(|holder| !changed.contains(holder)) else { continue };
         let reach = reaches.get(&holder).copied().flatten().unwrap_or(Reach::Other);
-        let is_privileged = matches!(reach, Reach::BecomesAdmin | Reach::AdminLosesAll | Reach::NoLongerAdmin);
-        rows.push((is_privileged, follower(address, access, reach, plan, &causes)));
+        rows.push(follower(address, access, reach, plan, &causes));
     }
-    rows.extend(first_invitations(plan).map(|first| (false, newcomer(first, plan, &causes))));
-    rows.sort_by_key(|(is_privileged, row)| (!row.is_person(), !is_privileged));
-    rows.into_iter().map(|(_, row)| row).collect()
+    rows.extend(first_invitations(plan).map(|first| newcomer(first, plan, &causes)));
+    rows.sort_by_key(|row| (!row.is_person(), row.privileged.is_none()));
+    rows
 }
 
 /// The changes of roles, teams and the organisation, by those whose access they may change.
@@ -222,7 +224,7 @@ struct Causes<'a> {
 impl<'a> Causes<'a> {
     fn of(plan: &'a OrganizationPlan) -> Self {
         let mut causes = Self::default();
-        for change in plan.sealed.changes.iter().filter(|change| holder(&change.address).is_none()) {
+        for change in plan.sealed.changes.iter().filter(|change| change.address.holder().is_none()) {
             causes.all.push(change);
             causes.of_part.insert(change.address.to_string(), change);
             for effect in &change.effects {
@@ -274,7 +276,7 @@ fn follower(
         cause: Some(format!("by {}", first(because.iter(), 2, |change| clean(&change.address)))),
         fields: Vec::new(),
         place: None,
-        privileged: None,
+        privileged: plan.privileged.get(address).copied(),
         meaning,
         holders: Vec::new(),
         leftover: false,

@@ -7,7 +7,7 @@ use super::outline::mails;
 use super::style::{capitalised, plural};
 use rolecall_model::{
     AccessChange, Action, Address, Cause, Change, Comparison, Completeness, Entity, FirstInvitation, Hold,
-    HoldClass, Kind, Limited, OrganizationPlan, OriginKind, Plan, Privilege,
+    HoldClass, HolderKey, Kind, Limited, OrganizationPlan, OriginKind, Plan, Privilege,
 };
 
 /// The effect of a plan on the access of a person or a key, the most important one first.
@@ -41,21 +41,6 @@ impl Reach {
     }
 }
 
-/// A person or a key: [`Kind::User`] or [`Kind::Key`], and the name. A person is the same as a member and as somebody
-/// who is invited. A row without a name is known by its id.
-pub(super) type Holder = (Kind, String);
-
-/// Returns the person or the key that an address is about.
-pub(super) fn holder(address: &Address) -> Option<Holder> {
-    let kind = match address.kind {
-        Kind::User | Kind::Invitation => Kind::User,
-        Kind::Key => Kind::Key,
-        Kind::Organization | Kind::Team | Kind::Role => return None,
-    };
-    let name = if address.name.is_empty() { address.to_string() } else { address.name.clone() };
-    Some((kind, name))
-}
-
 /// Everything that a plan does to one person or key.
 #[derive(Default)]
 struct Touch<'a> {
@@ -66,23 +51,24 @@ struct Touch<'a> {
 }
 
 /// Returns every person and key whom a plan touches, with what becomes of their access. `None` if it stays as it is.
-pub(super) fn reaches(plan: &OrganizationPlan) -> BTreeMap<Holder, Option<Reach>> {
-    let mut touched: BTreeMap<Holder, Touch<'_>> = BTreeMap::new();
+pub(super) fn reaches(plan: &OrganizationPlan) -> BTreeMap<HolderKey, Option<Reach>> {
+    let mut touched: BTreeMap<HolderKey, Touch<'_>> = BTreeMap::new();
     for change in &plan.sealed.changes {
-        if let Some(holder) = holder(&change.address) {
+        if let Some(holder) = change.address.holder() {
             let touch = touched.entry(holder).or_default();
             touch.changes.push(change);
             touch.privileges.extend(plan.privileged.get(&change.address));
         }
     }
     for (address, AccessChange { gains, loses }) in &plan.access {
-        if let Some(holder) = holder(address) {
+        if let Some(holder) = address.holder() {
             let touch = touched.entry(holder).or_default();
+            touch.privileges.extend(plan.privileged.get(address));
             touch.gains.extend(gains);
             touch.loses.extend(loses);
         }
     }
-    let mut reaches: BTreeMap<Holder, Option<Reach>> =
+    let mut reaches: BTreeMap<HolderKey, Option<Reach>> =
         touched.into_iter().map(|(holder, touch)| (holder, touch.reach(plan))).collect();
     for first in first_invitations(plan) {
         let newcomer = reaches.entry((Kind::User, first.email.key().to_owned())).or_default();
@@ -99,14 +85,16 @@ pub(super) fn first_invitations(plan: &OrganizationPlan) -> impl Iterator<Item =
 
 /// Returns the risk of these plans in one line: what apply would do to people and keys, and what else is out of line.
 pub(super) fn risk<'a>(plans: impl IntoIterator<Item = &'a OrganizationPlan>) -> String {
-    let mut counts: BTreeMap<(Kind, Reach), usize> = BTreeMap::new();
+    let mut touched: BTreeMap<(Kind, Reach), BTreeSet<(usize, String)>> = BTreeMap::new();
     let mut notes = Vec::new();
     let (mut refused, mut incomplete) = (BTreeSet::new(), BTreeSet::new());
     let plans: Vec<&OrganizationPlan> = plans.into_iter().collect();
-    for plan in &plans {
-        for ((kind, _), reach) in reaches(plan) {
+    for (number, plan) in plans.iter().enumerate() {
+        for ((kind, name), reach) in reaches(plan) {
             if let Some(reach) = reach {
-                *counts.entry((kind, reach)).or_default() += 1;
+                // A person is the same in every organisation. Keys with the same name are different keys.
+                let number = if kind == Kind::User { 0 } else { number };
+                touched.entry((kind, reach)).or_default().insert((number, name));
             }
         }
         refused.extend(plan.refusals.iter().map(|refusal| refusal.guardrail.as_str()));
@@ -116,11 +104,12 @@ pub(super) fn risk<'a>(plans: impl IntoIterator<Item = &'a OrganizationPlan>) ->
     if !refused.is_empty() {
         notes.push(format!("refused by {}", listed(&refused)));
     }
-    if counts.is_empty() {
+    if touched.is_empty() {
         notes.push("nobody's access changes".to_owned());
     }
     let mut noun = None;
-    for ((kind, reach), count) in counts {
+    for ((kind, reach), touched) in touched {
+        let count = touched.len();
         let (one, several) = reach.words();
         let words = if count == 1 { one } else { several };
         let named = match (kind, count) {
@@ -219,19 +208,13 @@ impl Touch<'_> {
         let loses: Vec<&Limited> = self.loses.difference(&self.gains).copied().collect();
         let is_deleted = plan.change(&Address::organization()).is_some_and(|change| change.after.is_none());
         let loses_all = is_deleted || self.goes();
-        // The access of somebody without a change of their own follows from a role that changes.
-        let follows = |privilege: Privilege, abilities: &[&Limited]| {
-            self.changes.is_empty()
-                && abilities.iter().any(|limited| limited.ability.privileged)
-                && plan.privileged.iter().any(|(of, other)| of.kind == Kind::Role && *other == privilege)
-        };
         let becomes = |privilege: Privilege, other: Privilege| {
             self.privileges.contains(&privilege) && !self.privileges.contains(&other)
         };
-        if becomes(Privilege::Gains, Privilege::Loses) || follows(Privilege::Gains, &gains) {
+        if becomes(Privilege::Gains, Privilege::Loses) {
             return Some(Reach::BecomesAdmin);
         }
-        let was_admin = becomes(Privilege::Loses, Privilege::Gains) || follows(Privilege::Loses, &loses);
+        let was_admin = becomes(Privilege::Loses, Privilege::Gains);
         match (loses_all, was_admin) {
             (true, true) => return Some(Reach::AdminLosesAll),
             (true, false) => return Some(Reach::LosesAll),

@@ -377,7 +377,7 @@ fn usage_that_cant_work_is_refused_before_anything_is_read() {
             &["--notify", "https://hooks.example/x", "--previous", "p.json", "--link", "javascript:alert(1)"],
             "is not the URL of a page",
         ),
-        (&["--notify", "https://hooks.example/x", "--previous", "hive.yaml"], "is not a plan"),
+        (&["--notify", "https://hooks.example/x", "--previous", "hive.yaml"], "is neither a drift report"),
     ];
     for (args, expected) in cases {
         let said = env.run(&[&["drift", "--sandbox", "hive.yaml"], *args].concat());

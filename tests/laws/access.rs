@@ -238,6 +238,7 @@ pub fn the_risk_is_that_of_the_table_and_of_the_json<P: Lawful>(world: P::World,
         of_it.map(|(address, _)| name(address)).collect()
     };
     let gains: Vec<String> = with("gains").difference(&with("loses")).cloned().collect();
+    let loses: Vec<String> = with("loses").difference(&with("gains")).cloned().collect();
     let takes = ["disable", "remove-access", "cancel", "remove", "delete"];
     let gone = |changes: &Vec<&Value>| {
         let works = |change: &&&Value| {
@@ -251,7 +252,10 @@ pub fn the_risk_is_that_of_the_table_and_of_the_json<P: Lawful>(world: P::World,
     // A role that stays may become one of an admin.
     let gone = people.iter().filter(|(name, changes)| gone(changes) && !gains.contains(name)).count();
     prop_assert_eq!(said(of_people, " loses all access", " lose all access"), gone, "{}", comment);
-    prop_assert!(said(of_people, " becomes admin", " become admin") >= gains.len(), "{:?} {}", gains, comment);
+    prop_assert_eq!(said(of_people, " becomes admin", " become admin"), gains.len(), "{:?} {}", gains, comment);
+    let no_longer = ["", " and loses all access", " and lose all access"]
+        .map(|end| said(of_people, &format!(" is no longer admin{end}"), &format!(" are no longer admin{end}")));
+    prop_assert_eq!(no_longer.iter().sum::<usize>(), loses.len(), "{:?} {}", loses, comment);
     let nobody = people.is_empty() && followers + invited == 0;
     prop_assert!(!nobody || !risk.contains("person") && !risk.contains("people"), "{}", comment);
     Ok(())

@@ -67,7 +67,22 @@ pub struct Address {
     pub id: Option<RemoteId>,
 }
 
+/// A person or a key: [`Kind::User`] or [`Kind::Key`], and the name. A person is the same as a member and as somebody
+/// who is invited. A row without a name is known by its id.
+pub type HolderKey = (Kind, String);
+
 impl Address {
+    /// Returns the person or the key that the address is about.
+    pub fn holder(&self) -> Option<HolderKey> {
+        let kind = match self.kind {
+            Kind::User | Kind::Invitation => Kind::User,
+            Kind::Key => Kind::Key,
+            Kind::Organization | Kind::Team | Kind::Role => return None,
+        };
+        let name = if self.name.is_empty() { self.to_string() } else { self.name.clone() };
+        Some((kind, name))
+    }
+
     pub fn organization() -> Self {
         Self { kind: Kind::Organization, name: String::new(), id: None }
     }

@@ -95,6 +95,16 @@ pub enum Cause {
 }
 
 impl Change {
+    /// Returns the entity's new value, or its live value if the change removes it.
+    pub fn entity(&self) -> Option<&Entity> {
+        self.after.as_ref().or(self.before.as_ref())
+    }
+
+    /// Returns whether another plan's change of the same entity does the same and leaves the same.
+    pub fn asks_for_the_same(&self, other: &Self) -> bool {
+        self.action == other.action && self.after == other.after
+    }
+
     /// Returns whether the change completes what an earlier apply began. Such a change is no drift, because nobody
     /// has moved away from the file.
     pub fn is_leftover(&self) -> bool {
@@ -186,13 +196,6 @@ impl Effect {
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands out a reference")]
 pub(super) fn is_false(value: &bool) -> bool {
     !value
-}
-
-impl Change {
-    /// Returns the entity's new value, or its live value if the change removes it.
-    pub fn entity(&self) -> Option<&Entity> {
-        self.after.as_ref().or(self.before.as_ref())
-    }
 }
 
 impl fmt::Display for Action {

@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use serde::{Serialize, Serializer};
 
 use super::{
-    Address, Email, Expiry, Guardrails, KeyName, Kind, Pattern, Permission, Place, Placed, ProviderName, Reach,
-    RemoteId, RoleName, Slug, TeamName,
+    Address, Email, Expiry, Guardrails, Identity, KeyName, Kind, Pattern, Permission, Place, Placed, ProviderName,
+    Reach, RemoteId, RoleName, Slug, TeamName,
 };
 
 /// The desired state of one organisation, as a checked file says it.
@@ -299,6 +299,11 @@ impl Desired {
             keys: Vec::new(),
             reads: BTreeSet::new(),
         }
+    }
+
+    /// Returns whether a plan with this identity is for the organisation of the file. The host may differ.
+    pub fn is(&self, identity: &Identity) -> bool {
+        (self.provider, &self.organization.value) == (identity.provider, &identity.organization)
     }
 
     /// Returns the place of the entry with this address, or of the file if it has none.

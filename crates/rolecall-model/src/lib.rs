@@ -26,7 +26,7 @@ mod time;
 mod words;
 
 pub use ability::{Ability, AccessChange, EVERYTHING, Limited, May, Part};
-pub use address::{Address, Kind};
+pub use address::{Address, HolderKey, Kind};
 pub use assignable::{AssignableRole, AssignableRoles};
 pub use capabilities::{
     AccountField, Capabilities, InviteField, KeyField, KeyRemoval, KnownRoles, ListedInvitations, ManualStep,

@@ -65,7 +65,8 @@ pub struct OrganizationPlan {
     /// Guardrails that the plan breaks, and that an exception in the file overrides.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub overrides: Vec<Override>,
-    /// The changes that give or take privileged access, or change somebody who has it, by address.
+    /// The changes that give or take privileged access, or change somebody who has it, by address: also those who only
+    /// hold a role that changes.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub privileged: BTreeMap<Address, Privilege>,
     /// Everything that the changes let somebody do and no longer do, by the address of whoever it is: also for those who

@@ -171,8 +171,8 @@ pub fn plan(input: &PlanInput<'_>) -> Result<Planned, Vec<Finding>> {
     schedule::add_first_step_effects(&mut gate.changes, &planned_roles);
     let mutations = schedule::mutations(input, &gate.changes, &admins, &planned_roles)
         .map_err(|circle| vec![dependency_cycle(input, &circle)])?;
-    let privileged = privileged::among(input, &gate.changes, &planned_roles);
-    let access = access::meaning(input, &gate.changes);
+    let access::Meaning { access, privileges } = access::meaning(input, &gate.changes);
+    let privileged = privileged::among(input, &gate.changes, &planned_roles, privileges);
     let sealed = Sealed {
         identity: Identity {
             provider: desired.provider,

@@ -45,7 +45,7 @@ fn reasons(holds: &[Hold]) -> BTreeMap<&Address, Vec<&Hold>> {
 
 /// Returns the origin of a change. `wished`: the change of the same entity that the base asks for.
 fn of_change(change: &Change, wished: Option<&Change>) -> Origin {
-    let same = wished.filter(|wished| wished.action == change.action && wished.after == change.after);
+    let same = wished.filter(|wished| change.asks_for_the_same(wished));
     let is = match &change.cause {
         _ if change.is_leftover() => OriginKind::StillToDo,
         Cause::NeededByAnother => OriginKind::NeededByAnother,

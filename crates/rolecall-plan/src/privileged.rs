@@ -1,20 +1,26 @@
 //! Finds the privileged changes, which a reviewer should look at first.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::PlanInput;
 use super::keys::is_privileged;
 use super::roles::PlannedRoles;
 use rolecall_model::{Action, Address, Change, Entity, Privilege};
 
-/// Returns the changes that give or take privileged access, or change somebody who has it.
+/// Returns the changes that give or take privileged access, or change somebody who has it. `of_holders`: what the changes
+/// do to the privileged access of everybody whose access changes. It counts for those who have no change of their own,
+/// such as the holders of a role that becomes privileged.
 pub(super) fn among(
     input: &PlanInput<'_>,
     changes: &[Change],
     planned_roles: &PlannedRoles,
+    of_holders: BTreeMap<Address, Privilege>,
 ) -> BTreeMap<Address, Privilege> {
+    let changed: BTreeSet<_> = changes.iter().filter_map(|change| change.address.holder()).collect();
+    let follows =
+        |(address, _): &(Address, Privilege)| address.holder().is_some_and(|holder| !changed.contains(&holder));
     let named = |change: &Change| Some((change.address.clone(), privilege(input, change, planned_roles)?));
-    changes.iter().filter_map(named).collect()
+    changes.iter().filter_map(named).chain(of_holders.into_iter().filter(follows)).collect()
 }
 
 /// Returns the effect of a change on privileged access. The roles of the old value count as they are before the

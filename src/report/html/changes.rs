@@ -196,9 +196,7 @@ fn push_row(page: &mut Html, steps: &Steps<'_>, row: &Outline, unasked: bool) {
     let loses = meaning.iter().any(|meaning| meaning.label == "no longer");
     let takes = loses || action.is_some_and(Action::takes_access);
     let failed = action.is_some() && steps.as_ref().is_some_and(|steps| !is_done(steps, row));
-    // Somebody who only holds a role that changes has no change of their own that could be privileged.
-    let mut abilities = meaning.iter().flat_map(|meaning| &meaning.at).flat_map(|(_, abilities)| abilities);
-    let is_privileged = privileged.is_some() || abilities.any(|ability| ability.ends_with(" (privileged)"));
+    let is_privileged = privileged.is_some();
     page.raw("<tbody data-row=\"").raw(if is_privileged { "privileged " } else { "" });
     page.raw(if *mails > 0 { "mail " } else { "" }).raw(if unasked { "unasked " } else { "" });
     page.raw(if takes { "takes " } else { "" }).raw(if failed { "failed" } else { "" });

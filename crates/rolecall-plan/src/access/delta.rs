@@ -6,12 +6,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Access, Status, access, of_resolved};
+use super::{Access, access, of_resolved};
 use crate::PlanInput;
 use rolecall_model::{
     Ability, AccessChange, AccountStatus, Address, Change, Desired, Email, Entity, Key, KeyName, Limited, Listing,
-    Live, LiveInvitation, LiveKey, LiveRole, LiveTeam, LiveUser, Part, RemoteId, Role, RoleName, Seen, Team,
-    TeamName, User,
+    Live, LiveInvitation, LiveKey, LiveRole, LiveTeam, LiveUser, Part, Privilege, RemoteId, Role, RoleName, Seen,
+    Team, TeamName, User,
 };
 
 /// Returns who has what after these changes, if nothing else changes.
@@ -21,11 +21,19 @@ pub fn access_after(input: &PlanInput<'_>, changes: &[Change]) -> Access {
     access(&PlanInput { live: &live, ..*input })
 }
 
+/// The meaning of changes for everybody whose access they change.
+#[derive(Default)]
+pub(crate) struct Meaning {
+    pub access: BTreeMap<Address, AccessChange>,
+    /// The effect on privileged access, of those who have it before or after the changes.
+    pub privileges: BTreeMap<Address, Privilege>,
+}
+
 /// Returns what changes of a plan mean for everybody whom they touch: those who are changed, and those who hold a role
 /// or are in a team that is changed. The file's names of roles are those of the platform.
-pub(crate) fn meaning(input: &PlanInput<'_>, changes: &[Change]) -> BTreeMap<Address, AccessChange> {
+pub(crate) fn meaning(input: &PlanInput<'_>, changes: &[Change]) -> Meaning {
     if changes.is_empty() {
-        return BTreeMap::new();
+        return Meaning::default();
     }
     let mut live = touched(input, changes);
     // Which line states the access doesn't matter here.
@@ -34,7 +42,23 @@ pub(crate) fn meaning(input: &PlanInput<'_>, changes: &[Change]) -> BTreeMap<Add
     let input = &PlanInput { desired: &nobody, ..*input };
     let before = of_resolved(&PlanInput { live: &live, ..*input });
     make_all(changes, &mut live);
-    delta(&before, &of_resolved(&PlanInput { live: &live, ..*input }))
+    let after = of_resolved(&PlanInput { live: &live, ..*input });
+    let access = delta(&before, &after);
+    let (had, has) = (privileged(&before), privileged(&after));
+    let privilege = |address: &Address| match (had.contains(address), has.contains(address)) {
+        (false, true) => Some(Privilege::Gains),
+        (true, false) => Some(Privilege::Loses),
+        (true, true) => Some(Privilege::Keeps),
+        (false, false) => None,
+    };
+    let privileges = access.keys().filter_map(|address| Some((address.clone(), privilege(address)?))).collect();
+    Meaning { access, privileges }
+}
+
+/// Returns everybody with privileged access that works, or that an open invitation gives.
+fn privileged(access: &Access) -> BTreeSet<&Address> {
+    let privileged = access.holders.iter().filter(|holder| holder.privileged && holder.can_use());
+    privileged.map(|holder| &holder.address).collect()
 }
 
 /// Returns live with only those users, invitations and keys that changes touch. A plan over thousands of users changes
@@ -107,8 +131,7 @@ pub fn delta(before: &Access, after: &Access) -> BTreeMap<Address, AccessChange>
 
 fn by_address(access: &Access) -> BTreeMap<&Address, BTreeSet<Ability>> {
     let mut found: BTreeMap<&Address, BTreeSet<Ability>> = BTreeMap::new();
-    for holder in access.holders.iter().filter(|holder| holder.status.works() || holder.status == Status::Invited)
-    {
+    for holder in access.holders.iter().filter(|holder| holder.can_use()) {
         found.entry(&holder.address).or_default().extend(access.abilities_by_grants(holder));
     }
     found

@@ -20,7 +20,7 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Serialize, Serializer};
 
-pub(crate) use delta::meaning;
+pub(crate) use delta::{Meaning, meaning};
 pub use delta::{access_after, delta};
 pub use filter::Filter;
 
@@ -346,6 +346,11 @@ impl Access {
 }
 
 impl Holder {
+    /// Returns whether the access works now, or once an open invitation is accepted.
+    fn can_use(&self) -> bool {
+        self.status.works() || self.status == Status::Invited
+    }
+
     /// Returns the key by which holders are sorted. Two invitations can differ only in the spelling of the address.
     fn order(&self) -> (&Address, Option<&str>) {
         (&self.address, self.email.as_ref().map(Email::as_str))
