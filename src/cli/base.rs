@@ -165,11 +165,15 @@ impl Base {
             let (base, unplanned) = (self.version.name.clone(), Some(report::clean(why)));
             (Comparison { base, unplanned, ..Comparison::default() }, BTreeMap::new())
         };
-        let planned = base.map(|(_, desired)| organization.plan_instead(desired, live, facts)).transpose();
-        let planned = match (planned, self.unknown(source)) {
-            (Err(failure), _) => return unplanned(failure.to_string()),
-            (Ok(None), Some(why)) => return unplanned(why),
-            (Ok(planned), _) => planned,
+        let planned = match base {
+            Some((_, desired)) => match organization.plan_instead(desired, live, facts) {
+                Ok(planned) => Some(planned),
+                Err(failure) => return unplanned(failure.to_string()),
+            },
+            None => match self.unknown(source) {
+                Some(why) => return unplanned(why),
+                None => None,
+            },
         };
         let found = differences(base.map(|(source, desired)| Version { source, desired }), head);
         let mut comparison = compare_with_base(plan, planned.as_ref(), &self.version.name);
