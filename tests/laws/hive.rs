@@ -11,9 +11,11 @@ use rolecall_sandbox::digest;
 use rolecall_sandbox::hive::{
     AssignedProject, AssignedTarget, Assignment, OWN_CREDENTIAL, Paging, Release, Scope, World, WorldToken,
 };
-use serde_json::Value;
+use serde_json::{Value, json};
 
+use crate::access::what_changes_is_the_difference;
 use crate::lawful::{FileBody, Lawful, LiveSecret, shuffle};
+use crate::planned;
 use crate::support::hive::{Console, invitation, member, role, uuid, world};
 
 /// The roles of the file. The platform may have the second with another form of its letter.
@@ -417,6 +419,29 @@ fn places(world: &World, level: Level, part: &str) -> BTreeSet<String> {
     // `shop/*` stands for what is in `shop`. At other levels than that of targets it isn't a place itself.
     places.retain(|place| place.starts_with(start) && (part == "*" || level == Level::Target || *place != part));
     places
+}
+
+/// Somebody who gets all services gains every other one, and loses none. The other way round they gain none.
+#[test]
+fn one_service_is_among_all_services() {
+    let one = || Some(vec![("shop", Some(vec![("staging", Some((Some(vec!["users"]), None)))]))]);
+    for (before, after, word) in [(one(), None, "gains"), (None, one(), "loses")] {
+        let mut world = world();
+        role(&mut world, "Developer", &["schemaCheck:approve"]);
+        member(&mut world, "u0@x.example", "Developer", stored(&before, false));
+        let user = format!("{{ email: u0@x.example, resources: {} }}", written(&after));
+        let file = FileBody { head: String::new(), lists: vec![("users", vec![user])], min_admins: 0 };
+        let plan = serde_json::to_value(planned(&Console::rig(world.clone(), &file)).unwrap()).unwrap();
+        let approve = json!({
+            "may": "permission",
+            "name": "schemaCheck:approve",
+            "at": "*",
+            "privileged": false,
+            "except": ["shop/staging/services/users"],
+        });
+        assert_eq!(plan["access"], json!({ "user/u0@x.example": { word: [approve] } }));
+        what_changes_is_the_difference::<Console>(world, &file).unwrap();
+    }
 }
 
 /// Returns the operation behind an alias of a document, as it would be sent by itself.

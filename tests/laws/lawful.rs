@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use proptest::prelude::*;
 use rolecall_graphql::Request;
-use rolecall_model::Ability;
+use rolecall_model::{Ability, May};
 use rolecall_plan::access::{Access, Holder};
 
 use crate::support::rig::{Platform, Rig};
@@ -79,7 +79,15 @@ pub trait Lawful: Platform {
     fn invited(world: &Self::World) -> Vec<String>;
     /// Returns what a report says that somebody may do, in the words of [`Lawful::may`].
     fn shown(_: &Self::World, access: &Access, holder: &Holder) -> BTreeSet<String> {
-        access.abilities(holder).iter().map(|Ability { may, at, .. }| format!("{may} @ {at}")).collect()
+        access
+            .abilities(holder)
+            .iter()
+            .map(|Ability { may, at, .. }| format!("{} @ {at}", Self::word(may)))
+            .collect()
+    }
+    /// Returns what somebody may do, in the words of [`Lawful::may`].
+    fn word(may: &May) -> String {
+        may.to_string()
     }
     fn mails(world: &Self::World) -> Vec<String>;
     fn live_secrets(world: &Self::World) -> Vec<LiveSecret>;
